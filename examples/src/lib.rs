@@ -1,0 +1,1 @@
+//! One program a pattern; see the files beside this crate.

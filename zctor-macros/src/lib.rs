@@ -1,0 +1,1 @@
+//! The `#[actor]` attribute of zctor; its documentation is on the re-export there.
