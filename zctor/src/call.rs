@@ -1,0 +1,662 @@
+//! Replies: the two ends of a call, and waiting for it.
+
+use std::cell::{Cell, RefCell};
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::task::{Context as TaskContext, Poll, Waker};
+use std::time::{Duration, Instant};
+
+use oneshot::AsyncReceiver;
+
+use crate::error::CallError;
+use crate::mailbox::Mailbox;
+use crate::message::Message;
+use crate::park::wait_outside;
+use crate::thread::{Here, local};
+use crate::timer::{deadline, now, wake_at};
+
+pub(crate) type Outcome<R> = Result<R, CallError>;
+
+/// Where the reply to one call goes.
+///
+/// ```
+/// // Generated code makes and answers it; it is fit to go to another thread with its reply.
+/// fn is_send<T: Send>() -> bool {
+///     true
+/// }
+/// assert!(is_send::<zctor::ReplyTo<u64>>());
+/// ```
+#[must_use = "dropping it ends the call without a reply"]
+pub struct ReplyTo<R> {
+    sender: oneshot::Sender<Outcome<R>>,
+}
+
+impl<R> ReplyTo<R> {
+    pub(crate) fn channel() -> (Self, AsyncReceiver<Outcome<R>>) {
+        let (sender, receiver) = oneshot::async_channel();
+        (Self { sender }, receiver)
+    }
+
+    /// Answers the call. A caller that has given up does not get it; the reply is dropped then.
+    pub fn send(self, reply: R) {
+        // The error holds the reply of a caller that is gone.
+        let _ = self.sender.send(Ok(reply));
+    }
+
+    #[doc(hidden)]
+    pub fn __fail(self, error: CallError) {
+        let _ = self.sender.send(Err(error));
+    }
+}
+
+impl<R> fmt::Debug for ReplyTo<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ReplyTo(..)")
+    }
+}
+
+/// What caller and callee agree on beside the reply: who came first, the handler's beginning or the caller's giving up.
+///
+/// Only calls that can be given up carry it: those with a deadline, and requests that give a `Pending`.
+pub(crate) struct Terms {
+    state: AtomicU8,
+    deadline: Option<Instant>,
+}
+
+impl Terms {
+    const WAITING: u8 = 0;
+    const BEGUN: u8 = 1;
+    const GIVEN_UP: u8 = 2;
+
+    pub(crate) fn new(deadline: Option<Instant>) -> Arc<Self> {
+        Arc::new(Self { state: AtomicU8::new(Self::WAITING), deadline })
+    }
+
+    /// The handler is about to begin. `false`: the caller has given up, so it must not.
+    pub(crate) fn begin(&self) -> bool {
+        self.settle(Self::BEGUN) == Self::BEGUN
+    }
+
+    /// The caller waits no more. `true`: the handler never began, and never will.
+    fn give_up(&self) -> bool {
+        self.settle(Self::GIVEN_UP) == Self::GIVEN_UP
+    }
+
+    /// Moves from waiting to `to`, once; gives where it stands.
+    fn settle(&self, to: u8) -> u8 {
+        // AcqRel on one word: exactly one of the two sides moves it.
+        match self.state.compare_exchange(Self::WAITING, to, Ordering::AcqRel, Ordering::Acquire) {
+            Ok(_) => to,
+            Err(there) => there,
+        }
+    }
+
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        self.deadline
+    }
+}
+
+/// Something that a thread can wait for in the one way that all waits take.
+pub(crate) trait Awaited {
+    type Output;
+    /// Whether `poll` would give something; cheap enough to be asked while spinning.
+    fn is_ready(&self) -> bool;
+    /// Gives the outcome, or has `waker` woken when to ask again.
+    fn poll(&mut self, waker: &Waker) -> Option<Self::Output>;
+}
+
+/// Waits, serving what lies below the current handler's depth if this is an actor thread. `None` at the deadline, or
+/// when the waiting thread itself was given up.
+pub(crate) fn wait<A: Awaited>(awaited: &mut A, until: Option<Instant>) -> Option<A::Output> {
+    match local() {
+        Some(local) => local.wait(Here::get().below(), awaited, until),
+        None => wait_outside(awaited, until),
+    }
+}
+
+impl<T> Awaited for AsyncReceiver<T> {
+    type Output = Result<T, oneshot::RecvError>;
+
+    fn is_ready(&self) -> bool {
+        self.has_message() || self.is_closed()
+    }
+
+    fn poll(&mut self, waker: &Waker) -> Option<Self::Output> {
+        match Pin::new(self).poll(&mut TaskContext::from_waker(waker)) {
+            Poll::Ready(outcome) => Some(outcome),
+            Poll::Pending => None,
+        }
+    }
+}
+
+/// The caller's end of a call to an instance on the thread of `mailbox`.
+pub(crate) struct Reply<'a, R> {
+    receiver: &'a mut AsyncReceiver<Outcome<R>>,
+    mailbox: &'a Mailbox,
+    message: &'static str,
+    /// Its place among those to be told if the thread is abandoned.
+    attending: Option<u64>,
+}
+
+impl<'a, R> Reply<'a, R> {
+    pub(crate) fn new(
+        receiver: &'a mut AsyncReceiver<Outcome<R>>,
+        mailbox: &'a Mailbox,
+        message: &'static str,
+    ) -> Self {
+        Self { receiver, mailbox, message, attending: None }
+    }
+
+    /// Waits for the reply under the deadline; on time-out the call is given up by its terms.
+    pub(crate) fn wait(mut self, until: Option<Instant>, terms: Option<&Terms>) -> Outcome<R> {
+        if let Some(outcome) = wait(&mut self, until) {
+            return outcome;
+        }
+        let message = self.message;
+        if until.is_none_or(|until| until > now()) {
+            return Err(CallError::Stopped { message });
+        }
+        let begun = terms.is_none_or(|terms| !terms.give_up());
+        // It may have come just now.
+        self.poll(Waker::noop()).unwrap_or(Err(CallError::Timeout { message, begun }))
+    }
+}
+
+impl<R> Awaited for Reply<'_, R> {
+    type Output = Outcome<R>;
+
+    fn is_ready(&self) -> bool {
+        self.receiver.is_ready()
+    }
+
+    fn poll(&mut self, waker: &Waker) -> Option<Outcome<R>> {
+        if let Some(outcome) = self.receiver.poll(waker) {
+            return Some(outcome.unwrap_or(Err(CallError::NoReply { message: self.message })));
+        }
+        if self.attending.is_none() && !waker.will_wake(Waker::noop()) {
+            self.attending = Some(self.mailbox.attend(waker));
+        }
+        // After joining those who are told, so that an abandonment in between is not missed.
+        self.mailbox.is_abandoned().then_some(Err(CallError::Stopped { message: self.message }))
+    }
+}
+
+impl<R> Drop for Reply<'_, R> {
+    fn drop(&mut self) {
+        if let Some(id) = self.attending.take() {
+            self.mailbox.leave(id);
+        }
+    }
+}
+
+/// A reply on its way. The request went out when this was made.
+///
+/// Wait for it, or `.await` it on any executor. Dropping it gives the call up: if its handler has not begun by then it
+/// never will, and the call is counted as skipped; [`detach`](Pending::detach) lets it run unwatched. The reply is
+/// given once; who asks again gets [`CallError::NoReply`].
+///
+/// # Blocking
+/// Inside a handler, `wait`, `wait_timeout` and polling count as waiting: a callee whose call depth is not below the
+/// handler's own gives [`CallError::Undeclared`] at once, and the `Pending` stays as usable as before. `try_take`
+/// never waits.
+///
+/// ```
+/// use zctor::{ActorEngine, CallError, Pending, actor};
+///
+/// #[actor]
+/// pub enum AdderMessage {
+///     #[reply(u32)]
+///     Add(u32, u32),
+/// }
+/// struct Adder;
+/// impl AdderHandler for Adder {
+///     fn add(&mut self, a: u32, b: u32) -> u32 {
+///         a + b
+///     }
+/// }
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let engine = ActorEngine::new();
+/// let adder: AdderClient = engine.pool(1, AdderMessage::actor(|| Adder))?;
+/// let sum: Pending<u32> = adder.non_blocking().add(2, 3);
+/// assert_eq!(sum.wait()?, 5);
+/// assert_eq!(sum.wait(), Err(CallError::NoReply { message: "AdderMessage" }));
+/// # Ok(())
+/// # }
+/// ```
+#[must_use = "dropping a `Pending` gives the call up; `detach` it to let it run unwatched"]
+pub struct Pending<R> {
+    state: RefCell<State<R>>,
+    message: &'static str,
+    depth: u16,
+}
+
+enum State<R> {
+    Sent(Sent<R>),
+    /// It could not be sent.
+    Refused(CallError),
+    Taken,
+}
+
+struct Sent<R> {
+    receiver: AsyncReceiver<Outcome<R>>,
+    mailbox: Arc<Mailbox>,
+    terms: Arc<Terms>,
+    /// Who was asked to wake us, and our place among those told of an abandonment.
+    attending: Option<(Waker, u64)>,
+}
+
+impl<R> Pending<R> {
+    pub(crate) fn sent<M: Message>(
+        receiver: AsyncReceiver<Outcome<R>>,
+        mailbox: Arc<Mailbox>,
+        terms: Arc<Terms>,
+    ) -> Self {
+        let state = State::Sent(Sent { receiver, mailbox, terms, attending: None });
+        Self { state: RefCell::new(state), message: M::NAME, depth: M::CALL_DEPTH }
+    }
+
+    pub(crate) fn refused<M: Message>(error: CallError) -> Self {
+        Self { state: RefCell::new(State::Refused(error)), message: M::NAME, depth: M::CALL_DEPTH }
+    }
+
+    /// Waits for the reply.
+    ///
+    /// # Errors
+    /// - The reason why the request was refused: [`CallError::NotRegistered`], [`CallError::Stopped`].
+    /// - [`CallError::Panicked`], [`CallError::Stopped`]: the reply cannot come.
+    /// - [`CallError::Timeout`]: the deadline set by `within`, or that of the handler this runs in, passed first.
+    /// - [`CallError::Undeclared`]: this handler may not wait for that type.
+    /// - [`CallError::NoReply`]: the reply was taken before.
+    ///
+    /// # Blocking
+    /// Until the reply is there; inside a handler, lower call depths of its thread are served meanwhile.
+    pub fn wait(&self) -> Result<R, CallError> {
+        self.check()?;
+        let mut sent = self.take()?;
+        let until = earlier(sent.terms.deadline(), Here::get().deadline);
+        let terms = Arc::clone(&sent.terms);
+        Reply::new(&mut sent.receiver, &sent.mailbox, self.message).wait(until, Some(&terms))
+    }
+
+    /// Waits for the reply, at most so long; `None` if it is not there by then, and still on its way.
+    ///
+    /// # Errors
+    /// Inside, as [`wait`](Pending::wait).
+    ///
+    /// # Blocking
+    /// As [`wait`](Pending::wait), for at most `limit`.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// # use zctor::{ActorEngine, actor};
+    /// # #[actor]
+    /// # pub enum AdderMessage { #[reply(u32)] Add(u32, u32) }
+    /// # struct Adder;
+    /// # impl AdderHandler for Adder { fn add(&mut self, a: u32, b: u32) -> u32 { a + b } }
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let engine = ActorEngine::new();
+    /// # let adder: AdderClient = engine.pool(1, AdderMessage::actor(|| Adder))?;
+    /// let sum = adder.non_blocking().add(2, 3);
+    /// assert_eq!(sum.wait_timeout(Duration::from_secs(60)), Some(Ok(5)));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn wait_timeout(&self, limit: Duration) -> Option<Result<R, CallError>> {
+        if let Err(refused) = self.check() {
+            return Some(Err(refused));
+        }
+        let mut sent = match self.take() {
+            Ok(sent) => sent,
+            Err(error) => return Some(Err(error)),
+        };
+        let own = earlier(sent.terms.deadline(), Here::get().deadline);
+        let until = earlier(own, deadline(limit));
+        let outcome = {
+            let mut reply = Reply::new(&mut sent.receiver, &sent.mailbox, self.message);
+            match wait(&mut reply, until) {
+                Some(outcome) => Some(outcome),
+                // Its own deadline has passed: that ends the call.
+                None if own.is_some_and(|own| own <= now()) => {
+                    let terms = Arc::clone(&sent.terms);
+                    Some(reply.wait(own, Some(&terms)))
+                }
+                None => None,
+            }
+        };
+        if outcome.is_none() {
+            self.state.replace(State::Sent(sent));
+        }
+        outcome
+    }
+
+    /// Gives the reply if it is there. Never waits.
+    ///
+    /// # Errors
+    /// Inside, as [`wait`](Pending::wait), but for `Undeclared`.
+    ///
+    /// ```
+    /// # use zctor::{ActorEngine, actor};
+    /// # #[actor]
+    /// # pub enum AdderMessage { #[reply(u32)] Add(u32, u32) }
+    /// # struct Adder;
+    /// # impl AdderHandler for Adder { fn add(&mut self, a: u32, b: u32) -> u32 { a + b } }
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let engine = ActorEngine::new();
+    /// # let adder: AdderClient = engine.pool(1, AdderMessage::actor(|| Adder))?;
+    /// let sum = adder.non_blocking().add(2, 3);
+    /// engine.settle();
+    /// assert_eq!(sum.try_take(), Some(Ok(5)));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn try_take(&self) -> Option<Result<R, CallError>> {
+        self.poll_with(Waker::noop())
+    }
+
+    /// Lets the call run without anybody waiting for it; its reply is dropped.
+    ///
+    /// ```
+    /// # use zctor::{ActorEngine, actor};
+    /// # #[actor]
+    /// # pub enum AdderMessage { #[reply(u32)] Add(u32, u32) }
+    /// # struct Adder;
+    /// # impl AdderHandler for Adder { fn add(&mut self, a: u32, b: u32) -> u32 { a + b } }
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let engine = ActorEngine::new();
+    /// # let adder: AdderClient = engine.pool(1, AdderMessage::actor(|| Adder))?;
+    /// adder.non_blocking().add(2, 3).detach();
+    /// engine.settle();
+    /// assert_eq!(engine.stats().handled(), 1);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn detach(self) {
+        if let State::Sent(sent) = self.state.replace(State::Taken) {
+            sent.release();
+        }
+    }
+
+    /// Whether the code that runs here may wait for this reply.
+    fn check(&self) -> Result<(), CallError> {
+        if Here::get().may_wait_for(self.depth) { Ok(()) } else { Err(CallError::Undeclared { message: self.message }) }
+    }
+
+    /// Takes the reply's receiver out for a wait.
+    fn take(&self) -> Result<Sent<R>, CallError> {
+        match self.state.replace(State::Taken) {
+            State::Sent(sent) => Ok(sent),
+            State::Refused(error) => Err(error),
+            State::Taken => Err(CallError::NoReply { message: self.message }),
+        }
+    }
+
+    /// Looks for the reply without asking whether it may be waited for; `waker` is woken when to look again.
+    pub(crate) fn poll_with(&self, waker: &Waker) -> Option<Outcome<R>> {
+        let mut sent = match self.take() {
+            Ok(sent) => sent,
+            Err(error) => return Some(Err(error)),
+        };
+        let outcome = sent.poll(self.message, waker);
+        if outcome.is_none() {
+            self.state.replace(State::Sent(sent));
+        }
+        outcome
+    }
+}
+
+impl<R> Sent<R> {
+    fn poll(&mut self, message: &'static str, waker: &Waker) -> Option<Outcome<R>> {
+        if let Some(outcome) = self.receiver.poll(waker) {
+            return Some(outcome.unwrap_or(Err(CallError::NoReply { message })));
+        }
+        self.attend(waker);
+        if self.mailbox.is_abandoned() {
+            return Some(Err(CallError::Stopped { message }));
+        }
+        if self.terms.deadline().is_some_and(|deadline| deadline <= now()) {
+            let begun = !self.terms.give_up();
+            // It may have come just now.
+            let late = self.receiver.poll(waker).and_then(Result::ok);
+            return Some(late.unwrap_or(Err(CallError::Timeout { message, begun })));
+        }
+        None
+    }
+
+    /// Has `waker` woken at the deadline, and if the thread is abandoned.
+    fn attend(&mut self, waker: &Waker) {
+        if waker.will_wake(Waker::noop()) || self.attending.as_ref().is_some_and(|(known, _)| known.will_wake(waker)) {
+            return;
+        }
+        self.leave();
+        self.attending = Some((waker.clone(), self.mailbox.attend(waker)));
+        if let Some(deadline) = self.terms.deadline() {
+            wake_at(deadline, waker.clone());
+        }
+    }
+
+    fn leave(&mut self) {
+        if let Some((_, id)) = self.attending.take() {
+            self.mailbox.leave(id);
+        }
+    }
+
+    /// Lets the call run on.
+    fn release(mut self) {
+        self.leave();
+        // Its terms stay as they are: nobody gives it up.
+        self.terms = Terms::new(None);
+    }
+}
+
+impl<R> Drop for Sent<R> {
+    fn drop(&mut self) {
+        self.leave();
+        self.terms.give_up();
+    }
+}
+
+fn earlier(a: Option<Instant>, b: Option<Instant>) -> Option<Instant> {
+    [a, b].into_iter().flatten().min()
+}
+
+impl<R> Future for Pending<R> {
+    type Output = Result<R, CallError>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Self::Output> {
+        if let Err(refused) = self.check() {
+            return Poll::Ready(Err(refused));
+        }
+        match self.poll_with(cx.waker()) {
+            Some(outcome) => Poll::Ready(outcome),
+            None => Poll::Pending,
+        }
+    }
+}
+
+impl<R> fmt::Debug for Pending<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Pending({})", self.message)
+    }
+}
+
+/// What a pipe can await: a request, a [`Pending`], or several of them in a tuple or a `Vec`.
+///
+/// ```
+/// use zctor::{CallError, Pending, Pipe};
+///
+/// fn gives<W: Pipe<Outcome = O>, O>() -> bool {
+///     true
+/// }
+/// assert!(gives::<Pending<u8>, Result<u8, CallError>>());
+/// assert!(gives::<Vec<Pending<u8>>, Vec<Result<u8, CallError>>>());
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be piped",
+    note = "pipe a request, a `Pending`, or a tuple or `Vec` of `Pending`s"
+)]
+pub trait Pipe: Start + 'static {
+    /// What the closure of `pipe` is given.
+    type Outcome;
+}
+
+impl<R: 'static> Pipe for Pending<R> {
+    type Outcome = Outcome<R>;
+}
+
+impl<R: 'static> Pipe for Vec<Pending<R>> {
+    type Outcome = Vec<Outcome<R>>;
+}
+
+impl<M: Message, R: 'static> Pipe for crate::message::Request<M, R> {
+    type Outcome = Outcome<R>;
+}
+
+pub(crate) mod sealed {
+    use super::{Cell, Outcome, Pending, Waker};
+
+    #[expect(missing_debug_implementations, reason = "sealed: nobody outside can name it")]
+    pub struct Starter<'a>(pub(crate) &'a crate::thread::Local);
+
+    pub trait Start {
+        type Running: Running + 'static;
+        #[doc(hidden)]
+        fn __start(self, starter: &Starter<'_>) -> Self::Running;
+    }
+
+    /// Something that is awaited by polling, and taken when it is there.
+    pub trait Running {
+        type Outcome;
+        #[doc(hidden)]
+        fn __poll(&mut self, waker: &Waker) -> bool;
+        #[doc(hidden)]
+        fn __take(&mut self) -> Self::Outcome;
+    }
+
+    /// One reply of those that a pipe awaits.
+    #[expect(missing_debug_implementations, reason = "sealed: nobody outside can name it")]
+    pub struct One<R> {
+        pub(super) pending: Pending<R>,
+        pub(super) outcome: Cell<Option<Outcome<R>>>,
+    }
+}
+
+use sealed::{One, Running, Start, Starter};
+
+impl<R> From<Pending<R>> for One<R> {
+    fn from(pending: Pending<R>) -> Self {
+        Self { pending, outcome: Cell::new(None) }
+    }
+}
+
+impl<R: 'static> Running for One<R> {
+    type Outcome = Outcome<R>;
+
+    fn __poll(&mut self, waker: &Waker) -> bool {
+        if self.outcome.get_mut().is_none() {
+            *self.outcome.get_mut() = self.pending.poll_with(waker);
+        }
+        self.outcome.get_mut().is_some()
+    }
+
+    fn __take(&mut self) -> Outcome<R> {
+        self.outcome.take().unwrap_or(Err(CallError::NoReply { message: self.pending.message }))
+    }
+}
+
+impl<T: Running> Running for Vec<T> {
+    type Outcome = Vec<T::Outcome>;
+
+    fn __poll(&mut self, waker: &Waker) -> bool {
+        // All of them, so that each knows whom to wake.
+        self.iter_mut().fold(true, |all, one| one.__poll(waker) && all)
+    }
+
+    fn __take(&mut self) -> Self::Outcome {
+        self.iter_mut().map(Running::__take).collect()
+    }
+}
+
+impl<R: 'static> Start for Pending<R> {
+    type Running = One<R>;
+
+    fn __start(self, _: &Starter<'_>) -> One<R> {
+        self.into()
+    }
+}
+
+impl<R: 'static> Start for Vec<Pending<R>> {
+    type Running = Vec<One<R>>;
+
+    fn __start(self, _: &Starter<'_>) -> Vec<One<R>> {
+        self.into_iter().map(One::from).collect()
+    }
+}
+
+impl<M: Message, R: 'static> Start for crate::message::Request<M, R> {
+    type Running = One<R>;
+
+    fn __start(self, starter: &Starter<'_>) -> One<R> {
+        crate::route::Aim::at_pool(starter.0.pool::<M>().as_deref().map(|pool| &**pool), &starter.0.mailbox.edge)
+            .request(self)
+            .into()
+    }
+}
+
+macro_rules! tuples {
+    ($($($name:ident $index:tt),+;)+) => {$(
+        impl<$($name: 'static),+> Pipe for ($(Pending<$name>,)+) {
+            type Outcome = ($(Outcome<$name>,)+);
+        }
+
+        impl<$($name: 'static),+> Start for ($(Pending<$name>,)+) {
+            type Running = ($(One<$name>,)+);
+
+            fn __start(self, _: &Starter<'_>) -> Self::Running {
+                ($(self.$index.into(),)+)
+            }
+        }
+
+        impl<$($name: 'static),+> Running for ($(One<$name>,)+) {
+            type Outcome = ($(Outcome<$name>,)+);
+
+            fn __poll(&mut self, waker: &Waker) -> bool {
+                let mut all = true;
+                $(all &= self.$index.__poll(waker);)+
+                all
+            }
+
+            fn __take(&mut self) -> Self::Outcome {
+                ($(self.$index.__take(),)+)
+            }
+        }
+    )+};
+}
+
+tuples! {
+    A 0, B 1;
+    A 0, B 1, C 2;
+    A 0, B 1, C 2, D 3;
+    A 0, B 1, C 2, D 3, E 4;
+    A 0, B 1, C 2, D 3, E 4, F 5;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_call_begins_or_is_given_up_and_never_both() {
+        let terms = Terms::new(None);
+        assert!(terms.begin());
+        assert!(!terms.give_up());
+
+        let terms = Terms::new(None);
+        assert!(terms.give_up());
+        assert!(terms.give_up(), "giving up twice is the same");
+        assert!(!terms.begin());
+    }
+}

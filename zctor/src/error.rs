@@ -1,0 +1,409 @@
+//! What can go wrong, one type an operation; a refused message comes back in its error.
+
+use std::error::Error;
+use std::fmt;
+use std::sync::{Arc, Mutex};
+
+use crate::thread::ThreadId;
+use crate::watch::Report;
+
+/// An error of any type, as fallible factories return it.
+///
+/// ```
+/// let error: zctor::BoxError = "no such file".into();
+/// assert_eq!(error.to_string(), "no such file");
+/// ```
+pub type BoxError = Box<dyn Error + Send + Sync>;
+
+/// A message that was not accepted, on its way back to its sender.
+///
+/// It holds the message in one word, and is `Send` and `Sync` whatever the message is.
+///
+/// ```
+/// use zctor::{ActorEngine, SendError, actor};
+///
+/// #[actor]
+/// pub enum LogMessage {
+///     Line(String),
+/// }
+///
+/// let engine = ActorEngine::new();
+/// match engine.send(LogMessage::Line("lost?".into())) {
+///     Err(SendError::NotRegistered(refused)) => {
+///         assert_eq!(refused.message(), "LogMessage");
+///         let LogMessage::Line(text) = refused.into_inner();
+///         assert_eq!(text, "lost?");
+///     }
+///     other => panic!("nobody is registered: {other:?}"),
+/// }
+/// ```
+pub struct Refused<M> {
+    // The mutex is never locked: it only makes the error `Sync` for messages that are not.
+    inner: Box<(&'static str, Mutex<M>)>,
+}
+
+impl<M> Refused<M> {
+    pub(crate) fn new(name: &'static str, message: M) -> Self {
+        Self { inner: Box::new((name, Mutex::new(message))) }
+    }
+
+    /// Gives the message back.
+    pub fn into_inner(self) -> M {
+        crate::lock::into_inner(self.inner.1)
+    }
+
+    /// The name of the message's type.
+    pub fn message(&self) -> &'static str {
+        self.inner.0
+    }
+}
+
+impl<M> fmt::Debug for Refused<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("..")
+    }
+}
+
+/// Error returned by `send` and `broadcast`. The refused message is inside.
+///
+/// ```
+/// use zctor::{ActorEngine, actor};
+///
+/// #[actor]
+/// pub enum LogMessage {
+///     Line(String),
+/// }
+///
+/// let engine = ActorEngine::new();
+/// let error = engine.send(LogMessage::Line("kept".into())).unwrap_err();
+/// assert!(error.is_not_registered());
+/// assert_eq!(error.to_string(), "no live instance handles `LogMessage`; the message was not sent");
+/// let LogMessage::Line(text) = error.into_inner();
+/// assert_eq!(text, "kept");
+/// ```
+#[non_exhaustive]
+pub enum SendError<M> {
+    /// No live instance handles this type.
+    NotRegistered(Refused<M>),
+    /// The mailbox is at its bound; a later attempt may work.
+    Full(Refused<M>),
+    /// The engine has stopped, or the instance that the client is bound to has ended; no attempt will work.
+    Stopped(Refused<M>),
+}
+
+impl<M> SendError<M> {
+    /// Gives the refused message back.
+    pub fn into_inner(self) -> M {
+        match self {
+            Self::NotRegistered(refused) | Self::Full(refused) | Self::Stopped(refused) => refused.into_inner(),
+        }
+    }
+
+    /// Whether no live instance handles the type.
+    pub fn is_not_registered(&self) -> bool {
+        matches!(self, Self::NotRegistered(_))
+    }
+
+    /// Whether the mailbox was at its bound.
+    pub fn is_full(&self) -> bool {
+        matches!(self, Self::Full(_))
+    }
+
+    /// Whether the engine or the bound instance has stopped.
+    pub fn is_stopped(&self) -> bool {
+        matches!(self, Self::Stopped(_))
+    }
+
+    pub(crate) fn new(name: &'static str, message: M, refusal: Refusal) -> Self {
+        let refused = Refused::new(name, message);
+        match refusal {
+            Refusal::NotRegistered => Self::NotRegistered(refused),
+            Refusal::Stopped => Self::Stopped(refused),
+        }
+    }
+}
+
+impl<M> fmt::Debug for SendError<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotRegistered(_) => f.write_str("NotRegistered(..)"),
+            Self::Full(_) => f.write_str("Full(..)"),
+            Self::Stopped(_) => f.write_str("Stopped(..)"),
+        }
+    }
+}
+
+impl<M> fmt::Display for SendError<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotRegistered(refused) => {
+                write!(f, "no live instance handles `{}`; the message was not sent", refused.message())
+            }
+            Self::Full(refused) => write!(f, "the mailbox for `{}` is full; the message was not sent", refused.message()),
+            Self::Stopped(refused) => {
+                write!(f, "the receiver of `{}` has stopped; the message was not sent", refused.message())
+            }
+        }
+    }
+}
+
+impl<M> Error for SendError<M> {}
+
+/// Error returned by calls, and by [`ActorEngine::client`](crate::ActorEngine::client).
+///
+/// ```
+/// use zctor::{ActorEngine, CallError, actor};
+///
+/// #[actor]
+/// pub enum ClockMessage {
+///     #[reply(u64)]
+///     Ticks,
+/// }
+///
+/// let engine = ActorEngine::new();
+/// let error = engine.call(ClockMessage::ticks()).unwrap_err();
+/// assert_eq!(error, CallError::NotRegistered { message: "ClockMessage" });
+/// assert_eq!(error.message(), "ClockMessage");
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum CallError {
+    /// No live instance handles this type; nothing was sent.
+    NotRegistered {
+        /// The name of the message's type.
+        message: &'static str,
+    },
+    /// The mailbox is at its bound; nothing was sent.
+    Full {
+        /// The name of the message's type.
+        message: &'static str,
+    },
+    /// The engine or the instance stopped before the call was handled.
+    Stopped {
+        /// The name of the message's type.
+        message: &'static str,
+    },
+    /// The handler panicked; the message is spent, and what the handler had sent stays sent.
+    Panicked {
+        /// The name of the message's type.
+        message: &'static str,
+        /// The panic's own text.
+        text: Arc<str>,
+    },
+    /// The deadline passed first.
+    Timeout {
+        /// The name of the message's type.
+        message: &'static str,
+        /// Whether the handler had begun. If not, it never ran and never will: a retry is safe.
+        begun: bool,
+    },
+    /// Inside a handler, a wait for a type whose call depth is not below the handler's own; nothing was sent.
+    Undeclared {
+        /// The name of the message's type.
+        message: &'static str,
+    },
+    /// The reply was given up by its handler, or it was taken before.
+    NoReply {
+        /// The name of the message's type.
+        message: &'static str,
+    },
+}
+
+impl CallError {
+    /// The name of the message's type.
+    pub fn message(&self) -> &'static str {
+        match self {
+            Self::NotRegistered { message }
+            | Self::Full { message }
+            | Self::Stopped { message }
+            | Self::Panicked { message, .. }
+            | Self::Timeout { message, .. }
+            | Self::Undeclared { message }
+            | Self::NoReply { message } => message,
+        }
+    }
+
+    pub(crate) fn refused(message: &'static str, refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::NotRegistered => Self::NotRegistered { message },
+            Refusal::Stopped => Self::Stopped { message },
+        }
+    }
+}
+
+impl fmt::Display for CallError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotRegistered { message } => write!(f, "no live instance handles `{message}`; the call was not sent"),
+            Self::Full { message } => write!(f, "the mailbox for `{message}` is full; the call was not sent"),
+            Self::Stopped { message } => write!(f, "the receiver of `{message}` stopped before it handled the call"),
+            Self::Panicked { message, text } => write!(f, "the handler of `{message}` panicked: {text}"),
+            Self::Timeout { message, begun: true } => {
+                write!(f, "the call to `{message}` timed out while its handler was at work")
+            }
+            Self::Timeout { message, begun: false } => {
+                write!(f, "the call to `{message}` timed out before its handler began, and never will run")
+            }
+            Self::Undeclared { message } => write!(
+                f,
+                "this handler may not wait for `{message}`: add it to `calls(..)` of the waiting actor's `#[actor]`, \
+                 or `pipe` the request"
+            ),
+            Self::NoReply { message } => write!(f, "no reply can come to this call to `{message}` any more"),
+        }
+    }
+}
+
+impl Error for CallError {}
+
+/// Why an operation found no receiver.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Refusal {
+    NotRegistered,
+    Stopped,
+}
+
+/// Error returned by `spawn`, `pool` and `start`; nothing was registered.
+///
+/// ```
+/// use zctor::{ActorEngine, ActorThread, SpawnError};
+///
+/// let engine = ActorEngine::new();
+/// let error = engine.spawn(ActorThread::new()).unwrap_err();
+/// assert!(matches!(error, SpawnError::Empty));
+/// ```
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum SpawnError {
+    /// The thread has no actor, or the pool no thread.
+    Empty,
+    /// A factory returned an error.
+    Factory {
+        /// The name of the message's type.
+        message: &'static str,
+        /// What the factory returned.
+        source: BoxError,
+    },
+    /// A factory panicked.
+    FactoryPanicked {
+        /// The name of the message's type.
+        message: &'static str,
+        /// The panic's own text.
+        text: Arc<str>,
+    },
+    /// The operating system would not start a thread.
+    Thread {
+        /// What the operating system said.
+        source: std::io::Error,
+    },
+    /// The engine stops or has stopped.
+    Stopped,
+}
+
+impl fmt::Display for SpawnError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Empty => f.write_str("nothing to start: register an actor on the thread, or ask for at least one"),
+            Self::Factory { message, .. } => write!(f, "the factory of `{message}` failed"),
+            Self::FactoryPanicked { message, text } => write!(f, "the factory of `{message}` panicked: {text}"),
+            Self::Thread { .. } => f.write_str("the operating system started no thread"),
+            Self::Stopped => f.write_str("the engine has stopped and starts nothing more"),
+        }
+    }
+}
+
+impl Error for SpawnError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Factory { source, .. } => Some(&**source),
+            Self::Thread { source } => Some(source),
+            _ => None,
+        }
+    }
+}
+
+/// Error returned by `shutdown` and `shutdown_timeout`.
+///
+/// ```
+/// use zctor::ActorEngine;
+///
+/// let engine = ActorEngine::new();
+/// assert!(engine.shutdown().is_ok());
+/// ```
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum ShutdownError {
+    /// Asked for on an actor thread, which cannot wait for its own end; the shutdown has begun.
+    OnActorThread,
+    /// These threads were in a handler when the time was up, and were left to themselves.
+    Abandoned {
+        /// The threads left running.
+        threads: Vec<ThreadId>,
+        /// What became of all the others.
+        report: Report,
+    },
+}
+
+impl fmt::Display for ShutdownError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::OnActorThread => f.write_str("an actor thread cannot wait for its own end; the shutdown has begun"),
+            Self::Abandoned { threads, .. } => {
+                f.write_str("the time was up while a handler still ran on thread ")?;
+                for (i, thread) in threads.iter().enumerate() {
+                    write!(f, "{}{thread}", if i == 0 { "" } else { ", " })?;
+                }
+                Ok(())
+            }
+        }
+    }
+}
+
+impl Error for ShutdownError {}
+
+/// Error returned by [`Client::stop`](crate::Client::stop).
+///
+/// ```
+/// use zctor::{ActorEngine, StopError, actor};
+///
+/// #[actor]
+/// pub enum JobMessage {
+///     Run,
+/// }
+/// struct Job;
+/// impl JobHandler for Job {
+///     fn run(&mut self) {}
+/// }
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let engine = ActorEngine::new();
+/// let pool = engine.pool(2, JobMessage::actor(|| Job))?;
+/// assert_eq!(pool.stop(), Err(StopError::Unbound { message: "JobMessage" }));
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum StopError {
+    /// The client is not bound to one instance: `pin` it first, or use the one that `start` gave.
+    Unbound {
+        /// The name of the message's type.
+        message: &'static str,
+    },
+    /// The instance has ended already.
+    Stopped {
+        /// The name of the message's type.
+        message: &'static str,
+    },
+}
+
+impl fmt::Display for StopError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unbound { message } => write!(f, "this client of `{message}` is bound to no single instance; pin one"),
+            Self::Stopped { message } => write!(f, "this instance of `{message}` has ended already"),
+        }
+    }
+}
+
+impl Error for StopError {}

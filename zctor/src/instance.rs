@@ -1,0 +1,703 @@
+//! An instance: one state in its slot on one thread, from its construction to its drop.
+//!
+//! All methods here run on the instance's own thread. User code runs through `thread::run_user`, which catches panics;
+//! what follows a panic, a reset or a stop is decided here, after the user's code has returned.
+
+use std::any::Any;
+use std::cell::{Cell, RefCell};
+use std::collections::{BTreeMap, VecDeque};
+use std::fmt;
+use std::marker::PhantomData;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::task::Waker;
+use std::time::{Duration, Instant};
+
+use crate::call::Terms;
+use crate::context::Context;
+use crate::error::{BoxError, CallError, SpawnError};
+use crate::mailbox::{Envelope, Letter, Mail, Meter, Slot, What, seal};
+use crate::message::{Dispatch, Message, Port};
+use crate::route::{Address, Seals};
+use crate::thread::{Local, ThreadId, catch, quietly, run_user};
+use crate::timer::{Alarm, now};
+use crate::trace;
+
+/// Names one instance: its thread, and its place there, which no later tenant shares.
+///
+/// ```
+/// use zctor::{ActorEngine, actor};
+///
+/// #[actor]
+/// pub enum JobMessage {
+///     #[reply(())]
+///     Run,
+/// }
+/// struct Job;
+/// impl JobHandler for Job {
+///     fn run(&mut self) {}
+/// }
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let engine = ActorEngine::new();
+/// let jobs: JobClient = engine.pool(2, JobMessage::actor(|| Job))?;
+/// let ids = jobs.instances();
+/// assert_eq!(ids[1].thread().index(), 1);
+/// assert_eq!(ids[1].to_string(), "1.0");
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct InstanceId {
+    pub(crate) thread: ThreadId,
+    pub(crate) slot: Slot,
+}
+
+impl InstanceId {
+    /// The thread that it lives on.
+    pub fn thread(self) -> ThreadId {
+        self.thread
+    }
+}
+
+impl fmt::Display for InstanceId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.thread, self.slot.index)?;
+        match self.slot.generation {
+            0 => Ok(()),
+            generation => write!(f, "#{generation}"),
+        }
+    }
+}
+
+impl fmt::Debug for InstanceId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "InstanceId({self})")
+    }
+}
+
+/// What other threads see of an instance.
+pub(crate) struct Status(AtomicU8);
+
+impl Status {
+    const LIVE: u8 = 0;
+    const RESTING: u8 = 1;
+    const ENDED: u8 = 2;
+
+    fn set(&self, status: u8) {
+        self.0.store(status, Ordering::Release);
+    }
+
+    /// Rotation may choose it: neither ended nor backing off after panics.
+    pub(crate) fn is_ready(&self) -> bool {
+        self.0.load(Ordering::Acquire) == Self::LIVE
+    }
+
+    pub(crate) fn has_ended(&self) -> bool {
+        self.0.load(Ordering::Acquire) == Self::ENDED
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Phase {
+    /// Built; `on_start` comes before the first message.
+    New,
+    Live,
+    /// Panicked too often: waits before it is built again. Its mail is held.
+    Resting,
+    Ended,
+}
+
+/// What a handler asked for; done when it has returned.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Wish {
+    #[default]
+    None,
+    Reset,
+    Stop,
+}
+
+/// The part of an instance that does not depend on its types.
+pub(crate) struct Common {
+    pub(crate) id: InstanceId,
+    pub(crate) name: &'static str,
+    pub(crate) depth: u16,
+    pub(crate) status: Arc<Status>,
+    pub(crate) phase: Cell<Phase>,
+    pub(crate) wish: Cell<Wish>,
+    /// Mail for it in its thread's own queue.
+    pub(crate) queued: Cell<usize>,
+    pub(crate) handled: Cell<u64>,
+    pub(crate) panicked: Cell<u64>,
+    /// Its code is on the stack: a message for it must wait its turn.
+    pub(crate) busy: Cell<bool>,
+    /// Allocated at the first panic.
+    trouble: RefCell<Option<Box<Trouble>>>,
+}
+
+/// What an instance that panicked keeps.
+#[derive(Default)]
+struct Trouble {
+    /// The latest panics, oldest first; no more than the backoff looks at.
+    panics: VecDeque<Instant>,
+    /// The timer that ends its rest.
+    alarm: u64,
+    held: VecDeque<Mail>,
+}
+
+/// Panics within this time count together.
+const WINDOW: Duration = Duration::from_secs(10);
+/// From so many on, a rebuild waits.
+const PATIENCE: usize = 3;
+const SHORTEST: Duration = Duration::from_millis(10);
+const LONGEST: Duration = Duration::from_secs(1);
+
+/// How long to wait before the rebuild after `panics` panics within the window: from 10 ms on, doubled to 1 s.
+fn backoff(panics: usize) -> Option<Duration> {
+    let extra = panics.checked_sub(PATIENCE)?;
+    Some(SHORTEST.saturating_mul(1 << extra.min(7)).min(LONGEST))
+}
+
+impl Common {
+    /// Notes a panic; how long to rest before the rebuild, if at all.
+    fn note_panic(&self, at: Instant) -> Option<Duration> {
+        let mut trouble = self.trouble.borrow_mut();
+        let panics = &mut trouble.get_or_insert_default().panics;
+        panics.push_back(at);
+        if panics.len() > PATIENCE + 8 {
+            panics.pop_front();
+        }
+        while panics.front().is_some_and(|first| at.duration_since(*first) > WINDOW) {
+            panics.pop_front();
+        }
+        backoff(panics.len())
+    }
+
+    /// A call may run at once: its code is not on the stack, and nothing for it is queued that would come first.
+    pub(crate) fn is_free(&self) -> bool {
+        !self.busy.get() && self.queued.get() == 0 && matches!(self.phase.get(), Phase::New | Phase::Live)
+    }
+
+    pub(crate) fn hold(&self, mail: Mail) {
+        self.trouble.borrow_mut().get_or_insert_default().held.push_back(mail);
+    }
+
+    fn take_held(&self) -> VecDeque<Mail> {
+        self.trouble.borrow_mut().as_mut().map(|trouble| std::mem::take(&mut trouble.held)).unwrap_or_default()
+    }
+}
+
+/// What an instance shares with the contexts, timers and pipes of its handlers.
+pub(crate) struct Shared<M: Message> {
+    pub(crate) common: Common,
+    pub(crate) timers: RefCell<BTreeMap<u64, Alarm<M>>>,
+    /// The timer whose closure runs just now.
+    pub(crate) firing: Cell<Option<u64>>,
+    pub(crate) pipes: RefCell<BTreeMap<u64, Box<dyn PipeTask<M>>>>,
+}
+
+/// A pipe: something awaited, and what turns its outcome into a message.
+pub(crate) trait PipeTask<M> {
+    /// Looks whether the outcome is there; `waker` is woken when to look again.
+    fn poll(&mut self, waker: &Waker) -> bool;
+    /// Runs the user's closure.
+    fn finish(self: Box<Self>) -> M;
+}
+
+/// How an instance comes by its state.
+pub(crate) enum Factory<M: Message, S> {
+    Again(Arc<dyn Fn(&mut Context<M>) -> Result<S, BoxError> + Send + Sync>),
+    Once(Cell<Option<Box<dyn FnOnce() -> S>>>),
+}
+
+/// One state and all that it takes to serve it.
+pub(crate) struct Instance<M: Message, S> {
+    shared: Rc<Shared<M>>,
+    body: RefCell<Body<M, S>>,
+    factory: Factory<M, S>,
+}
+
+struct Body<M: Message, S> {
+    state: Option<S>,
+    ctx: Context<M>,
+}
+
+/// What a thread does with an instance whatever its types.
+pub(crate) trait AnyInstance {
+    fn as_any(&self) -> &dyn Any;
+    fn common(&self) -> &Common;
+    /// Runs `on_start` if it is due.
+    fn start(&self, local: &Rc<Local>);
+    /// Ends it in order: `on_stop`, drop.
+    fn end(&self, local: &Rc<Local>);
+    /// Drops it as it is: the thread never came to run.
+    fn discard(&self);
+    fn tick(&self, local: &Rc<Local>, id: u64);
+    fn piped(&self, local: &Rc<Local>, id: u64);
+}
+
+/// Builds a state on the current thread and gives it a slot; its `on_start` is queued.
+pub(crate) fn install<M, S>(local: &Rc<Local>, factory: Factory<M, S>) -> Result<Address<M>, SpawnError>
+where
+    M: Dispatch<S, Port: Send> + Send,
+    S: 'static,
+{
+    let slot = local.reserve();
+    let status = Arc::new(Status(AtomicU8::new(Status::LIVE)));
+    let shared = Rc::new(Shared {
+        common: Common {
+            id: InstanceId { thread: local.mailbox.thread, slot },
+            name: M::NAME,
+            depth: M::CALL_DEPTH,
+            status: Arc::clone(&status),
+            phase: Cell::new(Phase::New),
+            wish: Cell::default(),
+            queued: Cell::new(0),
+            handled: Cell::new(0),
+            panicked: Cell::new(0),
+            busy: Cell::new(false),
+            trouble: RefCell::default(),
+        },
+        timers: RefCell::default(),
+        firing: Cell::new(None),
+        pipes: RefCell::default(),
+    });
+    let seals: &'static Seals<M> = &Instance::<M, S>::SEALS;
+    let ctx = Context::new(Rc::clone(local), Rc::clone(&shared), seals);
+    let instance = Rc::new(Instance { shared, body: RefCell::new(Body { state: None, ctx }), factory });
+    // In its slot before it is built, so that what its factory sends to it finds it there.
+    local.settle_in(slot, Rc::clone(&instance) as Rc<dyn AnyInstance>);
+    match instance.build() {
+        Ok(()) => {}
+        Err(failure) => {
+            instance.vacate(local);
+            return Err(failure.into_spawn_error(M::NAME));
+        }
+    }
+    local.enqueue(Mail { to: slot, rotated: false, what: What::Start });
+    Ok(Address { mailbox: Arc::clone(&local.mailbox), slot, status, seals })
+}
+
+enum Failure {
+    Error(BoxError),
+    Panic(Arc<str>),
+    /// A factory that runs once has run.
+    Spent,
+}
+
+impl Failure {
+    fn into_spawn_error(self, message: &'static str) -> SpawnError {
+        match self {
+            Self::Error(source) => SpawnError::Factory { message, source },
+            Self::Panic(text) => SpawnError::FactoryPanicked { message, text },
+            Self::Spent => SpawnError::FactoryPanicked { message, text: "the factory has run already".into() },
+        }
+    }
+}
+
+impl<M, S> Instance<M, S>
+where
+    M: Dispatch<S, Port: Send> + Send,
+    S: 'static,
+{
+    const SEALS: Seals<M> = Seals {
+        send: |message| seal(SendLetter::<M, S> { message: Some(message), to: PhantomData }),
+        call: |message, port, terms| seal(CallLetter::<M, S> { call: Some((message, port, terms)), to: PhantomData }),
+        batch: |messages| seal(BatchLetter::<M, S> { messages: messages.into_iter(), to: PhantomData }),
+    };
+
+    fn common(&self) -> &Common {
+        &self.shared.common
+    }
+
+    /// Runs the factory, at depth 0: it may send, not wait.
+    fn build(&self) -> Result<(), Failure> {
+        let mut body = self.body.borrow_mut();
+        let built = match &self.factory {
+            Factory::Again(factory) => run_user(0, None, || factory(&mut body.ctx)).map_err(Failure::Panic)?,
+            Factory::Once(factory) => {
+                let factory = factory.take().ok_or(Failure::Spent)?;
+                Ok(run_user(0, None, factory).map_err(Failure::Panic)?)
+            }
+        };
+        body.state = Some(built.map_err(Failure::Error)?);
+        self.common().wish.set(Wish::None);
+        self.common().phase.set(Phase::New);
+        Ok(())
+    }
+
+    /// Runs a piece of the user's code on the state, and does what it asked for. The outcome says whether it panicked.
+    fn work<R>(
+        &self,
+        local: &Rc<Local>,
+        deadline: Option<Instant>,
+        f: impl FnOnce(&mut S, &mut Context<M>) -> R,
+    ) -> Option<Result<R, Arc<str>>> {
+        let mut body = self.body.borrow_mut();
+        let Body { state, ctx } = &mut *body;
+        let state = state.as_mut()?;
+        self.common().busy.set(true);
+        let outcome = run_user(M::CALL_DEPTH, deadline, || f(state, ctx));
+        self.common().busy.set(false);
+        drop(body);
+        let _ = local;
+        Some(outcome)
+    }
+
+    fn handle(&self, local: &Rc<Local>, message: M, mut port: Option<M::Port>, deadline: Option<Instant>) {
+        let outcome = self.work(local, deadline, |state, ctx| message.__dispatch(state, ctx, &mut port));
+        let meter = &local.mailbox.meter;
+        match outcome {
+            Some(Ok(())) => {
+                self.common().handled.set(self.common().handled.get() + 1);
+                Meter::add(&meter.handled);
+                self.grant(local);
+            }
+            Some(Err(text)) => {
+                self.common().panicked.set(self.common().panicked.get() + 1);
+                Meter::add(&meter.panicked);
+                if let Some(port) = port.take() {
+                    quietly(|| port.fail(CallError::Panicked { message: M::NAME, text }));
+                }
+                self.recover(local);
+            }
+            // Not reached: a letter is delivered to live instances only, and those have a state.
+            None => debug_assert!(false, "delivered to an instance without a state"),
+        }
+    }
+
+    /// Does what the handler that just returned asked for.
+    fn grant(&self, local: &Rc<Local>) {
+        match self.common().wish.take() {
+            Wish::None => {}
+            Wish::Stop => self.end(local),
+            Wish::Reset => {
+                self.say_goodbye(local);
+                self.drop_state(local);
+                match self.build() {
+                    Ok(()) => self.start(local),
+                    Err(failure) => self.mend(local, failure),
+                }
+            }
+        }
+    }
+
+    /// After a panic in the user's code: the state goes, and comes again by the factory, at once or after a rest.
+    fn recover(&self, local: &Rc<Local>) {
+        self.drop_state(local);
+        if let Factory::Once(_) = self.factory {
+            return self.vacate(local);
+        }
+        local.count_restart();
+        match self.common().note_panic(now()) {
+            Some(rest) => self.rest(local, rest),
+            None => match self.build() {
+                Ok(()) => self.start(local),
+                Err(failure) => self.mend(local, failure),
+            },
+        }
+    }
+
+    /// The rebuild failed: that counts like a panic.
+    fn mend(&self, local: &Rc<Local>, failure: Failure) {
+        match failure {
+            Failure::Spent => self.vacate(local),
+            Failure::Error(error) => {
+                trace::rebuild_failed(M::NAME, self.common().id, &error);
+                quietly(|| drop(error));
+                self.recover(local);
+            }
+            Failure::Panic(_) => self.recover(local),
+        }
+    }
+
+    fn rest(&self, local: &Rc<Local>, rest: Duration) {
+        trace::resting(M::NAME, self.common().id, rest);
+        self.common().phase.set(Phase::Resting);
+        self.common().status.set(Status::RESTING);
+        let alarm = local.set_timer(now() + rest, self.common().id.slot);
+        self.common().trouble.borrow_mut().get_or_insert_default().alarm = alarm;
+    }
+
+    fn revive(&self, local: &Rc<Local>) {
+        self.common().status.set(Status::LIVE);
+        match self.build() {
+            Ok(()) => {
+                self.start(local);
+                local.requeue(self.common(), self.common().take_held());
+            }
+            Err(failure) => self.mend(local, failure),
+        }
+    }
+
+    fn say_goodbye(&self, local: &Rc<Local>) {
+        if self.common().phase.get() == Phase::Live {
+            // A panic in `on_stop` ends nothing that is not ending anyway.
+            let _ = self.work(local, None, M::__on_stop);
+            self.common().wish.take();
+        }
+    }
+
+    /// Drops the state with all that belongs to it: timers and pipes.
+    fn drop_state(&self, local: &Rc<Local>) {
+        let state = self.body.borrow_mut().state.take();
+        quietly(|| drop(state));
+        let timers = self.shared.timers.take();
+        for (id, alarm) in timers {
+            local.clear_timer(alarm.due, id);
+            quietly(|| drop(alarm));
+        }
+        let pipes = self.shared.pipes.take();
+        for pipe in pipes.into_values() {
+            quietly(|| drop(pipe));
+        }
+    }
+
+    /// Leaves the registry and the slot; what still comes for it finds nobody.
+    fn vacate(&self, local: &Rc<Local>) {
+        if self.common().phase.replace(Phase::Ended) == Phase::Ended {
+            return;
+        }
+        self.common().status.set(Status::ENDED);
+        if let Some(pool) = local.pool::<M>() {
+            pool.remove(self.common().id);
+        }
+        local.vacate(self.common());
+        local.give_up(self.common().take_held());
+    }
+}
+
+impl<M, S> AnyInstance for Instance<M, S>
+where
+    M: Dispatch<S, Port: Send> + Send,
+    S: 'static,
+{
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+
+    fn common(&self) -> &Common {
+        &self.shared.common
+    }
+
+    fn start(&self, local: &Rc<Local>) {
+        if self.common().phase.get() != Phase::New {
+            return;
+        }
+        self.common().phase.set(Phase::Live);
+        match self.work(local, None, M::__on_start) {
+            Some(Err(_)) => self.recover(local),
+            _ => self.grant(local),
+        }
+    }
+
+    fn end(&self, local: &Rc<Local>) {
+        if self.common().phase.get() == Phase::Ended {
+            return;
+        }
+        self.say_goodbye(local);
+        self.drop_state(local);
+        self.vacate(local);
+    }
+
+    fn discard(&self) {
+        self.common().phase.set(Phase::Ended);
+        self.common().status.set(Status::ENDED);
+        let state = self.body.borrow_mut().state.take();
+        quietly(|| drop(state));
+    }
+
+    fn tick(&self, local: &Rc<Local>, id: u64) {
+        if self.common().phase.get() == Phase::Resting {
+            let due = self.common().trouble.borrow().as_ref().is_some_and(|trouble| trouble.alarm == id);
+            if due {
+                self.revive(local);
+            }
+            return;
+        }
+        // A shutdown closes the timers; only an instance that rests still comes back to serve what it holds.
+        if !local.mailbox.edge.is_open() {
+            return;
+        }
+        // Out of the map while the user's closure runs: it may set and cancel timers.
+        let Some(alarm) = self.shared.timers.borrow_mut().remove(&id) else { return };
+        match alarm.fire(local, &self.shared, id) {
+            Ok(message) => self.handle(local, message, None, None),
+            Err(_) => self.recover(local),
+        }
+    }
+
+    fn piped(&self, local: &Rc<Local>, id: u64) {
+        let Some(mut pipe) = self.shared.pipes.borrow_mut().remove(&id) else { return };
+        let waker = local.pipe_waker(self.common().id.slot, id);
+        match catch(|| pipe.poll(&waker)) {
+            Ok(false) => {
+                self.shared.pipes.borrow_mut().insert(id, pipe);
+            }
+            Ok(true) => match run_user(0, None, || pipe.finish()) {
+                Ok(message) => self.handle(local, message, None, None),
+                Err(_) => self.recover(local),
+            },
+            Err(_) => debug_assert!(false, "a pipe's own poll runs no user code"),
+        }
+    }
+}
+
+struct SendLetter<M, S> {
+    message: Option<M>,
+    to: PhantomData<fn(S)>,
+}
+
+struct CallLetter<M: Message, S> {
+    call: Option<(M, M::Port, Option<Arc<Terms>>)>,
+    to: PhantomData<fn(S)>,
+}
+
+struct BatchLetter<M, S> {
+    messages: std::vec::IntoIter<M>,
+    to: PhantomData<fn(S)>,
+}
+
+/// The instance that a letter was sealed for.
+fn open<M, S>(instance: &dyn AnyInstance) -> Option<&Instance<M, S>>
+where
+    M: Dispatch<S, Port: Send> + Send,
+    S: 'static,
+{
+    let instance = instance.as_any().downcast_ref();
+    debug_assert!(instance.is_some(), "a slot's generation names one instance, whose type its letters know");
+    instance
+}
+
+impl<M, S> Envelope for SendLetter<M, S>
+where
+    M: Dispatch<S, Port: Send> + Send,
+    S: 'static,
+{
+    fn deliver(&mut self, instance: &dyn AnyInstance, local: &Rc<Local>) -> bool {
+        if let (Some(instance), Some(message)) = (open::<M, S>(instance), self.message.take()) {
+            instance.handle(local, message, None, None);
+        }
+        false
+    }
+
+    fn len(&self) -> usize {
+        usize::from(self.message.is_some())
+    }
+
+    fn forward(&mut self, local: &Local) {
+        if let Some((address, way)) = local.pool::<M>().and_then(|pool| pool.stand_in()) {
+            if let Some(message) = self.message.take() {
+                address.post(way, (address.seals.send)(message), true);
+            }
+        }
+    }
+
+    fn bury(&mut self) -> usize {
+        usize::from(self.message.take().is_some())
+    }
+}
+
+impl<M, S> Envelope for CallLetter<M, S>
+where
+    M: Dispatch<S, Port: Send> + Send,
+    S: 'static,
+{
+    fn deliver(&mut self, instance: &dyn AnyInstance, local: &Rc<Local>) -> bool {
+        let (Some(instance), Some((message, port, terms))) = (open::<M, S>(instance), self.call.take()) else {
+            return false;
+        };
+        let deadline = match &terms {
+            Some(terms) if !terms.begin() => {
+                local.mailbox.dead.skip();
+                quietly(|| drop((message, port)));
+                return false;
+            }
+            Some(terms) => terms.deadline(),
+            None => None,
+        };
+        instance.handle(local, message, Some(port), deadline);
+        false
+    }
+
+    fn len(&self) -> usize {
+        usize::from(self.call.is_some())
+    }
+
+    fn forward(&mut self, local: &Local) {
+        if let Some((address, way)) = local.pool::<M>().and_then(|pool| pool.stand_in()) {
+            if let Some((message, port, terms)) = self.call.take() {
+                address.post(way, (address.seals.call)(message, port, terms), true);
+            }
+        }
+    }
+
+    fn bury(&mut self) -> usize {
+        let Some((message, port, _)) = self.call.take() else { return 0 };
+        port.fail(CallError::Stopped { message: M::NAME });
+        drop(message);
+        1
+    }
+}
+
+impl<M, S> Envelope for BatchLetter<M, S>
+where
+    M: Dispatch<S, Port: Send> + Send,
+    S: 'static,
+{
+    fn deliver(&mut self, instance: &dyn AnyInstance, local: &Rc<Local>) -> bool {
+        if let (Some(instance), Some(message)) = (open::<M, S>(instance), self.messages.next()) {
+            instance.handle(local, message, None, None);
+        }
+        !self.messages.as_slice().is_empty()
+    }
+
+    fn len(&self) -> usize {
+        self.messages.len()
+    }
+
+    fn forward(&mut self, local: &Local) {
+        if let Some((address, way)) = local.pool::<M>().and_then(|pool| pool.stand_in()) {
+            let rest: Vec<M> = self.messages.by_ref().collect();
+            address.post(way, (address.seals.batch)(rest), true);
+        }
+    }
+
+    fn bury(&mut self) -> usize {
+        let mut buried = 0;
+        for message in self.messages.by_ref() {
+            buried += 1;
+            quietly(|| drop(message));
+        }
+        buried
+    }
+}
+
+/// What `register`, `start` and `ctx.start` need of a letter's type, spelled once.
+pub(crate) fn address_of<M: Message>(shared: &Shared<M>, local: &Local, seals: &'static Seals<M>) -> Address<M> {
+    Address {
+        mailbox: Arc::clone(&local.mailbox),
+        slot: shared.common.id.slot,
+        status: Arc::clone(&shared.common.status),
+        seals,
+    }
+}
+
+const _: () = assert!(size_of::<Letter>() <= 64, "an envelope stays within a cache line");
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rebuild_waits_from_the_third_panic_on_and_never_longer_than_a_second() {
+        assert_eq!(backoff(1), None);
+        assert_eq!(backoff(2), None);
+        assert_eq!(backoff(3), Some(Duration::from_millis(10)));
+        assert_eq!(backoff(4), Some(Duration::from_millis(20)));
+        assert_eq!(backoff(9), Some(Duration::from_millis(640)));
+        assert_eq!(backoff(10), Some(Duration::from_secs(1)));
+        assert_eq!(backoff(usize::MAX), Some(Duration::from_secs(1)));
+    }
+}

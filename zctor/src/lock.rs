@@ -1,0 +1,14 @@
+//! The one place that decides what a poisoned lock means: nothing.
+//!
+//! No user code runs under a lock of ours, so a panic while one is held is a bug of zctor's own, and the data behind
+//! it is still whole.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+pub(crate) fn lock<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+pub(crate) fn into_inner<T>(mutex: Mutex<T>) -> T {
+    mutex.into_inner().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,279 @@
+//! The mailbox of an actor thread: one flume queue of envelopes, and the state word that says who must be woken.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::rc::Rc;
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::task::Waker;
+
+use smallbox::{SmallBox, smallbox};
+
+use crate::instance::AnyInstance;
+use crate::lock::lock;
+use crate::park::Parker;
+use crate::thread::{Local, ThreadId};
+use crate::watch::DeadLetters;
+
+/// Words that an envelope holds inline: a message of three words with the port and the terms of its call.
+const INLINE: usize = 6;
+
+/// An envelope whose message and state types are erased; nothing is allocated for small ones.
+pub(crate) type Letter = SmallBox<dyn Envelope + Send, [usize; INLINE]>;
+
+/// A message, a call or a batch on its way to an instance whose type it knows.
+pub(crate) trait Envelope {
+    /// Hands over the next message; `true` if more are left in the envelope.
+    fn deliver(&mut self, instance: &dyn AnyInstance, local: &Rc<Local>) -> bool;
+
+    /// Messages left in it.
+    fn len(&self) -> usize;
+
+    /// The receiver has ended: gives what is left to its siblings. What it could not place stays inside.
+    fn forward(&mut self, local: &Local);
+
+    /// Nobody will handle what is left: ends the calls among it. Gives the number of messages dropped.
+    fn bury(&mut self) -> usize;
+}
+
+/// Erases the type of an envelope.
+pub(crate) fn seal<E: Envelope + Send + 'static>(envelope: E) -> Letter {
+    smallbox!(envelope)
+}
+
+/// A place on an actor thread. The generation tells it from earlier tenants of the same place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct Slot {
+    pub(crate) index: u32,
+    pub(crate) generation: u32,
+}
+
+/// What a mailbox holds.
+pub(crate) struct Mail {
+    pub(crate) to: Slot,
+    /// Whether its instance was chosen by rotation, so that a sibling may take it over.
+    pub(crate) rotated: bool,
+    pub(crate) what: What,
+}
+
+pub(crate) enum What {
+    Letter(Letter),
+    /// Run `on_start`.
+    Start,
+    /// End the instance.
+    End,
+    /// A timer is due.
+    Tick(u64),
+    /// A pipe's future can go on.
+    Piped(u64),
+    /// End the thread when all that came before is done.
+    Shutdown,
+}
+
+impl Mail {
+    /// Takes the mail out of the world: its messages become dead letters, its calls end. Runs drops of user types.
+    pub(crate) fn bury(self, dead: &DeadLetters) {
+        if let What::Letter(mut letter) = self.what {
+            let outcome = crate::thread::catch(|| letter.bury());
+            let count = outcome.unwrap_or(1);
+            dead.count(count);
+            crate::thread::quietly(|| drop(letter));
+        }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        match &self.what {
+            What::Letter(letter) => letter.len(),
+            _ => 0,
+        }
+    }
+}
+
+/// Who may still send, engine-wide. It only ever moves on.
+pub(crate) struct Edge(AtomicU8);
+
+impl Edge {
+    const OPEN: u8 = 0;
+    const CLOSED: u8 = 1;
+    const SEALED: u8 = 2;
+
+    pub(crate) fn new() -> Self {
+        Self(AtomicU8::new(Self::OPEN))
+    }
+
+    /// Outside threads may send.
+    pub(crate) fn is_open(&self) -> bool {
+        self.0.load(Ordering::Acquire) == Self::OPEN
+    }
+
+    /// Not even the engine's own threads may send.
+    pub(crate) fn is_sealed(&self) -> bool {
+        self.0.load(Ordering::Acquire) == Self::SEALED
+    }
+
+    pub(crate) fn close(&self) {
+        self.0.fetch_max(Self::CLOSED, Ordering::AcqRel);
+    }
+
+    pub(crate) fn seal(&self) {
+        self.0.fetch_max(Self::SEALED, Ordering::AcqRel);
+    }
+}
+
+/// Counters written by the mailbox's own thread alone and read as statistics, on cache lines of their own.
+#[repr(align(128))]
+#[derive(Default)]
+pub(crate) struct Meter {
+    pub(crate) handled: AtomicU64,
+    pub(crate) panicked: AtomicU64,
+    /// Messages taken out of the mailbox and not done.
+    pub(crate) in_hand: AtomicUsize,
+    pub(crate) instances: AtomicUsize,
+    /// Odd while the thread is at work; each spell of rest has a number of its own. See `engine::Core::is_quiet`.
+    activity: AtomicU64,
+}
+
+impl Meter {
+    pub(crate) fn add(counter: &AtomicU64) {
+        // Relaxed, not even a read-modify-write: one thread writes it.
+        counter.store(counter.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
+    }
+}
+
+/// The one queue of an actor thread, with all that other threads touch of it.
+pub(crate) struct Mailbox {
+    pub(crate) thread: ThreadId,
+    pub(crate) name: String,
+    pub(crate) parker: Arc<Parker>,
+    pub(crate) edge: Arc<Edge>,
+    pub(crate) dead: Arc<DeadLetters>,
+    pub(crate) meter: Meter,
+    sender: flume::Sender<Mail>,
+    receiver: flume::Receiver<Mail>,
+    /// The thread was given up at the end of a shutdown: nobody may wait for it any more.
+    abandoned: AtomicBool,
+    /// Wakers of those parked until this thread answers, for the day that it is abandoned.
+    waiters: Mutex<Waiters>,
+}
+
+#[derive(Default)]
+struct Waiters {
+    next: u64,
+    wakers: HashMap<u64, Waker>,
+}
+
+impl Mailbox {
+    pub(crate) fn new(thread: ThreadId, name: String, edge: Arc<Edge>, dead: Arc<DeadLetters>) -> Self {
+        let (sender, receiver) = flume::unbounded();
+        let meter = Meter { activity: AtomicU64::new(1), ..Meter::default() };
+        Self {
+            thread,
+            name,
+            parker: Arc::new(Parker::for_actor_thread()),
+            edge,
+            dead,
+            meter,
+            sender,
+            receiver,
+            abandoned: AtomicBool::new(false),
+            waiters: Mutex::default(),
+        }
+    }
+
+    /// Puts mail in and wakes the thread. Into a closed mailbox it is a dead letter at once.
+    #[inline]
+    pub(crate) fn push(&self, mail: Mail) {
+        // It cannot fail: this struct holds a receiver.
+        let _ = self.sender.send(mail);
+        if !self.parker.wake() {
+            self.bury_all();
+        }
+    }
+
+    /// Nothing goes in any more; what is inside becomes dead letters.
+    pub(crate) fn close(&self) {
+        self.parker.close();
+        self.bury_all();
+    }
+
+    fn bury_all(&self) {
+        while let Ok(mail) = self.receiver.try_recv() {
+            mail.bury(&self.dead);
+        }
+    }
+
+    /// Takes what is there: one by one while little waits, else all under one lock. `true` if it was emptied.
+    pub(crate) fn take(&self, mut take: impl FnMut(Mail)) -> bool {
+        for _ in 0..MANY {
+            match self.receiver.try_recv() {
+                Ok(mail) => take(mail),
+                Err(_) => return true,
+            }
+        }
+        self.receiver.drain().for_each(take);
+        false
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.receiver.is_empty()
+    }
+
+    /// Messages waiting or in the thread's hands.
+    pub(crate) fn load(&self) -> usize {
+        self.receiver.len() + self.meter.in_hand.load(Ordering::Relaxed)
+    }
+
+    /// The number of this spell of rest, or `None` while the thread has anything to do.
+    pub(crate) fn rest(&self) -> Option<u64> {
+        let activity = self.meter.activity.load(Ordering::SeqCst);
+        (activity % 2 == 0 && self.is_empty()).then_some(activity)
+    }
+
+    /// The thread has nothing to do; called after it found its mailbox empty.
+    pub(crate) fn begin_rest(&self) {
+        self.meter.activity.fetch_add(1, Ordering::SeqCst);
+    }
+
+    /// Called before the thread takes anything out again.
+    pub(crate) fn end_rest(&self) {
+        self.meter.activity.fetch_add(1, Ordering::SeqCst);
+    }
+
+    /// Whoever waits for this thread is answered, since it will answer nobody.
+    pub(crate) fn abandon(&self) {
+        self.abandoned.store(true, Ordering::SeqCst);
+        self.close();
+        let wakers = std::mem::take(&mut lock(&self.waiters).wakers);
+        for waker in wakers.into_values() {
+            crate::thread::quietly(|| waker.wake());
+        }
+    }
+
+    pub(crate) fn is_abandoned(&self) -> bool {
+        self.abandoned.load(Ordering::SeqCst)
+    }
+
+    /// Has `waker` woken if the thread is abandoned, until the guard is dropped.
+    pub(crate) fn attend(&self, waker: &Waker) -> u64 {
+        let waker = waker.clone();
+        let mut waiters = lock(&self.waiters);
+        waiters.next += 1;
+        let id = waiters.next;
+        waiters.wakers.insert(id, waker);
+        id
+    }
+
+    pub(crate) fn leave(&self, id: u64) {
+        let waker = lock(&self.waiters).wakers.remove(&id);
+        crate::thread::quietly(|| drop(waker));
+    }
+}
+
+/// From so many on, a mailbox is emptied under one lock, which costs an allocation.
+const MANY: usize = 32;
+
+impl fmt::Debug for Mailbox {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Mailbox({})", self.thread)
+    }
+}

@@ -1,0 +1,432 @@
+//! What generated code implements, and what it hands to the runtime: messages, requests, registrations.
+
+use std::fmt;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::marker::PhantomData;
+use std::ops::Deref;
+use std::sync::Arc;
+
+use crate::call::ReplyTo;
+use crate::context::Context;
+use crate::error::{BoxError, CallError};
+use crate::route::Client;
+
+/// An enum of messages, as `#[actor]` makes it: implement it with the attribute, not by hand.
+///
+/// ```
+/// use zctor::{Message, actor};
+///
+/// #[actor]
+/// pub enum MeterMessage {
+///     Add(u64),
+///     #[reply(u64)]
+///     Total,
+/// }
+///
+/// assert_eq!(MeterMessage::NAME, "MeterMessage");
+/// assert_eq!(MeterMessage::CALL_DEPTH, 0);
+/// assert_eq!(MeterMessage::Add(1).variant(), "Add");
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not an enum of messages",
+    note = "annotate the enum with `#[zctor::actor]`"
+)]
+pub trait Message: Sized + 'static {
+    /// The enum's name, for errors, the registry and traces.
+    const NAME: &'static str;
+    /// 0 for an actor that calls nobody, otherwise one more than the deepest of those it calls.
+    const CALL_DEPTH: u16;
+    /// The generated client, whose calls wait.
+    type Client: From<Client<Self>> + Deref<Target = Client<Self>> + Clone + fmt::Debug + Send + Sync + 'static;
+    /// The generated client, whose calls give a [`Pending`](crate::Pending).
+    type NonBlockingClient: From<Client<Self>> + Deref<Target = Client<Self>> + Clone + fmt::Debug + Send + Sync + 'static;
+    #[doc(hidden)]
+    type Port: Port;
+    #[doc(hidden)]
+    type Key: ?Sized + 'static;
+
+    /// The name of this message's variant.
+    fn variant(&self) -> &'static str;
+
+    #[doc(hidden)]
+    fn __key(&self) -> Option<u64> {
+        None
+    }
+}
+
+/// Moves a message into the right method of its handler; implemented by `#[actor]` for every handler.
+///
+/// ```
+/// use zctor::{Dispatch, actor};
+///
+/// #[actor]
+/// pub enum EchoMessage {
+///     #[reply(u8)]
+///     Echo(u8),
+/// }
+/// struct Echo;
+/// impl EchoHandler for Echo {
+///     fn echo(&mut self, value: u8) -> u8 {
+///         value
+///     }
+/// }
+///
+/// fn is_handled_by<M: Dispatch<S>, S>() -> bool {
+///     true
+/// }
+/// assert!(is_handled_by::<EchoMessage, Echo>());
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "`{H}` does not handle `{Self}`",
+    note = "implement the handler trait that `#[actor]` generated beside `{Self}` for `{H}`"
+)]
+pub trait Dispatch<H>: Message {
+    #[doc(hidden)]
+    fn __dispatch(self, handler: &mut H, ctx: &mut Context<Self>, port: &mut Option<Self::Port>);
+    #[doc(hidden)]
+    fn __on_start(handler: &mut H, ctx: &mut Context<Self>);
+    #[doc(hidden)]
+    fn __on_stop(handler: &mut H, ctx: &mut Context<Self>);
+}
+
+/// Says that handlers of `Caller` may wait for this type; implemented by `calls(..)` in `#[actor]`.
+///
+/// ```
+/// use zctor::{CallableFrom, Message, actor};
+///
+/// #[actor]
+/// pub enum StoreMessage {
+///     #[reply(u32)]
+///     Load,
+/// }
+/// #[actor(calls(StoreMessage))]
+/// pub enum WebMessage {
+///     #[reply(u32)]
+///     Show,
+/// }
+///
+/// fn may_call<Caller, Callee: CallableFrom<Caller>>() -> bool {
+///     true
+/// }
+/// assert!(may_call::<WebMessage, StoreMessage>());
+/// assert_eq!(WebMessage::CALL_DEPTH, 1);
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` may not be called from `{Caller}`",
+    label = "a handler of `{Caller}` may not wait for this",
+    note = "add `calls({Self})` to the `#[actor]` of `{Caller}`, or `pipe` the request, which does not wait"
+)]
+pub trait CallableFrom<Caller> {}
+
+/// What a field of a message must be: its own, and fit to go to another thread.
+///
+/// ```
+/// fn fits<T: zctor::MessageField>() -> bool {
+///     true
+/// }
+/// assert!(fits::<String>());
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "field type `{Self}` cannot be sent to another thread",
+    label = "every field of an `#[actor]` message must be `Send + 'static`",
+    note = "use `Arc` instead of `Rc`, or send an id and keep the value in the state of one actor"
+)]
+pub trait MessageField: Send + 'static {}
+#[diagnostic::do_not_recommend]
+impl<T: Send + 'static> MessageField for T {}
+
+/// What a reply must be: its own, and fit to go back to the caller's thread.
+///
+/// ```
+/// fn fits<T: zctor::ReplyType>() -> bool {
+///     true
+/// }
+/// assert!(fits::<Result<u8, String>>());
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "reply type `{Self}` cannot be sent back to the caller",
+    label = "a reply must be `Send + 'static`",
+    note = "use `Arc` instead of `Rc`, or reply with owned data"
+)]
+pub trait ReplyType: Send + 'static {}
+#[diagnostic::do_not_recommend]
+impl<T: Send + 'static> ReplyType for T {}
+
+/// The view of a client whose methods wait for the reply.
+///
+/// ```
+/// let view: Option<zctor::Blocking> = None;
+/// assert!(view.is_none());
+/// ```
+#[derive(Debug)]
+pub enum Blocking {}
+
+/// The view of a client whose methods give a [`Pending`](crate::Pending) at once.
+///
+/// ```
+/// let view: Option<zctor::NonBlocking> = None;
+/// assert!(view.is_none());
+/// ```
+#[derive(Debug)]
+pub enum NonBlocking {}
+
+/// A message that wants a typed reply, before it is sent.
+///
+/// `#[actor]` generates a constructor for each variant with `#[reply(..)]`: `CounterMessage::read()` makes a
+/// `Request<CounterMessage, u64>`. Give it to `call`, `request`, `call_all` or `pipe`.
+///
+/// ```
+/// use zctor::{ActorEngine, Request, actor};
+///
+/// #[actor]
+/// pub enum CounterMessage {
+///     #[reply(u64)]
+///     Read,
+/// }
+/// struct Counter(u64);
+/// impl CounterHandler for Counter {
+///     fn read(&mut self) -> u64 {
+///         self.0
+///     }
+/// }
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let engine = ActorEngine::new();
+/// engine.pool(1, CounterMessage::actor(|| Counter(7)))?;
+/// let request: Request<CounterMessage, u64> = CounterMessage::read();
+/// assert_eq!(engine.call(request)?, 7);
+/// # Ok(())
+/// # }
+/// ```
+#[must_use = "a request does nothing until it is given to `call`, `request`, `call_all` or `pipe`"]
+pub struct Request<M: Message, R> {
+    pub(crate) message: M,
+    pub(crate) port: fn(ReplyTo<R>) -> M::Port,
+}
+
+impl<M: Message, R> Request<M, R> {
+    #[doc(hidden)]
+    pub fn __new(message: M, port: fn(ReplyTo<R>) -> M::Port) -> Self {
+        Self { message, port }
+    }
+}
+
+impl<M: Message + Clone, R> Clone for Request<M, R> {
+    fn clone(&self) -> Self {
+        Self { message: self.message.clone(), port: self.port }
+    }
+}
+
+impl<M: Message, R> fmt::Debug for Request<M, R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Request({}::{})", M::NAME, self.message.variant())
+    }
+}
+
+/// A [`Request`]: what `call` and its kin take.
+///
+/// A trait of its own only so that a plain enum value gets an error that says what to do.
+///
+/// ```
+/// use zctor::{IntoRequest, Message, actor};
+///
+/// #[actor]
+/// pub enum CounterMessage {
+///     #[reply(u64)]
+///     Read,
+/// }
+///
+/// fn name<Q: IntoRequest>(_request: Q) -> &'static str {
+///     Q::Message::NAME
+/// }
+/// assert_eq!(name(CounterMessage::read()), "CounterMessage");
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is a plain message, not a request",
+    label = "expected a request, which knows the type of its reply",
+    note = "build the request with the constructor of its variant, as in `CalculatorMessage::add(10, 5)`, or `send` the \
+            plain message"
+)]
+pub trait IntoRequest: sealed::Sealed {
+    /// The enum of messages.
+    type Message: Message;
+    /// What comes back.
+    type Reply;
+    #[doc(hidden)]
+    fn __into(self) -> Request<Self::Message, Self::Reply>;
+}
+
+impl<M: Message, R> IntoRequest for Request<M, R> {
+    type Message = M;
+    type Reply = R;
+
+    fn __into(self) -> Self {
+        self
+    }
+}
+
+/// How `#[actor]`'s `actor(..)` and `try_actor(..)` describe an instance: a factory that can build its state again.
+///
+/// ```
+/// use zctor::{ActorEngine, ActorThread, actor};
+///
+/// #[actor]
+/// pub enum CounterMessage {
+///     #[reply(u64)]
+///     Next,
+/// }
+/// #[derive(Default)]
+/// struct Counter(u64);
+/// impl CounterHandler for Counter {
+///     fn next(&mut self) -> u64 {
+///         self.0 += 1;
+///         self.0
+///     }
+/// }
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let counter = CounterMessage::actor(Counter::default);
+/// let engine = ActorEngine::new();
+/// engine.spawn(ActorThread::new().register(counter.clone()).register(counter))?;
+/// assert_eq!(engine.registry().to_string(), "CounterMessage -> [0, 0]");
+/// # Ok(())
+/// # }
+/// ```
+pub struct Actor<M: Message, S> {
+    pub(crate) factory: Arc<Rebuild<M, S>>,
+}
+
+type Rebuild<M, S> = dyn Fn(&mut Context<M>) -> Result<S, BoxError> + Send + Sync;
+
+impl<M: Dispatch<S>, S: 'static> Actor<M, S> {
+    #[doc(hidden)]
+    pub fn __new(factory: impl Fn() -> S + Send + Sync + 'static) -> Self {
+        Self { factory: Arc::new(move |_| Ok(factory())) }
+    }
+
+    #[doc(hidden)]
+    pub fn __try_new(factory: impl Fn(&mut Context<M>) -> Result<S, BoxError> + Send + Sync + 'static) -> Self {
+        Self { factory: Arc::new(factory) }
+    }
+}
+
+impl<M: Message, S> Clone for Actor<M, S> {
+    fn clone(&self) -> Self {
+        Self { factory: Arc::clone(&self.factory) }
+    }
+}
+
+impl<M: Message, S> fmt::Debug for Actor<M, S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Actor({})", M::NAME)
+    }
+}
+
+/// How `#[actor]`'s `actor_once(..)` describes an instance: a factory that runs once, so that what it moves in (a
+/// socket, a receiver) need not be built again. A panic or `reset` ends the instance, and a pool does not take it.
+///
+/// ```
+/// use zctor::{ActorEngine, actor};
+///
+/// #[actor]
+/// pub enum FeedMessage {
+///     #[reply(Option<u8>)]
+///     Next,
+/// }
+/// struct Feed(std::vec::IntoIter<u8>);
+/// impl FeedHandler for Feed {
+///     fn next(&mut self) -> Option<u8> {
+///         self.0.next()
+///     }
+/// }
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let bytes = vec![7].into_iter();
+/// let engine = ActorEngine::new();
+/// let feed: FeedClient = engine.start(FeedMessage::actor_once(move || Feed(bytes)))?;
+/// assert_eq!((feed.next()?, feed.next()?), (Some(7), None));
+/// # Ok(())
+/// # }
+/// ```
+pub struct ActorOnce<M: Message, S> {
+    pub(crate) factory: Box<dyn FnOnce() -> S + Send>,
+    message: PhantomData<fn() -> M>,
+}
+
+impl<M: Dispatch<S>, S: 'static> ActorOnce<M, S> {
+    #[doc(hidden)]
+    pub fn __new(factory: impl FnOnce() -> S + Send + 'static) -> Self {
+        Self { factory: Box::new(factory), message: PhantomData }
+    }
+}
+
+impl<M: Message, S> fmt::Debug for ActorOnce<M, S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ActorOnce({})", M::NAME)
+    }
+}
+
+/// How a port answers for a handler that did not: implemented by `#[actor]` for the enum of reply ports.
+pub trait Port: 'static {
+    /// Ends the call with `error`.
+    fn fail(self, error: CallError);
+}
+
+/// The key type of an enum with `#[key]` fields of type `K`.
+#[derive(Debug)]
+pub struct Keyed<K: ?Sized>(PhantomData<K>);
+
+/// The key type of an enum without `#[key]`: anything that can be hashed.
+#[derive(Debug)]
+pub struct Unkeyed;
+
+/// What [`Client::keyed`](crate::Client::keyed) takes for a key: what the `#[key]` fields borrow as, or anything where
+/// the enum has none.
+#[diagnostic::on_unimplemented(
+    message = "`{Q}` is not what the `#[key]` fields of this enum borrow as",
+    note = "pass a reference to the fields' own type, or to what it borrows as: `&str` for `String`"
+)]
+pub trait KeyOf<Q: ?Sized> {}
+impl<K: std::borrow::Borrow<Q> + ?Sized, Q: ?Sized> KeyOf<Q> for Keyed<K> {}
+impl<Q: ?Sized> KeyOf<Q> for Unkeyed {}
+
+/// The hash that routes a key: equal for equal keys throughout a process.
+pub fn key_hash<K: Hash + ?Sized>(key: &K) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    key.hash(&mut hasher);
+    hasher.finish()
+}
+
+/// One more than the deepest of `callees`.
+pub const fn call_depth(callees: &[u16]) -> u16 {
+    let mut deepest = 0;
+    let mut i = 0;
+    while i < callees.len() {
+        if callees[i] > deepest {
+            deepest = callees[i];
+        }
+        i += 1;
+    }
+    deepest + 1
+}
+
+/// Compiles for what a field may be, and points at the field where it may not.
+pub const fn assert_field<T: MessageField>() {}
+
+/// Compiles for what a reply may be, and points at the reply where it may not.
+pub const fn assert_reply<T: ReplyType>() {}
+
+/// Marks a message whose declared calls lead to no cycle. For a generic enum the callees must be so too, and a cycle
+/// among them has no finite proof: rustc refuses it without evaluating any constant.
+pub trait Acyclic {}
+
+/// What generated code mentions here is not dead code, however little of it a program uses.
+pub trait Mention<H> {
+    /// Never called.
+    fn mention();
+}
+
+mod sealed {
+    pub trait Sealed {}
+    impl<M: super::Message, R> Sealed for super::Request<M, R> {}
+}

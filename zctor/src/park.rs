@@ -1,0 +1,252 @@
+//! The one place to wait: a state word a thread, looked at by all who give it something to do.
+//!
+//! The protocol, for a thread that waits and others that push to its mailbox or send it a reply:
+//!
+//! 1. The waiter *announces*: it sets its word to `WATCHING`, and only then looks at what it waits for a last time. A
+//!    reply is looked at by polling it with this thread's waker.
+//! 2. Whoever gives it something does that first, then looks at the word: from `WATCHING` it sets it to `RUNNING`; from
+//!    `PARKED` too, and unparks the thread; `RUNNING` it leaves alone.
+//! 3. The waiter spins on its word for a while, then moves it from `WATCHING` to `PARKED` by compare-and-swap, and
+//!    parks until it is `RUNNING`.
+//! 4. A thread that ends sets `CLOSED` for good. Whoever pushed and finds that empties the mailbox itself.
+//!
+//! Nothing is missed: the mailbox's lock (or the reply's own atomic state) orders the push against the last look. If
+//! the look came first, the announcement before it is visible to the pusher's look at the word.
+
+use std::cell::Cell;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
+use std::task::{Wake, Waker};
+use std::thread::Thread;
+use std::time::Instant;
+
+use once_cell::sync::{Lazy, OnceCell};
+
+use crate::call::Awaited;
+
+const RUNNING: u8 = 0;
+const WATCHING: u8 = 1;
+const PARKED: u8 = 2;
+const CLOSED: u8 = 3;
+
+/// Turns of looking at the word before a thread parks: some microseconds, against the tens that a wake-up costs.
+const MAX_SPIN: u32 = 2_000;
+const MIN_SPIN: u32 = 50;
+
+/// Actor threads of this process that are not parked. Spinning only pays while each of them can have a core.
+static AWAKE: AtomicUsize = AtomicUsize::new(0);
+static CORES: Lazy<usize> = Lazy::new(crate::available_threads);
+
+/// The state word of one thread, and the handle to wake it by.
+#[derive(Default)]
+pub(crate) struct Parker {
+    word: AtomicU8,
+    thread: OnceCell<Thread>,
+    /// Whether this thread is one of those counted as awake: an actor thread, as opposed to one that only waits.
+    counted: bool,
+}
+
+impl Parker {
+    pub(crate) fn for_actor_thread() -> Self {
+        Self { counted: true, ..Self::default() }
+    }
+
+    /// Called once on the thread that this word belongs to, before it first waits.
+    pub(crate) fn adopt_current_thread(&self) {
+        if self.thread.set(std::thread::current()).is_ok() && self.counted {
+            AWAKE.fetch_add(1, Ordering::Relaxed); // a count, read as a hint
+        }
+    }
+
+    /// Step 1. The caller must now look at what it waits for, then `park` or `retract`.
+    pub(crate) fn announce(&self) {
+        // Release: pairs with the Acquire in `wake`, through the mailbox's lock or the reply's state.
+        let _ = self.word.compare_exchange(RUNNING, WATCHING, Ordering::Release, Ordering::Relaxed);
+    }
+
+    /// The last look found something: no wait after all.
+    pub(crate) fn retract(&self) {
+        let _ = self.word.compare_exchange(WATCHING, RUNNING, Ordering::Relaxed, Ordering::Relaxed);
+    }
+
+    /// Step 2: after something was given to this thread. `false` if it has closed.
+    #[inline]
+    pub(crate) fn wake(&self) -> bool {
+        loop {
+            // Acquire: pairs with `announce`, and with `close` so that the closer's emptying is visible.
+            match self.word.load(Ordering::Acquire) {
+                RUNNING => return true,
+                CLOSED => return false,
+                seen => {
+                    if self.word.compare_exchange(seen, RUNNING, Ordering::AcqRel, Ordering::Relaxed).is_ok() {
+                        if let (PARKED, Some(thread)) = (seen, self.thread.get()) {
+                            thread.unpark();
+                        }
+                        return true;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Step 3: returns when woken, or at the deadline. The word is `RUNNING` then.
+    pub(crate) fn park(&self, deadline: Option<Instant>) {
+        if self.word.compare_exchange(WATCHING, PARKED, Ordering::AcqRel, Ordering::Acquire).is_err() {
+            return; // woken meanwhile, or closed
+        }
+        if self.counted {
+            AWAKE.fetch_sub(1, Ordering::Relaxed);
+        }
+        while self.word.load(Ordering::Acquire) == PARKED {
+            match deadline {
+                None => std::thread::park(),
+                Some(deadline) => {
+                    let left = deadline.saturating_duration_since(crate::timer::now());
+                    if left.is_zero() {
+                        let _ = self.word.compare_exchange(PARKED, RUNNING, Ordering::AcqRel, Ordering::Relaxed);
+                        break;
+                    }
+                    std::thread::park_timeout(left);
+                }
+            }
+        }
+        if self.counted {
+            AWAKE.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Spins, once announced, while nobody wakes this thread; `true` if something came. A spin in vain shortens the next.
+    pub(crate) fn spin(&self, budget: &Cell<u32>, ready: impl Fn() -> bool) -> bool {
+        let cores = *CORES;
+        if cores == 1 {
+            return false;
+        }
+        let others = usize::from(!self.counted);
+        for turn in 0..budget.get() {
+            if self.word.load(Ordering::Acquire) != WATCHING || ready() {
+                budget.set((budget.get() * 2).min(MAX_SPIN));
+                return true;
+            }
+            if turn % 32 == 0 && AWAKE.load(Ordering::Relaxed) + others > cores {
+                return false;
+            }
+            std::hint::spin_loop();
+        }
+        budget.set((budget.get() / 2).max(MIN_SPIN));
+        false
+    }
+
+    /// Step 4. Everything pushed from now on is its pusher's to take out again.
+    pub(crate) fn close(&self) {
+        // AcqRel: pushes seen by the emptying that follows are complete, and later pushers see `CLOSED`.
+        if self.word.swap(CLOSED, Ordering::AcqRel) == PARKED {
+            if let Some(thread) = self.thread.get() {
+                thread.unpark();
+            }
+        }
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.word.load(Ordering::Acquire) == CLOSED
+    }
+
+    /// The thread that this word belongs to ends.
+    pub(crate) fn leave(&self) {
+        if self.counted {
+            AWAKE.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+}
+
+/// A reply's waker is made from the same word, so that replies and mail are waited for in one place.
+impl Wake for Parker {
+    fn wake(self: Arc<Self>) {
+        Self::wake(&self);
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        Self::wake(self);
+    }
+}
+
+pub(crate) const FIRST_SPIN: u32 = MAX_SPIN;
+
+thread_local! {
+    /// The word of a thread outside the engine, made when it first waits.
+    static OUTSIDE: Outside = Outside::new();
+}
+
+struct Outside {
+    parker: Arc<Parker>,
+    waker: Waker,
+    budget: Cell<u32>,
+}
+
+impl Outside {
+    fn new() -> Self {
+        let parker = Arc::new(Parker::default());
+        parker.adopt_current_thread();
+        Self { waker: Waker::from(Arc::clone(&parker)), parker, budget: Cell::new(FIRST_SPIN) }
+    }
+}
+
+/// Waits on a thread outside the engine. `None` at the deadline.
+pub(crate) fn wait_outside<A: Awaited>(awaited: &mut A, deadline: Option<Instant>) -> Option<A::Output> {
+    // A thread whose locals are gone already (a wait in a destructor of one) waits with a word of its own.
+    OUTSIDE
+        .try_with(|outside| outside.wait(awaited, deadline))
+        .unwrap_or_else(|_| Outside::new().wait(awaited, deadline))
+}
+
+impl Outside {
+    fn wait<A: Awaited>(&self, awaited: &mut A, deadline: Option<Instant>) -> Option<A::Output> {
+        // The first turns look at the reply alone: a waker need not be registered for a reply that comes at once.
+        self.parker.announce();
+        let came = self.parker.spin(&self.budget, || awaited.is_ready());
+        self.parker.retract();
+        if came {
+            if let Some(value) = awaited.poll(Waker::noop()) {
+                return Some(value);
+            }
+        }
+        loop {
+            self.parker.announce();
+            if let Some(value) = awaited.poll(&self.waker) {
+                self.parker.retract();
+                return Some(value);
+            }
+            if deadline.is_some_and(|deadline| deadline <= crate::timer::now()) {
+                self.parker.retract();
+                return None;
+            }
+            self.parker.park(deadline);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wake_between_announcing_and_parking_is_not_lost() {
+        let parker = Parker::default();
+        parker.adopt_current_thread();
+        parker.announce();
+        assert!(parker.wake());
+        parker.park(None); // returns at once, or hangs
+    }
+
+    #[test]
+    fn a_closed_word_stays_closed() {
+        let parker = Parker::default();
+        parker.adopt_current_thread();
+        parker.close();
+        parker.announce();
+        parker.retract();
+        assert!(!parker.wake());
+        assert!(parker.is_closed());
+        parker.park(None);
+        assert!(parker.is_closed());
+    }
+}

@@ -1,0 +1,1125 @@
+//! Routes: from a message to the instance that gets it. Round robin, keyed, pinned, least loaded.
+
+use std::any::{Any, TypeId};
+use std::fmt;
+use std::hash::Hash;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use arc_swap::{ArcSwap, Guard};
+
+use crate::call::{Pending, Reply, ReplyTo, Terms};
+use crate::error::{CallError, Refusal, SendError, StopError};
+use crate::instance::{InstanceId, Status};
+use crate::lock::lock;
+use crate::mailbox::{Edge, Letter, Mail, Mailbox, Slot, What};
+use crate::message::{IntoRequest, KeyOf, Message, Request, key_hash};
+use crate::registry::{AnyPool, RegistryEntry};
+use crate::thread::{Here, local};
+use crate::timer::deadline;
+use crate::trace;
+
+/// What all who call every instance get: the reply of each, or why there is none, in registry order.
+pub(crate) type Replies<R> = Vec<(InstanceId, Result<R, CallError>)>;
+
+/// How messages for one kind of instance are put into envelopes. Made where the state's type is known.
+pub(crate) struct Seals<M: Message> {
+    pub(crate) send: fn(M) -> Letter,
+    pub(crate) call: fn(M, M::Port, Option<Arc<Terms>>) -> Letter,
+    pub(crate) batch: fn(Vec<M>) -> Letter,
+}
+
+/// Where one instance lives, and how to write to it.
+pub(crate) struct Address<M: Message> {
+    pub(crate) mailbox: Arc<Mailbox>,
+    pub(crate) slot: Slot,
+    pub(crate) status: Arc<Status>,
+    pub(crate) seals: &'static Seals<M>,
+}
+
+impl<M: Message> Clone for Address<M> {
+    fn clone(&self) -> Self {
+        Self {
+            mailbox: Arc::clone(&self.mailbox),
+            slot: self.slot,
+            status: Arc::clone(&self.status),
+            seals: self.seals,
+        }
+    }
+}
+
+/// The way to an instance, found open.
+#[derive(Clone, Copy)]
+pub(crate) enum Way {
+    /// It lives on this thread: into the thread's own queue.
+    Here,
+    /// Into its thread's mailbox.
+    There,
+}
+
+impl<M: Message> Address<M> {
+    pub(crate) fn id(&self) -> InstanceId {
+        InstanceId { thread: self.mailbox.thread, slot: self.slot }
+    }
+
+    /// Whether the code that runs here may send to it just now. Asked before the message is sealed.
+    #[inline]
+    pub(crate) fn admit(&self) -> Result<Way, Refusal> {
+        if self.status.has_ended() || self.mailbox.parker.is_closed() {
+            return Err(Refusal::Stopped);
+        }
+        let here = Here::get();
+        let edge = &self.mailbox.edge;
+        if edge.is_open() || (here.is_inside(&self.mailbox) && !edge.is_sealed()) {
+            Ok(if here.is_at(&self.mailbox) { Way::Here } else { Way::There })
+        } else {
+            Err(Refusal::Stopped)
+        }
+    }
+
+    /// Sends a letter that was admitted. From here on it is handled, or it becomes a dead letter.
+    #[inline]
+    pub(crate) fn post(&self, way: Way, letter: Letter, rotated: bool) {
+        self.deliver(way, Mail { to: self.slot, rotated, what: What::Letter(letter) });
+    }
+
+    fn deliver(&self, way: Way, mail: Mail) {
+        match (way, local()) {
+            (Way::Here, Some(local)) => local.enqueue(mail),
+            _ => self.mailbox.push(mail),
+        }
+    }
+
+    /// A call to an instance of this very thread: runs it at once if nothing for it is queued.
+    fn post_call(&self, way: Way, letter: Letter, rotated: bool) {
+        let mail = Mail { to: self.slot, rotated, what: What::Letter(letter) };
+        if let (Way::Here, Some(local)) = (way, local()) {
+            match local.instance(self.slot) {
+                Some(instance) if instance.common().is_free() => local.hand_over(&*instance, mail),
+                _ => local.enqueue(mail),
+            }
+        } else {
+            self.mailbox.push(mail);
+        }
+    }
+}
+
+/// An instance in its pool.
+struct Place<M: Message> {
+    /// Counts from 1 in spawn order and is never given again.
+    number: u64,
+    address: Address<M>,
+}
+
+impl<M: Message> Clone for Place<M> {
+    fn clone(&self) -> Self {
+        Self { number: self.number, address: self.address.clone() }
+    }
+}
+
+/// All registered instances of one message type.
+pub(crate) struct Pool<M: Message> {
+    places: ArcSwap<Vec<Place<M>>>,
+    /// The number of the place last used; 0 before the first.
+    turn: AtomicU64,
+    /// Serializes changes of `places`.
+    draft: Mutex<Draft<M>>,
+    edge: Arc<Edge>,
+}
+
+struct Draft<M: Message> {
+    last_number: u64,
+    newcomers: Vec<Place<M>>,
+}
+
+impl<M: Message> Pool<M> {
+    pub(crate) fn new(edge: Arc<Edge>) -> Self {
+        Self {
+            places: ArcSwap::default(),
+            turn: AtomicU64::new(0),
+            draft: Mutex::new(Draft { last_number: 0, newcomers: Vec::new() }),
+            edge,
+        }
+    }
+
+    /// Adds an instance, to be seen when the pool is published.
+    pub(crate) fn add(&self, address: Address<M>) {
+        let mut draft = lock(&self.draft);
+        draft.last_number += 1;
+        let number = draft.last_number;
+        draft.newcomers.push(Place { number, address });
+    }
+
+    /// An instance has ended: nothing is routed to it any more.
+    pub(crate) fn remove(&self, id: InstanceId) {
+        let _draft = lock(&self.draft);
+        let places = self.places.load();
+        if places.iter().any(|place| place.address.id() == id) {
+            let rest = places.iter().filter(|place| place.address.id() != id).cloned().collect();
+            self.places.store(Arc::new(rest));
+        }
+    }
+
+    /// Why nobody was found.
+    fn nobody(&self) -> Refusal {
+        if self.edge.is_open() { Refusal::NotRegistered } else { Refusal::Stopped }
+    }
+
+    /// The instance whose turn it is; the turn moves on to it.
+    ///
+    /// Round robin by place numbers rather than by a running count: the next place after the one last used, so that
+    /// neither a newcomer nor one that left moves anybody else's turn.
+    fn next(&self) -> Result<Chosen<'_, M>, Refusal> {
+        let places = self.places.load();
+        loop {
+            let turn = self.turn.load(Ordering::Relaxed);
+            let Some((index, way)) = next_open(&places, turn) else { return Err(self.nobody()) };
+            let number = places[index].number;
+            // Relaxed: the counter orders nothing but itself. A pool of one leaves it alone.
+            if number == turn
+                || self.turn.compare_exchange_weak(turn, number, Ordering::Relaxed, Ordering::Relaxed).is_ok()
+            {
+                return Ok(Chosen::place(places, index, way, true));
+            }
+        }
+    }
+
+    /// Who takes over the rotated mail of one that ended. Its turn has been counted already.
+    pub(crate) fn stand_in(&self) -> Option<(Address<M>, Way)> {
+        let places = self.places.load();
+        next_open(&places, self.turn.load(Ordering::Relaxed)).map(|(index, way)| (places[index].address.clone(), way))
+    }
+
+    /// The instance of a key: the one whose hash with the key is highest (rendezvous hashing, Thaler and Ravishankar
+    /// 1998), so that about 1/n of the keys move when the pool changes, all of them to or from what changed.
+    fn of_key(&self, key: u64) -> Result<Chosen<'_, M>, Refusal> {
+        let places = self.places.load();
+        let live = places.iter().enumerate().filter(|(_, place)| !place.address.status.has_ended());
+        let best = live.max_by_key(|(_, place)| mix(key ^ mix(place.number))).map(|(index, _)| index);
+        let index = best.ok_or_else(|| self.nobody())?;
+        let way = places[index].address.admit().map_err(|_| self.nobody())?;
+        Ok(Chosen::place(places, index, way, false))
+    }
+
+    fn least_loaded(&self) -> Result<Chosen<'_, M>, Refusal> {
+        let places = self.places.load();
+        let ready = places.iter().enumerate().filter(|(_, place)| place.address.status.is_ready());
+        let open = ready.filter_map(|(index, place)| Some((index, place, place.address.admit().ok()?)));
+        let best = open.min_by_key(|(_, place, _)| place.address.mailbox.load());
+        let (index, _, way) = best.ok_or_else(|| self.nobody())?;
+        Ok(Chosen::place(places, index, way, false))
+    }
+
+    fn find(&self, id: InstanceId) -> Option<Address<M>> {
+        self.places.load().iter().find(|place| place.address.id() == id).map(|place| place.address.clone())
+    }
+
+    pub(crate) fn has_instances(&self) -> bool {
+        self.places.load().iter().any(|place| !place.address.status.has_ended())
+    }
+
+    fn instances(&self) -> Vec<InstanceId> {
+        let places = self.places.load();
+        places.iter().filter(|place| !place.address.status.has_ended()).map(|place| place.address.id()).collect()
+    }
+
+    /// All that can be sent to now.
+    fn everybody(&self) -> Vec<(Address<M>, Way)> {
+        let places = self.places.load();
+        places.iter().filter_map(|place| Some((place.address.clone(), place.address.admit().ok()?))).collect()
+    }
+
+    /// This thread's own instances in the pool, in turn.
+    pub(crate) fn next_local(&self) -> Result<Address<M>, Refusal> {
+        let local = local().ok_or(Refusal::NotRegistered)?;
+        let places = self.places.load();
+        let here: Vec<&Place<M>> =
+            places.iter().filter(|place| place.address.mailbox.thread == local.mailbox.thread).collect();
+        let turn = local.local_turn(TypeId::of::<M>());
+        let start = here.partition_point(|place| place.number <= turn);
+        let in_turn = (0..here.len()).map(|i| here[(start + i) % here.len()]);
+        let open: Vec<_> = in_turn.filter(|place| place.address.admit().is_ok()).collect();
+        let ready = open.iter().find(|place| place.address.status.is_ready());
+        let place = ready.or(open.first()).ok_or_else(|| self.nobody())?;
+        local.set_local_turn(TypeId::of::<M>(), place.number);
+        Ok(place.address.clone())
+    }
+}
+
+/// The next place after `turn` that takes mail; those that back off only if all do.
+fn next_open<M: Message>(places: &[Place<M>], turn: u64) -> Option<(usize, Way)> {
+    let n = places.len();
+    // Without departures the place is where its number says; else it is looked for.
+    let first = places.first()?.number - 1;
+    let guess = turn.checked_sub(first).and_then(|guess| usize::try_from(guess).ok());
+    let start = match guess {
+        Some(guess) if guess < n && places[guess].number == turn + 1 => guess,
+        _ => places.partition_point(|place| place.number <= turn),
+    };
+    let in_turn = || (0..n).map(|i| if start + i < n { start + i } else { (start + i) - n });
+    let open = |index: usize| places[index].address.admit().ok().map(|way| (index, way));
+    in_turn()
+        .filter(|index| places[*index].address.status.is_ready())
+        .find_map(open)
+        .or_else(|| in_turn().find_map(open))
+}
+
+/// A finalizer that spreads every bit over all (splitmix64, Steele, Lea and Flood 2014).
+fn mix(mut x: u64) -> u64 {
+    x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    x ^ (x >> 31)
+}
+
+impl<M: Message> AnyPool for Pool<M> {
+    fn into_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync> {
+        self
+    }
+
+    fn entry(&self) -> RegistryEntry {
+        RegistryEntry { key: TypeId::of::<M>(), message: M::NAME, instances: self.instances() }
+    }
+
+    fn publish(&self) {
+        let mut draft = lock(&self.draft);
+        if !draft.newcomers.is_empty() {
+            let mut places = Vec::clone(&self.places.load());
+            places.append(&mut draft.newcomers);
+            self.places.store(Arc::new(places));
+        }
+    }
+}
+
+/// The instance that a message goes to.
+struct Chosen<'a, M: Message> {
+    found: Found<'a, M>,
+    way: Way,
+    rotated: bool,
+}
+
+enum Found<'a, M: Message> {
+    Place(Guard<Arc<Vec<Place<M>>>>, usize),
+    Bound(&'a Address<M>),
+}
+
+impl<'a, M: Message> Chosen<'a, M> {
+    fn place(places: Guard<Arc<Vec<Place<M>>>>, index: usize, way: Way, rotated: bool) -> Self {
+        trace::routed(M::NAME, places[index].address.id(), index + 1, places.len());
+        Self { found: Found::Place(places, index), way, rotated }
+    }
+
+    #[inline]
+    fn address(&self) -> &Address<M> {
+        match &self.found {
+            Found::Place(places, index) => &places[*index].address,
+            Found::Bound(address) => address,
+        }
+    }
+}
+
+/// Which of a pool's instances a client sends to.
+pub(crate) enum Binding<M: Message> {
+    /// Each in turn.
+    Turn,
+    Key(u64),
+    LeastLoaded,
+    One(Address<M>),
+    /// Pinned to one that was not there.
+    Gone,
+}
+
+impl<M: Message> Clone for Binding<M> {
+    fn clone(&self) -> Self {
+        match self {
+            Self::Turn => Self::Turn,
+            Self::Key(key) => Self::Key(*key),
+            Self::LeastLoaded => Self::LeastLoaded,
+            Self::One(address) => Self::One(address.clone()),
+            Self::Gone => Self::Gone,
+        }
+    }
+}
+
+/// How long a call may take.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
+pub(crate) enum Limit {
+    /// What is left of the caller's own deadline, if it has one.
+    #[default]
+    Inherited,
+    /// That, or this, whichever ends first.
+    Within(Duration),
+    /// None, whatever the caller's.
+    None,
+}
+
+/// Everything that sending needs to know, borrowed: clients, engines and contexts all send through it.
+#[derive(Clone, Copy)]
+pub(crate) struct Aim<'a, M: Message> {
+    pool: Option<&'a Pool<M>>,
+    binding: &'a Binding<M>,
+    limit: Limit,
+    edge: Option<&'a Edge>,
+}
+
+impl<'a, M: Message> Aim<'a, M> {
+    /// At the instances of a pool in turn; `None` where the type was never registered.
+    pub(crate) fn at_pool(pool: Option<&'a Pool<M>>, edge: &'a Edge) -> Self {
+        Self { pool, binding: &Binding::Turn, limit: Limit::Inherited, edge: Some(edge) }
+    }
+
+    pub(crate) fn at_one(binding: &'a Binding<M>) -> Self {
+        Self { pool: None, binding, limit: Limit::Inherited, edge: None }
+    }
+
+    pub(crate) fn limited(self, limit: Limit) -> Self {
+        Self { limit, ..self }
+    }
+
+    fn pool(&self) -> Result<&'a Pool<M>, Refusal> {
+        self.pool.ok_or_else(|| match self.edge {
+            Some(edge) if edge.is_open() => Refusal::NotRegistered,
+            _ => Refusal::Stopped,
+        })
+    }
+
+    /// A bound client beats `#[key]`; `#[key]` beats least-loaded and rotation.
+    fn choose(&self, key: Option<u64>) -> Result<Chosen<'a, M>, Refusal> {
+        match (self.binding, key) {
+            (Binding::One(address), _) => {
+                let way = address.admit()?;
+                Ok(Chosen { found: Found::Bound(address), way, rotated: false })
+            }
+            (Binding::Gone, _) => Err(Refusal::Stopped),
+            (Binding::Key(key), _) => self.pool()?.of_key(*key),
+            (_, Some(key)) => self.pool()?.of_key(key),
+            (Binding::LeastLoaded, None) => self.pool()?.least_loaded(),
+            (Binding::Turn, None) => self.pool()?.next(),
+        }
+    }
+
+    pub(crate) fn send(&self, message: M) -> Result<(), SendError<M>> {
+        match self.choose(message.__key()) {
+            Ok(chosen) => {
+                let address = chosen.address();
+                address.post(chosen.way, (address.seals.send)(message), chosen.rotated);
+                Ok(())
+            }
+            Err(refusal) => Err(SendError::new(M::NAME, message, refusal)),
+        }
+    }
+
+    pub(crate) fn call<R>(&self, request: Request<M, R>) -> Result<R, CallError> {
+        let here = Here::get();
+        if !here.may_wait_for(M::CALL_DEPTH) {
+            return Err(CallError::Undeclared { message: M::NAME });
+        }
+        let Request { message, port } = request;
+        let refused = |refusal| CallError::refused(M::NAME, refusal);
+        let until = match self.limit {
+            Limit::Inherited => here.deadline,
+            Limit::Within(limit) => [here.deadline, deadline(limit)].into_iter().flatten().min(),
+            Limit::None => None,
+        };
+        let chosen = self.choose(message.__key()).map_err(refused)?;
+        let address = chosen.address();
+        let (reply_to, mut receiver) = ReplyTo::channel();
+        // A call without a deadline is never given up, and needs no terms.
+        let terms = until.map(|until| Terms::new(Some(until)));
+        let letter = (address.seals.call)(message, port(reply_to), terms.clone());
+        address.post_call(chosen.way, letter, chosen.rotated);
+        Reply::new(&mut receiver, &address.mailbox, M::NAME).wait(until, terms.as_deref())
+    }
+
+    pub(crate) fn request<R>(&self, request: Request<M, R>) -> Pending<R> {
+        let Request { message, port } = request;
+        match self.choose(message.__key()) {
+            Ok(chosen) => {
+                let address = chosen.address();
+                self.request_at(address, chosen.way, chosen.rotated, message, port)
+            }
+            Err(refusal) => Pending::refused::<M>(CallError::refused(M::NAME, refusal)),
+        }
+    }
+
+    fn request_at<R>(
+        &self,
+        address: &Address<M>,
+        way: Way,
+        rotated: bool,
+        message: M,
+        port: fn(ReplyTo<R>) -> M::Port,
+    ) -> Pending<R> {
+        let until = match self.limit {
+            Limit::Within(limit) => deadline(limit),
+            Limit::Inherited | Limit::None => None,
+        };
+        let (reply_to, receiver) = ReplyTo::channel();
+        let terms = Terms::new(until);
+        let letter = (address.seals.call)(message, port(reply_to), Some(Arc::clone(&terms)));
+        address.post(way, letter, rotated);
+        Pending::sent::<M>(receiver, Arc::clone(&address.mailbox), terms)
+    }
+
+    /// Everybody that a broadcast reaches: the pool, or the one instance of a client that has no pool.
+    fn everybody(&self) -> Result<Vec<(Address<M>, Way)>, Refusal> {
+        let everybody = match (self.pool, self.binding) {
+            (Some(pool), _) => pool.everybody(),
+            (None, Binding::One(address)) => vec![(address.clone(), address.admit()?)],
+            (None, _) => Vec::new(),
+        };
+        if everybody.is_empty() {
+            return Err(self.pool().map_or_else(|refusal| refusal, Pool::nobody));
+        }
+        Ok(everybody)
+    }
+
+    pub(crate) fn broadcast(&self, message: M) -> Result<usize, SendError<M>>
+    where
+        M: Clone,
+    {
+        let everybody = match self.everybody() {
+            Ok(everybody) => everybody,
+            Err(refusal) => return Err(SendError::new(M::NAME, message, refusal)),
+        };
+        // All copies are made before the first is sent; the last instance gets the message itself.
+        let mut copies: Vec<M> = everybody.iter().skip(1).map(|_| message.clone()).collect();
+        copies.push(message);
+        for ((address, way), copy) in everybody.iter().zip(copies) {
+            address.post(*way, (address.seals.send)(copy), false);
+        }
+        Ok(everybody.len())
+    }
+
+    pub(crate) fn broadcast_with(&self, mut make: impl FnMut(InstanceId) -> M) -> Result<usize, CallError> {
+        let everybody = self.everybody().map_err(|refusal| CallError::refused(M::NAME, refusal))?;
+        for (address, way) in &everybody {
+            let message = make(address.id());
+            address.post(*way, (address.seals.send)(message), false);
+        }
+        Ok(everybody.len())
+    }
+
+    pub(crate) fn call_all_with<R>(
+        &self,
+        mut make: impl FnMut(InstanceId) -> Request<M, R>,
+    ) -> Result<Replies<R>, CallError> {
+        if !Here::get().may_wait_for(M::CALL_DEPTH) {
+            return Err(CallError::Undeclared { message: M::NAME });
+        }
+        let everybody = self.everybody().map_err(|refusal| CallError::refused(M::NAME, refusal))?;
+        // One deadline for all: what `within` gives is counted from here.
+        let pending: Vec<(InstanceId, Pending<R>)> = everybody
+            .iter()
+            .map(|(address, way)| {
+                let Request { message, port } = make(address.id());
+                (address.id(), self.request_at(address, *way, false, message, port))
+            })
+            .collect();
+        Ok(pending.into_iter().map(|(id, reply)| (id, reply.wait())).collect())
+    }
+
+    pub(crate) fn send_all(&self, messages: Vec<M>) -> Result<usize, SendError<Vec<M>>> {
+        let count = messages.len();
+        if count == 0 {
+            return Ok(0);
+        }
+        // Each message takes its turn; what goes to one instance goes there in one push.
+        let mut batches: Vec<(Chosen<'a, M>, Vec<M>)> = Vec::new();
+        let mut places: std::collections::HashMap<InstanceId, usize> = std::collections::HashMap::new();
+        let mut messages = messages.into_iter();
+        let mut refused = None;
+        for message in messages.by_ref() {
+            match self.choose(message.__key()) {
+                Ok(chosen) => {
+                    let place = *places.entry(chosen.address().id()).or_insert_with(|| {
+                        batches.push((chosen, Vec::new()));
+                        batches.len() - 1
+                    });
+                    batches[place].1.push(message);
+                }
+                Err(refusal) => {
+                    refused = Some((message, refusal));
+                    break;
+                }
+            }
+        }
+        for (chosen, batch) in batches {
+            let address = chosen.address();
+            address.post(chosen.way, (address.seals.batch)(batch), chosen.rotated);
+        }
+        match refused {
+            None => Ok(count),
+            Some((first, refusal)) => {
+                let rest = std::iter::once(first).chain(messages).collect();
+                Err(SendError::new(M::NAME, rest, refusal))
+            }
+        }
+    }
+}
+
+/// A typed handle to the instances of a message type; the client that `#[actor]` generates derefs to it.
+///
+/// It is cheap to clone, and fit to be shared among threads. It keeps no instance alive: when all have ended, its
+/// operations are refused.
+///
+/// ```
+/// use zctor::{ActorEngine, Client, actor};
+///
+/// #[actor]
+/// pub enum CounterMessage {
+///     Add(u64),
+///     #[reply(u64)]
+///     Total,
+/// }
+/// #[derive(Default)]
+/// struct Counter(u64);
+/// impl CounterHandler for Counter {
+///     fn add(&mut self, value: u64) {
+///         self.0 += value;
+///     }
+///     fn total(&mut self) -> u64 {
+///         self.0
+///     }
+/// }
+///
+/// fn generic(client: &Client<CounterMessage>) -> Result<u64, zctor::CallError> {
+///     client.call(CounterMessage::total())
+/// }
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let engine = ActorEngine::new();
+/// let counter: CounterClient = engine.pool(1, CounterMessage::actor(Counter::default))?;
+/// counter.send(CounterMessage::Add(40))?;
+/// counter.add(2)?;
+/// assert_eq!(generic(&counter)?, 42);
+/// # Ok(())
+/// # }
+/// ```
+pub struct Client<M: Message> {
+    pool: Option<Arc<Pool<M>>>,
+    binding: Binding<M>,
+    limit: Limit,
+}
+
+impl<M: Message> Client<M> {
+    pub(crate) fn of_pool(pool: Arc<Pool<M>>) -> Self {
+        Self { pool: Some(pool), binding: Binding::Turn, limit: Limit::Inherited }
+    }
+
+    pub(crate) fn of_one(pool: Option<Arc<Pool<M>>>, address: Address<M>) -> Self {
+        Self { pool, binding: Binding::One(address), limit: Limit::Inherited }
+    }
+
+    pub(crate) fn limited(self, limit: Limit) -> Self {
+        Self { limit, ..self }
+    }
+
+    fn bound(&self, binding: Binding<M>) -> M::Client {
+        Self { pool: self.pool.clone(), binding, limit: self.limit }.into()
+    }
+
+    fn aim(&self) -> Aim<'_, M> {
+        match &self.pool {
+            Some(pool) => Aim { binding: &self.binding, ..Aim::at_pool(Some(pool), &pool.edge) },
+            None => Aim::at_one(&self.binding),
+        }
+        .limited(self.limit)
+    }
+
+    /// Sends a message to the next instance in turn, or to the one that this client is bound to.
+    ///
+    /// When it returns, the message is in its receiver's mailbox. Messages of one sender to one instance are handled
+    /// in the order sent.
+    ///
+    /// # Errors
+    /// - [`SendError::NotRegistered`]: the type has no live instance.
+    /// - [`SendError::Stopped`]: the engine stops, or the bound instance has ended.
+    ///
+    /// # Blocking
+    /// Never.
+    ///
+    /// ```
+    /// # use zctor::{ActorEngine, actor};
+    /// # #[actor]
+    /// # pub enum JobMessage { Run(u32) }
+    /// # struct Job;
+    /// # impl JobHandler for Job { fn run(&mut self, _value: u32) {} }
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let engine = ActorEngine::new();
+    /// let jobs: JobClient = engine.pool(2, JobMessage::actor(|| Job))?;
+    /// jobs.send(JobMessage::Run(1))?;
+    /// engine.settle();
+    /// assert_eq!(engine.stats().handled(), 1);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn send(&self, message: M) -> Result<(), SendError<M>> {
+        self.aim().send(message)
+    }
+
+    /// Sends many messages, as many pushes as there are receivers: the fast way for bulk. Gives their number.
+    ///
+    /// Each message takes its turn as if sent alone, so the order for each receiver is that of the iterator.
+    ///
+    /// # Errors
+    /// As [`send`](Client::send); the messages that were not sent are inside, in order.
+    ///
+    /// # Blocking
+    /// Never; the iterator is run to its end first.
+    ///
+    /// ```
+    /// # use zctor::{ActorEngine, actor};
+    /// # #[actor]
+    /// # pub enum JobMessage { Run(u32) }
+    /// # struct Job;
+    /// # impl JobHandler for Job { fn run(&mut self, _value: u32) {} }
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let engine = ActorEngine::new();
+    /// let jobs: JobClient = engine.pool(2, JobMessage::actor(|| Job))?;
+    /// assert_eq!(jobs.send_all((0..1000).map(JobMessage::Run))?, 1000);
+    /// engine.settle();
+    /// assert_eq!(engine.stats().threads[0].handled, 500);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn send_all(&self, messages: impl IntoIterator<Item = M>) -> Result<usize, SendError<Vec<M>>> {
+        self.aim().send_all(messages.into_iter().collect())
+    }
+
+    /// Sends a request and waits for its reply.
+    ///
+    /// A call is a yield point of an actor thread: no borrow, lock or transaction that a neighbour on the thread can
+    /// reach may be held across one.
+    ///
+    /// # Errors
+    /// - [`CallError::NotRegistered`]: the type has no live instance; nothing was sent.
+    /// - [`CallError::Stopped`]: the engine or the instance stopped before it was handled.
+    /// - [`CallError::Panicked`]: the handler panicked; the message is spent.
+    /// - [`CallError::Timeout`]: the deadline passed first; it says whether the handler had begun.
+    /// - [`CallError::Undeclared`]: this handler may not wait for that type; nothing was sent.
+    /// - [`CallError::NoReply`]: the handler gave the reply up.
+    ///
+    /// # Blocking
+    /// Until the reply is there. Inside a handler the call depth is checked first, so that no two handlers can wait
+    /// for each other, and instances of lower depth on its thread are served meanwhile.
+    ///
+    /// ```
+    /// # use zctor::{ActorEngine, actor};
+    /// # #[actor]
+    /// # pub enum AdderMessage { #[reply(u32)] Add(u32, u32) }
+    /// # struct Adder;
+    /// # impl AdderHandler for Adder { fn add(&mut self, a: u32, b: u32) -> u32 { a + b } }
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let engine = ActorEngine::new();
+    /// let adder: AdderClient = engine.pool(1, AdderMessage::actor(|| Adder))?;
+    /// assert_eq!(adder.call(AdderMessage::add(2, 3))?, 5);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn call<Q: IntoRequest<Message = M>>(&self, request: Q) -> Result<Q::Reply, CallError> {
+        self.aim().call(request.__into())
+    }
+
+    /// Sends a request and gives a [`Pending`] for its reply. A refusal is found in there.
+    ///
+    /// # Blocking
+    /// Never.
+    ///
+    /// ```
+    /// # use zctor::{ActorEngine, actor};
+    /// # #[actor]
+    /// # pub enum AdderMessage { #[reply(u32)] Add(u32, u32) }
+    /// # struct Adder;
+    /// # impl AdderHandler for Adder { fn add(&mut self, a: u32, b: u32) -> u32 { a + b } }
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let engine = ActorEngine::new();
+    /// let adder: AdderClient = engine.pool(2, AdderMessage::actor(|| Adder))?;
+    /// let (a, b) = (adder.request(AdderMessage::add(1, 2)), adder.request(AdderMessage::add(3, 4)));
+    /// assert_eq!((a.wait()?, b.wait()?), (3, 7));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn request<Q: IntoRequest<Message = M>>(&self, request: Q) -> Pending<Q::Reply> {
+        self.aim().request(request.__into())
+    }
+
+    /// Sends a copy to every instance of the pool; gives the number reached.
+    ///
+    /// # Errors
+    /// - [`SendError::NotRegistered`]: there is none.
+    /// - [`SendError::Stopped`]: the engine stops.
+    ///
+    /// # Blocking
+    /// Never.
+    ///
+    /// ```
+    /// # use zctor::{ActorEngine, actor};
+    /// # #[actor]
+    /// # #[derive(Clone)]
+    /// # pub enum JobMessage { Run(u32) }
+    /// # struct Job;
+    /// # impl JobHandler for Job { fn run(&mut self, _value: u32) {} }
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let engine = ActorEngine::new();
+    /// let jobs: JobClient = engine.pool(3, JobMessage::actor(|| Job))?;
+    /// assert_eq!(jobs.broadcast(JobMessage::Run(1))?, 3);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn broadcast(&self, message: M) -> Result<usize, SendError<M>>
+    where
+        M: Clone,
+    {
+        self.aim().broadcast(message)
+    }
+
+    /// Sends every instance of the pool the message that `make` gives for it; gives the number reached.
+    ///
+    /// # Errors
+    /// - [`CallError::NotRegistered`]: there is none.
+    /// - [`CallError::Stopped`]: the engine stops.
+    ///
+    /// # Blocking
+    /// Never.
+    ///
+    /// ```
+    /// # use zctor::{ActorEngine, actor};
+    /// # #[actor]
+    /// # pub enum JobMessage { Run(usize) }
+    /// # struct Job;
+    /// # impl JobHandler for Job { fn run(&mut self, _value: usize) {} }
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let engine = ActorEngine::new();
+    /// let jobs: JobClient = engine.pool(3, JobMessage::actor(|| Job))?;
+    /// assert_eq!(jobs.broadcast_with(|id| JobMessage::Run(id.thread().index()))?, 3);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn broadcast_with(&self, make: impl FnMut(InstanceId) -> M) -> Result<usize, CallError> {
+        self.aim().broadcast_with(make)
+    }
+
+    /// Asks every instance of the pool, then waits for all replies, which come in registry order.
+    ///
+    /// # Errors
+    /// - [`CallError::NotRegistered`]: there is none.
+    /// - [`CallError::Stopped`]: the engine stops.
+    /// - [`CallError::Undeclared`]: this handler may not wait for that type; nothing was sent.
+    ///
+    /// What became of each call is inside, as for [`call`](Client::call).
+    ///
+    /// # Blocking
+    /// Until all replies are there, under one deadline if the client has one.
+    ///
+    /// ```
+    /// # use zctor::{ActorEngine, actor};
+    /// # #[actor]
+    /// # #[derive(Clone)]
+    /// # pub enum AdderMessage { #[reply(u32)] Add(u32, u32) }
+    /// # struct Adder;
+    /// # impl AdderHandler for Adder { fn add(&mut self, a: u32, b: u32) -> u32 { a + b } }
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let engine = ActorEngine::new();
+    /// let adder: AdderClient = engine.pool(2, AdderMessage::actor(|| Adder))?;
+    /// let sums: Vec<u32> = adder.call_all(AdderMessage::add(2, 3))?.into_iter().map(|(_, sum)| sum).collect::<Result<_, _>>()?;
+    /// assert_eq!(sums, [5, 5]);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn call_all<Q>(&self, request: Q) -> Result<Vec<(InstanceId, Result<Q::Reply, CallError>)>, CallError>
+    where
+        Q: IntoRequest<Message = M> + Clone,
+    {
+        self.aim().call_all_with(|_| request.clone().__into())
+    }
+
+    /// As [`call_all`](Client::call_all), with the request that `make` gives for each instance.
+    ///
+    /// # Errors
+    /// As [`call_all`](Client::call_all).
+    ///
+    /// # Blocking
+    /// As [`call_all`](Client::call_all).
+    ///
+    /// ```
+    /// # use zctor::{ActorEngine, actor};
+    /// # #[actor]
+    /// # pub enum AdderMessage { #[reply(usize)] Add(usize, usize) }
+    /// # struct Adder;
+    /// # impl AdderHandler for Adder { fn add(&mut self, a: usize, b: usize) -> usize { a + b } }
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let engine = ActorEngine::new();
+    /// let adder: AdderClient = engine.pool(2, AdderMessage::actor(|| Adder))?;
+    /// let sums = adder.call_all_with(|id| AdderMessage::add(10, id.thread().index()))?;
+    /// assert_eq!(sums[1].1, Ok(11));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn call_all_with<Q>(
+        &self,
+        mut make: impl FnMut(InstanceId) -> Q,
+    ) -> Result<Vec<(InstanceId, Result<Q::Reply, CallError>)>, CallError>
+    where
+        Q: IntoRequest<Message = M>,
+    {
+        self.aim().call_all_with(|id| make(id).__into())
+    }
+
+    /// A client bound to this instance. If it is not in the pool, or has ended, all operations give `Stopped`.
+    ///
+    /// ```
+    /// # use zctor::{ActorEngine, actor};
+    /// # #[actor]
+    /// # pub enum JobMessage { Run(u32) }
+    /// # struct Job;
+    /// # impl JobHandler for Job { fn run(&mut self, _value: u32) {} }
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let engine = ActorEngine::new();
+    /// let jobs: JobClient = engine.pool(3, JobMessage::actor(|| Job))?;
+    /// let second = jobs.pin(jobs.instances()[1]);
+    /// assert_eq!(second.instance_id().map(|id| id.thread().index()), Some(1));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn pin(&self, instance: InstanceId) -> M::Client {
+        let found = match (&self.pool, &self.binding) {
+            (_, Binding::One(address)) if address.id() == instance => Some(address.clone()),
+            (Some(pool), _) => pool.find(instance),
+            (None, _) => None,
+        };
+        self.bound(found.map_or(Binding::Gone, Binding::One))
+    }
+
+    /// A client whose messages all go to the instance of this key: always the same one while it lives. When the pool
+    /// changes about 1/n of the keys move, and no state with them, so keep the size of such a pool fixed.
+    ///
+    /// The key is what the enum's `#[key]` fields borrow as; for an enum without any, whatever can be hashed.
+    ///
+    /// ```
+    /// # use zctor::{ActorEngine, actor};
+    /// # #[actor]
+    /// # pub enum AccountMessage { Deposit { #[key] owner: String, amount: u64 } }
+    /// # struct Accounts;
+    /// # impl AccountHandler for Accounts { fn deposit(&mut self, _owner: String, _amount: u64) {} }
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let engine = ActorEngine::new();
+    /// let accounts: AccountClient = engine.pool(4, AccountMessage::actor(|| Accounts))?;
+    /// assert_eq!(accounts.keyed("ada"), accounts.keyed("ada"));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn keyed<Q: Hash + ?Sized>(&self, key: &Q) -> M::Client
+    where
+        M::Key: KeyOf<Q>,
+    {
+        match &self.pool {
+            Some(_) => self.bound(Binding::Key(key_hash(key))),
+            // One instance that is in no pool: it has all keys.
+            None => self.bound(self.binding.clone()),
+        }
+    }
+
+    /// A client that sends to the instance whose thread has the fewest messages waiting or in work.
+    ///
+    /// ```
+    /// # use zctor::{ActorEngine, actor};
+    /// # #[actor]
+    /// # pub enum JobMessage { Run(u32) }
+    /// # struct Job;
+    /// # impl JobHandler for Job { fn run(&mut self, _value: u32) {} }
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let engine = ActorEngine::new();
+    /// let jobs: JobClient = engine.pool(3, JobMessage::actor(|| Job))?;
+    /// jobs.least_loaded().run(7)?;
+    /// engine.settle();
+    /// assert_eq!(engine.stats().handled(), 1);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn least_loaded(&self) -> M::Client {
+        match &self.pool {
+            Some(_) => self.bound(Binding::LeastLoaded),
+            None => self.bound(self.binding.clone()),
+        }
+    }
+
+    /// The same client with a time limit for each call.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use zctor::{ActorEngine, actor};
+    /// # #[actor]
+    /// # pub enum AdderMessage { #[reply(u32)] Add(u32, u32) }
+    /// # struct Adder;
+    /// # impl AdderHandler for Adder { fn add(&mut self, a: u32, b: u32) -> u32 { a + b } }
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let engine = ActorEngine::new();
+    /// let adder: AdderClient = engine.pool(1, AdderMessage::actor(|| Adder))?;
+    /// assert_eq!(adder.within(Duration::from_secs(60)).call(AdderMessage::add(2, 3))?, 5);
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn within(&self, limit: Duration) -> Self {
+        self.clone().limited(Limit::Within(limit))
+    }
+
+    /// The same client, for the generated view whose methods give a [`Pending`].
+    ///
+    /// ```
+    /// # use zctor::{ActorEngine, actor};
+    /// # #[actor]
+    /// # pub enum AdderMessage { #[reply(u32)] Add(u32, u32) }
+    /// # struct Adder;
+    /// # impl AdderHandler for Adder { fn add(&mut self, a: u32, b: u32) -> u32 { a + b } }
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let engine = ActorEngine::new();
+    /// let adder: AdderClient = engine.pool(1, AdderMessage::actor(|| Adder))?;
+    /// assert_eq!(adder.non_blocking().add(2, 3).wait()?, 5);
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn non_blocking(&self) -> Self {
+        self.clone()
+    }
+
+    /// The instance that this client is bound to, if it is bound to one.
+    ///
+    /// ```
+    /// # use zctor::{ActorEngine, actor};
+    /// # #[actor]
+    /// # pub enum JobMessage { Run(u32) }
+    /// # struct Job;
+    /// # impl JobHandler for Job { fn run(&mut self, _value: u32) {} }
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let engine = ActorEngine::new();
+    /// assert!(engine.start(JobMessage::actor(|| Job))?.instance_id().is_some());
+    /// assert!(engine.pool(1, JobMessage::actor(|| Job))?.instance_id().is_none());
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn instance_id(&self) -> Option<InstanceId> {
+        match &self.binding {
+            Binding::One(address) => Some(address.id()),
+            _ => None,
+        }
+    }
+
+    /// The live instances of the pool, in spawn order; of a client without a pool, its one instance.
+    ///
+    /// ```
+    /// # use zctor::{ActorEngine, actor};
+    /// # #[actor]
+    /// # pub enum JobMessage { Run(u32) }
+    /// # struct Job;
+    /// # impl JobHandler for Job { fn run(&mut self, _value: u32) {} }
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let engine = ActorEngine::new();
+    /// assert_eq!(engine.pool(3, JobMessage::actor(|| Job))?.instances().len(), 3);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn instances(&self) -> Vec<InstanceId> {
+        match (&self.pool, &self.binding) {
+            (Some(pool), _) => pool.instances(),
+            (None, Binding::One(address)) if !address.status.has_ended() => vec![address.id()],
+            (None, _) => Vec::new(),
+        }
+    }
+
+    /// Ends the one instance that this client is bound to, when all that was sent to it before is handled: `on_stop`,
+    /// then its state is dropped. What comes later for it becomes dead letters.
+    ///
+    /// # Errors
+    /// - [`StopError::Unbound`]: the client is not bound to one instance.
+    /// - [`StopError::Stopped`]: it has ended already.
+    ///
+    /// # Blocking
+    /// Never: it returns before the instance has ended.
+    ///
+    /// ```
+    /// # use zctor::{ActorEngine, StopError, actor};
+    /// # #[actor]
+    /// # pub enum JobMessage { Run(u32) }
+    /// # struct Job;
+    /// # impl JobHandler for Job { fn run(&mut self, _value: u32) {} }
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let engine = ActorEngine::new();
+    /// let job: JobClient = engine.start(JobMessage::actor(|| Job))?;
+    /// job.stop()?;
+    /// engine.settle();
+    /// assert_eq!(job.stop(), Err(StopError::Stopped { message: "JobMessage" }));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn stop(&self) -> Result<(), StopError> {
+        let stopped = StopError::Stopped { message: M::NAME };
+        match &self.binding {
+            Binding::One(address) => {
+                let way = address.admit().map_err(|_| stopped)?;
+                address.deliver(way, Mail { to: address.slot, rotated: false, what: What::End });
+                Ok(())
+            }
+            Binding::Gone => Err(stopped),
+            _ => Err(StopError::Unbound { message: M::NAME }),
+        }
+    }
+}
+
+impl<M: Message> Clone for Client<M> {
+    fn clone(&self) -> Self {
+        Self { pool: self.pool.clone(), binding: self.binding.clone(), limit: self.limit }
+    }
+}
+
+/// Two clients are equal if what they send goes the same way: the same pool, bound the same.
+impl<M: Message> PartialEq for Client<M> {
+    fn eq(&self, other: &Self) -> bool {
+        let same_pool = match (&self.pool, &other.pool) {
+            (Some(a), Some(b)) => Arc::ptr_eq(a, b),
+            (None, None) => true,
+            _ => false,
+        };
+        match (&self.binding, &other.binding) {
+            (Binding::One(a), Binding::One(b)) => Arc::ptr_eq(&a.mailbox, &b.mailbox) && a.slot == b.slot,
+            (Binding::Key(a), Binding::Key(b)) => same_pool && a == b,
+            (Binding::Turn, Binding::Turn) | (Binding::LeastLoaded, Binding::LeastLoaded) => same_pool,
+            (Binding::Gone, Binding::Gone) => same_pool,
+            _ => false,
+        }
+    }
+}
+
+impl<M: Message> Eq for Client<M> {}
+
+impl<M: Message> fmt::Debug for Client<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.binding {
+            Binding::Turn => write!(f, "Client({})", M::NAME),
+            Binding::Key(key) => write!(f, "Client({}, keyed {key:x})", M::NAME),
+            Binding::LeastLoaded => write!(f, "Client({}, least loaded)", M::NAME),
+            Binding::One(address) => write!(f, "Client({}, {})", M::NAME, address.id()),
+            Binding::Gone => write!(f, "Client({}, gone)", M::NAME),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_spread_evenly_over_places_and_few_move_when_one_joins() {
+        let of = |key: u64, places: u64| (1..=places).max_by_key(|number| mix(key ^ mix(*number))).expect("some");
+        let keys = 0..10_000_u64;
+        for place in 1..=4 {
+            let share = keys.clone().filter(|key| of(mix(*key), 4) == place).count();
+            assert!((2_300..2_700).contains(&share), "place {place} has {share} of 10,000 keys");
+        }
+        let moved: Vec<u64> = keys.filter(|key| of(mix(*key), 4) != of(mix(*key), 5)).collect();
+        assert!((1_800..2_200).contains(&moved.len()), "{} of 10,000 keys moved, about 1/5 is right", moved.len());
+        assert!(moved.iter().all(|key| of(mix(*key), 5) == 5), "all that moved went to the newcomer");
+    }
+}

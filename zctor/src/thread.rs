@@ -1,0 +1,957 @@
+//! An actor thread: what a user describes with [`ActorThread`], and the loop that serves its instances.
+//!
+//! The life of a thread:
+//!
+//! 1. It builds its instances, each by its factory, and reports. Until the engine has registered them it runs nothing.
+//! 2. It takes mail from its mailbox into its own queue, a lane a call depth, and serves it in order of arrival.
+//!    `on_start` is the first entry of each instance. Mail between its own instances goes to the queue directly.
+//! 3. A handler that waits serves the lanes below its own call depth meanwhile (`Local::wait`).
+//! 4. With nothing to do it rests: announces itself, looks a last time, spins, parks (`park.rs`).
+//! 5. It ends when its last instance has, or when the engine tells it to and its queue is empty: each instance in
+//!    reverse order runs `on_stop` and is dropped, the mailbox closes, and what is left in it becomes dead letters.
+
+use std::any::{Any, TypeId};
+use std::cell::{Cell, RefCell};
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::task::{Wake, Waker};
+use std::thread::JoinHandle;
+use std::time::Instant;
+
+use crate::call::Awaited;
+use crate::engine::Core;
+use crate::error::SpawnError;
+use crate::instance::{AnyInstance, Common, Factory, Phase, install};
+use crate::mailbox::{Mail, Mailbox, Slot, What};
+use crate::message::{Actor, ActorOnce, Dispatch, Message};
+use crate::park::FIRST_SPIN;
+use crate::registry::{Enlist, TypeMap};
+use crate::route::{Address, Pool};
+use crate::timer::now;
+use crate::watch::InstanceReport;
+
+/// The number of an actor thread: counts from 0 in the order of spawning.
+///
+/// ```
+/// use zctor::{ActorEngine, ActorThread, actor};
+///
+/// #[actor]
+/// pub enum JobMessage {
+///     Run,
+/// }
+/// struct Job;
+/// impl JobHandler for Job {
+///     fn run(&mut self) {}
+/// }
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let engine = ActorEngine::new();
+/// let first = engine.spawn(ActorThread::new().register(JobMessage::actor(|| Job)))?;
+/// assert_eq!((first.index(), first.to_string()), (0, "0".to_string()));
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ThreadId(pub(crate) u32);
+
+impl ThreadId {
+    /// The number.
+    pub fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+impl fmt::Display for ThreadId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl fmt::Debug for ThreadId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ThreadId({})", self.0)
+    }
+}
+
+/// What can be registered on a thread or started: an [`Actor`] or an [`ActorOnce`].
+///
+/// ```
+/// use zctor::{ActorThread, Registration, actor};
+///
+/// #[actor]
+/// pub enum JobMessage {
+///     Run,
+/// }
+/// struct Job;
+/// impl JobHandler for Job {
+///     fn run(&mut self) {}
+/// }
+///
+/// fn beside(thread: ActorThread, other: impl Registration) -> ActorThread {
+///     thread.register(other)
+/// }
+/// let thread = beside(ActorThread::new(), JobMessage::actor_once(|| Job));
+/// assert_eq!(format!("{thread:?}"), "ActorThread { name: None, instances: 1 }");
+/// ```
+pub trait Registration: Send + Install<<Self as Registration>::Message> + 'static {
+    /// The enum of messages that it handles.
+    type Message: Message;
+}
+
+impl<M: Dispatch<S, Port: Send> + Send, S: 'static> Registration for Actor<M, S> {
+    type Message = M;
+}
+
+impl<M: Dispatch<S, Port: Send> + Send, S: 'static> Registration for ActorOnce<M, S> {
+    type Message = M;
+}
+
+/// What [`Context::start`](crate::Context::start) takes: an [`Actor`], an [`ActorOnce`], or a closure that builds the
+/// state on this thread and so need not be `Send`.
+///
+/// ```
+/// use std::rc::Rc;
+/// use zctor::{Context, LocalRegistration, SpawnError, actor};
+///
+/// #[actor]
+/// pub enum JobMessage {
+///     Run,
+/// }
+/// struct Job(Rc<str>);
+/// impl JobHandler for Job {
+///     fn run(&mut self) {}
+/// }
+///
+/// fn is_local<M: zctor::Message>(_: impl LocalRegistration<M>) -> bool {
+///     true
+/// }
+/// let name: Rc<str> = "not Send".into();
+/// assert!(is_local::<JobMessage>(move || Job(name)));
+/// assert!(is_local(JobMessage::actor(|| Job("made there".into()))));
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` does not describe an actor of `{M}`",
+    note = "pass `{M}::actor(..)`, `{M}::actor_once(..)`, or a closure that returns the state, as in \
+            `ctx.start::<{M}>(|| State::new())`"
+)]
+pub trait LocalRegistration<M: Message>: Install<M> {}
+
+impl<M: Dispatch<S, Port: Send> + Send, S: 'static> LocalRegistration<M> for Actor<M, S> {}
+impl<M: Dispatch<S, Port: Send> + Send, S: 'static> LocalRegistration<M> for ActorOnce<M, S> {}
+impl<M, S, F> LocalRegistration<M> for F
+where
+    M: Dispatch<S, Port: Send> + Send,
+    S: 'static,
+    F: FnOnce() -> S + 'static,
+{
+}
+
+pub(crate) mod sealed {
+    use super::{Address, Local, Message, Rc, SpawnError};
+
+    pub trait Install<M: Message> {
+        #[doc(hidden)]
+        fn __install(self, local: &LocalHandle<'_>) -> Result<Installed<M>, SpawnError>;
+    }
+
+    /// Keeps the runtime's own types out of the trait's signature.
+    #[expect(missing_debug_implementations, reason = "sealed: nobody outside can name it")]
+    pub struct LocalHandle<'a>(pub(crate) &'a Rc<Local>);
+    #[expect(missing_debug_implementations, reason = "sealed: nobody outside can name it")]
+    pub struct Installed<M: Message>(pub(crate) Address<M>);
+}
+
+use sealed::{Install, Installed, LocalHandle};
+
+impl<M: Dispatch<S, Port: Send> + Send, S: 'static> Install<M> for Actor<M, S> {
+    fn __install(self, local: &LocalHandle<'_>) -> Result<Installed<M>, SpawnError> {
+        install(local.0, Factory::Again(self.factory)).map(Installed)
+    }
+}
+
+impl<M: Dispatch<S, Port: Send> + Send, S: 'static> Install<M> for ActorOnce<M, S> {
+    fn __install(self, local: &LocalHandle<'_>) -> Result<Installed<M>, SpawnError> {
+        install(local.0, Factory::Once(Cell::new(Some(self.factory)))).map(Installed)
+    }
+}
+
+impl<M, S, F> Install<M> for F
+where
+    M: Dispatch<S, Port: Send> + Send,
+    S: 'static,
+    F: FnOnce() -> S + 'static,
+{
+    fn __install(self, local: &LocalHandle<'_>) -> Result<Installed<M>, SpawnError> {
+        install(local.0, Factory::Once(Cell::new(Some(Box::new(self))))).map(Installed)
+    }
+}
+
+pub(crate) fn install_on<M: Message>(local: &Rc<Local>, actor: impl Install<M>) -> Result<Address<M>, SpawnError> {
+    actor.__install(&LocalHandle(local)).map(|installed| installed.0)
+}
+
+/// Builds one instance on its thread; what it gives joins the registry when the whole thread stands.
+pub(crate) type Build = Box<dyn FnOnce(&Rc<Local>) -> Result<Option<Box<dyn Enlist>>, SpawnError> + Send>;
+
+/// An actor thread to be: a name, options, and the instances that will live on it.
+///
+/// ```
+/// use zctor::{ActorEngine, ActorThread, actor};
+///
+/// #[actor]
+/// pub enum JobMessage {
+///     #[reply(Option<String>)]
+///     Where,
+/// }
+/// struct Job;
+/// impl JobHandler for Job {
+///     fn r#where(&mut self) -> Option<String> {
+///         std::thread::current().name().map(String::from)
+///     }
+/// }
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let engine = ActorEngine::new();
+/// engine.spawn(ActorThread::named("jobs").stack_size(256 * 1024).register(JobMessage::actor(|| Job)))?;
+/// assert_eq!(engine.call(JobMessage::r#where())?.as_deref(), Some("jobs"));
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Default)]
+pub struct ActorThread {
+    pub(crate) name: Option<String>,
+    pub(crate) stack_size: Option<usize>,
+    pub(crate) builds: Vec<Build>,
+}
+
+impl ActorThread {
+    /// A thread without instances; its name will be `zctor-` and its number.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// A thread of this name, as debuggers and panics show it.
+    pub fn named(name: impl Into<String>) -> Self {
+        Self { name: Some(name.into()), ..Self::default() }
+    }
+
+    /// Adds an instance. Any number of any types can share a thread, and several of one type.
+    ///
+    /// Instances are built in the order of registration, on the thread, when it is spawned.
+    #[must_use]
+    pub fn register<A: Registration>(mut self, actor: A) -> Self {
+        self.builds.push(Box::new(move |local| {
+            let address = install_on::<A::Message>(local, actor)?;
+            Ok(Some(Box::new(address) as Box<dyn Enlist>))
+        }));
+        self
+    }
+
+    /// Bytes of stack; without it, the platform's default for threads.
+    #[must_use]
+    pub fn stack_size(mut self, bytes: usize) -> Self {
+        self.stack_size = Some(bytes);
+        self
+    }
+}
+
+impl fmt::Debug for ActorThread {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ActorThread").field("name", &self.name).field("instances", &self.builds.len()).finish()
+    }
+}
+
+/// A thread that was started and may have failed to build its instances.
+pub(crate) struct Newborn {
+    pub(crate) mailbox: Arc<Mailbox>,
+    pub(crate) handle: JoinHandle<()>,
+    pub(crate) built: oneshot::AsyncReceiver<Result<Vec<Box<dyn Enlist>>, SpawnError>>,
+    pub(crate) commit: oneshot::Sender<()>,
+}
+
+/// Starts the operating system's thread: the one place that does.
+pub(crate) fn start(core: &Arc<Core>, mailbox: Arc<Mailbox>, thread: ActorThread) -> Result<Newborn, SpawnError> {
+    let (built_sender, built) = oneshot::async_channel();
+    let (commit, committed) = oneshot::channel();
+    let body = {
+        let (core, mailbox) = (Arc::clone(core), Arc::clone(&mailbox));
+        let builds = thread.builds;
+        move || {
+            let exit = Exit::enter(core, mailbox);
+            match exit.0.build(builds) {
+                Err(error) => {
+                    exit.0.discard_all();
+                    let _ = built_sender.send(Err(error));
+                }
+                Ok(enlisted) => {
+                    let _ = built_sender.send(Ok(enlisted));
+                    match committed.recv() {
+                        Ok(()) => exit.0.run(),
+                        // Another thread of the same pool failed: none of them comes to life.
+                        Err(_) => exit.0.discard_all(),
+                    }
+                }
+            }
+        }
+    };
+    let handle = start_thread(&mailbox.name, thread.stack_size, body)?;
+    Ok(Newborn { mailbox, handle, built, commit })
+}
+
+/// Starts a thread of zctor's.
+pub(crate) fn start_thread(
+    name: &str,
+    stack_size: Option<usize>,
+    body: impl FnOnce() + Send + 'static,
+) -> Result<JoinHandle<()>, SpawnError> {
+    let mut builder = std::thread::Builder::new();
+    // A name with a NUL in it is not the caller's fault to panic for.
+    builder = builder.name(name.replace('\0', " "));
+    if let Some(bytes) = stack_size {
+        builder = builder.stack_size(bytes);
+    }
+    builder.spawn(body).map_err(|source| SpawnError::Thread { source })
+}
+
+/// Marks the current thread as an actor thread; dropped, it closes the mailbox and reports, however the thread ends.
+struct Exit(Rc<Local>);
+
+impl Exit {
+    fn enter(core: Arc<Core>, mailbox: Arc<Mailbox>) -> Self {
+        mailbox.parker.adopt_current_thread();
+        let local = Rc::new(Local::new(core, mailbox));
+        let here = Here {
+            mailbox: Arc::as_ptr(&local.mailbox) as usize,
+            edge: Arc::as_ptr(&local.mailbox.edge) as usize,
+            ..Here::OUTSIDE
+        };
+        HERE.set(here);
+        LOCAL.with(|current| current.replace(Some(Rc::clone(&local))));
+        Self(local)
+    }
+}
+
+impl Drop for Exit {
+    fn drop(&mut self) {
+        let local = &self.0;
+        local.mailbox.close();
+        local.bury_queue();
+        LOCAL.with(|current| current.replace(None));
+        HERE.set(Here::OUTSIDE);
+        local.mailbox.parker.leave();
+        local.core.thread_ended(&local.mailbox);
+    }
+}
+
+/// Where the current code runs, and what it may wait for.
+#[derive(Clone, Copy)]
+pub(crate) struct Here {
+    /// Address of this thread's mailbox, and of its engine's edge; 0 outside.
+    mailbox: usize,
+    edge: usize,
+    /// It may wait for call depths below this one.
+    below: u32,
+    /// What is left of the caller's deadline.
+    pub(crate) deadline: Option<Instant>,
+}
+
+impl Here {
+    const OUTSIDE: Self = Self { mailbox: 0, edge: 0, below: u32::MAX, deadline: None };
+
+    pub(crate) fn get() -> Self {
+        HERE.try_with(Cell::get).unwrap_or(Self::OUTSIDE)
+    }
+
+    /// This is the thread of `mailbox`.
+    #[inline]
+    pub(crate) fn is_at(&self, mailbox: &Arc<Mailbox>) -> bool {
+        self.mailbox == Arc::as_ptr(mailbox) as usize
+    }
+
+    /// This is a thread of the engine that `mailbox` belongs to.
+    pub(crate) fn is_inside(&self, mailbox: &Mailbox) -> bool {
+        self.edge == Arc::as_ptr(&mailbox.edge) as usize
+    }
+
+    pub(crate) fn is_actor_thread(&self) -> bool {
+        self.mailbox != 0
+    }
+
+    /// The code that runs here may wait for an instance of this call depth.
+    pub(crate) fn may_wait_for(&self, depth: u16) -> bool {
+        u32::from(depth) < self.below
+    }
+
+    pub(crate) fn below(&self) -> u32 {
+        self.below
+    }
+}
+
+thread_local! {
+    static HERE: Cell<Here> = const { Cell::new(Here::OUTSIDE) };
+    static LOCAL: RefCell<Option<Rc<Local>>> = const { RefCell::new(None) };
+}
+
+/// The actor thread that this code runs on.
+pub(crate) fn local() -> Option<Rc<Local>> {
+    LOCAL.try_with(|local| local.borrow().clone()).ok().flatten()
+}
+
+/// Runs the user's code: the one place that does. A panic comes back as its text.
+pub(crate) fn run_user<R>(depth: u16, deadline: Option<Instant>, f: impl FnOnce() -> R) -> Result<R, Arc<str>> {
+    let before = Here::get();
+    // A failure to set means that this thread's locals are gone: there is no frame to keep then.
+    let _ = HERE.try_with(|here| here.set(Here { below: u32::from(depth), deadline, ..before }));
+    let outcome = catch(f);
+    let _ = HERE.try_with(|here| here.set(before));
+    outcome
+}
+
+/// Runs a drop or a waker of the user's, which may not wait and whose panic ends nothing.
+pub(crate) fn quietly(f: impl FnOnce()) {
+    let _ = run_user(0, None, f);
+}
+
+/// Catches a panic and gives its text.
+pub(crate) fn catch<R>(f: impl FnOnce() -> R) -> Result<R, Arc<str>> {
+    catch_unwind(AssertUnwindSafe(f)).map_err(|payload| {
+        let text = match (payload.downcast_ref::<&str>(), payload.downcast_ref::<String>()) {
+            (Some(text), _) => Arc::from(*text),
+            (_, Some(text)) => Arc::from(text.as_str()),
+            _ => Arc::from("a panic whose payload is no text"),
+        };
+        drop_payload(payload);
+        text
+    })
+}
+
+/// A payload is the user's, and its drop may panic in turn.
+fn drop_payload(payload: Box<dyn Any + Send>) {
+    if let Err(second) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
+        std::mem::forget(second);
+    }
+}
+
+/// The thread's own queue: one lane a call depth, so that nested serving never looks at what it may not take.
+#[derive(Default)]
+struct Queue {
+    lanes: Vec<Lane>,
+    arrivals: u64,
+}
+
+struct Lane {
+    depth: u16,
+    mail: VecDeque<(u64, Mail)>,
+}
+
+impl Queue {
+    fn lane(&mut self, depth: u16) -> &mut VecDeque<(u64, Mail)> {
+        let index = match self.lanes.binary_search_by_key(&depth, |lane| lane.depth) {
+            Ok(index) => index,
+            Err(index) => {
+                self.lanes.insert(index, Lane { depth, mail: VecDeque::new() });
+                index
+            }
+        };
+        &mut self.lanes[index].mail
+    }
+
+    fn push(&mut self, depth: u16, mail: Mail) {
+        self.arrivals += 1;
+        let arrival = self.arrivals;
+        self.lane(depth).push_back((arrival, mail));
+    }
+
+    /// Back to where it was: before all that came later. `mail` came in the order given.
+    fn push_front(&mut self, depth: u16, mail: impl DoubleEndedIterator<Item = Mail>) {
+        let lane = self.lane(depth);
+        for mail in mail.rev() {
+            let arrival = lane.front().map_or(0, |(arrival, _)| *arrival);
+            lane.push_front((arrival, mail));
+        }
+    }
+
+    /// The earliest arrival among the lanes of depths below `below`.
+    fn pop(&mut self, below: u32) -> Option<Mail> {
+        let mut earliest: Option<(u64, usize)> = None;
+        for (index, lane) in self.lanes.iter().enumerate() {
+            if u32::from(lane.depth) >= below {
+                break;
+            }
+            if let Some((arrival, _)) = lane.mail.front() {
+                if earliest.is_none_or(|(first, _)| *arrival < first) {
+                    earliest = Some((*arrival, index));
+                }
+            }
+        }
+        let (_, index) = earliest?;
+        self.lanes[index].mail.pop_front().map(|(_, mail)| mail)
+    }
+
+    fn has(&self, below: u32) -> bool {
+        self.lanes.iter().take_while(|lane| u32::from(lane.depth) < below).any(|lane| !lane.mail.is_empty())
+    }
+}
+
+/// A place for an instance. Its generation grows with each tenant.
+struct Seat {
+    generation: u32,
+    /// When its tenant came, by the thread's serial.
+    born: u64,
+    instance: Option<Rc<dyn AnyInstance>>,
+}
+
+/// Everything of an actor thread that no other thread touches.
+///
+/// Its cells are borrowed for a moment each, never while user code runs.
+pub(crate) struct Local {
+    pub(crate) core: Arc<Core>,
+    pub(crate) mailbox: Arc<Mailbox>,
+    waker: Waker,
+    seats: RefCell<Vec<Seat>>,
+    free: RefCell<Vec<u32>>,
+    /// Slots in the order of their instances' making, for ending them in reverse.
+    tenants: RefCell<BTreeMap<u64, Slot>>,
+    queue: RefCell<Queue>,
+    timers: RefCell<BTreeMap<(Instant, u64), Slot>>,
+    /// Numbers timers, pipes and tenants.
+    serial: Cell<u64>,
+    /// The engine told this thread to end.
+    ending: Cell<bool>,
+    /// Messages held for instances that rest.
+    held: Cell<usize>,
+    budget: Cell<u32>,
+    pools: RefCell<TypeMap<Rc<dyn Any>>>,
+    local_turns: RefCell<HashMap<TypeId, u64>>,
+}
+
+/// Messages of its own that a thread serves before it looks at its mailbox and its timers again.
+const BATCH: usize = 64;
+
+impl Local {
+    fn new(core: Arc<Core>, mailbox: Arc<Mailbox>) -> Self {
+        let waker = Waker::from(Arc::clone(&mailbox.parker));
+        Self {
+            core,
+            mailbox,
+            waker,
+            seats: RefCell::default(),
+            free: RefCell::default(),
+            tenants: RefCell::default(),
+            queue: RefCell::default(),
+            timers: RefCell::default(),
+            serial: Cell::new(0),
+            ending: Cell::new(false),
+            held: Cell::new(0),
+            budget: Cell::new(FIRST_SPIN),
+            pools: RefCell::default(),
+            local_turns: RefCell::default(),
+        }
+    }
+
+    fn build(self: &Rc<Self>, builds: Vec<Build>) -> Result<Vec<Box<dyn Enlist>>, SpawnError> {
+        let mut enlisted = Vec::with_capacity(builds.len());
+        for build in builds {
+            enlisted.extend(build(self)?);
+        }
+        Ok(enlisted)
+    }
+
+    /// The thread never came to run: its states are dropped where they were built.
+    fn discard_all(&self) {
+        loop {
+            let last = self.tenants.borrow_mut().pop_last();
+            let Some((_, slot)) = last else { break };
+            if let Some(instance) = self.instance(slot) {
+                instance.discard();
+                self.clear_seat(slot);
+            }
+        }
+    }
+
+    fn run(self: &Rc<Self>) {
+        loop {
+            let mut served = 0;
+            while served < BATCH && self.serve_one(u32::MAX) {
+                served += 1;
+            }
+            self.take_in();
+            self.ring();
+            if self.queue.borrow().has(u32::MAX) {
+                continue;
+            }
+            let wait_for_held = self.held.get() > 0 && !self.mailbox.edge.is_sealed();
+            if self.tenants.borrow().is_empty() || (self.ending.get() && !wait_for_held) {
+                break;
+            }
+            self.rest();
+        }
+        self.end_all();
+    }
+
+    /// Ends the instances, the youngest first; what `on_stop` sends to those still there is served before they end.
+    fn end_all(self: &Rc<Self>) {
+        loop {
+            let youngest = self.tenants.borrow().last_key_value().map(|(_, slot)| *slot);
+            let Some(slot) = youngest else { break };
+            match self.instance(slot) {
+                Some(instance) => {
+                    instance.start(self);
+                    instance.end(self);
+                }
+                None => self.forget(slot),
+            }
+            self.take_in();
+            while self.serve_one(u32::MAX) {}
+        }
+    }
+
+    /// With nothing to do: waits for mail or the next timer.
+    fn rest(&self) {
+        let parker = &self.mailbox.parker;
+        parker.announce();
+        if !self.take_in() || self.queue.borrow().has(u32::MAX) || self.ending.get() {
+            parker.retract();
+            return;
+        }
+        let quiet = self.held.get() == 0;
+        if quiet {
+            self.mailbox.begin_rest();
+            self.core.came_to_rest();
+        }
+        if parker.spin(&self.budget, || false) {
+            parker.retract();
+        } else {
+            parker.park(self.next_timer());
+        }
+        if quiet {
+            self.mailbox.end_rest();
+        }
+    }
+
+    /// Waits inside a handler, serving what lies below the handler's depth meanwhile. `None` at the deadline, or when
+    /// this thread was given up.
+    pub(crate) fn wait<A: Awaited>(
+        self: &Rc<Self>,
+        below: u32,
+        awaited: &mut A,
+        deadline: Option<Instant>,
+    ) -> Option<A::Output> {
+        let parker = &self.mailbox.parker;
+        parker.announce();
+        parker.spin(&self.budget, || awaited.is_ready());
+        parker.retract();
+        loop {
+            if awaited.is_ready() {
+                if let Some(value) = awaited.poll(Waker::noop()) {
+                    return Some(value);
+                }
+            }
+            self.take_in();
+            self.ring();
+            let served = self.serve_one(below);
+            if deadline.is_some_and(|deadline| deadline <= now()) || parker.is_closed() {
+                return awaited.poll(Waker::noop());
+            }
+            if served {
+                continue;
+            }
+            parker.announce();
+            if let Some(value) = awaited.poll(&self.waker) {
+                parker.retract();
+                return Some(value);
+            }
+            if !self.take_in() || self.queue.borrow().has(below) {
+                parker.retract();
+                continue;
+            }
+            parker.park([deadline, self.next_timer()].into_iter().flatten().min());
+        }
+    }
+
+    /// Moves mail from the mailbox to the queue; `true` if the mailbox was emptied.
+    fn take_in(&self) -> bool {
+        self.mailbox.take(|mail| match mail.what {
+            What::Shutdown => self.ending.set(true),
+            _ => self.enqueue(mail),
+        })
+    }
+
+    /// Queues mail for an instance of this thread.
+    pub(crate) fn enqueue(&self, mail: Mail) {
+        // Mail for one that has ended waits in the lowest lane for its end as a dead letter.
+        let depth = self.instance(mail.to).map_or(0, |instance| {
+            let common = instance.common();
+            common.queued.set(common.queued.get() + 1);
+            common.depth
+        });
+        self.weigh(mail.len() as isize);
+        self.queue.borrow_mut().push(depth, mail);
+    }
+
+    /// Held mail of an instance that is back: to the place in the queue that it had.
+    pub(crate) fn requeue(&self, common: &Common, held: VecDeque<Mail>) {
+        common.queued.set(common.queued.get() + held.len());
+        self.held.set(self.held.get() - held.len());
+        self.queue.borrow_mut().push_front(common.depth, held.into_iter());
+    }
+
+    /// Held mail of an instance that will not come back.
+    pub(crate) fn give_up(&self, held: VecDeque<Mail>) {
+        self.held.set(self.held.get() - held.len());
+        for mail in held {
+            self.weigh(-(mail.len() as isize));
+            self.undelivered(mail);
+        }
+    }
+
+    /// Publishes how many messages lie on this thread outside its mailbox.
+    fn weigh(&self, change: isize) {
+        let in_hand = &self.mailbox.meter.in_hand;
+        // Relaxed: only this thread writes it, and it is read as a statistic.
+        in_hand.store(in_hand.load(Ordering::Relaxed).wrapping_add_signed(change), Ordering::Relaxed);
+    }
+
+    fn serve_one(self: &Rc<Self>, below: u32) -> bool {
+        let mail = self.queue.borrow_mut().pop(below);
+        match mail {
+            Some(mail) => {
+                let messages = mail.len();
+                self.serve(mail);
+                self.weigh(-(messages as isize));
+                true
+            }
+            None => false,
+        }
+    }
+
+    fn serve(self: &Rc<Self>, mail: Mail) {
+        let Some(instance) = self.instance(mail.to) else { return self.undelivered(mail) };
+        let common = instance.common();
+        common.queued.set(common.queued.get() - 1);
+        self.hand_over(&*instance, mail);
+    }
+
+    /// Does what the mail says, now. The instance's code must not be on the stack.
+    pub(crate) fn hand_over(self: &Rc<Self>, instance: &dyn AnyInstance, mut mail: Mail) {
+        let common = instance.common();
+        match &mut mail.what {
+            What::Tick(id) => return instance.tick(self, *id),
+            What::Piped(id) => return instance.piped(self, *id),
+            What::Start => return instance.start(self),
+            What::Shutdown => return self.ending.set(true),
+            What::End if common.phase.get() != Phase::Resting => {
+                instance.start(self);
+                return instance.end(self);
+            }
+            What::End => return instance.end(self),
+            What::Letter(letter) => {
+                if self.mailbox.edge.is_sealed() {
+                    return mail.bury(&self.mailbox.dead);
+                }
+                instance.start(self);
+                while common.phase.get() == Phase::Live {
+                    if !letter.deliver(instance, self) {
+                        return;
+                    }
+                }
+            }
+        }
+        // It came to rest, or ended, before it had handled all.
+        if common.phase.get() == Phase::Resting {
+            self.held.set(self.held.get() + 1);
+            self.weigh(mail.len() as isize);
+            common.hold(mail);
+        } else {
+            self.undelivered(mail);
+        }
+    }
+
+    /// The instance has ended: its rotated mail goes to a sibling, the rest to the dead letters.
+    pub(crate) fn undelivered(&self, mut mail: Mail) {
+        if let (true, What::Letter(letter), false) = (mail.rotated, &mut mail.what, self.mailbox.edge.is_sealed()) {
+            letter.forward(self);
+        }
+        if mail.len() > 0 {
+            mail.bury(&self.mailbox.dead);
+        }
+    }
+
+    fn bury_queue(&self) {
+        loop {
+            let mail = self.queue.borrow_mut().pop(u32::MAX);
+            match mail {
+                Some(mail) => mail.bury(&self.mailbox.dead),
+                None => break,
+            }
+        }
+    }
+
+    // Slots.
+
+    pub(crate) fn instance(&self, slot: Slot) -> Option<Rc<dyn AnyInstance>> {
+        let seats = self.seats.borrow();
+        let seat = seats.get(slot.index as usize)?;
+        if seat.generation == slot.generation { seat.instance.clone() } else { None }
+    }
+
+    pub(crate) fn reserve(&self) -> Slot {
+        let free = self.free.borrow_mut().pop();
+        let mut seats = self.seats.borrow_mut();
+        match free {
+            Some(index) => Slot { index, generation: seats[index as usize].generation },
+            None => {
+                seats.push(Seat { generation: 0, born: 0, instance: None });
+                Slot { index: seats.len() as u32 - 1, generation: 0 }
+            }
+        }
+    }
+
+    pub(crate) fn settle_in(&self, slot: Slot, instance: Rc<dyn AnyInstance>) {
+        let born = self.next_serial();
+        {
+            let mut seats = self.seats.borrow_mut();
+            let seat = &mut seats[slot.index as usize];
+            (seat.born, seat.instance) = (born, Some(instance));
+        }
+        self.tenants.borrow_mut().insert(born, slot);
+        self.mailbox.meter.instances.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// The instance has left: reports it and frees its slot.
+    pub(crate) fn vacate(&self, common: &Common) {
+        self.forget(common.id.slot);
+        self.clear_seat(common.id.slot);
+        self.core.instance_ended(InstanceReport {
+            id: common.id,
+            message: common.name,
+            handled: common.handled.get(),
+            panicked: common.panicked.get(),
+        });
+    }
+
+    fn forget(&self, slot: Slot) {
+        let born = self.seats.borrow()[slot.index as usize].born;
+        self.tenants.borrow_mut().remove(&born);
+    }
+
+    fn clear_seat(&self, slot: Slot) {
+        let left = {
+            let mut seats = self.seats.borrow_mut();
+            let seat = &mut seats[slot.index as usize];
+            if seat.generation != slot.generation {
+                return;
+            }
+            // A seat whose generations are used up is never given away again.
+            if let Some(next) = seat.generation.checked_add(1) {
+                seat.generation = next;
+                self.free.borrow_mut().push(slot.index);
+            }
+            seat.instance.take()
+        };
+        self.mailbox.meter.instances.fetch_sub(1, Ordering::Relaxed);
+        drop(left);
+    }
+
+    // Timers.
+
+    pub(crate) fn next_serial(&self) -> u64 {
+        self.serial.set(self.serial.get() + 1);
+        self.serial.get()
+    }
+
+    pub(crate) fn set_timer(&self, due: Instant, slot: Slot) -> u64 {
+        let id = self.next_serial();
+        self.timers.borrow_mut().insert((due, id), slot);
+        id
+    }
+
+    /// Sets a timer again under its old number.
+    pub(crate) fn set_timer_again(&self, due: Instant, id: u64, slot: Slot) {
+        self.timers.borrow_mut().insert((due, id), slot);
+    }
+
+    pub(crate) fn clear_timer(&self, due: Instant, id: u64) {
+        self.timers.borrow_mut().remove(&(due, id));
+    }
+
+    fn next_timer(&self) -> Option<Instant> {
+        if self.ending.get() && self.held.get() == 0 {
+            return None;
+        }
+        self.timers.borrow().first_key_value().map(|((due, _), _)| *due)
+    }
+
+    /// Queues a tick for each timer that is due.
+    fn ring(&self) {
+        if self.timers.borrow().is_empty() {
+            return;
+        }
+        let now = now();
+        loop {
+            let due = {
+                let mut timers = self.timers.borrow_mut();
+                match timers.first_key_value() {
+                    Some(((due, _), _)) if *due <= now => timers.pop_first(),
+                    _ => None,
+                }
+            };
+            let Some(((_, id), slot)) = due else { break };
+            self.enqueue(Mail { to: slot, rotated: false, what: What::Tick(id) });
+        }
+    }
+
+    // Odds and ends that need the thread.
+
+    pub(crate) fn pipe_waker(&self, slot: Slot, id: u64) -> Waker {
+        Waker::from(Arc::new(PipeWaker { mailbox: Arc::clone(&self.mailbox), slot, id }))
+    }
+
+    pub(crate) fn count_restart(&self) {
+        self.mailbox.dead.restart();
+    }
+
+    pub(crate) fn pool<M: Message>(&self) -> Option<Rc<Arc<Pool<M>>>> {
+        let key = TypeId::of::<M>();
+        let known = self.pools.borrow().get(&key).cloned();
+        let pool = match known {
+            Some(pool) => pool,
+            None => {
+                let pool: Rc<dyn Any> = Rc::new(self.core.pools.get::<M>()?);
+                self.pools.borrow_mut().insert(key, Rc::clone(&pool));
+                pool
+            }
+        };
+        pool.downcast().ok()
+    }
+
+    /// The turn among this thread's own instances of a type.
+    pub(crate) fn local_turn(&self, key: TypeId) -> u64 {
+        self.local_turns.borrow().get(&key).copied().unwrap_or(0)
+    }
+
+    pub(crate) fn set_local_turn(&self, key: TypeId, turn: u64) {
+        self.local_turns.borrow_mut().insert(key, turn);
+    }
+}
+
+/// Puts the news that a pipe can go on into its thread's mailbox.
+struct PipeWaker {
+    mailbox: Arc<Mailbox>,
+    slot: Slot,
+    id: u64,
+}
+
+impl Wake for PipeWaker {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        self.mailbox.push(Mail { to: self.slot, rotated: false, what: What::Piped(self.id) });
+    }
+}

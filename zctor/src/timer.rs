@@ -1,0 +1,253 @@
+//! Delayed and repeated messages, the clock, and the alarms of awaited replies.
+//!
+//! An actor thread keeps its timers itself, so a timer costs no thread and its message is made on the instance's own
+//! thread when its turn comes: what is cancelled by then never arrives. Only a `Pending` with a deadline that is
+//! awaited outside needs somebody else's clock: one thread of the process, started by the first of them.
+
+use std::cell::Cell;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::Waker;
+use std::time::{Duration, Instant};
+
+use once_cell::sync::Lazy;
+
+use crate::instance::Shared;
+use crate::message::Message;
+use crate::thread::{Local, quietly, run_user, start_thread};
+
+/// Reads the clock: the one place that does.
+#[expect(clippy::disallowed_methods, reason = "the seam that the ban points to")]
+pub(crate) fn now() -> Instant {
+    Instant::now()
+}
+
+/// The time `after` from now, or `None` where that is beyond what the clock can say: then there is no limit.
+pub(crate) fn deadline(after: Duration) -> Option<Instant> {
+    now().checked_add(after)
+}
+
+/// A timer set by [`Context::send_after`](crate::Context::send_after) or
+/// [`Context::send_every`](crate::Context::send_every).
+///
+/// Dropping it leaves the timer as it is; it also ends with its instance, and with a rebuild of its state.
+///
+/// ```
+/// use std::time::Duration;
+/// use zctor::{ActorEngine, Context, Timer, actor};
+///
+/// #[actor(ctx)]
+/// pub enum ReminderMessage {
+///     Arm,
+///     #[reply(bool)]
+///     Disarm,
+///     Ring,
+/// }
+/// #[derive(Default)]
+/// struct Reminder(Option<Timer>);
+/// impl ReminderHandler for Reminder {
+///     fn arm(&mut self, ctx: &mut Context<ReminderMessage>) {
+///         self.0 = Some(ctx.send_after(Duration::from_secs(3600), ReminderMessage::Ring));
+///     }
+///     fn disarm(&mut self, _ctx: &mut Context<ReminderMessage>) -> bool {
+///         self.0.take().is_some_and(|timer| timer.cancel())
+///     }
+///     fn ring(&mut self, _ctx: &mut Context<ReminderMessage>) {}
+/// }
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let engine = ActorEngine::new();
+/// let reminder: ReminderClient = engine.pool(1, ReminderMessage::actor(Reminder::default))?;
+/// reminder.arm()?;
+/// assert!(reminder.disarm()?);
+/// assert!(!reminder.disarm()?);
+/// # Ok(())
+/// # }
+/// ```
+pub struct Timer {
+    owner: Rc<dyn Owner>,
+    id: u64,
+    cancelled: Rc<Cell<bool>>,
+}
+
+impl Timer {
+    /// Ends the timer: no message of it arrives any more. `false` if it had ended before.
+    pub fn cancel(&self) -> bool {
+        let was_cancelled = self.cancelled.replace(true);
+        self.owner.forget(self.id) || !was_cancelled && self.owner.is_firing(self.id)
+    }
+}
+
+impl fmt::Debug for Timer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Timer").field("cancelled", &self.cancelled.get()).finish_non_exhaustive()
+    }
+}
+
+/// The keeper of a timer's message, whatever its type.
+trait Owner {
+    fn forget(&self, id: u64) -> bool;
+    fn is_firing(&self, id: u64) -> bool;
+}
+
+struct Keeper<M: Message> {
+    local: Rc<Local>,
+    shared: Rc<Shared<M>>,
+}
+
+impl<M: Message> Owner for Keeper<M> {
+    fn forget(&self, id: u64) -> bool {
+        let Some(alarm) = self.shared.timers.borrow_mut().remove(&id) else { return false };
+        self.local.clear_timer(alarm.due, id);
+        quietly(|| drop(alarm));
+        true
+    }
+
+    fn is_firing(&self, id: u64) -> bool {
+        self.shared.firing.get() == Some(id)
+    }
+}
+
+/// What a timer will send.
+pub(crate) struct Alarm<M> {
+    pub(crate) due: Instant,
+    cancelled: Rc<Cell<bool>>,
+    what: Ring<M>,
+}
+
+enum Ring<M> {
+    Once(M),
+    Every(Duration, Box<dyn FnMut() -> M>),
+}
+
+/// Sets a timer of the instance that `shared` belongs to.
+pub(crate) fn send_after<M: Message>(local: &Rc<Local>, shared: &Rc<Shared<M>>, after: Duration, message: M) -> Timer {
+    set(local, shared, after, Ring::Once(message))
+}
+
+/// Sets a repeated timer. A period below a millisecond counts as one.
+pub(crate) fn send_every<M: Message>(
+    local: &Rc<Local>,
+    shared: &Rc<Shared<M>>,
+    every: Duration,
+    make: Box<dyn FnMut() -> M>,
+) -> Timer {
+    let every = every.max(Duration::from_millis(1));
+    set(local, shared, every, Ring::Every(every, make))
+}
+
+fn set<M: Message>(local: &Rc<Local>, shared: &Rc<Shared<M>>, after: Duration, what: Ring<M>) -> Timer {
+    let cancelled = Rc::new(Cell::new(false));
+    // Beyond what the clock can say it never fires; it is kept all the same, until it is cancelled.
+    let due = deadline(after).unwrap_or_else(|| now() + FOREVER);
+    let id = local.set_timer(due, shared.common.id.slot);
+    shared.timers.borrow_mut().insert(id, Alarm { due, cancelled: Rc::clone(&cancelled), what });
+    let owner = Rc::new(Keeper { local: Rc::clone(local), shared: Rc::clone(shared) });
+    Timer { owner, id, cancelled }
+}
+
+const FOREVER: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
+
+impl<M: Message> Alarm<M> {
+    /// Makes the message, by the user's closure for a repeated timer, which is then set again.
+    pub(crate) fn fire(mut self, local: &Rc<Local>, shared: &Rc<Shared<M>>, id: u64) -> Result<M, Arc<str>> {
+        let (every, make) = match &mut self.what {
+            Ring::Once(_) => (None, None),
+            Ring::Every(every, make) => (Some(*every), Some(make)),
+        };
+        let made = match make {
+            None => None,
+            Some(make) => {
+                shared.firing.set(Some(id));
+                let made = run_user(0, None, make);
+                shared.firing.set(None);
+                match made {
+                    Ok(message) => Some(message),
+                    Err(text) => {
+                        quietly(|| drop(self));
+                        return Err(text);
+                    }
+                }
+            }
+        };
+        match (every, made, self.what) {
+            (Some(every), Some(message), what) => {
+                if self.cancelled.get() {
+                    quietly(|| drop(what));
+                } else {
+                    let due = next_due(self.due, every, now());
+                    local.set_timer_again(due, id, shared.common.id.slot);
+                    shared.timers.borrow_mut().insert(id, Alarm { due, cancelled: self.cancelled, what });
+                }
+                Ok(message)
+            }
+            (_, _, Ring::Once(message)) => Ok(message),
+            // Not reached: a repeated timer has made its message above.
+            (_, _, Ring::Every(_, mut make)) => Ok(make()),
+        }
+    }
+}
+
+/// The next multiple of the period that is still to come: neither drift nor a burst after a stall.
+fn next_due(due: Instant, every: Duration, now: Instant) -> Instant {
+    let late = now.saturating_duration_since(due).as_nanos();
+    let missed = late / every.as_nanos().max(1);
+    let ahead = every.as_nanos().saturating_mul(missed + 1);
+    let ahead = Duration::from_nanos(u64::try_from(ahead).unwrap_or(u64::MAX));
+    due.checked_add(ahead).unwrap_or(now + FOREVER)
+}
+
+/// Wakes `waker` at `deadline`, from the process's own alarm thread. `false` if that could not be started.
+pub(crate) fn wake_at(deadline: Instant, waker: Waker) -> bool {
+    static ALARMS: Lazy<Option<flume::Sender<(Instant, Waker)>>> = Lazy::new(|| {
+        let (sender, receiver) = flume::unbounded();
+        start_thread("zctor-alarm", Some(128 * 1024), move || run_alarms(&receiver)).ok().map(|_| sender)
+    });
+    ALARMS.as_ref().is_some_and(|alarms| alarms.send((deadline, waker)).is_ok())
+}
+
+fn run_alarms(receiver: &flume::Receiver<(Instant, Waker)>) {
+    let mut alarms: BTreeMap<(Instant, u64), Waker> = BTreeMap::new();
+    let mut serial = 0;
+    loop {
+        let next = alarms.first_key_value().map(|((due, _), _)| *due);
+        let news = match next {
+            None => receiver.recv().map_err(|_| flume::RecvTimeoutError::Disconnected),
+            Some(due) => receiver.recv_deadline(due),
+        };
+        match news {
+            Ok((due, waker)) => {
+                serial += 1;
+                alarms.insert((due, serial), waker);
+            }
+            Err(flume::RecvTimeoutError::Disconnected) => return,
+            Err(flume::RecvTimeoutError::Timeout) => {}
+        }
+        let now = now();
+        while let Some(first) = alarms.first_entry() {
+            if first.key().0 > now {
+                break;
+            }
+            let waker = first.remove();
+            quietly(|| waker.wake());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_repeated_timer_neither_drifts_nor_catches_up() {
+        let start = now();
+        let every = Duration::from_millis(10);
+        let at = |ms| start + Duration::from_millis(ms);
+        assert_eq!(next_due(at(10), every, at(10)), at(20));
+        assert_eq!(next_due(at(10), every, at(13)), at(20));
+        assert_eq!(next_due(at(10), every, at(57)), at(60), "missed ticks are not made up for");
+        assert_eq!(next_due(at(10), every, at(60)), at(70));
+    }
+}
