@@ -16,6 +16,8 @@ pub(crate) struct Definition {
     pub(crate) misplaced: Vec<Attribute>,
     /// Whether `cfg` may have taken variants out.
     pub(crate) was_stripped: bool,
+    /// Hooks that a variant has taken the name of.
+    pub(crate) lost_hooks: Vec<String>,
 }
 
 pub(crate) struct Variant {
@@ -28,6 +30,15 @@ pub(crate) struct Variant {
     pub(crate) attrs: Vec<Attribute>,
     /// Our attributes where they do not belong.
     pub(crate) misplaced: Vec<Attribute>,
+    pub(crate) extent: Extent,
+}
+
+/// How much is generated for a variant. Less than everything only behind a fault.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Extent {
+    Everything,
+    Handler,
+    Nothing,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -95,6 +106,7 @@ impl Definition {
             variants,
             misplaced,
             was_stripped: false,
+            lost_hooks: Vec::new(),
         }
     }
 }
@@ -132,6 +144,7 @@ impl Variant {
             options,
             attrs,
             misplaced,
+            extent: Extent::Everything,
         }
     }
 }

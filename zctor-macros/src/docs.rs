@@ -5,6 +5,8 @@ use quote::{ToTokens, quote};
 use syn::{Attribute, Expr, ExprLit, Lit, Meta};
 
 use crate::ast;
+use crate::model::{Model, Variant};
+use crate::types::print;
 
 /// The documentation of a variant, fit for other places.
 pub(crate) struct Copied<'a> {
@@ -79,6 +81,41 @@ fn copy_of_doc(line: &Attribute, enum_ident: &Ident) -> Option<TokenStream> {
     } else {
         None
     }
+}
+
+/// An implementation of the handler to copy, which is for reading and not compiled.
+pub(crate) fn skeleton(model: &Model<'_>) -> TokenStream {
+    let (params, arguments, bounds) = model.generics.plain().split_for_impl();
+    let mut head = format!(" impl{} {}{} for State", print(params), model.handler, print(arguments));
+    if let Some(bounds) = bounds {
+        head = format!("{head} {}", print(bounds));
+    }
+    let ctx = format!("ctx: &mut Context<{}>", print(&model.ty));
+    let method = |variant: &Variant<'_>| {
+        let fields = variant
+            .fields
+            .iter()
+            .map(|field| format!("{}: {}", field.param, print(&field.ty)));
+        let parameters = std::iter::once("&mut self".to_owned())
+            .chain(model.ctx.then(|| ctx.clone()))
+            .chain(fields);
+        let parameters = parameters.collect::<Vec<_>>().join(", ");
+        let reply = variant
+            .reply
+            .as_ref()
+            .map(|reply| format!(" -> {}", print(reply)))
+            .unwrap_or_default();
+        format!("     fn {}({parameters}){reply} {{ todo!() }}", variant.method)
+    };
+    let methods = model.variants.iter().map(method);
+    let before = ["", " To begin with:", "", " ```rust,ignore"].map(str::to_owned);
+    let after = [" }", " ```"].map(str::to_owned);
+    let lines = before
+        .into_iter()
+        .chain([format!("{head} {{")])
+        .chain(methods)
+        .chain(after);
+    quote!(#(#[cfg_attr(not(doctest), doc = #lines)])*)
 }
 
 /// Links to `Self` name the enum instead: on a handler or a client, `Self` is another type.

@@ -1,12 +1,12 @@
 //! What is left of a definition with faults, so that one mistake gives one error: the enum, and all that can still be
 //! generated once the faulty parts are mended by guess or left out.
 
-use proc_macro2::{Ident, Span, TokenStream};
+use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, quote};
 use syn::ext::IdentExt;
 use syn::{Lifetime, Type, parse_quote};
 
-use crate::ast::{self, Definition, Variant};
+use crate::ast::{self, Definition, Extent, Variant};
 use crate::errors::Errors;
 use crate::model::Model;
 use crate::{check, expand, names, types};
@@ -91,11 +91,14 @@ fn name_the_replies(definition: &mut Definition) {
             _ => {}
         }
     }
-    definition.variants.retain_mut(|variant| {
+    for variant in &mut definition.variants {
         let reply = variant.replies.first().and_then(|reply| reply.ty.as_ref());
-        let is_named = reply.is_none_or(|ty| types::impl_trait(ty).is_none() && types::infer(ty).is_none());
-        is_named
-    });
+        if reply.is_some_and(|ty| types::infer(ty).is_some()) {
+            variant.extent = Extent::Nothing;
+        } else if reply.is_some_and(|ty| types::impl_trait(ty).is_some()) {
+            variant.extent = Extent::Handler;
+        }
+    }
 }
 
 /// A parameter that only replies use is put into a variant of its own, or rustc would report it again.
@@ -123,25 +126,26 @@ fn keep_good_calls(definition: &mut Definition) {
     definition.options.calls.replace(good);
 }
 
-/// A variant whose methods clash with another's gets names that nobody else has.
+/// Of variants with one method name the first keeps it; one that would hide what a client or enum has keeps its handler.
 fn keep_good_methods(definition: &mut Definition) {
     let mut seen: Vec<String> = Vec::new();
-    let mut bad: Vec<usize> = Vec::new();
-    for (index, variant) in definition.variants.iter().enumerate() {
+    let mut extents: Vec<Extent> = Vec::new();
+    for variant in &definition.variants {
         let method = variant.method().unraw().to_string();
-        if seen.contains(&method) || check::clash(definition, variant, &method).is_some() {
-            bad.push(index);
+        if names::HOOKS.contains(&method.as_str()) {
+            definition.lost_hooks.push(method.clone());
+        }
+        extents.push(if seen.contains(&method) {
+            Extent::Nothing
+        } else if check::clash(definition, variant, &method).is_some() {
+            Extent::Handler
         } else {
-            seen.push(method);
-        }
+            variant.extent
+        });
+        seen.push(method);
     }
-    for (index, variant) in definition.variants.iter_mut().enumerate() {
-        let free = bad
-            .contains(&index)
-            .then(|| Ident::new(&format!("__{}", variant.ident.unraw()), Span::call_site()));
-        if let Some(free) = free {
-            variant.options.name.replace(free);
-        }
+    for (variant, extent) in definition.variants.iter_mut().zip(extents) {
+        variant.extent = extent;
         distinct_parameters(variant);
     }
 }

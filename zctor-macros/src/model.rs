@@ -4,7 +4,7 @@ use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, quote};
 use syn::{Attribute, ItemEnum, LitStr, Member, Path, Type, Visibility};
 
-use crate::ast::{self, Definition, Shape};
+use crate::ast::{self, Definition, Extent, Shape};
 use crate::generics::Generics;
 use crate::{attr, docs, names, types};
 
@@ -22,6 +22,10 @@ pub(crate) struct Model<'a> {
     /// The enum as a type: `CacheMessage<K, V>`.
     pub(crate) ty: TokenStream,
     pub(crate) variants: Vec<Variant<'a>>,
+    /// Those that only the handler knows, behind a fault.
+    pub(crate) handler_only: Vec<Variant<'a>>,
+    /// The hooks of the handler, all but those lost to a fault.
+    pub(crate) hooks: Vec<&'static str>,
     /// What the generated items inherit from the enum: the user's lint levels.
     pub(crate) lints: Vec<TokenStream>,
     pub(crate) is_deprecated: bool,
@@ -81,6 +85,12 @@ impl<'a> Model<'a> {
         taken.extend([ident, &handler, &client].map(Ident::to_string));
 
         let calls = definition.options.calls.get().cloned().unwrap_or_default();
+        let variants = |extent: Extent| {
+            let variants = definition.variants.iter().filter(|variant| variant.extent == extent);
+            variants
+                .map(|variant| Variant::resolve(variant, definition, &ty))
+                .collect()
+        };
         Self {
             item,
             krate: attr::krate_or_default(&definition.options),
@@ -96,12 +106,13 @@ impl<'a> Model<'a> {
             ctx: definition.options.ctx.get().is_some() || definition.options.calls.get().is_some(),
             calls,
             generics,
-            variants: definition
-                .variants
-                .iter()
-                .map(|variant| Variant::resolve(variant, definition, &ty))
+            variants: variants(Extent::Everything),
+            handler_only: variants(Extent::Handler),
+            hooks: names::HOOKS
+                .into_iter()
+                .filter(|hook| !definition.lost_hooks.iter().any(|lost| lost == hook))
                 .collect(),
-            ty,
+            ty: ty.clone(),
             lints: lints(&item.attrs),
             is_deprecated: item
                 .attrs

@@ -50,7 +50,8 @@ fn structure(model: &Model<'_>) -> TokenStream {
 }
 
 fn both_views(model: &Model<'_>) -> TokenStream {
-    let (vis, krate) = (&model.item.vis, &model.krate);
+    let Model { krate, .. } = model;
+    let vis = &model.item.vis;
     let generics = model.generics.with(&model.view, None);
     let (params, _, bounds) = generics.split_for_impl();
     let client = model.client_with(&model.view);
@@ -67,7 +68,8 @@ fn both_views(model: &Model<'_>) -> TokenStream {
 }
 
 fn view(model: &Model<'_>, blocking: bool) -> TokenStream {
-    let (vis, krate) = (&model.item.vis, &model.krate);
+    let Model { krate, .. } = model;
+    let vis = &model.item.vis;
     let (params, _, bounds) = model.generics.plain().split_for_impl();
     let view = if blocking {
         quote!(#krate::Blocking)
@@ -97,7 +99,8 @@ fn view(model: &Model<'_>, blocking: bool) -> TokenStream {
 }
 
 fn method(model: &Model<'_>, variant: &Variant<'_>, blocking: bool) -> TokenStream {
-    let (krate, ty, vis, method) = (&model.krate, &model.ty, &variant.vis, &variant.method);
+    let Model { krate, ty, .. } = model;
+    let (vis, method) = (&variant.vis, &variant.method);
     let (lints, deprecated, must_use) = (&variant.lints, &variant.deprecated, &variant.must_use);
     let docs = variant.docs.or("Sends", "");
     let many = variant.too_many_arguments(1);
@@ -127,7 +130,7 @@ fn method(model: &Model<'_>, variant: &Variant<'_>, blocking: bool) -> TokenStre
 
 /// Written out instead of derived, so that nothing is asked of the parameters.
 fn traits(model: &Model<'_>) -> TokenStream {
-    let (krate, ty) = (&model.krate, &model.ty);
+    let Model { krate, ty, .. } = model;
     let generics = model.generics.with(&model.view, None);
     let (params, _, bounds) = generics.split_for_impl();
     let client = model.client_with(&model.view);

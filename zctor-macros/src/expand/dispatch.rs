@@ -23,7 +23,8 @@ pub(crate) fn definition(model: &Model<'_>) -> TokenStream {
 ///      }
 /// ```
 fn message(model: &Model<'_>) -> TokenStream {
-    let (krate, ty, name, port) = (&model.krate, &model.ty, &model.name, model.port_type());
+    let Model { krate, ty, name, .. } = model;
+    let port = model.port_type();
     let (params, _, bounds) = model.generics.plain().split_for_impl();
     let attrs = model.attrs_of_all();
     let client = model.client_with(quote!(#krate::Blocking));
@@ -124,7 +125,8 @@ fn key(model: &Model<'_>) -> (TokenStream, TokenStream) {
 ///      }
 /// ```
 fn dispatch(model: &Model<'_>) -> TokenStream {
-    let (krate, ty, handler) = (&model.krate, &model.ty, model.handler_type());
+    let Model { krate, ty, .. } = model;
+    let handler = model.handler_type();
     let generics = model
         .generics
         .with(&quote::format_ident!("__H"), Some(syn::parse_quote!(__H: #handler)));
@@ -142,6 +144,15 @@ fn dispatch(model: &Model<'_>) -> TokenStream {
         .iter()
         .map(|variant| arm(model, variant, &state, &ctx, &port));
     let filler = filler(model).map(|arm| quote!(#arm => {}));
+    let hook = |name: &str| {
+        let hook = quote::format_ident!("{name}");
+        let call = model
+            .hooks
+            .contains(&name)
+            .then(|| quote!(<__H as #handler>::#hook(handler, ctx);));
+        call.unwrap_or_else(|| quote!(let _ = (handler, ctx);))
+    };
+    let (on_start, on_stop) = (hook("on_start"), hook("on_stop"));
     quote! {
         #attrs
         #[automatically_derived]
@@ -160,11 +171,11 @@ fn dispatch(model: &Model<'_>) -> TokenStream {
             }
 
             fn __on_start(handler: &mut __H, ctx: &mut #krate::Context<Self>) {
-                <__H as #handler>::on_start(handler, ctx);
+                #on_start
             }
 
             fn __on_stop(handler: &mut __H, ctx: &mut #krate::Context<Self>) {
-                <__H as #handler>::on_stop(handler, ctx);
+                #on_stop
             }
         }
     }
@@ -199,7 +210,7 @@ fn arm(
 
 /// The declarations of `calls`, and the refusal of cycles among them.
 fn calls(model: &Model<'_>) -> TokenStream {
-    let (krate, ty) = (&model.krate, &model.ty);
+    let Model { krate, ty, .. } = model;
     let (params, _, bounds) = model.generics.plain().split_for_impl();
     let attrs = model.attrs();
     let callable = model.calls.iter().map(|callee| {
@@ -220,7 +231,8 @@ fn calls(model: &Model<'_>) -> TokenStream {
 
 /// Evaluated here, or a cycle would show only where an actor is used.
 fn plain_acyclic(model: &Model<'_>) -> TokenStream {
-    let (krate, ty, attrs) = (&model.krate, &model.ty, model.attrs());
+    let Model { krate, ty, .. } = model;
+    let attrs = model.attrs();
     let evaluated =
         (!model.calls.is_empty()).then(|| quote!(#attrs const _: u16 = <#ty as #krate::Message>::CALL_DEPTH;));
     quote! {
@@ -233,7 +245,8 @@ fn plain_acyclic(model: &Model<'_>) -> TokenStream {
 
 /// A check does not evaluate the constants of generic types, but it does resolve their traits.
 fn generic_acyclic(model: &Model<'_>) -> TokenStream {
-    let (krate, ty, attrs) = (&model.krate, &model.ty, model.attrs());
+    let Model { krate, ty, .. } = model;
+    let attrs = model.attrs();
     let (params, arguments, bounds) = model.generics.plain().split_for_impl();
     let mut marked = model.generics.plain().clone();
     if !model.calls.is_empty() {
@@ -271,7 +284,8 @@ fn generic_acyclic(model: &Model<'_>) -> TokenStream {
 
 /// Mentions everything that is generated for the user to call: what a trait's method mentions is not dead code.
 fn mention(model: &Model<'_>) -> TokenStream {
-    let (krate, ty, handler) = (&model.krate, &model.ty, model.handler_type());
+    let Model { krate, ty, .. } = model;
+    let handler = model.handler_type();
     let generics = model
         .generics
         .with(&quote::format_ident!("__H"), Some(syn::parse_quote!(__H: #handler)));

@@ -14,7 +14,14 @@ use crate::model::Model;
 ///      }
 /// ```
 pub(crate) fn definition(model: &Model<'_>) -> TokenStream {
-    let (vis, krate, ty, state, factory) = (&model.item.vis, &model.krate, &model.ty, &model.state, &model.factory);
+    let Model {
+        krate,
+        ty,
+        state,
+        factory,
+        ..
+    } = model;
+    let vis = &model.item.vis;
     let (params, _, bounds) = model.generics.plain().split_for_impl();
     let (attrs, handler) = (model.attrs(), model.handler_type());
     quote! {

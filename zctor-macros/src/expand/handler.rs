@@ -3,6 +3,7 @@
 use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
 
+use crate::docs;
 use crate::model::{Model, Variant};
 
 /// ```text
@@ -14,38 +15,43 @@ use crate::model::{Model, Variant};
 ///      }
 /// ```
 pub(crate) fn definition(model: &Model<'_>) -> TokenStream {
-    let (vis, ident, handler, krate, ty) = (
-        &model.item.vis,
-        &model.item.ident,
-        &model.handler,
-        &model.krate,
-        &model.ty,
-    );
+    let Model { handler, .. } = model;
+    let (vis, ident) = (&model.item.vis, &model.item.ident);
     let (params, _, bounds) = model.generics.plain().split_for_impl();
     let attrs = model.attrs_of_all();
     let doc = format!(" What a state does with each [`{ident}`].");
-    let methods = model.variants.iter().map(|variant| method(model, variant));
+    let skeleton = docs::skeleton(model);
+    let variants = || model.variants.iter().chain(&model.handler_only);
+    let methods = variants().map(|variant| method(model, variant));
+    let hooks = model.hooks.iter().map(|hook| self::hook(model, hook));
     quote! {
         #[doc = #doc]
+        #skeleton
         #attrs
         #vis trait #handler #params: 'static #bounds {
             #(#methods)*
+            #(#hooks)*
+        }
+    }
+}
 
-            /// Runs after every build of the state, as the instance's first message.
-            fn on_start(&mut self, ctx: &mut #krate::Context<#ty>) {
-                let _ = ctx;
-            }
-
-            /// Runs before an orderly end and before a reset, never after a panic.
-            fn on_stop(&mut self, ctx: &mut #krate::Context<#ty>) {
-                let _ = ctx;
-            }
+fn hook(model: &Model<'_>, name: &str) -> TokenStream {
+    let (krate, ty, hook) = (&model.krate, &model.ty, quote::format_ident!("{name}"));
+    let doc = match name {
+        "on_start" => " Runs after every build of the state, as the instance's first message.",
+        _ => " Runs before an orderly end and before a reset, never after a panic.",
+    };
+    quote! {
+        #[doc = #doc]
+        fn #hook(&mut self, ctx: &mut #krate::Context<#ty>) {
+            let _ = ctx;
         }
     }
 }
 
 fn method(model: &Model<'_>, variant: &Variant<'_>) -> TokenStream {
-    let (krate, ty, method, lints) = (&model.krate, &model.ty, &variant.method, &variant.lints);
+    let Model { krate, ty, .. } = model;
+    let (method, lints) = (&variant.method, &variant.lints);
     let docs = variant.docs.or("Handles", "");
     let many = variant.too_many_arguments(1 + usize::from(model.ctx));
     let (names, types): (Vec<_>, Vec<_>) = variant.fields.iter().map(|field| (&field.param, &field.ty)).unzip();

@@ -37,7 +37,8 @@ fn constructors(model: &Model<'_>) -> TokenStream {
         return TokenStream::new();
     }
     let (params, _, bounds) = model.generics.plain().split_for_impl();
-    let (attrs, ty) = (model.attrs(), &model.ty);
+    let Model { ty, .. } = model;
+    let attrs = model.attrs();
     quote! {
         #attrs
         impl #params #ty #bounds {
@@ -47,7 +48,8 @@ fn constructors(model: &Model<'_>) -> TokenStream {
 }
 
 fn constructor(model: &Model<'_>, variant: &Variant<'_>, reply: &syn::Type) -> TokenStream {
-    let (krate, port, ident, method, vis) = (&model.krate, &model.port, variant.ident, &variant.method, &variant.vis);
+    let Model { krate, port, .. } = model;
+    let (ident, method, vis) = (variant.ident, &variant.method, &variant.vis);
     let (lints, deprecated) = (&variant.lints, &variant.deprecated);
     let docs = variant.docs.or("A request of", "");
     let many = variant.too_many_arguments(0);
@@ -63,7 +65,8 @@ fn constructor(model: &Model<'_>, variant: &Variant<'_>, reply: &syn::Type) -> T
 }
 
 fn port(model: &Model<'_>) -> TokenStream {
-    let (vis, krate, port) = (&model.item.vis, &model.krate, &model.port);
+    let Model { krate, port, .. } = model;
+    let vis = &model.item.vis;
     let (params, _, bounds) = model.generics.plain().split_for_impl();
     let attrs = model.attrs();
     let (idents, replies): (Vec<_>, Vec<_>) = calls(model).map(|(variant, reply)| (variant.ident, reply)).unzip();
@@ -81,7 +84,8 @@ fn port(model: &Model<'_>) -> TokenStream {
 }
 
 fn port_impl(model: &Model<'_>) -> TokenStream {
-    let (krate, port) = (&model.krate, model.port_type());
+    let Model { krate, .. } = model;
+    let port = model.port_type();
     let (params, _, bounds) = model.generics.plain().split_for_impl();
     let attrs = model.attrs();
     let idents: Vec<_> = calls(model).map(|(variant, _)| variant.ident).collect();
