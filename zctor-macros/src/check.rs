@@ -280,8 +280,9 @@ fn parameters_differ(variant: &Variant, errors: &mut Errors) {
         let parameter = field.parameter(index, variant.fields.len());
         let text = parameter.unraw().to_string();
         if seen.contains(&text) {
+            let typed = field.options.name.get().or(field.ident.as_ref()).unwrap_or(&parameter);
             errors.add(
-                &parameter,
+                typed,
                 format_args!("parameter `{parameter}` is named twice in `{}`", variant.ident),
             );
         }

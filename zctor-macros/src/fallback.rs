@@ -71,7 +71,7 @@ fn own_the_data(definition: &mut Definition) {
     }
 }
 
-/// A reply without a type or size is taken for what the error proposes.
+/// A reply without a size is taken for what the error proposes; a variant with a type nobody can name is left out.
 fn name_the_replies(definition: &mut Definition) {
     for ty in definition
         .variants
@@ -93,7 +93,12 @@ fn name_the_replies(definition: &mut Definition) {
     }
     for variant in &mut definition.variants {
         let reply = variant.replies.first().and_then(|reply| reply.ty.as_ref());
-        if reply.is_some_and(|ty| types::infer(ty).is_some()) {
+        let in_macro = variant
+            .fields
+            .iter()
+            .any(|field| types::self_in_macro(&field.ty).is_some())
+            || reply.is_some_and(|ty| types::self_in_macro(ty).is_some());
+        if in_macro || reply.is_some_and(|ty| types::infer(ty).is_some()) {
             variant.extent = Extent::Nothing;
         } else if reply.is_some_and(|ty| types::impl_trait(ty).is_some()) {
             variant.extent = Extent::Handler;

@@ -89,32 +89,30 @@ fn port_impl(model: &Model<'_>) -> TokenStream {
     let (params, _, bounds) = model.generics.plain().split_for_impl();
     let attrs = model.attrs();
     let idents: Vec<_> = calls(model).map(|(variant, _)| variant.ident).collect();
-    let never = (!model.generics.types().is_empty()).then(|| quote!(Self::__Never(_, never) => match never {},));
-    let never_ref = (!model.generics.types().is_empty()).then(|| quote!(Self::__Never(_, never) => match *never {},));
-    // A reference to a type without values still has to be matched by an arm.
-    let (subject, used) = if idents.is_empty() && never.is_none() {
-        (quote!(*self), quote!(let _ = error;))
-    } else if idents.is_empty() {
-        (quote!(self), quote!(let _ = error;))
-    } else {
-        (quote!(self), quote!())
+    let never = |pattern: TokenStream, value: TokenStream| {
+        (!model.generics.types().is_empty()).then(|| quote!(Self::__Never(_, #pattern) => match #value {},))
     };
+    let (by_value, by_reference) = (
+        never(quote!(never), quote!(never)),
+        never(quote!(ref never), quote!(*never)),
+    );
+    let unused = idents.is_empty().then(|| quote!(let _ = error;));
     quote! {
         #attrs
         #[automatically_derived]
         impl #params #krate::__private::Port for #port #bounds {
             fn fail(self, error: #krate::CallError) {
-                #used
+                #unused
                 match self {
                     #(Self::#idents(to) => to.__fail(error),)*
-                    #never
+                    #by_value
                 }
             }
 
             fn is_given_up(&self) -> bool {
-                match #subject {
-                    #(Self::#idents(to) => to.__is_given_up(),)*
-                    #never_ref
+                match *self {
+                    #(Self::#idents(ref to) => to.__is_given_up(),)*
+                    #by_reference
                 }
             }
         }
