@@ -89,13 +89,7 @@ fn port_impl(model: &Model<'_>) -> TokenStream {
     let (params, _, bounds) = model.generics.plain().split_for_impl();
     let attrs = model.attrs();
     let idents: Vec<_> = calls(model).map(|(variant, _)| variant.ident).collect();
-    let never = |pattern: TokenStream, value: TokenStream| {
-        (!model.generics.types().is_empty()).then(|| quote!(Self::__Never(_, #pattern) => match #value {},))
-    };
-    let (by_value, by_reference) = (
-        never(quote!(never), quote!(never)),
-        never(quote!(ref never), quote!(*never)),
-    );
+    let never = (!model.generics.types().is_empty()).then(|| quote!(Self::__Never(_, never) => match never {},));
     let unused = idents.is_empty().then(|| quote!(let _ = error;));
     quote! {
         #attrs
@@ -105,14 +99,7 @@ fn port_impl(model: &Model<'_>) -> TokenStream {
                 #unused
                 match self {
                     #(Self::#idents(to) => to.__fail(error),)*
-                    #by_value
-                }
-            }
-
-            fn is_given_up(&self) -> bool {
-                match *self {
-                    #(Self::#idents(ref to) => to.__is_given_up(),)*
-                    #by_reference
+                    #never
                 }
             }
         }
