@@ -1,1 +1,65 @@
 //! The `#[actor]` attribute of zctor; its documentation is on the re-export there.
+//!
+//! An expansion goes through four steps, a module each: [`ast`] reads the enum and its attributes, [`check`] finds
+//! every fault, [`model`] settles every name and type, [`expand`] writes. [`fallback`] keeps what it can of a
+//! definition with faults.
+
+mod ast;
+mod attr;
+mod cfg;
+mod check;
+mod docs;
+mod errors;
+mod expand;
+mod fallback;
+mod generics;
+mod model;
+mod names;
+mod types;
+
+use proc_macro2::TokenStream;
+use quote::quote;
+
+use crate::ast::Definition;
+use crate::errors::Errors;
+use crate::model::Model;
+
+#[allow(
+    missing_docs,
+    reason = "documented on the re-export in zctor, where its examples run"
+)]
+#[proc_macro_attribute]
+pub fn actor(args: proc_macro::TokenStream, item: proc_macro::TokenStream) -> proc_macro::TokenStream {
+    attribute(args.into(), item.into()).into()
+}
+
+/// The second hop of an enum with `cfg` inside: sees the enum after the compiler has applied them.
+#[doc(hidden)]
+#[proc_macro_derive(__Actor, attributes(reply, key, msg, __actor))]
+pub fn derive(item: proc_macro::TokenStream) -> proc_macro::TokenStream {
+    cfg::derive(item.into()).into()
+}
+
+/// The last hop of an enum with `cfg` inside: everything but the enum.
+#[doc(hidden)]
+#[proc_macro]
+pub fn __actor(input: proc_macro::TokenStream) -> proc_macro::TokenStream {
+    cfg::rest(input.into()).into()
+}
+
+fn attribute(args: TokenStream, item: TokenStream) -> TokenStream {
+    if cfg::is_inside(&item) {
+        return cfg::first_hop(&args, &item);
+    }
+    try_actor(args.clone(), item.clone()).unwrap_or_else(|error| fallback::definition(args, item, &error))
+}
+
+fn try_actor(args: TokenStream, item: TokenStream) -> syn::Result<TokenStream> {
+    let item = ast::parse(item)?;
+    let mut errors = Errors::default();
+    let definition = Definition::read(args, item, &mut errors);
+    check::definition(&definition, &mut errors);
+    errors.finish()?;
+    let (item, generated) = (&definition.item, expand::definition(&Model::resolve(&definition)));
+    Ok(quote!(#item #generated))
+}

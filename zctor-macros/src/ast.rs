@@ -1,0 +1,184 @@
+//! The definition as the user wrote it, our attributes taken out of the enum and read.
+
+use proc_macro2::{Ident, TokenStream};
+use quote::ToTokens;
+use syn::{Attribute, Item, ItemEnum, Type};
+
+use crate::attr::{self, MsgOptions, Options};
+use crate::errors::Errors;
+
+pub(crate) struct Definition {
+    /// The enum without our attributes.
+    pub(crate) item: ItemEnum,
+    pub(crate) options: Options,
+    pub(crate) variants: Vec<Variant>,
+    /// Our attributes on the enum itself, where none belongs.
+    pub(crate) misplaced: Vec<Attribute>,
+    /// Whether `cfg` may have taken variants out.
+    pub(crate) was_stripped: bool,
+    /// Hooks that a variant has taken the name of.
+    pub(crate) lost_hooks: Vec<String>,
+}
+
+pub(crate) struct Variant {
+    pub(crate) ident: Ident,
+    pub(crate) fields: Vec<Field>,
+    pub(crate) shape: Shape,
+    pub(crate) replies: Vec<Reply>,
+    pub(crate) options: MsgOptions,
+    /// What is left: documentation, lints, other people's.
+    pub(crate) attrs: Vec<Attribute>,
+    /// Our attributes where they do not belong.
+    pub(crate) misplaced: Vec<Attribute>,
+    pub(crate) extent: Extent,
+}
+
+/// How much is generated for a variant. Less than everything only behind a fault.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Extent {
+    Everything,
+    Handler,
+    Nothing,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Shape {
+    Named,
+    Tuple,
+    Unit,
+}
+
+pub(crate) struct Reply {
+    pub(crate) attribute: Attribute,
+    /// `None`: a fault that is reported already.
+    pub(crate) ty: Option<Type>,
+}
+
+pub(crate) struct Field {
+    /// `None` in a tuple variant.
+    pub(crate) ident: Option<Ident>,
+    pub(crate) ty: Type,
+    pub(crate) keys: Vec<Attribute>,
+    pub(crate) options: MsgOptions,
+    pub(crate) attrs: Vec<Attribute>,
+    pub(crate) misplaced: Vec<Attribute>,
+    pub(crate) default: Option<TokenStream>,
+}
+
+/// The enum that the attribute is on.
+pub(crate) fn parse(item: TokenStream) -> syn::Result<ItemEnum> {
+    match syn::parse2(item)? {
+        Item::Enum(item) => Ok(item),
+        Item::Struct(item) => Err(syn::Error::new_spanned(
+            item.struct_token,
+            "`#[actor]` belongs on the enum of messages; the state struct implements the generated handler trait",
+        )),
+        other => {
+            let (keyword, what) = match &other {
+                Item::Fn(item) => (item.sig.fn_token.to_token_stream(), "a function"),
+                Item::Impl(item) => (item.impl_token.to_token_stream(), "an impl block"),
+                Item::Trait(item) => (item.trait_token.to_token_stream(), "a trait"),
+                Item::Union(item) => (item.union_token.to_token_stream(), "a union"),
+                Item::Mod(item) => (item.mod_token.to_token_stream(), "a module"),
+                Item::Type(item) => (item.type_token.to_token_stream(), "a type alias"),
+                other => (other.to_token_stream(), "another item"),
+            };
+            Err(syn::Error::new_spanned(
+                keyword,
+                format!("`#[actor]` expects an enum of messages, found {what}"),
+            ))
+        }
+    }
+}
+
+impl Definition {
+    pub(crate) fn read(args: TokenStream, mut item: ItemEnum, errors: &mut Errors) -> Self {
+        let options = Options::read(args, errors);
+        let misplaced = take(&mut item.attrs, &[attr::ACTOR, attr::REPLY, attr::MSG, attr::KEY]);
+        let variants = item
+            .variants
+            .iter_mut()
+            .map(|variant| Variant::read(variant, errors))
+            .collect();
+        Self {
+            item,
+            options,
+            variants,
+            misplaced,
+            was_stripped: false,
+            lost_hooks: Vec::new(),
+        }
+    }
+}
+
+impl Variant {
+    fn read(variant: &mut syn::Variant, errors: &mut Errors) -> Self {
+        let shape = match &variant.fields {
+            syn::Fields::Named(_) => Shape::Named,
+            syn::Fields::Unnamed(_) => Shape::Tuple,
+            syn::Fields::Unit => Shape::Unit,
+        };
+        let replies = take(&mut variant.attrs, &[attr::REPLY]).into_iter();
+        let replies = replies
+            .map(|attribute| Reply {
+                ty: attr::reply(&attribute, errors),
+                attribute,
+            })
+            .collect();
+        let mut options = MsgOptions::default();
+        for attribute in take(&mut variant.attrs, &[attr::MSG]) {
+            options.read_on_variant(&attribute, errors);
+        }
+        let misplaced = take(&mut variant.attrs, &[attr::KEY]);
+        let fields = variant
+            .fields
+            .iter_mut()
+            .map(|field| Field::read(field, errors))
+            .collect();
+        let attrs = variant.attrs.clone();
+        Self {
+            ident: variant.ident.clone(),
+            fields,
+            shape,
+            replies,
+            options,
+            attrs,
+            misplaced,
+            extent: Extent::Everything,
+        }
+    }
+}
+
+impl Field {
+    fn read(field: &mut syn::Field, errors: &mut Errors) -> Self {
+        let keys = take(&mut field.attrs, &[attr::KEY]);
+        let mut options = MsgOptions::default();
+        for attribute in take(&mut field.attrs, &[attr::MSG]) {
+            options.read_on_field(&attribute, errors);
+        }
+        let misplaced = take(&mut field.attrs, &[attr::REPLY]);
+        let default = field.default.as_ref().map(|(eq, value)| {
+            let mut tokens = eq.to_token_stream();
+            value.to_tokens(&mut tokens);
+            tokens
+        });
+        Self {
+            ident: field.ident.clone(),
+            ty: field.ty.clone(),
+            keys,
+            options,
+            attrs: field.attrs.clone(),
+            misplaced,
+            default,
+        }
+    }
+}
+
+/// Takes the attributes of these names out.
+fn take(attrs: &mut Vec<Attribute>, names: &[&str]) -> Vec<Attribute> {
+    let (taken, left) = std::mem::take(attrs)
+        .into_iter()
+        .partition(|attr| names.iter().any(|name| attr::is(attr, name)));
+    *attrs = left;
+    taken
+}

@@ -1,0 +1,149 @@
+//! Documentation of what is generated: copied from the variants, or a sentence of its own.
+
+use proc_macro2::{Ident, TokenStream};
+use quote::{ToTokens, quote};
+use syn::{Attribute, Expr, ExprLit, Lit, Meta};
+
+use crate::ast;
+use crate::model::{Model, Variant};
+use crate::types::print;
+
+/// The documentation of a variant, fit for other places.
+pub(crate) struct Copied<'a> {
+    lines: Vec<TokenStream>,
+    /// `#[doc(hidden)]`, `#[doc(alias = "..")]`.
+    lists: Vec<&'a Attribute>,
+    link: String,
+}
+
+impl<'a> Copied<'a> {
+    pub(crate) fn of(variant: &'a ast::Variant, enum_ident: &Ident) -> Self {
+        let docs = variant
+            .attrs
+            .iter()
+            .filter(|attribute| attribute.path().is_ident("doc"));
+        let (lines, lists): (Vec<_>, Vec<_>) = docs.partition(|attribute| matches!(attribute.meta, Meta::NameValue(_)));
+        let mut lines: Vec<TokenStream> = lines.into_iter().filter_map(|line| copy(line, enum_ident)).collect();
+        lines.extend(arguments(variant, enum_ident));
+        let link = format!("[`{}::{}`]", enum_ident, variant.ident);
+        Self { lines, lists, link }
+    }
+
+    /// The variant's documentation, or `{verb} {link}.` where it has none.
+    pub(crate) fn or(&self, before: &str, after: &str) -> TokenStream {
+        let (lines, lists) = (&self.lines, &self.lists);
+        if lines.is_empty() {
+            let line = format!(" {before} {}{after}.", self.link);
+            return quote!(#[doc = #line] #(#lists)*);
+        }
+        // An example in a copy is for reading: it runs where it was written.
+        quote!(#(#[cfg_attr(not(doctest), doc = #lines)])* #(#lists)*)
+    }
+}
+
+fn copy(line: &Attribute, enum_ident: &Ident) -> Option<TokenStream> {
+    let Meta::NameValue(meta) = &line.meta else { return None };
+    match &meta.value {
+        Expr::Lit(ExprLit {
+            lit: Lit::Str(text), ..
+        }) => Some(without_self(&text.value(), &enum_ident.to_string()).to_token_stream()),
+        other => Some(other.to_token_stream()),
+    }
+}
+
+/// Documented fields as a list, since a parameter cannot carry documentation.
+fn arguments(variant: &ast::Variant, enum_ident: &Ident) -> Vec<TokenStream> {
+    let mut lines = Vec::new();
+    for (index, field) in variant.fields.iter().enumerate() {
+        let docs: Vec<TokenStream> = field
+            .attrs
+            .iter()
+            .filter_map(|line| copy_of_doc(line, enum_ident))
+            .collect();
+        if docs.is_empty() {
+            continue;
+        }
+        if lines.is_empty() {
+            lines.push("".to_token_stream());
+            lines.push(" # Arguments".to_token_stream());
+            lines.push("".to_token_stream());
+        }
+        let param = field.parameter(index, variant.fields.len());
+        lines.push(format!(" - `{param}`:").to_token_stream());
+        lines.extend(docs);
+    }
+    lines
+}
+
+fn copy_of_doc(line: &Attribute, enum_ident: &Ident) -> Option<TokenStream> {
+    if line.path().is_ident("doc") {
+        copy(line, enum_ident)
+    } else {
+        None
+    }
+}
+
+/// An implementation of the handler to copy, which is for reading and not compiled.
+pub(crate) fn skeleton(model: &Model<'_>) -> TokenStream {
+    let (params, arguments, bounds) = model.generics.plain().split_for_impl();
+    let mut head = format!(" impl{} {}{} for State", print(params), model.handler, print(arguments));
+    if let Some(bounds) = bounds {
+        head = format!("{head} {}", print(bounds));
+    }
+    let ctx = format!("ctx: &mut Context<{}>", print(&model.ty));
+    let method = |variant: &Variant<'_>| {
+        let fields = variant
+            .fields
+            .iter()
+            .map(|field| format!("{}: {}", field.param, print(&field.ty)));
+        let parameters = std::iter::once("&mut self".to_owned())
+            .chain(model.ctx.then(|| ctx.clone()))
+            .chain(fields);
+        let parameters = parameters.collect::<Vec<_>>().join(", ");
+        let reply = variant
+            .reply
+            .as_ref()
+            .map(|reply| format!(" -> {}", print(reply)))
+            .unwrap_or_default();
+        format!("     fn {}({parameters}){reply} {{ todo!() }}", variant.method)
+    };
+    let methods = model.variants.iter().map(method);
+    let before = ["", " To begin with:", "", " ```rust,ignore"].map(str::to_owned);
+    let after = [" }", " ```"].map(str::to_owned);
+    let lines = before
+        .into_iter()
+        .chain([format!("{head} {{")])
+        .chain(methods)
+        .chain(after);
+    quote!(#(#[cfg_attr(not(doctest), doc = #lines)])*)
+}
+
+/// Links to `Self` name the enum instead: on a handler or a client, `Self` is another type.
+fn without_self(text: &str, enum_name: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    let mut in_link = 0usize;
+    while let Some(char) = rest.chars().next() {
+        let opens = char == '[' || (char == '(' && out.ends_with(']')) || (char == ':' && out.ends_with(']'));
+        if opens {
+            in_link += 1;
+        } else if in_link > 0 && matches!(char, ']' | ')') {
+            in_link -= 1;
+        }
+        let free = !out.ends_with(|before: char| before.is_alphanumeric() || before == '_');
+        let after = rest
+            .strip_prefix("Self")
+            .filter(|after| !after.starts_with(|next: char| next.is_alphanumeric() || next == '_'));
+        match after {
+            Some(after) if free && in_link > 0 => {
+                out.push_str(enum_name);
+                rest = after;
+            }
+            _ => {
+                out.push(char);
+                rest = rest.strip_prefix(char).unwrap_or_default();
+            }
+        }
+    }
+    out
+}

@@ -1,0 +1,29 @@
+//! Writes the generated items. Nothing is decided here and nothing can fail.
+
+mod calls;
+mod checks;
+mod client;
+mod dispatch;
+mod glue;
+mod handler;
+mod message;
+mod request;
+
+use proc_macro2::TokenStream;
+
+use crate::model::Model;
+
+/// Everything beside the enum.
+pub(crate) fn definition(model: &Model<'_>) -> TokenStream {
+    let items = [
+        handler::definition,
+        client::definition,
+        request::definition,
+        glue::definition,
+        message::definition,
+        dispatch::definition,
+        calls::definition,
+        checks::definition,
+    ];
+    items.into_iter().map(|item| item(model)).collect()
+}

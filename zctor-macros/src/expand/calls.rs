@@ -1,0 +1,90 @@
+//! The declarations of `calls`, and the refusal of cycles among them.
+
+use proc_macro2::{Span, TokenStream};
+use quote::{quote, quote_spanned};
+use syn::spanned::Spanned;
+use syn::{Type, WherePredicate, parse_quote_spanned};
+
+use crate::model::Model;
+
+/// ```text
+/// in   #[actor(calls(DatabaseMessage))] enum WebMessage { .. }
+/// out  impl CallableFrom<WebMessage> for DatabaseMessage {}
+///      impl Acyclic for WebMessage {}
+///      const _: u16 = <WebMessage as Message>::CALL_DEPTH;
+/// ```
+pub(crate) fn definition(model: &Model<'_>) -> TokenStream {
+    let Model { krate, ty, calls, .. } = model;
+    let (params, _, bounds) = model.generics.plain().split_for_impl();
+    let attrs = model.attrs();
+    let callable = calls.iter().map(|callee| {
+        quote_spanned! {at(callee)=>
+            #attrs
+            #[automatically_derived]
+            impl #params #krate::CallableFrom<#ty> for #callee #bounds {}
+        }
+    });
+    let acyclic = acyclic(model);
+    let forced = if model.generics.is_empty() {
+        evaluated(model)
+    } else {
+        resolved(model)
+    };
+    quote!(#(#callable)* #acyclic #forced)
+}
+
+/// The position of a declared callee.
+pub(crate) fn at(callee: &Type) -> Span {
+    Span::call_site().located_at(callee.span())
+}
+
+/// Asked of the callees of generic enums only: an impl without parameters must not depend on itself.
+fn acyclic(model: &Model<'_>) -> TokenStream {
+    let Model { krate, ty, calls, .. } = model;
+    let mut generics = model.generics.plain().clone();
+    if !model.generics.is_empty() && !calls.is_empty() {
+        let callee = |callee: &Type| -> WherePredicate {
+            parse_quote_spanned!(at(callee)=> #callee: #krate::__private::Acyclic)
+        };
+        generics.make_where_clause().predicates.extend(calls.iter().map(callee));
+    }
+    let (params, _, bounds) = generics.split_for_impl();
+    let attrs = model.attrs();
+    quote! {
+        #attrs
+        #[automatically_derived]
+        impl #params #krate::__private::Acyclic for #ty #bounds {}
+    }
+}
+
+/// The depth evaluated in place, or a cycle would show only where the actor is used.
+fn evaluated(model: &Model<'_>) -> TokenStream {
+    let Model { krate, ty, .. } = model;
+    let Some(first) = model.calls.first() else {
+        return TokenStream::new();
+    };
+    let attrs = model.attrs();
+    quote_spanned!(at(first)=> #attrs const _: u16 = <#ty as #krate::Message>::CALL_DEPTH;)
+}
+
+/// A check does not evaluate the constants of generic types, but it does resolve their traits.
+fn resolved(model: &Model<'_>) -> TokenStream {
+    let Model { krate, calls, .. } = model;
+    if calls.is_empty() {
+        return TokenStream::new();
+    }
+    let (params, _, bounds) = model.generics.plain().split_for_impl();
+    let attrs = model.attrs();
+    let needed = calls
+        .iter()
+        .map(|callee| quote_spanned!(at(callee)=> __acyclic::<#callee>();));
+    quote! {
+        #attrs
+        const _: () = {
+            fn __acyclic<__T: #krate::__private::Acyclic>() {}
+            fn __resolve #params() #bounds {
+                #(#needed)*
+            }
+        };
+    }
+}

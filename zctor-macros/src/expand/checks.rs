@@ -1,0 +1,67 @@
+//! Code that never runs: it keeps lints silent and makes errors point at their cause.
+
+use proc_macro2::TokenStream;
+use quote::{format_ident, quote};
+
+use crate::model::Model;
+
+pub(crate) fn definition(model: &Model<'_>) -> TokenStream {
+    let mention = mention(model);
+    let assertions = assertions(model);
+    quote!(#mention #assertions)
+}
+
+/// Mentions everything that is generated for the user to call: what a trait's method mentions is not dead code.
+fn mention(model: &Model<'_>) -> TokenStream {
+    let Model { krate, ty, .. } = model;
+    let handler = model.handler_type();
+    let generics = model
+        .generics
+        .with(&format_ident!("__H"), Some(syn::parse_quote!(__H: #handler)));
+    let (params, _, bounds) = generics.split_for_impl();
+    let attrs = model.attrs_of_all();
+    let blocking = model.client_with(quote!(#krate::Blocking));
+    let non_blocking = model.client_with(quote!(#krate::NonBlocking));
+    let methods: Vec<_> = model.variants.iter().map(|variant| &variant.method).collect();
+    let requests = model
+        .variants
+        .iter()
+        .filter(|variant| variant.reply.is_some())
+        .map(|variant| &variant.method);
+    quote! {
+        #attrs
+        #[automatically_derived]
+        impl #params #krate::__private::Mention<__H> for #ty #bounds {
+            fn mention() {
+                let _ = (<#blocking>::within, <#blocking>::non_blocking);
+                #(let _ = (<#blocking>::#methods, <#non_blocking>::#methods);)*
+                #(let _ = Self::#requests;)*
+                let _ = Self::actor::<__H, fn() -> __H>;
+                let _ = Self::try_actor::<__H, fn(&mut #krate::Context<Self>) -> ::core::result::Result<__H, #krate::BoxError>>;
+                let _ = Self::actor_once::<__H, fn() -> __H>;
+            }
+        }
+    }
+}
+
+/// A field or reply that cannot cross threads is reported here, once, on its type.
+fn assertions(model: &Model<'_>) -> TokenStream {
+    let krate = &model.krate;
+    let (params, _, bounds) = model.generics.plain().split_for_impl();
+    let fields = model
+        .variants
+        .iter()
+        .flat_map(|variant| &variant.fields)
+        .map(|field| &field.ty);
+    let replies = model.variants.iter().filter_map(|variant| variant.reply.as_ref());
+    let attrs = model.attrs();
+    quote! {
+        #attrs
+        const _: () = {
+            fn __assert #params() #bounds {
+                #(#krate::__private::assert_field::<#fields>();)*
+                #(#krate::__private::assert_reply::<#replies>();)*
+            }
+        };
+    }
+}

@@ -1,0 +1,105 @@
+//! The way of a message into its handler method, and of the reply into its port.
+
+use proc_macro2::{Span, TokenStream};
+use quote::{format_ident, quote, quote_spanned};
+
+use crate::expand::message::filler;
+use crate::model::{Model, Variant};
+
+/// ```text
+/// out  impl<__H: CalculatorHandler> Dispatch<__H> for CalculatorMessage {
+///          fn __dispatch(self, handler: &mut __H, ctx: &mut Context<Self>, port: &mut Option<Self::Port>) {
+///              match self {
+///                  Self::Add { a, b } => {
+///                      let reply = <__H as CalculatorHandler>::add(handler, a, b);
+///                      if let Some(__CalculatorMessagePort::Add(to)) = port.take() { to.send(reply) }
+///                  }
+///                  Self::Clear => <__H as CalculatorHandler>::clear(handler),
+///              }
+///          }
+///          ..
+///      }
+/// ```
+pub(crate) fn definition(model: &Model<'_>) -> TokenStream {
+    let Model { krate, ty, .. } = model;
+    let handler = model.handler_type();
+    let generics = model
+        .generics
+        .with(&format_ident!("__H"), Some(syn::parse_quote!(__H: #handler)));
+    let (params, _, bounds) = generics.split_for_impl();
+    let attrs = model.attrs_of_all();
+    // Ours resolve where the macro is defined, the user's fields where they were written: they may have one name.
+    let ours = Span::mixed_site();
+    let (state, ctx, port) = (
+        quote_spanned!(ours=> handler),
+        quote_spanned!(ours=> ctx),
+        quote_spanned!(ours=> port),
+    );
+    let arms = model
+        .variants
+        .iter()
+        .map(|variant| arm(model, variant, &state, &ctx, &port));
+    let filler = filler(model).map(|arm| quote!(#arm => {}));
+    let hook = |name: &str| {
+        let hook = format_ident!("{name}");
+        let call = model
+            .hooks
+            .contains(&name)
+            .then(|| quote!(<__H as #handler>::#hook(handler, ctx);));
+        call.unwrap_or_else(|| quote!(let _ = (handler, ctx);))
+    };
+    let (on_start, on_stop) = (hook("on_start"), hook("on_stop"));
+    quote! {
+        #attrs
+        #[automatically_derived]
+        impl #params #krate::Dispatch<__H> for #ty #bounds {
+            fn __dispatch(
+                self,
+                #state: &mut __H,
+                #ctx: &mut #krate::Context<Self>,
+                #port: &mut ::core::option::Option<<Self as #krate::Message>::Port>,
+            ) {
+                let _ = (&#state, &#ctx, &#port);
+                match self {
+                    #(#arms)*
+                    #filler
+                }
+            }
+
+            fn __on_start(handler: &mut __H, ctx: &mut #krate::Context<Self>) {
+                #on_start
+            }
+
+            fn __on_stop(handler: &mut __H, ctx: &mut #krate::Context<Self>) {
+                #on_stop
+            }
+        }
+    }
+}
+
+fn arm(
+    model: &Model<'_>,
+    variant: &Variant<'_>,
+    state: &TokenStream,
+    ctx: &TokenStream,
+    port: &TokenStream,
+) -> TokenStream {
+    let (handler, ident, method, ports) = (model.handler_type(), variant.ident, &variant.method, &model.port);
+    let pattern = variant.value(quote!(Self));
+    let names = variant.fields.iter().map(|field| &field.param);
+    let ctx = model.ctx.then(|| quote!(#ctx,));
+    let call = quote!(<__H as #handler>::#method(#state, #ctx #(#names),*));
+    let ours = Span::mixed_site();
+    let (reply, to) = (quote_spanned!(ours=> reply), quote_spanned!(ours=> to));
+    if variant.reply.is_none() {
+        return quote!(#pattern => #call,);
+    }
+    quote! {
+        #pattern => {
+            let #reply = #call;
+            if let ::core::option::Option::Some(#ports::#ident(#to)) = #port.take() {
+                #to.send(#reply);
+            }
+        }
+    }
+}

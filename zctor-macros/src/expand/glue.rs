@@ -1,0 +1,61 @@
+//! The registration glue: from a factory of states to an actor.
+
+use proc_macro2::TokenStream;
+use quote::quote;
+
+use crate::model::Model;
+
+/// ```text
+/// out  impl CalculatorMessage {
+///          pub fn actor<S, F>(factory: F) -> Actor<Self, S>
+///          where S: CalculatorHandler, F: Fn() -> S + Send + Sync + 'static { Actor::__new(factory) }
+///          pub fn try_actor<S, F>(..) ..
+///          pub fn actor_once<S, F>(..) ..
+///      }
+/// ```
+pub(crate) fn definition(model: &Model<'_>) -> TokenStream {
+    let Model {
+        krate,
+        ty,
+        state,
+        factory,
+        ..
+    } = model;
+    let vis = &model.item.vis;
+    let (params, _, bounds) = model.generics.plain().split_for_impl();
+    let (attrs, handler) = (model.attrs(), model.handler_type());
+    quote! {
+        #attrs
+        impl #params #ty #bounds {
+            /// An actor whose states come from `factory`, which also rebuilds them.
+            #vis fn actor<#state, #factory>(factory: #factory) -> #krate::Actor<Self, #state>
+            where
+                #state: #handler,
+                #factory: ::core::ops::Fn() -> #state + ::core::marker::Send + ::core::marker::Sync + 'static,
+            {
+                #krate::Actor::__new(factory)
+            }
+
+            /// An actor whose factory is given the context and may fail; its error comes out of the spawn.
+            #vis fn try_actor<#state, #factory>(factory: #factory) -> #krate::Actor<Self, #state>
+            where
+                #state: #handler,
+                #factory: ::core::ops::Fn(&mut #krate::Context<Self>) -> ::core::result::Result<#state, #krate::BoxError>
+                    + ::core::marker::Send
+                    + ::core::marker::Sync
+                    + 'static,
+            {
+                #krate::Actor::__try_new(factory)
+            }
+
+            /// An actor with one state and no other: a panic or a reset ends it.
+            #vis fn actor_once<#state, #factory>(factory: #factory) -> #krate::ActorOnce<Self, #state>
+            where
+                #state: #handler,
+                #factory: ::core::ops::FnOnce() -> #state + ::core::marker::Send + 'static,
+            {
+                #krate::ActorOnce::__new(factory)
+            }
+        }
+    }
+}

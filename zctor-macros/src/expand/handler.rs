@@ -1,0 +1,68 @@
+//! The handler trait: what a state implements.
+
+use proc_macro2::TokenStream;
+use quote::{quote, quote_spanned};
+
+use crate::docs;
+use crate::model::{Model, Variant};
+
+/// ```text
+/// in   #[reply(i64)] Add { a: i64, b: i64 }
+/// out  pub trait CalculatorHandler: 'static {
+///          fn add(&mut self, a: i64, b: i64) -> i64;
+///          fn on_start(&mut self, ctx: &mut Context<CalculatorMessage>) { let _ = ctx; }
+///          fn on_stop(&mut self, ctx: &mut Context<CalculatorMessage>) { let _ = ctx; }
+///      }
+/// ```
+pub(crate) fn definition(model: &Model<'_>) -> TokenStream {
+    let Model { handler, .. } = model;
+    let (vis, ident) = (&model.item.vis, &model.item.ident);
+    let (params, _, bounds) = model.generics.plain().split_for_impl();
+    let attrs = model.attrs_of_all();
+    let doc = format!(" What a state does with each [`{ident}`].");
+    let skeleton = docs::skeleton(model);
+    let variants = || model.variants.iter().chain(&model.handler_only);
+    let methods = variants().map(|variant| method(model, variant));
+    let hooks = model.hooks.iter().map(|hook| self::hook(model, hook));
+    quote! {
+        #[doc = #doc]
+        #skeleton
+        #attrs
+        #vis trait #handler #params: 'static #bounds {
+            #(#methods)*
+            #(#hooks)*
+        }
+    }
+}
+
+fn hook(model: &Model<'_>, name: &str) -> TokenStream {
+    let (krate, ty, hook) = (&model.krate, &model.ty, quote::format_ident!("{name}"));
+    let doc = match name {
+        "on_start" => " Runs after every build of the state, as the instance's first message.",
+        _ => " Runs before an orderly end and before a reset, never after a panic.",
+    };
+    quote! {
+        #[doc = #doc]
+        fn #hook(&mut self, ctx: &mut #krate::Context<#ty>) {
+            let _ = ctx;
+        }
+    }
+}
+
+fn method(model: &Model<'_>, variant: &Variant<'_>) -> TokenStream {
+    let Model { krate, ty, .. } = model;
+    let (method, lints) = (&variant.method, &variant.lints);
+    let docs = variant.docs.or("Handles", "");
+    let many = variant.too_many_arguments(1 + usize::from(model.ctx));
+    let (names, types): (Vec<_>, Vec<_>) = variant.fields.iter().map(|field| (&field.param, &field.ty)).unzip();
+    let span = variant.span;
+    let ctx = model
+        .ctx
+        .then(|| quote_spanned!(span.resolved_at(proc_macro2::Span::mixed_site())=> ctx: &mut #krate::Context<#ty>,));
+    let reply = variant
+        .reply
+        .as_ref()
+        .map_or_else(|| quote_spanned!(span=> -> ()), |ty| quote_spanned!(span=> -> #ty));
+    let signature = quote_spanned!(span=> fn #method(&mut self, #ctx #(#names: #types),*) #reply;);
+    quote!(#docs #(#lints)* #many #signature)
+}

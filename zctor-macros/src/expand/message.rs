@@ -1,0 +1,113 @@
+//! What the runtime asks of a message: its name, its call depth, its types.
+
+use proc_macro2::TokenStream;
+use quote::{quote, quote_spanned};
+use syn::ext::IdentExt;
+
+use crate::expand::calls::at;
+use crate::model::Model;
+
+/// ```text
+/// out  impl Message for CalculatorMessage {
+///          const NAME: &'static str = "CalculatorMessage";
+///          ..
+///          fn variant(&self) -> &'static str { match self { Self::Add { .. } => "Add", .. } }
+///      }
+/// ```
+pub(crate) fn definition(model: &Model<'_>) -> TokenStream {
+    let Model { krate, ty, name, .. } = model;
+    let port = model.port_type();
+    let (params, _, bounds) = model.generics.plain().split_for_impl();
+    let attrs = model.attrs_of_all();
+    let client = model.client_with(quote!(#krate::Blocking));
+    let non_blocking = model.client_with(quote!(#krate::NonBlocking));
+    let depth = depth(model);
+    let (key, hash) = key(model);
+    let arms = model.variants.iter().map(|variant| {
+        let (ident, text) = (variant.ident, variant.ident.unraw().to_string());
+        quote!(Self::#ident { .. } => #text,)
+    });
+    let subject = if model.item.variants.is_empty() {
+        quote!(*self)
+    } else {
+        quote!(self)
+    };
+    let filler = filler(model).map(|arm| quote!(#arm => "",));
+    quote! {
+        #attrs
+        #[automatically_derived]
+        impl #params #krate::Message for #ty #bounds {
+            const NAME: &'static str = #name;
+            #depth
+            type Client = #client;
+            type NonBlockingClient = #non_blocking;
+            type Port = #port;
+            type Key = #key;
+
+            fn variant(&self) -> &'static str {
+                match #subject {
+                    #(#arms)*
+                    #filler
+                }
+            }
+
+            #hash
+        }
+    }
+}
+
+/// An arm for what the enum has and the model does not, behind a fault.
+pub(crate) fn filler(model: &Model<'_>) -> Option<TokenStream> {
+    (model.item.variants.len() > model.variants.len()).then(|| quote!(_))
+}
+
+/// The constant stands at the declared paths, so that rustc shows a cycle there.
+fn depth(model: &Model<'_>) -> TokenStream {
+    let krate = &model.krate;
+    let Some(first) = model.calls.first() else {
+        return quote!(
+            const CALL_DEPTH: u16 = 0;
+        );
+    };
+    let depths = model.calls.iter().map(|callee| {
+        let span = at(callee);
+        quote_spanned!(span=> <#callee as #krate::Message>::CALL_DEPTH)
+    });
+    let span = at(first);
+    // A local array: a promoted one would double the steps of the cycle that rustc lists.
+    quote_spanned! {span=>
+        const CALL_DEPTH: u16 = {
+            let depths = [#(#depths),*];
+            #krate::__private::call_depth(&depths)
+        };
+    }
+}
+
+/// The type of the keys, and the hash of this message's.
+fn key(model: &Model<'_>) -> (TokenStream, TokenStream) {
+    let krate = &model.krate;
+    let keyed = || {
+        model
+            .variants
+            .iter()
+            .filter_map(|variant| Some((variant, variant.fields.get(variant.key?)?)))
+    };
+    let Some((_, first)) = keyed().next() else {
+        return (quote!(#krate::__private::Unkeyed), quote!());
+    };
+    let ty = &first.ty;
+    let arms = keyed().map(|(variant, field)| {
+        let (ident, member, ty) = (variant.ident, &field.member, &field.ty);
+        quote!(Self::#ident { #member: key, .. } => ::core::option::Option::Some(#krate::__private::key_hash::<#ty>(key)),)
+    });
+    let rest = (keyed().count() < model.item.variants.len()).then(|| quote!(_ => ::core::option::Option::None,));
+    let hash = quote! {
+        fn __key(&self) -> ::core::option::Option<u64> {
+            match self {
+                #(#arms)*
+                #rest
+            }
+        }
+    };
+    (quote!(#krate::__private::Keyed<#ty>), hash)
+}

@@ -1,0 +1,107 @@
+//! The requests, and the ports their replies go to.
+
+use proc_macro2::TokenStream;
+use quote::{quote, quote_spanned};
+
+use crate::model::{Model, Variant};
+
+/// ```text
+/// in   #[reply(i64)] Add { a: i64, b: i64 }
+/// out  impl CalculatorMessage {
+///          pub fn add(a: i64, b: i64) -> Request<Self, i64> {
+///              Request::__new(Self::Add { a, b }, __CalculatorMessagePort::Add)
+///          }
+///      }
+///      pub enum __CalculatorMessagePort { Add(ReplyTo<i64>) }
+///      impl Port for __CalculatorMessagePort { .. }
+/// ```
+pub(crate) fn definition(model: &Model<'_>) -> TokenStream {
+    let constructors = constructors(model);
+    let port = port(model);
+    let port_impl = port_impl(model);
+    quote!(#constructors #port #port_impl)
+}
+
+fn calls<'a>(model: &'a Model<'_>) -> impl Iterator<Item = (&'a Variant<'a>, &'a syn::Type)> {
+    model
+        .variants
+        .iter()
+        .filter_map(|variant| variant.reply.as_ref().map(|reply| (variant, reply)))
+}
+
+fn constructors(model: &Model<'_>) -> TokenStream {
+    let functions: Vec<TokenStream> = calls(model)
+        .map(|(variant, reply)| constructor(model, variant, reply))
+        .collect();
+    if functions.is_empty() {
+        return TokenStream::new();
+    }
+    let (params, _, bounds) = model.generics.plain().split_for_impl();
+    let Model { ty, .. } = model;
+    let attrs = model.attrs();
+    quote! {
+        #attrs
+        impl #params #ty #bounds {
+            #(#functions)*
+        }
+    }
+}
+
+fn constructor(model: &Model<'_>, variant: &Variant<'_>, reply: &syn::Type) -> TokenStream {
+    let Model { krate, port, .. } = model;
+    let (ident, method, vis) = (variant.ident, &variant.method, &variant.vis);
+    let (lints, deprecated) = (&variant.lints, &variant.deprecated);
+    let docs = variant.docs.or("A request of", "");
+    let many = variant.too_many_arguments(0);
+    let (names, types): (Vec<_>, Vec<_>) = variant.fields.iter().map(|field| (&field.param, &field.ty)).unzip();
+    let message = variant.value(quote!(Self));
+    let span = variant.span;
+    let function = quote_spanned! {span=>
+        #vis fn #method(#(#names: #types),*) -> #krate::Request<Self, #reply> {
+            #krate::Request::__new(#message, #port::#ident)
+        }
+    };
+    quote!(#docs #(#lints)* #deprecated #many #function)
+}
+
+fn port(model: &Model<'_>) -> TokenStream {
+    let Model { krate, port, .. } = model;
+    let vis = &model.item.vis;
+    let (params, _, bounds) = model.generics.plain().split_for_impl();
+    let attrs = model.attrs();
+    let (idents, replies): (Vec<_>, Vec<_>) = calls(model).map(|(variant, reply)| (variant.ident, reply)).unzip();
+    let types = model.generics.types();
+    let rest = (!types.is_empty())
+        .then(|| quote!(__Never(::core::marker::PhantomData<fn() -> (#(#types,)*)>, ::core::convert::Infallible),));
+    quote! {
+        #[doc(hidden)]
+        #attrs
+        #vis enum #port #params #bounds {
+            #(#idents(#krate::ReplyTo<#replies>),)*
+            #rest
+        }
+    }
+}
+
+fn port_impl(model: &Model<'_>) -> TokenStream {
+    let Model { krate, .. } = model;
+    let port = model.port_type();
+    let (params, _, bounds) = model.generics.plain().split_for_impl();
+    let attrs = model.attrs();
+    let idents: Vec<_> = calls(model).map(|(variant, _)| variant.ident).collect();
+    let never = (!model.generics.types().is_empty()).then(|| quote!(Self::__Never(_, never) => match never {},));
+    let unused = idents.is_empty().then(|| quote!(let _ = error;));
+    quote! {
+        #attrs
+        #[automatically_derived]
+        impl #params #krate::__private::Port for #port #bounds {
+            fn fail(self, error: #krate::CallError) {
+                #unused
+                match self {
+                    #(Self::#idents(to) => to.__fail(error),)*
+                    #never
+                }
+            }
+        }
+    }
+}

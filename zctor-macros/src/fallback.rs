@@ -1,0 +1,171 @@
+//! What is left of a definition with faults, so that one mistake gives one error: the enum, and all that can still be
+//! generated once the faulty parts are mended by guess or left out.
+
+use proc_macro2::{Span, TokenStream};
+use quote::{ToTokens, quote};
+use syn::ext::IdentExt;
+use syn::{Lifetime, Type, parse_quote};
+
+use crate::ast::{self, Definition, Extent, Variant};
+use crate::errors::Errors;
+use crate::model::Model;
+use crate::{check, expand, names, types};
+
+pub(crate) fn definition(args: TokenStream, item: TokenStream, error: &syn::Error) -> TokenStream {
+    let errors = error.to_compile_error();
+    let Some(definition) = mended(args, item.clone()) else {
+        return quote!(#item #errors);
+    };
+    let (item, generated) = (&definition.item, expand::definition(&Model::resolve(&definition)));
+    quote!(#item #errors #generated)
+}
+
+/// The same without the enum, which is there already.
+pub(crate) fn beside(args: TokenStream, item: TokenStream, error: &syn::Error) -> TokenStream {
+    let errors = error.to_compile_error();
+    let generated = mended(args, item).map(|definition| expand::definition(&Model::resolve(&definition)));
+    let generated = generated.to_token_stream();
+    quote!(#errors #generated)
+}
+
+/// The definition with its faults mended. `None` where there is no enum.
+fn mended(args: TokenStream, item: TokenStream) -> Option<Definition> {
+    let item = ast::parse(item).ok()?;
+    let mut seen = Errors::default();
+    let mut definition = Definition::read(args, item, &mut seen);
+    seen.discard();
+    own_the_data(&mut definition);
+    name_the_replies(&mut definition);
+    use_the_parameters(&mut definition);
+    keep_good_calls(&mut definition);
+    keep_good_methods(&mut definition);
+    Some(definition)
+}
+
+/// Borrows become `'static` ones, in the enum too, where rustc would ask for lifetimes otherwise.
+fn own_the_data(definition: &mut Definition) {
+    let declared: Vec<Lifetime> = definition
+        .item
+        .generics
+        .lifetimes()
+        .map(|param| param.lifetime.clone())
+        .collect();
+    for field in definition
+        .item
+        .variants
+        .iter_mut()
+        .flat_map(|variant| variant.fields.iter_mut())
+    {
+        types::make_static(&mut field.ty, &declared);
+        field.default = None;
+    }
+    for variant in &mut definition.variants {
+        for field in &mut variant.fields {
+            types::make_static(&mut field.ty, &[]);
+        }
+        for reply in &mut variant.replies {
+            if let Some(ty) = &mut reply.ty {
+                types::make_static(ty, &[]);
+            }
+        }
+    }
+}
+
+/// A reply without a size is taken for what the error proposes; a variant with a type nobody can name is left out.
+fn name_the_replies(definition: &mut Definition) {
+    for ty in definition
+        .variants
+        .iter_mut()
+        .flat_map(|variant| &mut variant.replies)
+        .filter_map(|reply| reply.ty.as_mut())
+    {
+        match types::peel(ty) {
+            Type::Slice(slice) => {
+                *ty = {
+                    let elem = &slice.elem;
+                    parse_quote!(::std::vec::Vec<#elem>)
+                }
+            }
+            Type::TraitObject(object) => *ty = parse_quote!(::std::boxed::Box<#object>),
+            Type::Path(path) if path.path.is_ident("str") => *ty = parse_quote!(::std::string::String),
+            _ => {}
+        }
+    }
+    for variant in &mut definition.variants {
+        let reply = variant.replies.first().and_then(|reply| reply.ty.as_ref());
+        let in_macro = variant
+            .fields
+            .iter()
+            .any(|field| types::self_in_macro(&field.ty).is_some())
+            || reply.is_some_and(|ty| types::self_in_macro(ty).is_some());
+        if in_macro || reply.is_some_and(|ty| types::infer(ty).is_some()) {
+            variant.extent = Extent::Nothing;
+        } else if reply.is_some_and(|ty| types::impl_trait(ty).is_some()) {
+            variant.extent = Extent::Handler;
+        }
+    }
+}
+
+/// A parameter that only replies use is put into a variant of its own, or rustc would report it again.
+fn use_the_parameters(definition: &mut Definition) {
+    let unused = check::only_in_replies(definition);
+    if !unused.is_empty() {
+        definition
+            .item
+            .variants
+            .push(parse_quote!(#[doc(hidden)] __Unused(::core::marker::PhantomData<(#(#unused,)*)>)));
+    }
+}
+
+fn keep_good_calls(definition: &mut Definition) {
+    let Some(calls) = definition.options.calls.get().cloned() else {
+        return;
+    };
+    let mut good: Vec<Type> = Vec::new();
+    for ty in calls {
+        let known = good.iter().any(|before| types::print(before) == types::print(&ty));
+        if !known && check::fault_of_callee(definition, &ty).is_none() {
+            good.push(ty);
+        }
+    }
+    definition.options.calls.replace(good);
+}
+
+/// Of variants with one method name the first keeps it; one that would hide what a client or enum has keeps its handler.
+fn keep_good_methods(definition: &mut Definition) {
+    let mut seen: Vec<String> = Vec::new();
+    let mut extents: Vec<Extent> = Vec::new();
+    for variant in &definition.variants {
+        let method = variant.method().unraw().to_string();
+        if names::HOOKS.contains(&method.as_str()) {
+            definition.lost_hooks.push(method.clone());
+        }
+        extents.push(if seen.contains(&method) {
+            Extent::Nothing
+        } else if check::clash(definition, variant, &method).is_some() {
+            Extent::Handler
+        } else {
+            variant.extent
+        });
+        seen.push(method);
+    }
+    for (variant, extent) in definition.variants.iter_mut().zip(extents) {
+        variant.extent = extent;
+        distinct_parameters(variant);
+    }
+}
+
+fn distinct_parameters(variant: &mut Variant) {
+    let count = variant.fields.len();
+    let mut seen: Vec<String> = Vec::new();
+    for (index, field) in variant.fields.iter_mut().enumerate() {
+        let name = field.parameter(index, count).unraw().to_string();
+        if seen.contains(&name) {
+            field
+                .options
+                .name
+                .replace(names::parameter(index, usize::MAX, Span::call_site()));
+        }
+        seen.push(name);
+    }
+}

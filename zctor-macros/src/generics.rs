@@ -1,0 +1,91 @@
+//! The enum's parameters as the generated items carry them.
+
+use proc_macro2::{Ident, TokenStream};
+use quote::ToTokens;
+use syn::punctuated::Punctuated;
+use syn::{GenericParam, ItemEnum, TypeParam, WherePredicate, parse_quote};
+
+/// The enum's generics without defaults and lifetimes, every bound in the where clause and `Send + 'static` added to
+/// each type parameter, since messages cross threads and outlive their senders.
+pub(crate) struct Generics {
+    plain: syn::Generics,
+    /// The same parameters in order, with the defaults the user gave.
+    defaults: Vec<GenericParam>,
+}
+
+impl Generics {
+    pub(crate) fn new(item: &ItemEnum) -> Self {
+        let mut plain = syn::Generics::default();
+        let mut defaults = Vec::new();
+        let mut predicates: Punctuated<WherePredicate, syn::Token![,]> = Punctuated::new();
+        for param in &item.generics.params {
+            match param {
+                GenericParam::Lifetime(_) => {}
+                GenericParam::Type(param) => {
+                    let (ident, bounds) = (&param.ident, param.bounds.iter());
+                    predicates.push(parse_quote!(#ident: #(#bounds +)* ::core::marker::Send + 'static));
+                    plain.params.push(parse_quote!(#ident));
+                    let bare = TypeParam {
+                        attrs: Vec::new(),
+                        bounds: Punctuated::new(),
+                        colon_token: None,
+                        ..param.clone()
+                    };
+                    defaults.push(GenericParam::Type(bare));
+                }
+                GenericParam::Const(param) => {
+                    let (ident, ty) = (&param.ident, &param.ty);
+                    plain.params.push(parse_quote!(const #ident: #ty));
+                    let mut bare = param.clone();
+                    bare.attrs.clear();
+                    defaults.push(GenericParam::Const(bare));
+                }
+            }
+        }
+        if let Some(clause) = &item.generics.where_clause {
+            predicates.extend(clause.predicates.iter().cloned());
+        }
+        if !predicates.is_empty() {
+            plain.make_where_clause().predicates = predicates;
+        }
+        Self { plain, defaults }
+    }
+
+    pub(crate) fn plain(&self) -> &syn::Generics {
+        &self.plain
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.plain.params.is_empty()
+    }
+
+    /// One more type parameter behind the enum's own, with what must hold of it.
+    pub(crate) fn with(&self, param: &Ident, bound: Option<WherePredicate>) -> syn::Generics {
+        let mut generics = self.plain.clone();
+        generics.params.push(parse_quote!(#param));
+        if let Some(bound) = bound {
+            generics.make_where_clause().predicates.push(bound);
+        }
+        generics
+    }
+
+    /// The enum's parameters with their defaults: the one place where they may stand.
+    pub(crate) fn declared(&self) -> &[GenericParam] {
+        &self.defaults
+    }
+
+    /// The arguments that name this instance of a generated type: `K, V, N`.
+    pub(crate) fn arguments(&self) -> Vec<TokenStream> {
+        let name = |param: &GenericParam| match param {
+            GenericParam::Lifetime(param) => param.lifetime.to_token_stream(),
+            GenericParam::Type(param) => param.ident.to_token_stream(),
+            GenericParam::Const(param) => param.ident.to_token_stream(),
+        };
+        self.plain.params.iter().map(name).collect()
+    }
+
+    /// The type parameters alone, for phantom data.
+    pub(crate) fn types(&self) -> Vec<Ident> {
+        self.plain.type_params().map(|param| param.ident.clone()).collect()
+    }
+}

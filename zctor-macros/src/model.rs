@@ -1,0 +1,249 @@
+//! The definition with every name, type and visibility settled: what the expansion writes down.
+
+use proc_macro2::{Ident, Span, TokenStream};
+use quote::{ToTokens, quote};
+use syn::{Attribute, ItemEnum, LitStr, Member, Path, Type, Visibility};
+
+use crate::ast::{self, Definition, Extent, Shape};
+use crate::generics::Generics;
+use crate::{attr, docs, names, types};
+
+pub(crate) struct Model<'a> {
+    pub(crate) item: &'a ItemEnum,
+    pub(crate) krate: Path,
+    pub(crate) name: LitStr,
+    pub(crate) handler: Ident,
+    pub(crate) client: Ident,
+    pub(crate) port: Ident,
+    /// Whether handler methods take the context.
+    pub(crate) ctx: bool,
+    pub(crate) calls: Vec<Type>,
+    pub(crate) generics: Generics,
+    /// The enum as a type: `CacheMessage<K, V>`.
+    pub(crate) ty: TokenStream,
+    pub(crate) variants: Vec<Variant<'a>>,
+    /// Those that only the handler knows, behind a fault.
+    pub(crate) handler_only: Vec<Variant<'a>>,
+    /// The hooks of the handler, all but those lost to a fault.
+    pub(crate) hooks: Vec<&'static str>,
+    /// What the generated items inherit from the enum: the user's lint levels.
+    pub(crate) lints: Vec<TokenStream>,
+    pub(crate) is_deprecated: bool,
+    /// Names for the parameters of generated items that the definition does not use itself.
+    pub(crate) view: Ident,
+    pub(crate) state: Ident,
+    pub(crate) factory: Ident,
+}
+
+pub(crate) struct Variant<'a> {
+    pub(crate) ident: &'a Ident,
+    pub(crate) shape: Shape,
+    pub(crate) method: Ident,
+    pub(crate) fields: Vec<Field>,
+    pub(crate) reply: Option<Type>,
+    pub(crate) key: Option<usize>,
+    /// Of its request and client methods.
+    pub(crate) vis: Visibility,
+    /// For everything that stands for this variant.
+    pub(crate) span: Span,
+    pub(crate) docs: docs::Copied<'a>,
+    pub(crate) lints: Vec<TokenStream>,
+    /// The variant's `deprecated`, and leave for our own use of it.
+    pub(crate) deprecated: Option<TokenStream>,
+    pub(crate) must_use: Option<&'a Attribute>,
+}
+
+pub(crate) struct Field {
+    pub(crate) member: Member,
+    pub(crate) param: Ident,
+    pub(crate) ty: Type,
+}
+
+impl<'a> Model<'a> {
+    pub(crate) fn resolve(definition: &'a Definition) -> Self {
+        let item = &definition.item;
+        let generics = Generics::new(item);
+        let ident = &item.ident;
+        let statics = item.generics.lifetimes().map(|_| quote!('static));
+        let arguments: Vec<TokenStream> = statics.chain(generics.arguments()).collect();
+        let ty = if arguments.is_empty() {
+            quote!(#ident)
+        } else {
+            quote!(#ident<#(#arguments),*>)
+        };
+
+        let (handler, client) = (definition.handler(), definition.client());
+        let mut taken: Vec<String> = types::idents(&item.generics.to_token_stream())
+            .iter()
+            .map(Ident::to_string)
+            .collect();
+        taken.extend(
+            types::idents(&item.generics.where_clause.to_token_stream())
+                .iter()
+                .map(Ident::to_string),
+        );
+        taken.extend([ident, &handler, &client].map(Ident::to_string));
+
+        let calls = definition.options.calls.get().cloned().unwrap_or_default();
+        let variants = |extent: Extent| {
+            let variants = definition.variants.iter().filter(|variant| variant.extent == extent);
+            variants
+                .map(|variant| Variant::resolve(variant, definition, &ty))
+                .collect()
+        };
+        Self {
+            item,
+            krate: attr::krate_or_default(&definition.options),
+            name: definition
+                .options
+                .name
+                .get()
+                .cloned()
+                .unwrap_or_else(|| LitStr::new(&unraw(ident), ident.span())),
+            handler,
+            client,
+            port: names::port(ident),
+            ctx: definition.options.ctx.get().is_some() || definition.options.calls.get().is_some(),
+            calls,
+            generics,
+            variants: variants(Extent::Everything),
+            handler_only: variants(Extent::Handler),
+            hooks: names::HOOKS
+                .into_iter()
+                .filter(|hook| !definition.lost_hooks.iter().any(|lost| lost == hook))
+                .collect(),
+            ty: ty.clone(),
+            lints: lints(&item.attrs),
+            is_deprecated: item
+                .attrs
+                .iter()
+                .any(|attribute| attribute.path().is_ident("deprecated")),
+            view: names::fresh("V", &taken),
+            state: names::fresh("S", &taken),
+            factory: names::fresh("F", &taken),
+        }
+    }
+
+    /// The attributes of a generated item: the user's lint levels, and what he cannot mend.
+    pub(crate) fn attrs(&self) -> TokenStream {
+        let lints = &self.lints;
+        // A private type in a public enum is reported on the enum; once is enough.
+        let private = (!matches!(self.item.vis, Visibility::Inherited)).then(|| quote!(#[allow(private_interfaces)]));
+        // The use that matters is the user's.
+        let deprecated = self.is_deprecated.then(|| quote!(#[allow(deprecated)]));
+        quote!(#(#lints)* #private #deprecated)
+    }
+
+    /// The same for an item that mentions every variant.
+    pub(crate) fn attrs_of_all(&self) -> TokenStream {
+        let attrs = self.attrs();
+        let any = !self.is_deprecated && self.variants.iter().any(|variant| variant.deprecated.is_some());
+        let deprecated = any.then(|| quote!(#[allow(deprecated)]));
+        quote!(#attrs #deprecated)
+    }
+
+    /// The client with one of its views: `CacheClient<K, V, ::zctor::Blocking>`.
+    pub(crate) fn client_with(&self, view: impl ToTokens) -> TokenStream {
+        let (client, arguments) = (&self.client, self.generics.arguments());
+        quote!(#client<#(#arguments,)* #view>)
+    }
+
+    /// The handler trait with its arguments: `CacheHandler<K, V>`.
+    pub(crate) fn handler_type(&self) -> TokenStream {
+        let (_, arguments, _) = self.generics.plain().split_for_impl();
+        let handler = &self.handler;
+        quote!(#handler #arguments)
+    }
+
+    pub(crate) fn port_type(&self) -> TokenStream {
+        let (_, arguments, _) = self.generics.plain().split_for_impl();
+        let port = &self.port;
+        quote!(#port #arguments)
+    }
+}
+
+impl<'a> Variant<'a> {
+    fn resolve(variant: &'a ast::Variant, definition: &Definition, ty: &TokenStream) -> Self {
+        let span = names::located(&variant.ident);
+        let count = variant.fields.len();
+        let field = |(index, field): (usize, &ast::Field)| Field {
+            member: field.ident.clone().map_or_else(|| Member::from(index), Member::Named),
+            param: field.parameter(index, count),
+            ty: types::without_self(&field.ty, ty),
+        };
+        let reply = variant.replies.first().map(|reply| {
+            reply
+                .ty
+                .as_ref()
+                .map_or_else(|| types::unit_at(span), |reply| types::without_self(reply, ty))
+        });
+        let named = |name: &str| variant.attrs.iter().find(|attribute| attribute.path().is_ident(name));
+        Self {
+            ident: &variant.ident,
+            shape: variant.shape,
+            method: method(variant, span),
+            fields: variant.fields.iter().enumerate().map(field).collect(),
+            reply,
+            key: variant.fields.iter().position(|field| !field.keys.is_empty()),
+            vis: vis(variant, definition, span),
+            span,
+            docs: docs::Copied::of(variant, &definition.item.ident),
+            lints: lints(&variant.attrs),
+            deprecated: named("deprecated").map(|attribute| quote!(#attribute #[allow(deprecated)])),
+            must_use: named("must_use"),
+        }
+    }
+
+    /// `Self::Add { a, b }`, with the parameters as fields: a value as well as a pattern.
+    pub(crate) fn value(&self, ty: TokenStream) -> TokenStream {
+        let ident = self.ident;
+        let params = self.fields.iter().map(|field| &field.param);
+        match self.shape {
+            Shape::Unit => quote!(#ty::#ident),
+            Shape::Tuple => quote!(#ty::#ident(#(#params),*)),
+            Shape::Named => quote!(#ty::#ident { #(#params),* }),
+        }
+    }
+
+    /// Whether the method is so long that clippy counts its arguments; `more` stand before the fields.
+    pub(crate) fn too_many_arguments(&self, more: usize) -> Option<TokenStream> {
+        // As many as the variant has fields, which is the user's choice and not the method's.
+        (self.fields.len() + more > 7).then(|| quote!(#[allow(clippy::too_many_arguments)]))
+    }
+}
+
+fn method(variant: &ast::Variant, span: Span) -> Ident {
+    let mut method = variant.method();
+    method.set_span(variant.options.name.get().map_or(span, names::located));
+    method
+}
+
+fn vis(variant: &ast::Variant, definition: &Definition, span: Span) -> Visibility {
+    if variant.options.internal.get().is_some() {
+        return Visibility::Inherited;
+    }
+    // Positions at both ends of a method lead to the variant, also for editors and for the documentation's source.
+    let tokens = types::respan(definition.item.vis.to_token_stream(), span);
+    syn::parse2(tokens).unwrap_or(Visibility::Inherited)
+}
+
+/// The lint levels among the attributes. `expect` becomes `allow`: it is fulfilled, or not, where the user wrote it.
+fn lints(attrs: &[Attribute]) -> Vec<TokenStream> {
+    let level = |attribute: &Attribute| {
+        let lints = attribute.meta.require_list().ok().map(|meta| meta.tokens.clone())?;
+        let path = attribute.path();
+        if path.is_ident("expect") {
+            Some(quote!(#[allow(#lints)]))
+        } else {
+            ["allow", "warn", "deny", "forbid"]
+                .iter()
+                .any(|level| path.is_ident(level))
+                .then(|| quote!(#[#path(#lints)]))
+        }
+    };
+    attrs.iter().filter_map(level).collect()
+}
+
+fn unraw(ident: &Ident) -> String {
+    syn::ext::IdentExt::unraw(ident).to_string()
+}

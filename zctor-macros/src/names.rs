@@ -1,0 +1,163 @@
+//! Every name that the macro makes, and the names it refuses.
+
+use proc_macro2::{Ident, Span};
+use quote::format_ident;
+use syn::ext::IdentExt;
+
+/// Client methods that are generated for every actor, or that every client has.
+pub(crate) const CLIENT: [&str; 3] = ["clone", "non_blocking", "within"];
+/// Handler methods that are generated for every actor.
+pub(crate) const HOOKS: [&str; 2] = ["on_start", "on_stop"];
+/// Functions of the enum that are generated for every actor, or that every enum may have.
+pub(crate) const REQUESTS: [&str; 4] = ["actor", "try_actor", "actor_once", "default"];
+
+/// Keywords that can be written raw. `gen` is one since edition 2024 only, where `r#gen` is needed; in the earlier
+/// ones `r#gen` and `gen` are the same name.
+const KEYWORDS: [&str; 48] = [
+    "abstract", "as", "async", "await", "become", "box", "break", "const", "continue", "do", "dyn", "else", "enum",
+    "extern", "false", "final", "fn", "for", "gen", "if", "impl", "in", "let", "loop", "macro", "match", "mod", "move",
+    "mut", "override", "priv", "pub", "ref", "return", "static", "struct", "trait", "true", "try", "type", "typeof",
+    "unsafe", "unsized", "use", "virtual", "where", "while", "yield",
+];
+/// Keywords that cannot be written raw.
+const PATH_KEYWORDS: [&str; 5] = ["self", "super", "crate", "Self", "_"];
+
+/// A token with the position of `token` that still counts as written by the macro, so that errors point at the
+/// user's text and lints leave it alone.
+pub(crate) fn located(token: &Ident) -> Span {
+    Span::call_site().located_at(token.span())
+}
+
+/// `WorkerMessage` and `WorkerMsg`: `Worker`. A name that is nothing else stays.
+fn stem(ident: &Ident) -> String {
+    let name = ident.unraw().to_string();
+    let stem = name.strip_suffix("Message").or_else(|| name.strip_suffix("Msg"));
+    stem.filter(|stem| !stem.is_empty())
+        .map_or_else(|| name.clone(), str::to_owned)
+}
+
+/// `WorkerMessage`: `WorkerHandler`.
+pub(crate) fn handler(ident: &Ident) -> Ident {
+    Ident::new(
+        &format!("{}Handler", stem(ident)),
+        Span::call_site().located_at(ident.span()),
+    )
+}
+
+/// `WorkerMessage`: `WorkerClient`.
+pub(crate) fn client(ident: &Ident) -> Ident {
+    Ident::new(
+        &format!("{}Client", stem(ident)),
+        Span::call_site().located_at(ident.span()),
+    )
+}
+
+/// `WorkerMessage`: `__WorkerMessagePort`, of the whole name, so that overridden handlers and clients suffice to let
+/// `WorkerMessage` and `WorkerMsg` live side by side.
+pub(crate) fn port(ident: &Ident) -> Ident {
+    format_ident!("__{}Port", ident.unraw(), span = Span::call_site())
+}
+
+/// `AddMany`: `add_many`; `Match`: `r#match`; `Super`: `super_`.
+pub(crate) fn method(variant: &Ident) -> Ident {
+    identifier(&snake_case(&variant.unraw().to_string()), located(variant))
+}
+
+/// The parameter of the `index`th of `count` fields of a tuple variant.
+pub(crate) fn parameter(index: usize, count: usize, span: Span) -> Ident {
+    if count == 1 {
+        Ident::new("value", span)
+    } else {
+        Ident::new(&format!("arg{index}"), span)
+    }
+}
+
+/// `wanted`, or with leading underscores where the definition uses that name itself.
+pub(crate) fn fresh(wanted: &str, taken: &[String]) -> Ident {
+    let mut name = wanted.to_owned();
+    while taken.iter().any(|taken| *taken == name) {
+        name = if name.starts_with("__") {
+            format!("{name}_")
+        } else {
+            format!("__{name}")
+        };
+    }
+    Ident::new(&name, Span::call_site())
+}
+
+/// Whether `text` needs `r#` in some edition.
+pub(crate) fn is_keyword(text: &str) -> bool {
+    KEYWORDS.contains(&text)
+}
+
+/// Whether `text` is no name at all, not even raw.
+pub(crate) fn is_path_keyword(text: &str) -> bool {
+    PATH_KEYWORDS.contains(&text)
+}
+
+/// An identifier of this text, raw or with an underscore behind it where it is a keyword.
+fn identifier(text: &str, span: Span) -> Ident {
+    if is_path_keyword(text) {
+        Ident::new(&format!("{text}_"), span)
+    } else if is_keyword(text) {
+        Ident::new_raw(text, span)
+    } else {
+        Ident::new(text, span)
+    }
+}
+
+/// A word begins at an upper case letter behind a lower case one or a digit, and at the last of several upper case
+/// letters with a lower case one behind it: `HTTPServer2Go` is `http_server2_go`.
+fn snake_case(name: &str) -> String {
+    let mut out = String::with_capacity(name.len() + 4);
+    let mut before: Option<char> = None;
+    let mut chars = name.chars().peekable();
+    while let Some(char) = chars.next() {
+        if char.is_uppercase() {
+            let starts = match before {
+                None | Some('_') => false,
+                Some(before) => !before.is_uppercase() || chars.peek().is_some_and(|next| next.is_lowercase()),
+            };
+            if starts {
+                out.push('_');
+            }
+            out.extend(char.to_lowercase());
+        } else {
+            out.push(char);
+        }
+        before = Some(char);
+    }
+    out
+}
+
+/// The one of `known` that is nearest to `given`, if it is near at all.
+pub(crate) fn nearest<'a>(given: &str, known: &[&'a str]) -> Option<&'a str> {
+    let near = known.iter().map(|known| (distance(given, known), *known)).min()?;
+    (near.0 <= 2 && near.0 < near.1.len()).then_some(near.1)
+}
+
+/// Edits (insert, drop, replace, swap neighbours) between two short words.
+fn distance(left: &str, right: &str) -> usize {
+    let right: Vec<char> = right.chars().collect();
+    let mut older: Vec<usize> = Vec::new();
+    let mut row: Vec<usize> = (0..=right.len()).collect();
+    let mut last: Option<char> = None;
+    for (line, char) in left.chars().enumerate() {
+        let mut next = vec![line + 1];
+        let mut before: Option<char> = None;
+        for (column, other) in right.iter().enumerate() {
+            let at = |row: &[usize], column: usize| row.get(column).copied().unwrap_or(usize::MAX - 1);
+            let mut best = (at(&row, column) + usize::from(*other != char))
+                .min(at(&row, column + 1) + 1)
+                .min(at(&next, column) + 1);
+            if last == Some(*other) && before == Some(char) && column > 0 {
+                best = best.min(at(&older, column - 1) + 1);
+            }
+            next.push(best);
+            before = Some(*other);
+        }
+        older = std::mem::replace(&mut row, next);
+        last = Some(char);
+    }
+    row.last().copied().unwrap_or_default()
+}

@@ -1,0 +1,284 @@
+//! Looking into the user's types, and moving them to places where `Self` means something else.
+
+use proc_macro2::{Group, Ident, TokenStream, TokenTree};
+use quote::{ToTokens, quote_spanned};
+use syn::visit_mut::{self, VisitMut};
+use syn::{Lifetime, Type};
+
+/// The type without the invisible groups of macro arguments and without parentheses.
+pub(crate) fn peel(mut ty: &Type) -> &Type {
+    loop {
+        match ty {
+            Type::Group(group) => ty = &group.elem,
+            Type::Paren(paren) => ty = &paren.elem,
+            _ => return ty,
+        }
+    }
+}
+
+/// `ty` with `Self` replaced by the enum it stood for, since in the handler trait `Self` is the state.
+pub(crate) fn without_self(ty: &Type, enum_type: &TokenStream) -> Type {
+    let mut ty = ty.clone();
+    SelfIs(enum_type).visit_type_mut(&mut ty);
+    ty
+}
+
+struct SelfIs<'a>(&'a TokenStream);
+
+impl SelfIs<'_> {
+    /// `Self::LEN` becomes `<Enum>::LEN`.
+    fn path(&self, qself: &mut Option<syn::QSelf>, path: &mut syn::Path) {
+        let starts = path.leading_colon.is_none() && path.segments.first().is_some_and(|first| first.ident == "Self");
+        if !starts || qself.is_some() || path.segments.len() < 2 {
+            return;
+        }
+        let rest = path.segments.iter().skip(1);
+        let ty = self.0;
+        if let Ok(full) = syn::parse2::<syn::ExprPath>(quote::quote!(<#ty>::#(#rest)::*)) {
+            *qself = full.qself;
+            *path = full.path;
+        }
+    }
+}
+
+impl VisitMut for SelfIs<'_> {
+    fn visit_type_mut(&mut self, ty: &mut Type) {
+        visit_mut::visit_type_mut(self, ty);
+        if let Type::Path(path) = ty {
+            if path.qself.is_none() && path.path.is_ident("Self") {
+                // With the position of `Self`, so that errors about the type point there.
+                let span = path
+                    .path
+                    .segments
+                    .first()
+                    .map_or_else(proc_macro2::Span::call_site, |first| first.ident.span());
+                *ty = Type::Verbatim(respan(self.0.clone(), span));
+            } else {
+                self.path(&mut path.qself, &mut path.path);
+            }
+        }
+    }
+
+    fn visit_expr_path_mut(&mut self, expr: &mut syn::ExprPath) {
+        visit_mut::visit_expr_path_mut(self, expr);
+        self.path(&mut expr.qself, &mut expr.path);
+    }
+}
+
+/// The same tokens at another position.
+pub(crate) fn respan(tokens: TokenStream, span: proc_macro2::Span) -> TokenStream {
+    let one = |mut tree: TokenTree| {
+        if let TokenTree::Group(group) = &tree {
+            tree = TokenTree::Group(Group::new(group.delimiter(), respan(group.stream(), span)));
+        }
+        tree.set_span(tree.span().located_at(span));
+        tree
+    };
+    tokens.into_iter().map(one).collect()
+}
+
+/// What borrows in a type: the `&` or lifetime tokens, and what each could be instead.
+pub(crate) struct Borrow {
+    pub(crate) at: TokenStream,
+    /// How the borrowed type reads and what owns the same: (`&str`, `String`). `None` for a bare lifetime.
+    pub(crate) instead: Option<(String, String)>,
+}
+
+/// Every borrow in `ty` that is not `'static`, nor bound inside the type as in `fn(&str)`, nor one of `declared`.
+pub(crate) fn borrows(ty: &Type, declared: &[Lifetime]) -> Vec<Borrow> {
+    let mut search = Borrows {
+        declared: declared.to_vec(),
+        found: Vec::new(),
+        repair: false,
+    };
+    search.visit_type_mut(&mut ty.clone());
+    search.found
+}
+
+/// Makes every borrow in `ty` but those of `declared` a `'static` one, to carry on behind the fault.
+pub(crate) fn make_static(ty: &mut Type, declared: &[Lifetime]) {
+    Borrows {
+        declared: declared.to_vec(),
+        found: Vec::new(),
+        repair: true,
+    }
+    .visit_type_mut(ty);
+}
+
+struct Borrows {
+    declared: Vec<Lifetime>,
+    found: Vec<Borrow>,
+    repair: bool,
+}
+
+impl Borrows {
+    fn is_fine(&self, lifetime: &Lifetime) -> bool {
+        lifetime.ident == "static" || self.declared.contains(lifetime)
+    }
+}
+
+impl VisitMut for Borrows {
+    fn visit_type_reference_mut(&mut self, ty: &mut syn::TypeReference) {
+        if !ty.lifetime.as_ref().is_some_and(|lifetime| self.is_fine(lifetime)) {
+            let mut at = ty.and_token.to_token_stream();
+            ty.lifetime.to_tokens(&mut at);
+            let instead = Some((print(&*ty), owned(&ty.elem)));
+            self.found.push(Borrow { at, instead });
+            if self.repair {
+                ty.lifetime = Some(Lifetime::new("'static", ty.and_token.span));
+            }
+        }
+        self.visit_type_mut(&mut ty.elem);
+    }
+
+    fn visit_lifetime_mut(&mut self, lifetime: &mut Lifetime) {
+        if !self.is_fine(lifetime) {
+            self.found.push(Borrow {
+                at: lifetime.to_token_stream(),
+                instead: None,
+            });
+            if self.repair {
+                *lifetime = Lifetime::new("'static", lifetime.span());
+            }
+        }
+    }
+
+    // Lifetimes in there are bound in there.
+    fn visit_type_fn_ptr_mut(&mut self, _: &mut syn::TypeFnPtr) {}
+    fn visit_parenthesized_generic_arguments_mut(&mut self, _: &mut syn::ParenthesizedGenericArguments) {}
+    fn visit_trait_bound_mut(&mut self, bound: &mut syn::TraitBound) {
+        if bound.lifetimes.is_none() {
+            visit_mut::visit_trait_bound_mut(self, bound);
+        }
+    }
+}
+
+fn owned(ty: &Type) -> String {
+    match peel(ty) {
+        Type::Path(path) if path.path.is_ident("str") => "String".to_owned(),
+        Type::Path(path) if path.path.is_ident("Path") => "PathBuf".to_owned(),
+        Type::Slice(slice) => format!("Vec<{}>", print(&slice.elem)),
+        Type::TraitObject(object) => format!("Box<{}>", print(object)),
+        other => print(other),
+    }
+}
+
+/// The first `impl Trait` in `ty`.
+pub(crate) fn impl_trait(ty: &Type) -> Option<syn::TypeImplTrait> {
+    let mut search = Search {
+        impl_trait: None,
+        infer: None,
+    };
+    search.visit_type_mut(&mut ty.clone());
+    search.impl_trait
+}
+
+/// The first `_` in `ty`.
+pub(crate) fn infer(ty: &Type) -> Option<syn::TypeInfer> {
+    let mut search = Search {
+        impl_trait: None,
+        infer: None,
+    };
+    search.visit_type_mut(&mut ty.clone());
+    search.infer
+}
+
+struct Search {
+    impl_trait: Option<syn::TypeImplTrait>,
+    infer: Option<syn::TypeInfer>,
+}
+
+impl VisitMut for Search {
+    fn visit_type_impl_trait_mut(&mut self, ty: &mut syn::TypeImplTrait) {
+        self.impl_trait.get_or_insert_with(|| ty.clone());
+    }
+
+    fn visit_type_infer_mut(&mut self, ty: &mut syn::TypeInfer) {
+        self.infer.get_or_insert_with(|| ty.clone());
+    }
+}
+
+/// `Self` inside the tokens of a type macro, where nothing can be replaced.
+pub(crate) fn self_in_macro(ty: &Type) -> Option<Ident> {
+    struct Macros(Option<Ident>);
+    impl VisitMut for Macros {
+        fn visit_macro_mut(&mut self, call: &mut syn::Macro) {
+            let found = idents(&call.tokens).into_iter().find(|ident| ident == "Self");
+            self.0 = self.0.take().or(found);
+        }
+    }
+    let mut search = Macros(None);
+    search.visit_type_mut(&mut ty.clone());
+    search.0
+}
+
+/// Every identifier in the tokens.
+pub(crate) fn idents(tokens: &TokenStream) -> Vec<Ident> {
+    let mut all = Vec::new();
+    for tree in tokens.clone() {
+        match tree {
+            TokenTree::Ident(ident) => all.push(ident),
+            TokenTree::Group(group) => all.extend(idents(&group.stream())),
+            _ => {}
+        }
+    }
+    all
+}
+
+pub(crate) fn mentions(tokens: impl ToTokens, ident: &Ident) -> bool {
+    idents(&tokens.into_token_stream()).contains(ident)
+}
+
+/// Tokens as a person would type them: `Result<i64, X>`, not `Result < i64 , X >`.
+pub(crate) fn print(tokens: impl ToTokens) -> String {
+    let mut text = String::new();
+    write(&mut text, tokens.into_token_stream());
+    text
+}
+
+fn write(text: &mut String, tokens: TokenStream) {
+    use proc_macro2::Delimiter::{Brace, Bracket, None, Parenthesis};
+    for tree in tokens {
+        match tree {
+            TokenTree::Group(group) => {
+                let (open, close) = match group.delimiter() {
+                    Parenthesis => ("(", ")"),
+                    Brace => (" { ", " }"),
+                    Bracket => ("[", "]"),
+                    None => ("", ""),
+                };
+                text.push_str(open);
+                write(text, group.stream());
+                text.push_str(close);
+            }
+            TokenTree::Punct(punct) => match punct.as_char() {
+                ',' => text.push_str(", "),
+                ';' => text.push_str("; "),
+                '+' => text.push_str(" + "),
+                '=' => text.push_str(" = "),
+                '-' => text.push_str(" -"),
+                '>' if text.ends_with(" -") => text.push_str("> "),
+                char => {
+                    // `: ` of a bound, but not `::` of a path.
+                    text.push(char);
+                    if char == ':' && punct.spacing() == proc_macro2::Spacing::Alone && !text.ends_with("::") {
+                        text.push(' ');
+                    }
+                }
+            },
+            other => {
+                let word = other.to_string();
+                let is_word = |char: char| char.is_alphanumeric() || char == '_';
+                if text.ends_with(is_word) && word.starts_with(|char| is_word(char) || char == '"') {
+                    text.push(' ');
+                }
+                text.push_str(&word);
+            }
+        }
+    }
+}
+
+/// `#tokens` all at the position of `span`, for tokens of ours that stand for something of the user's.
+pub(crate) fn unit_at(span: proc_macro2::Span) -> Type {
+    Type::Verbatim(quote_spanned!(span=> ()))
+}
