@@ -37,7 +37,7 @@ pub use route::Client;
 pub use thread::{ActorThread, LocalRegistration, Registration, ThreadId};
 pub use timer::Timer;
 pub use watch::{EarlierReport, InstanceReport, Report, Stats, ThreadStats};
-// #[doc = include_str!("actor.md")]
+/// Makes an enum into the messages of an actor.
 pub use zctor_macros::actor;
 
 /// The machine's parallelism: how many threads can run at once. 1 where it cannot be found out.
