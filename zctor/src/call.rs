@@ -72,7 +72,10 @@ impl Terms {
     const GIVEN_UP: u8 = 2;
 
     pub(crate) fn new(deadline: Option<Instant>) -> Arc<Self> {
-        Arc::new(Self { state: AtomicU8::new(Self::WAITING), deadline })
+        Arc::new(Self {
+            state: AtomicU8::new(Self::WAITING),
+            deadline,
+        })
     }
 
     /// The handler is about to begin. `false`: the caller has given up, so it must not.
@@ -88,7 +91,10 @@ impl Terms {
     /// Moves from waiting to `to`, once; gives where it stands.
     fn settle(&self, to: u8) -> u8 {
         // AcqRel on one word: exactly one of the two sides moves it.
-        match self.state.compare_exchange(Self::WAITING, to, Ordering::AcqRel, Ordering::Acquire) {
+        match self
+            .state
+            .compare_exchange(Self::WAITING, to, Ordering::AcqRel, Ordering::Acquire)
+        {
             Ok(_) => to,
             Err(there) => there,
         }
@@ -147,7 +153,12 @@ impl<'a, R> Reply<'a, R> {
         mailbox: &'a Mailbox,
         message: &'static str,
     ) -> Self {
-        Self { receiver, mailbox, message, attending: None }
+        Self {
+            receiver,
+            mailbox,
+            message,
+            attending: None,
+        }
     }
 
     /// Waits for the reply under the deadline; on time-out the call is given up by its terms.
@@ -161,7 +172,8 @@ impl<'a, R> Reply<'a, R> {
         }
         let begun = terms.is_none_or(|terms| !terms.give_up());
         // It may have come just now.
-        self.poll(Waker::noop()).unwrap_or(Err(CallError::Timeout { message, begun }))
+        self.poll(Waker::noop())
+            .unwrap_or(Err(CallError::Timeout { message, begun }))
     }
 }
 
@@ -180,7 +192,9 @@ impl<R> Awaited for Reply<'_, R> {
             self.attending = Some(self.mailbox.attend(waker));
         }
         // After joining those who are told, so that an abandonment in between is not missed.
-        self.mailbox.is_abandoned().then_some(Err(CallError::Stopped { message: self.message }))
+        self.mailbox
+            .is_abandoned()
+            .then_some(Err(CallError::Stopped { message: self.message }))
     }
 }
 
@@ -255,12 +269,25 @@ impl<R> Pending<R> {
         mailbox: Arc<Mailbox>,
         terms: Arc<Terms>,
     ) -> Self {
-        let state = State::Sent(Sent { receiver, mailbox, terms, attending: None });
-        Self { state: RefCell::new(state), message: M::NAME, depth: M::CALL_DEPTH }
+        let state = State::Sent(Sent {
+            receiver,
+            mailbox,
+            terms,
+            attending: None,
+        });
+        Self {
+            state: RefCell::new(state),
+            message: M::NAME,
+            depth: M::CALL_DEPTH,
+        }
     }
 
     pub(crate) fn refused<M: Message>(error: CallError) -> Self {
-        Self { state: RefCell::new(State::Refused(error)), message: M::NAME, depth: M::CALL_DEPTH }
+        Self {
+            state: RefCell::new(State::Refused(error)),
+            message: M::NAME,
+            depth: M::CALL_DEPTH,
+        }
     }
 
     /// Waits for the reply.
@@ -382,7 +409,11 @@ impl<R> Pending<R> {
 
     /// Whether the code that runs here may wait for this reply.
     fn check(&self) -> Result<(), CallError> {
-        if Here::get().may_wait_for(self.depth) { Ok(()) } else { Err(CallError::Undeclared { message: self.message }) }
+        if Here::get().may_wait_for(self.depth) {
+            Ok(())
+        } else {
+            Err(CallError::Undeclared { message: self.message })
+        }
     }
 
     /// Takes the reply's receiver out for a wait.
@@ -548,7 +579,10 @@ use sealed::{One, Running, Start, Starter};
 
 impl<R> From<Pending<R>> for One<R> {
     fn from(pending: Pending<R>) -> Self {
-        Self { pending, outcome: Cell::new(None) }
+        Self {
+            pending,
+            outcome: Cell::new(None),
+        }
     }
 }
 
@@ -563,7 +597,9 @@ impl<R: 'static> Running for One<R> {
     }
 
     fn __take(&mut self) -> Outcome<R> {
-        self.outcome.take().unwrap_or(Err(CallError::NoReply { message: self.pending.message }))
+        self.outcome.take().unwrap_or(Err(CallError::NoReply {
+            message: self.pending.message,
+        }))
     }
 }
 
@@ -572,7 +608,11 @@ impl<T: Running> Running for Vec<T> {
 
     fn __poll(&mut self, waker: &Waker) -> bool {
         // All of them, so that each knows whom to wake.
-        self.iter_mut().fold(true, |all, one| one.__poll(waker) && all)
+        let mut all = true;
+        for one in self {
+            all &= one.__poll(waker);
+        }
+        all
     }
 
     fn __take(&mut self) -> Self::Outcome {
@@ -600,9 +640,12 @@ impl<M: Message, R: 'static> Start for crate::message::Request<M, R> {
     type Running = One<R>;
 
     fn __start(self, starter: &Starter<'_>) -> One<R> {
-        crate::route::Aim::at_pool(starter.0.pool::<M>().as_deref().map(|pool| &**pool), &starter.0.mailbox.edge)
-            .request(self)
-            .into()
+        crate::route::Aim::at_pool(
+            starter.0.pool::<M>().as_deref().map(|pool| &**pool),
+            &starter.0.mailbox.edge,
+        )
+        .request(self)
+        .into()
     }
 }
 

@@ -6,15 +6,15 @@ use std::sync::Arc;
 use std::task::Waker;
 use std::time::Duration;
 
-use crate::call::sealed::{Running, Start, Starter};
 use crate::call::Pipe;
+use crate::call::sealed::{Running, Start, Starter};
 use crate::engine::EngineHandle;
 use crate::error::{CallError, Refusal, SendError, SpawnError};
 use crate::instance::{InstanceId, PipeTask, Shared, Wish, address_of};
 use crate::mailbox::{Mail, What};
 use crate::message::{CallableFrom, IntoRequest, Message};
 use crate::route::{Aim, Binding, Client, Limit, Pool, Seals};
-use crate::thread::{LocalRegistration, Local, ThreadId, install_on};
+use crate::thread::{Local, LocalRegistration, ThreadId, install_on};
 use crate::timer::{Timer, send_after, send_every};
 
 /// What the handlers of `M` are given as their first parameter, if the enum has `calls(..)` or `#[actor(ctx)]`.
@@ -75,6 +75,10 @@ impl<M: Message> Context<M> {
         Client::of_one(self.pool::<M>().map(|pool| Arc::clone(&pool)), address).into()
     }
 
+    #[expect(
+        clippy::redundant_allocation,
+        reason = "cloning the `Rc` touches nothing that other threads use"
+    )]
     fn pool<T: Message>(&self) -> Option<Rc<Arc<Pool<T>>>> {
         self.local.pool::<T>()
     }
@@ -194,7 +198,9 @@ impl<M: Message> Context<M> {
         Q::Message: CallableFrom<M>,
     {
         let name = <Q::Message as Message>::NAME;
-        let binding = self.local_binding::<Q::Message>().map_err(|refusal| CallError::refused(name, refusal))?;
+        let binding = self
+            .local_binding::<Q::Message>()
+            .map_err(|refusal| CallError::refused(name, refusal))?;
         Aim::at_one(&binding).call(request.__into())
     }
 
@@ -288,7 +294,11 @@ impl<M: Message> Context<M> {
         let there = task.poll(&self.local.pipe_waker(slot, id));
         self.shared.pipes.borrow_mut().insert(id, task);
         if there {
-            self.local.enqueue(Mail { to: slot, rotated: false, what: What::Piped(id) });
+            self.local.enqueue(Mail {
+                to: slot,
+                rotated: false,
+                what: What::Piped(id),
+            });
         }
     }
 

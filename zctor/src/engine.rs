@@ -24,7 +24,7 @@ use crate::lock::lock;
 use crate::mailbox::{Edge, Mail, Mailbox, Slot, What};
 use crate::message::{Actor, Dispatch, IntoRequest, Message};
 use crate::registry::{Pools, Registry};
-use crate::route::{Address, Aim, Client};
+use crate::route::{Address, Aim, Client, Replies};
 use crate::thread::{ActorThread, Here, Registration, ThreadId, install_on, start, start_thread};
 use crate::timer::{deadline, now};
 use crate::watch::{DeadLetters, EarlierReport, InstanceReport, Report, Stats, ThreadStats};
@@ -36,7 +36,7 @@ const GRACE: Duration = Duration::from_millis(100);
 
 /// What the threads, the owner and the handles of an engine share.
 pub(crate) struct Core {
-    pub(crate) pools: Pools,
+    pub(crate) pools: Arc<Pools>,
     edge: Arc<Edge>,
     dead: Arc<DeadLetters>,
     name: String,
@@ -63,6 +63,20 @@ struct Running {
     handle: JoinHandle<()>,
 }
 
+impl Running {
+    fn stats(&self) -> ThreadStats {
+        let mailbox = &self.mailbox;
+        ThreadStats {
+            thread: mailbox.thread,
+            name: mailbox.name.clone(),
+            instances: mailbox.meter.instances.load(Ordering::Relaxed),
+            queued: mailbox.load(),
+            handled: mailbox.meter.handled.load(Ordering::Relaxed),
+            panicked: mailbox.meter.panicked.load(Ordering::Relaxed),
+        }
+    }
+}
+
 #[derive(Default)]
 enum Phase {
     #[default]
@@ -79,7 +93,7 @@ impl Core {
     fn new(name: String) -> Arc<Self> {
         let edge = Arc::new(Edge::new());
         Arc::new(Self {
-            pools: Pools::new(Arc::clone(&edge)),
+            pools: Arc::new(Pools::new(Arc::clone(&edge))),
             edge,
             dead: Arc::default(),
             name,
@@ -101,7 +115,8 @@ impl Core {
         for (id, thread) in ids.clone().zip(threads) {
             let id = ThreadId(id);
             let name = thread.name.clone().unwrap_or_else(|| format!("{}-{id}", self.name));
-            let mailbox = Arc::new(Mailbox::new(id, name, Arc::clone(&self.edge), Arc::clone(&self.dead)));
+            let (edge, dead) = (Arc::clone(&self.edge), Arc::clone(&self.dead));
+            let mailbox = Arc::new(Mailbox::new(id, name, edge, dead, Arc::downgrade(&self.pools)));
             match start(self, mailbox, thread) {
                 Ok(thread) => newborn.push(thread),
                 Err(error) => {
@@ -124,7 +139,10 @@ impl Core {
             if matches!(state.phase, Phase::Open) {
                 self.pools.enlist(newcomers);
                 for thread in newborn {
-                    state.threads.push(Running { mailbox: thread.mailbox, handle: thread.handle });
+                    state.threads.push(Running {
+                        mailbox: thread.mailbox,
+                        handle: thread.handle,
+                    });
                     // The thread waits for this and for nothing else.
                     let _ = thread.commit.send(());
                 }
@@ -151,9 +169,11 @@ impl Core {
         }
         let first = state.next_thread;
         let count = u32::try_from(count).ok();
-        let next = count.and_then(|count| first.checked_add(count)).ok_or_else(|| SpawnError::Thread {
-            source: std::io::Error::other("an engine numbers its threads with 32 bits, and they are used up"),
-        })?;
+        let next = count
+            .and_then(|count| first.checked_add(count))
+            .ok_or_else(|| SpawnError::Thread {
+                source: std::io::Error::other("an engine numbers its threads with 32 bits, and they are used up"),
+            })?;
         state.next_thread = next;
         Ok(first..next)
     }
@@ -204,7 +224,11 @@ impl Core {
 
     pub(crate) fn thread_ended(&self, mailbox: &Arc<Mailbox>) {
         let mut state = lock(&self.state);
-        if let Some(index) = state.threads.iter().position(|running| Arc::ptr_eq(&running.mailbox, mailbox)) {
+        if let Some(index) = state
+            .threads
+            .iter()
+            .position(|running| Arc::ptr_eq(&running.mailbox, mailbox))
+        {
             let running = state.threads.remove(index);
             // Those that are gone by now are joined here, so that short-lived threads do not pile up.
             state.ended.retain(|handle| !handle.is_finished());
@@ -222,7 +246,13 @@ impl Core {
     /// empty, then at the moment between the rounds nothing was anywhere: a message pushed before it would still lie
     /// in its mailbox, or its receiver would have begun another spell. After Mattern's double counting (1987).
     fn is_quiet(state: &State) -> bool {
-        let round = || state.threads.iter().map(|running| running.mailbox.rest()).collect::<Option<Vec<u64>>>();
+        let round = || {
+            state
+                .threads
+                .iter()
+                .map(|running| running.mailbox.rest())
+                .collect::<Option<Vec<u64>>>()
+        };
         match round() {
             Some(first) => round() == Some(first),
             None => false,
@@ -266,7 +296,10 @@ impl Core {
         let must_drive = match &mut state.phase {
             Phase::Open => {
                 self.edge.close();
-                state.phase = Phase::Stopping { until: limit, driven: true };
+                state.phase = Phase::Stopping {
+                    until: limit,
+                    driven: true,
+                };
                 true
             }
             Phase::Stopping { until, driven } => {
@@ -303,8 +336,14 @@ impl Core {
         }
         loop {
             let state = lock(&self.state);
-            let Some(last) = state.threads.last().map(|running| Arc::clone(&running.mailbox)) else { break };
-            let mailboxes: Vec<_> = state.threads.iter().map(|running| Arc::clone(&running.mailbox)).collect();
+            let Some(last) = state.threads.last().map(|running| Arc::clone(&running.mailbox)) else {
+                break;
+            };
+            let mailboxes: Vec<_> = state
+                .threads
+                .iter()
+                .map(|running| Arc::clone(&running.mailbox))
+                .collect();
             drop(state);
             if self.edge.is_sealed() {
                 // No order any more: each ends as soon as it can.
@@ -325,8 +364,15 @@ impl Core {
     }
 
     fn tell_to_end(mailbox: &Mailbox) {
-        let to = Slot { index: u32::MAX, generation: u32::MAX };
-        mailbox.push(Mail { to, rotated: false, what: What::Shutdown });
+        let to = Slot {
+            index: u32::MAX,
+            generation: u32::MAX,
+        };
+        mailbox.push(Mail {
+            to,
+            rotated: false,
+            what: What::Shutdown,
+        });
     }
 
     fn finish_shutdown(&self) {
@@ -344,12 +390,20 @@ impl Core {
         let mut state = lock(&self.state);
         let mut instances = std::mem::take(&mut state.reports);
         instances.sort_by_key(|instance| instance.id);
-        let left = abandoned.iter().map(|running| running.mailbox.meter.in_hand.load(Ordering::Relaxed) as u64).sum();
-        let report = Report { instances, earlier: state.earlier, dead_letters: self.dead.letters(), left };
+        let left = abandoned
+            .iter()
+            .map(|running| running.mailbox.meter.in_hand.load(Ordering::Relaxed) as u64)
+            .sum();
+        let report = Report {
+            instances,
+            earlier: state.earlier,
+            dead_letters: self.dead.letters(),
+            left,
+        };
         state.phase = Phase::Stopped(if abandoned.is_empty() {
             Ok(report)
         } else {
-            let threads = abandoned.iter().map(|running| running.mailbox.thread).collect();
+            let threads = abandoned.iter().map(Running::stats).collect();
             Err(ShutdownError::Abandoned { threads, report })
         });
         drop(state);
@@ -404,7 +458,11 @@ impl Core {
     }
 
     fn client_of<M: Message>(&self) -> Result<Client<M>, CallError> {
-        let refusal = if self.edge.is_open() { Refusal::NotRegistered } else { Refusal::Stopped };
+        let refusal = if self.edge.is_open() {
+            Refusal::NotRegistered
+        } else {
+            Refusal::Stopped
+        };
         match self.pools.get::<M>() {
             Some(pool) if pool.has_instances() => Ok(Client::of_pool(pool)),
             _ => Err(CallError::refused(M::NAME, refusal)),
@@ -430,14 +488,7 @@ impl Core {
 
     fn stats(&self) -> Stats {
         let state = lock(&self.state);
-        let threads = state.threads.iter().map(|Running { mailbox, .. }| ThreadStats {
-            thread: mailbox.thread,
-            name: mailbox.name.clone(),
-            instances: mailbox.meter.instances.load(Ordering::Relaxed),
-            queued: mailbox.load(),
-            handled: mailbox.meter.handled.load(Ordering::Relaxed),
-            panicked: mailbox.meter.panicked.load(Ordering::Relaxed),
-        });
+        let threads = state.threads.iter().map(Running::stats);
         Stats {
             threads: threads.collect(),
             dead_letters: self.dead.letters(),
@@ -522,7 +573,9 @@ impl EngineBuilder {
 
     /// Makes the engine. It has no threads yet.
     pub fn build(self) -> ActorEngine {
-        ActorEngine { core: Core::new(self.name) }
+        ActorEngine {
+            core: Core::new(self.name),
+        }
     }
 }
 
@@ -732,7 +785,7 @@ impl ActorEngine {
     ///
     /// # Blocking
     /// As [`Client::call_all`](crate::Client::call_all).
-    pub fn call_all<Q>(&self, request: Q) -> Result<Vec<(InstanceId, Result<Q::Reply, CallError>)>, CallError>
+    pub fn call_all<Q>(&self, request: Q) -> Result<Replies<Q::Reply>, CallError>
     where
         Q: IntoRequest + Clone,
     {
@@ -749,7 +802,7 @@ impl ActorEngine {
     pub fn call_all_with<Q: IntoRequest>(
         &self,
         mut make: impl FnMut(InstanceId) -> Q,
-    ) -> Result<Vec<(InstanceId, Result<Q::Reply, CallError>)>, CallError> {
+    ) -> Result<Replies<Q::Reply>, CallError> {
         self.core.aim(|aim| aim.call_all_with(|id| make(id).__into()))
     }
 
@@ -778,7 +831,10 @@ impl ActorEngine {
     /// Until the inside is quiet; while others keep sending, that may be long.
     #[track_caller]
     pub fn settle(&self) {
-        assert!(!Here::get().is_actor_thread(), "`settle` on an actor thread would wait for itself");
+        assert!(
+            !Here::get().is_actor_thread(),
+            "`settle` on an actor thread would wait for itself"
+        );
         drop(self.core.watch(Core::is_quiet, |_| None));
     }
 
@@ -806,7 +862,10 @@ impl ActorEngine {
     /// ```
     #[track_caller]
     pub fn wait(&self) {
-        assert!(!Here::get().is_actor_thread(), "`wait` on an actor thread would wait for itself");
+        assert!(
+            !Here::get().is_actor_thread(),
+            "`wait` on an actor thread would wait for itself"
+        );
         // What became of it is for who calls `shutdown`.
         let _ = self.core.wait_stopped();
     }
@@ -850,7 +909,10 @@ impl ActorEngine {
 }
 
 fn spawn(core: &Arc<Core>, thread: ActorThread) -> Result<ThreadId, SpawnError> {
-    core.spawn_all(vec![thread])?.into_iter().next().ok_or(SpawnError::Empty)
+    core.spawn_all(vec![thread])?
+        .into_iter()
+        .next()
+        .ok_or(SpawnError::Empty)
 }
 
 impl Drop for ActorEngine {
@@ -901,7 +963,9 @@ pub struct EngineHandle {
 
 impl EngineHandle {
     pub(crate) fn new(core: &Arc<Core>) -> Self {
-        Self { core: Arc::downgrade(core) }
+        Self {
+            core: Arc::downgrade(core),
+        }
     }
 
     fn with<R>(&self, gone: R, f: impl FnOnce(&Arc<Core>) -> R) -> R {
@@ -957,7 +1021,9 @@ impl EngineHandle {
     }
 
     pub(crate) fn client_of<M: Message>(&self) -> Result<Client<M>, CallError> {
-        self.with(Err(CallError::Stopped { message: M::NAME }), |core| core.client_of::<M>())
+        self.with(Err(CallError::Stopped { message: M::NAME }), |core| {
+            core.client_of::<M>()
+        })
     }
 
     /// As [`ActorEngine::client`].
@@ -988,7 +1054,9 @@ impl EngineHandle {
     /// As [`ActorEngine::call`].
     pub fn call<Q: IntoRequest>(&self, request: Q) -> Result<Q::Reply, CallError> {
         let message = <Q::Message as Message>::NAME;
-        self.with(Err(CallError::Stopped { message }), |core| core.aim(|aim| aim.call(request.__into())))
+        self.with(Err(CallError::Stopped { message }), |core| {
+            core.aim(|aim| aim.call(request.__into()))
+        })
     }
 
     /// As [`ActorEngine::broadcast`].
@@ -1007,7 +1075,9 @@ impl EngineHandle {
     /// # Errors
     /// As [`ActorEngine::broadcast_with`].
     pub fn broadcast_with<M: Message>(&self, make: impl FnMut(InstanceId) -> M) -> Result<usize, CallError> {
-        self.with(Err(CallError::Stopped { message: M::NAME }), |core| core.aim(|aim| aim.broadcast_with(make)))
+        self.with(Err(CallError::Stopped { message: M::NAME }), |core| {
+            core.aim(|aim| aim.broadcast_with(make))
+        })
     }
 
     /// As [`ActorEngine::call_all`].
@@ -1017,7 +1087,7 @@ impl EngineHandle {
     ///
     /// # Blocking
     /// As [`ActorEngine::call_all`].
-    pub fn call_all<Q>(&self, request: Q) -> Result<Vec<(InstanceId, Result<Q::Reply, CallError>)>, CallError>
+    pub fn call_all<Q>(&self, request: Q) -> Result<Replies<Q::Reply>, CallError>
     where
         Q: IntoRequest + Clone,
     {
@@ -1034,9 +1104,11 @@ impl EngineHandle {
     pub fn call_all_with<Q: IntoRequest>(
         &self,
         mut make: impl FnMut(InstanceId) -> Q,
-    ) -> Result<Vec<(InstanceId, Result<Q::Reply, CallError>)>, CallError> {
+    ) -> Result<Replies<Q::Reply>, CallError> {
         let message = <Q::Message as Message>::NAME;
-        self.with(Err(CallError::Stopped { message }), |core| core.aim(|aim| aim.call_all_with(|id| make(id).__into())))
+        self.with(Err(CallError::Stopped { message }), |core| {
+            core.aim(|aim| aim.call_all_with(|id| make(id).__into()))
+        })
     }
 
     /// As [`ActorEngine::registry`]; empty when the engine is gone.

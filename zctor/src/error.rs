@@ -4,8 +4,7 @@ use std::error::Error;
 use std::fmt;
 use std::sync::{Arc, Mutex};
 
-use crate::thread::ThreadId;
-use crate::watch::Report;
+use crate::watch::{Report, ThreadStats};
 
 /// An error of any type, as fallible factories return it.
 ///
@@ -44,7 +43,9 @@ pub struct Refused<M> {
 
 impl<M> Refused<M> {
     pub(crate) fn new(name: &'static str, message: M) -> Self {
-        Self { inner: Box::new((name, Mutex::new(message))) }
+        Self {
+            inner: Box::new((name, Mutex::new(message))),
+        }
     }
 
     /// Gives the message back.
@@ -137,11 +138,23 @@ impl<M> fmt::Display for SendError<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NotRegistered(refused) => {
-                write!(f, "no live instance handles `{}`; the message was not sent", refused.message())
+                write!(
+                    f,
+                    "no live instance handles `{}`; the message was not sent",
+                    refused.message()
+                )
             }
-            Self::Full(refused) => write!(f, "the mailbox for `{}` is full; the message was not sent", refused.message()),
+            Self::Full(refused) => write!(
+                f,
+                "the mailbox for `{}` is full; the message was not sent",
+                refused.message()
+            ),
             Self::Stopped(refused) => {
-                write!(f, "the receiver of `{}` has stopped; the message was not sent", refused.message())
+                write!(
+                    f,
+                    "the receiver of `{}` has stopped; the message was not sent",
+                    refused.message()
+                )
             }
         }
     }
@@ -242,7 +255,10 @@ impl fmt::Display for CallError {
                 write!(f, "the call to `{message}` timed out while its handler was at work")
             }
             Self::Timeout { message, begun: false } => {
-                write!(f, "the call to `{message}` timed out before its handler began, and never will run")
+                write!(
+                    f,
+                    "the call to `{message}` timed out before its handler began, and never will run"
+                )
             }
             Self::Undeclared { message } => write!(
                 f,
@@ -337,8 +353,8 @@ pub enum ShutdownError {
     OnActorThread,
     /// These threads were in a handler when the time was up, and were left to themselves.
     Abandoned {
-        /// The threads left running.
-        threads: Vec<ThreadId>,
+        /// The threads left running, as they were when they were given up.
+        threads: Vec<ThreadStats>,
         /// What became of all the others.
         report: Report,
     },
@@ -351,7 +367,13 @@ impl fmt::Display for ShutdownError {
             Self::Abandoned { threads, .. } => {
                 f.write_str("the time was up while a handler still ran on thread ")?;
                 for (i, thread) in threads.iter().enumerate() {
-                    write!(f, "{}{thread}", if i == 0 { "" } else { ", " })?;
+                    write!(
+                        f,
+                        "{}{} `{}`",
+                        if i == 0 { "" } else { ", " },
+                        thread.thread,
+                        thread.name
+                    )?;
                 }
                 Ok(())
             }
@@ -400,7 +422,9 @@ pub enum StopError {
 impl fmt::Display for StopError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Unbound { message } => write!(f, "this client of `{message}` is bound to no single instance; pin one"),
+            Self::Unbound { message } => {
+                write!(f, "this client of `{message}` is bound to no single instance; pin one")
+            }
             Self::Stopped { message } => write!(f, "this instance of `{message}` has ended already"),
         }
     }

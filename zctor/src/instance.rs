@@ -18,7 +18,8 @@ use crate::call::Terms;
 use crate::context::Context;
 use crate::error::{BoxError, CallError, SpawnError};
 use crate::mailbox::{Envelope, Letter, Mail, Meter, Slot, What, seal};
-use crate::message::{Dispatch, Message, Port};
+use crate::message::{Dispatch, Message, Port, Rebuild};
+use crate::registry::Pools;
 use crate::route::{Address, Seals};
 use crate::thread::{Local, ThreadId, catch, quietly, run_user};
 use crate::timer::{Alarm, now};
@@ -184,7 +185,11 @@ impl Common {
     }
 
     fn take_held(&self) -> VecDeque<Mail> {
-        self.trouble.borrow_mut().as_mut().map(|trouble| std::mem::take(&mut trouble.held)).unwrap_or_default()
+        self.trouble
+            .borrow_mut()
+            .as_mut()
+            .map(|trouble| std::mem::take(&mut trouble.held))
+            .unwrap_or_default()
     }
 }
 
@@ -207,7 +212,7 @@ pub(crate) trait PipeTask<M> {
 
 /// How an instance comes by its state.
 pub(crate) enum Factory<M: Message, S> {
-    Again(Arc<dyn Fn(&mut Context<M>) -> Result<S, BoxError> + Send + Sync>),
+    Again(Arc<Rebuild<M, S>>),
     Once(Cell<Option<Box<dyn FnOnce() -> S>>>),
 }
 
@@ -247,7 +252,10 @@ where
     let status = Arc::new(Status(AtomicU8::new(Status::LIVE)));
     let shared = Rc::new(Shared {
         common: Common {
-            id: InstanceId { thread: local.mailbox.thread, slot },
+            id: InstanceId {
+                thread: local.mailbox.thread,
+                slot,
+            },
             name: M::NAME,
             depth: M::CALL_DEPTH,
             status: Arc::clone(&status),
@@ -265,7 +273,11 @@ where
     });
     let seals: &'static Seals<M> = &Instance::<M, S>::SEALS;
     let ctx = Context::new(Rc::clone(local), Rc::clone(&shared), seals);
-    let instance = Rc::new(Instance { shared, body: RefCell::new(Body { state: None, ctx }), factory });
+    let instance = Rc::new(Instance {
+        shared,
+        body: RefCell::new(Body { state: None, ctx }),
+        factory,
+    });
     // In its slot before it is built, so that what its factory sends to it finds it there.
     local.settle_in(slot, Rc::clone(&instance) as Rc<dyn AnyInstance>);
     match instance.build() {
@@ -275,8 +287,17 @@ where
             return Err(failure.into_spawn_error(M::NAME));
         }
     }
-    local.enqueue(Mail { to: slot, rotated: false, what: What::Start });
-    Ok(Address { mailbox: Arc::clone(&local.mailbox), slot, status, seals })
+    local.enqueue(Mail {
+        to: slot,
+        rotated: false,
+        what: What::Start,
+    });
+    Ok(Address {
+        mailbox: Arc::clone(&local.mailbox),
+        slot,
+        status,
+        seals,
+    })
 }
 
 enum Failure {
@@ -291,7 +312,10 @@ impl Failure {
         match self {
             Self::Error(source) => SpawnError::Factory { message, source },
             Self::Panic(text) => SpawnError::FactoryPanicked { message, text },
-            Self::Spent => SpawnError::FactoryPanicked { message, text: "the factory has run already".into() },
+            Self::Spent => SpawnError::FactoryPanicked {
+                message,
+                text: "the factory has run already".into(),
+            },
         }
     }
 }
@@ -302,9 +326,24 @@ where
     S: 'static,
 {
     const SEALS: Seals<M> = Seals {
-        send: |message| seal(SendLetter::<M, S> { message: Some(message), to: PhantomData }),
-        call: |message, port, terms| seal(CallLetter::<M, S> { call: Some((message, port, terms)), to: PhantomData }),
-        batch: |messages| seal(BatchLetter::<M, S> { messages: messages.into_iter(), to: PhantomData }),
+        send: |message| {
+            seal(SendLetter::<M, S> {
+                message: Some(message),
+                to: PhantomData,
+            })
+        },
+        call: |message, port, terms| {
+            seal(CallLetter::<M, S> {
+                call: Some((message, port, terms)),
+                to: PhantomData,
+            })
+        },
+        batch: |messages| {
+            seal(BatchLetter::<M, S> {
+                messages: messages.into_iter(),
+                to: PhantomData,
+            })
+        },
     };
 
     fn common(&self) -> &Common {
@@ -386,7 +425,9 @@ where
     /// After a panic in the user's code: the state goes, and comes again by the factory, at once or after a rest.
     fn recover(&self, local: &Rc<Local>) {
         self.drop_state(local);
-        if let Factory::Once(_) = self.factory {
+        // What asked for its end before it panicked gets it.
+        let stop = self.common().wish.take() == Wish::Stop;
+        if stop || matches!(self.factory, Factory::Once(_)) {
             return self.vacate(local);
         }
         local.count_restart();
@@ -401,14 +442,18 @@ where
 
     /// The rebuild failed: that counts like a panic.
     fn mend(&self, local: &Rc<Local>, failure: Failure) {
-        match failure {
-            Failure::Spent => self.vacate(local),
-            Failure::Error(error) => {
+        // A shutdown does not wait for a factory that fails again and again.
+        let give_up = matches!(failure, Failure::Spent) || !local.mailbox.edge.is_open();
+        if let Failure::Error(error) = failure {
+            quietly(|| {
                 trace::rebuild_failed(M::NAME, self.common().id, &error);
-                quietly(|| drop(error));
-                self.recover(local);
-            }
-            Failure::Panic(_) => self.recover(local),
+                drop(error);
+            });
+        }
+        if give_up {
+            self.vacate(local)
+        } else {
+            self.recover(local)
         }
     }
 
@@ -510,7 +555,12 @@ where
 
     fn tick(&self, local: &Rc<Local>, id: u64) {
         if self.common().phase.get() == Phase::Resting {
-            let due = self.common().trouble.borrow().as_ref().is_some_and(|trouble| trouble.alarm == id);
+            let due = self
+                .common()
+                .trouble
+                .borrow()
+                .as_ref()
+                .is_some_and(|trouble| trouble.alarm == id);
             if due {
                 self.revive(local);
             }
@@ -521,7 +571,9 @@ where
             return;
         }
         // Out of the map while the user's closure runs: it may set and cancel timers.
-        let Some(alarm) = self.shared.timers.borrow_mut().remove(&id) else { return };
+        let Some(alarm) = self.shared.timers.borrow_mut().remove(&id) else {
+            return;
+        };
         match alarm.fire(local, &self.shared, id) {
             Ok(message) => self.handle(local, message, None, None),
             Err(_) => self.recover(local),
@@ -529,7 +581,9 @@ where
     }
 
     fn piped(&self, local: &Rc<Local>, id: u64) {
-        let Some(mut pipe) = self.shared.pipes.borrow_mut().remove(&id) else { return };
+        let Some(mut pipe) = self.shared.pipes.borrow_mut().remove(&id) else {
+            return;
+        };
         let waker = local.pipe_waker(self.common().id.slot, id);
         match catch(|| pipe.poll(&waker)) {
             Ok(false) => {
@@ -566,7 +620,10 @@ where
     S: 'static,
 {
     let instance = instance.as_any().downcast_ref();
-    debug_assert!(instance.is_some(), "a slot's generation names one instance, whose type its letters know");
+    debug_assert!(
+        instance.is_some(),
+        "a slot's generation names one instance, whose type its letters know"
+    );
     instance
 }
 
@@ -586,8 +643,8 @@ where
         usize::from(self.message.is_some())
     }
 
-    fn forward(&mut self, local: &Local) {
-        if let Some((address, way)) = local.pool::<M>().and_then(|pool| pool.stand_in()) {
+    fn forward(&mut self, pools: &Pools) {
+        if let Some((address, way)) = pools.get::<M>().and_then(|pool| pool.stand_in()) {
             if let Some(message) = self.message.take() {
                 address.post(way, (address.seals.send)(message), true);
             }
@@ -625,8 +682,8 @@ where
         usize::from(self.call.is_some())
     }
 
-    fn forward(&mut self, local: &Local) {
-        if let Some((address, way)) = local.pool::<M>().and_then(|pool| pool.stand_in()) {
+    fn forward(&mut self, pools: &Pools) {
+        if let Some((address, way)) = pools.get::<M>().and_then(|pool| pool.stand_in()) {
             if let Some((message, port, terms)) = self.call.take() {
                 address.post(way, (address.seals.call)(message, port, terms), true);
             }
@@ -634,7 +691,9 @@ where
     }
 
     fn bury(&mut self) -> usize {
-        let Some((message, port, _)) = self.call.take() else { return 0 };
+        let Some((message, port, _)) = self.call.take() else {
+            return 0;
+        };
         port.fail(CallError::Stopped { message: M::NAME });
         drop(message);
         1
@@ -657,8 +716,8 @@ where
         self.messages.len()
     }
 
-    fn forward(&mut self, local: &Local) {
-        if let Some((address, way)) = local.pool::<M>().and_then(|pool| pool.stand_in()) {
+    fn forward(&mut self, pools: &Pools) {
+        if let Some((address, way)) = pools.get::<M>().and_then(|pool| pool.stand_in()) {
             let rest: Vec<M> = self.messages.by_ref().collect();
             address.post(way, (address.seals.batch)(rest), true);
         }

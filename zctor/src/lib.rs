@@ -1,5 +1,103 @@
 //! Typed actors on OS threads: blocking calls that cannot deadlock, nothing lost silently, state that never leaves its
 //! thread and so need not be `Send`.
+//!
+//! Annotate an enum of messages with [`#[actor]`](macro@actor) and get a handler trait, a typed client with a method a
+//! message, typed replies, and the glue that registers an instance on a thread:
+//!
+//! ```
+//! use std::time::Duration;
+//! use zctor::{ActorEngine, ActorThread, actor};
+//!
+//! #[derive(Debug, PartialEq)]
+//! pub struct DivideByZero;
+//!
+//! #[actor]
+//! #[derive(Clone)]
+//! pub enum CalculatorMessage {
+//!     /// Adds two numbers.
+//!     #[reply(i64)]
+//!     Add { a: i64, b: i64 },
+//!     #[reply(Result<i64, DivideByZero>)]
+//!     Divide(i64, i64),
+//!     /// Forgets the history.
+//!     Clear,
+//! }
+//!
+//! #[derive(Default)]
+//! struct Calculator {
+//!     history: Vec<i64>,
+//! }
+//!
+//! impl CalculatorHandler for Calculator {
+//!     fn add(&mut self, a: i64, b: i64) -> i64 {
+//!         self.history.push(a + b);
+//!         a + b
+//!     }
+//!     fn divide(&mut self, a: i64, b: i64) -> Result<i64, DivideByZero> {
+//!         a.checked_div(b).ok_or(DivideByZero)
+//!     }
+//!     fn clear(&mut self) {
+//!         self.history.clear()
+//!     }
+//! }
+//!
+//! fn main() -> Result<(), Box<dyn std::error::Error>> {
+//!     let engine = ActorEngine::new();
+//!     for _ in 0..5 {
+//!         engine.spawn(ActorThread::new().register(CalculatorMessage::actor(Calculator::default)))?;
+//!     }
+//!     let calculator: CalculatorClient = engine.client::<CalculatorMessage>()?;
+//!
+//!     assert_eq!(calculator.add(10, 5)?, 15); // call: blocks until the typed reply is here
+//!     assert_eq!(calculator.divide(1, 0)?, Err(DivideByZero)); // the domain's error inside, the transport's outside
+//!     calculator.clear()?; // send: a variant without #[reply]
+//!     assert_eq!(engine.call(CalculatorMessage::add(10, 5))?, 15); // the same through the engine
+//!     engine.send(CalculatorMessage::Clear)?; // the plain enum value
+//!     assert_eq!(engine.broadcast(CalculatorMessage::Clear)?, 5); // a copy to every instance
+//!     assert_eq!(calculator.within(Duration::from_secs(1)).add(2, 2)?, 4);
+//!     let later = calculator.non_blocking().add(2, 3); // a Pending: .await it on any executor, or
+//!     assert_eq!(later.wait()?, 5);
+//!     engine.shutdown()?; // runs until quiet, then on_stop, drop, join
+//!     Ok(())
+//! }
+//! ```
+//!
+//! The [`guide`] has a page a topic. What `#[actor]` takes and gives is on [its own page](macro@actor).
+//!
+//! # Messages
+//!
+//! When `send` returns, the message is in its receiver's mailbox. Messages of one sender (an instance, or a thread or
+//! task outside) to one instance are handled in the order sent, whatever handle they went through. An accepted message
+//! is handled once, or counted as a dead letter; a refused one comes back in its [`SendError`].
+//!
+//! # Calls
+//!
+//! A call always ends: with its typed reply, or with the [`CallError`] that says why none can come. An actor declares
+//! whom it calls, `#[actor(calls(StoreMessage))]`; a cycle of declarations does not compile, a call without one does
+//! not either, and a wait by any other way is refused when it is made ([`CallError::Undeclared`]). A handler that waits
+//! goes on serving the instances below it on its own thread. So no call waits for itself, however threads are shared.
+//!
+//! # Routes
+//!
+//! Each message type has its own turn: five instances get tasks 1 to 6 as 0 1 2 3 4 0, exactly. A client can also be
+//! bound to one instance ([`Client::pin`]), to a key ([`Client::keyed`], or `#[key]` on a field), or send to the
+//! [least loaded](Client::least_loaded).
+//!
+//! # Panics
+//!
+//! A panic in a handler ends neither its thread nor its neighbours: the caller gets [`CallError::Panicked`] with the
+//! panic's text, the state is dropped and built again by its factory, and the mailbox is kept. From the third panic
+//! within ten seconds on, the rebuild waits, 10 ms doubling to 1 s. With `panic = "abort"` the process ends, as always.
+//!
+//! # Stopping
+//!
+//! [`ActorEngine::shutdown`] closes the edge, lets the inside run until it is quiet, then ends the threads in reverse
+//! order of their start: `on_stop`, drop, join. Its [`Report`] accounts for every accepted message.
+//!
+//! # Features
+//!
+//! - `tracing`: an event of the `tracing` facade for each routing decision (target `zctor::route`) and for instances
+//!   in trouble (target `zctor::restart`).
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
@@ -33,7 +131,7 @@ pub use message::{
     Request,
 };
 pub use registry::{Registry, RegistryEntry};
-pub use route::Client;
+pub use route::{Client, Replies};
 pub use thread::{ActorThread, LocalRegistration, Registration, ThreadId};
 pub use timer::Timer;
 pub use watch::{EarlierReport, InstanceReport, Report, Stats, ThreadStats};

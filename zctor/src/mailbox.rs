@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, Weak};
 use std::task::Waker;
 
 use smallbox::{SmallBox, smallbox};
@@ -12,7 +12,8 @@ use smallbox::{SmallBox, smallbox};
 use crate::instance::AnyInstance;
 use crate::lock::lock;
 use crate::park::Parker;
-use crate::thread::{Local, ThreadId};
+use crate::registry::Pools;
+use crate::thread::{Local, ThreadId, quietly, run_user};
 use crate::watch::DeadLetters;
 
 /// Words that an envelope holds inline: a message of three words with the port and the terms of its call.
@@ -30,7 +31,7 @@ pub(crate) trait Envelope {
     fn len(&self) -> usize;
 
     /// The receiver has ended: gives what is left to its siblings. What it could not place stays inside.
-    fn forward(&mut self, local: &Local);
+    fn forward(&mut self, pools: &Pools);
 
     /// Nobody will handle what is left: ends the calls among it. Gives the number of messages dropped.
     fn bury(&mut self) -> usize;
@@ -72,12 +73,12 @@ pub(crate) enum What {
 
 impl Mail {
     /// Takes the mail out of the world: its messages become dead letters, its calls end. Runs drops of user types.
-    pub(crate) fn bury(self, dead: &DeadLetters) {
+    fn bury(self, dead: &DeadLetters) {
         if let What::Letter(mut letter) = self.what {
-            let outcome = crate::thread::catch(|| letter.bury());
-            let count = outcome.unwrap_or(1);
-            dead.count(count);
-            crate::thread::quietly(|| drop(letter));
+            // A message whose drop panics is buried all the same.
+            let buried = run_user(0, None, || letter.bury());
+            dead.count(buried.unwrap_or(1));
+            quietly(|| drop(letter));
         }
     }
 
@@ -148,6 +149,8 @@ pub(crate) struct Mailbox {
     pub(crate) edge: Arc<Edge>,
     pub(crate) dead: Arc<DeadLetters>,
     pub(crate) meter: Meter,
+    /// Where siblings of an instance that ended are found.
+    pools: Weak<Pools>,
     sender: flume::Sender<Mail>,
     receiver: flume::Receiver<Mail>,
     /// The thread was given up at the end of a shutdown: nobody may wait for it any more.
@@ -163,9 +166,18 @@ struct Waiters {
 }
 
 impl Mailbox {
-    pub(crate) fn new(thread: ThreadId, name: String, edge: Arc<Edge>, dead: Arc<DeadLetters>) -> Self {
+    pub(crate) fn new(
+        thread: ThreadId,
+        name: String,
+        edge: Arc<Edge>,
+        dead: Arc<DeadLetters>,
+        pools: Weak<Pools>,
+    ) -> Self {
         let (sender, receiver) = flume::unbounded();
-        let meter = Meter { activity: AtomicU64::new(1), ..Meter::default() };
+        let meter = Meter {
+            activity: AtomicU64::new(1),
+            ..Meter::default()
+        };
         Self {
             thread,
             name,
@@ -173,6 +185,7 @@ impl Mailbox {
             edge,
             dead,
             meter,
+            pools,
             sender,
             receiver,
             abandoned: AtomicBool::new(false),
@@ -180,24 +193,39 @@ impl Mailbox {
         }
     }
 
-    /// Puts mail in and wakes the thread. Into a closed mailbox it is a dead letter at once.
+    /// Puts mail in and wakes the thread. From a closed mailbox the sender takes it out again.
     #[inline]
     pub(crate) fn push(&self, mail: Mail) {
         // It cannot fail: this struct holds a receiver.
         let _ = self.sender.send(mail);
         if !self.parker.wake() {
-            self.bury_all();
+            self.clear();
         }
     }
 
-    /// Nothing goes in any more; what is inside becomes dead letters.
+    /// Nothing goes in any more; what is inside finds another receiver or none.
     pub(crate) fn close(&self) {
         self.parker.close();
-        self.bury_all();
+        self.clear();
     }
 
-    fn bury_all(&self) {
+    fn clear(&self) {
         while let Ok(mail) = self.receiver.try_recv() {
+            self.divert(mail);
+        }
+    }
+
+    /// Mail whose instance has ended: if rotation had chosen that, a sibling takes over; else it is a dead letter.
+    pub(crate) fn divert(&self, mut mail: Mail) {
+        if let (true, What::Letter(letter), Some(pools)) = (mail.rotated, &mut mail.what, self.pools.upgrade()) {
+            letter.forward(&pools);
+        }
+        self.bury(mail);
+    }
+
+    /// Counts what is left in it as dead letters.
+    pub(crate) fn bury(&self, mail: Mail) {
+        if mail.len() > 0 {
             mail.bury(&self.dead);
         }
     }
@@ -245,7 +273,7 @@ impl Mailbox {
         self.close();
         let wakers = std::mem::take(&mut lock(&self.waiters).wakers);
         for waker in wakers.into_values() {
-            crate::thread::quietly(|| waker.wake());
+            quietly(|| waker.wake());
         }
     }
 
@@ -265,7 +293,7 @@ impl Mailbox {
 
     pub(crate) fn leave(&self, id: u64) {
         let waker = lock(&self.waiters).wakers.remove(&id);
-        crate::thread::quietly(|| drop(waker));
+        quietly(|| drop(waker));
     }
 }
 

@@ -39,7 +39,13 @@ pub trait Message: Sized + 'static {
     /// The generated client, whose calls wait.
     type Client: From<Client<Self>> + Deref<Target = Client<Self>> + Clone + fmt::Debug + Send + Sync + 'static;
     /// The generated client, whose calls give a [`Pending`](crate::Pending).
-    type NonBlockingClient: From<Client<Self>> + Deref<Target = Client<Self>> + Clone + fmt::Debug + Send + Sync + 'static;
+    type NonBlockingClient: From<Client<Self>>
+        + Deref<Target = Client<Self>>
+        + Clone
+        + fmt::Debug
+        + Send
+        + Sync
+        + 'static;
     #[doc(hidden)]
     type Port: Port;
     #[doc(hidden)]
@@ -213,7 +219,10 @@ impl<M: Message, R> Request<M, R> {
 
 impl<M: Message + Clone, R> Clone for Request<M, R> {
     fn clone(&self) -> Self {
-        Self { message: self.message.clone(), port: self.port }
+        Self {
+            message: self.message.clone(),
+            port: self.port,
+        }
     }
 }
 
@@ -296,23 +305,30 @@ pub struct Actor<M: Message, S> {
     pub(crate) factory: Arc<Rebuild<M, S>>,
 }
 
-type Rebuild<M, S> = dyn Fn(&mut Context<M>) -> Result<S, BoxError> + Send + Sync;
+/// A factory that can run again.
+pub(crate) type Rebuild<M, S> = dyn Fn(&mut Context<M>) -> Result<S, BoxError> + Send + Sync;
 
 impl<M: Dispatch<S>, S: 'static> Actor<M, S> {
     #[doc(hidden)]
     pub fn __new(factory: impl Fn() -> S + Send + Sync + 'static) -> Self {
-        Self { factory: Arc::new(move |_| Ok(factory())) }
+        Self {
+            factory: Arc::new(move |_| Ok(factory())),
+        }
     }
 
     #[doc(hidden)]
     pub fn __try_new(factory: impl Fn(&mut Context<M>) -> Result<S, BoxError> + Send + Sync + 'static) -> Self {
-        Self { factory: Arc::new(factory) }
+        Self {
+            factory: Arc::new(factory),
+        }
     }
 }
 
 impl<M: Message, S> Clone for Actor<M, S> {
     fn clone(&self) -> Self {
-        Self { factory: Arc::clone(&self.factory) }
+        Self {
+            factory: Arc::clone(&self.factory),
+        }
     }
 }
 
@@ -356,7 +372,10 @@ pub struct ActorOnce<M: Message, S> {
 impl<M: Dispatch<S>, S: 'static> ActorOnce<M, S> {
     #[doc(hidden)]
     pub fn __new(factory: impl FnOnce() -> S + Send + 'static) -> Self {
-        Self { factory: Box::new(factory), message: PhantomData }
+        Self {
+            factory: Box::new(factory),
+            message: PhantomData,
+        }
     }
 }
 

@@ -236,7 +236,10 @@ impl ActorThread {
 
     /// A thread of this name, as debuggers and panics show it.
     pub fn named(name: impl Into<String>) -> Self {
-        Self { name: Some(name.into()), ..Self::default() }
+        Self {
+            name: Some(name.into()),
+            ..Self::default()
+        }
     }
 
     /// Adds an instance. Any number of any types can share a thread, and several of one type.
@@ -261,7 +264,10 @@ impl ActorThread {
 
 impl fmt::Debug for ActorThread {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ActorThread").field("name", &self.name).field("instances", &self.builds.len()).finish()
+        f.debug_struct("ActorThread")
+            .field("name", &self.name)
+            .field("instances", &self.builds.len())
+            .finish()
     }
 }
 
@@ -299,7 +305,12 @@ pub(crate) fn start(core: &Arc<Core>, mailbox: Arc<Mailbox>, thread: ActorThread
         }
     };
     let handle = start_thread(&mailbox.name, thread.stack_size, body)?;
-    Ok(Newborn { mailbox, handle, built, commit })
+    Ok(Newborn {
+        mailbox,
+        handle,
+        built,
+        commit,
+    })
 }
 
 /// Starts a thread of zctor's.
@@ -339,7 +350,7 @@ impl Drop for Exit {
     fn drop(&mut self) {
         let local = &self.0;
         local.mailbox.close();
-        local.bury_queue();
+        local.clear_queue();
         LOCAL.with(|current| current.replace(None));
         HERE.set(Here::OUTSIDE);
         local.mailbox.parker.leave();
@@ -360,7 +371,12 @@ pub(crate) struct Here {
 }
 
 impl Here {
-    const OUTSIDE: Self = Self { mailbox: 0, edge: 0, below: u32::MAX, deadline: None };
+    const OUTSIDE: Self = Self {
+        mailbox: 0,
+        edge: 0,
+        below: u32::MAX,
+        deadline: None,
+    };
 
     pub(crate) fn get() -> Self {
         HERE.try_with(Cell::get).unwrap_or(Self::OUTSIDE)
@@ -405,7 +421,13 @@ pub(crate) fn local() -> Option<Rc<Local>> {
 pub(crate) fn run_user<R>(depth: u16, deadline: Option<Instant>, f: impl FnOnce() -> R) -> Result<R, Arc<str>> {
     let before = Here::get();
     // A failure to set means that this thread's locals are gone: there is no frame to keep then.
-    let _ = HERE.try_with(|here| here.set(Here { below: u32::from(depth), deadline, ..before }));
+    let _ = HERE.try_with(|here| {
+        here.set(Here {
+            below: u32::from(depth),
+            deadline,
+            ..before
+        })
+    });
     let outcome = catch(f);
     let _ = HERE.try_with(|here| here.set(before));
     outcome
@@ -453,7 +475,13 @@ impl Queue {
         let index = match self.lanes.binary_search_by_key(&depth, |lane| lane.depth) {
             Ok(index) => index,
             Err(index) => {
-                self.lanes.insert(index, Lane { depth, mail: VecDeque::new() });
+                self.lanes.insert(
+                    index,
+                    Lane {
+                        depth,
+                        mail: VecDeque::new(),
+                    },
+                );
                 index
             }
         };
@@ -493,7 +521,10 @@ impl Queue {
     }
 
     fn has(&self, below: u32) -> bool {
-        self.lanes.iter().take_while(|lane| u32::from(lane.depth) < below).any(|lane| !lane.mail.is_empty())
+        self.lanes
+            .iter()
+            .take_while(|lane| u32::from(lane.depth) < below)
+            .any(|lane| !lane.mail.is_empty())
     }
 }
 
@@ -705,7 +736,7 @@ impl Local {
         self.held.set(self.held.get() - held.len());
         for mail in held {
             self.weigh(-(mail.len() as isize));
-            self.undelivered(mail);
+            self.mailbox.divert(mail);
         }
     }
 
@@ -713,7 +744,10 @@ impl Local {
     fn weigh(&self, change: isize) {
         let in_hand = &self.mailbox.meter.in_hand;
         // Relaxed: only this thread writes it, and it is read as a statistic.
-        in_hand.store(in_hand.load(Ordering::Relaxed).wrapping_add_signed(change), Ordering::Relaxed);
+        in_hand.store(
+            in_hand.load(Ordering::Relaxed).wrapping_add_signed(change),
+            Ordering::Relaxed,
+        );
     }
 
     fn serve_one(self: &Rc<Self>, below: u32) -> bool {
@@ -730,7 +764,9 @@ impl Local {
     }
 
     fn serve(self: &Rc<Self>, mail: Mail) {
-        let Some(instance) = self.instance(mail.to) else { return self.undelivered(mail) };
+        let Some(instance) = self.instance(mail.to) else {
+            return self.mailbox.divert(mail);
+        };
         let common = instance.common();
         common.queued.set(common.queued.get() - 1);
         self.hand_over(&*instance, mail);
@@ -751,7 +787,7 @@ impl Local {
             What::End => return instance.end(self),
             What::Letter(letter) => {
                 if self.mailbox.edge.is_sealed() {
-                    return mail.bury(&self.mailbox.dead);
+                    return self.mailbox.bury(mail);
                 }
                 instance.start(self);
                 while common.phase.get() == Phase::Live {
@@ -767,25 +803,16 @@ impl Local {
             self.weigh(mail.len() as isize);
             common.hold(mail);
         } else {
-            self.undelivered(mail);
+            self.mailbox.divert(mail);
         }
     }
 
-    /// The instance has ended: its rotated mail goes to a sibling, the rest to the dead letters.
-    pub(crate) fn undelivered(&self, mut mail: Mail) {
-        if let (true, What::Letter(letter), false) = (mail.rotated, &mut mail.what, self.mailbox.edge.is_sealed()) {
-            letter.forward(self);
-        }
-        if mail.len() > 0 {
-            mail.bury(&self.mailbox.dead);
-        }
-    }
-
-    fn bury_queue(&self) {
+    /// What the thread had taken in and did not come to.
+    fn clear_queue(&self) {
         loop {
             let mail = self.queue.borrow_mut().pop(u32::MAX);
             match mail {
-                Some(mail) => mail.bury(&self.mailbox.dead),
+                Some(mail) => self.mailbox.divert(mail),
                 None => break,
             }
         }
@@ -796,17 +823,31 @@ impl Local {
     pub(crate) fn instance(&self, slot: Slot) -> Option<Rc<dyn AnyInstance>> {
         let seats = self.seats.borrow();
         let seat = seats.get(slot.index as usize)?;
-        if seat.generation == slot.generation { seat.instance.clone() } else { None }
+        if seat.generation == slot.generation {
+            seat.instance.clone()
+        } else {
+            None
+        }
     }
 
     pub(crate) fn reserve(&self) -> Slot {
         let free = self.free.borrow_mut().pop();
         let mut seats = self.seats.borrow_mut();
         match free {
-            Some(index) => Slot { index, generation: seats[index as usize].generation },
+            Some(index) => Slot {
+                index,
+                generation: seats[index as usize].generation,
+            },
             None => {
-                seats.push(Seat { generation: 0, born: 0, instance: None });
-                Slot { index: seats.len() as u32 - 1, generation: 0 }
+                seats.push(Seat {
+                    generation: 0,
+                    born: 0,
+                    instance: None,
+                });
+                Slot {
+                    index: seats.len() as u32 - 1,
+                    generation: 0,
+                }
             }
         }
     }
@@ -901,20 +942,32 @@ impl Local {
                 }
             };
             let Some(((_, id), slot)) = due else { break };
-            self.enqueue(Mail { to: slot, rotated: false, what: What::Tick(id) });
+            self.enqueue(Mail {
+                to: slot,
+                rotated: false,
+                what: What::Tick(id),
+            });
         }
     }
 
     // Odds and ends that need the thread.
 
     pub(crate) fn pipe_waker(&self, slot: Slot, id: u64) -> Waker {
-        Waker::from(Arc::new(PipeWaker { mailbox: Arc::clone(&self.mailbox), slot, id }))
+        Waker::from(Arc::new(PipeWaker {
+            mailbox: Arc::clone(&self.mailbox),
+            slot,
+            id,
+        }))
     }
 
     pub(crate) fn count_restart(&self) {
         self.mailbox.dead.restart();
     }
 
+    #[expect(
+        clippy::redundant_allocation,
+        reason = "cloning the `Rc` touches nothing that other threads use"
+    )]
     pub(crate) fn pool<M: Message>(&self) -> Option<Rc<Arc<Pool<M>>>> {
         let key = TypeId::of::<M>();
         let known = self.pools.borrow().get(&key).cloned();
@@ -952,6 +1005,10 @@ impl Wake for PipeWaker {
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        self.mailbox.push(Mail { to: self.slot, rotated: false, what: What::Piped(self.id) });
+        self.mailbox.push(Mail {
+            to: self.slot,
+            rotated: false,
+            what: What::Piped(self.id),
+        });
     }
 }
