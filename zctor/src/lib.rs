@@ -105,6 +105,7 @@ mod call;
 mod context;
 mod engine;
 mod error;
+pub mod guide;
 mod instance;
 mod lock;
 mod mailbox;

@@ -1,0 +1,86 @@
+//! The guide: a page a topic, each short, each snippet compiled and run.
+//!
+//! Read [`overview`] and [`messaging_patterns`] first; the rest is for the day it is needed.
+//!
+//! | page | answers |
+//! | --- | --- |
+//! | [`overview`] | what is this, and what are the words |
+//! | [`architecture`] | what runs where, who owns what |
+//! | [`registry`] | which instances handle a message type |
+//! | [`routing`] | which of them gets this message |
+//! | [`threading_patterns`] | how to lay actors out on threads |
+//! | [`messaging_patterns`] | send, call, broadcast |
+//! | [`load_balancing`] | the rules of the round robin, exactly |
+//! | [`thread_safety`] | why state needs no lock and need not be `Send` |
+//! | [`calls`] | why a call cannot deadlock, and what is refused |
+//! | [`timers_and_pipes`] | later, repeatedly, and without waiting |
+//! | [`stopping`] | how an instance, a thread, an engine ends |
+//! | [`performance`] | advice on threads, message sizes, batches |
+//! | [`best_practices`] | design, errors, resources, tests |
+//! | [`debugging`] | who handled what, where, and what is stuck |
+//! | [`common_patterns`] | worker pool, service mesh, publisher and subscribers, shards |
+//! | [`coming_from_zig`] | every name of the Zig library, and its counterpart |
+
+pub mod overview {
+    #![doc = include_str!("overview.md")]
+}
+
+pub mod architecture {
+    #![doc = include_str!("architecture.md")]
+}
+
+pub mod registry {
+    #![doc = include_str!("registry.md")]
+}
+
+pub mod routing {
+    #![doc = include_str!("routing.md")]
+}
+
+pub mod threading_patterns {
+    #![doc = include_str!("threading_patterns.md")]
+}
+
+pub mod messaging_patterns {
+    #![doc = include_str!("messaging_patterns.md")]
+}
+
+pub mod load_balancing {
+    #![doc = include_str!("load_balancing.md")]
+}
+
+pub mod thread_safety {
+    #![doc = include_str!("thread_safety.md")]
+}
+
+pub mod calls {
+    #![doc = include_str!("calls.md")]
+}
+
+pub mod timers_and_pipes {
+    #![doc = include_str!("timers_and_pipes.md")]
+}
+
+pub mod stopping {
+    #![doc = include_str!("stopping.md")]
+}
+
+pub mod performance {
+    #![doc = include_str!("performance.md")]
+}
+
+pub mod best_practices {
+    #![doc = include_str!("best_practices.md")]
+}
+
+pub mod debugging {
+    #![doc = include_str!("debugging.md")]
+}
+
+pub mod common_patterns {
+    #![doc = include_str!("common_patterns.md")]
+}
+
+pub mod coming_from_zig {
+    #![doc = include_str!("coming_from_zig.md")]
+}
