@@ -436,16 +436,7 @@ impl Field {
     pub(crate) fn parameter(&self, index: usize, count: usize) -> Ident {
         let span = proc_macro2::Span::call_site();
         match (&self.ident, self.options.name.get()) {
-            (Some(ident), _) => {
-                let mut ident = ident.clone();
-                ident.set_span(names::located(&ident));
-                ident
-            }
-            (None, Some(name)) => {
-                let mut name = name.clone();
-                name.set_span(names::located(&name));
-                name
-            }
+            (Some(name), _) | (None, Some(name)) => names::moved(name, names::located(name)),
             (None, None) => names::parameter(index, count, span),
         }
     }

@@ -5,7 +5,7 @@ use quote::{ToTokens, quote};
 use syn::{Attribute, Expr, ExprLit, Lit, Meta};
 
 use crate::ast;
-use crate::model::{Model, Variant};
+use crate::model::Model;
 use crate::types::print;
 
 /// The documentation of a variant, fit for other places.
@@ -14,6 +14,7 @@ pub(crate) struct Copied<'a> {
     /// `#[doc(hidden)]`, `#[doc(alias = "..")]`.
     lists: Vec<&'a Attribute>,
     link: String,
+    has_examples: bool,
 }
 
 impl<'a> Copied<'a> {
@@ -26,7 +27,13 @@ impl<'a> Copied<'a> {
         let mut lines: Vec<TokenStream> = lines.into_iter().filter_map(|line| copy(line, enum_ident)).collect();
         lines.extend(arguments(variant, enum_ident));
         let link = format!("[`{}::{}`]", enum_ident, variant.ident);
-        Self { lines, lists, link }
+        let has_examples = lines.iter().any(may_be_example);
+        Self {
+            lines,
+            lists,
+            link,
+            has_examples,
+        }
     }
 
     /// The variant's documentation, or `{verb} {link}.` where it has none.
@@ -36,9 +43,22 @@ impl<'a> Copied<'a> {
             let line = format!(" {before} {}{after}.", self.link);
             return quote!(#[doc = #line] #(#lists)*);
         }
+        if !self.has_examples {
+            return quote!(#(#[doc = #lines])* #(#lists)*);
+        }
         // An example in a copy is for reading: it runs where it was written.
         quote!(#(#[cfg_attr(not(doctest), doc = #lines)])* #(#lists)*)
     }
+}
+
+/// Whether a line of documentation starts an example: a fence, an indented line, or a text from elsewhere.
+fn may_be_example(line: &TokenStream) -> bool {
+    syn::parse2::<syn::LitStr>(line.clone()).map_or(true, |line| {
+        let text = line.value();
+        ["```", "~~~", "     ", "\t", "\n    "]
+            .iter()
+            .any(|mark| text.contains(mark))
+    })
 }
 
 fn copy(line: &Attribute, enum_ident: &Ident) -> Option<TokenStream> {
@@ -86,36 +106,36 @@ fn copy_of_doc(line: &Attribute, enum_ident: &Ident) -> Option<TokenStream> {
 /// An implementation of the handler to copy, which is for reading and not compiled.
 pub(crate) fn skeleton(model: &Model<'_>) -> TokenStream {
     let (params, arguments, bounds) = model.generics.plain().split_for_impl();
-    let mut head = format!(" impl{} {}{} for State", print(params), model.handler, print(arguments));
+    let mut text = format!(
+        "\nTo begin with:\n\n```rust,ignore\nimpl{} {}",
+        print(params),
+        model.handler
+    );
+    text += &format!("{} for State", print(arguments));
     if let Some(bounds) = bounds {
-        head = format!("{head} {}", print(bounds));
+        text += &format!(" {}", print(bounds).replace("::core::marker::", ""));
     }
-    let ctx = format!("ctx: &mut Context<{}>", print(&model.ty));
-    let method = |variant: &Variant<'_>| {
+    text += " {\n";
+    for variant in &model.variants {
         let fields = variant
             .fields
             .iter()
             .map(|field| format!("{}: {}", field.param, print(&field.ty)));
+        let ctx = model.ctx.then(|| format!("ctx: &mut Context<{}>", print(&model.ty)));
         let parameters = std::iter::once("&mut self".to_owned())
-            .chain(model.ctx.then(|| ctx.clone()))
-            .chain(fields);
-        let parameters = parameters.collect::<Vec<_>>().join(", ");
+            .chain(ctx)
+            .chain(fields)
+            .collect::<Vec<_>>()
+            .join(", ");
         let reply = variant
             .reply
             .as_ref()
             .map(|reply| format!(" -> {}", print(reply)))
             .unwrap_or_default();
-        format!("     fn {}({parameters}){reply} {{ todo!() }}", variant.method)
-    };
-    let methods = model.variants.iter().map(method);
-    let before = ["", " To begin with:", "", " ```rust,ignore"].map(str::to_owned);
-    let after = [" }", " ```"].map(str::to_owned);
-    let lines = before
-        .into_iter()
-        .chain([format!("{head} {{")])
-        .chain(methods)
-        .chain(after);
-    quote!(#(#[cfg_attr(not(doctest), doc = #lines)])*)
+        text += &format!("    fn {}({parameters}){reply} {{ todo!() }}\n", variant.method);
+    }
+    text += "}\n```";
+    quote!(#[cfg_attr(not(doctest), doc = #text)])
 }
 
 /// Links to `Self` name the enum instead: on a handler or a client, `Self` is another type.

@@ -15,6 +15,8 @@ mod fallback;
 mod generics;
 mod model;
 mod names;
+#[cfg(test)]
+mod tests;
 mod types;
 
 use proc_macro2::TokenStream;

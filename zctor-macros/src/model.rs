@@ -36,7 +36,8 @@ pub(crate) struct Model<'a> {
 }
 
 pub(crate) struct Variant<'a> {
-    pub(crate) ident: &'a Ident,
+    /// At the position of the variant, but ours: whatever lints say of the name, they say it of the enum.
+    pub(crate) ident: Ident,
     pub(crate) shape: Shape,
     pub(crate) method: Ident,
     pub(crate) fields: Vec<Field>,
@@ -127,11 +128,17 @@ impl<'a> Model<'a> {
     /// The attributes of a generated item: the user's lint levels, and what he cannot mend.
     pub(crate) fn attrs(&self) -> TokenStream {
         let lints = &self.lints;
-        // A private type in a public enum is reported on the enum; once is enough.
-        let private = (!matches!(self.item.vis, Visibility::Inherited)).then(|| quote!(#[allow(private_interfaces)]));
         // The use that matters is the user's.
         let deprecated = self.is_deprecated.then(|| quote!(#[allow(deprecated)]));
-        quote!(#(#lints)* #private #deprecated)
+        quote!(#(#lints)* #deprecated)
+    }
+
+    /// The same for an item with the user's types in its signatures.
+    pub(crate) fn attrs_of_signatures(&self) -> TokenStream {
+        let attrs = self.attrs();
+        // A private type in a public enum is reported on the enum; once is enough.
+        let private = (!matches!(self.item.vis, Visibility::Inherited)).then(|| quote!(#[allow(private_interfaces)]));
+        quote!(#attrs #private)
     }
 
     /// The same for an item that mentions every variant.
@@ -179,7 +186,7 @@ impl<'a> Variant<'a> {
         });
         let named = |name: &str| variant.attrs.iter().find(|attribute| attribute.path().is_ident(name));
         Self {
-            ident: &variant.ident,
+            ident: names::moved(&variant.ident, span),
             shape: variant.shape,
             method: method(variant, span),
             fields: variant.fields.iter().enumerate().map(field).collect(),
@@ -196,7 +203,7 @@ impl<'a> Variant<'a> {
 
     /// `Self::Add { a, b }`, with the parameters as fields: a value as well as a pattern.
     pub(crate) fn value(&self, ty: TokenStream) -> TokenStream {
-        let ident = self.ident;
+        let ident = &self.ident;
         let params = self.fields.iter().map(|field| &field.param);
         match self.shape {
             Shape::Unit => quote!(#ty::#ident),
@@ -213,9 +220,10 @@ impl<'a> Variant<'a> {
 }
 
 fn method(variant: &ast::Variant, span: Span) -> Ident {
-    let mut method = variant.method();
-    method.set_span(variant.options.name.get().map_or(span, names::located));
-    method
+    names::moved(
+        &variant.method(),
+        variant.options.name.get().map_or(span, names::located),
+    )
 }
 
 fn vis(variant: &ast::Variant, definition: &Definition, span: Span) -> Visibility {

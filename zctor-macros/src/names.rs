@@ -28,6 +28,18 @@ pub(crate) fn located(token: &Ident) -> Span {
     Span::call_site().located_at(token.span())
 }
 
+/// The same name at another position. `gen` becomes raw: what the macro writes is read as of the macro's own edition,
+/// where it is a keyword, whatever it is in the user's.
+pub(crate) fn moved(ident: &Ident, span: Span) -> Ident {
+    let mut moved = if ident == "gen" {
+        Ident::new_raw("gen", span)
+    } else {
+        ident.clone()
+    };
+    moved.set_span(span);
+    moved
+}
+
 /// `WorkerMessage` and `WorkerMsg`: `Worker`. A name that is nothing else stays.
 fn stem(ident: &Ident) -> String {
     let name = ident.unraw().to_string();
@@ -160,4 +172,83 @@ fn distance(left: &str, right: &str) -> usize {
         last = Some(char);
     }
     row.last().copied().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ident(name: &str) -> Ident {
+        syn::parse_str(name).expect("an identifier")
+    }
+
+    #[test]
+    fn stems_lose_one_ending() {
+        for (name, handler) in [
+            ("WorkerMessage", "WorkerHandler"),
+            ("WorkerMsg", "WorkerHandler"),
+            ("Calculator", "CalculatorHandler"),
+            ("Message", "MessageHandler"),
+            ("Msg", "MsgHandler"),
+            ("MessageMsg", "MessageHandler"),
+            ("r#match", "matchHandler"),
+        ] {
+            assert_eq!(super::handler(&ident(name)), handler);
+        }
+        assert_eq!(client(&ident("WorkerMessage")), "WorkerClient");
+        assert_eq!(port(&ident("WorkerMessage")), "__WorkerMessagePort");
+    }
+
+    #[test]
+    fn methods_are_snake_case_and_raw_where_needed() {
+        for (variant, method) in [
+            ("Add", "add"),
+            ("AddMany", "add_many"),
+            ("GetURL", "get_url"),
+            ("GetUrl", "get_url"),
+            ("HTTPServer2Go", "http_server2_go"),
+            ("V2Ray", "v2_ray"),
+            ("Snake_Case", "snake_case"),
+            ("already_snake", "already_snake"),
+            ("Ärger", "ärger"),
+            ("Type", "r#type"),
+            ("Gen", "r#gen"),
+            ("r#Match", "r#match"),
+            ("Super", "super_"),
+            ("Crate", "crate_"),
+            ("Self_", "self_"),
+        ] {
+            assert_eq!(super::method(&ident(variant)).to_string(), method, "{variant}");
+        }
+    }
+
+    #[test]
+    fn parameters_of_tuples_are_numbered() {
+        let span = Span::call_site();
+        assert_eq!(parameter(0, 1, span), "value");
+        assert_eq!([parameter(0, 2, span), parameter(1, 2, span)], ["arg0", "arg1"]);
+    }
+
+    #[test]
+    fn fresh_names_avoid_taken_ones() {
+        assert_eq!(fresh("V", &["K".to_owned()]), "V");
+        assert_eq!(fresh("V", &["V".to_owned()]), "__V");
+        assert_eq!(fresh("V", &["V".to_owned(), "__V".to_owned()]), "__V_");
+    }
+
+    #[test]
+    fn nearest_knows_typical_slips() {
+        let known = ["name", "handler", "client", "ctx", "calls", "crate"];
+        for (given, meant) in [
+            ("nmae", "name"),
+            ("nam", "name"),
+            ("handlr", "handler"),
+            ("call", "calls"),
+            ("cxt", "ctx"),
+        ] {
+            assert_eq!(nearest(given, &known), Some(meant));
+        }
+        assert_eq!(nearest("mailbox", &known), None);
+        assert_eq!(nearest("", &known), None);
+    }
 }

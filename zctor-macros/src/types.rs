@@ -269,7 +269,9 @@ fn write(text: &mut String, tokens: TokenStream) {
             other => {
                 let word = other.to_string();
                 let is_word = |char: char| char.is_alphanumeric() || char == '_';
-                if text.ends_with(is_word) && word.starts_with(|char| is_word(char) || char == '"') {
+                if text.ends_with(|char| is_word(char) || char == '>')
+                    && word.starts_with(|char| is_word(char) || char == '"')
+                {
                     text.push(' ');
                 }
                 text.push_str(&word);
@@ -278,7 +280,65 @@ fn write(text: &mut String, tokens: TokenStream) {
     }
 }
 
-/// `#tokens` all at the position of `span`, for tokens of ours that stand for something of the user's.
+/// `()` at the position of something of the user's.
 pub(crate) fn unit_at(span: proc_macro2::Span) -> Type {
     Type::Verbatim(quote_spanned!(span=> ()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ty(text: &str) -> Type {
+        syn::parse_str(text).expect("a type")
+    }
+
+    #[test]
+    fn types_print_as_typed() {
+        for text in [
+            "Result<i64, DivideByZero>",
+            "Box<dyn Fn(u8) -> Vec<u8> + Send + 'static>",
+            "[u8; 32]",
+            "&'static str",
+            "(u8, std::sync::Arc<str>)",
+            "fn(&mut State) -> ()",
+            "<Vec<u8> as IntoIterator>::Item",
+            "*const u8",
+            "!",
+        ] {
+            assert_eq!(print(&ty(text)), text);
+        }
+    }
+
+    #[test]
+    fn self_becomes_the_enum() {
+        let tree = quote::quote!(Tree<T>);
+        for (before, after) in [
+            ("Self", "Tree<T>"),
+            ("Vec<Option<Self>>", "Vec<Option<Tree<T>>>"),
+            ("[u8; Self::LEN]", "[u8; <Tree<T>>::LEN]"),
+            ("<Self as Iterator>::Item", "<Tree<T> as Iterator>::Item"),
+            ("Selfish", "Selfish"),
+        ] {
+            assert_eq!(print(without_self(&ty(before), &tree)), after);
+        }
+    }
+
+    #[test]
+    fn borrows_are_found_unless_static_or_bound() {
+        for (text, count) in [
+            ("&str", 1),
+            ("Vec<&'a [&u8]>", 2),
+            ("Cow<'_, str>", 1),
+            ("&'static str", 0),
+            ("Cow<'static, str>", 0),
+            ("fn(&str) -> &str", 0),
+            ("Box<dyn Fn(&str) -> &str + Send>", 0),
+            ("Box<dyn for<'b> Visit<'b> + Send>", 0),
+        ] {
+            assert_eq!(borrows(&ty(text), &[]).len(), count, "{text}");
+        }
+        let declared = [Lifetime::new("'a", proc_macro2::Span::call_site())];
+        assert!(borrows(&ty("&'a str"), &declared).is_empty());
+    }
 }

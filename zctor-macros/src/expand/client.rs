@@ -77,7 +77,7 @@ fn view(model: &Model<'_>, blocking: bool) -> TokenStream {
         quote!(#krate::NonBlocking)
     };
     let client = model.client_with(&view);
-    let attrs = model.attrs();
+    let attrs = model.attrs_of_signatures();
     let switch = blocking.then(|| {
         let other = model.client_with(quote!(#krate::NonBlocking));
         let name = &model.client;

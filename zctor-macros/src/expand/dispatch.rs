@@ -39,6 +39,15 @@ pub(crate) fn definition(model: &Model<'_>) -> TokenStream {
         .variants
         .iter()
         .map(|variant| arm(model, variant, &state, &ctx, &port));
+    let calls = model.variants.iter().filter(|variant| variant.reply.is_some()).count();
+    let unused = [
+        (&state, model.variants.is_empty()),
+        (&ctx, !model.ctx),
+        (&port, calls == 0),
+    ];
+    let unused = unused
+        .into_iter()
+        .filter_map(|(name, is_unused)| is_unused.then_some(name));
     let filler = filler(model).map(|arm| quote!(#arm => {}));
     let hook = |name: &str| {
         let hook = format_ident!("{name}");
@@ -59,7 +68,7 @@ pub(crate) fn definition(model: &Model<'_>) -> TokenStream {
                 #ctx: &mut #krate::Context<Self>,
                 #port: &mut ::core::option::Option<<Self as #krate::Message>::Port>,
             ) {
-                let _ = (&#state, &#ctx, &#port);
+                #(let _ = #unused;)*
                 match self {
                     #(#arms)*
                     #filler
@@ -84,7 +93,7 @@ fn arm(
     ctx: &TokenStream,
     port: &TokenStream,
 ) -> TokenStream {
-    let (handler, ident, method, ports) = (model.handler_type(), variant.ident, &variant.method, &model.port);
+    let (handler, ident, method, ports) = (model.handler_type(), &variant.ident, &variant.method, &model.port);
     let pattern = variant.value(quote!(Self));
     let names = variant.fields.iter().map(|field| &field.param);
     let ctx = model.ctx.then(|| quote!(#ctx,));

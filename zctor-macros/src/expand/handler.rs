@@ -18,7 +18,7 @@ pub(crate) fn definition(model: &Model<'_>) -> TokenStream {
     let Model { handler, .. } = model;
     let (vis, ident) = (&model.item.vis, &model.item.ident);
     let (params, _, bounds) = model.generics.plain().split_for_impl();
-    let attrs = model.attrs_of_all();
+    let attrs = model.attrs_of_signatures();
     let doc = format!(" What a state does with each [`{ident}`].");
     let skeleton = docs::skeleton(model);
     let variants = || model.variants.iter().chain(&model.handler_only);

@@ -24,7 +24,7 @@ pub(crate) fn definition(model: &Model<'_>) -> TokenStream {
     let depth = depth(model);
     let (key, hash) = key(model);
     let arms = model.variants.iter().map(|variant| {
-        let (ident, text) = (variant.ident, variant.ident.unraw().to_string());
+        let (ident, text) = (&variant.ident, variant.ident.unraw().to_string());
         quote!(Self::#ident { .. } => #text,)
     });
     let subject = if model.item.variants.is_empty() {
@@ -97,7 +97,7 @@ fn key(model: &Model<'_>) -> (TokenStream, TokenStream) {
     };
     let ty = &first.ty;
     let arms = keyed().map(|(variant, field)| {
-        let (ident, member, ty) = (variant.ident, &field.member, &field.ty);
+        let (ident, member, ty) = (&variant.ident, &field.member, &field.ty);
         quote!(Self::#ident { #member: key, .. } => ::core::option::Option::Some(#krate::__private::key_hash::<#ty>(key)),)
     });
     let rest = (keyed().count() < model.item.variants.len()).then(|| quote!(_ => ::core::option::Option::None,));

@@ -38,7 +38,7 @@ fn constructors(model: &Model<'_>) -> TokenStream {
     }
     let (params, _, bounds) = model.generics.plain().split_for_impl();
     let Model { ty, .. } = model;
-    let attrs = model.attrs();
+    let attrs = model.attrs_of_signatures();
     quote! {
         #attrs
         impl #params #ty #bounds {
@@ -49,7 +49,7 @@ fn constructors(model: &Model<'_>) -> TokenStream {
 
 fn constructor(model: &Model<'_>, variant: &Variant<'_>, reply: &syn::Type) -> TokenStream {
     let Model { krate, port, .. } = model;
-    let (ident, method, vis) = (variant.ident, &variant.method, &variant.vis);
+    let (ident, method, vis) = (&variant.ident, &variant.method, &variant.vis);
     let (lints, deprecated) = (&variant.lints, &variant.deprecated);
     let docs = variant.docs.or("A request of", "");
     let many = variant.too_many_arguments(0);
@@ -68,8 +68,8 @@ fn port(model: &Model<'_>) -> TokenStream {
     let Model { krate, port, .. } = model;
     let vis = &model.item.vis;
     let (params, _, bounds) = model.generics.plain().split_for_impl();
-    let attrs = model.attrs();
-    let (idents, replies): (Vec<_>, Vec<_>) = calls(model).map(|(variant, reply)| (variant.ident, reply)).unzip();
+    let attrs = model.attrs_of_signatures();
+    let (idents, replies): (Vec<_>, Vec<_>) = calls(model).map(|(variant, reply)| (&variant.ident, reply)).unzip();
     let types = model.generics.types();
     let rest = (!types.is_empty())
         .then(|| quote!(__Never(::core::marker::PhantomData<fn() -> (#(#types,)*)>, ::core::convert::Infallible),));
@@ -88,7 +88,7 @@ fn port_impl(model: &Model<'_>) -> TokenStream {
     let port = model.port_type();
     let (params, _, bounds) = model.generics.plain().split_for_impl();
     let attrs = model.attrs();
-    let idents: Vec<_> = calls(model).map(|(variant, _)| variant.ident).collect();
+    let idents: Vec<_> = calls(model).map(|(variant, _)| &variant.ident).collect();
     let never = (!model.generics.types().is_empty()).then(|| quote!(Self::__Never(_, never) => match never {},));
     let unused = idents.is_empty().then(|| quote!(let _ = error;));
     quote! {

@@ -1,0 +1,192 @@
+//! The expansion as a plain function: what it gives is recorded in `src/snapshots`.
+//!
+//! `SNAPSHOTS=overwrite cargo test -p zctor-macros` records anew; read the difference.
+
+use std::fs;
+use std::path::Path;
+
+use proc_macro2::TokenStream;
+use quote::quote;
+
+use crate::attribute;
+
+/// Compares with the record called `name`, or writes it.
+fn assert_recorded(name: &str, args: TokenStream, item: TokenStream) {
+    let expansion = pretty(attribute(args, item));
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("src/snapshots")
+        .join(format!("{name}.txt"));
+    if std::env::var_os("SNAPSHOTS").is_some_and(|mode| mode == "overwrite") {
+        fs::write(&path, &expansion).expect("the record can be written");
+    }
+    let recorded = fs::read_to_string(&path).expect("there is a record of this name");
+    assert_eq!(expansion, recorded, "the expansion differs from {}", path.display());
+}
+
+fn pretty(expansion: TokenStream) -> String {
+    prettyplease::unparse(&syn::parse2(expansion).expect("an expansion is a list of items"))
+}
+
+/// The texts of the errors in an expansion, in order.
+fn errors(args: TokenStream, item: TokenStream) -> Vec<String> {
+    let expansion = attribute(args, item).to_string();
+    let after = expansion.split("compile_error ! {").skip(1);
+    after
+        .map(|text| {
+            text.split('}')
+                .next()
+                .unwrap_or_default()
+                .trim()
+                .trim_matches('"')
+                .replace("\\\"", "\"")
+        })
+        .collect()
+}
+
+#[test]
+fn calculator_expands_as_recorded() {
+    let item = quote! {
+        #[derive(Clone)]
+        pub enum CalculatorMessage {
+            /// Adds two numbers.
+            #[reply(i64)]
+            Add { a: i64, b: i64 },
+            #[reply(Result<i64, DivideByZero>)]
+            Divide(i64, i64),
+            /// Forgets the history.
+            Clear,
+        }
+    };
+    assert_recorded("calculator", quote!(), item);
+}
+
+#[test]
+fn every_option_expands_as_recorded() {
+    let args = quote!(
+        name = "web",
+        handler = Serves,
+        client = Web,
+        calls(auth::AuthMessage, DatabaseMessage),
+        crate = crate::threads
+    );
+    let item = quote! {
+        enum WebMessage {
+            #[reply(String)]
+            #[msg(name = fetch)]
+            Get { #[key] user: u64 },
+            Put(#[key] u64, #[msg(name = r#type)] String),
+            #[msg(internal)]
+            #[deprecated = "ticks no more"]
+            Tick,
+        }
+    };
+    assert_recorded("options", args, item);
+}
+
+#[test]
+fn generic_enum_expands_as_recorded() {
+    let item = quote! {
+        pub(crate) enum CacheMessage<K: Hash + Eq, V = String, const N: usize = 4> where V: Clone {
+            #[reply(Option<V>)]
+            Get(K),
+            Put(K, V),
+            Many(Vec<Self>, [K; N]),
+        }
+    };
+    assert_recorded("generic", quote!(calls(StoreMessage<V>)), item);
+}
+
+#[test]
+fn enum_with_cfg_takes_the_long_way() {
+    let item = quote! {
+        enum FileMessage {
+            #[cfg(windows)]
+            Open(Handle),
+            Close,
+        }
+    };
+    assert_recorded("cfg", quote!(ctx), item);
+}
+
+#[test]
+fn definition_with_faults_keeps_what_it_can() {
+    let item = quote! {
+        enum CalculatorMessage {
+            #[reply(i64)]
+            Add { a: i64, b: i64 },
+            #[reply]
+            Sum,
+            Clone,
+            Line(&str),
+        }
+    };
+    assert_recorded("faults", quote!(nmae = "calculator"), item);
+}
+
+#[test]
+fn same_input_gives_same_output() {
+    let item = quote! {
+        enum ManyMessage<A, B, C> { #[reply(A)] First(A), Second(B, #[key] u8), #[reply(C)] Third { c: C }, Fourth }
+    };
+    let twice = [(); 2].map(|()| attribute(quote!(ctx), item.clone()).to_string());
+    assert_eq!(twice[0], twice[1]);
+}
+
+#[test]
+fn faults_come_out_together_and_in_order() {
+    let item = quote! {
+        enum BadMessage<'a> {
+            #[reply(u8, u8)]
+            First(#[reply(u8)] &'a str),
+            #[msg(nam = x)]
+            OnStart,
+        }
+    };
+    let errors = errors(quote!(name = bad, ctx, ctx), item);
+    let starts: Vec<&str> = errors
+        .iter()
+        .map(|text| text.split([',', ';']).next().unwrap_or_default())
+        .collect();
+    assert_eq!(
+        starts,
+        [
+            "`name` takes a string: `name = \"bad\"`",
+            "`ctx` is given twice",
+            "a message has one reply type",
+            "unknown option `nam`",
+            "`#[reply]` goes on a variant",
+            "messages outlive their sender",
+            "`OnStart` gives the method `on_start`",
+        ]
+    );
+}
+
+#[test]
+fn what_is_no_enum_is_given_back() {
+    let expansion = attribute(
+        quote!(),
+        quote!(
+            struct State {
+                field: u8,
+            }
+        ),
+    )
+    .to_string();
+    assert!(expansion.starts_with("struct State { field : u8"), "{expansion}");
+    assert!(
+        expansion.contains("the state struct implements the generated handler trait"),
+        "{expansion}"
+    );
+}
+
+#[test]
+fn long_enums_expand_in_one_flat_match() {
+    let variants: TokenStream = (0..1000)
+        .map(|i| format!("#[reply(u8)] Variant{i}(u8),"))
+        .collect::<String>()
+        .parse()
+        .expect("variants");
+    let expansion = pretty(attribute(quote!(), quote!(enum LongMessage { #variants })));
+    let depth = expansion.lines().map(|line| line.len() - line.trim_start().len()).max();
+    assert!(depth.is_some_and(|depth| depth <= 24), "nested {depth:?} deep");
+}
