@@ -212,10 +212,7 @@ fn reply_with_more(first: Type, input: ParseStream<'_>, errors: &mut Errors) -> 
             Ok(first)
         }
         _ => {
-            let all: Vec<String> = std::iter::once(&first)
-                .chain(&rest)
-                .map(|ty| crate::types::print(ty))
-                .collect();
+            let all: Vec<String> = std::iter::once(&first).chain(&rest).map(crate::types::print).collect();
             let all = all.join(", ");
             errors.add(
                 second,

@@ -87,7 +87,7 @@ pub(crate) fn parameter(index: usize, count: usize, span: Span) -> Ident {
 /// `wanted`, or with leading underscores where the definition uses that name itself.
 pub(crate) fn fresh(wanted: &str, taken: &[String]) -> Ident {
     let mut name = wanted.to_owned();
-    while taken.iter().any(|taken| *taken == name) {
+    while taken.contains(&name) {
         name = if name.starts_with("__") {
             format!("{name}_")
         } else {

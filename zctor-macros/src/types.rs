@@ -306,7 +306,7 @@ mod tests {
             "*const u8",
             "!",
         ] {
-            assert_eq!(print(&ty(text)), text);
+            assert_eq!(print(ty(text)), text);
         }
     }
 
