@@ -117,6 +117,12 @@ pub(crate) trait Awaited {
 /// Waits, serving what lies below the current handler's depth if this is an actor thread. `None` at the deadline, or
 /// when the waiting thread itself was given up.
 pub(crate) fn wait<A: Awaited>(awaited: &mut A, until: Option<Instant>) -> Option<A::Output> {
+    // A callee on this thread has answered already.
+    if awaited.is_ready() {
+        if let Some(output) = awaited.poll(Waker::noop()) {
+            return Some(output);
+        }
+    }
     match local() {
         Some(local) => local.wait(Here::get().below(), awaited, until),
         None => wait_outside(awaited, until),

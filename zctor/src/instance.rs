@@ -431,6 +431,7 @@ where
             return self.vacate(local);
         }
         local.count_restart();
+        quietly(|| trace::restarting(M::NAME, self.common().id));
         match self.common().note_panic(now()) {
             Some(rest) => self.rest(local, rest),
             None => match self.build() {
@@ -652,7 +653,10 @@ where
     }
 
     fn bury(&mut self) -> usize {
-        usize::from(self.message.take().is_some())
+        let Some(message) = self.message.take() else { return 0 };
+        trace::dead_letters(M::NAME, 1);
+        drop(message);
+        1
     }
 }
 
@@ -668,7 +672,10 @@ where
         let deadline = match &terms {
             Some(terms) if !terms.begin() => {
                 local.mailbox.dead.skip();
-                quietly(|| drop((message, port)));
+                quietly(|| {
+                    trace::dead_letters(M::NAME, 1);
+                    drop((message, port));
+                });
                 return false;
             }
             Some(terms) => terms.deadline(),
@@ -719,14 +726,14 @@ where
     fn forward(&mut self, pools: &Pools) {
         if let Some((address, way)) = pools.get::<M>().and_then(|pool| pool.stand_in()) {
             let rest: Vec<M> = self.messages.by_ref().collect();
-            address.post(way, (address.seals.batch)(rest), true);
+            address.post_batch(way, (address.seals.batch)(rest), true);
         }
     }
 
     fn bury(&mut self) -> usize {
-        let mut buried = 0;
+        let buried = self.messages.len();
+        trace::dead_letters(M::NAME, buried);
         for message in self.messages.by_ref() {
-            buried += 1;
             quietly(|| drop(message));
         }
         buried

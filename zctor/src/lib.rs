@@ -96,8 +96,8 @@
 //!
 //! # Features
 //!
-//! - `tracing`: an event of the `tracing` facade for each routing decision (target `zctor::route`) and for instances
-//!   in trouble (target `zctor::restart`).
+//! - `tracing`: an event of the `tracing` facade for each routing decision (target `zctor::route`), for instances in
+//!   trouble (`zctor::restart`) and for dead letters (`zctor::dead_letter`).
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 

@@ -153,6 +153,8 @@ pub(crate) struct Mailbox {
     pools: Weak<Pools>,
     sender: flume::Sender<Mail>,
     receiver: flume::Receiver<Mail>,
+    /// Messages in batches beyond the one that each batch counts for in the queue's length.
+    batched: AtomicUsize,
     /// The thread was given up at the end of a shutdown: nobody may wait for it any more.
     abandoned: AtomicBool,
     /// Wakers of those parked until this thread answers, for the day that it is abandoned.
@@ -188,6 +190,7 @@ impl Mailbox {
             pools,
             sender,
             receiver,
+            batched: AtomicUsize::new(0),
             abandoned: AtomicBool::new(false),
             waiters: Mutex::default(),
         }
@@ -203,6 +206,13 @@ impl Mailbox {
         }
     }
 
+    /// The same for a batch, which counts for as many messages as it holds.
+    pub(crate) fn push_batch(&self, mail: Mail) {
+        // Relaxed: a statistic.
+        self.batched.fetch_add(mail.len().saturating_sub(1), Ordering::Relaxed);
+        self.push(mail);
+    }
+
     /// Nothing goes in any more; what is inside finds another receiver or none.
     pub(crate) fn close(&self) {
         self.parker.close();
@@ -211,6 +221,7 @@ impl Mailbox {
 
     fn clear(&self) {
         while let Ok(mail) = self.receiver.try_recv() {
+            self.weigh(&mail);
             self.divert(mail);
         }
     }
@@ -234,12 +245,26 @@ impl Mailbox {
     pub(crate) fn take(&self, mut take: impl FnMut(Mail)) -> bool {
         for _ in 0..MANY {
             match self.receiver.try_recv() {
-                Ok(mail) => take(mail),
+                Ok(mail) => {
+                    self.weigh(&mail);
+                    take(mail);
+                }
                 Err(_) => return true,
             }
         }
-        self.receiver.drain().for_each(take);
+        self.receiver.drain().for_each(|mail| {
+            self.weigh(&mail);
+            take(mail);
+        });
         false
+    }
+
+    /// Mail was taken out of the queue.
+    fn weigh(&self, mail: &Mail) {
+        let messages = mail.len();
+        if messages > 1 {
+            self.batched.fetch_sub(messages - 1, Ordering::Relaxed);
+        }
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -248,7 +273,7 @@ impl Mailbox {
 
     /// Messages waiting or in the thread's hands.
     pub(crate) fn load(&self) -> usize {
-        self.receiver.len() + self.meter.in_hand.load(Ordering::Relaxed)
+        self.receiver.len() + self.batched.load(Ordering::Relaxed) + self.meter.in_hand.load(Ordering::Relaxed)
     }
 
     /// The number of this spell of rest, or `None` while the thread has anything to do.

@@ -103,6 +103,19 @@ impl<M: Message> Address<M> {
         );
     }
 
+    /// Sends a batch, which may hold one message or many.
+    pub(crate) fn post_batch(&self, way: Way, letter: Letter, rotated: bool) {
+        let mail = Mail {
+            to: self.slot,
+            rotated,
+            what: What::Letter(letter),
+        };
+        match (way, local()) {
+            (Way::Here, Some(local)) => local.enqueue(mail),
+            _ => self.mailbox.push_batch(mail),
+        }
+    }
+
     fn deliver(&self, way: Way, mail: Mail) {
         match (way, local()) {
             (Way::Here, Some(local)) => local.enqueue(mail),
@@ -635,7 +648,7 @@ impl<'a, M: Message> Aim<'a, M> {
         }
         for (chosen, batch) in batches {
             let address = chosen.address();
-            address.post(chosen.way, (address.seals.batch)(batch), chosen.rotated);
+            address.post_batch(chosen.way, (address.seals.batch)(batch), chosen.rotated);
         }
         match refused {
             None => Ok(count),

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::sync::mpsc::{self, RecvTimeoutError};
 use std::task::Waker;
 use std::time::{Duration, Instant};
 
@@ -222,8 +223,8 @@ fn next_due(due: Instant, every: Duration, now: Instant) -> Instant {
 
 /// Wakes `waker` at `deadline`, from the process's own alarm thread. `false` if that could not be started.
 pub(crate) fn wake_at(deadline: Instant, waker: Waker) -> bool {
-    static ALARMS: Lazy<Option<flume::Sender<(Instant, Waker)>>> = Lazy::new(|| {
-        let (sender, receiver) = flume::unbounded();
+    static ALARMS: Lazy<Option<mpsc::Sender<(Instant, Waker)>>> = Lazy::new(|| {
+        let (sender, receiver) = mpsc::channel();
         start_thread("zctor-alarm", Some(128 * 1024), move || run_alarms(&receiver))
             .ok()
             .map(|_| sender)
@@ -233,22 +234,22 @@ pub(crate) fn wake_at(deadline: Instant, waker: Waker) -> bool {
         .is_some_and(|alarms| alarms.send((deadline, waker)).is_ok())
 }
 
-fn run_alarms(receiver: &flume::Receiver<(Instant, Waker)>) {
+fn run_alarms(receiver: &mpsc::Receiver<(Instant, Waker)>) {
     let mut alarms: BTreeMap<(Instant, u64), Waker> = BTreeMap::new();
     let mut serial = 0;
     loop {
         let next = alarms.first_key_value().map(|((due, _), _)| *due);
         let news = match next {
-            None => receiver.recv().map_err(|_| flume::RecvTimeoutError::Disconnected),
-            Some(due) => receiver.recv_deadline(due),
+            None => receiver.recv().map_err(|_| RecvTimeoutError::Disconnected),
+            Some(due) => receiver.recv_timeout(due.saturating_duration_since(now())),
         };
         match news {
             Ok((due, waker)) => {
                 serial += 1;
                 alarms.insert((due, serial), waker);
             }
-            Err(flume::RecvTimeoutError::Disconnected) => return,
-            Err(flume::RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => return,
+            Err(RecvTimeoutError::Timeout) => {}
         }
         let now = now();
         while let Some(first) = alarms.first_entry() {

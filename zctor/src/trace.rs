@@ -20,6 +20,20 @@ mod on {
         );
     }
 
+    /// Accepted messages that nobody will handle.
+    pub(crate) fn dead_letters(message: &'static str, count: usize) {
+        tracing::warn!(target: "zctor::dead_letter", message_type = message, count, "nobody handles it any more");
+    }
+
+    pub(crate) fn restarting(message: &'static str, instance: InstanceId) {
+        tracing::warn!(
+            target: "zctor::restart",
+            message_type = message,
+            instance = %instance,
+            "panicked; its state is built again"
+        );
+    }
+
     pub(crate) fn resting(message: &'static str, instance: InstanceId, rest: Duration) {
         tracing::warn!(
             target: "zctor::restart",
@@ -50,6 +64,9 @@ mod off {
 
     #[inline(always)]
     pub(crate) fn routed(_: &'static str, _: InstanceId, _: usize, _: usize) {}
+    #[inline(always)]
+    pub(crate) fn dead_letters(_: &'static str, _: usize) {}
+    pub(crate) fn restarting(_: &'static str, _: InstanceId) {}
     pub(crate) fn resting(_: &'static str, _: InstanceId, _: Duration) {}
     pub(crate) fn rebuild_failed(_: &'static str, _: InstanceId, _: &BoxError) {}
 }
