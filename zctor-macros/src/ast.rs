@@ -83,10 +83,7 @@ pub(crate) fn parse(item: TokenStream) -> syn::Result<ItemEnum> {
                 Item::Type(item) => (item.type_token.to_token_stream(), "a type alias"),
                 other => (other.to_token_stream(), "another item"),
             };
-            Err(syn::Error::new_spanned(
-                keyword,
-                format!("`#[actor]` expects an enum of messages, found {what}"),
-            ))
+            Err(syn::Error::new_spanned(keyword, format!("`#[actor]` expects an enum of messages, found {what}")))
         }
     }
 }
@@ -95,19 +92,8 @@ impl Definition {
     pub(crate) fn read(args: TokenStream, mut item: ItemEnum, errors: &mut Errors) -> Self {
         let options = Options::read(args, errors);
         let misplaced = take(&mut item.attrs, &[attr::ACTOR, attr::REPLY, attr::MSG, attr::KEY]);
-        let variants = item
-            .variants
-            .iter_mut()
-            .map(|variant| Variant::read(variant, errors))
-            .collect();
-        Self {
-            item,
-            options,
-            variants,
-            misplaced,
-            was_stripped: false,
-            lost_hooks: Vec::new(),
-        }
+        let variants = item.variants.iter_mut().map(|variant| Variant::read(variant, errors)).collect();
+        Self { item, options, variants, misplaced, was_stripped: false, lost_hooks: Vec::new() }
     }
 }
 
@@ -119,22 +105,13 @@ impl Variant {
             syn::Fields::Unit => Shape::Unit,
         };
         let replies = take(&mut variant.attrs, &[attr::REPLY]).into_iter();
-        let replies = replies
-            .map(|attribute| Reply {
-                ty: attr::reply(&attribute, errors),
-                attribute,
-            })
-            .collect();
+        let replies = replies.map(|attribute| Reply { ty: attr::reply(&attribute, errors), attribute }).collect();
         let mut options = MsgOptions::default();
         for attribute in take(&mut variant.attrs, &[attr::MSG]) {
             options.read_on_variant(&attribute, errors);
         }
         let misplaced = take(&mut variant.attrs, &[attr::KEY]);
-        let fields = variant
-            .fields
-            .iter_mut()
-            .map(|field| Field::read(field, errors))
-            .collect();
+        let fields = variant.fields.iter_mut().map(|field| Field::read(field, errors)).collect();
         let attrs = variant.attrs.clone();
         Self {
             ident: variant.ident.clone(),
@@ -176,9 +153,8 @@ impl Field {
 
 /// Takes the attributes of these names out.
 fn take(attrs: &mut Vec<Attribute>, names: &[&str]) -> Vec<Attribute> {
-    let (taken, left) = std::mem::take(attrs)
-        .into_iter()
-        .partition(|attr| names.iter().any(|name| attr::is(attr, name)));
+    let (taken, left) =
+        std::mem::take(attrs).into_iter().partition(|attr| names.iter().any(|name| attr::is(attr, name)));
     *attrs = left;
     taken
 }

@@ -89,10 +89,8 @@ impl Options {
                 CRATE => {
                     input.parse::<Token![=]>()?;
                     let path = Path::parse_mod_style(input)?;
-                    let starts = path
-                        .segments
-                        .first()
-                        .is_some_and(|first| first.ident == "crate" || first.ident == "$crate");
+                    let starts =
+                        path.segments.first().is_some_and(|first| first.ident == "crate" || first.ident == "$crate");
                     if path.leading_colon.is_none() && !starts {
                         let typed = path.to_token_stream().to_string().replace(' ', "");
                         let text = format!("`crate` needs an absolute path: `::{typed}` or `crate::{typed}`");
@@ -126,17 +124,13 @@ impl MsgOptions {
 
     fn read(&mut self, attribute: &Attribute, known: &[&str], place: &str, errors: &mut Errors) {
         let Meta::List(meta) = &attribute.meta else {
-            errors.add(
-                attribute,
-                format_args!("`#[msg]` needs an option in parentheses. {place}: {}", known.join(", ")),
-            );
+            errors
+                .add(attribute, format_args!("`#[msg]` needs an option in parentheses. {place}: {}", known.join(", ")));
             return;
         };
         if meta.tokens.is_empty() {
-            errors.add(
-                attribute,
-                format_args!("`#[msg()]` says nothing; give an option. {place}: {}", known.join(", ")),
-            );
+            errors
+                .add(attribute, format_args!("`#[msg()]` says nothing; give an option. {place}: {}", known.join(", ")));
         }
         list(meta.tokens.clone(), errors, |key, input, errors| {
             match key.to_string().as_str() {
@@ -187,10 +181,7 @@ pub(crate) fn reply(attribute: &Attribute, errors: &mut Errors) -> Option<Type> 
                 }
                 reply_with_more(first, input, errors)
             };
-            parsed
-                .parse2(meta.tokens.clone())
-                .map_err(|error| errors.push(error))
-                .ok()
+            parsed.parse2(meta.tokens.clone()).map_err(|error| errors.push(error)).ok()
         }
     }
 }
@@ -258,10 +249,7 @@ fn list(
 }
 
 fn expect_comma(input: ParseStream<'_>) -> syn::Result<()> {
-    input
-        .parse::<Token![,]>()
-        .map(drop)
-        .map_err(|error| syn::Error::new(error.span(), "expected `,`"))
+    input.parse::<Token![,]>().map(drop).map_err(|error| syn::Error::new(error.span(), "expected `,`"))
 }
 
 fn skip_item(input: ParseStream<'_>) -> syn::Result<()> {
@@ -282,10 +270,7 @@ fn string(key: &Ident, input: ParseStream<'_>) -> syn::Result<LitStr> {
         return input.parse();
     }
     let value: TokenTree = input.parse()?;
-    Err(syn::Error::new_spanned(
-        &value,
-        format!("`{key}` takes a string: `{key} = \"{value}\"`"),
-    ))
+    Err(syn::Error::new_spanned(&value, format!("`{key}` takes a string: `{key} = \"{value}\"`")))
 }
 
 fn ident(key: &Ident, input: ParseStream<'_>) -> syn::Result<Ident> {
@@ -294,10 +279,7 @@ fn ident(key: &Ident, input: ParseStream<'_>) -> syn::Result<Ident> {
         .map_err(|_| syn::Error::new_spanned(key, format!("`{key}` takes an identifier: `{key} = ..`")))?;
     if input.peek(LitStr) {
         let text: LitStr = input.parse()?;
-        return Err(syn::Error::new_spanned(
-            text,
-            format!("`{key}` takes an identifier, without quotes"),
-        ));
+        return Err(syn::Error::new_spanned(text, format!("`{key}` takes an identifier, without quotes")));
     }
     let ident = Ident::parse_any(input)?;
     let text = ident.to_string();
@@ -306,25 +288,15 @@ fn ident(key: &Ident, input: ParseStream<'_>) -> syn::Result<Ident> {
     }
     // `gen` is not refused: before edition 2024 it is a name like any other, and it is used raw in any case.
     if names::is_keyword(&text) && text != "gen" {
-        return Err(syn::Error::new_spanned(
-            &ident,
-            format!("`{text}` is a keyword; write `{key} = r#{text}`"),
-        ));
+        return Err(syn::Error::new_spanned(&ident, format!("`{text}` is a keyword; write `{key} = r#{text}`")));
     }
-    Ok(if text == "gen" {
-        format_ident!("r#gen", span = ident.span())
-    } else {
-        ident
-    })
+    Ok(if text == "gen" { format_ident!("r#gen", span = ident.span()) } else { ident })
 }
 
 fn unknown(key: &Ident, known: &[&str], place: &str) -> syn::Error {
     let hint = names::nearest(&key.to_string(), known).map(|near| format!(", did you mean `{near}`?"));
     let hint = hint.as_deref().unwrap_or(".");
-    syn::Error::new_spanned(
-        key,
-        format!("unknown option `{key}`{hint} {place}: {}", known.join(", ")),
-    )
+    syn::Error::new_spanned(key, format!("unknown option `{key}`{hint} {place}: {}", known.join(", ")))
 }
 
 /// Whether the attribute is one of ours, by its last name: `#[zctor::actor]` is `actor` too.
@@ -345,9 +317,5 @@ pub(crate) fn krate(args: &TokenStream) -> Path {
 }
 
 pub(crate) fn krate_or_default(options: &Options) -> Path {
-    options
-        .krate
-        .get()
-        .cloned()
-        .unwrap_or_else(|| syn::parse_quote!(::zctor))
+    options.krate.get().cloned().unwrap_or_else(|| syn::parse_quote!(::zctor))
 }

@@ -59,14 +59,10 @@ pub(crate) fn derive(item: TokenStream) -> TokenStream {
         Err(error) => return error.to_compile_error(),
     };
     let is_arguments = |attribute: &Attribute| attribute.path().is_ident(ARGUMENTS);
-    let args = item
-        .attrs
-        .iter()
-        .find(|attribute| is_arguments(attribute))
-        .map(|attribute| match &attribute.meta {
-            Meta::List(meta) => meta.tokens.clone(),
-            _ => TokenStream::new(),
-        });
+    let args = item.attrs.iter().find(|attribute| is_arguments(attribute)).map(|attribute| match &attribute.meta {
+        Meta::List(meta) => meta.tokens.clone(),
+        _ => TokenStream::new(),
+    });
     item.attrs.retain(|attribute| !is_arguments(attribute));
     let args = args.unwrap_or_default();
     let krate = attr::krate(&args);

@@ -37,15 +37,8 @@ pub(crate) fn definition(definition: &Definition, errors: &mut Errors) {
 
 /// A second expansion would define everything again.
 fn applied_once(definition: &Definition, errors: &mut Errors) {
-    for attribute in definition
-        .misplaced
-        .iter()
-        .filter(|attribute| attr::is(attribute, attr::ACTOR))
-    {
-        errors.add(
-            attribute,
-            format_args!("`#[actor]` is already applied to `{}`", definition.item.ident),
-        );
+    for attribute in definition.misplaced.iter().filter(|attribute| attr::is(attribute, attr::ACTOR)) {
+        errors.add(attribute, format_args!("`#[actor]` is already applied to `{}`", definition.item.ident));
     }
 }
 
@@ -60,11 +53,7 @@ fn attributes_in_place(definition: &Definition, errors: &mut Errors) {
         }
     }
     let on_variants = definition.variants.iter().flat_map(|variant| &variant.misplaced);
-    let on_fields = definition
-        .variants
-        .iter()
-        .flat_map(|variant| &variant.fields)
-        .flat_map(|field| &field.misplaced);
+    let on_fields = definition.variants.iter().flat_map(|variant| &variant.fields).flat_map(|field| &field.misplaced);
     for attribute in definition.misplaced.iter().chain(on_variants).chain(on_fields) {
         if attr::is(attribute, attr::REPLY) {
             errors.add(attribute, "`#[reply]` goes on a variant");
@@ -99,27 +88,18 @@ fn no_lifetimes(definition: &Definition, errors: &mut Errors) {
 fn parameters_in_fields(definition: &Definition, errors: &mut Errors) {
     for ident in only_in_replies(definition) {
         let text = "appears in no field, only in replies; Rust needs it in the enum: add a field or a";
-        errors.add(
-            &ident,
-            format_args!("type parameter `{ident}` {text} `PhantomData<{ident}>`"),
-        );
+        errors.add(&ident, format_args!("type parameter `{ident}` {text} `PhantomData<{ident}>`"));
     }
 }
 
 /// The type parameters that replies use and fields do not.
 pub(crate) fn only_in_replies(definition: &Definition) -> Vec<Ident> {
     let in_fields = |ident: &Ident| {
-        definition
-            .variants
-            .iter()
-            .flat_map(|variant| &variant.fields)
-            .any(|field| types::mentions(&field.ty, ident))
+        definition.variants.iter().flat_map(|variant| &variant.fields).any(|field| types::mentions(&field.ty, ident))
     };
     let in_replies = |ident: &Ident| {
         let replies = definition.variants.iter().flat_map(|variant| &variant.replies);
-        replies
-            .filter_map(|reply| reply.ty.as_ref())
-            .any(|ty| types::mentions(ty, ident))
+        replies.filter_map(|reply| reply.ty.as_ref()).any(|ty| types::mentions(ty, ident))
     };
     let params = definition.item.generics.type_params().map(|param| param.ident.clone());
     params.filter(|ident| !in_fields(ident) && in_replies(ident)).collect()
@@ -134,14 +114,8 @@ fn calls(definition: &Definition, errors: &mut Errors) {
         let before = calls.iter().take(index);
         if let Some(fault) = fault_of_callee(definition, ty) {
             errors.add(ty, fault);
-        } else if before
-            .into_iter()
-            .any(|before| types::print(before) == types::print(ty))
-        {
-            errors.add(
-                ty,
-                format_args!("`{}` is in `calls` already; keep one", types::print(ty)),
-            );
+        } else if before.into_iter().any(|before| types::print(before) == types::print(ty)) {
+            errors.add(ty, format_args!("`{}` is in `calls` already; keep one", types::print(ty)));
         }
     }
 }
@@ -155,13 +129,7 @@ pub(crate) fn fault_of_callee(definition: &Definition, ty: &Type) -> Option<Stri
     if alone && first.is_some_and(|first| *first == definition.item.ident || first == "Self") {
         return Some("an instance cannot wait for its own type; pipe the request instead".to_owned());
     }
-    let is_parameter = |ident: &Ident| {
-        definition
-            .item
-            .generics
-            .type_params()
-            .any(|param| param.ident == *ident)
-    };
+    let is_parameter = |ident: &Ident| definition.item.generics.type_params().any(|param| param.ident == *ident);
     first
         .filter(|first| alone && is_parameter(first))
         .map(|first| format!("`{first}` could be any type, so its calls cannot be checked; name an actor's enum"))
@@ -169,10 +137,8 @@ pub(crate) fn fault_of_callee(definition: &Definition, ty: &Type) -> Option<Stri
 
 /// One hash for the enum: `keyed` could not tell which type it is given otherwise.
 fn keys_of_one_type(definition: &Definition, errors: &mut Errors) {
-    let mut keyed = definition
-        .variants
-        .iter()
-        .flat_map(|variant| variant.fields.iter().find(|field| !field.keys.is_empty()));
+    let mut keyed =
+        definition.variants.iter().flat_map(|variant| variant.fields.iter().find(|field| !field.keys.is_empty()));
     let Some(first) = keyed.next() else { return };
     for field in keyed {
         let (first, other) = (types::print(&first.ty), types::print(&field.ty));
@@ -206,10 +172,7 @@ fn methods_differ(definition: &Definition, errors: &mut Errors) {
 /// A call has one answer.
 fn one_reply(variant: &Variant, errors: &mut Errors) {
     for second in variant.replies.iter().skip(1) {
-        errors.add(
-            &second.attribute,
-            format_args!("`{}` already has a reply type", variant.ident),
-        );
+        errors.add(&second.attribute, format_args!("`{}` already has a reply type", variant.ident));
     }
 }
 
@@ -229,10 +192,7 @@ fn one_key(variant: &Variant, errors: &mut Errors) {
 fn names_are_free(definition: &Definition, variant: &Variant, errors: &mut Errors) {
     let method = variant.method().unraw().to_string();
     if let Some(fault) = clash(definition, variant, &method) {
-        errors.add(
-            variant.name_token(),
-            format_args!("{fault}; rename it with `#[msg(name = ..)]`"),
-        );
+        errors.add(variant.name_token(), format_args!("{fault}; rename it with `#[msg(name = ..)]`"));
     }
 }
 
@@ -240,34 +200,22 @@ pub(crate) fn clash(definition: &Definition, variant: &Variant, method: &str) ->
     let (enum_, variant_name) = (&definition.item.ident, &variant.ident);
     if names::HOOKS.contains(&method) {
         let handler = definition.handler();
-        return Some(format!(
-            "`{variant_name}` gives the method `{method}`, a hook that `{handler}` has already"
-        ));
+        return Some(format!("`{variant_name}` gives the method `{method}`, a hook that `{handler}` has already"));
     }
     if method == "clone" {
-        return Some(format!(
-            "method `clone` would hide `Clone::clone` of `{}`",
-            definition.client()
-        ));
+        return Some(format!("method `clone` would hide `Clone::clone` of `{}`", definition.client()));
     }
     if names::CLIENT.contains(&method) {
-        return Some(format!(
-            "method `{method}` would hide the one that `{}` has already",
-            definition.client()
-        ));
+        return Some(format!("method `{method}` would hide the one that `{}` has already", definition.client()));
     }
     if variant.replies.is_empty() {
         return None;
     }
     if method == "default" {
-        return Some(format!(
-            "request `{enum_}::default` would hide `Default::default` of `{enum_}`"
-        ));
+        return Some(format!("request `{enum_}::default` would hide `Default::default` of `{enum_}`"));
     }
     if names::REQUESTS.contains(&method) {
-        return Some(format!(
-            "request `{enum_}::{method}` has the name of a function that every actor's enum has"
-        ));
+        return Some(format!("request `{enum_}::{method}` has the name of a function that every actor's enum has"));
     }
     let hidden = definition.variants.iter().any(|other| other.ident.unraw() == method);
     hidden.then(|| format!("request `{enum_}::{method}` has the name of a variant"))
@@ -281,10 +229,7 @@ fn parameters_differ(variant: &Variant, errors: &mut Errors) {
         let text = parameter.unraw().to_string();
         if seen.contains(&text) {
             let typed = field.options.name.get().or(field.ident.as_ref()).unwrap_or(&parameter);
-            errors.add(
-                typed,
-                format_args!("parameter `{parameter}` is named twice in `{}`", variant.ident),
-            );
+            errors.add(typed, format_args!("parameter `{parameter}` is named twice in `{}`", variant.ident));
         }
         seen.push(text);
     }
@@ -292,16 +237,11 @@ fn parameters_differ(variant: &Variant, errors: &mut Errors) {
 
 /// A borrow cannot cross threads, and the error of rustc would appear at every copy of the type.
 fn field_is_owned(definition: &Definition, variant: &Variant, field: &Field, errors: &mut Errors) {
-    let declared: Vec<Lifetime> = definition
-        .item
-        .generics
-        .lifetimes()
-        .map(|param| param.lifetime.clone())
-        .collect();
-    let name = field.ident.as_ref().map_or_else(
-        || format!("a field of `{}`", variant.ident),
-        |ident| format!("field `{ident}`"),
-    );
+    let declared: Vec<Lifetime> = definition.item.generics.lifetimes().map(|param| param.lifetime.clone()).collect();
+    let name = field
+        .ident
+        .as_ref()
+        .map_or_else(|| format!("a field of `{}`", variant.ident), |ident| format!("field `{ident}`"));
     for borrow in types::borrows(&field.ty, &declared) {
         match borrow.instead {
             Some((borrowed, owned)) => {
@@ -310,10 +250,7 @@ fn field_is_owned(definition: &Definition, variant: &Variant, field: &Field, err
                     format_args!("{name} borrows; a message must own its data: `{owned}` instead of `{borrowed}`"),
                 );
             }
-            None => errors.add(
-                &borrow.at,
-                format_args!("`{}` borrows; use `'static` or an owned type", borrow.at),
-            ),
+            None => errors.add(&borrow.at, format_args!("`{}` borrows; use `'static` or an owned type", borrow.at)),
         }
     }
 }
@@ -324,30 +261,17 @@ fn field_is_plain(definition: &Definition, field: &Field, errors: &mut Errors) {
         errors.add(default, "default field values are not supported in messages");
     }
     if let Some(found) = types::self_in_macro(&field.ty) {
-        errors.add(
-            &found,
-            format_args!(
-                "`Self` cannot be seen inside a type macro; write `{}`",
-                definition.item.ident
-            ),
-        );
+        errors
+            .add(&found, format_args!("`Self` cannot be seen inside a type macro; write `{}`", definition.item.ident));
     }
     if let (Some(ident), Some(name)) = (&field.ident, field.options.name.get()) {
-        errors.add(
-            name,
-            format_args!("`name` is for the fields of a tuple variant; this one is `{ident}` already"),
-        );
+        errors.add(name, format_args!("`name` is for the fields of a tuple variant; this one is `{ident}` already"));
     }
 }
 
 /// A reply is stored, sent and named in signatures.
 fn reply_has_a_name(definition: &Definition, ty: &Type, errors: &mut Errors) {
-    let declared: Vec<Lifetime> = definition
-        .item
-        .generics
-        .lifetimes()
-        .map(|param| param.lifetime.clone())
-        .collect();
+    let declared: Vec<Lifetime> = definition.item.generics.lifetimes().map(|param| param.lifetime.clone()).collect();
     if let Some(found) = types::impl_trait(ty) {
         let bounds = types::print(&found.bounds);
         errors.add(
@@ -359,10 +283,7 @@ fn reply_has_a_name(definition: &Definition, ty: &Type, errors: &mut Errors) {
         errors.add(found, "the reply type cannot be inferred; name it");
     }
     if let Some(owned) = unsized_reply(ty) {
-        errors.add(
-            ty,
-            format_args!("`{}` has no fixed size; reply with `{owned}`", types::print(ty)),
-        );
+        errors.add(ty, format_args!("`{}` has no fixed size; reply with `{owned}`", types::print(ty)));
     }
     for borrow in types::borrows(ty, &declared) {
         match borrow.instead {
@@ -370,20 +291,12 @@ fn reply_has_a_name(definition: &Definition, ty: &Type, errors: &mut Errors) {
                 borrow.at,
                 format_args!("a reply crosses threads and must own its data: `{owned}` instead of `{borrowed}`"),
             ),
-            None => errors.add(
-                &borrow.at,
-                format_args!("`{}` borrows; use `'static` or an owned type", borrow.at),
-            ),
+            None => errors.add(&borrow.at, format_args!("`{}` borrows; use `'static` or an owned type", borrow.at)),
         }
     }
     if let Some(found) = types::self_in_macro(ty) {
-        errors.add(
-            &found,
-            format_args!(
-                "`Self` cannot be seen inside a type macro; write `{}`",
-                definition.item.ident
-            ),
-        );
+        errors
+            .add(&found, format_args!("`Self` cannot be seen inside a type macro; write `{}`", definition.item.ident));
     }
 }
 
@@ -399,30 +312,18 @@ pub(crate) fn unsized_reply(ty: &Type) -> Option<String> {
 
 impl Definition {
     pub(crate) fn handler(&self) -> Ident {
-        self.options
-            .handler
-            .get()
-            .cloned()
-            .unwrap_or_else(|| names::handler(&self.item.ident))
+        self.options.handler.get().cloned().unwrap_or_else(|| names::handler(&self.item.ident))
     }
 
     pub(crate) fn client(&self) -> Ident {
-        self.options
-            .client
-            .get()
-            .cloned()
-            .unwrap_or_else(|| names::client(&self.item.ident))
+        self.options.client.get().cloned().unwrap_or_else(|| names::client(&self.item.ident))
     }
 }
 
 impl Variant {
     /// The name of this variant's methods.
     pub(crate) fn method(&self) -> Ident {
-        self.options
-            .name
-            .get()
-            .cloned()
-            .unwrap_or_else(|| names::method(&self.ident))
+        self.options.name.get().cloned().unwrap_or_else(|| names::method(&self.ident))
     }
 
     /// What gave the methods their name.

@@ -19,21 +19,13 @@ pub(crate) struct Copied<'a> {
 
 impl<'a> Copied<'a> {
     pub(crate) fn of(variant: &'a ast::Variant, enum_ident: &Ident) -> Self {
-        let docs = variant
-            .attrs
-            .iter()
-            .filter(|attribute| attribute.path().is_ident("doc"));
+        let docs = variant.attrs.iter().filter(|attribute| attribute.path().is_ident("doc"));
         let (lines, lists): (Vec<_>, Vec<_>) = docs.partition(|attribute| matches!(attribute.meta, Meta::NameValue(_)));
         let mut lines: Vec<TokenStream> = lines.into_iter().filter_map(|line| copy(line, enum_ident)).collect();
         lines.extend(arguments(variant, enum_ident));
         let link = format!("[`{}::{}`]", enum_ident, variant.ident);
         let has_examples = lines.iter().any(may_be_example);
-        Self {
-            lines,
-            lists,
-            link,
-            has_examples,
-        }
+        Self { lines, lists, link, has_examples }
     }
 
     /// The variant's documentation, or `{verb} {link}.` where it has none.
@@ -55,18 +47,16 @@ impl<'a> Copied<'a> {
 fn may_be_example(line: &TokenStream) -> bool {
     syn::parse2::<syn::LitStr>(line.clone()).map_or(true, |line| {
         let text = line.value();
-        ["```", "~~~", "     ", "\t", "\n    "]
-            .iter()
-            .any(|mark| text.contains(mark))
+        ["```", "~~~", "     ", "\t", "\n    "].iter().any(|mark| text.contains(mark))
     })
 }
 
 fn copy(line: &Attribute, enum_ident: &Ident) -> Option<TokenStream> {
     let Meta::NameValue(meta) = &line.meta else { return None };
     match &meta.value {
-        Expr::Lit(ExprLit {
-            lit: Lit::Str(text), ..
-        }) => Some(without_self(&text.value(), &enum_ident.to_string()).to_token_stream()),
+        Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) => {
+            Some(without_self(&text.value(), &enum_ident.to_string()).to_token_stream())
+        }
         other => Some(other.to_token_stream()),
     }
 }
@@ -75,11 +65,7 @@ fn copy(line: &Attribute, enum_ident: &Ident) -> Option<TokenStream> {
 fn arguments(variant: &ast::Variant, enum_ident: &Ident) -> Vec<TokenStream> {
     let mut lines = Vec::new();
     for (index, field) in variant.fields.iter().enumerate() {
-        let docs: Vec<TokenStream> = field
-            .attrs
-            .iter()
-            .filter_map(|line| copy_of_doc(line, enum_ident))
-            .collect();
+        let docs: Vec<TokenStream> = field.attrs.iter().filter_map(|line| copy_of_doc(line, enum_ident)).collect();
         if docs.is_empty() {
             continue;
         }
@@ -96,42 +82,24 @@ fn arguments(variant: &ast::Variant, enum_ident: &Ident) -> Vec<TokenStream> {
 }
 
 fn copy_of_doc(line: &Attribute, enum_ident: &Ident) -> Option<TokenStream> {
-    if line.path().is_ident("doc") {
-        copy(line, enum_ident)
-    } else {
-        None
-    }
+    if line.path().is_ident("doc") { copy(line, enum_ident) } else { None }
 }
 
 /// An implementation of the handler to copy, which is for reading and not compiled.
 pub(crate) fn skeleton(model: &Model<'_>) -> TokenStream {
     let (params, arguments, bounds) = model.generics.plain().split_for_impl();
-    let mut text = format!(
-        "\nTo begin with:\n\n```rust,ignore\nimpl{} {}",
-        print(params),
-        model.handler
-    );
+    let mut text = format!("\nTo begin with:\n\n```rust,ignore\nimpl{} {}", print(params), model.handler);
     text += &format!("{} for State", print(arguments));
     if let Some(bounds) = bounds {
         text += &format!(" {}", print(bounds).replace("::core::marker::", ""));
     }
     text += " {\n";
     for variant in &model.variants {
-        let fields = variant
-            .fields
-            .iter()
-            .map(|field| format!("{}: {}", field.param, print(&field.ty)));
+        let fields = variant.fields.iter().map(|field| format!("{}: {}", field.param, print(&field.ty)));
         let ctx = model.ctx.then(|| format!("ctx: &mut Context<{}>", print(&model.ty)));
-        let parameters = std::iter::once("&mut self".to_owned())
-            .chain(ctx)
-            .chain(fields)
-            .collect::<Vec<_>>()
-            .join(", ");
-        let reply = variant
-            .reply
-            .as_ref()
-            .map(|reply| format!(" -> {}", print(reply)))
-            .unwrap_or_default();
+        let parameters =
+            std::iter::once("&mut self".to_owned()).chain(ctx).chain(fields).collect::<Vec<_>>().join(", ");
+        let reply = variant.reply.as_ref().map(|reply| format!(" -> {}", print(reply))).unwrap_or_default();
         text += &format!("    fn {}({parameters}){reply} {{ todo!() }}\n", variant.method);
     }
     text += "}\n```";

@@ -38,9 +38,6 @@ impl Errors {
 
 impl Drop for Errors {
     fn drop(&mut self) {
-        debug_assert!(
-            self.read || std::thread::panicking(),
-            "faults were collected and not looked at"
-        );
+        debug_assert!(self.read || std::thread::panicking(), "faults were collected and not looked at");
     }
 }

@@ -44,18 +44,8 @@ fn mended(args: TokenStream, item: TokenStream) -> Option<Definition> {
 
 /// Borrows become `'static` ones, in the enum too, where rustc would ask for lifetimes otherwise.
 fn own_the_data(definition: &mut Definition) {
-    let declared: Vec<Lifetime> = definition
-        .item
-        .generics
-        .lifetimes()
-        .map(|param| param.lifetime.clone())
-        .collect();
-    for field in definition
-        .item
-        .variants
-        .iter_mut()
-        .flat_map(|variant| variant.fields.iter_mut())
-    {
+    let declared: Vec<Lifetime> = definition.item.generics.lifetimes().map(|param| param.lifetime.clone()).collect();
+    for field in definition.item.variants.iter_mut().flat_map(|variant| variant.fields.iter_mut()) {
         types::make_static(&mut field.ty, &declared);
         field.default = None;
     }
@@ -73,11 +63,8 @@ fn own_the_data(definition: &mut Definition) {
 
 /// A reply without a size is taken for what the error proposes; a variant with a type nobody can name is left out.
 fn name_the_replies(definition: &mut Definition) {
-    for ty in definition
-        .variants
-        .iter_mut()
-        .flat_map(|variant| &mut variant.replies)
-        .filter_map(|reply| reply.ty.as_mut())
+    for ty in
+        definition.variants.iter_mut().flat_map(|variant| &mut variant.replies).filter_map(|reply| reply.ty.as_mut())
     {
         match types::peel(ty) {
             Type::Slice(slice) => {
@@ -93,10 +80,7 @@ fn name_the_replies(definition: &mut Definition) {
     }
     for variant in &mut definition.variants {
         let reply = variant.replies.first().and_then(|reply| reply.ty.as_ref());
-        let in_macro = variant
-            .fields
-            .iter()
-            .any(|field| types::self_in_macro(&field.ty).is_some())
+        let in_macro = variant.fields.iter().any(|field| types::self_in_macro(&field.ty).is_some())
             || reply.is_some_and(|ty| types::self_in_macro(ty).is_some());
         if in_macro || reply.is_some_and(|ty| types::infer(ty).is_some()) {
             variant.extent = Extent::Nothing;
@@ -161,10 +145,7 @@ fn distinct_parameters(variant: &mut Variant) {
     for (index, field) in variant.fields.iter_mut().enumerate() {
         let name = field.parameter(index, count).unraw().to_string();
         if seen.contains(&name) {
-            field
-                .options
-                .name
-                .replace(names::parameter(index, usize::MAX, Span::call_site()));
+            field.options.name.replace(names::parameter(index, usize::MAX, Span::call_site()));
         }
         seen.push(name);
     }

@@ -25,12 +25,8 @@ impl Generics {
                     let (ident, bounds) = (&param.ident, param.bounds.iter());
                     predicates.push(parse_quote!(#ident: #(#bounds +)* ::core::marker::Send + 'static));
                     plain.params.push(parse_quote!(#ident));
-                    let bare = TypeParam {
-                        attrs: Vec::new(),
-                        bounds: Punctuated::new(),
-                        colon_token: None,
-                        ..param.clone()
-                    };
+                    let bare =
+                        TypeParam { attrs: Vec::new(), bounds: Punctuated::new(), colon_token: None, ..param.clone() };
                     defaults.push(GenericParam::Type(bare));
                 }
                 GenericParam::Const(param) => {

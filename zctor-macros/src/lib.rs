@@ -26,10 +26,7 @@ use crate::ast::Definition;
 use crate::errors::Errors;
 use crate::model::Model;
 
-#[allow(
-    missing_docs,
-    reason = "documented on the re-export in zctor, where its examples run"
-)]
+#[allow(missing_docs, reason = "documented on the re-export in zctor, where its examples run")]
 #[proc_macro_attribute]
 pub fn actor(args: proc_macro::TokenStream, item: proc_macro::TokenStream) -> proc_macro::TokenStream {
     attribute(args.into(), item.into()).into()

@@ -67,40 +67,23 @@ impl<'a> Model<'a> {
         let ident = &item.ident;
         let statics = item.generics.lifetimes().map(|_| quote!('static));
         let arguments: Vec<TokenStream> = statics.chain(generics.arguments()).collect();
-        let ty = if arguments.is_empty() {
-            quote!(#ident)
-        } else {
-            quote!(#ident<#(#arguments),*>)
-        };
+        let ty = if arguments.is_empty() { quote!(#ident) } else { quote!(#ident<#(#arguments),*>) };
 
         let (handler, client) = (definition.handler(), definition.client());
-        let mut taken: Vec<String> = types::idents(&item.generics.to_token_stream())
-            .iter()
-            .map(Ident::to_string)
-            .collect();
-        taken.extend(
-            types::idents(&item.generics.where_clause.to_token_stream())
-                .iter()
-                .map(Ident::to_string),
-        );
+        let mut taken: Vec<String> =
+            types::idents(&item.generics.to_token_stream()).iter().map(Ident::to_string).collect();
+        taken.extend(types::idents(&item.generics.where_clause.to_token_stream()).iter().map(Ident::to_string));
         taken.extend([ident, &handler, &client].map(Ident::to_string));
 
         let calls = definition.options.calls.get().cloned().unwrap_or_default();
         let variants = |extent: Extent| {
             let variants = definition.variants.iter().filter(|variant| variant.extent == extent);
-            variants
-                .map(|variant| Variant::resolve(variant, definition, &ty))
-                .collect()
+            variants.map(|variant| Variant::resolve(variant, definition, &ty)).collect()
         };
         Self {
             item,
             krate: attr::krate_or_default(&definition.options),
-            name: definition
-                .options
-                .name
-                .get()
-                .cloned()
-                .unwrap_or_else(|| LitStr::new(&unraw(ident), ident.span())),
+            name: definition.options.name.get().cloned().unwrap_or_else(|| LitStr::new(&unraw(ident), ident.span())),
             handler,
             client,
             port: names::port(ident),
@@ -115,10 +98,7 @@ impl<'a> Model<'a> {
                 .collect(),
             ty: ty.clone(),
             lints: lints(&item.attrs),
-            is_deprecated: item
-                .attrs
-                .iter()
-                .any(|attribute| attribute.path().is_ident("deprecated")),
+            is_deprecated: item.attrs.iter().any(|attribute| attribute.path().is_ident("deprecated")),
             view: names::fresh("V", &taken),
             state: names::fresh("S", &taken),
             factory: names::fresh("F", &taken),
@@ -179,10 +159,7 @@ impl<'a> Variant<'a> {
             ty: types::without_self(&field.ty, ty),
         };
         let reply = variant.replies.first().map(|reply| {
-            reply
-                .ty
-                .as_ref()
-                .map_or_else(|| types::unit_at(span), |reply| types::without_self(reply, ty))
+            reply.ty.as_ref().map_or_else(|| types::unit_at(span), |reply| types::without_self(reply, ty))
         });
         let named = |name: &str| variant.attrs.iter().find(|attribute| attribute.path().is_ident(name));
         Self {
@@ -220,10 +197,7 @@ impl<'a> Variant<'a> {
 }
 
 fn method(variant: &ast::Variant, span: Span) -> Ident {
-    names::moved(
-        &variant.method(),
-        variant.options.name.get().map_or(span, names::located),
-    )
+    names::moved(&variant.method(), variant.options.name.get().map_or(span, names::located))
 }
 
 fn vis(variant: &ast::Variant, definition: &Definition, span: Span) -> Visibility {

@@ -31,11 +31,7 @@ pub(crate) fn located(token: &Ident) -> Span {
 /// The same name at another position. `gen` becomes raw: what the macro writes is read as of the macro's own edition,
 /// where it is a keyword, whatever it is in the user's.
 pub(crate) fn moved(ident: &Ident, span: Span) -> Ident {
-    let mut moved = if ident == "gen" {
-        Ident::new_raw("gen", span)
-    } else {
-        ident.clone()
-    };
+    let mut moved = if ident == "gen" { Ident::new_raw("gen", span) } else { ident.clone() };
     moved.set_span(span);
     moved
 }
@@ -44,24 +40,17 @@ pub(crate) fn moved(ident: &Ident, span: Span) -> Ident {
 fn stem(ident: &Ident) -> String {
     let name = ident.unraw().to_string();
     let stem = name.strip_suffix("Message").or_else(|| name.strip_suffix("Msg"));
-    stem.filter(|stem| !stem.is_empty())
-        .map_or_else(|| name.clone(), str::to_owned)
+    stem.filter(|stem| !stem.is_empty()).map_or_else(|| name.clone(), str::to_owned)
 }
 
 /// `WorkerMessage`: `WorkerHandler`.
 pub(crate) fn handler(ident: &Ident) -> Ident {
-    Ident::new(
-        &format!("{}Handler", stem(ident)),
-        Span::call_site().located_at(ident.span()),
-    )
+    Ident::new(&format!("{}Handler", stem(ident)), Span::call_site().located_at(ident.span()))
 }
 
 /// `WorkerMessage`: `WorkerClient`.
 pub(crate) fn client(ident: &Ident) -> Ident {
-    Ident::new(
-        &format!("{}Client", stem(ident)),
-        Span::call_site().located_at(ident.span()),
-    )
+    Ident::new(&format!("{}Client", stem(ident)), Span::call_site().located_at(ident.span()))
 }
 
 /// `WorkerMessage`: `__WorkerMessagePort`, of the whole name, so that overridden handlers and clients suffice to let
@@ -77,22 +66,14 @@ pub(crate) fn method(variant: &Ident) -> Ident {
 
 /// The parameter of the `index`th of `count` fields of a tuple variant.
 pub(crate) fn parameter(index: usize, count: usize, span: Span) -> Ident {
-    if count == 1 {
-        Ident::new("value", span)
-    } else {
-        Ident::new(&format!("arg{index}"), span)
-    }
+    if count == 1 { Ident::new("value", span) } else { Ident::new(&format!("arg{index}"), span) }
 }
 
 /// `wanted`, or with leading underscores where the definition uses that name itself.
 pub(crate) fn fresh(wanted: &str, taken: &[String]) -> Ident {
     let mut name = wanted.to_owned();
     while taken.contains(&name) {
-        name = if name.starts_with("__") {
-            format!("{name}_")
-        } else {
-            format!("__{name}")
-        };
+        name = if name.starts_with("__") { format!("{name}_") } else { format!("__{name}") };
     }
     Ident::new(&name, Span::call_site())
 }
@@ -239,13 +220,9 @@ mod tests {
     #[test]
     fn nearest_knows_typical_slips() {
         let known = ["name", "handler", "client", "ctx", "calls", "crate"];
-        for (given, meant) in [
-            ("nmae", "name"),
-            ("nam", "name"),
-            ("handlr", "handler"),
-            ("call", "calls"),
-            ("cxt", "ctx"),
-        ] {
+        for (given, meant) in
+            [("nmae", "name"), ("nam", "name"), ("handlr", "handler"), ("call", "calls"), ("cxt", "ctx")]
+        {
             assert_eq!(nearest(given, &known), Some(meant));
         }
         assert_eq!(nearest("mailbox", &known), None);

@@ -13,9 +13,7 @@ use crate::attribute;
 /// Compares with the record called `name`, or writes it.
 fn assert_recorded(name: &str, args: TokenStream, item: TokenStream) {
     let expansion = pretty(attribute(args, item));
-    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("src/snapshots")
-        .join(format!("{name}.txt"));
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/snapshots").join(format!("{name}.txt"));
     if std::env::var_os("SNAPSHOTS").is_some_and(|mode| mode == "overwrite") {
         fs::write(&path, &expansion).expect("the record can be written");
     }
@@ -32,14 +30,7 @@ fn errors(args: TokenStream, item: TokenStream) -> Vec<String> {
     let expansion = attribute(args, item).to_string();
     let after = expansion.split("compile_error ! {").skip(1);
     after
-        .map(|text| {
-            text.split('}')
-                .next()
-                .unwrap_or_default()
-                .trim()
-                .trim_matches('"')
-                .replace("\\\"", "\"")
-        })
+        .map(|text| text.split('}').next().unwrap_or_default().trim().trim_matches('"').replace("\\\"", "\""))
         .collect()
 }
 
@@ -143,10 +134,7 @@ fn faults_come_out_together_and_in_order() {
         }
     };
     let errors = errors(quote!(name = bad, ctx, ctx), item);
-    let starts: Vec<&str> = errors
-        .iter()
-        .map(|text| text.split([',', ';']).next().unwrap_or_default())
-        .collect();
+    let starts: Vec<&str> = errors.iter().map(|text| text.split([',', ';']).next().unwrap_or_default()).collect();
     assert_eq!(
         starts,
         [
@@ -173,19 +161,13 @@ fn what_is_no_enum_is_given_back() {
     )
     .to_string();
     assert!(expansion.starts_with("struct State { field : u8"), "{expansion}");
-    assert!(
-        expansion.contains("the state struct implements the generated handler trait"),
-        "{expansion}"
-    );
+    assert!(expansion.contains("the state struct implements the generated handler trait"), "{expansion}");
 }
 
 #[test]
 fn long_enums_expand_in_one_flat_match() {
-    let variants: TokenStream = (0..1000)
-        .map(|i| format!("#[reply(u8)] Variant{i}(u8),"))
-        .collect::<String>()
-        .parse()
-        .expect("variants");
+    let variants: TokenStream =
+        (0..1000).map(|i| format!("#[reply(u8)] Variant{i}(u8),")).collect::<String>().parse().expect("variants");
     let expansion = pretty(attribute(quote!(), quote!(enum LongMessage { #variants })));
     let depth = expansion.lines().map(|line| line.len() - line.trim_start().len()).max();
     assert!(depth.is_some_and(|depth| depth <= 24), "nested {depth:?} deep");

@@ -47,11 +47,8 @@ impl VisitMut for SelfIs<'_> {
         if let Type::Path(path) = ty {
             if path.qself.is_none() && path.path.is_ident("Self") {
                 // With the position of `Self`, so that errors about the type point there.
-                let span = path
-                    .path
-                    .segments
-                    .first()
-                    .map_or_else(proc_macro2::Span::call_site, |first| first.ident.span());
+                let span =
+                    path.path.segments.first().map_or_else(proc_macro2::Span::call_site, |first| first.ident.span());
                 *ty = Type::Verbatim(respan(self.0.clone(), span));
             } else {
                 self.path(&mut path.qself, &mut path.path);
@@ -86,23 +83,14 @@ pub(crate) struct Borrow {
 
 /// Every borrow in `ty` that is not `'static`, nor bound inside the type as in `fn(&str)`, nor one of `declared`.
 pub(crate) fn borrows(ty: &Type, declared: &[Lifetime]) -> Vec<Borrow> {
-    let mut search = Borrows {
-        declared: declared.to_vec(),
-        found: Vec::new(),
-        repair: false,
-    };
+    let mut search = Borrows { declared: declared.to_vec(), found: Vec::new(), repair: false };
     search.visit_type_mut(&mut ty.clone());
     search.found
 }
 
 /// Makes every borrow in `ty` but those of `declared` a `'static` one, to carry on behind the fault.
 pub(crate) fn make_static(ty: &mut Type, declared: &[Lifetime]) {
-    Borrows {
-        declared: declared.to_vec(),
-        found: Vec::new(),
-        repair: true,
-    }
-    .visit_type_mut(ty);
+    Borrows { declared: declared.to_vec(), found: Vec::new(), repair: true }.visit_type_mut(ty);
 }
 
 struct Borrows {
@@ -133,10 +121,7 @@ impl VisitMut for Borrows {
 
     fn visit_lifetime_mut(&mut self, lifetime: &mut Lifetime) {
         if !self.is_fine(lifetime) {
-            self.found.push(Borrow {
-                at: lifetime.to_token_stream(),
-                instead: None,
-            });
+            self.found.push(Borrow { at: lifetime.to_token_stream(), instead: None });
             if self.repair {
                 *lifetime = Lifetime::new("'static", lifetime.span());
             }
@@ -165,20 +150,14 @@ fn owned(ty: &Type) -> String {
 
 /// The first `impl Trait` in `ty`.
 pub(crate) fn impl_trait(ty: &Type) -> Option<syn::TypeImplTrait> {
-    let mut search = Search {
-        impl_trait: None,
-        infer: None,
-    };
+    let mut search = Search { impl_trait: None, infer: None };
     search.visit_type_mut(&mut ty.clone());
     search.impl_trait
 }
 
 /// The first `_` in `ty`.
 pub(crate) fn infer(ty: &Type) -> Option<syn::TypeInfer> {
-    let mut search = Search {
-        impl_trait: None,
-        infer: None,
-    };
+    let mut search = Search { impl_trait: None, infer: None };
     search.visit_type_mut(&mut ty.clone());
     search.infer
 }

@@ -15,7 +15,7 @@ use crate::error::CallError;
 use crate::mailbox::Mailbox;
 use crate::message::Message;
 use crate::park::wait_outside;
-use crate::thread::{Here, local};
+use crate::thread::{Frame, local};
 use crate::timer::{deadline, now, wake_at};
 
 pub(crate) type Outcome<R> = Result<R, CallError>;
@@ -72,10 +72,7 @@ impl Terms {
     const GIVEN_UP: u8 = 2;
 
     pub(crate) fn new(deadline: Option<Instant>) -> Arc<Self> {
-        Arc::new(Self {
-            state: AtomicU8::new(Self::WAITING),
-            deadline,
-        })
+        Arc::new(Self { state: AtomicU8::new(Self::WAITING), deadline })
     }
 
     /// The handler is about to begin. `false`: the caller has given up, so it must not.
@@ -91,10 +88,7 @@ impl Terms {
     /// Moves from waiting to `to`, once; gives where it stands.
     fn settle(&self, to: u8) -> u8 {
         // AcqRel on one word: exactly one of the two sides moves it.
-        match self
-            .state
-            .compare_exchange(Self::WAITING, to, Ordering::AcqRel, Ordering::Acquire)
-        {
+        match self.state.compare_exchange(Self::WAITING, to, Ordering::AcqRel, Ordering::Acquire) {
             Ok(_) => to,
             Err(there) => there,
         }
@@ -124,7 +118,7 @@ pub(crate) fn wait<A: Awaited>(awaited: &mut A, until: Option<Instant>) -> Optio
         }
     }
     match local() {
-        Some(local) => local.wait(Here::get().below(), awaited, until),
+        Some(local) => local.wait(Frame::current().below, awaited, until),
         None => wait_outside(awaited, until),
     }
 }
@@ -159,12 +153,7 @@ impl<'a, R> Reply<'a, R> {
         mailbox: &'a Mailbox,
         message: &'static str,
     ) -> Self {
-        Self {
-            receiver,
-            mailbox,
-            message,
-            attending: None,
-        }
+        Self { receiver, mailbox, message, attending: None }
     }
 
     /// Waits for the reply under the deadline; on time-out the call is given up by its terms.
@@ -178,8 +167,7 @@ impl<'a, R> Reply<'a, R> {
         }
         let begun = terms.is_none_or(|terms| !terms.give_up());
         // It may have come just now.
-        self.poll(Waker::noop())
-            .unwrap_or(Err(CallError::Timeout { message, begun }))
+        self.poll(Waker::noop()).unwrap_or(Err(CallError::Timeout { message, begun }))
     }
 }
 
@@ -198,9 +186,7 @@ impl<R> Awaited for Reply<'_, R> {
             self.attending = Some(self.mailbox.attend(waker));
         }
         // After joining those who are told, so that an abandonment in between is not missed.
-        self.mailbox
-            .is_abandoned()
-            .then_some(Err(CallError::Stopped { message: self.message }))
+        self.mailbox.is_abandoned().then_some(Err(CallError::Stopped { message: self.message }))
     }
 }
 
@@ -275,25 +261,12 @@ impl<R> Pending<R> {
         mailbox: Arc<Mailbox>,
         terms: Arc<Terms>,
     ) -> Self {
-        let state = State::Sent(Sent {
-            receiver,
-            mailbox,
-            terms,
-            attending: None,
-        });
-        Self {
-            state: RefCell::new(state),
-            message: M::NAME,
-            depth: M::CALL_DEPTH,
-        }
+        let state = State::Sent(Sent { receiver, mailbox, terms, attending: None });
+        Self { state: RefCell::new(state), message: M::NAME, depth: M::CALL_DEPTH }
     }
 
     pub(crate) fn refused<M: Message>(error: CallError) -> Self {
-        Self {
-            state: RefCell::new(State::Refused(error)),
-            message: M::NAME,
-            depth: M::CALL_DEPTH,
-        }
+        Self { state: RefCell::new(State::Refused(error)), message: M::NAME, depth: M::CALL_DEPTH }
     }
 
     /// Waits for the reply.
@@ -310,7 +283,7 @@ impl<R> Pending<R> {
     pub fn wait(&self) -> Result<R, CallError> {
         self.check()?;
         let mut sent = self.take()?;
-        let until = earlier(sent.terms.deadline(), Here::get().deadline);
+        let until = earlier(sent.terms.deadline(), Frame::current().deadline);
         let terms = Arc::clone(&sent.terms);
         Reply::new(&mut sent.receiver, &sent.mailbox, self.message).wait(until, Some(&terms))
     }
@@ -346,7 +319,7 @@ impl<R> Pending<R> {
             Ok(sent) => sent,
             Err(error) => return Some(Err(error)),
         };
-        let own = earlier(sent.terms.deadline(), Here::get().deadline);
+        let own = earlier(sent.terms.deadline(), Frame::current().deadline);
         let until = earlier(own, deadline(limit));
         let outcome = {
             let mut reply = Reply::new(&mut sent.receiver, &sent.mailbox, self.message);
@@ -415,7 +388,7 @@ impl<R> Pending<R> {
 
     /// Whether the code that runs here may wait for this reply.
     fn check(&self) -> Result<(), CallError> {
-        if Here::get().may_wait_for(self.depth) {
+        if Frame::current().may_wait_for(self.depth) {
             Ok(())
         } else {
             Err(CallError::Undeclared { message: self.message })
@@ -585,10 +558,7 @@ use sealed::{One, Running, Start, Starter};
 
 impl<R> From<Pending<R>> for One<R> {
     fn from(pending: Pending<R>) -> Self {
-        Self {
-            pending,
-            outcome: Cell::new(None),
-        }
+        Self { pending, outcome: Cell::new(None) }
     }
 }
 
@@ -603,9 +573,7 @@ impl<R: 'static> Running for One<R> {
     }
 
     fn __take(&mut self) -> Outcome<R> {
-        self.outcome.take().unwrap_or(Err(CallError::NoReply {
-            message: self.pending.message,
-        }))
+        self.outcome.take().unwrap_or(Err(CallError::NoReply { message: self.pending.message }))
     }
 }
 
@@ -646,12 +614,9 @@ impl<M: Message, R: 'static> Start for crate::message::Request<M, R> {
     type Running = One<R>;
 
     fn __start(self, starter: &Starter<'_>) -> One<R> {
-        crate::route::Aim::at_pool(
-            starter.0.pool::<M>().as_deref().map(|pool| &**pool),
-            &starter.0.mailbox.edge,
-        )
-        .request(self)
-        .into()
+        crate::route::Aim::at_pool(starter.0.pool::<M>().as_deref().map(|pool| &**pool), &starter.0.mailbox.edge)
+            .request(self)
+            .into()
     }
 }
 

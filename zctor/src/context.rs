@@ -75,10 +75,7 @@ impl<M: Message> Context<M> {
         Client::of_one(self.pool::<M>().map(|pool| Arc::clone(&pool)), address).into()
     }
 
-    #[expect(
-        clippy::redundant_allocation,
-        reason = "cloning the `Rc` touches nothing that other threads use"
-    )]
+    #[expect(clippy::redundant_allocation, reason = "cloning the `Rc` touches nothing that other threads use")]
     fn pool<T: Message>(&self) -> Option<Rc<Arc<Pool<T>>>> {
         self.local.pool::<T>()
     }
@@ -198,9 +195,7 @@ impl<M: Message> Context<M> {
         Q::Message: CallableFrom<M>,
     {
         let name = <Q::Message as Message>::NAME;
-        let binding = self
-            .local_binding::<Q::Message>()
-            .map_err(|refusal| CallError::refused(name, refusal))?;
+        let binding = self.local_binding::<Q::Message>().map_err(|refusal| CallError::refused(name, refusal))?;
         Aim::at_one(&binding).call(request.__into())
     }
 
@@ -294,11 +289,7 @@ impl<M: Message> Context<M> {
         let there = task.poll(&self.local.pipe_waker(slot, id));
         self.shared.pipes.borrow_mut().insert(id, task);
         if there {
-            self.local.enqueue(Mail {
-                to: slot,
-                rotated: false,
-                what: What::Piped(id),
-            });
+            self.local.enqueue(Mail::order(slot, What::Piped(id)));
         }
     }
 

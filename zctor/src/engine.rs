@@ -25,7 +25,7 @@ use crate::mailbox::{Edge, Mail, Mailbox, Slot, What};
 use crate::message::{Actor, Dispatch, IntoRequest, Message};
 use crate::registry::{Pools, Registry};
 use crate::route::{Address, Aim, Client, Replies};
-use crate::thread::{ActorThread, Here, Registration, ThreadId, install_on, start, start_thread};
+use crate::thread::{ActorThread, Registration, ThreadId, install_on, on_actor_thread, start, start_thread};
 use crate::timer::{deadline, now};
 use crate::watch::{DeadLetters, EarlierReport, InstanceReport, Report, Stats, ThreadStats};
 
@@ -139,10 +139,7 @@ impl Core {
             if matches!(state.phase, Phase::Open) {
                 self.pools.enlist(newcomers);
                 for thread in newborn {
-                    state.threads.push(Running {
-                        mailbox: thread.mailbox,
-                        handle: thread.handle,
-                    });
+                    state.threads.push(Running { mailbox: thread.mailbox, handle: thread.handle });
                     // The thread waits for this and for nothing else.
                     let _ = thread.commit.send(());
                 }
@@ -150,7 +147,7 @@ impl Core {
                 return Ok(ids.map(ThreadId).collect());
             }
         }
-        let joinable = !Here::get().is_actor_thread();
+        let joinable = !on_actor_thread();
         for thread in newborn {
             drop(thread.commit);
             if joinable {
@@ -169,11 +166,9 @@ impl Core {
         }
         let first = state.next_thread;
         let count = u32::try_from(count).ok();
-        let next = count
-            .and_then(|count| first.checked_add(count))
-            .ok_or_else(|| SpawnError::Thread {
-                source: std::io::Error::other("an engine numbers its threads with 32 bits, and they are used up"),
-            })?;
+        let next = count.and_then(|count| first.checked_add(count)).ok_or_else(|| SpawnError::Thread {
+            source: std::io::Error::other("an engine numbers its threads with 32 bits, and they are used up"),
+        })?;
         state.next_thread = next;
         Ok(first..next)
     }
@@ -224,11 +219,7 @@ impl Core {
 
     pub(crate) fn thread_ended(&self, mailbox: &Arc<Mailbox>) {
         let mut state = lock(&self.state);
-        if let Some(index) = state
-            .threads
-            .iter()
-            .position(|running| Arc::ptr_eq(&running.mailbox, mailbox))
-        {
+        if let Some(index) = state.threads.iter().position(|running| Arc::ptr_eq(&running.mailbox, mailbox)) {
             let running = state.threads.remove(index);
             // Those that are gone by now are joined here, so that short-lived threads do not pile up.
             state.ended.retain(|handle| !handle.is_finished());
@@ -246,13 +237,7 @@ impl Core {
     /// empty, then at the moment between the rounds nothing was anywhere: a message pushed before it would still lie
     /// in its mailbox, or its receiver would have begun another spell. After Mattern's double counting (1987).
     fn is_quiet(state: &State) -> bool {
-        let round = || {
-            state
-                .threads
-                .iter()
-                .map(|running| running.mailbox.rest())
-                .collect::<Option<Vec<u64>>>()
-        };
+        let round = || state.threads.iter().map(|running| running.mailbox.rest()).collect::<Option<Vec<u64>>>();
         match round() {
             Some(first) => round() == Some(first),
             None => false,
@@ -296,10 +281,7 @@ impl Core {
         let must_drive = match &mut state.phase {
             Phase::Open => {
                 self.edge.close();
-                state.phase = Phase::Stopping {
-                    until: limit,
-                    driven: true,
-                };
+                state.phase = Phase::Stopping { until: limit, driven: true };
                 true
             }
             Phase::Stopping { until, driven } => {
@@ -339,11 +321,7 @@ impl Core {
             let Some(last) = state.threads.last().map(|running| Arc::clone(&running.mailbox)) else {
                 break;
             };
-            let mailboxes: Vec<_> = state
-                .threads
-                .iter()
-                .map(|running| Arc::clone(&running.mailbox))
-                .collect();
+            let mailboxes: Vec<_> = state.threads.iter().map(|running| Arc::clone(&running.mailbox)).collect();
             drop(state);
             if self.edge.is_sealed() {
                 // No order any more: each ends as soon as it can.
@@ -364,15 +342,8 @@ impl Core {
     }
 
     fn tell_to_end(mailbox: &Mailbox) {
-        let to = Slot {
-            index: u32::MAX,
-            generation: u32::MAX,
-        };
-        mailbox.push(Mail {
-            to,
-            rotated: false,
-            what: What::Shutdown,
-        });
+        let to = Slot { index: u32::MAX, generation: u32::MAX };
+        mailbox.push(Mail::order(to, What::Shutdown));
     }
 
     fn finish_shutdown(&self) {
@@ -390,16 +361,8 @@ impl Core {
         let mut state = lock(&self.state);
         let mut instances = std::mem::take(&mut state.reports);
         instances.sort_by_key(|instance| instance.id);
-        let left = abandoned
-            .iter()
-            .map(|running| running.mailbox.meter.in_hand.load(Ordering::Relaxed) as u64)
-            .sum();
-        let report = Report {
-            instances,
-            earlier: state.earlier,
-            dead_letters: self.dead.letters(),
-            left,
-        };
+        let left = abandoned.iter().map(|running| running.mailbox.meter.in_hand.load(Ordering::Relaxed) as u64).sum();
+        let report = Report { instances, earlier: state.earlier, dead_letters: self.dead.letters(), left };
         state.phase = Phase::Stopped(if abandoned.is_empty() {
             Ok(report)
         } else {
@@ -425,7 +388,7 @@ impl Core {
     }
 
     fn shutdown(self: &Arc<Self>, limit: Option<Duration>) -> Result<Report, ShutdownError> {
-        if Here::get().is_actor_thread() {
+        if on_actor_thread() {
             self.stop(limit);
             return Err(ShutdownError::OnActorThread);
         }
@@ -458,11 +421,7 @@ impl Core {
     }
 
     fn client_of<M: Message>(&self) -> Result<Client<M>, CallError> {
-        let refusal = if self.edge.is_open() {
-            Refusal::NotRegistered
-        } else {
-            Refusal::Stopped
-        };
+        let refusal = if self.edge.is_open() { Refusal::NotRegistered } else { Refusal::Stopped };
         match self.pools.get::<M>() {
             Some(pool) if pool.has_instances() => Ok(Client::of_pool(pool)),
             _ => Err(CallError::refused(M::NAME, refusal)),
@@ -573,9 +532,7 @@ impl EngineBuilder {
 
     /// Makes the engine. It has no threads yet.
     pub fn build(self) -> ActorEngine {
-        ActorEngine {
-            core: Core::new(self.name),
-        }
+        ActorEngine { core: Core::new(self.name) }
     }
 }
 
@@ -831,10 +788,7 @@ impl ActorEngine {
     /// Until the inside is quiet; while others keep sending, that may be long.
     #[track_caller]
     pub fn settle(&self) {
-        assert!(
-            !Here::get().is_actor_thread(),
-            "`settle` on an actor thread would wait for itself"
-        );
+        assert!(!on_actor_thread(), "`settle` on an actor thread would wait for itself");
         drop(self.core.watch(Core::is_quiet, |_| None));
     }
 
@@ -862,10 +816,7 @@ impl ActorEngine {
     /// ```
     #[track_caller]
     pub fn wait(&self) {
-        assert!(
-            !Here::get().is_actor_thread(),
-            "`wait` on an actor thread would wait for itself"
-        );
+        assert!(!on_actor_thread(), "`wait` on an actor thread would wait for itself");
         // What became of it is for who calls `shutdown`.
         let _ = self.core.wait_stopped();
     }
@@ -909,10 +860,7 @@ impl ActorEngine {
 }
 
 fn spawn(core: &Arc<Core>, thread: ActorThread) -> Result<ThreadId, SpawnError> {
-    core.spawn_all(vec![thread])?
-        .into_iter()
-        .next()
-        .ok_or(SpawnError::Empty)
+    core.spawn_all(vec![thread])?.into_iter().next().ok_or(SpawnError::Empty)
 }
 
 impl Drop for ActorEngine {
@@ -963,9 +911,7 @@ pub struct EngineHandle {
 
 impl EngineHandle {
     pub(crate) fn new(core: &Arc<Core>) -> Self {
-        Self {
-            core: Arc::downgrade(core),
-        }
+        Self { core: Arc::downgrade(core) }
     }
 
     fn with<R>(&self, gone: R, f: impl FnOnce(&Arc<Core>) -> R) -> R {
@@ -1021,9 +967,7 @@ impl EngineHandle {
     }
 
     pub(crate) fn client_of<M: Message>(&self) -> Result<Client<M>, CallError> {
-        self.with(Err(CallError::Stopped { message: M::NAME }), |core| {
-            core.client_of::<M>()
-        })
+        self.with(Err(CallError::Stopped { message: M::NAME }), |core| core.client_of::<M>())
     }
 
     /// As [`ActorEngine::client`].
@@ -1054,9 +998,7 @@ impl EngineHandle {
     /// As [`ActorEngine::call`].
     pub fn call<Q: IntoRequest>(&self, request: Q) -> Result<Q::Reply, CallError> {
         let message = <Q::Message as Message>::NAME;
-        self.with(Err(CallError::Stopped { message }), |core| {
-            core.aim(|aim| aim.call(request.__into()))
-        })
+        self.with(Err(CallError::Stopped { message }), |core| core.aim(|aim| aim.call(request.__into())))
     }
 
     /// As [`ActorEngine::broadcast`].
@@ -1075,9 +1017,7 @@ impl EngineHandle {
     /// # Errors
     /// As [`ActorEngine::broadcast_with`].
     pub fn broadcast_with<M: Message>(&self, make: impl FnMut(InstanceId) -> M) -> Result<usize, CallError> {
-        self.with(Err(CallError::Stopped { message: M::NAME }), |core| {
-            core.aim(|aim| aim.broadcast_with(make))
-        })
+        self.with(Err(CallError::Stopped { message: M::NAME }), |core| core.aim(|aim| aim.broadcast_with(make)))
     }
 
     /// As [`ActorEngine::call_all`].
@@ -1106,9 +1046,7 @@ impl EngineHandle {
         mut make: impl FnMut(InstanceId) -> Q,
     ) -> Result<Replies<Q::Reply>, CallError> {
         let message = <Q::Message as Message>::NAME;
-        self.with(Err(CallError::Stopped { message }), |core| {
-            core.aim(|aim| aim.call_all_with(|id| make(id).__into()))
-        })
+        self.with(Err(CallError::Stopped { message }), |core| core.aim(|aim| aim.call_all_with(|id| make(id).__into())))
     }
 
     /// As [`ActorEngine::registry`]; empty when the engine is gone.

@@ -43,9 +43,7 @@ pub struct Refused<M> {
 
 impl<M> Refused<M> {
     pub(crate) fn new(name: &'static str, message: M) -> Self {
-        Self {
-            inner: Box::new((name, Mutex::new(message))),
-        }
+        Self { inner: Box::new((name, Mutex::new(message))) }
     }
 
     /// Gives the message back.
@@ -138,23 +136,13 @@ impl<M> fmt::Display for SendError<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NotRegistered(refused) => {
-                write!(
-                    f,
-                    "no live instance handles `{}`; the message was not sent",
-                    refused.message()
-                )
+                write!(f, "no live instance handles `{}`; the message was not sent", refused.message())
             }
-            Self::Full(refused) => write!(
-                f,
-                "the mailbox for `{}` is full; the message was not sent",
-                refused.message()
-            ),
+            Self::Full(refused) => {
+                write!(f, "the mailbox for `{}` is full; the message was not sent", refused.message())
+            }
             Self::Stopped(refused) => {
-                write!(
-                    f,
-                    "the receiver of `{}` has stopped; the message was not sent",
-                    refused.message()
-                )
+                write!(f, "the receiver of `{}` has stopped; the message was not sent", refused.message())
             }
         }
     }
@@ -255,10 +243,7 @@ impl fmt::Display for CallError {
                 write!(f, "the call to `{message}` timed out while its handler was at work")
             }
             Self::Timeout { message, begun: false } => {
-                write!(
-                    f,
-                    "the call to `{message}` timed out before its handler began, and never will run"
-                )
+                write!(f, "the call to `{message}` timed out before its handler began, and never will run")
             }
             Self::Undeclared { message } => write!(
                 f,
@@ -367,13 +352,7 @@ impl fmt::Display for ShutdownError {
             Self::Abandoned { threads, .. } => {
                 f.write_str("the time was up while a handler still ran on thread ")?;
                 for (i, thread) in threads.iter().enumerate() {
-                    write!(
-                        f,
-                        "{}{} `{}`",
-                        if i == 0 { "" } else { ", " },
-                        thread.thread,
-                        thread.name
-                    )?;
+                    write!(f, "{}{} `{}`", if i == 0 { "" } else { ", " }, thread.thread, thread.name)?;
                 }
                 Ok(())
             }

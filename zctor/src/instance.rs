@@ -127,8 +127,6 @@ pub(crate) struct Common {
     pub(crate) status: Arc<Status>,
     pub(crate) phase: Cell<Phase>,
     pub(crate) wish: Cell<Wish>,
-    /// Mail for it in its thread's own queue.
-    pub(crate) queued: Cell<usize>,
     pub(crate) handled: Cell<u64>,
     pub(crate) panicked: Cell<u64>,
     /// Its code is on the stack: a message for it must wait its turn.
@@ -175,9 +173,9 @@ impl Common {
         backoff(panics.len())
     }
 
-    /// A call may run at once: its code is not on the stack, and nothing for it is queued that would come first.
+    /// Its code is not on the stack, and it neither rests nor has it ended.
     pub(crate) fn is_free(&self) -> bool {
-        !self.busy.get() && self.queued.get() == 0 && matches!(self.phase.get(), Phase::New | Phase::Live)
+        !self.busy.get() && matches!(self.phase.get(), Phase::New | Phase::Live)
     }
 
     pub(crate) fn hold(&self, mail: Mail) {
@@ -185,11 +183,7 @@ impl Common {
     }
 
     fn take_held(&self) -> VecDeque<Mail> {
-        self.trouble
-            .borrow_mut()
-            .as_mut()
-            .map(|trouble| std::mem::take(&mut trouble.held))
-            .unwrap_or_default()
+        self.trouble.borrow_mut().as_mut().map(|trouble| std::mem::take(&mut trouble.held)).unwrap_or_default()
     }
 }
 
@@ -252,16 +246,12 @@ where
     let status = Arc::new(Status(AtomicU8::new(Status::LIVE)));
     let shared = Rc::new(Shared {
         common: Common {
-            id: InstanceId {
-                thread: local.mailbox.thread,
-                slot,
-            },
+            id: InstanceId { thread: local.mailbox.thread, slot },
             name: M::NAME,
             depth: M::CALL_DEPTH,
             status: Arc::clone(&status),
             phase: Cell::new(Phase::New),
             wish: Cell::default(),
-            queued: Cell::new(0),
             handled: Cell::new(0),
             panicked: Cell::new(0),
             busy: Cell::new(false),
@@ -273,11 +263,7 @@ where
     });
     let seals: &'static Seals<M> = &Instance::<M, S>::SEALS;
     let ctx = Context::new(Rc::clone(local), Rc::clone(&shared), seals);
-    let instance = Rc::new(Instance {
-        shared,
-        body: RefCell::new(Body { state: None, ctx }),
-        factory,
-    });
+    let instance = Rc::new(Instance { shared, body: RefCell::new(Body { state: None, ctx }), factory });
     // In its slot before it is built, so that what its factory sends to it finds it there.
     local.settle_in(slot, Rc::clone(&instance) as Rc<dyn AnyInstance>);
     match instance.build() {
@@ -287,17 +273,8 @@ where
             return Err(failure.into_spawn_error(M::NAME));
         }
     }
-    local.enqueue(Mail {
-        to: slot,
-        rotated: false,
-        what: What::Start,
-    });
-    Ok(Address {
-        mailbox: Arc::clone(&local.mailbox),
-        slot,
-        status,
-        seals,
-    })
+    local.enqueue(Mail::order(slot, What::Start));
+    Ok(Address { mailbox: Arc::clone(&local.mailbox), slot, status, seals })
 }
 
 enum Failure {
@@ -312,10 +289,7 @@ impl Failure {
         match self {
             Self::Error(source) => SpawnError::Factory { message, source },
             Self::Panic(text) => SpawnError::FactoryPanicked { message, text },
-            Self::Spent => SpawnError::FactoryPanicked {
-                message,
-                text: "the factory has run already".into(),
-            },
+            Self::Spent => SpawnError::FactoryPanicked { message, text: "the factory has run already".into() },
         }
     }
 }
@@ -326,24 +300,9 @@ where
     S: 'static,
 {
     const SEALS: Seals<M> = Seals {
-        send: |message| {
-            seal(SendLetter::<M, S> {
-                message: Some(message),
-                to: PhantomData,
-            })
-        },
-        call: |message, port, terms| {
-            seal(CallLetter::<M, S> {
-                call: Some((message, port, terms)),
-                to: PhantomData,
-            })
-        },
-        batch: |messages| {
-            seal(BatchLetter::<M, S> {
-                messages: messages.into_iter(),
-                to: PhantomData,
-            })
-        },
+        send: |message| seal(SendLetter::<M, S> { message: Some(message), to: PhantomData }),
+        call: |message, port, terms| seal(CallLetter::<M, S> { call: Some((message, port, terms)), to: PhantomData }),
+        batch: |messages| seal(BatchLetter::<M, S> { messages: messages.into_iter(), to: PhantomData }),
     };
 
     fn common(&self) -> &Common {
@@ -451,11 +410,7 @@ where
                 drop(error);
             });
         }
-        if give_up {
-            self.vacate(local)
-        } else {
-            self.recover(local)
-        }
+        if give_up { self.vacate(local) } else { self.recover(local) }
     }
 
     fn rest(&self, local: &Rc<Local>, rest: Duration) {
@@ -556,12 +511,7 @@ where
 
     fn tick(&self, local: &Rc<Local>, id: u64) {
         if self.common().phase.get() == Phase::Resting {
-            let due = self
-                .common()
-                .trouble
-                .borrow()
-                .as_ref()
-                .is_some_and(|trouble| trouble.alarm == id);
+            let due = self.common().trouble.borrow().as_ref().is_some_and(|trouble| trouble.alarm == id);
             if due {
                 self.revive(local);
             }
@@ -621,10 +571,7 @@ where
     S: 'static,
 {
     let instance = instance.as_any().downcast_ref();
-    debug_assert!(
-        instance.is_some(),
-        "a slot's generation names one instance, whose type its letters know"
-    );
+    debug_assert!(instance.is_some(), "a slot's generation names one instance, whose type its letters know");
     instance
 }
 

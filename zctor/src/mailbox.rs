@@ -52,6 +52,8 @@ pub(crate) struct Slot {
 /// What a mailbox holds.
 pub(crate) struct Mail {
     pub(crate) to: Slot,
+    /// Messages in it.
+    pub(crate) messages: u32,
     /// Whether its instance was chosen by rotation, so that a sibling may take it over.
     pub(crate) rotated: bool,
     pub(crate) what: What,
@@ -82,10 +84,27 @@ impl Mail {
         }
     }
 
-    pub(crate) fn len(&self) -> usize {
-        match &self.what {
-            What::Letter(letter) => letter.len(),
-            _ => 0,
+    /// A letter with one message.
+    #[inline]
+    pub(crate) fn letter(to: Slot, letter: Letter, rotated: bool) -> Self {
+        Self { to, messages: 1, rotated, what: What::Letter(letter) }
+    }
+
+    /// A letter with any number of messages.
+    pub(crate) fn batch(to: Slot, letter: Letter, rotated: bool) -> Self {
+        let messages = u32::try_from(letter.len()).unwrap_or(u32::MAX);
+        Self { to, messages, rotated, what: What::Letter(letter) }
+    }
+
+    /// Something that is no message.
+    pub(crate) fn order(to: Slot, what: What) -> Self {
+        Self { to, messages: 0, rotated: false, what }
+    }
+
+    /// Some of its messages were delivered.
+    pub(crate) fn recount(&mut self) {
+        if let What::Letter(letter) = &self.what {
+            self.messages = u32::try_from(letter.len()).unwrap_or(u32::MAX);
         }
     }
 }
@@ -176,10 +195,7 @@ impl Mailbox {
         pools: Weak<Pools>,
     ) -> Self {
         let (sender, receiver) = flume::unbounded();
-        let meter = Meter {
-            activity: AtomicU64::new(1),
-            ..Meter::default()
-        };
+        let meter = Meter { activity: AtomicU64::new(1), ..Meter::default() };
         Self {
             thread,
             name,
@@ -209,7 +225,7 @@ impl Mailbox {
     /// The same for a batch, which counts for as many messages as it holds.
     pub(crate) fn push_batch(&self, mail: Mail) {
         // Relaxed: a statistic.
-        self.batched.fetch_add(mail.len().saturating_sub(1), Ordering::Relaxed);
+        self.batched.fetch_add(mail.messages.saturating_sub(1) as usize, Ordering::Relaxed);
         self.push(mail);
     }
 
@@ -230,13 +246,14 @@ impl Mailbox {
     pub(crate) fn divert(&self, mut mail: Mail) {
         if let (true, What::Letter(letter), Some(pools)) = (mail.rotated, &mut mail.what, self.pools.upgrade()) {
             letter.forward(&pools);
+            mail.recount();
         }
         self.bury(mail);
     }
 
     /// Counts what is left in it as dead letters.
     pub(crate) fn bury(&self, mail: Mail) {
-        if mail.len() > 0 {
+        if mail.messages > 0 {
             mail.bury(&self.dead);
         }
     }
@@ -261,9 +278,8 @@ impl Mailbox {
 
     /// Mail was taken out of the queue.
     fn weigh(&self, mail: &Mail) {
-        let messages = mail.len();
-        if messages > 1 {
-            self.batched.fetch_sub(messages - 1, Ordering::Relaxed);
+        if mail.messages > 1 {
+            self.batched.fetch_sub(mail.messages as usize - 1, Ordering::Relaxed);
         }
     }
 

@@ -219,10 +219,7 @@ impl<M: Message, R> Request<M, R> {
 
 impl<M: Message + Clone, R> Clone for Request<M, R> {
     fn clone(&self) -> Self {
-        Self {
-            message: self.message.clone(),
-            port: self.port,
-        }
+        Self { message: self.message.clone(), port: self.port }
     }
 }
 
@@ -311,24 +308,18 @@ pub(crate) type Rebuild<M, S> = dyn Fn(&mut Context<M>) -> Result<S, BoxError> +
 impl<M: Dispatch<S>, S: 'static> Actor<M, S> {
     #[doc(hidden)]
     pub fn __new(factory: impl Fn() -> S + Send + Sync + 'static) -> Self {
-        Self {
-            factory: Arc::new(move |_| Ok(factory())),
-        }
+        Self { factory: Arc::new(move |_| Ok(factory())) }
     }
 
     #[doc(hidden)]
     pub fn __try_new(factory: impl Fn(&mut Context<M>) -> Result<S, BoxError> + Send + Sync + 'static) -> Self {
-        Self {
-            factory: Arc::new(factory),
-        }
+        Self { factory: Arc::new(factory) }
     }
 }
 
 impl<M: Message, S> Clone for Actor<M, S> {
     fn clone(&self) -> Self {
-        Self {
-            factory: Arc::clone(&self.factory),
-        }
+        Self { factory: Arc::clone(&self.factory) }
     }
 }
 
@@ -372,10 +363,7 @@ pub struct ActorOnce<M: Message, S> {
 impl<M: Dispatch<S>, S: 'static> ActorOnce<M, S> {
     #[doc(hidden)]
     pub fn __new(factory: impl FnOnce() -> S + Send + 'static) -> Self {
-        Self {
-            factory: Box::new(factory),
-            message: PhantomData,
-        }
+        Self { factory: Box::new(factory), message: PhantomData }
     }
 }
 

@@ -48,10 +48,7 @@ pub(crate) struct Parker {
 
 impl Parker {
     pub(crate) fn for_actor_thread() -> Self {
-        Self {
-            counted: true,
-            ..Self::default()
-        }
+        Self { counted: true, ..Self::default() }
     }
 
     /// Called once on the thread that this word belongs to, before it first waits.
@@ -64,16 +61,12 @@ impl Parker {
     /// Step 1. The caller must now look at what it waits for, then `park` or `retract`.
     pub(crate) fn announce(&self) {
         // Release: pairs with the Acquire in `wake`, through the mailbox's lock or the reply's state.
-        let _ = self
-            .word
-            .compare_exchange(RUNNING, WATCHING, Ordering::Release, Ordering::Relaxed);
+        let _ = self.word.compare_exchange(RUNNING, WATCHING, Ordering::Release, Ordering::Relaxed);
     }
 
     /// The last look found something: no wait after all.
     pub(crate) fn retract(&self) {
-        let _ = self
-            .word
-            .compare_exchange(WATCHING, RUNNING, Ordering::Relaxed, Ordering::Relaxed);
+        let _ = self.word.compare_exchange(WATCHING, RUNNING, Ordering::Relaxed, Ordering::Relaxed);
     }
 
     /// Step 2: after something was given to this thread. `false` if it has closed.
@@ -85,11 +78,7 @@ impl Parker {
                 RUNNING => return true,
                 CLOSED => return false,
                 seen => {
-                    if self
-                        .word
-                        .compare_exchange(seen, RUNNING, Ordering::AcqRel, Ordering::Relaxed)
-                        .is_ok()
-                    {
+                    if self.word.compare_exchange(seen, RUNNING, Ordering::AcqRel, Ordering::Relaxed).is_ok() {
                         if let (PARKED, Some(thread)) = (seen, self.thread.get()) {
                             thread.unpark();
                         }
@@ -102,11 +91,7 @@ impl Parker {
 
     /// Step 3: returns when woken, or at the deadline. The word is `RUNNING` then.
     pub(crate) fn park(&self, deadline: Option<Instant>) {
-        if self
-            .word
-            .compare_exchange(WATCHING, PARKED, Ordering::AcqRel, Ordering::Acquire)
-            .is_err()
-        {
+        if self.word.compare_exchange(WATCHING, PARKED, Ordering::AcqRel, Ordering::Acquire).is_err() {
             return; // woken meanwhile, or closed
         }
         if self.counted {
@@ -118,9 +103,7 @@ impl Parker {
                 Some(deadline) => {
                     let left = deadline.saturating_duration_since(crate::timer::now());
                     if left.is_zero() {
-                        let _ = self
-                            .word
-                            .compare_exchange(PARKED, RUNNING, Ordering::AcqRel, Ordering::Relaxed);
+                        let _ = self.word.compare_exchange(PARKED, RUNNING, Ordering::AcqRel, Ordering::Relaxed);
                         break;
                     }
                     std::thread::park_timeout(left);
@@ -203,11 +186,7 @@ impl Outside {
     fn new() -> Self {
         let parker = Arc::new(Parker::default());
         parker.adopt_current_thread();
-        Self {
-            waker: Waker::from(Arc::clone(&parker)),
-            parker,
-            budget: Cell::new(FIRST_SPIN),
-        }
+        Self { waker: Waker::from(Arc::clone(&parker)), parker, budget: Cell::new(FIRST_SPIN) }
     }
 }
 

@@ -86,11 +86,7 @@ impl Additions<'_> {
 
 impl Pools {
     pub(crate) fn new(edge: Arc<Edge>) -> Self {
-        Self {
-            by_type: ArcSwap::default(),
-            in_order: Mutex::default(),
-            edge,
-        }
+        Self { by_type: ArcSwap::default(), in_order: Mutex::default(), edge }
     }
 
     pub(crate) fn get<M: Message>(&self) -> Option<Arc<Pool<M>>> {
@@ -101,10 +97,7 @@ impl Pools {
     /// Registers instances, in the order given.
     pub(crate) fn enlist(&self, newcomers: Vec<Box<dyn Enlist>>) {
         let mut in_order = lock(&self.in_order);
-        let mut additions = Additions {
-            pools: self,
-            in_order: &mut in_order,
-        };
+        let mut additions = Additions { pools: self, in_order: &mut in_order };
         for newcomer in newcomers {
             newcomer.enlist(&mut additions);
         }
@@ -116,11 +109,7 @@ impl Pools {
     pub(crate) fn snapshot(&self) -> Registry {
         let pools = lock(&self.in_order).clone();
         Registry {
-            entries: pools
-                .iter()
-                .map(|pool| pool.entry())
-                .filter(|entry| !entry.instances.is_empty())
-                .collect(),
+            entries: pools.iter().map(|pool| pool.entry()).filter(|entry| !entry.instances.is_empty()).collect(),
         }
     }
 }
@@ -263,11 +252,6 @@ impl RegistryEntry {
 
 impl fmt::Display for RegistryEntry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{} -> {:?}",
-            self.message,
-            self.threads().iter().map(|thread| thread.index()).collect::<Vec<_>>()
-        )
+        write!(f, "{} -> {:?}", self.message, self.threads().iter().map(|thread| thread.index()).collect::<Vec<_>>())
     }
 }

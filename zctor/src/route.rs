@@ -16,7 +16,7 @@ use crate::lock::lock;
 use crate::mailbox::{Edge, Letter, Mail, Mailbox, Slot, What};
 use crate::message::{IntoRequest, KeyOf, Message, Request, key_hash};
 use crate::registry::{AnyPool, RegistryEntry};
-use crate::thread::{Here, local};
+use crate::thread::{Frame, is_at, is_inside, local};
 use crate::timer::deadline;
 use crate::trace;
 
@@ -65,10 +65,7 @@ pub(crate) enum Way {
 
 impl<M: Message> Address<M> {
     pub(crate) fn id(&self) -> InstanceId {
-        InstanceId {
-            thread: self.mailbox.thread,
-            slot: self.slot,
-        }
+        InstanceId { thread: self.mailbox.thread, slot: self.slot }
     }
 
     /// Whether the code that runs here may send to it just now. Asked before the message is sealed.
@@ -77,14 +74,9 @@ impl<M: Message> Address<M> {
         if self.status.has_ended() || self.mailbox.parker.is_closed() {
             return Err(Refusal::Stopped);
         }
-        let here = Here::get();
         let edge = &self.mailbox.edge;
-        if edge.is_open() || (here.is_inside(&self.mailbox) && !edge.is_sealed()) {
-            Ok(if here.is_at(&self.mailbox) {
-                Way::Here
-            } else {
-                Way::There
-            })
+        if edge.is_open() || (is_inside(&self.mailbox) && !edge.is_sealed()) {
+            Ok(if is_at(&self.mailbox) { Way::Here } else { Way::There })
         } else {
             Err(Refusal::Stopped)
         }
@@ -93,51 +85,37 @@ impl<M: Message> Address<M> {
     /// Sends a letter that was admitted. From here on it is handled, or it becomes a dead letter.
     #[inline]
     pub(crate) fn post(&self, way: Way, letter: Letter, rotated: bool) {
-        self.deliver(
-            way,
-            Mail {
-                to: self.slot,
-                rotated,
-                what: What::Letter(letter),
+        self.deliver(way, Mail::letter(self.slot, letter, rotated));
+    }
+
+    fn deliver(&self, way: Way, mail: Mail) {
+        match way {
+            Way::There => self.mailbox.push(mail),
+            Way::Here => match local() {
+                Some(local) => local.enqueue(mail),
+                // Not reached: `Here` is found on the thread of this mailbox, while that runs.
+                None => self.mailbox.push(mail),
             },
-        );
+        }
     }
 
     /// Sends a batch, which may hold one message or many.
     pub(crate) fn post_batch(&self, way: Way, letter: Letter, rotated: bool) {
-        let mail = Mail {
-            to: self.slot,
-            rotated,
-            what: What::Letter(letter),
-        };
-        match (way, local()) {
-            (Way::Here, Some(local)) => local.enqueue(mail),
-            _ => self.mailbox.push_batch(mail),
-        }
-    }
-
-    fn deliver(&self, way: Way, mail: Mail) {
-        match (way, local()) {
-            (Way::Here, Some(local)) => local.enqueue(mail),
-            _ => self.mailbox.push(mail),
+        let mail = Mail::batch(self.slot, letter, rotated);
+        match way {
+            Way::There => self.mailbox.push_batch(mail),
+            Way::Here => self.deliver(way, mail),
         }
     }
 
     /// A call to an instance of this very thread: runs it at once if nothing for it is queued.
     fn post_call(&self, way: Way, letter: Letter, rotated: bool) {
-        let mail = Mail {
-            to: self.slot,
-            rotated,
-            what: What::Letter(letter),
-        };
         if let (Way::Here, Some(local)) = (way, local()) {
-            match local.instance(self.slot) {
-                Some(instance) if instance.common().is_free() => local.hand_over(&*instance, mail),
-                _ => local.enqueue(mail),
+            if let Some(instance) = local.free_instance(self.slot) {
+                return local.hand_over(&*instance, Mail::letter(self.slot, letter, rotated));
             }
-        } else {
-            self.mailbox.push(mail);
         }
+        self.post(way, letter, rotated);
     }
 }
 
@@ -150,10 +128,7 @@ struct Place<M: Message> {
 
 impl<M: Message> Clone for Place<M> {
     fn clone(&self) -> Self {
-        Self {
-            number: self.number,
-            address: self.address.clone(),
-        }
+        Self { number: self.number, address: self.address.clone() }
     }
 }
 
@@ -177,10 +152,7 @@ impl<M: Message> Pool<M> {
         Self {
             places: ArcSwap::default(),
             turn: AtomicU64::new(0),
-            draft: Mutex::new(Draft {
-                last_number: 0,
-                newcomers: Vec::new(),
-            }),
+            draft: Mutex::new(Draft { last_number: 0, newcomers: Vec::new() }),
             edge,
         }
     }
@@ -198,22 +170,14 @@ impl<M: Message> Pool<M> {
         let _draft = lock(&self.draft);
         let places = self.places.load();
         if places.iter().any(|place| place.address.id() == id) {
-            let rest = places
-                .iter()
-                .filter(|place| place.address.id() != id)
-                .cloned()
-                .collect();
+            let rest = places.iter().filter(|place| place.address.id() != id).cloned().collect();
             self.places.store(Arc::new(rest));
         }
     }
 
     /// Why nobody was found.
     fn nobody(&self) -> Refusal {
-        if self.edge.is_open() {
-            Refusal::NotRegistered
-        } else {
-            Refusal::Stopped
-        }
+        if self.edge.is_open() { Refusal::NotRegistered } else { Refusal::Stopped }
     }
 
     /// The instance whose turn it is; the turn moves on to it.
@@ -230,10 +194,7 @@ impl<M: Message> Pool<M> {
             let number = places[index].number;
             // Relaxed: the counter orders nothing but itself. A pool of one leaves it alone.
             if number == turn
-                || self
-                    .turn
-                    .compare_exchange_weak(turn, number, Ordering::Relaxed, Ordering::Relaxed)
-                    .is_ok()
+                || self.turn.compare_exchange_weak(turn, number, Ordering::Relaxed, Ordering::Relaxed).is_ok()
             {
                 return Ok(Chosen::place(places, index, way, true));
             }
@@ -250,13 +211,8 @@ impl<M: Message> Pool<M> {
     /// 1998), so that about 1/n of the keys move when the pool changes, all of them to or from what changed.
     fn of_key(&self, key: u64) -> Result<Chosen<'_, M>, Refusal> {
         let places = self.places.load();
-        let live = places
-            .iter()
-            .enumerate()
-            .filter(|(_, place)| !place.address.status.has_ended());
-        let best = live
-            .max_by_key(|(_, place)| mix(key ^ mix(place.number)))
-            .map(|(index, _)| index);
+        let live = places.iter().enumerate().filter(|(_, place)| !place.address.status.has_ended());
+        let best = live.max_by_key(|(_, place)| mix(key ^ mix(place.number))).map(|(index, _)| index);
         let index = best.ok_or_else(|| self.nobody())?;
         let way = places[index].address.admit().map_err(|_| self.nobody())?;
         Ok(Chosen::place(places, index, way, false))
@@ -264,10 +220,7 @@ impl<M: Message> Pool<M> {
 
     fn least_loaded(&self) -> Result<Chosen<'_, M>, Refusal> {
         let places = self.places.load();
-        let ready = places
-            .iter()
-            .enumerate()
-            .filter(|(_, place)| place.address.status.is_ready());
+        let ready = places.iter().enumerate().filter(|(_, place)| place.address.status.is_ready());
         let open = ready.filter_map(|(index, place)| Some((index, place, place.address.admit().ok()?)));
         let best = open.min_by_key(|(_, place, _)| place.address.mailbox.load());
         let (index, _, way) = best.ok_or_else(|| self.nobody())?;
@@ -275,11 +228,7 @@ impl<M: Message> Pool<M> {
     }
 
     fn find(&self, id: InstanceId) -> Option<Address<M>> {
-        self.places
-            .load()
-            .iter()
-            .find(|place| place.address.id() == id)
-            .map(|place| place.address.clone())
+        self.places.load().iter().find(|place| place.address.id() == id).map(|place| place.address.clone())
     }
 
     pub(crate) fn has_instances(&self) -> bool {
@@ -288,30 +237,21 @@ impl<M: Message> Pool<M> {
 
     fn instances(&self) -> Vec<InstanceId> {
         let places = self.places.load();
-        places
-            .iter()
-            .filter(|place| !place.address.status.has_ended())
-            .map(|place| place.address.id())
-            .collect()
+        places.iter().filter(|place| !place.address.status.has_ended()).map(|place| place.address.id()).collect()
     }
 
     /// All that can be sent to now.
     fn everybody(&self) -> Vec<(Address<M>, Way)> {
         let places = self.places.load();
-        places
-            .iter()
-            .filter_map(|place| Some((place.address.clone(), place.address.admit().ok()?)))
-            .collect()
+        places.iter().filter_map(|place| Some((place.address.clone(), place.address.admit().ok()?))).collect()
     }
 
     /// This thread's own instances in the pool, in turn.
     pub(crate) fn next_local(&self) -> Result<Address<M>, Refusal> {
         let local = local().ok_or(Refusal::NotRegistered)?;
         let places = self.places.load();
-        let here: Vec<&Place<M>> = places
-            .iter()
-            .filter(|place| place.address.mailbox.thread == local.mailbox.thread)
-            .collect();
+        let here: Vec<&Place<M>> =
+            places.iter().filter(|place| place.address.mailbox.thread == local.mailbox.thread).collect();
         let turn = local.local_turn(TypeId::of::<M>());
         let start = here.partition_point(|place| place.number <= turn);
         let in_turn = (0..here.len()).map(|i| here[(start + i) % here.len()]);
@@ -333,12 +273,17 @@ fn next_open<M: Message>(places: &[Place<M>], turn: u64) -> Option<(usize, Way)>
         Some(guess) if guess < n && places[guess].number == turn + 1 => guess,
         _ => places.partition_point(|place| place.number <= turn),
     };
-    let in_turn = || (0..n).map(|i| if start + i < n { start + i } else { (start + i) - n });
     let open = |index: usize| places[index].address.admit().ok().map(|way| (index, way));
-    in_turn()
-        .filter(|index| places[*index].address.status.is_ready())
-        .find_map(open)
-        .or_else(|| in_turn().find_map(open))
+    let is_ready = |index: &usize| places[*index].address.status.is_ready();
+    let start = if start < n { start } else { 0 };
+    // As good as always it is the very next.
+    if is_ready(&start) {
+        if let Some(found) = open(start) {
+            return Some(found);
+        }
+    }
+    let in_turn = || (start..n).chain(0..start);
+    in_turn().filter(is_ready).find_map(open).or_else(|| in_turn().find_map(open))
 }
 
 /// A finalizer that spreads every bit over all (splitmix64, Steele, Lea and Flood 2014).
@@ -354,11 +299,7 @@ impl<M: Message> AnyPool for Pool<M> {
     }
 
     fn entry(&self) -> RegistryEntry {
-        RegistryEntry {
-            key: TypeId::of::<M>(),
-            message: M::NAME,
-            instances: self.instances(),
-        }
+        RegistryEntry { key: TypeId::of::<M>(), message: M::NAME, instances: self.instances() }
     }
 
     fn publish(&self) {
@@ -386,11 +327,7 @@ enum Found<'a, M: Message> {
 impl<'a, M: Message> Chosen<'a, M> {
     fn place(places: Guard<Arc<Vec<Place<M>>>>, index: usize, way: Way, rotated: bool) -> Self {
         trace::routed(M::NAME, places[index].address.id(), index + 1, places.len());
-        Self {
-            found: Found::Place(places, index),
-            way,
-            rotated,
-        }
+        Self { found: Found::Place(places, index), way, rotated }
     }
 
     #[inline]
@@ -449,21 +386,11 @@ pub(crate) struct Aim<'a, M: Message> {
 impl<'a, M: Message> Aim<'a, M> {
     /// At the instances of a pool in turn; `None` where the type was never registered.
     pub(crate) fn at_pool(pool: Option<&'a Pool<M>>, edge: &'a Edge) -> Self {
-        Self {
-            pool,
-            binding: &Binding::Turn,
-            limit: Limit::Inherited,
-            edge: Some(edge),
-        }
+        Self { pool, binding: &Binding::Turn, limit: Limit::Inherited, edge: Some(edge) }
     }
 
     pub(crate) fn at_one(binding: &'a Binding<M>) -> Self {
-        Self {
-            pool: None,
-            binding,
-            limit: Limit::Inherited,
-            edge: None,
-        }
+        Self { pool: None, binding, limit: Limit::Inherited, edge: None }
     }
 
     pub(crate) fn limited(self, limit: Limit) -> Self {
@@ -482,11 +409,7 @@ impl<'a, M: Message> Aim<'a, M> {
         match (self.binding, key) {
             (Binding::One(address), _) => {
                 let way = address.admit()?;
-                Ok(Chosen {
-                    found: Found::Bound(address),
-                    way,
-                    rotated: false,
-                })
+                Ok(Chosen { found: Found::Bound(address), way, rotated: false })
             }
             (Binding::Gone, _) => Err(Refusal::Stopped),
             (Binding::Key(key), _) => self.pool()?.of_key(*key),
@@ -508,15 +431,15 @@ impl<'a, M: Message> Aim<'a, M> {
     }
 
     pub(crate) fn call<R>(&self, request: Request<M, R>) -> Result<R, CallError> {
-        let here = Here::get();
-        if !here.may_wait_for(M::CALL_DEPTH) {
+        let frame = Frame::current();
+        if !frame.may_wait_for(M::CALL_DEPTH) {
             return Err(CallError::Undeclared { message: M::NAME });
         }
         let Request { message, port } = request;
         let refused = |refusal| CallError::refused(M::NAME, refusal);
         let until = match self.limit {
-            Limit::Inherited => here.deadline,
-            Limit::Within(limit) => [here.deadline, deadline(limit)].into_iter().flatten().min(),
+            Limit::Inherited => frame.deadline,
+            Limit::Within(limit) => [frame.deadline, deadline(limit)].into_iter().flatten().min(),
             Limit::None => None,
         };
         let chosen = self.choose(message.__key()).map_err(refused)?;
@@ -590,9 +513,7 @@ impl<'a, M: Message> Aim<'a, M> {
     }
 
     pub(crate) fn broadcast_with(&self, mut make: impl FnMut(InstanceId) -> M) -> Result<usize, CallError> {
-        let everybody = self
-            .everybody()
-            .map_err(|refusal| CallError::refused(M::NAME, refusal))?;
+        let everybody = self.everybody().map_err(|refusal| CallError::refused(M::NAME, refusal))?;
         for (address, way) in &everybody {
             let message = make(address.id());
             address.post(*way, (address.seals.send)(message), false);
@@ -604,12 +525,10 @@ impl<'a, M: Message> Aim<'a, M> {
         &self,
         mut make: impl FnMut(InstanceId) -> Request<M, R>,
     ) -> Result<Replies<R>, CallError> {
-        if !Here::get().may_wait_for(M::CALL_DEPTH) {
+        if !Frame::current().may_wait_for(M::CALL_DEPTH) {
             return Err(CallError::Undeclared { message: M::NAME });
         }
-        let everybody = self
-            .everybody()
-            .map_err(|refusal| CallError::refused(M::NAME, refusal))?;
+        let everybody = self.everybody().map_err(|refusal| CallError::refused(M::NAME, refusal))?;
         // One deadline for all: what `within` gives is counted from here.
         let pending: Vec<(InstanceId, Pending<R>)> = everybody
             .iter()
@@ -706,19 +625,11 @@ pub struct Client<M: Message> {
 
 impl<M: Message> Client<M> {
     pub(crate) fn of_pool(pool: Arc<Pool<M>>) -> Self {
-        Self {
-            pool: Some(pool),
-            binding: Binding::Turn,
-            limit: Limit::Inherited,
-        }
+        Self { pool: Some(pool), binding: Binding::Turn, limit: Limit::Inherited }
     }
 
     pub(crate) fn of_one(pool: Option<Arc<Pool<M>>>, address: Address<M>) -> Self {
-        Self {
-            pool,
-            binding: Binding::One(address),
-            limit: Limit::Inherited,
-        }
+        Self { pool, binding: Binding::One(address), limit: Limit::Inherited }
     }
 
     pub(crate) fn limited(self, limit: Limit) -> Self {
@@ -726,20 +637,12 @@ impl<M: Message> Client<M> {
     }
 
     fn bound(&self, binding: Binding<M>) -> M::Client {
-        Self {
-            pool: self.pool.clone(),
-            binding,
-            limit: self.limit,
-        }
-        .into()
+        Self { pool: self.pool.clone(), binding, limit: self.limit }.into()
     }
 
     fn aim(&self) -> Aim<'_, M> {
         match &self.pool {
-            Some(pool) => Aim {
-                binding: &self.binding,
-                ..Aim::at_pool(Some(pool), &pool.edge)
-            },
+            Some(pool) => Aim { binding: &self.binding, ..Aim::at_pool(Some(pool), &pool.edge) },
             None => Aim::at_one(&self.binding),
         }
         .limited(self.limit)
@@ -1174,14 +1077,7 @@ impl<M: Message> Client<M> {
         match &self.binding {
             Binding::One(address) => {
                 let way = address.admit().map_err(|_| stopped)?;
-                address.deliver(
-                    way,
-                    Mail {
-                        to: address.slot,
-                        rotated: false,
-                        what: What::End,
-                    },
-                );
+                address.deliver(way, Mail::order(address.slot, What::End));
                 Ok(())
             }
             Binding::Gone => Err(stopped),
@@ -1192,11 +1088,7 @@ impl<M: Message> Client<M> {
 
 impl<M: Message> Clone for Client<M> {
     fn clone(&self) -> Self {
-        Self {
-            pool: self.pool.clone(),
-            binding: self.binding.clone(),
-            limit: self.limit,
-        }
+        Self { pool: self.pool.clone(), binding: self.binding.clone(), limit: self.limit }
     }
 }
 
@@ -1242,20 +1134,10 @@ mod tests {
         let keys = 0..10_000_u64;
         for place in 1..=4 {
             let share = keys.clone().filter(|key| of(mix(*key), 4) == place).count();
-            assert!(
-                (2_300..2_700).contains(&share),
-                "place {place} has {share} of 10,000 keys"
-            );
+            assert!((2_300..2_700).contains(&share), "place {place} has {share} of 10,000 keys");
         }
         let moved: Vec<u64> = keys.filter(|key| of(mix(*key), 4) != of(mix(*key), 5)).collect();
-        assert!(
-            (1_800..2_200).contains(&moved.len()),
-            "{} of 10,000 keys moved, about 1/5 is right",
-            moved.len()
-        );
-        assert!(
-            moved.iter().all(|key| of(mix(*key), 5) == 5),
-            "all that moved went to the newcomer"
-        );
+        assert!((1_800..2_200).contains(&moved.len()), "{} of 10,000 keys moved, about 1/5 is right", moved.len());
+        assert!(moved.iter().all(|key| of(mix(*key), 5) == 5), "all that moved went to the newcomer");
     }
 }

@@ -236,10 +236,7 @@ impl ActorThread {
 
     /// A thread of this name, as debuggers and panics show it.
     pub fn named(name: impl Into<String>) -> Self {
-        Self {
-            name: Some(name.into()),
-            ..Self::default()
-        }
+        Self { name: Some(name.into()), ..Self::default() }
     }
 
     /// Adds an instance. Any number of any types can share a thread, and several of one type.
@@ -264,10 +261,7 @@ impl ActorThread {
 
 impl fmt::Debug for ActorThread {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ActorThread")
-            .field("name", &self.name)
-            .field("instances", &self.builds.len())
-            .finish()
+        f.debug_struct("ActorThread").field("name", &self.name).field("instances", &self.builds.len()).finish()
     }
 }
 
@@ -305,12 +299,7 @@ pub(crate) fn start(core: &Arc<Core>, mailbox: Arc<Mailbox>, thread: ActorThread
         }
     };
     let handle = start_thread(&mailbox.name, thread.stack_size, body)?;
-    Ok(Newborn {
-        mailbox,
-        handle,
-        built,
-        commit,
-    })
+    Ok(Newborn { mailbox, handle, built, commit })
 }
 
 /// Starts a thread of zctor's.
@@ -335,12 +324,10 @@ impl Exit {
     fn enter(core: Arc<Core>, mailbox: Arc<Mailbox>) -> Self {
         mailbox.parker.adopt_current_thread();
         let local = Rc::new(Local::new(core, mailbox));
-        let here = Here {
-            mailbox: Arc::as_ptr(&local.mailbox) as usize,
-            edge: Arc::as_ptr(&local.mailbox.edge) as usize,
-            ..Here::OUTSIDE
-        };
-        HERE.set(here);
+        HERE.with(|here| {
+            here.mailbox.set(Arc::as_ptr(&local.mailbox) as usize);
+            here.edge.set(Arc::as_ptr(&local.mailbox.edge) as usize);
+        });
         LOCAL.with(|current| current.replace(Some(Rc::clone(&local))));
         Self(local)
     }
@@ -352,64 +339,65 @@ impl Drop for Exit {
         local.mailbox.close();
         local.clear_queue();
         LOCAL.with(|current| current.replace(None));
-        HERE.set(Here::OUTSIDE);
+        HERE.with(|here| {
+            here.mailbox.set(0);
+            here.edge.set(0);
+        });
         local.mailbox.parker.leave();
         local.core.thread_ended(&local.mailbox);
     }
 }
 
-/// Where the current code runs, and what it may wait for.
+/// What the current code may wait for, and how long.
 #[derive(Clone, Copy)]
-pub(crate) struct Here {
-    /// Address of this thread's mailbox, and of its engine's edge; 0 outside.
-    mailbox: usize,
-    edge: usize,
+pub(crate) struct Frame {
     /// It may wait for call depths below this one.
-    below: u32,
+    pub(crate) below: u32,
     /// What is left of the caller's deadline.
     pub(crate) deadline: Option<Instant>,
 }
 
-impl Here {
-    const OUTSIDE: Self = Self {
-        mailbox: 0,
-        edge: 0,
-        below: u32::MAX,
-        deadline: None,
-    };
+impl Frame {
+    const OUTSIDE: Self = Self { below: u32::MAX, deadline: None };
 
-    pub(crate) fn get() -> Self {
-        HERE.try_with(Cell::get).unwrap_or(Self::OUTSIDE)
-    }
-
-    /// This is the thread of `mailbox`.
-    #[inline]
-    pub(crate) fn is_at(&self, mailbox: &Arc<Mailbox>) -> bool {
-        self.mailbox == Arc::as_ptr(mailbox) as usize
-    }
-
-    /// This is a thread of the engine that `mailbox` belongs to.
-    pub(crate) fn is_inside(&self, mailbox: &Mailbox) -> bool {
-        self.edge == Arc::as_ptr(&mailbox.edge) as usize
-    }
-
-    pub(crate) fn is_actor_thread(&self) -> bool {
-        self.mailbox != 0
+    pub(crate) fn current() -> Self {
+        HERE.with(|here| here.frame.get())
     }
 
     /// The code that runs here may wait for an instance of this call depth.
     pub(crate) fn may_wait_for(&self, depth: u16) -> bool {
         u32::from(depth) < self.below
     }
+}
 
-    pub(crate) fn below(&self) -> u32 {
-        self.below
-    }
+/// Where the current code runs. Without a destructor, so that it can be asked to the very end of a thread.
+struct Here {
+    /// Address of this thread's mailbox, and of its engine's edge; 0 outside.
+    mailbox: Cell<usize>,
+    edge: Cell<usize>,
+    frame: Cell<Frame>,
 }
 
 thread_local! {
-    static HERE: Cell<Here> = const { Cell::new(Here::OUTSIDE) };
+    static HERE: Here =
+        const { Here { mailbox: Cell::new(0), edge: Cell::new(0), frame: Cell::new(Frame::OUTSIDE) } };
     static LOCAL: RefCell<Option<Rc<Local>>> = const { RefCell::new(None) };
+}
+
+/// Whether this is the thread of `mailbox`.
+#[inline]
+pub(crate) fn is_at(mailbox: &Arc<Mailbox>) -> bool {
+    HERE.with(|here| here.mailbox.get()) == Arc::as_ptr(mailbox) as usize
+}
+
+/// Whether this is a thread of the engine that `mailbox` belongs to.
+pub(crate) fn is_inside(mailbox: &Mailbox) -> bool {
+    HERE.with(|here| here.edge.get()) == Arc::as_ptr(&mailbox.edge) as usize
+}
+
+/// Whether this is an actor thread of any engine.
+pub(crate) fn on_actor_thread() -> bool {
+    HERE.with(|here| here.mailbox.get()) != 0
 }
 
 /// The actor thread that this code runs on.
@@ -419,17 +407,9 @@ pub(crate) fn local() -> Option<Rc<Local>> {
 
 /// Runs the user's code: the one place that does. A panic comes back as its text.
 pub(crate) fn run_user<R>(depth: u16, deadline: Option<Instant>, f: impl FnOnce() -> R) -> Result<R, Arc<str>> {
-    let before = Here::get();
-    // A failure to set means that this thread's locals are gone: there is no frame to keep then.
-    let _ = HERE.try_with(|here| {
-        here.set(Here {
-            below: u32::from(depth),
-            deadline,
-            ..before
-        })
-    });
+    let before = HERE.with(|here| here.frame.replace(Frame { below: u32::from(depth), deadline }));
     let outcome = catch(f);
-    let _ = HERE.try_with(|here| here.set(before));
+    HERE.with(|here| here.frame.set(before));
     outcome
 }
 
@@ -472,19 +452,11 @@ struct Lane {
 
 impl Queue {
     fn lane(&mut self, depth: u16) -> &mut VecDeque<(u64, Mail)> {
-        let index = match self.lanes.binary_search_by_key(&depth, |lane| lane.depth) {
-            Ok(index) => index,
-            Err(index) => {
-                self.lanes.insert(
-                    index,
-                    Lane {
-                        depth,
-                        mail: VecDeque::new(),
-                    },
-                );
-                index
-            }
-        };
+        // A thread has few lanes: one a call depth that lives on it.
+        let index = self.lanes.iter().position(|lane| lane.depth >= depth).unwrap_or(self.lanes.len());
+        if self.lanes.get(index).is_none_or(|lane| lane.depth != depth) {
+            self.lanes.insert(index, Lane { depth, mail: VecDeque::new() });
+        }
         &mut self.lanes[index].mail
     }
 
@@ -521,16 +493,17 @@ impl Queue {
     }
 
     fn has(&self, below: u32) -> bool {
-        self.lanes
-            .iter()
-            .take_while(|lane| u32::from(lane.depth) < below)
-            .any(|lane| !lane.mail.is_empty())
+        self.lanes.iter().take_while(|lane| u32::from(lane.depth) < below).any(|lane| !lane.mail.is_empty())
     }
 }
 
 /// A place for an instance. Its generation grows with each tenant.
 struct Seat {
     generation: u32,
+    /// The call depth of its tenant.
+    depth: u16,
+    /// Mail for its tenant in the thread's own queue.
+    queued: usize,
     /// When its tenant came, by the thread's serial.
     born: u64,
     instance: Option<Rc<dyn AnyInstance>>,
@@ -714,19 +687,23 @@ impl Local {
 
     /// Queues mail for an instance of this thread.
     pub(crate) fn enqueue(&self, mail: Mail) {
-        // Mail for one that has ended waits in the lowest lane for its end as a dead letter.
-        let depth = self.instance(mail.to).map_or(0, |instance| {
-            let common = instance.common();
-            common.queued.set(common.queued.get() + 1);
-            common.depth
-        });
-        self.weigh(mail.len() as isize);
+        let depth = match self.seats.borrow_mut().get_mut(mail.to.index as usize) {
+            Some(seat) if seat.generation == mail.to.generation => {
+                seat.queued += 1;
+                seat.depth
+            }
+            // Mail for one that has ended waits in the lowest lane for its end as a dead letter.
+            _ => 0,
+        };
+        self.weigh(mail.messages as isize);
         self.queue.borrow_mut().push(depth, mail);
     }
 
     /// Held mail of an instance that is back: to the place in the queue that it had.
     pub(crate) fn requeue(&self, common: &Common, held: VecDeque<Mail>) {
-        common.queued.set(common.queued.get() + held.len());
+        if let Some(seat) = self.seats.borrow_mut().get_mut(common.id.slot.index as usize) {
+            seat.queued += held.len();
+        }
         self.held.set(self.held.get() - held.len());
         self.queue.borrow_mut().push_front(common.depth, held.into_iter());
     }
@@ -735,7 +712,7 @@ impl Local {
     pub(crate) fn give_up(&self, held: VecDeque<Mail>) {
         self.held.set(self.held.get() - held.len());
         for mail in held {
-            self.weigh(-(mail.len() as isize));
+            self.weigh(-(mail.messages as isize));
             self.mailbox.divert(mail);
         }
     }
@@ -744,32 +721,18 @@ impl Local {
     fn weigh(&self, change: isize) {
         let in_hand = &self.mailbox.meter.in_hand;
         // Relaxed: only this thread writes it, and it is read as a statistic.
-        in_hand.store(
-            in_hand.load(Ordering::Relaxed).wrapping_add_signed(change),
-            Ordering::Relaxed,
-        );
+        in_hand.store(in_hand.load(Ordering::Relaxed).wrapping_add_signed(change), Ordering::Relaxed);
     }
 
     fn serve_one(self: &Rc<Self>, below: u32) -> bool {
-        let mail = self.queue.borrow_mut().pop(below);
-        match mail {
-            Some(mail) => {
-                let messages = mail.len();
-                self.serve(mail);
-                self.weigh(-(messages as isize));
-                true
-            }
-            None => false,
+        let Some(mail) = self.queue.borrow_mut().pop(below) else { return false };
+        let messages = mail.messages;
+        match self.tenant(mail.to, |seat| seat.queued -= 1) {
+            Some(instance) => self.hand_over(&*instance, mail),
+            None => self.mailbox.divert(mail),
         }
-    }
-
-    fn serve(self: &Rc<Self>, mail: Mail) {
-        let Some(instance) = self.instance(mail.to) else {
-            return self.mailbox.divert(mail);
-        };
-        let common = instance.common();
-        common.queued.set(common.queued.get() - 1);
-        self.hand_over(&*instance, mail);
+        self.weigh(-(messages as isize));
+        true
     }
 
     /// Does what the mail says, now. The instance's code must not be on the stack.
@@ -789,18 +752,21 @@ impl Local {
                 if self.mailbox.edge.is_sealed() {
                     return self.mailbox.bury(mail);
                 }
-                instance.start(self);
+                if common.phase.get() == Phase::New {
+                    instance.start(self);
+                }
                 while common.phase.get() == Phase::Live {
                     if !letter.deliver(instance, self) {
                         return;
                     }
                 }
+                mail.recount();
             }
         }
         // It came to rest, or ended, before it had handled all.
         if common.phase.get() == Phase::Resting {
             self.held.set(self.held.get() + 1);
-            self.weigh(mail.len() as isize);
+            self.weigh(mail.messages as isize);
             common.hold(mail);
         } else {
             self.mailbox.divert(mail);
@@ -821,33 +787,31 @@ impl Local {
     // Slots.
 
     pub(crate) fn instance(&self, slot: Slot) -> Option<Rc<dyn AnyInstance>> {
-        let seats = self.seats.borrow();
-        let seat = seats.get(slot.index as usize)?;
-        if seat.generation == slot.generation {
-            seat.instance.clone()
-        } else {
-            None
-        }
+        self.tenant(slot, |_| {})
+    }
+
+    /// The instance of a slot, if nothing for it is queued that would come before a call made now.
+    pub(crate) fn free_instance(&self, slot: Slot) -> Option<Rc<dyn AnyInstance>> {
+        let mut queued = 0;
+        let instance = self.tenant(slot, |seat| queued = seat.queued)?;
+        (queued == 0 && instance.common().is_free()).then_some(instance)
+    }
+
+    fn tenant(&self, slot: Slot, touch: impl FnOnce(&mut Seat)) -> Option<Rc<dyn AnyInstance>> {
+        let mut seats = self.seats.borrow_mut();
+        let seat = seats.get_mut(slot.index as usize).filter(|seat| seat.generation == slot.generation)?;
+        touch(seat);
+        seat.instance.clone()
     }
 
     pub(crate) fn reserve(&self) -> Slot {
         let free = self.free.borrow_mut().pop();
         let mut seats = self.seats.borrow_mut();
         match free {
-            Some(index) => Slot {
-                index,
-                generation: seats[index as usize].generation,
-            },
+            Some(index) => Slot { index, generation: seats[index as usize].generation },
             None => {
-                seats.push(Seat {
-                    generation: 0,
-                    born: 0,
-                    instance: None,
-                });
-                Slot {
-                    index: seats.len() as u32 - 1,
-                    generation: 0,
-                }
+                seats.push(Seat { generation: 0, depth: 0, queued: 0, born: 0, instance: None });
+                Slot { index: seats.len() as u32 - 1, generation: 0 }
             }
         }
     }
@@ -857,7 +821,8 @@ impl Local {
         {
             let mut seats = self.seats.borrow_mut();
             let seat = &mut seats[slot.index as usize];
-            (seat.born, seat.instance) = (born, Some(instance));
+            (seat.depth, seat.queued, seat.born) = (instance.common().depth, 0, born);
+            seat.instance = Some(instance);
         }
         self.tenants.borrow_mut().insert(born, slot);
         self.mailbox.meter.instances.fetch_add(1, Ordering::Relaxed);
@@ -942,32 +907,21 @@ impl Local {
                 }
             };
             let Some(((_, id), slot)) = due else { break };
-            self.enqueue(Mail {
-                to: slot,
-                rotated: false,
-                what: What::Tick(id),
-            });
+            self.enqueue(Mail::order(slot, What::Tick(id)));
         }
     }
 
     // Odds and ends that need the thread.
 
     pub(crate) fn pipe_waker(&self, slot: Slot, id: u64) -> Waker {
-        Waker::from(Arc::new(PipeWaker {
-            mailbox: Arc::clone(&self.mailbox),
-            slot,
-            id,
-        }))
+        Waker::from(Arc::new(PipeWaker { mailbox: Arc::clone(&self.mailbox), slot, id }))
     }
 
     pub(crate) fn count_restart(&self) {
         self.mailbox.dead.restart();
     }
 
-    #[expect(
-        clippy::redundant_allocation,
-        reason = "cloning the `Rc` touches nothing that other threads use"
-    )]
+    #[expect(clippy::redundant_allocation, reason = "cloning the `Rc` touches nothing that other threads use")]
     pub(crate) fn pool<M: Message>(&self) -> Option<Rc<Arc<Pool<M>>>> {
         let key = TypeId::of::<M>();
         let known = self.pools.borrow().get(&key).cloned();
@@ -1005,10 +959,6 @@ impl Wake for PipeWaker {
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        self.mailbox.push(Mail {
-            to: self.slot,
-            rotated: false,
-            what: What::Piped(self.id),
-        });
+        self.mailbox.push(Mail::order(self.slot, What::Piped(self.id)));
     }
 }

@@ -83,9 +83,7 @@ impl Timer {
 
 impl fmt::Debug for Timer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Timer")
-            .field("cancelled", &self.cancelled.get())
-            .finish_non_exhaustive()
+        f.debug_struct("Timer").field("cancelled", &self.cancelled.get()).finish_non_exhaustive()
     }
 }
 
@@ -148,18 +146,8 @@ fn set<M: Message>(local: &Rc<Local>, shared: &Rc<Shared<M>>, after: Duration, w
     // Beyond what the clock can say it never fires; it is kept all the same, until it is cancelled.
     let due = deadline(after).unwrap_or_else(|| now() + FOREVER);
     let id = local.set_timer(due, shared.common.id.slot);
-    shared.timers.borrow_mut().insert(
-        id,
-        Alarm {
-            due,
-            cancelled: Rc::clone(&cancelled),
-            what,
-        },
-    );
-    let owner = Rc::new(Keeper {
-        local: Rc::clone(local),
-        shared: Rc::clone(shared),
-    });
+    shared.timers.borrow_mut().insert(id, Alarm { due, cancelled: Rc::clone(&cancelled), what });
+    let owner = Rc::new(Keeper { local: Rc::clone(local), shared: Rc::clone(shared) });
     Timer { owner, id, cancelled }
 }
 
@@ -194,14 +182,7 @@ impl<M: Message> Alarm<M> {
                 } else {
                     let due = next_due(self.due, every, now());
                     local.set_timer_again(due, id, shared.common.id.slot);
-                    shared.timers.borrow_mut().insert(
-                        id,
-                        Alarm {
-                            due,
-                            cancelled: self.cancelled,
-                            what,
-                        },
-                    );
+                    shared.timers.borrow_mut().insert(id, Alarm { due, cancelled: self.cancelled, what });
                 }
                 Ok(message)
             }
@@ -225,13 +206,9 @@ fn next_due(due: Instant, every: Duration, now: Instant) -> Instant {
 pub(crate) fn wake_at(deadline: Instant, waker: Waker) -> bool {
     static ALARMS: Lazy<Option<mpsc::Sender<(Instant, Waker)>>> = Lazy::new(|| {
         let (sender, receiver) = mpsc::channel();
-        start_thread("zctor-alarm", Some(128 * 1024), move || run_alarms(&receiver))
-            .ok()
-            .map(|_| sender)
+        start_thread("zctor-alarm", Some(128 * 1024), move || run_alarms(&receiver)).ok().map(|_| sender)
     });
-    ALARMS
-        .as_ref()
-        .is_some_and(|alarms| alarms.send((deadline, waker)).is_ok())
+    ALARMS.as_ref().is_some_and(|alarms| alarms.send((deadline, waker)).is_ok())
 }
 
 fn run_alarms(receiver: &mpsc::Receiver<(Instant, Waker)>) {
@@ -273,11 +250,7 @@ mod tests {
         let at = |ms| start + Duration::from_millis(ms);
         assert_eq!(next_due(at(10), every, at(10)), at(20));
         assert_eq!(next_due(at(10), every, at(13)), at(20));
-        assert_eq!(
-            next_due(at(10), every, at(57)),
-            at(60),
-            "missed ticks are not made up for"
-        );
+        assert_eq!(next_due(at(10), every, at(57)), at(60), "missed ticks are not made up for");
         assert_eq!(next_due(at(10), every, at(60)), at(70));
     }
 }

@@ -170,21 +170,11 @@ impl Report {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for InstanceReport {
-            id,
-            message,
-            handled,
-            panicked,
-        } in &self.instances
-        {
+        for InstanceReport { id, message, handled, panicked } in &self.instances {
             writeln!(f, "{message} {id}: {handled} handled, {panicked} panicked")?;
         }
         if self.earlier.instances > 0 {
-            let EarlierReport {
-                instances,
-                handled,
-                panicked,
-            } = self.earlier;
+            let EarlierReport { instances, handled, panicked } = self.earlier;
             writeln!(f, "{instances} ended earlier: {handled} handled, {panicked} panicked")?;
         }
         write!(f, "{} dead letters, {} left", self.dead_letters, self.left)

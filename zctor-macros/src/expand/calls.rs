@@ -25,11 +25,7 @@ pub(crate) fn definition(model: &Model<'_>) -> TokenStream {
         }
     });
     let acyclic = acyclic(model);
-    let forced = if model.generics.is_empty() {
-        evaluated(model)
-    } else {
-        resolved(model)
-    };
+    let forced = if model.generics.is_empty() { evaluated(model) } else { resolved(model) };
     quote!(#(#callable)* #acyclic #forced)
 }
 
@@ -75,9 +71,7 @@ fn resolved(model: &Model<'_>) -> TokenStream {
     }
     let (params, _, bounds) = model.generics.plain().split_for_impl();
     let attrs = model.attrs();
-    let needed = calls
-        .iter()
-        .map(|callee| quote_spanned!(at(callee)=> __acyclic::<#callee>();));
+    let needed = calls.iter().map(|callee| quote_spanned!(at(callee)=> __acyclic::<#callee>();));
     quote! {
         #attrs
         const _: () = {

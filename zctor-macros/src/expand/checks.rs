@@ -15,19 +15,13 @@ pub(crate) fn definition(model: &Model<'_>) -> TokenStream {
 fn mention(model: &Model<'_>) -> TokenStream {
     let Model { krate, ty, .. } = model;
     let handler = model.handler_type();
-    let generics = model
-        .generics
-        .with(&format_ident!("__H"), Some(syn::parse_quote!(__H: #handler)));
+    let generics = model.generics.with(&format_ident!("__H"), Some(syn::parse_quote!(__H: #handler)));
     let (params, _, bounds) = generics.split_for_impl();
     let attrs = model.attrs_of_all();
     let blocking = model.client_with(quote!(#krate::Blocking));
     let non_blocking = model.client_with(quote!(#krate::NonBlocking));
     let methods: Vec<_> = model.variants.iter().map(|variant| &variant.method).collect();
-    let requests = model
-        .variants
-        .iter()
-        .filter(|variant| variant.reply.is_some())
-        .map(|variant| &variant.method);
+    let requests = model.variants.iter().filter(|variant| variant.reply.is_some()).map(|variant| &variant.method);
     quote! {
         #attrs
         #[automatically_derived]
@@ -48,11 +42,7 @@ fn mention(model: &Model<'_>) -> TokenStream {
 fn assertions(model: &Model<'_>) -> TokenStream {
     let krate = &model.krate;
     let (params, _, bounds) = model.generics.plain().split_for_impl();
-    let fields = model
-        .variants
-        .iter()
-        .flat_map(|variant| &variant.fields)
-        .map(|field| &field.ty);
+    let fields = model.variants.iter().flat_map(|variant| &variant.fields).map(|field| &field.ty);
     let replies = model.variants.iter().filter_map(|variant| variant.reply.as_ref());
     let attrs = model.attrs();
     quote! {

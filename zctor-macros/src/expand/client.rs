@@ -27,14 +27,8 @@ pub(crate) fn definition(model: &Model<'_>) -> TokenStream {
 }
 
 fn structure(model: &Model<'_>) -> TokenStream {
-    let (vis, ident, client, krate, ty, view) = (
-        &model.item.vis,
-        &model.item.ident,
-        &model.client,
-        &model.krate,
-        &model.ty,
-        &model.view,
-    );
+    let (vis, ident, client, krate, ty, view) =
+        (&model.item.vis, &model.item.ident, &model.client, &model.krate, &model.ty, &model.view);
     let declared = model.generics.declared();
     let (_, _, bounds) = model.generics.plain().split_for_impl();
     let attrs = model.attrs();
@@ -71,11 +65,7 @@ fn view(model: &Model<'_>, blocking: bool) -> TokenStream {
     let Model { krate, .. } = model;
     let vis = &model.item.vis;
     let (params, _, bounds) = model.generics.plain().split_for_impl();
-    let view = if blocking {
-        quote!(#krate::Blocking)
-    } else {
-        quote!(#krate::NonBlocking)
-    };
+    let view = if blocking { quote!(#krate::Blocking) } else { quote!(#krate::NonBlocking) };
     let client = model.client_with(&view);
     let attrs = model.attrs_of_signatures();
     let switch = blocking.then(|| {

@@ -23,38 +23,20 @@ use crate::model::{Model, Variant};
 pub(crate) fn definition(model: &Model<'_>) -> TokenStream {
     let Model { krate, ty, .. } = model;
     let handler = model.handler_type();
-    let generics = model
-        .generics
-        .with(&format_ident!("__H"), Some(syn::parse_quote!(__H: #handler)));
+    let generics = model.generics.with(&format_ident!("__H"), Some(syn::parse_quote!(__H: #handler)));
     let (params, _, bounds) = generics.split_for_impl();
     let attrs = model.attrs_of_all();
     // Ours resolve where the macro is defined, the user's fields where they were written: they may have one name.
     let ours = Span::mixed_site();
-    let (state, ctx, port) = (
-        quote_spanned!(ours=> handler),
-        quote_spanned!(ours=> ctx),
-        quote_spanned!(ours=> port),
-    );
-    let arms = model
-        .variants
-        .iter()
-        .map(|variant| arm(model, variant, &state, &ctx, &port));
+    let (state, ctx, port) = (quote_spanned!(ours=> handler), quote_spanned!(ours=> ctx), quote_spanned!(ours=> port));
+    let arms = model.variants.iter().map(|variant| arm(model, variant, &state, &ctx, &port));
     let calls = model.variants.iter().filter(|variant| variant.reply.is_some()).count();
-    let unused = [
-        (&state, model.variants.is_empty()),
-        (&ctx, !model.ctx),
-        (&port, calls == 0),
-    ];
-    let unused = unused
-        .into_iter()
-        .filter_map(|(name, is_unused)| is_unused.then_some(name));
+    let unused = [(&state, model.variants.is_empty()), (&ctx, !model.ctx), (&port, calls == 0)];
+    let unused = unused.into_iter().filter_map(|(name, is_unused)| is_unused.then_some(name));
     let filler = filler(model).map(|arm| quote!(#arm => {}));
     let hook = |name: &str| {
         let hook = format_ident!("{name}");
-        let call = model
-            .hooks
-            .contains(&name)
-            .then(|| quote!(<__H as #handler>::#hook(handler, ctx);));
+        let call = model.hooks.contains(&name).then(|| quote!(<__H as #handler>::#hook(handler, ctx);));
         call.unwrap_or_else(|| quote!(let _ = (handler, ctx);))
     };
     let (on_start, on_stop) = (hook("on_start"), hook("on_stop"));

@@ -14,13 +14,7 @@ use crate::model::Model;
 ///      }
 /// ```
 pub(crate) fn definition(model: &Model<'_>) -> TokenStream {
-    let Model {
-        krate,
-        ty,
-        state,
-        factory,
-        ..
-    } = model;
+    let Model { krate, ty, state, factory, .. } = model;
     let vis = &model.item.vis;
     let (params, _, bounds) = model.generics.plain().split_for_impl();
     let (attrs, handler) = (model.attrs(), model.handler_type());

@@ -59,10 +59,7 @@ fn method(model: &Model<'_>, variant: &Variant<'_>) -> TokenStream {
     let ctx = model
         .ctx
         .then(|| quote_spanned!(span.resolved_at(proc_macro2::Span::mixed_site())=> ctx: &mut #krate::Context<#ty>,));
-    let reply = variant
-        .reply
-        .as_ref()
-        .map_or_else(|| quote_spanned!(span=> -> ()), |ty| quote_spanned!(span=> -> #ty));
+    let reply = variant.reply.as_ref().map_or_else(|| quote_spanned!(span=> -> ()), |ty| quote_spanned!(span=> -> #ty));
     let signature = quote_spanned!(span=> fn #method(&mut self, #ctx #(#names: #types),*) #reply;);
     quote!(#docs #(#lints)* #many #signature)
 }

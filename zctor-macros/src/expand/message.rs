@@ -27,11 +27,7 @@ pub(crate) fn definition(model: &Model<'_>) -> TokenStream {
         let (ident, text) = (&variant.ident, variant.ident.unraw().to_string());
         quote!(Self::#ident { .. } => #text,)
     });
-    let subject = if model.item.variants.is_empty() {
-        quote!(*self)
-    } else {
-        quote!(self)
-    };
+    let subject = if model.item.variants.is_empty() { quote!(*self) } else { quote!(self) };
     let filler = filler(model).map(|arm| quote!(#arm => "",));
     quote! {
         #attrs
@@ -86,12 +82,7 @@ fn depth(model: &Model<'_>) -> TokenStream {
 /// The type of the keys, and the hash of this message's.
 fn key(model: &Model<'_>) -> (TokenStream, TokenStream) {
     let krate = &model.krate;
-    let keyed = || {
-        model
-            .variants
-            .iter()
-            .filter_map(|variant| Some((variant, variant.fields.get(variant.key?)?)))
-    };
+    let keyed = || model.variants.iter().filter_map(|variant| Some((variant, variant.fields.get(variant.key?)?)));
     let Some((_, first)) = keyed().next() else {
         return (quote!(#krate::__private::Unkeyed), quote!());
     };

@@ -23,16 +23,11 @@ pub(crate) fn definition(model: &Model<'_>) -> TokenStream {
 }
 
 fn calls<'a>(model: &'a Model<'_>) -> impl Iterator<Item = (&'a Variant<'a>, &'a syn::Type)> {
-    model
-        .variants
-        .iter()
-        .filter_map(|variant| variant.reply.as_ref().map(|reply| (variant, reply)))
+    model.variants.iter().filter_map(|variant| variant.reply.as_ref().map(|reply| (variant, reply)))
 }
 
 fn constructors(model: &Model<'_>) -> TokenStream {
-    let functions: Vec<TokenStream> = calls(model)
-        .map(|(variant, reply)| constructor(model, variant, reply))
-        .collect();
+    let functions: Vec<TokenStream> = calls(model).map(|(variant, reply)| constructor(model, variant, reply)).collect();
     if functions.is_empty() {
         return TokenStream::new();
     }
