@@ -1,8 +1,8 @@
 //! The `#[actor]` attribute of zctor; its documentation is on the re-export there.
 //!
-//! An expansion goes through four steps, a module each: [`ast`] reads the enum and its attributes, [`check`] finds
-//! every fault, [`model`] settles every name and type, [`expand`] writes. [`fallback`] keeps what it can of a
-//! definition with faults.
+//! An expansion goes through four steps, a module each: `ast` reads the enum and its attributes, `check` finds every
+//! fault, `model` settles every name and type, `expand` writes. `fallback` keeps what it can of a definition with
+//! faults.
 
 mod ast;
 mod attr;
