@@ -89,11 +89,11 @@ pub(crate) fn parse(item: TokenStream) -> syn::Result<ItemEnum> {
 }
 
 impl Definition {
-    pub(crate) fn read(args: TokenStream, mut item: ItemEnum, errors: &mut Errors) -> Self {
+    pub(crate) fn read(args: TokenStream, mut item: ItemEnum, was_stripped: bool, errors: &mut Errors) -> Self {
         let options = Options::read(args, errors);
         let misplaced = take(&mut item.attrs, &[attr::ACTOR, attr::REPLY, attr::MSG, attr::KEY]);
         let variants = item.variants.iter_mut().map(|variant| Variant::read(variant, errors)).collect();
-        Self { item, options, variants, misplaced, was_stripped: false, lost_hooks: Vec::new() }
+        Self { item, options, variants, misplaced, was_stripped, lost_hooks: Vec::new() }
     }
 }
 

@@ -4,30 +4,47 @@
 //! field appears. So the enum is given back with a hidden derive, which sees it afterwards, and what the derive sees
 //! goes to a hidden macro, because errors in what a derive wrote draw wrong advice.
 
-use proc_macro2::{TokenStream, TokenTree};
+use proc_macro2::{Group, TokenStream, TokenTree};
 use quote::quote;
 use syn::{Attribute, ItemEnum, Meta};
 
-use crate::ast::{self, Definition};
-use crate::errors::Errors;
 use crate::model::Model;
-use crate::{attr, check, expand, fallback};
+use crate::{ast, attr, expand, fallback, types};
 
 const ARGUMENTS: &str = "__actor";
 
-/// Whether the enum has a `cfg` inside its braces or among its parameters.
-pub(crate) fn is_inside(item: &TokenStream) -> bool {
+/// What an enum's own `cfg_attr` can hold that matters to the expansion.
+const CARRIED: [&str; 6] = ["deprecated", "allow", "expect", "warn", "deny", "forbid"];
+
+/// Whether the expansion depends on a `cfg`: one inside the braces or among the parameters, or a `cfg_attr` of the
+/// enum with an attribute that follows it elsewhere.
+pub(crate) fn matters(item: &TokenStream) -> bool {
     let is_enum = |tree: &TokenTree| matches!(tree, TokenTree::Ident(ident) if ident == "enum");
-    has_cfg(item.clone().into_iter().skip_while(|tree| !is_enum(tree)))
+    let trees: Vec<TokenTree> = item.clone().into_iter().collect();
+    let Some(position) = trees.iter().position(is_enum) else {
+        return false;
+    };
+    let (attributes, rest) = trees.split_at(position);
+    let is_carried = |tree: &TokenTree| match tree {
+        TokenTree::Group(group) => is_cfg(group, &["cfg_attr"]) && mentions_any(&group.stream(), &CARRIED),
+        _ => false,
+    };
+    attributes.iter().any(is_carried) || has_cfg(rest.iter().cloned())
+}
+
+fn is_cfg(group: &Group, names: &[&str]) -> bool {
+    matches!(group.stream().into_iter().next(), Some(TokenTree::Ident(ident)) if names.iter().any(|name| ident == name))
+}
+
+fn mentions_any(tokens: &TokenStream, names: &[&str]) -> bool {
+    types::idents(tokens).iter().any(|ident| names.iter().any(|name| ident == name))
 }
 
 fn has_cfg(tokens: impl Iterator<Item = TokenTree>) -> bool {
     let mut after_hash = false;
     for tree in tokens {
         if let TokenTree::Group(group) = &tree {
-            let first = group.stream().into_iter().next();
-            let is_cfg = matches!(first, Some(TokenTree::Ident(ident)) if ident == "cfg" || ident == "cfg_attr");
-            if (after_hash && is_cfg) || has_cfg(group.stream().into_iter()) {
+            if (after_hash && is_cfg(group, &["cfg", "cfg_attr"])) || has_cfg(group.stream().into_iter()) {
                 return true;
             }
         }
@@ -77,15 +94,8 @@ pub(crate) fn rest(input: TokenStream) -> TokenStream {
         _ => TokenStream::new(),
     };
     let item: TokenStream = input.collect();
-    try_rest(args.clone(), item.clone()).unwrap_or_else(|error| fallback::beside(args, item, &error))
-}
-
-fn try_rest(args: TokenStream, item: TokenStream) -> syn::Result<TokenStream> {
-    let item = ast::parse(item)?;
-    let mut errors = Errors::default();
-    let mut definition = Definition::read(args, item, &mut errors);
-    definition.was_stripped = true;
-    check::definition(&definition, &mut errors);
-    errors.finish()?;
-    Ok(expand::definition(&Model::resolve(&definition)))
+    match crate::checked(args.clone(), item.clone(), true) {
+        Ok(definition) => expand::definition(&Model::resolve(&definition)),
+        Err(error) => fallback::beside(args, item, &error),
+    }
 }

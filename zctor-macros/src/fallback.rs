@@ -32,7 +32,7 @@ pub(crate) fn beside(args: TokenStream, item: TokenStream, error: &syn::Error) -
 fn mended(args: TokenStream, item: TokenStream) -> Option<Definition> {
     let item = ast::parse(item).ok()?;
     let mut seen = Errors::default();
-    let mut definition = Definition::read(args, item, &mut seen);
+    let mut definition = Definition::read(args, item, false, &mut seen);
     seen.discard();
     own_the_data(&mut definition);
     name_the_replies(&mut definition);

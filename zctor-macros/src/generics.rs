@@ -1,9 +1,11 @@
 //! The enum's parameters as the generated items carry them.
 
 use proc_macro2::{Ident, TokenStream};
-use quote::ToTokens;
+use quote::{ToTokens, quote};
 use syn::punctuated::Punctuated;
 use syn::{GenericParam, ItemEnum, TypeParam, WherePredicate, parse_quote};
+
+use crate::types;
 
 /// The enum's generics without defaults and lifetimes, every bound in the where clause and `Send + 'static` added to
 /// each type parameter, since messages cross threads and outlive their senders.
@@ -41,6 +43,11 @@ impl Generics {
         if let Some(clause) = &item.generics.where_clause {
             predicates.extend(clause.predicates.iter().cloned());
         }
+        // In the handler trait, `Self` would be the state.
+        let ty = self_type(item);
+        for predicate in &mut predicates {
+            types::replace_self(predicate, &ty);
+        }
         if !predicates.is_empty() {
             plain.make_where_clause().predicates = predicates;
         }
@@ -72,16 +79,26 @@ impl Generics {
 
     /// The arguments that name this instance of a generated type: `K, V, N`.
     pub(crate) fn arguments(&self) -> Vec<TokenStream> {
-        let name = |param: &GenericParam| match param {
-            GenericParam::Lifetime(param) => param.lifetime.to_token_stream(),
-            GenericParam::Type(param) => param.ident.to_token_stream(),
-            GenericParam::Const(param) => param.ident.to_token_stream(),
-        };
-        self.plain.params.iter().map(name).collect()
+        self.plain.params.iter().filter_map(name).collect()
     }
 
     /// The type parameters alone, for phantom data.
     pub(crate) fn types(&self) -> Vec<Ident> {
         self.plain.type_params().map(|param| param.ident.clone()).collect()
+    }
+}
+
+/// The enum as a type, `CacheMessage<K, V>`: a lifetime, which is refused elsewhere, is taken for `'static`.
+pub(crate) fn self_type(item: &ItemEnum) -> TokenStream {
+    let ident = &item.ident;
+    let arguments = item.generics.params.iter().map(|param| name(param).unwrap_or_else(|| quote!('static)));
+    if item.generics.params.is_empty() { quote!(#ident) } else { quote!(#ident<#(#arguments),*>) }
+}
+
+fn name(param: &GenericParam) -> Option<TokenStream> {
+    match param {
+        GenericParam::Lifetime(_) => None,
+        GenericParam::Type(param) => Some(param.ident.to_token_stream()),
+        GenericParam::Const(param) => Some(param.ident.to_token_stream()),
     }
 }

@@ -1,8 +1,8 @@
 //! The `#[actor]` attribute of zctor; its documentation is on the re-export there.
 //!
-//! An expansion goes through four steps, a module each: [`ast`] reads the enum and its attributes, [`check`] finds
-//! every fault, [`model`] settles every name and type, [`expand`] writes. [`fallback`] keeps what it can of a
-//! definition with faults.
+//! An expansion goes through four steps, a module each: `ast` reads the enum and its attributes, `check` finds every
+//! fault, `model` settles every name and type, `expand` writes. `fallback` keeps what it can of a definition with
+//! faults.
 
 mod ast;
 mod attr;
@@ -47,18 +47,24 @@ pub fn __actor(input: proc_macro::TokenStream) -> proc_macro::TokenStream {
 }
 
 fn attribute(args: TokenStream, item: TokenStream) -> TokenStream {
-    if cfg::is_inside(&item) {
+    if cfg::matters(&item) {
         return cfg::first_hop(&args, &item);
     }
     try_actor(args.clone(), item.clone()).unwrap_or_else(|error| fallback::definition(args, item, &error))
 }
 
 fn try_actor(args: TokenStream, item: TokenStream) -> syn::Result<TokenStream> {
-    let item = ast::parse(item)?;
-    let mut errors = Errors::default();
-    let definition = Definition::read(args, item, &mut errors);
-    check::definition(&definition, &mut errors);
-    errors.finish()?;
+    let definition = checked(args, item, false)?;
     let (item, generated) = (&definition.item, expand::definition(&Model::resolve(&definition)));
     Ok(quote!(#item #generated))
+}
+
+/// The definition, or every fault of it. `was_stripped`: `cfg` may have taken something out.
+fn checked(args: TokenStream, item: TokenStream, was_stripped: bool) -> syn::Result<Definition> {
+    let item = ast::parse(item)?;
+    let mut errors = Errors::default();
+    let definition = Definition::read(args, item, was_stripped, &mut errors);
+    check::definition(&definition, &mut errors);
+    errors.finish()?;
+    Ok(definition)
 }

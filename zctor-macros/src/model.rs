@@ -5,7 +5,7 @@ use quote::{ToTokens, quote};
 use syn::{Attribute, ItemEnum, LitStr, Member, Path, Type, Visibility};
 
 use crate::ast::{self, Definition, Extent, Shape};
-use crate::generics::Generics;
+use crate::generics::{self, Generics};
 use crate::{attr, docs, names, types};
 
 pub(crate) struct Model<'a> {
@@ -65,10 +65,7 @@ impl<'a> Model<'a> {
         let item = &definition.item;
         let generics = Generics::new(item);
         let ident = &item.ident;
-        let statics = item.generics.lifetimes().map(|_| quote!('static));
-        let arguments: Vec<TokenStream> = statics.chain(generics.arguments()).collect();
-        let ty = if arguments.is_empty() { quote!(#ident) } else { quote!(#ident<#(#arguments),*>) };
-
+        let ty = generics::self_type(item);
         let (handler, client) = (definition.handler(), definition.client());
         let mut taken: Vec<String> =
             types::idents(&item.generics.to_token_stream()).iter().map(Ident::to_string).collect();

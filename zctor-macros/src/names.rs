@@ -43,14 +43,16 @@ fn stem(ident: &Ident) -> String {
     stem.filter(|stem| !stem.is_empty()).map_or_else(|| name.clone(), str::to_owned)
 }
 
+// The types below have no position of their own: editors would take the enum's name for several things at once.
+
 /// `WorkerMessage`: `WorkerHandler`.
 pub(crate) fn handler(ident: &Ident) -> Ident {
-    Ident::new(&format!("{}Handler", stem(ident)), Span::call_site().located_at(ident.span()))
+    format_ident!("{}Handler", stem(ident), span = Span::call_site())
 }
 
 /// `WorkerMessage`: `WorkerClient`.
 pub(crate) fn client(ident: &Ident) -> Ident {
-    Ident::new(&format!("{}Client", stem(ident)), Span::call_site().located_at(ident.span()))
+    format_ident!("{}Client", stem(ident), span = Span::call_site())
 }
 
 /// `WorkerMessage`: `__WorkerMessagePort`, of the whole name, so that overridden handlers and clients suffice to let

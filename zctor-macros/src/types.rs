@@ -23,6 +23,11 @@ pub(crate) fn without_self(ty: &Type, enum_type: &TokenStream) -> Type {
     ty
 }
 
+/// The same in a bound.
+pub(crate) fn replace_self(predicate: &mut syn::WherePredicate, enum_type: &TokenStream) {
+    SelfIs(enum_type).visit_where_predicate_mut(predicate);
+}
+
 struct SelfIs<'a>(&'a TokenStream);
 
 impl SelfIs<'_> {

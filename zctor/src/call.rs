@@ -15,7 +15,7 @@ use crate::error::CallError;
 use crate::mailbox::Mailbox;
 use crate::message::Message;
 use crate::park::wait_outside;
-use crate::thread::{Frame, local};
+use crate::thread::{Frame, local, quietly};
 use crate::timer::{deadline, now, wake_at};
 
 pub(crate) type Outcome<R> = Result<R, CallError>;
@@ -42,13 +42,17 @@ impl<R> ReplyTo<R> {
 
     /// Answers the call. A caller that has given up does not get it; the reply is dropped then.
     pub fn send(self, reply: R) {
-        // The error holds the reply of a caller that is gone.
-        let _ = self.sender.send(Ok(reply));
+        self.answer(Ok(reply));
     }
 
     #[doc(hidden)]
     pub fn __fail(self, error: CallError) {
-        let _ = self.sender.send(Err(error));
+        self.answer(Err(error));
+    }
+
+    fn answer(self, outcome: Outcome<R>) {
+        // It may wake a waker of the user's; and a reply whose caller is gone comes back, to be dropped here.
+        quietly(|| drop(self.sender.send(outcome)));
     }
 }
 

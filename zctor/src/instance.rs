@@ -355,10 +355,11 @@ where
             Some(Err(text)) => {
                 self.common().panicked.set(self.common().panicked.get() + 1);
                 Meter::add(&meter.panicked);
-                if let Some(port) = port.take() {
-                    quietly(|| port.fail(CallError::Panicked { message: M::NAME, text }));
-                }
-                self.recover(local);
+                self.recover(local, || {
+                    if let Some(port) = port.take() {
+                        quietly(|| port.fail(CallError::Panicked { message: M::NAME, text }));
+                    }
+                });
             }
             // Not reached: a letter is delivered to live instances only, and those have a state.
             None => debug_assert!(false, "delivered to an instance without a state"),
@@ -382,21 +383,37 @@ where
     }
 
     /// After a panic in the user's code: the state goes, and comes again by the factory, at once or after a rest.
-    fn recover(&self, local: &Rc<Local>) {
-        self.drop_state(local);
+    ///
+    /// `answer` tells the caller. It comes after what a caller that tries again must find: that the instance rests, or
+    /// has ended; and before a rebuild, which may take its time.
+    fn recover(&self, local: &Rc<Local>, answer: impl FnOnce()) {
         // What asked for its end before it panicked gets it.
         let stop = self.common().wish.take() == Wish::Stop;
         if stop || matches!(self.factory, Factory::Once(_)) {
-            return self.vacate(local);
+            self.drop_state(local);
+            self.vacate(local);
+            return answer();
         }
         local.count_restart();
         quietly(|| trace::restarting(M::NAME, self.common().id));
         match self.common().note_panic(now()) {
-            Some(rest) => self.rest(local, rest),
-            None => match self.build() {
-                Ok(()) => self.start(local),
-                Err(failure) => self.mend(local, failure),
-            },
+            Some(rest) => {
+                self.common().phase.set(Phase::Resting);
+                self.common().status.set(Status::RESTING);
+                answer();
+                self.drop_state(local);
+                quietly(|| trace::resting(M::NAME, self.common().id, rest));
+                let alarm = local.set_timer(now() + rest, self.common().id.slot);
+                self.common().trouble.borrow_mut().get_or_insert_default().alarm = alarm;
+            }
+            None => {
+                answer();
+                self.drop_state(local);
+                match self.build() {
+                    Ok(()) => self.start(local),
+                    Err(failure) => self.mend(local, failure),
+                }
+            }
         }
     }
 
@@ -410,15 +427,7 @@ where
                 drop(error);
             });
         }
-        if give_up { self.vacate(local) } else { self.recover(local) }
-    }
-
-    fn rest(&self, local: &Rc<Local>, rest: Duration) {
-        trace::resting(M::NAME, self.common().id, rest);
-        self.common().phase.set(Phase::Resting);
-        self.common().status.set(Status::RESTING);
-        let alarm = local.set_timer(now() + rest, self.common().id.slot);
-        self.common().trouble.borrow_mut().get_or_insert_default().alarm = alarm;
+        if give_up { self.vacate(local) } else { self.recover(local, || ()) }
     }
 
     fn revive(&self, local: &Rc<Local>) {
@@ -488,7 +497,7 @@ where
         }
         self.common().phase.set(Phase::Live);
         match self.work(local, None, M::__on_start) {
-            Some(Err(_)) => self.recover(local),
+            Some(Err(_)) => self.recover(local, || ()),
             _ => self.grant(local),
         }
     }
@@ -527,7 +536,7 @@ where
         };
         match alarm.fire(local, &self.shared, id) {
             Ok(message) => self.handle(local, message, None, None),
-            Err(_) => self.recover(local),
+            Err(_) => self.recover(local, || ()),
         }
     }
 
@@ -542,7 +551,7 @@ where
             }
             Ok(true) => match run_user(0, None, || pipe.finish()) {
                 Ok(message) => self.handle(local, message, None, None),
-                Err(_) => self.recover(local),
+                Err(_) => self.recover(local, || ()),
             },
             Err(_) => debug_assert!(false, "a pipe's own poll runs no user code"),
         }
@@ -671,9 +680,10 @@ where
     }
 
     fn forward(&mut self, pools: &Pools) {
-        if let Some((address, way)) = pools.get::<M>().and_then(|pool| pool.stand_in()) {
-            let rest: Vec<M> = self.messages.by_ref().collect();
-            address.post_batch(way, (address.seals.batch)(rest), true);
+        let Some(pool) = pools.get::<M>() else { return };
+        while let Some((address, way)) = pool.stand_in() {
+            let Some(message) = self.messages.next() else { return };
+            address.post(way, (address.seals.send)(message), true);
         }
     }
 

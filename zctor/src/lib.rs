@@ -136,8 +136,12 @@ pub use route::{Client, Replies};
 pub use thread::{ActorThread, LocalRegistration, Registration, ThreadId};
 pub use timer::Timer;
 pub use watch::{EarlierReport, InstanceReport, Report, Stats, ThreadStats};
-/// Makes an enum into the messages of an actor.
+#[doc = include_str!("actor.md")]
 pub use zctor_macros::actor;
+
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;
 
 /// The machine's parallelism: how many threads can run at once. 1 where it cannot be found out.
 ///

@@ -1,6 +1,7 @@
 //! Routes: from a message to the instance that gets it. Round robin, keyed, pinned, least loaded.
 
 use std::any::{Any, TypeId};
+use std::collections::HashMap;
 use std::fmt;
 use std::hash::Hash;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -137,6 +138,8 @@ pub(crate) struct Pool<M: Message> {
     places: ArcSwap<Vec<Place<M>>>,
     /// The number of the place last used; 0 before the first.
     turn: AtomicU64,
+    /// The same among those who took over mail of an instance that ended.
+    stand_ins: AtomicU64,
     /// Serializes changes of `places`.
     draft: Mutex<Draft<M>>,
     edge: Arc<Edge>,
@@ -152,6 +155,7 @@ impl<M: Message> Pool<M> {
         Self {
             places: ArcSwap::default(),
             turn: AtomicU64::new(0),
+            stand_ins: AtomicU64::new(0),
             draft: Mutex::new(Draft { last_number: 0, newcomers: Vec::new() }),
             edge,
         }
@@ -201,28 +205,35 @@ impl<M: Message> Pool<M> {
         }
     }
 
-    /// Who takes over the rotated mail of one that ended. Its turn has been counted already.
+    /// Who takes over a rotated message of one that ended: each in turn. The message's own turn was counted before.
     pub(crate) fn stand_in(&self) -> Option<(Address<M>, Way)> {
         let places = self.places.load();
-        next_open(&places, self.turn.load(Ordering::Relaxed)).map(|(index, way)| (places[index].address.clone(), way))
+        let (index, way) = next_open(&places, self.stand_ins.load(Ordering::Relaxed))?;
+        self.stand_ins.store(places[index].number, Ordering::Relaxed);
+        Some((places[index].address.clone(), way))
     }
 
     /// The instance of a key: the one whose hash with the key is highest (rendezvous hashing, Thaler and Ravishankar
     /// 1998), so that about 1/n of the keys move when the pool changes, all of them to or from what changed.
     fn of_key(&self, key: u64) -> Result<Chosen<'_, M>, Refusal> {
         let places = self.places.load();
-        let live = places.iter().enumerate().filter(|(_, place)| !place.address.status.has_ended());
-        let best = live.max_by_key(|(_, place)| mix(key ^ mix(place.number))).map(|(index, _)| index);
-        let index = best.ok_or_else(|| self.nobody())?;
-        let way = places[index].address.admit().map_err(|_| self.nobody())?;
+        // Restarting and backing off keep the keys: only those that have ended are passed over.
+        let open =
+            places.iter().enumerate().filter_map(|(index, place)| Some((index, place, place.address.admit().ok()?)));
+        let best = open.max_by_key(|(_, place, _)| mix(key ^ mix(place.number)));
+        let (index, _, way) = best.ok_or_else(|| self.nobody())?;
         Ok(Chosen::place(places, index, way, false))
     }
 
-    fn least_loaded(&self) -> Result<Chosen<'_, M>, Refusal> {
+    /// The instance with the least to do on its thread, `more` added to each; those that back off only if all do.
+    fn least_loaded(&self, more: impl Fn(InstanceId) -> usize) -> Result<Chosen<'_, M>, Refusal> {
         let places = self.places.load();
-        let ready = places.iter().enumerate().filter(|(_, place)| place.address.status.is_ready());
-        let open = ready.filter_map(|(index, place)| Some((index, place, place.address.admit().ok()?)));
-        let best = open.min_by_key(|(_, place, _)| place.address.mailbox.load());
+        let open =
+            places.iter().enumerate().filter_map(|(index, place)| Some((index, place, place.address.admit().ok()?)));
+        let best = open.min_by_key(|(_, place, _)| {
+            let address = &place.address;
+            (!address.status.is_ready(), address.mailbox.load() + more(address.id()))
+        });
         let (index, _, way) = best.ok_or_else(|| self.nobody())?;
         Ok(Chosen::place(places, index, way, false))
     }
@@ -414,7 +425,7 @@ impl<'a, M: Message> Aim<'a, M> {
             (Binding::Gone, _) => Err(Refusal::Stopped),
             (Binding::Key(key), _) => self.pool()?.of_key(*key),
             (_, Some(key)) => self.pool()?.of_key(key),
-            (Binding::LeastLoaded, None) => self.pool()?.least_loaded(),
+            (Binding::LeastLoaded, None) => self.pool()?.least_loaded(|_| 0),
             (Binding::Turn, None) => self.pool()?.next(),
         }
     }
@@ -545,19 +556,31 @@ impl<'a, M: Message> Aim<'a, M> {
         if count == 0 {
             return Ok(0);
         }
-        // Each message takes its turn; what goes to one instance goes there in one push.
+        // Each message takes its turn; what goes to one instance goes there in one push. Where messages in turn and
+        // messages by key meet in one instance, each kind has its own batch: what becomes of them differs if it ends.
         let mut batches: Vec<(Chosen<'a, M>, Vec<M>)> = Vec::new();
-        let mut places: std::collections::HashMap<InstanceId, usize> = std::collections::HashMap::new();
+        let mut latest: HashMap<InstanceId, usize> = HashMap::new();
+        let mut given: HashMap<InstanceId, usize> = HashMap::new();
         let mut messages = messages.into_iter();
         let mut refused = None;
         for message in messages.by_ref() {
-            match self.choose(message.__key()) {
+            let chosen = match (self.binding, message.__key()) {
+                (Binding::LeastLoaded, None) => {
+                    self.pool().and_then(|pool| pool.least_loaded(|id| given.get(&id).copied().unwrap_or(0)))
+                }
+                (_, key) => self.choose(key),
+            };
+            match chosen {
                 Ok(chosen) => {
-                    let place = *places.entry(chosen.address().id()).or_insert_with(|| {
-                        batches.push((chosen, Vec::new()));
-                        batches.len() - 1
-                    });
-                    batches[place].1.push(message);
+                    let id = chosen.address().id();
+                    *given.entry(id).or_default() += 1;
+                    match latest.get(&id).map(|place| &mut batches[*place]) {
+                        Some((batch, messages)) if batch.rotated == chosen.rotated => messages.push(message),
+                        _ => {
+                            latest.insert(id, batches.len());
+                            batches.push((chosen, vec![message]));
+                        }
+                    }
                 }
                 Err(refusal) => {
                     refused = Some((message, refusal));

@@ -589,7 +589,9 @@ impl Local {
                 continue;
             }
             let wait_for_held = self.held.get() > 0 && !self.mailbox.edge.is_sealed();
-            if self.tenants.borrow().is_empty() || (self.ending.get() && !wait_for_held) {
+            // Closed from outside: this thread was given up.
+            let over = self.mailbox.parker.is_closed() || (self.ending.get() && !wait_for_held);
+            if over || self.tenants.borrow().is_empty() {
                 break;
             }
             self.rest();

@@ -60,7 +60,7 @@ fn evaluated(model: &Model<'_>) -> TokenStream {
         return TokenStream::new();
     };
     let attrs = model.attrs();
-    quote_spanned!(at(first)=> #attrs const _: u16 = <#ty as #krate::Message>::CALL_DEPTH;)
+    quote_spanned!(at(first)=> #attrs const _: ::core::primitive::u16 = <#ty as #krate::Message>::CALL_DEPTH;)
 }
 
 /// A check does not evaluate the constants of generic types, but it does resolve their traits.

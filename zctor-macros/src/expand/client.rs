@@ -145,7 +145,7 @@ fn traits(model: &Model<'_>) -> TokenStream {
         #attrs
         #[automatically_derived]
         impl #params ::core::cmp::PartialEq for #client #bounds {
-            fn eq(&self, other: &Self) -> bool {
+            fn eq(&self, other: &Self) -> ::core::primitive::bool {
                 ::core::cmp::PartialEq::eq(&self.client, &other.client)
             }
         }

@@ -33,14 +33,14 @@ pub(crate) fn definition(model: &Model<'_>) -> TokenStream {
         #attrs
         #[automatically_derived]
         impl #params #krate::Message for #ty #bounds {
-            const NAME: &'static str = #name;
+            const NAME: &'static ::core::primitive::str = #name;
             #depth
             type Client = #client;
             type NonBlockingClient = #non_blocking;
             type Port = #port;
             type Key = #key;
 
-            fn variant(&self) -> &'static str {
+            fn variant(&self) -> &'static ::core::primitive::str {
                 match #subject {
                     #(#arms)*
                     #filler
@@ -62,7 +62,7 @@ fn depth(model: &Model<'_>) -> TokenStream {
     let krate = &model.krate;
     let Some(first) = model.calls.first() else {
         return quote!(
-            const CALL_DEPTH: u16 = 0;
+            const CALL_DEPTH: ::core::primitive::u16 = 0;
         );
     };
     let depths = model.calls.iter().map(|callee| {
@@ -72,7 +72,7 @@ fn depth(model: &Model<'_>) -> TokenStream {
     let span = at(first);
     // A local array: a promoted one would double the steps of the cycle that rustc lists.
     quote_spanned! {span=>
-        const CALL_DEPTH: u16 = {
+        const CALL_DEPTH: ::core::primitive::u16 = {
             let depths = [#(#depths),*];
             #krate::__private::call_depth(&depths)
         };
@@ -93,7 +93,7 @@ fn key(model: &Model<'_>) -> (TokenStream, TokenStream) {
     });
     let rest = (keyed().count() < model.item.variants.len()).then(|| quote!(_ => ::core::option::Option::None,));
     let hash = quote! {
-        fn __key(&self) -> ::core::option::Option<u64> {
+        fn __key(&self) -> ::core::option::Option<::core::primitive::u64> {
             match self {
                 #(#arms)*
                 #rest

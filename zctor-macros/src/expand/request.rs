@@ -67,7 +67,7 @@ fn port(model: &Model<'_>) -> TokenStream {
     let (idents, replies): (Vec<_>, Vec<_>) = calls(model).map(|(variant, reply)| (&variant.ident, reply)).unzip();
     let types = model.generics.types();
     let rest = (!types.is_empty())
-        .then(|| quote!(__Never(::core::marker::PhantomData<fn() -> (#(#types,)*)>, ::core::convert::Infallible),));
+        .then(|| quote!(__Never(::core::marker::PhantomData<fn() -> (#(::core::marker::PhantomData<#types>,)*)>, ::core::convert::Infallible),));
     quote! {
         #[doc(hidden)]
         #attrs

@@ -1,0 +1,232 @@
+//! No lint speaks of what `#[actor]` generates. Under `cargo clippy` this covers clippy's as well.
+#![forbid(dead_code, unsafe_code)]
+#![deny(
+    warnings,
+    missing_docs,
+    missing_debug_implementations,
+    unreachable_pub,
+    unused_qualifications,
+    single_use_lifetimes,
+    trivial_casts,
+    trivial_numeric_casts,
+    unused_results,
+    variant_size_differences,
+    unit_bindings,
+    non_ascii_idents,
+    let_underscore_drop,
+    explicit_outlives_requirements,
+    elided_lifetimes_in_paths,
+    meta_variable_misuse,
+    future_incompatible,
+    nonstandard_style,
+    rust_2018_idioms,
+    rust_2021_compatibility,
+    rust_2024_compatibility,
+    clippy::all,
+    clippy::pedantic,
+    clippy::nursery,
+    clippy::allow_attributes,
+    clippy::exhaustive_enums,
+    clippy::pattern_type_mismatch,
+    clippy::single_char_lifetime_names,
+    clippy::shadow_reuse,
+    clippy::implicit_return,
+    clippy::min_ident_chars,
+    clippy::default_numeric_fallback,
+    clippy::multiple_inherent_impl,
+    clippy::absolute_paths,
+    clippy::arbitrary_source_item_ordering
+)]
+#![allow(
+    clippy::implicit_return,
+    clippy::arbitrary_source_item_ordering,
+    clippy::exhaustive_enums,
+    clippy::min_ident_chars,
+    clippy::absolute_paths,
+    clippy::redundant_pub_crate,
+    variant_size_differences,
+    reason = "lints that the enums and states written here would offend by themselves"
+)]
+
+use zctor::{Context, actor};
+
+/// Public, documented nowhere but on itself and its variants.
+pub mod public {
+    use super::{Context, actor};
+
+    /// Every shape of variant, and methods that lints have opinions on.
+    #[actor]
+    #[derive(Debug, Clone)]
+    pub enum ShapesMessage {
+        /// Empty.
+        Unit,
+        /// A tuple, which links to [`Self::Unit`].
+        #[reply(usize)]
+        Len(u8),
+        /// Whether it is empty.
+        #[reply(bool)]
+        Empty {
+            /// Its number.
+            of: u8,
+        },
+        /// A great deal to say.
+        #[reply(Result<u64, ()>)]
+        Many {
+            /// One.
+            one: u8,
+            /// Two.
+            two: u8,
+            /// Three.
+            three: u8,
+            /// Four.
+            four: u8,
+            /// Five.
+            five: u8,
+            /// Six.
+            six: u8,
+            /// Seven.
+            seven: u8,
+            /// Eight.
+            eight: u8,
+        },
+        /// Into something else.
+        #[reply(String)]
+        IntoString,
+        /// From something else.
+        #[reply(())]
+        FromStr(String),
+        /// As something.
+        #[reply(u8)]
+        AsBytes,
+        /// To something.
+        #[reply(u8)]
+        ToOwned,
+        /// Whether it is.
+        #[reply(bool)]
+        IsReady,
+        /// A new one.
+        #[reply(u8)]
+        New,
+        /// The next one.
+        #[reply(Option<u8>)]
+        Next,
+        /// Adds.
+        #[reply(u8)]
+        Add(u8),
+    }
+
+    /// With parameters.
+    #[actor(ctx)]
+    #[derive(Debug)]
+    pub enum GenericMessage<K, V: Clone>
+    where
+        K: Send,
+    {
+        /// Keeps both.
+        Put(#[key] u8, K, V),
+        /// Both.
+        #[reply((K, V))]
+        Get,
+    }
+
+    /// A callee.
+    #[actor(calls(ShapesMessage), name = "other")]
+    #[derive(Debug)]
+    pub enum CallingMessage {
+        /// Asks.
+        #[reply(u8)]
+        Ask,
+        /// A tick.
+        #[msg(internal)]
+        Tick,
+    }
+
+    /// Without replies.
+    #[actor]
+    #[derive(Debug)]
+    pub enum SendsMessage {
+        /// One.
+        One,
+    }
+
+    /// A state.
+    #[derive(Debug)]
+    pub struct Calling;
+
+    impl CallingHandler for Calling {
+        fn ask(&mut self, ctx: &mut Context<CallingMessage>) -> u8 {
+            ctx.call(ShapesMessage::add(3)).unwrap_or_default()
+        }
+
+        fn tick(&mut self, ctx: &mut Context<CallingMessage>) {
+            ctx.stop();
+        }
+    }
+}
+
+mod private {
+    use super::actor;
+
+    /// Of which one method is used.
+    #[actor]
+    enum PrivateMessage {
+        #[reply(u8)]
+        One,
+        #[reply(u8)]
+        Two(u8),
+        #[expect(non_camel_case_types, reason = "fulfilled here or nowhere")]
+        And_Three,
+    }
+
+    struct Private;
+
+    impl PrivateHandler for Private {
+        fn one(&mut self) -> u8 {
+            1
+        }
+        fn two(&mut self, value: u8) -> u8 {
+            value
+        }
+        fn and_three(&mut self) {}
+    }
+
+    pub(super) fn uses() -> bool {
+        let _actor = PrivateMessage::actor(|| Private);
+        matches!(PrivateMessage::One, PrivateMessage::One)
+    }
+}
+
+mod deprecated {
+    use super::actor;
+
+    /// Old itself.
+    #[deprecated = "there is a new one"]
+    #[actor]
+    pub(crate) enum OldMessage {
+        #[reply(u8)]
+        One(u8),
+    }
+
+    /// With an old variant.
+    #[actor]
+    pub(crate) enum NewMessage {
+        #[deprecated = "use `New`"]
+        #[reply(u8)]
+        Old(u8),
+        #[deprecated]
+        OldSend,
+        #[reply(u8)]
+        New(u8),
+    }
+
+    #[expect(deprecated, reason = "the definitions must be silent by themselves, and used")]
+    pub(super) const fn uses() -> bool {
+        matches!((OldMessage::One(1), NewMessage::New(2)), (OldMessage::One(_), NewMessage::New(_)))
+    }
+}
+
+#[test]
+fn nothing_generated_is_dead_code() {
+    assert!(private::uses());
+    assert!(deprecated::uses());
+}

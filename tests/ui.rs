@@ -1,0 +1,61 @@
+//! What the compiler says of a wrong definition or use, word for word: one mistake, one error.
+//!
+//! The texts under `ui/fail` are written by `TRYBUILD=overwrite cargo test -p zctor-tests --test ui` and then read.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// The compiler that the texts were written with, without its sources installed; others word their errors otherwise.
+const WRITTEN_WITH: &str = "rustc 1.95.";
+
+#[test]
+fn right_programs_compile() {
+    trybuild::TestCases::new().pass("ui/pass/*.rs");
+}
+
+#[test]
+fn wrong_programs_draw_the_recorded_errors() {
+    let compiler = compiler();
+    if !compiler.starts_with(WRITTEN_WITH) {
+        eprintln!("skipped: the texts were written with {WRITTEN_WITH}x, this is {compiler}");
+        return;
+    }
+    trybuild::TestCases::new().compile_fail("ui/fail/*/*.rs");
+}
+
+/// Cases under `several` have one error for each of their mistakes; a cycle of generic enums is refused at every path.
+#[test]
+fn one_mistake_is_one_error() {
+    let texts = texts(Path::new(env!("CARGO_MANIFEST_DIR")).join("ui/fail").as_path());
+    assert!(texts.len() >= 20, "the recorded errors are gone");
+    for path in texts {
+        let text = fs::read_to_string(&path).expect("a text that was listed can be read");
+        let errors = text.lines().filter(|line| line.starts_with("error")).count();
+        let expected = match path.file_stem().and_then(|stem| stem.to_str()) {
+            Some("three_mistakes") => 3,
+            Some("cycle_of_generic") => 2,
+            _ => 1,
+        };
+        assert_eq!(errors, expected, "{}", path.display());
+    }
+}
+
+fn compiler() -> String {
+    let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
+    let output = Command::new(rustc).arg("--version").output().expect("a test runs where a compiler is");
+    String::from_utf8_lossy(&output.stdout).trim().to_owned()
+}
+
+fn texts(folder: &Path) -> Vec<PathBuf> {
+    let mut all = Vec::new();
+    for entry in fs::read_dir(folder).expect("the folder of the cases can be read").flatten() {
+        let path = entry.path();
+        if path.is_dir() {
+            all.extend(texts(&path));
+        } else if path.extension().is_some_and(|extension| extension == "stderr") {
+            all.push(path);
+        }
+    }
+    all
+}

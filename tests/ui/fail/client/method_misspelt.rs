@@ -1,0 +1,14 @@
+use zctor::{CallError, actor};
+
+#[actor]
+enum CalculatorMessage {
+    #[reply(i64)]
+    Add { a: i64, b: i64 },
+    Clear,
+}
+
+fn sum(client: &CalculatorClient) -> Result<i64, CallError> {
+    client.ad(1, 2)
+}
+
+fn main() {}

@@ -1,0 +1,9 @@
+use zctor::actor;
+
+#[actor]
+enum CastMessage {
+    #[reply(String)]
+    Actor(u8),
+}
+
+fn main() {}

@@ -1,0 +1,9 @@
+use zctor::actor;
+
+#[actor]
+enum FetchMessage {
+    GetURL(String),
+    GetUrl(u32),
+}
+
+fn main() {}

@@ -1,0 +1,8 @@
+use zctor::actor;
+
+#[actor]
+enum CalculatorMessage {
+    Clone,
+}
+
+fn main() {}

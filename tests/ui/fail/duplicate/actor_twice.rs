@@ -1,0 +1,9 @@
+use zctor::actor;
+
+#[actor]
+#[actor]
+enum CalculatorMessage {
+    Clear,
+}
+
+fn main() {}

@@ -1,0 +1,6 @@
+use zctor::actor;
+
+#[actor]
+enum CalculatorMessage {}
+
+fn main() {}

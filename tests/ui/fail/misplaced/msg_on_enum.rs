@@ -1,0 +1,9 @@
+use zctor::actor;
+
+#[actor]
+#[msg(name = calculator)]
+enum CalculatorMessage {
+    Clear,
+}
+
+fn main() {}

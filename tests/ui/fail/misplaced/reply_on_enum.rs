@@ -1,0 +1,9 @@
+use zctor::actor;
+
+#[actor]
+#[reply(i64)]
+enum CalculatorMessage {
+    Clear,
+}
+
+fn main() {}

@@ -1,0 +1,8 @@
+use zctor::actor;
+
+#[actor(crate = my::zctor)]
+enum CalculatorMessage {
+    Clear,
+}
+
+fn main() {}

@@ -1,0 +1,8 @@
+use zctor::actor;
+
+#[actor(name = calculator)]
+enum CalculatorMessage {
+    Clear,
+}
+
+fn main() {}

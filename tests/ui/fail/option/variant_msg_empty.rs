@@ -1,0 +1,9 @@
+use zctor::actor;
+
+#[actor]
+enum CalculatorMessage {
+    #[msg]
+    Clear,
+}
+
+fn main() {}

@@ -1,0 +1,9 @@
+use zctor::actor;
+
+#[actor]
+enum CalculatorMessage {
+    #[msg(nam = wipe)]
+    Clear,
+}
+
+fn main() {}

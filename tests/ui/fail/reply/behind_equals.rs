@@ -1,0 +1,9 @@
+use zctor::actor;
+
+#[actor]
+enum CalculatorMessage {
+    #[reply = "i64"]
+    Sum,
+}
+
+fn main() {}

@@ -1,0 +1,8 @@
+use zctor::actor;
+
+#[actor]
+enum JobMessage<'a> {
+    Run(&'a str),
+}
+
+fn main() {}
