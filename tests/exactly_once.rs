@@ -307,6 +307,35 @@ fn rotated_mail_of_an_instance_that_stops_is_handled_by_its_siblings() {
     });
 }
 
+/// The end of a thread with its last instance, met by senders that had just chosen it.
+#[test]
+fn rotated_mail_is_not_lost_at_the_moment_a_thread_ends() {
+    bounded(|| {
+        for _ in 0..ROUNDS {
+            let engine = ActorEngine::new();
+            let seen = Seen::new(90);
+            let leaver = leavers(&engine, 3, &seen);
+            let instances = leaver.instances();
+            thread::scope(|scope| {
+                for sender in 0..3 {
+                    let (leaver, instances) = (&leaver, &instances);
+                    scope.spawn(move || {
+                        for id in (sender..90).step_by(3) {
+                            if id == 30 || id == 31 {
+                                leaver.pin(instances[id - 30]).leave().unwrap();
+                            }
+                            leaver.count(id).unwrap();
+                        }
+                    });
+                }
+            });
+            engine.settle();
+            seen.assert_once(0..90);
+            assert_eq!(engine.stats().dead_letters, 0);
+        }
+    });
+}
+
 #[test]
 fn keyed_mail_finds_an_instance_as_long_as_one_is_live() {
     bounded(|| {

@@ -477,6 +477,55 @@ fn least_loaded_evens_out_a_backlog() {
 }
 
 #[test]
+fn least_loaded_knows_the_length_of_a_batch() {
+    bounded(|| {
+        let engine = ActorEngine::new();
+        let echo = echo_pool(&engine, 2);
+        let instances = echo.instances();
+        let gate = Gate::new();
+        for instance in &instances {
+            echo.pin(*instance).hold(gate.clone()).unwrap();
+        }
+        gate.await_arrivals(2);
+        let batch = vec![EchoMessage::Note; 100];
+        assert_eq!(echo.pin(instances[0]).send_all(batch).unwrap(), 100);
+        for _ in 0..5 {
+            echo.pin(instances[1]).note().unwrap();
+        }
+        let least_loaded = echo.least_loaded();
+        for _ in 0..10 {
+            least_loaded.note().unwrap();
+        }
+        gate.open();
+        assert_eq!(echo.pin(instances[0]).count().unwrap(), 102);
+        assert_eq!(echo.pin(instances[1]).count().unwrap(), 17);
+    });
+}
+
+#[test]
+fn a_pool_whose_instances_all_back_off_takes_mail_by_every_route() {
+    bounded(|| {
+        let engine = ActorEngine::new();
+        let thread = ActorThread::new()
+            .register(EchoMessage::actor(Echo::default))
+            .register(AccountMessage::actor(Accounts::default));
+        engine.spawn(thread).unwrap();
+        let echo = engine.client::<EchoMessage>().unwrap();
+        // From the third panic on the rebuild waits, each time twice as long: the last time a third of a second.
+        for _ in 0..8 {
+            assert!(matches!(echo.panic(), Err(CallError::Panicked { .. })));
+        }
+        // Its neighbour answers after the thread is done with the panic.
+        engine.call(AccountMessage::audit()).unwrap();
+        echo.note().unwrap();
+        echo.pin(echo.instances()[0]).note().unwrap();
+        echo.keyed("a key").note().unwrap();
+        echo.least_loaded().note().unwrap();
+        assert_eq!(echo.least_loaded().count().unwrap(), 5);
+    });
+}
+
+#[test]
 fn a_later_tenant_of_a_place_is_not_taken_for_an_earlier_one() {
     bounded(|| {
         let engine = ActorEngine::new();

@@ -207,6 +207,58 @@ fn a_batch_from_inside_goes_round_too() {
 }
 
 #[test]
+fn a_batch_by_least_loaded_is_shared_out_as_single_sends_are() {
+    bounded(|| {
+        let engine = ActorEngine::new();
+        let (client, ran) = runners(&engine, 2);
+        let gate = Gate::new();
+        for instance in client.instances() {
+            client.pin(instance).hold(gate.clone()).unwrap();
+        }
+        gate.await_arrivals(2);
+        assert_eq!(client.least_loaded().send_all(runs(0..100)).unwrap(), 100);
+        gate.open();
+        let places = places(&ran, 100);
+        assert_eq!(places.iter().filter(|&&place| place == 0).count(), 50);
+        assert_eq!(client.place().unwrap(), 0, "the turn did not move");
+    });
+}
+
+#[test]
+fn of_a_mixed_batch_an_ended_instance_passes_on_what_was_in_turn() {
+    for keyed_first in [false, true] {
+        bounded(move || {
+            let engine = ActorEngine::new();
+            let (client, ran) = runners(&engine, 2);
+            let cabinet = (0_u64..)
+                .find(|cabinet| client.keyed(cabinet).place().unwrap() == 0)
+                .unwrap();
+            let first = client.pin(client.instances()[0]);
+            let gate = Gate::new();
+            first.hold(gate.clone()).unwrap();
+            gate.await_arrivals(1);
+            first.leave().unwrap();
+            // Ten by their key to the one that will have left, and ten in turn, five of them to it.
+            let batch = (0..20).map(|task| {
+                if (task % 2 == 0) == keyed_first {
+                    TaskMessage::File { task, cabinet }
+                } else {
+                    TaskMessage::Run { task }
+                }
+            });
+            assert_eq!(client.send_all(batch).unwrap(), 20);
+            gate.open();
+            engine.settle();
+            let mut handled: Vec<_> = ran.try_iter().collect();
+            handled.sort_unstable();
+            let in_turn = (0..20).filter(|task| (task % 2 == 0) != keyed_first);
+            assert!(handled.into_iter().eq(in_turn.map(|task| (task, 1))));
+            assert_eq!(engine.stats().dead_letters, 10);
+        });
+    }
+}
+
+#[test]
 fn a_batch_to_a_stopped_engine_comes_back_whole_and_in_order() {
     bounded(|| {
         let engine = ActorEngine::new();
@@ -342,5 +394,24 @@ fn a_panic_of_the_iterator_reaches_the_sender_and_leaves_the_engine_whole() {
         assert_eq!(parcel.send_all(batch).unwrap(), 10);
         engine.settle();
         assert_eq!(dropped.get(), 50);
+    });
+}
+
+#[test]
+fn a_batch_is_queued_when_send_all_returns() {
+    bounded(|| {
+        let engine = ActorEngine::new();
+        let parcel = engine.pool(1, ParcelMessage::actor(Postman::default)).unwrap();
+        let gate = Gate::new();
+        parcel.hold(gate.clone()).unwrap();
+        gate.await_arrivals(1);
+        let dropped = Counter::new();
+        let batch: Vec<_> = (0..100)
+            .map(|_| ParcelMessage::Deliver { guard: dropped.guard() })
+            .collect();
+        assert_eq!(parcel.send_all(batch).unwrap(), 100);
+        assert_eq!(engine.stats().queued(), 101, "the batch, and the one at the gate");
+        gate.open();
+        assert_eq!(parcel.delivered().unwrap(), 100);
     });
 }
