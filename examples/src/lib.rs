@@ -1,1 +1,0 @@
-//! One program a pattern; see the files beside this crate.
