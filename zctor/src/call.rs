@@ -79,9 +79,11 @@ impl Terms {
         Arc::new(Self { state: AtomicU8::new(Self::WAITING), deadline })
     }
 
-    /// The handler is about to begin. `false`: the caller has given up, so it must not.
+    /// The handler is about to begin. `false`: the caller has given up, or its time is up, so it must not.
     pub(crate) fn begin(&self) -> bool {
-        self.settle(Self::BEGUN) == Self::BEGUN
+        let late = self.deadline.is_some_and(|deadline| deadline <= now());
+        let to = if late { Self::GIVEN_UP } else { Self::BEGUN };
+        self.settle(to) == Self::BEGUN
     }
 
     /// The caller waits no more. `true`: the handler never began, and never will.
@@ -671,6 +673,10 @@ mod tests {
         let terms = Terms::new(None);
         assert!(terms.begin());
         assert!(!terms.give_up());
+
+        let terms = Terms::new(Some(now()));
+        assert!(!terms.begin(), "its time was up");
+        assert!(terms.give_up());
 
         let terms = Terms::new(None);
         assert!(terms.give_up());

@@ -269,7 +269,9 @@ where
     match instance.build() {
         Ok(()) => {}
         Err(failure) => {
-            instance.vacate(local);
+            // It never was an instance: no report counts it.
+            instance.discard();
+            local.leave(&instance.shared.common);
             return Err(failure.into_spawn_error(M::NAME));
         }
     }
@@ -630,7 +632,8 @@ where
                 local.mailbox.dead.skip();
                 quietly(|| {
                     trace::dead_letters(M::NAME, 1);
-                    drop((message, port));
+                    port.fail(CallError::Timeout { message: M::NAME, begun: false });
+                    drop(message);
                 });
                 return false;
             }

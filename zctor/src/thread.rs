@@ -830,10 +830,15 @@ impl Local {
         self.mailbox.meter.instances.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// The instance has left: reports it and frees its slot.
-    pub(crate) fn vacate(&self, common: &Common) {
+    /// Frees the slot of an instance.
+    pub(crate) fn leave(&self, common: &Common) {
         self.forget(common.id.slot);
         self.clear_seat(common.id.slot);
+    }
+
+    /// The instance has ended: reports it and frees its slot.
+    pub(crate) fn vacate(&self, common: &Common) {
+        self.leave(common);
         self.core.instance_ended(InstanceReport {
             id: common.id,
             message: common.name,

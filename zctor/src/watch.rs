@@ -44,6 +44,9 @@ impl DeadLetters {
 
 /// What an engine is doing: given by [`ActorEngine::stats`](crate::ActorEngine::stats), and a moment old when read.
 ///
+/// A message counts as handled when its handler has returned, a moment after its reply has left:
+/// [`settle`](crate::ActorEngine::settle) first where it matters.
+///
 /// ```
 /// use zctor::{ActorEngine, actor};
 ///
