@@ -6,6 +6,7 @@ use zctor::{ActorEngine, ActorThread, Message, actor};
 
 /// No name of the prelude or of the standard library's crates is what it seems.
 #[no_implicit_prelude]
+#[allow(non_camel_case_types, reason = "they hide the primitive types")]
 mod shadowed {
     struct Option;
     struct Result;
@@ -16,6 +17,10 @@ mod shadowed {
     struct None;
     struct Ok;
     struct Err;
+    struct u16;
+    struct u64;
+    struct bool;
+    struct str;
     trait Send {}
     trait Sync {}
     trait Sized {}
@@ -37,7 +42,7 @@ mod shadowed {
         #[reply(::core::option::Option<u8>)]
         Get {
             #[key]
-            id: u64,
+            id: ::core::primitive::u64,
         },
         Put(::std::vec::Vec<Self>),
         Stop,
@@ -296,6 +301,25 @@ mod parameters {
     #[zctor::actor]
     pub(crate) enum V {
         One(u8),
+    }
+
+    #[zctor::actor]
+    pub(crate) enum UnsizedMessage<T: ?Sized, U>
+    where
+        U: PartialEq<Self>,
+        Self: Sized,
+    {
+        #[reply(Option<Box<T>>)]
+        Text(Box<T>),
+        Other(U),
+    }
+
+    #[zctor::actor(ctx)]
+    pub(crate) enum ArrayMessage<const N: usize> {
+        #[reply([u8; N])]
+        Get,
+        #[cfg(any())]
+        Gone,
     }
 
     #[zctor::actor]

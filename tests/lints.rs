@@ -141,6 +141,40 @@ pub mod public {
         Tick,
     }
 
+    /// With a `cfg` inside, which takes another way through the macro.
+    #[actor]
+    #[derive(Debug, Clone)]
+    pub enum ConditionalMessage<T: Clone> {
+        /// Never there.
+        #[cfg(any())]
+        Gone,
+        /// Its length.
+        #[reply(Result<usize, ()>)]
+        Len(#[key] u8, T),
+        /// A great deal to say.
+        #[reply(())]
+        Many {
+            /// One.
+            one: u8,
+            /// Two.
+            two: u8,
+            /// Three.
+            three: u8,
+            /// Four.
+            four: u8,
+            /// Five.
+            five: u8,
+            /// Six.
+            six: u8,
+            /// Seven.
+            seven: u8,
+            /// Eight.
+            eight: u8,
+        },
+        /// Nothing else.
+        Unit,
+    }
+
     /// Without replies.
     #[actor]
     #[derive(Debug)]
@@ -178,6 +212,14 @@ mod private {
         And_Three,
     }
 
+    #[actor(ctx)]
+    enum ConditionalMessage {
+        #[reply(u8)]
+        One,
+        #[cfg_attr(not(any()), deprecated)]
+        Two(u8),
+    }
+
     struct Private;
 
     impl PrivateHandler for Private {
@@ -192,7 +234,7 @@ mod private {
 
     pub(super) fn uses() -> bool {
         let _actor = PrivateMessage::actor(|| Private);
-        matches!(PrivateMessage::One, PrivateMessage::One)
+        matches!((PrivateMessage::One, ConditionalMessage::One), (PrivateMessage::One, ConditionalMessage::One))
     }
 }
 
@@ -203,6 +245,22 @@ mod deprecated {
     #[deprecated = "there is a new one"]
     #[actor]
     pub(crate) enum OldMessage {
+        #[reply(u8)]
+        One(u8),
+    }
+
+    /// Old where it is.
+    #[cfg_attr(not(any()), deprecated)]
+    #[actor]
+    pub(crate) enum OlderMessage {
+        #[reply(u8)]
+        One(u8),
+    }
+
+    /// Old where it is, said below.
+    #[actor]
+    #[cfg_attr(not(any()), deprecated)]
+    pub(crate) enum OldestMessage {
         #[reply(u8)]
         One(u8),
     }
@@ -221,7 +279,10 @@ mod deprecated {
 
     #[expect(deprecated, reason = "the definitions must be silent by themselves, and used")]
     pub(super) const fn uses() -> bool {
-        matches!((OldMessage::One(1), NewMessage::New(2)), (OldMessage::One(_), NewMessage::New(_)))
+        matches!(OldMessage::One(1), OldMessage::One(_))
+            && matches!(OlderMessage::One(1), OlderMessage::One(_))
+            && matches!(OldestMessage::One(1), OldestMessage::One(_))
+            && matches!(NewMessage::New(1), NewMessage::New(_))
     }
 }
 

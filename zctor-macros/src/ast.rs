@@ -1,11 +1,12 @@
 //! The definition as the user wrote it, our attributes taken out of the enum and read.
 
-use proc_macro2::{Ident, TokenStream};
+use proc_macro2::{Ident, Span, TokenStream};
 use quote::ToTokens;
 use syn::{Attribute, Item, ItemEnum, Type};
 
 use crate::attr::{self, MsgOptions, Options};
 use crate::errors::Errors;
+use crate::names;
 
 pub(crate) struct Definition {
     /// The enum without our attributes.
@@ -105,7 +106,7 @@ impl Variant {
             syn::Fields::Unit => Shape::Unit,
         };
         let replies = take(&mut variant.attrs, &[attr::REPLY]).into_iter();
-        let replies = replies.map(|attribute| Reply { ty: attr::reply(&attribute, errors), attribute }).collect();
+        let replies = replies.map(|attribute| Reply { ty: attr::reply::read(&attribute, errors), attribute }).collect();
         let mut options = MsgOptions::default();
         for attribute in take(&mut variant.attrs, &[attr::MSG]) {
             options.read_on_variant(&attribute, errors);
@@ -147,6 +148,39 @@ impl Field {
             attrs: field.attrs.clone(),
             misplaced,
             default,
+        }
+    }
+}
+
+impl Definition {
+    pub(crate) fn handler(&self) -> Ident {
+        self.options.handler.get().cloned().unwrap_or_else(|| names::handler(&self.item.ident))
+    }
+
+    pub(crate) fn client(&self) -> Ident {
+        self.options.client.get().cloned().unwrap_or_else(|| names::client(&self.item.ident))
+    }
+}
+
+impl Variant {
+    /// The name of this variant's methods.
+    pub(crate) fn method(&self) -> Ident {
+        self.options.name.get().cloned().unwrap_or_else(|| names::method(&self.ident))
+    }
+
+    /// What gave the methods their name.
+    pub(crate) fn name_token(&self) -> impl ToTokens {
+        self.options.name.get().unwrap_or(&self.ident).clone()
+    }
+}
+
+impl Field {
+    /// The parameter that takes this field, which is the `index`th of `count`.
+    pub(crate) fn parameter(&self, index: usize, count: usize) -> Ident {
+        let span = Span::call_site();
+        match (&self.ident, self.options.name.get()) {
+            (Some(name), _) | (None, Some(name)) => names::moved(name, names::located(name)),
+            (None, None) => names::parameter(index, count, span),
         }
     }
 }

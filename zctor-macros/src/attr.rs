@@ -1,14 +1,15 @@
 //! The attributes' own grammar: `#[actor(..)]`, `#[reply(..)]`, `#[msg(..)]`, `#[key]`.
 
-use proc_macro2::{Ident, TokenStream, TokenTree};
-use quote::{ToTokens, format_ident};
-use syn::ext::IdentExt;
-use syn::parse::{ParseStream, Parser};
+mod list;
+pub(crate) mod reply;
+
+use proc_macro2::{Ident, TokenStream};
+use quote::ToTokens;
 use syn::punctuated::Punctuated;
 use syn::{Attribute, LitStr, Meta, Path, Token, Type, parenthesized};
 
+use crate::attr::list::{Known, flag, ident, list, string};
 use crate::errors::Errors;
-use crate::names;
 
 pub(crate) const ACTOR: &str = "actor";
 pub(crate) const REPLY: &str = "reply";
@@ -23,9 +24,9 @@ const CALLS: &str = "calls";
 const CRATE: &str = "crate";
 const INTERNAL: &str = "internal";
 
-const ON_ENUM: &[&str] = &[NAME, HANDLER, CLIENT, CTX, CALLS, CRATE];
-const ON_VARIANT: &[&str] = &[NAME, INTERNAL];
-const ON_FIELD: &[&str] = &[NAME];
+const ON_ENUM: Known<'_> = Known { keys: &[NAME, HANDLER, CLIENT, CTX, CALLS, CRATE], place: "Options" };
+const ON_VARIANT: Known<'_> = Known { keys: &[NAME, INTERNAL], place: "On a variant" };
+const ON_FIELD: Known<'_> = Known { keys: &[NAME], place: "On a field" };
 
 /// An option's value, given at most once.
 pub(crate) struct Slot<T>(Option<T>);
@@ -68,12 +69,12 @@ pub(crate) struct Options {
 impl Options {
     pub(crate) fn read(args: TokenStream, errors: &mut Errors) -> Self {
         let mut options = Self::default();
-        list(args, errors, |key, input, errors| {
+        list(args, &ON_ENUM, errors, |key, input, errors| {
             match key.to_string().as_str() {
                 NAME => options.name.set(key, string(key, input)?, errors),
                 HANDLER => options.handler.set(key, ident(key, input)?, errors),
                 CLIENT => options.client.set(key, ident(key, input)?, errors),
-                CTX => options.ctx.set(key, (), errors),
+                CTX => options.ctx.set(key, flag(key, input)?, errors),
                 CALLS => {
                     let paths;
                     if !input.peek(syn::token::Paren) {
@@ -98,7 +99,7 @@ impl Options {
                     }
                     options.krate.set(key, path, errors);
                 }
-                _ => return Err(unknown(key, ON_ENUM, "Options")),
+                _ => return Err(ON_ENUM.unknown(key)),
             }
             Ok(())
         });
@@ -115,188 +116,30 @@ pub(crate) struct MsgOptions {
 
 impl MsgOptions {
     pub(crate) fn read_on_variant(&mut self, attribute: &Attribute, errors: &mut Errors) {
-        self.read(attribute, ON_VARIANT, "On a variant", errors);
+        self.read(attribute, &ON_VARIANT, errors);
     }
 
     pub(crate) fn read_on_field(&mut self, attribute: &Attribute, errors: &mut Errors) {
-        self.read(attribute, ON_FIELD, "On a field", errors);
+        self.read(attribute, &ON_FIELD, errors);
     }
 
-    fn read(&mut self, attribute: &Attribute, known: &[&str], place: &str, errors: &mut Errors) {
+    fn read(&mut self, attribute: &Attribute, known: &Known<'_>, errors: &mut Errors) {
         let Meta::List(meta) = &attribute.meta else {
-            errors
-                .add(attribute, format_args!("`#[msg]` needs an option in parentheses. {place}: {}", known.join(", ")));
+            errors.add(attribute, format_args!("`#[msg]` needs an option in parentheses. {known}"));
             return;
         };
         if meta.tokens.is_empty() {
-            errors
-                .add(attribute, format_args!("`#[msg()]` says nothing; give an option. {place}: {}", known.join(", ")));
+            errors.add(attribute, format_args!("`#[msg()]` says nothing; give an option. {known}"));
         }
-        list(meta.tokens.clone(), errors, |key, input, errors| {
+        list(meta.tokens.clone(), known, errors, |key, input, errors| {
             match key.to_string().as_str() {
                 NAME => self.name.set(key, ident(key, input)?, errors),
-                INTERNAL if known.contains(&INTERNAL) => self.internal.set(key, (), errors),
-                _ => return Err(unknown(key, known, place)),
+                INTERNAL if known.keys.contains(&INTERNAL) => self.internal.set(key, flag(key, input)?, errors),
+                _ => return Err(known.unknown(key)),
             }
             Ok(())
         });
     }
-}
-
-/// The type in `#[reply(..)]`. With a fault, what may have been meant.
-pub(crate) fn reply(attribute: &Attribute, errors: &mut Errors) -> Option<Type> {
-    let nothing = "`#[reply]` needs the reply's type, as in `#[reply(u64)]`; to wait for completion without a value use `#[reply(())]`";
-    match &attribute.meta {
-        Meta::Path(_) => {
-            errors.add(attribute, nothing);
-            None
-        }
-        Meta::NameValue(meta) => {
-            let value = meta.value.to_token_stream();
-            let inner =
-                syn::parse2::<LitStr>(value.clone()).map_or(value, |text| text.value().parse().unwrap_or_default());
-            let typed = crate::types::print(&inner);
-            errors.add(meta, format_args!("write the type in parentheses: `#[reply({typed})]`"));
-            syn::parse2(inner).ok()
-        }
-        Meta::List(meta) if meta.tokens.is_empty() => {
-            errors.add(attribute, nothing);
-            None
-        }
-        Meta::List(meta) => {
-            let parsed = |input: ParseStream<'_>| {
-                if let Ok(text) = input.fork().parse::<LitStr>() {
-                    let typed = text.value();
-                    errors.add(
-                        input.parse::<LitStr>()?,
-                        format_args!("write the type without quotes: `#[reply({typed})]`"),
-                    );
-                    input.parse::<TokenStream>()?;
-                    return text.parse();
-                }
-                let first: Type = input.parse()?;
-                let comma: Option<Token![,]> = input.parse()?;
-                if comma.is_none() || input.is_empty() {
-                    return Ok(first);
-                }
-                reply_with_more(first, input, errors)
-            };
-            parsed.parse2(meta.tokens.clone()).map_err(|error| errors.push(error)).ok()
-        }
-    }
-}
-
-fn reply_with_more(first: Type, input: ParseStream<'_>, errors: &mut Errors) -> syn::Result<Type> {
-    let rest = Punctuated::<Type, Token![,]>::parse_terminated(input)?;
-    let second = rest.to_token_stream();
-    match rest.first() {
-        Some(Type::Path(option))
-            if option.path.get_ident().is_some_and(starts_lower_case) && !is_primitive(&option.path) =>
-        {
-            errors.add(
-                second,
-                format_args!(
-                    "unknown option `{}`; `#[reply]` takes the reply's type alone",
-                    option.path.to_token_stream()
-                ),
-            );
-            Ok(first)
-        }
-        _ => {
-            let all: Vec<String> = std::iter::once(&first).chain(&rest).map(crate::types::print).collect();
-            let all = all.join(", ");
-            errors.add(
-                second,
-                format_args!("a message has one reply type; for several values use a tuple: `#[reply(({all}))]`"),
-            );
-            let rest = rest.iter();
-            Ok(syn::parse_quote!((#first, #(#rest),*)))
-        }
-    }
-}
-
-fn starts_lower_case(ident: &Ident) -> bool {
-    ident.unraw().to_string().starts_with(char::is_lowercase)
-}
-
-fn is_primitive(path: &Path) -> bool {
-    let name = path.to_token_stream().to_string();
-    ["bool", "char", "str"].contains(&name.as_str())
-        || (name.starts_with(['u', 'i', 'f']) && name.chars().skip(1).all(|char| char.is_ascii_digit()))
-        || ["usize", "isize"].contains(&name.as_str())
-}
-
-/// Reads `key ..` items with commas between, going on behind a fault.
-fn list(
-    tokens: TokenStream,
-    errors: &mut Errors,
-    mut one: impl FnMut(&Ident, ParseStream<'_>, &mut Errors) -> syn::Result<()>,
-) {
-    let all = |input: ParseStream<'_>| {
-        while !input.is_empty() {
-            let item = Ident::parse_any(input).and_then(|key| one(&key, input, errors));
-            let comma = item.and_then(|()| if input.is_empty() { Ok(()) } else { expect_comma(input) });
-            if let Err(error) = comma {
-                errors.push(error);
-                skip_item(input)?;
-            }
-        }
-        Ok(())
-    };
-    if let Err(error) = all.parse2(tokens) {
-        errors.push(error);
-    }
-}
-
-fn expect_comma(input: ParseStream<'_>) -> syn::Result<()> {
-    input.parse::<Token![,]>().map(drop).map_err(|error| syn::Error::new(error.span(), "expected `,`"))
-}
-
-fn skip_item(input: ParseStream<'_>) -> syn::Result<()> {
-    while !input.is_empty() {
-        if input.parse::<Option<Token![,]>>()?.is_some() {
-            break;
-        }
-        input.parse::<TokenTree>()?;
-    }
-    Ok(())
-}
-
-fn string(key: &Ident, input: ParseStream<'_>) -> syn::Result<LitStr> {
-    input
-        .parse::<Token![=]>()
-        .map_err(|_| syn::Error::new_spanned(key, format!("`{key}` takes a string: `{key} = \"..\"`")))?;
-    if input.peek(LitStr) {
-        return input.parse();
-    }
-    let value: TokenTree = input.parse()?;
-    Err(syn::Error::new_spanned(&value, format!("`{key}` takes a string: `{key} = \"{value}\"`")))
-}
-
-fn ident(key: &Ident, input: ParseStream<'_>) -> syn::Result<Ident> {
-    input
-        .parse::<Token![=]>()
-        .map_err(|_| syn::Error::new_spanned(key, format!("`{key}` takes an identifier: `{key} = ..`")))?;
-    if input.peek(LitStr) {
-        let text: LitStr = input.parse()?;
-        return Err(syn::Error::new_spanned(text, format!("`{key}` takes an identifier, without quotes")));
-    }
-    let ident = Ident::parse_any(input)?;
-    let text = ident.to_string();
-    if names::is_path_keyword(&text) {
-        return Err(syn::Error::new_spanned(&ident, format!("`{text}` cannot be a name")));
-    }
-    // `gen` is not refused: before edition 2024 it is a name like any other, and it is used raw in any case.
-    if names::is_keyword(&text) && text != "gen" {
-        return Err(syn::Error::new_spanned(&ident, format!("`{text}` is a keyword; write `{key} = r#{text}`")));
-    }
-    Ok(if text == "gen" { format_ident!("r#gen", span = ident.span()) } else { ident })
-}
-
-fn unknown(key: &Ident, known: &[&str], place: &str) -> syn::Error {
-    let hint = names::nearest(&key.to_string(), known).map(|near| format!(", did you mean `{near}`?"));
-    let hint = hint.as_deref().unwrap_or(".");
-    syn::Error::new_spanned(key, format!("unknown option `{key}`{hint} {place}: {}", known.join(", ")))
 }
 
 /// Whether the attribute is one of ours, by its last name: `#[zctor::actor]` is `actor` too.

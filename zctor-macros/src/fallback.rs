@@ -92,7 +92,7 @@ fn name_the_replies(definition: &mut Definition) {
 
 /// A parameter that only replies use is put into a variant of its own, or rustc would report it again.
 fn use_the_parameters(definition: &mut Definition) {
-    let unused = check::only_in_replies(definition);
+    let unused = check::types::only_in_replies(definition);
     if !unused.is_empty() {
         definition
             .item
@@ -126,7 +126,7 @@ fn keep_good_methods(definition: &mut Definition) {
         }
         extents.push(if seen.contains(&method) {
             Extent::Nothing
-        } else if check::clash(definition, variant, &method).is_some() {
+        } else if check::names::clash(definition, variant, &method).is_some() {
             Extent::Handler
         } else {
             variant.extent

@@ -4,6 +4,9 @@
 //! fault, `model` settles every name and type, `expand` writes. `fallback` keeps what it can of a definition with
 //! faults.
 
+#![forbid(unsafe_code)]
+#![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing))]
+
 mod ast;
 mod attr;
 mod cfg;

@@ -5,7 +5,7 @@
 use std::fs;
 use std::path::Path;
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Group, TokenStream, TokenTree};
 use quote::quote;
 
 use crate::attribute;
@@ -171,4 +171,56 @@ fn long_enums_expand_in_one_flat_match() {
     let expansion = pretty(attribute(quote!(), quote!(enum LongMessage { #variants })));
     let depth = expansion.lines().map(|line| line.len() - line.trim_start().len()).max();
     assert!(depth.is_some_and(|depth| depth <= 24), "nested {depth:?} deep");
+}
+
+/// The enums that the random ones are made from.
+const SEEDS: [&str; 3] = [
+    "#[derive(Clone)] pub enum CalculatorMessage { /** Adds. */ #[reply(i64)] Add { a: i64, #[key] b: Vec<Self> },
+     #[msg(name = apart, internal)] Divide(#[msg(name = x)] i64, &'static str), Clear }",
+    "enum CacheMessage<'a, K: Hash, V = String, const N: usize = 4> where V: Clone { #[reply([K; N])] Get(&'a K),
+     #[reply(Option<V>)] #[cfg(x)] r#Match(Cow<'_, str>), Gen = 3 }",
+    "#[actor] #[reply(u8)] enum Msg { #[reply] A, #[reply(impl Fn(&str) -> u8)] B(dyn T), #[key] C(m!(Self)), a, OnStart }",
+];
+const ARGUMENTS: &str = "name = \"x\", handler = H, client = r#type, ctx, calls(A, b::B<K>, Msg), crate = ::z";
+
+/// Every seed with each of its tokens dropped, doubled, or replaced by another of the seed's, at every depth.
+#[test]
+fn no_input_makes_the_macro_panic_or_write_nonsense() {
+    for seed in SEEDS {
+        let seed: TokenStream = seed.parse().expect("the seed is made of tokens");
+        for item in changed(&seed) {
+            assert_is_code(ARGUMENTS.parse().expect("the arguments are made of tokens"), item);
+        }
+        for args in changed(&ARGUMENTS.parse().expect("the arguments are made of tokens")) {
+            assert_is_code(args, seed.clone());
+        }
+    }
+}
+
+/// What is generated for an enum can be parsed, with faults or without.
+fn assert_is_code(args: TokenStream, item: TokenStream) {
+    let expansion = attribute(args, item.clone());
+    if syn::parse2::<syn::ItemEnum>(item.clone()).is_ok() {
+        let parsed = syn::parse2::<syn::File>(expansion.clone());
+        assert!(parsed.is_ok(), "{item}\n{expansion}\n{:?}", parsed.err());
+    }
+}
+
+fn changed(tokens: &TokenStream) -> Vec<TokenStream> {
+    let trees: Vec<TokenTree> = tokens.clone().into_iter().collect();
+    let mut all = Vec::new();
+    for (index, tree) in trees.iter().enumerate() {
+        let with = |middle: Vec<TokenTree>| -> TokenStream {
+            let (before, after) = (trees.iter().take(index), trees.iter().skip(index + 1));
+            before.cloned().chain(middle).chain(after.cloned()).collect()
+        };
+        let other = trees[(index * 7 + 3) % trees.len()].clone();
+        all.extend([with(vec![]), with(vec![tree.clone(), tree.clone()]), with(vec![other])]);
+        if let TokenTree::Group(group) = tree {
+            for inner in changed(&group.stream()) {
+                all.push(with(vec![TokenTree::Group(Group::new(group.delimiter(), inner))]));
+            }
+        }
+    }
+    all
 }

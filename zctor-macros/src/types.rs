@@ -1,9 +1,15 @@
 //! Looking into the user's types, and moving them to places where `Self` means something else.
 
+mod borrow;
+mod print;
+
+pub(crate) use borrow::{borrows, make_static};
+pub(crate) use print::print;
+
 use proc_macro2::{Group, Ident, TokenStream, TokenTree};
 use quote::{ToTokens, quote_spanned};
+use syn::Type;
 use syn::visit_mut::{self, VisitMut};
-use syn::{Lifetime, Type};
 
 /// The type without the invisible groups of macro arguments and without parentheses.
 pub(crate) fn peel(mut ty: &Type) -> &Type {
@@ -79,80 +85,6 @@ pub(crate) fn respan(tokens: TokenStream, span: proc_macro2::Span) -> TokenStrea
     tokens.into_iter().map(one).collect()
 }
 
-/// What borrows in a type: the `&` or lifetime tokens, and what each could be instead.
-pub(crate) struct Borrow {
-    pub(crate) at: TokenStream,
-    /// How the borrowed type reads and what owns the same: (`&str`, `String`). `None` for a bare lifetime.
-    pub(crate) instead: Option<(String, String)>,
-}
-
-/// Every borrow in `ty` that is not `'static`, nor bound inside the type as in `fn(&str)`, nor one of `declared`.
-pub(crate) fn borrows(ty: &Type, declared: &[Lifetime]) -> Vec<Borrow> {
-    let mut search = Borrows { declared: declared.to_vec(), found: Vec::new(), repair: false };
-    search.visit_type_mut(&mut ty.clone());
-    search.found
-}
-
-/// Makes every borrow in `ty` but those of `declared` a `'static` one, to carry on behind the fault.
-pub(crate) fn make_static(ty: &mut Type, declared: &[Lifetime]) {
-    Borrows { declared: declared.to_vec(), found: Vec::new(), repair: true }.visit_type_mut(ty);
-}
-
-struct Borrows {
-    declared: Vec<Lifetime>,
-    found: Vec<Borrow>,
-    repair: bool,
-}
-
-impl Borrows {
-    fn is_fine(&self, lifetime: &Lifetime) -> bool {
-        lifetime.ident == "static" || self.declared.contains(lifetime)
-    }
-}
-
-impl VisitMut for Borrows {
-    fn visit_type_reference_mut(&mut self, ty: &mut syn::TypeReference) {
-        if !ty.lifetime.as_ref().is_some_and(|lifetime| self.is_fine(lifetime)) {
-            let mut at = ty.and_token.to_token_stream();
-            ty.lifetime.to_tokens(&mut at);
-            let instead = Some((print(&*ty), owned(&ty.elem)));
-            self.found.push(Borrow { at, instead });
-            if self.repair {
-                ty.lifetime = Some(Lifetime::new("'static", ty.and_token.span));
-            }
-        }
-        self.visit_type_mut(&mut ty.elem);
-    }
-
-    fn visit_lifetime_mut(&mut self, lifetime: &mut Lifetime) {
-        if !self.is_fine(lifetime) {
-            self.found.push(Borrow { at: lifetime.to_token_stream(), instead: None });
-            if self.repair {
-                *lifetime = Lifetime::new("'static", lifetime.span());
-            }
-        }
-    }
-
-    // Lifetimes in there are bound in there.
-    fn visit_type_fn_ptr_mut(&mut self, _: &mut syn::TypeFnPtr) {}
-    fn visit_parenthesized_generic_arguments_mut(&mut self, _: &mut syn::ParenthesizedGenericArguments) {}
-    fn visit_trait_bound_mut(&mut self, bound: &mut syn::TraitBound) {
-        if bound.lifetimes.is_none() {
-            visit_mut::visit_trait_bound_mut(self, bound);
-        }
-    }
-}
-
-fn owned(ty: &Type) -> String {
-    match peel(ty) {
-        Type::Path(path) if path.path.is_ident("str") => "String".to_owned(),
-        Type::Path(path) if path.path.is_ident("Path") => "PathBuf".to_owned(),
-        Type::Slice(slice) => format!("Vec<{}>", print(&slice.elem)),
-        Type::TraitObject(object) => format!("Box<{}>", print(object)),
-        other => print(other),
-    }
-}
-
 /// The first `impl Trait` in `ty`.
 pub(crate) fn impl_trait(ty: &Type) -> Option<syn::TypeImplTrait> {
     let mut search = Search { impl_trait: None, infer: None };
@@ -213,57 +145,6 @@ pub(crate) fn mentions(tokens: impl ToTokens, ident: &Ident) -> bool {
     idents(&tokens.into_token_stream()).contains(ident)
 }
 
-/// Tokens as a person would type them: `Result<i64, X>`, not `Result < i64 , X >`.
-pub(crate) fn print(tokens: impl ToTokens) -> String {
-    let mut text = String::new();
-    write(&mut text, tokens.into_token_stream());
-    text
-}
-
-fn write(text: &mut String, tokens: TokenStream) {
-    use proc_macro2::Delimiter::{Brace, Bracket, None, Parenthesis};
-    for tree in tokens {
-        match tree {
-            TokenTree::Group(group) => {
-                let (open, close) = match group.delimiter() {
-                    Parenthesis => ("(", ")"),
-                    Brace => (" { ", " }"),
-                    Bracket => ("[", "]"),
-                    None => ("", ""),
-                };
-                text.push_str(open);
-                write(text, group.stream());
-                text.push_str(close);
-            }
-            TokenTree::Punct(punct) => match punct.as_char() {
-                ',' => text.push_str(", "),
-                ';' => text.push_str("; "),
-                '+' => text.push_str(" + "),
-                '=' => text.push_str(" = "),
-                '-' => text.push_str(" -"),
-                '>' if text.ends_with(" -") => text.push_str("> "),
-                char => {
-                    // `: ` of a bound, but not `::` of a path.
-                    text.push(char);
-                    if char == ':' && punct.spacing() == proc_macro2::Spacing::Alone && !text.ends_with("::") {
-                        text.push(' ');
-                    }
-                }
-            },
-            other => {
-                let word = other.to_string();
-                let is_word = |char: char| char.is_alphanumeric() || char == '_';
-                if text.ends_with(|char| is_word(char) || char == '>')
-                    && word.starts_with(|char| is_word(char) || char == '"')
-                {
-                    text.push(' ');
-                }
-                text.push_str(&word);
-            }
-        }
-    }
-}
-
 /// `()` at the position of something of the user's.
 pub(crate) fn unit_at(span: proc_macro2::Span) -> Type {
     Type::Verbatim(quote_spanned!(span=> ()))
@@ -271,6 +152,8 @@ pub(crate) fn unit_at(span: proc_macro2::Span) -> Type {
 
 #[cfg(test)]
 mod tests {
+    use syn::Lifetime;
+
     use super::*;
 
     fn ty(text: &str) -> Type {

@@ -5,13 +5,28 @@ pub mod vendor {
     pub use actors as threads;
 }
 
-/// A counter.
+/// A counter. Its documentation is copied to what is generated, and must hold there.
 #[actors::actor(crate = ::actors, ctx)]
 #[derive(Debug)]
 pub enum CounterMessage {
-    /// Adds.
-    Add(#[key] u64),
+    /// Adds to what [`Self::Read`] tells, as [reading](Self::Read) or [`CounterMessage`] would, and not as [Self].
+    ///
+    /// [other]: Self::Add
+    /// See [other].
+    Add(
+        /// The summand, a [`u64`].
+        #[key]
+        u64,
+    ),
     /// The sum so far.
+    ///
+    /// Runs once, however often it is copied:
+    ///
+    /// ```
+    /// use actors::Message;
+    ///
+    /// assert_eq!(zctor_renamed::CounterMessage::Read.variant(), "Read");
+    /// ```
     #[reply(u64)]
     Read,
 }
@@ -26,6 +41,17 @@ pub enum AskMessage {
     /// Not on this machine.
     #[cfg(any())]
     Never,
+}
+
+/// Holds a value of any type.
+#[actors::actor(crate = ::actors)]
+#[derive(Debug)]
+pub enum CellMessage<T: Clone> {
+    /// Puts one in.
+    Put(T),
+    /// What was put in last.
+    #[reply(Option<T>)]
+    Get,
 }
 
 #[cfg(test)]

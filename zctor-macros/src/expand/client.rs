@@ -92,7 +92,11 @@ fn method(model: &Model<'_>, variant: &Variant<'_>, blocking: bool) -> TokenStre
     let Model { krate, ty, .. } = model;
     let (vis, method) = (&variant.vis, &variant.method);
     let (lints, deprecated, must_use) = (&variant.lints, &variant.deprecated, &variant.must_use);
-    let docs = variant.docs.or("Sends", "");
+    let docs = match (&variant.reply, blocking) {
+        (Some(_), true) => variant.docs.or("Sends", " and waits for the reply"),
+        (Some(_), false) => variant.docs.or("Sends", ", whose reply can be waited for"),
+        (None, _) => variant.docs.or("Sends", ""),
+    };
     let many = variant.too_many_arguments(1);
     let (names, types): (Vec<_>, Vec<_>) = variant.fields.iter().map(|field| (&field.param, &field.ty)).unzip();
     let span = variant.span;

@@ -1,0 +1,6 @@
+use zctor::actor;
+
+#[actor]
+fn add() {}
+
+fn main() {}

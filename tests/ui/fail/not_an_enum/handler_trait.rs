@@ -1,0 +1,6 @@
+use zctor::actor;
+
+#[actor]
+trait CalculatorHandler {}
+
+fn main() {}

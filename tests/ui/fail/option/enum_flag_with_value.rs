@@ -1,0 +1,8 @@
+use zctor::actor;
+
+#[actor(ctx = true)]
+enum CalculatorMessage {
+    Clear,
+}
+
+fn main() {}

@@ -1,0 +1,8 @@
+use zctor::actor;
+
+#[actor("calculator")]
+enum CalculatorMessage {
+    Clear,
+}
+
+fn main() {}

@@ -1,0 +1,75 @@
+//! Rules about names.
+
+use std::collections::HashMap;
+
+use proc_macro2::Ident;
+use syn::ext::IdentExt;
+
+use crate::ast::{Definition, Variant};
+use crate::errors::Errors;
+use crate::names;
+
+/// Two variants of one method name.
+pub(super) fn methods_differ(definition: &Definition, errors: &mut Errors) {
+    let mut seen: HashMap<String, &Ident> = HashMap::new();
+    for variant in &definition.variants {
+        let method = variant.method();
+        match seen.get(&method.unraw().to_string()) {
+            Some(first) => errors.add(
+                variant.name_token(),
+                format_args!(
+                    "`{first}` and `{}` both give the method `{method}`; rename one with `#[msg(name = ..)]`",
+                    variant.ident
+                ),
+            ),
+            None => drop(seen.insert(method.unraw().to_string(), &variant.ident)),
+        }
+    }
+}
+
+/// The names that every actor has already, or that would hide something everybody expects.
+pub(super) fn names_are_free(definition: &Definition, variant: &Variant, errors: &mut Errors) {
+    let method = variant.method().unraw().to_string();
+    if let Some(fault) = clash(definition, variant, &method) {
+        errors.add(variant.name_token(), format_args!("{fault}; rename it with `#[msg(name = ..)]`"));
+    }
+}
+
+pub(crate) fn clash(definition: &Definition, variant: &Variant, method: &str) -> Option<String> {
+    let (enum_, variant_name) = (&definition.item.ident, &variant.ident);
+    if names::HOOKS.contains(&method) {
+        let handler = definition.handler();
+        return Some(format!("`{variant_name}` gives the method `{method}`, a hook that `{handler}` has already"));
+    }
+    if method == "clone" {
+        return Some(format!("method `clone` would hide `Clone::clone` of `{}`", definition.client()));
+    }
+    if names::CLIENT.contains(&method) {
+        return Some(format!("method `{method}` would hide the one that `{}` has already", definition.client()));
+    }
+    if variant.replies.is_empty() {
+        return None;
+    }
+    if method == "default" {
+        return Some(format!("request `{enum_}::default` would hide `Default::default` of `{enum_}`"));
+    }
+    if names::REQUESTS.contains(&method) {
+        return Some(format!("request `{enum_}::{method}` has the name of a function that every actor's enum has"));
+    }
+    let hidden = definition.variants.iter().any(|other| other.ident.unraw() == method);
+    hidden.then(|| format!("request `{enum_}::{method}` has the name of a variant"))
+}
+
+/// Two parameters of one name in a method.
+pub(super) fn parameters_differ(variant: &Variant, errors: &mut Errors) {
+    let mut seen = Vec::new();
+    for (index, field) in variant.fields.iter().enumerate() {
+        let parameter = field.parameter(index, variant.fields.len());
+        let text = parameter.unraw().to_string();
+        if seen.contains(&text) {
+            let typed = field.options.name.get().or(field.ident.as_ref()).unwrap_or(&parameter);
+            errors.add(typed, format_args!("parameter `{parameter}` is named twice in `{}`", variant.ident));
+        }
+        seen.push(text);
+    }
+}

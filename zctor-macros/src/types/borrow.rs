@@ -1,0 +1,82 @@
+//! Borrows in types, which a message cannot have.
+
+use proc_macro2::TokenStream;
+use quote::ToTokens;
+use syn::visit_mut::{self, VisitMut};
+use syn::{Lifetime, Type};
+
+use crate::types::{peel, print};
+
+/// What borrows in a type: the `&` or lifetime tokens, and what each could be instead.
+pub(crate) struct Borrow {
+    pub(crate) at: TokenStream,
+    /// How the borrowed type reads and what owns the same: (`&str`, `String`). `None` for a bare lifetime.
+    pub(crate) instead: Option<(String, String)>,
+}
+
+/// Every borrow in `ty` that is not `'static`, nor bound inside the type as in `fn(&str)`, nor one of `declared`.
+pub(crate) fn borrows(ty: &Type, declared: &[Lifetime]) -> Vec<Borrow> {
+    let mut search = Borrows { declared: declared.to_vec(), found: Vec::new(), repair: false };
+    search.visit_type_mut(&mut ty.clone());
+    search.found
+}
+
+/// Makes every borrow in `ty` but those of `declared` a `'static` one, to carry on behind the fault.
+pub(crate) fn make_static(ty: &mut Type, declared: &[Lifetime]) {
+    Borrows { declared: declared.to_vec(), found: Vec::new(), repair: true }.visit_type_mut(ty);
+}
+
+struct Borrows {
+    declared: Vec<Lifetime>,
+    found: Vec<Borrow>,
+    repair: bool,
+}
+
+impl Borrows {
+    fn is_fine(&self, lifetime: &Lifetime) -> bool {
+        lifetime.ident == "static" || self.declared.contains(lifetime)
+    }
+}
+
+impl VisitMut for Borrows {
+    fn visit_type_reference_mut(&mut self, ty: &mut syn::TypeReference) {
+        if !ty.lifetime.as_ref().is_some_and(|lifetime| self.is_fine(lifetime)) {
+            let mut at = ty.and_token.to_token_stream();
+            ty.lifetime.to_tokens(&mut at);
+            let instead = Some((print(&*ty), owned(&ty.elem)));
+            self.found.push(Borrow { at, instead });
+            if self.repair {
+                ty.lifetime = Some(Lifetime::new("'static", ty.and_token.span));
+            }
+        }
+        self.visit_type_mut(&mut ty.elem);
+    }
+
+    fn visit_lifetime_mut(&mut self, lifetime: &mut Lifetime) {
+        if !self.is_fine(lifetime) {
+            self.found.push(Borrow { at: lifetime.to_token_stream(), instead: None });
+            if self.repair {
+                *lifetime = Lifetime::new("'static", lifetime.span());
+            }
+        }
+    }
+
+    // Lifetimes in there are bound in there.
+    fn visit_type_fn_ptr_mut(&mut self, _: &mut syn::TypeFnPtr) {}
+    fn visit_parenthesized_generic_arguments_mut(&mut self, _: &mut syn::ParenthesizedGenericArguments) {}
+    fn visit_trait_bound_mut(&mut self, bound: &mut syn::TraitBound) {
+        if bound.lifetimes.is_none() {
+            visit_mut::visit_trait_bound_mut(self, bound);
+        }
+    }
+}
+
+fn owned(ty: &Type) -> String {
+    match peel(ty) {
+        Type::Path(path) if path.path.is_ident("str") => "String".to_owned(),
+        Type::Path(path) if path.path.is_ident("Path") => "PathBuf".to_owned(),
+        Type::Slice(slice) => format!("Vec<{}>", print(&slice.elem)),
+        Type::TraitObject(object) => format!("Box<{}>", print(object)),
+        other => print(other),
+    }
+}
