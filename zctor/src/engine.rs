@@ -343,7 +343,8 @@ impl Core {
 
     fn tell_to_end(mailbox: &Mailbox) {
         let to = Slot { index: u32::MAX, generation: u32::MAX };
-        mailbox.push(Mail::order(to, What::Shutdown));
+        // An order is never given back.
+        let _ = mailbox.push(Mail::order(to, What::Shutdown));
     }
 
     fn finish_shutdown(&self) {
@@ -421,11 +422,12 @@ impl Core {
     }
 
     fn client_of<M: Message>(&self) -> Result<Client<M>, CallError> {
-        let refusal = if self.edge.is_open() { Refusal::NotRegistered } else { Refusal::Stopped };
-        match self.pools.get::<M>() {
-            Some(pool) if pool.has_instances() => Ok(Client::of_pool(pool)),
-            _ => Err(CallError::refused(M::NAME, refusal)),
+        if let Some(pool) = self.pools.get::<M>().filter(|pool| pool.has_instances()) {
+            return Ok(Client::of_pool(pool));
         }
+        // Looked at last: a shutdown that empties the pool has closed the edge before.
+        let refusal = if self.edge.is_open() { Refusal::NotRegistered } else { Refusal::Stopped };
+        Err(CallError::refused(M::NAME, refusal))
     }
 
     fn pool_on<M, S>(

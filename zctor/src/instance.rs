@@ -14,13 +14,12 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use std::task::Waker;
 use std::time::{Duration, Instant};
 
-use crate::call::Terms;
 use crate::context::Context;
 use crate::error::{BoxError, CallError, SpawnError};
 use crate::mailbox::{Envelope, Letter, Mail, Meter, Slot, What, seal};
 use crate::message::{Dispatch, Message, Port, Rebuild};
 use crate::registry::Pools;
-use crate::route::{Address, Seals};
+use crate::route::{Address, Call, Seals};
 use crate::thread::{Local, ThreadId, catch, quietly, run_user};
 use crate::timer::{Alarm, now};
 use crate::trace;
@@ -303,8 +302,13 @@ where
 {
     const SEALS: Seals<M> = Seals {
         send: |message| seal(SendLetter::<M, S> { message: Some(message), to: PhantomData }),
-        call: |message, port, terms| seal(CallLetter::<M, S> { call: Some((message, port, terms)), to: PhantomData }),
+        call: |call| seal(CallLetter::<M, S> { call: Some(call), to: PhantomData }),
         batch: |messages| seal(BatchLetter::<M, S> { messages: messages.into_iter(), to: PhantomData }),
+        open_send: |mut letter| letter.as_any_mut().downcast_mut::<SendLetter<M, S>>()?.message.take(),
+        open_call: |mut letter| letter.as_any_mut().downcast_mut::<CallLetter<M, S>>()?.call.take(),
+        open_batch: |mut letter| {
+            letter.as_any_mut().downcast_mut::<BatchLetter<M, S>>().map(|batch| batch.messages.by_ref().collect())
+        },
     };
 
     fn common(&self) -> &Common {
@@ -566,7 +570,7 @@ struct SendLetter<M, S> {
 }
 
 struct CallLetter<M: Message, S> {
-    call: Option<(M, M::Port, Option<Arc<Terms>>)>,
+    call: Option<Call<M>>,
     to: PhantomData<fn(S)>,
 }
 
@@ -603,11 +607,15 @@ where
     }
 
     fn forward(&mut self, pools: &Pools) {
-        if let Some((address, way)) = pools.get::<M>().and_then(|pool| pool.stand_in()) {
-            if let Some(message) = self.message.take() {
-                address.post(way, (address.seals.send)(message), true);
-            }
+        let Some(pool) = pools.get::<M>() else { return };
+        while let Some(message) = self.message.take() {
+            let Some((address, way)) = pool.stand_in() else { return self.message = Some(message) };
+            self.message = address.send(way, message, true).err();
         }
+    }
+
+    fn as_any_mut(&mut self) -> &mut dyn Any {
+        self
     }
 
     fn bury(&mut self) -> usize {
@@ -649,11 +657,15 @@ where
     }
 
     fn forward(&mut self, pools: &Pools) {
-        if let Some((address, way)) = pools.get::<M>().and_then(|pool| pool.stand_in()) {
-            if let Some((message, port, terms)) = self.call.take() {
-                address.post(way, (address.seals.call)(message, port, terms), true);
-            }
+        let Some(pool) = pools.get::<M>() else { return };
+        while let Some(call) = self.call.take() {
+            let Some((address, way)) = pool.stand_in() else { return self.call = Some(call) };
+            self.call = address.call(way, call, true).err();
         }
+    }
+
+    fn as_any_mut(&mut self) -> &mut dyn Any {
+        self
     }
 
     fn bury(&mut self) -> usize {
@@ -684,10 +696,22 @@ where
 
     fn forward(&mut self, pools: &Pools) {
         let Some(pool) = pools.get::<M>() else { return };
-        while let Some((address, way)) = pool.stand_in() {
-            let Some(message) = self.messages.next() else { return };
-            address.post(way, (address.seals.send)(message), true);
+        let mut rest: VecDeque<M> = self.messages.by_ref().collect();
+        while let Some(message) = rest.pop_front() {
+            let Some((address, way)) = pool.stand_in() else {
+                rest.push_front(message);
+                break;
+            };
+            if let Err(message) = address.send(way, message, true) {
+                rest.push_front(message);
+            }
         }
+        // Nobody is left for these: they are buried.
+        self.messages = Vec::from(rest).into_iter();
+    }
+
+    fn as_any_mut(&mut self) -> &mut dyn Any {
+        self
     }
 
     fn bury(&mut self) -> usize {

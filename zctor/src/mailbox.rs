@@ -1,9 +1,11 @@
 //! The mailbox of an actor thread: one flume queue of envelopes, and the state word that says who must be woken.
 
+use std::any::Any;
+use std::cell::Cell;
 use std::collections::HashMap;
 use std::fmt;
 use std::rc::Rc;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, Weak};
 use std::task::Waker;
 
@@ -35,6 +37,9 @@ pub(crate) trait Envelope {
 
     /// Nobody will handle what is left: ends the calls among it. Gives the number of messages dropped.
     fn bury(&mut self) -> usize;
+
+    /// For its sender, who knows its type, to take back what was not accepted.
+    fn as_any_mut(&mut self) -> &mut dyn Any;
 }
 
 /// Erases the type of an envelope.
@@ -54,6 +59,8 @@ pub(crate) struct Mail {
     pub(crate) to: Slot,
     /// Messages in it.
     pub(crate) messages: u32,
+    /// Names the thread that pushes it, until the push is over. 0 for orders, which nobody takes back.
+    token: u32,
     /// Whether its instance was chosen by rotation, so that a sibling may take it over.
     pub(crate) rotated: bool,
     pub(crate) what: What,
@@ -87,18 +94,25 @@ impl Mail {
     /// A letter with one message.
     #[inline]
     pub(crate) fn letter(to: Slot, letter: Letter, rotated: bool) -> Self {
-        Self { to, messages: 1, rotated, what: What::Letter(letter) }
+        Self { to, messages: 1, token: token(), rotated, what: What::Letter(letter) }
     }
 
     /// A letter with any number of messages.
     pub(crate) fn batch(to: Slot, letter: Letter, rotated: bool) -> Self {
         let messages = u32::try_from(letter.len()).unwrap_or(u32::MAX);
-        Self { to, messages, rotated, what: What::Letter(letter) }
+        Self { to, messages, token: token(), rotated, what: What::Letter(letter) }
     }
 
     /// Something that is no message.
     pub(crate) fn order(to: Slot, what: What) -> Self {
-        Self { to, messages: 0, rotated: false, what }
+        Self { to, messages: 0, token: 0, rotated: false, what }
+    }
+
+    pub(crate) fn into_letter(self) -> Option<Letter> {
+        match self.what {
+            What::Letter(letter) => Some(letter),
+            _ => None,
+        }
     }
 
     /// Some of its messages were delivered.
@@ -107,6 +121,21 @@ impl Mail {
             self.messages = u32::try_from(letter.len()).unwrap_or(u32::MAX);
         }
     }
+}
+
+/// A number for the current thread, never 0 and never given to two.
+fn token() -> u32 {
+    static NEXT: AtomicU32 = AtomicU32::new(1);
+    thread_local! {
+        static TOKEN: Cell<u32> = const { Cell::new(0) };
+    }
+    TOKEN.with(|token| {
+        if token.get() == 0 {
+            // Relaxed: only the number counts. After four billion threads numbers come again, but for 0.
+            token.set(NEXT.fetch_add(1, Ordering::Relaxed).max(1));
+        }
+        token.get()
+    })
 }
 
 /// Who may still send, engine-wide. It only ever moves on.
@@ -174,6 +203,8 @@ pub(crate) struct Mailbox {
     receiver: flume::Receiver<Mail>,
     /// Messages in batches beyond the one that each batch counts for in the queue's length.
     batched: AtomicUsize,
+    /// Letters pushed behind the closing, on their way back to their senders.
+    late: Mutex<Vec<Mail>>,
     /// The thread was given up at the end of a shutdown: nobody may wait for it any more.
     abandoned: AtomicBool,
     /// Wakers of those parked until this thread answers, for the day that it is abandoned.
@@ -207,26 +238,42 @@ impl Mailbox {
             sender,
             receiver,
             batched: AtomicUsize::new(0),
+            late: Mutex::default(),
             abandoned: AtomicBool::new(false),
             waiters: Mutex::default(),
         }
     }
 
-    /// Puts mail in and wakes the thread. From a closed mailbox the sender takes it out again.
+    /// Puts mail in and wakes the thread. A letter that came too late, behind the closing, is given back.
     #[inline]
-    pub(crate) fn push(&self, mail: Mail) {
+    pub(crate) fn push(&self, mail: Mail) -> Option<Mail> {
+        let token = mail.token;
         // It cannot fail: this struct holds a receiver.
         let _ = self.sender.send(mail);
-        if !self.parker.wake() {
-            self.clear();
+        if self.parker.wake() { None } else { self.take_back(token) }
+    }
+
+    /// The mailbox was closed before or during a push. Whoever closed it emptied it after that, and what was pushed in
+    /// time was found; what came later is still there, and belongs to those who pushed it, each of whom comes here.
+    #[cold]
+    fn take_back(&self, token: u32) -> Option<Mail> {
+        let mut late = lock(&self.late);
+        let mut orders = Vec::new();
+        while let Ok(mail) = self.receiver.try_recv() {
+            self.weigh(&mail);
+            if mail.token == 0 { orders.push(mail) } else { late.push(mail) }
         }
+        let own = late.iter().position(|mail| token != 0 && mail.token == token).map(|index| late.swap_remove(index));
+        drop(late);
+        drop(orders); // they hold nothing of the user's
+        own
     }
 
     /// The same for a batch, which counts for as many messages as it holds.
-    pub(crate) fn push_batch(&self, mail: Mail) {
+    pub(crate) fn push_batch(&self, mail: Mail) -> Option<Mail> {
         // Relaxed: a statistic.
         self.batched.fetch_add(mail.messages.saturating_sub(1) as usize, Ordering::Relaxed);
-        self.push(mail);
+        self.push(mail)
     }
 
     /// Nothing goes in any more; what is inside finds another receiver or none.

@@ -29,11 +29,18 @@ use crate::trace;
 /// ```
 pub type Replies<R> = Vec<(InstanceId, Result<R, CallError>)>;
 
-/// How messages for one kind of instance are put into envelopes. Made where the state's type is known.
+/// A call on its way: the message, where its reply goes, and its terms if it can be given up.
+pub(crate) type Call<M> = (M, <M as Message>::Port, Option<Arc<Terms>>);
+
+/// How messages for one kind of instance are put into envelopes, and taken out again by a sender who came too late.
+/// Made where the state's type is known.
 pub(crate) struct Seals<M: Message> {
     pub(crate) send: fn(M) -> Letter,
-    pub(crate) call: fn(M, M::Port, Option<Arc<Terms>>) -> Letter,
+    pub(crate) call: fn(Call<M>) -> Letter,
     pub(crate) batch: fn(Vec<M>) -> Letter,
+    pub(crate) open_send: fn(Letter) -> Option<M>,
+    pub(crate) open_call: fn(Letter) -> Option<Call<M>>,
+    pub(crate) open_batch: fn(Letter) -> Option<Vec<M>>,
 }
 
 /// Where one instance lives, and how to write to it.
@@ -83,40 +90,63 @@ impl<M: Message> Address<M> {
         }
     }
 
-    /// Sends a letter that was admitted. From here on it is handled, or it becomes a dead letter.
+    /// Sends a message that was admitted. It comes back if the receiver's thread ended meanwhile.
     #[inline]
-    pub(crate) fn post(&self, way: Way, letter: Letter, rotated: bool) {
-        self.deliver(way, Mail::letter(self.slot, letter, rotated));
+    pub(crate) fn send(&self, way: Way, message: M, rotated: bool) -> Result<(), M> {
+        let mail = Mail::letter(self.slot, (self.seals.send)(message), rotated);
+        back(self.deliver(way, mail), self.seals.open_send)
     }
 
-    fn deliver(&self, way: Way, mail: Mail) {
+    /// Sends a call that was admitted, as [`send`](Self::send).
+    pub(crate) fn call(&self, way: Way, call: Call<M>, rotated: bool) -> Result<(), Call<M>> {
+        let mail = Mail::letter(self.slot, (self.seals.call)(call), rotated);
+        back(self.deliver(way, mail), self.seals.open_call)
+    }
+
+    /// The same, for a caller that will wait: a callee on this very thread runs at once if nothing for it is queued.
+    fn call_and_wait(&self, way: Way, call: Call<M>, rotated: bool) -> Result<(), Call<M>> {
+        if let (Way::Here, Some(local)) = (way, local()) {
+            if let Some(instance) = local.free_instance(self.slot) {
+                local.hand_over(&*instance, Mail::letter(self.slot, (self.seals.call)(call), rotated));
+                return Ok(());
+            }
+        }
+        self.call(way, call, rotated)
+    }
+
+    /// Sends a batch that was admitted, as [`send`](Self::send).
+    fn send_batch(&self, way: Way, messages: Vec<M>, rotated: bool) -> Result<(), Vec<M>> {
+        let mail = Mail::batch(self.slot, (self.seals.batch)(messages), rotated);
+        let refused = match way {
+            Way::There => self.mailbox.push_batch(mail),
+            Way::Here => self.deliver(way, mail),
+        };
+        back(refused, self.seals.open_batch)
+    }
+
+    /// From here on mail is handled, or becomes a dead letter, or is given back.
+    #[inline]
+    fn deliver(&self, way: Way, mail: Mail) -> Option<Mail> {
         match way {
             Way::There => self.mailbox.push(mail),
             Way::Here => match local() {
-                Some(local) => local.enqueue(mail),
+                Some(local) => {
+                    local.enqueue(mail);
+                    None
+                }
                 // Not reached: `Here` is found on the thread of this mailbox, while that runs.
                 None => self.mailbox.push(mail),
             },
         }
     }
+}
 
-    /// Sends a batch, which may hold one message or many.
-    pub(crate) fn post_batch(&self, way: Way, letter: Letter, rotated: bool) {
-        let mail = Mail::batch(self.slot, letter, rotated);
-        match way {
-            Way::There => self.mailbox.push_batch(mail),
-            Way::Here => self.deliver(way, mail),
-        }
-    }
-
-    /// A call to an instance of this very thread: runs it at once if nothing for it is queued.
-    fn post_call(&self, way: Way, letter: Letter, rotated: bool) {
-        if let (Way::Here, Some(local)) = (way, local()) {
-            if let Some(instance) = local.free_instance(self.slot) {
-                return local.hand_over(&*instance, Mail::letter(self.slot, letter, rotated));
-            }
-        }
-        self.post(way, letter, rotated);
+/// What a sender gets back of mail that came too late.
+#[inline]
+fn back<T>(refused: Option<Mail>, open: fn(Letter) -> Option<T>) -> Result<(), T> {
+    match refused {
+        None => Ok(()),
+        Some(mail) => mail.into_letter().and_then(open).map_or(Ok(()), Err),
     }
 }
 
@@ -430,14 +460,17 @@ impl<'a, M: Message> Aim<'a, M> {
         }
     }
 
-    pub(crate) fn send(&self, message: M) -> Result<(), SendError<M>> {
-        match self.choose(message.__key()) {
-            Ok(chosen) => {
-                let address = chosen.address();
-                address.post(chosen.way, (address.seals.send)(message), chosen.rotated);
-                Ok(())
+    pub(crate) fn send(&self, mut message: M) -> Result<(), SendError<M>> {
+        loop {
+            let chosen = match self.choose(message.__key()) {
+                Ok(chosen) => chosen,
+                Err(refusal) => return Err(SendError::new(M::NAME, message, refusal)),
+            };
+            match chosen.address().send(chosen.way, message, chosen.rotated) {
+                Ok(()) => return Ok(()),
+                // Its thread ended this very moment, and will not be chosen again.
+                Err(again) => message = again,
             }
-            Err(refusal) => Err(SendError::new(M::NAME, message, refusal)),
         }
     }
 
@@ -447,50 +480,60 @@ impl<'a, M: Message> Aim<'a, M> {
             return Err(CallError::Undeclared { message: M::NAME });
         }
         let Request { message, port } = request;
-        let refused = |refusal| CallError::refused(M::NAME, refusal);
         let until = match self.limit {
             Limit::Inherited => frame.deadline,
             Limit::Within(limit) => [frame.deadline, deadline(limit)].into_iter().flatten().min(),
             Limit::None => None,
         };
-        let chosen = self.choose(message.__key()).map_err(refused)?;
-        let address = chosen.address();
-        let (reply_to, mut receiver) = ReplyTo::channel();
         // A call without a deadline is never given up, and needs no terms.
         let terms = until.map(|until| Terms::new(Some(until)));
-        let letter = (address.seals.call)(message, port(reply_to), terms.clone());
-        address.post_call(chosen.way, letter, chosen.rotated);
-        Reply::new(&mut receiver, &address.mailbox, M::NAME).wait(until, terms.as_deref())
+        let (reply_to, mut receiver) = ReplyTo::channel();
+        let mut call = (message, port(reply_to), terms.clone());
+        loop {
+            let chosen = self.choose(call.0.__key()).map_err(|refusal| CallError::refused(M::NAME, refusal))?;
+            let address = chosen.address();
+            match address.call_and_wait(chosen.way, call, chosen.rotated) {
+                Ok(()) => return Reply::new(&mut receiver, &address.mailbox, M::NAME).wait(until, terms.as_deref()),
+                Err(again) => call = again,
+            }
+        }
     }
 
     pub(crate) fn request<R>(&self, request: Request<M, R>) -> Pending<R> {
         let Request { message, port } = request;
-        match self.choose(message.__key()) {
-            Ok(chosen) => {
-                let address = chosen.address();
-                self.request_at(address, chosen.way, chosen.rotated, message, port)
+        let terms = self.pending_terms();
+        let (reply_to, receiver) = ReplyTo::channel();
+        let mut call = (message, port(reply_to), Some(Arc::clone(&terms)));
+        loop {
+            let chosen = match self.choose(call.0.__key()) {
+                Ok(chosen) => chosen,
+                Err(refusal) => return Pending::refused::<M>(CallError::refused(M::NAME, refusal)),
+            };
+            let address = chosen.address();
+            match address.call(chosen.way, call, chosen.rotated) {
+                Ok(()) => return Pending::sent::<M>(receiver, Arc::clone(&address.mailbox), terms),
+                Err(again) => call = again,
             }
-            Err(refusal) => Pending::refused::<M>(CallError::refused(M::NAME, refusal)),
         }
     }
 
-    fn request_at<R>(
-        &self,
-        address: &Address<M>,
-        way: Way,
-        rotated: bool,
-        message: M,
-        port: fn(ReplyTo<R>) -> M::Port,
-    ) -> Pending<R> {
-        let until = match self.limit {
+    /// A request that is not waited for inherits no deadline.
+    fn pending_terms(&self) -> Arc<Terms> {
+        Terms::new(match self.limit {
             Limit::Within(limit) => deadline(limit),
             Limit::Inherited | Limit::None => None,
-        };
+        })
+    }
+
+    /// A request to just this instance.
+    fn request_at<R>(&self, address: &Address<M>, way: Way, request: Request<M, R>) -> Pending<R> {
+        let Request { message, port } = request;
+        let terms = self.pending_terms();
         let (reply_to, receiver) = ReplyTo::channel();
-        let terms = Terms::new(until);
-        let letter = (address.seals.call)(message, port(reply_to), Some(Arc::clone(&terms)));
-        address.post(way, letter, rotated);
-        Pending::sent::<M>(receiver, Arc::clone(&address.mailbox), terms)
+        match address.call(way, (message, port(reply_to), Some(Arc::clone(&terms))), false) {
+            Ok(()) => Pending::sent::<M>(receiver, Arc::clone(&address.mailbox), terms),
+            Err(_) => Pending::refused::<M>(CallError::Stopped { message: M::NAME }),
+        }
     }
 
     /// Everybody that a broadcast reaches: the pool, or the one instance of a client that has no pool.
@@ -517,19 +560,15 @@ impl<'a, M: Message> Aim<'a, M> {
         // All copies are made before the first is sent; the last instance gets the message itself.
         let mut copies: Vec<M> = everybody.iter().skip(1).map(|_| message.clone()).collect();
         copies.push(message);
-        for ((address, way), copy) in everybody.iter().zip(copies) {
-            address.post(*way, (address.seals.send)(copy), false);
-        }
-        Ok(everybody.len())
+        // One whose thread ended this very moment is not among those reached.
+        let reached = everybody.iter().zip(copies).map(|((address, way), copy)| address.send(*way, copy, false));
+        Ok(reached.filter(Result::is_ok).count())
     }
 
     pub(crate) fn broadcast_with(&self, mut make: impl FnMut(InstanceId) -> M) -> Result<usize, CallError> {
         let everybody = self.everybody().map_err(|refusal| CallError::refused(M::NAME, refusal))?;
-        for (address, way) in &everybody {
-            let message = make(address.id());
-            address.post(*way, (address.seals.send)(message), false);
-        }
-        Ok(everybody.len())
+        let reached = everybody.iter().map(|(address, way)| address.send(*way, make(address.id()), false));
+        Ok(reached.filter(Result::is_ok).count())
     }
 
     pub(crate) fn call_all_with<R>(
@@ -544,8 +583,8 @@ impl<'a, M: Message> Aim<'a, M> {
         let pending: Vec<(InstanceId, Pending<R>)> = everybody
             .iter()
             .map(|(address, way)| {
-                let Request { message, port } = make(address.id());
-                (address.id(), self.request_at(address, *way, false, message, port))
+                let request = make(address.id());
+                (address.id(), self.request_at(address, *way, request))
             })
             .collect();
         Ok(pending.into_iter().map(|(id, reply)| (id, reply.wait())).collect())
@@ -588,17 +627,23 @@ impl<'a, M: Message> Aim<'a, M> {
                 }
             }
         }
+        // What is given back was for a thread that ended this very moment: it finds another receiver, or none.
+        let mut late = Vec::new();
         for (chosen, batch) in batches {
-            let address = chosen.address();
-            address.post_batch(chosen.way, (address.seals.batch)(batch), chosen.rotated);
-        }
-        match refused {
-            None => Ok(count),
-            Some((first, refusal)) => {
-                let rest = std::iter::once(first).chain(messages).collect();
-                Err(SendError::new(M::NAME, rest, refusal))
+            if let Err(back) = chosen.address().send_batch(chosen.way, batch, chosen.rotated) {
+                late.extend(back);
             }
         }
+        let refusal = refused.as_ref().map_or(Refusal::Stopped, |(_, refusal)| *refusal);
+        let mut rest = Vec::new();
+        for message in late {
+            if let Err(error) = self.send(message) {
+                rest.push(error.into_inner());
+            }
+        }
+        rest.extend(refused.map(|(first, _)| first));
+        rest.extend(messages);
+        if rest.is_empty() { Ok(count) } else { Err(SendError::new(M::NAME, rest, refusal)) }
     }
 }
 
@@ -1100,7 +1145,8 @@ impl<M: Message> Client<M> {
         match &self.binding {
             Binding::One(address) => {
                 let way = address.admit().map_err(|_| stopped)?;
-                address.deliver(way, Mail::order(address.slot, What::End));
+                // An order is never given back: who comes too late finds the instance ended, as was asked for.
+                let _ = address.deliver(way, Mail::order(address.slot, What::End));
                 Ok(())
             }
             Binding::Gone => Err(stopped),

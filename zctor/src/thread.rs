@@ -966,6 +966,7 @@ impl Wake for PipeWaker {
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        self.mailbox.push(Mail::order(self.slot, What::Piped(self.id)));
+        // An order is never given back: a thread that has ended has no pipes.
+        let _ = self.mailbox.push(Mail::order(self.slot, What::Piped(self.id)));
     }
 }
