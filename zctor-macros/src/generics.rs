@@ -5,7 +5,7 @@ use quote::{ToTokens, quote};
 use syn::punctuated::Punctuated;
 use syn::{GenericParam, ItemEnum, TypeParam, WherePredicate, parse_quote};
 
-use crate::types;
+use crate::{names, types};
 
 /// The enum's generics without defaults and lifetimes, every bound in the where clause and `Send + 'static` added to
 /// each type parameter, since messages cross threads and outlive their senders.
@@ -24,7 +24,7 @@ impl Generics {
             match param {
                 GenericParam::Lifetime(_) => {}
                 GenericParam::Type(param) => {
-                    let (ident, bounds) = (&param.ident, param.bounds.iter());
+                    let (ident, bounds) = (moved(&param.ident), param.bounds.iter());
                     predicates.push(parse_quote!(#ident: #(#bounds +)* ::core::marker::Send + 'static));
                     plain.params.push(parse_quote!(#ident));
                     let bare =
@@ -32,7 +32,8 @@ impl Generics {
                     defaults.push(GenericParam::Type(bare));
                 }
                 GenericParam::Const(param) => {
-                    let (ident, ty) = (&param.ident, &param.ty);
+                    let (ident, ty) =
+                        (moved(&param.ident), types::respan(param.ty.to_token_stream(), names::located(&param.ident)));
                     plain.params.push(parse_quote!(const #ident: #ty));
                     let mut bare = param.clone();
                     bare.attrs.clear();
@@ -93,6 +94,11 @@ pub(crate) fn self_type(item: &ItemEnum) -> TokenStream {
     let ident = &item.ident;
     let arguments = item.generics.params.iter().map(|param| name(param).unwrap_or_else(|| quote!('static)));
     if item.generics.params.is_empty() { quote!(#ident) } else { quote!(#ident<#(#arguments),*>) }
+}
+
+/// Ours at the position of the user's: rustc would propose another parameter there for each item with a type amiss.
+fn moved(ident: &Ident) -> Ident {
+    names::moved(ident, names::located(ident))
 }
 
 fn name(param: &GenericParam) -> Option<TokenStream> {

@@ -51,7 +51,6 @@ pub(crate) struct Variant<'a> {
     pub(crate) lints: Vec<TokenStream>,
     /// The variant's `deprecated`, and leave for our own use of it.
     pub(crate) deprecated: Option<TokenStream>,
-    pub(crate) must_use: Option<&'a Attribute>,
 }
 
 pub(crate) struct Field {
@@ -171,7 +170,6 @@ impl<'a> Variant<'a> {
             docs: docs::Copied::of(variant, &definition.item.ident),
             lints: lints(&variant.attrs),
             deprecated: named("deprecated").map(|attribute| quote!(#attribute #[allow(deprecated)])),
-            must_use: named("must_use"),
         }
     }
 

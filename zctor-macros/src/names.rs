@@ -1,4 +1,17 @@
 //! Every name that the macro makes, and the names it refuses.
+//!
+//! | of | comes | for example |
+//! | --- | --- | --- |
+//! | an enum | a stem, without a trailing `Message` or `Msg` | `WorkerMessage`, `WorkerMsg` and `Worker`: `Worker` |
+//! | the stem | the handler trait | `WorkerHandler` |
+//! | | the client | `WorkerClient` |
+//! | the enum | the ports of its replies, hidden | `__WorkerMessagePort` |
+//! | a variant | its methods and its request, in snake case | `AddMany`: `add_many` |
+//! | a variant that is a keyword | a raw identifier | `Type`: `r#type` |
+//! | a variant that cannot be raw | a trailing underscore | `Super`: `super_` |
+//! | a named field | the parameter | `by`: `by` |
+//! | the only tuple field | the parameter | `value` |
+//! | several tuple fields | the parameters | `arg0`, `arg1` |
 
 use proc_macro2::{Ident, Span};
 use quote::format_ident;

@@ -6,7 +6,7 @@ mod print;
 pub(crate) use borrow::{borrows, make_static};
 pub(crate) use print::print;
 
-use proc_macro2::{Group, Ident, TokenStream, TokenTree};
+use proc_macro2::{Group, Ident, Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote_spanned};
 use syn::Type;
 use syn::visit_mut::{self, VisitMut};
@@ -58,8 +58,7 @@ impl VisitMut for SelfIs<'_> {
         if let Type::Path(path) = ty {
             if path.qself.is_none() && path.path.is_ident("Self") {
                 // With the position of `Self`, so that errors about the type point there.
-                let span =
-                    path.path.segments.first().map_or_else(proc_macro2::Span::call_site, |first| first.ident.span());
+                let span = path.path.segments.first().map_or_else(Span::call_site, |first| first.ident.span());
                 *ty = Type::Verbatim(respan(self.0.clone(), span));
             } else {
                 self.path(&mut path.qself, &mut path.path);
@@ -73,13 +72,13 @@ impl VisitMut for SelfIs<'_> {
     }
 }
 
-/// The same tokens at another position.
-pub(crate) fn respan(tokens: TokenStream, span: proc_macro2::Span) -> TokenStream {
+/// The same tokens at another position, as if the macro had written them.
+pub(crate) fn respan(tokens: TokenStream, span: Span) -> TokenStream {
     let one = |mut tree: TokenTree| {
         if let TokenTree::Group(group) = &tree {
             tree = TokenTree::Group(Group::new(group.delimiter(), respan(group.stream(), span)));
         }
-        tree.set_span(tree.span().located_at(span));
+        tree.set_span(Span::call_site().located_at(span));
         tree
     };
     tokens.into_iter().map(one).collect()
@@ -146,7 +145,7 @@ pub(crate) fn mentions(tokens: impl ToTokens, ident: &Ident) -> bool {
 }
 
 /// `()` at the position of something of the user's.
-pub(crate) fn unit_at(span: proc_macro2::Span) -> Type {
+pub(crate) fn unit_at(span: Span) -> Type {
     Type::Verbatim(quote_spanned!(span=> ()))
 }
 
@@ -205,7 +204,7 @@ mod tests {
         ] {
             assert_eq!(borrows(&ty(text), &[]).len(), count, "{text}");
         }
-        let declared = [Lifetime::new("'a", proc_macro2::Span::call_site())];
+        let declared = [Lifetime::new("'a", Span::call_site())];
         assert!(borrows(&ty("&'a str"), &declared).is_empty());
     }
 }

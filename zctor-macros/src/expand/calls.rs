@@ -29,9 +29,9 @@ pub(crate) fn definition(model: &Model<'_>) -> TokenStream {
     quote!(#(#callable)* #acyclic #forced)
 }
 
-/// The position of a declared callee.
-pub(crate) fn at(callee: &Type) -> Span {
-    Span::call_site().located_at(callee.span())
+/// The position of one of the user's types.
+pub(crate) fn at(ty: &Type) -> Span {
+    Span::call_site().located_at(ty.span())
 }
 
 /// Asked of the callees of generic enums only: an impl without parameters must not depend on itself.

@@ -91,7 +91,7 @@ fn view(model: &Model<'_>, blocking: bool) -> TokenStream {
 fn method(model: &Model<'_>, variant: &Variant<'_>, blocking: bool) -> TokenStream {
     let Model { krate, ty, .. } = model;
     let (vis, method) = (&variant.vis, &variant.method);
-    let (lints, deprecated, must_use) = (&variant.lints, &variant.deprecated, &variant.must_use);
+    let (lints, deprecated) = (&variant.lints, &variant.deprecated);
     let docs = match (&variant.reply, blocking) {
         (Some(_), true) => variant.docs.or("Sends", " and waits for the reply"),
         (Some(_), false) => variant.docs.or("Sends", ", whose reply can be waited for"),
@@ -119,7 +119,7 @@ fn method(model: &Model<'_>, variant: &Variant<'_>, blocking: bool) -> TokenStre
         }
     };
     let function = quote_spanned!(span=> #vis fn #method(&self, #(#names: #types),*) -> #output { #body });
-    quote!(#docs #(#lints)* #deprecated #must_use #many #function)
+    quote!(#docs #(#lints)* #deprecated #many #function)
 }
 
 /// Written out instead of derived, so that nothing is asked of the parameters.

@@ -38,7 +38,7 @@ pub(crate) fn definition(model: &Model<'_>) -> TokenStream {
             type Client = #client;
             type NonBlockingClient = #non_blocking;
             type Port = #port;
-            type Key = #key;
+            #key
 
             fn variant(&self) -> &'static ::core::primitive::str {
                 match #subject {
@@ -84,7 +84,7 @@ fn key(model: &Model<'_>) -> (TokenStream, TokenStream) {
     let krate = &model.krate;
     let keyed = || model.variants.iter().filter_map(|variant| Some((variant, variant.fields.get(variant.key?)?)));
     let Some((_, first)) = keyed().next() else {
-        return (quote!(#krate::__private::Unkeyed), quote!());
+        return (quote!(type Key = #krate::__private::Unkeyed;), quote!());
     };
     let ty = &first.ty;
     let arms = keyed().map(|(variant, field)| {
@@ -100,5 +100,6 @@ fn key(model: &Model<'_>) -> (TokenStream, TokenStream) {
             }
         }
     };
-    (quote!(#krate::__private::Keyed<#ty>), hash)
+    // At the field's type, where rustc should say that it is more private than the enum.
+    (quote_spanned!(at(ty)=> type Key = #krate::__private::Keyed<#ty>;), hash)
 }
