@@ -8,12 +8,13 @@ use std::time::Duration;
 
 use crate::call::Pipe;
 use crate::call::sealed::{Running, Start, Starter};
+use crate::client::Client;
 use crate::engine::EngineHandle;
 use crate::error::{CallError, Refusal, SendError, SpawnError};
 use crate::instance::{InstanceId, PipeTask, Shared, Wish, address_of};
 use crate::mailbox::{Mail, What};
 use crate::message::{CallableFrom, IntoRequest, Message};
-use crate::route::{Aim, Binding, Client, Limit, Pool, Seals};
+use crate::route::{Aim, Binding, Limit, Pool, Seals};
 use crate::thread::{Local, LocalRegistration, ThreadId, install_on};
 use crate::timer::{Timer, send_after, send_every};
 

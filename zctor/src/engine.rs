@@ -1,463 +1,23 @@
-//! The engine: owns the actor threads and the registry, starts the ones and stops them all.
-//!
-//! Stopping, in order:
-//!
-//! 1. The edge closes: who is not one of the engine's own threads is refused. Timers close with it.
-//! 2. The inside runs until it is quiet (`is_quiet`), or until the time is up: then the edge is sealed, so that the
-//!    inside is refused too and what is queued becomes dead letters.
-//! 3. Threads end in reverse order of their start: `on_stop`, drop, join.
-//! 4. A thread that does not end in time is abandoned: its mailbox is closed from outside, and all who wait for it are
-//!    answered.
+//! The engine as a program sees it: its owner, its builder, and handles to it.
 
 use std::fmt;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
-use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::sync::{Arc, Weak};
+use std::time::Duration;
 
 use once_cell::sync::Lazy;
 
-use crate::call::wait;
+use crate::client::Client;
 use crate::error::{CallError, Refusal, SendError, ShutdownError, SpawnError};
 use crate::instance::InstanceId;
-use crate::lock::lock;
-use crate::mailbox::{Edge, Mail, Mailbox, Slot, What};
+use crate::lifecycle::Core;
 use crate::message::{Actor, Dispatch, IntoRequest, Message};
-use crate::registry::{Pools, Registry};
-use crate::route::{Address, Aim, Client, Replies};
-use crate::thread::{ActorThread, Registration, ThreadId, install_on, on_actor_thread, start, start_thread};
-use crate::timer::{deadline, now};
-use crate::watch::{DeadLetters, EarlierReport, InstanceReport, Report, Stats, ThreadStats};
+use crate::registry::Registry;
+use crate::route::Replies;
+use crate::thread::{ActorThread, Registration, ThreadId, on_actor_thread};
+use crate::watch::{Report, Stats};
 
 /// How long dropping an engine waits for its threads.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// Of a shutdown's time, what is kept for ending the threads once the edge is sealed.
-const GRACE: Duration = Duration::from_millis(100);
-
-/// What the threads, the owner and the handles of an engine share.
-pub(crate) struct Core {
-    pub(crate) pools: Arc<Pools>,
-    edge: Arc<Edge>,
-    dead: Arc<DeadLetters>,
-    name: String,
-    /// Those who wait for the inside to be quiet: a thread that comes to rest tells them, if there are any.
-    watchers: AtomicUsize,
-    state: Mutex<State>,
-    changed: Condvar,
-}
-
-#[derive(Default)]
-struct State {
-    next_thread: u32,
-    /// In the order of their numbers.
-    threads: Vec<Running>,
-    /// Threads that have ended, or are about to: to be joined.
-    ended: Vec<JoinHandle<()>>,
-    reports: Vec<InstanceReport>,
-    earlier: EarlierReport,
-    phase: Phase,
-}
-
-struct Running {
-    mailbox: Arc<Mailbox>,
-    handle: JoinHandle<()>,
-}
-
-impl Running {
-    fn stats(&self) -> ThreadStats {
-        let mailbox = &self.mailbox;
-        ThreadStats {
-            thread: mailbox.thread,
-            name: mailbox.name.clone(),
-            instances: mailbox.meter.instances.load(Ordering::Relaxed),
-            queued: mailbox.load(),
-            handled: mailbox.meter.handled.load(Ordering::Relaxed),
-            panicked: mailbox.meter.panicked.load(Ordering::Relaxed),
-        }
-    }
-}
-
-#[derive(Default)]
-enum Phase {
-    #[default]
-    Open,
-    Stopping {
-        until: Option<Instant>,
-        /// Somebody is at it.
-        driven: bool,
-    },
-    Stopped(Result<Report, ShutdownError>),
-}
-
-impl Core {
-    fn new(name: String) -> Arc<Self> {
-        let edge = Arc::new(Edge::new());
-        Arc::new(Self {
-            pools: Arc::new(Pools::new(Arc::clone(&edge))),
-            edge,
-            dead: Arc::default(),
-            name,
-            watchers: AtomicUsize::new(0),
-            state: Mutex::default(),
-            changed: Condvar::new(),
-        })
-    }
-
-    // Starting.
-
-    fn spawn_all(self: &Arc<Self>, threads: Vec<ActorThread>) -> Result<Vec<ThreadId>, SpawnError> {
-        if threads.is_empty() || threads.iter().any(|thread| thread.builds.is_empty()) {
-            return Err(SpawnError::Empty);
-        }
-        let ids = self.number(threads.len())?;
-        let mut newborn = Vec::with_capacity(threads.len());
-        let mut failure = None;
-        for (id, thread) in ids.clone().zip(threads) {
-            let id = ThreadId(id);
-            let name = thread.name.clone().unwrap_or_else(|| format!("{}-{id}", self.name));
-            let (edge, dead) = (Arc::clone(&self.edge), Arc::clone(&self.dead));
-            let mailbox = Arc::new(Mailbox::new(id, name, edge, dead, Arc::downgrade(&self.pools)));
-            match start(self, mailbox, thread) {
-                Ok(thread) => newborn.push(thread),
-                Err(error) => {
-                    failure = Some(error);
-                    break;
-                }
-            }
-        }
-        let mut newcomers = Vec::new();
-        for thread in &mut newborn {
-            match wait(&mut thread.built, None) {
-                Some(Ok(Ok(built))) => newcomers.extend(built),
-                Some(Ok(Err(error))) => failure = failure.or(Some(error)),
-                // The thread ended without a word, or this one was given up meanwhile.
-                Some(Err(_)) | None => failure = failure.or(Some(SpawnError::Stopped)),
-            }
-        }
-        if failure.is_none() {
-            let mut state = lock(&self.state);
-            if matches!(state.phase, Phase::Open) {
-                self.pools.enlist(newcomers);
-                for thread in newborn {
-                    state.threads.push(Running { mailbox: thread.mailbox, handle: thread.handle });
-                    // The thread waits for this and for nothing else.
-                    let _ = thread.commit.send(());
-                }
-                state.threads.sort_by_key(|running| running.mailbox.thread);
-                return Ok(ids.map(ThreadId).collect());
-            }
-        }
-        let joinable = !on_actor_thread();
-        for thread in newborn {
-            drop(thread.commit);
-            if joinable {
-                // Its states are dropped by then. A panic there was caught.
-                let _ = thread.handle.join();
-            }
-        }
-        self.return_numbers(ids);
-        Err(failure.unwrap_or(SpawnError::Stopped))
-    }
-
-    fn number(&self, count: usize) -> Result<std::ops::Range<u32>, SpawnError> {
-        let mut state = lock(&self.state);
-        if !matches!(state.phase, Phase::Open) {
-            return Err(SpawnError::Stopped);
-        }
-        let first = state.next_thread;
-        let count = u32::try_from(count).ok();
-        let next = count.and_then(|count| first.checked_add(count)).ok_or_else(|| SpawnError::Thread {
-            source: std::io::Error::other("an engine numbers its threads with 32 bits, and they are used up"),
-        })?;
-        state.next_thread = next;
-        Ok(first..next)
-    }
-
-    /// The numbers of threads that failed are given again, unless others came after them.
-    fn return_numbers(&self, ids: std::ops::Range<u32>) {
-        let mut state = lock(&self.state);
-        if state.next_thread == ids.end {
-            state.next_thread = ids.start;
-        }
-    }
-
-    fn start_one<A: Registration>(self: &Arc<Self>, actor: A) -> Result<Client<A::Message>, SpawnError> {
-        let (sender, receiver) = oneshot::channel::<Address<A::Message>>();
-        let mut thread = ActorThread::new();
-        thread.builds.push(Box::new(move |local| {
-            let _ = sender.send(install_on::<A::Message>(local, actor)?);
-            Ok(None)
-        }));
-        self.spawn_all(vec![thread])?;
-        match receiver.try_recv() {
-            Ok(address) => Ok(Client::of_one(None, address)),
-            Err(_) => Err(SpawnError::Stopped),
-        }
-    }
-
-    // What threads report.
-
-    /// A thread has nothing to do, for now.
-    pub(crate) fn came_to_rest(&self) {
-        // SeqCst: pairs with `watch`. Either the watcher is seen here, or it sees the rest that began before.
-        if self.watchers.load(Ordering::SeqCst) > 0 {
-            drop(lock(&self.state));
-            self.changed.notify_all();
-        }
-    }
-
-    pub(crate) fn instance_ended(&self, report: InstanceReport) {
-        let mut state = lock(&self.state);
-        if matches!(state.phase, Phase::Open) {
-            state.earlier.instances += 1;
-            state.earlier.handled += report.handled;
-            state.earlier.panicked += report.panicked;
-        } else {
-            state.reports.push(report);
-        }
-    }
-
-    pub(crate) fn thread_ended(&self, mailbox: &Arc<Mailbox>) {
-        let mut state = lock(&self.state);
-        if let Some(index) = state.threads.iter().position(|running| Arc::ptr_eq(&running.mailbox, mailbox)) {
-            let running = state.threads.remove(index);
-            // Those that are gone by now are joined here, so that short-lived threads do not pile up.
-            state.ended.retain(|handle| !handle.is_finished());
-            state.ended.push(running.handle);
-        }
-        drop(state);
-        self.changed.notify_all();
-    }
-
-    // Quiet.
-
-    /// Whether nothing is queued and nothing runs on any thread.
-    ///
-    /// Each thread is looked at twice. If in both rounds all rest, in the same spell of rest, and all mailboxes are
-    /// empty, then at the moment between the rounds nothing was anywhere: a message pushed before it would still lie
-    /// in its mailbox, or its receiver would have begun another spell. After Mattern's double counting (1987).
-    fn is_quiet(state: &State) -> bool {
-        let round = || state.threads.iter().map(|running| running.mailbox.rest()).collect::<Option<Vec<u64>>>();
-        match round() {
-            Some(first) => round() == Some(first),
-            None => false,
-        }
-    }
-
-    /// Waits until `done`, or the time given by `until` is up; `true` if it is done.
-    fn watch(
-        &self,
-        mut done: impl FnMut(&State) -> bool,
-        mut until: impl FnMut(&State) -> Option<Instant>,
-    ) -> (MutexGuard<'_, State>, bool) {
-        self.watchers.fetch_add(1, Ordering::SeqCst);
-        let mut state = lock(&self.state);
-        let outcome = loop {
-            if done(&state) {
-                break true;
-            }
-            match until(&state) {
-                None => state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner),
-                Some(until) => {
-                    let left = until.saturating_duration_since(now());
-                    if left.is_zero() {
-                        break false;
-                    }
-                    let waited = self.changed.wait_timeout(state, left);
-                    state = waited.unwrap_or_else(PoisonError::into_inner).0;
-                }
-            }
-        };
-        self.watchers.fetch_sub(1, Ordering::SeqCst);
-        (state, outcome)
-    }
-
-    // Stopping.
-
-    /// Closes the edge, or hurries a shutdown that has begun. `true` if nobody drives it yet: the caller must.
-    fn begin_shutdown(&self, limit: Option<Duration>) -> bool {
-        let limit = limit.and_then(deadline);
-        let mut state = lock(&self.state);
-        let must_drive = match &mut state.phase {
-            Phase::Open => {
-                self.edge.close();
-                state.phase = Phase::Stopping { until: limit, driven: true };
-                true
-            }
-            Phase::Stopping { until, driven } => {
-                *until = [*until, limit].into_iter().flatten().min();
-                !std::mem::replace(driven, true)
-            }
-            Phase::Stopped(_) => false,
-        };
-        drop(state);
-        self.changed.notify_all();
-        must_drive
-    }
-
-    fn until(state: &State) -> Option<Instant> {
-        match state.phase {
-            Phase::Stopping { until, .. } => until,
-            Phase::Open | Phase::Stopped(_) => None,
-        }
-    }
-
-    /// When the edge is to be sealed, so that the threads can end by the time given.
-    fn seal_at(state: &State, begun: Instant) -> Option<Instant> {
-        let until = Self::until(state)?;
-        let grace = GRACE.min(until.saturating_duration_since(begun) / 4);
-        Some(until.checked_sub(grace).unwrap_or(until))
-    }
-
-    fn drive_shutdown(&self) {
-        let begun = now();
-        let (state, quiet) = self.watch(Self::is_quiet, |state| Self::seal_at(state, begun));
-        drop(state);
-        if !quiet {
-            self.edge.seal();
-        }
-        loop {
-            let state = lock(&self.state);
-            let Some(last) = state.threads.last().map(|running| Arc::clone(&running.mailbox)) else {
-                break;
-            };
-            let mailboxes: Vec<_> = state.threads.iter().map(|running| Arc::clone(&running.mailbox)).collect();
-            drop(state);
-            if self.edge.is_sealed() {
-                // No order any more: each ends as soon as it can.
-                mailboxes.iter().for_each(|mailbox| Self::tell_to_end(mailbox));
-                let (state, _) = self.watch(|state| state.threads.is_empty(), Self::until);
-                drop(state);
-                break;
-            }
-            Self::tell_to_end(&last);
-            let is_gone = |state: &State| !state.threads.iter().any(|running| Arc::ptr_eq(&running.mailbox, &last));
-            let (state, gone) = self.watch(is_gone, |state| Self::seal_at(state, begun));
-            drop(state);
-            if !gone {
-                self.edge.seal();
-            }
-        }
-        self.finish_shutdown();
-    }
-
-    fn tell_to_end(mailbox: &Mailbox) {
-        let to = Slot { index: u32::MAX, generation: u32::MAX };
-        // An order is never given back.
-        let _ = mailbox.push(Mail::order(to, What::Shutdown));
-    }
-
-    fn finish_shutdown(&self) {
-        let (ended, abandoned) = {
-            let mut state = lock(&self.state);
-            (std::mem::take(&mut state.ended), std::mem::take(&mut state.threads))
-        };
-        for handle in ended {
-            // The thread is past its last line of ours. zctor's own panic, if there was one, was reported by its hook.
-            let _ = handle.join();
-        }
-        for running in &abandoned {
-            running.mailbox.abandon();
-        }
-        let mut state = lock(&self.state);
-        let mut instances = std::mem::take(&mut state.reports);
-        instances.sort_by_key(|instance| instance.id);
-        let left = abandoned.iter().map(|running| running.mailbox.meter.in_hand.load(Ordering::Relaxed) as u64).sum();
-        let report = Report { instances, earlier: state.earlier, dead_letters: self.dead.letters(), left };
-        state.phase = Phase::Stopped(if abandoned.is_empty() {
-            Ok(report)
-        } else {
-            let threads = abandoned.iter().map(Running::stats).collect();
-            Err(ShutdownError::Abandoned { threads, report })
-        });
-        drop(state);
-        self.changed.notify_all();
-    }
-
-    /// Begins the shutdown and has another thread drive it: for those who may not wait.
-    fn stop(self: &Arc<Self>, limit: Option<Duration>) {
-        if !self.begin_shutdown(limit) {
-            return;
-        }
-        let core = Arc::clone(self);
-        if start_thread("zctor-shutdown", None, move || core.drive_shutdown()).is_err() {
-            // Whoever waits for the end drives it.
-            if let Phase::Stopping { driven, .. } = &mut lock(&self.state).phase {
-                *driven = false;
-            }
-        }
-    }
-
-    fn shutdown(self: &Arc<Self>, limit: Option<Duration>) -> Result<Report, ShutdownError> {
-        if on_actor_thread() {
-            self.stop(limit);
-            return Err(ShutdownError::OnActorThread);
-        }
-        if self.begin_shutdown(limit) {
-            self.drive_shutdown();
-        }
-        self.wait_stopped()
-    }
-
-    fn wait_stopped(&self) -> Result<Report, ShutdownError> {
-        loop {
-            let undriven = |state: &State| matches!(state.phase, Phase::Stopping { driven: false, .. });
-            let is_over = |state: &State| matches!(state.phase, Phase::Stopped(_)) || undriven(state);
-            let (mut state, _) = self.watch(is_over, |_| None);
-            match &mut state.phase {
-                Phase::Stopped(outcome) => return outcome.clone(),
-                Phase::Stopping { driven, .. } => *driven = true,
-                Phase::Open => continue,
-            }
-            drop(state);
-            self.drive_shutdown();
-        }
-    }
-
-    // What engine and handle have in common.
-
-    fn aim<M: Message, R>(&self, f: impl FnOnce(Aim<'_, M>) -> R) -> R {
-        let pool = self.pools.get::<M>();
-        f(Aim::at_pool(pool.as_deref(), &self.edge))
-    }
-
-    fn client_of<M: Message>(&self) -> Result<Client<M>, CallError> {
-        if let Some(pool) = self.pools.get::<M>().filter(|pool| pool.has_instances()) {
-            return Ok(Client::of_pool(pool));
-        }
-        // Looked at last: a shutdown that empties the pool has closed the edge before.
-        let refusal = if self.edge.is_open() { Refusal::NotRegistered } else { Refusal::Stopped };
-        Err(CallError::refused(M::NAME, refusal))
-    }
-
-    fn pool_on<M, S>(
-        self: &Arc<Self>,
-        n: usize,
-        thread: impl Fn(usize) -> ActorThread,
-        actor: &Actor<M, S>,
-    ) -> Result<M::Client, SpawnError>
-    where
-        M: Dispatch<S, Port: Send> + Send,
-        S: 'static,
-    {
-        self.spawn_all((0..n).map(|i| thread(i).register(actor.clone())).collect())?;
-        match self.pools.get::<M>() {
-            Some(pool) => Ok(Client::of_pool(pool).into()),
-            None => Err(SpawnError::Stopped),
-        }
-    }
-
-    fn stats(&self) -> Stats {
-        let state = lock(&self.state);
-        let threads = state.threads.iter().map(Running::stats);
-        Stats {
-            threads: threads.collect(),
-            dead_letters: self.dead.letters(),
-            skipped: self.dead.skipped(),
-            restarts: self.dead.restarts(),
-        }
-    }
-}
 
 /// The owner of actor threads, their registry and their routes.
 ///
@@ -587,7 +147,7 @@ impl ActorEngine {
     /// # Blocking
     /// Until the factories are through. Inside a handler, lower call depths of its thread are served meanwhile.
     pub fn spawn(&self, thread: ActorThread) -> Result<ThreadId, SpawnError> {
-        spawn(&self.core, thread)
+        self.core.spawn(thread)
     }
 
     /// Starts `n` threads with one instance each, registered all at once or not at all; gives a client of the pool.
@@ -777,7 +337,7 @@ impl ActorEngine {
 
     /// The number of actor threads that run.
     pub fn thread_count(&self) -> usize {
-        lock(&self.core.state).threads.len()
+        self.core.thread_count()
     }
 
     /// Returns when the inside is quiet: nothing queued, nothing being handled, on any thread. Timers that are still
@@ -791,7 +351,7 @@ impl ActorEngine {
     #[track_caller]
     pub fn settle(&self) {
         assert!(!on_actor_thread(), "`settle` on an actor thread would wait for itself");
-        drop(self.core.watch(Core::is_quiet, |_| None));
+        self.core.settle();
     }
 
     /// Waits until somebody has stopped the engine: [`EngineHandle::stop`], or a shutdown on another thread.
@@ -861,10 +421,6 @@ impl ActorEngine {
     }
 }
 
-fn spawn(core: &Arc<Core>, thread: ActorThread) -> Result<ThreadId, SpawnError> {
-    core.spawn_all(vec![thread])?.into_iter().next().ok_or(SpawnError::Empty)
-}
-
 impl Drop for ActorEngine {
     fn drop(&mut self) {
         // Its outcome is for those who ask for it by `shutdown`.
@@ -928,7 +484,7 @@ impl EngineHandle {
     /// # Errors
     /// As [`ActorEngine::spawn`].
     pub fn spawn(&self, thread: ActorThread) -> Result<ThreadId, SpawnError> {
-        self.with(Err(SpawnError::Stopped), |core| spawn(core, thread))
+        self.with(Err(SpawnError::Stopped), |core| core.spawn(thread))
     }
 
     /// As [`ActorEngine::pool`].
@@ -1066,7 +622,7 @@ impl EngineHandle {
 
     /// As [`ActorEngine::thread_count`].
     pub fn thread_count(&self) -> usize {
-        self.with(0, |core| lock(&core.state).threads.len())
+        self.with(0, |core| core.thread_count())
     }
 
     /// Begins the shutdown and returns at once: for those who may not wait, such as handlers. It has no deadline; the

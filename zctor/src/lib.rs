@@ -102,11 +102,13 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod call;
+mod client;
 mod context;
 mod engine;
 mod error;
 pub mod guide;
 mod instance;
+mod lifecycle;
 mod lock;
 mod mailbox;
 mod message;
@@ -123,6 +125,7 @@ mod watch;
 pub mod __private;
 
 pub use call::{Pending, Pipe, ReplyTo};
+pub use client::Client;
 pub use context::{Context, NoDeadline};
 pub use engine::{ActorEngine, EngineBuilder, EngineHandle};
 pub use error::{BoxError, CallError, Refused, SendError, ShutdownError, SpawnError, StopError};
@@ -132,7 +135,7 @@ pub use message::{
     Request,
 };
 pub use registry::{Registry, RegistryEntry};
-pub use route::{Client, Replies};
+pub use route::Replies;
 pub use thread::{ActorThread, LocalRegistration, Registration, ThreadId};
 pub use timer::Timer;
 pub use watch::{EarlierReport, InstanceReport, Report, Stats, ThreadStats};

@@ -178,7 +178,7 @@ pub(crate) struct Meter {
     /// Messages taken out of the mailbox and not done.
     pub(crate) in_hand: AtomicUsize,
     pub(crate) instances: AtomicUsize,
-    /// Odd while the thread is at work; each spell of rest has a number of its own. See `engine::Core::is_quiet`.
+    /// Odd while the thread is at work; each spell of rest has a number of its own. See `lifecycle::Core::is_quiet`.
     activity: AtomicU64,
 }
 

@@ -7,9 +7,9 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use crate::call::ReplyTo;
+use crate::client::Client;
 use crate::context::Context;
 use crate::error::{BoxError, CallError};
-use crate::route::Client;
 
 /// An enum of messages, as `#[actor]` makes it: implement it with the attribute, not by hand.
 ///

@@ -2,8 +2,6 @@
 
 use std::any::{Any, TypeId};
 use std::collections::HashMap;
-use std::fmt;
-use std::hash::Hash;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -11,11 +9,11 @@ use std::time::Duration;
 use arc_swap::{ArcSwap, Guard};
 
 use crate::call::{Pending, Reply, ReplyTo, Terms};
-use crate::error::{CallError, Refusal, SendError, StopError};
+use crate::error::{CallError, Refusal, SendError};
 use crate::instance::{InstanceId, Status};
 use crate::lock::lock;
-use crate::mailbox::{Edge, Letter, Mail, Mailbox, Slot, What};
-use crate::message::{IntoRequest, KeyOf, Message, Request, key_hash};
+use crate::mailbox::{Edge, Letter, Mail, Mailbox, Slot};
+use crate::message::{Message, Request};
 use crate::registry::{AnyPool, RegistryEntry};
 use crate::thread::{Frame, is_at, is_inside, local};
 use crate::timer::deadline;
@@ -126,7 +124,7 @@ impl<M: Message> Address<M> {
 
     /// From here on mail is handled, or becomes a dead letter, or is given back.
     #[inline]
-    fn deliver(&self, way: Way, mail: Mail) -> Option<Mail> {
+    pub(crate) fn deliver(&self, way: Way, mail: Mail) -> Option<Mail> {
         match way {
             Way::There => self.mailbox.push(mail),
             Way::Here => match local() {
@@ -172,7 +170,7 @@ pub(crate) struct Pool<M: Message> {
     stand_ins: AtomicU64,
     /// Serializes changes of `places`.
     draft: Mutex<Draft<M>>,
-    edge: Arc<Edge>,
+    pub(crate) edge: Arc<Edge>,
 }
 
 struct Draft<M: Message> {
@@ -268,7 +266,7 @@ impl<M: Message> Pool<M> {
         Ok(Chosen::place(places, index, way, false))
     }
 
-    fn find(&self, id: InstanceId) -> Option<Address<M>> {
+    pub(crate) fn find(&self, id: InstanceId) -> Option<Address<M>> {
         self.places.load().iter().find(|place| place.address.id() == id).map(|place| place.address.clone())
     }
 
@@ -276,7 +274,7 @@ impl<M: Message> Pool<M> {
         self.places.load().iter().any(|place| !place.address.status.has_ended())
     }
 
-    fn instances(&self) -> Vec<InstanceId> {
+    pub(crate) fn instances(&self) -> Vec<InstanceId> {
         let places = self.places.load();
         places.iter().filter(|place| !place.address.status.has_ended()).map(|place| place.address.id()).collect()
     }
@@ -432,6 +430,11 @@ impl<'a, M: Message> Aim<'a, M> {
 
     pub(crate) fn at_one(binding: &'a Binding<M>) -> Self {
         Self { pool: None, binding, limit: Limit::Inherited, edge: None }
+    }
+
+    /// At those of a pool that a client is bound to.
+    pub(crate) fn bound(self, binding: &'a Binding<M>) -> Self {
+        Self { binding, ..self }
     }
 
     pub(crate) fn limited(self, limit: Limit) -> Self {
@@ -644,552 +647,6 @@ impl<'a, M: Message> Aim<'a, M> {
         rest.extend(refused.map(|(first, _)| first));
         rest.extend(messages);
         if rest.is_empty() { Ok(count) } else { Err(SendError::new(M::NAME, rest, refusal)) }
-    }
-}
-
-/// A typed handle to the instances of a message type; the client that `#[actor]` generates derefs to it.
-///
-/// It is cheap to clone, and fit to be shared among threads. It keeps no instance alive: when all have ended, its
-/// operations are refused.
-///
-/// ```
-/// use zctor::{ActorEngine, Client, actor};
-///
-/// #[actor]
-/// pub enum CounterMessage {
-///     Add(u64),
-///     #[reply(u64)]
-///     Total,
-/// }
-/// #[derive(Default)]
-/// struct Counter(u64);
-/// impl CounterHandler for Counter {
-///     fn add(&mut self, value: u64) {
-///         self.0 += value;
-///     }
-///     fn total(&mut self) -> u64 {
-///         self.0
-///     }
-/// }
-///
-/// fn generic(client: &Client<CounterMessage>) -> Result<u64, zctor::CallError> {
-///     client.call(CounterMessage::total())
-/// }
-///
-/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// let engine = ActorEngine::new();
-/// let counter: CounterClient = engine.pool(1, CounterMessage::actor(Counter::default))?;
-/// counter.send(CounterMessage::Add(40))?;
-/// counter.add(2)?;
-/// assert_eq!(generic(&counter)?, 42);
-/// # Ok(())
-/// # }
-/// ```
-pub struct Client<M: Message> {
-    pool: Option<Arc<Pool<M>>>,
-    binding: Binding<M>,
-    limit: Limit,
-}
-
-impl<M: Message> Client<M> {
-    pub(crate) fn of_pool(pool: Arc<Pool<M>>) -> Self {
-        Self { pool: Some(pool), binding: Binding::Turn, limit: Limit::Inherited }
-    }
-
-    pub(crate) fn of_one(pool: Option<Arc<Pool<M>>>, address: Address<M>) -> Self {
-        Self { pool, binding: Binding::One(address), limit: Limit::Inherited }
-    }
-
-    pub(crate) fn limited(self, limit: Limit) -> Self {
-        Self { limit, ..self }
-    }
-
-    fn bound(&self, binding: Binding<M>) -> M::Client {
-        Self { pool: self.pool.clone(), binding, limit: self.limit }.into()
-    }
-
-    fn aim(&self) -> Aim<'_, M> {
-        match &self.pool {
-            Some(pool) => Aim { binding: &self.binding, ..Aim::at_pool(Some(pool), &pool.edge) },
-            None => Aim::at_one(&self.binding),
-        }
-        .limited(self.limit)
-    }
-
-    /// Sends a message to the next instance in turn, or to the one that this client is bound to.
-    ///
-    /// When it returns, the message is in its receiver's mailbox. Messages of one sender to one instance are handled
-    /// in the order sent.
-    ///
-    /// # Errors
-    /// - [`SendError::NotRegistered`]: the type has no live instance.
-    /// - [`SendError::Stopped`]: the engine stops, or the bound instance has ended.
-    ///
-    /// # Blocking
-    /// Never.
-    ///
-    /// ```
-    /// # use zctor::{ActorEngine, actor};
-    /// # #[actor]
-    /// # pub enum JobMessage { Run(u32) }
-    /// # struct Job;
-    /// # impl JobHandler for Job { fn run(&mut self, _value: u32) {} }
-    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// # let engine = ActorEngine::new();
-    /// let jobs: JobClient = engine.pool(2, JobMessage::actor(|| Job))?;
-    /// jobs.send(JobMessage::Run(1))?;
-    /// engine.settle();
-    /// assert_eq!(engine.stats().handled(), 1);
-    /// # Ok(())
-    /// # }
-    /// ```
-    pub fn send(&self, message: M) -> Result<(), SendError<M>> {
-        self.aim().send(message)
-    }
-
-    /// Sends many messages, as many pushes as there are receivers: the fast way for bulk. Gives their number.
-    ///
-    /// Each message takes its turn as if sent alone, so the order for each receiver is that of the iterator.
-    ///
-    /// # Errors
-    /// As [`send`](Client::send); the messages that were not sent are inside, in order.
-    ///
-    /// # Blocking
-    /// Never; the iterator is run to its end first.
-    ///
-    /// ```
-    /// # use zctor::{ActorEngine, actor};
-    /// # #[actor]
-    /// # pub enum JobMessage { Run(u32) }
-    /// # struct Job;
-    /// # impl JobHandler for Job { fn run(&mut self, _value: u32) {} }
-    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// # let engine = ActorEngine::new();
-    /// let jobs: JobClient = engine.pool(2, JobMessage::actor(|| Job))?;
-    /// assert_eq!(jobs.send_all((0..1000).map(JobMessage::Run))?, 1000);
-    /// engine.settle();
-    /// assert_eq!(engine.stats().threads[0].handled, 500);
-    /// # Ok(())
-    /// # }
-    /// ```
-    pub fn send_all(&self, messages: impl IntoIterator<Item = M>) -> Result<usize, SendError<Vec<M>>> {
-        self.aim().send_all(messages.into_iter().collect())
-    }
-
-    /// Sends a request and waits for its reply.
-    ///
-    /// A call is a yield point of an actor thread: no borrow, lock or transaction that a neighbour on the thread can
-    /// reach may be held across one.
-    ///
-    /// # Errors
-    /// - [`CallError::NotRegistered`]: the type has no live instance; nothing was sent.
-    /// - [`CallError::Stopped`]: the engine or the instance stopped before it was handled.
-    /// - [`CallError::Panicked`]: the handler panicked; the message is spent.
-    /// - [`CallError::Timeout`]: the deadline passed first; it says whether the handler had begun.
-    /// - [`CallError::Undeclared`]: this handler may not wait for that type; nothing was sent.
-    /// - [`CallError::NoReply`]: the handler gave the reply up.
-    ///
-    /// # Blocking
-    /// Until the reply is there. Inside a handler the call depth is checked first, so that no two handlers can wait
-    /// for each other, and instances of lower depth on its thread are served meanwhile.
-    ///
-    /// ```
-    /// # use zctor::{ActorEngine, actor};
-    /// # #[actor]
-    /// # pub enum AdderMessage { #[reply(u32)] Add(u32, u32) }
-    /// # struct Adder;
-    /// # impl AdderHandler for Adder { fn add(&mut self, a: u32, b: u32) -> u32 { a + b } }
-    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// # let engine = ActorEngine::new();
-    /// let adder: AdderClient = engine.pool(1, AdderMessage::actor(|| Adder))?;
-    /// assert_eq!(adder.call(AdderMessage::add(2, 3))?, 5);
-    /// # Ok(())
-    /// # }
-    /// ```
-    pub fn call<Q: IntoRequest<Message = M>>(&self, request: Q) -> Result<Q::Reply, CallError> {
-        self.aim().call(request.__into())
-    }
-
-    /// Sends a request and gives a [`Pending`] for its reply. A refusal is found in there.
-    ///
-    /// # Blocking
-    /// Never.
-    ///
-    /// ```
-    /// # use zctor::{ActorEngine, actor};
-    /// # #[actor]
-    /// # pub enum AdderMessage { #[reply(u32)] Add(u32, u32) }
-    /// # struct Adder;
-    /// # impl AdderHandler for Adder { fn add(&mut self, a: u32, b: u32) -> u32 { a + b } }
-    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// # let engine = ActorEngine::new();
-    /// let adder: AdderClient = engine.pool(2, AdderMessage::actor(|| Adder))?;
-    /// let (a, b) = (adder.request(AdderMessage::add(1, 2)), adder.request(AdderMessage::add(3, 4)));
-    /// assert_eq!((a.wait()?, b.wait()?), (3, 7));
-    /// # Ok(())
-    /// # }
-    /// ```
-    pub fn request<Q: IntoRequest<Message = M>>(&self, request: Q) -> Pending<Q::Reply> {
-        self.aim().request(request.__into())
-    }
-
-    /// Sends a copy to every instance of the pool; gives the number reached.
-    ///
-    /// # Errors
-    /// - [`SendError::NotRegistered`]: there is none.
-    /// - [`SendError::Stopped`]: the engine stops.
-    ///
-    /// # Blocking
-    /// Never.
-    ///
-    /// ```
-    /// # use zctor::{ActorEngine, actor};
-    /// # #[actor]
-    /// # #[derive(Clone)]
-    /// # pub enum JobMessage { Run(u32) }
-    /// # struct Job;
-    /// # impl JobHandler for Job { fn run(&mut self, _value: u32) {} }
-    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// # let engine = ActorEngine::new();
-    /// let jobs: JobClient = engine.pool(3, JobMessage::actor(|| Job))?;
-    /// assert_eq!(jobs.broadcast(JobMessage::Run(1))?, 3);
-    /// # Ok(())
-    /// # }
-    /// ```
-    pub fn broadcast(&self, message: M) -> Result<usize, SendError<M>>
-    where
-        M: Clone,
-    {
-        self.aim().broadcast(message)
-    }
-
-    /// Sends every instance of the pool the message that `make` gives for it; gives the number reached.
-    ///
-    /// # Errors
-    /// - [`CallError::NotRegistered`]: there is none.
-    /// - [`CallError::Stopped`]: the engine stops.
-    ///
-    /// # Blocking
-    /// Never.
-    ///
-    /// ```
-    /// # use zctor::{ActorEngine, actor};
-    /// # #[actor]
-    /// # pub enum JobMessage { Run(usize) }
-    /// # struct Job;
-    /// # impl JobHandler for Job { fn run(&mut self, _value: usize) {} }
-    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// # let engine = ActorEngine::new();
-    /// let jobs: JobClient = engine.pool(3, JobMessage::actor(|| Job))?;
-    /// assert_eq!(jobs.broadcast_with(|id| JobMessage::Run(id.thread().index()))?, 3);
-    /// # Ok(())
-    /// # }
-    /// ```
-    pub fn broadcast_with(&self, make: impl FnMut(InstanceId) -> M) -> Result<usize, CallError> {
-        self.aim().broadcast_with(make)
-    }
-
-    /// Asks every instance of the pool, then waits for all replies, which come in registry order.
-    ///
-    /// # Errors
-    /// - [`CallError::NotRegistered`]: there is none.
-    /// - [`CallError::Stopped`]: the engine stops.
-    /// - [`CallError::Undeclared`]: this handler may not wait for that type; nothing was sent.
-    ///
-    /// What became of each call is inside, as for [`call`](Client::call).
-    ///
-    /// # Blocking
-    /// Until all replies are there, under one deadline if the client has one.
-    ///
-    /// ```
-    /// # use zctor::{ActorEngine, actor};
-    /// # #[actor]
-    /// # #[derive(Clone)]
-    /// # pub enum AdderMessage { #[reply(u32)] Add(u32, u32) }
-    /// # struct Adder;
-    /// # impl AdderHandler for Adder { fn add(&mut self, a: u32, b: u32) -> u32 { a + b } }
-    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// # let engine = ActorEngine::new();
-    /// let adder: AdderClient = engine.pool(2, AdderMessage::actor(|| Adder))?;
-    /// let sums: Vec<u32> = adder.call_all(AdderMessage::add(2, 3))?.into_iter().map(|(_, sum)| sum).collect::<Result<_, _>>()?;
-    /// assert_eq!(sums, [5, 5]);
-    /// # Ok(())
-    /// # }
-    /// ```
-    pub fn call_all<Q>(&self, request: Q) -> Result<Replies<Q::Reply>, CallError>
-    where
-        Q: IntoRequest<Message = M> + Clone,
-    {
-        self.aim().call_all_with(|_| request.clone().__into())
-    }
-
-    /// As [`call_all`](Client::call_all), with the request that `make` gives for each instance.
-    ///
-    /// # Errors
-    /// As [`call_all`](Client::call_all).
-    ///
-    /// # Blocking
-    /// As [`call_all`](Client::call_all).
-    ///
-    /// ```
-    /// # use zctor::{ActorEngine, actor};
-    /// # #[actor]
-    /// # pub enum AdderMessage { #[reply(usize)] Add(usize, usize) }
-    /// # struct Adder;
-    /// # impl AdderHandler for Adder { fn add(&mut self, a: usize, b: usize) -> usize { a + b } }
-    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// # let engine = ActorEngine::new();
-    /// let adder: AdderClient = engine.pool(2, AdderMessage::actor(|| Adder))?;
-    /// let sums = adder.call_all_with(|id| AdderMessage::add(10, id.thread().index()))?;
-    /// assert_eq!(sums[1].1, Ok(11));
-    /// # Ok(())
-    /// # }
-    /// ```
-    pub fn call_all_with<Q>(&self, mut make: impl FnMut(InstanceId) -> Q) -> Result<Replies<Q::Reply>, CallError>
-    where
-        Q: IntoRequest<Message = M>,
-    {
-        self.aim().call_all_with(|id| make(id).__into())
-    }
-
-    /// A client bound to this instance. If it is not in the pool, or has ended, all operations give `Stopped`.
-    ///
-    /// ```
-    /// # use zctor::{ActorEngine, actor};
-    /// # #[actor]
-    /// # pub enum JobMessage { Run(u32) }
-    /// # struct Job;
-    /// # impl JobHandler for Job { fn run(&mut self, _value: u32) {} }
-    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// # let engine = ActorEngine::new();
-    /// let jobs: JobClient = engine.pool(3, JobMessage::actor(|| Job))?;
-    /// let second = jobs.pin(jobs.instances()[1]);
-    /// assert_eq!(second.instance_id().map(|id| id.thread().index()), Some(1));
-    /// # Ok(())
-    /// # }
-    /// ```
-    pub fn pin(&self, instance: InstanceId) -> M::Client {
-        let found = match (&self.pool, &self.binding) {
-            (_, Binding::One(address)) if address.id() == instance => Some(address.clone()),
-            (Some(pool), _) => pool.find(instance),
-            (None, _) => None,
-        };
-        self.bound(found.map_or(Binding::Gone, Binding::One))
-    }
-
-    /// A client whose messages all go to the instance of this key: always the same one while it lives. When the pool
-    /// changes about 1/n of the keys move, and no state with them, so keep the size of such a pool fixed.
-    ///
-    /// The key is what the enum's `#[key]` fields borrow as; for an enum without any, whatever can be hashed.
-    ///
-    /// ```
-    /// # use zctor::{ActorEngine, actor};
-    /// # #[actor]
-    /// # pub enum AccountMessage { Deposit { #[key] owner: String, amount: u64 } }
-    /// # struct Accounts;
-    /// # impl AccountHandler for Accounts { fn deposit(&mut self, _owner: String, _amount: u64) {} }
-    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// # let engine = ActorEngine::new();
-    /// let accounts: AccountClient = engine.pool(4, AccountMessage::actor(|| Accounts))?;
-    /// assert_eq!(accounts.keyed("ada"), accounts.keyed("ada"));
-    /// # Ok(())
-    /// # }
-    /// ```
-    pub fn keyed<Q: Hash + ?Sized>(&self, key: &Q) -> M::Client
-    where
-        M::Key: KeyOf<Q>,
-    {
-        match &self.pool {
-            Some(_) => self.bound(Binding::Key(key_hash(key))),
-            // One instance that is in no pool: it has all keys.
-            None => self.bound(self.binding.clone()),
-        }
-    }
-
-    /// A client that sends to the instance whose thread has the fewest messages waiting or in work.
-    ///
-    /// ```
-    /// # use zctor::{ActorEngine, actor};
-    /// # #[actor]
-    /// # pub enum JobMessage { Run(u32) }
-    /// # struct Job;
-    /// # impl JobHandler for Job { fn run(&mut self, _value: u32) {} }
-    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// # let engine = ActorEngine::new();
-    /// let jobs: JobClient = engine.pool(3, JobMessage::actor(|| Job))?;
-    /// jobs.least_loaded().run(7)?;
-    /// engine.settle();
-    /// assert_eq!(engine.stats().handled(), 1);
-    /// # Ok(())
-    /// # }
-    /// ```
-    pub fn least_loaded(&self) -> M::Client {
-        match &self.pool {
-            Some(_) => self.bound(Binding::LeastLoaded),
-            None => self.bound(self.binding.clone()),
-        }
-    }
-
-    /// The same client with a time limit for each call.
-    ///
-    /// ```
-    /// # use std::time::Duration;
-    /// # use zctor::{ActorEngine, actor};
-    /// # #[actor]
-    /// # pub enum AdderMessage { #[reply(u32)] Add(u32, u32) }
-    /// # struct Adder;
-    /// # impl AdderHandler for Adder { fn add(&mut self, a: u32, b: u32) -> u32 { a + b } }
-    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// # let engine = ActorEngine::new();
-    /// let adder: AdderClient = engine.pool(1, AdderMessage::actor(|| Adder))?;
-    /// assert_eq!(adder.within(Duration::from_secs(60)).call(AdderMessage::add(2, 3))?, 5);
-    /// # Ok(())
-    /// # }
-    /// ```
-    #[must_use]
-    pub fn within(&self, limit: Duration) -> Self {
-        self.clone().limited(Limit::Within(limit))
-    }
-
-    /// The same client, for the generated view whose methods give a [`Pending`].
-    ///
-    /// ```
-    /// # use zctor::{ActorEngine, actor};
-    /// # #[actor]
-    /// # pub enum AdderMessage { #[reply(u32)] Add(u32, u32) }
-    /// # struct Adder;
-    /// # impl AdderHandler for Adder { fn add(&mut self, a: u32, b: u32) -> u32 { a + b } }
-    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// # let engine = ActorEngine::new();
-    /// let adder: AdderClient = engine.pool(1, AdderMessage::actor(|| Adder))?;
-    /// assert_eq!(adder.non_blocking().add(2, 3).wait()?, 5);
-    /// # Ok(())
-    /// # }
-    /// ```
-    #[must_use]
-    pub fn non_blocking(&self) -> Self {
-        self.clone()
-    }
-
-    /// The instance that this client is bound to, if it is bound to one.
-    ///
-    /// ```
-    /// # use zctor::{ActorEngine, actor};
-    /// # #[actor]
-    /// # pub enum JobMessage { Run(u32) }
-    /// # struct Job;
-    /// # impl JobHandler for Job { fn run(&mut self, _value: u32) {} }
-    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// # let engine = ActorEngine::new();
-    /// assert!(engine.start(JobMessage::actor(|| Job))?.instance_id().is_some());
-    /// assert!(engine.pool(1, JobMessage::actor(|| Job))?.instance_id().is_none());
-    /// # Ok(())
-    /// # }
-    /// ```
-    pub fn instance_id(&self) -> Option<InstanceId> {
-        match &self.binding {
-            Binding::One(address) => Some(address.id()),
-            _ => None,
-        }
-    }
-
-    /// The live instances of the pool, in spawn order; of a client without a pool, its one instance.
-    ///
-    /// ```
-    /// # use zctor::{ActorEngine, actor};
-    /// # #[actor]
-    /// # pub enum JobMessage { Run(u32) }
-    /// # struct Job;
-    /// # impl JobHandler for Job { fn run(&mut self, _value: u32) {} }
-    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// # let engine = ActorEngine::new();
-    /// assert_eq!(engine.pool(3, JobMessage::actor(|| Job))?.instances().len(), 3);
-    /// # Ok(())
-    /// # }
-    /// ```
-    pub fn instances(&self) -> Vec<InstanceId> {
-        match (&self.pool, &self.binding) {
-            (Some(pool), _) => pool.instances(),
-            (None, Binding::One(address)) if !address.status.has_ended() => vec![address.id()],
-            (None, _) => Vec::new(),
-        }
-    }
-
-    /// Ends the one instance that this client is bound to, when all that was sent to it before is handled: `on_stop`,
-    /// then its state is dropped. What comes later for it becomes dead letters.
-    ///
-    /// # Errors
-    /// - [`StopError::Unbound`]: the client is not bound to one instance.
-    /// - [`StopError::Stopped`]: it has ended already.
-    ///
-    /// # Blocking
-    /// Never: it returns before the instance has ended.
-    ///
-    /// ```
-    /// # use zctor::{ActorEngine, StopError, actor};
-    /// # #[actor]
-    /// # pub enum JobMessage { Run(u32) }
-    /// # struct Job;
-    /// # impl JobHandler for Job { fn run(&mut self, _value: u32) {} }
-    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// # let engine = ActorEngine::new();
-    /// let job: JobClient = engine.start(JobMessage::actor(|| Job))?;
-    /// job.stop()?;
-    /// engine.settle();
-    /// assert_eq!(job.stop(), Err(StopError::Stopped { message: "JobMessage" }));
-    /// # Ok(())
-    /// # }
-    /// ```
-    pub fn stop(&self) -> Result<(), StopError> {
-        let stopped = StopError::Stopped { message: M::NAME };
-        match &self.binding {
-            Binding::One(address) => {
-                let way = address.admit().map_err(|_| stopped)?;
-                // An order is never given back: who comes too late finds the instance ended, as was asked for.
-                let _ = address.deliver(way, Mail::order(address.slot, What::End));
-                Ok(())
-            }
-            Binding::Gone => Err(stopped),
-            _ => Err(StopError::Unbound { message: M::NAME }),
-        }
-    }
-}
-
-impl<M: Message> Clone for Client<M> {
-    fn clone(&self) -> Self {
-        Self { pool: self.pool.clone(), binding: self.binding.clone(), limit: self.limit }
-    }
-}
-
-/// Two clients are equal if what they send goes the same way: the same pool, bound the same.
-impl<M: Message> PartialEq for Client<M> {
-    fn eq(&self, other: &Self) -> bool {
-        let same_pool = match (&self.pool, &other.pool) {
-            (Some(a), Some(b)) => Arc::ptr_eq(a, b),
-            (None, None) => true,
-            _ => false,
-        };
-        match (&self.binding, &other.binding) {
-            (Binding::One(a), Binding::One(b)) => Arc::ptr_eq(&a.mailbox, &b.mailbox) && a.slot == b.slot,
-            (Binding::Key(a), Binding::Key(b)) => same_pool && a == b,
-            (Binding::Turn, Binding::Turn) | (Binding::LeastLoaded, Binding::LeastLoaded) => same_pool,
-            (Binding::Gone, Binding::Gone) => same_pool,
-            _ => false,
-        }
-    }
-}
-
-impl<M: Message> Eq for Client<M> {}
-
-impl<M: Message> fmt::Debug for Client<M> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.binding {
-            Binding::Turn => write!(f, "Client({})", M::NAME),
-            Binding::Key(key) => write!(f, "Client({}, keyed {key:x})", M::NAME),
-            Binding::LeastLoaded => write!(f, "Client({}, least loaded)", M::NAME),
-            Binding::One(address) => write!(f, "Client({}, {})", M::NAME, address.id()),
-            Binding::Gone => write!(f, "Client({}, gone)", M::NAME),
-        }
     }
 }
 

@@ -23,9 +23,9 @@ use std::thread::JoinHandle;
 use std::time::Instant;
 
 use crate::call::Awaited;
-use crate::engine::Core;
 use crate::error::SpawnError;
 use crate::instance::{AnyInstance, Common, Factory, Phase, install};
+use crate::lifecycle::Core;
 use crate::mailbox::{Mail, Mailbox, Slot, What};
 use crate::message::{Actor, ActorOnce, Dispatch, Message};
 use crate::park::FIRST_SPIN;
