@@ -13,52 +13,116 @@ use oneshot::AsyncReceiver;
 
 use crate::error::CallError;
 use crate::mailbox::Mailbox;
-use crate::message::Message;
+use crate::message::{Kind, Message, Request};
 use crate::park::wait_outside;
-use crate::thread::{Frame, local, quietly};
+use crate::thread::{Frame, local, on_actor_thread, quietly};
 use crate::timer::{deadline, now, wake_at};
 
 pub(crate) type Outcome<R> = Result<R, CallError>;
 
 /// Where the reply to one call goes.
 ///
+/// The handler of a variant with `#[reply(T, deferred)]` is given it as its last parameter. It may answer at once or
+/// later, keep it in its state, move it to another thread, or forward it in a message. Dropping it ends the call with
+/// [`CallError::NoReply`]; if a panic drops it, with [`CallError::Panicked`].
+///
 /// ```
-/// // Generated code makes and answers it; it is fit to go to another thread with its reply.
 /// fn is_send<T: Send>() -> bool {
 ///     true
 /// }
 /// assert!(is_send::<zctor::ReplyTo<u64>>());
 /// ```
 #[must_use = "dropping it ends the call without a reply"]
-pub struct ReplyTo<R> {
-    sender: oneshot::Sender<Outcome<R>>,
+pub struct ReplyTo<R: 'static> {
+    /// Taken when it answers.
+    sender: Option<oneshot::Sender<Outcome<R>>>,
 }
 
-impl<R> ReplyTo<R> {
+impl<R: 'static> ReplyTo<R> {
     pub(crate) fn channel() -> (Self, AsyncReceiver<Outcome<R>>) {
         let (sender, receiver) = oneshot::async_channel();
-        (Self { sender }, receiver)
+        (Self { sender: Some(sender) }, receiver)
+    }
+
+    /// For a message that was sent, not called: nobody waits.
+    #[doc(hidden)]
+    pub fn __nobody() -> Self {
+        Self { sender: None }
     }
 
     /// Answers the call. A caller that has given up does not get it; the reply is dropped then.
-    pub fn send(self, reply: R) {
-        self.answer(Ok(reply));
+    pub fn send(mut self, reply: R) {
+        match self.sender.take() {
+            Some(sender) => answer(sender, Ok(reply)),
+            None => quietly(|| drop(reply)),
+        }
+    }
+
+    /// Whether nobody waits for the reply any more: the work for it can be saved.
+    pub fn is_given_up(&self) -> bool {
+        self.sender.as_ref().is_none_or(oneshot::Sender::is_closed)
     }
 
     #[doc(hidden)]
-    pub fn __fail(self, error: CallError) {
-        self.answer(Err(error));
-    }
-
-    fn answer(self, outcome: Outcome<R>) {
-        // It may wake a waker of the user's; and a reply whose caller is gone comes back, to be dropped here.
-        quietly(|| drop(self.sender.send(outcome)));
+    pub fn __fail(mut self, error: CallError) {
+        if let Some(sender) = self.sender.take() {
+            answer(sender, Err(error));
+        }
     }
 }
 
-impl<R> fmt::Debug for ReplyTo<R> {
+fn answer<R>(sender: oneshot::Sender<Outcome<R>>, outcome: Outcome<R>) {
+    // It may wake a waker of the user's; and a reply whose caller is gone comes back, to be dropped here.
+    quietly(|| drop(sender.send(outcome)));
+}
+
+impl<R: 'static> Drop for ReplyTo<R> {
+    fn drop(&mut self) {
+        // A panic in the handler drops it: its text is known when the panic has been caught, and goes to the caller then.
+        if let (Some(sender), true) = (self.sender.take(), std::thread::panicking() && on_actor_thread()) {
+            let _ = ORPHANS.try_with(|orphans| {
+                orphans.borrow_mut().push(Box::new(move |error| answer(sender, Err(error))));
+            });
+        }
+    }
+}
+
+impl<R: 'static> fmt::Debug for ReplyTo<R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("ReplyTo(..)")
+    }
+}
+
+/// Ends one call.
+type Orphan = Box<dyn FnOnce(CallError)>;
+
+thread_local! {
+    /// The calls whose ports a panic has dropped, until it is caught.
+    static ORPHANS: RefCell<Vec<Orphan>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Ends the calls whose ports were dropped by a panic that has been caught: with its text, or if the user's own code
+/// caught it, as calls that nobody answers. The message's name is put in where the reply arrives.
+pub(crate) fn answer_orphans(text: Option<&Arc<str>>) {
+    let orphans = ORPHANS.try_with(|orphans| match orphans.borrow().is_empty() {
+        true => Vec::new(),
+        false => orphans.take(),
+    });
+    for orphan in orphans.unwrap_or_default() {
+        orphan(match text {
+            Some(text) => CallError::Panicked { message: "", text: Arc::clone(text) },
+            None => CallError::NoReply { message: "" },
+        });
+    }
+}
+
+/// What arrived of a reply to a call of `message`.
+fn arrived<R>(outcome: Result<Outcome<R>, oneshot::RecvError>, message: &'static str) -> Outcome<R> {
+    match outcome {
+        Ok(Ok(reply)) => Ok(reply),
+        Ok(Err(CallError::Panicked { text, .. })) => Err(CallError::Panicked { message, text }),
+        Ok(Err(CallError::NoReply { .. })) | Err(oneshot::RecvError) => Err(CallError::NoReply { message }),
+        Ok(Err(error)) => Err(error),
     }
 }
 
@@ -186,7 +250,7 @@ impl<R> Awaited for Reply<'_, R> {
 
     fn poll(&mut self, waker: &Waker) -> Option<Outcome<R>> {
         if let Some(outcome) = self.receiver.poll(waker) {
-            return Some(outcome.unwrap_or(Err(CallError::NoReply { message: self.message })));
+            return Some(arrived(outcome, self.message));
         }
         if self.attending.is_none() && !waker.will_wake(Waker::noop()) {
             self.attending = Some(self.mailbox.attend(waker));
@@ -243,7 +307,7 @@ impl<R> Drop for Reply<'_, R> {
 pub struct Pending<R> {
     state: RefCell<State<R>>,
     message: &'static str,
-    depth: u16,
+    depth: u32,
 }
 
 enum State<R> {
@@ -262,17 +326,17 @@ struct Sent<R> {
 }
 
 impl<R> Pending<R> {
-    pub(crate) fn sent<M: Message>(
+    pub(crate) fn sent<M: Message, K: Kind>(
         receiver: AsyncReceiver<Outcome<R>>,
         mailbox: Arc<Mailbox>,
         terms: Arc<Terms>,
     ) -> Self {
         let state = State::Sent(Sent { receiver, mailbox, terms, attending: None });
-        Self { state: RefCell::new(state), message: M::NAME, depth: M::CALL_DEPTH }
+        Self { state: RefCell::new(state), message: M::NAME, depth: K::depth(M::CALL_DEPTH) }
     }
 
-    pub(crate) fn refused<M: Message>(error: CallError) -> Self {
-        Self { state: RefCell::new(State::Refused(error)), message: M::NAME, depth: M::CALL_DEPTH }
+    pub(crate) fn refused<M: Message, K: Kind>(error: CallError) -> Self {
+        Self { state: RefCell::new(State::Refused(error)), message: M::NAME, depth: K::depth(M::CALL_DEPTH) }
     }
 
     /// Waits for the reply.
@@ -427,7 +491,7 @@ impl<R> Pending<R> {
 impl<R> Sent<R> {
     fn poll(&mut self, message: &'static str, waker: &Waker) -> Option<Outcome<R>> {
         if let Some(outcome) = self.receiver.poll(waker) {
-            return Some(outcome.unwrap_or(Err(CallError::NoReply { message })));
+            return Some(arrived(outcome, message));
         }
         self.attend(waker);
         if self.mailbox.is_abandoned() {
@@ -436,7 +500,7 @@ impl<R> Sent<R> {
         if self.terms.deadline().is_some_and(|deadline| deadline <= now()) {
             let begun = !self.terms.give_up();
             // It may have come just now.
-            let late = self.receiver.poll(waker).and_then(Result::ok);
+            let late = self.receiver.poll(waker).map(|outcome| arrived(outcome, message));
             return Some(late.unwrap_or(Err(CallError::Timeout { message, begun })));
         }
         None
@@ -527,7 +591,7 @@ impl<R: 'static> Pipe for Vec<Pending<R>> {
     type Outcome = Vec<Outcome<R>>;
 }
 
-impl<M: Message, R: 'static> Pipe for crate::message::Request<M, R> {
+impl<M: Message, R: 'static, K: Kind> Pipe for Request<M, R, K> {
     type Outcome = Outcome<R>;
 }
 
@@ -616,7 +680,7 @@ impl<R: 'static> Start for Vec<Pending<R>> {
     }
 }
 
-impl<M: Message, R: 'static> Start for crate::message::Request<M, R> {
+impl<M: Message, R: 'static, K: Kind> Start for Request<M, R, K> {
     type Running = One<R>;
 
     fn __start(self, starter: &Starter<'_>) -> One<R> {

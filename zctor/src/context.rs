@@ -13,7 +13,7 @@ use crate::engine::EngineHandle;
 use crate::error::{CallError, Refusal, SendError, SpawnError};
 use crate::instance::{InstanceId, PipeTask, Shared, Wish, address_of};
 use crate::mailbox::{Mail, What};
-use crate::message::{CallableFrom, IntoRequest, Message};
+use crate::message::{AnsweredInHandler, CallableFrom, Message};
 use crate::route::{Aim, Binding, Limit, Pool, Seals};
 use crate::thread::{Local, LocalRegistration, ThreadId, install_on};
 use crate::timer::{Timer, send_after, send_every};
@@ -162,7 +162,7 @@ impl<M: Message> Context<M> {
     /// ```
     pub fn call<Q>(&self, request: Q) -> Result<Q::Reply, CallError>
     where
-        Q: IntoRequest,
+        Q: AnsweredInHandler,
         Q::Message: CallableFrom<M>,
     {
         self.aim(Limit::Inherited, |aim| aim.call(request.__into()))
@@ -192,7 +192,7 @@ impl<M: Message> Context<M> {
     /// As [`call`](Context::call).
     pub fn call_local<Q>(&self, request: Q) -> Result<Q::Reply, CallError>
     where
-        Q: IntoRequest,
+        Q: AnsweredInHandler,
         Q::Message: CallableFrom<M>,
     {
         let name = <Q::Message as Message>::NAME;
@@ -448,7 +448,7 @@ impl<M: Message> NoDeadline<'_, M> {
     /// As [`Context::call`].
     pub fn call<Q>(&self, request: Q) -> Result<Q::Reply, CallError>
     where
-        Q: IntoRequest,
+        Q: AnsweredInHandler,
         Q::Message: CallableFrom<M>,
     {
         self.ctx.aim(Limit::None, |aim| aim.call(request.__into()))

@@ -131,8 +131,8 @@ pub use engine::{ActorEngine, EngineBuilder, EngineHandle};
 pub use error::{BoxError, CallError, Refused, SendError, ShutdownError, SpawnError, StopError};
 pub use instance::InstanceId;
 pub use message::{
-    Actor, ActorOnce, Blocking, CallableFrom, Dispatch, IntoRequest, Message, MessageField, NonBlocking, ReplyType,
-    Request,
+    Actor, ActorOnce, AnsweredInHandler, Blocking, CallableFrom, Deferred, Dispatch, IntoRequest, Message,
+    MessageField, NonBlocking, Prompt, ReplyType, Request,
 };
 pub use registry::{Registry, RegistryEntry};
 pub use route::Replies;

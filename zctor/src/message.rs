@@ -205,25 +205,55 @@ pub enum NonBlocking {}
 /// # }
 /// ```
 #[must_use = "a request does nothing until it is given to `call`, `request`, `call_all` or `pipe`"]
-pub struct Request<M: Message, R> {
+pub struct Request<M: Message, R: 'static, K = Prompt> {
     pub(crate) message: M,
     pub(crate) port: fn(ReplyTo<R>) -> M::Port,
+    kind: PhantomData<fn() -> K>,
 }
 
-impl<M: Message, R> Request<M, R> {
+/// The kind of a [`Request`] that its handler answers when it returns.
+///
+/// ```
+/// let kind: Option<zctor::Prompt> = None;
+/// assert!(kind.is_none());
+/// ```
+#[derive(Debug)]
+pub enum Prompt {}
+
+/// The kind of a [`Request`] whose handler may answer later, from anywhere: made by `#[reply(T, deferred)]`.
+///
+/// When that will be says no call depth, so a handler cannot wait for it: `ctx.call` does not compile with it, and a
+/// wait by any other way is [`CallError::Undeclared`]. It can be piped or detached there. Outside it is waited for as
+/// any other.
+///
+/// ```
+/// let kind: Option<zctor::Deferred> = None;
+/// assert!(kind.is_none());
+/// ```
+#[derive(Debug)]
+pub enum Deferred {}
+
+impl<M: Message, R: 'static> Request<M, R> {
     #[doc(hidden)]
     pub fn __new(message: M, port: fn(ReplyTo<R>) -> M::Port) -> Self {
-        Self { message, port }
+        Self { message, port, kind: PhantomData }
     }
 }
 
-impl<M: Message + Clone, R> Clone for Request<M, R> {
+impl<M: Message, R: 'static> Request<M, R, Deferred> {
+    #[doc(hidden)]
+    pub fn __deferred(message: M, port: fn(ReplyTo<R>) -> M::Port) -> Self {
+        Self { message, port, kind: PhantomData }
+    }
+}
+
+impl<M: Message + Clone, R: 'static, K> Clone for Request<M, R, K> {
     fn clone(&self) -> Self {
-        Self { message: self.message.clone(), port: self.port }
+        Self { message: self.message.clone(), port: self.port, kind: PhantomData }
     }
 }
 
-impl<M: Message, R> fmt::Debug for Request<M, R> {
+impl<M: Message, R: 'static, K> fmt::Debug for Request<M, R, K> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Request({}::{})", M::NAME, self.message.variant())
     }
@@ -257,17 +287,63 @@ pub trait IntoRequest: sealed::Sealed {
     /// The enum of messages.
     type Message: Message;
     /// What comes back.
-    type Reply;
+    type Reply: 'static;
     #[doc(hidden)]
-    fn __into(self) -> Request<Self::Message, Self::Reply>;
+    type Kind: Kind;
+    #[doc(hidden)]
+    fn __into(self) -> Request<Self::Message, Self::Reply, Self::Kind>;
 }
 
-impl<M: Message, R> IntoRequest for Request<M, R> {
+impl<M: Message, R: 'static, K: Kind> IntoRequest for Request<M, R, K> {
     type Message = M;
     type Reply = R;
+    type Kind = K;
 
     fn __into(self) -> Self {
         self
+    }
+}
+
+/// A request that its handler answers when it returns: what a handler may wait for.
+///
+/// ```
+/// use zctor::{AnsweredInHandler, actor};
+///
+/// #[actor]
+/// pub enum CounterMessage {
+///     #[reply(u64)]
+///     Read,
+/// }
+///
+/// fn is_answered_in_handler(_: impl AnsweredInHandler) -> bool {
+///     true
+/// }
+/// assert!(is_answered_in_handler(CounterMessage::read()));
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` may be answered later, so a handler cannot wait for it",
+    label = "its variant is `#[reply(.., deferred)]`",
+    note = "`pipe` the request and go on when the reply comes as a message, or `detach` it"
+)]
+pub trait AnsweredInHandler: IntoRequest {}
+impl<M: Message, R: 'static> AnsweredInHandler for Request<M, R, Prompt> {}
+
+/// Which of the two kinds a request is of.
+pub trait Kind: 'static {
+    /// The call depth that a wait for a reply of this kind is checked against.
+    fn depth(callee: u16) -> u32;
+}
+
+impl Kind for Prompt {
+    fn depth(callee: u16) -> u32 {
+        u32::from(callee)
+    }
+}
+
+impl Kind for Deferred {
+    fn depth(_: u16) -> u32 {
+        // Above that of any handler, below the outside.
+        u32::MAX - 1
     }
 }
 
@@ -435,5 +511,5 @@ pub trait Mention<H> {
 
 mod sealed {
     pub trait Sealed {}
-    impl<M: super::Message, R> Sealed for super::Request<M, R> {}
+    impl<M: super::Message, R: 'static, K> Sealed for super::Request<M, R, K> {}
 }

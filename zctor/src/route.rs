@@ -13,7 +13,7 @@ use crate::error::{CallError, Refusal, SendError};
 use crate::instance::{InstanceId, Status};
 use crate::lock::lock;
 use crate::mailbox::{Edge, Letter, Mail, Mailbox, Slot};
-use crate::message::{Message, Request};
+use crate::message::{Kind, Message, Request};
 use crate::registry::{AnyPool, RegistryEntry};
 use crate::thread::{Frame, is_at, is_inside, local};
 use crate::timer::deadline;
@@ -477,12 +477,12 @@ impl<'a, M: Message> Aim<'a, M> {
         }
     }
 
-    pub(crate) fn call<R>(&self, request: Request<M, R>) -> Result<R, CallError> {
+    pub(crate) fn call<R: 'static, K: Kind>(&self, request: Request<M, R, K>) -> Result<R, CallError> {
         let frame = Frame::current();
-        if !frame.may_wait_for(M::CALL_DEPTH) {
+        if !frame.may_wait_for(K::depth(M::CALL_DEPTH)) {
             return Err(CallError::Undeclared { message: M::NAME });
         }
-        let Request { message, port } = request;
+        let Request { message, port, .. } = request;
         let until = match self.limit {
             Limit::Inherited => frame.deadline,
             Limit::Within(limit) => [frame.deadline, deadline(limit)].into_iter().flatten().min(),
@@ -502,19 +502,19 @@ impl<'a, M: Message> Aim<'a, M> {
         }
     }
 
-    pub(crate) fn request<R>(&self, request: Request<M, R>) -> Pending<R> {
-        let Request { message, port } = request;
+    pub(crate) fn request<R: 'static, K: Kind>(&self, request: Request<M, R, K>) -> Pending<R> {
+        let Request { message, port, .. } = request;
         let terms = self.pending_terms();
         let (reply_to, receiver) = ReplyTo::channel();
         let mut call = (message, port(reply_to), Some(Arc::clone(&terms)));
         loop {
             let chosen = match self.choose(call.0.__key()) {
                 Ok(chosen) => chosen,
-                Err(refusal) => return Pending::refused::<M>(CallError::refused(M::NAME, refusal)),
+                Err(refusal) => return Pending::refused::<M, K>(CallError::refused(M::NAME, refusal)),
             };
             let address = chosen.address();
             match address.call(chosen.way, call, chosen.rotated) {
-                Ok(()) => return Pending::sent::<M>(receiver, Arc::clone(&address.mailbox), terms),
+                Ok(()) => return Pending::sent::<M, K>(receiver, Arc::clone(&address.mailbox), terms),
                 Err(again) => call = again,
             }
         }
@@ -529,13 +529,13 @@ impl<'a, M: Message> Aim<'a, M> {
     }
 
     /// A request to just this instance.
-    fn request_at<R>(&self, address: &Address<M>, way: Way, request: Request<M, R>) -> Pending<R> {
-        let Request { message, port } = request;
+    fn request_at<R: 'static, K: Kind>(&self, address: &Address<M>, way: Way, request: Request<M, R, K>) -> Pending<R> {
+        let Request { message, port, .. } = request;
         let terms = self.pending_terms();
         let (reply_to, receiver) = ReplyTo::channel();
         match address.call(way, (message, port(reply_to), Some(Arc::clone(&terms))), false) {
-            Ok(()) => Pending::sent::<M>(receiver, Arc::clone(&address.mailbox), terms),
-            Err(_) => Pending::refused::<M>(CallError::Stopped { message: M::NAME }),
+            Ok(()) => Pending::sent::<M, K>(receiver, Arc::clone(&address.mailbox), terms),
+            Err(_) => Pending::refused::<M, K>(CallError::Stopped { message: M::NAME }),
         }
     }
 
@@ -574,11 +574,11 @@ impl<'a, M: Message> Aim<'a, M> {
         Ok(reached.filter(Result::is_ok).count())
     }
 
-    pub(crate) fn call_all_with<R>(
+    pub(crate) fn call_all_with<R: 'static, K: Kind>(
         &self,
-        mut make: impl FnMut(InstanceId) -> Request<M, R>,
+        mut make: impl FnMut(InstanceId) -> Request<M, R, K>,
     ) -> Result<Replies<R>, CallError> {
-        if !Frame::current().may_wait_for(M::CALL_DEPTH) {
+        if !Frame::current().may_wait_for(K::depth(M::CALL_DEPTH)) {
             return Err(CallError::Undeclared { message: M::NAME });
         }
         let everybody = self.everybody().map_err(|refusal| CallError::refused(M::NAME, refusal))?;

@@ -22,7 +22,7 @@ use std::task::{Wake, Waker};
 use std::thread::JoinHandle;
 use std::time::Instant;
 
-use crate::call::Awaited;
+use crate::call::{Awaited, answer_orphans};
 use crate::error::SpawnError;
 use crate::instance::{AnyInstance, Common, Factory, Phase, install};
 use crate::lifecycle::Core;
@@ -365,8 +365,8 @@ impl Frame {
     }
 
     /// The code that runs here may wait for an instance of this call depth.
-    pub(crate) fn may_wait_for(&self, depth: u16) -> bool {
-        u32::from(depth) < self.below
+    pub(crate) fn may_wait_for(&self, depth: u32) -> bool {
+        depth < self.below
     }
 }
 
@@ -410,6 +410,7 @@ pub(crate) fn run_user<R>(depth: u16, deadline: Option<Instant>, f: impl FnOnce(
     let before = HERE.with(|here| here.frame.replace(Frame { below: u32::from(depth), deadline }));
     let outcome = catch(f);
     HERE.with(|here| here.frame.set(before));
+    answer_orphans(outcome.as_ref().err());
     outcome
 }
 
