@@ -212,6 +212,18 @@ mod private {
         And_Three,
     }
 
+    /// What is odd about the types is said where they are written.
+    #[actor]
+    enum TypesMessage {
+        #[expect(clippy::type_complexity, reason = "that of the enum, and no other")]
+        #[reply(Option<Box<dyn Fn(Vec<Option<Result<u8, String>>>) -> Result<Vec<String>, String> + Send>>)]
+        One(Option<Box<dyn Fn(Vec<Option<Result<u8, String>>>) -> Result<Vec<String>, String> + Send>>),
+        Two {
+            #[expect(clippy::option_option, reason = "that of the field, and no other")]
+            odd: Option<Option<u8>>,
+        },
+    }
+
     #[actor(ctx)]
     enum ConditionalMessage {
         #[reply(u8)]
@@ -235,6 +247,7 @@ mod private {
     pub(super) fn uses() -> bool {
         let _actor = PrivateMessage::actor(|| Private);
         matches!((PrivateMessage::One, ConditionalMessage::One), (PrivateMessage::One, ConditionalMessage::One))
+            && matches!(TypesMessage::Two { odd: None }, TypesMessage::Two { odd: None })
     }
 }
 

@@ -4,7 +4,7 @@
 //! field appears. So the enum is given back with a hidden derive, which sees it afterwards, and what the derive sees
 //! goes to a hidden macro, because errors in what a derive wrote draw wrong advice.
 
-use proc_macro2::{Group, TokenStream, TokenTree};
+use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
 use quote::quote;
 use syn::{Attribute, ItemEnum, Meta};
 
@@ -20,7 +20,7 @@ const CARRIED: [&str; 6] = ["deprecated", "allow", "expect", "warn", "deny", "fo
 /// enum with an attribute that follows it elsewhere.
 pub(crate) fn matters(item: &TokenStream) -> bool {
     let is_enum = |tree: &TokenTree| matches!(tree, TokenTree::Ident(ident) if ident == "enum");
-    let trees: Vec<TokenTree> = item.clone().into_iter().collect();
+    let trees = visible(item.clone());
     let Some(position) = trees.iter().position(is_enum) else {
         return false;
     };
@@ -33,7 +33,17 @@ pub(crate) fn matters(item: &TokenStream) -> bool {
 }
 
 fn is_cfg(group: &Group, names: &[&str]) -> bool {
-    matches!(group.stream().into_iter().next(), Some(TokenTree::Ident(ident)) if names.iter().any(|name| ident == name))
+    let first = visible(group.stream()).into_iter().next();
+    matches!(first, Some(TokenTree::Ident(ident)) if names.iter().any(|name| ident == name))
+}
+
+/// The tokens without the invisible groups around what another macro was given, as in `#[$meta]`.
+fn visible(tokens: TokenStream) -> Vec<TokenTree> {
+    let open = |tree| match tree {
+        TokenTree::Group(group) if group.delimiter() == Delimiter::None => visible(group.stream()),
+        other => vec![other],
+    };
+    tokens.into_iter().flat_map(open).collect()
 }
 
 fn mentions_any(tokens: &TokenStream, names: &[&str]) -> bool {

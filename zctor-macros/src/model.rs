@@ -8,6 +8,9 @@ use crate::ast::{self, Definition, Extent, Shape};
 use crate::generics::{self, Generics};
 use crate::{attr, docs, names, types};
 
+/// Types of up to this many tokens are never complex to clippy as it comes.
+const LEGIBLE: usize = 8;
+
 pub(crate) struct Model<'a> {
     pub(crate) item: &'a ItemEnum,
     pub(crate) krate: Path,
@@ -114,7 +117,13 @@ impl<'a> Model<'a> {
         let attrs = self.attrs();
         // A private type in a public enum is reported on the enum; once is enough.
         let private = (!matches!(self.item.vis, Visibility::Inherited)).then(|| quote!(#[allow(private_interfaces)]));
-        quote!(#attrs #private)
+        // Likewise of a type that clippy finds hard to read.
+        let is_long = |ty: &Type| types::length(ty) > LEGIBLE;
+        let complex = self.variants.iter().any(|variant| {
+            variant.fields.iter().any(|field| is_long(&field.ty)) || variant.reply.as_ref().is_some_and(is_long)
+        });
+        let complex = complex.then(|| quote!(#[allow(clippy::type_complexity)]));
+        quote!(#attrs #private #complex)
     }
 
     /// The same for an item that mentions every variant.
@@ -168,7 +177,13 @@ impl<'a> Variant<'a> {
             vis: vis(variant, definition, span),
             span,
             docs: docs::Copied::of(variant, &definition.item.ident),
-            lints: lints(&variant.attrs),
+            lints: variant
+                .fields
+                .iter()
+                .map(|field| &field.attrs)
+                .chain([&variant.attrs])
+                .flat_map(|attrs| lints(attrs))
+                .collect(),
             deprecated: named("deprecated").map(|attribute| quote!(#attribute #[allow(deprecated)])),
         }
     }

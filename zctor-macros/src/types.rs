@@ -140,6 +140,15 @@ pub(crate) fn idents(tokens: &TokenStream) -> Vec<Ident> {
     all
 }
 
+/// How many tokens there are.
+pub(crate) fn length(tokens: impl ToTokens) -> usize {
+    let one = |tree| match tree {
+        TokenTree::Group(group) => 1 + length(group.stream()),
+        _ => 1,
+    };
+    tokens.into_token_stream().into_iter().map(one).sum()
+}
+
 pub(crate) fn mentions(tokens: impl ToTokens, ident: &Ident) -> bool {
     idents(&tokens.into_token_stream()).contains(ident)
 }
