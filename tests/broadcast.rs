@@ -47,8 +47,7 @@ impl NewsHandler for Subscriber {
     }
 
     fn pass_on(&mut self, ctx: &mut Context<NewsMessage>, text: String) -> usize {
-        ctx.broadcast(NewsMessage::Breaking { text })
-            .expect("it is live itself")
+        ctx.broadcast(NewsMessage::Breaking { text }).expect("it is live itself")
     }
 
     fn leave(&mut self, ctx: &mut Context<NewsMessage>) {
@@ -106,9 +105,7 @@ fn five_subscribers(engine: &ActorEngine, heard: &Sender<(InstanceId, String)>) 
         NewsMessage::actor(move || Subscriber { heard: heard.clone() })
     };
     engine.pool(3, subscriber()).expect("the pool starts");
-    engine
-        .spawn(ActorThread::new().register(subscriber()).register(subscriber()))
-        .expect("the thread starts");
+    engine.spawn(ActorThread::new().register(subscriber()).register(subscriber())).expect("the thread starts");
     engine.client::<NewsMessage>().expect("they are live")
 }
 
@@ -197,14 +194,7 @@ fn broadcast_with_makes_a_message_for_each_instance_in_registry_order() {
     bounded(|| {
         let engine = ActorEngine::new();
         let (delivered, deliveries) = mpsc::channel();
-        let parcel = engine
-            .pool(
-                4,
-                ParcelMessage::actor(move || Postman {
-                    delivered: delivered.clone(),
-                }),
-            )
-            .unwrap();
+        let parcel = engine.pool(4, ParcelMessage::actor(move || Postman { delivered: delivered.clone() })).unwrap();
         let mut asked = Vec::new();
         let reached = parcel.broadcast_with(|to| {
             asked.push(to);
@@ -231,13 +221,7 @@ fn broadcast_with_to_nobody_asks_for_no_message() {
             asked.increment();
             ParcelMessage::Deliver { parcel: Parcel { to } }
         });
-        assert!(matches!(
-            refused,
-            Err(CallError::NotRegistered {
-                message: "ParcelMessage",
-                ..
-            })
-        ));
+        assert!(matches!(refused, Err(CallError::NotRegistered { message: "ParcelMessage", .. })));
         assert_eq!(asked.get(), 0);
     });
 }
@@ -276,10 +260,7 @@ impl Clone for Delicate {
         let pool = self.engine.client::<DelicateMessage>().expect("the pool is live");
         pool.note().expect("the pool is live");
         assert!(self.copies.increment() != 1, "the copier is out of paper");
-        Self {
-            engine: self.engine.clone(),
-            copies: self.copies.clone(),
-        }
+        Self { engine: self.engine.clone(), copies: self.copies.clone() }
     }
 }
 
@@ -320,12 +301,8 @@ fn a_clone_may_use_the_engine_and_its_panic_reaches_the_sender_alone() {
         let engine = ActorEngine::new();
         let pool = engine.pool(3, DelicateMessage::actor(Carrier::default)).unwrap();
         let copies = Counter::new();
-        let message = || DelicateMessage::Carry {
-            parcel: Delicate {
-                engine: engine.handle(),
-                copies: copies.clone(),
-            },
-        };
+        let message =
+            || DelicateMessage::Carry { parcel: Delicate { engine: engine.handle(), copies: copies.clone() } };
         // The second copy of the first broadcast panics; the two of the second broadcast are made.
         let outcome = panic::catch_unwind(AssertUnwindSafe(|| pool.broadcast(message())));
         assert!(outcome.is_err());
@@ -336,10 +313,7 @@ fn a_clone_may_use_the_engine_and_its_panic_reaches_the_sender_alone() {
         let carried: u64 = counts.iter().map(|(carried, _)| carried).sum();
         let noted: u64 = counts.iter().map(|(_, noted)| noted).sum();
         assert_eq!(noted, 4, "each clone sends one note");
-        assert!(
-            (3..=5).contains(&carried),
-            "{carried}, of which the second broadcast's are 3"
-        );
+        assert!((3..=5).contains(&carried), "{carried}, of which the second broadcast's are 3");
         assert_eq!(engine.stats().restarts, 0);
     });
 }
@@ -373,11 +347,7 @@ fn call_all_gives_the_error_of_one_beside_the_replies_of_the_others() {
         let fourth = news.instances()[3];
         let replies = news
             .call_all_with(|instance| {
-                NewsMessage::measure(if instance == fourth {
-                    String::new()
-                } else {
-                    "rain".to_owned()
-                })
+                NewsMessage::measure(if instance == fourth { String::new() } else { "rain".to_owned() })
             })
             .unwrap();
         assert_eq!(replies.len(), 5);
@@ -399,17 +369,8 @@ fn call_all_with_asks_each_instance_its_own_question() {
     bounded(|| {
         let engine = ActorEngine::new();
         let (delivered, _deliveries) = mpsc::channel();
-        let parcel = engine
-            .pool(
-                3,
-                ParcelMessage::actor(move || Postman {
-                    delivered: delivered.clone(),
-                }),
-            )
-            .unwrap();
-        let replies = parcel
-            .call_all_with(|to| ParcelMessage::give_back(Parcel { to }))
-            .unwrap();
+        let parcel = engine.pool(3, ParcelMessage::actor(move || Postman { delivered: delivered.clone() })).unwrap();
+        let replies = parcel.call_all_with(|to| ParcelMessage::give_back(Parcel { to })).unwrap();
         let asked: Vec<_> = replies.iter().map(|(id, _)| *id).collect();
         assert_eq!(asked, parcel.instances());
         for (instance, reply) in replies {
@@ -423,14 +384,7 @@ fn call_all_asks_everybody_before_it_waits_for_anybody() {
     bounded(|| {
         let engine = ActorEngine::new();
         let (delivered, _deliveries) = mpsc::channel();
-        let parcel = engine
-            .pool(
-                3,
-                ParcelMessage::actor(move || Postman {
-                    delivered: delivered.clone(),
-                }),
-            )
-            .unwrap();
+        let parcel = engine.pool(3, ParcelMessage::actor(move || Postman { delivered: delivered.clone() })).unwrap();
         let gate = Gate::new();
         let (ended, ends) = mpsc::channel();
         std::thread::scope(|scope| {
@@ -453,14 +407,7 @@ fn one_deadline_covers_the_whole_of_call_all() {
     bounded(|| {
         let engine = ActorEngine::new();
         let (delivered, _deliveries) = mpsc::channel();
-        let parcel = engine
-            .pool(
-                3,
-                ParcelMessage::actor(move || Postman {
-                    delivered: delivered.clone(),
-                }),
-            )
-            .unwrap();
+        let parcel = engine.pool(3, ParcelMessage::actor(move || Postman { delivered: delivered.clone() })).unwrap();
         let stuck = parcel.instances()[1];
         let (shut, open) = (Gate::new(), Gate::new());
         open.open();
@@ -470,10 +417,7 @@ fn one_deadline_covers_the_whole_of_call_all() {
             .unwrap();
         for (instance, reply) in replies {
             if instance == stuck {
-                assert!(
-                    matches!(reply, Err(CallError::Timeout { begun: true, .. })),
-                    "{reply:?}"
-                );
+                assert!(matches!(reply, Err(CallError::Timeout { begun: true, .. })), "{reply:?}");
             } else {
                 assert_eq!(reply, Ok(()));
             }
@@ -487,12 +431,6 @@ fn call_all_of_nobody_is_not_registered() {
     bounded(|| {
         let engine = ActorEngine::new();
         let refused = engine.call_all(NewsMessage::place());
-        assert!(matches!(
-            refused,
-            Err(CallError::NotRegistered {
-                message: "NewsMessage",
-                ..
-            })
-        ));
+        assert!(matches!(refused, Err(CallError::NotRegistered { message: "NewsMessage", .. })));
     });
 }

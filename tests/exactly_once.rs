@@ -30,9 +30,7 @@ struct Seen {
 
 impl Seen {
     fn new(messages: usize) -> Self {
-        Self {
-            counts: Arc::new((0..messages).map(|_| AtomicU8::new(0)).collect()),
-        }
+        Self { counts: Arc::new((0..messages).map(|_| AtomicU8::new(0)).collect()) }
     }
 
     fn note(&self, id: usize) {
@@ -46,11 +44,7 @@ impl Seen {
     /// Fails with the first few messages of `ids` that were not handled exactly once.
     #[track_caller]
     fn assert_once(&self, ids: impl Iterator<Item = usize>) {
-        let wrong: Vec<_> = ids
-            .map(|id| (id, self.times(id)))
-            .filter(|&(_, times)| times != 1)
-            .take(10)
-            .collect();
+        let wrong: Vec<_> = ids.map(|id| (id, self.times(id))).filter(|&(_, times)| times != 1).take(10).collect();
         assert!(wrong.is_empty(), "message and times handled: {wrong:?}");
     }
 
@@ -87,9 +81,7 @@ impl TallyHandler for Teller {
 
 fn tellers(engine: &ActorEngine, seen: &Seen) -> TallyClient {
     let seen = seen.clone();
-    engine
-        .pool(INSTANCES, TallyMessage::actor(move || Teller { seen: seen.clone() }))
-        .expect("the pool starts")
+    engine.pool(INSTANCES, TallyMessage::actor(move || Teller { seen: seen.clone() })).expect("the pool starts")
 }
 
 /// Settles, ends the engine, and compares its own account with what was sent.
@@ -268,9 +260,7 @@ impl HopHandler for Hopper {
 
 fn leavers(engine: &ActorEngine, size: usize, seen: &Seen) -> LeaverClient {
     let seen = seen.clone();
-    engine
-        .pool(size, LeaverMessage::actor(move || Leaver { seen: seen.clone() }))
-        .expect("the pool starts")
+    engine.pool(size, LeaverMessage::actor(move || Leaver { seen: seen.clone() })).expect("the pool starts")
 }
 
 #[test]
@@ -374,9 +364,7 @@ fn settle_returns_only_when_all_is_handled() {
         let hops = Counter::new();
         let hopper = {
             let hops = hops.clone();
-            engine
-                .pool(3, HopMessage::actor(move || Hopper { hops: hops.clone() }))
-                .unwrap()
+            engine.pool(3, HopMessage::actor(move || Hopper { hops: hops.clone() })).unwrap()
         };
         let mut expected = 0;
         for round in 0..10 * ROUNDS {

@@ -159,14 +159,7 @@ fn many_engines_live_beside_one_another() {
 fn several_instances_of_one_type_on_a_thread_have_a_state_and_a_turn_each() {
     bounded(|| {
         let engine = ActorEngine::new();
-        let thread = engine
-            .spawn(
-                ActorThread::new()
-                    .register(worker())
-                    .register(worker())
-                    .register(worker()),
-            )
-            .unwrap();
+        let thread = engine.spawn(ActorThread::new().register(worker()).register(worker()).register(worker())).unwrap();
         let worker = engine.client::<WorkerMessage>().unwrap();
         let instances = worker.instances();
         assert_eq!(instances.len(), 3);
@@ -211,10 +204,7 @@ fn a_named_thread_carries_its_name() {
         assert_eq!(name.as_deref(), Some("audio"));
         let stats = engine.stats();
         assert_eq!(stats.threads.len(), 1);
-        assert_eq!(
-            (stats.threads[0].thread, stats.threads[0].name.as_str()),
-            (audio, "audio")
-        );
+        assert_eq!((stats.threads[0].thread, stats.threads[0].name.as_str()), (audio, "audio"));
     });
 }
 
@@ -256,21 +246,12 @@ fn an_empty_pool_and_an_empty_thread_are_refused() {
     bounded(|| {
         let engine = ActorEngine::new();
         assert!(matches!(engine.pool(0, worker()), Err(SpawnError::Empty)));
-        assert!(matches!(
-            engine.pool_on(0, |_| ActorThread::new(), worker()),
-            Err(SpawnError::Empty)
-        ));
+        assert!(matches!(engine.pool_on(0, |_| ActorThread::new(), worker()), Err(SpawnError::Empty)));
         assert!(matches!(engine.spawn(ActorThread::new()), Err(SpawnError::Empty)));
-        assert!(matches!(
-            engine.spawn(ActorThread::named("nobody")),
-            Err(SpawnError::Empty)
-        ));
+        assert!(matches!(engine.spawn(ActorThread::named("nobody")), Err(SpawnError::Empty)));
         assert_eq!(engine.thread_count(), 0);
         assert!(engine.registry().is_empty());
-        assert!(matches!(
-            engine.call(WorkerMessage::place()),
-            Err(CallError::NotRegistered { .. })
-        ));
+        assert!(matches!(engine.call(WorkerMessage::place()), Err(CallError::NotRegistered { .. })));
         // What was refused took no number.
         assert_eq!(engine.spawn(ActorThread::new().register(worker())).unwrap().index(), 0);
     });
@@ -282,20 +263,11 @@ fn the_error_of_a_factory_comes_out_of_spawn_with_its_source() {
         let engine = ActorEngine::new();
         let failing = || WorkerMessage::try_actor(|_| -> Result<Worker, _> { Err(Box::new(NoDisk { errno: 5 })) });
         for error in [
-            engine
-                .spawn(ActorThread::new().register(failing()))
-                .map(drop)
-                .unwrap_err(),
+            engine.spawn(ActorThread::new().register(failing())).map(drop).unwrap_err(),
             engine.pool(2, failing()).map(drop).unwrap_err(),
             engine.start(failing()).map(drop).unwrap_err(),
         ] {
-            assert!(matches!(
-                error,
-                SpawnError::Factory {
-                    message: "WorkerMessage",
-                    ..
-                }
-            ));
+            assert!(matches!(error, SpawnError::Factory { message: "WorkerMessage", .. }));
             let text = error.to_string();
             assert!(text.contains("WorkerMessage"), "{text}");
             let source = error.source().unwrap().downcast_ref::<NoDisk>();
@@ -312,16 +284,11 @@ fn the_panic_of_a_factory_comes_out_of_spawn_with_its_text() {
         let engine = ActorEngine::new();
         let panicking = || WorkerMessage::actor(|| -> Worker { panic!("no disk in {}", "this machine") });
         for error in [
-            engine
-                .spawn(ActorThread::new().register(panicking()))
-                .map(drop)
-                .unwrap_err(),
+            engine.spawn(ActorThread::new().register(panicking())).map(drop).unwrap_err(),
             engine.pool(2, panicking()).map(drop).unwrap_err(),
             engine.start(panicking()).map(drop).unwrap_err(),
             engine
-                .start(WorkerMessage::actor_once(|| -> Worker {
-                    panic!("no disk in this machine")
-                }))
+                .start(WorkerMessage::actor_once(|| -> Worker { panic!("no disk in this machine") }))
                 .map(drop)
                 .unwrap_err(),
         ] {
@@ -348,9 +315,7 @@ fn spawn_returns_once_every_factory_is_through() {
                 Worker::default()
             })
         };
-        engine
-            .spawn(ActorThread::new().register(builder()).register(builder()))
-            .unwrap();
+        engine.spawn(ActorThread::new().register(builder()).register(builder())).unwrap();
         assert_eq!(built.get(), 2);
         engine.pool(4, builder()).unwrap();
         assert_eq!(built.get(), 6);
@@ -367,10 +332,7 @@ fn a_factory_knows_its_place() {
         let noting = {
             let places = Arc::clone(&places);
             WorkerMessage::try_actor(move |ctx| {
-                places
-                    .lock()
-                    .map_err(|error| error.to_string())?
-                    .push((ctx.thread_id(), ctx.instance_id()));
+                places.lock().map_err(|error| error.to_string())?.push((ctx.thread_id(), ctx.instance_id()));
                 Ok(Worker::default())
             })
         };
@@ -391,10 +353,7 @@ struct Curious {
 
 impl Curious {
     fn new(engine: &EngineHandle, looks: &Counter) -> Self {
-        let curious = Self {
-            engine: engine.clone(),
-            looks: looks.clone(),
-        };
+        let curious = Self { engine: engine.clone(), looks: looks.clone() };
         curious.look();
         curious
     }
@@ -435,9 +394,7 @@ impl LoggerHandler for Curious {
 fn factories_hooks_and_drops_may_use_the_engine() {
     bounded(|| {
         let engine = ActorEngine::new();
-        engine
-            .spawn(ActorThread::new().register(ClockMessage::actor(|| Clock)))
-            .unwrap();
+        engine.spawn(ActorThread::new().register(ClockMessage::actor(|| Clock))).unwrap();
         let looks = Counter::new();
         let curious = {
             let (engine, looks) = (engine.handle(), looks.clone());
@@ -449,12 +406,9 @@ fn factories_hooks_and_drops_may_use_the_engine() {
         engine.start(curious.clone()).unwrap();
 
         // Built, and dropped again because the last of the thread fails.
-        let thread =
-            ActorThread::new()
-                .register(curious)
-                .register(WorkerMessage::try_actor(|_| -> Result<Worker, _> {
-                    Err("no disk".into())
-                }));
+        let thread = ActorThread::new()
+            .register(curious)
+            .register(WorkerMessage::try_actor(|_| -> Result<Worker, _> { Err("no disk".into()) }));
         engine.spawn(thread).unwrap_err();
 
         engine.shutdown().unwrap();

@@ -94,9 +94,7 @@ impl<const N: usize> WordsHandler<N> for Words<N> {
 
 fn words_arrive_unchanged<const N: usize>() {
     let engine = ActorEngine::new();
-    let client = engine
-        .pool(1, WordsMessage::<N>::actor(|| Words { kept: Vec::new() }))
-        .expect("the pool starts");
+    let client = engine.pool(1, WordsMessage::<N>::actor(|| Words { kept: Vec::new() })).expect("the pool starts");
     let mut random = SplitMix64::new(u64::try_from(N).expect("it is small"));
     let mut expected = Vec::new();
     for _ in 0..20 {
@@ -135,15 +133,7 @@ fn messages_without_bytes_are_counted_all_the_same() {
         assert_eq!(size_of::<TickMessage>(), 0);
         let engine = ActorEngine::new();
         let (told, ticks) = mpsc::channel();
-        let tick = engine
-            .pool(
-                1,
-                TickMessage::actor(move || Ticker {
-                    told: Some(told.clone()),
-                    ticks: 0,
-                }),
-            )
-            .unwrap();
+        let tick = engine.pool(1, TickMessage::actor(move || Ticker { told: Some(told.clone()), ticks: 0 })).unwrap();
         for _ in 0..100 {
             tick.tick().unwrap();
             engine.send(TickMessage::Tick).unwrap();
@@ -203,10 +193,7 @@ fn messages_with_large_alignment_arrive_unchanged() {
         let engine = ActorEngine::new();
         let aligned = engine.pool(1, AlignedMessage::actor(|| Aligned)).unwrap();
         for value in 0..50 {
-            assert_eq!(
-                aligned.wide(u128::MAX - u128::from(value)),
-                Ok(u128::MAX - u128::from(value))
-            );
+            assert_eq!(aligned.wide(u128::MAX - u128::from(value)), Ok(u128::MAX - u128::from(value)));
             assert_eq!(aligned.line(CacheLine(value)), Ok(CacheLine(value)));
             assert_eq!(aligned.misalignment(Box::new(CacheLine(value))), Ok(0));
         }
@@ -274,16 +261,10 @@ fn a_mebibyte_inline_arrives_where_the_stacks_have_room_for_it() {
     bounded(|| {
         let sender = thread::Builder::new().stack_size(LARGE_STACK).spawn(|| {
             let engine = ActorEngine::new();
-            let thread = ActorThread::new()
-                .stack_size(LARGE_STACK)
-                .register(InlineMessage::actor(Inline::default));
+            let thread = ActorThread::new().stack_size(LARGE_STACK).register(InlineMessage::actor(Inline::default));
             engine.spawn(thread).unwrap();
             for byte in 1..=3 {
-                engine
-                    .send(InlineMessage::Keep {
-                        bytes: [byte; MEBIBYTE],
-                    })
-                    .unwrap();
+                engine.send(InlineMessage::Keep { bytes: [byte; MEBIBYTE] }).unwrap();
             }
             engine.call(InlineMessage::sum()).unwrap()
         });
@@ -355,9 +336,7 @@ impl<const N: usize> CargoHandler<N> for Dock {
 /// An engine with one dock, its client, and the count of drops.
 fn dock<const N: usize>() -> (ActorEngine, CargoClient<N>, Counter) {
     let engine = ActorEngine::new();
-    let client = engine
-        .pool(1, CargoMessage::<N>::actor(Dock::default))
-        .expect("the dock starts");
+    let client = engine.pool(1, CargoMessage::<N>::actor(Dock::default)).expect("the dock starts");
     (engine, client, Counter::new())
 }
 
@@ -371,10 +350,7 @@ fn handled_messages_are_dropped_once<const N: usize>() {
     for _ in 0..5 {
         cargo.store(dropped.guard(), [N; N]).expect("it is live");
     }
-    let batch = (0..5).map(|_| CargoMessage::Store {
-        guard: dropped.guard(),
-        ballast: [N; N],
-    });
+    let batch = (0..5).map(|_| CargoMessage::Store { guard: dropped.guard(), ballast: [N; N] });
     assert_eq!(cargo.send_all(batch).expect("it is live"), 5);
     engine.settle();
     assert_eq!(dropped.get(), 10, "what the state keeps is not dropped");
@@ -401,12 +377,7 @@ fn replies_are_dropped_once<const N: usize>() {
     assert_eq!(dropped.get(), 1);
 
     // A send of a variant with a reply: the handler's value is dropped there.
-    cargo
-        .send(CargoMessage::GiveBack {
-            guard: dropped.guard(),
-            ballast: [N; N],
-        })
-        .expect("it is live");
+    cargo.send(CargoMessage::GiveBack { guard: dropped.guard(), ballast: [N; N] }).expect("it is live");
     engine.settle();
     assert_eq!(dropped.get(), 2);
 
@@ -447,9 +418,7 @@ fn unhandled_messages_are_dropped_once<const N: usize>() {
     let gate = Gate::new();
     pinned.hold(gate.clone()).expect("it is live");
     gate.await_arrivals(1);
-    let late = pinned
-        .within(Duration::from_millis(20))
-        .give_back(dropped.guard(), [N; N]);
+    let late = pinned.within(Duration::from_millis(20)).give_back(dropped.guard(), [N; N]);
     assert!(matches!(late, Err(CallError::Timeout { begun: false, .. })));
     let given_up = pinned.request(CargoMessage::give_back(dropped.guard(), [N; N]));
     drop(given_up);
@@ -571,9 +540,7 @@ fn dead_letters_whose_drop_panics_harm_nobody() {
         let instances = client.instances();
         let (first, second) = (client.pin(instances[0]), client.pin(instances[1]));
         let dropped = Counter::new();
-        let fragile = || Fragile {
-            counter: dropped.clone(),
-        };
+        let fragile = || Fragile { counter: dropped.clone() };
 
         let gate = Gate::new();
         first.hold(gate.clone()).unwrap();

@@ -45,13 +45,7 @@ impl Shared {
     fn new(events: &Sender<Event>) -> Self {
         let count = Rc::default();
         let _ = events.send(Event::Built(thread::current().id()));
-        Self {
-            alias: Rc::clone(&count),
-            count,
-            last: Cell::new(0),
-            _marker: PhantomData,
-            events: events.clone(),
-        }
+        Self { alias: Rc::clone(&count), count, last: Cell::new(0), _marker: PhantomData, events: events.clone() }
     }
 
     fn tell(&self, event: fn(ThreadId) -> Event) {
@@ -176,12 +170,8 @@ fn each_of_a_pool_has_a_state_and_a_thread_of_its_own() {
         let client = engine.pool(3, shared(&events)).unwrap();
         assert_eq!(client.broadcast(SharedMessage::Push { value: 2 }).unwrap(), 3);
         client.push(10).unwrap();
-        let sums: Vec<_> = client
-            .call_all(SharedMessage::sum())
-            .unwrap()
-            .into_iter()
-            .map(|(_, sum)| sum.unwrap().0)
-            .collect();
+        let sums: Vec<_> =
+            client.call_all(SharedMessage::sum()).unwrap().into_iter().map(|(_, sum)| sum.unwrap().0).collect();
         assert_eq!(sums, [12, 2, 2]);
         engine.shutdown().unwrap();
 
@@ -210,9 +200,7 @@ fn instances_of_one_thread_have_states_of_their_own() {
     bounded(|| {
         let engine = ActorEngine::new();
         let (events, told) = mpsc::channel();
-        engine
-            .spawn(ActorThread::new().register(shared(&events)).register(shared(&events)))
-            .unwrap();
+        engine.spawn(ActorThread::new().register(shared(&events)).register(shared(&events))).unwrap();
         let client = engine.client::<SharedMessage>().unwrap();
         client.push(1).unwrap();
         client.push(2).unwrap();
@@ -357,21 +345,14 @@ fn a_receiver_can_be_moved_into_a_state_built_once() {
     bounded(|| {
         let engine = ActorEngine::new();
         let (post, letters) = mpsc::channel();
-        let inbox = engine
-            .start(InboxMessage::actor_once(move || Inbox {
-                letters,
-                read: Rc::default(),
-            }))
-            .unwrap();
+        let inbox = engine.start(InboxMessage::actor_once(move || Inbox { letters, read: Rc::default() })).unwrap();
         assert_eq!(inbox.next().unwrap(), None);
         post.send(5).unwrap();
         assert_eq!(inbox.next().unwrap(), Some(5));
 
         let (post, letters) = mpsc::channel();
-        let thread = ActorThread::new().register(InboxMessage::actor_once(move || Inbox {
-            letters,
-            read: Rc::default(),
-        }));
+        let thread =
+            ActorThread::new().register(InboxMessage::actor_once(move || Inbox { letters, read: Rc::default() }));
         engine.spawn(thread).unwrap();
         post.send(6).unwrap();
         assert_eq!(engine.call(InboxMessage::next()).unwrap(), Some(6));
@@ -407,12 +388,7 @@ fn a_state_started_alone_is_not_send_either() {
         engine.settle();
         assert_eq!(
             all(&told),
-            [
-                Event::Started(home),
-                Event::Handled(home),
-                Event::Stopped(home),
-                Event::Dropped(home)
-            ]
+            [Event::Started(home), Event::Handled(home), Event::Stopped(home), Event::Dropped(home)]
         );
     });
 }

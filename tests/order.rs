@@ -94,18 +94,9 @@ impl FeederHandler for Feeder {
                 2 => ctx.engine().send(item),
                 3 => sink.send(item),
                 4 => sink.clone().item(sender, sequence),
-                5 => ctx
-                    .non_blocking::<SinkMessage>()
-                    .expect("the sink is live")
-                    .item(sender, sequence),
-                6 => ctx
-                    .client::<SinkMessage>()
-                    .expect("the sink is live")
-                    .item(sender, sequence),
-                7 => sink
-                    .send_all([item])
-                    .map(drop)
-                    .map_err(|_| unreachable!("the sink is live")),
+                5 => ctx.non_blocking::<SinkMessage>().expect("the sink is live").item(sender, sequence),
+                6 => ctx.client::<SinkMessage>().expect("the sink is live").item(sender, sequence),
+                7 => sink.send_all([item]).map(drop).map_err(|_| unreachable!("the sink is live")),
                 8 => {
                     sink.request(confirm).detach();
                     Ok(())
@@ -168,11 +159,7 @@ fn run(sinks: usize) -> Vec<Tally> {
     let (done, ended) = mpsc::channel();
     let feeder = |sender: u32| {
         let done = done.clone();
-        FeederMessage::actor(move || Feeder {
-            sender,
-            random: SplitMix64::new(u64::from(sender)),
-            done: done.clone(),
-        })
+        FeederMessage::actor(move || Feeder { sender, random: SplitMix64::new(u64::from(sender)), done: done.clone() })
     };
     let mut sender = INSIDE;
     for _ in 0..sinks {
@@ -183,19 +170,12 @@ fn run(sinks: usize) -> Vec<Tally> {
         engine.spawn(thread).expect("the thread starts");
         sender += 2;
     }
-    engine
-        .spawn(ActorThread::new().register(feeder(sender)).register(feeder(sender + 1)))
-        .expect("the thread starts");
+    engine.spawn(ActorThread::new().register(feeder(sender)).register(feeder(sender + 1))).expect("the thread starts");
     sender += 2;
 
     let sink = engine.client::<SinkMessage>().expect("the sinks are live");
     let feeders = engine.client::<FeederMessage>().expect("the feeders are live");
-    feeders
-        .broadcast_with(|_| FeederMessage::Feed {
-            from: 0,
-            sink: sink.clone(),
-        })
-        .expect("the feeders are live");
+    feeders.broadcast_with(|_| FeederMessage::Feed { from: 0, sink: sink.clone() }).expect("the feeders are live");
     thread::scope(|scope| {
         for sender in 0..OUTSIDE_SENDERS {
             let handle = engine.handle();
@@ -219,10 +199,8 @@ fn run(sinks: usize) -> Vec<Tally> {
             *totals.entry(sender).or_default() += count;
         }
     }
-    let expected: BTreeMap<_, _> = (0..OUTSIDE_SENDERS)
-        .chain(INSIDE..sender)
-        .map(|sender| (sender, MESSAGES))
-        .collect();
+    let expected: BTreeMap<_, _> =
+        (0..OUTSIDE_SENDERS).chain(INSIDE..sender).map(|sender| (sender, MESSAGES)).collect();
     assert_eq!(totals, expected, "each sender's messages arrived, all of them and once");
     tallies
 }
@@ -294,8 +272,7 @@ struct Teller;
 
 impl TellerHandler for Teller {
     fn tell(&mut self, ctx: &mut Context<TellerMessage>, sequence: u64) {
-        ctx.send(SinkMessage::Item { sender: 0, sequence })
-            .expect("the sink is live");
+        ctx.send(SinkMessage::Item { sender: 0, sequence }).expect("the sink is live");
     }
 }
 
@@ -429,20 +406,7 @@ fn on_start_comes_first_then_what_the_factory_sent() {
             .unwrap();
         first.note("sent from outside").unwrap();
         engine.settle();
-        let notes: Vec<_> = first
-            .notes()
-            .unwrap()
-            .into_iter()
-            .filter(|note| *note != "sent from outside")
-            .collect();
-        assert_eq!(
-            notes,
-            [
-                "on_start",
-                "sent by the factory",
-                "sent by on_start",
-                "sent by a handler"
-            ]
-        );
+        let notes: Vec<_> = first.notes().unwrap().into_iter().filter(|note| *note != "sent from outside").collect();
+        assert_eq!(notes, ["on_start", "sent by the factory", "sent by on_start", "sent by a handler"]);
     });
 }

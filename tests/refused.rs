@@ -65,10 +65,7 @@ impl InsiderHandler for Insider {
 }
 
 fn letter(number: u32) -> LetterMessage {
-    LetterMessage::Post {
-        number,
-        text: format!("letter {number}"),
-    }
+    LetterMessage::Post { number, text: format!("letter {number}") }
 }
 
 fn letters(count: u32) -> Vec<LetterMessage> {
@@ -77,9 +74,7 @@ fn letters(count: u32) -> Vec<LetterMessage> {
 
 fn clerks(engine: &ActorEngine, size: usize, posted: &Sender<u32>) -> LetterClient {
     let posted = posted.clone();
-    engine
-        .pool(size, LetterMessage::actor(move || Clerk { posted: posted.clone() }))
-        .expect("the pool starts")
+    engine.pool(size, LetterMessage::actor(move || Clerk { posted: posted.clone() })).expect("the pool starts")
 }
 
 fn clerk_thread(posted: &Sender<u32>) -> ActorThread {
@@ -121,10 +116,7 @@ fn assert_engine_refuses(
 /// Checks that the engine gives no client, for the reason given.
 #[track_caller]
 fn assert_no_client(engine: &ActorEngine, is_reason: fn(&CallError) -> bool) {
-    for refused in [
-        engine.client::<LetterMessage>(),
-        engine.handle().client::<LetterMessage>(),
-    ] {
+    for refused in [engine.client::<LetterMessage>(), engine.handle().client::<LetterMessage>()] {
         let error = refused.expect_err("nobody can be reached");
         assert!(is_reason(&error), "{error:?}");
     }
@@ -163,13 +155,7 @@ fn is_not_registered(error: &SendError<LetterMessage>) -> bool {
 }
 
 fn is_call_not_registered(error: &CallError) -> bool {
-    matches!(
-        error,
-        CallError::NotRegistered {
-            message: "LetterMessage",
-            ..
-        }
-    )
+    matches!(error, CallError::NotRegistered { message: "LetterMessage", .. })
 }
 
 fn is_stopped(error: &SendError<LetterMessage>) -> bool {
@@ -177,13 +163,7 @@ fn is_stopped(error: &SendError<LetterMessage>) -> bool {
 }
 
 fn is_call_stopped(error: &CallError) -> bool {
-    matches!(
-        error,
-        CallError::Stopped {
-            message: "LetterMessage",
-            ..
-        }
-    )
+    matches!(error, CallError::Stopped { message: "LetterMessage", .. })
 }
 
 #[test]
@@ -193,9 +173,7 @@ fn a_type_that_nobody_registered_is_not_registered() {
         assert_engine_refuses(&engine, is_not_registered, is_call_not_registered);
         assert_no_client(&engine, is_call_not_registered);
         // Threads of other types make no difference.
-        engine
-            .spawn(ActorThread::new().register(InsiderMessage::actor(|| Insider)))
-            .unwrap();
+        engine.spawn(ActorThread::new().register(InsiderMessage::actor(|| Insider))).unwrap();
         assert_engine_refuses(&engine, is_not_registered, is_call_not_registered);
         assert_no_client(&engine, is_call_not_registered);
     });
@@ -238,15 +216,11 @@ fn a_bound_client_whose_instance_has_ended_is_stopped() {
         let pinned = clerk.pin(clerk.instances()[0]);
         let started = {
             let posted = posted.clone();
-            engine
-                .start(LetterMessage::actor(move || Clerk { posted: posted.clone() }))
-                .unwrap()
+            engine.start(LetterMessage::actor(move || Clerk { posted: posted.clone() })).unwrap()
         };
         let once = {
             let posted = posted.clone();
-            engine
-                .start(LetterMessage::actor_once(move || Clerk { posted }))
-                .unwrap()
+            engine.start(LetterMessage::actor_once(move || Clerk { posted })).unwrap()
         };
         for bound in [pinned, started, once] {
             bound.post(1, String::new()).unwrap();
@@ -309,10 +283,7 @@ fn a_stopped_engine_starts_nothing() {
         for error in [
             engine.spawn(clerk_thread(&posted)).map(drop).unwrap_err(),
             engine.pool(2, actor()).map(drop).unwrap_err(),
-            engine
-                .pool_on(2, |_| ActorThread::new(), actor())
-                .map(drop)
-                .unwrap_err(),
+            engine.pool_on(2, |_| ActorThread::new(), actor()).map(drop).unwrap_err(),
             engine.start(actor()).map(drop).unwrap_err(),
             engine.handle().spawn(clerk_thread(&posted)).map(drop).unwrap_err(),
         ] {

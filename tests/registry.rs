@@ -120,17 +120,10 @@ fn one_type_on_five_threads_reads_as_in_the_guide() {
 fn different_types_on_threads_of_their_own_read_as_in_the_guide() {
     bounded(|| {
         let engine = ActorEngine::new();
-        engine
-            .spawn(ActorThread::new().register(DatabaseMessage::actor(|| Database)))
-            .unwrap();
-        engine
-            .spawn(ActorThread::new().register(WebMessage::actor(|| Web)))
-            .unwrap();
+        engine.spawn(ActorThread::new().register(DatabaseMessage::actor(|| Database))).unwrap();
+        engine.spawn(ActorThread::new().register(WebMessage::actor(|| Web))).unwrap();
         engine.spawn(worker_thread()).unwrap();
-        assert_eq!(
-            lines(&engine),
-            ["DatabaseMessage -> [0]", "WebMessage -> [1]", "WorkerMessage -> [2]"]
-        );
+        assert_eq!(lines(&engine), ["DatabaseMessage -> [0]", "WebMessage -> [1]", "WorkerMessage -> [2]"]);
         assert_eq!(engine.call(DatabaseMessage::rows()).unwrap(), 3);
         assert_eq!(engine.call(WebMessage::get()).unwrap(), 200);
     });
@@ -142,17 +135,8 @@ fn the_mixed_pattern_reads_as_in_the_guide() {
         let engine = ActorEngine::new();
         engine.pool(3, WorkerMessage::actor(Worker::default)).unwrap();
         engine.pool(2, DatabaseMessage::actor(|| Database)).unwrap();
-        engine
-            .spawn(ActorThread::new().register(WebMessage::actor(|| Web)))
-            .unwrap();
-        assert_eq!(
-            lines(&engine),
-            [
-                "WorkerMessage -> [0, 1, 2]",
-                "DatabaseMessage -> [3, 4]",
-                "WebMessage -> [5]"
-            ]
-        );
+        engine.spawn(ActorThread::new().register(WebMessage::actor(|| Web))).unwrap();
+        assert_eq!(lines(&engine), ["WorkerMessage -> [0, 1, 2]", "DatabaseMessage -> [3, 4]", "WebMessage -> [5]"]);
     });
 }
 
@@ -180,10 +164,7 @@ fn iteration_gives_an_entry_a_type_with_its_threads_and_instances() {
             assert_eq!(instances, entry.threads());
             seen.push((entry.message(), indices(&entry.threads())));
         }
-        assert_eq!(
-            seen,
-            [("WorkerMessage", vec![0, 1, 2]), ("DatabaseMessage", vec![3, 4])]
-        );
+        assert_eq!(seen, [("WorkerMessage", vec![0, 1, 2]), ("DatabaseMessage", vec![3, 4])]);
 
         let workers = registry.get::<WorkerMessage>().unwrap();
         assert_eq!(workers.message(), "WorkerMessage");
@@ -265,10 +246,7 @@ fn an_instance_that_stops_leaves_and_the_last_takes_its_type_along() {
         assert!(registry.get::<WorkerMessage>().is_none());
         assert_eq!(registry.len(), 1);
         assert_eq!(worker.instances(), []);
-        assert!(matches!(
-            engine.client::<WorkerMessage>(),
-            Err(CallError::NotRegistered { .. })
-        ));
+        assert!(matches!(engine.client::<WorkerMessage>(), Err(CallError::NotRegistered { .. })));
         assert!(matches!(worker.place(), Err(CallError::NotRegistered { .. })));
     });
 }
@@ -309,14 +287,8 @@ fn an_instance_started_outside_any_pool_is_not_listed() {
         let worker = engine.start(WorkerMessage::actor(Worker::default)).unwrap();
         assert_eq!(worker.place().unwrap(), worker.instance_id().unwrap().thread());
         assert!(engine.registry().is_empty());
-        assert!(matches!(
-            engine.client::<WorkerMessage>(),
-            Err(CallError::NotRegistered { .. })
-        ));
-        assert!(matches!(
-            engine.call(WorkerMessage::place()),
-            Err(CallError::NotRegistered { .. })
-        ));
+        assert!(matches!(engine.client::<WorkerMessage>(), Err(CallError::NotRegistered { .. })));
+        assert!(matches!(engine.call(WorkerMessage::place()), Err(CallError::NotRegistered { .. })));
 
         engine.spawn(worker_thread()).unwrap();
         let registry = engine.registry();
@@ -344,19 +316,11 @@ fn a_pool_with_one_failing_factory_registers_none() {
                     return Err("the third has no disk".into());
                 }
                 built.increment();
-                Ok(Worker {
-                    _dropped: Some(dropped.guard()),
-                })
+                Ok(Worker { _dropped: Some(dropped.guard()) })
             })
         };
         let error = engine.pool(5, failing).unwrap_err();
-        assert!(matches!(
-            error,
-            SpawnError::Factory {
-                message: "WorkerMessage",
-                ..
-            }
-        ));
+        assert!(matches!(error, SpawnError::Factory { message: "WorkerMessage", .. }));
         assert_eq!(error.source().unwrap().to_string(), "the third has no disk");
 
         assert_eq!((engine.thread_count(), lines(&engine)), before);
@@ -391,24 +355,13 @@ fn a_thread_with_one_failing_factory_registers_none_of_its_types() {
         let dropped = Counter::new();
         let first = {
             let dropped = dropped.clone();
-            WorkerMessage::actor(move || Worker {
-                _dropped: Some(dropped.guard()),
-            })
+            WorkerMessage::actor(move || Worker { _dropped: Some(dropped.guard()) })
         };
-        let thread =
-            ActorThread::new()
-                .register(first)
-                .register(DatabaseMessage::try_actor(|_| -> Result<Database, _> {
-                    Err("no disk".into())
-                }));
+        let thread = ActorThread::new()
+            .register(first)
+            .register(DatabaseMessage::try_actor(|_| -> Result<Database, _> { Err("no disk".into()) }));
         let error = engine.spawn(thread).unwrap_err();
-        assert!(matches!(
-            error,
-            SpawnError::Factory {
-                message: "DatabaseMessage",
-                ..
-            }
-        ));
+        assert!(matches!(error, SpawnError::Factory { message: "DatabaseMessage", .. }));
         assert!(engine.registry().is_empty());
         assert_eq!(engine.thread_count(), 0);
         assert_eq!(dropped.get(), 1);
@@ -457,9 +410,6 @@ fn assert_well_formed(engine: &ActorEngine) {
     let threads = indices(&workers.threads());
     assert_eq!(threads.len() % POOL_SIZE, 0, "a pool is half registered: {threads:?}");
     for pool in threads.chunks(POOL_SIZE) {
-        assert!(
-            pool.windows(2).all(|pair| pair[0] < pair[1]),
-            "a pool is out of order: {threads:?}"
-        );
+        assert!(pool.windows(2).all(|pair| pair[0] < pair[1]), "a pool is out of order: {threads:?}");
     }
 }

@@ -106,10 +106,7 @@ fn five_workers(engine: &ActorEngine) -> Receiver<(u32, usize)> {
 fn spawn_worker(engine: &ActorEngine, seen: &Sender<(u32, usize)>) -> usize {
     let seen = seen.clone();
     let worker = WorkerMessage::actor(move || Worker { seen: seen.clone() });
-    engine
-        .spawn(ActorThread::new().register(worker))
-        .expect("the worker starts")
-        .index()
+    engine.spawn(ActorThread::new().register(worker)).expect("the worker starts").index()
 }
 
 /// The threads of the next `count` tasks, in the order of the tasks.
@@ -152,9 +149,7 @@ fn a_pool_made_at_once_goes_round_as_one_spawned_thread_by_thread() {
     bounded(|| {
         let engine = ActorEngine::new();
         let (seen, _tasks) = mpsc::channel();
-        let worker = engine
-            .pool(5, WorkerMessage::actor(move || Worker { seen: seen.clone() }))
-            .unwrap();
+        let worker = engine.pool(5, WorkerMessage::actor(move || Worker { seen: seen.clone() })).unwrap();
         assert_eq!(next_places(&worker, 6), [0, 1, 2, 3, 4, 0]);
     });
 }
@@ -190,9 +185,7 @@ fn an_actor_takes_the_same_turn_as_those_outside() {
     bounded(|| {
         let engine = ActorEngine::new();
         let tasks = five_workers(&engine);
-        engine
-            .spawn(ActorThread::new().register(ForwarderMessage::actor(|| Forwarder)))
-            .unwrap();
+        engine.spawn(ActorThread::new().register(ForwarderMessage::actor(|| Forwarder))).unwrap();
         for task in (0..12).step_by(2) {
             assert!(engine.call(ForwarderMessage::forward(task)).unwrap());
             engine.send(WorkerMessage::Process { task: task + 1 }).unwrap();
@@ -206,9 +199,7 @@ fn three_pools_keep_turns_of_their_own() {
     bounded(|| {
         let engine = ActorEngine::new();
         let (seen, _tasks) = mpsc::channel();
-        let worker = engine
-            .pool(5, WorkerMessage::actor(move || Worker { seen: seen.clone() }))
-            .unwrap();
+        let worker = engine.pool(5, WorkerMessage::actor(move || Worker { seen: seen.clone() })).unwrap();
         let database = engine.pool(3, DatabaseMessage::actor(|| Database)).unwrap();
         let monitor = engine.pool(2, MonitorMessage::actor(|| Monitor)).unwrap();
 
@@ -224,10 +215,7 @@ fn three_pools_keep_turns_of_their_own() {
                 _ => assert_eq!(monitor.place().unwrap(), 8 + turn % 2),
             }
         }
-        assert!(
-            turns.iter().all(|&turn| turn > 30),
-            "the seed serves every pool: {turns:?}"
-        );
+        assert!(turns.iter().all(|&turn| turn > 30), "the seed serves every pool: {turns:?}");
     });
 }
 
@@ -288,9 +276,7 @@ fn a_call_refused_as_undeclared_does_not_advance_the_turn() {
     bounded(|| {
         let engine = ActorEngine::new();
         let _tasks = five_workers(&engine);
-        engine
-            .spawn(ActorThread::new().register(ForwarderMessage::actor(|| Forwarder)))
-            .unwrap();
+        engine.spawn(ActorThread::new().register(ForwarderMessage::actor(|| Forwarder))).unwrap();
         let worker = engine.client::<WorkerMessage>().unwrap();
         assert_eq!(next_places(&worker, 2), [0, 1]);
         let refused = engine.call(ForwarderMessage::call_undeclared(worker.clone())).unwrap();
@@ -329,10 +315,7 @@ fn pinned_keyed_least_loaded_and_broadcast_mail_does_not_advance_the_turn() {
         rotated_goes_on();
         assert_eq!(worker.broadcast(WorkerMessage::Process { task: 5 }).unwrap(), 5);
         rotated_goes_on();
-        assert_eq!(
-            worker.broadcast_with(|_| WorkerMessage::Process { task: 6 }).unwrap(),
-            5
-        );
+        assert_eq!(worker.broadcast_with(|_| WorkerMessage::Process { task: 6 }).unwrap(), 5);
         rotated_goes_on();
         assert_eq!(worker.call_all(WorkerMessage::place()).unwrap().len(), 5);
         rotated_goes_on();
@@ -434,9 +417,7 @@ fn concurrent_senders_give_each_instance_exactly_its_share() {
     bounded(|| {
         let engine = ActorEngine::new();
         let (seen, tasks) = mpsc::channel();
-        engine
-            .pool(5, WorkerMessage::actor(move || Worker { seen: seen.clone() }))
-            .unwrap();
+        engine.pool(5, WorkerMessage::actor(move || Worker { seen: seen.clone() })).unwrap();
         let calls = Counter::new();
         let mut handled = thread::scope(|scope| {
             let threads: Vec<_> = (0..4_u64)

@@ -152,22 +152,17 @@ struct Host;
 
 impl HostHandler for Host {
     fn start_echo(&mut self, ctx: &mut Context<HostMessage>) -> EchoClient {
-        ctx.start(EchoMessage::actor(Echo::default))
-            .expect("the thread is live")
+        ctx.start(EchoMessage::actor(Echo::default)).expect("the thread is live")
     }
 }
 
 fn echo_pool(engine: &ActorEngine, size: usize) -> EchoClient {
-    engine
-        .pool(size, EchoMessage::actor(Echo::default))
-        .expect("the pool starts")
+    engine.pool(size, EchoMessage::actor(Echo::default)).expect("the pool starts")
 }
 
 /// The place of each of the first [`KEYS`] numbers.
 fn places_of_keys(echo: &EchoClient) -> Vec<InstanceId> {
-    (0..KEYS)
-        .map(|key| echo.keyed(&key).place().expect("an instance answers"))
-        .collect()
+    (0..KEYS).map(|key| echo.keyed(&key).place().expect("an instance answers")).collect()
 }
 
 #[test]
@@ -191,9 +186,7 @@ fn a_pinned_client_reaches_its_instance_only() {
 fn a_client_pinned_among_several_instances_of_one_thread_reaches_the_right_one() {
     bounded(|| {
         let engine = ActorEngine::new();
-        let thread = (0..3).fold(ActorThread::new(), |thread, _| {
-            thread.register(EchoMessage::actor(Echo::default))
-        });
+        let thread = (0..3).fold(ActorThread::new(), |thread, _| thread.register(EchoMessage::actor(Echo::default)));
         engine.spawn(thread).unwrap();
         let echo = engine.client::<EchoMessage>().unwrap();
         for (index, instance) in echo.instances().into_iter().enumerate() {
@@ -248,10 +241,7 @@ fn keys_spread_over_all_instances() {
         assert_eq!(shares.len(), 4, "an instance has no key at all: {shares:?}");
         if !cfg!(miri) {
             let fair = KEYS / 4;
-            assert!(
-                shares.values().all(|&share| (fair / 2..=fair * 2).contains(&share)),
-                "{shares:?}"
-            );
+            assert!(shares.values().all(|&share| (fair / 2..=fair * 2).contains(&share)), "{shares:?}");
         }
     });
 }
@@ -289,12 +279,7 @@ fn key_fields_shard_the_state_without_routing_code() {
                     for owner in 0..20_u64 {
                         account.deposit(format!("owner {owner}"), owner + 10).unwrap();
                         account.withdraw(1, format!("owner {owner}")).unwrap();
-                        engine
-                            .send(AccountMessage::Withdraw {
-                                amount: 2,
-                                owner: format!("owner {owner}"),
-                            })
-                            .unwrap();
+                        engine.send(AccountMessage::Withdraw { amount: 2, owner: format!("owner {owner}") }).unwrap();
                     }
                 });
             }
@@ -369,9 +354,7 @@ fn about_one_key_in_n_moves_when_the_pool_grows() {
         let engine = ActorEngine::new();
         let echo = echo_pool(&engine, 4);
         let before = places_of_keys(&echo);
-        engine
-            .spawn(ActorThread::new().register(EchoMessage::actor(Echo::default)))
-            .unwrap();
+        engine.spawn(ActorThread::new().register(EchoMessage::actor(Echo::default))).unwrap();
         let newcomer = echo.instances()[4];
         let after = places_of_keys(&echo);
 
@@ -384,10 +367,7 @@ fn about_one_key_in_n_moves_when_the_pool_grows() {
         }
         if !cfg!(miri) {
             let expected = KEYS / 5;
-            assert!(
-                (expected / 2..=expected * 2).contains(&moved),
-                "{moved} of {KEYS} keys moved"
-            );
+            assert!((expected / 2..=expected * 2).contains(&moved), "{moved} of {KEYS} keys moved");
         }
     });
 }
@@ -529,9 +509,8 @@ fn a_pool_whose_instances_all_back_off_takes_mail_by_every_route() {
 fn a_later_tenant_of_a_place_is_not_taken_for_an_earlier_one() {
     bounded(|| {
         let engine = ActorEngine::new();
-        let thread = ActorThread::new()
-            .register(HostMessage::actor(|| Host))
-            .register(EchoMessage::actor(Echo::default));
+        let thread =
+            ActorThread::new().register(HostMessage::actor(|| Host)).register(EchoMessage::actor(Echo::default));
         engine.spawn(thread).unwrap();
         let mut ids = Vec::new();
         let mut echo = engine.client::<EchoMessage>().unwrap();

@@ -80,9 +80,7 @@ fn tasks(messages: Vec<TaskMessage>) -> Vec<u32> {
 
 fn runners(engine: &ActorEngine, size: usize) -> (TaskClient, Receiver<(u32, usize)>) {
     let (ran, runs) = mpsc::channel();
-    let client = engine
-        .pool(size, TaskMessage::actor(move || Runner { ran: ran.clone() }))
-        .expect("the pool starts");
+    let client = engine.pool(size, TaskMessage::actor(move || Runner { ran: ran.clone() })).expect("the pool starts");
     (client, runs)
 }
 
@@ -134,10 +132,7 @@ fn a_batch_to_one_instance_is_handled_in_order_among_single_sends() {
         for length in [1, 31, 32, 33, 64, 200, 1_000] {
             pinned.run(task).unwrap();
             let end = task + 1 + length;
-            assert_eq!(
-                pinned.send_all(runs(task + 1..end)).unwrap(),
-                usize::try_from(length).unwrap()
-            );
+            assert_eq!(pinned.send_all(runs(task + 1..end)).unwrap(), usize::try_from(length).unwrap());
             task = end;
         }
         let ran = receive_many(&ran, usize::try_from(task).unwrap());
@@ -165,26 +160,14 @@ fn keyed_messages_of_a_batch_go_where_their_keys_say() {
     bounded(|| {
         let engine = ActorEngine::new();
         let (client, ran) = runners(&engine, 4);
-        let homes: Vec<_> = (0..20_u64)
-            .map(|cabinet| client.keyed(&cabinet).place().unwrap())
-            .collect();
-        let batch = (0..20_u32).map(|task| TaskMessage::File {
-            task,
-            cabinet: u64::from(task),
-        });
+        let homes: Vec<_> = (0..20_u64).map(|cabinet| client.keyed(&cabinet).place().unwrap()).collect();
+        let batch = (0..20_u32).map(|task| TaskMessage::File { task, cabinet: u64::from(task) });
         assert_eq!(client.send_all(batch).unwrap(), 20);
         assert_eq!(places(&ran, 20), homes);
 
         // Mixed with messages in turn, which take every place in its order all the same.
         let batch = (0..20_u32).map(|task| {
-            if task % 2 == 0 {
-                TaskMessage::Run { task }
-            } else {
-                TaskMessage::File {
-                    task,
-                    cabinet: u64::from(task),
-                }
-            }
+            if task % 2 == 0 { TaskMessage::Run { task } } else { TaskMessage::File { task, cabinet: u64::from(task) } }
         });
         assert_eq!(client.send_all(batch).unwrap(), 20);
         for (task, place) in places(&ran, 20).into_iter().enumerate() {
@@ -230,9 +213,7 @@ fn of_a_mixed_batch_an_ended_instance_passes_on_what_was_in_turn() {
         bounded(move || {
             let engine = ActorEngine::new();
             let (client, ran) = runners(&engine, 2);
-            let cabinet = (0_u64..)
-                .find(|cabinet| client.keyed(cabinet).place().unwrap() == 0)
-                .unwrap();
+            let cabinet = (0_u64..).find(|cabinet| client.keyed(cabinet).place().unwrap() == 0).unwrap();
             let first = client.pin(client.instances()[0]);
             let gate = Gate::new();
             first.hold(gate.clone()).unwrap();
@@ -406,9 +387,7 @@ fn a_batch_is_queued_when_send_all_returns() {
         parcel.hold(gate.clone()).unwrap();
         gate.await_arrivals(1);
         let dropped = Counter::new();
-        let batch: Vec<_> = (0..100)
-            .map(|_| ParcelMessage::Deliver { guard: dropped.guard() })
-            .collect();
+        let batch: Vec<_> = (0..100).map(|_| ParcelMessage::Deliver { guard: dropped.guard() }).collect();
         assert_eq!(parcel.send_all(batch).unwrap(), 100);
         assert_eq!(engine.stats().queued(), 101, "the batch, and the one at the gate");
         gate.open();

@@ -64,12 +64,8 @@ impl Collector {
             .filter(|fields| fields.contains_key("option"))
             .map(|fields| {
                 let number = |name| {
-                    let value: &String = fields
-                        .get(name)
-                        .unwrap_or_else(|| panic!("no field {name} in {fields:?}"));
-                    value
-                        .parse()
-                        .unwrap_or_else(|_| panic!("{name} is no number in {fields:?}"))
+                    let value: &String = fields.get(name).unwrap_or_else(|| panic!("no field {name} in {fields:?}"));
+                    value.parse().unwrap_or_else(|_| panic!("{name} is no number in {fields:?}"))
                 };
                 (number("thread"), number("option"), number("options"))
             })
@@ -93,10 +89,7 @@ impl Subscriber for Collector {
     fn event(&self, event: &Event<'_>) {
         let mut visitor = Visitor::default();
         event.record(&mut visitor);
-        self.events
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push(visitor.fields);
+        self.events.lock().unwrap_or_else(PoisonError::into_inner).push(visitor.fields);
     }
 
     fn enter(&self, _span: &Id) {}
@@ -129,10 +122,7 @@ fn each_rotated_send_and_call_tells_its_thread_and_which_option_it_is() {
             }
         });
         // The guide's own six tasks, "option {} of {}" counted from one.
-        assert_eq!(
-            collector.decisions(),
-            [(0, 1, 5), (1, 2, 5), (2, 3, 5), (3, 4, 5), (4, 5, 5), (0, 1, 5)]
-        );
+        assert_eq!(collector.decisions(), [(0, 1, 5), (1, 2, 5), (2, 3, 5), (3, 4, 5), (4, 5, 5), (0, 1, 5)]);
         let place = with_default(collector.clone(), || worker.place().unwrap());
         assert_eq!(collector.decisions(), [(place, 2, 5)]);
     });

@@ -127,11 +127,8 @@ impl Gate {
 
     #[track_caller]
     fn wait(&self, door: MutexGuard<'_, Door>, is_met: impl Fn(&Door) -> bool, fault: &str) {
-        let (door, timeout) = self
-            .door
-            .1
-            .wait_timeout_while(door, LIMIT, |door| !is_met(door))
-            .unwrap_or_else(PoisonError::into_inner);
+        let (door, timeout) =
+            self.door.1.wait_timeout_while(door, LIMIT, |door| !is_met(door)).unwrap_or_else(PoisonError::into_inner);
         drop(door);
         assert!(!timeout.timed_out(), "{fault} within {LIMIT:?}");
     }
@@ -145,10 +142,7 @@ impl Gate {
 impl fmt::Debug for Gate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let door = self.door();
-        f.debug_struct("Gate")
-            .field("open", &door.open)
-            .field("arrived", &door.arrived)
-            .finish()
+        f.debug_struct("Gate").field("open", &door.open).field("arrived", &door.arrived).finish()
     }
 }
 
