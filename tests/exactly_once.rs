@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use zctor::{ActorEngine, ActorThread, Context, SendError, actor};
+use zctor::{ActorEngine, ActorThread, CallError, Context, InstanceId, SendError, actor};
 use zctor_tests::{Counter, Gate, SplitMix64, bounded, within};
 
 /// Messages sent by all senders together.
@@ -216,8 +216,14 @@ fn messages_that_actors_send_one_another_are_handled_once_each() {
 /// Can end, and can be held up.
 #[actor(ctx)]
 enum LeaverMessage {
-    Count { id: usize },
-    Hold { gate: Gate },
+    Count {
+        id: usize,
+    },
+    #[reply(InstanceId)]
+    Place,
+    Hold {
+        gate: Gate,
+    },
     Leave,
 }
 
@@ -228,6 +234,10 @@ struct Leaver {
 impl LeaverHandler for Leaver {
     fn count(&mut self, _ctx: &mut Context<LeaverMessage>, id: usize) {
         self.seen.note(id);
+    }
+
+    fn place(&mut self, ctx: &mut Context<LeaverMessage>) -> InstanceId {
+        ctx.instance_id()
     }
 
     fn hold(&mut self, _ctx: &mut Context<LeaverMessage>, gate: Gate) {
@@ -294,6 +304,59 @@ fn rotated_mail_of_an_instance_that_stops_is_handled_by_its_siblings() {
         assert_eq!(leaver.instances(), [instances[0], instances[2]]);
         seen.assert_once(0..MESSAGES_AT_STOP);
         assert_eq!(engine.stats().dead_letters, 0);
+    });
+}
+
+#[test]
+fn a_backlog_of_one_that_stops_is_shared_out_and_moves_no_turn() {
+    bounded(|| {
+        let engine = ActorEngine::new();
+        let seen = Seen::new(90);
+        let leaver = leavers(&engine, 3, &seen);
+        let instances = leaver.instances();
+        let gate = Gate::new();
+        let first = leaver.pin(instances[0]);
+        first.hold(gate.clone()).unwrap();
+        gate.await_arrivals(1);
+        first.leave().unwrap();
+        for id in 0..80 {
+            leaver.count(id).unwrap();
+        }
+        assert_eq!(leaver.send_all((80..90).map(|id| LeaverMessage::Count { id })).unwrap(), 10);
+        gate.open();
+        engine.settle();
+        seen.assert_once(0..90);
+        let handled: Vec<_> = engine.stats().threads.iter().map(|thread| thread.handled).collect();
+        // Thirty each in turn, and half of the thirty that the first left.
+        assert_eq!(handled, [45, 45]);
+        // The ninetieth went to the third, so the second is next: it alone ends now.
+        leaver.leave().unwrap();
+        engine.settle();
+        assert_eq!(leaver.instances(), [instances[2]]);
+    });
+}
+
+#[test]
+fn calls_in_turn_to_one_that_stops_are_answered_by_its_siblings() {
+    bounded(|| {
+        let engine = ActorEngine::new();
+        let seen = Seen::new(0);
+        let leaver = leavers(&engine, 3, &seen);
+        let instances = leaver.instances();
+        let gate = Gate::new();
+        let first = leaver.pin(instances[0]);
+        first.hold(gate.clone()).unwrap();
+        gate.await_arrivals(1);
+        first.leave().unwrap();
+        let pinned = first.request(LeaverMessage::place());
+        let in_turn: Vec<_> = (0..30).map(|_| leaver.request(LeaverMessage::place())).collect();
+        gate.open();
+        for answer in in_turn {
+            assert_ne!(answer.wait().unwrap(), instances[0]);
+        }
+        assert!(matches!(pinned.wait(), Err(CallError::Stopped { .. })));
+        engine.settle();
+        assert_eq!(engine.stats().dead_letters, 1);
     });
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::mpsc::{self, Sender};
 use std::thread;
 
-use zctor::{ActorEngine, ActorThread, Context, EngineHandle, actor};
+use zctor::{ActorEngine, ActorThread, Context, EngineHandle, SendError, actor};
 use zctor_tests::{SplitMix64, bounded, receive};
 
 /// Messages of each sender.
@@ -357,6 +357,59 @@ fn messages_to_itself_keep_their_order_beside_those_from_outside() {
         assert_eq!(tally.got[&INSIDE], (MESSAGES, MESSAGES - 1));
         assert_eq!(tally.got[&0], (MESSAGES, MESSAGES - 1));
     });
+}
+
+#[test]
+fn an_actor_of_another_engine_is_a_sender_like_any_other() {
+    bounded(|| {
+        let near = ActorEngine::new();
+        let far = ActorEngine::new();
+        let sink = far.pool(1, SinkMessage::actor(Sink::default)).unwrap();
+        let hand_over = near.pool(1, HandOverMessage::actor(|| HandOver)).unwrap();
+        hand_over.pass_on(sink.clone(), far.handle()).unwrap();
+        near.settle();
+        far.settle();
+        let tally = sink.tally().unwrap();
+        assert_eq!(tally.fault, None);
+        assert_eq!(tally.got[&0], (MESSAGES, MESSAGES - 1));
+
+        // Outside the far engine, so refused from its end on.
+        far.shutdown().unwrap();
+        assert!(hand_over.try_one(sink).unwrap().is_err());
+    });
+}
+
+/// Sends to the instances of another engine.
+#[actor]
+enum HandOverMessage {
+    PassOn {
+        sink: SinkClient,
+        engine: EngineHandle,
+    },
+    #[reply(Result<(), SendError<SinkMessage>>)]
+    TryOne {
+        sink: SinkClient,
+    },
+}
+
+struct HandOver;
+
+impl HandOverHandler for HandOver {
+    fn pass_on(&mut self, sink: SinkClient, engine: EngineHandle) {
+        for sequence in 0..MESSAGES {
+            let item = SinkMessage::Item { sender: 0, sequence };
+            let sent = match sequence % 3 {
+                0 => sink.send(item),
+                1 => engine.send(item),
+                _ => sink.non_blocking().item(0, sequence),
+            };
+            sent.expect("the sink is live");
+        }
+    }
+
+    fn try_one(&mut self, sink: SinkClient) -> Result<(), SendError<SinkMessage>> {
+        sink.item(0, 0)
+    }
 }
 
 /// Sends itself a message from its factory, from `on_start`, and from a handler.

@@ -293,6 +293,37 @@ fn a_stopped_engine_starts_nothing() {
 }
 
 #[test]
+fn handles_and_clients_that_outlive_their_engine_are_stopped() {
+    bounded(|| {
+        let engine = ActorEngine::new();
+        let (posted, post) = mpsc::channel();
+        let clerk = clerks(&engine, 2, &posted);
+        let pinned = clerk.pin(clerk.instances()[1]);
+        let handle = engine.handle();
+        clerk.post(1, String::new()).unwrap();
+        drop(engine);
+        assert_eq!(receive(&post), 1);
+
+        for client in [clerk.clone(), pinned, clerk.keyed("a key"), clerk.least_loaded()] {
+            assert_client_refuses(&client, is_stopped, is_call_stopped);
+        }
+        let refused = handle.send(letter(2)).unwrap_err();
+        assert!(is_stopped(&refused));
+        assert_eq!(refused.into_inner(), letter(2));
+        let refused = handle.broadcast(letter(3)).unwrap_err();
+        assert!(is_stopped(&refused));
+        assert_eq!(refused.into_inner(), letter(3));
+        assert!(is_call_stopped(&handle.call(LetterMessage::weigh(String::new())).unwrap_err()));
+        assert!(is_call_stopped(&handle.call_all(LetterMessage::weigh(String::new())).unwrap_err()));
+        assert!(is_call_stopped(&handle.client::<LetterMessage>().unwrap_err()));
+        assert!(matches!(handle.spawn(clerk_thread(&posted)), Err(SpawnError::Stopped)));
+        assert!(handle.registry().is_empty());
+        assert_eq!(handle.thread_count(), 0);
+        assert!(post.try_recv().is_err(), "a refused letter was posted");
+    });
+}
+
+#[test]
 fn the_edge_refuses_from_the_beginning_of_a_shutdown_on() {
     bounded(|| {
         let engine = ActorEngine::new();
