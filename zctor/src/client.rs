@@ -283,9 +283,11 @@ impl<M: Message> Client<M> {
     /// ```
     pub fn call_all<Q>(&self, request: Q) -> Result<Replies<Q::Reply>, CallError>
     where
-        Q: IntoRequest<Message = M> + Clone,
+        Q: IntoRequest<Message = M>,
+        M: Clone,
     {
-        self.aim().call_all_with(|_| request.clone().__into())
+        let request = request.__into();
+        self.aim().call_all_with(|_| request.clone())
     }
 
     /// As [`call_all`](Client::call_all), with the request that `make` gives for each instance.

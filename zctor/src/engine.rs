@@ -306,9 +306,11 @@ impl ActorEngine {
     /// As [`Client::call_all`](crate::Client::call_all).
     pub fn call_all<Q>(&self, request: Q) -> Result<Replies<Q::Reply>, CallError>
     where
-        Q: IntoRequest + Clone,
+        Q: IntoRequest,
+        Q::Message: Clone,
     {
-        self.core.aim(|aim| aim.call_all_with(|_| request.clone().__into()))
+        let request = request.__into();
+        self.core.aim(|aim| aim.call_all_with(|_| request.clone()))
     }
 
     /// As [`call_all`](ActorEngine::call_all), with the request that `make` gives for each instance.
@@ -587,8 +589,10 @@ impl EngineHandle {
     /// As [`ActorEngine::call_all`].
     pub fn call_all<Q>(&self, request: Q) -> Result<Replies<Q::Reply>, CallError>
     where
-        Q: IntoRequest + Clone,
+        Q: IntoRequest,
+        Q::Message: Clone,
     {
+        let request = request.__into();
         self.call_all_with(|_| request.clone())
     }
 

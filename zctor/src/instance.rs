@@ -12,13 +12,14 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::task::Waker;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use crate::context::Context;
 use crate::error::{BoxError, CallError, SpawnError};
 use crate::mailbox::{Envelope, Letter, Mail, Meter, Slot, What, seal};
-use crate::message::{Dispatch, Message, Port, Rebuild};
+use crate::message::{Dispatch, Message, Port, Rebuild, key_hash};
 use crate::registry::Pools;
+use crate::restart::{Panics, Restart, Verdict};
 use crate::route::{Address, Call, Seals};
 use crate::thread::{Local, ThreadId, catch, quietly, run_user};
 use crate::timer::{Alarm, now};
@@ -137,41 +138,13 @@ pub(crate) struct Common {
 /// What an instance that panicked keeps.
 #[derive(Default)]
 struct Trouble {
-    /// The latest panics, oldest first; no more than the backoff looks at.
-    panics: VecDeque<Instant>,
+    panics: Panics,
     /// The timer that ends its rest.
     alarm: u64,
     held: VecDeque<Mail>,
 }
 
-/// Panics within this time count together.
-const WINDOW: Duration = Duration::from_secs(10);
-/// From so many on, a rebuild waits.
-const PATIENCE: usize = 3;
-const SHORTEST: Duration = Duration::from_millis(10);
-const LONGEST: Duration = Duration::from_secs(1);
-
-/// How long to wait before the rebuild after `panics` panics within the window: from 10 ms on, doubled to 1 s.
-fn backoff(panics: usize) -> Option<Duration> {
-    let extra = panics.checked_sub(PATIENCE)?;
-    Some(SHORTEST.saturating_mul(1 << extra.min(7)).min(LONGEST))
-}
-
 impl Common {
-    /// Notes a panic; how long to rest before the rebuild, if at all.
-    fn note_panic(&self, at: Instant) -> Option<Duration> {
-        let mut trouble = self.trouble.borrow_mut();
-        let panics = &mut trouble.get_or_insert_default().panics;
-        panics.push_back(at);
-        if panics.len() > PATIENCE + 8 {
-            panics.pop_front();
-        }
-        while panics.front().is_some_and(|first| at.duration_since(*first) > WINDOW) {
-            panics.pop_front();
-        }
-        backoff(panics.len())
-    }
-
     /// Its code is not on the stack, and it neither rests nor has it ended.
     pub(crate) fn is_free(&self) -> bool {
         !self.busy.get() && matches!(self.phase.get(), Phase::New | Phase::Live)
@@ -205,7 +178,7 @@ pub(crate) trait PipeTask<M> {
 
 /// How an instance comes by its state.
 pub(crate) enum Factory<M: Message, S> {
-    Again(Arc<Rebuild<M, S>>),
+    Again(Arc<Rebuild<M, S>>, Restart),
     Once(Cell<Option<Box<dyn FnOnce() -> S>>>),
 }
 
@@ -319,7 +292,7 @@ where
     fn build(&self) -> Result<(), Failure> {
         let mut body = self.body.borrow_mut();
         let built = match &self.factory {
-            Factory::Again(factory) => run_user(0, None, || factory(&mut body.ctx)).map_err(Failure::Panic)?,
+            Factory::Again(factory, _) => run_user(0, None, || factory(&mut body.ctx)).map_err(Failure::Panic)?,
             Factory::Once(factory) => {
                 let factory = factory.take().ok_or(Failure::Spent)?;
                 Ok(run_user(0, None, factory).map_err(Failure::Panic)?)
@@ -393,17 +366,14 @@ where
     /// `answer` tells the caller. It comes after what a caller that tries again must find: that the instance rests, or
     /// has ended; and before a rebuild, which may take its time.
     fn recover(&self, local: &Rc<Local>, answer: impl FnOnce()) {
-        // What asked for its end before it panicked gets it.
-        let stop = self.common().wish.take() == Wish::Stop;
-        if stop || matches!(self.factory, Factory::Once(_)) {
-            self.drop_state(local);
-            self.vacate(local);
-            return answer();
-        }
-        local.count_restart();
-        quietly(|| trace::restarting(M::NAME, self.common().id));
-        match self.common().note_panic(now()) {
-            Some(rest) => {
+        match self.judge() {
+            Verdict::End => {
+                self.drop_state(local);
+                self.vacate(local);
+                answer();
+            }
+            Verdict::Rest(rest) => {
+                self.note_restart(local);
                 self.common().phase.set(Phase::Resting);
                 self.common().status.set(Status::RESTING);
                 answer();
@@ -412,7 +382,8 @@ where
                 let alarm = local.set_timer(now() + rest, self.common().id.slot);
                 self.common().trouble.borrow_mut().get_or_insert_default().alarm = alarm;
             }
-            None => {
+            Verdict::Rebuild => {
+                self.note_restart(local);
                 answer();
                 self.drop_state(local);
                 match self.build() {
@@ -421,6 +392,26 @@ where
                 }
             }
         }
+    }
+
+    /// What becomes of the instance after a panic just now.
+    fn judge(&self) -> Verdict {
+        // What asked for its end before it panicked gets it; what runs once cannot be built again.
+        let stop = self.common().wish.take() == Wish::Stop;
+        match &self.factory {
+            Factory::Again(_, restart) if !stop => {
+                let at = now();
+                // The low digits of the time are chance enough to set instances apart.
+                let chance = f64::from(key_hash(&(at, self.common().id)) as u32) / f64::from(u32::MAX);
+                self.common().trouble.borrow_mut().get_or_insert_default().panics.judge(restart, at, chance)
+            }
+            _ => Verdict::End,
+        }
+    }
+
+    fn note_restart(&self, local: &Rc<Local>) {
+        local.count_restart();
+        quietly(|| trace::restarting(M::NAME, self.common().id));
     }
 
     /// The rebuild failed: that counts like a panic.
@@ -735,19 +726,3 @@ pub(crate) fn address_of<M: Message>(shared: &Shared<M>, local: &Local, seals: &
 }
 
 const _: () = assert!(size_of::<Letter>() <= 64, "an envelope stays within a cache line");
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_rebuild_waits_from_the_third_panic_on_and_never_longer_than_a_second() {
-        assert_eq!(backoff(1), None);
-        assert_eq!(backoff(2), None);
-        assert_eq!(backoff(3), Some(Duration::from_millis(10)));
-        assert_eq!(backoff(4), Some(Duration::from_millis(20)));
-        assert_eq!(backoff(9), Some(Duration::from_millis(640)));
-        assert_eq!(backoff(10), Some(Duration::from_secs(1)));
-        assert_eq!(backoff(usize::MAX), Some(Duration::from_secs(1)));
-    }
-}

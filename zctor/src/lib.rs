@@ -114,6 +114,7 @@ mod mailbox;
 mod message;
 mod park;
 mod registry;
+mod restart;
 mod route;
 mod thread;
 mod timer;
@@ -135,6 +136,7 @@ pub use message::{
     MessageField, NonBlocking, Prompt, ReplyType, Request,
 };
 pub use registry::{Registry, RegistryEntry};
+pub use restart::Restart;
 pub use route::Replies;
 pub use thread::{ActorThread, LocalRegistration, Registration, ThreadId};
 pub use timer::Timer;

@@ -10,6 +10,7 @@ use crate::call::ReplyTo;
 use crate::client::Client;
 use crate::context::Context;
 use crate::error::{BoxError, CallError};
+use crate::restart::Restart;
 
 /// An enum of messages, as `#[actor]` makes it: implement it with the attribute, not by hand.
 ///
@@ -376,6 +377,7 @@ impl Kind for Deferred {
 /// ```
 pub struct Actor<M: Message, S> {
     pub(crate) factory: Arc<Rebuild<M, S>>,
+    pub(crate) restart: Restart,
 }
 
 /// A factory that can run again.
@@ -384,18 +386,54 @@ pub(crate) type Rebuild<M, S> = dyn Fn(&mut Context<M>) -> Result<S, BoxError> +
 impl<M: Dispatch<S>, S: 'static> Actor<M, S> {
     #[doc(hidden)]
     pub fn __new(factory: impl Fn() -> S + Send + Sync + 'static) -> Self {
-        Self { factory: Arc::new(move |_| Ok(factory())) }
+        Self { factory: Arc::new(move |_| Ok(factory())), restart: Restart::default() }
     }
 
     #[doc(hidden)]
     pub fn __try_new(factory: impl Fn(&mut Context<M>) -> Result<S, BoxError> + Send + Sync + 'static) -> Self {
-        Self { factory: Arc::new(factory) }
+        Self { factory: Arc::new(factory), restart: Restart::default() }
+    }
+}
+
+impl<M: Message, S> Actor<M, S> {
+    /// What happens when a handler panics; without it, [`Restart::always`].
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use zctor::{ActorEngine, CallError, Restart, actor};
+    ///
+    /// #[actor]
+    /// pub enum FragileMessage {
+    ///     #[reply(())]
+    ///     Touch,
+    /// }
+    /// struct Fragile;
+    /// impl FragileHandler for Fragile {
+    ///     fn touch(&mut self) {
+    ///         panic!("broken");
+    ///     }
+    /// }
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let engine = ActorEngine::new();
+    /// let fragile: FragileClient =
+    ///     engine.pool(1, FragileMessage::actor(|| Fragile).restart(Restart::at_most(1, Duration::from_secs(60))))?;
+    /// assert!(matches!(fragile.touch(), Err(CallError::Panicked { .. }))); // built again
+    /// assert!(matches!(fragile.touch(), Err(CallError::Panicked { .. }))); // once too often
+    /// assert_eq!(fragile.touch(), Err(CallError::NotRegistered { message: "FragileMessage" }));
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn restart(mut self, restart: Restart) -> Self {
+        self.restart = restart;
+        self
     }
 }
 
 impl<M: Message, S> Clone for Actor<M, S> {
     fn clone(&self) -> Self {
-        Self { factory: Arc::clone(&self.factory) }
+        Self { factory: Arc::clone(&self.factory), restart: self.restart }
     }
 }
 

@@ -169,7 +169,7 @@ use sealed::{Install, Installed, LocalHandle};
 
 impl<M: Dispatch<S, Port: Send> + Send, S: 'static> Install<M> for Actor<M, S> {
     fn __install(self, local: &LocalHandle<'_>) -> Result<Installed<M>, SpawnError> {
-        install(local.0, Factory::Again(self.factory)).map(Installed)
+        install(local.0, Factory::Again(self.factory, self.restart)).map(Installed)
     }
 }
 
