@@ -253,17 +253,17 @@ impl<R> Awaited for Reply<'_, R> {
             return Some(arrived(outcome, self.message));
         }
         if self.attending.is_none() && !waker.will_wake(Waker::noop()) {
-            self.attending = Some(self.mailbox.attend(waker));
+            self.attending = Some(self.mailbox.edge.attend(waker));
         }
         // After joining those who are told, so that an abandonment in between is not missed.
-        self.mailbox.is_abandoned().then_some(Err(CallError::Stopped { message: self.message }))
+        self.mailbox.edge.is_abandoned().then_some(Err(CallError::Stopped { message: self.message }))
     }
 }
 
 impl<R> Drop for Reply<'_, R> {
     fn drop(&mut self) {
         if let Some(id) = self.attending.take() {
-            self.mailbox.leave(id);
+            self.mailbox.edge.leave(id);
         }
     }
 }
@@ -276,8 +276,9 @@ impl<R> Drop for Reply<'_, R> {
 ///
 /// # Blocking
 /// Inside a handler, `wait`, `wait_timeout` and polling count as waiting: a callee whose call depth is not below the
-/// handler's own gives [`CallError::Undeclared`] at once, and the `Pending` stays as usable as before. `try_take`
-/// never waits.
+/// handler's own gives [`CallError::Undeclared`] at once, and the `Pending` stays as usable as before. A poll that is
+/// allowed there waits for the reply, since an executor inside a handler could not serve the thread that the callee may
+/// need. `try_take` never waits.
 ///
 /// ```
 /// use zctor::{ActorEngine, CallError, Pending, actor};
@@ -308,6 +309,8 @@ pub struct Pending<R> {
     state: RefCell<State<R>>,
     message: &'static str,
     depth: u32,
+    /// A wait for it in a handler ends with that handler's own deadline.
+    inherits: bool,
 }
 
 enum State<R> {
@@ -330,13 +333,19 @@ impl<R> Pending<R> {
         receiver: AsyncReceiver<Outcome<R>>,
         mailbox: Arc<Mailbox>,
         terms: Arc<Terms>,
+        inherits: bool,
     ) -> Self {
         let state = State::Sent(Sent { receiver, mailbox, terms, attending: None });
-        Self { state: RefCell::new(state), message: M::NAME, depth: K::depth(M::CALL_DEPTH) }
+        Self { state: RefCell::new(state), message: M::NAME, depth: K::depth(M::CALL_DEPTH), inherits }
     }
 
     pub(crate) fn refused<M: Message, K: Kind>(error: CallError) -> Self {
-        Self { state: RefCell::new(State::Refused(error)), message: M::NAME, depth: K::depth(M::CALL_DEPTH) }
+        Self {
+            state: RefCell::new(State::Refused(error)),
+            message: M::NAME,
+            depth: K::depth(M::CALL_DEPTH),
+            inherits: true,
+        }
     }
 
     /// Waits for the reply.
@@ -353,7 +362,7 @@ impl<R> Pending<R> {
     pub fn wait(&self) -> Result<R, CallError> {
         self.check()?;
         let mut sent = self.take()?;
-        let until = earlier(sent.terms.deadline(), Frame::current().deadline);
+        let until = earlier(sent.terms.deadline(), self.inherited());
         let terms = Arc::clone(&sent.terms);
         Reply::new(&mut sent.receiver, &sent.mailbox, self.message).wait(until, Some(&terms))
     }
@@ -389,7 +398,7 @@ impl<R> Pending<R> {
             Ok(sent) => sent,
             Err(error) => return Some(Err(error)),
         };
-        let own = earlier(sent.terms.deadline(), Frame::current().deadline);
+        let own = earlier(sent.terms.deadline(), self.inherited());
         let until = earlier(own, deadline(limit));
         let outcome = {
             let mut reply = Reply::new(&mut sent.receiver, &sent.mailbox, self.message);
@@ -465,6 +474,11 @@ impl<R> Pending<R> {
         }
     }
 
+    /// The deadline of the handler that this runs in, unless the call was made free of it.
+    fn inherited(&self) -> Option<Instant> {
+        if self.inherits { Frame::current().deadline } else { None }
+    }
+
     /// Takes the reply's receiver out for a wait.
     fn take(&self) -> Result<Sent<R>, CallError> {
         match self.state.replace(State::Taken) {
@@ -494,7 +508,7 @@ impl<R> Sent<R> {
             return Some(arrived(outcome, message));
         }
         self.attend(waker);
-        if self.mailbox.is_abandoned() {
+        if self.mailbox.edge.is_abandoned() {
             return Some(Err(CallError::Stopped { message }));
         }
         if self.terms.deadline().is_some_and(|deadline| deadline <= now()) {
@@ -512,7 +526,7 @@ impl<R> Sent<R> {
             return;
         }
         self.leave();
-        self.attending = Some((waker.clone(), self.mailbox.attend(waker)));
+        self.attending = Some((waker.clone(), self.mailbox.edge.attend(waker)));
         if let Some(deadline) = self.terms.deadline() {
             wake_at(deadline, waker.clone());
         }
@@ -520,7 +534,7 @@ impl<R> Sent<R> {
 
     fn leave(&mut self) {
         if let Some((_, id)) = self.attending.take() {
-            self.mailbox.leave(id);
+            self.mailbox.edge.leave(id);
         }
     }
 
@@ -549,6 +563,10 @@ impl<R> Future for Pending<R> {
     fn poll(self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Self::Output> {
         if let Err(refused) = self.check() {
             return Poll::Ready(Err(refused));
+        }
+        // Inside a handler whoever polls has no way to serve this thread, which the callee may need: so this waits.
+        if Frame::current().is_user_code() {
+            return Poll::Ready(self.wait());
         }
         match self.poll_with(cx.waker()) {
             Some(outcome) => Poll::Ready(outcome),

@@ -12,7 +12,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::task::Waker;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::context::Context;
 use crate::error::{BoxError, CallError, SpawnError};
@@ -22,7 +22,7 @@ use crate::registry::Pools;
 use crate::restart::{Panics, Restart, Verdict};
 use crate::route::{Address, Call, Seals};
 use crate::thread::{Local, ThreadId, catch, quietly, run_user};
-use crate::timer::{Alarm, now};
+use crate::timer::{Alarm, deadline, now};
 use crate::trace;
 
 /// Names one instance: its thread, and its place there, which no later tenant shares.
@@ -154,6 +154,10 @@ impl Common {
         self.trouble.borrow_mut().get_or_insert_default().held.push_back(mail);
     }
 
+    pub(crate) fn holds_mail(&self) -> bool {
+        self.trouble.borrow().as_ref().is_some_and(|trouble| !trouble.held.is_empty())
+    }
+
     fn take_held(&self) -> VecDeque<Mail> {
         self.trouble.borrow_mut().as_mut().map(|trouble| std::mem::take(&mut trouble.held)).unwrap_or_default()
     }
@@ -179,14 +183,15 @@ pub(crate) trait PipeTask<M> {
 /// How an instance comes by its state.
 pub(crate) enum Factory<M: Message, S> {
     Again(Arc<Rebuild<M, S>>, Restart),
-    Once(Cell<Option<Box<dyn FnOnce() -> S>>>),
+    Once(Option<Box<dyn FnOnce() -> S>>),
 }
 
 /// One state and all that it takes to serve it.
 pub(crate) struct Instance<M: Message, S> {
     shared: Rc<Shared<M>>,
     body: RefCell<Body<M, S>>,
-    factory: Factory<M, S>,
+    /// Gone when the instance has ended: it holds what the user moved into it.
+    factory: RefCell<Option<Factory<M, S>>>,
 }
 
 struct Body<M: Message, S> {
@@ -203,7 +208,7 @@ pub(crate) trait AnyInstance {
     /// Ends it in order: `on_stop`, drop.
     fn end(&self, local: &Rc<Local>);
     /// Drops it as it is: the thread never came to run.
-    fn discard(&self);
+    fn discard(&self, local: &Rc<Local>);
     fn tick(&self, local: &Rc<Local>, id: u64);
     fn piped(&self, local: &Rc<Local>, id: u64);
 }
@@ -235,14 +240,18 @@ where
     });
     let seals: &'static Seals<M> = &Instance::<M, S>::SEALS;
     let ctx = Context::new(Rc::clone(local), Rc::clone(&shared), seals);
-    let instance = Rc::new(Instance { shared, body: RefCell::new(Body { state: None, ctx }), factory });
+    let instance = Rc::new(Instance {
+        shared,
+        body: RefCell::new(Body { state: None, ctx }),
+        factory: RefCell::new(Some(factory)),
+    });
     // In its slot before it is built, so that what its factory sends to it finds it there.
     local.settle_in(slot, Rc::clone(&instance) as Rc<dyn AnyInstance>);
     match instance.build() {
         Ok(()) => {}
         Err(failure) => {
             // It never was an instance: no report counts it.
-            instance.discard();
+            instance.discard(local);
             local.leave(&instance.shared.common);
             return Err(failure.into_spawn_error(M::NAME));
         }
@@ -290,13 +299,16 @@ where
 
     /// Runs the factory, at depth 0: it may send, not wait.
     fn build(&self) -> Result<(), Failure> {
+        // Taken out: the factory runs with no borrow of ours but that of the body it builds.
+        let factory = match &mut *self.factory.borrow_mut() {
+            Some(Factory::Again(factory, _)) => Ok(Arc::clone(factory)),
+            Some(Factory::Once(factory)) => Err(factory.take().ok_or(Failure::Spent)?),
+            None => return Err(Failure::Spent),
+        };
         let mut body = self.body.borrow_mut();
-        let built = match &self.factory {
-            Factory::Again(factory, _) => run_user(0, None, || factory(&mut body.ctx)).map_err(Failure::Panic)?,
-            Factory::Once(factory) => {
-                let factory = factory.take().ok_or(Failure::Spent)?;
-                Ok(run_user(0, None, factory).map_err(Failure::Panic)?)
-            }
+        let built = match factory {
+            Ok(again) => run_user(0, None, || again(&mut body.ctx)).map_err(Failure::Panic)?,
+            Err(once) => Ok(run_user(0, None, once).map_err(Failure::Panic)?),
         };
         body.state = Some(built.map_err(Failure::Error)?);
         self.common().wish.set(Wish::None);
@@ -353,11 +365,17 @@ where
             Wish::Reset => {
                 self.say_goodbye(local);
                 self.drop_state(local);
-                match self.build() {
-                    Ok(()) => self.start(local),
-                    Err(failure) => self.mend(local, failure),
-                }
+                self.build_again(local);
             }
+        }
+    }
+
+    /// Builds a fresh state, whose `on_start` comes first in the queue: not at once, since it may ask for a reset, or
+    /// panic, in turn, and the thread has to look at other things between.
+    fn build_again(&self, local: &Rc<Local>) {
+        match self.build() {
+            Ok(()) => local.start_first(self.common()),
+            Err(failure) => self.mend(local, failure),
         }
     }
 
@@ -378,18 +396,13 @@ where
                 self.common().status.set(Status::RESTING);
                 answer();
                 self.drop_state(local);
-                quietly(|| trace::resting(M::NAME, self.common().id, rest));
-                let alarm = local.set_timer(now() + rest, self.common().id.slot);
-                self.common().trouble.borrow_mut().get_or_insert_default().alarm = alarm;
+                self.rest(local, rest);
             }
             Verdict::Rebuild => {
                 self.note_restart(local);
                 answer();
                 self.drop_state(local);
-                match self.build() {
-                    Ok(()) => self.start(local),
-                    Err(failure) => self.mend(local, failure),
-                }
+                self.build_again(local);
             }
         }
     }
@@ -398,8 +411,8 @@ where
     fn judge(&self) -> Verdict {
         // What asked for its end before it panicked gets it; what runs once cannot be built again.
         let stop = self.common().wish.take() == Wish::Stop;
-        match &self.factory {
-            Factory::Again(_, restart) if !stop => {
+        match &*self.factory.borrow() {
+            Some(Factory::Again(_, restart)) if !stop => {
                 let at = now();
                 // The low digits of the time are chance enough to set instances apart.
                 let chance = f64::from(key_hash(&(at, self.common().id)) as u32) / f64::from(u32::MAX);
@@ -414,7 +427,15 @@ where
         quietly(|| trace::restarting(M::NAME, self.common().id));
     }
 
-    /// The rebuild failed: that counts like a panic.
+    fn rest(&self, local: &Rc<Local>, rest: Duration) {
+        quietly(|| trace::resting(M::NAME, self.common().id, rest));
+        self.common().phase.set(Phase::Resting);
+        self.common().status.set(Status::RESTING);
+        let alarm = local.set_timer(deadline(rest).unwrap_or_else(now), self.common().id.slot);
+        self.common().trouble.borrow_mut().get_or_insert_default().alarm = alarm;
+    }
+
+    /// The rebuild failed: that counts like a panic. It is tried again from the thread's loop, never at once.
     fn mend(&self, local: &Rc<Local>, failure: Failure) {
         // A shutdown does not wait for a factory that fails again and again.
         let give_up = matches!(failure, Failure::Spent) || !local.mailbox.edge.is_open();
@@ -424,15 +445,27 @@ where
                 drop(error);
             });
         }
-        if give_up { self.vacate(local) } else { self.recover(local, || ()) }
+        // What the factory set before it failed: timers and pipes.
+        self.drop_state(local);
+        match self.judge() {
+            Verdict::Rest(rest) if !give_up => {
+                self.note_restart(local);
+                self.rest(local, rest);
+            }
+            Verdict::Rebuild if !give_up => {
+                self.note_restart(local);
+                self.rest(local, Duration::ZERO);
+            }
+            _ => self.vacate(local),
+        }
     }
 
     fn revive(&self, local: &Rc<Local>) {
         self.common().status.set(Status::LIVE);
         match self.build() {
             Ok(()) => {
-                self.start(local);
                 local.requeue(self.common(), self.common().take_held());
+                local.start_first(self.common());
             }
             Err(failure) => self.mend(local, failure),
         }
@@ -467,6 +500,8 @@ where
             return;
         }
         self.common().status.set(Status::ENDED);
+        let factory = self.factory.take();
+        quietly(|| drop(factory));
         if let Some(pool) = local.pool::<M>() {
             pool.remove(self.common().id);
         }
@@ -508,11 +543,12 @@ where
         self.vacate(local);
     }
 
-    fn discard(&self) {
+    fn discard(&self, local: &Rc<Local>) {
         self.common().phase.set(Phase::Ended);
         self.common().status.set(Status::ENDED);
-        let state = self.body.borrow_mut().state.take();
-        quietly(|| drop(state));
+        self.drop_state(local);
+        let factory = self.factory.take();
+        quietly(|| drop(factory));
     }
 
     fn tick(&self, local: &Rc<Local>, id: u64) {

@@ -365,7 +365,10 @@ impl Core {
             let _ = handle.join();
         }
         for running in &abandoned {
-            running.mailbox.abandon();
+            running.mailbox.close();
+        }
+        if !abandoned.is_empty() {
+            self.edge.abandon();
         }
         let mut state = lock(&self.state);
         let mut instances = std::mem::take(&mut state.reports);

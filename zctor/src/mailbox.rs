@@ -5,7 +5,7 @@ use std::cell::Cell;
 use std::collections::HashMap;
 use std::fmt;
 use std::rc::Rc;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, Weak};
 use std::task::Waker;
 
@@ -138,34 +138,74 @@ fn token() -> u32 {
     })
 }
 
-/// Who may still send, engine-wide. It only ever moves on.
-pub(crate) struct Edge(AtomicU8);
+/// How far an engine is from its end, and who is to be told of it. It only ever moves on.
+pub(crate) struct Edge {
+    word: AtomicU8,
+    /// Wakers of those parked until a thread of this engine answers, for the day that one is abandoned.
+    waiters: Mutex<Waiters>,
+}
+
+#[derive(Default)]
+struct Waiters {
+    next: u64,
+    wakers: HashMap<u64, Waker>,
+}
 
 impl Edge {
     const OPEN: u8 = 0;
     const CLOSED: u8 = 1;
     const SEALED: u8 = 2;
+    const ABANDONED: u8 = 3;
 
     pub(crate) fn new() -> Self {
-        Self(AtomicU8::new(Self::OPEN))
+        Self { word: AtomicU8::new(Self::OPEN), waiters: Mutex::default() }
     }
 
     /// Outside threads may send.
     pub(crate) fn is_open(&self) -> bool {
-        self.0.load(Ordering::Acquire) == Self::OPEN
+        self.word.load(Ordering::Acquire) == Self::OPEN
     }
 
     /// Not even the engine's own threads may send.
     pub(crate) fn is_sealed(&self) -> bool {
-        self.0.load(Ordering::Acquire) == Self::SEALED
+        self.word.load(Ordering::Acquire) >= Self::SEALED
+    }
+
+    /// Threads were left to themselves, and all others have ended: who waits for any of them waits in vain.
+    pub(crate) fn is_abandoned(&self) -> bool {
+        // Its waiters' lock orders this look, after `attend`, against the telling in `abandon`.
+        self.word.load(Ordering::Acquire) == Self::ABANDONED
     }
 
     pub(crate) fn close(&self) {
-        self.0.fetch_max(Self::CLOSED, Ordering::AcqRel);
+        self.word.fetch_max(Self::CLOSED, Ordering::AcqRel);
     }
 
     pub(crate) fn seal(&self) {
-        self.0.fetch_max(Self::SEALED, Ordering::AcqRel);
+        self.word.fetch_max(Self::SEALED, Ordering::AcqRel);
+    }
+
+    pub(crate) fn abandon(&self) {
+        self.word.fetch_max(Self::ABANDONED, Ordering::AcqRel);
+        let wakers = std::mem::take(&mut lock(&self.waiters).wakers);
+        for waker in wakers.into_values() {
+            quietly(|| waker.wake());
+        }
+    }
+
+    /// Has `waker` woken if threads are abandoned, until `leave` with the number given.
+    pub(crate) fn attend(&self, waker: &Waker) -> u64 {
+        let waker = waker.clone();
+        let mut waiters = lock(&self.waiters);
+        waiters.next += 1;
+        let id = waiters.next;
+        waiters.wakers.insert(id, waker);
+        id
+    }
+
+    pub(crate) fn leave(&self, id: u64) {
+        let waker = lock(&self.waiters).wakers.remove(&id);
+        quietly(|| drop(waker));
     }
 }
 
@@ -205,16 +245,6 @@ pub(crate) struct Mailbox {
     batched: AtomicUsize,
     /// Letters pushed behind the closing, on their way back to their senders.
     late: Mutex<Vec<Mail>>,
-    /// The thread was given up at the end of a shutdown: nobody may wait for it any more.
-    abandoned: AtomicBool,
-    /// Wakers of those parked until this thread answers, for the day that it is abandoned.
-    waiters: Mutex<Waiters>,
-}
-
-#[derive(Default)]
-struct Waiters {
-    next: u64,
-    wakers: HashMap<u64, Waker>,
 }
 
 impl Mailbox {
@@ -239,8 +269,6 @@ impl Mailbox {
             receiver,
             batched: AtomicUsize::new(0),
             late: Mutex::default(),
-            abandoned: AtomicBool::new(false),
-            waiters: Mutex::default(),
         }
     }
 
@@ -278,12 +306,13 @@ impl Mailbox {
 
     /// Nothing goes in any more; what is inside finds another receiver or none.
     pub(crate) fn close(&self) {
+        // Under this lock, so that a late sender's `take_back` comes after: what is found here was pushed in time, or by
+        // one who will not find it and takes it for that.
+        let late = lock(&self.late);
         self.parker.close();
-        self.clear();
-    }
-
-    fn clear(&self) {
-        while let Ok(mail) = self.receiver.try_recv() {
+        let found: Vec<Mail> = self.receiver.drain().collect();
+        drop(late);
+        for mail in found {
             self.weigh(&mail);
             self.divert(mail);
         }
@@ -353,35 +382,6 @@ impl Mailbox {
     /// Called before the thread takes anything out again.
     pub(crate) fn end_rest(&self) {
         self.meter.activity.fetch_add(1, Ordering::SeqCst);
-    }
-
-    /// Whoever waits for this thread is answered, since it will answer nobody.
-    pub(crate) fn abandon(&self) {
-        self.abandoned.store(true, Ordering::SeqCst);
-        self.close();
-        let wakers = std::mem::take(&mut lock(&self.waiters).wakers);
-        for waker in wakers.into_values() {
-            quietly(|| waker.wake());
-        }
-    }
-
-    pub(crate) fn is_abandoned(&self) -> bool {
-        self.abandoned.load(Ordering::SeqCst)
-    }
-
-    /// Has `waker` woken if the thread is abandoned, until the guard is dropped.
-    pub(crate) fn attend(&self, waker: &Waker) -> u64 {
-        let waker = waker.clone();
-        let mut waiters = lock(&self.waiters);
-        waiters.next += 1;
-        let id = waiters.next;
-        waiters.wakers.insert(id, waker);
-        id
-    }
-
-    pub(crate) fn leave(&self, id: u64) {
-        let waker = lock(&self.waiters).wakers.remove(&id);
-        quietly(|| drop(waker));
     }
 }
 

@@ -4,7 +4,7 @@ use std::any::{Any, TypeId};
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use arc_swap::{ArcSwap, Guard};
 
@@ -105,7 +105,7 @@ impl<M: Message> Address<M> {
     fn call_and_wait(&self, way: Way, call: Call<M>, rotated: bool) -> Result<(), Call<M>> {
         if let (Way::Here, Some(local)) = (way, local()) {
             if let Some(instance) = local.free_instance(self.slot) {
-                local.hand_over(&*instance, Mail::letter(self.slot, (self.seals.call)(call), rotated));
+                local.run_at_once(&*instance, Mail::letter(self.slot, (self.seals.call)(call), rotated));
                 return Ok(());
             }
         }
@@ -504,7 +504,7 @@ impl<'a, M: Message> Aim<'a, M> {
 
     pub(crate) fn request<R: 'static, K: Kind>(&self, request: Request<M, R, K>) -> Pending<R> {
         let Request { message, port, .. } = request;
-        let terms = self.pending_terms();
+        let terms = Terms::new(self.own_deadline());
         let (reply_to, receiver) = ReplyTo::channel();
         let mut call = (message, port(reply_to), Some(Arc::clone(&terms)));
         loop {
@@ -514,27 +514,40 @@ impl<'a, M: Message> Aim<'a, M> {
             };
             let address = chosen.address();
             match address.call(chosen.way, call, chosen.rotated) {
-                Ok(()) => return Pending::sent::<M, K>(receiver, Arc::clone(&address.mailbox), terms),
+                Ok(()) => {
+                    return Pending::sent::<M, K>(
+                        receiver,
+                        Arc::clone(&address.mailbox),
+                        terms,
+                        self.limit != Limit::None,
+                    );
+                }
                 Err(again) => call = again,
             }
         }
     }
 
-    /// A request that is not waited for inherits no deadline.
-    fn pending_terms(&self) -> Arc<Terms> {
-        Terms::new(match self.limit {
+    /// When the client's own time limit ends. A request that is not waited for inherits no deadline.
+    fn own_deadline(&self) -> Option<Instant> {
+        match self.limit {
             Limit::Within(limit) => deadline(limit),
             Limit::Inherited | Limit::None => None,
-        })
+        }
     }
 
     /// A request to just this instance.
-    fn request_at<R: 'static, K: Kind>(&self, address: &Address<M>, way: Way, request: Request<M, R, K>) -> Pending<R> {
+    fn request_at<R: 'static, K: Kind>(
+        &self,
+        address: &Address<M>,
+        way: Way,
+        request: Request<M, R, K>,
+        until: Option<Instant>,
+    ) -> Pending<R> {
         let Request { message, port, .. } = request;
-        let terms = self.pending_terms();
+        let terms = Terms::new(until);
         let (reply_to, receiver) = ReplyTo::channel();
         match address.call(way, (message, port(reply_to), Some(Arc::clone(&terms))), false) {
-            Ok(()) => Pending::sent::<M, K>(receiver, Arc::clone(&address.mailbox), terms),
+            Ok(()) => Pending::sent::<M, K>(receiver, Arc::clone(&address.mailbox), terms, self.limit != Limit::None),
             Err(_) => Pending::refused::<M, K>(CallError::Stopped { message: M::NAME }),
         }
     }
@@ -582,12 +595,13 @@ impl<'a, M: Message> Aim<'a, M> {
             return Err(CallError::Undeclared { message: M::NAME });
         }
         let everybody = self.everybody().map_err(|refusal| CallError::refused(M::NAME, refusal))?;
-        // One deadline for all: what `within` gives is counted from here.
+        // One deadline for all, counted from here.
+        let until = self.own_deadline();
         let pending: Vec<(InstanceId, Pending<R>)> = everybody
             .iter()
             .map(|(address, way)| {
                 let request = make(address.id());
-                (address.id(), self.request_at(address, *way, request))
+                (address.id(), self.request_at(address, *way, request, until))
             })
             .collect();
         Ok(pending.into_iter().map(|(id, reply)| (id, reply.wait())).collect())

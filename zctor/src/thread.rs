@@ -175,7 +175,7 @@ impl<M: Dispatch<S, Port: Send> + Send, S: 'static> Install<M> for Actor<M, S> {
 
 impl<M: Dispatch<S, Port: Send> + Send, S: 'static> Install<M> for ActorOnce<M, S> {
     fn __install(self, local: &LocalHandle<'_>) -> Result<Installed<M>, SpawnError> {
-        install(local.0, Factory::Once(Cell::new(Some(self.factory)))).map(Installed)
+        install(local.0, Factory::Once(Some(self.factory))).map(Installed)
     }
 }
 
@@ -186,7 +186,7 @@ where
     F: FnOnce() -> S + 'static,
 {
     fn __install(self, local: &LocalHandle<'_>) -> Result<Installed<M>, SpawnError> {
-        install(local.0, Factory::Once(Cell::new(Some(Box::new(self))))).map(Installed)
+        install(local.0, Factory::Once(Some(Box::new(self)))).map(Installed)
     }
 }
 
@@ -338,6 +338,8 @@ impl Drop for Exit {
         let local = &self.0;
         local.mailbox.close();
         local.clear_queue();
+        // None are left, unless a bug of ours unwinds: their states are dropped all the same.
+        local.discard_all();
         LOCAL.with(|current| current.replace(None));
         HERE.with(|here| {
             here.mailbox.set(0);
@@ -362,6 +364,11 @@ impl Frame {
 
     pub(crate) fn current() -> Self {
         HERE.with(|here| here.frame.get())
+    }
+
+    /// This is a handler, or other code of the user's that the runtime runs.
+    pub(crate) fn is_user_code(&self) -> bool {
+        self.below != Self::OUTSIDE.below
     }
 
     /// The code that runs here may wait for an instance of this call depth.
@@ -476,8 +483,13 @@ impl Queue {
         }
     }
 
-    /// The earliest arrival among the lanes of depths below `below`.
-    fn pop(&mut self, below: u32) -> Option<Mail> {
+    /// Back to where it was taken from.
+    fn put_back(&mut self, depth: u16, arrival: u64, mail: Mail) {
+        self.lane(depth).push_front((arrival, mail));
+    }
+
+    /// The earliest arrival among the lanes of depths below `below`: its depth, its number, and the mail.
+    fn pop(&mut self, below: u32) -> Option<(u16, u64, Mail)> {
         let mut earliest: Option<(u64, usize)> = None;
         for (index, lane) in self.lanes.iter().enumerate() {
             if u32::from(lane.depth) >= below {
@@ -489,8 +501,8 @@ impl Queue {
                 }
             }
         }
-        let (_, index) = earliest?;
-        self.lanes[index].mail.pop_front().map(|(_, mail)| mail)
+        let lane = &mut self.lanes[earliest?.1];
+        lane.mail.pop_front().map(|(arrival, mail)| (lane.depth, arrival, mail))
     }
 
     fn has(&self, below: u32) -> bool {
@@ -560,19 +572,27 @@ impl Local {
 
     fn build(self: &Rc<Self>, builds: Vec<Build>) -> Result<Vec<Box<dyn Enlist>>, SpawnError> {
         let mut enlisted = Vec::with_capacity(builds.len());
-        for build in builds {
-            enlisted.extend(build(self)?);
+        let mut builds = builds.into_iter();
+        while let Some(build) = builds.next() {
+            match build(self) {
+                Ok(address) => enlisted.extend(address),
+                Err(error) => {
+                    // The factories that will not run hold what the user moved into them.
+                    quietly(|| drop(builds));
+                    return Err(error);
+                }
+            }
         }
         Ok(enlisted)
     }
 
     /// The thread never came to run: its states are dropped where they were built.
-    fn discard_all(&self) {
+    fn discard_all(self: &Rc<Self>) {
         loop {
             let last = self.tenants.borrow_mut().pop_last();
             let Some((_, slot)) = last else { break };
             if let Some(instance) = self.instance(slot) {
-                instance.discard();
+                instance.discard(self);
                 self.clear_seat(slot);
             }
         }
@@ -581,12 +601,17 @@ impl Local {
     fn run(self: &Rc<Self>) {
         loop {
             let mut served = 0;
-            while served < BATCH && self.serve_one(u32::MAX) {
-                served += 1;
+            while served < BATCH {
+                match self.serve_one(u32::MAX, BATCH - served) {
+                    0 => break,
+                    done => served += done,
+                }
             }
             self.take_in();
             self.ring();
-            if self.queue.borrow().has(u32::MAX) {
+            // Once the time is up nothing is handled any more: what is queued is left for the end.
+            let out_of_time = self.ending.get() && self.mailbox.edge.is_sealed();
+            if self.queue.borrow().has(u32::MAX) && !out_of_time {
                 continue;
             }
             let wait_for_held = self.held.get() > 0 && !self.mailbox.edge.is_sealed();
@@ -613,7 +638,7 @@ impl Local {
                 None => self.forget(slot),
             }
             self.take_in();
-            while self.serve_one(u32::MAX) {}
+            while !self.mailbox.edge.is_sealed() && self.serve_one(u32::MAX, BATCH) > 0 {}
         }
     }
 
@@ -660,7 +685,7 @@ impl Local {
             }
             self.take_in();
             self.ring();
-            let served = self.serve_one(below);
+            let served = self.serve_one(below, 1) > 0;
             if deadline.is_some_and(|deadline| deadline <= now()) || parker.is_closed() {
                 return awaited.poll(Waker::noop());
             }
@@ -727,53 +752,96 @@ impl Local {
         in_hand.store(in_hand.load(Ordering::Relaxed).wrapping_add_signed(change), Ordering::Relaxed);
     }
 
-    fn serve_one(self: &Rc<Self>, below: u32) -> bool {
-        let Some(mail) = self.queue.borrow_mut().pop(below) else { return false };
-        let messages = mail.messages;
-        match self.tenant(mail.to, |seat| seat.queued -= 1) {
-            Some(instance) => self.hand_over(&*instance, mail),
-            None => self.mailbox.divert(mail),
+    /// Serves the earliest mail below a depth, of a batch at most `budget` messages. Gives how much was done: 0 if there
+    /// is nothing to do.
+    fn serve_one(self: &Rc<Self>, below: u32, budget: usize) -> usize {
+        let Some((depth, arrival, mail)) = self.queue.borrow_mut().pop(below) else { return 0 };
+        let (to, messages) = (mail.to, mail.messages);
+        let left = match self.tenant(to, |seat| seat.queued -= 1) {
+            Some(instance) => self.hand_over(&*instance, mail, budget),
+            None => {
+                self.mailbox.divert(mail);
+                None
+            }
+        };
+        let done = messages - left.as_ref().map_or(0, |left| left.messages);
+        self.weigh(-(done as isize));
+        if let Some(left) = left {
+            self.tenant(to, |seat| seat.queued += 1);
+            self.queue.borrow_mut().put_back(depth, arrival, left);
         }
-        self.weigh(-(messages as isize));
-        true
+        (done as usize).max(1)
     }
 
-    /// Does what the mail says, now. The instance's code must not be on the stack.
-    pub(crate) fn hand_over(self: &Rc<Self>, instance: &dyn AnyInstance, mut mail: Mail) {
+    /// Serves a call to an instance of this thread that has nothing else to do.
+    pub(crate) fn run_at_once(self: &Rc<Self>, instance: &dyn AnyInstance, mail: Mail) {
+        self.weigh(1);
+        if let Some(mail) = self.hand_over(instance, mail, 1) {
+            self.enqueue(mail);
+        }
+        self.weigh(-1);
+    }
+
+    /// `on_start` of an instance that was built again: before all else that is queued for it.
+    pub(crate) fn start_first(&self, common: &Common) {
+        self.tenant(common.id.slot, |seat| seat.queued += 1);
+        self.queue.borrow_mut().push_front(common.depth, std::iter::once(Mail::order(common.id.slot, What::Start)));
+    }
+
+    /// Does what the mail says, now. The instance's code must not be on the stack. Of a batch, at most `budget`
+    /// messages are handled. What is left to do comes back, to be put where it was.
+    pub(crate) fn hand_over(
+        self: &Rc<Self>,
+        instance: &dyn AnyInstance,
+        mut mail: Mail,
+        mut budget: usize,
+    ) -> Option<Mail> {
         let common = instance.common();
         match &mut mail.what {
-            What::Tick(id) => return instance.tick(self, *id),
-            What::Piped(id) => return instance.piped(self, *id),
-            What::Start => return instance.start(self),
-            What::Shutdown => return self.ending.set(true),
-            What::End if common.phase.get() != Phase::Resting => {
-                instance.start(self);
-                return instance.end(self);
-            }
-            What::End => return instance.end(self),
-            What::Letter(letter) => {
-                if self.mailbox.edge.is_sealed() {
-                    return self.mailbox.bury(mail);
-                }
+            What::Tick(id) => instance.tick(self, *id),
+            What::Piped(id) => instance.piped(self, *id),
+            What::Start => instance.start(self),
+            What::Shutdown => self.ending.set(true),
+            // In its place: after what an instance that rests still has to handle.
+            What::End if common.phase.get() == Phase::Resting && common.holds_mail() => self.hold(common, mail),
+            What::End => {
                 if common.phase.get() == Phase::New {
                     instance.start(self);
                 }
-                while common.phase.get() == Phase::Live {
+                instance.end(self);
+            }
+            What::Letter(letter) => {
+                if common.phase.get() == Phase::New {
+                    instance.start(self);
+                }
+                while common.phase.get() == Phase::Live && !self.mailbox.edge.is_sealed() {
+                    if budget == 0 {
+                        mail.recount();
+                        return Some(mail);
+                    }
+                    budget -= 1;
                     if !letter.deliver(instance, self) {
-                        return;
+                        return None;
                     }
                 }
                 mail.recount();
+                match common.phase.get() {
+                    _ if self.mailbox.edge.is_sealed() => self.mailbox.bury(mail),
+                    // It was reset: its `on_start` comes first.
+                    Phase::New => return Some(mail),
+                    Phase::Resting => self.hold(common, mail),
+                    Phase::Live | Phase::Ended => self.mailbox.divert(mail),
+                }
             }
         }
-        // It came to rest, or ended, before it had handled all.
-        if common.phase.get() == Phase::Resting {
-            self.held.set(self.held.get() + 1);
-            self.weigh(mail.messages as isize);
-            common.hold(mail);
-        } else {
-            self.mailbox.divert(mail);
-        }
+        None
+    }
+
+    /// Keeps mail for an instance that rests.
+    fn hold(&self, common: &Common, mail: Mail) {
+        self.held.set(self.held.get() + 1);
+        self.weigh(mail.messages as isize);
+        common.hold(mail);
     }
 
     /// What the thread had taken in and did not come to.
@@ -781,7 +849,7 @@ impl Local {
         loop {
             let mail = self.queue.borrow_mut().pop(u32::MAX);
             match mail {
-                Some(mail) => self.mailbox.divert(mail),
+                Some((_, _, mail)) => self.mailbox.divert(mail),
                 None => break,
             }
         }
@@ -868,6 +936,7 @@ impl Local {
             seat.instance.take()
         };
         self.mailbox.meter.instances.fetch_sub(1, Ordering::Relaxed);
+        // Its parts of the user's making are gone by now; what is left is ours.
         drop(left);
     }
 
