@@ -5,7 +5,7 @@ use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::Ordering;
 use std::task::{Context as TaskContext, Poll, Waker};
 use std::time::{Duration, Instant};
 
@@ -15,6 +15,7 @@ use crate::error::CallError;
 use crate::mailbox::Mailbox;
 use crate::message::{Kind, Message, Request};
 use crate::park::wait_outside;
+use crate::sync::AtomicU8;
 use crate::thread::{Frame, local, on_actor_thread, quietly};
 use crate::timer::{deadline, now, wake_at};
 
@@ -745,6 +746,9 @@ tuples! {
     A 0, B 1, C 2, D 3, E 4;
     A 0, B 1, C 2, D 3, E 4, F 5;
 }
+
+#[cfg(all(test, loom))]
+mod loom_models;
 
 #[cfg(test)]
 mod tests {

@@ -2,8 +2,9 @@
 
 use std::error::Error;
 use std::fmt;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
+use crate::sync::Mutex;
 use crate::watch::{Report, ThreadStats};
 
 /// An error of any type, as fallible factories return it.

@@ -116,6 +116,7 @@ mod park;
 mod registry;
 mod restart;
 mod route;
+mod sync;
 mod thread;
 mod timer;
 mod trace;

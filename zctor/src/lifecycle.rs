@@ -9,8 +9,8 @@
 //! 4. A thread that does not end in time is abandoned: its mailbox is closed from outside, and all who wait for it are
 //!    answered.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -22,6 +22,7 @@ use crate::mailbox::{Edge, Mail, Mailbox, Slot, What};
 use crate::message::{Actor, Dispatch, Message};
 use crate::registry::Pools;
 use crate::route::{Address, Aim};
+use crate::sync::{AtomicUsize, Condvar, Mutex, MutexGuard, fence};
 use crate::thread::{ActorThread, Registration, ThreadId, install_on, on_actor_thread, start, start_thread};
 use crate::timer::{deadline, now};
 use crate::watch::{DeadLetters, EarlierReport, InstanceReport, Report, Stats, ThreadStats};
@@ -198,8 +199,10 @@ impl Core {
 
     /// A thread has nothing to do, for now.
     pub(crate) fn came_to_rest(&self) {
-        // SeqCst: pairs with `watch`. Either the watcher is seen here, or it sees the rest that began before.
-        if self.watchers.load(Ordering::SeqCst) > 0 {
+        // Pairs with the fence in `watch`. Either the watcher is seen here, or it sees the rest that began before. A
+        // fence, for loom takes accesses that are SeqCst for acquire and release.
+        fence(Ordering::SeqCst);
+        if self.watchers.load(Ordering::Relaxed) > 0 {
             drop(lock(&self.state));
             self.changed.notify_all();
         }
@@ -231,16 +234,8 @@ impl Core {
     // Quiet.
 
     /// Whether nothing is queued and nothing runs on any thread.
-    ///
-    /// Each thread is looked at twice. If in both rounds all rest, in the same spell of rest, and all mailboxes are
-    /// empty, then at the moment between the rounds nothing was anywhere: a message pushed before it would still lie
-    /// in its mailbox, or its receiver would have begun another spell. After Mattern's double counting (1987).
     fn is_quiet(state: &State) -> bool {
-        let round = || state.threads.iter().map(|running| running.mailbox.rest()).collect::<Option<Vec<u64>>>();
-        match round() {
-            Some(first) => round() == Some(first),
-            None => false,
-        }
+        are_quiet(state.threads.iter().map(|running| &*running.mailbox))
     }
 
     /// Waits until `done`, or the time given by `until` is up; `true` if it is done.
@@ -249,7 +244,8 @@ impl Core {
         mut done: impl FnMut(&State) -> bool,
         mut until: impl FnMut(&State) -> Option<Instant>,
     ) -> (MutexGuard<'_, State>, bool) {
-        self.watchers.fetch_add(1, Ordering::SeqCst);
+        self.watchers.fetch_add(1, Ordering::Relaxed);
+        fence(Ordering::SeqCst); // pairs with that in `came_to_rest`
         let mut state = lock(&self.state);
         let outcome = loop {
             if done(&state) {
@@ -267,7 +263,7 @@ impl Core {
                 }
             }
         };
-        self.watchers.fetch_sub(1, Ordering::SeqCst);
+        self.watchers.fetch_sub(1, Ordering::Relaxed);
         (state, outcome)
     }
 
@@ -469,3 +465,19 @@ impl Core {
         }
     }
 }
+
+/// Whether nothing is queued and nothing runs on any of these threads.
+///
+/// Each thread is looked at twice. If in both rounds all rest, in the same spell of rest, and all mailboxes are
+/// empty, then at the moment between the rounds nothing was anywhere: a message pushed before it would still lie
+/// in its mailbox, or its receiver would have begun another spell. After Mattern's double counting (1987).
+fn are_quiet<'a>(mailboxes: impl Iterator<Item = &'a Mailbox> + Clone) -> bool {
+    let round = || mailboxes.clone().map(Mailbox::rest).collect::<Option<Vec<u64>>>();
+    match round() {
+        Some(first) => round() == Some(first),
+        None => false,
+    }
+}
+
+#[cfg(all(test, loom))]
+mod loom_models;

@@ -3,7 +3,9 @@
 //! No user code runs under a lock of ours, so a panic while one is held is a bug of zctor's own, and the data behind
 //! it is still whole.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::PoisonError;
+
+use crate::sync::{Mutex, MutexGuard};
 
 pub(crate) fn lock<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)

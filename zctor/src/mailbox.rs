@@ -5,8 +5,8 @@ use std::cell::Cell;
 use std::collections::HashMap;
 use std::fmt;
 use std::rc::Rc;
-use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, Weak};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Weak};
 use std::task::Waker;
 
 use smallbox::{SmallBox, smallbox};
@@ -15,6 +15,7 @@ use crate::instance::AnyInstance;
 use crate::lock::lock;
 use crate::park::Parker;
 use crate::registry::Pools;
+use crate::sync::{AtomicU8, AtomicU64, AtomicUsize, Mutex, queue};
 use crate::thread::{Local, ThreadId, quietly, run_user};
 use crate::watch::DeadLetters;
 
@@ -239,8 +240,8 @@ pub(crate) struct Mailbox {
     pub(crate) meter: Meter,
     /// Where siblings of an instance that ended are found.
     pools: Weak<Pools>,
-    sender: flume::Sender<Mail>,
-    receiver: flume::Receiver<Mail>,
+    sender: queue::Sender<Mail>,
+    receiver: queue::Receiver<Mail>,
     /// Messages in batches beyond the one that each batch counts for in the queue's length.
     batched: AtomicUsize,
     /// Letters pushed behind the closing, on their way back to their senders.
@@ -255,7 +256,7 @@ impl Mailbox {
         dead: Arc<DeadLetters>,
         pools: Weak<Pools>,
     ) -> Self {
-        let (sender, receiver) = flume::unbounded();
+        let (sender, receiver) = queue::unbounded();
         let meter = Meter { activity: AtomicU64::new(1), ..Meter::default() };
         Self {
             thread,
@@ -281,8 +282,9 @@ impl Mailbox {
         if self.parker.wake() { None } else { self.take_back(token) }
     }
 
-    /// The mailbox was closed before or during a push. Whoever closed it emptied it after that, and what was pushed in
-    /// time was found; what came later is still there, and belongs to those who pushed it, each of whom comes here.
+    /// The mailbox was closed before or during a push. Whoever closed it emptied it under the same lock, and what was
+    /// pushed in time was found; what came later is still there, and belongs to those who pushed it, each of whom comes
+    /// here.
     #[cold]
     fn take_back(&self, token: u32) -> Option<Mail> {
         let mut late = lock(&self.late);
@@ -395,3 +397,6 @@ impl fmt::Debug for Mailbox {
         write!(f, "Mailbox({})", self.thread)
     }
 }
+
+#[cfg(all(test, loom))]
+mod loom_models;

@@ -15,14 +15,14 @@
 
 use std::cell::Cell;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
+use std::sync::atomic::Ordering;
 use std::task::{Wake, Waker};
-use std::thread::Thread;
 use std::time::Instant;
 
 use once_cell::sync::{Lazy, OnceCell};
 
 use crate::call::Awaited;
+use crate::sync::{AtomicU8, Thread, current, park, park_timeout, spin_loop};
 
 const RUNNING: u8 = 0;
 const WATCHING: u8 = 1;
@@ -34,7 +34,7 @@ const MAX_SPIN: u32 = 2_000;
 const MIN_SPIN: u32 = 50;
 
 /// Actor threads of this process that are not parked. Spinning only pays while each of them can have a core.
-static AWAKE: AtomicUsize = AtomicUsize::new(0);
+static AWAKE: std::sync::atomic::AtomicUsize = std::sync::atomic::AtomicUsize::new(0);
 static CORES: Lazy<usize> = Lazy::new(crate::available_threads);
 
 /// The state word of one thread, and the handle to wake it by.
@@ -53,7 +53,7 @@ impl Parker {
 
     /// Called once on the thread that this word belongs to, before it first waits.
     pub(crate) fn adopt_current_thread(&self) {
-        if self.thread.set(std::thread::current()).is_ok() && self.counted {
+        if self.thread.set(current()).is_ok() && self.counted {
             AWAKE.fetch_add(1, Ordering::Relaxed); // a count, read as a hint
         }
     }
@@ -99,14 +99,14 @@ impl Parker {
         }
         while self.word.load(Ordering::Acquire) == PARKED {
             match deadline {
-                None => std::thread::park(),
+                None => park(),
                 Some(deadline) => {
                     let left = deadline.saturating_duration_since(crate::timer::now());
                     if left.is_zero() {
                         let _ = self.word.compare_exchange(PARKED, RUNNING, Ordering::AcqRel, Ordering::Relaxed);
                         break;
                     }
-                    std::thread::park_timeout(left);
+                    park_timeout(left);
                 }
             }
         }
@@ -130,7 +130,7 @@ impl Parker {
             if turn % 32 == 0 && AWAKE.load(Ordering::Relaxed) + others > cores {
                 return false;
             }
-            std::hint::spin_loop();
+            spin_loop();
         }
         budget.set((budget.get() / 2).max(MIN_SPIN));
         false
@@ -223,6 +223,9 @@ impl Outside {
         }
     }
 }
+
+#[cfg(all(test, loom))]
+mod loom_models;
 
 #[cfg(test)]
 mod tests {

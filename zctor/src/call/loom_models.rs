@@ -1,0 +1,35 @@
+//! A call begins or is given up, on the real `Terms`.
+
+use loom::thread::spawn;
+
+use super::*;
+
+/// Caught: `settle` as a load and a store (both sides won).
+#[test]
+fn either_the_handler_begins_or_the_caller_has_given_up() {
+    loom::model(|| {
+        let terms = Terms::new(None);
+        let callee = {
+            let terms = Arc::clone(&terms);
+            spawn(move || terms.begin())
+        };
+        let given_up = terms.give_up();
+        let begun = callee.join().unwrap();
+        assert!(begun != given_up, "begun: {begun}, given up: {given_up}");
+        assert_eq!(terms.give_up(), given_up, "it stands");
+    });
+}
+
+/// Caught: `begin` not looking at the deadline; `begin` giving whether it moved the state, not whether to begin.
+#[test]
+fn a_handler_whose_time_is_up_never_begins() {
+    loom::model(|| {
+        let terms = Terms::new(Some(now()));
+        let callee = {
+            let terms = Arc::clone(&terms);
+            spawn(move || terms.begin())
+        };
+        assert!(terms.give_up());
+        assert!(!callee.join().unwrap());
+    });
+}

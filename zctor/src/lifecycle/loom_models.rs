@@ -1,0 +1,101 @@
+//! Quiet is never said too early, and nobody who waits for it is left waiting: the real `Mailbox`, `is_quiet` and `watch`.
+
+use std::sync::Weak;
+
+use loom::thread::{JoinHandle, spawn};
+
+use super::*;
+use crate::mailbox::Meter;
+
+fn mailbox(id: u32) -> Arc<Mailbox> {
+    let edge = Arc::new(Edge::new());
+    Arc::new(Mailbox::new(ThreadId(id), String::new(), edge, Arc::default(), Weak::new()))
+}
+
+fn send(mailbox: &Mailbox) {
+    let to = Slot { index: 0, generation: 0 };
+    assert!(mailbox.push(Mail::order(to, What::Start)).is_none());
+}
+
+/// An actor thread at rest, until it has handled one message, then at rest again: the steps of `Local::run` and `rest`,
+/// but for the parking, in place of which it waits for the push by `is_empty`.
+fn actor(core: &Arc<Core>, mailbox: &Arc<Mailbox>, handle: impl FnOnce() + 'static) -> JoinHandle<()> {
+    let (core, mailbox) = (Arc::clone(core), Arc::clone(mailbox));
+    spawn(move || {
+        while mailbox.is_empty() {
+            loom::thread::yield_now();
+        }
+        mailbox.end_rest();
+        let mut taken = 0;
+        mailbox.take(|_| taken += 1);
+        assert_eq!(taken, 1);
+        handle();
+        Meter::add(&mailbox.meter.handled);
+        assert!(mailbox.is_empty());
+        mailbox.begin_rest();
+        core.came_to_rest();
+    })
+}
+
+fn handled(mailbox: &Mailbox) -> u64 {
+    mailbox.meter.handled.load(Ordering::Relaxed)
+}
+
+/// Two threads at rest, a message in the mailbox of the first that its handler hands on to the second.
+struct Hop {
+    first: Arc<Mailbox>,
+    second: Arc<Mailbox>,
+    threads: [JoinHandle<()>; 2],
+}
+
+impl Hop {
+    fn begin() -> Self {
+        let (core, first, second) = (Core::new(String::new()), mailbox(0), mailbox(1));
+        first.begin_rest();
+        second.begin_rest();
+        send(&first);
+        let next = Arc::clone(&second);
+        let threads = [actor(&core, &first, move || send(&next)), actor(&core, &second, || ())];
+        Self { first, second, threads }
+    }
+
+    fn assert_all_done(&self) {
+        assert_eq!((handled(&self.first), handled(&self.second)), (1, 1), "quiet was said too early");
+    }
+
+    fn join(self) {
+        for thread in self.threads {
+            thread.join().unwrap();
+        }
+    }
+}
+
+#[test]
+fn quiet_is_not_said_while_a_message_hops() {
+    for reversed in [false, true] {
+        loom::model(move || {
+            let hop = Hop::begin();
+            let mut mailboxes = [&*hop.first, &*hop.second];
+            if reversed {
+                mailboxes.reverse();
+            }
+            if are_quiet(mailboxes.into_iter()) {
+                hop.assert_all_done();
+            }
+            hop.join();
+        });
+    }
+}
+
+#[test]
+fn who_waits_for_quiet_is_told() {
+    loom::model(|| {
+        let (core, mailbox) = (Core::new(String::new()), mailbox(0));
+        mailbox.begin_rest();
+        send(&mailbox);
+        let thread = actor(&core, &mailbox, || ());
+        drop(core.watch(|_| are_quiet([&*mailbox].into_iter()), |_| None));
+        assert_eq!(handled(&mailbox), 1);
+        thread.join().unwrap();
+    });
+}

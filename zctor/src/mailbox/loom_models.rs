@@ -1,0 +1,135 @@
+//! What is pushed while a mailbox closes is found once, by the closer or by its sender; and the edge only moves on. The
+//! real `Mailbox`, on a queue that loom knows.
+
+use std::sync::atomic;
+
+use loom::thread::spawn;
+
+use super::*;
+
+/// What became of each letter. Not loom's: they are looked at when all threads are joined.
+#[derive(Default)]
+struct Fate {
+    buried: atomic::AtomicUsize,
+    given_back: atomic::AtomicUsize,
+}
+
+struct Probe(Arc<Fate>);
+
+impl Envelope for Probe {
+    fn deliver(&mut self, _: &dyn AnyInstance, _: &Rc<Local>) -> bool {
+        unreachable!("there are no instances")
+    }
+
+    fn len(&self) -> usize {
+        1
+    }
+
+    fn forward(&mut self, _: &Pools) {}
+
+    fn bury(&mut self) -> usize {
+        self.0.buried.fetch_add(1, Ordering::Relaxed);
+        1
+    }
+
+    fn as_any_mut(&mut self) -> &mut dyn Any {
+        self
+    }
+}
+
+fn mailbox() -> Arc<Mailbox> {
+    let edge = Arc::new(Edge::new());
+    Arc::new(Mailbox::new(ThreadId(0), String::new(), edge, Arc::default(), Weak::new()))
+}
+
+/// Pushes a letter; its sender looks whether what comes back, if anything, is its own.
+fn push(mailbox: &Mailbox, token: u32, fate: &Arc<Fate>) {
+    let what = What::Letter(seal(Probe(Arc::clone(fate))));
+    let to = Slot { index: 0, generation: 0 };
+    // The token is given by the model: the threads of a model are one thread to `token()`.
+    if let Some(back) = mailbox.push(Mail { to, messages: 1, token, rotated: false, what }) {
+        let mut letter = back.into_letter().unwrap();
+        let probe = letter.as_any_mut().downcast_mut::<Probe>().unwrap();
+        assert!(Arc::ptr_eq(&probe.0, fate), "it got another's letter");
+        fate.given_back.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+fn assert_found_once(mailbox: &Mailbox, fates: &[Arc<Fate>]) {
+    for fate in fates {
+        let (buried, given_back) = (fate.buried.load(Ordering::Relaxed), fate.given_back.load(Ordering::Relaxed));
+        assert_eq!(buried + given_back, 1, "buried {buried} times, given back {given_back} times");
+    }
+    assert!(mailbox.is_empty());
+    assert!(lock(&mailbox.late).is_empty());
+}
+
+#[test]
+fn letters_of_two_senders_are_found_once_when_the_mailbox_closes() {
+    loom::model(|| {
+        let mailbox = mailbox();
+        let fates = [Arc::<Fate>::default(), Arc::default()];
+        let senders = [0, 1].map(|index| {
+            let (mailbox, fate) = (Arc::clone(&mailbox), Arc::clone(&fates[index]));
+            spawn(move || push(&mailbox, index as u32 + 1, &fate))
+        });
+        mailbox.close();
+        for sender in senders {
+            sender.join().unwrap();
+        }
+        assert_found_once(&mailbox, &fates);
+    });
+}
+
+#[test]
+fn two_letters_of_one_sender_are_found_once_when_the_mailbox_closes() {
+    loom::model(|| {
+        let mailbox = mailbox();
+        let fates = [Arc::<Fate>::default(), Arc::default()];
+        let sender = {
+            let (mailbox, fates) = (Arc::clone(&mailbox), fates.clone());
+            spawn(move || fates.iter().for_each(|fate| push(&mailbox, 1, fate)))
+        };
+        mailbox.close();
+        sender.join().unwrap();
+        assert_found_once(&mailbox, &fates);
+    });
+}
+
+#[test]
+fn a_letter_is_found_once_when_the_mailbox_is_abandoned_while_its_thread_ends() {
+    loom::model(|| {
+        let mailbox = mailbox();
+        let fates = [Arc::<Fate>::default()];
+        let sender = {
+            let (mailbox, fates) = (Arc::clone(&mailbox), fates.clone());
+            spawn(move || push(&mailbox, 1, &fates[0]))
+        };
+        let abandoner = {
+            let mailbox = Arc::clone(&mailbox);
+            spawn(move || mailbox.close())
+        };
+        mailbox.close();
+        sender.join().unwrap();
+        abandoner.join().unwrap();
+        assert_found_once(&mailbox, &fates);
+    });
+}
+
+#[test]
+fn the_edge_only_moves_on() {
+    loom::model(|| {
+        let edge = Arc::new(Edge::new());
+        let others = [Edge::close, Edge::seal].map(|step| {
+            let edge = Arc::clone(&edge);
+            spawn(move || step(&edge))
+        });
+        let (was_open, was_sealed) = (edge.is_open(), edge.is_sealed());
+        assert!(was_open || !edge.is_open());
+        assert!(!was_sealed || edge.is_sealed());
+        for other in others {
+            other.join().unwrap();
+        }
+        assert!(edge.is_sealed());
+    });
+}

@@ -1,0 +1,205 @@
+//! No wake-up is missed, and closed is for good: the real `Parker`, and the real `Outside::wait`.
+//!
+//! The orderings on the word itself cannot be weakened visibly here: what is waited for has a lock or a state of its own,
+//! which orders more than the word does. What these models hold is the order of steps and that each step is atomic.
+
+use loom::thread::spawn;
+
+use super::*;
+use crate::lock::lock;
+use crate::mailbox::{Edge, Mailbox};
+use crate::sync::{Mutex, queue};
+
+fn adopted() -> Arc<Parker> {
+    let parker = Arc::new(Parker::default());
+    parker.adopt_current_thread();
+    parker
+}
+
+/// Pushes, then wakes, as `Mailbox::push` does.
+fn giver(parker: &Arc<Parker>, mail: &Arc<queue::Sender<u8>>, letter: u8) -> loom::thread::JoinHandle<bool> {
+    let (parker, mail) = (Arc::clone(parker), Arc::clone(mail));
+    spawn(move || {
+        mail.send(letter).unwrap();
+        Parker::wake(&parker)
+    })
+}
+
+/// Rests until there is mail, as `Local::rest` does.
+fn receive(parker: &Parker, mail: &queue::Receiver<u8>, spins: u32, mut deadline: Option<Instant>) -> u8 {
+    loop {
+        parker.announce();
+        if let Ok(letter) = mail.try_recv() {
+            parker.retract();
+            return letter;
+        }
+        if parker.spin(&Cell::new(spins), || false) {
+            parker.retract();
+        } else {
+            parker.park(deadline.take());
+        }
+    }
+}
+
+#[test]
+fn mail_of_two_wakers_is_not_missed() {
+    loom::model(|| {
+        let parker = adopted();
+        let (sender, receiver) = queue::unbounded();
+        let sender = Arc::new(sender);
+        let givers = [giver(&parker, &sender, 1), giver(&parker, &sender, 2)];
+        let sum = receive(&parker, &receiver, 0, None) + receive(&parker, &receiver, 0, None);
+        assert_eq!(sum, 3);
+        for giver in givers {
+            assert!(giver.join().unwrap(), "nobody has closed");
+        }
+    });
+}
+
+#[test]
+fn mail_is_not_missed_while_spinning() {
+    loom::model(|| {
+        let parker = adopted();
+        let (sender, receiver) = queue::unbounded();
+        let giver = giver(&parker, &Arc::new(sender), 1);
+        assert_eq!(receive(&parker, &receiver, 2, None), 1);
+        giver.join().unwrap();
+    });
+}
+
+#[test]
+fn mail_that_comes_at_the_deadline_is_not_missed() {
+    loom::model(|| {
+        let parker = adopted();
+        let (sender, receiver) = queue::unbounded();
+        let giver = giver(&parker, &Arc::new(sender), 1);
+        // The first time the deadline is up at once; then there is none.
+        assert_eq!(receive(&parker, &receiver, 0, Some(crate::timer::now())), 1);
+        giver.join().unwrap();
+    });
+}
+
+#[test]
+fn a_thread_that_rests_is_woken_by_its_closing_and_stays_closed() {
+    loom::model(|| {
+        let parker = adopted();
+        let (sender, receiver) = queue::unbounded();
+        let giver = giver(&parker, &Arc::new(sender), 1);
+        let closer = {
+            let parker = Arc::clone(&parker);
+            spawn(move || parker.close())
+        };
+        // As `Local::run` does.
+        while !parker.is_closed() {
+            parker.announce();
+            if receiver.try_recv().is_ok() {
+                parker.retract();
+            } else {
+                parker.park(None);
+            }
+        }
+        giver.join().unwrap();
+        closer.join().unwrap();
+        assert!(parker.is_closed());
+        assert!(!Parker::wake(&parker));
+    });
+}
+
+/// A reply in the manner of the `oneshot` crate: one atomic, and a waker behind it.
+#[derive(Default)]
+struct Reply {
+    state: AtomicU8,
+    waker: Mutex<Option<Waker>>,
+}
+
+impl Reply {
+    const AWAITED: u8 = 1;
+    const SENT: u8 = 2;
+
+    fn send(&self) {
+        if self.state.swap(Self::SENT, Ordering::AcqRel) == Self::AWAITED {
+            let waker = lock(&self.waker).take();
+            waker.expect("it was put there before").wake();
+        }
+    }
+
+    fn sender(self: &Arc<Self>) -> loom::thread::JoinHandle<()> {
+        let reply = Arc::clone(self);
+        spawn(move || reply.send())
+    }
+}
+
+impl Awaited for Arc<Reply> {
+    type Output = ();
+
+    fn is_ready(&self) -> bool {
+        self.state.load(Ordering::Relaxed) == Reply::SENT
+    }
+
+    fn poll(&mut self, waker: &Waker) -> Option<()> {
+        let reply = &**self;
+        if reply.state.compare_exchange(Reply::AWAITED, 0, Ordering::AcqRel, Ordering::Acquire) == Err(Reply::SENT) {
+            return Some(());
+        }
+        *lock(&reply.waker) = Some(waker.clone());
+        match reply.state.compare_exchange(0, Reply::AWAITED, Ordering::AcqRel, Ordering::Acquire) {
+            Ok(_) => None,
+            Err(_) => Some(()),
+        }
+    }
+}
+
+fn outside(spins: u32) -> Outside {
+    Outside { budget: Cell::new(spins), ..Outside::new() }
+}
+
+#[test]
+fn a_reply_is_not_missed() {
+    for spins in [0, 1] {
+        loom::model(move || {
+            let mut reply = Arc::<Reply>::default();
+            let sender = reply.sender();
+            outside(spins).wait(&mut reply, None).unwrap();
+            sender.join().unwrap();
+        });
+    }
+}
+
+#[test]
+fn a_reply_is_not_missed_over_the_late_wake_of_another() {
+    loom::model(|| {
+        let (mut first, mut second) = (Arc::<Reply>::default(), Arc::<Reply>::default());
+        let senders = [first.sender(), second.sender()];
+        let outside = outside(0);
+        // Given up at once, its waker left behind.
+        outside.wait(&mut first, Some(crate::timer::now()));
+        outside.wait(&mut second, None).unwrap();
+        for sender in senders {
+            sender.join().unwrap();
+        }
+    });
+}
+
+#[test]
+fn who_waits_for_a_thread_that_is_abandoned_is_told() {
+    loom::model(|| {
+        let mailbox = Mailbox::new(
+            crate::thread::ThreadId(0),
+            String::new(),
+            Arc::new(Edge::new()),
+            Arc::default(),
+            std::sync::Weak::new(),
+        );
+        let mailbox = Arc::new(mailbox);
+        let (port, mut receiver) = crate::call::ReplyTo::<()>::channel();
+        let abandoner = {
+            let mailbox = Arc::clone(&mailbox);
+            spawn(move || mailbox.edge.abandon())
+        };
+        let mut reply = crate::call::Reply::new(&mut receiver, &mailbox, "message");
+        let outcome = outside(0).wait(&mut reply, None);
+        assert_eq!(outcome, Some(Err(crate::error::CallError::Stopped { message: "message" })));
+        abandoner.join().unwrap();
+        drop((reply, port));
+    });
+}

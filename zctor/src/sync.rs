@@ -1,0 +1,75 @@
+//! The atomics, locks, parking and queue that `park`, `mailbox`, `call` and `lifecycle` keep their promises with: std's
+//! and flume's, or under `--cfg loom` those of loom, which runs the models (`loom_models` beside each of those files)
+//! through every order of events and every value that the memory orderings allow.
+//!
+//! This is the one place that tells the two apart. What only counts (dead letters, tokens, awake threads) is std's in both.
+
+#[cfg(not(loom))]
+mod picked {
+    pub(crate) use std::hint::spin_loop;
+    pub(crate) use std::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, fence};
+    pub(crate) use std::sync::{Condvar, Mutex, MutexGuard};
+    pub(crate) use std::thread::{Thread, current, park, park_timeout};
+
+    pub(crate) use flume as queue;
+}
+
+#[cfg(loom)]
+mod picked {
+    pub(crate) use loom::hint::spin_loop;
+    pub(crate) use loom::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, fence};
+    pub(crate) use loom::sync::{Condvar, Mutex, MutexGuard};
+    pub(crate) use loom::thread::{Thread, current, park};
+
+    /// Models know no time: it may be up whenever the others have gone on.
+    pub(crate) fn park_timeout(_: std::time::Duration) {
+        loom::thread::yield_now();
+    }
+
+    /// What the mailbox uses of flume, on a lock that loom knows: there too each operation is one critical section.
+    pub(crate) mod queue {
+        use std::collections::VecDeque;
+        use std::sync::Arc;
+
+        use super::{Mutex, MutexGuard};
+
+        pub(crate) struct Sender<T>(Arc<Mutex<VecDeque<T>>>);
+        pub(crate) struct Receiver<T>(Arc<Mutex<VecDeque<T>>>);
+
+        pub(crate) fn unbounded<T>() -> (Sender<T>, Receiver<T>) {
+            let queue = Arc::new(Mutex::new(VecDeque::new()));
+            (Sender(Arc::clone(&queue)), Receiver(queue))
+        }
+
+        impl<T> Sender<T> {
+            pub(crate) fn send(&self, item: T) -> Result<(), T> {
+                crate::lock::lock(&self.0).push_back(item);
+                Ok(())
+            }
+        }
+
+        impl<T> Receiver<T> {
+            fn items(&self) -> MutexGuard<'_, VecDeque<T>> {
+                crate::lock::lock(&self.0)
+            }
+
+            pub(crate) fn try_recv(&self) -> Result<T, ()> {
+                self.items().pop_front().ok_or(())
+            }
+
+            pub(crate) fn drain(&self) -> impl Iterator<Item = T> + use<T> {
+                std::mem::take(&mut *self.items()).into_iter()
+            }
+
+            pub(crate) fn is_empty(&self) -> bool {
+                self.items().is_empty()
+            }
+
+            pub(crate) fn len(&self) -> usize {
+                self.items().len()
+            }
+        }
+    }
+}
+
+pub(crate) use picked::*;
