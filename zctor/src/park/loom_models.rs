@@ -89,13 +89,14 @@ fn a_thread_that_rests_is_woken_by_its_closing_and_stays_closed() {
             let parker = Arc::clone(&parker);
             spawn(move || parker.close())
         };
-        // As `Local::run` does.
+        // As `Local::run` does; the first time the deadline is up at once.
+        let mut deadline = Some(crate::timer::now());
         while !parker.is_closed() {
             parker.announce();
             if receiver.try_recv().is_ok() {
                 parker.retract();
             } else {
-                parker.park(None);
+                parker.park(deadline.take());
             }
         }
         giver.join().unwrap();
