@@ -97,10 +97,14 @@ pub(crate) fn skeleton(model: &Model<'_>) -> TokenStream {
     for variant in &model.variants {
         let fields = variant.fields.iter().map(|field| format!("{}: {}", field.param, print(&field.ty)));
         let ctx = model.ctx.then(|| format!("ctx: &mut Context<{}>", print(&model.ty)));
-        let parameters =
-            std::iter::once("&mut self".to_owned()).chain(ctx).chain(fields).collect::<Vec<_>>().join(", ");
-        let reply = variant.reply.as_ref().map(|reply| format!(" -> {}", print(reply))).unwrap_or_default();
-        text += &format!("    fn {}({parameters}){reply} {{ todo!() }}\n", variant.method);
+        let (to, back) = match &variant.reply {
+            Some(reply) if reply.is_deferred => (Some(format!("reply: ReplyTo<{}>", print(&reply.ty))), String::new()),
+            Some(reply) => (None, format!(" -> {}", print(&reply.ty))),
+            None => (None, String::new()),
+        };
+        let parameters = std::iter::once("&mut self".to_owned()).chain(ctx).chain(fields).chain(to);
+        let parameters = parameters.collect::<Vec<_>>().join(", ");
+        text += &format!("    fn {}({parameters}){back} {{ todo!() }}\n", variant.method);
     }
     text += "}\n```";
     quote!(#[cfg_attr(not(doctest), doc = #text)])

@@ -3,7 +3,7 @@
 use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
 
-use crate::model::{Model, Variant};
+use crate::model::{Model, Reply, Variant};
 
 /// ```text
 /// in   #[reply(i64)] Add { a: i64, b: i64 }, Clear
@@ -101,11 +101,11 @@ fn method(model: &Model<'_>, variant: &Variant<'_>, blocking: bool) -> TokenStre
     let (names, types): (Vec<_>, Vec<_>) = variant.fields.iter().map(|field| (&field.param, &field.ty)).unzip();
     let span = variant.span;
     let (output, body) = match &variant.reply {
-        Some(reply) if blocking => (
+        Some(Reply { ty: reply, .. }) if blocking => (
             quote_spanned!(span=> ::core::result::Result<#reply, #krate::CallError>),
             quote_spanned!(span=> #krate::Client::call(&self.client, <#ty>::#method(#(#names),*))),
         ),
-        Some(reply) => (
+        Some(Reply { ty: reply, .. }) => (
             quote_spanned!(span=> #krate::Pending<#reply>),
             quote_spanned!(span=> #krate::Client::request(&self.client, <#ty>::#method(#(#names),*))),
         ),
