@@ -152,6 +152,18 @@ fn faults_come_out_together_and_in_order() {
 }
 
 #[test]
+fn default_field_values_are_refused() {
+    let errors = errors(
+        quote!(),
+        quote!(
+            enum CalculatorMessage {
+                Add { a: u8 = 3 } }
+        ),
+    );
+    assert_eq!(errors, ["default field values are not supported in messages"]);
+}
+
+#[test]
 fn what_is_no_enum_is_given_back() {
     let expansion = attribute(
         quote!(),

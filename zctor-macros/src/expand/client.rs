@@ -2,6 +2,7 @@
 
 use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
+use syn::ext::IdentExt;
 
 use crate::model::{Model, Reply, Variant};
 
@@ -32,7 +33,7 @@ fn structure(model: &Model<'_>) -> TokenStream {
     let declared = model.generics.declared();
     let (_, _, bounds) = model.generics.plain().split_for_impl();
     let attrs = model.attrs();
-    let doc = format!(" A typed handle for [`{ident}`], cheap to clone.");
+    let doc = format!(" A typed handle for [`{}`], cheap to clone.", ident.unraw());
     quote! {
         #[doc = #doc]
         #attrs

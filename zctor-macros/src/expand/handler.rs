@@ -2,6 +2,7 @@
 
 use proc_macro2::{Span, TokenStream};
 use quote::{quote, quote_spanned};
+use syn::ext::IdentExt;
 
 use crate::docs;
 use crate::model::{Model, Reply, Variant};
@@ -19,7 +20,7 @@ pub(crate) fn definition(model: &Model<'_>) -> TokenStream {
     let (vis, ident) = (&model.item.vis, &model.item.ident);
     let (params, _, bounds) = model.generics.plain().split_for_impl();
     let attrs = model.attrs_of_signatures();
-    let doc = format!(" What a state does with each [`{ident}`].");
+    let doc = format!(" What a state does with each [`{}`].", ident.unraw());
     let skeleton = docs::skeleton(model);
     let variants = || model.variants.iter().chain(&model.handler_only);
     let methods = variants().map(|variant| method(model, variant));
