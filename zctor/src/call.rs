@@ -27,10 +27,39 @@ pub(crate) type Outcome<R> = Result<R, CallError>;
 /// [`CallError::NoReply`]; if a panic drops it, with [`CallError::Panicked`].
 ///
 /// ```
-/// fn is_send<T: Send>() -> bool {
-///     true
+/// use zctor::{ActorEngine, ReplyTo, actor};
+///
+/// #[actor]
+/// pub enum DoorMessage {
+///     /// Answers when the door opens.
+///     #[reply(u32, deferred)]
+///     Pass,
+///     Open(u32),
 /// }
-/// assert!(is_send::<zctor::ReplyTo<u64>>());
+/// #[derive(Default)]
+/// struct Door {
+///     waiting: Vec<ReplyTo<u32>>,
+/// }
+/// impl DoorHandler for Door {
+///     fn pass(&mut self, reply: ReplyTo<u32>) {
+///         self.waiting.push(reply);
+///     }
+///     fn open(&mut self, value: u32) {
+///         for reply in self.waiting.drain(..) {
+///             reply.send(value);
+///         }
+///     }
+/// }
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let engine = ActorEngine::new();
+/// let door: DoorClient = engine.pool(1, DoorMessage::actor(Door::default))?;
+/// let passed = door.non_blocking().pass();
+/// assert!(passed.try_take().is_none());
+/// door.open(7)?;
+/// assert_eq!(passed.wait()?, 7);
+/// # Ok(())
+/// # }
 /// ```
 #[must_use = "dropping it ends the call without a reply"]
 pub struct ReplyTo<R: 'static> {
