@@ -370,8 +370,10 @@ impl Mailbox {
 
     /// The number of this spell of rest, or `None` while the thread has anything to do.
     pub(crate) fn rest(&self) -> Option<u64> {
+        // In this order: if mail was taken out just now, the spell of work that began before that is seen.
+        let empty = self.is_empty();
         let activity = self.meter.activity.load(Ordering::SeqCst);
-        (activity % 2 == 0 && self.is_empty()).then_some(activity)
+        (empty && activity % 2 == 0).then_some(activity)
     }
 
     /// The thread has nothing to do; called after it found its mailbox empty.
