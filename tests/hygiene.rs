@@ -45,6 +45,8 @@ mod shadowed {
             id: ::core::primitive::u64,
         },
         Put(::std::vec::Vec<Self>),
+        #[reply(::core::option::Option<Self>, deferred)]
+        Later(::core::primitive::u64),
         Stop,
     }
 
@@ -101,6 +103,12 @@ mod fields {
             this: u8,
         },
         Tuple(#[msg(name = ctx)] u8, #[msg(name = handler)] u8),
+        #[reply(u8, deferred)]
+        Later {
+            ctx: u8,
+            to: u8,
+            port: u8,
+        },
         Keyed {
             #[key]
             key: u8,
@@ -140,6 +148,16 @@ mod fields {
         ) {
         }
         fn tuple(&mut self, _: &mut zctor::Context<NamesMessage>, _: u8, _: u8) {}
+        fn later(
+            &mut self,
+            _: &mut zctor::Context<NamesMessage>,
+            ctx: u8,
+            to: u8,
+            port: u8,
+            reply: zctor::ReplyTo<u8>,
+        ) {
+            reply.send(ctx + to + port);
+        }
         fn keyed(&mut self, _: &mut zctor::Context<NamesMessage>, _: u8) {}
     }
 }
@@ -330,7 +348,7 @@ mod parameters {
     {
         #[reply(Option<T>)]
         Get(#[key] K),
-        #[reply([T; N])]
+        #[reply([T; N], deferred)]
         Some,
         Put(K, T),
         Many(Vec<Self>),
@@ -347,8 +365,8 @@ mod parameters {
         fn get(&mut self, key: K) -> Option<T> {
             self.0.get(&key).cloned()
         }
-        fn some(&mut self) -> [T; N] {
-            std::array::from_fn(|_| T::default())
+        fn some(&mut self, reply: zctor::ReplyTo<[T; N]>) {
+            reply.send(std::array::from_fn(|_| T::default()));
         }
         fn put(&mut self, key: K, value: T) {
             self.0.insert(key, value);
@@ -541,6 +559,8 @@ fn enum_inside_a_function_works() -> Result<(), Box<dyn std::error::Error>> {
     enum LocalMessage {
         #[reply(u8)]
         Twice(u8),
+        #[reply(u8, deferred)]
+        Thrice(u8),
         #[cfg(any())]
         Gone,
     }
@@ -551,12 +571,19 @@ fn enum_inside_a_function_works() -> Result<(), Box<dyn std::error::Error>> {
         fn twice(&mut self, value: u8) -> u8 {
             2 * value
         }
+        fn thrice(&mut self, value: u8, reply: zctor::ReplyTo<u8>) {
+            reply.send(3 * value);
+        }
     }
 
     let engine = ActorEngine::new();
     engine.spawn(ActorThread::new().register(LocalMessage::actor(|| Local)))?;
     let client: LocalClient = engine.client::<LocalMessage>()?;
     assert_eq!(client.twice(4)?, 8);
+    assert_eq!(client.thrice(4)?, 12);
+    assert_eq!(engine.call(LocalMessage::thrice(5))?, 15);
+    assert_eq!(client.non_blocking().thrice(6).wait()?, 18);
+    client.send(LocalMessage::Thrice(7))?;
     Ok(())
 }
 

@@ -113,6 +113,12 @@ pub mod public {
         /// Adds.
         #[reply(u8)]
         Add(u8),
+        /// Later.
+        #[reply((), deferred)]
+        Later {
+            /// When.
+            when: u8,
+        },
     }
 
     /// With parameters.

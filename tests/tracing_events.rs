@@ -1,16 +1,20 @@
 //! With the feature `tracing`, every routing decision is an event that tells the thread, which of the options it is,
 //! and how many there were.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::fmt::{self, Write};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::fmt;
+use std::sync::Once;
 
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
-use tracing::subscriber::with_default;
+use tracing::subscriber::set_global_default;
 use tracing::{Event, Metadata, Subscriber};
 use zctor::{ActorEngine, Context, actor};
 use zctor_tests::bounded;
+
+/// A routing decision: the thread, which option it is, and of how many.
+type Decision = (usize, usize, usize);
 
 #[actor(ctx)]
 #[derive(Clone)]
@@ -20,11 +24,9 @@ enum WorkerMessage {
     },
     #[reply(usize)]
     Place,
-    /// Sends from inside, seen by the same collector.
-    #[reply(())]
-    PassOn {
-        collector: Collector,
-    },
+    /// Sends from inside, and tells what was decided on this thread.
+    #[reply(Vec<Decision>)]
+    PassOn,
     File {
         #[key]
         cabinet: u64,
@@ -40,38 +42,47 @@ impl WorkerHandler for Worker {
         ctx.thread_id().index()
     }
 
-    fn pass_on(&mut self, ctx: &mut Context<WorkerMessage>, collector: Collector) {
-        with_default(collector, || ctx.send(WorkerMessage::Process { task: 0 })).expect("it is live itself");
+    fn pass_on(&mut self, ctx: &mut Context<WorkerMessage>) -> Vec<Decision> {
+        decisions();
+        ctx.send(WorkerMessage::Process { task: 0 }).expect("it is live itself");
+        decisions()
     }
 
     fn file(&mut self, _ctx: &mut Context<WorkerMessage>, _cabinet: u64) {}
 }
 
-/// Keeps the fields of every event of zctor's; clones keep them together.
-#[derive(Clone, Default)]
-struct Collector {
-    events: Arc<Mutex<Vec<Fields>>>,
-}
-
 type Fields = BTreeMap<&'static str, String>;
 
-impl Collector {
-    /// The routing decisions seen since the last look: thread, option, options.
-    fn decisions(&self) -> Vec<(usize, usize, usize)> {
-        let mut events = self.events.lock().unwrap_or_else(PoisonError::into_inner);
-        events
-            .drain(..)
-            .filter(|fields| fields.contains_key("option"))
-            .map(|fields| {
-                let number = |name| {
-                    let value: &String = fields.get(name).unwrap_or_else(|| panic!("no field {name} in {fields:?}"));
-                    value.parse().unwrap_or_else(|_| panic!("{name} is no number in {fields:?}"))
-                };
-                (number("thread"), number("option"), number("options"))
-            })
-            .collect()
-    }
+thread_local! {
+    /// The events of this thread since the last look.
+    static EVENTS: RefCell<Vec<Fields>> = const { RefCell::new(Vec::new()) };
 }
+
+/// The decisions of this thread since the last look.
+fn decisions() -> Vec<Decision> {
+    let number = |fields: &Fields, name| -> usize {
+        let value = fields.get(name).unwrap_or_else(|| panic!("no field {name} in {fields:?}"));
+        value.parse().unwrap_or_else(|_| panic!("{name} is no number in {fields:?}"))
+    };
+    EVENTS
+        .take()
+        .into_iter()
+        .filter(|fields| fields.contains_key("option"))
+        .map(|fields| (number(&fields, "thread"), number(&fields, "option"), number(&fields, "options")))
+        .collect()
+}
+
+/// Runs a test under the watchdog, with the collector in place.
+fn collected(body: impl FnOnce() + Send + 'static) {
+    static INSTALLED: Once = Once::new();
+    // One for the process, before the first event: with a collector a test, what `tracing` remembers of an event
+    // depends on which test meets it first.
+    INSTALLED.call_once(|| set_global_default(Collector).expect("nobody else installs one"));
+    bounded(body);
+}
+
+/// Keeps the fields of every event of zctor's on the thread where it happens.
+struct Collector;
 
 impl Subscriber for Collector {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
@@ -89,7 +100,7 @@ impl Subscriber for Collector {
     fn event(&self, event: &Event<'_>) {
         let mut visitor = Visitor::default();
         event.record(&mut visitor);
-        self.events.lock().unwrap_or_else(PoisonError::into_inner).push(visitor.fields);
+        EVENTS.with_borrow_mut(|events| events.push(visitor.fields));
     }
 
     fn enter(&self, _span: &Id) {}
@@ -104,66 +115,55 @@ struct Visitor {
 
 impl Visit for Visitor {
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        let mut text = String::new();
-        write!(text, "{value:?}").expect("a string takes everything");
-        self.fields.insert(field.name(), text);
+        self.fields.insert(field.name(), format!("{value:?}"));
     }
 }
 
 #[test]
 fn each_rotated_send_and_call_tells_its_thread_and_which_option_it_is() {
-    bounded(|| {
+    collected(|| {
         let engine = ActorEngine::new();
         let worker = engine.pool(5, WorkerMessage::actor(|| Worker)).unwrap();
-        let collector = Collector::default();
-        with_default(collector.clone(), || {
-            for task in 1..=6 {
-                engine.send(WorkerMessage::Process { task }).unwrap();
-            }
-        });
+        for task in 1..=6 {
+            engine.send(WorkerMessage::Process { task }).unwrap();
+        }
         // The guide's own six tasks, "option {} of {}" counted from one.
-        assert_eq!(collector.decisions(), [(0, 1, 5), (1, 2, 5), (2, 3, 5), (3, 4, 5), (4, 5, 5), (0, 1, 5)]);
-        let place = with_default(collector.clone(), || worker.place().unwrap());
-        assert_eq!(collector.decisions(), [(place, 2, 5)]);
+        assert_eq!(decisions(), [(0, 1, 5), (1, 2, 5), (2, 3, 5), (3, 4, 5), (4, 5, 5), (0, 1, 5)]);
+        let place = worker.place().unwrap();
+        assert_eq!(decisions(), [(place, 2, 5)]);
     });
 }
 
 #[test]
 fn a_decision_inside_a_handler_is_told_too() {
-    bounded(|| {
+    collected(|| {
         let engine = ActorEngine::new();
         let worker = engine.pool(3, WorkerMessage::actor(|| Worker)).unwrap();
-        let collector = Collector::default();
-        worker.pass_on(collector.clone()).unwrap();
-        assert_eq!(collector.decisions(), [(1, 2, 3)]);
+        assert_eq!(worker.pass_on().unwrap(), [(1, 2, 3)]);
     });
 }
 
 #[test]
 fn a_keyed_and_a_least_loaded_message_tell_where_they_go() {
-    bounded(|| {
+    collected(|| {
         let engine = ActorEngine::new();
         let worker = engine.pool(3, WorkerMessage::actor(|| Worker)).unwrap();
-        let collector = Collector::default();
         for cabinet in 0..10_u64 {
-            let place = with_default(collector.clone(), || worker.keyed(&cabinet).place().unwrap());
-            assert_eq!(collector.decisions(), [(place, place + 1, 3)]);
-            with_default(collector.clone(), || worker.file(cabinet).unwrap());
-            assert_eq!(collector.decisions(), [(place, place + 1, 3)]);
+            let place = worker.keyed(&cabinet).place().unwrap();
+            assert_eq!(decisions(), [(place, place + 1, 3)]);
+            worker.file(cabinet).unwrap();
+            assert_eq!(decisions(), [(place, place + 1, 3)]);
         }
-        let place = with_default(collector.clone(), || worker.least_loaded().place().unwrap());
-        assert_eq!(collector.decisions(), [(place, place + 1, 3)]);
+        let place = worker.least_loaded().place().unwrap();
+        assert_eq!(decisions(), [(place, place + 1, 3)]);
     });
 }
 
 #[test]
 fn a_refused_message_tells_no_decision() {
-    bounded(|| {
+    collected(|| {
         let engine = ActorEngine::new();
-        let collector = Collector::default();
-        with_default(collector.clone(), || {
-            engine.send(WorkerMessage::Process { task: 1 }).unwrap_err();
-        });
-        assert_eq!(collector.decisions(), []);
+        engine.send(WorkerMessage::Process { task: 1 }).unwrap_err();
+        assert_eq!(decisions(), []);
     });
 }

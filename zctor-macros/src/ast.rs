@@ -4,7 +4,7 @@ use proc_macro2::{Ident, Span, TokenStream};
 use quote::ToTokens;
 use syn::{Attribute, Item, ItemEnum, Type};
 
-use crate::attr::{self, MsgOptions, Options};
+use crate::attr::{self, MsgOptions, Options, reply};
 use crate::errors::Errors;
 use crate::names;
 
@@ -53,6 +53,8 @@ pub(crate) struct Reply {
     pub(crate) attribute: Attribute,
     /// `None`: a fault that is reported already.
     pub(crate) ty: Option<Type>,
+    /// Whether the handler may answer later.
+    pub(crate) is_deferred: bool,
 }
 
 pub(crate) struct Field {
@@ -106,7 +108,7 @@ impl Variant {
             syn::Fields::Unit => Shape::Unit,
         };
         let replies = take(&mut variant.attrs, &[attr::REPLY]).into_iter();
-        let replies = replies.map(|attribute| Reply { ty: attr::reply::read(&attribute, errors), attribute }).collect();
+        let replies = replies.map(|attribute| Reply::read(attribute, errors)).collect();
         let mut options = MsgOptions::default();
         for attribute in take(&mut variant.attrs, &[attr::MSG]) {
             options.read_on_variant(&attribute, errors);
@@ -124,6 +126,13 @@ impl Variant {
             misplaced,
             extent: Extent::Everything,
         }
+    }
+}
+
+impl Reply {
+    fn read(attribute: Attribute, errors: &mut Errors) -> Self {
+        let reply::Content { ty, is_deferred } = reply::read(&attribute, errors);
+        Self { attribute, ty, is_deferred }
     }
 }
 

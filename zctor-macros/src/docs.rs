@@ -2,6 +2,7 @@
 
 use proc_macro2::{Ident, TokenStream};
 use quote::{ToTokens, quote};
+use syn::ext::IdentExt;
 use syn::{Attribute, Expr, ExprLit, Lit, Meta};
 
 use crate::ast;
@@ -23,7 +24,8 @@ impl<'a> Copied<'a> {
         let (lines, lists): (Vec<_>, Vec<_>) = docs.partition(|attribute| matches!(attribute.meta, Meta::NameValue(_)));
         let mut lines: Vec<TokenStream> = lines.into_iter().filter_map(|line| copy(line, enum_ident)).collect();
         lines.extend(arguments(variant, enum_ident));
-        let link = format!("[`{}::{}`]", enum_ident, variant.ident);
+        // rustdoc takes the `#` of a raw identifier for a fragment.
+        let link = format!("[`{}::{}`]", enum_ident.unraw(), variant.ident.unraw());
         let has_examples = lines.iter().any(may_be_example);
         Self { lines, lists, link, has_examples }
     }
@@ -55,7 +57,7 @@ fn copy(line: &Attribute, enum_ident: &Ident) -> Option<TokenStream> {
     let Meta::NameValue(meta) = &line.meta else { return None };
     match &meta.value {
         Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) => {
-            Some(without_self(&text.value(), &enum_ident.to_string()).to_token_stream())
+            Some(without_self(&text.value(), &enum_ident.unraw().to_string()).to_token_stream())
         }
         other => Some(other.to_token_stream()),
     }
@@ -97,10 +99,14 @@ pub(crate) fn skeleton(model: &Model<'_>) -> TokenStream {
     for variant in &model.variants {
         let fields = variant.fields.iter().map(|field| format!("{}: {}", field.param, print(&field.ty)));
         let ctx = model.ctx.then(|| format!("ctx: &mut Context<{}>", print(&model.ty)));
-        let parameters =
-            std::iter::once("&mut self".to_owned()).chain(ctx).chain(fields).collect::<Vec<_>>().join(", ");
-        let reply = variant.reply.as_ref().map(|reply| format!(" -> {}", print(reply))).unwrap_or_default();
-        text += &format!("    fn {}({parameters}){reply} {{ todo!() }}\n", variant.method);
+        let (to, back) = match &variant.reply {
+            Some(reply) if reply.is_deferred => (Some(format!("reply: ReplyTo<{}>", print(&reply.ty))), String::new()),
+            Some(reply) => (None, format!(" -> {}", print(&reply.ty))),
+            None => (None, String::new()),
+        };
+        let parameters = std::iter::once("&mut self".to_owned()).chain(ctx).chain(fields).chain(to);
+        let parameters = parameters.collect::<Vec<_>>().join(", ");
+        text += &format!("    fn {}({parameters}){back} {{ todo!() }}\n", variant.method);
     }
     text += "}\n```";
     quote!(#[cfg_attr(not(doctest), doc = #text)])
@@ -134,4 +140,22 @@ fn without_self(text: &str, enum_name: &str) -> String {
         }
     }
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::without_self;
+
+    #[test]
+    fn links_to_self_name_the_enum_and_words_stay() {
+        for (text, copied) in [
+            ("See [`Self::Reset`].", "See [`Job::Reset`]."),
+            ("See [resetting](Self::Reset) and [Self].", "See [resetting](Job::Reset) and [Job]."),
+            ("See [that][Self::Reset].", "See [that][Job::Reset]."),
+            ("[that]: Self::Reset", "[that]: Job::Reset"),
+            ("`Self` and Self, [`Selfish`](MySelf).", "`Self` and Self, [`Selfish`](MySelf)."),
+        ] {
+            assert_eq!(without_self(text, "Job"), copied);
+        }
+    }
 }

@@ -35,7 +35,7 @@ fn mended(args: TokenStream, item: TokenStream) -> Option<Definition> {
     let mut definition = Definition::read(args, item, false, &mut seen);
     seen.discard();
     own_the_data(&mut definition);
-    name_the_replies(&mut definition);
+    name_the_types(&mut definition);
     use_the_parameters(&mut definition);
     keep_good_calls(&mut definition);
     keep_good_methods(&mut definition);
@@ -61,38 +61,34 @@ fn own_the_data(definition: &mut Definition) {
     }
 }
 
-/// A reply without a size is taken for what the error proposes; a variant with a type nobody can name is left out.
-fn name_the_replies(definition: &mut Definition) {
-    for ty in
-        definition.variants.iter_mut().flat_map(|variant| &mut variant.replies).filter_map(|reply| reply.ty.as_mut())
-    {
-        match types::peel(ty) {
-            Type::Slice(slice) => {
-                *ty = {
-                    let elem = &slice.elem;
-                    parse_quote!(::std::vec::Vec<#elem>)
-                }
-            }
-            Type::TraitObject(object) => *ty = parse_quote!(::std::boxed::Box<#object>),
-            Type::Path(path) if path.path.is_ident("str") => *ty = parse_quote!(::std::string::String),
-            _ => {}
+/// A type without a size becomes what the error proposes, in the enum too. A variant with a type that nobody can name is
+/// left out, but for `impl Trait`, which a handler may take.
+fn name_the_types(definition: &mut Definition) {
+    let in_enum = definition.item.variants.iter_mut().flat_map(|variant| variant.fields.iter_mut());
+    for ty in in_enum.map(|field| &mut field.ty) {
+        if types::impl_trait(ty).is_some() || types::infer(ty).is_some() {
+            *ty = parse_quote!(());
+        } else if let Some(owner) = types::owner(ty) {
+            *ty = owner;
         }
     }
     for variant in &mut definition.variants {
-        let reply = variant.replies.first().and_then(|reply| reply.ty.as_ref());
-        let in_macro = variant.fields.iter().any(|field| types::self_in_macro(&field.ty).is_some())
-            || reply.is_some_and(|ty| types::self_in_macro(ty).is_some());
-        if in_macro || reply.is_some_and(|ty| types::infer(ty).is_some()) {
-            variant.extent = Extent::Nothing;
-        } else if reply.is_some_and(|ty| types::impl_trait(ty).is_some()) {
-            variant.extent = Extent::Handler;
+        let replies = variant.replies.iter_mut().filter_map(|reply| reply.ty.as_mut());
+        for ty in variant.fields.iter_mut().map(|field| &mut field.ty).chain(replies) {
+            if types::infer(ty).is_some() || types::self_in_macro(ty).is_some() {
+                variant.extent = Extent::Nothing;
+            } else if types::impl_trait(ty).is_some() && variant.extent == Extent::Everything {
+                variant.extent = Extent::Handler;
+            } else if let Some(owner) = types::owner(ty) {
+                *ty = owner;
+            }
         }
     }
 }
 
-/// A parameter that only replies use is put into a variant of its own, or rustc would report it again.
+/// A parameter that no field uses is put into a variant of its own, or rustc would report it again.
 fn use_the_parameters(definition: &mut Definition) {
-    let unused = check::types::only_in_replies(definition);
+    let unused = check::types::in_no_field(definition);
     if !unused.is_empty() {
         definition
             .item

@@ -14,6 +14,7 @@ const LEGIBLE: usize = 8;
 pub(crate) struct Model<'a> {
     pub(crate) item: &'a ItemEnum,
     pub(crate) krate: Path,
+    is_krate_given: bool,
     pub(crate) name: LitStr,
     pub(crate) handler: Ident,
     pub(crate) client: Ident,
@@ -44,7 +45,7 @@ pub(crate) struct Variant<'a> {
     pub(crate) shape: Shape,
     pub(crate) method: Ident,
     pub(crate) fields: Vec<Field>,
-    pub(crate) reply: Option<Type>,
+    pub(crate) reply: Option<Reply>,
     pub(crate) key: Option<usize>,
     /// Of its request and client methods.
     pub(crate) vis: Visibility,
@@ -54,6 +55,12 @@ pub(crate) struct Variant<'a> {
     pub(crate) lints: Vec<TokenStream>,
     /// The variant's `deprecated`, and leave for our own use of it.
     pub(crate) deprecated: Option<TokenStream>,
+}
+
+pub(crate) struct Reply {
+    pub(crate) ty: Type,
+    /// Whether the handler is given the port and may answer later.
+    pub(crate) is_deferred: bool,
 }
 
 pub(crate) struct Field {
@@ -82,6 +89,7 @@ impl<'a> Model<'a> {
         Self {
             item,
             krate: attr::krate_or_default(&definition.options),
+            is_krate_given: definition.options.krate.get().is_some(),
             name: definition.options.name.get().cloned().unwrap_or_else(|| LitStr::new(&unraw(ident), ident.span())),
             handler,
             client,
@@ -120,7 +128,8 @@ impl<'a> Model<'a> {
         // Likewise of a type that clippy finds hard to read.
         let is_long = |ty: &Type| types::length(ty) > LEGIBLE;
         let complex = self.variants.iter().any(|variant| {
-            variant.fields.iter().any(|field| is_long(&field.ty)) || variant.reply.as_ref().is_some_and(is_long)
+            variant.fields.iter().any(|field| is_long(&field.ty))
+                || variant.reply.as_ref().is_some_and(|reply| is_long(&reply.ty))
         });
         let complex = complex.then(|| quote!(#[allow(clippy::type_complexity)]));
         quote!(#attrs #private #complex)
@@ -132,6 +141,12 @@ impl<'a> Model<'a> {
         let any = !self.is_deprecated && self.variants.iter().any(|variant| variant.deprecated.is_some());
         let deprecated = any.then(|| quote!(#[allow(deprecated)]));
         quote!(#attrs #deprecated)
+    }
+
+    /// The path of zctor at the position of what it stands for, if it is our own: errors about the type point there.
+    pub(crate) fn krate_at(&self, span: Span) -> TokenStream {
+        let path = self.krate.to_token_stream();
+        if self.is_krate_given { path } else { types::respan(path, span) }
     }
 
     /// The client with one of its views: `CacheClient<K, V, ::zctor::Blocking>`.
@@ -163,8 +178,9 @@ impl<'a> Variant<'a> {
             param: field.parameter(index, count),
             ty: types::without_self(&field.ty, ty),
         };
-        let reply = variant.replies.first().map(|reply| {
-            reply.ty.as_ref().map_or_else(|| types::unit_at(span), |reply| types::without_self(reply, ty))
+        let reply = variant.replies.first().map(|reply| Reply {
+            ty: reply.ty.as_ref().map_or_else(|| types::unit_at(span), |reply| types::without_self(reply, ty)),
+            is_deferred: reply.is_deferred,
         });
         let named = |name: &str| variant.attrs.iter().find(|attribute| attribute.path().is_ident(name));
         Self {

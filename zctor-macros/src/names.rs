@@ -12,6 +12,7 @@
 //! | a named field | the parameter | `by`: `by` |
 //! | the only tuple field | the parameter | `value` |
 //! | several tuple fields | the parameters | `arg0`, `arg1` |
+//! | a deferred reply | the last parameter of the handler | `reply` |
 
 use proc_macro2::{Ident, Span};
 use quote::format_ident;
@@ -23,6 +24,9 @@ pub(crate) const CLIENT: [&str; 3] = ["clone", "non_blocking", "within"];
 pub(crate) const HOOKS: [&str; 2] = ["on_start", "on_stop"];
 /// Functions of the enum that are generated for every actor, or that every enum may have.
 pub(crate) const REQUESTS: [&str; 4] = ["actor", "try_actor", "actor_once", "default"];
+
+/// The parameter of a handler that answers later.
+pub(crate) const REPLY: &str = "reply";
 
 /// Keywords that can be written raw. `gen` is one since edition 2024 only, where `r#gen` is needed; in the earlier
 /// ones `r#gen` and `gen` are the same name.

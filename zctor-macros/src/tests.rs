@@ -66,6 +66,8 @@ fn every_option_expands_as_recorded() {
             #[msg(name = fetch)]
             Get { #[key] user: u64 },
             Put(#[key] u64, #[msg(name = r#type)] String),
+            #[reply(Vec<u8>, deferred)]
+            Watch { path: String },
             #[msg(internal)]
             #[deprecated = "ticks no more"]
             Tick,
@@ -150,6 +152,18 @@ fn faults_come_out_together_and_in_order() {
 }
 
 #[test]
+fn default_field_values_are_refused() {
+    let errors = errors(
+        quote!(),
+        quote!(
+            enum CalculatorMessage {
+                Add { a: u8 = 3 } }
+        ),
+    );
+    assert_eq!(errors, ["default field values are not supported in messages"]);
+}
+
+#[test]
 fn what_is_no_enum_is_given_back() {
     let expansion = attribute(
         quote!(),
@@ -178,7 +192,7 @@ const SEEDS: [&str; 3] = [
     "#[derive(Clone)] pub enum CalculatorMessage { /** Adds. */ #[reply(i64)] Add { a: i64, #[key] b: Vec<Self> },
      #[msg(name = apart, internal)] Divide(#[msg(name = x)] i64, &'static str), Clear }",
     "enum CacheMessage<'a, K: Hash, V = String, const N: usize = 4> where V: Clone { #[reply([K; N])] Get(&'a K),
-     #[reply(Option<V>)] #[cfg(x)] r#Match(Cow<'_, str>), Gen = 3 }",
+     #[reply(Option<V>, deferred)] #[cfg(x)] r#Match(Cow<'_, str>), Gen = 3 }",
     "#[actor] #[reply(u8)] enum Msg { #[reply] A, #[reply(impl Fn(&str) -> u8)] B(dyn T), #[key] C(m!(Self)), a, OnStart }",
 ];
 const ARGUMENTS: &str = "name = \"x\", handler = H, client = r#type, ctx, calls(A, b::B<K>, Msg), crate = ::z";

@@ -8,8 +8,8 @@ pub(crate) use print::print;
 
 use proc_macro2::{Group, Ident, Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote_spanned};
-use syn::Type;
 use syn::visit_mut::{self, VisitMut};
+use syn::{Type, parse_quote};
 
 /// The type without the invisible groups of macro arguments and without parentheses.
 pub(crate) fn peel(mut ty: &Type) -> &Type {
@@ -82,6 +82,19 @@ pub(crate) fn respan(tokens: TokenStream, span: Span) -> TokenStream {
         tree
     };
     tokens.into_iter().map(one).collect()
+}
+
+/// What can stand for a type without a size.
+pub(crate) fn owner(ty: &Type) -> Option<Type> {
+    match peel(ty) {
+        Type::Slice(slice) => {
+            let elem = &slice.elem;
+            Some(parse_quote!(Vec<#elem>))
+        }
+        Type::TraitObject(object) => Some(parse_quote!(Box<#object>)),
+        Type::Path(path) if path.path.is_ident("str") => Some(parse_quote!(String)),
+        _ => None,
+    }
 }
 
 /// The first `impl Trait` in `ty`.

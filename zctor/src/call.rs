@@ -17,7 +17,7 @@ use crate::message::{Kind, Message, Request};
 use crate::park::wait_outside;
 use crate::sync::AtomicU8;
 use crate::thread::{Frame, local, on_actor_thread, quietly};
-use crate::timer::{deadline, now, wake_at};
+use crate::timer::{AlarmId, clear_alarm, deadline, now, set_alarm};
 
 pub(crate) type Outcome<R> = Result<R, CallError>;
 
@@ -28,10 +28,39 @@ pub(crate) type Outcome<R> = Result<R, CallError>;
 /// [`CallError::NoReply`]; if a panic drops it, with [`CallError::Panicked`].
 ///
 /// ```
-/// fn is_send<T: Send>() -> bool {
-///     true
+/// use zctor::{ActorEngine, ReplyTo, actor};
+///
+/// #[actor]
+/// pub enum DoorMessage {
+///     /// Answers when the door opens.
+///     #[reply(u32, deferred)]
+///     Pass,
+///     Open(u32),
 /// }
-/// assert!(is_send::<zctor::ReplyTo<u64>>());
+/// #[derive(Default)]
+/// struct Door {
+///     waiting: Vec<ReplyTo<u32>>,
+/// }
+/// impl DoorHandler for Door {
+///     fn pass(&mut self, reply: ReplyTo<u32>) {
+///         self.waiting.push(reply);
+///     }
+///     fn open(&mut self, value: u32) {
+///         for reply in self.waiting.drain(..) {
+///             reply.send(value);
+///         }
+///     }
+/// }
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let engine = ActorEngine::new();
+/// let door: DoorClient = engine.pool(1, DoorMessage::actor(Door::default))?;
+/// let passed = door.non_blocking().pass();
+/// assert!(passed.try_take().is_none());
+/// door.open(7)?;
+/// assert_eq!(passed.wait()?, 7);
+/// # Ok(())
+/// # }
 /// ```
 #[must_use = "dropping it ends the call without a reply"]
 pub struct ReplyTo<R: 'static> {
@@ -79,11 +108,15 @@ fn answer<R>(sender: oneshot::Sender<Outcome<R>>, outcome: Outcome<R>) {
 
 impl<R: 'static> Drop for ReplyTo<R> {
     fn drop(&mut self) {
-        // A panic in the handler drops it: its text is known when the panic has been caught, and goes to the caller then.
-        if let (Some(sender), true) = (self.sender.take(), std::thread::panicking() && on_actor_thread()) {
+        let Some(sender) = self.sender.take() else { return };
+        if std::thread::panicking() && on_actor_thread() {
+            // Its handler panics. The text is known when that has been caught, and goes to the caller then.
             let _ = ORPHANS.try_with(|orphans| {
                 orphans.borrow_mut().push(Box::new(move |error| answer(sender, Err(error))));
             });
+        } else {
+            // It may wake a waker of the user's.
+            quietly(|| drop(sender));
         }
     }
 }
@@ -102,12 +135,18 @@ thread_local! {
     static ORPHANS: RefCell<Vec<Orphan>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Ends the calls whose ports were dropped by a panic that has been caught: with its text, or if the user's own code
-/// caught it, as calls that nobody answers. The message's name is put in where the reply arrives.
-pub(crate) fn answer_orphans(text: Option<&Arc<str>>) {
-    let orphans = ORPHANS.try_with(|orphans| match orphans.borrow().is_empty() {
-        true => Vec::new(),
-        false => orphans.take(),
+/// How many there are just now: those of frames further down the stack.
+pub(crate) fn count_orphans() -> usize {
+    ORPHANS.try_with(|orphans| orphans.borrow().len()).unwrap_or(0)
+}
+
+/// Ends the calls, all but the first `older`, whose ports were dropped by a panic that has been caught: with its text,
+/// or if the user's own code caught it, as calls that nobody answers. Where the reply arrives the message's name is put
+/// in.
+pub(crate) fn answer_orphans(older: usize, text: Option<&Arc<str>>) {
+    let orphans = ORPHANS.try_with(|orphans| {
+        let mut orphans = orphans.borrow_mut();
+        if orphans.len() > older { orphans.split_off(older) } else { Vec::new() }
     });
     for orphan in orphans.unwrap_or_default() {
         orphan(match text {
@@ -325,8 +364,16 @@ struct Sent<R> {
     receiver: AsyncReceiver<Outcome<R>>,
     mailbox: Arc<Mailbox>,
     terms: Arc<Terms>,
-    /// Who was asked to wake us, and our place among those told of an abandonment.
-    attending: Option<(Waker, u64)>,
+    attending: Option<Attendance>,
+}
+
+/// Who was asked to be woken for a reply that may never come.
+struct Attendance {
+    waker: Waker,
+    /// Its place among those told of an abandonment.
+    place: u64,
+    /// The alarm that is set for the deadline.
+    alarm: Option<AlarmId>,
 }
 
 impl<R> Pending<R> {
@@ -523,19 +570,22 @@ impl<R> Sent<R> {
 
     /// Has `waker` woken at the deadline, and if the thread is abandoned.
     fn attend(&mut self, waker: &Waker) {
-        if waker.will_wake(Waker::noop()) || self.attending.as_ref().is_some_and(|(known, _)| known.will_wake(waker)) {
+        let is_known = self.attending.as_ref().is_some_and(|known| known.waker.will_wake(waker));
+        if waker.will_wake(Waker::noop()) || is_known {
             return;
         }
         self.leave();
-        self.attending = Some((waker.clone(), self.mailbox.edge.attend(waker)));
-        if let Some(deadline) = self.terms.deadline() {
-            wake_at(deadline, waker.clone());
-        }
+        let alarm = self.terms.deadline().map(|deadline| set_alarm(deadline, waker.clone()));
+        self.attending = Some(Attendance { waker: waker.clone(), place: self.mailbox.edge.attend(waker), alarm });
     }
 
     fn leave(&mut self) {
-        if let Some((_, id)) = self.attending.take() {
-            self.mailbox.edge.leave(id);
+        if let Some(Attendance { waker, place, alarm }) = self.attending.take() {
+            self.mailbox.edge.leave(place);
+            if let Some(alarm) = alarm {
+                clear_alarm(alarm);
+            }
+            quietly(|| drop(waker));
         }
     }
 

@@ -73,7 +73,8 @@ impl<M: Message> Context<M> {
     /// A client bound to this very instance, to hand out.
     pub fn me(&self) -> M::Client {
         let address = address_of(&self.shared, &self.local, self.seals);
-        Client::of_one(self.pool::<M>().map(|pool| Arc::clone(&pool)), address).into()
+        let pool = if self.shared.common.pooled { self.pool::<M>() } else { None };
+        Client::of_one(pool.map(|pool| Arc::clone(&pool)), address).into()
     }
 
     #[expect(clippy::redundant_allocation, reason = "cloning the `Rc` touches nothing that other threads use")]
@@ -287,8 +288,9 @@ impl<M: Message> Context<M> {
         let id = self.local.next_serial();
         let slot = self.shared.common.id.slot;
         let mut task: Box<dyn PipeTask<M>> = Box::new(Piped { running, then });
-        let there = task.poll(&self.local.pipe_waker(slot, id));
-        self.shared.pipes.borrow_mut().insert(id, task);
+        let waker = self.local.pipe_waker(slot, id);
+        let there = task.poll(&waker);
+        self.shared.pipes.borrow_mut().insert(id, (waker, task));
         if there {
             self.local.enqueue(Mail::order(slot, What::Piped(id)));
         }
@@ -361,7 +363,7 @@ impl<M: Message> Context<M> {
         if self.local.mailbox.parker.is_closed() || self.local.mailbox.edge.is_sealed() {
             return Err(SpawnError::Stopped);
         }
-        let address = install_on::<T>(&self.local, actor)?;
+        let address = install_on::<T>(&self.local, false, actor)?;
         Ok(Client::of_one(None, address).into())
     }
 

@@ -124,6 +124,8 @@ pub(crate) struct Common {
     pub(crate) id: InstanceId,
     pub(crate) name: &'static str,
     pub(crate) depth: u16,
+    /// It is, or will be, in the pool of its type.
+    pub(crate) pooled: bool,
     pub(crate) status: Arc<Status>,
     pub(crate) phase: Cell<Phase>,
     pub(crate) wish: Cell<Wish>,
@@ -169,8 +171,11 @@ pub(crate) struct Shared<M: Message> {
     pub(crate) timers: RefCell<BTreeMap<u64, Alarm<M>>>,
     /// The timer whose closure runs just now.
     pub(crate) firing: Cell<Option<u64>>,
-    pub(crate) pipes: RefCell<BTreeMap<u64, Box<dyn PipeTask<M>>>>,
+    /// Each with the waker that brings it back here.
+    pub(crate) pipes: RefCell<BTreeMap<u64, WakingPipe<M>>>,
 }
+
+type WakingPipe<M> = (Waker, Box<dyn PipeTask<M>>);
 
 /// A pipe: something awaited, and what turns its outcome into a message.
 pub(crate) trait PipeTask<M> {
@@ -214,7 +219,7 @@ pub(crate) trait AnyInstance {
 }
 
 /// Builds a state on the current thread and gives it a slot; its `on_start` is queued.
-pub(crate) fn install<M, S>(local: &Rc<Local>, factory: Factory<M, S>) -> Result<Address<M>, SpawnError>
+pub(crate) fn install<M, S>(local: &Rc<Local>, pooled: bool, factory: Factory<M, S>) -> Result<Address<M>, SpawnError>
 where
     M: Dispatch<S, Port: Send> + Send,
     S: 'static,
@@ -226,6 +231,7 @@ where
             id: InstanceId { thread: local.mailbox.thread, slot },
             name: M::NAME,
             depth: M::CALL_DEPTH,
+            pooled,
             status: Arc::clone(&status),
             phase: Cell::new(Phase::New),
             wish: Cell::default(),
@@ -529,6 +535,11 @@ where
         }
         self.common().phase.set(Phase::Live);
         match self.work(local, None, M::__on_start) {
+            // A shutdown does not wait for an instance that cannot start.
+            Some(Err(_)) if !local.mailbox.edge.is_open() => {
+                self.drop_state(local);
+                self.vacate(local);
+            }
             Some(Err(_)) => self.recover(local, || ()),
             _ => self.grant(local),
         }
@@ -574,13 +585,10 @@ where
     }
 
     fn piped(&self, local: &Rc<Local>, id: u64) {
-        let Some(mut pipe) = self.shared.pipes.borrow_mut().remove(&id) else {
-            return;
-        };
-        let waker = local.pipe_waker(self.common().id.slot, id);
+        let Some((waker, mut pipe)) = self.shared.pipes.borrow_mut().remove(&id) else { return };
         match catch(|| pipe.poll(&waker)) {
             Ok(false) => {
-                self.shared.pipes.borrow_mut().insert(id, pipe);
+                self.shared.pipes.borrow_mut().insert(id, (waker, pipe));
             }
             Ok(true) => match run_user(0, None, || pipe.finish()) {
                 Ok(message) => self.handle(local, message, None, None),

@@ -143,10 +143,12 @@ impl Core {
                 return Ok(ids.map(ThreadId).collect());
             }
         }
-        let joinable = !on_actor_thread();
         for thread in newborn {
             drop(thread.commit);
-            if joinable {
+            if on_actor_thread() {
+                // Not waited for here: the shutdown joins it.
+                lock(&self.state).ended.push(thread.handle);
+            } else {
                 // Its states are dropped by then. A panic there was caught.
                 let _ = thread.handle.join();
             }
@@ -185,7 +187,7 @@ impl Core {
         let (sender, receiver) = oneshot::channel::<Address<A::Message>>();
         let mut thread = ActorThread::new();
         thread.builds.push(Box::new(move |local| {
-            let _ = sender.send(install_on::<A::Message>(local, actor)?);
+            let _ = sender.send(install_on::<A::Message>(local, false, actor)?);
             Ok(None)
         }));
         self.spawn_all(vec![thread])?;
@@ -351,20 +353,40 @@ impl Core {
         let _ = mailbox.push(Mail::order(to, What::Shutdown));
     }
 
+    /// Waits until a thread that is past its last line of ours has gone. What is left of it are the destructors of the
+    /// user's thread-locals: with a deadline those are waited for no longer than that.
+    fn join(&self, handle: JoinHandle<()>) {
+        loop {
+            let state = lock(&self.state);
+            let until = Self::until(&state);
+            if handle.is_finished() || until.is_none() {
+                drop(state);
+                // zctor's own panic, if there was one, was reported by its hook.
+                let _ = handle.join();
+                return;
+            }
+            if until.is_some_and(|until| until <= now()) {
+                return;
+            }
+            // Nobody tells of the very end of a thread, so it is looked for.
+            drop(self.changed.wait_timeout(state, Duration::from_millis(1)));
+        }
+    }
+
     fn finish_shutdown(&self) {
         let (ended, abandoned) = {
             let mut state = lock(&self.state);
             (std::mem::take(&mut state.ended), std::mem::take(&mut state.threads))
         };
-        for handle in ended {
-            // The thread is past its last line of ours. zctor's own panic, if there was one, was reported by its hook.
-            let _ = handle.join();
+        if !abandoned.is_empty() {
+            // First those who wait, then the mail, whose drops are the user's and may take their time.
+            self.edge.abandon();
         }
         for running in &abandoned {
             running.mailbox.close();
         }
-        if !abandoned.is_empty() {
-            self.edge.abandon();
+        for handle in ended {
+            self.join(handle);
         }
         let mut state = lock(&self.state);
         let mut instances = std::mem::take(&mut state.reports);
@@ -392,6 +414,7 @@ impl Core {
             if let Phase::Stopping { driven, .. } = &mut lock(&self.state).phase {
                 *driven = false;
             }
+            self.changed.notify_all();
         }
     }
 

@@ -151,7 +151,7 @@ fn back<T>(refused: Option<Mail>, open: fn(Letter) -> Option<T>) -> Result<(), T
 
 /// An instance in its pool.
 struct Place<M: Message> {
-    /// Counts from 1 in spawn order and is never given again.
+    /// Made of thread and slot: grows in spawn order, is never 0, and is never given again.
     number: u64,
     address: Address<M>,
 }
@@ -169,14 +169,9 @@ pub(crate) struct Pool<M: Message> {
     turn: AtomicU64,
     /// The same among those who took over mail of an instance that ended.
     stand_ins: AtomicU64,
-    /// Serializes changes of `places`.
-    draft: Mutex<Draft<M>>,
+    /// Those who join when the pool is published. Its lock serializes all changes of `places`.
+    draft: Mutex<Vec<Place<M>>>,
     pub(crate) edge: Arc<Edge>,
-}
-
-struct Draft<M: Message> {
-    last_number: u64,
-    newcomers: Vec<Place<M>>,
 }
 
 impl<M: Message> Pool<M> {
@@ -185,17 +180,15 @@ impl<M: Message> Pool<M> {
             places: ArcSwap::default(),
             turn: AtomicU64::new(0),
             stand_ins: AtomicU64::new(0),
-            draft: Mutex::new(Draft { last_number: 0, newcomers: Vec::new() }),
+            draft: Mutex::default(),
             edge,
         }
     }
 
     /// Adds an instance, to be seen when the pool is published.
     pub(crate) fn add(&self, address: Address<M>) {
-        let mut draft = lock(&self.draft);
-        draft.last_number += 1;
-        let number = draft.last_number;
-        draft.newcomers.push(Place { number, address });
+        let number = (u64::from(address.mailbox.thread.0) + 1) << 32 | u64::from(address.slot.index);
+        lock(&self.draft).push(Place { number, address });
     }
 
     /// An instance has ended: nothing is routed to it any more.
@@ -305,14 +298,11 @@ impl<M: Message> Pool<M> {
 
 /// The next place after `turn` that takes mail; those that back off only if all do.
 fn next_open<M: Message>(places: &[Place<M>], turn: u64) -> Option<(usize, Way)> {
+    if places.is_empty() {
+        return None;
+    }
     let n = places.len();
-    // Without departures the place is where its number says; else it is looked for.
-    let first = places.first()?.number - 1;
-    let guess = turn.checked_sub(first).and_then(|guess| usize::try_from(guess).ok());
-    let start = match guess {
-        Some(guess) if guess < n && places[guess].number == turn + 1 => guess,
-        _ => places.partition_point(|place| place.number <= turn),
-    };
+    let start = places.partition_point(|place| place.number <= turn);
     let open = |index: usize| places[index].address.admit().ok().map(|way| (index, way));
     let is_ready = |index: &usize| places[*index].address.status.is_ready();
     let start = if start < n { start } else { 0 };
@@ -344,9 +334,11 @@ impl<M: Message> AnyPool for Pool<M> {
 
     fn publish(&self) {
         let mut draft = lock(&self.draft);
-        if !draft.newcomers.is_empty() {
+        if !draft.is_empty() {
             let mut places = Vec::clone(&self.places.load());
-            places.append(&mut draft.newcomers);
+            places.append(&mut draft);
+            // Of two spawns at once, the one with the lower numbers may come second.
+            places.sort_by_key(|place| place.number);
             self.places.store(Arc::new(places));
         }
     }
@@ -561,9 +553,14 @@ impl<'a, M: Message> Aim<'a, M> {
             (None, _) => Vec::new(),
         };
         if everybody.is_empty() {
-            return Err(self.pool().map_or_else(|refusal| refusal, Pool::nobody));
+            return Err(self.nobody());
         }
         Ok(everybody)
+    }
+
+    /// Why nobody was found.
+    fn nobody(&self) -> Refusal {
+        self.pool().map_or_else(|refusal| refusal, Pool::nobody)
     }
 
     pub(crate) fn broadcast(&self, message: M) -> Result<usize, SendError<M>>
@@ -578,14 +575,27 @@ impl<'a, M: Message> Aim<'a, M> {
         let mut copies: Vec<M> = everybody.iter().skip(1).map(|_| message.clone()).collect();
         copies.push(message);
         // One whose thread ended this very moment is not among those reached.
-        let reached = everybody.iter().zip(copies).map(|((address, way), copy)| address.send(*way, copy, false));
-        Ok(reached.filter(Result::is_ok).count())
+        let mut reached = 0;
+        let mut missed = None;
+        for ((address, way), copy) in everybody.iter().zip(copies) {
+            match address.send(*way, copy, false) {
+                Ok(()) => reached += 1,
+                Err(copy) => missed = Some(copy),
+            }
+        }
+        match missed {
+            Some(message) if reached == 0 => Err(SendError::new(M::NAME, message, self.nobody())),
+            _ => Ok(reached),
+        }
     }
 
     pub(crate) fn broadcast_with(&self, mut make: impl FnMut(InstanceId) -> M) -> Result<usize, CallError> {
         let everybody = self.everybody().map_err(|refusal| CallError::refused(M::NAME, refusal))?;
-        let reached = everybody.iter().map(|(address, way)| address.send(*way, make(address.id()), false));
-        Ok(reached.filter(Result::is_ok).count())
+        let sent = everybody.iter().map(|(address, way)| address.send(*way, make(address.id()), false));
+        match sent.filter(Result::is_ok).count() {
+            0 => Err(CallError::refused(M::NAME, self.nobody())),
+            reached => Ok(reached),
+        }
     }
 
     pub(crate) fn call_all_with<R: 'static, K: Kind>(

@@ -22,7 +22,7 @@ use std::task::{Wake, Waker};
 use std::thread::JoinHandle;
 use std::time::Instant;
 
-use crate::call::{Awaited, answer_orphans};
+use crate::call::{Awaited, answer_orphans, count_orphans};
 use crate::error::SpawnError;
 use crate::instance::{AnyInstance, Common, Factory, Phase, install};
 use crate::lifecycle::Core;
@@ -160,7 +160,10 @@ pub(crate) mod sealed {
 
     /// Keeps the runtime's own types out of the trait's signature.
     #[expect(missing_debug_implementations, reason = "sealed: nobody outside can name it")]
-    pub struct LocalHandle<'a>(pub(crate) &'a Rc<Local>);
+    pub struct LocalHandle<'a> {
+        pub(crate) local: &'a Rc<Local>,
+        pub(crate) pooled: bool,
+    }
     #[expect(missing_debug_implementations, reason = "sealed: nobody outside can name it")]
     pub struct Installed<M: Message>(pub(crate) Address<M>);
 }
@@ -169,13 +172,13 @@ use sealed::{Install, Installed, LocalHandle};
 
 impl<M: Dispatch<S, Port: Send> + Send, S: 'static> Install<M> for Actor<M, S> {
     fn __install(self, local: &LocalHandle<'_>) -> Result<Installed<M>, SpawnError> {
-        install(local.0, Factory::Again(self.factory, self.restart)).map(Installed)
+        install(local.local, local.pooled, Factory::Again(self.factory, self.restart)).map(Installed)
     }
 }
 
 impl<M: Dispatch<S, Port: Send> + Send, S: 'static> Install<M> for ActorOnce<M, S> {
     fn __install(self, local: &LocalHandle<'_>) -> Result<Installed<M>, SpawnError> {
-        install(local.0, Factory::Once(Some(self.factory))).map(Installed)
+        install(local.local, local.pooled, Factory::Once(Some(self.factory))).map(Installed)
     }
 }
 
@@ -186,12 +189,16 @@ where
     F: FnOnce() -> S + 'static,
 {
     fn __install(self, local: &LocalHandle<'_>) -> Result<Installed<M>, SpawnError> {
-        install(local.0, Factory::Once(Some(Box::new(self)))).map(Installed)
+        install(local.local, local.pooled, Factory::Once(Some(Box::new(self)))).map(Installed)
     }
 }
 
-pub(crate) fn install_on<M: Message>(local: &Rc<Local>, actor: impl Install<M>) -> Result<Address<M>, SpawnError> {
-    actor.__install(&LocalHandle(local)).map(|installed| installed.0)
+pub(crate) fn install_on<M: Message>(
+    local: &Rc<Local>,
+    pooled: bool,
+    actor: impl Install<M>,
+) -> Result<Address<M>, SpawnError> {
+    actor.__install(&LocalHandle { local, pooled }).map(|installed| installed.0)
 }
 
 /// Builds one instance on its thread; what it gives joins the registry when the whole thread stands.
@@ -245,7 +252,7 @@ impl ActorThread {
     #[must_use]
     pub fn register<A: Registration>(mut self, actor: A) -> Self {
         self.builds.push(Box::new(move |local| {
-            let address = install_on::<A::Message>(local, actor)?;
+            let address = install_on::<A::Message>(local, true, actor)?;
             Ok(Some(Box::new(address) as Box<dyn Enlist>))
         }));
         self
@@ -414,10 +421,11 @@ pub(crate) fn local() -> Option<Rc<Local>> {
 
 /// Runs the user's code: the one place that does. A panic comes back as its text.
 pub(crate) fn run_user<R>(depth: u16, deadline: Option<Instant>, f: impl FnOnce() -> R) -> Result<R, Arc<str>> {
+    let orphans = count_orphans();
     let before = HERE.with(|here| here.frame.replace(Frame { below: u32::from(depth), deadline }));
     let outcome = catch(f);
     HERE.with(|here| here.frame.set(before));
-    answer_orphans(outcome.as_ref().err());
+    answer_orphans(orphans, outcome.as_ref().err());
     outcome
 }
 
@@ -646,7 +654,7 @@ impl Local {
     fn rest(&self) {
         let parker = &self.mailbox.parker;
         parker.announce();
-        if !self.take_in() || self.queue.borrow().has(u32::MAX) || self.ending.get() {
+        if !self.take_in() || self.queue.borrow().has(u32::MAX) || (self.ending.get() && self.held.get() == 0) {
             parker.retract();
             return;
         }

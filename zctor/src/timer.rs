@@ -8,14 +8,14 @@ use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::rc::Rc;
-use std::sync::Arc;
-use std::sync::mpsc::{self, RecvTimeoutError};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::task::Waker;
 use std::time::{Duration, Instant};
 
 use once_cell::sync::Lazy;
 
 use crate::instance::Shared;
+use crate::lock::lock;
 use crate::message::Message;
 use crate::thread::{Local, quietly, run_user, start_thread};
 
@@ -202,39 +202,66 @@ fn next_due(due: Instant, every: Duration, now: Instant) -> Instant {
     due.checked_add(ahead).unwrap_or(now + FOREVER)
 }
 
-/// Wakes `waker` at `deadline`, from the process's own alarm thread. `false` if that could not be started.
-pub(crate) fn wake_at(deadline: Instant, waker: Waker) -> bool {
-    static ALARMS: Lazy<Option<mpsc::Sender<(Instant, Waker)>>> = Lazy::new(|| {
-        let (sender, receiver) = mpsc::channel();
-        start_thread("zctor-alarm", Some(128 * 1024), move || run_alarms(&receiver)).ok().map(|_| sender)
-    });
-    ALARMS.as_ref().is_some_and(|alarms| alarms.send((deadline, waker)).is_ok())
+/// Names an alarm.
+pub(crate) type AlarmId = (Instant, u64);
+
+/// The alarms of the process.
+static ALARMS: Lazy<Alarms> = Lazy::new(Alarms::default);
+
+#[derive(Default)]
+struct Alarms {
+    state: Mutex<AlarmState>,
+    earlier: Condvar,
 }
 
-fn run_alarms(receiver: &mpsc::Receiver<(Instant, Waker)>) {
-    let mut alarms: BTreeMap<(Instant, u64), Waker> = BTreeMap::new();
-    let mut serial = 0;
+#[derive(Default)]
+struct AlarmState {
+    serial: u64,
+    wakers: BTreeMap<AlarmId, Waker>,
+    has_thread: bool,
+}
+
+/// Has `waker` woken at `deadline`, by the process's own alarm thread, unless it is cleared before.
+pub(crate) fn set_alarm(deadline: Instant, waker: Waker) -> AlarmId {
+    let mut state = lock(&ALARMS.state);
+    state.serial += 1;
+    let id = (deadline, state.serial);
+    state.wakers.insert(id, waker);
+    if !state.has_thread {
+        // Where the system refuses a thread, the next alarm tries again; until then only replies wake.
+        state.has_thread = start_thread("zctor-alarm", Some(128 * 1024), run_alarms).is_ok();
+    }
+    let is_first = state.wakers.first_key_value().is_some_and(|(first, _)| *first == id);
+    drop(state);
+    if is_first {
+        ALARMS.earlier.notify_one();
+    }
+    id
+}
+
+pub(crate) fn clear_alarm(id: AlarmId) {
+    let waker = lock(&ALARMS.state).wakers.remove(&id);
+    quietly(|| drop(waker));
+}
+
+fn run_alarms() {
+    let mut state = lock(&ALARMS.state);
     loop {
-        let next = alarms.first_key_value().map(|((due, _), _)| *due);
-        let news = match next {
-            None => receiver.recv().map_err(|_| RecvTimeoutError::Disconnected),
-            Some(due) => receiver.recv_timeout(due.saturating_duration_since(now())),
-        };
-        match news {
-            Ok((due, waker)) => {
-                serial += 1;
-                alarms.insert((due, serial), waker);
-            }
-            Err(RecvTimeoutError::Disconnected) => return,
-            Err(RecvTimeoutError::Timeout) => {}
-        }
         let now = now();
-        while let Some(first) = alarms.first_entry() {
-            if first.key().0 > now {
-                break;
+        match state.wakers.first_key_value().map(|((due, _), _)| *due) {
+            None => state = ALARMS.earlier.wait(state).unwrap_or_else(PoisonError::into_inner),
+            Some(due) if due > now => {
+                let waited = ALARMS.earlier.wait_timeout(state, due - now);
+                state = waited.unwrap_or_else(PoisonError::into_inner).0;
             }
-            let waker = first.remove();
-            quietly(|| waker.wake());
+            Some(_) => {
+                let due = state.wakers.pop_first();
+                drop(state);
+                if let Some((_, waker)) = due {
+                    quietly(|| waker.wake());
+                }
+                state = lock(&ALARMS.state);
+            }
         }
     }
 }

@@ -1,4 +1,4 @@
-//! `#[reply(Type)]`.
+//! `#[reply(Type)]` and `#[reply(Type, deferred)]`.
 
 use proc_macro2::{Ident, TokenStream};
 use quote::ToTokens;
@@ -8,17 +8,32 @@ use syn::punctuated::Punctuated;
 use syn::{Attribute, LitStr, Meta, Path, Token, Type};
 
 use crate::errors::Errors;
+use crate::names;
 use crate::types::print;
 
+const DEFERRED: &str = "deferred";
 const NOTHING: &str = "`#[reply]` needs the reply's type, as in `#[reply(u64)]`; \
                        to wait for completion without a value use `#[reply(())]`";
 
-/// The type in `#[reply(..)]`. With a fault, what may have been meant.
-pub(crate) fn read(attribute: &Attribute, errors: &mut Errors) -> Option<Type> {
+/// What stands in a `#[reply(..)]`. With a fault, what may have been meant.
+#[derive(Default)]
+pub(crate) struct Content {
+    /// `None`: a fault that is reported already.
+    pub(crate) ty: Option<Type>,
+    pub(crate) is_deferred: bool,
+}
+
+impl Content {
+    fn of(ty: Option<Type>) -> Self {
+        Self { ty, is_deferred: false }
+    }
+}
+
+pub(crate) fn read(attribute: &Attribute, errors: &mut Errors) -> Content {
     match &attribute.meta {
         Meta::Path(_) => {
             errors.add(attribute, NOTHING);
-            None
+            Content::default()
         }
         Meta::NameValue(meta) => {
             let value = meta.value.to_token_stream();
@@ -26,66 +41,81 @@ pub(crate) fn read(attribute: &Attribute, errors: &mut Errors) -> Option<Type> {
                 syn::parse2::<LitStr>(value.clone()).map_or(value, |text| text.value().parse().unwrap_or_default());
             let typed = print(&inner);
             errors.add(meta, format_args!("write the type in parentheses: `#[reply({typed})]`"));
-            syn::parse2(inner).ok()
+            Content::of(syn::parse2(inner).ok())
         }
         Meta::List(meta) if meta.tokens.is_empty() => {
             errors.add(attribute, NOTHING);
-            None
+            Content::default()
         }
         Meta::List(meta) => {
-            let parsed = |input: ParseStream<'_>| {
-                if let Ok(text) = input.fork().parse::<LitStr>() {
-                    let typed = text.value();
-                    errors.add(
-                        input.parse::<LitStr>()?,
-                        format_args!("write the type without quotes: `#[reply({typed})]`"),
-                    );
-                    input.parse::<TokenStream>()?;
-                    return text.parse();
-                }
-                let first: Type = input.parse()?;
-                let comma: Option<Token![,]> = input.parse()?;
-                if comma.is_none() || input.is_empty() {
-                    return Ok(first);
-                }
-                one_of_several(first, input, errors)
-            };
-            parsed.parse2(meta.tokens.clone()).map_err(|error| errors.push(error)).ok()
+            let parsed = (|input: ParseStream<'_>| list(input, errors)).parse2(meta.tokens.clone());
+            parsed.unwrap_or_else(|error| {
+                errors.push(error);
+                Content::default()
+            })
         }
     }
 }
 
-fn one_of_several(first: Type, input: ParseStream<'_>, errors: &mut Errors) -> syn::Result<Type> {
+fn list(input: ParseStream<'_>, errors: &mut Errors) -> syn::Result<Content> {
+    if let Ok(text) = input.fork().parse::<LitStr>() {
+        let typed = text.value();
+        errors.add(input.parse::<LitStr>()?, format_args!("write the type without quotes: `#[reply({typed})]`"));
+        input.parse::<TokenStream>()?;
+        return Ok(Content::of(text.parse().ok()));
+    }
+    let first: Type = input.parse()?;
+    if !input.is_empty() {
+        input.parse::<Token![,]>()?;
+    }
     let rest = Punctuated::<Type, Token![,]>::parse_terminated(input)?;
-    let second = rest.to_token_stream();
-    match rest.first() {
-        Some(Type::Path(option))
-            if option.path.get_ident().is_some_and(starts_lower_case) && !is_primitive(&option.path) =>
-        {
-            errors.add(
-                second,
-                format_args!(
-                    "unknown option `{}`; `#[reply]` takes the reply's type alone",
-                    option.path.to_token_stream()
-                ),
-            );
-            Ok(first)
-        }
-        _ => {
-            let all: Vec<String> = std::iter::once(&first).chain(&rest).map(print).collect();
-            let all = all.join(", ");
-            errors.add(
-                second,
-                format_args!("a message has one reply type; for several values use a tuple: `#[reply(({all}))]`"),
-            );
-            let rest = rest.iter();
-            Ok(syn::parse_quote!((#first, #(#rest),*)))
+    let mut content = Content::default();
+    let mut types = Vec::new();
+    for ty in std::iter::once(first).chain(rest) {
+        match option(&ty) {
+            // Alone or in front it may be a type's name in lower case, but it is more likely a slip.
+            Some(option) if option == DEFERRED && types.is_empty() => {
+                errors.add(option, "the reply's type comes first: `#[reply(u64, deferred)]`");
+                content.is_deferred = true;
+            }
+            Some(option) if option == DEFERRED && content.is_deferred => {
+                errors.add(option, "`deferred` is given twice; keep one");
+            }
+            Some(option) if option == DEFERRED => content.is_deferred = true,
+            Some(option) if !types.is_empty() => {
+                let hint = names::nearest(&option.to_string(), &[DEFERRED]);
+                let hint = hint.map_or(".", |_| ", did you mean `deferred`?");
+                errors.add(option, format_args!("unknown option `{option}`{hint} Behind the type: deferred"));
+            }
+            _ => types.push(ty),
         }
     }
+    content.ty = one_of(types, errors);
+    Ok(content)
 }
 
-fn starts_lower_case(ident: &Ident) -> bool {
-    ident.unraw().to_string().starts_with(char::is_lowercase)
+fn one_of(types: Vec<Type>, errors: &mut Errors) -> Option<Type> {
+    let mut all = types.into_iter();
+    let first = all.next()?;
+    let rest: Vec<Type> = all.collect();
+    if rest.is_empty() {
+        return Some(first);
+    }
+    let typed: Vec<String> = std::iter::once(&first).chain(&rest).map(print).collect();
+    let typed = typed.join(", ");
+    let text = format!("a message has one reply type; for several values use a tuple: `#[reply(({typed}))]`");
+    errors.add(quote::quote!(#(#rest),*), text);
+    Some(syn::parse_quote!((#first, #(#rest),*)))
+}
+
+/// A single word in lower case that is no primitive type.
+fn option(ty: &Type) -> Option<&Ident> {
+    match ty {
+        Type::Path(path) if path.qself.is_none() && !is_primitive(&path.path) => {
+            path.path.get_ident().filter(|ident| ident.unraw().to_string().starts_with(char::is_lowercase))
+        }
+        _ => None,
+    }
 }
 
 fn is_primitive(path: &Path) -> bool {

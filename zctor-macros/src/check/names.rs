@@ -62,13 +62,19 @@ pub(crate) fn clash(definition: &Definition, variant: &Variant, method: &str) ->
 
 /// Two parameters of one name in a method.
 pub(super) fn parameters_differ(variant: &Variant, errors: &mut Errors) {
+    let is_deferred = variant.replies.first().is_some_and(|reply| reply.is_deferred);
     let mut seen = Vec::new();
     for (index, field) in variant.fields.iter().enumerate() {
         let parameter = field.parameter(index, variant.fields.len());
+        let typed = field.options.name.get().or(field.ident.as_ref()).unwrap_or(&parameter);
         let text = parameter.unraw().to_string();
         if seen.contains(&text) {
-            let typed = field.options.name.get().or(field.ident.as_ref()).unwrap_or(&parameter);
             errors.add(typed, format_args!("parameter `{parameter}` is named twice in `{}`", variant.ident));
+        }
+        if is_deferred && text == names::REPLY {
+            let way_out = if field.ident.is_some() { "rename the field" } else { "choose another" };
+            let fault = "has the name of the parameter that takes the deferred reply";
+            errors.add(typed, format_args!("`{text}` of `{}` {fault}; {way_out}", variant.ident));
         }
         seen.push(text);
     }

@@ -19,23 +19,26 @@ pub(super) fn no_lifetimes(definition: &Definition, errors: &mut Errors) {
 
 /// Rust wants every parameter used in the enum itself, and replies do not stand there.
 pub(super) fn parameters_in_fields(definition: &Definition, errors: &mut Errors) {
-    for ident in only_in_replies(definition) {
-        let text = "appears in no field, only in replies; Rust needs it in the enum: add a field or a";
-        errors.add(&ident, format_args!("type parameter `{ident}` {text} `PhantomData<{ident}>`"));
+    // An empty enum has one fault, not several.
+    for ident in in_no_field(definition).into_iter().filter(|_| !definition.variants.is_empty()) {
+        let replies = definition.variants.iter().flat_map(|variant| &variant.replies);
+        let in_replies = replies.filter_map(|reply| reply.ty.as_ref()).any(|ty| types::mentions(ty, &ident));
+        let text = if in_replies {
+            ", only in replies; Rust needs it in the enum: add a field or"
+        } else {
+            "; remove it or add"
+        };
+        errors.add(&ident, format_args!("type parameter `{ident}` appears in no field{text} a `PhantomData<{ident}>`"));
     }
 }
 
-/// The type parameters that replies use and fields do not.
-pub(crate) fn only_in_replies(definition: &Definition) -> Vec<Ident> {
+/// The type parameters that the enum itself does not use.
+pub(crate) fn in_no_field(definition: &Definition) -> Vec<Ident> {
     let in_fields = |ident: &Ident| {
         definition.variants.iter().flat_map(|variant| &variant.fields).any(|field| types::mentions(&field.ty, ident))
     };
-    let in_replies = |ident: &Ident| {
-        let replies = definition.variants.iter().flat_map(|variant| &variant.replies);
-        replies.filter_map(|reply| reply.ty.as_ref()).any(|ty| types::mentions(ty, ident))
-    };
     let params = definition.item.generics.type_params().map(|param| param.ident.clone());
-    params.filter(|ident| !in_fields(ident) && in_replies(ident)).collect()
+    params.filter(|ident| !in_fields(ident)).collect()
 }
 
 /// A borrow cannot cross threads, and the error of rustc would appear at every copy of the type.
@@ -63,6 +66,20 @@ pub(super) fn field_is_plain(definition: &Definition, field: &Field, errors: &mu
     if let Some(default) = &field.default {
         errors.add(default, "default field values are not supported in messages");
     }
+    if let Some(found) = types::impl_trait(&field.ty) {
+        let bounds = types::print(&found.bounds);
+        errors.add(
+            found.impl_token,
+            format_args!("a field's type must have a name; `impl {bounds}` has none. Use `Box<dyn {bounds} + Send>`"),
+        );
+    }
+    if let Some(found) = types::infer(&field.ty) {
+        errors.add(found, "the type of a field cannot be inferred; name it");
+    }
+    if let Some(owned) = types::owner(&field.ty) {
+        let (typed, owned) = (types::print(&field.ty), types::print(owned));
+        errors.add(&field.ty, format_args!("`{typed}` has no fixed size; use `{owned}`"));
+    }
     if let Some(found) = types::self_in_macro(&field.ty) {
         errors
             .add(&found, format_args!("`Self` cannot be seen inside a type macro; write `{}`", definition.item.ident));
@@ -85,8 +102,9 @@ pub(super) fn reply_has_a_name(definition: &Definition, ty: &Type, errors: &mut 
     if let Some(found) = types::infer(ty) {
         errors.add(found, "the reply type cannot be inferred; name it");
     }
-    if let Some(owned) = unsized_reply(ty) {
-        errors.add(ty, format_args!("`{}` has no fixed size; reply with `{owned}`", types::print(ty)));
+    if let Some(owned) = types::owner(ty) {
+        let (typed, owned) = (types::print(ty), types::print(owned));
+        errors.add(ty, format_args!("`{typed}` has no fixed size; reply with `{owned}`"));
     }
     for borrow in types::borrows(ty, &declared) {
         match borrow.instead {
@@ -100,15 +118,5 @@ pub(super) fn reply_has_a_name(definition: &Definition, ty: &Type, errors: &mut 
     if let Some(found) = types::self_in_macro(ty) {
         errors
             .add(&found, format_args!("`Self` cannot be seen inside a type macro; write `{}`", definition.item.ident));
-    }
-}
-
-/// What to reply with instead of a type without a size.
-fn unsized_reply(ty: &Type) -> Option<String> {
-    match types::peel(ty) {
-        Type::Slice(slice) => Some(format!("Vec<{}>", types::print(&slice.elem))),
-        Type::TraitObject(object) => Some(format!("Box<{}>", types::print(object))),
-        Type::Path(path) if path.path.is_ident("str") => Some("String".to_owned()),
-        _ => None,
     }
 }

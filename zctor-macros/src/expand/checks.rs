@@ -43,7 +43,7 @@ fn assertions(model: &Model<'_>) -> TokenStream {
     let krate = &model.krate;
     let (params, _, bounds) = model.generics.plain().split_for_impl();
     let fields = model.variants.iter().flat_map(|variant| &variant.fields).map(|field| &field.ty);
-    let replies = model.variants.iter().filter_map(|variant| variant.reply.as_ref());
+    let replies = model.variants.iter().filter_map(|variant| Some(&variant.reply.as_ref()?.ty));
     let attrs = model.attrs();
     quote! {
         #attrs

@@ -2,8 +2,9 @@
 
 use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
+use syn::ext::IdentExt;
 
-use crate::model::{Model, Variant};
+use crate::model::{Model, Reply, Variant};
 
 /// ```text
 /// in   #[reply(i64)] Add { a: i64, b: i64 }, Clear
@@ -32,7 +33,7 @@ fn structure(model: &Model<'_>) -> TokenStream {
     let declared = model.generics.declared();
     let (_, _, bounds) = model.generics.plain().split_for_impl();
     let attrs = model.attrs();
-    let doc = format!(" A typed handle for [`{ident}`], cheap to clone.");
+    let doc = format!(" A typed handle for [`{}`], cheap to clone.", ident.unraw());
     quote! {
         #[doc = #doc]
         #attrs
@@ -101,11 +102,11 @@ fn method(model: &Model<'_>, variant: &Variant<'_>, blocking: bool) -> TokenStre
     let (names, types): (Vec<_>, Vec<_>) = variant.fields.iter().map(|field| (&field.param, &field.ty)).unzip();
     let span = variant.span;
     let (output, body) = match &variant.reply {
-        Some(reply) if blocking => (
+        Some(Reply { ty: reply, .. }) if blocking => (
             quote_spanned!(span=> ::core::result::Result<#reply, #krate::CallError>),
             quote_spanned!(span=> #krate::Client::call(&self.client, <#ty>::#method(#(#names),*))),
         ),
-        Some(reply) => (
+        Some(Reply { ty: reply, .. }) => (
             quote_spanned!(span=> #krate::Pending<#reply>),
             quote_spanned!(span=> #krate::Client::request(&self.client, <#ty>::#method(#(#names),*))),
         ),

@@ -4,7 +4,7 @@ use proc_macro2::{Span, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
 
 use crate::expand::message::filler;
-use crate::model::{Model, Variant};
+use crate::model::{Model, Reply, Variant};
 
 /// ```text
 /// out  impl<__H: CalculatorHandler> Dispatch<__H> for CalculatorMessage {
@@ -76,20 +76,39 @@ fn arm(
     port: &TokenStream,
 ) -> TokenStream {
     let (handler, ident, method, ports) = (model.handler_type(), &variant.ident, &variant.method, &model.port);
+    let krate = &model.krate;
     let pattern = variant.value(quote!(Self));
-    let names = variant.fields.iter().map(|field| &field.param);
+    let names: Vec<_> = variant.fields.iter().map(|field| &field.param).collect();
     let ctx = model.ctx.then(|| quote!(#ctx,));
-    let call = quote!(<__H as #handler>::#method(#state, #ctx #(#names),*));
     let ours = Span::mixed_site();
     let (reply, to) = (quote_spanned!(ours=> reply), quote_spanned!(ours=> to));
-    if variant.reply.is_none() {
-        return quote!(#pattern => #call,);
-    }
-    quote! {
-        #pattern => {
-            let #reply = #call;
-            if let ::core::option::Option::Some(#ports::#ident(#to)) = #port.take() {
-                #to.send(#reply);
+    let call = |last: Option<&TokenStream>| quote!(<__H as #handler>::#method(#state, #ctx #(#names,)* #last));
+    match variant.reply {
+        None => {
+            let call = call(None);
+            quote!(#pattern => #call,)
+        }
+        Some(Reply { is_deferred: false, .. }) => {
+            let call = call(None);
+            quote! {
+                #pattern => {
+                    let #reply = #call;
+                    if let ::core::option::Option::Some(#ports::#ident(#to)) = #port.take() {
+                        #to.send(#reply);
+                    }
+                }
+            }
+        }
+        Some(Reply { is_deferred: true, .. }) => {
+            let call = call(Some(&reply));
+            quote! {
+                #pattern => {
+                    let #reply = match #port.take() {
+                        ::core::option::Option::Some(#ports::#ident(#to)) => #to,
+                        _ => #krate::ReplyTo::__nobody(),
+                    };
+                    #call;
+                }
             }
         }
     }

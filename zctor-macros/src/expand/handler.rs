@@ -1,10 +1,11 @@
 //! The handler trait: what a state implements.
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Span, TokenStream};
 use quote::{quote, quote_spanned};
+use syn::ext::IdentExt;
 
 use crate::docs;
-use crate::model::{Model, Variant};
+use crate::model::{Model, Reply, Variant};
 
 /// ```text
 /// in   #[reply(i64)] Add { a: i64, b: i64 }
@@ -19,7 +20,7 @@ pub(crate) fn definition(model: &Model<'_>) -> TokenStream {
     let (vis, ident) = (&model.item.vis, &model.item.ident);
     let (params, _, bounds) = model.generics.plain().split_for_impl();
     let attrs = model.attrs_of_signatures();
-    let doc = format!(" What a state does with each [`{ident}`].");
+    let doc = format!(" What a state does with each [`{}`].", ident.unraw());
     let skeleton = docs::skeleton(model);
     let variants = || model.variants.iter().chain(&model.handler_only);
     let methods = variants().map(|variant| method(model, variant));
@@ -50,16 +51,22 @@ fn hook(model: &Model<'_>, name: &str) -> TokenStream {
 }
 
 fn method(model: &Model<'_>, variant: &Variant<'_>) -> TokenStream {
-    let Model { krate, ty, .. } = model;
+    let ty = &model.ty;
     let (method, lints) = (&variant.method, &variant.lints);
     let docs = variant.docs.or("Handles", "");
-    let many = variant.too_many_arguments(1 + usize::from(model.ctx));
     let (names, types): (Vec<_>, Vec<_>) = variant.fields.iter().map(|field| (&field.param, &field.ty)).unzip();
     let span = variant.span;
-    let ctx = model
-        .ctx
-        .then(|| quote_spanned!(span.resolved_at(proc_macro2::Span::mixed_site())=> ctx: &mut #krate::Context<#ty>,));
-    let reply = variant.reply.as_ref().map_or_else(|| quote_spanned!(span=> -> ()), |ty| quote_spanned!(span=> -> #ty));
-    let signature = quote_spanned!(span=> fn #method(&mut self, #ctx #(#names: #types),*) #reply;);
+    let krate = model.krate_at(span);
+    // Ours may have the name of a field.
+    let ours = span.resolved_at(Span::mixed_site());
+    let ctx = model.ctx.then(|| quote_spanned!(ours=> ctx: &mut #krate::Context<#ty>,));
+    let deferred = variant.reply.as_ref().filter(|reply| reply.is_deferred).map(|reply| &reply.ty);
+    let to = deferred.map(|ty| quote_spanned!(ours=> reply: #krate::ReplyTo<#ty>));
+    let reply = match &variant.reply {
+        Some(Reply { ty, is_deferred: false }) => quote_spanned!(span=> -> #ty),
+        _ => quote_spanned!(span=> -> ()),
+    };
+    let many = variant.too_many_arguments(1 + usize::from(model.ctx) + usize::from(to.is_some()));
+    let signature = quote_spanned!(span=> fn #method(&mut self, #ctx #(#names: #types,)* #to) #reply;);
     quote!(#docs #(#lints)* #many #signature)
 }

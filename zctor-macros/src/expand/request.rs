@@ -3,7 +3,7 @@
 use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
 
-use crate::model::{Model, Variant};
+use crate::model::{Model, Reply, Variant};
 
 /// ```text
 /// in   #[reply(i64)] Add { a: i64, b: i64 }
@@ -22,7 +22,7 @@ pub(crate) fn definition(model: &Model<'_>) -> TokenStream {
     quote!(#constructors #port #port_impl)
 }
 
-fn calls<'a>(model: &'a Model<'_>) -> impl Iterator<Item = (&'a Variant<'a>, &'a syn::Type)> {
+fn calls<'a>(model: &'a Model<'_>) -> impl Iterator<Item = (&'a Variant<'a>, &'a Reply)> {
     model.variants.iter().filter_map(|variant| variant.reply.as_ref().map(|reply| (variant, reply)))
 }
 
@@ -42,7 +42,7 @@ fn constructors(model: &Model<'_>) -> TokenStream {
     }
 }
 
-fn constructor(model: &Model<'_>, variant: &Variant<'_>, reply: &syn::Type) -> TokenStream {
+fn constructor(model: &Model<'_>, variant: &Variant<'_>, reply: &Reply) -> TokenStream {
     let Model { krate, port, .. } = model;
     let (ident, method, vis) = (&variant.ident, &variant.method, &variant.vis);
     let (lints, deprecated) = (&variant.lints, &variant.deprecated);
@@ -51,9 +51,15 @@ fn constructor(model: &Model<'_>, variant: &Variant<'_>, reply: &syn::Type) -> T
     let (names, types): (Vec<_>, Vec<_>) = variant.fields.iter().map(|field| (&field.param, &field.ty)).unzip();
     let message = variant.value(quote!(Self));
     let span = variant.span;
+    let Reply { ty, is_deferred } = reply;
+    let (kind, new) = if *is_deferred {
+        (quote_spanned!(span=> , #krate::Deferred), quote_spanned!(span=> __deferred))
+    } else {
+        (quote!(), quote_spanned!(span=> __new))
+    };
     let function = quote_spanned! {span=>
-        #vis fn #method(#(#names: #types),*) -> #krate::Request<Self, #reply> {
-            #krate::Request::__new(#message, #port::#ident)
+        #vis fn #method(#(#names: #types),*) -> #krate::Request<Self, #ty #kind> {
+            #krate::Request::#new(#message, #port::#ident)
         }
     };
     quote!(#docs #(#lints)* #deprecated #many #function)
@@ -64,7 +70,7 @@ fn port(model: &Model<'_>) -> TokenStream {
     let vis = &model.item.vis;
     let (params, _, bounds) = model.generics.plain().split_for_impl();
     let attrs = model.attrs_of_signatures();
-    let (idents, replies): (Vec<_>, Vec<_>) = calls(model).map(|(variant, reply)| (&variant.ident, reply)).unzip();
+    let (idents, replies): (Vec<_>, Vec<_>) = calls(model).map(|(variant, reply)| (&variant.ident, &reply.ty)).unzip();
     let types = model.generics.types();
     let rest = (!types.is_empty())
         .then(|| quote!(__Never(::core::marker::PhantomData<fn() -> (#(::core::marker::PhantomData<#types>,)*)>, ::core::convert::Infallible),));

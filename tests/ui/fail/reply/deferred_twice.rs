@@ -1,0 +1,9 @@
+use zctor::actor;
+
+#[actor]
+enum StoreMessage {
+    #[reply(u64, deferred, deferred)]
+    Load,
+}
+
+fn main() {}

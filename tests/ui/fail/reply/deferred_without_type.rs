@@ -1,0 +1,9 @@
+use zctor::actor;
+
+#[actor]
+enum StoreMessage {
+    #[reply(deferred)]
+    Load,
+}
+
+fn main() {}

@@ -1,0 +1,8 @@
+use zctor::actor;
+
+#[actor]
+enum CacheMessage<K, V> {
+    Drop(K),
+}
+
+fn main() {}
