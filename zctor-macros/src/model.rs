@@ -2,6 +2,7 @@
 
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, quote};
+use syn::ext::IdentExt;
 use syn::{Attribute, ItemEnum, LitStr, Member, Path, Type, Visibility};
 
 use crate::ast::{self, Definition, Extent, Shape};
@@ -70,6 +71,16 @@ pub(crate) struct Field {
 }
 
 impl<'a> Model<'a> {
+    /// No variant gives the client a method of this name.
+    pub(crate) fn is_free(&self, name: &str) -> bool {
+        !self.variants.iter().any(|variant| variant.method.unraw() == name)
+    }
+
+    /// The type of the `#[key]` fields, if there are any.
+    pub(crate) fn key_type(&self) -> Option<&Type> {
+        self.variants.iter().find_map(|variant| Some(&variant.fields.get(variant.key?)?.ty))
+    }
+
     pub(crate) fn resolve(definition: &'a Definition) -> Self {
         let item = &definition.item;
         let generics = Generics::new(item);
@@ -253,5 +264,5 @@ fn lints(attrs: &[Attribute]) -> Vec<TokenStream> {
 }
 
 fn unraw(ident: &Ident) -> String {
-    syn::ext::IdentExt::unraw(ident).to_string()
+    IdentExt::unraw(ident).to_string()
 }

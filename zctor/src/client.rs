@@ -14,8 +14,8 @@ use crate::route::{Address, Aim, Binding, Limit, Pool, Replies};
 
 /// A typed handle to the instances of a message type; the client that `#[actor]` generates derefs to it.
 ///
-/// It is cheap to clone, and fit to be shared among threads. It keeps no instance alive: when all have ended, its
-/// operations are refused.
+/// It is cheap to clone, and fit to be shared among threads. It keeps no instance alive, and dropping it ends none: when
+/// all have ended, its operations are refused.
 ///
 /// ```
 /// use zctor::{ActorEngine, Client, actor};
@@ -69,8 +69,8 @@ impl<M: Message> Client<M> {
         Self { limit, ..self }
     }
 
-    fn bound(&self, binding: Binding<M>) -> M::Client {
-        Self { pool: self.pool.clone(), binding, limit: self.limit }.into()
+    fn bound(&self, binding: Binding<M>) -> Self {
+        Self { pool: self.pool.clone(), binding, limit: self.limit }
     }
 
     fn aim(&self) -> Aim<'_, M> {
@@ -198,7 +198,7 @@ impl<M: Message> Client<M> {
         self.aim().request(request.__into())
     }
 
-    /// Sends a copy to every instance of the pool; gives the number reached.
+    /// Sends a copy to every instance of the pool, whichever this client is bound to; gives the number reached.
     ///
     /// # Errors
     /// - [`SendError::NotRegistered`]: there is none.
@@ -319,7 +319,7 @@ impl<M: Message> Client<M> {
         self.aim().call_all_with(|id| make(id).__into())
     }
 
-    /// A client bound to this instance. If it is not in the pool, or has ended, all operations give `Stopped`.
+    /// A client bound to this instance, which must be of this engine: ids are given anew in each. If it is not in the pool, or has ended, all operations give `Stopped`.
     ///
     /// ```
     /// # use zctor::{ActorEngine, actor};
@@ -335,7 +335,13 @@ impl<M: Message> Client<M> {
     /// # Ok(())
     /// # }
     /// ```
+    #[must_use]
     pub fn pin(&self, instance: InstanceId) -> M::Client {
+        self.__pin(instance).into()
+    }
+
+    #[doc(hidden)]
+    pub fn __pin(&self, instance: InstanceId) -> Self {
         let found = match (&self.pool, &self.binding) {
             (_, Binding::One(address)) if address.id() == instance => Some(address.clone()),
             (Some(pool), _) => pool.find(instance),
@@ -362,14 +368,23 @@ impl<M: Message> Client<M> {
     /// # Ok(())
     /// # }
     /// ```
+    #[must_use]
     pub fn keyed<Q: Hash + ?Sized>(&self, key: &Q) -> M::Client
+    where
+        M::Key: KeyOf<Q>,
+    {
+        self.__keyed(key).into()
+    }
+
+    #[doc(hidden)]
+    pub fn __keyed<Q: Hash + ?Sized>(&self, key: &Q) -> Self
     where
         M::Key: KeyOf<Q>,
     {
         match &self.pool {
             Some(_) => self.bound(Binding::Key(key_hash(key))),
             // One instance that is in no pool: it has all keys.
-            None => self.bound(self.binding.clone()),
+            None => self.clone(),
         }
     }
 
@@ -390,10 +405,16 @@ impl<M: Message> Client<M> {
     /// # Ok(())
     /// # }
     /// ```
+    #[must_use]
     pub fn least_loaded(&self) -> M::Client {
+        self.__least_loaded().into()
+    }
+
+    #[doc(hidden)]
+    pub fn __least_loaded(&self) -> Self {
         match &self.pool {
             Some(_) => self.bound(Binding::LeastLoaded),
-            None => self.bound(self.binding.clone()),
+            None => self.clone(),
         }
     }
 

@@ -85,7 +85,7 @@ impl<M> fmt::Debug for Refused<M> {
 pub enum SendError<M> {
     /// No live instance handles this type.
     NotRegistered(Refused<M>),
-    /// The mailbox is at its bound; a later attempt may work.
+    /// The mailbox is at its bound; a later attempt may work. Not given in this version, whose mailboxes are unbounded.
     Full(Refused<M>),
     /// The engine has stopped, or the instance that the client is bound to has ended; no attempt will work.
     Stopped(Refused<M>),
@@ -170,12 +170,13 @@ impl<M> Error for SendError<M> {}
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum CallError {
-    /// No live instance handles this type; nothing was sent.
+    /// No live instance of this type is registered, or for `call_local`, none on this thread; nothing was sent. Instances
+    /// made by `start` are in no pool, and only their own clients reach them.
     NotRegistered {
         /// The name of the message's type.
         message: &'static str,
     },
-    /// The mailbox is at its bound; nothing was sent.
+    /// The mailbox is at its bound; nothing was sent. Not given in this version, whose mailboxes are unbounded.
     Full {
         /// The name of the message's type.
         message: &'static str,
@@ -193,13 +194,16 @@ pub enum CallError {
         text: Arc<str>,
     },
     /// The deadline passed first.
+    ///
+    /// Where a handler passes on the error of a call that it made itself, it speaks of that inner call.
     Timeout {
         /// The name of the message's type.
         message: &'static str,
         /// Whether the handler had begun. If not, it never ran and never will: a retry is safe.
         begun: bool,
     },
-    /// Inside a handler, a wait for a type whose call depth is not below the handler's own; nothing was sent.
+    /// Inside a handler, a wait for a type whose call depth is not below the handler's own. A call refused so was not
+    /// sent; a [`Pending`](crate::Pending) refused so stays as it was.
     Undeclared {
         /// The name of the message's type.
         message: &'static str,
@@ -257,6 +261,32 @@ impl fmt::Display for CallError {
 }
 
 impl Error for CallError {}
+
+/// For handlers that send and call: `?` turns either error into a `CallError`. The refused message is dropped.
+///
+/// ```
+/// use zctor::{ActorEngine, CallError, actor};
+///
+/// #[actor]
+/// pub enum LogMessage {
+///     Line(String),
+/// }
+///
+/// fn log(engine: &ActorEngine) -> Result<(), CallError> {
+///     engine.send(LogMessage::Line("started".into()))?;
+///     Ok(())
+/// }
+/// assert_eq!(log(&ActorEngine::new()), Err(CallError::NotRegistered { message: "LogMessage" }));
+/// ```
+impl<M> From<SendError<M>> for CallError {
+    fn from(error: SendError<M>) -> Self {
+        match error {
+            SendError::NotRegistered(refused) => Self::NotRegistered { message: refused.message() },
+            SendError::Full(refused) => Self::Full { message: refused.message() },
+            SendError::Stopped(refused) => Self::Stopped { message: refused.message() },
+        }
+    }
+}
 
 /// Why an operation found no receiver.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -337,7 +367,8 @@ impl Error for SpawnError {
 pub enum ShutdownError {
     /// Asked for on an actor thread, which cannot wait for its own end; the shutdown has begun.
     OnActorThread,
-    /// These threads were in a handler when the time was up, and were left to themselves.
+    /// These threads had not ended when the time was up, and were left to themselves: they were in a handler, or
+    /// waited in one for another of them.
     Abandoned {
         /// The threads left running, as they were when they were given up.
         threads: Vec<ThreadStats>,
@@ -351,7 +382,7 @@ impl fmt::Display for ShutdownError {
         match self {
             Self::OnActorThread => f.write_str("an actor thread cannot wait for its own end; the shutdown has begun"),
             Self::Abandoned { threads, .. } => {
-                f.write_str("the time was up while a handler still ran on thread ")?;
+                f.write_str("the time was up before these threads had ended: ")?;
                 for (i, thread) in threads.iter().enumerate() {
                     write!(f, "{}{} `{}`", if i == 0 { "" } else { ", " }, thread.thread, thread.name)?;
                 }

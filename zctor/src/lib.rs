@@ -73,8 +73,9 @@
 //! # Calls
 //!
 //! A call always ends: with its typed reply, or with the [`CallError`] that says why none can come. An actor declares
-//! whom it calls, `#[actor(calls(StoreMessage))]`; a cycle of declarations does not compile, a call without one does
-//! not either, and a wait by any other way is refused when it is made ([`CallError::Undeclared`]). A handler that waits
+//! whom it calls, `#[actor(calls(StoreMessage))]`; a cycle of declarations does not compile, and a call through
+//! the context without one does not either. A wait by any other way is checked by call depth when it is made: to a depth
+//! that is not lower it is refused at once ([`CallError::Undeclared`]). A handler that waits
 //! goes on serving the instances below it on its own thread. So no call waits for itself, however threads are shared.
 //!
 //! # Routes

@@ -30,7 +30,7 @@ use crate::restart::Restart;
 /// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not an enum of messages",
-    note = "annotate the enum with `#[zctor::actor]`"
+    note = "annotate the enum with `#[zctor::actor]`; `send` takes its plain value, a request goes to `call` or `pipe`"
 )]
 pub trait Message: Sized + 'static {
     /// The enum's name, for errors, the registry and traces.

@@ -228,6 +228,7 @@ pub(crate) type Build = Box<dyn FnOnce(&Rc<Local>) -> Result<Option<Box<dyn Enli
 /// # Ok(())
 /// # }
 /// ```
+#[must_use = "a thread does nothing until it is spawned"]
 #[derive(Default)]
 pub struct ActorThread {
     pub(crate) name: Option<String>,
@@ -249,7 +250,6 @@ impl ActorThread {
     /// Adds an instance. Any number of any types can share a thread, and several of one type.
     ///
     /// Instances are built in the order of registration, on the thread, when it is spawned.
-    #[must_use]
     pub fn register<A: Registration>(mut self, actor: A) -> Self {
         self.builds.push(Box::new(move |local| {
             let address = install_on::<A::Message>(local, true, actor)?;
@@ -259,7 +259,6 @@ impl ActorThread {
     }
 
     /// Bytes of stack; without it, the platform's default for threads.
-    #[must_use]
     pub fn stack_size(mut self, bytes: usize) -> Self {
         self.stack_size = Some(bytes);
         self

@@ -21,6 +21,10 @@ fn mention(model: &Model<'_>) -> TokenStream {
     let blocking = model.client_with(quote!(#krate::Blocking));
     let non_blocking = model.client_with(quote!(#krate::NonBlocking));
     let methods: Vec<_> = model.variants.iter().map(|variant| &variant.method).collect();
+    let bindings = ["pin", "least_loaded"].map(|name| model.is_free(name).then(|| format_ident!("{name}")));
+    let bindings = bindings.iter().flatten();
+    let key = model.key_type().map_or_else(|| quote!(()), |ty| quote!(#ty));
+    let keyed = model.is_free("keyed").then(|| quote!(let _ = <#blocking>::keyed::<#key>;));
     let requests = model.variants.iter().filter(|variant| variant.reply.is_some()).map(|variant| &variant.method);
     quote! {
         #attrs
@@ -28,6 +32,8 @@ fn mention(model: &Model<'_>) -> TokenStream {
         impl #params #krate::__private::Mention<__H> for #ty #bounds {
             fn mention() {
                 let _ = (<#blocking>::within, <#blocking>::non_blocking);
+                #(let _ = <#blocking>::#bindings;)*
+                #keyed
                 #(let _ = (<#blocking>::#methods, <#non_blocking>::#methods);)*
                 #(let _ = Self::#requests;)*
                 let _ = Self::actor::<__H, fn() -> __H>;

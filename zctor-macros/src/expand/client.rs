@@ -51,15 +51,56 @@ fn both_views(model: &Model<'_>) -> TokenStream {
     let (params, _, bounds) = generics.split_for_impl();
     let client = model.client_with(&model.view);
     let attrs = model.attrs();
+    let bindings = bindings(model);
     quote! {
         #attrs
         impl #params #client #bounds {
-            /// The same client with a deadline for room in the mailbox and reply together.
+            /// The same client with a time limit for each call.
+            #[must_use]
             #vis fn within(&self, limit: ::core::time::Duration) -> Self {
                 Self { client: #krate::Client::within(&self.client, limit), view: ::core::marker::PhantomData }
             }
+
+            #bindings
         }
     }
+}
+
+/// Those of `zctor::Client` that give a client: here they keep the view. A variant of the same name wins.
+fn bindings(model: &Model<'_>) -> TokenStream {
+    let Model { krate, ty, .. } = model;
+    let vis = &model.item.vis;
+    let pin = model.is_free("pin").then(|| {
+        quote! {
+            /// The same client bound to one instance.
+            #[must_use]
+            #vis fn pin(&self, instance: #krate::InstanceId) -> Self {
+                Self { client: #krate::Client::__pin(&self.client, instance), view: ::core::marker::PhantomData }
+            }
+        }
+    });
+    let keyed = model.is_free("keyed").then(|| {
+        quote! {
+            /// The same client bound to a key, whose messages all go to one instance.
+            #[must_use]
+            #vis fn keyed<__Q: ::core::hash::Hash + ?::core::marker::Sized>(&self, key: &__Q) -> Self
+            where
+                <#ty as #krate::Message>::Key: #krate::__private::KeyOf<__Q>,
+            {
+                Self { client: #krate::Client::__keyed(&self.client, key), view: ::core::marker::PhantomData }
+            }
+        }
+    });
+    let least_loaded = model.is_free("least_loaded").then(|| {
+        quote! {
+            /// The same client bound to the instance whose thread has the least to do, looked for anew each time.
+            #[must_use]
+            #vis fn least_loaded(&self) -> Self {
+                Self { client: #krate::Client::__least_loaded(&self.client), view: ::core::marker::PhantomData }
+            }
+        }
+    });
+    quote!(#pin #keyed #least_loaded)
 }
 
 fn view(model: &Model<'_>, blocking: bool) -> TokenStream {
