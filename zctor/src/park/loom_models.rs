@@ -6,9 +6,8 @@
 use loom::thread::spawn;
 
 use super::*;
-use crate::lock::lock;
 use crate::mailbox::{Edge, Mailbox};
-use crate::sync::{Mutex, queue};
+use crate::sync::{Mutex, lock, queue};
 
 fn adopted() -> Arc<Parker> {
     let parker = Arc::new(Parker::default());
@@ -183,24 +182,33 @@ fn a_reply_is_not_missed_over_the_late_wake_of_another() {
 
 #[test]
 fn who_waits_for_a_thread_that_is_abandoned_is_told() {
-    loom::model(|| {
-        let mailbox = Mailbox::new(
-            crate::thread::ThreadId(0),
-            String::new(),
-            Arc::new(Edge::new()),
-            Arc::default(),
-            std::sync::Weak::new(),
-        );
-        let mailbox = Arc::new(mailbox);
-        let (port, mut receiver) = crate::call::ReplyTo::<()>::channel();
-        let abandoner = {
-            let mailbox = Arc::clone(&mailbox);
-            spawn(move || mailbox.edge.abandon())
-        };
-        let mut reply = crate::call::Reply::new(&mut receiver, &mailbox, "message");
-        let outcome = outside(0).wait(&mut reply, None);
-        assert_eq!(outcome, Some(Err(crate::error::CallError::Stopped { message: "message" })));
-        abandoner.join().unwrap();
-        drop((reply, port));
-    });
+    for late_wakes in 0..=1 {
+        loom::model(move || wait_for_an_abandonment(late_wakes));
+    }
+}
+
+/// Looks again after each of `late_wakes` wakes by what it waited for earlier.
+fn wait_for_an_abandonment(late_wakes: usize) {
+    let edge = Arc::new(Edge::new());
+    let mailbox = Mailbox::new(crate::thread::ThreadId(0), String::new(), edge, Arc::default(), std::sync::Weak::new());
+    let (port, mut receiver) = crate::call::ReplyTo::<()>::channel();
+    let outside = outside(0);
+    let abandoner = {
+        let edge = Arc::clone(&mailbox.edge);
+        spawn(move || edge.abandon())
+    };
+    let wakers: Vec<_> = (0..late_wakes)
+        .map(|_| {
+            let parker = Arc::clone(&outside.parker);
+            spawn(move || Parker::wake(&parker))
+        })
+        .collect();
+    let mut reply = crate::call::Reply::new(&mut receiver, &mailbox, "message");
+    let outcome = outside.wait(&mut reply, None);
+    assert_eq!(outcome, Some(Err(crate::error::CallError::Stopped { message: "message" })));
+    drop((reply, port));
+    abandoner.join().unwrap();
+    for waker in wakers {
+        waker.join().unwrap();
+    }
 }
