@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use zctor::{
     Actor, ActorEngine, ActorOnce, ActorThread, Blocking, BoxError, CallError, CallableFrom, Client, Context, Dispatch,
-    EngineBuilder, EngineHandle, InstanceId, InstanceReport, IntoRequest, Message, MessageField, NonBlocking, Pending,
-    Refused, Registry, RegistryEntry, ReplyTo, ReplyType, Report, Request, SendError, ShutdownError, SpawnError, Stats,
-    StopError, ThreadId, ThreadStats, Timer, actor, available_threads,
+    EarlierReport, EngineBuilder, EngineHandle, InstanceId, InstanceReport, IntoRequest, LocalRegistration, Message,
+    MessageField, NoDeadline, NonBlocking, Pending, Pipe, Refused, Registration, Registry, RegistryEntry, Replies,
+    ReplyTo, ReplyType, Report, Request, SendError, ShutdownError, SpawnError, Stats, StopError, ThreadId, ThreadStats,
+    Timer, actor, available_threads,
 };
 use zctor_tests::bounded;
 
@@ -98,7 +99,8 @@ impl DeskHandler for Desk {
         let _: Result<i64, CallError> = ctx.call_local(CalculatorMessage::add(1, 1));
         let sum = ctx.call(CalculatorMessage::add(value, 1))?;
         let sum = ctx.client::<CalculatorMessage>()?.add(sum, 1)?;
-        let sum = ctx.without_deadline().call(CalculatorMessage::add(sum, 1))?;
+        let unlimited: NoDeadline<'_, DeskMessage> = ctx.without_deadline();
+        let sum = unlimited.call(CalculatorMessage::add(sum, 1))?;
         let sum = ctx.without_deadline().client::<CalculatorMessage>()?.add(sum, 1)?;
         let unwaited: CalculatorClient<NonBlocking> = ctx.non_blocking::<CalculatorMessage>()?;
         ctx.pipe(CalculatorMessage::add(1, 2), DeskMessage::Note);
@@ -141,6 +143,9 @@ fn is_callable_from<Caller, M: CallableFrom<Caller>>() {}
 fn is_field<T: MessageField>() {}
 fn is_reply<T: ReplyType>() {}
 fn is_request<T: IntoRequest>() {}
+fn is_piped<W: Pipe<Outcome = O>, O>() {}
+fn is_registered<A: Registration<Message = M>, M: Message>(_: &A) {}
+fn is_started<A: LocalRegistration<M>, M: Message>(_: &A) {}
 
 #[test]
 fn the_traits_hold_for_what_the_macro_makes() {
@@ -151,6 +156,13 @@ fn the_traits_hold_for_what_the_macro_makes() {
     is_field::<i64>();
     is_reply::<Result<i64, DivideByZero>>();
     is_request::<Request<CalculatorMessage, i64>>();
+    is_piped::<Pending<i64>, Result<i64, CallError>>();
+    is_piped::<Request<CalculatorMessage, i64>, Result<i64, CallError>>();
+    is_piped::<Vec<Pending<i64>>, Vec<Result<i64, CallError>>>();
+    is_registered::<_, CalculatorMessage>(&CalculatorMessage::actor(Calculator::default));
+    is_registered::<_, CalculatorMessage>(&CalculatorMessage::actor_once(Calculator::default));
+    is_started::<_, CalculatorMessage>(&CalculatorMessage::actor(Calculator::default));
+    is_started::<_, CalculatorMessage>(&Calculator::default);
     assert_eq!(CalculatorMessage::NAME, "CalculatorMessage");
     assert_eq!((CalculatorMessage::CALL_DEPTH, DeskMessage::CALL_DEPTH), (0, 1));
     assert_eq!(CalculatorMessage::Clear.variant(), "Clear");
@@ -221,7 +233,7 @@ fn the_engine_and_its_handle_have_what_the_design_says() {
         assert_eq!(handle.call(CalculatorMessage::add(1, 2)), Ok(3));
         assert_eq!(engine.broadcast(CalculatorMessage::Clear).unwrap(), 4);
         assert_eq!(engine.broadcast_with(|_: InstanceId| CalculatorMessage::Clear), Ok(4));
-        let all: Vec<(InstanceId, Result<i64, CallError>)> = engine.call_all(CalculatorMessage::add(1, 2)).unwrap();
+        let all: Replies<i64> = engine.call_all(CalculatorMessage::add(1, 2)).unwrap();
         assert_eq!(all.len(), 4);
         assert_eq!(handle.call_all_with(|_| CalculatorMessage::add(1, 2)).unwrap().len(), 4);
 
@@ -266,6 +278,8 @@ fn the_engine_and_its_handle_have_what_the_design_says() {
         let instance: &InstanceReport = &report.instances[0];
         assert_eq!((instance.id, instance.message, instance.panicked), (instances[0], "CalculatorMessage", 0));
         assert!(instance.handled > 0 && report.handled() > instance.handled);
+        let earlier: EarlierReport = report.earlier;
+        assert_eq!((earlier.instances, earlier.panicked), (1, 0));
         let again: Result<Report, ShutdownError> = engine.shutdown_timeout(Duration::from_secs(1));
         assert_eq!(again.unwrap().to_string(), report.to_string());
 

@@ -22,7 +22,7 @@ use crate::registry::Pools;
 use crate::restart::{Panics, Restart, Verdict};
 use crate::route::{Address, Call, Seals};
 use crate::thread::{Local, ThreadId, catch, quietly, run_user};
-use crate::timer::{Alarm, deadline, now};
+use crate::timer::{Alarm, due_in, now};
 use crate::trace;
 
 /// Names one instance: its thread, and its place there, which no later tenant shares.
@@ -119,6 +119,15 @@ pub(crate) enum Wish {
     Stop,
 }
 
+/// What of the user's code has just run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Moment {
+    /// A message's handler, or a closure for one.
+    Handler,
+    /// `on_start`.
+    Start,
+}
+
 /// The part of an instance that does not depend on its types.
 pub(crate) struct Common {
     pub(crate) id: InstanceId,
@@ -160,7 +169,7 @@ impl Common {
         self.trouble.borrow().as_ref().is_some_and(|trouble| !trouble.held.is_empty())
     }
 
-    fn take_held(&self) -> VecDeque<Mail> {
+    pub(crate) fn take_held(&self) -> VecDeque<Mail> {
         self.trouble.borrow_mut().as_mut().map(|trouble| std::mem::take(&mut trouble.held)).unwrap_or_default()
     }
 }
@@ -347,12 +356,12 @@ where
             Some(Ok(())) => {
                 self.common().handled.set(self.common().handled.get() + 1);
                 Meter::add(&meter.handled);
-                self.grant(local);
+                self.grant(local, Moment::Handler);
             }
             Some(Err(text)) => {
                 self.common().panicked.set(self.common().panicked.get() + 1);
                 Meter::add(&meter.panicked);
-                self.recover(local, || {
+                self.recover(local, Moment::Handler, || {
                     if let Some(port) = port.take() {
                         quietly(|| port.fail(CallError::Panicked { message: M::NAME, text }));
                     }
@@ -364,21 +373,24 @@ where
     }
 
     /// Does what the handler that just returned asked for.
-    fn grant(&self, local: &Rc<Local>) {
+    fn grant(&self, local: &Rc<Local>, moment: Moment) {
         match self.common().wish.take() {
             Wish::None => {}
             Wish::Stop => self.end(local),
             Wish::Reset => {
                 self.say_goodbye(local);
                 self.drop_state(local);
-                self.build_again(local);
+                self.build_again(local, moment);
             }
         }
     }
 
-    /// Builds a fresh state, whose `on_start` comes first in the queue: not at once, since it may ask for a reset, or
-    /// panic, in turn, and the thread has to look at other things between.
-    fn build_again(&self, local: &Rc<Local>) {
+    /// Builds a fresh state. After a handler its `on_start` comes first in the queue; but a start that leads to another
+    /// goes through a timer, behind all that waits by then, so that it starves nobody.
+    fn build_again(&self, local: &Rc<Local>, moment: Moment) {
+        if moment == Moment::Start {
+            return self.rest(local, Duration::ZERO);
+        }
         match self.build() {
             Ok(()) => local.start_first(self.common()),
             Err(failure) => self.mend(local, failure),
@@ -389,7 +401,7 @@ where
     ///
     /// `answer` tells the caller. It comes after what a caller that tries again must find: that the instance rests, or
     /// has ended; and before a rebuild, which may take its time.
-    fn recover(&self, local: &Rc<Local>, answer: impl FnOnce()) {
+    fn recover(&self, local: &Rc<Local>, moment: Moment, answer: impl FnOnce()) {
         match self.judge() {
             Verdict::End => {
                 self.drop_state(local);
@@ -408,7 +420,7 @@ where
                 self.note_restart(local);
                 answer();
                 self.drop_state(local);
-                self.build_again(local);
+                self.build_again(local, moment);
             }
         }
     }
@@ -434,10 +446,12 @@ where
     }
 
     fn rest(&self, local: &Rc<Local>, rest: Duration) {
-        quietly(|| trace::resting(M::NAME, self.common().id, rest));
+        if !rest.is_zero() {
+            quietly(|| trace::resting(M::NAME, self.common().id, rest));
+        }
         self.common().phase.set(Phase::Resting);
         self.common().status.set(Status::RESTING);
-        let alarm = local.set_timer(deadline(rest).unwrap_or_else(now), self.common().id.slot);
+        let alarm = local.set_timer(due_in(rest), self.common().id.slot);
         self.common().trouble.borrow_mut().get_or_insert_default().alarm = alarm;
     }
 
@@ -508,8 +522,10 @@ where
         self.common().status.set(Status::ENDED);
         let factory = self.factory.take();
         quietly(|| drop(factory));
-        if let Some(pool) = local.pool::<M>() {
-            pool.remove(self.common().id);
+        if self.common().pooled {
+            if let Some(pool) = local.pool::<M>() {
+                pool.remove_one();
+            }
         }
         local.vacate(self.common());
         local.give_up(self.common().take_held());
@@ -540,8 +556,8 @@ where
                 self.drop_state(local);
                 self.vacate(local);
             }
-            Some(Err(_)) => self.recover(local, || ()),
-            _ => self.grant(local),
+            Some(Err(_)) => self.recover(local, Moment::Start, || ()),
+            _ => self.grant(local, Moment::Start),
         }
     }
 
@@ -580,7 +596,7 @@ where
         };
         match alarm.fire(local, &self.shared, id) {
             Ok(message) => self.handle(local, message, None, None),
-            Err(_) => self.recover(local, || ()),
+            Err(_) => self.recover(local, Moment::Handler, || ()),
         }
     }
 
@@ -592,7 +608,7 @@ where
             }
             Ok(true) => match run_user(0, None, || pipe.finish()) {
                 Ok(message) => self.handle(local, message, None, None),
-                Err(_) => self.recover(local, || ()),
+                Err(_) => self.recover(local, Moment::Handler, || ()),
             },
             Err(_) => debug_assert!(false, "a pipe's own poll runs no user code"),
         }

@@ -10,7 +10,7 @@
 //!    answered.
 
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, PoisonError};
+use std::sync::{Arc, PoisonError, mpsc};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -352,23 +352,26 @@ impl Core {
         let _ = mailbox.push(Mail::order(to, What::Shutdown));
     }
 
-    /// Waits until a thread that is past its last line of ours has gone. What is left of it are the destructors of the
-    /// user's thread-locals: with a deadline those are waited for no longer than that.
-    fn join(&self, handle: JoinHandle<()>) {
-        loop {
-            let state = lock(&self.state);
-            let until = Self::until(&state);
-            if handle.is_finished() || until.is_none() {
-                drop(state);
+    /// Waits until threads that are past their last line of ours have gone. What is left of them are the destructors of
+    /// the user's thread-locals: with a deadline those are waited for no longer than that.
+    fn join_all(&self, handles: Vec<JoinHandle<()>>) {
+        if handles.is_empty() {
+            return;
+        }
+        let join = move || {
+            for handle in handles {
                 // zctor's own panic, if there was one, was reported by its hook.
                 let _ = handle.join();
-                return;
             }
-            if until.is_some_and(|until| until <= now()) {
-                return;
-            }
-            // Nobody tells of the very end of a thread, so it is looked for.
-            drop(self.changed.wait_timeout(state, Duration::from_millis(1)));
+        };
+        let Some(until) = Self::until(&lock(&self.state)) else { return join() };
+        let (sender, receiver) = mpsc::channel();
+        let joiner = start_thread("zctor-join", Some(64 * 1024), move || {
+            join();
+            let _ = sender.send(());
+        });
+        if joiner.is_ok() {
+            let _ = receiver.recv_timeout(until.saturating_duration_since(now()));
         }
     }
 
@@ -384,9 +387,7 @@ impl Core {
         for running in &abandoned {
             running.mailbox.close();
         }
-        for handle in ended {
-            self.join(handle);
-        }
+        self.join_all(ended);
         let mut state = lock(&self.state);
         let mut instances = std::mem::take(&mut state.reports);
         instances.sort_by_key(|instance| instance.id);

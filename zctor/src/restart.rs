@@ -109,7 +109,10 @@ impl Panics {
             return Verdict::End;
         }
         match restart.rest(within(WINDOW)) {
-            Some(rest) => Verdict::Rest(rest.saturating_add(rest.mul_f64(restart.jitter * chance.clamp(0.0, 1.0)))),
+            Some(rest) => {
+                let extra = rest.as_secs_f64() * restart.jitter * chance.clamp(0.0, 1.0);
+                Verdict::Rest(rest.saturating_add(Duration::try_from_secs_f64(extra).unwrap_or_default()))
+            }
             None => Verdict::Rebuild,
         }
     }

@@ -169,8 +169,14 @@ pub(crate) struct Pool<M: Message> {
     /// The same among those who took over mail of an instance that ended.
     stand_ins: AtomicU64,
     /// Those who join when the pool is published. Its lock serializes all changes of `places`.
-    draft: Mutex<Vec<Place<M>>>,
+    draft: Mutex<Draft<M>>,
     pub(crate) edge: Arc<Edge>,
+}
+
+struct Draft<M: Message> {
+    newcomers: Vec<Place<M>>,
+    /// Places whose instance has ended since the last compaction.
+    ended: usize,
 }
 
 impl<M: Message> Pool<M> {
@@ -179,7 +185,7 @@ impl<M: Message> Pool<M> {
             places: ArcSwap::default(),
             turn: AtomicU64::new(0),
             stand_ins: AtomicU64::new(0),
-            draft: Mutex::default(),
+            draft: Mutex::new(Draft { newcomers: Vec::new(), ended: 0 }),
             edge,
         }
     }
@@ -187,16 +193,19 @@ impl<M: Message> Pool<M> {
     /// Adds an instance, to be seen when the pool is published.
     pub(crate) fn add(&self, address: Address<M>) {
         let number = (u64::from(address.mailbox.thread.0) + 1) << 32 | u64::from(address.slot.index);
-        lock(&self.draft).push(Place { number, address });
+        lock(&self.draft).newcomers.push(Place { number, address });
     }
 
-    /// An instance has ended: nothing is routed to it any more.
-    pub(crate) fn remove(&self, id: InstanceId) {
-        let _draft = lock(&self.draft);
+    /// One of the pool's instances has ended: nothing is routed to it any more. A large pool is only compacted when half
+    /// of its places are empty, so that ending all of them costs no more than a look at each.
+    pub(crate) fn remove_one(&self) {
+        let mut draft = lock(&self.draft);
+        draft.ended += 1;
         let places = self.places.load();
-        if places.iter().any(|place| place.address.id() == id) {
-            let rest = places.iter().filter(|place| place.address.id() != id).cloned().collect();
-            self.places.store(Arc::new(rest));
+        if places.len() < 64 || draft.ended * 2 >= places.len() {
+            draft.ended = 0;
+            let live = places.iter().filter(|place| !place.address.status.has_ended()).cloned().collect();
+            self.places.store(Arc::new(live));
         }
     }
 
@@ -333,9 +342,9 @@ impl<M: Message> AnyPool for Pool<M> {
 
     fn publish(&self) {
         let mut draft = lock(&self.draft);
-        if !draft.is_empty() {
+        if !draft.newcomers.is_empty() {
             let mut places = Vec::clone(&self.places.load());
-            places.append(&mut draft);
+            places.append(&mut draft.newcomers);
             // Of two spawns at once, the one with the lower numbers may come second.
             places.sort_by_key(|place| place.number);
             self.places.store(Arc::new(places));

@@ -715,10 +715,22 @@ impl Local {
 
     /// Moves mail from the mailbox to the queue; `true` if the mailbox was emptied.
     fn take_in(&self) -> bool {
-        self.mailbox.take(|mail| match mail.what {
+        let emptied = self.mailbox.take(|mail| match mail.what {
             What::Shutdown => self.ending.set(true),
             _ => self.enqueue(mail),
-        })
+        });
+        if self.ending.get() && self.held.get() > 0 && self.mailbox.edge.is_sealed() {
+            self.give_up_all();
+        }
+        emptied
+    }
+
+    /// The time is up: nobody waits any longer for instances that rest.
+    fn give_up_all(&self) {
+        let slots: Vec<Slot> = self.tenants.borrow().values().copied().collect();
+        for instance in slots.into_iter().filter_map(|slot| self.instance(slot)) {
+            self.give_up(instance.common().take_held());
+        }
     }
 
     /// Queues mail for an instance of this thread.

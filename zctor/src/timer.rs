@@ -30,6 +30,11 @@ pub(crate) fn deadline(after: Duration) -> Option<Instant> {
     now().checked_add(after)
 }
 
+/// When a timer set now is due.
+pub(crate) fn due_in(after: Duration) -> Instant {
+    deadline(after).unwrap_or_else(|| now() + FOREVER)
+}
+
 /// A timer set by [`Context::send_after`](crate::Context::send_after) or
 /// [`Context::send_every`](crate::Context::send_every).
 ///
@@ -144,7 +149,7 @@ pub(crate) fn send_every<M: Message>(
 fn set<M: Message>(local: &Rc<Local>, shared: &Rc<Shared<M>>, after: Duration, what: Ring<M>) -> Timer {
     let cancelled = Rc::new(Cell::new(false));
     // Beyond what the clock can say it never fires; it is kept all the same, until it is cancelled.
-    let due = deadline(after).unwrap_or_else(|| now() + FOREVER);
+    let due = due_in(after);
     let id = local.set_timer(due, shared.common.id.slot);
     shared.timers.borrow_mut().insert(id, Alarm { due, cancelled: Rc::clone(&cancelled), what });
     let owner = Rc::new(Keeper { local: Rc::clone(local), shared: Rc::clone(shared) });
