@@ -108,10 +108,39 @@ fn who_waits_for_quiet_is_told() {
 
 #[test]
 fn who_waits_for_quiet_is_told_when_a_message_has_hopped() {
-    loom::model(|| {
+    let mut model = loom::model::Builder::new();
+    model.preemption_bound = Some(2); // with three it takes half a minute
+    model.check(|| {
         let hop = Hop::begin();
         drop(hop.core.watch(|_| are_quiet([&*hop.second, &*hop.first].into_iter()), |_| None));
         hop.assert_all_done();
         hop.join();
+    });
+}
+
+/// Wherever the check looks, the message is at the other thread, at rest again before the check comes back.
+#[test]
+fn quiet_is_not_said_while_a_message_goes_back_and_forth() {
+    let mut model = loom::model::Builder::new();
+    model.preemption_bound = Some(6); // the check is overtaken between any two of its looks
+    model.check(|| {
+        let mailboxes = [mailbox(0), mailbox(1)];
+        for mailbox in &mailboxes {
+            mailbox.begin_rest();
+        }
+        send(&mailboxes[1]);
+        // Both threads in one: only one of them is at work at a time.
+        let threads = {
+            let mailboxes = mailboxes.clone();
+            spawn(move || {
+                for (here, there) in [(1, 0), (0, 1), (1, 0)] {
+                    mailboxes[here].end_rest();
+                    mailboxes[here].take(|_| send(&mailboxes[there]));
+                    mailboxes[here].begin_rest();
+                }
+            })
+        };
+        assert!(!are_quiet(mailboxes.iter().map(|mailbox| &**mailbox)), "it is never done");
+        threads.join().unwrap();
     });
 }
