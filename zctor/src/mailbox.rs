@@ -376,18 +376,20 @@ impl Mailbox {
     pub(crate) fn rest(&self) -> Option<u64> {
         // In this order: if mail was taken out just now, the spell of work that began before that is seen.
         let empty = self.is_empty();
-        let activity = self.meter.activity.load(Ordering::SeqCst);
+        // Acquire: pairs with `begin_rest`, so that all that was handled, and all that it pushed, is visible.
+        let activity = self.meter.activity.load(Ordering::Acquire);
         (empty && activity % 2 == 0).then_some(activity)
     }
 
     /// The thread has nothing to do; called after it found its mailbox empty.
     pub(crate) fn begin_rest(&self) {
-        self.meter.activity.fetch_add(1, Ordering::SeqCst);
+        self.meter.activity.fetch_add(1, Ordering::Release); // pairs with `rest`
     }
 
     /// Called before the thread takes anything out again.
     pub(crate) fn end_rest(&self) {
-        self.meter.activity.fetch_add(1, Ordering::SeqCst);
+        // Relaxed: the lock of the mailbox, taken next, orders it before the look in `rest` that finds the mailbox empty.
+        self.meter.activity.fetch_add(1, Ordering::Relaxed);
     }
 }
 

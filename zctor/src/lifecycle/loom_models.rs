@@ -1,4 +1,5 @@
-//! Quiet is never said too early, and nobody who waits for it is left waiting: the real `Mailbox`, `is_quiet` and `watch`.
+//! Quiet is never said too early, and nobody who waits for it is left waiting: the real `Mailbox`, `are_quiet` and `watch`.
+//! "Caught" lists the mutations that a model was seen to fail under.
 
 use std::sync::Weak;
 
@@ -76,6 +77,8 @@ impl Hop {
     }
 }
 
+/// Caught, each by "quiet was said too early": `rest` that looks at the activity before the mailbox, or not at the mailbox,
+/// or loads `Relaxed`; `begin_rest` that is `Relaxed`; one round instead of two.
 #[test]
 fn quiet_is_not_said_while_a_message_hops() {
     for reversed in [false, true] {
@@ -93,6 +96,9 @@ fn quiet_is_not_said_while_a_message_hops() {
     }
 }
 
+/// Caught, by a deadlock: either fence missing in `came_to_rest` and `watch`; `came_to_rest` that tells without having held
+/// the lock; `watch` that counts itself among the watchers after its first look. `SeqCst` accesses in place of the fences
+/// fail too, as loom takes them for acquire and release. And `rest` or `begin_rest` that is `Relaxed`, by the count.
 #[test]
 fn who_waits_for_quiet_is_told() {
     loom::model(|| {
@@ -106,6 +112,7 @@ fn who_waits_for_quiet_is_told() {
     });
 }
 
+/// Caught: all that the two models of one message above caught.
 #[test]
 fn who_waits_for_quiet_is_told_when_a_message_has_hopped() {
     let mut model = loom::model::Builder::new();
@@ -119,6 +126,8 @@ fn who_waits_for_quiet_is_told_when_a_message_has_hopped() {
 }
 
 /// Wherever the check looks, the message is at the other thread, at rest again before the check comes back.
+///
+/// Caught: `rest` that gives one number for all spells, or looks at the activity before the mailbox ("it is never done").
 #[test]
 fn quiet_is_not_said_while_a_message_goes_back_and_forth() {
     let mut model = loom::model::Builder::new();
