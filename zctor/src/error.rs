@@ -2,9 +2,8 @@
 
 use std::error::Error;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
-use crate::sync::Mutex;
 use crate::watch::{Report, ThreadStats};
 
 /// An error of any type, as fallible factories return it.

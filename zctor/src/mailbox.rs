@@ -12,10 +12,9 @@ use std::task::Waker;
 use smallbox::{SmallBox, smallbox};
 
 use crate::instance::AnyInstance;
-use crate::lock::lock;
 use crate::park::Parker;
 use crate::registry::Pools;
-use crate::sync::{AtomicU8, AtomicU64, AtomicUsize, Mutex, queue};
+use crate::sync::{AtomicU8, AtomicU64, AtomicUsize, Mutex, fence, lock, queue};
 use crate::thread::{Local, ThreadId, quietly, run_user};
 use crate::watch::DeadLetters;
 
@@ -174,7 +173,9 @@ impl Edge {
 
     /// Threads were left to themselves, and all others have ended: who waits for any of them waits in vain.
     pub(crate) fn is_abandoned(&self) -> bool {
-        // Its waiters' lock orders this look, after `attend`, against the telling in `abandon`.
+        // Pairs with the fence in `abandon`, for who was woken by something else, and announced itself again before this
+        // look: either it sees the abandonment, or the waker that it left sees it watching.
+        fence(Ordering::SeqCst);
         self.word.load(Ordering::Acquire) == Self::ABANDONED
     }
 
@@ -188,6 +189,7 @@ impl Edge {
 
     pub(crate) fn abandon(&self) {
         self.word.fetch_max(Self::ABANDONED, Ordering::AcqRel);
+        fence(Ordering::SeqCst); // pairs with that in `is_abandoned`
         let wakers = std::mem::take(&mut lock(&self.waiters).wakers);
         for waker in wakers.into_values() {
             quietly(|| waker.wake());
@@ -374,18 +376,20 @@ impl Mailbox {
     pub(crate) fn rest(&self) -> Option<u64> {
         // In this order: if mail was taken out just now, the spell of work that began before that is seen.
         let empty = self.is_empty();
-        let activity = self.meter.activity.load(Ordering::SeqCst);
+        // Acquire: pairs with `begin_rest`, so that all that was handled, and all that it pushed, is visible.
+        let activity = self.meter.activity.load(Ordering::Acquire);
         (empty && activity % 2 == 0).then_some(activity)
     }
 
     /// The thread has nothing to do; called after it found its mailbox empty.
     pub(crate) fn begin_rest(&self) {
-        self.meter.activity.fetch_add(1, Ordering::SeqCst);
+        self.meter.activity.fetch_add(1, Ordering::Release); // pairs with `rest`
     }
 
     /// Called before the thread takes anything out again.
     pub(crate) fn end_rest(&self) {
-        self.meter.activity.fetch_add(1, Ordering::SeqCst);
+        // Relaxed: the lock of the mailbox, taken next, orders it before the look in `rest` that finds the mailbox empty.
+        self.meter.activity.fetch_add(1, Ordering::Relaxed);
     }
 }
 

@@ -4,7 +4,7 @@ use std::any::{Any, TypeId};
 use std::collections::HashMap;
 use std::fmt;
 use std::hash::{BuildHasherDefault, Hasher};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use arc_swap::ArcSwap;
 
@@ -13,7 +13,6 @@ use crate::lock::lock;
 use crate::mailbox::Edge;
 use crate::message::Message;
 use crate::route::{Address, Pool};
-use crate::sync::Mutex;
 use crate::thread::ThreadId;
 
 /// A map by type. A `TypeId` is a hash already.

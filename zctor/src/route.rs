@@ -2,8 +2,8 @@
 
 use std::any::{Any, TypeId};
 use std::collections::HashMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use arc_swap::{ArcSwap, Guard};
@@ -15,7 +15,6 @@ use crate::lock::lock;
 use crate::mailbox::{Edge, Letter, Mail, Mailbox, Slot};
 use crate::message::{Kind, Message, Request};
 use crate::registry::{AnyPool, RegistryEntry};
-use crate::sync::Mutex;
 use crate::thread::{Frame, is_at, is_inside, local};
 use crate::timer::deadline;
 use crate::trace;

@@ -11,6 +11,7 @@ mod picked {
     pub(crate) use std::sync::{Condvar, Mutex, MutexGuard};
     pub(crate) use std::thread::{Thread, current, park, park_timeout};
 
+    pub(crate) use crate::lock::lock;
     pub(crate) use flume as queue;
 }
 
@@ -20,6 +21,11 @@ mod picked {
     pub(crate) use loom::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, fence};
     pub(crate) use loom::sync::{Condvar, Mutex, MutexGuard};
     pub(crate) use loom::thread::{Thread, current, park};
+
+    /// As `lock::lock`, for loom's.
+    pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+        mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
 
     /// Models know no time: it may be up whenever the others have gone on.
     pub(crate) fn park_timeout(_: std::time::Duration) {
@@ -31,7 +37,7 @@ mod picked {
         use std::collections::VecDeque;
         use std::sync::Arc;
 
-        use super::{Mutex, MutexGuard};
+        use super::{Mutex, MutexGuard, lock};
 
         pub(crate) struct Sender<T>(Arc<Mutex<VecDeque<T>>>);
         pub(crate) struct Receiver<T>(Arc<Mutex<VecDeque<T>>>);
@@ -43,14 +49,14 @@ mod picked {
 
         impl<T> Sender<T> {
             pub(crate) fn send(&self, item: T) -> Result<(), T> {
-                crate::lock::lock(&self.0).push_back(item);
+                lock(&self.0).push_back(item);
                 Ok(())
             }
         }
 
         impl<T> Receiver<T> {
             fn items(&self) -> MutexGuard<'_, VecDeque<T>> {
-                crate::lock::lock(&self.0)
+                lock(&self.0)
             }
 
             pub(crate) fn try_recv(&self) -> Result<T, ()> {

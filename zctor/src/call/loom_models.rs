@@ -1,10 +1,11 @@
-//! A call begins or is given up, on the real `Terms`.
+//! A call begins or is given up, on the real `Terms`. "Caught" lists the mutations that a model was seen to fail under.
+//! Orderings are not among them: nothing is read behind this word, so `Relaxed` passes as well.
 
 use loom::thread::spawn;
 
 use super::*;
 
-/// Caught: `settle` as a load and a store (both sides won).
+/// Caught: `settle` as a load and a store ("begun: true, given up: true").
 #[test]
 fn either_the_handler_begins_or_the_caller_has_given_up() {
     loom::model(|| {
@@ -20,7 +21,7 @@ fn either_the_handler_begins_or_the_caller_has_given_up() {
     });
 }
 
-/// Caught: `begin` not looking at the deadline; `begin` giving whether it moved the state, not whether to begin.
+/// Caught: `begin` that does not look at the deadline.
 #[test]
 fn a_handler_whose_time_is_up_never_begins() {
     loom::model(|| {

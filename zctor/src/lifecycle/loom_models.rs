@@ -1,4 +1,5 @@
-//! Quiet is never said too early, and nobody who waits for it is left waiting: the real `Mailbox`, `is_quiet` and `watch`.
+//! Quiet is never said too early, and nobody who waits for it is left waiting: the real `Mailbox`, `are_quiet` and `watch`.
+//! "Caught" lists the mutations that a model was seen to fail under.
 
 use std::sync::Weak;
 
@@ -76,6 +77,8 @@ impl Hop {
     }
 }
 
+/// Caught, each by "quiet was said too early": `rest` that looks at the activity before the mailbox, or not at the mailbox,
+/// or loads `Relaxed`; `begin_rest` that is `Relaxed`; one round instead of two.
 #[test]
 fn quiet_is_not_said_while_a_message_hops() {
     for reversed in [false, true] {
@@ -93,6 +96,9 @@ fn quiet_is_not_said_while_a_message_hops() {
     }
 }
 
+/// Caught, by a deadlock: either fence missing in `came_to_rest` and `watch`; `came_to_rest` that tells without having held
+/// the lock; `watch` that counts itself among the watchers after its first look. `SeqCst` accesses in place of the fences
+/// fail too, as loom takes them for acquire and release. And `rest` or `begin_rest` that is `Relaxed`, by the count.
 #[test]
 fn who_waits_for_quiet_is_told() {
     loom::model(|| {
@@ -106,12 +112,44 @@ fn who_waits_for_quiet_is_told() {
     });
 }
 
+/// Caught: all that the two models of one message above caught.
 #[test]
 fn who_waits_for_quiet_is_told_when_a_message_has_hopped() {
-    loom::model(|| {
+    let mut model = loom::model::Builder::new();
+    model.preemption_bound = Some(2); // with three it takes half a minute
+    model.check(|| {
         let hop = Hop::begin();
         drop(hop.core.watch(|_| are_quiet([&*hop.second, &*hop.first].into_iter()), |_| None));
         hop.assert_all_done();
         hop.join();
+    });
+}
+
+/// Wherever the check looks, the message is at the other thread, at rest again before the check comes back.
+///
+/// Caught: `rest` that gives one number for all spells, or looks at the activity before the mailbox ("it is never done").
+#[test]
+fn quiet_is_not_said_while_a_message_goes_back_and_forth() {
+    let mut model = loom::model::Builder::new();
+    model.preemption_bound = Some(6); // the check is overtaken between any two of its looks
+    model.check(|| {
+        let mailboxes = [mailbox(0), mailbox(1)];
+        for mailbox in &mailboxes {
+            mailbox.begin_rest();
+        }
+        send(&mailboxes[1]);
+        // Both threads in one: only one of them is at work at a time.
+        let threads = {
+            let mailboxes = mailboxes.clone();
+            spawn(move || {
+                for (here, there) in [(1, 0), (0, 1), (1, 0)] {
+                    mailboxes[here].end_rest();
+                    mailboxes[here].take(|_| send(&mailboxes[there]));
+                    mailboxes[here].begin_rest();
+                }
+            })
+        };
+        assert!(!are_quiet(mailboxes.iter().map(|mailbox| &**mailbox)), "it is never done");
+        threads.join().unwrap();
     });
 }

@@ -1,5 +1,5 @@
 //! What is pushed while a mailbox closes is found once, by the closer or by its sender; and the edge only moves on. The
-//! real `Mailbox`, on a queue that loom knows.
+//! real `Mailbox`, on a queue that loom knows. "Caught" lists the mutations that a model was seen to fail under.
 
 use std::sync::atomic;
 
@@ -64,6 +64,9 @@ fn assert_found_once(mailbox: &Mailbox, fates: &[Arc<Fate>]) {
     assert!(lock(&mailbox.late).is_empty());
 }
 
+/// Caught, each by a letter found nowhere: `close` without the lock of `late`, or that empties before it closes; `push` that
+/// looks at the word before it sends; `take_back` that sets nothing aside for others. And `take_back` that gives whatever
+/// letter there is: "it got another's letter".
 #[test]
 fn letters_of_two_senders_are_found_once_when_the_mailbox_closes() {
     loom::model(|| {
@@ -81,6 +84,8 @@ fn letters_of_two_senders_are_found_once_when_the_mailbox_closes() {
     });
 }
 
+/// Caught: `close` without the lock of `late`, `push` that looks at the word before it sends ("it got another's letter");
+/// `close` that empties before it closes (a letter found nowhere).
 #[test]
 fn two_letters_of_one_sender_are_found_once_when_the_mailbox_closes() {
     loom::model(|| {
@@ -96,6 +101,7 @@ fn two_letters_of_one_sender_are_found_once_when_the_mailbox_closes() {
     });
 }
 
+/// Caught: `push` that looks at the word before it sends (a letter found nowhere).
 #[test]
 fn a_letter_is_found_once_when_the_mailbox_is_abandoned_while_its_thread_ends() {
     loom::model(|| {
@@ -116,6 +122,7 @@ fn a_letter_is_found_once_when_the_mailbox_is_abandoned_while_its_thread_ends() 
     });
 }
 
+/// Caught: `Edge::close` that stores.
 #[test]
 fn the_edge_only_moves_on() {
     loom::model(|| {

@@ -1,14 +1,14 @@
 //! No wake-up is missed, and closed is for good: the real `Parker`, and the real `Outside::wait`.
 //!
-//! The orderings on the word itself cannot be weakened visibly here: what is waited for has a lock or a state of its own,
-//! which orders more than the word does. What these models hold is the order of steps and that each step is atomic.
+//! "Caught" lists the mutations that a model was seen to fail under, each with a deadlock where nothing else is said.
+//! Orderings on the word are not among them: `Relaxed` passes throughout, since a lock, the state of the reply or a fence
+//! orders what is waited for.
 
 use loom::thread::spawn;
 
 use super::*;
-use crate::lock::lock;
 use crate::mailbox::{Edge, Mailbox};
-use crate::sync::{Mutex, queue};
+use crate::sync::{Mutex, lock, queue};
 
 fn adopted() -> Arc<Parker> {
     let parker = Arc::new(Parker::default());
@@ -41,6 +41,8 @@ fn receive(parker: &Parker, mail: &queue::Receiver<u8>, spins: u32, mut deadline
     }
 }
 
+/// Caught: `wake` that leaves `WATCHING` alone, that does not unpark, that stores `RUNNING` without a swap; `retract` that
+/// stores.
 #[test]
 fn mail_of_two_wakers_is_not_missed() {
     loom::model(|| {
@@ -56,6 +58,7 @@ fn mail_of_two_wakers_is_not_missed() {
     });
 }
 
+/// Caught: `wake` that leaves `WATCHING` alone.
 #[test]
 fn mail_is_not_missed_while_spinning() {
     loom::model(|| {
@@ -67,6 +70,7 @@ fn mail_is_not_missed_while_spinning() {
     });
 }
 
+/// Caught: the three of `wake` above.
 #[test]
 fn mail_that_comes_at_the_deadline_is_not_missed() {
     loom::model(|| {
@@ -79,6 +83,8 @@ fn mail_that_comes_at_the_deadline_is_not_missed() {
     });
 }
 
+/// Caught: `announce`, `retract` and the deadline in `park` that store instead of swapping, so that `CLOSED` is lost; the
+/// same in `wake` (`is_closed` failed); `close` that does not unpark.
 #[test]
 fn a_thread_that_rests_is_woken_by_its_closing_and_stays_closed() {
     loom::model(|| {
@@ -154,6 +160,7 @@ fn outside(spins: u32) -> Outside {
     Outside { budget: Cell::new(spins), ..Outside::new() }
 }
 
+/// Caught: `Outside::wait` that announces after its last look; the three of `wake` above.
 #[test]
 fn a_reply_is_not_missed() {
     for spins in [0, 1] {
@@ -166,6 +173,7 @@ fn a_reply_is_not_missed() {
     }
 }
 
+/// Caught: `Outside::wait` that announces after its last look; `wake` that does not unpark, or stores.
 #[test]
 fn a_reply_is_not_missed_over_the_late_wake_of_another() {
     loom::model(|| {
@@ -181,26 +189,37 @@ fn a_reply_is_not_missed_over_the_late_wake_of_another() {
     });
 }
 
+/// Caught: `park` that stores `PARKED` without a swap; `Reply::poll` that looks at the edge before it attends; `abandon`
+/// that takes the wakers before it sets the edge; a missing fence in `abandon` or `is_abandoned`, by the late wake alone.
 #[test]
 fn who_waits_for_a_thread_that_is_abandoned_is_told() {
-    loom::model(|| {
-        let mailbox = Mailbox::new(
-            crate::thread::ThreadId(0),
-            String::new(),
-            Arc::new(Edge::new()),
-            Arc::default(),
-            std::sync::Weak::new(),
-        );
-        let mailbox = Arc::new(mailbox);
-        let (port, mut receiver) = crate::call::ReplyTo::<()>::channel();
-        let abandoner = {
-            let mailbox = Arc::clone(&mailbox);
-            spawn(move || mailbox.edge.abandon())
-        };
-        let mut reply = crate::call::Reply::new(&mut receiver, &mailbox, "message");
-        let outcome = outside(0).wait(&mut reply, None);
-        assert_eq!(outcome, Some(Err(crate::error::CallError::Stopped { message: "message" })));
-        abandoner.join().unwrap();
-        drop((reply, port));
-    });
+    for late_wakes in 0..=1 {
+        loom::model(move || wait_for_an_abandonment(late_wakes));
+    }
+}
+
+/// Looks again after each of `late_wakes` wakes by what it waited for earlier.
+fn wait_for_an_abandonment(late_wakes: usize) {
+    let edge = Arc::new(Edge::new());
+    let mailbox = Mailbox::new(crate::thread::ThreadId(0), String::new(), edge, Arc::default(), std::sync::Weak::new());
+    let (port, mut receiver) = crate::call::ReplyTo::<()>::channel();
+    let outside = outside(0);
+    let abandoner = {
+        let edge = Arc::clone(&mailbox.edge);
+        spawn(move || edge.abandon())
+    };
+    let wakers: Vec<_> = (0..late_wakes)
+        .map(|_| {
+            let parker = Arc::clone(&outside.parker);
+            spawn(move || Parker::wake(&parker))
+        })
+        .collect();
+    let mut reply = crate::call::Reply::new(&mut receiver, &mailbox, "message");
+    let outcome = outside.wait(&mut reply, None);
+    assert_eq!(outcome, Some(Err(crate::error::CallError::Stopped { message: "message" })));
+    drop((reply, port));
+    abandoner.join().unwrap();
+    for waker in wakers {
+        waker.join().unwrap();
+    }
 }
