@@ -76,11 +76,6 @@ impl<'a> Model<'a> {
         !self.variants.iter().any(|variant| variant.method.unraw() == name)
     }
 
-    /// The type of the `#[key]` fields, if there are any.
-    pub(crate) fn key_type(&self) -> Option<&Type> {
-        self.variants.iter().find_map(|variant| Some(&variant.fields.get(variant.key?)?.ty))
-    }
-
     pub(crate) fn resolve(definition: &'a Definition) -> Self {
         let item = &definition.item;
         let generics = Generics::new(item);

@@ -541,6 +541,12 @@ pub const fn assert_reply<T: ReplyType>() {}
 /// among them has no finite proof: rustc refuses it without evaluating any constant.
 pub trait Acyclic {}
 
+/// As [`Mention`], for what takes a key.
+pub trait MentionKey<Q: ?Sized> {
+    /// Never called.
+    fn mention();
+}
+
 /// What generated code mentions here is not dead code, however little of it a program uses.
 pub trait Mention<H> {
     /// Never called.

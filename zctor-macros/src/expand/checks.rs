@@ -23,8 +23,7 @@ fn mention(model: &Model<'_>) -> TokenStream {
     let methods: Vec<_> = model.variants.iter().map(|variant| &variant.method).collect();
     let bindings = ["pin", "least_loaded"].map(|name| model.is_free(name).then(|| format_ident!("{name}")));
     let bindings = bindings.iter().flatten();
-    let key = model.key_type().map_or_else(|| quote!(()), |ty| quote!(#ty));
-    let keyed = model.is_free("keyed").then(|| quote!(let _ = <#blocking>::keyed::<#key>;));
+    let keyed = model.is_free("keyed").then(|| mention_keyed(model));
     let requests = model.variants.iter().filter(|variant| variant.reply.is_some()).map(|variant| &variant.method);
     quote! {
         #attrs
@@ -33,12 +32,36 @@ fn mention(model: &Model<'_>) -> TokenStream {
             fn mention() {
                 let _ = (<#blocking>::within, <#blocking>::non_blocking);
                 #(let _ = <#blocking>::#bindings;)*
-                #keyed
                 #(let _ = (<#blocking>::#methods, <#non_blocking>::#methods);)*
                 #(let _ = Self::#requests;)*
                 let _ = Self::actor::<__H, fn() -> __H>;
                 let _ = Self::try_actor::<__H, fn(&mut #krate::Context<Self>) -> ::core::result::Result<__H, #krate::BoxError>>;
                 let _ = Self::actor_once::<__H, fn() -> __H>;
+            }
+        }
+
+        #keyed
+    }
+}
+
+/// Of its own, since no key type is at hand that fits every enum.
+fn mention_keyed(model: &Model<'_>) -> TokenStream {
+    let Model { krate, ty, .. } = model;
+    let bound = syn::parse_quote!(__Q: ::core::hash::Hash + ?::core::marker::Sized);
+    let mut generics = model.generics.with(&format_ident!("__Q"), Some(bound));
+    generics
+        .make_where_clause()
+        .predicates
+        .push(syn::parse_quote!(<#ty as #krate::Message>::Key: #krate::__private::KeyOf<__Q>));
+    let (params, _, bounds) = generics.split_for_impl();
+    let attrs = model.attrs_of_all();
+    let blocking = model.client_with(quote!(#krate::Blocking));
+    quote! {
+        #attrs
+        #[automatically_derived]
+        impl #params #krate::__private::MentionKey<__Q> for #ty #bounds {
+            fn mention() {
+                let _ = <#blocking>::keyed::<__Q>;
             }
         }
     }
