@@ -124,7 +124,7 @@ impl Parker {
         let others = usize::from(!self.counted);
         for turn in 0..budget.get() {
             if self.word.load(Ordering::Acquire) != WATCHING || ready() {
-                budget.set((budget.get() * 2).min(MAX_SPIN));
+                budget.set(MAX_SPIN);
                 return true;
             }
             if turn % 32 == 0 && AWAKE.load(Ordering::Relaxed) + others > cores {
@@ -132,7 +132,9 @@ impl Parker {
             }
             spin_loop();
         }
-        budget.set((budget.get() / 2).max(MIN_SPIN));
+        // After the shortest comes a long one again: two threads that answer each other would else both go on parking,
+        // each too late for the other's short spin (measured: 7,400 ns a call instead of 500).
+        budget.set(if budget.get() <= MIN_SPIN { MAX_SPIN } else { budget.get() / 2 });
         false
     }
 
