@@ -7,7 +7,7 @@ use zctor::{ActorEngine, ActorThread, CallError, Context, ReplyTo, actor};
 use zctor_tests::{bounded, receive};
 
 #[actor]
-pub enum DeskMessage {
+enum DeskMessage {
     #[reply(u32, deferred)]
     Ask(u32),
     #[reply(u32, deferred)]
@@ -195,7 +195,7 @@ fn a_deadline_ends_the_wait_for_a_reply_that_does_not_come() {
 }
 
 #[actor(calls(DeskMessage))]
-pub enum VisitorMessage {
+enum VisitorMessage {
     /// Waits by a captured client: refused.
     #[reply(Result<u32, CallError>)]
     Wait,

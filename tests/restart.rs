@@ -10,7 +10,7 @@ use zctor_tests::bounded;
 const LONG: Duration = Duration::from_secs(3600);
 
 #[actor]
-pub enum FragileMessage {
+enum FragileMessage {
     #[reply(usize)]
     Build,
     #[reply(())]
