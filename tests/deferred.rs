@@ -106,7 +106,7 @@ fn a_reply_can_be_sent_from_another_thread() {
         desk.r#move(sender).unwrap();
         let mut waiting = receive(&receiver);
         let (value, reply) = waiting.pop().unwrap();
-        std::thread::spawn(move || reply.send(value + 1)).join().unwrap();
+        std::thread::scope(|scope| scope.spawn(move || reply.send(value + 1)).join().unwrap());
         assert_eq!(asked.wait(), Ok(6));
     });
 }
