@@ -396,3 +396,42 @@ fn a_call_queued_on_a_thread_shared_with_a_busy_neighbour_never_runs_when_given_
         assert_eq!(door.knock(), Ok(1));
     });
 }
+
+/// Undoes what its caller has given up.
+#[actor(calls(DoorMessage))]
+enum UndoMessage {
+    /// Once it is told to, knocks in every way that waits, without the deadline of its caller.
+    #[reply(())]
+    Undo(Receiver<()>, Sender<Vec<Result<u64, CallError>>>),
+}
+
+struct Undo;
+
+impl UndoHandler for Undo {
+    fn undo(&mut self, ctx: &mut Context<UndoMessage>, go: Receiver<()>, seen: Sender<Vec<Result<u64, CallError>>>) {
+        receive(&go);
+        let late = ctx.call(DoorMessage::knock());
+        let door = ctx.without_deadline().client::<DoorMessage>().expect("the door lives");
+        let mut knocks = vec![late, door.knock()];
+        let all = door.call_all_with(|_| DoorMessage::knock()).expect("the door lives");
+        knocks.extend(all.into_iter().map(|(_, knock)| knock));
+        knocks.push(door.non_blocking().knock().wait());
+        knocks.push(door.non_blocking().knock().wait_timeout(LIMIT).expect("the door is free"));
+        seen.send(knocks).expect("the test listens");
+    }
+}
+
+#[test]
+fn a_client_without_deadline_outlasts_the_caller_however_it_waits() {
+    bounded(|| {
+        let engine = engine();
+        let undo = engine.pool(1, UndoMessage::actor(|| Undo)).unwrap();
+        let (go, told) = mpsc::channel();
+        let (seen, knocks) = mpsc::channel();
+        let outer = undo.within(Duration::from_millis(200)).undo(told, seen);
+        assert_eq!(outer, Err(CallError::Timeout { message: "UndoMessage", begun: true }));
+        go.send(()).unwrap();
+        let late = Err(CallError::Timeout { message: "DoorMessage", begun: false });
+        assert_eq!(receive(&knocks), [late, Ok(1), Ok(2), Ok(3), Ok(4)]);
+    });
+}

@@ -7,7 +7,7 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
-use zctor::{ActorEngine, CallError, Pending, actor};
+use zctor::{ActorEngine, ActorThread, CallError, Pending, actor};
 use zctor_tests::{Counter, Gate, LIMIT, bounded};
 
 const SHORT: Duration = Duration::from_millis(20);
@@ -298,5 +298,28 @@ fn pendings_may_be_taken_in_any_order() {
         for (number, pending) in pendings {
             assert_eq!(pending.wait(), Ok(number));
         }
+    });
+}
+
+#[test]
+fn polling_inside_a_handler_serves_the_callee_on_the_same_thread() {
+    #[actor(calls(DoorMessage))]
+    enum PollerMessage {
+        #[reply(Vec<Result<u64, CallError>>)]
+        Poll,
+    }
+    struct Poller;
+    impl PollerHandler for Poller {
+        fn poll(&mut self, ctx: &mut zctor::Context<PollerMessage>) -> Vec<Result<u64, CallError>> {
+            let door = ctx.client::<DoorMessage>().expect("the door lives");
+            let (first, second) = (door.non_blocking().knock(), door.non_blocking().knock());
+            vec![block_on(second), block_on(first), block_on(door.within(LIMIT).non_blocking().knock())]
+        }
+    }
+    bounded(|| {
+        let engine = ActorEngine::new();
+        let poller = PollerMessage::actor(|| Poller);
+        engine.spawn(ActorThread::new().register(poller).register(DoorMessage::actor(Door::default))).unwrap();
+        assert_eq!(engine.call(PollerMessage::poll()), Ok(vec![Ok(2), Ok(1), Ok(3)]));
     });
 }
