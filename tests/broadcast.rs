@@ -434,3 +434,69 @@ fn call_all_of_nobody_is_not_registered() {
         assert!(matches!(refused, Err(CallError::NotRegistered { message: "NewsMessage", .. })));
     });
 }
+
+/// Its first copy sends everybody away.
+struct Farewell {
+    engine: EngineHandle,
+}
+
+impl Clone for Farewell {
+    fn clone(&self) -> Self {
+        dismiss(&self.engine);
+        Self { engine: self.engine.clone() }
+    }
+}
+
+#[actor(ctx)]
+#[derive(Clone)]
+enum GuestMessage {
+    Farewell {
+        farewell: Farewell,
+    },
+    #[reply(())]
+    Leave,
+}
+
+struct Guest;
+
+impl GuestHandler for Guest {
+    fn farewell(&mut self, _ctx: &mut Context<GuestMessage>, _farewell: Farewell) {}
+
+    fn leave(&mut self, ctx: &mut Context<GuestMessage>) {
+        ctx.stop();
+    }
+}
+
+/// Ends every instance of the pool, and waits until their threads have ended: until then they take mail.
+fn dismiss(engine: &EngineHandle) {
+    let guests = engine.client::<GuestMessage>().expect("they are live");
+    for instance in guests.instances() {
+        guests.pin(instance).leave().expect("it is live");
+    }
+    while engine.thread_count() > 0 {
+        std::thread::yield_now();
+    }
+}
+
+#[test]
+fn a_broadcast_whose_last_instance_ends_meanwhile_gives_the_message_back() {
+    bounded(|| {
+        let engine = ActorEngine::new();
+        let guests = engine.pool(2, GuestMessage::actor(|| Guest)).unwrap();
+        let refused = guests.broadcast(GuestMessage::Farewell { farewell: Farewell { engine: engine.handle() } });
+        let refused = refused.unwrap_err();
+        assert!(matches!(refused, SendError::NotRegistered(_)), "{refused}");
+        assert!(matches!(refused.into_inner(), GuestMessage::Farewell { .. }));
+
+        let guests = engine.pool(2, GuestMessage::actor(|| Guest)).unwrap();
+        let refused = guests.broadcast_with(|_| {
+            if engine.thread_count() > 0 {
+                dismiss(&engine.handle());
+            }
+            GuestMessage::Farewell { farewell: Farewell { engine: engine.handle() } }
+        });
+        assert!(matches!(refused, Err(CallError::NotRegistered { message: "GuestMessage", .. })), "{refused:?}");
+        // Refused, and so no dead letter.
+        assert_eq!(engine.shutdown().unwrap().dead_letters, 0);
+    });
+}

@@ -396,3 +396,49 @@ fn a_call_queued_on_a_thread_shared_with_a_busy_neighbour_never_runs_when_given_
         assert_eq!(door.knock(), Ok(1));
     });
 }
+
+/// Undoes what its caller has given up.
+#[actor(calls(DoorMessage))]
+enum UndoMessage {
+    /// Once it is told to, calls the door in every way that waits, without the deadline of its caller.
+    #[reply(())]
+    Undo(Receiver<()>, [Gate; 4], Sender<Vec<Outcome>>),
+}
+
+struct Undo;
+
+impl UndoHandler for Undo {
+    fn undo(&mut self, ctx: &mut Context<UndoMessage>, go: Receiver<()>, gates: [Gate; 4], seen: Sender<Vec<Outcome>>) {
+        receive(&go);
+        let [first, second, third, fourth] = gates;
+        let late = ctx.call(DoorMessage::hold(first.clone()));
+        let door = ctx.without_deadline().client::<DoorMessage>().expect("the door lives");
+        let mut outcomes = vec![late, door.hold(first)];
+        let all = door.call_all_with(|_| DoorMessage::hold(second.clone())).expect("the door lives");
+        outcomes.extend(all.into_iter().map(|(_, outcome)| outcome));
+        outcomes.push(door.non_blocking().hold(third).wait());
+        outcomes.push(door.non_blocking().hold(fourth).wait_timeout(LIMIT).expect("the gate is opened"));
+        seen.send(outcomes).expect("the test listens");
+    }
+}
+
+#[test]
+fn a_client_without_deadline_outlasts_the_caller_however_it_waits() {
+    bounded(|| {
+        let engine = engine();
+        let undo = engine.pool(1, UndoMessage::actor(|| Undo)).unwrap();
+        let gates = [(); 4].map(|()| Gate::new());
+        let (go, told) = mpsc::channel();
+        let (seen, outcomes) = mpsc::channel();
+        let outer = undo.within(Duration::from_millis(200)).undo(told, gates.clone(), seen);
+        assert_eq!(outer, Err(CallError::Timeout { message: "UndoMessage", begun: true }));
+        go.send(()).unwrap();
+        for gate in gates {
+            // Time for a wait that should not end to end.
+            let_pass(SHORT);
+            gate.open();
+        }
+        let late = Err(CallError::Timeout { message: "DoorMessage", begun: false });
+        assert_eq!(receive(&outcomes), [late, Ok(()), Ok(()), Ok(()), Ok(())]);
+    });
+}

@@ -1,10 +1,14 @@
 //! The life of an instance: its hooks in their order, its end, and where its mail goes then.
 
+use std::ops::Range;
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread::{self, ThreadId};
+use std::time::Duration;
 
-use zctor::{ActorEngine, ActorThread, CallError, Context, StopError, actor};
-use zctor_tests::{Gate, bounded, receive_many};
+use zctor::{ActorEngine, ActorThread, CallError, Context, Restart, StopError, actor};
+use zctor_tests::{Counter, Gate, bounded, receive_many};
+
+const STARTS: u64 = if cfg!(miri) { 50 } else { 5_000 };
 
 #[actor(ctx)]
 enum LogMessage {
@@ -368,5 +372,107 @@ fn neighbours_of_an_instance_that_stops_go_on() {
         engine.settle();
         assert_eq!(log.instances(), [ids[1]]);
         assert_eq!(engine.thread_count(), 1);
+    });
+}
+
+#[test]
+fn the_stop_of_a_client_takes_its_place_behind_the_mail_of_a_resting_instance() {
+    bounded(|| {
+        let engine = ActorEngine::new();
+        let (actor, seen) = log();
+        let rest = Duration::from_millis(50);
+        let log = engine.start(actor.restart(Restart::always().backoff(rest, rest))).unwrap();
+        for _ in 0..3 {
+            assert!(matches!(log.r#break(), Err(CallError::Panicked { .. })));
+        }
+        // It rests, and the mail waits for it.
+        log.note("before").unwrap();
+        let before = log.non_blocking().call("before");
+        log.stop().unwrap();
+        let after = log.non_blocking().call("after");
+        assert_eq!(before.wait(), Ok(()));
+        assert_eq!(after.wait(), Err(CallError::Stopped { message: "LogMessage" }));
+        engine.settle();
+        let lives = ["start", "drop", "start", "drop", "start", "drop"];
+        assert_next(&seen, &[&lives[..], &["start", "before", "before", "stop", "drop"]].concat());
+        assert!(seen.try_recv().is_err());
+        assert_eq!(engine.stats().dead_letters, 1);
+    });
+}
+
+/// Resets in those of its starts that it is told, which count from 1.
+#[actor(ctx)]
+enum EagerMessage {
+    #[reply(u64)]
+    Starts,
+    Reset,
+}
+
+struct Eager {
+    starts: Counter,
+    resets: Range<u64>,
+}
+
+impl EagerHandler for Eager {
+    fn starts(&mut self, _: &mut Context<EagerMessage>) -> u64 {
+        self.starts.get()
+    }
+    fn reset(&mut self, ctx: &mut Context<EagerMessage>) {
+        ctx.reset();
+    }
+    fn on_start(&mut self, ctx: &mut Context<EagerMessage>) {
+        let start = self.starts.increment() + 1;
+        if self.resets.contains(&start) {
+            ctx.reset();
+        }
+    }
+}
+
+fn eager(starts: &Counter, resets: Range<u64>) -> zctor::Actor<EagerMessage, Eager> {
+    let starts = starts.clone();
+    EagerMessage::actor(move || Eager { starts: starts.clone(), resets: resets.clone() })
+}
+
+#[test]
+fn an_on_start_may_reset_as_often_as_it_likes() {
+    bounded(|| {
+        let engine = ActorEngine::new();
+        // Were each start within the one before, this stack would not do.
+        let thread = ActorThread::new().stack_size(256 * 1024);
+        engine.spawn(thread.register(eager(&Counter::new(), 1..STARTS))).unwrap();
+        assert_eq!(engine.call(EagerMessage::starts()), Ok(STARTS));
+        assert_eq!(engine.shutdown().unwrap().handled(), 1);
+    });
+}
+
+#[test]
+fn neighbours_of_an_on_start_that_resets_for_ever_are_served() {
+    bounded(|| {
+        let engine = ActorEngine::new();
+        let (neighbour, _seen) = log();
+        let starts = Counter::new();
+        engine.spawn(ActorThread::new().register(eager(&starts, 2..u64::MAX)).register(neighbour)).unwrap();
+        let log = engine.client::<LogMessage>().unwrap();
+        let eager = engine.client::<EagerMessage>().unwrap();
+        // The first of the batch begins it, and the others wait for its end.
+        assert_eq!(eager.send_all((0..10).map(|_| EagerMessage::Reset)).unwrap(), 10);
+        while starts.get() < 20 {
+            assert_eq!(log.call("beside it"), Ok(()));
+        }
+        let report = engine.shutdown_timeout(Duration::from_millis(500)).unwrap();
+        assert_eq!((report.dead_letters, report.left), (9, 0));
+    });
+}
+
+#[test]
+fn the_rest_of_a_batch_comes_after_the_resets_that_its_first_message_led_to() {
+    bounded(|| {
+        let engine = ActorEngine::new();
+        let starts = Counter::new();
+        let eager = engine.pool(1, eager(&starts, 2..50)).unwrap();
+        assert_eq!(eager.send_all((0..10).map(|_| EagerMessage::Reset)).unwrap(), 10);
+        assert_eq!(eager.starts(), Ok(59), "49 by the first message, and one by each of the others");
+        engine.settle();
+        assert_eq!((starts.get(), engine.stats().dead_letters), (59, 0));
     });
 }

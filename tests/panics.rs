@@ -1,16 +1,17 @@
 //! A panic of user code is answered with its text, and ends nothing but the state it happened in.
 
-use std::panic::panic_any;
+use std::panic::{AssertUnwindSafe, catch_unwind, panic_any};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{self, Sender};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use zctor::{ActorEngine, ActorThread, CallError, Context, SpawnError, actor};
+use zctor::{ActorEngine, ActorThread, BoxError, CallError, Context, ReplyTo, Restart, SpawnError, actor};
 use zctor_tests::{Counter, DropGuard, bounded, receive};
 
 const PANICS: u64 = if cfg!(miri) { 20 } else { 1000 };
+const FAILURES: u64 = if cfg!(miri) { 20 } else { 2000 };
 const CALLERS: u64 = 4;
 const THREADS: u64 = 4;
 const INSTANCES: u64 = if cfg!(miri) { 12 } else { 400 };
@@ -659,5 +660,235 @@ fn a_thousand_panics_under_load_and_every_call_is_answered() {
         // One that rests when the engine stops is not built again.
         assert!(states.built.get() <= PANICS + INSTANCES);
         assert_eq!(states.built.get(), states.dropped.get());
+    });
+}
+
+/// What a factory or a message carries, whose drop panics.
+struct Fused;
+
+impl Drop for Fused {
+    fn drop(&mut self) {
+        panic!("the drop of what was carried panics");
+    }
+}
+
+/// A factory that holds a value whose drop panics.
+fn fused(states: &States) -> zctor::Actor<FragileMessage, Fragile> {
+    let (states, held) = (states.clone(), Fused);
+    FragileMessage::actor(move || {
+        let _held = &held;
+        states.fragile()
+    })
+}
+
+#[test]
+fn a_factory_whose_captures_panic_when_dropped_takes_no_neighbour_down() {
+    bounded(|| {
+        let (engine, states) = (ActorEngine::new(), States::default());
+        let counted = states.clone();
+        let neighbour = HookedMessage::actor(move || {
+            let build = counted.built.increment() + 1;
+            Hooked { build, start: false, stop: false, dropping: false, _dropped: counted.dropped.guard() }
+        });
+        engine.spawn(ActorThread::new().register(neighbour).register(fused(&states))).unwrap();
+        let fragile = engine.client::<FragileMessage>().unwrap();
+        let neighbour = engine.client::<HookedMessage>().unwrap();
+        fragile.pin(fragile.instances()[0]).stop().unwrap();
+        engine.settle();
+        assert_eq!(fragile.count(), Err(CallError::NotRegistered { message: "FragileMessage" }));
+        assert_eq!(neighbour.build(), Ok(1));
+        let report = engine.shutdown().unwrap();
+        assert_eq!(report.instances.len(), 1);
+        assert_eq!((report.instances[0].message, report.instances[0].handled), ("HookedMessage", 1));
+        states.assert_each_dropped_once(2);
+    });
+}
+
+#[test]
+fn a_factory_that_fails_comes_out_of_spawn_whatever_panics_in_the_cleaning_up() {
+    #[actor(ctx)]
+    enum AlarmMessage {
+        Ring(Fused),
+    }
+    struct Alarm;
+    impl AlarmHandler for Alarm {
+        fn ring(&mut self, _: &mut Context<AlarmMessage>, _: Fused) {}
+    }
+    #[track_caller]
+    fn assert_failed(failed: Result<zctor::ThreadId, SpawnError>) {
+        match failed {
+            Err(SpawnError::Factory { source, .. }) => assert_eq!(source.to_string(), "no room"),
+            other => panic!("the factory failed, and spawn gave {other:?}"),
+        }
+    }
+    bounded(|| {
+        let (engine, states) = (ActorEngine::new(), States::default());
+        // What the factory had set goes with it.
+        let alarm = AlarmMessage::try_actor(|ctx| -> Result<Alarm, BoxError> {
+            drop(ctx.send_after(Duration::from_secs(3600), AlarmMessage::Ring(Fused)));
+            Err("no room".into())
+        });
+        assert_failed(engine.spawn(ActorThread::new().register(states.actor()).register(alarm)));
+        states.assert_each_dropped_once(1);
+        // So do the factories that were not asked any more.
+        let full = NeighbourMessage::try_actor(|_| -> Result<Neighbour, BoxError> { Err("no room".into()) });
+        let thread = ActorThread::new().register(states.actor()).register(full).register(fused(&states));
+        assert_failed(engine.spawn(thread));
+        states.assert_each_dropped_once(2);
+        assert!(engine.registry().is_empty());
+        assert_eq!(engine.shutdown().unwrap().left, 0);
+    });
+}
+
+/// No rest before a rebuild.
+fn at_once() -> Restart {
+    Restart::always().backoff(Duration::ZERO, Duration::ZERO)
+}
+
+#[test]
+fn failures_in_a_row_without_a_rest_take_no_stack() {
+    bounded(|| {
+        let (engine, states) = (ActorEngine::new(), States::default());
+        // Were each rebuild within the one before, this stack would not do.
+        let thread = || ActorThread::new().stack_size(256 * 1024);
+        let counted = states.clone();
+        let hooked = HookedMessage::actor(move || {
+            let build = counted.built.increment() + 1;
+            let start = build <= FAILURES;
+            Hooked { build, start, stop: false, dropping: false, _dropped: counted.dropped.guard() }
+        });
+        engine.spawn(thread().register(hooked.restart(at_once()))).unwrap();
+        assert_eq!(engine.call(HookedMessage::build()), Ok(FAILURES + 1));
+
+        let (asked, fragile) = (Counter::new(), States::default());
+        let factory = fragile.clone();
+        let failing = FragileMessage::try_actor(move |_| -> Result<Fragile, BoxError> {
+            match asked.increment() {
+                1..=FAILURES => Err("no room".into()),
+                _ => Ok(factory.fragile()),
+            }
+        });
+        engine.spawn(thread().register(failing.restart(at_once()))).unwrap();
+        assert_eq!(text_of(engine.call(FragileMessage::break_plainly())), "it breaks");
+        assert_eq!(engine.call(FragileMessage::increment()), Ok(1));
+        engine.shutdown().unwrap();
+        states.assert_each_dropped_once(FAILURES + 1);
+        fragile.assert_each_dropped_once(2);
+    });
+}
+
+#[test]
+fn neighbours_of_an_on_start_that_panics_without_a_rest_are_served() {
+    bounded(|| {
+        let (engine, states) = (ActorEngine::new(), States::default());
+        let counted = states.clone();
+        let hooked = HookedMessage::actor(move || {
+            let build = counted.built.increment() + 1;
+            Hooked { build, start: build > 1, stop: false, dropping: false, _dropped: counted.dropped.guard() }
+        });
+        let neighbour = NeighbourMessage::actor(Neighbour::default);
+        engine.spawn(ActorThread::new().register(hooked.restart(at_once())).register(neighbour)).unwrap();
+        // The first of the batch begins it, and the others wait for its end.
+        let hooked = engine.client::<HookedMessage>().unwrap();
+        assert_eq!(hooked.send_all((0..10).map(|_| HookedMessage::Reset)).unwrap(), 10);
+        let mut served = 0;
+        while states.built.get() < 20 {
+            served += 1;
+            assert_eq!(engine.call(NeighbourMessage::increment()), Ok(served));
+        }
+        let report = engine.shutdown().unwrap();
+        assert_eq!((report.dead_letters, report.left), (9, 0));
+        assert_eq!(states.built.get(), states.dropped.get());
+    });
+}
+
+#[test]
+fn a_rest_too_long_for_the_clock_lasts_for_ever_and_takes_no_neighbour_down() {
+    bounded(|| {
+        let (engine, states) = (ActorEngine::new(), States::default());
+        let fragile = states.actor().restart(Restart::always().backoff(Duration::MAX, Duration::MAX).jitter(1.0));
+        let neighbour = NeighbourMessage::actor(Neighbour::default);
+        engine.spawn(ActorThread::new().register(fragile).register(neighbour)).unwrap();
+        for _ in 0..3 {
+            assert_eq!(text_of(engine.call(FragileMessage::break_plainly())), "it breaks");
+        }
+        engine.settle();
+        assert_eq!(engine.call(NeighbourMessage::increment()), Ok(1));
+        engine.settle();
+        // The third panic was followed by no rebuild.
+        assert_eq!(engine.shutdown().unwrap().panicked(), 3);
+        states.assert_each_dropped_once(3);
+    });
+}
+
+#[test]
+fn the_caller_of_a_dropped_port_gets_the_text_of_the_panic_that_dropped_it() {
+    #[actor]
+    enum LaterMessage {
+        #[reply(u8, deferred)]
+        Keep,
+        #[reply(u8, deferred)]
+        Ask,
+    }
+    /// Answers when it is dropped.
+    struct Answer(Option<ReplyTo<u8>>);
+    impl Drop for Answer {
+        fn drop(&mut self) {
+            if let Some(reply) = self.0.take() {
+                reply.send(1);
+            }
+        }
+    }
+    #[derive(Default)]
+    struct Later(Option<ReplyTo<u8>>);
+    impl LaterHandler for Later {
+        fn keep(&mut self, reply: ReplyTo<u8>) {
+            self.0 = Some(reply);
+        }
+        fn ask(&mut self, reply: ReplyTo<u8>) {
+            // The port goes first, and then another is answered, still within the panic.
+            let _answer = Answer(self.0.take());
+            let _reply = reply;
+            panic!("it breaks");
+        }
+    }
+    bounded(|| {
+        let engine = ActorEngine::new();
+        let later = engine.pool(1, LaterMessage::actor(Later::default)).unwrap();
+        let kept = later.non_blocking().keep();
+        let Err(CallError::Panicked { text, message: "LaterMessage", .. }) = later.ask() else {
+            panic!("the handler panics");
+        };
+        assert_eq!(&*text, "it breaks");
+        assert_eq!(kept.wait(), Ok(1));
+    });
+}
+
+#[test]
+fn the_caller_of_a_dropped_port_does_not_get_the_text_of_a_panic_that_is_not_its_own() {
+    #[actor(calls(FragileMessage))]
+    enum CautiousMessage {
+        #[reply(u8, deferred)]
+        Ask,
+    }
+    struct Cautious;
+    impl CautiousHandler for Cautious {
+        fn ask(&mut self, ctx: &mut Context<CautiousMessage>, reply: ReplyTo<u8>) {
+            let caught = catch_unwind(AssertUnwindSafe(|| {
+                let _reply = reply;
+                panic!("it is caught");
+            }));
+            assert!(caught.is_err());
+            // Served on this thread, within this handler.
+            assert_eq!(text_of(ctx.call(FragileMessage::break_plainly())), "it breaks");
+        }
+    }
+    bounded(|| {
+        let (engine, states) = (ActorEngine::new(), States::default());
+        let cautious = CautiousMessage::actor(|| Cautious);
+        engine.spawn(ActorThread::new().register(cautious).register(states.actor())).unwrap();
+        let answer = engine.call(CautiousMessage::ask());
+        assert_eq!(answer, Err(CallError::NoReply { message: "CautiousMessage" }));
+        assert_eq!(engine.stats().restarts, 1);
     });
 }

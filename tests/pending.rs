@@ -7,7 +7,7 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
-use zctor::{ActorEngine, CallError, Pending, actor};
+use zctor::{ActorEngine, ActorThread, CallError, Pending, ReplyTo, actor};
 use zctor_tests::{Counter, Gate, LIMIT, bounded};
 
 const SHORT: Duration = Duration::from_millis(20);
@@ -298,5 +298,70 @@ fn pendings_may_be_taken_in_any_order() {
         for (number, pending) in pendings {
             assert_eq!(pending.wait(), Ok(number));
         }
+    });
+}
+
+#[test]
+fn polling_inside_a_handler_serves_the_callee_on_the_same_thread() {
+    #[actor(calls(DoorMessage))]
+    enum PollerMessage {
+        #[reply(Vec<Result<u64, CallError>>)]
+        Poll,
+    }
+    struct Poller;
+    impl PollerHandler for Poller {
+        fn poll(&mut self, ctx: &mut zctor::Context<PollerMessage>) -> Vec<Result<u64, CallError>> {
+            let door = ctx.client::<DoorMessage>().expect("the door lives");
+            let (first, second) = (door.non_blocking().knock(), door.non_blocking().knock());
+            vec![block_on(second), block_on(first), block_on(door.within(LIMIT).non_blocking().knock())]
+        }
+    }
+    bounded(|| {
+        let engine = ActorEngine::new();
+        let poller = PollerMessage::actor(|| Poller);
+        engine.spawn(ActorThread::new().register(poller).register(DoorMessage::actor(Door::default))).unwrap();
+        assert_eq!(engine.call(PollerMessage::poll()), Ok(vec![Ok(2), Ok(1), Ok(3)]));
+    });
+}
+
+#[test]
+fn a_waker_that_panics_does_not_reach_the_handler_that_drops_the_port() {
+    struct Bad;
+    impl Wake for Bad {
+        fn wake(self: Arc<Self>) {
+            panic!("the waker panics");
+        }
+    }
+    #[actor]
+    enum LaterMessage {
+        #[reply(u64, deferred)]
+        Forget(Gate),
+        #[reply(u64)]
+        Forgotten,
+    }
+    #[derive(Default)]
+    struct Later(u64);
+    impl LaterHandler for Later {
+        fn forget(&mut self, gate: Gate, reply: ReplyTo<u64>) {
+            gate.pass();
+            drop(reply);
+            self.0 += 1;
+        }
+        fn forgotten(&mut self) -> u64 {
+            self.0
+        }
+    }
+    bounded(|| {
+        let engine = ActorEngine::new();
+        let later = engine.pool(1, LaterMessage::actor(Later::default)).unwrap();
+        let gate = Gate::new();
+        let mut pending = later.non_blocking().forget(gate.clone());
+        gate.await_arrivals(1);
+        let waker = Waker::from(Arc::new(Bad));
+        assert_eq!(Pin::new(&mut pending).poll(&mut Context::from_waker(&waker)), Poll::Pending);
+        gate.open();
+        assert_eq!(later.forgotten(), Ok(1));
+        assert_eq!(pending.wait(), Err(CallError::NoReply { message: "LaterMessage" }));
+        assert_eq!(engine.stats().restarts, 0);
     });
 }

@@ -457,3 +457,16 @@ fn timers_and_pipes_whose_drop_panics_take_nothing_down() {
         assert_eq!((report.panicked(), report.left), (0, 0));
     });
 }
+
+#[test]
+fn the_drop_of_what_a_factory_holds_uses_the_engine_and_waits_for_nothing() {
+    bounded(|| {
+        let (engine, probe, places) = engine();
+        let held = OnDrop(probe.clone(), "held by the factory");
+        let state = move || Busy { _dropped: OnDrop(held.0.clone(), "state") };
+        let busy = engine.start(BusyMessage::actor(state)).unwrap();
+        busy.stop().unwrap();
+        // A wait that was let through would have panicked instead.
+        assert_eq!(receive_many(&places, 2), ["state", "held by the factory"]);
+    });
+}

@@ -3,9 +3,12 @@
 use std::cell::Cell;
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::mpsc::{self, Receiver, Sender};
+use std::time::Duration;
 
-use zctor::{ActorEngine, Context, SendError, actor};
+use zctor::{ActorEngine, ActorThread, CallError, Context, SendError, actor};
 use zctor_tests::{Counter, Gate, bounded, receive_many};
+
+const CHORES: u64 = 10_000;
 
 #[actor(ctx)]
 #[derive(Clone, Debug)]
@@ -392,5 +395,78 @@ fn a_batch_is_queued_when_send_all_returns() {
         assert_eq!(engine.stats().queued(), 101, "the batch, and the one at the gate");
         gate.open();
         assert_eq!(parcel.delivered().unwrap(), 100);
+    });
+}
+
+/// A chore takes a moment until nobody needs it to take one.
+#[actor]
+enum ChoreMessage {
+    Work { done: Counter, enough: Counter },
+}
+
+struct Chore;
+
+impl ChoreHandler for Chore {
+    fn work(&mut self, done: Counter, enough: Counter) {
+        done.increment();
+        if enough.get() == 0 {
+            let (_never, nothing) = mpsc::channel::<()>();
+            let _ = nothing.recv_timeout(Duration::from_millis(1));
+        }
+    }
+}
+
+#[actor]
+enum EchoMessage {
+    #[reply(())]
+    Hold { gate: Gate },
+}
+
+struct Echo;
+
+impl EchoHandler for Echo {
+    fn hold(&mut self, gate: Gate) {
+        gate.pass();
+    }
+}
+
+#[actor(calls(ChoreMessage, EchoMessage))]
+enum ForemanMessage {
+    /// Sends a batch of chores to a neighbour on its thread, and waits for another thread.
+    #[reply((Result<(), CallError>, u64))]
+    Wait { gate: Gate, limit: Duration },
+}
+
+struct Foreman;
+
+impl ForemanHandler for Foreman {
+    fn wait(&mut self, ctx: &mut Context<ForemanMessage>, gate: Gate, limit: Duration) -> (Result<(), CallError>, u64) {
+        let (done, enough) = (Counter::new(), Counter::new());
+        let chore = ctx.client::<ChoreMessage>().expect("the neighbour lives");
+        let batch = (0..CHORES).map(|_| ChoreMessage::Work { done: done.clone(), enough: enough.clone() });
+        chore.send_all(batch).expect("the neighbour lives");
+        let reply = ctx.client::<EchoMessage>().expect("the echo lives").within(limit).hold(gate);
+        enough.increment();
+        (reply, done.get())
+    }
+}
+
+#[test]
+fn a_wait_ends_between_two_messages_of_a_batch() {
+    bounded(|| {
+        let engine = ActorEngine::new();
+        let thread = ActorThread::new().register(ForemanMessage::actor(|| Foreman));
+        engine.spawn(thread.register(ChoreMessage::actor(|| Chore))).unwrap();
+        engine.pool(1, EchoMessage::actor(|| Echo)).unwrap();
+        let gate = Gate::new();
+        // Its deadline ends one wait, a reply the other.
+        let (reply, done) = engine.call(ForemanMessage::wait(gate.clone(), Duration::from_millis(20))).unwrap();
+        assert!(matches!(reply, Err(CallError::Timeout { message: "EchoMessage", .. })), "{reply:?}");
+        assert!(done < CHORES, "the wait lasted until the batch was done");
+        gate.open();
+        let (reply, done) = engine.call(ForemanMessage::wait(gate, zctor_tests::LIMIT)).unwrap();
+        assert_eq!(reply, Ok(()));
+        assert!(done < CHORES, "the wait lasted until the batch was done");
+        assert_eq!(engine.shutdown().unwrap().left, 0);
     });
 }

@@ -5,10 +5,11 @@ use std::sync::mpsc::{self, Sender};
 use std::thread;
 use std::time::Duration;
 
-use zctor::{ActorEngine, ActorThread, CallError, Context, EngineHandle, SpawnError, actor};
+use zctor::{ActorEngine, ActorThread, CallError, Context, EngineHandle, Restart, SpawnError, actor};
 use zctor_tests::{Counter, DropGuard, Gate, LIMIT, bounded, receive, receive_many};
 
 const LEVELS: u32 = if cfg!(miri) { 4 } else { 12 };
+const CHORES: usize = 20_000;
 
 type Job = Box<dyn FnOnce(&mut Context<WorkMessage>) + Send>;
 
@@ -576,5 +577,136 @@ fn a_thread_spawned_by_a_handler_is_shut_down_as_well() {
         assert_eq!(report.instances.len(), 3);
         assert_eq!(report.handled(), 64);
         assert_eq!((seen.built.get(), seen.dropped.get()), (3, 3));
+    });
+}
+
+#[test]
+fn a_call_that_was_passed_on_ends_when_its_new_thread_is_abandoned() {
+    bounded(|| {
+        let (engine, seen) = (ActorEngine::new(), Seen::default());
+        let work = engine.pool(2, seen.actor()).unwrap();
+        let (leaving, stubborn) = (Gate::new(), Gate::new());
+        let held = leaving.clone();
+        work.pin(work.instances()[0])
+            .later(Box::new(move |ctx| {
+                held.pass();
+                ctx.stop();
+            }))
+            .unwrap();
+        leaving.await_arrivals(1);
+        // The turn is at the one that leaves, so its sibling gets the call from it.
+        let call = work.non_blocking().hold(stubborn.clone());
+        assert_eq!(engine.stats().threads[0].queued, 2, "the call is behind the one at the gate");
+        thread::scope(|scope| {
+            let waiting = scope.spawn(move || call.wait());
+            leaving.open();
+            stubborn.await_arrivals(1);
+            engine.shutdown_timeout(Duration::from_millis(100)).expect_err("a handler does not return");
+            assert!(is_stopped(&waiting.join().unwrap()));
+        });
+        stubborn.open();
+    });
+}
+
+#[test]
+fn a_deadline_ends_a_thread_between_two_messages_of_a_batch() {
+    #[actor]
+    enum ChoreMessage {
+        Work,
+    }
+    struct Chore;
+    impl ChoreHandler for Chore {
+        fn work(&mut self) {
+            // Takes a moment, so that the batch takes far longer than the shutdown has.
+            let (_never, nothing) = mpsc::channel::<()>();
+            let _ = nothing.recv_timeout(Duration::from_millis(1));
+        }
+    }
+    bounded(|| {
+        let engine = ActorEngine::new();
+        let chore = engine.pool(1, ChoreMessage::actor(|| Chore)).unwrap();
+        assert_eq!(chore.send_all((0..CHORES).map(|_| ChoreMessage::Work)).unwrap(), CHORES);
+        // Every handler returns, so nothing is abandoned, however long the batch is.
+        let report = engine.shutdown_timeout(Duration::from_millis(500)).unwrap();
+        let chores = u64::try_from(CHORES).unwrap();
+        assert!(report.dead_letters > 0);
+        assert_eq!((report.handled() + report.dead_letters, report.left), (chores, 0));
+    });
+}
+
+#[test]
+fn a_shutdown_does_not_wait_for_an_on_start_that_always_panics() {
+    #[actor]
+    enum OfflineMessage {
+        Note,
+    }
+    struct Offline(Sender<()>);
+    impl OfflineHandler for Offline {
+        fn note(&mut self) {}
+        fn on_start(&mut self, _: &mut Context<OfflineMessage>) {
+            // A test that has seen enough may be gone.
+            let _ = self.0.send(());
+            panic!("no connection");
+        }
+    }
+    bounded(|| {
+        let engine = ActorEngine::new();
+        let (tried, tries) = mpsc::channel();
+        let offline = engine.pool(1, OfflineMessage::actor(move || Offline(tried.clone()))).unwrap();
+        offline.note().unwrap();
+        receive_many(&tries, 4);
+        // It rests now and then, with mail that waits for it.
+        let report = engine.shutdown().unwrap();
+        assert_eq!((report.handled(), report.dead_letters, report.left), (0, 1, 0));
+    });
+}
+
+#[test]
+fn a_deadline_answers_a_handler_that_waits_for_a_resting_neighbour() {
+    #[actor]
+    enum TiredMessage {
+        Break,
+        #[reply(u8)]
+        Call,
+    }
+    struct Tired;
+    impl TiredHandler for Tired {
+        fn r#break(&mut self) {
+            panic!("it breaks");
+        }
+        fn call(&mut self) -> u8 {
+            1
+        }
+    }
+    #[actor(calls(TiredMessage))]
+    enum PatientMessage {
+        #[reply(Result<u8, CallError>)]
+        Ask(Gate),
+    }
+    struct Patient;
+    impl PatientHandler for Patient {
+        fn ask(&mut self, ctx: &mut Context<PatientMessage>, gate: Gate) -> Result<u8, CallError> {
+            gate.pass();
+            ctx.call(TiredMessage::call())
+        }
+    }
+    bounded(|| {
+        let engine = ActorEngine::new();
+        let long = Duration::from_secs(3600);
+        let tired = TiredMessage::actor(|| Tired).restart(Restart::always().backoff(long, long));
+        let patient = PatientMessage::actor(|| Patient);
+        engine.spawn(ActorThread::named("shared").register(patient).register(tired)).unwrap();
+        for _ in 0..3 {
+            engine.send(TiredMessage::Break).unwrap();
+        }
+        engine.settle();
+        let gate = Gate::new();
+        let ask = engine.client::<PatientMessage>().unwrap().non_blocking().ask(gate.clone());
+        gate.await_arrivals(1);
+        gate.open();
+        // The thread ends in time, so it is not abandoned: what was held for the neighbour is given up.
+        let report = engine.shutdown_timeout(Duration::from_millis(500)).unwrap();
+        assert_eq!(ask.wait(), Ok(Err(CallError::Stopped { message: "TiredMessage" })));
+        assert_eq!((report.handled(), report.panicked(), report.left), (1, 3, 0));
     });
 }
