@@ -459,7 +459,7 @@ fn neighbours_of_an_on_start_that_resets_for_ever_are_served() {
         while starts.get() < 20 {
             assert_eq!(log.call("beside it"), Ok(()));
         }
-        let report = engine.shutdown_timeout(Duration::from_millis(500)).unwrap();
+        let report = engine.shutdown_timeout(Duration::from_millis(2000)).unwrap();
         assert_eq!((report.dead_letters, report.left), (9, 0));
     });
 }

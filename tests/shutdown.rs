@@ -627,7 +627,7 @@ fn a_deadline_ends_a_thread_between_two_messages_of_a_batch() {
         let chore = engine.pool(1, ChoreMessage::actor(|| Chore)).unwrap();
         assert_eq!(chore.send_all((0..CHORES).map(|_| ChoreMessage::Work)).unwrap(), CHORES);
         // Every handler returns, so nothing is abandoned, however long the batch is.
-        let report = engine.shutdown_timeout(Duration::from_millis(500)).unwrap();
+        let report = engine.shutdown_timeout(Duration::from_millis(2000)).unwrap();
         let chores = u64::try_from(CHORES).unwrap();
         assert!(report.dead_letters > 0);
         assert_eq!((report.handled() + report.dead_letters, report.left), (chores, 0));
@@ -705,7 +705,7 @@ fn a_deadline_answers_a_handler_that_waits_for_a_resting_neighbour() {
         gate.await_arrivals(1);
         gate.open();
         // The thread ends in time, so it is not abandoned: what was held for the neighbour is given up.
-        let report = engine.shutdown_timeout(Duration::from_millis(500)).unwrap();
+        let report = engine.shutdown_timeout(Duration::from_millis(2000)).unwrap();
         assert_eq!(ask.wait(), Ok(Err(CallError::Stopped { message: "TiredMessage" })));
         assert_eq!((report.handled(), report.panicked(), report.left), (1, 3, 0));
     });

@@ -401,8 +401,9 @@ impl ActorEngine {
 
     /// As [`shutdown`](ActorEngine::shutdown), but ends by the time given.
     ///
-    /// Shortly before it the inside is refused too, and what is queued becomes dead letters. A thread still in a
-    /// handler then is left to itself, and who waits for it is answered [`CallError::Stopped`].
+    /// A quarter of the limit before that, at most half a second, the inside is refused too, and what is queued becomes
+    /// dead letters. A thread still in a handler at the end is left to itself, and who waits for it is answered
+    /// [`CallError::Stopped`].
     ///
     /// # Errors
     /// - [`ShutdownError::OnActorThread`]: it has begun, but an actor thread cannot wait for it.

@@ -27,7 +27,7 @@ use crate::timer::{deadline, now};
 use crate::watch::{DeadLetters, EarlierReport, InstanceReport, Report, Stats, ThreadStats};
 
 /// Of a shutdown's time, what is kept for ending the threads once the edge is sealed.
-const GRACE: Duration = Duration::from_millis(100);
+const GRACE: Duration = Duration::from_millis(500);
 
 /// What the threads, the owner and the handles of an engine share.
 pub(crate) struct Core {
