@@ -334,7 +334,6 @@ where
     /// Runs a piece of the user's code on the state, and does what it asked for. The outcome says whether it panicked.
     fn work<R>(
         &self,
-        local: &Rc<Local>,
         deadline: Option<Instant>,
         f: impl FnOnce(&mut S, &mut Context<M>) -> R,
     ) -> Option<Result<R, Arc<str>>> {
@@ -344,13 +343,11 @@ where
         self.common().busy.set(true);
         let outcome = run_user(M::CALL_DEPTH, deadline, || f(state, ctx));
         self.common().busy.set(false);
-        drop(body);
-        let _ = local;
         Some(outcome)
     }
 
     fn handle(&self, local: &Rc<Local>, message: M, mut port: Option<M::Port>, deadline: Option<Instant>) {
-        let outcome = self.work(local, deadline, |state, ctx| message.__dispatch(state, ctx, &mut port));
+        let outcome = self.work(deadline, |state, ctx| message.__dispatch(state, ctx, &mut port));
         let meter = &local.mailbox.meter;
         match outcome {
             Some(Ok(())) => {
@@ -378,7 +375,7 @@ where
             Wish::None => {}
             Wish::Stop => self.end(local),
             Wish::Reset => {
-                self.say_goodbye(local);
+                self.say_goodbye();
                 self.drop_state(local);
                 self.build_again(local, moment);
             }
@@ -410,11 +407,9 @@ where
             }
             Verdict::Rest(rest) => {
                 self.note_restart(local);
-                self.common().phase.set(Phase::Resting);
-                self.common().status.set(Status::RESTING);
+                self.rest(local, rest);
                 answer();
                 self.drop_state(local);
-                self.rest(local, rest);
             }
             Verdict::Rebuild => {
                 self.note_restart(local);
@@ -491,10 +486,10 @@ where
         }
     }
 
-    fn say_goodbye(&self, local: &Rc<Local>) {
+    fn say_goodbye(&self) {
         if self.common().phase.get() == Phase::Live {
             // A panic in `on_stop` ends nothing that is not ending anyway.
-            let _ = self.work(local, None, M::__on_stop);
+            let _ = self.work(None, M::__on_stop);
             self.common().wish.take();
         }
     }
@@ -550,7 +545,7 @@ where
             return;
         }
         self.common().phase.set(Phase::Live);
-        match self.work(local, None, M::__on_start) {
+        match self.work(None, M::__on_start) {
             // A shutdown does not wait for an instance that cannot start.
             Some(Err(_)) if !local.mailbox.edge.is_open() => {
                 self.drop_state(local);
@@ -565,7 +560,7 @@ where
         if self.common().phase.get() == Phase::Ended {
             return;
         }
-        self.say_goodbye(local);
+        self.say_goodbye();
         self.drop_state(local);
         self.vacate(local);
     }

@@ -824,9 +824,7 @@ impl Local {
             // In its place: after what an instance that rests still has to handle.
             What::End if common.phase.get() == Phase::Resting && common.holds_mail() => self.hold(common, mail),
             What::End => {
-                if common.phase.get() == Phase::New {
-                    instance.start(self);
-                }
+                instance.start(self);
                 instance.end(self);
             }
             What::Letter(letter) => {

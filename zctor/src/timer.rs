@@ -160,41 +160,23 @@ const FOREVER: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
 
 impl<M: Message> Alarm<M> {
     /// Makes the message, by the user's closure for a repeated timer, which is then set again.
-    pub(crate) fn fire(mut self, local: &Rc<Local>, shared: &Rc<Shared<M>>, id: u64) -> Result<M, Arc<str>> {
-        let (every, make) = match &mut self.what {
-            Ring::Once(_) => (None, None),
-            Ring::Every(every, make) => (Some(*every), Some(make)),
+    pub(crate) fn fire(self, local: &Rc<Local>, shared: &Rc<Shared<M>>, id: u64) -> Result<M, Arc<str>> {
+        let (every, mut make) = match self.what {
+            Ring::Once(message) => return Ok(message),
+            Ring::Every(every, make) => (every, make),
         };
-        let made = match make {
-            None => None,
-            Some(make) => {
-                shared.firing.set(Some(id));
-                let made = run_user(0, None, make);
-                shared.firing.set(None);
-                match made {
-                    Ok(message) => Some(message),
-                    Err(text) => {
-                        quietly(|| drop(self));
-                        return Err(text);
-                    }
-                }
-            }
-        };
-        match (every, made, self.what) {
-            (Some(every), Some(message), what) => {
-                if self.cancelled.get() {
-                    quietly(|| drop(what));
-                } else {
-                    let due = next_due(self.due, every, now());
-                    local.set_timer_again(due, id, shared.common.id.slot);
-                    shared.timers.borrow_mut().insert(id, Alarm { due, cancelled: self.cancelled, what });
-                }
-                Ok(message)
-            }
-            (_, _, Ring::Once(message)) => Ok(message),
-            // Not reached: a repeated timer has made its message above.
-            (_, _, Ring::Every(_, mut make)) => Ok(make()),
+        shared.firing.set(Some(id));
+        let made = run_user(0, None, &mut make);
+        shared.firing.set(None);
+        if made.is_err() || self.cancelled.get() {
+            quietly(|| drop(make));
+        } else {
+            let due = next_due(self.due, every, now());
+            local.set_timer_again(due, id, shared.common.id.slot);
+            let what = Ring::Every(every, make);
+            shared.timers.borrow_mut().insert(id, Alarm { due, cancelled: self.cancelled, what });
         }
+        made
     }
 }
 
