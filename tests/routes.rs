@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::thread;
 
-use zctor::{ActorEngine, ActorThread, CallError, Context, InstanceId, SendError, StopError, actor};
+use zctor::{ActorEngine, ActorThread, CallError, Context, InstanceId, Pending, SendError, StopError, actor};
 use zctor_tests::{Gate, bounded};
 
 /// Keys whose places are compared before and after a change of the pool.
@@ -631,5 +631,20 @@ fn only_a_client_bound_to_one_instance_can_stop_it() {
         engine.settle();
         assert_eq!(echo.instances(), [instances[1]]);
         assert!(matches!(pinned.stop(), Err(StopError::Stopped { .. })));
+    });
+}
+
+#[test]
+fn a_client_that_is_bound_keeps_its_view() {
+    bounded(|| {
+        let engine = ActorEngine::new();
+        let echo = echo_pool(&engine, 2);
+        let ids = echo.instances();
+        let pinned: Pending<InstanceId> = echo.non_blocking().pin(ids[1]).place();
+        let keyed: Pending<InstanceId> = echo.non_blocking().keyed(&1).place();
+        let idle: Pending<InstanceId> = echo.non_blocking().least_loaded().place();
+        assert_eq!(pinned.wait(), Ok(ids[1]));
+        assert_eq!(keyed.wait(), echo.keyed(&1).place());
+        assert!(ids.contains(&idle.wait().unwrap()));
     });
 }

@@ -31,6 +31,14 @@ enum WorkerMessage {
         #[key]
         cabinet: u64,
     },
+    #[reply(())]
+    Break,
+    /// Sends to a neighbour behind its end.
+    #[reply(())]
+    Bury,
+    /// The texts of this thread's events since the last look.
+    #[reply(Vec<String>)]
+    Told,
 }
 
 struct Worker;
@@ -49,6 +57,20 @@ impl WorkerHandler for Worker {
     }
 
     fn file(&mut self, _ctx: &mut Context<WorkerMessage>, _cabinet: u64) {}
+
+    fn r#break(&mut self, _ctx: &mut Context<WorkerMessage>) {
+        panic!("broken");
+    }
+
+    fn bury(&mut self, ctx: &mut Context<WorkerMessage>) {
+        let neighbour = ctx.start(WorkerMessage::actor(|| Worker)).expect("its factory cannot fail");
+        neighbour.stop().expect("it is live");
+        neighbour.process(1).expect("it is live until its end is served");
+    }
+
+    fn told(&mut self, _ctx: &mut Context<WorkerMessage>) -> Vec<String> {
+        EVENTS.take().into_iter().filter_map(|mut fields| fields.remove("message")).collect()
+    }
 }
 
 type Fields = BTreeMap<&'static str, String>;
@@ -165,5 +187,20 @@ fn a_refused_message_tells_no_decision() {
         let engine = ActorEngine::new();
         engine.send(WorkerMessage::Process { task: 1 }).unwrap_err();
         assert_eq!(decisions(), []);
+    });
+}
+
+#[test]
+fn a_restart_and_a_dead_letter_are_events() {
+    collected(|| {
+        let engine = ActorEngine::new();
+        let worker: WorkerClient = engine.start(WorkerMessage::actor(|| Worker)).unwrap();
+        assert!(worker.r#break().is_err());
+        let told = worker.told().unwrap();
+        assert!(told.iter().any(|text| text.contains("built again")), "{told:?}");
+        worker.bury().unwrap();
+        engine.settle();
+        let told = worker.told().unwrap();
+        assert!(told.iter().any(|text| text.contains("nobody handles it any more")), "{told:?}");
     });
 }
