@@ -15,8 +15,9 @@ use crate::error::CallError;
 use crate::mailbox::Mailbox;
 use crate::message::{Kind, Message, Request};
 use crate::park::wait_outside;
+use crate::route::{Aim, Limit};
 use crate::sync::AtomicU8;
-use crate::thread::{Frame, local, on_actor_thread, quietly};
+use crate::thread::{Frame, ThreadId, local, on_actor_thread, quietly};
 use crate::timer::{AlarmId, clear_alarm, deadline, now, set_alarm};
 
 pub(crate) type Outcome<R> = Result<R, CallError>;
@@ -216,6 +217,10 @@ pub(crate) trait Awaited {
     fn is_ready(&self) -> bool;
     /// Gives the outcome, or has `waker` woken when to ask again.
     fn poll(&mut self, waker: &Waker) -> Option<Self::Output>;
+    /// For the statistics: the message type that must reply, and on which thread.
+    fn callee(&self) -> Option<(&'static str, ThreadId)> {
+        None
+    }
 }
 
 /// Waits, serving what lies below the current handler's depth if this is an actor thread. `None` at the deadline, or
@@ -228,7 +233,7 @@ pub(crate) fn wait<A: Awaited>(awaited: &mut A, until: Option<Instant>) -> Optio
         }
     }
     match local() {
-        Some(local) => local.wait(Frame::current().below, awaited, until),
+        Some(local) => local.as_actor_thread(|| local.wait(Frame::current().below, awaited, until)),
         None => wait_outside(awaited, until),
     }
 }
@@ -297,6 +302,10 @@ impl<R> Awaited for Reply<'_, R> {
         }
         // After joining those who are told, so that an abandonment in between is not missed.
         self.mailbox.edge.is_abandoned().then_some(Err(CallError::Stopped { message: self.message }))
+    }
+
+    fn callee(&self) -> Option<(&'static str, ThreadId)> {
+        Some((self.message, self.mailbox.thread))
     }
 }
 
@@ -753,7 +762,10 @@ impl<M: Message, R: 'static, K: Kind> Start for Request<M, R, K> {
     type Running = One<R>;
 
     fn __start(self, starter: &Starter<'_>) -> One<R> {
-        crate::route::Aim::at_pool(starter.0.pool::<M>().as_deref().map(|pool| &**pool), &starter.0.mailbox.edge)
+        let pool = starter.0.pool::<M>();
+        // Nobody waits for it, so it has no deadline, not the engine's own either.
+        Aim::at_pool(pool.as_deref().map(|pool| &**pool), &starter.0.mailbox.edge)
+            .limited(Limit::None)
             .request(self)
             .into()
     }

@@ -6,11 +6,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::call::Pending;
-use crate::error::{CallError, SendError, StopError};
+use crate::error::{CallError, SendError, StopError, WatchError};
 use crate::instance::InstanceId;
-use crate::mailbox::{Mail, What};
 use crate::message::{IntoRequest, KeyOf, Message, key_hash};
 use crate::route::{Address, Aim, Binding, Limit, Pool, Replies};
+use crate::watch::Watch;
 
 /// A typed handle to the instances of a message type; the client that `#[actor]` generates derefs to it.
 ///
@@ -54,15 +54,17 @@ pub struct Client<M: Message> {
     pool: Option<Arc<Pool<M>>>,
     binding: Binding<M>,
     limit: Limit,
+    /// Waits for room in a bounded mailbox.
+    waits: bool,
 }
 
 impl<M: Message> Client<M> {
     pub(crate) fn of_pool(pool: Arc<Pool<M>>) -> Self {
-        Self { pool: Some(pool), binding: Binding::Turn, limit: Limit::Inherited }
+        Self { pool: Some(pool), binding: Binding::Turn, limit: Limit::Inherited, waits: true }
     }
 
     pub(crate) fn of_one(pool: Option<Arc<Pool<M>>>, address: Address<M>) -> Self {
-        Self { pool, binding: Binding::One(address), limit: Limit::Inherited }
+        Self { pool, binding: Binding::One(address), limit: Limit::Inherited, waits: true }
     }
 
     pub(crate) fn limited(self, limit: Limit) -> Self {
@@ -70,7 +72,7 @@ impl<M: Message> Client<M> {
     }
 
     fn bound(&self, binding: Binding<M>) -> Self {
-        Self { pool: self.pool.clone(), binding, limit: self.limit }
+        Self { pool: self.pool.clone(), binding, limit: self.limit, waits: self.waits }
     }
 
     fn aim(&self) -> Aim<'_, M> {
@@ -79,6 +81,7 @@ impl<M: Message> Client<M> {
             None => Aim::at_one(&self.binding),
         }
         .limited(self.limit)
+        .waiting(self.waits)
     }
 
     /// Sends a message to the next instance in turn, or to the one that this client is bound to.
@@ -347,7 +350,7 @@ impl<M: Message> Client<M> {
             (Some(pool), _) => pool.find(instance),
             (None, _) => None,
         };
-        self.bound(found.map_or(Binding::Gone, Binding::One))
+        self.bound(found.map_or(Binding::Gone(instance), Binding::One))
     }
 
     /// A client whose messages all go to the instance of this key: always the same one while it lives. When the pool
@@ -456,7 +459,7 @@ impl<M: Message> Client<M> {
     /// ```
     #[must_use]
     pub fn non_blocking(&self) -> Self {
-        self.clone()
+        Self { waits: false, ..self.clone() }
     }
 
     /// The instance that this client is bound to, if it is bound to one.
@@ -533,19 +536,61 @@ impl<M: Message> Client<M> {
         match &self.binding {
             Binding::One(address) => {
                 let way = address.admit().map_err(|_| stopped)?;
-                // An order is never given back: who comes too late finds the instance ended, as was asked for.
-                let _ = address.deliver(way, Mail::order(address.slot, What::End));
+                address.stop(way);
                 Ok(())
             }
-            Binding::Gone => Err(stopped),
+            Binding::Gone(_) => Err(stopped),
             _ => Err(StopError::Unbound { message: M::NAME }),
+        }
+    }
+
+    /// Ends every instance that this client can reach, each in its turn behind what was sent to it before: all of a
+    /// pool, or the one that it is bound to. Gives the number of those told.
+    ///
+    /// # Errors
+    /// [`StopError::Stopped`]: none was there.
+    ///
+    /// ```
+    /// use zctor::{ActorEngine, CallError, actor};
+    ///
+    /// #[actor]
+    /// pub enum JobMessage {
+    ///     #[reply(())]
+    ///     Run,
+    /// }
+    /// struct Job;
+    /// impl JobHandler for Job {
+    ///     fn run(&mut self) {}
+    /// }
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let engine = ActorEngine::new();
+    /// let jobs: JobClient = engine.pool(3, JobMessage::actor(|| Job))?;
+    /// assert_eq!(jobs.stop_all()?, 3);
+    /// engine.settle();
+    /// assert_eq!(jobs.run(), Err(CallError::NotRegistered { message: "JobMessage" }));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn stop_all(&self) -> Result<usize, StopError> {
+        self.aim().stop_all().map_err(|_| StopError::Stopped { message: M::NAME })
+    }
+}
+
+impl<M: Message> Client<M> {
+    /// The end of the instance that this client is bound to.
+    pub(crate) fn end(&self) -> Result<Watch, WatchError> {
+        match &self.binding {
+            Binding::One(address) => Ok(Watch::there(Arc::clone(&address.status), Arc::clone(&address.mailbox.edge))),
+            Binding::Gone(instance) => Ok(Watch::gone(*instance, M::NAME)),
+            Binding::Turn | Binding::Key(_) | Binding::LeastLoaded => Err(WatchError::Unbound { message: M::NAME }),
         }
     }
 }
 
 impl<M: Message> Clone for Client<M> {
     fn clone(&self) -> Self {
-        Self { pool: self.pool.clone(), binding: self.binding.clone(), limit: self.limit }
+        Self { pool: self.pool.clone(), binding: self.binding.clone(), limit: self.limit, waits: self.waits }
     }
 }
 
@@ -561,7 +606,7 @@ impl<M: Message> PartialEq for Client<M> {
             (Binding::One(a), Binding::One(b)) => Arc::ptr_eq(&a.mailbox, &b.mailbox) && a.slot == b.slot,
             (Binding::Key(a), Binding::Key(b)) => same_pool && a == b,
             (Binding::Turn, Binding::Turn) | (Binding::LeastLoaded, Binding::LeastLoaded) => same_pool,
-            (Binding::Gone, Binding::Gone) => same_pool,
+            (Binding::Gone(a), Binding::Gone(b)) => same_pool && a == b,
             _ => false,
         }
     }
@@ -576,7 +621,7 @@ impl<M: Message> fmt::Debug for Client<M> {
             Binding::Key(key) => write!(f, "Client({}, keyed {key:x})", M::NAME),
             Binding::LeastLoaded => write!(f, "Client({}, least loaded)", M::NAME),
             Binding::One(address) => write!(f, "Client({}, {})", M::NAME, address.id()),
-            Binding::Gone => write!(f, "Client({}, gone)", M::NAME),
+            Binding::Gone(instance) => write!(f, "Client({}, {instance}, gone)", M::NAME),
         }
     }
 }

@@ -10,13 +10,14 @@ use crate::call::Pipe;
 use crate::call::sealed::{Running, Start, Starter};
 use crate::client::Client;
 use crate::engine::EngineHandle;
-use crate::error::{CallError, Refusal, SendError, SpawnError};
+use crate::error::{CallError, Refusal, SendError, SpawnError, WatchError};
 use crate::instance::{InstanceId, PipeTask, Shared, Wish, address_of};
 use crate::mailbox::{Mail, What};
 use crate::message::{AnsweredInHandler, CallableFrom, Message};
 use crate::route::{Aim, Binding, Limit, Pool, Seals};
 use crate::thread::{Local, LocalRegistration, ThreadId, install_on};
 use crate::timer::{Timer, send_after, send_every};
+use crate::watch::Ended;
 
 /// What the handlers of `M` are given as their first parameter, if the enum has `calls(..)` or `#[actor(ctx)]`.
 ///
@@ -53,6 +54,10 @@ pub struct Context<M: Message> {
 impl<M: Message> Context<M> {
     pub(crate) fn new(local: Rc<Local>, shared: Rc<Shared<M>>, seals: &'static Seals<M>) -> Self {
         Self { local, shared, seals }
+    }
+
+    pub(crate) fn local(&self) -> &Local {
+        &self.local
     }
 
     /// The thread that this instance lives on.
@@ -219,7 +224,7 @@ impl<M: Message> Context<M> {
     /// # Errors
     /// [`CallError::NotRegistered`]: the type has no live instance.
     pub fn non_blocking<T: Message>(&self) -> Result<T::NonBlockingClient, CallError> {
-        self.client_of::<T>(Limit::Inherited).map(Into::into)
+        self.client_of::<T>(Limit::Inherited).map(|client| client.non_blocking().into())
     }
 
     fn client_of<T: Message>(&self, limit: Limit) -> Result<Client<T>, CallError> {
@@ -284,7 +289,11 @@ impl<M: Message> Context<M> {
     where
         W::Running: Running<Outcome = W::Outcome>,
     {
-        let running = <W as Start>::__start(what, &Starter(&self.local));
+        self.await_here(<W as Start>::__start(what, &Starter(&self.local)), then);
+    }
+
+    /// Has this instance get a message when `running` is there.
+    fn await_here<W: Running + 'static>(&self, running: W, then: impl FnOnce(W::Outcome) -> M + 'static) {
         let id = self.local.next_serial();
         let slot = self.shared.common.id.slot;
         let mut task: Box<dyn PipeTask<M>> = Box::new(Piped { running, then });
@@ -294,6 +303,65 @@ impl<M: Message> Context<M> {
         if there {
             self.local.enqueue(Mail::order(slot, What::Piped(id)));
         }
+    }
+
+    /// Turns the end of another instance into a message to this one: when it has stopped, has panicked beyond its limit,
+    /// or was abandoned with its thread. A rebuild is no end.
+    ///
+    /// The message comes after all that the ended instance had sent to this one, and at once for an instance that has
+    /// ended before. `then` runs on this thread; it may send, not wait. A watch ends with its instance, and with a
+    /// rebuild of its state.
+    ///
+    /// # Errors
+    /// [`WatchError::Unbound`]: the client is bound to no single instance. [`pin`](Client::pin) one.
+    ///
+    /// ```
+    /// use std::sync::mpsc;
+    /// use zctor::{ActorEngine, Context, End, Ended, actor};
+    ///
+    /// #[actor]
+    /// pub enum JobMessage {
+    ///     Run,
+    /// }
+    /// struct Job;
+    /// impl JobHandler for Job {
+    ///     fn run(&mut self) {}
+    /// }
+    ///
+    /// #[actor(ctx)]
+    /// pub enum GuardMessage {
+    ///     Watch(JobClient),
+    ///     #[msg(internal)]
+    ///     Gone(Ended),
+    /// }
+    /// struct Guard(mpsc::Sender<Ended>);
+    /// impl GuardHandler for Guard {
+    ///     fn watch(&mut self, ctx: &mut Context<GuardMessage>, job: JobClient) {
+    ///         ctx.watch(&job, GuardMessage::Gone).expect("it is bound to one that was started");
+    ///     }
+    ///     fn gone(&mut self, _ctx: &mut Context<GuardMessage>, ended: Ended) {
+    ///         self.0.send(ended).unwrap_or_default();
+    ///     }
+    /// }
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let engine = ActorEngine::new();
+    /// let (tell, told) = mpsc::channel();
+    /// let job: JobClient = engine.start(JobMessage::actor(|| Job))?;
+    /// let guard: GuardClient = engine.start(GuardMessage::actor(move || Guard(tell.clone())))?;
+    /// guard.watch(job.clone())?;
+    /// job.stop()?;
+    /// assert_eq!(told.recv()?.why, End::Stopped);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn watch<T: Message>(
+        &self,
+        client: &Client<T>,
+        then: impl FnOnce(Ended) -> M + 'static,
+    ) -> Result<(), WatchError> {
+        self.await_here(client.end()?, then);
+        Ok(())
     }
 
     /// Sends `message` to this instance after `delay`.

@@ -7,14 +7,16 @@ use std::time::Duration;
 use once_cell::sync::Lazy;
 
 use crate::client::Client;
+use crate::dead_letter::DeadLetter;
 use crate::error::{CallError, Refusal, SendError, ShutdownError, SpawnError};
+use crate::here::Here;
 use crate::instance::InstanceId;
 use crate::lifecycle::Core;
 use crate::message::{Actor, Dispatch, IntoRequest, Message};
 use crate::registry::Registry;
 use crate::route::Replies;
-use crate::thread::{ActorThread, Registration, ThreadId, on_actor_thread};
-use crate::watch::{Report, Stats};
+use crate::thread::{ActorThread, Registration, ThreadId, local, on_actor_thread};
+use crate::watch::{Ended, Report, Stats};
 
 /// How long dropping an engine waits for its threads.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -82,6 +84,7 @@ pub struct ActorEngine {
 #[derive(Clone, Debug)]
 pub struct EngineBuilder {
     name: String,
+    default_deadline: Option<Duration>,
 }
 
 impl EngineBuilder {
@@ -92,9 +95,46 @@ impl EngineBuilder {
         self
     }
 
+    /// A deadline for every call that has none: neither a [`within`](Client::within) of its own, nor what is left of that
+    /// of the handler it is made in. Without it such a call waits as long as it takes.
+    ///
+    /// Pipes and [`without_deadline`](crate::Context::without_deadline) stay without.
+    ///
+    /// ```
+    /// use std::sync::mpsc;
+    /// use std::time::Duration;
+    /// use zctor::{ActorEngine, CallError, actor};
+    ///
+    /// #[actor]
+    /// pub enum StuckMessage {
+    ///     #[reply(())]
+    ///     Wait,
+    /// }
+    /// struct Stuck(mpsc::Receiver<()>);
+    /// impl StuckHandler for Stuck {
+    ///     fn wait(&mut self) {
+    ///         self.0.recv().unwrap_or_default();
+    ///     }
+    /// }
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let engine = ActorEngine::builder().default_deadline(Duration::from_millis(20)).build();
+    /// let (go, gate) = mpsc::channel();
+    /// let stuck: StuckClient = engine.start(StuckMessage::actor_once(|| Stuck(gate)))?;
+    /// assert!(matches!(stuck.wait(), Err(CallError::Timeout { .. })));
+    /// drop(go);
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn default_deadline(mut self, limit: Duration) -> Self {
+        self.default_deadline = Some(limit);
+        self
+    }
+
     /// Makes the engine. It has no threads yet.
     pub fn build(self) -> ActorEngine {
-        ActorEngine { core: Core::new(self.name) }
+        ActorEngine { core: Core::new(self.name, self.default_deadline) }
     }
 }
 
@@ -112,7 +152,17 @@ impl ActorEngine {
 
     /// An engine with settings.
     pub fn builder() -> EngineBuilder {
-        EngineBuilder { name: "zctor".into() }
+        EngineBuilder { name: "zctor".into(), default_deadline: None }
+    }
+
+    /// Makes the calling thread an actor thread, for states that only this thread may touch. [`Here`] starts instances
+    /// and serves them.
+    ///
+    /// # Errors
+    /// - [`SpawnError::OnActorThread`]: it is one already, of this engine or another.
+    /// - [`SpawnError::Stopped`]: the engine stops.
+    pub fn here(&self) -> Result<Here, SpawnError> {
+        self.core.here()
     }
 
     /// The one engine of the process, made on first use: for programs, not for libraries and tests.
@@ -342,8 +392,32 @@ impl ActorEngine {
         self.core.thread_count()
     }
 
+    /// Tells `hook` of every accepted message that nobody will handle, from now on. The last hook given counts.
+    ///
+    /// It runs on whichever thread finds that out, several at once perhaps. It may send, not wait. What it loses in turn
+    /// is counted, and told to nobody. Without a hook one dead letter a second is logged: as an event with the feature
+    /// `tracing`, else as a line on standard error. `|_| {}` silences that. It is dropped when the engine has stopped,
+    /// so it may hold clients of the same engine.
+    ///
+    /// An example is at [`DeadLetter`].
+    pub fn on_dead_letter(&self, hook: impl Fn(&DeadLetter) + Send + Sync + 'static) {
+        self.core.edge.losses.on_dead_letter(Arc::new(hook));
+    }
+
+    /// Tells `hook` of the end of every instance, from now on: as [`Context::watch`](crate::Context::watch) tells an
+    /// actor of one. The last hook given counts.
+    ///
+    /// It runs on the ended instance's thread, for one that was abandoned on that of the shutdown. It may send, not wait.
+    /// It is dropped when the engine has stopped.
+    ///
+    /// An example is at [`Ended`].
+    pub fn on_end(&self, hook: impl Fn(&Ended) + Send + Sync + 'static) {
+        self.core.edge.losses.on_end(Arc::new(hook));
+    }
+
     /// Returns when the inside is quiet: nothing queued, nothing being handled, on any thread. Timers that are still
-    /// to fire do not count. With this, tests need no sleeps.
+    /// to fire do not count. With this, tests need no sleeps. On the calling thread of [`here`](ActorEngine::here) its
+    /// instances are served meanwhile.
     ///
     /// # Panics
     /// On an actor thread, which is not quiet while it waits.
@@ -380,7 +454,7 @@ impl ActorEngine {
     /// ```
     #[track_caller]
     pub fn wait(&self) {
-        assert!(!on_actor_thread(), "`wait` on an actor thread would wait for itself");
+        assert!(local().is_none(), "`wait` on an actor thread would wait for itself; `run` what `here` gave");
         // What became of it is for who calls `shutdown`.
         let _ = self.core.wait_stopped();
     }

@@ -117,6 +117,7 @@ impl<M> SendError<M> {
         let refused = Refused::new(name, message);
         match refusal {
             Refusal::NotRegistered => Self::NotRegistered(refused),
+            Refusal::Full => Self::Full(refused),
             Refusal::Stopped => Self::Stopped(refused),
         }
     }
@@ -231,6 +232,7 @@ impl CallError {
     pub(crate) fn refused(message: &'static str, refusal: Refusal) -> Self {
         match refusal {
             Refusal::NotRegistered => Self::NotRegistered { message },
+            Refusal::Full => Self::Full { message },
             Refusal::Stopped => Self::Stopped { message },
         }
     }
@@ -291,6 +293,7 @@ impl<M> From<SendError<M>> for CallError {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Refusal {
     NotRegistered,
+    Full,
     Stopped,
 }
 
@@ -329,6 +332,8 @@ pub enum SpawnError {
     },
     /// The engine stops or has stopped.
     Stopped,
+    /// [`here`](crate::ActorEngine::here): this is an actor thread already.
+    OnActorThread,
 }
 
 impl fmt::Display for SpawnError {
@@ -339,6 +344,7 @@ impl fmt::Display for SpawnError {
             Self::FactoryPanicked { message, text } => write!(f, "the factory of `{message}` panicked: {text}"),
             Self::Thread { .. } => f.write_str("the operating system started no thread"),
             Self::Stopped => f.write_str("the engine has stopped and starts nothing more"),
+            Self::OnActorThread => f.write_str("this thread is an actor thread already, and can be one only once"),
         }
     }
 }
@@ -441,3 +447,30 @@ impl fmt::Display for StopError {
 }
 
 impl Error for StopError {}
+
+/// Why [`Context::watch`](crate::Context::watch) did nothing.
+///
+/// ```
+/// use zctor::WatchError;
+///
+/// let error = WatchError::Unbound { message: "JobMessage" };
+/// assert_eq!(error.to_string(), "this client of `JobMessage` is bound to no single instance; pin one");
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum WatchError {
+    /// The client is bound to no single instance: [`pin`](crate::Client::pin) one.
+    Unbound {
+        /// The name of the message type.
+        message: &'static str,
+    },
+}
+
+impl fmt::Display for WatchError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self::Unbound { message } = self;
+        write!(f, "this client of `{message}` is bound to no single instance; pin one")
+    }
+}
+
+impl Error for WatchError {}

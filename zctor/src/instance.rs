@@ -10,20 +10,21 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
 use std::task::Waker;
 use std::time::{Duration, Instant};
 
 use crate::context::Context;
+use crate::dead_letter::{OnUndelivered, Undelivered};
 use crate::error::{BoxError, CallError, SpawnError};
-use crate::mailbox::{Envelope, Letter, Mail, Meter, Slot, What, seal};
+use crate::mailbox::{Envelope, Grave, Letter, Mail, Meter, Slot, What, seal};
 use crate::message::{Dispatch, Message, Port, Rebuild, key_hash};
 use crate::registry::Pools;
 use crate::restart::{Panics, Restart, Verdict};
-use crate::route::{Address, Call, Seals};
+use crate::route::{Address, Call, How, Seals};
 use crate::thread::{Local, ThreadId, catch, quietly, run_user};
 use crate::timer::{Alarm, due_in, now};
 use crate::trace;
+use crate::watch::{End, Status};
 
 /// Names one instance: its thread, and its place there, which no later tenant shares.
 ///
@@ -78,28 +79,6 @@ impl fmt::Debug for InstanceId {
     }
 }
 
-/// What other threads see of an instance.
-pub(crate) struct Status(AtomicU8);
-
-impl Status {
-    const LIVE: u8 = 0;
-    const RESTING: u8 = 1;
-    const ENDED: u8 = 2;
-
-    fn set(&self, status: u8) {
-        self.0.store(status, Ordering::Release);
-    }
-
-    /// Rotation may choose it: neither ended nor backing off after panics.
-    pub(crate) fn is_ready(&self) -> bool {
-        self.0.load(Ordering::Acquire) == Self::LIVE
-    }
-
-    pub(crate) fn has_ended(&self) -> bool {
-        self.0.load(Ordering::Acquire) == Self::ENDED
-    }
-}
-
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Phase {
     /// Built; `on_start` comes before the first message.
@@ -119,6 +98,14 @@ pub(crate) enum Wish {
     Stop,
 }
 
+/// Where a message comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Origin {
+    Mail,
+    /// A timer or a pipe of the instance's own.
+    Own,
+}
+
 /// What of the user's code has just run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Moment {
@@ -131,15 +118,12 @@ enum Moment {
 /// The part of an instance that does not depend on its types.
 pub(crate) struct Common {
     pub(crate) id: InstanceId,
-    pub(crate) name: &'static str,
     pub(crate) depth: u16,
     /// It is, or will be, in the pool of its type.
     pub(crate) pooled: bool,
     pub(crate) status: Arc<Status>,
     pub(crate) phase: Cell<Phase>,
     pub(crate) wish: Cell<Wish>,
-    pub(crate) handled: Cell<u64>,
-    pub(crate) panicked: Cell<u64>,
     /// Its code is on the stack: a message for it must wait its turn.
     pub(crate) busy: Cell<bool>,
     /// Allocated at the first panic.
@@ -182,6 +166,8 @@ pub(crate) struct Shared<M: Message> {
     pub(crate) firing: Cell<Option<u64>>,
     /// Each with the waker that brings it back here.
     pub(crate) pipes: RefCell<BTreeMap<u64, WakingPipe<M>>>,
+    /// Who gets its undelivered messages.
+    pub(crate) undelivered: Option<Arc<OnUndelivered<M>>>,
 }
 
 type WakingPipe<M> = (Waker, Box<dyn PipeTask<M>>);
@@ -228,30 +214,34 @@ pub(crate) trait AnyInstance {
 }
 
 /// Builds a state on the current thread and gives it a slot; its `on_start` is queued.
-pub(crate) fn install<M, S>(local: &Rc<Local>, pooled: bool, factory: Factory<M, S>) -> Result<Address<M>, SpawnError>
+pub(crate) fn install<M, S>(
+    local: &Rc<Local>,
+    pooled: bool,
+    factory: Factory<M, S>,
+    undelivered: Option<Arc<OnUndelivered<M>>>,
+) -> Result<Address<M>, SpawnError>
 where
     M: Dispatch<S, Port: Send> + Send,
     S: 'static,
 {
     let slot = local.reserve();
-    let status = Arc::new(Status(AtomicU8::new(Status::LIVE)));
+    let id = InstanceId { thread: local.mailbox.thread, slot };
+    let status = Arc::new(Status::new(id, M::NAME));
     let shared = Rc::new(Shared {
         common: Common {
-            id: InstanceId { thread: local.mailbox.thread, slot },
-            name: M::NAME,
+            id,
             depth: M::CALL_DEPTH,
             pooled,
             status: Arc::clone(&status),
             phase: Cell::new(Phase::New),
             wish: Cell::default(),
-            handled: Cell::new(0),
-            panicked: Cell::new(0),
             busy: Cell::new(false),
             trouble: RefCell::default(),
         },
         timers: RefCell::default(),
         firing: Cell::new(None),
         pipes: RefCell::default(),
+        undelivered: undelivered.clone(),
     });
     let seals: &'static Seals<M> = &Instance::<M, S>::SEALS;
     let ctx = Context::new(Rc::clone(local), Rc::clone(&shared), seals);
@@ -272,7 +262,7 @@ where
         }
     }
     local.enqueue(Mail::order(slot, What::Start));
-    Ok(Address { mailbox: Arc::clone(&local.mailbox), slot, status, seals })
+    Ok(Address { mailbox: Arc::clone(&local.mailbox), slot, status, seals, undelivered })
 }
 
 enum Failure {
@@ -283,6 +273,23 @@ enum Failure {
 }
 
 impl Failure {
+    /// What is told of it. An error is shown to `note`, and dropped.
+    fn into_text(self, note: impl FnOnce(&BoxError)) -> Arc<str> {
+        match self {
+            Self::Error(error) => {
+                // It is the user's: its `Display` and its drop may panic.
+                let text = run_user(0, None, || {
+                    note(&error);
+                    error.to_string()
+                });
+                quietly(|| drop(error));
+                text.map_or_else(|panic| panic, Arc::from)
+            }
+            Self::Panic(text) => text,
+            Self::Spent => "what was built once cannot be built again".into(),
+        }
+    }
+
     fn into_spawn_error(self, message: &'static str) -> SpawnError {
         match self {
             Self::Error(source) => SpawnError::Factory { message, source },
@@ -298,13 +305,46 @@ where
     S: 'static,
 {
     const SEALS: Seals<M> = Seals {
-        send: |message| seal(SendLetter::<M, S> { message: Some(message), to: PhantomData }),
-        call: |call| seal(CallLetter::<M, S> { call: Some(call), to: PhantomData }),
-        batch: |messages| seal(BatchLetter::<M, S> { messages: messages.into_iter(), to: PhantomData }),
-        open_send: |mut letter| letter.as_any_mut().downcast_mut::<SendLetter<M, S>>()?.message.take(),
-        open_call: |mut letter| letter.as_any_mut().downcast_mut::<CallLetter<M, S>>()?.call.take(),
+        send: |message, undelivered| match undelivered {
+            None => seal(SendLetter::<M, S, _> { message: Some(message), undelivered: Nobody, to: PhantomData }),
+            Some(hook) => {
+                seal(SendLetter::<M, S, _> { message: Some(message), undelivered: Arc::clone(hook), to: PhantomData })
+            }
+        },
+        call: |call, undelivered| match undelivered {
+            None => seal(CallLetter::<M, S, _> { call: Some(call), undelivered: Nobody, to: PhantomData }),
+            Some(hook) => {
+                seal(CallLetter::<M, S, _> { call: Some(call), undelivered: Arc::clone(hook), to: PhantomData })
+            }
+        },
+        batch: |messages, undelivered| {
+            let messages = messages.into_iter();
+            match undelivered {
+                None => seal(BatchLetter::<M, S, _> { messages, undelivered: Nobody, to: PhantomData }),
+                Some(hook) => seal(BatchLetter::<M, S, _> { messages, undelivered: Arc::clone(hook), to: PhantomData }),
+            }
+        },
+        open_send: |mut letter| {
+            let any = letter.as_any_mut();
+            if let Some(letter) = any.downcast_mut::<SendLetter<M, S, Nobody>>() {
+                return letter.message.take();
+            }
+            any.downcast_mut::<SendLetter<M, S, Arc<OnUndelivered<M>>>>()?.message.take()
+        },
+        open_call: |mut letter| {
+            let any = letter.as_any_mut();
+            if let Some(letter) = any.downcast_mut::<CallLetter<M, S, Nobody>>() {
+                return letter.call.take();
+            }
+            any.downcast_mut::<CallLetter<M, S, Arc<OnUndelivered<M>>>>()?.call.take()
+        },
         open_batch: |mut letter| {
-            letter.as_any_mut().downcast_mut::<BatchLetter<M, S>>().map(|batch| batch.messages.by_ref().collect())
+            let any = letter.as_any_mut();
+            if let Some(letter) = any.downcast_mut::<BatchLetter<M, S, Nobody>>() {
+                return Some(letter.messages.by_ref().collect());
+            }
+            let letter = any.downcast_mut::<BatchLetter<M, S, Arc<OnUndelivered<M>>>>()?;
+            Some(letter.messages.by_ref().collect())
         },
     };
 
@@ -340,32 +380,53 @@ where
         let mut body = self.body.borrow_mut();
         let Body { state, ctx } = &mut *body;
         let state = state.as_mut()?;
-        self.common().busy.set(true);
+        let common = self.common();
+        let meter = &ctx.local().mailbox.meter;
+        common.busy.set(true);
+        let before = meter.run(common.id.slot);
         let outcome = run_user(M::CALL_DEPTH, deadline, || f(state, ctx));
-        self.common().busy.set(false);
+        ctx.local().mailbox.meter.resume(before);
+        common.busy.set(false);
         Some(outcome)
     }
 
-    fn handle(&self, local: &Rc<Local>, message: M, mut port: Option<M::Port>, deadline: Option<Instant>) {
+    /// `origin` says whether the message had come as mail, which is accounted for.
+    fn handle(
+        &self,
+        local: &Rc<Local>,
+        message: M,
+        mut port: Option<M::Port>,
+        deadline: Option<Instant>,
+        origin: Origin,
+    ) {
         let outcome = self.work(deadline, |state, ctx| message.__dispatch(state, ctx, &mut port));
         let meter = &local.mailbox.meter;
         match outcome {
             Some(Ok(())) => {
-                self.common().handled.set(self.common().handled.get() + 1);
+                self.common().status.count_handled();
                 Meter::add(&meter.handled);
+                self.account(local, origin);
                 self.grant(local, Moment::Handler);
             }
             Some(Err(text)) => {
-                self.common().panicked.set(self.common().panicked.get() + 1);
+                self.common().status.count_panicked();
                 Meter::add(&meter.panicked);
-                self.recover(local, Moment::Handler, || {
+                self.account(local, origin);
+                self.recover(local, Moment::Handler, &text, || {
                     if let Some(port) = port.take() {
-                        quietly(|| port.fail(CallError::Panicked { message: M::NAME, text }));
+                        quietly(|| port.fail(CallError::Panicked { message: M::NAME, text: Arc::clone(&text) }));
                     }
                 });
             }
             // Not reached: a letter is delivered to live instances only, and those have a state.
             None => debug_assert!(false, "delivered to an instance without a state"),
+        }
+    }
+
+    /// A message is done with. Before any other code of the user's, which may never return, so that it is counted once.
+    fn account(&self, local: &Local, origin: Origin) {
+        if origin == Origin::Mail {
+            local.settle_account(&self.common().status, 1);
         }
     }
 
@@ -398,11 +459,17 @@ where
     ///
     /// `answer` tells the caller. It comes after what a caller that tries again must find: that the instance rests, or
     /// has ended; and before a rebuild, which may take its time.
-    fn recover(&self, local: &Rc<Local>, moment: Moment, answer: impl FnOnce()) {
-        match self.judge() {
+    fn recover(&self, local: &Rc<Local>, moment: Moment, text: &Arc<str>, answer: impl FnOnce()) {
+        // What asked for its end before it panicked gets it.
+        let why = match self.common().wish.take() {
+            Wish::Stop => Some(End::Stopped),
+            _ => None,
+        };
+        let verdict = if why.is_some() { Verdict::End } else { self.judge() };
+        match verdict {
             Verdict::End => {
                 self.drop_state(local);
-                self.vacate(local);
+                self.vacate(local, why.unwrap_or_else(|| End::Panicked(Arc::clone(text))));
                 answer();
             }
             Verdict::Rest(rest) => {
@@ -422,15 +489,14 @@ where
 
     /// What becomes of the instance after a panic just now.
     fn judge(&self) -> Verdict {
-        // What asked for its end before it panicked gets it; what runs once cannot be built again.
-        let stop = self.common().wish.take() == Wish::Stop;
         match &*self.factory.borrow() {
-            Some(Factory::Again(_, restart)) if !stop => {
+            Some(Factory::Again(_, restart)) => {
                 let at = now();
                 // The low digits of the time are chance enough to set instances apart.
                 let chance = f64::from(key_hash(&(at, self.common().id)) as u32) / f64::from(u32::MAX);
                 self.common().trouble.borrow_mut().get_or_insert_default().panics.judge(restart, at, chance)
             }
+            // What runs once cannot be built again.
             _ => Verdict::End,
         }
     }
@@ -445,7 +511,7 @@ where
             quietly(|| trace::resting(M::NAME, self.common().id, rest));
         }
         self.common().phase.set(Phase::Resting);
-        self.common().status.set(Status::RESTING);
+        self.common().status.set_resting();
         let alarm = local.set_timer(due_in(rest), self.common().id.slot);
         self.common().trouble.borrow_mut().get_or_insert_default().alarm = alarm;
     }
@@ -453,13 +519,10 @@ where
     /// The rebuild failed: that counts like a panic. It is tried again from the thread's loop, never at once.
     fn mend(&self, local: &Rc<Local>, failure: Failure) {
         // A shutdown does not wait for a factory that fails again and again.
-        let give_up = matches!(failure, Failure::Spent) || !local.mailbox.edge.is_open();
-        if let Failure::Error(error) = failure {
-            quietly(|| {
-                trace::rebuild_failed(M::NAME, self.common().id, &error);
-                drop(error);
-            });
-        }
+        let give_up = matches!(failure, Failure::Spent)
+            || !local.mailbox.edge.is_open()
+            || self.common().wish.take() == Wish::Stop;
+        let text = failure.into_text(|error| trace::rebuild_failed(M::NAME, self.common().id, error));
         // What the factory set before it failed: timers and pipes.
         self.drop_state(local);
         match self.judge() {
@@ -471,12 +534,12 @@ where
                 self.note_restart(local);
                 self.rest(local, Duration::ZERO);
             }
-            _ => self.vacate(local),
+            _ => self.vacate(local, End::Panicked(text)),
         }
     }
 
     fn revive(&self, local: &Rc<Local>) {
-        self.common().status.set(Status::LIVE);
+        self.common().status.set_live();
         match self.build() {
             Ok(()) => {
                 local.requeue(self.common(), self.common().take_held());
@@ -509,12 +572,13 @@ where
         }
     }
 
-    /// Leaves the registry and the slot; what still comes for it finds nobody.
-    fn vacate(&self, local: &Rc<Local>) {
+    /// Leaves the registry and the slot; what still comes for it finds nobody. Those who watch it are told, behind all
+    /// that it has sent.
+    fn vacate(&self, local: &Rc<Local>, why: End) {
         if self.common().phase.replace(Phase::Ended) == Phase::Ended {
             return;
         }
-        self.common().status.set(Status::ENDED);
+        self.common().status.set_ended();
         let factory = self.factory.take();
         quietly(|| drop(factory));
         if self.common().pooled {
@@ -522,8 +586,12 @@ where
                 pool.remove_one();
             }
         }
+        // Who waits for room for it waits in vain.
+        local.mailbox.call_all();
         local.vacate(self.common());
-        local.give_up(self.common().take_held());
+        local.give_up(self.common(), self.common().take_held());
+        self.common().status.announce(why.clone());
+        local.mailbox.edge.losses.ended(&self.common().status.ended(why));
     }
 }
 
@@ -547,11 +615,11 @@ where
         self.common().phase.set(Phase::Live);
         match self.work(None, M::__on_start) {
             // A shutdown does not wait for an instance that cannot start.
-            Some(Err(_)) if !local.mailbox.edge.is_open() => {
+            Some(Err(text)) if !local.mailbox.edge.is_open() => {
                 self.drop_state(local);
-                self.vacate(local);
+                self.vacate(local, End::Panicked(text));
             }
-            Some(Err(_)) => self.recover(local, Moment::Start, || ()),
+            Some(Err(text)) => self.recover(local, Moment::Start, &text, || ()),
             _ => self.grant(local, Moment::Start),
         }
     }
@@ -562,15 +630,16 @@ where
         }
         self.say_goodbye();
         self.drop_state(local);
-        self.vacate(local);
+        self.vacate(local, End::Stopped);
     }
 
     fn discard(&self, local: &Rc<Local>) {
         self.common().phase.set(Phase::Ended);
-        self.common().status.set(Status::ENDED);
+        self.common().status.set_ended();
         self.drop_state(local);
         let factory = self.factory.take();
         quietly(|| drop(factory));
+        self.common().status.announce(End::Stopped);
     }
 
     fn tick(&self, local: &Rc<Local>, id: u64) {
@@ -590,8 +659,8 @@ where
             return;
         };
         match alarm.fire(local, &self.shared, id) {
-            Ok(message) => self.handle(local, message, None, None),
-            Err(_) => self.recover(local, Moment::Handler, || ()),
+            Ok(message) => self.handle(local, message, None, None, Origin::Own),
+            Err(text) => self.recover(local, Moment::Handler, &text, || ()),
         }
     }
 
@@ -602,26 +671,49 @@ where
                 self.shared.pipes.borrow_mut().insert(id, (waker, pipe));
             }
             Ok(true) => match run_user(0, None, || pipe.finish()) {
-                Ok(message) => self.handle(local, message, None, None),
-                Err(_) => self.recover(local, Moment::Handler, || ()),
+                Ok(message) => self.handle(local, message, None, None, Origin::Own),
+                Err(text) => self.recover(local, Moment::Handler, &text, || ()),
             },
             Err(_) => debug_assert!(false, "a pipe's own poll runs no user code"),
         }
     }
 }
 
-struct SendLetter<M, S> {
+/// Who gets a letter's messages if nobody handles them: nobody, or the hook of the actor that they are for. A letter
+/// carries it, since it may outlive that. Without a hook it takes no room.
+trait Heir<M>: Send + 'static {
+    fn hook(&self) -> Option<&OnUndelivered<M>>;
+}
+
+struct Nobody;
+
+impl<M> Heir<M> for Nobody {
+    fn hook(&self) -> Option<&OnUndelivered<M>> {
+        None
+    }
+}
+
+impl<M: 'static> Heir<M> for Arc<OnUndelivered<M>> {
+    fn hook(&self) -> Option<&OnUndelivered<M>> {
+        Some(&**self)
+    }
+}
+
+struct SendLetter<M, S, H> {
     message: Option<M>,
+    undelivered: H,
     to: PhantomData<fn(S)>,
 }
 
-struct CallLetter<M: Message, S> {
+struct CallLetter<M: Message, S, H> {
     call: Option<Call<M>>,
+    undelivered: H,
     to: PhantomData<fn(S)>,
 }
 
-struct BatchLetter<M, S> {
+struct BatchLetter<M, S, H> {
     messages: std::vec::IntoIter<M>,
+    undelivered: H,
     to: PhantomData<fn(S)>,
 }
 
@@ -636,14 +728,21 @@ where
     instance
 }
 
-impl<M, S> Envelope for SendLetter<M, S>
+/// A message that nobody will handle, and that is counted.
+fn lose<M: Message>(message: M, grave: Grave<'_>, heir: &impl Heir<M>) {
+    let Grave { losses, instance, why, from_hook } = grave;
+    losses.tell(message, instance, why, from_hook, heir.hook());
+}
+
+impl<M, S, H> Envelope for SendLetter<M, S, H>
 where
     M: Dispatch<S, Port: Send> + Send,
     S: 'static,
+    H: Heir<M>,
 {
-    fn deliver(&mut self, instance: &dyn AnyInstance, local: &Rc<Local>) -> bool {
+    fn deliver(&mut self, instance: &dyn AnyInstance, local: &Rc<Local>, _: Grave<'_>) -> bool {
         if let (Some(instance), Some(message)) = (open::<M, S>(instance), self.message.take()) {
-            instance.handle(local, message, None, None);
+            instance.handle(local, message, None, None, Origin::Mail);
         }
         false
     }
@@ -656,45 +755,43 @@ where
         let Some(pool) = pools.get::<M>() else { return };
         while let Some(message) = self.message.take() {
             let Some((address, way)) = pool.stand_in() else { return self.message = Some(message) };
-            self.message = address.send(way, message, true).err();
+            self.message = address.send(way, message, How::TO_STAND_IN).err();
+        }
+    }
+
+    fn bury(&mut self, grave: Grave<'_>) {
+        if let Some(message) = self.message.take() {
+            lose(message, grave, &self.undelivered);
         }
     }
 
     fn as_any_mut(&mut self) -> &mut dyn Any {
         self
     }
-
-    fn bury(&mut self) -> usize {
-        let Some(message) = self.message.take() else { return 0 };
-        trace::dead_letters(M::NAME, 1);
-        drop(message);
-        1
-    }
 }
 
-impl<M, S> Envelope for CallLetter<M, S>
+impl<M, S, H> Envelope for CallLetter<M, S, H>
 where
     M: Dispatch<S, Port: Send> + Send,
     S: 'static,
+    H: Heir<M>,
 {
-    fn deliver(&mut self, instance: &dyn AnyInstance, local: &Rc<Local>) -> bool {
+    fn deliver(&mut self, instance: &dyn AnyInstance, local: &Rc<Local>, grave: Grave<'_>) -> bool {
         let (Some(instance), Some((message, port, terms))) = (open::<M, S>(instance), self.call.take()) else {
             return false;
         };
         let deadline = match &terms {
             Some(terms) if !terms.begin() => {
-                local.mailbox.dead.skip();
-                quietly(|| {
-                    trace::dead_letters(M::NAME, 1);
-                    port.fail(CallError::Timeout { message: M::NAME, begun: false });
-                    drop(message);
-                });
+                grave.losses.count(1, Undelivered::GivenUp);
+                instance.account(local, Origin::Mail);
+                quietly(|| port.fail(CallError::Timeout { message: M::NAME, begun: false }));
+                lose(message, Grave { why: Undelivered::GivenUp, ..grave }, &self.undelivered);
                 return false;
             }
             Some(terms) => terms.deadline(),
             None => None,
         };
-        instance.handle(local, message, Some(port), deadline);
+        instance.handle(local, message, Some(port), deadline, Origin::Mail);
         false
     }
 
@@ -706,32 +803,31 @@ where
         let Some(pool) = pools.get::<M>() else { return };
         while let Some(call) = self.call.take() {
             let Some((address, way)) = pool.stand_in() else { return self.call = Some(call) };
-            self.call = address.call(way, call, true).err();
+            self.call = address.call(way, call, How::TO_STAND_IN).err();
+        }
+    }
+
+    fn bury(&mut self, grave: Grave<'_>) {
+        if let Some((message, port, _)) = self.call.take() {
+            quietly(|| port.fail(CallError::Stopped { message: M::NAME }));
+            lose(message, grave, &self.undelivered);
         }
     }
 
     fn as_any_mut(&mut self) -> &mut dyn Any {
         self
     }
-
-    fn bury(&mut self) -> usize {
-        let Some((message, port, _)) = self.call.take() else {
-            return 0;
-        };
-        port.fail(CallError::Stopped { message: M::NAME });
-        drop(message);
-        1
-    }
 }
 
-impl<M, S> Envelope for BatchLetter<M, S>
+impl<M, S, H> Envelope for BatchLetter<M, S, H>
 where
     M: Dispatch<S, Port: Send> + Send,
     S: 'static,
+    H: Heir<M>,
 {
-    fn deliver(&mut self, instance: &dyn AnyInstance, local: &Rc<Local>) -> bool {
+    fn deliver(&mut self, instance: &dyn AnyInstance, local: &Rc<Local>, _: Grave<'_>) -> bool {
         if let (Some(instance), Some(message)) = (open::<M, S>(instance), self.messages.next()) {
-            instance.handle(local, message, None, None);
+            instance.handle(local, message, None, None, Origin::Mail);
         }
         !self.messages.as_slice().is_empty()
     }
@@ -748,7 +844,7 @@ where
                 rest.push_front(message);
                 break;
             };
-            if let Err(message) = address.send(way, message, true) {
+            if let Err(message) = address.send(way, message, How::TO_STAND_IN) {
                 rest.push_front(message);
             }
         }
@@ -756,17 +852,14 @@ where
         self.messages = Vec::from(rest).into_iter();
     }
 
-    fn as_any_mut(&mut self) -> &mut dyn Any {
-        self
+    fn bury(&mut self, grave: Grave<'_>) {
+        for message in self.messages.by_ref() {
+            lose(message, grave, &self.undelivered);
+        }
     }
 
-    fn bury(&mut self) -> usize {
-        let buried = self.messages.len();
-        trace::dead_letters(M::NAME, buried);
-        for message in self.messages.by_ref() {
-            quietly(|| drop(message));
-        }
-        buried
+    fn as_any_mut(&mut self) -> &mut dyn Any {
+        self
     }
 }
 
@@ -777,6 +870,7 @@ pub(crate) fn address_of<M: Message>(shared: &Shared<M>, local: &Local, seals: &
         slot: shared.common.id.slot,
         status: Arc::clone(&shared.common.status),
         seals,
+        undelivered: shared.undelivered.clone(),
     }
 }
 

@@ -105,9 +105,11 @@
 mod call;
 mod client;
 mod context;
+mod dead_letter;
 mod engine;
 mod error;
 pub mod guide;
+mod here;
 mod instance;
 mod lifecycle;
 mod lock;
@@ -116,6 +118,7 @@ mod message;
 mod park;
 mod registry;
 mod restart;
+mod room;
 mod route;
 mod sync;
 mod thread;
@@ -130,8 +133,10 @@ pub mod __private;
 pub use call::{Pending, Pipe, ReplyTo};
 pub use client::Client;
 pub use context::{Context, NoDeadline};
+pub use dead_letter::{DeadLetter, Undelivered};
 pub use engine::{ActorEngine, EngineBuilder, EngineHandle};
-pub use error::{BoxError, CallError, Refused, SendError, ShutdownError, SpawnError, StopError};
+pub use error::{BoxError, CallError, Refused, SendError, ShutdownError, SpawnError, StopError, WatchError};
+pub use here::Here;
 pub use instance::InstanceId;
 pub use message::{
     Actor, ActorOnce, AnsweredInHandler, Blocking, CallableFrom, Deferred, Dispatch, IntoRequest, Message,
@@ -139,10 +144,11 @@ pub use message::{
 };
 pub use registry::{Registry, RegistryEntry};
 pub use restart::Restart;
+pub use room::Overflow;
 pub use route::Replies;
 pub use thread::{ActorThread, LocalRegistration, Registration, ThreadId};
 pub use timer::Timer;
-pub use watch::{EarlierReport, InstanceReport, Report, Stats, ThreadStats};
+pub use watch::{EarlierReport, End, Ended, InstanceReport, Report, RunningInstance, Stats, ThreadStats, Wait};
 #[doc = include_str!("actor.md")]
 pub use zctor_macros::actor;
 

@@ -17,14 +17,18 @@ use std::time::{Duration, Instant};
 use crate::call::wait;
 use crate::client::Client;
 use crate::error::{CallError, Refusal, ShutdownError, SpawnError};
+use crate::here::Here;
 use crate::mailbox::{Edge, Mail, Mailbox, Slot, What};
 use crate::message::{Actor, Dispatch, Message};
 use crate::registry::Pools;
+use crate::room::Room;
 use crate::route::{Address, Aim};
 use crate::sync::{AtomicUsize, Condvar, Mutex, MutexGuard, fence, lock};
-use crate::thread::{ActorThread, Registration, ThreadId, install_on, on_actor_thread, start, start_thread};
+use crate::thread::{
+    ActorThread, Exit, Registration, ThreadId, install_on, local, on_actor_thread, start, start_thread,
+};
 use crate::timer::{deadline, now};
-use crate::watch::{DeadLetters, EarlierReport, InstanceReport, Report, Stats, ThreadStats};
+use crate::watch::{EarlierReport, End, InstanceReport, Report, Stats, ThreadStats};
 
 /// Of a shutdown's time, what is kept for ending the threads once the edge is sealed.
 const GRACE: Duration = Duration::from_millis(500);
@@ -32,8 +36,7 @@ const GRACE: Duration = Duration::from_millis(500);
 /// What the threads, the owner and the handles of an engine share.
 pub(crate) struct Core {
     pub(crate) pools: Arc<Pools>,
-    edge: Arc<Edge>,
-    dead: Arc<DeadLetters>,
+    pub(crate) edge: Arc<Edge>,
     pub(crate) name: String,
     /// Those who wait for the inside to be quiet: a thread that comes to rest tells them, if there are any.
     watchers: AtomicUsize,
@@ -55,21 +58,8 @@ struct State {
 
 struct Running {
     mailbox: Arc<Mailbox>,
-    handle: JoinHandle<()>,
-}
-
-impl Running {
-    fn stats(&self) -> ThreadStats {
-        let mailbox = &self.mailbox;
-        ThreadStats {
-            thread: mailbox.thread,
-            name: mailbox.name.clone(),
-            instances: mailbox.meter.instances.load(Ordering::Relaxed),
-            queued: mailbox.load(),
-            handled: mailbox.meter.handled.load(Ordering::Relaxed),
-            panicked: mailbox.meter.panicked.load(Ordering::Relaxed),
-        }
-    }
+    /// None for the calling thread of `here`, which is not ours to join.
+    handle: Option<JoinHandle<()>>,
 }
 
 #[derive(Default)]
@@ -85,12 +75,11 @@ enum Phase {
 }
 
 impl Core {
-    pub(crate) fn new(name: String) -> Arc<Self> {
-        let edge = Arc::new(Edge::new());
+    pub(crate) fn new(name: String, default_deadline: Option<Duration>) -> Arc<Self> {
+        let edge = Arc::new(Edge::new(default_deadline));
         Arc::new(Self {
             pools: Arc::new(Pools::new(Arc::clone(&edge))),
             edge,
-            dead: Arc::default(),
             name,
             watchers: AtomicUsize::new(0),
             state: Mutex::default(),
@@ -110,9 +99,9 @@ impl Core {
         for (id, thread) in ids.clone().zip(threads) {
             let id = ThreadId(id);
             let name = thread.name.clone().unwrap_or_else(|| format!("{}-{id}", self.name));
-            let (edge, dead) = (Arc::clone(&self.edge), Arc::clone(&self.dead));
-            let mailbox = Arc::new(Mailbox::new(id, name, edge, dead, Arc::downgrade(&self.pools)));
-            match start(self, mailbox, thread) {
+            let room = thread.mailbox_bound.map(|bound| Room::new(bound, thread.overflow));
+            let mailbox = Mailbox::new(id, name, Arc::clone(&self.edge), Arc::downgrade(&self.pools), room);
+            match start(self, Arc::new(mailbox), thread) {
                 Ok(thread) => newborn.push(thread),
                 Err(error) => {
                     failure = Some(error);
@@ -134,7 +123,7 @@ impl Core {
             if matches!(state.phase, Phase::Open) {
                 self.pools.enlist(newcomers);
                 for thread in newborn {
-                    state.threads.push(Running { mailbox: thread.mailbox, handle: thread.handle });
+                    state.threads.push(Running { mailbox: thread.mailbox, handle: Some(thread.handle) });
                     // The thread waits for this and for nothing else.
                     let _ = thread.commit.send(());
                 }
@@ -158,6 +147,29 @@ impl Core {
 
     pub(crate) fn spawn(self: &Arc<Self>, thread: ActorThread) -> Result<ThreadId, SpawnError> {
         self.spawn_all(vec![thread])?.into_iter().next().ok_or(SpawnError::Empty)
+    }
+
+    /// Makes the calling thread one of the engine's.
+    pub(crate) fn here(self: &Arc<Self>) -> Result<Here, SpawnError> {
+        if local().is_some() {
+            return Err(SpawnError::OnActorThread);
+        }
+        let id = ThreadId(self.number(1)?.start);
+        let current = std::thread::current();
+        let name = current.name().map_or_else(|| format!("{}-{id}", self.name), String::from);
+        let mailbox = Arc::new(Mailbox::new(id, name, Arc::clone(&self.edge), Arc::downgrade(&self.pools), None));
+        let exit = Exit::enter(Arc::clone(self), Arc::clone(&mailbox));
+        {
+            let mut state = lock(&self.state);
+            if matches!(state.phase, Phase::Open) {
+                state.threads.push(Running { mailbox, handle: None });
+                state.threads.sort_by_key(|running| running.mailbox.thread);
+            } else {
+                drop(state);
+                return Err(SpawnError::Stopped);
+            }
+        }
+        Ok(Here::new(exit))
     }
 
     fn number(&self, count: usize) -> Result<std::ops::Range<u32>, SpawnError> {
@@ -226,7 +238,7 @@ impl Core {
             let running = state.threads.remove(index);
             // Those that are gone by now are joined here, so that short-lived threads do not pile up.
             state.ended.retain(|handle| !handle.is_finished());
-            state.ended.push(running.handle);
+            state.ended.extend(running.handle);
         }
         drop(state);
         self.changed.notify_all();
@@ -270,7 +282,18 @@ impl Core {
 
     /// Waits until the inside is quiet.
     pub(crate) fn settle(&self) {
-        drop(self.watch(Self::is_quiet, |_| None));
+        let Some(local) = local() else { return drop(self.watch(Self::is_quiet, |_| None)) };
+        // The calling thread of `here`: nobody else serves its instances.
+        loop {
+            local.run_until_idle();
+            if local.is_ending() {
+                return;
+            }
+            let (state, _) = self.watch(|state| Self::is_quiet(state) || !local.mailbox.is_empty(), |_| None);
+            if Self::is_quiet(&state) {
+                return;
+            }
+        }
     }
 
     pub(crate) fn thread_count(&self) -> usize {
@@ -286,6 +309,8 @@ impl Core {
         let must_drive = match &mut state.phase {
             Phase::Open => {
                 self.edge.close();
+                // Who waits for room waits in vain.
+                state.threads.iter().for_each(|running| running.mailbox.call_all());
                 state.phase = Phase::Stopping { until: limit, driven: true };
                 true
             }
@@ -388,15 +413,22 @@ impl Core {
             running.mailbox.close();
         }
         self.join_all(ended);
+        let threads: Vec<ThreadStats> = abandoned.iter().map(|running| running.mailbox.stats()).collect();
+        let left = abandoned.iter().map(|running| running.mailbox.meter.in_hand.load(Ordering::Relaxed) as u64).sum();
+        // Each instance that is there still is on the roll, or has reported by now.
+        let there: Vec<_> = abandoned.iter().flat_map(|running| running.mailbox.take_roll()).collect();
+        for status in &there {
+            self.edge.losses.ended(&status.ended(End::Abandoned));
+        }
+        self.edge.losses.finish();
         let mut state = lock(&self.state);
         let mut instances = std::mem::take(&mut state.reports);
+        instances.extend(there.iter().map(|status| status.report()));
         instances.sort_by_key(|instance| instance.id);
-        let left = abandoned.iter().map(|running| running.mailbox.meter.in_hand.load(Ordering::Relaxed) as u64).sum();
-        let report = Report { instances, earlier: state.earlier, dead_letters: self.dead.letters(), left };
+        let report = Report { instances, earlier: state.earlier, dead_letters: self.edge.losses.letters(), left };
         state.phase = Phase::Stopped(if abandoned.is_empty() {
             Ok(report)
         } else {
-            let threads = abandoned.iter().map(Running::stats).collect();
             Err(ShutdownError::Abandoned { threads, report })
         });
         drop(state);
@@ -419,7 +451,7 @@ impl Core {
     }
 
     pub(crate) fn shutdown(self: &Arc<Self>, limit: Option<Duration>) -> Result<Report, ShutdownError> {
-        if on_actor_thread() {
+        if local().is_some() {
             self.stop(limit);
             return Err(ShutdownError::OnActorThread);
         }
@@ -478,13 +510,14 @@ impl Core {
     }
 
     pub(crate) fn stats(&self) -> Stats {
-        let state = lock(&self.state);
-        let threads = state.threads.iter().map(Running::stats);
+        let mailboxes: Vec<_> = lock(&self.state).threads.iter().map(|running| Arc::clone(&running.mailbox)).collect();
+        let losses = &self.edge.losses;
         Stats {
-            threads: threads.collect(),
-            dead_letters: self.dead.letters(),
-            skipped: self.dead.skipped(),
-            restarts: self.dead.restarts(),
+            threads: mailboxes.iter().map(|mailbox| mailbox.stats()).collect(),
+            dead_letters: losses.letters(),
+            skipped: losses.skipped(),
+            refused: losses.refused(),
+            restarts: losses.restarts(),
         }
     }
 }

@@ -8,15 +8,18 @@ use std::rc::Rc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Weak};
 use std::task::Waker;
+use std::time::Duration;
 
 use smallbox::{SmallBox, smallbox};
 
-use crate::instance::AnyInstance;
+use crate::dead_letter::{Losses, Undelivered, as_hook, in_hook};
+use crate::instance::{AnyInstance, InstanceId};
 use crate::park::Parker;
 use crate::registry::Pools;
+use crate::room::Room;
 use crate::sync::{AtomicU8, AtomicU64, AtomicUsize, Mutex, fence, lock, queue};
-use crate::thread::{Local, ThreadId, quietly, run_user};
-use crate::watch::DeadLetters;
+use crate::thread::{Local, ThreadId, quietly};
+use crate::watch::{RunningInstance, Status, ThreadStats, Wait};
 
 /// Words that an envelope holds inline: a message of three words with the port and the terms of its call.
 const INLINE: usize = 6;
@@ -27,7 +30,8 @@ pub(crate) type Letter = SmallBox<dyn Envelope + Send, [usize; INLINE]>;
 /// A message, a call or a batch on its way to an instance whose type it knows.
 pub(crate) trait Envelope {
     /// Hands over the next message; `true` if more are left in the envelope.
-    fn deliver(&mut self, instance: &dyn AnyInstance, local: &Rc<Local>) -> bool;
+    /// A call whose caller has given up goes to the grave instead.
+    fn deliver(&mut self, instance: &dyn AnyInstance, local: &Rc<Local>, grave: Grave<'_>) -> bool;
 
     /// Messages left in it.
     fn len(&self) -> usize;
@@ -35,11 +39,21 @@ pub(crate) trait Envelope {
     /// The receiver has ended: gives what is left to its siblings. What it could not place stays inside.
     fn forward(&mut self, pools: &Pools);
 
-    /// Nobody will handle what is left: ends the calls among it. Gives the number of messages dropped.
-    fn bury(&mut self) -> usize;
+    /// Nobody will handle what is left, which is counted: tells of the dead letters, and ends the calls.
+    fn bury(&mut self, grave: Grave<'_>);
 
     /// For its sender, who knows its type, to take back what was not accepted.
     fn as_any_mut(&mut self) -> &mut dyn Any;
+}
+
+/// Where mail that nobody will handle goes, and what is told of it.
+#[derive(Clone, Copy)]
+pub(crate) struct Grave<'a> {
+    pub(crate) losses: &'a Losses,
+    pub(crate) instance: InstanceId,
+    pub(crate) why: Undelivered,
+    /// A hook had sent it.
+    pub(crate) from_hook: bool,
 }
 
 /// Erases the type of an envelope.
@@ -63,6 +77,8 @@ pub(crate) struct Mail {
     token: u32,
     /// Whether its instance was chosen by rotation, so that a sibling may take it over.
     pub(crate) rotated: bool,
+    /// Each of its messages holds a permit of the mailbox, until it is begun.
+    pub(crate) permitted: bool,
     pub(crate) what: What,
 }
 
@@ -81,31 +97,26 @@ pub(crate) enum What {
 }
 
 impl Mail {
-    /// Takes the mail out of the world: its messages become dead letters, its calls end. Runs drops of user types.
-    fn bury(self, dead: &DeadLetters) {
-        if let What::Letter(mut letter) = self.what {
-            // A message whose drop panics is buried all the same.
-            let buried = run_user(0, None, || letter.bury());
-            dead.count(buried.unwrap_or(1));
-            quietly(|| drop(letter));
-        }
+    /// What it counts for in `Status::take_in`.
+    pub(crate) fn weight(&self) -> u64 {
+        if self.messages == 0 { ORDER } else { u64::from(self.messages) }
     }
 
     /// A letter with one message.
     #[inline]
-    pub(crate) fn letter(to: Slot, letter: Letter, rotated: bool) -> Self {
-        Self { to, messages: 1, token: token(), rotated, what: What::Letter(letter) }
+    pub(crate) fn letter(to: Slot, letter: Letter, rotated: bool, permitted: bool) -> Self {
+        Self { to, messages: 1, token: token(), rotated, permitted, what: What::Letter(letter) }
     }
 
     /// A letter with any number of messages.
-    pub(crate) fn batch(to: Slot, letter: Letter, rotated: bool) -> Self {
+    pub(crate) fn batch(to: Slot, letter: Letter, rotated: bool, permitted: bool) -> Self {
         let messages = u32::try_from(letter.len()).unwrap_or(u32::MAX);
-        Self { to, messages, token: token(), rotated, what: What::Letter(letter) }
+        Self { to, messages, token: token(), rotated, permitted, what: What::Letter(letter) }
     }
 
     /// Something that is no message.
     pub(crate) fn order(to: Slot, what: What) -> Self {
-        Self { to, messages: 0, token: 0, rotated: false, what }
+        Self { to, messages: 0, token: 0, rotated: false, permitted: false, what }
     }
 
     pub(crate) fn into_letter(self) -> Option<Letter> {
@@ -123,6 +134,12 @@ impl Mail {
     }
 }
 
+/// The weight of an order: the low half of a load counts messages.
+pub(crate) const ORDER: u64 = 1 << 32;
+
+/// In a token: a hook sent it.
+const FROM_HOOK: u32 = 1 << 31;
+
 /// A number for the current thread, never 0 and never given to two.
 fn token() -> u32 {
     static NEXT: AtomicU32 = AtomicU32::new(1);
@@ -131,16 +148,20 @@ fn token() -> u32 {
     }
     TOKEN.with(|token| {
         if token.get() == 0 {
-            // Relaxed: only the number counts. After four billion threads numbers come again, but for 0.
-            token.set(NEXT.fetch_add(1, Ordering::Relaxed).max(1));
+            // Relaxed: only the number counts. After two billion threads numbers come again, but for 0.
+            token.set((NEXT.fetch_add(1, Ordering::Relaxed) & !FROM_HOOK).max(1));
         }
-        token.get()
+        token.get() | if in_hook() { FROM_HOOK } else { 0 }
     })
 }
 
-/// How far an engine is from its end, and who is to be told of it. It only ever moves on.
+/// What all of an engine's mailboxes and pools share: how far it is from its end, which only ever moves on, who is to be
+/// told of that, and what was lost.
 pub(crate) struct Edge {
     word: AtomicU8,
+    pub(crate) losses: Losses,
+    /// For calls that set none.
+    pub(crate) default_deadline: Option<Duration>,
     /// Wakers of those parked until a thread of this engine answers, for the day that one is abandoned.
     waiters: Mutex<Waiters>,
 }
@@ -157,8 +178,8 @@ impl Edge {
     const SEALED: u8 = 2;
     const ABANDONED: u8 = 3;
 
-    pub(crate) fn new() -> Self {
-        Self { word: AtomicU8::new(Self::OPEN), waiters: Mutex::default() }
+    pub(crate) fn new(default_deadline: Option<Duration>) -> Self {
+        Self { word: AtomicU8::new(Self::OPEN), losses: Losses::default(), default_deadline, waiters: Mutex::default() }
     }
 
     /// Outside threads may send.
@@ -221,11 +242,31 @@ pub(crate) struct Meter {
     /// Messages taken out of the mailbox and not done.
     pub(crate) in_hand: AtomicUsize,
     pub(crate) instances: AtomicUsize,
+    /// The slot whose code runs, packed; `IDLE` where none does.
+    running: AtomicU64,
     /// Odd while the thread is at work; each spell of rest has a number of its own. See `lifecycle::Core::is_quiet`.
     activity: AtomicU64,
 }
 
 impl Meter {
+    const IDLE: u64 = u64::MAX;
+
+    /// Code of this instance runs from now on; gives what ran before, for `resume`.
+    pub(crate) fn run(&self, slot: Slot) -> u64 {
+        let before = self.running.load(Ordering::Relaxed);
+        self.running.store(u64::from(slot.index) << 32 | u64::from(slot.generation), Ordering::Relaxed);
+        before
+    }
+
+    pub(crate) fn resume(&self, before: u64) {
+        self.running.store(before, Ordering::Relaxed);
+    }
+
+    pub(crate) fn running(&self) -> Option<Slot> {
+        let packed = self.running.load(Ordering::Relaxed);
+        (packed != Self::IDLE).then_some(Slot { index: (packed >> 32) as u32, generation: packed as u32 })
+    }
+
     pub(crate) fn add(counter: &AtomicU64) {
         // Relaxed, not even a read-modify-write: one thread writes it.
         counter.store(counter.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
@@ -238,8 +279,13 @@ pub(crate) struct Mailbox {
     pub(crate) name: String,
     pub(crate) parker: Arc<Parker>,
     pub(crate) edge: Arc<Edge>,
-    pub(crate) dead: Arc<DeadLetters>,
     pub(crate) meter: Meter,
+    /// For a bounded one.
+    pub(crate) room: Option<Room>,
+    /// The instances that live here, by their slots' indices; `None` once the thread was abandoned.
+    roll: Mutex<Option<Vec<Option<Arc<Status>>>>>,
+    /// Waits of handlers that did not end at once.
+    waits: Mutex<Vec<Wait>>,
     /// Where siblings of an instance that ended are found.
     pools: Weak<Pools>,
     sender: queue::Sender<Mail>,
@@ -251,22 +297,18 @@ pub(crate) struct Mailbox {
 }
 
 impl Mailbox {
-    pub(crate) fn new(
-        thread: ThreadId,
-        name: String,
-        edge: Arc<Edge>,
-        dead: Arc<DeadLetters>,
-        pools: Weak<Pools>,
-    ) -> Self {
+    pub(crate) fn new(thread: ThreadId, name: String, edge: Arc<Edge>, pools: Weak<Pools>, room: Option<Room>) -> Self {
         let (sender, receiver) = queue::unbounded();
-        let meter = Meter { activity: AtomicU64::new(1), ..Meter::default() };
+        let meter = Meter { activity: AtomicU64::new(1), running: AtomicU64::new(Meter::IDLE), ..Meter::default() };
         Self {
             thread,
             name,
             parker: Arc::new(Parker::for_actor_thread()),
             edge,
-            dead,
             meter,
+            room,
+            roll: Mutex::new(Some(Vec::new())),
+            waits: Mutex::default(),
             pools,
             sender,
             receiver,
@@ -298,7 +340,7 @@ impl Mailbox {
         let own = late.iter().position(|mail| token != 0 && mail.token == token).map(|index| late.swap_remove(index));
         drop(late);
         drop(orders); // they hold nothing of the user's
-        own
+        own.map(|own| self.release(own))
     }
 
     /// The same for a batch, which counts for as many messages as it holds.
@@ -316,6 +358,7 @@ impl Mailbox {
         self.parker.close();
         let found: Vec<Mail> = self.receiver.drain().collect();
         drop(late);
+        self.call_all();
         for mail in found {
             self.weigh(&mail);
             self.divert(mail);
@@ -323,19 +366,110 @@ impl Mailbox {
     }
 
     /// Mail whose instance has ended: if rotation had chosen that, a sibling takes over; else it is a dead letter.
-    pub(crate) fn divert(&self, mut mail: Mail) {
+    pub(crate) fn divert(&self, mail: Mail) {
+        let mut mail = self.release(mail);
         if let (true, What::Letter(letter), Some(pools)) = (mail.rotated, &mut mail.what, self.pools.upgrade()) {
-            letter.forward(&pools);
+            // What a hook had sent stays known for that.
+            as_hook(mail.token & FROM_HOOK != 0, || letter.forward(&pools));
             mail.recount();
         }
         self.bury(mail);
     }
 
-    /// Counts what is left in it as dead letters.
+    /// Nobody will handle it: what is left in it are dead letters, and calls end.
     pub(crate) fn bury(&self, mail: Mail) {
-        if mail.messages > 0 {
-            mail.bury(&self.dead);
+        let mut mail = self.release(mail);
+        let why = if self.edge.is_sealed() { Undelivered::Stopped } else { Undelivered::Ended };
+        let grave = self.grave(&mail, why);
+        if let What::Letter(letter) = &mut mail.what {
+            grave.losses.count(letter.len(), why);
+            letter.bury(grave);
         }
+    }
+
+    pub(crate) fn grave(&self, mail: &Mail, why: Undelivered) -> Grave<'_> {
+        let instance = InstanceId { thread: self.thread, slot: mail.to };
+        Grave { losses: &self.edge.losses, instance, why, from_hook: mail.token & FROM_HOOK != 0 }
+    }
+
+    // Permits.
+
+    /// Mail that will not be begun here holds none.
+    fn release(&self, mut mail: Mail) -> Mail {
+        if std::mem::take(&mut mail.permitted) {
+            self.give_back(mail.messages as usize);
+        }
+        mail
+    }
+
+    pub(crate) fn give_back(&self, permits: usize) {
+        if let Some(room) = &self.room {
+            room.give_back(permits);
+        }
+    }
+
+    /// Something has changed for those who wait for room.
+    pub(crate) fn call_all(&self) {
+        if let Some(room) = &self.room {
+            room.call_all();
+        }
+    }
+
+    // Who lives here.
+
+    pub(crate) fn enrol(&self, status: &Arc<Status>) {
+        if let Some(roll) = &mut *lock(&self.roll) {
+            let index = status.id.slot.index as usize;
+            if roll.len() <= index {
+                roll.resize(index + 1, None);
+            }
+            roll[index] = Some(Arc::clone(status));
+        }
+    }
+
+    /// Takes an instance off the roll and reports it, unless the thread was abandoned, and it reported with that.
+    pub(crate) fn strike(&self, status: &Status, report: impl FnOnce()) {
+        // Under the lock, so that an abandonment finds it here or there.
+        let mut roll = lock(&self.roll);
+        let place = roll.as_mut().and_then(|roll| roll.get_mut(status.id.slot.index as usize));
+        if let Some(entry) = place.filter(|entry| entry.as_ref().is_some_and(|entry| entry.id == status.id)) {
+            *entry = None;
+            report();
+        }
+    }
+
+    /// The thread is given up: those who still live there.
+    pub(crate) fn take_roll(&self) -> Vec<Arc<Status>> {
+        lock(&self.roll).take().unwrap_or_default().into_iter().flatten().collect()
+    }
+
+    pub(crate) fn stats(&self) -> ThreadStats {
+        let name_of = |slot: Slot| {
+            let roll = lock(&self.roll);
+            let status = roll.as_ref()?.get(slot.index as usize)?.as_ref()?;
+            (status.id.slot == slot).then_some(RunningInstance { instance: status.id, message: status.name })
+        };
+        ThreadStats {
+            thread: self.thread,
+            name: self.name.clone(),
+            instances: self.meter.instances.load(Ordering::Relaxed),
+            queued: self.load(),
+            handled: self.meter.handled.load(Ordering::Relaxed),
+            panicked: self.meter.panicked.load(Ordering::Relaxed),
+            runs: self.meter.running().and_then(name_of),
+            waits: lock(&self.waits).clone(),
+        }
+    }
+
+    /// The instance whose code runs begins to wait; `end_wait` with the number given when it is over.
+    pub(crate) fn begin_wait(&self, waiter: &Status, callee: &'static str, on: ThreadId) {
+        let wait = Wait { instance: waiter.id, message: waiter.name, callee, on };
+        lock(&self.waits).push(wait);
+    }
+
+    /// The innermost wait is over.
+    pub(crate) fn end_wait(&self) {
+        lock(&self.waits).pop();
     }
 
     /// Takes what is there: one by one while little waits, else all under one lock. `true` if it was emptied.

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use crate::call::ReplyTo;
 use crate::client::Client;
 use crate::context::Context;
+use crate::dead_letter::{OnUndelivered, Undelivered};
 use crate::error::{BoxError, CallError};
 use crate::restart::Restart;
 
@@ -378,6 +379,7 @@ impl Kind for Deferred {
 pub struct Actor<M: Message, S> {
     pub(crate) factory: Arc<Rebuild<M, S>>,
     pub(crate) restart: Restart,
+    pub(crate) undelivered: Option<Arc<OnUndelivered<M>>>,
 }
 
 /// A factory that can run again.
@@ -386,12 +388,12 @@ pub(crate) type Rebuild<M, S> = dyn Fn(&mut Context<M>) -> Result<S, BoxError> +
 impl<M: Dispatch<S>, S: 'static> Actor<M, S> {
     #[doc(hidden)]
     pub fn __new(factory: impl Fn() -> S + Send + Sync + 'static) -> Self {
-        Self { factory: Arc::new(move |_| Ok(factory())), restart: Restart::default() }
+        Self { factory: Arc::new(move |_| Ok(factory())), restart: Restart::default(), undelivered: None }
     }
 
     #[doc(hidden)]
     pub fn __try_new(factory: impl Fn(&mut Context<M>) -> Result<S, BoxError> + Send + Sync + 'static) -> Self {
-        Self { factory: Arc::new(factory), restart: Restart::default() }
+        Self { factory: Arc::new(factory), restart: Restart::default(), undelivered: None }
     }
 }
 
@@ -429,11 +431,52 @@ impl<M: Message, S> Actor<M, S> {
         self.restart = restart;
         self
     }
+
+    /// Gives `hook` the messages that were accepted for this actor's instances and that nobody will handle, each with the
+    /// reason: to keep them, count them, or send them elsewhere.
+    ///
+    /// It runs on whichever thread finds that out, one of several at once perhaps. It may send, not wait. What it loses
+    /// in turn is counted, and told to nobody.
+    ///
+    /// ```
+    /// use std::sync::mpsc;
+    /// use zctor::{ActorEngine, Context, Undelivered, actor};
+    ///
+    /// #[actor(ctx)]
+    /// #[derive(Debug, PartialEq)]
+    /// pub enum MailMessage {
+    ///     Deliver(String),
+    ///     Close,
+    /// }
+    /// struct Mail;
+    /// impl MailHandler for Mail {
+    ///     fn deliver(&mut self, _ctx: &mut Context<MailMessage>, _text: String) {}
+    ///     fn close(&mut self, ctx: &mut Context<MailMessage>) {
+    ///         ctx.stop();
+    ///     }
+    /// }
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let (keep, kept) = mpsc::channel();
+    /// let engine = ActorEngine::new();
+    /// let mail: MailClient = engine.start(
+    ///     MailMessage::actor(|| Mail).on_undelivered(move |message, why| keep.send((message, why)).unwrap_or_default()),
+    /// )?;
+    /// mail.send_all([MailMessage::Close, MailMessage::Deliver("too late".into())])?;
+    /// assert_eq!(kept.recv()?, (MailMessage::Deliver("too late".into()), Undelivered::Ended));
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn on_undelivered(mut self, hook: impl Fn(M, Undelivered) + Send + Sync + 'static) -> Self {
+        self.undelivered = Some(Arc::new(hook));
+        self
+    }
 }
 
 impl<M: Message, S> Clone for Actor<M, S> {
     fn clone(&self) -> Self {
-        Self { factory: Arc::clone(&self.factory), restart: self.restart }
+        Self { factory: Arc::clone(&self.factory), restart: self.restart, undelivered: self.undelivered.clone() }
     }
 }
 
@@ -471,13 +514,20 @@ impl<M: Message, S> fmt::Debug for Actor<M, S> {
 /// ```
 pub struct ActorOnce<M: Message, S> {
     pub(crate) factory: Box<dyn FnOnce() -> S + Send>,
-    message: PhantomData<fn() -> M>,
+    pub(crate) undelivered: Option<Arc<OnUndelivered<M>>>,
 }
 
 impl<M: Dispatch<S>, S: 'static> ActorOnce<M, S> {
     #[doc(hidden)]
     pub fn __new(factory: impl FnOnce() -> S + Send + 'static) -> Self {
-        Self { factory: Box::new(factory), message: PhantomData }
+        Self { factory: Box::new(factory), undelivered: None }
+    }
+
+    /// As [`Actor::on_undelivered`].
+    #[must_use]
+    pub fn on_undelivered(mut self, hook: impl Fn(M, Undelivered) + Send + Sync + 'static) -> Self {
+        self.undelivered = Some(Arc::new(hook));
+        self
     }
 }
 

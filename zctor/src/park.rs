@@ -8,6 +8,7 @@
 //!    `PARKED` too, and unparks the thread; `RUNNING` it leaves alone.
 //! 3. The waiter spins on its word for a while, then moves it from `WATCHING` to `PARKED` by compare-and-swap, and
 //!    parks until it is `RUNNING`.
+//!    One that has an event loop of its own to go back to moves it to `STANDBY` instead, and is notified.
 //! 4. A thread that ends sets `CLOSED` for good. Whoever pushed and finds that empties the mailbox itself.
 //!
 //! Nothing is missed: the mailbox's lock (or the reply's own atomic state) orders the push against the last look. If
@@ -23,11 +24,14 @@ use once_cell::sync::{Lazy, OnceCell};
 
 use crate::call::Awaited;
 use crate::sync::{AtomicU8, Thread, current, park, park_timeout, spin_loop};
+use crate::thread::quietly;
 
 const RUNNING: u8 = 0;
 const WATCHING: u8 = 1;
 const PARKED: u8 = 2;
 const CLOSED: u8 = 3;
+/// As `PARKED`, for a thread that does something of its own meanwhile: it is notified instead of unparked.
+const STANDBY: u8 = 4;
 
 /// Turns of looking at the word before a thread parks: some microseconds, against the tens that a wake-up costs.
 const MAX_SPIN: u32 = 2_000;
@@ -44,6 +48,8 @@ pub(crate) struct Parker {
     thread: OnceCell<Thread>,
     /// Whether this thread is one of those counted as awake: an actor thread, as opposed to one that only waits.
     counted: bool,
+    /// How to tell a thread that stands by.
+    notify: std::sync::Mutex<Option<Arc<dyn Fn() + Send + Sync>>>,
 }
 
 impl Parker {
@@ -79,13 +85,51 @@ impl Parker {
                 CLOSED => return false,
                 seen => {
                     if self.word.compare_exchange(seen, RUNNING, Ordering::AcqRel, Ordering::Relaxed).is_ok() {
-                        if let (PARKED, Some(thread)) = (seen, self.thread.get()) {
-                            thread.unpark();
+                        match seen {
+                            PARKED => self.unpark(),
+                            STANDBY => self.notify(),
+                            _ => {}
                         }
                         return true;
                     }
                 }
             }
+        }
+    }
+
+    fn unpark(&self) {
+        if let Some(thread) = self.thread.get() {
+            thread.unpark();
+        }
+    }
+
+    #[cold]
+    pub(crate) fn notify(&self) {
+        let notify = crate::lock::lock(&self.notify).clone();
+        if let Some(notify) = notify {
+            quietly(|| notify());
+        }
+    }
+
+    pub(crate) fn notify_by(&self, notify: Arc<dyn Fn() + Send + Sync>) {
+        let old = crate::lock::lock(&self.notify).replace(notify);
+        quietly(|| drop(old));
+    }
+
+    /// Step 3 for a thread that goes back to something of its own. `false`: there is something to do already.
+    pub(crate) fn stand_by(&self) -> bool {
+        let stands = self.word.compare_exchange(WATCHING, STANDBY, Ordering::AcqRel, Ordering::Acquire).is_ok();
+        if stands && self.counted {
+            AWAKE.fetch_sub(1, Ordering::Relaxed);
+        }
+        stands
+    }
+
+    /// It is back, after `stand_by` gave `true`.
+    pub(crate) fn come_back(&self) {
+        let _ = self.word.compare_exchange(STANDBY, RUNNING, Ordering::AcqRel, Ordering::Acquire);
+        if self.counted {
+            AWAKE.fetch_add(1, Ordering::Relaxed);
         }
     }
 
@@ -141,10 +185,10 @@ impl Parker {
     /// Step 4. Everything pushed from now on is its pusher's to take out again.
     pub(crate) fn close(&self) {
         // AcqRel: pushes seen by the emptying that follows are complete, and later pushers see `CLOSED`.
-        if self.word.swap(CLOSED, Ordering::AcqRel) == PARKED {
-            if let Some(thread) = self.thread.get() {
-                thread.unpark();
-            }
+        match self.word.swap(CLOSED, Ordering::AcqRel) {
+            PARKED => self.unpark(),
+            STANDBY => self.notify(),
+            _ => {}
         }
     }
 

@@ -4,20 +4,25 @@ use std::any::{Any, TypeId};
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
+use std::task::Waker;
 use std::time::{Duration, Instant};
 
 use arc_swap::{ArcSwap, Guard};
 
-use crate::call::{Pending, Reply, ReplyTo, Terms};
+use crate::call::{Awaited, Pending, Reply, ReplyTo, Terms};
+use crate::dead_letter::{OnUndelivered, Undelivered};
 use crate::error::{CallError, Refusal, SendError};
-use crate::instance::{InstanceId, Status};
+use crate::instance::InstanceId;
 use crate::lock::lock;
-use crate::mailbox::{Edge, Letter, Mail, Mailbox, Slot};
+use crate::mailbox::{Edge, Letter, Mail, Mailbox, Slot, What};
 use crate::message::{Kind, Message, Request};
+use crate::park::wait_outside;
 use crate::registry::{AnyPool, RegistryEntry};
-use crate::thread::{Frame, is_at, is_inside, local};
+use crate::room::{Overflow, Room};
+use crate::thread::{Frame, is_at, is_in_charge, is_inside, local};
 use crate::timer::deadline;
 use crate::trace;
+use crate::watch::Status;
 
 /// What `call_all` gives: the reply of each instance, or why there is none, in registry order.
 ///
@@ -30,12 +35,15 @@ pub type Replies<R> = Vec<(InstanceId, Result<R, CallError>)>;
 /// A call on its way: the message, where its reply goes, and its terms if it can be given up.
 pub(crate) type Call<M> = (M, <M as Message>::Port, Option<Arc<Terms>>);
 
+/// Puts a `T` into an envelope, with the hook for undelivered messages if its receiver has one.
+type Seal<M, T> = fn(T, Option<&Arc<OnUndelivered<M>>>) -> Letter;
+
 /// How messages for one kind of instance are put into envelopes, and taken out again by a sender who came too late.
 /// Made where the state's type is known.
 pub(crate) struct Seals<M: Message> {
-    pub(crate) send: fn(M) -> Letter,
-    pub(crate) call: fn(Call<M>) -> Letter,
-    pub(crate) batch: fn(Vec<M>) -> Letter,
+    pub(crate) send: Seal<M, M>,
+    pub(crate) call: Seal<M, Call<M>>,
+    pub(crate) batch: Seal<M, Vec<M>>,
     pub(crate) open_send: fn(Letter) -> Option<M>,
     pub(crate) open_call: fn(Letter) -> Option<Call<M>>,
     pub(crate) open_batch: fn(Letter) -> Option<Vec<M>>,
@@ -47,6 +55,8 @@ pub(crate) struct Address<M: Message> {
     pub(crate) slot: Slot,
     pub(crate) status: Arc<Status>,
     pub(crate) seals: &'static Seals<M>,
+    /// Who gets its undelivered messages.
+    pub(crate) undelivered: Option<Arc<OnUndelivered<M>>>,
 }
 
 impl<M: Message> Clone for Address<M> {
@@ -56,6 +66,7 @@ impl<M: Message> Clone for Address<M> {
             slot: self.slot,
             status: Arc::clone(&self.status),
             seals: self.seals,
+            undelivered: self.undelivered.clone(),
         }
     }
 }
@@ -88,38 +99,78 @@ impl<M: Message> Address<M> {
         }
     }
 
+    /// Past the bound of the mailbox, if it has one: with a permit from outside, without one from inside, where only
+    /// those who do not wait see it as full.
+    #[inline]
+    fn enter(&self, waits: bool) -> Entry {
+        match &self.mailbox.room {
+            None => Entry::Free,
+            Some(room) => Self::enter_bounded(room, waits),
+        }
+    }
+
+    #[cold]
+    fn enter_bounded(room: &Room, waits: bool) -> Entry {
+        match is_in_charge() {
+            true if waits || room.has_free() => Entry::Free,
+            false if room.take() => Entry::Permit,
+            _ => Entry::Full,
+        }
+    }
+
+    /// What `enter` would say, without taking anything.
+    #[inline]
+    fn has_room(&self, waits: bool) -> bool {
+        self.mailbox.room.as_ref().is_none_or(|room| (waits && is_in_charge()) || room.has_free())
+    }
+
+    /// Nobody will handle this message.
+    fn lose(&self, message: M, why: Undelivered) {
+        let losses = &self.mailbox.edge.losses;
+        losses.count(1, why);
+        losses.tell(message, self.id(), why, false, self.undelivered.as_deref());
+    }
+
     /// Sends a message that was admitted. It comes back if the receiver's thread ended meanwhile.
     #[inline]
-    pub(crate) fn send(&self, way: Way, message: M, rotated: bool) -> Result<(), M> {
-        let mail = Mail::letter(self.slot, (self.seals.send)(message), rotated);
-        back(self.deliver(way, mail), self.seals.open_send)
+    pub(crate) fn send(&self, way: Way, message: M, how: How) -> Result<(), M> {
+        let letter = (self.seals.send)(message, self.undelivered.as_ref());
+        back(self.deliver(way, Mail::letter(self.slot, letter, how.rotated, how.permitted)), self.seals.open_send)
     }
 
     /// Sends a call that was admitted, as [`send`](Self::send).
-    pub(crate) fn call(&self, way: Way, call: Call<M>, rotated: bool) -> Result<(), Call<M>> {
-        let mail = Mail::letter(self.slot, (self.seals.call)(call), rotated);
-        back(self.deliver(way, mail), self.seals.open_call)
+    pub(crate) fn call(&self, way: Way, call: Call<M>, how: How) -> Result<(), Call<M>> {
+        let letter = (self.seals.call)(call, self.undelivered.as_ref());
+        back(self.deliver(way, Mail::letter(self.slot, letter, how.rotated, how.permitted)), self.seals.open_call)
     }
 
     /// The same, for a caller that will wait: a callee on this very thread runs at once if nothing for it is queued.
-    fn call_and_wait(&self, way: Way, call: Call<M>, rotated: bool) -> Result<(), Call<M>> {
+    fn call_and_wait(&self, way: Way, call: Call<M>, how: How) -> Result<(), Call<M>> {
         if let (Way::Here, Some(local)) = (way, local()) {
             if let Some(instance) = local.free_instance(self.slot) {
-                local.run_at_once(&*instance, Mail::letter(self.slot, (self.seals.call)(call), rotated));
+                let letter = (self.seals.call)(call, self.undelivered.as_ref());
+                local.run_at_once(&*instance, Mail::letter(self.slot, letter, how.rotated, how.permitted));
                 return Ok(());
             }
         }
-        self.call(way, call, rotated)
+        self.call(way, call, how)
     }
 
     /// Sends a batch that was admitted, as [`send`](Self::send).
-    fn send_batch(&self, way: Way, messages: Vec<M>, rotated: bool) -> Result<(), Vec<M>> {
-        let mail = Mail::batch(self.slot, (self.seals.batch)(messages), rotated);
+    fn send_batch(&self, way: Way, messages: Vec<M>, how: How) -> Result<(), Vec<M>> {
+        let letter = (self.seals.batch)(messages, self.undelivered.as_ref());
+        let mail = Mail::batch(self.slot, letter, how.rotated, how.permitted);
         let refused = match way {
             Way::There => self.mailbox.push_batch(mail),
             Way::Here => self.deliver(way, mail),
         };
         back(refused, self.seals.open_batch)
+    }
+
+    /// Tells the instance to end, in its turn.
+    pub(crate) fn stop(&self, way: Way) {
+        // An order is never given back: who comes too late finds the instance ended, as was asked for.
+        let _ = self.deliver(way, Mail::order(self.slot, What::End));
     }
 
     /// From here on mail is handled, or becomes a dead letter, or is given back.
@@ -137,6 +188,28 @@ impl<M: Message> Address<M> {
             },
         }
     }
+}
+
+/// Past the bound of a mailbox, or not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Entry {
+    Free,
+    Permit,
+    Full,
+}
+
+/// What an envelope says beside its message.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct How {
+    /// Rotation had chosen its receiver.
+    pub(crate) rotated: bool,
+    /// Its messages hold permits of the mailbox.
+    pub(crate) permitted: bool,
+}
+
+impl How {
+    /// To one that takes over what rotation had given to another.
+    pub(crate) const TO_STAND_IN: Self = Self { rotated: true, permitted: false };
 }
 
 /// What a sender gets back of mail that came too late.
@@ -214,23 +287,28 @@ impl<M: Message> Pool<M> {
         if self.edge.is_open() { Refusal::NotRegistered } else { Refusal::Stopped }
     }
 
-    /// The instance whose turn it is; the turn moves on to it.
+    /// The instance whose turn it is; the turn moves on to it, unless it has no room.
     ///
     /// Round robin by place numbers rather than by a running count: the next place after the one last used, so that
     /// neither a newcomer nor one that left moves anybody else's turn.
-    fn next(&self) -> Result<Chosen<'_, M>, Refusal> {
+    fn next(&self, waits: bool) -> Result<Chosen<'_, M>, Refusal> {
         let places = self.places.load();
         loop {
             let turn = self.turn.load(Ordering::Relaxed);
-            let Some((index, way)) = next_open(&places, turn) else {
+            let Some((index, way)) = next_open(&places, turn, waits) else {
                 return Err(self.nobody());
             };
-            let number = places[index].number;
+            let Place { number, address } = &places[index];
+            let entry = address.enter(waits);
             // Relaxed: the counter orders nothing but itself. A pool of one leaves it alone.
-            if number == turn
-                || self.turn.compare_exchange_weak(turn, number, Ordering::Relaxed, Ordering::Relaxed).is_ok()
+            if entry == Entry::Full
+                || *number == turn
+                || self.turn.compare_exchange_weak(turn, *number, Ordering::Relaxed, Ordering::Relaxed).is_ok()
             {
-                return Ok(Chosen::place(places, index, way, true));
+                return Ok(Chosen::place(places, index, way, entry, true));
+            }
+            if entry == Entry::Permit {
+                address.mailbox.give_back(1);
             }
         }
     }
@@ -238,34 +316,45 @@ impl<M: Message> Pool<M> {
     /// Who takes over a rotated message of one that ended: each in turn. The message's own turn was counted before.
     pub(crate) fn stand_in(&self) -> Option<(Address<M>, Way)> {
         let places = self.places.load();
-        let (index, way) = next_open(&places, self.stand_ins.load(Ordering::Relaxed))?;
+        let (index, way) = next_open(&places, self.stand_ins.load(Ordering::Relaxed), true)?;
         self.stand_ins.store(places[index].number, Ordering::Relaxed);
         Some((places[index].address.clone(), way))
     }
 
     /// The instance of a key: the one whose hash with the key is highest (rendezvous hashing, Thaler and Ravishankar
     /// 1998), so that about 1/n of the keys move when the pool changes, all of them to or from what changed.
-    fn of_key(&self, key: u64) -> Result<Chosen<'_, M>, Refusal> {
+    fn of_key(&self, key: u64, waits: bool) -> Result<Chosen<'_, M>, Refusal> {
         let places = self.places.load();
         // Restarting and backing off keep the keys: only those that have ended are passed over.
         let open =
             places.iter().enumerate().filter_map(|(index, place)| Some((index, place, place.address.admit().ok()?)));
         let best = open.max_by_key(|(_, place, _)| mix(key ^ mix(place.number)));
         let (index, _, way) = best.ok_or_else(|| self.nobody())?;
-        Ok(Chosen::place(places, index, way, false))
+        let entry = places[index].address.enter(waits);
+        Ok(Chosen::place(places, index, way, entry, false))
     }
 
-    /// The instance with the least to do on its thread, `more` added to each; those that back off only if all do.
-    fn least_loaded(&self, more: impl Fn(InstanceId) -> usize) -> Result<Chosen<'_, M>, Refusal> {
+    /// The instance with the least to do on its thread, `more` added to each; those that back off or have no room only
+    /// if all do.
+    fn least_loaded(&self, waits: bool, more: impl Fn(InstanceId) -> usize) -> Result<Chosen<'_, M>, Refusal> {
         let places = self.places.load();
         let open =
             places.iter().enumerate().filter_map(|(index, place)| Some((index, place, place.address.admit().ok()?)));
         let best = open.min_by_key(|(_, place, _)| {
             let address = &place.address;
-            (!address.status.is_ready(), address.mailbox.load() + more(address.id()))
+            let last = (!address.status.is_ready(), !address.has_room(waits));
+            (last, address.mailbox.load() + more(address.id()))
         });
         let (index, _, way) = best.ok_or_else(|| self.nobody())?;
-        Ok(Chosen::place(places, index, way, false))
+        let entry = places[index].address.enter(waits);
+        Ok(Chosen::place(places, index, way, entry, false))
+    }
+
+    /// The bounded mailboxes of the pool.
+    fn bounded(&self) -> Vec<Arc<Mailbox>> {
+        let places = self.places.load();
+        let bounded = places.iter().map(|place| &place.address.mailbox).filter(|mailbox| mailbox.room.is_some());
+        bounded.cloned().collect()
     }
 
     pub(crate) fn find(&self, id: InstanceId) -> Option<Address<M>> {
@@ -304,8 +393,8 @@ impl<M: Message> Pool<M> {
     }
 }
 
-/// The next place after `turn` that takes mail; those that back off only if all do.
-fn next_open<M: Message>(places: &[Place<M>], turn: u64) -> Option<(usize, Way)> {
+/// The next place after `turn` that takes mail; those that have no room or back off only if all do.
+fn next_open<M: Message>(places: &[Place<M>], turn: u64, waits: bool) -> Option<(usize, Way)> {
     if places.is_empty() {
         return None;
     }
@@ -313,15 +402,17 @@ fn next_open<M: Message>(places: &[Place<M>], turn: u64) -> Option<(usize, Way)>
     let start = places.partition_point(|place| place.number <= turn);
     let open = |index: usize| places[index].address.admit().ok().map(|way| (index, way));
     let is_ready = |index: &usize| places[*index].address.status.is_ready();
+    let has_room = |index: &usize| places[*index].address.has_room(waits);
     let start = if start < n { start } else { 0 };
     // As good as always it is the very next.
-    if is_ready(&start) {
+    if is_ready(&start) && has_room(&start) {
         if let Some(found) = open(start) {
             return Some(found);
         }
     }
     let in_turn = || (start..n).chain(0..start);
-    in_turn().filter(is_ready).find_map(open).or_else(|| in_turn().find_map(open))
+    let ready = || in_turn().filter(is_ready);
+    ready().filter(has_room).find_map(open).or_else(|| ready().find_map(open)).or_else(|| in_turn().find_map(open))
 }
 
 /// A finalizer that spreads every bit over all (splitmix64, Steele, Lea and Flood 2014).
@@ -348,6 +439,9 @@ impl<M: Message> AnyPool for Pool<M> {
             // Of two spawns at once, the one with the lower numbers may come second.
             places.sort_by_key(|place| place.number);
             self.places.store(Arc::new(places));
+            drop(draft);
+            // Who waits for room in the pool has more to choose from.
+            self.bounded().iter().for_each(|mailbox| mailbox.call_all());
         }
     }
 }
@@ -356,6 +450,7 @@ impl<M: Message> AnyPool for Pool<M> {
 struct Chosen<'a, M: Message> {
     found: Found<'a, M>,
     way: Way,
+    entry: Entry,
     rotated: bool,
 }
 
@@ -365,9 +460,19 @@ enum Found<'a, M: Message> {
 }
 
 impl<'a, M: Message> Chosen<'a, M> {
-    fn place(places: Guard<Arc<Vec<Place<M>>>>, index: usize, way: Way, rotated: bool) -> Self {
-        trace::routed(M::NAME, places[index].address.id(), index + 1, places.len());
-        Self { found: Found::Place(places, index), way, rotated }
+    fn place(places: Guard<Arc<Vec<Place<M>>>>, index: usize, way: Way, entry: Entry, rotated: bool) -> Self {
+        if entry != Entry::Full {
+            trace::routed(M::NAME, places[index].address.id(), index + 1, places.len());
+        }
+        Self { found: Found::Place(places, index), way, entry, rotated }
+    }
+
+    fn is_full(&self) -> bool {
+        self.entry == Entry::Full
+    }
+
+    fn how(&self) -> How {
+        How { rotated: self.rotated, permitted: self.entry == Entry::Permit }
     }
 
     #[inline]
@@ -387,7 +492,7 @@ pub(crate) enum Binding<M: Message> {
     LeastLoaded,
     One(Address<M>),
     /// Pinned to one that was not there.
-    Gone,
+    Gone(InstanceId),
 }
 
 impl<M: Message> Clone for Binding<M> {
@@ -397,7 +502,7 @@ impl<M: Message> Clone for Binding<M> {
             Self::Key(key) => Self::Key(*key),
             Self::LeastLoaded => Self::LeastLoaded,
             Self::One(address) => Self::One(address.clone()),
-            Self::Gone => Self::Gone,
+            Self::Gone(instance) => Self::Gone(*instance),
         }
     }
 }
@@ -421,16 +526,18 @@ pub(crate) struct Aim<'a, M: Message> {
     binding: &'a Binding<M>,
     limit: Limit,
     edge: Option<&'a Edge>,
+    /// The view: whether a full mailbox is waited for.
+    waits: bool,
 }
 
 impl<'a, M: Message> Aim<'a, M> {
     /// At the instances of a pool in turn; `None` where the type was never registered.
     pub(crate) fn at_pool(pool: Option<&'a Pool<M>>, edge: &'a Edge) -> Self {
-        Self { pool, binding: &Binding::Turn, limit: Limit::Inherited, edge: Some(edge) }
+        Self { pool, binding: &Binding::Turn, limit: Limit::Inherited, edge: Some(edge), waits: true }
     }
 
     pub(crate) fn at_one(binding: &'a Binding<M>) -> Self {
-        Self { pool: None, binding, limit: Limit::Inherited, edge: None }
+        Self { pool: None, binding, limit: Limit::Inherited, edge: None, waits: true }
     }
 
     /// At those of a pool that a client is bound to.
@@ -442,6 +549,11 @@ impl<'a, M: Message> Aim<'a, M> {
         Self { limit, ..self }
     }
 
+    /// Without waiting for room.
+    pub(crate) fn waiting(self, waits: bool) -> Self {
+        Self { waits, ..self }
+    }
+
     fn pool(&self) -> Result<&'a Pool<M>, Refusal> {
         self.pool.ok_or_else(|| match self.edge {
             Some(edge) if edge.is_open() => Refusal::NotRegistered,
@@ -449,28 +561,82 @@ impl<'a, M: Message> Aim<'a, M> {
         })
     }
 
+    /// Counts a refusal.
+    fn refused(&self, refusal: Refusal) -> Refusal {
+        if let Some(edge) = self.house() {
+            edge.losses.refuse();
+        }
+        refusal
+    }
+
+    /// What all mailboxes of the engine aimed at share.
+    fn house(&self) -> Option<&'a Edge> {
+        self.edge.or(match self.binding {
+            Binding::One(address) => Some(&*address.mailbox.edge),
+            _ => None,
+        })
+    }
+
+    fn send_error(&self, message: M, refusal: Refusal) -> SendError<M> {
+        SendError::new(M::NAME, message, self.refused(refusal))
+    }
+
+    fn call_error(&self, refusal: Refusal) -> CallError {
+        CallError::refused(M::NAME, self.refused(refusal))
+    }
+
     /// A bound client beats `#[key]`; `#[key]` beats least-loaded and rotation.
     fn choose(&self, key: Option<u64>) -> Result<Chosen<'a, M>, Refusal> {
         match (self.binding, key) {
             (Binding::One(address), _) => {
                 let way = address.admit()?;
-                Ok(Chosen { found: Found::Bound(address), way, rotated: false })
+                Ok(Chosen { found: Found::Bound(address), way, entry: address.enter(self.waits), rotated: false })
             }
-            (Binding::Gone, _) => Err(Refusal::Stopped),
-            (Binding::Key(key), _) => self.pool()?.of_key(*key),
-            (_, Some(key)) => self.pool()?.of_key(key),
-            (Binding::LeastLoaded, None) => self.pool()?.least_loaded(|_| 0),
-            (Binding::Turn, None) => self.pool()?.next(),
+            (Binding::Gone(_), _) => Err(Refusal::Stopped),
+            (Binding::Key(key), _) => self.pool()?.of_key(*key, self.waits),
+            (_, Some(key)) => self.pool()?.of_key(key, self.waits),
+            (Binding::LeastLoaded, None) => self.pool()?.least_loaded(self.waits, |_| 0),
+            (Binding::Turn, None) => self.pool()?.next(self.waits),
+        }
+    }
+
+    /// As `choose`; where there is no room, what its mailbox's overflow says. What comes back full is a message to drop.
+    #[inline]
+    fn enter(&self, key: Option<u64>, until: impl FnOnce() -> Option<Instant>) -> Result<Chosen<'a, M>, Refusal> {
+        let chosen = self.choose(key)?;
+        if chosen.is_full() { self.overflow(key, chosen, until) } else { Ok(chosen) }
+    }
+
+    #[cold]
+    fn overflow(
+        &self,
+        key: Option<u64>,
+        chosen: Chosen<'a, M>,
+        until: impl FnOnce() -> Option<Instant>,
+    ) -> Result<Chosen<'a, M>, Refusal> {
+        let overflow = chosen.address().mailbox.room.as_ref().map_or(Overflow::Wait, |room| room.overflow);
+        match overflow {
+            Overflow::DropNewest => Ok(chosen),
+            Overflow::Wait if self.waits && !is_in_charge() => {
+                let mut turnstile = Turnstile::new(self, key, &chosen);
+                drop(chosen);
+                wait_outside(&mut turnstile, until()).unwrap_or(Err(Refusal::Full))
+            }
+            Overflow::Wait | Overflow::Refuse => Err(Refusal::Full),
         }
     }
 
     pub(crate) fn send(&self, mut message: M) -> Result<(), SendError<M>> {
         loop {
-            let chosen = match self.choose(message.__key()) {
+            let chosen = match self.enter(message.__key(), || self.room_deadline()) {
                 Ok(chosen) => chosen,
-                Err(refusal) => return Err(SendError::new(M::NAME, message, refusal)),
+                Err(refusal) => return Err(self.send_error(message, refusal)),
             };
-            match chosen.address().send(chosen.way, message, chosen.rotated) {
+            if chosen.is_full() {
+                chosen.address().lose(message, Undelivered::Full);
+                return Ok(());
+            }
+            match chosen.address().send(chosen.way, message, chosen.how()) {
                 Ok(()) => return Ok(()),
                 // Its thread ended this very moment, and will not be chosen again.
                 Err(again) => message = again,
@@ -485,7 +651,7 @@ impl<'a, M: Message> Aim<'a, M> {
         }
         let Request { message, port, .. } = request;
         let until = match self.limit {
-            Limit::Inherited => frame.deadline,
+            Limit::Inherited => frame.deadline.or_else(|| self.default_deadline()),
             Limit::Within(limit) => [frame.deadline, deadline(limit)].into_iter().flatten().min(),
             Limit::None => None,
         };
@@ -494,15 +660,20 @@ impl<'a, M: Message> Aim<'a, M> {
         let (reply_to, mut receiver) = ReplyTo::channel();
         let mut call = (message, port(reply_to), terms.clone());
         loop {
-            let chosen = self.choose(call.0.__key()).map_err(|refusal| CallError::refused(M::NAME, refusal))?;
+            let chosen = self.enter(call.0.__key(), || until).map_err(|refusal| self.call_error(refusal))?;
             let address = chosen.address();
-            match address.call_and_wait(chosen.way, call, chosen.rotated) {
+            if chosen.is_full() {
+                address.lose(call.0, Undelivered::Full);
+                return Err(CallError::Full { message: M::NAME });
+            }
+            match address.call_and_wait(chosen.way, call, chosen.how()) {
                 Ok(()) => return Reply::new(&mut receiver, &address.mailbox, M::NAME).wait(until, terms.as_deref()),
                 Err(again) => call = again,
             }
         }
     }
 
+    /// Never waits, not for room either.
     pub(crate) fn request<R: 'static, K: Kind>(&self, request: Request<M, R, K>) -> Pending<R> {
         let Request { message, port, .. } = request;
         let terms = Terms::new(self.own_deadline());
@@ -511,10 +682,13 @@ impl<'a, M: Message> Aim<'a, M> {
         loop {
             let chosen = match self.choose(call.0.__key()) {
                 Ok(chosen) => chosen,
-                Err(refusal) => return Pending::refused::<M, K>(CallError::refused(M::NAME, refusal)),
+                Err(refusal) => return Pending::refused::<M, K>(self.call_error(refusal)),
             };
             let address = chosen.address();
-            match address.call(chosen.way, call, chosen.rotated) {
+            if chosen.is_full() {
+                return Pending::refused::<M, K>(self.turn_away(address, call.0));
+            }
+            match address.call(chosen.way, call, chosen.how()) {
                 Ok(()) => {
                     return Pending::sent::<M, K>(
                         receiver,
@@ -528,12 +702,37 @@ impl<'a, M: Message> Aim<'a, M> {
         }
     }
 
-    /// When the client's own time limit ends. A request that is not waited for inherits no deadline.
+    /// A call that finds no room and will not wait for it.
+    fn turn_away(&self, address: &Address<M>, message: M) -> CallError {
+        match &address.mailbox.room {
+            Some(Room { overflow: Overflow::DropNewest, .. }) => address.lose(message, Undelivered::Full),
+            _ => {
+                self.refused(Refusal::Full);
+            }
+        }
+        CallError::Full { message: M::NAME }
+    }
+
+    /// When the client's own time limit ends. What is not waited for inherits no deadline.
     fn own_deadline(&self) -> Option<Instant> {
+        match self.limit {
+            Limit::Within(limit) => deadline(limit),
+            Limit::Inherited => self.default_deadline(),
+            Limit::None => None,
+        }
+    }
+
+    /// How long a send waits for room.
+    fn room_deadline(&self) -> Option<Instant> {
         match self.limit {
             Limit::Within(limit) => deadline(limit),
             Limit::Inherited | Limit::None => None,
         }
+    }
+
+    /// The engine's own for calls that say nothing else.
+    fn default_deadline(&self) -> Option<Instant> {
+        self.house()?.default_deadline.and_then(deadline)
     }
 
     /// A request to just this instance.
@@ -547,7 +746,12 @@ impl<'a, M: Message> Aim<'a, M> {
         let Request { message, port, .. } = request;
         let terms = Terms::new(until);
         let (reply_to, receiver) = ReplyTo::channel();
-        match address.call(way, (message, port(reply_to), Some(Arc::clone(&terms))), false) {
+        let entry = address.enter(self.waits);
+        if entry == Entry::Full {
+            return Pending::refused::<M, K>(self.turn_away(address, message));
+        }
+        let how = How { rotated: false, permitted: entry == Entry::Permit };
+        match address.call(way, (message, port(reply_to), Some(Arc::clone(&terms))), how) {
             Ok(()) => Pending::sent::<M, K>(receiver, Arc::clone(&address.mailbox), terms, self.limit != Limit::None),
             Err(_) => Pending::refused::<M, K>(CallError::Stopped { message: M::NAME }),
         }
@@ -577,7 +781,7 @@ impl<'a, M: Message> Aim<'a, M> {
     {
         let everybody = match self.everybody() {
             Ok(everybody) => everybody,
-            Err(refusal) => return Err(SendError::new(M::NAME, message, refusal)),
+            Err(refusal) => return Err(self.send_error(message, refusal)),
         };
         // All copies are made before the first is sent; the last instance gets the message itself.
         let mut copies: Vec<M> = everybody.iter().skip(1).map(|_| message.clone()).collect();
@@ -586,24 +790,39 @@ impl<'a, M: Message> Aim<'a, M> {
         let mut reached = 0;
         let mut missed = None;
         for ((address, way), copy) in everybody.iter().zip(copies) {
-            match address.send(*way, copy, false) {
-                Ok(()) => reached += 1,
+            match self.send_copy(address, *way, copy) {
+                Ok(true) => reached += 1,
+                Ok(false) => {}
                 Err(copy) => missed = Some(copy),
             }
         }
         match missed {
-            Some(message) if reached == 0 => Err(SendError::new(M::NAME, message, self.nobody())),
+            Some(message) if reached == 0 => Err(self.send_error(message, self.nobody())),
             _ => Ok(reached),
         }
     }
 
-    pub(crate) fn broadcast_with(&self, mut make: impl FnMut(InstanceId) -> M) -> Result<usize, CallError> {
-        let everybody = self.everybody().map_err(|refusal| CallError::refused(M::NAME, refusal))?;
-        let sent = everybody.iter().map(|(address, way)| address.send(*way, make(address.id()), false));
-        match sent.filter(Result::is_ok).count() {
-            0 => Err(CallError::refused(M::NAME, self.nobody())),
-            reached => Ok(reached),
+    /// One copy of a broadcast, which passes over who has no room: `false`.
+    fn send_copy(&self, address: &Address<M>, way: Way, copy: M) -> Result<bool, M> {
+        let entry = address.enter(self.waits);
+        if entry == Entry::Full {
+            address.lose(copy, Undelivered::Full);
+            return Ok(false);
         }
+        let how = How { rotated: false, permitted: entry == Entry::Permit };
+        address.send(way, copy, how).map(|()| true)
+    }
+
+    pub(crate) fn broadcast_with(&self, mut make: impl FnMut(InstanceId) -> M) -> Result<usize, CallError> {
+        let everybody = self.everybody().map_err(|refusal| self.call_error(refusal))?;
+        let (mut reached, mut missed) = (0, 0);
+        for (address, way) in &everybody {
+            match self.send_copy(address, *way, make(address.id())) {
+                Ok(here) => reached += usize::from(here),
+                Err(_) => missed += 1,
+            }
+        }
+        if missed == everybody.len() { Err(self.call_error(self.nobody())) } else { Ok(reached) }
     }
 
     pub(crate) fn call_all_with<R: 'static, K: Kind>(
@@ -613,7 +832,7 @@ impl<'a, M: Message> Aim<'a, M> {
         if !Frame::current().may_wait_for(K::depth(M::CALL_DEPTH)) {
             return Err(CallError::Undeclared { message: M::NAME });
         }
-        let everybody = self.everybody().map_err(|refusal| CallError::refused(M::NAME, refusal))?;
+        let everybody = self.everybody().map_err(|refusal| self.call_error(refusal))?;
         // One deadline for all, counted from here.
         let until = self.own_deadline();
         let pending: Vec<(InstanceId, Pending<R>)> = everybody
@@ -626,60 +845,179 @@ impl<'a, M: Message> Aim<'a, M> {
         Ok(pending.into_iter().map(|(id, reply)| (id, reply.wait())).collect())
     }
 
+    pub(crate) fn stop_all(&self) -> Result<usize, Refusal> {
+        let everybody = match self.binding {
+            Binding::One(address) => vec![(address.clone(), address.admit()?)],
+            _ => self.everybody()?,
+        };
+        for (address, way) in &everybody {
+            address.stop(*way);
+        }
+        Ok(everybody.len())
+    }
+
     pub(crate) fn send_all(&self, messages: Vec<M>) -> Result<usize, SendError<Vec<M>>> {
         let count = messages.len();
         if count == 0 {
             return Ok(0);
         }
-        // Each message takes its turn; what goes to one instance goes there in one push. Where messages in turn and
-        // messages by key meet in one instance, each kind has its own batch: what becomes of them differs if it ends.
-        let mut batches: Vec<(Chosen<'a, M>, Vec<M>)> = Vec::new();
-        let mut latest: HashMap<InstanceId, usize> = HashMap::new();
-        let mut given: HashMap<InstanceId, usize> = HashMap::new();
+        // Each message takes its turn; what goes to one instance goes there in one push.
+        let mut batches = Batches::default();
         let mut messages = messages.into_iter();
         let mut refused = None;
         for message in messages.by_ref() {
-            let chosen = match (self.binding, message.__key()) {
+            let key = message.__key();
+            let chosen = match (self.binding, key) {
                 (Binding::LeastLoaded, None) => {
-                    self.pool().and_then(|pool| pool.least_loaded(|id| given.get(&id).copied().unwrap_or(0)))
+                    self.pool().and_then(|pool| pool.least_loaded(self.waits, |id| batches.given_to(id)))
                 }
                 (_, key) => self.choose(key),
             };
-            match chosen {
-                Ok(chosen) => {
-                    let id = chosen.address().id();
-                    *given.entry(id).or_default() += 1;
-                    match latest.get(&id).map(|place| &mut batches[*place]) {
-                        Some((batch, messages)) if batch.rotated == chosen.rotated => messages.push(message),
-                        _ => {
-                            latest.insert(id, batches.len());
-                            batches.push((chosen, vec![message]));
-                        }
-                    }
+            let chosen = match chosen {
+                Ok(chosen) if chosen.is_full() => {
+                    // What was taken in so far makes room when it has been sent.
+                    batches.send();
+                    self.overflow(key, chosen, || self.room_deadline())
                 }
+                chosen => chosen,
+            };
+            match chosen {
+                Ok(chosen) if chosen.is_full() => chosen.address().lose(message, Undelivered::Full),
+                Ok(chosen) => batches.add(chosen, message),
                 Err(refusal) => {
                     refused = Some((message, refusal));
                     break;
                 }
             }
         }
+        batches.send();
         // What is given back was for a thread that ended this very moment: it finds another receiver, or none.
-        let mut late = Vec::new();
-        for (chosen, batch) in batches {
-            if let Err(back) = chosen.address().send_batch(chosen.way, batch, chosen.rotated) {
-                late.extend(back);
-            }
-        }
         let refusal = refused.as_ref().map_or(Refusal::Stopped, |(_, refusal)| *refusal);
         let mut rest = Vec::new();
-        for message in late {
+        for message in batches.late {
             if let Err(error) = self.send(message) {
                 rest.push(error.into_inner());
             }
         }
         rest.extend(refused.map(|(first, _)| first));
         rest.extend(messages);
-        if rest.is_empty() { Ok(count) } else { Err(SendError::new(M::NAME, rest, refusal)) }
+        if rest.is_empty() { Ok(count) } else { Err(SendError::new(M::NAME, rest, self.refused(refusal))) }
+    }
+}
+
+/// What `send_all` has gathered, a batch an instance. Where messages in turn and messages by key meet in one instance,
+/// each kind has its own batch: what becomes of them differs if it ends.
+struct Batches<'a, M: Message> {
+    batches: Vec<(Chosen<'a, M>, Vec<M>)>,
+    latest: HashMap<InstanceId, usize>,
+    given: HashMap<InstanceId, usize>,
+    /// Given back by threads that had just ended.
+    late: Vec<M>,
+}
+
+impl<M: Message> Default for Batches<'_, M> {
+    fn default() -> Self {
+        Self { batches: Vec::new(), latest: HashMap::new(), given: HashMap::new(), late: Vec::new() }
+    }
+}
+
+impl<'a, M: Message> Batches<'a, M> {
+    fn given_to(&self, instance: InstanceId) -> usize {
+        self.given.get(&instance).copied().unwrap_or(0)
+    }
+
+    fn add(&mut self, chosen: Chosen<'a, M>, message: M) {
+        let id = chosen.address().id();
+        *self.given.entry(id).or_default() += 1;
+        match self.latest.get(&id).map(|place| &mut self.batches[*place]) {
+            Some((batch, messages)) if batch.how() == chosen.how() => messages.push(message),
+            _ => {
+                self.latest.insert(id, self.batches.len());
+                self.batches.push((chosen, vec![message]));
+            }
+        }
+    }
+
+    fn send(&mut self) {
+        self.latest.clear();
+        self.given.clear();
+        for (chosen, batch) in self.batches.drain(..) {
+            if let Err(back) = chosen.address().send_batch(chosen.way, batch, chosen.how()) {
+                self.late.extend(back);
+            }
+        }
+    }
+}
+
+/// A sender that waits for room: at the mailbox it must go to, or where any of a pool will do, at all of them.
+struct Turnstile<'t, 'a, M: Message> {
+    aim: &'t Aim<'a, M>,
+    key: Option<u64>,
+    /// Each with the place in its line.
+    lines: Vec<(Arc<Mailbox>, Option<u64>)>,
+}
+
+impl<'t, 'a, M: Message> Turnstile<'t, 'a, M> {
+    fn new(aim: &'t Aim<'a, M>, key: Option<u64>, chosen: &Chosen<'a, M>) -> Self {
+        let mut turnstile = Self { aim, key, lines: Vec::new() };
+        turnstile.find_lines(chosen);
+        turnstile
+    }
+
+    /// The pool may have changed since.
+    fn find_lines(&mut self, chosen: &Chosen<'a, M>) {
+        let any_will_do = matches!((self.aim.binding, self.key), (Binding::Turn | Binding::LeastLoaded, None));
+        let mailboxes = match self.aim.pool {
+            Some(pool) if any_will_do => pool.bounded(),
+            _ => vec![Arc::clone(&chosen.address().mailbox)],
+        };
+        for mailbox in mailboxes {
+            if !self.lines.iter().any(|(known, _)| Arc::ptr_eq(known, &mailbox)) {
+                self.lines.push((mailbox, None));
+            }
+        }
+    }
+
+    fn join(&mut self, waker: &Waker) {
+        for (mailbox, place) in &mut self.lines {
+            if let Some(room) = &mailbox.room {
+                *place = Some(room.join(*place, waker));
+            }
+        }
+    }
+}
+
+impl<'a, M: Message> Awaited for Turnstile<'_, 'a, M> {
+    type Output = Result<Chosen<'a, M>, Refusal>;
+
+    fn is_ready(&self) -> bool {
+        self.lines.iter().any(|(mailbox, _)| mailbox.room.as_ref().is_none_or(Room::has_free))
+    }
+
+    fn poll(&mut self, waker: &Waker) -> Option<Self::Output> {
+        match self.aim.choose(self.key) {
+            Ok(chosen) if chosen.is_full() => self.find_lines(&chosen),
+            outcome => return Some(outcome),
+        }
+        if waker.will_wake(Waker::noop()) {
+            return None;
+        }
+        self.join(waker);
+        // After joining, so that room that was made in between is not missed.
+        match self.aim.choose(self.key) {
+            Ok(chosen) if chosen.is_full() => None,
+            outcome => Some(outcome),
+        }
+    }
+}
+
+impl<M: Message> Drop for Turnstile<'_, '_, M> {
+    fn drop(&mut self) {
+        for (mailbox, place) in &self.lines {
+            if let (Some(room), Some(place)) = (&mailbox.room, place) {
+                room.leave(*place);
+            }
+        }
     }
 }
 

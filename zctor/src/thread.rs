@@ -23,16 +23,18 @@ use std::thread::JoinHandle;
 use std::time::Instant;
 
 use crate::call::{Awaited, answer_orphans, count_orphans};
+use crate::dead_letter::Undelivered;
 use crate::error::SpawnError;
 use crate::instance::{AnyInstance, Common, Factory, Phase, install};
 use crate::lifecycle::Core;
-use crate::mailbox::{Mail, Mailbox, Slot, What};
+use crate::mailbox::{Mail, Mailbox, ORDER, Slot, What};
 use crate::message::{Actor, ActorOnce, Dispatch, Message};
 use crate::park::FIRST_SPIN;
 use crate::registry::{Enlist, TypeMap};
+use crate::room::Overflow;
 use crate::route::{Address, Pool};
-use crate::timer::now;
-use crate::watch::InstanceReport;
+use crate::timer::{AlarmId, clear_alarm, now, set_alarm};
+use crate::watch::{InstanceReport, Status};
 
 /// The number of an actor thread: counts from 0 in the order of spawning.
 ///
@@ -172,13 +174,13 @@ use sealed::{Install, Installed, LocalHandle};
 
 impl<M: Dispatch<S, Port: Send> + Send, S: 'static> Install<M> for Actor<M, S> {
     fn __install(self, local: &LocalHandle<'_>) -> Result<Installed<M>, SpawnError> {
-        install(local.local, local.pooled, Factory::Again(self.factory, self.restart)).map(Installed)
+        install(local.local, local.pooled, Factory::Again(self.factory, self.restart), self.undelivered).map(Installed)
     }
 }
 
 impl<M: Dispatch<S, Port: Send> + Send, S: 'static> Install<M> for ActorOnce<M, S> {
     fn __install(self, local: &LocalHandle<'_>) -> Result<Installed<M>, SpawnError> {
-        install(local.local, local.pooled, Factory::Once(Some(self.factory))).map(Installed)
+        install(local.local, local.pooled, Factory::Once(Some(self.factory)), self.undelivered).map(Installed)
     }
 }
 
@@ -189,7 +191,7 @@ where
     F: FnOnce() -> S + 'static,
 {
     fn __install(self, local: &LocalHandle<'_>) -> Result<Installed<M>, SpawnError> {
-        install(local.local, local.pooled, Factory::Once(Some(Box::new(self)))).map(Installed)
+        install(local.local, local.pooled, Factory::Once(Some(Box::new(self))), None).map(Installed)
     }
 }
 
@@ -233,6 +235,8 @@ pub(crate) type Build = Box<dyn FnOnce(&Rc<Local>) -> Result<Option<Box<dyn Enli
 pub struct ActorThread {
     pub(crate) name: Option<String>,
     pub(crate) stack_size: Option<usize>,
+    pub(crate) mailbox_bound: Option<usize>,
+    pub(crate) overflow: Overflow,
     pub(crate) builds: Vec<Build>,
 }
 
@@ -255,6 +259,51 @@ impl ActorThread {
             let address = install_on::<A::Message>(local, true, actor)?;
             Ok(Some(Box::new(address) as Box<dyn Enlist>))
         }));
+        self
+    }
+
+    /// Lets at most so many messages from outside wait in its mailbox at a time, for all its instances together; without
+    /// it, any number. A message counts until its handler begins, wherever it waits. 0 counts as 1.
+    ///
+    /// What becomes of more than that is the [`overflow`](ActorThread::overflow). Messages from actor threads are not
+    /// counted: inside, the brake is the call, which waits for its reply.
+    ///
+    /// ```
+    /// use std::sync::mpsc;
+    /// use zctor::{ActorEngine, ActorThread, actor};
+    ///
+    /// #[actor]
+    /// pub enum JobMessage {
+    ///     Wait,
+    /// }
+    /// struct Job(mpsc::Receiver<()>);
+    /// impl JobHandler for Job {
+    ///     fn wait(&mut self) {
+    ///         self.0.recv().unwrap_or_default();
+    ///     }
+    /// }
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let engine = ActorEngine::new();
+    /// let (go, wait) = mpsc::channel();
+    /// engine.spawn(ActorThread::new().mailbox_bound(2).register(JobMessage::actor_once(|| Job(wait))))?;
+    /// let job = engine.client::<JobMessage>()?.non_blocking();
+    /// // One is at work by the end, and two wait.
+    /// let accepted = std::iter::from_fn(|| job.wait().is_ok().then_some(())).count();
+    /// assert!((2..=3).contains(&accepted));
+    /// drop(go);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn mailbox_bound(mut self, messages: usize) -> Self {
+        self.mailbox_bound = Some(messages);
+        self
+    }
+
+    /// What becomes of a message from outside that finds no room under the
+    /// [`mailbox_bound`](ActorThread::mailbox_bound); without it, [`Overflow::Wait`].
+    pub fn overflow(mut self, overflow: Overflow) -> Self {
+        self.overflow = overflow;
         self
     }
 
@@ -324,16 +373,17 @@ pub(crate) fn start_thread(
 }
 
 /// Marks the current thread as an actor thread; dropped, it closes the mailbox and reports, however the thread ends.
-struct Exit(Rc<Local>);
+pub(crate) struct Exit(Rc<Local>);
 
 impl Exit {
-    fn enter(core: Arc<Core>, mailbox: Arc<Mailbox>) -> Self {
+    pub(crate) fn local(&self) -> &Rc<Local> {
+        &self.0
+    }
+
+    pub(crate) fn enter(core: Arc<Core>, mailbox: Arc<Mailbox>) -> Self {
         mailbox.parker.adopt_current_thread();
         let local = Rc::new(Local::new(core, mailbox));
-        HERE.with(|here| {
-            here.mailbox.set(Arc::as_ptr(&local.mailbox) as usize);
-            here.edge.set(Arc::as_ptr(&local.mailbox.edge) as usize);
-        });
+        HERE.with(|here| here.enter(&local.mailbox));
         LOCAL.with(|current| current.replace(Some(Rc::clone(&local))));
         Self(local)
     }
@@ -346,11 +396,9 @@ impl Drop for Exit {
         local.clear_queue();
         // None are left, unless a bug of ours unwinds: their states are dropped all the same.
         local.discard_all();
-        LOCAL.with(|current| current.replace(None));
-        HERE.with(|here| {
-            here.mailbox.set(0);
-            here.edge.set(0);
-        });
+        // A thread that never left by itself, and whose locals are going, is past this.
+        let _ = LOCAL.try_with(|current| current.replace(None));
+        HERE.with(Here::leave);
         local.mailbox.parker.leave();
         local.core.thread_ended(&local.mailbox);
     }
@@ -391,6 +439,18 @@ struct Here {
     frame: Cell<Frame>,
 }
 
+impl Here {
+    fn enter(&self, mailbox: &Arc<Mailbox>) {
+        self.mailbox.set(Arc::as_ptr(mailbox) as usize);
+        self.edge.set(Arc::as_ptr(&mailbox.edge) as usize);
+    }
+
+    fn leave(&self) {
+        self.mailbox.set(0);
+        self.edge.set(0);
+    }
+}
+
 thread_local! {
     static HERE: Here =
         const { Here { mailbox: Cell::new(0), edge: Cell::new(0), frame: Cell::new(Frame::OUTSIDE) } };
@@ -406,6 +466,12 @@ pub(crate) fn is_at(mailbox: &Arc<Mailbox>) -> bool {
 /// Whether this is a thread of the engine that `mailbox` belongs to.
 pub(crate) fn is_inside(mailbox: &Mailbox) -> bool {
     HERE.with(|here| here.edge.get()) == Arc::as_ptr(&mailbox.edge) as usize
+}
+
+/// Whether the code that runs here must not wait for room in a mailbox: an actor thread, whose own mailbox others may wait
+/// for, or other code that the runtime calls.
+pub(crate) fn is_in_charge() -> bool {
+    local().is_some() || Frame::current().is_user_code()
 }
 
 /// Whether this is an actor thread of any engine.
@@ -512,6 +578,10 @@ impl Queue {
         lane.mail.pop_front().map(|(arrival, mail)| (lane.depth, arrival, mail))
     }
 
+    fn len(&self) -> usize {
+        self.lanes.iter().map(|lane| lane.mail.len()).sum()
+    }
+
     fn has(&self, below: u32) -> bool {
         self.lanes.iter().take_while(|lane| u32::from(lane.depth) < below).any(|lane| !lane.mail.is_empty())
     }
@@ -522,11 +592,16 @@ struct Seat {
     generation: u32,
     /// The call depth of its tenant.
     depth: u16,
-    /// Mail for its tenant in the thread's own queue.
-    queued: usize,
     /// When its tenant came, by the thread's serial.
     born: u64,
-    instance: Option<Rc<dyn AnyInstance>>,
+    tenant: Option<Tenant>,
+}
+
+/// An instance in its seat; its status beside it, which counts what waits for it.
+#[derive(Clone)]
+struct Tenant {
+    instance: Rc<dyn AnyInstance>,
+    status: Arc<Status>,
 }
 
 /// Everything of an actor thread that no other thread touches.
@@ -546,11 +621,32 @@ pub(crate) struct Local {
     serial: Cell<u64>,
     /// The engine told this thread to end.
     ending: Cell<bool>,
+    /// It goes on without instances: the calling thread of `here`.
+    stays: Cell<bool>,
+    /// That one is back at something of its own: since when it rests, if it does, and the alarm for its next timer.
+    away: Cell<Option<Away>>,
     /// Messages held for instances that rest.
     held: Cell<usize>,
     budget: Cell<u32>,
     pools: RefCell<TypeMap<Rc<dyn Any>>>,
     local_turns: RefCell<HashMap<TypeId, u64>>,
+}
+
+/// The calling thread of `here`, back at something of its own.
+struct Away {
+    /// Its word stands by.
+    stands: bool,
+    rests: bool,
+    alarm: Option<AlarmId>,
+}
+
+/// A wait that the statistics tell of.
+struct Noted<'a>(&'a Mailbox);
+
+impl Drop for Noted<'_> {
+    fn drop(&mut self) {
+        self.0.end_wait();
+    }
 }
 
 /// Messages of its own that a thread serves before it looks at its mailbox and its timers again.
@@ -570,6 +666,8 @@ impl Local {
             timers: RefCell::default(),
             serial: Cell::new(0),
             ending: Cell::new(false),
+            stays: Cell::new(false),
+            away: Cell::new(None),
             held: Cell::new(0),
             budget: Cell::new(FIRST_SPIN),
             pools: RefCell::default(),
@@ -605,7 +703,7 @@ impl Local {
         }
     }
 
-    fn run(self: &Rc<Self>) {
+    pub(crate) fn run(self: &Rc<Self>) {
         loop {
             let mut served = 0;
             while served < BATCH {
@@ -624,7 +722,7 @@ impl Local {
             let wait_for_held = self.held.get() > 0 && !self.mailbox.edge.is_sealed();
             // Closed from outside: this thread was given up.
             let over = self.mailbox.parker.is_closed() || (self.ending.get() && !wait_for_held);
-            if over || self.tenants.borrow().is_empty() {
+            if over || (self.tenants.borrow().is_empty() && !self.stays.get()) {
                 break;
             }
             self.rest();
@@ -633,7 +731,7 @@ impl Local {
     }
 
     /// Ends the instances, the youngest first; what `on_stop` sends to those still there is served before they end.
-    fn end_all(self: &Rc<Self>) {
+    pub(crate) fn end_all(self: &Rc<Self>) {
         loop {
             let youngest = self.tenants.borrow().last_key_value().map(|(_, slot)| *slot);
             let Some(slot) = youngest else { break };
@@ -672,6 +770,120 @@ impl Local {
         }
     }
 
+    // The calling thread of `here`: an actor thread only while it serves or waits.
+
+    /// Called once, when it has become an actor thread: it stays one without instances, and goes back to its own.
+    pub(crate) fn settle_here(&self) {
+        self.stays.set(true);
+        self.go();
+    }
+
+    /// Runs `f` as an actor thread. Where it is one just now, that is all.
+    pub(crate) fn as_actor_thread<R>(&self, f: impl FnOnce() -> R) -> R {
+        if !self.stays.get() || is_at(&self.mailbox) {
+            return f();
+        }
+        self.come_back();
+        let result = f();
+        self.go();
+        result
+    }
+
+    fn come_back(&self) {
+        if let Some(Away { stands, rests, alarm }) = self.away.take() {
+            if let Some(alarm) = alarm {
+                clear_alarm(alarm);
+            }
+            if stands {
+                self.mailbox.parker.come_back();
+            }
+            if rests {
+                self.mailbox.end_rest();
+            }
+        }
+        HERE.with(|here| here.enter(&self.mailbox));
+    }
+
+    /// It is an actor thread until its end.
+    pub(crate) fn come_back_for_good(&self) {
+        self.stays.set(false);
+        self.come_back();
+    }
+
+    /// Goes back to its own; told at once if there is something to do here.
+    fn go(&self) {
+        let parker = &self.mailbox.parker;
+        parker.announce();
+        let idle = self.take_in() && !self.queue.borrow().has(u32::MAX) && !self.ending.get();
+        let rests = idle && self.held.get() == 0;
+        if rests {
+            self.mailbox.begin_rest();
+            self.core.came_to_rest();
+        }
+        let alarm = self.next_timer().filter(|_| idle).map(|due| set_alarm(due, self.waker.clone()));
+        HERE.with(Here::leave);
+        let stands = idle && parker.stand_by();
+        if !stands {
+            parker.retract();
+        }
+        self.away.set(Some(Away { stands, rests, alarm }));
+        if !stands && !self.is_over() {
+            parker.notify();
+        }
+    }
+
+    /// The engine has told it to end.
+    pub(crate) fn is_ending(&self) -> bool {
+        self.ending.get()
+    }
+
+    /// Its instances have ended, and so has its part in the engine.
+    fn is_over(&self) -> bool {
+        self.ending.get() && self.tenants.borrow().is_empty()
+    }
+
+    /// Serves what waits, but not what comes meanwhile. `false` when the engine has ended this thread.
+    pub(crate) fn run_pending(self: &Rc<Self>) -> bool {
+        if Frame::current().is_user_code() {
+            return true;
+        }
+        self.as_actor_thread(|| {
+            self.take_in();
+            self.ring();
+            let mut waiting = self.queue.borrow().len();
+            while waiting > 0 && self.serve_one(u32::MAX, BATCH) > 0 {
+                waiting -= 1;
+            }
+            // Closed from outside: this thread was given up.
+            let told = self.ending.get() || self.mailbox.parker.is_closed();
+            let waits = self.queue.borrow().has(u32::MAX) || self.held.get() > 0;
+            if told && (!waits || self.mailbox.edge.is_sealed()) {
+                self.ending.set(true);
+                self.end_all();
+                // Nobody finds it open from here on, and the engine need not wait for its owner.
+                self.mailbox.close();
+                self.clear_queue();
+                self.core.thread_ended(&self.mailbox);
+                return false;
+            }
+            true
+        })
+    }
+
+    /// Serves until there is nothing to do.
+    pub(crate) fn run_until_idle(self: &Rc<Self>) {
+        self.as_actor_thread(|| {
+            while !self.ending.get() {
+                self.ring();
+                if !self.take_in() || self.queue.borrow().has(u32::MAX) {
+                    self.serve_one(u32::MAX, BATCH);
+                } else {
+                    break;
+                }
+            }
+        });
+    }
+
     /// Waits inside a handler, serving what lies below the handler's depth meanwhile. `None` at the deadline, or when
     /// this thread was given up.
     pub(crate) fn wait<A: Awaited>(
@@ -684,6 +896,7 @@ impl Local {
         parker.announce();
         parker.spin(&self.budget, || awaited.is_ready());
         parker.retract();
+        let _wait = self.note_wait(awaited);
         loop {
             if awaited.is_ready() {
                 if let Some(value) = awaited.poll(Waker::noop()) {
@@ -712,6 +925,14 @@ impl Local {
         }
     }
 
+    /// Notes, for the statistics, what the code that runs here waits for; until what it gives is dropped.
+    fn note_wait<A: Awaited>(&self, awaited: &A) -> Option<Noted<'_>> {
+        let (callee, on) = awaited.callee()?;
+        let waiter = self.tenant(self.mailbox.meter.running()?)?;
+        self.mailbox.begin_wait(&waiter.status, callee, on);
+        Some(Noted(&self.mailbox))
+    }
+
     /// Moves mail from the mailbox to the queue; `true` if the mailbox was emptied.
     fn take_in(&self) -> bool {
         let emptied = self.mailbox.take(|mail| match mail.what {
@@ -728,16 +949,16 @@ impl Local {
     fn give_up_all(&self) {
         let slots: Vec<Slot> = self.tenants.borrow().values().copied().collect();
         for instance in slots.into_iter().filter_map(|slot| self.instance(slot)) {
-            self.give_up(instance.common().take_held());
+            self.give_up(instance.common(), instance.common().take_held());
         }
     }
 
     /// Queues mail for an instance of this thread.
     pub(crate) fn enqueue(&self, mail: Mail) {
-        let depth = match self.seats.borrow_mut().get_mut(mail.to.index as usize) {
-            Some(seat) if seat.generation == mail.to.generation => {
-                seat.queued += 1;
-                seat.depth
+        let depth = match self.seats.borrow().get(mail.to.index as usize) {
+            Some(Seat { generation, depth, tenant: Some(tenant), .. }) if *generation == mail.to.generation => {
+                tenant.status.take_in(mail.weight());
+                *depth
             }
             // Mail for one that has ended waits in the lowest lane for its end as a dead letter.
             _ => 0,
@@ -748,17 +969,15 @@ impl Local {
 
     /// Held mail of an instance that is back: to the place in the queue that it had.
     pub(crate) fn requeue(&self, common: &Common, held: VecDeque<Mail>) {
-        if let Some(seat) = self.seats.borrow_mut().get_mut(common.id.slot.index as usize) {
-            seat.queued += held.len();
-        }
         self.held.set(self.held.get() - held.len());
         self.queue.borrow_mut().push_front(common.depth, held.into_iter());
     }
 
     /// Held mail of an instance that will not come back.
-    pub(crate) fn give_up(&self, held: VecDeque<Mail>) {
+    pub(crate) fn give_up(&self, common: &Common, held: VecDeque<Mail>) {
         self.held.set(self.held.get() - held.len());
         for mail in held {
+            common.status.get_done(mail.weight());
             self.weigh(-(mail.messages as isize));
             self.mailbox.divert(mail);
         }
@@ -775,40 +994,47 @@ impl Local {
     /// is nothing to do.
     fn serve_one(self: &Rc<Self>, below: u32, budget: usize) -> usize {
         let Some((depth, arrival, mail)) = self.queue.borrow_mut().pop(below) else { return 0 };
-        let (to, messages) = (mail.to, mail.messages);
-        let left = match self.tenant(to, |seat| seat.queued -= 1) {
-            Some(instance) => self.hand_over(&*instance, mail, budget),
+        let messages = mail.messages;
+        let left = match self.tenant(mail.to) {
+            Some(Tenant { instance, .. }) => self.hand_over(&*instance, mail, budget),
             None => {
+                self.weigh(-(messages as isize));
                 self.mailbox.divert(mail);
                 None
             }
         };
         let done = messages - left.as_ref().map_or(0, |left| left.messages);
-        self.weigh(-(done as isize));
         if let Some(left) = left {
-            self.tenant(to, |seat| seat.queued += 1);
             self.queue.borrow_mut().put_back(depth, arrival, left);
         }
         (done as usize).max(1)
     }
 
+    /// So many messages of an instance of this thread are done with, or given to others.
+    pub(crate) fn settle_account(&self, status: &Status, messages: u32) {
+        status.get_done(u64::from(messages));
+        self.weigh(-(messages as isize));
+    }
+
     /// Serves a call to an instance of this thread that has nothing else to do.
     pub(crate) fn run_at_once(self: &Rc<Self>, instance: &dyn AnyInstance, mail: Mail) {
+        let status = &instance.common().status;
+        status.take_in(1);
         self.weigh(1);
         if let Some(mail) = self.hand_over(instance, mail, 1) {
+            self.settle_account(status, 1);
             self.enqueue(mail);
         }
-        self.weigh(-1);
     }
 
     /// `on_start` of an instance that was built again: before all else that is queued for it.
     pub(crate) fn start_first(&self, common: &Common) {
-        self.tenant(common.id.slot, |seat| seat.queued += 1);
+        common.status.take_in(ORDER);
         self.queue.borrow_mut().push_front(common.depth, std::iter::once(Mail::order(common.id.slot, What::Start)));
     }
 
     /// Does what the mail says, now. The instance's code must not be on the stack. Of a batch, at most `budget`
-    /// messages are handled. What is left to do comes back, to be put where it was.
+    /// messages are handled. What is left to do comes back, to be put where it was, and stays accounted for.
     pub(crate) fn hand_over(
         self: &Rc<Self>,
         instance: &dyn AnyInstance,
@@ -816,13 +1042,17 @@ impl Local {
         mut budget: usize,
     ) -> Option<Mail> {
         let common = instance.common();
+        let grave = self.mailbox.grave(&mail, Undelivered::Ended);
         match &mut mail.what {
             What::Tick(id) => instance.tick(self, *id),
             What::Piped(id) => instance.piped(self, *id),
             What::Start => instance.start(self),
             What::Shutdown => self.ending.set(true),
             // In its place: after what an instance that rests still has to handle.
-            What::End if common.phase.get() == Phase::Resting && common.holds_mail() => self.hold(common, mail),
+            What::End if common.phase.get() == Phase::Resting && common.holds_mail() => {
+                self.hold(common, mail);
+                return None;
+            }
             What::End => {
                 instance.start(self);
                 instance.end(self);
@@ -837,27 +1067,34 @@ impl Local {
                         return Some(mail);
                     }
                     budget -= 1;
-                    if !letter.deliver(instance, self) {
+                    if mail.permitted {
+                        self.mailbox.give_back(1);
+                    }
+                    if !letter.deliver(instance, self, grave) {
                         return None;
                     }
                 }
                 mail.recount();
+                let sealed = self.mailbox.edge.is_sealed();
                 match common.phase.get() {
-                    _ if self.mailbox.edge.is_sealed() => self.mailbox.bury(mail),
                     // It was reset: its `on_start` comes first.
-                    Phase::New => return Some(mail),
-                    Phase::Resting => self.hold(common, mail),
-                    Phase::Live | Phase::Ended => self.mailbox.divert(mail),
+                    Phase::New if !sealed => return Some(mail),
+                    Phase::Resting if !sealed => self.hold(common, mail),
+                    _ => {
+                        self.settle_account(&common.status, mail.messages);
+                        if sealed { self.mailbox.bury(mail) } else { self.mailbox.divert(mail) }
+                    }
                 }
+                return None;
             }
         }
+        common.status.get_done(ORDER);
         None
     }
 
     /// Keeps mail for an instance that rests.
     fn hold(&self, common: &Common, mail: Mail) {
         self.held.set(self.held.get() + 1);
-        self.weigh(mail.messages as isize);
         common.hold(mail);
     }
 
@@ -875,21 +1112,19 @@ impl Local {
     // Slots.
 
     pub(crate) fn instance(&self, slot: Slot) -> Option<Rc<dyn AnyInstance>> {
-        self.tenant(slot, |_| {})
+        self.tenant(slot).map(|tenant| tenant.instance)
     }
 
     /// The instance of a slot, if nothing for it is queued that would come before a call made now.
     pub(crate) fn free_instance(&self, slot: Slot) -> Option<Rc<dyn AnyInstance>> {
-        let mut queued = 0;
-        let instance = self.tenant(slot, |seat| queued = seat.queued)?;
-        (queued == 0 && instance.common().is_free()).then_some(instance)
+        let Tenant { instance, status } = self.tenant(slot)?;
+        (status.is_unburdened() && instance.common().is_free()).then_some(instance)
     }
 
-    fn tenant(&self, slot: Slot, touch: impl FnOnce(&mut Seat)) -> Option<Rc<dyn AnyInstance>> {
-        let mut seats = self.seats.borrow_mut();
-        let seat = seats.get_mut(slot.index as usize).filter(|seat| seat.generation == slot.generation)?;
-        touch(seat);
-        seat.instance.clone()
+    fn tenant(&self, slot: Slot) -> Option<Tenant> {
+        let seats = self.seats.borrow();
+        let seat = seats.get(slot.index as usize).filter(|seat| seat.generation == slot.generation)?;
+        seat.tenant.clone()
     }
 
     pub(crate) fn reserve(&self) -> Slot {
@@ -898,7 +1133,7 @@ impl Local {
         match free {
             Some(index) => Slot { index, generation: seats[index as usize].generation },
             None => {
-                seats.push(Seat { generation: 0, depth: 0, queued: 0, born: 0, instance: None });
+                seats.push(Seat { generation: 0, depth: 0, born: 0, tenant: None });
                 Slot { index: seats.len() as u32 - 1, generation: 0 }
             }
         }
@@ -906,11 +1141,13 @@ impl Local {
 
     pub(crate) fn settle_in(&self, slot: Slot, instance: Rc<dyn AnyInstance>) {
         let born = self.next_serial();
+        let status = Arc::clone(&instance.common().status);
+        self.mailbox.enrol(&status);
         {
             let mut seats = self.seats.borrow_mut();
             let seat = &mut seats[slot.index as usize];
-            (seat.depth, seat.queued, seat.born) = (instance.common().depth, 0, born);
-            seat.instance = Some(instance);
+            (seat.depth, seat.born) = (instance.common().depth, born);
+            seat.tenant = Some(Tenant { instance, status });
         }
         self.tenants.borrow_mut().insert(born, slot);
         self.mailbox.meter.instances.fetch_add(1, Ordering::Relaxed);
@@ -918,19 +1155,17 @@ impl Local {
 
     /// Frees the slot of an instance.
     pub(crate) fn leave(&self, common: &Common) {
+        self.mailbox.strike(&common.status, || ());
         self.forget(common.id.slot);
         self.clear_seat(common.id.slot);
     }
 
     /// The instance has ended: reports it and frees its slot.
     pub(crate) fn vacate(&self, common: &Common) {
+        // Nothing is left for it: what is queued finds another receiver, or is counted as dead letters.
+        let report = InstanceReport { left: 0, ..common.status.report() };
+        self.mailbox.strike(&common.status, || self.core.instance_ended(report));
         self.leave(common);
-        self.core.instance_ended(InstanceReport {
-            id: common.id,
-            message: common.name,
-            handled: common.handled.get(),
-            panicked: common.panicked.get(),
-        });
     }
 
     fn forget(&self, slot: Slot) {
@@ -950,7 +1185,7 @@ impl Local {
                 seat.generation = next;
                 self.free.borrow_mut().push(slot.index);
             }
-            seat.instance.take()
+            seat.tenant.take()
         };
         self.mailbox.meter.instances.fetch_sub(1, Ordering::Relaxed);
         // Its parts of the user's making are gone by now; what is left is ours.
@@ -1012,7 +1247,7 @@ impl Local {
     }
 
     pub(crate) fn count_restart(&self) {
-        self.mailbox.dead.restart();
+        self.mailbox.edge.losses.restart();
     }
 
     #[expect(clippy::redundant_allocation, reason = "cloning the `Rc` touches nothing that other threads use")]

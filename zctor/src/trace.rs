@@ -1,9 +1,10 @@
-//! Events of the `tracing` facade, behind the feature of that name; functions that do nothing where it is off.
+//! Events of the `tracing` facade, behind the feature of that name. Where it is off nothing is told but dead letters.
 
 #[cfg(feature = "tracing")]
 mod on {
     use std::time::Duration;
 
+    use crate::dead_letter::DeadLetter;
     use crate::error::BoxError;
     use crate::instance::InstanceId;
 
@@ -20,9 +21,22 @@ mod on {
         );
     }
 
-    /// Accepted messages that nobody will handle.
-    pub(crate) fn dead_letters(message: &'static str, count: usize) {
-        tracing::warn!(target: "zctor::dead_letter", message_type = message, count, "nobody handles it any more");
+    /// An accepted message that nobody will handle, and how many there were since the last that was told.
+    pub(crate) fn dead_letter(letter: &DeadLetter, more: u64) {
+        tracing::warn!(
+            target: "zctor::dead_letter",
+            message_type = letter.message,
+            variant = letter.variant,
+            instance = %letter.instance,
+            why = %letter.why,
+            more,
+            "nobody handles it any more"
+        );
+    }
+
+    /// Dead letters that were not told one by one.
+    pub(crate) fn more_dead_letters(more: u64) {
+        tracing::warn!(target: "zctor::dead_letter", more, "more dead letters");
     }
 
     pub(crate) fn restarting(message: &'static str, instance: InstanceId) {
@@ -59,13 +73,22 @@ mod on {
 mod off {
     use std::time::Duration;
 
+    use crate::dead_letter::DeadLetter;
     use crate::error::BoxError;
     use crate::instance::InstanceId;
 
     #[inline(always)]
     pub(crate) fn routed(_: &'static str, _: InstanceId, _: usize, _: usize) {}
-    #[inline(always)]
-    pub(crate) fn dead_letters(_: &'static str, _: usize) {}
+    /// Without a facade to tell it to, a dead letter nobody asked for is a line on standard error.
+    pub(crate) fn dead_letter(letter: &DeadLetter, more: u64) {
+        match more {
+            0 => eprintln!("zctor: {letter}"),
+            _ => eprintln!("zctor: {letter}; {more} more before it"),
+        }
+    }
+    pub(crate) fn more_dead_letters(more: u64) {
+        eprintln!("zctor: {more} more dead letters");
+    }
     pub(crate) fn restarting(_: &'static str, _: InstanceId) {}
     pub(crate) fn resting(_: &'static str, _: InstanceId, _: Duration) {}
     pub(crate) fn rebuild_failed(_: &'static str, _: InstanceId, _: &BoxError) {}

@@ -1,44 +1,298 @@
-//! What became of things: dead letters, statistics, and the report of a shutdown.
+//! What becomes of instances and threads: their ends, statistics, and the report of a shutdown.
 
 use std::fmt;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::task::Waker;
 
+use crate::call::sealed::Running;
 use crate::instance::InstanceId;
-use crate::thread::ThreadId;
+use crate::lock::lock;
+use crate::mailbox::Edge;
+use crate::thread::{ThreadId, quietly};
 
-/// Engine-wide counts of what does not happen often. Relaxed throughout: they are statistics.
-#[derive(Default)]
-pub(crate) struct DeadLetters {
-    letters: AtomicU64,
-    skipped: AtomicU64,
-    restarts: AtomicU64,
+/// The end of an instance, as [`Context::watch`](crate::Context::watch) and
+/// [`ActorEngine::on_end`](crate::ActorEngine::on_end) tell of it. Its state is dropped by then.
+///
+/// ```
+/// use std::sync::mpsc;
+/// use zctor::{ActorEngine, End, Ended, actor};
+///
+/// #[actor]
+/// pub enum JobMessage {
+///     Run,
+/// }
+/// struct Job;
+/// impl JobHandler for Job {
+///     fn run(&mut self) {}
+/// }
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let engine = ActorEngine::new();
+/// let (tell, ends) = mpsc::channel();
+/// engine.on_end(move |ended: &Ended| tell.send(ended.clone()).unwrap_or_default());
+/// let job: JobClient = engine.start(JobMessage::actor(|| Job))?;
+/// job.stop()?;
+/// let ended = ends.recv()?;
+/// assert_eq!((Some(ended.instance), ended.message, ended.why), (job.instance_id(), "JobMessage", End::Stopped));
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Ended {
+    /// Which one.
+    pub instance: InstanceId,
+    /// The name of the message type that it handled.
+    pub message: &'static str,
+    /// Why it ended.
+    pub why: End,
 }
 
-impl DeadLetters {
-    pub(crate) fn count(&self, letters: usize) {
-        self.letters.fetch_add(letters as u64, Ordering::Relaxed);
+impl fmt::Display for Ended {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "`{}` {} {}", self.message, self.instance, self.why)
+    }
+}
+
+/// Why an instance ended.
+///
+/// ```
+/// use zctor::End;
+///
+/// assert_eq!(End::Panicked("broken".into()).to_string(), "panicked beyond its limit: broken");
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum End {
+    /// It was stopped, or its thread or its engine was.
+    Stopped,
+    /// It panicked once more than its [`Restart`](crate::Restart) allows, or its factory failed: with the last text.
+    Panicked(Arc<str>),
+    /// A shutdown left its thread to itself, because a handler there did not return in time.
+    Abandoned,
+}
+
+impl fmt::Display for End {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Stopped => f.write_str("stopped"),
+            Self::Panicked(text) => write!(f, "panicked beyond its limit: {text}"),
+            Self::Abandoned => f.write_str("was abandoned with its thread"),
+        }
+    }
+}
+
+/// What other threads see of an instance: whether it lives, and what it has done.
+///
+/// Its own thread alone writes the counters, with no read-modify-write; others read them as statistics.
+pub(crate) struct Status {
+    pub(crate) id: InstanceId,
+    pub(crate) name: &'static str,
+    state: AtomicU8,
+    handled: AtomicU64,
+    panicked: AtomicU64,
+    /// What lies on its thread for it, outside the mailbox: messages in the low half, orders in the high.
+    load: AtomicU64,
+    fate: Mutex<Fate>,
+}
+
+/// Whether an instance has ended, and who is to be told.
+enum Fate {
+    Alive { next: u64, watchers: Vec<(u64, Waker)> },
+    Ended(End),
+}
+
+impl Status {
+    const LIVE: u8 = 0;
+    const RESTING: u8 = 1;
+    const ENDED: u8 = 2;
+
+    pub(crate) fn new(id: InstanceId, name: &'static str) -> Self {
+        Self {
+            id,
+            name,
+            state: AtomicU8::new(Self::LIVE),
+            handled: AtomicU64::new(0),
+            panicked: AtomicU64::new(0),
+            load: AtomicU64::new(0),
+            fate: Mutex::new(Fate::Alive { next: 0, watchers: Vec::new() }),
+        }
     }
 
-    /// A call whose caller had given up before it began.
-    pub(crate) fn skip(&self) {
-        self.count(1);
-        self.skipped.fetch_add(1, Ordering::Relaxed);
+    pub(crate) fn set_live(&self) {
+        self.state.store(Self::LIVE, Ordering::Release);
     }
 
-    pub(crate) fn restart(&self) {
-        self.restarts.fetch_add(1, Ordering::Relaxed);
+    pub(crate) fn set_resting(&self) {
+        self.state.store(Self::RESTING, Ordering::Release);
     }
 
-    pub(crate) fn letters(&self) -> u64 {
-        self.letters.load(Ordering::Relaxed)
+    /// It takes no more mail. Those who watch are told later, by `announce`.
+    pub(crate) fn set_ended(&self) {
+        self.state.store(Self::ENDED, Ordering::Release);
     }
 
-    pub(crate) fn skipped(&self) -> u64 {
-        self.skipped.load(Ordering::Relaxed)
+    /// Rotation may choose it: neither ended nor backing off after panics.
+    pub(crate) fn is_ready(&self) -> bool {
+        self.state.load(Ordering::Acquire) == Self::LIVE
     }
 
-    pub(crate) fn restarts(&self) -> u64 {
-        self.restarts.load(Ordering::Relaxed)
+    pub(crate) fn has_ended(&self) -> bool {
+        self.state.load(Ordering::Acquire) == Self::ENDED
+    }
+
+    fn add(counter: &AtomicU64, change: u64) {
+        // Relaxed, not even a read-modify-write: one thread writes it.
+        counter.store(counter.load(Ordering::Relaxed).wrapping_add(change), Ordering::Relaxed);
+    }
+
+    pub(crate) fn count_handled(&self) {
+        Self::add(&self.handled, 1);
+    }
+
+    pub(crate) fn count_panicked(&self) {
+        Self::add(&self.panicked, 1);
+    }
+
+    /// Mail of this weight (see `Mail::weight`) was taken in for it.
+    pub(crate) fn take_in(&self, weight: u64) {
+        Self::add(&self.load, weight);
+    }
+
+    /// Mail of this weight was dealt with.
+    pub(crate) fn get_done(&self, weight: u64) {
+        Self::add(&self.load, weight.wrapping_neg());
+    }
+
+    /// Nothing lies on its thread for it.
+    pub(crate) fn is_unburdened(&self) -> bool {
+        self.load.load(Ordering::Relaxed) == 0
+    }
+
+    pub(crate) fn report(&self) -> InstanceReport {
+        InstanceReport {
+            id: self.id,
+            message: self.name,
+            handled: self.handled.load(Ordering::Relaxed),
+            panicked: self.panicked.load(Ordering::Relaxed),
+            left: self.load.load(Ordering::Relaxed) & u64::from(u32::MAX),
+        }
+    }
+
+    pub(crate) fn ended(&self, why: End) -> Ended {
+        Ended { instance: self.id, message: self.name, why }
+    }
+
+    /// Has `waker` woken when it has ended, until `leave` with the number given; or says why it has.
+    fn attend(&self, waker: Waker) -> Result<u64, End> {
+        match &mut *lock(&self.fate) {
+            Fate::Ended(why) => Err(why.clone()),
+            Fate::Alive { next, watchers } => {
+                *next += 1;
+                watchers.push((*next, waker));
+                Ok(*next)
+            }
+        }
+    }
+
+    fn leave(&self, watcher: u64) {
+        let waker = match &mut *lock(&self.fate) {
+            Fate::Alive { watchers, .. } => {
+                let place = watchers.iter().position(|(id, _)| *id == watcher);
+                place.map(|place| watchers.swap_remove(place))
+            }
+            Fate::Ended(_) => None,
+        };
+        quietly(|| drop(waker));
+    }
+
+    /// It has ended, and all that it sent is on its way: tells those who watch it.
+    pub(crate) fn announce(&self, why: End) {
+        let before = std::mem::replace(&mut *lock(&self.fate), Fate::Ended(why));
+        if let Fate::Alive { watchers, .. } = before {
+            for (_, waker) in watchers {
+                quietly(|| waker.wake());
+            }
+        }
+    }
+}
+
+/// Awaits the end of one instance.
+pub(crate) struct Watch {
+    target: Target,
+    outcome: Option<Ended>,
+}
+
+enum Target {
+    There {
+        status: Arc<Status>,
+        edge: Arc<Edge>,
+        /// Places among those to be told: of the end, and of an abandonment.
+        attending: Option<(u64, u64)>,
+    },
+    /// One that was not there any more.
+    Gone(Ended),
+}
+
+impl Watch {
+    pub(crate) fn there(status: Arc<Status>, edge: Arc<Edge>) -> Self {
+        Self { target: Target::There { status, edge, attending: None }, outcome: None }
+    }
+
+    pub(crate) fn gone(instance: InstanceId, message: &'static str) -> Self {
+        let ended = Ended { instance, message, why: End::Stopped };
+        Self { target: Target::Gone(ended), outcome: None }
+    }
+
+    fn look(&mut self, waker: &Waker) -> Option<Ended> {
+        let (status, edge, attending) = match &mut self.target {
+            Target::There { status, edge, attending } => (status, edge, attending),
+            Target::Gone(ended) => return Some(ended.clone()),
+        };
+        if attending.is_none() {
+            let waiter = edge.attend(waker);
+            match status.attend(waker.clone()) {
+                Ok(watcher) => *attending = Some((watcher, waiter)),
+                Err(why) => {
+                    edge.leave(waiter);
+                    return Some(status.ended(why));
+                }
+            }
+        }
+        if let Fate::Ended(why) = &*lock(&status.fate) {
+            return Some(status.ended(why.clone()));
+        }
+        // After joining those who are told, so that an abandonment in between is not missed.
+        edge.is_abandoned().then(|| status.ended(End::Abandoned))
+    }
+}
+
+impl Running for Watch {
+    type Outcome = Ended;
+
+    fn __poll(&mut self, waker: &Waker) -> bool {
+        if self.outcome.is_none() {
+            self.outcome = self.look(waker);
+        }
+        self.outcome.is_some()
+    }
+
+    fn __take(&mut self) -> Ended {
+        self.outcome.take().unwrap_or_else(|| match &self.target {
+            // Not reached: it is taken when a poll has found it.
+            Target::There { status, .. } => status.ended(End::Stopped),
+            Target::Gone(ended) => ended.clone(),
+        })
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        if let Target::There { status, edge, attending: Some((watcher, waiter)) } = &self.target {
+            edge.leave(*waiter);
+            status.leave(*watcher);
+        }
     }
 }
 
@@ -81,6 +335,8 @@ pub struct Stats {
     pub dead_letters: u64,
     /// Calls passed over because their caller had given up before they began.
     pub skipped: u64,
+    /// Sends and calls that were answered with an error at once: nobody was there, or there was no room.
+    pub refused: u64,
     /// States dropped after a panic, to be built again.
     pub restarts: u64,
 }
@@ -97,12 +353,40 @@ impl Stats {
     }
 }
 
+impl fmt::Display for Stats {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for thread in &self.threads {
+            writeln!(f, "{thread}")?;
+        }
+        let Self { dead_letters, skipped, refused, restarts, .. } = self;
+        write!(f, "{dead_letters} dead letters ({skipped} skipped calls), {refused} refused, {restarts} restarts")
+    }
+}
+
 /// What one actor thread is doing.
 ///
 /// ```
-/// use zctor::ActorEngine;
+/// use zctor::{ActorEngine, Context, actor};
 ///
-/// assert!(ActorEngine::new().stats().threads.is_empty());
+/// #[actor(ctx)]
+/// pub enum JobMessage {
+///     #[reply(String)]
+///     Look,
+/// }
+/// struct Job;
+/// impl JobHandler for Job {
+///     fn look(&mut self, ctx: &mut Context<JobMessage>) -> String {
+///         ctx.engine().stats().threads[0].to_string()
+///     }
+/// }
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let engine = ActorEngine::new();
+/// assert!(engine.stats().threads.is_empty());
+/// let job: JobClient = engine.pool(1, JobMessage::actor(|| Job))?;
+/// assert_eq!(job.look()?, "thread 0 `zctor-0`: 1 instances, 1 queued, 0 handled, 0 panicked, runs `JobMessage` 0.0");
+/// # Ok(())
+/// # }
 /// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -119,6 +403,75 @@ pub struct ThreadStats {
     pub handled: u64,
     /// Messages whose handler panicked.
     pub panicked: u64,
+    /// Whose code runs just now, if any: the innermost, where handlers wait and others are served meanwhile.
+    pub runs: Option<RunningInstance>,
+    /// The waits of its handlers that have not ended at once, the outermost first.
+    pub waits: Vec<Wait>,
+}
+
+impl fmt::Display for ThreadStats {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { thread, name, instances, queued, handled, panicked, runs, waits } = self;
+        write!(f, "thread {thread} `{name}`: {instances} instances, {queued} queued, ")?;
+        write!(f, "{handled} handled, {panicked} panicked")?;
+        for wait in waits {
+            write!(f, ", {wait}")?;
+        }
+        match runs {
+            Some(runs) if waits.last().is_none_or(|wait| wait.instance != runs.instance) => write!(f, ", runs {runs}"),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// An instance whose code is at work, in [`ThreadStats`].
+///
+/// ```
+/// use zctor::ActorEngine;
+///
+/// let stats = ActorEngine::new().stats();
+/// assert!(stats.threads.iter().all(|thread| thread.runs.is_none()));
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct RunningInstance {
+    /// Which one.
+    pub instance: InstanceId,
+    /// The name of the message type that it handles.
+    pub message: &'static str,
+}
+
+impl fmt::Display for RunningInstance {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "`{}` {}", self.message, self.instance)
+    }
+}
+
+/// A handler that waits for a reply, in [`ThreadStats`].
+///
+/// ```
+/// use zctor::ActorEngine;
+///
+/// let stats = ActorEngine::new().stats();
+/// assert!(stats.threads.iter().all(|thread| thread.waits.is_empty()));
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Wait {
+    /// Who waits.
+    pub instance: InstanceId,
+    /// The name of the message type that the waiting instance handles.
+    pub message: &'static str,
+    /// The name of the message type whose reply it waits for.
+    pub callee: &'static str,
+    /// The thread that the reply must come from.
+    pub on: ThreadId,
+}
+
+impl fmt::Display for Wait {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "`{}` {} waits for `{}` on thread {}", self.message, self.instance, self.callee, self.on)
+    }
 }
 
 /// What a shutdown found: given by [`ActorEngine::shutdown`](crate::ActorEngine::shutdown).
@@ -149,7 +502,7 @@ pub struct ThreadStats {
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct Report {
-    /// The instances that lived until the shutdown, in the order of their ids.
+    /// The instances that lived until the shutdown, those of abandoned threads among them, in the order of their ids.
     pub instances: Vec<InstanceReport>,
     /// How many ended before it, and what they had handled and panicked on together.
     pub earlier: EarlierReport,
@@ -173,8 +526,12 @@ impl Report {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for InstanceReport { id, message, handled, panicked } in &self.instances {
-            writeln!(f, "{message} {id}: {handled} handled, {panicked} panicked")?;
+        for InstanceReport { id, message, handled, panicked, left } in &self.instances {
+            write!(f, "{message} {id}: {handled} handled, {panicked} panicked")?;
+            if *left > 0 {
+                write!(f, ", {left} left")?;
+            }
+            writeln!(f)?;
         }
         if self.earlier.instances > 0 {
             let EarlierReport { instances, handled, panicked } = self.earlier;
@@ -217,6 +574,8 @@ pub struct InstanceReport {
     pub handled: u64,
     /// Messages whose handler panicked.
     pub panicked: u64,
+    /// Messages that its thread had taken in for it and not handled: 0 but on abandoned threads.
+    pub left: u64,
 }
 
 /// The instances that had ended before the shutdown, taken together, so that a long life needs no long list.

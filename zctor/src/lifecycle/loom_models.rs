@@ -9,8 +9,8 @@ use super::*;
 use crate::mailbox::Meter;
 
 fn mailbox(id: u32) -> Arc<Mailbox> {
-    let edge = Arc::new(Edge::new());
-    Arc::new(Mailbox::new(ThreadId(id), String::new(), edge, Arc::default(), Weak::new()))
+    let edge = Arc::new(Edge::new(None));
+    Arc::new(Mailbox::new(ThreadId(id), String::new(), edge, Weak::new(), None))
 }
 
 fn send(mailbox: &Mailbox) {
@@ -57,7 +57,7 @@ struct Hop {
 
 impl Hop {
     fn begin() -> Self {
-        let (core, first, second) = (Core::new(String::new()), mailbox(0), mailbox(1));
+        let (core, first, second) = (Core::new(String::new(), None), mailbox(0), mailbox(1));
         first.begin_rest();
         second.begin_rest();
         send(&first);
@@ -102,7 +102,7 @@ fn quiet_is_not_said_while_a_message_hops() {
 #[test]
 fn who_waits_for_quiet_is_told() {
     loom::model(|| {
-        let (core, mailbox) = (Core::new(String::new()), mailbox(0));
+        let (core, mailbox) = (Core::new(String::new(), None), mailbox(0));
         mailbox.begin_rest();
         send(&mailbox);
         let thread = actor(&core, &mailbox, || ());

@@ -17,7 +17,7 @@ struct Fate {
 struct Probe(Arc<Fate>);
 
 impl Envelope for Probe {
-    fn deliver(&mut self, _: &dyn AnyInstance, _: &Rc<Local>) -> bool {
+    fn deliver(&mut self, _: &dyn AnyInstance, _: &Rc<Local>, _: Grave<'_>) -> bool {
         unreachable!("there are no instances")
     }
 
@@ -27,9 +27,8 @@ impl Envelope for Probe {
 
     fn forward(&mut self, _: &Pools) {}
 
-    fn bury(&mut self) -> usize {
+    fn bury(&mut self, _: Grave<'_>) {
         self.0.buried.fetch_add(1, Ordering::Relaxed);
-        1
     }
 
     fn as_any_mut(&mut self) -> &mut dyn Any {
@@ -38,8 +37,8 @@ impl Envelope for Probe {
 }
 
 fn mailbox() -> Arc<Mailbox> {
-    let edge = Arc::new(Edge::new());
-    Arc::new(Mailbox::new(ThreadId(0), String::new(), edge, Arc::default(), Weak::new()))
+    let edge = Arc::new(Edge::new(None));
+    Arc::new(Mailbox::new(ThreadId(0), String::new(), edge, Weak::new(), None))
 }
 
 /// Pushes a letter; its sender looks whether what comes back, if anything, is its own.
@@ -47,7 +46,7 @@ fn push(mailbox: &Mailbox, token: u32, fate: &Arc<Fate>) {
     let what = What::Letter(seal(Probe(Arc::clone(fate))));
     let to = Slot { index: 0, generation: 0 };
     // The token is given by the model: the threads of a model are one thread to `token()`.
-    if let Some(back) = mailbox.push(Mail { to, messages: 1, token, rotated: false, what }) {
+    if let Some(back) = mailbox.push(Mail { to, messages: 1, token, rotated: false, permitted: false, what }) {
         let mut letter = back.into_letter().unwrap();
         let probe = letter.as_any_mut().downcast_mut::<Probe>().unwrap();
         assert!(Arc::ptr_eq(&probe.0, fate), "it got another's letter");
@@ -126,7 +125,7 @@ fn a_letter_is_found_once_when_the_mailbox_is_abandoned_while_its_thread_ends() 
 #[test]
 fn the_edge_only_moves_on() {
     loom::model(|| {
-        let edge = Arc::new(Edge::new());
+        let edge = Arc::new(Edge::new(None));
         let others = [Edge::close, Edge::seal].map(|step| {
             let edge = Arc::clone(&edge);
             spawn(move || step(&edge))

@@ -200,8 +200,8 @@ fn who_waits_for_a_thread_that_is_abandoned_is_told() {
 
 /// Looks again after each of `late_wakes` wakes by what it waited for earlier.
 fn wait_for_an_abandonment(late_wakes: usize) {
-    let edge = Arc::new(Edge::new());
-    let mailbox = Mailbox::new(crate::thread::ThreadId(0), String::new(), edge, Arc::default(), std::sync::Weak::new());
+    let edge = Arc::new(Edge::new(None));
+    let mailbox = Mailbox::new(crate::thread::ThreadId(0), String::new(), edge, std::sync::Weak::new(), None);
     let (port, mut receiver) = crate::call::ReplyTo::<()>::channel();
     let outside = outside(0);
     let abandoner = {

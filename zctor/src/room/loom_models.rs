@@ -1,0 +1,118 @@
+//! Nobody waits in line while there is room, and never are more permits out than the bound: the real `Room`. "Caught" lists
+//! the mutations that a model was seen to fail under.
+
+use std::sync::Arc;
+use std::sync::atomic;
+
+use loom::thread::spawn;
+
+use super::*;
+use crate::park::Parker;
+use crate::sync::AtomicU8;
+
+/// One who waits, as `park::wait_outside` and `route::Turnstile` do together.
+struct Caller {
+    parker: Arc<Parker>,
+    waker: Waker,
+}
+
+impl Caller {
+    fn new() -> Self {
+        let parker = Arc::new(Parker::default());
+        parker.adopt_current_thread();
+        Self { waker: Waker::from(Arc::clone(&parker)), parker }
+    }
+
+    /// Stands in line until `done`.
+    fn wait(&self, room: &Room, done: impl Fn() -> bool) {
+        let mut place = None;
+        loop {
+            self.parker.announce();
+            if done() {
+                break;
+            }
+            place = Some(room.join(place, &self.waker));
+            if done() {
+                break;
+            }
+            self.parker.park(None);
+        }
+        if let Some(place) = place {
+            room.leave(place);
+        }
+    }
+}
+
+/// A permit is held for a while, seen by the others.
+fn hold(room: &Room, out: &atomic::AtomicUsize) {
+    // Not loom's: it counts only, and the model is at one place at a time.
+    assert_eq!(out.fetch_add(1, Ordering::Relaxed), 0, "two permits where one is the bound");
+    out.fetch_sub(1, Ordering::Relaxed);
+    room.give_back(1);
+}
+
+/// Caught, by a deadlock: either fence missing; `join` that does not count itself; a second try before `join`; `give_back`
+/// that looks at the line before it gives back. By "two permits": `take` that does not compare.
+#[test]
+fn who_waits_is_called_when_there_is_room() {
+    loom::model(|| {
+        let (room, out) = (Arc::new(Room::new(1, Overflow::Wait)), Arc::<atomic::AtomicUsize>::default());
+        assert!(room.take());
+        let others = [0, 1].map(|_| {
+            let (room, out) = (Arc::clone(&room), Arc::clone(&out));
+            spawn(move || {
+                Caller::new().wait(&room, || room.take());
+                hold(&room, &out);
+            })
+        });
+        room.give_back(1);
+        for other in others {
+            other.join().unwrap();
+        }
+        assert!(room.has_free());
+    });
+}
+
+/// One of two in line gives up, perhaps just when it is called.
+///
+/// Caught, by a deadlock: `leave` that calls nobody in its place.
+#[test]
+fn who_leaves_when_called_calls_the_next() {
+    loom::model(|| {
+        let room = Arc::new(Room::new(1, Overflow::Wait));
+        assert!(room.take());
+        let gives_up = {
+            let room = Arc::clone(&room);
+            spawn(move || {
+                let place = room.join(None, Waker::noop());
+                room.leave(place);
+            })
+        };
+        let waits = {
+            let room = Arc::clone(&room);
+            spawn(move || Caller::new().wait(&room, || room.take()))
+        };
+        room.give_back(1);
+        gives_up.join().unwrap();
+        waits.join().unwrap();
+        assert!(!room.has_free());
+    });
+}
+
+/// Step 5: who waits looks at what has changed, here a word that stands for the closed edge.
+///
+/// Caught, by a deadlock: `call_all` that looks at the count of those in line without the lock or a fence.
+#[test]
+fn who_waits_is_called_when_something_else_changes() {
+    loom::model(|| {
+        let (room, closed) = (Arc::new(Room::new(1, Overflow::Wait)), Arc::new(AtomicU8::new(0)));
+        assert!(room.take());
+        let waits = {
+            let (room, closed) = (Arc::clone(&room), Arc::clone(&closed));
+            spawn(move || Caller::new().wait(&room, || closed.load(Ordering::Acquire) == 1))
+        };
+        closed.store(1, Ordering::Release);
+        room.call_all();
+        waits.join().unwrap();
+    });
+}
