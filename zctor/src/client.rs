@@ -91,10 +91,13 @@ impl<M: Message> Client<M> {
     ///
     /// # Errors
     /// - [`SendError::NotRegistered`]: the type has no live instance.
+    /// - [`SendError::Full`]: a [bounded mailbox](crate::ActorThread::mailbox_bound) has no room, as its
+    ///   [`Overflow`](crate::Overflow) and the view of this client say.
     /// - [`SendError::Stopped`]: the engine stops, or the bound instance has ended.
     ///
     /// # Blocking
-    /// Never.
+    /// Never, but outside the engine for room in a bounded mailbox, as long as [`within`](Client::within) says. A
+    /// [`non_blocking`](Client::non_blocking) client does not wait for that either.
     ///
     /// ```
     /// # use zctor::{ActorEngine, actor};
@@ -123,7 +126,7 @@ impl<M: Message> Client<M> {
     /// As [`send`](Client::send); the messages that were not sent are inside, in order.
     ///
     /// # Blocking
-    /// Never; the iterator is run to its end first.
+    /// As [`send`](Client::send); the iterator is run to its end first.
     ///
     /// ```
     /// # use zctor::{ActorEngine, actor};
@@ -151,6 +154,7 @@ impl<M: Message> Client<M> {
     ///
     /// # Errors
     /// - [`CallError::NotRegistered`]: the type has no live instance; nothing was sent.
+    /// - [`CallError::Full`]: a bounded mailbox has no room; nothing was sent.
     /// - [`CallError::Stopped`]: the engine or the instance stopped before it was handled.
     /// - [`CallError::Panicked`]: the handler panicked; the message is spent.
     /// - [`CallError::Timeout`]: the deadline passed first; it says whether the handler had begun.
@@ -158,8 +162,8 @@ impl<M: Message> Client<M> {
     /// - [`CallError::NoReply`]: the handler gave the reply up.
     ///
     /// # Blocking
-    /// Until the reply is there. Inside a handler the call depth is checked first, so that no two handlers can wait
-    /// for each other, and instances of lower depth on its thread are served meanwhile.
+    /// Until the reply is there; outside the engine, first until there is room in a bounded mailbox. Inside a handler the
+    /// call depth is checked first, so that no two handlers can wait for each other, and instances of lower depth on its thread are served meanwhile.
     ///
     /// ```
     /// # use zctor::{ActorEngine, actor};
@@ -201,7 +205,8 @@ impl<M: Message> Client<M> {
         self.aim().request(request.__into())
     }
 
-    /// Sends a copy to every instance of the pool, whichever this client is bound to; gives the number reached.
+    /// Sends a copy to every instance of the pool, whichever this client is bound to; gives the number reached. One whose
+    /// bounded mailbox has no room is passed over, and its copy is a dead letter.
     ///
     /// # Errors
     /// - [`SendError::NotRegistered`]: there is none.
@@ -231,7 +236,8 @@ impl<M: Message> Client<M> {
         self.aim().broadcast(message)
     }
 
-    /// Sends every instance of the pool the message that `make` gives for it; gives the number reached.
+    /// Sends every instance of the pool the message that `make` gives for it; gives the number reached. One whose bounded
+    /// mailbox has no room is passed over, and its message is a dead letter.
     ///
     /// # Errors
     /// - [`CallError::NotRegistered`]: there is none.
@@ -267,7 +273,8 @@ impl<M: Message> Client<M> {
     /// What became of each call is inside, as for [`call`](Client::call).
     ///
     /// # Blocking
-    /// Until all replies are there, under one deadline if the client has one.
+    /// Until all replies are there, under one deadline if the client has one. Not for room in a bounded mailbox: that is
+    /// [`CallError::Full`] for its instance.
     ///
     /// ```
     /// # use zctor::{ActorEngine, actor};
@@ -442,7 +449,8 @@ impl<M: Message> Client<M> {
         self.clone().limited(Limit::Within(limit))
     }
 
-    /// The same client, for the generated view whose methods give a [`Pending`].
+    /// The same client, for the generated view whose methods give a [`Pending`]: it never waits, not for room in a bounded
+    /// mailbox either.
     ///
     /// ```
     /// # use zctor::{ActorEngine, actor};

@@ -305,11 +305,10 @@ impl ActorEngine {
     /// Sends a message to the next instance of its type, in turn.
     ///
     /// # Errors
-    /// - [`SendError::NotRegistered`]: the type has no live instance.
-    /// - [`SendError::Stopped`]: the engine stops.
+    /// As [`Client::send`](crate::Client::send).
     ///
     /// # Blocking
-    /// Never.
+    /// As [`Client::send`](crate::Client::send).
     pub fn send<M: Message>(&self, message: M) -> Result<(), SendError<M>> {
         self.core.aim(|aim| aim.send(message))
     }

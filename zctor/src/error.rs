@@ -84,7 +84,7 @@ impl<M> fmt::Debug for Refused<M> {
 pub enum SendError<M> {
     /// No live instance handles this type.
     NotRegistered(Refused<M>),
-    /// The mailbox is at its bound; a later attempt may work. Not given in this version, whose mailboxes are unbounded.
+    /// A bounded mailbox has no room, and none was waited for, or in vain; a later attempt may work.
     Full(Refused<M>),
     /// The engine has stopped, or the instance that the client is bound to has ended; no attempt will work.
     Stopped(Refused<M>),
@@ -176,7 +176,7 @@ pub enum CallError {
         /// The name of the message's type.
         message: &'static str,
     },
-    /// The mailbox is at its bound; nothing was sent. Not given in this version, whose mailboxes are unbounded.
+    /// A bounded mailbox has no room, and none was waited for, or in vain. The call never ran: a later attempt may work.
     Full {
         /// The name of the message's type.
         message: &'static str,

@@ -15,6 +15,10 @@
 //! | [`calls`] | why a call cannot deadlock, and what is refused |
 //! | [`timers_and_pipes`] | later, repeatedly, and without waiting |
 //! | [`stopping`] | how an instance, a thread, an engine ends |
+//! | [`failures`] | panics, ends, dead letters: who is told |
+//! | [`back_pressure`] | senders that are faster than their receivers |
+//! | [`main_thread`] | states that only the main thread may touch |
+//! | [`guarantees`] | each promise, and the test that proves it |
 //! | [`performance`] | advice on threads, message sizes, batches |
 //! | [`best_practices`] | design, errors, resources, tests |
 //! | [`debugging`] | who handled what, where, and what is stuck |
@@ -63,6 +67,22 @@ pub mod timers_and_pipes {
 
 pub mod stopping {
     #![doc = include_str!("stopping.md")]
+}
+
+pub mod failures {
+    #![doc = include_str!("failures.md")]
+}
+
+pub mod back_pressure {
+    #![doc = include_str!("back_pressure.md")]
+}
+
+pub mod main_thread {
+    #![doc = include_str!("main_thread.md")]
+}
+
+pub mod guarantees {
+    #![doc = include_str!("guarantees.md")]
 }
 
 pub mod performance {

@@ -83,6 +83,49 @@ fn mail_that_comes_at_the_deadline_is_not_missed() {
     });
 }
 
+/// A thread that stands by is told once for what comes, however many give it something; as `Local::go` and `come_back` do.
+///
+/// Caught: `wake` that leaves `STANDBY` alone, that does not notify, that stores; `stand_by` that stores.
+#[test]
+fn who_stands_by_is_told_of_mail() {
+    loom::model(|| {
+        let parker = adopted();
+        let told = Arc::new((Mutex::new(0), crate::sync::Condvar::new()));
+        let notify = Arc::clone(&told);
+        parker.notify_by(Arc::new(move || {
+            *lock(&notify.0) += 1;
+            notify.1.notify_all();
+        }));
+        let (sender, receiver) = queue::unbounded();
+        let sender = Arc::new(sender);
+        let givers = [giver(&parker, &sender, 1), giver(&parker, &sender, 2)];
+        let mut sum = 0;
+        while sum < 3 {
+            parker.announce();
+            if let Ok(letter) = receiver.try_recv() {
+                parker.retract();
+                sum += letter;
+                continue;
+            }
+            if parker.stand_by() {
+                // Its event loop waits to be told, and only for that.
+                let mut count = lock(&told.0);
+                while *count == 0 {
+                    count = told.1.wait(count).unwrap();
+                }
+                assert_eq!(std::mem::take(&mut *count), 1, "told twice");
+                drop(count);
+                parker.come_back();
+            } else {
+                parker.retract();
+            }
+        }
+        for giver in givers {
+            assert!(giver.join().unwrap());
+        }
+    });
+}
+
 /// Caught: `announce`, `retract` and the deadline in `park` that store instead of swapping, so that `CLOSED` is lost; the
 /// same in `wake` (`is_closed` failed); `close` that does not unpark.
 #[test]

@@ -51,8 +51,8 @@ fn hold(room: &Room, out: &atomic::AtomicUsize) {
     room.give_back(1);
 }
 
-/// Caught, by a deadlock: either fence missing; `join` that does not count itself; a second try before `join`; `give_back`
-/// that looks at the line before it gives back. By "two permits": `take` that does not compare.
+/// Caught, by a deadlock: either fence missing; `join` that does not count itself; `give_back` that looks at the line before
+/// it gives back. By the permits that are out at the end: `take` that stores instead of comparing.
 #[test]
 fn who_waits_is_called_when_there_is_room() {
     loom::model(|| {
