@@ -456,6 +456,53 @@ mod from_macro {
     }
 }
 
+/// Fields that clients and requests take as whatever can be made into them.
+mod conversions {
+    #[zctor::actor]
+    pub(crate) enum TextMessage<T: std::hash::Hash = String> {
+        #[reply(usize)]
+        Len {
+            #[key]
+            #[msg(into)]
+            text: T,
+            this: u8,
+        },
+        Pair(#[msg(into)] Box<str>, #[msg(name = r#type, into)] Option<u8>),
+        #[reply(bool, deferred)]
+        Later(#[msg(into)] String),
+        #[cfg(any())]
+        Gone(#[msg(into)] Nowhere),
+        #[cfg_attr(not(any()), msg(internal))]
+        Own(#[msg(into)] Vec<Self>),
+    }
+
+    struct Text;
+
+    impl TextHandler<String> for Text {
+        fn len(&mut self, text: String, this: u8) -> usize {
+            text.len() + usize::from(this)
+        }
+        fn pair(&mut self, _: Box<str>, _: Option<u8>) {}
+        fn later(&mut self, value: String, reply: zctor::ReplyTo<bool>) {
+            reply.send(value == "now");
+        }
+        fn own(&mut self, _: Vec<TextMessage>) {}
+    }
+
+    #[test]
+    fn clients_and_requests_convert_what_they_are_given() -> Result<(), Box<dyn std::error::Error>> {
+        let engine = zctor::ActorEngine::new();
+        let text: TextClient = engine.pool(1, TextMessage::actor(|| Text))?;
+        assert_eq!(text.len("four", 3)?, 7);
+        assert_eq!(text.len('x', 0)?, 1);
+        assert_eq!(engine.call(TextMessage::<String>::len("two", 0))?, 3);
+        text.pair("boxed", 3)?;
+        assert!(text.non_blocking().later("now").wait()?);
+        text.non_blocking().own([])?;
+        Ok(())
+    }
+}
+
 /// Two enums in one module with the same variants, handled by one state.
 mod two_enums {
     #[zctor::actor]

@@ -113,6 +113,18 @@ pub mod public {
         /// Adds.
         #[reply(u8)]
         Add(u8),
+        /// What is told, as whatever it can be made of.
+        #[reply(bool)]
+        Tell {
+            /// The words.
+            #[msg(into)]
+            words: String,
+            /// Whom.
+            #[msg(into)]
+            whom: Option<u8>,
+        },
+        /// Of one kind, told to nobody.
+        Say(#[msg(into)] Box<str>),
         /// Later.
         #[reply((), deferred)]
         Later {
@@ -224,6 +236,8 @@ mod private {
         #[expect(clippy::type_complexity, reason = "that of the enum, and no other")]
         #[reply(Option<Box<dyn Fn(Vec<Option<Result<u8, String>>>) -> Result<Vec<String>, String> + Send>>)]
         One(Option<Box<dyn Fn(Vec<Option<Result<u8, String>>>) -> Result<Vec<String>, String> + Send>>),
+        #[reply(())]
+        Three(#[msg(into)] String),
         Two {
             #[expect(clippy::option_option, reason = "that of the field, and no other")]
             odd: Option<Option<u8>>,

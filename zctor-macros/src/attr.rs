@@ -23,10 +23,11 @@ const CTX: &str = "ctx";
 const CALLS: &str = "calls";
 const CRATE: &str = "crate";
 const INTERNAL: &str = "internal";
+const INTO: &str = "into";
 
 const ON_ENUM: Known<'_> = Known { keys: &[NAME, HANDLER, CLIENT, CTX, CALLS, CRATE], place: "Options" };
 const ON_VARIANT: Known<'_> = Known { keys: &[NAME, INTERNAL], place: "On a variant" };
-const ON_FIELD: Known<'_> = Known { keys: &[NAME], place: "On a field" };
+const ON_FIELD: Known<'_> = Known { keys: &[NAME, INTO], place: "On a field" };
 
 /// An option's value, given at most once.
 pub(crate) struct Slot<T>(Option<T>);
@@ -112,6 +113,7 @@ impl Options {
 pub(crate) struct MsgOptions {
     pub(crate) name: Slot<Ident>,
     pub(crate) internal: Slot<()>,
+    pub(crate) into: Slot<()>,
 }
 
 impl MsgOptions {
@@ -135,6 +137,9 @@ impl MsgOptions {
             match key.to_string().as_str() {
                 NAME => self.name.set(key, ident(key, input)?, errors),
                 INTERNAL if known.keys.contains(&INTERNAL) => self.internal.set(key, flag(key, input)?, errors),
+                INTO if known.keys.contains(&INTO) => self.into.set(key, flag(key, input)?, errors),
+                INTERNAL => return Err(syn::Error::new_spanned(key, "`internal` goes on a variant")),
+                INTO => return Err(syn::Error::new_spanned(key, "`into` goes on a field")),
                 _ => return Err(known.unknown(key)),
             }
             Ok(())

@@ -1,7 +1,7 @@
 //! The definition with every name, type and visibility settled: what the expansion writes down.
 
 use proc_macro2::{Ident, Span, TokenStream};
-use quote::{ToTokens, quote};
+use quote::{ToTokens, quote, quote_spanned};
 use syn::ext::IdentExt;
 use syn::{Attribute, ItemEnum, LitStr, Member, Path, Type, Visibility};
 
@@ -68,6 +68,8 @@ pub(crate) struct Field {
     pub(crate) member: Member,
     pub(crate) param: Ident,
     pub(crate) ty: Type,
+    /// Whether clients and requests take whatever can be made into it.
+    pub(crate) into: bool,
 }
 
 impl<'a> Model<'a> {
@@ -183,6 +185,7 @@ impl<'a> Variant<'a> {
             member: field.ident.clone().map_or_else(|| Member::from(index), Member::Named),
             param: field.parameter(index, count),
             ty: types::without_self(&field.ty, ty),
+            into: field.options.into.get().is_some(),
         };
         let reply = variant.replies.first().map(|reply| Reply {
             ty: reply.ty.as_ref().map_or_else(|| types::unit_at(span), |reply| types::without_self(reply, ty)),
@@ -210,15 +213,48 @@ impl<'a> Variant<'a> {
         }
     }
 
-    /// `Self::Add { a, b }`, with the parameters as fields: a value as well as a pattern.
+    /// `Self::Add { a, b }`, with the parameters for the fields.
+    pub(crate) fn pattern(&self, ty: TokenStream) -> TokenStream {
+        self.with_fields(&ty, false)
+    }
+
+    /// The same as a value, made of what clients and requests take.
     pub(crate) fn value(&self, ty: TokenStream) -> TokenStream {
-        let ident = &self.ident;
-        let params = self.fields.iter().map(|field| &field.param);
+        self.with_fields(&ty, true)
+    }
+
+    fn with_fields(&self, ty: &TokenStream, converted: bool) -> TokenStream {
+        let (ident, span) = (&self.ident, self.span);
+        let fields = self.fields.iter().map(|Field { member, param, into, .. }| {
+            let name = (converted && *into && self.shape == Shape::Named).then(|| quote!(#member:));
+            let value = if converted && *into {
+                quote_spanned!(span=> ::core::convert::Into::into(#param))
+            } else {
+                quote!(#param)
+            };
+            quote!(#name #value)
+        });
         match self.shape {
             Shape::Unit => quote!(#ty::#ident),
-            Shape::Tuple => quote!(#ty::#ident(#(#params),*)),
-            Shape::Named => quote!(#ty::#ident { #(#params),* }),
+            Shape::Tuple => quote!(#ty::#ident(#(#fields),*)),
+            Shape::Named => quote!(#ty::#ident { #(#fields),* }),
         }
+    }
+
+    /// The parameters of the client's method and of the request: `a: i64, name: impl Into<String>`.
+    pub(crate) fn parameters(&self) -> TokenStream {
+        let span = self.span;
+        let one = |field: &Field| {
+            let (param, ty) = (&field.param, &field.ty);
+            let ty = if field.into { quote_spanned!(span=> impl ::core::convert::Into<#ty>) } else { quote!(#ty) };
+            quote_spanned!(span=> #param: #ty,)
+        };
+        self.fields.iter().map(one).collect()
+    }
+
+    /// Whether the parameters name types of their own, so that the method cannot be mentioned without arguments.
+    pub(crate) fn is_generic(&self) -> bool {
+        self.fields.iter().any(|field| field.into)
     }
 
     /// Whether the method is so long that clippy counts its arguments; `more` stand before the fields.

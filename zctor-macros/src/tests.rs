@@ -65,7 +65,9 @@ fn every_option_expands_as_recorded() {
             #[reply(String)]
             #[msg(name = fetch)]
             Get { #[key] user: u64 },
-            Put(#[key] u64, #[msg(name = r#type)] String),
+            Put(#[key] u64, #[msg(name = r#type, into)] String),
+            #[reply(bool)]
+            Has { #[msg(into)] path: PathBuf, depth: u8 },
             #[reply(Vec<u8>, deferred)]
             Watch { path: String },
             #[msg(internal)]

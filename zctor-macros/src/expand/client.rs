@@ -140,7 +140,8 @@ fn method(model: &Model<'_>, variant: &Variant<'_>, blocking: bool) -> TokenStre
         (None, _) => variant.docs.or("Sends", ""),
     };
     let many = variant.too_many_arguments(1);
-    let (names, types): (Vec<_>, Vec<_>) = variant.fields.iter().map(|field| (&field.param, &field.ty)).unzip();
+    let names: Vec<_> = variant.fields.iter().map(|field| &field.param).collect();
+    let parameters = variant.parameters();
     let span = variant.span;
     let (output, body) = match &variant.reply {
         Some(Reply { ty: reply, .. }) if blocking => (
@@ -160,7 +161,7 @@ fn method(model: &Model<'_>, variant: &Variant<'_>, blocking: bool) -> TokenStre
             )
         }
     };
-    let function = quote_spanned!(span=> #vis fn #method(&self, #(#names: #types),*) -> #output { #body });
+    let function = quote_spanned!(span=> #vis fn #method(&self, #parameters) -> #output { #body });
     quote!(#docs #(#lints)* #deprecated #many #function)
 }
 

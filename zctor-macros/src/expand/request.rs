@@ -48,7 +48,7 @@ fn constructor(model: &Model<'_>, variant: &Variant<'_>, reply: &Reply) -> Token
     let (lints, deprecated) = (&variant.lints, &variant.deprecated);
     let docs = variant.docs.or("A request of", "");
     let many = variant.too_many_arguments(0);
-    let (names, types): (Vec<_>, Vec<_>) = variant.fields.iter().map(|field| (&field.param, &field.ty)).unzip();
+    let parameters = variant.parameters();
     let message = variant.value(quote!(Self));
     let span = variant.span;
     let Reply { ty, is_deferred } = reply;
@@ -58,7 +58,7 @@ fn constructor(model: &Model<'_>, variant: &Variant<'_>, reply: &Reply) -> Token
         (quote!(), quote_spanned!(span=> __new))
     };
     let function = quote_spanned! {span=>
-        #vis fn #method(#(#names: #types),*) -> #krate::Request<Self, #ty #kind> {
+        #vis fn #method(#parameters) -> #krate::Request<Self, #ty #kind> {
             #krate::Request::#new(#message, #port::#ident)
         }
     };
