@@ -37,6 +37,9 @@ pub trait Message: Sized + 'static {
     const NAME: &'static str;
     /// 0 for an actor that calls nobody, otherwise one more than the deepest of those it calls.
     const CALL_DEPTH: u16;
+    /// The same, for callers to compute theirs from: all that the compiler says of a cycle of constants is their name.
+    #[doc(hidden)]
+    const CYCLE_OF_CALLS_SEND_OR_PIPE_ONE_OF_THEM: u16 = 0;
     /// The generated client, whose calls wait.
     type Client: From<Client<Self>> + Deref<Target = Client<Self>> + Clone + fmt::Debug + Send + Sync + 'static;
     /// The generated client, whose calls give a [`Pending`](crate::Pending).
@@ -486,6 +489,29 @@ impl<M: Message, S> fmt::Debug for ActorOnce<M, S> {
         write!(f, "ActorOnce({})", M::NAME)
     }
 }
+
+/// What a factory must be that builds states again, on whatever thread its instances live.
+#[diagnostic::on_unimplemented(
+    message = "this factory cannot be shared among threads",
+    label = "it captures something that is not `Send + Sync + 'static`, such as an `Rc` or a `Cell`",
+    note = "a factory builds the state on the actor's own thread, and builds it again after a panic: make what it needs inside \
+            it, or capture an `Arc` or a value to clone",
+    note = "`actor_once` takes a factory that runs once and need not be `Sync`, `Context::start` a closure that stays on its thread"
+)]
+pub trait Factory: Send + Sync + 'static {}
+#[diagnostic::do_not_recommend]
+impl<F: Send + Sync + 'static> Factory for F {}
+
+/// What a factory must be that builds one state, on another thread.
+#[diagnostic::on_unimplemented(
+    message = "this factory cannot be sent to another thread",
+    label = "it captures something that is not `Send + 'static`, such as an `Rc`",
+    note = "a factory builds the state on the actor's own thread: make what it needs inside it, or capture an `Arc`",
+    note = "`Context::start` takes a closure that stays on its thread"
+)]
+pub trait FactoryOnce: Send + 'static {}
+#[diagnostic::do_not_recommend]
+impl<F: Send + 'static> FactoryOnce for F {}
 
 /// How a port answers for a handler that did not: implemented by `#[actor]` for the enum of reply ports.
 pub trait Port: 'static {

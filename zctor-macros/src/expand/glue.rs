@@ -8,7 +8,7 @@ use crate::model::Model;
 /// ```text
 /// out  impl CalculatorMessage {
 ///          pub fn actor<S, F>(factory: F) -> Actor<Self, S>
-///          where S: CalculatorHandler, F: Fn() -> S + Send + Sync + 'static { Actor::__new(factory) }
+///          where S: CalculatorHandler, F: Fn() -> S + Factory { Actor::__new(factory) }
 ///          pub fn try_actor<S, F>(..) ..
 ///          pub fn actor_once<S, F>(..) ..
 ///      }
@@ -25,7 +25,7 @@ pub(crate) fn definition(model: &Model<'_>) -> TokenStream {
             #vis fn actor<#state, #factory>(factory: #factory) -> #krate::Actor<Self, #state>
             where
                 #state: #handler,
-                #factory: ::core::ops::Fn() -> #state + ::core::marker::Send + ::core::marker::Sync + 'static,
+                #factory: ::core::ops::Fn() -> #state + #krate::__private::Factory,
             {
                 #krate::Actor::__new(factory)
             }
@@ -35,9 +35,7 @@ pub(crate) fn definition(model: &Model<'_>) -> TokenStream {
             where
                 #state: #handler,
                 #factory: ::core::ops::Fn(&mut #krate::Context<Self>) -> ::core::result::Result<#state, #krate::BoxError>
-                    + ::core::marker::Send
-                    + ::core::marker::Sync
-                    + 'static,
+                    + #krate::__private::Factory,
             {
                 #krate::Actor::__try_new(factory)
             }
@@ -46,7 +44,7 @@ pub(crate) fn definition(model: &Model<'_>) -> TokenStream {
             #vis fn actor_once<#state, #factory>(factory: #factory) -> #krate::ActorOnce<Self, #state>
             where
                 #state: #handler,
-                #factory: ::core::ops::FnOnce() -> #state + ::core::marker::Send + 'static,
+                #factory: ::core::ops::FnOnce() -> #state + #krate::__private::FactoryOnce,
             {
                 #krate::ActorOnce::__new(factory)
             }

@@ -57,7 +57,7 @@ pub(crate) fn filler(model: &Model<'_>) -> Option<TokenStream> {
     (model.item.variants.len() > model.variants.len()).then(|| quote!(_))
 }
 
-/// The constant stands at the declared paths, so that rustc shows a cycle there.
+/// The constant stands at the declared paths, so that rustc shows a cycle there, and its name is all that rustc says.
 fn depth(model: &Model<'_>) -> TokenStream {
     let krate = &model.krate;
     let Some(first) = model.calls.first() else {
@@ -67,12 +67,13 @@ fn depth(model: &Model<'_>) -> TokenStream {
     };
     let depths = model.calls.iter().map(|callee| {
         let span = at(callee);
-        quote_spanned!(span=> <#callee as #krate::Message>::CALL_DEPTH)
+        quote_spanned!(span=> <#callee as #krate::Message>::CYCLE_OF_CALLS_SEND_OR_PIPE_ONE_OF_THEM)
     });
     let span = at(first);
     // A local array: a promoted one would double the steps of the cycle that rustc lists.
     quote_spanned! {span=>
-        const CALL_DEPTH: ::core::primitive::u16 = {
+        const CALL_DEPTH: ::core::primitive::u16 = Self::CYCLE_OF_CALLS_SEND_OR_PIPE_ONE_OF_THEM;
+        const CYCLE_OF_CALLS_SEND_OR_PIPE_ONE_OF_THEM: ::core::primitive::u16 = {
             let depths = [#(#depths),*];
             #krate::__private::call_depth(&depths)
         };
