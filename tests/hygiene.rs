@@ -503,6 +503,31 @@ mod conversions {
     }
 }
 
+/// Attributes of other macros and tools: they stay where they are, and go nowhere else.
+mod other_attributes {
+    #[zctor::actor]
+    #[derive(Default, Debug, PartialEq)]
+    #[rustfmt::skip]
+    #[repr(u8)]
+    pub(crate) enum ModeMessage {
+        #[reply(u8)]
+        Set {
+            #[rustfmt::skip]
+            #[clippy::msrv = "1.85"]
+            level: u8,
+        },
+        #[default]
+        #[rustfmt::skip]
+        #[doc(alias = "back")]
+        Reset,
+    }
+
+    #[test]
+    fn the_enum_keeps_them() {
+        assert_eq!(ModeMessage::default(), ModeMessage::Reset);
+    }
+}
+
 /// Two enums in one module with the same variants, handled by one state.
 mod two_enums {
     #[zctor::actor]

@@ -196,9 +196,12 @@ pub mod public {
     /// Without replies.
     #[actor]
     #[derive(Debug)]
+    #[expect(clippy::large_enum_variant, reason = "that of the enum, and no other")]
     pub enum SendsMessage {
         /// One.
         One,
+        /// A large one.
+        Many([u64; 64]),
     }
 
     /// A state.

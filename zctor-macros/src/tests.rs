@@ -6,7 +6,7 @@ use std::fs;
 use std::path::Path;
 
 use proc_macro2::{Group, TokenStream, TokenTree};
-use quote::quote;
+use quote::{ToTokens, quote};
 
 use crate::attribute;
 
@@ -18,7 +18,9 @@ fn assert_recorded(name: &str, args: TokenStream, item: TokenStream) {
         fs::write(&path, &expansion).expect("the record can be written");
     }
     let recorded = fs::read_to_string(&path).expect("there is a record of this name");
-    assert_eq!(expansion, recorded, "the expansion differs from {}", path.display());
+    let mut lines = (1..).zip(expansion.lines().zip(recorded.lines()));
+    let difference = lines.find(|(_, (ours, theirs))| ours != theirs);
+    assert!(expansion == recorded, "the expansion differs from {}, first in {difference:?}", path.display());
 }
 
 fn pretty(expansion: TokenStream) -> String {
@@ -116,6 +118,84 @@ fn definition_with_faults_keeps_what_it_can() {
         }
     };
     assert_recorded("faults", quote!(nmae = "calculator"), item);
+}
+
+/// Editors and rustdoc lead to where a method begins and ends.
+#[test]
+fn methods_begin_and_end_at_their_variant() {
+    let item: TokenStream = "pub enum CalculatorMessage {
+        #[reply(i64)]
+        Add {
+            a: i64,
+            #[msg(into)] b: i64
+        },
+        /// Documented.
+        Clear,
+        #[reply(u8, deferred)] Later(u8),
+    }"
+    .parse()
+    .expect("the enum is made of tokens");
+    let line_of = |method: &str| match method {
+        "add" => Some(3),
+        "clear" => Some(8),
+        "later" => Some(9),
+        _ => None,
+    };
+    let expansion: syn::File = syn::parse2(attribute(quote!(), item)).expect("an expansion is a list of items");
+    let mut seen = 0;
+    for item in expansion.items {
+        let methods: Vec<(String, TokenStream)> = match item {
+            syn::Item::Trait(item) => item.items.into_iter().filter_map(trait_method).collect(),
+            syn::Item::Impl(item) if item.trait_.is_none() => item.items.into_iter().filter_map(method).collect(),
+            _ => Vec::new(),
+        };
+        for (name, tokens) in methods {
+            let Some(line) = line_of(&name) else { continue };
+            let spans: Vec<_> = tokens.into_iter().map(|tree| tree.span()).collect();
+            let ends = [spans.first().expect("a method has tokens"), spans.last().expect("a method has tokens")];
+            assert_eq!(ends.map(|span| span.start().line), [line; 2], "{name}");
+            seen += 1;
+        }
+    }
+    // In the trait, in two views of the client, and two requests.
+    assert_eq!(seen, 3 + 2 * 3 + 2);
+}
+
+fn trait_method(item: syn::TraitItem) -> Option<(String, TokenStream)> {
+    match item {
+        syn::TraitItem::Fn(item) => {
+            Some((item.sig.ident.to_string(), syn::TraitItemFn { attrs: vec![], ..item }.into_token_stream()))
+        }
+        _ => None,
+    }
+}
+
+fn method(item: syn::ImplItem) -> Option<(String, TokenStream)> {
+    match item {
+        syn::ImplItem::Fn(item) => {
+            Some((item.sig.ident.to_string(), syn::ImplItemFn { attrs: vec![], ..item }.into_token_stream()))
+        }
+        _ => None,
+    }
+}
+
+#[test]
+fn examples_in_documentation_run_once() {
+    let item = quote! {
+        enum ClockMessage {
+            /// The time.
+            ///
+            /// ```
+            /// assert!(true);
+            /// ```
+            #[reply(u64)]
+            Now,
+        }
+    };
+    let expansion = pretty(attribute(quote!(), item));
+    let lines = |text: &str| expansion.lines().filter(|line| line.trim() == text).count();
+    assert_eq!(lines("/// ```"), 2, "on the variant, at both ends");
+    assert_eq!(lines("#[cfg_attr(not(doctest), doc = \" ```\")]"), 2 * 4, "to read on each method and on the request");
 }
 
 #[test]
