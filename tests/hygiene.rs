@@ -37,7 +37,7 @@ mod shadowed {
     mod alloc {}
     mod zctor {}
 
-    #[::zctor::actor(calls(ChildMessage))]
+    #[::zctor::actor(calls(ChildMessage), handles(GetClient = [Get, Later]))]
     pub(crate) enum ParentMessage {
         #[reply(::core::option::Option<u8>)]
         Get {
@@ -309,7 +309,7 @@ mod enum_names {
 
 /// Parameters that have the names of the macro's own.
 mod parameters {
-    #[zctor::actor]
+    #[zctor::actor(handles(V1Client = [First]))]
     pub(crate) enum LettersMessage<V, S, F, H, M, R, const N: usize> {
         #[reply((V, S, F))]
         First(V, S, F),
@@ -606,7 +606,7 @@ pub mod visibility {
             #[reply(u8)]
             One,
         }
-        #[zctor::actor]
+        #[zctor::actor(handles(InHandle = [One]))]
         pub(in crate::visibility) enum InMessage {
             #[reply(u8)]
             One,
@@ -620,7 +620,7 @@ pub mod visibility {
     }
 
     fn uses(one: &inner::InClient, two: &inner::SuperClient) {
-        let _ = (one.one(), two.one(), inner::InMessage::one());
+        let _ = (one.one(), two.one(), inner::InMessage::one(), inner::InHandle::from(one).one());
     }
 }
 

@@ -55,7 +55,7 @@ pub mod public {
     use super::{Context, actor};
 
     /// Every shape of variant, and methods that lints have opinions on.
-    #[actor]
+    #[actor(handles(LengthClient = [Len, Empty, Many], OnlyClient = [Unit], SpeakerClient = [Tell, Say]))]
     #[derive(Debug, Clone)]
     pub enum ShapesMessage {
         /// Empty.
@@ -134,7 +134,7 @@ pub mod public {
     }
 
     /// With parameters.
-    #[actor(ctx)]
+    #[actor(ctx, handles(PutsClient = [Put]))]
     #[derive(Debug)]
     pub enum GenericMessage<K, V: Clone>
     where
@@ -160,7 +160,7 @@ pub mod public {
     }
 
     /// With a `cfg` inside, which takes another way through the macro.
-    #[actor]
+    #[actor(handles(ManyClient = [Gone, Many]))]
     #[derive(Debug, Clone)]
     pub enum ConditionalMessage<T: Clone> {
         /// Never there.
@@ -223,7 +223,7 @@ mod private {
     use super::actor;
 
     /// Of which one method is used.
-    #[actor]
+    #[actor(handles(TwoClient = [Two, And_Three]))]
     enum PrivateMessage {
         #[reply(u8)]
         One,
@@ -279,7 +279,7 @@ mod deprecated {
 
     /// Old itself.
     #[deprecated = "there is a new one"]
-    #[actor]
+    #[actor(handles(OldHandle = [One]))]
     pub(crate) enum OldMessage {
         #[reply(u8)]
         One(u8),
@@ -302,7 +302,7 @@ mod deprecated {
     }
 
     /// With an old variant.
-    #[actor]
+    #[actor(handles(NewHandle = [Old, New]))]
     pub(crate) enum NewMessage {
         #[deprecated = "use `New`"]
         #[reply(u8)]

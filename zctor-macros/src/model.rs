@@ -1,5 +1,7 @@
 //! The definition with every name, type and visibility settled: what the expansion writes down.
 
+use std::collections::HashSet;
+
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
 use syn::ext::IdentExt;
@@ -27,6 +29,8 @@ pub(crate) struct Model<'a> {
     /// The enum as a type: `CacheMessage<K, V>`.
     pub(crate) ty: TokenStream,
     pub(crate) variants: Vec<Variant<'a>>,
+    /// Clients that know some of the variants.
+    pub(crate) handles: Vec<Handle>,
     /// Those that only the handler knows, behind a fault.
     pub(crate) handler_only: Vec<Variant<'a>>,
     /// The hooks of the handler, all but those lost to a fault.
@@ -38,6 +42,12 @@ pub(crate) struct Model<'a> {
     pub(crate) view: Ident,
     pub(crate) state: Ident,
     pub(crate) factory: Ident,
+}
+
+pub(crate) struct Handle {
+    pub(crate) ident: Ident,
+    /// The names of the variants that it knows.
+    variants: HashSet<String>,
 }
 
 pub(crate) struct Variant<'a> {
@@ -88,6 +98,9 @@ impl<'a> Model<'a> {
             types::idents(&item.generics.to_token_stream()).iter().map(Ident::to_string).collect();
         taken.extend(types::idents(&item.generics.where_clause.to_token_stream()).iter().map(Ident::to_string));
         taken.extend([ident, &handler, &client].map(Ident::to_string));
+        let handles: Vec<Handle> =
+            definition.options.handles.get().into_iter().flatten().map(Handle::resolve).collect();
+        taken.extend(handles.iter().map(|handle| handle.ident.to_string()));
 
         let calls = definition.options.calls.get().cloned().unwrap_or_default();
         let variants = |extent: Extent| {
@@ -106,6 +119,7 @@ impl<'a> Model<'a> {
             calls,
             generics,
             variants: variants(Extent::Everything),
+            handles,
             handler_only: variants(Extent::Handler),
             hooks: names::HOOKS
                 .into_iter()
@@ -159,8 +173,18 @@ impl<'a> Model<'a> {
 
     /// The client with one of its views: `CacheClient<K, V, ::zctor::Blocking>`.
     pub(crate) fn client_with(&self, view: impl ToTokens) -> TokenStream {
-        let (client, arguments) = (&self.client, self.generics.arguments());
+        self.viewed(&self.client, view)
+    }
+
+    /// The same of a handle.
+    pub(crate) fn viewed(&self, client: &Ident, view: impl ToTokens) -> TokenStream {
+        let arguments = self.generics.arguments();
         quote!(#client<#(#arguments,)* #view>)
+    }
+
+    /// The variants that a handle knows, in the order of the enum.
+    pub(crate) fn known_to<'m>(&'m self, handle: &'m Handle) -> impl Iterator<Item = &'m Variant<'a>> {
+        self.variants.iter().filter(|variant| handle.variants.contains(&unraw(&variant.ident)))
     }
 
     /// The handler trait with its arguments: `CacheHandler<K, V>`.
@@ -174,6 +198,12 @@ impl<'a> Model<'a> {
         let (_, arguments, _) = self.generics.plain().split_for_impl();
         let port = &self.port;
         quote!(#port #arguments)
+    }
+}
+
+impl Handle {
+    fn resolve(handle: &attr::Handle) -> Self {
+        Self { ident: handle.ident.clone(), variants: handle.variants.iter().map(unraw).collect() }
     }
 }
 

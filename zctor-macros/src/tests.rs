@@ -60,6 +60,7 @@ fn every_option_expands_as_recorded() {
         handler = Serves,
         client = Web,
         calls(auth::AuthMessage, DatabaseMessage),
+        handles(Reads = [Get, Has], Ticks = [Tick]),
         crate = crate::threads
     );
     let item = quote! {
@@ -277,7 +278,7 @@ const SEEDS: [&str; 3] = [
      #[reply(Option<V>, deferred)] #[cfg(x)] r#Match(Cow<'_, str>), Gen = 3 }",
     "#[actor] #[reply(u8)] enum Msg { #[reply] A, #[reply(impl Fn(&str) -> u8)] B(dyn T), #[key] C(m!(Self)), a, OnStart }",
 ];
-const ARGUMENTS: &str = "name = \"x\", handler = H, client = r#type, ctx, calls(A, b::B<K>, Msg), crate = ::z";
+const ARGUMENTS: &str = "name = \"x\", handler = H, client = r#type, ctx, calls(A, b::B<K>, Msg), handles(R = [Get, A], S = []), crate = ::z";
 
 /// Every seed with each of its tokens dropped, doubled, or replaced by another of the seed's, at every depth.
 #[test]

@@ -543,6 +543,29 @@ impl<M: Message> Client<M> {
     }
 }
 
+/// The client in a handle for some of the variants. It has none of a client's methods, so that rustc does not propose to
+/// reach for them.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Part<C>(C);
+
+impl<C> Part<C> {
+    /// A part of this client.
+    pub fn new(whole: C) -> Self {
+        Self(whole)
+    }
+
+    /// The client that it is a part of.
+    pub fn whole(&self) -> &C {
+        &self.0
+    }
+}
+
+impl<C: fmt::Debug> fmt::Debug for Part<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
 impl<M: Message> Clone for Client<M> {
     fn clone(&self) -> Self {
         Self { pool: self.pool.clone(), binding: self.binding.clone(), limit: self.limit }

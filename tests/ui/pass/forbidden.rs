@@ -28,7 +28,7 @@
 use zctor::{Context, actor};
 
 /// Of every kind.
-#[actor(ctx)]
+#[actor(ctx, handles(RunnerClient = [Run, Later]))]
 #[derive(Debug, Clone)]
 pub enum JobMessage<T: Clone, const N: usize> {
     /// Runs.
@@ -45,7 +45,7 @@ pub enum JobMessage<T: Clone, const N: usize> {
     Gone(Nowhere),
 }
 
-#[actor(calls(JobMessage<u8, 3>))]
+#[actor(calls(JobMessage<u8, 3>), handles(Getter = [Get], Putter = [Put]))]
 enum OwnMessage {
     #[reply(u8)]
     Get,

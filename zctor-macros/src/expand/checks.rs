@@ -3,7 +3,7 @@
 use proc_macro2::{Span, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
 
-use crate::model::{Model, Variant};
+use crate::model::{Handle, Model, Variant};
 
 pub(crate) fn definition(model: &Model<'_>) -> TokenStream {
     let mention = mention(model);
@@ -24,6 +24,7 @@ fn mention(model: &Model<'_>) -> TokenStream {
     let bindings = ["pin", "least_loaded"].map(|name| model.is_free(name).then(|| format_ident!("{name}")));
     let bindings = bindings.iter().flatten();
     let keyed = model.is_free("keyed").then(|| mention_keyed(model));
+    let handles = model.handles.iter().map(|handle| mention_handle(model, handle));
     let requests = model.variants.iter().filter(|variant| variant.reply.is_some()).map(mention_request);
     quote! {
         #attrs
@@ -33,6 +34,7 @@ fn mention(model: &Model<'_>) -> TokenStream {
                 let _ = (<#blocking>::within, <#blocking>::non_blocking);
                 #(let _ = <#blocking>::#bindings;)*
                 #(#methods)*
+                #(#handles)*
                 #(#requests)*
                 let _ = Self::actor::<__H, fn() -> __H>;
                 let _ = Self::try_actor::<__H, fn(&mut #krate::Context<Self>) -> ::core::result::Result<__H, #krate::BoxError>>;
@@ -54,6 +56,17 @@ fn mention_method(variant: &Variant<'_>, clients: &[&TokenStream]) -> TokenStrea
     let this = quote_spanned!(Span::mixed_site()=> this);
     let one = |client: &&TokenStream| quote!(let _ = |#this: &#client, #(#names: #types),*| <#client>::#method(#this, #(#names),*););
     clients.iter().map(one).collect()
+}
+
+fn mention_handle(model: &Model<'_>, handle: &Handle) -> TokenStream {
+    let krate = &model.krate;
+    let blocking = model.viewed(&handle.ident, quote!(#krate::Blocking));
+    let non_blocking = model.viewed(&handle.ident, quote!(#krate::NonBlocking));
+    let methods = model.known_to(handle).map(|variant| mention_method(variant, &[&blocking, &non_blocking]));
+    quote! {
+        let _ = (<#blocking>::within, <#blocking>::non_blocking);
+        #(#methods)*
+    }
 }
 
 fn mention_request(variant: &Variant<'_>) -> TokenStream {
