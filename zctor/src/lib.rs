@@ -114,6 +114,7 @@ mod lock;
 mod mailbox;
 mod message;
 mod park;
+mod recipient;
 mod registry;
 mod restart;
 mod route;
@@ -137,6 +138,7 @@ pub use message::{
     Actor, ActorOnce, AnsweredInHandler, Blocking, CallableFrom, Deferred, Dispatch, IntoRequest, Message,
     MessageField, NonBlocking, Prompt, ReplyType, Request,
 };
+pub use recipient::Recipient;
 pub use registry::{Registry, RegistryEntry};
 pub use restart::Restart;
 pub use route::Replies;

@@ -1,5 +1,6 @@
 //! What generated code implements, and what it hands to the runtime: messages, requests, registrations.
 
+use std::any::{Any, TypeId};
 use std::fmt;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::marker::PhantomData;
@@ -60,6 +61,18 @@ pub trait Message: Sized + 'static {
 
     #[doc(hidden)]
     fn __key(&self) -> Option<u64> {
+        None
+    }
+
+    /// The type of the only field of this message's variant.
+    #[doc(hidden)]
+    fn __payload_type(&self) -> Option<TypeId> {
+        None
+    }
+
+    /// That field, if it is of this type.
+    #[doc(hidden)]
+    fn __into_payload<T: 'static>(self) -> Option<T> {
         None
     }
 }
@@ -542,6 +555,12 @@ pub fn key_hash<K: Hash + ?Sized>(key: &K) -> u64 {
     let mut hasher = DefaultHasher::new();
     key.hash(&mut hasher);
     hasher.finish()
+}
+
+/// The value, if both are one type.
+pub fn same<F: 'static, T: 'static>(value: F) -> Option<T> {
+    let mut value = Some(value);
+    (&mut value as &mut dyn Any).downcast_mut::<Option<T>>().and_then(Option::take)
 }
 
 /// One more than the deepest of `callees`.

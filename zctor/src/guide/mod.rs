@@ -10,6 +10,7 @@
 //! | [`routing`] | which of them gets this message |
 //! | [`threading_patterns`] | how to lay actors out on threads |
 //! | [`messaging_patterns`] | send, call, broadcast |
+//! | [`handles`] | how to hand out less than a whole client |
 //! | [`load_balancing`] | the rules of the round robin, exactly |
 //! | [`thread_safety`] | why state needs no lock and need not be `Send` |
 //! | [`calls`] | why a call cannot deadlock, and what is refused |
@@ -43,6 +44,10 @@ pub mod threading_patterns {
 
 pub mod messaging_patterns {
     #![doc = include_str!("messaging_patterns.md")]
+}
+
+pub mod handles {
+    #![doc = include_str!("handles.md")]
 }
 
 pub mod load_balancing {
