@@ -181,6 +181,45 @@ fn method(item: syn::ImplItem) -> Option<(String, TokenStream)> {
 }
 
 #[test]
+fn handler_shows_an_implementation_to_paste() {
+    let item = quote! {
+        enum CacheMessage<K: Hash + Eq, V> where V: Clone {
+            #[reply(Result<Vec<V>, String>)]
+            Find { key: K, r#type: u8 },
+            #[reply(())]
+            Wait(u8),
+            Put(K, Box<dyn Fn(&str) -> V + Send>),
+            #[reply([u8; 4], deferred)]
+            Later,
+        }
+    };
+    let expansion: syn::File = syn::parse2(attribute(quote!(ctx), item)).expect("an expansion is a list of items");
+    let handler = expansion.items.iter().find_map(|item| match item {
+        syn::Item::Trait(item) => Some(item),
+        _ => None,
+    });
+    let handler = handler.expect("a handler trait");
+    let text = handler.attrs.iter().map(|attribute| attribute.to_token_stream().to_string()).collect::<String>();
+    let text = text.split("```rust,ignore\\n").nth(1).and_then(|rest| rest.split("\\n```").next()).expect("a block");
+    let pasted: syn::ItemImpl = syn::parse_str(&text.replace("\\n", "\n")).expect("an impl");
+
+    let required = handler.items.iter().filter_map(|item| match item {
+        syn::TraitItem::Fn(method) if method.default.is_none() => Some(method.sig.clone()),
+        _ => None,
+    });
+    let given = pasted.items.into_iter().filter_map(|item| match item {
+        syn::ImplItem::Fn(method) => Some(method.sig),
+        _ => None,
+    });
+    // The trait names zctor and the unit by their full forms.
+    let plain = |method: syn::Signature| {
+        let text = method.to_token_stream().to_string().replace(' ', "");
+        text.replace("::zctor::", "").replace("->()", "").replace(",)", ")")
+    };
+    assert_eq!(given.map(plain).collect::<Vec<_>>(), required.map(plain).collect::<Vec<_>>());
+}
+
+#[test]
 fn examples_in_documentation_run_once() {
     let item = quote! {
         enum ClockMessage {

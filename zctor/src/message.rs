@@ -584,15 +584,18 @@ pub const fn assert_reply<T: ReplyType>() {}
 
 /// Marks a message whose declared calls lead to no cycle. For a generic enum the callees must be so too, and a cycle
 /// among them has no finite proof: rustc refuses it without evaluating any constant.
+#[doc(hidden)]
 pub trait Acyclic {}
 
 /// As [`Mention`], for what takes a key.
+#[doc(hidden)]
 pub trait MentionKey<Q: ?Sized> {
     /// Never called.
     fn mention();
 }
 
 /// What generated code mentions here is not dead code, however little of it a program uses.
+#[doc(hidden)]
 pub trait Mention<H> {
     /// Never called.
     fn mention();

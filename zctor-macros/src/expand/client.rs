@@ -4,6 +4,7 @@ use proc_macro2::{Ident, TokenStream};
 use quote::{quote, quote_spanned};
 use syn::ext::IdentExt;
 
+use crate::docs::{self, Added};
 use crate::model::{Model, Reply, Variant};
 use crate::types;
 
@@ -168,11 +169,7 @@ fn method(model: &Model<'_>, face: &Face<'_>, variant: &Variant<'_>, blocking: b
     let Model { krate, ty, .. } = model;
     let (vis, method) = (&variant.vis, &variant.method);
     let (lints, deprecated) = (&variant.lints, &variant.deprecated);
-    let docs = match (&variant.reply, blocking) {
-        (Some(_), true) => variant.docs.or("Sends", " and waits for the reply"),
-        (Some(_), false) => variant.docs.or("Sends", ", whose reply can be waited for"),
-        (None, _) => variant.docs.or("Sends", ""),
-    };
+    let docs = variant.docs.with(|link| added(model, variant, blocking, link));
     let many = variant.too_many_arguments(1);
     let names: Vec<_> = variant.fields.iter().map(|field| &field.param).collect();
     let parameters = variant.parameters();
@@ -198,6 +195,40 @@ fn method(model: &Model<'_>, face: &Face<'_>, variant: &Variant<'_>, blocking: b
     };
     let function = quote_spanned!(span=> #vis fn #method(&self, #parameters) -> #output { #body });
     quote!(#docs #(#lints)* #deprecated #many #function)
+}
+
+/// What a method says of itself: which message it sends, what comes back, and what may come instead.
+fn added(model: &Model<'_>, variant: &Variant<'_>, blocking: bool, variant_link: &str) -> Added {
+    let link = |name: &str| docs::link(&model.krate, name);
+    match &variant.reply {
+        None => Added {
+            does: format!("Sends {variant_link}."),
+            errors: Some(format!("As {}: the message comes back in the {}.", link("Client::send"), link("SendError"))),
+        },
+        Some(Reply { ty, is_deferred }) => {
+            let reply = types::print(ty);
+            let later = if *is_deferred { "the reply, which may come later" } else { "the reply" };
+            if blocking {
+                Added {
+                    does: format!("Sends {variant_link} and waits for {later}: `{reply}`."),
+                    errors: Some(format!(
+                        "As {}: the {} says why no reply came.",
+                        link("Client::call"),
+                        link("CallError")
+                    )),
+                }
+            } else {
+                Added {
+                    does: format!(
+                        "Sends {variant_link} and gives a {} of {later}, `{reply}`, or of the {} that says why none came.",
+                        link("Pending"),
+                        link("CallError")
+                    ),
+                    errors: None,
+                }
+            }
+        }
+    }
 }
 
 /// Written out instead of derived, so that nothing is asked of the parameters.

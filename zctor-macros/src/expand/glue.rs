@@ -21,7 +21,7 @@ pub(crate) fn definition(model: &Model<'_>) -> TokenStream {
     quote! {
         #attrs
         impl #params #ty #bounds {
-            /// An actor whose states come from `factory`, which also rebuilds them.
+            /// An actor whose states come from `factory`, which also rebuilds them and so is `Send + Sync + 'static`.
             #vis fn actor<#state, #factory>(factory: #factory) -> #krate::Actor<Self, #state>
             where
                 #state: #handler,
@@ -30,7 +30,7 @@ pub(crate) fn definition(model: &Model<'_>) -> TokenStream {
                 #krate::Actor::__new(factory)
             }
 
-            /// An actor whose factory is given the context and may fail; its error comes out of the spawn.
+            /// The same with a factory that is given the context and may fail; its error comes out of the spawn.
             #vis fn try_actor<#state, #factory>(factory: #factory) -> #krate::Actor<Self, #state>
             where
                 #state: #handler,
@@ -40,7 +40,7 @@ pub(crate) fn definition(model: &Model<'_>) -> TokenStream {
                 #krate::Actor::__try_new(factory)
             }
 
-            /// An actor with one state and no other: a panic or a reset ends it.
+            /// An actor with one state and no other: a panic or a reset ends it. Its factory is `Send + 'static`.
             #vis fn actor_once<#state, #factory>(factory: #factory) -> #krate::ActorOnce<Self, #state>
             where
                 #state: #handler,

@@ -3,7 +3,9 @@
 use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
 
+use crate::docs::Added;
 use crate::model::{Model, Reply, Variant};
+use crate::types;
 
 /// ```text
 /// in   #[reply(i64)] Add { a: i64, b: i64 }
@@ -46,7 +48,10 @@ fn constructor(model: &Model<'_>, variant: &Variant<'_>, reply: &Reply) -> Token
     let Model { krate, port, .. } = model;
     let (ident, method, vis) = (&variant.ident, &variant.method, &variant.vis);
     let (lints, deprecated) = (&variant.lints, &variant.deprecated);
-    let docs = variant.docs.or("A request of", "");
+    let docs = variant.docs.with(|variant| Added {
+        does: format!("A request of {variant}, whose reply is `{}`.", types::print(&reply.ty)),
+        errors: None,
+    });
     let many = variant.too_many_arguments(0);
     let parameters = variant.parameters();
     let message = variant.value(quote!(Self));
