@@ -24,7 +24,12 @@ fn assert_recorded(name: &str, args: TokenStream, item: TokenStream) {
 }
 
 fn pretty(expansion: TokenStream) -> String {
-    prettyplease::unparse(&syn::parse2(expansion).expect("an expansion is a list of items"))
+    let file: syn::File = syn::parse2(expansion).expect("an expansion is a list of items");
+    let one = |item| {
+        let items = vec![item];
+        prettyplease::unparse(&syn::File { shebang: None, frontmatter: None, attrs: Vec::new(), items })
+    };
+    file.items.into_iter().map(one).collect::<Vec<_>>().join("\n")
 }
 
 /// The texts of the errors in an expansion, in order.
@@ -51,6 +56,35 @@ fn calculator_expands_as_recorded() {
         }
     };
     assert_recorded("calculator", quote!(), item);
+}
+
+/// The guide shows what the README's example becomes, between lines that only make it a program.
+#[test]
+fn guide_shows_what_the_readme_s_example_becomes() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let readme = fs::read_to_string(root.join("README.md")).expect("the README is beside the crate");
+    let program =
+        readme.split("```rust\n").nth(1).and_then(|rest| rest.split("```").next()).expect("it begins with a program");
+    let program: syn::File = syn::parse_str(program).expect("the program is Rust");
+    let mut item = program.items.into_iter().find_map(|item| match item {
+        syn::Item::Enum(item) => Some(item),
+        _ => None,
+    });
+    let item = item.as_mut().expect("it defines messages");
+    item.attrs.retain(|attribute| !crate::attr::is(attribute, crate::attr::ACTOR));
+    let expansion = pretty(attribute(quote!(), item.to_token_stream()));
+
+    let path = root.join("zctor/src/guide/what_you_get.md");
+    let page = fs::read_to_string(&path).expect("the page is in the guide");
+    let (before, rest) = page.split_once("```\n# // The program around it.\n").expect("a block begins");
+    let (shown, after) = rest.split_once("# // The end of what is shown.\n").expect("the block ends");
+    let (hidden, shown) = shown.split_at(shown.find("\n#[").map_or(0, |end| end + 1));
+    if std::env::var_os("SNAPSHOTS").is_some_and(|mode| mode == "overwrite") {
+        let (start, end) = ("```\n# // The program around it.\n", "# // The end of what is shown.\n");
+        fs::write(&path, [before, start, hidden, &expansion, end, after].concat()).expect("it can be written");
+        return;
+    }
+    assert!(shown == expansion, "{} shows another expansion", path.display());
 }
 
 #[test]

@@ -20,6 +20,7 @@
 //! | [`best_practices`] | design, errors, resources, tests |
 //! | [`debugging`] | who handled what, where, and what is stuck |
 //! | [`common_patterns`] | worker pool, service mesh, publisher and subscribers, shards |
+//! | [`what_you_get`] | what `#[actor]` writes, word for word |
 //! | [`coming_from_zig`] | every name of the Zig library, and its counterpart |
 
 pub mod overview {
@@ -84,6 +85,10 @@ pub mod debugging {
 
 pub mod common_patterns {
     #![doc = include_str!("common_patterns.md")]
+}
+
+pub mod what_you_get {
+    #![doc = include_str!("what_you_get.md")]
 }
 
 pub mod coming_from_zig {
