@@ -367,6 +367,80 @@ fn no_input_makes_the_macro_panic_or_write_nonsense() {
     }
 }
 
+/// Seeds with several of their tokens dropped, moved, or replaced by any of a vocabulary, at any depth.
+#[test]
+fn no_random_input_makes_the_macro_panic_or_differ() {
+    const CASES: u64 = 3_000;
+    let vocabulary: Vec<TokenTree> = VOCABULARY.parse::<TokenStream>().expect("words are tokens").into_iter().collect();
+    let parse = |text: &str| text.parse::<TokenStream>().expect("the seeds are made of tokens");
+    let (seeds, arguments) = (SEEDS.map(parse), parse(ARGUMENTS));
+    let mut enums = 0;
+    for case in 0..CASES {
+        let mut random = Random(case);
+        let mut item = seeds[random.below(seeds.len())].clone();
+        let mut args = if random.below(2) == 0 { TokenStream::new() } else { arguments.clone() };
+        for _ in 0..=random.below(6) {
+            item = random.change(item, &vocabulary);
+            args = if random.below(3) == 0 { random.change(args, &vocabulary) } else { args };
+        }
+        let (once, again) = (attribute(args.clone(), item.clone()), attribute(args.clone(), item.clone()));
+        assert_eq!(once.to_string(), again.to_string(), "case {case}");
+        enums += usize::from(syn::parse2::<syn::ItemEnum>(item.clone()).is_ok());
+        assert_is_code(args, item);
+    }
+    assert!(enums > 300, "only {enums} of {CASES} cases got as far as the rules");
+}
+
+/// What the macro has an opinion on, and what it cannot expect.
+const VOCABULARY: &str = "enum struct fn pub crate Self self super 'a 'static 'x' r#gen gen _ , ; : :: = -> & # ! ? \"text\" 3 4.5 \
+    () [] {} (u8) [u8; 4] {A} <T> name handler client handles ctx calls reply msg key into internal deferred dyn impl where \
+    Message Clone On_Start OnStart Self_ #[reply(u8)] #[reply] #[msg(name = a, into)] #[msg(internal)] #[key] #[cfg(x)] \
+    #[cfg_attr(x, reply(u8))] #[actor] #[deprecated] #[doc = include_str!(\"x\")] A(u8) B{b: Vec<Self>} C = 3 T: Clone";
+
+/// Splitmix64: the same case is the same input on every machine.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, bound: usize) -> usize {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        usize::try_from((mixed ^ (mixed >> 31)) % bound as u64).expect("it is below a usize")
+    }
+
+    /// One change, in here or in one of the groups.
+    fn change(&mut self, tokens: TokenStream, vocabulary: &[TokenTree]) -> TokenStream {
+        let mut trees: Vec<TokenTree> = tokens.into_iter().collect();
+        let at = self.below(trees.len() + 1);
+        if let Some(TokenTree::Group(group)) = trees.get(at) {
+            if self.below(8) != 0 {
+                let inner = self.change(group.stream(), vocabulary);
+                trees[at] = TokenTree::Group(Group::new(group.delimiter(), inner));
+                return trees.into_iter().collect();
+            }
+        }
+        // Most of the tokens of an enum are in groups: that is where to go from between them, too.
+        let groups: Vec<usize> = (0..trees.len()).filter(|i| matches!(trees[*i], TokenTree::Group(_))).collect();
+        if !groups.is_empty() && self.below(4) != 0 {
+            let at = groups[self.below(groups.len())];
+            if let TokenTree::Group(group) = &trees[at] {
+                let inner = self.change(group.stream(), vocabulary);
+                trees[at] = TokenTree::Group(Group::new(group.delimiter(), inner));
+            }
+            return trees.into_iter().collect();
+        }
+        let word = vocabulary[self.below(vocabulary.len())].clone();
+        match self.below(4) {
+            0 if at < trees.len() => drop(trees.remove(at)),
+            1 if at < trees.len() => trees[at] = word,
+            2 if at + 1 < trees.len() => trees.swap(at, at + 1),
+            _ => trees.insert(at, word),
+        }
+        trees.into_iter().collect()
+    }
+}
+
 /// What is generated for an enum can be parsed, with faults or without.
 fn assert_is_code(args: TokenStream, item: TokenStream) {
     let expansion = attribute(args, item.clone());
