@@ -37,7 +37,7 @@ mod shadowed {
     mod alloc {}
     mod zctor {}
 
-    #[::zctor::actor(calls(ChildMessage))]
+    #[::zctor::actor(calls(ChildMessage), handles(GetClient = [Get, Later]))]
     pub(crate) enum ParentMessage {
         #[reply(::core::option::Option<u8>)]
         Get {
@@ -309,7 +309,7 @@ mod enum_names {
 
 /// Parameters that have the names of the macro's own.
 mod parameters {
-    #[zctor::actor]
+    #[zctor::actor(handles(V1Client = [First]))]
     pub(crate) enum LettersMessage<V, S, F, H, M, R, const N: usize> {
         #[reply((V, S, F))]
         First(V, S, F),
@@ -456,6 +456,78 @@ mod from_macro {
     }
 }
 
+/// Fields that clients and requests take as whatever can be made into them.
+mod conversions {
+    #[zctor::actor]
+    pub(crate) enum TextMessage<T: std::hash::Hash = String> {
+        #[reply(usize)]
+        Len {
+            #[key]
+            #[msg(into)]
+            text: T,
+            this: u8,
+        },
+        Pair(#[msg(into)] Box<str>, #[msg(name = r#type, into)] Option<u8>),
+        #[reply(bool, deferred)]
+        Later(#[msg(into)] String),
+        #[cfg(any())]
+        Gone(#[msg(into)] Nowhere),
+        #[cfg_attr(not(any()), msg(internal))]
+        Own(#[msg(into)] Vec<Self>),
+    }
+
+    struct Text;
+
+    impl TextHandler<String> for Text {
+        fn len(&mut self, text: String, this: u8) -> usize {
+            text.len() + usize::from(this)
+        }
+        fn pair(&mut self, _: Box<str>, _: Option<u8>) {}
+        fn later(&mut self, value: String, reply: zctor::ReplyTo<bool>) {
+            reply.send(value == "now");
+        }
+        fn own(&mut self, _: Vec<TextMessage>) {}
+    }
+
+    #[test]
+    fn clients_and_requests_convert_what_they_are_given() -> Result<(), Box<dyn std::error::Error>> {
+        let engine = zctor::ActorEngine::new();
+        let text: TextClient = engine.pool(1, TextMessage::actor(|| Text))?;
+        assert_eq!(text.len("four", 3)?, 7);
+        assert_eq!(text.len('x', 0)?, 1);
+        assert_eq!(engine.call(TextMessage::<String>::len("two", 0))?, 3);
+        text.pair("boxed", 3)?;
+        assert!(text.non_blocking().later("now").wait()?);
+        text.non_blocking().own([])?;
+        Ok(())
+    }
+}
+
+/// Attributes of other macros and tools: they stay where they are, and go nowhere else.
+mod other_attributes {
+    #[zctor::actor]
+    #[derive(Default, Debug, PartialEq)]
+    #[rustfmt::skip]
+    #[repr(u8)]
+    pub(crate) enum ModeMessage {
+        #[reply(u8)]
+        Set {
+            #[rustfmt::skip]
+            #[clippy::msrv = "1.85"]
+            level: u8,
+        },
+        #[default]
+        #[rustfmt::skip]
+        #[doc(alias = "back")]
+        Reset,
+    }
+
+    #[test]
+    fn the_enum_keeps_them() {
+        assert_eq!(ModeMessage::default(), ModeMessage::Reset);
+    }
+}
+
 /// Two enums in one module with the same variants, handled by one state.
 mod two_enums {
     #[zctor::actor]
@@ -534,7 +606,7 @@ pub mod visibility {
             #[reply(u8)]
             One,
         }
-        #[zctor::actor]
+        #[zctor::actor(handles(InHandle = [One]))]
         pub(in crate::visibility) enum InMessage {
             #[reply(u8)]
             One,
@@ -548,7 +620,7 @@ pub mod visibility {
     }
 
     fn uses(one: &inner::InClient, two: &inner::SuperClient) {
-        let _ = (one.one(), two.one(), inner::InMessage::one());
+        let _ = (one.one(), two.one(), inner::InMessage::one(), inner::InHandle::from(one).one());
     }
 }
 

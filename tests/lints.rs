@@ -55,7 +55,7 @@ pub mod public {
     use super::{Context, actor};
 
     /// Every shape of variant, and methods that lints have opinions on.
-    #[actor]
+    #[actor(handles(LengthClient = [Len, Empty, Many], OnlyClient = [Unit], SpeakerClient = [Tell, Say]))]
     #[derive(Debug, Clone)]
     pub enum ShapesMessage {
         /// Empty.
@@ -113,6 +113,18 @@ pub mod public {
         /// Adds.
         #[reply(u8)]
         Add(u8),
+        /// What is told, as whatever it can be made of.
+        #[reply(bool)]
+        Tell {
+            /// The words.
+            #[msg(into)]
+            words: String,
+            /// Whom.
+            #[msg(into)]
+            whom: Option<u8>,
+        },
+        /// Of one kind, told to nobody.
+        Say(#[msg(into)] Box<str>),
         /// Later.
         #[reply((), deferred)]
         Later {
@@ -122,7 +134,7 @@ pub mod public {
     }
 
     /// With parameters.
-    #[actor(ctx)]
+    #[actor(ctx, handles(PutsClient = [Put]))]
     #[derive(Debug)]
     pub enum GenericMessage<K, V: Clone>
     where
@@ -148,7 +160,7 @@ pub mod public {
     }
 
     /// With a `cfg` inside, which takes another way through the macro.
-    #[actor]
+    #[actor(handles(ManyClient = [Gone, Many]))]
     #[derive(Debug, Clone)]
     pub enum ConditionalMessage<T: Clone> {
         /// Never there.
@@ -184,9 +196,12 @@ pub mod public {
     /// Without replies.
     #[actor]
     #[derive(Debug)]
+    #[expect(clippy::large_enum_variant, reason = "that of the enum, and no other")]
     pub enum SendsMessage {
         /// One.
         One,
+        /// A large one.
+        Many([u64; 64]),
     }
 
     /// A state.
@@ -208,7 +223,7 @@ mod private {
     use super::actor;
 
     /// Of which one method is used.
-    #[actor]
+    #[actor(handles(TwoClient = [Two, And_Three]))]
     enum PrivateMessage {
         #[reply(u8)]
         One,
@@ -224,6 +239,8 @@ mod private {
         #[expect(clippy::type_complexity, reason = "that of the enum, and no other")]
         #[reply(Option<Box<dyn Fn(Vec<Option<Result<u8, String>>>) -> Result<Vec<String>, String> + Send>>)]
         One(Option<Box<dyn Fn(Vec<Option<Result<u8, String>>>) -> Result<Vec<String>, String> + Send>>),
+        #[reply(())]
+        Three(#[msg(into)] String),
         Two {
             #[expect(clippy::option_option, reason = "that of the field, and no other")]
             odd: Option<Option<u8>>,
@@ -262,7 +279,7 @@ mod deprecated {
 
     /// Old itself.
     #[deprecated = "there is a new one"]
-    #[actor]
+    #[actor(handles(OldHandle = [One]))]
     pub(crate) enum OldMessage {
         #[reply(u8)]
         One(u8),
@@ -285,7 +302,7 @@ mod deprecated {
     }
 
     /// With an old variant.
-    #[actor]
+    #[actor(handles(NewHandle = [Old, New]))]
     pub(crate) enum NewMessage {
         #[deprecated = "use `New`"]
         #[reply(u8)]

@@ -2,7 +2,9 @@
 //!
 //! The texts under `ui/fail` are written by `TRYBUILD=overwrite cargo test -p zctor-tests --test ui` and then read.
 
+use std::collections::BTreeMap;
 use std::fs;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -22,6 +24,30 @@ fn wrong_programs_draw_the_recorded_errors() {
         return;
     }
     trybuild::TestCases::new().compile_fail("ui/fail/*/*.rs");
+    // Beside what trybuild says of each case: not by a macro, whose output is kept back when a test passes.
+    writeln!(std::io::stderr(), "\n{}", summary()).expect("the standard error can be written");
+}
+
+/// Cases by the rule that they break: `calls: 14, client: 13, ..`.
+fn summary() -> String {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("ui/fail");
+    let mut rules: BTreeMap<String, usize> = BTreeMap::new();
+    for case in texts(&folder) {
+        let rule = case.parent().and_then(Path::file_name).unwrap_or_default();
+        *rules.entry(rule.to_string_lossy().into_owned()).or_default() += 1;
+    }
+    let counts: Vec<String> = rules.iter().map(|(rule, count)| format!("{rule}: {count}")).collect();
+    format!("{} cases of {} rules. {}", rules.values().sum::<usize>(), rules.len(), counts.join(", "))
+}
+
+#[test]
+fn every_case_has_its_text_and_counts_for_its_rule() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("ui/fail");
+    let (cases, texts) = (files(&folder, "rs"), texts(&folder));
+    let without = |path: &PathBuf| path.with_extension("");
+    assert_eq!(cases.iter().map(without).collect::<Vec<_>>(), texts.iter().map(without).collect::<Vec<_>>());
+    let summary = summary();
+    assert!(summary.starts_with(&format!("{} cases", cases.len())), "{summary}");
 }
 
 /// Cases under `several` have one error for each of their mistakes; a cycle of generic enums is refused at every path.
@@ -35,6 +61,13 @@ fn one_mistake_is_one_error() {
         let expected = match path.file_stem().and_then(|stem| stem.to_str()) {
             Some("three_mistakes") => 3,
             Some("cycle_of_generic" | "cycle_growing" | "clash_and_handler") => 2,
+            // Stable compilers refuse the syntax as well.
+            Some("field_default") => 2,
+            // The macro cannot see it coming. The first error is of the two names, and the rest follows from it.
+            Some("client_defined_already") => {
+                assert!(text.starts_with("error[E0428]: the name `CalculatorClient` is defined multiple times"));
+                continue;
+            }
             _ => 1,
         };
         assert_eq!(errors, expected, "{}", path.display());
@@ -48,14 +81,20 @@ fn compiler() -> String {
 }
 
 fn texts(folder: &Path) -> Vec<PathBuf> {
+    files(folder, "stderr")
+}
+
+/// In order, whatever the file system's is.
+fn files(folder: &Path, ending: &str) -> Vec<PathBuf> {
     let mut all = Vec::new();
     for entry in fs::read_dir(folder).expect("the folder of the cases can be read").flatten() {
         let path = entry.path();
         if path.is_dir() {
-            all.extend(texts(&path));
-        } else if path.extension().is_some_and(|extension| extension == "stderr") {
+            all.extend(files(&path, ending));
+        } else if path.extension().is_some_and(|extension| extension == ending) {
             all.push(path);
         }
     }
+    all.sort();
     all
 }

@@ -1,5 +1,6 @@
 //! The attributes' own grammar: `#[actor(..)]`, `#[reply(..)]`, `#[msg(..)]`, `#[key]`.
 
+mod handles;
 mod list;
 pub(crate) mod reply;
 
@@ -8,6 +9,7 @@ use quote::ToTokens;
 use syn::punctuated::Punctuated;
 use syn::{Attribute, LitStr, Meta, Path, Token, Type, parenthesized};
 
+pub(crate) use crate::attr::handles::Handle;
 use crate::attr::list::{Known, flag, ident, list, string};
 use crate::errors::Errors;
 
@@ -22,11 +24,13 @@ const CLIENT: &str = "client";
 const CTX: &str = "ctx";
 const CALLS: &str = "calls";
 const CRATE: &str = "crate";
+const HANDLES: &str = "handles";
 const INTERNAL: &str = "internal";
+const INTO: &str = "into";
 
-const ON_ENUM: Known<'_> = Known { keys: &[NAME, HANDLER, CLIENT, CTX, CALLS, CRATE], place: "Options" };
+const ON_ENUM: Known<'_> = Known { keys: &[NAME, HANDLER, CLIENT, HANDLES, CTX, CALLS, CRATE], place: "Options" };
 const ON_VARIANT: Known<'_> = Known { keys: &[NAME, INTERNAL], place: "On a variant" };
-const ON_FIELD: Known<'_> = Known { keys: &[NAME], place: "On a field" };
+const ON_FIELD: Known<'_> = Known { keys: &[NAME, INTO], place: "On a field" };
 
 /// An option's value, given at most once.
 pub(crate) struct Slot<T>(Option<T>);
@@ -40,6 +44,10 @@ impl<T> Default for Slot<T> {
 impl<T> Slot<T> {
     pub(crate) fn get(&self) -> Option<&T> {
         self.0.as_ref()
+    }
+
+    pub(crate) fn take(&mut self) -> Option<T> {
+        self.0.take()
     }
 
     pub(crate) fn replace(&mut self, value: T) {
@@ -61,6 +69,7 @@ pub(crate) struct Options {
     pub(crate) name: Slot<LitStr>,
     pub(crate) handler: Slot<Ident>,
     pub(crate) client: Slot<Ident>,
+    pub(crate) handles: Slot<Vec<Handle>>,
     pub(crate) ctx: Slot<()>,
     pub(crate) calls: Slot<Vec<Type>>,
     pub(crate) krate: Slot<Path>,
@@ -74,6 +83,7 @@ impl Options {
                 NAME => options.name.set(key, string(key, input)?, errors),
                 HANDLER => options.handler.set(key, ident(key, input)?, errors),
                 CLIENT => options.client.set(key, ident(key, input)?, errors),
+                HANDLES => options.handles.set(key, handles::read(key, input)?, errors),
                 CTX => options.ctx.set(key, flag(key, input)?, errors),
                 CALLS => {
                     let paths;
@@ -112,6 +122,7 @@ impl Options {
 pub(crate) struct MsgOptions {
     pub(crate) name: Slot<Ident>,
     pub(crate) internal: Slot<()>,
+    pub(crate) into: Slot<()>,
 }
 
 impl MsgOptions {
@@ -135,6 +146,9 @@ impl MsgOptions {
             match key.to_string().as_str() {
                 NAME => self.name.set(key, ident(key, input)?, errors),
                 INTERNAL if known.keys.contains(&INTERNAL) => self.internal.set(key, flag(key, input)?, errors),
+                INTO if known.keys.contains(&INTO) => self.into.set(key, flag(key, input)?, errors),
+                INTERNAL => return Err(syn::Error::new_spanned(key, "`internal` goes on a variant")),
+                INTO => return Err(syn::Error::new_spanned(key, "`into` goes on a field")),
                 _ => return Err(known.unknown(key)),
             }
             Ok(())
@@ -153,10 +167,19 @@ pub(crate) fn is(attribute: &Attribute, name: &str) -> bool {
 
 /// Only the options' `crate`, whatever else is wrong with them.
 pub(crate) fn krate(args: &TokenStream) -> Path {
+    krate_or_default(&whatever_is_right(args))
+}
+
+/// Only the options' `handles`.
+pub(crate) fn handles(args: &TokenStream) -> Option<Vec<Handle>> {
+    whatever_is_right(args).handles.take()
+}
+
+fn whatever_is_right(args: &TokenStream) -> Options {
     let mut errors = Errors::default();
     let options = Options::read(args.clone(), &mut errors);
     errors.discard();
-    krate_or_default(&options)
+    options
 }
 
 pub(crate) fn krate_or_default(options: &Options) -> Path {

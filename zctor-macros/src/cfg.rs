@@ -8,8 +8,9 @@ use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
 use quote::quote;
 use syn::{Attribute, ItemEnum, Meta};
 
+use crate::errors::Errors;
 use crate::model::Model;
-use crate::{ast, attr, expand, fallback, types};
+use crate::{ast, attr, check, expand, fallback, types};
 
 const ARGUMENTS: &str = "__actor";
 
@@ -69,11 +70,22 @@ fn has_cfg(tokens: impl Iterator<Item = TokenTree>) -> bool {
 /// ```
 pub(crate) fn first_hop(args: &TokenStream, item: &TokenStream) -> TokenStream {
     let krate = attr::krate(args);
+    let errors = unknown_in_handles(args, item).err().map(|errors| errors.to_compile_error());
     quote! {
         #[::core::prelude::v1::derive(#krate::__private::__Actor)]
         #[__actor(#args)]
         #item
+        #errors
     }
+}
+
+/// Handles may list what a `cfg` will take out, so what they list is looked for here.
+fn unknown_in_handles(args: &TokenStream, item: &TokenStream) -> syn::Result<()> {
+    let mut errors = Errors::default();
+    if let (Some(handles), Ok(item)) = (attr::handles(args), ast::parse(item.clone())) {
+        check::handles::variants_exist(&item, &handles, &mut errors);
+    }
+    errors.finish()
 }
 
 /// ```text

@@ -1,5 +1,6 @@
 //! The rules a definition must keep, a function each. None returns early: all faults come out together.
 
+pub(crate) mod handles;
 pub(crate) mod names;
 pub(crate) mod types;
 
@@ -19,6 +20,8 @@ pub(crate) fn definition(definition: &Definition, errors: &mut Errors) {
     types::parameters_in_fields(definition, errors);
     calls(definition, errors);
     keys_of_one_type(definition, errors);
+    handles::names_are_free(definition, errors);
+    handles::lists_hold_variants(definition, errors);
     names::methods_differ(definition, errors);
     for variant in &definition.variants {
         one_reply(variant, errors);

@@ -3,7 +3,7 @@
 use proc_macro2::{Ident, TokenStream};
 use quote::{ToTokens, quote};
 use syn::ext::IdentExt;
-use syn::{Attribute, Expr, ExprLit, Lit, Meta};
+use syn::{Attribute, Expr, ExprLit, Lit, Meta, Path};
 
 use crate::ast;
 use crate::model::Model;
@@ -11,38 +11,81 @@ use crate::types::print;
 
 /// The documentation of a variant, fit for other places.
 pub(crate) struct Copied<'a> {
-    lines: Vec<TokenStream>,
+    /// The first paragraph, which says what the message is for.
+    summary: Vec<TokenStream>,
+    rest: Vec<TokenStream>,
     /// `#[doc(hidden)]`, `#[doc(alias = "..")]`.
     lists: Vec<&'a Attribute>,
+    /// To the variant.
     link: String,
-    has_examples: bool,
+}
+
+/// What a method adds to the documentation of its variant.
+pub(crate) struct Added {
+    /// Behind the summary, or instead of one.
+    pub(crate) does: String,
+    /// Last.
+    pub(crate) errors: Option<String>,
 }
 
 impl<'a> Copied<'a> {
     pub(crate) fn of(variant: &'a ast::Variant, enum_ident: &Ident) -> Self {
         let docs = variant.attrs.iter().filter(|attribute| attribute.path().is_ident("doc"));
         let (lines, lists): (Vec<_>, Vec<_>) = docs.partition(|attribute| matches!(attribute.meta, Meta::NameValue(_)));
-        let mut lines: Vec<TokenStream> = lines.into_iter().filter_map(|line| copy(line, enum_ident)).collect();
-        lines.extend(arguments(variant, enum_ident));
+        let lines: Vec<TokenStream> = lines.into_iter().filter_map(|line| copy(line, enum_ident)).collect();
+        let summary: Vec<TokenStream> = lines.iter().take_while(|line| !is(line, str::is_empty)).cloned().collect();
+        let rest = lines.into_iter().skip(summary.len()).chain(arguments(variant, enum_ident)).collect();
         // rustdoc takes the `#` of a raw identifier for a fragment.
         let link = format!("[`{}::{}`]", enum_ident.unraw(), variant.ident.unraw());
-        let has_examples = lines.iter().any(may_be_example);
-        Self { lines, lists, link, has_examples }
+        Self { summary, rest, lists, link }
     }
 
-    /// The variant's documentation, or `{verb} {link}.` where it has none.
-    pub(crate) fn or(&self, before: &str, after: &str) -> TokenStream {
-        let (lines, lists) = (&self.lines, &self.lists);
-        if lines.is_empty() {
-            let line = format!(" {before} {}{after}.", self.link);
-            return quote!(#[doc = #line] #(#lists)*);
+    /// For the handler: the variant's own, or a sentence where it has none.
+    pub(crate) fn or_handles(&self) -> TokenStream {
+        let sentence = self.summary.is_empty().then(|| format!(" Handles {}.", self.link).to_token_stream());
+        self.attributes(sentence.iter().chain(&self.summary).chain(&self.rest))
+    }
+
+    /// The variant's own, and what the method does.
+    pub(crate) fn with(&self, added: impl FnOnce(&str) -> Added) -> TokenStream {
+        let Added { does, errors } = added(&self.link);
+        let mut lines = self.summary.clone();
+        if !lines.is_empty() {
+            lines.push("".to_token_stream());
         }
-        if !self.has_examples {
+        lines.push(format!(" {does}").to_token_stream());
+        lines.extend(self.rest.iter().cloned());
+        if let Some(errors) = errors {
+            lines.push("".to_token_stream());
+            let is_heading = |line| is(line, |text| text.starts_with("# Errors"));
+            if !self.rest.iter().any(is_heading) {
+                lines.push(" # Errors".to_token_stream());
+            }
+            lines.push(format!(" {errors}").to_token_stream());
+        }
+        self.attributes(lines.iter())
+    }
+
+    fn attributes<'b>(&self, lines: impl Iterator<Item = &'b TokenStream>) -> TokenStream {
+        let lines: Vec<_> = lines.collect();
+        let lists = &self.lists;
+        if !lines.iter().any(|line| may_be_example(line)) {
             return quote!(#(#[doc = #lines])* #(#lists)*);
         }
         // An example in a copy is for reading: it runs where it was written.
         quote!(#(#[cfg_attr(not(doctest), doc = #lines)])* #(#lists)*)
     }
+}
+
+/// A link to something of zctor's, as far as documentation can name it.
+pub(crate) fn link(krate: &Path, name: &str) -> String {
+    let krate = print(krate);
+    if krate.contains('$') { format!("`{name}`") } else { format!("[`{name}`]({krate}::{name})") }
+}
+
+/// Whether a line, which may come from elsewhere, is known to be so.
+fn is(line: &TokenStream, so: impl FnOnce(&str) -> bool) -> bool {
+    syn::parse2::<syn::LitStr>(line.clone()).is_ok_and(|line| so(line.value().trim()))
 }
 
 /// Whether a line of documentation starts an example: a fence, an indented line, or a text from elsewhere.
@@ -72,9 +115,7 @@ fn arguments(variant: &ast::Variant, enum_ident: &Ident) -> Vec<TokenStream> {
             continue;
         }
         if lines.is_empty() {
-            lines.push("".to_token_stream());
-            lines.push(" # Arguments".to_token_stream());
-            lines.push("".to_token_stream());
+            lines.extend(["", " # Arguments", ""].map(|line| line.to_token_stream()));
         }
         let param = field.parameter(index, variant.fields.len());
         lines.push(format!(" - `{param}`:").to_token_stream());
@@ -101,7 +142,10 @@ pub(crate) fn skeleton(model: &Model<'_>) -> TokenStream {
         let ctx = model.ctx.then(|| format!("ctx: &mut Context<{}>", print(&model.ty)));
         let (to, back) = match &variant.reply {
             Some(reply) if reply.is_deferred => (Some(format!("reply: ReplyTo<{}>", print(&reply.ty))), String::new()),
-            Some(reply) => (None, format!(" -> {}", print(&reply.ty))),
+            Some(reply) => (
+                None,
+                Some(print(&reply.ty)).filter(|ty| ty != "()").map_or_else(String::new, |ty| format!(" -> {ty}")),
+            ),
             None => (None, String::new()),
         };
         let parameters = std::iter::once("&mut self".to_owned()).chain(ctx).chain(fields).chain(to);

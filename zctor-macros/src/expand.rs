@@ -6,6 +6,7 @@ mod client;
 mod dispatch;
 mod glue;
 mod handler;
+mod handles;
 mod message;
 mod request;
 
@@ -18,6 +19,7 @@ pub(crate) fn definition(model: &Model<'_>) -> TokenStream {
     let items = [
         handler::definition,
         client::definition,
+        handles::definition,
         request::definition,
         glue::definition,
         message::definition,

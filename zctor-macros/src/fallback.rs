@@ -7,6 +7,7 @@ use syn::ext::IdentExt;
 use syn::{Lifetime, Type, parse_quote};
 
 use crate::ast::{self, Definition, Extent, Variant};
+use crate::attr::Handle;
 use crate::errors::Errors;
 use crate::model::Model;
 use crate::{check, expand, names, types};
@@ -38,6 +39,7 @@ fn mended(args: TokenStream, item: TokenStream) -> Option<Definition> {
     name_the_types(&mut definition);
     use_the_parameters(&mut definition);
     keep_good_calls(&mut definition);
+    keep_good_handles(&mut definition);
     keep_good_methods(&mut definition);
     Some(definition)
 }
@@ -109,6 +111,17 @@ fn keep_good_calls(definition: &mut Definition) {
         }
     }
     definition.options.calls.replace(good);
+}
+
+/// A name that is taken cannot be given again. What a handle lists beyond the variants is left out by the model.
+fn keep_good_handles(definition: &mut Definition) {
+    let mut good: Vec<Handle> = Vec::new();
+    for handle in definition.options.handles.take().unwrap_or_default() {
+        if check::handles::fault_of_name(definition, &good, &handle.ident).is_none() {
+            good.push(handle);
+        }
+    }
+    definition.options.handles.replace(good);
 }
 
 /// Of variants with one method name the first keeps it; one that would hide what a client or enum has keeps its handler.

@@ -1,7 +1,9 @@
 //! The definition with every name, type and visibility settled: what the expansion writes down.
 
+use std::collections::HashSet;
+
 use proc_macro2::{Ident, Span, TokenStream};
-use quote::{ToTokens, quote};
+use quote::{ToTokens, quote, quote_spanned};
 use syn::ext::IdentExt;
 use syn::{Attribute, ItemEnum, LitStr, Member, Path, Type, Visibility};
 
@@ -27,6 +29,8 @@ pub(crate) struct Model<'a> {
     /// The enum as a type: `CacheMessage<K, V>`.
     pub(crate) ty: TokenStream,
     pub(crate) variants: Vec<Variant<'a>>,
+    /// Clients that know some of the variants.
+    pub(crate) handles: Vec<Handle>,
     /// Those that only the handler knows, behind a fault.
     pub(crate) handler_only: Vec<Variant<'a>>,
     /// The hooks of the handler, all but those lost to a fault.
@@ -38,6 +42,12 @@ pub(crate) struct Model<'a> {
     pub(crate) view: Ident,
     pub(crate) state: Ident,
     pub(crate) factory: Ident,
+}
+
+pub(crate) struct Handle {
+    pub(crate) ident: Ident,
+    /// The names of the variants that it knows.
+    variants: HashSet<String>,
 }
 
 pub(crate) struct Variant<'a> {
@@ -68,6 +78,8 @@ pub(crate) struct Field {
     pub(crate) member: Member,
     pub(crate) param: Ident,
     pub(crate) ty: Type,
+    /// Whether clients and requests take whatever can be made into it.
+    pub(crate) into: bool,
 }
 
 impl<'a> Model<'a> {
@@ -86,6 +98,9 @@ impl<'a> Model<'a> {
             types::idents(&item.generics.to_token_stream()).iter().map(Ident::to_string).collect();
         taken.extend(types::idents(&item.generics.where_clause.to_token_stream()).iter().map(Ident::to_string));
         taken.extend([ident, &handler, &client].map(Ident::to_string));
+        let handles: Vec<Handle> =
+            definition.options.handles.get().into_iter().flatten().map(Handle::resolve).collect();
+        taken.extend(handles.iter().map(|handle| handle.ident.to_string()));
 
         let calls = definition.options.calls.get().cloned().unwrap_or_default();
         let variants = |extent: Extent| {
@@ -104,6 +119,7 @@ impl<'a> Model<'a> {
             calls,
             generics,
             variants: variants(Extent::Everything),
+            handles,
             handler_only: variants(Extent::Handler),
             hooks: names::HOOKS
                 .into_iter()
@@ -157,8 +173,18 @@ impl<'a> Model<'a> {
 
     /// The client with one of its views: `CacheClient<K, V, ::zctor::Blocking>`.
     pub(crate) fn client_with(&self, view: impl ToTokens) -> TokenStream {
-        let (client, arguments) = (&self.client, self.generics.arguments());
+        self.viewed(&self.client, view)
+    }
+
+    /// The same of a handle.
+    pub(crate) fn viewed(&self, client: &Ident, view: impl ToTokens) -> TokenStream {
+        let arguments = self.generics.arguments();
         quote!(#client<#(#arguments,)* #view>)
+    }
+
+    /// The variants that a handle knows, in the order of the enum.
+    pub(crate) fn known_to<'m>(&'m self, handle: &'m Handle) -> impl Iterator<Item = &'m Variant<'a>> {
+        self.variants.iter().filter(|variant| handle.variants.contains(&unraw(&variant.ident)))
     }
 
     /// The handler trait with its arguments: `CacheHandler<K, V>`.
@@ -175,6 +201,12 @@ impl<'a> Model<'a> {
     }
 }
 
+impl Handle {
+    fn resolve(handle: &attr::Handle) -> Self {
+        Self { ident: handle.ident.clone(), variants: handle.variants.iter().map(unraw).collect() }
+    }
+}
+
 impl<'a> Variant<'a> {
     fn resolve(variant: &'a ast::Variant, definition: &Definition, ty: &TokenStream) -> Self {
         let span = names::located(&variant.ident);
@@ -183,6 +215,7 @@ impl<'a> Variant<'a> {
             member: field.ident.clone().map_or_else(|| Member::from(index), Member::Named),
             param: field.parameter(index, count),
             ty: types::without_self(&field.ty, ty),
+            into: field.options.into.get().is_some(),
         };
         let reply = variant.replies.first().map(|reply| Reply {
             ty: reply.ty.as_ref().map_or_else(|| types::unit_at(span), |reply| types::without_self(reply, ty)),
@@ -210,15 +243,48 @@ impl<'a> Variant<'a> {
         }
     }
 
-    /// `Self::Add { a, b }`, with the parameters as fields: a value as well as a pattern.
+    /// `Self::Add { a, b }`, with the parameters for the fields.
+    pub(crate) fn pattern(&self, ty: TokenStream) -> TokenStream {
+        self.with_fields(&ty, false)
+    }
+
+    /// The same as a value, made of what clients and requests take.
     pub(crate) fn value(&self, ty: TokenStream) -> TokenStream {
-        let ident = &self.ident;
-        let params = self.fields.iter().map(|field| &field.param);
+        self.with_fields(&ty, true)
+    }
+
+    fn with_fields(&self, ty: &TokenStream, converted: bool) -> TokenStream {
+        let (ident, span) = (&self.ident, self.span);
+        let fields = self.fields.iter().map(|Field { member, param, into, .. }| {
+            let name = (converted && *into && self.shape == Shape::Named).then(|| quote!(#member:));
+            let value = if converted && *into {
+                quote_spanned!(span=> ::core::convert::Into::into(#param))
+            } else {
+                quote!(#param)
+            };
+            quote!(#name #value)
+        });
         match self.shape {
             Shape::Unit => quote!(#ty::#ident),
-            Shape::Tuple => quote!(#ty::#ident(#(#params),*)),
-            Shape::Named => quote!(#ty::#ident { #(#params),* }),
+            Shape::Tuple => quote!(#ty::#ident(#(#fields),*)),
+            Shape::Named => quote!(#ty::#ident { #(#fields),* }),
         }
+    }
+
+    /// The parameters of the client's method and of the request: `a: i64, name: impl Into<String>`.
+    pub(crate) fn parameters(&self) -> TokenStream {
+        let span = self.span;
+        let one = |field: &Field| {
+            let (param, ty) = (&field.param, &field.ty);
+            let ty = if field.into { quote_spanned!(span=> impl ::core::convert::Into<#ty>) } else { quote!(#ty) };
+            quote_spanned!(span=> #param: #ty,)
+        };
+        self.fields.iter().map(one).collect()
+    }
+
+    /// Whether the parameters name types of their own, so that the method cannot be mentioned without arguments.
+    pub(crate) fn is_generic(&self) -> bool {
+        self.fields.iter().any(|field| field.into)
     }
 
     /// Whether the method is so long that clippy counts its arguments; `more` stand before the fields.

@@ -6,7 +6,7 @@ use std::fs;
 use std::path::Path;
 
 use proc_macro2::{Group, TokenStream, TokenTree};
-use quote::quote;
+use quote::{ToTokens, quote};
 
 use crate::attribute;
 
@@ -18,11 +18,18 @@ fn assert_recorded(name: &str, args: TokenStream, item: TokenStream) {
         fs::write(&path, &expansion).expect("the record can be written");
     }
     let recorded = fs::read_to_string(&path).expect("there is a record of this name");
-    assert_eq!(expansion, recorded, "the expansion differs from {}", path.display());
+    let mut lines = (1..).zip(expansion.lines().zip(recorded.lines()));
+    let difference = lines.find(|(_, (ours, theirs))| ours != theirs);
+    assert!(expansion == recorded, "the expansion differs from {}, first in {difference:?}", path.display());
 }
 
 fn pretty(expansion: TokenStream) -> String {
-    prettyplease::unparse(&syn::parse2(expansion).expect("an expansion is a list of items"))
+    let file: syn::File = syn::parse2(expansion).expect("an expansion is a list of items");
+    let one = |item| {
+        let items = vec![item];
+        prettyplease::unparse(&syn::File { shebang: None, frontmatter: None, attrs: Vec::new(), items })
+    };
+    file.items.into_iter().map(one).collect::<Vec<_>>().join("\n")
 }
 
 /// The texts of the errors in an expansion, in order.
@@ -51,6 +58,35 @@ fn calculator_expands_as_recorded() {
     assert_recorded("calculator", quote!(), item);
 }
 
+/// The guide shows what the README's example becomes, between lines that only make it a program.
+#[test]
+fn guide_shows_what_the_readme_s_example_becomes() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let readme = fs::read_to_string(root.join("README.md")).expect("the README is beside the crate");
+    let program =
+        readme.split("```rust\n").nth(1).and_then(|rest| rest.split("```").next()).expect("it begins with a program");
+    let program: syn::File = syn::parse_str(program).expect("the program is Rust");
+    let mut item = program.items.into_iter().find_map(|item| match item {
+        syn::Item::Enum(item) => Some(item),
+        _ => None,
+    });
+    let item = item.as_mut().expect("it defines messages");
+    item.attrs.retain(|attribute| !crate::attr::is(attribute, crate::attr::ACTOR));
+    let expansion = pretty(attribute(quote!(), item.to_token_stream()));
+
+    let path = root.join("zctor/src/guide/what_you_get.md");
+    let page = fs::read_to_string(&path).expect("the page is in the guide");
+    let (before, rest) = page.split_once("```\n# // The program around it.\n").expect("a block begins");
+    let (shown, after) = rest.split_once("# // The end of what is shown.\n").expect("the block ends");
+    let (hidden, shown) = shown.split_at(shown.find("\n#[").map_or(0, |end| end + 1));
+    if std::env::var_os("SNAPSHOTS").is_some_and(|mode| mode == "overwrite") {
+        let (start, end) = ("```\n# // The program around it.\n", "# // The end of what is shown.\n");
+        fs::write(&path, [before, start, hidden, &expansion, end, after].concat()).expect("it can be written");
+        return;
+    }
+    assert!(shown == expansion, "{} shows another expansion", path.display());
+}
+
 #[test]
 fn every_option_expands_as_recorded() {
     let args = quote!(
@@ -58,6 +94,7 @@ fn every_option_expands_as_recorded() {
         handler = Serves,
         client = Web,
         calls(auth::AuthMessage, DatabaseMessage),
+        handles(Reads = [Get, Has], Ticks = [Tick]),
         crate = crate::threads
     );
     let item = quote! {
@@ -65,7 +102,9 @@ fn every_option_expands_as_recorded() {
             #[reply(String)]
             #[msg(name = fetch)]
             Get { #[key] user: u64 },
-            Put(#[key] u64, #[msg(name = r#type)] String),
+            Put(#[key] u64, #[msg(name = r#type, into)] String),
+            #[reply(bool)]
+            Has { #[msg(into)] path: PathBuf, depth: u8 },
             #[reply(Vec<u8>, deferred)]
             Watch { path: String },
             #[msg(internal)]
@@ -114,6 +153,123 @@ fn definition_with_faults_keeps_what_it_can() {
         }
     };
     assert_recorded("faults", quote!(nmae = "calculator"), item);
+}
+
+/// Editors and rustdoc lead to where a method begins and ends.
+#[test]
+fn methods_begin_and_end_at_their_variant() {
+    let item: TokenStream = "pub enum CalculatorMessage {
+        #[reply(i64)]
+        Add {
+            a: i64,
+            #[msg(into)] b: i64
+        },
+        /// Documented.
+        Clear,
+        #[reply(u8, deferred)] Later(u8),
+    }"
+    .parse()
+    .expect("the enum is made of tokens");
+    let line_of = |method: &str| match method {
+        "add" => Some(3),
+        "clear" => Some(8),
+        "later" => Some(9),
+        _ => None,
+    };
+    let expansion: syn::File = syn::parse2(attribute(quote!(), item)).expect("an expansion is a list of items");
+    let mut seen = 0;
+    for item in expansion.items {
+        let methods: Vec<(String, TokenStream)> = match item {
+            syn::Item::Trait(item) => item.items.into_iter().filter_map(trait_method).collect(),
+            syn::Item::Impl(item) if item.trait_.is_none() => item.items.into_iter().filter_map(method).collect(),
+            _ => Vec::new(),
+        };
+        for (name, tokens) in methods {
+            let Some(line) = line_of(&name) else { continue };
+            let spans: Vec<_> = tokens.into_iter().map(|tree| tree.span()).collect();
+            let ends = [spans.first().expect("a method has tokens"), spans.last().expect("a method has tokens")];
+            assert_eq!(ends.map(|span| span.start().line), [line; 2], "{name}");
+            seen += 1;
+        }
+    }
+    // In the trait, in two views of the client, and two requests.
+    assert_eq!(seen, 3 + 2 * 3 + 2);
+}
+
+fn trait_method(item: syn::TraitItem) -> Option<(String, TokenStream)> {
+    match item {
+        syn::TraitItem::Fn(item) => {
+            Some((item.sig.ident.to_string(), syn::TraitItemFn { attrs: vec![], ..item }.into_token_stream()))
+        }
+        _ => None,
+    }
+}
+
+fn method(item: syn::ImplItem) -> Option<(String, TokenStream)> {
+    match item {
+        syn::ImplItem::Fn(item) => {
+            Some((item.sig.ident.to_string(), syn::ImplItemFn { attrs: vec![], ..item }.into_token_stream()))
+        }
+        _ => None,
+    }
+}
+
+#[test]
+fn handler_shows_an_implementation_to_paste() {
+    let item = quote! {
+        enum CacheMessage<K: Hash + Eq, V> where V: Clone {
+            #[reply(Result<Vec<V>, String>)]
+            Find { key: K, r#type: u8 },
+            #[reply(())]
+            Wait(u8),
+            Put(K, Box<dyn Fn(&str) -> V + Send>),
+            #[reply([u8; 4], deferred)]
+            Later,
+        }
+    };
+    let expansion: syn::File = syn::parse2(attribute(quote!(ctx), item)).expect("an expansion is a list of items");
+    let handler = expansion.items.iter().find_map(|item| match item {
+        syn::Item::Trait(item) => Some(item),
+        _ => None,
+    });
+    let handler = handler.expect("a handler trait");
+    let text = handler.attrs.iter().map(|attribute| attribute.to_token_stream().to_string()).collect::<String>();
+    let text = text.split("```rust,ignore\\n").nth(1).and_then(|rest| rest.split("\\n```").next()).expect("a block");
+    let pasted: syn::ItemImpl = syn::parse_str(&text.replace("\\n", "\n")).expect("an impl");
+
+    let required = handler.items.iter().filter_map(|item| match item {
+        syn::TraitItem::Fn(method) if method.default.is_none() => Some(method.sig.clone()),
+        _ => None,
+    });
+    let given = pasted.items.into_iter().filter_map(|item| match item {
+        syn::ImplItem::Fn(method) => Some(method.sig),
+        _ => None,
+    });
+    // The trait names zctor and the unit by their full forms.
+    let plain = |method: syn::Signature| {
+        let text = method.to_token_stream().to_string().replace(' ', "");
+        text.replace("::zctor::", "").replace("->()", "").replace(",)", ")")
+    };
+    assert_eq!(given.map(plain).collect::<Vec<_>>(), required.map(plain).collect::<Vec<_>>());
+}
+
+#[test]
+fn examples_in_documentation_run_once() {
+    let item = quote! {
+        enum ClockMessage {
+            /// The time.
+            ///
+            /// ```
+            /// assert!(true);
+            /// ```
+            #[reply(u64)]
+            Now,
+        }
+    };
+    let expansion = pretty(attribute(quote!(), item));
+    let lines = |text: &str| expansion.lines().filter(|line| line.trim() == text).count();
+    assert_eq!(lines("/// ```"), 2, "on the variant, at both ends");
+    assert_eq!(lines("#[cfg_attr(not(doctest), doc = \" ```\")]"), 2 * 4, "to read on each method and on the request");
 }
 
 #[test]
@@ -195,7 +351,7 @@ const SEEDS: [&str; 3] = [
      #[reply(Option<V>, deferred)] #[cfg(x)] r#Match(Cow<'_, str>), Gen = 3 }",
     "#[actor] #[reply(u8)] enum Msg { #[reply] A, #[reply(impl Fn(&str) -> u8)] B(dyn T), #[key] C(m!(Self)), a, OnStart }",
 ];
-const ARGUMENTS: &str = "name = \"x\", handler = H, client = r#type, ctx, calls(A, b::B<K>, Msg), crate = ::z";
+const ARGUMENTS: &str = "name = \"x\", handler = H, client = r#type, ctx, calls(A, b::B<K>, Msg), handles(R = [Get, A], S = []), crate = ::z";
 
 /// Every seed with each of its tokens dropped, doubled, or replaced by another of the seed's, at every depth.
 #[test]
@@ -208,6 +364,80 @@ fn no_input_makes_the_macro_panic_or_write_nonsense() {
         for args in changed(&ARGUMENTS.parse().expect("the arguments are made of tokens")) {
             assert_is_code(args, seed.clone());
         }
+    }
+}
+
+/// Seeds with several of their tokens dropped, moved, or replaced by any of a vocabulary, at any depth.
+#[test]
+fn no_random_input_makes_the_macro_panic_or_differ() {
+    const CASES: u64 = 3_000;
+    let vocabulary: Vec<TokenTree> = VOCABULARY.parse::<TokenStream>().expect("words are tokens").into_iter().collect();
+    let parse = |text: &str| text.parse::<TokenStream>().expect("the seeds are made of tokens");
+    let (seeds, arguments) = (SEEDS.map(parse), parse(ARGUMENTS));
+    let mut enums = 0;
+    for case in 0..CASES {
+        let mut random = Random(case);
+        let mut item = seeds[random.below(seeds.len())].clone();
+        let mut args = if random.below(2) == 0 { TokenStream::new() } else { arguments.clone() };
+        for _ in 0..=random.below(6) {
+            item = random.change(item, &vocabulary);
+            args = if random.below(3) == 0 { random.change(args, &vocabulary) } else { args };
+        }
+        let (once, again) = (attribute(args.clone(), item.clone()), attribute(args.clone(), item.clone()));
+        assert_eq!(once.to_string(), again.to_string(), "case {case}");
+        enums += usize::from(syn::parse2::<syn::ItemEnum>(item.clone()).is_ok());
+        assert_is_code(args, item);
+    }
+    assert!(enums > 300, "only {enums} of {CASES} cases got as far as the rules");
+}
+
+/// What the macro has an opinion on, and what it cannot expect.
+const VOCABULARY: &str = "enum struct fn pub crate Self self super 'a 'static 'x' r#gen gen _ , ; : :: = -> & # ! ? \"text\" 3 4.5 \
+    () [] {} (u8) [u8; 4] {A} <T> name handler client handles ctx calls reply msg key into internal deferred dyn impl where \
+    Message Clone On_Start OnStart Self_ #[reply(u8)] #[reply] #[msg(name = a, into)] #[msg(internal)] #[key] #[cfg(x)] \
+    #[cfg_attr(x, reply(u8))] #[actor] #[deprecated] #[doc = include_str!(\"x\")] A(u8) B{b: Vec<Self>} C = 3 T: Clone";
+
+/// Splitmix64: the same case is the same input on every machine.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, bound: usize) -> usize {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        usize::try_from((mixed ^ (mixed >> 31)) % bound as u64).expect("it is below a usize")
+    }
+
+    /// One change, in here or in one of the groups.
+    fn change(&mut self, tokens: TokenStream, vocabulary: &[TokenTree]) -> TokenStream {
+        let mut trees: Vec<TokenTree> = tokens.into_iter().collect();
+        let at = self.below(trees.len() + 1);
+        if let Some(TokenTree::Group(group)) = trees.get(at) {
+            if self.below(8) != 0 {
+                let inner = self.change(group.stream(), vocabulary);
+                trees[at] = TokenTree::Group(Group::new(group.delimiter(), inner));
+                return trees.into_iter().collect();
+            }
+        }
+        // Most of the tokens of an enum are in groups: that is where to go from between them, too.
+        let groups: Vec<usize> = (0..trees.len()).filter(|i| matches!(trees[*i], TokenTree::Group(_))).collect();
+        if !groups.is_empty() && self.below(4) != 0 {
+            let at = groups[self.below(groups.len())];
+            if let TokenTree::Group(group) = &trees[at] {
+                let inner = self.change(group.stream(), vocabulary);
+                trees[at] = TokenTree::Group(Group::new(group.delimiter(), inner));
+            }
+            return trees.into_iter().collect();
+        }
+        let word = vocabulary[self.below(vocabulary.len())].clone();
+        match self.below(4) {
+            0 if at < trees.len() => drop(trees.remove(at)),
+            1 if at < trees.len() => trees[at] = word,
+            2 if at + 1 < trees.len() => trees.swap(at, at + 1),
+            _ => trees.insert(at, word),
+        }
+        trees.into_iter().collect()
     }
 }
 

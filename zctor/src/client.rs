@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::hash::Hash;
+use std::panic::Location;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,6 +10,7 @@ use crate::call::Pending;
 use crate::error::{CallError, SendError, StopError, WatchError};
 use crate::instance::InstanceId;
 use crate::message::{IntoRequest, KeyOf, Message, key_hash};
+use crate::recipient::Recipient;
 use crate::route::{Address, Aim, Binding, Limit, Pool, Replies};
 use crate::watch::Watch;
 
@@ -428,6 +430,36 @@ impl<M: Message> Client<M> {
         }
     }
 
+    /// A handle typed by what one variant holds, for code that should know neither the enum nor its crate.
+    ///
+    /// `variant` is the constructor of a variant with one field, as in `client.recipient(LogMessage::Line)`. For a field
+    /// with a name it is a closure that captures nothing: `|text: String| LogMessage::Line { text }`. Any other function
+    /// is refused at the first [`send`](Recipient::send), which panics.
+    ///
+    /// ```
+    /// # use zctor::{ActorEngine, Recipient, actor};
+    /// # #[actor]
+    /// # pub enum JobMessage { Run(u32), Name { name: String } }
+    /// # struct Job;
+    /// # impl JobHandler for Job { fn run(&mut self, _value: u32) {} fn name(&mut self, _name: String) {} }
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let engine = ActorEngine::new();
+    /// let jobs: JobClient = engine.pool(2, JobMessage::actor(|| Job))?;
+    /// let numbers: Recipient<u32> = jobs.recipient(JobMessage::Run);
+    /// let names: Recipient<String> = jobs.recipient(|name| JobMessage::Name { name });
+    /// numbers.send(7)?;
+    /// names.send("seven".to_owned())?;
+    /// engine.settle();
+    /// assert_eq!(engine.stats().handled(), 2);
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    #[track_caller]
+    pub fn recipient<T: 'static>(&self, variant: fn(T) -> M) -> Recipient<T> {
+        Recipient::new(self.clone(), variant, Location::caller())
+    }
+
     /// The same client with a time limit for each call.
     ///
     /// ```
@@ -593,6 +625,29 @@ impl<M: Message> Client<M> {
             Binding::Gone(instance) => Ok(Watch::gone(*instance, M::NAME)),
             Binding::Turn | Binding::Key(_) | Binding::LeastLoaded => Err(WatchError::Unbound { message: M::NAME }),
         }
+    }
+}
+
+/// The client in a handle for some of the variants. It has none of a client's methods, so that rustc does not propose to
+/// reach for them.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Part<C>(C);
+
+impl<C> Part<C> {
+    /// A part of this client.
+    pub fn new(whole: C) -> Self {
+        Self(whole)
+    }
+
+    /// The client that it is a part of.
+    pub fn whole(&self) -> &C {
+        &self.0
+    }
+}
+
+impl<C: fmt::Debug> fmt::Debug for Part<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
     }
 }
 

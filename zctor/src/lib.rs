@@ -116,6 +116,7 @@ mod lock;
 mod mailbox;
 mod message;
 mod park;
+mod recipient;
 mod registry;
 mod restart;
 mod room;
@@ -142,6 +143,7 @@ pub use message::{
     Actor, ActorOnce, AnsweredInHandler, Blocking, CallableFrom, Deferred, Dispatch, IntoRequest, Message,
     MessageField, NonBlocking, Prompt, ReplyType, Request,
 };
+pub use recipient::Recipient;
 pub use registry::{Registry, RegistryEntry};
 pub use restart::Restart;
 pub use room::Overflow;

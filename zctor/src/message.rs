@@ -1,5 +1,6 @@
 //! What generated code implements, and what it hands to the runtime: messages, requests, registrations.
 
+use std::any::{Any, TypeId};
 use std::fmt;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::marker::PhantomData;
@@ -38,6 +39,9 @@ pub trait Message: Sized + 'static {
     const NAME: &'static str;
     /// 0 for an actor that calls nobody, otherwise one more than the deepest of those it calls.
     const CALL_DEPTH: u16;
+    /// The same, for callers to compute theirs from: all that the compiler says of a cycle of constants is their name.
+    #[doc(hidden)]
+    const CYCLE_OF_CALLS_SEND_OR_PIPE_ONE_OF_THEM: u16 = 0;
     /// The generated client, whose calls wait.
     type Client: From<Client<Self>> + Deref<Target = Client<Self>> + Clone + fmt::Debug + Send + Sync + 'static;
     /// The generated client, whose calls give a [`Pending`](crate::Pending).
@@ -58,6 +62,18 @@ pub trait Message: Sized + 'static {
 
     #[doc(hidden)]
     fn __key(&self) -> Option<u64> {
+        None
+    }
+
+    /// The type of the only field of this message's variant.
+    #[doc(hidden)]
+    fn __payload_type(&self) -> Option<TypeId> {
+        None
+    }
+
+    /// That field, if it is of this type.
+    #[doc(hidden)]
+    fn __into_payload<T: 'static>(self) -> Option<T> {
         None
     }
 }
@@ -537,6 +553,29 @@ impl<M: Message, S> fmt::Debug for ActorOnce<M, S> {
     }
 }
 
+/// What a factory must be that builds states again, on whatever thread its instances live.
+#[diagnostic::on_unimplemented(
+    message = "this factory cannot be shared among threads",
+    label = "it captures something that is not `Send + Sync + 'static`, such as an `Rc` or a `Cell`",
+    note = "a factory builds the state on the actor's own thread, and builds it again after a panic: make what it needs inside \
+            it, or capture an `Arc` or a value to clone",
+    note = "`actor_once` takes a factory that runs once and need not be `Sync`, `Context::start` a closure that stays on its thread"
+)]
+pub trait Factory: Send + Sync + 'static {}
+#[diagnostic::do_not_recommend]
+impl<F: Send + Sync + 'static> Factory for F {}
+
+/// What a factory must be that builds one state, on another thread.
+#[diagnostic::on_unimplemented(
+    message = "this factory cannot be sent to another thread",
+    label = "it captures something that is not `Send + 'static`, such as an `Rc`",
+    note = "a factory builds the state on the actor's own thread: make what it needs inside it, or capture an `Arc`",
+    note = "`Context::start` takes a closure that stays on its thread"
+)]
+pub trait FactoryOnce: Send + 'static {}
+#[diagnostic::do_not_recommend]
+impl<F: Send + 'static> FactoryOnce for F {}
+
 /// How a port answers for a handler that did not: implemented by `#[actor]` for the enum of reply ports.
 pub trait Port: 'static {
     /// Ends the call with `error`.
@@ -568,6 +607,12 @@ pub fn key_hash<K: Hash + ?Sized>(key: &K) -> u64 {
     hasher.finish()
 }
 
+/// The value, if both are one type.
+pub fn same<F: 'static, T: 'static>(value: F) -> Option<T> {
+    let mut value = Some(value);
+    (&mut value as &mut dyn Any).downcast_mut::<Option<T>>().and_then(Option::take)
+}
+
 /// One more than the deepest of `callees`.
 pub const fn call_depth(callees: &[u16]) -> u16 {
     let mut deepest = 0;
@@ -589,15 +634,18 @@ pub const fn assert_reply<T: ReplyType>() {}
 
 /// Marks a message whose declared calls lead to no cycle. For a generic enum the callees must be so too, and a cycle
 /// among them has no finite proof: rustc refuses it without evaluating any constant.
+#[doc(hidden)]
 pub trait Acyclic {}
 
 /// As [`Mention`], for what takes a key.
+#[doc(hidden)]
 pub trait MentionKey<Q: ?Sized> {
     /// Never called.
     fn mention();
 }
 
 /// What generated code mentions here is not dead code, however little of it a program uses.
+#[doc(hidden)]
 pub trait Mention<H> {
     /// Never called.
     fn mention();

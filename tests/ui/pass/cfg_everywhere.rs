@@ -3,7 +3,7 @@
 
 use zctor::actor;
 
-#[actor(ctx, name = "files")]
+#[actor(ctx, name = "files", handles(Reader = [Open, Close, Gone], None = [Gone]))]
 #[derive(Debug, Clone, PartialEq)]
 enum FileMessage<#[cfg(any())] X, T: Clone> {
     /// Both forms of one variant.
@@ -26,6 +26,8 @@ enum FileMessage<#[cfg(any())] X, T: Clone> {
     #[cfg_attr(not(any()), deprecated)]
     #[cfg_attr(not(any()), msg(internal))]
     Tick,
+    #[cfg(any())]
+    Gone,
 }
 
 struct Files;
@@ -54,5 +56,6 @@ fn main() {
     let _ = FileMessage::actor(|| Files);
     let _ = FileMessage::<String>::close(3);
     let _: Option<EmptyClient> = None;
+    let _ = |files: &FileClient<String>| (Reader::from(files).close(3), None::from(files));
     assert_eq!(FileMessage::Write { file: 1, text: 2 }.clone(), FileMessage::Write { file: 1, text: 2 });
 }

@@ -11,7 +11,7 @@ use crate::model::Model;
 /// in   #[actor(calls(DatabaseMessage))] enum WebMessage { .. }
 /// out  impl CallableFrom<WebMessage> for DatabaseMessage {}
 ///      impl Acyclic for WebMessage {}
-///      const _: u16 = <WebMessage as Message>::CALL_DEPTH;
+///      const _: u16 = <WebMessage as Message>::CYCLE_OF_CALLS_SEND_OR_PIPE_ONE_OF_THEM;
 /// ```
 pub(crate) fn definition(model: &Model<'_>) -> TokenStream {
     let Model { krate, ty, calls, .. } = model;
@@ -60,10 +60,14 @@ fn evaluated(model: &Model<'_>) -> TokenStream {
         return TokenStream::new();
     };
     let attrs = model.attrs();
-    quote_spanned!(at(first)=> #attrs const _: ::core::primitive::u16 = <#ty as #krate::Message>::CALL_DEPTH;)
+    quote_spanned! {at(first)=>
+        #attrs
+        const _: ::core::primitive::u16 = <#ty as #krate::Message>::CYCLE_OF_CALLS_SEND_OR_PIPE_ONE_OF_THEM;
+    }
 }
 
-/// A check does not evaluate the constants of generic types, but it does resolve their traits.
+/// A check does not evaluate the constants of generic types, but it does resolve their traits, and names the function
+/// that asks for it.
 fn resolved(model: &Model<'_>) -> TokenStream {
     let Model { krate, calls, .. } = model;
     if calls.is_empty() {
@@ -71,11 +75,12 @@ fn resolved(model: &Model<'_>) -> TokenStream {
     }
     let (params, _, bounds) = model.generics.plain().split_for_impl();
     let attrs = model.attrs();
-    let needed = calls.iter().map(|callee| quote_spanned!(at(callee)=> __acyclic::<#callee>();));
+    let needed =
+        calls.iter().map(|callee| quote_spanned!(at(callee)=> send_or_pipe_one_call_of_the_cycle::<#callee>();));
     quote! {
         #attrs
         const _: () = {
-            fn __acyclic<__T: #krate::__private::Acyclic>() {}
+            fn send_or_pipe_one_call_of_the_cycle<__T: #krate::__private::Acyclic>() {}
             fn __resolve #params() #bounds {
                 #(#needed)*
             }

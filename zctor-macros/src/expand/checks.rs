@@ -1,9 +1,9 @@
 //! Code that never runs: it keeps lints silent and makes errors point at their cause.
 
-use proc_macro2::TokenStream;
-use quote::{format_ident, quote};
+use proc_macro2::{Span, TokenStream};
+use quote::{format_ident, quote, quote_spanned};
 
-use crate::model::Model;
+use crate::model::{Handle, Model, Variant};
 
 pub(crate) fn definition(model: &Model<'_>) -> TokenStream {
     let mention = mention(model);
@@ -20,11 +20,12 @@ fn mention(model: &Model<'_>) -> TokenStream {
     let attrs = model.attrs_of_all();
     let blocking = model.client_with(quote!(#krate::Blocking));
     let non_blocking = model.client_with(quote!(#krate::NonBlocking));
-    let methods: Vec<_> = model.variants.iter().map(|variant| &variant.method).collect();
+    let methods = model.variants.iter().map(|variant| mention_method(variant, &[&blocking, &non_blocking]));
     let bindings = ["pin", "least_loaded"].map(|name| model.is_free(name).then(|| format_ident!("{name}")));
     let bindings = bindings.iter().flatten();
     let keyed = model.is_free("keyed").then(|| mention_keyed(model));
-    let requests = model.variants.iter().filter(|variant| variant.reply.is_some()).map(|variant| &variant.method);
+    let handles = model.handles.iter().map(|handle| mention_handle(model, handle));
+    let requests = model.variants.iter().filter(|variant| variant.reply.is_some()).map(mention_request);
     quote! {
         #attrs
         #[automatically_derived]
@@ -32,8 +33,9 @@ fn mention(model: &Model<'_>) -> TokenStream {
             fn mention() {
                 let _ = (<#blocking>::within, <#blocking>::non_blocking);
                 #(let _ = <#blocking>::#bindings;)*
-                #(let _ = (<#blocking>::#methods, <#non_blocking>::#methods);)*
-                #(let _ = Self::#requests;)*
+                #(#methods)*
+                #(#handles)*
+                #(#requests)*
                 let _ = Self::actor::<__H, fn() -> __H>;
                 let _ = Self::try_actor::<__H, fn(&mut #krate::Context<Self>) -> ::core::result::Result<__H, #krate::BoxError>>;
                 let _ = Self::actor_once::<__H, fn() -> __H>;
@@ -42,6 +44,38 @@ fn mention(model: &Model<'_>) -> TokenStream {
 
         #keyed
     }
+}
+
+/// In closures where the parameters have types of their own, which nothing here could say.
+fn mention_method(variant: &Variant<'_>, clients: &[&TokenStream]) -> TokenStream {
+    let method = &variant.method;
+    if !variant.is_generic() {
+        return quote!(let _ = (#(<#clients>::#method),*););
+    }
+    let (names, types): (Vec<_>, Vec<_>) = variant.fields.iter().map(|field| (&field.param, &field.ty)).unzip();
+    let this = quote_spanned!(Span::mixed_site()=> this);
+    let one = |client: &&TokenStream| quote!(let _ = |#this: &#client, #(#names: #types),*| <#client>::#method(#this, #(#names),*););
+    clients.iter().map(one).collect()
+}
+
+fn mention_handle(model: &Model<'_>, handle: &Handle) -> TokenStream {
+    let krate = &model.krate;
+    let blocking = model.viewed(&handle.ident, quote!(#krate::Blocking));
+    let non_blocking = model.viewed(&handle.ident, quote!(#krate::NonBlocking));
+    let methods = model.known_to(handle).map(|variant| mention_method(variant, &[&blocking, &non_blocking]));
+    quote! {
+        let _ = (<#blocking>::within, <#blocking>::non_blocking);
+        #(#methods)*
+    }
+}
+
+fn mention_request(variant: &Variant<'_>) -> TokenStream {
+    let method = &variant.method;
+    if !variant.is_generic() {
+        return quote!(let _ = Self::#method;);
+    }
+    let (names, types): (Vec<_>, Vec<_>) = variant.fields.iter().map(|field| (&field.param, &field.ty)).unzip();
+    quote!(let _ = |#(#names: #types),*| Self::#method(#(#names),*);)
 }
 
 /// Of its own, since no key type is at hand that fits every enum.

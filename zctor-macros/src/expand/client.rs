@@ -1,10 +1,12 @@
 //! The client: a typed handle with a method a variant, in two views.
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Ident, TokenStream};
 use quote::{quote, quote_spanned};
 use syn::ext::IdentExt;
 
+use crate::docs::{self, Added};
 use crate::model::{Model, Reply, Variant};
+use crate::types;
 
 /// ```text
 /// in   #[reply(i64)] Add { a: i64, b: i64 }, Clear
@@ -19,49 +21,75 @@ use crate::model::{Model, Reply, Variant};
 ///      }
 /// ```
 pub(crate) fn definition(model: &Model<'_>) -> TokenStream {
-    let structure = structure(model);
-    let both = both_views(model);
-    let blocking = view(model, true);
-    let non_blocking = view(model, false);
-    let traits = traits(model);
-    quote!(#structure #both #blocking #non_blocking #traits)
+    let variants: Vec<_> = model.variants.iter().collect();
+    let doc = format!(" A typed handle for [`{}`], cheap to clone.", model.item.ident.unraw());
+    let face = Face { ident: &model.client, is_part: false };
+    let structure = structure(model, &face, &doc);
+    let bindings = bindings(model);
+    let both = both_views(model, &face, &bindings);
+    let views = views(model, &face, &variants);
+    let traits = traits(model, &face);
+    let whole = whole(model);
+    quote!(#structure #both #views #traits #whole)
 }
 
-fn structure(model: &Model<'_>) -> TokenStream {
-    let (vis, ident, client, krate, ty, view) =
-        (&model.item.vis, &model.item.ident, &model.client, &model.krate, &model.ty, &model.view);
+/// A client that is generated: the whole one, or a handle for a part of the variants.
+pub(super) struct Face<'a> {
+    pub(super) ident: &'a Ident,
+    /// What a handle holds is wrapped: rustc would propose to reach for it where a method is missing.
+    pub(super) is_part: bool,
+}
+
+impl Face<'_> {
+    fn field(&self, Model { krate, ty, .. }: &Model<'_>) -> TokenStream {
+        if self.is_part { quote!(#krate::__private::Part<#krate::Client<#ty>>) } else { quote!(#krate::Client<#ty>) }
+    }
+
+    fn get(&self, Model { krate, .. }: &Model<'_>) -> TokenStream {
+        if self.is_part { quote!(#krate::__private::Part::whole(&self.client)) } else { quote!(&self.client) }
+    }
+
+    fn wrap(&self, Model { krate, .. }: &Model<'_>, client: &TokenStream) -> TokenStream {
+        if self.is_part { quote!(#krate::__private::Part::new(#client)) } else { quote!(#client) }
+    }
+}
+
+pub(super) fn structure(model: &Model<'_>, face: &Face<'_>, doc: &str) -> TokenStream {
+    let (vis, krate, view) = (&model.item.vis, &model.krate, &model.view);
+    let (client, field) = (face.ident, face.field(model));
     let declared = model.generics.declared();
     let (_, _, bounds) = model.generics.plain().split_for_impl();
     let attrs = model.attrs();
-    let doc = format!(" A typed handle for [`{}`], cheap to clone.", ident.unraw());
     quote! {
         #[doc = #doc]
         #attrs
         #vis struct #client<#(#declared,)* #view = #krate::Blocking> #bounds {
-            client: #krate::Client<#ty>,
+            client: #field,
             view: ::core::marker::PhantomData<fn() -> #view>,
         }
     }
 }
 
-fn both_views(model: &Model<'_>) -> TokenStream {
+/// `more` keeps the view too.
+pub(super) fn both_views(model: &Model<'_>, face: &Face<'_>, more: &TokenStream) -> TokenStream {
     let Model { krate, .. } = model;
     let vis = &model.item.vis;
     let generics = model.generics.with(&model.view, None);
     let (params, _, bounds) = generics.split_for_impl();
-    let client = model.client_with(&model.view);
+    let client = model.viewed(face.ident, &model.view);
     let attrs = model.attrs();
-    let bindings = bindings(model);
+    let inner = face.get(model);
+    let limited = face.wrap(model, &quote!(#krate::Client::within(#inner, limit)));
     quote! {
         #attrs
         impl #params #client #bounds {
             /// The same client with a time limit for each call.
             #[must_use]
             #vis fn within(&self, limit: ::core::time::Duration) -> Self {
-                Self { client: #krate::Client::within(&self.client, limit), view: ::core::marker::PhantomData }
+                Self { client: #limited, view: ::core::marker::PhantomData }
             }
 
-            #bindings
+            #more
         }
     }
 }
@@ -103,24 +131,31 @@ fn bindings(model: &Model<'_>) -> TokenStream {
     quote!(#pin #keyed #least_loaded)
 }
 
-fn view(model: &Model<'_>, blocking: bool) -> TokenStream {
+pub(super) fn views(model: &Model<'_>, face: &Face<'_>, variants: &[&Variant<'_>]) -> TokenStream {
+    let (blocking, non_blocking) = (view(model, face, variants, true), view(model, face, variants, false));
+    quote!(#blocking #non_blocking)
+}
+
+fn view(model: &Model<'_>, face: &Face<'_>, variants: &[&Variant<'_>], blocking: bool) -> TokenStream {
     let Model { krate, .. } = model;
     let vis = &model.item.vis;
     let (params, _, bounds) = model.generics.plain().split_for_impl();
     let view = if blocking { quote!(#krate::Blocking) } else { quote!(#krate::NonBlocking) };
-    let client = model.client_with(&view);
+    let name = face.ident;
+    let client = model.viewed(name, &view);
     let attrs = model.attrs_of_signatures();
     let switch = blocking.then(|| {
-        let other = model.client_with(quote!(#krate::NonBlocking));
-        let name = &model.client;
+        let other = model.viewed(name, quote!(#krate::NonBlocking));
+        let inner = face.get(model);
+        let switched = face.wrap(model, &quote!(#krate::Client::non_blocking(#inner)));
         quote! {
             /// The view whose methods never wait: each gives a pending reply.
             #vis fn non_blocking(&self) -> #other {
-                #name { client: #krate::Client::non_blocking(&self.client), view: ::core::marker::PhantomData }
+                #name { client: #switched, view: ::core::marker::PhantomData }
             }
         }
     });
-    let methods = model.variants.iter().map(|variant| method(model, variant, blocking));
+    let methods = variants.iter().map(|variant| method(model, face, variant, blocking));
     quote! {
         #attrs
         impl #params #client #bounds {
@@ -130,46 +165,77 @@ fn view(model: &Model<'_>, blocking: bool) -> TokenStream {
     }
 }
 
-fn method(model: &Model<'_>, variant: &Variant<'_>, blocking: bool) -> TokenStream {
+fn method(model: &Model<'_>, face: &Face<'_>, variant: &Variant<'_>, blocking: bool) -> TokenStream {
     let Model { krate, ty, .. } = model;
     let (vis, method) = (&variant.vis, &variant.method);
     let (lints, deprecated) = (&variant.lints, &variant.deprecated);
-    let docs = match (&variant.reply, blocking) {
-        (Some(_), true) => variant.docs.or("Sends", " and waits for the reply"),
-        (Some(_), false) => variant.docs.or("Sends", ", whose reply can be waited for"),
-        (None, _) => variant.docs.or("Sends", ""),
-    };
+    let docs = variant.docs.with(|link| added(model, variant, blocking, link));
     let many = variant.too_many_arguments(1);
-    let (names, types): (Vec<_>, Vec<_>) = variant.fields.iter().map(|field| (&field.param, &field.ty)).unzip();
+    let names: Vec<_> = variant.fields.iter().map(|field| &field.param).collect();
+    let parameters = variant.parameters();
     let span = variant.span;
+    let client = types::respan(face.get(model), span);
     let (output, body) = match &variant.reply {
         Some(Reply { ty: reply, .. }) if blocking => (
             quote_spanned!(span=> ::core::result::Result<#reply, #krate::CallError>),
-            quote_spanned!(span=> #krate::Client::call(&self.client, <#ty>::#method(#(#names),*))),
+            quote_spanned!(span=> #krate::Client::call(#client, <#ty>::#method(#(#names),*))),
         ),
         Some(Reply { ty: reply, .. }) => (
             quote_spanned!(span=> #krate::Pending<#reply>),
-            quote_spanned!(span=> #krate::Client::request(&self.client, <#ty>::#method(#(#names),*))),
+            quote_spanned!(span=> #krate::Client::request(#client, <#ty>::#method(#(#names),*))),
         ),
         None => {
             let ident = &model.item.ident;
             let message = variant.value(quote!(#ident));
             (
                 quote_spanned!(span=> ::core::result::Result<(), #krate::SendError<#ty>>),
-                quote_spanned!(span=> #krate::Client::send(&self.client, #message)),
+                quote_spanned!(span=> #krate::Client::send(#client, #message)),
             )
         }
     };
-    let function = quote_spanned!(span=> #vis fn #method(&self, #(#names: #types),*) -> #output { #body });
+    let function = quote_spanned!(span=> #vis fn #method(&self, #parameters) -> #output { #body });
     quote!(#docs #(#lints)* #deprecated #many #function)
 }
 
+/// What a method says of itself: which message it sends, what comes back, and what may come instead.
+fn added(model: &Model<'_>, variant: &Variant<'_>, blocking: bool, variant_link: &str) -> Added {
+    let link = |name: &str| docs::link(&model.krate, name);
+    match &variant.reply {
+        None => Added {
+            does: format!("Sends {variant_link}."),
+            errors: Some(format!("As {}: the message comes back in the {}.", link("Client::send"), link("SendError"))),
+        },
+        Some(Reply { ty, is_deferred }) => {
+            let reply = types::print(ty);
+            let later = if *is_deferred { "the reply, which may come later" } else { "the reply" };
+            if blocking {
+                Added {
+                    does: format!("Sends {variant_link} and waits for {later}: `{reply}`."),
+                    errors: Some(format!(
+                        "As {}: the {} says why no reply came.",
+                        link("Client::call"),
+                        link("CallError")
+                    )),
+                }
+            } else {
+                Added {
+                    does: format!(
+                        "Sends {variant_link} and gives a {} of {later}, `{reply}`, or of the {} that says why none came.",
+                        link("Pending"),
+                        link("CallError")
+                    ),
+                    errors: None,
+                }
+            }
+        }
+    }
+}
+
 /// Written out instead of derived, so that nothing is asked of the parameters.
-fn traits(model: &Model<'_>) -> TokenStream {
-    let Model { krate, ty, .. } = model;
+pub(super) fn traits(model: &Model<'_>, face: &Face<'_>) -> TokenStream {
     let generics = model.generics.with(&model.view, None);
     let (params, _, bounds) = generics.split_for_impl();
-    let client = model.client_with(&model.view);
+    let client = model.viewed(face.ident, &model.view);
     let attrs = model.attrs();
     quote! {
         #attrs
@@ -199,7 +265,17 @@ fn traits(model: &Model<'_>) -> TokenStream {
         #attrs
         #[automatically_derived]
         impl #params ::core::cmp::Eq for #client #bounds {}
+    }
+}
 
+/// What makes a client the whole one: the way to `zctor::Client` and back.
+fn whole(model: &Model<'_>) -> TokenStream {
+    let Model { krate, ty, .. } = model;
+    let generics = model.generics.with(&model.view, None);
+    let (params, _, bounds) = generics.split_for_impl();
+    let client = model.client_with(&model.view);
+    let attrs = model.attrs();
+    quote! {
         #attrs
         #[automatically_derived]
         impl #params ::core::ops::Deref for #client #bounds {

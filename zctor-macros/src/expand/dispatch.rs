@@ -77,7 +77,7 @@ fn arm(
 ) -> TokenStream {
     let (handler, ident, method, ports) = (model.handler_type(), &variant.ident, &variant.method, &model.port);
     let krate = &model.krate;
-    let pattern = variant.value(quote!(Self));
+    let pattern = variant.pattern(quote!(Self));
     let names: Vec<_> = variant.fields.iter().map(|field| &field.param).collect();
     let ctx = model.ctx.then(|| quote!(#ctx,));
     let ours = Span::mixed_site();

@@ -8,7 +8,7 @@ use crate::model::Model;
 /// ```text
 /// out  impl CalculatorMessage {
 ///          pub fn actor<S, F>(factory: F) -> Actor<Self, S>
-///          where S: CalculatorHandler, F: Fn() -> S + Send + Sync + 'static { Actor::__new(factory) }
+///          where S: CalculatorHandler, F: Fn() -> S + Factory { Actor::__new(factory) }
 ///          pub fn try_actor<S, F>(..) ..
 ///          pub fn actor_once<S, F>(..) ..
 ///      }
@@ -21,32 +21,30 @@ pub(crate) fn definition(model: &Model<'_>) -> TokenStream {
     quote! {
         #attrs
         impl #params #ty #bounds {
-            /// An actor whose states come from `factory`, which also rebuilds them.
+            /// An actor whose states come from `factory`, which also rebuilds them and so is `Send + Sync + 'static`.
             #vis fn actor<#state, #factory>(factory: #factory) -> #krate::Actor<Self, #state>
             where
                 #state: #handler,
-                #factory: ::core::ops::Fn() -> #state + ::core::marker::Send + ::core::marker::Sync + 'static,
+                #factory: ::core::ops::Fn() -> #state + #krate::__private::Factory,
             {
                 #krate::Actor::__new(factory)
             }
 
-            /// An actor whose factory is given the context and may fail; its error comes out of the spawn.
+            /// The same with a factory that is given the context and may fail; its error comes out of the spawn.
             #vis fn try_actor<#state, #factory>(factory: #factory) -> #krate::Actor<Self, #state>
             where
                 #state: #handler,
                 #factory: ::core::ops::Fn(&mut #krate::Context<Self>) -> ::core::result::Result<#state, #krate::BoxError>
-                    + ::core::marker::Send
-                    + ::core::marker::Sync
-                    + 'static,
+                    + #krate::__private::Factory,
             {
                 #krate::Actor::__try_new(factory)
             }
 
-            /// An actor with one state and no other: a panic or a reset ends it.
+            /// An actor with one state and no other: a panic or a reset ends it. Its factory is `Send + 'static`.
             #vis fn actor_once<#state, #factory>(factory: #factory) -> #krate::ActorOnce<Self, #state>
             where
                 #state: #handler,
-                #factory: ::core::ops::FnOnce() -> #state + ::core::marker::Send + 'static,
+                #factory: ::core::ops::FnOnce() -> #state + #krate::__private::FactoryOnce,
             {
                 #krate::ActorOnce::__new(factory)
             }

@@ -53,7 +53,7 @@ fn hook(model: &Model<'_>, name: &str) -> TokenStream {
 fn method(model: &Model<'_>, variant: &Variant<'_>) -> TokenStream {
     let ty = &model.ty;
     let (method, lints) = (&variant.method, &variant.lints);
-    let docs = variant.docs.or("Handles", "");
+    let docs = variant.docs.or_handles();
     let (names, types): (Vec<_>, Vec<_>) = variant.fields.iter().map(|field| (&field.param, &field.ty)).unzip();
     let span = variant.span;
     let krate = model.krate_at(span);

@@ -2,6 +2,7 @@
 
 use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
+use syn::Member;
 use syn::ext::IdentExt;
 
 use crate::expand::calls::at;
@@ -23,6 +24,7 @@ pub(crate) fn definition(model: &Model<'_>) -> TokenStream {
     let non_blocking = model.client_with(quote!(#krate::NonBlocking));
     let depth = depth(model);
     let (key, hash) = key(model);
+    let payload = payload(model);
     let arms = model.variants.iter().map(|variant| {
         let (ident, text) = (&variant.ident, variant.ident.unraw().to_string());
         quote!(Self::#ident { .. } => #text,)
@@ -48,6 +50,7 @@ pub(crate) fn definition(model: &Model<'_>) -> TokenStream {
             }
 
             #hash
+            #payload
         }
     }
 }
@@ -57,7 +60,7 @@ pub(crate) fn filler(model: &Model<'_>) -> Option<TokenStream> {
     (model.item.variants.len() > model.variants.len()).then(|| quote!(_))
 }
 
-/// The constant stands at the declared paths, so that rustc shows a cycle there.
+/// The constant stands at the declared paths, so that rustc shows a cycle there, and its name is all that rustc says.
 fn depth(model: &Model<'_>) -> TokenStream {
     let krate = &model.krate;
     let Some(first) = model.calls.first() else {
@@ -67,15 +70,50 @@ fn depth(model: &Model<'_>) -> TokenStream {
     };
     let depths = model.calls.iter().map(|callee| {
         let span = at(callee);
-        quote_spanned!(span=> <#callee as #krate::Message>::CALL_DEPTH)
+        quote_spanned!(span=> <#callee as #krate::Message>::CYCLE_OF_CALLS_SEND_OR_PIPE_ONE_OF_THEM)
     });
     let span = at(first);
     // A local array: a promoted one would double the steps of the cycle that rustc lists.
     quote_spanned! {span=>
-        const CALL_DEPTH: ::core::primitive::u16 = {
+        const CALL_DEPTH: ::core::primitive::u16 = Self::CYCLE_OF_CALLS_SEND_OR_PIPE_ONE_OF_THEM;
+        const CYCLE_OF_CALLS_SEND_OR_PIPE_ONE_OF_THEM: ::core::primitive::u16 = {
             let depths = [#(#depths),*];
             #krate::__private::call_depth(&depths)
         };
+    }
+}
+
+/// What a recipient needs to know of a variant with one field, and how it gets the field back.
+fn payload(model: &Model<'_>) -> TokenStream {
+    let krate = &model.krate;
+    let single: Vec<_> = model.variants.iter().filter(|variant| variant.fields.len() == 1).collect();
+    if single.is_empty() {
+        return TokenStream::new();
+    }
+    let rest = (single.len() < model.item.variants.len()).then(|| quote!(_ => ::core::option::Option::None,));
+    let idents: Vec<_> = single.iter().map(|variant| &variant.ident).collect();
+    let types = single.iter().flat_map(|variant| &variant.fields).map(|field| &field.ty);
+    let patterns = single.iter().map(|variant| {
+        let ident = &variant.ident;
+        match variant.fields.first().map(|field| &field.member) {
+            Some(Member::Named(name)) => quote!(Self::#ident { #name: value }),
+            _ => quote!(Self::#ident(value)),
+        }
+    });
+    quote! {
+        fn __payload_type(&self) -> ::core::option::Option<::core::any::TypeId> {
+            match self {
+                #(Self::#idents { .. } => ::core::option::Option::Some(::core::any::TypeId::of::<#types>()),)*
+                #rest
+            }
+        }
+
+        fn __into_payload<__T: 'static>(self) -> ::core::option::Option<__T> {
+            match self {
+                #(#patterns => #krate::__private::same(value),)*
+                #rest
+            }
+        }
     }
 }
 

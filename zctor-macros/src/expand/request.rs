@@ -3,7 +3,9 @@
 use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
 
+use crate::docs::Added;
 use crate::model::{Model, Reply, Variant};
+use crate::types;
 
 /// ```text
 /// in   #[reply(i64)] Add { a: i64, b: i64 }
@@ -46,9 +48,12 @@ fn constructor(model: &Model<'_>, variant: &Variant<'_>, reply: &Reply) -> Token
     let Model { krate, port, .. } = model;
     let (ident, method, vis) = (&variant.ident, &variant.method, &variant.vis);
     let (lints, deprecated) = (&variant.lints, &variant.deprecated);
-    let docs = variant.docs.or("A request of", "");
+    let docs = variant.docs.with(|variant| Added {
+        does: format!("A request of {variant}, whose reply is `{}`.", types::print(&reply.ty)),
+        errors: None,
+    });
     let many = variant.too_many_arguments(0);
-    let (names, types): (Vec<_>, Vec<_>) = variant.fields.iter().map(|field| (&field.param, &field.ty)).unzip();
+    let parameters = variant.parameters();
     let message = variant.value(quote!(Self));
     let span = variant.span;
     let Reply { ty, is_deferred } = reply;
@@ -58,7 +63,7 @@ fn constructor(model: &Model<'_>, variant: &Variant<'_>, reply: &Reply) -> Token
         (quote!(), quote_spanned!(span=> __new))
     };
     let function = quote_spanned! {span=>
-        #vis fn #method(#(#names: #types),*) -> #krate::Request<Self, #ty #kind> {
+        #vis fn #method(#parameters) -> #krate::Request<Self, #ty #kind> {
             #krate::Request::#new(#message, #port::#ident)
         }
     };

@@ -10,6 +10,7 @@
 //! | [`routing`] | which of them gets this message |
 //! | [`threading_patterns`] | how to lay actors out on threads |
 //! | [`messaging_patterns`] | send, call, broadcast |
+//! | [`handles`] | how to hand out less than a whole client |
 //! | [`load_balancing`] | the rules of the round robin, exactly |
 //! | [`thread_safety`] | why state needs no lock and need not be `Send` |
 //! | [`calls`] | why a call cannot deadlock, and what is refused |
@@ -23,6 +24,7 @@
 //! | [`best_practices`] | design, errors, resources, tests |
 //! | [`debugging`] | who handled what, where, and what is stuck |
 //! | [`common_patterns`] | worker pool, service mesh, publisher and subscribers, shards |
+//! | [`what_you_get`] | what `#[actor]` writes, word for word |
 //! | [`coming_from_zig`] | every name of the Zig library, and its counterpart |
 
 pub mod overview {
@@ -47,6 +49,10 @@ pub mod threading_patterns {
 
 pub mod messaging_patterns {
     #![doc = include_str!("messaging_patterns.md")]
+}
+
+pub mod handles {
+    #![doc = include_str!("handles.md")]
 }
 
 pub mod load_balancing {
@@ -99,6 +105,10 @@ pub mod debugging {
 
 pub mod common_patterns {
     #![doc = include_str!("common_patterns.md")]
+}
+
+pub mod what_you_get {
+    #![doc = include_str!("what_you_get.md")]
 }
 
 pub mod coming_from_zig {

@@ -1,0 +1,15 @@
+#![deny(unused_must_use)]
+
+use zctor::actor;
+
+#[actor]
+enum CalculatorMessage {
+    #[reply(i64)]
+    Add { a: i64, b: i64 },
+}
+
+fn add(client: &CalculatorClient) {
+    client.non_blocking().add(1, 2);
+}
+
+fn main() {}

@@ -1,0 +1,10 @@
+use zctor::actor;
+
+struct CalculatorClient;
+
+#[actor]
+enum CalculatorMessage {
+    Clear,
+}
+
+fn main() {}

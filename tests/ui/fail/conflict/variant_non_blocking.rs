@@ -1,0 +1,8 @@
+use zctor::actor;
+
+#[actor]
+enum ModeMessage {
+    NonBlocking,
+}
+
+fn main() {}

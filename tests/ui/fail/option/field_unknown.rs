@@ -1,0 +1,8 @@
+use zctor::actor;
+
+#[actor]
+enum LogMessage {
+    Line(#[msg(inot)] String),
+}
+
+fn main() {}

@@ -1,0 +1,9 @@
+use zctor::actor;
+
+#[actor]
+enum LogMessage {
+    #[msg(into)]
+    Line(String),
+}
+
+fn main() {}

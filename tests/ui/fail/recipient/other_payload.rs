@@ -1,0 +1,14 @@
+use zctor::{Recipient, actor};
+
+#[actor]
+enum LogMessage {
+    Line(String),
+    Pair(u8, u8),
+    Clear,
+}
+
+fn recipient(client: &LogClient) -> Recipient<u8> {
+    client.recipient(LogMessage::Line)
+}
+
+fn main() {}

@@ -1,0 +1,9 @@
+use zctor::actor;
+
+#[actor]
+enum NameMessage {
+    #[reply(str)]
+    Get,
+}
+
+fn main() {}

@@ -1,0 +1,78 @@
+//! Rules about handles.
+
+use std::collections::HashSet;
+
+use proc_macro2::Ident;
+use syn::ItemEnum;
+use syn::ext::IdentExt;
+
+use crate::ast::Definition;
+use crate::attr::Handle;
+use crate::errors::Errors;
+use crate::names;
+
+/// As many variants are listed in an error; more would hide it.
+const LISTED: usize = 12;
+
+/// Each is a type of its own beside the client and the handler trait.
+pub(super) fn names_are_free(definition: &Definition, errors: &mut Errors) {
+    let handles = all(definition);
+    for (index, handle) in handles.iter().enumerate() {
+        if let Some(fault) = fault_of_name(definition, handles.get(..index).unwrap_or_default(), &handle.ident) {
+            errors.add(&handle.ident, fault);
+        }
+    }
+}
+
+pub(crate) fn fault_of_name(definition: &Definition, before: &[Handle], ident: &Ident) -> Option<String> {
+    let what = if *ident == definition.client() {
+        "the client of all variants"
+    } else if *ident == definition.handler() {
+        "the handler trait"
+    } else if *ident == definition.item.ident {
+        "the enum"
+    } else {
+        let twice = before.iter().any(|handle| handle.ident == *ident);
+        return twice.then(|| format!("`{ident}` is given twice; keep one"));
+    };
+    Some(format!("`{ident}` is {what} already; give the handle another name"))
+}
+
+/// A list that is empty, or names something twice, is not what was meant.
+pub(super) fn lists_hold_variants(definition: &Definition, errors: &mut Errors) {
+    for handle in all(definition) {
+        if handle.variants.is_empty() {
+            errors.add(&handle.list, format_args!("`{}` knows no variant; list those that it may send", handle.ident));
+        }
+        let mut seen = HashSet::new();
+        for variant in &handle.variants {
+            if !seen.insert(variant.unraw()) {
+                errors.add(variant, format_args!("`{variant}` is in `{}` already; keep one", handle.ident));
+            }
+        }
+    }
+    // What `cfg` took out was looked for before.
+    if !definition.was_stripped {
+        variants_exist(&definition.item, all(definition), errors);
+    }
+}
+
+/// Typos would otherwise be found where the method is missed.
+pub(crate) fn variants_exist(item: &ItemEnum, handles: &[Handle], errors: &mut Errors) {
+    let known: HashSet<Ident> = item.variants.iter().map(|variant| variant.ident.unraw()).collect();
+    let unknown = |variant: &&Ident| !known.contains(&variant.unraw());
+    for variant in handles.iter().flat_map(|handle| &handle.variants).filter(unknown) {
+        let name = variant.unraw().to_string();
+        let known: Vec<String> = item.variants.iter().map(|variant| variant.ident.unraw().to_string()).collect();
+        let known: Vec<&str> = known.iter().map(String::as_str).collect();
+        let hint = names::nearest(&name, &known).map(|near| format!(", did you mean `{near}`?"));
+        let hint = hint.as_deref().unwrap_or(".");
+        let listed = known.iter().take(LISTED).copied().collect::<Vec<_>>().join(", ");
+        let more = if known.len() > LISTED { ", .." } else { "" };
+        errors.add(variant, format_args!("`{}` has no variant `{variant}`{hint} Variants: {listed}{more}", item.ident));
+    }
+}
+
+fn all(definition: &Definition) -> &[Handle] {
+    definition.options.handles.get().map(Vec::as_slice).unwrap_or_default()
+}
