@@ -122,12 +122,14 @@ impl World {
         for kind in &world.plan.kinds {
             for number in 0..1 + dice.below(3) {
                 let leaves = number > 0 && world.plan.leaves(*kind);
+                let pause = [Duration::ZERO, Duration::from_micros(50), Duration::from_millis(1)][dice.below(3)];
                 let (once, restart) = match dice.below(4) {
-                    _ if !leaves => (false, Restart::always().backoff(pause(&mut dice), Duration::from_millis(1))),
+                    _ if !leaves => (false, Restart::always().backoff(pause, Duration::from_millis(1))),
                     0 => (true, Restart::never()),
                     1 => (false, Restart::never()),
                     _ => {
-                        (false, Restart::at_most(2, Duration::from_secs(60)).backoff(pause(&mut dice), Duration::ZERO))
+                        let rebuilds = 2 + dice.below(4) as u32;
+                        (false, Restart::at_most(rebuilds, Duration::from_secs(60)).backoff(pause, pause))
                     }
                 };
                 let agent = Agent::new(&world, *kind, once, leaves, restart);
@@ -285,10 +287,6 @@ impl World {
     }
 }
 
-fn pause(dice: &mut SplitMix64) -> Duration {
-    if dice.below(2) == 0 { Duration::ZERO } else { Duration::from_micros(50) }
-}
-
 /// Runs a world until all its operations are done and all is quiet, and then ends it. Gives how many handlers panicked.
 pub(crate) fn run(seed: u64, style: Style) -> u64 {
     let (engine, world) = World::start(seed, style);
@@ -323,9 +321,9 @@ pub(crate) fn given(name: &str) -> Option<u64> {
     Some(number.unwrap_or_else(|_| panic!("`{name}` is no number: {text}")))
 }
 
-/// How often the watchdog looks, and how many looks without any progress are one too many.
+/// How often the watchdog looks, and how many looks without any progress are one too many: fewer than a gate waits.
 const LOOK: Duration = Duration::from_millis(250);
-const LOOKS: u32 = 120;
+const LOOKS: u32 = 80;
 
 /// Runs `body` on a thread of its own, and fails with the seed and the engine's stats if nothing goes on any more.
 pub(crate) fn watched<R: Send + 'static>(world: &Arc<World>, body: impl FnOnce() -> R + Send + 'static) -> R {
