@@ -1,4 +1,6 @@
 //! A blocking call cannot deadlock: a wait that could is refused at once, and one that is allowed serves its thread.
+//!
+//! The deadlocks that other libraries are known for are in `classic_deadlocks.rs`.
 
 use std::future::Future;
 use std::pin::pin;
@@ -737,153 +739,6 @@ fn nested_waits_serve_only_what_is_below_the_innermost() {
 }
 
 #[test]
-fn an_instance_that_calls_itself_is_refused() {
-    bounded(|| {
-        let engine = engine_of_all();
-        let low = engine.client::<LowMessage>().unwrap();
-        let itself = low.clone();
-        low.run(Box::new(move |ctx| {
-            assert!(is_undeclared(&itself.run(Box::new(|_| panic!("it never runs"))), "LowMessage"));
-            assert!(is_undeclared(&ctx.me().run(Box::new(|_| panic!("it never runs"))), "LowMessage"));
-        }))
-        .unwrap();
-    });
-}
-
-#[test]
-fn two_instances_that_call_each_other_by_handles_are_refused() {
-    bounded(|| {
-        let engine = engine_of_all();
-        // The first declares the second; the second goes back by the handle.
-        engine
-            .call(TopMessage::run(Box::new(|ctx| {
-                let asked = MidMessage::run(Box::new(|ctx| {
-                    let back = ctx.engine().call(TopMessage::run(Box::new(|_| panic!("it never runs"))));
-                    assert!(is_undeclared(&back, "TopMessage"));
-                }));
-                assert_eq!(ctx.call(asked), Ok(()));
-            })))
-            .unwrap();
-        // Neither declares the other.
-        engine
-            .call(LowMessage::run(Box::new(|ctx| {
-                assert!(is_undeclared(&ctx.engine().call(TallyMessage::count()), "TallyMessage"));
-                assert!(is_undeclared(&ctx.engine().call(BellMessage::rings()), "BellMessage"));
-            })))
-            .unwrap();
-    });
-}
-
-#[test]
-fn two_instances_that_call_the_neighbours_of_each_other_both_end() {
-    bounded(|| {
-        let engine = ActorEngine::new();
-        for _ in 0..2 {
-            engine
-                .spawn(
-                    ActorThread::new()
-                        .register(TallyMessage::actor(Tally::default))
-                        .register(MidMessage::actor(|| Mid)),
-                )
-                .unwrap();
-        }
-        let tally = engine.client::<TallyMessage>().unwrap();
-        let mid = engine.client::<MidMessage>().unwrap();
-        let tallies = tally.instances();
-        let mids = mid.instances();
-        for _ in 0..TIMES {
-            // Both are in their handlers before either calls.
-            let both = Gate::new();
-            thread::scope(|scope| {
-                let calls = [0, 1].map(|here| {
-                    let mid = mid.pin(mids[here]);
-                    let neighbour = tally.pin(tallies[1 - here]);
-                    let both = both.clone();
-                    scope.spawn(move || {
-                        mid.run(Box::new(move |_| {
-                            both.pass();
-                            neighbour.increment().expect("the neighbour answers");
-                        }))
-                    })
-                });
-                both.await_arrivals(2);
-                both.open();
-                for call in calls {
-                    call.join().unwrap().unwrap();
-                }
-            });
-        }
-        let times = u64::try_from(TIMES).unwrap();
-        for (_, count) in tally.call_all_with(|_| TallyMessage::count()).unwrap() {
-            assert_eq!(count, Ok(times));
-        }
-    });
-}
-
-#[test]
-fn a_call_to_an_instance_that_stops_meanwhile_ends() {
-    bounded(|| {
-        let engine = engine_of_all();
-        let low = engine.client::<LowMessage>().unwrap();
-        let pinned = low.pin(low.instances()[0]);
-        let gate = Gate::new();
-        thread::scope(|scope| {
-            let (held, first) = (gate.clone(), pinned.clone());
-            let stopping = scope.spawn(move || {
-                first.run(Box::new(move |ctx| {
-                    held.pass();
-                    ctx.stop();
-                }))
-            });
-            gate.await_arrivals(1);
-            // One waits outside, one in a handler; both are queued behind the one that stops it.
-            let queued = pinned.non_blocking().run(Box::new(|_| panic!("it never runs")));
-            let (asked, was_asked) = mpsc::channel();
-            let (pinned, handle) = (pinned.clone(), engine.handle());
-            let inside = scope.spawn(move || {
-                handle.call(MidMessage::run(Box::new(move |_| {
-                    let pending = pinned.non_blocking().run(Box::new(|_| panic!("it never runs")));
-                    asked.send(()).expect("the test listens");
-                    assert_eq!(pending.wait(), Err(CallError::Stopped { message: "LowMessage" }));
-                })))
-            });
-            receive(&was_asked);
-            gate.open();
-            assert_eq!(stopping.join().unwrap(), Ok(()));
-            assert_eq!(queued.wait(), Err(CallError::Stopped { message: "LowMessage" }));
-            assert_eq!(inside.join().unwrap(), Ok(()));
-        });
-        assert_eq!(pinned.run(Box::new(|_| ())), Err(CallError::Stopped { message: "LowMessage" }));
-    });
-}
-
-#[test]
-fn a_call_that_waits_when_the_shutdown_begins_is_answered() {
-    bounded(|| {
-        let engine = engine_of_all();
-        let gate = Gate::new();
-        let (seen, replies) = mpsc::channel();
-        thread::scope(|scope| {
-            let (held, handle) = (gate.clone(), engine.handle());
-            let call = scope.spawn(move || {
-                handle.call(TopMessage::run(Box::new(move |ctx| {
-                    assert_eq!(ctx.call(TallyMessage::hold(held)), Ok(()));
-                    // The shutdown has begun, and the inside still calls.
-                    seen.send(ctx.call(TallyMessage::increment())).expect("the test listens");
-                })))
-            });
-            gate.await_arrivals(1);
-            engine.handle().stop();
-            gate.open();
-            assert_eq!(call.join().unwrap(), Ok(()));
-            assert_eq!(receive(&replies), Ok(1));
-            let report = engine.shutdown().unwrap();
-            assert_eq!((report.panicked(), report.left), (0, 0));
-        });
-    });
-}
-
-#[test]
 fn a_call_from_on_stop_reaches_older_threads_and_ends_for_younger_ones() {
     #[actor(calls(TallyMessage, BellMessage))]
     enum LastMessage {
@@ -1008,25 +863,6 @@ fn restarts_and_stops_of_lower_depths_happen_while_a_handler_waits() {
         });
         assert_eq!(tally.count(), Ok(0));
         assert_eq!(engine.stats().restarts, 5);
-    });
-}
-
-#[test]
-fn a_callee_that_rests_on_the_callers_own_thread_answers_when_it_is_back() {
-    bounded(|| {
-        let engine = ActorEngine::new();
-        engine
-            .spawn(ActorThread::new().register(TallyMessage::actor(Tally::default)).register(MidMessage::actor(|| Mid)))
-            .unwrap();
-        engine
-            .call(MidMessage::run(Box::new(|ctx| {
-                for _ in 0..5 {
-                    assert!(matches!(ctx.call(TallyMessage::fail()), Err(CallError::Panicked { .. })));
-                    ctx.send(TallyMessage::Add(1)).expect("it is held meanwhile");
-                    assert_eq!(ctx.call(TallyMessage::increment()), Ok(2));
-                }
-            })))
-            .unwrap();
     });
 }
 
