@@ -1,9 +1,11 @@
 //! Replies: the two ends of a call, and waiting for it.
 
+use std::any::{Any, TypeId};
 use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::{Context as TaskContext, Poll, Waker};
@@ -15,6 +17,7 @@ use crate::error::CallError;
 use crate::mailbox::Mailbox;
 use crate::message::{Kind, Message, Request};
 use crate::park::wait_outside;
+use crate::registry::TypeMap;
 use crate::route::{Aim, Limit};
 use crate::sync::AtomicU8;
 use crate::thread::{Frame, ThreadId, local, on_actor_thread, quietly};
@@ -65,41 +68,88 @@ pub(crate) type Outcome<R> = Result<R, CallError>;
 /// ```
 #[must_use = "dropping it ends the call without a reply"]
 pub struct ReplyTo<R: 'static> {
-    /// Taken when it answers.
-    sender: Option<oneshot::Sender<Outcome<R>>>,
+    way: WayBack<R>,
+}
+
+/// How a reply reaches its caller. Taken when it answers.
+enum WayBack<R: 'static> {
+    Channel(oneshot::Sender<Outcome<R>>),
+    /// The caller is further down this very stack, and takes it out of the thread's register when the handler returns.
+    Register,
+    Nobody,
 }
 
 impl<R: 'static> ReplyTo<R> {
     pub(crate) fn channel() -> (Self, AsyncReceiver<Outcome<R>>) {
         let (sender, receiver) = oneshot::async_channel();
-        (Self { sender: Some(sender) }, receiver)
+        (Self { way: WayBack::Channel(sender) }, receiver)
+    }
+
+    /// For a caller on this thread that runs the handler itself: `take_reply` gives what it replied.
+    pub(crate) fn register() -> Self {
+        Self { way: WayBack::Register }
+    }
+
+    fn take_way(&mut self) -> WayBack<R> {
+        std::mem::replace(&mut self.way, WayBack::Nobody)
     }
 
     /// For a message that was sent, not called: nobody waits.
     #[doc(hidden)]
     pub fn __nobody() -> Self {
-        Self { sender: None }
+        Self { way: WayBack::Nobody }
     }
 
     /// Answers the call. A caller that has given up does not get it; the reply is dropped then.
     pub fn send(mut self, reply: R) {
-        match self.sender.take() {
-            Some(sender) => answer(sender, Ok(reply)),
-            None => quietly(|| drop(reply)),
+        match self.take_way() {
+            WayBack::Channel(sender) => answer(sender, Ok(reply)),
+            WayBack::Register => put_reply(reply),
+            WayBack::Nobody => quietly(|| drop(reply)),
         }
     }
 
     /// Whether nobody waits for the reply any more: the work for it can be saved.
     pub fn is_given_up(&self) -> bool {
-        self.sender.as_ref().is_none_or(oneshot::Sender::is_closed)
+        match &self.way {
+            WayBack::Channel(sender) => sender.is_closed(),
+            WayBack::Register => false,
+            WayBack::Nobody => true,
+        }
     }
 
     #[doc(hidden)]
     pub fn __fail(mut self, error: CallError) {
-        if let Some(sender) = self.sender.take() {
+        if let WayBack::Channel(sender) = self.take_way() {
             answer(sender, Err(error));
         }
     }
+}
+
+thread_local! {
+    /// A place for a reply of each type that was called for on this thread. It is empty but from a handler's reply to
+    /// the moment its caller, right below, takes it.
+    static REGISTER: RefCell<TypeMap<Rc<dyn Any>>> = RefCell::default();
+}
+
+/// This thread's place for a reply of this type.
+fn place<R: 'static>() -> Option<Rc<Cell<Option<R>>>> {
+    let find = |register: &RefCell<TypeMap<Rc<dyn Any>>>| {
+        let mut register = register.borrow_mut();
+        let place = register.entry(TypeId::of::<R>()).or_insert_with(|| Rc::new(Cell::new(None::<R>)));
+        Rc::clone(place)
+    };
+    REGISTER.try_with(find).ok()?.downcast().ok()
+}
+
+fn put_reply<R: 'static>(reply: R) {
+    let before = place().and_then(|place| place.replace(Some(reply)));
+    debug_assert!(before.is_none(), "each reply is taken before the next handler on this thread runs");
+}
+
+/// What the handler that has just returned replied to a [`ReplyTo::register`].
+pub(crate) fn take_reply<R: 'static>() -> Option<R> {
+    place().and_then(|place| place.take())
 }
 
 fn answer<R>(sender: oneshot::Sender<Outcome<R>>, outcome: Outcome<R>) {
@@ -109,11 +159,12 @@ fn answer<R>(sender: oneshot::Sender<Outcome<R>>, outcome: Outcome<R>) {
 
 impl<R: 'static> Drop for ReplyTo<R> {
     fn drop(&mut self) {
-        let Some(sender) = self.sender.take() else { return };
+        let WayBack::Channel(sender) = self.take_way() else { return };
         if std::thread::panicking() && on_actor_thread() {
             // Its handler panics. The text is known when that has been caught, and goes to the caller then.
             let _ = ORPHANS.try_with(|orphans| {
                 orphans.borrow_mut().push(Box::new(move |error| answer(sender, Err(error))));
+                ORPHANED.with(|count| count.set(orphans.borrow().len()));
             });
         } else {
             // It may wake a waker of the user's.
@@ -134,21 +185,30 @@ type Orphan = Box<dyn FnOnce(CallError)>;
 thread_local! {
     /// The calls whose ports a panic has dropped, until it is caught.
     static ORPHANS: RefCell<Vec<Orphan>> = const { RefCell::new(Vec::new()) };
+    /// Their number, for a cheap look.
+    static ORPHANED: Cell<usize> = const { Cell::new(0) };
 }
 
 /// How many there are just now: those of frames further down the stack.
+#[inline]
 pub(crate) fn count_orphans() -> usize {
-    ORPHANS.try_with(|orphans| orphans.borrow().len()).unwrap_or(0)
+    ORPHANED.with(Cell::get)
 }
 
 /// Ends the calls, all but the first `older`, whose ports were dropped by a panic that has been caught: with its text,
 /// or if the user's own code caught it, as calls that nobody answers. Where the reply arrives the message's name is put
 /// in.
+#[inline]
 pub(crate) fn answer_orphans(older: usize, text: Option<&Arc<str>>) {
-    let orphans = ORPHANS.try_with(|orphans| {
-        let mut orphans = orphans.borrow_mut();
-        if orphans.len() > older { orphans.split_off(older) } else { Vec::new() }
-    });
+    if count_orphans() > older {
+        answer_those_behind(older, text);
+    }
+}
+
+#[cold]
+fn answer_those_behind(older: usize, text: Option<&Arc<str>>) {
+    let orphans = ORPHANS.try_with(|orphans| orphans.borrow_mut().split_off(older));
+    ORPHANED.with(|count| count.set(older));
     for orphan in orphans.unwrap_or_default() {
         orphan(match text {
             Some(text) => CallError::Panicked { message: "", text: Arc::clone(text) },

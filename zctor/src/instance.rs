@@ -140,9 +140,9 @@ struct Trouble {
 }
 
 impl Common {
-    /// Its code is not on the stack, and it neither rests nor has it ended.
+    /// Its code is not on the stack, and it has started, and neither rests nor has it ended.
     pub(crate) fn is_free(&self) -> bool {
-        !self.busy.get() && matches!(self.phase.get(), Phase::New | Phase::Live)
+        !self.busy.get() && self.phase.get() == Phase::Live
     }
 
     pub(crate) fn hold(&self, mail: Mail) {
@@ -324,6 +324,10 @@ where
                 Some(hook) => seal(BatchLetter::<M, S, _> { messages, undelivered: Arc::clone(hook), to: PhantomData }),
             }
         },
+        call_here: |instance, local, message, port, deadline, then| match open::<M, S>(instance) {
+            Some(instance) => instance.handle_here(local, message, port, deadline, then),
+            None => Ok(()),
+        },
         open_send: |mut letter| {
             let any = letter.as_any_mut();
             if let Some(letter) = any.downcast_mut::<SendLetter<M, S, Nobody>>() {
@@ -420,6 +424,38 @@ where
             }
             // Not reached: a letter is delivered to live instances only, and those have a state.
             None => debug_assert!(false, "delivered to an instance without a state"),
+        }
+    }
+
+    /// Handles a call made on this thread just now; `then` runs as soon as the handler has returned.
+    fn handle_here(
+        &self,
+        local: &Rc<Local>,
+        message: M,
+        port: M::Port,
+        deadline: Option<Instant>,
+        then: &mut dyn FnMut(),
+    ) -> Result<(), Arc<str>> {
+        local.open_account(&self.common().status);
+        let mut port = Some(port);
+        let outcome = self.work(deadline, |state, ctx| message.__dispatch(state, ctx, &mut port));
+        then();
+        let meter = &local.mailbox.meter;
+        match outcome {
+            Some(Err(text)) => {
+                self.common().status.count_panicked();
+                Meter::add(&meter.panicked);
+                self.account(local, Origin::Mail);
+                self.recover(local, Moment::Handler, &text, || ());
+                Err(text)
+            }
+            Some(Ok(())) | None => {
+                self.common().status.count_handled();
+                Meter::add(&meter.handled);
+                self.account(local, Origin::Mail);
+                self.grant(local, Moment::Handler);
+                Ok(())
+            }
         }
     }
 
@@ -740,7 +776,7 @@ where
     S: 'static,
     H: Heir<M>,
 {
-    fn deliver(&mut self, instance: &dyn AnyInstance, local: &Rc<Local>, _: Grave<'_>) -> bool {
+    fn deliver(&mut self, instance: &dyn AnyInstance, local: &Rc<Local>, _: bool) -> bool {
         if let (Some(instance), Some(message)) = (open::<M, S>(instance), self.message.take()) {
             instance.handle(local, message, None, None, Origin::Mail);
         }
@@ -776,16 +812,18 @@ where
     S: 'static,
     H: Heir<M>,
 {
-    fn deliver(&mut self, instance: &dyn AnyInstance, local: &Rc<Local>, grave: Grave<'_>) -> bool {
+    fn deliver(&mut self, instance: &dyn AnyInstance, local: &Rc<Local>, from_hook: bool) -> bool {
         let (Some(instance), Some((message, port, terms))) = (open::<M, S>(instance), self.call.take()) else {
             return false;
         };
         let deadline = match &terms {
             Some(terms) if !terms.begin() => {
-                grave.losses.count(1, Undelivered::GivenUp);
+                let losses = &local.mailbox.edge.losses;
+                let why = Undelivered::GivenUp;
+                losses.count(1, why);
                 instance.account(local, Origin::Mail);
                 quietly(|| port.fail(CallError::Timeout { message: M::NAME, begun: false }));
-                lose(message, Grave { why: Undelivered::GivenUp, ..grave }, &self.undelivered);
+                lose(message, Grave { losses, instance: instance.common().id, why, from_hook }, &self.undelivered);
                 return false;
             }
             Some(terms) => terms.deadline(),
@@ -825,7 +863,7 @@ where
     S: 'static,
     H: Heir<M>,
 {
-    fn deliver(&mut self, instance: &dyn AnyInstance, local: &Rc<Local>, _: Grave<'_>) -> bool {
+    fn deliver(&mut self, instance: &dyn AnyInstance, local: &Rc<Local>, _: bool) -> bool {
         if let (Some(instance), Some(message)) = (open::<M, S>(instance), self.messages.next()) {
             instance.handle(local, message, None, None, Origin::Mail);
         }

@@ -31,7 +31,7 @@ pub(crate) type Letter = SmallBox<dyn Envelope + Send, [usize; INLINE]>;
 pub(crate) trait Envelope {
     /// Hands over the next message; `true` if more are left in the envelope.
     /// A call whose caller has given up goes to the grave instead.
-    fn deliver(&mut self, instance: &dyn AnyInstance, local: &Rc<Local>, grave: Grave<'_>) -> bool;
+    fn deliver(&mut self, instance: &dyn AnyInstance, local: &Rc<Local>, from_hook: bool) -> bool;
 
     /// Messages left in it.
     fn len(&self) -> usize;
@@ -117,6 +117,11 @@ impl Mail {
     /// Something that is no message.
     pub(crate) fn order(to: Slot, what: What) -> Self {
         Self { to, messages: 0, token: 0, rotated: false, permitted: false, what }
+    }
+
+    /// A hook had sent it.
+    pub(crate) fn is_from_hook(&self) -> bool {
+        self.token & FROM_HOOK != 0
     }
 
     pub(crate) fn into_letter(self) -> Option<Letter> {
@@ -368,9 +373,10 @@ impl Mailbox {
     /// Mail whose instance has ended: if rotation had chosen that, a sibling takes over; else it is a dead letter.
     pub(crate) fn divert(&self, mail: Mail) {
         let mut mail = self.release(mail);
+        let from_hook = mail.is_from_hook();
         if let (true, What::Letter(letter), Some(pools)) = (mail.rotated, &mut mail.what, self.pools.upgrade()) {
             // What a hook had sent stays known for that.
-            as_hook(mail.token & FROM_HOOK != 0, || letter.forward(&pools));
+            as_hook(from_hook, || letter.forward(&pools));
             mail.recount();
         }
         self.bury(mail);
@@ -387,9 +393,9 @@ impl Mailbox {
         }
     }
 
-    pub(crate) fn grave(&self, mail: &Mail, why: Undelivered) -> Grave<'_> {
+    fn grave(&self, mail: &Mail, why: Undelivered) -> Grave<'_> {
         let instance = InstanceId { thread: self.thread, slot: mail.to };
-        Grave { losses: &self.edge.losses, instance, why, from_hook: mail.token & FROM_HOOK != 0 }
+        Grave { losses: &self.edge.losses, instance, why, from_hook: mail.is_from_hook() }
     }
 
     // Permits.

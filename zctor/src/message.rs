@@ -348,17 +348,23 @@ impl<M: Message, R: 'static> AnsweredInHandler for Request<M, R, Prompt> {}
 
 /// Which of the two kinds a request is of.
 pub trait Kind: 'static {
+    /// Its handler's method returns the reply.
+    const IS_PROMPT: bool;
     /// The call depth that a wait for a reply of this kind is checked against.
     fn depth(callee: u16) -> u32;
 }
 
 impl Kind for Prompt {
+    const IS_PROMPT: bool = true;
+
     fn depth(callee: u16) -> u32 {
         u32::from(callee)
     }
 }
 
 impl Kind for Deferred {
+    const IS_PROMPT: bool = false;
+
     fn depth(_: u16) -> u32 {
         // Above that of any handler, below the outside.
         u32::MAX - 1

@@ -2,6 +2,7 @@
 
 use std::any::{Any, TypeId};
 use std::collections::HashMap;
+use std::rc::Rc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::Waker;
@@ -9,18 +10,18 @@ use std::time::{Duration, Instant};
 
 use arc_swap::{ArcSwap, Guard};
 
-use crate::call::{Awaited, Pending, Reply, ReplyTo, Terms};
+use crate::call::{Awaited, Pending, Reply, ReplyTo, Terms, take_reply};
 use crate::dead_letter::{OnUndelivered, Undelivered};
 use crate::error::{CallError, Refusal, SendError};
-use crate::instance::InstanceId;
+use crate::instance::{AnyInstance, InstanceId};
 use crate::lock::lock;
 use crate::mailbox::{Edge, Letter, Mail, Mailbox, Slot, What};
 use crate::message::{Kind, Message, Request};
 use crate::park::wait_outside;
 use crate::registry::{AnyPool, RegistryEntry};
 use crate::room::{Overflow, Room};
-use crate::thread::{Frame, is_at, is_in_charge, is_inside, local};
-use crate::timer::deadline;
+use crate::thread::{Frame, Local, is_at, is_in_charge, is_inside, local};
+use crate::timer::{deadline, now};
 use crate::trace;
 use crate::watch::Status;
 
@@ -35,6 +36,11 @@ pub type Replies<R> = Vec<(InstanceId, Result<R, CallError>)>;
 /// A call on its way: the message, where its reply goes, and its terms if it can be given up.
 pub(crate) type Call<M> = (M, <M as Message>::Port, Option<Arc<Terms>>);
 
+/// Has an instance of this thread that is free handle a call at once, under a deadline; runs the last as soon as its
+/// handler has returned. A panic comes back as its text.
+type CallHere<M> =
+    fn(&dyn AnyInstance, &Rc<Local>, M, <M as Message>::Port, Option<Instant>, &mut dyn FnMut()) -> Result<(), Arc<str>>;
+
 /// Puts a `T` into an envelope, with the hook for undelivered messages if its receiver has one.
 type Seal<M, T> = fn(T, Option<&Arc<OnUndelivered<M>>>) -> Letter;
 
@@ -44,6 +50,7 @@ pub(crate) struct Seals<M: Message> {
     pub(crate) send: Seal<M, M>,
     pub(crate) call: Seal<M, Call<M>>,
     pub(crate) batch: Seal<M, Vec<M>>,
+    pub(crate) call_here: CallHere<M>,
     pub(crate) open_send: fn(Letter) -> Option<M>,
     pub(crate) open_call: fn(Letter) -> Option<Call<M>>,
     pub(crate) open_batch: fn(Letter) -> Option<Vec<M>>,
@@ -142,18 +149,6 @@ impl<M: Message> Address<M> {
     pub(crate) fn call(&self, way: Way, call: Call<M>, how: How) -> Result<(), Call<M>> {
         let letter = (self.seals.call)(call, self.undelivered.as_ref());
         back(self.deliver(way, Mail::letter(self.slot, letter, how.rotated, how.permitted)), self.seals.open_call)
-    }
-
-    /// The same, for a caller that will wait: a callee on this very thread runs at once if nothing for it is queued.
-    fn call_and_wait(&self, way: Way, call: Call<M>, how: How) -> Result<(), Call<M>> {
-        if let (Way::Here, Some(local)) = (way, local()) {
-            if let Some(instance) = local.free_instance(self.slot) {
-                let letter = (self.seals.call)(call, self.undelivered.as_ref());
-                local.run_at_once(&*instance, Mail::letter(self.slot, letter, how.rotated, how.permitted));
-                return Ok(());
-            }
-        }
-        self.call(way, call, how)
     }
 
     /// Sends a batch that was admitted, as [`send`](Self::send).
@@ -507,6 +502,13 @@ impl<M: Message> Clone for Binding<M> {
     }
 }
 
+/// An instance of this thread that can handle a call at once.
+fn callee_here(slot: Slot) -> Option<(Rc<Local>, Rc<dyn AnyInstance>)> {
+    let local = local()?;
+    let callee = local.free_instance(slot)?;
+    Some((local, callee))
+}
+
 /// How long a call may take.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
 pub(crate) enum Limit {
@@ -655,21 +657,51 @@ impl<'a, M: Message> Aim<'a, M> {
             Limit::Within(limit) => [frame.deadline, deadline(limit)].into_iter().flatten().min(),
             Limit::None => None,
         };
+        let mut chosen = self.enter(message.__key(), || until).map_err(|refusal| self.call_error(refusal))?;
+        // A callee on this very thread runs at once if nothing for it is queued.
+        if let (Way::Here, true, Entry::Free) = (chosen.way, K::IS_PROMPT, chosen.entry) {
+            if let Some((local, callee)) = callee_here(chosen.address().slot) {
+                return self.call_here(&local, &*callee, chosen.address(), message, port, until);
+            }
+        }
         // A call without a deadline is never given up, and needs no terms.
         let terms = until.map(|until| Terms::new(Some(until)));
         let (reply_to, mut receiver) = ReplyTo::channel();
         let mut call = (message, port(reply_to), terms.clone());
         loop {
-            let chosen = self.enter(call.0.__key(), || until).map_err(|refusal| self.call_error(refusal))?;
             let address = chosen.address();
             if chosen.is_full() {
                 address.lose(call.0, Undelivered::Full);
                 return Err(CallError::Full { message: M::NAME });
             }
-            match address.call_and_wait(chosen.way, call, chosen.how()) {
+            match address.call(chosen.way, call, chosen.how()) {
                 Ok(()) => return Reply::new(&mut receiver, &address.mailbox, M::NAME).wait(until, terms.as_deref()),
                 Err(again) => call = again,
             }
+            chosen = self.enter(call.0.__key(), || until).map_err(|refusal| self.call_error(refusal))?;
+        }
+    }
+
+    /// A call without an envelope: the reply goes through the thread's register.
+    fn call_here<R: 'static>(
+        &self,
+        local: &Rc<Local>,
+        callee: &dyn AnyInstance,
+        address: &Address<M>,
+        message: M,
+        port: fn(ReplyTo<R>) -> M::Port,
+        until: Option<Instant>,
+    ) -> Result<R, CallError> {
+        if until.is_some_and(|until| until <= now()) {
+            let why = Undelivered::GivenUp;
+            address.lose(message, why);
+            return Err(CallError::Timeout { message: M::NAME, begun: false });
+        }
+        let mut reply = None;
+        let port = port(ReplyTo::register());
+        match (address.seals.call_here)(callee, local, message, port, until, &mut || reply = take_reply()) {
+            Ok(()) => reply.ok_or(CallError::NoReply { message: M::NAME }),
+            Err(text) => Err(CallError::Panicked { message: M::NAME, text }),
         }
     }
 

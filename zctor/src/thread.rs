@@ -23,7 +23,6 @@ use std::thread::JoinHandle;
 use std::time::Instant;
 
 use crate::call::{Awaited, answer_orphans, count_orphans};
-use crate::dead_letter::Undelivered;
 use crate::error::SpawnError;
 use crate::instance::{AnyInstance, Common, Factory, Phase, install};
 use crate::lifecycle::Core;
@@ -532,7 +531,16 @@ struct Lane {
 }
 
 impl Queue {
+    #[inline]
     fn lane(&mut self, depth: u16) -> &mut VecDeque<(u64, Mail)> {
+        // Most threads have one.
+        if self.lanes.len() == 1 && self.lanes[0].depth == depth {
+            return &mut self.lanes[0].mail;
+        }
+        self.one_of_lanes(depth)
+    }
+
+    fn one_of_lanes(&mut self, depth: u16) -> &mut VecDeque<(u64, Mail)> {
         // A thread has few lanes: one a call depth that lives on it.
         let index = self.lanes.iter().position(|lane| lane.depth >= depth).unwrap_or(self.lanes.len());
         if self.lanes.get(index).is_none_or(|lane| lane.depth != depth) {
@@ -598,7 +606,6 @@ struct Seat {
 }
 
 /// An instance in its seat; its status beside it, which counts what waits for it.
-#[derive(Clone)]
 struct Tenant {
     instance: Rc<dyn AnyInstance>,
     status: Arc<Status>,
@@ -928,8 +935,8 @@ impl Local {
     /// Notes, for the statistics, what the code that runs here waits for; until what it gives is dropped.
     fn note_wait<A: Awaited>(&self, awaited: &A) -> Option<Noted<'_>> {
         let (callee, on) = awaited.callee()?;
-        let waiter = self.tenant(self.mailbox.meter.running()?)?;
-        self.mailbox.begin_wait(&waiter.status, callee, on);
+        let waiter = self.mailbox.meter.running()?;
+        self.with_tenant(waiter, |waiter| self.mailbox.begin_wait(&waiter.status, callee, on))?;
         Some(Noted(&self.mailbox))
     }
 
@@ -995,8 +1002,8 @@ impl Local {
     fn serve_one(self: &Rc<Self>, below: u32, budget: usize) -> usize {
         let Some((depth, arrival, mail)) = self.queue.borrow_mut().pop(below) else { return 0 };
         let messages = mail.messages;
-        let left = match self.tenant(mail.to) {
-            Some(Tenant { instance, .. }) => self.hand_over(&*instance, mail, budget),
+        let left = match self.instance(mail.to) {
+            Some(instance) => self.hand_over(&*instance, mail, budget),
             None => {
                 self.weigh(-(messages as isize));
                 self.mailbox.divert(mail);
@@ -1016,15 +1023,10 @@ impl Local {
         self.weigh(-(messages as isize));
     }
 
-    /// Serves a call to an instance of this thread that has nothing else to do.
-    pub(crate) fn run_at_once(self: &Rc<Self>, instance: &dyn AnyInstance, mail: Mail) {
-        let status = &instance.common().status;
+    /// A message for an instance of this thread that is handled at once.
+    pub(crate) fn open_account(&self, status: &Status) {
         status.take_in(1);
         self.weigh(1);
-        if let Some(mail) = self.hand_over(instance, mail, 1) {
-            self.settle_account(status, 1);
-            self.enqueue(mail);
-        }
     }
 
     /// `on_start` of an instance that was built again: before all else that is queued for it.
@@ -1035,14 +1037,14 @@ impl Local {
 
     /// Does what the mail says, now. The instance's code must not be on the stack. Of a batch, at most `budget`
     /// messages are handled. What is left to do comes back, to be put where it was, and stays accounted for.
-    pub(crate) fn hand_over(
+    fn hand_over(
         self: &Rc<Self>,
         instance: &dyn AnyInstance,
         mut mail: Mail,
         mut budget: usize,
     ) -> Option<Mail> {
         let common = instance.common();
-        let grave = self.mailbox.grave(&mail, Undelivered::Ended);
+        let from_hook = mail.is_from_hook();
         match &mut mail.what {
             What::Tick(id) => instance.tick(self, *id),
             What::Piped(id) => instance.piped(self, *id),
@@ -1070,7 +1072,7 @@ impl Local {
                     if mail.permitted {
                         self.mailbox.give_back(1);
                     }
-                    if !letter.deliver(instance, self, grave) {
+                    if !letter.deliver(instance, self, from_hook) {
                         return None;
                     }
                 }
@@ -1111,20 +1113,22 @@ impl Local {
 
     // Slots.
 
+    #[inline]
     pub(crate) fn instance(&self, slot: Slot) -> Option<Rc<dyn AnyInstance>> {
-        self.tenant(slot).map(|tenant| tenant.instance)
+        self.with_tenant(slot, |tenant| Rc::clone(&tenant.instance))
     }
 
     /// The instance of a slot, if nothing for it is queued that would come before a call made now.
     pub(crate) fn free_instance(&self, slot: Slot) -> Option<Rc<dyn AnyInstance>> {
-        let Tenant { instance, status } = self.tenant(slot)?;
-        (status.is_unburdened() && instance.common().is_free()).then_some(instance)
+        let free = |tenant: &Tenant| tenant.status.is_unburdened().then(|| Rc::clone(&tenant.instance));
+        self.with_tenant(slot, free)?.filter(|instance| instance.common().is_free())
     }
 
-    fn tenant(&self, slot: Slot) -> Option<Tenant> {
+    #[inline]
+    fn with_tenant<R>(&self, slot: Slot, f: impl FnOnce(&Tenant) -> R) -> Option<R> {
         let seats = self.seats.borrow();
         let seat = seats.get(slot.index as usize).filter(|seat| seat.generation == slot.generation)?;
-        seat.tenant.clone()
+        seat.tenant.as_ref().map(f)
     }
 
     pub(crate) fn reserve(&self) -> Slot {

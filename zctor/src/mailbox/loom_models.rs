@@ -17,7 +17,7 @@ struct Fate {
 struct Probe(Arc<Fate>);
 
 impl Envelope for Probe {
-    fn deliver(&mut self, _: &dyn AnyInstance, _: &Rc<Local>, _: Grave<'_>) -> bool {
+    fn deliver(&mut self, _: &dyn AnyInstance, _: &Rc<Local>, _: bool) -> bool {
         unreachable!("there are no instances")
     }
 
