@@ -185,7 +185,7 @@ impl<M: Message> Context<M> {
     pub fn send_local<T: Message>(&self, message: T) -> Result<(), SendError<T>> {
         match self.local_binding::<T>() {
             Ok(binding) => Aim::at_one(&binding).send(message),
-            Err(refusal) => Err(SendError::new(T::NAME, message, refusal)),
+            Err(refusal) => Err(SendError::new(T::NAME, message, self.refused(refusal))),
         }
     }
 
@@ -202,8 +202,14 @@ impl<M: Message> Context<M> {
         Q::Message: CallableFrom<M>,
     {
         let name = <Q::Message as Message>::NAME;
-        let binding = self.local_binding::<Q::Message>().map_err(|refusal| CallError::refused(name, refusal))?;
+        let binding =
+            self.local_binding::<Q::Message>().map_err(|refusal| CallError::refused(name, self.refused(refusal)))?;
         Aim::at_one(&binding).call(request.__into())
+    }
+
+    fn refused(&self, refusal: Refusal) -> Refusal {
+        self.local.mailbox.edge.losses.refuse(1);
+        refusal
     }
 
     fn local_binding<T: Message>(&self) -> Result<Binding<T>, Refusal> {
@@ -301,7 +307,8 @@ impl<M: Message> Context<M> {
         let there = task.poll(&waker);
         self.shared.pipes.borrow_mut().insert(id, (waker, task));
         if there {
-            self.local.enqueue(Mail::order(slot, What::Piped(id)));
+            // Behind what is in the mailbox already: of one that has ended, all that it had sent.
+            let _ = self.local.mailbox.push(Mail::order(slot, What::Piped(id)));
         }
     }
 

@@ -3,14 +3,14 @@
 
 use std::cell::Cell;
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use crate::instance::InstanceId;
 use crate::lock::lock;
 use crate::message::Message;
-use crate::thread::quietly;
+use crate::thread::{Quiet, quietly};
 use crate::timer::now;
 use crate::trace;
 use crate::watch::Ended;
@@ -99,9 +99,45 @@ impl fmt::Display for DeadLetter {
 }
 
 /// What an actor does with its own undelivered messages.
-pub(crate) type OnUndelivered<M> = dyn Fn(M, Undelivered) + Send + Sync;
+pub(crate) type OnUndelivered<M> = Quiet<dyn Fn(M, Undelivered) + Send + Sync>;
 
-type Hook<T> = std::sync::Mutex<Option<Arc<dyn Fn(&T) + Send + Sync>>>;
+/// One of the engine's hooks.
+type Hook<T> = Quiet<dyn Fn(&T) + Send + Sync>;
+
+/// The place of a hook.
+enum Ear<T> {
+    Open(Option<Arc<Hook<T>>>),
+    /// The engine has stopped: no hook is kept any more.
+    Shut,
+}
+
+impl<T> Default for Ear<T> {
+    fn default() -> Self {
+        Self::Open(None)
+    }
+}
+
+impl<T> Ear<T> {
+    fn hook(ear: &Mutex<Self>) -> Option<Arc<Hook<T>>> {
+        match &*lock(ear) {
+            Self::Open(hook) => hook.clone(),
+            Self::Shut => None,
+        }
+    }
+
+    /// What it replaces is dropped by the caller, outside the lock.
+    fn put(ear: &Mutex<Self>, hook: Hook<T>) -> Option<Arc<Hook<T>>> {
+        let hook = Some(Arc::new(hook));
+        match &mut *lock(ear) {
+            Self::Open(place) => std::mem::replace(place, hook),
+            Self::Shut => hook,
+        }
+    }
+
+    fn shut(ear: &Mutex<Self>) -> Self {
+        std::mem::replace(&mut *lock(ear), Self::Shut)
+    }
+}
 
 /// Engine-wide counts of what does not happen often, and who is told of it. The counts are `Relaxed`: statistics.
 #[derive(Default)]
@@ -110,9 +146,9 @@ pub(crate) struct Losses {
     skipped: AtomicU64,
     restarts: AtomicU64,
     refused: AtomicU64,
-    on_dead_letter: Hook<DeadLetter>,
-    on_end: Hook<Ended>,
-    log: std::sync::Mutex<Log>,
+    on_dead_letter: Mutex<Ear<DeadLetter>>,
+    on_end: Mutex<Ear<Ended>>,
+    log: Mutex<Log>,
 }
 
 thread_local! {
@@ -161,14 +197,13 @@ impl Losses {
             return quietly(|| drop(message));
         }
         let letter = DeadLetter { message: M::NAME, variant: message.variant(), instance, why };
-        let hook = lock(&self.on_dead_letter).clone();
-        match hook {
-            Some(hook) => run_hook(|| hook(&letter)),
+        match Ear::hook(&self.on_dead_letter) {
+            Some(hook) => run_hook(|| hook.get().into_iter().for_each(|hook| hook(&letter))),
             // A call that was given up is known to its caller.
             None if why == Undelivered::GivenUp => {}
             None => self.log(&letter),
         }
-        match owner {
+        match owner.and_then(Quiet::get) {
             Some(owner) => run_hook(|| owner(message, why)),
             None => quietly(|| drop(message)),
         }
@@ -183,27 +218,23 @@ impl Losses {
 
     /// An instance has ended.
     pub(crate) fn ended(&self, ended: &Ended) {
-        let hook = lock(&self.on_end).clone();
-        if let Some(hook) = hook {
-            run_hook(|| hook(ended));
+        if let Some(hook) = Ear::hook(&self.on_end) {
+            run_hook(|| hook.get().into_iter().for_each(|hook| hook(ended)));
         }
     }
 
-    pub(crate) fn on_dead_letter(&self, hook: Arc<dyn Fn(&DeadLetter) + Send + Sync>) {
-        let old = lock(&self.on_dead_letter).replace(hook);
-        quietly(|| drop(old));
+    pub(crate) fn on_dead_letter(&self, hook: Box<dyn Fn(&DeadLetter) + Send + Sync>) {
+        drop(Ear::put(&self.on_dead_letter, Quiet::new(hook)));
     }
 
-    pub(crate) fn on_end(&self, hook: Arc<dyn Fn(&Ended) + Send + Sync>) {
-        let old = lock(&self.on_end).replace(hook);
-        quietly(|| drop(old));
+    pub(crate) fn on_end(&self, hook: Box<dyn Fn(&Ended) + Send + Sync>) {
+        drop(Ear::put(&self.on_end, Quiet::new(hook)));
     }
 
     /// The engine has stopped: what its hooks hold, clients of its own perhaps, is let go. Says what was not yet logged.
     pub(crate) fn finish(&self) {
-        let (letters, ends) = (lock(&self.on_dead_letter).take(), lock(&self.on_end).take());
-        quietly(|| drop(letters));
-        quietly(|| drop(ends));
+        drop(Ear::shut(&self.on_dead_letter));
+        drop(Ear::shut(&self.on_end));
         let more = {
             let mut log = lock(&self.log);
             log.over = true;
@@ -218,8 +249,8 @@ impl Losses {
         self.restarts.fetch_add(1, Ordering::Relaxed);
     }
 
-    pub(crate) fn refuse(&self) {
-        self.refused.fetch_add(1, Ordering::Relaxed);
+    pub(crate) fn refuse(&self, messages: usize) {
+        self.refused.fetch_add(messages as u64, Ordering::Relaxed);
     }
 
     pub(crate) fn letters(&self) -> u64 {

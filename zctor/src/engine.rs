@@ -400,7 +400,7 @@ impl ActorEngine {
     ///
     /// An example is at [`DeadLetter`].
     pub fn on_dead_letter(&self, hook: impl Fn(&DeadLetter) + Send + Sync + 'static) {
-        self.core.edge.losses.on_dead_letter(Arc::new(hook));
+        self.core.edge.losses.on_dead_letter(Box::new(hook));
     }
 
     /// Tells `hook` of the end of every instance, from now on: as [`Context::watch`](crate::Context::watch) tells an
@@ -411,7 +411,7 @@ impl ActorEngine {
     ///
     /// An example is at [`Ended`].
     pub fn on_end(&self, hook: impl Fn(&Ended) + Send + Sync + 'static) {
-        self.core.edge.losses.on_end(Arc::new(hook));
+        self.core.edge.losses.on_end(Box::new(hook));
     }
 
     /// Returns when the inside is quiet: nothing queued, nothing being handled, on any thread. Timers that are still

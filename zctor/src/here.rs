@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::error::SpawnError;
 use crate::message::Message;
-use crate::thread::{Exit, LocalRegistration, ThreadId, install_on};
+use crate::thread::{Exit, LocalRegistration, Quiet, ThreadId, install_on};
 
 /// The calling thread as an actor thread, made by [`ActorEngine::here`](crate::ActorEngine::here). It stays on that
 /// thread.
@@ -180,7 +180,7 @@ impl Here {
     /// ```
     pub fn on_message(&self, wake: impl Fn() + Send + Sync + 'static) {
         let local = self.exit.local();
-        local.mailbox.parker.notify_by(Arc::new(wake));
+        drop(local.mailbox.parker.notify_by(Some(Arc::new(Quiet::new(Box::new(wake))))));
         // What waits already has told nobody.
         local.as_actor_thread(|| ());
     }

@@ -558,7 +558,13 @@ where
         let give_up = matches!(failure, Failure::Spent)
             || !local.mailbox.edge.is_open()
             || self.common().wish.take() == Wish::Stop;
-        let text = failure.into_text(|error| trace::rebuild_failed(M::NAME, self.common().id, error));
+        let why = match failure {
+            // It was reset, and nothing panicked.
+            Failure::Spent => End::Stopped,
+            failure => {
+                End::Panicked(failure.into_text(|error| trace::rebuild_failed(M::NAME, self.common().id, error)))
+            }
+        };
         // What the factory set before it failed: timers and pipes.
         self.drop_state(local);
         match self.judge() {
@@ -570,12 +576,17 @@ where
                 self.note_restart(local);
                 self.rest(local, Duration::ZERO);
             }
-            _ => self.vacate(local, End::Panicked(text)),
+            _ => self.vacate(local, why),
         }
     }
 
     fn revive(&self, local: &Rc<Local>) {
         self.common().status.set_live();
+        if self.common().pooled {
+            if let Some(pool) = local.pool::<M>() {
+                pool.call_waiting();
+            }
+        }
         match self.build() {
             Ok(()) => {
                 local.requeue(self.common(), self.common().take_held());
@@ -624,10 +635,12 @@ where
         }
         // Who waits for room for it waits in vain.
         local.mailbox.call_all();
-        local.vacate(self.common());
+        let is_news = local.vacate(self.common());
         local.give_up(self.common(), self.common().take_held());
         self.common().status.announce(why.clone());
-        local.mailbox.edge.losses.ended(&self.common().status.ended(why));
+        if is_news {
+            local.mailbox.edge.losses.ended(&self.common().status.ended(why));
+        }
     }
 }
 

@@ -25,7 +25,7 @@ use crate::room::Room;
 use crate::route::{Address, Aim};
 use crate::sync::{AtomicUsize, Condvar, Mutex, MutexGuard, fence, lock};
 use crate::thread::{
-    ActorThread, Exit, Registration, ThreadId, install_on, local, on_actor_thread, start, start_thread,
+    ActorThread, Exit, Quiet, Registration, ThreadId, install_on, local, on_actor_thread, start, start_thread,
 };
 use crate::timer::{deadline, now};
 use crate::watch::{EarlierReport, End, InstanceReport, Report, Stats, ThreadStats};
@@ -283,17 +283,24 @@ impl Core {
     /// Waits until the inside is quiet.
     pub(crate) fn settle(&self) {
         let Some(local) = local() else { return drop(self.watch(Self::is_quiet, |_| None)) };
-        // The calling thread of `here`: nobody else serves its instances.
+        // The calling thread of `here`: nobody else serves its instances. Meanwhile it is told of mail here.
+        let core = Arc::clone(&local.core);
+        let poke = move || {
+            drop(lock(&core.state));
+            core.changed.notify_all();
+        };
+        let parker = &local.mailbox.parker;
+        let notify = parker.notify_by(Some(Arc::new(Quiet::new(Box::new(poke)))));
         loop {
             local.run_until_idle();
-            if local.is_ending() {
-                return;
-            }
-            let (state, _) = self.watch(|state| Self::is_quiet(state) || !local.mailbox.is_empty(), |_| None);
-            if Self::is_quiet(&state) {
-                return;
+            let has_mail = || local.is_ending() || !local.mailbox.is_empty();
+            let (state, _) = self.watch(|state| Self::is_quiet(state) || has_mail(), |_| None);
+            if local.is_ending() || Self::is_quiet(&state) {
+                break;
             }
         }
+        drop(parker.notify_by(notify));
+        local.as_actor_thread(|| ()); // tells the other of what has come since
     }
 
     pub(crate) fn thread_count(&self) -> usize {

@@ -433,15 +433,17 @@ impl Mailbox {
         }
     }
 
-    /// Takes an instance off the roll and reports it, unless the thread was abandoned, and it reported with that.
-    pub(crate) fn strike(&self, status: &Status, report: impl FnOnce()) {
+    /// Takes an instance off the roll and reports it, unless the thread was abandoned, and it reported with that: `false`.
+    pub(crate) fn strike(&self, status: &Status, report: impl FnOnce()) -> bool {
         // Under the lock, so that an abandonment finds it here or there.
         let mut roll = lock(&self.roll);
         let place = roll.as_mut().and_then(|roll| roll.get_mut(status.id.slot.index as usize));
-        if let Some(entry) = place.filter(|entry| entry.as_ref().is_some_and(|entry| entry.id == status.id)) {
-            *entry = None;
-            report();
-        }
+        let Some(entry) = place.filter(|entry| entry.as_ref().is_some_and(|entry| entry.id == status.id)) else {
+            return false;
+        };
+        *entry = None;
+        report();
+        true
     }
 
     /// The thread is given up: those who still live there.

@@ -13,6 +13,7 @@ use crate::context::Context;
 use crate::dead_letter::{OnUndelivered, Undelivered};
 use crate::error::{BoxError, CallError};
 use crate::restart::Restart;
+use crate::thread::Quiet;
 
 /// An enum of messages, as `#[actor]` makes it: implement it with the attribute, not by hand.
 ///
@@ -491,7 +492,7 @@ impl<M: Message, S> Actor<M, S> {
     /// ```
     #[must_use]
     pub fn on_undelivered(mut self, hook: impl Fn(M, Undelivered) + Send + Sync + 'static) -> Self {
-        self.undelivered = Some(Arc::new(hook));
+        self.undelivered = Some(Arc::new(Quiet::new(Box::new(hook))));
         self
     }
 }
@@ -548,7 +549,7 @@ impl<M: Dispatch<S>, S: 'static> ActorOnce<M, S> {
     /// As [`Actor::on_undelivered`].
     #[must_use]
     pub fn on_undelivered(mut self, hook: impl Fn(M, Undelivered) + Send + Sync + 'static) -> Self {
-        self.undelivered = Some(Arc::new(hook));
+        self.undelivered = Some(Arc::new(Quiet::new(Box::new(hook))));
         self
     }
 }

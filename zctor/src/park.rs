@@ -24,7 +24,7 @@ use once_cell::sync::{Lazy, OnceCell};
 
 use crate::call::Awaited;
 use crate::sync::{AtomicU8, Thread, current, park, park_timeout, spin_loop};
-use crate::thread::quietly;
+use crate::thread::{Quiet, quietly};
 
 const RUNNING: u8 = 0;
 const WATCHING: u8 = 1;
@@ -41,6 +41,9 @@ const MIN_SPIN: u32 = 50;
 static AWAKE: std::sync::atomic::AtomicUsize = std::sync::atomic::AtomicUsize::new(0);
 static CORES: Lazy<usize> = Lazy::new(crate::available_threads);
 
+/// How a thread that stands by is told.
+pub(crate) type Notify = Quiet<dyn Fn() + Send + Sync>;
+
 /// The state word of one thread, and the handle to wake it by.
 #[derive(Default)]
 pub(crate) struct Parker {
@@ -49,7 +52,7 @@ pub(crate) struct Parker {
     /// Whether this thread is one of those counted as awake: an actor thread, as opposed to one that only waits.
     counted: bool,
     /// How to tell a thread that stands by.
-    notify: std::sync::Mutex<Option<Arc<dyn Fn() + Send + Sync>>>,
+    notify: std::sync::Mutex<Option<Arc<Notify>>>,
 }
 
 impl Parker {
@@ -106,14 +109,14 @@ impl Parker {
     #[cold]
     pub(crate) fn notify(&self) {
         let notify = crate::lock::lock(&self.notify).clone();
-        if let Some(notify) = notify {
-            quietly(|| notify());
+        if let Some(notify) = notify.as_deref().and_then(Quiet::get) {
+            quietly(notify);
         }
     }
 
-    pub(crate) fn notify_by(&self, notify: Arc<dyn Fn() + Send + Sync>) {
-        let old = crate::lock::lock(&self.notify).replace(notify);
-        quietly(|| drop(old));
+    /// Sets the way to tell it when it stands by; gives the one before.
+    pub(crate) fn notify_by(&self, notify: Option<Arc<Notify>>) -> Option<Arc<Notify>> {
+        std::mem::replace(&mut *crate::lock::lock(&self.notify), notify)
     }
 
     /// Step 3 for a thread that goes back to something of its own. `false`: there is something to do already.

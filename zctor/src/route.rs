@@ -38,8 +38,14 @@ pub(crate) type Call<M> = (M, <M as Message>::Port, Option<Arc<Terms>>);
 
 /// Has an instance of this thread that is free handle a call at once, under a deadline; runs the last as soon as its
 /// handler has returned. A panic comes back as its text.
-type CallHere<M> =
-    fn(&dyn AnyInstance, &Rc<Local>, M, <M as Message>::Port, Option<Instant>, &mut dyn FnMut()) -> Result<(), Arc<str>>;
+type CallHere<M> = fn(
+    &dyn AnyInstance,
+    &Rc<Local>,
+    M,
+    <M as Message>::Port,
+    Option<Instant>,
+    &mut dyn FnMut(),
+) -> Result<(), Arc<str>>;
 
 /// Puts a `T` into an envelope, with the hook for undelivered messages if its receiver has one.
 type Seal<M, T> = fn(T, Option<&Arc<OnUndelivered<M>>>) -> Letter;
@@ -295,6 +301,9 @@ impl<M: Message> Pool<M> {
             };
             let Place { number, address } = &places[index];
             let entry = address.enter(waits);
+            if entry == Entry::Full && has_somebody_room(&places, waits) {
+                continue; // somebody else was faster
+            }
             // Relaxed: the counter orders nothing but itself. A pool of one leaves it alone.
             if entry == Entry::Full
                 || *number == turn
@@ -333,16 +342,25 @@ impl<M: Message> Pool<M> {
     /// if all do.
     fn least_loaded(&self, waits: bool, more: impl Fn(InstanceId) -> usize) -> Result<Chosen<'_, M>, Refusal> {
         let places = self.places.load();
-        let open =
-            places.iter().enumerate().filter_map(|(index, place)| Some((index, place, place.address.admit().ok()?)));
-        let best = open.min_by_key(|(_, place, _)| {
-            let address = &place.address;
-            let last = (!address.status.is_ready(), !address.has_room(waits));
-            (last, address.mailbox.load() + more(address.id()))
-        });
-        let (index, _, way) = best.ok_or_else(|| self.nobody())?;
-        let entry = places[index].address.enter(waits);
-        Ok(Chosen::place(places, index, way, entry, false))
+        loop {
+            let open = places.iter().enumerate();
+            let open = open.filter_map(|(index, place)| Some((index, place, place.address.admit().ok()?)));
+            let best = open.min_by_key(|(_, place, _)| {
+                let address = &place.address;
+                let last = (!address.status.is_ready(), !address.has_room(waits));
+                (last, address.mailbox.load() + more(address.id()))
+            });
+            let (index, _, way) = best.ok_or_else(|| self.nobody())?;
+            let entry = places[index].address.enter(waits);
+            if entry != Entry::Full || !has_somebody_room(&places, waits) {
+                return Ok(Chosen::place(places, index, way, entry, false));
+            }
+        }
+    }
+
+    /// Who waits for room in the pool has more to choose from.
+    pub(crate) fn call_waiting(&self) {
+        self.bounded().iter().for_each(|mailbox| mailbox.call_all());
     }
 
     /// The bounded mailboxes of the pool.
@@ -410,6 +428,13 @@ fn next_open<M: Message>(places: &[Place<M>], turn: u64, waits: bool) -> Option<
     ready().filter(has_room).find_map(open).or_else(|| ready().find_map(open)).or_else(|| in_turn().find_map(open))
 }
 
+/// Whether one of those that rotation prefers has room.
+#[cold]
+fn has_somebody_room<M: Message>(places: &[Place<M>], waits: bool) -> bool {
+    let addresses = places.iter().map(|place| &place.address);
+    addresses.filter(|address| address.status.is_ready() && address.admit().is_ok()).any(|one| one.has_room(waits))
+}
+
 /// A finalizer that spreads every bit over all (splitmix64, Steele, Lea and Flood 2014).
 fn mix(mut x: u64) -> u64 {
     x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -435,8 +460,7 @@ impl<M: Message> AnyPool for Pool<M> {
             places.sort_by_key(|place| place.number);
             self.places.store(Arc::new(places));
             drop(draft);
-            // Who waits for room in the pool has more to choose from.
-            self.bounded().iter().for_each(|mailbox| mailbox.call_all());
+            self.call_waiting();
         }
     }
 }
@@ -564,9 +588,9 @@ impl<'a, M: Message> Aim<'a, M> {
     }
 
     /// Counts a refusal.
-    fn refused(&self, refusal: Refusal) -> Refusal {
+    fn refused(&self, refusal: Refusal, messages: usize) -> Refusal {
         if let Some(edge) = self.house() {
-            edge.losses.refuse();
+            edge.losses.refuse(messages);
         }
         refusal
     }
@@ -580,11 +604,11 @@ impl<'a, M: Message> Aim<'a, M> {
     }
 
     fn send_error(&self, message: M, refusal: Refusal) -> SendError<M> {
-        SendError::new(M::NAME, message, self.refused(refusal))
+        SendError::new(M::NAME, message, self.refused(refusal, 1))
     }
 
     fn call_error(&self, refusal: Refusal) -> CallError {
-        CallError::refused(M::NAME, self.refused(refusal))
+        CallError::refused(M::NAME, self.refused(refusal, 1))
     }
 
     /// A bound client beats `#[key]`; `#[key]` beats least-loaded and rotation.
@@ -628,11 +652,17 @@ impl<'a, M: Message> Aim<'a, M> {
         }
     }
 
-    pub(crate) fn send(&self, mut message: M) -> Result<(), SendError<M>> {
+    pub(crate) fn send(&self, message: M) -> Result<(), SendError<M>> {
+        self.try_send(message).map_err(|(message, refusal)| self.send_error(message, refusal))
+    }
+
+    /// As `send`, without counting a refusal.
+    #[inline]
+    fn try_send(&self, mut message: M) -> Result<(), (M, Refusal)> {
         loop {
             let chosen = match self.enter(message.__key(), || self.room_deadline()) {
                 Ok(chosen) => chosen,
-                Err(refusal) => return Err(self.send_error(message, refusal)),
+                Err(refusal) => return Err((message, refusal)),
             };
             if chosen.is_full() {
                 chosen.address().lose(message, Undelivered::Full);
@@ -739,7 +769,7 @@ impl<'a, M: Message> Aim<'a, M> {
         match &address.mailbox.room {
             Some(Room { overflow: Overflow::DropNewest, .. }) => address.lose(message, Undelivered::Full),
             _ => {
-                self.refused(Refusal::Full);
+                self.refused(Refusal::Full, 1);
             }
         }
         CallError::Full { message: M::NAME }
@@ -865,8 +895,11 @@ impl<'a, M: Message> Aim<'a, M> {
             return Err(CallError::Undeclared { message: M::NAME });
         }
         let everybody = self.everybody().map_err(|refusal| self.call_error(refusal))?;
-        // One deadline for all, counted from here.
-        let until = self.own_deadline();
+        // One deadline for all, counted from here. What a handler has left of its own is looked at by the waits.
+        let until = match (self.limit, Frame::current().deadline) {
+            (Limit::Inherited, Some(_)) => None,
+            _ => self.own_deadline(),
+        };
         let pending: Vec<(InstanceId, Pending<R>)> = everybody
             .iter()
             .map(|(address, way)| {
@@ -880,7 +913,8 @@ impl<'a, M: Message> Aim<'a, M> {
     pub(crate) fn stop_all(&self) -> Result<usize, Refusal> {
         let everybody = match self.binding {
             Binding::One(address) => vec![(address.clone(), address.admit()?)],
-            _ => self.everybody()?,
+            Binding::Gone(_) => return Err(Refusal::Stopped),
+            Binding::Turn | Binding::Key(_) | Binding::LeastLoaded => self.everybody()?,
         };
         for (address, way) in &everybody {
             address.stop(*way);
@@ -895,6 +929,7 @@ impl<'a, M: Message> Aim<'a, M> {
         }
         // Each message takes its turn; what goes to one instance goes there in one push.
         let mut batches = Batches::default();
+        let until = self.room_deadline();
         let mut messages = messages.into_iter();
         let mut refused = None;
         for message in messages.by_ref() {
@@ -909,7 +944,7 @@ impl<'a, M: Message> Aim<'a, M> {
                 Ok(chosen) if chosen.is_full() => {
                     // What was taken in so far makes room when it has been sent.
                     batches.send();
-                    self.overflow(key, chosen, || self.room_deadline())
+                    self.overflow(key, chosen, || until)
                 }
                 chosen => chosen,
             };
@@ -926,14 +961,18 @@ impl<'a, M: Message> Aim<'a, M> {
         // What is given back was for a thread that ended this very moment: it finds another receiver, or none.
         let refusal = refused.as_ref().map_or(Refusal::Stopped, |(_, refusal)| *refusal);
         let mut rest = Vec::new();
-        for message in batches.late {
-            if let Err(error) = self.send(message) {
-                rest.push(error.into_inner());
+        for message in std::mem::take(&mut batches.late) {
+            if let Err((message, _)) = self.try_send(message) {
+                rest.push(message);
             }
         }
         rest.extend(refused.map(|(first, _)| first));
         rest.extend(messages);
-        if rest.is_empty() { Ok(count) } else { Err(SendError::new(M::NAME, rest, self.refused(refusal))) }
+        if rest.is_empty() {
+            return Ok(count);
+        }
+        let refusal = self.refused(refusal, rest.len());
+        Err(SendError::new(M::NAME, rest, refusal))
     }
 }
 
@@ -970,12 +1009,24 @@ impl<'a, M: Message> Batches<'a, M> {
         }
     }
 
+    /// Sends what was gathered.
     fn send(&mut self) {
         self.latest.clear();
         self.given.clear();
         for (chosen, batch) in self.batches.drain(..) {
             if let Err(back) = chosen.address().send_batch(chosen.way, batch, chosen.how()) {
                 self.late.extend(back);
+            }
+        }
+    }
+}
+
+impl<M: Message> Drop for Batches<'_, M> {
+    /// A key's `Hash` has panicked: what was gathered was never sent.
+    fn drop(&mut self) {
+        for (chosen, batch) in &self.batches {
+            if chosen.how().permitted {
+                chosen.address().mailbox.give_back(batch.len());
             }
         }
     }

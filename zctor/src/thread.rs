@@ -498,6 +498,27 @@ pub(crate) fn quietly(f: impl FnOnce()) {
     let _ = run_user(0, None, f);
 }
 
+/// A closure of the user's that may be dropped anywhere: its drop is run as all code of the user's is.
+pub(crate) struct Quiet<F: ?Sized>(Option<Box<F>>);
+
+impl<F: ?Sized> Quiet<F> {
+    pub(crate) fn new(closure: Box<F>) -> Self {
+        Self(Some(closure))
+    }
+
+    /// `None` only while it is dropped.
+    pub(crate) fn get(&self) -> Option<&F> {
+        self.0.as_deref()
+    }
+}
+
+impl<F: ?Sized> Drop for Quiet<F> {
+    fn drop(&mut self) {
+        let closure = self.0.take();
+        quietly(|| drop(closure));
+    }
+}
+
 /// Catches a panic and gives its text.
 pub(crate) fn catch<R>(f: impl FnOnce() -> R) -> Result<R, Arc<str>> {
     catch_unwind(AssertUnwindSafe(f)).map_err(|payload| {
@@ -858,7 +879,7 @@ impl Local {
             self.take_in();
             self.ring();
             let mut waiting = self.queue.borrow().len();
-            while waiting > 0 && self.serve_one(u32::MAX, BATCH) > 0 {
+            while waiting > 0 && self.serve_one(u32::MAX, usize::MAX) > 0 {
                 waiting -= 1;
             }
             // Closed from outside: this thread was given up.
@@ -1037,17 +1058,18 @@ impl Local {
 
     /// Does what the mail says, now. The instance's code must not be on the stack. Of a batch, at most `budget`
     /// messages are handled. What is left to do comes back, to be put where it was, and stays accounted for.
-    fn hand_over(
-        self: &Rc<Self>,
-        instance: &dyn AnyInstance,
-        mut mail: Mail,
-        mut budget: usize,
-    ) -> Option<Mail> {
+    fn hand_over(self: &Rc<Self>, instance: &dyn AnyInstance, mut mail: Mail, mut budget: usize) -> Option<Mail> {
         let common = instance.common();
         let from_hook = mail.is_from_hook();
         match &mut mail.what {
-            What::Tick(id) => instance.tick(self, *id),
-            What::Piped(id) => instance.piped(self, *id),
+            What::Tick(id) => {
+                self.start_new(instance);
+                instance.tick(self, *id);
+            }
+            What::Piped(id) => {
+                self.start_new(instance);
+                instance.piped(self, *id);
+            }
             What::Start => instance.start(self),
             What::Shutdown => self.ending.set(true),
             // In its place: after what an instance that rests still has to handle.
@@ -1060,9 +1082,7 @@ impl Local {
                 instance.end(self);
             }
             What::Letter(letter) => {
-                if common.phase.get() == Phase::New {
-                    instance.start(self);
-                }
+                self.start_new(instance);
                 while common.phase.get() == Phase::Live && !self.mailbox.edge.is_sealed() {
                     if budget == 0 {
                         mail.recount();
@@ -1092,6 +1112,13 @@ impl Local {
         }
         common.status.get_done(ORDER);
         None
+    }
+
+    /// `on_start` comes before all else.
+    fn start_new(self: &Rc<Self>, instance: &dyn AnyInstance) {
+        if instance.common().phase.get() == Phase::New {
+            instance.start(self);
+        }
     }
 
     /// Keeps mail for an instance that rests.
@@ -1164,12 +1191,13 @@ impl Local {
         self.clear_seat(common.id.slot);
     }
 
-    /// The instance has ended: reports it and frees its slot.
-    pub(crate) fn vacate(&self, common: &Common) {
+    /// The instance has ended: reports it and frees its slot. `false` if an abandonment has reported it before.
+    pub(crate) fn vacate(&self, common: &Common) -> bool {
         // Nothing is left for it: what is queued finds another receiver, or is counted as dead letters.
         let report = InstanceReport { left: 0, ..common.status.report() };
-        self.mailbox.strike(&common.status, || self.core.instance_ended(report));
+        let struck = self.mailbox.strike(&common.status, || self.core.instance_ended(report));
         self.leave(common);
+        struck
     }
 
     fn forget(&self, slot: Slot) {

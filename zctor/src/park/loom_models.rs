@@ -92,10 +92,11 @@ fn who_stands_by_is_told_of_mail() {
         let parker = adopted();
         let told = Arc::new((Mutex::new(0), crate::sync::Condvar::new()));
         let notify = Arc::clone(&told);
-        parker.notify_by(Arc::new(move || {
+        let notify = move || {
             *lock(&notify.0) += 1;
             notify.1.notify_all();
-        }));
+        };
+        drop(parker.notify_by(Some(Arc::new(Quiet::new(Box::new(notify))))));
         let (sender, receiver) = queue::unbounded();
         let sender = Arc::new(sender);
         let givers = [giver(&parker, &sender, 1), giver(&parker, &sender, 2)];
