@@ -11,13 +11,12 @@ use std::sync::atomic::Ordering;
 use std::task::{Context as TaskContext, Poll, Waker};
 use std::time::{Duration, Instant};
 
-use oneshot::AsyncReceiver;
-
 use crate::error::CallError;
 use crate::mailbox::Mailbox;
 use crate::message::{Kind, Message, Request};
 use crate::park::wait_outside;
 use crate::registry::TypeMap;
+use crate::reply::{self, Gone, Receiver};
 use crate::route::{Aim, Limit};
 use crate::sync::AtomicU8;
 use crate::thread::{Frame, ThreadId, local, on_actor_thread, quietly};
@@ -73,15 +72,15 @@ pub struct ReplyTo<R: 'static> {
 
 /// How a reply reaches its caller. Taken when it answers.
 enum WayBack<R: 'static> {
-    Channel(oneshot::Sender<Outcome<R>>),
+    Channel(reply::Sender<Outcome<R>>),
     /// The caller is further down this very stack, and takes it out of the thread's register when the handler returns.
     Register,
     Nobody,
 }
 
 impl<R: 'static> ReplyTo<R> {
-    pub(crate) fn channel() -> (Self, AsyncReceiver<Outcome<R>>) {
-        let (sender, receiver) = oneshot::async_channel();
+    pub(crate) fn channel() -> (Self, Receiver<Outcome<R>>) {
+        let (sender, receiver) = reply::channel();
         (Self { way: WayBack::Channel(sender) }, receiver)
     }
 
@@ -152,9 +151,11 @@ pub(crate) fn take_reply<R: 'static>() -> Option<R> {
     place().and_then(|place| place.take())
 }
 
-fn answer<R>(sender: oneshot::Sender<Outcome<R>>, outcome: Outcome<R>) {
-    // It may wake a waker of the user's; and a reply whose caller is gone comes back, to be dropped here.
-    quietly(|| drop(sender.send(outcome)));
+fn answer<R>(sender: reply::Sender<Outcome<R>>, outcome: Outcome<R>) {
+    // A reply whose caller is gone comes back, to be dropped here.
+    if let Err(outcome) = sender.send(outcome) {
+        quietly(|| drop(outcome));
+    }
 }
 
 impl<R: 'static> Drop for ReplyTo<R> {
@@ -167,8 +168,7 @@ impl<R: 'static> Drop for ReplyTo<R> {
                 ORPHANED.with(|count| count.set(orphans.borrow().len()));
             });
         } else {
-            // It may wake a waker of the user's.
-            quietly(|| drop(sender));
+            drop(sender);
         }
     }
 }
@@ -218,11 +218,11 @@ fn answer_those_behind(older: usize, text: Option<&Arc<str>>) {
 }
 
 /// What arrived of a reply to a call of `message`.
-fn arrived<R>(outcome: Result<Outcome<R>, oneshot::RecvError>, message: &'static str) -> Outcome<R> {
+fn arrived<R>(outcome: Result<Outcome<R>, Gone>, message: &'static str) -> Outcome<R> {
     match outcome {
         Ok(Ok(reply)) => Ok(reply),
         Ok(Err(CallError::Panicked { text, .. })) => Err(CallError::Panicked { message, text }),
-        Ok(Err(CallError::NoReply { .. })) | Err(oneshot::RecvError) => Err(CallError::NoReply { message }),
+        Ok(Err(CallError::NoReply { .. })) | Err(Gone) => Err(CallError::NoReply { message }),
         Ok(Err(error)) => Err(error),
     }
 }
@@ -298,24 +298,9 @@ pub(crate) fn wait<A: Awaited>(awaited: &mut A, until: Option<Instant>) -> Optio
     }
 }
 
-impl<T> Awaited for AsyncReceiver<T> {
-    type Output = Result<T, oneshot::RecvError>;
-
-    fn is_ready(&self) -> bool {
-        self.has_message() || self.is_closed()
-    }
-
-    fn poll(&mut self, waker: &Waker) -> Option<Self::Output> {
-        match Pin::new(self).poll(&mut TaskContext::from_waker(waker)) {
-            Poll::Ready(outcome) => Some(outcome),
-            Poll::Pending => None,
-        }
-    }
-}
-
 /// The caller's end of a call to an instance on the thread of `mailbox`.
 pub(crate) struct Reply<'a, R> {
-    receiver: &'a mut AsyncReceiver<Outcome<R>>,
+    receiver: &'a mut Receiver<Outcome<R>>,
     mailbox: &'a Mailbox,
     message: &'static str,
     /// Its place among those to be told if the thread is abandoned.
@@ -323,11 +308,7 @@ pub(crate) struct Reply<'a, R> {
 }
 
 impl<'a, R> Reply<'a, R> {
-    pub(crate) fn new(
-        receiver: &'a mut AsyncReceiver<Outcome<R>>,
-        mailbox: &'a Mailbox,
-        message: &'static str,
-    ) -> Self {
+    pub(crate) fn new(receiver: &'a mut Receiver<Outcome<R>>, mailbox: &'a Mailbox, message: &'static str) -> Self {
         Self { receiver, mailbox, message, attending: None }
     }
 
@@ -430,7 +411,7 @@ enum State<R> {
 }
 
 struct Sent<R> {
-    receiver: AsyncReceiver<Outcome<R>>,
+    receiver: Receiver<Outcome<R>>,
     mailbox: Arc<Mailbox>,
     terms: Arc<Terms>,
     attending: Option<Attendance>,
@@ -447,7 +428,7 @@ struct Attendance {
 
 impl<R> Pending<R> {
     pub(crate) fn sent<M: Message, K: Kind>(
-        receiver: AsyncReceiver<Outcome<R>>,
+        receiver: Receiver<Outcome<R>>,
         mailbox: Arc<Mailbox>,
         terms: Arc<Terms>,
         inherits: bool,

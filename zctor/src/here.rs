@@ -1,11 +1,12 @@
 //! The calling thread as an actor thread: for states that only the main thread may touch, a window's for instance.
 
 use std::fmt;
+use std::rc::Rc;
 use std::sync::Arc;
 
 use crate::error::SpawnError;
 use crate::message::Message;
-use crate::thread::{Exit, LocalRegistration, Quiet, ThreadId, install_on};
+use crate::thread::{Exit, Frame, Local, LocalRegistration, Quiet, ThreadId, install_on};
 
 /// The calling thread as an actor thread, made by [`ActorEngine::here`](crate::ActorEngine::here). It stays on that
 /// thread.
@@ -13,7 +14,8 @@ use crate::thread::{Exit, LocalRegistration, Quiet, ThreadId, install_on};
 /// Its instances are served in [`run`](Here::run), or bit by bit in [`run_pending`](Here::run_pending), inside an event
 /// loop of somebody else's; and while code of this thread waits for a reply. Between those this thread is an outside
 /// thread like any other, but that it must not wait for the engine's end: [`shutdown`](crate::ActorEngine::shutdown) and
-/// the drop of the engine only begin it here. Dropping it ends its instances.
+/// the drop of the engine only begin it here. Dropping it ends its instances; in a handler of one of them, as soon as no
+/// handler of this thread runs any more.
 ///
 /// ```
 /// use std::rc::Rc;
@@ -58,18 +60,21 @@ use crate::thread::{Exit, LocalRegistration, Quiet, ThreadId, install_on};
 /// ```
 #[must_use = "its instances are served by `run` or `run_pending`; dropping it ends them"]
 pub struct Here {
-    exit: Exit,
+    /// Taken when it is dropped.
+    exit: Option<Exit>,
+    local: Rc<Local>,
 }
 
 impl Here {
     pub(crate) fn new(exit: Exit) -> Self {
-        exit.local().settle_here();
-        Self { exit }
+        let local = Rc::clone(exit.local());
+        local.settle_here();
+        Self { exit: Some(exit), local }
     }
 
     /// The number of this thread in its engine.
     pub fn thread_id(&self) -> ThreadId {
-        self.exit.local().mailbox.thread
+        self.local.mailbox.thread
     }
 
     /// Starts an instance on this thread: its factory need not be `Send`. Gives a client bound to it; as with
@@ -79,7 +84,7 @@ impl Here {
     /// - [`SpawnError::Factory`], [`SpawnError::FactoryPanicked`]: its factory failed.
     /// - [`SpawnError::Stopped`]: the engine has stopped, or this thread has ended.
     pub fn start<T: Message>(&self, actor: impl LocalRegistration<T>) -> Result<T::Client, SpawnError> {
-        let local = self.exit.local();
+        let local = &self.local;
         if local.mailbox.parker.is_closed() || !local.mailbox.edge.is_open() {
             return Err(SpawnError::Stopped);
         }
@@ -89,13 +94,15 @@ impl Here {
         })
     }
 
-    /// Serves the instances of this thread until the engine stops, then ends them.
+    /// Serves the instances of this thread until the engine stops, then ends them. Called from a handler of this thread it
+    /// is a drop.
     ///
     /// # Blocking
     /// Until then.
     pub fn run(self) {
-        let local = self.exit.local();
-        local.as_actor_thread(|| local.run());
+        if !Frame::current().is_user_code() {
+            self.local.as_actor_thread(|| self.local.run());
+        }
     }
 
     /// Serves what waits for the instances of this thread, and what timers are due, but not what comes meanwhile; `false`
@@ -141,7 +148,7 @@ impl Here {
     /// # }
     /// ```
     pub fn run_pending(&self) -> bool {
-        self.exit.local().run_pending()
+        self.local.run_pending()
     }
 
     /// Has `wake` called when there is something for `run_pending` to do: once, until that has been called. The last
@@ -179,7 +186,7 @@ impl Here {
     /// # }
     /// ```
     pub fn on_message(&self, wake: impl Fn() + Send + Sync + 'static) {
-        let local = self.exit.local();
+        let local = &self.local;
         drop(local.mailbox.parker.notify_by(Some(Arc::new(Quiet::new(Box::new(wake))))));
         // What waits already has told nobody.
         local.as_actor_thread(|| ());
@@ -188,9 +195,11 @@ impl Here {
 
 impl Drop for Here {
     fn drop(&mut self) {
-        let local = self.exit.local();
-        local.come_back_for_good();
-        local.end_all();
+        match self.exit.take() {
+            Some(exit) if Frame::current().is_user_code() => self.local.end_later(exit),
+            Some(exit) => exit.end(),
+            None => {}
+        }
     }
 }
 

@@ -118,6 +118,7 @@ mod message;
 mod park;
 mod recipient;
 mod registry;
+mod reply;
 mod restart;
 mod room;
 mod route;

@@ -28,7 +28,7 @@ use crate::thread::{
     ActorThread, Exit, Quiet, Registration, ThreadId, install_on, local, on_actor_thread, start, start_thread,
 };
 use crate::timer::{deadline, now};
-use crate::watch::{EarlierReport, End, InstanceReport, Report, Stats, ThreadStats};
+use crate::watch::{EarlierReport, End, InstanceReport, Report, Stats, Status, ThreadStats};
 
 /// Of a shutdown's time, what is kept for ending the threads once the edge is sealed.
 const GRACE: Duration = Duration::from_millis(500);
@@ -60,6 +60,14 @@ struct Running {
     mailbox: Arc<Mailbox>,
     /// None for the calling thread of `here`, which is not ours to join.
     handle: Option<JoinHandle<()>>,
+}
+
+/// What abandoned threads have done and left.
+#[derive(PartialEq)]
+struct Books {
+    instances: Vec<InstanceReport>,
+    dead_letters: u64,
+    left: u64,
 }
 
 #[derive(Default)]
@@ -195,7 +203,7 @@ impl Core {
     }
 
     pub(crate) fn start_one<A: Registration>(self: &Arc<Self>, actor: A) -> Result<Client<A::Message>, SpawnError> {
-        let (sender, receiver) = oneshot::channel::<Address<A::Message>>();
+        let (sender, receiver) = mpsc::channel::<Address<A::Message>>();
         let mut thread = ActorThread::new();
         thread.builds.push(Box::new(move |local| {
             let _ = sender.send(install_on::<A::Message>(local, false, actor)?);
@@ -421,18 +429,18 @@ impl Core {
         }
         self.join_all(ended);
         let threads: Vec<ThreadStats> = abandoned.iter().map(|running| running.mailbox.stats()).collect();
-        let left = abandoned.iter().map(|running| running.mailbox.meter.in_hand.load(Ordering::Relaxed) as u64).sum();
         // Each instance that is there still is on the roll, or has reported by now.
         let there: Vec<_> = abandoned.iter().flat_map(|running| running.mailbox.take_roll()).collect();
         for status in &there {
             self.edge.losses.ended(&status.ended(End::Abandoned));
         }
         self.edge.losses.finish();
+        let Books { instances: abandoned_instances, dead_letters, left } = self.balance(&abandoned, &there);
         let mut state = lock(&self.state);
         let mut instances = std::mem::take(&mut state.reports);
-        instances.extend(there.iter().map(|status| status.report()));
+        instances.extend(abandoned_instances);
         instances.sort_by_key(|instance| instance.id);
-        let report = Report { instances, earlier: state.earlier, dead_letters: self.edge.losses.letters(), left };
+        let report = Report { instances, earlier: state.earlier, dead_letters, left };
         state.phase = Phase::Stopped(if abandoned.is_empty() {
             Ok(report)
         } else {
@@ -440,6 +448,26 @@ impl Core {
         });
         drop(state);
         self.changed.notify_all();
+    }
+
+    /// The books of abandoned threads and of the instances there. A thread that still moves changes them while they are
+    /// read: they are read until two looks agree, or one gives up on that.
+    fn balance(&self, abandoned: &[Running], there: &[Arc<Status>]) -> Books {
+        let look = || Books {
+            instances: there.iter().map(|status| status.report()).collect(),
+            dead_letters: self.edge.losses.letters(),
+            left: abandoned.iter().map(|one| one.mailbox.meter.in_hand.load(Ordering::Relaxed) as u64).sum(),
+        };
+        let mut books = look();
+        for _ in 0..1_000 {
+            std::thread::yield_now();
+            let again = look();
+            if again == books {
+                break;
+            }
+            books = again;
+        }
+        books
     }
 
     /// Begins the shutdown and has another thread drive it: for those who may not wait.

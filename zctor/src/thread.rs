@@ -16,8 +16,8 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, mpsc};
 use std::task::{Wake, Waker};
 use std::thread::JoinHandle;
 use std::time::Instant;
@@ -30,6 +30,7 @@ use crate::mailbox::{Mail, Mailbox, ORDER, Slot, What};
 use crate::message::{Actor, ActorOnce, Dispatch, Message};
 use crate::park::FIRST_SPIN;
 use crate::registry::{Enlist, TypeMap};
+use crate::reply;
 use crate::room::Overflow;
 use crate::route::{Address, Pool};
 use crate::timer::{AlarmId, clear_alarm, now, set_alarm};
@@ -323,14 +324,14 @@ impl fmt::Debug for ActorThread {
 pub(crate) struct Newborn {
     pub(crate) mailbox: Arc<Mailbox>,
     pub(crate) handle: JoinHandle<()>,
-    pub(crate) built: oneshot::AsyncReceiver<Result<Vec<Box<dyn Enlist>>, SpawnError>>,
-    pub(crate) commit: oneshot::Sender<()>,
+    pub(crate) built: reply::Receiver<Result<Vec<Box<dyn Enlist>>, SpawnError>>,
+    pub(crate) commit: mpsc::Sender<()>,
 }
 
 /// Starts the operating system's thread: the one place that does.
 pub(crate) fn start(core: &Arc<Core>, mailbox: Arc<Mailbox>, thread: ActorThread) -> Result<Newborn, SpawnError> {
-    let (built_sender, built) = oneshot::async_channel();
-    let (commit, committed) = oneshot::channel();
+    let (built_sender, built) = reply::channel();
+    let (commit, committed) = mpsc::channel();
     let body = {
         let (core, mailbox) = (Arc::clone(core), Arc::clone(&mailbox));
         let builds = thread.builds;
@@ -379,6 +380,12 @@ impl Exit {
         &self.0
     }
 
+    /// The calling thread of `here` ends its part in the engine.
+    pub(crate) fn end(self) {
+        self.0.come_back_for_good();
+        self.0.end_all();
+    }
+
     pub(crate) fn enter(core: Arc<Core>, mailbox: Arc<Mailbox>) -> Self {
         mailbox.parker.adopt_current_thread();
         let local = Rc::new(Local::new(core, mailbox));
@@ -393,6 +400,8 @@ impl Drop for Exit {
         let local = &self.0;
         local.mailbox.close();
         local.clear_queue();
+        // It may hold clients of instances that lived here.
+        drop(local.mailbox.parker.notify_by(None));
         // None are left, unless a bug of ours unwinds: their states are dropped all the same.
         local.discard_all();
         // A thread that never left by itself, and whose locals are going, is past this.
@@ -653,6 +662,8 @@ pub(crate) struct Local {
     stays: Cell<bool>,
     /// That one is back at something of its own: since when it rests, if it does, and the alarm for its next timer.
     away: Cell<Option<Away>>,
+    /// The end of that one, put off until no code of its instances is on the stack.
+    dropped: Cell<Option<Exit>>,
     /// Messages held for instances that rest.
     held: Cell<usize>,
     budget: Cell<u32>,
@@ -696,6 +707,7 @@ impl Local {
             ending: Cell::new(false),
             stays: Cell::new(false),
             away: Cell::new(None),
+            dropped: Cell::new(None),
             held: Cell::new(0),
             budget: Cell::new(FIRST_SPIN),
             pools: RefCell::default(),
@@ -759,7 +771,7 @@ impl Local {
     }
 
     /// Ends the instances, the youngest first; what `on_stop` sends to those still there is served before they end.
-    pub(crate) fn end_all(self: &Rc<Self>) {
+    fn end_all(self: &Rc<Self>) {
         loop {
             let youngest = self.tenants.borrow().last_key_value().map(|(_, slot)| *slot);
             let Some(slot) = youngest else { break };
@@ -813,8 +825,17 @@ impl Local {
         }
         self.come_back();
         let result = f();
-        self.go();
+        match self.dropped.take() {
+            Some(exit) => exit.end(),
+            None => self.go(),
+        }
         result
+    }
+
+    /// One of its own instances has dropped what `here` gave: it ends when no code of theirs is on the stack any more.
+    pub(crate) fn end_later(&self, exit: Exit) {
+        self.ending.set(true);
+        self.dropped.set(Some(exit));
     }
 
     fn come_back(&self) {
@@ -833,7 +854,7 @@ impl Local {
     }
 
     /// It is an actor thread until its end.
-    pub(crate) fn come_back_for_good(&self) {
+    fn come_back_for_good(&self) {
         self.stays.set(false);
         self.come_back();
     }
@@ -890,6 +911,7 @@ impl Local {
                 self.end_all();
                 // Nobody finds it open from here on, and the engine need not wait for its owner.
                 self.mailbox.close();
+                drop(self.mailbox.parker.notify_by(None));
                 self.clear_queue();
                 self.core.thread_ended(&self.mailbox);
                 return false;
@@ -1132,7 +1154,10 @@ impl Local {
         loop {
             let mail = self.queue.borrow_mut().pop(u32::MAX);
             match mail {
-                Some((_, _, mail)) => self.mailbox.divert(mail),
+                Some((_, _, mail)) => {
+                    self.weigh(-(mail.messages as isize));
+                    self.mailbox.divert(mail);
+                }
                 None => break,
             }
         }

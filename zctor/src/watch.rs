@@ -476,7 +476,8 @@ impl fmt::Display for Wait {
 
 /// What a shutdown found: given by [`ActorEngine::shutdown`](crate::ActorEngine::shutdown).
 ///
-/// Every accepted copy of a message is in it once: handled, panicked, a dead letter, or left on an abandoned thread.
+/// Every accepted copy of a message is in it once: handled, panicked, a dead letter, or left on an abandoned thread. (An
+/// abandoned thread that was only slow, and still moves, goes on counting while the report is made.)
 ///
 /// ```
 /// use zctor::{ActorEngine, actor};
@@ -563,7 +564,7 @@ impl fmt::Display for Report {
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct InstanceReport {
     /// Which one.

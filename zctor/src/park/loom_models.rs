@@ -156,7 +156,7 @@ fn a_thread_that_rests_is_woken_by_its_closing_and_stays_closed() {
     });
 }
 
-/// A reply in the manner of the `oneshot` crate: one atomic, and a waker behind it.
+/// Something awaited with as little order as may be: one atomic, and a waker behind it.
 #[derive(Default)]
 struct Reply {
     state: AtomicU8,
