@@ -67,7 +67,9 @@ fn cargo(program: &Path, arguments: &[&str]) -> io::Result<String> {
 fn once(package: &str) -> io::Result<(f64, usize)> {
     let program = program(package)?;
     let tree = cargo(&program, &["tree", "-e", "normal,build", "--prefix", "none", "--format", "{p}"])?;
-    let crates: BTreeSet<_> = tree.lines().filter(|line| !line.is_empty() && !line.starts_with("probe ")).collect();
+    // A crate that was listed before comes again with a mark.
+    let crates = tree.lines().map(|line| line.trim_end_matches(" (*)"));
+    let crates: BTreeSet<_> = crates.filter(|line| !line.is_empty() && !line.starts_with("probe ")).collect();
     match fs::remove_dir_all(program.join("target")) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}

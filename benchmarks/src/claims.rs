@@ -132,7 +132,7 @@ fn flat(results: &Results, workload: &str) -> Option<Claim> {
 
 /// A number as the tables show it.
 pub(crate) fn figure(value: f64) -> String {
-    if value.abs() < 9.95 {
+    if value.abs() < 9.95 && value.fract() != 0.0 {
         return format!("{value:.1}");
     }
     let digits = format!("{value:.0}");
