@@ -146,3 +146,14 @@ pub(crate) fn figure(value: f64) -> String {
     }
     grouped
 }
+
+#[cfg(test)]
+mod tests {
+    use super::figure;
+
+    #[test]
+    fn figures_have_a_digit_behind_the_point_if_small_and_groups_if_large() {
+        let shown = [0.04, 2.0, 9.94, 9.96, 1_234.5, 1_234_567.0, -1_234.0].map(figure);
+        assert_eq!(shown, ["0.0", "2", "9.9", "10", "1,234", "1,234,567", "-1,234"]);
+    }
+}

@@ -102,3 +102,39 @@ impl Results {
         lines.filter_map(|line| Some(line.cell(column)?.median())).min_by(f64::total_cmp)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Results, Row};
+
+    fn row(threads: usize) -> Row {
+        Row { workload: "ring".into(), library: "zctor".into(), threads: Some(threads) }
+    }
+
+    #[test]
+    fn a_cell_gives_median_least_and_most_whatever_the_order_of_the_rounds() {
+        let mut results = Results::default();
+        for value in [5.0, 1.0, 9.0] {
+            results.add(row(1), "", value);
+        }
+        let summary = |results: &Results| {
+            let cell = results.of("ring").find_map(|line| line.cell("").cloned()).expect("it was added");
+            [cell.least(), cell.median(), cell.most()]
+        };
+        assert_eq!(summary(&results), [1.0, 5.0, 9.0]);
+        results.add(row(1), "", 2.0);
+        assert_eq!(summary(&results), [1.0, 3.5, 9.0]);
+    }
+
+    #[test]
+    fn the_best_is_the_least_median_over_all_numbers_of_threads() {
+        let mut results = Results::default();
+        results.place(row(4));
+        results.fail(row(4), "failed");
+        results.add(row(1), "", 7.0);
+        results.add(row(2), "", 3.0);
+        assert_eq!(results.best("ring", "zctor", ""), Some(3.0));
+        assert_eq!(results.best("ring", "kameo", ""), None);
+        assert!(results.has_failed());
+    }
+}
