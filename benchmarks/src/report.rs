@@ -40,10 +40,13 @@ pub(crate) fn write(results: &Results, rounds: usize, note: &str, directory: &Pa
 }
 
 fn head(rounds: usize, note: &str) -> String {
+    let figures = match rounds {
+        1 => "The figures of one round".to_owned(),
+        _ => format!("Medians of {rounds} rounds, with the least and the most"),
+    };
     let mut page = format!(
         "# Results\n\nWritten by `cargo run --release`; the workloads and how each library is used are in \
-         [the README](../README.md). Medians of {rounds} rounds, with the least and the most; each run in a \
-         fresh process, the libraries in turn. {note}\n\n"
+         [the README](../README.md). {figures}; each run in a fresh process, the libraries in turn. {note}\n\n"
     );
     for (name, value) in machine::facts() {
         let _ = writeln!(page, "- {name}: {value}");
