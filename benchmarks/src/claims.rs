@@ -1,0 +1,159 @@
+//! What the results must show, as ratios of medians of one run.
+
+use zctor_benchmarks::libraries::{ENTRANTS, Kind, OURS};
+use zctor_benchmarks::workloads;
+
+use crate::results::Results;
+
+/// A promise, what was measured, and whether it holds; a promise without a limit only reports.
+pub(crate) struct Claim {
+    pub(crate) text: String,
+    pub(crate) measured: String,
+    pub(crate) holds: Option<bool>,
+}
+
+const DRAIN: &str = "flume, drain()";
+const SPIN: &str = "flume + oneshot, spinning";
+
+/// All claims whose workloads were run.
+pub(crate) fn check(results: &Results) -> Vec<Claim> {
+    let ours = |workload: &str| results.best(workload, OURS, "");
+    // The fastest other library, in its fastest configuration.
+    let peer = |workload: &str, column: &str| {
+        let others = ENTRANTS.iter().filter(|entrant| entrant.kind == Kind::Library);
+        let best = others.filter_map(|other| Some((results.best(workload, other.name, column)?, other.name)));
+        best.min_by(|a, b| a.0.total_cmp(&b.0))
+    };
+    let at_most = |text: &str, value: Option<f64>, mark: Option<f64>, limit: f64| {
+        let ratio = value? / mark?;
+        Some(Claim {
+            text: text.into(),
+            measured: format!("{ratio:.2} times ({} to {})", figure(value?), figure(mark?)),
+            holds: Some(ratio <= limit),
+        })
+    };
+    let first = |workload: &str, column: &str, title: &str| {
+        let (value, (best, name)) = (results.best(workload, OURS, column)?, peer(workload, column)?);
+        Some(Claim {
+            text: format!("{title}: first among the libraries"),
+            measured: format!("{} to {} of {name}", figure(value), figure(best)),
+            holds: Some(value <= best),
+        })
+    };
+    let drain = results.best("one-way", DRAIN, "");
+    let mut claims = vec![
+        at_most("One way from outside: at most 1.3 times raw flume with `drain()`", ours("one-way"), drain, 1.3),
+        first("one-way", "", "One way from outside"),
+        at_most(
+            "Call from outside: at most 2 times flume and oneshot that spin the same way",
+            ours("call"),
+            results.best("call", SPIN, ""),
+            2.0,
+        ),
+        peer("call", "").zip(ours("call")).map(|((best, name), value)| Claim {
+            text: "Call from outside: at least 10 times faster than any library that parks".into(),
+            measured: format!("{:.1} times ({} to {} of {name})", best / value, figure(value), figure(best)),
+            holds: Some(best >= 10.0 * value),
+        }),
+        at_most(
+            "Call to the same thread: under a tenth of a call to another",
+            ours("call-same-thread"),
+            ours("call-inside"),
+            0.1,
+        ),
+        at_most(
+            "One way between actors on different threads: at most 1.3 times raw flume with `drain()`",
+            ours("one-way-inside"),
+            results.best("one-way-inside", DRAIN, ""),
+            1.3,
+        ),
+        at_most(
+            "`send_all`, a message: under a third of raw flume with `drain()`",
+            ours("one-way-batched"),
+            drain,
+            1.0 / 3.0,
+        ),
+    ];
+    for threads in ["16", "64"] {
+        claims.push(at_most(
+            &format!("{threads} busy threads: a round trip at most 2 times that without spinning (flume)"),
+            results.best("crowd", OURS, threads),
+            results.best("crowd", "flume", threads),
+            2.0,
+        ));
+    }
+    for (workload, column) in [
+        ("ping-pong", ""),
+        ("ring", ""),
+        ("fan-in", ""),
+        ("big", ""),
+        ("create", ""),
+        ("broadcast", ""),
+        ("pool", "ns a job"),
+    ] {
+        let title = workloads::all().find(|spec| spec.name == workload).map_or(workload, |spec| spec.title);
+        claims.push(first(workload, column, title));
+    }
+    claims.push(ours("idle").map(|used| Claim {
+        text:
+            "Idle, eight threads: no CPU time (under 100 µs a second, which the measuring thread needs itself)".into(),
+        measured: format!("{} µs a second", figure(used)),
+        holds: Some(used < 100.0),
+    }));
+    claims.push(ours("memory-instance").map(|bytes| Claim {
+        text: "An idle instance: at most 200 bytes beyond its state of 8".into(),
+        measured: format!("{} bytes", figure(bytes)),
+        holds: Some(bytes <= 208.0),
+    }));
+    for curve in ["curve-threads", "curve-instances", "curve-queued"] {
+        claims.push(flat(results, curve));
+    }
+    claims.push(results.best("latency-flooded", OURS, "p99.9").map(|latency| Claim {
+        text: "A call to a quiet instance of a flooded thread: p99.9".into(),
+        measured: format!("{} µs", figure(latency)),
+        holds: None,
+    }));
+    claims.into_iter().flatten().collect()
+}
+
+/// How far the points of a curve of ours lie apart. The limit is a reading of "flat", not a figure of the design.
+fn flat(results: &Results, workload: &str) -> Option<Claim> {
+    let spec = workloads::all().find(|spec| spec.name == workload)?;
+    let values: Vec<f64> =
+        spec.points.iter().filter_map(|point| results.best(workload, OURS, &point.to_string())).collect();
+    let least = values.iter().copied().min_by(f64::total_cmp)?;
+    let most = values.iter().copied().max_by(f64::total_cmp)?;
+    Some(Claim {
+        text: format!("{}: flat (the dearest point at most 2 times the cheapest)", spec.title),
+        measured: format!("{:.2} times ({} to {})", most / least, figure(least), figure(most)),
+        holds: Some(most <= 2.0 * least),
+    })
+}
+
+/// A number as the tables show it.
+pub(crate) fn figure(value: f64) -> String {
+    if value.abs() < 9.95 && value.fract() != 0.0 {
+        return format!("{value:.1}");
+    }
+    let digits = format!("{value:.0}");
+    let (sign, digits) = digits.strip_prefix('-').map_or(("", digits.as_str()), |rest| ("-", rest));
+    let mut grouped = String::from(sign);
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i) % 3 == 0 {
+            grouped.push(',');
+        }
+        grouped.push(digit);
+    }
+    grouped
+}
+
+#[cfg(test)]
+mod tests {
+    use super::figure;
+
+    #[test]
+    fn figures_have_a_digit_behind_the_point_if_small_and_groups_if_large() {
+        let shown = [0.04, 2.0, 9.94, 9.96, 1_234.5, 1_234_567.0, -1_234.0].map(figure);
+        assert_eq!(shown, ["0.0", "2", "9.9", "10", "1,234", "1,234,567", "-1,234"]);
+    }
+}

@@ -1,0 +1,180 @@
+//! The workloads. Who adds one adds a file and a line at the end of this one.
+
+mod broadcast;
+mod calls;
+mod create;
+mod crowd;
+mod curves;
+mod fan_in;
+mod idle;
+mod latency;
+mod memory;
+mod one_way;
+mod pool;
+mod ring;
+mod savina;
+mod sink;
+
+use std::time::Duration;
+
+use savina::{banking, big, buffer, chameneos, count, dictionary, fork_join, philosophers, queens, radix};
+
+use crate::library::{Library, Need};
+use crate::measure::{Figure, Plan};
+
+/// On how many threads a workload is run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Threads {
+    /// On one.
+    One,
+    /// On as many as there are cores, and two at least.
+    Cores,
+    /// Both ways, a row each.
+    Both,
+    Exactly(usize),
+    /// The point on the curve is the number of threads.
+    Point,
+}
+
+/// Who takes part.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Field {
+    All,
+    /// No floors: the workload is a program of many actors.
+    Libraries,
+    /// zctor, and the marks that it is measured against.
+    Ours,
+}
+
+/// What a workload is.
+#[derive(Debug)]
+pub struct Spec {
+    /// Short, for the command line and for file names.
+    pub name: &'static str,
+    pub title: &'static str,
+    /// What is done, in a sentence or two.
+    pub about: &'static str,
+    pub unit: &'static str,
+    pub needs: &'static [Need],
+    pub threads: Threads,
+    pub field: Field,
+    /// The places on the curve, or nothing.
+    pub points: &'static [u64],
+    /// How many times longer than usual it takes to see anything.
+    pub stretch: u32,
+    /// The columns that the chart shows, if it does not show all.
+    pub charted: &'static [&'static str],
+}
+
+impl Spec {
+    /// A workload of one column for everybody, which the workloads fill in from.
+    pub const BASE: Self = Self {
+        name: "",
+        title: "",
+        about: "",
+        unit: "ns a message",
+        needs: &[],
+        threads: Threads::Both,
+        field: Field::All,
+        points: &[],
+        stretch: 1,
+        charted: &[],
+    };
+}
+
+/// The time that a wait for an end may take before the run counts as hung.
+pub const LIMIT: Duration = Duration::from_secs(60);
+
+/// What a workload does on a library.
+type Run<L> = fn(&L, &Plan) -> Vec<Figure>;
+
+/// A list of workloads, and the function that finds one of them for a library. There are several lists so that nobody
+/// compiles a workload for a library that never runs it.
+macro_rules! workloads {
+    ($list:ident, $find:ident: $($module:ident :: $spec:ident => $run:ident,)*) => {
+        static $list: &[&Spec] = &[$(&$module::$spec,)*];
+
+        fn $find<L: Library>(name: &str) -> Option<Run<L>> {
+            $(if name == $module::$spec.name {
+                return Some($module::$run);
+            })*
+            None
+        }
+    };
+}
+
+workloads! {
+    CORE, core:
+    one_way::OUTSIDE => outside,
+    one_way::FOUR => four,
+    one_way::BATCH => batch,
+    one_way::INSIDE => inside,
+    one_way::SAME => same,
+    calls::OUTSIDE => outside,
+    calls::INSIDE => inside,
+    calls::SAME => same,
+    ring::PING_PONG => ping_pong,
+    ring::RING => ring,
+    fan_in::SPEC => run,
+    create::SPEC => run,
+    big::SPEC => run,
+    pool::SPEC => run,
+    broadcast::SPEC => run,
+    latency::IDLE => idle,
+    latency::LOADED => loaded,
+    latency::FLOODED => flooded,
+    idle::SPEC => run,
+    memory::INSTANCE => instance,
+    memory::MESSAGE => message,
+}
+
+workloads! {
+    GROWTH, growth:
+    crowd::SPEC => run,
+    curves::THREADS => threads,
+    curves::INSTANCES => instances,
+    curves::QUEUED => queued,
+}
+
+workloads! {
+    PROGRAMS, programs:
+    count::SPEC => run,
+    fork_join::SPEC => run,
+    chameneos::SPEC => run,
+    philosophers::SPEC => run,
+    banking::SPEC => run,
+    dictionary::SPEC => run,
+    buffer::SPEC => run,
+    radix::SPEC => run,
+    queens::SPEC => run,
+}
+
+/// All workloads, in the order of the tables.
+pub fn all() -> impl Iterator<Item = &'static Spec> {
+    CORE.iter().chain(GROWTH).chain(PROGRAMS).copied()
+}
+
+fn start<L: Library>(run: Option<Run<L>>, plan: &Plan) -> Vec<Figure> {
+    let run = run.expect("it takes part in this workload");
+    run(&L::start(plan.threads), plan)
+}
+
+/// Runs any workload.
+pub(crate) fn run_any<L: Library>(spec: &Spec, plan: &Plan) -> Vec<Figure> {
+    start(core::<L>(spec.name).or_else(|| growth(spec.name)).or_else(|| programs(spec.name)), plan)
+}
+
+/// Runs what is open to all libraries.
+pub(crate) fn run_library<L: Library>(spec: &Spec, plan: &Plan) -> Vec<Figure> {
+    start(core::<L>(spec.name).or_else(|| programs(spec.name)), plan)
+}
+
+/// Runs what is open to the floors that zctor is measured against as the work grows.
+pub(crate) fn run_mark<L: Library>(spec: &Spec, plan: &Plan) -> Vec<Figure> {
+    start(core::<L>(spec.name).or_else(|| growth(spec.name)), plan)
+}
+
+/// Runs what is open to all.
+pub(crate) fn run_floor<L: Library>(spec: &Spec, plan: &Plan) -> Vec<Figure> {
+    start(core::<L>(spec.name), plan)
+}

@@ -1,0 +1,137 @@
+//! How long single calls take at a fixed pace.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::{LIMIT, Spec, Threads};
+use crate::library::{Behaviour, Library, Need, Never, Oracle, Payload};
+use crate::measure::{Figure, Plan, percentiles};
+
+const PACE: Duration = Duration::from_micros(500);
+/// Where calls may take longer than [`PACE`], and would have to be timed from when they were due.
+const SLOW: Duration = Duration::from_millis(5);
+const UNIT: &str = "µs a call";
+const CHARTED: &[&str] = &["p50", "p99", "p99.9"];
+
+/// Calls once every `pace`. Between calls the thread sleeps, as a caller with something else to do would. A call that is
+/// late because the one before it took long is timed from when it was due.
+fn calls<L: Library>(oracle: &L::Address<Oracle>, plan: &Plan, pace: Duration) -> Vec<Figure> {
+    let count = (plan.budget.as_nanos() / pace.as_nanos()).max(100) as u32;
+    let mut latencies = Vec::with_capacity(count as usize);
+    let start = Instant::now();
+    for i in 0..count {
+        let due = start + pace * i;
+        let free = Instant::now();
+        thread::sleep(due.saturating_duration_since(free));
+        let begin = if free < due { Instant::now() } else { due };
+        assert_eq!(L::ask(oracle, [u64::from(i), 1, 0]), u64::from(i) + 1);
+        latencies.push(begin.elapsed());
+    }
+    percentiles(latencies)
+}
+
+pub(crate) const IDLE: Spec = Spec {
+    name: "latency-idle",
+    title: "Latency of a call, idle",
+    about: "A thread outside calls 2,000 times a second; nothing else happens.",
+    unit: UNIT,
+    needs: &[Need::Ask],
+    threads: Threads::One,
+    stretch: 10,
+    charted: CHARTED,
+    ..Spec::BASE
+};
+
+pub(crate) fn idle<L: Library>(library: &L, plan: &Plan) -> Vec<Figure> {
+    calls::<L>(&library.spawn(0, Oracle::new), plan, PACE)
+}
+
+/// Counts what it has handled.
+struct Busy(Arc<AtomicU64>);
+
+impl Behaviour for Busy {
+    type Message = Payload;
+    type Question = Never;
+
+    fn receive(&mut self, _: Payload) {
+        self.0.fetch_add(1, Ordering::Release);
+    }
+}
+
+/// Calls one instance while a thread repeats `feed(send, waiting)` for another: it may send a message, and ask how many
+/// of those sent are not handled yet.
+fn beside<L: Library>(
+    library: &L,
+    plan: &Plan,
+    pace: Duration,
+    feed: impl Fn(&dyn Fn(), &dyn Fn() -> u64) + Send + Sync,
+) -> Vec<Figure> {
+    let handled = Arc::new(AtomicU64::new(0));
+    let counter = Arc::clone(&handled);
+    let busy = library.spawn(0, move || Busy(counter));
+    let oracle = library.spawn(0, Oracle::new);
+    let stop = AtomicBool::new(false);
+    let sent = AtomicU64::new(0);
+    let figures = thread::scope(|scope| {
+        scope.spawn(|| {
+            let send = || L::tell(&busy, [sent.fetch_add(1, Ordering::Relaxed), 0, 0]);
+            let waiting = || sent.load(Ordering::Relaxed) - handled.load(Ordering::Acquire);
+            while !stop.load(Ordering::Relaxed) {
+                feed(&send, &waiting);
+            }
+        });
+        let figures = calls::<L>(&oracle, plan, pace);
+        stop.store(true, Ordering::Relaxed);
+        figures
+    });
+    let end = Instant::now() + LIMIT;
+    while handled.load(Ordering::Acquire) < sent.load(Ordering::Relaxed) {
+        assert!(Instant::now() < end, "messages were lost");
+        thread::sleep(Duration::from_millis(1));
+    }
+    figures
+}
+
+pub(crate) const LOADED: Spec = Spec {
+    name: "latency-loaded",
+    title: "Latency of a call, under load",
+    about: "The same while another thread sends 100 messages every millisecond to a second actor, on the same thread \
+            where actors share one.",
+    unit: UNIT,
+    needs: &[Need::Ask],
+    threads: Threads::One,
+    stretch: 10,
+    charted: CHARTED,
+    ..Spec::BASE
+};
+
+pub(crate) fn loaded<L: Library>(library: &L, plan: &Plan) -> Vec<Figure> {
+    beside(library, plan, PACE, |send, _| {
+        (0..100).for_each(|_| send());
+        thread::sleep(Duration::from_millis(1));
+    })
+}
+
+pub(crate) const FLOODED: Spec = Spec {
+    name: "latency-flooded",
+    title: "Latency of a call to a quiet instance of a flooded thread",
+    about: "A thread outside calls 200 times a second, while another keeps between 5,000 and 10,000 messages waiting for a second actor of the \
+            same thread: fairness.",
+    unit: UNIT,
+    needs: &[Need::Ask, Need::SharedThread],
+    threads: Threads::One,
+    stretch: 20,
+    charted: CHARTED,
+    ..Spec::BASE
+};
+
+pub(crate) fn flooded<L: Library>(library: &L, plan: &Plan) -> Vec<Figure> {
+    beside(library, plan, SLOW, |send, waiting| {
+        if waiting() < 5_000 {
+            (0..5_000).for_each(|_| send());
+        }
+        thread::yield_now();
+    })
+}
