@@ -99,6 +99,7 @@
 //!
 //! - `tracing`: an event of the `tracing` facade for each routing decision (target `zctor::route`), for instances in
 //!   trouble (`zctor::restart`) and for dead letters (`zctor::dead_letter`).
+//! - `testing`: the module `testing`, with doubles of actors: a probe and a mock. For dev-dependencies.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
@@ -122,6 +123,12 @@ mod restart;
 mod room;
 mod route;
 mod sync;
+#[cfg(feature = "testing")]
+#[cfg_attr(docsrs, doc(cfg(feature = "testing")))]
+pub mod testing;
+#[cfg(not(feature = "testing"))]
+#[path = "testing/off.rs"]
+mod testing;
 mod thread;
 mod timer;
 mod trace;

@@ -13,6 +13,7 @@ use crate::context::Context;
 use crate::dead_letter::{OnUndelivered, Undelivered};
 use crate::error::{BoxError, CallError};
 use crate::restart::Restart;
+use crate::testing;
 use crate::thread::Quiet;
 
 /// An enum of messages, as `#[actor]` makes it: implement it with the attribute, not by hand.
@@ -106,8 +107,18 @@ pub trait Message: Sized + 'static {
     note = "implement the handler trait that `#[actor]` generated beside `{Self}` for `{H}`"
 )]
 pub trait Dispatch<H>: Message {
+    /// To the method of this variant.
     #[doc(hidden)]
-    fn __dispatch(self, handler: &mut H, ctx: &mut Context<Self>, port: &mut Option<Self::Port>);
+    fn __handle(self, handler: &mut H, ctx: &mut Context<Self>, port: &mut Option<Self::Port>);
+    /// There, or to the double that stands in for a handler.
+    #[doc(hidden)]
+    #[inline]
+    fn __dispatch(self, handler: &mut H, ctx: &mut Context<Self>, port: &mut Option<Self::Port>)
+    where
+        H: 'static,
+    {
+        testing::dispatch(self, handler, ctx, port);
+    }
     #[doc(hidden)]
     fn __on_start(handler: &mut H, ctx: &mut Context<Self>);
     #[doc(hidden)]

@@ -1,5 +1,6 @@
 //! What generated code may touch. It carries no promise: nothing here is part of the public API.
 
+pub use crate::__double as double;
 pub use crate::client::Part;
 pub use crate::message::{
     Acyclic, Factory, FactoryOnce, KeyOf, Keyed, Mention, MentionKey, Port, Unkeyed, assert_field, assert_reply,
