@@ -107,6 +107,10 @@ mod call;
 mod client;
 mod context;
 mod dead_letter;
+// By another name, so that rustc says of `zctor::testing` which feature it needs.
+#[cfg(not(feature = "testing"))]
+#[path = "testing/off.rs"]
+mod doubles;
 mod engine;
 mod error;
 pub mod guide;
@@ -126,13 +130,13 @@ mod sync;
 #[cfg(feature = "testing")]
 #[cfg_attr(docsrs, doc(cfg(feature = "testing")))]
 pub mod testing;
-#[cfg(not(feature = "testing"))]
-#[path = "testing/off.rs"]
-mod testing;
 mod thread;
 mod timer;
 mod trace;
 mod watch;
+
+#[cfg(feature = "testing")]
+use testing as doubles;
 
 #[doc(hidden)]
 #[path = "private.rs"]

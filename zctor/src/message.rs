@@ -11,9 +11,9 @@ use crate::call::ReplyTo;
 use crate::client::Client;
 use crate::context::Context;
 use crate::dead_letter::{OnUndelivered, Undelivered};
+use crate::doubles;
 use crate::error::{BoxError, CallError};
 use crate::restart::Restart;
-use crate::testing;
 use crate::thread::Quiet;
 
 /// An enum of messages, as `#[actor]` makes it: implement it with the attribute, not by hand.
@@ -117,7 +117,7 @@ pub trait Dispatch<H>: Message {
     where
         H: 'static,
     {
-        testing::dispatch(self, handler, ctx, port);
+        doubles::dispatch(self, handler, ctx, port);
     }
     #[doc(hidden)]
     fn __on_start(handler: &mut H, ctx: &mut Context<Self>);
