@@ -370,7 +370,7 @@ fn no_input_makes_the_macro_panic_or_write_nonsense() {
 /// Seeds with several of their tokens dropped, moved, or replaced by any of a vocabulary, at any depth.
 #[test]
 fn no_random_input_makes_the_macro_panic_or_differ() {
-    const CASES: u64 = 3_000;
+    const CASES: u64 = 2_000;
     let vocabulary: Vec<TokenTree> = VOCABULARY.parse::<TokenStream>().expect("words are tokens").into_iter().collect();
     let parse = |text: &str| text.parse::<TokenStream>().expect("the seeds are made of tokens");
     let (seeds, arguments) = (SEEDS.map(parse), parse(ARGUMENTS));
@@ -388,7 +388,7 @@ fn no_random_input_makes_the_macro_panic_or_differ() {
         enums += usize::from(syn::parse2::<syn::ItemEnum>(item.clone()).is_ok());
         assert_is_code(args, item);
     }
-    assert!(enums > 300, "only {enums} of {CASES} cases got as far as the rules");
+    assert!(enums > 200, "only {enums} of {CASES} cases got as far as the rules");
 }
 
 /// What the macro has an opinion on, and what it cannot expect.

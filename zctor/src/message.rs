@@ -577,7 +577,7 @@ impl<M: Message, S> fmt::Debug for ActorOnce<M, S> {
     label = "it captures something that is not `Send + Sync + 'static`, such as an `Rc` or a `Cell`",
     note = "a factory builds the state on the actor's own thread, and builds it again after a panic: make what it needs inside \
             it, or capture an `Arc` or a value to clone",
-    note = "`actor_once` takes a factory that runs once and need not be `Sync`, `Context::start` a closure that stays on its thread"
+    note = "`actor_once` takes a factory that runs once and need not be `Sync`, `Context::start` and `Here::start` a closure that stays on its thread"
 )]
 pub trait Factory: Send + Sync + 'static {}
 #[diagnostic::do_not_recommend]
@@ -588,7 +588,7 @@ impl<F: Send + Sync + 'static> Factory for F {}
     message = "this factory cannot be sent to another thread",
     label = "it captures something that is not `Send + 'static`, such as an `Rc`",
     note = "a factory builds the state on the actor's own thread: make what it needs inside it, or capture an `Arc`",
-    note = "`Context::start` takes a closure that stays on its thread"
+    note = "`Context::start` and `Here::start` take a closure that stays on its thread"
 )]
 pub trait FactoryOnce: Send + 'static {}
 #[diagnostic::do_not_recommend]

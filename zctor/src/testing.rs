@@ -9,6 +9,9 @@
 //! zctor = { version = "0.1", features = ["testing"] }
 //! ```
 //!
+//! While it is on, every enum's handler is implemented for a [`Double`]: a program's own implementation for all types would
+//! overlap with that.
+//!
 //! What a call is answered with is typed by its port: [`Port<StoreMessage>`](Port) has a variant for each variant of
 //! `StoreMessage` with a reply, and holds the [`ReplyTo`] of its type.
 //!
@@ -617,17 +620,55 @@ impl<M: Doubled> Default for Mock<M> {
 
 impl<M: Doubled> Mock<M> {
     /// A mock that records what is sent, and has no answer to any call.
+    ///
+    /// ```
+    /// # #[zctor::actor]
+    /// # #[derive(Debug, PartialEq)]
+    /// # pub enum ClockMessage { Wind }
+    /// let clock = zctor::testing::Mock::<ClockMessage>::new();
+    /// assert_eq!(clock.messages(), []);
+    /// ```
     pub fn new() -> Self {
         Self { script: Arc::new(Script { answers: Mutex::default(), seen: Mutex::default() }) }
     }
 
     /// What to register, pool or start in place of the actor. All instances share one script and one record.
+    ///
+    /// ```
+    /// # use zctor::{ActorEngine, testing::Mock};
+    /// # #[zctor::actor]
+    /// # pub enum ClockMessage { Wind }
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let engine = ActorEngine::new();
+    /// let mock = Mock::<ClockMessage>::new();
+    /// let clock = engine.pool(3, mock.actor())?;
+    /// (0..6).try_for_each(|_| clock.wind())?;
+    /// engine.settle();
+    /// assert_eq!(mock.messages().len(), 6);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn actor(&self) -> Actor<M, Double<M>> {
         let script = Arc::clone(&self.script);
         Actor::__new(move || Double { role: Arc::<Script<M>>::clone(&script) })
     }
 
     /// Answers each call of this variant with what `answer` gives for its message, from now on.
+    ///
+    /// ```
+    /// # use zctor::{ActorEngine, testing::{Mock, Port}};
+    /// # #[zctor::actor]
+    /// # pub enum ClockMessage { #[reply(u64)] Now { zone: u8 } }
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let engine = ActorEngine::new();
+    /// let mock = Mock::<ClockMessage>::new().on(Port::<ClockMessage>::Now, |message| match message {
+    ///     ClockMessage::Now { zone } => 1200 + 100 * u64::from(*zone),
+    /// });
+    /// let clock = engine.start(mock.actor())?;
+    /// assert_eq!((clock.now(0)?, clock.now(2)?), (1200, 1400));
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn on<R: 'static>(
         self,
@@ -649,6 +690,20 @@ impl<M: Doubled> Mock<M> {
 
     /// Answers the calls of this variant with these replies, one after the other, from now on. When they are used up,
     /// calls end with a panic that says so.
+    ///
+    /// ```
+    /// # use zctor::{ActorEngine, CallError, testing::{Mock, Port}};
+    /// # #[zctor::actor]
+    /// # pub enum ClockMessage { #[reply(u64)] Now }
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let engine = ActorEngine::new();
+    /// let mock = Mock::<ClockMessage>::new().script(Port::<ClockMessage>::Now, [3, 5]);
+    /// let clock = engine.start(mock.actor())?;
+    /// assert_eq!((clock.now()?, clock.now()?), (3, 5));
+    /// assert!(matches!(clock.now(), Err(CallError::Panicked { .. })));
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn script<R: Send + 'static>(
         self,
@@ -664,6 +719,23 @@ impl<M: Doubled> Mock<M> {
 
     /// Takes the messages out that were recorded so far, sent and called, in the order they came. A message is recorded
     /// before its call is answered; one without an answer is not.
+    ///
+    /// ```
+    /// # use zctor::{ActorEngine, testing::{Mock, Port}};
+    /// # #[zctor::actor]
+    /// # #[derive(Debug, PartialEq)]
+    /// # pub enum ClockMessage { Wind, #[reply(u64)] Now }
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let engine = ActorEngine::new();
+    /// let mock = Mock::<ClockMessage>::new().on(Port::<ClockMessage>::Now, |_| 3);
+    /// let clock = engine.start(mock.actor())?;
+    /// clock.wind()?;
+    /// clock.now()?;
+    /// assert_eq!(mock.messages(), [ClockMessage::Wind, ClockMessage::Now]);
+    /// assert_eq!(mock.messages(), [], "they were taken out");
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn messages(&self) -> Vec<M> {
         std::mem::take(&mut *lock(&self.script.seen))
     }
