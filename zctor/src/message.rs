@@ -310,8 +310,8 @@ impl<M: Message, R: 'static, K> fmt::Debug for Request<M, R, K> {
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is a plain message, not a request",
     label = "expected a request, which knows the type of its reply",
-    note = "build the request with the constructor of its variant, as in `CalculatorMessage::add(10, 5)`, or `send` the \
-            plain message"
+    note = "a variant with `#[reply(..)]` has a constructor of its request, as in `CalculatorMessage::add(10, 5)`; one \
+            without has nothing to wait for: `send` it"
 )]
 pub trait IntoRequest: sealed::Sealed {
     /// The enum of messages.
@@ -618,8 +618,18 @@ pub trait KeyOf<Q: ?Sized> {}
 impl<K: std::borrow::Borrow<Q> + ?Sized, Q: ?Sized> KeyOf<Q> for Keyed<K> {}
 impl<Q: ?Sized> KeyOf<Q> for Unkeyed {}
 
+/// What a `#[key]` field must be: its hash is the route.
+#[diagnostic::on_unimplemented(
+    message = "key type `{Self}` has no hash",
+    label = "a `#[key]` field must be `Hash`",
+    note = "derive `Hash` for it, bound a parameter by it, or put the key on an id that has one"
+)]
+pub trait KeyField: Hash {}
+#[diagnostic::do_not_recommend]
+impl<K: Hash + ?Sized> KeyField for K {}
+
 /// The hash that routes a key: equal for equal keys throughout a process.
-pub fn key_hash<K: Hash + ?Sized>(key: &K) -> u64 {
+pub fn key_hash<K: KeyField + ?Sized>(key: &K) -> u64 {
     let mut hasher = DefaultHasher::new();
     key.hash(&mut hasher);
     hasher.finish()
