@@ -320,6 +320,19 @@ fn default_field_values_are_refused() {
 }
 
 #[test]
+fn panic_of_the_macro_leaves_the_enum() {
+    let item = quote!(
+        enum LogMessage {
+            Line(String),
+        }
+    );
+    let expansion = crate::guarded(&item, || panic!("a fault of the macro"));
+    let file: syn::File = syn::parse2(expansion).expect("an expansion is a list of items");
+    assert!(matches!(file.items.as_slice(), [syn::Item::Enum(kept), syn::Item::Macro(error)]
+        if kept.ident == "LogMessage" && error.to_token_stream().to_string().contains("please report")));
+}
+
+#[test]
 fn what_is_no_enum_is_given_back() {
     let expansion = attribute(
         quote!(),
