@@ -308,6 +308,15 @@ fn faults_come_out_together_and_in_order() {
 }
 
 #[test]
+fn long_enums_are_not_listed_whole() {
+    let variants: TokenStream = (0..20).map(|i| format!("Variant{i},")).collect::<String>().parse().expect("variants");
+    let errors = errors(quote!(handles(Part = [Variant19, Other])), quote!(enum LongMessage { #variants }));
+    let [error] = errors.as_slice() else { panic!("{errors:?}") };
+    assert!(error.starts_with("`LongMessage` has no variant `Other`. Variants: Variant0, "), "{error}");
+    assert!(error.ends_with(", Variant11, .."), "{error}");
+}
+
+#[test]
 fn default_field_values_are_refused() {
     let errors = errors(
         quote!(),
