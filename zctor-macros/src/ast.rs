@@ -1,7 +1,10 @@
 //! The definition as the user wrote it, our attributes taken out of the enum and read.
 
+use std::collections::HashSet;
+
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::ToTokens;
+use syn::ext::IdentExt;
 use syn::{Attribute, Item, ItemEnum, Type};
 
 use crate::attr::{self, MsgOptions, Options, reply};
@@ -13,6 +16,8 @@ pub(crate) struct Definition {
     pub(crate) item: ItemEnum,
     pub(crate) options: Options,
     pub(crate) variants: Vec<Variant>,
+    /// The names of the variants: a request must not have one of them.
+    pub(crate) names: HashSet<String>,
     /// Our attributes on the enum itself, where none belongs.
     pub(crate) misplaced: Vec<Attribute>,
     /// Whether `cfg` may have taken variants out.
@@ -95,8 +100,9 @@ impl Definition {
     pub(crate) fn read(args: TokenStream, mut item: ItemEnum, was_stripped: bool, errors: &mut Errors) -> Self {
         let options = Options::read(args, errors);
         let misplaced = take(&mut item.attrs, &[attr::ACTOR, attr::REPLY, attr::MSG, attr::KEY]);
+        let names = item.variants.iter().map(|variant| variant.ident.unraw().to_string()).collect();
         let variants = item.variants.iter_mut().map(|variant| Variant::read(variant, errors)).collect();
-        Self { item, options, variants, misplaced, was_stripped, lost_hooks: Vec::new() }
+        Self { item, options, variants, names, misplaced, was_stripped, lost_hooks: Vec::new() }
     }
 }
 

@@ -4,6 +4,7 @@ mod calls;
 mod checks;
 mod client;
 mod dispatch;
+mod double;
 mod glue;
 mod handler;
 mod handles;
@@ -26,6 +27,7 @@ pub(crate) fn definition(model: &Model<'_>) -> TokenStream {
         dispatch::definition,
         calls::definition,
         checks::definition,
+        double::definition,
     ];
     items.into_iter().map(|item| item(model)).collect()
 }

@@ -22,7 +22,9 @@ mod names;
 mod tests;
 mod types;
 
-use proc_macro2::TokenStream;
+use std::panic::{self, AssertUnwindSafe};
+
+use proc_macro2::{Span, TokenStream};
 use quote::quote;
 
 use crate::ast::Definition;
@@ -32,7 +34,8 @@ use crate::model::Model;
 #[allow(missing_docs, reason = "documented on the re-export in zctor, where its examples run")]
 #[proc_macro_attribute]
 pub fn actor(args: proc_macro::TokenStream, item: proc_macro::TokenStream) -> proc_macro::TokenStream {
-    attribute(args.into(), item.into()).into()
+    let (args, item) = (args.into(), TokenStream::from(item));
+    guarded(&item, || attribute(args, item.clone())).into()
 }
 
 /// The second hop of an enum with `cfg` inside: sees the enum after the compiler has applied them.
@@ -47,6 +50,15 @@ pub fn derive(item: proc_macro::TokenStream) -> proc_macro::TokenStream {
 #[proc_macro]
 pub fn __actor(input: proc_macro::TokenStream) -> proc_macro::TokenStream {
     cfg::rest(input.into()).into()
+}
+
+/// A panic is a fault of ours, and must not cost the user his enum as well.
+fn guarded(item: &TokenStream, expand: impl FnOnce() -> TokenStream) -> TokenStream {
+    panic::catch_unwind(AssertUnwindSafe(expand)).unwrap_or_else(|_| {
+        let text = "`#[actor]` failed on this enum, which is a fault of zctor; please report it with the enum";
+        let error = syn::Error::new(Span::call_site(), text).to_compile_error();
+        quote!(#item #error)
+    })
 }
 
 fn attribute(args: TokenStream, item: TokenStream) -> TokenStream {

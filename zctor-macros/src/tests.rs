@@ -308,6 +308,15 @@ fn faults_come_out_together_and_in_order() {
 }
 
 #[test]
+fn long_enums_are_not_listed_whole() {
+    let variants: TokenStream = (0..20).map(|i| format!("Variant{i},")).collect::<String>().parse().expect("variants");
+    let errors = errors(quote!(handles(Part = [Variant19, Other])), quote!(enum LongMessage { #variants }));
+    let [error] = errors.as_slice() else { panic!("{errors:?}") };
+    assert!(error.starts_with("`LongMessage` has no variant `Other`. Variants: Variant0, "), "{error}");
+    assert!(error.ends_with(", Variant11, .."), "{error}");
+}
+
+#[test]
 fn default_field_values_are_refused() {
     let errors = errors(
         quote!(),
@@ -317,6 +326,19 @@ fn default_field_values_are_refused() {
         ),
     );
     assert_eq!(errors, ["default field values are not supported in messages"]);
+}
+
+#[test]
+fn panic_of_the_macro_leaves_the_enum() {
+    let item = quote!(
+        enum LogMessage {
+            Line(String),
+        }
+    );
+    let expansion = crate::guarded(&item, || panic!("a fault of the macro"));
+    let file: syn::File = syn::parse2(expansion).expect("an expansion is a list of items");
+    assert!(matches!(file.items.as_slice(), [syn::Item::Enum(kept), syn::Item::Macro(error)]
+        if kept.ident == "LogMessage" && error.to_token_stream().to_string().contains("please report")));
 }
 
 #[test]
@@ -370,7 +392,7 @@ fn no_input_makes_the_macro_panic_or_write_nonsense() {
 /// Seeds with several of their tokens dropped, moved, or replaced by any of a vocabulary, at any depth.
 #[test]
 fn no_random_input_makes_the_macro_panic_or_differ() {
-    const CASES: u64 = 3_000;
+    const CASES: u64 = 2_000;
     let vocabulary: Vec<TokenTree> = VOCABULARY.parse::<TokenStream>().expect("words are tokens").into_iter().collect();
     let parse = |text: &str| text.parse::<TokenStream>().expect("the seeds are made of tokens");
     let (seeds, arguments) = (SEEDS.map(parse), parse(ARGUMENTS));
@@ -388,7 +410,7 @@ fn no_random_input_makes_the_macro_panic_or_differ() {
         enums += usize::from(syn::parse2::<syn::ItemEnum>(item.clone()).is_ok());
         assert_is_code(args, item);
     }
-    assert!(enums > 300, "only {enums} of {CASES} cases got as far as the rules");
+    assert!(enums > 200, "only {enums} of {CASES} cases got as far as the rules");
 }
 
 /// What the macro has an opinion on, and what it cannot expect.

@@ -99,6 +99,7 @@
 //!
 //! - `tracing`: an event of the `tracing` facade for each routing decision (target `zctor::route`), for instances in
 //!   trouble (`zctor::restart`) and for dead letters (`zctor::dead_letter`).
+//! - `testing`: the module `testing`, with doubles of actors: a probe and a mock. For dev-dependencies.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
@@ -106,6 +107,10 @@ mod call;
 mod client;
 mod context;
 mod dead_letter;
+// By another name, so that rustc says of `zctor::testing` which feature it needs.
+#[cfg(not(feature = "testing"))]
+#[path = "testing/off.rs"]
+mod doubles;
 mod engine;
 mod error;
 pub mod guide;
@@ -123,10 +128,16 @@ mod restart;
 mod room;
 mod route;
 mod sync;
+#[cfg(feature = "testing")]
+#[cfg_attr(docsrs, doc(cfg(feature = "testing")))]
+pub mod testing;
 mod thread;
 mod timer;
 mod trace;
 mod watch;
+
+#[cfg(feature = "testing")]
+use testing as doubles;
 
 #[doc(hidden)]
 #[path = "private.rs"]

@@ -11,6 +11,7 @@ use crate::call::ReplyTo;
 use crate::client::Client;
 use crate::context::Context;
 use crate::dead_letter::{OnUndelivered, Undelivered};
+use crate::doubles;
 use crate::error::{BoxError, CallError};
 use crate::restart::Restart;
 use crate::thread::Quiet;
@@ -106,8 +107,18 @@ pub trait Message: Sized + 'static {
     note = "implement the handler trait that `#[actor]` generated beside `{Self}` for `{H}`"
 )]
 pub trait Dispatch<H>: Message {
+    /// To the method of this variant.
     #[doc(hidden)]
-    fn __dispatch(self, handler: &mut H, ctx: &mut Context<Self>, port: &mut Option<Self::Port>);
+    fn __handle(self, handler: &mut H, ctx: &mut Context<Self>, port: &mut Option<Self::Port>);
+    /// There, or to the double that stands in for a handler.
+    #[doc(hidden)]
+    #[inline]
+    fn __dispatch(self, handler: &mut H, ctx: &mut Context<Self>, port: &mut Option<Self::Port>)
+    where
+        H: 'static,
+    {
+        doubles::dispatch(self, handler, ctx, port);
+    }
     #[doc(hidden)]
     fn __on_start(handler: &mut H, ctx: &mut Context<Self>);
     #[doc(hidden)]
@@ -299,8 +310,8 @@ impl<M: Message, R: 'static, K> fmt::Debug for Request<M, R, K> {
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is a plain message, not a request",
     label = "expected a request, which knows the type of its reply",
-    note = "build the request with the constructor of its variant, as in `CalculatorMessage::add(10, 5)`, or `send` the \
-            plain message"
+    note = "a variant with `#[reply(..)]` has a constructor of its request, as in `CalculatorMessage::add(10, 5)`; one \
+            without has nothing to wait for: `send` it"
 )]
 pub trait IntoRequest: sealed::Sealed {
     /// The enum of messages.
@@ -566,7 +577,7 @@ impl<M: Message, S> fmt::Debug for ActorOnce<M, S> {
     label = "it captures something that is not `Send + Sync + 'static`, such as an `Rc` or a `Cell`",
     note = "a factory builds the state on the actor's own thread, and builds it again after a panic: make what it needs inside \
             it, or capture an `Arc` or a value to clone",
-    note = "`actor_once` takes a factory that runs once and need not be `Sync`, `Context::start` a closure that stays on its thread"
+    note = "`actor_once` takes a factory that runs once and need not be `Sync`, `Context::start` and `Here::start` a closure that stays on its thread"
 )]
 pub trait Factory: Send + Sync + 'static {}
 #[diagnostic::do_not_recommend]
@@ -577,7 +588,7 @@ impl<F: Send + Sync + 'static> Factory for F {}
     message = "this factory cannot be sent to another thread",
     label = "it captures something that is not `Send + 'static`, such as an `Rc`",
     note = "a factory builds the state on the actor's own thread: make what it needs inside it, or capture an `Arc`",
-    note = "`Context::start` takes a closure that stays on its thread"
+    note = "`Context::start` and `Here::start` take a closure that stays on its thread"
 )]
 pub trait FactoryOnce: Send + 'static {}
 #[diagnostic::do_not_recommend]
@@ -607,8 +618,18 @@ pub trait KeyOf<Q: ?Sized> {}
 impl<K: std::borrow::Borrow<Q> + ?Sized, Q: ?Sized> KeyOf<Q> for Keyed<K> {}
 impl<Q: ?Sized> KeyOf<Q> for Unkeyed {}
 
+/// What a `#[key]` field must be: its hash is the route.
+#[diagnostic::on_unimplemented(
+    message = "key type `{Self}` has no hash",
+    label = "a `#[key]` field must be `Hash`",
+    note = "derive `Hash` for it, bound a parameter by it, or put the key on an id that has one"
+)]
+pub trait KeyField: Hash {}
+#[diagnostic::do_not_recommend]
+impl<K: Hash + ?Sized> KeyField for K {}
+
 /// The hash that routes a key: equal for equal keys throughout a process.
-pub fn key_hash<K: Hash + ?Sized>(key: &K) -> u64 {
+pub fn key_hash<K: KeyField + ?Sized>(key: &K) -> u64 {
     let mut hasher = DefaultHasher::new();
     key.hash(&mut hasher);
     hasher.finish()

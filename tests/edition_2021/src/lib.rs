@@ -3,7 +3,7 @@
 use zctor::actor;
 
 /// Generates.
-#[actor]
+#[actor(handles(GenClient = [Gen, Restart, Never]))]
 #[derive(Debug)]
 pub enum NumberMessage {
     /// The next number.
@@ -12,6 +12,7 @@ pub enum NumberMessage {
     /// Starts again at a number.
     Restart {
         /// The number.
+        #[msg(into)]
         gen: u64,
     },
     /// Starts again at another.
@@ -95,8 +96,12 @@ mod tests {
         let engine = ActorEngine::new();
         engine.spawn(ActorThread::new().register(NumberMessage::actor(|| Number(0))))?;
         let client = engine.client::<NumberMessage>()?;
-        client.restart(6)?;
+        client.restart(6_u64)?;
         assert_eq!(client.gen()?, 7);
+        let part = GenClient::from(&client);
+        part.restart(9_u8)?;
+        assert_eq!(part.gen()?, 10);
+        part.non_blocking().restart(7_u32)?;
         assert_eq!(engine.call(NumberMessage::gen())?, 8);
         Ok(())
     }

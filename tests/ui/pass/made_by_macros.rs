@@ -53,6 +53,18 @@ macro_rules! numbered {
     };
 }
 
+macro_rules! handled {
+    ($name:ident, $handle:ident: $($variant:ident)*, $ty:ty) => {
+        #[zctor::actor(handles($handle = [$($variant),*]))]
+        enum $name {
+            $(#[reply(bool)] $variant(#[msg(into)] $ty),)*
+            #[cfg(any())]
+            Gone,
+            Own(#[msg(into)] Box<$ty>),
+        }
+    };
+}
+
 macro_rules! generic {
     ($name:ident<$param:ident: $bound:path>, $lifetime:lifetime, $where:ty) => {
         #[zctor::actor]
@@ -74,9 +86,11 @@ variants! { Five { /** Documented. */ #[reply(Vec<u8>)] A(u8), #[msg(internal)] 
 variants! { Six { /** Documented. */ #[reply(Vec<u8>)] A(u8), #[deprecated] B } }
 fields! { Seven a b ctx port }
 numbered! { Eight, 3 + 4, "eight", Octo, One, Two }
+handled! { Ten, TenReader: A B, Option<String> }
 generic! { Nine<T: Clone>, 'static, T }
 
 fn main() {
     let _ = (One::a(), Two::a(), Five::a(3), Six::a(3), Seven::a(1, 2, 3, 4, 5), Nine::a('x', Box::new('y')));
     let _: Option<Octo> = None;
+    let _ = |reader: &TenReader| (reader.a("a".to_owned()), reader.non_blocking().b(None));
 }

@@ -56,8 +56,7 @@ pub(crate) fn clash(definition: &Definition, variant: &Variant, method: &str) ->
     if names::REQUESTS.contains(&method) {
         return Some(format!("request `{enum_}::{method}` has the name of a function that every actor's enum has"));
     }
-    let hidden = definition.variants.iter().any(|other| other.ident.unraw() == method);
-    hidden.then(|| format!("request `{enum_}::{method}` has the name of a variant"))
+    definition.names.contains(method).then(|| format!("request `{enum_}::{method}` has the name of a variant"))
 }
 
 /// Two parameters of one name in a method.

@@ -8,7 +8,7 @@ use crate::model::{Model, Reply, Variant};
 
 /// ```text
 /// out  impl<__H: CalculatorHandler> Dispatch<__H> for CalculatorMessage {
-///          fn __dispatch(self, handler: &mut __H, ctx: &mut Context<Self>, port: &mut Option<Self::Port>) {
+///          fn __handle(self, handler: &mut __H, ctx: &mut Context<Self>, port: &mut Option<Self::Port>) {
 ///              match self {
 ///                  Self::Add { a, b } => {
 ///                      let reply = <__H as CalculatorHandler>::add(handler, a, b);
@@ -44,7 +44,7 @@ pub(crate) fn definition(model: &Model<'_>) -> TokenStream {
         #attrs
         #[automatically_derived]
         impl #params #krate::Dispatch<__H> for #ty #bounds {
-            fn __dispatch(
+            fn __handle(
                 self,
                 #state: &mut __H,
                 #ctx: &mut #krate::Context<Self>,

@@ -22,6 +22,7 @@
 //! | [`guarantees`] | each promise, and the test that proves it |
 //! | [`performance`] | advice on threads, message sizes, batches |
 //! | [`best_practices`] | design, errors, resources, tests |
+//! | [`testing`] | how to test an actor, alone, in an engine, and among doubles |
 //! | [`debugging`] | who handled what, where, and what is stuck |
 //! | [`common_patterns`] | worker pool, service mesh, publisher and subscribers, shards |
 //! | [`what_you_get`] | what `#[actor]` writes, word for word |
@@ -97,6 +98,15 @@ pub mod performance {
 
 pub mod best_practices {
     #![doc = include_str!("best_practices.md")]
+}
+
+pub mod testing {
+    // Its snippets need the feature; without it the page says so.
+    #![cfg_attr(feature = "testing", doc = include_str!("testing.md"))]
+    #![cfg_attr(
+        not(feature = "testing"),
+        doc = "How to test actors: build the documentation with the feature `testing`."
+    )]
 }
 
 pub mod debugging {

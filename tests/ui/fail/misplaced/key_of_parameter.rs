@@ -1,0 +1,8 @@
+use zctor::actor;
+
+#[actor]
+enum CacheMessage<K> {
+    Get(#[key] K),
+}
+
+fn main() {}
