@@ -331,6 +331,12 @@ impl State {
             return world.ledger.claim(world.ledger.is_stopping(), || "an instance was not started".into());
         };
         let child = Of::one(&client, ctx.engine());
+        if dice.below(2) == 0 {
+            let (agent, ended) = (Arc::clone(&self.agent), pipe_guard(&world.ledger));
+            let watching = Piped { agent, build: self.build, answers: Vec::new(), ended };
+            let watched = ctx.watch(&child.client, move |_| M::working(watching.end(&[])));
+            world.ledger.claim(watched.is_ok(), || format!("{watched:?}, though the client is bound to one"));
+        }
         for _ in 0..dice.below(4) {
             let mut ticket = sender.ticket("message to one started here", &world.ledger, dice.next_u64(), life);
             if M::KIND > 0 && dice.below(2) == 0 {
