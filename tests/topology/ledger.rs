@@ -34,6 +34,9 @@ pub(crate) struct Ledger {
     pub(crate) panicked: Counter,
     /// Accepted copies that were dropped and never came to a handler.
     pub(crate) dead: Counter,
+    /// What the engine's hooks were told: dead letters, and ends of instances.
+    pub(crate) letters_told: Counter,
+    pub(crate) ends_told: Counter,
     /// Every ticket, and every drop of one.
     tickets: Counter,
     dropped: Counter,
