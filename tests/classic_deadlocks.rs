@@ -9,7 +9,7 @@ use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::Duration;
 
-use zctor::{ActorEngine, ActorThread, CallError, Context, Restart, SpawnError, actor};
+use zctor::{ActorEngine, ActorThread, CallError, Context, Message, Overflow, Restart, SpawnError, actor};
 use zctor_tests::{Counter, Gate, bounded, receive, receive_many};
 
 const TIMES: usize = if cfg!(miri) { 3 } else { 100 };
@@ -83,6 +83,14 @@ fn one_of_each(on_one_thread: bool) -> ActorEngine {
         engine.spawn(thread).expect("the factories do not fail");
     }
     engine
+}
+
+/// A job that raises `counter`.
+fn raise<M: Message>(counter: &Counter) -> Job<M> {
+    let counter = counter.clone();
+    Box::new(move |_| {
+        counter.increment();
+    })
 }
 
 fn is_undeclared<R>(result: &Result<R, CallError>) -> bool {
@@ -180,7 +188,7 @@ fn two_instances_that_call_each_other_at_once_both_end() {
 }
 
 #[test]
-fn instances_that_call_the_neighbours_of_each_other_all_end() {
+fn two_instances_that_call_the_neighbours_of_each_other_both_end() {
     bounded(|| {
         let engine = ActorEngine::new();
         for _ in 0..2 {
@@ -199,10 +207,7 @@ fn instances_that_call_the_neighbours_of_each_other_all_end() {
                     scope.spawn(move || {
                         mid.run(Box::new(move |_| {
                             both.pass();
-                            let count = Box::new(move |_: &mut Context<LowMessage>| {
-                                called.increment();
-                            });
-                            neighbour.run(count).expect("the neighbour answers");
+                            neighbour.run(raise(&called)).expect("the neighbour answers");
                         }))
                     })
                 });
@@ -252,6 +257,71 @@ fn neighbours_of_instances_that_wait_crosswise_are_served() {
                 }
             });
         }
+    });
+}
+
+/// Sends from outside until the mailbox is full; gives how many went in.
+fn fill(send: impl Fn() -> Result<(), CallError>) -> u64 {
+    let mut sent = 0;
+    loop {
+        match send() {
+            Ok(()) => sent += 1,
+            Err(CallError::Full { .. }) => return sent,
+            Err(error) => panic!("it is full at the worst: {error}"),
+        }
+    }
+}
+
+#[test]
+fn two_instances_with_full_mailboxes_send_to_and_call_each_other() {
+    bounded(|| {
+        let engine = ActorEngine::new();
+        let bound = 2;
+        for thread in [ActorThread::new().register(low()), ActorThread::new().register(mid())] {
+            engine.spawn(thread.mailbox_bound(bound).overflow(Overflow::Wait)).unwrap();
+        }
+        let (low, mid) = (engine.client::<LowMessage>().unwrap(), engine.client::<MidMessage>().unwrap());
+        // Both are in their handlers until both mailboxes are full.
+        let (full, came) = (Gate::new(), Counter::new());
+        let (held, count, there) = (full.clone(), came.clone(), mid.clone());
+        let from_low = low.non_blocking().run(Box::new(move |ctx| {
+            held.pass();
+            for _ in 0..TIMES {
+                ctx.send(MidMessage::Later(raise(&count))).expect("inside it goes through");
+                there.later(raise(&count)).expect("inside it goes through");
+            }
+        }));
+        let (held, count, there) = (full.clone(), came.clone(), low.clone());
+        let from_mid = mid.non_blocking().run(Box::new(move |ctx| {
+            held.pass();
+            for _ in 0..TIMES {
+                there.later(raise(&count)).expect("inside it goes through");
+                ctx.call(LowMessage::run(raise(&count))).expect("inside it goes through");
+            }
+        }));
+        full.await_arrivals(2);
+        let to_low = fill(|| Ok(low.non_blocking().later(Box::new(|_| ()))?));
+        let to_mid = fill(|| Ok(mid.non_blocking().later(Box::new(|_| ()))?));
+        assert_eq!((to_low, to_mid), (bound as u64, bound as u64));
+        thread::scope(|scope| {
+            // Those outside wait for room.
+            let outside = [
+                scope.spawn(|| low.run(Box::new(|_| ()))),
+                scope.spawn(|| mid.run(Box::new(|_| ()))),
+                scope.spawn(|| Ok(low.later(Box::new(|_| ()))?)),
+                scope.spawn(|| Ok(mid.later(Box::new(|_| ()))?)),
+            ];
+            full.open();
+            assert_eq!((from_low.wait(), from_mid.wait()), (Ok(()), Ok(())));
+            for sender in outside {
+                assert_eq!(sender.join().unwrap(), Ok(()));
+            }
+        });
+        engine.settle();
+        assert_eq!(came.get(), 4 * TIMES as u64);
+        let report = engine.shutdown().unwrap();
+        assert_eq!(report.handled(), 4 * TIMES as u64 + 2 * bound as u64 + 6);
+        assert_eq!((report.panicked(), report.dead_letters), (0, 0));
     });
 }
 
@@ -403,13 +473,9 @@ impl EagerHandler for Eager {
     fn touch(&mut self, _: &mut Context<EagerMessage>) {}
     fn on_start(&mut self, ctx: &mut Context<EagerMessage>) {
         self.both.pass();
-        let called = self.called.clone();
-        let job: Job<LowMessage> = Box::new(move |_| {
-            called.increment();
-        });
         let result = match &self.whom {
-            Some(low) => low.run(job),
-            None => ctx.call(LowMessage::run(job)),
+            Some(low) => low.run(raise(&self.called)),
+            None => ctx.call(LowMessage::run(raise(&self.called))),
         };
         assert_eq!(result, Ok(()));
     }

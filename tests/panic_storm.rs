@@ -13,7 +13,8 @@ const OPERATIONS: u64 = if cfg!(miri) { 100 } else { 8_000 };
 
 fn style(seed: u64) -> Style {
     // In every second world instances pass the limits of their restarts, and leave.
-    Style { threads: 8, kinds: 20, senders: 3, operations: OPERATIONS, panics: 4, leaving: seed % 2 == 0 }
+    let leaving = seed.is_multiple_of(2);
+    Style { threads: 8, kinds: 20, senders: 3, operations: OPERATIONS, panics: 4, leaving, bounded: false }
 }
 
 #[test]

@@ -275,7 +275,9 @@ impl State {
             0 => {
                 let mut ticket = sender.ticket("piped request", &world.ledger, dice.next_u64(), life).by_turn(true);
                 let answer = ticket.answer();
-                let pipe = pipe(vec![(answer, May { stop: world.plan.leaves(M::KIND), ..May::default() })]);
+                let may =
+                    May { stop: world.plan.leaves(M::KIND), be_full: world.ledger.is_bounded(), ..May::default() };
+                let pipe = pipe(vec![(answer, may)]);
                 world.ledger.note_request(ticket.serial, || {
                     ctx.pipe(M::asking(ticket), move |outcome| M::working(pipe.end(&[outcome])));
                 });
@@ -329,6 +331,12 @@ impl State {
             return world.ledger.claim(world.ledger.is_stopping(), || "an instance was not started".into());
         };
         let child = Of::one(&client, ctx.engine());
+        if dice.below(2) == 0 {
+            let (agent, ended) = (Arc::clone(&self.agent), pipe_guard(&world.ledger));
+            let watching = Piped { agent, build: self.build, answers: Vec::new(), ended };
+            let watched = ctx.watch(&child.client, move |_| M::working(watching.end(&[])));
+            world.ledger.claim(watched.is_ok(), || format!("{watched:?}, though the client is bound to one"));
+        }
         for _ in 0..dice.below(4) {
             let mut ticket = sender.ticket("message to one started here", &world.ledger, dice.next_u64(), life);
             if M::KIND > 0 && dice.below(2) == 0 {
@@ -462,6 +470,8 @@ impl World {
         let result = self.ledger.note_call(inside.is_some(), ticket.serial, || target.call(route, limit, ticket));
         let mut may = self.may(kind, route, inside.is_some() || limit.is_some());
         may.be_undeclared = inside.is_some_and(|own| kind >= own);
+        // Inside, what waits for its reply always goes through.
+        may.be_full = inside.is_none() && self.ledger.is_bounded();
         self.ledger.check(&answer, &result, may, "a call by a client");
     }
 
@@ -472,6 +482,7 @@ impl World {
         let (answer, mut may) = (ticket.answer(), self.may(kind, route, limit.is_some()));
         let deferred = dice.below(4) == 0;
         may.be_given_up = deferred;
+        may.be_full = self.ledger.is_bounded();
         let pending = self.ledger.note_request(ticket.serial, || {
             if deferred { target.request_deferred(route, limit, ticket) } else { target.request(route, limit, ticket) }
         });
@@ -527,6 +538,7 @@ impl World {
         let mut may = May { stop: self.plan.leaves(kind), ..May::default() };
         may.time_out = inside.is_some() || limit.is_some();
         may.be_undeclared = inside.is_some_and(|own| kind >= own);
+        may.be_full = inside.is_none() && self.ledger.is_bounded();
         match replies {
             Ok(replies) => replies.iter().for_each(|reply| self.ledger.check(&answer, reply, may, "a call to all")),
             Err(error) => self.ledger.check(&answer, &Err(error), may, "a call to all"),

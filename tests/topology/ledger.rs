@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use zctor::CallError;
+use zctor::{CallError, Overflow};
 use zctor_tests::{Counter, DropGuard, Gate};
 
 /// What every expected panic says.
@@ -17,12 +17,15 @@ pub(crate) const AT_RANDOM: &str = "at random";
 /// kept apart, so that they can be held against one another, and both against the engine's report.
 #[derive(Debug, Default)]
 pub(crate) struct Ledger {
+    /// What mailboxes do with mail from outside beyond their bound, where they have one.
+    overflow: Option<Overflow>,
     serials: AtomicU64,
     /// Copies that came to be to be sent, and of them those that their senders know to be accepted or refused.
     pub(crate) made: Counter,
     pub(crate) accepted: Counter,
     pub(crate) refused: Counter,
-    /// Calls answered `Stopped` of which a caller cannot know whether they were accepted.
+    /// Copies of which their sender cannot know whether they were accepted: a call answered `Stopped`, a broadcast that
+    /// passed over some, a request that is not under way.
     pub(crate) unclear: Counter,
     /// Messages that an instance made for itself by timers and pipes, when they came to their handler.
     pub(crate) own: Counter,
@@ -31,6 +34,9 @@ pub(crate) struct Ledger {
     pub(crate) panicked: Counter,
     /// Accepted copies that were dropped and never came to a handler.
     pub(crate) dead: Counter,
+    /// What the engine's hooks were told: dead letters, and ends of instances.
+    pub(crate) letters_told: Counter,
+    pub(crate) ends_told: Counter,
     /// Every ticket, and every drop of one.
     tickets: Counter,
     dropped: Counter,
@@ -58,6 +64,25 @@ impl fmt::Debug for Flag {
 }
 
 impl Ledger {
+    pub(crate) fn new(overflow: Option<Overflow>) -> Self {
+        Self { overflow, ..Self::default() }
+    }
+
+    /// Mailboxes may be full.
+    pub(crate) fn is_bounded(&self) -> bool {
+        self.overflow.is_some()
+    }
+
+    /// Calls that found no room, which were refused or are dead letters, and were dropped here.
+    fn note_full(&self, calls: u64) {
+        if self.overflow == Some(Overflow::DropNewest) {
+            self.accepted.add(calls);
+            self.dead.add(calls);
+        } else {
+            self.refused.add(calls);
+        }
+    }
+
     /// Notes a fault, to be told at the end: a panic in a handler would be caught by the engine.
     pub(crate) fn claim(&self, holds: bool, fault: impl FnOnce() -> String) {
         if !holds {
@@ -149,7 +174,12 @@ impl Ledger {
     pub(crate) fn note_request<R>(&self, serial: u64, send: impl FnOnce() -> R) -> R {
         let (pending, dropped) = passing(serial, send);
         self.claim(dropped <= 1, || format!("one request was dropped {dropped} times"));
-        if dropped == 0 { &self.accepted } else { &self.refused }.increment();
+        match (dropped, self.overflow) {
+            (0, _) => &self.accepted,
+            (_, Some(Overflow::DropNewest)) => &self.unclear,
+            _ => &self.refused,
+        }
+        .increment();
         pending
     }
 
@@ -164,7 +194,11 @@ impl Ledger {
         let (result, dropped) = passing(serial, call);
         self.waits_ended.increment();
         match (&result, dropped) {
-            (Err(CallError::NotRegistered { .. } | CallError::Undeclared { .. } | CallError::Full { .. }), _) => {
+            (Err(CallError::Full { .. }), _) => {
+                self.claim(dropped == 1, || format!("full, it was dropped {dropped} times"));
+                self.note_full(1);
+            }
+            (Err(CallError::NotRegistered { .. } | CallError::Undeclared { .. }), _) => {
                 self.claim(dropped == 1, || format!("refused with {result:?}, it was dropped {dropped} times"));
                 self.refused.increment();
             }
@@ -191,11 +225,16 @@ impl Ledger {
         match &result {
             Err(_) => drop(self.refused.add(dropped)),
             Ok(replies) => {
-                let stopped = replies.iter().filter(|reply| matches!(reply, Err(CallError::Stopped { .. }))).count();
-                let unclear = dropped.min(stopped as u64);
+                let count = |is: fn(&CallError) -> bool| {
+                    replies.iter().filter(|reply| reply.as_ref().is_err_and(is)).count() as u64
+                };
+                let full = count(|error| matches!(error, CallError::Full { .. }));
+                let stopped = count(|error| matches!(error, CallError::Stopped { .. }));
+                self.note_full(full);
+                let unclear = (dropped - full).min(stopped);
                 self.unclear.add(unclear);
-                self.accepted.add(replies.len() as u64 - unclear);
-                self.dead.add(dropped - unclear);
+                self.accepted.add(replies.len() as u64 - full - unclear);
+                self.dead.add(dropped - full - unclear);
             }
         }
         result
@@ -204,7 +243,8 @@ impl Ledger {
     /// Sends copies of one serial to many by `send`, which does not wait and gives how many were reached, or one back.
     pub(crate) fn note_copies(&self, serial: u64, send: impl FnOnce() -> Result<usize, Ticket>) {
         let (result, dropped) = passing(serial, send);
-        self.refused.add(dropped);
+        // Passed over for want of room they are dead letters.
+        if self.is_bounded() { &self.unclear } else { &self.refused }.add(dropped);
         match result {
             Ok(reached) => drop(self.accepted.add(reached as u64)),
             Err(ticket) => self.take_back(ticket),
@@ -225,6 +265,7 @@ impl Ledger {
             Err(CallError::Stopped { .. } | CallError::NotRegistered { .. }) => may.stop || self.is_stopping(),
             Err(CallError::Undeclared { .. }) => may.be_undeclared,
             Err(CallError::NoReply { .. }) => may.be_given_up,
+            Err(CallError::Full { .. }) => may.be_full,
             Err(_) => false,
         };
         let fits = fits && (!may.be_undeclared || matches!(result, Err(CallError::Undeclared { .. })));
@@ -240,6 +281,7 @@ pub(crate) struct May {
     /// It must.
     pub(crate) be_undeclared: bool,
     pub(crate) be_given_up: bool,
+    pub(crate) be_full: bool,
 }
 
 /// What is known of the answer to a call before it comes.

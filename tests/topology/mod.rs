@@ -20,7 +20,7 @@ use std::sync::{Arc, Mutex, Once, OnceLock, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use zctor::{ActorEngine, ActorThread, EngineHandle, ReplyTo, Report, Restart, ThreadStats};
+use zctor::{ActorEngine, ActorThread, EngineHandle, Overflow, ReplyTo, Report, Restart, ThreadStats};
 use zctor_tests::{Gate, SplitMix64};
 
 use acts::{Agent, Asked, LAST, Sender};
@@ -39,6 +39,8 @@ pub(crate) struct Style {
     pub(crate) panics: usize,
     /// Instances stop by themselves, and pass the limits of their restarts.
     pub(crate) leaving: bool,
+    /// Mailboxes take in no more than a few messages from outside, and do one of three things with the others.
+    pub(crate) bounded: bool,
 }
 
 /// Who lives where, and who calls whom.
@@ -106,11 +108,21 @@ impl World {
         expect_panics();
         let mut dice = SplitMix64::new(seed);
         let engine = ActorEngine::new();
+        let overflow = [Overflow::Wait, Overflow::Refuse, Overflow::DropNewest][dice.below(3)];
+        let overflow = style.bounded.then_some(overflow);
+        let ledger = Arc::new(Ledger::new(overflow));
+        let (letters, ends) = (ledger.letters_told.clone(), ledger.ends_told.clone());
+        engine.on_dead_letter(move |_| {
+            letters.increment();
+        });
+        engine.on_end(move |_| {
+            ends.increment();
+        });
         let world = Arc::new(Self {
             seed,
             style,
             plan: Plan::draw(style, &mut dice),
-            ledger: Arc::default(),
+            ledger,
             handle: engine.handle(),
             targets: OnceLock::new(),
             post: Mutex::default(),
@@ -138,7 +150,10 @@ impl World {
             }
         }
         for agents in threads.into_iter().filter(|agents| !agents.is_empty()) {
-            let thread = agents.iter().fold(ActorThread::new(), register);
+            let mut thread = agents.iter().fold(ActorThread::new(), register);
+            if let Some(overflow) = overflow {
+                thread = thread.mailbox_bound(1 + dice.below(16)).overflow(overflow);
+            }
             engine.spawn(thread).expect("no first build fails");
         }
         let targets = (0..KINDS).map(|kind| target(&world.handle, kind)).collect();
@@ -232,19 +247,23 @@ impl World {
         self.ledger.stopping.store(true, Ordering::SeqCst);
     }
 
-    /// Holds the report of a shutdown that ended every thread against the test's own books.
-    pub(crate) fn claim_report(&self, report: &Report) {
+    /// Holds the report of a shutdown that ended every thread against the test's own books. `late`: so many dead letters
+    /// of threads outside may have come too late for the report, or for the hook.
+    pub(crate) fn claim_report(&self, report: &Report, late: u64) {
         let ledger = &self.ledger;
         let claim = |holds, what: &str| ledger.claim(holds, || format!("{what}: {report}"));
         let (entered, panicked) = (ledger.entered.get(), ledger.panicked.get());
         claim(report.handled() + report.panicked() == entered, &format!("{entered} came to a handler"));
         claim(report.panicked() == panicked, &format!("{panicked} handlers panicked"));
         let (dead, unclear) = (ledger.dead.get(), ledger.unclear.get());
-        claim(
-            (dead..=dead + unclear).contains(&report.dead_letters),
-            &format!("{dead} to {} are dead", dead + unclear),
-        );
+        let fits = (dead..=dead + unclear + late).contains(&(report.dead_letters + late));
+        claim(fits, &format!("{dead} to {} are dead", dead + unclear));
         claim(report.left == 0, "nothing is left");
+        let told = ledger.letters_told.get();
+        let fits = (told..=told + late).contains(&report.dead_letters);
+        claim(fits, &format!("{told} dead letters were told"));
+        let (ends, ended) = (ledger.ends_told.get(), report.instances.len() as u64 + report.earlier.instances);
+        claim(ends == ended, &format!("{ends} ends of {ended} were told"));
     }
 
     /// Sends a message whose handler waits at `gate`.
@@ -255,20 +274,15 @@ impl World {
         self.note_send(|| self.target_of(kind).send(Route::Turn, ticket));
     }
 
-    /// The same of a shutdown that left threads to themselves.
-    pub(crate) fn claim_report_of_abandoned(&self, report: &Report, threads: &[ThreadStats]) {
+    /// The same of a shutdown that left threads to themselves, once those have ended too: only then their calls have
+    /// returned, and are known to have been accepted. `own` is what the ledger had before and after the report was made.
+    pub(crate) fn claim_report_of_abandoned(&self, report: &Report, threads: &[ThreadStats], own: [u64; 2]) {
         let ledger = &self.ledger;
         let accounted = report.handled() + report.panicked() + report.dead_letters + report.left;
-        let accounted = accounted
-            + threads.iter().filter(|t| t.instances > 0).map(|thread| thread.handled + thread.panicked).sum::<u64>(); // TEMPORARY
-        let accepted = ledger.accepted.get() + ledger.own.get();
-        let unclear = ledger.unclear.get();
-        ledger.claim(true || (accepted..=accepted + unclear).contains(&accounted), || {
-            // TEMPORARY
-            format!(
-                "{accepted} to {} were accepted, {accounted} are accounted for: {report}, {threads:?}",
-                accepted + unclear
-            )
+        let [least, most] = own.map(|own| ledger.accepted.get() + own);
+        let most = most + ledger.unclear.get();
+        ledger.claim((least..=most).contains(&accounted), || {
+            format!("{least} to {most} were accepted, {accounted} are accounted for: {report}\n{threads:#?}")
         });
     }
 
@@ -303,7 +317,7 @@ pub(crate) fn run(seed: u64, style: Style) -> u64 {
         world.expect_stop();
         let report = engine.shutdown().expect("every handler returns");
         drop(asked);
-        world.claim_report(&report);
+        world.claim_report(&report, 0);
         world.ledger.claim_nothing_leaked();
         world.assert_no_faults();
         world.ledger.panicked.get()
@@ -347,7 +361,7 @@ pub(crate) fn watched<R: Send + 'static>(world: &Arc<World>, body: impl FnOnce()
         progress = now;
         assert!(
             idle < LOOKS,
-            "seed {:#x}: nothing goes on for {:?}\n{:#?}\n{:#?}\n{:?}",
+            "seed {:#x}: nothing goes on for {:?}\n{}\n{:#?}\n{:?}",
             world.seed,
             LOOK * LOOKS,
             world.handle.stats(),
