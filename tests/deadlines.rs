@@ -12,6 +12,7 @@ const LONG: Duration = LIMIT;
 
 /// Holds its thread at a gate, and counts.
 #[actor]
+#[derive(Clone)]
 enum DoorMessage {
     #[reply(())]
     Hold(Gate),
@@ -440,5 +441,234 @@ fn a_client_without_deadline_outlasts_the_caller_however_it_waits() {
         }
         let late = Err(CallError::Timeout { message: "DoorMessage", begun: false });
         assert_eq!(receive(&outcomes), [late, Ok(()), Ok(()), Ok(()), Ok(())]);
+    });
+}
+
+/// As `engine`, with a deadline for calls that have none.
+fn engine_with_default(limit: Duration) -> ActorEngine {
+    let engine = ActorEngine::builder().default_deadline(limit).build();
+    for thread in [
+        ActorThread::new().register(DoorMessage::actor(Door::default)),
+        ActorThread::new().register(GuestMessage::actor(|| Guest)),
+        ActorThread::new().register(PatientMessage::actor(|| Patient)),
+    ] {
+        engine.spawn(thread).expect("the factories do not fail");
+    }
+    engine
+}
+
+/// Calls the door in other ways than the guest does.
+#[actor(calls(DoorMessage))]
+enum PatientMessage {
+    /// Asks all doors.
+    #[reply(())]
+    VisitAll(Gate, Sender<Outcome>),
+    /// Has the reply sent to itself.
+    Pipe(Gate, Sender<Outcome>),
+    Piped(Outcome, Sender<Outcome>),
+    /// Waits for a `Pending`, with nobody's deadline but the engine's.
+    Later(Gate, Sender<Outcome>),
+}
+
+struct Patient;
+
+impl PatientHandler for Patient {
+    fn visit_all(&mut self, ctx: &mut Context<PatientMessage>, gate: Gate, seen: Sender<Outcome>) {
+        let doors = ctx.client::<DoorMessage>().expect("the door lives");
+        let replies = doors.call_all_with(|_| DoorMessage::hold(gate.clone())).expect("the door lives");
+        let outcome = replies.into_iter().try_for_each(|(_, outcome)| outcome);
+        seen.send(outcome).expect("the test listens");
+    }
+    fn pipe(&mut self, ctx: &mut Context<PatientMessage>, gate: Gate, seen: Sender<Outcome>) {
+        ctx.pipe(DoorMessage::hold(gate), |outcome| PatientMessage::Piped(outcome, seen));
+    }
+    fn piped(&mut self, _: &mut Context<PatientMessage>, outcome: Outcome, seen: Sender<Outcome>) {
+        seen.send(outcome).expect("the test listens");
+    }
+    fn later(&mut self, ctx: &mut Context<PatientMessage>, gate: Gate, seen: Sender<Outcome>) {
+        let pending = ctx.non_blocking::<DoorMessage>().expect("the door lives").hold(gate);
+        seen.send(pending.wait()).expect("the test listens");
+    }
+}
+
+fn late(begun: bool) -> CallError {
+    CallError::Timeout { message: "DoorMessage", begun }
+}
+
+#[test]
+fn the_default_deadline_is_for_calls_that_have_none() {
+    bounded(|| {
+        let engine = engine_with_default(SHORT);
+        let door = engine.client::<DoorMessage>().unwrap();
+        let gate = Gate::new();
+        door.send(DoorMessage::Hold(gate.clone())).unwrap();
+        gate.await_arrivals(1);
+        let before = now();
+        assert_eq!(door.knock(), Err(late(false)));
+        assert!(before.elapsed() >= SHORT);
+        assert_eq!(engine.call(DoorMessage::knock()), Err(late(false)));
+        assert_eq!(engine.handle().call(DoorMessage::knock()), Err(late(false)));
+        assert_eq!(door.pin(door.instances()[0]).knock(), Err(late(false)));
+        let before = now();
+        let pending = door.non_blocking().knock();
+        assert_eq!(pending.wait(), Err(late(false)));
+        assert!(before.elapsed() >= SHORT);
+        assert_eq!(door.request(DoorMessage::knock()).wait_timeout(LONG), Some(Err(late(false))));
+        assert_eq!(door.call_all(DoorMessage::knock()).unwrap()[0].1, Err(late(false)));
+        gate.open();
+        engine.settle();
+        assert_eq!((door.within(LONG).knocks(), engine.stats().skipped), (Ok(0), 7));
+    });
+}
+
+#[test]
+fn the_default_deadline_travels_and_holds_inside_handlers() {
+    bounded(|| {
+        let engine = engine_with_default(Duration::from_millis(100));
+        let (gate, closed) = (Gate::new(), Gate::new());
+        engine.send(DoorMessage::Hold(gate.clone())).unwrap();
+        gate.await_arrivals(1);
+        // A call from outside has it, and what its handler calls inherits it.
+        let (seen, outcomes) = mpsc::channel();
+        let outer = engine.call(GuestMessage::visit(closed.clone(), seen));
+        assert!(matches!(outer, Ok(()) | Err(CallError::Timeout { begun: true, .. })), "{outer:?}");
+        assert_eq!(receive(&outcomes), Err(late(false)));
+        // A send carries none, so that what its handler calls has the default.
+        let (seen, outcomes) = mpsc::channel();
+        let (go, told) = mpsc::channel();
+        engine.send(GuestMessage::VisitAfter(told, closed.clone(), seen.clone())).unwrap();
+        let before = now();
+        go.send(()).unwrap();
+        assert_eq!(receive(&outcomes), Err(late(false)));
+        assert!(before.elapsed() >= Duration::from_millis(100));
+        engine.send(PatientMessage::Later(closed.clone(), seen.clone())).unwrap();
+        assert_eq!(receive(&outcomes), Err(late(false)));
+        engine.send(PatientMessage::VisitAll(closed, seen)).unwrap();
+        assert_eq!(receive(&outcomes), Err(late(false)));
+        gate.open();
+    });
+}
+
+#[test]
+fn what_a_caller_has_left_beats_the_default() {
+    bounded(|| {
+        let engine = engine_with_default(SHORT);
+        let guest = engine.client::<GuestMessage>().unwrap().within(LONG);
+        let patient = engine.client::<PatientMessage>().unwrap().within(LONG);
+        type Visit = fn(&GuestClient, &PatientClient, Gate, Sender<Outcome>) -> Result<(), CallError>;
+        let visits: [Visit; 3] = [
+            |guest, _, gate, seen| guest.visit(gate, seen),
+            |guest, _, gate, seen| guest.visit_by_client(gate, seen),
+            |_, patient, gate, seen| patient.visit_all(gate, seen),
+        ];
+        for (i, visit) in visits.into_iter().enumerate() {
+            let (gate, (seen, outcomes)) = (Gate::new(), mpsc::channel());
+            let (guest, patient) = (GuestClient::from((*guest).clone()), PatientClient::from((*patient).clone()));
+            thread::scope(|scope| {
+                let held = gate.clone();
+                let outer = scope.spawn(move || visit(&guest, &patient, held, seen));
+                gate.await_arrivals(1);
+                let_pass(2 * SHORT);
+                gate.open();
+                assert_eq!((outer.join().unwrap(), receive(&outcomes)), (Ok(()), Ok(())), "visit {i}");
+            });
+        }
+    });
+}
+
+#[test]
+fn within_beats_the_default_both_ways() {
+    bounded(|| {
+        let engine = engine_with_default(SHORT);
+        let door = engine.client::<DoorMessage>().unwrap();
+        let gate = Gate::new();
+        thread::scope(|scope| {
+            let (patient, held) = (door.within(LONG), gate.clone());
+            let waiting = scope.spawn(move || patient.hold(held));
+            gate.await_arrivals(1);
+            let pending = door.within(LONG).non_blocking().knock();
+            let_pass(2 * SHORT);
+            gate.open();
+            assert_eq!((waiting.join().unwrap(), pending.wait()), (Ok(()), Ok(1)));
+        });
+        let engine = engine_with_default(LONG * 100);
+        let door = engine.client::<DoorMessage>().unwrap();
+        let gate = Gate::new();
+        door.send(DoorMessage::Hold(gate.clone())).unwrap();
+        gate.await_arrivals(1);
+        assert_eq!(door.within(SHORT).knock(), Err(late(false)));
+        assert_eq!(door.within(SHORT).non_blocking().knock().wait(), Err(late(false)));
+        gate.open();
+    });
+}
+
+#[test]
+fn pipes_and_calls_without_deadline_have_no_default_either() {
+    bounded(|| {
+        let engine = engine_with_default(SHORT);
+        let open = |gates: &[&Gate]| {
+            let_pass(2 * SHORT);
+            gates.iter().for_each(|gate| gate.open());
+        };
+        for by_client in [false, true] {
+            let (gate, (seen, outcomes)) = (Gate::new(), mpsc::channel());
+            let held = gate.clone();
+            // A send, so that it has no caller to inherit from.
+            let stay = if by_client { GuestMessage::StayByClient(held, seen) } else { GuestMessage::Stay(held, seen) };
+            engine.send(stay).unwrap();
+            gate.await_arrivals(1);
+            open(&[&gate]);
+            assert_eq!(receive(&outcomes), Ok(()));
+        }
+        let (before, gate, (seen, outcomes)) = (Gate::new(), Gate::new(), mpsc::channel());
+        engine.send(DoorMessage::Hold(before.clone())).unwrap();
+        before.await_arrivals(1);
+        engine.send(PatientMessage::Pipe(gate.clone(), seen)).unwrap();
+        open(&[&before]);
+        gate.await_arrivals(1);
+        open(&[&gate]);
+        assert_eq!(receive(&outcomes), Ok(()));
+    });
+}
+
+#[test]
+fn a_default_too_big_for_the_clock_is_none() {
+    bounded(|| {
+        let engine = engine_with_default(Duration::MAX);
+        let door = engine.client::<DoorMessage>().unwrap();
+        let gate = Gate::new();
+        thread::scope(|scope| {
+            let (client, held) = (door.clone(), gate.clone());
+            let waiting = scope.spawn(move || client.hold(held));
+            gate.await_arrivals(1);
+            gate.open();
+            assert_eq!((waiting.join().unwrap(), door.knock()), (Ok(()), Ok(1)));
+        });
+    });
+}
+
+#[test]
+fn the_default_ends_a_calls_wait_for_room_and_no_sends() {
+    bounded(|| {
+        let engine = ActorEngine::builder().default_deadline(SHORT).build();
+        engine.spawn(ActorThread::new().mailbox_bound(1).register(DoorMessage::actor(Door::default))).unwrap();
+        let door = engine.client::<DoorMessage>().unwrap();
+        let gate = Gate::new();
+        door.send(DoorMessage::Hold(gate.clone())).unwrap();
+        gate.await_arrivals(1);
+        door.send(DoorMessage::Knock).unwrap();
+        let before = now();
+        assert_eq!(door.knock(), Err(CallError::Full { message: "DoorMessage" }));
+        assert!(before.elapsed() >= SHORT);
+        thread::scope(|scope| {
+            let client = door.clone();
+            let sender = scope.spawn(move || client.send(DoorMessage::Knock).is_ok());
+            let_pass(2 * SHORT);
+            assert!(!sender.is_finished());
+            gate.open();
+            assert!(sender.join().unwrap());
+        });
+        engine.settle();
+        assert_eq!(door.within(LONG).knocks(), Ok(2));
     });
 }

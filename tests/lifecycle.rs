@@ -476,3 +476,83 @@ fn the_rest_of_a_batch_comes_after_the_resets_that_its_first_message_led_to() {
         assert_eq!((starts.get(), engine.stats().dead_letters), (59, 0));
     });
 }
+
+#[test]
+fn stop_all_ends_each_of_a_pool_behind_its_mail() {
+    bounded(|| {
+        let engine = ActorEngine::new();
+        let (actor, seen) = log();
+        let single = engine.start(actor.clone()).unwrap();
+        let pool = engine.pool(2, actor).unwrap();
+        assert_next(&seen, &["start"; 3]);
+        let gate = Gate::new();
+        for instance in pool.instances() {
+            pool.pin(instance).hold(gate.clone()).unwrap();
+        }
+        gate.await_arrivals(2);
+        pool.note("before").unwrap();
+        pool.note("before").unwrap();
+        assert_eq!(pool.stop_all(), Ok(2));
+        // The instances are there until their turn comes.
+        assert_eq!(pool.instances().len(), 2);
+        gate.open();
+        engine.settle();
+        let mut words: Vec<_> = seen.try_iter().map(|(what, _)| what).collect();
+        words.sort_unstable();
+        assert_eq!(words, ["before", "before", "drop", "drop", "stop", "stop"]);
+        assert_eq!(pool.call("late"), Err(CallError::NotRegistered { message: "LogMessage" }));
+        let stopped = Err(StopError::Stopped { message: "LogMessage" });
+        assert_eq!((pool.stop_all(), engine.thread_count()), (stopped, 1));
+        // What is in no pool lives on, and what joins the pool later.
+        assert_eq!(single.call("alive"), Ok(()));
+        assert_next(&seen, &["alive"]);
+        assert_eq!((single.stop_all(), single.stop_all().is_ok()), (Ok(1), single.stop().is_ok()));
+    });
+}
+
+#[test]
+fn stop_all_of_a_pinned_client_ends_that_one_alone() {
+    bounded(|| {
+        let engine = ActorEngine::new();
+        let (actor, seen) = log();
+        let pool = engine.pool(3, actor).unwrap();
+        assert_next(&seen, &["start"; 3]);
+        let second = pool.pin(pool.instances()[1]);
+        assert_eq!(second.stop_all(), Ok(1));
+        assert_next(&seen, &["stop", "drop"]);
+        engine.settle();
+        assert_eq!(pool.instances().len(), 2);
+        // One that has ended, and one that never was, end nobody.
+        let stopped = Err(StopError::Stopped { message: "LogMessage" });
+        assert_eq!(second.stop_all(), stopped);
+        assert_eq!(pool.pin(second.instance_id().unwrap()).stop_all(), stopped);
+        engine.settle();
+        assert_eq!(pool.instances().len(), 2);
+    });
+}
+
+#[test]
+fn stop_all_from_inside_ends_the_caller_too() {
+    bounded(|| {
+        #[actor(ctx)]
+        enum MutinyMessage {
+            #[reply(Result<usize, StopError>)]
+            EndAll(MutinyClient),
+        }
+        struct Mutiny(Counter);
+        impl MutinyHandler for Mutiny {
+            fn end_all(&mut self, _: &mut Context<MutinyMessage>, pool: MutinyClient) -> Result<usize, StopError> {
+                pool.stop_all()
+            }
+            fn on_stop(&mut self, _: &mut Context<MutinyMessage>) {
+                self.0.increment();
+            }
+        }
+        let (engine, ended) = (ActorEngine::new(), Counter::new());
+        let counted = ended.clone();
+        let pool = engine.pool(3, MutinyMessage::actor(move || Mutiny(counted.clone()))).unwrap();
+        assert_eq!(pool.end_all(pool.clone()), Ok(Ok(3)));
+        engine.settle();
+        assert_eq!((ended.get(), engine.thread_count()), (3, 0));
+    });
+}
