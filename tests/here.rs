@@ -8,8 +8,8 @@ use std::thread;
 use std::time::Duration;
 
 use zctor::{
-    ActorEngine, ActorThread, CallError, Context, End, Here, LocalRegistration, Restart, ShutdownError, SpawnError,
-    StopError, Undelivered, actor,
+    ActorEngine, ActorThread, CallError, Context, End, Here, LocalRegistration, ReplyTo, Restart, ShutdownError,
+    SpawnError, StopError, Undelivered, actor,
 };
 use zctor_tests::{Counter, DropGuard, Gate, bounded, receive, receive_many};
 
@@ -891,6 +891,56 @@ fn a_panic_here_rebuilds_the_one_and_leaves_the_others() {
         assert_eq!(once.ask(1), Err(CallError::Stopped { message: "WindowMessage" }));
         assert_eq!((builds.get(), Rc::strong_count(&builds)), (1, 1), "what it held is dropped");
         assert_eq!((other.ask(2), screen.borrow().len()), (Ok(2), 1));
+    });
+}
+
+#[test]
+fn a_panic_of_the_loop_ends_its_instances() {
+    /// Answers nobody before its end.
+    #[actor]
+    enum LazyMessage {
+        #[reply(u32, deferred)]
+        Ask,
+    }
+    struct Lazy(Vec<ReplyTo<u32>>, Sender<usize>);
+    impl LazyHandler for Lazy {
+        fn ask(&mut self, reply: ReplyTo<u32>) {
+            self.0.push(reply);
+        }
+        fn on_stop(&mut self, _: &mut Context<LazyMessage>) {
+            self.1.send(self.0.len()).expect("the test listens");
+        }
+    }
+    bounded(|| {
+        let engine = ActorEngine::new();
+        let (tell, words) = mpsc::channel();
+        let (give, given) = mpsc::channel();
+        let gate = Gate::new();
+        thread::scope(|scope| {
+            let (engine, held) = (&engine, gate.clone());
+            let looping = scope.spawn(move || {
+                let here = engine.here().unwrap();
+                let (window, _) = window(&here);
+                let lazy: LazyClient = here.start::<LazyMessage>(move || Lazy(Vec::new(), tell)).unwrap();
+                let asked = lazy.request(LazyMessage::ask());
+                here.run_pending();
+                give.send((asked, lazy, window)).unwrap();
+                held.pass();
+                panic!("the loop breaks");
+            });
+            let (asked, lazy, window) = receive(&given);
+            gate.await_arrivals(1);
+            let queued = window.request(WindowMessage::ask(1));
+            gate.open();
+            looping.join().expect_err("it panicked");
+            assert_eq!(receive(&words), 1);
+            assert_eq!(asked.wait(), Err(CallError::NoReply { message: "LazyMessage" }));
+            // The youngest has ended before; what comes for the other is served before its end.
+            assert_eq!(queued.wait(), Ok(1));
+            assert_eq!(lazy.ask(), Err(CallError::Stopped { message: "LazyMessage" }));
+        });
+        let report = engine.shutdown().unwrap();
+        assert_eq!((report.handled(), report.panicked(), report.left), (2, 0, 0));
     });
 }
 
