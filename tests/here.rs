@@ -490,6 +490,7 @@ fn settle_serves_a_call_that_comes_while_it_waits() {
     });
 }
 
+// Hangs so far: `settle` looks at mail here, not at timers.
 #[test]
 fn settle_waits_for_one_that_rests_with_mail() {
     bounded(|| {
@@ -513,6 +514,7 @@ fn settle_waits_for_one_that_rests_with_mail() {
     });
 }
 
+// Hangs so far, for the same reason.
 #[test]
 fn settle_serves_timers_meanwhile() {
     bounded(|| {
@@ -535,6 +537,7 @@ fn settle_serves_timers_meanwhile() {
     });
 }
 
+// Hangs so far: the wake takes the place of what tells `settle` of mail.
 #[test]
 fn a_wake_given_while_the_thread_settles_counts() {
     #[actor]
@@ -1187,7 +1190,6 @@ fn owner(engine: &ActorEngine, dropped: &Counter, stopped: &Counter) -> (OwnerCl
 }
 
 #[test]
-#[ignore = "aborts the process"]
 fn its_own_instance_may_drop_it() {
     bounded(|| {
         let (engine, dropped, stopped) = (ActorEngine::new(), Counter::new(), Counter::new());
@@ -1200,7 +1202,6 @@ fn its_own_instance_may_drop_it() {
 }
 
 #[test]
-#[ignore = "aborts the process"]
 fn its_own_instance_may_run_it() {
     bounded(|| {
         let (engine, dropped, stopped) = (ActorEngine::new(), Counter::new(), Counter::new());
