@@ -298,17 +298,17 @@ impl Core {
             core.changed.notify_all();
         };
         let parker = &local.mailbox.parker;
-        let notify = parker.notify_by(Some(Arc::new(Quiet::new(Box::new(poke)))));
+        parker.poke_by(Some(Arc::new(Quiet::new(Box::new(poke)))));
         loop {
             local.run_until_idle();
             let has_mail = || local.is_ending() || !local.mailbox.is_empty();
-            let (state, _) = self.watch(|state| Self::is_quiet(state) || has_mail(), |_| None);
+            let (state, _) = self.watch(|state| Self::is_quiet(state) || has_mail(), |_| local.next_timer());
             if local.is_ending() || Self::is_quiet(&state) {
                 break;
             }
         }
-        drop(parker.notify_by(notify));
-        local.as_actor_thread(|| ()); // tells the other of what has come since
+        parker.poke_by(None);
+        local.as_actor_thread(|| ()); // tells the event loop of what has come since
     }
 
     pub(crate) fn thread_count(&self) -> usize {
@@ -420,6 +420,8 @@ impl Core {
             let mut state = lock(&self.state);
             (std::mem::take(&mut state.ended), std::mem::take(&mut state.threads))
         };
+        // Before they are answered: who waits for whom.
+        let threads: Vec<ThreadStats> = abandoned.iter().map(|running| running.mailbox.stats()).collect();
         if !abandoned.is_empty() {
             // First those who wait, then the mail, whose drops are the user's and may take their time.
             self.edge.abandon();
@@ -428,7 +430,6 @@ impl Core {
             running.mailbox.close();
         }
         self.join_all(ended);
-        let threads: Vec<ThreadStats> = abandoned.iter().map(|running| running.mailbox.stats()).collect();
         // Each instance that is there still is on the roll, or has reported by now.
         let there: Vec<_> = abandoned.iter().flat_map(|running| running.mailbox.take_roll()).collect();
         for status in &there {

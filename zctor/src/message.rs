@@ -470,7 +470,8 @@ impl<M: Message, S> Actor<M, S> {
     /// reason: to keep them, count them, or send them elsewhere.
     ///
     /// It runs on whichever thread finds that out, one of several at once perhaps. It may send, not wait. What it loses
-    /// in turn is counted, and told to nobody.
+    /// in turn is counted, and told to nobody. It should hold no client bound to an instance of this actor, which would
+    /// hold the hook in turn, for ever; an [`EngineHandle`](crate::EngineHandle) holds nothing.
     ///
     /// ```
     /// use std::sync::mpsc;

@@ -51,8 +51,9 @@ pub(crate) struct Parker {
     thread: OnceCell<Thread>,
     /// Whether this thread is one of those counted as awake: an actor thread, as opposed to one that only waits.
     counted: bool,
-    /// How to tell a thread that stands by.
+    /// How to tell a thread that stands by: by its event loop's own way, or by that of the runtime while it waits there.
     notify: std::sync::Mutex<Option<Arc<Notify>>>,
+    poke: std::sync::Mutex<Option<Arc<Notify>>>,
 }
 
 impl Parker {
@@ -108,7 +109,8 @@ impl Parker {
 
     #[cold]
     pub(crate) fn notify(&self) {
-        let notify = crate::lock::lock(&self.notify).clone();
+        let poke = crate::lock::lock(&self.poke).clone();
+        let notify = poke.or_else(|| crate::lock::lock(&self.notify).clone());
         if let Some(notify) = notify.as_deref().and_then(Quiet::get) {
             quietly(notify);
         }
@@ -117,6 +119,11 @@ impl Parker {
     /// Sets the way to tell it when it stands by; gives the one before.
     pub(crate) fn notify_by(&self, notify: Option<Arc<Notify>>) -> Option<Arc<Notify>> {
         std::mem::replace(&mut *crate::lock::lock(&self.notify), notify)
+    }
+
+    /// Sets the runtime's own way, which comes before the other.
+    pub(crate) fn poke_by(&self, poke: Option<Arc<Notify>>) {
+        *crate::lock::lock(&self.poke) = poke;
     }
 
     /// Step 3 for a thread that goes back to something of its own. `false`: there is something to do already.

@@ -20,7 +20,7 @@ use crate::message::{Kind, Message, Request};
 use crate::park::wait_outside;
 use crate::registry::{AnyPool, RegistryEntry};
 use crate::room::{Overflow, Room};
-use crate::thread::{Frame, Local, is_at, is_in_charge, is_inside, local};
+use crate::thread::{Frame, Local, is_at, is_inside, is_needed, local, may_wait_for_room};
 use crate::timer::{deadline, now};
 use crate::trace;
 use crate::watch::Status;
@@ -124,7 +124,7 @@ impl<M: Message> Address<M> {
 
     #[cold]
     fn enter_bounded(room: &Room, waits: bool) -> Entry {
-        match is_in_charge() {
+        match is_needed() {
             true if waits || room.has_free() => Entry::Free,
             false if room.take() => Entry::Permit,
             _ => Entry::Full,
@@ -134,7 +134,7 @@ impl<M: Message> Address<M> {
     /// What `enter` would say, without taking anything.
     #[inline]
     fn has_room(&self, waits: bool) -> bool {
-        self.mailbox.room.as_ref().is_none_or(|room| (waits && is_in_charge()) || room.has_free())
+        self.mailbox.room.as_ref().is_none_or(|room| (waits && is_needed()) || room.has_free())
     }
 
     /// Nobody will handle this message.
@@ -643,7 +643,7 @@ impl<'a, M: Message> Aim<'a, M> {
         let overflow = chosen.address().mailbox.room.as_ref().map_or(Overflow::Wait, |room| room.overflow);
         match overflow {
             Overflow::DropNewest => Ok(chosen),
-            Overflow::Wait if self.waits && !is_in_charge() => {
+            Overflow::Wait if self.waits && may_wait_for_room() => {
                 let mut turnstile = Turnstile::new(self, key, &chosen);
                 drop(chosen);
                 wait_outside(&mut turnstile, until()).unwrap_or(Err(Refusal::Full))
@@ -779,6 +779,8 @@ impl<'a, M: Message> Aim<'a, M> {
     fn own_deadline(&self) -> Option<Instant> {
         match self.limit {
             Limit::Within(limit) => deadline(limit),
+            // What a handler has left of its own is looked at by the waits.
+            Limit::Inherited if Frame::current().deadline.is_some() => None,
             Limit::Inherited => self.default_deadline(),
             Limit::None => None,
         }
@@ -822,6 +824,7 @@ impl<'a, M: Message> Aim<'a, M> {
     /// Everybody that a broadcast reaches: the pool, or the one instance of a client that has no pool.
     fn everybody(&self) -> Result<Vec<(Address<M>, Way)>, Refusal> {
         let everybody = match (self.pool, self.binding) {
+            (_, Binding::Gone(_)) => return Err(Refusal::Stopped),
             (Some(pool), _) => pool.everybody(),
             (None, Binding::One(address)) => vec![(address.clone(), address.admit()?)],
             (None, _) => Vec::new(),
@@ -895,11 +898,8 @@ impl<'a, M: Message> Aim<'a, M> {
             return Err(CallError::Undeclared { message: M::NAME });
         }
         let everybody = self.everybody().map_err(|refusal| self.call_error(refusal))?;
-        // One deadline for all, counted from here. What a handler has left of its own is looked at by the waits.
-        let until = match (self.limit, Frame::current().deadline) {
-            (Limit::Inherited, Some(_)) => None,
-            _ => self.own_deadline(),
-        };
+        // One deadline for all, counted from here.
+        let until = self.own_deadline();
         let pending: Vec<(InstanceId, Pending<R>)> = everybody
             .iter()
             .map(|(address, way)| {
@@ -913,8 +913,7 @@ impl<'a, M: Message> Aim<'a, M> {
     pub(crate) fn stop_all(&self) -> Result<usize, Refusal> {
         let everybody = match self.binding {
             Binding::One(address) => vec![(address.clone(), address.admit()?)],
-            Binding::Gone(_) => return Err(Refusal::Stopped),
-            Binding::Turn | Binding::Key(_) | Binding::LeastLoaded => self.everybody()?,
+            _ => self.everybody()?,
         };
         for (address, way) in &everybody {
             address.stop(*way);

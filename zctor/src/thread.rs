@@ -476,10 +476,15 @@ pub(crate) fn is_inside(mailbox: &Mailbox) -> bool {
     HERE.with(|here| here.edge.get()) == Arc::as_ptr(&mailbox.edge) as usize
 }
 
-/// Whether the code that runs here must not wait for room in a mailbox: an actor thread, whose own mailbox others may wait
-/// for, or other code that the runtime calls.
-pub(crate) fn is_in_charge() -> bool {
-    local().is_some() || Frame::current().is_user_code()
+/// Whether this thread must not wait for room in a mailbox, since others may wait for what it does: an actor thread, the
+/// calling thread of `here` among them.
+pub(crate) fn is_needed() -> bool {
+    local().is_some()
+}
+
+/// Whether the code that runs here may wait for room: not on those, and not in what the runtime calls elsewhere.
+pub(crate) fn may_wait_for_room() -> bool {
+    !is_needed() && !Frame::current().is_user_code()
 }
 
 /// Whether this is an actor thread of any engine.
@@ -1271,7 +1276,7 @@ impl Local {
         self.timers.borrow_mut().remove(&(due, id));
     }
 
-    fn next_timer(&self) -> Option<Instant> {
+    pub(crate) fn next_timer(&self) -> Option<Instant> {
         if self.ending.get() && self.held.get() == 0 {
             return None;
         }
