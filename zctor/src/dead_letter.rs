@@ -139,6 +139,9 @@ impl<T> Ear<T> {
     }
 }
 
+/// In the count of dead letters: the report has been made, and no sender outside may add to it.
+const CLOSED: u64 = 1 << 63;
+
 /// Engine-wide counts of what does not happen often, and who is told of it. The counts are `Relaxed`: statistics.
 #[derive(Default)]
 pub(crate) struct Losses {
@@ -184,9 +187,40 @@ impl Losses {
         }
     }
 
+    /// Counts and tells of a message that a sender outside loses at the edge. It comes back if the report has been made:
+    /// then it was never accepted.
+    pub(crate) fn lose_at_edge<M: Message>(
+        &self,
+        message: M,
+        instance: InstanceId,
+        why: Undelivered,
+        owner: Option<&OnUndelivered<M>>,
+    ) -> Result<(), M> {
+        // The hook first: `finish` closes the count before it lets the hooks go, so what is counted here is told.
+        let hook = Ear::hook(&self.on_dead_letter);
+        if self.letters.fetch_add(1, Ordering::AcqRel) & CLOSED != 0 {
+            self.letters.fetch_sub(1, Ordering::Relaxed);
+            return Err(message);
+        }
+        self.tell_to(hook, message, instance, why, false, owner);
+        Ok(())
+    }
+
     /// Tells of a message that was counted as lost, unless a hook lost it.
     pub(crate) fn tell<M: Message>(
         &self,
+        message: M,
+        instance: InstanceId,
+        why: Undelivered,
+        from_hook: bool,
+        owner: Option<&OnUndelivered<M>>,
+    ) {
+        self.tell_to(Ear::hook(&self.on_dead_letter), message, instance, why, from_hook, owner);
+    }
+
+    fn tell_to<M: Message>(
+        &self,
+        hook: Option<Arc<Hook<DeadLetter>>>,
         message: M,
         instance: InstanceId,
         why: Undelivered,
@@ -197,7 +231,7 @@ impl Losses {
             return quietly(|| drop(message));
         }
         let letter = DeadLetter { message: M::NAME, variant: message.variant(), instance, why };
-        match Ear::hook(&self.on_dead_letter) {
+        match hook {
             Some(hook) => run_hook(|| hook.get().into_iter().for_each(|hook| hook(&letter))),
             // A call that was given up is known to its caller.
             None if why == Undelivered::GivenUp => {}
@@ -233,6 +267,7 @@ impl Losses {
 
     /// The engine has stopped: what its hooks hold, clients of its own perhaps, is let go. Says what was not yet logged.
     pub(crate) fn finish(&self) {
+        self.letters.fetch_or(CLOSED, Ordering::AcqRel); // before the hooks go, see `lose_at_edge`
         drop(Ear::shut(&self.on_dead_letter));
         drop(Ear::shut(&self.on_end));
         let more = {
@@ -254,7 +289,7 @@ impl Losses {
     }
 
     pub(crate) fn letters(&self) -> u64 {
-        self.letters.load(Ordering::Relaxed)
+        self.letters.load(Ordering::Relaxed) & !CLOSED
     }
 
     pub(crate) fn skipped(&self) -> u64 {

@@ -137,11 +137,10 @@ impl<M: Message> Address<M> {
         self.mailbox.room.as_ref().is_none_or(|room| (waits && is_needed()) || room.has_free())
     }
 
-    /// Nobody will handle this message.
-    fn lose(&self, message: M, why: Undelivered) {
+    /// There is no room for this message, and it is dropped. It comes back if the engine has stopped meanwhile.
+    fn drop_newest(&self, message: M) -> Result<(), M> {
         let losses = &self.mailbox.edge.losses;
-        losses.count(1, why);
-        losses.tell(message, self.id(), why, false, self.undelivered.as_deref());
+        losses.lose_at_edge(message, self.id(), Undelivered::Full, self.undelivered.as_deref())
     }
 
     /// Sends a message that was admitted. It comes back if the receiver's thread ended meanwhile.
@@ -408,12 +407,12 @@ impl<M: Message> Pool<M> {
 
 /// The next place after `turn` that takes mail; those that have no room or back off only if all do.
 fn next_open<M: Message>(places: &[Place<M>], turn: u64, waits: bool) -> Option<(usize, Way)> {
-    if places.is_empty() {
-        return None;
-    }
     let n = places.len();
-    let start = places.partition_point(|place| place.number <= turn);
     let open = |index: usize| places[index].address.admit().ok().map(|way| (index, way));
+    if n <= 1 {
+        return if n == 1 { open(0) } else { None };
+    }
+    let start = places.partition_point(|place| place.number <= turn);
     let is_ready = |index: &usize| places[*index].address.status.is_ready();
     let has_room = |index: &usize| places[*index].address.has_room(waits);
     let start = if start < n { start } else { 0 };
@@ -665,8 +664,7 @@ impl<'a, M: Message> Aim<'a, M> {
                 Err(refusal) => return Err((message, refusal)),
             };
             if chosen.is_full() {
-                chosen.address().lose(message, Undelivered::Full);
-                return Ok(());
+                return chosen.address().drop_newest(message).map_err(|message| (message, Refusal::Stopped));
             }
             match chosen.address().send(chosen.way, message, chosen.how()) {
                 Ok(()) => return Ok(()),
@@ -701,8 +699,7 @@ impl<'a, M: Message> Aim<'a, M> {
         loop {
             let address = chosen.address();
             if chosen.is_full() {
-                address.lose(call.0, Undelivered::Full);
-                return Err(CallError::Full { message: M::NAME });
+                return Err(self.drop_call(address, call.0));
             }
             match address.call(chosen.way, call, chosen.how()) {
                 Ok(()) => return Reply::new(&mut receiver, &address.mailbox, M::NAME).wait(until, terms.as_deref()),
@@ -723,8 +720,9 @@ impl<'a, M: Message> Aim<'a, M> {
         until: Option<Instant>,
     ) -> Result<R, CallError> {
         if until.is_some_and(|until| until <= now()) {
-            let why = Undelivered::GivenUp;
-            address.lose(message, why);
+            let (losses, why) = (&local.mailbox.edge.losses, Undelivered::GivenUp);
+            losses.count(1, why);
+            losses.tell(message, address.id(), why, false, address.undelivered.as_deref());
             return Err(CallError::Timeout { message: M::NAME, begun: false });
         }
         let mut reply = None;
@@ -767,12 +765,17 @@ impl<'a, M: Message> Aim<'a, M> {
     /// A call that finds no room and will not wait for it.
     fn turn_away(&self, address: &Address<M>, message: M) -> CallError {
         match &address.mailbox.room {
-            Some(Room { overflow: Overflow::DropNewest, .. }) => address.lose(message, Undelivered::Full),
-            _ => {
-                self.refused(Refusal::Full, 1);
-            }
+            Some(Room { overflow: Overflow::DropNewest, .. }) => self.drop_call(address, message),
+            _ => self.call_error(Refusal::Full),
         }
-        CallError::Full { message: M::NAME }
+    }
+
+    /// The call of a newcomer that is dropped.
+    fn drop_call(&self, address: &Address<M>, message: M) -> CallError {
+        match address.drop_newest(message) {
+            Ok(()) => CallError::Full { message: M::NAME },
+            Err(_) => self.call_error(Refusal::Stopped),
+        }
     }
 
     /// When the client's own time limit ends. What is not waited for inherits no deadline.
@@ -871,8 +874,7 @@ impl<'a, M: Message> Aim<'a, M> {
     fn send_copy(&self, address: &Address<M>, way: Way, copy: M) -> Result<bool, M> {
         let entry = address.enter(self.waits);
         if entry == Entry::Full {
-            address.lose(copy, Undelivered::Full);
-            return Ok(false);
+            return address.drop_newest(copy).map(|()| false);
         }
         let how = How { rotated: false, permitted: entry == Entry::Permit };
         address.send(way, copy, how).map(|()| true)
@@ -947,13 +949,19 @@ impl<'a, M: Message> Aim<'a, M> {
                 }
                 chosen => chosen,
             };
-            match chosen {
-                Ok(chosen) if chosen.is_full() => chosen.address().lose(message, Undelivered::Full),
-                Ok(chosen) => batches.add(chosen, message),
-                Err(refusal) => {
-                    refused = Some((message, refusal));
-                    break;
+            let placed = match chosen {
+                Ok(chosen) if chosen.is_full() => {
+                    chosen.address().drop_newest(message).map_err(|message| (message, Refusal::Stopped))
                 }
+                Ok(chosen) => {
+                    batches.add(chosen, message);
+                    Ok(())
+                }
+                Err(refusal) => Err((message, refusal)),
+            };
+            if let Err(back) = placed {
+                refused = Some(back);
+                break;
             }
         }
         batches.send();
