@@ -129,9 +129,7 @@ fn account(world: &World, ended: &Result<Report, ShutdownError>, stuck: bool, ow
     match ended {
         Ok(report) => {
             world.ledger.claim(!stuck, || "a handler that does not return was waited for".into());
-            // A thread outside that is held up while it drops a message for want of room.
-            let late = if world.ledger.is_bounded() { world.style.senders as u64 } else { 0 };
-            world.claim_report(report, late);
+            world.claim_report(report);
         }
         // A thread that is still at work goes on counting while the report is made; one that stands still does not.
         Err(ShutdownError::Abandoned { threads, report }) if stuck && threads.len() == 1 => {

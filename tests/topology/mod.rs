@@ -247,21 +247,19 @@ impl World {
         self.ledger.stopping.store(true, Ordering::SeqCst);
     }
 
-    /// Holds the report of a shutdown that ended every thread against the test's own books. `late`: so many dead letters
-    /// of threads outside may have come too late for the report, or for the hook.
-    pub(crate) fn claim_report(&self, report: &Report, late: u64) {
+    /// Holds the report of a shutdown that ended every thread against the test's own books.
+    pub(crate) fn claim_report(&self, report: &Report) {
         let ledger = &self.ledger;
         let claim = |holds, what: &str| ledger.claim(holds, || format!("{what}: {report}"));
         let (entered, panicked) = (ledger.entered.get(), ledger.panicked.get());
         claim(report.handled() + report.panicked() == entered, &format!("{entered} came to a handler"));
         claim(report.panicked() == panicked, &format!("{panicked} handlers panicked"));
         let (dead, unclear) = (ledger.dead.get(), ledger.unclear.get());
-        let fits = (dead..=dead + unclear + late).contains(&(report.dead_letters + late));
+        let fits = (dead..=dead + unclear).contains(&report.dead_letters);
         claim(fits, &format!("{dead} to {} are dead", dead + unclear));
         claim(report.left == 0, "nothing is left");
         let told = ledger.letters_told.get();
-        let fits = (told..=told + late).contains(&report.dead_letters);
-        claim(fits, &format!("{told} dead letters were told"));
+        claim(told == report.dead_letters, &format!("{told} dead letters were told"));
         let (ends, ended) = (ledger.ends_told.get(), report.instances.len() as u64 + report.earlier.instances);
         claim(ends == ended, &format!("{ends} ends of {ended} were told"));
     }
@@ -317,7 +315,7 @@ pub(crate) fn run(seed: u64, style: Style) -> u64 {
         world.expect_stop();
         let report = engine.shutdown().expect("every handler returns");
         drop(asked);
-        world.claim_report(&report, 0);
+        world.claim_report(&report);
         world.ledger.claim_nothing_leaked();
         world.assert_no_faults();
         world.ledger.panicked.get()
