@@ -11,7 +11,7 @@ use crate::error::{CallError, SendError, StopError, WatchError};
 use crate::instance::InstanceId;
 use crate::message::{IntoRequest, KeyOf, Message, key_hash};
 use crate::recipient::Recipient;
-use crate::route::{Address, Aim, Binding, Limit, Pool, Replies};
+use crate::route::{Address, Aim, Binding, Limit, Pool, Replies, Snapshot};
 use crate::watch::Watch;
 
 /// A typed handle to the instances of a message type; the client that `#[actor]` generates derefs to it.
@@ -58,28 +58,37 @@ pub struct Client<M: Message> {
     limit: Limit,
     /// Waits for room in a bounded mailbox.
     waits: bool,
+    /// The pool's places when this was made; looked up again once they have changed.
+    snapshot: Option<Snapshot<M>>,
 }
 
 impl<M: Message> Client<M> {
     pub(crate) fn of_pool(pool: Arc<Pool<M>>) -> Self {
-        Self { pool: Some(pool), binding: Binding::Turn, limit: Limit::Inherited, waits: true }
+        let snapshot = pool.snapshot();
+        Self { pool: Some(pool), binding: Binding::Turn, limit: Limit::Inherited, waits: true, snapshot }
     }
 
     pub(crate) fn of_one(pool: Option<Arc<Pool<M>>>, address: Address<M>) -> Self {
-        Self { pool, binding: Binding::One(address), limit: Limit::Inherited, waits: true }
+        Self { pool, binding: Binding::One(address), limit: Limit::Inherited, waits: true, snapshot: None }
     }
 
     pub(crate) fn limited(self, limit: Limit) -> Self {
         Self { limit, ..self }
     }
 
+    /// For a clone: what is old by now is taken anew.
+    fn snapshot(&self) -> Option<Snapshot<M>> {
+        let (pool, snapshot) = (self.pool.as_ref()?, self.snapshot.as_ref()?);
+        if pool.is_current(snapshot) { Some(snapshot.clone()) } else { pool.snapshot() }
+    }
+
     fn bound(&self, binding: Binding<M>) -> Self {
-        Self { pool: self.pool.clone(), binding, limit: self.limit, waits: self.waits }
+        Self { pool: self.pool.clone(), binding, limit: self.limit, waits: self.waits, snapshot: None }
     }
 
     fn aim(&self) -> Aim<'_, M> {
         match &self.pool {
-            Some(pool) => Aim::at_pool(Some(pool), &pool.edge).bound(&self.binding),
+            Some(pool) => Aim::at_pool(Some(pool), &pool.edge).bound(&self.binding).seeing(self.snapshot.as_ref()),
             None => Aim::at_one(&self.binding),
         }
         .limited(self.limit)
@@ -653,7 +662,13 @@ impl<C: fmt::Debug> fmt::Debug for Part<C> {
 
 impl<M: Message> Clone for Client<M> {
     fn clone(&self) -> Self {
-        Self { pool: self.pool.clone(), binding: self.binding.clone(), limit: self.limit, waits: self.waits }
+        Self {
+            pool: self.pool.clone(),
+            binding: self.binding.clone(),
+            limit: self.limit,
+            waits: self.waits,
+            snapshot: self.snapshot(),
+        }
     }
 }
 

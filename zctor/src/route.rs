@@ -234,9 +234,23 @@ impl<M: Message> Clone for Place<M> {
     }
 }
 
+/// The places of a pool as they were: what a client keeps, so that it need not look them up for each message.
+pub(crate) struct Snapshot<M: Message> {
+    version: u64,
+    places: Arc<Vec<Place<M>>>,
+}
+
+impl<M: Message> Clone for Snapshot<M> {
+    fn clone(&self) -> Self {
+        Self { version: self.version, places: Arc::clone(&self.places) }
+    }
+}
+
 /// All registered instances of one message type.
 pub(crate) struct Pool<M: Message> {
     places: ArcSwap<Vec<Place<M>>>,
+    /// Grows when `places` is replaced.
+    version: AtomicU64,
     /// The number of the place last used; 0 before the first.
     turn: AtomicU64,
     /// The same among those who took over mail of an instance that ended.
@@ -256,6 +270,7 @@ impl<M: Message> Pool<M> {
     pub(crate) fn new(edge: Arc<Edge>) -> Self {
         Self {
             places: ArcSwap::default(),
+            version: AtomicU64::new(0),
             turn: AtomicU64::new(0),
             stand_ins: AtomicU64::new(0),
             draft: Mutex::new(Draft { newcomers: Vec::new(), ended: 0 }),
@@ -278,8 +293,29 @@ impl<M: Message> Pool<M> {
         if places.len() < 64 || draft.ended * 2 >= places.len() {
             draft.ended = 0;
             let live = places.iter().filter(|place| !place.address.status.has_ended()).cloned().collect();
-            self.places.store(Arc::new(live));
+            self.replace(live);
         }
+    }
+
+    /// Called under the lock of `draft`.
+    fn replace(&self, places: Vec<Place<M>>) {
+        self.places.store(Arc::new(places));
+        // Release: who sees the new version sees the new places. Who does not yet sends as if it came before.
+        self.version.fetch_add(1, Ordering::Release);
+    }
+
+    /// The places as they are, for a client to keep. Not with hooks in them, which may hold that client.
+    pub(crate) fn snapshot(&self) -> Option<Snapshot<M>> {
+        // The version first: places that are newer than it only make the snapshot old at once.
+        let version = self.version.load(Ordering::Acquire);
+        let places = self.places.load_full();
+        let is_plain = places.iter().all(|place| place.address.undelivered.is_none());
+        is_plain.then_some(Snapshot { version, places })
+    }
+
+    pub(crate) fn is_current(&self, snapshot: &Snapshot<M>) -> bool {
+        // Acquire: pairs with `replace`.
+        snapshot.version == self.version.load(Ordering::Acquire)
     }
 
     /// Why nobody was found.
@@ -291,16 +327,29 @@ impl<M: Message> Pool<M> {
     ///
     /// Round robin by place numbers rather than by a running count: the next place after the one last used, so that
     /// neither a newcomer nor one that left moves anybody else's turn.
-    fn next(&self, waits: bool) -> Result<Chosen<'_, M>, Refusal> {
-        let places = self.places.load();
+    fn next<'a>(&self, snapshot: Option<&'a Snapshot<M>>, waits: bool) -> Result<Chosen<'a, M>, Refusal> {
+        match snapshot.filter(|snapshot| self.is_current(snapshot)) {
+            Some(snapshot) => {
+                let (index, way, entry) = self.take_turn(&snapshot.places, waits)?;
+                Ok(Chosen::listed(&snapshot.places, index, way, entry))
+            }
+            None => {
+                let places = self.places.load();
+                let (index, way, entry) = self.take_turn(&places, waits)?;
+                Ok(Chosen::place(places, index, way, entry, true))
+            }
+        }
+    }
+
+    fn take_turn(&self, places: &[Place<M>], waits: bool) -> Result<(usize, Way, Entry), Refusal> {
         loop {
             let turn = self.turn.load(Ordering::Relaxed);
-            let Some((index, way)) = next_open(&places, turn, waits) else {
+            let Some((index, way)) = next_open(places, turn, waits) else {
                 return Err(self.nobody());
             };
             let Place { number, address } = &places[index];
             let entry = address.enter(waits);
-            if entry == Entry::Full && has_somebody_room(&places, waits) {
+            if entry == Entry::Full && has_somebody_room(places, waits) {
                 continue; // somebody else was faster
             }
             // Relaxed: the counter orders nothing but itself. A pool of one leaves it alone.
@@ -308,7 +357,7 @@ impl<M: Message> Pool<M> {
                 || *number == turn
                 || self.turn.compare_exchange_weak(turn, *number, Ordering::Relaxed, Ordering::Relaxed).is_ok()
             {
-                return Ok(Chosen::place(places, index, way, entry, true));
+                return Ok((index, way, entry));
             }
             if entry == Entry::Permit {
                 address.mailbox.give_back(1);
@@ -457,7 +506,7 @@ impl<M: Message> AnyPool for Pool<M> {
             places.append(&mut draft.newcomers);
             // Of two spawns at once, the one with the lower numbers may come second.
             places.sort_by_key(|place| place.number);
-            self.places.store(Arc::new(places));
+            self.replace(places);
             drop(draft);
             self.call_waiting();
         }
@@ -483,6 +532,14 @@ impl<'a, M: Message> Chosen<'a, M> {
             trace::routed(M::NAME, places[index].address.id(), index + 1, places.len());
         }
         Self { found: Found::Place(places, index), way, entry, rotated }
+    }
+
+    /// One whose turn it is, of places that are kept elsewhere.
+    fn listed(places: &'a [Place<M>], index: usize, way: Way, entry: Entry) -> Self {
+        if entry != Entry::Full {
+            trace::routed(M::NAME, places[index].address.id(), index + 1, places.len());
+        }
+        Self { found: Found::Bound(&places[index].address), way, entry, rotated: true }
     }
 
     fn is_full(&self) -> bool {
@@ -553,16 +610,18 @@ pub(crate) struct Aim<'a, M: Message> {
     edge: Option<&'a Edge>,
     /// The view: whether a full mailbox is waited for.
     waits: bool,
+    /// The pool's places as they were when the client was made.
+    snapshot: Option<&'a Snapshot<M>>,
 }
 
 impl<'a, M: Message> Aim<'a, M> {
     /// At the instances of a pool in turn; `None` where the type was never registered.
     pub(crate) fn at_pool(pool: Option<&'a Pool<M>>, edge: &'a Edge) -> Self {
-        Self { pool, binding: &Binding::Turn, limit: Limit::Inherited, edge: Some(edge), waits: true }
+        Self { pool, binding: &Binding::Turn, limit: Limit::Inherited, edge: Some(edge), waits: true, snapshot: None }
     }
 
     pub(crate) fn at_one(binding: &'a Binding<M>) -> Self {
-        Self { pool: None, binding, limit: Limit::Inherited, edge: None, waits: true }
+        Self { pool: None, binding, limit: Limit::Inherited, edge: None, waits: true, snapshot: None }
     }
 
     /// At those of a pool that a client is bound to.
@@ -572,6 +631,10 @@ impl<'a, M: Message> Aim<'a, M> {
 
     pub(crate) fn limited(self, limit: Limit) -> Self {
         Self { limit, ..self }
+    }
+
+    pub(crate) fn seeing(self, snapshot: Option<&'a Snapshot<M>>) -> Self {
+        Self { snapshot, ..self }
     }
 
     /// Without waiting for room.
@@ -621,7 +684,7 @@ impl<'a, M: Message> Aim<'a, M> {
             (Binding::Key(key), _) => self.pool()?.of_key(*key, self.waits),
             (_, Some(key)) => self.pool()?.of_key(key, self.waits),
             (Binding::LeastLoaded, None) => self.pool()?.least_loaded(self.waits, |_| 0),
-            (Binding::Turn, None) => self.pool()?.next(self.waits),
+            (Binding::Turn, None) => self.pool()?.next(self.snapshot, self.waits),
         }
     }
 
@@ -929,7 +992,7 @@ impl<'a, M: Message> Aim<'a, M> {
             return Ok(0);
         }
         // Each message takes its turn; what goes to one instance goes there in one push.
-        let mut batches = Batches::default();
+        let mut batches = Batches::new(matches!(self.binding, Binding::LeastLoaded));
         let until = self.room_deadline();
         let mut messages = messages.into_iter();
         let mut refused = None;
@@ -987,28 +1050,50 @@ impl<'a, M: Message> Aim<'a, M> {
 /// each kind has its own batch: what becomes of them differs if it ends.
 struct Batches<'a, M: Message> {
     batches: Vec<(Chosen<'a, M>, Vec<M>)>,
+    /// The place that was added to last.
+    cursor: usize,
+    /// All are of one kind, so that each instance has one.
+    uniform: bool,
     latest: HashMap<InstanceId, usize>,
-    given: HashMap<InstanceId, usize>,
+    /// How many each was given, where that is asked for.
+    given: Option<HashMap<InstanceId, usize>>,
     /// Given back by threads that had just ended.
     late: Vec<M>,
 }
 
-impl<M: Message> Default for Batches<'_, M> {
-    fn default() -> Self {
-        Self { batches: Vec::new(), latest: HashMap::new(), given: HashMap::new(), late: Vec::new() }
-    }
-}
-
 impl<'a, M: Message> Batches<'a, M> {
+    /// `counts`: whether `given_to` will be asked.
+    fn new(counts: bool) -> Self {
+        let given = counts.then(HashMap::new);
+        Self { batches: Vec::new(), cursor: 0, uniform: true, latest: HashMap::new(), given, late: Vec::new() }
+    }
+
     fn given_to(&self, instance: InstanceId) -> usize {
-        self.given.get(&instance).copied().unwrap_or(0)
+        self.given.as_ref().and_then(|given| given.get(&instance)).copied().unwrap_or(0)
     }
 
     fn add(&mut self, chosen: Chosen<'a, M>, message: M) {
         let id = chosen.address().id();
-        *self.given.entry(id).or_default() += 1;
+        if let Some(given) = &mut self.given {
+            *given.entry(id).or_default() += 1;
+        }
+        let how = chosen.how();
+        self.uniform &= self.batches.first().is_none_or(|(first, _)| first.how() == how);
+        if self.uniform {
+            // In turn it is the next one, or in a pool of one the same.
+            for place in [self.cursor + 1, 0, self.cursor] {
+                match self.batches.get_mut(place) {
+                    Some((batch, messages)) if batch.address().id() == id => {
+                        self.cursor = place;
+                        return messages.push(message);
+                    }
+                    _ => {}
+                }
+            }
+        }
+        self.cursor = self.batches.len();
         match self.latest.get(&id).map(|place| &mut self.batches[*place]) {
-            Some((batch, messages)) if batch.how() == chosen.how() => messages.push(message),
+            Some((batch, messages)) if batch.how() == how => messages.push(message),
             _ => {
                 self.latest.insert(id, self.batches.len());
                 self.batches.push((chosen, vec![message]));
@@ -1019,7 +1104,10 @@ impl<'a, M: Message> Batches<'a, M> {
     /// Sends what was gathered.
     fn send(&mut self) {
         self.latest.clear();
-        self.given.clear();
+        self.uniform = true;
+        if let Some(given) = &mut self.given {
+            given.clear();
+        }
         for (chosen, batch) in self.batches.drain(..) {
             if let Err(back) = chosen.address().send_batch(chosen.way, batch, chosen.how()) {
                 self.late.extend(back);
