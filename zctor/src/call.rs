@@ -803,12 +803,10 @@ impl<M: Message, R: 'static, K: Kind> Start for Request<M, R, K> {
     type Running = One<R>;
 
     fn __start(self, starter: &Starter<'_>) -> One<R> {
-        let pool = starter.0.pool::<M>();
+        let known = starter.0.pool::<M>();
+        let aim = known.as_ref().map_or_else(|| Aim::at_pool(None, &starter.0.mailbox.edge), |known| known.aim());
         // Nobody waits for it, so it has no deadline, not the engine's own either.
-        Aim::at_pool(pool.as_deref().map(|pool| &**pool), &starter.0.mailbox.edge)
-            .limited(Limit::None)
-            .request(self)
-            .into()
+        aim.limited(Limit::None).request(self).into()
     }
 }
 

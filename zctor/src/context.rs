@@ -14,7 +14,7 @@ use crate::error::{CallError, Refusal, SendError, SpawnError, WatchError};
 use crate::instance::{InstanceId, PipeTask, Shared, Wish, address_of};
 use crate::mailbox::{Mail, What};
 use crate::message::{AnsweredInHandler, CallableFrom, Message};
-use crate::route::{Aim, Binding, Limit, Pool, Seals};
+use crate::route::{Aim, Binding, KnownPool, Limit, Seals};
 use crate::thread::{Local, LocalRegistration, ThreadId, install_on};
 use crate::timer::{Timer, send_after, send_every};
 use crate::watch::Ended;
@@ -79,17 +79,17 @@ impl<M: Message> Context<M> {
     pub fn me(&self) -> M::Client {
         let address = address_of(&self.shared, &self.local, self.seals);
         let pool = if self.shared.common.pooled { self.pool::<M>() } else { None };
-        Client::of_one(pool.map(|pool| Arc::clone(&pool)), address).into()
+        Client::of_one(pool.map(|known| Arc::clone(&known.pool)), address).into()
     }
 
-    #[expect(clippy::redundant_allocation, reason = "cloning the `Rc` touches nothing that other threads use")]
-    fn pool<T: Message>(&self) -> Option<Rc<Arc<Pool<T>>>> {
+    fn pool<T: Message>(&self) -> Option<Rc<KnownPool<T>>> {
         self.local.pool::<T>()
     }
 
     fn aim<T: Message, R>(&self, limit: Limit, f: impl FnOnce(Aim<'_, T>) -> R) -> R {
-        let pool = self.pool::<T>();
-        f(Aim::at_pool(pool.as_deref().map(|pool| &**pool), &self.local.mailbox.edge).limited(limit))
+        let known = self.pool::<T>();
+        let aim = known.as_ref().map_or_else(|| Aim::at_pool(None, &self.local.mailbox.edge), |known| known.aim());
+        f(aim.limited(limit))
     }
 
     /// Sends a message to the next instance of its type, in turn.
@@ -213,8 +213,8 @@ impl<M: Message> Context<M> {
     }
 
     fn local_binding<T: Message>(&self) -> Result<Binding<T>, Refusal> {
-        let pool = self.pool::<T>().ok_or(Refusal::NotRegistered)?;
-        pool.next_local().map(Binding::One)
+        let known = self.pool::<T>().ok_or(Refusal::NotRegistered)?;
+        known.pool.next_local().map(Binding::One)
     }
 
     /// A client whose calls wait; it needs the declaration `calls(..)` of this enum's `#[actor]`.

@@ -583,8 +583,8 @@ where
     fn revive(&self, local: &Rc<Local>) {
         self.common().status.set_live();
         if self.common().pooled {
-            if let Some(pool) = local.pool::<M>() {
-                pool.call_waiting();
+            if let Some(known) = local.pool::<M>() {
+                known.pool.call_waiting();
             }
         }
         match self.build() {
@@ -629,8 +629,8 @@ where
         let factory = self.factory.take();
         quietly(|| drop(factory));
         if self.common().pooled {
-            if let Some(pool) = local.pool::<M>() {
-                pool.remove_one();
+            if let Some(known) = local.pool::<M>() {
+                known.pool.remove_one();
             }
         }
         // Who waits for room for it waits in vain.

@@ -240,6 +240,28 @@ pub(crate) struct Snapshot<M: Message> {
     places: Arc<Vec<Place<M>>>,
 }
 
+/// A pool as an actor thread knows it, for what its handlers send.
+pub(crate) struct KnownPool<M: Message> {
+    pub(crate) pool: Arc<Pool<M>>,
+    version: u64,
+    snapshot: Option<Snapshot<M>>,
+}
+
+impl<M: Message> KnownPool<M> {
+    pub(crate) fn new(pool: Arc<Pool<M>>) -> Self {
+        let version = pool.version.load(Ordering::Acquire);
+        Self { version, snapshot: pool.snapshot(), pool }
+    }
+
+    pub(crate) fn is_current(&self) -> bool {
+        self.version == self.pool.version.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn aim<'a>(&'a self) -> Aim<'a, M> {
+        Aim::at_pool(Some(&self.pool), &self.pool.edge).seeing(self.snapshot.as_ref())
+    }
+}
+
 impl<M: Message> Clone for Snapshot<M> {
     fn clone(&self) -> Self {
         Self { version: self.version, places: Arc::clone(&self.places) }

@@ -32,7 +32,7 @@ use crate::park::FIRST_SPIN;
 use crate::registry::{Enlist, TypeMap};
 use crate::reply;
 use crate::room::Overflow;
-use crate::route::{Address, Pool};
+use crate::route::{Address, KnownPool};
 use crate::timer::{AlarmId, clear_alarm, now, set_alarm};
 use crate::watch::{InstanceReport, Status};
 
@@ -1317,19 +1317,20 @@ impl Local {
         self.mailbox.edge.losses.restart();
     }
 
-    #[expect(clippy::redundant_allocation, reason = "cloning the `Rc` touches nothing that other threads use")]
-    pub(crate) fn pool<M: Message>(&self) -> Option<Rc<Arc<Pool<M>>>> {
+    /// The pool of a type, with its places as this thread last saw them.
+    pub(crate) fn pool<M: Message>(&self) -> Option<Rc<KnownPool<M>>> {
         let key = TypeId::of::<M>();
         let known = self.pools.borrow().get(&key).cloned();
-        let pool = match known {
-            Some(pool) => pool,
-            None => {
-                let pool: Rc<dyn Any> = Rc::new(self.core.pools.get::<M>()?);
-                self.pools.borrow_mut().insert(key, Rc::clone(&pool));
-                pool
+        let known = known.and_then(|known| known.downcast::<KnownPool<M>>().ok());
+        match known {
+            Some(known) if known.is_current() => Some(known),
+            known => {
+                let pool = known.map_or_else(|| self.core.pools.get::<M>(), |known| Some(Arc::clone(&known.pool)))?;
+                let known = Rc::new(KnownPool::new(pool));
+                self.pools.borrow_mut().insert(key, Rc::clone(&known) as Rc<dyn Any>);
+                Some(known)
             }
-        };
-        pool.downcast().ok()
+        }
     }
 
     /// The turn among this thread's own instances of a type.
