@@ -32,15 +32,15 @@ pub(crate) fn home() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// A program that depends on one package of ours, with the versions of our lock file.
-fn program(package: &str) -> io::Result<PathBuf> {
+/// A program of this name that depends on one package of ours, with the versions of our lock file.
+pub(crate) fn program(name: &str, package: &str) -> io::Result<PathBuf> {
     let dependency = MANIFEST
         .lines()
         .find(|line| line.split(" =").next() == Some(package))
         .ok_or_else(|| io::Error::other(format!("no dependency {package}")))?;
     let root = home().parent().unwrap_or(home()).display().to_string();
     let dependency = dependency.replace("\"../", &format!("\"{root}/"));
-    let program = home().join("target").join("build-time").join(package);
+    let program = home().join("target").join("build-time").join(name);
     fs::create_dir_all(program.join("src"))?;
     fs::write(program.join("src/main.rs"), "fn main() {}\n")?;
     fs::copy(home().join("Cargo.lock"), program.join("Cargo.lock"))?;
@@ -51,7 +51,7 @@ fn program(package: &str) -> io::Result<PathBuf> {
     Ok(program)
 }
 
-fn cargo(program: &Path, arguments: &[&str]) -> io::Result<String> {
+pub(crate) fn cargo(program: &Path, arguments: &[&str]) -> io::Result<String> {
     let output = Command::new("cargo")
         .args(arguments)
         .arg("--offline")
@@ -65,7 +65,7 @@ fn cargo(program: &Path, arguments: &[&str]) -> io::Result<String> {
 }
 
 fn once(package: &str) -> io::Result<(f64, usize)> {
-    let program = program(package)?;
+    let program = program(package, package)?;
     let tree = cargo(&program, &["tree", "-e", "normal,build", "--prefix", "none", "--format", "{p}"])?;
     // A crate that was listed before comes again with a mark.
     let crates = tree.lines().map(|line| line.trim_end_matches(" (*)"));

@@ -7,6 +7,7 @@ mod machine;
 mod report;
 mod results;
 mod runner;
+mod variants;
 
 use std::env;
 use std::process::ExitCode;

@@ -13,6 +13,7 @@ use crate::chart;
 use crate::claims::{self, Claim, figure};
 use crate::machine;
 use crate::results::{Line, Results};
+use crate::variants;
 
 /// Writes everything into `directory`, and prints what the results must show.
 pub(crate) fn write(results: &Results, rounds: usize, note: &str, directory: &Path) -> io::Result<()> {
@@ -24,7 +25,7 @@ pub(crate) fn write(results: &Results, rounds: usize, note: &str, directory: &Pa
         println!("\n{table}");
         page += &table;
     }
-    for spec in workloads::all().chain([&build::SPEC]) {
+    for spec in workloads::all().chain([&build::SPEC, &variants::SPEC]) {
         let lines: Vec<&Line> = results.of(spec.name).collect();
         if lines.iter().all(|line| line.cells.is_empty()) {
             continue;
@@ -134,7 +135,7 @@ fn table(results: &Results, spec: &Spec, lines: &[&Line]) -> String {
 /// Every figure of every round.
 fn bare(results: &Results) -> String {
     let mut text = String::from("workload\tlibrary\tthreads\tcolumn\tfigures, in order of size\n");
-    for spec in workloads::all().chain([&build::SPEC]) {
+    for spec in workloads::all().chain([&build::SPEC, &variants::SPEC]) {
         for line in results.of(spec.name) {
             for cell in &line.cells {
                 let values: Vec<String> = cell.values().iter().map(|value| format!("{value:.2}")).collect();

@@ -12,6 +12,7 @@ use zctor_benchmarks::workloads::{self, LIMIT, Spec, Threads};
 
 use crate::build;
 use crate::results::{Results, Row};
+use crate::variants;
 
 /// What the command line asks for.
 #[derive(Debug)]
@@ -114,6 +115,9 @@ pub(crate) fn run(options: &Options) -> Results {
     }
     if options.times_builds && is_wanted(build::SPEC.name, &options.workloads) {
         build::run(options.rounds.min(3), &mut results);
+    }
+    if options.times_builds && is_wanted(variants::SPEC.name, &options.workloads) {
+        variants::run(options.rounds.min(3), &mut results);
     }
     results
 }
