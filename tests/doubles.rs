@@ -429,3 +429,19 @@ fn messages_that_doubles_hold_are_dropped_with_them() {
     })
     .unwrap();
 }
+
+#[test]
+fn probe_on_the_thread_of_its_caller_answers_when_the_test_does() {
+    bounded(|| -> Tested {
+        let (engine, probe) = (ActorEngine::new(), Probe::<StoreMessage>::new());
+        engine.spawn(ActorThread::new().register(PageMessage::actor(|| Page)).register(probe.actor()))?;
+        let page = engine.client::<PageMessage>()?;
+        for _ in 0..2 {
+            let shown = page.non_blocking().show(7);
+            probe.expect_request(StoreMessage::load(7), LIMIT).send(Some("seven".to_owned()));
+            assert_eq!(shown.wait()?, Ok("seven".to_owned()));
+        }
+        Ok(())
+    })
+    .unwrap();
+}

@@ -1215,3 +1215,84 @@ fn its_own_instance_may_run_it() {
         assert_eq!((dropped.get(), stopped.get()), (1, 1));
     });
 }
+
+#[actor]
+enum DoorMessage {
+    /// Keeps the reply.
+    #[reply(u32, deferred)]
+    Pass,
+    #[reply(u32)]
+    Knock(u32),
+}
+
+#[derive(Default)]
+struct Door {
+    waiting: Vec<ReplyTo<u32>>,
+}
+
+impl DoorHandler for Door {
+    fn pass(&mut self, reply: ReplyTo<u32>) {
+        self.waiting.push(reply);
+    }
+    fn knock(&mut self, value: u32) -> u32 {
+        value
+    }
+}
+
+#[test]
+fn the_loops_own_wait_for_a_reply_that_never_comes_ends_with_the_engine() {
+    bounded(|| {
+        for here_is_older in [true, false] {
+            let engine = ActorEngine::new();
+            let older = here_is_older.then(|| engine.here().unwrap());
+            let door = engine.pool(1, DoorMessage::actor(Door::default)).unwrap();
+            let here = older.unwrap_or_else(|| engine.here().unwrap());
+            let handle = engine.handle();
+            let stops = thread::Builder::new().spawn(move || {
+                // When the loop waits: the handler has run.
+                while handle.stats().handled() == 0 {
+                    thread::yield_now();
+                }
+                handle.stop();
+            });
+            let outcome = door.pass();
+            assert!(matches!(outcome, Err(CallError::NoReply { .. } | CallError::Stopped { .. })), "{outcome:?}");
+            stops.unwrap().join().unwrap();
+            here.run();
+            engine.shutdown().unwrap();
+        }
+    });
+}
+
+#[test]
+fn a_loop_whose_engine_has_stopped_waits_for_others_as_any_thread() {
+    bounded(|| {
+        let (engine, other) = (ActorEngine::new(), ActorEngine::new());
+        let here = engine.here().unwrap();
+        engine.handle().stop();
+        while here.run_pending() {}
+        let door = other.pool(1, DoorMessage::actor(Door::default)).unwrap();
+        assert_eq!(door.knock(3), Ok(3));
+    });
+}
+
+#[test]
+fn the_loop_of_one_engine_settles_another_that_calls_back() {
+    bounded(|| {
+        let (engine, other) = (ActorEngine::new(), ActorEngine::new());
+        let here = engine.here().unwrap();
+        let (window, screen) = window(&here);
+        let work = work(&other);
+        let (tell, told) = mpsc::channel();
+        let open = Gate::new();
+        open.open();
+        for value in 0..10 {
+            work.ask_behind(open.clone(), window.clone(), tell.clone()).unwrap();
+            work.tell(value, window.clone()).unwrap();
+        }
+        other.settle();
+        assert_eq!(told.try_iter().count(), 10);
+        engine.settle();
+        assert_eq!(screen.borrow().len(), 20);
+    });
+}

@@ -887,3 +887,19 @@ fn a_wait_is_over_in_the_statistics_when_it_ends() {
         }
     });
 }
+
+#[test]
+fn a_hook_that_holds_the_last_owner_of_its_engine_hangs_nobody() {
+    bounded(|| {
+        let engine = Arc::new(ActorEngine::new());
+        let handle = engine.handle();
+        let owner = Arc::clone(&engine);
+        engine.on_end(move |_| drop(owner.stats()));
+        drop(engine);
+        handle.stop();
+        // Its owner is dropped by whoever drives the shutdown, who comes to an end, and lets go of the engine.
+        while format!("{handle:?}") != "EngineHandle(gone)" {
+            thread::yield_now();
+        }
+    });
+}

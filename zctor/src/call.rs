@@ -293,6 +293,7 @@ pub(crate) fn wait<A: Awaited>(awaited: &mut A, until: Option<Instant>) -> Optio
         }
     }
     match local() {
+        Some(local) if local.is_done() && !Frame::current().is_user_code() => wait_outside(awaited, until),
         Some(local) => local.as_actor_thread(|| local.wait(Frame::current().below, awaited, until)),
         None => wait_outside(awaited, until),
     }

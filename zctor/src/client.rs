@@ -469,7 +469,7 @@ impl<M: Message> Client<M> {
         Recipient::new(self.clone(), variant, Location::caller())
     }
 
-    /// The same client with a time limit for each call.
+    /// The same client with a time limit for each call and each wait for room.
     ///
     /// ```
     /// # use std::time::Duration;

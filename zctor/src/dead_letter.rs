@@ -198,8 +198,8 @@ impl Losses {
     ) -> Result<(), M> {
         // The hook first: `finish` closes the count before it lets the hooks go, so what is counted here is told.
         let hook = Ear::hook(&self.on_dead_letter);
-        if self.letters.fetch_add(1, Ordering::AcqRel) & CLOSED != 0 {
-            self.letters.fetch_sub(1, Ordering::Relaxed);
+        let count = |letters: u64| (letters & CLOSED == 0).then_some(letters + 1);
+        if self.letters.fetch_update(Ordering::AcqRel, Ordering::Relaxed, count).is_err() {
             return Err(message);
         }
         self.tell_to(hook, message, instance, why, false, owner);

@@ -98,7 +98,8 @@ impl EngineBuilder {
     /// A deadline for every call that has none: neither a [`within`](Client::within) of its own, nor what is left of that
     /// of the handler it is made in. Without it such a call waits as long as it takes.
     ///
-    /// A [`Pending`](crate::Pending) counts from its making. Piped requests and
+    /// A [`Pending`](crate::Pending) counts from its making; made in a handler that has a deadline of its own it has none.
+    /// Piped requests and
     /// [`without_deadline`](crate::Context::without_deadline) stay without.
     ///
     /// ```

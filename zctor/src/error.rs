@@ -241,20 +241,24 @@ impl CallError {
 impl fmt::Display for CallError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NotRegistered { message } => write!(f, "no live instance handles `{message}`; the call was not sent"),
+            Self::NotRegistered { message } => write!(
+                f,
+                "no live instance in the pool of `{message}`; the call was not sent (what `start` made is reached by its \
+                 own client alone)"
+            ),
             Self::Full { message } => write!(f, "the mailbox for `{message}` is full; the call was not sent"),
             Self::Stopped { message } => write!(f, "the receiver of `{message}` stopped before it handled the call"),
             Self::Panicked { message, text } => write!(f, "the handler of `{message}` panicked: {text}"),
             Self::Timeout { message, begun: true } => {
-                write!(f, "the call to `{message}` timed out while its handler was at work")
+                write!(f, "the call to `{message}` timed out after its handler had begun")
             }
             Self::Timeout { message, begun: false } => {
                 write!(f, "the call to `{message}` timed out before its handler began, and never will run")
             }
             Self::Undeclared { message } => write!(
                 f,
-                "this handler may not wait for `{message}`: add it to `calls(..)` of the waiting actor's `#[actor]`, \
-                 or `pipe` the request"
+                "this code may not wait for `{message}`: a handler waits for what `calls(..)` of its `#[actor]` names, and \
+                 not for a deferred reply, else it can `pipe` the request; factories, drops and closures only send"
             ),
             Self::NoReply { message } => write!(f, "no reply can come to this call to `{message}` any more"),
         }
@@ -385,7 +389,10 @@ pub enum ShutdownError {
 impl fmt::Display for ShutdownError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::OnActorThread => f.write_str("an actor thread cannot wait for its own end; the shutdown has begun"),
+            Self::OnActorThread => f.write_str(
+                "an actor thread cannot wait for its own end; the shutdown has begun (drop what `here` gave, or let \
+                 its `run` return, and call it again)",
+            ),
             Self::Abandoned { threads, .. } => {
                 f.write_str("the time was up before these threads had ended: ")?;
                 for (i, thread) in threads.iter().enumerate() {

@@ -13,7 +13,7 @@ use crate::thread::{Exit, Frame, Local, LocalRegistration, Quiet, ThreadId, inst
 ///
 /// Its instances are served in [`run`](Here::run), or bit by bit in [`run_pending`](Here::run_pending), inside an event
 /// loop of somebody else's; and while code of this thread waits for a reply. Between those this thread is an outside
-/// thread like any other, but that it never waits for room in a mailbox and must not wait for the engine's end: [`shutdown`](crate::ActorEngine::shutdown) and
+/// thread like any other, but that it must not wait for the engine's end: [`shutdown`](crate::ActorEngine::shutdown) and
 /// the drop of the engine only begin it here. Dropping it ends its instances; in a handler of one of them, as soon as no
 /// handler of this thread runs any more.
 ///
@@ -78,7 +78,8 @@ impl Here {
     }
 
     /// Starts an instance on this thread: its factory need not be `Send`. Gives a client bound to it; as with
-    /// [`Context::start`](crate::Context::start) it is in no pool.
+    /// [`Context::start`](crate::Context::start) it is in no pool. A closure needs the type of its messages named, as in
+    /// `here.start::<ScreenMessage>(..)`.
     ///
     /// # Errors
     /// - [`SpawnError::Factory`], [`SpawnError::FactoryPanicked`]: its factory failed.

@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 
 use crate::context::Context;
 use crate::dead_letter::{OnUndelivered, Undelivered};
+use crate::doubles::is_double;
 use crate::error::{BoxError, CallError, SpawnError};
 use crate::mailbox::{Envelope, Grave, Letter, Mail, Meter, Slot, What, seal};
 use crate::message::{Dispatch, Message, Port, Rebuild, key_hash};
@@ -126,6 +127,8 @@ pub(crate) struct Common {
     pub(crate) wish: Cell<Wish>,
     /// Its code is on the stack: a message for it must wait its turn.
     pub(crate) busy: Cell<bool>,
+    /// Its handlers have answered when they return. A double's have not: a test answers for it.
+    answers_itself: bool,
     /// Allocated at the first panic.
     trouble: RefCell<Option<Box<Trouble>>>,
 }
@@ -140,9 +143,9 @@ struct Trouble {
 }
 
 impl Common {
-    /// Its code is not on the stack, and it has started, and neither rests nor has it ended.
+    /// It can handle a call at once: its code is not on the stack, and it has started, and neither rests nor has it ended.
     pub(crate) fn is_free(&self) -> bool {
-        !self.busy.get() && self.phase.get() == Phase::Live
+        !self.busy.get() && self.phase.get() == Phase::Live && self.answers_itself
     }
 
     pub(crate) fn hold(&self, mail: Mail) {
@@ -236,6 +239,7 @@ where
             phase: Cell::new(Phase::New),
             wish: Cell::default(),
             busy: Cell::new(false),
+            answers_itself: !is_double::<M, S>(),
             trouble: RefCell::default(),
         },
         timers: RefCell::default(),

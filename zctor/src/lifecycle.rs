@@ -25,7 +25,7 @@ use crate::room::Room;
 use crate::route::{Address, Aim};
 use crate::sync::{AtomicUsize, Condvar, Mutex, MutexGuard, fence, lock};
 use crate::thread::{
-    ActorThread, Exit, Quiet, Registration, ThreadId, install_on, local, on_actor_thread, start, start_thread,
+    ActorThread, Exit, Frame, Quiet, Registration, ThreadId, install_on, local, on_actor_thread, start, start_thread,
 };
 use crate::timer::{deadline, now};
 use crate::watch::{EarlierReport, End, InstanceReport, Report, Stats, Status, ThreadStats};
@@ -289,10 +289,12 @@ impl Core {
     }
 
     /// Waits until the inside is quiet.
-    pub(crate) fn settle(&self) {
+    pub(crate) fn settle(self: &Arc<Self>) {
         let Some(local) = local() else { return drop(self.watch(Self::is_quiet, |_| None)) };
-        // The calling thread of `here`: nobody else serves its instances. Meanwhile it is told of mail here.
-        let core = Arc::clone(&local.core);
+        // The calling thread of `here`, of this engine or another: nobody else serves its instances. Meanwhile it is told
+        // of mail where this waits.
+        let core = Arc::clone(self);
+        let is_own = Arc::ptr_eq(self, &local.core);
         let poke = move || {
             drop(lock(&core.state));
             core.changed.notify_all();
@@ -301,9 +303,10 @@ impl Core {
         parker.poke_by(Some(Arc::new(Quiet::new(Box::new(poke)))));
         loop {
             local.run_until_idle();
-            let has_mail = || local.is_ending() || !local.mailbox.is_empty();
+            let must_end = is_own && local.is_ending();
+            let has_mail = || if local.is_ending() { is_own } else { local.has_work() };
             let (state, _) = self.watch(|state| Self::is_quiet(state) || has_mail(), |_| local.next_timer());
-            if local.is_ending() || Self::is_quiet(&state) {
+            if must_end || Self::is_quiet(&state) {
                 break;
             }
         }
@@ -487,7 +490,8 @@ impl Core {
     }
 
     pub(crate) fn shutdown(self: &Arc<Self>, limit: Option<Duration>) -> Result<Report, ShutdownError> {
-        if local().is_some() {
+        // Nor what the runtime calls, which may be called by who drives the shutdown.
+        if local().is_some() || Frame::current().is_user_code() {
             self.stop(limit);
             return Err(ShutdownError::OnActorThread);
         }

@@ -10,14 +10,13 @@ use std::time::{Duration, Instant};
 
 use arc_swap::{ArcSwap, Guard};
 
-use crate::call::{Awaited, Pending, Reply, ReplyTo, Terms, take_reply};
+use crate::call::{Awaited, Pending, Reply, ReplyTo, Terms, take_reply, wait};
 use crate::dead_letter::{OnUndelivered, Undelivered};
 use crate::error::{CallError, Refusal, SendError};
 use crate::instance::{AnyInstance, InstanceId};
 use crate::lock::lock;
 use crate::mailbox::{Edge, Letter, Mail, Mailbox, Slot, What};
 use crate::message::{Kind, Message, Request};
-use crate::park::wait_outside;
 use crate::registry::{AnyPool, RegistryEntry};
 use crate::room::{Overflow, Room};
 use crate::thread::{Frame, Local, is_at, is_inside, is_needed, local, may_wait_for_room};
@@ -309,21 +308,27 @@ impl<M: Message> Pool<M> {
     /// One of the pool's instances has ended: nothing is routed to it any more. A large pool is only compacted when half
     /// of its places are empty, so that ending all of them costs no more than a look at each.
     pub(crate) fn remove_one(&self) {
+        // Before the lock, so that it is dropped behind it.
+        let mut old = None;
         let mut draft = lock(&self.draft);
         draft.ended += 1;
-        let places = self.places.load();
+        let places = self.places.load_full();
         if places.len() < 64 || draft.ended * 2 >= places.len() {
             draft.ended = 0;
             let live = places.iter().filter(|place| !place.address.status.has_ended()).cloned().collect();
-            self.replace(live);
+            old = Some(self.replace(live));
         }
+        drop(draft);
+        drop((places, old));
     }
 
-    /// Called under the lock of `draft`.
-    fn replace(&self, places: Vec<Place<M>>) {
-        self.places.store(Arc::new(places));
+    /// Called under the lock of `draft`. What it gives is to be dropped outside: it may hold hooks of users.
+    #[must_use]
+    fn replace(&self, places: Vec<Place<M>>) -> Arc<Vec<Place<M>>> {
+        let old = self.places.swap(Arc::new(places));
         // Release: who sees the new version sees the new places. Who does not yet sends as if it came before.
         self.version.fetch_add(1, Ordering::Release);
+        old
     }
 
     /// The places as they are, for a client to keep. Not with hooks in them, which may hold that client.
@@ -495,14 +500,16 @@ fn next_open<M: Message>(places: &[Place<M>], turn: u64, waits: bool) -> Option<
     }
     let in_turn = || (start..n).chain(0..start);
     let ready = || in_turn().filter(is_ready);
-    ready().filter(has_room).find_map(open).or_else(|| ready().find_map(open)).or_else(|| in_turn().find_map(open))
+    let best = ready().filter(has_room).find_map(open).or_else(|| ready().find_map(open));
+    best.or_else(|| in_turn().filter(has_room).find_map(open)).or_else(|| in_turn().find_map(open))
 }
 
-/// Whether one of those that rotation prefers has room.
+/// Whether one of those that rotation prefers has room: of those that do not back off, unless all do.
 #[cold]
 fn has_somebody_room<M: Message>(places: &[Place<M>], waits: bool) -> bool {
-    let addresses = places.iter().map(|place| &place.address);
-    addresses.filter(|address| address.status.is_ready() && address.admit().is_ok()).any(|one| one.has_room(waits))
+    let open = || places.iter().map(|place| &place.address).filter(|address| address.admit().is_ok());
+    let all_rest = !open().any(|address| address.status.is_ready());
+    open().filter(|address| all_rest || address.status.is_ready()).any(|address| address.has_room(waits))
 }
 
 /// A finalizer that spreads every bit over all (splitmix64, Steele, Lea and Flood 2014).
@@ -528,8 +535,9 @@ impl<M: Message> AnyPool for Pool<M> {
             places.append(&mut draft.newcomers);
             // Of two spawns at once, the one with the lower numbers may come second.
             places.sort_by_key(|place| place.number);
-            self.replace(places);
+            let old = self.replace(places);
             drop(draft);
+            drop(old);
             self.call_waiting();
         }
     }
@@ -730,7 +738,7 @@ impl<'a, M: Message> Aim<'a, M> {
             Overflow::Wait if self.waits && may_wait_for_room() => {
                 let mut turnstile = Turnstile::new(self, key, &chosen);
                 drop(chosen);
-                wait_outside(&mut turnstile, until()).unwrap_or(Err(Refusal::Full))
+                wait(&mut turnstile, until()).unwrap_or(Err(Refusal::Full))
             }
             Overflow::Wait | Overflow::Refuse => Err(Refusal::Full),
         }

@@ -6,7 +6,7 @@
 //!
 //! ```toml
 //! [dev-dependencies]
-//! zctor = { version = "0.1", features = ["testing"] }
+//! zctor = { path = "..", features = ["testing"] }
 //! ```
 //!
 //! While it is on, every enum's handler is implemented for a [`Double`]: a program's own implementation for all types would
@@ -106,6 +106,11 @@ pub type Port<M> = <M as Message>::Port;
 /// ```
 pub struct Double<M: Message> {
     role: Arc<dyn Role<M>>,
+}
+
+/// Whether a state of this type is a double of `M`.
+pub(crate) fn is_double<M: Message, S: 'static>() -> bool {
+    std::any::TypeId::of::<S>() == std::any::TypeId::of::<Double<M>>()
 }
 
 impl<M: Message> fmt::Debug for Double<M> {

@@ -476,15 +476,15 @@ pub(crate) fn is_inside(mailbox: &Mailbox) -> bool {
     HERE.with(|here| here.edge.get()) == Arc::as_ptr(&mailbox.edge) as usize
 }
 
-/// Whether this thread must not wait for room in a mailbox, since others may wait for what it does: an actor thread, the
-/// calling thread of `here` among them.
+/// Whether this is code of an instance, which goes past the bounds of mailboxes: others may wait for what it does. The
+/// loop around what `here` gave is none.
 pub(crate) fn is_needed() -> bool {
-    local().is_some()
+    on_actor_thread() && Frame::current().is_user_code()
 }
 
-/// Whether the code that runs here may wait for room: not on those, and not in what the runtime calls elsewhere.
+/// Whether the code that runs here may wait for room: not that of an instance, nor what the runtime calls elsewhere.
 pub(crate) fn may_wait_for_room() -> bool {
-    !is_needed() && !Frame::current().is_user_code()
+    !Frame::current().is_user_code()
 }
 
 /// Whether this is an actor thread of any engine.
@@ -891,6 +891,16 @@ impl Local {
         }
     }
 
+    /// Something waits for it.
+    pub(crate) fn has_work(&self) -> bool {
+        !self.mailbox.is_empty() || self.queue.borrow().has(u32::MAX)
+    }
+
+    /// The calling thread of `here`, after its part in the engine is over.
+    pub(crate) fn is_done(&self) -> bool {
+        self.stays.get() && self.mailbox.parker.is_closed()
+    }
+
     /// The engine has told it to end.
     pub(crate) fn is_ending(&self) -> bool {
         self.ending.get()
@@ -966,7 +976,10 @@ impl Local {
             self.take_in();
             self.ring();
             let served = self.serve_one(below, 1) > 0;
-            if deadline.is_some_and(|deadline| deadline <= now()) || parker.is_closed() {
+            // The loop around what `here` gave waits no longer than the engine lets that live.
+            let is_loop = below == u32::MAX;
+            let over = parker.is_closed() || (is_loop && self.ending.get());
+            if deadline.is_some_and(|deadline| deadline <= now()) || over {
                 return awaited.poll(Waker::noop());
             }
             if served {
@@ -981,7 +994,16 @@ impl Local {
                 parker.retract();
                 continue;
             }
+            // That loop is outside: while it waits, and nothing waits for this thread, it is at rest.
+            let rests = is_loop && self.held.get() == 0;
+            if rests {
+                self.mailbox.begin_rest();
+                self.core.came_to_rest();
+            }
             parker.park([deadline, self.next_timer()].into_iter().flatten().min());
+            if rests {
+                self.mailbox.end_rest();
+            }
         }
     }
 

@@ -7,18 +7,25 @@ mod on {
     use crate::dead_letter::DeadLetter;
     use crate::error::BoxError;
     use crate::instance::InstanceId;
+    use crate::thread::quietly;
 
     /// A message was routed: to the instance `option` (counted from 1) of `options`.
     pub(crate) fn routed(message: &'static str, instance: InstanceId, option: usize, options: usize) {
-        tracing::trace!(
-            target: "zctor::route",
-            message_type = message,
-            thread = instance.thread.index(),
-            instance = %instance,
-            option,
-            options,
-            "routed"
-        );
+        if !tracing::enabled!(target: "zctor::route", tracing::Level::TRACE) {
+            return;
+        }
+        // The subscriber is the user's, and who routes holds a permit.
+        quietly(|| {
+            tracing::trace!(
+                target: "zctor::route",
+                message_type = message,
+                thread = instance.thread.index(),
+                instance = %instance,
+                option,
+                options,
+                "routed"
+            );
+        });
     }
 
     /// An accepted message that nobody will handle, and how many there were since the last that was told.

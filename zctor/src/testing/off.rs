@@ -1,7 +1,7 @@
 //! What is left of the feature `testing` where it is off: every message goes to its handler.
 
 use crate::context::Context;
-use crate::message::Dispatch;
+use crate::message::{Dispatch, Message};
 
 #[inline]
 pub(crate) fn dispatch<M: Dispatch<H>, H: 'static>(
@@ -11,6 +11,12 @@ pub(crate) fn dispatch<M: Dispatch<H>, H: 'static>(
     port: &mut Option<M::Port>,
 ) {
     message.__handle(handler, ctx, port);
+}
+
+/// There are none.
+#[expect(clippy::extra_unused_type_parameters, reason = "those of its counterpart")]
+pub(crate) fn is_double<M: Message, S: 'static>() -> bool {
+    false
 }
 
 /// Nothing: no enum has a double.
