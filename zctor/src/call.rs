@@ -67,59 +67,45 @@ pub(crate) type Outcome<R> = Result<R, CallError>;
 /// ```
 #[must_use = "dropping it ends the call without a reply"]
 pub struct ReplyTo<R: 'static> {
-    way: WayBack<R>,
-}
-
-/// How a reply reaches its caller. Taken when it answers.
-enum WayBack<R: 'static> {
-    Channel(reply::Sender<Outcome<R>>),
-    /// The caller is further down this very stack, and takes it out of the thread's register when the handler returns.
-    Register,
-    Nobody,
+    /// Taken when it answers. `None` before that: its caller is further down this very stack, and takes the reply out of
+    /// the thread's register when the handler returns.
+    sender: Option<reply::Sender<Outcome<R>>>,
 }
 
 impl<R: 'static> ReplyTo<R> {
     pub(crate) fn channel() -> (Self, Receiver<Outcome<R>>) {
         let (sender, receiver) = reply::channel();
-        (Self { way: WayBack::Channel(sender) }, receiver)
+        (Self { sender: Some(sender) }, receiver)
     }
 
     /// For a caller on this thread that runs the handler itself: `take_reply` gives what it replied.
     pub(crate) fn register() -> Self {
-        Self { way: WayBack::Register }
-    }
-
-    fn take_way(&mut self) -> WayBack<R> {
-        std::mem::replace(&mut self.way, WayBack::Nobody)
+        Self { sender: None }
     }
 
     /// For a message that was sent, not called: nobody waits.
     #[doc(hidden)]
     pub fn __nobody() -> Self {
-        Self { way: WayBack::Nobody }
+        // A channel whose other end is gone.
+        Self::channel().0
     }
 
     /// Answers the call. A caller that has given up does not get it; the reply is dropped then.
     pub fn send(mut self, reply: R) {
-        match self.take_way() {
-            WayBack::Channel(sender) => answer(sender, Ok(reply)),
-            WayBack::Register => put_reply(reply),
-            WayBack::Nobody => quietly(|| drop(reply)),
+        match self.sender.take() {
+            Some(sender) => answer(sender, Ok(reply)),
+            None => put_reply(reply),
         }
     }
 
     /// Whether nobody waits for the reply any more: the work for it can be saved.
     pub fn is_given_up(&self) -> bool {
-        match &self.way {
-            WayBack::Channel(sender) => sender.is_closed(),
-            WayBack::Register => false,
-            WayBack::Nobody => true,
-        }
+        self.sender.as_ref().is_some_and(reply::Sender::is_closed)
     }
 
     #[doc(hidden)]
     pub fn __fail(mut self, error: CallError) {
-        if let WayBack::Channel(sender) = self.take_way() {
+        if let Some(sender) = self.sender.take() {
             answer(sender, Err(error));
         }
     }
@@ -160,7 +146,7 @@ fn answer<R>(sender: reply::Sender<Outcome<R>>, outcome: Outcome<R>) {
 
 impl<R: 'static> Drop for ReplyTo<R> {
     fn drop(&mut self) {
-        let WayBack::Channel(sender) = self.take_way() else { return };
+        let Some(sender) = self.sender.take() else { return };
         if std::thread::panicking() && on_actor_thread() {
             // Its handler panics. The text is known when that has been caught, and goes to the caller then.
             let _ = ORPHANS.try_with(|orphans| {

@@ -35,8 +35,7 @@ struct Inner<T> {
 
 /// The end that a reply is sent from.
 pub(crate) struct Sender<T> {
-    /// `None` once it has sent.
-    place: Option<Arc<Place<T>>>,
+    place: Arc<Place<T>>,
 }
 
 /// The end that waits.
@@ -51,7 +50,7 @@ pub(crate) struct Gone;
 pub(crate) fn channel<T>() -> (Sender<T>, Receiver<T>) {
     let inner = Inner { value: None, waker: None, settled: false, left: false };
     let place = Arc::new(Place { word: AtomicU8::new(WAITING), inner: Mutex::new(inner) });
-    (Sender { place: Some(Arc::clone(&place)) }, Receiver { place })
+    (Sender { place: Arc::clone(&place) }, Receiver { place })
 }
 
 impl<T> Place<T> {
@@ -74,23 +73,21 @@ impl<T> Place<T> {
 
 impl<T> Sender<T> {
     /// Sends the value, and wakes who waits for it. It comes back if nobody does any more.
-    pub(crate) fn send(mut self, value: T) -> Result<(), T> {
-        match self.place.take() {
-            Some(place) => place.settle(Some(value)).map_or(Ok(()), Err),
-            None => Err(value),
-        }
+    pub(crate) fn send(self, value: T) -> Result<(), T> {
+        self.place.settle(Some(value)).map_or(Ok(()), Err)
     }
 
     /// Nobody waits any more.
     pub(crate) fn is_closed(&self) -> bool {
-        self.place.as_ref().is_none_or(|place| lock(&place.inner).left)
+        lock(&self.place.inner).left
     }
 }
 
 impl<T> Drop for Sender<T> {
     fn drop(&mut self) {
-        if let Some(place) = self.place.take() {
-            place.settle(None);
+        // Relaxed: this end alone settles it.
+        if self.place.word.load(Ordering::Relaxed) == WAITING {
+            self.place.settle(None);
         }
     }
 }

@@ -1,0 +1,144 @@
+//! Messages of four words are sent without an allocation each, and a call with three takes one at most.
+//!
+//! Counted on the thread that allocates, in steady state: what was grown before is there.
+
+use std::sync::mpsc::{self, Sender};
+
+use allocation_counter::measure;
+use zctor::{ActorEngine, ActorThread, Context, actor};
+use zctor_tests::{bounded, receive};
+
+const TIMES: u64 = 1_000;
+
+#[actor]
+enum SinkMessage {
+    /// Four words.
+    Put(u64, u64, u64, u64),
+    #[reply(u64)]
+    Read(u64),
+}
+
+#[actor]
+enum DeskMessage {
+    /// Three words with the variant's number.
+    #[reply(u64)]
+    Ask(u64, u64),
+    #[reply(u64)]
+    Idle,
+}
+
+struct Desk;
+
+impl DeskHandler for Desk {
+    fn ask(&mut self, a: u64, b: u64) -> u64 {
+        a + b
+    }
+    fn idle(&mut self) -> u64 {
+        0
+    }
+}
+
+#[derive(Default)]
+struct Sink {
+    sum: u64,
+}
+
+impl SinkHandler for Sink {
+    fn put(&mut self, a: u64, b: u64, c: u64, d: u64) {
+        self.sum += a + b + c + d;
+    }
+    fn read(&mut self, value: u64) -> u64 {
+        self.sum + value
+    }
+}
+
+/// Counts what it allocates itself.
+#[actor(calls(SinkMessage))]
+enum CountMessage {
+    /// Messages that its thread, this one, sends to a neighbour.
+    SendAll(Sender<u64>),
+    /// Calls of a neighbour.
+    CallAll(Sender<u64>),
+}
+
+struct Count;
+
+impl CountHandler for Count {
+    fn send_all(&mut self, ctx: &mut Context<CountMessage>, tell: Sender<u64>) {
+        let counted = measure(|| {
+            for value in 0..TIMES {
+                ctx.send(SinkMessage::Put(value, 1, 2, 3)).expect("the sink lives");
+            }
+        });
+        tell.send(counted.count_total).expect("the test waits");
+    }
+    fn call_all(&mut self, ctx: &mut Context<CountMessage>, tell: Sender<u64>) {
+        let counted = measure(|| {
+            for value in 0..TIMES {
+                ctx.call(SinkMessage::read(value)).expect("the sink lives");
+            }
+        });
+        tell.send(counted.count_total).expect("the test waits");
+    }
+}
+
+#[test]
+fn a_call_from_outside_allocates_once_at_most() {
+    bounded(|| {
+        let engine = ActorEngine::new();
+        let desk = engine.pool(1, DeskMessage::actor(|| Desk)).unwrap();
+        let calls = || {
+            for value in 0..TIMES {
+                desk.ask(value, 1).unwrap();
+            }
+        };
+        calls();
+        // The rest is what the mailbox grows by now and then.
+        let counted = measure(calls).count_total;
+        assert!(counted <= TIMES + TIMES / 10, "{counted} allocations for {TIMES} calls");
+    });
+}
+
+#[test]
+fn a_message_from_outside_allocates_nothing() {
+    bounded(|| {
+        let engine = ActorEngine::new();
+        let sink = engine.pool(1, SinkMessage::actor(Sink::default)).unwrap();
+        let batch = || {
+            for value in 0..16 {
+                sink.put(value, 1, 2, 3).unwrap();
+            }
+        };
+        batch();
+        engine.settle();
+        let counted: u64 = (0..TIMES / 16)
+            .map(|_| {
+                let counted = measure(batch).count_total;
+                engine.settle();
+                counted
+            })
+            .sum();
+        // As above: 16 fit where 16 have been.
+        assert!(counted <= TIMES / 10, "{counted} allocations for {TIMES} messages");
+    });
+}
+
+#[test]
+fn messages_and_calls_on_one_thread_allocate_nothing_each() {
+    bounded(|| {
+        let engine = ActorEngine::new();
+        let thread = ActorThread::new().register(SinkMessage::actor(Sink::default));
+        engine.spawn(thread.register(CountMessage::actor(|| Count))).unwrap();
+        let count = engine.client::<CountMessage>().unwrap();
+        let (tell, told) = mpsc::channel();
+        for _ in 0..2 {
+            count.send_all(tell.clone()).unwrap();
+            count.call_all(tell.clone()).unwrap();
+            engine.settle();
+        }
+        let counted: Vec<u64> = (0..4).map(|_| receive(&told)).collect();
+        // The first time the queue and the register grow.
+        assert!(counted[2] <= TIMES / 10, "{} allocations for {TIMES} messages", counted[2]);
+        assert!(counted[3] <= TIMES / 10, "{} allocations for {TIMES} calls", counted[3]);
+    });
+}
