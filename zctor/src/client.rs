@@ -64,7 +64,7 @@ pub struct Client<M: Message> {
 
 impl<M: Message> Client<M> {
     pub(crate) fn of_pool(pool: Arc<Pool<M>>) -> Self {
-        let snapshot = pool.snapshot();
+        let snapshot = Some(pool.snapshot());
         Self { pool: Some(pool), binding: Binding::Turn, limit: Limit::Inherited, waits: true, snapshot }
     }
 
@@ -79,7 +79,7 @@ impl<M: Message> Client<M> {
     /// For a clone: what is old by now is taken anew.
     fn snapshot(&self) -> Option<Snapshot<M>> {
         let (pool, snapshot) = (self.pool.as_ref()?, self.snapshot.as_ref()?);
-        if pool.is_current(snapshot) { Some(snapshot.clone()) } else { pool.snapshot() }
+        Some(if pool.is_current(snapshot) { snapshot.clone() } else { pool.snapshot() })
     }
 
     fn bound(&self, binding: Binding<M>) -> Self {

@@ -185,7 +185,7 @@ impl<M: Message> Context<M> {
     pub fn send_local<T: Message>(&self, message: T) -> Result<(), SendError<T>> {
         match self.local_binding::<T>() {
             Ok(binding) => Aim::at_one(&binding).send(message),
-            Err(refusal) => Err(SendError::new(T::NAME, message, self.refused(refusal))),
+            Err(refusal) => Err(SendError::new(T::NAME, message, refusal)),
         }
     }
 
@@ -202,19 +202,15 @@ impl<M: Message> Context<M> {
         Q::Message: CallableFrom<M>,
     {
         let name = <Q::Message as Message>::NAME;
-        let binding =
-            self.local_binding::<Q::Message>().map_err(|refusal| CallError::refused(name, self.refused(refusal)))?;
+        let binding = self.local_binding::<Q::Message>().map_err(|refusal| CallError::refused(name, refusal))?;
         Aim::at_one(&binding).call(request.__into())
     }
 
-    fn refused(&self, refusal: Refusal) -> Refusal {
-        self.local.mailbox.edge.losses.refuse(1);
-        refusal
-    }
-
+    /// Counts a refusal.
     fn local_binding<T: Message>(&self) -> Result<Binding<T>, Refusal> {
-        let known = self.pool::<T>().ok_or(Refusal::NotRegistered)?;
-        known.pool.next_local().map(Binding::One)
+        let known = self.pool::<T>().ok_or(Refusal::NotRegistered);
+        let address = known.and_then(|known| known.pool.next_local());
+        address.map(Binding::One).inspect_err(|_| self.local.mailbox.edge.losses.refuse(1))
     }
 
     /// A client whose calls wait; it needs the declaration `calls(..)` of this enum's `#[actor]`.

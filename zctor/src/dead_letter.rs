@@ -244,6 +244,9 @@ impl Losses {
     }
 
     fn log(&self, letter: &DeadLetter) {
+        if self.letters.load(Ordering::Relaxed) & CLOSED != 0 {
+            return; // the last line was written
+        }
         let due = lock(&self.log).due(now());
         if let Some(more) = due {
             quietly(|| trace::dead_letter(letter, more));
@@ -270,11 +273,7 @@ impl Losses {
         self.letters.fetch_or(CLOSED, Ordering::AcqRel); // before the hooks go, see `lose_at_edge`
         drop(Ear::shut(&self.on_dead_letter));
         drop(Ear::shut(&self.on_end));
-        let more = {
-            let mut log = lock(&self.log);
-            log.over = true;
-            std::mem::take(&mut log.more)
-        };
+        let more = std::mem::take(&mut lock(&self.log).more);
         if more > 0 {
             quietly(|| trace::more_dead_letters(more));
         }
@@ -311,16 +310,11 @@ struct Log {
     last: Option<Instant>,
     /// Letters since the last line.
     more: u64,
-    /// The engine has stopped.
-    over: bool,
 }
 
 impl Log {
     /// Whether a line is due for one more letter: then the number of those passed over before it.
     fn due(&mut self, at: Instant) -> Option<u64> {
-        if self.over {
-            return None;
-        }
         if self.last.is_some_and(|last| at.saturating_duration_since(last) < Duration::from_secs(1)) {
             self.more += 1;
             return None;

@@ -197,6 +197,12 @@ enum Entry {
     Full,
 }
 
+impl Entry {
+    fn how(self, rotated: bool) -> How {
+        How { rotated, permitted: self == Self::Permit }
+    }
+}
+
 /// What an envelope says beside its message.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct How {
@@ -233,37 +239,36 @@ impl<M: Message> Clone for Place<M> {
     }
 }
 
-/// The places of a pool as they were: what a client keeps, so that it need not look them up for each message.
+/// The places of a pool as they were: what a client keeps, so that it need not look them up for each message. None where
+/// there are hooks among them, which may hold that client.
 pub(crate) struct Snapshot<M: Message> {
     version: u64,
-    places: Arc<Vec<Place<M>>>,
+    places: Option<Arc<Vec<Place<M>>>>,
 }
 
 /// A pool as an actor thread knows it, for what its handlers send.
 pub(crate) struct KnownPool<M: Message> {
     pub(crate) pool: Arc<Pool<M>>,
-    version: u64,
-    snapshot: Option<Snapshot<M>>,
+    snapshot: Snapshot<M>,
 }
 
 impl<M: Message> KnownPool<M> {
     pub(crate) fn new(pool: Arc<Pool<M>>) -> Self {
-        let version = pool.version.load(Ordering::Acquire);
-        Self { version, snapshot: pool.snapshot(), pool }
+        Self { snapshot: pool.snapshot(), pool }
     }
 
     pub(crate) fn is_current(&self) -> bool {
-        self.version == self.pool.version.load(Ordering::Acquire)
+        self.pool.is_current(&self.snapshot)
     }
 
     pub(crate) fn aim<'a>(&'a self) -> Aim<'a, M> {
-        Aim::at_pool(Some(&self.pool), &self.pool.edge).seeing(self.snapshot.as_ref())
+        Aim::at_pool(Some(&self.pool), &self.pool.edge).seeing(Some(&self.snapshot))
     }
 }
 
 impl<M: Message> Clone for Snapshot<M> {
     fn clone(&self) -> Self {
-        Self { version: self.version, places: Arc::clone(&self.places) }
+        Self { version: self.version, places: self.places.clone() }
     }
 }
 
@@ -331,13 +336,13 @@ impl<M: Message> Pool<M> {
         old
     }
 
-    /// The places as they are, for a client to keep. Not with hooks in them, which may hold that client.
-    pub(crate) fn snapshot(&self) -> Option<Snapshot<M>> {
+    /// The places as they are, for a client to keep.
+    pub(crate) fn snapshot(&self) -> Snapshot<M> {
         // The version first: places that are newer than it only make the snapshot old at once.
         let version = self.version.load(Ordering::Acquire);
         let places = self.places.load_full();
         let is_plain = places.iter().all(|place| place.address.undelivered.is_none());
-        is_plain.then_some(Snapshot { version, places })
+        Snapshot { version, places: is_plain.then_some(places) }
     }
 
     pub(crate) fn is_current(&self, snapshot: &Snapshot<M>) -> bool {
@@ -355,10 +360,12 @@ impl<M: Message> Pool<M> {
     /// Round robin by place numbers rather than by a running count: the next place after the one last used, so that
     /// neither a newcomer nor one that left moves anybody else's turn.
     fn next<'a>(&self, snapshot: Option<&'a Snapshot<M>>, waits: bool) -> Result<Chosen<'a, M>, Refusal> {
-        match snapshot.filter(|snapshot| self.is_current(snapshot)) {
-            Some(snapshot) => {
-                let (index, way, entry) = self.take_turn(&snapshot.places, waits)?;
-                Ok(Chosen::listed(&snapshot.places, index, way, entry))
+        let kept = snapshot.filter(|snapshot| self.is_current(snapshot)).and_then(|snapshot| snapshot.places.as_ref());
+        match kept {
+            Some(places) => {
+                let (index, way, entry) = self.take_turn(places, waits)?;
+                let found = Found::Bound(&places[index].address);
+                Ok(Chosen { found, way, entry, rotated: true }.told(index, places.len()))
             }
             None => {
                 let places = self.places.load();
@@ -558,18 +565,17 @@ enum Found<'a, M: Message> {
 
 impl<'a, M: Message> Chosen<'a, M> {
     fn place(places: Guard<Arc<Vec<Place<M>>>>, index: usize, way: Way, entry: Entry, rotated: bool) -> Self {
-        if entry != Entry::Full {
-            trace::routed(M::NAME, places[index].address.id(), index + 1, places.len());
-        }
-        Self { found: Found::Place(places, index), way, entry, rotated }
+        let options = places.len();
+        Self { found: Found::Place(places, index), way, entry, rotated }.told(index, options)
     }
 
-    /// One whose turn it is, of places that are kept elsewhere.
-    fn listed(places: &'a [Place<M>], index: usize, way: Way, entry: Entry) -> Self {
-        if entry != Entry::Full {
-            trace::routed(M::NAME, places[index].address.id(), index + 1, places.len());
+    /// Tells of a decision: which of the options it is.
+    #[inline]
+    fn told(self, index: usize, options: usize) -> Self {
+        if !self.is_full() {
+            trace::routed(M::NAME, self.address().id(), index + 1, options);
         }
-        Self { found: Found::Bound(&places[index].address), way, entry, rotated: true }
+        self
     }
 
     fn is_full(&self) -> bool {
@@ -577,7 +583,7 @@ impl<'a, M: Message> Chosen<'a, M> {
     }
 
     fn how(&self) -> How {
-        How { rotated: self.rotated, permitted: self.entry == Entry::Permit }
+        self.entry.how(self.rotated)
     }
 
     #[inline]
@@ -910,8 +916,7 @@ impl<'a, M: Message> Aim<'a, M> {
         if entry == Entry::Full {
             return Pending::refused::<M, K>(self.turn_away(address, message));
         }
-        let how = How { rotated: false, permitted: entry == Entry::Permit };
-        match address.call(way, (message, port(reply_to), Some(Arc::clone(&terms))), how) {
+        match address.call(way, (message, port(reply_to), Some(Arc::clone(&terms))), entry.how(false)) {
             Ok(()) => Pending::sent::<M, K>(receiver, Arc::clone(&address.mailbox), terms, self.limit != Limit::None),
             Err(_) => Pending::refused::<M, K>(CallError::Stopped { message: M::NAME }),
         }
@@ -969,8 +974,7 @@ impl<'a, M: Message> Aim<'a, M> {
         if entry == Entry::Full {
             return address.drop_newest(copy).map(|()| false);
         }
-        let how = How { rotated: false, permitted: entry == Entry::Permit };
-        address.send(way, copy, how).map(|()| true)
+        address.send(way, copy, entry.how(false)).map(|()| true)
     }
 
     pub(crate) fn broadcast_with(&self, mut make: impl FnMut(InstanceId) -> M) -> Result<usize, CallError> {

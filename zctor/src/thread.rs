@@ -398,10 +398,7 @@ impl Exit {
 impl Drop for Exit {
     fn drop(&mut self) {
         let local = &self.0;
-        local.mailbox.close();
-        local.clear_queue();
-        // It may hold clients of instances that lived here.
-        drop(local.mailbox.parker.notify_by(None));
+        local.close();
         // None are left, unless a bug of ours unwinds: their states are dropped all the same.
         local.discard_all();
         // A thread that never left by itself, and whose locals are going, is past this.
@@ -929,10 +926,8 @@ impl Local {
             if told && (!waits || self.mailbox.edge.is_sealed()) {
                 self.ending.set(true);
                 self.end_all();
-                // Nobody finds it open from here on, and the engine need not wait for its owner.
-                self.mailbox.close();
-                drop(self.mailbox.parker.notify_by(None));
-                self.clear_queue();
+                // The engine need not wait for its owner.
+                self.close();
                 self.core.thread_ended(&self.mailbox);
                 return false;
             }
@@ -1179,6 +1174,14 @@ impl Local {
     fn hold(&self, common: &Common, mail: Mail) {
         self.held.set(self.held.get() + 1);
         common.hold(mail);
+    }
+
+    /// From here on nobody finds it open, and what it had taken in is given up.
+    fn close(&self) {
+        self.mailbox.close();
+        self.clear_queue();
+        // It may hold clients of instances that lived here.
+        drop(self.mailbox.parker.notify_by(None));
     }
 
     /// What the thread had taken in and did not come to.
