@@ -171,7 +171,11 @@ impl State {
             0 => ctx.reset(),
             1 if agent.leaves => ctx.stop(),
             // The same in its place in the queue.
-            2 if agent.leaves => assert_eq!(ctx.me().stop(), Ok(()), "it lives"),
+            2 if agent.leaves => {
+                // Refused only once the time of a shutdown is up, as all that the inside sends.
+                let told = ctx.me().stop();
+                assert!(told.is_ok() || ctx.stopping(), "it lives: {told:?}");
+            }
             _ => {}
         }
     }
