@@ -1,11 +1,10 @@
 //! Replies: the two ends of a call, and waiting for it.
 
-use std::any::{Any, TypeId};
+use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
-use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::{Context as TaskContext, Poll, Waker};
@@ -15,7 +14,6 @@ use crate::error::CallError;
 use crate::mailbox::Mailbox;
 use crate::message::{Kind, Message, Request};
 use crate::park::wait_outside;
-use crate::registry::TypeMap;
 use crate::reply::{self, Gone, Receiver};
 use crate::route::{Aim, Limit};
 use crate::sync::AtomicU8;
@@ -112,29 +110,44 @@ impl<R: 'static> ReplyTo<R> {
 }
 
 thread_local! {
-    /// A place for a reply of each type that was called for on this thread. It is empty but from a handler's reply to
-    /// the moment its caller, right below, takes it.
-    static REGISTER: RefCell<TypeMap<Rc<dyn Any>>> = RefCell::default();
+    /// A place for a reply of each type that was called for on this thread, the one used last in front. It is empty but
+    /// from a handler's reply to the moment its caller, right below, takes it.
+    static REGISTER: RefCell<Vec<Box<dyn Any>>> = const { RefCell::new(Vec::new()) };
 }
 
-/// This thread's place for a reply of this type.
-fn place<R: 'static>() -> Option<Rc<Cell<Option<R>>>> {
-    let find = |register: &RefCell<TypeMap<Rc<dyn Any>>>| {
+/// Puts a reply, or none, into this thread's place for its type; gives what was there.
+#[inline]
+fn exchange<R: 'static>(reply: Option<R>) -> Option<R> {
+    let exchange = |register: &RefCell<Vec<Box<dyn Any>>>| {
         let mut register = register.borrow_mut();
-        let place = register.entry(TypeId::of::<R>()).or_insert_with(|| Rc::new(Cell::new(None::<R>)));
-        Rc::clone(place)
+        match register.first_mut().and_then(|place| place.downcast_mut::<Option<R>>()) {
+            Some(place) => std::mem::replace(place, reply),
+            None => exchange_further(&mut register, reply),
+        }
     };
-    REGISTER.try_with(find).ok()?.downcast().ok()
+    REGISTER.try_with(exchange).ok().flatten()
+}
+
+#[cold]
+fn exchange_further<R: 'static>(register: &mut Vec<Box<dyn Any>>, reply: Option<R>) -> Option<R> {
+    let known = register.iter().position(|place| place.is::<Option<R>>());
+    let index = known.unwrap_or_else(|| {
+        register.push(Box::new(None::<R>));
+        register.len() - 1
+    });
+    register.swap(0, index);
+    std::mem::replace(register[0].downcast_mut::<Option<R>>()?, reply)
 }
 
 fn put_reply<R: 'static>(reply: R) {
-    let before = place().and_then(|place| place.replace(Some(reply)));
+    let before = exchange(Some(reply));
     debug_assert!(before.is_none(), "each reply is taken before the next handler on this thread runs");
 }
 
 /// What the handler that has just returned replied to a [`ReplyTo::register`].
+#[inline]
 pub(crate) fn take_reply<R: 'static>() -> Option<R> {
-    place().and_then(|place| place.take())
+    exchange(None)
 }
 
 fn answer<R>(sender: reply::Sender<Outcome<R>>, outcome: Outcome<R>) {

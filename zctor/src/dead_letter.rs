@@ -160,6 +160,7 @@ thread_local! {
 }
 
 /// Whether the code that runs here was called for a dead letter or an end.
+#[inline]
 pub(crate) fn in_hook() -> bool {
     IN_HOOK.with(Cell::get)
 }

@@ -17,7 +17,7 @@ use crate::context::Context;
 use crate::dead_letter::{OnUndelivered, Undelivered};
 use crate::doubles::is_double;
 use crate::error::{BoxError, CallError, SpawnError};
-use crate::mailbox::{Envelope, Grave, Letter, Mail, Meter, Slot, What, seal};
+use crate::mailbox::{Envelope, Grave, Letter, Mail, Meter, Serving, Slot, What, seal};
 use crate::message::{Dispatch, Message, Port, Rebuild, key_hash};
 use crate::registry::Pools;
 use crate::restart::{Panics, Restart, Verdict};
@@ -97,14 +97,6 @@ pub(crate) enum Wish {
     None,
     Reset,
     Stop,
-}
-
-/// Where a message comes from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Origin {
-    Mail,
-    /// A timer or a pipe of the instance's own.
-    Own,
 }
 
 /// What of the user's code has just run.
@@ -309,24 +301,29 @@ where
     S: 'static,
 {
     const SEALS: Seals<M> = Seals {
-        send: |message, undelivered| match undelivered {
-            None => seal(SendLetter::<M, S, _> { message: Some(message), undelivered: Nobody, to: PhantomData }),
-            Some(hook) => {
-                seal(SendLetter::<M, S, _> { message: Some(message), undelivered: Arc::clone(hook), to: PhantomData })
-            }
+        send: |place, address, how| {
+            let (message, to) = (place.take(), PhantomData);
+            let letter = match &address.undelivered {
+                None => seal(SendLetter::<M, S, _> { message, undelivered: Nobody, to }),
+                Some(hook) => seal(SendLetter::<M, S, _> { message, undelivered: Arc::clone(hook), to }),
+            };
+            Mail::letter(address.slot, letter, how)
         },
-        call: |call, undelivered| match undelivered {
-            None => seal(CallLetter::<M, S, _> { call: Some(call), undelivered: Nobody, to: PhantomData }),
-            Some(hook) => {
-                seal(CallLetter::<M, S, _> { call: Some(call), undelivered: Arc::clone(hook), to: PhantomData })
-            }
+        call: |place, address, how| {
+            let (call, to) = (place.take(), PhantomData);
+            let letter = match &address.undelivered {
+                None => seal(CallLetter::<M, S, _> { call, undelivered: Nobody, to }),
+                Some(hook) => seal(CallLetter::<M, S, _> { call, undelivered: Arc::clone(hook), to }),
+            };
+            Mail::letter(address.slot, letter, how)
         },
-        batch: |messages, undelivered| {
-            let messages = messages.into_iter();
-            match undelivered {
-                None => seal(BatchLetter::<M, S, _> { messages, undelivered: Nobody, to: PhantomData }),
-                Some(hook) => seal(BatchLetter::<M, S, _> { messages, undelivered: Arc::clone(hook), to: PhantomData }),
-            }
+        batch: |place, address, how| {
+            let (messages, to) = (place.take().unwrap_or_default().into_iter(), PhantomData);
+            let letter = match &address.undelivered {
+                None => seal(BatchLetter::<M, S, _> { messages, undelivered: Nobody, to }),
+                Some(hook) => seal(BatchLetter::<M, S, _> { messages, undelivered: Arc::clone(hook), to }),
+            };
+            Mail::batch(address.slot, letter, how)
         },
         call_here: |instance, local, message, port, deadline, then| match open::<M, S>(instance) {
             Some(instance) => instance.handle_here(local, message, port, deadline, then),
@@ -398,76 +395,89 @@ where
         Some(outcome)
     }
 
-    /// `origin` says whether the message had come as mail, which is accounted for.
-    fn handle(
-        &self,
-        local: &Rc<Local>,
-        message: M,
-        mut port: Option<M::Port>,
-        deadline: Option<Instant>,
-        origin: Origin,
-    ) {
-        let outcome = self.work(deadline, |state, ctx| message.__dispatch(state, ctx, &mut port));
-        let meter = &local.mailbox.meter;
-        match outcome {
+    /// Handles a message that had come as mail.
+    #[inline]
+    fn handle(&self, local: &Rc<Local>, message: &mut Option<M>, mut port: Option<M::Port>, deadline: Option<Instant>) {
+        match self.dispatch(message, &mut port, deadline) {
             Some(Ok(())) => {
-                self.common().status.count_handled();
-                Meter::add(&meter.handled);
-                self.account(local, origin);
+                self.count_handled(local);
                 self.grant(local, Moment::Handler);
             }
-            Some(Err(text)) => {
-                self.common().status.count_panicked();
-                Meter::add(&meter.panicked);
-                self.account(local, origin);
-                self.recover(local, Moment::Handler, &text, || {
-                    if let Some(port) = port.take() {
-                        quietly(|| port.fail(CallError::Panicked { message: M::NAME, text: Arc::clone(&text) }));
-                    }
-                });
-            }
+            Some(Err(text)) => self.failed(local, port, &text),
             // Not reached: a letter is delivered to live instances only, and those have a state.
             None => debug_assert!(false, "delivered to an instance without a state"),
         }
+    }
+
+    /// Runs the handler of a message, which is taken out of its place where that begins, so that it is moved once.
+    #[inline]
+    fn dispatch(
+        &self,
+        message: &mut Option<M>,
+        port: &mut Option<M::Port>,
+        deadline: Option<Instant>,
+    ) -> Option<Result<(), Arc<str>>> {
+        self.work(deadline, |state, ctx| {
+            if let Some(message) = message.take() {
+                message.__dispatch(state, ctx, port);
+            }
+        })
+    }
+
+    /// A handler has panicked.
+    #[cold]
+    fn failed(&self, local: &Rc<Local>, port: Option<M::Port>, text: &Arc<str>) {
+        self.count_panicked(local);
+        self.recover(local, Moment::Handler, text, || {
+            if let Some(port) = port {
+                quietly(|| port.fail(CallError::Panicked { message: M::NAME, text: Arc::clone(text) }));
+            }
+        });
+    }
+
+    /// Handles a message of its own: a timer's or a pipe's.
+    fn handle_own(&self, local: &Rc<Local>, message: M) {
+        local.open_account(&self.common().status);
+        self.handle(local, &mut Some(message), None, None);
     }
 
     /// Handles a call made on this thread just now; `then` runs as soon as the handler has returned.
     fn handle_here(
         &self,
         local: &Rc<Local>,
-        message: M,
+        message: &mut Option<M>,
         port: M::Port,
         deadline: Option<Instant>,
         then: &mut dyn FnMut(),
     ) -> Result<(), Arc<str>> {
         local.open_account(&self.common().status);
-        let mut port = Some(port);
-        let outcome = self.work(deadline, |state, ctx| message.__dispatch(state, ctx, &mut port));
+        let outcome = self.dispatch(message, &mut Some(port), deadline);
         then();
-        let meter = &local.mailbox.meter;
         match outcome {
             Some(Err(text)) => {
-                self.common().status.count_panicked();
-                Meter::add(&meter.panicked);
-                self.account(local, Origin::Mail);
-                self.recover(local, Moment::Handler, &text, || ());
+                // It has no port to answer: its caller is told by what this gives.
+                self.failed(local, None, &text);
                 Err(text)
             }
             Some(Ok(())) | None => {
-                self.common().status.count_handled();
-                Meter::add(&meter.handled);
-                self.account(local, Origin::Mail);
+                self.count_handled(local);
                 self.grant(local, Moment::Handler);
                 Ok(())
             }
         }
     }
 
-    /// A message is done with. Before any other code of the user's, which may never return, so that it is counted once.
-    fn account(&self, local: &Local, origin: Origin) {
-        if origin == Origin::Mail {
-            local.settle_account(&self.common().status, 1);
-        }
+    // A message is done with: counted before any other code of the user's, which may never return, so that it is counted
+    // once.
+
+    fn count_handled(&self, local: &Local) {
+        self.common().status.count_handled();
+        Meter::add(&local.mailbox.meter.handled, 1);
+    }
+
+    fn count_panicked(&self, local: &Local) {
+        self.common().status.count_panicked();
+        Meter::add(&local.mailbox.meter.panicked, 1);
     }
 
     /// Does what the handler that just returned asked for.
@@ -712,7 +722,7 @@ where
             return;
         };
         match alarm.fire(local, &self.shared, id) {
-            Ok(message) => self.handle(local, message, None, None, Origin::Own),
+            Ok(message) => self.handle_own(local, message),
             Err(text) => self.recover(local, Moment::Handler, &text, || ()),
         }
     }
@@ -724,7 +734,7 @@ where
                 self.shared.pipes.borrow_mut().insert(id, (waker, pipe));
             }
             Ok(true) => match run_user(0, None, || pipe.finish()) {
-                Ok(message) => self.handle(local, message, None, None, Origin::Own),
+                Ok(message) => self.handle_own(local, message),
                 Err(text) => self.recover(local, Moment::Handler, &text, || ()),
             },
             Err(_) => debug_assert!(false, "a pipe's own poll runs no user code"),
@@ -781,6 +791,39 @@ where
     instance
 }
 
+/// Has `next` hand over one message after the other, while it says that there are more and the instance takes them;
+/// `true` if none is left.
+#[inline]
+fn serve<M, S>(
+    instance: &dyn AnyInstance,
+    local: &Rc<Local>,
+    serving: Serving,
+    mut next: impl FnMut(&Instance<M, S>) -> bool,
+) -> bool
+where
+    M: Dispatch<S, Port: Send> + Send,
+    S: 'static,
+{
+    let Some(instance) = open::<M, S>(instance) else { return true };
+    let Common { phase, .. } = instance.common();
+    // `on_start` comes before all else.
+    if phase.get() == Phase::New {
+        instance.start(local);
+    }
+    for _ in 0..serving.budget {
+        if phase.get() != Phase::Live || local.mailbox.edge.is_sealed() {
+            break;
+        }
+        if serving.permitted {
+            local.mailbox.give_back(1);
+        }
+        if !next(instance) {
+            return true;
+        }
+    }
+    false
+}
+
 /// A message that nobody will handle, and that is counted.
 fn lose<M: Message>(message: M, grave: Grave<'_>, heir: &impl Heir<M>) {
     let Grave { losses, instance, why, from_hook } = grave;
@@ -793,11 +836,11 @@ where
     S: 'static,
     H: Heir<M>,
 {
-    fn deliver(&mut self, instance: &dyn AnyInstance, local: &Rc<Local>, _: bool) -> bool {
-        if let (Some(instance), Some(message)) = (open::<M, S>(instance), self.message.take()) {
-            instance.handle(local, message, None, None, Origin::Mail);
-        }
-        false
+    fn deliver(&mut self, instance: &dyn AnyInstance, local: &Rc<Local>, serving: Serving) -> bool {
+        serve::<M, S>(instance, local, serving, |instance| {
+            instance.handle(local, &mut self.message, None, None);
+            false
+        })
     }
 
     fn len(&self) -> usize {
@@ -806,9 +849,9 @@ where
 
     fn forward(&mut self, pools: &Pools) {
         let Some(pool) = pools.get::<M>() else { return };
-        while let Some(message) = self.message.take() {
-            let Some((address, way)) = pool.stand_in() else { return self.message = Some(message) };
-            self.message = address.send(way, message, How::TO_STAND_IN).err();
+        while self.message.is_some() {
+            let Some((address, way)) = pool.stand_in() else { return };
+            address.send(way, &mut self.message, How::TO_STAND_IN);
         }
     }
 
@@ -829,25 +872,26 @@ where
     S: 'static,
     H: Heir<M>,
 {
-    fn deliver(&mut self, instance: &dyn AnyInstance, local: &Rc<Local>, from_hook: bool) -> bool {
-        let (Some(instance), Some((message, port, terms))) = (open::<M, S>(instance), self.call.take()) else {
-            return false;
-        };
-        let deadline = match &terms {
-            Some(terms) if !terms.begin() => {
-                let losses = &local.mailbox.edge.losses;
-                let why = Undelivered::GivenUp;
-                losses.count(1, why);
-                instance.account(local, Origin::Mail);
-                quietly(|| port.fail(CallError::Timeout { message: M::NAME, begun: false }));
-                lose(message, Grave { losses, instance: instance.common().id, why, from_hook }, &self.undelivered);
-                return false;
-            }
-            Some(terms) => terms.deadline(),
-            None => None,
-        };
-        instance.handle(local, message, Some(port), deadline, Origin::Mail);
-        false
+    fn deliver(&mut self, instance: &dyn AnyInstance, local: &Rc<Local>, serving: Serving) -> bool {
+        serve::<M, S>(instance, local, serving, |instance| {
+            let Some((message, port, terms)) = self.call.take() else { return false };
+            let deadline = match &terms {
+                Some(terms) if !terms.begin() => {
+                    let losses = &local.mailbox.edge.losses;
+                    let why = Undelivered::GivenUp;
+                    losses.count(1, why);
+                    local.settle_account(&instance.common().status, 1);
+                    quietly(|| port.fail(CallError::Timeout { message: M::NAME, begun: false }));
+                    let from_hook = serving.from_hook;
+                    lose(message, Grave { losses, instance: instance.common().id, why, from_hook }, &self.undelivered);
+                    return false;
+                }
+                Some(terms) => terms.deadline(),
+                None => None,
+            };
+            instance.handle(local, &mut Some(message), Some(port), deadline);
+            false
+        })
     }
 
     fn len(&self) -> usize {
@@ -856,9 +900,9 @@ where
 
     fn forward(&mut self, pools: &Pools) {
         let Some(pool) = pools.get::<M>() else { return };
-        while let Some(call) = self.call.take() {
-            let Some((address, way)) = pool.stand_in() else { return self.call = Some(call) };
-            self.call = address.call(way, call, How::TO_STAND_IN).err();
+        while self.call.is_some() {
+            let Some((address, way)) = pool.stand_in() else { return };
+            address.call(way, &mut self.call, How::TO_STAND_IN);
         }
     }
 
@@ -880,11 +924,11 @@ where
     S: 'static,
     H: Heir<M>,
 {
-    fn deliver(&mut self, instance: &dyn AnyInstance, local: &Rc<Local>, _: bool) -> bool {
-        if let (Some(instance), Some(message)) = (open::<M, S>(instance), self.messages.next()) {
-            instance.handle(local, message, None, None, Origin::Mail);
-        }
-        !self.messages.as_slice().is_empty()
+    fn deliver(&mut self, instance: &dyn AnyInstance, local: &Rc<Local>, serving: Serving) -> bool {
+        serve::<M, S>(instance, local, serving, |instance| {
+            instance.handle(local, &mut self.messages.next(), None, None);
+            !self.messages.as_slice().is_empty()
+        })
     }
 
     fn len(&self) -> usize {
@@ -895,12 +939,14 @@ where
         let Some(pool) = pools.get::<M>() else { return };
         let mut rest: VecDeque<M> = self.messages.by_ref().collect();
         while let Some(message) = rest.pop_front() {
-            let Some((address, way)) = pool.stand_in() else {
-                rest.push_front(message);
+            let mut place = Some(message);
+            let stand_in = pool.stand_in();
+            if let Some((address, way)) = &stand_in {
+                address.send(*way, &mut place, How::TO_STAND_IN);
+            }
+            place.into_iter().for_each(|back| rest.push_front(back));
+            if stand_in.is_none() {
                 break;
-            };
-            if let Err(message) = address.send(way, message, How::TO_STAND_IN) {
-                rest.push_front(message);
             }
         }
         // Nobody is left for these: they are buried.

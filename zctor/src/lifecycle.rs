@@ -460,7 +460,7 @@ impl Core {
         let look = || Books {
             instances: there.iter().map(|status| status.report()).collect(),
             dead_letters: self.edge.losses.letters(),
-            left: abandoned.iter().map(|one| one.mailbox.meter.in_hand.load(Ordering::Relaxed) as u64).sum(),
+            left: abandoned.iter().map(|one| one.mailbox.meter.in_hand() as u64).sum(),
         };
         let mut books = look();
         for _ in 0..1_000 {

@@ -5,7 +5,7 @@ use std::cell::Cell;
 use std::collections::HashMap;
 use std::fmt;
 use std::rc::Rc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 use std::task::Waker;
 use std::time::Duration;
@@ -17,6 +17,7 @@ use crate::instance::{AnyInstance, InstanceId};
 use crate::park::Parker;
 use crate::registry::Pools;
 use crate::room::Room;
+use crate::route::How;
 use crate::sync::{AtomicU8, AtomicU64, AtomicUsize, Mutex, fence, lock, queue};
 use crate::thread::{Local, ThreadId, quietly};
 use crate::watch::{RunningInstance, Status, ThreadStats, Wait};
@@ -29,9 +30,9 @@ pub(crate) type Letter = SmallBox<dyn Envelope + Send, [usize; INLINE]>;
 
 /// A message, a call or a batch on its way to an instance whose type it knows.
 pub(crate) trait Envelope {
-    /// Hands over the next message; `true` if more are left in the envelope.
-    /// A call whose caller has given up goes to the grave instead.
-    fn deliver(&mut self, instance: &dyn AnyInstance, local: &Rc<Local>, from_hook: bool) -> bool;
+    /// Has the instance handle what is in it, one message after the other, while it takes them and `serving` allows;
+    /// `true` if nothing is left. A call whose caller has given up goes to the grave instead.
+    fn deliver(&mut self, instance: &dyn AnyInstance, local: &Rc<Local>, serving: Serving) -> bool;
 
     /// Messages left in it.
     fn len(&self) -> usize;
@@ -44,6 +45,17 @@ pub(crate) trait Envelope {
 
     /// For its sender, who knows its type, to take back what was not accepted.
     fn as_any_mut(&mut self) -> &mut dyn Any;
+}
+
+/// How an envelope is served.
+#[derive(Clone, Copy)]
+pub(crate) struct Serving {
+    /// So many of its messages at most.
+    pub(crate) budget: usize,
+    /// Each gives a permit of the mailbox back when it is begun.
+    pub(crate) permitted: bool,
+    /// A hook had sent it.
+    pub(crate) from_hook: bool,
 }
 
 /// Where mail that nobody will handle goes, and what is told of it.
@@ -71,14 +83,17 @@ pub(crate) struct Slot {
 /// What a mailbox holds.
 pub(crate) struct Mail {
     pub(crate) to: Slot,
+    /// Until its push is over, names the thread that pushes it: 0 for orders, which nobody takes back. Then it is its
+    /// place in the order of arrival on its thread.
+    pub(crate) number: u64,
     /// Messages in it.
     pub(crate) messages: u32,
-    /// Names the thread that pushes it, until the push is over. 0 for orders, which nobody takes back.
-    token: u32,
     /// Whether its instance was chosen by rotation, so that a sibling may take it over.
     pub(crate) rotated: bool,
     /// Each of its messages holds a permit of the mailbox, until it is begun.
     pub(crate) permitted: bool,
+    /// A hook had sent it.
+    pub(crate) from_hook: bool,
     pub(crate) what: What,
 }
 
@@ -104,24 +119,22 @@ impl Mail {
 
     /// A letter with one message.
     #[inline]
-    pub(crate) fn letter(to: Slot, letter: Letter, rotated: bool, permitted: bool) -> Self {
-        Self { to, messages: 1, token: token(), rotated, permitted, what: What::Letter(letter) }
+    pub(crate) fn letter(to: Slot, letter: Letter, how: How) -> Self {
+        let How { rotated, permitted } = how;
+        let what = What::Letter(letter);
+        Self { to, number: pusher(), messages: 1, rotated, permitted, from_hook: in_hook(), what }
     }
 
     /// A letter with any number of messages.
-    pub(crate) fn batch(to: Slot, letter: Letter, rotated: bool, permitted: bool) -> Self {
-        let messages = u32::try_from(letter.len()).unwrap_or(u32::MAX);
-        Self { to, messages, token: token(), rotated, permitted, what: What::Letter(letter) }
+    pub(crate) fn batch(to: Slot, letter: Letter, how: How) -> Self {
+        let mut mail = Self::letter(to, letter, how);
+        mail.recount();
+        mail
     }
 
     /// Something that is no message.
     pub(crate) fn order(to: Slot, what: What) -> Self {
-        Self { to, messages: 0, token: 0, rotated: false, permitted: false, what }
-    }
-
-    /// A hook had sent it.
-    pub(crate) fn is_from_hook(&self) -> bool {
-        self.token & FROM_HOOK != 0
+        Self { to, number: 0, messages: 0, rotated: false, permitted: false, from_hook: false, what }
     }
 
     pub(crate) fn into_letter(self) -> Option<Letter> {
@@ -142,21 +155,18 @@ impl Mail {
 /// The weight of an order: the low half of a load counts messages.
 pub(crate) const ORDER: u64 = 1 << 32;
 
-/// In a token: a hook sent it.
-const FROM_HOOK: u32 = 1 << 31;
-
 /// A number for the current thread, never 0 and never given to two.
-fn token() -> u32 {
-    static NEXT: AtomicU32 = AtomicU32::new(1);
+#[inline]
+fn pusher() -> u64 {
+    static NEXT: AtomicU64 = AtomicU64::new(1);
     thread_local! {
-        static TOKEN: Cell<u32> = const { Cell::new(0) };
+        static NUMBER: Cell<u64> = const { Cell::new(0) };
     }
-    TOKEN.with(|token| {
-        if token.get() == 0 {
-            // Relaxed: only the number counts. After two billion threads numbers come again, but for 0.
-            token.set((NEXT.fetch_add(1, Ordering::Relaxed) & !FROM_HOOK).max(1));
+    NUMBER.with(|number| {
+        if number.get() == 0 {
+            number.set(NEXT.fetch_add(1, Ordering::Relaxed)); // only the number counts
         }
-        token.get() | if in_hook() { FROM_HOOK } else { 0 }
+        number.get()
     })
 }
 
@@ -188,11 +198,13 @@ impl Edge {
     }
 
     /// Outside threads may send.
+    #[inline]
     pub(crate) fn is_open(&self) -> bool {
         self.word.load(Ordering::Acquire) == Self::OPEN
     }
 
     /// Not even the engine's own threads may send.
+    #[inline]
     pub(crate) fn is_sealed(&self) -> bool {
         self.word.load(Ordering::Acquire) >= Self::SEALED
     }
@@ -244,8 +256,10 @@ impl Edge {
 pub(crate) struct Meter {
     pub(crate) handled: AtomicU64,
     pub(crate) panicked: AtomicU64,
-    /// Messages taken out of the mailbox and not done.
-    pub(crate) in_hand: AtomicUsize,
+    /// Messages that this thread has had in its hands, its own timers' and pipes' among them.
+    pub(crate) taken: AtomicU64,
+    /// Those of them that it gave to others, or that nobody will handle.
+    pub(crate) passed: AtomicU64,
     pub(crate) instances: AtomicUsize,
     /// The slot whose code runs, packed; `IDLE` where none does.
     running: AtomicU64,
@@ -257,12 +271,14 @@ impl Meter {
     const IDLE: u64 = u64::MAX;
 
     /// Code of this instance runs from now on; gives what ran before, for `resume`.
+    #[inline]
     pub(crate) fn run(&self, slot: Slot) -> u64 {
         let before = self.running.load(Ordering::Relaxed);
         self.running.store(u64::from(slot.index) << 32 | u64::from(slot.generation), Ordering::Relaxed);
         before
     }
 
+    #[inline]
     pub(crate) fn resume(&self, before: u64) {
         self.running.store(before, Ordering::Relaxed);
     }
@@ -272,9 +288,17 @@ impl Meter {
         (packed != Self::IDLE).then_some(Slot { index: (packed >> 32) as u32, generation: packed as u32 })
     }
 
-    pub(crate) fn add(counter: &AtomicU64) {
+    #[inline]
+    pub(crate) fn add(counter: &AtomicU64, change: u64) {
         // Relaxed, not even a read-modify-write: one thread writes it.
-        counter.store(counter.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
+        counter.store(counter.load(Ordering::Relaxed).wrapping_add(change), Ordering::Relaxed);
+    }
+
+    /// Messages taken out of the mailbox and not done.
+    pub(crate) fn in_hand(&self) -> usize {
+        let done = [&self.handled, &self.panicked, &self.passed].map(|counter| counter.load(Ordering::Relaxed));
+        // Read at different moments, they may seem to say that more was done than there was.
+        self.taken.load(Ordering::Relaxed).saturating_sub(done.iter().sum()) as usize
     }
 }
 
@@ -325,24 +349,25 @@ impl Mailbox {
     /// Puts mail in and wakes the thread. A letter that came too late, behind the closing, is given back.
     #[inline]
     pub(crate) fn push(&self, mail: Mail) -> Option<Mail> {
-        let token = mail.token;
+        let pusher = mail.number;
         // It cannot fail: this struct holds a receiver.
         let _ = self.sender.send(mail);
-        if self.parker.wake() { None } else { self.take_back(token) }
+        if self.parker.wake() { None } else { self.take_back(pusher) }
     }
 
     /// The mailbox was closed before or during a push. Whoever closed it emptied it under the same lock, and what was
     /// pushed in time was found; what came later is still there, and belongs to those who pushed it, each of whom comes
     /// here.
     #[cold]
-    fn take_back(&self, token: u32) -> Option<Mail> {
+    fn take_back(&self, pusher: u64) -> Option<Mail> {
         let mut late = lock(&self.late);
         let mut orders = Vec::new();
         while let Ok(mail) = self.receiver.try_recv() {
             self.weigh(&mail);
-            if mail.token == 0 { orders.push(mail) } else { late.push(mail) }
+            if mail.number == 0 { orders.push(mail) } else { late.push(mail) }
         }
-        let own = late.iter().position(|mail| token != 0 && mail.token == token).map(|index| late.swap_remove(index));
+        let own =
+            late.iter().position(|mail| pusher != 0 && mail.number == pusher).map(|index| late.swap_remove(index));
         drop(late);
         drop(orders); // they hold nothing of the user's
         own.map(|own| self.release(own))
@@ -373,7 +398,7 @@ impl Mailbox {
     /// Mail whose instance has ended: if rotation had chosen that, a sibling takes over; else it is a dead letter.
     pub(crate) fn divert(&self, mail: Mail) {
         let mut mail = self.release(mail);
-        let from_hook = mail.is_from_hook();
+        let from_hook = mail.from_hook;
         if let (true, What::Letter(letter), Some(pools)) = (mail.rotated, &mut mail.what, self.pools.upgrade()) {
             // What a hook had sent stays known for that.
             as_hook(from_hook, || letter.forward(&pools));
@@ -395,7 +420,7 @@ impl Mailbox {
 
     fn grave(&self, mail: &Mail, why: Undelivered) -> Grave<'_> {
         let instance = InstanceId { thread: self.thread, slot: mail.to };
-        Grave { losses: &self.edge.losses, instance, why, from_hook: mail.is_from_hook() }
+        Grave { losses: &self.edge.losses, instance, why, from_hook: mail.from_hook }
     }
 
     // Permits.
@@ -408,6 +433,7 @@ impl Mailbox {
         mail
     }
 
+    #[inline]
     pub(crate) fn give_back(&self, permits: usize) {
         if let Some(room) = &self.room {
             room.give_back(permits);
@@ -480,25 +506,17 @@ impl Mailbox {
         lock(&self.waits).pop();
     }
 
-    /// Takes what is there: one by one while little waits, else all under one lock. `true` if it was emptied.
-    pub(crate) fn take(&self, mut take: impl FnMut(Mail)) -> bool {
-        for _ in 0..MANY {
-            match self.receiver.try_recv() {
-                Ok(mail) => {
-                    self.weigh(&mail);
-                    take(mail);
-                }
-                Err(_) => return true,
-            }
-        }
-        self.receiver.drain().for_each(|mail| {
-            self.weigh(&mail);
-            take(mail);
-        });
-        false
+    /// Takes what is there: one by one if that is little, else all under one lock.
+    #[inline]
+    pub(crate) fn take(&self) -> Arrivals<'_> {
+        let waiting = self.receiver.len();
+        let source =
+            if waiting < MANY { Source::Few(&self.receiver, waiting) } else { Source::Many(self.receiver.drain()) };
+        Arrivals { mailbox: self, source }
     }
 
     /// Mail was taken out of the queue.
+    #[inline]
     fn weigh(&self, mail: &Mail) {
         if mail.messages > 1 {
             self.batched.fetch_sub(mail.messages as usize - 1, Ordering::Relaxed);
@@ -511,7 +529,7 @@ impl Mailbox {
 
     /// Messages waiting or in the thread's hands.
     pub(crate) fn load(&self) -> usize {
-        self.receiver.len() + self.batched.load(Ordering::Relaxed) + self.meter.in_hand.load(Ordering::Relaxed)
+        self.receiver.len() + self.batched.load(Ordering::Relaxed) + self.meter.in_hand()
     }
 
     /// The number of this spell of rest, or `None` while the thread has anything to do.
@@ -537,6 +555,44 @@ impl Mailbox {
 
 /// From so many on, a mailbox is emptied under one lock, which costs an allocation.
 const MANY: usize = 32;
+
+/// Mail on its way out of the mailbox.
+pub(crate) struct Arrivals<'a> {
+    mailbox: &'a Mailbox,
+    source: Source<'a>,
+}
+
+enum Source<'a> {
+    Few(&'a queue::Receiver<Mail>, usize),
+    Many(queue::Drain<'a, Mail>),
+}
+
+impl Arrivals<'_> {
+    /// Nothing was there.
+    pub(crate) fn is_none(&self) -> bool {
+        matches!(self.source, Source::Few(_, 0))
+    }
+}
+
+impl Iterator for Arrivals<'_> {
+    type Item = Mail;
+
+    #[inline]
+    fn next(&mut self) -> Option<Mail> {
+        let mail = match &mut self.source {
+            Source::Few(_, 0) => return None,
+            Source::Few(receiver, left) => {
+                *left -= 1;
+                receiver.try_recv().ok()
+            }
+            Source::Many(drain) => drain.next(),
+        };
+        if let Some(mail) = &mail {
+            self.mailbox.weigh(mail);
+        }
+        mail
+    }
+}
 
 impl fmt::Debug for Mailbox {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

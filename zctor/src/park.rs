@@ -202,6 +202,7 @@ impl Parker {
         }
     }
 
+    #[inline]
     pub(crate) fn is_closed(&self) -> bool {
         self.word.load(Ordering::Acquire) == CLOSED
     }

@@ -40,14 +40,15 @@ pub(crate) type Call<M> = (M, <M as Message>::Port, Option<Arc<Terms>>);
 type CallHere<M> = fn(
     &dyn AnyInstance,
     &Rc<Local>,
-    M,
+    &mut Option<M>,
     <M as Message>::Port,
     Option<Instant>,
     &mut dyn FnMut(),
 ) -> Result<(), Arc<str>>;
 
-/// Puts a `T` into an envelope, with the hook for undelivered messages if its receiver has one.
-type Seal<M, T> = fn(T, Option<&Arc<OnUndelivered<M>>>) -> Letter;
+/// Takes a `T` out of its place, into an envelope for the receiver. By reference and in one step, for each time that mail
+/// is moved costs more than all else that is done with it.
+type Seal<M, T> = fn(&mut Option<T>, &Address<M>, How) -> Mail;
 
 /// How messages for one kind of instance are put into envelopes, and taken out again by a sender who came too late.
 /// Made where the state's type is known.
@@ -111,6 +112,12 @@ impl<M: Message> Address<M> {
         }
     }
 
+    /// As `admit`, where there is no bound to get past.
+    #[inline]
+    fn admit_freely(&self) -> Option<Way> {
+        self.admit().ok().filter(|_| self.mailbox.room.is_none())
+    }
+
     /// Past the bound of the mailbox, if it has one: with a permit from outside, without one from inside, where only
     /// those who do not wait see it as full.
     #[inline]
@@ -142,28 +149,32 @@ impl<M: Message> Address<M> {
         losses.lose_at_edge(message, self.id(), Undelivered::Full, self.undelivered.as_deref())
     }
 
-    /// Sends a message that was admitted. It comes back if the receiver's thread ended meanwhile.
+    /// Sends a message that was admitted: takes it out of its place, and puts it back if the receiver's thread has ended
+    /// meanwhile.
     #[inline]
-    pub(crate) fn send(&self, way: Way, message: M, how: How) -> Result<(), M> {
-        let letter = (self.seals.send)(message, self.undelivered.as_ref());
-        back(self.deliver(way, Mail::letter(self.slot, letter, how.rotated, how.permitted)), self.seals.open_send)
+    pub(crate) fn send(&self, way: Way, message: &mut Option<M>, how: How) {
+        if let Some(back) = self.deliver(way, (self.seals.send)(message, self, how)) {
+            *message = back.into_letter().and_then(self.seals.open_send);
+        }
     }
 
     /// Sends a call that was admitted, as [`send`](Self::send).
-    pub(crate) fn call(&self, way: Way, call: Call<M>, how: How) -> Result<(), Call<M>> {
-        let letter = (self.seals.call)(call, self.undelivered.as_ref());
-        back(self.deliver(way, Mail::letter(self.slot, letter, how.rotated, how.permitted)), self.seals.open_call)
+    pub(crate) fn call(&self, way: Way, call: &mut Option<Call<M>>, how: How) {
+        if let Some(back) = self.deliver(way, (self.seals.call)(call, self, how)) {
+            *call = back.into_letter().and_then(self.seals.open_call);
+        }
     }
 
     /// Sends a batch that was admitted, as [`send`](Self::send).
-    fn send_batch(&self, way: Way, messages: Vec<M>, how: How) -> Result<(), Vec<M>> {
-        let letter = (self.seals.batch)(messages, self.undelivered.as_ref());
-        let mail = Mail::batch(self.slot, letter, how.rotated, how.permitted);
-        let refused = match way {
+    fn send_batch(&self, way: Way, messages: &mut Option<Vec<M>>, how: How) {
+        let mail = (self.seals.batch)(messages, self, how);
+        let back = match way {
             Way::There => self.mailbox.push_batch(mail),
             Way::Here => self.deliver(way, mail),
         };
-        back(refused, self.seals.open_batch)
+        if let Some(back) = back {
+            *messages = back.into_letter().and_then(self.seals.open_batch);
+        }
     }
 
     /// Tells the instance to end, in its turn.
@@ -215,15 +226,6 @@ pub(crate) struct How {
 impl How {
     /// To one that takes over what rotation had given to another.
     pub(crate) const TO_STAND_IN: Self = Self { rotated: true, permitted: false };
-}
-
-/// What a sender gets back of mail that came too late.
-#[inline]
-fn back<T>(refused: Option<Mail>, open: fn(Letter) -> Option<T>) -> Result<(), T> {
-    match refused {
-        None => Ok(()),
-        Some(mail) => mail.into_letter().and_then(open).map_or(Ok(()), Err),
-    }
 }
 
 /// An instance in its pool.
@@ -359,20 +361,28 @@ impl<M: Message> Pool<M> {
     ///
     /// Round robin by place numbers rather than by a running count: the next place after the one last used, so that
     /// neither a newcomer nor one that left moves anybody else's turn.
-    fn next<'a>(&self, snapshot: Option<&'a Snapshot<M>>, waits: bool) -> Result<Chosen<'a, M>, Refusal> {
-        let kept = snapshot.filter(|snapshot| self.is_current(snapshot)).and_then(|snapshot| snapshot.places.as_ref());
-        match kept {
-            Some(places) => {
-                let (index, way, entry) = self.take_turn(places, waits)?;
-                let found = Found::Bound(&places[index].address);
-                Ok(Chosen { found, way, entry, rotated: true }.told(index, places.len()))
-            }
-            None => {
-                let places = self.places.load();
-                let (index, way, entry) = self.take_turn(&places, waits)?;
-                Ok(Chosen::place(places, index, way, entry, true))
-            }
+    fn next(&self, waits: bool) -> Result<Chosen<'_, M>, Refusal> {
+        let places = self.places.load();
+        let (index, way, entry) = self.take_turn(&places, waits)?;
+        Ok(Chosen::place(places, index, way, entry, true))
+    }
+
+    /// As `next`, if the places are known and the very next of them takes mail, as it does as good as always.
+    #[inline]
+    fn step<'s>(&self, snapshot: &'s Snapshot<M>) -> Option<(&'s Address<M>, Way)> {
+        let places = snapshot.places.as_ref().filter(|_| self.is_current(snapshot))?;
+        let turn = self.turn.load(Ordering::Relaxed);
+        let index = after(places, turn);
+        let Place { number, address } = places.get(index)?;
+        let way = address.admit_freely().filter(|_| address.status.is_ready())?;
+        // Relaxed: the counter orders nothing but itself. A pool of one leaves it alone.
+        let is_ours =
+            *number == turn || self.turn.compare_exchange(turn, *number, Ordering::Relaxed, Ordering::Relaxed).is_ok();
+        if !is_ours {
+            return None;
         }
+        trace::routed(M::NAME, address.id(), index + 1, places.len());
+        Some((address, way))
     }
 
     fn take_turn(&self, places: &[Place<M>], waits: bool) -> Result<(usize, Way, Entry), Refusal> {
@@ -488,6 +498,17 @@ impl<M: Message> Pool<M> {
     }
 }
 
+/// The place after the one last used; 0 where there are none.
+#[inline]
+fn after<M: Message>(places: &[Place<M>], turn: u64) -> usize {
+    match places {
+        [_] => 0,
+        _ => {
+            Some(places.partition_point(|place| place.number <= turn)).filter(|next| *next < places.len()).unwrap_or(0)
+        }
+    }
+}
+
 /// The next place after `turn` that takes mail; those that have no room or back off only if all do.
 fn next_open<M: Message>(places: &[Place<M>], turn: u64, waits: bool) -> Option<(usize, Way)> {
     let n = places.len();
@@ -495,16 +516,9 @@ fn next_open<M: Message>(places: &[Place<M>], turn: u64, waits: bool) -> Option<
     if n <= 1 {
         return if n == 1 { open(0) } else { None };
     }
-    let start = places.partition_point(|place| place.number <= turn);
     let is_ready = |index: &usize| places[*index].address.status.is_ready();
     let has_room = |index: &usize| places[*index].address.has_room(waits);
-    let start = if start < n { start } else { 0 };
-    // As good as always it is the very next.
-    if is_ready(&start) && has_room(&start) {
-        if let Some(found) = open(start) {
-            return Some(found);
-        }
-    }
+    let start = after(places, turn);
     let in_turn = || (start..n).chain(0..start);
     let ready = || in_turn().filter(is_ready);
     let best = ready().filter(has_room).find_map(open).or_else(|| ready().find_map(open));
@@ -565,17 +579,14 @@ enum Found<'a, M: Message> {
 
 impl<'a, M: Message> Chosen<'a, M> {
     fn place(places: Guard<Arc<Vec<Place<M>>>>, index: usize, way: Way, entry: Entry, rotated: bool) -> Self {
-        let options = places.len();
-        Self { found: Found::Place(places, index), way, entry, rotated }.told(index, options)
+        if entry != Entry::Full {
+            trace::routed(M::NAME, places[index].address.id(), index + 1, places.len());
+        }
+        Self { found: Found::Place(places, index), way, entry, rotated }
     }
 
-    /// Tells of a decision: which of the options it is.
-    #[inline]
-    fn told(self, index: usize, options: usize) -> Self {
-        if !self.is_full() {
-            trace::routed(M::NAME, self.address().id(), index + 1, options);
-        }
-        self
+    fn straight(address: &'a Address<M>, way: Way, how: How) -> Self {
+        Self { found: Found::Bound(address), way, entry: Entry::Free, rotated: how.rotated }
     }
 
     fn is_full(&self) -> bool {
@@ -711,6 +722,9 @@ impl<'a, M: Message> Aim<'a, M> {
 
     /// A bound client beats `#[key]`; `#[key]` beats least-loaded and rotation.
     fn choose(&self, key: Option<u64>) -> Result<Chosen<'a, M>, Refusal> {
+        if let Some((address, way, how)) = self.straight(key) {
+            return Ok(Chosen::straight(address, way, how));
+        }
         match (self.binding, key) {
             (Binding::One(address), _) => {
                 let way = address.admit()?;
@@ -720,8 +734,23 @@ impl<'a, M: Message> Aim<'a, M> {
             (Binding::Key(key), _) => self.pool()?.of_key(*key, self.waits),
             (_, Some(key)) => self.pool()?.of_key(key, self.waits),
             (Binding::LeastLoaded, None) => self.pool()?.least_loaded(self.waits, |_| 0),
-            (Binding::Turn, None) => self.pool()?.next(self.snapshot, self.waits),
+            (Binding::Turn, None) => self.pool()?.next(self.waits),
         }
+    }
+
+    /// The way that as good as every message takes: to the instance that a client is bound to, or to the next in turn of a
+    /// pool whose places are known, if nothing stands against it. `None`: `enter` looks closer.
+    #[inline]
+    fn straight(&self, key: Option<u64>) -> Option<(&'a Address<M>, Way, How)> {
+        let (address, way, rotated) = match (self.binding, key) {
+            (Binding::One(address), _) => (address, address.admit_freely()?, false),
+            (Binding::Turn, None) => {
+                let (address, way) = self.pool?.step(self.snapshot?)?;
+                (address, way, true)
+            }
+            _ => return None,
+        };
+        Some((address, way, How { rotated, permitted: false }))
     }
 
     /// As `choose`; where there is no room, what its mailbox's overflow says. What comes back full is a message to drop.
@@ -750,27 +779,40 @@ impl<'a, M: Message> Aim<'a, M> {
         }
     }
 
+    #[inline]
     pub(crate) fn send(&self, message: M) -> Result<(), SendError<M>> {
-        self.try_send(message).map_err(|(message, refusal)| self.send_error(message, refusal))
+        let mut place = Some(message);
+        match (self.try_send(&mut place), place) {
+            (Err(refusal), Some(message)) => Err(self.send_error(message, refusal)),
+            _ => Ok(()),
+        }
     }
 
-    /// As `send`, without counting a refusal.
+    /// As `send`, without counting a refusal. A message that is refused is left in its place.
     #[inline]
-    fn try_send(&self, mut message: M) -> Result<(), (M, Refusal)> {
-        loop {
-            let chosen = match self.enter(message.__key(), || self.room_deadline()) {
-                Ok(chosen) => chosen,
-                Err(refusal) => return Err((message, refusal)),
-            };
-            if chosen.is_full() {
-                return chosen.address().drop_newest(message).map_err(|message| (message, Refusal::Stopped));
+    fn try_send(&self, place: &mut Option<M>) -> Result<(), Refusal> {
+        while let Some(message) = place {
+            let key = message.__key();
+            if let Some((address, way, how)) = self.straight(key) {
+                address.send(way, place, how);
+            } else {
+                self.send_by_choice(key, place)?;
             }
-            match chosen.address().send(chosen.way, message, chosen.how()) {
-                Ok(()) => return Ok(()),
-                // Its thread ended this very moment, and will not be chosen again.
-                Err(again) => message = again,
-            }
+            // What is back is for a thread that ended this very moment, which will not be chosen again.
         }
+        Ok(())
+    }
+
+    /// One attempt.
+    #[inline(never)]
+    fn send_by_choice(&self, key: Option<u64>, place: &mut Option<M>) -> Result<(), Refusal> {
+        let chosen = self.enter(key, || self.room_deadline())?;
+        if !chosen.is_full() {
+            chosen.address().send(chosen.way, place, chosen.how());
+            return Ok(());
+        }
+        *place = place.take().and_then(|message| chosen.address().drop_newest(message).err());
+        if place.is_none() { Ok(()) } else { Err(Refusal::Stopped) }
     }
 
     pub(crate) fn call<R: 'static, K: Kind>(&self, request: Request<M, R, K>) -> Result<R, CallError> {
@@ -784,27 +826,59 @@ impl<'a, M: Message> Aim<'a, M> {
             Limit::Within(limit) => [frame.deadline, deadline(limit)].into_iter().flatten().min(),
             Limit::None => None,
         };
-        let mut chosen = self.enter(message.__key(), || until).map_err(|refusal| self.call_error(refusal))?;
+        let key = message.__key();
+        let mut place = Some(message);
         // A callee on this very thread runs at once if nothing for it is queued.
-        if let (Way::Here, true, Entry::Free) = (chosen.way, K::IS_PROMPT, chosen.entry) {
-            if let Some((local, callee)) = callee_here(chosen.address().slot) {
-                return self.call_here(&local, &*callee, chosen.address(), message, port, until);
+        let mut here = |address: &Address<M>, way: Way| match (way, K::IS_PROMPT) {
+            (Way::Here, true) => callee_here(address.slot)
+                .map(|(local, callee)| self.call_here(&local, &*callee, address, &mut place, port, until)),
+            _ => None,
+        };
+        let chosen = match self.straight(key) {
+            Some((address, way, how)) => match here(address, way) {
+                Some(outcome) => return outcome,
+                None => Chosen::straight(address, way, how),
+            },
+            None => {
+                let chosen = self.enter(key, || until).map_err(|refusal| self.call_error(refusal))?;
+                match chosen.entry {
+                    Entry::Free => match here(chosen.address(), chosen.way) {
+                        Some(outcome) => return outcome,
+                        None => chosen,
+                    },
+                    _ => chosen,
+                }
             }
+        };
+        match place {
+            Some(message) => self.call_there(chosen, message, port, until),
+            // Not reached: only a call that was made here is taken out of its place.
+            None => Err(CallError::NoReply { message: M::NAME }),
         }
+    }
+
+    fn call_there<R: 'static>(
+        &self,
+        mut chosen: Chosen<'a, M>,
+        message: M,
+        port: fn(ReplyTo<R>) -> M::Port,
+        until: Option<Instant>,
+    ) -> Result<R, CallError> {
         // A call without a deadline is never given up, and needs no terms.
         let terms = until.map(|until| Terms::new(Some(until)));
         let (reply_to, mut receiver) = ReplyTo::channel();
-        let mut call = (message, port(reply_to), terms.clone());
+        let mut call = Some((message, port(reply_to), terms.clone()));
         loop {
             let address = chosen.address();
-            if chosen.is_full() {
-                return Err(self.drop_call(address, call.0));
+            match call.take() {
+                Some((message, ..)) if chosen.is_full() => return Err(self.drop_call(address, message)),
+                fits => call = fits,
             }
-            match address.call(chosen.way, call, chosen.how()) {
-                Ok(()) => return Reply::new(&mut receiver, &address.mailbox, M::NAME).wait(until, terms.as_deref()),
-                Err(again) => call = again,
-            }
-            chosen = self.enter(call.0.__key(), || until).map_err(|refusal| self.call_error(refusal))?;
+            address.call(chosen.way, &mut call, chosen.how());
+            let Some((message, ..)) = &call else {
+                return Reply::new(&mut receiver, &address.mailbox, M::NAME).wait(until, terms.as_deref());
+            };
+            chosen = self.enter(message.__key(), || until).map_err(|refusal| self.call_error(refusal))?;
         }
     }
 
@@ -814,19 +888,20 @@ impl<'a, M: Message> Aim<'a, M> {
         local: &Rc<Local>,
         callee: &dyn AnyInstance,
         address: &Address<M>,
-        message: M,
+        place: &mut Option<M>,
         port: fn(ReplyTo<R>) -> M::Port,
         until: Option<Instant>,
     ) -> Result<R, CallError> {
         if until.is_some_and(|until| until <= now()) {
             let (losses, why) = (&local.mailbox.edge.losses, Undelivered::GivenUp);
             losses.count(1, why);
-            losses.tell(message, address.id(), why, false, address.undelivered.as_deref());
+            let owner = address.undelivered.as_deref();
+            place.take().into_iter().for_each(|message| losses.tell(message, address.id(), why, false, owner));
             return Err(CallError::Timeout { message: M::NAME, begun: false });
         }
         let mut reply = None;
         let port = port(ReplyTo::register());
-        match (address.seals.call_here)(callee, local, message, port, until, &mut || reply = take_reply()) {
+        match (address.seals.call_here)(callee, local, place, port, until, &mut || reply = take_reply()) {
             Ok(()) => reply.ok_or(CallError::NoReply { message: M::NAME }),
             Err(text) => Err(CallError::Panicked { message: M::NAME, text }),
         }
@@ -837,27 +912,26 @@ impl<'a, M: Message> Aim<'a, M> {
         let Request { message, port, .. } = request;
         let terms = Terms::new(self.own_deadline());
         let (reply_to, receiver) = ReplyTo::channel();
-        let mut call = (message, port(reply_to), Some(Arc::clone(&terms)));
+        let mut key = message.__key();
+        let mut call = Some((message, port(reply_to), Some(Arc::clone(&terms))));
         loop {
-            let chosen = match self.choose(call.0.__key()) {
+            let chosen = match self.choose(key) {
                 Ok(chosen) => chosen,
                 Err(refusal) => return Pending::refused::<M, K>(self.call_error(refusal)),
             };
             let address = chosen.address();
-            if chosen.is_full() {
-                return Pending::refused::<M, K>(self.turn_away(address, call.0));
-            }
-            match address.call(chosen.way, call, chosen.how()) {
-                Ok(()) => {
-                    return Pending::sent::<M, K>(
-                        receiver,
-                        Arc::clone(&address.mailbox),
-                        terms,
-                        self.limit != Limit::None,
-                    );
+            match call.take() {
+                Some((message, ..)) if chosen.is_full() => {
+                    return Pending::refused::<M, K>(self.turn_away(address, message));
                 }
-                Err(again) => call = again,
+                fits => call = fits,
             }
+            address.call(chosen.way, &mut call, chosen.how());
+            let Some((message, ..)) = &call else {
+                let inherits = self.limit != Limit::None;
+                return Pending::sent::<M, K>(receiver, Arc::clone(&address.mailbox), terms, inherits);
+            };
+            key = message.__key();
         }
     }
 
@@ -916,9 +990,11 @@ impl<'a, M: Message> Aim<'a, M> {
         if entry == Entry::Full {
             return Pending::refused::<M, K>(self.turn_away(address, message));
         }
-        match address.call(way, (message, port(reply_to), Some(Arc::clone(&terms))), entry.how(false)) {
-            Ok(()) => Pending::sent::<M, K>(receiver, Arc::clone(&address.mailbox), terms, self.limit != Limit::None),
-            Err(_) => Pending::refused::<M, K>(CallError::Stopped { message: M::NAME }),
+        let mut call = Some((message, port(reply_to), Some(Arc::clone(&terms))));
+        address.call(way, &mut call, entry.how(false));
+        match call {
+            None => Pending::sent::<M, K>(receiver, Arc::clone(&address.mailbox), terms, self.limit != Limit::None),
+            Some(_) => Pending::refused::<M, K>(CallError::Stopped { message: M::NAME }),
         }
     }
 
@@ -974,7 +1050,9 @@ impl<'a, M: Message> Aim<'a, M> {
         if entry == Entry::Full {
             return address.drop_newest(copy).map(|()| false);
         }
-        address.send(way, copy, entry.how(false)).map(|()| true)
+        let mut place = Some(copy);
+        address.send(way, &mut place, entry.how(false));
+        place.map_or(Ok(true), Err)
     }
 
     pub(crate) fn broadcast_with(&self, mut make: impl FnMut(InstanceId) -> M) -> Result<usize, CallError> {
@@ -1066,9 +1144,9 @@ impl<'a, M: Message> Aim<'a, M> {
         let refusal = refused.as_ref().map_or(Refusal::Stopped, |(_, refusal)| *refusal);
         let mut rest = Vec::new();
         for message in std::mem::take(&mut batches.late) {
-            if let Err((message, _)) = self.try_send(message) {
-                rest.push(message);
-            }
+            let mut place = Some(message);
+            let _ = self.try_send(&mut place); // what is refused stays in its place
+            rest.extend(place);
         }
         rest.extend(refused.map(|(first, _)| first));
         rest.extend(messages);
@@ -1143,9 +1221,9 @@ impl<'a, M: Message> Batches<'a, M> {
             given.clear();
         }
         for (chosen, batch) in self.batches.drain(..) {
-            if let Err(back) = chosen.address().send_batch(chosen.way, batch, chosen.how()) {
-                self.late.extend(back);
-            }
+            let mut place = Some(batch);
+            chosen.address().send_batch(chosen.way, &mut place, chosen.how());
+            self.late.extend(place.into_iter().flatten());
         }
     }
 }

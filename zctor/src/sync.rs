@@ -2,7 +2,7 @@
 //! and flume's, or under `--cfg loom` those of loom, which runs the models (`loom_models` beside each of those files)
 //! through every order of events and every value that the memory orderings allow.
 //!
-//! This is the one place that tells the two apart. What only counts (dead letters, tokens, awake threads) is std's in both.
+//! This is the one place that tells the two apart. What only counts (dead letters, threads that push, awake threads) is std's in both.
 
 #[cfg(not(loom))]
 mod picked {
@@ -35,12 +35,23 @@ mod picked {
     /// What the mailbox uses of flume, on a lock that loom knows: there too each operation is one critical section.
     pub(crate) mod queue {
         use std::collections::VecDeque;
+        use std::marker::PhantomData;
         use std::sync::Arc;
 
         use super::{Mutex, MutexGuard, lock};
 
         pub(crate) struct Sender<T>(Arc<Mutex<VecDeque<T>>>);
         pub(crate) struct Receiver<T>(Arc<Mutex<VecDeque<T>>>);
+
+        pub(crate) struct Drain<'a, T>(VecDeque<T>, PhantomData<&'a ()>);
+
+        impl<T> Iterator for Drain<'_, T> {
+            type Item = T;
+
+            fn next(&mut self) -> Option<T> {
+                self.0.pop_front()
+            }
+        }
 
         pub(crate) fn unbounded<T>() -> (Sender<T>, Receiver<T>) {
             let queue = Arc::new(Mutex::new(VecDeque::new()));
@@ -63,8 +74,8 @@ mod picked {
                 self.items().pop_front().ok_or(())
             }
 
-            pub(crate) fn drain(&self) -> impl Iterator<Item = T> + use<T> {
-                std::mem::take(&mut *self.items()).into_iter()
+            pub(crate) fn drain(&self) -> Drain<'_, T> {
+                Drain(std::mem::take(&mut *self.items()), PhantomData)
             }
 
             pub(crate) fn is_empty(&self) -> bool {

@@ -26,7 +26,7 @@ use crate::call::{Awaited, answer_orphans, count_orphans};
 use crate::error::SpawnError;
 use crate::instance::{AnyInstance, Common, Factory, Phase, install};
 use crate::lifecycle::Core;
-use crate::mailbox::{Mail, Mailbox, ORDER, Slot, What};
+use crate::mailbox::{Mail, Mailbox, Meter, ORDER, Serving, Slot, What};
 use crate::message::{Actor, ActorOnce, Dispatch, Message};
 use crate::park::FIRST_SPIN;
 use crate::registry::{Enlist, TypeMap};
@@ -421,6 +421,7 @@ pub(crate) struct Frame {
 impl Frame {
     const OUTSIDE: Self = Self { below: u32::MAX, deadline: None };
 
+    #[inline]
     pub(crate) fn current() -> Self {
         HERE.with(|here| here.frame.get())
     }
@@ -431,6 +432,7 @@ impl Frame {
     }
 
     /// The code that runs here may wait for an instance of this call depth.
+    #[inline]
     pub(crate) fn may_wait_for(&self, depth: u32) -> bool {
         depth < self.below
     }
@@ -469,12 +471,14 @@ pub(crate) fn is_at(mailbox: &Arc<Mailbox>) -> bool {
 }
 
 /// Whether this is a thread of the engine that `mailbox` belongs to.
+#[inline]
 pub(crate) fn is_inside(mailbox: &Mailbox) -> bool {
     HERE.with(|here| here.edge.get()) == Arc::as_ptr(&mailbox.edge) as usize
 }
 
 /// Whether this is code of an instance, which goes past the bounds of mailboxes: others may wait for what it does. The
 /// loop around what `here` gave is none.
+#[inline]
 pub(crate) fn is_needed() -> bool {
     on_actor_thread() && Frame::current().is_user_code()
 }
@@ -485,6 +489,7 @@ pub(crate) fn may_wait_for_room() -> bool {
 }
 
 /// Whether this is an actor thread of any engine.
+#[inline]
 pub(crate) fn on_actor_thread() -> bool {
     HERE.with(|here| here.mailbox.get()) != 0
 }
@@ -554,73 +559,91 @@ fn drop_payload(payload: Box<dyn Any + Send>) {
 #[derive(Default)]
 struct Queue {
     lanes: Vec<Lane>,
+    /// Mail that was numbered. That is only needed to choose between lanes, and most threads have one.
     arrivals: u64,
 }
 
 struct Lane {
     depth: u16,
-    mail: VecDeque<(u64, Mail)>,
+    mail: VecDeque<Mail>,
 }
 
 impl Queue {
     #[inline]
-    fn lane(&mut self, depth: u16) -> &mut VecDeque<(u64, Mail)> {
-        // Most threads have one.
-        if self.lanes.len() == 1 && self.lanes[0].depth == depth {
-            return &mut self.lanes[0].mail;
+    fn push(&mut self, depth: u16, mail: Mail) {
+        match &mut self.lanes[..] {
+            [lane] if lane.depth == depth => lane.mail.push_back(mail),
+            _ => self.push_numbered(depth, mail),
         }
-        self.one_of_lanes(depth)
     }
 
-    fn one_of_lanes(&mut self, depth: u16) -> &mut VecDeque<(u64, Mail)> {
-        // A thread has few lanes: one a call depth that lives on it.
-        let index = self.lanes.iter().position(|lane| lane.depth >= depth).unwrap_or(self.lanes.len());
-        if self.lanes.get(index).is_none_or(|lane| lane.depth != depth) {
-            self.lanes.insert(index, Lane { depth, mail: VecDeque::new() });
-        }
+    fn push_numbered(&mut self, depth: u16, mut mail: Mail) {
+        let index = self.lane_index(depth);
+        mail.number = self.number();
+        self.lanes[index].mail.push_back(mail);
+    }
+
+    /// The number of the next arrival: above all numbers that mail came with.
+    fn number(&mut self) -> u64 {
+        self.arrivals += 1;
+        self.arrivals | 1 << 63
+    }
+
+    fn lane(&mut self, depth: u16) -> &mut VecDeque<Mail> {
+        let index = self.lane_index(depth);
         &mut self.lanes[index].mail
     }
 
-    fn push(&mut self, depth: u16, mail: Mail) {
-        self.arrivals += 1;
-        let arrival = self.arrivals;
-        self.lane(depth).push_back((arrival, mail));
+    fn lane_index(&mut self, depth: u16) -> usize {
+        // A thread has few lanes: one a call depth that lives on it.
+        let index = self.lanes.iter().position(|lane| lane.depth >= depth).unwrap_or(self.lanes.len());
+        if self.lanes.get(index).is_none_or(|lane| lane.depth != depth) {
+            self.add_lane(index, depth);
+        }
+        index
+    }
+
+    fn add_lane(&mut self, index: usize, depth: u16) {
+        if let [only] = &mut self.lanes[..] {
+            // It was alone until now.
+            let mut first = std::mem::take(&mut only.mail);
+            first.iter_mut().for_each(|mail| mail.number = self.number());
+            self.lanes[0].mail = first;
+        }
+        self.lanes.insert(index, Lane { depth, mail: VecDeque::new() });
     }
 
     /// Back to where it was: before all that came later. `mail` came in the order given.
     fn push_front(&mut self, depth: u16, mail: impl DoubleEndedIterator<Item = Mail>) {
         let lane = self.lane(depth);
-        for mail in mail.rev() {
-            let arrival = lane.front().map_or(0, |(arrival, _)| *arrival);
-            lane.push_front((arrival, mail));
+        for mut mail in mail.rev() {
+            mail.number = lane.front().map_or(0, |first| first.number);
+            lane.push_front(mail);
         }
     }
 
     /// Back to where it was taken from.
-    fn put_back(&mut self, depth: u16, arrival: u64, mail: Mail) {
-        self.lane(depth).push_front((arrival, mail));
+    fn put_back(&mut self, depth: u16, mail: Mail) {
+        self.lane(depth).push_front(mail);
     }
 
-    /// The earliest arrival among the lanes of depths below `below`: its depth, its number, and the mail.
-    fn pop(&mut self, below: u32) -> Option<(u16, u64, Mail)> {
+    /// The earliest arrival among the lanes of depths below `below`, and its depth.
+    #[inline]
+    fn pop(&mut self, below: u32) -> Option<(u16, Mail)> {
         // Most threads have one lane.
-        if let [lane] = &mut self.lanes[..] {
-            let (arrival, mail) = if u32::from(lane.depth) < below { lane.mail.pop_front()? } else { return None };
-            return Some((lane.depth, arrival, mail));
-        }
-        let mut earliest: Option<(u64, usize)> = None;
-        for (index, lane) in self.lanes.iter().enumerate() {
-            if u32::from(lane.depth) >= below {
-                break;
-            }
-            if let Some((arrival, _)) = lane.mail.front() {
-                if earliest.is_none_or(|(first, _)| *arrival < first) {
-                    earliest = Some((*arrival, index));
-                }
-            }
-        }
-        let lane = &mut self.lanes[earliest?.1];
-        lane.mail.pop_front().map(|(arrival, mail)| (lane.depth, arrival, mail))
+        let lane = match &mut self.lanes[..] {
+            [lane] if u32::from(lane.depth) < below => lane,
+            [] | [_] => return None,
+            _ => self.earliest(below)?,
+        };
+        let mail = lane.mail.pop_front()?;
+        Some((lane.depth, mail))
+    }
+
+    fn earliest(&mut self, below: u32) -> Option<&mut Lane> {
+        let allowed = self.lanes.iter_mut().take_while(|lane| u32::from(lane.depth) < below);
+        let first = allowed.filter_map(|lane| Some((lane.mail.front()?.number, lane)));
+        first.min_by_key(|(arrival, _)| *arrival).map(|(_, lane)| lane)
     }
 
     fn len(&self) -> usize {
@@ -629,6 +652,19 @@ impl Queue {
 
     fn has(&self, below: u32) -> bool {
         self.lanes.iter().take_while(|lane| u32::from(lane.depth) < below).any(|lane| !lane.mail.is_empty())
+    }
+}
+
+/// Notes that mail was taken in for its instance, and gives the lane that it belongs to.
+#[inline]
+fn note(seats: &[Seat], mail: &Mail) -> u16 {
+    match seats.get(mail.to.index as usize) {
+        Some(Seat { generation, depth, tenant: Some(tenant), .. }) if *generation == mail.to.generation => {
+            tenant.status.take_in(mail.weight());
+            *depth
+        }
+        // Mail for one that has ended waits in the lowest lane for its end as a dead letter.
+        _ => 0,
     }
 }
 
@@ -1012,10 +1048,22 @@ impl Local {
 
     /// Moves mail from the mailbox to the queue; `true` if the mailbox was emptied.
     fn take_in(&self) -> bool {
-        let emptied = self.mailbox.take(|mail| match mail.what {
-            What::Shutdown => self.ending.set(true),
-            _ => self.enqueue(mail),
-        });
+        let arrivals = self.mailbox.take();
+        let emptied = arrivals.is_none();
+        if !emptied {
+            // For all of it at once: nothing but the runtime's own code runs meanwhile.
+            let (seats, mut queue) = (self.seats.borrow(), self.queue.borrow_mut());
+            let mut messages = 0;
+            for mail in arrivals {
+                if let What::Shutdown = mail.what {
+                    self.ending.set(true);
+                    continue;
+                }
+                messages += u64::from(mail.messages);
+                queue.push(note(&seats, &mail), mail);
+            }
+            Meter::add(&self.mailbox.meter.taken, messages);
+        }
         if self.ending.get() && self.held.get() > 0 && self.mailbox.edge.is_sealed() {
             self.give_up_all();
         }
@@ -1032,15 +1080,8 @@ impl Local {
 
     /// Queues mail for an instance of this thread.
     pub(crate) fn enqueue(&self, mail: Mail) {
-        let depth = match self.seats.borrow().get(mail.to.index as usize) {
-            Some(Seat { generation, depth, tenant: Some(tenant), .. }) if *generation == mail.to.generation => {
-                tenant.status.take_in(mail.weight());
-                *depth
-            }
-            // Mail for one that has ended waits in the lowest lane for its end as a dead letter.
-            _ => 0,
-        };
-        self.weigh(mail.messages as isize);
+        let depth = note(&self.seats.borrow(), &mail);
+        Meter::add(&self.mailbox.meter.taken, u64::from(mail.messages));
         self.queue.borrow_mut().push(depth, mail);
     }
 
@@ -1055,48 +1096,52 @@ impl Local {
         self.held.set(self.held.get() - held.len());
         for mail in held {
             common.status.get_done(mail.weight());
-            self.weigh(-(mail.messages as isize));
+            self.pass(&mail);
             self.mailbox.divert(mail);
         }
     }
 
-    /// Publishes how many messages lie on this thread outside its mailbox.
-    fn weigh(&self, change: isize) {
-        let in_hand = &self.mailbox.meter.in_hand;
-        // Relaxed: only this thread writes it, and it is read as a statistic.
-        in_hand.store(in_hand.load(Ordering::Relaxed).wrapping_add_signed(change), Ordering::Relaxed);
+    /// What was taken in is given to others, or to nobody.
+    fn pass(&self, mail: &Mail) {
+        Meter::add(&self.mailbox.meter.passed, u64::from(mail.messages));
     }
 
-    /// Serves the earliest mail below a depth, of a batch at most `budget` messages. Gives how much was done: 0 if there
-    /// is nothing to do.
+    /// Serves the earliest mail below a depth, of a batch at most `budget` messages; what is left of that goes back to
+    /// where it was. Gives how much was done: 0 if there is nothing to do.
     fn serve_one(self: &Rc<Self>, below: u32, budget: usize) -> usize {
-        let Some((depth, arrival, mail)) = self.queue.borrow_mut().pop(below) else { return 0 };
+        let Some((depth, mut mail)) = self.queue.borrow_mut().pop(below) else { return 0 };
         let messages = mail.messages;
-        let left = match self.instance(mail.to) {
-            Some(instance) => self.hand_over(&*instance, mail, budget),
-            None => {
-                self.weigh(-(messages as isize));
-                self.mailbox.divert(mail);
-                None
-            }
+        let Some(instance) = self.instance(mail.to) else {
+            self.pass(&mail);
+            self.mailbox.divert(mail);
+            return messages.max(1) as usize;
         };
-        let done = messages - left.as_ref().map_or(0, |left| left.messages);
-        if let Some(left) = left {
-            self.queue.borrow_mut().put_back(depth, arrival, left);
+        // It stays where it is, for each time that it is moved costs more than all else that is done with it.
+        let serving = Serving { budget, permitted: mail.permitted, from_hook: mail.from_hook };
+        let What::Letter(letter) = &mut mail.what else {
+            self.obey(&*instance, mail);
+            return 1;
+        };
+        let mut done = messages;
+        if !letter.deliver(&*instance, self, serving) {
+            if let Some(left) = self.keep(instance.common(), mail) {
+                done -= left.messages;
+                self.queue.borrow_mut().put_back(depth, left);
+            }
         }
-        (done as usize).max(1)
+        done.max(1) as usize
     }
 
-    /// So many messages of an instance of this thread are done with, or given to others.
+    /// So many messages of an instance of this thread are given to others, or to nobody.
     pub(crate) fn settle_account(&self, status: &Status, messages: u32) {
         status.get_done(u64::from(messages));
-        self.weigh(-(messages as isize));
+        Meter::add(&self.mailbox.meter.passed, u64::from(messages));
     }
 
     /// A message for an instance of this thread that is handled at once.
     pub(crate) fn open_account(&self, status: &Status) {
         status.take_in(1);
-        self.weigh(1);
+        Meter::add(&self.mailbox.meter.taken, 1);
     }
 
     /// `on_start` of an instance that was built again: before all else that is queued for it.
@@ -1105,62 +1150,48 @@ impl Local {
         self.queue.borrow_mut().push_front(common.depth, std::iter::once(Mail::order(common.id.slot, What::Start)));
     }
 
-    /// Does what the mail says, now. The instance's code must not be on the stack. Of a batch, at most `budget`
-    /// messages are handled. What is left to do comes back, to be put where it was, and stays accounted for.
-    fn hand_over(self: &Rc<Self>, instance: &dyn AnyInstance, mut mail: Mail, mut budget: usize) -> Option<Mail> {
+    /// Mail that was not delivered, or not all of it: stays where it was, waits for its instance, or is given up.
+    #[cold]
+    fn keep(&self, common: &Common, mut mail: Mail) -> Option<Mail> {
+        mail.recount();
+        let sealed = self.mailbox.edge.is_sealed();
+        match common.phase.get() {
+            // The rest of a batch, or it was reset, and its `on_start` comes first.
+            Phase::Live | Phase::New if !sealed => return Some(mail),
+            Phase::Resting if !sealed => self.hold(common, mail),
+            _ => {
+                self.settle_account(&common.status, mail.messages);
+                if sealed { self.mailbox.bury(mail) } else { self.mailbox.divert(mail) }
+            }
+        }
+        None
+    }
+
+    /// Does what an order says.
+    fn obey(self: &Rc<Self>, instance: &dyn AnyInstance, mail: Mail) {
         let common = instance.common();
-        let from_hook = mail.is_from_hook();
-        match &mut mail.what {
+        match mail.what {
             What::Tick(id) => {
                 self.start_new(instance);
-                instance.tick(self, *id);
+                instance.tick(self, id);
             }
             What::Piped(id) => {
                 self.start_new(instance);
-                instance.piped(self, *id);
+                instance.piped(self, id);
             }
             What::Start => instance.start(self),
             What::Shutdown => self.ending.set(true),
             // In its place: after what an instance that rests still has to handle.
             What::End if common.phase.get() == Phase::Resting && common.holds_mail() => {
-                self.hold(common, mail);
-                return None;
+                return self.hold(common, mail);
             }
             What::End => {
                 instance.start(self);
                 instance.end(self);
             }
-            What::Letter(letter) => {
-                self.start_new(instance);
-                while common.phase.get() == Phase::Live && !self.mailbox.edge.is_sealed() {
-                    if budget == 0 {
-                        mail.recount();
-                        return Some(mail);
-                    }
-                    budget -= 1;
-                    if mail.permitted {
-                        self.mailbox.give_back(1);
-                    }
-                    if !letter.deliver(instance, self, from_hook) {
-                        return None;
-                    }
-                }
-                mail.recount();
-                let sealed = self.mailbox.edge.is_sealed();
-                match common.phase.get() {
-                    // It was reset: its `on_start` comes first.
-                    Phase::New if !sealed => return Some(mail),
-                    Phase::Resting if !sealed => self.hold(common, mail),
-                    _ => {
-                        self.settle_account(&common.status, mail.messages);
-                        if sealed { self.mailbox.bury(mail) } else { self.mailbox.divert(mail) }
-                    }
-                }
-                return None;
-            }
+            What::Letter(_) => debug_assert!(false, "a letter is no order"),
         }
         common.status.get_done(ORDER);
-        None
     }
 
     /// `on_start` comes before all else.
@@ -1189,8 +1220,8 @@ impl Local {
         loop {
             let mail = self.queue.borrow_mut().pop(u32::MAX);
             match mail {
-                Some((_, _, mail)) => {
-                    self.weigh(-(mail.messages as isize));
+                Some((_, mail)) => {
+                    self.pass(&mail);
                     self.mailbox.divert(mail);
                 }
                 None => break,

@@ -89,12 +89,20 @@ impl fmt::Display for End {
 pub(crate) struct Status {
     pub(crate) id: InstanceId,
     pub(crate) name: &'static str,
+    /// Looked at by every sender.
     state: AtomicU8,
+    fate: Mutex<Fate>,
+    tally: Tally,
+}
+
+/// What the instance's own thread counts of it with every message: on a cache line that no sender looks at.
+#[repr(align(64))]
+#[derive(Default)]
+struct Tally {
     handled: AtomicU64,
     panicked: AtomicU64,
     /// What lies on its thread for it, outside the mailbox: messages in the low half, orders in the high.
     load: AtomicU64,
-    fate: Mutex<Fate>,
 }
 
 /// Whether an instance has ended, and who is to be told.
@@ -113,10 +121,8 @@ impl Status {
             id,
             name,
             state: AtomicU8::new(Self::LIVE),
-            handled: AtomicU64::new(0),
-            panicked: AtomicU64::new(0),
-            load: AtomicU64::new(0),
             fate: Mutex::new(Fate::Alive { next: 0, watchers: Vec::new() }),
+            tally: Tally::default(),
         }
     }
 
@@ -134,10 +140,12 @@ impl Status {
     }
 
     /// Rotation may choose it: neither ended nor backing off after panics.
+    #[inline]
     pub(crate) fn is_ready(&self) -> bool {
         self.state.load(Ordering::Acquire) == Self::LIVE
     }
 
+    #[inline]
     pub(crate) fn has_ended(&self) -> bool {
         self.state.load(Ordering::Acquire) == Self::ENDED
     }
@@ -147,36 +155,45 @@ impl Status {
         counter.store(counter.load(Ordering::Relaxed).wrapping_add(change), Ordering::Relaxed);
     }
 
+    /// A message that was taken in for it is handled.
+    #[inline]
     pub(crate) fn count_handled(&self) {
-        Self::add(&self.handled, 1);
+        Self::add(&self.tally.handled, 1);
+        self.get_done(1);
     }
 
+    /// The handler of a message that was taken in for it has panicked.
+    #[inline]
     pub(crate) fn count_panicked(&self) {
-        Self::add(&self.panicked, 1);
+        Self::add(&self.tally.panicked, 1);
+        self.get_done(1);
     }
 
     /// Mail of this weight (see `Mail::weight`) was taken in for it.
+    #[inline]
     pub(crate) fn take_in(&self, weight: u64) {
-        Self::add(&self.load, weight);
+        Self::add(&self.tally.load, weight);
     }
 
     /// Mail of this weight was dealt with.
+    #[inline]
     pub(crate) fn get_done(&self, weight: u64) {
-        Self::add(&self.load, weight.wrapping_neg());
+        Self::add(&self.tally.load, weight.wrapping_neg());
     }
 
     /// Nothing lies on its thread for it.
+    #[inline]
     pub(crate) fn is_unburdened(&self) -> bool {
-        self.load.load(Ordering::Relaxed) == 0
+        self.tally.load.load(Ordering::Relaxed) == 0
     }
 
     pub(crate) fn report(&self) -> InstanceReport {
         InstanceReport {
             id: self.id,
             message: self.name,
-            handled: self.handled.load(Ordering::Relaxed),
-            panicked: self.panicked.load(Ordering::Relaxed),
-            left: self.load.load(Ordering::Relaxed) & u64::from(u32::MAX),
+            handled: self.tally.handled.load(Ordering::Relaxed),
+            panicked: self.tally.panicked.load(Ordering::Relaxed),
+            left: self.tally.load.load(Ordering::Relaxed) & u64::from(u32::MAX),
         }
     }
 

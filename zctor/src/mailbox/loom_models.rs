@@ -17,7 +17,7 @@ struct Fate {
 struct Probe(Arc<Fate>);
 
 impl Envelope for Probe {
-    fn deliver(&mut self, _: &dyn AnyInstance, _: &Rc<Local>, _: bool) -> bool {
+    fn deliver(&mut self, _: &dyn AnyInstance, _: &Rc<Local>, _: Serving) -> bool {
         unreachable!("there are no instances")
     }
 
@@ -42,11 +42,12 @@ fn mailbox() -> Arc<Mailbox> {
 }
 
 /// Pushes a letter; its sender looks whether what comes back, if anything, is its own.
-fn push(mailbox: &Mailbox, token: u32, fate: &Arc<Fate>) {
+fn push(mailbox: &Mailbox, number: u64, fate: &Arc<Fate>) {
     let what = What::Letter(seal(Probe(Arc::clone(fate))));
     let to = Slot { index: 0, generation: 0 };
-    // The token is given by the model: the threads of a model are one thread to `token()`.
-    if let Some(back) = mailbox.push(Mail { to, messages: 1, token, rotated: false, permitted: false, what }) {
+    // The number is given by the model: the threads of a model are one thread to `pusher()`.
+    let mail = Mail { number, messages: 1, ..Mail::order(to, what) };
+    if let Some(back) = mailbox.push(mail) {
         let mut letter = back.into_letter().unwrap();
         let probe = letter.as_any_mut().downcast_mut::<Probe>().unwrap();
         assert!(Arc::ptr_eq(&probe.0, fate), "it got another's letter");
@@ -73,7 +74,7 @@ fn letters_of_two_senders_are_found_once_when_the_mailbox_closes() {
         let fates = [Arc::<Fate>::default(), Arc::default()];
         let senders = [0, 1].map(|index| {
             let (mailbox, fate) = (Arc::clone(&mailbox), Arc::clone(&fates[index]));
-            spawn(move || push(&mailbox, index as u32 + 1, &fate))
+            spawn(move || push(&mailbox, index as u64 + 1, &fate))
         });
         mailbox.close();
         for sender in senders {
