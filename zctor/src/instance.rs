@@ -301,29 +301,29 @@ where
     S: 'static,
 {
     const SEALS: Seals<M> = Seals {
-        send: |place, address, how| {
+        send: |place, address, way, how| {
             let (message, to) = (place.take(), PhantomData);
             let letter = match &address.undelivered {
                 None => seal(SendLetter::<M, S, _> { message, undelivered: Nobody, to }),
                 Some(hook) => seal(SendLetter::<M, S, _> { message, undelivered: Arc::clone(hook), to }),
             };
-            Mail::letter(address.slot, letter, how)
+            address.deliver(way, Mail::letter(address.slot, letter, how))
         },
-        call: |place, address, how| {
+        call: |place, address, way, how| {
             let (call, to) = (place.take(), PhantomData);
             let letter = match &address.undelivered {
                 None => seal(CallLetter::<M, S, _> { call, undelivered: Nobody, to }),
                 Some(hook) => seal(CallLetter::<M, S, _> { call, undelivered: Arc::clone(hook), to }),
             };
-            Mail::letter(address.slot, letter, how)
+            address.deliver(way, Mail::letter(address.slot, letter, how))
         },
-        batch: |place, address, how| {
+        batch: |place, address, way, how| {
             let (messages, to) = (place.take().unwrap_or_default().into_iter(), PhantomData);
             let letter = match &address.undelivered {
                 None => seal(BatchLetter::<M, S, _> { messages, undelivered: Nobody, to }),
                 Some(hook) => seal(BatchLetter::<M, S, _> { messages, undelivered: Arc::clone(hook), to }),
             };
-            Mail::batch(address.slot, letter, how)
+            address.deliver_batch(way, Mail::batch(address.slot, letter, how))
         },
         call_here: |instance, local, message, port, deadline, then| match open::<M, S>(instance) {
             Some(instance) => instance.handle_here(local, message, port, deadline, then),

@@ -46,16 +46,16 @@ type CallHere<M> = fn(
     &mut dyn FnMut(),
 ) -> Result<(), Arc<str>>;
 
-/// Takes a `T` out of its place, into an envelope for the receiver. By reference and in one step, for each time that mail
-/// is moved costs more than all else that is done with it.
-type Seal<M, T> = fn(&mut Option<T>, &Address<M>, How) -> Mail;
+/// Takes a `T` out of its place, into an envelope, and delivers that; what was refused comes back. All in one step, for
+/// each time that mail is moved costs more than all else that is done with it.
+type Post<M, T> = fn(&mut Option<T>, &Address<M>, Way, How) -> Option<Mail>;
 
 /// How messages for one kind of instance are put into envelopes, and taken out again by a sender who came too late.
 /// Made where the state's type is known.
 pub(crate) struct Seals<M: Message> {
-    pub(crate) send: Seal<M, M>,
-    pub(crate) call: Seal<M, Call<M>>,
-    pub(crate) batch: Seal<M, Vec<M>>,
+    pub(crate) send: Post<M, M>,
+    pub(crate) call: Post<M, Call<M>>,
+    pub(crate) batch: Post<M, Vec<M>>,
     pub(crate) call_here: CallHere<M>,
     pub(crate) open_send: fn(Letter) -> Option<M>,
     pub(crate) open_call: fn(Letter) -> Option<Call<M>>,
@@ -153,26 +153,21 @@ impl<M: Message> Address<M> {
     /// meanwhile.
     #[inline]
     pub(crate) fn send(&self, way: Way, message: &mut Option<M>, how: How) {
-        if let Some(back) = self.deliver(way, (self.seals.send)(message, self, how)) {
+        if let Some(back) = (self.seals.send)(message, self, way, how) {
             *message = back.into_letter().and_then(self.seals.open_send);
         }
     }
 
     /// Sends a call that was admitted, as [`send`](Self::send).
     pub(crate) fn call(&self, way: Way, call: &mut Option<Call<M>>, how: How) {
-        if let Some(back) = self.deliver(way, (self.seals.call)(call, self, how)) {
+        if let Some(back) = (self.seals.call)(call, self, way, how) {
             *call = back.into_letter().and_then(self.seals.open_call);
         }
     }
 
     /// Sends a batch that was admitted, as [`send`](Self::send).
     fn send_batch(&self, way: Way, messages: &mut Option<Vec<M>>, how: How) {
-        let mail = (self.seals.batch)(messages, self, how);
-        let back = match way {
-            Way::There => self.mailbox.push_batch(mail),
-            Way::Here => self.deliver(way, mail),
-        };
-        if let Some(back) = back {
+        if let Some(back) = (self.seals.batch)(messages, self, way, how) {
             *messages = back.into_letter().and_then(self.seals.open_batch);
         }
     }
@@ -183,8 +178,16 @@ impl<M: Message> Address<M> {
         let _ = self.deliver(way, Mail::order(self.slot, What::End));
     }
 
+    /// As `deliver`, for a batch.
+    pub(crate) fn deliver_batch(&self, way: Way, mail: Mail) -> Option<Mail> {
+        match way {
+            Way::There => self.mailbox.push_batch(mail),
+            Way::Here => self.deliver(way, mail),
+        }
+    }
+
     /// From here on mail is handled, or becomes a dead letter, or is given back.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn deliver(&self, way: Way, mail: Mail) -> Option<Mail> {
         match way {
             Way::There => self.mailbox.push(mail),
@@ -475,12 +478,6 @@ impl<M: Message> Pool<M> {
         places.iter().filter(|place| !place.address.status.has_ended()).map(|place| place.address.id()).collect()
     }
 
-    /// All that can be sent to now.
-    fn everybody(&self) -> Vec<(Address<M>, Way)> {
-        let places = self.places.load();
-        places.iter().filter_map(|place| Some((place.address.clone(), place.address.admit().ok()?))).collect()
-    }
-
     /// This thread's own instances in the pool, in turn.
     pub(crate) fn next_local(&self) -> Result<Address<M>, Refusal> {
         let local = local().ok_or(Refusal::NotRegistered)?;
@@ -627,6 +624,14 @@ impl<M: Message> Clone for Binding<M> {
             Self::Gone(instance) => Self::Gone(*instance),
         }
     }
+}
+
+/// Those that a broadcast is for.
+enum Members<'a, M: Message> {
+    Known(&'a [Place<M>]),
+    Loaded(Arc<Vec<Place<M>>>),
+    One(&'a Address<M>),
+    Nobody,
 }
 
 /// An instance of this thread that can handle a call at once.
@@ -998,18 +1003,33 @@ impl<'a, M: Message> Aim<'a, M> {
         }
     }
 
-    /// Everybody that a broadcast reaches: the pool, or the one instance of a client that has no pool.
-    fn everybody(&self) -> Result<Vec<(Address<M>, Way)>, Refusal> {
-        let everybody = match (self.pool, self.binding) {
-            (_, Binding::Gone(_)) => return Err(Refusal::Stopped),
-            (Some(pool), _) => pool.everybody(),
-            (None, Binding::One(address)) => vec![(address.clone(), address.admit()?)],
-            (None, _) => Vec::new(),
-        };
-        if everybody.is_empty() {
-            return Err(self.nobody());
+    /// The pool as it is now, or the one instance of a client that has no pool.
+    fn members(&self) -> Members<'a, M> {
+        match (self.pool, self.binding) {
+            (_, Binding::Gone(_)) => Members::Nobody,
+            (Some(pool), _) => match self.snapshot.filter(|snapshot| pool.is_current(snapshot)) {
+                Some(Snapshot { places: Some(places), .. }) => Members::Known(places),
+                _ => Members::Loaded(pool.places.load_full()),
+            },
+            (None, Binding::One(address)) => Members::One(address),
+            (None, _) => Members::Nobody,
         }
-        Ok(everybody)
+    }
+
+    /// Those of them that can be sent to now.
+    fn open<'m>(&self, members: &'m Members<'_, M>) -> Result<Vec<(&'m Address<M>, Way)>, Refusal> {
+        let open = |address: &'m Address<M>| Some((address, address.admit().ok()?));
+        let open: Vec<_> = match members {
+            Members::Known(places) => places.iter().filter_map(|place| open(&place.address)).collect(),
+            Members::Loaded(places) => places.iter().filter_map(|place| open(&place.address)).collect(),
+            Members::One(address) => vec![(address, address.admit()?)],
+            Members::Nobody => Vec::new(),
+        };
+        match (open.is_empty(), self.binding) {
+            (false, _) => Ok(open),
+            (true, Binding::Gone(_)) => Err(Refusal::Stopped),
+            (true, _) => Err(self.nobody()),
+        }
     }
 
     /// Why nobody was found.
@@ -1021,12 +1041,14 @@ impl<'a, M: Message> Aim<'a, M> {
     where
         M: Clone,
     {
-        let everybody = match self.everybody() {
+        let members = self.members();
+        let everybody = match self.open(&members) {
             Ok(everybody) => everybody,
             Err(refusal) => return Err(self.send_error(message, refusal)),
         };
         // All copies are made before the first is sent; the last instance gets the message itself.
-        let mut copies: Vec<M> = everybody.iter().skip(1).map(|_| message.clone()).collect();
+        let mut copies = Vec::with_capacity(everybody.len());
+        copies.extend(everybody.iter().skip(1).map(|_| message.clone()));
         copies.push(message);
         // One whose thread ended this very moment is not among those reached.
         let mut reached = 0;
@@ -1056,7 +1078,8 @@ impl<'a, M: Message> Aim<'a, M> {
     }
 
     pub(crate) fn broadcast_with(&self, mut make: impl FnMut(InstanceId) -> M) -> Result<usize, CallError> {
-        let everybody = self.everybody().map_err(|refusal| self.call_error(refusal))?;
+        let members = self.members();
+        let everybody = self.open(&members).map_err(|refusal| self.call_error(refusal))?;
         let (mut reached, mut missed) = (0, 0);
         for (address, way) in &everybody {
             match self.send_copy(address, *way, make(address.id())) {
@@ -1074,7 +1097,8 @@ impl<'a, M: Message> Aim<'a, M> {
         if !Frame::current().may_wait_for(K::depth(M::CALL_DEPTH)) {
             return Err(CallError::Undeclared { message: M::NAME });
         }
-        let everybody = self.everybody().map_err(|refusal| self.call_error(refusal))?;
+        let members = self.members();
+        let everybody = self.open(&members).map_err(|refusal| self.call_error(refusal))?;
         // One deadline for all, counted from here.
         let until = self.own_deadline();
         let pending: Vec<(InstanceId, Pending<R>)> = everybody
@@ -1088,10 +1112,11 @@ impl<'a, M: Message> Aim<'a, M> {
     }
 
     pub(crate) fn stop_all(&self) -> Result<usize, Refusal> {
-        let everybody = match self.binding {
-            Binding::One(address) => vec![(address.clone(), address.admit()?)],
-            _ => self.everybody()?,
+        let members = match self.binding {
+            Binding::One(address) => Members::One(address),
+            _ => self.members(),
         };
+        let everybody = self.open(&members)?;
         for (address, way) in &everybody {
             address.stop(*way);
         }

@@ -569,7 +569,7 @@ struct Lane {
 }
 
 impl Queue {
-    #[inline]
+    #[inline(always)]
     fn push(&mut self, depth: u16, mail: Mail) {
         match &mut self.lanes[..] {
             [lane] if lane.depth == depth => lane.mail.push_back(mail),
@@ -577,6 +577,7 @@ impl Queue {
         }
     }
 
+    #[inline(never)]
     fn push_numbered(&mut self, depth: u16, mut mail: Mail) {
         let index = self.lane_index(depth);
         mail.number = self.number();
@@ -1079,6 +1080,7 @@ impl Local {
     }
 
     /// Queues mail for an instance of this thread.
+    #[inline]
     pub(crate) fn enqueue(&self, mail: Mail) {
         let depth = note(&self.seats.borrow(), &mail);
         Meter::add(&self.mailbox.meter.taken, u64::from(mail.messages));
