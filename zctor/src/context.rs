@@ -301,7 +301,7 @@ impl<M: Message> Context<M> {
         let mut task: Box<dyn PipeTask<M>> = Box::new(Piped { running, then });
         let waker = self.local.pipe_waker(slot, id);
         let there = task.poll(&waker);
-        self.shared.pipes.borrow_mut().insert(id, (waker, task));
+        self.shared.errands().pipes.insert(id, (waker, task));
         if there {
             // Behind what is in the mailbox already: of one that has ended, all that it had sent.
             let _ = self.local.mailbox.push(Mail::order(slot, What::Piped(id)));

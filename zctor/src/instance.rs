@@ -4,7 +4,7 @@
 //! what follows a panic, a reset or a stop is decided here, after the user's code has returned.
 
 use std::any::Any;
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, RefCell, RefMut};
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::marker::PhantomData;
@@ -156,13 +156,31 @@ impl Common {
 /// What an instance shares with the contexts, timers and pipes of its handlers.
 pub(crate) struct Shared<M: Message> {
     pub(crate) common: Common,
-    pub(crate) timers: RefCell<BTreeMap<u64, Alarm<M>>>,
-    /// The timer whose closure runs just now.
-    pub(crate) firing: Cell<Option<u64>>,
-    /// Each with the waker that brings it back here.
-    pub(crate) pipes: RefCell<BTreeMap<u64, WakingPipe<M>>>,
+    /// Allocated with the first of them.
+    errands: RefCell<Option<Box<Errands<M>>>>,
     /// Who gets its undelivered messages.
     pub(crate) undelivered: Option<Arc<OnUndelivered<M>>>,
+}
+
+impl<M: Message> Shared<M> {
+    pub(crate) fn errands(&self) -> RefMut<'_, Errands<M>> {
+        RefMut::map(self.errands.borrow_mut(), |errands| &mut **errands.get_or_insert_default())
+    }
+}
+
+/// What an instance has under way beside its messages.
+pub(crate) struct Errands<M> {
+    pub(crate) timers: BTreeMap<u64, Alarm<M>>,
+    /// The timer whose closure runs just now.
+    pub(crate) firing: Option<u64>,
+    /// Each with the waker that brings it back here.
+    pub(crate) pipes: BTreeMap<u64, WakingPipe<M>>,
+}
+
+impl<M> Default for Errands<M> {
+    fn default() -> Self {
+        Self { timers: BTreeMap::new(), firing: None, pipes: BTreeMap::new() }
+    }
 }
 
 type WakingPipe<M> = (Waker, Box<dyn PipeTask<M>>);
@@ -177,7 +195,7 @@ pub(crate) trait PipeTask<M> {
 
 /// How an instance comes by its state.
 pub(crate) enum Factory<M: Message, S> {
-    Again(Arc<Rebuild<M, S>>, Restart),
+    Again(Arc<Rebuild<M, S>>, Box<Restart>),
     Once(Option<Box<dyn FnOnce() -> S>>),
 }
 
@@ -234,9 +252,7 @@ where
             answers_itself: !is_double::<M, S>(),
             trouble: RefCell::default(),
         },
-        timers: RefCell::default(),
-        firing: Cell::new(None),
-        pipes: RefCell::default(),
+        errands: RefCell::default(),
         undelivered: undelivered.clone(),
     });
     let seals: &'static Seals<M> = &Instance::<M, S>::SEALS;
@@ -622,13 +638,12 @@ where
     fn drop_state(&self, local: &Rc<Local>) {
         let state = self.body.borrow_mut().state.take();
         quietly(|| drop(state));
-        let timers = self.shared.timers.take();
-        for (id, alarm) in timers {
+        let Some(errands) = self.shared.errands.take() else { return };
+        for (id, alarm) in errands.timers {
             local.clear_timer(alarm.due, id);
             quietly(|| drop(alarm));
         }
-        let pipes = self.shared.pipes.take();
-        for pipe in pipes.into_values() {
+        for pipe in errands.pipes.into_values() {
             quietly(|| drop(pipe));
         }
     }
@@ -718,7 +733,7 @@ where
             return;
         }
         // Out of the map while the user's closure runs: it may set and cancel timers.
-        let Some(alarm) = self.shared.timers.borrow_mut().remove(&id) else {
+        let Some(alarm) = self.shared.errands().timers.remove(&id) else {
             return;
         };
         match alarm.fire(local, &self.shared, id) {
@@ -728,10 +743,10 @@ where
     }
 
     fn piped(&self, local: &Rc<Local>, id: u64) {
-        let Some((waker, mut pipe)) = self.shared.pipes.borrow_mut().remove(&id) else { return };
+        let Some((waker, mut pipe)) = self.shared.errands().pipes.remove(&id) else { return };
         match catch(|| pipe.poll(&waker)) {
             Ok(false) => {
-                self.shared.pipes.borrow_mut().insert(id, (waker, pipe));
+                self.shared.errands().pipes.insert(id, (waker, pipe));
             }
             Ok(true) => match run_user(0, None, || pipe.finish()) {
                 Ok(message) => self.handle_own(local, message),

@@ -23,7 +23,7 @@ use std::time::Instant;
 use once_cell::sync::{Lazy, OnceCell};
 
 use crate::call::Awaited;
-use crate::sync::{AtomicU8, Thread, current, park, park_timeout, spin_loop};
+use crate::sync::{AtomicU8, Thread, current, park, park_timeout, spin_loop, yield_now};
 use crate::thread::{Quiet, quietly};
 
 const RUNNING: u8 = 0;
@@ -36,10 +36,17 @@ const STANDBY: u8 = 4;
 /// Turns of looking at the word before a thread parks: some microseconds, against the tens that a wake-up costs.
 const MAX_SPIN: u32 = 2_000;
 const MIN_SPIN: u32 = 50;
+/// What is left of a spin for what always comes at once: for an interrupt in between, say.
+const SHORT_SPIN: u32 = 400;
 
 /// Actor threads of this process that are not parked. Spinning only pays while each of them can have a core.
 static AWAKE: std::sync::atomic::AtomicUsize = std::sync::atomic::AtomicUsize::new(0);
 static CORES: Lazy<usize> = Lazy::new(crate::available_threads);
+
+thread_local! {
+    /// This thread has unparked another since it last spun.
+    static WOKE: Cell<bool> = const { Cell::new(false) };
+}
 
 /// How a thread that stands by is told.
 pub(crate) type Notify = Quiet<dyn Fn() + Send + Sync>;
@@ -63,8 +70,8 @@ impl Parker {
 
     /// Called once on the thread that this word belongs to, before it first waits.
     pub(crate) fn adopt_current_thread(&self) {
-        if self.thread.set(current()).is_ok() && self.counted {
-            AWAKE.fetch_add(1, Ordering::Relaxed); // a count, read as a hint
+        if self.thread.set(current()).is_ok() {
+            self.count_awake();
         }
     }
 
@@ -102,6 +109,9 @@ impl Parker {
     }
 
     fn unpark(&self) {
+        // Here and not where it wakes up: until it does it waits for a core, and nobody is to spin on that.
+        self.count_awake();
+        WOKE.with(|woke| woke.set(true));
         if let Some(thread) = self.thread.get() {
             thread.unpark();
         }
@@ -138,8 +148,12 @@ impl Parker {
     /// It is back, after `stand_by` gave `true`.
     pub(crate) fn come_back(&self) {
         let _ = self.word.compare_exchange(STANDBY, RUNNING, Ordering::AcqRel, Ordering::Acquire);
+        self.count_awake();
+    }
+
+    fn count_awake(&self) {
         if self.counted {
-            AWAKE.fetch_add(1, Ordering::Relaxed);
+            AWAKE.fetch_add(1, Ordering::Relaxed); // a count, read as a hint
         }
     }
 
@@ -157,28 +171,41 @@ impl Parker {
                 Some(deadline) => {
                     let left = deadline.saturating_duration_since(crate::timer::now());
                     if left.is_zero() {
-                        let _ = self.word.compare_exchange(PARKED, RUNNING, Ordering::AcqRel, Ordering::Relaxed);
+                        let by_itself =
+                            self.word.compare_exchange(PARKED, RUNNING, Ordering::AcqRel, Ordering::Relaxed);
+                        if by_itself.is_ok() {
+                            self.count_awake();
+                        }
                         break;
                     }
                     park_timeout(left);
                 }
             }
         }
-        if self.counted {
-            AWAKE.fetch_add(1, Ordering::Relaxed);
-        }
     }
 
-    /// Spins, once announced, while nobody wakes this thread; `true` if something came. A spin in vain shortens the next.
+    /// Spins, once announced, while nobody wakes this thread; `true` if something came.
+    ///
+    /// `budget` is how long it may: some times what it lately took, so that a spin in vain costs little. But who has just
+    /// unparked another, and probably waits for that, spins as long as that takes. It yields first: schedulers like to put
+    /// the woken on the core of who woke it, where it would wait for the end of the spin.
     pub(crate) fn spin(&self, budget: &Cell<u32>, ready: impl Fn() -> bool) -> bool {
         let cores = *CORES;
+        let woke = WOKE.with(|woke| woke.replace(false));
         if cores == 1 {
             return false;
         }
         let others = usize::from(!self.counted);
-        for turn in 0..budget.get() {
+        if woke && AWAKE.load(Ordering::Relaxed) + others <= cores {
+            yield_now();
+        }
+        let turns = if woke { MAX_SPIN } else { budget.get() };
+        for turn in 0..turns {
             if self.word.load(Ordering::Acquire) != WATCHING || ready() {
-                budget.set(MAX_SPIN);
+                if !woke {
+                    let slowly = budget.get() - budget.get() / 8;
+                    budget.set(slowly.max(4 * turn + SHORT_SPIN).min(MAX_SPIN));
+                }
                 return true;
             }
             if turn % 32 == 0 && AWAKE.load(Ordering::Relaxed) + others > cores {
@@ -186,9 +213,11 @@ impl Parker {
             }
             spin_loop();
         }
-        // After the shortest comes a long one again: two threads that answer each other would else both go on parking,
-        // each too late for the other's short spin (measured: 7,400 ns a call instead of 500).
-        budget.set(if budget.get() <= MIN_SPIN { MAX_SPIN } else { budget.get() / 2 });
+        if !woke {
+            // After the shortest comes a long one again: two threads that answer each other would else both go on
+            // parking, each too late for the other's short spin (measured: 7,400 ns a call instead of 500).
+            budget.set(if budget.get() <= MIN_SPIN { MAX_SPIN } else { budget.get() / 2 });
+        }
         false
     }
 

@@ -174,7 +174,8 @@ use sealed::{Install, Installed, LocalHandle};
 
 impl<M: Dispatch<S, Port: Send> + Send, S: 'static> Install<M> for Actor<M, S> {
     fn __install(self, local: &LocalHandle<'_>) -> Result<Installed<M>, SpawnError> {
-        install(local.local, local.pooled, Factory::Again(self.factory, self.restart), self.undelivered).map(Installed)
+        install(local.local, local.pooled, Factory::Again(self.factory, Box::new(self.restart)), self.undelivered)
+            .map(Installed)
     }
 }
 

@@ -105,7 +105,7 @@ struct Keeper<M: Message> {
 
 impl<M: Message> Owner for Keeper<M> {
     fn forget(&self, id: u64) -> bool {
-        let Some(alarm) = self.shared.timers.borrow_mut().remove(&id) else {
+        let Some(alarm) = self.shared.errands().timers.remove(&id) else {
             return false;
         };
         self.local.clear_timer(alarm.due, id);
@@ -114,7 +114,7 @@ impl<M: Message> Owner for Keeper<M> {
     }
 
     fn is_firing(&self, id: u64) -> bool {
-        self.shared.firing.get() == Some(id)
+        self.shared.errands().firing == Some(id)
     }
 }
 
@@ -151,7 +151,7 @@ fn set<M: Message>(local: &Rc<Local>, shared: &Rc<Shared<M>>, after: Duration, w
     // Beyond what the clock can say it never fires; it is kept all the same, until it is cancelled.
     let due = due_in(after);
     let id = local.set_timer(due, shared.common.id.slot);
-    shared.timers.borrow_mut().insert(id, Alarm { due, cancelled: Rc::clone(&cancelled), what });
+    shared.errands().timers.insert(id, Alarm { due, cancelled: Rc::clone(&cancelled), what });
     let owner = Rc::new(Keeper { local: Rc::clone(local), shared: Rc::clone(shared) });
     Timer { owner, id, cancelled }
 }
@@ -165,16 +165,16 @@ impl<M: Message> Alarm<M> {
             Ring::Once(message) => return Ok(message),
             Ring::Every(every, make) => (every, make),
         };
-        shared.firing.set(Some(id));
+        shared.errands().firing = Some(id);
         let made = run_user(0, None, &mut make);
-        shared.firing.set(None);
+        shared.errands().firing = None;
         if made.is_err() || self.cancelled.get() {
             quietly(|| drop(make));
         } else {
             let due = next_due(self.due, every, now());
             local.set_timer_again(due, id, shared.common.id.slot);
             let what = Ring::Every(every, make);
-            shared.timers.borrow_mut().insert(id, Alarm { due, cancelled: self.cancelled, what });
+            shared.errands().timers.insert(id, Alarm { due, cancelled: self.cancelled, what });
         }
         made
     }

@@ -86,26 +86,21 @@ impl fmt::Display for End {
 /// What other threads see of an instance: whether it lives, and what it has done.
 ///
 /// Its own thread alone writes the counters, with no read-modify-write; others read them as statistics.
+///
+/// The fields are in this order so that what every sender looks at and what changes with every message are more than a
+/// cache line apart.
+#[repr(C)]
 pub(crate) struct Status {
+    state: AtomicU8,
     pub(crate) id: InstanceId,
     pub(crate) name: &'static str,
-    /// Looked at by every sender.
-    state: AtomicU8,
     fate: Mutex<Fate>,
-    tally: Tally,
-}
-
-/// What the instance's own thread counts of it with every message: on a cache line that no sender looks at.
-#[repr(align(64))]
-#[derive(Default)]
-struct Tally {
     handled: AtomicU64,
     panicked: AtomicU64,
     /// What lies on its thread for it, outside the mailbox: messages in the low half, orders in the high.
     load: AtomicU64,
 }
 
-/// Whether an instance has ended, and who is to be told.
 enum Fate {
     Alive { next: u64, watchers: Vec<(u64, Waker)> },
     Ended(End),
@@ -118,11 +113,13 @@ impl Status {
 
     pub(crate) fn new(id: InstanceId, name: &'static str) -> Self {
         Self {
+            state: AtomicU8::new(Self::LIVE),
             id,
             name,
-            state: AtomicU8::new(Self::LIVE),
             fate: Mutex::new(Fate::Alive { next: 0, watchers: Vec::new() }),
-            tally: Tally::default(),
+            handled: AtomicU64::new(0),
+            panicked: AtomicU64::new(0),
+            load: AtomicU64::new(0),
         }
     }
 
@@ -158,42 +155,42 @@ impl Status {
     /// A message that was taken in for it is handled.
     #[inline]
     pub(crate) fn count_handled(&self) {
-        Self::add(&self.tally.handled, 1);
+        Self::add(&self.handled, 1);
         self.get_done(1);
     }
 
     /// The handler of a message that was taken in for it has panicked.
     #[inline]
     pub(crate) fn count_panicked(&self) {
-        Self::add(&self.tally.panicked, 1);
+        Self::add(&self.panicked, 1);
         self.get_done(1);
     }
 
     /// Mail of this weight (see `Mail::weight`) was taken in for it.
     #[inline]
     pub(crate) fn take_in(&self, weight: u64) {
-        Self::add(&self.tally.load, weight);
+        Self::add(&self.load, weight);
     }
 
     /// Mail of this weight was dealt with.
     #[inline]
     pub(crate) fn get_done(&self, weight: u64) {
-        Self::add(&self.tally.load, weight.wrapping_neg());
+        Self::add(&self.load, weight.wrapping_neg());
     }
 
     /// Nothing lies on its thread for it.
     #[inline]
     pub(crate) fn is_unburdened(&self) -> bool {
-        self.tally.load.load(Ordering::Relaxed) == 0
+        self.load.load(Ordering::Relaxed) == 0
     }
 
     pub(crate) fn report(&self) -> InstanceReport {
         InstanceReport {
             id: self.id,
             message: self.name,
-            handled: self.tally.handled.load(Ordering::Relaxed),
-            panicked: self.tally.panicked.load(Ordering::Relaxed),
-            left: self.tally.load.load(Ordering::Relaxed) & u64::from(u32::MAX),
+            handled: self.handled.load(Ordering::Relaxed),
+            panicked: self.panicked.load(Ordering::Relaxed),
+            left: self.load.load(Ordering::Relaxed) & u64::from(u32::MAX),
         }
     }
 
