@@ -60,7 +60,7 @@ fn usage() -> ExitCode {
 fn parse(arguments: &[String]) -> Option<(Options, bool)> {
     let mut options = Options {
         rounds: 5,
-        budget: Duration::from_millis(400),
+        budget: Duration::from_millis(300),
         workloads: Vec::new(),
         libraries: Vec::new(),
         times_builds: true,

@@ -43,7 +43,10 @@ pub(crate) fn write(results: &Results, rounds: usize, note: &str, directory: &Pa
 fn head(rounds: usize, note: &str) -> String {
     let figures = match rounds {
         1 => "The figures of one round".to_owned(),
-        _ => format!("Medians of {rounds} rounds, with the least and the most"),
+        _ => format!(
+            "Medians of {rounds} rounds, with the least and the most (of {} where a round is slow)",
+            rounds.min(3)
+        ),
     };
     let mut page = format!(
         "# Results\n\nWritten by `cargo run --release`; the workloads and how each library is used are in \
