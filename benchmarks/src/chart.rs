@@ -31,7 +31,7 @@ fn frame(spec: &Spec, legend: &str, height: f64, body: &str) -> String {
     )
 }
 
-fn escape(text: &str) -> String {
+pub(crate) fn escape(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }
 
@@ -44,7 +44,7 @@ fn label(line: &Line) -> String {
 }
 
 /// Ours in one colour, the other libraries in a second, the floors in a third.
-fn colour(library: &str) -> &'static str {
+pub(crate) fn colour(library: &str) -> &'static str {
     match ENTRANTS.iter().find(|entrant| entrant.name == library).map(|entrant| entrant.kind) {
         Some(Kind::Ours) => "#c2410c",
         Some(Kind::Mark | Kind::Floor) => "#94a3b8",
@@ -62,7 +62,7 @@ fn charted<'a>(spec: &Spec, line: &'a Line) -> Vec<&'a Cell> {
 /// bars beyond are cut.
 ///
 /// Of each bar, its length and how far the line across it goes.
-fn limit(bars: impl Iterator<Item = (f64, f64)>) -> f64 {
+pub(crate) fn limit(bars: impl Iterator<Item = (f64, f64)>) -> f64 {
     let (mut medians, mosts): (Vec<f64>, Vec<f64>) = bars.unzip();
     medians.sort_unstable_by(f64::total_cmp);
     let middle = medians.get(medians.len() / 2).copied().unwrap_or(0.0);

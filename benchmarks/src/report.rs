@@ -11,6 +11,7 @@ use zctor_benchmarks::workloads::{self, Spec};
 use crate::build;
 use crate::chart;
 use crate::claims::{self, Claim, figure};
+use crate::headline;
 use crate::machine;
 use crate::results::{Line, Results};
 use crate::variants;
@@ -37,6 +38,9 @@ pub(crate) fn write(results: &Results, rounds: usize, note: &str, directory: &Pa
         page += &table(results, spec, &lines);
     }
     fs::write(directory.join("results.md"), page)?;
+    if let Some(headline) = headline::page(results, rounds, note) {
+        fs::write(directory.join(headline::FILE), headline)?;
+    }
     fs::write(directory.join("figures.tsv"), bare(results))
 }
 
@@ -70,6 +74,9 @@ fn claims_table(claims: &[Claim]) -> String {
             None => "",
         };
         let _ = writeln!(text, "| {} | {} | {verdict} |", claim.text, claim.measured);
+    }
+    if claims.iter().any(|claim| claim.holds == Some(false)) {
+        text.push_str("\nWhy what is missed is missed, and what would change it: [reasons](../reasons.md).\n");
     }
     text
 }

@@ -11,13 +11,11 @@ use std::process::{self, Command};
 use crate::WALK;
 use crate::paths::{LESS, MORE, Path as Walked};
 
-/// Hash maps have other seeds each time, and threads take turns otherwise: the median of so many is steady.
-const TIMES: usize = 3;
-
-/// Of each side of a path, the instructions a message.
-pub(crate) fn count(path: &Walked) -> Result<Vec<(&'static str, f64)>, String> {
+/// Of each side of a path, the instructions a message, as the median of so many counts. Hash maps have other seeds each
+/// time, and threads take turns otherwise.
+pub(crate) fn count(path: &Walked, times: usize) -> Result<Vec<(&'static str, f64)>, String> {
     let walks: Vec<(Vec<u64>, Vec<u64>)> =
-        (0..TIMES).map(|_| Ok((walk(path, LESS)?, walk(path, MORE)?))).collect::<Result<_, String>>()?;
+        (0..times).map(|_| Ok((walk(path, LESS)?, walk(path, MORE)?))).collect::<Result<_, String>>()?;
     let sides = path.sides.iter().map(|side| {
         let grown = walks.iter().map(|(less, more)| {
             let total =
@@ -27,7 +25,7 @@ pub(crate) fn count(path: &Walked) -> Result<Vec<(&'static str, f64)>, String> {
         let grown: Option<Vec<u64>> = grown.collect();
         let mut grown = grown.ok_or_else(|| format!("{}: a thread did nothing", path.name))?;
         grown.sort_unstable();
-        Ok((side.name, grown[TIMES / 2] as f64 / (MORE - LESS) as f64))
+        Ok((side.name, grown[times / 2] as f64 / (MORE - LESS) as f64))
     });
     sides.collect()
 }
