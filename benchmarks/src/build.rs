@@ -5,7 +5,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use zctor_benchmarks::libraries::ENTRANTS;
 use zctor_benchmarks::workloads::{Field, Spec, Threads};
@@ -79,27 +79,27 @@ fn once(package: &str) -> io::Result<(f64, usize)> {
     Ok((start.elapsed().as_secs_f64(), crates.len()))
 }
 
-/// Builds each package `rounds` times, in turn.
-pub(crate) fn run(rounds: usize, results: &mut Results) {
+/// About how long it takes to build them all once.
+pub(crate) const ESTIMATE: Duration = Duration::from_secs(100);
+
+/// Builds each package once.
+pub(crate) fn run(results: &mut Results) {
     let mut packages = Vec::new();
     for entrant in ENTRANTS.iter().filter(|entrant| entrant.package != "std") {
         if !packages.contains(&entrant.package) {
             packages.push(entrant.package);
         }
     }
-    for round in 0..rounds {
-        for package in &packages {
-            eprintln!("build {} of {rounds}: {package}", round + 1);
-            let row = Row { workload: SPEC.name.into(), library: (*package).into(), threads: None };
-            match once(package) {
-                Ok((seconds, crates)) => {
-                    results.add(row.clone(), "s", seconds);
-                    results.add(row, "crates", crates as f64);
-                }
-                Err(error) => {
-                    eprintln!("{error}");
-                    results.fail(row, "failed");
-                }
+    for package in packages {
+        let row = Row { workload: SPEC.name.into(), library: package.into(), threads: None };
+        match once(package) {
+            Ok((seconds, crates)) => {
+                results.add(row.clone(), "s", seconds);
+                results.add(row, "crates", crates as f64);
+            }
+            Err(error) => {
+                eprintln!("{error}");
+                results.fail(row, "failed");
             }
         }
     }

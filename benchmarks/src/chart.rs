@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use zctor_benchmarks::libraries::{ENTRANTS, Kind};
+use zctor_benchmarks::libraries::{ENTRANTS, Kind, OURS};
 use zctor_benchmarks::workloads::Spec;
 
 use crate::claims::figure;
@@ -20,18 +20,18 @@ pub(crate) fn draw(spec: &Spec, lines: &[&Line]) -> String {
     if spec.points.is_empty() { bars(spec, lines) } else { curves(spec, lines) }
 }
 
-fn frame(spec: &Spec, height: f64, body: &str) -> String {
+fn frame(spec: &Spec, legend: &str, height: f64, body: &str) -> String {
     format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {height}\" font-family=\"sans-serif\" \
          font-size=\"12\">\n<rect width=\"100%\" height=\"100%\" fill=\"white\"/>\n\
          <text x=\"12\" y=\"20\" font-size=\"15\" font-weight=\"bold\">{}</text>\n\
-         <text x=\"12\" y=\"38\" fill=\"#555\">{}</text>\n{body}</svg>\n",
+         <text x=\"12\" y=\"38\" fill=\"#555\">{}: less is better{legend}</text>\n{body}</svg>\n",
         escape(spec.title),
         escape(spec.unit)
     )
 }
 
-fn escape(text: &str) -> String {
+pub(crate) fn escape(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }
 
@@ -44,7 +44,7 @@ fn label(line: &Line) -> String {
 }
 
 /// Ours in one colour, the other libraries in a second, the floors in a third.
-fn colour(library: &str) -> &'static str {
+pub(crate) fn colour(library: &str) -> &'static str {
     match ENTRANTS.iter().find(|entrant| entrant.name == library).map(|entrant| entrant.kind) {
         Some(Kind::Ours) => "#c2410c",
         Some(Kind::Mark | Kind::Floor) => "#94a3b8",
@@ -60,18 +60,24 @@ fn charted<'a>(spec: &Spec, line: &'a Line) -> Vec<&'a Cell> {
 
 /// How far the bars reach: to the greatest figure, unless that would leave nothing to see of the others; then the
 /// bars beyond are cut.
-fn limit<'a>(cells: impl Iterator<Item = &'a Cell>) -> f64 {
-    let cells: Vec<&Cell> = cells.collect();
-    let mut medians: Vec<f64> = cells.iter().map(|cell| cell.median()).collect();
+///
+/// Of each bar, its length and how far the line across it goes.
+pub(crate) fn limit(bars: impl Iterator<Item = (f64, f64)>) -> f64 {
+    let (mut medians, mosts): (Vec<f64>, Vec<f64>) = bars.unzip();
     medians.sort_unstable_by(f64::total_cmp);
     let middle = medians.get(medians.len() / 2).copied().unwrap_or(0.0);
-    let most = cells.iter().map(|cell| cell.most()).fold(f64::MIN_POSITIVE, f64::max);
-    if most > 20.0 * middle && middle > 0.0 { 10.0 * middle } else { most }
+    let most = mosts.into_iter().fold(0.0, f64::max);
+    match most {
+        0.0 => 1.0,
+        most if most > 20.0 * middle && middle > 0.0 => 10.0 * middle,
+        most => most,
+    }
 }
 
 /// A bar a cell, as long as its median, with a line from the least to the most. A bar with a gap is cut.
 fn bars(spec: &Spec, lines: &[&Line]) -> String {
-    let limit = limit(lines.iter().flat_map(|line| charted(spec, line)));
+    let bars = lines.iter().flat_map(|line| charted(spec, line)).map(|cell| (cell.median(), cell.most()));
+    let limit = limit(bars);
     let scale = (WIDTH - LABELS - VALUES) / limit;
     let mut body = String::new();
     let mut y = TOP;
@@ -110,15 +116,25 @@ fn bars(spec: &Spec, lines: &[&Line]) -> String {
         }
         y += 6.0;
     }
-    frame(spec, y + 8.0, &body)
+    let has_ours = lines.iter().any(|line| line.row.library == OURS);
+    let legend = if has_ours { "; orange zctor, blue the other libraries, grey no library" } else { "" };
+    frame(spec, legend, y + 8.0, &body)
 }
 
-/// A line a library over the points, which stand at equal distances, since each is some times the one before.
+/// A round number a little above `most`, so that quarters of it read well.
+fn round_up(most: f64) -> f64 {
+    let power = 10.0_f64.powf(most.log10().floor());
+    let steps = [1.0, 1.2, 1.6, 2.0, 3.0, 4.0, 6.0, 8.0, 10.0].map(|step| step * power);
+    steps.into_iter().find(|&step| step >= most).unwrap_or(most)
+}
+
+/// A line a library over the points, which stand at equal distances, since each is some times the one before; at each
+/// point from the least to the most.
 fn curves(spec: &Spec, lines: &[&Line]) -> String {
     const HEIGHT: f64 = 260.0;
     const LEFT: f64 = 70.0;
     const RIGHT: f64 = 230.0;
-    let most = lines.iter().flat_map(|line| &line.cells).map(Cell::most).fold(f64::MIN_POSITIVE, f64::max);
+    let most = round_up(lines.iter().flat_map(|line| &line.cells).map(Cell::most).fold(1.0, f64::max));
     let bottom = TOP + HEIGHT;
     let x = |index: usize| LEFT + (WIDTH - LEFT - RIGHT) * index as f64 / (spec.points.len() - 1).max(1) as f64;
     let y = |value: f64| bottom - HEIGHT * value / most;
@@ -148,6 +164,16 @@ fn curves(spec: &Spec, lines: &[&Line]) -> String {
             .enumerate()
             .filter_map(|(index, point)| Some((x(index), y(line.cell(&point.to_string())?.median()))));
         let path: Vec<String> = values.map(|(x, y)| format!("{x:.1} {y:.1}")).collect();
+        for (index, point) in spec.points.iter().enumerate() {
+            let Some(cell) = line.cell(&point.to_string()) else { continue };
+            let (x, middle) = (x(index), y(cell.median()));
+            let (low, high) = (y(cell.least()), y(cell.most()));
+            let _ = writeln!(
+                body,
+                "<circle cx=\"{x:.1}\" cy=\"{middle:.1}\" r=\"3\" fill=\"{colour}\"/>\n\
+                 <path d=\"M{x:.1} {low:.1}V{high:.1}\" stroke=\"{colour}\"/>"
+            );
+        }
         let (legend, legend_y) = (WIDTH - RIGHT + 14.0, TOP + 12.0 + 20.0 * row as f64);
         let _ = writeln!(
             body,
@@ -160,5 +186,12 @@ fn curves(spec: &Spec, lines: &[&Line]) -> String {
             escape(&label(line))
         );
     }
-    frame(spec, bottom + 34.0, &body)
+    let _ = writeln!(
+        body,
+        "<text x=\"{:.1}\" y=\"{}\" text-anchor=\"middle\" fill=\"#555\">{}</text>",
+        LEFT + (WIDTH - LEFT - RIGHT) / 2.0,
+        bottom + 38.0,
+        escape(spec.axis)
+    );
+    frame(spec, "", bottom + 50.0, &body)
 }

@@ -3,6 +3,7 @@
 mod build;
 mod chart;
 mod claims;
+mod headline;
 mod machine;
 mod report;
 mod results;
@@ -23,6 +24,7 @@ usage: cargo run --release -- [options]
   --workload <part>    only workloads whose name contains this; may be repeated
   --library <part>     only libraries whose name contains this; may be repeated
   --list               print the names of both
+  --publish            run nothing; copy the table of results/ to the README and the guide, as a whole run does
 The results go to results/, or to results/scratch/ with --quick or where something is left out.";
 
 fn main() -> ExitCode {
@@ -40,6 +42,9 @@ fn main() -> ExitCode {
         libraries::ENTRANTS.iter().for_each(|entrant| println!("{}", entrant.name));
         return ExitCode::SUCCESS;
     }
+    if arguments.iter().any(|argument| argument == "--publish") {
+        return publish();
+    }
     let results = runner::run(&options);
     let directory = build::home().join(if is_whole { "results" } else { "results/scratch" });
     let note = if is_whole { "" } else { "A short or partial run: for a look, not for a comparison." };
@@ -48,7 +53,20 @@ fn main() -> ExitCode {
         return ExitCode::FAILURE;
     }
     println!("The tables are in {}", directory.join("results.md").display());
-    if results.has_failed() { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+    if results.has_failed() {
+        return ExitCode::FAILURE;
+    }
+    if is_whole { publish() } else { ExitCode::SUCCESS }
+}
+
+fn publish() -> ExitCode {
+    match headline::publish() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("cannot copy the table: {error}");
+            ExitCode::FAILURE
+        }
+    }
 }
 
 fn usage() -> ExitCode {
@@ -60,7 +78,7 @@ fn usage() -> ExitCode {
 fn parse(arguments: &[String]) -> Option<(Options, bool)> {
     let mut options = Options {
         rounds: 5,
-        budget: Duration::from_millis(400),
+        budget: Duration::from_millis(300),
         workloads: Vec::new(),
         libraries: Vec::new(),
         times_builds: true,
@@ -76,7 +94,7 @@ fn parse(arguments: &[String]) -> Option<(Options, bool)> {
             "--rounds" => options.rounds = arguments.next()?.parse().ok().filter(|&rounds| rounds > 0)?,
             "--workload" => options.workloads.push(arguments.next()?.clone()),
             "--library" => options.libraries.push(arguments.next()?.clone()),
-            "--list" => {}
+            "--list" | "--publish" => {}
             _ => return None,
         }
     }

@@ -11,6 +11,7 @@ use zctor_benchmarks::workloads::{self, Spec};
 use crate::build;
 use crate::chart;
 use crate::claims::{self, Claim, figure};
+use crate::headline;
 use crate::machine;
 use crate::results::{Line, Results};
 use crate::variants;
@@ -37,13 +38,19 @@ pub(crate) fn write(results: &Results, rounds: usize, note: &str, directory: &Pa
         page += &table(results, spec, &lines);
     }
     fs::write(directory.join("results.md"), page)?;
+    if let Some(headline) = headline::page(results, rounds, note) {
+        fs::write(directory.join(headline::FILE), headline)?;
+    }
     fs::write(directory.join("figures.tsv"), bare(results))
 }
 
 fn head(rounds: usize, note: &str) -> String {
     let figures = match rounds {
         1 => "The figures of one round".to_owned(),
-        _ => format!("Medians of {rounds} rounds, with the least and the most"),
+        _ => format!(
+            "Medians of {rounds} rounds, with the least and the most (of {} where a round is slow)",
+            rounds.min(3)
+        ),
     };
     let mut page = format!(
         "# Results\n\nWritten by `cargo run --release`; the workloads and how each library is used are in \
@@ -67,6 +74,9 @@ fn claims_table(claims: &[Claim]) -> String {
             None => "",
         };
         let _ = writeln!(text, "| {} | {} | {verdict} |", claim.text, claim.measured);
+    }
+    if claims.iter().any(|claim| claim.holds == Some(false)) {
+        text.push_str("\nWhy what is missed is missed, and what would change it: [reasons](../reasons.md).\n");
     }
     text
 }

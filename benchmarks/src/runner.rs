@@ -47,10 +47,19 @@ impl Entry {
         Row { workload: self.spec.name.into(), library: self.entrant.name.into(), threads }
     }
 
+    fn points(&self) -> &'static [u64] {
+        if self.spec.points.is_empty() { &[0] } else { self.spec.points }
+    }
+
+    /// About how long a run of it takes: the measured time, what goes before, and the process.
+    fn estimate(&self, options: &Options) -> Duration {
+        let run = options.budget.mul_f64(1.15 * f64::from(self.spec.stretch)) + Duration::from_millis(50);
+        run * self.points().len() as u32
+    }
+
     /// Runs it once and adds what it gave, or why it gave nothing.
     fn run(&self, options: &Options, results: &mut Results) {
-        let points = if self.spec.points.is_empty() { &[0] } else { self.spec.points };
-        for &point in points {
+        for &point in self.points() {
             let threads = if self.spec.threads == Threads::Point { point as usize } else { self.threads };
             let budget = options.budget * self.spec.stretch;
             match in_a_process(self.spec, self.entrant, &Plan { threads, point, budget }) {
@@ -100,26 +109,75 @@ fn entries(spec: &'static Spec, options: &Options, results: &mut Results) -> Vec
 /// with another one each time.
 pub(crate) fn run(options: &Options) -> Results {
     let mut results = Results::default();
-    let start = Instant::now();
+    let specs: Vec<_> = workloads::all().filter(|spec| is_wanted(spec.name, &options.workloads)).collect();
+    let times = |spec: &Spec| options.times_builds && is_wanted(spec.name, &options.workloads);
+    let build_rounds = options.rounds.min(BUILD_ROUNDS);
+    let mut planned = Duration::ZERO;
+    for spec in &specs {
+        let entries = entries(spec, options, &mut results);
+        planned += entries.iter().map(|entry| entry.estimate(options)).sum::<Duration>()
+            * u32::try_from(spec.rounds(options.rounds)).unwrap_or(u32::MAX);
+    }
+    for (spec, estimate) in [(&build::SPEC, build::ESTIMATE), (&variants::SPEC, variants::ESTIMATE)] {
+        if times(spec) {
+            planned += estimate * build_rounds as u32;
+        }
+    }
+    let mut progress = Progress { start: Instant::now(), planned, done: Duration::ZERO };
+    eprintln!("about {} in all", minutes(planned));
     for round in 0..options.rounds {
-        for spec in workloads::all().filter(|spec| is_wanted(spec.name, &options.workloads)) {
+        for spec in specs.iter().filter(|spec| round < spec.rounds(options.rounds)) {
             let mut entries = entries(spec, options, &mut results);
             if entries.is_empty() {
                 continue;
             }
             let length = entries.len();
             entries.rotate_left(round % length);
-            eprintln!("round {} of {}, {:>4} s: {}", round + 1, options.rounds, start.elapsed().as_secs(), spec.name);
-            entries.iter().for_each(|entry| entry.run(options, &mut results));
+            progress.tell(&format!("round {} of {}, {}", round + 1, spec.rounds(options.rounds), spec.name));
+            for entry in &entries {
+                entry.run(options, &mut results);
+                progress.done += entry.estimate(options);
+            }
         }
     }
-    if options.times_builds && is_wanted(build::SPEC.name, &options.workloads) {
-        build::run(options.rounds.min(3), &mut results);
+    for round in 0..build_rounds {
+        if times(&build::SPEC) {
+            progress.tell(&format!("round {} of {build_rounds}, {}", round + 1, build::SPEC.name));
+            build::run(&mut results);
+            progress.done += build::ESTIMATE;
+        }
+        if times(&variants::SPEC) {
+            progress.tell(&format!("round {} of {build_rounds}, {}", round + 1, variants::SPEC.name));
+            variants::run(&mut results);
+            progress.done += variants::ESTIMATE;
+        }
     }
-    if options.times_builds && is_wanted(variants::SPEC.name, &options.workloads) {
-        variants::run(options.rounds.min(3), &mut results);
-    }
+    eprintln!("{} in all", minutes(progress.start.elapsed()));
     results
+}
+
+/// Builds take long and differ little.
+const BUILD_ROUNDS: usize = 3;
+
+/// How far the runs are, by what they were estimated to take.
+struct Progress {
+    start: Instant,
+    planned: Duration,
+    done: Duration,
+}
+
+impl Progress {
+    /// Says what comes next, and how long all the rest may take if it goes on as it went.
+    fn tell(&self, next: &str) {
+        let spent = self.start.elapsed();
+        let left = self.planned.saturating_sub(self.done);
+        let pace = if self.done.is_zero() { 1.0 } else { spent.as_secs_f64() / self.done.as_secs_f64() };
+        eprintln!("after {}, about {} left: {next}", minutes(spent), minutes(left.mul_f64(pace)));
+    }
+}
+
+fn minutes(time: Duration) -> String {
+    format!("{}:{:02} min", time.as_secs() / 60, time.as_secs() % 60)
 }
 
 fn in_a_process(spec: &Spec, entrant: &Entrant, plan: &Plan) -> Result<Vec<Figure>, String> {

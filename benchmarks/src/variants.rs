@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::fs;
 use std::io;
 use std::path::Path;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use zctor_benchmarks::workloads::{Field, Spec, Threads};
 
@@ -46,24 +46,24 @@ fn once(program: &Path, variants: usize, is_actor: bool) -> io::Result<f64> {
     Ok(start.elapsed().as_secs_f64())
 }
 
-/// Checks each enum `rounds` times, in turn.
-pub(crate) fn run(rounds: usize, results: &mut Results) {
+/// About how long it takes to check them all once.
+pub(crate) const ESTIMATE: Duration = Duration::from_secs(8);
+
+/// Checks each enum once.
+pub(crate) fn run(results: &mut Results) {
     let prepared = program("variants", "zctor").and_then(|program| cargo(&program, &["check"]).map(|_| program));
-    for round in 0..rounds {
-        eprintln!("variants {} of {rounds}", round + 1);
-        for (library, is_actor) in [("`#[actor]`", true), ("bare enum", false)] {
-            let row = Row { workload: SPEC.name.into(), library: library.into(), threads: None };
-            for variants in SIZES {
-                let seconds = match &prepared {
-                    Ok(program) => once(program, variants, is_actor),
-                    Err(error) => Err(io::Error::other(error.to_string())),
-                };
-                match seconds {
-                    Ok(seconds) => results.add(row.clone(), &variants.to_string(), seconds),
-                    Err(error) => {
-                        eprintln!("{error}");
-                        results.fail(row.clone(), "failed");
-                    }
+    for (library, is_actor) in [("`#[actor]`", true), ("bare enum", false)] {
+        let row = Row { workload: SPEC.name.into(), library: library.into(), threads: None };
+        for variants in SIZES {
+            let seconds = match &prepared {
+                Ok(program) => once(program, variants, is_actor),
+                Err(error) => Err(io::Error::other(error.to_string())),
+            };
+            match seconds {
+                Ok(seconds) => results.add(row.clone(), &variants.to_string(), seconds),
+                Err(error) => {
+                    eprintln!("{error}");
+                    results.fail(row.clone(), "failed");
                 }
             }
         }

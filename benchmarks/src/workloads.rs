@@ -60,6 +60,8 @@ pub struct Spec {
     pub field: Field,
     /// The places on the curve, or nothing.
     pub points: &'static [u64],
+    /// What the places are a number of.
+    pub axis: &'static str,
     /// How many times longer than usual it takes to see anything.
     pub stretch: u32,
     /// The columns that the chart shows, if it does not show all.
@@ -77,9 +79,16 @@ impl Spec {
         threads: Threads::Both,
         field: Field::All,
         points: &[],
+        axis: "",
         stretch: 1,
         charted: &[],
     };
+
+    /// How many of `rounds` it takes part in: what is slow and steady, because a run is long or has many points, in three
+    /// at most.
+    pub fn rounds(&self, rounds: usize) -> usize {
+        if self.stretch > 1 || !self.points.is_empty() { rounds.min(3) } else { rounds }
+    }
 }
 
 /// The time that a wait for an end may take before the run counts as hung.

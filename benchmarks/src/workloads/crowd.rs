@@ -15,6 +15,7 @@ pub(crate) const SPEC: Spec = Spec {
     threads: Threads::Point,
     field: Field::Ours,
     points: &[2, 16, 64],
+    axis: "threads",
     ..Spec::BASE
 };
 

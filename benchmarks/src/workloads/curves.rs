@@ -19,6 +19,7 @@ pub(crate) const THREADS: Spec = Spec {
     threads: Threads::Point,
     field: Field::Ours,
     points: &[1, 2, 4, 8, 16, 32, 64],
+    axis: "threads",
     ..Spec::BASE
 };
 
@@ -46,6 +47,7 @@ pub(crate) const INSTANCES: Spec = Spec {
     threads: Threads::One,
     field: Field::Ours,
     points: &[1, 10, 100, 1_000, 10_000, 100_000],
+    axis: "instances",
     ..Spec::BASE
 };
 
@@ -94,6 +96,7 @@ pub(crate) const QUEUED: Spec = Spec {
     threads: Threads::One,
     field: Field::Ours,
     points: &[1_000, 10_000, 100_000, 1_000_000, 10_000_000],
+    axis: "queued messages",
     ..Spec::BASE
 };
 

@@ -20,7 +20,7 @@
 //! | [`back_pressure`] | senders that are faster than their receivers |
 //! | [`main_thread`] | states that only the main thread may touch |
 //! | [`guarantees`] | each promise, and the test that proves it |
-//! | [`performance`] | advice on threads, message sizes, batches |
+//! | [`performance`] | advice on threads, message sizes, batches; what each choice costs; the figures |
 //! | [`best_practices`] | design, errors, resources, tests |
 //! | [`testing`] | how to test an actor, alone, in an engine, and among doubles |
 //! | [`debugging`] | who handled what, where, and what is stuck |
@@ -94,6 +94,11 @@ pub mod guarantees {
 
 pub mod performance {
     #![doc = include_str!("performance.md")]
+    #![doc = ""]
+    // Written by the programs in `benchmarks`.
+    #![doc = include_str!("performance_counts.md")]
+    #![doc = ""]
+    #![doc = include_str!("performance_figures.md")]
 }
 
 pub mod best_practices {

@@ -1,0 +1,141 @@
+//! The committed table, and how what is counted compares with it.
+
+use std::fmt;
+
+/// By how much a path may grow. The counts of one binary differ by one in a hundred from run to run, and by two where
+/// threads park.
+pub(crate) const ALLOWED_PERCENT: f64 = 5.0;
+
+/// One thread's part in a path.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Row {
+    pub(crate) path: String,
+    pub(crate) side: String,
+    pub(crate) instructions: f64,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Table {
+    /// The versions of what the counts depend on.
+    pub(crate) tools: String,
+    pub(crate) rows: Vec<Row>,
+}
+
+const TOOLS: &str = "Counted with: ";
+
+impl Table {
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        let tools = text.lines().find_map(|line| line.strip_prefix(TOOLS))?.to_owned();
+        let cells = text.lines().filter_map(|line| line.strip_prefix("| ")?.strip_suffix(" |"));
+        let rows = cells.skip(2).map(|line| {
+            let mut cells = line.split(" | ");
+            let (path, side) = (cells.next()?.to_owned(), cells.next()?.to_owned());
+            Some(Row { path, side, instructions: cells.next()?.parse().ok()? })
+        });
+        Some(Self { tools, rows: rows.collect::<Option<_>>()? })
+    }
+
+    fn find(&self, row: &Row) -> Option<&Row> {
+        self.rows.iter().find(|other| other.path == row.path && other.side == row.side)
+    }
+
+    /// Whether it counted the same, within what is allowed either way.
+    pub(crate) fn allows(&self, row: &Row) -> bool {
+        self.find(row).is_some_and(|before| percent(row, before).abs() <= ALLOWED_PERCENT)
+    }
+}
+
+/// By how much a row has grown.
+fn percent(row: &Row, before: &Row) -> f64 {
+    100.0 * (row.instructions / before.instructions - 1.0)
+}
+
+const ABOUT: &str = "\
+# What each choice costs
+
+Instructions a message, a call or an instance, counted by callgrind in steady state; a message carries three words where \
+nothing else is said. They say what the processor does, not how long: a wake-up of a parked thread, some microseconds to some \
+tens, comes on top, and so does what lies outside the caches. They hardly differ from run to run, so a check holds the code to \
+them: `cargo run --release -p zctor-instructions`, which with `-- --accept` writes this table.";
+
+impl fmt::Display for Table {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{ABOUT}\n\n{TOOLS}{}\n\n| what | who | instructions |\n| --- | --- | --: |", self.tools)?;
+        self.rows.iter().try_for_each(|row| writeln!(f, "| {} | {} | {:.0} |", row.path, row.side, row.instructions))
+    }
+}
+
+/// What a comparison gives: what must not be, and what is worth knowing.
+#[derive(Debug, Default)]
+pub(crate) struct Verdict {
+    pub(crate) faults: Vec<String>,
+    pub(crate) notes: Vec<String>,
+}
+
+/// Of the paths whose name contains `part`.
+pub(crate) fn compare(committed: &Table, counted: &[Row], part: &str) -> Verdict {
+    let mut verdict = Verdict::default();
+    for row in counted {
+        let name = format!("{}, {}", row.path, row.side);
+        let Some(before) = committed.find(row) else {
+            verdict.faults.push(format!("{name}: not in the committed table"));
+            continue;
+        };
+        let percent = percent(row, before);
+        let text =
+            format!("{name}: {:.0} instructions, {:.0} before ({percent:+.1} %", row.instructions, before.instructions);
+        if percent > ALLOWED_PERCENT {
+            verdict.faults.push(format!("{text}, allowed are {ALLOWED_PERCENT:+} %)"));
+        } else if percent < -ALLOWED_PERCENT {
+            verdict.notes.push(format!("{text}); --accept keeps the gain"));
+        }
+    }
+    let is_counted = |row: &Row| counted.iter().any(|other| other.path == row.path && other.side == row.side);
+    for row in committed.rows.iter().filter(|row| row.path.contains(part) && !is_counted(row)) {
+        verdict.faults.push(format!("{}, {}: in the committed table, but not counted", row.path, row.side));
+    }
+    verdict
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Row, Table, compare};
+
+    fn table(rows: &[(&str, &str, f64)]) -> Table {
+        let row = |&(path, side, instructions): &(&str, &str, f64)| Row {
+            path: path.into(),
+            side: side.into(),
+            instructions,
+        };
+        Table { tools: "rustc 1.2.3, host: here".into(), rows: rows.iter().map(row).collect() }
+    }
+
+    #[test]
+    fn a_table_is_read_as_it_was_written() {
+        let table = table(&[("send, from outside", "the sender", 500.0), ("call", "the caller", 1_234.0)]);
+        assert_eq!(Table::parse(&table.to_string()), Some(table));
+    }
+
+    #[test]
+    fn a_path_that_grew_is_named_with_the_amount() {
+        let committed = table(&[("send", "the sender", 500.0), ("send", "the receiver", 600.0)]);
+        let counted = table(&[("send", "the sender", 530.0), ("send", "the receiver", 625.0)]);
+        let verdict = compare(&committed, &counted.rows, "");
+        assert_eq!(verdict.faults, ["send, the sender: 530 instructions, 500 before (+6.0 %, allowed are +5 %)"]);
+        assert!(verdict.notes.is_empty());
+    }
+
+    #[test]
+    fn a_path_that_shrank_is_a_note() {
+        let verdict = compare(&table(&[("send", "a", 500.0)]), &table(&[("send", "a", 400.0)]).rows, "");
+        assert!(verdict.faults.is_empty());
+        assert_eq!(verdict.notes, ["send, a: 400 instructions, 500 before (-20.0 %); --accept keeps the gain"]);
+    }
+
+    #[test]
+    fn a_path_on_one_side_only_is_a_fault() {
+        let verdict = compare(&table(&[("old", "a", 1.0)]), &table(&[("new", "a", 1.0)]).rows, "");
+        assert_eq!(verdict.faults.len(), 2);
+        assert!(compare(&table(&[("old", "a", 1.0)]), &[], "new").faults.is_empty());
+    }
+}
