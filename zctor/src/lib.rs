@@ -160,7 +160,7 @@ pub use registry::{Registry, RegistryEntry};
 pub use restart::Restart;
 pub use room::Overflow;
 pub use route::Replies;
-pub use thread::{ActorThread, LocalRegistration, Registration, ThreadId};
+pub use thread::{ActorThread, LocalRegistration, PoolRegistration, Registration, ThreadId, ThreadRegistration};
 pub use timer::Timer;
 pub use watch::{EarlierReport, End, Ended, InstanceReport, Report, RunningInstance, Stats, ThreadStats, Wait};
 #[doc = include_str!("actor.md")]

@@ -558,6 +558,16 @@ impl<M: Dispatch<S>, S: 'static> ActorOnce<M, S> {
         Self { factory: Box::new(factory), undelivered: None }
     }
 
+    /// There is none: an error that says so teaches more than one of a missing method.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn restart(self, _restart: Restart) -> Self
+    where
+        Self: Restartable,
+    {
+        self
+    }
+
     /// As [`Actor::on_undelivered`].
     #[must_use]
     pub fn on_undelivered(mut self, hook: impl Fn(M, Undelivered) + Send + Sync + 'static) -> Self {
@@ -571,6 +581,15 @@ impl<M: Message, S> fmt::Debug for ActorOnce<M, S> {
         write!(f, "ActorOnce({})", M::NAME)
     }
 }
+
+/// What `restart` asks of an actor: nothing that `actor_once` makes.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is never built again, so it has no `restart`",
+    label = "its factory runs once",
+    note = "a panic or `reset` ends what `actor_once(..)` made; `actor(..)` takes a factory that can run again: capture a \
+            value to clone, or make it inside"
+)]
+pub trait Restartable {}
 
 /// What a factory must be that builds states again, on whatever thread its instances live.
 #[diagnostic::on_unimplemented(
