@@ -70,7 +70,6 @@ pub(crate) struct Field {
     pub(crate) options: MsgOptions,
     pub(crate) attrs: Vec<Attribute>,
     pub(crate) misplaced: Vec<Attribute>,
-    pub(crate) default: Option<TokenStream>,
 }
 
 /// The enum that the attribute is on.
@@ -150,20 +149,7 @@ impl Field {
             options.read_on_field(&attribute, errors);
         }
         let misplaced = take(&mut field.attrs, &[attr::REPLY]);
-        let default = field.default.as_ref().map(|(eq, value)| {
-            let mut tokens = eq.to_token_stream();
-            value.to_tokens(&mut tokens);
-            tokens
-        });
-        Self {
-            ident: field.ident.clone(),
-            ty: field.ty.clone(),
-            keys,
-            options,
-            attrs: field.attrs.clone(),
-            misplaced,
-            default,
-        }
+        Self { ident: field.ident.clone(), ty: field.ty.clone(), keys, options, attrs: field.attrs.clone(), misplaced }
     }
 }
 

@@ -63,9 +63,6 @@ pub(super) fn field_is_owned(definition: &Definition, variant: &Variant, field: 
 
 /// What cannot be carried from the enum to the methods.
 pub(super) fn field_is_plain(definition: &Definition, field: &Field, errors: &mut Errors) {
-    if let Some(default) = &field.default {
-        errors.add(default, "default field values are not supported in messages");
-    }
     if let Some(found) = types::impl_trait(&field.ty) {
         let bounds = types::print(&found.bounds);
         errors.add(
