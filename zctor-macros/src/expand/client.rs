@@ -147,11 +147,17 @@ fn view(model: &Model<'_>, face: &Face<'_>, variants: &[&Variant<'_>], blocking:
     let switch = blocking.then(|| {
         let other = model.viewed(name, quote!(#krate::NonBlocking));
         let inner = face.get(model);
-        let switched = face.wrap(model, &quote!(#krate::Client::non_blocking(#inner)));
+        let switched = if face.is_part {
+            let client = face.wrap(model, &quote!(#krate::Client::non_blocking(#inner)));
+            quote!(#name { client: #client, view: ::core::marker::PhantomData })
+        } else {
+            // Where something else has the client's name, rustc takes this for part of that one error.
+            quote!(::core::convert::From::from(self.client.non_blocking()))
+        };
         quote! {
             /// The view whose methods never wait: each gives a pending reply.
             #vis fn non_blocking(&self) -> #other {
-                #name { client: #switched, view: ::core::marker::PhantomData }
+                #switched
             }
         }
     });
