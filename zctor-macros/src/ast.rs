@@ -58,8 +58,8 @@ pub(crate) struct Reply {
     pub(crate) attribute: Attribute,
     /// `None`: a fault that is reported already.
     pub(crate) ty: Option<Type>,
-    /// Whether the handler may answer later.
-    pub(crate) is_deferred: bool,
+    /// The word that lets the handler answer later.
+    pub(crate) deferred: Option<Span>,
 }
 
 pub(crate) struct Field {
@@ -136,8 +136,8 @@ impl Variant {
 
 impl Reply {
     fn read(attribute: Attribute, errors: &mut Errors) -> Self {
-        let reply::Content { ty, is_deferred } = reply::read(&attribute, errors);
-        Self { attribute, ty, is_deferred }
+        let reply::Content { ty, deferred } = reply::read(&attribute, errors);
+        Self { attribute, ty, deferred }
     }
 }
 

@@ -139,9 +139,11 @@ pub(crate) fn skeleton(model: &Model<'_>) -> TokenStream {
     text += " {\n";
     for variant in &model.variants {
         let fields = variant.fields.iter().map(|field| format!("{}: {}", field.param, print(&field.ty)));
-        let ctx = model.ctx.then(|| format!("ctx: &mut Context<{}>", print(&model.ty)));
+        let ctx = model.ctx.map(|_| format!("ctx: &mut Context<{}>", print(&model.ty)));
         let (to, back) = match &variant.reply {
-            Some(reply) if reply.is_deferred => (Some(format!("reply: ReplyTo<{}>", print(&reply.ty))), String::new()),
+            Some(reply) if reply.deferred.is_some() => {
+                (Some(format!("reply: ReplyTo<{}>", print(&reply.ty))), String::new())
+            }
             Some(reply) => (
                 None,
                 Some(print(&reply.ty)).filter(|ty| ty != "()").map_or_else(String::new, |ty| format!(" -> {ty}")),

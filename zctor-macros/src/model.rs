@@ -22,8 +22,8 @@ pub(crate) struct Model<'a> {
     pub(crate) handler: Ident,
     pub(crate) client: Ident,
     pub(crate) port: Ident,
-    /// Whether handler methods take the context.
-    pub(crate) ctx: bool,
+    /// The word that gives the context to handler methods, if one does.
+    pub(crate) ctx: Option<Span>,
     pub(crate) calls: Vec<Type>,
     pub(crate) generics: Generics,
     /// The enum as a type: `CacheMessage<K, V>`.
@@ -71,7 +71,7 @@ pub(crate) struct Variant<'a> {
 pub(crate) struct Reply {
     pub(crate) ty: Type,
     /// Whether the handler is given the port and may answer later.
-    pub(crate) is_deferred: bool,
+    pub(crate) deferred: Option<Span>,
 }
 
 pub(crate) struct Field {
@@ -115,7 +115,12 @@ impl<'a> Model<'a> {
             handler,
             client,
             port: names::port(ident),
-            ctx: definition.options.ctx.get().is_some() || definition.options.calls.get().is_some(),
+            ctx: definition
+                .options
+                .ctx
+                .key()
+                .or(definition.options.calls.key())
+                .map(|key| Span::call_site().located_at(key)),
             calls,
             generics,
             variants: variants(Extent::Everything),
@@ -219,7 +224,7 @@ impl<'a> Variant<'a> {
         };
         let reply = variant.replies.first().map(|reply| Reply {
             ty: reply.ty.as_ref().map_or_else(|| types::unit_at(span), |reply| types::without_self(reply, ty)),
-            is_deferred: reply.is_deferred,
+            deferred: reply.deferred.map(|word| Span::call_site().located_at(word)),
         });
         let named = |name: &str| variant.attrs.iter().find(|attribute| attribute.path().is_ident(name));
         Self {

@@ -211,9 +211,9 @@ fn added(model: &Model<'_>, variant: &Variant<'_>, blocking: bool, variant_link:
             does: format!("Sends {variant_link}."),
             errors: Some(format!("As {}: the message comes back in the {}.", link("Client::send"), link("SendError"))),
         },
-        Some(Reply { ty, is_deferred }) => {
+        Some(Reply { ty, deferred }) => {
             let reply = types::print(ty);
-            let later = if *is_deferred { "the reply, which may come later" } else { "the reply" };
+            let later = if deferred.is_some() { "the reply, which may come later" } else { "the reply" };
             if blocking {
                 Added {
                     does: format!("Sends {variant_link} and waits for {later}: `{reply}`."),
