@@ -72,6 +72,37 @@ fn one_mistake_is_one_error() {
     }
 }
 
+/// What the guide quotes of the compiler is said in some case, all of a row in one error.
+#[test]
+fn errors_in_the_guide_are_those_of_the_cases() {
+    let page = include_str!("../zctor/src/guide/compile_errors.md");
+    let said: Vec<String> = texts(Path::new(env!("CARGO_MANIFEST_DIR")).join("ui/fail").as_path())
+        .into_iter()
+        .map(|path| fs::read_to_string(path).expect("a text that was listed can be read"))
+        .collect();
+    let cells = page.lines().filter_map(|line| line.strip_prefix("| ")?.split(" | ").next());
+    let quotes: Vec<&str> = cells.filter(|cell| !cell.starts_with("---") && *cell != "the compiler says").collect();
+    assert!(quotes.len() > 20, "the tables were not found");
+    for quote in quotes {
+        // A code span with backticks in it has two on either side.
+        let quote = quote.replace("`` ", "").replace(" ``", "");
+        let (code, text) = match quote.split_once(": ") {
+            Some((code, text)) if code.starts_with('E') => (format!("error[{code}]: "), text),
+            _ => ("error: ".to_owned(), quote.as_str()),
+        };
+        assert!(said.iter().any(|case| case.starts_with(&code) && has_all(case, text)), "no case says: {quote}");
+    }
+}
+
+/// Whether `text` has the parts of `quote` between its dots, in order.
+fn has_all(text: &str, quote: &str) -> bool {
+    let mut rest = Some(text);
+    for part in quote.split("..") {
+        rest = rest.and_then(|rest| rest.split_once(part.trim())).map(|(_, rest)| rest);
+    }
+    rest.is_some()
+}
+
 fn compiler() -> String {
     let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
     let output = Command::new(rustc).arg("--version").output().expect("a test runs where a compiler is");

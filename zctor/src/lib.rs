@@ -62,7 +62,8 @@
 //! }
 //! ```
 //!
-//! The [`guide`] has a page a topic. What `#[actor]` takes and gives is on [its own page](macro@actor).
+//! The [`guide`] has a page a topic, [one](guide::compile_errors) of them for programs that do not compile. What
+//! `#[actor]` takes and gives is on [its own page](macro@actor).
 //!
 //! # Messages
 //!

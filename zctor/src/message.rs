@@ -34,7 +34,8 @@ use crate::thread::Quiet;
 /// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not an enum of messages",
-    note = "annotate the enum with `#[zctor::actor]`; `send` takes its plain value, a request goes to `call` or `pipe`"
+    note = "annotate the enum with `#[zctor::actor]`, or name that enum where the state is named",
+    note = "`send` takes the plain value of an enum, a request goes to `call` or `pipe`"
 )]
 pub trait Message: Sized + 'static {
     /// The enum's name, for errors, the registry and traces.
