@@ -34,7 +34,7 @@ use crate::thread::Quiet;
 /// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not an enum of messages",
-    note = "annotate the enum with `#[zctor::actor]`, or name that enum where the state is named",
+    note = "annotate the enum with `#[zctor::actor]`, or name that enum in place of its state or client",
     note = "`send` takes the plain value of an enum, a request goes to `call` or `pipe`"
 )]
 pub trait Message: Sized + 'static {
