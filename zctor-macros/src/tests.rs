@@ -327,6 +327,61 @@ fn default_field_values_stay_on_the_enum() {
     assert!(expansion.starts_with(&item.to_string()) && !expansion.contains("compile_error"), "{expansion}");
 }
 
+/// Whatever a case of the ui tests has wrong, its enum keeps its handler trait and its client.
+#[test]
+fn no_mistake_takes_the_enum_its_handler_or_its_client_away() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/ui/fail");
+    let (mut seen, mut faulty) = (0, 0);
+    for rule in fs::read_dir(folder).expect("the cases are beside the crate").flatten() {
+        for case in fs::read_dir(rule.path()).expect("a rule is a folder").flatten() {
+            let path = case.path();
+            if path.extension().is_none_or(|extension| extension != "rs") {
+                continue;
+            }
+            let text = fs::read_to_string(&path).expect("a case can be read");
+            let program: syn::File =
+                syn::parse_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+            for item in program.items {
+                let syn::Item::Enum(mut item) = item else { continue };
+                let Some(at) = item.attrs.iter().position(|found| crate::attr::is(found, crate::attr::ACTOR)) else {
+                    continue;
+                };
+                let args = match item.attrs.remove(at).meta {
+                    syn::Meta::List(meta) => meta.tokens,
+                    _ => TokenStream::new(),
+                };
+                seen += 1;
+                faulty += usize::from(assert_whole(&args, &item, &path));
+            }
+        }
+    }
+    assert!(seen > 100 && faulty > 60, "{seen} enums, {faulty} with faults");
+}
+
+/// Whether the macro finds fault with it.
+fn assert_whole(args: &TokenStream, item: &syn::ItemEnum, path: &Path) -> bool {
+    let checked = crate::checked(args.clone(), item.to_token_stream(), false);
+    let expansion = match &checked {
+        Ok(_) => attribute(args.clone(), item.to_token_stream()),
+        // Without the hops of a `cfg`, which a plain function cannot make.
+        Err(error) => crate::fallback::definition(args.clone(), item.to_token_stream(), error),
+    };
+    if checked.is_ok() && crate::cfg::matters(&item.to_token_stream()) {
+        return false;
+    }
+    let mut errors = crate::errors::Errors::default();
+    let definition = crate::ast::Definition::read(args.clone(), item.clone(), false, &mut errors);
+    errors.discard();
+    let file: syn::File = syn::parse2(expansion).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    let has = |wanted: fn(&syn::Item) -> Option<&syn::Ident>, name: &syn::Ident| {
+        assert!(file.items.iter().filter_map(wanted).any(|ident| ident == name), "{}: no {name}", path.display());
+    };
+    has(|item| if let syn::Item::Enum(item) = item { Some(&item.ident) } else { None }, &item.ident);
+    has(|item| if let syn::Item::Trait(item) = item { Some(&item.ident) } else { None }, &definition.handler());
+    has(|item| if let syn::Item::Struct(item) = item { Some(&item.ident) } else { None }, &definition.client());
+    checked.is_err()
+}
+
 #[test]
 fn panic_of_the_macro_leaves_the_enum() {
     let item = quote!(
