@@ -32,6 +32,8 @@ pub(crate) struct Variant {
     pub(crate) shape: Shape,
     pub(crate) replies: Vec<Reply>,
     pub(crate) options: MsgOptions,
+    /// Rust's `must_use`: of the methods, since rustc wants none on a variant.
+    pub(crate) must_use: Vec<Attribute>,
     /// What is left: documentation, lints, other people's.
     pub(crate) attrs: Vec<Attribute>,
     /// Our attributes where they do not belong.
@@ -119,6 +121,7 @@ impl Variant {
             options.read_on_variant(&attribute, errors);
         }
         let misplaced = take(&mut variant.attrs, &[attr::KEY]);
+        let must_use = take(&mut variant.attrs, &[attr::MUST_USE, attr::HIDDEN_MUST_USE]);
         let fields = variant.fields.iter_mut().map(|field| Field::read(field, errors)).collect();
         let attrs = variant.attrs.clone();
         Self {
@@ -127,6 +130,7 @@ impl Variant {
             shape,
             replies,
             options,
+            must_use,
             attrs,
             misplaced,
             extent: Extent::Everything,

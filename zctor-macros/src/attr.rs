@@ -17,6 +17,9 @@ pub(crate) const ACTOR: &str = "actor";
 pub(crate) const REPLY: &str = "reply";
 pub(crate) const MSG: &str = "msg";
 pub(crate) const KEY: &str = "key";
+/// Rust's own, which a variant cannot carry, and its name where an enum must be given back before it is read.
+pub(crate) const MUST_USE: &str = "must_use";
+pub(crate) const HIDDEN_MUST_USE: &str = "__must_use";
 
 const NAME: &str = "name";
 const HANDLER: &str = "handler";

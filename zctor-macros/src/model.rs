@@ -64,6 +64,8 @@ pub(crate) struct Variant<'a> {
     pub(crate) span: Span,
     pub(crate) docs: docs::Copied<'a>,
     pub(crate) lints: Vec<TokenStream>,
+    /// The text of the variant's `must_use`. Without one it says nothing that the methods' results do not say.
+    pub(crate) must_use: Option<TokenStream>,
     /// The variant's `deprecated`, and leave for our own use of it.
     pub(crate) deprecated: Option<TokenStream>,
 }
@@ -244,6 +246,7 @@ impl<'a> Variant<'a> {
                 .chain([&variant.attrs])
                 .flat_map(|attrs| lints(attrs))
                 .collect(),
+            must_use: variant.must_use.iter().find_map(|attribute| must_use(attribute, span)),
             deprecated: named("deprecated").map(|attribute| quote!(#attribute #[allow(deprecated)])),
         }
     }
@@ -310,6 +313,11 @@ fn vis(variant: &ast::Variant, definition: &Definition, span: Span) -> Visibilit
     // Positions at both ends of a method lead to the variant, also for editors and for the documentation's source.
     let tokens = types::respan(definition.item.vis.to_token_stream(), span);
     syn::parse2(tokens).unwrap_or(Visibility::Inherited)
+}
+
+fn must_use(attribute: &Attribute, span: Span) -> Option<TokenStream> {
+    let text = &attribute.meta.require_name_value().ok()?.value;
+    Some(quote_spanned!(span=> #[must_use = #text]))
 }
 
 /// The lint levels among the attributes. `expect` becomes `allow`: it is fulfilled, or not, where the user wrote it.

@@ -174,7 +174,7 @@ fn view(model: &Model<'_>, face: &Face<'_>, variants: &[&Variant<'_>], blocking:
 fn method(model: &Model<'_>, face: &Face<'_>, variant: &Variant<'_>, blocking: bool) -> TokenStream {
     let Model { krate, ty, .. } = model;
     let (vis, method) = (&variant.vis, &variant.method);
-    let (lints, deprecated) = (&variant.lints, &variant.deprecated);
+    let (lints, deprecated, must_use) = (&variant.lints, &variant.deprecated, &variant.must_use);
     let docs = variant.docs.with(|link| added(model, variant, blocking, link));
     let many = variant.too_many_arguments(1);
     let names: Vec<_> = variant.fields.iter().map(|field| &field.param).collect();
@@ -200,7 +200,7 @@ fn method(model: &Model<'_>, face: &Face<'_>, variant: &Variant<'_>, blocking: b
         }
     };
     let function = quote_spanned!(span=> #vis fn #method(&self, #parameters) -> #output { #body });
-    quote!(#docs #(#lints)* #deprecated #many #function)
+    quote!(#docs #(#lints)* #deprecated #must_use #many #function)
 }
 
 /// What a method says of itself: which message it sends, what comes back, and what may come instead.
