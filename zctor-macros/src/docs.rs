@@ -131,7 +131,8 @@ fn copy_of_doc(line: &Attribute, enum_ident: &Ident) -> Option<TokenStream> {
 /// An implementation of the handler to copy, which is for reading and not compiled.
 pub(crate) fn skeleton(model: &Model<'_>) -> TokenStream {
     let (params, arguments, bounds) = model.generics.plain().split_for_impl();
-    let mut text = format!("\nTo begin with:\n\n```rust,ignore\nimpl{} {}", print(params), model.handler);
+    let mut text =
+        format!("\nTo begin with:\n\n```rust,ignore\nimpl{} {}", print(params), model.handler.to_token_stream());
     text += &format!("{} for State", print(arguments));
     if let Some(bounds) = bounds {
         text += &format!(" {}", print(bounds).replace("::core::marker::", ""));

@@ -19,8 +19,8 @@ pub(crate) struct Model<'a> {
     pub(crate) krate: Path,
     is_krate_given: bool,
     pub(crate) name: LitStr,
-    pub(crate) handler: Ident,
-    pub(crate) client: Ident,
+    pub(crate) handler: Named,
+    pub(crate) client: Named,
     pub(crate) port: Ident,
     /// The word that gives the context to handler methods, if one does.
     pub(crate) ctx: Option<Span>,
@@ -44,8 +44,36 @@ pub(crate) struct Model<'a> {
     pub(crate) factory: Ident,
 }
 
+/// A type that is generated.
+pub(crate) struct Named {
+    ident: Ident,
+    /// The position of the name where the type is defined: that of the enum's, or of the option that gives it.
+    name_at: Span,
+    /// The position of what is around the name there.
+    at: Span,
+}
+
+impl Named {
+    fn by_enum(ident: &Ident, enum_ident: &Ident) -> Self {
+        let at = names::located(enum_ident);
+        Self { ident: names::moved(ident, Span::call_site()), name_at: at, at }
+    }
+
+    /// An editor shows all that stands at a word in an attribute, so it is the name alone.
+    fn by_option(ident: &Ident) -> Self {
+        let at = Span::call_site();
+        Self { ident: names::moved(ident, at), name_at: names::located(ident), at }
+    }
+}
+
+impl ToTokens for Named {
+    fn to_tokens(&self, tokens: &mut TokenStream) {
+        self.ident.to_tokens(tokens);
+    }
+}
+
 pub(crate) struct Handle {
-    pub(crate) ident: Ident,
+    pub(crate) name: Named,
     /// The names of the variants that it knows.
     variants: HashSet<String>,
 }
@@ -102,8 +130,10 @@ impl<'a> Model<'a> {
         taken.extend([ident, &handler, &client].map(Ident::to_string));
         let handles: Vec<Handle> =
             definition.options.handles.get().into_iter().flatten().map(Handle::resolve).collect();
-        taken.extend(handles.iter().map(|handle| handle.ident.to_string()));
+        taken.extend(handles.iter().map(|handle| handle.name.ident.to_string()));
 
+        let named =
+            |name: &Ident, option: Option<&Ident>| option.map_or_else(|| Named::by_enum(name, ident), Named::by_option);
         let calls = definition.options.calls.get().cloned().unwrap_or_default();
         let variants = |extent: Extent| {
             let variants = definition.variants.iter().filter(|variant| variant.extent == extent);
@@ -114,8 +144,8 @@ impl<'a> Model<'a> {
             krate: attr::krate_or_default(&definition.options),
             is_krate_given: definition.options.krate.get().is_some(),
             name: definition.options.name.get().cloned().unwrap_or_else(|| LitStr::new(&unraw(ident), ident.span())),
-            handler,
-            client,
+            handler: named(&handler, definition.options.handler.get()),
+            client: named(&client, definition.options.client.get()),
             port: names::port(ident),
             ctx: definition
                 .options
@@ -178,13 +208,19 @@ impl<'a> Model<'a> {
         if self.is_krate_given { path } else { types::respan(path, span) }
     }
 
+    /// Where a type is defined: the position, and there the enum's visibility and the name. Errors of a name that is taken
+    /// lead to the enum's name, and so do editors.
+    pub(crate) fn defined(&self, Named { ident, name_at, at }: &Named) -> (Span, TokenStream, Ident) {
+        (*at, types::respan(self.item.vis.to_token_stream(), *at), names::moved(ident, *name_at))
+    }
+
     /// The client with one of its views: `CacheClient<K, V, ::zctor::Blocking>`.
     pub(crate) fn client_with(&self, view: impl ToTokens) -> TokenStream {
         self.viewed(&self.client, view)
     }
 
     /// The same of a handle.
-    pub(crate) fn viewed(&self, client: &Ident, view: impl ToTokens) -> TokenStream {
+    pub(crate) fn viewed(&self, client: &Named, view: impl ToTokens) -> TokenStream {
         let arguments = self.generics.arguments();
         quote!(#client<#(#arguments,)* #view>)
     }
@@ -210,7 +246,7 @@ impl<'a> Model<'a> {
 
 impl Handle {
     fn resolve(handle: &attr::Handle) -> Self {
-        Self { ident: handle.ident.clone(), variants: handle.variants.iter().map(unraw).collect() }
+        Self { name: Named::by_option(&handle.ident), variants: handle.variants.iter().map(unraw).collect() }
     }
 }
 

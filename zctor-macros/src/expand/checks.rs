@@ -1,9 +1,9 @@
 //! Code that never runs: it keeps lints silent and makes errors point at their cause.
 
-use proc_macro2::{Ident, Span, TokenStream};
+use proc_macro2::{Span, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
 
-use crate::model::{Model, Variant};
+use crate::model::{Model, Named, Variant};
 
 pub(crate) fn definition(model: &Model<'_>) -> TokenStream {
     let mention = mention(model);
@@ -26,7 +26,7 @@ fn mention(model: &Model<'_>) -> TokenStream {
     let keyed = model.is_free("keyed").then(|| mention_keyed(model));
     let handles = model.handles.iter().map(|handle| {
         let known: Vec<&Variant<'_>> = model.known_to(handle).collect();
-        mention_client(model, &handle.ident, &known, &TokenStream::new())
+        mention_client(model, &handle.name, &known, &TokenStream::new())
     });
     quote! {
         #attrs
@@ -48,12 +48,12 @@ fn mention(model: &Model<'_>) -> TokenStream {
 
 /// Both views of a client, each as `Self`: where its name is taken by something else, rustc says so once and leaves it
 /// at that.
-fn mention_client(model: &Model<'_>, ident: &Ident, variants: &[&Variant<'_>], bindings: &TokenStream) -> TokenStream {
+fn mention_client(model: &Model<'_>, name: &Named, variants: &[&Variant<'_>], bindings: &TokenStream) -> TokenStream {
     let Model { krate, ty, .. } = model;
     let (params, _, bounds) = model.generics.plain().split_for_impl();
     let attrs = model.attrs_of_all();
     let one = |view: TokenStream, more: TokenStream| {
-        let client = model.viewed(ident, view);
+        let client = model.viewed(name, view);
         let methods = variants.iter().map(|variant| mention_method(variant));
         quote! {
             #attrs

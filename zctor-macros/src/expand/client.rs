@@ -1,11 +1,11 @@
 //! The client: a typed handle with a method a variant, in two views.
 
-use proc_macro2::{Ident, TokenStream};
+use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
 use syn::ext::IdentExt;
 
 use crate::docs::{self, Added};
-use crate::model::{Model, Reply, Variant};
+use crate::model::{Model, Named, Reply, Variant};
 use crate::types;
 
 /// ```text
@@ -23,7 +23,7 @@ use crate::types;
 pub(crate) fn definition(model: &Model<'_>) -> TokenStream {
     let variants: Vec<_> = model.variants.iter().collect();
     let doc = format!(" A typed handle for [`{}`], cheap to clone.", model.item.ident.unraw());
-    let face = Face { ident: &model.client, is_part: false };
+    let face = Face { name: &model.client, is_part: false };
     let structure = structure(model, &face, &doc);
     let bindings = bindings(model);
     let both = both_views(model, &face, &bindings);
@@ -35,7 +35,7 @@ pub(crate) fn definition(model: &Model<'_>) -> TokenStream {
 
 /// A client that is generated: the whole one, or a handle for a part of the variants.
 pub(super) struct Face<'a> {
-    pub(super) ident: &'a Ident,
+    pub(super) name: &'a Named,
     /// What a handle holds is wrapped: rustc would propose to reach for it where a method is missing.
     pub(super) is_part: bool,
 }
@@ -55,18 +55,19 @@ impl Face<'_> {
 }
 
 pub(super) fn structure(model: &Model<'_>, face: &Face<'_>, doc: &str) -> TokenStream {
-    let (vis, krate, view) = (&model.item.vis, &model.krate, &model.view);
-    let (client, field) = (face.ident, face.field(model));
+    let (krate, view) = (&model.krate, &model.view);
+    let field = face.field(model);
     let declared = model.generics.declared();
     let (_, _, bounds) = model.generics.plain().split_for_impl();
     let attrs = model.attrs();
+    let (at, vis, client) = model.defined(face.name);
+    let parameters = quote!(#(#declared,)* #view = #krate::Blocking);
+    let fields = quote!(client: #field, view: ::core::marker::PhantomData<fn() -> #view>,);
+    let structure = quote_spanned!(at=> #vis struct #client<#parameters> #bounds { #fields });
     quote! {
         #[doc = #doc]
         #attrs
-        #vis struct #client<#(#declared,)* #view = #krate::Blocking> #bounds {
-            client: #field,
-            view: ::core::marker::PhantomData<fn() -> #view>,
-        }
+        #structure
     }
 }
 
@@ -76,7 +77,7 @@ pub(super) fn both_views(model: &Model<'_>, face: &Face<'_>, more: &TokenStream)
     let vis = &model.item.vis;
     let generics = model.generics.with(&model.view, None);
     let (params, _, bounds) = generics.split_for_impl();
-    let client = model.viewed(face.ident, &model.view);
+    let client = model.viewed(face.name, &model.view);
     let attrs = model.attrs();
     let inner = face.get(model);
     let limited = face.wrap(model, &quote!(#krate::Client::within(#inner, limit)));
@@ -141,7 +142,7 @@ fn view(model: &Model<'_>, face: &Face<'_>, variants: &[&Variant<'_>], blocking:
     let vis = &model.item.vis;
     let (params, _, bounds) = model.generics.plain().split_for_impl();
     let view = if blocking { quote!(#krate::Blocking) } else { quote!(#krate::NonBlocking) };
-    let name = face.ident;
+    let name = face.name;
     let client = model.viewed(name, &view);
     let attrs = model.attrs_of_signatures();
     let switch = blocking.then(|| {
@@ -241,7 +242,7 @@ fn added(model: &Model<'_>, variant: &Variant<'_>, blocking: bool, variant_link:
 pub(super) fn traits(model: &Model<'_>, face: &Face<'_>) -> TokenStream {
     let generics = model.generics.with(&model.view, None);
     let (params, _, bounds) = generics.split_for_impl();
-    let client = model.viewed(face.ident, &model.view);
+    let client = model.viewed(face.name, &model.view);
     let attrs = model.attrs();
     quote! {
         #attrs

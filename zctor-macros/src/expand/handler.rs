@@ -17,8 +17,7 @@ use crate::types;
 ///      }
 /// ```
 pub(crate) fn definition(model: &Model<'_>) -> TokenStream {
-    let Model { handler, .. } = model;
-    let (vis, ident) = (&model.item.vis, &model.item.ident);
+    let ident = &model.item.ident;
     let (params, _, bounds) = model.generics.plain().split_for_impl();
     let attrs = model.attrs_of_signatures();
     let doc = format!(" What a state does with each [`{}`].", ident.unraw());
@@ -26,14 +25,14 @@ pub(crate) fn definition(model: &Model<'_>) -> TokenStream {
     let variants = || model.variants.iter().chain(&model.handler_only);
     let methods = variants().map(|variant| method(model, variant));
     let hooks = model.hooks.iter().map(|hook| self::hook(model, hook));
+    let (at, vis, handler) = model.defined(&model.handler);
+    let methods = quote!(#(#methods)* #(#hooks)*);
+    let definition = quote_spanned!(at=> #vis trait #handler #params: 'static #bounds { #methods });
     quote! {
         #[doc = #doc]
         #skeleton
         #attrs
-        #vis trait #handler #params: 'static #bounds {
-            #(#methods)*
-            #(#hooks)*
-        }
+        #definition
     }
 }
 
