@@ -208,6 +208,12 @@ impl<'a> Model<'a> {
         if self.is_krate_given { path } else { types::respan(path, span) }
     }
 
+    /// Where what every actor has is defined: the position of the enum's name, and the enum's visibility there.
+    pub(crate) fn at_enum(&self) -> (Span, TokenStream) {
+        let at = names::located(&self.item.ident);
+        (at, types::respan(self.item.vis.to_token_stream(), at))
+    }
+
     /// Where a type is defined: the position, and there the enum's visibility and the name. Errors of a name that is taken
     /// lead to the enum's name, and so do editors.
     pub(crate) fn defined(&self, Named { ident, name_at, at }: &Named) -> (Span, TokenStream, Ident) {
@@ -230,11 +236,12 @@ impl<'a> Model<'a> {
         self.variants.iter().filter(|variant| handle.variants.contains(&unraw(&variant.ident)))
     }
 
-    /// The handler trait with its arguments: `CacheHandler<K, V>`.
+    /// The handler trait with its arguments, `CacheHandler<K, V>`, at one place wherever it is used: what is wrong with the
+    /// name is said once.
     pub(crate) fn handler_type(&self) -> TokenStream {
         let (_, arguments, _) = self.generics.plain().split_for_impl();
         let handler = &self.handler;
-        quote!(#handler #arguments)
+        types::respan(quote!(#handler #arguments), self.at_enum().0)
     }
 
     pub(crate) fn port_type(&self) -> TokenStream {

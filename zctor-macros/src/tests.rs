@@ -155,9 +155,9 @@ fn definition_with_faults_keeps_what_it_can() {
     assert_recorded("faults", quote!(nmae = "calculator"), item);
 }
 
-/// Editors and rustdoc lead to where a method begins and ends.
+/// Editors and rustdoc lead to where a definition begins and ends.
 #[test]
-fn methods_begin_and_end_at_their_variant() {
+fn definitions_begin_and_end_at_their_variant_or_the_enum_s_name() {
     let item: TokenStream = "pub enum CalculatorMessage {
         #[reply(i64)]
         Add {
@@ -174,11 +174,29 @@ fn methods_begin_and_end_at_their_variant() {
         "add" => Some(3),
         "clear" => Some(8),
         "later" => Some(9),
+        "actor" | "try_actor" | "actor_once" | "on_start" | "on_stop" => Some(1),
+        "within" | "non_blocking" | "pin" | "keyed" | "least_loaded" => Some(1),
         _ => None,
+    };
+    let lines_of = |tokens: TokenStream| {
+        let spans: Vec<_> = tokens.into_iter().map(|tree| tree.span()).collect();
+        let ends = [spans.first().expect("a definition has tokens"), spans.last().expect("a definition has tokens")];
+        ends.map(|span| span.start().line)
     };
     let expansion: syn::File = syn::parse2(attribute(quote!(), item)).expect("an expansion is a list of items");
     let mut seen = 0;
     for item in expansion.items {
+        match item.clone() {
+            syn::Item::Trait(item) => {
+                assert_eq!(lines_of(syn::ItemTrait { attrs: vec![], ..item }.into_token_stream()), [1; 2]);
+                seen += 1;
+            }
+            syn::Item::Struct(item) => {
+                assert_eq!(lines_of(syn::ItemStruct { attrs: vec![], ..item }.into_token_stream()), [1; 2]);
+                seen += 1;
+            }
+            _ => {}
+        }
         let methods: Vec<(String, TokenStream)> = match item {
             syn::Item::Trait(item) => item.items.into_iter().filter_map(trait_method).collect(),
             syn::Item::Impl(item) if item.trait_.is_none() => item.items.into_iter().filter_map(method).collect(),
@@ -186,14 +204,12 @@ fn methods_begin_and_end_at_their_variant() {
         };
         for (name, tokens) in methods {
             let Some(line) = line_of(&name) else { continue };
-            let spans: Vec<_> = tokens.into_iter().map(|tree| tree.span()).collect();
-            let ends = [spans.first().expect("a method has tokens"), spans.last().expect("a method has tokens")];
-            assert_eq!(ends.map(|span| span.start().line), [line; 2], "{name}");
+            assert_eq!(lines_of(tokens), [line; 2], "{name}");
             seen += 1;
         }
     }
-    // In the trait, in two views of the client, and two requests.
-    assert_eq!(seen, 3 + 2 * 3 + 2);
+    // In the trait, in two views of the client, and two requests; the trait and the client; what every actor has.
+    assert_eq!(seen, (3 + 2 * 3 + 2) + 2 + 10);
 }
 
 fn trait_method(item: syn::TraitItem) -> Option<(String, TokenStream)> {

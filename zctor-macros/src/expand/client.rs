@@ -74,22 +74,25 @@ pub(super) fn structure(model: &Model<'_>, face: &Face<'_>, doc: &str) -> TokenS
 /// `more` keeps the view too.
 pub(super) fn both_views(model: &Model<'_>, face: &Face<'_>, more: &TokenStream) -> TokenStream {
     let Model { krate, .. } = model;
-    let vis = &model.item.vis;
+    let (at, vis) = model.at_enum();
     let generics = model.generics.with(&model.view, None);
     let (params, _, bounds) = generics.split_for_impl();
     let client = model.viewed(face.name, &model.view);
     let attrs = model.attrs();
     let inner = face.get(model);
-    let limited = face.wrap(model, &quote!(#krate::Client::within(#inner, limit)));
+    let limit = quote_spanned!(at=> limit);
+    let limited = face.wrap(model, &quote!(#krate::Client::within(#inner, #limit)));
+    let within = quote_spanned! {at=>
+        /// The same client with a time limit for each call.
+        #[must_use]
+        #vis fn within(&self, #limit: ::core::time::Duration) -> Self {
+            Self { client: #limited, view: ::core::marker::PhantomData }
+        }
+    };
     quote! {
         #attrs
         impl #params #client #bounds {
-            /// The same client with a time limit for each call.
-            #[must_use]
-            #vis fn within(&self, limit: ::core::time::Duration) -> Self {
-                Self { client: #limited, view: ::core::marker::PhantomData }
-            }
-
+            #within
             #more
         }
     }
@@ -98,9 +101,9 @@ pub(super) fn both_views(model: &Model<'_>, face: &Face<'_>, more: &TokenStream)
 /// Those of `zctor::Client` that give a client: here they keep the view. A variant of the same name wins.
 fn bindings(model: &Model<'_>) -> TokenStream {
     let Model { krate, ty, .. } = model;
-    let vis = &model.item.vis;
+    let (at, vis) = model.at_enum();
     let pin = model.is_free("pin").then(|| {
-        quote! {
+        quote_spanned! {at=>
             /// The same client bound to one instance.
             #[must_use]
             #vis fn pin(&self, instance: #krate::InstanceId) -> Self {
@@ -109,7 +112,7 @@ fn bindings(model: &Model<'_>) -> TokenStream {
         }
     });
     let keyed = model.is_free("keyed").then(|| {
-        quote! {
+        quote_spanned! {at=>
             /// The same client bound to a key, whose messages all go to one instance.
             #[must_use]
             #vis fn keyed<__Q: ::core::hash::Hash + ?::core::marker::Sized>(&self, key: &__Q) -> Self
@@ -121,7 +124,7 @@ fn bindings(model: &Model<'_>) -> TokenStream {
         }
     });
     let least_loaded = model.is_free("least_loaded").then(|| {
-        quote! {
+        quote_spanned! {at=>
             /// The same client bound to the instance whose thread has the least to do, looked for anew each time.
             #[must_use]
             #vis fn least_loaded(&self) -> Self {
@@ -139,7 +142,7 @@ pub(super) fn views(model: &Model<'_>, face: &Face<'_>, variants: &[&Variant<'_>
 
 fn view(model: &Model<'_>, face: &Face<'_>, variants: &[&Variant<'_>], blocking: bool) -> TokenStream {
     let Model { krate, .. } = model;
-    let vis = &model.item.vis;
+    let (at, vis) = model.at_enum();
     let (params, _, bounds) = model.generics.plain().split_for_impl();
     let view = if blocking { quote!(#krate::Blocking) } else { quote!(#krate::NonBlocking) };
     let name = face.name;
@@ -155,7 +158,7 @@ fn view(model: &Model<'_>, face: &Face<'_>, variants: &[&Variant<'_>], blocking:
             // Where something else has the client's name, rustc takes this for part of that one error.
             quote!(::core::convert::From::from(self.client.non_blocking()))
         };
-        quote! {
+        quote_spanned! {at=>
             /// The view whose methods never wait: each gives a pending reply.
             #vis fn non_blocking(&self) -> #other {
                 #switched

@@ -37,12 +37,13 @@ pub(crate) fn definition(model: &Model<'_>) -> TokenStream {
 }
 
 fn hook(model: &Model<'_>, name: &str) -> TokenStream {
-    let (krate, ty, hook) = (&model.krate, &model.ty, quote::format_ident!("{name}"));
+    let (krate, ty, (at, _)) = (&model.krate, &model.ty, model.at_enum());
+    let hook = quote::format_ident!("{name}", span = at);
     let doc = match name {
         "on_start" => " Runs after every build of the state, as the instance's first message.",
         _ => " Runs before an orderly end and before a reset, never after a panic.",
     };
-    quote! {
+    quote_spanned! {at=>
         #[doc = #doc]
         fn #hook(&mut self, ctx: &mut #krate::Context<#ty>) {
             let _ = ctx;
