@@ -136,13 +136,29 @@ fn probe_says_what_came_instead() {
 
         store.save(1, String::new())?;
         let sent = catch_unwind(AssertUnwindSafe(|| probe.expect_call(To::Load, LIMIT))).unwrap_err();
-        let expected = "a send of `StoreMessage::Save` came to the probe, which is not the call that was expected";
+        let expected =
+            "a call of `StoreMessage::Load` was expected, and a send of `StoreMessage::Save` came to the probe";
         assert_eq!(text(sent), expected);
+
+        let limit = Duration::from_millis(1);
+        let nothing = catch_unwind(AssertUnwindSafe(|| probe.expect_call(To::Load, limit))).unwrap_err();
+        let expected = "a call of `StoreMessage::Load` was expected, and nothing came to the probe within 1ms";
+        assert_eq!(text(nothing), expected);
 
         let load = store.non_blocking().load(2);
         let other = catch_unwind(AssertUnwindSafe(|| probe.expect_call(To::Len, LIMIT))).unwrap_err();
-        assert!(text(other).starts_with("a call of `StoreMessage::Load` came to the probe"));
+        let expected =
+            "a call of `StoreMessage::Len` was expected, and a call of `StoreMessage::Load` came to the probe";
+        assert_eq!(text(other), expected);
         assert!(matches!(load.wait(), Err(CallError::NoReply { .. })));
+
+        let load = store.non_blocking().load(2);
+        let answered = catch_unwind(AssertUnwindSafe(|| probe.expect(LIMIT).answer(To::Len, 1))).unwrap_err();
+        assert_eq!(
+            text(answered),
+            "a call of `StoreMessage::Load` cannot be answered as a call of `StoreMessage::Len`"
+        );
+        drop(load);
 
         let load = store.non_blocking().load(2);
         let request = StoreMessage::load(3);

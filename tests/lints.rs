@@ -125,6 +125,13 @@ pub mod public {
         },
         /// Of one kind, told to nobody.
         Say(#[msg(into)] Box<str>),
+        /// The next number, of which nobody else is told.
+        #[must_use = "nobody else is told of the number"]
+        #[reply(u8)]
+        Draw,
+        /// Says so.
+        #[must_use]
+        Shout,
         /// Later.
         #[reply((), deferred)]
         Later {
@@ -189,7 +196,12 @@ pub mod public {
             /// Eight.
             eight: u8,
         },
+        /// The next number, of which nobody else is told.
+        #[must_use = "nobody else is told of the number"]
+        #[reply(u8)]
+        Draw,
         /// Nothing else.
+        #[must_use]
         Unit,
     }
 

@@ -32,6 +32,8 @@ pub(crate) struct Variant {
     pub(crate) shape: Shape,
     pub(crate) replies: Vec<Reply>,
     pub(crate) options: MsgOptions,
+    /// Rust's `must_use`: of the methods, since rustc wants none on a variant.
+    pub(crate) must_use: Vec<Attribute>,
     /// What is left: documentation, lints, other people's.
     pub(crate) attrs: Vec<Attribute>,
     /// Our attributes where they do not belong.
@@ -58,8 +60,8 @@ pub(crate) struct Reply {
     pub(crate) attribute: Attribute,
     /// `None`: a fault that is reported already.
     pub(crate) ty: Option<Type>,
-    /// Whether the handler may answer later.
-    pub(crate) is_deferred: bool,
+    /// The word that lets the handler answer later.
+    pub(crate) deferred: Option<Span>,
 }
 
 pub(crate) struct Field {
@@ -70,7 +72,6 @@ pub(crate) struct Field {
     pub(crate) options: MsgOptions,
     pub(crate) attrs: Vec<Attribute>,
     pub(crate) misplaced: Vec<Attribute>,
-    pub(crate) default: Option<TokenStream>,
 }
 
 /// The enum that the attribute is on.
@@ -120,6 +121,7 @@ impl Variant {
             options.read_on_variant(&attribute, errors);
         }
         let misplaced = take(&mut variant.attrs, &[attr::KEY]);
+        let must_use = take(&mut variant.attrs, &[attr::MUST_USE, attr::HIDDEN_MUST_USE]);
         let fields = variant.fields.iter_mut().map(|field| Field::read(field, errors)).collect();
         let attrs = variant.attrs.clone();
         Self {
@@ -128,6 +130,7 @@ impl Variant {
             shape,
             replies,
             options,
+            must_use,
             attrs,
             misplaced,
             extent: Extent::Everything,
@@ -137,8 +140,8 @@ impl Variant {
 
 impl Reply {
     fn read(attribute: Attribute, errors: &mut Errors) -> Self {
-        let reply::Content { ty, is_deferred } = reply::read(&attribute, errors);
-        Self { attribute, ty, is_deferred }
+        let reply::Content { ty, deferred } = reply::read(&attribute, errors);
+        Self { attribute, ty, deferred }
     }
 }
 
@@ -150,20 +153,7 @@ impl Field {
             options.read_on_field(&attribute, errors);
         }
         let misplaced = take(&mut field.attrs, &[attr::REPLY]);
-        let default = field.default.as_ref().map(|(eq, value)| {
-            let mut tokens = eq.to_token_stream();
-            value.to_tokens(&mut tokens);
-            tokens
-        });
-        Self {
-            ident: field.ident.clone(),
-            ty: field.ty.clone(),
-            keys,
-            options,
-            attrs: field.attrs.clone(),
-            misplaced,
-            default,
-        }
+        Self { ident: field.ident.clone(), ty: field.ty.clone(), keys, options, attrs: field.attrs.clone(), misplaced }
     }
 }
 

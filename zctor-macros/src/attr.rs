@@ -4,7 +4,7 @@ mod handles;
 mod list;
 pub(crate) mod reply;
 
-use proc_macro2::{Ident, TokenStream};
+use proc_macro2::{Ident, Span, TokenStream};
 use quote::ToTokens;
 use syn::punctuated::Punctuated;
 use syn::{Attribute, LitStr, Meta, Path, Token, Type, parenthesized};
@@ -17,6 +17,9 @@ pub(crate) const ACTOR: &str = "actor";
 pub(crate) const REPLY: &str = "reply";
 pub(crate) const MSG: &str = "msg";
 pub(crate) const KEY: &str = "key";
+/// Rust's own, which a variant cannot carry, and its name where an enum must be given back before it is read.
+pub(crate) const MUST_USE: &str = "must_use";
+pub(crate) const HIDDEN_MUST_USE: &str = "__must_use";
 
 const NAME: &str = "name";
 const HANDLER: &str = "handler";
@@ -33,32 +36,40 @@ const ON_VARIANT: Known<'_> = Known { keys: &[NAME, INTERNAL], place: "On a vari
 const ON_FIELD: Known<'_> = Known { keys: &[NAME, INTO], place: "On a field" };
 
 /// An option's value, given at most once.
-pub(crate) struct Slot<T>(Option<T>);
+pub(crate) struct Slot<T> {
+    value: Option<T>,
+    key: Option<Span>,
+}
 
 impl<T> Default for Slot<T> {
     fn default() -> Self {
-        Self(None)
+        Self { value: None, key: None }
     }
 }
 
 impl<T> Slot<T> {
     pub(crate) fn get(&self) -> Option<&T> {
-        self.0.as_ref()
+        self.value.as_ref()
     }
 
     pub(crate) fn take(&mut self) -> Option<T> {
-        self.0.take()
+        self.value.take()
+    }
+
+    /// The position of the option's name.
+    pub(crate) fn key(&self) -> Option<Span> {
+        self.key
     }
 
     pub(crate) fn replace(&mut self, value: T) {
-        self.0 = Some(value);
+        self.value = Some(value);
     }
 
     fn set(&mut self, key: &Ident, value: T, errors: &mut Errors) {
-        if self.0.is_some() {
+        if self.value.is_some() {
             errors.add(key, format_args!("`{key}` is given twice; keep one"));
         } else {
-            self.0 = Some(value);
+            (self.value, self.key) = (Some(value), Some(key.span()));
         }
     }
 }

@@ -5,7 +5,8 @@
 //! goes to a hidden macro, because errors in what a derive wrote draw wrong advice.
 
 use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
-use quote::quote;
+use quote::{ToTokens, quote};
+use syn::spanned::Spanned;
 use syn::{Attribute, ItemEnum, Meta};
 
 use crate::errors::Errors;
@@ -70,6 +71,7 @@ fn has_cfg(tokens: impl Iterator<Item = TokenTree>) -> bool {
 /// ```
 pub(crate) fn first_hop(args: &TokenStream, item: &TokenStream) -> TokenStream {
     let krate = attr::krate(args);
+    let item = &without_must_use(item);
     let errors = unknown_in_handles(args, item).err().map(|errors| errors.to_compile_error());
     quote! {
         #[::core::prelude::v1::derive(#krate::__private::__Actor)]
@@ -77,6 +79,23 @@ pub(crate) fn first_hop(args: &TokenStream, item: &TokenStream) -> TokenStream {
         #item
         #errors
     }
+}
+
+/// Rustc warns of a `must_use` on a variant, and the enum is given back before it is read: there, it has another name.
+fn without_must_use(item: &TokenStream) -> TokenStream {
+    let Ok(mut parsed) = ast::parse(item.clone()) else { return item.clone() };
+    let attributes = parsed.variants.iter_mut().flat_map(|variant| &mut variant.attrs);
+    let mut found = false;
+    for attribute in attributes.filter(|attribute| attr::is(attribute, attr::MUST_USE)) {
+        let hidden = syn::Path::from(syn::Ident::new(attr::HIDDEN_MUST_USE, attribute.path().span()));
+        match &mut attribute.meta {
+            Meta::Path(path) => *path = hidden,
+            Meta::NameValue(meta) => meta.path = hidden,
+            Meta::List(meta) => meta.path = hidden,
+        }
+        found = true;
+    }
+    if found { parsed.to_token_stream() } else { item.clone() }
 }
 
 /// Handles may list what a `cfg` will take out, so what they list is looked for here.

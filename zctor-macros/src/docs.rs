@@ -131,7 +131,8 @@ fn copy_of_doc(line: &Attribute, enum_ident: &Ident) -> Option<TokenStream> {
 /// An implementation of the handler to copy, which is for reading and not compiled.
 pub(crate) fn skeleton(model: &Model<'_>) -> TokenStream {
     let (params, arguments, bounds) = model.generics.plain().split_for_impl();
-    let mut text = format!("\nTo begin with:\n\n```rust,ignore\nimpl{} {}", print(params), model.handler);
+    let mut text =
+        format!("\nTo begin with:\n\n```rust,ignore\nimpl{} {}", print(params), model.handler.to_token_stream());
     text += &format!("{} for State", print(arguments));
     if let Some(bounds) = bounds {
         text += &format!(" {}", print(bounds).replace("::core::marker::", ""));
@@ -139,9 +140,11 @@ pub(crate) fn skeleton(model: &Model<'_>) -> TokenStream {
     text += " {\n";
     for variant in &model.variants {
         let fields = variant.fields.iter().map(|field| format!("{}: {}", field.param, print(&field.ty)));
-        let ctx = model.ctx.then(|| format!("ctx: &mut Context<{}>", print(&model.ty)));
+        let ctx = model.ctx.map(|_| format!("ctx: &mut Context<{}>", print(&model.ty)));
         let (to, back) = match &variant.reply {
-            Some(reply) if reply.is_deferred => (Some(format!("reply: ReplyTo<{}>", print(&reply.ty))), String::new()),
+            Some(reply) if reply.deferred.is_some() => {
+                (Some(format!("reply: ReplyTo<{}>", print(&reply.ty))), String::new())
+            }
             Some(reply) => (
                 None,
                 Some(print(&reply.ty)).filter(|ty| ty != "()").map_or_else(String::new, |ty| format!(" -> {ty}")),

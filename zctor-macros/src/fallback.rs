@@ -49,7 +49,6 @@ fn own_the_data(definition: &mut Definition) {
     let declared: Vec<Lifetime> = definition.item.generics.lifetimes().map(|param| param.lifetime.clone()).collect();
     for field in definition.item.variants.iter_mut().flat_map(|variant| variant.fields.iter_mut()) {
         types::make_static(&mut field.ty, &declared);
-        field.default = None;
     }
     for variant in &mut definition.variants {
         for field in &mut variant.fields {

@@ -40,7 +40,7 @@ pub fn actor(args: proc_macro::TokenStream, item: proc_macro::TokenStream) -> pr
 
 /// The second hop of an enum with `cfg` inside: sees the enum after the compiler has applied them.
 #[doc(hidden)]
-#[proc_macro_derive(__Actor, attributes(reply, key, msg, __actor))]
+#[proc_macro_derive(__Actor, attributes(reply, key, msg, __must_use, __actor))]
 pub fn derive(item: proc_macro::TokenStream) -> proc_macro::TokenStream {
     cfg::derive(item.into()).into()
 }

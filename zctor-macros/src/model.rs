@@ -19,11 +19,11 @@ pub(crate) struct Model<'a> {
     pub(crate) krate: Path,
     is_krate_given: bool,
     pub(crate) name: LitStr,
-    pub(crate) handler: Ident,
-    pub(crate) client: Ident,
+    pub(crate) handler: Named,
+    pub(crate) client: Named,
     pub(crate) port: Ident,
-    /// Whether handler methods take the context.
-    pub(crate) ctx: bool,
+    /// The word that gives the context to handler methods, if one does.
+    pub(crate) ctx: Option<Span>,
     pub(crate) calls: Vec<Type>,
     pub(crate) generics: Generics,
     /// The enum as a type: `CacheMessage<K, V>`.
@@ -44,8 +44,36 @@ pub(crate) struct Model<'a> {
     pub(crate) factory: Ident,
 }
 
+/// A type that is generated.
+pub(crate) struct Named {
+    ident: Ident,
+    /// The position of the name where the type is defined: that of the enum's, or of the option that gives it.
+    name_at: Span,
+    /// The position of what is around the name there.
+    at: Span,
+}
+
+impl Named {
+    fn by_enum(ident: &Ident, enum_ident: &Ident) -> Self {
+        let at = names::located(enum_ident);
+        Self { ident: names::moved(ident, Span::call_site()), name_at: at, at }
+    }
+
+    /// An editor shows all that stands at a word in an attribute, so it is the name alone.
+    fn by_option(ident: &Ident) -> Self {
+        let at = Span::call_site();
+        Self { ident: names::moved(ident, at), name_at: names::located(ident), at }
+    }
+}
+
+impl ToTokens for Named {
+    fn to_tokens(&self, tokens: &mut TokenStream) {
+        self.ident.to_tokens(tokens);
+    }
+}
+
 pub(crate) struct Handle {
-    pub(crate) ident: Ident,
+    pub(crate) name: Named,
     /// The names of the variants that it knows.
     variants: HashSet<String>,
 }
@@ -64,6 +92,8 @@ pub(crate) struct Variant<'a> {
     pub(crate) span: Span,
     pub(crate) docs: docs::Copied<'a>,
     pub(crate) lints: Vec<TokenStream>,
+    /// The text of the variant's `must_use`. Without one it says nothing that the methods' results do not say.
+    pub(crate) must_use: Option<TokenStream>,
     /// The variant's `deprecated`, and leave for our own use of it.
     pub(crate) deprecated: Option<TokenStream>,
 }
@@ -71,7 +101,7 @@ pub(crate) struct Variant<'a> {
 pub(crate) struct Reply {
     pub(crate) ty: Type,
     /// Whether the handler is given the port and may answer later.
-    pub(crate) is_deferred: bool,
+    pub(crate) deferred: Option<Span>,
 }
 
 pub(crate) struct Field {
@@ -100,8 +130,10 @@ impl<'a> Model<'a> {
         taken.extend([ident, &handler, &client].map(Ident::to_string));
         let handles: Vec<Handle> =
             definition.options.handles.get().into_iter().flatten().map(Handle::resolve).collect();
-        taken.extend(handles.iter().map(|handle| handle.ident.to_string()));
+        taken.extend(handles.iter().map(|handle| handle.name.ident.to_string()));
 
+        let named =
+            |name: &Ident, option: Option<&Ident>| option.map_or_else(|| Named::by_enum(name, ident), Named::by_option);
         let calls = definition.options.calls.get().cloned().unwrap_or_default();
         let variants = |extent: Extent| {
             let variants = definition.variants.iter().filter(|variant| variant.extent == extent);
@@ -112,10 +144,15 @@ impl<'a> Model<'a> {
             krate: attr::krate_or_default(&definition.options),
             is_krate_given: definition.options.krate.get().is_some(),
             name: definition.options.name.get().cloned().unwrap_or_else(|| LitStr::new(&unraw(ident), ident.span())),
-            handler,
-            client,
+            handler: named(&handler, definition.options.handler.get()),
+            client: named(&client, definition.options.client.get()),
             port: names::port(ident),
-            ctx: definition.options.ctx.get().is_some() || definition.options.calls.get().is_some(),
+            ctx: definition
+                .options
+                .ctx
+                .key()
+                .or(definition.options.calls.key())
+                .map(|key| Span::call_site().located_at(key)),
             calls,
             generics,
             variants: variants(Extent::Everything),
@@ -171,13 +208,25 @@ impl<'a> Model<'a> {
         if self.is_krate_given { path } else { types::respan(path, span) }
     }
 
+    /// Where what every actor has is defined: the position of the enum's name, and the enum's visibility there.
+    pub(crate) fn at_enum(&self) -> (Span, TokenStream) {
+        let at = names::located(&self.item.ident);
+        (at, types::respan(self.item.vis.to_token_stream(), at))
+    }
+
+    /// Where a type is defined: the position, and there the enum's visibility and the name. Errors of a name that is taken
+    /// lead to the enum's name, and so do editors.
+    pub(crate) fn defined(&self, Named { ident, name_at, at }: &Named) -> (Span, TokenStream, Ident) {
+        (*at, types::respan(self.item.vis.to_token_stream(), *at), names::moved(ident, *name_at))
+    }
+
     /// The client with one of its views: `CacheClient<K, V, ::zctor::Blocking>`.
     pub(crate) fn client_with(&self, view: impl ToTokens) -> TokenStream {
         self.viewed(&self.client, view)
     }
 
     /// The same of a handle.
-    pub(crate) fn viewed(&self, client: &Ident, view: impl ToTokens) -> TokenStream {
+    pub(crate) fn viewed(&self, client: &Named, view: impl ToTokens) -> TokenStream {
         let arguments = self.generics.arguments();
         quote!(#client<#(#arguments,)* #view>)
     }
@@ -187,11 +236,12 @@ impl<'a> Model<'a> {
         self.variants.iter().filter(|variant| handle.variants.contains(&unraw(&variant.ident)))
     }
 
-    /// The handler trait with its arguments: `CacheHandler<K, V>`.
+    /// The handler trait with its arguments, `CacheHandler<K, V>`, at one place wherever it is used: what is wrong with the
+    /// name is said once.
     pub(crate) fn handler_type(&self) -> TokenStream {
         let (_, arguments, _) = self.generics.plain().split_for_impl();
         let handler = &self.handler;
-        quote!(#handler #arguments)
+        types::respan(quote!(#handler #arguments), self.at_enum().0)
     }
 
     pub(crate) fn port_type(&self) -> TokenStream {
@@ -203,7 +253,7 @@ impl<'a> Model<'a> {
 
 impl Handle {
     fn resolve(handle: &attr::Handle) -> Self {
-        Self { ident: handle.ident.clone(), variants: handle.variants.iter().map(unraw).collect() }
+        Self { name: Named::by_option(&handle.ident), variants: handle.variants.iter().map(unraw).collect() }
     }
 }
 
@@ -219,7 +269,7 @@ impl<'a> Variant<'a> {
         };
         let reply = variant.replies.first().map(|reply| Reply {
             ty: reply.ty.as_ref().map_or_else(|| types::unit_at(span), |reply| types::without_self(reply, ty)),
-            is_deferred: reply.is_deferred,
+            deferred: reply.deferred.map(|word| Span::call_site().located_at(word)),
         });
         let named = |name: &str| variant.attrs.iter().find(|attribute| attribute.path().is_ident(name));
         Self {
@@ -239,6 +289,7 @@ impl<'a> Variant<'a> {
                 .chain([&variant.attrs])
                 .flat_map(|attrs| lints(attrs))
                 .collect(),
+            must_use: variant.must_use.iter().find_map(|attribute| must_use(attribute, span)),
             deprecated: named("deprecated").map(|attribute| quote!(#attribute #[allow(deprecated)])),
         }
     }
@@ -305,6 +356,11 @@ fn vis(variant: &ast::Variant, definition: &Definition, span: Span) -> Visibilit
     // Positions at both ends of a method lead to the variant, also for editors and for the documentation's source.
     let tokens = types::respan(definition.item.vis.to_token_stream(), span);
     syn::parse2(tokens).unwrap_or(Visibility::Inherited)
+}
+
+fn must_use(attribute: &Attribute, span: Span) -> Option<TokenStream> {
+    let text = &attribute.meta.require_name_value().ok()?.value;
+    Some(quote_spanned!(span=> #[must_use = #text]))
 }
 
 /// The lint levels among the attributes. `expect` becomes `allow`: it is fulfilled, or not, where the user wrote it.

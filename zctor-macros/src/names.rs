@@ -60,7 +60,7 @@ fn stem(ident: &Ident) -> String {
     stem.filter(|stem| !stem.is_empty()).map_or_else(|| name.clone(), str::to_owned)
 }
 
-// The types below have no position of their own: editors would take the enum's name for several things at once.
+// The types below have no position of their own: only where each is defined stands at what gave it its name.
 
 /// `WorkerMessage`: `WorkerHandler`.
 pub(crate) fn handler(ident: &Ident) -> Ident {

@@ -155,9 +155,9 @@ fn definition_with_faults_keeps_what_it_can() {
     assert_recorded("faults", quote!(nmae = "calculator"), item);
 }
 
-/// Editors and rustdoc lead to where a method begins and ends.
+/// Editors and rustdoc lead to where a definition begins and ends.
 #[test]
-fn methods_begin_and_end_at_their_variant() {
+fn definitions_begin_and_end_at_their_variant_or_the_enum_s_name() {
     let item: TokenStream = "pub enum CalculatorMessage {
         #[reply(i64)]
         Add {
@@ -174,11 +174,29 @@ fn methods_begin_and_end_at_their_variant() {
         "add" => Some(3),
         "clear" => Some(8),
         "later" => Some(9),
+        "actor" | "try_actor" | "actor_once" | "on_start" | "on_stop" => Some(1),
+        "within" | "non_blocking" | "pin" | "keyed" | "least_loaded" => Some(1),
         _ => None,
+    };
+    let lines_of = |tokens: TokenStream| {
+        let spans: Vec<_> = tokens.into_iter().map(|tree| tree.span()).collect();
+        let ends = [spans.first().expect("a definition has tokens"), spans.last().expect("a definition has tokens")];
+        ends.map(|span| span.start().line)
     };
     let expansion: syn::File = syn::parse2(attribute(quote!(), item)).expect("an expansion is a list of items");
     let mut seen = 0;
     for item in expansion.items {
+        match item.clone() {
+            syn::Item::Trait(item) => {
+                assert_eq!(lines_of(syn::ItemTrait { attrs: vec![], ..item }.into_token_stream()), [1; 2]);
+                seen += 1;
+            }
+            syn::Item::Struct(item) => {
+                assert_eq!(lines_of(syn::ItemStruct { attrs: vec![], ..item }.into_token_stream()), [1; 2]);
+                seen += 1;
+            }
+            _ => {}
+        }
         let methods: Vec<(String, TokenStream)> = match item {
             syn::Item::Trait(item) => item.items.into_iter().filter_map(trait_method).collect(),
             syn::Item::Impl(item) if item.trait_.is_none() => item.items.into_iter().filter_map(method).collect(),
@@ -186,14 +204,12 @@ fn methods_begin_and_end_at_their_variant() {
         };
         for (name, tokens) in methods {
             let Some(line) = line_of(&name) else { continue };
-            let spans: Vec<_> = tokens.into_iter().map(|tree| tree.span()).collect();
-            let ends = [spans.first().expect("a method has tokens"), spans.last().expect("a method has tokens")];
-            assert_eq!(ends.map(|span| span.start().line), [line; 2], "{name}");
+            assert_eq!(lines_of(tokens), [line; 2], "{name}");
             seen += 1;
         }
     }
-    // In the trait, in two views of the client, and two requests.
-    assert_eq!(seen, 3 + 2 * 3 + 2);
+    // In the trait, in two views of the client, and two requests; the trait and the client; what every actor has.
+    assert_eq!(seen, (3 + 2 * 3 + 2) + 2 + 10);
 }
 
 fn trait_method(item: syn::TraitItem) -> Option<(String, TokenStream)> {
@@ -316,16 +332,70 @@ fn long_enums_are_not_listed_whole() {
     assert!(error.ends_with(", Variant11, .."), "{error}");
 }
 
+/// They are rustc's to refuse, or to allow: what is generated takes every field.
 #[test]
-fn default_field_values_are_refused() {
-    let errors = errors(
-        quote!(),
-        quote!(
-            enum CalculatorMessage {
-                Add { a: u8 = 3 } }
-        ),
+fn default_field_values_stay_on_the_enum() {
+    let item = quote!(
+        enum CalculatorMessage {
+            Add { a: u8 = 3 } }
     );
-    assert_eq!(errors, ["default field values are not supported in messages"]);
+    let expansion = attribute(quote!(), item.clone()).to_string();
+    assert!(expansion.starts_with(&item.to_string()) && !expansion.contains("compile_error"), "{expansion}");
+}
+
+/// Whatever a case of the ui tests has wrong, its enum keeps its handler trait and its client.
+#[test]
+fn no_mistake_takes_the_enum_its_handler_or_its_client_away() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/ui/fail");
+    let (mut seen, mut faulty) = (0, 0);
+    for rule in fs::read_dir(folder).expect("the cases are beside the crate").flatten() {
+        for case in fs::read_dir(rule.path()).expect("a rule is a folder").flatten() {
+            let path = case.path();
+            if path.extension().is_none_or(|extension| extension != "rs") {
+                continue;
+            }
+            let text = fs::read_to_string(&path).expect("a case can be read");
+            let program: syn::File =
+                syn::parse_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+            for item in program.items {
+                let syn::Item::Enum(mut item) = item else { continue };
+                let Some(at) = item.attrs.iter().position(|found| crate::attr::is(found, crate::attr::ACTOR)) else {
+                    continue;
+                };
+                let args = match item.attrs.remove(at).meta {
+                    syn::Meta::List(meta) => meta.tokens,
+                    _ => TokenStream::new(),
+                };
+                seen += 1;
+                faulty += usize::from(assert_whole(&args, &item, &path));
+            }
+        }
+    }
+    assert!(seen > 100 && faulty > 60, "{seen} enums, {faulty} with faults");
+}
+
+/// Whether the macro finds fault with it.
+fn assert_whole(args: &TokenStream, item: &syn::ItemEnum, path: &Path) -> bool {
+    let checked = crate::checked(args.clone(), item.to_token_stream(), false);
+    let expansion = match &checked {
+        Ok(_) => attribute(args.clone(), item.to_token_stream()),
+        // Without the hops of a `cfg`, which a plain function cannot make.
+        Err(error) => crate::fallback::definition(args.clone(), item.to_token_stream(), error),
+    };
+    if checked.is_ok() && crate::cfg::matters(&item.to_token_stream()) {
+        return false;
+    }
+    let mut errors = crate::errors::Errors::default();
+    let definition = crate::ast::Definition::read(args.clone(), item.clone(), false, &mut errors);
+    errors.discard();
+    let file: syn::File = syn::parse2(expansion).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    let has = |wanted: fn(&syn::Item) -> Option<&syn::Ident>, name: &syn::Ident| {
+        assert!(file.items.iter().filter_map(wanted).any(|ident| ident == name), "{}: no {name}", path.display());
+    };
+    has(|item| if let syn::Item::Enum(item) = item { Some(&item.ident) } else { None }, &item.ident);
+    has(|item| if let syn::Item::Trait(item) = item { Some(&item.ident) } else { None }, &definition.handler());
+    has(|item| if let syn::Item::Struct(item) = item { Some(&item.ident) } else { None }, &definition.client());
+    checked.is_err()
 }
 
 #[test]

@@ -3,7 +3,7 @@
 mod borrow;
 mod print;
 
-pub(crate) use borrow::{borrows, make_static};
+pub(crate) use borrow::{Instead, borrows, make_static};
 pub(crate) use print::print;
 
 use proc_macro2::{Group, Ident, Span, TokenStream, TokenTree};

@@ -12,10 +12,12 @@ use crate::error::{CallError, Refusal, SendError, ShutdownError, SpawnError};
 use crate::here::Here;
 use crate::instance::InstanceId;
 use crate::lifecycle::Core;
-use crate::message::{Actor, Dispatch, IntoRequest, Message};
+use crate::message::{Dispatch, IntoRequest, Message};
 use crate::registry::Registry;
 use crate::route::Replies;
-use crate::thread::{ActorThread, Registration, ThreadId, local, on_actor_thread};
+use crate::thread::{
+    ActorThread, PoolRegistration, Registration, ThreadId, ThreadRegistration, local, on_actor_thread,
+};
 use crate::watch::{Ended, Report, Stats};
 
 /// How long dropping an engine waits for its threads.
@@ -198,8 +200,8 @@ impl ActorEngine {
     ///
     /// # Blocking
     /// Until the factories are through. Inside a handler, lower call depths of its thread are served meanwhile.
-    pub fn spawn(&self, thread: ActorThread) -> Result<ThreadId, SpawnError> {
-        self.core.spawn(thread)
+    pub fn spawn(&self, thread: impl ThreadRegistration) -> Result<ThreadId, SpawnError> {
+        self.core.spawn(thread.__thread())
     }
 
     /// Starts `n` threads with one instance each, registered all at once or not at all; gives a client of the pool.
@@ -224,12 +226,12 @@ impl ActorEngine {
     /// # Ok(())
     /// # }
     /// ```
-    pub fn pool<M, S>(&self, n: usize, actor: Actor<M, S>) -> Result<M::Client, SpawnError>
+    pub fn pool<M, S>(&self, n: usize, actor: impl PoolRegistration<M, S>) -> Result<M::Client, SpawnError>
     where
         M: Dispatch<S, Port: Send> + Send,
         S: 'static,
     {
-        self.core.pool_on(n, |_| ActorThread::new(), &actor)
+        self.core.pool_on(n, |_| ActorThread::new(), &actor.__actor())
     }
 
     /// As [`pool`](ActorEngine::pool), on threads of your making: named, or with other instances beside.
@@ -257,13 +259,13 @@ impl ActorEngine {
         &self,
         n: usize,
         thread: impl Fn(usize) -> ActorThread,
-        actor: Actor<M, S>,
+        actor: impl PoolRegistration<M, S>,
     ) -> Result<M::Client, SpawnError>
     where
         M: Dispatch<S, Port: Send> + Send,
         S: 'static,
     {
-        self.core.pool_on(n, thread, &actor)
+        self.core.pool_on(n, thread, &actor.__actor())
     }
 
     /// Starts one instance on a thread of its own, in no pool; gives a client bound to it.
@@ -561,15 +563,15 @@ impl EngineHandle {
     ///
     /// # Errors
     /// As [`ActorEngine::spawn`].
-    pub fn spawn(&self, thread: ActorThread) -> Result<ThreadId, SpawnError> {
-        self.with(Err(SpawnError::Stopped), |core| core.spawn(thread))
+    pub fn spawn(&self, thread: impl ThreadRegistration) -> Result<ThreadId, SpawnError> {
+        self.with(Err(SpawnError::Stopped), |core| core.spawn(thread.__thread()))
     }
 
     /// As [`ActorEngine::pool`].
     ///
     /// # Errors
     /// As [`ActorEngine::pool`].
-    pub fn pool<M, S>(&self, n: usize, actor: Actor<M, S>) -> Result<M::Client, SpawnError>
+    pub fn pool<M, S>(&self, n: usize, actor: impl PoolRegistration<M, S>) -> Result<M::Client, SpawnError>
     where
         M: Dispatch<S, Port: Send> + Send,
         S: 'static,
@@ -585,13 +587,13 @@ impl EngineHandle {
         &self,
         n: usize,
         thread: impl Fn(usize) -> ActorThread,
-        actor: Actor<M, S>,
+        actor: impl PoolRegistration<M, S>,
     ) -> Result<M::Client, SpawnError>
     where
         M: Dispatch<S, Port: Send> + Send,
         S: 'static,
     {
-        self.with(Err(SpawnError::Stopped), |core| core.pool_on(n, thread, &actor))
+        self.with(Err(SpawnError::Stopped), |core| core.pool_on(n, thread, &actor.__actor()))
     }
 
     /// As [`ActorEngine::start`].

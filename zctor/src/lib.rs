@@ -62,7 +62,8 @@
 //! }
 //! ```
 //!
-//! The [`guide`] has a page a topic. What `#[actor]` takes and gives is on [its own page](macro@actor).
+//! The [`guide`] has a page a topic, [one](guide::compile_errors) of them for programs that do not compile. What
+//! `#[actor]` takes and gives is on [its own page](macro@actor).
 //!
 //! # Messages
 //!
@@ -160,7 +161,7 @@ pub use registry::{Registry, RegistryEntry};
 pub use restart::Restart;
 pub use room::Overflow;
 pub use route::Replies;
-pub use thread::{ActorThread, LocalRegistration, Registration, ThreadId};
+pub use thread::{ActorThread, LocalRegistration, PoolRegistration, Registration, ThreadId, ThreadRegistration};
 pub use timer::Timer;
 pub use watch::{EarlierReport, End, Ended, InstanceReport, Report, RunningInstance, Stats, ThreadStats, Wait};
 #[doc = include_str!("actor.md")]

@@ -34,7 +34,8 @@ use crate::thread::Quiet;
 /// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not an enum of messages",
-    note = "annotate the enum with `#[zctor::actor]`; `send` takes its plain value, a request goes to `call` or `pipe`"
+    note = "annotate the enum with `#[zctor::actor]`, or name that enum in place of its state or client",
+    note = "`send` takes the plain value of an enum, a request goes to `call` or `pipe`"
 )]
 pub trait Message: Sized + 'static {
     /// The enum's name, for errors, the registry and traces.
@@ -558,6 +559,16 @@ impl<M: Dispatch<S>, S: 'static> ActorOnce<M, S> {
         Self { factory: Box::new(factory), undelivered: None }
     }
 
+    /// There is none: an error that says so teaches more than one of a missing method.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn restart(self, _restart: Restart) -> Self
+    where
+        Self: Restartable,
+    {
+        self
+    }
+
     /// As [`Actor::on_undelivered`].
     #[must_use]
     pub fn on_undelivered(mut self, hook: impl Fn(M, Undelivered) + Send + Sync + 'static) -> Self {
@@ -571,6 +582,15 @@ impl<M: Message, S> fmt::Debug for ActorOnce<M, S> {
         write!(f, "ActorOnce({})", M::NAME)
     }
 }
+
+/// What `restart` asks of an actor: nothing that `actor_once` makes.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is never built again, so it has no `restart`",
+    label = "its factory runs once",
+    note = "a panic or `reset` ends what `actor_once(..)` made; `actor(..)` takes a factory that can run again: capture a \
+            value to clone, or make it inside"
+)]
+pub trait Restartable {}
 
 /// What a factory must be that builds states again, on whatever thread its instances live.
 #[diagnostic::on_unimplemented(

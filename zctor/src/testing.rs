@@ -153,9 +153,11 @@ pub(crate) fn dispatch<M: Dispatch<H>, H: 'static>(
 pub trait Doubled: Dispatch<Double<Self>, Port: Replies + Send> + Send {}
 impl<M: Dispatch<Double<M>, Port: Replies + Send> + Send> Doubled for M {}
 
-/// How a reply is found in a port whose variant is known; implemented by `#[actor]`.
+/// What is asked of a port whose variant is known; implemented by `#[actor]`.
 #[doc(hidden)]
 pub trait Replies {
+    /// The name of the variant, raw where it is written so.
+    fn variant(&self) -> &'static str;
     fn into_reply(self) -> Box<dyn Any>;
 }
 
@@ -169,6 +171,13 @@ fn reply_of<P: Replies, R: 'static>(port: P, variant: fn(ReplyTo<R>) -> P) -> Re
 
 fn key<P, R: 'static>(variant: fn(ReplyTo<R>) -> P) -> Discriminant<P> {
     discriminant(&variant(ReplyTo::__nobody()))
+}
+
+/// A call as panics name it.
+fn call_of<M: Doubled, R: 'static>(variant: fn(ReplyTo<R>) -> Port<M>) -> String {
+    let port = variant(ReplyTo::__nobody());
+    let name = port.variant();
+    format!("a call of `{}::{}`", M::NAME, name.strip_prefix("r#").unwrap_or(name))
 }
 
 /// Stands in for an actor and lets a test expect, inspect and answer its messages, one at a time.
@@ -347,9 +356,12 @@ impl<M: Doubled> Probe<M> {
     /// ```
     #[track_caller]
     pub fn expect_call<R: 'static>(&self, variant: fn(ReplyTo<R>) -> Port<M>, limit: Duration) -> (M, ReplyTo<R>) {
-        match self.expect(limit).into_call(variant) {
+        let Some(received) = self.next_within(limit) else {
+            panic!("{} was expected, and nothing came to the probe within {limit:?}", call_of::<M, R>(variant));
+        };
+        match received.into_call(variant) {
             Ok(call) => call,
-            Err(other) => panic!("{other:?} came to the probe, which is not the call that was expected"),
+            Err(other) => panic!("{} was expected, and {other:?} came to the probe", call_of::<M, R>(variant)),
         }
     }
 
@@ -383,7 +395,7 @@ impl<M: Doubled> Probe<M> {
         M: PartialEq + fmt::Debug,
     {
         let (message, reply) = self.expect_call(request.port, limit);
-        assert_eq!(message, request.message, "another request came to the probe");
+        assert_eq!(message, request.message, "another request (left) came to the probe than was expected (right)");
         reply
     }
 
@@ -522,7 +534,7 @@ impl<M: Doubled> Received<M> {
                 to.send(reply);
                 message
             }
-            Err(other) => panic!("{other:?} cannot be answered so"),
+            Err(other) => panic!("{other:?} cannot be answered as {}", call_of::<M, R>(variant)),
         }
     }
 }
@@ -790,6 +802,13 @@ macro_rules! __double {
         $(#[$attr])*
         #[automatically_derived]
         impl $($params)* $crate::testing::Replies for $port $($bounds)* {
+            fn variant(&self) -> &'static ::core::primitive::str {
+                match *self {
+                    $(Self::$called(_) => ::core::stringify!($called),)*
+                    $(Self::$never(_, never) => match never {},)?
+                }
+            }
+
             fn into_reply(self) -> ::std::boxed::Box<dyn ::core::any::Any> {
                 match self {
                     $(Self::$called(to) => ::std::boxed::Box::new(to),)*

@@ -99,6 +99,12 @@ impl fmt::Debug for ThreadId {
 /// let thread = beside(ActorThread::new(), JobMessage::actor_once(|| Job));
 /// assert_eq!(format!("{thread:?}"), "ActorThread { name: None, instances: 1 }");
 /// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` does not describe an actor",
+    label = "expected what an enum of messages makes of a factory",
+    note = "pass `JobMessage::actor(..)`, `JobMessage::try_actor(..)` or `JobMessage::actor_once(..)`, with the enum's \
+            own name and a closure that returns the state"
+)]
 pub trait Registration: Send + Install<<Self as Registration>::Message> + 'static {
     /// The enum of messages that it handles.
     type Message: Message;
@@ -111,6 +117,75 @@ impl<M: Dispatch<S, Port: Send> + Send, S: 'static> Registration for Actor<M, S>
 impl<M: Dispatch<S, Port: Send> + Send, S: 'static> Registration for ActorOnce<M, S> {
     type Message = M;
 }
+
+/// What [`ActorEngine::pool`](crate::ActorEngine::pool) takes: an [`Actor`], whose factory builds a state for each thread.
+///
+/// ```
+/// use zctor::{ActorEngine, PoolRegistration, SpawnError, actor};
+///
+/// #[actor]
+/// pub enum JobMessage {
+///     Run,
+/// }
+/// struct Job;
+/// impl JobHandler for Job {
+///     fn run(&mut self) {}
+/// }
+///
+/// fn two(engine: &ActorEngine, actor: impl PoolRegistration<JobMessage, Job>) -> Result<JobClient, SpawnError> {
+///     engine.pool(2, actor)
+/// }
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// two(&ActorEngine::new(), JobMessage::actor(|| Job))?.run()?;
+/// # Ok(())
+/// # }
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "a pool cannot be made of `{Self}`",
+    label = "expected an actor whose factory can run more than once",
+    note = "a pool builds a state for each of its threads, and builds it again after a panic: pass `JobMessage::actor(..)` or \
+            `JobMessage::try_actor(..)`, with the enum's own name",
+    note = "what `actor_once(..)` gives has one state, for `engine.start(..)` or `ActorThread::register(..)`"
+)]
+pub trait PoolRegistration<M: Message, S>: sealed::Pool<M, S> {}
+
+impl<M: Dispatch<S, Port: Send> + Send, S: 'static> PoolRegistration<M, S> for Actor<M, S> {}
+
+/// What [`ActorEngine::spawn`](crate::ActorEngine::spawn) takes: an [`ActorThread`], and nothing else.
+///
+/// A trait of its own only so that an actor without a thread gets an error that says what to do.
+///
+/// ```
+/// use zctor::{ActorEngine, ActorThread, SpawnError, ThreadRegistration, actor};
+///
+/// #[actor]
+/// pub enum JobMessage {
+///     Run,
+/// }
+/// struct Job;
+/// impl JobHandler for Job {
+///     fn run(&mut self) {}
+/// }
+///
+/// fn index(engine: &ActorEngine, thread: impl ThreadRegistration) -> Result<usize, SpawnError> {
+///     engine.spawn(thread).map(|id| id.index())
+/// }
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// assert_eq!(index(&ActorEngine::new(), ActorThread::new().register(JobMessage::actor(|| Job)))?, 0);
+/// # Ok(())
+/// # }
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no thread to spawn",
+    label = "expected an `ActorThread`",
+    note = "register the actor on one: `ActorThread::new().register(JobMessage::actor(..))`",
+    note = "`engine.pool(n, ..)` and `engine.start(..)` take the actor and make its threads"
+)]
+pub trait ThreadRegistration: sealed::Thread {}
+
+impl ThreadRegistration for ActorThread {}
 
 /// What [`Context::start`](crate::Context::start) takes: an [`Actor`], an [`ActorOnce`], or a closure that builds the
 /// state on this thread and so need not be `Send`.
@@ -153,7 +228,29 @@ where
 }
 
 pub(crate) mod sealed {
-    use super::{Address, Local, Message, Rc, SpawnError};
+    use super::{Actor, ActorThread, Address, Local, Message, Rc, SpawnError};
+
+    pub trait Pool<M: Message, S> {
+        #[doc(hidden)]
+        fn __actor(self) -> Actor<M, S>;
+    }
+
+    impl<M: Message, S> Pool<M, S> for Actor<M, S> {
+        fn __actor(self) -> Self {
+            self
+        }
+    }
+
+    pub trait Thread {
+        #[doc(hidden)]
+        fn __thread(self) -> ActorThread;
+    }
+
+    impl Thread for ActorThread {
+        fn __thread(self) -> Self {
+            self
+        }
+    }
 
     pub trait Install<M: Message> {
         #[doc(hidden)]

@@ -1,6 +1,6 @@
 //! `#[reply(Type)]` and `#[reply(Type, deferred)]`.
 
-use proc_macro2::{Ident, TokenStream};
+use proc_macro2::{Ident, Span, TokenStream};
 use quote::ToTokens;
 use syn::ext::IdentExt;
 use syn::parse::{ParseStream, Parser};
@@ -20,12 +20,13 @@ const NOTHING: &str = "`#[reply]` needs the reply's type, as in `#[reply(u64)]`;
 pub(crate) struct Content {
     /// `None`: a fault that is reported already.
     pub(crate) ty: Option<Type>,
-    pub(crate) is_deferred: bool,
+    /// The position of the word.
+    pub(crate) deferred: Option<Span>,
 }
 
 impl Content {
     fn of(ty: Option<Type>) -> Self {
-        Self { ty, is_deferred: false }
+        Self { ty, deferred: None }
     }
 }
 
@@ -76,12 +77,12 @@ fn list(input: ParseStream<'_>, errors: &mut Errors) -> syn::Result<Content> {
             // Alone or in front it may be a type's name in lower case, but it is more likely a slip.
             Some(option) if option == DEFERRED && types.is_empty() => {
                 errors.add(option, "the reply's type comes first: `#[reply(u64, deferred)]`");
-                content.is_deferred = true;
+                content.deferred = Some(option.span());
             }
-            Some(option) if option == DEFERRED && content.is_deferred => {
+            Some(option) if option == DEFERRED && content.deferred.is_some() => {
                 errors.add(option, "`deferred` is given twice; keep one");
             }
-            Some(option) if option == DEFERRED => content.is_deferred = true,
+            Some(option) if option == DEFERRED => content.deferred = Some(option.span()),
             Some(option) if !types.is_empty() => {
                 let hint = names::nearest(&option.to_string(), &[DEFERRED]);
                 let hint = hint.map_or(".", |_| ", did you mean `deferred`?");

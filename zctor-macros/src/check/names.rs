@@ -61,7 +61,7 @@ pub(crate) fn clash(definition: &Definition, variant: &Variant, method: &str) ->
 
 /// Two parameters of one name in a method.
 pub(super) fn parameters_differ(variant: &Variant, errors: &mut Errors) {
-    let is_deferred = variant.replies.first().is_some_and(|reply| reply.is_deferred);
+    let is_deferred = variant.replies.first().is_some_and(|reply| reply.deferred.is_some());
     let mut seen = Vec::new();
     for (index, field) in variant.fields.iter().enumerate() {
         let parameter = field.parameter(index, variant.fields.len());

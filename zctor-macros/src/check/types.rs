@@ -5,7 +5,7 @@ use syn::{Lifetime, Type};
 
 use crate::ast::{Definition, Field, Variant};
 use crate::errors::Errors;
-use crate::types;
+use crate::types::{self, Instead};
 
 /// A message may lie in a mailbox when its sender is long gone.
 pub(super) fn no_lifetimes(definition: &Definition, errors: &mut Errors) {
@@ -50,22 +50,21 @@ pub(super) fn field_is_owned(definition: &Definition, variant: &Variant, field: 
         .map_or_else(|| format!("a field of `{}`", variant.ident), |ident| format!("field `{ident}`"));
     for borrow in types::borrows(&field.ty, &declared) {
         match borrow.instead {
-            Some((borrowed, owned)) => {
+            Instead::Owner(borrowed, owned) => {
                 errors.add(
                     borrow.at,
                     format_args!("{name} borrows; a message must own its data: `{owned}` instead of `{borrowed}`"),
                 );
             }
-            None => errors.add(&borrow.at, format_args!("`{}` borrows; use `'static` or an owned type", borrow.at)),
+            Instead::Static(ty) => {
+                errors.add(&borrow.at, format_args!("`{}` borrows; use `{ty}` or an owned type", borrow.at))
+            }
         }
     }
 }
 
 /// What cannot be carried from the enum to the methods.
 pub(super) fn field_is_plain(definition: &Definition, field: &Field, errors: &mut Errors) {
-    if let Some(default) = &field.default {
-        errors.add(default, "default field values are not supported in messages");
-    }
     if let Some(found) = types::impl_trait(&field.ty) {
         let bounds = types::print(&found.bounds);
         errors.add(
@@ -108,11 +107,13 @@ pub(super) fn reply_has_a_name(definition: &Definition, ty: &Type, errors: &mut 
     }
     for borrow in types::borrows(ty, &declared) {
         match borrow.instead {
-            Some((borrowed, owned)) => errors.add(
+            Instead::Owner(borrowed, owned) => errors.add(
                 borrow.at,
                 format_args!("a reply crosses threads and must own its data: `{owned}` instead of `{borrowed}`"),
             ),
-            None => errors.add(&borrow.at, format_args!("`{}` borrows; use `'static` or an owned type", borrow.at)),
+            Instead::Static(ty) => {
+                errors.add(&borrow.at, format_args!("`{}` borrows; use `{ty}` or an owned type", borrow.at))
+            }
         }
     }
     if let Some(found) = types::self_in_macro(ty) {

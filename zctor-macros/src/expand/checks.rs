@@ -3,7 +3,7 @@
 use proc_macro2::{Span, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
 
-use crate::model::{Handle, Model, Variant};
+use crate::model::{Model, Named, Variant};
 
 pub(crate) fn definition(model: &Model<'_>) -> TokenStream {
     let mention = mention(model);
@@ -18,23 +18,21 @@ fn mention(model: &Model<'_>) -> TokenStream {
     let generics = model.generics.with(&format_ident!("__H"), Some(syn::parse_quote!(__H: #handler)));
     let (params, _, bounds) = generics.split_for_impl();
     let attrs = model.attrs_of_all();
-    let blocking = model.client_with(quote!(#krate::Blocking));
-    let non_blocking = model.client_with(quote!(#krate::NonBlocking));
-    let methods = model.variants.iter().map(|variant| mention_method(variant, &[&blocking, &non_blocking]));
+    let requests = model.variants.iter().filter(|variant| variant.reply.is_some()).map(mention_request);
+    let whole: Vec<&Variant<'_>> = model.variants.iter().collect();
     let bindings = ["pin", "least_loaded"].map(|name| model.is_free(name).then(|| format_ident!("{name}")));
     let bindings = bindings.iter().flatten();
+    let client = mention_client(model, &model.client, &whole, &quote!(#(let _ = Self::#bindings;)*));
     let keyed = model.is_free("keyed").then(|| mention_keyed(model));
-    let handles = model.handles.iter().map(|handle| mention_handle(model, handle));
-    let requests = model.variants.iter().filter(|variant| variant.reply.is_some()).map(mention_request);
+    let handles = model.handles.iter().map(|handle| {
+        let known: Vec<&Variant<'_>> = model.known_to(handle).collect();
+        mention_client(model, &handle.name, &known, &TokenStream::new())
+    });
     quote! {
         #attrs
         #[automatically_derived]
         impl #params #krate::__private::Mention<__H> for #ty #bounds {
             fn mention() {
-                let _ = (<#blocking>::within, <#blocking>::non_blocking);
-                #(let _ = <#blocking>::#bindings;)*
-                #(#methods)*
-                #(#handles)*
                 #(#requests)*
                 let _ = Self::actor::<__H, fn() -> __H>;
                 let _ = Self::try_actor::<__H, fn(&mut #krate::Context<Self>) -> ::core::result::Result<__H, #krate::BoxError>>;
@@ -42,31 +40,46 @@ fn mention(model: &Model<'_>) -> TokenStream {
             }
         }
 
+        #client
         #keyed
+        #(#handles)*
     }
+}
+
+/// Both views of a client, each as `Self`: where its name is taken by something else, rustc says so once and leaves it
+/// at that.
+fn mention_client(model: &Model<'_>, name: &Named, variants: &[&Variant<'_>], bindings: &TokenStream) -> TokenStream {
+    let Model { krate, ty, .. } = model;
+    let (params, _, bounds) = model.generics.plain().split_for_impl();
+    let attrs = model.attrs_of_all();
+    let one = |view: TokenStream, more: TokenStream| {
+        let client = model.viewed(name, view);
+        let methods = variants.iter().map(|variant| mention_method(variant));
+        quote! {
+            #attrs
+            #[automatically_derived]
+            impl #params #krate::__private::Mention<#ty> for #client #bounds {
+                fn mention() {
+                    #more
+                    #(#methods)*
+                }
+            }
+        }
+    };
+    let blocking = one(quote!(#krate::Blocking), quote!(let _ = (Self::within, Self::non_blocking); #bindings));
+    let non_blocking = one(quote!(#krate::NonBlocking), TokenStream::new());
+    quote!(#blocking #non_blocking)
 }
 
 /// In closures where the parameters have types of their own, which nothing here could say.
-fn mention_method(variant: &Variant<'_>, clients: &[&TokenStream]) -> TokenStream {
+fn mention_method(variant: &Variant<'_>) -> TokenStream {
     let method = &variant.method;
     if !variant.is_generic() {
-        return quote!(let _ = (#(<#clients>::#method),*););
+        return quote!(let _ = Self::#method;);
     }
-    let (names, types): (Vec<_>, Vec<_>) = variant.fields.iter().map(|field| (&field.param, &field.ty)).unzip();
+    let (parameters, names) = (typed(variant), names(variant));
     let this = quote_spanned!(Span::mixed_site()=> this);
-    let one = |client: &&TokenStream| quote!(let _ = |#this: &#client, #(#names: #types),*| <#client>::#method(#this, #(#names),*););
-    clients.iter().map(one).collect()
-}
-
-fn mention_handle(model: &Model<'_>, handle: &Handle) -> TokenStream {
-    let krate = &model.krate;
-    let blocking = model.viewed(&handle.ident, quote!(#krate::Blocking));
-    let non_blocking = model.viewed(&handle.ident, quote!(#krate::NonBlocking));
-    let methods = model.known_to(handle).map(|variant| mention_method(variant, &[&blocking, &non_blocking]));
-    quote! {
-        let _ = (<#blocking>::within, <#blocking>::non_blocking);
-        #(#methods)*
-    }
+    quote!(let _ = |#this: &Self, #parameters| Self::#method(#this, #names);)
 }
 
 fn mention_request(variant: &Variant<'_>) -> TokenStream {
@@ -74,8 +87,18 @@ fn mention_request(variant: &Variant<'_>) -> TokenStream {
     if !variant.is_generic() {
         return quote!(let _ = Self::#method;);
     }
+    let (parameters, names) = (typed(variant), names(variant));
+    quote!(let _ = |#parameters| Self::#method(#names);)
+}
+
+fn typed(variant: &Variant<'_>) -> TokenStream {
     let (names, types): (Vec<_>, Vec<_>) = variant.fields.iter().map(|field| (&field.param, &field.ty)).unzip();
-    quote!(let _ = |#(#names: #types),*| Self::#method(#(#names),*);)
+    quote!(#(#names: #types),*)
+}
+
+fn names(variant: &Variant<'_>) -> TokenStream {
+    let names = variant.fields.iter().map(|field| &field.param);
+    quote!(#(#names),*)
 }
 
 /// Of its own, since no key type is at hand that fits every enum.
@@ -93,9 +116,9 @@ fn mention_keyed(model: &Model<'_>) -> TokenStream {
     quote! {
         #attrs
         #[automatically_derived]
-        impl #params #krate::__private::MentionKey<__Q> for #ty #bounds {
+        impl #params #krate::__private::MentionKey<__Q> for #blocking #bounds {
             fn mention() {
-                let _ = <#blocking>::keyed::<__Q>;
+                let _ = Self::keyed::<__Q>;
             }
         }
     }

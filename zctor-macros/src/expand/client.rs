@@ -1,11 +1,11 @@
 //! The client: a typed handle with a method a variant, in two views.
 
-use proc_macro2::{Ident, TokenStream};
+use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
 use syn::ext::IdentExt;
 
 use crate::docs::{self, Added};
-use crate::model::{Model, Reply, Variant};
+use crate::model::{Model, Named, Reply, Variant};
 use crate::types;
 
 /// ```text
@@ -23,7 +23,7 @@ use crate::types;
 pub(crate) fn definition(model: &Model<'_>) -> TokenStream {
     let variants: Vec<_> = model.variants.iter().collect();
     let doc = format!(" A typed handle for [`{}`], cheap to clone.", model.item.ident.unraw());
-    let face = Face { ident: &model.client, is_part: false };
+    let face = Face { name: &model.client, is_part: false };
     let structure = structure(model, &face, &doc);
     let bindings = bindings(model);
     let both = both_views(model, &face, &bindings);
@@ -35,7 +35,7 @@ pub(crate) fn definition(model: &Model<'_>) -> TokenStream {
 
 /// A client that is generated: the whole one, or a handle for a part of the variants.
 pub(super) struct Face<'a> {
-    pub(super) ident: &'a Ident,
+    pub(super) name: &'a Named,
     /// What a handle holds is wrapped: rustc would propose to reach for it where a method is missing.
     pub(super) is_part: bool,
 }
@@ -55,40 +55,44 @@ impl Face<'_> {
 }
 
 pub(super) fn structure(model: &Model<'_>, face: &Face<'_>, doc: &str) -> TokenStream {
-    let (vis, krate, view) = (&model.item.vis, &model.krate, &model.view);
-    let (client, field) = (face.ident, face.field(model));
+    let (krate, view) = (&model.krate, &model.view);
+    let field = face.field(model);
     let declared = model.generics.declared();
     let (_, _, bounds) = model.generics.plain().split_for_impl();
     let attrs = model.attrs();
+    let (at, vis, client) = model.defined(face.name);
+    let parameters = quote!(#(#declared,)* #view = #krate::Blocking);
+    let fields = quote!(client: #field, view: ::core::marker::PhantomData<fn() -> #view>,);
+    let structure = quote_spanned!(at=> #vis struct #client<#parameters> #bounds { #fields });
     quote! {
         #[doc = #doc]
         #attrs
-        #vis struct #client<#(#declared,)* #view = #krate::Blocking> #bounds {
-            client: #field,
-            view: ::core::marker::PhantomData<fn() -> #view>,
-        }
+        #structure
     }
 }
 
 /// `more` keeps the view too.
 pub(super) fn both_views(model: &Model<'_>, face: &Face<'_>, more: &TokenStream) -> TokenStream {
     let Model { krate, .. } = model;
-    let vis = &model.item.vis;
+    let (at, vis) = model.at_enum();
     let generics = model.generics.with(&model.view, None);
     let (params, _, bounds) = generics.split_for_impl();
-    let client = model.viewed(face.ident, &model.view);
+    let client = model.viewed(face.name, &model.view);
     let attrs = model.attrs();
     let inner = face.get(model);
-    let limited = face.wrap(model, &quote!(#krate::Client::within(#inner, limit)));
+    let limit = quote_spanned!(at=> limit);
+    let limited = face.wrap(model, &quote!(#krate::Client::within(#inner, #limit)));
+    let within = quote_spanned! {at=>
+        /// The same client with a time limit for each call.
+        #[must_use]
+        #vis fn within(&self, #limit: ::core::time::Duration) -> Self {
+            Self { client: #limited, view: ::core::marker::PhantomData }
+        }
+    };
     quote! {
         #attrs
         impl #params #client #bounds {
-            /// The same client with a time limit for each call.
-            #[must_use]
-            #vis fn within(&self, limit: ::core::time::Duration) -> Self {
-                Self { client: #limited, view: ::core::marker::PhantomData }
-            }
-
+            #within
             #more
         }
     }
@@ -97,9 +101,9 @@ pub(super) fn both_views(model: &Model<'_>, face: &Face<'_>, more: &TokenStream)
 /// Those of `zctor::Client` that give a client: here they keep the view. A variant of the same name wins.
 fn bindings(model: &Model<'_>) -> TokenStream {
     let Model { krate, ty, .. } = model;
-    let vis = &model.item.vis;
+    let (at, vis) = model.at_enum();
     let pin = model.is_free("pin").then(|| {
-        quote! {
+        quote_spanned! {at=>
             /// The same client bound to one instance.
             #[must_use]
             #vis fn pin(&self, instance: #krate::InstanceId) -> Self {
@@ -108,7 +112,7 @@ fn bindings(model: &Model<'_>) -> TokenStream {
         }
     });
     let keyed = model.is_free("keyed").then(|| {
-        quote! {
+        quote_spanned! {at=>
             /// The same client bound to a key, whose messages all go to one instance.
             #[must_use]
             #vis fn keyed<__Q: ::core::hash::Hash + ?::core::marker::Sized>(&self, key: &__Q) -> Self
@@ -120,7 +124,7 @@ fn bindings(model: &Model<'_>) -> TokenStream {
         }
     });
     let least_loaded = model.is_free("least_loaded").then(|| {
-        quote! {
+        quote_spanned! {at=>
             /// The same client bound to the instance whose thread has the least to do, looked for anew each time.
             #[must_use]
             #vis fn least_loaded(&self) -> Self {
@@ -138,20 +142,26 @@ pub(super) fn views(model: &Model<'_>, face: &Face<'_>, variants: &[&Variant<'_>
 
 fn view(model: &Model<'_>, face: &Face<'_>, variants: &[&Variant<'_>], blocking: bool) -> TokenStream {
     let Model { krate, .. } = model;
-    let vis = &model.item.vis;
+    let (at, vis) = model.at_enum();
     let (params, _, bounds) = model.generics.plain().split_for_impl();
     let view = if blocking { quote!(#krate::Blocking) } else { quote!(#krate::NonBlocking) };
-    let name = face.ident;
+    let name = face.name;
     let client = model.viewed(name, &view);
     let attrs = model.attrs_of_signatures();
     let switch = blocking.then(|| {
         let other = model.viewed(name, quote!(#krate::NonBlocking));
         let inner = face.get(model);
-        let switched = face.wrap(model, &quote!(#krate::Client::non_blocking(#inner)));
-        quote! {
+        let switched = if face.is_part {
+            let client = face.wrap(model, &quote!(#krate::Client::non_blocking(#inner)));
+            quote!(#name { client: #client, view: ::core::marker::PhantomData })
+        } else {
+            // Where something else has the client's name, rustc takes this for part of that one error.
+            quote!(::core::convert::From::from(self.client.non_blocking()))
+        };
+        quote_spanned! {at=>
             /// The view whose methods never wait: each gives a pending reply.
             #vis fn non_blocking(&self) -> #other {
-                #name { client: #switched, view: ::core::marker::PhantomData }
+                #switched
             }
         }
     });
@@ -168,7 +178,7 @@ fn view(model: &Model<'_>, face: &Face<'_>, variants: &[&Variant<'_>], blocking:
 fn method(model: &Model<'_>, face: &Face<'_>, variant: &Variant<'_>, blocking: bool) -> TokenStream {
     let Model { krate, ty, .. } = model;
     let (vis, method) = (&variant.vis, &variant.method);
-    let (lints, deprecated) = (&variant.lints, &variant.deprecated);
+    let (lints, deprecated, must_use) = (&variant.lints, &variant.deprecated, &variant.must_use);
     let docs = variant.docs.with(|link| added(model, variant, blocking, link));
     let many = variant.too_many_arguments(1);
     let names: Vec<_> = variant.fields.iter().map(|field| &field.param).collect();
@@ -194,7 +204,7 @@ fn method(model: &Model<'_>, face: &Face<'_>, variant: &Variant<'_>, blocking: b
         }
     };
     let function = quote_spanned!(span=> #vis fn #method(&self, #parameters) -> #output { #body });
-    quote!(#docs #(#lints)* #deprecated #many #function)
+    quote!(#docs #(#lints)* #deprecated #must_use #many #function)
 }
 
 /// What a method says of itself: which message it sends, what comes back, and what may come instead.
@@ -205,9 +215,9 @@ fn added(model: &Model<'_>, variant: &Variant<'_>, blocking: bool, variant_link:
             does: format!("Sends {variant_link}."),
             errors: Some(format!("As {}: the message comes back in the {}.", link("Client::send"), link("SendError"))),
         },
-        Some(Reply { ty, is_deferred }) => {
+        Some(Reply { ty, deferred }) => {
             let reply = types::print(ty);
-            let later = if *is_deferred { "the reply, which may come later" } else { "the reply" };
+            let later = if deferred.is_some() { "the reply, which may come later" } else { "the reply" };
             if blocking {
                 Added {
                     does: format!("Sends {variant_link} and waits for {later}: `{reply}`."),
@@ -235,7 +245,7 @@ fn added(model: &Model<'_>, variant: &Variant<'_>, blocking: bool, variant_link:
 pub(super) fn traits(model: &Model<'_>, face: &Face<'_>) -> TokenStream {
     let generics = model.generics.with(&model.view, None);
     let (params, _, bounds) = generics.split_for_impl();
-    let client = model.viewed(face.ident, &model.view);
+    let client = model.viewed(face.name, &model.view);
     let attrs = model.attrs();
     quote! {
         #attrs

@@ -31,7 +31,7 @@ pub(crate) fn definition(model: &Model<'_>) -> TokenStream {
     let (state, ctx, port) = (quote_spanned!(ours=> handler), quote_spanned!(ours=> ctx), quote_spanned!(ours=> port));
     let arms = model.variants.iter().map(|variant| arm(model, variant, &state, &ctx, &port));
     let calls = model.variants.iter().filter(|variant| variant.reply.is_some()).count();
-    let unused = [(&state, model.variants.is_empty()), (&ctx, !model.ctx), (&port, calls == 0)];
+    let unused = [(&state, model.variants.is_empty()), (&ctx, model.ctx.is_none()), (&port, calls == 0)];
     let unused = unused.into_iter().filter_map(|(name, is_unused)| is_unused.then_some(name));
     let filler = filler(model).map(|arm| quote!(#arm => {}));
     let hook = |name: &str| {
@@ -79,7 +79,7 @@ fn arm(
     let krate = &model.krate;
     let pattern = variant.pattern(quote!(Self));
     let names: Vec<_> = variant.fields.iter().map(|field| &field.param).collect();
-    let ctx = model.ctx.then(|| quote!(#ctx,));
+    let ctx = model.ctx.map(|_| quote!(#ctx,));
     let ours = Span::mixed_site();
     let (reply, to) = (quote_spanned!(ours=> reply), quote_spanned!(ours=> to));
     let call = |last: Option<&TokenStream>| quote!(<__H as #handler>::#method(#state, #ctx #(#names,)* #last));
@@ -88,7 +88,7 @@ fn arm(
             let call = call(None);
             quote!(#pattern => #call,)
         }
-        Some(Reply { is_deferred: false, .. }) => {
+        Some(Reply { deferred: None, .. }) => {
             let call = call(None);
             quote! {
                 #pattern => {
@@ -99,7 +99,7 @@ fn arm(
                 }
             }
         }
-        Some(Reply { is_deferred: true, .. }) => {
+        Some(Reply { deferred: Some(_), .. }) => {
             let call = call(Some(&reply));
             quote! {
                 #pattern => {

@@ -33,12 +33,12 @@ fn method(model: &Model<'_>, variant: &Variant<'_>) -> TokenStream {
     let Model { krate, ty, .. } = model;
     let method = &variant.method;
     let types = variant.fields.iter().map(|field| &field.ty);
-    let ctx = model.ctx.then(|| quote!(&mut #krate::Context<#ty>,));
+    let ctx = model.ctx.map(|_| quote!(&mut #krate::Context<#ty>,));
     match &variant.reply {
         None => quote!(fn #method(#ctx #(#types),*) -> ();),
         Some(reply) => {
             let reply_ty = &reply.ty;
-            if reply.is_deferred {
+            if reply.deferred.is_some() {
                 quote!(fn #method(#ctx #(#types,)* #krate::ReplyTo<#reply_ty>) -> ();)
             } else {
                 quote!(fn #method(#ctx #(#types),*) -> #reply_ty;)

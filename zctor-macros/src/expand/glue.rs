@@ -1,9 +1,10 @@
 //! The registration glue: from a factory of states to an actor.
 
 use proc_macro2::TokenStream;
-use quote::quote;
+use quote::quote_spanned;
 
 use crate::model::Model;
+use crate::names;
 
 /// ```text
 /// out  impl CalculatorMessage {
@@ -14,11 +15,12 @@ use crate::model::Model;
 ///      }
 /// ```
 pub(crate) fn definition(model: &Model<'_>) -> TokenStream {
-    let Model { krate, ty, state, factory, .. } = model;
-    let vis = &model.item.vis;
+    let ty = &model.ty;
+    let (at, vis) = model.at_enum();
+    let (state, factory) = (names::moved(&model.state, at), names::moved(&model.factory, at));
     let (params, _, bounds) = model.generics.plain().split_for_impl();
-    let (attrs, handler) = (model.attrs(), model.handler_type());
-    quote! {
+    let (attrs, krate, handler) = (model.attrs(), model.krate_at(at), model.handler_type());
+    quote_spanned! {at=>
         #attrs
         impl #params #ty #bounds {
             /// An actor whose states come from `factory`, which also rebuilds them and so is `Send + Sync + 'static`.

@@ -6,6 +6,7 @@ use syn::ext::IdentExt;
 
 use crate::docs;
 use crate::model::{Model, Reply, Variant};
+use crate::types;
 
 /// ```text
 /// in   #[reply(i64)] Add { a: i64, b: i64 }
@@ -16,8 +17,7 @@ use crate::model::{Model, Reply, Variant};
 ///      }
 /// ```
 pub(crate) fn definition(model: &Model<'_>) -> TokenStream {
-    let Model { handler, .. } = model;
-    let (vis, ident) = (&model.item.vis, &model.item.ident);
+    let ident = &model.item.ident;
     let (params, _, bounds) = model.generics.plain().split_for_impl();
     let attrs = model.attrs_of_signatures();
     let doc = format!(" What a state does with each [`{}`].", ident.unraw());
@@ -25,24 +25,25 @@ pub(crate) fn definition(model: &Model<'_>) -> TokenStream {
     let variants = || model.variants.iter().chain(&model.handler_only);
     let methods = variants().map(|variant| method(model, variant));
     let hooks = model.hooks.iter().map(|hook| self::hook(model, hook));
+    let (at, vis, handler) = model.defined(&model.handler);
+    let methods = quote!(#(#methods)* #(#hooks)*);
+    let definition = quote_spanned!(at=> #vis trait #handler #params: 'static #bounds { #methods });
     quote! {
         #[doc = #doc]
         #skeleton
         #attrs
-        #vis trait #handler #params: 'static #bounds {
-            #(#methods)*
-            #(#hooks)*
-        }
+        #definition
     }
 }
 
 fn hook(model: &Model<'_>, name: &str) -> TokenStream {
-    let (krate, ty, hook) = (&model.krate, &model.ty, quote::format_ident!("{name}"));
+    let (krate, ty, (at, _)) = (&model.krate, &model.ty, model.at_enum());
+    let hook = quote::format_ident!("{name}", span = at);
     let doc = match name {
         "on_start" => " Runs after every build of the state, as the instance's first message.",
         _ => " Runs before an orderly end and before a reset, never after a panic.",
     };
-    quote! {
+    quote_spanned! {at=>
         #[doc = #doc]
         fn #hook(&mut self, ctx: &mut #krate::Context<#ty>) {
             let _ = ctx;
@@ -56,17 +57,25 @@ fn method(model: &Model<'_>, variant: &Variant<'_>) -> TokenStream {
     let docs = variant.docs.or_handles();
     let (names, types): (Vec<_>, Vec<_>) = variant.fields.iter().map(|field| (&field.param, &field.ty)).unzip();
     let span = variant.span;
-    let krate = model.krate_at(span);
-    // Ours may have the name of a field.
+    // The types of what the fields do not say stand at the words that ask for them: rustc shows them there where a method
+    // is written without. Their names may be those of fields.
     let ours = span.resolved_at(Span::mixed_site());
-    let ctx = model.ctx.then(|| quote_spanned!(ours=> ctx: &mut #krate::Context<#ty>,));
-    let deferred = variant.reply.as_ref().filter(|reply| reply.is_deferred).map(|reply| &reply.ty);
-    let to = deferred.map(|ty| quote_spanned!(ours=> reply: #krate::ReplyTo<#ty>));
+    let ctx = model.ctx.map(|at| {
+        let (name, krate, ty) = (quote_spanned!(ours=> ctx), model.krate_at(at), types::respan(ty.clone(), at));
+        quote_spanned!(at=> #name: &mut #krate::Context<#ty>,)
+    });
+    let to = variant.reply.as_ref().and_then(|reply| {
+        let (at, ty) = (reply.deferred?, &reply.ty);
+        let (name, krate) = (quote_spanned!(ours=> reply), model.krate_at(at));
+        Some(quote_spanned!(at=> #name: #krate::ReplyTo<#ty>))
+    });
     let reply = match &variant.reply {
-        Some(Reply { ty, is_deferred: false }) => quote_spanned!(span=> -> #ty),
+        Some(Reply { ty, deferred: None }) => quote_spanned!(span=> -> #ty),
         _ => quote_spanned!(span=> -> ()),
     };
-    let many = variant.too_many_arguments(1 + usize::from(model.ctx) + usize::from(to.is_some()));
-    let signature = quote_spanned!(span=> fn #method(&mut self, #ctx #(#names: #types,)* #to) #reply;);
+    let many = variant.too_many_arguments(1 + usize::from(model.ctx.is_some()) + usize::from(to.is_some()));
+    // From the first token of the receiver to the last parameter rustc marks what a method with too few should have.
+    let by = model.ctx.map_or_else(|| quote_spanned!(span=> &), |at| quote_spanned!(at=> &));
+    let signature = quote_spanned!(span=> fn #method(#by mut self, #ctx #(#names: #types,)* #to) #reply;);
     quote!(#docs #(#lints)* #many #signature)
 }

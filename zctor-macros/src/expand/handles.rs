@@ -22,14 +22,14 @@ pub(crate) fn definition(model: &Model<'_>) -> TokenStream {
 
 fn one(model: &Model<'_>, handle: &Handle) -> TokenStream {
     let variants: Vec<_> = model.known_to(handle).collect();
-    let (ident, name) = (&handle.ident, model.item.ident.unraw());
+    let name = model.item.ident.unraw();
     let links: Vec<String> = variants.iter().map(|variant| format!("[`{name}::{}`]", variant.ident.unraw())).collect();
     let doc = match links.split_last() {
         None => format!(" A typed handle for no variant of [`{name}`]."),
         Some((last, [])) => format!(" A typed handle for {last} alone, cheap to clone."),
         Some((last, others)) => format!(" A typed handle for {} and {last} alone, cheap to clone.", others.join(", ")),
     };
-    let face = Face { ident, is_part: true };
+    let face = Face { name: &handle.name, is_part: true };
     let structure = client::structure(model, &face, &doc);
     let both = client::both_views(model, &face, &TokenStream::new());
     let views = client::views(model, &face, &variants);
@@ -42,7 +42,7 @@ fn one(model: &Model<'_>, handle: &Handle) -> TokenStream {
 fn conversions(model: &Model<'_>, handle: &Handle) -> TokenStream {
     let generics = model.generics.with(&model.view, None);
     let (params, _, bounds) = generics.split_for_impl();
-    let (whole, part) = (model.client_with(&model.view), model.viewed(&handle.ident, &model.view));
+    let (whole, part) = (model.client_with(&model.view), model.viewed(&handle.name, &model.view));
     let (attrs, krate) = (model.attrs(), &model.krate);
     quote! {
         #attrs

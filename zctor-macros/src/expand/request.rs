@@ -56,8 +56,8 @@ fn constructor(model: &Model<'_>, variant: &Variant<'_>, reply: &Reply) -> Token
     let parameters = variant.parameters();
     let message = variant.value(quote!(Self));
     let span = variant.span;
-    let Reply { ty, is_deferred } = reply;
-    let (kind, new) = if *is_deferred {
+    let Reply { ty, deferred } = reply;
+    let (kind, new) = if deferred.is_some() {
         (quote_spanned!(span=> , #krate::Deferred), quote_spanned!(span=> __deferred))
     } else {
         (quote!(), quote_spanned!(span=> __new))

@@ -10,25 +10,33 @@ use crate::types::{peel, print};
 /// What borrows in a type: the `&` or lifetime tokens, and what each could be instead.
 pub(crate) struct Borrow {
     pub(crate) at: TokenStream,
-    /// How the borrowed type reads and what owns the same: (`&str`, `String`). `None` for a bare lifetime.
-    pub(crate) instead: Option<(String, String)>,
+    pub(crate) instead: Instead,
+}
+
+pub(crate) enum Instead {
+    /// Of a reference, how it reads and what owns the same: (`&str`, `String`).
+    Owner(String, String),
+    /// Of a lifetime, the type that it is in if it were static: `Cow<'static, str>`.
+    Static(String),
 }
 
 /// Every borrow in `ty` that is not `'static`, nor bound inside the type as in `fn(&str)`, nor one of `declared`.
 pub(crate) fn borrows(ty: &Type, declared: &[Lifetime]) -> Vec<Borrow> {
-    let mut search = Borrows { declared: declared.to_vec(), found: Vec::new(), repair: false };
+    let mut search = Borrows { declared: declared.to_vec(), found: Vec::new(), within: None, repair: false };
     search.visit_type_mut(&mut ty.clone());
     search.found
 }
 
 /// Makes every borrow in `ty` but those of `declared` a `'static` one, to carry on behind the fault.
 pub(crate) fn make_static(ty: &mut Type, declared: &[Lifetime]) {
-    Borrows { declared: declared.to_vec(), found: Vec::new(), repair: true }.visit_type_mut(ty);
+    Borrows { declared: declared.to_vec(), found: Vec::new(), within: None, repair: true }.visit_type_mut(ty);
 }
 
 struct Borrows {
     declared: Vec<Lifetime>,
     found: Vec<Borrow>,
+    /// The type whose arguments are looked at, if they were static.
+    within: Option<String>,
     repair: bool,
 }
 
@@ -43,7 +51,7 @@ impl VisitMut for Borrows {
         if !ty.lifetime.as_ref().is_some_and(|lifetime| self.is_fine(lifetime)) {
             let mut at = ty.and_token.to_token_stream();
             ty.lifetime.to_tokens(&mut at);
-            let instead = Some((print(&*ty), owned(&ty.elem)));
+            let instead = Instead::Owner(print(&*ty), owned(&ty.elem));
             self.found.push(Borrow { at, instead });
             if self.repair {
                 ty.lifetime = Some(Lifetime::new("'static", ty.and_token.span));
@@ -52,9 +60,21 @@ impl VisitMut for Borrows {
         self.visit_type_mut(&mut ty.elem);
     }
 
+    fn visit_type_path_mut(&mut self, ty: &mut syn::TypePath) {
+        let outer = self.within.take();
+        if !self.repair {
+            let mut owned = Type::Path(ty.clone());
+            make_static(&mut owned, &[]);
+            self.within = Some(print(&owned));
+        }
+        visit_mut::visit_type_path_mut(self, ty);
+        self.within = outer;
+    }
+
     fn visit_lifetime_mut(&mut self, lifetime: &mut Lifetime) {
         if !self.is_fine(lifetime) {
-            self.found.push(Borrow { at: lifetime.to_token_stream(), instead: None });
+            let instead = Instead::Static(self.within.clone().unwrap_or_else(|| "'static".to_owned()));
+            self.found.push(Borrow { at: lifetime.to_token_stream(), instead });
             if self.repair {
                 *lifetime = Lifetime::new("'static", lifetime.span());
             }

@@ -25,6 +25,7 @@
 //! | [`testing`] | how to test an actor, alone, in an engine, and among doubles |
 //! | [`debugging`] | who handled what, where, and what is stuck |
 //! | [`common_patterns`] | worker pool, service mesh, publisher and subscribers, shards |
+//! | [`compile_errors`] | what a compiler's error means, and what to do |
 //! | [`what_you_get`] | what `#[actor]` writes, word for word |
 //! | [`coming_from_zig`] | every name of the Zig library, and its counterpart |
 
@@ -120,6 +121,10 @@ pub mod debugging {
 
 pub mod common_patterns {
     #![doc = include_str!("common_patterns.md")]
+}
+
+pub mod compile_errors {
+    #![doc = include_str!("compile_errors.md")]
 }
 
 pub mod what_you_get {

@@ -1,0 +1,7 @@
+use zctor::ActorEngine;
+
+fn two(engine: ActorEngine) -> (ActorEngine, ActorEngine) {
+    (engine.clone(), engine)
+}
+
+fn main() {}

@@ -1,0 +1,10 @@
+use zctor::actor;
+
+struct CalculatorHandler;
+
+#[actor]
+enum CalculatorMessage {
+    Clear,
+}
+
+fn main() {}

@@ -1,0 +1,25 @@
+use zctor::{Context, actor};
+
+#[actor]
+enum StoreMessage {
+    #[reply(u64)]
+    Load,
+}
+
+#[actor(calls(StoreMessage))]
+enum CalculatorMessage {
+    #[reply(i64)]
+    Add { a: i64, b: i64 },
+    Clear,
+}
+
+struct Calculator;
+
+impl CalculatorHandler for Calculator {
+    fn add(&mut self, _: &mut Context<CalculatorMessage>, a: i64, b: i64) -> i64 {
+        a + b
+    }
+    fn clear(&mut self) {}
+}
+
+fn main() {}

@@ -1,0 +1,6 @@
+#[actor]
+enum CalculatorMessage {
+    Clear,
+}
+
+fn main() {}

@@ -1,0 +1,18 @@
+use zctor::{ActorEngine, SpawnError, actor};
+
+#[actor]
+enum LogMessage {
+    Line(String),
+}
+
+struct Log;
+
+impl LogHandler for Log {
+    fn line(&mut self, _: String) {}
+}
+
+fn start(engine: &ActorEngine) -> Result<LogClient, SpawnError> {
+    engine.start(|| Log)
+}
+
+fn main() {}

@@ -1,0 +1,20 @@
+use zctor::{ActorThread, actor};
+
+#[actor]
+enum LogMessage {
+    Line(String),
+}
+
+struct Log(String);
+
+impl LogHandler for Log {
+    fn line(&mut self, value: String) {
+        self.0 += &value;
+    }
+}
+
+fn thread(start: String) -> ActorThread {
+    ActorThread::new().register(LogMessage::actor(move || Log(start)))
+}
+
+fn main() {}
