@@ -9,7 +9,7 @@ use zctor::{
     EarlierReport, EngineBuilder, EngineHandle, InstanceId, InstanceReport, IntoRequest, LocalRegistration, Message,
     MessageField, NoDeadline, NonBlocking, Pending, Pipe, PoolRegistration, Refused, Registration, Registry,
     RegistryEntry, Replies, ReplyTo, ReplyType, Report, Request, SendError, ShutdownError, SpawnError, Stats,
-    StopError, ThreadId, ThreadRegistration, ThreadStats, Timer, actor, available_threads,
+    StopError, ThreadId, ThreadStats, Timer, actor, available_threads,
 };
 use zctor_tests::bounded;
 
@@ -147,7 +147,6 @@ fn is_piped<W: Pipe<Outcome = O>, O>() {}
 fn is_registered<A: Registration<Message = M>, M: Message>(_: &A) {}
 fn is_started<A: LocalRegistration<M>, M: Message>(_: &A) {}
 fn is_pooled<A: PoolRegistration<M, S>, M: Message, S>(_: &A) {}
-fn is_spawned<T: ThreadRegistration>(_: &T) {}
 
 #[test]
 fn the_traits_hold_for_what_the_macro_makes() {
@@ -166,7 +165,6 @@ fn the_traits_hold_for_what_the_macro_makes() {
     is_started::<_, CalculatorMessage>(&CalculatorMessage::actor(Calculator::default));
     is_started::<_, CalculatorMessage>(&Calculator::default);
     is_pooled(&CalculatorMessage::actor(Calculator::default));
-    is_spawned(&ActorThread::new());
     assert_eq!(CalculatorMessage::NAME, "CalculatorMessage");
     assert_eq!((CalculatorMessage::CALL_DEPTH, DeskMessage::CALL_DEPTH), (0, 1));
     assert_eq!(CalculatorMessage::Clear.variant(), "Clear");

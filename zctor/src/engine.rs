@@ -15,9 +15,7 @@ use crate::lifecycle::Core;
 use crate::message::{Dispatch, IntoRequest, Message};
 use crate::registry::Registry;
 use crate::route::Replies;
-use crate::thread::{
-    ActorThread, PoolRegistration, Registration, ThreadId, ThreadRegistration, local, on_actor_thread,
-};
+use crate::thread::{ActorThread, PoolRegistration, Registration, ThreadId, local, on_actor_thread};
 use crate::watch::{Ended, Report, Stats};
 
 /// How long dropping an engine waits for its threads.
@@ -200,8 +198,8 @@ impl ActorEngine {
     ///
     /// # Blocking
     /// Until the factories are through. Inside a handler, lower call depths of its thread are served meanwhile.
-    pub fn spawn(&self, thread: impl ThreadRegistration) -> Result<ThreadId, SpawnError> {
-        self.core.spawn(thread.__thread())
+    pub fn spawn(&self, thread: ActorThread) -> Result<ThreadId, SpawnError> {
+        self.core.spawn(thread)
     }
 
     /// Starts `n` threads with one instance each, registered all at once or not at all; gives a client of the pool.
@@ -563,8 +561,8 @@ impl EngineHandle {
     ///
     /// # Errors
     /// As [`ActorEngine::spawn`].
-    pub fn spawn(&self, thread: impl ThreadRegistration) -> Result<ThreadId, SpawnError> {
-        self.with(Err(SpawnError::Stopped), |core| core.spawn(thread.__thread()))
+    pub fn spawn(&self, thread: ActorThread) -> Result<ThreadId, SpawnError> {
+        self.with(Err(SpawnError::Stopped), |core| core.spawn(thread))
     }
 
     /// As [`ActorEngine::pool`].

@@ -161,7 +161,7 @@ pub use registry::{Registry, RegistryEntry};
 pub use restart::Restart;
 pub use room::Overflow;
 pub use route::Replies;
-pub use thread::{ActorThread, LocalRegistration, PoolRegistration, Registration, ThreadId, ThreadRegistration};
+pub use thread::{ActorThread, LocalRegistration, PoolRegistration, Registration, ThreadId};
 pub use timer::Timer;
 pub use watch::{EarlierReport, End, Ended, InstanceReport, Report, RunningInstance, Stats, ThreadStats, Wait};
 #[doc = include_str!("actor.md")]

@@ -152,41 +152,6 @@ pub trait PoolRegistration<M: Message, S>: sealed::Pool<M, S> {}
 
 impl<M: Dispatch<S, Port: Send> + Send, S: 'static> PoolRegistration<M, S> for Actor<M, S> {}
 
-/// What [`ActorEngine::spawn`](crate::ActorEngine::spawn) takes: an [`ActorThread`], and nothing else.
-///
-/// A trait of its own only so that an actor without a thread gets an error that says what to do.
-///
-/// ```
-/// use zctor::{ActorEngine, ActorThread, SpawnError, ThreadRegistration, actor};
-///
-/// #[actor]
-/// pub enum JobMessage {
-///     Run,
-/// }
-/// struct Job;
-/// impl JobHandler for Job {
-///     fn run(&mut self) {}
-/// }
-///
-/// fn index(engine: &ActorEngine, thread: impl ThreadRegistration) -> Result<usize, SpawnError> {
-///     engine.spawn(thread).map(|id| id.index())
-/// }
-///
-/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// assert_eq!(index(&ActorEngine::new(), ActorThread::new().register(JobMessage::actor(|| Job)))?, 0);
-/// # Ok(())
-/// # }
-/// ```
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` is no thread to spawn",
-    label = "expected an `ActorThread`",
-    note = "register the actor on one: `ActorThread::new().register(JobMessage::actor(..))`",
-    note = "`engine.pool(n, ..)` and `engine.start(..)` take the actor and make its threads"
-)]
-pub trait ThreadRegistration: sealed::Thread {}
-
-impl ThreadRegistration for ActorThread {}
-
 /// What [`Context::start`](crate::Context::start) takes: an [`Actor`], an [`ActorOnce`], or a closure that builds the
 /// state on this thread and so need not be `Send`.
 ///
@@ -228,7 +193,7 @@ where
 }
 
 pub(crate) mod sealed {
-    use super::{Actor, ActorThread, Address, Local, Message, Rc, SpawnError};
+    use super::{Actor, Address, Local, Message, Rc, SpawnError};
 
     pub trait Pool<M: Message, S> {
         #[doc(hidden)]
@@ -237,17 +202,6 @@ pub(crate) mod sealed {
 
     impl<M: Message, S> Pool<M, S> for Actor<M, S> {
         fn __actor(self) -> Self {
-            self
-        }
-    }
-
-    pub trait Thread {
-        #[doc(hidden)]
-        fn __thread(self) -> ActorThread;
-    }
-
-    impl Thread for ActorThread {
-        fn __thread(self) -> Self {
             self
         }
     }
