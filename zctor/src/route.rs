@@ -19,7 +19,7 @@ use crate::mailbox::{Edge, Letter, Mail, Mailbox, Slot, What};
 use crate::message::{Kind, Message, Request};
 use crate::registry::{AnyPool, RegistryEntry};
 use crate::room::{Overflow, Room};
-use crate::thread::{Frame, Local, is_at, is_inside, is_needed, local, may_wait_for_room};
+use crate::thread::{Frame, Local, enqueue_here, is_at, is_inside, is_needed, local, may_wait_for_room};
 use crate::timer::{deadline, now};
 use crate::trace;
 use crate::watch::Status;
@@ -191,14 +191,7 @@ impl<M: Message> Address<M> {
     pub(crate) fn deliver(&self, way: Way, mail: Mail) -> Option<Mail> {
         match way {
             Way::There => self.mailbox.push(mail),
-            Way::Here => match local() {
-                Some(local) => {
-                    local.enqueue(mail);
-                    None
-                }
-                // Not reached: `Here` is found on the thread of this mailbox, while that runs.
-                None => self.mailbox.push(mail),
-            },
+            Way::Here => enqueue_here(mail).and_then(|mail| self.mailbox.push(mail)),
         }
     }
 }
@@ -1018,13 +1011,14 @@ impl<'a, M: Message> Aim<'a, M> {
 
     /// Those of them that can be sent to now.
     fn open<'m>(&self, members: &'m Members<'_, M>) -> Result<Vec<(&'m Address<M>, Way)>, Refusal> {
-        let open = |address: &'m Address<M>| Some((address, address.admit().ok()?));
-        let open: Vec<_> = match members {
-            Members::Known(places) => places.iter().filter_map(|place| open(&place.address)).collect(),
-            Members::Loaded(places) => places.iter().filter_map(|place| open(&place.address)).collect(),
-            Members::One(address) => vec![(address, address.admit()?)],
-            Members::Nobody => Vec::new(),
+        let places: &[Place<M>] = match members {
+            Members::Known(places) => places,
+            Members::Loaded(places) => places,
+            Members::One(address) => return Ok(vec![(address, address.admit()?)]),
+            Members::Nobody => &[],
         };
+        let mut open = Vec::with_capacity(places.len());
+        open.extend(places.iter().filter_map(|place| Some((&place.address, place.address.admit().ok()?))));
         match (open.is_empty(), self.binding) {
             (false, _) => Ok(open),
             (true, Binding::Gone(_)) => Err(Refusal::Stopped),

@@ -551,6 +551,19 @@ pub(crate) fn local() -> Option<Rc<Local>> {
     LOCAL.try_with(|local| local.borrow().clone()).ok().flatten()
 }
 
+/// Queues mail for an instance of the actor thread that this code runs on. It comes back if that is no more: while its
+/// locals are going.
+#[inline(never)]
+pub(crate) fn enqueue_here(mail: Mail) -> Option<Mail> {
+    match LOCAL.try_with(|local| local.borrow().clone()) {
+        Ok(Some(local)) => {
+            local.enqueue(mail);
+            None
+        }
+        _ => Some(mail),
+    }
+}
+
 /// Runs the user's code: the one place that does. A panic comes back as its text.
 pub(crate) fn run_user<R>(depth: u16, deadline: Option<Instant>, f: impl FnOnce() -> R) -> Result<R, Arc<str>> {
     let orphans = count_orphans();
