@@ -158,13 +158,14 @@ pub(crate) const ORDER: u64 = 1 << 32;
 /// A number for the current thread, never 0 and never given to two.
 #[inline]
 fn pusher() -> u64 {
+    use std::sync::atomic::AtomicU64; // under loom too: it only counts
     static NEXT: AtomicU64 = AtomicU64::new(1);
     thread_local! {
         static NUMBER: Cell<u64> = const { Cell::new(0) };
     }
     NUMBER.with(|number| {
         if number.get() == 0 {
-            number.set(NEXT.fetch_add(1, Ordering::Relaxed)); // only the number counts
+            number.set(NEXT.fetch_add(1, Ordering::Relaxed));
         }
         number.get()
     })

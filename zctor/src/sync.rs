@@ -10,6 +10,7 @@ mod picked {
     pub(crate) use std::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, fence};
     pub(crate) use std::sync::{Condvar, Mutex, MutexGuard};
     pub(crate) use std::thread::{Thread, current, park, park_timeout, yield_now};
+    pub(crate) use std::thread_local;
 
     pub(crate) use crate::lock::lock;
     pub(crate) use flume as queue;
@@ -21,6 +22,7 @@ mod picked {
     pub(crate) use loom::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, fence};
     pub(crate) use loom::sync::{Condvar, Mutex, MutexGuard};
     pub(crate) use loom::thread::{Thread, current, park, yield_now};
+    pub(crate) use loom::thread_local;
 
     /// As `lock::lock`, for loom's.
     pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -29,7 +31,7 @@ mod picked {
 
     /// Models know no time: it may be up whenever the others have gone on.
     pub(crate) fn park_timeout(_: std::time::Duration) {
-        loom::thread::yield_now();
+        yield_now();
     }
 
     /// What the mailbox uses of flume, on a lock that loom knows: there too each operation is one critical section.

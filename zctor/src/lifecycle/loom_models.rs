@@ -26,10 +26,10 @@ fn actor(core: &Arc<Core>, mailbox: &Arc<Mailbox>, handle: impl Fn() + 'static) 
         loop {
             mailbox.end_rest();
             let mut taken = 0;
-            mailbox.take(|_| taken += 1);
+            taken += mailbox.take().count();
             for _ in 0..taken {
                 handle();
-                Meter::add(&mailbox.meter.handled);
+                Meter::add(&mailbox.meter.handled, 1);
             }
             mailbox.begin_rest();
             core.came_to_rest();
@@ -144,7 +144,7 @@ fn quiet_is_not_said_while_a_message_goes_back_and_forth() {
             spawn(move || {
                 for (here, there) in [(1, 0), (0, 1), (1, 0)] {
                     mailboxes[here].end_rest();
-                    mailboxes[here].take(|_| send(&mailboxes[there]));
+                    mailboxes[here].take().for_each(|_| send(&mailboxes[there]));
                     mailboxes[here].begin_rest();
                 }
             })
