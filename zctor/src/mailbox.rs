@@ -507,13 +507,20 @@ impl Mailbox {
         lock(&self.waits).pop();
     }
 
-    /// Takes what is there: one by one if that is little, else all under one lock.
+    /// Takes what is there: one by one if that is little, else all under one lock. Each counts as a message in hand before
+    /// it leaves the queue, so that nobody sees it nowhere; who takes it puts that right (`Arrivals::counted`).
     #[inline]
     pub(crate) fn take(&self) -> Arrivals<'_> {
         let waiting = self.receiver.len();
-        let source =
-            if waiting < MANY { Source::Few(&self.receiver, waiting) } else { Source::Many(self.receiver.drain()) };
-        Arrivals { mailbox: self, source }
+        Meter::add(&self.meter.taken, waiting as u64);
+        if waiting < MANY {
+            return Arrivals { mailbox: self, source: Source::Few(&self.receiver, waiting), counted: waiting };
+        }
+        let drain = self.receiver.drain();
+        let counted = drain.len();
+        // More may have come meanwhile; or less, where the mailbox was closed from outside.
+        Meter::add(&self.meter.taken, (counted as u64).wrapping_sub(waiting as u64));
+        Arrivals { mailbox: self, source: Source::Many(drain), counted }
     }
 
     /// Mail was taken out of the queue.
@@ -561,6 +568,8 @@ const MANY: usize = 32;
 pub(crate) struct Arrivals<'a> {
     mailbox: &'a Mailbox,
     source: Source<'a>,
+    /// So many messages were counted as taken.
+    pub(crate) counted: usize,
 }
 
 enum Source<'a> {

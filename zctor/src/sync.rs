@@ -55,6 +55,12 @@ mod picked {
             }
         }
 
+        impl<T> ExactSizeIterator for Drain<'_, T> {
+            fn len(&self) -> usize {
+                self.0.len()
+            }
+        }
+
         pub(crate) fn unbounded<T>() -> (Sender<T>, Receiver<T>) {
             let queue = Arc::new(Mutex::new(VecDeque::new()));
             (Sender(Arc::clone(&queue)), Receiver(queue))

@@ -1115,7 +1115,7 @@ impl Local {
     /// Moves mail from the mailbox to the queue; `true` if the mailbox was emptied.
     fn take_in(&self) -> bool {
         let arrivals = self.mailbox.take();
-        let emptied = arrivals.is_none();
+        let (emptied, counted) = (arrivals.is_none(), arrivals.counted as u64);
         if !emptied {
             // For all of it at once: nothing but the runtime's own code runs meanwhile.
             let (seats, mut queue) = (self.seats.borrow(), self.queue.borrow_mut());
@@ -1128,7 +1128,7 @@ impl Local {
                 messages += u64::from(mail.messages);
                 queue.push(note(&seats, &mail), mail);
             }
-            Meter::add(&self.mailbox.meter.taken, messages);
+            Meter::add(&self.mailbox.meter.taken, messages.wrapping_sub(counted));
         }
         if self.ending.get() && self.held.get() > 0 && self.mailbox.edge.is_sealed() {
             self.give_up_all();
