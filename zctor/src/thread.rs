@@ -1061,7 +1061,7 @@ impl Local {
     ) -> Option<A::Output> {
         let parker = &self.mailbox.parker;
         parker.announce();
-        parker.spin(&self.budget, || awaited.is_ready());
+        parker.spin_for_reply(&self.budget, || awaited.is_ready());
         parker.retract();
         let _wait = self.note_wait(awaited);
         loop {
