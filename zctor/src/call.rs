@@ -803,10 +803,8 @@ impl<M: Message, R: 'static, K: Kind> Start for Request<M, R, K> {
     type Running = One<R>;
 
     fn __start(self, starter: &Starter<'_>) -> One<R> {
-        let known = starter.0.pool::<M>();
-        let aim = known.as_ref().map_or_else(|| Aim::at_pool(None, &starter.0.mailbox.edge), |known| known.aim());
         // Nobody waits for it, so it has no deadline, not the engine's own either.
-        aim.limited(Limit::None).request(self).into()
+        starter.0.aim(|aim: Aim<'_, M>| aim.limited(Limit::None).request(self)).into()
     }
 }
 

@@ -87,9 +87,7 @@ impl<M: Message> Context<M> {
     }
 
     fn aim<T: Message, R>(&self, limit: Limit, f: impl FnOnce(Aim<'_, T>) -> R) -> R {
-        let known = self.pool::<T>();
-        let aim = known.as_ref().map_or_else(|| Aim::at_pool(None, &self.local.mailbox.edge), |known| known.aim());
-        f(aim.limited(limit))
+        self.local.aim(|aim| f(aim.limited(limit)))
     }
 
     /// Sends a message to the next instance of its type, in turn.

@@ -491,12 +491,11 @@ impl<M: Message> Pool<M> {
 /// The place after the one last used; 0 where there are none.
 #[inline]
 fn after<M: Message>(places: &[Place<M>], turn: u64) -> usize {
-    match places {
-        [_] => 0,
-        _ => {
-            Some(places.partition_point(|place| place.number <= turn)).filter(|next| *next < places.len()).unwrap_or(0)
-        }
+    if let [_] = places {
+        return 0;
     }
+    let next = places.partition_point(|place| place.number <= turn);
+    if next < places.len() { next } else { 0 }
 }
 
 /// The next place after `turn` that takes mail; those that have no room or back off only if all do.

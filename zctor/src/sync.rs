@@ -2,7 +2,8 @@
 //! and flume's, or under `--cfg loom` those of loom, which runs the models (`loom_models` beside each of those files)
 //! through every order of events and every value that the memory orderings allow.
 //!
-//! This is the one place that tells the two apart. What only counts (dead letters, threads that push, awake threads) is std's in both.
+//! This is the one place that tells the two apart. What only counts (dead letters, threads that push, awake threads) is
+//! std's in both.
 
 #[cfg(not(loom))]
 mod picked {

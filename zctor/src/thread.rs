@@ -32,7 +32,7 @@ use crate::park::FIRST_SPIN;
 use crate::registry::{Enlist, TypeMap};
 use crate::reply;
 use crate::room::Overflow;
-use crate::route::{Address, KnownPool};
+use crate::route::{Address, Aim, KnownPool};
 use crate::timer::{AlarmId, clear_alarm, now, set_alarm};
 use crate::watch::{InstanceReport, Status};
 
@@ -555,12 +555,12 @@ pub(crate) fn local() -> Option<Rc<Local>> {
 /// locals are going.
 #[inline(never)]
 pub(crate) fn enqueue_here(mail: Mail) -> Option<Mail> {
-    match LOCAL.try_with(|local| local.borrow().clone()) {
-        Ok(Some(local)) => {
+    match local() {
+        Some(local) => {
             local.enqueue(mail);
             None
         }
-        _ => Some(mail),
+        None => Some(mail),
     }
 }
 
@@ -1163,14 +1163,14 @@ impl Local {
         self.held.set(self.held.get() - held.len());
         for mail in held {
             common.status.get_done(mail.weight());
-            self.pass(&mail);
+            self.pass(mail.messages);
             self.mailbox.divert(mail);
         }
     }
 
     /// What was taken in is given to others, or to nobody.
-    fn pass(&self, mail: &Mail) {
-        Meter::add(&self.mailbox.meter.passed, u64::from(mail.messages));
+    fn pass(&self, messages: u32) {
+        Meter::add(&self.mailbox.meter.passed, u64::from(messages));
     }
 
     /// Serves the earliest mail below a depth, of a batch at most `budget` messages; what is left of that goes back to
@@ -1179,7 +1179,7 @@ impl Local {
         let Some((depth, mut mail)) = self.queue.borrow_mut().pop(below) else { return 0 };
         let messages = mail.messages;
         let Some(instance) = self.instance(mail.to) else {
-            self.pass(&mail);
+            self.pass(mail.messages);
             self.mailbox.divert(mail);
             return messages.max(1) as usize;
         };
@@ -1202,7 +1202,7 @@ impl Local {
     /// So many messages of an instance of this thread are given to others, or to nobody.
     pub(crate) fn settle_account(&self, status: &Status, messages: u32) {
         status.get_done(u64::from(messages));
-        Meter::add(&self.mailbox.meter.passed, u64::from(messages));
+        self.pass(messages);
     }
 
     /// A message for an instance of this thread that is handled at once.
@@ -1288,7 +1288,7 @@ impl Local {
             let mail = self.queue.borrow_mut().pop(u32::MAX);
             match mail {
                 Some((_, mail)) => {
-                    self.pass(&mail);
+                    self.pass(mail.messages);
                     self.mailbox.divert(mail);
                 }
                 None => break,
@@ -1453,6 +1453,14 @@ impl Local {
                 self.pools.borrow_mut().insert(key, Rc::clone(&known) as Rc<dyn Any>);
                 Some(known)
             }
+        }
+    }
+
+    /// At the pool of a type, for what this thread's handlers send.
+    pub(crate) fn aim<M: Message, R>(&self, f: impl FnOnce(Aim<'_, M>) -> R) -> R {
+        match self.pool::<M>() {
+            Some(known) => f(known.aim()),
+            None => f(Aim::at_pool(None, &self.mailbox.edge)),
         }
     }
 

@@ -87,8 +87,8 @@ impl fmt::Display for End {
 ///
 /// Its own thread alone writes the counters, with no read-modify-write; others read them as statistics.
 ///
-/// The fields are in this order so that what every sender looks at and what changes with every message are more than a
-/// cache line apart.
+/// The fields are in this order so that what every sender looks at and what changes with every message are a cache
+/// line apart.
 #[repr(C)]
 pub(crate) struct Status {
     state: AtomicU8,
@@ -101,6 +101,10 @@ pub(crate) struct Status {
     load: AtomicU64,
 }
 
+#[cfg(target_pointer_width = "64")]
+const _: () = assert!(std::mem::offset_of!(Status, handled) - std::mem::offset_of!(Status, state) >= 64);
+
+/// Whether an instance has ended, and who is to be told.
 enum Fate {
     Alive { next: u64, watchers: Vec<(u64, Waker)> },
     Ended(End),

@@ -7,7 +7,7 @@
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::time::Duration;
 
-use zctor::{ActorEngine, ActorThread, Context, ReplyTo, actor};
+use zctor::{ActorEngine, ActorThread, CallError, Context, ReplyTo, actor};
 
 /// The numbers of messages of the two walks.
 pub(crate) const LESS: u64 = 1_000;
@@ -429,30 +429,25 @@ fn calls_outside(count: u64) {
 }
 
 fn calls_across(count: u64) {
-    let Neighbours { hop, sink, engine: _engine, .. } = strangers();
-    for count in [MORE, count] {
-        assert_eq!(hop.call_by(sink.clone(), count), Ok(sum_to(count) + count));
-    }
+    calls(&strangers(), count, |there, count| there.hop.call_by(there.sink.clone(), count));
 }
 
 fn calls_same(count: u64) {
-    let Neighbours { hop, sink, engine: _engine, .. } = neighbours();
-    for count in [MORE, count] {
-        assert_eq!(hop.call_by(sink.clone(), count), Ok(sum_to(count) + count));
-    }
+    calls(&neighbours(), count, |there, count| there.hop.call_by(there.sink.clone(), count));
 }
 
 fn context_calls(count: u64) {
-    let Neighbours { hop, engine: _engine, .. } = neighbours();
-    for count in [MORE, count] {
-        assert_eq!(hop.call(count), Ok(sum_to(count) + count));
-    }
+    calls(&neighbours(), count, |there, count| there.hop.call(count));
 }
 
 fn calls_pending(count: u64) {
-    let Neighbours { hop, sink, engine: _engine, .. } = neighbours();
+    calls(&neighbours(), count, |there, count| there.hop.call_pending(there.sink.clone(), count));
+}
+
+/// The hop makes `count` calls by `call`.
+fn calls(there: &Neighbours, count: u64, call: impl Fn(&Neighbours, u64) -> Result<u64, CallError>) {
     for count in [MORE, count] {
-        assert_eq!(hop.call_pending(sink.clone(), count), Ok(sum_to(count) + count));
+        assert_eq!(call(there, count), Ok(sum_to(count) + count));
     }
 }
 
