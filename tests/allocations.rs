@@ -1,8 +1,10 @@
-//! Messages of four words are sent without an allocation each, and a call with three takes one at most.
+//! Messages of four words, or with a client in them, are sent without an allocation each, and a call with three takes one at
+//! most.
 //!
 //! Counted on the thread that allocates, in steady state: what was grown before is there.
 
 use std::sync::mpsc::{self, Sender};
+use std::time::Duration;
 
 use allocation_counter::measure;
 use zctor::{ActorEngine, ActorThread, Context, actor};
@@ -49,6 +51,22 @@ impl SinkHandler for Sink {
     }
     fn read(&mut self, value: u64) -> u64 {
         self.sum + value
+    }
+}
+
+#[actor]
+enum GuideMessage {
+    Meet(SinkClient),
+}
+
+#[derive(Default)]
+struct Guide {
+    met: Option<SinkClient>,
+}
+
+impl GuideHandler for Guide {
+    fn meet(&mut self, sink: SinkClient) {
+        self.met = Some(sink);
     }
 }
 
@@ -120,6 +138,32 @@ fn a_message_from_outside_allocates_nothing() {
             .sum();
         // As above: 16 fit where 16 have been.
         assert!(counted <= TIMES / 10, "{counted} allocations for {TIMES} messages");
+    });
+}
+
+#[test]
+fn a_message_with_a_client_in_it_allocates_nothing() {
+    bounded(|| {
+        let engine = ActorEngine::new();
+        let sink = engine.pool(2, SinkMessage::actor(Sink::default)).unwrap();
+        let guide = engine.pool(1, GuideMessage::actor(Guide::default)).unwrap();
+        let clients = [sink.clone(), sink.pin(sink.instances()[0]), sink.within(Duration::from_secs(60))];
+        let batch = || {
+            for client in &clients {
+                guide.meet(client.clone()).unwrap();
+            }
+        };
+        batch();
+        engine.settle();
+        let counted: u64 = (0..TIMES)
+            .map(|_| {
+                let counted = measure(batch).count_total;
+                engine.settle();
+                counted
+            })
+            .sum();
+        // As above: 3 fit where 3 have been.
+        assert!(counted <= TIMES / 10, "{counted} allocations for {TIMES} messages of each kind");
     });
 }
 

@@ -11,7 +11,7 @@ use crate::error::{CallError, SendError, StopError, WatchError};
 use crate::instance::InstanceId;
 use crate::message::{IntoRequest, KeyOf, Message, key_hash};
 use crate::recipient::Recipient;
-use crate::route::{Address, Aim, Binding, Limit, Pool, Replies, Snapshot};
+use crate::route::{Address, Aim, Binding, Limit, Pool, Replies, View};
 use crate::watch::Watch;
 
 /// A typed handle to the instances of a message type; the client that `#[actor]` generates derefs to it.
@@ -55,44 +55,32 @@ use crate::watch::Watch;
 pub struct Client<M: Message> {
     pool: Option<Arc<Pool<M>>>,
     binding: Binding<M>,
-    limit: Limit,
-    /// Waits for room in a bounded mailbox.
-    waits: bool,
-    /// The pool's places when this was made; looked up again once they have changed.
-    snapshot: Option<Snapshot<M>>,
+    view: View,
 }
 
 impl<M: Message> Client<M> {
     pub(crate) fn of_pool(pool: Arc<Pool<M>>) -> Self {
-        let snapshot = Some(pool.snapshot());
-        Self { pool: Some(pool), binding: Binding::Turn, limit: Limit::Inherited, waits: true, snapshot }
+        Self { binding: Binding::Turn(pool.snapshot()), pool: Some(pool), view: View::default() }
     }
 
-    pub(crate) fn of_one(pool: Option<Arc<Pool<M>>>, address: Address<M>) -> Self {
-        Self { pool, binding: Binding::One(address), limit: Limit::Inherited, waits: true, snapshot: None }
+    pub(crate) fn of_one(pool: Option<Arc<Pool<M>>>, address: Arc<Address<M>>) -> Self {
+        Self { pool, binding: Binding::One(address), view: View::default() }
     }
 
     pub(crate) fn limited(self, limit: Limit) -> Self {
-        Self { limit, ..self }
-    }
-
-    /// For a clone: what is old by now is taken anew.
-    fn snapshot(&self) -> Option<Snapshot<M>> {
-        let (pool, snapshot) = (self.pool.as_ref()?, self.snapshot.as_ref()?);
-        Some(if pool.is_current(snapshot) { snapshot.clone() } else { pool.snapshot() })
+        Self { view: self.view.limited(limit), ..self }
     }
 
     fn bound(&self, binding: Binding<M>) -> Self {
-        Self { pool: self.pool.clone(), binding, limit: self.limit, waits: self.waits, snapshot: None }
+        Self { pool: self.pool.clone(), binding, view: self.view }
     }
 
     fn aim(&self) -> Aim<'_, M> {
         match &self.pool {
-            Some(pool) => Aim::at_pool(Some(pool), &pool.edge).bound(&self.binding).seeing(self.snapshot.as_ref()),
+            Some(pool) => Aim::at_pool(Some(pool), &pool.edge).bound(&self.binding),
             None => Aim::at_one(&self.binding),
         }
-        .limited(self.limit)
-        .waiting(self.waits)
+        .viewed(self.view)
     }
 
     /// Sends a message to the next instance in turn, or to the one that this client is bound to.
@@ -364,7 +352,7 @@ impl<M: Message> Client<M> {
     #[doc(hidden)]
     pub fn __pin(&self, instance: InstanceId) -> Self {
         let found = match (&self.pool, &self.binding) {
-            (_, Binding::One(address)) if address.id() == instance => Some(address.clone()),
+            (_, Binding::One(address)) if address.id() == instance => Some(Arc::clone(address)),
             (Some(pool), _) => pool.find(instance),
             (None, _) => None,
         };
@@ -508,7 +496,7 @@ impl<M: Message> Client<M> {
     /// ```
     #[must_use]
     pub fn non_blocking(&self) -> Self {
-        Self { waits: false, ..self.clone() }
+        Self { view: self.view.non_blocking(), ..self.clone() }
     }
 
     /// The instance that this client is bound to, if it is bound to one.
@@ -632,7 +620,7 @@ impl<M: Message> Client<M> {
         match &self.binding {
             Binding::One(address) => Ok(Watch::there(Arc::clone(&address.status), Arc::clone(&address.mailbox.edge))),
             Binding::Gone(instance) => Ok(Watch::gone(*instance, M::NAME)),
-            Binding::Turn | Binding::Key(_) | Binding::LeastLoaded => Err(WatchError::Unbound { message: M::NAME }),
+            Binding::Turn(_) | Binding::Key(_) | Binding::LeastLoaded => Err(WatchError::Unbound { message: M::NAME }),
         }
     }
 }
@@ -662,13 +650,12 @@ impl<C: fmt::Debug> fmt::Debug for Part<C> {
 
 impl<M: Message> Clone for Client<M> {
     fn clone(&self) -> Self {
-        Self {
-            pool: self.pool.clone(),
-            binding: self.binding.clone(),
-            limit: self.limit,
-            waits: self.waits,
-            snapshot: self.snapshot(),
-        }
+        let binding = match (&self.pool, &self.binding) {
+            // What is old by now is taken anew.
+            (Some(pool), Binding::Turn(Some(places))) if !pool.is_current(places) => Binding::Turn(pool.snapshot()),
+            (_, binding) => binding.clone(),
+        };
+        self.bound(binding)
     }
 }
 
@@ -681,9 +668,9 @@ impl<M: Message> PartialEq for Client<M> {
             _ => false,
         };
         match (&self.binding, &other.binding) {
-            (Binding::One(a), Binding::One(b)) => Arc::ptr_eq(&a.mailbox, &b.mailbox) && a.slot == b.slot,
+            (Binding::One(a), Binding::One(b)) => Arc::ptr_eq(a, b),
             (Binding::Key(a), Binding::Key(b)) => same_pool && a == b,
-            (Binding::Turn, Binding::Turn) | (Binding::LeastLoaded, Binding::LeastLoaded) => same_pool,
+            (Binding::Turn(_), Binding::Turn(_)) | (Binding::LeastLoaded, Binding::LeastLoaded) => same_pool,
             (Binding::Gone(a), Binding::Gone(b)) => same_pool && a == b,
             _ => false,
         }
@@ -695,7 +682,7 @@ impl<M: Message> Eq for Client<M> {}
 impl<M: Message> fmt::Debug for Client<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.binding {
-            Binding::Turn => write!(f, "Client({})", M::NAME),
+            Binding::Turn(_) => write!(f, "Client({})", M::NAME),
             Binding::Key(key) => write!(f, "Client({}, keyed {key:x})", M::NAME),
             Binding::LeastLoaded => write!(f, "Client({}, least loaded)", M::NAME),
             Binding::One(address) => write!(f, "Client({}, {})", M::NAME, address.id()),

@@ -11,10 +11,10 @@ use crate::call::sealed::{Running, Start, Starter};
 use crate::client::Client;
 use crate::engine::EngineHandle;
 use crate::error::{CallError, Refusal, SendError, SpawnError, WatchError};
-use crate::instance::{InstanceId, PipeTask, Shared, Wish, address_of};
+use crate::instance::{InstanceId, PipeTask, Shared, Wish};
 use crate::mailbox::{Mail, What};
 use crate::message::{AnsweredInHandler, CallableFrom, Message};
-use crate::route::{Aim, Binding, KnownPool, Limit, Seals};
+use crate::route::{Aim, Binding, KnownPool, Limit};
 use crate::thread::{Local, LocalRegistration, ThreadId, install_on};
 use crate::timer::{Timer, send_after, send_every};
 use crate::watch::Ended;
@@ -48,12 +48,11 @@ use crate::watch::Ended;
 pub struct Context<M: Message> {
     local: Rc<Local>,
     shared: Rc<Shared<M>>,
-    seals: &'static Seals<M>,
 }
 
 impl<M: Message> Context<M> {
-    pub(crate) fn new(local: Rc<Local>, shared: Rc<Shared<M>>, seals: &'static Seals<M>) -> Self {
-        Self { local, shared, seals }
+    pub(crate) fn new(local: Rc<Local>, shared: Rc<Shared<M>>) -> Self {
+        Self { local, shared }
     }
 
     pub(crate) fn local(&self) -> &Local {
@@ -77,7 +76,7 @@ impl<M: Message> Context<M> {
 
     /// A client bound to this very instance, to hand out.
     pub fn me(&self) -> M::Client {
-        let address = address_of(&self.shared, &self.local, self.seals);
+        let address = Arc::clone(&self.shared.address);
         let pool = if self.shared.common.pooled { self.pool::<M>() } else { None };
         Client::of_one(pool.map(|known| Arc::clone(&known.pool)), address).into()
     }

@@ -153,16 +153,46 @@ impl Common {
     }
 }
 
-/// What an instance shares with the contexts, timers and pipes of its handlers.
-pub(crate) struct Shared<M: Message> {
+/// One state and all that it takes to serve it, in one allocation. `O` is what depends on the state's type.
+pub(crate) struct Instance<M: Message, O: ?Sized> {
     pub(crate) common: Common,
+    pub(crate) address: Arc<Address<M>>,
     /// Allocated with the first of them.
     errands: RefCell<Option<Box<Errands<M>>>>,
-    /// Who gets its undelivered messages.
-    pub(crate) undelivered: Option<Arc<OnUndelivered<M>>>,
+    own: O,
 }
 
-impl<M: Message> Shared<M> {
+/// An instance as the contexts, timers and pipes of its handlers know it.
+pub(crate) type Shared<M> = Instance<M, dyn Any>;
+
+/// An instance whose state's type is known.
+type Whole<M, S> = Instance<M, Own<M, S>>;
+
+struct Own<M: Message, S> {
+    body: RefCell<Body<M, S>>,
+    /// Gone when the instance has ended: it holds what the user moved into it. What is built once has none.
+    blueprint: RefCell<Option<Box<Blueprint<M, S>>>>,
+}
+
+struct Body<M: Message, S> {
+    state: Option<S>,
+    /// It knows the instance in turn, and goes when that has ended.
+    ctx: Option<Context<M>>,
+}
+
+/// How a state is built again.
+pub(crate) struct Blueprint<M: Message, S> {
+    pub(crate) factory: Arc<Rebuild<M, S>>,
+    pub(crate) restart: Restart,
+}
+
+/// How an instance comes by its state.
+pub(crate) enum Factory<M: Message, S> {
+    Again(Box<Blueprint<M, S>>),
+    Once(Box<dyn FnOnce() -> S>),
+}
+
+impl<M: Message, O: ?Sized> Instance<M, O> {
     pub(crate) fn errands(&self) -> RefMut<'_, Errands<M>> {
         RefMut::map(self.errands.borrow_mut(), |errands| &mut **errands.get_or_insert_default())
     }
@@ -193,25 +223,6 @@ pub(crate) trait PipeTask<M> {
     fn finish(self: Box<Self>) -> M;
 }
 
-/// How an instance comes by its state.
-pub(crate) enum Factory<M: Message, S> {
-    Again(Arc<Rebuild<M, S>>, Box<Restart>),
-    Once(Option<Box<dyn FnOnce() -> S>>),
-}
-
-/// One state and all that it takes to serve it.
-pub(crate) struct Instance<M: Message, S> {
-    shared: Rc<Shared<M>>,
-    body: RefCell<Body<M, S>>,
-    /// Gone when the instance has ended: it holds what the user moved into it.
-    factory: RefCell<Option<Factory<M, S>>>,
-}
-
-struct Body<M: Message, S> {
-    state: Option<S>,
-    ctx: Context<M>,
-}
-
 /// What a thread does with an instance whatever its types.
 pub(crate) trait AnyInstance {
     fn as_any(&self) -> &dyn Any;
@@ -232,7 +243,7 @@ pub(crate) fn install<M, S>(
     pooled: bool,
     factory: Factory<M, S>,
     undelivered: Option<Arc<OnUndelivered<M>>>,
-) -> Result<Address<M>, SpawnError>
+) -> Result<Arc<Address<M>>, SpawnError>
 where
     M: Dispatch<S, Port: Send> + Send,
     S: 'static,
@@ -240,41 +251,48 @@ where
     let slot = local.reserve();
     let id = InstanceId { thread: local.mailbox.thread, slot };
     let status = Arc::new(Status::new(id, M::NAME));
-    let shared = Rc::new(Shared {
+    let address = Arc::new(Address {
+        mailbox: Arc::clone(&local.mailbox),
+        slot,
+        status: Arc::clone(&status),
+        seals: &Whole::<M, S>::SEALS,
+        undelivered,
+    });
+    let instance = Rc::new(Instance {
         common: Common {
             id,
             depth: M::CALL_DEPTH,
             pooled,
-            status: Arc::clone(&status),
+            status,
             phase: Cell::new(Phase::New),
             wish: Cell::default(),
             busy: Cell::new(false),
             answers_itself: !is_double::<M, S>(),
             trouble: RefCell::default(),
         },
+        address: Arc::clone(&address),
         errands: RefCell::default(),
-        undelivered: undelivered.clone(),
+        own: Own { body: RefCell::new(Body { state: None, ctx: None }), blueprint: RefCell::default() },
     });
-    let seals: &'static Seals<M> = &Instance::<M, S>::SEALS;
-    let ctx = Context::new(Rc::clone(local), Rc::clone(&shared), seals);
-    let instance = Rc::new(Instance {
-        shared,
-        body: RefCell::new(Body { state: None, ctx }),
-        factory: RefCell::new(Some(factory)),
-    });
+    let shared = Rc::clone(&instance) as Rc<Shared<M>>;
+    instance.own.body.borrow_mut().ctx = Some(Context::new(Rc::clone(local), shared));
     // In its slot before it is built, so that what its factory sends to it finds it there.
     local.settle_in(slot, Rc::clone(&instance) as Rc<dyn AnyInstance>);
-    match instance.build() {
-        Ok(()) => {}
-        Err(failure) => {
-            // It never was an instance: no report counts it.
-            instance.discard(local);
-            local.leave(&instance.shared.common);
-            return Err(failure.into_spawn_error(M::NAME));
+    let built = match factory {
+        Factory::Again(blueprint) => {
+            instance.own.blueprint.replace(Some(blueprint));
+            instance.build()
         }
+        Factory::Once(factory) => instance.build_by(|_| Ok(factory())),
+    };
+    if let Err(failure) = built {
+        // It never was an instance: no report counts it.
+        instance.discard(local);
+        local.leave(&instance.common);
+        return Err(failure.into_spawn_error(M::NAME));
     }
     local.enqueue(Mail::order(slot, What::Start));
-    Ok(Address { mailbox: Arc::clone(&local.mailbox), slot, status, seals, undelivered })
+    Ok(address)
 }
 
 enum Failure {
@@ -311,7 +329,7 @@ impl Failure {
     }
 }
 
-impl<M, S> Instance<M, S>
+impl<M, S> Whole<M, S>
 where
     M: Dispatch<S, Port: Send> + Send,
     S: 'static,
@@ -369,26 +387,24 @@ where
         },
     };
 
-    fn common(&self) -> &Common {
-        &self.shared.common
-    }
-
-    /// Runs the factory, at depth 0: it may send, not wait.
+    /// Builds a state by the factory that can do so again.
     fn build(&self) -> Result<(), Failure> {
         // Taken out: the factory runs with no borrow of ours but that of the body it builds.
-        let factory = match &mut *self.factory.borrow_mut() {
-            Some(Factory::Again(factory, _)) => Ok(Arc::clone(factory)),
-            Some(Factory::Once(factory)) => Err(factory.take().ok_or(Failure::Spent)?),
+        let factory = match &*self.own.blueprint.borrow() {
+            Some(blueprint) => Arc::clone(&blueprint.factory),
             None => return Err(Failure::Spent),
         };
-        let mut body = self.body.borrow_mut();
-        let built = match factory {
-            Ok(again) => run_user(0, None, || again(&mut body.ctx)).map_err(Failure::Panic)?,
-            Err(once) => Ok(run_user(0, None, once).map_err(Failure::Panic)?),
-        };
+        self.build_by(|ctx| factory(ctx))
+    }
+
+    /// Runs a factory, at depth 0: it may send, not wait.
+    fn build_by(&self, factory: impl FnOnce(&mut Context<M>) -> Result<S, BoxError>) -> Result<(), Failure> {
+        let mut body = self.own.body.borrow_mut();
+        let ctx = body.ctx.as_mut().ok_or(Failure::Spent)?;
+        let built = run_user(0, None, || factory(ctx)).map_err(Failure::Panic)?;
         body.state = Some(built.map_err(Failure::Error)?);
-        self.common().wish.set(Wish::None);
-        self.common().phase.set(Phase::New);
+        self.common.wish.set(Wish::None);
+        self.common.phase.set(Phase::New);
         Ok(())
     }
 
@@ -398,10 +414,9 @@ where
         deadline: Option<Instant>,
         f: impl FnOnce(&mut S, &mut Context<M>) -> R,
     ) -> Option<Result<R, Arc<str>>> {
-        let mut body = self.body.borrow_mut();
-        let Body { state, ctx } = &mut *body;
-        let state = state.as_mut()?;
-        let common = self.common();
+        let mut body = self.own.body.borrow_mut();
+        let Body { state: Some(state), ctx: Some(ctx) } = &mut *body else { return None };
+        let common = &self.common;
         let meter = &ctx.local().mailbox.meter;
         common.busy.set(true);
         let before = meter.run(common.id.slot);
@@ -453,7 +468,7 @@ where
 
     /// Handles a message of its own: a timer's or a pipe's.
     fn handle_own(&self, local: &Rc<Local>, message: M) {
-        local.open_account(&self.common().status);
+        local.open_account(&self.common.status);
         self.handle(local, &mut Some(message), None, None);
     }
 
@@ -466,7 +481,7 @@ where
         deadline: Option<Instant>,
         then: &mut dyn FnMut(),
     ) -> Result<(), Arc<str>> {
-        local.open_account(&self.common().status);
+        local.open_account(&self.common.status);
         let outcome = self.dispatch(message, &mut Some(port), deadline);
         then();
         match outcome {
@@ -487,18 +502,18 @@ where
     // once.
 
     fn count_handled(&self, local: &Local) {
-        self.common().status.count_handled();
+        self.common.status.count_handled();
         Meter::add(&local.mailbox.meter.handled, 1);
     }
 
     fn count_panicked(&self, local: &Local) {
-        self.common().status.count_panicked();
+        self.common.status.count_panicked();
         Meter::add(&local.mailbox.meter.panicked, 1);
     }
 
     /// Does what the handler that just returned asked for.
     fn grant(&self, local: &Rc<Local>, moment: Moment) {
-        match self.common().wish.take() {
+        match self.common.wish.take() {
             Wish::None => {}
             Wish::Stop => self.end(local),
             Wish::Reset => {
@@ -516,7 +531,7 @@ where
             return self.rest(local, Duration::ZERO);
         }
         match self.build() {
-            Ok(()) => local.start_first(self.common()),
+            Ok(()) => local.start_first(&self.common),
             Err(failure) => self.mend(local, failure),
         }
     }
@@ -527,7 +542,7 @@ where
     /// has ended; and before a rebuild, which may take its time.
     fn recover(&self, local: &Rc<Local>, moment: Moment, text: &Arc<str>, answer: impl FnOnce()) {
         // What asked for its end before it panicked gets it.
-        let why = match self.common().wish.take() {
+        let why = match self.common.wish.take() {
             Wish::Stop => Some(End::Stopped),
             _ => None,
         };
@@ -555,45 +570,42 @@ where
 
     /// What becomes of the instance after a panic just now.
     fn judge(&self) -> Verdict {
-        match &*self.factory.borrow() {
-            Some(Factory::Again(_, restart)) => {
+        match self.own.blueprint.borrow().as_deref() {
+            Some(Blueprint { restart, .. }) => {
                 let at = now();
                 // The low digits of the time are chance enough to set instances apart.
-                let chance = f64::from(key_hash(&(at, self.common().id)) as u32) / f64::from(u32::MAX);
-                self.common().trouble.borrow_mut().get_or_insert_default().panics.judge(restart, at, chance)
+                let chance = f64::from(key_hash(&(at, self.common.id)) as u32) / f64::from(u32::MAX);
+                self.common.trouble.borrow_mut().get_or_insert_default().panics.judge(restart, at, chance)
             }
             // What runs once cannot be built again.
-            _ => Verdict::End,
+            None => Verdict::End,
         }
     }
 
     fn note_restart(&self, local: &Rc<Local>) {
         local.count_restart();
-        quietly(|| trace::restarting(M::NAME, self.common().id));
+        quietly(|| trace::restarting(M::NAME, self.common.id));
     }
 
     fn rest(&self, local: &Rc<Local>, rest: Duration) {
         if !rest.is_zero() {
-            quietly(|| trace::resting(M::NAME, self.common().id, rest));
+            quietly(|| trace::resting(M::NAME, self.common.id, rest));
         }
-        self.common().phase.set(Phase::Resting);
-        self.common().status.set_resting();
-        let alarm = local.set_timer(due_in(rest), self.common().id.slot);
-        self.common().trouble.borrow_mut().get_or_insert_default().alarm = alarm;
+        self.common.phase.set(Phase::Resting);
+        self.common.status.set_resting();
+        let alarm = local.set_timer(due_in(rest), self.common.id.slot);
+        self.common.trouble.borrow_mut().get_or_insert_default().alarm = alarm;
     }
 
     /// The rebuild failed: that counts like a panic. It is tried again from the thread's loop, never at once.
     fn mend(&self, local: &Rc<Local>, failure: Failure) {
         // A shutdown does not wait for a factory that fails again and again.
-        let give_up = matches!(failure, Failure::Spent)
-            || !local.mailbox.edge.is_open()
-            || self.common().wish.take() == Wish::Stop;
+        let give_up =
+            matches!(failure, Failure::Spent) || !local.mailbox.edge.is_open() || self.common.wish.take() == Wish::Stop;
         let why = match failure {
             // It was reset, and nothing panicked.
             Failure::Spent => End::Stopped,
-            failure => {
-                End::Panicked(failure.into_text(|error| trace::rebuild_failed(M::NAME, self.common().id, error)))
-            }
+            failure => End::Panicked(failure.into_text(|error| trace::rebuild_failed(M::NAME, self.common.id, error))),
         };
         // What the factory set before it failed: timers and pipes.
         self.drop_state(local);
@@ -611,34 +623,34 @@ where
     }
 
     fn revive(&self, local: &Rc<Local>) {
-        self.common().status.set_live();
-        if self.common().pooled {
+        self.common.status.set_live();
+        if self.common.pooled {
             if let Some(known) = local.pool::<M>() {
                 known.pool.call_waiting();
             }
         }
         match self.build() {
             Ok(()) => {
-                local.requeue(self.common(), self.common().take_held());
-                local.start_first(self.common());
+                local.requeue(&self.common, self.common.take_held());
+                local.start_first(&self.common);
             }
             Err(failure) => self.mend(local, failure),
         }
     }
 
     fn say_goodbye(&self) {
-        if self.common().phase.get() == Phase::Live {
+        if self.common.phase.get() == Phase::Live {
             // A panic in `on_stop` ends nothing that is not ending anyway.
             let _ = self.work(None, M::__on_stop);
-            self.common().wish.take();
+            self.common.wish.take();
         }
     }
 
     /// Drops the state with all that belongs to it: timers and pipes.
     fn drop_state(&self, local: &Rc<Local>) {
-        let state = self.body.borrow_mut().state.take();
+        let state = self.own.body.borrow_mut().state.take();
         quietly(|| drop(state));
-        let Some(errands) = self.shared.errands.take() else { return };
+        let Some(errands) = self.errands.take() else { return };
         for (id, alarm) in errands.timers {
             local.clear_timer(alarm.due, id);
             quietly(|| drop(alarm));
@@ -648,32 +660,38 @@ where
         }
     }
 
+    /// It will not be built again: drops the factory, and the context with its knowledge of this very instance.
+    fn drop_rest(&self) {
+        let factory = self.own.blueprint.take();
+        quietly(|| drop(factory));
+        self.own.body.borrow_mut().ctx = None;
+    }
+
     /// Leaves the registry and the slot; what still comes for it finds nobody. Those who watch it are told, behind all
     /// that it has sent.
     fn vacate(&self, local: &Rc<Local>, why: End) {
-        if self.common().phase.replace(Phase::Ended) == Phase::Ended {
+        if self.common.phase.replace(Phase::Ended) == Phase::Ended {
             return;
         }
-        self.common().status.set_ended();
-        let factory = self.factory.take();
-        quietly(|| drop(factory));
-        if self.common().pooled {
+        self.common.status.set_ended();
+        self.drop_rest();
+        if self.common.pooled {
             if let Some(known) = local.pool::<M>() {
                 known.pool.remove_one();
             }
         }
         // Who waits for room for it waits in vain.
         local.mailbox.call_all();
-        let is_news = local.vacate(self.common());
-        local.give_up(self.common(), self.common().take_held());
-        self.common().status.announce(why.clone());
+        let is_news = local.vacate(&self.common);
+        local.give_up(&self.common, self.common.take_held());
+        self.common.status.announce(why.clone());
         if is_news {
-            local.mailbox.edge.losses.ended(&self.common().status.ended(why));
+            local.mailbox.edge.losses.ended(&self.common.status.ended(why));
         }
     }
 }
 
-impl<M, S> AnyInstance for Instance<M, S>
+impl<M, S> AnyInstance for Whole<M, S>
 where
     M: Dispatch<S, Port: Send> + Send,
     S: 'static,
@@ -683,14 +701,14 @@ where
     }
 
     fn common(&self) -> &Common {
-        &self.shared.common
+        &self.common
     }
 
     fn start(&self, local: &Rc<Local>) {
-        if self.common().phase.get() != Phase::New {
+        if self.common.phase.get() != Phase::New {
             return;
         }
-        self.common().phase.set(Phase::Live);
+        self.common.phase.set(Phase::Live);
         match self.work(None, M::__on_start) {
             // A shutdown does not wait for an instance that cannot start.
             Some(Err(text)) if !local.mailbox.edge.is_open() => {
@@ -703,7 +721,7 @@ where
     }
 
     fn end(&self, local: &Rc<Local>) {
-        if self.common().phase.get() == Phase::Ended {
+        if self.common.phase.get() == Phase::Ended {
             return;
         }
         self.say_goodbye();
@@ -712,17 +730,16 @@ where
     }
 
     fn discard(&self, local: &Rc<Local>) {
-        self.common().phase.set(Phase::Ended);
-        self.common().status.set_ended();
+        self.common.phase.set(Phase::Ended);
+        self.common.status.set_ended();
         self.drop_state(local);
-        let factory = self.factory.take();
-        quietly(|| drop(factory));
-        self.common().status.announce(End::Stopped);
+        self.drop_rest();
+        self.common.status.announce(End::Stopped);
     }
 
     fn tick(&self, local: &Rc<Local>, id: u64) {
-        if self.common().phase.get() == Phase::Resting {
-            let due = self.common().trouble.borrow().as_ref().is_some_and(|trouble| trouble.alarm == id);
+        if self.common.phase.get() == Phase::Resting {
+            let due = self.common.trouble.borrow().as_ref().is_some_and(|trouble| trouble.alarm == id);
             if due {
                 self.revive(local);
             }
@@ -733,20 +750,20 @@ where
             return;
         }
         // Out of the map while the user's closure runs: it may set and cancel timers.
-        let Some(alarm) = self.shared.errands().timers.remove(&id) else {
+        let Some(alarm) = self.errands().timers.remove(&id) else {
             return;
         };
-        match alarm.fire(local, &self.shared, id) {
+        match alarm.fire(local, self, id) {
             Ok(message) => self.handle_own(local, message),
             Err(text) => self.recover(local, Moment::Handler, &text, || ()),
         }
     }
 
     fn piped(&self, local: &Rc<Local>, id: u64) {
-        let Some((waker, mut pipe)) = self.shared.errands().pipes.remove(&id) else { return };
+        let Some((waker, mut pipe)) = self.errands().pipes.remove(&id) else { return };
         match catch(|| pipe.poll(&waker)) {
             Ok(false) => {
-                self.shared.errands().pipes.insert(id, (waker, pipe));
+                self.errands().pipes.insert(id, (waker, pipe));
             }
             Ok(true) => match run_user(0, None, || pipe.finish()) {
                 Ok(message) => self.handle_own(local, message),
@@ -796,7 +813,7 @@ struct BatchLetter<M, S, H> {
 }
 
 /// The instance that a letter was sealed for.
-fn open<M, S>(instance: &dyn AnyInstance) -> Option<&Instance<M, S>>
+fn open<M, S>(instance: &dyn AnyInstance) -> Option<&Whole<M, S>>
 where
     M: Dispatch<S, Port: Send> + Send,
     S: 'static,
@@ -813,14 +830,14 @@ fn serve<M, S>(
     instance: &dyn AnyInstance,
     local: &Rc<Local>,
     serving: Serving,
-    mut next: impl FnMut(&Instance<M, S>) -> bool,
+    mut next: impl FnMut(&Whole<M, S>) -> bool,
 ) -> bool
 where
     M: Dispatch<S, Port: Send> + Send,
     S: 'static,
 {
     let Some(instance) = open::<M, S>(instance) else { return true };
-    let Common { phase, .. } = instance.common();
+    let Common { phase, .. } = &instance.common;
     // `on_start` comes before all else.
     if phase.get() == Phase::New {
         instance.start(local);
@@ -895,10 +912,10 @@ where
                     let losses = &local.mailbox.edge.losses;
                     let why = Undelivered::GivenUp;
                     losses.count(1, why);
-                    local.settle_account(&instance.common().status, 1);
+                    local.settle_account(&instance.common.status, 1);
                     quietly(|| port.fail(CallError::Timeout { message: M::NAME, begun: false }));
                     let from_hook = serving.from_hook;
-                    lose(message, Grave { losses, instance: instance.common().id, why, from_hook }, &self.undelivered);
+                    lose(message, Grave { losses, instance: instance.common.id, why, from_hook }, &self.undelivered);
                     return false;
                 }
                 Some(terms) => terms.deadline(),
@@ -976,17 +993,6 @@ where
 
     fn as_any_mut(&mut self) -> &mut dyn Any {
         self
-    }
-}
-
-/// What `register`, `start` and `ctx.start` need of a letter's type, spelled once.
-pub(crate) fn address_of<M: Message>(shared: &Shared<M>, local: &Local, seals: &'static Seals<M>) -> Address<M> {
-    Address {
-        mailbox: Arc::clone(&local.mailbox),
-        slot: shared.common.id.slot,
-        status: Arc::clone(&shared.common.status),
-        seals,
-        undelivered: shared.undelivered.clone(),
     }
 }
 

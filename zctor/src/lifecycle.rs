@@ -203,7 +203,7 @@ impl Core {
     }
 
     pub(crate) fn start_one<A: Registration>(self: &Arc<Self>, actor: A) -> Result<Client<A::Message>, SpawnError> {
-        let (sender, receiver) = mpsc::channel::<Address<A::Message>>();
+        let (sender, receiver) = mpsc::channel::<Arc<Address<A::Message>>>();
         let mut thread = ActorThread::new();
         thread.builds.push(Box::new(move |local| {
             let _ = sender.send(install_on::<A::Message>(local, false, actor)?);

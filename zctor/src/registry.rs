@@ -58,7 +58,7 @@ pub(crate) trait Enlist: Send {
     fn enlist(self: Box<Self>, pools: &mut Additions<'_>);
 }
 
-impl<M: Message> Enlist for Address<M> {
+impl<M: Message> Enlist for Arc<Address<M>> {
     fn enlist(self: Box<Self>, pools: &mut Additions<'_>) {
         pools.pool::<M>().add(*self);
     }

@@ -2,6 +2,7 @@
 
 use std::any::{Any, TypeId};
 use std::collections::HashMap;
+use std::ops::Deref;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -62,7 +63,8 @@ pub(crate) struct Seals<M: Message> {
     pub(crate) open_batch: fn(Letter) -> Option<Vec<M>>,
 }
 
-/// Where one instance lives, and how to write to it.
+/// Where one instance lives, and how to write to it. All who know it share one, so that a client is small enough to travel
+/// inside of messages.
 pub(crate) struct Address<M: Message> {
     pub(crate) mailbox: Arc<Mailbox>,
     pub(crate) slot: Slot,
@@ -70,18 +72,6 @@ pub(crate) struct Address<M: Message> {
     pub(crate) seals: &'static Seals<M>,
     /// Who gets its undelivered messages.
     pub(crate) undelivered: Option<Arc<OnUndelivered<M>>>,
-}
-
-impl<M: Message> Clone for Address<M> {
-    fn clone(&self) -> Self {
-        Self {
-            mailbox: Arc::clone(&self.mailbox),
-            slot: self.slot,
-            status: Arc::clone(&self.status),
-            seals: self.seals,
-            undelivered: self.undelivered.clone(),
-        }
-    }
 }
 
 /// The way to an instance, found open.
@@ -225,55 +215,69 @@ impl How {
 }
 
 /// An instance in its pool.
-struct Place<M: Message> {
+pub(crate) struct Place<M: Message> {
     /// Made of thread and slot: grows in spawn order, is never 0, and is never given again.
     number: u64,
-    address: Address<M>,
+    address: Arc<Address<M>>,
 }
 
 impl<M: Message> Clone for Place<M> {
     fn clone(&self) -> Self {
-        Self { number: self.number, address: self.address.clone() }
+        Self { number: self.number, address: Arc::clone(&self.address) }
     }
 }
 
-/// The places of a pool as they were: what a client keeps, so that it need not look them up for each message. None where
-/// there are hooks among them, which may hold that client.
-pub(crate) struct Snapshot<M: Message> {
+/// The places of a pool as they are, or were.
+pub(crate) struct Places<M: Message> {
     version: u64,
-    places: Option<Arc<Vec<Place<M>>>>,
+    list: Vec<Place<M>>,
 }
+
+impl<M: Message> Default for Places<M> {
+    fn default() -> Self {
+        Self { version: 0, list: Vec::new() }
+    }
+}
+
+impl<M: Message> Deref for Places<M> {
+    type Target = [Place<M>];
+
+    fn deref(&self) -> &[Place<M>] {
+        &self.list
+    }
+}
+
+/// What a client keeps of a pool, so that it need not look its places up for each message. None where there are hooks among
+/// them, which may hold that client.
+pub(crate) type Snapshot<M> = Option<Arc<Places<M>>>;
 
 /// A pool as an actor thread knows it, for what its handlers send.
 pub(crate) struct KnownPool<M: Message> {
     pub(crate) pool: Arc<Pool<M>>,
+    version: u64,
     snapshot: Snapshot<M>,
 }
 
 impl<M: Message> KnownPool<M> {
     pub(crate) fn new(pool: Arc<Pool<M>>) -> Self {
-        Self { snapshot: pool.snapshot(), pool }
+        // The version first: places that are newer than it only make this old at once.
+        let version = pool.version();
+        Self { version, snapshot: pool.snapshot(), pool }
     }
 
     pub(crate) fn is_current(&self) -> bool {
-        self.pool.is_current(&self.snapshot)
+        self.version == self.pool.version()
     }
 
     pub(crate) fn aim<'a>(&'a self) -> Aim<'a, M> {
-        Aim::at_pool(Some(&self.pool), &self.pool.edge).seeing(Some(&self.snapshot))
-    }
-}
-
-impl<M: Message> Clone for Snapshot<M> {
-    fn clone(&self) -> Self {
-        Self { version: self.version, places: self.places.clone() }
+        Aim::at_pool(Some(&self.pool), &self.pool.edge).seeing(self.snapshot.as_deref())
     }
 }
 
 /// All registered instances of one message type.
 pub(crate) struct Pool<M: Message> {
-    places: ArcSwap<Vec<Place<M>>>,
-    /// Grows when `places` is replaced.
+    places: ArcSwap<Places<M>>,
+    /// That of `places`, for a cheap look; grows when they are replaced.
     version: AtomicU64,
     /// The number of the place last used; 0 before the first.
     turn: AtomicU64,
@@ -303,7 +307,7 @@ impl<M: Message> Pool<M> {
     }
 
     /// Adds an instance, to be seen when the pool is published.
-    pub(crate) fn add(&self, address: Address<M>) {
+    pub(crate) fn add(&self, address: Arc<Address<M>>) {
         let number = (u64::from(address.mailbox.thread.0) + 1) << 32 | u64::from(address.slot.index);
         lock(&self.draft).newcomers.push(Place { number, address });
     }
@@ -327,25 +331,28 @@ impl<M: Message> Pool<M> {
 
     /// Called under the lock of `draft`. What it gives is to be dropped outside: it may hold hooks of users.
     #[must_use]
-    fn replace(&self, places: Vec<Place<M>>) -> Arc<Vec<Place<M>>> {
-        let old = self.places.swap(Arc::new(places));
+    fn replace(&self, list: Vec<Place<M>>) -> Arc<Places<M>> {
+        let version = self.version() + 1;
+        let old = self.places.swap(Arc::new(Places { version, list }));
         // Release: who sees the new version sees the new places. Who does not yet sends as if it came before.
-        self.version.fetch_add(1, Ordering::Release);
+        self.version.store(version, Ordering::Release);
         old
+    }
+
+    fn version(&self) -> u64 {
+        // Acquire: pairs with `replace`.
+        self.version.load(Ordering::Acquire)
     }
 
     /// The places as they are, for a client to keep.
     pub(crate) fn snapshot(&self) -> Snapshot<M> {
-        // The version first: places that are newer than it only make the snapshot old at once.
-        let version = self.version.load(Ordering::Acquire);
         let places = self.places.load_full();
         let is_plain = places.iter().all(|place| place.address.undelivered.is_none());
-        Snapshot { version, places: is_plain.then_some(places) }
+        is_plain.then_some(places)
     }
 
-    pub(crate) fn is_current(&self, snapshot: &Snapshot<M>) -> bool {
-        // Acquire: pairs with `replace`.
-        snapshot.version == self.version.load(Ordering::Acquire)
+    pub(crate) fn is_current(&self, places: &Places<M>) -> bool {
+        places.version == self.version()
     }
 
     /// Why nobody was found.
@@ -365,8 +372,10 @@ impl<M: Message> Pool<M> {
 
     /// As `next`, if the places are known and the very next of them takes mail, as it does as good as always.
     #[inline]
-    fn step<'s>(&self, snapshot: &'s Snapshot<M>) -> Option<(&'s Address<M>, Way)> {
-        let places = snapshot.places.as_ref().filter(|_| self.is_current(snapshot))?;
+    fn step<'s>(&self, places: &'s Places<M>) -> Option<(&'s Arc<Address<M>>, Way)> {
+        if !self.is_current(places) {
+            return None;
+        }
         let turn = self.turn.load(Ordering::Relaxed);
         let index = after(places, turn);
         let Place { number, address } = places.get(index)?;
@@ -406,11 +415,11 @@ impl<M: Message> Pool<M> {
     }
 
     /// Who takes over a rotated message of one that ended: each in turn. The message's own turn was counted before.
-    pub(crate) fn stand_in(&self) -> Option<(Address<M>, Way)> {
+    pub(crate) fn stand_in(&self) -> Option<(Arc<Address<M>>, Way)> {
         let places = self.places.load();
         let (index, way) = next_open(&places, self.stand_ins.load(Ordering::Relaxed), true)?;
         self.stand_ins.store(places[index].number, Ordering::Relaxed);
-        Some((places[index].address.clone(), way))
+        Some((Arc::clone(&places[index].address), way))
     }
 
     /// The instance of a key: the one whose hash with the key is highest (rendezvous hashing, Thaler and Ravishankar
@@ -458,8 +467,8 @@ impl<M: Message> Pool<M> {
         bounded.cloned().collect()
     }
 
-    pub(crate) fn find(&self, id: InstanceId) -> Option<Address<M>> {
-        self.places.load().iter().find(|place| place.address.id() == id).map(|place| place.address.clone())
+    pub(crate) fn find(&self, id: InstanceId) -> Option<Arc<Address<M>>> {
+        self.places.load().iter().find(|place| place.address.id() == id).map(|place| Arc::clone(&place.address))
     }
 
     pub(crate) fn has_instances(&self) -> bool {
@@ -472,7 +481,7 @@ impl<M: Message> Pool<M> {
     }
 
     /// This thread's own instances in the pool, in turn.
-    pub(crate) fn next_local(&self) -> Result<Address<M>, Refusal> {
+    pub(crate) fn next_local(&self) -> Result<Arc<Address<M>>, Refusal> {
         let local = local().ok_or(Refusal::NotRegistered)?;
         let places = self.places.load();
         let here: Vec<&Place<M>> =
@@ -484,7 +493,7 @@ impl<M: Message> Pool<M> {
         let ready = open.iter().find(|place| place.address.status.is_ready());
         let place = ready.or(open.first()).ok_or_else(|| self.nobody())?;
         local.set_local_turn(TypeId::of::<M>(), place.number);
-        Ok(place.address.clone())
+        Ok(Arc::clone(&place.address))
     }
 }
 
@@ -541,7 +550,7 @@ impl<M: Message> AnyPool for Pool<M> {
     fn publish(&self) {
         let mut draft = lock(&self.draft);
         if !draft.newcomers.is_empty() {
-            let mut places = Vec::clone(&self.places.load());
+            let mut places = self.places.load().to_vec();
             places.append(&mut draft.newcomers);
             // Of two spawns at once, the one with the lower numbers may come second.
             places.sort_by_key(|place| place.number);
@@ -562,12 +571,12 @@ struct Chosen<'a, M: Message> {
 }
 
 enum Found<'a, M: Message> {
-    Place(Guard<Arc<Vec<Place<M>>>>, usize),
+    Place(Guard<Arc<Places<M>>>, usize),
     Bound(&'a Address<M>),
 }
 
 impl<'a, M: Message> Chosen<'a, M> {
-    fn place(places: Guard<Arc<Vec<Place<M>>>>, index: usize, way: Way, entry: Entry, rotated: bool) -> Self {
+    fn place(places: Guard<Arc<Places<M>>>, index: usize, way: Way, entry: Entry, rotated: bool) -> Self {
         if entry != Entry::Full {
             trace::routed(M::NAME, places[index].address.id(), index + 1, places.len());
         }
@@ -597,11 +606,11 @@ impl<'a, M: Message> Chosen<'a, M> {
 
 /// Which of a pool's instances a client sends to.
 pub(crate) enum Binding<M: Message> {
-    /// Each in turn.
-    Turn,
+    /// Each in turn, of the places as they were when the client was made.
+    Turn(Snapshot<M>),
     Key(u64),
     LeastLoaded,
-    One(Address<M>),
+    One(Arc<Address<M>>),
     /// Pinned to one that was not there.
     Gone(InstanceId),
 }
@@ -609,10 +618,10 @@ pub(crate) enum Binding<M: Message> {
 impl<M: Message> Clone for Binding<M> {
     fn clone(&self) -> Self {
         match self {
-            Self::Turn => Self::Turn,
+            Self::Turn(snapshot) => Self::Turn(snapshot.clone()),
             Self::Key(key) => Self::Key(*key),
             Self::LeastLoaded => Self::LeastLoaded,
-            Self::One(address) => Self::One(address.clone()),
+            Self::One(address) => Self::One(Arc::clone(address)),
             Self::Gone(instance) => Self::Gone(*instance),
         }
     }
@@ -620,8 +629,8 @@ impl<M: Message> Clone for Binding<M> {
 
 /// Those that a broadcast is for.
 enum Members<'a, M: Message> {
-    Known(&'a [Place<M>]),
-    Loaded(Arc<Vec<Place<M>>>),
+    Known(&'a Places<M>),
+    Loaded(Arc<Places<M>>),
     One(&'a Address<M>),
     Nobody,
 }
@@ -645,6 +654,48 @@ pub(crate) enum Limit {
     None,
 }
 
+/// How a client waits, for replies and for room. In two words, for the sake of [`Address`].
+#[derive(Clone, Copy)]
+pub(crate) struct View {
+    /// The limit in nanoseconds, of which the two largest numbers say something else.
+    limit: u64,
+    /// A full mailbox is waited for.
+    waits: bool,
+}
+
+impl Default for View {
+    fn default() -> Self {
+        Self { limit: Self::INHERITED, waits: true }
+    }
+}
+
+impl View {
+    const INHERITED: u64 = u64::MAX;
+    const UNLIMITED: u64 = u64::MAX - 1;
+
+    pub(crate) fn limited(self, limit: Limit) -> Self {
+        let limit = match limit {
+            Limit::Inherited => Self::INHERITED,
+            // What is longer than the centuries that fit is as long as those.
+            Limit::Within(limit) => u64::try_from(limit.as_nanos()).unwrap_or(u64::MAX).min(Self::UNLIMITED - 1),
+            Limit::None => Self::UNLIMITED,
+        };
+        Self { limit, ..self }
+    }
+
+    pub(crate) fn non_blocking(self) -> Self {
+        Self { waits: false, ..self }
+    }
+
+    fn limit(self) -> Limit {
+        match self.limit {
+            Self::INHERITED => Limit::Inherited,
+            Self::UNLIMITED => Limit::None,
+            nanoseconds => Limit::Within(Duration::from_nanos(nanoseconds)),
+        }
+    }
+}
+
 /// Everything that sending needs to know, borrowed: clients, engines and contexts all send through it.
 #[derive(Clone, Copy)]
 pub(crate) struct Aim<'a, M: Message> {
@@ -655,13 +706,20 @@ pub(crate) struct Aim<'a, M: Message> {
     /// The view: whether a full mailbox is waited for.
     waits: bool,
     /// The pool's places as they were when the client was made.
-    snapshot: Option<&'a Snapshot<M>>,
+    snapshot: Option<&'a Places<M>>,
 }
 
 impl<'a, M: Message> Aim<'a, M> {
     /// At the instances of a pool in turn; `None` where the type was never registered.
     pub(crate) fn at_pool(pool: Option<&'a Pool<M>>, edge: &'a Edge) -> Self {
-        Self { pool, binding: &Binding::Turn, limit: Limit::Inherited, edge: Some(edge), waits: true, snapshot: None }
+        Self {
+            pool,
+            binding: &Binding::Turn(None),
+            limit: Limit::Inherited,
+            edge: Some(edge),
+            waits: true,
+            snapshot: None,
+        }
     }
 
     pub(crate) fn at_one(binding: &'a Binding<M>) -> Self {
@@ -670,20 +728,22 @@ impl<'a, M: Message> Aim<'a, M> {
 
     /// At those of a pool that a client is bound to.
     pub(crate) fn bound(self, binding: &'a Binding<M>) -> Self {
-        Self { binding, ..self }
+        match binding {
+            Binding::Turn(snapshot) => self.seeing(snapshot.as_deref()),
+            _ => Self { binding, ..self },
+        }
     }
 
     pub(crate) fn limited(self, limit: Limit) -> Self {
         Self { limit, ..self }
     }
 
-    pub(crate) fn seeing(self, snapshot: Option<&'a Snapshot<M>>) -> Self {
-        Self { snapshot, ..self }
+    pub(crate) fn viewed(self, view: View) -> Self {
+        Self { limit: view.limit(), waits: view.waits, ..self }
     }
 
-    /// Without waiting for room.
-    pub(crate) fn waiting(self, waits: bool) -> Self {
-        Self { waits, ..self }
+    fn seeing(self, snapshot: Option<&'a Places<M>>) -> Self {
+        Self { snapshot, ..self }
     }
 
     fn pool(&self) -> Result<&'a Pool<M>, Refusal> {
@@ -731,7 +791,7 @@ impl<'a, M: Message> Aim<'a, M> {
             (Binding::Key(key), _) => self.pool()?.of_key(*key, self.waits),
             (_, Some(key)) => self.pool()?.of_key(key, self.waits),
             (Binding::LeastLoaded, None) => self.pool()?.least_loaded(self.waits, |_| 0),
-            (Binding::Turn, None) => self.pool()?.next(self.waits),
+            (Binding::Turn(_), None) => self.pool()?.next(self.waits),
         }
     }
 
@@ -741,7 +801,7 @@ impl<'a, M: Message> Aim<'a, M> {
     fn straight(&self, key: Option<u64>) -> Option<(&'a Address<M>, Way, How)> {
         let (address, way, rotated) = match (self.binding, key) {
             (Binding::One(address), _) => (address, address.admit_freely()?, false),
-            (Binding::Turn, None) => {
+            (Binding::Turn(_), None) => {
                 let (address, way) = self.pool?.step(self.snapshot?)?;
                 (address, way, true)
             }
@@ -999,9 +1059,9 @@ impl<'a, M: Message> Aim<'a, M> {
     fn members(&self) -> Members<'a, M> {
         match (self.pool, self.binding) {
             (_, Binding::Gone(_)) => Members::Nobody,
-            (Some(pool), _) => match self.snapshot.filter(|snapshot| pool.is_current(snapshot)) {
-                Some(Snapshot { places: Some(places), .. }) => Members::Known(places),
-                _ => Members::Loaded(pool.places.load_full()),
+            (Some(pool), _) => match self.snapshot.filter(|places| pool.is_current(places)) {
+                Some(places) => Members::Known(places),
+                None => Members::Loaded(pool.places.load_full()),
             },
             (None, Binding::One(address)) => Members::One(address),
             (None, _) => Members::Nobody,
@@ -1017,7 +1077,7 @@ impl<'a, M: Message> Aim<'a, M> {
             Members::Nobody => &[],
         };
         let mut open = Vec::with_capacity(places.len());
-        open.extend(places.iter().filter_map(|place| Some((&place.address, place.address.admit().ok()?))));
+        open.extend(places.iter().filter_map(|place| Some((&*place.address, place.address.admit().ok()?))));
         match (open.is_empty(), self.binding) {
             (false, _) => Ok(open),
             (true, Binding::Gone(_)) => Err(Refusal::Stopped),
@@ -1274,7 +1334,7 @@ impl<'t, 'a, M: Message> Turnstile<'t, 'a, M> {
 
     /// The pool may have changed since.
     fn find_lines(&mut self, chosen: &Chosen<'a, M>) {
-        let any_will_do = matches!((self.aim.binding, self.key), (Binding::Turn | Binding::LeastLoaded, None));
+        let any_will_do = matches!((self.aim.binding, self.key), (Binding::Turn(_) | Binding::LeastLoaded, None));
         let mailboxes = match self.aim.pool {
             Some(pool) if any_will_do => pool.bounded(),
             _ => vec![Arc::clone(&chosen.address().mailbox)],

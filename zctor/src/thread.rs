@@ -12,7 +12,7 @@
 
 use std::any::{Any, TypeId};
 use std::cell::{Cell, RefCell};
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, BinaryHeap, HashMap, VecDeque};
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
@@ -24,7 +24,7 @@ use std::time::Instant;
 
 use crate::call::{Awaited, answer_orphans, count_orphans};
 use crate::error::SpawnError;
-use crate::instance::{AnyInstance, Common, Factory, Phase, install};
+use crate::instance::{AnyInstance, Blueprint, Common, Factory, Phase, install};
 use crate::lifecycle::Core;
 use crate::mailbox::{Mail, Mailbox, Meter, ORDER, Serving, Slot, What};
 use crate::message::{Actor, ActorOnce, Dispatch, Message};
@@ -193,7 +193,7 @@ where
 }
 
 pub(crate) mod sealed {
-    use super::{Actor, Address, Local, Message, Rc, SpawnError};
+    use super::{Actor, Address, Arc, Local, Message, Rc, SpawnError};
 
     pub trait Pool<M: Message, S> {
         #[doc(hidden)]
@@ -218,21 +218,26 @@ pub(crate) mod sealed {
         pub(crate) pooled: bool,
     }
     #[expect(missing_debug_implementations, reason = "sealed: nobody outside can name it")]
-    pub struct Installed<M: Message>(pub(crate) Address<M>);
+    pub struct Installed<M: Message>(pub(crate) Arc<Address<M>>);
 }
 
 use sealed::{Install, Installed, LocalHandle};
 
 impl<M: Dispatch<S, Port: Send> + Send, S: 'static> Install<M> for Actor<M, S> {
     fn __install(self, local: &LocalHandle<'_>) -> Result<Installed<M>, SpawnError> {
-        install(local.local, local.pooled, Factory::Again(self.factory, Box::new(self.restart)), self.undelivered)
-            .map(Installed)
+        install(
+            local.local,
+            local.pooled,
+            Factory::Again(Box::new(Blueprint { factory: self.factory, restart: self.restart })),
+            self.undelivered,
+        )
+        .map(Installed)
     }
 }
 
 impl<M: Dispatch<S, Port: Send> + Send, S: 'static> Install<M> for ActorOnce<M, S> {
     fn __install(self, local: &LocalHandle<'_>) -> Result<Installed<M>, SpawnError> {
-        install(local.local, local.pooled, Factory::Once(Some(self.factory)), self.undelivered).map(Installed)
+        install(local.local, local.pooled, Factory::Once(self.factory), self.undelivered).map(Installed)
     }
 }
 
@@ -243,7 +248,7 @@ where
     F: FnOnce() -> S + 'static,
 {
     fn __install(self, local: &LocalHandle<'_>) -> Result<Installed<M>, SpawnError> {
-        install(local.local, local.pooled, Factory::Once(Some(Box::new(self))), None).map(Installed)
+        install(local.local, local.pooled, Factory::Once(Box::new(self)), None).map(Installed)
     }
 }
 
@@ -251,7 +256,7 @@ pub(crate) fn install_on<M: Message>(
     local: &Rc<Local>,
     pooled: bool,
     actor: impl Install<M>,
-) -> Result<Address<M>, SpawnError> {
+) -> Result<Arc<Address<M>>, SpawnError> {
     actor.__install(&LocalHandle { local, pooled }).map(|installed| installed.0)
 }
 
@@ -759,8 +764,8 @@ pub(crate) struct Local {
     waker: Waker,
     seats: RefCell<Vec<Seat>>,
     free: RefCell<Vec<u32>>,
-    /// Slots in the order of their instances' making, for ending them in reverse.
-    tenants: RefCell<BTreeMap<u64, Slot>>,
+    /// The instances, the youngest on top: made out when that is first asked for, and kept up from then on.
+    by_age: RefCell<Option<BinaryHeap<(u64, Slot)>>>,
     queue: RefCell<Queue>,
     timers: RefCell<BTreeMap<(Instant, u64), Slot>>,
     /// Numbers timers, pipes and tenants.
@@ -809,7 +814,7 @@ impl Local {
             waker,
             seats: RefCell::default(),
             free: RefCell::default(),
-            tenants: RefCell::default(),
+            by_age: RefCell::default(),
             queue: RefCell::default(),
             timers: RefCell::default(),
             serial: Cell::new(0),
@@ -842,13 +847,9 @@ impl Local {
 
     /// The thread never came to run: its states are dropped where they were built.
     fn discard_all(self: &Rc<Self>) {
-        loop {
-            let last = self.tenants.borrow_mut().pop_last();
-            let Some((_, slot)) = last else { break };
-            if let Some(instance) = self.instance(slot) {
-                instance.discard(self);
-                self.clear_seat(slot);
-            }
+        while let Some((slot, instance)) = self.youngest() {
+            instance.discard(self);
+            self.clear_seat(slot);
         }
     }
 
@@ -871,7 +872,7 @@ impl Local {
             let wait_for_held = self.held.get() > 0 && !self.mailbox.edge.is_sealed();
             // Closed from outside: this thread was given up.
             let over = self.mailbox.parker.is_closed() || (self.ending.get() && !wait_for_held);
-            if over || (self.tenants.borrow().is_empty() && !self.stays.get()) {
+            if over || (self.is_empty() && !self.stays.get()) {
                 break;
             }
             self.rest();
@@ -881,16 +882,9 @@ impl Local {
 
     /// Ends the instances, the youngest first; what `on_stop` sends to those still there is served before they end.
     fn end_all(self: &Rc<Self>) {
-        loop {
-            let youngest = self.tenants.borrow().last_key_value().map(|(_, slot)| *slot);
-            let Some(slot) = youngest else { break };
-            match self.instance(slot) {
-                Some(instance) => {
-                    instance.start(self);
-                    instance.end(self);
-                }
-                None => self.forget(slot),
-            }
+        while let Some((_, instance)) = self.youngest() {
+            instance.start(self);
+            instance.end(self);
             self.take_in();
             while !self.mailbox.edge.is_sealed() && self.serve_one(u32::MAX, BATCH) > 0 {}
         }
@@ -1007,7 +1001,7 @@ impl Local {
 
     /// Its instances have ended, and so has its part in the engine.
     fn is_over(&self) -> bool {
-        self.ending.get() && self.tenants.borrow().is_empty()
+        self.ending.get() && self.is_empty()
     }
 
     /// Serves what waits, but not what comes meanwhile. `false` when the engine has ended this thread.
@@ -1138,8 +1132,14 @@ impl Local {
 
     /// The time is up: nobody waits any longer for instances that rest.
     fn give_up_all(&self) {
-        let slots: Vec<Slot> = self.tenants.borrow().values().copied().collect();
-        for instance in slots.into_iter().filter_map(|slot| self.instance(slot)) {
+        let instances: Vec<_> = self
+            .seats
+            .borrow()
+            .iter()
+            .flat_map(|seat| &seat.tenant)
+            .map(|tenant| Rc::clone(&tenant.instance))
+            .collect();
+        for instance in instances {
             self.give_up(instance.common(), instance.common().take_held());
         }
     }
@@ -1338,14 +1338,37 @@ impl Local {
             (seat.depth, seat.born) = (instance.common().depth, born);
             seat.tenant = Some(Tenant { instance, status });
         }
-        self.tenants.borrow_mut().insert(born, slot);
+        if let Some(by_age) = &mut *self.by_age.borrow_mut() {
+            by_age.push((born, slot));
+        }
         self.mailbox.meter.instances.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Nobody lives here.
+    fn is_empty(&self) -> bool {
+        self.mailbox.meter.instances.load(Ordering::Relaxed) == 0
+    }
+
+    /// The youngest of those that live here.
+    fn youngest(&self) -> Option<(Slot, Rc<dyn AnyInstance>)> {
+        let mut by_age = self.by_age.borrow_mut();
+        let by_age = by_age.get_or_insert_with(|| {
+            let seats = self.seats.borrow();
+            let there = seats.iter().enumerate().filter(|(_, seat)| seat.tenant.is_some());
+            there.map(|(i, seat)| (seat.born, Slot { index: i as u32, generation: seat.generation })).collect()
+        });
+        loop {
+            let (_, slot) = *by_age.peek()?;
+            match self.instance(slot) {
+                Some(instance) => return Some((slot, instance)),
+                None => by_age.pop(),
+            };
+        }
     }
 
     /// Frees the slot of an instance.
     pub(crate) fn leave(&self, common: &Common) {
         self.mailbox.strike(&common.status, || ());
-        self.forget(common.id.slot);
         self.clear_seat(common.id.slot);
     }
 
@@ -1356,11 +1379,6 @@ impl Local {
         let struck = self.mailbox.strike(&common.status, || self.core.instance_ended(report));
         self.leave(common);
         struck
-    }
-
-    fn forget(&self, slot: Slot) {
-        let born = self.seats.borrow()[slot.index as usize].born;
-        self.tenants.borrow_mut().remove(&born);
     }
 
     fn clear_seat(&self, slot: Slot) {

@@ -160,7 +160,7 @@ const FOREVER: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
 
 impl<M: Message> Alarm<M> {
     /// Makes the message, by the user's closure for a repeated timer, which is then set again.
-    pub(crate) fn fire(self, local: &Rc<Local>, shared: &Rc<Shared<M>>, id: u64) -> Result<M, Arc<str>> {
+    pub(crate) fn fire(self, local: &Rc<Local>, shared: &Shared<M>, id: u64) -> Result<M, Arc<str>> {
         let (every, mut make) = match self.what {
             Ring::Once(message) => return Ok(message),
             Ring::Every(every, make) => (every, make),

@@ -95,8 +95,8 @@ pub(crate) struct Status {
     pub(crate) id: InstanceId,
     pub(crate) name: &'static str,
     fate: Mutex<Fate>,
-    handled: AtomicU64,
     panicked: AtomicU64,
+    handled: AtomicU64,
     /// What lies on its thread for it, outside the mailbox: messages in the low half, orders in the high.
     load: AtomicU64,
 }
@@ -106,8 +106,15 @@ const _: () = assert!(std::mem::offset_of!(Status, handled) - std::mem::offset_o
 
 /// Whether an instance has ended, and who is to be told.
 enum Fate {
-    Alive { next: u64, watchers: Vec<(u64, Waker)> },
+    Alive(Option<Box<Watchers>>),
     Ended(End),
+}
+
+/// Allocated with the first of them.
+#[derive(Default)]
+struct Watchers {
+    next: u64,
+    wakers: Vec<(u64, Waker)>,
 }
 
 impl Status {
@@ -120,9 +127,9 @@ impl Status {
             state: AtomicU8::new(Self::LIVE),
             id,
             name,
-            fate: Mutex::new(Fate::Alive { next: 0, watchers: Vec::new() }),
-            handled: AtomicU64::new(0),
+            fate: Mutex::new(Fate::Alive(None)),
             panicked: AtomicU64::new(0),
+            handled: AtomicU64::new(0),
             load: AtomicU64::new(0),
         }
     }
@@ -206,9 +213,10 @@ impl Status {
     fn attend(&self, waker: Waker) -> Result<u64, End> {
         match &mut *lock(&self.fate) {
             Fate::Ended(why) => Err(why.clone()),
-            Fate::Alive { next, watchers } => {
+            Fate::Alive(watchers) => {
+                let Watchers { next, wakers } = &mut **watchers.get_or_insert_default();
                 *next += 1;
-                watchers.push((*next, waker));
+                wakers.push((*next, waker));
                 Ok(*next)
             }
         }
@@ -216,11 +224,12 @@ impl Status {
 
     fn leave(&self, watcher: u64) {
         let waker = match &mut *lock(&self.fate) {
-            Fate::Alive { watchers, .. } => {
-                let place = watchers.iter().position(|(id, _)| *id == watcher);
-                place.map(|place| watchers.swap_remove(place))
+            Fate::Alive(Some(watchers)) => {
+                let wakers = &mut watchers.wakers;
+                let place = wakers.iter().position(|(id, _)| *id == watcher);
+                place.map(|place| wakers.swap_remove(place))
             }
-            Fate::Ended(_) => None,
+            Fate::Alive(None) | Fate::Ended(_) => None,
         };
         quietly(|| drop(waker));
     }
@@ -228,8 +237,8 @@ impl Status {
     /// It has ended, and all that it sent is on its way: tells those who watch it.
     pub(crate) fn announce(&self, why: End) {
         let before = std::mem::replace(&mut *lock(&self.fate), Fate::Ended(why));
-        if let Fate::Alive { watchers, .. } = before {
-            for (_, waker) in watchers {
+        if let Fate::Alive(Some(watchers)) = before {
+            for (_, waker) in watchers.wakers {
                 quietly(|| waker.wake());
             }
         }
