@@ -13,6 +13,7 @@ use std::sync::Arc;
 use std::task::Waker;
 use std::time::{Duration, Instant};
 
+use crate::call::{answer_orphans, count_orphans};
 use crate::context::Context;
 use crate::dead_letter::{OnUndelivered, Undelivered};
 use crate::doubles::is_double;
@@ -426,33 +427,50 @@ where
         Some(outcome)
     }
 
-    /// Handles a message that had come as mail.
+    /// Handles messages that had come as mail: each time, `next` runs the handler of one, and says whether another may
+    /// follow. All of it is one piece of the user's code, whose beginning and end cost more than a small handler.
     #[inline]
-    fn handle(&self, local: &Rc<Local>, message: &mut Option<M>, mut port: Option<M::Port>, deadline: Option<Instant>) {
-        match self.dispatch(message, &mut port, deadline) {
-            Some(Ok(())) => {
-                self.count_handled(local);
-                self.grant(local, Moment::Handler);
+    fn handle(
+        &self,
+        local: &Rc<Local>,
+        port: &mut Option<M::Port>,
+        deadline: Option<Instant>,
+        mut next: impl FnMut(&mut S, &mut Context<M>, &mut Option<M::Port>) -> bool,
+    ) {
+        let outcome = self.work(deadline, |state, ctx| {
+            let orphans = count_orphans();
+            while {
+                let goes_on = next(state, ctx, port);
+                self.count_handled(ctx.local());
+                goes_on && self.common.wish.get() == Wish::None
+            } {
+                answer_orphans(orphans, None);
             }
-            Some(Err(text)) => self.failed(local, port, &text),
+        });
+        match outcome {
+            Some(Ok(())) => self.grant(local, Moment::Handler),
+            // Only the last is not counted as handled.
+            Some(Err(text)) => self.failed(local, port.take(), &text),
             // Not reached: a letter is delivered to live instances only, and those have a state.
             None => debug_assert!(false, "delivered to an instance without a state"),
         }
     }
 
-    /// Runs the handler of a message, which is taken out of its place where that begins, so that it is moved once.
+    /// Handles one message, which is taken out of its place where its handler begins, so that it is moved once.
     #[inline]
-    fn dispatch(
+    fn handle_one(
         &self,
+        local: &Rc<Local>,
         message: &mut Option<M>,
         port: &mut Option<M::Port>,
         deadline: Option<Instant>,
-    ) -> Option<Result<(), Arc<str>>> {
-        self.work(deadline, |state, ctx| {
+    ) {
+        self.handle(local, port, deadline, |state, ctx, port| {
             if let Some(message) = message.take() {
                 message.__dispatch(state, ctx, port);
             }
-        })
+            false
+        });
     }
 
     /// A handler has panicked.
@@ -469,7 +487,7 @@ where
     /// Handles a message of its own: a timer's or a pipe's.
     fn handle_own(&self, local: &Rc<Local>, message: M) {
         local.open_account(&self.common.status);
-        self.handle(local, &mut Some(message), None, None);
+        self.handle_one(local, &mut Some(message), &mut None, None);
     }
 
     /// Handles a call made on this thread just now; `then` runs as soon as the handler has returned.
@@ -482,7 +500,13 @@ where
         then: &mut dyn FnMut(),
     ) -> Result<(), Arc<str>> {
         local.open_account(&self.common.status);
-        let outcome = self.dispatch(message, &mut Some(port), deadline);
+        let mut port = Some(port);
+        let outcome = self.work(deadline, |state, ctx| {
+            // Taken out of its place here, so that it is moved once.
+            if let Some(message) = message.take() {
+                message.__dispatch(state, ctx, &mut port);
+            }
+        });
         then();
         match outcome {
             Some(Err(text)) => {
@@ -512,7 +536,15 @@ where
     }
 
     /// Does what the handler that just returned asked for.
+    #[inline]
     fn grant(&self, local: &Rc<Local>, moment: Moment) {
+        if self.common.wish.get() != Wish::None {
+            self.grant_wish(local, moment);
+        }
+    }
+
+    #[cold]
+    fn grant_wish(&self, local: &Rc<Local>, moment: Moment) {
         match self.common.wish.take() {
             Wish::None => {}
             Wish::Stop => self.end(local),
@@ -823,15 +855,9 @@ where
     instance
 }
 
-/// Has `next` hand over one message after the other, while it says that there are more and the instance takes them;
-/// `true` if none is left.
+/// Has the instance handle what `handle` hands over, if it takes messages now; `true` if nothing of that is left.
 #[inline]
-fn serve<M, S>(
-    instance: &dyn AnyInstance,
-    local: &Rc<Local>,
-    serving: Serving,
-    mut next: impl FnMut(&Whole<M, S>) -> bool,
-) -> bool
+fn serve<M, S>(instance: &dyn AnyInstance, local: &Rc<Local>, handle: impl FnOnce(&Whole<M, S>) -> bool) -> bool
 where
     M: Dispatch<S, Port: Send> + Send,
     S: 'static,
@@ -842,18 +868,15 @@ where
     if phase.get() == Phase::New {
         instance.start(local);
     }
-    for _ in 0..serving.budget {
-        if phase.get() != Phase::Live || local.mailbox.edge.is_sealed() {
-            break;
-        }
-        if serving.permitted {
-            local.mailbox.give_back(1);
-        }
-        if !next(instance) {
-            return true;
-        }
+    phase.get() == Phase::Live && !local.mailbox.edge.is_sealed() && handle(instance)
+}
+
+/// A message is begun.
+#[inline]
+fn begin(local: &Local, serving: Serving) {
+    if serving.permitted {
+        local.mailbox.give_back(1);
     }
-    false
 }
 
 /// A message that nobody will handle, and that is counted.
@@ -869,9 +892,10 @@ where
     H: Heir<M>,
 {
     fn deliver(&mut self, instance: &dyn AnyInstance, local: &Rc<Local>, serving: Serving) -> bool {
-        serve::<M, S>(instance, local, serving, |instance| {
-            instance.handle(local, &mut self.message, None, None);
-            false
+        serve::<M, S>(instance, local, |instance| {
+            begin(local, serving);
+            instance.handle_one(local, &mut self.message, &mut None, None);
+            true
         })
     }
 
@@ -905,8 +929,9 @@ where
     H: Heir<M>,
 {
     fn deliver(&mut self, instance: &dyn AnyInstance, local: &Rc<Local>, serving: Serving) -> bool {
-        serve::<M, S>(instance, local, serving, |instance| {
-            let Some((message, port, terms)) = self.call.take() else { return false };
+        serve::<M, S>(instance, local, |instance| {
+            begin(local, serving);
+            let Some((message, port, terms)) = self.call.take() else { return true };
             let deadline = match &terms {
                 Some(terms) if !terms.begin() => {
                     let losses = &local.mailbox.edge.losses;
@@ -916,13 +941,13 @@ where
                     quietly(|| port.fail(CallError::Timeout { message: M::NAME, begun: false }));
                     let from_hook = serving.from_hook;
                     lose(message, Grave { losses, instance: instance.common.id, why, from_hook }, &self.undelivered);
-                    return false;
+                    return true;
                 }
                 Some(terms) => terms.deadline(),
                 None => None,
             };
-            instance.handle(local, &mut Some(message), Some(port), deadline);
-            false
+            instance.handle_one(local, &mut Some(message), &mut Some(port), deadline);
+            true
         })
     }
 
@@ -957,9 +982,18 @@ where
     H: Heir<M>,
 {
     fn deliver(&mut self, instance: &dyn AnyInstance, local: &Rc<Local>, serving: Serving) -> bool {
-        serve::<M, S>(instance, local, serving, |instance| {
-            instance.handle(local, &mut self.messages.next(), None, None);
-            !self.messages.as_slice().is_empty()
+        serve::<M, S>(instance, local, |instance| {
+            // They stay in the letter until each is begun: what comes after a panic or a wish is left there.
+            let mut budget = serving.budget;
+            instance.handle(local, &mut None, None, |state, ctx, port| {
+                begin(local, serving);
+                if let Some(message) = self.messages.next() {
+                    message.__dispatch(state, ctx, port);
+                }
+                budget = budget.saturating_sub(1);
+                budget > 0 && !self.messages.as_slice().is_empty() && !local.mailbox.edge.is_sealed()
+            });
+            self.messages.as_slice().is_empty()
         })
     }
 

@@ -570,11 +570,15 @@ pub(crate) fn enqueue_here(mail: Mail) -> Option<Mail> {
 }
 
 /// Runs the user's code: the one place that does. A panic comes back as its text.
+#[inline]
 pub(crate) fn run_user<R>(depth: u16, deadline: Option<Instant>, f: impl FnOnce() -> R) -> Result<R, Arc<str>> {
     let orphans = count_orphans();
-    let before = HERE.with(|here| here.frame.replace(Frame { below: u32::from(depth), deadline }));
-    let outcome = catch(f);
-    HERE.with(|here| here.frame.set(before));
+    let outcome = HERE.with(|here| {
+        let before = here.frame.replace(Frame { below: u32::from(depth), deadline });
+        let outcome = catch(f);
+        here.frame.set(before);
+        outcome
+    });
     answer_orphans(orphans, outcome.as_ref().err());
     outcome
 }
@@ -607,15 +611,20 @@ impl<F: ?Sized> Drop for Quiet<F> {
 
 /// Catches a panic and gives its text.
 pub(crate) fn catch<R>(f: impl FnOnce() -> R) -> Result<R, Arc<str>> {
-    catch_unwind(AssertUnwindSafe(f)).map_err(|payload| {
-        let text = match (payload.downcast_ref::<&str>(), payload.downcast_ref::<String>()) {
-            (Some(text), _) => Arc::from(*text),
-            (_, Some(text)) => Arc::from(text.as_str()),
-            _ => Arc::from("a panic whose payload is no text"),
-        };
-        drop_payload(payload);
-        text
-    })
+    catch_unwind(AssertUnwindSafe(f)).map_err(into_text)
+}
+
+/// Once for all that is caught: what runs user code is there for each type of message.
+#[cold]
+#[inline(never)]
+fn into_text(payload: Box<dyn Any + Send>) -> Arc<str> {
+    let text = match (payload.downcast_ref::<&str>(), payload.downcast_ref::<String>()) {
+        (Some(text), _) => Arc::from(*text),
+        (_, Some(text)) => Arc::from(text.as_str()),
+        _ => Arc::from("a panic whose payload is no text"),
+    };
+    drop_payload(payload);
+    text
 }
 
 /// A payload is the user's, and its drop may panic in turn.

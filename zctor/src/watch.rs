@@ -158,6 +158,7 @@ impl Status {
         self.state.load(Ordering::Acquire) == Self::ENDED
     }
 
+    #[inline]
     fn add(counter: &AtomicU64, change: u64) {
         // Relaxed, not even a read-modify-write: one thread writes it.
         counter.store(counter.load(Ordering::Relaxed).wrapping_add(change), Ordering::Relaxed);
