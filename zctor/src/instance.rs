@@ -8,6 +8,7 @@ use std::cell::{Cell, RefCell, RefMut};
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::marker::PhantomData;
+use std::mem::take;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Waker;
@@ -18,12 +19,12 @@ use crate::context::Context;
 use crate::dead_letter::{OnUndelivered, Undelivered};
 use crate::doubles::is_double;
 use crate::error::{BoxError, CallError, SpawnError};
-use crate::mailbox::{Envelope, Grave, Letter, Mail, Meter, Serving, Slot, What, seal};
+use crate::mailbox::{Envelope, Gatherer, Grave, Letter, Mail, Meter, Serving, Slot, What, seal};
 use crate::message::{Dispatch, Message, Port, Rebuild, key_hash};
 use crate::registry::Pools;
 use crate::restart::{Panics, Restart, Verdict};
-use crate::route::{Address, Call, How, Seals};
-use crate::thread::{Local, ThreadId, catch, quietly, run_user};
+use crate::route::{Address, Call, How, Seals, Way};
+use crate::thread::{Local, ThreadId, add_to_last, catch, keep_spare, quietly, run_user, take_spare};
 use crate::timer::{Alarm, due_in, now};
 use crate::trace;
 use crate::watch::{End, Status};
@@ -150,7 +151,7 @@ impl Common {
     }
 
     pub(crate) fn take_held(&self) -> VecDeque<Mail> {
-        self.trouble.borrow_mut().as_mut().map(|trouble| std::mem::take(&mut trouble.held)).unwrap_or_default()
+        self.trouble.borrow_mut().as_mut().map(|trouble| take(&mut trouble.held)).unwrap_or_default()
     }
 }
 
@@ -337,6 +338,9 @@ where
 {
     const SEALS: Seals<M> = Seals {
         send: |place, address, way, how| {
+            if way == Way::Here && Self::add_here(place, address, how) {
+                return None;
+            }
             let (message, to) = (place.take(), PhantomData);
             let letter = match &address.undelivered {
                 None => seal(SendLetter::<M, S, _> { message, undelivered: Nobody, to }),
@@ -353,7 +357,7 @@ where
             address.deliver(way, Mail::letter(address.slot, letter, how))
         },
         batch: |place, address, way, how| {
-            let (messages, to) = (place.take().unwrap_or_default().into_iter(), PhantomData);
+            let (messages, to) = (place.take().unwrap_or_default().into(), PhantomData);
             let letter = match &address.undelivered {
                 None => seal(BatchLetter::<M, S, _> { messages, undelivered: Nobody, to }),
                 Some(hook) => seal(BatchLetter::<M, S, _> { messages, undelivered: Arc::clone(hook), to }),
@@ -381,12 +385,20 @@ where
         open_batch: |mut letter| {
             let any = letter.as_any_mut();
             if let Some(letter) = any.downcast_mut::<BatchLetter<M, S, Nobody>>() {
-                return Some(letter.messages.by_ref().collect());
+                return Some(take(&mut letter.messages).into());
             }
             let letter = any.downcast_mut::<BatchLetter<M, S, Arc<OnUndelivered<M>>>>()?;
-            Some(letter.messages.by_ref().collect())
+            Some(take(&mut letter.messages).into())
         },
     };
+
+    /// Adds a message to the mail that was queued last on this thread, if that is for the same instance.
+    fn add_here(place: &mut Option<M>, address: &Address<M>, how: How) -> bool {
+        add_to_last(M::CALL_DEPTH, address, how, |letter| match &address.undelivered {
+            None => join::<M, S, _>(letter, place, || Nobody),
+            Some(hook) => join::<M, S, _>(letter, place, || Arc::clone(hook)),
+        })
+    }
 
     /// Builds a state by the factory that can do so again.
     fn build(&self) -> Result<(), Failure> {
@@ -808,10 +820,11 @@ where
 
 /// Who gets a letter's messages if nobody handles them: nobody, or the hook of the actor that they are for. A letter
 /// carries it, since it may outlive that. Without a hook it takes no room.
-trait Heir<M>: Send + 'static {
+trait Heir<M>: Clone + Send + 'static {
     fn hook(&self) -> Option<&OnUndelivered<M>>;
 }
 
+#[derive(Clone)]
 struct Nobody;
 
 impl<M> Heir<M> for Nobody {
@@ -839,9 +852,43 @@ struct CallLetter<M: Message, S, H> {
 }
 
 struct BatchLetter<M, S, H> {
-    messages: std::vec::IntoIter<M>,
+    messages: VecDeque<M>,
     undelivered: H,
     to: PhantomData<fn(S)>,
+}
+
+/// Makes a batch of a letter and the one behind it, if both are of messages sent, for the same kind of instance.
+fn gather<M, S, H>(letter: &mut Letter, next: &mut Letter) -> bool
+where
+    M: Dispatch<S, Port: Send> + Send,
+    S: 'static,
+    H: Heir<M>,
+{
+    match next.as_any_mut().downcast_mut::<SendLetter<M, S, H>>() {
+        Some(SendLetter { message, undelivered, .. }) => join::<M, S, H>(letter, message, || undelivered.clone()),
+        None => false,
+    }
+}
+
+/// Makes a batch of a letter and one message more.
+#[inline]
+fn join<M, S, H>(letter: &mut Letter, place: &mut Option<M>, heir: impl FnOnce() -> H) -> bool
+where
+    M: Dispatch<S, Port: Send> + Send,
+    S: 'static,
+    H: Heir<M>,
+{
+    let any = letter.as_any_mut();
+    if let Some(batch) = any.downcast_mut::<BatchLetter<M, S, H>>() {
+        batch.messages.extend(place.take());
+        return true;
+    }
+    let Some(first) = any.downcast_mut::<SendLetter<M, S, H>>() else { return false };
+    let mut messages: VecDeque<M> = take_spare();
+    messages.extend(first.message.take());
+    messages.extend(place.take());
+    *letter = seal(BatchLetter::<M, S, H> { messages, undelivered: heir(), to: PhantomData });
+    true
 }
 
 /// The instance that a letter was sealed for.
@@ -899,6 +946,10 @@ where
         })
     }
 
+    fn gatherer(&self) -> Gatherer {
+        gather::<M, S, H>
+    }
+
     fn len(&self) -> usize {
         usize::from(self.message.is_some())
     }
@@ -951,6 +1002,10 @@ where
         })
     }
 
+    fn gatherer(&self) -> Gatherer {
+        |_, _| false
+    }
+
     fn len(&self) -> usize {
         usize::from(self.call.is_some())
     }
@@ -987,14 +1042,22 @@ where
             let mut budget = serving.budget;
             instance.handle(local, &mut None, None, |state, ctx, port| {
                 begin(local, serving);
-                if let Some(message) = self.messages.next() {
+                if let Some(message) = self.messages.pop_front() {
                     message.__dispatch(state, ctx, port);
                 }
                 budget = budget.saturating_sub(1);
-                budget > 0 && !self.messages.as_slice().is_empty() && !local.mailbox.edge.is_sealed()
+                budget > 0 && !self.messages.is_empty() && !local.mailbox.edge.is_sealed()
             });
-            self.messages.as_slice().is_empty()
+            let done = self.messages.is_empty();
+            if done {
+                keep_spare(&mut self.messages);
+            }
+            done
         })
+    }
+
+    fn gatherer(&self) -> Gatherer {
+        gather::<M, S, H>
     }
 
     fn len(&self) -> usize {
@@ -1003,24 +1066,22 @@ where
 
     fn forward(&mut self, pools: &Pools) {
         let Some(pool) = pools.get::<M>() else { return };
-        let mut rest: VecDeque<M> = self.messages.by_ref().collect();
-        while let Some(message) = rest.pop_front() {
+        while let Some(message) = self.messages.pop_front() {
             let mut place = Some(message);
             let stand_in = pool.stand_in();
             if let Some((address, way)) = &stand_in {
                 address.send(*way, &mut place, How::TO_STAND_IN);
             }
-            place.into_iter().for_each(|back| rest.push_front(back));
+            place.into_iter().for_each(|back| self.messages.push_front(back));
+            // Nobody is left for the rest: they are buried.
             if stand_in.is_none() {
                 break;
             }
         }
-        // Nobody is left for these: they are buried.
-        self.messages = Vec::from(rest).into_iter();
     }
 
     fn bury(&mut self, grave: Grave<'_>) {
-        for message in self.messages.by_ref() {
+        for message in self.messages.drain(..) {
             lose(message, grave, &self.undelivered);
         }
     }

@@ -34,6 +34,9 @@ pub(crate) trait Envelope {
     /// `true` if nothing is left. A call whose caller has given up goes to the grave instead.
     fn deliver(&mut self, instance: &dyn AnyInstance, local: &Rc<Local>, serving: Serving) -> bool;
 
+    /// How the one behind it is added to it.
+    fn gatherer(&self) -> Gatherer;
+
     /// Messages left in it.
     fn len(&self) -> usize;
 
@@ -46,6 +49,9 @@ pub(crate) trait Envelope {
     /// For its sender, who knows its type, to take back what was not accepted.
     fn as_any_mut(&mut self) -> &mut dyn Any;
 }
+
+/// Makes a batch of an envelope and the one behind it, which is empty then; `false` if they are not for that.
+pub(crate) type Gatherer = fn(&mut Letter, &mut Letter) -> bool;
 
 /// How an envelope is served.
 #[derive(Clone, Copy)]
@@ -144,6 +150,29 @@ impl Mail {
         }
     }
 
+    /// Whether a message for `to`, on its way in the way told, may be added to it.
+    #[inline]
+    pub(crate) fn takes(&self, to: Slot, how: How, from_hook: bool) -> bool {
+        let in_same_way = (self.rotated, self.permitted, self.from_hook) == (how.rotated, how.permitted, from_hook);
+        self.to == to && in_same_way && self.messages < GATHERED
+    }
+
+    /// Adds what is in `next` to it, if both are messages to the same instance. What comes one after another for one instance
+    /// is handled as a batch.
+    #[inline]
+    pub(crate) fn gather(&mut self, next: &mut Self) -> bool {
+        let how = How { rotated: next.rotated, permitted: next.permitted };
+        if !self.takes(next.to, how, next.from_hook) {
+            return false;
+        }
+        let (What::Letter(letter), What::Letter(other)) = (&mut self.what, &mut next.what) else { return false };
+        let gathered = letter.gatherer()(letter, other);
+        if gathered {
+            self.messages += next.messages;
+        }
+        gathered
+    }
+
     /// Some of its messages were delivered.
     pub(crate) fn recount(&mut self) {
         if let What::Letter(letter) = &self.what {
@@ -151,6 +180,9 @@ impl Mail {
         }
     }
 }
+
+/// Messages that are gathered to a batch at most: enough that what a batch costs does not count.
+const GATHERED: u32 = 1_024;
 
 /// The weight of an order: the low half of a load counts messages.
 pub(crate) const ORDER: u64 = 1 << 32;

@@ -75,7 +75,7 @@ pub(crate) struct Address<M: Message> {
 }
 
 /// The way to an instance, found open.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Way {
     /// It lives on this thread: into the thread's own queue.
     Here,

@@ -4,7 +4,8 @@
 //!
 //! 1. It builds its instances, each by its factory, and reports. Until the engine has registered them it runs nothing.
 //! 2. It takes mail from its mailbox into its own queue, a lane a call depth, and serves it in order of arrival.
-//!    `on_start` is the first entry of each instance. Mail between its own instances goes to the queue directly.
+//!    `on_start` is the first entry of each instance. Mail between its own instances goes to the queue directly. Messages
+//!    to one instance that wait one behind the other are gathered to a batch, and handled under one look-up.
 //! 3. A handler that waits serves the lanes below its own call depth meanwhile (`Local::wait`).
 //! 4. With nothing to do it rests: announces itself, looks a last time, spins, parks (`park.rs`).
 //! 5. It ends when its last instance has, or when the engine tells it to and its queue is empty: each instance in
@@ -23,16 +24,17 @@ use std::thread::JoinHandle;
 use std::time::Instant;
 
 use crate::call::{Awaited, answer_orphans, count_orphans};
+use crate::dead_letter::in_hook;
 use crate::error::SpawnError;
 use crate::instance::{AnyInstance, Blueprint, Common, Factory, Phase, install};
 use crate::lifecycle::Core;
-use crate::mailbox::{Mail, Mailbox, Meter, ORDER, Serving, Slot, What};
+use crate::mailbox::{Letter, Mail, Mailbox, Meter, ORDER, Serving, Slot, What};
 use crate::message::{Actor, ActorOnce, Dispatch, Message};
 use crate::park::FIRST_SPIN;
 use crate::registry::{Enlist, TypeMap};
 use crate::reply;
 use crate::room::Overflow;
-use crate::route::{Address, Aim, KnownPool};
+use crate::route::{Address, Aim, How, KnownPool};
 use crate::timer::{AlarmId, clear_alarm, now, set_alarm};
 use crate::watch::{InstanceReport, Status};
 
@@ -519,7 +521,12 @@ thread_local! {
     static HERE: Here =
         const { Here { mailbox: Cell::new(0), edge: Cell::new(0), frame: Cell::new(Frame::OUTSIDE) } };
     static LOCAL: RefCell<Option<Rc<Local>>> = const { RefCell::new(None) };
+    /// The room of a batch of some type.
+    static SPARE: RefCell<Option<Box<dyn Any>>> = const { RefCell::new(None) };
 }
+
+/// What a spare batch may hold on to.
+const SPARE_BYTES: usize = 64 * 1024;
 
 /// Whether this is the thread of `mailbox`.
 #[inline]
@@ -567,6 +574,55 @@ pub(crate) fn enqueue_here(mail: Mail) -> Option<Mail> {
         }
         None => Some(mail),
     }
+}
+
+/// Adds a message to the mail that was queued last on this thread, by `join`, if that is for the same instance and came in the
+/// same way: what a handler sends to one neighbour again and again travels as a batch. `false` if it is another's.
+#[inline]
+pub(crate) fn add_to_last<M: Message>(
+    depth: u16,
+    address: &Address<M>,
+    how: How,
+    join: impl FnOnce(&mut Letter) -> bool,
+) -> bool {
+    let add = |local: &Local| {
+        let mut queue = local.queue.borrow_mut();
+        let Some(mail) = queue.last(depth).filter(|mail| mail.takes(address.slot, how, in_hook())) else {
+            return false;
+        };
+        let What::Letter(letter) = &mut mail.what else { return false };
+        let joined = join(letter);
+        if joined {
+            mail.messages += 1;
+            local.open_account(&address.status);
+        }
+        joined
+    };
+    // Borrowed all the while: nothing but the runtime's own code runs.
+    LOCAL.try_with(|local| local.borrow().as_deref().is_some_and(add)).unwrap_or(false)
+}
+
+/// An empty batch: the one served last on this thread, if it was for such messages.
+pub(crate) fn take_spare<M: 'static>() -> VecDeque<M> {
+    let take = |spare: &RefCell<Option<Box<dyn Any>>>| {
+        spare.borrow_mut().as_mut().and_then(|spare| spare.downcast_mut().map(std::mem::take))
+    };
+    SPARE.try_with(take).ok().flatten().unwrap_or_default()
+}
+
+/// Keeps the room of a batch that was served for the next, so that batches allocate nothing in steady state.
+pub(crate) fn keep_spare<M: 'static>(batch: &mut VecDeque<M>) {
+    if batch.capacity() * size_of::<M>() > SPARE_BYTES {
+        return;
+    }
+    let keep = |spare: &RefCell<Option<Box<dyn Any>>>| {
+        let mut spare = spare.borrow_mut();
+        match spare.as_mut().and_then(|spare| spare.downcast_mut::<VecDeque<M>>()) {
+            Some(spare) => std::mem::swap(spare, batch),
+            None => *spare = Some(Box::new(std::mem::take(batch))),
+        }
+    };
+    let _ = SPARE.try_with(keep);
 }
 
 /// Runs the user's code: the one place that does. A panic comes back as its text.
@@ -691,6 +747,12 @@ impl Queue {
             self.lanes[0].mail = first;
         }
         self.lanes.insert(index, Lane { depth, mail: VecDeque::new() });
+    }
+
+    /// The latest arrival of a lane.
+    #[inline]
+    fn last(&mut self, depth: u16) -> Option<&mut Mail> {
+        self.lanes.iter_mut().find(|lane| lane.depth == depth)?.mail.back_mut()
     }
 
     /// Back to where it was: before all that came later. `mail` came in the order given.
@@ -1123,13 +1185,16 @@ impl Local {
             // For all of it at once: nothing but the runtime's own code runs meanwhile.
             let (seats, mut queue) = (self.seats.borrow(), self.queue.borrow_mut());
             let mut messages = 0;
-            for mail in arrivals {
+            for mut mail in arrivals {
                 if let What::Shutdown = mail.what {
                     self.ending.set(true);
                     continue;
                 }
                 messages += u64::from(mail.messages);
-                queue.push(note(&seats, &mail), mail);
+                let depth = note(&seats, &mail);
+                if !queue.last(depth).is_some_and(|last| last.gather(&mut mail)) {
+                    queue.push(depth, mail);
+                }
             }
             Meter::add(&self.mailbox.meter.taken, messages.wrapping_sub(counted));
         }
