@@ -788,6 +788,15 @@ impl Queue {
         first.min_by_key(|(arrival, _)| *arrival).map(|(_, lane)| lane)
     }
 
+    /// Gives the room of a crowd back, when that is gone.
+    fn shrink(&mut self) {
+        for lane in &mut self.lanes {
+            if lane.mail.capacity() > ROOM {
+                lane.mail.shrink_to(ROOM);
+            }
+        }
+    }
+
     fn len(&self) -> usize {
         self.lanes.iter().map(|lane| lane.mail.len()).sum()
     }
@@ -796,6 +805,9 @@ impl Queue {
         self.lanes.iter().take_while(|lane| u32::from(lane.depth) < below).any(|lane| !lane.mail.is_empty())
     }
 }
+
+/// Room for so many that a lane keeps at rest.
+const ROOM: usize = 1_024;
 
 /// Notes that mail was taken in for its instance, and gives the lane that it belongs to.
 #[inline]
@@ -977,6 +989,7 @@ impl Local {
         if parker.spin(&self.budget, || false) {
             parker.retract();
         } else {
+            self.queue.borrow_mut().shrink();
             parker.park(self.next_timer());
         }
         if quiet {

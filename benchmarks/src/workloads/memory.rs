@@ -1,6 +1,8 @@
 //! What waiting costs in memory.
 
 use std::sync::mpsc::{self, Receiver, Sender};
+use std::thread;
+use std::time::Duration;
 
 use super::sink::{Sink, nth, sum_to};
 use super::{LIMIT, Spec, Threads, sink};
@@ -11,7 +13,7 @@ pub(crate) const INSTANCE: Spec = Spec {
     name: "memory-instance",
     title: "Memory of an idle instance",
     about: "The growth of the process's resident memory by 10,000 instances (500 where each is a thread) with a state \
-            of 8 bytes, each with the address that the outside keeps.",
+            of 8 bytes, each with the address that the outside keeps, a tenth of a second after they were made.",
     unit: "bytes an instance",
     threads: Threads::One,
     ..Spec::BASE
@@ -41,6 +43,8 @@ pub(crate) fn instance<L: Library>(library: &L, _: &Plan) -> Vec<Figure> {
     let addresses = library.spawn_many(count, Idle);
     L::tell(&addresses[count as usize - 1], back);
     sink::expect(&ends, count - 1);
+    // For what is given back at rest.
+    thread::sleep(Duration::from_millis(100));
     one((resident() - before) / count as f64)
 }
 
