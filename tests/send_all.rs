@@ -1,12 +1,14 @@
 //! `send_all` moves a batch as if each message had been sent in turn, and gives back what it could not.
 
 use std::cell::Cell;
+use std::collections::HashSet;
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::mpsc::{self, Receiver, Sender};
+use std::thread;
 use std::time::Duration;
 
-use zctor::{ActorEngine, ActorThread, CallError, Context, SendError, actor};
-use zctor_tests::{Counter, Gate, bounded, receive_many};
+use zctor::{ActorEngine, ActorThread, CallError, Context, Restart, SendError, actor};
+use zctor_tests::{Counter, Gate, SplitMix64, bounded, receive_many};
 
 const CHORES: u64 = 10_000;
 
@@ -33,6 +35,7 @@ enum TaskMessage {
         count: u32,
     },
     Leave,
+    Trip,
 }
 
 struct Runner {
@@ -63,6 +66,10 @@ impl TaskHandler for Runner {
 
     fn leave(&mut self, ctx: &mut Context<TaskMessage>) {
         ctx.stop();
+    }
+
+    fn trip(&mut self, _ctx: &mut Context<TaskMessage>) {
+        panic!("a stone");
     }
 }
 
@@ -109,6 +116,177 @@ fn a_batch_goes_round_as_single_sends_do_and_gives_its_length() {
         assert_eq!(places(&ran, 1), [4]);
         assert_eq!(client.send_all(runs(0..12)).unwrap(), 12);
         assert_eq!(places(&ran, 12), [0, 1, 2, 3, 4, 0, 1, 2, 3, 4, 0, 1]);
+    });
+}
+
+#[test]
+fn batches_and_single_sends_of_any_number_take_one_turn_after_the_other() {
+    bounded(|| {
+        let engine = ActorEngine::new();
+        let (client, ran) = runners(&engine, 5);
+        let early = client.clone();
+        let mut random = SplitMix64::new(7);
+        let mut live: Vec<usize> = (0..5).collect();
+        let mut last = None;
+        // Also when some have left, which a client made before learns on its way.
+        for leaver in [None, Some(3), Some(0)] {
+            if let Some(leaver) = leaver {
+                let instance = client.instances().into_iter().find(|id| id.thread().index() == leaver).unwrap();
+                client.pin(instance).leave().unwrap();
+                engine.settle();
+                live.retain(|place| *place != leaver);
+            }
+            for _ in 0..100 {
+                let count = random.below(14);
+                let sent = if random.below(3) == 0 {
+                    (0..count).for_each(|task| early.run(u32::try_from(task).unwrap()).unwrap());
+                    count
+                } else {
+                    early.send_all(runs(0..u32::try_from(count).unwrap())).unwrap()
+                };
+                assert_eq!(sent, count);
+                let expected: Vec<usize> = (0..count)
+                    .map(|_| {
+                        let next = live.iter().copied().find(|place| last.is_none_or(|last| *place > last));
+                        *last.insert(next.unwrap_or(live[0]))
+                    })
+                    .collect();
+                assert_eq!(places(&ran, count), expected);
+            }
+        }
+    });
+}
+
+#[test]
+fn batches_of_many_threads_lose_nothing_and_share_evenly() {
+    const THREADS: u32 = 4;
+    const ROUNDS: u32 = if cfg!(miri) { 5 } else { 300 };
+    for size in [1, 2, 3, 5] {
+        bounded(move || {
+            let engine = ActorEngine::new();
+            let (client, ran) = runners(&engine, size);
+            let start = Gate::new();
+            let sent: u32 = thread::scope(|scope| {
+                let senders: Vec<_> = (0..THREADS)
+                    .map(|thread| {
+                        let (client, start) = (&client, start.clone());
+                        scope.spawn(move || {
+                            let mut random = SplitMix64::new(u64::from(thread));
+                            start.pass();
+                            let mut task = 0;
+                            for _ in 0..ROUNDS {
+                                let count = u32::try_from(random.below(9)).unwrap();
+                                let first = thread << 16 | task;
+                                if count == 0 {
+                                    client.run(first).unwrap();
+                                    task += 1;
+                                } else {
+                                    client.send_all(runs(first..first + count)).unwrap();
+                                    task += count;
+                                }
+                            }
+                            task
+                        })
+                    })
+                    .collect();
+                start.await_arrivals(THREADS as usize);
+                start.open();
+                senders.into_iter().map(|sender| sender.join().unwrap()).sum()
+            });
+            engine.settle();
+            let mut shares = vec![0; size];
+            // Of each sender, what comes to one receiver comes in order.
+            let mut latest = vec![[None; THREADS as usize]; size];
+            let mut seen = HashSet::new();
+            for (task, place) in ran.try_iter() {
+                shares[place] += 1;
+                assert!(seen.insert(task), "task {task:x} ran twice");
+                let before = latest[place][(task >> 16) as usize].replace(task);
+                assert!(before.is_none_or(|before| before < task), "task {task:x} came behind a later one");
+            }
+            assert_eq!(shares.iter().sum::<u32>(), sent);
+            // As many turns as messages, one after the other.
+            let size = u32::try_from(size).unwrap();
+            assert!(shares.iter().all(|share| (sent / size..=sent.div_ceil(size)).contains(share)), "{shares:?}");
+        });
+    }
+}
+
+#[test]
+fn a_batch_passes_over_a_place_whose_bounded_mailbox_has_no_room_left() {
+    bounded(|| {
+        let engine = ActorEngine::new();
+        let (ran, told) = mpsc::channel();
+        for bound in [None, Some(2), None] {
+            let ran = ran.clone();
+            let thread = ActorThread::new().register(TaskMessage::actor(move || Runner { ran: ran.clone() }));
+            engine.spawn(bound.into_iter().fold(thread, ActorThread::mailbox_bound)).unwrap();
+        }
+        let client: TaskClient = engine.client::<TaskMessage>().unwrap();
+        let gate = Gate::new();
+        for instance in client.instances() {
+            client.pin(instance).hold(gate.clone()).unwrap();
+        }
+        gate.await_arrivals(3);
+        assert_eq!(client.send_all(runs(0..9)).unwrap(), 9);
+        assert_eq!(client.send_all(runs(9..10)).unwrap(), 1);
+        gate.open();
+        assert_eq!(places(&told, 10), [0, 1, 2, 0, 1, 2, 0, 2, 0, 2]);
+        engine.settle();
+        assert_eq!(client.send_all(runs(0..2)).unwrap(), 2);
+        assert_eq!(places(&told, 2), [0, 1]);
+    });
+}
+
+#[test]
+fn a_batch_passes_over_an_instance_that_rests() {
+    bounded(|| {
+        let engine = ActorEngine::new();
+        let (ran, told) = mpsc::channel();
+        let actor = TaskMessage::actor(move || Runner { ran: ran.clone() });
+        let actor = actor.restart(Restart::always().backoff(zctor_tests::LIMIT, zctor_tests::LIMIT).jitter(0.0));
+        let client: TaskClient = engine.pool(3, actor).unwrap();
+        let second = client.pin(client.instances()[1]);
+        // From the third panic on it rests.
+        assert_eq!(second.send_all([(); 3].map(|()| TaskMessage::Trip)).unwrap(), 3);
+        engine.settle();
+        assert_eq!(client.send_all(runs(0..5)).unwrap(), 5);
+        assert_eq!(places(&told, 5), [0, 2, 0, 2, 0]);
+        assert_eq!(client.place().unwrap(), 2);
+    });
+}
+
+#[test]
+fn a_batch_goes_round_a_large_pool_and_passes_over_those_that_have_ended() {
+    const THREADS: usize = 4;
+    const EACH: usize = 25;
+    bounded(|| {
+        let engine = ActorEngine::new();
+        let (ran, told) = mpsc::channel();
+        for _ in 0..THREADS {
+            let actor = || {
+                let ran = ran.clone();
+                TaskMessage::actor(move || Runner { ran: ran.clone() })
+            };
+            engine.spawn((0..EACH).fold(ActorThread::new(), |thread, _| thread.register(actor()))).unwrap();
+        }
+        let client: TaskClient = engine.client::<TaskMessage>().unwrap();
+        // Of the second thread, all but one.
+        let second = client.instances().into_iter().filter(|id| id.thread().index() == 1);
+        for instance in second.skip(1) {
+            client.pin(instance).leave().unwrap();
+        }
+        engine.settle();
+        let round = [vec![0; EACH], vec![1], vec![2; EACH], vec![3; EACH]].concat();
+        let count = 2 * round.len() + 10;
+        assert_eq!(client.send_all(runs(0..u32::try_from(count).unwrap())).unwrap(), count);
+        let expected: Vec<usize> = round.iter().copied().cycle().take(count).collect();
+        assert_eq!(places(&told, count), expected);
+        // Single sends go on where the batch left the turn.
+        (0..16).for_each(|task| client.run(task).unwrap());
+        let expected: Vec<usize> = round.iter().copied().skip(10).take(16).collect();
+        assert_eq!(places(&told, 16), expected);
+        assert_eq!(engine.stats().dead_letters, 0);
     });
 }
 

@@ -157,6 +157,22 @@ fn each_rotated_send_and_call_tells_its_thread_and_which_option_it_is() {
 }
 
 #[test]
+fn each_message_of_a_batch_tells_its_decision() {
+    collected(|| {
+        let engine = ActorEngine::new();
+        let worker: WorkerClient = engine.pool(3, WorkerMessage::actor(|| Worker)).unwrap();
+        let batch = |count| (0..count).map(|task| WorkerMessage::Process { task });
+        worker.send_all(batch(5)).unwrap();
+        assert_eq!(decisions(), [(0, 1, 3), (1, 2, 3), (2, 3, 3), (0, 1, 3), (1, 2, 3)]);
+        worker.send_all(batch(1)).unwrap();
+        assert_eq!(decisions(), [(2, 3, 3)]);
+        // Where one is chosen there is nothing to decide.
+        worker.pin(worker.instances()[1]).send_all(batch(5)).unwrap();
+        assert_eq!(decisions(), []);
+    });
+}
+
+#[test]
 fn a_decision_inside_a_handler_is_told_too() {
     collected(|| {
         let engine = ActorEngine::new();

@@ -451,11 +451,12 @@ where
     ) {
         let outcome = self.work(deadline, |state, ctx| {
             let orphans = count_orphans();
-            while {
+            loop {
                 let goes_on = next(state, ctx, port);
                 self.count_handled(ctx.local());
-                goes_on && self.common.wish.get() == Wish::None
-            } {
+                if !goes_on || self.common.wish.get() != Wish::None {
+                    break;
+                }
                 answer_orphans(orphans, None);
             }
         });

@@ -155,11 +155,10 @@ impl<M: Message> Address<M> {
         }
     }
 
-    /// Sends a batch that was admitted, as [`send`](Self::send).
-    fn send_batch(&self, way: Way, messages: &mut Option<Vec<M>>, how: How) {
-        if let Some(back) = (self.seals.batch)(messages, self, way, how) {
-            *messages = back.into_letter().and_then(self.seals.open_batch);
-        }
+    /// Sends a batch that was admitted; gives back what the receiver's thread, if it has ended meanwhile, did not take.
+    fn send_batch(&self, way: Way, messages: Vec<M>, how: How) -> Vec<M> {
+        let back = (self.seals.batch)(&mut Some(messages), self, way, how);
+        back.and_then(Mail::into_letter).and_then(self.seals.open_batch).unwrap_or_default()
     }
 
     /// Tells the instance to end, in its turn.
@@ -414,6 +413,60 @@ impl<M: Message> Pool<M> {
         }
     }
 
+    /// Deals a batch out in turn to places without a bound, so that each message goes where it would go alone. What comes
+    /// too late for its receiver goes to `late`; all come back, and the turn stays, if one of those places has a bound or
+    /// none takes mail.
+    fn deal(&self, messages: Vec<M>, late: &mut Vec<M>) -> Result<(), Vec<M>> {
+        let places = self.places.load();
+        let Some(mut hands) = self.take_turns(&places, messages.len()) else { return Err(messages) };
+        let routed = |hand: &Hand<'_, M>| trace::routed(M::NAME, hand.address.id(), hand.index + 1, places.len());
+        if let [only] = &mut hands[..] {
+            messages.iter().for_each(|_| routed(only));
+            only.messages = messages;
+        } else {
+            let share = messages.len().div_ceil(hands.len());
+            hands.iter_mut().for_each(|hand| hand.messages.reserve_exact(share));
+            let mut messages = messages.into_iter();
+            while !messages.as_slice().is_empty() {
+                for (hand, message) in hands.iter_mut().zip(messages.by_ref()) {
+                    routed(hand);
+                    hand.messages.push(message);
+                }
+            }
+        }
+        for Hand { address, way, messages, .. } in hands {
+            late.extend(address.send_batch(way, messages, How { rotated: true, permitted: false }));
+        }
+        Ok(())
+    }
+
+    /// Moves the turn on by `count` messages, at least one, at once. Gives those whose turns they are, the first in front;
+    /// after the last it is the first one's again.
+    fn take_turns<'p>(&self, places: &'p [Place<M>], count: usize) -> Option<Vec<Hand<'p, M>>> {
+        loop {
+            let turn = self.turn.load(Ordering::Relaxed);
+            let start = after(places, turn);
+            let in_turn = (start..places.len()).chain(0..start);
+            // As `next_open` chooses them while nobody runs out of room.
+            let open = in_turn.filter_map(|index| {
+                let address = &places[index].address;
+                let way = address.admit().ok().filter(|_| address.status.is_ready())?;
+                Some(Hand { index, address, way, messages: Vec::new() })
+            });
+            let mut hands = Vec::with_capacity(count.min(places.len()));
+            hands.extend(open.take(count));
+            if hands.iter().any(|hand| hand.address.mailbox.room.is_some()) {
+                return None;
+            }
+            let last = &hands[(count - 1).checked_rem(hands.len())?];
+            let last = places[last.index].number;
+            // Relaxed: the counter orders nothing but itself.
+            if last == turn || self.turn.compare_exchange(turn, last, Ordering::Relaxed, Ordering::Relaxed).is_ok() {
+                return Some(hands);
+            }
+        }
+    }
+
     /// Who takes over a rotated message of one that ended: each in turn. The message's own turn was counted before.
     pub(crate) fn stand_in(&self) -> Option<(Arc<Address<M>>, Way)> {
         let places = self.places.load();
@@ -495,6 +548,14 @@ impl<M: Message> Pool<M> {
         local.set_local_turn(TypeId::of::<M>(), place.number);
         Ok(Arc::clone(&place.address))
     }
+}
+
+/// What one place is dealt of a batch.
+struct Hand<'p, M: Message> {
+    index: usize,
+    address: &'p Address<M>,
+    way: Way,
+    messages: Vec<M>,
 }
 
 /// The place after the one last used; 0 where there are none.
@@ -1181,8 +1242,49 @@ impl<'a, M: Message> Aim<'a, M> {
         if count == 0 {
             return Ok(0);
         }
-        // Each message takes its turn; what goes to one instance goes there in one push.
-        let mut batches = Batches::new(matches!(self.binding, Binding::LeastLoaded));
+        let mut late = Vec::new();
+        let outcome = self.send_straight(messages, &mut late).or_else(|messages| self.send_each(messages, &mut late));
+        // What is given back was for a thread that ended this very moment: it finds another receiver, or none.
+        let mut rest = Vec::new();
+        for message in late {
+            let mut place = Some(message);
+            let _ = self.try_send(&mut place); // what is refused stays in its place
+            rest.extend(place);
+        }
+        let refusal = match outcome {
+            Ok(()) => Refusal::Stopped,
+            Err((messages, refusal)) => {
+                rest.extend(messages);
+                refusal
+            }
+        };
+        if rest.is_empty() {
+            return Ok(count);
+        }
+        let refusal = self.refused(refusal, rest.len());
+        Err(SendError::new(M::NAME, rest, refusal))
+    }
+
+    /// The way that as good as every batch takes: whole to the instance that a client is bound to, or dealt out in turn, if
+    /// nothing stands against it. Else it comes back untouched, and `send_each` looks closer.
+    fn send_straight(&self, messages: Vec<M>, late: &mut Vec<M>) -> Result<(), Vec<M>> {
+        match (self.binding, self.pool) {
+            (Binding::One(address), _) => {
+                let Some(way) = address.admit_freely() else { return Err(messages) };
+                late.extend(address.send_batch(way, messages, How::default()));
+                Ok(())
+            }
+            (Binding::Turn(_), Some(pool)) if messages.iter().all(|message| message.__key().is_none()) => {
+                pool.deal(messages, late)
+            }
+            _ => Err(messages),
+        }
+    }
+
+    /// Each message takes its turn; what goes to one instance goes there in one push. From the first that is refused on,
+    /// they come back.
+    fn send_each(&self, messages: Vec<M>, late: &mut Vec<M>) -> Result<(), (Vec<M>, Refusal)> {
+        let mut batches = Batches::new(matches!(self.binding, Binding::LeastLoaded), late);
         let until = self.room_deadline();
         let mut messages = messages.into_iter();
         let mut refused = None;
@@ -1218,21 +1320,10 @@ impl<'a, M: Message> Aim<'a, M> {
             }
         }
         batches.send();
-        // What is given back was for a thread that ended this very moment: it finds another receiver, or none.
-        let refusal = refused.as_ref().map_or(Refusal::Stopped, |(_, refusal)| *refusal);
-        let mut rest = Vec::new();
-        for message in std::mem::take(&mut batches.late) {
-            let mut place = Some(message);
-            let _ = self.try_send(&mut place); // what is refused stays in its place
-            rest.extend(place);
+        match refused {
+            None => Ok(()),
+            Some((first, refusal)) => Err((std::iter::once(first).chain(messages).collect(), refusal)),
         }
-        rest.extend(refused.map(|(first, _)| first));
-        rest.extend(messages);
-        if rest.is_empty() {
-            return Ok(count);
-        }
-        let refusal = self.refused(refusal, rest.len());
-        Err(SendError::new(M::NAME, rest, refusal))
     }
 }
 
@@ -1248,14 +1339,14 @@ struct Batches<'a, M: Message> {
     /// How many each was given, where that is asked for.
     given: Option<HashMap<InstanceId, usize>>,
     /// Given back by threads that had just ended.
-    late: Vec<M>,
+    late: &'a mut Vec<M>,
 }
 
 impl<'a, M: Message> Batches<'a, M> {
     /// `counts`: whether `given_to` will be asked.
-    fn new(counts: bool) -> Self {
+    fn new(counts: bool, late: &'a mut Vec<M>) -> Self {
         let given = counts.then(HashMap::new);
-        Self { batches: Vec::new(), cursor: 0, uniform: true, latest: HashMap::new(), given, late: Vec::new() }
+        Self { batches: Vec::new(), cursor: 0, uniform: true, latest: HashMap::new(), given, late }
     }
 
     fn given_to(&self, instance: InstanceId) -> usize {
@@ -1299,9 +1390,7 @@ impl<'a, M: Message> Batches<'a, M> {
             given.clear();
         }
         for (chosen, batch) in self.batches.drain(..) {
-            let mut place = Some(batch);
-            chosen.address().send_batch(chosen.way, &mut place, chosen.how());
-            self.late.extend(place.into_iter().flatten());
+            self.late.extend(chosen.address().send_batch(chosen.way, batch, chosen.how()));
         }
     }
 }
