@@ -24,7 +24,7 @@ use crate::message::{Dispatch, Message, Port, Rebuild, key_hash};
 use crate::registry::Pools;
 use crate::restart::{Panics, Restart, Verdict};
 use crate::route::{Address, Call, How, Seals, Way};
-use crate::thread::{Local, ThreadId, add_to_last, catch, keep_spare, quietly, run_user, take_spare};
+use crate::thread::{Local, ThreadId, catch, keep_spare, quietly, run_user, send_here, take_spare};
 use crate::timer::{Alarm, due_in, now};
 use crate::trace;
 use crate::watch::{End, Status};
@@ -338,15 +338,10 @@ where
 {
     const SEALS: Seals<M> = Seals {
         send: |place, address, way, how| {
-            if way == Way::Here && Self::add_here(place, address, how) {
+            if way == Way::Here && Self::send_here(place, address, how) {
                 return None;
             }
-            let (message, to) = (place.take(), PhantomData);
-            let letter = match &address.undelivered {
-                None => seal(SendLetter::<M, S, _> { message, undelivered: Nobody, to }),
-                Some(hook) => seal(SendLetter::<M, S, _> { message, undelivered: Arc::clone(hook), to }),
-            };
-            address.deliver(way, Mail::letter(address.slot, letter, how))
+            address.mailbox.push(Self::mail(place, address, how))
         },
         call: |place, address, way, how| {
             let (call, to) = (place.take(), PhantomData);
@@ -392,12 +387,21 @@ where
         },
     };
 
-    /// Adds a message to the mail that was queued last on this thread, if that is for the same instance.
-    fn add_here(place: &mut Option<M>, address: &Address<M>, how: How) -> bool {
-        add_to_last(M::CALL_DEPTH, address, how, |letter| match &address.undelivered {
+    fn mail(place: &mut Option<M>, address: &Address<M>, how: How) -> Mail {
+        let (message, to) = (place.take(), PhantomData);
+        let letter = match &address.undelivered {
+            None => seal(SendLetter::<M, S, _> { message, undelivered: Nobody, to }),
+            Some(hook) => seal(SendLetter::<M, S, _> { message, undelivered: Arc::clone(hook), to }),
+        };
+        Mail::letter(address.slot, letter, how)
+    }
+
+    fn send_here(place: &mut Option<M>, address: &Address<M>, how: How) -> bool {
+        let join = |letter: &mut Letter, place: &mut Option<M>| match &address.undelivered {
             None => join::<M, S, _>(letter, place, || Nobody),
             Some(hook) => join::<M, S, _>(letter, place, || Arc::clone(hook)),
-        })
+        };
+        send_here(place, address, how, join, |place| Self::mail(place, address, how))
     }
 
     /// Builds a state by the factory that can do so again.

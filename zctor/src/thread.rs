@@ -576,30 +576,31 @@ pub(crate) fn enqueue_here(mail: Mail) -> Option<Mail> {
     }
 }
 
-/// Adds a message to the mail that was queued last on this thread, by `join`, if that is for the same instance and came in the
-/// same way: what a handler sends to one neighbour again and again travels as a batch. `false` if it is another's.
+/// Queues a message for an instance of the actor thread that this code runs on, which takes mail: by `join` in the mail that
+/// was queued last, if that is for the same instance and came in the same way, so that what a handler sends to one neighbour
+/// again and again travels as a batch; else as mail of its own, by `seal`. `false` if that thread is no more.
 #[inline]
-pub(crate) fn add_to_last<M: Message>(
-    depth: u16,
+pub(crate) fn send_here<M: Message>(
+    place: &mut Option<M>,
     address: &Address<M>,
     how: How,
-    join: impl FnOnce(&mut Letter) -> bool,
+    join: impl FnOnce(&mut Letter, &mut Option<M>) -> bool,
+    seal: impl FnOnce(&mut Option<M>) -> Mail,
 ) -> bool {
-    let add = |local: &Local| {
+    let send = |local: &Local| {
         let mut queue = local.queue.borrow_mut();
-        let Some(mail) = queue.last(depth).filter(|mail| mail.takes(address.slot, how, in_hook())) else {
-            return false;
-        };
-        let What::Letter(letter) = &mut mail.what else { return false };
-        let joined = join(letter);
-        if joined {
-            mail.messages += 1;
-            local.open_account(&address.status);
+        local.open_account(&address.status);
+        let last = queue.last(M::CALL_DEPTH).filter(|mail| mail.takes(address.slot, how, in_hook()));
+        if let Some(Mail { what: What::Letter(letter), messages, .. }) = last {
+            if join(letter, place) {
+                *messages += 1;
+                return;
+            }
         }
-        joined
+        queue.push(M::CALL_DEPTH, seal(place));
     };
     // Borrowed all the while: nothing but the runtime's own code runs.
-    LOCAL.try_with(|local| local.borrow().as_deref().is_some_and(add)).unwrap_or(false)
+    LOCAL.try_with(|local| local.borrow().as_deref().map(send)).is_ok_and(|sent| sent.is_some())
 }
 
 /// An empty batch: the one served last on this thread, if it was for such messages.
