@@ -349,7 +349,7 @@ where
                 None => seal(CallLetter::<M, S, _> { call, undelivered: Nobody, to }),
                 Some(hook) => seal(CallLetter::<M, S, _> { call, undelivered: Arc::clone(hook), to }),
             };
-            address.deliver(way, Mail::letter(address.slot, letter, how))
+            address.deliver(way, Mail::call(address.slot, letter, how))
         },
         batch: |place, address, way, how| {
             let (messages, to) = (place.take().unwrap_or_default().into(), PhantomData);

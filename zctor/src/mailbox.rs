@@ -100,8 +100,13 @@ pub(crate) struct Mail {
     pub(crate) permitted: bool,
     /// A hook had sent it.
     pub(crate) from_hook: bool,
+    /// It asks for a reply.
+    pub(crate) is_call: bool,
     pub(crate) what: What,
 }
+
+#[cfg(target_pointer_width = "64")]
+const _: () = assert!(size_of::<Mail>() <= 96, "mail is moved often");
 
 pub(crate) enum What {
     Letter(Letter),
@@ -128,7 +133,13 @@ impl Mail {
     pub(crate) fn letter(to: Slot, letter: Letter, how: How) -> Self {
         let How { rotated, permitted } = how;
         let what = What::Letter(letter);
-        Self { to, number: pusher(), messages: 1, rotated, permitted, from_hook: in_hook(), what }
+        Self { to, number: pusher(), messages: 1, rotated, permitted, from_hook: in_hook(), is_call: false, what }
+    }
+
+    /// A letter with a message that asks for a reply.
+    #[inline]
+    pub(crate) fn call(to: Slot, letter: Letter, how: How) -> Self {
+        Self { is_call: true, ..Self::letter(to, letter, how) }
     }
 
     /// A letter with any number of messages.
@@ -140,7 +151,8 @@ impl Mail {
 
     /// Something that is no message.
     pub(crate) fn order(to: Slot, what: What) -> Self {
-        Self { to, number: 0, messages: 0, rotated: false, permitted: false, from_hook: false, what }
+        let (rotated, permitted, from_hook, is_call) = (false, false, false, false);
+        Self { to, number: 0, messages: 0, rotated, permitted, from_hook, is_call, what }
     }
 
     pub(crate) fn into_letter(self) -> Option<Letter> {

@@ -3,9 +3,10 @@
 //! The life of a thread:
 //!
 //! 1. It builds its instances, each by its factory, and reports. Until the engine has registered them it runs nothing.
-//! 2. It takes mail from its mailbox into its own queue, a lane a call depth, and serves it in order of arrival.
-//!    `on_start` is the first entry of each instance. Mail between its own instances goes to the queue directly. Messages
-//!    to one instance that wait one behind the other are gathered to a batch, and handled under one look-up.
+//! 2. It takes mail from its mailbox into its own queue, a lane a call depth, and serves it in order of arrival; but a
+//!    call to an instance for which nothing else is queued goes ahead (`Queue`). `on_start` is the first entry of each
+//!    instance. Mail between its own instances goes to the queue directly. Messages to one instance that wait one behind
+//!    the other are gathered to a batch, and handled under one look-up.
 //! 3. A handler that waits serves the lanes below its own call depth meanwhile (`Local::wait`).
 //! 4. With nothing to do it rests: announces itself, looks a last time, spins, parks (`park.rs`).
 //! 5. It ends when its last instance has, or when the engine tells it to and its queue is empty: each instance in
@@ -692,62 +693,76 @@ fn drop_payload(payload: Box<dyn Any + Send>) {
 }
 
 /// The thread's own queue: one lane a call depth, so that nested serving never looks at what it may not take.
+///
+/// It is served in order of arrival, but a call to an instance for which nothing else lies here when it comes goes ahead of
+/// what waits for others. When it is the first of those, it lets one of the others pass that came before it. So neither
+/// starves the other: a call that goes ahead waits for such calls that came before it, and for one of the others for each
+/// of them and itself; any of the others waits for what came before it, and for no more later calls than that.
+///
+/// What comes later for the same instance is not served before such a call. While that waits, it counts in the load of its
+/// instance, so none of these goes ahead, and each has a number above that of the call, since mail is numbered while a call
+/// waits to go ahead. And what does not go ahead is only served if its number is below those of all calls that wait to, in
+/// the lanes that are looked at: the call's is among them, for an instance has one lane. What is gathered joins a message of
+/// its own instance, which came after the call like itself.
 #[derive(Default)]
 struct Queue {
     lanes: Vec<Lane>,
-    /// Mail that was numbered. That is only needed to choose between lanes, and most threads have one.
+    /// Mail that was numbered, as all is while there are several lanes, or a call waits to go ahead. Other mail keeps the
+    /// number it came with, which is below those given here.
     arrivals: u64,
+    /// Calls that wait to go ahead.
+    waiting: usize,
 }
 
 struct Lane {
     depth: u16,
     mail: VecDeque<Mail>,
+    /// Calls that go ahead of `mail`: one an instance at most.
+    ahead: VecDeque<Mail>,
+    /// The first of them has let one pass.
+    has_yielded: bool,
+}
+
+impl Lane {
+    fn is_empty(&self) -> bool {
+        self.mail.is_empty() && self.ahead.is_empty()
+    }
 }
 
 impl Queue {
     #[inline(always)]
-    fn push(&mut self, depth: u16, mail: Mail) {
+    fn push(&mut self, place: Place, mail: Mail) {
         match &mut self.lanes[..] {
-            [lane] if lane.depth == depth => lane.mail.push_back(mail),
-            _ => self.push_numbered(depth, mail),
+            [lane] if lane.depth == place.depth && self.waiting == 0 && !place.ahead => lane.mail.push_back(mail),
+            _ => self.push_numbered(place, mail),
         }
     }
 
     #[inline(never)]
-    fn push_numbered(&mut self, depth: u16, mut mail: Mail) {
-        let index = self.lane_index(depth);
-        mail.number = self.number();
-        self.lanes[index].mail.push_back(mail);
-    }
-
-    /// The number of the next arrival: above all numbers that mail came with.
-    fn number(&mut self) -> u64 {
+    fn push_numbered(&mut self, Place { depth, ahead }: Place, mut mail: Mail) {
         self.arrivals += 1;
-        self.arrivals | 1 << 63
+        self.waiting += usize::from(ahead);
+        mail.number = self.arrivals | 1 << 63; // above all that mail comes with
+        let lane = self.lane(depth);
+        if ahead { &mut lane.ahead } else { &mut lane.mail }.push_back(mail);
     }
 
-    fn lane(&mut self, depth: u16) -> &mut VecDeque<Mail> {
-        let index = self.lane_index(depth);
-        &mut self.lanes[index].mail
+    /// Whether a call for this instance goes ahead. Apart from the loop over arrivals, where all mail was moved once more for
+    /// it.
+    #[inline(never)]
+    fn lets_ahead(&self, status: &Status) -> bool {
+        // A call that finds nobody here has nobody to go ahead of.
+        self.has(u32::MAX) && status.is_unburdened()
     }
 
-    fn lane_index(&mut self, depth: u16) -> usize {
+    fn lane(&mut self, depth: u16) -> &mut Lane {
         // A thread has few lanes: one a call depth that lives on it.
         let index = self.lanes.iter().position(|lane| lane.depth >= depth).unwrap_or(self.lanes.len());
         if self.lanes.get(index).is_none_or(|lane| lane.depth != depth) {
-            self.add_lane(index, depth);
+            let (mail, ahead) = (VecDeque::new(), VecDeque::new());
+            self.lanes.insert(index, Lane { depth, mail, ahead, has_yielded: false });
         }
-        index
-    }
-
-    fn add_lane(&mut self, index: usize, depth: u16) {
-        if let [only] = &mut self.lanes[..] {
-            // It was alone until now.
-            let mut first = std::mem::take(&mut only.mail);
-            first.iter_mut().for_each(|mail| mail.number = self.number());
-            self.lanes[0].mail = first;
-        }
-        self.lanes.insert(index, Lane { depth, mail: VecDeque::new() });
+        &mut self.lanes[index]
     }
 
     /// The latest arrival of a lane.
@@ -758,7 +773,7 @@ impl Queue {
 
     /// Back to where it was: before all that came later. `mail` came in the order given.
     fn push_front(&mut self, depth: u16, mail: impl DoubleEndedIterator<Item = Mail>) {
-        let lane = self.lane(depth);
+        let lane = &mut self.lane(depth).mail;
         for mut mail in mail.rev() {
             mail.number = lane.front().map_or(0, |first| first.number);
             lane.push_front(mail);
@@ -767,20 +782,39 @@ impl Queue {
 
     /// Back to where it was taken from.
     fn put_back(&mut self, depth: u16, mail: Mail) {
-        self.lane(depth).push_front(mail);
+        self.lane(depth).mail.push_front(mail);
     }
 
-    /// The earliest arrival among the lanes of depths below `below`, and its depth.
-    #[inline]
+    /// The next to be served among the lanes of depths below `below`, and its depth.
+    #[inline(always)]
     fn pop(&mut self, below: u32) -> Option<(u16, Mail)> {
-        // Most threads have one lane.
-        let lane = match &mut self.lanes[..] {
-            [lane] if u32::from(lane.depth) < below => lane,
-            [] | [_] => return None,
-            _ => self.earliest(below)?,
+        let ahead = if self.waiting == 0 { None } else { self.next_ahead(below) };
+        let (depth, mail) = match (ahead, &mut self.lanes[..]) {
+            (Some(index), lanes) => {
+                self.waiting -= 1;
+                (lanes[index].depth, &mut lanes[index].ahead)
+            }
+            // Most threads have one lane.
+            (None, [lane]) if u32::from(lane.depth) < below => (lane.depth, &mut lane.mail),
+            (None, [] | [_]) => return None,
+            (None, _) => {
+                let lane = self.earliest(below)?;
+                (lane.depth, &mut lane.mail)
+            }
         };
-        let mail = lane.mail.pop_front()?;
-        Some((lane.depth, mail))
+        Some((depth, mail.pop_front()?))
+    }
+
+    /// The lane whose first call goes ahead now; `None` if none waits there, or it lets one pass.
+    #[inline(never)]
+    fn next_ahead(&mut self, below: u32) -> Option<usize> {
+        let allowed = self.lanes.iter().take_while(|lane| u32::from(lane.depth) < below).enumerate();
+        let calls = allowed.filter_map(|(index, lane)| Some((lane.ahead.front()?.number, index)));
+        let (arrival, index) = calls.min()?;
+        let passes = |lane: &mut Lane| lane.mail.front().is_some_and(|first| first.number < arrival);
+        let one_passes = !self.lanes[index].has_yielded && self.earliest(below).is_some_and(passes);
+        self.lanes[index].has_yielded = one_passes;
+        (!one_passes).then_some(index)
     }
 
     fn earliest(&mut self, below: u32) -> Option<&mut Lane> {
@@ -791,35 +825,44 @@ impl Queue {
 
     /// Gives the room of a crowd back, when that is gone.
     fn shrink(&mut self) {
-        for lane in &mut self.lanes {
-            if lane.mail.capacity() > ROOM {
-                lane.mail.shrink_to(ROOM);
+        for lane in self.lanes.iter_mut().flat_map(|lane| [&mut lane.mail, &mut lane.ahead]) {
+            if lane.capacity() > ROOM {
+                lane.shrink_to(ROOM);
             }
         }
     }
 
     fn len(&self) -> usize {
-        self.lanes.iter().map(|lane| lane.mail.len()).sum()
+        self.lanes.iter().map(|lane| lane.mail.len() + lane.ahead.len()).sum()
     }
 
     fn has(&self, below: u32) -> bool {
-        self.lanes.iter().take_while(|lane| u32::from(lane.depth) < below).any(|lane| !lane.mail.is_empty())
+        self.lanes.iter().take_while(|lane| u32::from(lane.depth) < below).any(|lane| !lane.is_empty())
     }
 }
 
 /// Room for so many that a lane keeps at rest.
 const ROOM: usize = 1_024;
 
-/// Notes that mail was taken in for its instance, and gives the lane that it belongs to.
+/// Where mail goes in the queue.
+#[derive(Clone, Copy)]
+struct Place {
+    depth: u16,
+    /// Ahead of what waits for others.
+    ahead: bool,
+}
+
+/// Notes that mail was taken in for its instance, and gives its place in the queue.
 #[inline]
-fn note(seats: &[Seat], mail: &Mail) -> u16 {
+fn note(seats: &[Seat], queue: &Queue, mail: &Mail) -> Place {
     match seats.get(mail.to.index as usize) {
         Some(Seat { generation, depth, tenant: Some(tenant), .. }) if *generation == mail.to.generation => {
+            let ahead = mail.is_call && queue.lets_ahead(&tenant.status);
             tenant.status.take_in(mail.weight());
-            *depth
+            Place { depth: *depth, ahead }
         }
         // Mail for one that has ended waits in the lowest lane for its end as a dead letter.
-        _ => 0,
+        _ => Place { depth: 0, ahead: false },
     }
 }
 
@@ -1205,9 +1248,9 @@ impl Local {
                     continue;
                 }
                 messages += u64::from(mail.messages);
-                let depth = note(&seats, &mail);
-                if !queue.last(depth).is_some_and(|last| last.gather(&mut mail)) {
-                    queue.push(depth, mail);
+                let place = note(&seats, &queue, &mail);
+                if !queue.last(place.depth).is_some_and(|last| last.gather(&mut mail)) {
+                    queue.push(place, mail);
                 }
             }
             Meter::add(&self.mailbox.meter.taken, messages.wrapping_sub(counted));
@@ -1235,9 +1278,10 @@ impl Local {
     /// Queues mail for an instance of this thread.
     #[inline]
     pub(crate) fn enqueue(&self, mail: Mail) {
-        let depth = note(&self.seats.borrow(), &mail);
+        let mut queue = self.queue.borrow_mut();
+        let place = note(&self.seats.borrow(), &queue, &mail);
         Meter::add(&self.mailbox.meter.taken, u64::from(mail.messages));
-        self.queue.borrow_mut().push(depth, mail);
+        queue.push(place, mail);
     }
 
     /// Held mail of an instance that is back: to the place in the queue that it had.
@@ -1261,10 +1305,15 @@ impl Local {
         Meter::add(&self.mailbox.meter.passed, u64::from(messages));
     }
 
-    /// Serves the earliest mail below a depth, of a batch at most `budget` messages; what is left of that goes back to
+    /// Serves the next mail below a depth, of a batch at most `budget` messages; what is left of that goes back to
     /// where it was. Gives how much was done: 0 if there is nothing to do.
     fn serve_one(self: &Rc<Self>, below: u32, budget: usize) -> usize {
-        let Some((depth, mut mail)) = self.queue.borrow_mut().pop(below) else { return 0 };
+        let (depth, mut mail, budget) = {
+            let mut queue = self.queue.borrow_mut();
+            let Some((depth, mail)) = queue.pop(below) else { return 0 };
+            // What a call lets pass is one message, not a batch.
+            (depth, mail, if queue.waiting > 0 { 1 } else { budget })
+        };
         let messages = mail.messages;
         let Some(instance) = self.instance(mail.to) else {
             self.pass(mail.messages);
