@@ -598,7 +598,7 @@ pub(crate) fn send_here<M: Message>(
                 return;
             }
         }
-        queue.push(M::CALL_DEPTH, seal(place));
+        queue.push(Place { depth: M::CALL_DEPTH, ahead: false }, seal(place));
     };
     // Borrowed all the while: nothing but the runtime's own code runs.
     LOCAL.try_with(|local| local.borrow().as_deref().map(send)).is_ok_and(|sent| sent.is_some())
