@@ -875,6 +875,9 @@ where
     }
 }
 
+/// Messages of more bytes are not gathered: what is boxed is dearer to move into a batch than to leave where it is.
+const BULKY: usize = 256;
+
 /// Makes a batch of a letter and one message more.
 #[inline]
 fn join<M, S, H>(letter: &mut Letter, place: &mut Option<M>, heir: impl FnOnce() -> H) -> bool
@@ -883,6 +886,9 @@ where
     S: 'static,
     H: Heir<M>,
 {
+    if size_of::<M>() > BULKY {
+        return false;
+    }
     let any = letter.as_any_mut();
     if let Some(batch) = any.downcast_mut::<BatchLetter<M, S, H>>() {
         batch.messages.extend(place.take());
