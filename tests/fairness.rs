@@ -16,6 +16,8 @@ const NOISE: u64 = if cfg!(miri) { 200 } else { 5_000 };
 enum NoisyMessage {
     Hold(Gate),
     Noise,
+    /// Calls a quiet one, and gives away what comes of it.
+    Ask(QuietClient, Sender<Pending<u64>>),
 }
 
 struct Noisy {
@@ -29,6 +31,10 @@ impl NoisyHandler for Noisy {
 
     fn noise(&mut self) {
         self.handled.increment();
+    }
+
+    fn ask(&mut self, quiet: QuietClient, give: Sender<Pending<u64>>) {
+        give.send(quiet.non_blocking().look()).expect("the test waits");
     }
 }
 
@@ -61,6 +67,8 @@ impl QuietHandler for Quiet {
 enum DeepMessage {
     #[reply(u64)]
     Look,
+    /// As `Look`, and nobody waits for it.
+    Note(Sender<u64>),
     /// Waits until a quiet instance elsewhere has passed the gate.
     #[reply(())]
     Wait(Gate, QuietClient),
@@ -73,6 +81,10 @@ struct Deep {
 impl DeepHandler for Deep {
     fn look(&mut self, _: &mut Context<DeepMessage>) -> u64 {
         self.noise.get()
+    }
+
+    fn note(&mut self, _: &mut Context<DeepMessage>, tell: Sender<u64>) {
+        tell.send(self.noise.get()).expect("the test waits");
     }
 
     fn wait(&mut self, _: &mut Context<DeepMessage>, gate: Gate, elsewhere: QuietClient) {
@@ -141,6 +153,34 @@ fn a_call_to_a_quiet_instance_lets_one_message_pass_of_those_that_wait_for_a_noi
             assert!(look.wait().unwrap() <= 1);
             world.end(NOISE);
         }
+    });
+}
+
+#[test]
+fn a_call_made_while_a_batch_is_handled_does_not_wait_for_what_is_left_of_it() {
+    bounded(|| {
+        let world = World::new(1, false);
+        let (give, given) = mpsc::channel();
+        let quiet = world.engine.client::<QuietMessage>().unwrap();
+        let noise = (0..NOISE).map(|_| NoisyMessage::Noise);
+        world.noisy.send_all(std::iter::once(NoisyMessage::Ask(quiet, give)).chain(noise)).unwrap();
+        // A thread handles 64 at a time of what it has in hand.
+        assert!(receive(&given).wait().unwrap() <= 64);
+        world.end(NOISE);
+    });
+}
+
+#[test]
+fn what_comes_for_a_noisy_one_is_not_gathered_ahead_of_what_waits_for_one_of_another_call_depth() {
+    bounded(|| {
+        let world = World::new(0, true);
+        let gate = world.make_noise(200);
+        let (tell, told) = mpsc::channel();
+        world.engine.client::<DeepMessage>().unwrap().note(tell).unwrap();
+        (0..NOISE).for_each(|_| world.noisy.noise().unwrap());
+        gate.open();
+        assert_eq!(receive(&told), 200);
+        world.end(200 + NOISE);
     });
 }
 

@@ -311,6 +311,22 @@ fn run_pending_serves_whole_batches() {
 }
 
 #[test]
+fn run_pending_serves_a_batch_that_a_call_goes_ahead_of() {
+    bounded(|| {
+        let engine = ActorEngine::new();
+        let here = engine.here().unwrap();
+        let [(busy, of_busy), (quiet, of_quiet)] = [window(&here), window(&here)];
+        // Their starts are no longer queued.
+        here.run_pending();
+        (0..100).for_each(|value| busy.show(value).unwrap());
+        let asked = quiet.non_blocking().ask(1);
+        assert!(here.run_pending());
+        assert_eq!((of_busy.borrow().len(), &of_quiet.borrow()[..]), (100, &[1][..]));
+        assert_eq!(asked.wait(), Ok(1));
+    });
+}
+
+#[test]
 fn timers_fire_through_the_loop() {
     bounded(|| {
         let engine = ActorEngine::new();

@@ -106,8 +106,8 @@ impl Here {
         }
     }
 
-    /// Serves what waits for the instances of this thread, and what timers are due, but not what comes meanwhile; `false`
-    /// when the engine has stopped: then they have ended.
+    /// Serves as many messages as wait for the instances of this thread, and what timers are due, but no more for what comes
+    /// meanwhile; `false` when the engine has stopped: then they have ended.
     ///
     /// Called from a handler of this thread it does nothing.
     ///

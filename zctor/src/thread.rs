@@ -612,7 +612,7 @@ pub(crate) fn take_spare<M: 'static>() -> VecDeque<M> {
     SPARE.try_with(take).ok().flatten().unwrap_or_default()
 }
 
-/// Keeps the room of a batch that was served for the next, so that batches allocate nothing in steady state.
+/// Keeps the room of a batch that was served for the next, so that those of one type allocate nothing in steady state.
 pub(crate) fn keep_spare<M: 'static>(batch: &mut VecDeque<M>) {
     if batch.capacity() * size_of::<M>() > SPARE_BYTES {
         return;
@@ -620,6 +620,7 @@ pub(crate) fn keep_spare<M: 'static>(batch: &mut VecDeque<M>) {
     let keep = |spare: &RefCell<Option<Box<dyn Any>>>| {
         let mut spare = spare.borrow_mut();
         match spare.as_mut().and_then(|spare| spare.downcast_mut::<VecDeque<M>>()) {
+            Some(spare) if spare.capacity() >= batch.capacity() => {}
             Some(spare) => std::mem::swap(spare, batch),
             None => *spare = Some(Box::new(std::mem::take(batch))),
         }
@@ -696,14 +697,15 @@ fn drop_payload(payload: Box<dyn Any + Send>) {
 ///
 /// It is served in order of arrival, but a call to an instance for which nothing else lies here when it comes goes ahead of
 /// what waits for others. When it is the first of those, it lets one of the others pass that came before it. So neither
-/// starves the other: a call that goes ahead waits for such calls that came before it, and for one of the others for each
-/// of them and itself; any of the others waits for what came before it, and for no more later calls than that.
+/// starves the other: a call that goes ahead waits for what is being handled when it comes (of a batch, 64 messages at most),
+/// for such calls that came before it, and for one of the others for each of them and itself; any of the others waits for
+/// what came before it, and for no more later calls than that.
 ///
 /// What comes later for the same instance is not served before such a call. While that waits, it counts in the load of its
 /// instance, so none of these goes ahead, and each has a number above that of the call, since mail is numbered while a call
 /// waits to go ahead. And what does not go ahead is only served if its number is below those of all calls that wait to, in
-/// the lanes that are looked at: the call's is among them, for an instance has one lane. What is gathered joins a message of
-/// its own instance, which came after the call like itself.
+/// the lanes that are looked at: the call's is among them, for an instance has one lane. What is gathered joins the latest
+/// arrival of all, so that it stands where it would stand alone.
 #[derive(Default)]
 struct Queue {
     lanes: Vec<Lane>,
@@ -712,6 +714,8 @@ struct Queue {
     arrivals: u64,
     /// Calls that wait to go ahead.
     waiting: usize,
+    /// Batches that are being handled: what is left of them comes back.
+    in_hand: usize,
 }
 
 struct Lane {
@@ -742,7 +746,7 @@ impl Queue {
     fn push_numbered(&mut self, Place { depth, ahead }: Place, mut mail: Mail) {
         self.arrivals += 1;
         self.waiting += usize::from(ahead);
-        mail.number = self.arrivals | 1 << 63; // above all that mail comes with
+        mail.number = self.arrivals | NUMBERED;
         let lane = self.lane(depth);
         if ahead { &mut lane.ahead } else { &mut lane.mail }.push_back(mail);
     }
@@ -752,7 +756,7 @@ impl Queue {
     #[inline(never)]
     fn lets_ahead(&self, status: &Status) -> bool {
         // A call that finds nobody here has nobody to go ahead of.
-        self.has(u32::MAX) && status.is_unburdened()
+        (self.in_hand > 0 || self.has(u32::MAX)) && status.is_unburdened()
     }
 
     fn lane(&mut self, depth: u16) -> &mut Lane {
@@ -765,10 +769,13 @@ impl Queue {
         &mut self.lanes[index]
     }
 
-    /// The latest arrival of a lane.
+    /// The latest arrival of all, if it waits in this lane.
     #[inline]
     fn last(&mut self, depth: u16) -> Option<&mut Mail> {
-        self.lanes.iter_mut().find(|lane| lane.depth == depth)?.mail.back_mut()
+        let alone = self.lanes.len() == 1 && self.waiting == 0;
+        let last = self.lanes.iter_mut().find(|lane| lane.depth == depth)?.mail.back_mut()?;
+        // Where mail is not numbered, the last of the one lane is the latest.
+        (alone || last.number == self.arrivals | NUMBERED).then_some(last)
     }
 
     /// Back to where it was: before all that came later. `mail` came in the order given.
@@ -832,14 +839,19 @@ impl Queue {
         }
     }
 
+    /// Messages and orders.
     fn len(&self) -> usize {
-        self.lanes.iter().map(|lane| lane.mail.len() + lane.ahead.len()).sum()
+        let all = self.lanes.iter().flat_map(|lane| lane.mail.iter().chain(&lane.ahead));
+        all.map(|mail| mail.messages.max(1) as usize).sum()
     }
 
     fn has(&self, below: u32) -> bool {
         self.lanes.iter().take_while(|lane| u32::from(lane.depth) < below).any(|lane| !lane.is_empty())
     }
 }
+
+/// What the numbers given here have, and those that mail comes with have not.
+const NUMBERED: u64 = 1 << 63;
 
 /// Room for so many that a lane keeps at rest.
 const ROOM: usize = 1_024;
@@ -1132,7 +1144,7 @@ impl Local {
         self.ending.get() && self.is_empty()
     }
 
-    /// Serves what waits, but not what comes meanwhile. `false` when the engine has ended this thread.
+    /// Serves as much as waits, and not what comes meanwhile on top. `false` when the engine has ended this thread.
     pub(crate) fn run_pending(self: &Rc<Self>) -> bool {
         if Frame::current().is_user_code() {
             return true;
@@ -1141,8 +1153,11 @@ impl Local {
             self.take_in();
             self.ring();
             let mut waiting = self.queue.borrow().len();
-            while waiting > 0 && self.serve_one(u32::MAX, usize::MAX) > 0 {
-                waiting -= 1;
+            while waiting > 0 {
+                match self.serve_one(u32::MAX, waiting) {
+                    0 => break,
+                    done => waiting = waiting.saturating_sub(done),
+                }
             }
             // Closed from outside: this thread was given up.
             let told = self.ending.get() || self.mailbox.parker.is_closed();
@@ -1326,8 +1341,16 @@ impl Local {
             self.obey(&*instance, mail);
             return 1;
         };
+        let comes_back = messages as usize > budget;
+        if comes_back {
+            self.queue.borrow_mut().in_hand += 1;
+        }
+        let all_done = letter.deliver(&*instance, self, serving);
+        if comes_back {
+            self.queue.borrow_mut().in_hand -= 1;
+        }
         let mut done = messages;
-        if !letter.deliver(&*instance, self, serving) {
+        if !all_done {
             if let Some(left) = self.keep(instance.common(), mail) {
                 done -= left.messages;
                 self.queue.borrow_mut().put_back(depth, left);
