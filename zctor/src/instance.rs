@@ -396,12 +396,12 @@ where
         Mail::letter(address.slot, letter, how)
     }
 
-    fn send_here(place: &mut Option<M>, address: &Address<M>, how: How) -> bool {
-        let join = |letter: &mut Letter, place: &mut Option<M>| match &address.undelivered {
-            None => join::<M, S, _>(letter, place, || Nobody),
-            Some(hook) => join::<M, S, _>(letter, place, || Arc::clone(hook)),
+    fn send_here(message: &mut Option<M>, address: &Address<M>, how: How) -> bool {
+        let add = |letter: &mut Letter, message: &mut Option<M>| match &address.undelivered {
+            None => join::<M, S, _>(letter, message, || Nobody),
+            Some(hook) => join::<M, S, _>(letter, message, || Arc::clone(hook)),
         };
-        send_here(place, address, how, join, |place| Self::mail(place, address, how))
+        send_here(message, address, how, add, |message| Self::mail(message, address, how))
     }
 
     /// Builds a state by the factory that can do so again.

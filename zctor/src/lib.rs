@@ -117,6 +117,7 @@ mod error;
 pub mod guide;
 mod here;
 mod instance;
+mod lanes;
 mod lifecycle;
 mod lock;
 mod mailbox;

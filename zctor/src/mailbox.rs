@@ -34,7 +34,7 @@ pub(crate) trait Envelope {
     /// `true` if nothing is left. A call whose caller has given up goes to the grave instead.
     fn deliver(&mut self, instance: &dyn AnyInstance, local: &Rc<Local>, serving: Serving) -> bool;
 
-    /// How the one behind it is added to it.
+    /// How the one behind it is added to it: a function, since that replaces it.
     fn gatherer(&self) -> Gatherer;
 
     /// Messages left in it.
@@ -90,7 +90,7 @@ pub(crate) struct Slot {
 pub(crate) struct Mail {
     pub(crate) to: Slot,
     /// Until its push is over, names the thread that pushes it: 0 for orders, which nobody takes back. Then it is its
-    /// place in the order of arrival on its thread.
+    /// place in the order of arrival on its thread, where that needs to be known (`lanes.rs`).
     pub(crate) number: u64,
     /// Messages in it.
     pub(crate) messages: u32,
@@ -169,8 +169,8 @@ impl Mail {
         self.to == to && in_same_way && self.messages < GATHERED
     }
 
-    /// Adds what is in `next` to it, if both are messages to the same instance. What comes one after another for one instance
-    /// is handled as a batch.
+    /// Adds what is in `next` to it, if that is a single message to the same instance that came in the same way, and there is
+    /// room: what comes one after another for one instance is handled as a batch.
     #[inline]
     pub(crate) fn gather(&mut self, next: &mut Self) -> bool {
         let how = How { rotated: next.rotated, permitted: next.permitted };

@@ -715,7 +715,7 @@ pub(crate) enum Limit {
     None,
 }
 
-/// How a client waits, for replies and for room. In two words, for the sake of [`Address`].
+/// How a client waits, for replies and for room. In two words, so that clients stay small.
 #[derive(Clone, Copy)]
 pub(crate) struct View {
     /// The limit in nanoseconds, of which the two largest numbers say something else.

@@ -28,6 +28,7 @@ use crate::call::{Awaited, answer_orphans, count_orphans};
 use crate::dead_letter::in_hook;
 use crate::error::SpawnError;
 use crate::instance::{AnyInstance, Blueprint, Common, Factory, Phase, install};
+use crate::lanes::Queue;
 use crate::lifecycle::Core;
 use crate::mailbox::{Letter, Mail, Mailbox, Meter, ORDER, Serving, Slot, What};
 use crate::message::{Actor, ActorOnce, Dispatch, Message};
@@ -311,7 +312,8 @@ impl ActorThread {
         Self { name: Some(name.into()), ..Self::default() }
     }
 
-    /// Adds an instance. Any number of any types can share a thread, and several of one type.
+    /// Adds an instance. Any number of any types can share a thread, and several of one type. One at a time is at work, but
+    /// what is queued for one does not hold up a call to another that has nothing queued.
     ///
     /// Instances are built in the order of registration, on the thread, when it is spawned.
     pub fn register<A: Registration>(mut self, actor: A) -> Self {
@@ -577,28 +579,28 @@ pub(crate) fn enqueue_here(mail: Mail) -> Option<Mail> {
     }
 }
 
-/// Queues a message for an instance of the actor thread that this code runs on, which takes mail: by `join` in the mail that
+/// Queues a message for an instance of the actor thread that this code runs on, which takes mail: by `add` in the mail that
 /// was queued last, if that is for the same instance and came in the same way, so that what a handler sends to one neighbour
-/// again and again travels as a batch; else as mail of its own, by `seal`. `false` if that thread is no more.
+/// again and again travels as a batch; else as mail of its own, by `make`. `false` if that thread is no more.
 #[inline]
 pub(crate) fn send_here<M: Message>(
-    place: &mut Option<M>,
+    message: &mut Option<M>,
     address: &Address<M>,
     how: How,
-    join: impl FnOnce(&mut Letter, &mut Option<M>) -> bool,
-    seal: impl FnOnce(&mut Option<M>) -> Mail,
+    add: impl FnOnce(&mut Letter, &mut Option<M>) -> bool,
+    make: impl FnOnce(&mut Option<M>) -> Mail,
 ) -> bool {
     let send = |local: &Local| {
         let mut queue = local.queue.borrow_mut();
         local.open_account(&address.status);
         let last = queue.last(M::CALL_DEPTH).filter(|mail| mail.takes(address.slot, how, in_hook()));
         if let Some(Mail { what: What::Letter(letter), messages, .. }) = last {
-            if join(letter, place) {
+            if add(letter, message) {
                 *messages += 1;
                 return;
             }
         }
-        queue.push(Place { depth: M::CALL_DEPTH, ahead: false }, seal(place));
+        queue.push(M::CALL_DEPTH, false, make(message));
     };
     // Borrowed all the while: nothing but the runtime's own code runs.
     LOCAL.try_with(|local| local.borrow().as_deref().map(send)).is_ok_and(|sent| sent.is_some())
@@ -693,188 +695,17 @@ fn drop_payload(payload: Box<dyn Any + Send>) {
     }
 }
 
-/// The thread's own queue: one lane a call depth, so that nested serving never looks at what it may not take.
-///
-/// It is served in order of arrival, but a call to an instance for which nothing else lies here when it comes goes ahead of
-/// what waits for others. When it is the first of those, it lets one of the others pass that came before it. So neither
-/// starves the other: a call that goes ahead waits for what is being handled when it comes (of a batch, 64 messages at most),
-/// for such calls that came before it, and for one of the others for each of them and itself; any of the others waits for
-/// what came before it, and for no more later calls than that.
-///
-/// What comes later for the same instance is not served before such a call. While that waits, it counts in the load of its
-/// instance, so none of these goes ahead, and each has a number above that of the call, since mail is numbered while a call
-/// waits to go ahead. And what does not go ahead is only served if its number is below those of all calls that wait to, in
-/// the lanes that are looked at: the call's is among them, for an instance has one lane. What is gathered joins the latest
-/// arrival of all, so that it stands where it would stand alone.
-#[derive(Default)]
-struct Queue {
-    lanes: Vec<Lane>,
-    /// Mail that was numbered, as all is while there are several lanes, or a call waits to go ahead. Other mail keeps the
-    /// number it came with, which is below those given here.
-    arrivals: u64,
-    /// Calls that wait to go ahead.
-    waiting: usize,
-    /// Batches that are being handled: what is left of them comes back.
-    in_hand: usize,
-}
-
-struct Lane {
-    depth: u16,
-    mail: VecDeque<Mail>,
-    /// Calls that go ahead of `mail`: one an instance at most.
-    ahead: VecDeque<Mail>,
-    /// The first of them has let one pass.
-    has_yielded: bool,
-}
-
-impl Lane {
-    fn is_empty(&self) -> bool {
-        self.mail.is_empty() && self.ahead.is_empty()
-    }
-}
-
-impl Queue {
-    #[inline(always)]
-    fn push(&mut self, place: Place, mail: Mail) {
-        match &mut self.lanes[..] {
-            [lane] if lane.depth == place.depth && self.waiting == 0 && !place.ahead => lane.mail.push_back(mail),
-            _ => self.push_numbered(place, mail),
-        }
-    }
-
-    #[inline(never)]
-    fn push_numbered(&mut self, Place { depth, ahead }: Place, mut mail: Mail) {
-        self.arrivals += 1;
-        self.waiting += usize::from(ahead);
-        mail.number = self.arrivals | NUMBERED;
-        let lane = self.lane(depth);
-        if ahead { &mut lane.ahead } else { &mut lane.mail }.push_back(mail);
-    }
-
-    /// Whether a call for this instance goes ahead. Apart from the loop over arrivals, where all mail was moved once more for
-    /// it.
-    #[inline(never)]
-    fn lets_ahead(&self, status: &Status) -> bool {
-        // A call that finds nobody here has nobody to go ahead of.
-        (self.in_hand > 0 || self.has(u32::MAX)) && status.is_unburdened()
-    }
-
-    fn lane(&mut self, depth: u16) -> &mut Lane {
-        // A thread has few lanes: one a call depth that lives on it.
-        let index = self.lanes.iter().position(|lane| lane.depth >= depth).unwrap_or(self.lanes.len());
-        if self.lanes.get(index).is_none_or(|lane| lane.depth != depth) {
-            let (mail, ahead) = (VecDeque::new(), VecDeque::new());
-            self.lanes.insert(index, Lane { depth, mail, ahead, has_yielded: false });
-        }
-        &mut self.lanes[index]
-    }
-
-    /// The latest arrival of all, if it waits in this lane.
-    #[inline]
-    fn last(&mut self, depth: u16) -> Option<&mut Mail> {
-        let alone = self.lanes.len() == 1 && self.waiting == 0;
-        let last = self.lanes.iter_mut().find(|lane| lane.depth == depth)?.mail.back_mut()?;
-        // Where mail is not numbered, the last of the one lane is the latest.
-        (alone || last.number == self.arrivals | NUMBERED).then_some(last)
-    }
-
-    /// Back to where it was: before all that came later. `mail` came in the order given.
-    fn push_front(&mut self, depth: u16, mail: impl DoubleEndedIterator<Item = Mail>) {
-        let lane = &mut self.lane(depth).mail;
-        for mut mail in mail.rev() {
-            mail.number = lane.front().map_or(0, |first| first.number);
-            lane.push_front(mail);
-        }
-    }
-
-    /// Back to where it was taken from.
-    fn put_back(&mut self, depth: u16, mail: Mail) {
-        self.lane(depth).mail.push_front(mail);
-    }
-
-    /// The next to be served among the lanes of depths below `below`, and its depth.
-    #[inline(always)]
-    fn pop(&mut self, below: u32) -> Option<(u16, Mail)> {
-        let ahead = if self.waiting == 0 { None } else { self.next_ahead(below) };
-        let (depth, mail) = match (ahead, &mut self.lanes[..]) {
-            (Some(index), lanes) => {
-                self.waiting -= 1;
-                (lanes[index].depth, &mut lanes[index].ahead)
-            }
-            // Most threads have one lane.
-            (None, [lane]) if u32::from(lane.depth) < below => (lane.depth, &mut lane.mail),
-            (None, [] | [_]) => return None,
-            (None, _) => {
-                let lane = self.earliest(below)?;
-                (lane.depth, &mut lane.mail)
-            }
-        };
-        Some((depth, mail.pop_front()?))
-    }
-
-    /// The lane whose first call goes ahead now; `None` if none waits there, or it lets one pass.
-    #[inline(never)]
-    fn next_ahead(&mut self, below: u32) -> Option<usize> {
-        let allowed = self.lanes.iter().take_while(|lane| u32::from(lane.depth) < below).enumerate();
-        let calls = allowed.filter_map(|(index, lane)| Some((lane.ahead.front()?.number, index)));
-        let (arrival, index) = calls.min()?;
-        let passes = |lane: &mut Lane| lane.mail.front().is_some_and(|first| first.number < arrival);
-        let one_passes = !self.lanes[index].has_yielded && self.earliest(below).is_some_and(passes);
-        self.lanes[index].has_yielded = one_passes;
-        (!one_passes).then_some(index)
-    }
-
-    fn earliest(&mut self, below: u32) -> Option<&mut Lane> {
-        let allowed = self.lanes.iter_mut().take_while(|lane| u32::from(lane.depth) < below);
-        let first = allowed.filter_map(|lane| Some((lane.mail.front()?.number, lane)));
-        first.min_by_key(|(arrival, _)| *arrival).map(|(_, lane)| lane)
-    }
-
-    /// Gives the room of a crowd back, when that is gone.
-    fn shrink(&mut self) {
-        for lane in self.lanes.iter_mut().flat_map(|lane| [&mut lane.mail, &mut lane.ahead]) {
-            if lane.capacity() > ROOM {
-                lane.shrink_to(ROOM);
-            }
-        }
-    }
-
-    /// Messages and orders.
-    fn len(&self) -> usize {
-        let all = self.lanes.iter().flat_map(|lane| lane.mail.iter().chain(&lane.ahead));
-        all.map(|mail| mail.messages.max(1) as usize).sum()
-    }
-
-    fn has(&self, below: u32) -> bool {
-        self.lanes.iter().take_while(|lane| u32::from(lane.depth) < below).any(|lane| !lane.is_empty())
-    }
-}
-
-/// What the numbers given here have, and those that mail comes with have not.
-const NUMBERED: u64 = 1 << 63;
-
-/// Room for so many that a lane keeps at rest.
-const ROOM: usize = 1_024;
-
-/// Where mail goes in the queue.
-#[derive(Clone, Copy)]
-struct Place {
-    depth: u16,
-    /// Ahead of what waits for others.
-    ahead: bool,
-}
-
-/// Notes that mail was taken in for its instance, and gives its place in the queue.
+/// Notes that mail was taken in for its instance, and gives its lane in the queue, and whether it goes ahead there.
 #[inline]
-fn note(seats: &[Seat], queue: &Queue, mail: &Mail) -> Place {
+fn note(seats: &[Seat], queue: &Queue, mail: &Mail) -> (u16, bool) {
     match seats.get(mail.to.index as usize) {
         Some(Seat { generation, depth, tenant: Some(tenant), .. }) if *generation == mail.to.generation => {
             let ahead = mail.is_call && queue.lets_ahead(&tenant.status);
             tenant.status.take_in(mail.weight());
-            Place { depth: *depth, ahead }
+            (*depth, ahead)
         }
         // Mail for one that has ended waits in the lowest lane for its end as a dead letter.
-        _ => Place { depth: 0, ahead: false },
+        _ => (0, false),
     }
 }
 
@@ -1263,9 +1094,9 @@ impl Local {
                     continue;
                 }
                 messages += u64::from(mail.messages);
-                let place = note(&seats, &queue, &mail);
-                if !queue.last(place.depth).is_some_and(|last| last.gather(&mut mail)) {
-                    queue.push(place, mail);
+                let (depth, ahead) = note(&seats, &queue, &mail);
+                if !queue.last(depth).is_some_and(|last| last.gather(&mut mail)) {
+                    queue.push(depth, ahead, mail);
                 }
             }
             Meter::add(&self.mailbox.meter.taken, messages.wrapping_sub(counted));
@@ -1294,9 +1125,9 @@ impl Local {
     #[inline]
     pub(crate) fn enqueue(&self, mail: Mail) {
         let mut queue = self.queue.borrow_mut();
-        let place = note(&self.seats.borrow(), &queue, &mail);
+        let (depth, ahead) = note(&self.seats.borrow(), &queue, &mail);
         Meter::add(&self.mailbox.meter.taken, u64::from(mail.messages));
-        queue.push(place, mail);
+        queue.push(depth, ahead, mail);
     }
 
     /// Held mail of an instance that is back: to the place in the queue that it had.
