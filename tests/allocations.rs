@@ -142,6 +142,11 @@ fn a_message_from_outside_allocates_nothing() {
 }
 
 #[test]
+fn a_client_takes_five_words() {
+    assert_eq!(size_of::<SinkClient>(), 5 * size_of::<u64>());
+}
+
+#[test]
 fn a_message_with_a_client_in_it_allocates_nothing() {
     bounded(|| {
         let engine = ActorEngine::new();

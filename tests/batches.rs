@@ -114,6 +114,12 @@ fn batch(dropped: &Counter, other: impl Fn(u64) -> Option<WalkMessage>) -> Vec<W
     (0..BATCH).map(|number| other(number).unwrap_or_else(|| step(number))).collect()
 }
 
+/// What a step of such a batch tells, behind so many panics: all before it are done, and it and the rest are not.
+fn step_behind(panicked: u64, number: u64) -> Told {
+    let queued = usize::try_from(BATCH - number).expect("a batch is small");
+    Told::Stepped { number, handled: number - panicked, panicked, queued }
+}
+
 /// The numbers of the steps told.
 fn steps(told: impl IntoIterator<Item = Told>) -> Vec<u64> {
     let number = |told| match told {
@@ -132,10 +138,7 @@ fn each_message_of_a_batch_counts_when_its_handler_has_returned() {
         engine.settle();
         assert_eq!(walker.send_all(batch(&dropped, |_| None)).unwrap(), 100);
         engine.settle();
-        let expected = (0..BATCH).map(|number| {
-            let queued = usize::try_from(BATCH - number).unwrap();
-            Told::Stepped { number, handled: number, panicked: 0, queued }
-        });
+        let expected = (0..BATCH).map(|number| step_behind(0, number));
         let expected = [Told::Started { handled: 0 }].into_iter().chain(expected);
         assert!(told.try_iter().eq(expected), "each sees those before it, and no other, as handled");
         assert_eq!(engine.stats().queued(), 0);
@@ -153,15 +156,10 @@ fn a_panic_in_a_batch_costs_the_message_that_panicked_and_no_other() {
             let stumble = |number| (number == stone).then(|| WalkMessage::Stumble { guard: dropped.guard() });
             assert_eq!(walker.send_all(batch(&dropped, stumble)).unwrap(), 100);
             let report = engine.shutdown().unwrap();
-            let step = |number: u64| {
-                let passed = u64::from(number > stone);
-                let queued = usize::try_from(BATCH - number).unwrap();
-                Told::Stepped { number, handled: number - passed, panicked: passed, queued }
-            };
             let mut expected = vec![Told::Started { handled: 0 }];
-            expected.extend((0..stone).map(step));
+            expected.extend((0..stone).map(|number| step_behind(0, number)));
             expected.push(Told::Started { handled: stone });
-            expected.extend((stone + 1..BATCH).map(step));
+            expected.extend((stone + 1..BATCH).map(|number| step_behind(1, number)));
             expected.push(Told::Stopped { handled: BATCH - 1 });
             assert!(told.try_iter().eq(expected), "the stone is at {stone}");
             assert_eq!((report.handled(), report.panicked(), report.left), (BATCH - 1, 1, 0));
@@ -219,13 +217,9 @@ fn a_reset_in_a_batch_comes_before_the_next_message() {
         let reset = |number| (number % 40 == 20).then_some(WalkMessage::Reset);
         assert_eq!(walker.send_all(batch(&dropped, reset)).unwrap(), 100);
         let report = engine.shutdown().unwrap();
-        let step = |number: u64| {
-            let queued = usize::try_from(BATCH - number).unwrap();
-            Told::Stepped { number, handled: number, panicked: 0, queued }
-        };
         let mut expected = vec![Told::Started { handled: 0 }];
         for (steps, handled) in [(0..20, 21), (21..60, 61), (61..BATCH, BATCH)] {
-            expected.extend(steps.map(step));
+            expected.extend(steps.map(|number| step_behind(0, number)));
             // The message that asked for it is counted by then.
             expected.push(Told::Stopped { handled });
             expected.push(Told::Started { handled });

@@ -869,14 +869,19 @@ where
     S: 'static,
     H: Heir<M>,
 {
+    if is_bulky::<M>() {
+        return false;
+    }
     match next.as_any_mut().downcast_mut::<SendLetter<M, S, H>>() {
         Some(SendLetter { message, undelivered, .. }) => join::<M, S, H>(letter, message, || undelivered.clone()),
         None => false,
     }
 }
 
-/// Messages of more bytes are not gathered: what is boxed is dearer to move into a batch than to leave where it is.
-const BULKY: usize = 256;
+/// Bulky messages are not gathered: what is boxed is dearer to move into a batch than to leave where it is.
+const fn is_bulky<M>() -> bool {
+    size_of::<M>() > 256
+}
 
 /// Makes a batch of a letter and one message more.
 #[inline]
@@ -886,7 +891,7 @@ where
     S: 'static,
     H: Heir<M>,
 {
-    if size_of::<M>() > BULKY {
+    if is_bulky::<M>() {
         return false;
     }
     let any = letter.as_any_mut();

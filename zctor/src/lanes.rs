@@ -237,6 +237,18 @@ mod tests {
     }
 
     #[test]
+    fn the_room_of_a_crowd_is_given_back_and_nothing_of_what_waits() {
+        let mut queue = Queue::default();
+        (0..10 * ROOM as u64).for_each(|id| queue.push(0, false, mail(id)));
+        queue.shrink();
+        assert_eq!(queue.len(), 10 * ROOM);
+        assert!(served(&mut queue, u32::MAX).into_iter().eq(0..10 * ROOM as u64));
+        assert!(queue.lane(0).mail.capacity() >= 10 * ROOM);
+        queue.shrink();
+        assert!(queue.lane(0).mail.capacity() < 2 * ROOM);
+    }
+
+    #[test]
     fn what_is_put_back_comes_first_again() {
         let mut queue = Queue::default();
         for (depth, id) in [(0, 1), (1, 2), (0, 3)] {
