@@ -142,8 +142,8 @@ fn a_message_from_outside_allocates_nothing() {
 }
 
 #[test]
-fn a_client_takes_five_words() {
-    assert_eq!(size_of::<SinkClient>(), 5 * size_of::<u64>());
+fn a_client_takes_four_words() {
+    assert_eq!(size_of::<SinkClient>(), 4 * size_of::<u64>());
 }
 
 #[test]

@@ -12,7 +12,7 @@ use crate::instance::InstanceId;
 use crate::message::{IntoRequest, KeyOf, Message, key_hash};
 use crate::recipient::Recipient;
 use crate::route::{Address, Aim, Binding, Limit, Pool, Replies, View};
-use crate::watch::Watch;
+use crate::watch::{Watch, Watched};
 
 /// A typed handle to the instances of a message type; the client that `#[actor]` generates derefs to it.
 ///
@@ -618,7 +618,7 @@ impl<M: Message> Client<M> {
     /// The end of the instance that this client is bound to.
     pub(crate) fn end(&self) -> Result<Watch, WatchError> {
         match &self.binding {
-            Binding::One(address) => Ok(Watch::there(Arc::clone(&address.status), Arc::clone(&address.mailbox.edge))),
+            Binding::One(address) => Ok(Watch::there(Arc::clone(address) as Arc<dyn Watched>)),
             Binding::Gone(instance) => Ok(Watch::gone(*instance, M::NAME)),
             Binding::Turn(_) | Binding::Key(_) | Binding::LeastLoaded => Err(WatchError::Unbound { message: M::NAME }),
         }

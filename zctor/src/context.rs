@@ -55,10 +55,6 @@ impl<M: Message> Context<M> {
         Self { local, shared }
     }
 
-    pub(crate) fn local(&self) -> &Local {
-        &self.local
-    }
-
     /// The thread that this instance lives on.
     pub fn thread_id(&self) -> ThreadId {
         self.local.mailbox.thread
@@ -66,7 +62,7 @@ impl<M: Message> Context<M> {
 
     /// This instance.
     pub fn instance_id(&self) -> InstanceId {
-        self.shared.common.id
+        self.shared.address.id()
     }
 
     /// A handle to the engine.
@@ -77,7 +73,7 @@ impl<M: Message> Context<M> {
     /// A client bound to this very instance, to hand out.
     pub fn me(&self) -> M::Client {
         let address = Arc::clone(&self.shared.address);
-        let pool = if self.shared.common.pooled { self.pool::<M>() } else { None };
+        let pool = if self.shared.address.pooled { self.pool::<M>() } else { None };
         Client::of_one(pool.map(|known| Arc::clone(&known.pool)), address).into()
     }
 
@@ -294,11 +290,11 @@ impl<M: Message> Context<M> {
     /// Has this instance get a message when `running` is there.
     fn await_here<W: Running + 'static>(&self, running: W, then: impl FnOnce(W::Outcome) -> M + 'static) {
         let id = self.local.next_serial();
-        let slot = self.shared.common.id.slot;
+        let slot = self.shared.slot();
         let mut task: Box<dyn PipeTask<M>> = Box::new(Piped { running, then });
         let waker = self.local.pipe_waker(slot, id);
         let there = task.poll(&waker);
-        self.shared.errands().pipes.insert(id, (waker, task));
+        self.shared.with_extras(|extras| extras.pipes.insert(id, (waker, task)));
         if there {
             // Behind what is in the mailbox already: of one that has ended, all that it had sent.
             let _ = self.local.mailbox.push(Mail::order(slot, What::Piped(id)));
@@ -444,15 +440,15 @@ impl<M: Message> Context<M> {
     /// message. Ends an instance whose factory runs once.
     pub fn reset(&self) {
         // A stop that was asked for stays asked for.
-        if self.shared.common.wish.get() == Wish::None {
-            self.shared.common.wish.set(Wish::Reset);
+        if self.shared.common().wish.get() == Wish::None {
+            self.shared.common().wish.set(Wish::Reset);
         }
     }
 
     /// Ends this instance after this handler: `on_stop`, then the state is dropped. Its rotated mail goes to its
     /// siblings, the rest becomes dead letters.
     pub fn stop(&self) {
-        self.shared.common.wish.set(Wish::Stop);
+        self.shared.common().wish.set(Wish::Stop);
     }
 
     /// Whether the engine is shutting down: long handlers should come to an end.
@@ -463,7 +459,7 @@ impl<M: Message> Context<M> {
 
 impl<M: Message> fmt::Debug for Context<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Context({}, {})", M::NAME, self.shared.common.id)
+        write!(f, "Context({}, {})", M::NAME, self.shared.address.id())
     }
 }
 

@@ -4,7 +4,7 @@
 //! what follows a panic, a reset or a stop is decided here, after the user's code has returned.
 
 use std::any::Any;
-use std::cell::{Cell, RefCell, RefMut};
+use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::marker::PhantomData;
@@ -23,11 +23,12 @@ use crate::mailbox::{Envelope, Gatherer, Grave, Letter, Mail, Meter, Serving, Sl
 use crate::message::{Dispatch, Message, Port, Rebuild, key_hash};
 use crate::registry::Pools;
 use crate::restart::{Panics, Restart, Verdict};
-use crate::route::{Address, Call, How, Seals, Way};
-use crate::thread::{Local, ThreadId, catch, keep_spare, quietly, run_user, send_here, take_spare};
+use crate::roll::{Account, Page};
+use crate::route::{Address, Call, How, KnownPool, Seals, Way};
+use crate::thread::{Birth, Local, ThreadId, catch, keep_spare, quietly, run_user, send_here, take_spare};
 use crate::timer::{Alarm, due_in, now};
 use crate::trace;
-use crate::watch::{End, Status};
+use crate::watch::{End, Ended, Status};
 
 /// Names one instance: its thread, and its place there, which no later tenant shares.
 ///
@@ -112,74 +113,88 @@ enum Moment {
 
 /// The part of an instance that does not depend on its types.
 pub(crate) struct Common {
-    pub(crate) id: InstanceId,
-    pub(crate) depth: u16,
-    /// It is, or will be, in the pool of its type.
-    pub(crate) pooled: bool,
-    pub(crate) status: Arc<Status>,
     pub(crate) phase: Cell<Phase>,
     pub(crate) wish: Cell<Wish>,
     /// Its code is on the stack: a message for it must wait its turn.
-    pub(crate) busy: Cell<bool>,
+    busy: Cell<bool>,
     /// Its handlers have answered when they return. A double's have not: a test answers for it.
     answers_itself: bool,
-    /// Allocated at the first panic.
-    trouble: RefCell<Option<Box<Trouble>>>,
-}
-
-/// What an instance that panicked keeps.
-#[derive(Default)]
-struct Trouble {
-    panics: Panics,
-    /// The timer that ends its rest.
-    alarm: u64,
-    held: VecDeque<Mail>,
 }
 
 impl Common {
     /// It can handle a call at once: its code is not on the stack, and it has started, and neither rests nor has it ended.
-    pub(crate) fn is_free(&self) -> bool {
+    #[inline]
+    fn is_free(&self) -> bool {
         !self.busy.get() && self.phase.get() == Phase::Live && self.answers_itself
-    }
-
-    pub(crate) fn hold(&self, mail: Mail) {
-        self.trouble.borrow_mut().get_or_insert_default().held.push_back(mail);
-    }
-
-    pub(crate) fn holds_mail(&self) -> bool {
-        self.trouble.borrow().as_ref().is_some_and(|trouble| !trouble.held.is_empty())
-    }
-
-    pub(crate) fn take_held(&self) -> VecDeque<Mail> {
-        self.trouble.borrow_mut().as_mut().map(|trouble| take(&mut trouble.held)).unwrap_or_default()
     }
 }
 
 /// One state and all that it takes to serve it, in one allocation. `O` is what depends on the state's type.
 pub(crate) struct Instance<M: Message, O: ?Sized> {
-    pub(crate) common: Common,
+    common: Common,
     pub(crate) address: Arc<Address<M>>,
-    /// Allocated with the first of them.
-    errands: RefCell<Option<Box<Errands<M>>>>,
+    /// With its account.
+    page: Arc<Page>,
     own: O,
 }
 
 /// An instance as the contexts, timers and pipes of its handlers know it.
-pub(crate) type Shared<M> = Instance<M, dyn Any>;
+pub(crate) type Shared<M> = Instance<M, dyn HasExtras<M>>;
 
 /// An instance whose state's type is known.
 type Whole<M, S> = Instance<M, Own<M, S>>;
 
 struct Own<M: Message, S> {
-    body: RefCell<Body<M, S>>,
-    /// Gone when the instance has ended: it holds what the user moved into it. What is built once has none.
-    blueprint: RefCell<Option<Box<Blueprint<M, S>>>>,
+    state: RefCell<Option<S>>,
+    /// Taken out for a moment while it is looked at. `None` for what is built once and never had any extras.
+    kit: Cell<Option<Box<Kit<M, S>>>>,
 }
 
-struct Body<M: Message, S> {
-    state: Option<S>,
-    /// It knows the instance in turn, and goes when that has ended.
-    ctx: Option<Context<M>>,
+/// What not every instance has.
+struct Kit<M: Message, S> {
+    /// Gone when the instance has ended: it holds what the user moved into it. What is built once has none.
+    blueprint: Option<Blueprint<M, S>>,
+    /// Allocated with the first of them.
+    extras: Option<Box<Extras<M>>>,
+}
+
+impl<M: Message, S> Default for Kit<M, S> {
+    fn default() -> Self {
+        Self { blueprint: None, extras: None }
+    }
+}
+
+impl<M: Message, S> Own<M, S> {
+    /// Runs none of the user's code.
+    fn with_kit(&self, f: impl FnOnce(&mut Kit<M, S>)) {
+        let mut kit = self.kit.take().unwrap_or_default();
+        f(&mut kit);
+        self.kit.set(Some(kit));
+    }
+
+    /// As `with_kit`, if it has one.
+    fn if_kit<R>(&self, f: impl FnOnce(&mut Kit<M, S>) -> Option<R>) -> Option<R> {
+        let mut kit = self.kit.take()?;
+        let result = f(&mut kit);
+        self.kit.set(Some(kit));
+        result
+    }
+}
+
+/// Where an instance's extras are, whatever the type of its state.
+pub(crate) trait HasExtras<M> {
+    fn take(&self) -> Option<Box<Extras<M>>>;
+    fn put(&self, extras: Box<Extras<M>>);
+}
+
+impl<M: Message, S> HasExtras<M> for Own<M, S> {
+    fn take(&self) -> Option<Box<Extras<M>>> {
+        self.if_kit(|kit| kit.extras.take())
+    }
+
+    fn put(&self, extras: Box<Extras<M>>) {
+        self.with_kit(|kit| kit.extras = Some(extras));
+    }
 }
 
 /// How a state is built again.
@@ -188,30 +203,74 @@ pub(crate) struct Blueprint<M: Message, S> {
     pub(crate) restart: Restart,
 }
 
+impl<M: Message, S> Clone for Blueprint<M, S> {
+    fn clone(&self) -> Self {
+        Self { factory: Arc::clone(&self.factory), restart: self.restart }
+    }
+}
+
 /// How an instance comes by its state.
 pub(crate) enum Factory<M: Message, S> {
-    Again(Box<Blueprint<M, S>>),
+    Again(Blueprint<M, S>),
     Once(Box<dyn FnOnce() -> S>),
 }
 
 impl<M: Message, O: ?Sized> Instance<M, O> {
-    pub(crate) fn errands(&self) -> RefMut<'_, Errands<M>> {
-        RefMut::map(self.errands.borrow_mut(), |errands| &mut **errands.get_or_insert_default())
+    pub(crate) fn common(&self) -> &Common {
+        &self.common
+    }
+
+    pub(crate) fn slot(&self) -> Slot {
+        self.address.slot
+    }
+
+    fn account(&self) -> &Account {
+        self.page.account(self.slot())
     }
 }
 
-/// What an instance has under way beside its messages.
-pub(crate) struct Errands<M> {
+impl<M: Message, O: HasExtras<M> + ?Sized> Instance<M, O> {
+    /// Looks at what most instances have not, or changes it; runs none of the user's code.
+    pub(crate) fn with_extras<R>(&self, f: impl FnOnce(&mut Extras<M>) -> R) -> R {
+        let mut extras = self.own.take().unwrap_or_default();
+        let result = f(&mut extras);
+        self.own.put(extras);
+        result
+    }
+
+    /// As `with_extras`, if it has them.
+    pub(crate) fn if_extras<R: Default>(&self, f: impl FnOnce(&mut Extras<M>) -> R) -> R {
+        let Some(mut extras) = self.own.take() else { return R::default() };
+        let result = f(&mut extras);
+        self.own.put(extras);
+        result
+    }
+}
+
+/// What an instance has under way beside its messages, and what it keeps if it has panicked.
+pub(crate) struct Extras<M> {
     pub(crate) timers: BTreeMap<u64, Alarm<M>>,
     /// The timer whose closure runs just now.
     pub(crate) firing: Option<u64>,
     /// Each with the waker that brings it back here.
     pub(crate) pipes: BTreeMap<u64, WakingPipe<M>>,
+    panics: Panics,
+    /// The timer that ends its rest.
+    alarm: u64,
+    /// Mail that waits for the end of its rest.
+    held: VecDeque<Mail>,
 }
 
-impl<M> Default for Errands<M> {
+impl<M> Default for Extras<M> {
     fn default() -> Self {
-        Self { timers: BTreeMap::new(), firing: None, pipes: BTreeMap::new() }
+        Self {
+            timers: BTreeMap::new(),
+            firing: None,
+            pipes: BTreeMap::new(),
+            panics: Panics::default(),
+            alarm: 0,
+            held: VecDeque::new(),
+        }
     }
 }
 
@@ -227,16 +286,40 @@ pub(crate) trait PipeTask<M> {
 
 /// What a thread does with an instance whatever its types.
 pub(crate) trait AnyInstance {
-    fn as_any(&self) -> &dyn Any;
+    fn into_any(self: Rc<Self>) -> Rc<dyn Any>;
     fn common(&self) -> &Common;
+    fn slot(&self) -> Slot;
+    /// Nothing is queued for it that would come before a call made now, and it can handle that at once.
+    fn is_free(&self) -> bool;
+    fn born(&self) -> Birth;
     /// Runs `on_start` if it is due.
-    fn start(&self, local: &Rc<Local>);
+    fn start(self: Rc<Self>, local: &Rc<Local>);
     /// Ends it in order: `on_stop`, drop.
-    fn end(&self, local: &Rc<Local>);
-    /// Drops it as it is: the thread never came to run.
+    fn end(self: Rc<Self>, local: &Rc<Local>);
+    /// Drops it as it is, and frees its slot: the thread never came to run, or its factory failed.
     fn discard(&self, local: &Rc<Local>);
-    fn tick(&self, local: &Rc<Local>, id: u64);
-    fn piped(&self, local: &Rc<Local>, id: u64);
+    fn tick(self: Rc<Self>, local: &Rc<Local>, id: u64);
+    fn piped(self: Rc<Self>, local: &Rc<Local>, id: u64);
+    /// Does what follows the end of a handler, if that panicked or asked for something.
+    fn settle(self: Rc<Self>, local: &Rc<Local>, outcome: Result<(), &Arc<str>>);
+    /// Keeps mail while it rests.
+    fn hold(&self, mail: Mail);
+    fn take_held(&self) -> VecDeque<Mail>;
+    fn holds_mail(&self) -> bool;
+}
+
+/// A call that was handled on the spot, by an instance that panicked, or asked for something.
+pub(crate) struct Unsettled {
+    callee: Rc<dyn AnyInstance>,
+    outcome: Result<(), Arc<str>>,
+}
+
+impl Unsettled {
+    #[cold]
+    pub(crate) fn settle(self, local: &Rc<Local>) -> Result<(), Arc<str>> {
+        self.callee.settle(local, self.outcome.as_ref().copied());
+        self.outcome
+    }
 }
 
 /// Builds a state on the current thread and gives it a slot; its `on_start` is queued.
@@ -250,47 +333,44 @@ where
     M: Dispatch<S, Port: Send> + Send,
     S: 'static,
 {
-    let slot = local.reserve();
-    let id = InstanceId { thread: local.mailbox.thread, slot };
-    let status = Arc::new(Status::new(id, M::NAME));
+    #[cfg(target_pointer_width = "64")]
+    const {
+        let beyond = size_of::<Whole<M, S>>() - size_of::<RefCell<Option<S>>>();
+        assert!(size_of::<Address<M>>() <= 40 && beyond <= 32, "there is one of each for each instance");
+    }
+    let (slot, born) = local.reserve();
     let address = Arc::new(Address {
         mailbox: Arc::clone(&local.mailbox),
         slot,
-        status: Arc::clone(&status),
         seals: &Whole::<M, S>::SEALS,
         undelivered,
+        status: Status::live(),
+        pooled,
+        born,
     });
     let instance = Rc::new(Instance {
         common: Common {
-            id,
-            depth: M::CALL_DEPTH,
-            pooled,
-            status,
             phase: Cell::new(Phase::New),
             wish: Cell::default(),
             busy: Cell::new(false),
             answers_itself: !is_double::<M, S>(),
-            trouble: RefCell::default(),
         },
         address: Arc::clone(&address),
-        errands: RefCell::default(),
-        own: Own { body: RefCell::new(Body { state: None, ctx: None }), blueprint: RefCell::default() },
+        page: local.enrol(slot, M::NAME),
+        own: Own { state: RefCell::new(None), kit: Cell::default() },
     });
-    let shared = Rc::clone(&instance) as Rc<Shared<M>>;
-    instance.own.body.borrow_mut().ctx = Some(Context::new(Rc::clone(local), shared));
     // In its slot before it is built, so that what its factory sends to it finds it there.
-    local.settle_in(slot, Rc::clone(&instance) as Rc<dyn AnyInstance>);
+    local.settle_in(Rc::clone(&instance) as Rc<dyn AnyInstance>, M::CALL_DEPTH);
     let built = match factory {
         Factory::Again(blueprint) => {
-            instance.own.blueprint.replace(Some(blueprint));
-            instance.build()
+            instance.own.with_kit(|kit| kit.blueprint = Some(blueprint));
+            instance.build(local)
         }
-        Factory::Once(factory) => instance.build_by(|_| Ok(factory())),
+        Factory::Once(factory) => instance.build_by(local, |_| Ok(factory())),
     };
     if let Err(failure) = built {
         // It never was an instance: no report counts it.
         instance.discard(local);
-        local.leave(&instance.common);
         return Err(failure.into_spawn_error(M::NAME));
     }
     local.enqueue(Mail::order(slot, What::Start));
@@ -359,8 +439,8 @@ where
             };
             address.deliver_batch(way, Mail::batch(address.slot, letter, how))
         },
-        call_here: |instance, local, message, port, deadline, then| match open::<M, S>(instance) {
-            Some(instance) => instance.handle_here(local, message, port, deadline, then),
+        call_here: |instance, local, message, port, deadline| match open::<M, S>(instance) {
+            Some(instance) => instance.handle_here(local, message, port, deadline),
             None => Ok(()),
         },
         open_send: |mut letter| {
@@ -404,42 +484,53 @@ where
         send_here(message, address, how, add, |message| Self::mail(message, address, how))
     }
 
+    /// How it is built again: a copy of the factory, which may run with nothing of ours borrowed, and what limits it.
+    fn blueprint(&self) -> Option<Blueprint<M, S>> {
+        self.own.if_kit(|kit| kit.blueprint.clone())
+    }
+
     /// Builds a state by the factory that can do so again.
-    fn build(&self) -> Result<(), Failure> {
-        // Taken out: the factory runs with no borrow of ours but that of the body it builds.
-        let factory = match &*self.own.blueprint.borrow() {
-            Some(blueprint) => Arc::clone(&blueprint.factory),
-            None => return Err(Failure::Spent),
-        };
-        self.build_by(|ctx| factory(ctx))
+    fn build(self: &Rc<Self>, local: &Rc<Local>) -> Result<(), Failure> {
+        let Blueprint { factory, .. } = self.blueprint().ok_or(Failure::Spent)?;
+        self.build_by(local, |ctx| factory(ctx))
     }
 
     /// Runs a factory, at depth 0: it may send, not wait.
-    fn build_by(&self, factory: impl FnOnce(&mut Context<M>) -> Result<S, BoxError>) -> Result<(), Failure> {
-        let mut body = self.own.body.borrow_mut();
-        let ctx = body.ctx.as_mut().ok_or(Failure::Spent)?;
-        let built = run_user(0, None, || factory(ctx)).map_err(Failure::Panic)?;
-        body.state = Some(built.map_err(Failure::Error)?);
+    fn build_by(
+        self: &Rc<Self>,
+        local: &Rc<Local>,
+        factory: impl FnOnce(&mut Context<M>) -> Result<S, BoxError>,
+    ) -> Result<(), Failure> {
+        let mut ctx = self.context(local);
+        let built = run_user(0, None, || factory(&mut ctx)).map_err(Failure::Panic)?;
+        self.own.state.replace(Some(built.map_err(Failure::Error)?));
         self.common.wish.set(Wish::None);
         self.common.phase.set(Phase::New);
         Ok(())
     }
 
+    /// What its code is given while it runs.
+    #[inline]
+    fn context(self: &Rc<Self>, local: &Rc<Local>) -> Context<M> {
+        Context::new(Rc::clone(local), Rc::clone(self) as Rc<Shared<M>>)
+    }
+
     /// Runs a piece of the user's code on the state, and does what it asked for. The outcome says whether it panicked.
     fn work<R>(
-        &self,
+        self: &Rc<Self>,
+        local: &Rc<Local>,
         deadline: Option<Instant>,
         f: impl FnOnce(&mut S, &mut Context<M>) -> R,
     ) -> Option<Result<R, Arc<str>>> {
-        let mut body = self.own.body.borrow_mut();
-        let Body { state: Some(state), ctx: Some(ctx) } = &mut *body else { return None };
-        let common = &self.common;
-        let meter = &ctx.local().mailbox.meter;
-        common.busy.set(true);
-        let before = meter.run(common.id.slot);
-        let outcome = run_user(M::CALL_DEPTH, deadline, || f(state, ctx));
-        ctx.local().mailbox.meter.resume(before);
-        common.busy.set(false);
+        let mut state = self.own.state.borrow_mut();
+        let state = state.as_mut()?;
+        let mut ctx = self.context(local);
+        let meter = &local.mailbox.meter;
+        self.common.busy.set(true);
+        let before = meter.run(self.slot());
+        let outcome = run_user(M::CALL_DEPTH, deadline, || f(state, &mut ctx));
+        meter.resume(before);
+        self.common.busy.set(false);
         Some(outcome)
     }
 
@@ -447,17 +538,18 @@ where
     /// follow. All of it is one piece of the user's code, whose beginning and end cost more than a small handler.
     #[inline]
     fn handle(
-        &self,
+        self: Rc<Self>,
         local: &Rc<Local>,
         port: &mut Option<M::Port>,
         deadline: Option<Instant>,
         mut next: impl FnMut(&mut S, &mut Context<M>, &mut Option<M::Port>) -> bool,
     ) {
-        let outcome = self.work(deadline, |state, ctx| {
+        let (account, meter) = (self.account(), &local.mailbox.meter);
+        let outcome = self.work(local, deadline, |state, ctx| {
             let orphans = count_orphans();
             loop {
                 let goes_on = next(state, ctx, port);
-                self.count_handled(ctx.local());
+                count_handled(account, meter);
                 if !goes_on || self.common.wish.get() != Wish::None {
                     break;
                 }
@@ -465,6 +557,7 @@ where
             }
         });
         match outcome {
+            Some(Ok(())) if self.common.wish.get() == Wish::None => {}
             Some(Ok(())) => self.grant(local, Moment::Handler),
             // Only the last is not counted as handled.
             Some(Err(text)) => self.failed(local, port.take(), &text),
@@ -476,7 +569,7 @@ where
     /// Handles one message, which is taken out of its place where its handler begins, so that it is moved once.
     #[inline]
     fn handle_one(
-        &self,
+        self: Rc<Self>,
         local: &Rc<Local>,
         message: &mut Option<M>,
         port: &mut Option<M::Port>,
@@ -492,8 +585,9 @@ where
 
     /// A handler has panicked.
     #[cold]
-    fn failed(&self, local: &Rc<Local>, port: Option<M::Port>, text: &Arc<str>) {
-        self.count_panicked(local);
+    fn failed(self: Rc<Self>, local: &Rc<Local>, port: Option<M::Port>, text: &Arc<str>) {
+        self.account().count_panicked();
+        Meter::add(&local.mailbox.meter.panicked, 1);
         self.recover(local, Moment::Handler, text, || {
             if let Some(port) = port {
                 quietly(|| port.fail(CallError::Panicked { message: M::NAME, text: Arc::clone(text) }));
@@ -502,71 +596,55 @@ where
     }
 
     /// Handles a message of its own: a timer's or a pipe's.
-    fn handle_own(&self, local: &Rc<Local>, message: M) {
-        local.open_account(&self.common.status);
+    fn handle_own(self: Rc<Self>, local: &Rc<Local>, message: M) {
+        self.count_taken(local);
         self.handle_one(local, &mut Some(message), &mut None, None);
     }
 
-    /// Handles a call made on this thread just now; `then` runs as soon as the handler has returned.
+    /// Handles a call made on this thread just now.
     fn handle_here(
-        &self,
+        self: Rc<Self>,
         local: &Rc<Local>,
         message: &mut Option<M>,
         port: M::Port,
         deadline: Option<Instant>,
-        then: &mut dyn FnMut(),
-    ) -> Result<(), Arc<str>> {
-        local.open_account(&self.common.status);
+    ) -> Result<(), Unsettled> {
+        self.count_taken(local);
         let mut port = Some(port);
-        let outcome = self.work(deadline, |state, ctx| {
+        let outcome = self.work(local, deadline, |state, ctx| {
             // Taken out of its place here, so that it is moved once.
             if let Some(message) = message.take() {
                 message.__dispatch(state, ctx, &mut port);
             }
         });
-        then();
         match outcome {
-            Some(Err(text)) => {
-                // It has no port to answer: its caller is told by what this gives.
-                self.failed(local, None, &text);
-                Err(text)
-            }
+            // It has no port to answer: its caller is told by what this gives.
+            Some(Err(text)) => Err(Unsettled { callee: self, outcome: Err(text) }),
             Some(Ok(())) | None => {
-                self.count_handled(local);
-                self.grant(local, Moment::Handler);
-                Ok(())
+                count_handled(self.account(), &local.mailbox.meter);
+                match self.common.wish.get() {
+                    Wish::None => Ok(()),
+                    _ => Err(Unsettled { callee: self, outcome: Ok(()) }),
+                }
             }
         }
     }
 
-    // A message is done with: counted before any other code of the user's, which may never return, so that it is counted
-    // once.
-
-    fn count_handled(&self, local: &Local) {
-        self.common.status.count_handled();
-        Meter::add(&local.mailbox.meter.handled, 1);
-    }
-
-    fn count_panicked(&self, local: &Local) {
-        self.common.status.count_panicked();
-        Meter::add(&local.mailbox.meter.panicked, 1);
+    /// A message that is handled at once.
+    #[inline]
+    fn count_taken(&self, local: &Local) {
+        self.account().take_in(1);
+        Meter::add(&local.mailbox.meter.taken, 1);
     }
 
     /// Does what the handler that just returned asked for.
-    #[inline]
-    fn grant(&self, local: &Rc<Local>, moment: Moment) {
-        if self.common.wish.get() != Wish::None {
-            self.grant_wish(local, moment);
-        }
-    }
-
     #[cold]
-    fn grant_wish(&self, local: &Rc<Local>, moment: Moment) {
+    fn grant(self: Rc<Self>, local: &Rc<Local>, moment: Moment) {
         match self.common.wish.take() {
             Wish::None => {}
             Wish::Stop => self.end(local),
             Wish::Reset => {
-                self.say_goodbye();
+                self.say_goodbye(local);
                 self.drop_state(local);
                 self.build_again(local, moment);
             }
@@ -575,12 +653,12 @@ where
 
     /// Builds a fresh state. After a handler its `on_start` comes first in the queue; but a start that leads to another
     /// goes through a timer, behind all that waits by then, so that it starves nobody.
-    fn build_again(&self, local: &Rc<Local>, moment: Moment) {
+    fn build_again(self: Rc<Self>, local: &Rc<Local>, moment: Moment) {
         if moment == Moment::Start {
             return self.rest(local, Duration::ZERO);
         }
-        match self.build() {
-            Ok(()) => local.start_first(&self.common),
+        match self.build(local) {
+            Ok(()) => local.start_first(self.slot(), M::CALL_DEPTH),
             Err(failure) => self.mend(local, failure),
         }
     }
@@ -589,7 +667,7 @@ where
     ///
     /// `answer` tells the caller. It comes after what a caller that tries again must find: that the instance rests, or
     /// has ended; and before a rebuild, which may take its time.
-    fn recover(&self, local: &Rc<Local>, moment: Moment, text: &Arc<str>, answer: impl FnOnce()) {
+    fn recover(self: Rc<Self>, local: &Rc<Local>, moment: Moment, text: &Arc<str>, answer: impl FnOnce()) {
         // What asked for its end before it panicked gets it.
         let why = match self.common.wish.take() {
             Wish::Stop => Some(End::Stopped),
@@ -619,12 +697,12 @@ where
 
     /// What becomes of the instance after a panic just now.
     fn judge(&self) -> Verdict {
-        match self.own.blueprint.borrow().as_deref() {
+        match self.blueprint() {
             Some(Blueprint { restart, .. }) => {
                 let at = now();
                 // The low digits of the time are chance enough to set instances apart.
-                let chance = f64::from(key_hash(&(at, self.common.id)) as u32) / f64::from(u32::MAX);
-                self.common.trouble.borrow_mut().get_or_insert_default().panics.judge(restart, at, chance)
+                let chance = f64::from(key_hash(&(at, self.id())) as u32) / f64::from(u32::MAX);
+                self.with_extras(|extras| extras.panics.judge(&restart, at, chance))
             }
             // What runs once cannot be built again.
             None => Verdict::End,
@@ -633,28 +711,28 @@ where
 
     fn note_restart(&self, local: &Rc<Local>) {
         local.count_restart();
-        quietly(|| trace::restarting(M::NAME, self.common.id));
+        quietly(|| trace::restarting(M::NAME, self.id()));
     }
 
     fn rest(&self, local: &Rc<Local>, rest: Duration) {
         if !rest.is_zero() {
-            quietly(|| trace::resting(M::NAME, self.common.id, rest));
+            quietly(|| trace::resting(M::NAME, self.id(), rest));
         }
         self.common.phase.set(Phase::Resting);
-        self.common.status.set_resting();
-        let alarm = local.set_timer(due_in(rest), self.common.id.slot);
-        self.common.trouble.borrow_mut().get_or_insert_default().alarm = alarm;
+        self.address.status.set_resting();
+        let alarm = local.set_timer(due_in(rest), self.slot());
+        self.with_extras(|extras| extras.alarm = alarm);
     }
 
     /// The rebuild failed: that counts like a panic. It is tried again from the thread's loop, never at once.
-    fn mend(&self, local: &Rc<Local>, failure: Failure) {
+    fn mend(self: Rc<Self>, local: &Rc<Local>, failure: Failure) {
         // A shutdown does not wait for a factory that fails again and again.
         let give_up =
             matches!(failure, Failure::Spent) || !local.mailbox.edge.is_open() || self.common.wish.take() == Wish::Stop;
         let why = match failure {
             // It was reset, and nothing panicked.
             Failure::Spent => End::Stopped,
-            failure => End::Panicked(failure.into_text(|error| trace::rebuild_failed(M::NAME, self.common.id, error))),
+            failure => End::Panicked(failure.into_text(|error| trace::rebuild_failed(M::NAME, self.id(), error))),
         };
         // What the factory set before it failed: timers and pipes.
         self.drop_state(local);
@@ -671,49 +749,51 @@ where
         }
     }
 
-    fn revive(&self, local: &Rc<Local>) {
-        self.common.status.set_live();
-        if self.common.pooled {
-            if let Some(known) = local.pool::<M>() {
-                known.pool.call_waiting();
-            }
+    fn revive(self: Rc<Self>, local: &Rc<Local>) {
+        self.address.status.set_live();
+        if let Some(known) = self.pool(local) {
+            known.pool.call_waiting();
         }
-        match self.build() {
+        match self.build(local) {
             Ok(()) => {
-                local.requeue(&self.common, self.common.take_held());
-                local.start_first(&self.common);
+                local.requeue(M::CALL_DEPTH, self.take_held());
+                local.start_first(self.slot(), M::CALL_DEPTH);
             }
             Err(failure) => self.mend(local, failure),
         }
     }
 
-    fn say_goodbye(&self) {
+    /// The pool that it is in, if it is in one.
+    fn pool(&self, local: &Local) -> Option<Rc<KnownPool<M>>> {
+        if self.address.pooled { local.pool::<M>() } else { None }
+    }
+
+    fn say_goodbye(self: &Rc<Self>, local: &Rc<Local>) {
         if self.common.phase.get() == Phase::Live {
             // A panic in `on_stop` ends nothing that is not ending anyway.
-            let _ = self.work(None, M::__on_stop);
+            let _ = self.work(local, None, M::__on_stop);
             self.common.wish.take();
         }
     }
 
     /// Drops the state with all that belongs to it: timers and pipes.
     fn drop_state(&self, local: &Rc<Local>) {
-        let state = self.own.body.borrow_mut().state.take();
+        let state = self.own.state.take();
         quietly(|| drop(state));
-        let Some(errands) = self.errands.take() else { return };
-        for (id, alarm) in errands.timers {
+        let (timers, pipes) = self.if_extras(|extras| (take(&mut extras.timers), take(&mut extras.pipes)));
+        for (id, alarm) in timers {
             local.clear_timer(alarm.due, id);
             quietly(|| drop(alarm));
         }
-        for pipe in errands.pipes.into_values() {
+        for pipe in pipes.into_values() {
             quietly(|| drop(pipe));
         }
     }
 
-    /// It will not be built again: drops the factory, and the context with its knowledge of this very instance.
-    fn drop_rest(&self) {
-        let factory = self.own.blueprint.take();
-        quietly(|| drop(factory));
-        self.own.body.borrow_mut().ctx = None;
+    /// It will not be built again.
+    fn drop_factory(&self) {
+        let blueprint = self.own.if_kit(|kit| kit.blueprint.take());
+        quietly(|| drop(blueprint));
     }
 
     /// Leaves the registry and the slot; what still comes for it finds nobody. Those who watch it are told, behind all
@@ -722,21 +802,21 @@ where
         if self.common.phase.replace(Phase::Ended) == Phase::Ended {
             return;
         }
-        self.common.status.set_ended();
-        self.drop_rest();
-        if self.common.pooled {
-            if let Some(known) = local.pool::<M>() {
-                known.pool.remove_one();
-            }
+        self.address.status.set_ended(&why);
+        self.drop_factory();
+        if let Some(known) = self.pool(local) {
+            known.pool.remove_one();
         }
         // Who waits for room for it waits in vain.
         local.mailbox.call_all();
-        let is_news = local.vacate(&self.common);
-        local.give_up(&self.common, self.common.take_held());
-        self.common.status.announce(why.clone());
-        if is_news {
-            local.mailbox.edge.losses.ended(&self.common.status.ended(why));
+        local.give_up(self.slot(), self.take_held());
+        if local.vacate(self.slot(), &why) {
+            local.mailbox.edge.losses.ended(&Ended { instance: self.id(), message: M::NAME, why });
         }
+    }
+
+    fn id(&self) -> InstanceId {
+        self.address.id()
     }
 }
 
@@ -745,7 +825,7 @@ where
     M: Dispatch<S, Port: Send> + Send,
     S: 'static,
 {
-    fn as_any(&self) -> &dyn Any {
+    fn into_any(self: Rc<Self>) -> Rc<dyn Any> {
         self
     }
 
@@ -753,12 +833,24 @@ where
         &self.common
     }
 
-    fn start(&self, local: &Rc<Local>) {
+    fn slot(&self) -> Slot {
+        self.address.slot
+    }
+
+    fn is_free(&self) -> bool {
+        self.account().is_unburdened() && self.common.is_free()
+    }
+
+    fn born(&self) -> Birth {
+        self.address.born
+    }
+
+    fn start(self: Rc<Self>, local: &Rc<Local>) {
         if self.common.phase.get() != Phase::New {
             return;
         }
         self.common.phase.set(Phase::Live);
-        match self.work(None, M::__on_start) {
+        match self.work(local, None, M::__on_start) {
             // A shutdown does not wait for an instance that cannot start.
             Some(Err(text)) if !local.mailbox.edge.is_open() => {
                 self.drop_state(local);
@@ -769,27 +861,26 @@ where
         }
     }
 
-    fn end(&self, local: &Rc<Local>) {
+    fn end(self: Rc<Self>, local: &Rc<Local>) {
         if self.common.phase.get() == Phase::Ended {
             return;
         }
-        self.say_goodbye();
+        self.say_goodbye(local);
         self.drop_state(local);
         self.vacate(local, End::Stopped);
     }
 
     fn discard(&self, local: &Rc<Local>) {
         self.common.phase.set(Phase::Ended);
-        self.common.status.set_ended();
+        self.address.status.set_ended(&End::Stopped);
         self.drop_state(local);
-        self.drop_rest();
-        self.common.status.announce(End::Stopped);
+        self.drop_factory();
+        local.leave(self.slot(), &End::Stopped, |_| ());
     }
 
-    fn tick(&self, local: &Rc<Local>, id: u64) {
+    fn tick(self: Rc<Self>, local: &Rc<Local>, id: u64) {
         if self.common.phase.get() == Phase::Resting {
-            let due = self.common.trouble.borrow().as_ref().is_some_and(|trouble| trouble.alarm == id);
-            if due {
+            if self.if_extras(|extras| extras.alarm == id) {
                 self.revive(local);
             }
             return;
@@ -799,27 +890,44 @@ where
             return;
         }
         // Out of the map while the user's closure runs: it may set and cancel timers.
-        let Some(alarm) = self.errands().timers.remove(&id) else {
+        let Some(alarm) = self.if_extras(|extras| extras.timers.remove(&id)) else {
             return;
         };
-        match alarm.fire(local, self, id) {
+        match alarm.fire(local, &*self, id) {
             Ok(message) => self.handle_own(local, message),
             Err(text) => self.recover(local, Moment::Handler, &text, || ()),
         }
     }
 
-    fn piped(&self, local: &Rc<Local>, id: u64) {
-        let Some((waker, mut pipe)) = self.errands().pipes.remove(&id) else { return };
+    fn piped(self: Rc<Self>, local: &Rc<Local>, id: u64) {
+        let Some((waker, mut pipe)) = self.if_extras(|extras| extras.pipes.remove(&id)) else { return };
         match catch(|| pipe.poll(&waker)) {
-            Ok(false) => {
-                self.errands().pipes.insert(id, (waker, pipe));
-            }
+            Ok(false) => self.with_extras(|extras| drop(extras.pipes.insert(id, (waker, pipe)))),
             Ok(true) => match run_user(0, None, || pipe.finish()) {
                 Ok(message) => self.handle_own(local, message),
                 Err(text) => self.recover(local, Moment::Handler, &text, || ()),
             },
             Err(_) => debug_assert!(false, "a pipe's own poll runs no user code"),
         }
+    }
+
+    fn settle(self: Rc<Self>, local: &Rc<Local>, outcome: Result<(), &Arc<str>>) {
+        match outcome {
+            Ok(()) => self.grant(local, Moment::Handler),
+            Err(text) => self.failed(local, None, text),
+        }
+    }
+
+    fn hold(&self, mail: Mail) {
+        self.with_extras(|extras| extras.held.push_back(mail));
+    }
+
+    fn take_held(&self) -> VecDeque<Mail> {
+        self.if_extras(|extras| take(&mut extras.held))
+    }
+
+    fn holds_mail(&self) -> bool {
+        self.if_extras(|extras| !extras.held.is_empty())
     }
 }
 
@@ -908,30 +1016,39 @@ where
 }
 
 /// The instance that a letter was sealed for.
-fn open<M, S>(instance: &dyn AnyInstance) -> Option<&Whole<M, S>>
+#[inline]
+fn open<M, S>(instance: Rc<dyn AnyInstance>) -> Option<Rc<Whole<M, S>>>
 where
     M: Dispatch<S, Port: Send> + Send,
     S: 'static,
 {
-    let instance = instance.as_any().downcast_ref();
+    let instance = instance.into_any().downcast().ok();
     debug_assert!(instance.is_some(), "a slot's generation names one instance, whose type its letters know");
     instance
 }
 
 /// Has the instance handle what `handle` hands over, if it takes messages now; `true` if nothing of that is left.
 #[inline]
-fn serve<M, S>(instance: &dyn AnyInstance, local: &Rc<Local>, handle: impl FnOnce(&Whole<M, S>) -> bool) -> bool
+fn serve<M, S>(instance: Rc<dyn AnyInstance>, local: &Rc<Local>, handle: impl FnOnce(Rc<Whole<M, S>>) -> bool) -> bool
 where
     M: Dispatch<S, Port: Send> + Send,
     S: 'static,
 {
     let Some(instance) = open::<M, S>(instance) else { return true };
-    let Common { phase, .. } = &instance.common;
+    let phase = || instance.common.phase.get();
     // `on_start` comes before all else.
-    if phase.get() == Phase::New {
-        instance.start(local);
+    if phase() == Phase::New {
+        Rc::clone(&instance).start(local);
     }
-    phase.get() == Phase::Live && !local.mailbox.edge.is_sealed() && handle(instance)
+    phase() == Phase::Live && !local.mailbox.edge.is_sealed() && handle(instance)
+}
+
+/// A message is done with: counted before any other code of the user's, which may never return, so that it is counted
+/// once.
+#[inline]
+fn count_handled(account: &Account, meter: &Meter) {
+    account.count_handled();
+    Meter::add(&meter.handled, 1);
 }
 
 /// A message is begun.
@@ -954,7 +1071,7 @@ where
     S: 'static,
     H: Heir<M>,
 {
-    fn deliver(&mut self, instance: &dyn AnyInstance, local: &Rc<Local>, serving: Serving) -> bool {
+    fn deliver(&mut self, instance: Rc<dyn AnyInstance>, local: &Rc<Local>, serving: Serving) -> bool {
         serve::<M, S>(instance, local, |instance| {
             begin(local, serving);
             instance.handle_one(local, &mut self.message, &mut None, None);
@@ -995,7 +1112,7 @@ where
     S: 'static,
     H: Heir<M>,
 {
-    fn deliver(&mut self, instance: &dyn AnyInstance, local: &Rc<Local>, serving: Serving) -> bool {
+    fn deliver(&mut self, instance: Rc<dyn AnyInstance>, local: &Rc<Local>, serving: Serving) -> bool {
         serve::<M, S>(instance, local, |instance| {
             begin(local, serving);
             let Some((message, port, terms)) = self.call.take() else { return true };
@@ -1004,10 +1121,10 @@ where
                     let losses = &local.mailbox.edge.losses;
                     let why = Undelivered::GivenUp;
                     losses.count(1, why);
-                    local.settle_account(&instance.common.status, 1);
+                    local.settle_account(instance.slot(), 1);
                     quietly(|| port.fail(CallError::Timeout { message: M::NAME, begun: false }));
                     let from_hook = serving.from_hook;
-                    lose(message, Grave { losses, instance: instance.common.id, why, from_hook }, &self.undelivered);
+                    lose(message, Grave { losses, instance: instance.id(), why, from_hook }, &self.undelivered);
                     return true;
                 }
                 Some(terms) => terms.deadline(),
@@ -1052,7 +1169,7 @@ where
     S: 'static,
     H: Heir<M>,
 {
-    fn deliver(&mut self, instance: &dyn AnyInstance, local: &Rc<Local>, serving: Serving) -> bool {
+    fn deliver(&mut self, instance: Rc<dyn AnyInstance>, local: &Rc<Local>, serving: Serving) -> bool {
         serve::<M, S>(instance, local, |instance| {
             // They stay in the letter until each is begun: what comes after a panic or a wish is left there.
             let mut budget = serving.budget;

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use crate::mailbox::Mail;
-use crate::watch::Status;
+use crate::roll::Account;
 
 /// The thread's own queue: one lane a call depth, so that nested serving never looks at what it may not take.
 ///
@@ -66,9 +66,9 @@ impl Queue {
     /// Whether a call for this instance goes ahead. Apart from the loop over arrivals, where all mail was moved once more for
     /// it.
     #[inline(never)]
-    pub(crate) fn lets_ahead(&self, status: &Status) -> bool {
+    pub(crate) fn lets_ahead(&self, account: &Account) -> bool {
         // A call that finds nobody here has nobody to go ahead of.
-        (self.in_hand > 0 || self.has(u32::MAX)) && status.is_unburdened()
+        (self.in_hand > 0 || self.has(u32::MAX)) && account.is_unburdened()
     }
 
     fn lane(&mut self, depth: u16) -> &mut Lane {
@@ -166,7 +166,7 @@ impl Queue {
 const NUMBERED: u64 = 1 << 63;
 
 /// Room for so many that a lane keeps at rest.
-const ROOM: usize = 1_024;
+const ROOM: usize = 256;
 
 #[cfg(test)]
 mod tests {

@@ -127,6 +127,7 @@ mod recipient;
 mod registry;
 mod reply;
 mod restart;
+mod roll;
 mod room;
 mod route;
 mod sync;

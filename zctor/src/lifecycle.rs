@@ -28,7 +28,7 @@ use crate::thread::{
     ActorThread, Exit, Frame, Quiet, Registration, ThreadId, install_on, local, on_actor_thread, start, start_thread,
 };
 use crate::timer::{deadline, now};
-use crate::watch::{EarlierReport, End, InstanceReport, Report, Stats, Status, ThreadStats};
+use crate::watch::{EarlierReport, End, Ended, InstanceReport, Report, RunningInstance, Stats, ThreadStats};
 
 /// Of a shutdown's time, what is kept for ending the threads once the edge is sealed.
 const GRACE: Duration = Duration::from_millis(500);
@@ -434,9 +434,9 @@ impl Core {
         }
         self.join_all(ended);
         // Each instance that is there still is on the roll, or has reported by now.
-        let there: Vec<_> = abandoned.iter().flat_map(|running| running.mailbox.take_roll()).collect();
-        for status in &there {
-            self.edge.losses.ended(&status.ended(End::Abandoned));
+        let there: Vec<_> = abandoned.iter().map(|running| running.mailbox.roll.abandon()).collect();
+        for RunningInstance { instance, message } in there.iter().flatten().copied() {
+            self.edge.losses.ended(&Ended { instance, message, why: End::Abandoned });
         }
         self.edge.losses.finish();
         let Books { instances: abandoned_instances, dead_letters, left } = self.balance(&abandoned, &there);
@@ -456,9 +456,9 @@ impl Core {
 
     /// The books of abandoned threads and of the instances there. A thread that still moves changes them while they are
     /// read: they are read until two looks agree, or one gives up on that.
-    fn balance(&self, abandoned: &[Running], there: &[Arc<Status>]) -> Books {
+    fn balance(&self, abandoned: &[Running], there: &[Vec<RunningInstance>]) -> Books {
         let look = || Books {
-            instances: there.iter().map(|status| status.report()).collect(),
+            instances: abandoned.iter().zip(there).flat_map(|(one, there)| one.mailbox.roll.reports(there)).collect(),
             dead_letters: self.edge.losses.letters(),
             left: abandoned.iter().map(|one| one.mailbox.meter.in_hand() as u64).sum(),
         };

@@ -16,11 +16,12 @@ use crate::dead_letter::{Losses, Undelivered, as_hook, in_hook};
 use crate::instance::{AnyInstance, InstanceId};
 use crate::park::Parker;
 use crate::registry::Pools;
+use crate::roll::Roll;
 use crate::room::Room;
 use crate::route::How;
 use crate::sync::{AtomicU8, AtomicU64, AtomicUsize, Mutex, fence, lock, queue};
 use crate::thread::{Local, ThreadId, quietly};
-use crate::watch::{RunningInstance, Status, ThreadStats, Wait};
+use crate::watch::{RunningInstance, ThreadStats, Wait};
 
 /// Words that an envelope holds inline: a message of three words with the port and the terms of its call.
 const INLINE: usize = 6;
@@ -32,7 +33,7 @@ pub(crate) type Letter = SmallBox<dyn Envelope + Send, [usize; INLINE]>;
 pub(crate) trait Envelope {
     /// Has the instance handle what is in it, one message after the other, while it takes them and `serving` allows;
     /// `true` if nothing is left. A call whose caller has given up goes to the grave instead.
-    fn deliver(&mut self, instance: &dyn AnyInstance, local: &Rc<Local>, serving: Serving) -> bool;
+    fn deliver(&mut self, instance: Rc<dyn AnyInstance>, local: &Rc<Local>, serving: Serving) -> bool;
 
     /// How the one behind it is added to it: a function, since that replaces it.
     fn gatherer(&self) -> Gatherer;
@@ -123,7 +124,7 @@ pub(crate) enum What {
 }
 
 impl Mail {
-    /// What it counts for in `Status::take_in`.
+    /// What it counts for in `Account::take_in`.
     pub(crate) fn weight(&self) -> u64 {
         if self.messages == 0 { ORDER } else { u64::from(self.messages) }
     }
@@ -356,8 +357,8 @@ pub(crate) struct Mailbox {
     pub(crate) meter: Meter,
     /// For a bounded one.
     pub(crate) room: Option<Room>,
-    /// The instances that live here, by their slots' indices; `None` once the thread was abandoned.
-    roll: Mutex<Option<Vec<Option<Arc<Status>>>>>,
+    /// The instances that live here.
+    pub(crate) roll: Roll,
     /// Waits of handlers that did not end at once.
     waits: Mutex<Vec<Wait>>,
     /// Where siblings of an instance that ended are found.
@@ -381,7 +382,7 @@ impl Mailbox {
             edge,
             meter,
             room,
-            roll: Mutex::new(Some(Vec::new())),
+            roll: Roll::new(thread),
             waits: Mutex::default(),
             pools,
             sender,
@@ -492,42 +493,7 @@ impl Mailbox {
         }
     }
 
-    // Who lives here.
-
-    pub(crate) fn enrol(&self, status: &Arc<Status>) {
-        if let Some(roll) = &mut *lock(&self.roll) {
-            let index = status.id.slot.index as usize;
-            if roll.len() <= index {
-                roll.resize(index + 1, None);
-            }
-            roll[index] = Some(Arc::clone(status));
-        }
-    }
-
-    /// Takes an instance off the roll and reports it, unless the thread was abandoned, and it reported with that: `false`.
-    pub(crate) fn strike(&self, status: &Status, report: impl FnOnce()) -> bool {
-        // Under the lock, so that an abandonment finds it here or there.
-        let mut roll = lock(&self.roll);
-        let place = roll.as_mut().and_then(|roll| roll.get_mut(status.id.slot.index as usize));
-        let Some(entry) = place.filter(|entry| entry.as_ref().is_some_and(|entry| entry.id == status.id)) else {
-            return false;
-        };
-        *entry = None;
-        report();
-        true
-    }
-
-    /// The thread is given up: those who still live there.
-    pub(crate) fn take_roll(&self) -> Vec<Arc<Status>> {
-        lock(&self.roll).take().unwrap_or_default().into_iter().flatten().collect()
-    }
-
     pub(crate) fn stats(&self) -> ThreadStats {
-        let name_of = |slot: Slot| {
-            let roll = lock(&self.roll);
-            let status = roll.as_ref()?.get(slot.index as usize)?.as_ref()?;
-            (status.id.slot == slot).then_some(RunningInstance { instance: status.id, message: status.name })
-        };
         ThreadStats {
             thread: self.thread,
             name: self.name.clone(),
@@ -535,15 +501,15 @@ impl Mailbox {
             queued: self.load(),
             handled: self.meter.handled.load(Ordering::Relaxed),
             panicked: self.meter.panicked.load(Ordering::Relaxed),
-            runs: self.meter.running().and_then(name_of),
+            runs: self.meter.running().and_then(|slot| self.roll.find(slot)),
             waits: lock(&self.waits).clone(),
         }
     }
 
-    /// The instance whose code runs begins to wait; `end_wait` with the number given when it is over.
-    pub(crate) fn begin_wait(&self, waiter: &Status, callee: &'static str, on: ThreadId) {
-        let wait = Wait { instance: waiter.id, message: waiter.name, callee, on };
-        lock(&self.waits).push(wait);
+    /// The instance whose code runs begins to wait, until `end_wait`.
+    pub(crate) fn begin_wait(&self, waiter: RunningInstance, callee: &'static str, on: ThreadId) {
+        let RunningInstance { instance, message } = waiter;
+        lock(&self.waits).push(Wait { instance, message, callee, on });
     }
 
     /// The innermost wait is over.

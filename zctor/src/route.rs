@@ -14,16 +14,16 @@ use arc_swap::{ArcSwap, Guard};
 use crate::call::{Awaited, Pending, Reply, ReplyTo, Terms, take_reply, wait};
 use crate::dead_letter::{OnUndelivered, Undelivered};
 use crate::error::{CallError, Refusal, SendError};
-use crate::instance::{AnyInstance, InstanceId};
+use crate::instance::{AnyInstance, InstanceId, Unsettled};
 use crate::lock::lock;
 use crate::mailbox::{Edge, Letter, Mail, Mailbox, Slot, What};
 use crate::message::{Kind, Message, Request};
 use crate::registry::{AnyPool, RegistryEntry};
 use crate::room::{Overflow, Room};
-use crate::thread::{Frame, Local, enqueue_here, is_at, is_inside, is_needed, local, may_wait_for_room};
+use crate::thread::{Birth, Frame, Local, enqueue_here, is_at, is_inside, is_needed, local, may_wait_for_room};
 use crate::timer::{deadline, now};
 use crate::trace;
-use crate::watch::Status;
+use crate::watch::{Status, Watched};
 
 /// What `call_all` gives: the reply of each instance, or why there is none, in registry order.
 ///
@@ -36,16 +36,10 @@ pub type Replies<R> = Vec<(InstanceId, Result<R, CallError>)>;
 /// A call on its way: the message, where its reply goes, and its terms if it can be given up.
 pub(crate) type Call<M> = (M, <M as Message>::Port, Option<Arc<Terms>>);
 
-/// Has an instance of this thread that is free handle a call at once, under a deadline; runs the last as soon as its
-/// handler has returned. A panic comes back as its text.
-type CallHere<M> = fn(
-    &dyn AnyInstance,
-    &Rc<Local>,
-    &mut Option<M>,
-    <M as Message>::Port,
-    Option<Instant>,
-    &mut dyn FnMut(),
-) -> Result<(), Arc<str>>;
+/// Has an instance of this thread that is free handle a call at once, under a deadline. What is left to do then is done when
+/// the reply is taken.
+type CallHere<M> =
+    fn(Rc<dyn AnyInstance>, &Rc<Local>, &mut Option<M>, <M as Message>::Port, Option<Instant>) -> Result<(), Unsettled>;
 
 /// Takes a `T` out of its place, into an envelope, and delivers that; what was refused comes back. All in one step, for
 /// each time that mail is moved costs more than all else that is done with it.
@@ -68,10 +62,35 @@ pub(crate) struct Seals<M: Message> {
 pub(crate) struct Address<M: Message> {
     pub(crate) mailbox: Arc<Mailbox>,
     pub(crate) slot: Slot,
-    pub(crate) status: Arc<Status>,
     pub(crate) seals: &'static Seals<M>,
     /// Who gets its undelivered messages.
     pub(crate) undelivered: Option<Arc<OnUndelivered<M>>>,
+    pub(crate) status: Status,
+    /// The instance is, or will be, in the pool of its type.
+    pub(crate) pooled: bool,
+    pub(crate) born: Birth,
+}
+
+impl<M: Message> Drop for Address<M> {
+    fn drop(&mut self) {
+        if self.status.is_broken() {
+            self.mailbox.roll.forget(self.slot);
+        }
+    }
+}
+
+impl<M: Message> Watched for Address<M> {
+    fn mailbox(&self) -> &Mailbox {
+        &self.mailbox
+    }
+
+    fn id(&self) -> InstanceId {
+        self.id()
+    }
+
+    fn name(&self) -> &'static str {
+        M::NAME
+    }
 }
 
 /// The way to an instance, found open.
@@ -715,24 +734,22 @@ pub(crate) enum Limit {
     None,
 }
 
-/// How a client waits, for replies and for room. In two words, so that clients stay small.
+/// How a client waits, for replies and for room. In one word, so that clients stay small.
 #[derive(Clone, Copy)]
-pub(crate) struct View {
-    /// The limit in nanoseconds, of which the two largest numbers say something else.
-    limit: u64,
-    /// A full mailbox is waited for.
-    waits: bool,
-}
+pub(crate) struct View(u64);
 
 impl Default for View {
     fn default() -> Self {
-        Self { limit: Self::INHERITED, waits: true }
+        Self(Self::INHERITED << 1)
     }
 }
 
 impl View {
-    const INHERITED: u64 = u64::MAX;
-    const UNLIMITED: u64 = u64::MAX - 1;
+    /// The lowest digit: a full mailbox is not waited for. Above it the limit in nanoseconds, of which the two largest
+    /// numbers say something else.
+    const NON_BLOCKING: u64 = 1;
+    const INHERITED: u64 = u64::MAX >> 1;
+    const UNLIMITED: u64 = Self::INHERITED - 1;
 
     pub(crate) fn limited(self, limit: Limit) -> Self {
         let limit = match limit {
@@ -741,15 +758,21 @@ impl View {
             Limit::Within(limit) => u64::try_from(limit.as_nanos()).unwrap_or(u64::MAX).min(Self::UNLIMITED - 1),
             Limit::None => Self::UNLIMITED,
         };
-        Self { limit, ..self }
+        Self(limit << 1 | self.0 & Self::NON_BLOCKING)
     }
 
     pub(crate) fn non_blocking(self) -> Self {
-        Self { waits: false, ..self }
+        Self(self.0 | Self::NON_BLOCKING)
     }
 
+    #[inline]
+    fn waits(self) -> bool {
+        self.0 & Self::NON_BLOCKING == 0
+    }
+
+    #[inline]
     fn limit(self) -> Limit {
-        match self.limit {
+        match self.0 >> 1 {
             Self::INHERITED => Limit::Inherited,
             Self::UNLIMITED => Limit::None,
             nanoseconds => Limit::Within(Duration::from_nanos(nanoseconds)),
@@ -800,7 +823,7 @@ impl<'a, M: Message> Aim<'a, M> {
     }
 
     pub(crate) fn viewed(self, view: View) -> Self {
-        Self { limit: view.limit(), waits: view.waits, ..self }
+        Self { limit: view.limit(), waits: view.waits(), ..self }
     }
 
     fn seeing(self, snapshot: Option<&'a Places<M>>) -> Self {
@@ -949,7 +972,7 @@ impl<'a, M: Message> Aim<'a, M> {
         // A callee on this very thread runs at once if nothing for it is queued.
         let mut here = |address: &Address<M>, way: Way| match (way, K::IS_PROMPT) {
             (Way::Here, true) => callee_here(address.slot)
-                .map(|(local, callee)| self.call_here(&local, &*callee, address, &mut place, port, until)),
+                .map(|(local, callee)| self.call_here(&local, callee, address, &mut place, port, until)),
             _ => None,
         };
         let chosen = match self.straight(key) {
@@ -1004,7 +1027,7 @@ impl<'a, M: Message> Aim<'a, M> {
     fn call_here<R: 'static>(
         &self,
         local: &Rc<Local>,
-        callee: &dyn AnyInstance,
+        callee: Rc<dyn AnyInstance>,
         address: &Address<M>,
         place: &mut Option<M>,
         port: fn(ReplyTo<R>) -> M::Port,
@@ -1017,9 +1040,10 @@ impl<'a, M: Message> Aim<'a, M> {
             place.take().into_iter().for_each(|message| losses.tell(message, address.id(), why, false, owner));
             return Err(CallError::Timeout { message: M::NAME, begun: false });
         }
-        let mut reply = None;
-        let port = port(ReplyTo::register());
-        match (address.seals.call_here)(callee, local, place, port, until, &mut || reply = take_reply()) {
+        let handled = (address.seals.call_here)(callee, local, place, port(ReplyTo::register()), until);
+        // Before any other code of the user's runs here.
+        let reply = take_reply();
+        match handled.map_or_else(|unsettled| unsettled.settle(local), |()| Ok(())) {
             Ok(()) => reply.ok_or(CallError::NoReply { message: M::NAME }),
             Err(text) => Err(CallError::Panicked { message: M::NAME, text }),
         }

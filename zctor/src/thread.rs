@@ -27,7 +27,7 @@ use std::time::Instant;
 use crate::call::{Awaited, answer_orphans, count_orphans};
 use crate::dead_letter::in_hook;
 use crate::error::SpawnError;
-use crate::instance::{AnyInstance, Blueprint, Common, Factory, Phase, install};
+use crate::instance::{AnyInstance, Blueprint, Factory, Phase, install};
 use crate::lanes::Queue;
 use crate::lifecycle::Core;
 use crate::mailbox::{Letter, Mail, Mailbox, Meter, ORDER, Serving, Slot, What};
@@ -35,10 +35,11 @@ use crate::message::{Actor, ActorOnce, Dispatch, Message};
 use crate::park::FIRST_SPIN;
 use crate::registry::{Enlist, TypeMap};
 use crate::reply;
+use crate::roll::{Account, Page};
 use crate::room::Overflow;
 use crate::route::{Address, Aim, How, KnownPool};
 use crate::timer::{AlarmId, clear_alarm, now, set_alarm};
-use crate::watch::{InstanceReport, Status};
+use crate::watch::{End, InstanceReport};
 
 /// The number of an actor thread: counts from 0 in the order of spawning.
 ///
@@ -232,7 +233,7 @@ impl<M: Dispatch<S, Port: Send> + Send, S: 'static> Install<M> for Actor<M, S> {
         install(
             local.local,
             local.pooled,
-            Factory::Again(Box::new(Blueprint { factory: self.factory, restart: self.restart })),
+            Factory::Again(Blueprint { factory: self.factory, restart: self.restart }),
             self.undelivered,
         )
         .map(Installed)
@@ -592,7 +593,8 @@ pub(crate) fn send_here<M: Message>(
 ) -> bool {
     let send = |local: &Local| {
         let mut queue = local.queue.borrow_mut();
-        local.open_account(&address.status);
+        local.with_account(address.slot, |account| account.take_in(1));
+        Meter::add(&local.mailbox.meter.taken, 1);
         let last = queue.last(M::CALL_DEPTH).filter(|mail| mail.takes(address.slot, how, in_hook()));
         if let Some(Mail { what: What::Letter(letter), messages, .. }) = last {
             if add(letter, message) {
@@ -697,11 +699,12 @@ fn drop_payload(payload: Box<dyn Any + Send>) {
 
 /// Notes that mail was taken in for its instance, and gives its lane in the queue, and whether it goes ahead there.
 #[inline]
-fn note(seats: &[Seat], queue: &Queue, mail: &Mail) -> (u16, bool) {
-    match seats.get(mail.to.index as usize) {
-        Some(Seat { generation, depth, tenant: Some(tenant), .. }) if *generation == mail.to.generation => {
-            let ahead = mail.is_call && queue.lets_ahead(&tenant.status);
-            tenant.status.take_in(mail.weight());
+fn note(seats: &[Seat], pages: &[Arc<Page>], queue: &Queue, mail: &Mail) -> (u16, bool) {
+    match (seats.get(mail.to.index as usize), pages.get(Page::number(mail.to))) {
+        (Some(Seat { generation, depth, tenant: Some(_) }), Some(page)) if *generation == mail.to.generation => {
+            let account = page.account(mail.to);
+            let ahead = mail.is_call && queue.lets_ahead(account);
+            account.take_in(mail.weight());
             (*depth, ahead)
         }
         // Mail for one that has ended waits in the lowest lane for its end as a dead letter.
@@ -714,15 +717,20 @@ struct Seat {
     generation: u32,
     /// The call depth of its tenant.
     depth: u16,
-    /// When its tenant came, by the thread's serial.
-    born: u64,
-    tenant: Option<Tenant>,
+    tenant: Option<Rc<dyn AnyInstance>>,
 }
 
-/// An instance in its seat; its status beside it, which counts what waits for it.
-struct Tenant {
-    instance: Rc<dyn AnyInstance>,
-    status: Arc<Status>,
+#[cfg(target_pointer_width = "64")]
+const _: () = assert!(size_of::<Seat>() <= 24, "there is one for each instance");
+
+/// When an instance came to its thread, among all that did. In six bytes: enough for one every microsecond, for eight years.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Birth([u16; 3]);
+
+impl Birth {
+    fn of(serial: u64) -> Self {
+        Self([(serial >> 32) as u16, (serial >> 16) as u16, serial as u16])
+    }
 }
 
 /// Everything of an actor thread that no other thread touches.
@@ -734,8 +742,10 @@ pub(crate) struct Local {
     waker: Waker,
     seats: RefCell<Vec<Seat>>,
     free: RefCell<Vec<u32>>,
+    /// The accounts of its instances, as the roll has them.
+    pages: RefCell<Vec<Arc<Page>>>,
     /// The instances, the youngest on top: made out when that is first asked for, and kept up from then on.
-    by_age: RefCell<Option<BinaryHeap<(u64, Slot)>>>,
+    by_age: RefCell<Option<BinaryHeap<(Birth, Slot)>>>,
     queue: RefCell<Queue>,
     timers: RefCell<BTreeMap<(Instant, u64), Slot>>,
     /// Numbers timers, pipes and tenants.
@@ -784,6 +794,7 @@ impl Local {
             waker,
             seats: RefCell::default(),
             free: RefCell::default(),
+            pages: RefCell::default(),
             by_age: RefCell::default(),
             queue: RefCell::default(),
             timers: RefCell::default(),
@@ -817,9 +828,8 @@ impl Local {
 
     /// The thread never came to run: its states are dropped where they were built.
     fn discard_all(self: &Rc<Self>) {
-        while let Some((slot, instance)) = self.youngest() {
+        while let Some(instance) = self.youngest() {
             instance.discard(self);
-            self.clear_seat(slot);
         }
     }
 
@@ -852,8 +862,8 @@ impl Local {
 
     /// Ends the instances, the youngest first; what `on_stop` sends to those still there is served before they end.
     fn end_all(self: &Rc<Self>) {
-        while let Some((_, instance)) = self.youngest() {
-            instance.start(self);
+        while let Some(instance) = self.youngest() {
+            Rc::clone(&instance).start(self);
             instance.end(self);
             self.take_in();
             while !self.mailbox.edge.is_sealed() && self.serve_one(u32::MAX, BATCH) > 0 {}
@@ -1076,7 +1086,7 @@ impl Local {
     fn note_wait<A: Awaited>(&self, awaited: &A) -> Option<Noted<'_>> {
         let (callee, on) = awaited.callee()?;
         let waiter = self.mailbox.meter.running()?;
-        self.with_tenant(waiter, |waiter| self.mailbox.begin_wait(&waiter.status, callee, on))?;
+        self.mailbox.begin_wait(self.mailbox.roll.find(waiter)?, callee, on);
         Some(Noted(&self.mailbox))
     }
 
@@ -1086,7 +1096,7 @@ impl Local {
         let (emptied, counted) = (arrivals.is_none(), arrivals.counted as u64);
         if !emptied {
             // For all of it at once: nothing but the runtime's own code runs meanwhile.
-            let (seats, mut queue) = (self.seats.borrow(), self.queue.borrow_mut());
+            let (seats, pages, mut queue) = (self.seats.borrow(), self.pages.borrow(), self.queue.borrow_mut());
             let mut messages = 0;
             for mut mail in arrivals {
                 if let What::Shutdown = mail.what {
@@ -1094,7 +1104,7 @@ impl Local {
                     continue;
                 }
                 messages += u64::from(mail.messages);
-                let (depth, ahead) = note(&seats, &queue, &mail);
+                let (depth, ahead) = note(&seats, &pages, &queue, &mail);
                 if !queue.last(depth).is_some_and(|last| last.gather(&mut mail)) {
                     queue.push(depth, ahead, mail);
                 }
@@ -1109,15 +1119,9 @@ impl Local {
 
     /// The time is up: nobody waits any longer for instances that rest.
     fn give_up_all(&self) {
-        let instances: Vec<_> = self
-            .seats
-            .borrow()
-            .iter()
-            .flat_map(|seat| &seat.tenant)
-            .map(|tenant| Rc::clone(&tenant.instance))
-            .collect();
+        let instances: Vec<_> = self.seats.borrow().iter().filter_map(|seat| seat.tenant.clone()).collect();
         for instance in instances {
-            self.give_up(instance.common(), instance.common().take_held());
+            self.give_up(instance.slot(), instance.take_held());
         }
     }
 
@@ -1125,22 +1129,22 @@ impl Local {
     #[inline]
     pub(crate) fn enqueue(&self, mail: Mail) {
         let mut queue = self.queue.borrow_mut();
-        let (depth, ahead) = note(&self.seats.borrow(), &queue, &mail);
+        let (depth, ahead) = note(&self.seats.borrow(), &self.pages.borrow(), &queue, &mail);
         Meter::add(&self.mailbox.meter.taken, u64::from(mail.messages));
         queue.push(depth, ahead, mail);
     }
 
     /// Held mail of an instance that is back: to the place in the queue that it had.
-    pub(crate) fn requeue(&self, common: &Common, held: VecDeque<Mail>) {
+    pub(crate) fn requeue(&self, depth: u16, held: VecDeque<Mail>) {
         self.held.set(self.held.get() - held.len());
-        self.queue.borrow_mut().push_front(common.depth, held.into_iter());
+        self.queue.borrow_mut().push_front(depth, held.into_iter());
     }
 
     /// Held mail of an instance that will not come back.
-    pub(crate) fn give_up(&self, common: &Common, held: VecDeque<Mail>) {
+    pub(crate) fn give_up(&self, slot: Slot, held: VecDeque<Mail>) {
         self.held.set(self.held.get() - held.len());
         for mail in held {
-            common.status.get_done(mail.weight());
+            self.get_done(slot, mail.weight());
             self.pass(mail.messages);
             self.mailbox.divert(mail);
         }
@@ -1169,20 +1173,20 @@ impl Local {
         // It stays where it is, for each time that it is moved costs more than all else that is done with it.
         let serving = Serving { budget, permitted: mail.permitted, from_hook: mail.from_hook };
         let What::Letter(letter) = &mut mail.what else {
-            self.obey(&*instance, mail);
+            self.obey(instance, mail);
             return 1;
         };
         let comes_back = messages as usize > budget;
         if comes_back {
             self.queue.borrow_mut().in_hand += 1;
         }
-        let all_done = letter.deliver(&*instance, self, serving);
+        let all_done = letter.deliver(instance, self, serving);
         if comes_back {
             self.queue.borrow_mut().in_hand -= 1;
         }
         let mut done = messages;
         if !all_done {
-            if let Some(left) = self.keep(instance.common(), mail) {
+            if let Some(left) = self.keep(mail) {
                 done -= left.messages;
                 self.queue.borrow_mut().put_back(depth, left);
             }
@@ -1190,35 +1194,44 @@ impl Local {
         done.max(1) as usize
     }
 
+    // What lies here for an instance.
+
+    /// Changes the account of an instance, unless it has ended, and its place is another's.
+    #[inline]
+    fn with_account(&self, slot: Slot, f: impl FnOnce(&Account)) {
+        let pages = self.pages.borrow();
+        let account = pages.get(Page::number(slot)).map(|page| page.account(slot));
+        account.filter(|account| account.is_of(slot)).map(f);
+    }
+
+    fn get_done(&self, slot: Slot, weight: u64) {
+        self.with_account(slot, |account| account.get_done(weight));
+    }
+
     /// So many messages of an instance of this thread are given to others, or to nobody.
-    pub(crate) fn settle_account(&self, status: &Status, messages: u32) {
-        status.get_done(u64::from(messages));
+    pub(crate) fn settle_account(&self, slot: Slot, messages: u32) {
+        self.get_done(slot, u64::from(messages));
         self.pass(messages);
     }
 
-    /// A message for an instance of this thread that is handled at once.
-    pub(crate) fn open_account(&self, status: &Status) {
-        status.take_in(1);
-        Meter::add(&self.mailbox.meter.taken, 1);
-    }
-
     /// `on_start` of an instance that was built again: before all else that is queued for it.
-    pub(crate) fn start_first(&self, common: &Common) {
-        common.status.take_in(ORDER);
-        self.queue.borrow_mut().push_front(common.depth, std::iter::once(Mail::order(common.id.slot, What::Start)));
+    pub(crate) fn start_first(&self, slot: Slot, depth: u16) {
+        self.with_account(slot, |account| account.take_in(ORDER));
+        self.queue.borrow_mut().push_front(depth, std::iter::once(Mail::order(slot, What::Start)));
     }
 
     /// Mail that was not delivered, or not all of it: stays where it was, waits for its instance, or is given up.
     #[cold]
-    fn keep(&self, common: &Common, mut mail: Mail) -> Option<Mail> {
+    fn keep(&self, mut mail: Mail) -> Option<Mail> {
         mail.recount();
         let sealed = self.mailbox.edge.is_sealed();
-        match common.phase.get() {
+        let instance = self.instance(mail.to).filter(|_| !sealed);
+        match instance.as_ref().map(|instance| (instance, instance.common().phase.get())) {
             // The rest of a batch, or it was reset, and its `on_start` comes first.
-            Phase::Live | Phase::New if !sealed => return Some(mail),
-            Phase::Resting if !sealed => self.hold(common, mail),
-            _ => {
-                self.settle_account(&common.status, mail.messages);
+            Some((_, Phase::Live | Phase::New)) => return Some(mail),
+            Some((instance, Phase::Resting)) => self.hold(&**instance, mail),
+            Some((_, Phase::Ended)) | None => {
+                self.settle_account(mail.to, mail.messages);
                 if sealed { self.mailbox.bury(mail) } else { self.mailbox.divert(mail) }
             }
         }
@@ -1226,43 +1239,43 @@ impl Local {
     }
 
     /// Does what an order says.
-    fn obey(self: &Rc<Self>, instance: &dyn AnyInstance, mail: Mail) {
-        let common = instance.common();
+    fn obey(self: &Rc<Self>, instance: Rc<dyn AnyInstance>, mail: Mail) {
+        let slot = mail.to;
         match mail.what {
             What::Tick(id) => {
-                self.start_new(instance);
+                self.start_new(&instance);
                 instance.tick(self, id);
             }
             What::Piped(id) => {
-                self.start_new(instance);
+                self.start_new(&instance);
                 instance.piped(self, id);
             }
             What::Start => instance.start(self),
             What::Shutdown => self.ending.set(true),
             // In its place: after what an instance that rests still has to handle.
-            What::End if common.phase.get() == Phase::Resting && common.holds_mail() => {
-                return self.hold(common, mail);
+            What::End if instance.common().phase.get() == Phase::Resting && instance.holds_mail() => {
+                return self.hold(&*instance, mail);
             }
             What::End => {
-                instance.start(self);
+                Rc::clone(&instance).start(self);
                 instance.end(self);
             }
             What::Letter(_) => debug_assert!(false, "a letter is no order"),
         }
-        common.status.get_done(ORDER);
+        self.get_done(slot, ORDER);
     }
 
     /// `on_start` comes before all else.
-    fn start_new(self: &Rc<Self>, instance: &dyn AnyInstance) {
+    fn start_new(self: &Rc<Self>, instance: &Rc<dyn AnyInstance>) {
         if instance.common().phase.get() == Phase::New {
-            instance.start(self);
+            Rc::clone(instance).start(self);
         }
     }
 
     /// Keeps mail for an instance that rests.
-    fn hold(&self, common: &Common, mail: Mail) {
+    fn hold(&self, instance: &dyn AnyInstance, mail: Mail) {
         self.held.set(self.held.get() + 1);
-        common.hold(mail);
+        instance.hold(mail);
     }
 
     /// From here on nobody finds it open, and what it had taken in is given up.
@@ -1291,43 +1304,45 @@ impl Local {
 
     #[inline]
     pub(crate) fn instance(&self, slot: Slot) -> Option<Rc<dyn AnyInstance>> {
-        self.with_tenant(slot, |tenant| Rc::clone(&tenant.instance))
+        let seats = self.seats.borrow();
+        let seat = seats.get(slot.index as usize).filter(|seat| seat.generation == slot.generation)?;
+        seat.tenant.clone()
     }
 
     /// The instance of a slot, if nothing for it is queued that would come before a call made now.
     pub(crate) fn free_instance(&self, slot: Slot) -> Option<Rc<dyn AnyInstance>> {
-        let free = |tenant: &Tenant| tenant.status.is_unburdened().then(|| Rc::clone(&tenant.instance));
-        self.with_tenant(slot, free)?.filter(|instance| instance.common().is_free())
+        self.instance(slot).filter(|instance| instance.is_free())
     }
 
-    #[inline]
-    fn with_tenant<R>(&self, slot: Slot, f: impl FnOnce(&Tenant) -> R) -> Option<R> {
-        let seats = self.seats.borrow();
-        let seat = seats.get(slot.index as usize).filter(|seat| seat.generation == slot.generation)?;
-        seat.tenant.as_ref().map(f)
-    }
-
-    pub(crate) fn reserve(&self) -> Slot {
+    /// A slot for a newcomer, and when it came.
+    pub(crate) fn reserve(&self) -> (Slot, Birth) {
         let free = self.free.borrow_mut().pop();
         let mut seats = self.seats.borrow_mut();
-        match free {
+        let slot = match free {
             Some(index) => Slot { index, generation: seats[index as usize].generation },
             None => {
-                seats.push(Seat { generation: 0, depth: 0, born: 0, tenant: None });
+                seats.push(Seat { generation: 0, depth: 0, tenant: None });
                 Slot { index: seats.len() as u32 - 1, generation: 0 }
             }
-        }
+        };
+        (slot, Birth::of(self.next_serial()))
     }
 
-    pub(crate) fn settle_in(&self, slot: Slot, instance: Rc<dyn AnyInstance>) {
-        let born = self.next_serial();
-        let status = Arc::clone(&instance.common().status);
-        self.mailbox.enrol(&status);
+    /// Puts a newcomer on the roll; gives the page with its account.
+    pub(crate) fn enrol(&self, slot: Slot, name: &'static str) -> Arc<Page> {
+        let page = self.mailbox.roll.enrol(slot, name);
+        let mut pages = self.pages.borrow_mut();
+        if pages.len() == Page::number(slot) {
+            pages.push(Arc::clone(&page));
+        }
+        page
+    }
+
+    pub(crate) fn settle_in(&self, instance: Rc<dyn AnyInstance>, depth: u16) {
+        let (slot, born) = (instance.slot(), instance.born());
         {
-            let mut seats = self.seats.borrow_mut();
-            let seat = &mut seats[slot.index as usize];
-            (seat.depth, seat.born) = (instance.common().depth, born);
-            seat.tenant = Some(Tenant { instance, status });
+            let seat = &mut self.seats.borrow_mut()[slot.index as usize];
+            (seat.depth, seat.tenant) = (depth, Some(instance));
         }
         if let Some(by_age) = &mut *self.by_age.borrow_mut() {
             by_age.push((born, slot));
@@ -1341,46 +1356,37 @@ impl Local {
     }
 
     /// The youngest of those that live here.
-    fn youngest(&self) -> Option<(Slot, Rc<dyn AnyInstance>)> {
+    fn youngest(&self) -> Option<Rc<dyn AnyInstance>> {
         let mut by_age = self.by_age.borrow_mut();
         let by_age = by_age.get_or_insert_with(|| {
             let seats = self.seats.borrow();
-            let there = seats.iter().enumerate().filter(|(_, seat)| seat.tenant.is_some());
-            there.map(|(i, seat)| (seat.born, Slot { index: i as u32, generation: seat.generation })).collect()
+            let there = seats.iter().filter_map(|seat| seat.tenant.as_ref());
+            there.map(|instance| (instance.born(), instance.slot())).collect()
         });
         loop {
             let (_, slot) = *by_age.peek()?;
             match self.instance(slot) {
-                Some(instance) => return Some((slot, instance)),
+                Some(instance) => return Some(instance),
                 None => by_age.pop(),
             };
         }
     }
 
-    /// Frees the slot of an instance.
-    pub(crate) fn leave(&self, common: &Common) {
-        self.mailbox.strike(&common.status, || ());
-        self.clear_seat(common.id.slot);
-    }
-
     /// The instance has ended: reports it and frees its slot. `false` if an abandonment has reported it before.
-    pub(crate) fn vacate(&self, common: &Common) -> bool {
-        // Nothing is left for it: what is queued finds another receiver, or is counted as dead letters.
-        let report = InstanceReport { left: 0, ..common.status.report() };
-        let struck = self.mailbox.strike(&common.status, || self.core.instance_ended(report));
-        self.leave(common);
-        struck
+    pub(crate) fn vacate(&self, slot: Slot, why: &End) -> bool {
+        self.leave(slot, why, |report| self.core.instance_ended(report))
     }
 
-    fn clear_seat(&self, slot: Slot) {
+    /// Frees the slot of an instance that has ended, and tells those who watch it. `report` is given its account, unless an
+    /// abandonment has reported that before: `false`.
+    pub(crate) fn leave(&self, slot: Slot, why: &End, report: impl FnOnce(InstanceReport)) -> bool {
+        let is_news = self.mailbox.roll.strike(slot, why, report);
         let left = {
             let mut seats = self.seats.borrow_mut();
             let seat = &mut seats[slot.index as usize];
-            if seat.generation != slot.generation {
-                return;
-            }
-            // A seat whose generations are used up is never given away again.
-            if let Some(next) = seat.generation.checked_add(1) {
+            // A seat whose generations are used up is never given away again, nor one whose account others still read.
+            let next = seat.generation.checked_add(1).filter(|_| is_news);
+            if let Some(next) = next {
                 seat.generation = next;
                 self.free.borrow_mut().push(slot.index);
             }
@@ -1389,6 +1395,7 @@ impl Local {
         self.mailbox.meter.instances.fetch_sub(1, Ordering::Relaxed);
         // Its parts of the user's making are gone by now; what is left is ours.
         drop(left);
+        is_news
     }
 
     // Timers.

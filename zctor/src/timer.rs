@@ -105,7 +105,7 @@ struct Keeper<M: Message> {
 
 impl<M: Message> Owner for Keeper<M> {
     fn forget(&self, id: u64) -> bool {
-        let Some(alarm) = self.shared.errands().timers.remove(&id) else {
+        let Some(alarm) = self.shared.if_extras(|extras| extras.timers.remove(&id)) else {
             return false;
         };
         self.local.clear_timer(alarm.due, id);
@@ -114,7 +114,7 @@ impl<M: Message> Owner for Keeper<M> {
     }
 
     fn is_firing(&self, id: u64) -> bool {
-        self.shared.errands().firing == Some(id)
+        self.shared.if_extras(|extras| extras.firing == Some(id))
     }
 }
 
@@ -150,8 +150,9 @@ fn set<M: Message>(local: &Rc<Local>, shared: &Rc<Shared<M>>, after: Duration, w
     let cancelled = Rc::new(Cell::new(false));
     // Beyond what the clock can say it never fires; it is kept all the same, until it is cancelled.
     let due = due_in(after);
-    let id = local.set_timer(due, shared.common.id.slot);
-    shared.errands().timers.insert(id, Alarm { due, cancelled: Rc::clone(&cancelled), what });
+    let id = local.set_timer(due, shared.slot());
+    let alarm = Alarm { due, cancelled: Rc::clone(&cancelled), what };
+    shared.with_extras(|extras| extras.timers.insert(id, alarm));
     let owner = Rc::new(Keeper { local: Rc::clone(local), shared: Rc::clone(shared) });
     Timer { owner, id, cancelled }
 }
@@ -165,16 +166,17 @@ impl<M: Message> Alarm<M> {
             Ring::Once(message) => return Ok(message),
             Ring::Every(every, make) => (every, make),
         };
-        shared.errands().firing = Some(id);
+        shared.with_extras(|extras| extras.firing = Some(id));
         let made = run_user(0, None, &mut make);
-        shared.errands().firing = None;
+        shared.with_extras(|extras| extras.firing = None);
         if made.is_err() || self.cancelled.get() {
             quietly(|| drop(make));
         } else {
             let due = next_due(self.due, every, now());
-            local.set_timer_again(due, id, shared.common.id.slot);
+            local.set_timer_again(due, id, shared.slot());
             let what = Ring::Every(every, make);
-            shared.errands().timers.insert(id, Alarm { due, cancelled: self.cancelled, what });
+            let alarm = Alarm { due, cancelled: self.cancelled, what };
+            shared.with_extras(|extras| extras.timers.insert(id, alarm));
         }
         made
     }

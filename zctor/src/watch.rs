@@ -1,15 +1,14 @@
 //! What becomes of instances and threads: their ends, statistics, and the report of a shutdown.
 
 use std::fmt;
-use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::task::Waker;
 
 use crate::call::sealed::Running;
 use crate::instance::InstanceId;
-use crate::lock::lock;
-use crate::mailbox::Edge;
-use crate::thread::{ThreadId, quietly};
+use crate::mailbox::Mailbox;
+use crate::thread::ThreadId;
 
 /// The end of an instance, as [`Context::watch`](crate::Context::watch) and
 /// [`ActorEngine::on_end`](crate::ActorEngine::on_end) tell of it. Its state is dropped by then.
@@ -83,167 +82,56 @@ impl fmt::Display for End {
     }
 }
 
-/// What other threads see of an instance: whether it lives, and what it has done.
-///
-/// Its own thread alone writes the counters, with no read-modify-write; others read them as statistics.
-///
-/// The fields are in this order so that what every sender looks at and what changes with every message are a cache
-/// line apart.
-#[repr(C)]
-pub(crate) struct Status {
-    state: AtomicU8,
-    pub(crate) id: InstanceId,
-    pub(crate) name: &'static str,
-    fate: Mutex<Fate>,
-    panicked: AtomicU64,
-    handled: AtomicU64,
-    /// What lies on its thread for it, outside the mailbox: messages in the low half, orders in the high.
-    load: AtomicU64,
-}
-
-#[cfg(target_pointer_width = "64")]
-const _: () = assert!(std::mem::offset_of!(Status, handled) - std::mem::offset_of!(Status, state) >= 64);
-
-/// Whether an instance has ended, and who is to be told.
-enum Fate {
-    Alive(Option<Box<Watchers>>),
-    Ended(End),
-}
-
-/// Allocated with the first of them.
-#[derive(Default)]
-struct Watchers {
-    next: u64,
-    wakers: Vec<(u64, Waker)>,
-}
+/// Whether an instance takes mail, for those who send to it. Its own thread writes it.
+pub(crate) struct Status(AtomicU8);
 
 impl Status {
     const LIVE: u8 = 0;
     const RESTING: u8 = 1;
     const ENDED: u8 = 2;
+    const BROKEN: u8 = 3;
 
-    pub(crate) fn new(id: InstanceId, name: &'static str) -> Self {
-        Self {
-            state: AtomicU8::new(Self::LIVE),
-            id,
-            name,
-            fate: Mutex::new(Fate::Alive(None)),
-            panicked: AtomicU64::new(0),
-            handled: AtomicU64::new(0),
-            load: AtomicU64::new(0),
-        }
+    pub(crate) fn live() -> Self {
+        Self(AtomicU8::new(Self::LIVE))
     }
 
     pub(crate) fn set_live(&self) {
-        self.state.store(Self::LIVE, Ordering::Release);
+        self.0.store(Self::LIVE, Ordering::Release);
     }
 
     pub(crate) fn set_resting(&self) {
-        self.state.store(Self::RESTING, Ordering::Release);
+        self.0.store(Self::RESTING, Ordering::Release);
     }
 
-    /// It takes no more mail. Those who watch are told later, by `announce`.
-    pub(crate) fn set_ended(&self) {
-        self.state.store(Self::ENDED, Ordering::Release);
+    /// It takes no more mail. Those who watch are told later, by `Roll::strike`.
+    pub(crate) fn set_ended(&self, why: &End) {
+        let by_panic = matches!(why, End::Panicked(_));
+        self.0.store(if by_panic { Self::BROKEN } else { Self::ENDED }, Ordering::Release);
     }
 
     /// Rotation may choose it: neither ended nor backing off after panics.
     #[inline]
     pub(crate) fn is_ready(&self) -> bool {
-        self.state.load(Ordering::Acquire) == Self::LIVE
+        self.0.load(Ordering::Acquire) == Self::LIVE
     }
 
     #[inline]
     pub(crate) fn has_ended(&self) -> bool {
-        self.state.load(Ordering::Acquire) == Self::ENDED
+        self.0.load(Ordering::Acquire) >= Self::ENDED
     }
 
-    #[inline]
-    fn add(counter: &AtomicU64, change: u64) {
-        // Relaxed, not even a read-modify-write: one thread writes it.
-        counter.store(counter.load(Ordering::Relaxed).wrapping_add(change), Ordering::Relaxed);
+    /// A panic has ended it.
+    pub(crate) fn is_broken(&self) -> bool {
+        self.0.load(Ordering::Acquire) == Self::BROKEN
     }
+}
 
-    /// A message that was taken in for it is handled.
-    #[inline]
-    pub(crate) fn count_handled(&self) {
-        Self::add(&self.handled, 1);
-        self.get_done(1);
-    }
-
-    /// The handler of a message that was taken in for it has panicked.
-    #[inline]
-    pub(crate) fn count_panicked(&self) {
-        Self::add(&self.panicked, 1);
-        self.get_done(1);
-    }
-
-    /// Mail of this weight (see `Mail::weight`) was taken in for it.
-    #[inline]
-    pub(crate) fn take_in(&self, weight: u64) {
-        Self::add(&self.load, weight);
-    }
-
-    /// Mail of this weight was dealt with.
-    #[inline]
-    pub(crate) fn get_done(&self, weight: u64) {
-        Self::add(&self.load, weight.wrapping_neg());
-    }
-
-    /// Nothing lies on its thread for it.
-    #[inline]
-    pub(crate) fn is_unburdened(&self) -> bool {
-        self.load.load(Ordering::Relaxed) == 0
-    }
-
-    pub(crate) fn report(&self) -> InstanceReport {
-        InstanceReport {
-            id: self.id,
-            message: self.name,
-            handled: self.handled.load(Ordering::Relaxed),
-            panicked: self.panicked.load(Ordering::Relaxed),
-            left: self.load.load(Ordering::Relaxed) & u64::from(u32::MAX),
-        }
-    }
-
-    pub(crate) fn ended(&self, why: End) -> Ended {
-        Ended { instance: self.id, message: self.name, why }
-    }
-
-    /// Has `waker` woken when it has ended, until `leave` with the number given; or says why it has.
-    fn attend(&self, waker: Waker) -> Result<u64, End> {
-        match &mut *lock(&self.fate) {
-            Fate::Ended(why) => Err(why.clone()),
-            Fate::Alive(watchers) => {
-                let Watchers { next, wakers } = &mut **watchers.get_or_insert_default();
-                *next += 1;
-                wakers.push((*next, waker));
-                Ok(*next)
-            }
-        }
-    }
-
-    fn leave(&self, watcher: u64) {
-        let waker = match &mut *lock(&self.fate) {
-            Fate::Alive(Some(watchers)) => {
-                let wakers = &mut watchers.wakers;
-                let place = wakers.iter().position(|(id, _)| *id == watcher);
-                place.map(|place| wakers.swap_remove(place))
-            }
-            Fate::Alive(None) | Fate::Ended(_) => None,
-        };
-        quietly(|| drop(waker));
-    }
-
-    /// It has ended, and all that it sent is on its way: tells those who watch it.
-    pub(crate) fn announce(&self, why: End) {
-        let before = std::mem::replace(&mut *lock(&self.fate), Fate::Ended(why));
-        if let Fate::Alive(Some(watchers)) = before {
-            for (_, waker) in watchers.wakers {
-                quietly(|| waker.wake());
-            }
-        }
-    }
+/// An instance whose end can be awaited. While one is held, the roll of its thread knows why it ended.
+pub(crate) trait Watched: Send + Sync {
+    fn mailbox(&self) -> &Mailbox;
+    fn id(&self) -> InstanceId;
+    /// Of its message type.
+    fn name(&self) -> &'static str;
 }
 
 /// Awaits the end of one instance.
@@ -254,8 +142,7 @@ pub(crate) struct Watch {
 
 enum Target {
     There {
-        status: Arc<Status>,
-        edge: Arc<Edge>,
+        who: Arc<dyn Watched>,
         /// Places among those to be told: of the end, and of an abandonment.
         attending: Option<(u64, u64)>,
     },
@@ -264,8 +151,8 @@ enum Target {
 }
 
 impl Watch {
-    pub(crate) fn there(status: Arc<Status>, edge: Arc<Edge>) -> Self {
-        Self { target: Target::There { status, edge, attending: None }, outcome: None }
+    pub(crate) fn there(who: Arc<dyn Watched>) -> Self {
+        Self { target: Target::There { who, attending: None }, outcome: None }
     }
 
     pub(crate) fn gone(instance: InstanceId, message: &'static str) -> Self {
@@ -274,25 +161,28 @@ impl Watch {
     }
 
     fn look(&mut self, waker: &Waker) -> Option<Ended> {
-        let (status, edge, attending) = match &mut self.target {
-            Target::There { status, edge, attending } => (status, edge, attending),
+        let (who, attending) = match &mut self.target {
+            Target::There { who, attending } => (who, attending),
             Target::Gone(ended) => return Some(ended.clone()),
         };
+        let Mailbox { edge, roll, .. } = who.mailbox();
+        let slot = who.id().slot;
+        let ended = |why| Some(Ended { instance: who.id(), message: who.name(), why });
         if attending.is_none() {
             let waiter = edge.attend(waker);
-            match status.attend(waker.clone()) {
+            match roll.attend(slot, waker.clone()) {
                 Ok(watcher) => *attending = Some((watcher, waiter)),
                 Err(why) => {
                     edge.leave(waiter);
-                    return Some(status.ended(why));
+                    return ended(why);
                 }
             }
         }
-        if let Fate::Ended(why) = &*lock(&status.fate) {
-            return Some(status.ended(why.clone()));
+        if let Some(why) = roll.why_ended(slot) {
+            return ended(why);
         }
         // After joining those who are told, so that an abandonment in between is not missed.
-        edge.is_abandoned().then(|| status.ended(End::Abandoned))
+        if edge.is_abandoned() { ended(End::Abandoned) } else { None }
     }
 }
 
@@ -309,7 +199,7 @@ impl Running for Watch {
     fn __take(&mut self) -> Ended {
         self.outcome.take().unwrap_or_else(|| match &self.target {
             // Not reached: it is taken when a poll has found it.
-            Target::There { status, .. } => status.ended(End::Stopped),
+            Target::There { who, .. } => Ended { instance: who.id(), message: who.name(), why: End::Stopped },
             Target::Gone(ended) => ended.clone(),
         })
     }
@@ -317,9 +207,10 @@ impl Running for Watch {
 
 impl Drop for Watch {
     fn drop(&mut self) {
-        if let Target::There { status, edge, attending: Some((watcher, waiter)) } = &self.target {
+        if let Target::There { who, attending: Some((watcher, waiter)) } = &self.target {
+            let Mailbox { edge, roll, .. } = who.mailbox();
             edge.leave(*waiter);
-            status.leave(*watcher);
+            roll.leave(who.id().slot, *watcher);
         }
     }
 }

@@ -17,7 +17,7 @@ struct Fate {
 struct Probe(Arc<Fate>);
 
 impl Envelope for Probe {
-    fn deliver(&mut self, _: &dyn AnyInstance, _: &Rc<Local>, _: Serving) -> bool {
+    fn deliver(&mut self, _: Rc<dyn AnyInstance>, _: &Rc<Local>, _: Serving) -> bool {
         unreachable!("there are no instances")
     }
 
