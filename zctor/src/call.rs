@@ -65,8 +65,7 @@ pub(crate) type Outcome<R> = Result<R, CallError>;
 /// ```
 #[must_use = "dropping it ends the call without a reply"]
 pub struct ReplyTo<R: 'static> {
-    /// Taken when it answers. `None` before that: its caller is further down this very stack, and takes the reply out of
-    /// the thread's register when the handler returns.
+    /// Taken when it answers.
     sender: Option<reply::Sender<Outcome<R>>>,
 }
 
@@ -74,11 +73,6 @@ impl<R: 'static> ReplyTo<R> {
     pub(crate) fn channel() -> (Self, Receiver<Outcome<R>>) {
         let (sender, receiver) = reply::channel();
         (Self { sender: Some(sender) }, receiver)
-    }
-
-    /// For a caller on this thread that runs the handler itself: `take_reply` gives what it replied.
-    pub(crate) fn register() -> Self {
-        Self { sender: None }
     }
 
     /// For a message that was sent, not called: nobody waits.
@@ -90,9 +84,8 @@ impl<R: 'static> ReplyTo<R> {
 
     /// Answers the call. A caller that has given up does not get it; the reply is dropped then.
     pub fn send(mut self, reply: R) {
-        match self.sender.take() {
-            Some(sender) => answer(sender, Ok(reply)),
-            None => put_reply(reply),
+        if let Some(sender) = self.sender.take() {
+            answer(sender, Ok(reply));
         }
     }
 
@@ -109,45 +102,42 @@ impl<R: 'static> ReplyTo<R> {
     }
 }
 
-thread_local! {
-    /// A place for a reply of each type that was called for on this thread, the one used last in front. It is empty but
-    /// from a handler's reply to the moment its caller, right below, takes it.
-    static REGISTER: RefCell<Vec<Box<dyn Any>>> = const { RefCell::new(Vec::new()) };
+/// Where what a handler returns goes: what generated code is given beside a message.
+#[doc(hidden)]
+#[derive(Default)]
+#[expect(missing_debug_implementations, reason = "only generated code sees it")]
+pub enum ReplySlot<'a, P> {
+    /// The message was sent, or its port was taken.
+    #[default]
+    Nobody,
+    /// The port of a call that came as mail.
+    Port(P),
+    /// The place of a caller further down this very stack, an `Option` of the reply.
+    Here(&'a mut dyn Any),
 }
 
-/// Puts a reply, or none, into this thread's place for its type; gives what was there.
-#[inline]
-fn exchange<R: 'static>(reply: Option<R>) -> Option<R> {
-    let exchange = |register: &RefCell<Vec<Box<dyn Any>>>| {
-        let mut register = register.borrow_mut();
-        match register.first_mut().and_then(|place| place.downcast_mut::<Option<R>>()) {
-            Some(place) => std::mem::replace(place, reply),
-            None => exchange_further(&mut register, reply),
+impl<P> ReplySlot<'_, P> {
+    /// The port, if this holds one.
+    #[inline]
+    pub fn take(&mut self) -> Option<P> {
+        match std::mem::take(self) {
+            Self::Port(port) => Some(port),
+            other => {
+                *self = other;
+                None
+            }
         }
-    };
-    REGISTER.try_with(exchange).ok().flatten()
-}
+    }
 
-#[cold]
-fn exchange_further<R: 'static>(register: &mut Vec<Box<dyn Any>>, reply: Option<R>) -> Option<R> {
-    let known = register.iter().position(|place| place.is::<Option<R>>());
-    let index = known.unwrap_or_else(|| {
-        register.push(Box::new(None::<R>));
-        register.len() - 1
-    });
-    register.swap(0, index);
-    std::mem::replace(register[0].downcast_mut::<Option<R>>()?, reply)
-}
-
-fn put_reply<R: 'static>(reply: R) {
-    let before = exchange(Some(reply));
-    debug_assert!(before.is_none(), "each reply is taken before the next handler on this thread runs");
-}
-
-/// What the handler that has just returned replied to a [`ReplyTo::register`].
-#[inline]
-pub(crate) fn take_reply<R: 'static>() -> Option<R> {
-    exchange(None)
+    /// Puts the reply into the place of a caller on this stack, if it holds one. Nobody waits for it otherwise.
+    #[inline]
+    pub fn put<R: 'static>(&mut self, reply: R) {
+        if let Self::Here(place) = self {
+            if let Some(place) = place.downcast_mut() {
+                *place = Some(reply);
+            }
+        }
+    }
 }
 
 fn answer<R>(sender: reply::Sender<Outcome<R>>, outcome: Outcome<R>) {

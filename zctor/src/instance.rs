@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::task::Waker;
 use std::time::{Duration, Instant};
 
-use crate::call::{answer_orphans, count_orphans};
+use crate::call::{ReplySlot, answer_orphans, count_orphans};
 use crate::context::Context;
 use crate::dead_letter::{OnUndelivered, Undelivered};
 use crate::doubles::is_double;
@@ -119,14 +119,6 @@ pub(crate) struct Common {
     busy: Cell<bool>,
     /// Its handlers have answered when they return. A double's have not: a test answers for it.
     answers_itself: bool,
-}
-
-impl Common {
-    /// It can handle a call at once: its code is not on the stack, and it has started, and neither rests nor has it ended.
-    #[inline]
-    fn is_free(&self) -> bool {
-        !self.busy.get() && self.phase.get() == Phase::Live && self.answers_itself
-    }
 }
 
 /// One state and all that it takes to serve it, in one allocation. `O` is what depends on the state's type.
@@ -289,8 +281,6 @@ pub(crate) trait AnyInstance {
     fn into_any(self: Rc<Self>) -> Rc<dyn Any>;
     fn common(&self) -> &Common;
     fn slot(&self) -> Slot;
-    /// Nothing is queued for it that would come before a call made now, and it can handle that at once.
-    fn is_free(&self) -> bool;
     fn born(&self) -> Birth;
     /// Runs `on_start` if it is due.
     fn start(self: Rc<Self>, local: &Rc<Local>);
@@ -301,24 +291,33 @@ pub(crate) trait AnyInstance {
     fn tick(self: Rc<Self>, local: &Rc<Local>, id: u64);
     fn piped(self: Rc<Self>, local: &Rc<Local>, id: u64);
     /// Does what follows the end of a handler, if that panicked or asked for something.
-    fn settle(self: Rc<Self>, local: &Rc<Local>, outcome: Result<(), &Arc<str>>);
+    fn settle(self: Rc<Self>, local: &Rc<Local>, panic: Option<&Arc<str>>);
     /// Keeps mail while it rests.
     fn hold(&self, mail: Mail);
     fn take_held(&self) -> VecDeque<Mail>;
     fn holds_mail(&self) -> bool;
 }
 
-/// A call that was handled on the spot, by an instance that panicked, or asked for something.
+/// What became of a call that its caller's thread was to handle on the spot.
+pub(crate) enum OnTheSpot {
+    Handled,
+    /// The callee must handle something else first.
+    Busy,
+    Unsettled(Unsettled),
+}
+
+/// The callee has panicked, or asked for something.
 pub(crate) struct Unsettled {
     callee: Rc<dyn AnyInstance>,
-    outcome: Result<(), Arc<str>>,
+    panic: Option<Arc<str>>,
 }
 
 impl Unsettled {
+    /// Does what follows from it; gives the panic's text.
     #[cold]
-    pub(crate) fn settle(self, local: &Rc<Local>) -> Result<(), Arc<str>> {
-        self.callee.settle(local, self.outcome.as_ref().copied());
-        self.outcome
+    pub(crate) fn settle(self, local: &Rc<Local>) -> Option<Arc<str>> {
+        self.callee.settle(local, self.panic.as_ref());
+        self.panic
     }
 }
 
@@ -439,9 +438,9 @@ where
             };
             address.deliver_batch(way, Mail::batch(address.slot, letter, how))
         },
-        call_here: |instance, local, message, port, deadline| match open::<M, S>(instance) {
-            Some(instance) => instance.handle_here(local, message, port, deadline),
-            None => Ok(()),
+        call_here: |instance, local, message, reply, deadline| match open::<M, S>(instance) {
+            Some(instance) => instance.handle_here(local, message, reply, deadline),
+            None => OnTheSpot::Busy,
         },
         open_send: |mut letter| {
             let any = letter.as_any_mut();
@@ -540,15 +539,15 @@ where
     fn handle(
         self: Rc<Self>,
         local: &Rc<Local>,
-        port: &mut Option<M::Port>,
+        slot: &mut ReplySlot<'_, M::Port>,
         deadline: Option<Instant>,
-        mut next: impl FnMut(&mut S, &mut Context<M>, &mut Option<M::Port>) -> bool,
+        mut next: impl FnMut(&mut S, &mut Context<M>, &mut ReplySlot<'_, M::Port>) -> bool,
     ) {
         let (account, meter) = (self.account(), &local.mailbox.meter);
         let outcome = self.work(local, deadline, |state, ctx| {
             let orphans = count_orphans();
             loop {
-                let goes_on = next(state, ctx, port);
+                let goes_on = next(state, ctx, slot);
                 count_handled(account, meter);
                 if !goes_on || self.common.wish.get() != Wish::None {
                     break;
@@ -560,7 +559,7 @@ where
             Some(Ok(())) if self.common.wish.get() == Wish::None => {}
             Some(Ok(())) => self.grant(local, Moment::Handler),
             // Only the last is not counted as handled.
-            Some(Err(text)) => self.failed(local, port.take(), &text),
+            Some(Err(text)) => self.failed(local, slot.take(), &text),
             // Not reached: a letter is delivered to live instances only, and those have a state.
             None => debug_assert!(false, "delivered to an instance without a state"),
         }
@@ -572,12 +571,12 @@ where
         self: Rc<Self>,
         local: &Rc<Local>,
         message: &mut Option<M>,
-        port: &mut Option<M::Port>,
+        slot: &mut ReplySlot<'_, M::Port>,
         deadline: Option<Instant>,
     ) {
-        self.handle(local, port, deadline, |state, ctx, port| {
+        self.handle(local, slot, deadline, |state, ctx, slot| {
             if let Some(message) = message.take() {
-                message.__dispatch(state, ctx, port);
+                message.__dispatch(state, ctx, slot);
             }
             false
         });
@@ -598,36 +597,46 @@ where
     /// Handles a message of its own: a timer's or a pipe's.
     fn handle_own(self: Rc<Self>, local: &Rc<Local>, message: M) {
         self.count_taken(local);
-        self.handle_one(local, &mut Some(message), &mut None, None);
+        self.handle_one(local, &mut Some(message), &mut ReplySlot::Nobody, None);
     }
 
-    /// Handles a call made on this thread just now.
+    /// Handles a call made on this thread just now; `reply` is its caller's place for that.
     fn handle_here(
         self: Rc<Self>,
         local: &Rc<Local>,
         message: &mut Option<M>,
-        port: M::Port,
+        reply: &mut dyn Any,
         deadline: Option<Instant>,
-    ) -> Result<(), Unsettled> {
+    ) -> OnTheSpot {
+        if !self.is_free() {
+            return OnTheSpot::Busy;
+        }
         self.count_taken(local);
-        let mut port = Some(port);
         let outcome = self.work(local, deadline, |state, ctx| {
             // Taken out of its place here, so that it is moved once.
             if let Some(message) = message.take() {
-                message.__dispatch(state, ctx, &mut port);
+                message.__dispatch(state, ctx, &mut ReplySlot::Here(reply));
             }
         });
         match outcome {
-            // It has no port to answer: its caller is told by what this gives.
-            Some(Err(text)) => Err(Unsettled { callee: self, outcome: Err(text) }),
+            // Its caller is told by what this gives.
+            Some(Err(text)) => OnTheSpot::Unsettled(Unsettled { callee: self, panic: Some(text) }),
             Some(Ok(())) | None => {
                 count_handled(self.account(), &local.mailbox.meter);
                 match self.common.wish.get() {
-                    Wish::None => Ok(()),
-                    _ => Err(Unsettled { callee: self, outcome: Ok(()) }),
+                    Wish::None => OnTheSpot::Handled,
+                    _ => OnTheSpot::Unsettled(Unsettled { callee: self, panic: None }),
                 }
             }
         }
+    }
+
+    /// Nothing is queued for it that would come before a call made now, and it can handle that at once: its code is not on
+    /// the stack, and it has started, and neither rests nor has it ended.
+    #[inline]
+    fn is_free(&self) -> bool {
+        let Common { phase, busy, answers_itself, .. } = &self.common;
+        self.account().is_unburdened() && !busy.get() && phase.get() == Phase::Live && *answers_itself
     }
 
     /// A message that is handled at once.
@@ -837,10 +846,6 @@ where
         self.address.slot
     }
 
-    fn is_free(&self) -> bool {
-        self.account().is_unburdened() && self.common.is_free()
-    }
-
     fn born(&self) -> Birth {
         self.address.born
     }
@@ -911,10 +916,10 @@ where
         }
     }
 
-    fn settle(self: Rc<Self>, local: &Rc<Local>, outcome: Result<(), &Arc<str>>) {
-        match outcome {
-            Ok(()) => self.grant(local, Moment::Handler),
-            Err(text) => self.failed(local, None, text),
+    fn settle(self: Rc<Self>, local: &Rc<Local>, panic: Option<&Arc<str>>) {
+        match panic {
+            None => self.grant(local, Moment::Handler),
+            Some(text) => self.failed(local, None, text),
         }
     }
 
@@ -1074,7 +1079,7 @@ where
     fn deliver(&mut self, instance: Rc<dyn AnyInstance>, local: &Rc<Local>, serving: Serving) -> bool {
         serve::<M, S>(instance, local, |instance| {
             begin(local, serving);
-            instance.handle_one(local, &mut self.message, &mut None, None);
+            instance.handle_one(local, &mut self.message, &mut ReplySlot::Nobody, None);
             true
         })
     }
@@ -1130,7 +1135,7 @@ where
                 Some(terms) => terms.deadline(),
                 None => None,
             };
-            instance.handle_one(local, &mut Some(message), &mut Some(port), deadline);
+            instance.handle_one(local, &mut Some(message), &mut ReplySlot::Port(port), deadline);
             true
         })
     }
@@ -1173,10 +1178,10 @@ where
         serve::<M, S>(instance, local, |instance| {
             // They stay in the letter until each is begun: what comes after a panic or a wish is left there.
             let mut budget = serving.budget;
-            instance.handle(local, &mut None, None, |state, ctx, port| {
+            instance.handle(local, &mut ReplySlot::Nobody, None, |state, ctx, slot| {
                 begin(local, serving);
                 if let Some(message) = self.messages.pop_front() {
-                    message.__dispatch(state, ctx, port);
+                    message.__dispatch(state, ctx, slot);
                 }
                 budget = budget.saturating_sub(1);
                 budget > 0 && !self.messages.is_empty() && !local.mailbox.edge.is_sealed()

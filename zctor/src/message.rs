@@ -7,7 +7,7 @@ use std::marker::PhantomData;
 use std::ops::Deref;
 use std::sync::Arc;
 
-use crate::call::ReplyTo;
+use crate::call::{ReplySlot, ReplyTo};
 use crate::client::Client;
 use crate::context::Context;
 use crate::dead_letter::{OnUndelivered, Undelivered};
@@ -110,15 +110,15 @@ pub trait Message: Sized + 'static {
 pub trait Dispatch<H>: Message {
     /// To the method of this variant.
     #[doc(hidden)]
-    fn __handle(self, handler: &mut H, ctx: &mut Context<Self>, port: &mut Option<Self::Port>);
+    fn __handle(self, handler: &mut H, ctx: &mut Context<Self>, slot: &mut ReplySlot<'_, Self::Port>);
     /// There, or to the double that stands in for a handler.
     #[doc(hidden)]
     #[inline]
-    fn __dispatch(self, handler: &mut H, ctx: &mut Context<Self>, port: &mut Option<Self::Port>)
+    fn __dispatch(self, handler: &mut H, ctx: &mut Context<Self>, slot: &mut ReplySlot<'_, Self::Port>)
     where
         H: 'static,
     {
-        doubles::dispatch(self, handler, ctx, port);
+        doubles::dispatch(self, handler, ctx, slot);
     }
     #[doc(hidden)]
     fn __on_start(handler: &mut H, ctx: &mut Context<Self>);

@@ -11,10 +11,10 @@ use std::time::{Duration, Instant};
 
 use arc_swap::{ArcSwap, Guard};
 
-use crate::call::{Awaited, Pending, Reply, ReplyTo, Terms, take_reply, wait};
+use crate::call::{Awaited, Pending, Reply, ReplyTo, Terms, wait};
 use crate::dead_letter::{OnUndelivered, Undelivered};
 use crate::error::{CallError, Refusal, SendError};
-use crate::instance::{AnyInstance, InstanceId, Unsettled};
+use crate::instance::{AnyInstance, InstanceId, OnTheSpot};
 use crate::lock::lock;
 use crate::mailbox::{Edge, Letter, Mail, Mailbox, Slot, What};
 use crate::message::{Kind, Message, Request};
@@ -36,10 +36,9 @@ pub type Replies<R> = Vec<(InstanceId, Result<R, CallError>)>;
 /// A call on its way: the message, where its reply goes, and its terms if it can be given up.
 pub(crate) type Call<M> = (M, <M as Message>::Port, Option<Arc<Terms>>);
 
-/// Has an instance of this thread that is free handle a call at once, under a deadline. What is left to do then is done when
-/// the reply is taken.
-type CallHere<M> =
-    fn(Rc<dyn AnyInstance>, &Rc<Local>, &mut Option<M>, <M as Message>::Port, Option<Instant>) -> Result<(), Unsettled>;
+/// Has an instance of this thread, if it is free, handle a call at once, under a deadline, and put its reply into the
+/// caller's place, an `Option` of it.
+type CallHere<M> = fn(Rc<dyn AnyInstance>, &Rc<Local>, &mut Option<M>, &mut dyn Any, Option<Instant>) -> OnTheSpot;
 
 /// Takes a `T` out of its place, into an envelope, and delivers that; what was refused comes back. All in one step, for
 /// each time that mail is moved costs more than all else that is done with it.
@@ -715,13 +714,6 @@ enum Members<'a, M: Message> {
     Nobody,
 }
 
-/// An instance of this thread that can handle a call at once.
-fn callee_here(slot: Slot) -> Option<(Rc<Local>, Rc<dyn AnyInstance>)> {
-    let local = local()?;
-    let callee = local.free_instance(slot)?;
-    Some((local, callee))
-}
-
 /// How long a call may take.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
 pub(crate) enum Limit {
@@ -970,25 +962,23 @@ impl<'a, M: Message> Aim<'a, M> {
         let key = message.__key();
         let mut place = Some(message);
         // A callee on this very thread runs at once if nothing for it is queued.
-        let mut here = |address: &Address<M>, way: Way| match (way, K::IS_PROMPT) {
-            (Way::Here, true) => callee_here(address.slot)
-                .map(|(local, callee)| self.call_here(&local, callee, address, &mut place, port, until)),
-            _ => None,
-        };
+        let is_here = |way: Way| K::IS_PROMPT && way == Way::Here;
         let chosen = match self.straight(key) {
-            Some((address, way, how)) => match here(address, way) {
-                Some(outcome) => return outcome,
-                None => Chosen::straight(address, way, how),
-            },
+            Some((address, way, how)) => {
+                let outcome = if is_here(way) { Self::call_here(address, &mut place, until) } else { None };
+                if let Some(outcome) = outcome {
+                    return outcome;
+                }
+                Chosen::straight(address, way, how)
+            }
             None => {
                 let chosen = self.enter(key, || until).map_err(|refusal| self.call_error(refusal))?;
-                match chosen.entry {
-                    Entry::Free => match here(chosen.address(), chosen.way) {
-                        Some(outcome) => return outcome,
-                        None => chosen,
-                    },
-                    _ => chosen,
+                let is_here = chosen.entry == Entry::Free && is_here(chosen.way);
+                let outcome = if is_here { Self::call_here(chosen.address(), &mut place, until) } else { None };
+                if let Some(outcome) = outcome {
+                    return outcome;
                 }
+                chosen
             }
         };
         match place {
@@ -1023,30 +1013,31 @@ impl<'a, M: Message> Aim<'a, M> {
         }
     }
 
-    /// A call without an envelope: the reply goes through the thread's register.
+    /// A call to an instance of this thread, which runs it on the spot; `None` if that is not free.
     fn call_here<R: 'static>(
-        &self,
-        local: &Rc<Local>,
-        callee: Rc<dyn AnyInstance>,
         address: &Address<M>,
         place: &mut Option<M>,
-        port: fn(ReplyTo<R>) -> M::Port,
         until: Option<Instant>,
-    ) -> Result<R, CallError> {
+    ) -> Option<Result<R, CallError>> {
+        let local = local()?;
+        let callee = local.instance(address.slot)?;
         if until.is_some_and(|until| until <= now()) {
             let (losses, why) = (&local.mailbox.edge.losses, Undelivered::GivenUp);
             losses.count(1, why);
             let owner = address.undelivered.as_deref();
             place.take().into_iter().for_each(|message| losses.tell(message, address.id(), why, false, owner));
-            return Err(CallError::Timeout { message: M::NAME, begun: false });
+            return Some(Err(CallError::Timeout { message: M::NAME, begun: false }));
         }
-        let handled = (address.seals.call_here)(callee, local, place, port(ReplyTo::register()), until);
-        // Before any other code of the user's runs here.
-        let reply = take_reply();
-        match handled.map_or_else(|unsettled| unsettled.settle(local), |()| Ok(())) {
-            Ok(()) => reply.ok_or(CallError::NoReply { message: M::NAME }),
-            Err(text) => Err(CallError::Panicked { message: M::NAME, text }),
-        }
+        let mut reply = None;
+        let panic = match (address.seals.call_here)(callee, &local, place, &mut reply, until) {
+            OnTheSpot::Handled => None,
+            OnTheSpot::Busy => return None,
+            OnTheSpot::Unsettled(unsettled) => unsettled.settle(&local),
+        };
+        Some(match panic {
+            None => reply.ok_or(CallError::NoReply { message: M::NAME }),
+            Some(text) => Err(CallError::Panicked { message: M::NAME, text }),
+        })
     }
 
     /// Never waits, not for room either.

@@ -57,7 +57,7 @@ use std::mem::{Discriminant, discriminant};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
-use crate::call::ReplyTo;
+use crate::call::{ReplySlot, ReplyTo};
 use crate::context::Context;
 use crate::lock::lock;
 use crate::message::{Actor, Dispatch, Message, Request};
@@ -121,7 +121,7 @@ impl<M: Message> fmt::Debug for Double<M> {
 
 /// What a double does with a message. The port stays where it is if the call should end with a panic of this.
 trait Role<M: Message>: Send + Sync {
-    fn take(&self, message: M, port: &mut Option<M::Port>);
+    fn take(&self, message: M, slot: &mut ReplySlot<'_, M::Port>);
 }
 
 /// Gives a message to its handler, or past it to the double that stands in for one.
@@ -129,11 +129,11 @@ pub(crate) fn dispatch<M: Dispatch<H>, H: 'static>(
     message: M,
     handler: &mut H,
     ctx: &mut Context<M>,
-    port: &mut Option<M::Port>,
+    slot: &mut ReplySlot<'_, M::Port>,
 ) {
     match (handler as &mut dyn Any).downcast_ref::<Double<M>>() {
-        Some(double) => double.role.take(message, port),
-        None => message.__handle(handler, ctx, port),
+        Some(double) => double.role.take(message, slot),
+        None => message.__handle(handler, ctx, slot),
     }
 }
 
@@ -239,8 +239,8 @@ struct Arrived<M: Message> {
 }
 
 impl<M: Doubled> Role<M> for Inbox<M> {
-    fn take(&self, message: M, port: &mut Option<M::Port>) {
-        let received = Received { message, port: port.take() };
+    fn take(&self, message: M, slot: &mut ReplySlot<'_, M::Port>) {
+        let received = Received { message, port: slot.take() };
         let mut arrived = lock(&self.arrived);
         if arrived.closed {
             drop(arrived);
@@ -613,17 +613,21 @@ type Answer<M> = Arc<dyn Fn(&M) -> Deliver<M> + Send + Sync>;
 type Deliver<M> = Box<dyn FnOnce(<M as Message>::Port)>;
 
 impl<M: Doubled> Role<M> for Script<M> {
-    fn take(&self, message: M, port: &mut Option<M::Port>) {
-        let send = port.as_ref().map(|waiting| {
-            // The lock is not held while the answer runs: it is the user's.
-            let answer = lock(&self.answers).get(&discriminant(waiting)).cloned();
-            let variant = message.variant();
-            let answer =
-                answer.unwrap_or_else(|| panic!("the mock has no answer to a call of `{}::{variant}`", M::NAME));
-            answer(&message)
-        });
+    fn take(&self, message: M, slot: &mut ReplySlot<'_, M::Port>) {
+        let send = match slot {
+            ReplySlot::Port(waiting) => {
+                // The lock is not held while the answer runs: it is the user's.
+                let answer = lock(&self.answers).get(&discriminant(waiting)).cloned();
+                let variant = message.variant();
+                let answer =
+                    answer.unwrap_or_else(|| panic!("the mock has no answer to a call of `{}::{variant}`", M::NAME));
+                Some(answer(&message))
+            }
+            // Nobody asks: what is called on the spot is never a double.
+            ReplySlot::Nobody | ReplySlot::Here(_) => None,
+        };
         lock(&self.seen).push(message);
-        if let (Some(send), Some(port)) = (send, port.take()) {
+        if let (Some(send), Some(port)) = (send, slot.take()) {
             send(port);
         }
     }

@@ -563,6 +563,7 @@ pub(crate) fn on_actor_thread() -> bool {
 }
 
 /// The actor thread that this code runs on.
+#[inline]
 pub(crate) fn local() -> Option<Rc<Local>> {
     LOCAL.try_with(|local| local.borrow().clone()).ok().flatten()
 }
@@ -1302,16 +1303,11 @@ impl Local {
 
     // Slots.
 
-    #[inline]
+    #[inline(always)]
     pub(crate) fn instance(&self, slot: Slot) -> Option<Rc<dyn AnyInstance>> {
         let seats = self.seats.borrow();
         let seat = seats.get(slot.index as usize).filter(|seat| seat.generation == slot.generation)?;
         seat.tenant.clone()
-    }
-
-    /// The instance of a slot, if nothing for it is queued that would come before a call made now.
-    pub(crate) fn free_instance(&self, slot: Slot) -> Option<Rc<dyn AnyInstance>> {
-        self.instance(slot).filter(|instance| instance.is_free())
     }
 
     /// A slot for a newcomer, and when it came.

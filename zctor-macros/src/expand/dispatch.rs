@@ -8,11 +8,14 @@ use crate::model::{Model, Reply, Variant};
 
 /// ```text
 /// out  impl<__H: CalculatorHandler> Dispatch<__H> for CalculatorMessage {
-///          fn __handle(self, handler: &mut __H, ctx: &mut Context<Self>, port: &mut Option<Self::Port>) {
+///          fn __handle(self, handler: &mut __H, ctx: &mut Context<Self>, slot: &mut ReplySlot<'_, Self::Port>) {
 ///              match self {
 ///                  Self::Add { a, b } => {
 ///                      let reply = <__H as CalculatorHandler>::add(handler, a, b);
-///                      if let Some(__CalculatorMessagePort::Add(to)) = port.take() { to.send(reply) }
+///                      match slot.take() {
+///                          Some(__CalculatorMessagePort::Add(to)) => to.send(reply),
+///                          _ => slot.put(reply),
+///                      }
 ///                  }
 ///                  Self::Clear => <__H as CalculatorHandler>::clear(handler),
 ///              }
@@ -28,10 +31,10 @@ pub(crate) fn definition(model: &Model<'_>) -> TokenStream {
     let attrs = model.attrs_of_all();
     // Ours resolve where the macro is defined, the user's fields where they were written: they may have one name.
     let ours = Span::mixed_site();
-    let (state, ctx, port) = (quote_spanned!(ours=> handler), quote_spanned!(ours=> ctx), quote_spanned!(ours=> port));
-    let arms = model.variants.iter().map(|variant| arm(model, variant, &state, &ctx, &port));
+    let (state, ctx, slot) = (quote_spanned!(ours=> handler), quote_spanned!(ours=> ctx), quote_spanned!(ours=> slot));
+    let arms = model.variants.iter().map(|variant| arm(model, variant, &state, &ctx, &slot));
     let calls = model.variants.iter().filter(|variant| variant.reply.is_some()).count();
-    let unused = [(&state, model.variants.is_empty()), (&ctx, model.ctx.is_none()), (&port, calls == 0)];
+    let unused = [(&state, model.variants.is_empty()), (&ctx, model.ctx.is_none()), (&slot, calls == 0)];
     let unused = unused.into_iter().filter_map(|(name, is_unused)| is_unused.then_some(name));
     let filler = filler(model).map(|arm| quote!(#arm => {}));
     let hook = |name: &str| {
@@ -48,7 +51,7 @@ pub(crate) fn definition(model: &Model<'_>) -> TokenStream {
                 self,
                 #state: &mut __H,
                 #ctx: &mut #krate::Context<Self>,
-                #port: &mut ::core::option::Option<<Self as #krate::Message>::Port>,
+                #slot: &mut #krate::__private::ReplySlot<'_, <Self as #krate::Message>::Port>,
             ) {
                 #(let _ = #unused;)*
                 match self {
@@ -73,7 +76,7 @@ fn arm(
     variant: &Variant<'_>,
     state: &TokenStream,
     ctx: &TokenStream,
-    port: &TokenStream,
+    slot: &TokenStream,
 ) -> TokenStream {
     let (handler, ident, method, ports) = (model.handler_type(), &variant.ident, &variant.method, &model.port);
     let krate = &model.krate;
@@ -93,8 +96,9 @@ fn arm(
             quote! {
                 #pattern => {
                     let #reply = #call;
-                    if let ::core::option::Option::Some(#ports::#ident(#to)) = #port.take() {
-                        #to.send(#reply);
+                    match #slot.take() {
+                        ::core::option::Option::Some(#ports::#ident(#to)) => #to.send(#reply),
+                        _ => #slot.put(#reply),
                     }
                 }
             }
@@ -103,7 +107,7 @@ fn arm(
             let call = call(Some(&reply));
             quote! {
                 #pattern => {
-                    let #reply = match #port.take() {
+                    let #reply = match #slot.take() {
                         ::core::option::Option::Some(#ports::#ident(#to)) => #to,
                         _ => #krate::ReplyTo::__nobody(),
                     };

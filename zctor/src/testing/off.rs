@@ -1,5 +1,6 @@
 //! What is left of the feature `testing` where it is off: every message goes to its handler.
 
+use crate::call::ReplySlot;
 use crate::context::Context;
 use crate::message::{Dispatch, Message};
 
@@ -8,9 +9,9 @@ pub(crate) fn dispatch<M: Dispatch<H>, H: 'static>(
     message: M,
     handler: &mut H,
     ctx: &mut Context<M>,
-    port: &mut Option<M::Port>,
+    slot: &mut ReplySlot<'_, M::Port>,
 ) {
-    message.__handle(handler, ctx, port);
+    message.__handle(handler, ctx, slot);
 }
 
 /// There are none.
