@@ -99,10 +99,15 @@ pub(crate) fn check(results: &Results) -> Vec<Claim> {
         measured: format!("{} µs a second", figure(used)),
         holds: Some(used < 1.0),
     }));
-    claims.push(ours("memory-instance").map(|bytes| Claim {
+    claims.push(ours("memory-alone").map(|bytes| Claim {
         text: "An idle instance: at most 200 bytes beyond its state of 8".into(),
         measured: format!("{} bytes", figure(bytes)),
         holds: Some(bytes <= 208.0),
+    }));
+    claims.push(ours("memory-instance").map(|bytes| Claim {
+        text: "An idle instance with the client that the outside keeps".into(),
+        measured: format!("{} bytes", figure(bytes)),
+        holds: None,
     }));
     for curve in ["curve-threads", "curve-instances", "curve-queued"] {
         claims.push(flat(results, curve));

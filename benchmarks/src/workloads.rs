@@ -134,6 +134,7 @@ workloads! {
     latency::FLOODED => flooded,
     idle::SPEC => run,
     memory::INSTANCE => instance,
+    memory::ALONE => alone,
     memory::MESSAGE => message,
 }
 

@@ -5,7 +5,7 @@ use std::thread;
 use std::time::Duration;
 
 use super::sink::{Sink, nth, sum_to};
-use super::{LIMIT, Spec, Threads, sink};
+use super::{Field, LIMIT, Spec, Threads, sink};
 use crate::library::{Behaviour, Library, Need, Never, Payload};
 use crate::measure::{Figure, Plan, one, resident};
 
@@ -33,6 +33,25 @@ impl Behaviour for Idle {
 
 pub(crate) fn instance<L: Library>(library: &L, _: &Plan) -> Vec<Figure> {
     let count = if L::lacks(Need::Many).is_none() { 10_000 } else { 500 };
+    one(growth(library, count, |addresses| addresses))
+}
+
+pub(crate) const ALONE: Spec = Spec {
+    name: "memory-alone",
+    title: "Memory of an idle instance that nobody outside knows",
+    about: "The growth of the process's resident memory by 100,000 instances with a state of 8 bytes, a tenth of a second \
+            after the last address was dropped. Only where an instance lives on without one.",
+    needs: &[Need::Many],
+    field: Field::Ours,
+    ..INSTANCE
+};
+
+pub(crate) fn alone<L: Library>(library: &L, _: &Plan) -> Vec<Figure> {
+    one(growth(library, 100_000, drop))
+}
+
+/// Bytes an instance; `keep` gives what of the addresses is there when the memory is looked at.
+fn growth<L: Library, K>(library: &L, count: u64, keep: impl FnOnce(Vec<L::Address<Idle>>) -> K) -> f64 {
     // What is set up once, such as a registry, an allocator's arena, a thread, does not count.
     let warm = library.spawn_many(10, Idle);
     let (back, ends) = mpsc::channel();
@@ -43,9 +62,10 @@ pub(crate) fn instance<L: Library>(library: &L, _: &Plan) -> Vec<Figure> {
     let addresses = library.spawn_many(count, Idle);
     L::tell(&addresses[count as usize - 1], back);
     sink::expect(&ends, count - 1);
+    let _kept = keep(addresses);
     // For what is given back at rest.
     thread::sleep(Duration::from_millis(100));
-    one((resident() - before) / count as f64)
+    (resident() - before) / count as f64
 }
 
 pub(crate) const MESSAGE: Spec = Spec {
