@@ -114,6 +114,7 @@ mod dead_letter;
 mod doubles;
 mod engine;
 mod error;
+mod floor;
 pub mod guide;
 mod here;
 mod instance;

@@ -14,7 +14,7 @@
 
 use std::any::{Any, TypeId};
 use std::cell::{Cell, RefCell};
-use std::collections::{BTreeMap, BinaryHeap, HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
@@ -27,15 +27,15 @@ use std::time::Instant;
 use crate::call::{Awaited, answer_orphans, count_orphans};
 use crate::dead_letter::in_hook;
 use crate::error::SpawnError;
+use crate::floor::{Birth, Floor};
 use crate::instance::{AnyInstance, Blueprint, Factory, Phase, install};
-use crate::lanes::Queue;
 use crate::lifecycle::Core;
 use crate::mailbox::{Letter, Mail, Mailbox, Meter, ORDER, Serving, Slot, What};
 use crate::message::{Actor, ActorOnce, Dispatch, Message};
 use crate::park::FIRST_SPIN;
 use crate::registry::{Enlist, TypeMap};
 use crate::reply;
-use crate::roll::{Account, Page};
+use crate::roll::Page;
 use crate::room::Overflow;
 use crate::route::{Address, Aim, How, KnownPool};
 use crate::timer::{AlarmId, clear_alarm, now, set_alarm};
@@ -593,9 +593,12 @@ pub(crate) fn send_here<M: Message>(
     make: impl FnOnce(&mut Option<M>) -> Mail,
 ) -> bool {
     let send = |local: &Local| {
-        let mut queue = local.queue.borrow_mut();
-        local.with_account(address.slot, |account| account.take_in(1));
+        let mut floor = local.floor.borrow_mut();
+        if let Some(account) = floor.account(address.slot) {
+            account.take_in(1);
+        }
         Meter::add(&local.mailbox.meter.taken, 1);
+        let queue = &mut floor.queue;
         let last = queue.last(M::CALL_DEPTH).filter(|mail| mail.takes(address.slot, how, in_hook()));
         if let Some(Mail { what: What::Letter(letter), messages, .. }) = last {
             if add(letter, message) {
@@ -698,42 +701,6 @@ fn drop_payload(payload: Box<dyn Any + Send>) {
     }
 }
 
-/// Notes that mail was taken in for its instance, and gives its lane in the queue, and whether it goes ahead there.
-#[inline]
-fn note(seats: &[Seat], pages: &[Arc<Page>], queue: &Queue, mail: &Mail) -> (u16, bool) {
-    match (seats.get(mail.to.index as usize), pages.get(Page::number(mail.to))) {
-        (Some(Seat { generation, depth, tenant: Some(_) }), Some(page)) if *generation == mail.to.generation => {
-            let account = page.account(mail.to);
-            let ahead = mail.is_call && queue.lets_ahead(account);
-            account.take_in(mail.weight());
-            (*depth, ahead)
-        }
-        // Mail for one that has ended waits in the lowest lane for its end as a dead letter.
-        _ => (0, false),
-    }
-}
-
-/// A place for an instance. Its generation grows with each tenant.
-struct Seat {
-    generation: u32,
-    /// The call depth of its tenant.
-    depth: u16,
-    tenant: Option<Rc<dyn AnyInstance>>,
-}
-
-#[cfg(target_pointer_width = "64")]
-const _: () = assert!(size_of::<Seat>() <= 24, "there is one for each instance");
-
-/// When an instance came to its thread, among all that did. In six bytes: enough for one every microsecond, for eight years.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Birth([u16; 3]);
-
-impl Birth {
-    fn of(serial: u64) -> Self {
-        Self([(serial >> 32) as u16, (serial >> 16) as u16, serial as u16])
-    }
-}
-
 /// Everything of an actor thread that no other thread touches.
 ///
 /// Its cells are borrowed for a moment each, never while user code runs.
@@ -741,13 +708,7 @@ pub(crate) struct Local {
     pub(crate) core: Arc<Core>,
     pub(crate) mailbox: Arc<Mailbox>,
     waker: Waker,
-    seats: RefCell<Vec<Seat>>,
-    free: RefCell<Vec<u32>>,
-    /// The accounts of its instances, as the roll has them.
-    pages: RefCell<Vec<Arc<Page>>>,
-    /// The instances, the youngest on top: made out when that is first asked for, and kept up from then on.
-    by_age: RefCell<Option<BinaryHeap<(Birth, Slot)>>>,
-    queue: RefCell<Queue>,
+    floor: RefCell<Floor>,
     timers: RefCell<BTreeMap<(Instant, u64), Slot>>,
     /// Numbers timers, pipes and tenants.
     serial: Cell<u64>,
@@ -793,11 +754,7 @@ impl Local {
             core,
             mailbox,
             waker,
-            seats: RefCell::default(),
-            free: RefCell::default(),
-            pages: RefCell::default(),
-            by_age: RefCell::default(),
-            queue: RefCell::default(),
+            floor: RefCell::default(),
             timers: RefCell::default(),
             serial: Cell::new(0),
             ending: Cell::new(false),
@@ -847,7 +804,7 @@ impl Local {
             self.ring();
             // Once the time is up nothing is handled any more: what is queued is left for the end.
             let out_of_time = self.ending.get() && self.mailbox.edge.is_sealed();
-            if self.queue.borrow().has(u32::MAX) && !out_of_time {
+            if self.floor.borrow().queue.has(u32::MAX) && !out_of_time {
                 continue;
             }
             let wait_for_held = self.held.get() > 0 && !self.mailbox.edge.is_sealed();
@@ -875,7 +832,7 @@ impl Local {
     fn rest(&self) {
         let parker = &self.mailbox.parker;
         parker.announce();
-        if !self.take_in() || self.queue.borrow().has(u32::MAX) || (self.ending.get() && self.held.get() == 0) {
+        if !self.take_in() || self.floor.borrow().queue.has(u32::MAX) || (self.ending.get() && self.held.get() == 0) {
             parker.retract();
             return;
         }
@@ -887,7 +844,7 @@ impl Local {
         if parker.spin(&self.budget, || false) {
             parker.retract();
         } else {
-            self.queue.borrow_mut().shrink();
+            self.floor.borrow_mut().queue.shrink();
             parker.park(self.next_timer());
         }
         if quiet {
@@ -948,7 +905,7 @@ impl Local {
     fn go(&self) {
         let parker = &self.mailbox.parker;
         parker.announce();
-        let idle = self.take_in() && !self.queue.borrow().has(u32::MAX) && !self.ending.get();
+        let idle = self.take_in() && !self.floor.borrow().queue.has(u32::MAX) && !self.ending.get();
         let rests = idle && self.held.get() == 0;
         if rests {
             self.mailbox.begin_rest();
@@ -968,7 +925,7 @@ impl Local {
 
     /// Something waits for it.
     pub(crate) fn has_work(&self) -> bool {
-        !self.mailbox.is_empty() || self.queue.borrow().has(u32::MAX)
+        !self.mailbox.is_empty() || self.floor.borrow().queue.has(u32::MAX)
     }
 
     /// The calling thread of `here`, after its part in the engine is over.
@@ -994,7 +951,7 @@ impl Local {
         self.as_actor_thread(|| {
             self.take_in();
             self.ring();
-            let mut waiting = self.queue.borrow().len();
+            let mut waiting = self.floor.borrow().queue.len();
             while waiting > 0 {
                 match self.serve_one(u32::MAX, waiting) {
                     0 => break,
@@ -1003,7 +960,7 @@ impl Local {
             }
             // Closed from outside: this thread was given up.
             let told = self.ending.get() || self.mailbox.parker.is_closed();
-            let waits = self.queue.borrow().has(u32::MAX) || self.held.get() > 0;
+            let waits = self.floor.borrow().queue.has(u32::MAX) || self.held.get() > 0;
             if told && (!waits || self.mailbox.edge.is_sealed()) {
                 self.ending.set(true);
                 self.end_all();
@@ -1021,7 +978,7 @@ impl Local {
         self.as_actor_thread(|| {
             while !self.ending.get() {
                 self.ring();
-                if !self.take_in() || self.queue.borrow().has(u32::MAX) {
+                if !self.take_in() || self.floor.borrow().queue.has(u32::MAX) {
                     self.serve_one(u32::MAX, BATCH);
                 } else {
                     break;
@@ -1066,7 +1023,7 @@ impl Local {
                 parker.retract();
                 return Some(value);
             }
-            if !self.take_in() || self.queue.borrow().has(below) {
+            if !self.take_in() || self.floor.borrow().queue.has(below) {
                 parker.retract();
                 continue;
             }
@@ -1097,18 +1054,15 @@ impl Local {
         let (emptied, counted) = (arrivals.is_none(), arrivals.counted as u64);
         if !emptied {
             // For all of it at once: nothing but the runtime's own code runs meanwhile.
-            let (seats, pages, mut queue) = (self.seats.borrow(), self.pages.borrow(), self.queue.borrow_mut());
+            let mut floor = self.floor.borrow_mut();
             let mut messages = 0;
-            for mut mail in arrivals {
+            for mail in arrivals {
                 if let What::Shutdown = mail.what {
                     self.ending.set(true);
                     continue;
                 }
                 messages += u64::from(mail.messages);
-                let (depth, ahead) = note(&seats, &pages, &queue, &mail);
-                if !queue.last(depth).is_some_and(|last| last.gather(&mut mail)) {
-                    queue.push(depth, ahead, mail);
-                }
+                floor.take_in(mail);
             }
             Meter::add(&self.mailbox.meter.taken, messages.wrapping_sub(counted));
         }
@@ -1120,7 +1074,7 @@ impl Local {
 
     /// The time is up: nobody waits any longer for instances that rest.
     fn give_up_all(&self) {
-        let instances: Vec<_> = self.seats.borrow().iter().filter_map(|seat| seat.tenant.clone()).collect();
+        let instances = self.floor.borrow().instances();
         for instance in instances {
             self.give_up(instance.slot(), instance.take_held());
         }
@@ -1129,16 +1083,14 @@ impl Local {
     /// Queues mail for an instance of this thread.
     #[inline]
     pub(crate) fn enqueue(&self, mail: Mail) {
-        let mut queue = self.queue.borrow_mut();
-        let (depth, ahead) = note(&self.seats.borrow(), &self.pages.borrow(), &queue, &mail);
         Meter::add(&self.mailbox.meter.taken, u64::from(mail.messages));
-        queue.push(depth, ahead, mail);
+        self.floor.borrow_mut().enqueue(mail);
     }
 
     /// Held mail of an instance that is back: to the place in the queue that it had.
     pub(crate) fn requeue(&self, depth: u16, held: VecDeque<Mail>) {
         self.held.set(self.held.get() - held.len());
-        self.queue.borrow_mut().push_front(depth, held.into_iter());
+        self.floor.borrow_mut().queue.push_front(depth, held.into_iter());
     }
 
     /// Held mail of an instance that will not come back.
@@ -1159,14 +1111,15 @@ impl Local {
     /// Serves the next mail below a depth, of a batch at most `budget` messages; what is left of that goes back to
     /// where it was. Gives how much was done: 0 if there is nothing to do.
     fn serve_one(self: &Rc<Self>, below: u32, budget: usize) -> usize {
-        let (depth, mut mail, budget) = {
-            let mut queue = self.queue.borrow_mut();
-            let Some((depth, mail)) = queue.pop(below) else { return 0 };
+        let (depth, mut mail, instance, budget) = {
+            let mut floor = self.floor.borrow_mut();
+            let Some((depth, mail)) = floor.queue.pop(below) else { return 0 };
+            let instance = floor.instance(mail.to);
             // What a call lets pass is one message, not a batch.
-            (depth, mail, if queue.waiting > 0 { 1 } else { budget })
+            (depth, mail, instance, if floor.queue.waiting > 0 { 1 } else { budget })
         };
         let messages = mail.messages;
-        let Some(instance) = self.instance(mail.to) else {
+        let Some(instance) = instance else {
             self.pass(mail.messages);
             self.mailbox.divert(mail);
             return messages.max(1) as usize;
@@ -1179,17 +1132,17 @@ impl Local {
         };
         let comes_back = messages as usize > budget;
         if comes_back {
-            self.queue.borrow_mut().in_hand += 1;
+            self.floor.borrow_mut().queue.in_hand += 1;
         }
         let all_done = letter.deliver(instance, self, serving);
         if comes_back {
-            self.queue.borrow_mut().in_hand -= 1;
+            self.floor.borrow_mut().queue.in_hand -= 1;
         }
         let mut done = messages;
         if !all_done {
             if let Some(left) = self.keep(mail) {
                 done -= left.messages;
-                self.queue.borrow_mut().put_back(depth, left);
+                self.floor.borrow_mut().queue.put_back(depth, left);
             }
         }
         done.max(1) as usize
@@ -1197,16 +1150,10 @@ impl Local {
 
     // What lies here for an instance.
 
-    /// Changes the account of an instance, unless it has ended, and its place is another's.
-    #[inline]
-    fn with_account(&self, slot: Slot, f: impl FnOnce(&Account)) {
-        let pages = self.pages.borrow();
-        let account = pages.get(Page::number(slot)).map(|page| page.account(slot));
-        account.filter(|account| account.is_of(slot)).map(f);
-    }
-
     fn get_done(&self, slot: Slot, weight: u64) {
-        self.with_account(slot, |account| account.get_done(weight));
+        if let Some(account) = self.floor.borrow().account(slot) {
+            account.get_done(weight);
+        }
     }
 
     /// So many messages of an instance of this thread are given to others, or to nobody.
@@ -1217,8 +1164,11 @@ impl Local {
 
     /// `on_start` of an instance that was built again: before all else that is queued for it.
     pub(crate) fn start_first(&self, slot: Slot, depth: u16) {
-        self.with_account(slot, |account| account.take_in(ORDER));
-        self.queue.borrow_mut().push_front(depth, std::iter::once(Mail::order(slot, What::Start)));
+        let mut floor = self.floor.borrow_mut();
+        if let Some(account) = floor.account(slot) {
+            account.take_in(ORDER);
+        }
+        floor.queue.push_front(depth, std::iter::once(Mail::order(slot, What::Start)));
     }
 
     /// Mail that was not delivered, or not all of it: stays where it was, waits for its instance, or is given up.
@@ -1290,7 +1240,7 @@ impl Local {
     /// What the thread had taken in and did not come to.
     fn clear_queue(&self) {
         loop {
-            let mail = self.queue.borrow_mut().pop(u32::MAX);
+            let mail = self.floor.borrow_mut().queue.pop(u32::MAX);
             match mail {
                 Some((_, mail)) => {
                     self.pass(mail.messages);
@@ -1305,44 +1255,23 @@ impl Local {
 
     #[inline(always)]
     pub(crate) fn instance(&self, slot: Slot) -> Option<Rc<dyn AnyInstance>> {
-        let seats = self.seats.borrow();
-        let seat = seats.get(slot.index as usize).filter(|seat| seat.generation == slot.generation)?;
-        seat.tenant.clone()
+        self.floor.borrow().instance(slot)
     }
 
     /// A slot for a newcomer, and when it came.
     pub(crate) fn reserve(&self) -> (Slot, Birth) {
-        let free = self.free.borrow_mut().pop();
-        let mut seats = self.seats.borrow_mut();
-        let slot = match free {
-            Some(index) => Slot { index, generation: seats[index as usize].generation },
-            None => {
-                seats.push(Seat { generation: 0, depth: 0, tenant: None });
-                Slot { index: seats.len() as u32 - 1, generation: 0 }
-            }
-        };
-        (slot, Birth::of(self.next_serial()))
+        (self.floor.borrow_mut().reserve(), Birth::of(self.next_serial()))
     }
 
     /// Puts a newcomer on the roll; gives the page with its account.
     pub(crate) fn enrol(&self, slot: Slot, name: &'static str) -> Arc<Page> {
         let page = self.mailbox.roll.enrol(slot, name);
-        let mut pages = self.pages.borrow_mut();
-        if pages.len() == Page::number(slot) {
-            pages.push(Arc::clone(&page));
-        }
+        self.floor.borrow_mut().keep(slot, &page);
         page
     }
 
     pub(crate) fn settle_in(&self, instance: Rc<dyn AnyInstance>, depth: u16) {
-        let (slot, born) = (instance.slot(), instance.born());
-        {
-            let seat = &mut self.seats.borrow_mut()[slot.index as usize];
-            (seat.depth, seat.tenant) = (depth, Some(instance));
-        }
-        if let Some(by_age) = &mut *self.by_age.borrow_mut() {
-            by_age.push((born, slot));
-        }
+        self.floor.borrow_mut().settle_in(instance, depth);
         self.mailbox.meter.instances.fetch_add(1, Ordering::Relaxed);
     }
 
@@ -1353,19 +1282,7 @@ impl Local {
 
     /// The youngest of those that live here.
     fn youngest(&self) -> Option<Rc<dyn AnyInstance>> {
-        let mut by_age = self.by_age.borrow_mut();
-        let by_age = by_age.get_or_insert_with(|| {
-            let seats = self.seats.borrow();
-            let there = seats.iter().filter_map(|seat| seat.tenant.as_ref());
-            there.map(|instance| (instance.born(), instance.slot())).collect()
-        });
-        loop {
-            let (_, slot) = *by_age.peek()?;
-            match self.instance(slot) {
-                Some(instance) => return Some(instance),
-                None => by_age.pop(),
-            };
-        }
+        self.floor.borrow_mut().youngest()
     }
 
     /// The instance has ended: reports it and frees its slot. `false` if an abandonment has reported it before.
@@ -1377,17 +1294,8 @@ impl Local {
     /// abandonment has reported that before: `false`.
     pub(crate) fn leave(&self, slot: Slot, why: &End, report: impl FnOnce(InstanceReport)) -> bool {
         let is_news = self.mailbox.roll.strike(slot, why, report);
-        let left = {
-            let mut seats = self.seats.borrow_mut();
-            let seat = &mut seats[slot.index as usize];
-            // A seat whose generations are used up is never given away again, nor one whose account others still read.
-            let next = seat.generation.checked_add(1).filter(|_| is_news);
-            if let Some(next) = next {
-                seat.generation = next;
-                self.free.borrow_mut().push(slot.index);
-            }
-            seat.tenant.take()
-        };
+        // Its account is still read where it was reported with its thread: that is nobody else's then.
+        let left = self.floor.borrow_mut().vacate(slot, is_news);
         self.mailbox.meter.instances.fetch_sub(1, Ordering::Relaxed);
         // Its parts of the user's making are gone by now; what is left is ours.
         drop(left);
