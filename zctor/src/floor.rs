@@ -49,7 +49,7 @@ impl Floor {
     // Mail.
 
     /// Mail that has come: to the batch that it belongs to, or to its place in the queue.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn take_in(&mut self, mut mail: Mail) {
         let (depth, ahead) = self.note(&mail);
         if !self.queue.last(depth).is_some_and(|last| last.gather(&mut mail)) {
@@ -58,7 +58,7 @@ impl Floor {
     }
 
     /// Mail from here: to its place in the queue.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn enqueue(&mut self, mail: Mail) {
         let (depth, ahead) = self.note(&mail);
         self.queue.push(depth, ahead, mail);

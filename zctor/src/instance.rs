@@ -1010,7 +1010,9 @@ where
     }
     let any = letter.as_any_mut();
     if let Some(batch) = any.downcast_mut::<BatchLetter<M, S, H>>() {
-        batch.messages.extend(place.take());
+        if let Some(message) = place.take() {
+            batch.messages.push_back(message);
+        }
         return true;
     }
     let Some(first) = any.downcast_mut::<SendLetter<M, S, H>>() else { return false };
