@@ -11,13 +11,14 @@ use std::task::{Context as TaskContext, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use crate::error::CallError;
+use crate::frame::{Frame, on_actor_thread, quietly};
 use crate::mailbox::Mailbox;
 use crate::message::{Kind, Message, Request};
 use crate::park::wait_outside;
 use crate::reply::{self, Gone, Receiver};
 use crate::route::{Aim, Limit};
 use crate::sync::AtomicU8;
-use crate::thread::{Frame, ThreadId, local, on_actor_thread, quietly};
+use crate::thread::{ThreadId, local};
 use crate::timer::{AlarmId, clear_alarm, deadline, now, set_alarm};
 
 pub(crate) type Outcome<R> = Result<R, CallError>;

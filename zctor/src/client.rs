@@ -6,12 +6,14 @@ use std::panic::Location;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::address::Address;
 use crate::call::Pending;
 use crate::error::{CallError, SendError, StopError, WatchError};
 use crate::instance::InstanceId;
 use crate::message::{IntoRequest, KeyOf, Message, key_hash};
+use crate::pool::Pool;
 use crate::recipient::Recipient;
-use crate::route::{Address, Aim, Binding, Limit, Pool, Replies, View};
+use crate::route::{Aim, Binding, Limit, Replies, View};
 use crate::watch::{Watch, Watched};
 
 /// A typed handle to the instances of a message type; the client that `#[actor]` generates derefs to it.

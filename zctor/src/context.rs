@@ -14,8 +14,10 @@ use crate::error::{CallError, Refusal, SendError, SpawnError, WatchError};
 use crate::instance::{InstanceId, PipeTask, Shared, Wish};
 use crate::mailbox::{Mail, What};
 use crate::message::{AnsweredInHandler, CallableFrom, Message};
-use crate::route::{Aim, Binding, KnownPool, Limit};
-use crate::thread::{Local, LocalRegistration, ThreadId, install_on};
+use crate::pool::KnownPool;
+use crate::registration::{LocalRegistration, install_on};
+use crate::route::{Aim, Binding, Limit};
+use crate::thread::{Local, ThreadId};
 use crate::timer::{Timer, send_after, send_every};
 use crate::watch::Ended;
 

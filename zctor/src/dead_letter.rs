@@ -7,10 +7,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use crate::frame::{Quiet, quietly};
 use crate::instance::InstanceId;
 use crate::lock::lock;
 use crate::message::Message;
-use crate::thread::{Quiet, quietly};
 use crate::timer::now;
 use crate::trace;
 use crate::watch::Ended;

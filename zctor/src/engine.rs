@@ -9,13 +9,15 @@ use once_cell::sync::Lazy;
 use crate::client::Client;
 use crate::dead_letter::DeadLetter;
 use crate::error::{CallError, Refusal, SendError, ShutdownError, SpawnError};
+use crate::frame::on_actor_thread;
 use crate::here::Here;
 use crate::instance::InstanceId;
 use crate::lifecycle::Core;
 use crate::message::{Dispatch, IntoRequest, Message};
+use crate::registration::{PoolRegistration, Registration};
 use crate::registry::Registry;
 use crate::route::Replies;
-use crate::thread::{ActorThread, PoolRegistration, Registration, ThreadId, local, on_actor_thread};
+use crate::thread::{ActorThread, ThreadId, local};
 use crate::watch::{Ended, Report, Stats};
 
 /// How long dropping an engine waits for its threads.

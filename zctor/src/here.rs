@@ -5,8 +5,10 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use crate::error::SpawnError;
+use crate::frame::{Frame, Quiet};
 use crate::message::Message;
-use crate::thread::{Exit, Frame, Local, LocalRegistration, Quiet, ThreadId, install_on};
+use crate::registration::{LocalRegistration, install_on};
+use crate::thread::{Exit, Local, ThreadId};
 
 /// The calling thread as an actor thread, made by [`ActorEngine::here`](crate::ActorEngine::here). It stays on that
 /// thread.

@@ -104,6 +104,7 @@
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+mod address;
 mod call;
 mod client;
 mod context;
@@ -115,16 +116,20 @@ mod doubles;
 mod engine;
 mod error;
 mod floor;
+mod frame;
 pub mod guide;
 mod here;
 mod instance;
 mod lanes;
+mod letters;
 mod lifecycle;
 mod lock;
 mod mailbox;
 mod message;
 mod park;
+mod pool;
 mod recipient;
+mod registration;
 mod registry;
 mod reply;
 mod restart;
@@ -160,11 +165,12 @@ pub use message::{
     MessageField, NonBlocking, Prompt, ReplyType, Request,
 };
 pub use recipient::Recipient;
+pub use registration::{LocalRegistration, PoolRegistration, Registration};
 pub use registry::{Registry, RegistryEntry};
 pub use restart::Restart;
 pub use room::Overflow;
 pub use route::Replies;
-pub use thread::{ActorThread, LocalRegistration, PoolRegistration, Registration, ThreadId};
+pub use thread::{ActorThread, ThreadId};
 pub use timer::Timer;
 pub use watch::{EarlierReport, End, Ended, InstanceReport, Report, RunningInstance, Stats, ThreadStats, Wait};
 #[doc = include_str!("actor.md")]

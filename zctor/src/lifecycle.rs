@@ -14,19 +14,20 @@ use std::sync::{Arc, PoisonError, mpsc};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use crate::address::Address;
 use crate::call::wait;
 use crate::client::Client;
 use crate::error::{CallError, Refusal, ShutdownError, SpawnError};
+use crate::frame::{Frame, Quiet, on_actor_thread};
 use crate::here::Here;
 use crate::mailbox::{Edge, Mail, Mailbox, Slot, What};
 use crate::message::{Actor, Dispatch, Message};
+use crate::registration::{Registration, install_on};
 use crate::registry::Pools;
 use crate::room::Room;
-use crate::route::{Address, Aim};
+use crate::route::Aim;
 use crate::sync::{AtomicUsize, Condvar, Mutex, MutexGuard, fence, lock};
-use crate::thread::{
-    ActorThread, Exit, Frame, Quiet, Registration, ThreadId, install_on, local, on_actor_thread, start, start_thread,
-};
+use crate::thread::{ActorThread, Exit, ThreadId, local, start, start_thread};
 use crate::timer::{deadline, now};
 use crate::watch::{EarlierReport, End, Ended, InstanceReport, Report, RunningInstance, Stats, ThreadStats};
 

@@ -12,15 +12,16 @@ use std::time::Duration;
 
 use smallbox::{SmallBox, smallbox};
 
+use crate::address::How;
 use crate::dead_letter::{Losses, Undelivered, as_hook, in_hook};
+use crate::frame::quietly;
 use crate::instance::{AnyInstance, InstanceId};
 use crate::park::Parker;
 use crate::registry::Pools;
 use crate::roll::Roll;
 use crate::room::Room;
-use crate::route::How;
 use crate::sync::{AtomicU8, AtomicU64, AtomicUsize, Mutex, fence, lock, queue};
-use crate::thread::{Local, ThreadId, quietly};
+use crate::thread::{Local, ThreadId};
 use crate::watch::{RunningInstance, ThreadStats, Wait};
 
 /// Words that an envelope holds inline: a message of three words with the port and the terms of its call.

@@ -13,8 +13,8 @@ use crate::context::Context;
 use crate::dead_letter::{OnUndelivered, Undelivered};
 use crate::doubles;
 use crate::error::{BoxError, CallError};
+use crate::frame::Quiet;
 use crate::restart::Restart;
-use crate::thread::Quiet;
 
 /// An enum of messages, as `#[actor]` makes it: implement it with the attribute, not by hand.
 ///

@@ -23,8 +23,8 @@ use std::time::Instant;
 use once_cell::sync::{Lazy, OnceCell};
 
 use crate::call::Awaited;
+use crate::frame::{Quiet, quietly};
 use crate::sync::{AtomicU8, Thread, current, park, park_timeout, spin_loop, thread_local, yield_now};
-use crate::thread::{Quiet, quietly};
 
 const RUNNING: u8 = 0;
 const WATCHING: u8 = 1;

@@ -8,11 +8,12 @@ use std::sync::{Arc, Mutex};
 
 use arc_swap::ArcSwap;
 
+use crate::address::Address;
 use crate::instance::InstanceId;
 use crate::lock::lock;
 use crate::mailbox::Edge;
 use crate::message::Message;
-use crate::route::{Address, Pool};
+use crate::pool::Pool;
 use crate::thread::ThreadId;
 
 /// A map by type. A `TypeId` is a hash already.

@@ -12,8 +12,8 @@ use std::sync::atomic::Ordering;
 use std::task::Waker;
 
 use crate::call::Awaited;
+use crate::frame::quietly;
 use crate::sync::{AtomicU8, Mutex, lock};
-use crate::thread::quietly;
 
 const WAITING: u8 = 0;
 const SETTLED: u8 = 1;

@@ -12,10 +12,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::task::Waker;
 
+use crate::frame::quietly;
 use crate::instance::InstanceId;
 use crate::mailbox::{ORDER, Slot};
 use crate::sync::{Mutex, lock};
-use crate::thread::{ThreadId, quietly};
+use crate::thread::ThreadId;
 use crate::watch::{End, InstanceReport, RunningInstance};
 
 /// What other threads see of the instances of one thread.

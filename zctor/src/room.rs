@@ -17,8 +17,8 @@ use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 use std::task::Waker;
 
+use crate::frame::quietly;
 use crate::sync::{AtomicUsize, Mutex, fence, lock};
-use crate::thread::quietly;
 
 /// What becomes of a message from outside for which a bounded mailbox has no room.
 ///

@@ -16,7 +16,6 @@ use std::any::{Any, TypeId};
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::fmt;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, mpsc};
@@ -24,20 +23,24 @@ use std::task::{Wake, Waker};
 use std::thread::JoinHandle;
 use std::time::Instant;
 
-use crate::call::{Awaited, answer_orphans, count_orphans};
+use crate::address::{Address, How};
+use crate::call::Awaited;
 use crate::dead_letter::in_hook;
 use crate::error::SpawnError;
 use crate::floor::{Birth, Floor};
-use crate::instance::{AnyInstance, Blueprint, Factory, Phase, install};
+use crate::frame::{self, Frame, is_at, quietly};
+use crate::instance::{AnyInstance, Phase};
 use crate::lifecycle::Core;
 use crate::mailbox::{Letter, Mail, Mailbox, Meter, ORDER, Serving, Slot, What};
-use crate::message::{Actor, ActorOnce, Dispatch, Message};
+use crate::message::Message;
 use crate::park::FIRST_SPIN;
+use crate::pool::KnownPool;
+use crate::registration::{Registration, install_on};
 use crate::registry::{Enlist, TypeMap};
 use crate::reply;
 use crate::roll::Page;
 use crate::room::Overflow;
-use crate::route::{Address, Aim, How, KnownPool};
+use crate::route::Aim;
 use crate::timer::{AlarmId, clear_alarm, now, set_alarm};
 use crate::watch::{End, InstanceReport};
 
@@ -82,187 +85,6 @@ impl fmt::Debug for ThreadId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "ThreadId({})", self.0)
     }
-}
-
-/// What can be registered on a thread or started: an [`Actor`] or an [`ActorOnce`].
-///
-/// ```
-/// use zctor::{ActorThread, Registration, actor};
-///
-/// #[actor]
-/// pub enum JobMessage {
-///     Run,
-/// }
-/// struct Job;
-/// impl JobHandler for Job {
-///     fn run(&mut self) {}
-/// }
-///
-/// fn beside(thread: ActorThread, other: impl Registration) -> ActorThread {
-///     thread.register(other)
-/// }
-/// let thread = beside(ActorThread::new(), JobMessage::actor_once(|| Job));
-/// assert_eq!(format!("{thread:?}"), "ActorThread { name: None, instances: 1 }");
-/// ```
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` does not describe an actor",
-    label = "expected what an enum of messages makes of a factory",
-    note = "pass `JobMessage::actor(..)`, `JobMessage::try_actor(..)` or `JobMessage::actor_once(..)`, with the enum's \
-            own name and a closure that returns the state"
-)]
-pub trait Registration: Send + Install<<Self as Registration>::Message> + 'static {
-    /// The enum of messages that it handles.
-    type Message: Message;
-}
-
-impl<M: Dispatch<S, Port: Send> + Send, S: 'static> Registration for Actor<M, S> {
-    type Message = M;
-}
-
-impl<M: Dispatch<S, Port: Send> + Send, S: 'static> Registration for ActorOnce<M, S> {
-    type Message = M;
-}
-
-/// What [`ActorEngine::pool`](crate::ActorEngine::pool) takes: an [`Actor`], whose factory builds a state for each thread.
-///
-/// ```
-/// use zctor::{ActorEngine, PoolRegistration, SpawnError, actor};
-///
-/// #[actor]
-/// pub enum JobMessage {
-///     Run,
-/// }
-/// struct Job;
-/// impl JobHandler for Job {
-///     fn run(&mut self) {}
-/// }
-///
-/// fn two(engine: &ActorEngine, actor: impl PoolRegistration<JobMessage, Job>) -> Result<JobClient, SpawnError> {
-///     engine.pool(2, actor)
-/// }
-///
-/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// two(&ActorEngine::new(), JobMessage::actor(|| Job))?.run()?;
-/// # Ok(())
-/// # }
-/// ```
-#[diagnostic::on_unimplemented(
-    message = "a pool cannot be made of `{Self}`",
-    label = "expected an actor whose factory can run more than once",
-    note = "a pool builds a state for each of its threads, and builds it again after a panic: pass `JobMessage::actor(..)` or \
-            `JobMessage::try_actor(..)`, with the enum's own name",
-    note = "what `actor_once(..)` gives has one state, for `engine.start(..)` or `ActorThread::register(..)`"
-)]
-pub trait PoolRegistration<M: Message, S>: sealed::Pool<M, S> {}
-
-impl<M: Dispatch<S, Port: Send> + Send, S: 'static> PoolRegistration<M, S> for Actor<M, S> {}
-
-/// What [`Context::start`](crate::Context::start) takes: an [`Actor`], an [`ActorOnce`], or a closure that builds the
-/// state on this thread and so need not be `Send`.
-///
-/// ```
-/// use std::rc::Rc;
-/// use zctor::{Context, LocalRegistration, SpawnError, actor};
-///
-/// #[actor]
-/// pub enum JobMessage {
-///     Run,
-/// }
-/// struct Job(Rc<str>);
-/// impl JobHandler for Job {
-///     fn run(&mut self) {}
-/// }
-///
-/// fn is_local<M: zctor::Message>(_: impl LocalRegistration<M>) -> bool {
-///     true
-/// }
-/// let name: Rc<str> = "not Send".into();
-/// assert!(is_local::<JobMessage>(move || Job(name)));
-/// assert!(is_local(JobMessage::actor(|| Job("made there".into()))));
-/// ```
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` does not describe an actor of `{M}`",
-    note = "pass `{M}::actor(..)`, `{M}::actor_once(..)`, or a closure that returns the state, as in \
-            `ctx.start::<{M}>(|| State::new())`"
-)]
-pub trait LocalRegistration<M: Message>: Install<M> {}
-
-impl<M: Dispatch<S, Port: Send> + Send, S: 'static> LocalRegistration<M> for Actor<M, S> {}
-impl<M: Dispatch<S, Port: Send> + Send, S: 'static> LocalRegistration<M> for ActorOnce<M, S> {}
-impl<M, S, F> LocalRegistration<M> for F
-where
-    M: Dispatch<S, Port: Send> + Send,
-    S: 'static,
-    F: FnOnce() -> S + 'static,
-{
-}
-
-pub(crate) mod sealed {
-    use super::{Actor, Address, Arc, Local, Message, Rc, SpawnError};
-
-    pub trait Pool<M: Message, S> {
-        #[doc(hidden)]
-        fn __actor(self) -> Actor<M, S>;
-    }
-
-    impl<M: Message, S> Pool<M, S> for Actor<M, S> {
-        fn __actor(self) -> Self {
-            self
-        }
-    }
-
-    pub trait Install<M: Message> {
-        #[doc(hidden)]
-        fn __install(self, local: &LocalHandle<'_>) -> Result<Installed<M>, SpawnError>;
-    }
-
-    /// Keeps the runtime's own types out of the trait's signature.
-    #[expect(missing_debug_implementations, reason = "sealed: nobody outside can name it")]
-    pub struct LocalHandle<'a> {
-        pub(crate) local: &'a Rc<Local>,
-        pub(crate) pooled: bool,
-    }
-    #[expect(missing_debug_implementations, reason = "sealed: nobody outside can name it")]
-    pub struct Installed<M: Message>(pub(crate) Arc<Address<M>>);
-}
-
-use sealed::{Install, Installed, LocalHandle};
-
-impl<M: Dispatch<S, Port: Send> + Send, S: 'static> Install<M> for Actor<M, S> {
-    fn __install(self, local: &LocalHandle<'_>) -> Result<Installed<M>, SpawnError> {
-        install(
-            local.local,
-            local.pooled,
-            Factory::Again(Blueprint { factory: self.factory, restart: self.restart }),
-            self.undelivered,
-        )
-        .map(Installed)
-    }
-}
-
-impl<M: Dispatch<S, Port: Send> + Send, S: 'static> Install<M> for ActorOnce<M, S> {
-    fn __install(self, local: &LocalHandle<'_>) -> Result<Installed<M>, SpawnError> {
-        install(local.local, local.pooled, Factory::Once(self.factory), self.undelivered).map(Installed)
-    }
-}
-
-impl<M, S, F> Install<M> for F
-where
-    M: Dispatch<S, Port: Send> + Send,
-    S: 'static,
-    F: FnOnce() -> S + 'static,
-{
-    fn __install(self, local: &LocalHandle<'_>) -> Result<Installed<M>, SpawnError> {
-        install(local.local, local.pooled, Factory::Once(Box::new(self)), None).map(Installed)
-    }
-}
-
-pub(crate) fn install_on<M: Message>(
-    local: &Rc<Local>,
-    pooled: bool,
-    actor: impl Install<M>,
-) -> Result<Arc<Address<M>>, SpawnError> {
-    actor.__install(&LocalHandle { local, pooled }).map(|installed| installed.0)
 }
 
 /// Builds one instance on its thread; what it gives joins the registry when the whole thread stands.
@@ -452,7 +274,7 @@ impl Exit {
     pub(crate) fn enter(core: Arc<Core>, mailbox: Arc<Mailbox>) -> Self {
         mailbox.parker.adopt_current_thread();
         let local = Rc::new(Local::new(core, mailbox));
-        HERE.with(|here| here.enter(&local.mailbox));
+        frame::enter(&local.mailbox);
         LOCAL.with(|current| current.replace(Some(Rc::clone(&local))));
         Self(local)
     }
@@ -466,100 +288,14 @@ impl Drop for Exit {
         local.discard_all();
         // A thread that never left by itself, and whose locals are going, is past this.
         let _ = LOCAL.try_with(|current| current.replace(None));
-        HERE.with(Here::leave);
+        frame::leave();
         local.mailbox.parker.leave();
         local.core.thread_ended(&local.mailbox);
     }
 }
 
-/// What the current code may wait for, and how long.
-#[derive(Clone, Copy)]
-pub(crate) struct Frame {
-    /// It may wait for call depths below this one.
-    pub(crate) below: u32,
-    /// What is left of the caller's deadline.
-    pub(crate) deadline: Option<Instant>,
-}
-
-impl Frame {
-    const OUTSIDE: Self = Self { below: u32::MAX, deadline: None };
-
-    #[inline]
-    pub(crate) fn current() -> Self {
-        HERE.with(|here| here.frame.get())
-    }
-
-    /// This is a handler, or other code of the user's that the runtime runs.
-    pub(crate) fn is_user_code(&self) -> bool {
-        self.below != Self::OUTSIDE.below
-    }
-
-    /// The code that runs here may wait for an instance of this call depth.
-    #[inline]
-    pub(crate) fn may_wait_for(&self, depth: u32) -> bool {
-        depth < self.below
-    }
-}
-
-/// Where the current code runs. Without a destructor, so that it can be asked to the very end of a thread.
-struct Here {
-    /// Address of this thread's mailbox, and of its engine's edge; 0 outside.
-    mailbox: Cell<usize>,
-    edge: Cell<usize>,
-    frame: Cell<Frame>,
-}
-
-impl Here {
-    fn enter(&self, mailbox: &Arc<Mailbox>) {
-        self.mailbox.set(Arc::as_ptr(mailbox) as usize);
-        self.edge.set(Arc::as_ptr(&mailbox.edge) as usize);
-    }
-
-    fn leave(&self) {
-        self.mailbox.set(0);
-        self.edge.set(0);
-    }
-}
-
 thread_local! {
-    static HERE: Here =
-        const { Here { mailbox: Cell::new(0), edge: Cell::new(0), frame: Cell::new(Frame::OUTSIDE) } };
     static LOCAL: RefCell<Option<Rc<Local>>> = const { RefCell::new(None) };
-    /// The room of a batch of some type.
-    static SPARE: RefCell<Option<Box<dyn Any>>> = const { RefCell::new(None) };
-}
-
-/// What a spare batch may hold on to.
-const SPARE_BYTES: usize = 64 * 1024;
-
-/// Whether this is the thread of `mailbox`.
-#[inline]
-pub(crate) fn is_at(mailbox: &Arc<Mailbox>) -> bool {
-    HERE.with(|here| here.mailbox.get()) == Arc::as_ptr(mailbox) as usize
-}
-
-/// Whether this is a thread of the engine that `mailbox` belongs to.
-#[inline]
-pub(crate) fn is_inside(mailbox: &Mailbox) -> bool {
-    HERE.with(|here| here.edge.get()) == Arc::as_ptr(&mailbox.edge) as usize
-}
-
-/// Whether this is code of an instance, which goes past the bounds of mailboxes: others may wait for what it does. The
-/// loop around what `here` gave is none.
-#[inline]
-pub(crate) fn is_needed() -> bool {
-    on_actor_thread() && Frame::current().is_user_code()
-}
-
-/// Whether the code that runs here may wait for room: not that of an instance, nor what the runtime calls elsewhere.
-pub(crate) fn may_wait_for_room() -> bool {
-    !Frame::current().is_user_code()
-}
-
-/// Whether this is an actor thread of any engine.
-#[inline]
-pub(crate) fn on_actor_thread() -> bool {
-    HERE.with(|here| here.mailbox.get()) != 0
 }
 
 /// The actor thread that this code runs on.
@@ -610,95 +346,6 @@ pub(crate) fn send_here<M: Message>(
     };
     // Borrowed all the while: nothing but the runtime's own code runs.
     LOCAL.try_with(|local| local.borrow().as_deref().map(send)).is_ok_and(|sent| sent.is_some())
-}
-
-/// An empty batch: the one served last on this thread, if it was for such messages.
-pub(crate) fn take_spare<M: 'static>() -> VecDeque<M> {
-    let take = |spare: &RefCell<Option<Box<dyn Any>>>| {
-        spare.borrow_mut().as_mut().and_then(|spare| spare.downcast_mut().map(std::mem::take))
-    };
-    SPARE.try_with(take).ok().flatten().unwrap_or_default()
-}
-
-/// Keeps the room of a batch that was served for the next, so that those of one type allocate nothing in steady state.
-pub(crate) fn keep_spare<M: 'static>(batch: &mut VecDeque<M>) {
-    if batch.capacity() * size_of::<M>() > SPARE_BYTES {
-        return;
-    }
-    let keep = |spare: &RefCell<Option<Box<dyn Any>>>| {
-        let mut spare = spare.borrow_mut();
-        match spare.as_mut().and_then(|spare| spare.downcast_mut::<VecDeque<M>>()) {
-            Some(spare) if spare.capacity() >= batch.capacity() => {}
-            Some(spare) => std::mem::swap(spare, batch),
-            None => *spare = Some(Box::new(std::mem::take(batch))),
-        }
-    };
-    let _ = SPARE.try_with(keep);
-}
-
-/// Runs the user's code: the one place that does. A panic comes back as its text.
-#[inline]
-pub(crate) fn run_user<R>(depth: u16, deadline: Option<Instant>, f: impl FnOnce() -> R) -> Result<R, Arc<str>> {
-    let orphans = count_orphans();
-    let outcome = HERE.with(|here| {
-        let before = here.frame.replace(Frame { below: u32::from(depth), deadline });
-        let outcome = catch(f);
-        here.frame.set(before);
-        outcome
-    });
-    answer_orphans(orphans, outcome.as_ref().err());
-    outcome
-}
-
-/// Runs a drop or a waker of the user's, which may not wait and whose panic ends nothing.
-pub(crate) fn quietly(f: impl FnOnce()) {
-    let _ = run_user(0, None, f);
-}
-
-/// A closure of the user's that may be dropped anywhere: its drop is run as all code of the user's is.
-pub(crate) struct Quiet<F: ?Sized>(Option<Box<F>>);
-
-impl<F: ?Sized> Quiet<F> {
-    pub(crate) fn new(closure: Box<F>) -> Self {
-        Self(Some(closure))
-    }
-
-    /// `None` only while it is dropped.
-    pub(crate) fn get(&self) -> Option<&F> {
-        self.0.as_deref()
-    }
-}
-
-impl<F: ?Sized> Drop for Quiet<F> {
-    fn drop(&mut self) {
-        let closure = self.0.take();
-        quietly(|| drop(closure));
-    }
-}
-
-/// Catches a panic and gives its text.
-pub(crate) fn catch<R>(f: impl FnOnce() -> R) -> Result<R, Arc<str>> {
-    catch_unwind(AssertUnwindSafe(f)).map_err(into_text)
-}
-
-/// Once for all that is caught: what runs user code is there for each type of message.
-#[cold]
-#[inline(never)]
-fn into_text(payload: Box<dyn Any + Send>) -> Arc<str> {
-    let text = match (payload.downcast_ref::<&str>(), payload.downcast_ref::<String>()) {
-        (Some(text), _) => Arc::from(*text),
-        (_, Some(text)) => Arc::from(text.as_str()),
-        _ => Arc::from("a panic whose payload is no text"),
-    };
-    drop_payload(payload);
-    text
-}
-
-/// A payload is the user's, and its drop may panic in turn.
-fn drop_payload(payload: Box<dyn Any + Send>) {
-    if let Err(second) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
-        std::mem::forget(second);
-    }
 }
 
 /// Everything of an actor thread that no other thread touches.
@@ -892,7 +539,7 @@ impl Local {
                 self.mailbox.end_rest();
             }
         }
-        HERE.with(|here| here.enter(&self.mailbox));
+        frame::enter(&self.mailbox);
     }
 
     /// It is an actor thread until its end.
@@ -912,7 +559,7 @@ impl Local {
             self.core.came_to_rest();
         }
         let alarm = self.next_timer().filter(|_| idle).map(|due| set_alarm(due, self.waker.clone()));
-        HERE.with(Here::leave);
+        frame::leave();
         let stands = idle && parker.stand_by();
         if !stands {
             parker.retract();

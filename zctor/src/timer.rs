@@ -14,10 +14,11 @@ use std::time::{Duration, Instant};
 
 use once_cell::sync::Lazy;
 
+use crate::frame::{quietly, run_user};
 use crate::instance::Shared;
 use crate::lock::lock;
 use crate::message::Message;
-use crate::thread::{Local, quietly, run_user, start_thread};
+use crate::thread::{Local, start_thread};
 
 /// Reads the clock: the one place that does.
 #[expect(clippy::disallowed_methods, reason = "the seam that the ban points to")]

@@ -6,8 +6,8 @@ mod on {
 
     use crate::dead_letter::DeadLetter;
     use crate::error::BoxError;
+    use crate::frame::quietly;
     use crate::instance::InstanceId;
-    use crate::thread::quietly;
 
     /// A message was routed: to the instance `option` (counted from 1) of `options`.
     pub(crate) fn routed(message: &'static str, instance: InstanceId, option: usize, options: usize) {
