@@ -280,10 +280,13 @@ impl Roll {
     pub(crate) fn leave(&self, slot: Slot, number: u64) {
         let waker = {
             let mut members = lock(&self.members);
-            members.watchers.get_mut(&slot).and_then(|watchers| {
-                let place = watchers.iter().position(|(id, _)| *id == number)?;
-                Some(watchers.swap_remove(place))
-            })
+            let Some(watchers) = members.watchers.get_mut(&slot) else { return };
+            let place = watchers.iter().position(|(id, _)| *id == number);
+            let waker = place.map(|place| watchers.swap_remove(place));
+            if watchers.is_empty() {
+                members.watchers.remove(&slot);
+            }
+            waker
         };
         quietly(|| drop(waker));
     }
