@@ -171,16 +171,16 @@ const ROOM: usize = 256;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::mailbox::{Slot, What};
+    use crate::mailbox::{Order, Slot, What};
 
     /// An order that tells which one it is.
     fn mail(id: u64) -> Mail {
-        Mail::order(Slot { index: 0, generation: 0 }, What::Tick(id))
+        Mail::order(Slot { index: 0, generation: 0 }, Order::Tick(id))
     }
 
     fn id(mail: &Mail) -> Option<u64> {
         match mail.what {
-            What::Tick(id) => Some(id),
+            What::Order(Order::Tick(id)) => Some(id),
             _ => None,
         }
     }
