@@ -5,7 +5,7 @@ use std::error::Error;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
-use zctor::{ActorEngine, ActorThread, CallError, Context, SpawnError, ThreadId, actor};
+use zctor::{ActorEngine, ActorThread, CallError, Context, EngineHandle, Restart, SpawnError, ThreadId, actor};
 use zctor_tests::{Counter, DropGuard, bounded};
 
 /// Pools made while an observer looks on.
@@ -412,4 +412,60 @@ fn assert_well_formed(engine: &ActorEngine) {
     for pool in threads.chunks(POOL_SIZE) {
         assert!(pool.windows(2).all(|pair| pair[0] < pair[1]), "a pool is out of order: {threads:?}");
     }
+}
+
+#[actor]
+enum FragileMessage {
+    Break,
+}
+
+struct Fragile;
+
+impl FragileHandler for Fragile {
+    fn r#break(&mut self) {
+        panic!("broken");
+    }
+}
+
+/// What a hook holds: its drop asks the engine something.
+struct Asks(EngineHandle);
+
+impl Drop for Asks {
+    fn drop(&mut self) {
+        self.0.stats();
+    }
+}
+
+#[test]
+fn a_spawn_and_the_end_of_an_instance_do_not_wait_for_each_other() {
+    // An odd number, from 64 on, so that the list of places is made anew by the end that comes at the time of the spawn.
+    const PLACES: usize = 257;
+    bounded(|| {
+        for round in 0..60 {
+            let engine = ActorEngine::new();
+            engine.on_dead_letter(|_| ());
+            let handle = engine.handle();
+            let fragile = || {
+                let asks = Asks(handle.clone());
+                FragileMessage::actor(|| Fragile).restart(Restart::never()).on_undelivered(move |_, _| {
+                    let _ = &asks;
+                })
+            };
+            let thread = (0..PLACES).fold(ActorThread::new(), |thread, _| thread.register(fragile()));
+            engine.spawn(thread).unwrap();
+            for _ in 0..PLACES / 2 {
+                engine.send(FragileMessage::Break).unwrap();
+            }
+            engine.settle();
+            let newcomer = ActorThread::new().register(fragile());
+            thread::scope(|scope| {
+                scope.spawn(|| engine.spawn(newcomer).unwrap());
+                (0..round * 100).for_each(|_| std::hint::spin_loop());
+                engine.send(FragileMessage::Break).unwrap();
+            });
+            engine.settle();
+            let left = PLACES - PLACES / 2;
+            assert_eq!(engine.client::<FragileMessage>().unwrap().instances().len(), left, "round {round}");
+        }
+    });
 }

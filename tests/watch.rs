@@ -860,3 +860,41 @@ fn a_hook_for_ends_is_dropped_when_the_engine_has_stopped() {
         }
     });
 }
+
+#[actor(ctx)]
+enum CensusMessage {
+    #[reply(())]
+    Watch(TargetClient),
+    Ended(Ended),
+}
+
+/// Tells how many instances the first thread had when an end was heard of.
+struct Census(Sender<usize>);
+
+impl CensusHandler for Census {
+    fn watch(&mut self, ctx: &mut Context<CensusMessage>, target: TargetClient) {
+        ctx.watch(&target, CensusMessage::Ended).expect("it is bound to one");
+    }
+
+    fn ended(&mut self, ctx: &mut Context<CensusMessage>, _: Ended) {
+        self.0.send(ctx.engine().stats().threads[0].instances).unwrap_or_default();
+    }
+}
+
+#[test]
+fn who_is_told_of_an_end_finds_one_instance_less() {
+    bounded(|| {
+        for _ in 0..200 {
+            let engine = ActorEngine::new();
+            let dropped = Counter::new();
+            engine.spawn(ActorThread::new().register(target(&dropped)).register(target(&dropped))).unwrap();
+            let (tell, told) = mpsc::channel();
+            let census: CensusClient = engine.start(CensusMessage::actor(move || Census(tell.clone()))).unwrap();
+            let targets = engine.client::<TargetMessage>().unwrap();
+            let one = targets.pin(targets.instances()[1]);
+            census.watch(one.clone()).unwrap();
+            one.stop().unwrap();
+            assert_eq!(receive(&told), 1);
+        }
+    });
+}

@@ -752,8 +752,12 @@ where
         }
         // Who waits for room for it waits in vain.
         local.mailbox.call_all();
-        local.give_up(self.slot(), self.take_held());
-        if local.vacate(self.slot(), &why) {
+        let held = self.take_held();
+        let struck = local.vacate(self.slot(), &why);
+        local.give_up(self.slot(), held);
+        let is_news = struck.is_news;
+        struck.tell();
+        if is_news {
             local.mailbox.edge.losses.ended(&Ended { instance: self.id(), message: M::NAME, why });
         }
     }
@@ -814,7 +818,7 @@ where
         self.address.status.set_ended(&End::Stopped);
         self.drop_state(local);
         self.drop_factory();
-        local.leave(self.slot(), &End::Stopped, |_| ());
+        local.leave(self.slot(), &End::Stopped, |_| ()).tell();
     }
 
     fn tick(self: Rc<Self>, local: &Rc<Local>, id: u64) {

@@ -130,13 +130,15 @@ impl Core {
         if failure.is_none() {
             let mut state = lock(&self.state);
             if matches!(state.phase, Phase::Open) {
-                self.pools.enlist(newcomers);
+                let published = self.pools.enlist(newcomers);
                 for thread in newborn {
                     state.threads.push(Running { mailbox: thread.mailbox, handle: Some(thread.handle) });
                     // The thread waits for this and for nothing else.
                     let _ = thread.commit.send(());
                 }
                 state.threads.sort_by_key(|running| running.mailbox.thread);
+                drop(state);
+                published.finish();
                 return Ok(ids.map(ThreadId).collect());
             }
         }

@@ -417,18 +417,20 @@ impl<M: Message> AnyPool for Pool<M> {
         RegistryEntry { key: TypeId::of::<M>(), message: M::NAME, instances: self.instances() }
     }
 
-    fn publish(&self) {
+    fn publish(&self) -> Option<Box<dyn Any>> {
         let mut draft = lock(&self.draft);
-        if !draft.newcomers.is_empty() {
-            let mut places = self.places.load().to_vec();
-            places.append(&mut draft.newcomers);
-            // Of two spawns at once, the one with the lower numbers may come second.
-            places.sort_by_key(|place| place.number);
-            let old = self.replace(places);
-            drop(draft);
-            drop(old);
-            self.call_waiting();
+        if draft.newcomers.is_empty() {
+            return None;
         }
+        let mut places = self.places.load().to_vec();
+        places.append(&mut draft.newcomers);
+        // Of two spawns at once, the one with the lower numbers may come second.
+        places.sort_by_key(|place| place.number);
+        Some(Box::new(self.replace(places)))
+    }
+
+    fn call_waiting(&self) {
+        self.call_waiting();
     }
 }
 

@@ -50,8 +50,23 @@ pub(crate) struct Pools {
 pub(crate) trait AnyPool: Send + Sync {
     fn into_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync>;
     fn entry(&self) -> RegistryEntry;
-    /// Makes what was added visible, all at once.
-    fn publish(&self);
+    /// Makes what was added visible, all at once. Gives what that replaced, which may hold what is the user's.
+    fn publish(&self) -> Option<Box<dyn Any>>;
+    /// There is more to choose from for who waits for room.
+    fn call_waiting(&self);
+}
+
+/// Pools that have newcomers, and what is left to do about that when no lock is held.
+#[must_use = "who waits for room in them is to be called"]
+pub(crate) struct Published(Vec<(Arc<dyn AnyPool>, Box<dyn Any>)>);
+
+impl Published {
+    pub(crate) fn finish(self) {
+        for (pool, replaced) in self.0 {
+            pool.call_waiting();
+            drop(replaced);
+        }
+    }
 }
 
 /// An instance that was built and waits to join its pool.
@@ -96,15 +111,13 @@ impl Pools {
     }
 
     /// Registers instances, in the order given.
-    pub(crate) fn enlist(&self, newcomers: Vec<Box<dyn Enlist>>) {
+    pub(crate) fn enlist(&self, newcomers: Vec<Box<dyn Enlist>>) -> Published {
         let mut in_order = lock(&self.in_order);
         let mut additions = Additions { pools: self, in_order: &mut in_order };
         for newcomer in newcomers {
             newcomer.enlist(&mut additions);
         }
-        for pool in in_order.iter() {
-            pool.publish();
-        }
+        Published(in_order.iter().filter_map(|pool| Some((Arc::clone(pool), pool.publish()?))).collect())
     }
 
     pub(crate) fn snapshot(&self) -> Registry {

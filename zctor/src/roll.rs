@@ -23,6 +23,9 @@ use crate::watch::{End, InstanceReport, RunningInstance};
 pub(crate) struct Roll {
     thread: ThreadId,
     members: Mutex<Members>,
+    /// The panics that ended instances, for who asks later: until `forget`. Behind a lock of its own, under which no other is
+    /// taken, since an address may be dropped under any.
+    panics: Mutex<HashMap<Slot, Arc<str>>>,
 }
 
 #[derive(Default)]
@@ -37,10 +40,25 @@ struct Members {
     watchers: HashMap<Slot, Vec<(u64, Waker)>>,
     /// The number given last.
     serial: u64,
-    /// The panics that ended instances, for who asks later: until `forget`.
-    panics: HashMap<Slot, Arc<str>>,
     /// The thread was given up, and all that lived there was reported with it.
     abandoned: bool,
+}
+
+/// What is left to do for an instance that was taken off the roll.
+#[must_use = "who watches it waits to be told"]
+pub(crate) struct Struck {
+    /// No abandonment has reported it before.
+    pub(crate) is_news: bool,
+    watchers: Vec<(u64, Waker)>,
+}
+
+impl Struck {
+    /// Tells those who watch it.
+    pub(crate) fn tell(self) {
+        for (_, waker) in self.watchers {
+            quietly(|| waker.wake());
+        }
+    }
 }
 
 /// What one instance has done, and what lies on its thread for it.
@@ -169,15 +187,6 @@ impl Members {
         self.tenants[index] = place as u32 + 1;
     }
 
-    /// Why an instance has ended, if it has.
-    fn end(&self, slot: Slot) -> Option<End> {
-        match self.panics.get(&slot) {
-            Some(text) => Some(End::Panicked(Arc::clone(text))),
-            None if self.name(slot).is_none() => Some(End::Stopped),
-            None => None,
-        }
-    }
-
     fn report(&self, slot: Slot, id: InstanceId, message: &'static str) -> InstanceReport {
         let (handled, panicked, left) = self.account(slot).map_or((0, 0, 0), Account::read);
         InstanceReport { id, message, handled, panicked, left }
@@ -186,7 +195,7 @@ impl Members {
 
 impl Roll {
     pub(crate) fn new(thread: ThreadId) -> Self {
-        Self { thread, members: Mutex::default() }
+        Self { thread, members: Mutex::default(), panics: Mutex::default() }
     }
 
     fn id(&self, slot: Slot) -> InstanceId {
@@ -206,33 +215,27 @@ impl Roll {
         page
     }
 
-    /// Takes an instance that has ended off the roll, and tells those who watch it. `report` is given its last account,
-    /// unless the thread was abandoned, and that was reported with it: `false`.
-    pub(crate) fn strike(&self, slot: Slot, why: &End, report: impl FnOnce(InstanceReport)) -> bool {
-        let (is_news, watchers) = {
-            // Reported under the lock, so that an abandonment finds it here or there.
-            let mut members = lock(&self.members);
-            let Some(name) = members.name(slot) else { return false };
-            members.tenants[slot.index as usize] = 0;
-            if let End::Panicked(text) = why {
-                members.panics.insert(slot, Arc::clone(text));
-            }
-            if !members.abandoned {
-                // What is queued for it finds another receiver, or is counted as dead letters.
-                report(InstanceReport { left: 0, ..members.report(slot, self.id(slot), name) });
-            }
-            let watchers = if members.watchers.is_empty() { None } else { members.watchers.remove(&slot) };
-            (!members.abandoned, watchers)
-        };
-        for (_, waker) in watchers.into_iter().flatten() {
-            quietly(|| waker.wake());
+    /// Takes an instance that has ended off the roll. `report` is given its last account, unless the thread was abandoned,
+    /// and that was reported with it.
+    pub(crate) fn strike(&self, slot: Slot, why: &End, report: impl FnOnce(InstanceReport)) -> Struck {
+        // Reported under the lock, so that an abandonment finds it here or there.
+        let mut members = lock(&self.members);
+        let Some(name) = members.name(slot) else { return Struck { is_news: false, watchers: Vec::new() } };
+        members.tenants[slot.index as usize] = 0;
+        if let End::Panicked(text) = why {
+            lock(&self.panics).insert(slot, Arc::clone(text));
         }
-        is_news
+        if !members.abandoned {
+            // What is queued for it finds another receiver, or is counted as dead letters.
+            report(InstanceReport { left: 0, ..members.report(slot, self.id(slot), name) });
+        }
+        let watchers = if members.watchers.is_empty() { None } else { members.watchers.remove(&slot) };
+        Struck { is_news: !members.abandoned, watchers: watchers.unwrap_or_default() }
     }
 
     /// Nobody is left who could ask for the panic that ended an instance.
     pub(crate) fn forget(&self, slot: Slot) {
-        let text = lock(&self.members).panics.remove(&slot);
+        let text = lock(&self.panics).remove(&slot);
         drop(text);
     }
 
@@ -266,7 +269,7 @@ impl Roll {
     /// Has `waker` woken when an instance has ended, until `leave` with the number given; or says why it has.
     pub(crate) fn attend(&self, slot: Slot, waker: Waker) -> Result<u64, End> {
         let mut members = lock(&self.members);
-        if let Some(why) = members.end(slot) {
+        if let Some(why) = self.end(&members, slot) {
             drop(members);
             quietly(|| drop(waker));
             return Err(why);
@@ -291,9 +294,17 @@ impl Roll {
         quietly(|| drop(waker));
     }
 
+    fn end(&self, members: &Members, slot: Slot) -> Option<End> {
+        match lock(&self.panics).get(&slot) {
+            Some(text) => Some(End::Panicked(Arc::clone(text))),
+            None if members.name(slot).is_none() => Some(End::Stopped),
+            None => None,
+        }
+    }
+
     /// Why an instance has ended, if it has.
     pub(crate) fn why_ended(&self, slot: Slot) -> Option<End> {
-        lock(&self.members).end(slot)
+        self.end(&lock(&self.members), slot)
     }
 }
 
@@ -310,12 +321,12 @@ mod tests {
         page.account(first).take_in(2);
         page.account(first).count_handled();
         let mut reported = None;
-        assert!(roll.strike(first, &End::Stopped, |report| reported = Some(report)));
+        assert!(roll.strike(first, &End::Stopped, |report| reported = Some(report)).is_news);
         assert_eq!(reported.map(|report| (report.handled, report.left)), Some((1, 0)));
         assert!(roll.enrol(second, "Second").account(second).is_unburdened());
         assert_eq!(roll.find(first), None);
         assert_eq!(roll.find(second).map(|found| found.message), Some("Second"));
-        assert!(!roll.strike(first, &End::Stopped, |_| unreachable!("it was struck before")));
+        assert!(!roll.strike(first, &End::Stopped, |_| unreachable!("it was struck before")).is_news);
     }
 
     #[test]
@@ -327,7 +338,7 @@ mod tests {
         let number = roll.attend(slot, Waker::noop().clone());
         assert!(number.is_ok());
         let why = End::Panicked("broken".into());
-        roll.strike(slot, &why, |_| {});
+        roll.strike(slot, &why, |_| {}).tell();
         assert_eq!(roll.attend(slot, Waker::noop().clone()), Err(why));
         roll.forget(slot);
         assert_eq!(roll.why_ended(slot), Some(End::Stopped));
@@ -340,7 +351,7 @@ mod tests {
         roll.enrol(slot, "Job");
         let there = roll.abandon();
         assert_eq!(roll.reports(&there).len(), 1);
-        assert!(!roll.strike(slot, &End::Stopped, |_| unreachable!("it was reported")));
+        assert!(!roll.strike(slot, &End::Stopped, |_| unreachable!("it was reported")).is_news);
         assert_eq!(roll.why_ended(slot), Some(End::Stopped));
     }
 }

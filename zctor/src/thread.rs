@@ -38,7 +38,7 @@ use crate::pool::KnownPool;
 use crate::registration::{Registration, install_on};
 use crate::registry::{Enlist, TypeMap};
 use crate::reply;
-use crate::roll::Page;
+use crate::roll::{Page, Struck};
 use crate::room::Overflow;
 use crate::route::Aim;
 use crate::timer::{AlarmId, clear_alarm, now, set_alarm};
@@ -934,21 +934,21 @@ impl Local {
         self.floor.borrow_mut().youngest()
     }
 
-    /// The instance has ended: reports it and frees its slot. `false` if an abandonment has reported it before.
-    pub(crate) fn vacate(&self, slot: Slot, why: &End) -> bool {
+    /// The instance has ended: reports it and frees its slot.
+    pub(crate) fn vacate(&self, slot: Slot, why: &End) -> Struck {
         self.leave(slot, why, |report| self.core.instance_ended(report))
     }
 
-    /// Frees the slot of an instance that has ended, and tells those who watch it. `report` is given its account, unless an
-    /// abandonment has reported that before: `false`.
-    pub(crate) fn leave(&self, slot: Slot, why: &End, report: impl FnOnce(InstanceReport)) -> bool {
-        let is_news = self.mailbox.roll.strike(slot, why, report);
+    /// Frees the slot of an instance that has ended. `report` is given its account, unless an abandonment has reported that
+    /// before.
+    pub(crate) fn leave(&self, slot: Slot, why: &End, report: impl FnOnce(InstanceReport)) -> Struck {
+        let struck = self.mailbox.roll.strike(slot, why, report);
         // Its account is still read where it was reported with its thread: that is nobody else's then.
-        let left = self.floor.borrow_mut().vacate(slot, is_news);
+        let left = self.floor.borrow_mut().vacate(slot, struck.is_news);
         self.mailbox.meter.instances.fetch_sub(1, Ordering::Relaxed);
         // Its parts of the user's making are gone by now; what is left is ours.
         drop(left);
-        is_news
+        struck
     }
 
     // Timers.
