@@ -11,7 +11,7 @@ use crate::error::Refusal;
 use crate::floor::Birth;
 use crate::frame::{is_at, is_inside, is_needed};
 use crate::instance::{AnyInstance, InstanceId, OnTheSpot};
-use crate::mailbox::{Letter, Mail, Mailbox, Order, Slot};
+use crate::mailbox::{Letter, Mail, Mailbox, Slot, What};
 use crate::message::Message;
 use crate::room::Room;
 use crate::thread::{Local, enqueue_here};
@@ -166,7 +166,7 @@ impl<M: Message> Address<M> {
     /// Tells the instance to end, in its turn.
     pub(crate) fn stop(&self, way: Way) {
         // An order is never given back: who comes too late finds the instance ended, as was asked for.
-        let _ = self.deliver(way, Mail::order(self.slot, Order::End));
+        let _ = self.deliver(way, Mail::order(self.slot, What::End));
     }
 
     /// As `deliver`, for a batch.

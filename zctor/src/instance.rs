@@ -21,7 +21,7 @@ use crate::doubles::is_double;
 use crate::error::{BoxError, CallError, SpawnError};
 use crate::floor::Birth;
 use crate::frame::{catch, quietly, run_user};
-use crate::mailbox::{Mail, Meter, Order, Slot};
+use crate::mailbox::{Mail, Meter, Slot, What};
 use crate::message::{Dispatch, Message, Port, Rebuild, key_hash};
 use crate::pool::KnownPool;
 use crate::restart::{Panics, Restart, Verdict};
@@ -373,7 +373,7 @@ where
         instance.discard(local);
         return Err(failure.into_spawn_error(M::NAME));
     }
-    local.enqueue(Mail::order(slot, Order::Start));
+    local.enqueue(Mail::order(slot, What::Start));
     Ok(address)
 }
 
@@ -448,7 +448,6 @@ where
     }
 
     /// Runs a piece of the user's code on the state, and does what it asked for. The outcome says whether it panicked.
-    #[inline]
     fn work<R>(
         self: &Rc<Self>,
         local: &Rc<Local>,

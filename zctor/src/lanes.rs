@@ -171,16 +171,16 @@ const ROOM: usize = 256;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::mailbox::{Order, Slot, What};
+    use crate::mailbox::{Slot, What};
 
     /// An order that tells which one it is.
     fn mail(id: u64) -> Mail {
-        Mail::order(Slot { index: 0, generation: 0 }, Order::Tick(id))
+        Mail::order(Slot { index: 0, generation: 0 }, What::Tick(id))
     }
 
     fn id(mail: &Mail) -> Option<u64> {
         match mail.what {
-            What::Order(Order::Tick(id)) => Some(id),
+            What::Tick(id) => Some(id),
             _ => None,
         }
     }

@@ -108,16 +108,10 @@ pub(crate) struct Mail {
 }
 
 #[cfg(target_pointer_width = "64")]
-const _: () = assert!(size_of::<Mail>() <= 88, "mail is moved often");
+const _: () = assert!(size_of::<Mail>() <= 96, "mail is moved often");
 
 pub(crate) enum What {
     Letter(Letter),
-    Order(Order),
-}
-
-/// What a thread tells itself, or is told, beside messages.
-#[derive(Clone, Copy)]
-pub(crate) enum Order {
     /// Run `on_start`.
     Start,
     /// End the instance.
@@ -158,16 +152,15 @@ impl Mail {
     }
 
     /// Something that is no message.
-    pub(crate) fn order(to: Slot, order: Order) -> Self {
+    pub(crate) fn order(to: Slot, what: What) -> Self {
         let (rotated, permitted, from_hook, is_call) = (false, false, false, false);
-        let what = What::Order(order);
         Self { to, number: 0, messages: 0, rotated, permitted, from_hook, is_call, what }
     }
 
     pub(crate) fn into_letter(self) -> Option<Letter> {
         match self.what {
             What::Letter(letter) => Some(letter),
-            What::Order(_) => None,
+            _ => None,
         }
     }
 

@@ -31,7 +31,7 @@ use crate::floor::{Birth, Floor};
 use crate::frame::{self, Frame, is_at, quietly};
 use crate::instance::{AnyInstance, Phase};
 use crate::lifecycle::Core;
-use crate::mailbox::{Letter, Mail, Mailbox, Meter, ORDER, Order, Serving, Slot, What};
+use crate::mailbox::{Letter, Mail, Mailbox, Meter, ORDER, Serving, Slot, What};
 use crate::message::Message;
 use crate::park::FIRST_SPIN;
 use crate::pool::KnownPool;
@@ -704,7 +704,7 @@ impl Local {
             let mut floor = self.floor.borrow_mut();
             let mut messages = 0;
             for mail in arrivals {
-                if let What::Order(Order::Shutdown) = mail.what {
+                if let What::Shutdown = mail.what {
                     self.ending.set(true);
                     continue;
                 }
@@ -758,12 +758,13 @@ impl Local {
     /// Serves the next mail below a depth, of a batch at most `budget` messages; what is left of that goes back to
     /// where it was. Gives how much was done: 0 if there is nothing to do.
     fn serve_one(self: &Rc<Self>, below: u32, budget: usize) -> usize {
-        let mut floor = self.floor.borrow_mut();
-        let Some((depth, mut mail)) = floor.queue.pop(below) else { return 0 };
-        let instance = floor.instance(mail.to);
-        // What a call lets pass is one message, not a batch.
-        let budget = if floor.queue.waiting > 0 { 1 } else { budget };
-        drop(floor);
+        let (depth, mut mail, instance, budget) = {
+            let mut floor = self.floor.borrow_mut();
+            let Some((depth, mail)) = floor.queue.pop(below) else { return 0 };
+            let instance = floor.instance(mail.to);
+            // What a call lets pass is one message, not a batch.
+            (depth, mail, instance, if floor.queue.waiting > 0 { 1 } else { budget })
+        };
         let messages = mail.messages;
         let Some(instance) = instance else {
             self.pass(mail.messages);
@@ -772,13 +773,9 @@ impl Local {
         };
         // It stays where it is, for each time that it is moved costs more than all else that is done with it.
         let serving = Serving { budget, permitted: mail.permitted, from_hook: mail.from_hook };
-        let letter = match &mut mail.what {
-            What::Letter(letter) => letter,
-            What::Order(order) => {
-                let order = *order;
-                self.obey(instance, order, mail);
-                return 1;
-            }
+        let What::Letter(letter) = &mut mail.what else {
+            self.obey(instance, mail);
+            return 1;
         };
         let comes_back = messages as usize > budget;
         if comes_back {
@@ -818,7 +815,7 @@ impl Local {
         if let Some(account) = floor.account(slot) {
             account.take_in(ORDER);
         }
-        floor.queue.push_front(depth, std::iter::once(Mail::order(slot, Order::Start)));
+        floor.queue.push_front(depth, std::iter::once(Mail::order(slot, What::Start)));
     }
 
     /// Mail that was not delivered, or not all of it: stays where it was, waits for its instance, or is given up.
@@ -840,27 +837,28 @@ impl Local {
     }
 
     /// Does what an order says.
-    fn obey(self: &Rc<Self>, instance: Rc<dyn AnyInstance>, order: Order, mail: Mail) {
+    fn obey(self: &Rc<Self>, instance: Rc<dyn AnyInstance>, mail: Mail) {
         let slot = mail.to;
-        match order {
-            Order::Tick(id) => {
+        match mail.what {
+            What::Tick(id) => {
                 self.start_new(&instance);
                 instance.tick(self, id);
             }
-            Order::Piped(id) => {
+            What::Piped(id) => {
                 self.start_new(&instance);
                 instance.piped(self, id);
             }
-            Order::Start => instance.start(self),
-            Order::Shutdown => self.ending.set(true),
+            What::Start => instance.start(self),
+            What::Shutdown => self.ending.set(true),
             // In its place: after what an instance that rests still has to handle.
-            Order::End if instance.common().phase.get() == Phase::Resting && instance.holds_mail() => {
+            What::End if instance.common().phase.get() == Phase::Resting && instance.holds_mail() => {
                 return self.hold(&*instance, mail);
             }
-            Order::End => {
+            What::End => {
                 Rc::clone(&instance).start(self);
                 instance.end(self);
             }
+            What::Letter(_) => debug_assert!(false, "a letter is no order"),
         }
         self.get_done(slot, ORDER);
     }
@@ -995,7 +993,7 @@ impl Local {
                 }
             };
             let Some(((_, id), slot)) = due else { break };
-            self.enqueue(Mail::order(slot, Order::Tick(id)));
+            self.enqueue(Mail::order(slot, What::Tick(id)));
         }
     }
 
@@ -1057,6 +1055,6 @@ impl Wake for PipeWaker {
 
     fn wake_by_ref(self: &Arc<Self>) {
         // An order is never given back: a thread that has ended has no pipes.
-        let _ = self.mailbox.push(Mail::order(self.slot, Order::Piped(self.id)));
+        let _ = self.mailbox.push(Mail::order(self.slot, What::Piped(self.id)));
     }
 }
