@@ -50,7 +50,7 @@ fn push(mailbox: &Mailbox, number: u64, fate: &Arc<Fate>) {
     let what = What::Letter(seal(Probe(Arc::clone(fate))));
     let to = Slot { index: 0, generation: 0 };
     // The number is given by the model: the threads of a model are one thread to `pusher()`.
-    let mail = Mail { number, what, messages: 1, ..Mail::order(to, Order::Start) };
+    let mail = Mail { number, messages: 1, ..Mail::order(to, what) };
     if let Some(back) = mailbox.push(mail) {
         let mut letter = back.into_letter().unwrap();
         let probe = letter.as_any_mut().downcast_mut::<Probe>().unwrap();
