@@ -442,15 +442,15 @@ impl<M: Message> Context<M> {
     /// message. Ends an instance whose factory runs once.
     pub fn reset(&self) {
         // A stop that was asked for stays asked for.
-        if self.shared.common().wish.get() == Wish::None {
-            self.shared.common().wish.set(Wish::Reset);
+        if self.shared.common.wish.get() == Wish::None {
+            self.shared.common.wish.set(Wish::Reset);
         }
     }
 
     /// Ends this instance after this handler: `on_stop`, then the state is dropped. Its rotated mail goes to its
     /// siblings, the rest becomes dead letters.
     pub fn stop(&self) {
-        self.shared.common().wish.set(Wish::Stop);
+        self.shared.common.wish.set(Wish::Stop);
     }
 
     /// Whether the engine is shutting down: long handlers should come to an end.

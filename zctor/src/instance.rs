@@ -209,10 +209,6 @@ pub(crate) enum Factory<M: Message, S> {
 }
 
 impl<M: Message, O: ?Sized> Instance<M, O> {
-    pub(crate) fn common(&self) -> &Common {
-        &self.common
-    }
-
     pub(crate) fn slot(&self) -> Slot {
         self.address.slot
     }

@@ -20,6 +20,7 @@ use crate::frame::quietly;
 use crate::instance::{AnyInstance, OnTheSpot, Phase, Whole};
 use crate::mailbox::{Envelope, Gatherer, Grave, Letter, Mail, Serving, seal};
 use crate::message::{Dispatch, Message, Port};
+use crate::pool::Pool;
 use crate::registry::Pools;
 use crate::thread::{Local, send_here};
 
@@ -251,6 +252,19 @@ fn begin(local: &Local, serving: Serving) {
     }
 }
 
+/// Gives what rotation had chosen another for to who takes over, by `send`, which puts it back if that one has ended
+/// meanwhile. What is left in its place has nobody.
+fn hand_over<M: Message, T>(
+    pool: &Pool<M>,
+    place: &mut Option<T>,
+    send: impl Fn(&Address<M>, Way, &mut Option<T>, How),
+) {
+    while place.is_some() {
+        let Some((address, way)) = pool.stand_in() else { return };
+        send(&address, way, place, How::TO_STAND_IN);
+    }
+}
+
 /// A message that nobody will handle, and that is counted.
 fn lose<M: Message>(message: M, grave: Grave<'_>, heir: &impl Heir<M>) {
     let Grave { losses, instance, why, from_hook } = grave;
@@ -280,10 +294,8 @@ where
     }
 
     fn forward(&mut self, pools: &Pools) {
-        let Some(pool) = pools.get::<M>() else { return };
-        while self.message.is_some() {
-            let Some((address, way)) = pool.stand_in() else { return };
-            address.send(way, &mut self.message, How::TO_STAND_IN);
+        if let Some(pool) = pools.get::<M>() {
+            hand_over(&pool, &mut self.message, Address::send);
         }
     }
 
@@ -336,10 +348,8 @@ where
     }
 
     fn forward(&mut self, pools: &Pools) {
-        let Some(pool) = pools.get::<M>() else { return };
-        while self.call.is_some() {
-            let Some((address, way)) = pool.stand_in() else { return };
-            address.call(way, &mut self.call, How::TO_STAND_IN);
+        if let Some(pool) = pools.get::<M>() {
+            hand_over(&pool, &mut self.call, Address::call);
         }
     }
 
@@ -393,13 +403,10 @@ where
         let Some(pool) = pools.get::<M>() else { return };
         while let Some(message) = self.messages.pop_front() {
             let mut place = Some(message);
-            let stand_in = pool.stand_in();
-            if let Some((address, way)) = &stand_in {
-                address.send(*way, &mut place, How::TO_STAND_IN);
-            }
-            place.into_iter().for_each(|back| self.messages.push_front(back));
+            hand_over(&pool, &mut place, Address::send);
             // Nobody is left for the rest: they are buried.
-            if stand_in.is_none() {
+            if let Some(back) = place {
+                self.messages.push_front(back);
                 break;
             }
         }

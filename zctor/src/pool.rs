@@ -429,7 +429,7 @@ impl<M: Message> AnyPool for Pool<M> {
         Some(Box::new(self.replace(places)))
     }
 
-    fn call_waiting(&self) {
+    fn published(&self) {
         self.call_waiting();
     }
 }

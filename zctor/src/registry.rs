@@ -52,8 +52,8 @@ pub(crate) trait AnyPool: Send + Sync {
     fn entry(&self) -> RegistryEntry;
     /// Makes what was added visible, all at once. Gives what that replaced, which may hold what is the user's.
     fn publish(&self) -> Option<Box<dyn Any>>;
-    /// There is more to choose from for who waits for room.
-    fn call_waiting(&self);
+    /// Tells who waits for room in it that there is more to choose from.
+    fn published(&self);
 }
 
 /// Pools that have newcomers, and what is left to do about that when no lock is held.
@@ -63,7 +63,7 @@ pub(crate) struct Published(Vec<(Arc<dyn AnyPool>, Box<dyn Any>)>);
 impl Published {
     pub(crate) fn finish(self) {
         for (pool, replaced) in self.0 {
-            pool.call_waiting();
+            pool.published();
             drop(replaced);
         }
     }
