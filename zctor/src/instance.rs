@@ -444,6 +444,7 @@ where
     }
 
     /// Runs a piece of the user's code on the state, and does what it asked for. The outcome says whether it panicked.
+    #[inline]
     fn work<R>(
         self: &Rc<Self>,
         local: &Rc<Local>,

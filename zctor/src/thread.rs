@@ -758,13 +758,12 @@ impl Local {
     /// Serves the next mail below a depth, of a batch at most `budget` messages; what is left of that goes back to
     /// where it was. Gives how much was done: 0 if there is nothing to do.
     fn serve_one(self: &Rc<Self>, below: u32, budget: usize) -> usize {
-        let (depth, mut mail, instance, budget) = {
-            let mut floor = self.floor.borrow_mut();
-            let Some((depth, mail)) = floor.queue.pop(below) else { return 0 };
-            let instance = floor.instance(mail.to);
-            // What a call lets pass is one message, not a batch.
-            (depth, mail, instance, if floor.queue.waiting > 0 { 1 } else { budget })
-        };
+        let mut floor = self.floor.borrow_mut();
+        let Some((depth, mut mail)) = floor.queue.pop(below) else { return 0 };
+        let instance = floor.instance(mail.to);
+        // What a call lets pass is one message, not a batch.
+        let budget = if floor.queue.waiting > 0 { 1 } else { budget };
+        drop(floor);
         let messages = mail.messages;
         let Some(instance) = instance else {
             self.pass(mail.messages);
