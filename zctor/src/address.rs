@@ -1,43 +1,37 @@
 //! Addresses: where one instance lives, whether it takes mail, and how to write to it.
 
-use std::any::Any;
-use std::rc::Rc;
+use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::Instant;
 
 use crate::call::Terms;
 use crate::dead_letter::{OnUndelivered, Undelivered};
 use crate::error::Refusal;
 use crate::floor::Birth;
 use crate::frame::{is_at, is_inside, is_needed};
-use crate::instance::{AnyInstance, InstanceId, OnTheSpot};
-use crate::mailbox::{Letter, Mail, Mailbox, Slot, What};
+use crate::instance::InstanceId;
+use crate::mailbox::{Mail, Mailbox, Slot, What};
 use crate::message::Message;
 use crate::room::Room;
-use crate::thread::{Local, enqueue_here};
+use crate::thread::enqueue_here;
 use crate::watch::{Status, Watched};
 
 /// A call on its way: the message, where its reply goes, and its terms if it can be given up.
-pub(crate) type Call<M> = (M, <M as Message>::Port, Option<Arc<Terms>>);
+pub(crate) struct Call<M: Message> {
+    pub(crate) message: M,
+    pub(crate) port: M::Port,
+    pub(crate) terms: Option<Arc<Terms>>,
+}
 
-/// Has an instance of this thread, if it is free, handle a call at once, under a deadline, and put its reply into the
-/// caller's place, an `Option` of it.
-type CallHere<M> = fn(Rc<dyn AnyInstance>, &Rc<Local>, &mut Option<M>, &mut dyn Any, Option<Instant>) -> OnTheSpot;
+/// Takes what is in its place into an envelope, and delivers that; what was refused is put back. All in one step, for each
+/// time that mail is moved costs more than all else that is done with it.
+type Post<M, C> = fn(&mut C, &Address<M>, Way, How);
 
-/// Takes a `T` out of its place, into an envelope, and delivers that; what was refused comes back. All in one step, for
-/// each time that mail is moved costs more than all else that is done with it.
-type Post<M, T> = fn(&mut Option<T>, &Address<M>, Way, How) -> Option<Mail>;
-
-/// How messages for one kind of instance are put into envelopes, and taken out again by a sender who came too late.
-/// Made where the state's type is known.
+/// How messages are put into envelopes. Made where they are known to be fit to go to another thread, which clients do not
+/// ask for, so that a field that is not is one error and not two.
 pub(crate) struct Seals<M: Message> {
-    pub(crate) send: Post<M, M>,
-    pub(crate) call: Post<M, Call<M>>,
-    pub(crate) batch: Post<M, Vec<M>>,
-    pub(crate) call_here: CallHere<M>,
-    pub(crate) open_send: fn(Letter) -> Option<M>,
-    pub(crate) open_call: fn(Letter) -> Option<Call<M>>,
-    pub(crate) open_batch: fn(Letter) -> Option<Vec<M>>,
+    pub(crate) send: Post<M, Option<M>>,
+    pub(crate) call: Post<M, Option<Call<M>>>,
+    pub(crate) batch: Post<M, VecDeque<M>>,
 }
 
 /// Where one instance lives, and how to write to it. All who know it share one, so that a client is small enough to travel
@@ -145,22 +139,19 @@ impl<M: Message> Address<M> {
     /// meanwhile.
     #[inline]
     pub(crate) fn send(&self, way: Way, message: &mut Option<M>, how: How) {
-        if let Some(back) = (self.seals.send)(message, self, way, how) {
-            *message = back.into_letter().and_then(self.seals.open_send);
-        }
+        (self.seals.send)(message, self, way, how);
     }
 
     /// Sends a call that was admitted, as [`send`](Self::send).
     pub(crate) fn call(&self, way: Way, call: &mut Option<Call<M>>, how: How) {
-        if let Some(back) = (self.seals.call)(call, self, way, how) {
-            *call = back.into_letter().and_then(self.seals.open_call);
-        }
+        (self.seals.call)(call, self, way, how);
     }
 
     /// Sends a batch that was admitted; gives back what the receiver's thread, if it has ended meanwhile, did not take.
     pub(crate) fn send_batch(&self, way: Way, messages: Vec<M>, how: How) -> Vec<M> {
-        let back = (self.seals.batch)(&mut Some(messages), self, way, how);
-        back.and_then(Mail::into_letter).and_then(self.seals.open_batch).unwrap_or_default()
+        let mut messages = messages.into();
+        (self.seals.batch)(&mut messages, self, way, how);
+        messages.into()
     }
 
     /// Tells the instance to end, in its turn.

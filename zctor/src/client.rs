@@ -115,8 +115,14 @@ impl<M: Message> Client<M> {
     /// # Ok(())
     /// # }
     /// ```
+    #[inline]
     pub fn send(&self, message: M) -> Result<(), SendError<M>> {
-        self.aim().send(message)
+        self.send_from(&mut Some(message))
+    }
+
+    #[inline(never)]
+    fn send_from(&self, place: &mut Option<M>) -> Result<(), SendError<M>> {
+        self.aim().send(place)
     }
 
     /// Sends many messages, as many pushes as there are receivers: the fast way for bulk. Gives their number.

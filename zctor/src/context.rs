@@ -95,8 +95,14 @@ impl<M: Message> Context<M> {
     ///
     /// # Blocking
     /// Never.
+    #[inline]
     pub fn send<T: Message>(&self, message: T) -> Result<(), SendError<T>> {
-        self.aim(Limit::Inherited, |aim| aim.send(message))
+        self.send_from(&mut Some(message))
+    }
+
+    #[inline(never)]
+    fn send_from<T: Message>(&self, place: &mut Option<T>) -> Result<(), SendError<T>> {
+        self.aim(Limit::Inherited, |aim| aim.send(place))
     }
 
     /// Sends a copy to every instance of the type; gives the number reached.
@@ -179,7 +185,7 @@ impl<M: Message> Context<M> {
     /// Never.
     pub fn send_local<T: Message>(&self, message: T) -> Result<(), SendError<T>> {
         match self.local_binding::<T>() {
-            Ok(binding) => Aim::at_one(&binding).send(message),
+            Ok(binding) => Aim::at_one(&binding).send(&mut Some(message)),
             Err(refusal) => Err(SendError::new(T::NAME, message, refusal)),
         }
     }

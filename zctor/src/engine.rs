@@ -314,7 +314,7 @@ impl ActorEngine {
     /// # Blocking
     /// As [`Client::send`](crate::Client::send).
     pub fn send<M: Message>(&self, message: M) -> Result<(), SendError<M>> {
-        self.core.aim(|aim| aim.send(message))
+        self.core.aim(|aim| aim.send(&mut Some(message)))
     }
 
     /// Sends a request to the next instance of its type, in turn, and waits for the reply.
@@ -622,7 +622,7 @@ impl EngineHandle {
     /// As [`ActorEngine::send`].
     pub fn send<M: Message>(&self, message: M) -> Result<(), SendError<M>> {
         match self.core.upgrade() {
-            Some(core) => core.aim(|aim| aim.send(message)),
+            Some(core) => core.aim(|aim| aim.send(&mut Some(message))),
             None => Err(SendError::new(M::NAME, message, Refusal::Stopped)),
         }
     }

@@ -53,7 +53,7 @@ impl Floor {
     pub(crate) fn take_in(&mut self, mut mail: Mail) {
         let (depth, ahead) = self.note(&mail);
         if !self.queue.last(depth).is_some_and(|last| last.gather(&mut mail)) {
-            self.queue.push(depth, ahead, mail);
+            self.queue.push(depth, ahead, || mail);
         }
     }
 
@@ -61,7 +61,7 @@ impl Floor {
     #[inline(always)]
     pub(crate) fn enqueue(&mut self, mail: Mail) {
         let (depth, ahead) = self.note(&mail);
-        self.queue.push(depth, ahead, mail);
+        self.queue.push(depth, ahead, || mail);
     }
 
     /// Notes that mail was taken in for its instance, and gives its lane in the queue, and whether it goes ahead there.

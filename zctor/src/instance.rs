@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::task::Waker;
 use std::time::{Duration, Instant};
 
-use crate::address::Address;
+use crate::address::{Address, Call, Seals};
 use crate::call::{ReplySlot, answer_orphans, count_orphans};
 use crate::context::Context;
 use crate::dead_letter::OnUndelivered;
@@ -21,7 +21,7 @@ use crate::doubles::is_double;
 use crate::error::{BoxError, CallError, SpawnError};
 use crate::floor::Birth;
 use crate::frame::{catch, quietly, run_user};
-use crate::mailbox::{Mail, Meter, Slot, What};
+use crate::mailbox::{Mail, Meter, Serving, Slot, What};
 use crate::message::{Dispatch, Message, Port, Rebuild, key_hash};
 use crate::pool::KnownPool;
 use crate::restart::{Panics, Restart, Verdict};
@@ -275,10 +275,25 @@ pub(crate) trait PipeTask<M> {
 
 /// What a thread does with an instance whatever its types.
 pub(crate) trait AnyInstance {
-    fn into_any(self: Rc<Self>) -> Rc<dyn Any>;
     fn common(&self) -> &Common;
     fn slot(&self) -> Slot;
     fn born(&self) -> Birth;
+    /// Handles the message in an `Option` of its type, if it takes messages now; `true` if nothing is left of that.
+    fn handle_message(self: Rc<Self>, local: &Rc<Local>, serving: Serving, message: &mut dyn Any) -> bool;
+    /// Handles the call in an `Option<Call>`.
+    fn handle_call(self: Rc<Self>, local: &Rc<Local>, serving: Serving, call: &mut dyn Any) -> Delivery;
+    /// Handles those in a `VecDeque`, one after the other while it takes them and `serving` allows; `true` if nothing is left
+    /// of them.
+    fn handle_batch(self: Rc<Self>, local: &Rc<Local>, serving: Serving, messages: &mut dyn Any) -> bool;
+    /// Handles the message in an `Option`, called on this thread just now, if it is free to, under a deadline; `reply` is its
+    /// caller's place for that, an `Option` too.
+    fn handle_here(
+        self: Rc<Self>,
+        local: &Rc<Local>,
+        message: &mut dyn Any,
+        reply: &mut dyn Any,
+        deadline: Option<Instant>,
+    ) -> OnTheSpot;
     /// Runs `on_start` if it is due.
     fn start(self: Rc<Self>, local: &Rc<Local>);
     /// Ends it in order: `on_stop`, drop.
@@ -293,6 +308,15 @@ pub(crate) trait AnyInstance {
     fn hold(&self, mail: Mail);
     fn take_held(&self) -> VecDeque<Mail>;
     fn holds_mail(&self) -> bool;
+}
+
+/// What became of a call that had come as mail.
+pub(crate) enum Delivery {
+    Done,
+    /// The instance takes no messages now.
+    NotNow,
+    /// Its caller waits no more: the message is where it was.
+    GivenUp(InstanceId),
 }
 
 /// What became of a call that its caller's thread was to handle on the spot.
@@ -338,7 +362,7 @@ where
     let address = Arc::new(Address {
         mailbox: Arc::clone(&local.mailbox),
         slot,
-        seals: &Whole::<M, S>::SEALS,
+        seals: &Seals::ALL,
         undelivered,
         status: Status::live(),
         pooled,
@@ -444,7 +468,7 @@ where
     }
 
     /// Runs a piece of the user's code on the state, and does what it asked for. The outcome says whether it panicked.
-    #[inline]
+    #[inline(always)]
     fn work<R>(
         self: &Rc<Self>,
         local: &Rc<Local>,
@@ -465,8 +489,8 @@ where
 
     /// Handles messages that had come as mail: each time, `next` runs the handler of one, and says whether another may
     /// follow. All of it is one piece of the user's code, whose beginning and end cost more than a small handler.
-    #[inline]
-    pub(crate) fn handle(
+    #[inline(always)]
+    fn handle(
         self: Rc<Self>,
         local: &Rc<Local>,
         slot: &mut ReplySlot<'_, M::Port>,
@@ -496,8 +520,8 @@ where
     }
 
     /// Handles one message, which is taken out of its place where its handler begins, so that it is moved once.
-    #[inline]
-    pub(crate) fn handle_one(
+    #[inline(always)]
+    fn handle_one(
         self: Rc<Self>,
         local: &Rc<Local>,
         message: &mut Option<M>,
@@ -530,35 +554,13 @@ where
         self.handle_one(local, &mut Some(message), &mut ReplySlot::Nobody, None);
     }
 
-    /// Handles a call made on this thread just now; `reply` is its caller's place for that.
-    pub(crate) fn handle_here(
-        self: Rc<Self>,
-        local: &Rc<Local>,
-        message: &mut Option<M>,
-        reply: &mut dyn Any,
-        deadline: Option<Instant>,
-    ) -> OnTheSpot {
-        if !self.is_free() {
-            return OnTheSpot::Busy;
+    /// Takes messages just now. What is new starts first: `on_start` comes before all else.
+    #[inline]
+    fn is_at_work(self: &Rc<Self>, local: &Rc<Local>) -> bool {
+        if self.common.phase.get() == Phase::New {
+            Rc::clone(self).start(local);
         }
-        self.count_taken(local);
-        let outcome = self.work(local, deadline, |state, ctx| {
-            // Taken out of its place here, so that it is moved once.
-            if let Some(message) = message.take() {
-                message.__dispatch(state, ctx, &mut ReplySlot::Here(reply));
-            }
-        });
-        match outcome {
-            // Its caller is told by what this gives.
-            Some(Err(text)) => OnTheSpot::Unsettled(Unsettled { callee: self, panic: Some(text) }),
-            Some(Ok(())) | None => {
-                count_handled(self.account(), &local.mailbox.meter);
-                match self.common.wish.get() {
-                    Wish::None => OnTheSpot::Handled,
-                    _ => OnTheSpot::Unsettled(Unsettled { callee: self, panic: None }),
-                }
-            }
-        }
+        self.common.phase.get() == Phase::Live && !local.mailbox.edge.is_sealed()
     }
 
     /// Nothing is queued for it that would come before a call made now, and it can handle that at once: its code is not on
@@ -768,10 +770,6 @@ where
     M: Dispatch<S, Port: Send> + Send,
     S: 'static,
 {
-    fn into_any(self: Rc<Self>) -> Rc<dyn Any> {
-        self
-    }
-
     fn common(&self) -> &Common {
         &self.common
     }
@@ -782,6 +780,79 @@ where
 
     fn born(&self) -> Birth {
         self.address.born
+    }
+
+    fn handle_message(self: Rc<Self>, local: &Rc<Local>, serving: Serving, message: &mut dyn Any) -> bool {
+        let Some(message) = known(message) else { return true };
+        if !self.is_at_work(local) {
+            return false;
+        }
+        begin(local, serving);
+        self.handle_one(local, message, &mut ReplySlot::Nobody, None);
+        true
+    }
+
+    fn handle_call(self: Rc<Self>, local: &Rc<Local>, serving: Serving, call: &mut dyn Any) -> Delivery {
+        let Some(place) = known::<Option<Call<M>>>(call) else { return Delivery::Done };
+        if !self.is_at_work(local) {
+            return Delivery::NotNow;
+        }
+        begin(local, serving);
+        let deadline = match place.as_ref().and_then(|call| call.terms.as_ref()) {
+            Some(terms) if !terms.begin() => return Delivery::GivenUp(self.id()),
+            Some(terms) => terms.deadline(),
+            None => None,
+        };
+        if let Some(Call { message, port, .. }) = place.take() {
+            self.handle_one(local, &mut Some(message), &mut ReplySlot::Port(port), deadline);
+        }
+        Delivery::Done
+    }
+
+    fn handle_batch(self: Rc<Self>, local: &Rc<Local>, serving: Serving, messages: &mut dyn Any) -> bool {
+        let Some(messages) = known::<VecDeque<M>>(messages) else { return true };
+        if !self.is_at_work(local) {
+            return false;
+        }
+        // They stay in the letter until each is begun: what comes after a panic or a wish is left there.
+        let mut budget = serving.budget;
+        self.handle(local, &mut ReplySlot::Nobody, None, |state, ctx, slot| {
+            begin(local, serving);
+            if let Some(message) = messages.pop_front() {
+                message.__dispatch(state, ctx, slot);
+            }
+            budget = budget.saturating_sub(1);
+            budget > 0 && !messages.is_empty() && !local.mailbox.edge.is_sealed()
+        });
+        messages.is_empty()
+    }
+
+    fn handle_here(
+        self: Rc<Self>,
+        local: &Rc<Local>,
+        message: &mut dyn Any,
+        reply: &mut dyn Any,
+        deadline: Option<Instant>,
+    ) -> OnTheSpot {
+        let Some(message) = known::<Option<M>>(message).filter(|_| self.is_free()) else { return OnTheSpot::Busy };
+        self.count_taken(local);
+        let outcome = self.work(local, deadline, |state, ctx| {
+            // Taken out of its place here, so that it is moved once.
+            if let Some(message) = message.take() {
+                message.__dispatch(state, ctx, &mut ReplySlot::Here(reply));
+            }
+        });
+        match outcome {
+            // Its caller is told by what this gives.
+            Some(Err(text)) => OnTheSpot::Unsettled(Unsettled { callee: self, panic: Some(text) }),
+            Some(Ok(())) | None => {
+                count_handled(self.account(), &local.mailbox.meter);
+                match self.common.wish.get() {
+                    Wish::None => OnTheSpot::Handled,
+                    _ => OnTheSpot::Unsettled(Unsettled { callee: self, panic: None }),
+                }
+            }
+        }
     }
 
     fn start(self: Rc<Self>, local: &Rc<Local>) {
@@ -876,4 +947,20 @@ where
 fn count_handled(account: &Account, meter: &Meter) {
     account.count_handled();
     Meter::add(&meter.handled, 1);
+}
+
+/// What a letter or a caller hands over, as the type that it has.
+#[inline]
+fn known<T: 'static>(content: &mut dyn Any) -> Option<&mut T> {
+    let content = content.downcast_mut();
+    debug_assert!(content.is_some(), "a slot's generation names one instance, whose messages' type its senders know");
+    content
+}
+
+/// A message is begun.
+#[inline]
+fn begin(local: &Local, serving: Serving) {
+    if serving.permitted {
+        local.mailbox.give_back(1);
+    }
 }

@@ -1,8 +1,9 @@
 //! The own queue of an actor thread: what it has taken in and not handled yet.
 
 use std::collections::VecDeque;
+use std::mem::{forget, replace};
 
-use crate::mailbox::Mail;
+use crate::mailbox::{Mail, Slot, What};
 use crate::roll::Account;
 
 /// The thread's own queue: one lane a call depth, so that nested serving never looks at what it may not take.
@@ -46,21 +47,30 @@ impl Lane {
 }
 
 impl Queue {
+    /// Queues the mail that `make` gives.
     #[inline(always)]
-    pub(crate) fn push(&mut self, depth: u16, ahead: bool, mail: Mail) {
-        match &mut self.lanes[..] {
-            [lane] if lane.depth == depth && self.waiting == 0 && !ahead => lane.mail.push_back(mail),
-            _ => self.push_numbered(depth, ahead, mail),
+    pub(crate) fn push(&mut self, depth: u16, ahead: bool, make: impl FnOnce() -> Mail) {
+        let (lane, number) = match &mut self.lanes[..] {
+            [lane] if lane.depth == depth && self.waiting == 0 && !ahead => (&mut lane.mail, None),
+            _ => self.number(depth, ahead),
+        };
+        // Made where it is to lie. What is made elsewhere and moved at once is read in larger pieces than those it was just
+        // written in, and a processor waits until all of these have left its store buffer. `push_back` would have it made
+        // elsewhere, to drop it there should the queue fail to grow.
+        lane.push_back(Mail::order(Slot { index: 0, generation: 0 }, What::Start));
+        if let Some(place) = lane.back_mut() {
+            forget(replace(place, make().numbered(number))); // an order holds nothing
         }
     }
 
+    /// The lane for mail that needs a number here, and that.
     #[inline(never)]
-    fn push_numbered(&mut self, depth: u16, ahead: bool, mut mail: Mail) {
+    fn number(&mut self, depth: u16, ahead: bool) -> (&mut VecDeque<Mail>, Option<u64>) {
         self.arrivals += 1;
         self.waiting += usize::from(ahead);
-        mail.number = self.arrivals | NUMBERED;
+        let number = self.arrivals | NUMBERED;
         let lane = self.lane(depth);
-        if ahead { &mut lane.ahead } else { &mut lane.mail }.push_back(mail);
+        (if ahead { &mut lane.ahead } else { &mut lane.mail }, Some(number))
     }
 
     /// Whether a call for this instance goes ahead. Apart from the loop over arrivals, where all mail was moved once more for
@@ -104,24 +114,26 @@ impl Queue {
         self.lane(depth).mail.push_front(mail);
     }
 
-    /// The next to be served among the lanes of depths below `below`, and its depth.
+    /// The next to be served among the lanes of depths below `below`.
+    pub(crate) fn pop(&mut self, below: u32) -> Option<Mail> {
+        self.next(below)?.1.pop_front()
+    }
+
+    /// Where the next to be served is the first, among the lanes of depths below `below`; and the depth of that.
     #[inline(always)]
-    pub(crate) fn pop(&mut self, below: u32) -> Option<(u16, Mail)> {
+    pub(crate) fn next(&mut self, below: u32) -> Option<(u16, &mut VecDeque<Mail>)> {
         let ahead = if self.waiting == 0 { None } else { self.next_ahead(below) };
-        let (depth, mail) = match (ahead, &mut self.lanes[..]) {
-            (Some(index), lanes) => {
-                self.waiting -= 1;
-                (lanes[index].depth, &mut lanes[index].ahead)
-            }
+        if let Some(index) = ahead {
+            self.waiting -= 1;
+            let lane = &mut self.lanes[index];
+            return Some((lane.depth, &mut lane.ahead));
+        }
+        let lane = match self.lanes.len() {
             // Most threads have one lane.
-            (None, [lane]) if u32::from(lane.depth) < below => (lane.depth, &mut lane.mail),
-            (None, [] | [_]) => return None,
-            (None, _) => {
-                let lane = self.earliest(below)?;
-                (lane.depth, &mut lane.mail)
-            }
-        };
-        Some((depth, mail.pop_front()?))
+            1 => self.lanes.first_mut().filter(|lane| u32::from(lane.depth) < below),
+            _ => self.earliest(below),
+        }?;
+        Some((lane.depth, &mut lane.mail))
     }
 
     /// The lane whose first call goes ahead now; `None` if none waits there, or it lets one pass, which it notes.
@@ -171,7 +183,6 @@ const ROOM: usize = 256;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::mailbox::{Slot, What};
 
     /// An order that tells which one it is.
     fn mail(id: u64) -> Mail {
@@ -187,14 +198,14 @@ mod tests {
 
     /// All that is below a depth, in the order in which it is served.
     fn served(queue: &mut Queue, below: u32) -> Vec<u64> {
-        std::iter::from_fn(|| queue.pop(below)).filter_map(|(_, mail)| id(&mail)).collect()
+        std::iter::from_fn(|| queue.pop(below)).filter_map(|mail| id(&mail)).collect()
     }
 
     #[test]
     fn lanes_are_served_in_order_of_arrival_and_a_wait_takes_what_lies_below_it() {
         let mut queue = Queue::default();
         for (depth, id) in [(0, 1), (2, 2), (0, 3), (1, 4), (2, 5), (0, 6)] {
-            queue.push(depth, false, mail(id));
+            queue.push(depth, false, || mail(id));
         }
         assert_eq!(queue.len(), 6);
         assert_eq!(served(&mut queue, 1), [1, 3, 6]);
@@ -204,20 +215,20 @@ mod tests {
     #[test]
     fn each_call_that_goes_ahead_lets_one_pass() {
         let mut queue = Queue::default();
-        (1..=4).for_each(|id| queue.push(0, false, mail(id)));
-        queue.push(0, true, mail(100));
-        queue.push(1, true, mail(101));
-        queue.push(0, false, mail(5));
+        (1..=4).for_each(|id| queue.push(0, false, || mail(id)));
+        queue.push(0, true, || mail(100));
+        queue.push(1, true, || mail(101));
+        queue.push(0, false, || mail(5));
         assert_eq!(served(&mut queue, u32::MAX), [1, 100, 2, 101, 3, 4, 5]);
     }
 
     #[test]
     fn nothing_that_came_later_is_served_before_a_call_that_goes_ahead() {
         let mut queue = Queue::default();
-        queue.push(0, false, mail(1));
-        queue.push(0, true, mail(100));
-        queue.push(0, true, mail(101));
-        queue.push(0, false, mail(2));
+        queue.push(0, false, || mail(1));
+        queue.push(0, true, || mail(100));
+        queue.push(0, true, || mail(101));
+        queue.push(0, false, || mail(2));
         assert_eq!(served(&mut queue, u32::MAX), [1, 100, 101, 2]);
     }
 
@@ -226,20 +237,20 @@ mod tests {
         let mut queue = Queue::default();
         let last = |queue: &mut Queue, depth| queue.last(depth).and_then(|mail| id(mail));
         assert_eq!(last(&mut queue, 0), None);
-        queue.push(0, false, mail(1));
+        queue.push(0, false, || mail(1));
         assert_eq!(last(&mut queue, 0), Some(1));
-        queue.push(3, false, mail(2));
+        queue.push(3, false, || mail(2));
         assert_eq!((last(&mut queue, 0), last(&mut queue, 3)), (None, Some(2)));
-        queue.push(0, true, mail(100));
+        queue.push(0, true, || mail(100));
         assert_eq!((last(&mut queue, 0), last(&mut queue, 3)), (None, None));
-        queue.push(0, false, mail(3));
+        queue.push(0, false, || mail(3));
         assert_eq!((last(&mut queue, 0), last(&mut queue, 3)), (Some(3), None));
     }
 
     #[test]
     fn the_room_of_a_crowd_is_given_back_and_nothing_of_what_waits() {
         let mut queue = Queue::default();
-        (0..10 * ROOM as u64).for_each(|id| queue.push(0, false, mail(id)));
+        (0..10 * ROOM as u64).for_each(|id| queue.push(0, false, || mail(id)));
         queue.shrink();
         assert_eq!(queue.len(), 10 * ROOM);
         assert!(served(&mut queue, u32::MAX).into_iter().eq(0..10 * ROOM as u64));
@@ -252,10 +263,10 @@ mod tests {
     fn what_is_put_back_comes_first_again() {
         let mut queue = Queue::default();
         for (depth, id) in [(0, 1), (1, 2), (0, 3)] {
-            queue.push(depth, false, mail(id));
+            queue.push(depth, false, || mail(id));
         }
-        let (depth, first) = queue.pop(u32::MAX).expect("three wait");
-        queue.put_back(depth, first);
+        let first = queue.pop(u32::MAX).expect("three wait");
+        queue.put_back(0, first);
         assert_eq!(served(&mut queue, u32::MAX), [1, 2, 3]);
     }
 }

@@ -13,9 +13,10 @@ use std::time::Duration;
 use smallbox::{SmallBox, smallbox};
 
 use crate::address::How;
-use crate::dead_letter::{Losses, Undelivered, as_hook, in_hook};
+use crate::dead_letter::{Losses, OnUndelivered, Undelivered, as_hook, in_hook};
 use crate::frame::quietly;
 use crate::instance::{AnyInstance, InstanceId};
+use crate::message::Message;
 use crate::park::Parker;
 use crate::registry::Pools;
 use crate::roll::Roll;
@@ -76,6 +77,13 @@ pub(crate) struct Grave<'a> {
     pub(crate) from_hook: bool,
 }
 
+impl Grave<'_> {
+    /// A message that nobody will handle, and that is counted.
+    pub(crate) fn lose<M: Message>(&self, message: M, hook: Option<&OnUndelivered<M>>) {
+        self.losses.tell(message, self.instance, self.why, self.from_hook, hook);
+    }
+}
+
 /// Erases the type of an envelope.
 pub(crate) fn seal<E: Envelope + Send + 'static>(envelope: E) -> Letter {
     smallbox!(envelope)
@@ -130,31 +138,44 @@ impl Mail {
         if self.messages == 0 { ORDER } else { u64::from(self.messages) }
     }
 
-    /// A letter with one message.
-    #[inline]
+    /// A letter with one message, for an instance of this thread.
+    #[inline(always)]
     pub(crate) fn letter(to: Slot, letter: Letter, how: How) -> Self {
         let How { rotated, permitted } = how;
         let what = What::Letter(letter);
-        Self { to, number: pusher(), messages: 1, rotated, permitted, from_hook: in_hook(), is_call: false, what }
+        Self { to, number: 0, messages: 1, rotated, permitted, from_hook: in_hook(), is_call: false, what }
+    }
+
+    /// The same for any mailbox, from which this thread can take it back.
+    #[inline(always)]
+    pub(crate) fn signed(self) -> Self {
+        Self { number: pusher(), ..self }
     }
 
     /// A letter with a message that asks for a reply.
     #[inline]
     pub(crate) fn call(to: Slot, letter: Letter, how: How) -> Self {
-        Self { is_call: true, ..Self::letter(to, letter, how) }
+        Self { is_call: true, ..Self::letter(to, letter, how).signed() }
     }
 
     /// A letter with any number of messages.
     pub(crate) fn batch(to: Slot, letter: Letter, how: How) -> Self {
-        let mut mail = Self::letter(to, letter, how);
+        let mut mail = Self::letter(to, letter, how).signed();
         mail.recount();
         mail
     }
 
     /// Something that is no message.
+    #[inline(always)]
     pub(crate) fn order(to: Slot, what: What) -> Self {
         let (rotated, permitted, from_hook, is_call) = (false, false, false, false);
         Self { to, number: 0, messages: 0, rotated, permitted, from_hook, is_call, what }
+    }
+
+    /// With its place in the order of arrival, where that needs to be known.
+    #[inline(always)]
+    pub(crate) fn numbered(self, number: Option<u64>) -> Self {
+        Self { number: number.unwrap_or(self.number), ..self }
     }
 
     pub(crate) fn into_letter(self) -> Option<Letter> {

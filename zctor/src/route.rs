@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use arc_swap::Guard;
 
-use crate::address::{Address, Entry, How, Way};
+use crate::address::{Address, Call, Entry, How, Way};
 use crate::call::{Awaited, Pending, Reply, ReplyTo, Terms, wait};
 use crate::dead_letter::Undelivered;
 use crate::error::{CallError, Refusal, SendError};
@@ -300,13 +300,18 @@ impl<'a, M: Message> Aim<'a, M> {
         }
     }
 
+    /// Sends what is in `place`, where its sender has made it: to move it there would cost more than all else that is done.
     #[inline]
-    pub(crate) fn send(&self, message: M) -> Result<(), SendError<M>> {
-        let mut place = Some(message);
-        match (self.try_send(&mut place), place) {
-            (Err(refusal), Some(message)) => Err(self.send_error(message, refusal)),
+    pub(crate) fn send(&self, place: &mut Option<M>) -> Result<(), SendError<M>> {
+        match (self.try_send(place), place) {
+            (Err(refusal), place @ Some(_)) => self.send_failed(place, refusal),
             _ => Ok(()),
         }
+    }
+
+    #[cold]
+    fn send_failed(&self, place: &mut Option<M>, refusal: Refusal) -> Result<(), SendError<M>> {
+        place.take().map_or(Ok(()), |message| Err(self.send_error(message, refusal)))
     }
 
     /// As `send`, without counting a refusal. A message that is refused is left in its place.
@@ -386,15 +391,15 @@ impl<'a, M: Message> Aim<'a, M> {
         // A call without a deadline is never given up, and needs no terms.
         let terms = until.map(|until| Terms::new(Some(until)));
         let (reply_to, mut receiver) = ReplyTo::channel();
-        let mut call = Some((message, port(reply_to), terms.clone()));
+        let mut call = Some(Call { message, port: port(reply_to), terms: terms.clone() });
         loop {
             let address = chosen.address();
             match call.take() {
-                Some((message, ..)) if chosen.is_full() => return Err(self.drop_call(address, message)),
+                Some(Call { message, .. }) if chosen.is_full() => return Err(self.drop_call(address, message)),
                 fits => call = fits,
             }
             address.call(chosen.way, &mut call, chosen.how());
-            let Some((message, ..)) = &call else {
+            let Some(Call { message, .. }) = &call else {
                 return Reply::new(&mut receiver, &address.mailbox, M::NAME).wait(until, terms.as_deref());
             };
             chosen = self.enter(message.__key(), || until).map_err(|refusal| self.call_error(refusal))?;
@@ -417,7 +422,7 @@ impl<'a, M: Message> Aim<'a, M> {
             return Some(Err(CallError::Timeout { message: M::NAME, begun: false }));
         }
         let mut reply = None;
-        let panic = match (address.seals.call_here)(callee, &local, place, &mut reply, until) {
+        let panic = match callee.handle_here(&local, place, &mut reply, until) {
             OnTheSpot::Handled => None,
             OnTheSpot::Busy => return None,
             OnTheSpot::Unsettled(unsettled) => unsettled.settle(&local),
@@ -434,7 +439,7 @@ impl<'a, M: Message> Aim<'a, M> {
         let terms = Terms::new(self.own_deadline());
         let (reply_to, receiver) = ReplyTo::channel();
         let mut key = message.__key();
-        let mut call = Some((message, port(reply_to), Some(Arc::clone(&terms))));
+        let mut call = Some(Call { message, port: port(reply_to), terms: Some(Arc::clone(&terms)) });
         loop {
             let chosen = match self.choose(key) {
                 Ok(chosen) => chosen,
@@ -442,13 +447,13 @@ impl<'a, M: Message> Aim<'a, M> {
             };
             let address = chosen.address();
             match call.take() {
-                Some((message, ..)) if chosen.is_full() => {
+                Some(Call { message, .. }) if chosen.is_full() => {
                     return Pending::refused::<M, K>(self.turn_away(address, message));
                 }
                 fits => call = fits,
             }
             address.call(chosen.way, &mut call, chosen.how());
-            let Some((message, ..)) = &call else {
+            let Some(Call { message, .. }) = &call else {
                 let inherits = self.limit != Limit::None;
                 return Pending::sent::<M, K>(receiver, Arc::clone(&address.mailbox), terms, inherits);
             };
@@ -511,7 +516,7 @@ impl<'a, M: Message> Aim<'a, M> {
         if entry == Entry::Full {
             return Pending::refused::<M, K>(self.turn_away(address, message));
         }
-        let mut call = Some((message, port(reply_to), Some(Arc::clone(&terms))));
+        let mut call = Some(Call { message, port: port(reply_to), terms: Some(Arc::clone(&terms)) });
         address.call(way, &mut call, entry.how(false));
         match call {
             None => Pending::sent::<M, K>(receiver, Arc::clone(&address.mailbox), terms, self.limit != Limit::None),

@@ -342,7 +342,7 @@ pub(crate) fn send_here<M: Message>(
                 return;
             }
         }
-        queue.push(M::CALL_DEPTH, false, make(message));
+        queue.push(M::CALL_DEPTH, false, || make(message));
     };
     // Borrowed all the while: nothing but the runtime's own code runs.
     LOCAL.try_with(|local| local.borrow().as_deref().map(send)).is_ok_and(|sent| sent.is_some())
@@ -759,22 +759,19 @@ impl Local {
     /// where it was. Gives how much was done: 0 if there is nothing to do.
     fn serve_one(self: &Rc<Self>, below: u32, budget: usize) -> usize {
         let mut floor = self.floor.borrow_mut();
-        let Some((depth, mut mail)) = floor.queue.pop(below) else { return 0 };
+        let Some((depth, lane)) = floor.queue.next(below) else { return 0 };
+        // It stays in this place, for each time that it is moved costs more than all else that is done with it.
+        let mut place = lane.pop_front();
+        let Some(mail) = &mut place else { return 0 };
         let instance = floor.instance(mail.to);
         // What a call lets pass is one message, not a batch.
         let budget = if floor.queue.waiting > 0 { 1 } else { budget };
         drop(floor);
         let messages = mail.messages;
-        let Some(instance) = instance else {
-            self.pass(mail.messages);
-            self.mailbox.divert(mail);
-            return messages.max(1) as usize;
-        };
-        // It stays where it is, for each time that it is moved costs more than all else that is done with it.
         let serving = Serving { budget, permitted: mail.permitted, from_hook: mail.from_hook };
-        let What::Letter(letter) = &mut mail.what else {
-            self.obey(instance, mail);
-            return 1;
+        let (Some(instance), What::Letter(letter)) = (instance, &mut mail.what) else {
+            self.serve_otherwise(place);
+            return messages.max(1) as usize;
         };
         let comes_back = messages as usize > budget;
         if comes_back {
@@ -786,12 +783,25 @@ impl Local {
         }
         let mut done = messages;
         if !all_done {
-            if let Some(left) = self.keep(mail) {
+            if let Some(left) = place.and_then(|mail| self.keep(mail)) {
                 done -= left.messages;
                 self.floor.borrow_mut().queue.put_back(depth, left);
             }
         }
         done.max(1) as usize
+    }
+
+    /// An order, or mail for an instance that has ended.
+    #[cold]
+    fn serve_otherwise(self: &Rc<Self>, mail: Option<Mail>) {
+        let Some(mail) = mail else { return };
+        match self.instance(mail.to) {
+            Some(instance) => self.obey(instance, mail),
+            None => {
+                self.pass(mail.messages);
+                self.mailbox.divert(mail);
+            }
+        }
     }
 
     // What lies here for an instance.
@@ -888,7 +898,7 @@ impl Local {
         loop {
             let mail = self.floor.borrow_mut().queue.pop(u32::MAX);
             match mail {
-                Some((_, mail)) => {
+                Some(mail) => {
                     self.pass(mail.messages);
                     self.mailbox.divert(mail);
                 }
