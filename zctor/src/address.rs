@@ -3,23 +3,21 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use crate::call::Terms;
 use crate::dead_letter::{OnUndelivered, Undelivered};
 use crate::error::Refusal;
 use crate::floor::Birth;
 use crate::frame::{is_at, is_inside, is_needed};
 use crate::instance::InstanceId;
-use crate::mailbox::{Mail, Mailbox, Slot, What};
+use crate::mailbox::{Mail, Mailbox, Order, Slot};
 use crate::message::Message;
 use crate::room::Room;
 use crate::thread::enqueue_here;
 use crate::watch::{Status, Watched};
 
-/// A call on its way: the message, where its reply goes, and its terms if it can be given up.
+/// A call on its way: the message, and where its reply goes.
 pub(crate) struct Call<M: Message> {
     pub(crate) message: M,
     pub(crate) port: M::Port,
-    pub(crate) terms: Option<Arc<Terms>>,
 }
 
 /// Takes what is in its place into an envelope, and delivers that; what was refused is put back. All in one step, for each
@@ -157,7 +155,7 @@ impl<M: Message> Address<M> {
     /// Tells the instance to end, in its turn.
     pub(crate) fn stop(&self, way: Way) {
         // An order is never given back: who comes too late finds the instance ended, as was asked for.
-        let _ = self.deliver(way, Mail::order(self.slot, What::End));
+        let _ = self.deliver(way, Mail::order(self.slot, Order::End));
     }
 
     /// As `deliver`, for a batch.

@@ -6,7 +6,6 @@ use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::task::{Context as TaskContext, Poll, Waker};
 use std::time::{Duration, Instant};
 
@@ -17,7 +16,7 @@ use crate::message::{Kind, Message, Request};
 use crate::park::wait_outside;
 use crate::reply::{self, Gone, Receiver};
 use crate::route::{Aim, Limit};
-use crate::sync::AtomicU8;
+use crate::terms::Terms;
 use crate::thread::{ThreadId, local};
 use crate::timer::{AlarmId, clear_alarm, deadline, now, set_alarm};
 
@@ -71,8 +70,8 @@ pub struct ReplyTo<R: 'static> {
 }
 
 impl<R: 'static> ReplyTo<R> {
-    pub(crate) fn channel() -> (Self, Receiver<Outcome<R>>) {
-        let (sender, receiver) = reply::channel();
+    pub(crate) fn channel(terms: Terms) -> (Self, Receiver<Outcome<R>>) {
+        let (sender, receiver) = reply::channel(terms);
         (Self { sender: Some(sender) }, receiver)
     }
 
@@ -80,7 +79,7 @@ impl<R: 'static> ReplyTo<R> {
     #[doc(hidden)]
     pub fn __nobody() -> Self {
         // A channel whose other end is gone.
-        Self::channel().0
+        Self::channel(Terms::none()).0
     }
 
     /// Answers the call. A caller that has given up does not get it; the reply is dropped then.
@@ -93,6 +92,11 @@ impl<R: 'static> ReplyTo<R> {
     /// Whether nobody waits for the reply any more: the work for it can be saved.
     pub fn is_given_up(&self) -> bool {
         self.sender.as_ref().is_some_and(reply::Sender::is_closed)
+    }
+
+    #[doc(hidden)]
+    pub fn __terms(&self) -> Option<&Terms> {
+        self.sender.as_ref().map(reply::Sender::terms)
     }
 
     #[doc(hidden)]
@@ -217,49 +221,6 @@ fn arrived<R>(outcome: Result<Outcome<R>, Gone>, message: &'static str) -> Outco
     }
 }
 
-/// What caller and callee agree on beside the reply: who came first, the handler's beginning or the caller's giving up.
-///
-/// Only calls that can be given up carry it: those with a deadline, and requests that give a `Pending`.
-pub(crate) struct Terms {
-    state: AtomicU8,
-    deadline: Option<Instant>,
-}
-
-impl Terms {
-    const WAITING: u8 = 0;
-    const BEGUN: u8 = 1;
-    const GIVEN_UP: u8 = 2;
-
-    pub(crate) fn new(deadline: Option<Instant>) -> Arc<Self> {
-        Arc::new(Self { state: AtomicU8::new(Self::WAITING), deadline })
-    }
-
-    /// The handler is about to begin. `false`: the caller has given up, or its time is up, so it must not.
-    pub(crate) fn begin(&self) -> bool {
-        let late = self.deadline.is_some_and(|deadline| deadline <= now());
-        let to = if late { Self::GIVEN_UP } else { Self::BEGUN };
-        self.settle(to) == Self::BEGUN
-    }
-
-    /// The caller waits no more. `true`: the handler never began, and never will.
-    fn give_up(&self) -> bool {
-        self.settle(Self::GIVEN_UP) == Self::GIVEN_UP
-    }
-
-    /// Moves from waiting to `to`, once; gives where it stands.
-    fn settle(&self, to: u8) -> u8 {
-        // AcqRel on one word: exactly one of the two sides moves it.
-        match self.state.compare_exchange(Self::WAITING, to, Ordering::AcqRel, Ordering::Acquire) {
-            Ok(_) => to,
-            Err(there) => there,
-        }
-    }
-
-    pub(crate) fn deadline(&self) -> Option<Instant> {
-        self.deadline
-    }
-}
-
 /// Something that a thread can wait for in the one way that all waits take.
 pub(crate) trait Awaited {
     type Output;
@@ -303,8 +264,8 @@ impl<'a, R> Reply<'a, R> {
         Self { receiver, mailbox, message, attending: None }
     }
 
-    /// Waits for the reply under the deadline; on time-out the call is given up by its terms.
-    pub(crate) fn wait(mut self, until: Option<Instant>, terms: Option<&Terms>) -> Outcome<R> {
+    /// Waits for the reply under the deadline; on time-out the call is given up.
+    pub(crate) fn wait(mut self, until: Option<Instant>) -> Outcome<R> {
         if let Some(outcome) = wait(&mut self, until) {
             return outcome;
         }
@@ -312,7 +273,7 @@ impl<'a, R> Reply<'a, R> {
         if until.is_none_or(|until| until > now()) {
             return Err(CallError::Stopped { message });
         }
-        let begun = terms.is_none_or(|terms| !terms.give_up());
+        let begun = !self.receiver.terms().give_up();
         // It may have come just now.
         self.poll(Waker::noop()).unwrap_or(Err(CallError::Timeout { message, begun }))
     }
@@ -404,8 +365,9 @@ enum State<R> {
 struct Sent<R> {
     receiver: Receiver<Outcome<R>>,
     mailbox: Arc<Mailbox>,
-    terms: Arc<Terms>,
     attending: Option<Attendance>,
+    /// Its call is not given up with it.
+    detached: bool,
 }
 
 /// Who was asked to be woken for a reply that may never come.
@@ -421,10 +383,9 @@ impl<R> Pending<R> {
     pub(crate) fn sent<M: Message, K: Kind>(
         receiver: Receiver<Outcome<R>>,
         mailbox: Arc<Mailbox>,
-        terms: Arc<Terms>,
         inherits: bool,
     ) -> Self {
-        let state = State::Sent(Sent { receiver, mailbox, terms, attending: None });
+        let state = State::Sent(Sent { receiver, mailbox, attending: None, detached: false });
         Self { state: RefCell::new(state), message: M::NAME, depth: K::depth(M::CALL_DEPTH), inherits }
     }
 
@@ -451,9 +412,8 @@ impl<R> Pending<R> {
     pub fn wait(&self) -> Result<R, CallError> {
         self.check()?;
         let mut sent = self.take()?;
-        let until = earlier(sent.terms.deadline(), self.inherited());
-        let terms = Arc::clone(&sent.terms);
-        Reply::new(&mut sent.receiver, &sent.mailbox, self.message).wait(until, Some(&terms))
+        let until = earlier(sent.receiver.terms().deadline(), self.inherited());
+        Reply::new(&mut sent.receiver, &sent.mailbox, self.message).wait(until)
     }
 
     /// Waits for the reply, at most so long; `None` if it is not there by then, and still on its way.
@@ -487,17 +447,14 @@ impl<R> Pending<R> {
             Ok(sent) => sent,
             Err(error) => return Some(Err(error)),
         };
-        let own = earlier(sent.terms.deadline(), self.inherited());
+        let own = earlier(sent.receiver.terms().deadline(), self.inherited());
         let until = earlier(own, deadline(limit));
         let outcome = {
             let mut reply = Reply::new(&mut sent.receiver, &sent.mailbox, self.message);
             match wait(&mut reply, until) {
                 Some(outcome) => Some(outcome),
                 // Its own deadline has passed: that ends the call.
-                None if own.is_some_and(|own| own <= now()) => {
-                    let terms = Arc::clone(&sent.terms);
-                    Some(reply.wait(own, Some(&terms)))
-                }
+                None if own.is_some_and(|own| own <= now()) => Some(reply.wait(own)),
                 None => None,
             }
         };
@@ -600,8 +557,9 @@ impl<R> Sent<R> {
         if self.mailbox.edge.is_abandoned() {
             return Some(Err(CallError::Stopped { message }));
         }
-        if self.terms.deadline().is_some_and(|deadline| deadline <= now()) {
-            let begun = !self.terms.give_up();
+        let terms = self.receiver.terms();
+        if terms.deadline().is_some_and(|deadline| deadline <= now()) {
+            let begun = !terms.give_up();
             // It may have come just now.
             let late = self.receiver.poll(waker).map(|outcome| arrived(outcome, message));
             return Some(late.unwrap_or(Err(CallError::Timeout { message, begun })));
@@ -616,7 +574,7 @@ impl<R> Sent<R> {
             return;
         }
         self.leave();
-        let alarm = self.terms.deadline().map(|deadline| set_alarm(deadline, waker.clone()));
+        let alarm = self.receiver.terms().deadline().map(|deadline| set_alarm(deadline, waker.clone()));
         self.attending = Some(Attendance { waker: waker.clone(), place: self.mailbox.edge.attend(waker), alarm });
     }
 
@@ -633,15 +591,16 @@ impl<R> Sent<R> {
     /// Lets the call run on.
     fn release(mut self) {
         self.leave();
-        // Its terms stay as they are: nobody gives it up.
-        self.terms = Terms::new(None);
+        self.detached = true;
     }
 }
 
 impl<R> Drop for Sent<R> {
     fn drop(&mut self) {
         self.leave();
-        self.terms.give_up();
+        if !self.detached {
+            self.receiver.terms().give_up();
+        }
     }
 }
 
@@ -835,28 +794,4 @@ tuples! {
     A 0, B 1, C 2, D 3;
     A 0, B 1, C 2, D 3, E 4;
     A 0, B 1, C 2, D 3, E 4, F 5;
-}
-
-#[cfg(all(test, loom))]
-mod loom_models;
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_call_begins_or_is_given_up_and_never_both() {
-        let terms = Terms::new(None);
-        assert!(terms.begin());
-        assert!(!terms.give_up());
-
-        let terms = Terms::new(Some(now()));
-        assert!(!terms.begin(), "its time was up");
-        assert!(terms.give_up());
-
-        let terms = Terms::new(None);
-        assert!(terms.give_up());
-        assert!(terms.give_up(), "giving up twice is the same");
-        assert!(!terms.begin());
-    }
 }

@@ -12,7 +12,7 @@ use crate::client::Client;
 use crate::engine::EngineHandle;
 use crate::error::{CallError, Refusal, SendError, SpawnError, WatchError};
 use crate::instance::{InstanceId, PipeTask, Shared, Wish};
-use crate::mailbox::{Mail, What};
+use crate::mailbox::{Mail, Order};
 use crate::message::{AnsweredInHandler, CallableFrom, Message};
 use crate::pool::KnownPool;
 use crate::registration::{LocalRegistration, install_on};
@@ -305,7 +305,7 @@ impl<M: Message> Context<M> {
         self.shared.with_extras(|extras| extras.pipes.insert(id, (waker, task)));
         if there {
             // Behind what is in the mailbox already: of one that has ended, all that it had sent.
-            let _ = self.local.mailbox.push(Mail::order(slot, What::Piped(id)));
+            let _ = self.local.mailbox.push(Mail::order(slot, Order::Piped(id)));
         }
     }
 

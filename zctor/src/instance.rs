@@ -21,7 +21,7 @@ use crate::doubles::is_double;
 use crate::error::{BoxError, CallError, SpawnError};
 use crate::floor::Birth;
 use crate::frame::{catch, quietly, run_user};
-use crate::mailbox::{Mail, Meter, Serving, Slot, What};
+use crate::mailbox::{Mail, Meter, Order, Serving, Slot};
 use crate::message::{Dispatch, Message, Port, Rebuild, key_hash};
 use crate::pool::KnownPool;
 use crate::restart::{Panics, Restart, Verdict};
@@ -393,7 +393,7 @@ where
         instance.discard(local);
         return Err(failure.into_spawn_error(M::NAME));
     }
-    local.enqueue(Mail::order(slot, What::Start));
+    local.enqueue(Mail::order(slot, Order::Start));
     Ok(address)
 }
 
@@ -798,12 +798,12 @@ where
             return Delivery::NotNow;
         }
         begin(local, serving);
-        let deadline = match place.as_ref().and_then(|call| call.terms.as_ref()) {
+        let deadline = match place.as_ref().and_then(|call| call.port.terms()) {
             Some(terms) if !terms.begin() => return Delivery::GivenUp(self.id()),
             Some(terms) => terms.deadline(),
             None => None,
         };
-        if let Some(Call { message, port, .. }) = place.take() {
+        if let Some(Call { message, port }) = place.take() {
             self.handle_one(local, &mut Some(message), &mut ReplySlot::Port(port), deadline);
         }
         Delivery::Done

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::mem::{forget, replace};
 
-use crate::mailbox::{Mail, Slot, What};
+use crate::mailbox::{Mail, Order, Slot};
 use crate::roll::Account;
 
 /// The thread's own queue: one lane a call depth, so that nested serving never looks at what it may not take.
@@ -57,7 +57,7 @@ impl Queue {
         // Made where it is to lie. What is made elsewhere and moved at once is read in larger pieces than those it was just
         // written in, and a processor waits until all of these have left its store buffer. `push_back` would have it made
         // elsewhere, to drop it there should the queue fail to grow.
-        lane.push_back(Mail::order(Slot { index: 0, generation: 0 }, What::Start));
+        lane.push_back(Mail::order(Slot { index: 0, generation: 0 }, Order::Start));
         if let Some(place) = lane.back_mut() {
             forget(replace(place, make().numbered(number))); // an order holds nothing
         }
@@ -183,15 +183,16 @@ const ROOM: usize = 256;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::mailbox::What;
 
     /// An order that tells which one it is.
     fn mail(id: u64) -> Mail {
-        Mail::order(Slot { index: 0, generation: 0 }, What::Tick(id))
+        Mail::order(Slot { index: 0, generation: 0 }, Order::Tick(id))
     }
 
     fn id(mail: &Mail) -> Option<u64> {
         match mail.what {
-            What::Tick(id) => Some(id),
+            What::Order(Order::Tick(id)) => Some(id),
             _ => None,
         }
     }

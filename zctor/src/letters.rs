@@ -296,7 +296,7 @@ impl<M: Message<Port: Send> + Send> Content for Option<Call<M>> {
                 let why = Undelivered::GivenUp;
                 losses.count(1, why);
                 local.settle_account(instance.slot, 1);
-                if let Some(Call { message, port, .. }) = self.take() {
+                if let Some(Call { message, port }) = self.take() {
                     quietly(|| port.fail(CallError::Timeout { message: M::NAME, begun: false }));
                     Grave { losses, instance, why, from_hook: serving.from_hook }.lose(message, hook);
                 }
@@ -314,7 +314,7 @@ impl<M: Message<Port: Send> + Send> Content for Option<Call<M>> {
     }
 
     fn bury(&mut self, grave: Grave<'_>, hook: Option<&OnUndelivered<M>>) {
-        if let Some(Call { message, port, .. }) = self.take() {
+        if let Some(Call { message, port }) = self.take() {
             quietly(|| port.fail(CallError::Stopped { message: M::NAME }));
             grave.lose(message, hook);
         }
@@ -365,5 +365,3 @@ impl<M: Message + Send> Content for VecDeque<M> {
         }
     }
 }
-
-const _: () = assert!(size_of::<Letter>() <= 64, "an envelope stays within a cache line");

@@ -137,6 +137,7 @@ mod roll;
 mod room;
 mod route;
 mod sync;
+mod terms;
 #[cfg(feature = "testing")]
 #[cfg_attr(docsrs, doc(cfg(feature = "testing")))]
 pub mod testing;

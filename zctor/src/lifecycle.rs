@@ -20,7 +20,7 @@ use crate::client::Client;
 use crate::error::{CallError, Refusal, ShutdownError, SpawnError};
 use crate::frame::{Frame, Quiet, on_actor_thread};
 use crate::here::Here;
-use crate::mailbox::{Edge, Mail, Mailbox, Slot, What};
+use crate::mailbox::{Edge, Mail, Mailbox, Order, Slot};
 use crate::message::{Actor, Dispatch, Message};
 use crate::registration::{Registration, install_on};
 use crate::registry::Pools;
@@ -395,7 +395,7 @@ impl Core {
     fn tell_to_end(mailbox: &Mailbox) {
         let to = Slot { index: u32::MAX, generation: u32::MAX };
         // An order is never given back.
-        let _ = mailbox.push(Mail::order(to, What::Shutdown));
+        let _ = mailbox.push(Mail::order(to, Order::Shutdown));
     }
 
     /// Waits until threads that are past their last line of ours have gone. What is left of them are the destructors of

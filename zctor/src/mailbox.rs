@@ -25,8 +25,8 @@ use crate::sync::{AtomicU8, AtomicU64, AtomicUsize, Mutex, fence, lock, queue};
 use crate::thread::{Local, ThreadId};
 use crate::watch::{RunningInstance, ThreadStats, Wait};
 
-/// Words that an envelope holds inline: a message of three words with the port and the terms of its call.
-const INLINE: usize = 6;
+/// Words that an envelope holds inline: a message of four words with the port of its call.
+const INLINE: usize = 7;
 
 /// An envelope whose message and state types are erased; nothing is allocated for small ones.
 pub(crate) type Letter = SmallBox<dyn Envelope + Send, [usize; INLINE]>;
@@ -120,6 +120,12 @@ const _: () = assert!(size_of::<Mail>() <= 96, "mail is moved often");
 
 pub(crate) enum What {
     Letter(Letter),
+    Order(Order),
+}
+
+/// What an instance or its thread is to do beside handling messages.
+#[derive(Clone, Copy)]
+pub(crate) enum Order {
     /// Run `on_start`.
     Start,
     /// End the instance.
@@ -167,7 +173,8 @@ impl Mail {
 
     /// Something that is no message.
     #[inline(always)]
-    pub(crate) fn order(to: Slot, what: What) -> Self {
+    pub(crate) fn order(to: Slot, order: Order) -> Self {
+        let what = What::Order(order);
         let (rotated, permitted, from_hook, is_call) = (false, false, false, false);
         Self { to, number: 0, messages: 0, rotated, permitted, from_hook, is_call, what }
     }

@@ -15,6 +15,7 @@ use crate::doubles;
 use crate::error::{BoxError, CallError};
 use crate::frame::Quiet;
 use crate::restart::Restart;
+use crate::terms::Terms;
 
 /// An enum of messages, as `#[actor]` makes it: implement it with the attribute, not by hand.
 ///
@@ -619,6 +620,8 @@ impl<F: Send + 'static> FactoryOnce for F {}
 pub trait Port: 'static {
     /// Ends the call with `error`.
     fn fail(self, error: CallError);
+    /// The call's terms, which its reply lies beside.
+    fn terms(&self) -> Option<&Terms>;
 }
 
 /// The key type of an enum with `#[key]` fields of type `K`.

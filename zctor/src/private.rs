@@ -7,4 +7,5 @@ pub use crate::message::{
     Acyclic, Factory, FactoryOnce, KeyField, KeyOf, Keyed, Mention, MentionKey, Port, Unkeyed, assert_field,
     assert_reply, call_depth, key_hash, same,
 };
+pub use crate::terms::Terms;
 pub use zctor_macros::{__Actor, __actor};

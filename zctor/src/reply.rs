@@ -14,6 +14,7 @@ use std::task::Waker;
 use crate::call::Awaited;
 use crate::frame::quietly;
 use crate::sync::{AtomicU8, Mutex, lock};
+use crate::terms::Terms;
 
 const WAITING: u8 = 0;
 const SETTLED: u8 = 1;
@@ -21,6 +22,8 @@ const SETTLED: u8 = 1;
 struct Place<T> {
     /// `SETTLED` when the sender is through: with a value, or without one.
     word: AtomicU8,
+    /// Here, so that a call allocates once.
+    terms: Terms,
     inner: Mutex<Inner<T>>,
 }
 
@@ -47,9 +50,9 @@ pub(crate) struct Receiver<T> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Gone;
 
-pub(crate) fn channel<T>() -> (Sender<T>, Receiver<T>) {
+pub(crate) fn channel<T>(terms: Terms) -> (Sender<T>, Receiver<T>) {
     let inner = Inner { value: None, waker: None, settled: false, left: false };
-    let place = Arc::new(Place { word: AtomicU8::new(WAITING), inner: Mutex::new(inner) });
+    let place = Arc::new(Place { word: AtomicU8::new(WAITING), terms, inner: Mutex::new(inner) });
     (Sender { place: Arc::clone(&place) }, Receiver { place })
 }
 
@@ -77,6 +80,10 @@ impl<T> Sender<T> {
         self.place.settle(Some(value)).map_or(Ok(()), Err)
     }
 
+    pub(crate) fn terms(&self) -> &Terms {
+        &self.place.terms
+    }
+
     /// Nobody waits any more.
     pub(crate) fn is_closed(&self) -> bool {
         lock(&self.place.inner).left
@@ -89,6 +96,12 @@ impl<T> Drop for Sender<T> {
         if self.place.word.load(Ordering::Relaxed) == WAITING {
             self.place.settle(None);
         }
+    }
+}
+
+impl<T> Receiver<T> {
+    pub(crate) fn terms(&self) -> &Terms {
+        &self.place.terms
     }
 }
 
@@ -148,7 +161,7 @@ mod tests {
 
     #[test]
     fn a_value_is_taken_once() {
-        let (sender, mut receiver) = channel();
+        let (sender, mut receiver) = channel(Terms::none());
         assert_eq!(receiver.poll(Waker::noop()), None);
         sender.send(1).unwrap();
         assert_eq!(receiver.poll(Waker::noop()), Some(Ok(1)));
@@ -157,10 +170,10 @@ mod tests {
 
     #[test]
     fn either_end_sees_that_the_other_is_gone() {
-        let (sender, mut receiver) = channel::<u8>();
+        let (sender, mut receiver) = channel::<u8>(Terms::none());
         drop(sender);
         assert_eq!(receiver.poll(Waker::noop()), Some(Err(Gone)));
-        let (sender, receiver) = channel::<u8>();
+        let (sender, receiver) = channel::<u8>(Terms::none());
         assert!(!sender.is_closed());
         drop(receiver);
         assert!(sender.is_closed());

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use arc_swap::Guard;
 
 use crate::address::{Address, Call, Entry, How, Way};
-use crate::call::{Awaited, Pending, Reply, ReplyTo, Terms, wait};
+use crate::call::{Awaited, Pending, Reply, ReplyTo, wait};
 use crate::dead_letter::Undelivered;
 use crate::error::{CallError, Refusal, SendError};
 use crate::frame::{Frame, may_wait_for_room};
@@ -17,6 +17,7 @@ use crate::mailbox::{Edge, Mailbox};
 use crate::message::{Kind, Message, Request};
 use crate::pool::{Place, Places, Pool, Snapshot};
 use crate::room::{Overflow, Room};
+use crate::terms::Terms;
 use crate::thread::local;
 use crate::timer::{deadline, now};
 use crate::trace;
@@ -388,10 +389,10 @@ impl<'a, M: Message> Aim<'a, M> {
         port: fn(ReplyTo<R>) -> M::Port,
         until: Option<Instant>,
     ) -> Result<R, CallError> {
-        // A call without a deadline is never given up, and needs no terms.
-        let terms = until.map(|until| Terms::new(Some(until)));
-        let (reply_to, mut receiver) = ReplyTo::channel();
-        let mut call = Some(Call { message, port: port(reply_to), terms: terms.clone() });
+        // Without a deadline it is never given up.
+        let terms = until.map_or_else(Terms::none, |until| Terms::new(Some(until)));
+        let (reply_to, mut receiver) = ReplyTo::channel(terms);
+        let mut call = Some(Call { message, port: port(reply_to) });
         loop {
             let address = chosen.address();
             match call.take() {
@@ -400,7 +401,7 @@ impl<'a, M: Message> Aim<'a, M> {
             }
             address.call(chosen.way, &mut call, chosen.how());
             let Some(Call { message, .. }) = &call else {
-                return Reply::new(&mut receiver, &address.mailbox, M::NAME).wait(until, terms.as_deref());
+                return Reply::new(&mut receiver, &address.mailbox, M::NAME).wait(until);
             };
             chosen = self.enter(message.__key(), || until).map_err(|refusal| self.call_error(refusal))?;
         }
@@ -436,10 +437,9 @@ impl<'a, M: Message> Aim<'a, M> {
     /// Never waits, not for room either.
     pub(crate) fn request<R: 'static, K: Kind>(&self, request: Request<M, R, K>) -> Pending<R> {
         let Request { message, port, .. } = request;
-        let terms = Terms::new(self.own_deadline());
-        let (reply_to, receiver) = ReplyTo::channel();
+        let (reply_to, receiver) = ReplyTo::channel(Terms::new(self.own_deadline()));
         let mut key = message.__key();
-        let mut call = Some(Call { message, port: port(reply_to), terms: Some(Arc::clone(&terms)) });
+        let mut call = Some(Call { message, port: port(reply_to) });
         loop {
             let chosen = match self.choose(key) {
                 Ok(chosen) => chosen,
@@ -455,7 +455,7 @@ impl<'a, M: Message> Aim<'a, M> {
             address.call(chosen.way, &mut call, chosen.how());
             let Some(Call { message, .. }) = &call else {
                 let inherits = self.limit != Limit::None;
-                return Pending::sent::<M, K>(receiver, Arc::clone(&address.mailbox), terms, inherits);
+                return Pending::sent::<M, K>(receiver, Arc::clone(&address.mailbox), inherits);
             };
             key = message.__key();
         }
@@ -510,16 +510,15 @@ impl<'a, M: Message> Aim<'a, M> {
         until: Option<Instant>,
     ) -> Pending<R> {
         let Request { message, port, .. } = request;
-        let terms = Terms::new(until);
-        let (reply_to, receiver) = ReplyTo::channel();
+        let (reply_to, receiver) = ReplyTo::channel(Terms::new(until));
         let entry = address.enter(self.waits);
         if entry == Entry::Full {
             return Pending::refused::<M, K>(self.turn_away(address, message));
         }
-        let mut call = Some(Call { message, port: port(reply_to), terms: Some(Arc::clone(&terms)) });
+        let mut call = Some(Call { message, port: port(reply_to) });
         address.call(way, &mut call, entry.how(false));
         match call {
-            None => Pending::sent::<M, K>(receiver, Arc::clone(&address.mailbox), terms, self.limit != Limit::None),
+            None => Pending::sent::<M, K>(receiver, Arc::clone(&address.mailbox), self.limit != Limit::None),
             Some(_) => Pending::refused::<M, K>(CallError::Stopped { message: M::NAME }),
         }
     }

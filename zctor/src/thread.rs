@@ -31,7 +31,7 @@ use crate::floor::{Birth, Floor};
 use crate::frame::{self, Frame, is_at, quietly};
 use crate::instance::{AnyInstance, Phase};
 use crate::lifecycle::Core;
-use crate::mailbox::{Letter, Mail, Mailbox, Meter, ORDER, Serving, Slot, What};
+use crate::mailbox::{Letter, Mail, Mailbox, Meter, ORDER, Order, Serving, Slot, What};
 use crate::message::Message;
 use crate::park::FIRST_SPIN;
 use crate::pool::KnownPool;
@@ -41,6 +41,7 @@ use crate::reply;
 use crate::roll::{Page, Struck};
 use crate::room::Overflow;
 use crate::route::Aim;
+use crate::terms::Terms;
 use crate::timer::{AlarmId, clear_alarm, now, set_alarm};
 use crate::watch::{End, InstanceReport};
 
@@ -215,7 +216,7 @@ pub(crate) struct Newborn {
 
 /// Starts the operating system's thread: the one place that does.
 pub(crate) fn start(core: &Arc<Core>, mailbox: Arc<Mailbox>, thread: ActorThread) -> Result<Newborn, SpawnError> {
-    let (built_sender, built) = reply::channel();
+    let (built_sender, built) = reply::channel(Terms::none());
     let (commit, committed) = mpsc::channel();
     let body = {
         let (core, mailbox) = (Arc::clone(core), Arc::clone(&mailbox));
@@ -704,7 +705,7 @@ impl Local {
             let mut floor = self.floor.borrow_mut();
             let mut messages = 0;
             for mail in arrivals {
-                if let What::Shutdown = mail.what {
+                if let What::Order(Order::Shutdown) = mail.what {
                     self.ending.set(true);
                     continue;
                 }
@@ -824,7 +825,7 @@ impl Local {
         if let Some(account) = floor.account(slot) {
             account.take_in(ORDER);
         }
-        floor.queue.push_front(depth, std::iter::once(Mail::order(slot, What::Start)));
+        floor.queue.push_front(depth, std::iter::once(Mail::order(slot, Order::Start)));
     }
 
     /// Mail that was not delivered, or not all of it: stays where it was, waits for its instance, or is given up.
@@ -848,26 +849,26 @@ impl Local {
     /// Does what an order says.
     fn obey(self: &Rc<Self>, instance: Rc<dyn AnyInstance>, mail: Mail) {
         let slot = mail.to;
-        match mail.what {
-            What::Tick(id) => {
+        let What::Order(order) = mail.what else { return };
+        match order {
+            Order::Tick(id) => {
                 self.start_new(&instance);
                 instance.tick(self, id);
             }
-            What::Piped(id) => {
+            Order::Piped(id) => {
                 self.start_new(&instance);
                 instance.piped(self, id);
             }
-            What::Start => instance.start(self),
-            What::Shutdown => self.ending.set(true),
+            Order::Start => instance.start(self),
+            Order::Shutdown => self.ending.set(true),
             // In its place: after what an instance that rests still has to handle.
-            What::End if instance.common().phase.get() == Phase::Resting && instance.holds_mail() => {
+            Order::End if instance.common().phase.get() == Phase::Resting && instance.holds_mail() => {
                 return self.hold(&*instance, mail);
             }
-            What::End => {
+            Order::End => {
                 Rc::clone(&instance).start(self);
                 instance.end(self);
             }
-            What::Letter(_) => debug_assert!(false, "a letter is no order"),
         }
         self.get_done(slot, ORDER);
     }
@@ -1002,7 +1003,7 @@ impl Local {
                 }
             };
             let Some(((_, id), slot)) = due else { break };
-            self.enqueue(Mail::order(slot, What::Tick(id)));
+            self.enqueue(Mail::order(slot, Order::Tick(id)));
         }
     }
 
@@ -1064,6 +1065,6 @@ impl Wake for PipeWaker {
 
     fn wake_by_ref(self: &Arc<Self>) {
         // An order is never given back: a thread that has ended has no pipes.
-        let _ = self.mailbox.push(Mail::order(self.slot, What::Piped(self.id)));
+        let _ = self.mailbox.push(Mail::order(self.slot, Order::Piped(self.id)));
     }
 }

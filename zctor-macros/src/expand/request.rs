@@ -108,6 +108,13 @@ fn port_impl(model: &Model<'_>) -> TokenStream {
                     #never
                 }
             }
+
+            fn terms(&self) -> ::core::option::Option<&#krate::__private::Terms> {
+                match *self {
+                    #(Self::#idents(ref to) => to.__terms(),)*
+                    #never
+                }
+            }
         }
     }
 }

@@ -15,7 +15,7 @@ fn mailbox(id: u32) -> Arc<Mailbox> {
 
 fn send(mailbox: &Mailbox) {
     let to = Slot { index: 0, generation: 0 };
-    assert!(mailbox.push(Mail::order(to, What::Start)).is_none());
+    assert!(mailbox.push(Mail::order(to, Order::Start)).is_none());
 }
 
 /// An actor thread at rest, which wakes for nothing (a timer, say) or for its message, until it has handled that: the

@@ -47,10 +47,10 @@ fn mailbox() -> Arc<Mailbox> {
 
 /// Pushes a letter; its sender looks whether what comes back, if anything, is its own.
 fn push(mailbox: &Mailbox, number: u64, fate: &Arc<Fate>) {
-    let what = What::Letter(seal(Probe(Arc::clone(fate))));
+    let letter = seal(Probe(Arc::clone(fate)));
     let to = Slot { index: 0, generation: 0 };
     // The number is given by the model: the threads of a model are one thread to `pusher()`.
-    let mail = Mail { number, messages: 1, ..Mail::order(to, what) };
+    let mail = Mail { number, ..Mail::letter(to, letter, How::default()) };
     if let Some(back) = mailbox.push(mail) {
         let mut letter = back.into_letter().unwrap();
         let probe = letter.as_any_mut().downcast_mut::<Probe>().unwrap();

@@ -246,7 +246,7 @@ fn who_waits_for_a_thread_that_is_abandoned_is_told() {
 fn wait_for_an_abandonment(late_wakes: usize) {
     let edge = Arc::new(Edge::new(None));
     let mailbox = Mailbox::new(crate::thread::ThreadId(0), String::new(), edge, std::sync::Weak::new(), None);
-    let (port, mut receiver) = crate::call::ReplyTo::<()>::channel();
+    let (port, mut receiver) = crate::call::ReplyTo::<()>::channel(crate::terms::Terms::none());
     let outside = outside(0);
     let abandoner = {
         let edge = Arc::clone(&mailbox.edge);

@@ -1,6 +1,7 @@
 //! A call begins or is given up, on the real `Terms`. "Caught" lists the mutations that a model was seen to fail under.
 //! Orderings are not among them: nothing is read behind this word, so `Relaxed` passes as well.
 
+use loom::sync::Arc;
 use loom::thread::spawn;
 
 use super::*;
@@ -9,7 +10,7 @@ use super::*;
 #[test]
 fn either_the_handler_begins_or_the_caller_has_given_up() {
     loom::model(|| {
-        let terms = Terms::new(None);
+        let terms = Arc::new(Terms::new(None));
         let callee = {
             let terms = Arc::clone(&terms);
             spawn(move || terms.begin())
@@ -25,7 +26,7 @@ fn either_the_handler_begins_or_the_caller_has_given_up() {
 #[test]
 fn a_handler_whose_time_is_up_never_begins() {
     loom::model(|| {
-        let terms = Terms::new(Some(now()));
+        let terms = Arc::new(Terms::new(Some(now())));
         let callee = {
             let terms = Arc::clone(&terms);
             spawn(move || terms.begin())
