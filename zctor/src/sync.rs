@@ -1,6 +1,6 @@
-//! The atomics, locks, parking and queue that `park`, `mailbox`, `call` and `lifecycle` keep their promises with: std's
-//! and flume's, or under `--cfg loom` those of loom, which runs the models (`loom_models` beside each of those files)
-//! through every order of events and every value that the memory orderings allow.
+//! The atomics, locks, parking and queue that `park`, `mailbox`, `room`, `reply`, `terms` and `lifecycle` keep their
+//! promises with: std's and flume's, or under `--cfg loom` those of loom, which runs the models (`loom_models` beside each
+//! of those files) through every order of events and every value that the memory orderings allow.
 //!
 //! This is the one place that tells the two apart. What only counts (dead letters, threads that push, awake threads) is
 //! std's in both.
