@@ -162,7 +162,7 @@ impl<M: Message> Address<M> {
     pub(crate) fn deliver_batch(&self, way: Way, mail: Mail) -> Option<Mail> {
         match way {
             Way::There => self.mailbox.push_batch(mail),
-            Way::Here => self.deliver(way, mail),
+            Way::Here => enqueue_here(mail).and_then(|mail| self.mailbox.push_batch(mail)),
         }
     }
 

@@ -48,11 +48,15 @@ impl Birth {
 impl Floor {
     // Mail.
 
-    /// Mail that has come: to the batch that it belongs to, or to its place in the queue.
+    /// Mail that has come: to the batch that it belongs to, or to its place in the queue. What is left of it is empty.
     #[inline(always)]
-    pub(crate) fn take_in(&mut self, mut mail: Mail) {
-        let (depth, ahead) = self.note(&mail);
-        if !self.queue.last(depth).is_some_and(|last| last.gather(&mut mail)) {
+    pub(crate) fn take_in(&mut self, place: &mut Option<Mail>) {
+        let Some(mail) = place else { return };
+        let (depth, ahead) = self.note(mail);
+        if self.queue.last(depth).is_some_and(|last| last.gather(mail)) {
+            return;
+        }
+        if let Some(mail) = place.take() {
             self.queue.push(depth, ahead, || mail);
         }
     }

@@ -1,6 +1,6 @@
 //! An instance: one state in its slot on one thread, from its construction to its drop.
 //!
-//! All methods here run on the instance's own thread. User code runs through `thread::run_user`, which catches panics;
+//! All methods here run on the instance's own thread. User code runs through `frame::run_user`, which catches panics;
 //! what follows a panic, a reset or a stop is decided here, after the user's code has returned.
 
 use std::any::Any;
@@ -21,6 +21,7 @@ use crate::doubles::is_double;
 use crate::error::{BoxError, CallError, SpawnError};
 use crate::floor::Birth;
 use crate::frame::{catch, quietly, run_user};
+use crate::letters::skip;
 use crate::mailbox::{Mail, Meter, Order, Serving, Slot};
 use crate::message::{Dispatch, Message, Port, Rebuild, key_hash};
 use crate::pool::KnownPool;
@@ -280,10 +281,9 @@ pub(crate) trait AnyInstance {
     fn born(&self) -> Birth;
     /// Handles the message in an `Option` of its type, if it takes messages now; `true` if nothing is left of that.
     fn handle_message(self: Rc<Self>, local: &Rc<Local>, serving: Serving, message: &mut dyn Any) -> bool;
-    /// Handles the call in an `Option<Call>`.
-    fn handle_call(self: Rc<Self>, local: &Rc<Local>, serving: Serving, call: &mut dyn Any) -> Delivery;
-    /// Handles those in a `VecDeque`, one after the other while it takes them and `serving` allows; `true` if nothing is left
-    /// of them.
+    /// As `handle_message`, for the call in an `Option<Call>`. One whose caller has given up is skipped.
+    fn handle_call(self: Rc<Self>, local: &Rc<Local>, serving: Serving, call: &mut dyn Any) -> bool;
+    /// As `handle_message`, for those in a `VecDeque`, one after the other while it takes them and `serving` allows.
     fn handle_batch(self: Rc<Self>, local: &Rc<Local>, serving: Serving, messages: &mut dyn Any) -> bool;
     /// Handles the message in an `Option`, called on this thread just now, if it is free to, under a deadline; `reply` is its
     /// caller's place for that, an `Option` too.
@@ -308,15 +308,6 @@ pub(crate) trait AnyInstance {
     fn hold(&self, mail: Mail);
     fn take_held(&self) -> VecDeque<Mail>;
     fn holds_mail(&self) -> bool;
-}
-
-/// What became of a call that had come as mail.
-pub(crate) enum Delivery {
-    Done,
-    /// The instance takes no messages now.
-    NotNow,
-    /// Its caller waits no more: the message is where it was.
-    GivenUp(InstanceId),
 }
 
 /// What became of a call that its caller's thread was to handle on the spot.
@@ -554,9 +545,9 @@ where
         self.handle_one(local, &mut Some(message), &mut ReplySlot::Nobody, None);
     }
 
-    /// Takes messages just now. What is new starts first: `on_start` comes before all else.
+    /// Runs `on_start` if that is due, since it comes before all else; gives whether it takes messages then.
     #[inline]
-    fn is_at_work(self: &Rc<Self>, local: &Rc<Local>) -> bool {
+    fn get_ready(self: &Rc<Self>, local: &Rc<Local>) -> bool {
         if self.common.phase.get() == Phase::New {
             Rc::clone(self).start(local);
         }
@@ -784,7 +775,7 @@ where
 
     fn handle_message(self: Rc<Self>, local: &Rc<Local>, serving: Serving, message: &mut dyn Any) -> bool {
         let Some(message) = known(message) else { return true };
-        if !self.is_at_work(local) {
+        if !self.get_ready(local) {
             return false;
         }
         begin(local, serving);
@@ -792,26 +783,29 @@ where
         true
     }
 
-    fn handle_call(self: Rc<Self>, local: &Rc<Local>, serving: Serving, call: &mut dyn Any) -> Delivery {
-        let Some(place) = known::<Option<Call<M>>>(call) else { return Delivery::Done };
-        if !self.is_at_work(local) {
-            return Delivery::NotNow;
+    fn handle_call(self: Rc<Self>, local: &Rc<Local>, serving: Serving, call: &mut dyn Any) -> bool {
+        let Some(call) = known::<Option<Call<M>>>(call) else { return true };
+        if !self.get_ready(local) {
+            return false;
         }
         begin(local, serving);
-        let deadline = match place.as_ref().and_then(|call| call.port.terms()) {
-            Some(terms) if !terms.begin() => return Delivery::GivenUp(self.id()),
+        let Some(call) = call.take() else { return true };
+        let deadline = match call.port.terms() {
+            Some(terms) if !terms.begin() => {
+                skip(call, &self.address, local, serving.from_hook);
+                return true;
+            }
             Some(terms) => terms.deadline(),
             None => None,
         };
-        if let Some(Call { message, port }) = place.take() {
-            self.handle_one(local, &mut Some(message), &mut ReplySlot::Port(port), deadline);
-        }
-        Delivery::Done
+        let Call { message, port } = call;
+        self.handle_one(local, &mut Some(message), &mut ReplySlot::Port(port), deadline);
+        true
     }
 
     fn handle_batch(self: Rc<Self>, local: &Rc<Local>, serving: Serving, messages: &mut dyn Any) -> bool {
         let Some(messages) = known::<VecDeque<M>>(messages) else { return true };
-        if !self.is_at_work(local) {
+        if !self.get_ready(local) {
             return false;
         }
         // They stay in the letter until each is begun: what comes after a panic or a wish is left there.

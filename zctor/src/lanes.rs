@@ -59,7 +59,7 @@ impl Queue {
         // elsewhere, to drop it there should the queue fail to grow.
         lane.push_back(Mail::order(Slot { index: 0, generation: 0 }, Order::Start));
         if let Some(place) = lane.back_mut() {
-            forget(replace(place, make().numbered(number))); // an order holds nothing
+            forget(replace(place, make().numbered(number))); // `make` cannot panic, and an order holds nothing
         }
     }
 
@@ -114,14 +114,15 @@ impl Queue {
         self.lane(depth).mail.push_front(mail);
     }
 
-    /// The next to be served among the lanes of depths below `below`.
-    pub(crate) fn pop(&mut self, below: u32) -> Option<Mail> {
-        self.next(below)?.1.pop_front()
+    /// The next to be served among the lanes of depths below `below`, and its depth.
+    pub(crate) fn pop(&mut self, below: u32) -> Option<(u16, Mail)> {
+        let (depth, lane) = self.take_turn(below)?;
+        Some((depth, lane.pop_front()?))
     }
 
-    /// Where the next to be served is the first, among the lanes of depths below `below`; and the depth of that.
+    /// Where the next to be served is the first, if there is one; and the depth of that lane. Whoever asks takes it.
     #[inline(always)]
-    pub(crate) fn next(&mut self, below: u32) -> Option<(u16, &mut VecDeque<Mail>)> {
+    pub(crate) fn take_turn(&mut self, below: u32) -> Option<(u16, &mut VecDeque<Mail>)> {
         let ahead = if self.waiting == 0 { None } else { self.next_ahead(below) };
         if let Some(index) = ahead {
             self.waiting -= 1;
@@ -199,7 +200,7 @@ mod tests {
 
     /// All that is below a depth, in the order in which it is served.
     fn served(queue: &mut Queue, below: u32) -> Vec<u64> {
-        std::iter::from_fn(|| queue.pop(below)).filter_map(|mail| id(&mail)).collect()
+        std::iter::from_fn(|| queue.pop(below)).filter_map(|(_, mail)| id(&mail)).collect()
     }
 
     #[test]
@@ -266,8 +267,8 @@ mod tests {
         for (depth, id) in [(0, 1), (1, 2), (0, 3)] {
             queue.push(depth, false, || mail(id));
         }
-        let first = queue.pop(u32::MAX).expect("three wait");
-        queue.put_back(0, first);
+        let (depth, first) = queue.pop(u32::MAX).expect("three wait");
+        queue.put_back(depth, first);
         assert_eq!(served(&mut queue, u32::MAX), [1, 2, 3]);
     }
 }

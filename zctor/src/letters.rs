@@ -14,7 +14,7 @@ use crate::address::{Address, Call, How, Seals, Way};
 use crate::dead_letter::{OnUndelivered, Undelivered};
 use crate::error::CallError;
 use crate::frame::quietly;
-use crate::instance::{AnyInstance, Delivery};
+use crate::instance::AnyInstance;
 use crate::mailbox::{Envelope, Gatherer, Grave, Letter, Mail, Serving, seal};
 use crate::message::{Message, Port};
 use crate::pool::Pool;
@@ -24,7 +24,7 @@ use crate::thread::{Local, send_here};
 impl<M: Message<Port: Send> + Send> Seals<M> {
     pub(crate) const ALL: Self = Self {
         send: |place, address, way, how| {
-            if way == Way::Here && join_last(place, address, how) {
+            if way == Way::Here && queue_here(place, address, how) {
                 return;
             }
             let mail = single(place, address, how).signed();
@@ -74,13 +74,7 @@ trait Content: Default + Send + 'static {
 
     fn len(&self) -> usize;
     /// As `Envelope::deliver`.
-    fn deliver(
-        &mut self,
-        instance: Rc<dyn AnyInstance>,
-        local: &Rc<Local>,
-        serving: Serving,
-        hook: Option<&OnUndelivered<Self::Message>>,
-    ) -> bool;
+    fn deliver(&mut self, instance: Rc<dyn AnyInstance>, local: &Rc<Local>, serving: Serving) -> bool;
     fn gatherer<H: Heir<Self::Message>>() -> Gatherer;
     /// Gives what is left to others of the pool. What it could not place stays.
     fn forward(&mut self, pool: &Pool<Self::Message>);
@@ -119,9 +113,9 @@ fn single<M: Message + Send>(place: &mut Option<M>, address: &Address<M>, how: H
     Mail::letter(address.slot, sealed(take(place), address.undelivered.as_ref()), how)
 }
 
-/// Queues a message for an instance of this thread: see `send_here`.
+/// Queues a message for an instance of this thread: see `thread::send_here`.
 #[inline(always)]
-fn join_last<M: Message + Send>(place: &mut Option<M>, address: &Address<M>, how: How) -> bool {
+fn queue_here<M: Message + Send>(place: &mut Option<M>, address: &Address<M>, how: How) -> bool {
     let add = |letter: &mut Letter, place: &mut Option<M>| match &address.undelivered {
         None => join(letter, place, || Nobody),
         Some(hook) => join(letter, place, || Arc::clone(hook)),
@@ -129,7 +123,7 @@ fn join_last<M: Message + Send>(place: &mut Option<M>, address: &Address<M>, how
     send_here(place, address, how, add, |place| single(place, address, how))
 }
 
-/// Makes a batch of a letter and the one behind it, if both are of messages sent, for the same kind of instance.
+/// Makes a batch of a letter and the one behind it, if both are of messages sent, with the same kind of heir.
 fn gather<M: Message + Send, H: Heir<M>>(letter: &mut Letter, next: &mut Letter) -> bool {
     if is_bulky::<M>() {
         return false;
@@ -211,9 +205,21 @@ fn hand_over<M: Message, T>(
     }
 }
 
+/// Ends a call whose caller had given up before its handler began: that never will.
+#[cold]
+pub(crate) fn skip<M: Message>(call: Call<M>, address: &Address<M>, local: &Local, from_hook: bool) {
+    let (losses, why) = (&local.mailbox.edge.losses, Undelivered::GivenUp);
+    losses.count(1, why);
+    local.settle_account(address.slot, 1);
+    let Call { message, port } = call;
+    quietly(|| port.fail(CallError::Timeout { message: M::NAME, begun: false }));
+    let grave = Grave { losses, instance: address.id(), why, from_hook };
+    grave.lose(message, address.undelivered.as_deref());
+}
+
 impl<C: Content, H: Heir<C::Message>> Envelope for Sealed<C, H> {
     fn deliver(&mut self, instance: Rc<dyn AnyInstance>, local: &Rc<Local>, serving: Serving) -> bool {
-        self.content.deliver(instance, local, serving, self.undelivered.hook())
+        self.content.deliver(instance, local, serving)
     }
 
     fn gatherer(&self) -> Gatherer {
@@ -248,13 +254,7 @@ impl<M: Message + Send> Content for Option<M> {
     }
 
     #[inline]
-    fn deliver(
-        &mut self,
-        instance: Rc<dyn AnyInstance>,
-        local: &Rc<Local>,
-        serving: Serving,
-        _: Option<&OnUndelivered<M>>,
-    ) -> bool {
+    fn deliver(&mut self, instance: Rc<dyn AnyInstance>, local: &Rc<Local>, serving: Serving) -> bool {
         instance.handle_message(local, serving, self)
     }
 
@@ -281,28 +281,8 @@ impl<M: Message<Port: Send> + Send> Content for Option<Call<M>> {
         usize::from(self.is_some())
     }
 
-    fn deliver(
-        &mut self,
-        instance: Rc<dyn AnyInstance>,
-        local: &Rc<Local>,
-        serving: Serving,
-        hook: Option<&OnUndelivered<M>>,
-    ) -> bool {
-        match instance.handle_call(local, serving, self) {
-            Delivery::Done => true,
-            Delivery::NotNow => false,
-            Delivery::GivenUp(instance) => {
-                let losses = &local.mailbox.edge.losses;
-                let why = Undelivered::GivenUp;
-                losses.count(1, why);
-                local.settle_account(instance.slot, 1);
-                if let Some(Call { message, port }) = self.take() {
-                    quietly(|| port.fail(CallError::Timeout { message: M::NAME, begun: false }));
-                    Grave { losses, instance, why, from_hook: serving.from_hook }.lose(message, hook);
-                }
-                true
-            }
-        }
+    fn deliver(&mut self, instance: Rc<dyn AnyInstance>, local: &Rc<Local>, serving: Serving) -> bool {
+        instance.handle_call(local, serving, self)
     }
 
     fn gatherer<H: Heir<M>>() -> Gatherer {
@@ -329,15 +309,9 @@ impl<M: Message + Send> Content for VecDeque<M> {
         self.len()
     }
 
-    fn deliver(
-        &mut self,
-        instance: Rc<dyn AnyInstance>,
-        local: &Rc<Local>,
-        serving: Serving,
-        _: Option<&OnUndelivered<M>>,
-    ) -> bool {
+    fn deliver(&mut self, instance: Rc<dyn AnyInstance>, local: &Rc<Local>, serving: Serving) -> bool {
         let done = instance.handle_batch(local, serving, self);
-        if done {
+        if self.is_empty() {
             keep_spare(self);
         }
         done

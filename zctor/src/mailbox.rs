@@ -28,10 +28,10 @@ use crate::watch::{RunningInstance, ThreadStats, Wait};
 /// Words that an envelope holds inline: a message of four words with the port of its call.
 const INLINE: usize = 7;
 
-/// An envelope whose message and state types are erased; nothing is allocated for small ones.
+/// An envelope whose type of message is erased; nothing is allocated for small ones.
 pub(crate) type Letter = SmallBox<dyn Envelope + Send, [usize; INLINE]>;
 
-/// A message, a call or a batch on its way to an instance whose type it knows.
+/// A message, a call or a batch on its way to an instance that handles such messages.
 pub(crate) trait Envelope {
     /// Has the instance handle what is in it, one message after the other, while it takes them and `serving` allows;
     /// `true` if nothing is left. A call whose caller has given up goes to the grave instead.
@@ -99,8 +99,8 @@ pub(crate) struct Slot {
 /// What a mailbox holds.
 pub(crate) struct Mail {
     pub(crate) to: Slot,
-    /// Until its push is over, names the thread that pushes it: 0 for orders, which nobody takes back. Then it is its
-    /// place in the order of arrival on its thread, where that needs to be known (`lanes.rs`).
+    /// Until its push into a mailbox is over, names the thread that pushes it: 0 for orders, which nobody takes back. Then
+    /// it is its place in the order of arrival on its thread, where that needs to be known (`lanes.rs`).
     pub(crate) number: u64,
     /// Messages in it.
     pub(crate) messages: u32,
@@ -144,7 +144,7 @@ impl Mail {
         if self.messages == 0 { ORDER } else { u64::from(self.messages) }
     }
 
-    /// A letter with one message, for an instance of this thread.
+    /// A letter with one message. It goes into no mailbox before it is `signed`.
     #[inline(always)]
     pub(crate) fn letter(to: Slot, letter: Letter, how: How) -> Self {
         let How { rotated, permitted } = how;
@@ -152,7 +152,7 @@ impl Mail {
         Self { to, number: 0, messages: 1, rotated, permitted, from_hook: in_hook(), is_call: false, what }
     }
 
-    /// The same for any mailbox, from which this thread can take it back.
+    /// For any mailbox: this thread takes it back if that has closed.
     #[inline(always)]
     pub(crate) fn signed(self) -> Self {
         Self { number: pusher(), ..self }
@@ -425,6 +425,7 @@ impl Mailbox {
     #[inline]
     pub(crate) fn push(&self, mail: Mail) -> Option<Mail> {
         let pusher = mail.number;
+        debug_assert!(pusher != 0 || matches!(mail.what, What::Order(_)), "nobody could take it back");
         // It cannot fail: this struct holds a receiver.
         let _ = self.sender.send(mail);
         if self.parker.wake() { None } else { self.take_back(pusher) }

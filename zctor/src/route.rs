@@ -304,14 +304,11 @@ impl<'a, M: Message> Aim<'a, M> {
     /// Sends what is in `place`, where its sender has made it: to move it there would cost more than all else that is done.
     #[inline]
     pub(crate) fn send(&self, place: &mut Option<M>) -> Result<(), SendError<M>> {
-        match (self.try_send(place), place) {
-            (Err(refusal), place @ Some(_)) => self.send_failed(place, refusal),
-            _ => Ok(()),
-        }
+        self.try_send(place).or_else(|refusal| self.give_back(place, refusal))
     }
 
     #[cold]
-    fn send_failed(&self, place: &mut Option<M>, refusal: Refusal) -> Result<(), SendError<M>> {
+    fn give_back(&self, place: &mut Option<M>, refusal: Refusal) -> Result<(), SendError<M>> {
         place.take().map_or(Ok(()), |message| Err(self.send_error(message, refusal)))
     }
 

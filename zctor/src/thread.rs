@@ -698,19 +698,22 @@ impl Local {
 
     /// Moves mail from the mailbox to the queue; `true` if the mailbox was emptied.
     fn take_in(&self) -> bool {
-        let arrivals = self.mailbox.take();
+        let mut arrivals = self.mailbox.take();
         let (emptied, counted) = (arrivals.is_none(), arrivals.counted as u64);
         if !emptied {
             // For all of it at once: nothing but the runtime's own code runs meanwhile.
             let mut floor = self.floor.borrow_mut();
             let mut messages = 0;
-            for mail in arrivals {
+            loop {
+                // It stays in this place if it joins a batch.
+                let mut place = arrivals.next();
+                let Some(mail) = &place else { break };
                 if let What::Order(Order::Shutdown) = mail.what {
                     self.ending.set(true);
                     continue;
                 }
                 messages += u64::from(mail.messages);
-                floor.take_in(mail);
+                floor.take_in(&mut place);
             }
             Meter::add(&self.mailbox.meter.taken, messages.wrapping_sub(counted));
         }
@@ -760,7 +763,7 @@ impl Local {
     /// where it was. Gives how much was done: 0 if there is nothing to do.
     fn serve_one(self: &Rc<Self>, below: u32, budget: usize) -> usize {
         let mut floor = self.floor.borrow_mut();
-        let Some((depth, lane)) = floor.queue.next(below) else { return 0 };
+        let Some((depth, lane)) = floor.queue.take_turn(below) else { return 0 };
         // It stays in this place, for each time that it is moved costs more than all else that is done with it.
         let mut place = lane.pop_front();
         let Some(mail) = &mut place else { return 0 };
@@ -770,9 +773,17 @@ impl Local {
         drop(floor);
         let messages = mail.messages;
         let serving = Serving { budget, permitted: mail.permitted, from_hook: mail.from_hook };
-        let (Some(instance), What::Letter(letter)) = (instance, &mut mail.what) else {
-            self.serve_otherwise(place);
+        let Some(instance) = instance else {
+            self.pass(messages);
+            place.into_iter().for_each(|mail| self.mailbox.divert(mail));
             return messages.max(1) as usize;
+        };
+        let letter = match &mut mail.what {
+            What::Letter(letter) => letter,
+            What::Order(order) => {
+                self.obey(instance, mail.to, *order);
+                return 1;
+            }
         };
         let comes_back = messages as usize > budget;
         if comes_back {
@@ -790,19 +801,6 @@ impl Local {
             }
         }
         done.max(1) as usize
-    }
-
-    /// An order, or mail for an instance that has ended.
-    #[cold]
-    fn serve_otherwise(self: &Rc<Self>, mail: Option<Mail>) {
-        let Some(mail) = mail else { return };
-        match self.instance(mail.to) {
-            Some(instance) => self.obey(instance, mail),
-            None => {
-                self.pass(mail.messages);
-                self.mailbox.divert(mail);
-            }
-        }
     }
 
     // What lies here for an instance.
@@ -847,9 +845,7 @@ impl Local {
     }
 
     /// Does what an order says.
-    fn obey(self: &Rc<Self>, instance: Rc<dyn AnyInstance>, mail: Mail) {
-        let slot = mail.to;
-        let What::Order(order) = mail.what else { return };
+    fn obey(self: &Rc<Self>, instance: Rc<dyn AnyInstance>, slot: Slot, order: Order) {
         match order {
             Order::Tick(id) => {
                 self.start_new(&instance);
@@ -863,7 +859,7 @@ impl Local {
             Order::Shutdown => self.ending.set(true),
             // In its place: after what an instance that rests still has to handle.
             Order::End if instance.common().phase.get() == Phase::Resting && instance.holds_mail() => {
-                return self.hold(&*instance, mail);
+                return self.hold(&*instance, Mail::order(slot, order));
             }
             Order::End => {
                 Rc::clone(&instance).start(self);
@@ -899,7 +895,7 @@ impl Local {
         loop {
             let mail = self.floor.borrow_mut().queue.pop(u32::MAX);
             match mail {
-                Some(mail) => {
+                Some((_, mail)) => {
                     self.pass(mail.messages);
                     self.mailbox.divert(mail);
                 }
