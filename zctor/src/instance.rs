@@ -790,7 +790,8 @@ where
         }
         begin(local, serving);
         let Some(call) = call.take() else { return true };
-        let deadline = match call.port.terms() {
+        let terms = if serving.on_terms { call.port.terms() } else { None };
+        let deadline = match terms {
             Some(terms) if !terms.begin() => {
                 skip(call, &self.address, local, serving.from_hook);
                 return true;

@@ -19,6 +19,7 @@ use crate::mailbox::{Envelope, Gatherer, Grave, Letter, Mail, Serving, seal};
 use crate::message::{Message, Port};
 use crate::pool::Pool;
 use crate::registry::Pools;
+use crate::terms::Terms;
 use crate::thread::{Local, send_here};
 
 impl<M: Message<Port: Send> + Send> Seals<M> {
@@ -31,8 +32,10 @@ impl<M: Message<Port: Send> + Send> Seals<M> {
             take_back(place, address.mailbox.push(mail));
         },
         call: |place, address, way, how| {
+            let terms = place.as_ref().and_then(|call| call.port.terms());
+            let on_terms = terms.is_some_and(Terms::can_be_given_up);
             let letter = sealed(take(place), address.undelivered.as_ref());
-            take_back(place, address.deliver(way, Mail::call(address.slot, letter, how)));
+            take_back(place, address.deliver(way, Mail::call(address.slot, letter, on_terms, how)));
         },
         batch: |messages, address, way, how| {
             let letter = sealed(take(messages), address.undelivered.as_ref());

@@ -65,6 +65,8 @@ pub(crate) struct Serving {
     pub(crate) permitted: bool,
     /// A hook had sent it.
     pub(crate) from_hook: bool,
+    /// It is a call that may be given up.
+    pub(crate) on_terms: bool,
 }
 
 /// Where mail that nobody will handle goes, and what is told of it.
@@ -110,13 +112,24 @@ pub(crate) struct Mail {
     pub(crate) permitted: bool,
     /// A hook had sent it.
     pub(crate) from_hook: bool,
-    /// It asks for a reply.
-    pub(crate) is_call: bool,
+    pub(crate) kind: Kind,
     pub(crate) what: What,
 }
 
 #[cfg(target_pointer_width = "64")]
 const _: () = assert!(size_of::<Mail>() <= 96, "mail is moved often");
+
+/// Who waits for what becomes of mail. Here, so that the callee of a call that nobody gives up need not look where its reply
+/// will lie before that is there: the caller looks there all the while, and the two would contend for it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// Nobody.
+    Message,
+    /// A caller, until the reply is there.
+    Call,
+    /// A caller who may give up: the call's terms say so.
+    CallOnTerms,
+}
 
 pub(crate) enum What {
     Letter(Letter),
@@ -149,7 +162,8 @@ impl Mail {
     pub(crate) fn letter(to: Slot, letter: Letter, how: How) -> Self {
         let How { rotated, permitted } = how;
         let what = What::Letter(letter);
-        Self { to, number: 0, messages: 1, rotated, permitted, from_hook: in_hook(), is_call: false, what }
+        let (from_hook, kind) = (in_hook(), Kind::Message);
+        Self { to, number: 0, messages: 1, rotated, permitted, from_hook, kind, what }
     }
 
     /// For any mailbox: this thread takes it back if that has closed.
@@ -160,8 +174,9 @@ impl Mail {
 
     /// A letter with a message that asks for a reply.
     #[inline]
-    pub(crate) fn call(to: Slot, letter: Letter, how: How) -> Self {
-        Self { is_call: true, ..Self::letter(to, letter, how).signed() }
+    pub(crate) fn call(to: Slot, letter: Letter, on_terms: bool, how: How) -> Self {
+        let kind = if on_terms { Kind::CallOnTerms } else { Kind::Call };
+        Self { kind, ..Self::letter(to, letter, how).signed() }
     }
 
     /// A letter with any number of messages.
@@ -175,8 +190,8 @@ impl Mail {
     #[inline(always)]
     pub(crate) fn order(to: Slot, order: Order) -> Self {
         let what = What::Order(order);
-        let (rotated, permitted, from_hook, is_call) = (false, false, false, false);
-        Self { to, number: 0, messages: 0, rotated, permitted, from_hook, is_call, what }
+        let (rotated, permitted, from_hook, kind) = (false, false, false, Kind::Message);
+        Self { to, number: 0, messages: 0, rotated, permitted, from_hook, kind, what }
     }
 
     /// With its place in the order of arrival, where that needs to be known.

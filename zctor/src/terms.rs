@@ -31,12 +31,14 @@ impl Terms {
         Self { state: AtomicU8::new(Self::BEGUN), deadline: None }
     }
 
+    /// Whether the caller may give up, or has: asked when the call is put into an envelope.
+    pub(crate) fn can_be_given_up(&self) -> bool {
+        // Relaxed: a call that nobody gives up was made so, and no other has begun by then.
+        self.state.load(Ordering::Relaxed) != Self::BEGUN
+    }
+
     /// The handler is about to begin. `false`: the caller has given up, or its time is up, so it must not.
     pub(crate) fn begin(&self) -> bool {
-        // Relaxed: nobody moves it any more.
-        if self.deadline.is_none() && self.state.load(Ordering::Relaxed) == Self::BEGUN {
-            return true;
-        }
         let late = self.deadline.is_some_and(|deadline| deadline <= now());
         let to = if late { Self::GIVEN_UP } else { Self::BEGUN };
         self.settle(to) == Self::BEGUN
@@ -86,7 +88,12 @@ mod tests {
 
     #[test]
     fn a_call_without_terms_is_never_given_up() {
+        let revocable = Terms::new(None);
+        assert!(revocable.can_be_given_up());
+        revocable.give_up();
+        assert!(revocable.can_be_given_up(), "it has been");
         let terms = Terms::none();
+        assert!(!terms.can_be_given_up());
         assert!(!terms.give_up());
         assert!(terms.begin());
         assert!(!terms.give_up());
