@@ -1,5 +1,5 @@
 //! Messages of six words, or with a client in them, are sent without an allocation each, and a call with four takes one at
-//! most, with a deadline too.
+//! most, with a deadline too; with a hook for what is undelivered, of five and three.
 //!
 //! Counted on the thread that allocates, in steady state: what was grown before is there.
 
@@ -51,6 +51,38 @@ impl SinkHandler for Sink {
     }
     fn read(&mut self, value: u64) -> u64 {
         self.sum + value
+    }
+}
+
+#[actor]
+enum HookedMessage {
+    /// Five words beside the variant's number.
+    Put(u64, [u64; 4]),
+    Skip,
+}
+
+#[actor]
+enum HookedDeskMessage {
+    /// Three.
+    #[reply(u64)]
+    Ask(u64, [u64; 2]),
+    #[reply(u64)]
+    Idle,
+}
+
+struct Hooked;
+
+impl HookedHandler for Hooked {
+    fn put(&mut self, _: u64, _: [u64; 4]) {}
+    fn skip(&mut self) {}
+}
+
+impl HookedDeskHandler for Hooked {
+    fn ask(&mut self, a: u64, more: [u64; 2]) -> u64 {
+        a + more.iter().sum::<u64>()
+    }
+    fn idle(&mut self) -> u64 {
+        0
     }
 }
 
@@ -140,6 +172,40 @@ fn a_message_from_outside_allocates_nothing() {
             .sum();
         // As above: 16 fit where 16 have been.
         assert!(counted <= TIMES / 10, "{counted} allocations for {TIMES} messages");
+    });
+}
+
+#[test]
+fn with_a_hook_for_what_is_undelivered_a_word_less_fits() {
+    bounded(|| {
+        let engine = ActorEngine::new();
+        let hooked = HookedMessage::actor(|| Hooked).on_undelivered(|_, _| ());
+        let hooked = engine.pool(1, hooked).unwrap();
+        let desk = HookedDeskMessage::actor(|| Hooked).on_undelivered(|_, _| ());
+        let desk = engine.pool(1, desk).unwrap();
+        let batch = || {
+            for value in 0..16 {
+                hooked.put(value, [1; 4]).unwrap();
+            }
+        };
+        let calls = || {
+            for value in 0..TIMES {
+                assert_eq!(desk.ask(value, [1; 2]).unwrap(), value + 2);
+            }
+        };
+        batch();
+        calls();
+        engine.settle();
+        let sent: u64 = (0..TIMES / 16)
+            .map(|_| {
+                let counted = measure(batch).count_total;
+                engine.settle();
+                counted
+            })
+            .sum();
+        assert!(sent <= TIMES / 10, "{sent} allocations for {TIMES} messages");
+        let called = measure(calls).count_total;
+        assert!(called <= TIMES + TIMES / 10, "{called} allocations for {TIMES} calls");
     });
 }
 

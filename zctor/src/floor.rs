@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use crate::instance::AnyInstance;
 use crate::lanes::Queue;
-use crate::mailbox::{Kind, Mail, Slot};
+use crate::mailbox::{Mail, Slot, Wants};
 use crate::roll::{Account, Page};
 
 /// Who lives on a thread, and what waits for them there.
@@ -74,7 +74,7 @@ impl Floor {
         match (self.seats.get(mail.to.index as usize), self.pages.get(Page::number(mail.to))) {
             (Some(Seat { generation, depth, tenant: Some(_) }), Some(page)) if *generation == mail.to.generation => {
                 let account = page.account(mail.to);
-                let ahead = mail.kind != Kind::Message && self.queue.lets_ahead(account);
+                let ahead = mail.wants != Wants::Nothing && self.queue.lets_ahead(account);
                 account.take_in(mail.weight());
                 (*depth, ahead)
             }

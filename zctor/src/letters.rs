@@ -309,7 +309,7 @@ impl<M: Message + Send> Content for VecDeque<M> {
     type Message = M;
 
     fn len(&self) -> usize {
-        self.len()
+        VecDeque::len(self)
     }
 
     fn deliver(&mut self, instance: Rc<dyn AnyInstance>, local: &Rc<Local>, serving: Serving) -> bool {

@@ -112,23 +112,22 @@ pub(crate) struct Mail {
     pub(crate) permitted: bool,
     /// A hook had sent it.
     pub(crate) from_hook: bool,
-    pub(crate) kind: Kind,
+    pub(crate) wants: Wants,
     pub(crate) what: What,
 }
 
 #[cfg(target_pointer_width = "64")]
 const _: () = assert!(size_of::<Mail>() <= 96, "mail is moved often");
 
-/// Who waits for what becomes of mail. Here, so that the callee of a call that nobody gives up need not look where its reply
+/// What the sender of mail wants back. Here, so that the callee of a call that nobody gives up need not look where its reply
 /// will lie before that is there: the caller looks there all the while, and the two would contend for it.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
-    /// Nobody.
-    Message,
-    /// A caller, until the reply is there.
-    Call,
-    /// A caller who may give up: the call's terms say so.
-    CallOnTerms,
+pub(crate) enum Wants {
+    Nothing,
+    /// It is a call whose caller waits until the reply is there.
+    Reply,
+    /// It is a call whose caller may give up: the terms say so.
+    ReplyOnTerms,
 }
 
 pub(crate) enum What {
@@ -162,8 +161,8 @@ impl Mail {
     pub(crate) fn letter(to: Slot, letter: Letter, how: How) -> Self {
         let How { rotated, permitted } = how;
         let what = What::Letter(letter);
-        let (from_hook, kind) = (in_hook(), Kind::Message);
-        Self { to, number: 0, messages: 1, rotated, permitted, from_hook, kind, what }
+        let (from_hook, wants) = (in_hook(), Wants::Nothing);
+        Self { to, number: 0, messages: 1, rotated, permitted, from_hook, wants, what }
     }
 
     /// For any mailbox: this thread takes it back if that has closed.
@@ -175,8 +174,8 @@ impl Mail {
     /// A letter with a message that asks for a reply.
     #[inline]
     pub(crate) fn call(to: Slot, letter: Letter, on_terms: bool, how: How) -> Self {
-        let kind = if on_terms { Kind::CallOnTerms } else { Kind::Call };
-        Self { kind, ..Self::letter(to, letter, how).signed() }
+        let wants = if on_terms { Wants::ReplyOnTerms } else { Wants::Reply };
+        Self { wants, ..Self::letter(to, letter, how).signed() }
     }
 
     /// A letter with any number of messages.
@@ -190,8 +189,8 @@ impl Mail {
     #[inline(always)]
     pub(crate) fn order(to: Slot, order: Order) -> Self {
         let what = What::Order(order);
-        let (rotated, permitted, from_hook, kind) = (false, false, false, Kind::Message);
-        Self { to, number: 0, messages: 0, rotated, permitted, from_hook, kind, what }
+        let (rotated, permitted, from_hook, wants) = (false, false, false, Wants::Nothing);
+        Self { to, number: 0, messages: 0, rotated, permitted, from_hook, wants, what }
     }
 
     /// With its place in the order of arrival, where that needs to be known.
@@ -203,7 +202,7 @@ impl Mail {
     pub(crate) fn into_letter(self) -> Option<Letter> {
         match self.what {
             What::Letter(letter) => Some(letter),
-            _ => None,
+            What::Order(_) => None,
         }
     }
 

@@ -31,7 +31,7 @@ use crate::floor::{Birth, Floor};
 use crate::frame::{self, Frame, is_at, quietly};
 use crate::instance::{AnyInstance, Phase};
 use crate::lifecycle::Core;
-use crate::mailbox::{Kind, Letter, Mail, Mailbox, Meter, ORDER, Order, Serving, Slot, What};
+use crate::mailbox::{Letter, Mail, Mailbox, Meter, ORDER, Order, Serving, Slot, Wants, What};
 use crate::message::Message;
 use crate::park::FIRST_SPIN;
 use crate::pool::KnownPool;
@@ -772,7 +772,7 @@ impl Local {
         let budget = if floor.queue.waiting > 0 { 1 } else { budget };
         drop(floor);
         let messages = mail.messages;
-        let on_terms = mail.kind == Kind::CallOnTerms;
+        let on_terms = mail.wants == Wants::ReplyOnTerms;
         let serving = Serving { budget, permitted: mail.permitted, from_hook: mail.from_hook, on_terms };
         let Some(instance) = instance else {
             self.pass(messages);
