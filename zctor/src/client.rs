@@ -7,10 +7,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::address::Address;
-use crate::call::Pending;
+use crate::call::{Pending, ReplyTo};
 use crate::error::{CallError, SendError, StopError, WatchError};
 use crate::instance::InstanceId;
-use crate::message::{IntoRequest, KeyOf, Message, key_hash};
+use crate::message::{IntoRequest, KeyOf, Kind, Message, Request, key_hash};
 use crate::pool::Pool;
 use crate::recipient::Recipient;
 use crate::route::{Aim, Binding, Limit, Replies, View};
@@ -185,8 +185,19 @@ impl<M: Message> Client<M> {
     /// # Ok(())
     /// # }
     /// ```
+    #[inline]
     pub fn call<Q: IntoRequest<Message = M>>(&self, request: Q) -> Result<Q::Reply, CallError> {
-        self.aim().call(request.__into())
+        let Request { message, port, .. } = request.__into();
+        self.call_from::<Q::Reply, Q::Kind>(&mut Some(message), port)
+    }
+
+    #[inline(never)]
+    fn call_from<R: 'static, K: Kind>(
+        &self,
+        place: &mut Option<M>,
+        port: fn(ReplyTo<R>) -> M::Port,
+    ) -> Result<R, CallError> {
+        self.aim().call_from::<R, K>(place, port)
     }
 
     /// Sends a request and gives a [`Pending`] for its reply. A refusal is found in there.

@@ -6,14 +6,14 @@ use std::sync::Arc;
 use std::task::Waker;
 use std::time::Duration;
 
-use crate::call::Pipe;
 use crate::call::sealed::{Running, Start, Starter};
+use crate::call::{Pipe, ReplyTo};
 use crate::client::Client;
 use crate::engine::EngineHandle;
 use crate::error::{CallError, Refusal, SendError, SpawnError, WatchError};
 use crate::instance::{InstanceId, PipeTask, Shared, Wish};
 use crate::mailbox::{Mail, Order};
-use crate::message::{AnsweredInHandler, CallableFrom, Message};
+use crate::message::{AnsweredInHandler, CallableFrom, Kind, Message, Request};
 use crate::pool::KnownPool;
 use crate::registration::{LocalRegistration, install_on};
 use crate::route::{Aim, Binding, Limit};
@@ -167,12 +167,23 @@ impl<M: Message> Context<M> {
     /// # Ok(())
     /// # }
     /// ```
+    #[inline]
     pub fn call<Q>(&self, request: Q) -> Result<Q::Reply, CallError>
     where
         Q: AnsweredInHandler,
         Q::Message: CallableFrom<M>,
     {
-        self.aim(Limit::Inherited, |aim| aim.call(request.__into()))
+        let Request { message, port, .. } = request.__into();
+        self.call_from::<_, _, Q::Kind>(&mut Some(message), port)
+    }
+
+    #[inline(never)]
+    fn call_from<T: Message, R: 'static, K: Kind>(
+        &self,
+        place: &mut Option<T>,
+        port: fn(ReplyTo<R>) -> T::Port,
+    ) -> Result<R, CallError> {
+        self.aim(Limit::Inherited, |aim| aim.call_from::<R, K>(place, port))
     }
 
     /// As [`send`](Context::send), but only to instances on this thread, in turn among them.

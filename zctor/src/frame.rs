@@ -23,7 +23,22 @@ impl Frame {
 
     #[inline]
     pub(crate) fn current() -> Self {
-        HERE.with(|here| here.frame.get())
+        let mut frame = Self::OUTSIDE;
+        // Each part by itself: what is written in parts and read as a whole at once is waited for.
+        HERE.with(|here| {
+            frame.below = here.below.get();
+            frame.deadline = here.deadline.get();
+        });
+        frame
+    }
+
+    /// What runs from now on runs in this one.
+    #[inline]
+    fn enter(self) {
+        HERE.with(|here| {
+            here.below.set(self.below);
+            here.deadline.set(self.deadline);
+        });
     }
 
     /// This is a handler, or other code of the user's that the runtime runs.
@@ -43,7 +58,9 @@ struct Here {
     /// Address of this thread's mailbox, and of its engine's edge; 0 outside.
     mailbox: Cell<usize>,
     edge: Cell<usize>,
-    frame: Cell<Frame>,
+    /// The parts of the frame.
+    below: Cell<u32>,
+    deadline: Cell<Option<Instant>>,
 }
 
 /// The current thread is that of `mailbox` from now on.
@@ -63,8 +80,11 @@ pub(crate) fn leave() {
 }
 
 thread_local! {
-    static HERE: Here =
-        const { Here { mailbox: Cell::new(0), edge: Cell::new(0), frame: Cell::new(Frame::OUTSIDE) } };
+    static HERE: Here = const {
+        let Frame { below, deadline } = Frame::OUTSIDE;
+        let (mailbox, edge) = (Cell::new(0), Cell::new(0));
+        Here { mailbox, edge, below: Cell::new(below), deadline: Cell::new(deadline) }
+    };
 }
 
 /// Whether this is the thread of `mailbox`.
@@ -98,15 +118,13 @@ pub(crate) fn on_actor_thread() -> bool {
 }
 
 /// Runs the user's code: the one place that does. A panic comes back as its text.
-#[inline]
+#[inline(always)]
 pub(crate) fn run_user<R>(depth: u16, deadline: Option<Instant>, f: impl FnOnce() -> R) -> Result<R, Arc<str>> {
     let orphans = count_orphans();
-    let outcome = HERE.with(|here| {
-        let before = here.frame.replace(Frame { below: u32::from(depth), deadline });
-        let outcome = catch(f);
-        here.frame.set(before);
-        outcome
-    });
+    let before = Frame::current();
+    Frame { below: u32::from(depth), deadline }.enter();
+    let outcome = catch(f);
+    before.enter();
     answer_orphans(orphans, outcome.as_ref().err());
     outcome
 }
@@ -138,6 +156,7 @@ impl<F: ?Sized> Drop for Quiet<F> {
 }
 
 /// Catches a panic and gives its text.
+#[inline]
 pub(crate) fn catch<R>(f: impl FnOnce() -> R) -> Result<R, Arc<str>> {
     catch_unwind(AssertUnwindSafe(f)).map_err(into_text)
 }

@@ -541,7 +541,7 @@ where
 
     /// Handles a message of its own: a timer's or a pipe's.
     fn handle_own(self: Rc<Self>, local: &Rc<Local>, message: M) {
-        self.count_taken(local);
+        count_taken(self.account(), &local.mailbox.meter);
         self.handle_one(local, &mut Some(message), &mut ReplySlot::Nobody, None);
     }
 
@@ -557,16 +557,9 @@ where
     /// Nothing is queued for it that would come before a call made now, and it can handle that at once: its code is not on
     /// the stack, and it has started, and neither rests nor has it ended.
     #[inline]
-    fn is_free(&self) -> bool {
+    fn is_free(&self, account: &Account) -> bool {
         let Common { phase, busy, answers_itself, .. } = &self.common;
-        self.account().is_unburdened() && !busy.get() && phase.get() == Phase::Live && *answers_itself
-    }
-
-    /// A message that is handled at once.
-    #[inline]
-    fn count_taken(&self, local: &Local) {
-        self.account().take_in(1);
-        Meter::add(&local.mailbox.meter.taken, 1);
+        account.is_unburdened() && !busy.get() && phase.get() == Phase::Live && *answers_itself
     }
 
     /// Does what the handler that just returned asked for.
@@ -829,19 +822,24 @@ where
         reply: &mut dyn Any,
         deadline: Option<Instant>,
     ) -> OnTheSpot {
-        let Some(message) = known::<Option<M>>(message).filter(|_| self.is_free()) else { return OnTheSpot::Busy };
-        self.count_taken(local);
+        let account = self.account();
+        let Some(message) = known::<Option<M>>(message).filter(|_| self.is_free(account)) else {
+            return OnTheSpot::Busy;
+        };
+        let meter = &local.mailbox.meter;
+        count_taken(account, meter);
+        let mut slot = ReplySlot::Here(reply);
         let outcome = self.work(local, deadline, |state, ctx| {
             // Taken out of its place here, so that it is moved once.
             if let Some(message) = message.take() {
-                message.__dispatch(state, ctx, &mut ReplySlot::Here(reply));
+                message.__dispatch(state, ctx, &mut slot);
             }
         });
         match outcome {
             // Its caller is told by what this gives.
             Some(Err(text)) => OnTheSpot::Unsettled(Unsettled { callee: self, panic: Some(text) }),
             Some(Ok(())) | None => {
-                count_handled(self.account(), &local.mailbox.meter);
+                count_handled(account, meter);
                 match self.common.wish.get() {
                     Wish::None => OnTheSpot::Handled,
                     _ => OnTheSpot::Unsettled(Unsettled { callee: self, panic: None }),
@@ -934,6 +932,13 @@ where
     fn holds_mail(&self) -> bool {
         self.if_extras(|extras| !extras.held.is_empty())
     }
+}
+
+/// A message is taken in that is handled at once.
+#[inline]
+fn count_taken(account: &Account, meter: &Meter) {
+    account.take_in(1);
+    Meter::add(&meter.taken, 1);
 }
 
 /// A message is done with: counted before any other code of the user's, which may never return, so that it is counted

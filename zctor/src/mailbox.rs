@@ -363,7 +363,7 @@ impl Meter {
     #[inline]
     pub(crate) fn run(&self, slot: Slot) -> u64 {
         let before = self.running.load(Ordering::Relaxed);
-        self.running.store(u64::from(slot.index) << 32 | u64::from(slot.generation), Ordering::Relaxed);
+        self.running.store(u64::from(slot.generation) << 32 | u64::from(slot.index), Ordering::Relaxed);
         before
     }
 
@@ -374,7 +374,7 @@ impl Meter {
 
     pub(crate) fn running(&self) -> Option<Slot> {
         let packed = self.running.load(Ordering::Relaxed);
-        (packed != Self::IDLE).then_some(Slot { index: (packed >> 32) as u32, generation: packed as u32 })
+        (packed != Self::IDLE).then_some(Slot { index: packed as u32, generation: (packed >> 32) as u32 })
     }
 
     #[inline]

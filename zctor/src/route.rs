@@ -1,5 +1,6 @@
 //! Routes: the one way that sends and calls take, from a message to the instance that gets it.
 
+use std::any::Any;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::task::Waker;
@@ -262,7 +263,7 @@ impl<'a, M: Message> Aim<'a, M> {
 
     /// The way that as good as every message takes: to the instance that a client is bound to, or to the next in turn of a
     /// pool whose places are known, if nothing stands against it. `None`: `enter` looks closer.
-    #[inline]
+    #[inline(always)]
     fn straight(&self, key: Option<u64>) -> Option<(&'a Address<M>, Way, How)> {
         let (address, way, rotated) = match (self.binding, key) {
             (Binding::One(address), _) => (address, address.admit_freely()?, false),
@@ -340,45 +341,54 @@ impl<'a, M: Message> Aim<'a, M> {
     }
 
     pub(crate) fn call<R: 'static, K: Kind>(&self, request: Request<M, R, K>) -> Result<R, CallError> {
+        let Request { message, port, .. } = request;
+        self.call_from::<R, K>(&mut Some(message), port)
+    }
+
+    /// Calls with what is in `place`, where its caller has made it; see `send`.
+    #[inline]
+    pub(crate) fn call_from<R: 'static, K: Kind>(
+        &self,
+        place: &mut Option<M>,
+        port: fn(ReplyTo<R>) -> M::Port,
+    ) -> Result<R, CallError> {
         let frame = Frame::current();
         if !frame.may_wait_for(K::depth(M::CALL_DEPTH)) {
             return Err(CallError::Undeclared { message: M::NAME });
         }
-        let Request { message, port, .. } = request;
         let until = match self.limit {
             Limit::Inherited => frame.deadline.or_else(|| self.default_deadline()),
             Limit::Within(limit) => [frame.deadline, deadline(limit)].into_iter().flatten().min(),
             Limit::None => None,
         };
-        let key = message.__key();
-        let mut place = Some(message);
-        // A callee on this very thread runs at once if nothing for it is queued.
-        let is_here = |way: Way| K::IS_PROMPT && way == Way::Here;
+        let key = place.as_ref().and_then(M::__key);
         let chosen = match self.straight(key) {
-            Some((address, way, how)) => {
-                let outcome = if is_here(way) { Self::call_here(address, &mut place, until) } else { None };
-                if let Some(outcome) = outcome {
-                    return outcome;
-                }
-                Chosen::straight(address, way, how)
-            }
-            None => {
-                let chosen = self.enter(key, || until).map_err(|refusal| self.call_error(refusal))?;
-                let is_here = chosen.entry == Entry::Free && is_here(chosen.way);
-                let outcome = if is_here { Self::call_here(chosen.address(), &mut place, until) } else { None };
-                if let Some(outcome) = outcome {
-                    return outcome;
-                }
-                chosen
-            }
+            Some((address, way, how)) => Chosen::straight(address, way, how),
+            None => self.find(key, until)?,
         };
-        match place {
+        // A callee on this very thread runs at once if nothing for it is queued.
+        if K::IS_PROMPT && chosen.way == Way::Here && chosen.entry == Entry::Free {
+            let mut reply = None;
+            match call_here(chosen.address(), place, &mut reply, until) {
+                Ok(true) => return reply.ok_or(CallError::NoReply { message: M::NAME }),
+                Ok(false) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        match place.take() {
             Some(message) => self.call_there(chosen, message, port, until),
             // Not reached: only a call that was made here is taken out of its place.
             None => Err(CallError::NoReply { message: M::NAME }),
         }
     }
 
+    /// As `enter`, for a call.
+    #[inline(never)]
+    fn find(&self, key: Option<u64>, until: Option<Instant>) -> Result<Chosen<'a, M>, CallError> {
+        self.enter(key, || until).map_err(|refusal| self.call_error(refusal))
+    }
+
+    #[inline(never)]
     fn call_there<R: 'static>(
         &self,
         mut chosen: Chosen<'a, M>,
@@ -400,35 +410,8 @@ impl<'a, M: Message> Aim<'a, M> {
             let Some(Call { message, .. }) = &call else {
                 return Reply::new(&mut receiver, &address.mailbox, M::NAME).wait(until);
             };
-            chosen = self.enter(message.__key(), || until).map_err(|refusal| self.call_error(refusal))?;
+            chosen = self.find(message.__key(), until)?;
         }
-    }
-
-    /// A call to an instance of this thread, which runs it on the spot; `None` if that is not free.
-    fn call_here<R: 'static>(
-        address: &Address<M>,
-        place: &mut Option<M>,
-        until: Option<Instant>,
-    ) -> Option<Result<R, CallError>> {
-        let local = local()?;
-        let callee = local.instance(address.slot)?;
-        if until.is_some_and(|until| until <= now()) {
-            let (losses, why) = (&local.mailbox.edge.losses, Undelivered::GivenUp);
-            losses.count(1, why);
-            let owner = address.undelivered.as_deref();
-            place.take().into_iter().for_each(|message| losses.tell(message, address.id(), why, false, owner));
-            return Some(Err(CallError::Timeout { message: M::NAME, begun: false }));
-        }
-        let mut reply = None;
-        let panic = match callee.handle_here(&local, place, &mut reply, until) {
-            OnTheSpot::Handled => None,
-            OnTheSpot::Busy => return None,
-            OnTheSpot::Unsettled(unsettled) => unsettled.settle(&local),
-        };
-        Some(match panic {
-            None => reply.ok_or(CallError::NoReply { message: M::NAME }),
-            Some(text) => Err(CallError::Panicked { message: M::NAME, text }),
-        })
     }
 
     /// Never waits, not for room either.
@@ -728,6 +711,35 @@ impl<'a, M: Message> Aim<'a, M> {
             None => Ok(()),
             Some((first, refusal)) => Err((std::iter::once(first).chain(messages).collect(), refusal)),
         }
+    }
+}
+
+/// Calls an instance of this thread, which handles it on the spot and puts its reply into `reply`, an `Option` of that;
+/// `false` if it is not free to.
+#[inline(always)]
+fn call_here<M: Message>(
+    address: &Address<M>,
+    place: &mut Option<M>,
+    reply: &mut dyn Any,
+    until: Option<Instant>,
+) -> Result<bool, CallError> {
+    let Some(local) = local() else { return Ok(false) };
+    let Some(callee) = local.instance(address.slot) else { return Ok(false) };
+    if until.is_some_and(|until| until <= now()) {
+        let (losses, why) = (&local.mailbox.edge.losses, Undelivered::GivenUp);
+        losses.count(1, why);
+        let owner = address.undelivered.as_deref();
+        place.take().into_iter().for_each(|message| losses.tell(message, address.id(), why, false, owner));
+        return Err(CallError::Timeout { message: M::NAME, begun: false });
+    }
+    let panic = match callee.handle_here(&local, place, reply, until) {
+        OnTheSpot::Handled => None,
+        OnTheSpot::Busy => return Ok(false),
+        OnTheSpot::Unsettled(unsettled) => unsettled.settle(&local),
+    };
+    match panic {
+        None => Ok(true),
+        Some(text) => Err(CallError::Panicked { message: M::NAME, text }),
     }
 }
 
