@@ -176,6 +176,26 @@ fn a_message_from_outside_allocates_nothing() {
 }
 
 #[test]
+fn what_send_all_allocates_is_freed_on_the_thread_that_made_it() {
+    bounded(|| {
+        let engine = ActorEngine::new();
+        let sink = engine.pool(1, SinkMessage::actor(Sink::default)).unwrap();
+        let batch = || sink.send_all((0..64).map(|value| SinkMessage::Put(value, [1; 5]))).unwrap();
+        batch();
+        engine.settle();
+        let left: i64 = (0..TIMES)
+            .map(|_| {
+                let counted = measure(|| assert_eq!(batch(), 64));
+                engine.settle();
+                counted.count_current
+            })
+            .sum();
+        // The room that a batch travels in comes back; now and then somebody else just looks there.
+        assert!(left.unsigned_abs() <= TIMES / 10, "{left} of {TIMES} batches were left to the other thread");
+    });
+}
+
+#[test]
 fn with_a_hook_for_what_is_undelivered_a_word_less_fits() {
     bounded(|| {
         let engine = ActorEngine::new();

@@ -10,6 +10,7 @@ use crate::instance::AnyInstance;
 use crate::lanes::Queue;
 use crate::mailbox::{Mail, Slot, Wants};
 use crate::roll::{Account, Page};
+use crate::spares::Spares;
 
 /// Who lives on a thread, and what waits for them there.
 #[derive(Default)]
@@ -50,10 +51,10 @@ impl Floor {
 
     /// Mail that has come: to the batch that it belongs to, or to its place in the queue. What is left of it is empty.
     #[inline(always)]
-    pub(crate) fn take_in(&mut self, place: &mut Option<Mail>) {
+    pub(crate) fn take_in(&mut self, place: &mut Option<Mail>, spares: &Spares) {
         let Some(mail) = place else { return };
         let (depth, ahead) = self.note(mail);
-        if self.queue.last(depth).is_some_and(|last| last.gather(mail)) {
+        if self.queue.last(depth).is_some_and(|last| last.gather(mail, spares)) {
             return;
         }
         if let Some(mail) = place.take() {

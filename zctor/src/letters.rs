@@ -4,7 +4,6 @@
 //! handles them is known to the instance alone, which a letter gives its content as `Any`.
 
 use std::any::Any;
-use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::mem::take;
 use std::rc::Rc;
@@ -19,6 +18,7 @@ use crate::mailbox::{Envelope, Gatherer, Grave, Letter, Mail, Serving, seal};
 use crate::message::{Message, Port};
 use crate::pool::Pool;
 use crate::registry::Pools;
+use crate::spares::Spares;
 use crate::terms::Terms;
 use crate::thread::{Local, send_here};
 
@@ -38,7 +38,8 @@ impl<M: Message<Port: Send> + Send> Seals<M> {
             take_back(place, address.deliver(way, Mail::call(address.slot, letter, on_terms, how)));
         },
         batch: |messages, address, way, how| {
-            let letter = sealed(take(messages), address.undelivered.as_ref());
+            let batch = address.mailbox.spares.fill(messages);
+            let letter = sealed(batch, address.undelivered.as_ref());
             take_back(messages, address.deliver_batch(way, Mail::batch(address.slot, letter, how)));
         },
     };
@@ -119,20 +120,21 @@ fn single<M: Message + Send>(place: &mut Option<M>, address: &Address<M>, how: H
 /// Queues a message for an instance of this thread: see `thread::send_here`.
 #[inline(always)]
 fn queue_here<M: Message + Send>(place: &mut Option<M>, address: &Address<M>, how: How) -> bool {
+    let spares = &address.mailbox.spares;
     let add = |letter: &mut Letter, place: &mut Option<M>| match &address.undelivered {
-        None => join(letter, place, || Nobody),
-        Some(hook) => join(letter, place, || Arc::clone(hook)),
+        None => join(letter, place, spares, || Nobody),
+        Some(hook) => join(letter, place, spares, || Arc::clone(hook)),
     };
     send_here(place, address, how, add, |place| single(place, address, how))
 }
 
 /// Makes a batch of a letter and the one behind it, if both are of messages sent, with the same kind of heir.
-fn gather<M: Message + Send, H: Heir<M>>(letter: &mut Letter, next: &mut Letter) -> bool {
+fn gather<M: Message + Send, H: Heir<M>>(letter: &mut Letter, next: &mut Letter, spares: &Spares) -> bool {
     if is_bulky::<M>() {
         return false;
     }
     match next.as_any_mut().downcast_mut::<Sealed<Option<M>, H>>() {
-        Some(Sealed { content, undelivered }) => join(letter, content, || undelivered.clone()),
+        Some(Sealed { content, undelivered }) => join(letter, content, spares, || undelivered.clone()),
         None => false,
     }
 }
@@ -144,7 +146,12 @@ const fn is_bulky<M>() -> bool {
 
 /// Makes a batch of a letter and one message more.
 #[inline]
-fn join<M: Message + Send, H: Heir<M>>(letter: &mut Letter, place: &mut Option<M>, heir: impl FnOnce() -> H) -> bool {
+fn join<M: Message + Send, H: Heir<M>>(
+    letter: &mut Letter,
+    place: &mut Option<M>,
+    spares: &Spares,
+    heir: impl FnOnce() -> H,
+) -> bool {
     if is_bulky::<M>() {
         return false;
     }
@@ -156,43 +163,11 @@ fn join<M: Message + Send, H: Heir<M>>(letter: &mut Letter, place: &mut Option<M
         return true;
     }
     let Some(first) = any.downcast_mut::<Sealed<Option<M>, H>>() else { return false };
-    let mut messages: VecDeque<M> = take_spare();
+    let mut messages: VecDeque<M> = spares.take(2);
     messages.extend(first.content.take());
     messages.extend(place.take());
     *letter = seal(Sealed { content: messages, undelivered: heir() });
     true
-}
-
-thread_local! {
-    /// The room of a batch of some type.
-    static SPARE: RefCell<Option<Box<dyn Any>>> = const { RefCell::new(None) };
-}
-
-/// What a spare batch may hold on to.
-const SPARE_BYTES: usize = 64 * 1024;
-
-/// An empty batch: the one served last on this thread, if it was for such messages.
-fn take_spare<M: 'static>() -> VecDeque<M> {
-    let take = |spare: &RefCell<Option<Box<dyn Any>>>| {
-        spare.borrow_mut().as_mut().and_then(|spare| spare.downcast_mut().map(take))
-    };
-    SPARE.try_with(take).ok().flatten().unwrap_or_default()
-}
-
-/// Keeps the room of a batch that was served for the next, so that those of one type allocate nothing in steady state.
-fn keep_spare<M: 'static>(batch: &mut VecDeque<M>) {
-    if batch.capacity() * size_of::<M>() > SPARE_BYTES {
-        return;
-    }
-    let keep = |spare: &RefCell<Option<Box<dyn Any>>>| {
-        let mut spare = spare.borrow_mut();
-        match spare.as_mut().and_then(|spare| spare.downcast_mut::<VecDeque<M>>()) {
-            Some(spare) if spare.capacity() >= batch.capacity() => {}
-            Some(spare) => std::mem::swap(spare, batch),
-            None => *spare = Some(Box::new(take(batch))),
-        }
-    };
-    let _ = SPARE.try_with(keep);
 }
 
 /// Gives what rotation had chosen another for to who takes over, by `send`, which puts it back if that one has ended
@@ -289,7 +264,7 @@ impl<M: Message<Port: Send> + Send> Content for Option<Call<M>> {
     }
 
     fn gatherer<H: Heir<M>>() -> Gatherer {
-        |_, _| false
+        |_, _, _| false
     }
 
     fn forward(&mut self, pool: &Pool<M>) {
@@ -314,8 +289,8 @@ impl<M: Message + Send> Content for VecDeque<M> {
 
     fn deliver(&mut self, instance: Rc<dyn AnyInstance>, local: &Rc<Local>, serving: Serving) -> bool {
         let done = instance.handle_batch(local, serving, self);
-        if self.is_empty() {
-            keep_spare(self);
+        if done {
+            local.mailbox.spares.keep(self);
         }
         done
     }

@@ -136,6 +136,7 @@ mod restart;
 mod roll;
 mod room;
 mod route;
+mod spares;
 mod sync;
 mod terms;
 #[cfg(feature = "testing")]

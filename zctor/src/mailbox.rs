@@ -21,6 +21,7 @@ use crate::park::Parker;
 use crate::registry::Pools;
 use crate::roll::Roll;
 use crate::room::Room;
+use crate::spares::Spares;
 use crate::sync::{AtomicU8, AtomicU64, AtomicUsize, Mutex, fence, lock, queue};
 use crate::thread::{Local, ThreadId};
 use crate::watch::{RunningInstance, ThreadStats, Wait};
@@ -54,7 +55,7 @@ pub(crate) trait Envelope {
 }
 
 /// Makes a batch of an envelope and the one behind it, which is empty then; `false` if they are not for that.
-pub(crate) type Gatherer = fn(&mut Letter, &mut Letter) -> bool;
+pub(crate) type Gatherer = fn(&mut Letter, &mut Letter, &Spares) -> bool;
 
 /// How an envelope is served.
 #[derive(Clone, Copy)]
@@ -216,13 +217,13 @@ impl Mail {
     /// Adds what is in `next` to it, if that is a single message to the same instance that came in the same way, and there is
     /// room: what comes one after another for one instance is handled as a batch.
     #[inline]
-    pub(crate) fn gather(&mut self, next: &mut Self) -> bool {
+    pub(crate) fn gather(&mut self, next: &mut Self, spares: &Spares) -> bool {
         let how = How { rotated: next.rotated, permitted: next.permitted };
         if !self.takes(next.to, how, next.from_hook) {
             return false;
         }
         let (What::Letter(letter), What::Letter(other)) = (&mut self.what, &mut next.what) else { return false };
-        let gathered = letter.gatherer()(letter, other);
+        let gathered = letter.gatherer()(letter, other, spares);
         if gathered {
             self.messages += next.messages;
         }
@@ -402,6 +403,7 @@ pub(crate) struct Mailbox {
     pub(crate) room: Option<Room>,
     /// The instances that live here.
     pub(crate) roll: Roll,
+    pub(crate) spares: Spares,
     /// Waits of handlers that did not end at once.
     waits: Mutex<Vec<Wait>>,
     /// Where siblings of an instance that ended are found.
@@ -426,6 +428,7 @@ impl Mailbox {
             meter,
             room,
             roll: Roll::new(thread),
+            spares: Spares::default(),
             waits: Mutex::default(),
             pools,
             sender,

@@ -493,6 +493,7 @@ impl Local {
             parker.retract();
         } else {
             self.floor.borrow_mut().queue.shrink();
+            self.mailbox.spares.shrink();
             parker.park(self.next_timer());
         }
         if quiet {
@@ -713,7 +714,7 @@ impl Local {
                     continue;
                 }
                 messages += u64::from(mail.messages);
-                floor.take_in(&mut place);
+                floor.take_in(&mut place, &self.mailbox.spares);
             }
             Meter::add(&self.mailbox.meter.taken, messages.wrapping_sub(counted));
         }

@@ -22,7 +22,7 @@ impl Envelope for Probe {
     }
 
     fn gatherer(&self) -> Gatherer {
-        |_, _| false
+        |_, _, _| false
     }
 
     fn len(&self) -> usize {
