@@ -36,8 +36,29 @@ const STANDBY: u8 = 4;
 /// Turns of looking at the word before a thread parks, 25 to 40 nanoseconds each: together about what a wake-up costs.
 const MAX_SPIN: u32 = 2_000;
 const MIN_SPIN: u32 = 50;
+/// Spins of about the least length before a long one is tried again.
+const SHORT_SPINS: u32 = 32;
 /// What is left of a spin for what always comes at once: for an interrupt in between, say.
 const SHORT_SPIN: u32 = 400;
+
+/// How long to spin the next time, if something came at this turn.
+fn after_success(budget: u32, turn: u32) -> u32 {
+    let slowly = budget - budget / 8;
+    slowly.max(4 * turn + SHORT_SPIN).min(MAX_SPIN)
+}
+
+/// How long to spin the next time, if nothing came.
+///
+/// After many short ones comes a long one again: two threads that answer each other would else both go on parking, each too
+/// late for the other's short spin (measured: 7,400 ns a call instead of 500). Not sooner: where more threads want a core
+/// than there are, a long spin takes it from who would answer.
+fn after_failure(budget: u32) -> u32 {
+    match budget {
+        short if short + SHORT_SPINS <= MIN_SPIN => MAX_SPIN,
+        short @ ..=MIN_SPIN => short - 1,
+        long => (long / 2).max(MIN_SPIN),
+    }
+}
 
 /// Actor threads of this process that are not parked. Spinning only pays while each of them can have a core.
 static AWAKE: std::sync::atomic::AtomicUsize = std::sync::atomic::AtomicUsize::new(0);
@@ -210,8 +231,7 @@ impl Parker {
         for turn in 0..turns {
             if self.word.load(Ordering::Acquire) != WATCHING || ready() {
                 if !woke {
-                    let slowly = budget.get() - budget.get() / 8;
-                    budget.set(slowly.max(4 * turn + SHORT_SPIN).min(MAX_SPIN));
+                    budget.set(after_success(budget.get(), turn));
                 }
                 return true;
             }
@@ -221,9 +241,7 @@ impl Parker {
             spin_loop();
         }
         if !woke {
-            // After the shortest comes a long one again: two threads that answer each other would else both go on
-            // parking, each too late for the other's short spin (measured: 7,400 ns a call instead of 500).
-            budget.set(if budget.get() <= MIN_SPIN { MAX_SPIN } else { budget.get() / 2 });
+            budget.set(after_failure(budget.get()));
         }
         false
     }
@@ -331,6 +349,30 @@ mod tests {
         parker.announce();
         assert!(parker.wake());
         parker.park(None); // returns at once, or hangs
+    }
+
+    #[test]
+    fn spins_in_vain_get_short_and_stay_so_for_a_while() {
+        let mut budget = FIRST_SPIN;
+        let mut spins = vec![budget];
+        loop {
+            budget = after_failure(budget);
+            if budget == MAX_SPIN {
+                break;
+            }
+            spins.push(budget);
+        }
+        let long = spins.iter().filter(|spin| **spin > MIN_SPIN).count();
+        let short = spins.len() - long;
+        assert!(spins.is_sorted_by(|a, b| a > b), "{spins:?}");
+        assert_eq!((long, short), (6, 33), "{spins:?}");
+    }
+
+    #[test]
+    fn a_spin_that_was_worth_it_lasts_some_times_what_it_took() {
+        assert_eq!(after_success(MIN_SPIN, 100), 4 * 100 + SHORT_SPIN);
+        assert_eq!(after_success(MAX_SPIN, 100), MAX_SPIN - MAX_SPIN / 8, "and gets shorter slowly");
+        assert_eq!(after_success(MAX_SPIN, MAX_SPIN), MAX_SPIN);
     }
 
     #[test]
