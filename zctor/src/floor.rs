@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use crate::instance::AnyInstance;
 use crate::lanes::Queue;
-use crate::mailbox::{Mail, Slot, Wants};
+use crate::mailbox::{Arrivals, Mail, Slot, Wants};
 use crate::roll::{Account, Page};
 use crate::spares::Spares;
 
@@ -49,17 +49,32 @@ impl Birth {
 impl Floor {
     // Mail.
 
-    /// Mail that has come: to the batch that it belongs to, or to its place in the queue. What is left of it is empty.
+    /// Takes in mail that has come, which is in `place`: to the batch that it belongs to, with all that follows it and belongs
+    /// there too, or to its place in the queue. Gives the number of messages; the next arrival is in `place` then.
     #[inline(always)]
-    pub(crate) fn take_in(&mut self, place: &mut Option<Mail>, spares: &Spares) {
-        let Some(mail) = place else { return };
+    pub(crate) fn take_in(&mut self, place: &mut Option<Mail>, arrivals: &mut Arrivals<'_>, spares: &Spares) -> u64 {
+        let Some(mail) = place else { return 0 };
+        let (to, messages) = (mail.to, u64::from(mail.messages));
         let (depth, ahead) = self.note(mail);
-        if self.queue.last(depth).is_some_and(|last| last.gather(mail, spares)) {
-            return;
+        let mut last = self.queue.last(depth);
+        let mut joins = |mail: &mut Mail| last.as_mut().is_some_and(|last| last.gather(mail, spares));
+        let mut more = 0;
+        if joins(mail) {
+            arrivals.next_into(place);
+            while place.as_mut().is_some_and(&mut joins) {
+                more += 1;
+                arrivals.next_into(place);
+            }
+        } else {
+            if let Some(mail) = place.take() {
+                self.queue.push(depth, ahead, || mail);
+            }
+            arrivals.next_into(place);
         }
-        if let Some(mail) = place.take() {
-            self.queue.push(depth, ahead, || mail);
+        if let Some((_, account)) = self.tenant(to) {
+            account.take_in(more);
         }
+        messages + more
     }
 
     /// Mail from here: to its place in the queue.
@@ -72,15 +87,25 @@ impl Floor {
     /// Notes that mail was taken in for its instance, and gives its lane in the queue, and whether it goes ahead there.
     #[inline]
     fn note(&self, mail: &Mail) -> (u16, bool) {
-        match (self.seats.get(mail.to.index as usize), self.pages.get(Page::number(mail.to))) {
-            (Some(Seat { generation, depth, tenant: Some(_) }), Some(page)) if *generation == mail.to.generation => {
-                let account = page.account(mail.to);
+        match self.tenant(mail.to) {
+            Some((depth, account)) => {
                 let ahead = mail.wants != Wants::Nothing && self.queue.lets_ahead(account);
                 account.take_in(mail.weight());
-                (*depth, ahead)
+                (depth, ahead)
             }
             // Mail for one that has ended waits in the lowest lane for its end as a dead letter.
-            _ => (0, false),
+            None => (0, false),
+        }
+    }
+
+    /// The call depth and the account of one that lives here.
+    #[inline]
+    fn tenant(&self, slot: Slot) -> Option<(u16, &Account)> {
+        match (self.seats.get(slot.index as usize), self.pages.get(Page::number(slot))) {
+            (Some(Seat { generation, depth, tenant: Some(_) }), Some(page)) if *generation == slot.generation => {
+                Some((*depth, page.account(slot)))
+            }
+            _ => None,
         }
     }
 

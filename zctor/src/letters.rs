@@ -14,7 +14,7 @@ use crate::dead_letter::{OnUndelivered, Undelivered};
 use crate::error::CallError;
 use crate::frame::quietly;
 use crate::instance::AnyInstance;
-use crate::mailbox::{Envelope, Gatherer, Grave, Letter, Mail, Serving, seal};
+use crate::mailbox::{Envelope, Gathered, Grave, Letter, Mail, Serving, seal};
 use crate::message::{Message, Port};
 use crate::pool::Pool;
 use crate::registry::Pools;
@@ -79,7 +79,13 @@ trait Content: Default + Send + 'static {
     fn len(&self) -> usize;
     /// As `Envelope::deliver`.
     fn deliver(&mut self, instance: Rc<dyn AnyInstance>, local: &Rc<Local>, serving: Serving) -> bool;
-    fn gatherer<H: Heir<Self::Message>>() -> Gatherer;
+    /// As `Envelope::gather`, for the content of a single message.
+    fn gather<H: Heir<Self::Message>>(
+        &mut self,
+        next: &mut Option<Self::Message>,
+        heir: &H,
+        spares: &Spares,
+    ) -> Gathered;
     /// Gives what is left to others of the pool. What it could not place stays.
     fn forward(&mut self, pool: &Pool<Self::Message>);
     /// As `Envelope::bury`.
@@ -122,21 +128,10 @@ fn single<M: Message + Send>(place: &mut Option<M>, address: &Address<M>, how: H
 fn queue_here<M: Message + Send>(place: &mut Option<M>, address: &Address<M>, how: How) -> bool {
     let spares = &address.mailbox.spares;
     let add = |letter: &mut Letter, place: &mut Option<M>| match &address.undelivered {
-        None => join(letter, place, spares, || Nobody),
-        Some(hook) => join(letter, place, spares, || Arc::clone(hook)),
+        None => join::<M, Nobody>(letter, place, spares),
+        Some(_) => join::<M, Arc<OnUndelivered<M>>>(letter, place, spares),
     };
     send_here(place, address, how, add, |place| single(place, address, how))
-}
-
-/// Makes a batch of a letter and the one behind it, if both are of messages sent, with the same kind of heir.
-fn gather<M: Message + Send, H: Heir<M>>(letter: &mut Letter, next: &mut Letter, spares: &Spares) -> bool {
-    if is_bulky::<M>() {
-        return false;
-    }
-    match next.as_any_mut().downcast_mut::<Sealed<Option<M>, H>>() {
-        Some(Sealed { content, undelivered }) => join(letter, content, spares, || undelivered.clone()),
-        None => false,
-    }
 }
 
 /// Bulky messages are not gathered: what is boxed is dearer to move into a batch than to leave where it is.
@@ -146,28 +141,18 @@ const fn is_bulky<M>() -> bool {
 
 /// Makes a batch of a letter and one message more.
 #[inline]
-fn join<M: Message + Send, H: Heir<M>>(
-    letter: &mut Letter,
-    place: &mut Option<M>,
-    spares: &Spares,
-    heir: impl FnOnce() -> H,
-) -> bool {
-    if is_bulky::<M>() {
-        return false;
-    }
+fn join<M: Message + Send, H: Heir<M>>(letter: &mut Letter, place: &mut Option<M>, spares: &Spares) -> bool {
     let any = letter.as_any_mut();
-    if let Some(batch) = any.downcast_mut::<Sealed<VecDeque<M>, H>>() {
-        if let Some(message) = place.take() {
-            batch.content.push_back(message);
-        }
-        return true;
-    }
-    let Some(first) = any.downcast_mut::<Sealed<Option<M>, H>>() else { return false };
-    let mut messages: VecDeque<M> = spares.take(2);
-    messages.extend(first.content.take());
-    messages.extend(place.take());
-    *letter = seal(Sealed { content: messages, undelivered: heir() });
-    true
+    let gathered = if is_bulky::<M>() {
+        Gathered::Not
+    } else if let Some(Sealed { content, undelivered }) = any.downcast_mut::<Sealed<VecDeque<M>, H>>() {
+        content.gather(place, undelivered, spares)
+    } else if let Some(Sealed { content, undelivered }) = any.downcast_mut::<Sealed<Option<M>, H>>() {
+        content.gather(place, undelivered, spares)
+    } else {
+        Gathered::Not
+    };
+    gathered.apply(letter)
 }
 
 /// Gives what rotation had chosen another for to who takes over, by `send`, which puts it back if that one has ended
@@ -200,8 +185,14 @@ impl<C: Content, H: Heir<C::Message>> Envelope for Sealed<C, H> {
         self.content.deliver(instance, local, serving)
     }
 
-    fn gatherer(&self) -> Gatherer {
-        C::gatherer::<H>()
+    fn gather(&mut self, next: &mut Letter, spares: &Spares) -> Gathered {
+        if is_bulky::<C::Message>() {
+            return Gathered::Not;
+        }
+        match next.as_any_mut().downcast_mut::<Sealed<Option<C::Message>, H>>() {
+            Some(next) => self.content.gather(&mut next.content, &self.undelivered, spares),
+            None => Gathered::Not,
+        }
     }
 
     fn len(&self) -> usize {
@@ -236,8 +227,11 @@ impl<M: Message + Send> Content for Option<M> {
         instance.handle_message(local, serving, self)
     }
 
-    fn gatherer<H: Heir<M>>() -> Gatherer {
-        gather::<M, H>
+    fn gather<H: Heir<M>>(&mut self, next: &mut Self, heir: &H, spares: &Spares) -> Gathered {
+        let mut messages: VecDeque<M> = spares.take(2);
+        messages.extend(self.take());
+        messages.extend(next.take());
+        Gathered::Batch(seal(Sealed { content: messages, undelivered: heir.clone() }))
     }
 
     fn forward(&mut self, pool: &Pool<M>) {
@@ -263,8 +257,8 @@ impl<M: Message<Port: Send> + Send> Content for Option<Call<M>> {
         instance.handle_call(local, serving, self)
     }
 
-    fn gatherer<H: Heir<M>>() -> Gatherer {
-        |_, _, _| false
+    fn gather<H: Heir<M>>(&mut self, _: &mut Option<M>, _: &H, _: &Spares) -> Gathered {
+        Gathered::Not
     }
 
     fn forward(&mut self, pool: &Pool<M>) {
@@ -295,8 +289,12 @@ impl<M: Message + Send> Content for VecDeque<M> {
         done
     }
 
-    fn gatherer<H: Heir<M>>() -> Gatherer {
-        gather::<M, H>
+    #[inline]
+    fn gather<H: Heir<M>>(&mut self, next: &mut Option<M>, _: &H, _: &Spares) -> Gathered {
+        if let Some(message) = next.take() {
+            self.push_back(message); // `extend` would move it twice
+        }
+        Gathered::Joined
     }
 
     fn forward(&mut self, pool: &Pool<M>) {

@@ -38,8 +38,8 @@ pub(crate) trait Envelope {
     /// `true` if nothing is left. A call whose caller has given up goes to the grave instead.
     fn deliver(&mut self, instance: Rc<dyn AnyInstance>, local: &Rc<Local>, serving: Serving) -> bool;
 
-    /// How the one behind it is added to it: a function, since that replaces it.
-    fn gatherer(&self) -> Gatherer;
+    /// Adds the message in the one behind it, which is empty then, if they are for that.
+    fn gather(&mut self, next: &mut Letter, spares: &Spares) -> Gathered;
 
     /// Messages left in it.
     fn len(&self) -> usize;
@@ -54,8 +54,27 @@ pub(crate) trait Envelope {
     fn as_any_mut(&mut self) -> &mut dyn Any;
 }
 
-/// Makes a batch of an envelope and the one behind it, which is empty then; `false` if they are not for that.
-pub(crate) type Gatherer = fn(&mut Letter, &mut Letter, &Spares) -> bool;
+/// What became of an envelope and the one behind it.
+pub(crate) enum Gathered {
+    /// They are not for that.
+    Not,
+    Joined,
+    /// A batch of both, which takes its place.
+    Batch(Letter),
+}
+
+impl Gathered {
+    /// Puts a batch into its place; `false` if nothing was gathered.
+    #[inline]
+    pub(crate) fn apply(self, letter: &mut Letter) -> bool {
+        match self {
+            Self::Not => return false,
+            Self::Joined => {}
+            Self::Batch(batch) => *letter = batch,
+        }
+        true
+    }
+}
 
 /// How an envelope is served.
 #[derive(Clone, Copy)]
@@ -223,7 +242,7 @@ impl Mail {
             return false;
         }
         let (What::Letter(letter), What::Letter(other)) = (&mut self.what, &mut next.what) else { return false };
-        let gathered = letter.gatherer()(letter, other, spares);
+        let gathered = letter.gather(other, spares).apply(letter);
         if gathered {
             self.messages += next.messages;
         }
@@ -635,29 +654,27 @@ enum Source<'a> {
 }
 
 impl Arrivals<'_> {
+    /// Puts the next into its place, or leaves that empty: where it can stay, for each time that it is moved costs more than
+    /// all else that is done with it.
+    #[inline(always)]
+    pub(crate) fn next_into(&mut self, place: &mut Option<Mail>) {
+        *place = None;
+        match &mut self.source {
+            Source::Few(_, 0) => return,
+            Source::Few(receiver, left) => {
+                *left -= 1;
+                *place = receiver.try_recv().ok();
+            }
+            Source::Many(drain) => *place = drain.next(),
+        }
+        if let Some(mail) = place {
+            self.mailbox.weigh(mail);
+        }
+    }
+
     /// Nothing was there.
     pub(crate) fn is_none(&self) -> bool {
         matches!(self.source, Source::Few(_, 0))
-    }
-}
-
-impl Iterator for Arrivals<'_> {
-    type Item = Mail;
-
-    #[inline]
-    fn next(&mut self) -> Option<Mail> {
-        let mail = match &mut self.source {
-            Source::Few(_, 0) => return None,
-            Source::Few(receiver, left) => {
-                *left -= 1;
-                receiver.try_recv().ok()
-            }
-            Source::Many(drain) => drain.next(),
-        };
-        if let Some(mail) = &mail {
-            self.mailbox.weigh(mail);
-        }
-        mail
     }
 }
 

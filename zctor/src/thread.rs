@@ -705,16 +705,16 @@ impl Local {
             // For all of it at once: nothing but the runtime's own code runs meanwhile.
             let mut floor = self.floor.borrow_mut();
             let mut messages = 0;
-            loop {
-                // It stays in this place if it joins a batch.
-                let mut place = arrivals.next();
-                let Some(mail) = &place else { break };
+            // It stays in this place if it joins a batch.
+            let mut place = None;
+            arrivals.next_into(&mut place);
+            while let Some(mail) = &place {
                 if let What::Order(Order::Shutdown) = mail.what {
                     self.ending.set(true);
-                    continue;
+                    arrivals.next_into(&mut place);
+                } else {
+                    messages += floor.take_in(&mut place, &mut arrivals, &self.mailbox.spares);
                 }
-                messages += u64::from(mail.messages);
-                floor.take_in(&mut place, &self.mailbox.spares);
             }
             Meter::add(&self.mailbox.meter.taken, messages.wrapping_sub(counted));
         }
