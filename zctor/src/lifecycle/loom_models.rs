@@ -6,7 +6,17 @@ use std::sync::Weak;
 use loom::thread::{JoinHandle, spawn};
 
 use super::*;
-use crate::mailbox::Meter;
+use crate::mailbox::{Arrivals, Mail, Meter};
+
+impl Iterator for Arrivals<'_> {
+    type Item = Mail;
+
+    fn next(&mut self) -> Option<Mail> {
+        let mut place = None;
+        self.next_into(&mut place);
+        place
+    }
+}
 
 fn mailbox(id: u32) -> Arc<Mailbox> {
     let edge = Arc::new(Edge::new(None));
