@@ -58,17 +58,17 @@ impl Floor {
         let (depth, ahead) = self.note(mail);
         let mut last = self.queue.last(depth);
         let mut joins = |mail: &mut Mail| last.as_mut().is_some_and(|last| last.gather(mail, spares));
-        let mut more = 0;
-        if joins(mail) {
-            arrivals.next_into(place);
-            while place.as_mut().is_some_and(&mut joins) {
-                more += 1;
-                arrivals.next_into(place);
-            }
-        } else {
+        if !joins(mail) {
             if let Some(mail) = place.take() {
                 self.queue.push(depth, ahead, || mail);
             }
+            arrivals.next_into(place);
+            return messages;
+        }
+        let mut more = 0;
+        arrivals.next_into(place);
+        while place.as_mut().is_some_and(&mut joins) {
+            more += 1;
             arrivals.next_into(place);
         }
         if let Some((_, account)) = self.tenant(to) {

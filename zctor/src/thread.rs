@@ -371,7 +371,8 @@ pub(crate) struct Local {
     /// Messages held for instances that rest.
     held: Cell<usize>,
     budget: Cell<u32>,
-    pools: RefCell<TypeMap<Rc<dyn Any>>>,
+    /// Each a counted `KnownPool`.
+    pools: RefCell<TypeMap<Box<dyn Any>>>,
     local_turns: RefCell<HashMap<TypeId, u64>>,
 }
 
@@ -1015,20 +1016,24 @@ impl Local {
         self.mailbox.edge.losses.restart();
     }
 
-    /// The pool of a type, with its places as this thread last saw them.
+    /// The pool of a type, with its places as this thread last saw them, and now.
+    #[inline]
     pub(crate) fn pool<M: Message>(&self) -> Option<Rc<KnownPool<M>>> {
-        let key = TypeId::of::<M>();
-        let known = self.pools.borrow().get(&key).cloned();
-        let known = known.and_then(|known| known.downcast::<KnownPool<M>>().ok());
-        match known {
-            Some(known) if known.is_current() => Some(known),
-            known => {
-                let pool = known.map_or_else(|| self.core.pools.get::<M>(), |known| Some(Arc::clone(&known.pool)))?;
-                let known = Rc::new(KnownPool::new(pool));
-                self.pools.borrow_mut().insert(key, Rc::clone(&known) as Rc<dyn Any>);
-                Some(known)
-            }
-        }
+        let known = self.known_pool::<M>().filter(|known| known.is_current());
+        known.or_else(|| self.look_up_pool::<M>())
+    }
+
+    #[inline]
+    fn known_pool<M: Message>(&self) -> Option<Rc<KnownPool<M>>> {
+        self.pools.borrow().get(&TypeId::of::<M>())?.downcast_ref().cloned()
+    }
+
+    #[cold]
+    fn look_up_pool<M: Message>(&self) -> Option<Rc<KnownPool<M>>> {
+        let known = self.known_pool::<M>().map(|known| Arc::clone(&known.pool));
+        let known = Rc::new(KnownPool::new(known.or_else(|| self.core.pools.get::<M>())?));
+        self.pools.borrow_mut().insert(TypeId::of::<M>(), Box::new(Rc::clone(&known)));
+        Some(known)
     }
 
     /// At the pool of a type, for what this thread's handlers send.
