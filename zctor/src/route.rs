@@ -167,10 +167,8 @@ impl View {
 pub(crate) struct Aim<'a, M: Message> {
     pool: Option<&'a Pool<M>>,
     binding: &'a Binding<M>,
-    limit: Limit,
     edge: Option<&'a Edge>,
-    /// The view: whether a full mailbox is waited for.
-    waits: bool,
+    view: View,
     /// The pool's places as they were when the client was made.
     snapshot: Option<&'a Places<M>>,
 }
@@ -178,18 +176,11 @@ pub(crate) struct Aim<'a, M: Message> {
 impl<'a, M: Message> Aim<'a, M> {
     /// At the instances of a pool in turn; `None` where the type was never registered.
     pub(crate) fn at_pool(pool: Option<&'a Pool<M>>, edge: &'a Edge) -> Self {
-        Self {
-            pool,
-            binding: &Binding::Turn(None),
-            limit: Limit::Inherited,
-            edge: Some(edge),
-            waits: true,
-            snapshot: None,
-        }
+        Self { pool, binding: &Binding::Turn(None), edge: Some(edge), view: View::default(), snapshot: None }
     }
 
     pub(crate) fn at_one(binding: &'a Binding<M>) -> Self {
-        Self { pool: None, binding, limit: Limit::Inherited, edge: None, waits: true, snapshot: None }
+        Self { pool: None, binding, edge: None, view: View::default(), snapshot: None }
     }
 
     /// At those of a pool that a client is bound to.
@@ -201,11 +192,11 @@ impl<'a, M: Message> Aim<'a, M> {
     }
 
     pub(crate) fn limited(self, limit: Limit) -> Self {
-        Self { limit, ..self }
+        Self { view: self.view.limited(limit), ..self }
     }
 
     pub(crate) fn viewed(self, view: View) -> Self {
-        Self { limit: view.limit(), waits: view.waits(), ..self }
+        Self { view, ..self }
     }
 
     pub(crate) fn seeing(self, snapshot: Option<&'a Places<M>>) -> Self {
@@ -251,13 +242,18 @@ impl<'a, M: Message> Aim<'a, M> {
         match (self.binding, key) {
             (Binding::One(address), _) => {
                 let way = address.admit()?;
-                Ok(Chosen { found: Found::Bound(address), way, entry: address.enter(self.waits), rotated: false })
+                Ok(Chosen {
+                    found: Found::Bound(address),
+                    way,
+                    entry: address.enter(self.view.waits()),
+                    rotated: false,
+                })
             }
             (Binding::Gone(_), _) => Err(Refusal::Stopped),
-            (Binding::Key(key), _) => self.pool()?.of_key(*key, self.waits),
-            (_, Some(key)) => self.pool()?.of_key(key, self.waits),
-            (Binding::LeastLoaded, None) => self.pool()?.least_loaded(self.waits, |_| 0),
-            (Binding::Turn(_), None) => self.pool()?.next(self.waits),
+            (Binding::Key(key), _) => self.pool()?.of_key(*key, self.view.waits()),
+            (_, Some(key)) => self.pool()?.of_key(key, self.view.waits()),
+            (Binding::LeastLoaded, None) => self.pool()?.least_loaded(self.view.waits(), |_| 0),
+            (Binding::Turn(_), None) => self.pool()?.next(self.view.waits()),
         }
     }
 
@@ -293,7 +289,7 @@ impl<'a, M: Message> Aim<'a, M> {
         let overflow = chosen.address().mailbox.room.as_ref().map_or(Overflow::Wait, |room| room.overflow);
         match overflow {
             Overflow::DropNewest => Ok(chosen),
-            Overflow::Wait if self.waits && may_wait_for_room() => {
+            Overflow::Wait if self.view.waits() && may_wait_for_room() => {
                 let mut turnstile = Turnstile::new(self, key, &chosen);
                 drop(chosen);
                 wait(&mut turnstile, until()).unwrap_or(Err(Refusal::Full))
@@ -356,25 +352,25 @@ impl<'a, M: Message> Aim<'a, M> {
         if !frame.may_wait_for(K::depth(M::CALL_DEPTH)) {
             return Err(CallError::Undeclared { message: M::NAME });
         }
-        let until = match self.limit {
+        let until = match self.view.limit() {
             Limit::Inherited => frame.deadline.or_else(|| self.default_deadline()),
             Limit::Within(limit) => [frame.deadline, deadline(limit)].into_iter().flatten().min(),
             Limit::None => None,
         };
         let key = place.as_ref().and_then(M::__key);
+        let mut reply = None;
         let chosen = match self.straight(key) {
-            Some((address, way, how)) => Chosen::straight(address, way, how),
-            None => self.find(key, until)?,
-        };
-        // A callee on this very thread runs at once if nothing for it is queued.
-        if K::IS_PROMPT && chosen.way == Way::Here && chosen.entry == Entry::Free {
-            let mut reply = None;
-            match call_here(chosen.address(), place, &mut reply, until) {
-                Ok(true) => return reply.ok_or(CallError::NoReply { message: M::NAME }),
-                Ok(false) => {}
-                Err(error) => return Err(error),
+            Some((address, way, how)) => {
+                if is_here::<K>(way) && call_here(address, place, &mut reply, until)? {
+                    return reply.ok_or(CallError::NoReply { message: M::NAME });
+                }
+                Chosen::straight(address, way, how)
             }
-        }
+            None => match self.call_by_choice::<K>(key, place, &mut reply, until)? {
+                Some(chosen) => chosen,
+                None => return reply.ok_or(CallError::NoReply { message: M::NAME }),
+            },
+        };
         match place.take() {
             Some(message) => self.call_there(chosen, message, port, until),
             // Not reached: only a call that was made here is taken out of its place.
@@ -382,8 +378,21 @@ impl<'a, M: Message> Aim<'a, M> {
         }
     }
 
-    /// As `enter`, for a call.
+    /// As `enter`, for a call; `None` if its callee has handled it on the spot.
     #[inline(never)]
+    fn call_by_choice<K: Kind>(
+        &self,
+        key: Option<u64>,
+        place: &mut Option<M>,
+        reply: &mut dyn Any,
+        until: Option<Instant>,
+    ) -> Result<Option<Chosen<'a, M>>, CallError> {
+        let chosen = self.find(key, until)?;
+        let is_free = chosen.entry == Entry::Free && is_here::<K>(chosen.way);
+        let handled = is_free && call_here(chosen.address(), place, reply, until)?;
+        Ok((!handled).then_some(chosen))
+    }
+
     fn find(&self, key: Option<u64>, until: Option<Instant>) -> Result<Chosen<'a, M>, CallError> {
         self.enter(key, || until).map_err(|refusal| self.call_error(refusal))
     }
@@ -434,7 +443,7 @@ impl<'a, M: Message> Aim<'a, M> {
             }
             address.call(chosen.way, &mut call, chosen.how());
             let Some(Call { message, .. }) = &call else {
-                let inherits = self.limit != Limit::None;
+                let inherits = self.view.limit() != Limit::None;
                 return Pending::sent::<M, K>(receiver, Arc::clone(&address.mailbox), inherits);
             };
             key = message.__key();
@@ -459,7 +468,7 @@ impl<'a, M: Message> Aim<'a, M> {
 
     /// When the client's own time limit ends. What is not waited for inherits no deadline.
     fn own_deadline(&self) -> Option<Instant> {
-        match self.limit {
+        match self.view.limit() {
             Limit::Within(limit) => deadline(limit),
             // What a handler has left of its own is looked at by the waits.
             Limit::Inherited if Frame::current().deadline.is_some() => None,
@@ -470,7 +479,7 @@ impl<'a, M: Message> Aim<'a, M> {
 
     /// How long a send waits for room.
     fn room_deadline(&self) -> Option<Instant> {
-        match self.limit {
+        match self.view.limit() {
             Limit::Within(limit) => deadline(limit),
             Limit::Inherited | Limit::None => None,
         }
@@ -491,14 +500,14 @@ impl<'a, M: Message> Aim<'a, M> {
     ) -> Pending<R> {
         let Request { message, port, .. } = request;
         let (reply_to, receiver) = ReplyTo::channel(Terms::new(until));
-        let entry = address.enter(self.waits);
+        let entry = address.enter(self.view.waits());
         if entry == Entry::Full {
             return Pending::refused::<M, K>(self.turn_away(address, message));
         }
         let mut call = Some(Call { message, port: port(reply_to) });
         address.call(way, &mut call, entry.how(false));
         match call {
-            None => Pending::sent::<M, K>(receiver, Arc::clone(&address.mailbox), self.limit != Limit::None),
+            None => Pending::sent::<M, K>(receiver, Arc::clone(&address.mailbox), self.view.limit() != Limit::None),
             Some(_) => Pending::refused::<M, K>(CallError::Stopped { message: M::NAME }),
         }
     }
@@ -569,7 +578,7 @@ impl<'a, M: Message> Aim<'a, M> {
 
     /// One copy of a broadcast, which passes over who has no room: `false`.
     fn send_copy(&self, address: &Address<M>, way: Way, copy: M) -> Result<bool, M> {
-        let entry = address.enter(self.waits);
+        let entry = address.enter(self.view.waits());
         if entry == Entry::Full {
             return address.drop_newest(copy).map(|()| false);
         }
@@ -679,7 +688,7 @@ impl<'a, M: Message> Aim<'a, M> {
             let key = message.__key();
             let chosen = match (self.binding, key) {
                 (Binding::LeastLoaded, None) => {
-                    self.pool().and_then(|pool| pool.least_loaded(self.waits, |id| batches.given_to(id)))
+                    self.pool().and_then(|pool| pool.least_loaded(self.view.waits(), |id| batches.given_to(id)))
                 }
                 (_, key) => self.choose(key),
             };
@@ -712,6 +721,11 @@ impl<'a, M: Message> Aim<'a, M> {
             Some((first, refusal)) => Err((std::iter::once(first).chain(messages).collect(), refusal)),
         }
     }
+}
+
+/// A callee on this very thread runs at once if nothing for it is queued.
+fn is_here<K: Kind>(way: Way) -> bool {
+    K::IS_PROMPT && way == Way::Here
 }
 
 /// Calls an instance of this thread, which handles it on the spot and puts its reply into `reply`, an `Option` of that;
