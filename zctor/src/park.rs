@@ -35,9 +35,11 @@ const STANDBY: u8 = 4;
 
 /// Turns of looking at the word before a thread parks, 25 to 40 nanoseconds each: together about what a wake-up costs.
 const MAX_SPIN: u32 = 2_000;
+/// The least, but that from here on each spin in vain is a turn shorter, which counts them.
 const MIN_SPIN: u32 = 50;
-/// Spins of about the least length before a long one is tried again.
+/// So many of those before a long one is tried again.
 const SHORT_SPINS: u32 = 32;
+const _: () = assert!(SHORT_SPINS < MIN_SPIN);
 /// What is left of a spin for what always comes at once: for an interrupt in between, say.
 const SHORT_SPIN: u32 = 400;
 

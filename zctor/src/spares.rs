@@ -19,21 +19,21 @@ const TYPES: usize = 4;
 /// The spare batches of one thread. A hint: who would have to wait for another goes without.
 #[derive(Default)]
 pub(crate) struct Spares {
-    stacks: Mutex<Vec<Box<dyn Stack>>>,
+    shelves: Mutex<Vec<Box<dyn AnyShelf>>>,
 }
 
 /// The spare batches of one type.
-struct Batches<M> {
+struct Shelf<M> {
     empty: Vec<VecDeque<M>>,
     bytes: usize,
 }
 
-trait Stack: Any + Send {
+trait AnyShelf: Any + Send {
     fn as_any_mut(&mut self) -> &mut dyn Any;
     fn shrink(&mut self);
 }
 
-impl<M: Send + 'static> Stack for Batches<M> {
+impl<M: Send + 'static> AnyShelf for Shelf<M> {
     fn as_any_mut(&mut self) -> &mut dyn Any {
         self
     }
@@ -44,7 +44,7 @@ impl<M: Send + 'static> Stack for Batches<M> {
     }
 }
 
-impl<M> Batches<M> {
+impl<M> Shelf<M> {
     fn pop(&mut self) -> Option<VecDeque<M>> {
         let batch = self.empty.pop()?;
         self.bytes -= bytes(&batch);
@@ -67,9 +67,9 @@ fn bytes<M>(batch: &VecDeque<M>) -> usize {
 impl Spares {
     /// An empty batch, with room for so many messages if there is one.
     pub(crate) fn take<M: Send + 'static>(&self, messages: usize) -> VecDeque<M> {
-        let Ok(mut stacks) = self.stacks.try_lock() else { return VecDeque::new() };
-        let spare = stacks.iter_mut().find_map(|stack| stack.as_any_mut().downcast_mut::<Batches<M>>()?.pop());
-        drop(stacks);
+        let Ok(mut shelves) = self.shelves.try_lock() else { return VecDeque::new() };
+        let spare = shelves.iter_mut().find_map(|shelf| shelf.as_any_mut().downcast_mut::<Shelf<M>>()?.pop());
+        drop(shelves);
         spare.filter(|spare| spare.capacity() >= messages).unwrap_or_default()
     }
 
@@ -85,27 +85,34 @@ impl Spares {
 
     /// Keeps the room of a batch that was served.
     pub(crate) fn keep<M: Send + 'static>(&self, batch: &mut VecDeque<M>) {
-        if !batch.is_empty() || bytes(batch) == 0 {
+        if !batch.is_empty() || !(1..=BYTES).contains(&bytes(batch)) {
             return;
         }
-        let Ok(mut stacks) = self.stacks.try_lock() else { return };
-        match stacks.iter_mut().find_map(|stack| stack.as_any_mut().downcast_mut::<Batches<M>>()) {
-            Some(batches) => batches.push(batch),
+        let Ok(mut shelves) = self.shelves.try_lock() else { return };
+        match shelves.iter_mut().find_map(|shelf| shelf.as_any_mut().downcast_mut::<Shelf<M>>()) {
+            Some(shelf) => shelf.push(batch),
             None => {
-                let mut batches = Batches { empty: Vec::new(), bytes: 0 };
-                batches.push(batch);
-                if stacks.len() == TYPES {
-                    stacks.remove(0);
+                let mut shelf = Shelf { empty: Vec::new(), bytes: 0 };
+                shelf.push(batch);
+                if shelves.len() == TYPES {
+                    shelves.remove(0);
                 }
-                stacks.push(Box::new(batches));
+                shelves.push(Box::new(shelf));
             }
+        }
+    }
+
+    /// The thread has ended.
+    pub(crate) fn clear(&self) {
+        if let Ok(mut shelves) = self.shelves.try_lock() {
+            shelves.clear();
         }
     }
 
     /// Gives the room of a crowd back, when that is gone.
     pub(crate) fn shrink(&self) {
-        if let Ok(mut stacks) = self.stacks.try_lock() {
-            stacks.iter_mut().for_each(|stack| stack.shrink());
+        if let Ok(mut shelves) = self.shelves.try_lock() {
+            shelves.iter_mut().for_each(|shelf| shelf.shrink());
         }
     }
 }
@@ -174,6 +181,11 @@ mod tests {
         keep::<u32>(&spares, 8);
         keep::<u64>(&spares, 8);
         keep::<i64>(&spares, 8);
-        assert_eq!((kept::<u8>(&spares), kept::<u16>(&spares), kept::<i64>(&spares)), (0, 16, 64));
+        assert_eq!(kept::<u8>(&spares), 0);
+        let others = (kept::<u16>(&spares), kept::<u32>(&spares), kept::<u64>(&spares), kept::<i64>(&spares));
+        assert_eq!(others, (16, 32, 64, 64));
+        keep::<u8>(&spares, 8);
+        spares.clear();
+        assert_eq!(kept::<u8>(&spares), 0);
     }
 }

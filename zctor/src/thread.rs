@@ -493,13 +493,18 @@ impl Local {
         if parker.spin(&self.budget, || false) {
             parker.retract();
         } else {
-            self.floor.borrow_mut().queue.shrink();
-            self.mailbox.spares.shrink();
+            self.give_room_back();
             parker.park(self.next_timer());
         }
         if quiet {
             self.mailbox.end_rest();
         }
+    }
+
+    /// The room of a crowd, when that is gone.
+    fn give_room_back(&self) {
+        self.floor.borrow_mut().queue.shrink();
+        self.mailbox.spares.shrink();
     }
 
     // The calling thread of `here`: an actor thread only while it serves or waits.
@@ -558,6 +563,7 @@ impl Local {
         let idle = self.take_in() && !self.floor.borrow().queue.has(u32::MAX) && !self.ending.get();
         let rests = idle && self.held.get() == 0;
         if rests {
+            self.give_room_back();
             self.mailbox.begin_rest();
             self.core.came_to_rest();
         }
@@ -680,6 +686,7 @@ impl Local {
             // That loop is outside: while it waits, and nothing waits for this thread, it is at rest.
             let rests = is_loop && self.held.get() == 0;
             if rests {
+                self.give_room_back();
                 self.mailbox.begin_rest();
                 self.core.came_to_rest();
             }
@@ -889,6 +896,7 @@ impl Local {
     fn close(&self) {
         self.mailbox.close();
         self.clear_queue();
+        self.mailbox.spares.clear();
         // It may hold clients of instances that lived here.
         drop(self.mailbox.parker.notify_by(None));
     }
@@ -1032,7 +1040,9 @@ impl Local {
     fn look_up_pool<M: Message>(&self) -> Option<Rc<KnownPool<M>>> {
         let known = self.known_pool::<M>().map(|known| Arc::clone(&known.pool));
         let known = Rc::new(KnownPool::new(known.or_else(|| self.core.pools.get::<M>())?));
-        self.pools.borrow_mut().insert(TypeId::of::<M>(), Box::new(Rc::clone(&known)));
+        let old = self.pools.borrow_mut().insert(TypeId::of::<M>(), Box::new(Rc::clone(&known)));
+        // With the places that it knew go addresses, and with the last of those what the user gave to an actor.
+        quietly(|| drop(old));
         Some(known)
     }
 
