@@ -1,12 +1,13 @@
 //! Messages of six words, or with a client in them, are sent without an allocation each, and a call with four takes one at
-//! most, with a deadline too; with a hook for what is undelivered, of five and three.
+//! most, with a deadline too; with a hook for what is undelivered, of five and three. The room of batches comes back to who
+//! sends them, and little of it is kept at rest.
 //!
 //! Counted on the thread that allocates, in steady state: what was grown before is there.
 
 use std::sync::mpsc::{self, Sender};
 use std::time::Duration;
 
-use allocation_counter::measure;
+use allocation_counter::{AllocationInfo, measure};
 use zctor::{ActorEngine, ActorThread, Context, actor};
 use zctor_tests::{bounded, receive};
 
@@ -132,6 +133,24 @@ impl CountHandler for Count {
     }
 }
 
+/// What `batch` allocates and frees on this thread so many times, once it has been done before; the engine is quiet each time.
+fn settled(engine: &ActorEngine, times: u64, batch: impl Fn()) -> AllocationInfo {
+    batch();
+    engine.settle();
+    let mut all = AllocationInfo::default();
+    for _ in 0..times {
+        all += measure(&batch);
+        engine.settle();
+    }
+    all
+}
+
+/// Messages that take 3.5 KiB in a batch.
+fn send_batch(sink: &SinkClient) {
+    let sent = sink.send_all((0..64).map(|value| SinkMessage::Put(value, [1; 5])));
+    assert_eq!(sent.expect("the sink lives"), 64);
+}
+
 #[test]
 fn a_call_from_outside_allocates_once_at_most() {
     bounded(|| {
@@ -161,15 +180,7 @@ fn a_message_from_outside_allocates_nothing() {
                 sink.put(value, [1; 5]).unwrap();
             }
         };
-        batch();
-        engine.settle();
-        let counted: u64 = (0..TIMES / 16)
-            .map(|_| {
-                let counted = measure(batch).count_total;
-                engine.settle();
-                counted
-            })
-            .sum();
+        let counted = settled(&engine, TIMES / 16, batch).count_total;
         // As above: 16 fit where 16 have been.
         assert!(counted <= TIMES / 10, "{counted} allocations for {TIMES} messages");
     });
@@ -180,18 +191,32 @@ fn what_send_all_allocates_is_freed_on_the_thread_that_made_it() {
     bounded(|| {
         let engine = ActorEngine::new();
         let sink = engine.pool(1, SinkMessage::actor(Sink::default)).unwrap();
-        let batch = || sink.send_all((0..64).map(|value| SinkMessage::Put(value, [1; 5]))).unwrap();
-        batch();
-        engine.settle();
-        let left: i64 = (0..TIMES)
-            .map(|_| {
-                let counted = measure(|| assert_eq!(batch(), 64));
-                engine.settle();
-                counted.count_current
-            })
-            .sum();
+        let left = settled(&engine, TIMES, || send_batch(&sink)).count_current;
         // The room that a batch travels in comes back; now and then somebody else just looks there.
         assert!(left.unsigned_abs() <= TIMES / 10, "{left} of {TIMES} batches were left to the other thread");
+    });
+}
+
+#[test]
+fn of_the_room_of_batches_little_is_kept_at_rest_and_nothing_by_a_thread_that_has_ended() {
+    bounded(|| {
+        const BATCHES: i64 = 250;
+        const KIB: i64 = 1_024;
+        let engine = ActorEngine::new();
+        let here = engine.here().unwrap();
+        // This thread makes and frees it all.
+        let sink: SinkClient = here.start::<SinkMessage>(Sink::default).unwrap();
+        assert!(here.run_pending());
+        let counted = measure(|| {
+            (0..BATCHES).for_each(|_| send_batch(&sink));
+            assert!(here.run_pending());
+        });
+        assert!(counted.bytes_max as i64 > BATCHES * 3 * KIB, "{counted:?}");
+        // Beside the 64 KiB of batches what the queue keeps.
+        assert!((32 * KIB..128 * KIB).contains(&counted.bytes_current), "{counted:?}");
+        let ended = measure(|| drop(here)).bytes_current;
+        assert!(ended <= -48 * KIB, "{ended} bytes");
+        assert!(sink.read(0).is_err(), "the client, which knows its mailbox, has outlived it");
     });
 }
 
@@ -213,16 +238,8 @@ fn with_a_hook_for_what_is_undelivered_a_word_less_fits() {
                 assert_eq!(desk.ask(value, [1; 2]).unwrap(), value + 2);
             }
         };
-        batch();
+        let sent = settled(&engine, TIMES / 16, batch).count_total;
         calls();
-        engine.settle();
-        let sent: u64 = (0..TIMES / 16)
-            .map(|_| {
-                let counted = measure(batch).count_total;
-                engine.settle();
-                counted
-            })
-            .sum();
         assert!(sent <= TIMES / 10, "{sent} allocations for {TIMES} messages");
         let called = measure(calls).count_total;
         assert!(called <= TIMES + TIMES / 10, "{called} allocations for {TIMES} calls");
@@ -246,15 +263,7 @@ fn a_message_with_a_client_in_it_allocates_nothing() {
                 guide.meet(client.clone()).unwrap();
             }
         };
-        batch();
-        engine.settle();
-        let counted: u64 = (0..TIMES)
-            .map(|_| {
-                let counted = measure(batch).count_total;
-                engine.settle();
-                counted
-            })
-            .sum();
+        let counted = settled(&engine, TIMES, batch).count_total;
         // As above: 3 fit where 3 have been.
         assert!(counted <= TIMES / 10, "{counted} allocations for {TIMES} messages of each kind");
     });

@@ -7,10 +7,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::address::Address;
-use crate::call::{Pending, ReplyTo};
+use crate::call::Pending;
 use crate::error::{CallError, SendError, StopError, WatchError};
 use crate::instance::InstanceId;
-use crate::message::{IntoRequest, KeyOf, Kind, Message, Request, key_hash};
+use crate::message::{IntoRequest, KeyOf, Kind, Message, Request, ToPort, key_hash};
 use crate::pool::Pool;
 use crate::recipient::Recipient;
 use crate::route::{Aim, Binding, Limit, Replies, View};
@@ -192,11 +192,7 @@ impl<M: Message> Client<M> {
     }
 
     #[inline(never)]
-    fn call_from<R: 'static, K: Kind>(
-        &self,
-        place: &mut Option<M>,
-        port: fn(ReplyTo<R>) -> M::Port,
-    ) -> Result<R, CallError> {
+    fn call_from<R: 'static, K: Kind>(&self, place: &mut Option<M>, port: ToPort<M, R>) -> Result<R, CallError> {
         self.aim().call_from::<R, K>(place, port)
     }
 

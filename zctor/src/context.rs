@@ -6,14 +6,14 @@ use std::sync::Arc;
 use std::task::Waker;
 use std::time::Duration;
 
+use crate::call::Pipe;
 use crate::call::sealed::{Running, Start, Starter};
-use crate::call::{Pipe, ReplyTo};
 use crate::client::Client;
 use crate::engine::EngineHandle;
 use crate::error::{CallError, Refusal, SendError, SpawnError, WatchError};
 use crate::instance::{InstanceId, PipeTask, Shared, Wish};
 use crate::mailbox::{Mail, Order};
-use crate::message::{AnsweredInHandler, CallableFrom, Kind, Message, Request};
+use crate::message::{AnsweredInHandler, CallableFrom, Kind, Message, Request, ToPort};
 use crate::pool::KnownPool;
 use crate::registration::{LocalRegistration, install_on};
 use crate::route::{Aim, Binding, Limit};
@@ -181,7 +181,7 @@ impl<M: Message> Context<M> {
     fn call_from<T: Message, R: 'static, K: Kind>(
         &self,
         place: &mut Option<T>,
-        port: fn(ReplyTo<R>) -> T::Port,
+        port: ToPort<T, R>,
     ) -> Result<R, CallError> {
         self.aim(Limit::Inherited, |aim| aim.call_from::<R, K>(place, port))
     }

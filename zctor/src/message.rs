@@ -239,9 +239,12 @@ pub enum NonBlocking {}
 #[must_use = "a request does nothing until it is given to `call`, `request`, `call_all` or `pipe`"]
 pub struct Request<M: Message, R: 'static, K = Prompt> {
     pub(crate) message: M,
-    pub(crate) port: fn(ReplyTo<R>) -> M::Port,
+    pub(crate) port: ToPort<M, R>,
     kind: PhantomData<fn() -> K>,
 }
+
+/// Makes the port of a call from where its reply goes.
+pub(crate) type ToPort<M, R> = fn(ReplyTo<R>) -> <M as Message>::Port;
 
 /// The kind of a [`Request`] that its handler answers when it returns.
 ///

@@ -37,7 +37,7 @@ const STANDBY: u8 = 4;
 const MAX_SPIN: u32 = 2_000;
 /// The least, but that from here on each spin in vain is a turn shorter, which counts them.
 const MIN_SPIN: u32 = 50;
-/// So many of those before a long one is tried again.
+/// After so many steps down from there a long one is tried again.
 const SHORT_SPINS: u32 = 32;
 const _: () = assert!(SHORT_SPINS < MIN_SPIN);
 /// What is left of a spin for what always comes at once: for an interrupt in between, say.

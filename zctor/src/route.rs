@@ -15,7 +15,7 @@ use crate::error::{CallError, Refusal, SendError};
 use crate::frame::{Frame, may_wait_for_room};
 use crate::instance::{InstanceId, OnTheSpot};
 use crate::mailbox::{Edge, Mailbox};
-use crate::message::{Kind, Message, Request};
+use crate::message::{Kind, Message, Request, ToPort};
 use crate::pool::{Place, Places, Pool, Snapshot};
 use crate::room::{Overflow, Room};
 use crate::terms::Terms;
@@ -346,7 +346,7 @@ impl<'a, M: Message> Aim<'a, M> {
     pub(crate) fn call_from<R: 'static, K: Kind>(
         &self,
         place: &mut Option<M>,
-        port: fn(ReplyTo<R>) -> M::Port,
+        port: ToPort<M, R>,
     ) -> Result<R, CallError> {
         let frame = Frame::current();
         if !frame.may_wait_for(K::depth(M::CALL_DEPTH)) {
@@ -403,7 +403,7 @@ impl<'a, M: Message> Aim<'a, M> {
         &self,
         mut chosen: Chosen<'a, M>,
         message: M,
-        port: fn(ReplyTo<R>) -> M::Port,
+        port: ToPort<M, R>,
         until: Option<Instant>,
     ) -> Result<R, CallError> {
         // Without a deadline it is never given up.

@@ -60,6 +60,11 @@ impl<M> Shelf<M> {
     }
 }
 
+/// That of this type, if there is one.
+fn shelf<M: Send + 'static>(shelves: &mut [Box<dyn AnyShelf>]) -> Option<&mut Shelf<M>> {
+    shelves.iter_mut().find_map(|shelf| shelf.as_any_mut().downcast_mut())
+}
+
 fn bytes<M>(batch: &VecDeque<M>) -> usize {
     batch.capacity() * size_of::<M>()
 }
@@ -68,7 +73,7 @@ impl Spares {
     /// An empty batch, with room for so many messages if there is one.
     pub(crate) fn take<M: Send + 'static>(&self, messages: usize) -> VecDeque<M> {
         let Ok(mut shelves) = self.shelves.try_lock() else { return VecDeque::new() };
-        let spare = shelves.iter_mut().find_map(|shelf| shelf.as_any_mut().downcast_mut::<Shelf<M>>()?.pop());
+        let spare = shelf::<M>(&mut shelves).and_then(Shelf::pop);
         drop(shelves);
         spare.filter(|spare| spare.capacity() >= messages).unwrap_or_default()
     }
@@ -89,7 +94,7 @@ impl Spares {
             return;
         }
         let Ok(mut shelves) = self.shelves.try_lock() else { return };
-        match shelves.iter_mut().find_map(|shelf| shelf.as_any_mut().downcast_mut::<Shelf<M>>()) {
+        match shelf::<M>(&mut shelves) {
             Some(shelf) => shelf.push(batch),
             None => {
                 let mut shelf = Shelf { empty: Vec::new(), bytes: 0 };
@@ -102,7 +107,7 @@ impl Spares {
         }
     }
 
-    /// The thread has ended.
+    /// Gives all of it back: the thread has ended.
     pub(crate) fn clear(&self) {
         if let Ok(mut shelves) = self.shelves.try_lock() {
             shelves.clear();

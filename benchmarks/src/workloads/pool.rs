@@ -13,7 +13,7 @@ use crate::measure::{Figure, Plan, figure, rate};
 pub(crate) const SPEC: Spec = Spec {
     name: "pool",
     title: "Pool of CPU-bound jobs",
-    about: "Jobs of about 20 microseconds go in turn to as many workers as there are cores; the outside is told when the \
+    about: "Jobs of 10 to 20 microseconds go in turn to as many workers as there are cores; the outside is told when the \
             last is done. The speed-up is against a plain loop on one thread, timed in the same process.",
     unit: "ns a job, and times",
     threads: Threads::Cores,
