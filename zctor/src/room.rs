@@ -4,14 +4,20 @@
 //!
 //! 1. A permit is taken by compare-and-swap while fewer are taken than the bound.
 //! 2. Who finds none and waits joins the line, and only then tries again.
-//! 3. Who gives permits back does that first, and then looks at the line: as many as permits came back are called, the
-//!    first first. Who is called and finds the permit gone joins again in its old place.
-//! 4. Who leaves the line without having been called is forgotten. Who was called, and may leave without a permit, calls
-//!    the next if there is room.
-//! 5. What changes whom one waits for (an end, a newcomer, the closing of the edge) is done first; then all are called.
+//! 3. Whoever gives permits back does that first, and then looks at the line. As many senders are called as permits came
+//!    back, the first first.
+//! 4. A sender that was called joins again in its old place, and tries again. If it still finds nothing for it, the permit
+//!    may have gone to another, or be of no use to it: its instance on this thread backs off, or has ended. Then, if there
+//!    is room, it passes the call on to the next *behind* it.
+//! 5. A sender that leaves the line after it was called passes the call on in the same way, since it may have got in
+//!    elsewhere, or given up. One that was not called is forgotten.
+//! 6. What changes whom a sender waits for (an end, a newcomer, the closing of the edge) is done first; then all are called.
 //!
 //! No call is missed: a fence between joining and trying again, and one between giving back and looking at the line, let
-//! one of the two see the other. In 5 the lock of the line does.
+//! one of the two see the other. In 6 the lock of the line does. A call in 4 and 5 need not go to the front: a sender that
+//! stood there when the permit came back would have been called instead, and one that has joined there since tries after
+//! the permit came back, which the lock of the line shows it. And it must not go there: two senders in two lines, neither of
+//! which can use the room of the other's, would call each other for ever.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
@@ -85,6 +91,15 @@ struct Line {
     wakers: BTreeMap<u64, Waker>,
 }
 
+/// A sender's place in one line.
+#[derive(Default)]
+pub(crate) struct Ticket {
+    /// 0 before it has joined.
+    place: u64,
+    /// It was called, and the call is not passed on yet.
+    called: bool,
+}
+
 impl Room {
     pub(crate) fn new(bound: usize, overflow: Overflow) -> Self {
         Self {
@@ -123,44 +138,66 @@ impl Room {
         }
     }
 
-    /// Step 2, before the second try. Gives the place in line; who was called, or has another waker, joins again in its
-    /// old place.
-    pub(crate) fn join(&self, place: Option<u64>, waker: &Waker) -> u64 {
+    /// Step 2, before the second try; and step 4, for a sender that was called or has another waker: in its old place.
+    pub(crate) fn join(&self, ticket: &mut Ticket, waker: &Waker) {
         let waker = waker.clone();
-        let (place, old) = {
+        let old = {
             let mut line = lock(&self.line);
-            let place = place.unwrap_or_else(|| {
+            let is_new = ticket.place == 0;
+            if is_new {
                 line.next += 1;
-                line.next
-            });
-            let old = line.wakers.insert(place, waker);
+                ticket.place = line.next;
+            }
+            let old = line.wakers.insert(ticket.place, waker);
+            ticket.called |= !is_new && old.is_none();
             self.waiting.store(line.wakers.len(), Ordering::Relaxed);
-            (place, old)
+            old
         };
         quietly(|| drop(old));
         fence(Ordering::SeqCst); // pairs with that in `give_back`
-        place
     }
 
-    /// Step 4.
-    pub(crate) fn leave(&self, place: u64) {
+    /// Step 4: the second try was in vain too.
+    pub(crate) fn decline(&self, ticket: &mut Ticket) {
+        if std::mem::take(&mut ticket.called) {
+            self.pass_on(ticket);
+        }
+    }
+
+    /// Step 5.
+    pub(crate) fn leave(&self, ticket: &Ticket) {
+        if ticket.place == 0 {
+            return; // it has never joined
+        }
         let own = {
             let mut line = lock(&self.line);
-            let own = line.wakers.remove(&place);
+            let own = line.wakers.remove(&ticket.place);
             self.waiting.store(line.wakers.len(), Ordering::Relaxed);
             own
         };
-        if own.is_none() && self.has_free() {
-            self.call(1);
+        if own.is_none() || ticket.called {
+            self.pass_on(ticket);
         }
         quietly(|| drop(own));
     }
 
+    fn pass_on(&self, ticket: &Ticket) {
+        if self.has_free() {
+            self.call_behind(ticket.place, 1);
+        }
+    }
+
     /// Calls those first in line.
     fn call(&self, count: usize) {
+        self.call_behind(0, count);
+    }
+
+    /// Calls the first of those behind a place.
+    fn call_behind(&self, place: u64, count: usize) {
         let called: Vec<Waker> = {
             let mut line = lock(&self.line);
-            let called = std::iter::from_fn(|| line.wakers.pop_first()).take(count).map(|(_, waker)| waker).collect();
+            let places: Vec<u64> = line.wakers.range(place + 1..).take(count).map(|(place, _)| *place).collect();
+            let called = places.iter().filter_map(|place| line.wakers.remove(place)).collect();
             self.waiting.store(line.wakers.len(), Ordering::Relaxed);
             called
         };
@@ -169,7 +206,7 @@ impl Room {
         }
     }
 
-    /// Step 5.
+    /// Step 6.
     pub(crate) fn call_all(&self) {
         self.call(usize::MAX);
     }

@@ -17,7 +17,7 @@ use crate::instance::{InstanceId, OnTheSpot};
 use crate::mailbox::{Edge, Mailbox};
 use crate::message::{Kind, Message, Request, ToPort};
 use crate::pool::{Place, Places, Pool, Snapshot};
-use crate::room::{Overflow, Room};
+use crate::room::{Overflow, Room, Ticket};
 use crate::terms::Terms;
 use crate::thread::local;
 use crate::timer::{deadline, now};
@@ -842,7 +842,7 @@ struct Turnstile<'t, 'a, M: Message> {
     aim: &'t Aim<'a, M>,
     key: Option<u64>,
     /// Each with the place in its line.
-    lines: Vec<(Arc<Mailbox>, Option<u64>)>,
+    lines: Vec<(Arc<Mailbox>, Ticket)>,
 }
 
 impl<'t, 'a, M: Message> Turnstile<'t, 'a, M> {
@@ -861,15 +861,24 @@ impl<'t, 'a, M: Message> Turnstile<'t, 'a, M> {
         };
         for mailbox in mailboxes {
             if !self.lines.iter().any(|(known, _)| Arc::ptr_eq(known, &mailbox)) {
-                self.lines.push((mailbox, None));
+                self.lines.push((mailbox, Ticket::default()));
             }
         }
     }
 
     fn join(&mut self, waker: &Waker) {
-        for (mailbox, place) in &mut self.lines {
+        for (mailbox, ticket) in &mut self.lines {
             if let Some(room) = &mailbox.room {
-                *place = Some(room.join(*place, waker));
+                room.join(ticket, waker);
+            }
+        }
+    }
+
+    /// It was called perhaps, and has found no room that it can use.
+    fn decline(&mut self) {
+        for (mailbox, ticket) in &mut self.lines {
+            if let Some(room) = &mailbox.room {
+                room.decline(ticket);
             }
         }
     }
@@ -893,7 +902,11 @@ impl<'a, M: Message> Awaited for Turnstile<'_, 'a, M> {
         self.join(waker);
         // After joining, so that room that was made in between is not missed.
         match self.aim.choose(self.key) {
-            Ok(chosen) if chosen.is_full() => None,
+            Ok(chosen) if chosen.is_full() => {
+                drop(chosen);
+                self.decline();
+                None
+            }
             outcome => Some(outcome),
         }
     }
@@ -901,9 +914,9 @@ impl<'a, M: Message> Awaited for Turnstile<'_, 'a, M> {
 
 impl<M: Message> Drop for Turnstile<'_, '_, M> {
     fn drop(&mut self) {
-        for (mailbox, place) in &self.lines {
-            if let (Some(room), Some(place)) = (&mailbox.room, place) {
-                room.leave(*place);
+        for (mailbox, ticket) in &self.lines {
+            if let Some(room) = &mailbox.room {
+                room.leave(ticket);
             }
         }
     }

@@ -25,21 +25,20 @@ impl Caller {
 
     /// Stands in line until `done`.
     fn wait(&self, room: &Room, done: impl Fn() -> bool) {
-        let mut place = None;
+        let mut ticket = Ticket::default();
         loop {
             self.parker.announce();
             if done() {
                 break;
             }
-            place = Some(room.join(place, &self.waker));
+            room.join(&mut ticket, &self.waker);
             if done() {
                 break;
             }
+            room.decline(&mut ticket);
             self.parker.park(None);
         }
-        if let Some(place) = place {
-            room.leave(place);
-        }
+        room.leave(&ticket);
     }
 }
 
@@ -75,7 +74,7 @@ fn who_waits_is_called_when_there_is_room() {
 
 /// One of two in line gives up, perhaps just when it is called.
 ///
-/// Caught, by a deadlock: `leave` that calls nobody in its place.
+/// Caught, by a deadlock: `leave` that passes no call on.
 #[test]
 fn who_leaves_when_called_calls_the_next() {
     loom::model(|| {
@@ -84,8 +83,9 @@ fn who_leaves_when_called_calls_the_next() {
         let gives_up = {
             let room = Arc::clone(&room);
             spawn(move || {
-                let place = room.join(None, Waker::noop());
-                room.leave(place);
+                let mut ticket = Ticket::default();
+                room.join(&mut ticket, Waker::noop());
+                room.leave(&ticket);
             })
         };
         let waits = {
@@ -99,7 +99,72 @@ fn who_leaves_when_called_calls_the_next() {
     });
 }
 
-/// Step 5: who waits looks at what has changed, here a word that stands for the closed edge.
+/// One of two in line, the first perhaps, has no use for the room: its instance backs off, say.
+///
+/// Caught, by a deadlock: `decline` that passes no call on; `join` that does not note that its sender was called.
+#[test]
+fn a_sender_that_cannot_use_the_room_passes_the_call_on() {
+    loom::model(|| {
+        let (room, ready) = (Arc::new(Room::new(1, Overflow::Wait)), Arc::new(AtomicU8::new(0)));
+        assert!(room.take());
+        let declines = {
+            let (room, ready) = (Arc::clone(&room), Arc::clone(&ready));
+            spawn(move || Caller::new().wait(&room, || ready.load(Ordering::Acquire) == 1))
+        };
+        let waits = {
+            let room = Arc::clone(&room);
+            spawn(move || Caller::new().wait(&room, || room.take()))
+        };
+        room.give_back(1);
+        waits.join().unwrap();
+        ready.store(1, Ordering::Release);
+        room.call_all();
+        declines.join().unwrap();
+        assert!(!room.has_free());
+    });
+}
+
+/// One of two in line waits in another line too, and gets in there just when it is called here.
+///
+/// Caught, by a deadlock: `leave` that looks at its own waker alone, which is there again after `join`.
+#[test]
+fn a_sender_that_gets_in_elsewhere_passes_the_call_on() {
+    loom::model(|| {
+        let rooms = Arc::new([Room::new(1, Overflow::Wait), Room::new(1, Overflow::Wait)]);
+        assert!(rooms[0].take() && rooms[1].take());
+        let either = {
+            let rooms = Arc::clone(&rooms);
+            spawn(move || {
+                let caller = Caller::new();
+                let mut tickets = [Ticket::default(), Ticket::default()];
+                let gets_in = || rooms[1].take();
+                loop {
+                    caller.parker.announce();
+                    if gets_in() {
+                        break;
+                    }
+                    rooms.iter().zip(&mut tickets).for_each(|(room, ticket)| room.join(ticket, &caller.waker));
+                    if gets_in() {
+                        break;
+                    }
+                    rooms.iter().zip(&mut tickets).for_each(|(room, ticket)| room.decline(ticket));
+                    caller.parker.park(None);
+                }
+                rooms.iter().zip(&tickets).for_each(|(room, ticket)| room.leave(ticket));
+            })
+        };
+        let waits = {
+            let rooms = Arc::clone(&rooms);
+            spawn(move || Caller::new().wait(&rooms[0], || rooms[0].take()))
+        };
+        rooms[0].give_back(1);
+        rooms[1].give_back(1);
+        either.join().unwrap();
+        waits.join().unwrap();
+    });
+}
+
+/// Step 6: who waits looks at what has changed, here a word that stands for the closed edge.
 ///
 /// Caught, by a deadlock: `call_all` that looks at the count of those in line without the lock or a fence.
 #[test]
