@@ -1,20 +1,24 @@
 //! The typed handle to the instances of a message type, which the generated clients deref to.
 
+pub(crate) mod message;
+pub(crate) mod recipient;
+pub(crate) mod watch;
+
 use std::fmt;
 use std::hash::Hash;
 use std::panic::Location;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::address::Address;
-use crate::call::Pending;
+use crate::actor::instance::InstanceId;
+use crate::client::message::{IntoRequest, KeyOf, Kind, Message, Request, ToPort, key_hash};
+use crate::client::recipient::Recipient;
+use crate::client::watch::{Watch, Watched};
 use crate::error::{CallError, SendError, StopError, WatchError};
-use crate::instance::InstanceId;
-use crate::message::{IntoRequest, KeyOf, Kind, Message, Request, ToPort, key_hash};
-use crate::pool::Pool;
-use crate::recipient::Recipient;
-use crate::route::{Aim, Binding, Limit, Replies, View};
-use crate::watch::{Watch, Watched};
+use crate::messaging::pending::Pending;
+use crate::messaging::target::{Aim, Binding, Limit, Replies, View};
+use crate::route::endpoint::Address;
+use crate::route::pool::Pool;
 
 /// A typed handle to the instances of a message type; the client that `#[actor]` generates derefs to it.
 ///

@@ -1,24 +1,27 @@
 //! The engine as a program sees it: its owner, its builder, and handles to it.
 
+pub(crate) mod core;
+pub(crate) mod here;
+
 use std::fmt;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use once_cell::sync::Lazy;
 
+use crate::actor::instance::InstanceId;
+use crate::actor::{PoolRegistration, Registration};
 use crate::client::Client;
-use crate::dead_letter::DeadLetter;
+use crate::client::message::{Dispatch, IntoRequest, Message};
+use crate::client::watch::{Ended, Report, Stats};
+use crate::engine::core::Core;
+use crate::engine::here::Here;
 use crate::error::{CallError, Refusal, SendError, ShutdownError, SpawnError};
-use crate::frame::on_actor_thread;
-use crate::here::Here;
-use crate::instance::InstanceId;
-use crate::lifecycle::Core;
-use crate::message::{Dispatch, IntoRequest, Message};
-use crate::registration::{PoolRegistration, Registration};
-use crate::registry::Registry;
-use crate::route::Replies;
-use crate::thread::{ActorThread, ThreadId, local};
-use crate::watch::{Ended, Report, Stats};
+use crate::mailbox::dead_letters::DeadLetter;
+use crate::messaging::target::Replies;
+use crate::route::registry::Registry;
+use crate::sys::frame::on_actor_thread;
+use crate::thread::local::{ActorThread, ThreadId, local};
 
 /// How long dropping an engine waits for its threads.
 const PATIENCE: Duration = Duration::from_secs(5);

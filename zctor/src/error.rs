@@ -4,7 +4,7 @@ use std::error::Error;
 use std::fmt;
 use std::sync::{Arc, Mutex};
 
-use crate::watch::{Report, ThreadStats};
+use crate::client::watch::{Report, ThreadStats};
 
 /// An error of any type, as fallible factories return it.
 ///
@@ -48,7 +48,7 @@ impl<M> Refused<M> {
 
     /// Gives the message back.
     pub fn into_inner(self) -> M {
-        crate::lock::into_inner(self.inner.1)
+        crate::sys::lock::into_inner(self.inner.1)
     }
 
     /// The name of the message's type.

@@ -104,48 +104,25 @@
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
-mod address;
-mod call;
+mod actor;
 mod client;
-mod context;
-mod dead_letter;
 // By another name, so that rustc says of `zctor::testing` which feature it needs.
 #[cfg(not(feature = "testing"))]
-#[path = "testing/off.rs"]
+#[path = "actor/double/off.rs"]
 mod doubles;
 mod engine;
 mod error;
-mod floor;
-mod frame;
 pub mod guide;
-mod here;
-mod instance;
-mod lanes;
-mod letters;
-mod lifecycle;
-mod lock;
 mod mailbox;
-mod message;
-mod park;
-mod pool;
-mod recipient;
-mod registration;
-mod registry;
+mod messaging;
 mod reply;
-mod restart;
-mod roll;
-mod room;
 mod route;
-mod spares;
-mod sync;
-mod terms;
+mod sys;
 #[cfg(feature = "testing")]
 #[cfg_attr(docsrs, doc(cfg(feature = "testing")))]
 pub mod testing;
 mod thread;
-mod timer;
 mod trace;
-mod watch;
 
 #[cfg(feature = "testing")]
 use testing as doubles;
@@ -154,27 +131,27 @@ use testing as doubles;
 #[path = "private.rs"]
 pub mod __private;
 
-pub use call::{Pending, Pipe, ReplyTo};
+pub use actor::context::{Context, NoDeadline};
+pub use actor::instance::InstanceId;
+pub use actor::restart::Restart;
+pub use actor::timer::Timer;
+pub use actor::{LocalRegistration, PoolRegistration, Registration};
 pub use client::Client;
-pub use context::{Context, NoDeadline};
-pub use dead_letter::{DeadLetter, Undelivered};
-pub use engine::{ActorEngine, EngineBuilder, EngineHandle};
-pub use error::{BoxError, CallError, Refused, SendError, ShutdownError, SpawnError, StopError, WatchError};
-pub use here::Here;
-pub use instance::InstanceId;
-pub use message::{
+pub use client::message::{
     Actor, ActorOnce, AnsweredInHandler, Blocking, CallableFrom, Deferred, Dispatch, IntoRequest, Message,
     MessageField, NonBlocking, Prompt, ReplyType, Request,
 };
-pub use recipient::Recipient;
-pub use registration::{LocalRegistration, PoolRegistration, Registration};
-pub use registry::{Registry, RegistryEntry};
-pub use restart::Restart;
-pub use room::Overflow;
-pub use route::Replies;
-pub use thread::{ActorThread, ThreadId};
-pub use timer::Timer;
-pub use watch::{EarlierReport, End, Ended, InstanceReport, Report, RunningInstance, Stats, ThreadStats, Wait};
+pub use client::recipient::Recipient;
+pub use client::watch::{EarlierReport, End, Ended, InstanceReport, Report, RunningInstance, Stats, ThreadStats, Wait};
+pub use engine::here::Here;
+pub use engine::{ActorEngine, EngineBuilder, EngineHandle};
+pub use error::{BoxError, CallError, Refused, SendError, ShutdownError, SpawnError, StopError, WatchError};
+pub use mailbox::dead_letters::{DeadLetter, Undelivered};
+pub use mailbox::permits::Overflow;
+pub use messaging::pending::{Pending, Pipe, ReplyTo};
+pub use messaging::target::Replies;
+pub use route::registry::{Registry, RegistryEntry};
+pub use thread::local::{ActorThread, ThreadId};
 #[doc = include_str!("actor.md")]
 pub use zctor_macros::actor;
 

@@ -1,5 +1,10 @@
 //! The mailbox of an actor thread: one flume queue of envelopes, and the state word that says who must be woken.
 
+pub(crate) mod buffers;
+pub(crate) mod dead_letters;
+pub(crate) mod permits;
+pub(crate) mod roster;
+
 use std::any::Any;
 use std::cell::Cell;
 use std::collections::HashMap;
@@ -12,19 +17,19 @@ use std::time::Duration;
 
 use smallbox::{SmallBox, smallbox};
 
-use crate::address::How;
-use crate::dead_letter::{Losses, OnUndelivered, Undelivered, as_hook, in_hook};
-use crate::frame::quietly;
-use crate::instance::{AnyInstance, InstanceId};
-use crate::message::Message;
-use crate::park::Parker;
-use crate::registry::Pools;
-use crate::roll::Roll;
-use crate::room::Room;
-use crate::spares::Spares;
-use crate::sync::{AtomicU8, AtomicU64, AtomicUsize, Mutex, fence, lock, queue};
-use crate::thread::{Local, ThreadId};
-use crate::watch::{RunningInstance, ThreadStats, Wait};
+use crate::actor::instance::{AnyInstance, InstanceId};
+use crate::client::message::Message;
+use crate::client::watch::{RunningInstance, ThreadStats, Wait};
+use crate::mailbox::buffers::Spares;
+use crate::mailbox::dead_letters::{Losses, OnUndelivered, Undelivered, as_hook, in_hook};
+use crate::mailbox::permits::Room;
+use crate::mailbox::roster::Roll;
+use crate::route::endpoint::How;
+use crate::route::registry::Pools;
+use crate::sys::frame::quietly;
+use crate::sys::park::Parker;
+use crate::sys::sync::{AtomicU8, AtomicU64, AtomicUsize, Mutex, fence, lock, queue};
+use crate::thread::local::{Local, ThreadId};
 
 /// Words that an envelope holds inline: a message of four words with the port of its call.
 const INLINE: usize = 7;

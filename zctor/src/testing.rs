@@ -57,10 +57,10 @@ use std::mem::{Discriminant, discriminant};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
-use crate::call::{ReplySlot, ReplyTo};
-use crate::context::Context;
-use crate::lock::lock;
-use crate::message::{Actor, Dispatch, Message, Request};
+use crate::actor::context::Context;
+use crate::client::message::{Actor, Dispatch, Message, Request};
+use crate::messaging::pending::{ReplySlot, ReplyTo};
+use crate::sys::lock::lock;
 
 /// Where the replies of an enum go: a variant for each of its variants with a reply, by the same name.
 ///

@@ -4,10 +4,10 @@
 mod on {
     use std::time::Duration;
 
-    use crate::dead_letter::DeadLetter;
+    use crate::actor::instance::InstanceId;
     use crate::error::BoxError;
-    use crate::frame::quietly;
-    use crate::instance::InstanceId;
+    use crate::mailbox::dead_letters::DeadLetter;
+    use crate::sys::frame::quietly;
 
     /// A message was routed: to the instance `option` (counted from 1) of `options`.
     pub(crate) fn routed(message: &'static str, instance: InstanceId, option: usize, options: usize) {
@@ -80,9 +80,9 @@ mod on {
 mod off {
     use std::time::Duration;
 
-    use crate::dead_letter::DeadLetter;
+    use crate::actor::instance::InstanceId;
     use crate::error::BoxError;
-    use crate::instance::InstanceId;
+    use crate::mailbox::dead_letters::DeadLetter;
 
     #[inline(always)]
     pub(crate) fn routed(_: &'static str, _: InstanceId, _: usize, _: usize) {}

@@ -1,0 +1,28 @@
+//! What is left of the feature `testing` where it is off: every message goes to its handler.
+
+use crate::actor::context::Context;
+use crate::client::message::{Dispatch, Message};
+use crate::messaging::pending::ReplySlot;
+
+#[inline]
+pub(crate) fn dispatch<M: Dispatch<H>, H: 'static>(
+    message: M,
+    handler: &mut H,
+    ctx: &mut Context<M>,
+    slot: &mut ReplySlot<'_, M::Port>,
+) {
+    message.__handle(handler, ctx, slot);
+}
+
+/// There are none.
+#[expect(clippy::extra_unused_type_parameters, reason = "those of its counterpart")]
+pub(crate) fn is_double<M: Message, S: 'static>() -> bool {
+    false
+}
+
+/// Nothing: no enum has a double.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __double {
+    ($($tokens:tt)*) => {};
+}

@@ -1,0 +1,166 @@
+//! What happens to an instance whose handler panics: whether it is built again, and how soon.
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+/// Whether an instance whose handler panicked is built again, how often, and after how long a rest.
+///
+/// A factory that fails, or panics, when it is asked to build again counts as another panic. While an instance rests,
+/// rotation passes over it, and pinned and keyed messages wait for it. Beyond the limit it leaves the registry, and the
+/// rest of its pool goes on: messages that rotation had given to it go to its siblings, the others are dead letters.
+///
+/// ```
+/// use std::time::Duration;
+/// use zctor::Restart;
+///
+/// let gentle = Restart::at_most(5, Duration::from_secs(60))
+///     .backoff(Duration::from_millis(100), Duration::from_secs(5))
+///     .jitter(0.2);
+/// assert_ne!(gentle, Restart::always());
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Restart {
+    /// At most so many rebuilds within that time; `None`: without limit.
+    limit: Option<(u32, Duration)>,
+    shortest: Duration,
+    longest: Duration,
+    jitter: f64,
+}
+
+impl Default for Restart {
+    fn default() -> Self {
+        Self::always()
+    }
+}
+
+/// Panics within this time count together for the rest before a rebuild.
+const WINDOW: Duration = Duration::from_secs(10);
+/// From so many panics on, a rebuild waits.
+const PATIENCE: usize = 3;
+/// Doublings after which any sensible rest has reached its longest; bounds what is remembered.
+const DOUBLINGS: usize = 32;
+
+impl Restart {
+    /// Always; from the third panic within 10 s on after a rest, of 10 ms at first, doubled each time up to 1 s.
+    pub fn always() -> Self {
+        Self { limit: None, shortest: Duration::from_millis(10), longest: Duration::from_secs(1), jitter: 0.0 }
+    }
+
+    /// Never: the first panic ends the instance.
+    pub fn never() -> Self {
+        Self::at_most(0, Duration::ZERO)
+    }
+
+    /// At most `rebuilds` times within `window`: the next panic within it ends the instance.
+    pub fn at_most(rebuilds: u32, window: Duration) -> Self {
+        Self { limit: Some((rebuilds, window)), ..Self::always() }
+    }
+
+    /// The rest before a rebuild: `shortest` before that of the third panic within 10 s, then doubled each time, up to
+    /// `longest`. With `shortest` zero there is no rest.
+    #[must_use]
+    pub fn backoff(self, shortest: Duration, longest: Duration) -> Self {
+        Self { shortest, longest: longest.max(shortest), ..self }
+    }
+
+    /// Lengthens each rest at random by up to this share of it, so that instances that failed together do not come
+    /// back together. A share that is no number, or negative, is none; one above 1 is 1.
+    #[must_use]
+    pub fn jitter(self, share: f64) -> Self {
+        Self { jitter: if share.is_finite() { share.clamp(0.0, 1.0) } else { 0.0 }, ..self }
+    }
+
+    /// The rest after `panics` panics within the window, before jitter.
+    fn rest(&self, panics: usize) -> Option<Duration> {
+        let doublings = panics.checked_sub(PATIENCE)?.min(DOUBLINGS - 1) as u32;
+        let rest = self.shortest.saturating_mul(1_u32 << doublings).min(self.longest);
+        (!rest.is_zero()).then_some(rest)
+    }
+}
+
+/// What to do after a panic.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    Rebuild,
+    Rest(Duration),
+    End,
+}
+
+/// The panics of one instance that still count.
+#[derive(Default)]
+pub(crate) struct Panics {
+    /// Oldest first.
+    times: VecDeque<Instant>,
+}
+
+impl Panics {
+    /// Notes a panic. `chance` is a number from 0 to 1, for the jitter.
+    pub(crate) fn judge(&mut self, restart: &Restart, at: Instant, chance: f64) -> Verdict {
+        self.times.push_back(at);
+        let rebuilds = restart.limit.map_or(0, |(rebuilds, _)| rebuilds as usize);
+        let window = restart.limit.map_or(WINDOW, |(_, window)| window.max(WINDOW));
+        while self.times.front().is_some_and(|first| at.duration_since(*first) > window)
+            || self.times.len() > rebuilds.saturating_add(1).max(PATIENCE + DOUBLINGS)
+        {
+            self.times.pop_front();
+        }
+        let within = |window: Duration| self.times.iter().filter(|time| at.duration_since(**time) <= window).count();
+        if restart.limit.is_some_and(|(rebuilds, window)| within(window) > rebuilds as usize) {
+            return Verdict::End;
+        }
+        match restart.rest(within(WINDOW)) {
+            Some(rest) => {
+                let extra = rest.as_secs_f64() * restart.jitter * chance.clamp(0.0, 1.0);
+                Verdict::Rest(rest.saturating_add(Duration::try_from_secs_f64(extra).unwrap_or_default()))
+            }
+            None => Verdict::Rebuild,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn verdicts(restart: Restart, seconds: &[u64], chance: f64) -> Vec<Verdict> {
+        let start = crate::actor::timer::now();
+        let mut panics = Panics::default();
+        seconds.iter().map(|at| panics.judge(&restart, start + Duration::from_secs(*at), chance)).collect()
+    }
+
+    fn rest(ms: u64) -> Verdict {
+        Verdict::Rest(Duration::from_millis(ms))
+    }
+
+    #[test]
+    fn a_rebuild_waits_from_the_third_panic_on_and_never_longer_than_a_second() {
+        let all = verdicts(Restart::always(), &[0; 40], 0.0);
+        assert_eq!(all[..5], [Verdict::Rebuild, Verdict::Rebuild, rest(10), rest(20), rest(40)]);
+        assert_eq!(all[8..10], [rest(640), rest(1000)]);
+        assert_eq!(all[39], rest(1000));
+    }
+
+    #[test]
+    fn panics_of_long_ago_do_not_count() {
+        assert_eq!(verdicts(Restart::always(), &[0, 6, 12, 18, 24], 0.0), [Verdict::Rebuild; 5]);
+    }
+
+    #[test]
+    fn beyond_the_limit_within_its_window_it_ends() {
+        let restart = Restart::at_most(2, Duration::from_secs(60)).backoff(Duration::ZERO, Duration::ZERO);
+        assert_eq!(verdicts(restart, &[0, 20, 40], 0.0), [Verdict::Rebuild, Verdict::Rebuild, Verdict::End]);
+        assert_eq!(verdicts(restart, &[0, 50, 100, 150, 200], 0.0), [Verdict::Rebuild; 5]);
+    }
+
+    #[test]
+    fn never_is_the_first_time() {
+        assert_eq!(verdicts(Restart::never(), &[0], 0.0), [Verdict::End]);
+    }
+
+    #[test]
+    fn jitter_lengthens_by_no_more_than_its_share() {
+        assert_eq!(verdicts(Restart::always().jitter(0.5), &[0; 3], 1.0)[2], rest(15));
+        assert_eq!(verdicts(Restart::always().jitter(7.0), &[0; 3], 1.0)[2], rest(20));
+        assert_eq!(verdicts(Restart::always().jitter(f64::NAN), &[0; 3], 1.0)[2], rest(10));
+    }
+}

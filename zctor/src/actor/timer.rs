@@ -1,0 +1,273 @@
+//! Delayed and repeated messages, the clock, and the alarms of awaited replies.
+//!
+//! An actor thread keeps its timers itself, so a timer costs no thread and its message is made on the instance's own
+//! thread when its turn comes: what is cancelled by then never arrives. Only a `Pending` with a deadline that is
+//! awaited outside needs somebody else's clock: one thread of the process, started by the first of them.
+
+use std::cell::Cell;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::rc::Rc;
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::task::Waker;
+use std::time::{Duration, Instant};
+
+use once_cell::sync::Lazy;
+
+use crate::actor::instance::Shared;
+use crate::client::message::Message;
+use crate::sys::frame::{quietly, run_user};
+use crate::sys::lock::lock;
+use crate::thread::local::{Local, start_thread};
+
+/// Reads the clock: the one place that does.
+#[expect(clippy::disallowed_methods, reason = "the seam that the ban points to")]
+pub(crate) fn now() -> Instant {
+    Instant::now()
+}
+
+/// The time `after` from now, or `None` where that is beyond what the clock can say: then there is no limit.
+pub(crate) fn deadline(after: Duration) -> Option<Instant> {
+    now().checked_add(after)
+}
+
+/// When a timer set now is due.
+pub(crate) fn due_in(after: Duration) -> Instant {
+    deadline(after).unwrap_or_else(|| now() + FOREVER)
+}
+
+/// A timer set by [`Context::send_after`](crate::Context::send_after) or
+/// [`Context::send_every`](crate::Context::send_every).
+///
+/// Dropping it leaves the timer as it is; it also ends with its instance, and with a rebuild of its state.
+///
+/// ```
+/// use std::time::Duration;
+/// use zctor::{ActorEngine, Context, Timer, actor};
+///
+/// #[actor(ctx)]
+/// pub enum ReminderMessage {
+///     Arm,
+///     #[reply(bool)]
+///     Disarm,
+///     Ring,
+/// }
+/// #[derive(Default)]
+/// struct Reminder(Option<Timer>);
+/// impl ReminderHandler for Reminder {
+///     fn arm(&mut self, ctx: &mut Context<ReminderMessage>) {
+///         self.0 = Some(ctx.send_after(Duration::from_secs(3600), ReminderMessage::Ring));
+///     }
+///     fn disarm(&mut self, _ctx: &mut Context<ReminderMessage>) -> bool {
+///         self.0.take().is_some_and(|timer| timer.cancel())
+///     }
+///     fn ring(&mut self, _ctx: &mut Context<ReminderMessage>) {}
+/// }
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let engine = ActorEngine::new();
+/// let reminder: ReminderClient = engine.pool(1, ReminderMessage::actor(Reminder::default))?;
+/// reminder.arm()?;
+/// assert!(reminder.disarm()?);
+/// assert!(!reminder.disarm()?);
+/// # Ok(())
+/// # }
+/// ```
+pub struct Timer {
+    owner: Rc<dyn Owner>,
+    id: u64,
+    cancelled: Rc<Cell<bool>>,
+}
+
+impl Timer {
+    /// Ends the timer: no message of it arrives any more. `false` if it had ended before.
+    pub fn cancel(&self) -> bool {
+        let was_cancelled = self.cancelled.replace(true);
+        self.owner.forget(self.id) || !was_cancelled && self.owner.is_firing(self.id)
+    }
+}
+
+impl fmt::Debug for Timer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Timer").field("cancelled", &self.cancelled.get()).finish_non_exhaustive()
+    }
+}
+
+/// The keeper of a timer's message, whatever its type.
+trait Owner {
+    fn forget(&self, id: u64) -> bool;
+    fn is_firing(&self, id: u64) -> bool;
+}
+
+struct Keeper<M: Message> {
+    local: Rc<Local>,
+    shared: Rc<Shared<M>>,
+}
+
+impl<M: Message> Owner for Keeper<M> {
+    fn forget(&self, id: u64) -> bool {
+        let Some(alarm) = self.shared.if_extras(|extras| extras.timers.remove(&id)) else {
+            return false;
+        };
+        self.local.clear_timer(alarm.due, id);
+        quietly(|| drop(alarm));
+        true
+    }
+
+    fn is_firing(&self, id: u64) -> bool {
+        self.shared.if_extras(|extras| extras.firing == Some(id))
+    }
+}
+
+/// What a timer will send.
+pub(crate) struct Alarm<M> {
+    pub(crate) due: Instant,
+    cancelled: Rc<Cell<bool>>,
+    what: Ring<M>,
+}
+
+enum Ring<M> {
+    Once(M),
+    Every(Duration, Box<dyn FnMut() -> M>),
+}
+
+/// Sets a timer of the instance that `shared` belongs to.
+pub(crate) fn send_after<M: Message>(local: &Rc<Local>, shared: &Rc<Shared<M>>, after: Duration, message: M) -> Timer {
+    set(local, shared, after, Ring::Once(message))
+}
+
+/// Sets a repeated timer. A period below a millisecond counts as one.
+pub(crate) fn send_every<M: Message>(
+    local: &Rc<Local>,
+    shared: &Rc<Shared<M>>,
+    every: Duration,
+    make: Box<dyn FnMut() -> M>,
+) -> Timer {
+    let every = every.max(Duration::from_millis(1));
+    set(local, shared, every, Ring::Every(every, make))
+}
+
+fn set<M: Message>(local: &Rc<Local>, shared: &Rc<Shared<M>>, after: Duration, what: Ring<M>) -> Timer {
+    let cancelled = Rc::new(Cell::new(false));
+    // Beyond what the clock can say it never fires; it is kept all the same, until it is cancelled.
+    let due = due_in(after);
+    let id = local.set_timer(due, shared.slot());
+    let alarm = Alarm { due, cancelled: Rc::clone(&cancelled), what };
+    shared.with_extras(|extras| extras.timers.insert(id, alarm));
+    let owner = Rc::new(Keeper { local: Rc::clone(local), shared: Rc::clone(shared) });
+    Timer { owner, id, cancelled }
+}
+
+const FOREVER: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
+
+impl<M: Message> Alarm<M> {
+    /// Makes the message, by the user's closure for a repeated timer, which is then set again.
+    pub(crate) fn fire(self, local: &Rc<Local>, shared: &Shared<M>, id: u64) -> Result<M, Arc<str>> {
+        let (every, mut make) = match self.what {
+            Ring::Once(message) => return Ok(message),
+            Ring::Every(every, make) => (every, make),
+        };
+        shared.with_extras(|extras| extras.firing = Some(id));
+        let made = run_user(0, None, &mut make);
+        shared.with_extras(|extras| extras.firing = None);
+        if made.is_err() || self.cancelled.get() {
+            quietly(|| drop(make));
+        } else {
+            let due = next_due(self.due, every, now());
+            local.set_timer_again(due, id, shared.slot());
+            let what = Ring::Every(every, make);
+            let alarm = Alarm { due, cancelled: self.cancelled, what };
+            shared.with_extras(|extras| extras.timers.insert(id, alarm));
+        }
+        made
+    }
+}
+
+/// The next multiple of the period that is still to come: neither drift nor a burst after a stall.
+fn next_due(due: Instant, every: Duration, now: Instant) -> Instant {
+    let late = now.saturating_duration_since(due).as_nanos();
+    let missed = late / every.as_nanos().max(1);
+    let ahead = every.as_nanos().saturating_mul(missed + 1);
+    let ahead = Duration::from_nanos(u64::try_from(ahead).unwrap_or(u64::MAX));
+    due.checked_add(ahead).unwrap_or(now + FOREVER)
+}
+
+/// Names an alarm.
+pub(crate) type AlarmId = (Instant, u64);
+
+/// The alarms of the process.
+static ALARMS: Lazy<Alarms> = Lazy::new(Alarms::default);
+
+#[derive(Default)]
+struct Alarms {
+    state: Mutex<AlarmState>,
+    earlier: Condvar,
+}
+
+#[derive(Default)]
+struct AlarmState {
+    serial: u64,
+    wakers: BTreeMap<AlarmId, Waker>,
+    has_thread: bool,
+}
+
+/// Has `waker` woken at `deadline`, by the process's own alarm thread, unless it is cleared before.
+pub(crate) fn set_alarm(deadline: Instant, waker: Waker) -> AlarmId {
+    let mut state = lock(&ALARMS.state);
+    state.serial += 1;
+    let id = (deadline, state.serial);
+    state.wakers.insert(id, waker);
+    if !state.has_thread {
+        // Where the system refuses a thread, the next alarm tries again; until then only replies wake.
+        state.has_thread = start_thread("zctor-alarm", Some(128 * 1024), run_alarms).is_ok();
+    }
+    let is_first = state.wakers.first_key_value().is_some_and(|(first, _)| *first == id);
+    drop(state);
+    if is_first {
+        ALARMS.earlier.notify_one();
+    }
+    id
+}
+
+pub(crate) fn clear_alarm(id: AlarmId) {
+    let waker = lock(&ALARMS.state).wakers.remove(&id);
+    quietly(|| drop(waker));
+}
+
+fn run_alarms() {
+    let mut state = lock(&ALARMS.state);
+    loop {
+        let now = now();
+        match state.wakers.first_key_value().map(|((due, _), _)| *due) {
+            None => state = ALARMS.earlier.wait(state).unwrap_or_else(PoisonError::into_inner),
+            Some(due) if due > now => {
+                let waited = ALARMS.earlier.wait_timeout(state, due - now);
+                state = waited.unwrap_or_else(PoisonError::into_inner).0;
+            }
+            Some(_) => {
+                let due = state.wakers.pop_first();
+                drop(state);
+                if let Some((_, waker)) = due {
+                    quietly(|| waker.wake());
+                }
+                state = lock(&ALARMS.state);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_repeated_timer_neither_drifts_nor_catches_up() {
+        let start = now();
+        let every = Duration::from_millis(10);
+        let at = |ms| start + Duration::from_millis(ms);
+        assert_eq!(next_due(at(10), every, at(10)), at(20));
+        assert_eq!(next_due(at(10), every, at(13)), at(20));
+        assert_eq!(next_due(at(10), every, at(57)), at(60), "missed ticks are not made up for");
+        assert_eq!(next_due(at(10), every, at(60)), at(70));
+    }
+}

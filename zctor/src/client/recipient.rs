@@ -1,0 +1,149 @@
+//! Handles typed by what they take, whatever enum it travels in.
+
+use std::any::TypeId;
+use std::fmt;
+use std::panic::Location;
+use std::sync::Arc;
+
+use crate::client::Client;
+use crate::client::message::Message;
+use crate::error::{Refused, SendError};
+
+/// A handle typed by one payload alone: whoever holds it needs to know neither the enum nor its crate.
+///
+/// Made by [`Client::recipient`] from the constructor of a variant with one field. It is cheap to clone, fit to be shared
+/// among threads, and keeps no instance alive.
+///
+/// ```
+/// use zctor::{ActorEngine, Recipient, SendError, actor};
+///
+/// /// Knows of no actor.
+/// fn greet(log: &Recipient<String>) -> Result<(), SendError<String>> {
+///     log.send("hello".to_owned())
+/// }
+///
+/// #[actor]
+/// pub enum LogMessage {
+///     Line(String),
+///     #[reply(usize)]
+///     Count,
+/// }
+/// #[derive(Default)]
+/// struct Log(usize);
+/// impl LogHandler for Log {
+///     fn line(&mut self, _value: String) {
+///         self.0 += 1;
+///     }
+///     fn count(&mut self) -> usize {
+///         self.0
+///     }
+/// }
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let engine = ActorEngine::new();
+/// let log: LogClient = engine.pool(1, LogMessage::actor(Log::default))?;
+/// let lines: Recipient<String> = log.recipient(LogMessage::Line);
+/// greet(&lines)?;
+/// assert_eq!(log.count()?, 1);
+///
+/// engine.shutdown()?;
+/// assert_eq!(greet(&lines).unwrap_err().into_inner(), "hello"); // what was refused comes back
+/// # Ok(())
+/// # }
+/// ```
+pub struct Recipient<T> {
+    way: Arc<dyn Way<T>>,
+}
+
+impl<T: 'static> Recipient<T> {
+    pub(crate) fn new<M: Message>(client: Client<M>, variant: fn(T) -> M, made: &'static Location<'static>) -> Self {
+        Self { way: Arc::new(Variant { client, variant, made }) }
+    }
+
+    /// Sends a value, as [`Client::send`] sends the variant that holds it.
+    ///
+    /// # Errors
+    /// As [`Client::send`]; the value is inside, and the error names the message's type.
+    ///
+    /// # Panics
+    /// If the function given to [`Client::recipient`] is not the constructor of a variant with one field: every time,
+    /// whether the message would be accepted or not, and before it is sent.
+    ///
+    /// # Blocking
+    /// As [`Client::send`].
+    ///
+    /// ```
+    /// # use zctor::{ActorEngine, actor};
+    /// # #[actor]
+    /// # pub enum JobMessage { Run(u32) }
+    /// # struct Job;
+    /// # impl JobHandler for Job { fn run(&mut self, _value: u32) {} }
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let engine = ActorEngine::new();
+    /// let numbers = engine.pool(2, JobMessage::actor(|| Job))?.recipient(JobMessage::Run);
+    /// numbers.send(7)?;
+    /// engine.settle();
+    /// assert_eq!(engine.stats().handled(), 1);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn send(&self, value: T) -> Result<(), SendError<T>> {
+        self.way.send(value)
+    }
+}
+
+impl<T> Clone for Recipient<T> {
+    fn clone(&self) -> Self {
+        Self { way: Arc::clone(&self.way) }
+    }
+}
+
+impl<T> fmt::Debug for Recipient<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Recipient({})", self.way.message())
+    }
+}
+
+/// What is left of a client when its enum is forgotten.
+trait Way<T>: Send + Sync {
+    fn send(&self, value: T) -> Result<(), SendError<T>>;
+    fn message(&self) -> &'static str;
+}
+
+struct Variant<M: Message, T> {
+    client: Client<M>,
+    variant: fn(T) -> M,
+    /// Where the recipient was made, to be blamed for a function that is no variant.
+    made: &'static Location<'static>,
+}
+
+impl<M: Message, T: 'static> Way<T> for Variant<M, T> {
+    fn send(&self, value: T) -> Result<(), SendError<T>> {
+        let message = (self.variant)(value);
+        // Looked at before each send, though it matters after a refusal only: a wrong function shows on its first use.
+        assert!(
+            message.__payload_type() == Some(TypeId::of::<T>()),
+            "the recipient made at {} needs the constructor of a variant with one field; its function made a `{}::{}` of \
+             something else",
+            self.made,
+            M::NAME,
+            message.variant(),
+        );
+        self.client.send(message).map_err(|error| match error {
+            SendError::NotRegistered(refused) => SendError::NotRegistered(back(refused)),
+            SendError::Full(refused) => SendError::Full(back(refused)),
+            SendError::Stopped(refused) => SendError::Stopped(back(refused)),
+        })
+    }
+
+    fn message(&self) -> &'static str {
+        M::NAME
+    }
+}
+
+/// The value in a refused message, whose variant was looked at before it was sent.
+fn back<M: Message, T: 'static>(refused: Refused<M>) -> Refused<T> {
+    let name = refused.message();
+    let value = refused.into_inner().__into_payload().unwrap_or_else(|| unreachable!("its only field is of this type"));
+    Refused::new(name, value)
+}

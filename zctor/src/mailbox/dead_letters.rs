@@ -1,0 +1,340 @@
+//! Dead letters: accepted messages that nobody will handle. Each is counted with its reason, and told to whoever asked
+//! to be told; nobody asked, and a line is logged now and then.
+
+use std::cell::Cell;
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use crate::actor::instance::InstanceId;
+use crate::actor::timer::now;
+use crate::client::message::Message;
+use crate::client::watch::Ended;
+use crate::sys::frame::{Quiet, quietly};
+use crate::sys::lock::lock;
+use crate::trace;
+
+/// Why an accepted message was not handled.
+///
+/// ```
+/// use zctor::Undelivered;
+///
+/// assert_eq!(Undelivered::Full.to_string(), "the mailbox was full");
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Undelivered {
+    /// Its instance ended before its turn came, and no sibling was there to take it over.
+    Ended,
+    /// The time of a shutdown was up before its turn came.
+    Stopped,
+    /// A call whose caller had given up before it began.
+    GivenUp,
+    /// A bounded mailbox had no room: a copy of a broadcast, or a message under
+    /// [`Overflow::DropNewest`](crate::Overflow::DropNewest).
+    Full,
+}
+
+impl fmt::Display for Undelivered {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Ended => "its instance had ended",
+            Self::Stopped => "the engine stopped before its turn",
+            Self::GivenUp => "its caller had given up",
+            Self::Full => "the mailbox was full",
+        })
+    }
+}
+
+/// An accepted message that nobody will handle, as [`ActorEngine::on_dead_letter`](crate::ActorEngine::on_dead_letter)
+/// is told of it. The message itself goes to the [`on_undelivered`](crate::Actor::on_undelivered) of its actor.
+///
+/// ```
+/// use std::sync::mpsc;
+/// use zctor::{ActorEngine, Context, DeadLetter, Undelivered, actor};
+///
+/// #[actor(ctx)]
+/// pub enum JobMessage {
+///     Run,
+///     Quit,
+/// }
+/// struct Job;
+/// impl JobHandler for Job {
+///     fn run(&mut self, _ctx: &mut Context<JobMessage>) {}
+///     fn quit(&mut self, ctx: &mut Context<JobMessage>) {
+///         ctx.stop();
+///     }
+/// }
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let engine = ActorEngine::new();
+/// let (dead, letters) = mpsc::channel();
+/// engine.on_dead_letter(move |letter: &DeadLetter| dead.send(letter.clone()).unwrap_or_default());
+/// let job: JobClient = engine.start(JobMessage::actor(|| Job))?;
+/// job.send_all([JobMessage::Quit, JobMessage::Run])?;
+/// let letter = letters.recv()?;
+/// assert_eq!((letter.message, letter.variant, letter.why), ("JobMessage", "Run", Undelivered::Ended));
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct DeadLetter {
+    /// The name of its type.
+    pub message: &'static str,
+    /// The name of its variant.
+    pub variant: &'static str,
+    /// The instance that it was for.
+    pub instance: InstanceId,
+    /// Why nobody will handle it.
+    pub why: Undelivered,
+}
+
+impl fmt::Display for DeadLetter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { message, variant, instance, why } = self;
+        write!(f, "`{message}::{variant}` for {instance} was not handled: {why}")
+    }
+}
+
+/// What an actor does with its own undelivered messages.
+pub(crate) type OnUndelivered<M> = Quiet<dyn Fn(M, Undelivered) + Send + Sync>;
+
+/// One of the engine's hooks.
+type Hook<T> = Quiet<dyn Fn(&T) + Send + Sync>;
+
+/// The place of a hook.
+enum Ear<T> {
+    Open(Option<Arc<Hook<T>>>),
+    /// The engine has stopped: no hook is kept any more.
+    Shut,
+}
+
+impl<T> Default for Ear<T> {
+    fn default() -> Self {
+        Self::Open(None)
+    }
+}
+
+impl<T> Ear<T> {
+    fn hook(ear: &Mutex<Self>) -> Option<Arc<Hook<T>>> {
+        match &*lock(ear) {
+            Self::Open(hook) => hook.clone(),
+            Self::Shut => None,
+        }
+    }
+
+    /// What it replaces is dropped by the caller, outside the lock.
+    fn put(ear: &Mutex<Self>, hook: Hook<T>) -> Option<Arc<Hook<T>>> {
+        let hook = Some(Arc::new(hook));
+        match &mut *lock(ear) {
+            Self::Open(place) => std::mem::replace(place, hook),
+            Self::Shut => hook,
+        }
+    }
+
+    fn shut(ear: &Mutex<Self>) -> Self {
+        std::mem::replace(&mut *lock(ear), Self::Shut)
+    }
+}
+
+/// In the count of dead letters: the report has been made, and no sender outside may add to it.
+const CLOSED: u64 = 1 << 63;
+
+/// Engine-wide counts of what does not happen often, and who is told of it. The counts are `Relaxed`: statistics.
+#[derive(Default)]
+pub(crate) struct Losses {
+    letters: AtomicU64,
+    skipped: AtomicU64,
+    restarts: AtomicU64,
+    refused: AtomicU64,
+    on_dead_letter: Mutex<Ear<DeadLetter>>,
+    on_end: Mutex<Ear<Ended>>,
+    log: Mutex<Log>,
+}
+
+thread_local! {
+    /// A hook runs on this thread: what it loses is counted, not told.
+    static IN_HOOK: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Whether the code that runs here was called for a dead letter or an end.
+#[inline]
+pub(crate) fn in_hook() -> bool {
+    IN_HOOK.with(Cell::get)
+}
+
+/// Runs `f`, which must not unwind, as part of a hook if `hook` says so.
+pub(crate) fn as_hook(hook: bool, f: impl FnOnce()) {
+    let outer = IN_HOOK.with(|inside| inside.replace(inside.get() || hook));
+    f();
+    IN_HOOK.with(|inside| inside.set(outer));
+}
+
+/// Runs a hook of the user's.
+fn run_hook(hook: impl FnOnce()) {
+    as_hook(true, || quietly(hook));
+}
+
+impl Losses {
+    /// So many messages are lost, for one reason. First they are counted, then each is told of: user code, in which that
+    /// may end.
+    pub(crate) fn count(&self, letters: usize, why: Undelivered) {
+        let letters = letters as u64;
+        self.letters.fetch_add(letters, Ordering::Relaxed);
+        if why == Undelivered::GivenUp {
+            self.skipped.fetch_add(letters, Ordering::Relaxed);
+        }
+    }
+
+    /// Counts and tells of a message that a sender outside loses at the edge. It comes back if the report has been made:
+    /// then it was never accepted.
+    pub(crate) fn lose_at_edge<M: Message>(
+        &self,
+        message: M,
+        instance: InstanceId,
+        why: Undelivered,
+        owner: Option<&OnUndelivered<M>>,
+    ) -> Result<(), M> {
+        // The hook first: `finish` closes the count before it lets the hooks go, so what is counted here is told.
+        let hook = Ear::hook(&self.on_dead_letter);
+        let count = |letters: u64| (letters & CLOSED == 0).then_some(letters + 1);
+        if self.letters.fetch_update(Ordering::AcqRel, Ordering::Relaxed, count).is_err() {
+            return Err(message);
+        }
+        self.tell_to(hook, message, instance, why, false, owner);
+        Ok(())
+    }
+
+    /// Tells of a message that was counted as lost, unless a hook lost it.
+    pub(crate) fn tell<M: Message>(
+        &self,
+        message: M,
+        instance: InstanceId,
+        why: Undelivered,
+        from_hook: bool,
+        owner: Option<&OnUndelivered<M>>,
+    ) {
+        self.tell_to(Ear::hook(&self.on_dead_letter), message, instance, why, from_hook, owner);
+    }
+
+    fn tell_to<M: Message>(
+        &self,
+        hook: Option<Arc<Hook<DeadLetter>>>,
+        message: M,
+        instance: InstanceId,
+        why: Undelivered,
+        from_hook: bool,
+        owner: Option<&OnUndelivered<M>>,
+    ) {
+        if from_hook || in_hook() {
+            return quietly(|| drop(message));
+        }
+        let letter = DeadLetter { message: M::NAME, variant: message.variant(), instance, why };
+        match hook {
+            Some(hook) => run_hook(|| hook.get().into_iter().for_each(|hook| hook(&letter))),
+            // A call that was given up is known to its caller.
+            None if why == Undelivered::GivenUp => {}
+            None => self.log(&letter),
+        }
+        match owner.and_then(Quiet::get) {
+            Some(owner) => run_hook(|| owner(message, why)),
+            None => quietly(|| drop(message)),
+        }
+    }
+
+    fn log(&self, letter: &DeadLetter) {
+        if self.letters.load(Ordering::Relaxed) & CLOSED != 0 {
+            return; // the last line was written
+        }
+        let due = lock(&self.log).due(now());
+        if let Some(more) = due {
+            quietly(|| trace::dead_letter(letter, more));
+        }
+    }
+
+    /// An instance has ended.
+    pub(crate) fn ended(&self, ended: &Ended) {
+        if let Some(hook) = Ear::hook(&self.on_end) {
+            run_hook(|| hook.get().into_iter().for_each(|hook| hook(ended)));
+        }
+    }
+
+    pub(crate) fn on_dead_letter(&self, hook: Box<dyn Fn(&DeadLetter) + Send + Sync>) {
+        drop(Ear::put(&self.on_dead_letter, Quiet::new(hook)));
+    }
+
+    pub(crate) fn on_end(&self, hook: Box<dyn Fn(&Ended) + Send + Sync>) {
+        drop(Ear::put(&self.on_end, Quiet::new(hook)));
+    }
+
+    /// The engine has stopped: what its hooks hold, clients of its own perhaps, is let go. Says what was not yet logged.
+    pub(crate) fn finish(&self) {
+        self.letters.fetch_or(CLOSED, Ordering::AcqRel); // before the hooks go, see `lose_at_edge`
+        drop(Ear::shut(&self.on_dead_letter));
+        drop(Ear::shut(&self.on_end));
+        let more = std::mem::take(&mut lock(&self.log).more);
+        if more > 0 {
+            quietly(|| trace::more_dead_letters(more));
+        }
+    }
+
+    pub(crate) fn restart(&self) {
+        self.restarts.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn refuse(&self, messages: usize) {
+        self.refused.fetch_add(messages as u64, Ordering::Relaxed);
+    }
+
+    pub(crate) fn letters(&self) -> u64 {
+        self.letters.load(Ordering::Relaxed) & !CLOSED
+    }
+
+    pub(crate) fn skipped(&self) -> u64 {
+        self.skipped.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn restarts(&self) -> u64 {
+        self.restarts.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn refused(&self) -> u64 {
+        self.refused.load(Ordering::Relaxed)
+    }
+}
+
+/// Lets one line a second through.
+#[derive(Default)]
+struct Log {
+    last: Option<Instant>,
+    /// Letters since the last line.
+    more: u64,
+}
+
+impl Log {
+    /// Whether a line is due for one more letter: then the number of those passed over before it.
+    fn due(&mut self, at: Instant) -> Option<u64> {
+        if self.last.is_some_and(|last| at.saturating_duration_since(last) < Duration::from_secs(1)) {
+            self.more += 1;
+            return None;
+        }
+        self.last = Some(at);
+        Some(std::mem::take(&mut self.more))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_line_a_second_tells_of_those_passed_over() {
+        let start = now();
+        let at = |ms| start + Duration::from_millis(ms);
+        let mut log = Log::default();
+        let lines = [0, 1, 999, 1_000, 1_500, 2_000].map(|ms| log.due(at(ms)));
+        assert_eq!(lines, [Some(0), None, None, Some(2), None, Some(1)]);
+    }
+}

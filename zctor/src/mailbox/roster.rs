@@ -1,0 +1,357 @@
+//! The roll of an actor thread: its instances as other threads see them. What each has done, who is to be told of its end,
+//! and why it ended.
+//!
+//! Most of it is not looked at before something goes wrong, so it takes little room: an account of 24 bytes, which the
+//! thread of the instance writes alone and without a lock, and a name. All else is there only for those instances that
+//! need it.
+
+use std::array;
+use std::collections::HashMap;
+use std::ptr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::task::Waker;
+
+use crate::actor::instance::InstanceId;
+use crate::client::watch::{End, InstanceReport, RunningInstance};
+use crate::mailbox::{ORDER, Slot};
+use crate::sys::frame::quietly;
+use crate::sys::sync::{Mutex, lock};
+use crate::thread::local::ThreadId;
+
+/// What other threads see of the instances of one thread.
+pub(crate) struct Roll {
+    thread: ThreadId,
+    members: Mutex<Members>,
+    /// The panics that ended instances, for who asks later: until `forget`. Behind a lock of its own, under which no other is
+    /// taken, since an address may be dropped under any.
+    panics: Mutex<HashMap<Slot, Arc<str>>>,
+}
+
+#[derive(Default)]
+struct Members {
+    /// The accounts, by their slots' indices.
+    pages: Vec<Arc<Page>>,
+    /// Who lives here, by their slots' indices: the place of its name in `names`, plus one; 0 is nobody.
+    tenants: Vec<u32>,
+    /// Of the message types there are.
+    names: Vec<&'static str>,
+    /// Who is to be told of an end, each with a number to leave by.
+    watchers: HashMap<Slot, Vec<(u64, Waker)>>,
+    /// The number given last.
+    serial: u64,
+    /// The thread was given up, and all that lived there was reported with it.
+    abandoned: bool,
+}
+
+/// What is left to do for an instance that was taken off the roll.
+#[must_use = "who watches it waits to be told"]
+pub(crate) struct Struck {
+    /// No abandonment has reported it before.
+    pub(crate) is_news: bool,
+    watchers: Vec<(u64, Waker)>,
+}
+
+impl Struck {
+    /// Tells those who watch it.
+    pub(crate) fn tell(self) {
+        for (_, waker) in self.watchers {
+            quietly(|| waker.wake());
+        }
+    }
+}
+
+/// What one instance has done, and what lies on its thread for it.
+///
+/// Its own thread alone writes it, with no read-modify-write; others read it as a statistic.
+#[derive(Default)]
+pub(crate) struct Account {
+    /// What lies on its thread for it, outside the mailbox: messages in the low half, orders in the high.
+    load: AtomicU64,
+    handled: AtomicU64,
+    /// Stays at the largest number.
+    panicked: AtomicU32,
+    /// Whose account it is, of those that one after the other have this place.
+    generation: AtomicU32,
+}
+
+impl Account {
+    /// Of a new tenant.
+    fn open(&self, generation: u32) {
+        self.load.store(0, Ordering::Relaxed);
+        self.handled.store(0, Ordering::Relaxed);
+        self.panicked.store(0, Ordering::Relaxed);
+        // Relaxed: others come to it by the lock of the roll.
+        self.generation.store(generation, Ordering::Relaxed);
+    }
+
+    /// It is still the account of this one, and not of a later tenant of its place.
+    #[inline]
+    pub(crate) fn is_of(&self, slot: Slot) -> bool {
+        self.generation.load(Ordering::Relaxed) == slot.generation
+    }
+
+    #[inline]
+    fn add(counter: &AtomicU64, change: u64) {
+        counter.store(counter.load(Ordering::Relaxed).wrapping_add(change), Ordering::Relaxed);
+    }
+
+    /// A message that was taken in for it is handled.
+    #[inline]
+    pub(crate) fn count_handled(&self) {
+        Self::add(&self.handled, 1);
+        self.get_done(1);
+    }
+
+    /// The handler of a message that was taken in for it has panicked.
+    #[inline]
+    pub(crate) fn count_panicked(&self) {
+        let panicked = self.panicked.load(Ordering::Relaxed);
+        self.panicked.store(panicked.saturating_add(1), Ordering::Relaxed);
+        self.get_done(1);
+    }
+
+    /// Mail of this weight (see `Mail::weight`) was taken in for it.
+    #[inline]
+    pub(crate) fn take_in(&self, weight: u64) {
+        Self::add(&self.load, weight);
+    }
+
+    /// Mail of this weight was dealt with.
+    #[inline]
+    pub(crate) fn get_done(&self, weight: u64) {
+        Self::add(&self.load, weight.wrapping_neg());
+    }
+
+    /// Nothing lies on its thread for it.
+    #[inline]
+    pub(crate) fn is_unburdened(&self) -> bool {
+        self.load.load(Ordering::Relaxed) == 0
+    }
+
+    /// Messages handled, those whose handlers panicked, and those that lie on its thread for it.
+    fn read(&self) -> (u64, u64, u64) {
+        let panicked = self.panicked.load(Ordering::Relaxed).into();
+        (self.handled.load(Ordering::Relaxed), panicked, self.load.load(Ordering::Relaxed) % ORDER)
+    }
+}
+
+/// The accounts of slots whose indices follow each other. Shared by who lives there and the roll, so that the thread finds
+/// them without a lock.
+pub(crate) struct Page([Account; PAGE]);
+
+const PAGE: usize = 64;
+
+impl Page {
+    /// The page of a slot, among all pages.
+    #[inline]
+    pub(crate) fn number(slot: Slot) -> usize {
+        slot.index as usize / PAGE
+    }
+
+    /// The account of a slot, if this is its page.
+    #[inline]
+    pub(crate) fn account(&self, slot: Slot) -> &Account {
+        &self.0[slot.index as usize % PAGE]
+    }
+}
+
+impl Members {
+    /// The account of an instance that lives here, or has until lately; `None` where another has taken its place.
+    fn account(&self, slot: Slot) -> Option<&Account> {
+        let account = self.pages.get(Page::number(slot))?.account(slot);
+        account.is_of(slot).then_some(account)
+    }
+
+    /// The name of one that lives here.
+    fn name(&self, slot: Slot) -> Option<&'static str> {
+        self.account(slot)?;
+        self.name_at(slot.index as usize)
+    }
+
+    fn name_at(&self, index: usize) -> Option<&'static str> {
+        let place = self.tenants.get(index)?.checked_sub(1)?;
+        self.names.get(place as usize).copied()
+    }
+
+    fn settle_in(&mut self, index: usize, name: &'static str) {
+        // Few types live on a thread, and who comes next is often like the last.
+        let known = self.names.iter().rposition(|known| ptr::eq(*known, name));
+        let place = known.unwrap_or(self.names.len());
+        if known.is_none() {
+            self.names.push(name);
+        }
+        if self.tenants.len() <= index {
+            self.tenants.resize(index + 1, 0);
+        }
+        self.tenants[index] = place as u32 + 1;
+    }
+
+    fn report(&self, slot: Slot, id: InstanceId, message: &'static str) -> InstanceReport {
+        let (handled, panicked, left) = self.account(slot).map_or((0, 0, 0), Account::read);
+        InstanceReport { id, message, handled, panicked, left }
+    }
+}
+
+impl Roll {
+    pub(crate) fn new(thread: ThreadId) -> Self {
+        Self { thread, members: Mutex::default(), panics: Mutex::default() }
+    }
+
+    fn id(&self, slot: Slot) -> InstanceId {
+        InstanceId { thread: self.thread, slot }
+    }
+
+    /// Opens the account of a newcomer; gives its page.
+    pub(crate) fn enrol(&self, slot: Slot, name: &'static str) -> Arc<Page> {
+        let mut members = lock(&self.members);
+        let number = Page::number(slot);
+        if members.pages.len() <= number {
+            members.pages.resize_with(number + 1, || Arc::new(Page(array::from_fn(|_| Account::default()))));
+        }
+        members.settle_in(slot.index as usize, name);
+        let page = Arc::clone(&members.pages[number]);
+        page.account(slot).open(slot.generation);
+        page
+    }
+
+    /// Takes an instance that has ended off the roll. `report` is given its last account, unless the thread was abandoned,
+    /// and that was reported with it.
+    pub(crate) fn strike(&self, slot: Slot, why: &End, report: impl FnOnce(InstanceReport)) -> Struck {
+        // Reported under the lock, so that an abandonment finds it here or there.
+        let mut members = lock(&self.members);
+        let Some(name) = members.name(slot) else { return Struck { is_news: false, watchers: Vec::new() } };
+        members.tenants[slot.index as usize] = 0;
+        if let End::Panicked(text) = why {
+            lock(&self.panics).insert(slot, Arc::clone(text));
+        }
+        if !members.abandoned {
+            // What is queued for it finds another receiver, or is counted as dead letters.
+            report(InstanceReport { left: 0, ..members.report(slot, self.id(slot), name) });
+        }
+        let watchers = if members.watchers.is_empty() { None } else { members.watchers.remove(&slot) };
+        Struck { is_news: !members.abandoned, watchers: watchers.unwrap_or_default() }
+    }
+
+    /// Nobody is left who could ask for the panic that ended an instance.
+    pub(crate) fn forget(&self, slot: Slot) {
+        let text = lock(&self.panics).remove(&slot);
+        drop(text);
+    }
+
+    /// An instance that lives here.
+    pub(crate) fn find(&self, slot: Slot) -> Option<RunningInstance> {
+        let message = lock(&self.members).name(slot)?;
+        Some(RunningInstance { instance: self.id(slot), message })
+    }
+
+    /// The thread is given up: who lives there still.
+    pub(crate) fn abandon(&self) -> Vec<RunningInstance> {
+        let mut members = lock(&self.members);
+        members.abandoned = true;
+        let there = (0..members.tenants.len()).filter_map(|index| {
+            let message = members.name_at(index)?;
+            let slot = Slot { index: index as u32, generation: 0 };
+            let generation = members.pages.get(Page::number(slot))?.account(slot).generation.load(Ordering::Relaxed);
+            Some(RunningInstance { instance: self.id(Slot { generation, ..slot }), message })
+        });
+        there.collect()
+    }
+
+    /// What the accounts of instances say.
+    pub(crate) fn reports(&self, instances: &[RunningInstance]) -> Vec<InstanceReport> {
+        let members = lock(&self.members);
+        instances.iter().map(|one| members.report(one.instance.slot, one.instance, one.message)).collect()
+    }
+
+    // Those who watch.
+
+    /// Has `waker` woken when an instance has ended, until `leave` with the number given; or says why it has.
+    pub(crate) fn attend(&self, slot: Slot, waker: Waker) -> Result<u64, End> {
+        let mut members = lock(&self.members);
+        if let Some(why) = self.end(&members, slot) {
+            drop(members);
+            quietly(|| drop(waker));
+            return Err(why);
+        }
+        members.serial += 1;
+        let number = members.serial;
+        members.watchers.entry(slot).or_default().push((number, waker));
+        Ok(number)
+    }
+
+    pub(crate) fn leave(&self, slot: Slot, number: u64) {
+        let waker = {
+            let mut members = lock(&self.members);
+            let Some(watchers) = members.watchers.get_mut(&slot) else { return };
+            let place = watchers.iter().position(|(id, _)| *id == number);
+            let waker = place.map(|place| watchers.swap_remove(place));
+            if watchers.is_empty() {
+                members.watchers.remove(&slot);
+            }
+            waker
+        };
+        quietly(|| drop(waker));
+    }
+
+    fn end(&self, members: &Members, slot: Slot) -> Option<End> {
+        match lock(&self.panics).get(&slot) {
+            Some(text) => Some(End::Panicked(Arc::clone(text))),
+            None if members.name(slot).is_none() => Some(End::Stopped),
+            None => None,
+        }
+    }
+
+    /// Why an instance has ended, if it has.
+    pub(crate) fn why_ended(&self, slot: Slot) -> Option<End> {
+        self.end(&lock(&self.members), slot)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_has_a_new_account_for_each_tenant() {
+        let roll = Roll::new(ThreadId(0));
+        let (first, second) = (Slot { index: 200, generation: 0 }, Slot { index: 200, generation: 1 });
+        assert_eq!(roll.find(first), None);
+        let page = roll.enrol(first, "First");
+        page.account(first).take_in(2);
+        page.account(first).count_handled();
+        let mut reported = None;
+        assert!(roll.strike(first, &End::Stopped, |report| reported = Some(report)).is_news);
+        assert_eq!(reported.map(|report| (report.handled, report.left)), Some((1, 0)));
+        assert!(roll.enrol(second, "Second").account(second).is_unburdened());
+        assert_eq!(roll.find(first), None);
+        assert_eq!(roll.find(second).map(|found| found.message), Some("Second"));
+        assert!(!roll.strike(first, &End::Stopped, |_| unreachable!("it was struck before")).is_news);
+    }
+
+    #[test]
+    fn why_it_ended_is_known_until_it_is_forgotten() {
+        let roll = Roll::new(ThreadId(0));
+        let slot = Slot { index: 0, generation: 0 };
+        roll.enrol(slot, "Job");
+        assert_eq!(roll.why_ended(slot), None);
+        let number = roll.attend(slot, Waker::noop().clone());
+        assert!(number.is_ok());
+        let why = End::Panicked("broken".into());
+        roll.strike(slot, &why, |_| {}).tell();
+        assert_eq!(roll.attend(slot, Waker::noop().clone()), Err(why));
+        roll.forget(slot);
+        assert_eq!(roll.why_ended(slot), Some(End::Stopped));
+    }
+
+    #[test]
+    fn what_was_reported_with_its_thread_is_no_news() {
+        let roll = Roll::new(ThreadId(3));
+        let slot = Slot { index: 0, generation: 0 };
+        roll.enrol(slot, "Job");
+        let there = roll.abandon();
+        assert_eq!(roll.reports(&there).len(), 1);
+        assert!(!roll.strike(slot, &End::Stopped, |_| unreachable!("it was reported")).is_news);
+        assert_eq!(roll.why_ended(slot), Some(End::Stopped));
+    }
+}

@@ -1,0 +1,72 @@
+//! No reply is missed by who waits for it, and its value is dropped once: the real ends, with the real `Parker`. "Caught"
+//! lists the mutations that a model was seen to fail under.
+
+use std::sync::atomic;
+
+use loom::thread::spawn;
+
+use super::*;
+use crate::sys::park::Parker;
+
+/// Waits as `park::wait_outside` does.
+fn wait<T>(receiver: &mut Receiver<T>) -> Result<T, Gone> {
+    let parker = Arc::new(Parker::default());
+    parker.adopt_current_thread();
+    let waker = Waker::from(Arc::clone(&parker));
+    loop {
+        parker.announce();
+        if let Some(outcome) = receiver.poll(&waker) {
+            return outcome;
+        }
+        parker.park(None);
+    }
+}
+
+struct Counted(Arc<atomic::AtomicUsize>);
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.fetch_add(1, Ordering::Relaxed); // not loom's: looked at when all are joined
+    }
+}
+
+/// Caught, by a deadlock: `settle` that takes the waker before it settles, in two critical sections; `poll` that looks before
+/// it leaves its waker, in two.
+#[test]
+fn a_reply_is_not_missed() {
+    loom::model(|| {
+        let (sender, mut receiver) = channel(Terms::none());
+        let replies = spawn(move || assert!(sender.send(7).is_ok()));
+        assert_eq!(wait(&mut receiver), Ok(7));
+        replies.join().unwrap();
+    });
+}
+
+/// Caught, by a deadlock: a `Sender` whose drop settles nothing.
+#[test]
+fn the_drop_of_a_sender_is_not_missed() {
+    loom::model(|| {
+        let (sender, mut receiver) = channel::<u8>(Terms::none());
+        let gives_up = spawn(move || drop(sender));
+        assert_eq!(wait(&mut receiver), Err(Gone));
+        gives_up.join().unwrap();
+    });
+}
+
+/// One that has waited and leaves, just when the reply comes: what frees the channel under the sender in the crate that
+/// this replaces. No mutation of safe code brings that back; the model is for the count.
+#[test]
+fn a_reply_to_one_who_leaves_is_dropped_once() {
+    loom::model(|| {
+        let drops = Arc::<atomic::AtomicUsize>::default();
+        let (sender, mut receiver) = channel(Terms::none());
+        let reply = Counted(Arc::clone(&drops));
+        let replies = spawn(move || drop(sender.send(reply)));
+        let waker = Waker::from(Arc::new(Parker::default()));
+        let came = receiver.poll(&waker);
+        drop(receiver);
+        replies.join().unwrap();
+        drop(came);
+        assert_eq!(drops.load(Ordering::Relaxed), 1);
+    });
+}

@@ -1,0 +1,270 @@
+//! No wake-up is missed, and closed is for good: the real `Parker`, and the real `Outside::wait`.
+//!
+//! "Caught" lists the mutations that a model was seen to fail under, each with a deadlock where nothing else is said.
+//! Orderings on the word are not among them: `Relaxed` passes throughout, since a lock, the state of the reply or a fence
+//! orders what is waited for.
+
+use loom::thread::spawn;
+
+use super::*;
+use crate::mailbox::{Edge, Mailbox};
+use crate::sys::sync::{Mutex, lock, queue};
+
+fn adopted() -> Arc<Parker> {
+    let parker = Arc::new(Parker::default());
+    parker.adopt_current_thread();
+    parker
+}
+
+/// Pushes, then wakes, as `Mailbox::push` does.
+fn giver(parker: &Arc<Parker>, mail: &Arc<queue::Sender<u8>>, letter: u8) -> loom::thread::JoinHandle<bool> {
+    let (parker, mail) = (Arc::clone(parker), Arc::clone(mail));
+    spawn(move || {
+        mail.send(letter).unwrap();
+        Parker::wake(&parker)
+    })
+}
+
+/// Rests until there is mail, as `Local::rest` does.
+fn receive(parker: &Parker, mail: &queue::Receiver<u8>, spins: u32, mut deadline: Option<Instant>) -> u8 {
+    loop {
+        parker.announce();
+        if let Ok(letter) = mail.try_recv() {
+            parker.retract();
+            return letter;
+        }
+        if parker.spin(&Cell::new(spins), || false) {
+            parker.retract();
+        } else {
+            parker.park(deadline.take());
+        }
+    }
+}
+
+/// Caught: `wake` that leaves `WATCHING` alone, that does not unpark, that stores `RUNNING` without a swap; `retract` that
+/// stores.
+#[test]
+fn mail_of_two_wakers_is_not_missed() {
+    loom::model(|| {
+        let parker = adopted();
+        let (sender, receiver) = queue::unbounded();
+        let sender = Arc::new(sender);
+        let givers = [giver(&parker, &sender, 1), giver(&parker, &sender, 2)];
+        let sum = receive(&parker, &receiver, 0, None) + receive(&parker, &receiver, 0, None);
+        assert_eq!(sum, 3);
+        for giver in givers {
+            assert!(giver.join().unwrap(), "nobody has closed");
+        }
+    });
+}
+
+/// Caught: `wake` that leaves `WATCHING` alone.
+#[test]
+fn mail_is_not_missed_while_spinning() {
+    loom::model(|| {
+        let parker = adopted();
+        let (sender, receiver) = queue::unbounded();
+        let giver = giver(&parker, &Arc::new(sender), 1);
+        assert_eq!(receive(&parker, &receiver, 2, None), 1);
+        giver.join().unwrap();
+    });
+}
+
+/// Caught: the three of `wake` above.
+#[test]
+fn mail_that_comes_at_the_deadline_is_not_missed() {
+    loom::model(|| {
+        let parker = adopted();
+        let (sender, receiver) = queue::unbounded();
+        let giver = giver(&parker, &Arc::new(sender), 1);
+        // The first time the deadline is up at once; then there is none.
+        assert_eq!(receive(&parker, &receiver, 0, Some(crate::actor::timer::now())), 1);
+        giver.join().unwrap();
+    });
+}
+
+/// A thread that stands by is told once for what comes, however many give it something; as `Local::go` and `come_back` do.
+///
+/// Caught: `wake` that leaves `STANDBY` alone, that does not notify, that stores; `stand_by` that stores.
+#[test]
+fn who_stands_by_is_told_of_mail() {
+    loom::model(|| {
+        let parker = adopted();
+        let told = Arc::new((Mutex::new(0), crate::sys::sync::Condvar::new()));
+        let notify = Arc::clone(&told);
+        let notify = move || {
+            *lock(&notify.0) += 1;
+            notify.1.notify_all();
+        };
+        drop(parker.notify_by(Some(Arc::new(Quiet::new(Box::new(notify))))));
+        let (sender, receiver) = queue::unbounded();
+        let sender = Arc::new(sender);
+        let givers = [giver(&parker, &sender, 1), giver(&parker, &sender, 2)];
+        let mut sum = 0;
+        while sum < 3 {
+            parker.announce();
+            if let Ok(letter) = receiver.try_recv() {
+                parker.retract();
+                sum += letter;
+                continue;
+            }
+            if parker.stand_by() {
+                // Its event loop waits to be told, and only for that.
+                let mut count = lock(&told.0);
+                while *count == 0 {
+                    count = told.1.wait(count).unwrap();
+                }
+                assert_eq!(std::mem::take(&mut *count), 1, "told twice");
+                drop(count);
+                parker.come_back();
+            } else {
+                parker.retract();
+            }
+        }
+        for giver in givers {
+            assert!(giver.join().unwrap());
+        }
+    });
+}
+
+/// Caught: `announce`, `retract` and the deadline in `park` that store instead of swapping, so that `CLOSED` is lost; the
+/// same in `wake` (`is_closed` failed); `close` that does not unpark.
+#[test]
+fn a_thread_that_rests_is_woken_by_its_closing_and_stays_closed() {
+    loom::model(|| {
+        let parker = adopted();
+        let (sender, receiver) = queue::unbounded();
+        let giver = giver(&parker, &Arc::new(sender), 1);
+        let closer = {
+            let parker = Arc::clone(&parker);
+            spawn(move || parker.close())
+        };
+        // As `Local::run` does; the first time the deadline is up at once.
+        let mut deadline = Some(crate::actor::timer::now());
+        while !parker.is_closed() {
+            parker.announce();
+            if receiver.try_recv().is_ok() {
+                parker.retract();
+            } else {
+                parker.park(deadline.take());
+            }
+        }
+        giver.join().unwrap();
+        closer.join().unwrap();
+        assert!(parker.is_closed());
+        assert!(!Parker::wake(&parker));
+    });
+}
+
+/// Something awaited with as little order as may be: one atomic, and a waker behind it.
+#[derive(Default)]
+struct Reply {
+    state: AtomicU8,
+    waker: Mutex<Option<Waker>>,
+}
+
+impl Reply {
+    const AWAITED: u8 = 1;
+    const SENT: u8 = 2;
+
+    fn send(&self) {
+        if self.state.swap(Self::SENT, Ordering::AcqRel) == Self::AWAITED {
+            let waker = lock(&self.waker).take();
+            waker.expect("it was put there before").wake();
+        }
+    }
+
+    fn sender(self: &Arc<Self>) -> loom::thread::JoinHandle<()> {
+        let reply = Arc::clone(self);
+        spawn(move || reply.send())
+    }
+}
+
+impl Awaited for Arc<Reply> {
+    type Output = ();
+
+    fn is_ready(&self) -> bool {
+        self.state.load(Ordering::Relaxed) == Reply::SENT
+    }
+
+    fn poll(&mut self, waker: &Waker) -> Option<()> {
+        let reply = &**self;
+        if reply.state.compare_exchange(Reply::AWAITED, 0, Ordering::AcqRel, Ordering::Acquire) == Err(Reply::SENT) {
+            return Some(());
+        }
+        *lock(&reply.waker) = Some(waker.clone());
+        match reply.state.compare_exchange(0, Reply::AWAITED, Ordering::AcqRel, Ordering::Acquire) {
+            Ok(_) => None,
+            Err(_) => Some(()),
+        }
+    }
+}
+
+fn outside(spins: u32) -> Outside {
+    Outside { budget: Cell::new(spins), ..Outside::new() }
+}
+
+/// Caught: `Outside::wait` that announces after its last look; the three of `wake` above.
+#[test]
+fn a_reply_is_not_missed() {
+    for spins in [0, 1] {
+        loom::model(move || {
+            let mut reply = Arc::<Reply>::default();
+            let sender = reply.sender();
+            outside(spins).wait(&mut reply, None).unwrap();
+            sender.join().unwrap();
+        });
+    }
+}
+
+/// Caught: `Outside::wait` that announces after its last look; `wake` that does not unpark, or stores.
+#[test]
+fn a_reply_is_not_missed_over_the_late_wake_of_another() {
+    loom::model(|| {
+        let (mut first, mut second) = (Arc::<Reply>::default(), Arc::<Reply>::default());
+        let senders = [first.sender(), second.sender()];
+        let outside = outside(0);
+        // Given up at once, its waker left behind.
+        outside.wait(&mut first, Some(crate::actor::timer::now()));
+        outside.wait(&mut second, None).unwrap();
+        for sender in senders {
+            sender.join().unwrap();
+        }
+    });
+}
+
+/// Caught: `park` that stores `PARKED` without a swap; `Reply::poll` that looks at the edge before it attends; `abandon`
+/// that takes the wakers before it sets the edge; a missing fence in `abandon` or `is_abandoned`, by the late wake alone.
+#[test]
+fn who_waits_for_a_thread_that_is_abandoned_is_told() {
+    for late_wakes in 0..=1 {
+        loom::model(move || wait_for_an_abandonment(late_wakes));
+    }
+}
+
+/// Looks again after each of `late_wakes` wakes by what it waited for earlier.
+fn wait_for_an_abandonment(late_wakes: usize) {
+    let edge = Arc::new(Edge::new(None));
+    let mailbox = Mailbox::new(crate::thread::local::ThreadId(0), String::new(), edge, std::sync::Weak::new(), None);
+    let (port, mut receiver) =
+        crate::messaging::pending::ReplyTo::<()>::channel(crate::reply::cancellation::Terms::none());
+    let outside = outside(0);
+    let abandoner = {
+        let edge = Arc::clone(&mailbox.edge);
+        spawn(move || edge.abandon())
+    };
+    let wakers: Vec<_> = (0..late_wakes)
+        .map(|_| {
+            let parker = Arc::clone(&outside.parker);
+            spawn(move || Parker::wake(&parker))
+        })
+        .collect();
+    let mut reply = crate::messaging::pending::Reply::new(&mut receiver, &mailbox, "message");
+    let outcome = outside.wait(&mut reply, None);
+    assert_eq!(outcome, Some(Err(crate::error::CallError::Stopped { message: "message" })));
+    drop((reply, port));
+    abandoner.join().unwrap();
+    for waker in wakers {
+        waker.join().unwrap();
+    }
+}

@@ -1,0 +1,274 @@
+//! The own queue of an actor thread: what it has taken in and not handled yet.
+
+use std::collections::VecDeque;
+use std::mem::{forget, replace};
+
+use crate::mailbox::roster::Account;
+use crate::mailbox::{Mail, Order, Slot};
+
+/// The thread's own queue: one lane a call depth, so that nested serving never looks at what it may not take.
+///
+/// It is served in order of arrival, but a call to an instance for which nothing else lies here when it comes goes ahead of
+/// what waits for others. When it is the first of those, it lets one of the others pass that came before it. So neither
+/// starves the other: a call that goes ahead waits for what is being handled when it comes (of a batch, 64 messages at most),
+/// for such calls that came before it, and for one of the others for each of them and itself; any of the others waits for
+/// what came before it, and for no more later calls than that.
+///
+/// What comes later for the same instance is not served before such a call. While that waits, it counts in the load of its
+/// instance, so none of these goes ahead, and each has a number above that of the call, since mail is numbered while a call
+/// waits to go ahead. And what does not go ahead is only served if its number is below those of all calls that wait to, in
+/// the lanes that are looked at: the call's is among them, for an instance has one lane. What is gathered joins the latest
+/// arrival of all, so that it stands where it would stand alone.
+#[derive(Default)]
+pub(crate) struct Queue {
+    lanes: Vec<Lane>,
+    /// Mail that was numbered, as all is while there are several lanes, or a call waits to go ahead. Other mail keeps the
+    /// number it came with, which is below those given here.
+    arrivals: u64,
+    /// Calls that wait to go ahead.
+    pub(crate) waiting: usize,
+    /// Batches that are being handled: what is left of them comes back.
+    pub(crate) in_hand: usize,
+}
+
+struct Lane {
+    depth: u16,
+    mail: VecDeque<Mail>,
+    /// Calls that go ahead of `mail`: one an instance at most.
+    ahead: VecDeque<Mail>,
+    /// The first of them has let one pass.
+    has_yielded: bool,
+}
+
+impl Lane {
+    fn is_empty(&self) -> bool {
+        self.mail.is_empty() && self.ahead.is_empty()
+    }
+}
+
+impl Queue {
+    /// Queues the mail that `make` gives.
+    #[inline(always)]
+    pub(crate) fn push(&mut self, depth: u16, ahead: bool, make: impl FnOnce() -> Mail) {
+        let (lane, number) = match &mut self.lanes[..] {
+            [lane] if lane.depth == depth && self.waiting == 0 && !ahead => (&mut lane.mail, None),
+            _ => self.number(depth, ahead),
+        };
+        // Made where it is to lie. What is made elsewhere and moved at once is read in larger pieces than those it was just
+        // written in, and a processor waits until all of these have left its store buffer. `push_back` would have it made
+        // elsewhere, to drop it there should the queue fail to grow.
+        lane.push_back(Mail::order(Slot { index: 0, generation: 0 }, Order::Start));
+        if let Some(place) = lane.back_mut() {
+            forget(replace(place, make().numbered(number))); // `make` cannot panic, and an order holds nothing
+        }
+    }
+
+    /// The lane for mail that needs a number here, and that.
+    #[inline(never)]
+    fn number(&mut self, depth: u16, ahead: bool) -> (&mut VecDeque<Mail>, Option<u64>) {
+        self.arrivals += 1;
+        self.waiting += usize::from(ahead);
+        let number = self.arrivals | NUMBERED;
+        let lane = self.lane(depth);
+        (if ahead { &mut lane.ahead } else { &mut lane.mail }, Some(number))
+    }
+
+    /// Whether a call for this instance goes ahead. Apart from the loop over arrivals, where all mail was moved once more for
+    /// it.
+    #[inline(never)]
+    pub(crate) fn lets_ahead(&self, account: &Account) -> bool {
+        // A call that finds nobody here has nobody to go ahead of.
+        (self.in_hand > 0 || self.has(u32::MAX)) && account.is_unburdened()
+    }
+
+    fn lane(&mut self, depth: u16) -> &mut Lane {
+        // A thread has few lanes: one a call depth that lives on it.
+        let index = self.lanes.iter().position(|lane| lane.depth >= depth).unwrap_or(self.lanes.len());
+        if self.lanes.get(index).is_none_or(|lane| lane.depth != depth) {
+            let (mail, ahead) = (VecDeque::new(), VecDeque::new());
+            self.lanes.insert(index, Lane { depth, mail, ahead, has_yielded: false });
+        }
+        &mut self.lanes[index]
+    }
+
+    /// The latest arrival of all, if it waits in this lane.
+    #[inline]
+    pub(crate) fn last(&mut self, depth: u16) -> Option<&mut Mail> {
+        let alone = self.lanes.len() == 1 && self.waiting == 0;
+        let last = self.lanes.iter_mut().find(|lane| lane.depth == depth)?.mail.back_mut()?;
+        // Where mail is not numbered, the last of the one lane is the latest.
+        (alone || last.number == self.arrivals | NUMBERED).then_some(last)
+    }
+
+    /// Back to where it was: before all that came later. `mail` came in the order given.
+    pub(crate) fn push_front(&mut self, depth: u16, mail: impl DoubleEndedIterator<Item = Mail>) {
+        let lane = &mut self.lane(depth).mail;
+        for mut mail in mail.rev() {
+            mail.number = lane.front().map_or(0, |first| first.number);
+            lane.push_front(mail);
+        }
+    }
+
+    /// Back to where it was taken from.
+    pub(crate) fn put_back(&mut self, depth: u16, mail: Mail) {
+        self.lane(depth).mail.push_front(mail);
+    }
+
+    /// The next to be served among the lanes of depths below `below`, and its depth.
+    pub(crate) fn pop(&mut self, below: u32) -> Option<(u16, Mail)> {
+        let (depth, lane) = self.take_turn(below)?;
+        Some((depth, lane.pop_front()?))
+    }
+
+    /// Where the next to be served is the first, if there is one; and the depth of that lane. Whoever asks takes it.
+    #[inline(always)]
+    pub(crate) fn take_turn(&mut self, below: u32) -> Option<(u16, &mut VecDeque<Mail>)> {
+        let ahead = if self.waiting == 0 { None } else { self.next_ahead(below) };
+        if let Some(index) = ahead {
+            self.waiting -= 1;
+            let lane = &mut self.lanes[index];
+            return Some((lane.depth, &mut lane.ahead));
+        }
+        let lane = match self.lanes.len() {
+            // Most threads have one lane.
+            1 => self.lanes.first_mut().filter(|lane| u32::from(lane.depth) < below),
+            _ => self.earliest(below),
+        }?;
+        Some((lane.depth, &mut lane.mail))
+    }
+
+    /// The lane whose first call goes ahead now; `None` if none waits there, or it lets one pass, which it notes.
+    #[inline(never)]
+    fn next_ahead(&mut self, below: u32) -> Option<usize> {
+        let allowed = self.lanes.iter().take_while(|lane| u32::from(lane.depth) < below).enumerate();
+        let calls = allowed.filter_map(|(index, lane)| Some((lane.ahead.front()?.number, index)));
+        let (arrival, index) = calls.min()?;
+        let passes = |lane: &mut Lane| lane.mail.front().is_some_and(|first| first.number < arrival);
+        let one_passes = !self.lanes[index].has_yielded && self.earliest(below).is_some_and(passes);
+        self.lanes[index].has_yielded = one_passes;
+        (!one_passes).then_some(index)
+    }
+
+    fn earliest(&mut self, below: u32) -> Option<&mut Lane> {
+        let allowed = self.lanes.iter_mut().take_while(|lane| u32::from(lane.depth) < below);
+        let first = allowed.filter_map(|lane| Some((lane.mail.front()?.number, lane)));
+        first.min_by_key(|(arrival, _)| *arrival).map(|(_, lane)| lane)
+    }
+
+    /// Gives the room of a crowd back, when that is gone.
+    pub(crate) fn shrink(&mut self) {
+        for lane in self.lanes.iter_mut().flat_map(|lane| [&mut lane.mail, &mut lane.ahead]) {
+            if lane.capacity() > ROOM {
+                lane.shrink_to(ROOM);
+            }
+        }
+    }
+
+    /// Messages and orders.
+    pub(crate) fn len(&self) -> usize {
+        let all = self.lanes.iter().flat_map(|lane| lane.mail.iter().chain(&lane.ahead));
+        all.map(|mail| mail.messages.max(1) as usize).sum()
+    }
+
+    pub(crate) fn has(&self, below: u32) -> bool {
+        self.lanes.iter().take_while(|lane| u32::from(lane.depth) < below).any(|lane| !lane.is_empty())
+    }
+}
+
+/// What the numbers given here have, and those that mail comes with have not.
+const NUMBERED: u64 = 1 << 63;
+
+/// Room for so many that a lane keeps at rest.
+const ROOM: usize = 256;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mailbox::What;
+
+    /// An order that tells which one it is.
+    fn mail(id: u64) -> Mail {
+        Mail::order(Slot { index: 0, generation: 0 }, Order::Tick(id))
+    }
+
+    fn id(mail: &Mail) -> Option<u64> {
+        match mail.what {
+            What::Order(Order::Tick(id)) => Some(id),
+            _ => None,
+        }
+    }
+
+    /// All that is below a depth, in the order in which it is served.
+    fn served(queue: &mut Queue, below: u32) -> Vec<u64> {
+        std::iter::from_fn(|| queue.pop(below)).filter_map(|(_, mail)| id(&mail)).collect()
+    }
+
+    #[test]
+    fn lanes_are_served_in_order_of_arrival_and_a_wait_takes_what_lies_below_it() {
+        let mut queue = Queue::default();
+        for (depth, id) in [(0, 1), (2, 2), (0, 3), (1, 4), (2, 5), (0, 6)] {
+            queue.push(depth, false, || mail(id));
+        }
+        assert_eq!(queue.len(), 6);
+        assert_eq!(served(&mut queue, 1), [1, 3, 6]);
+        assert_eq!(served(&mut queue, u32::MAX), [2, 4, 5]);
+    }
+
+    #[test]
+    fn each_call_that_goes_ahead_lets_one_pass() {
+        let mut queue = Queue::default();
+        (1..=4).for_each(|id| queue.push(0, false, || mail(id)));
+        queue.push(0, true, || mail(100));
+        queue.push(1, true, || mail(101));
+        queue.push(0, false, || mail(5));
+        assert_eq!(served(&mut queue, u32::MAX), [1, 100, 2, 101, 3, 4, 5]);
+    }
+
+    #[test]
+    fn nothing_that_came_later_is_served_before_a_call_that_goes_ahead() {
+        let mut queue = Queue::default();
+        queue.push(0, false, || mail(1));
+        queue.push(0, true, || mail(100));
+        queue.push(0, true, || mail(101));
+        queue.push(0, false, || mail(2));
+        assert_eq!(served(&mut queue, u32::MAX), [1, 100, 101, 2]);
+    }
+
+    #[test]
+    fn the_last_is_the_latest_of_all_or_none() {
+        let mut queue = Queue::default();
+        let last = |queue: &mut Queue, depth| queue.last(depth).and_then(|mail| id(mail));
+        assert_eq!(last(&mut queue, 0), None);
+        queue.push(0, false, || mail(1));
+        assert_eq!(last(&mut queue, 0), Some(1));
+        queue.push(3, false, || mail(2));
+        assert_eq!((last(&mut queue, 0), last(&mut queue, 3)), (None, Some(2)));
+        queue.push(0, true, || mail(100));
+        assert_eq!((last(&mut queue, 0), last(&mut queue, 3)), (None, None));
+        queue.push(0, false, || mail(3));
+        assert_eq!((last(&mut queue, 0), last(&mut queue, 3)), (Some(3), None));
+    }
+
+    #[test]
+    fn the_room_of_a_crowd_is_given_back_and_nothing_of_what_waits() {
+        let mut queue = Queue::default();
+        (0..10 * ROOM as u64).for_each(|id| queue.push(0, false, || mail(id)));
+        queue.shrink();
+        assert_eq!(queue.len(), 10 * ROOM);
+        assert!(served(&mut queue, u32::MAX).into_iter().eq(0..10 * ROOM as u64));
+        assert!(queue.lane(0).mail.capacity() >= 10 * ROOM);
+        queue.shrink();
+        assert!(queue.lane(0).mail.capacity() < 2 * ROOM);
+    }
+
+    #[test]
+    fn what_is_put_back_comes_first_again() {
+        let mut queue = Queue::default();
+        for (depth, id) in [(0, 1), (1, 2), (0, 3)] {
+            queue.push(depth, false, || mail(id));
+        }
+        let (depth, first) = queue.pop(u32::MAX).expect("three wait");
+        queue.put_back(depth, first);
+        assert_eq!(served(&mut queue, u32::MAX), [1, 2, 3]);
+    }
+}
