@@ -1,18 +1,99 @@
 //! What can be registered, pooled and started: the traits that say so, and the errors for what cannot.
 
+pub(crate) mod cell;
 pub(crate) mod context;
+pub(crate) mod dispatch;
+#[cfg(feature = "testing")]
+pub(crate) mod double;
+#[cfg(not(feature = "testing"))]
+#[path = "actor/double/off.rs"]
+pub(crate) mod double;
+pub(crate) mod factory;
+pub(crate) mod handling;
 pub(crate) mod instance;
+pub(crate) mod pipe;
+pub(crate) mod recovery;
 pub(crate) mod restart;
+pub(crate) mod state;
 pub(crate) mod timer;
 
+use std::fmt;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use crate::actor::instance::{Blueprint, Factory, install};
-use crate::client::message::{Actor, ActorOnce, Dispatch, Message};
-use crate::error::SpawnError;
+use sealed::{Install, Installed, LocalHandle};
+
+use crate::actor::context::Context;
+use crate::actor::dispatch::Dispatch;
+use crate::actor::factory::{Blueprint, Rebuild, StateFactory};
+use crate::actor::instance::install;
+use crate::actor::restart::Restart;
+use crate::client::Client;
+use crate::client::message::Message;
+use crate::error::{BoxError, SpawnError};
+use crate::event::Undelivered;
+use crate::route::contents::OnUndelivered;
 use crate::route::endpoint::Address;
+use crate::sys::unwind::Quiet;
 use crate::thread::local::Local;
+
+impl<M: Message> Context<M> {
+    /// Starts an instance on this thread; gives a client bound to it. It is in no pool.
+    ///
+    /// Takes what `T::actor(..)` and its kin give, or a closure that builds the state, which need not be `Send`:
+    /// `ctx.start::<T>(|| state)`. The latter runs once: a panic ends the instance.
+    ///
+    /// # Errors
+    /// - [`SpawnError::Factory`], [`SpawnError::FactoryPanicked`]: the factory failed.
+    /// - [`SpawnError::Stopped`]: the engine stops.
+    ///
+    /// # Blocking
+    /// While the factory runs, on this thread.
+    ///
+    /// ```
+    /// use std::rc::Rc;
+    /// use zctor::{ActorEngine, Context, actor};
+    ///
+    /// #[actor]
+    /// pub enum ChildMessage {
+    ///     #[reply(usize)]
+    ///     Length,
+    /// }
+    /// struct Child(Rc<str>);
+    /// impl ChildHandler for Child {
+    ///     fn length(&mut self) -> usize {
+    ///         self.0.len()
+    ///     }
+    /// }
+    ///
+    /// #[actor(ctx)]
+    /// pub enum ParentMessage {
+    ///     #[reply(ChildClient)]
+    ///     Raise,
+    /// }
+    /// struct Parent(Rc<str>);
+    /// impl ParentHandler for Parent {
+    ///     fn raise(&mut self, ctx: &mut Context<ParentMessage>) -> ChildClient {
+    ///         let shared = Rc::clone(&self.0);
+    ///         ctx.start::<ChildMessage>(move || Child(shared)).expect("its factory cannot fail")
+    ///     }
+    /// }
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let engine = ActorEngine::new();
+    /// let parent: ParentClient = engine.pool(1, ParentMessage::actor(|| Parent("shared".into())))?;
+    /// assert_eq!(parent.raise()?.length()?, 6);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn start<T: Message>(&self, actor: impl LocalRegistration<T>) -> Result<T::Client, SpawnError> {
+        if self.local.mailbox.parker.is_closed() || self.local.mailbox.edge.is_sealed() {
+            return Err(SpawnError::Stopped);
+        }
+        let address = install_on::<T>(&self.local, false, actor)?;
+        Ok(Client::of_one(None, address).into())
+    }
+}
 
 /// What can be registered on a thread or started: an [`Actor`] or an [`ActorOnce`].
 ///
@@ -118,7 +199,9 @@ impl<M: Dispatch<S, Port: Send> + Send, S: 'static> PoolRegistration<M, S> for A
 pub trait LocalRegistration<M: Message>: Install<M> {}
 
 impl<M: Dispatch<S, Port: Send> + Send, S: 'static> LocalRegistration<M> for Actor<M, S> {}
+
 impl<M: Dispatch<S, Port: Send> + Send, S: 'static> LocalRegistration<M> for ActorOnce<M, S> {}
+
 impl<M, S, F> LocalRegistration<M> for F
 where
     M: Dispatch<S, Port: Send> + Send,
@@ -156,14 +239,12 @@ pub(crate) mod sealed {
     pub struct Installed<M: Message>(pub(crate) Arc<Address<M>>);
 }
 
-use sealed::{Install, Installed, LocalHandle};
-
 impl<M: Dispatch<S, Port: Send> + Send, S: 'static> Install<M> for Actor<M, S> {
     fn __install(self, local: &LocalHandle<'_>) -> Result<Installed<M>, SpawnError> {
         install(
             local.local,
             local.pooled,
-            Factory::Again(Blueprint { factory: self.factory, restart: self.restart }),
+            StateFactory::Again(Blueprint { factory: self.factory, restart: self.restart }),
             self.undelivered,
         )
         .map(Installed)
@@ -172,7 +253,7 @@ impl<M: Dispatch<S, Port: Send> + Send, S: 'static> Install<M> for Actor<M, S> {
 
 impl<M: Dispatch<S, Port: Send> + Send, S: 'static> Install<M> for ActorOnce<M, S> {
     fn __install(self, local: &LocalHandle<'_>) -> Result<Installed<M>, SpawnError> {
-        install(local.local, local.pooled, Factory::Once(self.factory), self.undelivered).map(Installed)
+        install(local.local, local.pooled, StateFactory::Once(self.factory), self.undelivered).map(Installed)
     }
 }
 
@@ -183,7 +264,7 @@ where
     F: FnOnce() -> S + 'static,
 {
     fn __install(self, local: &LocalHandle<'_>) -> Result<Installed<M>, SpawnError> {
-        install(local.local, local.pooled, Factory::Once(Box::new(self)), None).map(Installed)
+        install(local.local, local.pooled, StateFactory::Once(Box::new(self)), None).map(Installed)
     }
 }
 
@@ -194,3 +275,233 @@ pub(crate) fn install_on<M: Message>(
 ) -> Result<Arc<Address<M>>, SpawnError> {
     actor.__install(&LocalHandle { local, pooled }).map(|installed| installed.0)
 }
+
+/// How `#[actor]`'s `actor(..)` and `try_actor(..)` describe an instance: a factory that can build its state again.
+///
+/// ```
+/// use zctor::{ActorEngine, ActorThread, actor};
+///
+/// #[actor]
+/// pub enum CounterMessage {
+///     #[reply(u64)]
+///     Next,
+/// }
+/// #[derive(Default)]
+/// struct Counter(u64);
+/// impl CounterHandler for Counter {
+///     fn next(&mut self) -> u64 {
+///         self.0 += 1;
+///         self.0
+///     }
+/// }
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let counter = CounterMessage::actor(Counter::default);
+/// let engine = ActorEngine::new();
+/// engine.spawn(ActorThread::new().register(counter.clone()).register(counter))?;
+/// assert_eq!(engine.registry().to_string(), "CounterMessage -> [0, 0]");
+/// # Ok(())
+/// # }
+/// ```
+pub struct Actor<M: Message, S> {
+    pub(crate) factory: Arc<Rebuild<M, S>>,
+    pub(crate) restart: Restart,
+    pub(crate) undelivered: Option<Arc<OnUndelivered<M>>>,
+}
+
+impl<M: Dispatch<S>, S: 'static> Actor<M, S> {
+    #[doc(hidden)]
+    pub fn __new(factory: impl Fn() -> S + Send + Sync + 'static) -> Self {
+        Self { factory: Arc::new(move |_| Ok(factory())), restart: Restart::default(), undelivered: None }
+    }
+
+    #[doc(hidden)]
+    pub fn __try_new(factory: impl Fn(&mut Context<M>) -> Result<S, BoxError> + Send + Sync + 'static) -> Self {
+        Self { factory: Arc::new(factory), restart: Restart::default(), undelivered: None }
+    }
+}
+
+impl<M: Message, S> Actor<M, S> {
+    /// What happens when a handler panics; without it, [`Restart::always`].
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use zctor::{ActorEngine, CallError, Restart, actor};
+    ///
+    /// #[actor]
+    /// pub enum FragileMessage {
+    ///     #[reply(())]
+    ///     Touch,
+    /// }
+    /// struct Fragile;
+    /// impl FragileHandler for Fragile {
+    ///     fn touch(&mut self) {
+    ///         panic!("broken");
+    ///     }
+    /// }
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let engine = ActorEngine::new();
+    /// let fragile: FragileClient =
+    ///     engine.pool(1, FragileMessage::actor(|| Fragile).restart(Restart::at_most(1, Duration::from_secs(60))))?;
+    /// assert!(matches!(fragile.touch(), Err(CallError::Panicked { .. }))); // built again
+    /// assert!(matches!(fragile.touch(), Err(CallError::Panicked { .. }))); // once too often
+    /// assert_eq!(fragile.touch(), Err(CallError::NotRegistered { message: "FragileMessage" }));
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn restart(mut self, restart: Restart) -> Self {
+        self.restart = restart;
+        self
+    }
+
+    /// Gives `hook` the messages that were accepted for this actor's instances and that nobody will handle, each with the
+    /// reason: to keep them, count them, or send them elsewhere.
+    ///
+    /// It runs on whichever thread finds that out, one of several at once perhaps. It may send, not wait. What it loses
+    /// in turn is counted, and told to nobody. It should hold no client bound to an instance of this actor, which would
+    /// hold the hook in turn, for ever; an [`EngineHandle`](crate::EngineHandle) holds nothing.
+    ///
+    /// ```
+    /// use std::sync::mpsc;
+    /// use zctor::{ActorEngine, Context, Undelivered, actor};
+    ///
+    /// #[actor(ctx)]
+    /// #[derive(Debug, PartialEq)]
+    /// pub enum MailMessage {
+    ///     Deliver(String),
+    ///     Close,
+    /// }
+    /// struct Mail;
+    /// impl MailHandler for Mail {
+    ///     fn deliver(&mut self, _ctx: &mut Context<MailMessage>, _text: String) {}
+    ///     fn close(&mut self, ctx: &mut Context<MailMessage>) {
+    ///         ctx.stop();
+    ///     }
+    /// }
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let (keep, kept) = mpsc::channel();
+    /// let engine = ActorEngine::new();
+    /// let mail: MailClient = engine.start(
+    ///     MailMessage::actor(|| Mail).on_undelivered(move |message, why| keep.send((message, why)).unwrap_or_default()),
+    /// )?;
+    /// mail.send_all([MailMessage::Close, MailMessage::Deliver("too late".into())])?;
+    /// assert_eq!(kept.recv()?, (MailMessage::Deliver("too late".into()), Undelivered::Ended));
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn on_undelivered(mut self, hook: impl Fn(M, Undelivered) + Send + Sync + 'static) -> Self {
+        self.undelivered = Some(Arc::new(Quiet::new(Box::new(hook))));
+        self
+    }
+}
+
+impl<M: Message, S> Clone for Actor<M, S> {
+    fn clone(&self) -> Self {
+        Self { factory: Arc::clone(&self.factory), restart: self.restart, undelivered: self.undelivered.clone() }
+    }
+}
+
+impl<M: Message, S> fmt::Debug for Actor<M, S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Actor({})", M::NAME)
+    }
+}
+
+/// How `#[actor]`'s `actor_once(..)` describes an instance: a factory that runs once, so that what it moves in (a
+/// socket, a receiver) need not be built again. A panic or `reset` ends the instance, and a pool does not take it.
+///
+/// ```
+/// use zctor::{ActorEngine, actor};
+///
+/// #[actor]
+/// pub enum FeedMessage {
+///     #[reply(Option<u8>)]
+///     Next,
+/// }
+/// struct Feed(std::vec::IntoIter<u8>);
+/// impl FeedHandler for Feed {
+///     fn next(&mut self) -> Option<u8> {
+///         self.0.next()
+///     }
+/// }
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let bytes = vec![7].into_iter();
+/// let engine = ActorEngine::new();
+/// let feed: FeedClient = engine.start(FeedMessage::actor_once(move || Feed(bytes)))?;
+/// assert_eq!((feed.next()?, feed.next()?), (Some(7), None));
+/// # Ok(())
+/// # }
+/// ```
+pub struct ActorOnce<M: Message, S> {
+    pub(crate) factory: Box<dyn FnOnce() -> S + Send>,
+    pub(crate) undelivered: Option<Arc<OnUndelivered<M>>>,
+}
+
+impl<M: Dispatch<S>, S: 'static> ActorOnce<M, S> {
+    #[doc(hidden)]
+    pub fn __new(factory: impl FnOnce() -> S + Send + 'static) -> Self {
+        Self { factory: Box::new(factory), undelivered: None }
+    }
+
+    /// There is none: an error that says so teaches more than one of a missing method.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn restart(self, _restart: Restart) -> Self
+    where
+        Self: Restartable,
+    {
+        self
+    }
+
+    /// As [`Actor::on_undelivered`].
+    #[must_use]
+    pub fn on_undelivered(mut self, hook: impl Fn(M, Undelivered) + Send + Sync + 'static) -> Self {
+        self.undelivered = Some(Arc::new(Quiet::new(Box::new(hook))));
+        self
+    }
+}
+
+impl<M: Message, S> fmt::Debug for ActorOnce<M, S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ActorOnce({})", M::NAME)
+    }
+}
+
+/// What `restart` asks of an actor: nothing that `actor_once` makes.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is never built again, so it has no `restart`",
+    label = "its factory runs once",
+    note = "a panic or `reset` ends what `actor_once(..)` made; `actor(..)` takes a factory that can run again: capture a \
+            value to clone, or make it inside"
+)]
+pub trait Restartable {}
+
+/// What a factory must be that builds states again, on whatever thread its instances live.
+#[diagnostic::on_unimplemented(
+    message = "this factory cannot be shared among threads",
+    label = "it captures something that is not `Send + Sync + 'static`, such as an `Rc` or a `Cell`",
+    note = "a factory builds the state on the actor's own thread, and builds it again after a panic: make what it needs inside \
+            it, or capture an `Arc` or a value to clone",
+    note = "`actor_once` takes a factory that runs once and need not be `Sync`, `Context::start` and `Here::start` a closure that stays on its thread"
+)]
+pub trait Factory: Send + Sync + 'static {}
+
+#[diagnostic::do_not_recommend]
+impl<F: Send + Sync + 'static> Factory for F {}
+
+/// What a factory must be that builds one state, on another thread.
+#[diagnostic::on_unimplemented(
+    message = "this factory cannot be sent to another thread",
+    label = "it captures something that is not `Send + 'static`, such as an `Rc`",
+    note = "a factory builds the state on the actor's own thread: make what it needs inside it, or capture an `Arc`",
+    note = "`Context::start` and `Here::start` take a closure that stays on its thread"
+)]
+pub trait FactoryOnce: Send + 'static {}
+
+#[diagnostic::do_not_recommend]
+impl<F: Send + 'static> FactoryOnce for F {}

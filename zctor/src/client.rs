@@ -10,14 +10,18 @@ use std::panic::Location;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::actor::instance::InstanceId;
-use crate::client::message::{IntoRequest, KeyOf, Kind, Message, Request, ToPort, key_hash};
+use crate::client::message::{IntoRequest, Message, Request};
 use crate::client::recipient::Recipient;
 use crate::client::watch::{Watch, Watched};
 use crate::error::{CallError, SendError, StopError, WatchError};
+use crate::id::InstanceId;
+use crate::messaging::binding::{Binding, Limit, View};
+use crate::messaging::broadcast::Replies;
 use crate::messaging::pending::Pending;
-use crate::messaging::target::{Aim, Binding, Limit, Replies, View};
+use crate::messaging::target::Aim;
 use crate::route::endpoint::Address;
+use crate::route::keyed::{KeyOf, key_hash};
+use crate::route::payload::{Kind, ToPort};
 use crate::route::pool::Pool;
 
 /// A typed handle to the instances of a message type; the client that `#[actor]` generates derefs to it.

@@ -1,27 +1,34 @@
 //! The engine as a program sees it: its owner, its builder, and handles to it.
 
+pub(crate) mod actor_thread;
 pub(crate) mod core;
+pub(crate) mod handle;
 pub(crate) mod here;
+pub(crate) mod settle;
+pub(crate) mod shutdown;
+pub(crate) mod spawn;
 
 use std::fmt;
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 use std::time::Duration;
 
 use once_cell::sync::Lazy;
 
-use crate::actor::instance::InstanceId;
+use crate::actor::dispatch::Dispatch;
 use crate::actor::{PoolRegistration, Registration};
-use crate::client::Client;
-use crate::client::message::{Dispatch, IntoRequest, Message};
-use crate::client::watch::{Ended, Report, Stats};
+use crate::client::message::{IntoRequest, Message};
+use crate::engine::actor_thread::ActorThread;
 use crate::engine::core::Core;
+use crate::engine::handle::EngineHandle;
 use crate::engine::here::Here;
-use crate::error::{CallError, Refusal, SendError, ShutdownError, SpawnError};
-use crate::mailbox::dead_letters::DeadLetter;
-use crate::messaging::target::Replies;
+use crate::error::{CallError, SendError, ShutdownError, SpawnError};
+use crate::event::{DeadLetter, Ended};
+use crate::id::{InstanceId, ThreadId};
+use crate::messaging::broadcast::Replies;
+use crate::report::{Report, Stats};
 use crate::route::registry::Registry;
 use crate::sys::frame::on_actor_thread;
-use crate::thread::local::{ActorThread, ThreadId, local};
+use crate::thread::local::local;
 
 /// How long dropping an engine waits for its threads.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -514,219 +521,5 @@ impl Drop for ActorEngine {
 impl fmt::Debug for ActorEngine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "ActorEngine({}, {} threads)", self.core.name, self.thread_count())
-    }
-}
-
-/// A handle to an engine: `Clone`, `Send` and `Sync`. It keeps nothing alive: when the engine is gone, its operations
-/// are refused as stopped.
-///
-/// ```
-/// use zctor::{ActorEngine, CallError, actor};
-///
-/// #[actor]
-/// pub enum JobMessage {
-///     #[reply(u8)]
-///     Run,
-/// }
-/// struct Job;
-/// impl JobHandler for Job {
-///     fn run(&mut self) -> u8 {
-///         1
-///     }
-/// }
-///
-/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// let engine = ActorEngine::new();
-/// let handle = engine.handle();
-/// handle.pool(1, JobMessage::actor(|| Job))?;
-/// assert_eq!(handle.call(JobMessage::run())?, 1);
-/// drop(engine);
-/// assert_eq!(handle.call(JobMessage::run()), Err(CallError::Stopped { message: "JobMessage" }));
-/// # Ok(())
-/// # }
-/// ```
-#[derive(Clone)]
-pub struct EngineHandle {
-    core: Weak<Core>,
-}
-
-impl EngineHandle {
-    pub(crate) fn new(core: &Arc<Core>) -> Self {
-        Self { core: Arc::downgrade(core) }
-    }
-
-    fn with<R>(&self, gone: R, f: impl FnOnce(&Arc<Core>) -> R) -> R {
-        match self.core.upgrade() {
-            Some(core) => f(&core),
-            None => gone,
-        }
-    }
-
-    /// As [`ActorEngine::spawn`].
-    ///
-    /// # Errors
-    /// As [`ActorEngine::spawn`].
-    pub fn spawn(&self, thread: ActorThread) -> Result<ThreadId, SpawnError> {
-        self.with(Err(SpawnError::Stopped), |core| core.spawn(thread))
-    }
-
-    /// As [`ActorEngine::pool`].
-    ///
-    /// # Errors
-    /// As [`ActorEngine::pool`].
-    pub fn pool<M, S>(&self, n: usize, actor: impl PoolRegistration<M, S>) -> Result<M::Client, SpawnError>
-    where
-        M: Dispatch<S, Port: Send> + Send,
-        S: 'static,
-    {
-        self.pool_on(n, |_| ActorThread::new(), actor)
-    }
-
-    /// As [`ActorEngine::pool_on`].
-    ///
-    /// # Errors
-    /// As [`ActorEngine::pool_on`].
-    pub fn pool_on<M, S>(
-        &self,
-        n: usize,
-        thread: impl Fn(usize) -> ActorThread,
-        actor: impl PoolRegistration<M, S>,
-    ) -> Result<M::Client, SpawnError>
-    where
-        M: Dispatch<S, Port: Send> + Send,
-        S: 'static,
-    {
-        self.with(Err(SpawnError::Stopped), |core| core.pool_on(n, thread, &actor.__actor()))
-    }
-
-    /// As [`ActorEngine::start`].
-    ///
-    /// # Errors
-    /// As [`ActorEngine::start`].
-    pub fn start<A: Registration>(&self, actor: A) -> Result<<A::Message as Message>::Client, SpawnError> {
-        self.with(Err(SpawnError::Stopped), |core| core.start_one(actor).map(Into::into))
-    }
-
-    pub(crate) fn client_of<M: Message>(&self) -> Result<Client<M>, CallError> {
-        self.with(Err(CallError::Stopped { message: M::NAME }), |core| core.client_of::<M>())
-    }
-
-    /// As [`ActorEngine::client`].
-    ///
-    /// # Errors
-    /// As [`ActorEngine::client`].
-    pub fn client<M: Message>(&self) -> Result<M::Client, CallError> {
-        self.client_of::<M>().map(Into::into)
-    }
-
-    /// As [`ActorEngine::send`].
-    ///
-    /// # Errors
-    /// As [`ActorEngine::send`].
-    pub fn send<M: Message>(&self, message: M) -> Result<(), SendError<M>> {
-        match self.core.upgrade() {
-            Some(core) => core.aim(|aim| aim.send(&mut Some(message))),
-            None => Err(SendError::new(M::NAME, message, Refusal::Stopped)),
-        }
-    }
-
-    /// As [`ActorEngine::call`].
-    ///
-    /// # Errors
-    /// As [`ActorEngine::call`].
-    ///
-    /// # Blocking
-    /// As [`ActorEngine::call`].
-    pub fn call<Q: IntoRequest>(&self, request: Q) -> Result<Q::Reply, CallError> {
-        let message = <Q::Message as Message>::NAME;
-        self.with(Err(CallError::Stopped { message }), |core| core.aim(|aim| aim.call(request.__into())))
-    }
-
-    /// As [`ActorEngine::broadcast`].
-    ///
-    /// # Errors
-    /// As [`ActorEngine::broadcast`].
-    pub fn broadcast<M: Message + Clone>(&self, message: M) -> Result<usize, SendError<M>> {
-        match self.core.upgrade() {
-            Some(core) => core.aim(|aim| aim.broadcast(message)),
-            None => Err(SendError::new(M::NAME, message, Refusal::Stopped)),
-        }
-    }
-
-    /// As [`ActorEngine::broadcast_with`].
-    ///
-    /// # Errors
-    /// As [`ActorEngine::broadcast_with`].
-    pub fn broadcast_with<M: Message>(&self, make: impl FnMut(InstanceId) -> M) -> Result<usize, CallError> {
-        self.with(Err(CallError::Stopped { message: M::NAME }), |core| core.aim(|aim| aim.broadcast_with(make)))
-    }
-
-    /// As [`ActorEngine::call_all`].
-    ///
-    /// # Errors
-    /// As [`ActorEngine::call_all`].
-    ///
-    /// # Blocking
-    /// As [`ActorEngine::call_all`].
-    pub fn call_all<Q>(&self, request: Q) -> Result<Replies<Q::Reply>, CallError>
-    where
-        Q: IntoRequest,
-        Q::Message: Clone,
-    {
-        let request = request.__into();
-        self.call_all_with(|_| request.clone())
-    }
-
-    /// As [`ActorEngine::call_all_with`].
-    ///
-    /// # Errors
-    /// As [`ActorEngine::call_all_with`].
-    ///
-    /// # Blocking
-    /// As [`ActorEngine::call_all_with`].
-    pub fn call_all_with<Q: IntoRequest>(
-        &self,
-        mut make: impl FnMut(InstanceId) -> Q,
-    ) -> Result<Replies<Q::Reply>, CallError> {
-        let message = <Q::Message as Message>::NAME;
-        self.with(Err(CallError::Stopped { message }), |core| core.aim(|aim| aim.call_all_with(|id| make(id).__into())))
-    }
-
-    /// As [`ActorEngine::registry`]; empty when the engine is gone.
-    pub fn registry(&self) -> Registry {
-        match self.core.upgrade() {
-            Some(core) => core.pools.snapshot(),
-            None => Registry::empty(),
-        }
-    }
-
-    /// As [`ActorEngine::stats`]; all zero when the engine is gone.
-    pub fn stats(&self) -> Stats {
-        self.core.upgrade().map(|core| core.stats()).unwrap_or_default()
-    }
-
-    /// As [`ActorEngine::thread_count`].
-    pub fn thread_count(&self) -> usize {
-        self.with(0, |core| core.thread_count())
-    }
-
-    /// Begins the shutdown and returns at once: for those who may not wait, such as handlers. It has no deadline; the
-    /// engine's owner may set one by [`ActorEngine::shutdown_timeout`].
-    ///
-    /// # Blocking
-    /// Never.
-    pub fn stop(&self) {
-        if let Some(core) = self.core.upgrade() {
-            core.stop(None);
-        }
-    }
-}
-
-impl fmt::Debug for EngineHandle {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.core.upgrade() {
-            Some(core) => write!(f, "EngineHandle({})", core.name),
-            None => f.write_str("EngineHandle(gone)"),
-        }
     }
 }

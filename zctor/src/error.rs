@@ -4,7 +4,7 @@ use std::error::Error;
 use std::fmt;
 use std::sync::{Arc, Mutex};
 
-use crate::client::watch::{Report, ThreadStats};
+use crate::report::{Report, ThreadStats};
 
 /// An error of any type, as fallible factories return it.
 ///

@@ -106,16 +106,15 @@
 
 mod actor;
 mod client;
-// By another name, so that rustc says of `zctor::testing` which feature it needs.
-#[cfg(not(feature = "testing"))]
-#[path = "actor/double/off.rs"]
-mod doubles;
 mod engine;
 mod error;
+mod event;
 pub mod guide;
+mod id;
 mod mailbox;
 mod messaging;
 mod reply;
+mod report;
 mod route;
 mod sys;
 #[cfg(feature = "testing")]
@@ -123,47 +122,41 @@ mod sys;
 pub mod testing;
 mod thread;
 mod trace;
-
-#[cfg(feature = "testing")]
-use testing as doubles;
+mod type_map;
 
 #[doc(hidden)]
 #[path = "private.rs"]
 pub mod __private;
 
 pub use actor::context::{Context, NoDeadline};
-pub use actor::instance::InstanceId;
+pub use actor::dispatch::Dispatch;
+pub use actor::pipe::Pipe;
 pub use actor::restart::Restart;
 pub use actor::timer::Timer;
-pub use actor::{LocalRegistration, PoolRegistration, Registration};
+pub use actor::{Actor, ActorOnce, LocalRegistration, PoolRegistration, Registration};
 pub use client::Client;
 pub use client::message::{
-    Actor, ActorOnce, AnsweredInHandler, Blocking, CallableFrom, Deferred, Dispatch, IntoRequest, Message,
-    MessageField, NonBlocking, Prompt, ReplyType, Request,
+    AnsweredInHandler, Blocking, CallableFrom, IntoRequest, Message, MessageField, NonBlocking, ReplyType, Request,
 };
 pub use client::recipient::Recipient;
-pub use client::watch::{EarlierReport, End, Ended, InstanceReport, Report, RunningInstance, Stats, ThreadStats, Wait};
+pub use engine::actor_thread::ActorThread;
+pub use engine::handle::EngineHandle;
 pub use engine::here::Here;
-pub use engine::{ActorEngine, EngineBuilder, EngineHandle};
+pub use engine::{ActorEngine, EngineBuilder};
 pub use error::{BoxError, CallError, Refused, SendError, ShutdownError, SpawnError, StopError, WatchError};
-pub use mailbox::dead_letters::{DeadLetter, Undelivered};
+pub use event::{DeadLetter, End, Ended, Undelivered};
+pub use id::{InstanceId, ThreadId};
 pub use mailbox::permits::Overflow;
-pub use messaging::pending::{Pending, Pipe, ReplyTo};
-pub use messaging::target::Replies;
+pub use messaging::broadcast::Replies;
+pub use messaging::pending::Pending;
+pub use reply::reply_to::ReplyTo;
+pub use report::{EarlierReport, InstanceReport, Report, RunningInstance, Stats, ThreadStats, Wait};
+pub use route::payload::{Deferred, Prompt};
 pub use route::registry::{Registry, RegistryEntry};
-pub use thread::local::{ActorThread, ThreadId};
+pub use sys::spawn::available_threads;
 #[doc = include_str!("actor.md")]
 pub use zctor_macros::actor;
 
 #[cfg(doctest)]
 #[doc = include_str!("../../README.md")]
 struct Readme;
-
-/// The machine's parallelism: how many threads can run at once. 1 where it cannot be found out.
-///
-/// ```
-/// assert!(zctor::available_threads() >= 1);
-/// ```
-pub fn available_threads() -> usize {
-    std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
-}

@@ -2,3 +2,4 @@
 
 pub(crate) mod cancellation;
 pub(crate) mod oneshot;
+pub(crate) mod reply_to;

@@ -1,13 +1,18 @@
 //! Events of the `tracing` facade, behind the feature of that name. Where it is off nothing is told but dead letters.
 
+#[cfg(not(feature = "tracing"))]
+pub(crate) use off::*;
+#[cfg(feature = "tracing")]
+pub(crate) use on::*;
+
 #[cfg(feature = "tracing")]
 mod on {
     use std::time::Duration;
 
-    use crate::actor::instance::InstanceId;
     use crate::error::BoxError;
-    use crate::mailbox::dead_letters::DeadLetter;
-    use crate::sys::frame::quietly;
+    use crate::event::DeadLetter;
+    use crate::id::InstanceId;
+    use crate::sys::unwind::quietly;
 
     /// A message was routed: to the instance `option` (counted from 1) of `options`.
     pub(crate) fn routed(message: &'static str, instance: InstanceId, option: usize, options: usize) {
@@ -80,9 +85,9 @@ mod on {
 mod off {
     use std::time::Duration;
 
-    use crate::actor::instance::InstanceId;
     use crate::error::BoxError;
-    use crate::mailbox::dead_letters::DeadLetter;
+    use crate::event::DeadLetter;
+    use crate::id::InstanceId;
 
     #[inline(always)]
     pub(crate) fn routed(_: &'static str, _: InstanceId, _: usize, _: usize) {}
@@ -100,8 +105,3 @@ mod off {
     pub(crate) fn resting(_: &'static str, _: InstanceId, _: Duration) {}
     pub(crate) fn rebuild_failed(_: &'static str, _: InstanceId, _: &BoxError) {}
 }
-
-#[cfg(not(feature = "tracing"))]
-pub(crate) use off::*;
-#[cfg(feature = "tracing")]
-pub(crate) use on::*;

@@ -3,23 +3,23 @@
 use std::fmt;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::task::Waker;
 use std::time::Duration;
 
-use crate::actor::instance::{InstanceId, PipeTask, Shared, Wish};
+use crate::actor::cell::{PipeTask, Shared};
+use crate::actor::pipe::{Pipe, Piped, Start, Starter};
 use crate::actor::timer::{Timer, send_after, send_every};
-use crate::actor::{LocalRegistration, install_on};
 use crate::client::Client;
-use crate::client::message::{AnsweredInHandler, CallableFrom, Kind, Message, Request, ToPort};
-use crate::client::watch::Ended;
-use crate::engine::EngineHandle;
-use crate::error::{CallError, Refusal, SendError, SpawnError, WatchError};
-use crate::mailbox::{Mail, Order};
-use crate::messaging::pending::Pipe;
-use crate::messaging::pending::sealed::{Running, Start, Starter};
-use crate::messaging::target::{Aim, Binding, Limit};
+use crate::client::message::{AnsweredInHandler, CallableFrom, Message, Request};
+use crate::error::{CallError, Refusal, SendError, WatchError};
+use crate::event::Ended;
+use crate::id::{InstanceId, ThreadId};
+use crate::mailbox::mail::{Mail, Order};
+use crate::messaging::binding::{Binding, Limit};
+use crate::messaging::target::Aim;
+use crate::route::payload::{Kind, ToPort};
 use crate::route::pool::KnownPool;
-use crate::thread::local::{Local, ThreadId};
+use crate::sys::awaited::Running;
+use crate::thread::local::{Local, Wish};
 
 /// What the handlers of `M` are given as their first parameter, if the enum has `calls(..)` or `#[actor(ctx)]`.
 ///
@@ -48,7 +48,7 @@ use crate::thread::local::{Local, ThreadId};
 /// # }
 /// ```
 pub struct Context<M: Message> {
-    local: Rc<Local>,
+    pub(crate) local: Rc<Local>,
     shared: Rc<Shared<M>>,
 }
 
@@ -65,11 +65,6 @@ impl<M: Message> Context<M> {
     /// This instance.
     pub fn instance_id(&self) -> InstanceId {
         self.shared.address.id()
-    }
-
-    /// A handle to the engine.
-    pub fn engine(&self) -> EngineHandle {
-        EngineHandle::new(&self.local.core)
     }
 
     /// A client bound to this very instance, to hand out.
@@ -394,62 +389,6 @@ impl<M: Message> Context<M> {
         send_every(&self.local, &self.shared, period, Box::new(make))
     }
 
-    /// Starts an instance on this thread; gives a client bound to it. It is in no pool.
-    ///
-    /// Takes what `T::actor(..)` and its kin give, or a closure that builds the state, which need not be `Send`:
-    /// `ctx.start::<T>(|| state)`. The latter runs once: a panic ends the instance.
-    ///
-    /// # Errors
-    /// - [`SpawnError::Factory`], [`SpawnError::FactoryPanicked`]: the factory failed.
-    /// - [`SpawnError::Stopped`]: the engine stops.
-    ///
-    /// # Blocking
-    /// While the factory runs, on this thread.
-    ///
-    /// ```
-    /// use std::rc::Rc;
-    /// use zctor::{ActorEngine, Context, actor};
-    ///
-    /// #[actor]
-    /// pub enum ChildMessage {
-    ///     #[reply(usize)]
-    ///     Length,
-    /// }
-    /// struct Child(Rc<str>);
-    /// impl ChildHandler for Child {
-    ///     fn length(&mut self) -> usize {
-    ///         self.0.len()
-    ///     }
-    /// }
-    ///
-    /// #[actor(ctx)]
-    /// pub enum ParentMessage {
-    ///     #[reply(ChildClient)]
-    ///     Raise,
-    /// }
-    /// struct Parent(Rc<str>);
-    /// impl ParentHandler for Parent {
-    ///     fn raise(&mut self, ctx: &mut Context<ParentMessage>) -> ChildClient {
-    ///         let shared = Rc::clone(&self.0);
-    ///         ctx.start::<ChildMessage>(move || Child(shared)).expect("its factory cannot fail")
-    ///     }
-    /// }
-    ///
-    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// let engine = ActorEngine::new();
-    /// let parent: ParentClient = engine.pool(1, ParentMessage::actor(|| Parent("shared".into())))?;
-    /// assert_eq!(parent.raise()?.length()?, 6);
-    /// # Ok(())
-    /// # }
-    /// ```
-    pub fn start<T: Message>(&self, actor: impl LocalRegistration<T>) -> Result<T::Client, SpawnError> {
-        if self.local.mailbox.parker.is_closed() || self.local.mailbox.edge.is_sealed() {
-            return Err(SpawnError::Stopped);
-        }
-        let address = install_on::<T>(&self.local, false, actor)?;
-        Ok(Client::of_one(None, address).into())
-    }
-
     /// The means for calls that must go out though the caller's deadline may have passed, such as a compensation.
     pub fn without_deadline(&self) -> NoDeadline<'_, M> {
         NoDeadline { ctx: self }
@@ -545,22 +484,5 @@ impl<M: Message> NoDeadline<'_, M> {
     /// As [`Context::client`].
     pub fn client<T: CallableFrom<M> + Message>(&self) -> Result<T::Client, CallError> {
         self.ctx.client_of::<T>(Limit::None).map(Into::into)
-    }
-}
-
-/// A pipe on its way.
-struct Piped<W, F> {
-    running: W,
-    then: F,
-}
-
-impl<W: Running, F: FnOnce(W::Outcome) -> M, M> PipeTask<M> for Piped<W, F> {
-    fn poll(&mut self, waker: &Waker) -> bool {
-        self.running.__poll(waker)
-    }
-
-    fn finish(mut self: Box<Self>) -> M {
-        let outcome = self.running.__take();
-        (self.then)(outcome)
     }
 }

@@ -35,8 +35,10 @@ impl Default for Restart {
 
 /// Panics within this time count together for the rest before a rebuild.
 const WINDOW: Duration = Duration::from_secs(10);
+
 /// From so many panics on, a rebuild waits.
 const PATIENCE: usize = 3;
+
 /// Doublings after which any sensible rest has reached its longest; bounds what is remembered.
 const DOUBLINGS: usize = 32;
 
@@ -123,7 +125,7 @@ mod tests {
     use super::*;
 
     fn verdicts(restart: Restart, seconds: &[u64], chance: f64) -> Vec<Verdict> {
-        let start = crate::actor::timer::now();
+        let start = crate::sys::clock::now();
         let mut panics = Panics::default();
         seconds.iter().map(|at| panics.judge(&restart, start + Duration::from_secs(*at), chance)).collect()
     }

@@ -5,36 +5,16 @@
 //! awaited outside needs somebody else's clock: one thread of the process, started by the first of them.
 
 use std::cell::Cell;
-use std::collections::BTreeMap;
 use std::fmt;
 use std::rc::Rc;
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
-use std::task::Waker;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use once_cell::sync::Lazy;
-
-use crate::actor::instance::Shared;
+use crate::actor::cell::{Alarm, Ring, Shared};
 use crate::client::message::Message;
-use crate::sys::frame::{quietly, run_user};
-use crate::sys::lock::lock;
-use crate::thread::local::{Local, start_thread};
-
-/// Reads the clock: the one place that does.
-#[expect(clippy::disallowed_methods, reason = "the seam that the ban points to")]
-pub(crate) fn now() -> Instant {
-    Instant::now()
-}
-
-/// The time `after` from now, or `None` where that is beyond what the clock can say: then there is no limit.
-pub(crate) fn deadline(after: Duration) -> Option<Instant> {
-    now().checked_add(after)
-}
-
-/// When a timer set now is due.
-pub(crate) fn due_in(after: Duration) -> Instant {
-    deadline(after).unwrap_or_else(|| now() + FOREVER)
-}
+use crate::sys::clock::{FOREVER, due_in, now};
+use crate::sys::unwind::{quietly, run_user};
+use crate::thread::local::Local;
 
 /// A timer set by [`Context::send_after`](crate::Context::send_after) or
 /// [`Context::send_every`](crate::Context::send_every).
@@ -119,18 +99,6 @@ impl<M: Message> Owner for Keeper<M> {
     }
 }
 
-/// What a timer will send.
-pub(crate) struct Alarm<M> {
-    pub(crate) due: Instant,
-    cancelled: Rc<Cell<bool>>,
-    what: Ring<M>,
-}
-
-enum Ring<M> {
-    Once(M),
-    Every(Duration, Box<dyn FnMut() -> M>),
-}
-
 /// Sets a timer of the instance that `shared` belongs to.
 pub(crate) fn send_after<M: Message>(local: &Rc<Local>, shared: &Rc<Shared<M>>, after: Duration, message: M) -> Timer {
     set(local, shared, after, Ring::Once(message))
@@ -157,8 +125,6 @@ fn set<M: Message>(local: &Rc<Local>, shared: &Rc<Shared<M>>, after: Duration, w
     let owner = Rc::new(Keeper { local: Rc::clone(local), shared: Rc::clone(shared) });
     Timer { owner, id, cancelled }
 }
-
-const FOREVER: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
 
 impl<M: Message> Alarm<M> {
     /// Makes the message, by the user's closure for a repeated timer, which is then set again.
@@ -190,70 +156,6 @@ fn next_due(due: Instant, every: Duration, now: Instant) -> Instant {
     let ahead = every.as_nanos().saturating_mul(missed + 1);
     let ahead = Duration::from_nanos(u64::try_from(ahead).unwrap_or(u64::MAX));
     due.checked_add(ahead).unwrap_or(now + FOREVER)
-}
-
-/// Names an alarm.
-pub(crate) type AlarmId = (Instant, u64);
-
-/// The alarms of the process.
-static ALARMS: Lazy<Alarms> = Lazy::new(Alarms::default);
-
-#[derive(Default)]
-struct Alarms {
-    state: Mutex<AlarmState>,
-    earlier: Condvar,
-}
-
-#[derive(Default)]
-struct AlarmState {
-    serial: u64,
-    wakers: BTreeMap<AlarmId, Waker>,
-    has_thread: bool,
-}
-
-/// Has `waker` woken at `deadline`, by the process's own alarm thread, unless it is cleared before.
-pub(crate) fn set_alarm(deadline: Instant, waker: Waker) -> AlarmId {
-    let mut state = lock(&ALARMS.state);
-    state.serial += 1;
-    let id = (deadline, state.serial);
-    state.wakers.insert(id, waker);
-    if !state.has_thread {
-        // Where the system refuses a thread, the next alarm tries again; until then only replies wake.
-        state.has_thread = start_thread("zctor-alarm", Some(128 * 1024), run_alarms).is_ok();
-    }
-    let is_first = state.wakers.first_key_value().is_some_and(|(first, _)| *first == id);
-    drop(state);
-    if is_first {
-        ALARMS.earlier.notify_one();
-    }
-    id
-}
-
-pub(crate) fn clear_alarm(id: AlarmId) {
-    let waker = lock(&ALARMS.state).wakers.remove(&id);
-    quietly(|| drop(waker));
-}
-
-fn run_alarms() {
-    let mut state = lock(&ALARMS.state);
-    loop {
-        let now = now();
-        match state.wakers.first_key_value().map(|((due, _), _)| *due) {
-            None => state = ALARMS.earlier.wait(state).unwrap_or_else(PoisonError::into_inner),
-            Some(due) if due > now => {
-                let waited = ALARMS.earlier.wait_timeout(state, due - now);
-                state = waited.unwrap_or_else(PoisonError::into_inner).0;
-            }
-            Some(_) => {
-                let due = state.wakers.pop_first();
-                drop(state);
-                if let Some((_, waker)) = due {
-                    quietly(|| waker.wake());
-                }
-                state = lock(&ALARMS.state);
-            }
-        }
-    }
 }
 
 #[cfg(test)]

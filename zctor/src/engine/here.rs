@@ -7,8 +7,11 @@ use std::sync::Arc;
 use crate::actor::{LocalRegistration, install_on};
 use crate::client::message::Message;
 use crate::error::SpawnError;
-use crate::sys::frame::{Frame, Quiet};
-use crate::thread::local::{Exit, Local, ThreadId};
+use crate::id::ThreadId;
+use crate::sys::frame::Frame;
+use crate::sys::unwind::Quiet;
+use crate::thread::local::Local;
+use crate::thread::run::Exit;
 
 /// The calling thread as an actor thread, made by [`ActorEngine::here`](crate::ActorEngine::here). It stays on that
 /// thread.

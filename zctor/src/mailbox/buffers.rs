@@ -10,7 +10,9 @@ use std::sync::Mutex;
 
 /// What the spare batches of one type may hold on to, while the thread is busy, and when it rests.
 const BYTES: usize = 1024 * 1024;
+
 const BYTES_AT_REST: usize = 64 * 1024;
+
 const PLACES_AT_REST: usize = 64;
 
 /// So many types have spare batches at a time.

@@ -1,105 +1,19 @@
 //! Dead letters: accepted messages that nobody will handle. Each is counted with its reason, and told to whoever asked
 //! to be told; nobody asked, and a line is logged now and then.
 
-use std::cell::Cell;
-use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use crate::actor::instance::InstanceId;
-use crate::actor::timer::now;
 use crate::client::message::Message;
-use crate::client::watch::Ended;
-use crate::sys::frame::{Quiet, quietly};
+use crate::event::{DeadLetter, Ended, Undelivered};
+use crate::id::InstanceId;
+use crate::route::contents::OnUndelivered;
+use crate::sys::clock::now;
+use crate::sys::frame::{as_hook, in_hook};
 use crate::sys::lock::lock;
+use crate::sys::unwind::{Quiet, quietly};
 use crate::trace;
-
-/// Why an accepted message was not handled.
-///
-/// ```
-/// use zctor::Undelivered;
-///
-/// assert_eq!(Undelivered::Full.to_string(), "the mailbox was full");
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Undelivered {
-    /// Its instance ended before its turn came, and no sibling was there to take it over.
-    Ended,
-    /// The time of a shutdown was up before its turn came.
-    Stopped,
-    /// A call whose caller had given up before it began.
-    GivenUp,
-    /// A bounded mailbox had no room: a copy of a broadcast, or a message under
-    /// [`Overflow::DropNewest`](crate::Overflow::DropNewest).
-    Full,
-}
-
-impl fmt::Display for Undelivered {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Ended => "its instance had ended",
-            Self::Stopped => "the engine stopped before its turn",
-            Self::GivenUp => "its caller had given up",
-            Self::Full => "the mailbox was full",
-        })
-    }
-}
-
-/// An accepted message that nobody will handle, as [`ActorEngine::on_dead_letter`](crate::ActorEngine::on_dead_letter)
-/// is told of it. The message itself goes to the [`on_undelivered`](crate::Actor::on_undelivered) of its actor.
-///
-/// ```
-/// use std::sync::mpsc;
-/// use zctor::{ActorEngine, Context, DeadLetter, Undelivered, actor};
-///
-/// #[actor(ctx)]
-/// pub enum JobMessage {
-///     Run,
-///     Quit,
-/// }
-/// struct Job;
-/// impl JobHandler for Job {
-///     fn run(&mut self, _ctx: &mut Context<JobMessage>) {}
-///     fn quit(&mut self, ctx: &mut Context<JobMessage>) {
-///         ctx.stop();
-///     }
-/// }
-///
-/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// let engine = ActorEngine::new();
-/// let (dead, letters) = mpsc::channel();
-/// engine.on_dead_letter(move |letter: &DeadLetter| dead.send(letter.clone()).unwrap_or_default());
-/// let job: JobClient = engine.start(JobMessage::actor(|| Job))?;
-/// job.send_all([JobMessage::Quit, JobMessage::Run])?;
-/// let letter = letters.recv()?;
-/// assert_eq!((letter.message, letter.variant, letter.why), ("JobMessage", "Run", Undelivered::Ended));
-/// # Ok(())
-/// # }
-/// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct DeadLetter {
-    /// The name of its type.
-    pub message: &'static str,
-    /// The name of its variant.
-    pub variant: &'static str,
-    /// The instance that it was for.
-    pub instance: InstanceId,
-    /// Why nobody will handle it.
-    pub why: Undelivered,
-}
-
-impl fmt::Display for DeadLetter {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { message, variant, instance, why } = self;
-        write!(f, "`{message}::{variant}` for {instance} was not handled: {why}")
-    }
-}
-
-/// What an actor does with its own undelivered messages.
-pub(crate) type OnUndelivered<M> = Quiet<dyn Fn(M, Undelivered) + Send + Sync>;
 
 /// One of the engine's hooks.
 type Hook<T> = Quiet<dyn Fn(&T) + Send + Sync>;
@@ -152,24 +66,6 @@ pub(crate) struct Losses {
     on_dead_letter: Mutex<Ear<DeadLetter>>,
     on_end: Mutex<Ear<Ended>>,
     log: Mutex<Log>,
-}
-
-thread_local! {
-    /// A hook runs on this thread: what it loses is counted, not told.
-    static IN_HOOK: Cell<bool> = const { Cell::new(false) };
-}
-
-/// Whether the code that runs here was called for a dead letter or an end.
-#[inline]
-pub(crate) fn in_hook() -> bool {
-    IN_HOOK.with(Cell::get)
-}
-
-/// Runs `f`, which must not unwind, as part of a hook if `hook` says so.
-pub(crate) fn as_hook(hook: bool, f: impl FnOnce()) {
-    let outer = IN_HOOK.with(|inside| inside.replace(inside.get() || hook));
-    f();
-    IN_HOOK.with(|inside| inside.set(outer));
 }
 
 /// Runs a hook of the user's.

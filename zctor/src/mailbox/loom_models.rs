@@ -1,11 +1,17 @@
 //! What is pushed while a mailbox closes is found once, by the closer or by its sender; and the edge only moves on. The
 //! real `Mailbox`, on a queue that loom knows. "Caught" lists the mutations that a model was seen to fail under.
 
+use std::any::Any;
+use std::rc::Rc;
 use std::sync::atomic;
 
 use loom::thread::spawn;
 
 use super::*;
+use crate::mailbox::envelope::{Envelope, Gathered, Grave, Letter, Serving, seal};
+use crate::mailbox::mail::How;
+use crate::thread::local::{AnyInstance, Local};
+use crate::id::Slot;
 
 /// What became of each letter. Not loom's: they are looked at when all threads are joined.
 #[derive(Default)]

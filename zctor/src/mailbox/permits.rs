@@ -23,8 +23,8 @@ use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 use std::task::Waker;
 
-use crate::sys::frame::quietly;
 use crate::sys::sync::{AtomicUsize, Mutex, fence, lock};
+use crate::sys::unwind::quietly;
 
 /// What becomes of a message from outside for which a bounded mailbox has no room.
 ///

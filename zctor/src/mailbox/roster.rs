@@ -5,19 +5,18 @@
 //! thread of the instance writes alone and without a lock, and a name. All else is there only for those instances that
 //! need it.
 
-use std::array;
 use std::collections::HashMap;
-use std::ptr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::task::Waker;
+use std::{array, ptr};
 
-use crate::actor::instance::InstanceId;
-use crate::client::watch::{End, InstanceReport, RunningInstance};
-use crate::mailbox::{ORDER, Slot};
-use crate::sys::frame::quietly;
+use crate::event::End;
+use crate::id::{InstanceId, Slot, ThreadId};
+use crate::mailbox::counters::{Account, Page};
+use crate::report::{InstanceReport, RunningInstance};
 use crate::sys::sync::{Mutex, lock};
-use crate::thread::local::ThreadId;
+use crate::sys::unwind::quietly;
 
 /// What other threads see of the instances of one thread.
 pub(crate) struct Roll {
@@ -58,101 +57,6 @@ impl Struck {
         for (_, waker) in self.watchers {
             quietly(|| waker.wake());
         }
-    }
-}
-
-/// What one instance has done, and what lies on its thread for it.
-///
-/// Its own thread alone writes it, with no read-modify-write; others read it as a statistic.
-#[derive(Default)]
-pub(crate) struct Account {
-    /// What lies on its thread for it, outside the mailbox: messages in the low half, orders in the high.
-    load: AtomicU64,
-    handled: AtomicU64,
-    /// Stays at the largest number.
-    panicked: AtomicU32,
-    /// Whose account it is, of those that one after the other have this place.
-    generation: AtomicU32,
-}
-
-impl Account {
-    /// Of a new tenant.
-    fn open(&self, generation: u32) {
-        self.load.store(0, Ordering::Relaxed);
-        self.handled.store(0, Ordering::Relaxed);
-        self.panicked.store(0, Ordering::Relaxed);
-        // Relaxed: others come to it by the lock of the roll.
-        self.generation.store(generation, Ordering::Relaxed);
-    }
-
-    /// It is still the account of this one, and not of a later tenant of its place.
-    #[inline]
-    pub(crate) fn is_of(&self, slot: Slot) -> bool {
-        self.generation.load(Ordering::Relaxed) == slot.generation
-    }
-
-    #[inline]
-    fn add(counter: &AtomicU64, change: u64) {
-        counter.store(counter.load(Ordering::Relaxed).wrapping_add(change), Ordering::Relaxed);
-    }
-
-    /// A message that was taken in for it is handled.
-    #[inline]
-    pub(crate) fn count_handled(&self) {
-        Self::add(&self.handled, 1);
-        self.get_done(1);
-    }
-
-    /// The handler of a message that was taken in for it has panicked.
-    #[inline]
-    pub(crate) fn count_panicked(&self) {
-        let panicked = self.panicked.load(Ordering::Relaxed);
-        self.panicked.store(panicked.saturating_add(1), Ordering::Relaxed);
-        self.get_done(1);
-    }
-
-    /// Mail of this weight (see `Mail::weight`) was taken in for it.
-    #[inline]
-    pub(crate) fn take_in(&self, weight: u64) {
-        Self::add(&self.load, weight);
-    }
-
-    /// Mail of this weight was dealt with.
-    #[inline]
-    pub(crate) fn get_done(&self, weight: u64) {
-        Self::add(&self.load, weight.wrapping_neg());
-    }
-
-    /// Nothing lies on its thread for it.
-    #[inline]
-    pub(crate) fn is_unburdened(&self) -> bool {
-        self.load.load(Ordering::Relaxed) == 0
-    }
-
-    /// Messages handled, those whose handlers panicked, and those that lie on its thread for it.
-    fn read(&self) -> (u64, u64, u64) {
-        let panicked = self.panicked.load(Ordering::Relaxed).into();
-        (self.handled.load(Ordering::Relaxed), panicked, self.load.load(Ordering::Relaxed) % ORDER)
-    }
-}
-
-/// The accounts of slots whose indices follow each other. Shared by who lives there and the roll, so that the thread finds
-/// them without a lock.
-pub(crate) struct Page([Account; PAGE]);
-
-const PAGE: usize = 64;
-
-impl Page {
-    /// The page of a slot, among all pages.
-    #[inline]
-    pub(crate) fn number(slot: Slot) -> usize {
-        slot.index as usize / PAGE
-    }
-
-    /// The account of a slot, if this is its page.
-    #[inline]
-    pub(crate) fn account(&self, slot: Slot) -> &Account {
-        &self.0[slot.index as usize % PAGE]
     }
 }
 

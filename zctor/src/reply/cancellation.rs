@@ -6,7 +6,7 @@
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
-use crate::actor::timer::now;
+use crate::sys::clock::now;
 use crate::sys::sync::AtomicU8;
 
 /// Who came first, and when a call's time is up. Generated code hands it on.

@@ -11,12 +11,13 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::Waker;
 
-use crate::messaging::pending::Awaited;
 use crate::reply::cancellation::Terms;
-use crate::sys::frame::quietly;
+use crate::sys::awaited::Awaited;
 use crate::sys::sync::{AtomicU8, Mutex, lock};
+use crate::sys::unwind::quietly;
 
 const WAITING: u8 = 0;
+
 const SETTLED: u8 = 1;
 
 struct Place<T> {

@@ -9,41 +9,17 @@ use std::mem::take;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use crate::actor::instance::AnyInstance;
-use crate::client::message::{Message, Port};
+use crate::client::message::Message;
 use crate::error::CallError;
+use crate::event::Undelivered;
 use crate::mailbox::buffers::Spares;
-use crate::mailbox::dead_letters::{OnUndelivered, Undelivered};
-use crate::mailbox::{Envelope, Gathered, Grave, Letter, Mail, Serving, seal};
-use crate::reply::cancellation::Terms;
-use crate::route::endpoint::{Address, Call, How, Seals, Way};
-use crate::route::pool::Pool;
+use crate::mailbox::envelope::{Envelope, Gathered, Grave, Letter, Serving, seal};
+use crate::route::endpoint::Address;
+use crate::route::payload::Port;
+use crate::route::pool::{Pool, hand_over};
 use crate::route::registry::Pools;
-use crate::sys::frame::quietly;
-use crate::thread::local::{Local, send_here};
-
-impl<M: Message<Port: Send> + Send> Seals<M> {
-    pub(crate) const ALL: Self = Self {
-        send: |place, address, way, how| {
-            if way == Way::Here && queue_here(place, address, how) {
-                return;
-            }
-            let mail = single(place, address, how).signed();
-            take_back(place, address.mailbox.push(mail));
-        },
-        call: |place, address, way, how| {
-            let terms = place.as_ref().and_then(|call| call.port.terms());
-            let on_terms = terms.is_some_and(Terms::can_be_given_up);
-            let letter = sealed(take(place), address.undelivered.as_ref());
-            take_back(place, address.deliver(way, Mail::call(address.slot, letter, on_terms, how)));
-        },
-        batch: |messages, address, way, how| {
-            let batch = address.mailbox.spares.fill(messages);
-            let letter = sealed(batch, address.undelivered.as_ref());
-            take_back(messages, address.deliver_batch(way, Mail::batch(address.slot, letter, how)));
-        },
-    };
-}
+use crate::sys::unwind::{Quiet, quietly};
+use crate::thread::local::{AnyInstance, Local};
 
 /// A letter: its content, and who gets that if nobody handles it.
 struct Sealed<C, H> {
@@ -53,12 +29,12 @@ struct Sealed<C, H> {
 
 /// Nobody, or the hook of the actor that the letter is for. A letter carries it, since it may outlive that. Without a hook
 /// it takes no room.
-trait Heir<M>: Clone + Send + 'static {
+pub(super) trait Heir<M>: Clone + Send + 'static {
     fn hook(&self) -> Option<&OnUndelivered<M>>;
 }
 
 #[derive(Clone)]
-struct Nobody;
+pub(super) struct Nobody;
 
 impl<M> Heir<M> for Nobody {
     fn hook(&self) -> Option<&OnUndelivered<M>> {
@@ -73,7 +49,7 @@ impl<M: 'static> Heir<M> for Arc<OnUndelivered<M>> {
 }
 
 /// What a letter may hold: a message, a call, or a batch. Empty by default.
-trait Content: Default + Send + 'static {
+pub(super) trait Content: Default + Send + 'static {
     type Message: Message;
 
     fn len(&self) -> usize;
@@ -93,45 +69,20 @@ trait Content: Default + Send + 'static {
 }
 
 #[inline]
-fn sealed<C: Content>(content: C, undelivered: Option<&Arc<OnUndelivered<C::Message>>>) -> Letter {
+pub(super) fn sealed<C: Content>(content: C, undelivered: Option<&Arc<OnUndelivered<C::Message>>>) -> Letter {
     match undelivered {
         None => seal(Sealed { content, undelivered: Nobody }),
         Some(hook) => seal(Sealed { content, undelivered: Arc::clone(hook) }),
     }
 }
 
-/// Puts what was in mail that was refused back into its place.
-#[inline]
-fn take_back<C: Content>(place: &mut C, refused: Option<Mail>) {
-    if let Some(refused) = refused {
-        *place = refused.into_letter().and_then(opened).unwrap_or_default();
-    }
-}
-
 #[cold]
-fn opened<C: Content>(mut letter: Letter) -> Option<C> {
+pub(super) fn opened<C: Content>(mut letter: Letter) -> Option<C> {
     let any = letter.as_any_mut();
     if let Some(letter) = any.downcast_mut::<Sealed<C, Nobody>>() {
         return Some(take(&mut letter.content));
     }
     any.downcast_mut::<Sealed<C, Arc<OnUndelivered<C::Message>>>>().map(|letter| take(&mut letter.content))
-}
-
-/// Mail with one message.
-#[inline(always)]
-fn single<M: Message + Send>(place: &mut Option<M>, address: &Address<M>, how: How) -> Mail {
-    Mail::letter(address.slot, sealed(take(place), address.undelivered.as_ref()), how)
-}
-
-/// Queues a message for an instance of this thread: see `thread::send_here`.
-#[inline(always)]
-fn queue_here<M: Message + Send>(place: &mut Option<M>, address: &Address<M>, how: How) -> bool {
-    let spares = &address.mailbox.spares;
-    let add = |letter: &mut Letter, place: &mut Option<M>| match &address.undelivered {
-        None => join::<M, Nobody>(letter, place, spares),
-        Some(_) => join::<M, Arc<OnUndelivered<M>>>(letter, place, spares),
-    };
-    send_here(place, address, how, add, |place| single(place, address, how))
 }
 
 /// Bulky messages are not gathered: what is boxed is dearer to move into a batch than to leave where it is.
@@ -141,7 +92,7 @@ const fn is_bulky<M>() -> bool {
 
 /// Makes a batch of a letter and one message more.
 #[inline]
-fn join<M: Message + Send, H: Heir<M>>(letter: &mut Letter, place: &mut Option<M>, spares: &Spares) -> bool {
+pub(super) fn join<M: Message + Send, H: Heir<M>>(letter: &mut Letter, place: &mut Option<M>, spares: &Spares) -> bool {
     let any = letter.as_any_mut();
     let gathered = if is_bulky::<M>() {
         Gathered::Not
@@ -153,31 +104,6 @@ fn join<M: Message + Send, H: Heir<M>>(letter: &mut Letter, place: &mut Option<M
         Gathered::Not
     };
     gathered.apply(letter)
-}
-
-/// Gives what rotation had chosen another for to who takes over, by `send`, which puts it back if that one has ended
-/// meanwhile. What is left in its place has nobody.
-fn hand_over<M: Message, T>(
-    pool: &Pool<M>,
-    place: &mut Option<T>,
-    send: impl Fn(&Address<M>, Way, &mut Option<T>, How),
-) {
-    while place.is_some() {
-        let Some((address, way)) = pool.stand_in() else { return };
-        send(&address, way, place, How::TO_STAND_IN);
-    }
-}
-
-/// Ends a call whose caller had given up before its handler began: that never will.
-#[cold]
-pub(crate) fn skip<M: Message>(call: Call<M>, address: &Address<M>, local: &Local, from_hook: bool) {
-    let (losses, why) = (&local.mailbox.edge.losses, Undelivered::GivenUp);
-    losses.count(1, why);
-    local.settle_account(address.slot, 1);
-    let Call { message, port } = call;
-    quietly(|| port.fail(CallError::Timeout { message: M::NAME, begun: false }));
-    let grave = Grave { losses, instance: address.id(), why, from_hook };
-    grave.lose(message, address.undelivered.as_deref());
 }
 
 impl<C: Content, H: Heir<C::Message>> Envelope for Sealed<C, H> {
@@ -315,3 +241,12 @@ impl<M: Message + Send> Content for VecDeque<M> {
         }
     }
 }
+
+/// A call on its way: the message, and where its reply goes.
+pub(crate) struct Call<M: Message> {
+    pub(crate) message: M,
+    pub(crate) port: M::Port,
+}
+
+/// What an actor does with its own undelivered messages.
+pub(crate) type OnUndelivered<M> = Quiet<dyn Fn(M, Undelivered) + Send + Sync>;

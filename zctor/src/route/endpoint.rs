@@ -1,23 +1,70 @@
 //! Addresses: where one instance lives, whether it takes mail, and how to write to it.
 
 use std::collections::VecDeque;
+use std::mem::take;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
 
-use crate::actor::instance::InstanceId;
 use crate::client::message::Message;
-use crate::client::watch::{Status, Watched};
 use crate::error::Refusal;
-use crate::mailbox::dead_letters::{OnUndelivered, Undelivered};
+use crate::event::{End, Undelivered};
+use crate::id::{Birth, InstanceId, Slot};
+use crate::mailbox::Mailbox;
+use crate::mailbox::envelope::Letter;
+use crate::mailbox::mail::{How, Mail, Order};
 use crate::mailbox::permits::Room;
-use crate::mailbox::{Mail, Mailbox, Order, Slot};
+use crate::reply::cancellation::Terms;
+use crate::route::contents::{Call, Content, Nobody, OnUndelivered, join, opened, sealed};
+use crate::route::payload::Port;
 use crate::sys::frame::{is_at, is_inside, is_needed};
-use crate::thread::local::enqueue_here;
-use crate::thread::slots::Birth;
+use crate::thread::serve::{enqueue_here, send_here};
 
-/// A call on its way: the message, and where its reply goes.
-pub(crate) struct Call<M: Message> {
-    pub(crate) message: M,
-    pub(crate) port: M::Port,
+impl<M: Message<Port: Send> + Send> Seals<M> {
+    pub(crate) const ALL: Self = Self {
+        send: |place, address, way, how| {
+            if way == Way::Here && queue_here(place, address, how) {
+                return;
+            }
+            let mail = single(place, address, how).signed();
+            take_back(place, address.mailbox.push(mail));
+        },
+        call: |place, address, way, how| {
+            let terms = place.as_ref().and_then(|call| call.port.terms());
+            let on_terms = terms.is_some_and(Terms::can_be_given_up);
+            let letter = sealed(take(place), address.undelivered.as_ref());
+            take_back(place, address.deliver(way, Mail::call(address.slot, letter, on_terms, how)));
+        },
+        batch: |messages, address, way, how| {
+            let batch = address.mailbox.spares.fill(messages);
+            let letter = sealed(batch, address.undelivered.as_ref());
+            take_back(messages, address.deliver_batch(way, Mail::batch(address.slot, letter, how)));
+        },
+    };
+}
+
+/// Puts what was in mail that was refused back into its place.
+#[inline]
+fn take_back<C: Content>(place: &mut C, refused: Option<Mail>) {
+    if let Some(refused) = refused {
+        *place = refused.into_letter().and_then(opened).unwrap_or_default();
+    }
+}
+
+/// Mail with one message.
+#[inline(always)]
+fn single<M: Message + Send>(place: &mut Option<M>, address: &Address<M>, how: How) -> Mail {
+    Mail::letter(address.slot, sealed(take(place), address.undelivered.as_ref()), how)
+}
+
+/// Queues a message for an instance of this thread: see `thread::send_here`.
+#[inline(always)]
+fn queue_here<M: Message + Send>(place: &mut Option<M>, address: &Address<M>, how: How) -> bool {
+    let spares = &address.mailbox.spares;
+    let add = |letter: &mut Letter, place: &mut Option<M>| match &address.undelivered {
+        None => join::<M, Nobody>(letter, place, spares),
+        Some(_) => join::<M, Arc<OnUndelivered<M>>>(letter, place, spares),
+    };
+    send_here(place, address, how, add, |place| single(place, address, how))
 }
 
 /// Takes what is in its place into an envelope, and delivers that; what was refused is put back. All in one step, for each
@@ -51,20 +98,6 @@ impl<M: Message> Drop for Address<M> {
         if self.status.is_broken() {
             self.mailbox.roll.forget(self.slot);
         }
-    }
-}
-
-impl<M: Message> Watched for Address<M> {
-    fn mailbox(&self) -> &Mailbox {
-        &self.mailbox
-    }
-
-    fn id(&self) -> InstanceId {
-        self.id()
-    }
-
-    fn name(&self) -> &'static str {
-        M::NAME
     }
 }
 
@@ -190,16 +223,46 @@ impl Entry {
     }
 }
 
-/// What an envelope says beside its message.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct How {
-    /// Rotation had chosen its receiver.
-    pub(crate) rotated: bool,
-    /// Its messages hold permits of the mailbox.
-    pub(crate) permitted: bool,
-}
+/// Whether an instance takes mail, for those who send to it. Its own thread writes it.
+pub(crate) struct Status(AtomicU8);
 
-impl How {
-    /// To one that takes over what rotation had given to another.
-    pub(crate) const TO_STAND_IN: Self = Self { rotated: true, permitted: false };
+impl Status {
+    const LIVE: u8 = 0;
+    const RESTING: u8 = 1;
+    const ENDED: u8 = 2;
+    const BROKEN: u8 = 3;
+
+    pub(crate) fn live() -> Self {
+        Self(AtomicU8::new(Self::LIVE))
+    }
+
+    pub(crate) fn set_live(&self) {
+        self.0.store(Self::LIVE, Ordering::Release);
+    }
+
+    pub(crate) fn set_resting(&self) {
+        self.0.store(Self::RESTING, Ordering::Release);
+    }
+
+    /// It takes no more mail. Those who watch are told later, by `Roll::strike`.
+    pub(crate) fn set_ended(&self, why: &End) {
+        let by_panic = matches!(why, End::Panicked(_));
+        self.0.store(if by_panic { Self::BROKEN } else { Self::ENDED }, Ordering::Release);
+    }
+
+    /// Rotation may choose it: neither ended nor backing off after panics.
+    #[inline]
+    pub(crate) fn is_ready(&self) -> bool {
+        self.0.load(Ordering::Acquire) == Self::LIVE
+    }
+
+    #[inline]
+    pub(crate) fn has_ended(&self) -> bool {
+        self.0.load(Ordering::Acquire) >= Self::ENDED
+    }
+
+    /// A panic has ended it.
+    pub(crate) fn is_broken(&self) -> bool {
+        self.0.load(Ordering::Acquire) == Self::BROKEN
+    }
 }

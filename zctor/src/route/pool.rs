@@ -2,26 +2,44 @@
 
 use std::any::{Any, TypeId};
 use std::ops::Deref;
+use std::rc::Rc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, Guard};
 
-use crate::actor::instance::InstanceId;
 use crate::client::message::Message;
 use crate::error::Refusal;
-use crate::mailbox::{Edge, Mailbox};
-use crate::messaging::target::{Aim, Chosen};
-use crate::route::endpoint::{Address, Entry, How, Way};
-use crate::route::registry::{AnyPool, RegistryEntry};
+use crate::id::InstanceId;
+use crate::mailbox::Mailbox;
+use crate::mailbox::edge::Edge;
+use crate::mailbox::mail::How;
+use crate::messaging::target::Aim;
+use crate::route::endpoint::{Address, Entry, Way};
+use crate::route::registry::{Additions, AnyPool, Enlist, Pools, RegistryEntry};
 use crate::sys::lock::lock;
-use crate::thread::local::local;
+use crate::sys::unwind::quietly;
+use crate::thread::local::Local;
 use crate::trace;
+use crate::type_map::TypeMap;
+
+/// Gives what rotation had chosen another for to who takes over, by `send`, which puts it back if that one has ended
+/// meanwhile. What is left in its place has nobody.
+pub(super) fn hand_over<M: Message, T>(
+    pool: &Pool<M>,
+    place: &mut Option<T>,
+    send: impl Fn(&Address<M>, Way, &mut Option<T>, How),
+) {
+    while place.is_some() {
+        let Some((address, way)) = pool.stand_in() else { return };
+        send(&address, way, place, How::TO_STAND_IN);
+    }
+}
 
 /// An instance in its pool.
 pub(crate) struct Place<M: Message> {
     /// Made of thread and slot: grows in spawn order, is never 0, and is never given again.
-    number: u64,
+    pub(super) number: u64,
     pub(crate) address: Arc<Address<M>>,
 }
 
@@ -84,9 +102,9 @@ pub(crate) struct Pool<M: Message> {
     /// That of `places`, for a cheap look; grows when they are replaced.
     version: AtomicU64,
     /// The number of the place last used; 0 before the first.
-    turn: AtomicU64,
+    pub(super) turn: AtomicU64,
     /// The same among those who took over mail of an instance that ended.
-    stand_ins: AtomicU64,
+    pub(super) stand_ins: AtomicU64,
     /// Those who join when the pool is published. Its lock serializes all changes of `places`.
     draft: Mutex<Draft<M>>,
     pub(crate) edge: Arc<Edge>,
@@ -164,159 +182,6 @@ impl<M: Message> Pool<M> {
         if self.edge.is_open() { Refusal::NotRegistered } else { Refusal::Stopped }
     }
 
-    /// The instance whose turn it is; the turn moves on to it, unless it has no room.
-    ///
-    /// Round robin by place numbers rather than by a running count: the next place after the one last used, so that
-    /// neither a newcomer nor one that left moves anybody else's turn.
-    pub(crate) fn next(&self, waits: bool) -> Result<Chosen<'_, M>, Refusal> {
-        let places = self.places.load();
-        let (index, way, entry) = self.take_turn(&places, waits)?;
-        Ok(Chosen::place(places, index, way, entry, true))
-    }
-
-    /// As `next`, if the places are known and the very next of them takes mail, as it does as good as always.
-    #[inline]
-    pub(crate) fn step<'s>(&self, places: &'s Places<M>) -> Option<(&'s Arc<Address<M>>, Way)> {
-        if !self.is_current(places) {
-            return None;
-        }
-        let turn = self.turn.load(Ordering::Relaxed);
-        let index = after(places, turn);
-        let Place { number, address } = places.get(index)?;
-        let way = address.admit_freely().filter(|_| address.status.is_ready())?;
-        // Relaxed: the counter orders nothing but itself. A pool of one leaves it alone.
-        let is_ours =
-            *number == turn || self.turn.compare_exchange(turn, *number, Ordering::Relaxed, Ordering::Relaxed).is_ok();
-        if !is_ours {
-            return None;
-        }
-        trace::routed(M::NAME, address.id(), index + 1, places.len());
-        Some((address, way))
-    }
-
-    fn take_turn(&self, places: &[Place<M>], waits: bool) -> Result<(usize, Way, Entry), Refusal> {
-        loop {
-            let turn = self.turn.load(Ordering::Relaxed);
-            let Some((index, way)) = next_open(places, turn, waits) else {
-                return Err(self.nobody());
-            };
-            let Place { number, address } = &places[index];
-            let entry = address.enter(waits);
-            if entry == Entry::Full && has_somebody_room(places, waits) {
-                continue; // somebody else was faster
-            }
-            // Relaxed: the counter orders nothing but itself. A pool of one leaves it alone.
-            if entry == Entry::Full
-                || *number == turn
-                || self.turn.compare_exchange_weak(turn, *number, Ordering::Relaxed, Ordering::Relaxed).is_ok()
-            {
-                return Ok((index, way, entry));
-            }
-            if entry == Entry::Permit {
-                address.mailbox.give_back(1);
-            }
-        }
-    }
-
-    /// Deals a batch out in turn to places without a bound, so that each message goes where it would go alone. What comes
-    /// too late for its receiver goes to `late`; all come back, and the turn stays, if one of those places has a bound or
-    /// none takes mail.
-    pub(crate) fn deal(&self, messages: Vec<M>, late: &mut Vec<M>) -> Result<(), Vec<M>> {
-        let places = self.places.load();
-        let Some(mut hands) = self.take_turns(&places, messages.len()) else { return Err(messages) };
-        let routed = |hand: &Hand<'_, M>| trace::routed(M::NAME, hand.address.id(), hand.index + 1, places.len());
-        if let [only] = &mut hands[..] {
-            messages.iter().for_each(|_| routed(only));
-            only.messages = messages;
-        } else {
-            let share = messages.len().div_ceil(hands.len());
-            hands.iter_mut().for_each(|hand| hand.messages.reserve_exact(share));
-            let mut messages = messages.into_iter();
-            while !messages.as_slice().is_empty() {
-                for (hand, message) in hands.iter_mut().zip(messages.by_ref()) {
-                    routed(hand);
-                    hand.messages.push(message);
-                }
-            }
-        }
-        for Hand { address, way, messages, .. } in hands {
-            late.extend(address.send_batch(way, messages, How { rotated: true, permitted: false }));
-        }
-        Ok(())
-    }
-
-    /// Moves the turn on by `count` messages, at least one, at once. Gives those whose turns they are, the first in front;
-    /// after the last it is the first one's again.
-    fn take_turns<'p>(&self, places: &'p [Place<M>], count: usize) -> Option<Vec<Hand<'p, M>>> {
-        loop {
-            let turn = self.turn.load(Ordering::Relaxed);
-            let start = after(places, turn);
-            let in_turn = (start..places.len()).chain(0..start);
-            // As `next_open` chooses them while nobody runs out of room.
-            let open = in_turn.filter_map(|index| {
-                let address = &places[index].address;
-                let way = address.admit().ok().filter(|_| address.status.is_ready())?;
-                Some(Hand { index, address, way, messages: Vec::new() })
-            });
-            let mut hands = Vec::with_capacity(count.min(places.len()));
-            hands.extend(open.take(count));
-            if hands.iter().any(|hand| hand.address.mailbox.room.is_some()) {
-                return None;
-            }
-            let last = &hands[(count - 1).checked_rem(hands.len())?];
-            let last = places[last.index].number;
-            // Relaxed: the counter orders nothing but itself.
-            if last == turn || self.turn.compare_exchange(turn, last, Ordering::Relaxed, Ordering::Relaxed).is_ok() {
-                return Some(hands);
-            }
-        }
-    }
-
-    /// Who takes over a rotated message of one that ended: each in turn. The message's own turn was counted before.
-    pub(crate) fn stand_in(&self) -> Option<(Arc<Address<M>>, Way)> {
-        let places = self.places.load();
-        let (index, way) = next_open(&places, self.stand_ins.load(Ordering::Relaxed), true)?;
-        self.stand_ins.store(places[index].number, Ordering::Relaxed);
-        Some((Arc::clone(&places[index].address), way))
-    }
-
-    /// The instance of a key: the one whose hash with the key is highest (rendezvous hashing, Thaler and Ravishankar
-    /// 1998), so that about 1/n of the keys move when the pool changes, all of them to or from what changed.
-    pub(crate) fn of_key(&self, key: u64, waits: bool) -> Result<Chosen<'_, M>, Refusal> {
-        let places = self.places.load();
-        // Restarting and backing off keep the keys: only those that have ended are passed over.
-        let open =
-            places.iter().enumerate().filter_map(|(index, place)| Some((index, place, place.address.admit().ok()?)));
-        let best = open.max_by_key(|(_, place, _)| mix(key ^ mix(place.number)));
-        let (index, _, way) = best.ok_or_else(|| self.nobody())?;
-        let entry = places[index].address.enter(waits);
-        Ok(Chosen::place(places, index, way, entry, false))
-    }
-
-    /// The instance with the least to do on its thread, `more` added to each; those that back off or have no room only
-    /// if all do.
-    pub(crate) fn least_loaded(
-        &self,
-        waits: bool,
-        more: impl Fn(InstanceId) -> usize,
-    ) -> Result<Chosen<'_, M>, Refusal> {
-        let places = self.places.load();
-        loop {
-            let open = places.iter().enumerate();
-            let open = open.filter_map(|(index, place)| Some((index, place, place.address.admit().ok()?)));
-            let best = open.min_by_key(|(_, place, _)| {
-                let address = &place.address;
-                let last = (!address.status.is_ready(), !address.has_room(waits));
-                (last, address.mailbox.load() + more(address.id()))
-            });
-            let (index, _, way) = best.ok_or_else(|| self.nobody())?;
-            let entry = places[index].address.enter(waits);
-            if entry != Entry::Full || !has_somebody_room(&places, waits) {
-                return Ok(Chosen::place(places, index, way, entry, false));
-            }
-        }
-    }
-
     /// Who waits for room in the pool has more to choose from.
     pub(crate) fn call_waiting(&self) {
         self.bounded().iter().for_each(|mailbox| mailbox.call_all());
@@ -341,71 +206,6 @@ impl<M: Message> Pool<M> {
         let places = self.places.load();
         places.iter().filter(|place| !place.address.status.has_ended()).map(|place| place.address.id()).collect()
     }
-
-    /// This thread's own instances in the pool, in turn.
-    pub(crate) fn next_local(&self) -> Result<Arc<Address<M>>, Refusal> {
-        let local = local().ok_or(Refusal::NotRegistered)?;
-        let places = self.places.load();
-        let here: Vec<&Place<M>> =
-            places.iter().filter(|place| place.address.mailbox.thread == local.mailbox.thread).collect();
-        let turn = local.local_turn(TypeId::of::<M>());
-        let start = here.partition_point(|place| place.number <= turn);
-        let in_turn = (0..here.len()).map(|i| here[(start + i) % here.len()]);
-        let open: Vec<_> = in_turn.filter(|place| place.address.admit().is_ok()).collect();
-        let ready = open.iter().find(|place| place.address.status.is_ready());
-        let place = ready.or(open.first()).ok_or_else(|| self.nobody())?;
-        local.set_local_turn(TypeId::of::<M>(), place.number);
-        Ok(Arc::clone(&place.address))
-    }
-}
-
-/// What one place is dealt of a batch.
-struct Hand<'p, M: Message> {
-    index: usize,
-    address: &'p Address<M>,
-    way: Way,
-    messages: Vec<M>,
-}
-
-/// The place after the one last used; 0 where there are none.
-#[inline]
-fn after<M: Message>(places: &[Place<M>], turn: u64) -> usize {
-    if let [_] = places {
-        return 0;
-    }
-    let next = places.partition_point(|place| place.number <= turn);
-    if next < places.len() { next } else { 0 }
-}
-
-/// The next place after `turn` that takes mail; those that have no room or back off only if all do.
-fn next_open<M: Message>(places: &[Place<M>], turn: u64, waits: bool) -> Option<(usize, Way)> {
-    let n = places.len();
-    let open = |index: usize| places[index].address.admit().ok().map(|way| (index, way));
-    if n <= 1 {
-        return if n == 1 { open(0) } else { None };
-    }
-    let is_ready = |index: &usize| places[*index].address.status.is_ready();
-    let has_room = |index: &usize| places[*index].address.has_room(waits);
-    let start = after(places, turn);
-    let in_turn = || (start..n).chain(0..start);
-    let ready = || in_turn().filter(is_ready);
-    let best = ready().filter(has_room).find_map(open).or_else(|| ready().find_map(open));
-    best.or_else(|| in_turn().filter(has_room).find_map(open)).or_else(|| in_turn().find_map(open))
-}
-
-/// Whether one of those that rotation prefers has room: of those that do not back off, unless all do.
-#[cold]
-fn has_somebody_room<M: Message>(places: &[Place<M>], waits: bool) -> bool {
-    let open = || places.iter().map(|place| &place.address).filter(|address| address.admit().is_ok());
-    let all_rest = !open().any(|address| address.status.is_ready());
-    open().filter(|address| all_rest || address.status.is_ready()).any(|address| address.has_room(waits))
-}
-
-/// A finalizer that spreads every bit over all (splitmix64, Steele, Lea and Flood 2014).
-fn mix(mut x: u64) -> u64 {
-    x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    x ^ (x >> 31)
 }
 
 impl<M: Message> AnyPool for Pool<M> {
@@ -434,20 +234,95 @@ impl<M: Message> AnyPool for Pool<M> {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+impl<M: Message> Enlist for Arc<Address<M>> {
+    fn enlist(self: Box<Self>, pools: &mut Additions<'_>) {
+        pools.pool::<M>().add(*self);
+    }
+}
 
-    #[test]
-    fn keys_spread_evenly_over_places_and_few_move_when_one_joins() {
-        let of = |key: u64, places: u64| (1..=places).max_by_key(|number| mix(key ^ mix(*number))).expect("some");
-        let keys = 0..10_000_u64;
-        for place in 1..=4 {
-            let share = keys.clone().filter(|key| of(mix(*key), 4) == place).count();
-            assert!((2_300..2_700).contains(&share), "place {place} has {share} of 10,000 keys");
+impl Additions<'_> {
+    fn pool<M: Message>(&mut self) -> Arc<Pool<M>> {
+        if let Some(pool) = self.pools.get::<M>() {
+            return pool;
         }
-        let moved: Vec<u64> = keys.filter(|key| of(mix(*key), 4) != of(mix(*key), 5)).collect();
-        assert!((1_800..2_200).contains(&moved.len()), "{} of 10,000 keys moved, about 1/5 is right", moved.len());
-        assert!(moved.iter().all(|key| of(mix(*key), 5) == 5), "all that moved went to the newcomer");
+        let pool = Arc::new(Pool::<M>::new(Arc::clone(&self.pools.edge)));
+        let mut by_type = TypeMap::clone(&self.pools.by_type.load());
+        by_type.insert(TypeId::of::<M>(), Arc::clone(&pool) as Arc<dyn AnyPool>);
+        self.pools.by_type.store(Arc::new(by_type));
+        self.in_order.push(Arc::clone(&pool) as Arc<dyn AnyPool>);
+        pool
+    }
+}
+
+impl Pools {
+    pub(crate) fn get<M: Message>(&self) -> Option<Arc<Pool<M>>> {
+        let pool = Arc::clone(self.by_type.load().get(&TypeId::of::<M>())?);
+        pool.into_any().downcast().ok()
+    }
+}
+
+impl Local {
+    /// The pool of a type, with its places as this thread last saw them, and now.
+    #[inline]
+    pub(crate) fn pool<M: Message>(&self) -> Option<Rc<KnownPool<M>>> {
+        let known = self.known_pool::<M>().filter(|known| known.is_current());
+        known.or_else(|| self.look_up_pool::<M>())
+    }
+
+    #[inline]
+    fn known_pool<M: Message>(&self) -> Option<Rc<KnownPool<M>>> {
+        self.pools.borrow().get(&TypeId::of::<M>())?.downcast_ref().cloned()
+    }
+
+    #[cold]
+    fn look_up_pool<M: Message>(&self) -> Option<Rc<KnownPool<M>>> {
+        let known = self.known_pool::<M>().map(|known| Arc::clone(&known.pool));
+        let known = Rc::new(KnownPool::new(known.or_else(|| self.core.pools.get::<M>())?));
+        let old = self.pools.borrow_mut().insert(TypeId::of::<M>(), Box::new(Rc::clone(&known)));
+        // With the places that it knew go addresses, and with the last of those what the user gave to an actor.
+        quietly(|| drop(old));
+        Some(known)
+    }
+}
+
+/// The instance that a message goes to.
+pub(crate) struct Chosen<'a, M: Message> {
+    pub(crate) found: Found<'a, M>,
+    pub(crate) way: Way,
+    pub(crate) entry: Entry,
+    pub(crate) rotated: bool,
+}
+
+pub(crate) enum Found<'a, M: Message> {
+    Place(Guard<Arc<Places<M>>>, usize),
+    Bound(&'a Address<M>),
+}
+
+impl<'a, M: Message> Chosen<'a, M> {
+    pub(crate) fn place(places: Guard<Arc<Places<M>>>, index: usize, way: Way, entry: Entry, rotated: bool) -> Self {
+        if entry != Entry::Full {
+            trace::routed(M::NAME, places[index].address.id(), index + 1, places.len());
+        }
+        Self { found: Found::Place(places, index), way, entry, rotated }
+    }
+
+    pub(crate) fn straight(address: &'a Address<M>, way: Way, how: How) -> Self {
+        Self { found: Found::Bound(address), way, entry: Entry::Free, rotated: how.rotated }
+    }
+
+    pub(crate) fn is_full(&self) -> bool {
+        self.entry == Entry::Full
+    }
+
+    pub(crate) fn how(&self) -> How {
+        self.entry.how(self.rotated)
+    }
+
+    #[inline]
+    pub(crate) fn address(&self) -> &Address<M> {
+        match &self.found {
+            Found::Place(places, index) => &places[*index].address,
+            Found::Bound(address) => address,
+        }
     }
 }

@@ -1,49 +1,23 @@
 //! The registry: which message type is handled by which instances, in spawn order.
 
 use std::any::{Any, TypeId};
-use std::collections::HashMap;
 use std::fmt;
-use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::{Arc, Mutex};
 
 use arc_swap::ArcSwap;
 
-use crate::actor::instance::InstanceId;
 use crate::client::message::Message;
-use crate::mailbox::Edge;
-use crate::route::endpoint::Address;
-use crate::route::pool::Pool;
+use crate::id::{InstanceId, ThreadId};
+use crate::mailbox::edge::Edge;
 use crate::sys::lock::lock;
-use crate::thread::local::ThreadId;
-
-/// A map by type. A `TypeId` is a hash already.
-pub(crate) type TypeMap<V> = HashMap<TypeId, V, BuildHasherDefault<TypeHasher>>;
-
-#[derive(Default)]
-pub(crate) struct TypeHasher(u64);
-
-impl Hasher for TypeHasher {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.0 = self.0.rotate_left(8) ^ u64::from(*byte);
-        }
-    }
-
-    fn write_u64(&mut self, id: u64) {
-        self.0 ^= id;
-    }
-}
+use crate::type_map::TypeMap;
 
 /// All pools of an engine. A pool stays once it is made, so that clients can keep it; it may be empty.
 pub(crate) struct Pools {
-    by_type: ArcSwap<TypeMap<Arc<dyn AnyPool>>>,
+    pub(super) by_type: ArcSwap<TypeMap<Arc<dyn AnyPool>>>,
     /// In the order of first registration; also serializes additions.
     in_order: Mutex<Vec<Arc<dyn AnyPool>>>,
-    edge: Arc<Edge>,
+    pub(super) edge: Arc<Edge>,
 }
 
 /// A pool whose message type is erased.
@@ -74,40 +48,15 @@ pub(crate) trait Enlist: Send {
     fn enlist(self: Box<Self>, pools: &mut Additions<'_>);
 }
 
-impl<M: Message> Enlist for Arc<Address<M>> {
-    fn enlist(self: Box<Self>, pools: &mut Additions<'_>) {
-        pools.pool::<M>().add(*self);
-    }
-}
-
 /// Additions to the registry, which become visible type by type when all are in.
 pub(crate) struct Additions<'a> {
-    pools: &'a Pools,
-    in_order: &'a mut Vec<Arc<dyn AnyPool>>,
-}
-
-impl Additions<'_> {
-    fn pool<M: Message>(&mut self) -> Arc<Pool<M>> {
-        if let Some(pool) = self.pools.get::<M>() {
-            return pool;
-        }
-        let pool = Arc::new(Pool::<M>::new(Arc::clone(&self.pools.edge)));
-        let mut by_type = TypeMap::clone(&self.pools.by_type.load());
-        by_type.insert(TypeId::of::<M>(), Arc::clone(&pool) as Arc<dyn AnyPool>);
-        self.pools.by_type.store(Arc::new(by_type));
-        self.in_order.push(Arc::clone(&pool) as Arc<dyn AnyPool>);
-        pool
-    }
+    pub(super) pools: &'a Pools,
+    pub(super) in_order: &'a mut Vec<Arc<dyn AnyPool>>,
 }
 
 impl Pools {
     pub(crate) fn new(edge: Arc<Edge>) -> Self {
         Self { by_type: ArcSwap::default(), in_order: Mutex::default(), edge }
-    }
-
-    pub(crate) fn get<M: Message>(&self) -> Option<Arc<Pool<M>>> {
-        let pool = Arc::clone(self.by_type.load().get(&TypeId::of::<M>())?);
-        pool.into_any().downcast().ok()
     }
 
     /// Registers instances, in the order given.

@@ -1,13 +1,28 @@
 //! Where the current code runs: on which thread, in which frame; and the one way in which the user's code is run.
 
-use std::any::Any;
 use std::cell::Cell;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Instant;
 
 use crate::mailbox::Mailbox;
-use crate::messaging::pending::{answer_orphans, count_orphans};
+
+thread_local! {
+    /// A hook runs on this thread: what it loses is counted, not told.
+    static IN_HOOK: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Whether the code that runs here was called for a dead letter or an end.
+#[inline]
+pub(crate) fn in_hook() -> bool {
+    IN_HOOK.with(Cell::get)
+}
+
+/// Runs `f`, which must not unwind, as part of a hook if `hook` says so.
+pub(crate) fn as_hook(hook: bool, f: impl FnOnce()) {
+    let outer = IN_HOOK.with(|inside| inside.replace(inside.get() || hook));
+    f();
+    IN_HOOK.with(|inside| inside.set(outer));
+}
 
 /// What the current code may wait for, and how long.
 #[derive(Clone, Copy)]
@@ -34,7 +49,7 @@ impl Frame {
 
     /// What runs from now on runs in this one.
     #[inline]
-    fn enter(self) {
+    pub(super) fn enter(self) {
         HERE.with(|here| {
             here.below.set(self.below);
             here.deadline.set(self.deadline);
@@ -115,68 +130,4 @@ pub(crate) fn may_wait_for_room() -> bool {
 #[inline]
 pub(crate) fn on_actor_thread() -> bool {
     HERE.with(|here| here.mailbox.get()) != 0
-}
-
-/// Runs the user's code: the one place that does. A panic comes back as its text.
-#[inline(always)]
-pub(crate) fn run_user<R>(depth: u16, deadline: Option<Instant>, f: impl FnOnce() -> R) -> Result<R, Arc<str>> {
-    let orphans = count_orphans();
-    let before = Frame::current();
-    Frame { below: u32::from(depth), deadline }.enter();
-    let outcome = catch(f);
-    before.enter();
-    answer_orphans(orphans, outcome.as_ref().err());
-    outcome
-}
-
-/// Runs a drop or a waker of the user's, which may not wait and whose panic ends nothing.
-pub(crate) fn quietly(f: impl FnOnce()) {
-    let _ = run_user(0, None, f);
-}
-
-/// A closure of the user's that may be dropped anywhere: its drop is run as all code of the user's is.
-pub(crate) struct Quiet<F: ?Sized>(Option<Box<F>>);
-
-impl<F: ?Sized> Quiet<F> {
-    pub(crate) fn new(closure: Box<F>) -> Self {
-        Self(Some(closure))
-    }
-
-    /// `None` only while it is dropped.
-    pub(crate) fn get(&self) -> Option<&F> {
-        self.0.as_deref()
-    }
-}
-
-impl<F: ?Sized> Drop for Quiet<F> {
-    fn drop(&mut self) {
-        let closure = self.0.take();
-        quietly(|| drop(closure));
-    }
-}
-
-/// Catches a panic and gives its text.
-#[inline]
-pub(crate) fn catch<R>(f: impl FnOnce() -> R) -> Result<R, Arc<str>> {
-    catch_unwind(AssertUnwindSafe(f)).map_err(into_text)
-}
-
-/// Once for all that is caught: what runs user code is there for each type of message.
-#[cold]
-#[inline(never)]
-fn into_text(payload: Box<dyn Any + Send>) -> Arc<str> {
-    let text = match (payload.downcast_ref::<&str>(), payload.downcast_ref::<String>()) {
-        (Some(text), _) => Arc::from(*text),
-        (_, Some(text)) => Arc::from(text.as_str()),
-        _ => Arc::from("a panic whose payload is no text"),
-    };
-    drop_payload(payload);
-    text
-}
-
-/// A payload is the user's, and its drop may panic in turn.
-fn drop_payload(payload: Box<dyn Any + Send>) {
-    if let Err(second) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
-        std::mem::forget(second);
-    }
 }

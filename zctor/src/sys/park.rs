@@ -22,24 +22,32 @@ use std::time::Instant;
 
 use once_cell::sync::{Lazy, OnceCell};
 
-use crate::messaging::pending::Awaited;
-use crate::sys::frame::{Quiet, quietly};
+use crate::sys::awaited::Awaited;
 use crate::sys::sync::{AtomicU8, Thread, current, park, park_timeout, spin_loop, thread_local, yield_now};
+use crate::sys::unwind::{Quiet, quietly};
 
 const RUNNING: u8 = 0;
+
 const WATCHING: u8 = 1;
+
 const PARKED: u8 = 2;
+
 const CLOSED: u8 = 3;
+
 /// As `PARKED`, for a thread that does something of its own meanwhile: it is notified instead of unparked.
 const STANDBY: u8 = 4;
 
 /// Turns of looking at the word before a thread parks, 25 to 40 nanoseconds each: together about what a wake-up costs.
 const MAX_SPIN: u32 = 2_000;
+
 /// The least, but that from here on each spin in vain is a turn shorter, which counts them.
 const MIN_SPIN: u32 = 50;
+
 /// After so many steps down from there a long one is tried again.
 const SHORT_SPINS: u32 = 32;
+
 const _: () = assert!(SHORT_SPINS < MIN_SPIN);
+
 /// What is left of a spin for what always comes at once: for an interrupt in between, say.
 const SHORT_SPIN: u32 = 400;
 
@@ -64,6 +72,7 @@ fn after_failure(budget: u32) -> u32 {
 
 /// Actor threads of this process that are not parked. Spinning only pays while each of them can have a core.
 static AWAKE: std::sync::atomic::AtomicUsize = std::sync::atomic::AtomicUsize::new(0);
+
 static CORES: Lazy<usize> = Lazy::new(crate::available_threads);
 
 thread_local! {
@@ -193,7 +202,7 @@ impl Parker {
             match deadline {
                 None => park(),
                 Some(deadline) => {
-                    let left = deadline.saturating_duration_since(crate::actor::timer::now());
+                    let left = deadline.saturating_duration_since(crate::sys::clock::now());
                     if left.is_zero() {
                         let by_itself =
                             self.word.compare_exchange(PARKED, RUNNING, Ordering::AcqRel, Ordering::Relaxed);
@@ -289,8 +298,8 @@ thread_local! {
     static OUTSIDE: Outside = Outside::new();
 }
 
-struct Outside {
-    parker: Arc<Parker>,
+pub(crate) struct Outside {
+    pub(crate) parker: Arc<Parker>,
     waker: Waker,
     budget: Cell<u32>,
 }
@@ -312,7 +321,7 @@ pub(crate) fn wait_outside<A: Awaited>(awaited: &mut A, deadline: Option<Instant
 }
 
 impl Outside {
-    fn wait<A: Awaited>(&self, awaited: &mut A, deadline: Option<Instant>) -> Option<A::Output> {
+    pub(crate) fn wait<A: Awaited>(&self, awaited: &mut A, deadline: Option<Instant>) -> Option<A::Output> {
         // The first turns look at the reply alone: a waker need not be registered for a reply that comes at once.
         self.parker.announce();
         let came = self.parker.spin_for_reply(&self.budget, || awaited.is_ready());
@@ -328,7 +337,7 @@ impl Outside {
                 self.parker.retract();
                 return Some(value);
             }
-            if deadline.is_some_and(|deadline| deadline <= crate::actor::timer::now()) {
+            if deadline.is_some_and(|deadline| deadline <= crate::sys::clock::now()) {
                 self.parker.retract();
                 return None;
             }
@@ -338,7 +347,7 @@ impl Outside {
 }
 
 #[cfg(all(test, loom))]
-mod loom_models;
+pub(crate) mod loom_models;
 
 #[cfg(test)]
 mod tests {

@@ -5,6 +5,8 @@
 //! This is the one place that tells the two apart. What only counts (dead letters, threads that push, awake threads) is
 //! std's in both.
 
+pub(crate) use picked::*;
+
 #[cfg(not(loom))]
 mod picked {
     pub(crate) use std::hint::spin_loop;
@@ -97,5 +99,3 @@ mod picked {
         }
     }
 }
-
-pub(crate) use picked::*;

@@ -3,8 +3,9 @@
 use std::collections::VecDeque;
 use std::mem::{forget, replace};
 
-use crate::mailbox::roster::Account;
-use crate::mailbox::{Mail, Order, Slot};
+use crate::id::Slot;
+use crate::mailbox::counters::Account;
+use crate::mailbox::mail::{Mail, Order};
 
 /// The thread's own queue: one lane a call depth, so that nested serving never looks at what it may not take.
 ///
@@ -184,7 +185,7 @@ const ROOM: usize = 256;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::mailbox::What;
+    use crate::mailbox::mail::What;
 
     /// An order that tells which one it is.
     fn mail(id: u64) -> Mail {

@@ -6,10 +6,12 @@ use std::collections::BinaryHeap;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use crate::actor::instance::AnyInstance;
+use crate::id::{Birth, Slot};
+use crate::mailbox::Arrivals;
 use crate::mailbox::buffers::Spares;
-use crate::mailbox::roster::{Account, Page};
-use crate::mailbox::{Arrivals, Mail, Slot, Wants};
+use crate::mailbox::counters::{Account, Page};
+use crate::mailbox::mail::{Mail, Wants};
+use crate::thread::local::AnyInstance;
 use crate::thread::queue::Queue;
 
 /// Who lives on a thread, and what waits for them there.
@@ -35,16 +37,6 @@ struct Seat {
 
 #[cfg(target_pointer_width = "64")]
 const _: () = assert!(size_of::<Seat>() <= 24, "there is one for each instance");
-
-/// When an instance came to its thread, among all that did. In six bytes: enough for one every microsecond, for eight years.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Birth([u16; 3]);
-
-impl Birth {
-    pub(crate) fn of(serial: u64) -> Self {
-        Self([(serial >> 32) as u16, (serial >> 16) as u16, serial as u16])
-    }
-}
 
 impl Floor {
     // Mail.
@@ -180,17 +172,5 @@ impl Floor {
                 None => self.by_age.as_mut()?.pop(),
             };
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn births_are_ordered_as_their_serials_are() {
-        let serials = [0, 1, 0xffff, 0x1_0000, 0xffff_ffff, 0x1_0000_0000, 0xffff_ffff_ffff];
-        let births: Vec<_> = serials.into_iter().map(Birth::of).collect();
-        assert!(births.is_sorted_by(|a, b| a < b), "{births:?}");
     }
 }

@@ -1,8 +1,9 @@
 //! What is left of the feature `testing` where it is off: every message goes to its handler.
 
 use crate::actor::context::Context;
-use crate::client::message::{Dispatch, Message};
-use crate::messaging::pending::ReplySlot;
+use crate::actor::dispatch::Dispatch;
+use crate::client::message::Message;
+use crate::reply::reply_to::ReplySlot;
 
 #[inline]
 pub(crate) fn dispatch<M: Dispatch<H>, H: 'static>(

@@ -6,7 +6,9 @@ use std::sync::Weak;
 use loom::thread::{JoinHandle, spawn};
 
 use super::*;
-use crate::mailbox::{Arrivals, Mail, Meter};
+use crate::id::{Slot, ThreadId};
+use crate::mailbox::Arrivals;
+use crate::mailbox::mail::{Mail, Order};
 
 impl Iterator for Arrivals<'_> {
     type Item = Mail;
@@ -39,7 +41,7 @@ fn actor(core: &Arc<Core>, mailbox: &Arc<Mailbox>, handle: impl Fn() + 'static) 
             taken += mailbox.take().count();
             for _ in 0..taken {
                 handle();
-                Meter::add(&mailbox.meter.handled, 1);
+                mailbox.meter.handled.add(1);
             }
             mailbox.begin_rest();
             core.came_to_rest();
@@ -54,7 +56,7 @@ fn actor(core: &Arc<Core>, mailbox: &Arc<Mailbox>, handle: impl Fn() + 'static) 
 }
 
 fn handled(mailbox: &Mailbox) -> u64 {
-    mailbox.meter.handled.load(Ordering::Relaxed)
+    mailbox.meter.handled.get()
 }
 
 /// Two threads at rest, a message in the mailbox of the first that its handler hands on to the second.

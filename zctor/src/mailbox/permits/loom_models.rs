@@ -1,8 +1,7 @@
 //! Nobody waits in line while there is room, and never are more permits out than the bound: the real `Room`. "Caught" lists
 //! the mutations that a model was seen to fail under.
 
-use std::sync::Arc;
-use std::sync::atomic;
+use std::sync::{Arc, atomic};
 
 use loom::thread::spawn;
 

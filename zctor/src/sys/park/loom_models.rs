@@ -7,7 +7,6 @@
 use loom::thread::spawn;
 
 use super::*;
-use crate::mailbox::{Edge, Mailbox};
 use crate::sys::sync::{Mutex, lock, queue};
 
 fn adopted() -> Arc<Parker> {
@@ -78,7 +77,7 @@ fn mail_that_comes_at_the_deadline_is_not_missed() {
         let (sender, receiver) = queue::unbounded();
         let giver = giver(&parker, &Arc::new(sender), 1);
         // The first time the deadline is up at once; then there is none.
-        assert_eq!(receive(&parker, &receiver, 0, Some(crate::actor::timer::now())), 1);
+        assert_eq!(receive(&parker, &receiver, 0, Some(crate::sys::clock::now())), 1);
         giver.join().unwrap();
     });
 }
@@ -140,7 +139,7 @@ fn a_thread_that_rests_is_woken_by_its_closing_and_stays_closed() {
             spawn(move || parker.close())
         };
         // As `Local::run` does; the first time the deadline is up at once.
-        let mut deadline = Some(crate::actor::timer::now());
+        let mut deadline = Some(crate::sys::clock::now());
         while !parker.is_closed() {
             parker.announce();
             if receiver.try_recv().is_ok() {
@@ -200,7 +199,7 @@ impl Awaited for Arc<Reply> {
     }
 }
 
-fn outside(spins: u32) -> Outside {
+pub(crate) fn outside(spins: u32) -> Outside {
     Outside { budget: Cell::new(spins), ..Outside::new() }
 }
 
@@ -225,46 +224,10 @@ fn a_reply_is_not_missed_over_the_late_wake_of_another() {
         let senders = [first.sender(), second.sender()];
         let outside = outside(0);
         // Given up at once, its waker left behind.
-        outside.wait(&mut first, Some(crate::actor::timer::now()));
+        outside.wait(&mut first, Some(crate::sys::clock::now()));
         outside.wait(&mut second, None).unwrap();
         for sender in senders {
             sender.join().unwrap();
         }
     });
-}
-
-/// Caught: `park` that stores `PARKED` without a swap; `Reply::poll` that looks at the edge before it attends; `abandon`
-/// that takes the wakers before it sets the edge; a missing fence in `abandon` or `is_abandoned`, by the late wake alone.
-#[test]
-fn who_waits_for_a_thread_that_is_abandoned_is_told() {
-    for late_wakes in 0..=1 {
-        loom::model(move || wait_for_an_abandonment(late_wakes));
-    }
-}
-
-/// Looks again after each of `late_wakes` wakes by what it waited for earlier.
-fn wait_for_an_abandonment(late_wakes: usize) {
-    let edge = Arc::new(Edge::new(None));
-    let mailbox = Mailbox::new(crate::thread::local::ThreadId(0), String::new(), edge, std::sync::Weak::new(), None);
-    let (port, mut receiver) =
-        crate::messaging::pending::ReplyTo::<()>::channel(crate::reply::cancellation::Terms::none());
-    let outside = outside(0);
-    let abandoner = {
-        let edge = Arc::clone(&mailbox.edge);
-        spawn(move || edge.abandon())
-    };
-    let wakers: Vec<_> = (0..late_wakes)
-        .map(|_| {
-            let parker = Arc::clone(&outside.parker);
-            spawn(move || Parker::wake(&parker))
-        })
-        .collect();
-    let mut reply = crate::messaging::pending::Reply::new(&mut receiver, &mailbox, "message");
-    let outcome = outside.wait(&mut reply, None);
-    assert_eq!(outcome, Some(Err(crate::error::CallError::Stopped { message: "message" })));
-    drop((reply, port));
-    abandoner.join().unwrap();
-    for waker in wakers {
-        waker.join().unwrap();
-    }
 }

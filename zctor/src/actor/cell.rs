@@ -1,0 +1,115 @@
+//! An instance as its context, its timers and its pipes know it.
+
+use std::cell::Cell;
+use std::collections::{BTreeMap, VecDeque};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::Waker;
+use std::time::{Duration, Instant};
+
+use crate::actor::restart::Panics;
+use crate::actor::state::Own;
+use crate::client::message::Message;
+use crate::id::Slot;
+use crate::mailbox::counters::{Account, Page};
+use crate::mailbox::mail::Mail;
+use crate::route::endpoint::Address;
+use crate::thread::local::Common;
+
+/// What a timer will send.
+pub(crate) struct Alarm<M> {
+    pub(crate) due: Instant,
+    pub(super) cancelled: Rc<Cell<bool>>,
+    pub(super) what: Ring<M>,
+}
+
+pub(super) enum Ring<M> {
+    Once(M),
+    Every(Duration, Box<dyn FnMut() -> M>),
+}
+
+/// One state and all that it takes to serve it, in one allocation. `O` is what depends on the state's type.
+pub(crate) struct Instance<M: Message, O: ?Sized> {
+    pub(crate) common: Common,
+    pub(crate) address: Arc<Address<M>>,
+    /// With its account.
+    pub(super) page: Arc<Page>,
+    pub(super) own: O,
+}
+
+/// An instance as the contexts, timers and pipes of its handlers know it.
+pub(crate) type Shared<M> = Instance<M, dyn HasExtras<M>>;
+
+/// An instance whose state's type is known.
+pub(crate) type Whole<M, S> = Instance<M, Own<M, S>>;
+
+/// Where an instance's extras are, whatever the type of its state.
+pub(crate) trait HasExtras<M> {
+    fn take(&self) -> Option<Box<Extras<M>>>;
+    fn put(&self, extras: Box<Extras<M>>);
+}
+
+impl<M: Message, O: ?Sized> Instance<M, O> {
+    pub(crate) fn slot(&self) -> Slot {
+        self.address.slot
+    }
+
+    pub(super) fn account(&self) -> &Account {
+        self.page.account(self.slot())
+    }
+}
+
+impl<M: Message, O: HasExtras<M> + ?Sized> Instance<M, O> {
+    /// Looks at what most instances have not, or changes it; runs none of the user's code.
+    pub(crate) fn with_extras<R>(&self, f: impl FnOnce(&mut Extras<M>) -> R) -> R {
+        let mut extras = self.own.take().unwrap_or_default();
+        let result = f(&mut extras);
+        self.own.put(extras);
+        result
+    }
+
+    /// As `with_extras`, if it has them.
+    pub(crate) fn if_extras<R: Default>(&self, f: impl FnOnce(&mut Extras<M>) -> R) -> R {
+        let Some(mut extras) = self.own.take() else { return R::default() };
+        let result = f(&mut extras);
+        self.own.put(extras);
+        result
+    }
+}
+
+/// What an instance has under way beside its messages, and what it keeps if it has panicked.
+pub(crate) struct Extras<M> {
+    pub(crate) timers: BTreeMap<u64, Alarm<M>>,
+    /// The timer whose closure runs just now.
+    pub(crate) firing: Option<u64>,
+    /// Each with the waker that brings it back here.
+    pub(crate) pipes: BTreeMap<u64, WakingPipe<M>>,
+    pub(super) panics: Panics,
+    /// The timer that ends its rest.
+    pub(super) alarm: u64,
+    /// Mail that waits for the end of its rest.
+    pub(super) held: VecDeque<Mail>,
+}
+
+impl<M> Default for Extras<M> {
+    fn default() -> Self {
+        Self {
+            timers: BTreeMap::new(),
+            firing: None,
+            pipes: BTreeMap::new(),
+            panics: Panics::default(),
+            alarm: 0,
+            held: VecDeque::new(),
+        }
+    }
+}
+
+type WakingPipe<M> = (Waker, Box<dyn PipeTask<M>>);
+
+/// A pipe: something awaited, and what turns its outcome into a message.
+pub(crate) trait PipeTask<M> {
+    /// Looks whether the outcome is there; `waker` is woken when to look again.
+    fn poll(&mut self, waker: &Waker) -> bool;
+    /// Runs the user's closure.
+    fn finish(self: Box<Self>) -> M;
+}

@@ -1,0 +1,51 @@
+//! From a message to the method of its handler.
+
+use crate::actor::context::Context;
+use crate::actor::double;
+use crate::client::message::Message;
+use crate::reply::reply_to::ReplySlot;
+
+/// Moves a message into the right method of its handler; implemented by `#[actor]` for every handler.
+///
+/// ```
+/// use zctor::{Dispatch, actor};
+///
+/// #[actor]
+/// pub enum EchoMessage {
+///     #[reply(u8)]
+///     Echo(u8),
+/// }
+/// struct Echo;
+/// impl EchoHandler for Echo {
+///     fn echo(&mut self, value: u8) -> u8 {
+///         value
+///     }
+/// }
+///
+/// fn is_handled_by<M: Dispatch<S>, S>() -> bool {
+///     true
+/// }
+/// assert!(is_handled_by::<EchoMessage, Echo>());
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "`{H}` does not handle `{Self}`",
+    note = "implement the handler trait that `#[actor]` generated beside `{Self}` for `{H}`"
+)]
+pub trait Dispatch<H>: Message {
+    /// To the method of this variant.
+    #[doc(hidden)]
+    fn __handle(self, handler: &mut H, ctx: &mut Context<Self>, slot: &mut ReplySlot<'_, Self::Port>);
+    /// There, or to the double that stands in for a handler.
+    #[doc(hidden)]
+    #[inline]
+    fn __dispatch(self, handler: &mut H, ctx: &mut Context<Self>, slot: &mut ReplySlot<'_, Self::Port>)
+    where
+        H: 'static,
+    {
+        double::dispatch(self, handler, ctx, slot);
+    }
+    #[doc(hidden)]
+    fn __on_start(handler: &mut H, ctx: &mut Context<Self>);
+    #[doc(hidden)]
+    fn __on_stop(handler: &mut H, ctx: &mut Context<Self>);
+}

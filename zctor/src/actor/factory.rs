@@ -1,0 +1,64 @@
+//! How a state is built: once, or again.
+
+use std::sync::Arc;
+
+use crate::actor::context::Context;
+use crate::actor::restart::Restart;
+use crate::client::message::Message;
+use crate::error::{BoxError, SpawnError};
+use crate::sys::unwind::{quietly, run_user};
+
+/// How a state is built again.
+pub(crate) struct Blueprint<M: Message, S> {
+    pub(crate) factory: Arc<Rebuild<M, S>>,
+    pub(crate) restart: Restart,
+}
+
+impl<M: Message, S> Clone for Blueprint<M, S> {
+    fn clone(&self) -> Self {
+        Self { factory: Arc::clone(&self.factory), restart: self.restart }
+    }
+}
+
+/// How an instance comes by its state.
+pub(crate) enum StateFactory<M: Message, S> {
+    Again(Blueprint<M, S>),
+    Once(Box<dyn FnOnce() -> S>),
+}
+
+pub(super) enum Failure {
+    Error(BoxError),
+    Panic(Arc<str>),
+    /// A factory that runs once has run.
+    Spent,
+}
+
+impl Failure {
+    /// What is told of it. An error is shown to `note`, and dropped.
+    pub(super) fn into_text(self, note: impl FnOnce(&BoxError)) -> Arc<str> {
+        match self {
+            Self::Error(error) => {
+                // It is the user's: its `Display` and its drop may panic.
+                let text = run_user(0, None, || {
+                    note(&error);
+                    error.to_string()
+                });
+                quietly(|| drop(error));
+                text.map_or_else(|panic| panic, Arc::from)
+            }
+            Self::Panic(text) => text,
+            Self::Spent => "what was built once cannot be built again".into(),
+        }
+    }
+
+    pub(super) fn into_spawn_error(self, message: &'static str) -> SpawnError {
+        match self {
+            Self::Error(source) => SpawnError::Factory { message, source },
+            Self::Panic(text) => SpawnError::FactoryPanicked { message, text },
+            Self::Spent => SpawnError::FactoryPanicked { message, text: "the factory has run already".into() },
+        }
+    }
+}
+
+/// A factory that can run again.
+pub(crate) type Rebuild<M, S> = dyn Fn(&mut Context<M>) -> Result<S, BoxError> + Send + Sync;

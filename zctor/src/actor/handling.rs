@@ -1,0 +1,142 @@
+//! One message, one call, one batch.
+
+use std::any::Any;
+use std::rc::Rc;
+use std::time::Instant;
+
+use crate::actor::cell::Whole;
+use crate::actor::context::Context;
+use crate::actor::dispatch::Dispatch;
+use crate::actor::state::Moment;
+use crate::client::message::Message;
+use crate::error::CallError;
+use crate::event::Undelivered;
+use crate::mailbox::counters::{Account, Meter};
+use crate::mailbox::envelope::{Grave, Serving};
+use crate::reply::reply_to::ReplySlot;
+use crate::route::contents::Call;
+use crate::route::endpoint::Address;
+use crate::route::payload::Port;
+use crate::sys::unwind::{count_uncaught, quietly, tell_caught};
+use crate::thread::local::{AnyInstance, Common, Local, Phase, Wish};
+
+/// Ends a call whose caller had given up before its handler began: that never will.
+#[cold]
+pub(crate) fn skip<M: Message>(call: Call<M>, address: &Address<M>, local: &Local, from_hook: bool) {
+    let (losses, why) = (&local.mailbox.edge.losses, Undelivered::GivenUp);
+    losses.count(1, why);
+    local.settle_account(address.slot, 1);
+    let Call { message, port } = call;
+    quietly(|| port.fail(CallError::Timeout { message: M::NAME, begun: false }));
+    let grave = Grave { losses, instance: address.id(), why, from_hook };
+    grave.lose(message, address.undelivered.as_deref());
+}
+
+impl<M, S> Whole<M, S>
+where
+    M: Dispatch<S, Port: Send> + Send,
+    S: 'static,
+{
+    /// Handles messages that had come as mail: each time, `next` runs the handler of one, and says whether another may
+    /// follow. All of it is one piece of the user's code, whose beginning and end cost more than a small handler.
+    #[inline(always)]
+    pub(super) fn handle(
+        self: Rc<Self>,
+        local: &Rc<Local>,
+        slot: &mut ReplySlot<'_, M::Port>,
+        deadline: Option<Instant>,
+        mut next: impl FnMut(&mut S, &mut Context<M>, &mut ReplySlot<'_, M::Port>) -> bool,
+    ) {
+        let (account, meter) = (self.account(), &local.mailbox.meter);
+        let outcome = self.work(local, deadline, |state, ctx| {
+            let orphans = count_uncaught();
+            loop {
+                let goes_on = next(state, ctx, slot);
+                count_handled(account, meter);
+                if !goes_on || self.common.wish.get() != Wish::None {
+                    break;
+                }
+                tell_caught(orphans, None);
+            }
+        });
+        match outcome {
+            Some(Ok(())) if self.common.wish.get() == Wish::None => {}
+            Some(Ok(())) => self.grant(local, Moment::Handler),
+            // Only the last is not counted as handled.
+            Some(Err(text)) => self.failed(local, slot.take(), &text),
+            // Not reached: a letter is delivered to live instances only, and those have a state.
+            None => debug_assert!(false, "delivered to an instance without a state"),
+        }
+    }
+
+    /// Handles one message, which is taken out of its place where its handler begins, so that it is moved once.
+    #[inline(always)]
+    pub(super) fn handle_one(
+        self: Rc<Self>,
+        local: &Rc<Local>,
+        message: &mut Option<M>,
+        slot: &mut ReplySlot<'_, M::Port>,
+        deadline: Option<Instant>,
+    ) {
+        self.handle(local, slot, deadline, |state, ctx, slot| {
+            if let Some(message) = message.take() {
+                message.__dispatch(state, ctx, slot);
+            }
+            false
+        });
+    }
+
+    /// Handles a message of its own: a timer's or a pipe's.
+    pub(super) fn handle_own(self: Rc<Self>, local: &Rc<Local>, message: M) {
+        count_taken(self.account(), &local.mailbox.meter);
+        self.handle_one(local, &mut Some(message), &mut ReplySlot::Nobody, None);
+    }
+
+    /// Runs `on_start` if that is due, since it comes before all else; gives whether it takes messages then.
+    #[inline]
+    pub(super) fn get_ready(self: &Rc<Self>, local: &Rc<Local>) -> bool {
+        if self.common.phase.get() == Phase::New {
+            Rc::clone(self).start(local);
+        }
+        self.common.phase.get() == Phase::Live && !local.mailbox.edge.is_sealed()
+    }
+
+    /// Nothing is queued for it that would come before a call made now, and it can handle that at once: its code is not on
+    /// the stack, and it has started, and neither rests nor has it ended.
+    #[inline]
+    pub(super) fn is_free(&self, account: &Account) -> bool {
+        let Common { phase, busy, answers_itself, .. } = &self.common;
+        account.is_unburdened() && !busy.get() && phase.get() == Phase::Live && *answers_itself
+    }
+}
+
+/// A message is taken in that is handled at once.
+#[inline]
+pub(super) fn count_taken(account: &Account, meter: &Meter) {
+    account.take_in(1);
+    meter.taken.add(1);
+}
+
+/// A message is done with: counted before any other code of the user's, which may never return, so that it is counted
+/// once.
+#[inline]
+pub(super) fn count_handled(account: &Account, meter: &Meter) {
+    account.count_handled();
+    meter.handled.add(1);
+}
+
+/// What a letter or a caller hands over, as the type that it has.
+#[inline]
+pub(super) fn known<T: 'static>(content: &mut dyn Any) -> Option<&mut T> {
+    let content = content.downcast_mut();
+    debug_assert!(content.is_some(), "a slot's generation names one instance, whose messages' type its senders know");
+    content
+}
+
+/// A message is begun.
+#[inline]
+pub(super) fn begin(local: &Local, serving: Serving) {
+    if serving.permitted {
+        local.mailbox.give_back(1);
+    }
+}

@@ -1,0 +1,211 @@
+//! Pipes: an outcome becomes a message to oneself.
+
+use std::cell::Cell;
+use std::sync::Arc;
+use std::task::{Wake, Waker};
+
+use crate::actor::cell::PipeTask;
+use crate::client::message::{Message, Request};
+use crate::error::CallError;
+use crate::id::Slot;
+use crate::mailbox::Mailbox;
+use crate::mailbox::mail::{Mail, Order};
+use crate::messaging::binding::Limit;
+use crate::messaging::pending::Pending;
+use crate::messaging::target::Aim;
+use crate::reply::reply_to::Outcome;
+use crate::route::payload::Kind;
+use crate::sys::awaited::Running;
+use crate::thread::local::Local;
+
+impl Local {
+    // Odds and ends that need the thread.
+
+    pub(crate) fn pipe_waker(&self, slot: Slot, id: u64) -> Waker {
+        Waker::from(Arc::new(PipeWaker { mailbox: Arc::clone(&self.mailbox), slot, id }))
+    }
+}
+
+/// Puts the news that a pipe can go on into its thread's mailbox.
+struct PipeWaker {
+    mailbox: Arc<Mailbox>,
+    slot: Slot,
+    id: u64,
+}
+
+impl Wake for PipeWaker {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        // An order is never given back: a thread that has ended has no pipes.
+        let _ = self.mailbox.push(Mail::order(self.slot, Order::Piped(self.id)));
+    }
+}
+
+/// A pipe on its way.
+pub(super) struct Piped<W, F> {
+    pub(super) running: W,
+    pub(super) then: F,
+}
+
+impl<W: Running, F: FnOnce(W::Outcome) -> M, M> PipeTask<M> for Piped<W, F> {
+    fn poll(&mut self, waker: &Waker) -> bool {
+        self.running.__poll(waker)
+    }
+
+    fn finish(mut self: Box<Self>) -> M {
+        let outcome = self.running.__take();
+        (self.then)(outcome)
+    }
+}
+
+/// What a pipe can await: a request, a [`Pending`], or several of them in a tuple or a `Vec`.
+///
+/// ```
+/// use zctor::{CallError, Pending, Pipe};
+///
+/// fn gives<W: Pipe<Outcome = O>, O>() -> bool {
+///     true
+/// }
+/// assert!(gives::<Pending<u8>, Result<u8, CallError>>());
+/// assert!(gives::<Vec<Pending<u8>>, Vec<Result<u8, CallError>>>());
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be piped",
+    note = "pipe a request, a `Pending`, or a tuple or `Vec` of `Pending`s"
+)]
+pub trait Pipe: Start + 'static {
+    /// What the closure of `pipe` is given.
+    type Outcome;
+}
+
+impl<R: 'static> Pipe for Pending<R> {
+    type Outcome = Outcome<R>;
+}
+
+impl<R: 'static> Pipe for Vec<Pending<R>> {
+    type Outcome = Vec<Outcome<R>>;
+}
+
+impl<M: Message, R: 'static, K: Kind> Pipe for Request<M, R, K> {
+    type Outcome = Outcome<R>;
+}
+
+#[expect(missing_debug_implementations, reason = "sealed: nobody outside can name it")]
+pub struct Starter<'a>(pub(crate) &'a Local);
+
+pub trait Start {
+    type Running: Running + 'static;
+    #[doc(hidden)]
+    fn __start(self, starter: &Starter<'_>) -> Self::Running;
+}
+
+/// One reply of those that a pipe awaits.
+#[expect(missing_debug_implementations, reason = "sealed: nobody outside can name it")]
+pub struct One<R> {
+    pub(crate) pending: Pending<R>,
+    pub(crate) outcome: Cell<Option<Outcome<R>>>,
+}
+
+impl<R> From<Pending<R>> for One<R> {
+    fn from(pending: Pending<R>) -> Self {
+        Self { pending, outcome: Cell::new(None) }
+    }
+}
+
+impl<R: 'static> Running for One<R> {
+    type Outcome = Outcome<R>;
+
+    fn __poll(&mut self, waker: &Waker) -> bool {
+        if self.outcome.get_mut().is_none() {
+            *self.outcome.get_mut() = self.pending.poll_with(waker);
+        }
+        self.outcome.get_mut().is_some()
+    }
+
+    fn __take(&mut self) -> Outcome<R> {
+        self.outcome.take().unwrap_or(Err(CallError::NoReply { message: self.pending.message }))
+    }
+}
+
+impl<T: Running> Running for Vec<T> {
+    type Outcome = Vec<T::Outcome>;
+
+    fn __poll(&mut self, waker: &Waker) -> bool {
+        // All of them, so that each knows whom to wake.
+        let mut all = true;
+        for one in self {
+            all &= one.__poll(waker);
+        }
+        all
+    }
+
+    fn __take(&mut self) -> Self::Outcome {
+        self.iter_mut().map(Running::__take).collect()
+    }
+}
+
+impl<R: 'static> Start for Pending<R> {
+    type Running = One<R>;
+
+    fn __start(self, _: &Starter<'_>) -> One<R> {
+        self.into()
+    }
+}
+
+impl<R: 'static> Start for Vec<Pending<R>> {
+    type Running = Vec<One<R>>;
+
+    fn __start(self, _: &Starter<'_>) -> Vec<One<R>> {
+        self.into_iter().map(One::from).collect()
+    }
+}
+
+impl<M: Message, R: 'static, K: Kind> Start for Request<M, R, K> {
+    type Running = One<R>;
+
+    fn __start(self, starter: &Starter<'_>) -> One<R> {
+        // Nobody waits for it, so it has no deadline, not the engine's own either.
+        starter.0.aim(|aim: Aim<'_, M>| aim.limited(Limit::None).request(self)).into()
+    }
+}
+
+macro_rules! tuples {
+    ($($($name:ident $index:tt),+;)+) => {$(
+        impl<$($name: 'static),+> Pipe for ($(Pending<$name>,)+) {
+            type Outcome = ($(Outcome<$name>,)+);
+        }
+
+        impl<$($name: 'static),+> Start for ($(Pending<$name>,)+) {
+            type Running = ($(One<$name>,)+);
+
+            fn __start(self, _: &Starter<'_>) -> Self::Running {
+                ($(self.$index.into(),)+)
+            }
+        }
+
+        impl<$($name: 'static),+> Running for ($(One<$name>,)+) {
+            type Outcome = ($(Outcome<$name>,)+);
+
+            fn __poll(&mut self, waker: &Waker) -> bool {
+                let mut all = true;
+                $(all &= self.$index.__poll(waker);)+
+                all
+            }
+
+            fn __take(&mut self) -> Self::Outcome {
+                ($(self.$index.__take(),)+)
+            }
+        }
+    )+};
+}
+
+tuples! {
+    A 0, B 1;
+    A 0, B 1, C 2;
+    A 0, B 1, C 2, D 3;
+    A 0, B 1, C 2, D 3, E 4;
+    A 0, B 1, C 2, D 3, E 4, F 5;
+}

@@ -1,0 +1,221 @@
+//! What follows a panic, a reset, a stop.
+
+use std::mem::take;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::actor::cell::Whole;
+use crate::actor::dispatch::Dispatch;
+use crate::actor::factory::{Blueprint, Failure};
+use crate::actor::restart::Verdict;
+use crate::actor::state::Moment;
+use crate::error::CallError;
+use crate::event::{End, Ended};
+use crate::route::keyed::key_hash;
+use crate::route::payload::Port;
+use crate::route::pool::KnownPool;
+use crate::sys::clock::{due_in, now};
+use crate::sys::unwind::quietly;
+use crate::thread::local::{AnyInstance, Local, Phase, Wish};
+use crate::trace;
+
+impl<M, S> Whole<M, S>
+where
+    M: Dispatch<S, Port: Send> + Send,
+    S: 'static,
+{
+    /// A handler has panicked.
+    #[cold]
+    pub(super) fn failed(self: Rc<Self>, local: &Rc<Local>, port: Option<M::Port>, text: &Arc<str>) {
+        self.account().count_panicked();
+        local.mailbox.meter.panicked.add(1);
+        self.recover(local, Moment::Handler, text, || {
+            if let Some(port) = port {
+                quietly(|| port.fail(CallError::Panicked { message: M::NAME, text: Arc::clone(text) }));
+            }
+        });
+    }
+
+    /// Does what the handler that just returned asked for.
+    #[cold]
+    pub(super) fn grant(self: Rc<Self>, local: &Rc<Local>, moment: Moment) {
+        match self.common.wish.take() {
+            Wish::None => {}
+            Wish::Stop => self.end(local),
+            Wish::Reset => {
+                self.say_goodbye(local);
+                self.drop_state(local);
+                self.build_again(local, moment);
+            }
+        }
+    }
+
+    /// Builds a fresh state. After a handler its `on_start` comes first in the queue; but a start that leads to another
+    /// goes through a timer, behind all that waits by then, so that it starves nobody.
+    fn build_again(self: Rc<Self>, local: &Rc<Local>, moment: Moment) {
+        if moment == Moment::Start {
+            return self.rest(local, Duration::ZERO);
+        }
+        match self.build(local) {
+            Ok(()) => local.start_first(self.slot(), M::CALL_DEPTH),
+            Err(failure) => self.mend(local, failure),
+        }
+    }
+
+    /// After a panic in the user's code: the state goes, and comes again by the factory, at once or after a rest.
+    ///
+    /// `answer` tells the caller. It comes after what a caller that tries again must find: that the instance rests, or
+    /// has ended; and before a rebuild, which may take its time.
+    pub(super) fn recover(self: Rc<Self>, local: &Rc<Local>, moment: Moment, text: &Arc<str>, answer: impl FnOnce()) {
+        // What asked for its end before it panicked gets it.
+        let why = match self.common.wish.take() {
+            Wish::Stop => Some(End::Stopped),
+            _ => None,
+        };
+        let verdict = if why.is_some() { Verdict::End } else { self.judge() };
+        match verdict {
+            Verdict::End => {
+                self.drop_state(local);
+                self.vacate(local, why.unwrap_or_else(|| End::Panicked(Arc::clone(text))));
+                answer();
+            }
+            Verdict::Rest(rest) => {
+                self.note_restart(local);
+                self.rest(local, rest);
+                answer();
+                self.drop_state(local);
+            }
+            Verdict::Rebuild => {
+                self.note_restart(local);
+                answer();
+                self.drop_state(local);
+                self.build_again(local, moment);
+            }
+        }
+    }
+
+    /// What becomes of the instance after a panic just now.
+    fn judge(&self) -> Verdict {
+        match self.blueprint() {
+            Some(Blueprint { restart, .. }) => {
+                let at = now();
+                // The low digits of the time are chance enough to set instances apart.
+                let chance = f64::from(key_hash(&(at, self.id())) as u32) / f64::from(u32::MAX);
+                self.with_extras(|extras| extras.panics.judge(&restart, at, chance))
+            }
+            // What runs once cannot be built again.
+            None => Verdict::End,
+        }
+    }
+
+    fn note_restart(&self, local: &Rc<Local>) {
+        local.count_restart();
+        quietly(|| trace::restarting(M::NAME, self.id()));
+    }
+
+    fn rest(&self, local: &Rc<Local>, rest: Duration) {
+        if !rest.is_zero() {
+            quietly(|| trace::resting(M::NAME, self.id(), rest));
+        }
+        self.common.phase.set(Phase::Resting);
+        self.address.status.set_resting();
+        let alarm = local.set_timer(due_in(rest), self.slot());
+        self.with_extras(|extras| extras.alarm = alarm);
+    }
+
+    /// The rebuild failed: that counts like a panic. It is tried again from the thread's loop, never at once.
+    fn mend(self: Rc<Self>, local: &Rc<Local>, failure: Failure) {
+        // A shutdown does not wait for a factory that fails again and again.
+        let give_up =
+            matches!(failure, Failure::Spent) || !local.mailbox.edge.is_open() || self.common.wish.take() == Wish::Stop;
+        let why = match failure {
+            // It was reset, and nothing panicked.
+            Failure::Spent => End::Stopped,
+            failure => End::Panicked(failure.into_text(|error| trace::rebuild_failed(M::NAME, self.id(), error))),
+        };
+        // What the factory set before it failed: timers and pipes.
+        self.drop_state(local);
+        match self.judge() {
+            Verdict::Rest(rest) if !give_up => {
+                self.note_restart(local);
+                self.rest(local, rest);
+            }
+            Verdict::Rebuild if !give_up => {
+                self.note_restart(local);
+                self.rest(local, Duration::ZERO);
+            }
+            _ => self.vacate(local, why),
+        }
+    }
+
+    pub(super) fn revive(self: Rc<Self>, local: &Rc<Local>) {
+        self.address.status.set_live();
+        if let Some(known) = self.pool(local) {
+            known.pool.call_waiting();
+        }
+        match self.build(local) {
+            Ok(()) => {
+                local.requeue(M::CALL_DEPTH, self.take_held());
+                local.start_first(self.slot(), M::CALL_DEPTH);
+            }
+            Err(failure) => self.mend(local, failure),
+        }
+    }
+
+    /// The pool that it is in, if it is in one.
+    fn pool(&self, local: &Local) -> Option<Rc<KnownPool<M>>> {
+        if self.address.pooled { local.pool::<M>() } else { None }
+    }
+
+    pub(super) fn say_goodbye(self: &Rc<Self>, local: &Rc<Local>) {
+        if self.common.phase.get() == Phase::Live {
+            // A panic in `on_stop` ends nothing that is not ending anyway.
+            let _ = self.work(local, None, M::__on_stop);
+            self.common.wish.take();
+        }
+    }
+
+    /// Drops the state with all that belongs to it: timers and pipes.
+    pub(super) fn drop_state(&self, local: &Rc<Local>) {
+        let state = self.own.state.take();
+        quietly(|| drop(state));
+        let (timers, pipes) = self.if_extras(|extras| (take(&mut extras.timers), take(&mut extras.pipes)));
+        for (id, alarm) in timers {
+            local.clear_timer(alarm.due, id);
+            quietly(|| drop(alarm));
+        }
+        for pipe in pipes.into_values() {
+            quietly(|| drop(pipe));
+        }
+    }
+
+    /// It will not be built again.
+    pub(super) fn drop_factory(&self) {
+        let blueprint = self.own.if_kit(|kit| kit.blueprint.take());
+        quietly(|| drop(blueprint));
+    }
+
+    /// Leaves the registry and the slot; what still comes for it finds nobody. Those who watch it are told, behind all
+    /// that it has sent.
+    pub(super) fn vacate(&self, local: &Rc<Local>, why: End) {
+        if self.common.phase.replace(Phase::Ended) == Phase::Ended {
+            return;
+        }
+        self.address.status.set_ended(&why);
+        self.drop_factory();
+        if let Some(known) = self.pool(local) {
+            known.pool.remove_one();
+        }
+        // Who waits for room for it waits in vain.
+        local.mailbox.call_all();
+        let held = self.take_held();
+        let struck = local.vacate(self.slot(), &why);
+        local.give_up(self.slot(), held);
+        let is_news = struck.is_news;
+        struck.tell();
+        if is_news {
+            local.mailbox.edge.losses.ended(&Ended { instance: self.id(), message: M::NAME, why });
+        }
+    }
+}

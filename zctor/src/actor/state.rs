@@ -1,0 +1,128 @@
+//! A state, and the one way to run code on it.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Instant;
+
+use crate::actor::cell::{Extras, HasExtras, Shared, Whole};
+use crate::actor::context::Context;
+use crate::actor::dispatch::Dispatch;
+use crate::actor::factory::{Blueprint, Failure};
+use crate::client::message::Message;
+use crate::error::BoxError;
+use crate::sys::unwind::run_user;
+use crate::thread::local::{Local, Phase, Wish};
+
+/// What of the user's code has just run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Moment {
+    /// A message's handler, or a closure for one.
+    Handler,
+    /// `on_start`.
+    Start,
+}
+
+pub(crate) struct Own<M: Message, S> {
+    pub(super) state: RefCell<Option<S>>,
+    /// Taken out for a moment while it is looked at. `None` for what is built once and never had any extras.
+    pub(super) kit: Cell<Option<Box<Kit<M, S>>>>,
+}
+
+/// What not every instance has.
+pub(super) struct Kit<M: Message, S> {
+    /// Gone when the instance has ended: it holds what the user moved into it. What is built once has none.
+    pub(super) blueprint: Option<Blueprint<M, S>>,
+    /// Allocated with the first of them.
+    extras: Option<Box<Extras<M>>>,
+}
+
+impl<M: Message, S> Default for Kit<M, S> {
+    fn default() -> Self {
+        Self { blueprint: None, extras: None }
+    }
+}
+
+impl<M: Message, S> Own<M, S> {
+    /// Runs none of the user's code.
+    pub(super) fn with_kit(&self, f: impl FnOnce(&mut Kit<M, S>)) {
+        let mut kit = self.kit.take().unwrap_or_default();
+        f(&mut kit);
+        self.kit.set(Some(kit));
+    }
+
+    /// As `with_kit`, if it has one.
+    pub(super) fn if_kit<R>(&self, f: impl FnOnce(&mut Kit<M, S>) -> Option<R>) -> Option<R> {
+        let mut kit = self.kit.take()?;
+        let result = f(&mut kit);
+        self.kit.set(Some(kit));
+        result
+    }
+}
+
+impl<M: Message, S> HasExtras<M> for Own<M, S> {
+    fn take(&self) -> Option<Box<Extras<M>>> {
+        self.if_kit(|kit| kit.extras.take())
+    }
+
+    fn put(&self, extras: Box<Extras<M>>) {
+        self.with_kit(|kit| kit.extras = Some(extras));
+    }
+}
+
+impl<M, S> Whole<M, S>
+where
+    M: Dispatch<S, Port: Send> + Send,
+    S: 'static,
+{
+    /// How it is built again: a copy of the factory, which may run with nothing of ours borrowed, and what limits it.
+    pub(super) fn blueprint(&self) -> Option<Blueprint<M, S>> {
+        self.own.if_kit(|kit| kit.blueprint.clone())
+    }
+
+    /// Builds a state by the factory that can do so again.
+    pub(super) fn build(self: &Rc<Self>, local: &Rc<Local>) -> Result<(), Failure> {
+        let Blueprint { factory, .. } = self.blueprint().ok_or(Failure::Spent)?;
+        self.build_by(local, |ctx| factory(ctx))
+    }
+
+    /// Runs a factory, at depth 0: it may send, not wait.
+    pub(super) fn build_by(
+        self: &Rc<Self>,
+        local: &Rc<Local>,
+        factory: impl FnOnce(&mut Context<M>) -> Result<S, BoxError>,
+    ) -> Result<(), Failure> {
+        let mut ctx = self.context(local);
+        let built = run_user(0, None, || factory(&mut ctx)).map_err(Failure::Panic)?;
+        self.own.state.replace(Some(built.map_err(Failure::Error)?));
+        self.common.wish.set(Wish::None);
+        self.common.phase.set(Phase::New);
+        Ok(())
+    }
+
+    /// What its code is given while it runs.
+    #[inline]
+    fn context(self: &Rc<Self>, local: &Rc<Local>) -> Context<M> {
+        Context::new(Rc::clone(local), Rc::clone(self) as Rc<Shared<M>>)
+    }
+
+    /// Runs a piece of the user's code on the state, and does what it asked for. The outcome says whether it panicked.
+    #[inline(always)]
+    pub(super) fn work<R>(
+        self: &Rc<Self>,
+        local: &Rc<Local>,
+        deadline: Option<Instant>,
+        f: impl FnOnce(&mut S, &mut Context<M>) -> R,
+    ) -> Option<Result<R, Arc<str>>> {
+        let mut state = self.own.state.borrow_mut();
+        let state = state.as_mut()?;
+        let mut ctx = self.context(local);
+        let meter = &local.mailbox.meter;
+        self.common.busy.set(true);
+        let before = meter.run(self.slot());
+        let outcome = run_user(M::CALL_DEPTH, deadline, || f(state, &mut ctx));
+        meter.resume(before);
+        self.common.busy.set(false);
+        Some(outcome)
+    }
+}

@@ -1,0 +1,229 @@
+//! The stop protocol.
+
+use std::sync::{Arc, mpsc};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use crate::engine::core::{Core, Phase, Running, State};
+use crate::error::ShutdownError;
+use crate::event::{End, Ended};
+use crate::id::Slot;
+use crate::mailbox::Mailbox;
+use crate::mailbox::mail::{Mail, Order};
+use crate::report::{InstanceReport, Report, RunningInstance, ThreadStats};
+use crate::sys::clock::{deadline, now};
+use crate::sys::frame::Frame;
+use crate::sys::spawn::start_thread;
+use crate::sys::sync::lock;
+use crate::thread::local::local;
+
+/// Of a shutdown's time, what is kept for ending the threads once the edge is sealed.
+const GRACE: Duration = Duration::from_millis(500);
+
+/// What abandoned threads have done and left.
+#[derive(PartialEq)]
+struct Books {
+    instances: Vec<InstanceReport>,
+    dead_letters: u64,
+    left: u64,
+}
+
+impl Core {
+    // Stopping.
+
+    /// Closes the edge, or hurries a shutdown that has begun. `true` if nobody drives it yet: the caller must.
+    fn begin_shutdown(&self, limit: Option<Duration>) -> bool {
+        let limit = limit.and_then(deadline);
+        let mut state = lock(&self.state);
+        let must_drive = match &mut state.phase {
+            Phase::Open => {
+                self.edge.close();
+                // Who waits for room waits in vain.
+                state.threads.iter().for_each(|running| running.mailbox.call_all());
+                state.phase = Phase::Stopping { until: limit, driven: true };
+                true
+            }
+            Phase::Stopping { until, driven } => {
+                *until = [*until, limit].into_iter().flatten().min();
+                !std::mem::replace(driven, true)
+            }
+            Phase::Stopped(_) => false,
+        };
+        drop(state);
+        self.changed.notify_all();
+        must_drive
+    }
+
+    fn until(state: &State) -> Option<Instant> {
+        match state.phase {
+            Phase::Stopping { until, .. } => until,
+            Phase::Open | Phase::Stopped(_) => None,
+        }
+    }
+
+    /// When the edge is to be sealed, so that the threads can end by the time given.
+    fn seal_at(state: &State, begun: Instant) -> Option<Instant> {
+        let until = Self::until(state)?;
+        let grace = GRACE.min(until.saturating_duration_since(begun) / 4);
+        Some(until.checked_sub(grace).unwrap_or(until))
+    }
+
+    fn drive_shutdown(&self) {
+        let begun = now();
+        let (state, quiet) = self.watch(Self::is_quiet, |state| Self::seal_at(state, begun));
+        drop(state);
+        if !quiet {
+            self.edge.seal();
+        }
+        loop {
+            let state = lock(&self.state);
+            let Some(last) = state.threads.last().map(|running| Arc::clone(&running.mailbox)) else {
+                break;
+            };
+            let mailboxes: Vec<_> = state.threads.iter().map(|running| Arc::clone(&running.mailbox)).collect();
+            drop(state);
+            if self.edge.is_sealed() {
+                // No order any more: each ends as soon as it can.
+                mailboxes.iter().for_each(|mailbox| Self::tell_to_end(mailbox));
+                let (state, _) = self.watch(|state| state.threads.is_empty(), Self::until);
+                drop(state);
+                break;
+            }
+            Self::tell_to_end(&last);
+            let is_gone = |state: &State| !state.threads.iter().any(|running| Arc::ptr_eq(&running.mailbox, &last));
+            let (state, gone) = self.watch(is_gone, |state| Self::seal_at(state, begun));
+            drop(state);
+            if !gone {
+                self.edge.seal();
+            }
+        }
+        self.finish_shutdown();
+    }
+
+    fn tell_to_end(mailbox: &Mailbox) {
+        let to = Slot { index: u32::MAX, generation: u32::MAX };
+        // An order is never given back.
+        let _ = mailbox.push(Mail::order(to, Order::Shutdown));
+    }
+
+    /// Waits until threads that are past their last line of ours have gone. What is left of them are the destructors of
+    /// the user's thread-locals: with a deadline those are waited for no longer than that.
+    fn join_all(&self, handles: Vec<JoinHandle<()>>) {
+        if handles.is_empty() {
+            return;
+        }
+        let join = move || {
+            for handle in handles {
+                // zctor's own panic, if there was one, was reported by its hook.
+                let _ = handle.join();
+            }
+        };
+        let Some(until) = Self::until(&lock(&self.state)) else { return join() };
+        let (sender, receiver) = mpsc::channel();
+        let joiner = start_thread("zctor-join", Some(64 * 1024), move || {
+            join();
+            let _ = sender.send(());
+        });
+        if joiner.is_ok() {
+            let _ = receiver.recv_timeout(until.saturating_duration_since(now()));
+        }
+    }
+
+    fn finish_shutdown(&self) {
+        let (ended, abandoned) = {
+            let mut state = lock(&self.state);
+            (std::mem::take(&mut state.ended), std::mem::take(&mut state.threads))
+        };
+        // Before they are answered: who waits for whom.
+        let threads: Vec<ThreadStats> = abandoned.iter().map(|running| running.mailbox.stats()).collect();
+        if !abandoned.is_empty() {
+            // First those who wait, then the mail, whose drops are the user's and may take their time.
+            self.edge.abandon();
+        }
+        for running in &abandoned {
+            running.mailbox.close();
+        }
+        self.join_all(ended);
+        // Each instance that is there still is on the roll, or has reported by now.
+        let there: Vec<_> = abandoned.iter().map(|running| running.mailbox.roll.abandon()).collect();
+        for RunningInstance { instance, message } in there.iter().flatten().copied() {
+            self.edge.losses.ended(&Ended { instance, message, why: End::Abandoned });
+        }
+        self.edge.losses.finish();
+        let Books { instances: abandoned_instances, dead_letters, left } = self.balance(&abandoned, &there);
+        let mut state = lock(&self.state);
+        let mut instances = std::mem::take(&mut state.reports);
+        instances.extend(abandoned_instances);
+        instances.sort_by_key(|instance| instance.id);
+        let report = Report { instances, earlier: state.earlier, dead_letters, left };
+        state.phase = Phase::Stopped(if abandoned.is_empty() {
+            Ok(report)
+        } else {
+            Err(ShutdownError::Abandoned { threads, report })
+        });
+        drop(state);
+        self.changed.notify_all();
+    }
+
+    /// The books of abandoned threads and of the instances there. A thread that still moves changes them while they are
+    /// read: they are read until two looks agree, or one gives up on that.
+    fn balance(&self, abandoned: &[Running], there: &[Vec<RunningInstance>]) -> Books {
+        let look = || Books {
+            instances: abandoned.iter().zip(there).flat_map(|(one, there)| one.mailbox.roll.reports(there)).collect(),
+            dead_letters: self.edge.losses.letters(),
+            left: abandoned.iter().map(|one| one.mailbox.meter.in_hand() as u64).sum(),
+        };
+        let mut books = look();
+        for _ in 0..1_000 {
+            std::thread::yield_now();
+            let again = look();
+            if again == books {
+                break;
+            }
+            books = again;
+        }
+        books
+    }
+
+    /// Begins the shutdown and has another thread drive it: for those who may not wait.
+    pub(crate) fn stop(self: &Arc<Self>, limit: Option<Duration>) {
+        if !self.begin_shutdown(limit) {
+            return;
+        }
+        let core = Arc::clone(self);
+        if start_thread("zctor-shutdown", None, move || core.drive_shutdown()).is_err() {
+            // Whoever waits for the end drives it.
+            if let Phase::Stopping { driven, .. } = &mut lock(&self.state).phase {
+                *driven = false;
+            }
+            self.changed.notify_all();
+        }
+    }
+
+    pub(crate) fn shutdown(self: &Arc<Self>, limit: Option<Duration>) -> Result<Report, ShutdownError> {
+        // Nor what the runtime calls, which may be called by who drives the shutdown.
+        if local().is_some() || Frame::current().is_user_code() {
+            self.stop(limit);
+            return Err(ShutdownError::OnActorThread);
+        }
+        if self.begin_shutdown(limit) {
+            self.drive_shutdown();
+        }
+        self.wait_stopped()
+    }
+
+    pub(crate) fn wait_stopped(&self) -> Result<Report, ShutdownError> {
+        loop {
+            let undriven = |state: &State| matches!(state.phase, Phase::Stopping { driven: false, .. });
+            let is_over = |state: &State| matches!(state.phase, Phase::Stopped(_)) || undriven(state);
+            let (mut state, _) = self.watch(is_over, |_| None);
+            match &mut state.phase {
+                Phase::Stopped(outcome) => return outcome.clone(),
+                Phase::Stopping { driven, .. } => *driven = true,
+                Phase::Open => continue,
+            }
+            drop(state);
+            self.drive_shutdown();
+        }
+    }
+}

@@ -1,0 +1,142 @@
+//! No room: to wait, to refuse, or to drop the newest.
+
+use std::sync::Arc;
+use std::task::Waker;
+use std::time::Instant;
+
+use crate::client::message::Message;
+use crate::error::Refusal;
+use crate::mailbox::Mailbox;
+use crate::mailbox::permits::{Overflow, Room, Ticket};
+use crate::messaging::binding::{Binding, Limit};
+use crate::messaging::target::Aim;
+use crate::route::pool::Chosen;
+use crate::sys::awaited::Awaited;
+use crate::sys::clock::deadline;
+use crate::sys::frame::may_wait_for_room;
+use crate::thread::wait::wait;
+
+impl<'a, M: Message> Aim<'a, M> {
+    /// As `choose`; where there is no room, what its mailbox's overflow says. What comes back full is a message to drop.
+    #[inline]
+    pub(super) fn enter(
+        &self,
+        key: Option<u64>,
+        until: impl FnOnce() -> Option<Instant>,
+    ) -> Result<Chosen<'a, M>, Refusal> {
+        let chosen = self.choose(key)?;
+        if chosen.is_full() { self.overflow(key, chosen, until) } else { Ok(chosen) }
+    }
+
+    #[cold]
+    pub(super) fn overflow(
+        &self,
+        key: Option<u64>,
+        chosen: Chosen<'a, M>,
+        until: impl FnOnce() -> Option<Instant>,
+    ) -> Result<Chosen<'a, M>, Refusal> {
+        let overflow = chosen.address().mailbox.room.as_ref().map_or(Overflow::Wait, |room| room.overflow);
+        match overflow {
+            Overflow::DropNewest => Ok(chosen),
+            Overflow::Wait if self.view.waits() && may_wait_for_room() => {
+                let mut turnstile = Turnstile::new(self, key, &chosen);
+                drop(chosen);
+                wait(&mut turnstile, until()).unwrap_or(Err(Refusal::Full))
+            }
+            Overflow::Wait | Overflow::Refuse => Err(Refusal::Full),
+        }
+    }
+
+    /// How long a send waits for room.
+    pub(super) fn room_deadline(&self) -> Option<Instant> {
+        match self.view.limit() {
+            Limit::Within(limit) => deadline(limit),
+            Limit::Inherited | Limit::None => None,
+        }
+    }
+}
+
+/// A sender that waits for room: at the mailbox it must go to, or where any of a pool will do, at all of them.
+struct Turnstile<'t, 'a, M: Message> {
+    aim: &'t Aim<'a, M>,
+    key: Option<u64>,
+    /// Each with the place in its line.
+    lines: Vec<(Arc<Mailbox>, Ticket)>,
+}
+
+impl<'t, 'a, M: Message> Turnstile<'t, 'a, M> {
+    fn new(aim: &'t Aim<'a, M>, key: Option<u64>, chosen: &Chosen<'a, M>) -> Self {
+        let mut turnstile = Self { aim, key, lines: Vec::new() };
+        turnstile.find_lines(chosen);
+        turnstile
+    }
+
+    /// The pool may have changed since.
+    fn find_lines(&mut self, chosen: &Chosen<'a, M>) {
+        let any_will_do = matches!((self.aim.binding, self.key), (Binding::Turn(_) | Binding::LeastLoaded, None));
+        let mailboxes = match self.aim.pool {
+            Some(pool) if any_will_do => pool.bounded(),
+            _ => vec![Arc::clone(&chosen.address().mailbox)],
+        };
+        for mailbox in mailboxes {
+            if !self.lines.iter().any(|(known, _)| Arc::ptr_eq(known, &mailbox)) {
+                self.lines.push((mailbox, Ticket::default()));
+            }
+        }
+    }
+
+    fn join(&mut self, waker: &Waker) {
+        for (mailbox, ticket) in &mut self.lines {
+            if let Some(room) = &mailbox.room {
+                room.join(ticket, waker);
+            }
+        }
+    }
+
+    /// It was called perhaps, and has found no room that it can use.
+    fn decline(&mut self) {
+        for (mailbox, ticket) in &mut self.lines {
+            if let Some(room) = &mailbox.room {
+                room.decline(ticket);
+            }
+        }
+    }
+}
+
+impl<'a, M: Message> Awaited for Turnstile<'_, 'a, M> {
+    type Output = Result<Chosen<'a, M>, Refusal>;
+
+    fn is_ready(&self) -> bool {
+        self.lines.iter().any(|(mailbox, _)| mailbox.room.as_ref().is_none_or(Room::has_free))
+    }
+
+    fn poll(&mut self, waker: &Waker) -> Option<Self::Output> {
+        match self.aim.choose(self.key) {
+            Ok(chosen) if chosen.is_full() => self.find_lines(&chosen),
+            outcome => return Some(outcome),
+        }
+        if waker.will_wake(Waker::noop()) {
+            return None;
+        }
+        self.join(waker);
+        // After joining, so that room that was made in between is not missed.
+        match self.aim.choose(self.key) {
+            Ok(chosen) if chosen.is_full() => {
+                drop(chosen);
+                self.decline();
+                None
+            }
+            outcome => Some(outcome),
+        }
+    }
+}
+
+impl<M: Message> Drop for Turnstile<'_, '_, M> {
+    fn drop(&mut self) {
+        for (mailbox, ticket) in &self.lines {
+            if let Some(room) = &mailbox.room {
+                room.leave(ticket);
+            }
+        }
+    }
+}

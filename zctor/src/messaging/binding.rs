@@ -1,0 +1,90 @@
+//! Which instances a client sends to, and how long it waits.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::client::message::Message;
+use crate::id::InstanceId;
+use crate::route::endpoint::Address;
+use crate::route::pool::Snapshot;
+
+/// Which of a pool's instances a client sends to.
+pub(crate) enum Binding<M: Message> {
+    /// Each in turn, of the places as they were when the client was made.
+    Turn(Snapshot<M>),
+    Key(u64),
+    LeastLoaded,
+    One(Arc<Address<M>>),
+    /// Pinned to one that was not there.
+    Gone(InstanceId),
+}
+
+impl<M: Message> Clone for Binding<M> {
+    fn clone(&self) -> Self {
+        match self {
+            Self::Turn(snapshot) => Self::Turn(snapshot.clone()),
+            Self::Key(key) => Self::Key(*key),
+            Self::LeastLoaded => Self::LeastLoaded,
+            Self::One(address) => Self::One(Arc::clone(address)),
+            Self::Gone(instance) => Self::Gone(*instance),
+        }
+    }
+}
+
+/// How long a call may take.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
+pub(crate) enum Limit {
+    /// What is left of the caller's own deadline, if it has one.
+    #[default]
+    Inherited,
+    /// That, or this, whichever ends first.
+    Within(Duration),
+    /// None, whatever the caller's.
+    None,
+}
+
+/// How a client waits, for replies and for room. In one word, so that clients stay small.
+#[derive(Clone, Copy)]
+pub(crate) struct View(u64);
+
+impl Default for View {
+    fn default() -> Self {
+        Self(Self::INHERITED << 1)
+    }
+}
+
+impl View {
+    /// The lowest digit: a full mailbox is not waited for. Above it the limit in nanoseconds, of which the two largest
+    /// numbers say something else.
+    const NON_BLOCKING: u64 = 1;
+    const INHERITED: u64 = u64::MAX >> 1;
+    const UNLIMITED: u64 = Self::INHERITED - 1;
+
+    pub(crate) fn limited(self, limit: Limit) -> Self {
+        let limit = match limit {
+            Limit::Inherited => Self::INHERITED,
+            // What is longer than the centuries that fit is as long as those.
+            Limit::Within(limit) => u64::try_from(limit.as_nanos()).unwrap_or(u64::MAX).min(Self::UNLIMITED - 1),
+            Limit::None => Self::UNLIMITED,
+        };
+        Self(limit << 1 | self.0 & Self::NON_BLOCKING)
+    }
+
+    pub(crate) fn non_blocking(self) -> Self {
+        Self(self.0 | Self::NON_BLOCKING)
+    }
+
+    #[inline]
+    pub(super) fn waits(self) -> bool {
+        self.0 & Self::NON_BLOCKING == 0
+    }
+
+    #[inline]
+    pub(super) fn limit(self) -> Limit {
+        match self.0 >> 1 {
+            Self::INHERITED => Limit::Inherited,
+            Self::UNLIMITED => Limit::None,
+            nanoseconds => Limit::Within(Duration::from_nanos(nanoseconds)),
+        }
+    }
+}

@@ -1,0 +1,50 @@
+//! A caller that waits for a thread that is abandoned is told: the real `Edge` and the caller's end of a call. "Caught" lists
+//! the mutations that the model was seen to fail under.
+
+use std::sync::{Arc, Weak};
+
+use loom::thread::spawn;
+
+use super::*;
+use crate::id::ThreadId;
+use crate::mailbox::edge::Edge;
+use crate::reply::cancellation::Terms;
+use crate::reply::reply_to::ReplyTo;
+use crate::sys::park::loom_models::outside;
+use crate::sys::park::Parker;
+
+/// Caught: `park` that stores `PARKED` without a swap; `Reply::poll` that looks at the edge before it attends; `abandon`
+/// that takes the wakers before it sets the edge; a missing fence in `abandon` or `is_abandoned`, by the late wake alone.
+#[test]
+fn who_waits_for_a_thread_that_is_abandoned_is_told() {
+    for late_wakes in 0..=1 {
+        loom::model(move || wait_for_an_abandonment(late_wakes));
+    }
+}
+
+/// Looks again after each of `late_wakes` wakes by what it waited for earlier.
+fn wait_for_an_abandonment(late_wakes: usize) {
+    let edge = Arc::new(Edge::new(None));
+    let mailbox = Mailbox::new(ThreadId(0), String::new(), edge, Weak::new(), None);
+    let (port, mut receiver) =
+        ReplyTo::<()>::channel(Terms::none());
+    let outside = outside(0);
+    let abandoner = {
+        let edge = Arc::clone(&mailbox.edge);
+        spawn(move || edge.abandon())
+    };
+    let wakers: Vec<_> = (0..late_wakes)
+        .map(|_| {
+            let parker = Arc::clone(&outside.parker);
+            spawn(move || Parker::wake(&parker))
+        })
+        .collect();
+    let mut reply = Reply::new(&mut receiver, &mailbox, "message");
+    let outcome = outside.wait(&mut reply, None);
+    assert_eq!(outcome, Some(Err(CallError::Stopped { message: "message" })));
+    drop((reply, port));
+    abandoner.join().unwrap();
+    for waker in wakers {
+        waker.join().unwrap();
+    }
+}

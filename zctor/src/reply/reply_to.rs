@@ -1,0 +1,178 @@
+//! Where the reply to a call goes.
+
+use std::any::Any;
+use std::fmt;
+use std::sync::Arc;
+
+use crate::error::CallError;
+use crate::reply::cancellation::Terms;
+use crate::reply::oneshot::{self, Gone, Receiver};
+use crate::sys::frame::on_actor_thread;
+use crate::sys::unwind::{quietly, when_caught};
+
+pub(crate) type Outcome<R> = Result<R, CallError>;
+
+/// Where the reply to one call goes.
+///
+/// The handler of a variant with `#[reply(T, deferred)]` is given it as its last parameter. It may answer at once or
+/// later, keep it in its state, move it to another thread, or forward it in a message. Dropping it ends the call with
+/// [`CallError::NoReply`]; if a panic drops it, with [`CallError::Panicked`].
+///
+/// ```
+/// use zctor::{ActorEngine, ReplyTo, actor};
+///
+/// #[actor]
+/// pub enum DoorMessage {
+///     /// Answers when the door opens.
+///     #[reply(u32, deferred)]
+///     Pass,
+///     Open(u32),
+/// }
+/// #[derive(Default)]
+/// struct Door {
+///     waiting: Vec<ReplyTo<u32>>,
+/// }
+/// impl DoorHandler for Door {
+///     fn pass(&mut self, reply: ReplyTo<u32>) {
+///         self.waiting.push(reply);
+///     }
+///     fn open(&mut self, value: u32) {
+///         for reply in self.waiting.drain(..) {
+///             reply.send(value);
+///         }
+///     }
+/// }
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let engine = ActorEngine::new();
+/// let door: DoorClient = engine.pool(1, DoorMessage::actor(Door::default))?;
+/// let passed = door.non_blocking().pass();
+/// assert!(passed.try_take().is_none());
+/// door.open(7)?;
+/// assert_eq!(passed.wait()?, 7);
+/// # Ok(())
+/// # }
+/// ```
+#[must_use = "dropping it ends the call without a reply"]
+pub struct ReplyTo<R: 'static> {
+    /// Taken when it answers.
+    sender: Option<oneshot::Sender<Outcome<R>>>,
+}
+
+impl<R: 'static> ReplyTo<R> {
+    pub(crate) fn channel(terms: Terms) -> (Self, Receiver<Outcome<R>>) {
+        let (sender, receiver) = oneshot::channel(terms);
+        (Self { sender: Some(sender) }, receiver)
+    }
+
+    /// For a message that was sent, not called: nobody waits.
+    #[doc(hidden)]
+    pub fn __nobody() -> Self {
+        // A channel whose other end is gone.
+        Self::channel(Terms::none()).0
+    }
+
+    /// Answers the call. A caller that has given up does not get it; the reply is dropped then.
+    pub fn send(mut self, reply: R) {
+        if let Some(sender) = self.sender.take() {
+            answer(sender, Ok(reply));
+        }
+    }
+
+    /// Whether nobody waits for the reply any more: the work for it can be saved.
+    pub fn is_given_up(&self) -> bool {
+        self.sender.as_ref().is_some_and(oneshot::Sender::is_closed)
+    }
+
+    #[doc(hidden)]
+    pub fn __terms(&self) -> Option<&Terms> {
+        self.sender.as_ref().map(oneshot::Sender::terms)
+    }
+
+    #[doc(hidden)]
+    pub fn __fail(mut self, error: CallError) {
+        if let Some(sender) = self.sender.take() {
+            answer(sender, Err(error));
+        }
+    }
+}
+
+/// Where what a handler returns goes: what generated code is given beside a message.
+#[doc(hidden)]
+#[derive(Default)]
+#[expect(missing_debug_implementations, reason = "only generated code sees it")]
+pub enum ReplySlot<'a, P> {
+    /// The message was sent, or its port was taken.
+    #[default]
+    Nobody,
+    /// The port of a call that came as mail.
+    Port(P),
+    /// The place of a caller further down this very stack, an `Option` of the reply.
+    Here(&'a mut dyn Any),
+}
+
+impl<P> ReplySlot<'_, P> {
+    /// The port, if this holds one.
+    #[inline]
+    pub fn take(&mut self) -> Option<P> {
+        match std::mem::take(self) {
+            Self::Port(port) => Some(port),
+            other => {
+                *self = other;
+                None
+            }
+        }
+    }
+
+    /// Puts the reply into the place of a caller on this stack, if it holds one. Nobody waits for it otherwise.
+    #[inline]
+    pub fn put<R: 'static>(&mut self, reply: R) {
+        if let Self::Here(place) = self {
+            if let Some(place) = place.downcast_mut() {
+                *place = Some(reply);
+            }
+        }
+    }
+}
+
+fn answer<R>(sender: oneshot::Sender<Outcome<R>>, outcome: Outcome<R>) {
+    // A reply whose caller is gone comes back, to be dropped here.
+    if let Err(outcome) = sender.send(outcome) {
+        quietly(|| drop(outcome));
+    }
+}
+
+impl<R: 'static> Drop for ReplyTo<R> {
+    fn drop(&mut self) {
+        let Some(sender) = self.sender.take() else { return };
+        if std::thread::panicking() && on_actor_thread() {
+            // Its handler panics. The text is known when that has been caught, and goes to the caller then.
+            when_caught(Box::new(move |text| {
+                // Where the reply arrives the message's name is put in.
+                let error = match text {
+                    Some(text) => CallError::Panicked { message: "", text: Arc::clone(text) },
+                    None => CallError::NoReply { message: "" },
+                };
+                answer(sender, Err(error));
+            }));
+        } else {
+            drop(sender);
+        }
+    }
+}
+
+impl<R: 'static> fmt::Debug for ReplyTo<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ReplyTo(..)")
+    }
+}
+
+/// What arrived of a reply to a call of `message`.
+pub(crate) fn arrived<R>(outcome: Result<Outcome<R>, Gone>, message: &'static str) -> Outcome<R> {
+    match outcome {
+        Ok(Ok(reply)) => Ok(reply),
+        Ok(Err(CallError::Panicked { text, .. })) => Err(CallError::Panicked { message, text }),
+        Ok(Err(CallError::NoReply { .. })) | Err(Gone) => Err(CallError::NoReply { message }),
+        Ok(Err(error)) => Err(error),
+    }
+}

@@ -1,0 +1,324 @@
+//! Statistics of a running engine, and the report of a shutdown.
+
+use std::fmt;
+
+use crate::id::{InstanceId, ThreadId};
+
+/// What an engine is doing: given by [`ActorEngine::stats`](crate::ActorEngine::stats), and a moment old when read.
+///
+/// A message counts as handled when its handler has returned, a moment after its reply has left:
+/// [`settle`](crate::ActorEngine::settle) first where it matters.
+///
+/// ```
+/// use zctor::{ActorEngine, actor};
+///
+/// #[actor]
+/// pub enum JobMessage {
+///     Run,
+/// }
+/// struct Job;
+/// impl JobHandler for Job {
+///     fn run(&mut self) {}
+/// }
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let engine = ActorEngine::new();
+/// let jobs: JobClient = engine.pool(2, JobMessage::actor(|| Job))?;
+/// for _ in 0..10 {
+///     jobs.run()?;
+/// }
+/// engine.settle();
+/// let stats = engine.stats();
+/// assert_eq!((stats.handled(), stats.queued(), stats.dead_letters), (10, 0, 0));
+/// assert_eq!(stats.threads[1].handled, 5);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct Stats {
+    /// The threads, in spawn order.
+    pub threads: Vec<ThreadStats>,
+    /// Accepted messages that nobody handled, skipped calls included.
+    pub dead_letters: u64,
+    /// Calls passed over because their caller had given up before they began.
+    pub skipped: u64,
+    /// Sends and calls that were answered with an error at once: nobody was there, or there was no room.
+    pub refused: u64,
+    /// States dropped after a panic, to be built again.
+    pub restarts: u64,
+}
+
+impl Stats {
+    /// Messages handled by the threads that run now.
+    pub fn handled(&self) -> u64 {
+        self.threads.iter().map(|thread| thread.handled).sum()
+    }
+
+    /// Messages waiting, or being handled.
+    pub fn queued(&self) -> usize {
+        self.threads.iter().map(|thread| thread.queued).sum()
+    }
+}
+
+impl fmt::Display for Stats {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for thread in &self.threads {
+            writeln!(f, "{thread}")?;
+        }
+        let Self { dead_letters, skipped, refused, restarts, .. } = self;
+        write!(f, "{dead_letters} dead letters ({skipped} skipped calls), {refused} refused, {restarts} restarts")
+    }
+}
+
+/// What one actor thread is doing.
+///
+/// ```
+/// use zctor::{ActorEngine, Context, actor};
+///
+/// #[actor(ctx)]
+/// pub enum JobMessage {
+///     #[reply(String)]
+///     Look,
+/// }
+/// struct Job;
+/// impl JobHandler for Job {
+///     fn look(&mut self, ctx: &mut Context<JobMessage>) -> String {
+///         ctx.engine().stats().threads[0].to_string()
+///     }
+/// }
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let engine = ActorEngine::new();
+/// assert!(engine.stats().threads.is_empty());
+/// let job: JobClient = engine.pool(1, JobMessage::actor(|| Job))?;
+/// assert_eq!(job.look()?, "thread 0 `zctor-0`: 1 instances, 1 queued, 0 handled, 0 panicked, runs `JobMessage` 0.0");
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct ThreadStats {
+    /// Its number.
+    pub thread: ThreadId,
+    /// Its name.
+    pub name: String,
+    /// Instances that live on it.
+    pub instances: usize,
+    /// Messages waiting, or being handled.
+    pub queued: usize,
+    /// Messages handled since it started.
+    pub handled: u64,
+    /// Messages whose handler panicked.
+    pub panicked: u64,
+    /// Whose code runs just now, if any: the innermost, where handlers wait and others are served meanwhile.
+    pub runs: Option<RunningInstance>,
+    /// The waits of its handlers that have not ended at once, the outermost first.
+    pub waits: Vec<Wait>,
+}
+
+impl fmt::Display for ThreadStats {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { thread, name, instances, queued, handled, panicked, runs, waits } = self;
+        write!(f, "thread {thread} `{name}`: {instances} instances, {queued} queued, ")?;
+        write!(f, "{handled} handled, {panicked} panicked")?;
+        for wait in waits {
+            write!(f, ", {wait}")?;
+        }
+        match runs {
+            Some(runs) if waits.last().is_none_or(|wait| wait.instance != runs.instance) => write!(f, ", runs {runs}"),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// An instance whose code is at work, in [`ThreadStats`].
+///
+/// ```
+/// use zctor::ActorEngine;
+///
+/// let stats = ActorEngine::new().stats();
+/// assert!(stats.threads.iter().all(|thread| thread.runs.is_none()));
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct RunningInstance {
+    /// Which one.
+    pub instance: InstanceId,
+    /// The name of the message type that it handles.
+    pub message: &'static str,
+}
+
+impl fmt::Display for RunningInstance {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "`{}` {}", self.message, self.instance)
+    }
+}
+
+/// A handler that waits for a reply, in [`ThreadStats`].
+///
+/// ```
+/// use zctor::ActorEngine;
+///
+/// let stats = ActorEngine::new().stats();
+/// assert!(stats.threads.iter().all(|thread| thread.waits.is_empty()));
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Wait {
+    /// Who waits.
+    pub instance: InstanceId,
+    /// The name of the message type that the waiting instance handles.
+    pub message: &'static str,
+    /// The name of the message type whose reply it waits for.
+    pub callee: &'static str,
+    /// The thread that the reply must come from.
+    pub on: ThreadId,
+}
+
+impl fmt::Display for Wait {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "`{}` {} waits for `{}` on thread {}", self.message, self.instance, self.callee, self.on)
+    }
+}
+
+/// What a shutdown found: given by [`ActorEngine::shutdown`](crate::ActorEngine::shutdown).
+///
+/// Every accepted copy of a message is in it once: handled, panicked, a dead letter, or left on an abandoned thread. (An
+/// abandoned thread that was only slow, and still moves, goes on counting while the report is made.)
+///
+/// ```
+/// use zctor::{ActorEngine, actor};
+///
+/// #[actor]
+/// pub enum JobMessage {
+///     Run,
+/// }
+/// struct Job;
+/// impl JobHandler for Job {
+///     fn run(&mut self) {}
+/// }
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let engine = ActorEngine::new();
+/// engine.pool(1, JobMessage::actor(|| Job))?.run()?;
+/// let report = engine.shutdown()?;
+/// assert_eq!((report.handled(), report.panicked(), report.dead_letters, report.left), (1, 0, 0, 0));
+/// assert_eq!(report.instances[0].message, "JobMessage");
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct Report {
+    /// The instances that lived until the shutdown, those of abandoned threads among them, in the order of their ids.
+    pub instances: Vec<InstanceReport>,
+    /// How many ended before it, and what they had handled and panicked on together.
+    pub earlier: EarlierReport,
+    /// Accepted messages that nobody handled, since the engine was made.
+    pub dead_letters: u64,
+    /// Messages taken in by abandoned threads: whether they will be handled cannot be known.
+    pub left: u64,
+}
+
+impl Report {
+    /// Messages handled by all instances there ever were.
+    pub fn handled(&self) -> u64 {
+        self.earlier.handled + self.instances.iter().map(|instance| instance.handled).sum::<u64>()
+    }
+
+    /// Messages whose handler panicked, of all instances there ever were.
+    pub fn panicked(&self) -> u64 {
+        self.earlier.panicked + self.instances.iter().map(|instance| instance.panicked).sum::<u64>()
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for InstanceReport { id, message, handled, panicked, left } in &self.instances {
+            write!(f, "{message} {id}: {handled} handled, {panicked} panicked")?;
+            if *left > 0 {
+                write!(f, ", {left} left")?;
+            }
+            writeln!(f)?;
+        }
+        if self.earlier.instances > 0 {
+            let EarlierReport { instances, handled, panicked } = self.earlier;
+            writeln!(f, "{instances} ended earlier: {handled} handled, {panicked} panicked")?;
+        }
+        write!(f, "{} dead letters, {} left", self.dead_letters, self.left)
+    }
+}
+
+/// What one instance did in its life.
+///
+/// ```
+/// use zctor::{ActorEngine, InstanceReport, actor};
+///
+/// #[actor]
+/// pub enum JobMessage {
+///     Run,
+/// }
+/// struct Job;
+/// impl JobHandler for Job {
+///     fn run(&mut self) {}
+/// }
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let engine = ActorEngine::new();
+/// engine.pool(3, JobMessage::actor(|| Job))?.run()?;
+/// let instances: Vec<InstanceReport> = engine.shutdown()?.instances;
+/// assert_eq!(instances.iter().map(|one| one.handled).collect::<Vec<_>>(), [1, 0, 0]);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct InstanceReport {
+    /// Which one.
+    pub id: InstanceId,
+    /// The name of the message type that it handled.
+    pub message: &'static str,
+    /// Messages handled.
+    pub handled: u64,
+    /// Messages whose handler panicked.
+    pub panicked: u64,
+    /// Messages that its thread had taken in for it and not handled: 0 but on abandoned threads.
+    pub left: u64,
+}
+
+/// The instances that had ended before the shutdown, taken together, so that a long life needs no long list.
+///
+/// ```
+/// use zctor::{ActorEngine, actor};
+///
+/// #[actor]
+/// pub enum JobMessage {
+///     #[reply(())]
+///     Run,
+/// }
+/// struct Job;
+/// impl JobHandler for Job {
+///     fn run(&mut self) {}
+/// }
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let engine = ActorEngine::new();
+/// let job: JobClient = engine.start(JobMessage::actor(|| Job))?;
+/// job.run()?;
+/// job.stop()?;
+/// engine.settle();
+/// assert_eq!(engine.shutdown()?.earlier.handled, 1);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Copy, Debug, Default)]
+#[non_exhaustive]
+pub struct EarlierReport {
+    /// How many.
+    pub instances: u64,
+    /// Messages handled.
+    pub handled: u64,
+    /// Messages whose handler panicked.
+    pub panicked: u64,
+}

@@ -1,0 +1,86 @@
+//! The same key, the same instance.
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::marker::PhantomData;
+
+use crate::client::message::Message;
+use crate::error::Refusal;
+use crate::route::pool::{Chosen, Pool};
+
+impl<M: Message> Pool<M> {
+    /// The instance of a key: the one whose hash with the key is highest (rendezvous hashing, Thaler and Ravishankar
+    /// 1998), so that about 1/n of the keys move when the pool changes, all of them to or from what changed.
+    pub(crate) fn of_key(&self, key: u64, waits: bool) -> Result<Chosen<'_, M>, Refusal> {
+        let places = self.places.load();
+        // Restarting and backing off keep the keys: only those that have ended are passed over.
+        let open =
+            places.iter().enumerate().filter_map(|(index, place)| Some((index, place, place.address.admit().ok()?)));
+        let best = open.max_by_key(|(_, place, _)| mix(key ^ mix(place.number)));
+        let (index, _, way) = best.ok_or_else(|| self.nobody())?;
+        let entry = places[index].address.enter(waits);
+        Ok(Chosen::place(places, index, way, entry, false))
+    }
+}
+
+/// A finalizer that spreads every bit over all (splitmix64, Steele, Lea and Flood 2014).
+pub(super) fn mix(mut x: u64) -> u64 {
+    x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    x ^ (x >> 31)
+}
+
+/// The key type of an enum with `#[key]` fields of type `K`.
+#[derive(Debug)]
+pub struct Keyed<K: ?Sized>(PhantomData<K>);
+
+/// The key type of an enum without `#[key]`: anything that can be hashed.
+#[derive(Debug)]
+pub struct Unkeyed;
+
+/// What [`Client::keyed`](crate::Client::keyed) takes for a key: what the `#[key]` fields borrow as, or anything where
+/// the enum has none.
+#[diagnostic::on_unimplemented(
+    message = "`{Q}` is not what the `#[key]` fields of this enum borrow as",
+    note = "pass a reference to the fields' own type, or to what it borrows as: `&str` for `String`"
+)]
+pub trait KeyOf<Q: ?Sized> {}
+
+impl<K: std::borrow::Borrow<Q> + ?Sized, Q: ?Sized> KeyOf<Q> for Keyed<K> {}
+
+impl<Q: ?Sized> KeyOf<Q> for Unkeyed {}
+
+/// What a `#[key]` field must be: its hash is the route.
+#[diagnostic::on_unimplemented(
+    message = "key type `{Self}` has no hash",
+    label = "a `#[key]` field must be `Hash`",
+    note = "derive `Hash` for it, bound a parameter by it, or put the key on an id that has one"
+)]
+pub trait KeyField: Hash {}
+
+#[diagnostic::do_not_recommend]
+impl<K: Hash + ?Sized> KeyField for K {}
+
+/// The hash that routes a key: equal for equal keys throughout a process.
+pub fn key_hash<K: KeyField + ?Sized>(key: &K) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    key.hash(&mut hasher);
+    hasher.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_spread_evenly_over_places_and_few_move_when_one_joins() {
+        let of = |key: u64, places: u64| (1..=places).max_by_key(|number| mix(key ^ mix(*number))).expect("some");
+        let keys = 0..10_000_u64;
+        for place in 1..=4 {
+            let share = keys.clone().filter(|key| of(mix(*key), 4) == place).count();
+            assert!((2_300..2_700).contains(&share), "place {place} has {share} of 10,000 keys");
+        }
+        let moved: Vec<u64> = keys.filter(|key| of(mix(*key), 4) != of(mix(*key), 5)).collect();
+        assert!((1_800..2_200).contains(&moved.len()), "{} of 10,000 keys moved, about 1/5 is right", moved.len());
+        assert!(moved.iter().all(|key| of(mix(*key), 5) == 5), "all that moved went to the newcomer");
+    }
+}

@@ -1,0 +1,34 @@
+//! The instance with the least to do.
+
+use crate::client::message::Message;
+use crate::error::Refusal;
+use crate::id::InstanceId;
+use crate::route::endpoint::Entry;
+use crate::route::pool::{Chosen, Pool};
+use crate::route::round_robin::has_somebody_room;
+
+impl<M: Message> Pool<M> {
+    /// The instance with the least to do on its thread, `more` added to each; those that back off or have no room only
+    /// if all do.
+    pub(crate) fn least_loaded(
+        &self,
+        waits: bool,
+        more: impl Fn(InstanceId) -> usize,
+    ) -> Result<Chosen<'_, M>, Refusal> {
+        let places = self.places.load();
+        loop {
+            let open = places.iter().enumerate();
+            let open = open.filter_map(|(index, place)| Some((index, place, place.address.admit().ok()?)));
+            let best = open.min_by_key(|(_, place, _)| {
+                let address = &place.address;
+                let last = (!address.status.is_ready(), !address.has_room(waits));
+                (last, address.mailbox.load() + more(address.id()))
+            });
+            let (index, _, way) = best.ok_or_else(|| self.nobody())?;
+            let entry = places[index].address.enter(waits);
+            if entry != Entry::Full || !has_somebody_room(&places, waits) {
+                return Ok(Chosen::place(places, index, way, entry, false));
+            }
+        }
+    }
+}

@@ -1,0 +1,189 @@
+//! Each in turn, exactly.
+
+use std::any::TypeId;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use crate::client::message::Message;
+use crate::error::Refusal;
+use crate::mailbox::mail::How;
+use crate::route::endpoint::{Address, Entry, Way};
+use crate::route::pool::{Chosen, Place, Places, Pool};
+use crate::thread::local::local;
+use crate::trace;
+
+impl<M: Message> Pool<M> {
+    /// The instance whose turn it is; the turn moves on to it, unless it has no room.
+    ///
+    /// Round robin by place numbers rather than by a running count: the next place after the one last used, so that
+    /// neither a newcomer nor one that left moves anybody else's turn.
+    pub(crate) fn next(&self, waits: bool) -> Result<Chosen<'_, M>, Refusal> {
+        let places = self.places.load();
+        let (index, way, entry) = self.take_turn(&places, waits)?;
+        Ok(Chosen::place(places, index, way, entry, true))
+    }
+
+    /// As `next`, if the places are known and the very next of them takes mail, as it does as good as always.
+    #[inline]
+    pub(crate) fn step<'s>(&self, places: &'s Places<M>) -> Option<(&'s Arc<Address<M>>, Way)> {
+        if !self.is_current(places) {
+            return None;
+        }
+        let turn = self.turn.load(Ordering::Relaxed);
+        let index = after(places, turn);
+        let Place { number, address } = places.get(index)?;
+        let way = address.admit_freely().filter(|_| address.status.is_ready())?;
+        // Relaxed: the counter orders nothing but itself. A pool of one leaves it alone.
+        let is_ours =
+            *number == turn || self.turn.compare_exchange(turn, *number, Ordering::Relaxed, Ordering::Relaxed).is_ok();
+        if !is_ours {
+            return None;
+        }
+        trace::routed(M::NAME, address.id(), index + 1, places.len());
+        Some((address, way))
+    }
+
+    fn take_turn(&self, places: &[Place<M>], waits: bool) -> Result<(usize, Way, Entry), Refusal> {
+        loop {
+            let turn = self.turn.load(Ordering::Relaxed);
+            let Some((index, way)) = next_open(places, turn, waits) else {
+                return Err(self.nobody());
+            };
+            let Place { number, address } = &places[index];
+            let entry = address.enter(waits);
+            if entry == Entry::Full && has_somebody_room(places, waits) {
+                continue; // somebody else was faster
+            }
+            // Relaxed: the counter orders nothing but itself. A pool of one leaves it alone.
+            if entry == Entry::Full
+                || *number == turn
+                || self.turn.compare_exchange_weak(turn, *number, Ordering::Relaxed, Ordering::Relaxed).is_ok()
+            {
+                return Ok((index, way, entry));
+            }
+            if entry == Entry::Permit {
+                address.mailbox.give_back(1);
+            }
+        }
+    }
+
+    /// Deals a batch out in turn to places without a bound, so that each message goes where it would go alone. What comes
+    /// too late for its receiver goes to `late`; all come back, and the turn stays, if one of those places has a bound or
+    /// none takes mail.
+    pub(crate) fn deal(&self, messages: Vec<M>, late: &mut Vec<M>) -> Result<(), Vec<M>> {
+        let places = self.places.load();
+        let Some(mut hands) = self.take_turns(&places, messages.len()) else { return Err(messages) };
+        let routed = |hand: &Hand<'_, M>| trace::routed(M::NAME, hand.address.id(), hand.index + 1, places.len());
+        if let [only] = &mut hands[..] {
+            messages.iter().for_each(|_| routed(only));
+            only.messages = messages;
+        } else {
+            let share = messages.len().div_ceil(hands.len());
+            hands.iter_mut().for_each(|hand| hand.messages.reserve_exact(share));
+            let mut messages = messages.into_iter();
+            while !messages.as_slice().is_empty() {
+                for (hand, message) in hands.iter_mut().zip(messages.by_ref()) {
+                    routed(hand);
+                    hand.messages.push(message);
+                }
+            }
+        }
+        for Hand { address, way, messages, .. } in hands {
+            late.extend(address.send_batch(way, messages, How { rotated: true, permitted: false }));
+        }
+        Ok(())
+    }
+
+    /// Moves the turn on by `count` messages, at least one, at once. Gives those whose turns they are, the first in front;
+    /// after the last it is the first one's again.
+    fn take_turns<'p>(&self, places: &'p [Place<M>], count: usize) -> Option<Vec<Hand<'p, M>>> {
+        loop {
+            let turn = self.turn.load(Ordering::Relaxed);
+            let start = after(places, turn);
+            let in_turn = (start..places.len()).chain(0..start);
+            // As `next_open` chooses them while nobody runs out of room.
+            let open = in_turn.filter_map(|index| {
+                let address = &places[index].address;
+                let way = address.admit().ok().filter(|_| address.status.is_ready())?;
+                Some(Hand { index, address, way, messages: Vec::new() })
+            });
+            let mut hands = Vec::with_capacity(count.min(places.len()));
+            hands.extend(open.take(count));
+            if hands.iter().any(|hand| hand.address.mailbox.room.is_some()) {
+                return None;
+            }
+            let last = &hands[(count - 1).checked_rem(hands.len())?];
+            let last = places[last.index].number;
+            // Relaxed: the counter orders nothing but itself.
+            if last == turn || self.turn.compare_exchange(turn, last, Ordering::Relaxed, Ordering::Relaxed).is_ok() {
+                return Some(hands);
+            }
+        }
+    }
+
+    /// Who takes over a rotated message of one that ended: each in turn. The message's own turn was counted before.
+    pub(crate) fn stand_in(&self) -> Option<(Arc<Address<M>>, Way)> {
+        let places = self.places.load();
+        let (index, way) = next_open(&places, self.stand_ins.load(Ordering::Relaxed), true)?;
+        self.stand_ins.store(places[index].number, Ordering::Relaxed);
+        Some((Arc::clone(&places[index].address), way))
+    }
+
+    /// This thread's own instances in the pool, in turn.
+    pub(crate) fn next_local(&self) -> Result<Arc<Address<M>>, Refusal> {
+        let local = local().ok_or(Refusal::NotRegistered)?;
+        let places = self.places.load();
+        let here: Vec<&Place<M>> =
+            places.iter().filter(|place| place.address.mailbox.thread == local.mailbox.thread).collect();
+        let turn = local.local_turn(TypeId::of::<M>());
+        let start = here.partition_point(|place| place.number <= turn);
+        let in_turn = (0..here.len()).map(|i| here[(start + i) % here.len()]);
+        let open: Vec<_> = in_turn.filter(|place| place.address.admit().is_ok()).collect();
+        let ready = open.iter().find(|place| place.address.status.is_ready());
+        let place = ready.or(open.first()).ok_or_else(|| self.nobody())?;
+        local.set_local_turn(TypeId::of::<M>(), place.number);
+        Ok(Arc::clone(&place.address))
+    }
+}
+
+/// What one place is dealt of a batch.
+struct Hand<'p, M: Message> {
+    index: usize,
+    address: &'p Address<M>,
+    way: Way,
+    messages: Vec<M>,
+}
+
+/// The place after the one last used; 0 where there are none.
+#[inline]
+fn after<M: Message>(places: &[Place<M>], turn: u64) -> usize {
+    if let [_] = places {
+        return 0;
+    }
+    let next = places.partition_point(|place| place.number <= turn);
+    if next < places.len() { next } else { 0 }
+}
+
+/// The next place after `turn` that takes mail; those that have no room or back off only if all do.
+fn next_open<M: Message>(places: &[Place<M>], turn: u64, waits: bool) -> Option<(usize, Way)> {
+    let n = places.len();
+    let open = |index: usize| places[index].address.admit().ok().map(|way| (index, way));
+    if n <= 1 {
+        return if n == 1 { open(0) } else { None };
+    }
+    let is_ready = |index: &usize| places[*index].address.status.is_ready();
+    let has_room = |index: &usize| places[*index].address.has_room(waits);
+    let start = after(places, turn);
+    let in_turn = || (start..n).chain(0..start);
+    let ready = || in_turn().filter(is_ready);
+    let best = ready().filter(has_room).find_map(open).or_else(|| ready().find_map(open));
+    best.or_else(|| in_turn().filter(has_room).find_map(open)).or_else(|| in_turn().find_map(open))
+}
+
+/// Whether one of those that rotation prefers has room: of those that do not back off, unless all do.
+#[cold]
+pub(super) fn has_somebody_room<M: Message>(places: &[Place<M>], waits: bool) -> bool {
+    let open = || places.iter().map(|place| &place.address).filter(|address| address.admit().is_ok());
+    let all_rest = !open().any(|address| address.status.is_ready());
+    open().filter(|address| all_rest || address.status.is_ready()).any(|address| address.has_room(waits))
+}

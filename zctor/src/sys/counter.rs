@@ -1,0 +1,25 @@
+//! Counters that one thread writes, and that others read as statistics.
+
+// Under loom too: they only count.
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// A number that one thread writes, with no read-modify-write, and that others read as a statistic.
+#[derive(Default)]
+pub(crate) struct Counter(AtomicU64);
+
+impl Counter {
+    /// Adds, on the thread that writes it. What is negative goes around.
+    #[inline]
+    pub(crate) fn add(&self, change: u64) {
+        self.0.store(self.get().wrapping_add(change), Ordering::Relaxed);
+    }
+
+    #[inline]
+    pub(crate) fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn reset(&self) {
+        self.0.store(0, Ordering::Relaxed);
+    }
+}

@@ -1,0 +1,380 @@
+//! A probe stands in for an actor: the test receives what is sent to it.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::time::Duration;
+
+use crate::actor::Actor;
+use crate::actor::double::{Double, Role};
+use crate::client::message::{Message, Request};
+use crate::reply::reply_to::{ReplySlot, ReplyTo};
+use crate::sys::lock::lock;
+use crate::testing::{Doubled, Port, call_of, reply_of};
+
+/// Stands in for an actor and lets a test expect, inspect and answer its messages, one at a time.
+///
+/// Calls wait until the test answers them, in whatever order it likes; the probe's thread does not. Once the probe is
+/// dropped, calls end with [`CallError::NoReply`](crate::CallError::NoReply), and what is sent is dropped.
+///
+/// ```
+/// use std::time::Duration;
+/// use zctor::testing::Probe;
+/// use zctor::{ActorEngine, CallError, Context, actor};
+///
+/// #[actor]
+/// #[derive(Debug, PartialEq)]
+/// pub enum StoreMessage {
+///     #[reply(Option<String>)]
+///     Load(u64),
+/// }
+/// #[actor(calls(StoreMessage))]
+/// pub enum PageMessage {
+///     #[reply(Result<String, CallError>)]
+///     Show(u64),
+/// }
+///
+/// // The actor under test.
+/// struct Page;
+/// impl PageHandler for Page {
+///     fn show(&mut self, ctx: &mut Context<PageMessage>, value: u64) -> Result<String, CallError> {
+///         Ok(ctx.call(StoreMessage::load(value))?.unwrap_or("nothing here".to_owned()))
+///     }
+/// }
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let engine = ActorEngine::new();
+/// let store = Probe::<StoreMessage>::new();
+/// engine.pool(1, store.actor())?;
+/// let page: PageClient = engine.pool(1, PageMessage::actor(|| Page))?;
+///
+/// let shown = page.non_blocking().show(7);
+/// store.expect_request(StoreMessage::load(7), Duration::from_secs(5)).send(None);
+/// assert_eq!(shown.wait()??, "nothing here");
+/// assert!(store.is_empty());
+/// # Ok(())
+/// # }
+/// ```
+pub struct Probe<M: Message> {
+    inbox: Arc<Inbox<M>>,
+}
+
+struct Inbox<M: Message> {
+    arrived: Mutex<Arrived<M>>,
+    more: Condvar,
+}
+
+struct Arrived<M: Message> {
+    queue: VecDeque<Received<M>>,
+    /// Nobody will look any more.
+    closed: bool,
+}
+
+impl<M: Doubled> Role<M> for Inbox<M> {
+    fn take(&self, message: M, slot: &mut ReplySlot<'_, M::Port>) {
+        let received = Received { message, port: slot.take() };
+        let mut arrived = lock(&self.arrived);
+        if arrived.closed {
+            drop(arrived);
+            drop(received);
+        } else {
+            arrived.queue.push_back(received);
+            drop(arrived);
+            self.more.notify_one();
+        }
+    }
+}
+
+impl<M: Doubled> Default for Probe<M> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<M: Doubled> Probe<M> {
+    /// A probe that stands in for nobody yet.
+    ///
+    /// ```
+    /// # #[zctor::actor]
+    /// # pub enum ClockMessage { Wind }
+    /// let clock = zctor::testing::Probe::<ClockMessage>::new();
+    /// assert!(clock.is_empty());
+    /// ```
+    pub fn new() -> Self {
+        let arrived = Mutex::new(Arrived { queue: VecDeque::new(), closed: false });
+        Self { inbox: Arc::new(Inbox { arrived, more: Condvar::new() }) }
+    }
+
+    /// What to register, pool or start in place of the actor. The messages of all instances come to this probe.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use zctor::{ActorEngine, testing::Probe};
+    /// # #[zctor::actor]
+    /// # #[derive(Debug, PartialEq)]
+    /// # pub enum ClockMessage { Wind }
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let engine = ActorEngine::new();
+    /// let probe = Probe::<ClockMessage>::new();
+    /// let clock = engine.pool(3, probe.actor())?;
+    /// clock.wind()?;
+    /// assert_eq!(probe.expect(Duration::from_secs(5)).into_message(), ClockMessage::Wind);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn actor(&self) -> Actor<M, Double<M>> {
+        let inbox = Arc::clone(&self.inbox);
+        Actor::__new(move || Double { role: Arc::<Inbox<M>>::clone(&inbox) })
+    }
+
+    /// The next message, which must come within `limit`.
+    ///
+    /// # Panics
+    /// If none does.
+    ///
+    /// # Blocking
+    /// Until there is one. This is no wait of zctor's: a handler that waits here serves nobody meanwhile.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use zctor::{ActorEngine, testing::Probe};
+    /// # #[zctor::actor]
+    /// # pub enum ClockMessage { Wind, #[reply(u64)] Now { zone: u8 } }
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let engine = ActorEngine::new();
+    /// let probe = Probe::<ClockMessage>::new();
+    /// let clock = engine.start(probe.actor())?;
+    /// let _now = clock.non_blocking().now(2);
+    /// let received = probe.expect(Duration::from_secs(5));
+    /// assert!(received.is_call());
+    /// assert!(matches!(received.message(), ClockMessage::Now { zone: 2 }));
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[track_caller]
+    pub fn expect(&self, limit: Duration) -> Received<M> {
+        match self.next_within(limit) {
+            Some(received) => received,
+            None => panic!("no message came to the probe of `{}` within {limit:?}", M::NAME),
+        }
+    }
+
+    /// The next message, which must be a call of this variant and come within `limit`: the message, and where its reply
+    /// goes.
+    ///
+    /// # Panics
+    /// If none comes, or it is something else.
+    ///
+    /// # Blocking
+    /// As [`expect`](Probe::expect).
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use zctor::{ActorEngine, testing::{Port, Probe}};
+    /// # #[zctor::actor]
+    /// # #[derive(Debug, PartialEq)]
+    /// # pub enum ClockMessage { Wind, #[reply(u64)] Now { zone: u8 } }
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let engine = ActorEngine::new();
+    /// let probe = Probe::<ClockMessage>::new();
+    /// let clock = engine.start(probe.actor())?;
+    /// let now = clock.non_blocking().now(2);
+    /// let (message, reply) = probe.expect_call(Port::<ClockMessage>::Now, Duration::from_secs(5));
+    /// assert_eq!(message, ClockMessage::Now { zone: 2 });
+    /// reply.send(1200);
+    /// assert_eq!(now.wait()?, 1200);
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[track_caller]
+    pub fn expect_call<R: 'static>(&self, variant: fn(ReplyTo<R>) -> Port<M>, limit: Duration) -> (M, ReplyTo<R>) {
+        let Some(received) = self.next_within(limit) else {
+            panic!("{} was expected, and nothing came to the probe within {limit:?}", call_of::<M, R>(variant));
+        };
+        match received.into_call(variant) {
+            Ok(call) => call,
+            Err(other) => panic!("{} was expected, and {other:?} came to the probe", call_of::<M, R>(variant)),
+        }
+    }
+
+    /// The next message, which must be this request and come within `limit`: where its reply goes.
+    ///
+    /// # Panics
+    /// If none comes, or it is something else.
+    ///
+    /// # Blocking
+    /// As [`expect`](Probe::expect).
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use zctor::{ActorEngine, testing::Probe};
+    /// # #[zctor::actor]
+    /// # #[derive(Debug, PartialEq)]
+    /// # pub enum ClockMessage { Wind, #[reply(u64)] Now { zone: u8 } }
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let engine = ActorEngine::new();
+    /// let probe = Probe::<ClockMessage>::new();
+    /// let clock = engine.start(probe.actor())?;
+    /// let now = clock.non_blocking().now(2);
+    /// probe.expect_request(ClockMessage::now(2), Duration::from_secs(5)).send(1200);
+    /// assert_eq!(now.wait()?, 1200);
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[track_caller]
+    pub fn expect_request<R: 'static, K>(&self, request: Request<M, R, K>, limit: Duration) -> ReplyTo<R>
+    where
+        M: PartialEq + fmt::Debug,
+    {
+        let (message, reply) = self.expect_call(request.port, limit);
+        assert_eq!(message, request.message, "another request (left) came to the probe than was expected (right)");
+        reply
+    }
+
+    /// The next message, if one is there.
+    ///
+    /// ```
+    /// # use zctor::{ActorEngine, testing::Probe};
+    /// # #[zctor::actor]
+    /// # pub enum ClockMessage { Wind }
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let engine = ActorEngine::new();
+    /// let probe = Probe::<ClockMessage>::new();
+    /// let clock = engine.start(probe.actor())?;
+    /// clock.wind()?;
+    /// engine.settle(); // what was sent has come to the probe
+    /// assert!(probe.try_next().is_some());
+    /// assert!(probe.try_next().is_none());
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn try_next(&self) -> Option<Received<M>> {
+        lock(&self.inbox.arrived).queue.pop_front()
+    }
+
+    /// Whether no message is there. After [`settle`](crate::ActorEngine::settle) none is under way either.
+    ///
+    /// ```
+    /// # #[zctor::actor]
+    /// # pub enum ClockMessage { Wind }
+    /// assert!(zctor::testing::Probe::<ClockMessage>::new().is_empty());
+    /// ```
+    pub fn is_empty(&self) -> bool {
+        lock(&self.inbox.arrived).queue.is_empty()
+    }
+
+    fn next_within(&self, limit: Duration) -> Option<Received<M>> {
+        let arrived = lock(&self.inbox.arrived);
+        let waited = self.inbox.more.wait_timeout_while(arrived, limit, |arrived| arrived.queue.is_empty());
+        waited.unwrap_or_else(PoisonError::into_inner).0.queue.pop_front()
+    }
+}
+
+impl<M: Message> Drop for Probe<M> {
+    fn drop(&mut self) {
+        let mut arrived = lock(&self.inbox.arrived);
+        arrived.closed = true;
+        let unread = std::mem::take(&mut arrived.queue);
+        // Messages are the user's, and may do anything when they are dropped.
+        drop(arrived);
+        drop(unread);
+    }
+}
+
+impl<M: Message> fmt::Debug for Probe<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Probe({})", M::NAME)
+    }
+}
+
+/// A message that came to a [`Probe`], and the reply that its sender may be waiting for.
+///
+/// Dropped unanswered, it ends the call with [`CallError::NoReply`](crate::CallError::NoReply).
+///
+/// ```
+/// use std::time::Duration;
+/// use zctor::testing::{Port, Probe};
+/// use zctor::{ActorEngine, CallError};
+///
+/// #[zctor::actor]
+/// pub enum ClockMessage {
+///     #[reply(u64)]
+///     Now,
+/// }
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let engine = ActorEngine::new();
+/// let probe = Probe::<ClockMessage>::new();
+/// let clock = engine.start(probe.actor())?;
+/// let (first, second) = (clock.non_blocking().now(), clock.non_blocking().now());
+/// drop(probe.expect(Duration::from_secs(5)));
+/// assert_eq!(first.wait(), Err(CallError::NoReply { message: "ClockMessage" }));
+/// probe.expect(Duration::from_secs(5)).answer(Port::<ClockMessage>::Now, 7);
+/// assert_eq!(second.wait(), Ok(7));
+/// # Ok(())
+/// # }
+/// ```
+pub struct Received<M: Message> {
+    message: M,
+    port: Option<M::Port>,
+}
+
+impl<M: Message> Received<M> {
+    /// The message.
+    pub fn message(&self) -> &M {
+        &self.message
+    }
+
+    /// Whether its sender waits for a reply: it was called, not sent.
+    pub fn is_call(&self) -> bool {
+        self.port.is_some()
+    }
+
+    /// The message; a call ends unanswered.
+    pub fn into_message(self) -> M {
+        self.message
+    }
+
+    /// The message, and for a call its port: to be matched on together, as the [module](self) does.
+    pub fn into_parts(self) -> (M, Option<Port<M>>) {
+        (self.message, self.port)
+    }
+}
+
+impl<M: Doubled> Received<M> {
+    /// The message and where its reply goes.
+    ///
+    /// # Errors
+    /// Itself, if it is not a call of this variant.
+    pub fn into_call<R: 'static>(self, variant: fn(ReplyTo<R>) -> Port<M>) -> Result<(M, ReplyTo<R>), Self> {
+        let Self { message, port } = self;
+        match port.map(|port| reply_of(port, variant)) {
+            Some(Ok(reply)) => Ok((message, reply)),
+            Some(Err(port)) => Err(Self { message, port: Some(port) }),
+            None => Err(Self { message, port: None }),
+        }
+    }
+
+    /// Answers a call of this variant, and gives its message.
+    ///
+    /// # Panics
+    /// If it is something else.
+    #[track_caller]
+    pub fn answer<R: 'static>(self, variant: fn(ReplyTo<R>) -> Port<M>, reply: R) -> M {
+        match self.into_call(variant) {
+            Ok((message, to)) => {
+                to.send(reply);
+                message
+            }
+            Err(other) => panic!("{other:?} cannot be answered as {}", call_of::<M, R>(variant)),
+        }
+    }
+}
+
+/// Names the variant, since a message need not be `Debug`.
+impl<M: Message> fmt::Debug for Received<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kind = if self.is_call() { "call" } else { "send" };
+        write!(f, "a {kind} of `{}::{}`", M::NAME, self.message.variant())
+    }
+}
