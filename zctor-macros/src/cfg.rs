@@ -11,7 +11,7 @@ use syn::{Attribute, ItemEnum, Meta};
 
 use crate::errors::Errors;
 use crate::model::Model;
-use crate::{ast, attr, check, expand, fallback, types};
+use crate::{ast, attr, check, expand, fallback, read, types};
 
 const ARGUMENTS: &str = "__actor";
 
@@ -135,7 +135,7 @@ pub(crate) fn rest(input: TokenStream) -> TokenStream {
         _ => TokenStream::new(),
     };
     let item: TokenStream = input.collect();
-    match crate::checked(args.clone(), item.clone(), true) {
+    match read::checked(args.clone(), item.clone(), true) {
         Ok(definition) => expand::definition(&Model::resolve(&definition)),
         Err(error) => fallback::beside(args, item, &error),
     }

@@ -18,6 +18,7 @@ mod fallback;
 mod generics;
 mod model;
 mod names;
+mod read;
 #[cfg(test)]
 mod tests;
 mod types;
@@ -27,8 +28,6 @@ use std::panic::{self, AssertUnwindSafe};
 use proc_macro2::{Span, TokenStream};
 use quote::quote;
 
-use crate::ast::Definition;
-use crate::errors::Errors;
 use crate::model::Model;
 
 #[allow(missing_docs, reason = "documented on the re-export in zctor, where its examples run")]
@@ -69,17 +68,7 @@ fn attribute(args: TokenStream, item: TokenStream) -> TokenStream {
 }
 
 fn try_actor(args: TokenStream, item: TokenStream) -> syn::Result<TokenStream> {
-    let definition = checked(args, item, false)?;
+    let definition = read::checked(args, item, false)?;
     let (item, generated) = (&definition.item, expand::definition(&Model::resolve(&definition)));
     Ok(quote!(#item #generated))
-}
-
-/// The definition, or every fault of it. `was_stripped`: `cfg` may have taken something out.
-fn checked(args: TokenStream, item: TokenStream, was_stripped: bool) -> syn::Result<Definition> {
-    let item = ast::parse(item)?;
-    let mut errors = Errors::default();
-    let definition = Definition::read(args, item, was_stripped, &mut errors);
-    check::definition(&definition, &mut errors);
-    errors.finish()?;
-    Ok(definition)
 }

@@ -376,7 +376,7 @@ fn no_mistake_takes_the_enum_its_handler_or_its_client_away() {
 
 /// Whether the macro finds fault with it.
 fn assert_whole(args: &TokenStream, item: &syn::ItemEnum, path: &Path) -> bool {
-    let checked = crate::checked(args.clone(), item.to_token_stream(), false);
+    let checked = crate::read::checked(args.clone(), item.to_token_stream(), false);
     let expansion = match &checked {
         Ok(_) => attribute(args.clone(), item.to_token_stream()),
         // Without the hops of a `cfg`, which a plain function cannot make.

@@ -1,0 +1,17 @@
+//! From the attribute and its enum to a definition without faults.
+
+use proc_macro2::TokenStream;
+
+use crate::ast::{self, Definition};
+use crate::check;
+use crate::errors::Errors;
+
+/// The definition, or every fault of it. `was_stripped`: `cfg` may have taken something out.
+pub(crate) fn checked(args: TokenStream, item: TokenStream, was_stripped: bool) -> syn::Result<Definition> {
+    let item = ast::parse(item)?;
+    let mut errors = Errors::default();
+    let definition = Definition::read(args, item, was_stripped, &mut errors);
+    check::definition(&definition, &mut errors);
+    errors.finish()?;
+    Ok(definition)
+}
