@@ -6,7 +6,6 @@ use syn::ext::IdentExt;
 use syn::{Attribute, Expr, ExprLit, Lit, Meta, Path};
 
 use crate::ast;
-use crate::model::Model;
 use crate::types::print;
 
 /// The documentation of a variant, fit for other places.
@@ -126,37 +125,6 @@ fn arguments(variant: &ast::Variant, enum_ident: &Ident) -> Vec<TokenStream> {
 
 fn copy_of_doc(line: &Attribute, enum_ident: &Ident) -> Option<TokenStream> {
     if line.path().is_ident("doc") { copy(line, enum_ident) } else { None }
-}
-
-/// An implementation of the handler to copy, which is for reading and not compiled.
-pub(crate) fn skeleton(model: &Model<'_>) -> TokenStream {
-    let (params, arguments, bounds) = model.generics.plain().split_for_impl();
-    let mut text =
-        format!("\nTo begin with:\n\n```rust,ignore\nimpl{} {}", print(params), model.handler.to_token_stream());
-    text += &format!("{} for State", print(arguments));
-    if let Some(bounds) = bounds {
-        text += &format!(" {}", print(bounds).replace("::core::marker::", ""));
-    }
-    text += " {\n";
-    for variant in &model.variants {
-        let fields = variant.fields.iter().map(|field| format!("{}: {}", field.param, print(&field.ty)));
-        let ctx = model.ctx.map(|_| format!("ctx: &mut Context<{}>", print(&model.ty)));
-        let (to, back) = match &variant.reply {
-            Some(reply) if reply.deferred.is_some() => {
-                (Some(format!("reply: ReplyTo<{}>", print(&reply.ty))), String::new())
-            }
-            Some(reply) => (
-                None,
-                Some(print(&reply.ty)).filter(|ty| ty != "()").map_or_else(String::new, |ty| format!(" -> {ty}")),
-            ),
-            None => (None, String::new()),
-        };
-        let parameters = std::iter::once("&mut self".to_owned()).chain(ctx).chain(fields).chain(to);
-        let parameters = parameters.collect::<Vec<_>>().join(", ");
-        text += &format!("    fn {}({parameters}){back} {{ todo!() }}\n", variant.method);
-    }
-    text += "}\n```";
-    quote!(#[cfg_attr(not(doctest), doc = #text)])
 }
 
 /// Links to `Self` name the enum instead: on a handler or a client, `Self` is another type.

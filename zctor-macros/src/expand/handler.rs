@@ -1,12 +1,11 @@
 //! The handler trait: what a state implements.
 
 use proc_macro2::{Span, TokenStream};
-use quote::{quote, quote_spanned};
+use quote::{ToTokens, quote, quote_spanned};
 use syn::ext::IdentExt;
 
-use crate::docs;
 use crate::model::{Model, Reply, Variant};
-use crate::types;
+use crate::types::{self, print};
 
 /// ```text
 /// in   #[reply(i64)] Add { a: i64, b: i64 }
@@ -21,7 +20,7 @@ pub(crate) fn definition(model: &Model<'_>) -> TokenStream {
     let (params, _, bounds) = model.generics.plain().split_for_impl();
     let attrs = model.attrs_of_signatures();
     let doc = format!(" What a state does with each [`{}`].", ident.unraw());
-    let skeleton = docs::skeleton(model);
+    let skeleton = skeleton(model);
     let variants = || model.variants.iter().chain(&model.handler_only);
     let methods = variants().map(|variant| method(model, variant));
     let hooks = model.hooks.iter().map(|hook| self::hook(model, hook));
@@ -34,6 +33,37 @@ pub(crate) fn definition(model: &Model<'_>) -> TokenStream {
         #attrs
         #definition
     }
+}
+
+/// An implementation of the handler to copy, which is for reading and not compiled.
+fn skeleton(model: &Model<'_>) -> TokenStream {
+    let (params, arguments, bounds) = model.generics.plain().split_for_impl();
+    let mut text =
+        format!("\nTo begin with:\n\n```rust,ignore\nimpl{} {}", print(params), model.handler.to_token_stream());
+    text += &format!("{} for State", print(arguments));
+    if let Some(bounds) = bounds {
+        text += &format!(" {}", print(bounds).replace("::core::marker::", ""));
+    }
+    text += " {\n";
+    for variant in &model.variants {
+        let fields = variant.fields.iter().map(|field| format!("{}: {}", field.param, print(&field.ty)));
+        let ctx = model.ctx.map(|_| format!("ctx: &mut Context<{}>", print(&model.ty)));
+        let (to, back) = match &variant.reply {
+            Some(reply) if reply.deferred.is_some() => {
+                (Some(format!("reply: ReplyTo<{}>", print(&reply.ty))), String::new())
+            }
+            Some(reply) => (
+                None,
+                Some(print(&reply.ty)).filter(|ty| ty != "()").map_or_else(String::new, |ty| format!(" -> {ty}")),
+            ),
+            None => (None, String::new()),
+        };
+        let parameters = std::iter::once("&mut self".to_owned()).chain(ctx).chain(fields).chain(to);
+        let parameters = parameters.collect::<Vec<_>>().join(", ");
+        text += &format!("    fn {}({parameters}){back} {{ todo!() }}\n", variant.method);
+    }
+    text += "}\n```";
+    quote!(#[cfg_attr(not(doctest), doc = #text)])
 }
 
 fn hook(model: &Model<'_>, name: &str) -> TokenStream {
