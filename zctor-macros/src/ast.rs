@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::ToTokens;
 use syn::ext::IdentExt;
-use syn::{Attribute, Item, ItemEnum, Type};
+use syn::{Attribute, Item, ItemEnum, Lifetime, Type};
 
 use crate::attr::{self, MsgOptions, Options, reply};
 use crate::errors::Errors;
@@ -164,6 +164,11 @@ impl Definition {
 
     pub(crate) fn client(&self) -> Ident {
         self.options.client.get().cloned().unwrap_or_else(|| names::client(&self.item.ident))
+    }
+
+    /// The lifetimes that the enum declares.
+    pub(crate) fn lifetimes(&self) -> Vec<Lifetime> {
+        self.item.generics.lifetimes().map(|param| param.lifetime.clone()).collect()
     }
 }
 

@@ -2,6 +2,7 @@
 
 pub(crate) mod handles;
 pub(crate) mod names;
+mod ownership;
 pub(crate) mod types;
 
 use proc_macro2::{Delimiter, Group, Ident, TokenStream};
@@ -16,7 +17,7 @@ pub(crate) fn definition(definition: &Definition, errors: &mut Errors) {
     applied_once(definition, errors);
     attributes_in_place(definition, errors);
     has_messages(definition, errors);
-    types::no_lifetimes(definition, errors);
+    ownership::no_lifetimes(definition, errors);
     types::parameters_in_fields(definition, errors);
     calls(definition, errors);
     keys_of_one_type(definition, errors);
@@ -29,11 +30,15 @@ pub(crate) fn definition(definition: &Definition, errors: &mut Errors) {
         names::names_are_free(definition, variant, errors);
         names::parameters_differ(variant, errors);
         for field in &variant.fields {
-            types::field_is_owned(definition, variant, field, errors);
-            types::field_is_plain(definition, field, errors);
+            ownership::field_is_owned(definition, variant, field, errors);
+            types::field_has_a_name(field, errors);
+            types::self_can_be_replaced(definition, &field.ty, errors);
+            names::only_a_tuple_field_is_named(field, errors);
         }
         if let Some(ty) = variant.replies.first().and_then(|reply| reply.ty.as_ref()) {
-            types::reply_has_a_name(definition, ty, errors);
+            types::reply_has_a_name(ty, errors);
+            ownership::reply_is_owned(definition, ty, errors);
+            types::self_can_be_replaced(definition, ty, errors);
         }
     }
 }

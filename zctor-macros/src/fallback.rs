@@ -4,7 +4,7 @@
 use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, quote};
 use syn::ext::IdentExt;
-use syn::{Lifetime, Type, parse_quote};
+use syn::{Type, parse_quote};
 
 use crate::ast::{self, Definition, Extent, Variant};
 use crate::attr::Handle;
@@ -46,7 +46,7 @@ fn mended(args: TokenStream, item: TokenStream) -> Option<Definition> {
 
 /// Borrows become `'static` ones, in the enum too, where rustc would ask for lifetimes otherwise.
 fn own_the_data(definition: &mut Definition) {
-    let declared: Vec<Lifetime> = definition.item.generics.lifetimes().map(|param| param.lifetime.clone()).collect();
+    let declared = definition.lifetimes();
     for field in definition.item.variants.iter_mut().flat_map(|variant| variant.fields.iter_mut()) {
         types::make_static(&mut field.ty, &declared);
     }

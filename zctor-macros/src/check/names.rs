@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use proc_macro2::Ident;
 use syn::ext::IdentExt;
 
-use crate::ast::{Definition, Variant};
+use crate::ast::{Definition, Field, Variant};
 use crate::errors::Errors;
 use crate::names;
 
@@ -76,5 +76,12 @@ pub(super) fn parameters_differ(variant: &Variant, errors: &mut Errors) {
             errors.add(typed, format_args!("`{text}` of `{}` {fault}; {way_out}", variant.ident));
         }
         seen.push(text);
+    }
+}
+
+/// A named field gives its name to the parameter, so a second name would go unused.
+pub(super) fn only_a_tuple_field_is_named(field: &Field, errors: &mut Errors) {
+    if let (Some(ident), Some(name)) = (&field.ident, field.options.name.get()) {
+        errors.add(name, format_args!("`name` is for the fields of a tuple variant; this one is `{ident}` already"));
     }
 }
