@@ -11,7 +11,8 @@ use syn::{Attribute, ItemEnum, Meta};
 
 use crate::errors::Errors;
 use crate::model::Model;
-use crate::{ast, attr, check, expand, fallback, read, types};
+use crate::parse::{ast, attr};
+use crate::{check, expand, fallback, read, types};
 
 const ARGUMENTS: &str = "__actor";
 

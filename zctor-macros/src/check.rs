@@ -8,9 +8,9 @@ pub(crate) mod types;
 use proc_macro2::{Delimiter, Group, Ident, TokenStream};
 use syn::Type;
 
-use crate::ast::{Definition, Variant};
-use crate::attr;
 use crate::errors::Errors;
+use crate::parse::ast::{Definition, Variant};
+use crate::parse::attr;
 use crate::types::{peel, print};
 
 pub(crate) fn definition(definition: &Definition, errors: &mut Errors) {

@@ -6,10 +6,10 @@ use quote::{ToTokens, quote};
 use syn::ext::IdentExt;
 use syn::{Type, parse_quote};
 
-use crate::ast::{self, Definition, Extent, Variant};
-use crate::attr::Handle;
 use crate::errors::Errors;
 use crate::model::Model;
+use crate::parse::ast::{self, Definition, Extent, Variant};
+use crate::parse::attr::Handle;
 use crate::{check, expand, names, types};
 
 pub(crate) fn definition(args: TokenStream, item: TokenStream, error: &syn::Error) -> TokenStream {

@@ -7,17 +7,14 @@
 #![forbid(unsafe_code)]
 #![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing))]
 
-mod ast;
-mod attr;
 mod cfg;
 mod check;
-mod docs;
 mod errors;
 mod expand;
 mod fallback;
-mod generics;
 mod model;
 mod names;
+mod parse;
 mod read;
 #[cfg(test)]
 mod tests;

@@ -1,5 +1,8 @@
 //! The definition with every name, type and visibility settled: what the expansion writes down.
 
+pub(crate) mod docs;
+mod generics;
+
 use std::collections::HashSet;
 
 use proc_macro2::{Ident, Span, TokenStream};
@@ -7,9 +10,10 @@ use quote::{ToTokens, quote, quote_spanned};
 use syn::ext::IdentExt;
 use syn::{Attribute, ItemEnum, LitStr, Member, Path, Type, Visibility};
 
-use crate::ast::{self, Definition, Extent, Shape};
-use crate::generics::{self, Generics};
-use crate::{attr, docs, names, types};
+use crate::model::generics::Generics;
+use crate::parse::ast::{self, Definition, Extent, Shape};
+use crate::parse::attr;
+use crate::{names, types};
 
 /// Types of up to this many tokens are never complex to clippy as it comes.
 const LEGIBLE: usize = 8;

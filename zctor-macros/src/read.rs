@@ -2,9 +2,9 @@
 
 use proc_macro2::TokenStream;
 
-use crate::ast::{self, Definition};
 use crate::check;
 use crate::errors::Errors;
+use crate::parse::ast::{self, Definition};
 
 /// The definition, or every fault of it. `was_stripped`: `cfg` may have taken something out.
 pub(crate) fn checked(args: TokenStream, item: TokenStream, was_stripped: bool) -> syn::Result<Definition> {

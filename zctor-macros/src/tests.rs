@@ -9,6 +9,7 @@ use proc_macro2::{Group, TokenStream, TokenTree};
 use quote::{ToTokens, quote};
 
 use crate::attribute;
+use crate::parse::attr;
 
 /// Compares with the record called `name`, or writes it.
 fn assert_recorded(name: &str, args: TokenStream, item: TokenStream) {
@@ -71,7 +72,7 @@ fn guide_shows_what_the_readme_s_example_becomes() {
         _ => None,
     });
     let item = item.as_mut().expect("it defines messages");
-    item.attrs.retain(|attribute| !crate::attr::is(attribute, crate::attr::ACTOR));
+    item.attrs.retain(|attribute| !attr::is(attribute, attr::ACTOR));
     let expansion = pretty(attribute(quote!(), item.to_token_stream()));
 
     let path = root.join("zctor/src/guide/what_you_get.md");
@@ -359,7 +360,7 @@ fn no_mistake_takes_the_enum_its_handler_or_its_client_away() {
                 syn::parse_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
             for item in program.items {
                 let syn::Item::Enum(mut item) = item else { continue };
-                let Some(at) = item.attrs.iter().position(|found| crate::attr::is(found, crate::attr::ACTOR)) else {
+                let Some(at) = item.attrs.iter().position(|found| attr::is(found, attr::ACTOR)) else {
                     continue;
                 };
                 let args = match item.attrs.remove(at).meta {
@@ -386,7 +387,7 @@ fn assert_whole(args: &TokenStream, item: &syn::ItemEnum, path: &Path) -> bool {
         return false;
     }
     let mut errors = crate::errors::Errors::default();
-    let definition = crate::ast::Definition::read(args.clone(), item.clone(), false, &mut errors);
+    let definition = crate::parse::ast::Definition::read(args.clone(), item.clone(), false, &mut errors);
     errors.discard();
     let file: syn::File = syn::parse2(expansion).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     let has = |wanted: fn(&syn::Item) -> Option<&syn::Ident>, name: &syn::Ident| {

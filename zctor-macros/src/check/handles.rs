@@ -6,10 +6,10 @@ use proc_macro2::Ident;
 use syn::ItemEnum;
 use syn::ext::IdentExt;
 
-use crate::ast::Definition;
-use crate::attr::Handle;
 use crate::errors::Errors;
 use crate::names;
+use crate::parse::ast::Definition;
+use crate::parse::attr::Handle;
 
 /// As many variants are listed in an error; more would hide it.
 const LISTED: usize = 12;

@@ -5,9 +5,9 @@ use std::collections::HashMap;
 use proc_macro2::Ident;
 use syn::ext::IdentExt;
 
-use crate::ast::{Definition, Field, Variant};
 use crate::errors::Errors;
 use crate::names;
+use crate::parse::ast::{Definition, Field, Variant};
 
 /// Two variants of one method name.
 pub(super) fn methods_differ(definition: &Definition, errors: &mut Errors) {

@@ -2,8 +2,8 @@
 
 use syn::Type;
 
-use crate::ast::{Definition, Field, Variant};
 use crate::errors::Errors;
+use crate::parse::ast::{Definition, Field, Variant};
 use crate::types::{self, Instead};
 
 /// A message may lie in a mailbox when its sender is long gone.

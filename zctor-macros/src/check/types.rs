@@ -3,8 +3,8 @@
 use proc_macro2::Ident;
 use syn::Type;
 
-use crate::ast::{Definition, Field};
 use crate::errors::Errors;
+use crate::parse::ast::{Definition, Field};
 use crate::types;
 
 /// Rust wants every parameter used in the enum itself, and replies do not stand there.

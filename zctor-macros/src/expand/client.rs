@@ -4,7 +4,7 @@ use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
 use syn::ext::IdentExt;
 
-use crate::docs::{self, Added};
+use crate::model::docs::{self, Added};
 use crate::model::{Model, Named, Reply, Variant};
 use crate::types;
 

@@ -3,7 +3,7 @@
 use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
 
-use crate::docs::Added;
+use crate::model::docs::Added;
 use crate::model::{Model, Reply, Variant};
 use crate::types;
 

@@ -7,9 +7,9 @@ use quote::ToTokens;
 use syn::ext::IdentExt;
 use syn::{Attribute, Item, ItemEnum, Lifetime, Type};
 
-use crate::attr::{self, MsgOptions, Options, reply};
 use crate::errors::Errors;
 use crate::names;
+use crate::parse::attr::{self, MsgOptions, Options, reply};
 
 pub(crate) struct Definition {
     /// The enum without our attributes.

@@ -9,9 +9,9 @@ use quote::ToTokens;
 use syn::punctuated::Punctuated;
 use syn::{Attribute, LitStr, Meta, Path, Token, Type, parenthesized};
 
-pub(crate) use crate::attr::handles::Handle;
-use crate::attr::list::{Known, flag, ident, list, string};
 use crate::errors::Errors;
+pub(crate) use crate::parse::attr::handles::Handle;
+use crate::parse::attr::list::{Known, flag, ident, list, string};
 
 pub(crate) const ACTOR: &str = "actor";
 pub(crate) const REPLY: &str = "reply";

@@ -5,7 +5,7 @@ use quote::{ToTokens, quote};
 use syn::ext::IdentExt;
 use syn::{Attribute, Expr, ExprLit, Lit, Meta, Path};
 
-use crate::ast;
+use crate::parse::ast;
 use crate::types::print;
 
 /// The documentation of a variant, fit for other places.
