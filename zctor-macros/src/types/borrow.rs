@@ -5,7 +5,8 @@ use quote::ToTokens;
 use syn::visit_mut::{self, VisitMut};
 use syn::{Lifetime, Type};
 
-use crate::types::{peel, print};
+use crate::types::parts::peel;
+use crate::types::print::print;
 
 /// What borrows in a type: the `&` or lifetime tokens, and what each could be instead.
 pub(crate) struct Borrow {
