@@ -15,7 +15,9 @@ mod fallback;
 mod model;
 mod names;
 mod parse;
+mod position;
 mod read;
+mod spelling;
 #[cfg(test)]
 mod tests;
 mod types;

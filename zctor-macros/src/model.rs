@@ -13,7 +13,7 @@ use syn::{Attribute, ItemEnum, LitStr, Member, Path, Type, Visibility};
 use crate::model::generics::Generics;
 use crate::parse::ast::{self, Definition, Extent, Shape};
 use crate::parse::attr;
-use crate::{names, types};
+use crate::{names, position, types};
 
 /// Types of up to this many tokens are never complex to clippy as it comes.
 const LEGIBLE: usize = 8;
@@ -59,14 +59,14 @@ pub(crate) struct Named {
 
 impl Named {
     fn by_enum(ident: &Ident, enum_ident: &Ident) -> Self {
-        let at = names::located(enum_ident);
-        Self { ident: names::moved(ident, Span::call_site()), name_at: at, at }
+        let at = position::of(enum_ident);
+        Self { ident: position::moved(ident, Span::call_site()), name_at: at, at }
     }
 
     /// An editor shows all that stands at a word in an attribute, so it is the name alone.
     fn by_option(ident: &Ident) -> Self {
         let at = Span::call_site();
-        Self { ident: names::moved(ident, at), name_at: names::located(ident), at }
+        Self { ident: position::moved(ident, at), name_at: position::of(ident), at }
     }
 }
 
@@ -151,12 +151,7 @@ impl<'a> Model<'a> {
             handler: named(&handler, definition.options.handler.get()),
             client: named(&client, definition.options.client.get()),
             port: names::port(ident),
-            ctx: definition
-                .options
-                .ctx
-                .key()
-                .or(definition.options.calls.key())
-                .map(|key| Span::call_site().located_at(key)),
+            ctx: definition.options.ctx.key().or(definition.options.calls.key()).map(position::at),
             calls,
             generics,
             variants: variants(Extent::Everything),
@@ -209,19 +204,19 @@ impl<'a> Model<'a> {
     /// The path of zctor at the position of what it stands for, if it is our own: errors about the type point there.
     pub(crate) fn krate_at(&self, span: Span) -> TokenStream {
         let path = self.krate.to_token_stream();
-        if self.is_krate_given { path } else { types::respan(path, span) }
+        if self.is_krate_given { path } else { position::respan(path, span) }
     }
 
     /// Where what every actor has is defined: the position of the enum's name, and the enum's visibility there.
     pub(crate) fn at_enum(&self) -> (Span, TokenStream) {
-        let at = names::located(&self.item.ident);
-        (at, types::respan(self.item.vis.to_token_stream(), at))
+        let at = position::of(&self.item.ident);
+        (at, position::respan(self.item.vis.to_token_stream(), at))
     }
 
     /// Where a type is defined: the position, and there the enum's visibility and the name. Errors of a name that is taken
     /// lead to the enum's name, and so do editors.
     pub(crate) fn defined(&self, Named { ident, name_at, at }: &Named) -> (Span, TokenStream, Ident) {
-        (*at, types::respan(self.item.vis.to_token_stream(), *at), names::moved(ident, *name_at))
+        (*at, position::respan(self.item.vis.to_token_stream(), *at), position::moved(ident, *name_at))
     }
 
     /// The client with one of its views: `CacheClient<K, V, ::zctor::Blocking>`.
@@ -245,7 +240,7 @@ impl<'a> Model<'a> {
     pub(crate) fn handler_type(&self) -> TokenStream {
         let (_, arguments, _) = self.generics.plain().split_for_impl();
         let handler = &self.handler;
-        types::respan(quote!(#handler #arguments), self.at_enum().0)
+        position::respan(quote!(#handler #arguments), self.at_enum().0)
     }
 
     pub(crate) fn port_type(&self) -> TokenStream {
@@ -263,7 +258,7 @@ impl Handle {
 
 impl<'a> Variant<'a> {
     fn resolve(variant: &'a ast::Variant, definition: &Definition, ty: &TokenStream) -> Self {
-        let span = names::located(&variant.ident);
+        let span = position::of(&variant.ident);
         let count = variant.fields.len();
         let field = |(index, field): (usize, &ast::Field)| Field {
             member: field.ident.clone().map_or_else(|| Member::from(index), Member::Named),
@@ -272,12 +267,12 @@ impl<'a> Variant<'a> {
             into: field.options.into.get().is_some(),
         };
         let reply = variant.replies.first().map(|reply| Reply {
-            ty: reply.ty.as_ref().map_or_else(|| types::unit_at(span), |reply| types::without_self(reply, ty)),
-            deferred: reply.deferred.map(|word| Span::call_site().located_at(word)),
+            ty: reply.ty.as_ref().map_or_else(|| position::unit(span), |reply| types::without_self(reply, ty)),
+            deferred: reply.deferred.map(position::at),
         });
         let named = |name: &str| variant.attrs.iter().find(|attribute| attribute.path().is_ident(name));
         Self {
-            ident: names::moved(&variant.ident, span),
+            ident: position::moved(&variant.ident, span),
             shape: variant.shape,
             method: method(variant, span),
             fields: variant.fields.iter().enumerate().map(field).collect(),
@@ -350,7 +345,7 @@ impl<'a> Variant<'a> {
 }
 
 fn method(variant: &ast::Variant, span: Span) -> Ident {
-    names::moved(&variant.method(), variant.options.name.get().map_or(span, names::located))
+    position::moved(&variant.method(), variant.options.name.get().map_or(span, position::of))
 }
 
 fn vis(variant: &ast::Variant, definition: &Definition, span: Span) -> Visibility {
@@ -358,7 +353,7 @@ fn vis(variant: &ast::Variant, definition: &Definition, span: Span) -> Visibilit
         return Visibility::Inherited;
     }
     // Positions at both ends of a method lead to the variant, also for editors and for the documentation's source.
-    let tokens = types::respan(definition.item.vis.to_token_stream(), span);
+    let tokens = position::respan(definition.item.vis.to_token_stream(), span);
     syn::parse2(tokens).unwrap_or(Visibility::Inherited)
 }
 

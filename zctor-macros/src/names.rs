@@ -18,6 +18,8 @@ use proc_macro2::{Ident, Span};
 use quote::format_ident;
 use syn::ext::IdentExt;
 
+use crate::position;
+
 /// Client methods that are generated for every actor, or that every client has.
 pub(crate) const CLIENT: [&str; 3] = ["clone", "non_blocking", "within"];
 /// Handler methods that are generated for every actor.
@@ -38,20 +40,6 @@ const KEYWORDS: [&str; 48] = [
 ];
 /// Keywords that cannot be written raw.
 const PATH_KEYWORDS: [&str; 5] = ["self", "super", "crate", "Self", "_"];
-
-/// A token with the position of `token` that still counts as written by the macro, so that errors point at the
-/// user's text and lints leave it alone.
-pub(crate) fn located(token: &Ident) -> Span {
-    Span::call_site().located_at(token.span())
-}
-
-/// The same name at another position. `gen` becomes raw: what the macro writes is read as of the macro's own edition,
-/// where it is a keyword, whatever it is in the user's.
-pub(crate) fn moved(ident: &Ident, span: Span) -> Ident {
-    let mut moved = if ident == "gen" { Ident::new_raw("gen", span) } else { ident.clone() };
-    moved.set_span(span);
-    moved
-}
 
 /// `WorkerMessage` and `WorkerMsg`: `Worker`. A name that is nothing else stays.
 fn stem(ident: &Ident) -> String {
@@ -80,7 +68,7 @@ pub(crate) fn port(ident: &Ident) -> Ident {
 
 /// `AddMany`: `add_many`; `Match`: `r#match`; `Super`: `super_`.
 pub(crate) fn method(variant: &Ident) -> Ident {
-    identifier(&snake_case(&variant.unraw().to_string()), located(variant))
+    identifier(&snake_case(&variant.unraw().to_string()), position::of(variant))
 }
 
 /// The parameter of the `index`th of `count` fields of a tuple variant.
@@ -140,38 +128,6 @@ fn snake_case(name: &str) -> String {
         before = Some(char);
     }
     out
-}
-
-/// The one of `known` that is nearest to `given`, if it is near at all.
-pub(crate) fn nearest<'a>(given: &str, known: &[&'a str]) -> Option<&'a str> {
-    let near = known.iter().map(|known| (distance(given, known), *known)).min()?;
-    (near.0 <= 2 && near.0 < near.1.len()).then_some(near.1)
-}
-
-/// Edits (insert, drop, replace, swap neighbours) between two short words.
-fn distance(left: &str, right: &str) -> usize {
-    let right: Vec<char> = right.chars().collect();
-    let mut older: Vec<usize> = Vec::new();
-    let mut row: Vec<usize> = (0..=right.len()).collect();
-    let mut last: Option<char> = None;
-    for (line, char) in left.chars().enumerate() {
-        let mut next = vec![line + 1];
-        let mut before: Option<char> = None;
-        for (column, other) in right.iter().enumerate() {
-            let at = |row: &[usize], column: usize| row.get(column).copied().unwrap_or(usize::MAX - 1);
-            let mut best = (at(&row, column) + usize::from(*other != char))
-                .min(at(&row, column + 1) + 1)
-                .min(at(&next, column) + 1);
-            if last == Some(*other) && before == Some(char) && column > 0 {
-                best = best.min(at(&older, column - 1) + 1);
-            }
-            next.push(best);
-            before = Some(*other);
-        }
-        older = std::mem::replace(&mut row, next);
-        last = Some(char);
-    }
-    row.last().copied().unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -234,17 +190,5 @@ mod tests {
         assert_eq!(fresh("V", &["K".to_owned()]), "V");
         assert_eq!(fresh("V", &["V".to_owned()]), "__V");
         assert_eq!(fresh("V", &["V".to_owned(), "__V".to_owned()]), "__V_");
-    }
-
-    #[test]
-    fn nearest_knows_typical_slips() {
-        let known = ["name", "handler", "client", "ctx", "calls", "crate"];
-        for (given, meant) in
-            [("nmae", "name"), ("nam", "name"), ("handlr", "handler"), ("call", "calls"), ("cxt", "ctx")]
-        {
-            assert_eq!(nearest(given, &known), Some(meant));
-        }
-        assert_eq!(nearest("mailbox", &known), None);
-        assert_eq!(nearest("", &known), None);
     }
 }

@@ -6,7 +6,6 @@ mod print;
 
 pub(crate) use borrow::{Instead, borrows, make_static};
 pub(crate) use parts::{
-    idents, impl_trait, infer, length, mentions, owner, peel, replace_self, respan, self_in_macro, unit_at,
-    without_self,
+    idents, impl_trait, infer, length, mentions, owner, peel, replace_self, self_in_macro, without_self,
 };
 pub(crate) use print::print;

@@ -7,9 +7,9 @@ use syn::ItemEnum;
 use syn::ext::IdentExt;
 
 use crate::errors::Errors;
-use crate::names;
 use crate::parse::ast::Definition;
 use crate::parse::attr::Handle;
+use crate::spelling;
 
 /// As many variants are listed in an error; more would hide it.
 const LISTED: usize = 12;
@@ -65,8 +65,7 @@ pub(crate) fn variants_exist(item: &ItemEnum, handles: &[Handle], errors: &mut E
         let name = variant.unraw().to_string();
         let known: Vec<String> = item.variants.iter().map(|variant| variant.ident.unraw().to_string()).collect();
         let known: Vec<&str> = known.iter().map(String::as_str).collect();
-        let hint = names::nearest(&name, &known).map(|near| format!(", did you mean `{near}`?"));
-        let hint = hint.as_deref().unwrap_or(".");
+        let hint = spelling::hint(&name, &known);
         let listed = known.iter().take(LISTED).copied().collect::<Vec<_>>().join(", ");
         let more = if known.len() > LISTED { ", .." } else { "" };
         errors.add(variant, format_args!("`{}` has no variant `{variant}`{hint} Variants: {listed}{more}", item.ident));

@@ -6,7 +6,7 @@ use syn::ext::IdentExt;
 
 use crate::model::docs::{self, Added};
 use crate::model::{Model, Named, Reply, Variant};
-use crate::types;
+use crate::{position, types};
 
 /// ```text
 /// in   #[reply(i64)] Add { a: i64, b: i64 }, Clear
@@ -184,7 +184,7 @@ fn method(model: &Model<'_>, face: &Face<'_>, variant: &Variant<'_>, blocking: b
     let names: Vec<_> = variant.fields.iter().map(|field| &field.param).collect();
     let parameters = variant.parameters();
     let span = variant.span;
-    let client = types::respan(face.get(model), span);
+    let client = position::respan(face.get(model), span);
     let (output, body) = match &variant.reply {
         Some(Reply { ty: reply, .. }) if blocking => (
             quote_spanned!(span=> ::core::result::Result<#reply, #krate::CallError>),

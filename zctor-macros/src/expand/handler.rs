@@ -5,7 +5,8 @@ use quote::{ToTokens, quote, quote_spanned};
 use syn::ext::IdentExt;
 
 use crate::model::{Model, Reply, Variant};
-use crate::types::{self, print};
+use crate::position;
+use crate::types::print;
 
 /// ```text
 /// in   #[reply(i64)] Add { a: i64, b: i64 }
@@ -91,7 +92,7 @@ fn method(model: &Model<'_>, variant: &Variant<'_>) -> TokenStream {
     // is written without. Their names may be those of fields.
     let ours = span.resolved_at(Span::mixed_site());
     let ctx = model.ctx.map(|at| {
-        let (name, krate, ty) = (quote_spanned!(ours=> ctx), model.krate_at(at), types::respan(ty.clone(), at));
+        let (name, krate, ty) = (quote_spanned!(ours=> ctx), model.krate_at(at), position::respan(ty.clone(), at));
         quote_spanned!(at=> #name: &mut #krate::Context<#ty>,)
     });
     let to = variant.reply.as_ref().and_then(|reply| {

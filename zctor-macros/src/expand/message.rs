@@ -5,8 +5,8 @@ use quote::{quote, quote_spanned};
 use syn::Member;
 use syn::ext::IdentExt;
 
-use crate::expand::calls::at;
 use crate::model::Model;
+use crate::position;
 
 /// ```text
 /// out  impl Message for CalculatorMessage {
@@ -69,10 +69,10 @@ fn depth(model: &Model<'_>) -> TokenStream {
         );
     };
     let depths = model.calls.iter().map(|callee| {
-        let span = at(callee);
+        let span = position::of_type(callee);
         quote_spanned!(span=> <#callee as #krate::Message>::CYCLE_OF_CALLS_SEND_OR_PIPE_ONE_OF_THEM)
     });
-    let span = at(first);
+    let span = position::of_type(first);
     // A local array: a promoted one would double the steps of the cycle that rustc lists.
     quote_spanned! {span=>
         const CALL_DEPTH: ::core::primitive::u16 = Self::CYCLE_OF_CALLS_SEND_OR_PIPE_ONE_OF_THEM;
@@ -139,5 +139,5 @@ fn key(model: &Model<'_>) -> (TokenStream, TokenStream) {
         }
     };
     // At the field's type, where rustc should say that it is more private than the enum.
-    (quote_spanned!(at(ty)=> type Key = #krate::__private::Keyed<#ty>;), hash)
+    (quote_spanned!(position::of_type(ty)=> type Key = #krate::__private::Keyed<#ty>;), hash)
 }

@@ -5,7 +5,7 @@ use quote::{ToTokens, quote};
 use syn::punctuated::Punctuated;
 use syn::{GenericParam, ItemEnum, TypeParam, WherePredicate, parse_quote};
 
-use crate::{names, types};
+use crate::{position, types};
 
 /// The enum's generics without defaults and lifetimes, every bound in the where clause and `Send + 'static` added to
 /// each type parameter, since messages cross threads and outlive their senders.
@@ -33,7 +33,7 @@ impl Generics {
                 }
                 GenericParam::Const(param) => {
                     let (ident, ty) =
-                        (moved(&param.ident), types::respan(param.ty.to_token_stream(), names::located(&param.ident)));
+                        (moved(&param.ident), position::respan(param.ty.to_token_stream(), position::of(&param.ident)));
                     plain.params.push(parse_quote!(const #ident: #ty));
                     let mut bare = param.clone();
                     bare.attrs.clear();
@@ -98,7 +98,7 @@ pub(crate) fn self_type(item: &ItemEnum) -> TokenStream {
 
 /// Ours at the position of the user's: rustc would propose another parameter there for each item with a type amiss.
 fn moved(ident: &Ident) -> Ident {
-    names::moved(ident, names::located(ident))
+    position::moved(ident, position::of(ident))
 }
 
 fn name(param: &GenericParam) -> Option<TokenStream> {

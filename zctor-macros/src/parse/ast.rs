@@ -8,8 +8,8 @@ use syn::ext::IdentExt;
 use syn::{Attribute, Item, ItemEnum, Lifetime, Type};
 
 use crate::errors::Errors;
-use crate::names;
 use crate::parse::attr::{self, MsgOptions, Options, reply};
+use crate::{names, position};
 
 pub(crate) struct Definition {
     /// The enum without our attributes.
@@ -189,7 +189,7 @@ impl Field {
     pub(crate) fn parameter(&self, index: usize, count: usize) -> Ident {
         let span = Span::call_site();
         match (&self.ident, self.options.name.get()) {
-            (Some(name), _) | (None, Some(name)) => names::moved(name, names::located(name)),
+            (Some(name), _) | (None, Some(name)) => position::moved(name, position::of(name)),
             (None, None) => names::parameter(index, count, span),
         }
     }

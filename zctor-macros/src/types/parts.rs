@@ -1,9 +1,11 @@
 //! Looking into the user's types, and moving them to places where `Self` means something else.
 
-use proc_macro2::{Group, Ident, Span, TokenStream, TokenTree};
-use quote::{ToTokens, quote_spanned};
+use proc_macro2::{Ident, Span, TokenStream, TokenTree};
+use quote::ToTokens;
 use syn::visit_mut::{self, VisitMut};
 use syn::{Type, parse_quote};
+
+use crate::position::respan;
 
 /// The type without the invisible groups of macro arguments and without parentheses.
 pub(crate) fn peel(mut ty: &Type) -> &Type {
@@ -64,18 +66,6 @@ impl VisitMut for SelfIs<'_> {
         visit_mut::visit_expr_path_mut(self, expr);
         self.path(&mut expr.qself, &mut expr.path);
     }
-}
-
-/// The same tokens at another position, as if the macro had written them.
-pub(crate) fn respan(tokens: TokenStream, span: Span) -> TokenStream {
-    let one = |mut tree: TokenTree| {
-        if let TokenTree::Group(group) = &tree {
-            tree = TokenTree::Group(Group::new(group.delimiter(), respan(group.stream(), span)));
-        }
-        tree.set_span(Span::call_site().located_at(span));
-        tree
-    };
-    tokens.into_iter().map(one).collect()
 }
 
 /// What can stand for a type without a size.
@@ -158,11 +148,6 @@ pub(crate) fn length(tokens: impl ToTokens) -> usize {
 
 pub(crate) fn mentions(tokens: impl ToTokens, ident: &Ident) -> bool {
     idents(&tokens.into_token_stream()).contains(ident)
-}
-
-/// `()` at the position of something of the user's.
-pub(crate) fn unit_at(span: Span) -> Type {
-    Type::Verbatim(quote_spanned!(span=> ()))
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use syn::parse::{ParseStream, Parser};
 use syn::{LitStr, Token};
 
 use crate::errors::Errors;
-use crate::names;
+use crate::{names, spelling};
 
 /// The options of a place, and what the place is called in an error.
 pub(super) struct Known<'a> {
@@ -17,8 +17,7 @@ pub(super) struct Known<'a> {
 
 impl Known<'_> {
     pub(super) fn unknown(&self, key: &Ident) -> syn::Error {
-        let hint = names::nearest(&key.to_string(), self.keys).map(|near| format!(", did you mean `{near}`?"));
-        let hint = hint.as_deref().unwrap_or(".");
+        let hint = spelling::hint(&key.to_string(), self.keys);
         syn::Error::new_spanned(key, format!("unknown option `{key}`{hint} {self}"))
     }
 

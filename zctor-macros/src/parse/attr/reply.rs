@@ -8,7 +8,7 @@ use syn::punctuated::Punctuated;
 use syn::{Attribute, LitStr, Meta, Path, Token, Type};
 
 use crate::errors::Errors;
-use crate::names;
+use crate::spelling;
 use crate::types::print;
 
 const DEFERRED: &str = "deferred";
@@ -84,8 +84,7 @@ fn list(input: ParseStream<'_>, errors: &mut Errors) -> syn::Result<Content> {
             }
             Some(option) if option == DEFERRED => content.deferred = Some(option.span()),
             Some(option) if !types.is_empty() => {
-                let hint = names::nearest(&option.to_string(), &[DEFERRED]);
-                let hint = hint.map_or(".", |_| ", did you mean `deferred`?");
+                let hint = spelling::hint(&option.to_string(), &[DEFERRED]);
                 errors.add(option, format_args!("unknown option `{option}`{hint} Behind the type: deferred"));
             }
             _ => types.push(ty),
