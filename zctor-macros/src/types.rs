@@ -1,11 +1,13 @@
 //! Looking into the user's types, and moving them to places where `Self` means something else.
 
 mod borrow;
+mod owner;
 mod parts;
 mod print;
+mod self_type;
 
 pub(crate) use borrow::{Instead, borrows, make_static};
-pub(crate) use parts::{
-    idents, impl_trait, infer, length, mentions, owner, peel, replace_self, self_in_macro, without_self,
-};
+pub(crate) use owner::owner;
+pub(crate) use parts::{idents, impl_trait, infer, length, mentions, peel, self_in_macro};
 pub(crate) use print::print;
+pub(crate) use self_type::{replace_self, without_self};

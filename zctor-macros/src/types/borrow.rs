@@ -5,7 +5,7 @@ use quote::ToTokens;
 use syn::visit_mut::{self, VisitMut};
 use syn::{Lifetime, Type};
 
-use crate::types::parts::peel;
+use crate::types::owner::owned;
 use crate::types::print::print;
 
 /// What borrows in a type: the `&` or lifetime tokens, and what each could be instead.
@@ -92,12 +92,31 @@ impl VisitMut for Borrows {
     }
 }
 
-fn owned(ty: &Type) -> String {
-    match peel(ty) {
-        Type::Path(path) if path.path.is_ident("str") => "String".to_owned(),
-        Type::Path(path) if path.path.is_ident("Path") => "PathBuf".to_owned(),
-        Type::Slice(slice) => format!("Vec<{}>", print(&slice.elem)),
-        Type::TraitObject(object) => format!("Box<{}>", print(object)),
-        other => print(other),
+#[cfg(test)]
+mod tests {
+    use proc_macro2::Span;
+
+    use super::*;
+
+    fn ty(text: &str) -> Type {
+        syn::parse_str(text).expect("a type")
+    }
+
+    #[test]
+    fn borrows_are_found_unless_static_or_bound() {
+        for (text, count) in [
+            ("&str", 1),
+            ("Vec<&'a [&u8]>", 2),
+            ("Cow<'_, str>", 1),
+            ("&'static str", 0),
+            ("Cow<'static, str>", 0),
+            ("fn(&str) -> &str", 0),
+            ("Box<dyn Fn(&str) -> &str + Send>", 0),
+            ("Box<dyn for<'b> Visit<'b> + Send>", 0),
+        ] {
+            assert_eq!(borrows(&ty(text), &[]).len(), count, "{text}");
+        }
+        let declared = [Lifetime::new("'a", Span::call_site())];
+        assert!(borrows(&ty("&'a str"), &declared).is_empty());
     }
 }

@@ -53,3 +53,29 @@ fn write(text: &mut String, tokens: TokenStream) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ty(text: &str) -> syn::Type {
+        syn::parse_str(text).expect("a type")
+    }
+
+    #[test]
+    fn types_print_as_typed() {
+        for text in [
+            "Result<i64, DivideByZero>",
+            "Box<dyn Fn(u8) -> Vec<u8> + Send + 'static>",
+            "[u8; 32]",
+            "&'static str",
+            "(u8, std::sync::Arc<str>)",
+            "fn(&mut State) -> ()",
+            "<Vec<u8> as IntoIterator>::Item",
+            "*const u8",
+            "!",
+        ] {
+            assert_eq!(print(ty(text)), text);
+        }
+    }
+}
