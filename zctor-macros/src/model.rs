@@ -2,16 +2,22 @@
 
 pub(crate) mod docs;
 mod generics;
+mod lints;
+mod named;
+mod variant;
 
 use std::collections::HashSet;
 
 use proc_macro2::{Ident, Span, TokenStream};
-use quote::{ToTokens, quote, quote_spanned};
+use quote::{ToTokens, quote};
 use syn::ext::IdentExt;
-use syn::{Attribute, ItemEnum, LitStr, Member, Path, Type, Visibility};
+use syn::{ItemEnum, LitStr, Path, Type, Visibility};
 
 use crate::model::generics::Generics;
-use crate::parse::ast::{self, Definition, Extent, Shape};
+use crate::model::lints::lints;
+pub(crate) use crate::model::named::Named;
+pub(crate) use crate::model::variant::{Reply, Variant};
+use crate::parse::ast::{Definition, Extent};
 use crate::parse::attr;
 use crate::{names, position, types};
 
@@ -48,72 +54,10 @@ pub(crate) struct Model<'a> {
     pub(crate) factory: Ident,
 }
 
-/// A type that is generated.
-pub(crate) struct Named {
-    ident: Ident,
-    /// The position of the name where the type is defined: that of the enum's, or of the option that gives it.
-    name_at: Span,
-    /// The position of what is around the name there.
-    at: Span,
-}
-
-impl Named {
-    fn by_enum(ident: &Ident, enum_ident: &Ident) -> Self {
-        let at = position::of(enum_ident);
-        Self { ident: position::moved(ident, Span::call_site()), name_at: at, at }
-    }
-
-    /// An editor shows all that stands at a word in an attribute, so it is the name alone.
-    fn by_option(ident: &Ident) -> Self {
-        let at = Span::call_site();
-        Self { ident: position::moved(ident, at), name_at: position::of(ident), at }
-    }
-}
-
-impl ToTokens for Named {
-    fn to_tokens(&self, tokens: &mut TokenStream) {
-        self.ident.to_tokens(tokens);
-    }
-}
-
 pub(crate) struct Handle {
     pub(crate) name: Named,
     /// The names of the variants that it knows.
     variants: HashSet<String>,
-}
-
-pub(crate) struct Variant<'a> {
-    /// At the position of the variant, but ours: whatever lints say of the name, they say it of the enum.
-    pub(crate) ident: Ident,
-    pub(crate) shape: Shape,
-    pub(crate) method: Ident,
-    pub(crate) fields: Vec<Field>,
-    pub(crate) reply: Option<Reply>,
-    pub(crate) key: Option<usize>,
-    /// Of its request and client methods.
-    pub(crate) vis: Visibility,
-    /// For everything that stands for this variant.
-    pub(crate) span: Span,
-    pub(crate) docs: docs::Copied<'a>,
-    pub(crate) lints: Vec<TokenStream>,
-    /// The text of the variant's `must_use`. Without one it says nothing that the methods' results do not say.
-    pub(crate) must_use: Option<TokenStream>,
-    /// The variant's `deprecated`, and leave for our own use of it.
-    pub(crate) deprecated: Option<TokenStream>,
-}
-
-pub(crate) struct Reply {
-    pub(crate) ty: Type,
-    /// Whether the handler is given the port and may answer later.
-    pub(crate) deferred: Option<Span>,
-}
-
-pub(crate) struct Field {
-    pub(crate) member: Member,
-    pub(crate) param: Ident,
-    pub(crate) ty: Type,
-    /// Whether clients and requests take whatever can be made into it.
-    pub(crate) into: bool,
 }
 
 impl<'a> Model<'a> {
@@ -254,129 +198,6 @@ impl Handle {
     fn resolve(handle: &attr::Handle) -> Self {
         Self { name: Named::by_option(&handle.ident), variants: handle.variants.iter().map(unraw).collect() }
     }
-}
-
-impl<'a> Variant<'a> {
-    fn resolve(variant: &'a ast::Variant, definition: &Definition, ty: &TokenStream) -> Self {
-        let span = position::of(&variant.ident);
-        let count = variant.fields.len();
-        let field = |(index, field): (usize, &ast::Field)| Field {
-            member: field.ident.clone().map_or_else(|| Member::from(index), Member::Named),
-            param: field.parameter(index, count),
-            ty: types::without_self(&field.ty, ty),
-            into: field.options.into.get().is_some(),
-        };
-        let reply = variant.replies.first().map(|reply| Reply {
-            ty: reply.ty.as_ref().map_or_else(|| position::unit(span), |reply| types::without_self(reply, ty)),
-            deferred: reply.deferred.map(position::at),
-        });
-        let named = |name: &str| variant.attrs.iter().find(|attribute| attribute.path().is_ident(name));
-        Self {
-            ident: position::moved(&variant.ident, span),
-            shape: variant.shape,
-            method: method(variant, span),
-            fields: variant.fields.iter().enumerate().map(field).collect(),
-            reply,
-            key: variant.fields.iter().position(|field| !field.keys.is_empty()),
-            vis: vis(variant, definition, span),
-            span,
-            docs: docs::Copied::of(variant, &definition.item.ident),
-            lints: variant
-                .fields
-                .iter()
-                .map(|field| &field.attrs)
-                .chain([&variant.attrs])
-                .flat_map(|attrs| lints(attrs))
-                .collect(),
-            must_use: variant.must_use.iter().find_map(|attribute| must_use(attribute, span)),
-            deprecated: named("deprecated").map(|attribute| quote!(#attribute #[allow(deprecated)])),
-        }
-    }
-
-    /// `Self::Add { a, b }`, with the parameters for the fields.
-    pub(crate) fn pattern(&self, ty: TokenStream) -> TokenStream {
-        self.with_fields(&ty, false)
-    }
-
-    /// The same as a value, made of what clients and requests take.
-    pub(crate) fn value(&self, ty: TokenStream) -> TokenStream {
-        self.with_fields(&ty, true)
-    }
-
-    fn with_fields(&self, ty: &TokenStream, converted: bool) -> TokenStream {
-        let (ident, span) = (&self.ident, self.span);
-        let fields = self.fields.iter().map(|Field { member, param, into, .. }| {
-            let name = (converted && *into && self.shape == Shape::Named).then(|| quote!(#member:));
-            let value = if converted && *into {
-                quote_spanned!(span=> ::core::convert::Into::into(#param))
-            } else {
-                quote!(#param)
-            };
-            quote!(#name #value)
-        });
-        match self.shape {
-            Shape::Unit => quote!(#ty::#ident),
-            Shape::Tuple => quote!(#ty::#ident(#(#fields),*)),
-            Shape::Named => quote!(#ty::#ident { #(#fields),* }),
-        }
-    }
-
-    /// The parameters of the client's method and of the request: `a: i64, name: impl Into<String>`.
-    pub(crate) fn parameters(&self) -> TokenStream {
-        let span = self.span;
-        let one = |field: &Field| {
-            let (param, ty) = (&field.param, &field.ty);
-            let ty = if field.into { quote_spanned!(span=> impl ::core::convert::Into<#ty>) } else { quote!(#ty) };
-            quote_spanned!(span=> #param: #ty,)
-        };
-        self.fields.iter().map(one).collect()
-    }
-
-    /// Whether the parameters name types of their own, so that the method cannot be mentioned without arguments.
-    pub(crate) fn is_generic(&self) -> bool {
-        self.fields.iter().any(|field| field.into)
-    }
-
-    /// Whether the method is so long that clippy counts its arguments; `more` stand before the fields.
-    pub(crate) fn too_many_arguments(&self, more: usize) -> Option<TokenStream> {
-        // As many as the variant has fields, which is the user's choice and not the method's.
-        (self.fields.len() + more > 7).then(|| quote!(#[allow(clippy::too_many_arguments)]))
-    }
-}
-
-fn method(variant: &ast::Variant, span: Span) -> Ident {
-    position::moved(&variant.method(), variant.options.name.get().map_or(span, position::of))
-}
-
-fn vis(variant: &ast::Variant, definition: &Definition, span: Span) -> Visibility {
-    if variant.options.internal.get().is_some() {
-        return Visibility::Inherited;
-    }
-    // Positions at both ends of a method lead to the variant, also for editors and for the documentation's source.
-    let tokens = position::respan(definition.item.vis.to_token_stream(), span);
-    syn::parse2(tokens).unwrap_or(Visibility::Inherited)
-}
-
-fn must_use(attribute: &Attribute, span: Span) -> Option<TokenStream> {
-    let text = &attribute.meta.require_name_value().ok()?.value;
-    Some(quote_spanned!(span=> #[must_use = #text]))
-}
-
-/// The lint levels among the attributes. `expect` becomes `allow`: it is fulfilled, or not, where the user wrote it.
-fn lints(attrs: &[Attribute]) -> Vec<TokenStream> {
-    let level = |attribute: &Attribute| {
-        let lints = attribute.meta.require_list().ok().map(|meta| meta.tokens.clone())?;
-        let path = attribute.path();
-        if path.is_ident("expect") {
-            Some(quote!(#[allow(#lints)]))
-        } else {
-            ["allow", "warn", "deny", "forbid"]
-                .iter()
-                .any(|level| path.is_ident(level))
-                .then(|| quote!(#[#path(#lints)]))
-        }
-    };
-    attrs.iter().filter_map(level).collect()
 }
 
 fn unraw(ident: &Ident) -> String {
