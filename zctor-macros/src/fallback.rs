@@ -105,7 +105,7 @@ fn keep_good_calls(definition: &mut Definition) {
     let mut good: Vec<Type> = Vec::new();
     for ty in calls {
         let known = good.iter().any(|before| types::print(before) == types::print(&ty));
-        if !known && check::fault_of_callee(definition, &ty).is_none() {
+        if !known && check::calls::fault_of_callee(definition, &ty).is_none() {
             good.push(ty);
         }
     }

@@ -74,3 +74,19 @@ pub(super) fn self_can_be_replaced(definition: &Definition, ty: &Type, errors: &
             .add(&found, format_args!("`Self` cannot be seen inside a type macro; write `{}`", definition.item.ident));
     }
 }
+
+/// One hash for the enum: `keyed` could not tell which type it is given otherwise.
+pub(super) fn keys_of_one_type(definition: &Definition, errors: &mut Errors) {
+    let mut keyed =
+        definition.variants.iter().flat_map(|variant| variant.fields.iter().find(|field| !field.keys.is_empty()));
+    let Some(first) = keyed.next() else { return };
+    for field in keyed {
+        let (first, other) = (types::print(&first.ty), types::print(&field.ty));
+        if first != other {
+            errors.add(
+                &field.ty,
+                format_args!("all `#[key]` fields of an enum have one type; the first is `{first}`, this `{other}`"),
+            );
+        }
+    }
+}
