@@ -1,4 +1,5 @@
-//! The rules a definition must keep, a function each. None returns early: all faults come out together.
+//! The rules that a definition must keep, one function a rule. No rule returns early, so that all faults come out
+//! together.
 
 mod attributes;
 pub(crate) mod calls;
@@ -42,7 +43,7 @@ pub(crate) fn definition(definition: &Definition, errors: &mut Errors) {
     }
 }
 
-/// Nothing could ever be sent.
+/// Nobody could ever send anything to an actor without messages.
 fn has_messages(definition: &Definition, errors: &mut Errors) {
     if definition.variants.is_empty() && !definition.was_stripped {
         let mut braces = Group::new(Delimiter::Brace, TokenStream::new());

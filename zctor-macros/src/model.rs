@@ -1,4 +1,4 @@
-//! The definition with every name, type and visibility settled: what the expansion writes down.
+//! The definition with every name, type and visibility settled, for the expansion to write down.
 
 pub(crate) mod docs;
 mod generics;
@@ -21,7 +21,7 @@ use crate::parse::ast::{Definition, Extent};
 use crate::parse::attr;
 use crate::{names, position, types};
 
-/// Types of up to this many tokens are never complex to clippy as it comes.
+/// A type of up to this many tokens is never too complex for clippy's defaults.
 const LEGIBLE: usize = 8;
 
 pub(crate) struct Model<'a> {
@@ -32,7 +32,7 @@ pub(crate) struct Model<'a> {
     pub(crate) handler: Named,
     pub(crate) client: Named,
     pub(crate) port: Ident,
-    /// The word that gives the context to handler methods, if one does.
+    /// The position of the option that gives the context to handler methods, if one does.
     pub(crate) ctx: Option<Span>,
     pub(crate) calls: Vec<Type>,
     pub(crate) generics: Generics,
@@ -41,19 +41,20 @@ pub(crate) struct Model<'a> {
     pub(crate) variants: Vec<Variant<'a>>,
     /// Clients that know some of the variants.
     pub(crate) handles: Vec<Handle>,
-    /// Those that only the handler knows, behind a fault.
+    /// The variants that only the handler knows, because of a fault.
     pub(crate) handler_only: Vec<Variant<'a>>,
     /// The hooks of the handler, all but those lost to a fault.
     pub(crate) hooks: Vec<&'static str>,
-    /// What the generated items inherit from the enum: the user's lint levels.
+    /// The enum's lint levels, which the generated items inherit.
     pub(crate) lints: Vec<TokenStream>,
     pub(crate) is_deprecated: bool,
-    /// Names for the parameters of generated items that the definition does not use itself.
+    // Names for the type parameters of generated items. The definition uses none of them.
     pub(crate) view: Ident,
     pub(crate) state: Ident,
     pub(crate) factory: Ident,
 }
 
+/// A client that knows some of the variants.
 pub(crate) struct Handle {
     pub(crate) name: Named,
     /// The names of the variants that it knows.
@@ -61,7 +62,7 @@ pub(crate) struct Handle {
 }
 
 impl<'a> Model<'a> {
-    /// No variant gives the client a method of this name.
+    /// Whether no variant gives the client a method of this name.
     pub(crate) fn is_free(&self, name: &str) -> bool {
         !self.variants.iter().any(|variant| variant.method.unraw() == name)
     }
@@ -114,20 +115,21 @@ impl<'a> Model<'a> {
         }
     }
 
-    /// The attributes of a generated item: the user's lint levels, and what he cannot mend.
+    /// The attributes of a generated item: the user's lint levels, and an `allow` of the warnings that the user
+    /// cannot mend.
     pub(crate) fn attrs(&self) -> TokenStream {
         let lints = &self.lints;
-        // The use that matters is the user's.
+        // Rustc should warn of the user's uses of the enum, and not of the macro's.
         let deprecated = self.is_deprecated.then(|| quote!(#[allow(deprecated)]));
         quote!(#(#lints)* #deprecated)
     }
 
-    /// The same for an item with the user's types in its signatures.
+    /// The attributes of an item with the user's types in its signatures.
     pub(crate) fn attrs_of_signatures(&self) -> TokenStream {
         let attrs = self.attrs();
-        // A private type in a public enum is reported on the enum; once is enough.
+        // Rustc reports a private type in a public enum on the enum, and once is enough.
         let private = (!matches!(self.item.vis, Visibility::Inherited)).then(|| quote!(#[allow(private_interfaces)]));
-        // Likewise of a type that clippy finds hard to read.
+        // Clippy reports a type that is hard to read on the enum, and once is enough.
         let is_long = |ty: &Type| types::length(ty) > LEGIBLE;
         let complex = self.variants.iter().any(|variant| {
             variant.fields.iter().any(|field| is_long(&field.ty))
@@ -137,7 +139,7 @@ impl<'a> Model<'a> {
         quote!(#attrs #private #complex)
     }
 
-    /// The same for an item that mentions every variant.
+    /// The attributes of an item that mentions every variant.
     pub(crate) fn attrs_of_all(&self) -> TokenStream {
         let attrs = self.attrs();
         let any = !self.is_deprecated && self.variants.iter().any(|variant| variant.deprecated.is_some());
@@ -145,20 +147,21 @@ impl<'a> Model<'a> {
         quote!(#attrs #deprecated)
     }
 
-    /// The path of zctor at the position of what it stands for, if it is our own: errors about the type point there.
+    /// The path of zctor, at this position unless the user has typed the path. Errors about a type of zctor's point
+    /// there.
     pub(crate) fn krate_at(&self, span: Span) -> TokenStream {
         let path = self.krate.to_token_stream();
         if self.is_krate_given { path } else { position::respan(path, span) }
     }
 
-    /// Where what every actor has is defined: the position of the enum's name, and the enum's visibility there.
+    /// The place of the items that every actor has: the position of the enum's name, and the enum's visibility there.
     pub(crate) fn at_enum(&self) -> (Span, TokenStream) {
         let at = position::of(&self.item.ident);
         (at, position::respan(self.item.vis.to_token_stream(), at))
     }
 
-    /// Where a type is defined: the position, and there the enum's visibility and the name. Errors of a name that is taken
-    /// lead to the enum's name, and so do editors.
+    /// The place where a type is defined: the position, and there the enum's visibility and the type's name. Editors
+    /// and errors about a name that is taken lead to the enum's name, or to the option that gives the type its name.
     pub(crate) fn defined(&self, Named { ident, name_at, at }: &Named) -> (Span, TokenStream, Ident) {
         (*at, position::respan(self.item.vis.to_token_stream(), *at), position::moved(ident, *name_at))
     }
@@ -168,7 +171,7 @@ impl<'a> Model<'a> {
         self.viewed(&self.client, view)
     }
 
-    /// The same of a handle.
+    /// Any client with one of its views.
     pub(crate) fn viewed(&self, client: &Named, view: impl ToTokens) -> TokenStream {
         let arguments = self.generics.arguments();
         quote!(#client<#(#arguments,)* #view>)
@@ -179,14 +182,15 @@ impl<'a> Model<'a> {
         self.variants.iter().filter(|variant| handle.variants.contains(&unraw(&variant.ident)))
     }
 
-    /// The handler trait with its arguments, `CacheHandler<K, V>`, at one place wherever it is used: what is wrong with the
-    /// name is said once.
+    /// The handler trait with its arguments: `CacheHandler<K, V>`. All uses have one position, so that rustc reports a
+    /// fault of the name once.
     pub(crate) fn handler_type(&self) -> TokenStream {
         let (_, arguments, _) = self.generics.plain().split_for_impl();
         let handler = &self.handler;
         position::respan(quote!(#handler #arguments), self.at_enum().0)
     }
 
+    /// The ports with their arguments: `__CacheMessagePort<K, V>`.
     pub(crate) fn port_type(&self) -> TokenStream {
         let (_, arguments, _) = self.generics.plain().split_for_impl();
         let port = &self.port;

@@ -1,5 +1,5 @@
-//! Where generated tokens stand: at the user's tokens that they stand for, so that errors point there, but marked as the
-//! macro's own, so that lints leave them alone.
+//! The positions of generated tokens. Each takes the position of the user's token that it stands for, so that errors
+//! point there. Each is marked as the macro's own all the same, so that lints leave it alone.
 
 use proc_macro2::{Group, Ident, Span, TokenStream, TokenTree};
 use quote::quote_spanned;

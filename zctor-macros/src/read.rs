@@ -6,7 +6,7 @@ use crate::check;
 use crate::errors::Errors;
 use crate::parse::ast::{self, Definition};
 
-/// The definition, or every fault of it. `was_stripped`: `cfg` may have taken something out.
+/// The definition, or all of its faults as one error. `was_stripped` says whether a `cfg` may have taken variants out.
 pub(crate) fn checked(args: TokenStream, item: TokenStream, was_stripped: bool) -> syn::Result<Definition> {
     let item = ast::parse(item)?;
     let mut errors = Errors::default();

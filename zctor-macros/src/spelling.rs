@@ -1,17 +1,17 @@
-//! Slips of the keyboard, and the word that was meant.
+//! Misspelt words, and the known words that the user meant.
 
-/// How an error of an unknown word goes on: with the one of `known` that was meant, or with a full stop.
+/// The end of a sentence about an unknown word: the known word that is near to it, or a full stop.
 pub(crate) fn hint(given: &str, known: &[&str]) -> String {
     nearest(given, known).map_or_else(|| ".".to_owned(), |near| format!(", did you mean `{near}`?"))
 }
 
-/// The one of `known` that is nearest to `given`, if it is near at all.
+/// The known word nearest to `given`, if one is near at all.
 fn nearest<'a>(given: &str, known: &[&'a str]) -> Option<&'a str> {
     let near = known.iter().map(|known| (distance(given, known), *known)).min()?;
     (near.0 <= 2 && near.0 < near.1.len()).then_some(near.1)
 }
 
-/// Edits (insert, drop, replace, swap neighbours) between two short words.
+/// The number of edits (insert, drop, replace, swap neighbours) between two short words.
 fn distance(left: &str, right: &str) -> usize {
     let right: Vec<char> = right.chars().collect();
     let mut older: Vec<usize> = Vec::new();

@@ -1,4 +1,4 @@
-//! The expansion as a plain function: what it gives is recorded in `src/snapshots`.
+//! The expansion as a plain function. Its output is recorded in `src/snapshots`.
 //!
 //! `SNAPSHOTS=overwrite cargo test -p zctor-macros` records anew; read the difference.
 
@@ -209,7 +209,8 @@ fn definitions_begin_and_end_at_their_variant_or_the_enum_s_name() {
             seen += 1;
         }
     }
-    // In the trait, in two views of the client, and two requests; the trait and the client; what every actor has.
+    // The methods of the trait, of two views of the client and of two requests; the trait and the client; the functions
+    // that every actor has.
     assert_eq!(seen, (3 + 2 * 3 + 2) + 2 + 10);
 }
 
@@ -333,7 +334,7 @@ fn long_enums_are_not_listed_whole() {
     assert!(error.ends_with(", Variant11, .."), "{error}");
 }
 
-/// They are rustc's to refuse, or to allow: what is generated takes every field.
+/// Rustc refuses or allows them, and generated functions take every field.
 #[test]
 fn default_field_values_stay_on_the_enum() {
     let item = quote!(
@@ -344,7 +345,7 @@ fn default_field_values_stay_on_the_enum() {
     assert!(expansion.starts_with(&item.to_string()) && !expansion.contains("compile_error"), "{expansion}");
 }
 
-/// Whatever a case of the ui tests has wrong, its enum keeps its handler trait and its client.
+/// The enum of each case of the ui tests keeps its handler trait and its client.
 #[test]
 fn no_mistake_takes_the_enum_its_handler_or_its_client_away() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/ui/fail");
@@ -375,12 +376,12 @@ fn no_mistake_takes_the_enum_its_handler_or_its_client_away() {
     assert!(seen > 100 && faulty > 60, "{seen} enums, {faulty} with faults");
 }
 
-/// Whether the macro finds fault with it.
+/// Whether the macro finds a fault in the enum.
 fn assert_whole(args: &TokenStream, item: &syn::ItemEnum, path: &Path) -> bool {
     let checked = crate::read::checked(args.clone(), item.to_token_stream(), false);
     let expansion = match &checked {
         Ok(_) => attribute(args.clone(), item.to_token_stream()),
-        // Without the hops of a `cfg`, which a plain function cannot make.
+        // A plain function cannot make the hops of a `cfg`.
         Err(error) => crate::fallback::definition(args.clone(), item.to_token_stream(), error),
     };
     if checked.is_ok() && crate::cfg::matters(&item.to_token_stream()) {
@@ -413,7 +414,7 @@ fn panic_of_the_macro_leaves_the_enum() {
 }
 
 #[test]
-fn what_is_no_enum_is_given_back() {
+fn item_that_is_no_enum_is_given_back() {
     let expansion = attribute(
         quote!(),
         quote!(
@@ -436,7 +437,7 @@ fn long_enums_expand_in_one_flat_match() {
     assert!(depth.is_some_and(|depth| depth <= 24), "nested {depth:?} deep");
 }
 
-/// The enums that the random ones are made from.
+/// The seeds of the random enums.
 const SEEDS: [&str; 3] = [
     "#[derive(Clone)] pub enum CalculatorMessage { /** Adds. */ #[reply(i64)] Add { a: i64, #[key] b: Vec<Self> },
      #[msg(name = apart, internal)] Divide(#[msg(name = x)] i64, &'static str), Clear }",
@@ -484,7 +485,7 @@ fn no_random_input_makes_the_macro_panic_or_differ() {
     assert!(enums > 200, "only {enums} of {CASES} cases got as far as the rules");
 }
 
-/// What the macro has an opinion on, and what it cannot expect.
+/// Words that the rules are about, and words that the macro cannot expect.
 const VOCABULARY: &str = "enum struct fn pub crate Self self super 'a 'static 'x' r#gen gen _ , ; : :: = -> & # ! ? \"text\" 3 4.5 \
     () [] {} (u8) [u8; 4] {A} <T> name handler client handles ctx calls reply msg key into internal deferred dyn impl where \
     Message Clone On_Start OnStart Self_ #[reply(u8)] #[reply] #[msg(name = a, into)] #[msg(internal)] #[key] #[cfg(x)] \
@@ -502,7 +503,7 @@ impl Random {
         usize::try_from((mixed ^ (mixed >> 31)) % bound as u64).expect("it is below a usize")
     }
 
-    /// One change, in here or in one of the groups.
+    /// Makes one change, here or in one of the groups.
     fn change(&mut self, tokens: TokenStream, vocabulary: &[TokenTree]) -> TokenStream {
         let mut trees: Vec<TokenTree> = tokens.into_iter().collect();
         let at = self.below(trees.len() + 1);
@@ -513,7 +514,7 @@ impl Random {
                 return trees.into_iter().collect();
             }
         }
-        // Most of the tokens of an enum are in groups: that is where to go from between them, too.
+        // Most tokens of an enum are in groups, so most changes go on into one.
         let groups: Vec<usize> = (0..trees.len()).filter(|i| matches!(trees[*i], TokenTree::Group(_))).collect();
         if !groups.is_empty() && self.below(4) != 0 {
             let at = groups[self.below(groups.len())];
@@ -534,7 +535,7 @@ impl Random {
     }
 }
 
-/// What is generated for an enum can be parsed, with faults or without.
+/// The expansion of an enum can be parsed, whether the enum has faults or not.
 fn assert_is_code(args: TokenStream, item: TokenStream) {
     let expansion = attribute(args, item.clone());
     if syn::parse2::<syn::ItemEnum>(item.clone()).is_ok() {

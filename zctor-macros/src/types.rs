@@ -1,4 +1,4 @@
-//! Looking into the user's types, and moving them to places where `Self` means something else.
+//! The user's types: their parts, their text, and their form in places with another `Self`.
 
 mod borrow;
 mod owner;

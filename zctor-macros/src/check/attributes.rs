@@ -39,7 +39,7 @@ pub(super) fn one_reply(variant: &Variant, errors: &mut Errors) {
     }
 }
 
-/// A message goes to one place.
+/// A message goes to one instance, so one field of it is the key.
 pub(super) fn one_key(variant: &Variant, errors: &mut Errors) {
     for second in variant.fields.iter().flat_map(|field| &field.keys).skip(1) {
         errors.add(second, "`#[key]` goes on one field of a variant");

@@ -1,4 +1,4 @@
-//! Rules about `calls`.
+//! Rules about the callees in `calls`.
 
 use proc_macro2::Ident;
 use syn::Type;
@@ -7,7 +7,7 @@ use crate::errors::Errors;
 use crate::parse::ast::Definition;
 use crate::types::{peel, print};
 
-/// Cycles that a constant cannot see, or would show far from their cause.
+/// The generated constant that refuses cycles misses these, or shows them far from their cause.
 pub(super) fn callees_are_other_actors(definition: &Definition, errors: &mut Errors) {
     let Some(calls) = definition.options.calls.get() else {
         return;

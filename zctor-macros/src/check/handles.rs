@@ -11,10 +11,10 @@ use crate::parse::ast::Definition;
 use crate::parse::attr::Handle;
 use crate::spelling;
 
-/// As many variants are listed in an error; more would hide it.
+/// An error lists this many variants at most. A longer list would hide the fault.
 const LISTED: usize = 12;
 
-/// Each is a type of its own beside the client and the handler trait.
+/// A handle is a type beside the client and the handler trait, and so needs a name of its own.
 pub(super) fn names_are_free(definition: &Definition, errors: &mut Errors) {
     let handles = all(definition);
     for (index, handle) in handles.iter().enumerate() {
@@ -38,7 +38,7 @@ pub(crate) fn fault_of_name(definition: &Definition, before: &[Handle], ident: &
     Some(format!("`{ident}` is {what} already; give the handle another name"))
 }
 
-/// A list that is empty, or names something twice, is not what was meant.
+/// An empty list, or a variant listed twice, is a slip.
 pub(super) fn lists_hold_variants(definition: &Definition, errors: &mut Errors) {
     for handle in all(definition) {
         if handle.variants.is_empty() {
@@ -51,13 +51,13 @@ pub(super) fn lists_hold_variants(definition: &Definition, errors: &mut Errors) 
             }
         }
     }
-    // What `cfg` took out was looked for before.
+    // A `cfg` may have taken listed variants out. The first hop has looked for unknown ones before.
     if !definition.was_stripped {
         variants_exist(&definition.item, all(definition), errors);
     }
 }
 
-/// Typos would otherwise be found where the method is missed.
+/// A typo would otherwise show at a call of the missing method.
 pub(crate) fn variants_exist(item: &ItemEnum, handles: &[Handle], errors: &mut Errors) {
     let known: HashSet<Ident> = item.variants.iter().map(|variant| variant.ident.unraw()).collect();
     let unknown = |variant: &&Ident| !known.contains(&variant.unraw());

@@ -6,7 +6,7 @@ use crate::errors::Errors;
 use crate::parse::ast::{Definition, Field, Variant};
 use crate::types::{self, Instead};
 
-/// A message may lie in a mailbox when its sender is long gone.
+/// A message may lie in a mailbox long after its sender is gone.
 pub(super) fn no_lifetimes(definition: &Definition, errors: &mut Errors) {
     for lifetime in definition.item.generics.lifetimes() {
         errors.add(
@@ -16,7 +16,7 @@ pub(super) fn no_lifetimes(definition: &Definition, errors: &mut Errors) {
     }
 }
 
-/// A borrow cannot cross threads, and the error of rustc would appear at every copy of the type.
+/// A borrow cannot cross threads, and rustc would report it at every copy of the type.
 pub(super) fn field_is_owned(definition: &Definition, variant: &Variant, field: &Field, errors: &mut Errors) {
     let name = field
         .ident
@@ -27,7 +27,7 @@ pub(super) fn field_is_owned(definition: &Definition, variant: &Variant, field: 
     });
 }
 
-/// A reply crosses threads as a field does.
+/// A reply crosses threads, as a field does.
 pub(super) fn reply_is_owned(definition: &Definition, ty: &Type, errors: &mut Errors) {
     is_owned(definition, ty, errors, |owned, borrowed| {
         format!("a reply crosses threads and must own its data: `{owned}` instead of `{borrowed}`")

@@ -31,7 +31,7 @@ pub(crate) fn in_no_field(definition: &Definition) -> Vec<Ident> {
     params.filter(|ident| !in_fields(ident)).collect()
 }
 
-/// The type of a field is that of a parameter too, in traits and in closures.
+/// The type of a field is written again, for parameters of methods and of closures.
 pub(super) fn field_has_a_name(field: &Field, errors: &mut Errors) {
     if let Some(found) = types::impl_trait(&field.ty) {
         let bounds = types::print(&found.bounds);
@@ -67,7 +67,7 @@ pub(super) fn reply_has_a_name(ty: &Type, errors: &mut Errors) {
     }
 }
 
-/// The handler trait has another `Self`, and the one inside a macro call cannot be replaced.
+/// `Self` is the state in the handler trait, and the expansion cannot replace the one in a macro call.
 pub(super) fn self_can_be_replaced(definition: &Definition, ty: &Type, errors: &mut Errors) {
     if let Some(found) = types::self_in_macro(ty) {
         errors
@@ -75,7 +75,7 @@ pub(super) fn self_can_be_replaced(definition: &Definition, ty: &Type, errors: &
     }
 }
 
-/// One hash for the enum: `keyed` could not tell which type it is given otherwise.
+/// `keyed` takes one type of key for the whole enum, and could not tell two types apart.
 pub(super) fn keys_of_one_type(definition: &Definition, errors: &mut Errors) {
     let mut keyed =
         definition.variants.iter().flat_map(|variant| variant.fields.iter().find(|field| !field.keys.is_empty()));

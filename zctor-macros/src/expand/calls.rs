@@ -29,7 +29,8 @@ pub(crate) fn definition(model: &Model<'_>) -> TokenStream {
     quote!(#(#callable)* #acyclic #forced)
 }
 
-/// Asked of the callees of generic enums only: an impl without parameters must not depend on itself.
+/// The enum's impl of `Acyclic`. Only a generic enum asks its callees for theirs, since an impl without parameters must
+/// not depend on itself.
 fn acyclic(model: &Model<'_>) -> TokenStream {
     let Model { krate, ty, calls, .. } = model;
     let mut generics = model.generics.plain().clone();
@@ -48,7 +49,7 @@ fn acyclic(model: &Model<'_>) -> TokenStream {
     }
 }
 
-/// The depth evaluated in place, or a cycle would show only where the actor is used.
+/// A constant that evaluates the depth. Without it, a cycle would show only where the actor is used.
 fn evaluated(model: &Model<'_>) -> TokenStream {
     let Model { krate, ty, .. } = model;
     let Some(first) = model.calls.first() else {
@@ -61,8 +62,8 @@ fn evaluated(model: &Model<'_>) -> TokenStream {
     }
 }
 
-/// A check does not evaluate the constants of generic types, but it does resolve their traits, and names the function
-/// that asks for it.
+/// A function that asks for the callees' trait. `cargo check` does not evaluate the constants of generic types, but it
+/// resolves their traits, and its error names the function.
 fn resolved(model: &Model<'_>) -> TokenStream {
     let Model { krate, calls, .. } = model;
     if calls.is_empty() {

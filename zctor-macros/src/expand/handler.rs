@@ -36,7 +36,7 @@ pub(crate) fn definition(model: &Model<'_>) -> TokenStream {
     }
 }
 
-/// An implementation of the handler to copy, which is for reading and not compiled.
+/// The skeleton of an implementation, in the trait's documentation. It is for copying, and so no doctest.
 fn skeleton(model: &Model<'_>) -> TokenStream {
     let (params, arguments, bounds) = model.generics.plain().split_for_impl();
     let mut text =
@@ -88,8 +88,8 @@ fn method(model: &Model<'_>, variant: &Variant<'_>) -> TokenStream {
     let docs = variant.docs.or_handles();
     let (names, types): (Vec<_>, Vec<_>) = variant.fields.iter().map(|field| (&field.param, &field.ty)).unzip();
     let span = variant.span;
-    // The types of what the fields do not say stand at the words that ask for them: rustc shows them there where a method
-    // is written without. Their names may be those of fields.
+    // The context and the deferred reply stand at the options that ask for them, since rustc shows that position
+    // where a method lacks the parameter. Their names may also be those of fields.
     let ours = span.resolved_at(Span::mixed_site());
     let ctx = model.ctx.map(|at| {
         let (name, krate, ty) = (quote_spanned!(ours=> ctx), model.krate_at(at), position::respan(ty.clone(), at));
@@ -105,7 +105,8 @@ fn method(model: &Model<'_>, variant: &Variant<'_>) -> TokenStream {
         _ => quote_spanned!(span=> -> ()),
     };
     let many = variant.too_many_arguments(1 + usize::from(model.ctx.is_some()) + usize::from(to.is_some()));
-    // From the first token of the receiver to the last parameter rustc marks what a method with too few should have.
+    // Where a method has too few parameters, rustc underlines those of the trait, from the first token of the receiver
+    // to the last parameter.
     let by = model.ctx.map_or_else(|| quote_spanned!(span=> &), |at| quote_spanned!(at=> &));
     let signature = quote_spanned!(span=> fn #method(#by mut self, #ctx #(#names: #types,)* #to) #reply;);
     quote!(#docs #(#lints)* #many #signature)

@@ -1,4 +1,4 @@
-//! The requests, and the ports their replies go to.
+//! The requests, and the ports that their replies go to.
 
 use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};

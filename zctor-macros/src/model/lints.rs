@@ -1,10 +1,10 @@
-//! The user's lint levels, which hold for what is generated too.
+//! The user's lint levels, which generated items inherit.
 
 use proc_macro2::TokenStream;
 use quote::quote;
 use syn::Attribute;
 
-/// The lint levels among the attributes. `expect` becomes `allow`: it is fulfilled, or not, where the user wrote it.
+/// The lint levels among the attributes. An `expect` becomes an `allow`, since it is fulfilled where the user wrote it.
 pub(super) fn lints(attrs: &[Attribute]) -> Vec<TokenStream> {
     let level = |attribute: &Attribute| {
         let lints = attribute.meta.require_list().ok().map(|meta| meta.tokens.clone())?;

@@ -1,16 +1,17 @@
-//! A name that the generated items share, and where it is defined.
+//! The name of a generated type: everywhere the same, but at a position of its own where the type is defined.
 
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::ToTokens;
 
 use crate::position;
 
-/// A type that is generated.
+/// The name of a generated type.
 pub(crate) struct Named {
     pub(super) ident: Ident,
-    /// The position of the name where the type is defined: that of the enum's, or of the option that gives it.
+    /// The position of the name in the type's definition: that of the enum's name, or of the option that gives the
+    /// name.
     pub(super) name_at: Span,
-    /// The position of what is around the name there.
+    /// The position of the tokens around the name there.
     pub(super) at: Span,
 }
 
@@ -20,7 +21,7 @@ impl Named {
         Self { ident: position::moved(ident, Span::call_site()), name_at: at, at }
     }
 
-    /// An editor shows all that stands at a word in an attribute, so it is the name alone.
+    /// An editor shows every token that stands at a word of an attribute, so the name alone stands there.
     pub(super) fn by_option(ident: &Ident) -> Self {
         let at = Span::call_site();
         Self { ident: position::moved(ident, at), name_at: position::of(ident), at }

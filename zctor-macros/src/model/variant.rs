@@ -10,28 +10,28 @@ use crate::parse::ast::{self, Definition, Shape};
 use crate::{position, types};
 
 pub(crate) struct Variant<'a> {
-    /// At the position of the variant, but ours: whatever lints say of the name, they say it of the enum.
+    /// The name at its position, but marked as the macro's: lints judge the name on the enum, and once is enough.
     pub(crate) ident: Ident,
     pub(crate) shape: Shape,
     pub(crate) method: Ident,
     pub(crate) fields: Vec<Field>,
     pub(crate) reply: Option<Reply>,
     pub(crate) key: Option<usize>,
-    /// Of its request and client methods.
+    /// The visibility of the variant's request and client methods.
     pub(crate) vis: Visibility,
-    /// For everything that stands for this variant.
+    /// The position of each token that stands for this variant.
     pub(crate) span: Span,
     pub(crate) docs: docs::Copied<'a>,
     pub(crate) lints: Vec<TokenStream>,
-    /// The text of the variant's `must_use`. Without one it says nothing that the methods' results do not say.
+    /// The variant's `must_use`, if it has a text. One without a text adds nothing to the `must_use` of the results.
     pub(crate) must_use: Option<TokenStream>,
-    /// The variant's `deprecated`, and leave for our own use of it.
+    /// The variant's `deprecated`, and an `allow` for the macro's own use of the variant.
     pub(crate) deprecated: Option<TokenStream>,
 }
 
 pub(crate) struct Reply {
     pub(crate) ty: Type,
-    /// Whether the handler is given the port and may answer later.
+    /// The position of `deferred`, if the handler is given the port and may answer later.
     pub(crate) deferred: Option<Span>,
 }
 
@@ -39,7 +39,7 @@ pub(crate) struct Field {
     pub(crate) member: Member,
     pub(crate) param: Ident,
     pub(crate) ty: Type,
-    /// Whether clients and requests take whatever can be made into it.
+    /// Whether clients and requests take any type that converts into this one.
     pub(crate) into: bool,
 }
 
@@ -80,12 +80,12 @@ impl<'a> Variant<'a> {
         }
     }
 
-    /// `Self::Add { a, b }`, with the parameters for the fields.
+    /// The variant as a pattern, with the parameters for the fields: `Self::Add { a, b }`.
     pub(crate) fn pattern(&self, ty: TokenStream) -> TokenStream {
         self.with_fields(&ty, false)
     }
 
-    /// The same as a value, made of what clients and requests take.
+    /// The variant as a value, made from the parameters of clients and requests.
     pub(crate) fn value(&self, ty: TokenStream) -> TokenStream {
         self.with_fields(&ty, true)
     }
@@ -119,14 +119,14 @@ impl<'a> Variant<'a> {
         self.fields.iter().map(one).collect()
     }
 
-    /// Whether the parameters name types of their own, so that the method cannot be mentioned without arguments.
+    /// Whether a parameter has a type of its own, `impl Into<..>`: such a method cannot be mentioned without arguments.
     pub(crate) fn is_generic(&self) -> bool {
         self.fields.iter().any(|field| field.into)
     }
 
-    /// Whether the method is so long that clippy counts its arguments; `more` stand before the fields.
+    /// An `allow` for a method with too many arguments for clippy: one for each field, and `more`.
     pub(crate) fn too_many_arguments(&self, more: usize) -> Option<TokenStream> {
-        // As many as the variant has fields, which is the user's choice and not the method's.
+        // The user has chosen the number of fields, and the method follows.
         (self.fields.len() + more > 7).then(|| quote!(#[allow(clippy::too_many_arguments)]))
     }
 }
@@ -139,7 +139,7 @@ fn vis(variant: &ast::Variant, definition: &Definition, span: Span) -> Visibilit
     if variant.options.internal.get().is_some() {
         return Visibility::Inherited;
     }
-    // Positions at both ends of a method lead to the variant, also for editors and for the documentation's source.
+    // Editors and rustdoc go by the first and the last token of a method, so the first stands at the variant too.
     let tokens = position::respan(definition.item.vis.to_token_stream(), span);
     syn::parse2(tokens).unwrap_or(Visibility::Inherited)
 }

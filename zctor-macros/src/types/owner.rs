@@ -1,11 +1,11 @@
-//! Types that own their data, in place of those that do not.
+//! Types that own their data, for errors to propose.
 
 use syn::{Type, parse_quote};
 
 use crate::types::parts::peel;
 use crate::types::print::print;
 
-/// What can stand for a type without a size.
+/// The owned type in place of a type without a size.
 pub(crate) fn owner(ty: &Type) -> Option<Type> {
     match peel(ty) {
         Type::Slice(slice) => {
@@ -18,7 +18,7 @@ pub(crate) fn owner(ty: &Type) -> Option<Type> {
     }
 }
 
-/// The same for what a reference points to, as it is typed.
+/// The text of the owned type in place of a reference to `ty`.
 pub(super) fn owned(ty: &Type) -> String {
     match peel(ty) {
         Type::Path(path) if path.path.is_ident("str") => "String".to_owned(),

@@ -1,4 +1,4 @@
-//! What is found inside a type.
+//! The parts of a type: what it holds, without a change to it.
 
 use proc_macro2::{Ident, TokenStream, TokenTree};
 use quote::ToTokens;
@@ -45,7 +45,7 @@ impl VisitMut for Search {
     }
 }
 
-/// `Self` inside the tokens of a type macro, where nothing can be replaced.
+/// The first `Self` in the tokens of a type macro, where no rewriting can reach it.
 pub(crate) fn self_in_macro(ty: &Type) -> Option<Ident> {
     struct Macros(Option<Ident>);
     impl VisitMut for Macros {
@@ -72,7 +72,7 @@ pub(crate) fn idents(tokens: &TokenStream) -> Vec<Ident> {
     all
 }
 
-/// How many tokens there are.
+/// The number of tokens.
 pub(crate) fn length(tokens: impl ToTokens) -> usize {
     let one = |tree| match tree {
         TokenTree::Group(group) => 1 + length(group.stream()),
@@ -81,6 +81,7 @@ pub(crate) fn length(tokens: impl ToTokens) -> usize {
     tokens.into_token_stream().into_iter().map(one).sum()
 }
 
+/// Whether the identifier is among the tokens.
 pub(crate) fn mentions(tokens: impl ToTokens, ident: &Ident) -> bool {
     idents(&tokens.into_token_stream()).contains(ident)
 }

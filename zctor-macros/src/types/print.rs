@@ -33,7 +33,7 @@ fn write(text: &mut String, tokens: TokenStream) {
                 '-' => text.push_str(" -"),
                 '>' if text.ends_with(" -") => text.push_str("> "),
                 char => {
-                    // `: ` of a bound, but not `::` of a path.
+                    // A bound's colon takes a space, and a path's colons take none.
                     text.push(char);
                     if char == ':' && punct.spacing() == Spacing::Alone && !text.ends_with("::") {
                         text.push(' ');

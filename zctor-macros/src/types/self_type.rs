@@ -1,4 +1,4 @@
-//! `Self` in the user's types, which in the handler trait means the state.
+//! `Self` in the user's types becomes the enum. In the handler trait, `Self` is the state.
 
 use proc_macro2::{Span, TokenStream};
 use syn::Type;
@@ -6,14 +6,14 @@ use syn::visit_mut::{self, VisitMut};
 
 use crate::position::respan;
 
-/// `ty` with `Self` replaced by the enum it stood for, since in the handler trait `Self` is the state.
+/// `ty` with the enum in place of `Self`.
 pub(crate) fn without_self(ty: &Type, enum_type: &TokenStream) -> Type {
     let mut ty = ty.clone();
     SelfIs(enum_type).visit_type_mut(&mut ty);
     ty
 }
 
-/// The same in a bound.
+/// Puts the enum in place of `Self` in a bound.
 pub(crate) fn replace_self(predicate: &mut syn::WherePredicate, enum_type: &TokenStream) {
     SelfIs(enum_type).visit_where_predicate_mut(predicate);
 }
@@ -41,7 +41,7 @@ impl VisitMut for SelfIs<'_> {
         visit_mut::visit_type_mut(self, ty);
         if let Type::Path(path) = ty {
             if path.qself.is_none() && path.path.is_ident("Self") {
-                // With the position of `Self`, so that errors about the type point there.
+                // The enum takes the position of `Self`, so that errors about the type point there.
                 let span = path.path.segments.first().map_or_else(Span::call_site, |first| first.ident.span());
                 *ty = Type::Verbatim(respan(self.0.clone(), span));
             } else {

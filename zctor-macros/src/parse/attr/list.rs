@@ -9,7 +9,7 @@ use syn::{LitStr, Token};
 use crate::errors::Errors;
 use crate::{names, spelling};
 
-/// The options of a place, and what the place is called in an error.
+/// The options that a place knows, and the name of the place in an error.
 pub(super) struct Known<'a> {
     pub(super) keys: &'a [&'a str],
     pub(super) place: &'a str,
@@ -32,7 +32,7 @@ impl std::fmt::Display for Known<'_> {
     }
 }
 
-/// Reads `key ..` items with commas between, going on behind a fault.
+/// Reads the items, each from its key on. A fault ends its item, and the next item is read all the same.
 pub(super) fn list(
     tokens: TokenStream,
     known: &Known<'_>,
@@ -101,7 +101,7 @@ pub(super) fn ident(key: &Ident, input: ParseStream<'_>) -> syn::Result<Ident> {
     Ok(if text == "gen" { format_ident!("r#gen", span = ident.span()) } else { ident })
 }
 
-/// For an option that is there or not.
+/// Reads an option without a value.
 pub(super) fn flag(key: &Ident, input: ParseStream<'_>) -> syn::Result<()> {
     let mut value = TokenStream::new();
     while !input.is_empty() && !input.peek(Token![,]) {
