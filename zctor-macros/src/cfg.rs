@@ -1,8 +1,9 @@
 //! Enums with `cfg` or `cfg_attr` inside.
 //!
-//! An attribute macro sees them before the compiler has applied them, and a `cfg` cannot be copied to everywhere a
-//! field appears. So the enum is given back with a hidden derive, which sees it afterwards, and what the derive sees
-//! goes to a hidden macro, because errors in what a derive wrote draw wrong advice.
+//! An attribute macro sees such an enum before the compiler has applied the `cfg`, and a `cfg` cannot be copied to
+//! each place where a field appears. So the first hop gives the enum back with a hidden derive, which sees the enum
+//! later. The derive hands the enum to a hidden macro for the last hop, since rustc gives wrong advice about code of
+//! a derive.
 
 use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
 use quote::{ToTokens, quote};
@@ -11,15 +12,16 @@ use syn::{Attribute, ItemEnum, Meta};
 
 use crate::errors::Errors;
 use crate::model::Model;
-use crate::{ast, attr, check, expand, fallback, types};
+use crate::parse::{ast, attr};
+use crate::{check, expand, fallback, read, types};
 
 const ARGUMENTS: &str = "__actor";
 
-/// What an enum's own `cfg_attr` can hold that matters to the expansion.
+/// The attributes in an enum's own `cfg_attr` that the expansion depends on.
 const CARRIED: [&str; 6] = ["deprecated", "allow", "expect", "warn", "deny", "forbid"];
 
-/// Whether the expansion depends on a `cfg`: one inside the braces or among the parameters, or a `cfg_attr` of the
-/// enum with an attribute that follows it elsewhere.
+/// Whether the expansion depends on a `cfg`: on one inside the braces or among the parameters, or on a `cfg_attr` of
+/// the enum whose attribute the generated items carry too.
 pub(crate) fn matters(item: &TokenStream) -> bool {
     let is_enum = |tree: &TokenTree| matches!(tree, TokenTree::Ident(ident) if ident == "enum");
     let trees = visible(item.clone());
@@ -39,7 +41,7 @@ fn is_cfg(group: &Group, names: &[&str]) -> bool {
     matches!(first, Some(TokenTree::Ident(ident)) if names.iter().any(|name| ident == name))
 }
 
-/// The tokens without the invisible groups around what another macro was given, as in `#[$meta]`.
+/// The tokens without the invisible groups that another macro puts around its arguments, as in `#[$meta]`.
 fn visible(tokens: TokenStream) -> Vec<TokenTree> {
     let open = |tree| match tree {
         TokenTree::Group(group) if group.delimiter() == Delimiter::None => visible(group.stream()),
@@ -81,7 +83,8 @@ pub(crate) fn first_hop(args: &TokenStream, item: &TokenStream) -> TokenStream {
     }
 }
 
-/// Rustc warns of a `must_use` on a variant, and the enum is given back before it is read: there, it has another name.
+/// The enum with another name for each `must_use` of a variant. Rustc warns of one there, and the first hop gives the
+/// enum back before its attributes are read.
 fn without_must_use(item: &TokenStream) -> TokenStream {
     let Ok(mut parsed) = ast::parse(item.clone()) else { return item.clone() };
     let attributes = parsed.variants.iter_mut().flat_map(|variant| &mut variant.attrs);
@@ -98,7 +101,8 @@ fn without_must_use(item: &TokenStream) -> TokenStream {
     if found { parsed.to_token_stream() } else { item.clone() }
 }
 
-/// Handles may list what a `cfg` will take out, so what they list is looked for here.
+/// Reports the variants that a handle lists and the enum lacks. Later hops cannot, since a `cfg` may have taken listed
+/// variants out.
 fn unknown_in_handles(args: &TokenStream, item: &TokenStream) -> syn::Result<()> {
     let mut errors = Errors::default();
     if let (Some(handles), Ok(item)) = (attr::handles(args), ast::parse(item.clone())) {
@@ -135,7 +139,7 @@ pub(crate) fn rest(input: TokenStream) -> TokenStream {
         _ => TokenStream::new(),
     };
     let item: TokenStream = input.collect();
-    match crate::checked(args.clone(), item.clone(), true) {
+    match read::checked(args.clone(), item.clone(), true) {
         Ok(definition) => expand::definition(&Model::resolve(&definition)),
         Err(error) => fallback::beside(args, item, &error),
     }

@@ -4,7 +4,7 @@ use std::fmt::Display;
 
 use quote::ToTokens;
 
-/// Every fault found so far. Must end in [`finish`](Errors::finish) or [`discard`](Errors::discard).
+/// The faults found so far. Each list ends in [`finish`](Errors::finish) or [`discard`](Errors::discard).
 #[derive(Default)]
 pub(crate) struct Errors {
     found: Option<syn::Error>,
@@ -17,6 +17,7 @@ impl Errors {
         self.push(syn::Error::new_spanned(tokens, message));
     }
 
+    /// Reports an error that underlines its tokens already.
     pub(crate) fn push(&mut self, error: syn::Error) {
         match &mut self.found {
             Some(found) => found.combine(error),
@@ -30,7 +31,7 @@ impl Errors {
         self.found.take().map_or(Ok(()), Err)
     }
 
-    /// For a second look at a definition whose faults are reported already.
+    /// Drops the faults of a second look at a definition: the first look has reported them.
     pub(crate) fn discard(mut self) {
         self.read = true;
     }

@@ -1,4 +1,4 @@
-//! Writes the generated items. Nothing is decided here and nothing can fail.
+//! Writes the generated items. This step decides nothing and cannot fail.
 
 mod calls;
 mod checks;

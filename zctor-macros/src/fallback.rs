@@ -1,17 +1,18 @@
-//! What is left of a definition with faults, so that one mistake gives one error: the enum, and all that can still be
-//! generated once the faulty parts are mended by guess or left out.
+//! The expansion of a definition with faults. Faulty parts are mended by guess or left out, and the rest expands as
+//! ever, so that one mistake gives one error.
 
 use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, quote};
 use syn::ext::IdentExt;
-use syn::{Lifetime, Type, parse_quote};
+use syn::{Type, parse_quote};
 
-use crate::ast::{self, Definition, Extent, Variant};
-use crate::attr::Handle;
 use crate::errors::Errors;
 use crate::model::Model;
+use crate::parse::ast::{self, Definition, Extent, Variant};
+use crate::parse::attr::Handle;
 use crate::{check, expand, names, types};
 
+/// The enum, its errors, and the generated items.
 pub(crate) fn definition(args: TokenStream, item: TokenStream, error: &syn::Error) -> TokenStream {
     let errors = error.to_compile_error();
     let Some(definition) = mended(args, item.clone()) else {
@@ -21,7 +22,7 @@ pub(crate) fn definition(args: TokenStream, item: TokenStream, error: &syn::Erro
     quote!(#item #errors #generated)
 }
 
-/// The same without the enum, which is there already.
+/// The same without the enum, which the first hop of a `cfg` has given back.
 pub(crate) fn beside(args: TokenStream, item: TokenStream, error: &syn::Error) -> TokenStream {
     let errors = error.to_compile_error();
     let generated = mended(args, item).map(|definition| expand::definition(&Model::resolve(&definition)));
@@ -44,9 +45,9 @@ fn mended(args: TokenStream, item: TokenStream) -> Option<Definition> {
     Some(definition)
 }
 
-/// Borrows become `'static` ones, in the enum too, where rustc would ask for lifetimes otherwise.
+/// Each borrow becomes a `'static` one, also in the enum, where rustc would ask for a lifetime otherwise.
 fn own_the_data(definition: &mut Definition) {
-    let declared: Vec<Lifetime> = definition.item.generics.lifetimes().map(|param| param.lifetime.clone()).collect();
+    let declared = definition.lifetimes();
     for field in definition.item.variants.iter_mut().flat_map(|variant| variant.fields.iter_mut()) {
         types::make_static(&mut field.ty, &declared);
     }
@@ -62,8 +63,8 @@ fn own_the_data(definition: &mut Definition) {
     }
 }
 
-/// A type without a size becomes what the error proposes, in the enum too. A variant with a type that nobody can name is
-/// left out, but for `impl Trait`, which a handler may take.
+/// A type without a size becomes the type that the error proposes, also in the enum. A variant with a type that has no
+/// name is left out. A variant with an `impl Trait` keeps its handler method, since a method may take one.
 fn name_the_types(definition: &mut Definition) {
     let in_enum = definition.item.variants.iter_mut().flat_map(|variant| variant.fields.iter_mut());
     for ty in in_enum.map(|field| &mut field.ty) {
@@ -87,7 +88,7 @@ fn name_the_types(definition: &mut Definition) {
     }
 }
 
-/// A parameter that no field uses is put into a variant of its own, or rustc would report it again.
+/// A type parameter that no field uses gets a variant of its own, or rustc would report the parameter again.
 fn use_the_parameters(definition: &mut Definition) {
     let unused = check::types::in_no_field(definition);
     if !unused.is_empty() {
@@ -98,6 +99,7 @@ fn use_the_parameters(definition: &mut Definition) {
     }
 }
 
+/// Each callee without a fault stays, once.
 fn keep_good_calls(definition: &mut Definition) {
     let Some(calls) = definition.options.calls.get().cloned() else {
         return;
@@ -105,14 +107,14 @@ fn keep_good_calls(definition: &mut Definition) {
     let mut good: Vec<Type> = Vec::new();
     for ty in calls {
         let known = good.iter().any(|before| types::print(before) == types::print(&ty));
-        if !known && check::fault_of_callee(definition, &ty).is_none() {
+        if !known && check::calls::fault_of_callee(definition, &ty).is_none() {
             good.push(ty);
         }
     }
     definition.options.calls.replace(good);
 }
 
-/// A name that is taken cannot be given again. What a handle lists beyond the variants is left out by the model.
+/// Each handle with a free name stays. The model leaves out the unknown variants of its list.
 fn keep_good_handles(definition: &mut Definition) {
     let mut good: Vec<Handle> = Vec::new();
     for handle in definition.options.handles.take().unwrap_or_default() {
@@ -123,7 +125,8 @@ fn keep_good_handles(definition: &mut Definition) {
     definition.options.handles.replace(good);
 }
 
-/// Of variants with one method name the first keeps it; one that would hide what a client or enum has keeps its handler.
+/// Of several variants with one method name the first stays. A variant whose method would hide one of the client or of
+/// the enum keeps its handler method alone.
 fn keep_good_methods(definition: &mut Definition) {
     let mut seen: Vec<String> = Vec::new();
     let mut extents: Vec<Extent> = Vec::new();
@@ -147,6 +150,7 @@ fn keep_good_methods(definition: &mut Definition) {
     }
 }
 
+/// Of several parameters with one name the first keeps it.
 fn distinct_parameters(variant: &mut Variant) {
     let count = variant.fields.len();
     let mut seen: Vec<String> = Vec::new();

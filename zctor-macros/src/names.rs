@@ -1,6 +1,6 @@
 //! Every name that the macro makes, and the names it refuses.
 //!
-//! | of | comes | for example |
+//! | source | name | for example |
 //! | --- | --- | --- |
 //! | an enum | a stem, without a trailing `Message` or `Msg` | `WorkerMessage`, `WorkerMsg` and `Worker`: `Worker` |
 //! | the stem | the handler trait | `WorkerHandler` |
@@ -18,6 +18,8 @@ use proc_macro2::{Ident, Span};
 use quote::format_ident;
 use syn::ext::IdentExt;
 
+use crate::position;
+
 /// Client methods that are generated for every actor, or that every client has.
 pub(crate) const CLIENT: [&str; 3] = ["clone", "non_blocking", "within"];
 /// Handler methods that are generated for every actor.
@@ -28,8 +30,8 @@ pub(crate) const REQUESTS: [&str; 4] = ["actor", "try_actor", "actor_once", "def
 /// The parameter of a handler that answers later.
 pub(crate) const REPLY: &str = "reply";
 
-/// Keywords that can be written raw. `gen` is one since edition 2024 only, where `r#gen` is needed; in the earlier
-/// ones `r#gen` and `gen` are the same name.
+/// Keywords that can be written raw. `gen` is one since edition 2024 only. In earlier editions `r#gen` and `gen` are
+/// one name.
 const KEYWORDS: [&str; 48] = [
     "abstract", "as", "async", "await", "become", "box", "break", "const", "continue", "do", "dyn", "else", "enum",
     "extern", "false", "final", "fn", "for", "gen", "if", "impl", "in", "let", "loop", "macro", "match", "mod", "move",
@@ -39,28 +41,14 @@ const KEYWORDS: [&str; 48] = [
 /// Keywords that cannot be written raw.
 const PATH_KEYWORDS: [&str; 5] = ["self", "super", "crate", "Self", "_"];
 
-/// A token with the position of `token` that still counts as written by the macro, so that errors point at the
-/// user's text and lints leave it alone.
-pub(crate) fn located(token: &Ident) -> Span {
-    Span::call_site().located_at(token.span())
-}
-
-/// The same name at another position. `gen` becomes raw: what the macro writes is read as of the macro's own edition,
-/// where it is a keyword, whatever it is in the user's.
-pub(crate) fn moved(ident: &Ident, span: Span) -> Ident {
-    let mut moved = if ident == "gen" { Ident::new_raw("gen", span) } else { ident.clone() };
-    moved.set_span(span);
-    moved
-}
-
-/// `WorkerMessage` and `WorkerMsg`: `Worker`. A name that is nothing else stays.
+/// `WorkerMessage` and `WorkerMsg`: `Worker`. A name that consists of the ending stays.
 fn stem(ident: &Ident) -> String {
     let name = ident.unraw().to_string();
     let stem = name.strip_suffix("Message").or_else(|| name.strip_suffix("Msg"));
     stem.filter(|stem| !stem.is_empty()).map_or_else(|| name.clone(), str::to_owned)
 }
 
-// The types below have no position of their own: only where each is defined stands at what gave it its name.
+// The names of types have no position of their own. Only the definition of a type stands at the word that names it.
 
 /// `WorkerMessage`: `WorkerHandler`.
 pub(crate) fn handler(ident: &Ident) -> Ident {
@@ -72,15 +60,15 @@ pub(crate) fn client(ident: &Ident) -> Ident {
     format_ident!("{}Client", stem(ident), span = Span::call_site())
 }
 
-/// `WorkerMessage`: `__WorkerMessagePort`, of the whole name, so that overridden handlers and clients suffice to let
-/// `WorkerMessage` and `WorkerMsg` live side by side.
+/// `WorkerMessage`: `__WorkerMessagePort`. The whole name is in it, so that `WorkerMessage` and `WorkerMsg` can live
+/// side by side once one of them has the options `handler` and `client`.
 pub(crate) fn port(ident: &Ident) -> Ident {
     format_ident!("__{}Port", ident.unraw(), span = Span::call_site())
 }
 
 /// `AddMany`: `add_many`; `Match`: `r#match`; `Super`: `super_`.
 pub(crate) fn method(variant: &Ident) -> Ident {
-    identifier(&snake_case(&variant.unraw().to_string()), located(variant))
+    identifier(&snake_case(&variant.unraw().to_string()), position::of(variant))
 }
 
 /// The parameter of the `index`th of `count` fields of a tuple variant.
@@ -88,7 +76,7 @@ pub(crate) fn parameter(index: usize, count: usize, span: Span) -> Ident {
     if count == 1 { Ident::new("value", span) } else { Ident::new(&format!("arg{index}"), span) }
 }
 
-/// `wanted`, or with leading underscores where the definition uses that name itself.
+/// `wanted`, with leading underscores if the definition uses that name itself.
 pub(crate) fn fresh(wanted: &str, taken: &[String]) -> Ident {
     let mut name = wanted.to_owned();
     while taken.contains(&name) {
@@ -102,12 +90,12 @@ pub(crate) fn is_keyword(text: &str) -> bool {
     KEYWORDS.contains(&text)
 }
 
-/// Whether `text` is no name at all, not even raw.
+/// Whether `text` cannot be a name, not even a raw one.
 pub(crate) fn is_path_keyword(text: &str) -> bool {
     PATH_KEYWORDS.contains(&text)
 }
 
-/// An identifier of this text, raw or with an underscore behind it where it is a keyword.
+/// An identifier of this text. A keyword becomes raw, or gets an underscore at its end.
 fn identifier(text: &str, span: Span) -> Ident {
     if is_path_keyword(text) {
         Ident::new(&format!("{text}_"), span)
@@ -118,8 +106,8 @@ fn identifier(text: &str, span: Span) -> Ident {
     }
 }
 
-/// A word begins at an upper case letter behind a lower case one or a digit, and at the last of several upper case
-/// letters with a lower case one behind it: `HTTPServer2Go` is `http_server2_go`.
+/// A word begins at an upper case letter after a lower case one or a digit. It also begins at the last of several upper
+/// case letters, if a lower case one follows: `HTTPServer2Go` is `http_server2_go`.
 fn snake_case(name: &str) -> String {
     let mut out = String::with_capacity(name.len() + 4);
     let mut before: Option<char> = None;
@@ -140,38 +128,6 @@ fn snake_case(name: &str) -> String {
         before = Some(char);
     }
     out
-}
-
-/// The one of `known` that is nearest to `given`, if it is near at all.
-pub(crate) fn nearest<'a>(given: &str, known: &[&'a str]) -> Option<&'a str> {
-    let near = known.iter().map(|known| (distance(given, known), *known)).min()?;
-    (near.0 <= 2 && near.0 < near.1.len()).then_some(near.1)
-}
-
-/// Edits (insert, drop, replace, swap neighbours) between two short words.
-fn distance(left: &str, right: &str) -> usize {
-    let right: Vec<char> = right.chars().collect();
-    let mut older: Vec<usize> = Vec::new();
-    let mut row: Vec<usize> = (0..=right.len()).collect();
-    let mut last: Option<char> = None;
-    for (line, char) in left.chars().enumerate() {
-        let mut next = vec![line + 1];
-        let mut before: Option<char> = None;
-        for (column, other) in right.iter().enumerate() {
-            let at = |row: &[usize], column: usize| row.get(column).copied().unwrap_or(usize::MAX - 1);
-            let mut best = (at(&row, column) + usize::from(*other != char))
-                .min(at(&row, column + 1) + 1)
-                .min(at(&next, column) + 1);
-            if last == Some(*other) && before == Some(char) && column > 0 {
-                best = best.min(at(&older, column - 1) + 1);
-            }
-            next.push(best);
-            before = Some(*other);
-        }
-        older = std::mem::replace(&mut row, next);
-        last = Some(char);
-    }
-    row.last().copied().unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -234,17 +190,5 @@ mod tests {
         assert_eq!(fresh("V", &["K".to_owned()]), "V");
         assert_eq!(fresh("V", &["V".to_owned()]), "__V");
         assert_eq!(fresh("V", &["V".to_owned(), "__V".to_owned()]), "__V_");
-    }
-
-    #[test]
-    fn nearest_knows_typical_slips() {
-        let known = ["name", "handler", "client", "ctx", "calls", "crate"];
-        for (given, meant) in
-            [("nmae", "name"), ("nam", "name"), ("handlr", "handler"), ("call", "calls"), ("cxt", "ctx")]
-        {
-            assert_eq!(nearest(given, &known), Some(meant));
-        }
-        assert_eq!(nearest("mailbox", &known), None);
-        assert_eq!(nearest("", &known), None);
     }
 }

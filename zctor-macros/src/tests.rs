@@ -1,4 +1,4 @@
-//! The expansion as a plain function: what it gives is recorded in `src/snapshots`.
+//! The expansion as a plain function. Its output is recorded in `src/snapshots`.
 //!
 //! `SNAPSHOTS=overwrite cargo test -p zctor-macros` records anew; read the difference.
 
@@ -9,6 +9,7 @@ use proc_macro2::{Group, TokenStream, TokenTree};
 use quote::{ToTokens, quote};
 
 use crate::attribute;
+use crate::parse::attr;
 
 /// Compares with the record called `name`, or writes it.
 fn assert_recorded(name: &str, args: TokenStream, item: TokenStream) {
@@ -71,7 +72,7 @@ fn guide_shows_what_the_readme_s_example_becomes() {
         _ => None,
     });
     let item = item.as_mut().expect("it defines messages");
-    item.attrs.retain(|attribute| !crate::attr::is(attribute, crate::attr::ACTOR));
+    item.attrs.retain(|attribute| !attr::is(attribute, attr::ACTOR));
     let expansion = pretty(attribute(quote!(), item.to_token_stream()));
 
     let path = root.join("zctor/src/guide/what_you_get.md");
@@ -208,7 +209,8 @@ fn definitions_begin_and_end_at_their_variant_or_the_enum_s_name() {
             seen += 1;
         }
     }
-    // In the trait, in two views of the client, and two requests; the trait and the client; what every actor has.
+    // The methods of the trait, of two views of the client and of two requests; the trait and the client; the functions
+    // that every actor has.
     assert_eq!(seen, (3 + 2 * 3 + 2) + 2 + 10);
 }
 
@@ -332,7 +334,7 @@ fn long_enums_are_not_listed_whole() {
     assert!(error.ends_with(", Variant11, .."), "{error}");
 }
 
-/// They are rustc's to refuse, or to allow: what is generated takes every field.
+/// Rustc refuses or allows them, and generated functions take every field.
 #[test]
 fn default_field_values_stay_on_the_enum() {
     let item = quote!(
@@ -343,7 +345,7 @@ fn default_field_values_stay_on_the_enum() {
     assert!(expansion.starts_with(&item.to_string()) && !expansion.contains("compile_error"), "{expansion}");
 }
 
-/// Whatever a case of the ui tests has wrong, its enum keeps its handler trait and its client.
+/// The enum of each case of the ui tests keeps its handler trait and its client.
 #[test]
 fn no_mistake_takes_the_enum_its_handler_or_its_client_away() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/ui/fail");
@@ -359,7 +361,7 @@ fn no_mistake_takes_the_enum_its_handler_or_its_client_away() {
                 syn::parse_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
             for item in program.items {
                 let syn::Item::Enum(mut item) = item else { continue };
-                let Some(at) = item.attrs.iter().position(|found| crate::attr::is(found, crate::attr::ACTOR)) else {
+                let Some(at) = item.attrs.iter().position(|found| attr::is(found, attr::ACTOR)) else {
                     continue;
                 };
                 let args = match item.attrs.remove(at).meta {
@@ -374,19 +376,19 @@ fn no_mistake_takes_the_enum_its_handler_or_its_client_away() {
     assert!(seen > 100 && faulty > 60, "{seen} enums, {faulty} with faults");
 }
 
-/// Whether the macro finds fault with it.
+/// Whether the macro finds a fault in the enum.
 fn assert_whole(args: &TokenStream, item: &syn::ItemEnum, path: &Path) -> bool {
-    let checked = crate::checked(args.clone(), item.to_token_stream(), false);
+    let checked = crate::read::checked(args.clone(), item.to_token_stream(), false);
     let expansion = match &checked {
         Ok(_) => attribute(args.clone(), item.to_token_stream()),
-        // Without the hops of a `cfg`, which a plain function cannot make.
+        // A plain function cannot make the hops of a `cfg`.
         Err(error) => crate::fallback::definition(args.clone(), item.to_token_stream(), error),
     };
     if checked.is_ok() && crate::cfg::matters(&item.to_token_stream()) {
         return false;
     }
     let mut errors = crate::errors::Errors::default();
-    let definition = crate::ast::Definition::read(args.clone(), item.clone(), false, &mut errors);
+    let definition = crate::parse::ast::Definition::read(args.clone(), item.clone(), false, &mut errors);
     errors.discard();
     let file: syn::File = syn::parse2(expansion).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     let has = |wanted: fn(&syn::Item) -> Option<&syn::Ident>, name: &syn::Ident| {
@@ -412,7 +414,7 @@ fn panic_of_the_macro_leaves_the_enum() {
 }
 
 #[test]
-fn what_is_no_enum_is_given_back() {
+fn item_that_is_no_enum_is_given_back() {
     let expansion = attribute(
         quote!(),
         quote!(
@@ -435,7 +437,7 @@ fn long_enums_expand_in_one_flat_match() {
     assert!(depth.is_some_and(|depth| depth <= 24), "nested {depth:?} deep");
 }
 
-/// The enums that the random ones are made from.
+/// The seeds of the random enums.
 const SEEDS: [&str; 3] = [
     "#[derive(Clone)] pub enum CalculatorMessage { /** Adds. */ #[reply(i64)] Add { a: i64, #[key] b: Vec<Self> },
      #[msg(name = apart, internal)] Divide(#[msg(name = x)] i64, &'static str), Clear }",
@@ -483,7 +485,7 @@ fn no_random_input_makes_the_macro_panic_or_differ() {
     assert!(enums > 200, "only {enums} of {CASES} cases got as far as the rules");
 }
 
-/// What the macro has an opinion on, and what it cannot expect.
+/// Words that the rules are about, and words that the macro cannot expect.
 const VOCABULARY: &str = "enum struct fn pub crate Self self super 'a 'static 'x' r#gen gen _ , ; : :: = -> & # ! ? \"text\" 3 4.5 \
     () [] {} (u8) [u8; 4] {A} <T> name handler client handles ctx calls reply msg key into internal deferred dyn impl where \
     Message Clone On_Start OnStart Self_ #[reply(u8)] #[reply] #[msg(name = a, into)] #[msg(internal)] #[key] #[cfg(x)] \
@@ -501,7 +503,7 @@ impl Random {
         usize::try_from((mixed ^ (mixed >> 31)) % bound as u64).expect("it is below a usize")
     }
 
-    /// One change, in here or in one of the groups.
+    /// Makes one change, here or in one of the groups.
     fn change(&mut self, tokens: TokenStream, vocabulary: &[TokenTree]) -> TokenStream {
         let mut trees: Vec<TokenTree> = tokens.into_iter().collect();
         let at = self.below(trees.len() + 1);
@@ -512,7 +514,7 @@ impl Random {
                 return trees.into_iter().collect();
             }
         }
-        // Most of the tokens of an enum are in groups: that is where to go from between them, too.
+        // Most tokens of an enum are in groups, so most changes go on into one.
         let groups: Vec<usize> = (0..trees.len()).filter(|i| matches!(trees[*i], TokenTree::Group(_))).collect();
         if !groups.is_empty() && self.below(4) != 0 {
             let at = groups[self.below(groups.len())];
@@ -533,7 +535,7 @@ impl Random {
     }
 }
 
-/// What is generated for an enum can be parsed, with faults or without.
+/// The expansion of an enum can be parsed, whether the enum has faults or not.
 fn assert_is_code(args: TokenStream, item: TokenStream) {
     let expansion = attribute(args, item.clone());
     if syn::parse2::<syn::ItemEnum>(item.clone()).is_ok() {

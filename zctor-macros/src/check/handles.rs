@@ -6,15 +6,15 @@ use proc_macro2::Ident;
 use syn::ItemEnum;
 use syn::ext::IdentExt;
 
-use crate::ast::Definition;
-use crate::attr::Handle;
 use crate::errors::Errors;
-use crate::names;
+use crate::parse::ast::Definition;
+use crate::parse::attr::Handle;
+use crate::spelling;
 
-/// As many variants are listed in an error; more would hide it.
+/// An error lists this many variants at most. A longer list would hide the fault.
 const LISTED: usize = 12;
 
-/// Each is a type of its own beside the client and the handler trait.
+/// A handle is a type beside the client and the handler trait, and so needs a name of its own.
 pub(super) fn names_are_free(definition: &Definition, errors: &mut Errors) {
     let handles = all(definition);
     for (index, handle) in handles.iter().enumerate() {
@@ -38,7 +38,7 @@ pub(crate) fn fault_of_name(definition: &Definition, before: &[Handle], ident: &
     Some(format!("`{ident}` is {what} already; give the handle another name"))
 }
 
-/// A list that is empty, or names something twice, is not what was meant.
+/// An empty list, or a variant listed twice, is a slip.
 pub(super) fn lists_hold_variants(definition: &Definition, errors: &mut Errors) {
     for handle in all(definition) {
         if handle.variants.is_empty() {
@@ -51,13 +51,13 @@ pub(super) fn lists_hold_variants(definition: &Definition, errors: &mut Errors) 
             }
         }
     }
-    // What `cfg` took out was looked for before.
+    // A `cfg` may have taken listed variants out. The first hop has looked for unknown ones before.
     if !definition.was_stripped {
         variants_exist(&definition.item, all(definition), errors);
     }
 }
 
-/// Typos would otherwise be found where the method is missed.
+/// A typo would otherwise show at a call of the missing method.
 pub(crate) fn variants_exist(item: &ItemEnum, handles: &[Handle], errors: &mut Errors) {
     let known: HashSet<Ident> = item.variants.iter().map(|variant| variant.ident.unraw()).collect();
     let unknown = |variant: &&Ident| !known.contains(&variant.unraw());
@@ -65,8 +65,7 @@ pub(crate) fn variants_exist(item: &ItemEnum, handles: &[Handle], errors: &mut E
         let name = variant.unraw().to_string();
         let known: Vec<String> = item.variants.iter().map(|variant| variant.ident.unraw().to_string()).collect();
         let known: Vec<&str> = known.iter().map(String::as_str).collect();
-        let hint = names::nearest(&name, &known).map(|near| format!(", did you mean `{near}`?"));
-        let hint = hint.as_deref().unwrap_or(".");
+        let hint = spelling::hint(&name, &known);
         let listed = known.iter().take(LISTED).copied().collect::<Vec<_>>().join(", ");
         let more = if known.len() > LISTED { ", .." } else { "" };
         errors.add(variant, format_args!("`{}` has no variant `{variant}`{hint} Variants: {listed}{more}", item.ident));

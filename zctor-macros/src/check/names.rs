@@ -5,11 +5,11 @@ use std::collections::HashMap;
 use proc_macro2::Ident;
 use syn::ext::IdentExt;
 
-use crate::ast::{Definition, Variant};
 use crate::errors::Errors;
 use crate::names;
+use crate::parse::ast::{Definition, Field, Variant};
 
-/// Two variants of one method name.
+/// The handler trait can have one method of a name.
 pub(super) fn methods_differ(definition: &Definition, errors: &mut Errors) {
     let mut seen: HashMap<String, &Ident> = HashMap::new();
     for variant in &definition.variants {
@@ -27,7 +27,7 @@ pub(super) fn methods_differ(definition: &Definition, errors: &mut Errors) {
     }
 }
 
-/// The names that every actor has already, or that would hide something everybody expects.
+/// A method must not have the name of one that every actor has already, nor hide one that everybody expects.
 pub(super) fn names_are_free(definition: &Definition, variant: &Variant, errors: &mut Errors) {
     let method = variant.method().unraw().to_string();
     if let Some(fault) = clash(definition, variant, &method) {
@@ -59,7 +59,7 @@ pub(crate) fn clash(definition: &Definition, variant: &Variant, method: &str) ->
     definition.names.contains(method).then(|| format!("request `{enum_}::{method}` has the name of a variant"))
 }
 
-/// Two parameters of one name in a method.
+/// A method can have one parameter of a name.
 pub(super) fn parameters_differ(variant: &Variant, errors: &mut Errors) {
     let is_deferred = variant.replies.first().is_some_and(|reply| reply.deferred.is_some());
     let mut seen = Vec::new();
@@ -76,5 +76,12 @@ pub(super) fn parameters_differ(variant: &Variant, errors: &mut Errors) {
             errors.add(typed, format_args!("`{text}` of `{}` {fault}; {way_out}", variant.ident));
         }
         seen.push(text);
+    }
+}
+
+/// A named field gives its name to the parameter, so a second name would go unused.
+pub(super) fn only_a_tuple_field_is_named(field: &Field, errors: &mut Errors) {
+    if let (Some(ident), Some(name)) = (&field.ident, field.options.name.get()) {
+        errors.add(name, format_args!("`name` is for the fields of a tuple variant; this one is `{ident}` already"));
     }
 }

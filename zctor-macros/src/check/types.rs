@@ -1,21 +1,11 @@
 //! Rules about types and type parameters.
 
 use proc_macro2::Ident;
-use syn::{Lifetime, Type};
+use syn::Type;
 
-use crate::ast::{Definition, Field, Variant};
 use crate::errors::Errors;
-use crate::types::{self, Instead};
-
-/// A message may lie in a mailbox when its sender is long gone.
-pub(super) fn no_lifetimes(definition: &Definition, errors: &mut Errors) {
-    for lifetime in definition.item.generics.lifetimes() {
-        errors.add(
-            &lifetime.lifetime,
-            "messages outlive their sender, so an actor's enum has no lifetime parameters; own the data or use `Arc`",
-        );
-    }
-}
+use crate::parse::ast::{Definition, Field};
+use crate::types;
 
 /// Rust wants every parameter used in the enum itself, and replies do not stand there.
 pub(super) fn parameters_in_fields(definition: &Definition, errors: &mut Errors) {
@@ -41,30 +31,8 @@ pub(crate) fn in_no_field(definition: &Definition) -> Vec<Ident> {
     params.filter(|ident| !in_fields(ident)).collect()
 }
 
-/// A borrow cannot cross threads, and the error of rustc would appear at every copy of the type.
-pub(super) fn field_is_owned(definition: &Definition, variant: &Variant, field: &Field, errors: &mut Errors) {
-    let declared: Vec<Lifetime> = definition.item.generics.lifetimes().map(|param| param.lifetime.clone()).collect();
-    let name = field
-        .ident
-        .as_ref()
-        .map_or_else(|| format!("a field of `{}`", variant.ident), |ident| format!("field `{ident}`"));
-    for borrow in types::borrows(&field.ty, &declared) {
-        match borrow.instead {
-            Instead::Owner(borrowed, owned) => {
-                errors.add(
-                    borrow.at,
-                    format_args!("{name} borrows; a message must own its data: `{owned}` instead of `{borrowed}`"),
-                );
-            }
-            Instead::Static(ty) => {
-                errors.add(&borrow.at, format_args!("`{}` borrows; use `{ty}` or an owned type", borrow.at))
-            }
-        }
-    }
-}
-
-/// What cannot be carried from the enum to the methods.
-pub(super) fn field_is_plain(definition: &Definition, field: &Field, errors: &mut Errors) {
+/// The type of a field is written again, for parameters of methods and of closures.
+pub(super) fn field_has_a_name(field: &Field, errors: &mut Errors) {
     if let Some(found) = types::impl_trait(&field.ty) {
         let bounds = types::print(&found.bounds);
         errors.add(
@@ -79,18 +47,10 @@ pub(super) fn field_is_plain(definition: &Definition, field: &Field, errors: &mu
         let (typed, owned) = (types::print(&field.ty), types::print(owned));
         errors.add(&field.ty, format_args!("`{typed}` has no fixed size; use `{owned}`"));
     }
-    if let Some(found) = types::self_in_macro(&field.ty) {
-        errors
-            .add(&found, format_args!("`Self` cannot be seen inside a type macro; write `{}`", definition.item.ident));
-    }
-    if let (Some(ident), Some(name)) = (&field.ident, field.options.name.get()) {
-        errors.add(name, format_args!("`name` is for the fields of a tuple variant; this one is `{ident}` already"));
-    }
 }
 
 /// A reply is stored, sent and named in signatures.
-pub(super) fn reply_has_a_name(definition: &Definition, ty: &Type, errors: &mut Errors) {
-    let declared: Vec<Lifetime> = definition.item.generics.lifetimes().map(|param| param.lifetime.clone()).collect();
+pub(super) fn reply_has_a_name(ty: &Type, errors: &mut Errors) {
     if let Some(found) = types::impl_trait(ty) {
         let bounds = types::print(&found.bounds);
         errors.add(
@@ -105,19 +65,28 @@ pub(super) fn reply_has_a_name(definition: &Definition, ty: &Type, errors: &mut 
         let (typed, owned) = (types::print(ty), types::print(owned));
         errors.add(ty, format_args!("`{typed}` has no fixed size; reply with `{owned}`"));
     }
-    for borrow in types::borrows(ty, &declared) {
-        match borrow.instead {
-            Instead::Owner(borrowed, owned) => errors.add(
-                borrow.at,
-                format_args!("a reply crosses threads and must own its data: `{owned}` instead of `{borrowed}`"),
-            ),
-            Instead::Static(ty) => {
-                errors.add(&borrow.at, format_args!("`{}` borrows; use `{ty}` or an owned type", borrow.at))
-            }
-        }
-    }
+}
+
+/// `Self` is the state in the handler trait, and the expansion cannot replace the one in a macro call.
+pub(super) fn self_can_be_replaced(definition: &Definition, ty: &Type, errors: &mut Errors) {
     if let Some(found) = types::self_in_macro(ty) {
         errors
             .add(&found, format_args!("`Self` cannot be seen inside a type macro; write `{}`", definition.item.ident));
+    }
+}
+
+/// `keyed` takes one type of key for the whole enum, and could not tell two types apart.
+pub(super) fn keys_of_one_type(definition: &Definition, errors: &mut Errors) {
+    let mut keyed =
+        definition.variants.iter().flat_map(|variant| variant.fields.iter().find(|field| !field.keys.is_empty()));
+    let Some(first) = keyed.next() else { return };
+    for field in keyed {
+        let (first, other) = (types::print(&first.ty), types::print(&field.ty));
+        if first != other {
+            errors.add(
+                &field.ty,
+                format_args!("all `#[key]` fields of an enum have one type; the first is `{first}`, this `{other}`"),
+            );
+        }
     }
 }

@@ -1,11 +1,11 @@
 //! The declarations of `calls`, and the refusal of cycles among them.
 
-use proc_macro2::{Span, TokenStream};
+use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
-use syn::spanned::Spanned;
 use syn::{Type, WherePredicate, parse_quote_spanned};
 
 use crate::model::Model;
+use crate::position;
 
 /// ```text
 /// in   #[actor(calls(DatabaseMessage))] enum WebMessage { .. }
@@ -18,7 +18,7 @@ pub(crate) fn definition(model: &Model<'_>) -> TokenStream {
     let (params, _, bounds) = model.generics.plain().split_for_impl();
     let attrs = model.attrs();
     let callable = calls.iter().map(|callee| {
-        quote_spanned! {at(callee)=>
+        quote_spanned! {position::of_type(callee)=>
             #attrs
             #[automatically_derived]
             impl #params #krate::CallableFrom<#ty> for #callee #bounds {}
@@ -29,18 +29,14 @@ pub(crate) fn definition(model: &Model<'_>) -> TokenStream {
     quote!(#(#callable)* #acyclic #forced)
 }
 
-/// The position of one of the user's types.
-pub(crate) fn at(ty: &Type) -> Span {
-    Span::call_site().located_at(ty.span())
-}
-
-/// Asked of the callees of generic enums only: an impl without parameters must not depend on itself.
+/// The enum's impl of `Acyclic`. Only a generic enum asks its callees for theirs, since an impl without parameters must
+/// not depend on itself.
 fn acyclic(model: &Model<'_>) -> TokenStream {
     let Model { krate, ty, calls, .. } = model;
     let mut generics = model.generics.plain().clone();
     if !model.generics.is_empty() && !calls.is_empty() {
         let callee = |callee: &Type| -> WherePredicate {
-            parse_quote_spanned!(at(callee)=> #callee: #krate::__private::Acyclic)
+            parse_quote_spanned!(position::of_type(callee)=> #callee: #krate::__private::Acyclic)
         };
         generics.make_where_clause().predicates.extend(calls.iter().map(callee));
     }
@@ -53,21 +49,21 @@ fn acyclic(model: &Model<'_>) -> TokenStream {
     }
 }
 
-/// The depth evaluated in place, or a cycle would show only where the actor is used.
+/// A constant that evaluates the depth. Without it, a cycle would show only where the actor is used.
 fn evaluated(model: &Model<'_>) -> TokenStream {
     let Model { krate, ty, .. } = model;
     let Some(first) = model.calls.first() else {
         return TokenStream::new();
     };
     let attrs = model.attrs();
-    quote_spanned! {at(first)=>
+    quote_spanned! {position::of_type(first)=>
         #attrs
         const _: ::core::primitive::u16 = <#ty as #krate::Message>::CYCLE_OF_CALLS_SEND_OR_PIPE_ONE_OF_THEM;
     }
 }
 
-/// A check does not evaluate the constants of generic types, but it does resolve their traits, and names the function
-/// that asks for it.
+/// A function that asks for the callees' trait. `cargo check` does not evaluate the constants of generic types, but it
+/// resolves their traits, and its error names the function.
 fn resolved(model: &Model<'_>) -> TokenStream {
     let Model { krate, calls, .. } = model;
     if calls.is_empty() {
@@ -75,8 +71,9 @@ fn resolved(model: &Model<'_>) -> TokenStream {
     }
     let (params, _, bounds) = model.generics.plain().split_for_impl();
     let attrs = model.attrs();
-    let needed =
-        calls.iter().map(|callee| quote_spanned!(at(callee)=> send_or_pipe_one_call_of_the_cycle::<#callee>();));
+    let needed = calls
+        .iter()
+        .map(|callee| quote_spanned!(position::of_type(callee)=> send_or_pipe_one_call_of_the_cycle::<#callee>();));
     quote! {
         #attrs
         const _: () = {

@@ -1,4 +1,4 @@
-//! Code that never runs: it keeps lints silent and makes errors point at their cause.
+//! Code that never runs. It keeps lints silent, and it makes errors point at their cause.
 
 use proc_macro2::{Span, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
@@ -11,7 +11,7 @@ pub(crate) fn definition(model: &Model<'_>) -> TokenStream {
     quote!(#mention #assertions)
 }
 
-/// Mentions everything that is generated for the user to call: what a trait's method mentions is not dead code.
+/// Mentions every function that is generated for the user to call. Code that a trait's method mentions is not dead.
 fn mention(model: &Model<'_>) -> TokenStream {
     let Model { krate, ty, .. } = model;
     let handler = model.handler_type();
@@ -46,8 +46,8 @@ fn mention(model: &Model<'_>) -> TokenStream {
     }
 }
 
-/// Both views of a client, each as `Self`: where its name is taken by something else, rustc says so once and leaves it
-/// at that.
+/// Mentions both views of a client, each as `Self`: where another item has taken the client's name, rustc reports that
+/// alone.
 fn mention_client(model: &Model<'_>, name: &Named, variants: &[&Variant<'_>], bindings: &TokenStream) -> TokenStream {
     let Model { krate, ty, .. } = model;
     let (params, _, bounds) = model.generics.plain().split_for_impl();
@@ -71,7 +71,7 @@ fn mention_client(model: &Model<'_>, name: &Named, variants: &[&Variant<'_>], bi
     quote!(#blocking #non_blocking)
 }
 
-/// In closures where the parameters have types of their own, which nothing here could say.
+/// A method whose parameters have types of their own stands in a closure, which infers those types.
 fn mention_method(variant: &Variant<'_>) -> TokenStream {
     let method = &variant.method;
     if !variant.is_generic() {
@@ -101,7 +101,7 @@ fn names(variant: &Variant<'_>) -> TokenStream {
     quote!(#(#names),*)
 }
 
-/// Of its own, since no key type is at hand that fits every enum.
+/// Mentions `keyed` in an impl of its own, with a parameter for the key, since no type of key fits every enum.
 fn mention_keyed(model: &Model<'_>) -> TokenStream {
     let Model { krate, ty, .. } = model;
     let bound = syn::parse_quote!(__Q: ::core::hash::Hash + ?::core::marker::Sized);
@@ -124,7 +124,7 @@ fn mention_keyed(model: &Model<'_>) -> TokenStream {
     }
 }
 
-/// A field or reply that cannot cross threads is reported here, once, on its type.
+/// Rustc reports a field or a reply that cannot cross threads here, once, on its type.
 fn assertions(model: &Model<'_>) -> TokenStream {
     let krate = &model.krate;
     let (params, _, bounds) = model.generics.plain().split_for_impl();

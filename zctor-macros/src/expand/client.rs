@@ -1,12 +1,12 @@
-//! The client: a typed handle with a method a variant, in two views.
+//! The client: a typed handle with one method a variant, in two views.
 
 use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
 use syn::ext::IdentExt;
 
-use crate::docs::{self, Added};
+use crate::model::docs::{self, Added};
 use crate::model::{Model, Named, Reply, Variant};
-use crate::types;
+use crate::{position, types};
 
 /// ```text
 /// in   #[reply(i64)] Add { a: i64, b: i64 }, Clear
@@ -33,10 +33,10 @@ pub(crate) fn definition(model: &Model<'_>) -> TokenStream {
     quote!(#structure #both #views #traits #whole)
 }
 
-/// A client that is generated: the whole one, or a handle for a part of the variants.
+/// A generated client: the whole one, or a handle for a part of the variants.
 pub(super) struct Face<'a> {
     pub(super) name: &'a Named,
-    /// What a handle holds is wrapped: rustc would propose to reach for it where a method is missing.
+    /// Whether the field is wrapped, as in a handle. Rustc would propose the field's methods where a handle lacks one.
     pub(super) is_part: bool,
 }
 
@@ -71,7 +71,7 @@ pub(super) fn structure(model: &Model<'_>, face: &Face<'_>, doc: &str) -> TokenS
     }
 }
 
-/// `more` keeps the view too.
+/// The methods of both views: `within`, and `more`.
 pub(super) fn both_views(model: &Model<'_>, face: &Face<'_>, more: &TokenStream) -> TokenStream {
     let Model { krate, .. } = model;
     let (at, vis) = model.at_enum();
@@ -98,7 +98,7 @@ pub(super) fn both_views(model: &Model<'_>, face: &Face<'_>, more: &TokenStream)
     }
 }
 
-/// Those of `zctor::Client` that give a client: here they keep the view. A variant of the same name wins.
+/// The methods of `zctor::Client` that give a client, in a form that keeps the view. A variant of the same name wins.
 fn bindings(model: &Model<'_>) -> TokenStream {
     let Model { krate, ty, .. } = model;
     let (at, vis) = model.at_enum();
@@ -155,7 +155,7 @@ fn view(model: &Model<'_>, face: &Face<'_>, variants: &[&Variant<'_>], blocking:
             let client = face.wrap(model, &quote!(#krate::Client::non_blocking(#inner)));
             quote!(#name { client: #client, view: ::core::marker::PhantomData })
         } else {
-            // Where something else has the client's name, rustc takes this for part of that one error.
+            // Where another item has taken the client's name, rustc counts this form as part of that one error.
             quote!(::core::convert::From::from(self.client.non_blocking()))
         };
         quote_spanned! {at=>
@@ -184,7 +184,7 @@ fn method(model: &Model<'_>, face: &Face<'_>, variant: &Variant<'_>, blocking: b
     let names: Vec<_> = variant.fields.iter().map(|field| &field.param).collect();
     let parameters = variant.parameters();
     let span = variant.span;
-    let client = types::respan(face.get(model), span);
+    let client = position::respan(face.get(model), span);
     let (output, body) = match &variant.reply {
         Some(Reply { ty: reply, .. }) if blocking => (
             quote_spanned!(span=> ::core::result::Result<#reply, #krate::CallError>),
@@ -207,7 +207,7 @@ fn method(model: &Model<'_>, face: &Face<'_>, variant: &Variant<'_>, blocking: b
     quote!(#docs #(#lints)* #deprecated #must_use #many #function)
 }
 
-/// What a method says of itself: which message it sends, what comes back, and what may come instead.
+/// The sentences of a method's own: the message that it sends, the reply, and the errors that may come instead.
 fn added(model: &Model<'_>, variant: &Variant<'_>, blocking: bool, variant_link: &str) -> Added {
     let link = |name: &str| docs::link(&model.krate, name);
     match &variant.reply {
@@ -241,7 +241,7 @@ fn added(model: &Model<'_>, variant: &Variant<'_>, blocking: bool, variant_link:
     }
 }
 
-/// Written out instead of derived, so that nothing is asked of the parameters.
+/// The impls are written out, since a derive would ask the same traits of the parameters.
 pub(super) fn traits(model: &Model<'_>, face: &Face<'_>) -> TokenStream {
     let generics = model.generics.with(&model.view, None);
     let (params, _, bounds) = generics.split_for_impl();
@@ -278,7 +278,7 @@ pub(super) fn traits(model: &Model<'_>, face: &Face<'_>) -> TokenStream {
     }
 }
 
-/// What makes a client the whole one: the way to `zctor::Client` and back.
+/// The way to `zctor::Client` and back, which the whole client has and a handle has not.
 fn whole(model: &Model<'_>) -> TokenStream {
     let Model { krate, ty, .. } = model;
     let generics = model.generics.with(&model.view, None);

@@ -29,7 +29,7 @@ pub(crate) fn definition(model: &Model<'_>) -> TokenStream {
     let generics = model.generics.with(&format_ident!("__H"), Some(syn::parse_quote!(__H: #handler)));
     let (params, _, bounds) = generics.split_for_impl();
     let attrs = model.attrs_of_all();
-    // Ours resolve where the macro is defined, the user's fields where they were written: they may have one name.
+    // Names of the macro resolve where it is defined, fields where the user wrote them. So both may have one name.
     let ours = Span::mixed_site();
     let (state, ctx, slot) = (quote_spanned!(ours=> handler), quote_spanned!(ours=> ctx), quote_spanned!(ours=> slot));
     let arms = model.variants.iter().map(|variant| arm(model, variant, &state, &ctx, &slot));

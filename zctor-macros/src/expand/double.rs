@@ -1,4 +1,4 @@
-//! What zctor needs to stand in for a handler in tests: nothing, unless its feature `testing` is on.
+//! The test double of a handler. It expands to nothing unless zctor's feature `testing` is on.
 
 use proc_macro2::TokenStream;
 use quote::{format_ident, quote};

@@ -4,7 +4,7 @@ use proc_macro2::TokenStream;
 use quote::quote_spanned;
 
 use crate::model::Model;
-use crate::names;
+use crate::position;
 
 /// ```text
 /// out  impl CalculatorMessage {
@@ -17,7 +17,7 @@ use crate::names;
 pub(crate) fn definition(model: &Model<'_>) -> TokenStream {
     let ty = &model.ty;
     let (at, vis) = model.at_enum();
-    let (state, factory) = (names::moved(&model.state, at), names::moved(&model.factory, at));
+    let (state, factory) = (position::moved(&model.state, at), position::moved(&model.factory, at));
     let (params, _, bounds) = model.generics.plain().split_for_impl();
     let (attrs, krate, handler) = (model.attrs(), model.krate_at(at), model.handler_type());
     quote_spanned! {at=>

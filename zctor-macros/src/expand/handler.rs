@@ -1,12 +1,12 @@
 //! The handler trait: what a state implements.
 
 use proc_macro2::{Span, TokenStream};
-use quote::{quote, quote_spanned};
+use quote::{ToTokens, quote, quote_spanned};
 use syn::ext::IdentExt;
 
-use crate::docs;
 use crate::model::{Model, Reply, Variant};
-use crate::types;
+use crate::position;
+use crate::types::print;
 
 /// ```text
 /// in   #[reply(i64)] Add { a: i64, b: i64 }
@@ -21,7 +21,7 @@ pub(crate) fn definition(model: &Model<'_>) -> TokenStream {
     let (params, _, bounds) = model.generics.plain().split_for_impl();
     let attrs = model.attrs_of_signatures();
     let doc = format!(" What a state does with each [`{}`].", ident.unraw());
-    let skeleton = docs::skeleton(model);
+    let skeleton = skeleton(model);
     let variants = || model.variants.iter().chain(&model.handler_only);
     let methods = variants().map(|variant| method(model, variant));
     let hooks = model.hooks.iter().map(|hook| self::hook(model, hook));
@@ -34,6 +34,37 @@ pub(crate) fn definition(model: &Model<'_>) -> TokenStream {
         #attrs
         #definition
     }
+}
+
+/// The skeleton of an implementation, in the trait's documentation. It is for copying, and so no doctest.
+fn skeleton(model: &Model<'_>) -> TokenStream {
+    let (params, arguments, bounds) = model.generics.plain().split_for_impl();
+    let mut text =
+        format!("\nTo begin with:\n\n```rust,ignore\nimpl{} {}", print(params), model.handler.to_token_stream());
+    text += &format!("{} for State", print(arguments));
+    if let Some(bounds) = bounds {
+        text += &format!(" {}", print(bounds).replace("::core::marker::", ""));
+    }
+    text += " {\n";
+    for variant in &model.variants {
+        let fields = variant.fields.iter().map(|field| format!("{}: {}", field.param, print(&field.ty)));
+        let ctx = model.ctx.map(|_| format!("ctx: &mut Context<{}>", print(&model.ty)));
+        let (to, back) = match &variant.reply {
+            Some(reply) if reply.deferred.is_some() => {
+                (Some(format!("reply: ReplyTo<{}>", print(&reply.ty))), String::new())
+            }
+            Some(reply) => (
+                None,
+                Some(print(&reply.ty)).filter(|ty| ty != "()").map_or_else(String::new, |ty| format!(" -> {ty}")),
+            ),
+            None => (None, String::new()),
+        };
+        let parameters = std::iter::once("&mut self".to_owned()).chain(ctx).chain(fields).chain(to);
+        let parameters = parameters.collect::<Vec<_>>().join(", ");
+        text += &format!("    fn {}({parameters}){back} {{ todo!() }}\n", variant.method);
+    }
+    text += "}\n```";
+    quote!(#[cfg_attr(not(doctest), doc = #text)])
 }
 
 fn hook(model: &Model<'_>, name: &str) -> TokenStream {
@@ -57,11 +88,11 @@ fn method(model: &Model<'_>, variant: &Variant<'_>) -> TokenStream {
     let docs = variant.docs.or_handles();
     let (names, types): (Vec<_>, Vec<_>) = variant.fields.iter().map(|field| (&field.param, &field.ty)).unzip();
     let span = variant.span;
-    // The types of what the fields do not say stand at the words that ask for them: rustc shows them there where a method
-    // is written without. Their names may be those of fields.
+    // The context and the deferred reply stand at the options that ask for them, since rustc shows that position
+    // where a method lacks the parameter. Their names may also be those of fields.
     let ours = span.resolved_at(Span::mixed_site());
     let ctx = model.ctx.map(|at| {
-        let (name, krate, ty) = (quote_spanned!(ours=> ctx), model.krate_at(at), types::respan(ty.clone(), at));
+        let (name, krate, ty) = (quote_spanned!(ours=> ctx), model.krate_at(at), position::respan(ty.clone(), at));
         quote_spanned!(at=> #name: &mut #krate::Context<#ty>,)
     });
     let to = variant.reply.as_ref().and_then(|reply| {
@@ -74,7 +105,8 @@ fn method(model: &Model<'_>, variant: &Variant<'_>) -> TokenStream {
         _ => quote_spanned!(span=> -> ()),
     };
     let many = variant.too_many_arguments(1 + usize::from(model.ctx.is_some()) + usize::from(to.is_some()));
-    // From the first token of the receiver to the last parameter rustc marks what a method with too few should have.
+    // Where a method has too few parameters, rustc underlines those of the trait, from the first token of the receiver
+    // to the last parameter.
     let by = model.ctx.map_or_else(|| quote_spanned!(span=> &), |at| quote_spanned!(at=> &));
     let signature = quote_spanned!(span=> fn #method(#by mut self, #ctx #(#names: #types,)* #to) #reply;);
     quote!(#docs #(#lints)* #many #signature)

@@ -38,7 +38,7 @@ fn one(model: &Model<'_>, handle: &Handle) -> TokenStream {
     quote!(#structure #both #views #traits #conversions)
 }
 
-/// From the whole client, whose view it keeps, and never back.
+/// The conversions from the whole client, whose view the handle keeps. No handle becomes the whole client again.
 fn conversions(model: &Model<'_>, handle: &Handle) -> TokenStream {
     let generics = model.generics.with(&model.view, None);
     let (params, _, bounds) = generics.split_for_impl();

@@ -1,12 +1,12 @@
-//! What the runtime asks of a message: its name, its call depth, its types.
+//! The impl of `Message`: the name, the call depth and the types that the runtime asks for.
 
 use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
 use syn::Member;
 use syn::ext::IdentExt;
 
-use crate::expand::calls::at;
 use crate::model::Model;
+use crate::position;
 
 /// ```text
 /// out  impl Message for CalculatorMessage {
@@ -55,12 +55,13 @@ pub(crate) fn definition(model: &Model<'_>) -> TokenStream {
     }
 }
 
-/// An arm for what the enum has and the model does not, behind a fault.
+/// An arm for the variants that the model lacks because of a fault.
 pub(crate) fn filler(model: &Model<'_>) -> Option<TokenStream> {
     (model.item.variants.len() > model.variants.len()).then(|| quote!(_))
 }
 
-/// The constant stands at the declared paths, so that rustc shows a cycle there, and its name is all that rustc says.
+/// The constant stands at the declared paths, where rustc shows a cycle. Rustc's error has no text but the constant's
+/// name.
 fn depth(model: &Model<'_>) -> TokenStream {
     let krate = &model.krate;
     let Some(first) = model.calls.first() else {
@@ -69,11 +70,11 @@ fn depth(model: &Model<'_>) -> TokenStream {
         );
     };
     let depths = model.calls.iter().map(|callee| {
-        let span = at(callee);
+        let span = position::of_type(callee);
         quote_spanned!(span=> <#callee as #krate::Message>::CYCLE_OF_CALLS_SEND_OR_PIPE_ONE_OF_THEM)
     });
-    let span = at(first);
-    // A local array: a promoted one would double the steps of the cycle that rustc lists.
+    let span = position::of_type(first);
+    // The array is a local, since a promoted one would double the steps of the cycle that rustc lists.
     quote_spanned! {span=>
         const CALL_DEPTH: ::core::primitive::u16 = Self::CYCLE_OF_CALLS_SEND_OR_PIPE_ONE_OF_THEM;
         const CYCLE_OF_CALLS_SEND_OR_PIPE_ONE_OF_THEM: ::core::primitive::u16 = {
@@ -83,7 +84,7 @@ fn depth(model: &Model<'_>) -> TokenStream {
     }
 }
 
-/// What a recipient needs to know of a variant with one field, and how it gets the field back.
+/// The type of the field of each variant with one field, and the way to get it back. Recipients need both.
 fn payload(model: &Model<'_>) -> TokenStream {
     let krate = &model.krate;
     let single: Vec<_> = model.variants.iter().filter(|variant| variant.fields.len() == 1).collect();
@@ -117,7 +118,7 @@ fn payload(model: &Model<'_>) -> TokenStream {
     }
 }
 
-/// The type of the keys, and the hash of this message's.
+/// The type of the keys, and the hash of a message's key.
 fn key(model: &Model<'_>) -> (TokenStream, TokenStream) {
     let krate = &model.krate;
     let keyed = || model.variants.iter().filter_map(|variant| Some((variant, variant.fields.get(variant.key?)?)));
@@ -138,6 +139,6 @@ fn key(model: &Model<'_>) -> (TokenStream, TokenStream) {
             }
         }
     };
-    // At the field's type, where rustc should say that it is more private than the enum.
-    (quote_spanned!(at(ty)=> type Key = #krate::__private::Keyed<#ty>;), hash)
+    // Rustc reports a type that is more private than the enum at the field, where this stands.
+    (quote_spanned!(position::of_type(ty)=> type Key = #krate::__private::Keyed<#ty>;), hash)
 }

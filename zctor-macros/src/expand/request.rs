@@ -1,9 +1,9 @@
-//! The requests, and the ports their replies go to.
+//! The requests, and the ports that their replies go to.
 
 use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
 
-use crate::docs::Added;
+use crate::model::docs::Added;
 use crate::model::{Model, Reply, Variant};
 use crate::types;
 

@@ -1,33 +1,34 @@
-//! Borrows in types, which a message cannot have.
+//! Borrows in types. A message has none.
 
 use proc_macro2::TokenStream;
 use quote::ToTokens;
 use syn::visit_mut::{self, VisitMut};
 use syn::{Lifetime, Type};
 
-use crate::types::{peel, print};
+use crate::types::owner::owned;
+use crate::types::print::print;
 
-/// What borrows in a type: the `&` or lifetime tokens, and what each could be instead.
+/// A borrow in a type: the `&` or the lifetime, and a type that would do instead.
 pub(crate) struct Borrow {
     pub(crate) at: TokenStream,
     pub(crate) instead: Instead,
 }
 
 pub(crate) enum Instead {
-    /// Of a reference, how it reads and what owns the same: (`&str`, `String`).
+    /// Of a reference: its text, and the text of the type that owns the same data: (`&str`, `String`).
     Owner(String, String),
-    /// Of a lifetime, the type that it is in if it were static: `Cow<'static, str>`.
+    /// Of a lifetime: the type around it with `'static` in its place: `Cow<'static, str>`.
     Static(String),
 }
 
-/// Every borrow in `ty` that is not `'static`, nor bound inside the type as in `fn(&str)`, nor one of `declared`.
+/// Every borrow in `ty` that is neither `'static`, nor bound inside the type as in `fn(&str)`, nor one of `declared`.
 pub(crate) fn borrows(ty: &Type, declared: &[Lifetime]) -> Vec<Borrow> {
     let mut search = Borrows { declared: declared.to_vec(), found: Vec::new(), within: None, repair: false };
     search.visit_type_mut(&mut ty.clone());
     search.found
 }
 
-/// Makes every borrow in `ty` but those of `declared` a `'static` one, to carry on behind the fault.
+/// Makes every borrow in `ty` but those of `declared` a `'static` one, so that the type can be used after the fault.
 pub(crate) fn make_static(ty: &mut Type, declared: &[Lifetime]) {
     Borrows { declared: declared.to_vec(), found: Vec::new(), within: None, repair: true }.visit_type_mut(ty);
 }
@@ -35,7 +36,7 @@ pub(crate) fn make_static(ty: &mut Type, declared: &[Lifetime]) {
 struct Borrows {
     declared: Vec<Lifetime>,
     found: Vec<Borrow>,
-    /// The type whose arguments are looked at, if they were static.
+    /// The text of the type around the current lifetime, with `'static` in place of its lifetimes.
     within: Option<String>,
     repair: bool,
 }
@@ -81,7 +82,7 @@ impl VisitMut for Borrows {
         }
     }
 
-    // Lifetimes in there are bound in there.
+    // A function type binds the lifetimes of its own references, and `for<..>` those that it declares.
     fn visit_type_fn_ptr_mut(&mut self, _: &mut syn::TypeFnPtr) {}
     fn visit_parenthesized_generic_arguments_mut(&mut self, _: &mut syn::ParenthesizedGenericArguments) {}
     fn visit_trait_bound_mut(&mut self, bound: &mut syn::TraitBound) {
@@ -91,12 +92,31 @@ impl VisitMut for Borrows {
     }
 }
 
-fn owned(ty: &Type) -> String {
-    match peel(ty) {
-        Type::Path(path) if path.path.is_ident("str") => "String".to_owned(),
-        Type::Path(path) if path.path.is_ident("Path") => "PathBuf".to_owned(),
-        Type::Slice(slice) => format!("Vec<{}>", print(&slice.elem)),
-        Type::TraitObject(object) => format!("Box<{}>", print(object)),
-        other => print(other),
+#[cfg(test)]
+mod tests {
+    use proc_macro2::Span;
+
+    use super::*;
+
+    fn ty(text: &str) -> Type {
+        syn::parse_str(text).expect("a type")
+    }
+
+    #[test]
+    fn borrows_are_found_unless_static_or_bound() {
+        for (text, count) in [
+            ("&str", 1),
+            ("Vec<&'a [&u8]>", 2),
+            ("Cow<'_, str>", 1),
+            ("&'static str", 0),
+            ("Cow<'static, str>", 0),
+            ("fn(&str) -> &str", 0),
+            ("Box<dyn Fn(&str) -> &str + Send>", 0),
+            ("Box<dyn for<'b> Visit<'b> + Send>", 0),
+        ] {
+            assert_eq!(borrows(&ty(text), &[]).len(), count, "{text}");
+        }
+        let declared = [Lifetime::new("'a", Span::call_site())];
+        assert!(borrows(&ty("&'a str"), &declared).is_empty());
     }
 }

@@ -33,7 +33,7 @@ fn write(text: &mut String, tokens: TokenStream) {
                 '-' => text.push_str(" -"),
                 '>' if text.ends_with(" -") => text.push_str("> "),
                 char => {
-                    // `: ` of a bound, but not `::` of a path.
+                    // A bound's colon takes a space, and a path's colons take none.
                     text.push(char);
                     if char == ':' && punct.spacing() == Spacing::Alone && !text.ends_with("::") {
                         text.push(' ');
@@ -50,6 +50,32 @@ fn write(text: &mut String, tokens: TokenStream) {
                 }
                 text.push_str(&word);
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ty(text: &str) -> syn::Type {
+        syn::parse_str(text).expect("a type")
+    }
+
+    #[test]
+    fn types_print_as_typed() {
+        for text in [
+            "Result<i64, DivideByZero>",
+            "Box<dyn Fn(u8) -> Vec<u8> + Send + 'static>",
+            "[u8; 32]",
+            "&'static str",
+            "(u8, std::sync::Arc<str>)",
+            "fn(&mut State) -> ()",
+            "<Vec<u8> as IntoIterator>::Item",
+            "*const u8",
+            "!",
+        ] {
+            assert_eq!(print(ty(text)), text);
         }
     }
 }

@@ -1,28 +1,28 @@
-//! The definition as the user wrote it, our attributes taken out of the enum and read.
+//! The definition as the user wrote it, with zctor's attributes taken out of the enum and read.
 
 use std::collections::HashSet;
 
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::ToTokens;
 use syn::ext::IdentExt;
-use syn::{Attribute, Item, ItemEnum, Type};
+use syn::{Attribute, Item, ItemEnum, Lifetime, Type};
 
-use crate::attr::{self, MsgOptions, Options, reply};
 use crate::errors::Errors;
-use crate::names;
+use crate::parse::attr::{self, MsgOptions, Options, reply};
+use crate::{names, position};
 
 pub(crate) struct Definition {
-    /// The enum without our attributes.
+    /// The enum without zctor's attributes.
     pub(crate) item: ItemEnum,
     pub(crate) options: Options,
     pub(crate) variants: Vec<Variant>,
-    /// The names of the variants: a request must not have one of them.
+    /// The names of the variants, since no request may have one of them.
     pub(crate) names: HashSet<String>,
-    /// Our attributes on the enum itself, where none belongs.
+    /// zctor's attributes on the enum itself, where none belongs.
     pub(crate) misplaced: Vec<Attribute>,
-    /// Whether `cfg` may have taken variants out.
+    /// Whether a `cfg` may have taken variants out.
     pub(crate) was_stripped: bool,
-    /// Hooks that a variant has taken the name of.
+    /// The hooks whose name a variant has taken.
     pub(crate) lost_hooks: Vec<String>,
 }
 
@@ -32,16 +32,16 @@ pub(crate) struct Variant {
     pub(crate) shape: Shape,
     pub(crate) replies: Vec<Reply>,
     pub(crate) options: MsgOptions,
-    /// Rust's `must_use`: of the methods, since rustc wants none on a variant.
+    /// Rust's `must_use`, which goes to the methods, since rustc warns of one on a variant.
     pub(crate) must_use: Vec<Attribute>,
-    /// What is left: documentation, lints, other people's.
+    /// The attributes that stay on the variant: documentation, lints, other macros'.
     pub(crate) attrs: Vec<Attribute>,
-    /// Our attributes where they do not belong.
+    /// zctor's attributes that do not belong on a variant.
     pub(crate) misplaced: Vec<Attribute>,
     pub(crate) extent: Extent,
 }
 
-/// How much is generated for a variant. Less than everything only behind a fault.
+/// The extent of the generated code for a variant: everything, unless the variant has a fault.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Extent {
     Everything,
@@ -58,9 +58,9 @@ pub(crate) enum Shape {
 
 pub(crate) struct Reply {
     pub(crate) attribute: Attribute,
-    /// `None`: a fault that is reported already.
+    /// `None` if the type has a fault, which is reported already.
     pub(crate) ty: Option<Type>,
-    /// The word that lets the handler answer later.
+    /// The position of the word that lets the handler answer later.
     pub(crate) deferred: Option<Span>,
 }
 
@@ -165,6 +165,11 @@ impl Definition {
     pub(crate) fn client(&self) -> Ident {
         self.options.client.get().cloned().unwrap_or_else(|| names::client(&self.item.ident))
     }
+
+    /// The lifetimes that the enum declares.
+    pub(crate) fn lifetimes(&self) -> Vec<Lifetime> {
+        self.item.generics.lifetimes().map(|param| param.lifetime.clone()).collect()
+    }
 }
 
 impl Variant {
@@ -173,7 +178,7 @@ impl Variant {
         self.options.name.get().cloned().unwrap_or_else(|| names::method(&self.ident))
     }
 
-    /// What gave the methods their name.
+    /// The word that the methods have their name from.
     pub(crate) fn name_token(&self) -> impl ToTokens {
         self.options.name.get().unwrap_or(&self.ident).clone()
     }
@@ -184,13 +189,13 @@ impl Field {
     pub(crate) fn parameter(&self, index: usize, count: usize) -> Ident {
         let span = Span::call_site();
         match (&self.ident, self.options.name.get()) {
-            (Some(name), _) | (None, Some(name)) => names::moved(name, names::located(name)),
+            (Some(name), _) | (None, Some(name)) => position::moved(name, position::of(name)),
             (None, None) => names::parameter(index, count, span),
         }
     }
 }
 
-/// Takes the attributes of these names out.
+/// Takes the attributes with one of these names out of the list.
 fn take(attrs: &mut Vec<Attribute>, names: &[&str]) -> Vec<Attribute> {
     let (taken, left) =
         std::mem::take(attrs).into_iter().partition(|attr| names.iter().any(|name| attr::is(attr, name)));

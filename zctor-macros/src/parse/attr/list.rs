@@ -7,9 +7,9 @@ use syn::parse::{ParseStream, Parser};
 use syn::{LitStr, Token};
 
 use crate::errors::Errors;
-use crate::names;
+use crate::{names, spelling};
 
-/// The options of a place, and what the place is called in an error.
+/// The options that a place knows, and the name of the place in an error.
 pub(super) struct Known<'a> {
     pub(super) keys: &'a [&'a str],
     pub(super) place: &'a str,
@@ -17,8 +17,7 @@ pub(super) struct Known<'a> {
 
 impl Known<'_> {
     pub(super) fn unknown(&self, key: &Ident) -> syn::Error {
-        let hint = names::nearest(&key.to_string(), self.keys).map(|near| format!(", did you mean `{near}`?"));
-        let hint = hint.as_deref().unwrap_or(".");
+        let hint = spelling::hint(&key.to_string(), self.keys);
         syn::Error::new_spanned(key, format!("unknown option `{key}`{hint} {self}"))
     }
 
@@ -33,7 +32,7 @@ impl std::fmt::Display for Known<'_> {
     }
 }
 
-/// Reads `key ..` items with commas between, going on behind a fault.
+/// Reads the items, each from its key on. A fault ends its item, and the next item is read all the same.
 pub(super) fn list(
     tokens: TokenStream,
     known: &Known<'_>,
@@ -102,7 +101,7 @@ pub(super) fn ident(key: &Ident, input: ParseStream<'_>) -> syn::Result<Ident> {
     Ok(if text == "gen" { format_ident!("r#gen", span = ident.span()) } else { ident })
 }
 
-/// For an option that is there or not.
+/// Reads an option without a value.
 pub(super) fn flag(key: &Ident, input: ParseStream<'_>) -> syn::Result<()> {
     let mut value = TokenStream::new();
     while !input.is_empty() && !input.peek(Token![,]) {

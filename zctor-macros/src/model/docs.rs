@@ -1,12 +1,11 @@
-//! Documentation of what is generated: copied from the variants, or a sentence of its own.
+//! The documentation of generated items: a copy of the variants', or a sentence of its own.
 
 use proc_macro2::{Ident, TokenStream};
 use quote::{ToTokens, quote};
 use syn::ext::IdentExt;
 use syn::{Attribute, Expr, ExprLit, Lit, Meta, Path};
 
-use crate::ast;
-use crate::model::Model;
+use crate::parse::ast;
 use crate::types::print;
 
 /// The documentation of a variant, fit for other places.
@@ -14,17 +13,17 @@ pub(crate) struct Copied<'a> {
     /// The first paragraph, which says what the message is for.
     summary: Vec<TokenStream>,
     rest: Vec<TokenStream>,
-    /// `#[doc(hidden)]`, `#[doc(alias = "..")]`.
+    /// The attributes without text: `#[doc(hidden)]`, `#[doc(alias = "..")]`.
     lists: Vec<&'a Attribute>,
-    /// To the variant.
+    /// A link to the variant.
     link: String,
 }
 
 /// What a method adds to the documentation of its variant.
 pub(crate) struct Added {
-    /// Behind the summary, or instead of one.
+    /// The sentence after the summary, or instead of one.
     pub(crate) does: String,
-    /// Last.
+    /// The sentence about errors, at the end.
     pub(crate) errors: Option<String>,
 }
 
@@ -35,18 +34,18 @@ impl<'a> Copied<'a> {
         let lines: Vec<TokenStream> = lines.into_iter().filter_map(|line| copy(line, enum_ident)).collect();
         let summary: Vec<TokenStream> = lines.iter().take_while(|line| !is(line, str::is_empty)).cloned().collect();
         let rest = lines.into_iter().skip(summary.len()).chain(arguments(variant, enum_ident)).collect();
-        // rustdoc takes the `#` of a raw identifier for a fragment.
+        // Rustdoc takes the `#` of a raw identifier for a fragment.
         let link = format!("[`{}::{}`]", enum_ident.unraw(), variant.ident.unraw());
         Self { summary, rest, lists, link }
     }
 
-    /// For the handler: the variant's own, or a sentence where it has none.
+    /// The documentation of a handler method: the variant's, or a sentence where it has none.
     pub(crate) fn or_handles(&self) -> TokenStream {
         let sentence = self.summary.is_empty().then(|| format!(" Handles {}.", self.link).to_token_stream());
         self.attributes(sentence.iter().chain(&self.summary).chain(&self.rest))
     }
 
-    /// The variant's own, and what the method does.
+    /// The documentation of a client method or of a request: the variant's, and the sentences added.
     pub(crate) fn with(&self, added: impl FnOnce(&str) -> Added) -> TokenStream {
         let Added { does, errors } = added(&self.link);
         let mut lines = self.summary.clone();
@@ -72,23 +71,23 @@ impl<'a> Copied<'a> {
         if !lines.iter().any(|line| may_be_example(line)) {
             return quote!(#(#[doc = #lines])* #(#lists)*);
         }
-        // An example in a copy is for reading: it runs where it was written.
+        // An example runs once, where it was written. In a copy it is for reading.
         quote!(#(#[cfg_attr(not(doctest), doc = #lines)])* #(#lists)*)
     }
 }
 
-/// A link to something of zctor's, as far as documentation can name it.
+/// A link to an item of zctor, or the item's name where rustdoc cannot follow the path, as with `$crate`.
 pub(crate) fn link(krate: &Path, name: &str) -> String {
     let krate = print(krate);
     if krate.contains('$') { format!("`{name}`") } else { format!("[`{name}`]({krate}::{name})") }
 }
 
-/// Whether a line, which may come from elsewhere, is known to be so.
-fn is(line: &TokenStream, so: impl FnOnce(&str) -> bool) -> bool {
-    syn::parse2::<syn::LitStr>(line.clone()).is_ok_and(|line| so(line.value().trim()))
+/// Whether the text of a line passes a test. A line from a file or from another macro has no text yet, and fails.
+fn is(line: &TokenStream, test: impl FnOnce(&str) -> bool) -> bool {
+    syn::parse2::<syn::LitStr>(line.clone()).is_ok_and(|line| test(line.value().trim()))
 }
 
-/// Whether a line of documentation starts an example: a fence, an indented line, or a text from elsewhere.
+/// Whether a line may start an example: with a fence, with an indent, or as a line without a text yet.
 fn may_be_example(line: &TokenStream) -> bool {
     syn::parse2::<syn::LitStr>(line.clone()).map_or(true, |line| {
         let text = line.value();
@@ -106,7 +105,7 @@ fn copy(line: &Attribute, enum_ident: &Ident) -> Option<TokenStream> {
     }
 }
 
-/// Documented fields as a list, since a parameter cannot carry documentation.
+/// The documentation of the fields as a list, since a parameter cannot carry its own.
 fn arguments(variant: &ast::Variant, enum_ident: &Ident) -> Vec<TokenStream> {
     let mut lines = Vec::new();
     for (index, field) in variant.fields.iter().enumerate() {
@@ -128,38 +127,7 @@ fn copy_of_doc(line: &Attribute, enum_ident: &Ident) -> Option<TokenStream> {
     if line.path().is_ident("doc") { copy(line, enum_ident) } else { None }
 }
 
-/// An implementation of the handler to copy, which is for reading and not compiled.
-pub(crate) fn skeleton(model: &Model<'_>) -> TokenStream {
-    let (params, arguments, bounds) = model.generics.plain().split_for_impl();
-    let mut text =
-        format!("\nTo begin with:\n\n```rust,ignore\nimpl{} {}", print(params), model.handler.to_token_stream());
-    text += &format!("{} for State", print(arguments));
-    if let Some(bounds) = bounds {
-        text += &format!(" {}", print(bounds).replace("::core::marker::", ""));
-    }
-    text += " {\n";
-    for variant in &model.variants {
-        let fields = variant.fields.iter().map(|field| format!("{}: {}", field.param, print(&field.ty)));
-        let ctx = model.ctx.map(|_| format!("ctx: &mut Context<{}>", print(&model.ty)));
-        let (to, back) = match &variant.reply {
-            Some(reply) if reply.deferred.is_some() => {
-                (Some(format!("reply: ReplyTo<{}>", print(&reply.ty))), String::new())
-            }
-            Some(reply) => (
-                None,
-                Some(print(&reply.ty)).filter(|ty| ty != "()").map_or_else(String::new, |ty| format!(" -> {ty}")),
-            ),
-            None => (None, String::new()),
-        };
-        let parameters = std::iter::once("&mut self".to_owned()).chain(ctx).chain(fields).chain(to);
-        let parameters = parameters.collect::<Vec<_>>().join(", ");
-        text += &format!("    fn {}({parameters}){back} {{ todo!() }}\n", variant.method);
-    }
-    text += "}\n```";
-    quote!(#[cfg_attr(not(doctest), doc = #text)])
-}
-
-/// Links to `Self` name the enum instead: on a handler or a client, `Self` is another type.
+/// The text with the enum in place of `Self` in each link: on a handler or a client, `Self` is another type.
 fn without_self(text: &str, enum_name: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;

@@ -6,6 +6,7 @@ use syn::parse::ParseStream;
 use syn::punctuated::Punctuated;
 use syn::{Path, Token, bracketed, parenthesized, token};
 
+/// A client that knows some of the variants.
 pub(crate) struct Handle {
     pub(crate) ident: Ident,
     pub(crate) variants: Vec<Ident>,
@@ -32,7 +33,7 @@ pub(super) fn read(key: &Ident, input: ParseStream<'_>) -> syn::Result<Vec<Handl
 fn handle(input: ParseStream<'_>) -> syn::Result<Handle> {
     let ident: Ident = input.parse()?;
     if !input.peek(Token![=]) || !input.peek2(token::Bracket) {
-        // What stands there instead is part of the same mistake.
+        // The tokens up to the next comma are part of the same mistake.
         while !input.is_empty() && !input.peek(Token![,]) {
             input.parse::<proc_macro2::TokenTree>()?;
         }

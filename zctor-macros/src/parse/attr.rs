@@ -1,4 +1,4 @@
-//! The attributes' own grammar: `#[actor(..)]`, `#[reply(..)]`, `#[msg(..)]`, `#[key]`.
+//! The grammar of the attributes: `#[actor(..)]`, `#[reply(..)]`, `#[msg(..)]`, `#[key]`.
 
 mod handles;
 mod list;
@@ -9,16 +9,17 @@ use quote::ToTokens;
 use syn::punctuated::Punctuated;
 use syn::{Attribute, LitStr, Meta, Path, Token, Type, parenthesized};
 
-pub(crate) use crate::attr::handles::Handle;
-use crate::attr::list::{Known, flag, ident, list, string};
 use crate::errors::Errors;
+pub(crate) use crate::parse::attr::handles::Handle;
+use crate::parse::attr::list::{Known, flag, ident, list, string};
 
 pub(crate) const ACTOR: &str = "actor";
 pub(crate) const REPLY: &str = "reply";
 pub(crate) const MSG: &str = "msg";
 pub(crate) const KEY: &str = "key";
-/// Rust's own, which a variant cannot carry, and its name where an enum must be given back before it is read.
+/// Rust's own attribute, of which rustc warns on a variant.
 pub(crate) const MUST_USE: &str = "must_use";
+/// The name of `must_use` on the variants of an enum that is given back before its attributes are read.
 pub(crate) const HIDDEN_MUST_USE: &str = "__must_use";
 
 const NAME: &str = "name";
@@ -61,6 +62,7 @@ impl<T> Slot<T> {
         self.key
     }
 
+    /// Puts a value in place of one with a fault.
     pub(crate) fn replace(&mut self, value: T) {
         self.value = Some(value);
     }
@@ -74,7 +76,7 @@ impl<T> Slot<T> {
     }
 }
 
-/// What stands in `#[actor(..)]`.
+/// The options of `#[actor(..)]`.
 #[derive(Default)]
 pub(crate) struct Options {
     pub(crate) name: Slot<LitStr>,
@@ -128,7 +130,7 @@ impl Options {
     }
 }
 
-/// What stands in the `#[msg(..)]` of a variant or field.
+/// The options of the `#[msg(..)]` on a variant or a field.
 #[derive(Default)]
 pub(crate) struct MsgOptions {
     pub(crate) name: Slot<Ident>,
@@ -167,7 +169,7 @@ impl MsgOptions {
     }
 }
 
-/// Whether the attribute is one of ours, by its last name: `#[zctor::actor]` is `actor` too.
+/// Whether the attribute has this name. `actor` may end a path, as in `#[zctor::actor]`.
 pub(crate) fn is(attribute: &Attribute, name: &str) -> bool {
     if name == ACTOR {
         attribute.path().segments.last().is_some_and(|last| last.ident == name)
@@ -176,12 +178,12 @@ pub(crate) fn is(attribute: &Attribute, name: &str) -> bool {
     }
 }
 
-/// Only the options' `crate`, whatever else is wrong with them.
+/// The option `crate` alone, whatever faults the others have.
 pub(crate) fn krate(args: &TokenStream) -> Path {
     krate_or_default(&whatever_is_right(args))
 }
 
-/// Only the options' `handles`.
+/// The option `handles` alone, whatever faults the others have.
 pub(crate) fn handles(args: &TokenStream) -> Option<Vec<Handle>> {
     whatever_is_right(args).handles.take()
 }

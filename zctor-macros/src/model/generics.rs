@@ -5,13 +5,13 @@ use quote::{ToTokens, quote};
 use syn::punctuated::Punctuated;
 use syn::{GenericParam, ItemEnum, TypeParam, WherePredicate, parse_quote};
 
-use crate::{names, types};
+use crate::{position, types};
 
-/// The enum's generics without defaults and lifetimes, every bound in the where clause and `Send + 'static` added to
-/// each type parameter, since messages cross threads and outlive their senders.
+/// The enum's generics without defaults and lifetimes. Every bound stands in the where clause. Each type parameter is
+/// also `Send + 'static`, since messages cross threads and outlive their senders.
 pub(crate) struct Generics {
     plain: syn::Generics,
-    /// The same parameters in order, with the defaults the user gave.
+    /// The parameters in the same order, with the user's defaults.
     defaults: Vec<GenericParam>,
 }
 
@@ -33,7 +33,7 @@ impl Generics {
                 }
                 GenericParam::Const(param) => {
                     let (ident, ty) =
-                        (moved(&param.ident), types::respan(param.ty.to_token_stream(), names::located(&param.ident)));
+                        (moved(&param.ident), position::respan(param.ty.to_token_stream(), position::of(&param.ident)));
                     plain.params.push(parse_quote!(const #ident: #ty));
                     let mut bare = param.clone();
                     bare.attrs.clear();
@@ -44,7 +44,7 @@ impl Generics {
         if let Some(clause) = &item.generics.where_clause {
             predicates.extend(clause.predicates.iter().cloned());
         }
-        // In the handler trait, `Self` would be the state.
+        // In the handler trait `Self` would be the state.
         let ty = self_type(item);
         for predicate in &mut predicates {
             types::replace_self(predicate, &ty);
@@ -63,7 +63,7 @@ impl Generics {
         self.plain.params.is_empty()
     }
 
-    /// One more type parameter behind the enum's own, with what must hold of it.
+    /// The generics with one more type parameter after the enum's own, and its bound.
     pub(crate) fn with(&self, param: &Ident, bound: Option<WherePredicate>) -> syn::Generics {
         let mut generics = self.plain.clone();
         generics.params.push(parse_quote!(#param));
@@ -73,12 +73,12 @@ impl Generics {
         generics
     }
 
-    /// The enum's parameters with their defaults: the one place where they may stand.
+    /// The parameters with their defaults, which only the definition of a type may have.
     pub(crate) fn declared(&self) -> &[GenericParam] {
         &self.defaults
     }
 
-    /// The arguments that name this instance of a generated type: `K, V, N`.
+    /// The parameters as arguments of a generated type: `K, V, N`.
     pub(crate) fn arguments(&self) -> Vec<TokenStream> {
         self.plain.params.iter().filter_map(name).collect()
     }
@@ -89,16 +89,17 @@ impl Generics {
     }
 }
 
-/// The enum as a type, `CacheMessage<K, V>`: a lifetime, which is refused elsewhere, is taken for `'static`.
+/// The enum as a type: `CacheMessage<K, V>`. A lifetime, which a rule refuses, becomes `'static`.
 pub(crate) fn self_type(item: &ItemEnum) -> TokenStream {
     let ident = &item.ident;
     let arguments = item.generics.params.iter().map(|param| name(param).unwrap_or_else(|| quote!('static)));
     if item.generics.params.is_empty() { quote!(#ident) } else { quote!(#ident<#(#arguments),*>) }
 }
 
-/// Ours at the position of the user's: rustc would propose another parameter there for each item with a type amiss.
+/// The parameter at its position, but marked as the macro's. Otherwise rustc would propose one more parameter for each
+/// generated item that names an unknown type.
 fn moved(ident: &Ident) -> Ident {
-    names::moved(ident, names::located(ident))
+    position::moved(ident, position::of(ident))
 }
 
 fn name(param: &GenericParam) -> Option<TokenStream> {

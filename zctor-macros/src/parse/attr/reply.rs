@@ -8,19 +8,19 @@ use syn::punctuated::Punctuated;
 use syn::{Attribute, LitStr, Meta, Path, Token, Type};
 
 use crate::errors::Errors;
-use crate::names;
+use crate::spelling;
 use crate::types::print;
 
 const DEFERRED: &str = "deferred";
 const NOTHING: &str = "`#[reply]` needs the reply's type, as in `#[reply(u64)]`; \
                        to wait for completion without a value use `#[reply(())]`";
 
-/// What stands in a `#[reply(..)]`. With a fault, what may have been meant.
+/// The content of a `#[reply(..)]`. If the attribute has a fault, the content is a guess at the user's meaning.
 #[derive(Default)]
 pub(crate) struct Content {
-    /// `None`: a fault that is reported already.
+    /// `None` if the type has a fault, which is reported already.
     pub(crate) ty: Option<Type>,
-    /// The position of the word.
+    /// The position of the word `deferred`.
     pub(crate) deferred: Option<Span>,
 }
 
@@ -74,7 +74,7 @@ fn list(input: ParseStream<'_>, errors: &mut Errors) -> syn::Result<Content> {
     let mut types = Vec::new();
     for ty in std::iter::once(first).chain(rest) {
         match option(&ty) {
-            // Alone or in front it may be a type's name in lower case, but it is more likely a slip.
+            // A type may have this name, but in front of all others the word is more likely a slip.
             Some(option) if option == DEFERRED && types.is_empty() => {
                 errors.add(option, "the reply's type comes first: `#[reply(u64, deferred)]`");
                 content.deferred = Some(option.span());
@@ -84,8 +84,7 @@ fn list(input: ParseStream<'_>, errors: &mut Errors) -> syn::Result<Content> {
             }
             Some(option) if option == DEFERRED => content.deferred = Some(option.span()),
             Some(option) if !types.is_empty() => {
-                let hint = names::nearest(&option.to_string(), &[DEFERRED]);
-                let hint = hint.map_or(".", |_| ", did you mean `deferred`?");
+                let hint = spelling::hint(&option.to_string(), &[DEFERRED]);
                 errors.add(option, format_args!("unknown option `{option}`{hint} Behind the type: deferred"));
             }
             _ => types.push(ty),
@@ -109,7 +108,7 @@ fn one_of(types: Vec<Type>, errors: &mut Errors) -> Option<Type> {
     Some(syn::parse_quote!((#first, #(#rest),*)))
 }
 
-/// A single word in lower case that is no primitive type.
+/// The word that a type consists of, if it is in lower case and no primitive type: then it is meant as an option.
 fn option(ty: &Type) -> Option<&Ident> {
     match ty {
         Type::Path(path) if path.qself.is_none() && !is_primitive(&path.path) => {
