@@ -269,6 +269,10 @@ impl Source {
             places.push(Place::External(file.to_owned(), vec![first.clone()]));
         }
         for name in rest {
+            // What a path goes on from is a module, where a macro of another crate has its name too.
+            if places.iter().any(|place| matches!(place, Place::Module(_))) {
+                places.retain(|place| !matches!(place, Place::External(..)));
+            }
             let step = |place: Place| match place {
                 Place::Module(module) if name == "super" => {
                     vec![Place::Module(module.rsplit_once("::").map_or("crate", |(parent, _)| parent).to_owned())]

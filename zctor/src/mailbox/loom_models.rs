@@ -8,10 +8,10 @@ use std::sync::atomic;
 use loom::thread::spawn;
 
 use super::*;
+use crate::id::Slot;
 use crate::mailbox::envelope::{Envelope, Gathered, Grave, Letter, Serving, seal};
 use crate::mailbox::mail::How;
 use crate::thread::local::{AnyInstance, Local};
-use crate::id::Slot;
 
 /// What became of each letter. Not loom's: they are looked at when all threads are joined.
 #[derive(Default)]

@@ -10,8 +10,8 @@ use crate::id::ThreadId;
 use crate::mailbox::edge::Edge;
 use crate::reply::cancellation::Terms;
 use crate::reply::reply_to::ReplyTo;
-use crate::sys::park::loom_models::outside;
 use crate::sys::park::Parker;
+use crate::sys::park::loom_models::outside;
 
 /// Caught: `park` that stores `PARKED` without a swap; `Reply::poll` that looks at the edge before it attends; `abandon`
 /// that takes the wakers before it sets the edge; a missing fence in `abandon` or `is_abandoned`, by the late wake alone.
@@ -26,8 +26,7 @@ fn who_waits_for_a_thread_that_is_abandoned_is_told() {
 fn wait_for_an_abandonment(late_wakes: usize) {
     let edge = Arc::new(Edge::new(None));
     let mailbox = Mailbox::new(ThreadId(0), String::new(), edge, Weak::new(), None);
-    let (port, mut receiver) =
-        ReplyTo::<()>::channel(Terms::none());
+    let (port, mut receiver) = ReplyTo::<()>::channel(Terms::none());
     let outside = outside(0);
     let abandoner = {
         let edge = Arc::clone(&mailbox.edge);
