@@ -2,7 +2,7 @@
 
 use std::error::Error;
 use std::fmt;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::report::{Report, ThreadStats};
 
@@ -48,7 +48,7 @@ impl<M> Refused<M> {
 
     /// Gives the message back.
     pub fn into_inner(self) -> M {
-        crate::sys::lock::into_inner(self.inner.1)
+        self.inner.1.into_inner().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The name of the message's type.

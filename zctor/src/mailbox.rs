@@ -10,6 +10,7 @@ pub(crate) mod permits;
 pub(crate) mod roster;
 
 use std::fmt;
+use std::ptr;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 
@@ -22,6 +23,7 @@ use crate::mailbox::permits::Room;
 use crate::mailbox::roster::Roll;
 use crate::report::{RunningInstance, ThreadStats, Wait};
 use crate::route::registry::Pools;
+use crate::sys::frame;
 use crate::sys::park::Parker;
 use crate::sys::sync::{AtomicU64, AtomicUsize, Mutex, lock, queue};
 
@@ -69,6 +71,31 @@ impl Mailbox {
             batched: AtomicUsize::new(0),
             late: Mutex::default(),
         }
+    }
+
+    /// The current thread is the one of this mailbox from now on.
+    pub(crate) fn make_current(&self) {
+        frame::enter(self.thread_address(), self.engine_address());
+    }
+
+    /// Whether the current thread is the one of this mailbox.
+    #[inline]
+    pub(crate) fn is_current(&self) -> bool {
+        frame::is_on_thread(self.thread_address())
+    }
+
+    /// Whether the current thread is an actor thread of the engine of this mailbox.
+    #[inline]
+    pub(crate) fn is_inside(&self) -> bool {
+        frame::is_in_engine(self.engine_address())
+    }
+
+    fn thread_address(&self) -> usize {
+        ptr::from_ref(self) as usize
+    }
+
+    fn engine_address(&self) -> usize {
+        Arc::as_ptr(&self.edge) as usize
     }
 
     /// Puts mail in and wakes the thread. A letter that came too late, behind the closing, is given back.

@@ -12,9 +12,9 @@ use crate::actor::restart::Verdict;
 use crate::actor::state::Moment;
 use crate::error::CallError;
 use crate::event::{End, Ended};
-use crate::route::keyed::key_hash;
 use crate::route::payload::Port;
 use crate::route::pool::KnownPool;
+use crate::sys::chance::chance;
 use crate::sys::clock::{due_in, now};
 use crate::sys::unwind::quietly;
 use crate::thread::local::{AnyInstance, Local, Phase, Wish};
@@ -99,10 +99,12 @@ where
     fn judge(&self) -> Verdict {
         match self.blueprint() {
             Some(Blueprint { restart, .. }) => {
-                let at = now();
-                // The low digits of the time are chance enough to set instances apart.
-                let chance = f64::from(key_hash(&(at, self.id())) as u32) / f64::from(u32::MAX);
-                self.with_extras(|extras| extras.panics.judge(&restart, at, chance))
+                let (at, id) = (now(), self.id());
+                self.with_extras(|extras| {
+                    // It sets instances apart, and the restarts of each.
+                    let chance = chance(&(id, extras.panics.judged()));
+                    extras.panics.judge(&restart, at, chance)
+                })
             }
             // What runs once cannot be built again.
             None => Verdict::End,

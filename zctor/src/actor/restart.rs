@@ -93,12 +93,20 @@ pub(crate) enum Verdict {
 pub(crate) struct Panics {
     /// Oldest first.
     times: VecDeque<Instant>,
+    /// How many there were in all.
+    judged: u64,
 }
 
 impl Panics {
+    /// How many panics were noted.
+    pub(crate) fn judged(&self) -> u64 {
+        self.judged
+    }
+
     /// Notes a panic. `chance` is a number from 0 to 1, for the jitter.
     pub(crate) fn judge(&mut self, restart: &Restart, at: Instant, chance: f64) -> Verdict {
         self.times.push_back(at);
+        self.judged += 1;
         let rebuilds = restart.limit.map_or(0, |(rebuilds, _)| rebuilds as usize);
         let window = restart.limit.map_or(WINDOW, |(_, window)| window.max(WINDOW));
         while self.times.front().is_some_and(|first| at.duration_since(*first) > window)

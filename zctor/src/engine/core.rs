@@ -9,9 +9,8 @@
 //! 4. A thread that does not end in time is abandoned: its mailbox is closed from outside, and all who wait for it are
 //!    answered.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, PoisonError};
-use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use crate::client::Client;
@@ -23,7 +22,9 @@ use crate::messaging::target::Aim;
 use crate::report::{EarlierReport, InstanceReport, Report, Stats};
 use crate::route::registry::Pools;
 use crate::sys::clock::now;
-use crate::sys::sync::{AtomicUsize, Condvar, Mutex, MutexGuard, fence, lock};
+use crate::sys::monitor::Monitor;
+use crate::sys::spawn::Started;
+use crate::sys::sync::{AtomicUsize, MutexGuard, fence};
 
 /// What the threads, the owner and the handles of an engine share.
 pub(crate) struct Core {
@@ -32,8 +33,7 @@ pub(crate) struct Core {
     pub(crate) name: String,
     /// Those who wait for the inside to be quiet: a thread that comes to rest tells them, if there are any.
     watchers: AtomicUsize,
-    pub(super) state: Mutex<State>,
-    pub(super) changed: Condvar,
+    pub(super) state: Monitor<State>,
 }
 
 #[derive(Default)]
@@ -42,7 +42,7 @@ pub(super) struct State {
     /// In the order of their numbers.
     pub(super) threads: Vec<Running>,
     /// Threads that have ended, or are about to: to be joined.
-    pub(super) ended: Vec<JoinHandle<()>>,
+    pub(super) ended: Vec<Started>,
     pub(super) reports: Vec<InstanceReport>,
     pub(super) earlier: EarlierReport,
     pub(super) phase: Phase,
@@ -51,7 +51,7 @@ pub(super) struct State {
 pub(super) struct Running {
     pub(super) mailbox: Arc<Mailbox>,
     /// None for the calling thread of `here`, which is not ours to join.
-    pub(super) handle: Option<JoinHandle<()>>,
+    pub(super) handle: Option<Started>,
 }
 
 #[derive(Default)]
@@ -74,8 +74,7 @@ impl Core {
             edge,
             name,
             watchers: AtomicUsize::new(0),
-            state: Mutex::default(),
-            changed: Condvar::new(),
+            state: Monitor::default(),
         })
     }
 
@@ -87,13 +86,13 @@ impl Core {
         // fence, for loom takes accesses that are SeqCst for acquire and release.
         fence(Ordering::SeqCst);
         if self.watchers.load(Ordering::Relaxed) > 0 {
-            drop(lock(&self.state));
-            self.changed.notify_all();
+            drop(self.state.lock());
+            self.state.notify();
         }
     }
 
     pub(crate) fn instance_ended(&self, report: InstanceReport) {
-        let mut state = lock(&self.state);
+        let mut state = self.state.lock();
         if matches!(state.phase, Phase::Open) {
             state.earlier.instances += 1;
             state.earlier.handled += report.handled;
@@ -104,7 +103,7 @@ impl Core {
     }
 
     pub(crate) fn thread_ended(&self, mailbox: &Arc<Mailbox>) {
-        let mut state = lock(&self.state);
+        let mut state = self.state.lock();
         if let Some(index) = state.threads.iter().position(|running| Arc::ptr_eq(&running.mailbox, mailbox)) {
             let running = state.threads.remove(index);
             // Those that are gone by now are joined here, so that short-lived threads do not pile up.
@@ -112,7 +111,7 @@ impl Core {
             state.ended.extend(running.handle);
         }
         drop(state);
-        self.changed.notify_all();
+        self.state.notify();
     }
 
     // Quiet.
@@ -130,29 +129,23 @@ impl Core {
     ) -> (MutexGuard<'_, State>, bool) {
         self.watchers.fetch_add(1, Ordering::Relaxed);
         fence(Ordering::SeqCst); // pairs with that in `came_to_rest`
-        let mut state = lock(&self.state);
+        let mut state = self.state.lock();
         let outcome = loop {
             if done(&state) {
                 break true;
             }
-            match until(&state) {
-                None => state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner),
-                Some(until) => {
-                    let left = until.saturating_duration_since(now());
-                    if left.is_zero() {
-                        break false;
-                    }
-                    let waited = self.changed.wait_timeout(state, left);
-                    state = waited.unwrap_or_else(PoisonError::into_inner).0;
-                }
+            let until = until(&state);
+            if until.is_some_and(|until| until <= now()) {
+                break false;
             }
+            state = self.state.wait(state, until);
         };
         self.watchers.fetch_sub(1, Ordering::Relaxed);
         (state, outcome)
     }
 
     pub(crate) fn thread_count(&self) -> usize {
-        lock(&self.state).threads.len()
+        self.state.lock().threads.len()
     }
 
     // What engine and handle have in common.
@@ -172,7 +165,7 @@ impl Core {
     }
 
     pub(crate) fn stats(&self) -> Stats {
-        let mailboxes: Vec<_> = lock(&self.state).threads.iter().map(|running| Arc::clone(&running.mailbox)).collect();
+        let mailboxes: Vec<_> = self.state.lock().threads.iter().map(|running| Arc::clone(&running.mailbox)).collect();
         let losses = &self.edge.losses;
         Stats {
             threads: mailboxes.iter().map(|mailbox| mailbox.stats()).collect(),

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use crate::engine::core::Core;
-use crate::sys::sync::lock;
 use crate::sys::unwind::Quiet;
 use crate::thread::local::local;
 
@@ -16,8 +15,8 @@ impl Core {
         let core = Arc::clone(self);
         let is_own = Arc::ptr_eq(self, &local.core);
         let poke = move || {
-            drop(lock(&core.state));
-            core.changed.notify_all();
+            drop(core.state.lock());
+            core.state.notify();
         };
         let parker = &local.mailbox.parker;
         parker.poke_by(Some(Arc::new(Quiet::new(Box::new(poke)))));

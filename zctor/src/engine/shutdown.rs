@@ -1,7 +1,6 @@
 //! The stop protocol.
 
-use std::sync::{Arc, mpsc};
-use std::thread::JoinHandle;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::engine::core::{Core, Phase, Running, State};
@@ -13,8 +12,7 @@ use crate::mailbox::mail::{Mail, Order};
 use crate::report::{InstanceReport, Report, RunningInstance, ThreadStats};
 use crate::sys::clock::{deadline, now};
 use crate::sys::frame::Frame;
-use crate::sys::spawn::start_thread;
-use crate::sys::sync::lock;
+use crate::sys::spawn::{join_all, let_others_run, start_thread};
 use crate::thread::local::local;
 
 /// Of a shutdown's time, what is kept for ending the threads once the edge is sealed.
@@ -34,7 +32,7 @@ impl Core {
     /// Closes the edge, or hurries a shutdown that has begun. `true` if nobody drives it yet: the caller must.
     fn begin_shutdown(&self, limit: Option<Duration>) -> bool {
         let limit = limit.and_then(deadline);
-        let mut state = lock(&self.state);
+        let mut state = self.state.lock();
         let must_drive = match &mut state.phase {
             Phase::Open => {
                 self.edge.close();
@@ -50,7 +48,7 @@ impl Core {
             Phase::Stopped(_) => false,
         };
         drop(state);
-        self.changed.notify_all();
+        self.state.notify();
         must_drive
     }
 
@@ -76,7 +74,7 @@ impl Core {
             self.edge.seal();
         }
         loop {
-            let state = lock(&self.state);
+            let state = self.state.lock();
             let Some(last) = state.threads.last().map(|running| Arc::clone(&running.mailbox)) else {
                 break;
             };
@@ -106,33 +104,10 @@ impl Core {
         let _ = mailbox.push(Mail::order(to, Order::Shutdown));
     }
 
-    /// Waits until threads that are past their last line of ours have gone. What is left of them are the destructors of
-    /// the user's thread-locals: with a deadline those are waited for no longer than that.
-    fn join_all(&self, handles: Vec<JoinHandle<()>>) {
-        if handles.is_empty() {
-            return;
-        }
-        let join = move || {
-            for handle in handles {
-                // zctor's own panic, if there was one, was reported by its hook.
-                let _ = handle.join();
-            }
-        };
-        let Some(until) = Self::until(&lock(&self.state)) else { return join() };
-        let (sender, receiver) = mpsc::channel();
-        let joiner = start_thread("zctor-join", Some(64 * 1024), move || {
-            join();
-            let _ = sender.send(());
-        });
-        if joiner.is_ok() {
-            let _ = receiver.recv_timeout(until.saturating_duration_since(now()));
-        }
-    }
-
     fn finish_shutdown(&self) {
-        let (ended, abandoned) = {
-            let mut state = lock(&self.state);
-            (std::mem::take(&mut state.ended), std::mem::take(&mut state.threads))
+        let (ended, abandoned, until) = {
+            let mut state = self.state.lock();
+            (std::mem::take(&mut state.ended), std::mem::take(&mut state.threads), Self::until(&state))
         };
         // Before they are answered: who waits for whom.
         let threads: Vec<ThreadStats> = abandoned.iter().map(|running| running.mailbox.stats()).collect();
@@ -143,7 +118,9 @@ impl Core {
         for running in &abandoned {
             running.mailbox.close();
         }
-        self.join_all(ended);
+        // What is left of these are the destructors of the user's thread-locals. With a deadline they are waited for no longer
+        // than that.
+        join_all(ended, until);
         // Each instance that is there still is on the roll, or has reported by now.
         let there: Vec<_> = abandoned.iter().map(|running| running.mailbox.roll.abandon()).collect();
         for RunningInstance { instance, message } in there.iter().flatten().copied() {
@@ -151,7 +128,7 @@ impl Core {
         }
         self.edge.losses.finish();
         let Books { instances: abandoned_instances, dead_letters, left } = self.balance(&abandoned, &there);
-        let mut state = lock(&self.state);
+        let mut state = self.state.lock();
         let mut instances = std::mem::take(&mut state.reports);
         instances.extend(abandoned_instances);
         instances.sort_by_key(|instance| instance.id);
@@ -162,7 +139,7 @@ impl Core {
             Err(ShutdownError::Abandoned { threads, report })
         });
         drop(state);
-        self.changed.notify_all();
+        self.state.notify();
     }
 
     /// The books of abandoned threads and of the instances there. A thread that still moves changes them while they are
@@ -175,7 +152,7 @@ impl Core {
         };
         let mut books = look();
         for _ in 0..1_000 {
-            std::thread::yield_now();
+            let_others_run();
             let again = look();
             if again == books {
                 break;
@@ -193,10 +170,10 @@ impl Core {
         let core = Arc::clone(self);
         if start_thread("zctor-shutdown", None, move || core.drive_shutdown()).is_err() {
             // Whoever waits for the end drives it.
-            if let Phase::Stopping { driven, .. } = &mut lock(&self.state).phase {
+            if let Phase::Stopping { driven, .. } = &mut self.state.lock().phase {
                 *driven = false;
             }
-            self.changed.notify_all();
+            self.state.notify();
         }
     }
 

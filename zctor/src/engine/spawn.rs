@@ -1,6 +1,6 @@
 //! Starting threads: all instances of a spawn are registered, or none.
 
-use std::sync::{Arc, mpsc};
+use std::sync::{Arc, OnceLock};
 
 use crate::actor::dispatch::Dispatch;
 use crate::actor::{Actor, Registration, install_on};
@@ -14,7 +14,6 @@ use crate::mailbox::Mailbox;
 use crate::mailbox::permits::Room;
 use crate::route::endpoint::Address;
 use crate::sys::frame::on_actor_thread;
-use crate::sys::sync::lock;
 use crate::thread::local::local;
 use crate::thread::run::{Exit, start};
 use crate::thread::wait::wait;
@@ -52,7 +51,7 @@ impl Core {
             }
         }
         if failure.is_none() {
-            let mut state = lock(&self.state);
+            let mut state = self.state.lock();
             if matches!(state.phase, Phase::Open) {
                 let published = self.pools.enlist(newcomers);
                 for thread in newborn {
@@ -70,10 +69,10 @@ impl Core {
             drop(thread.commit);
             if on_actor_thread() {
                 // Not waited for here: the shutdown joins it.
-                lock(&self.state).ended.push(thread.handle);
+                self.state.lock().ended.push(thread.handle);
             } else {
-                // Its states are dropped by then. A panic there was caught.
-                let _ = thread.handle.join();
+                // Its states are dropped by then.
+                thread.handle.join();
             }
         }
         self.return_numbers(ids);
@@ -95,7 +94,7 @@ impl Core {
         let mailbox = Arc::new(Mailbox::new(id, name, Arc::clone(&self.edge), Arc::downgrade(&self.pools), None));
         let exit = Exit::enter(Arc::clone(self), Arc::clone(&mailbox));
         {
-            let mut state = lock(&self.state);
+            let mut state = self.state.lock();
             if matches!(state.phase, Phase::Open) {
                 state.threads.push(Running { mailbox, handle: None });
                 state.threads.sort_by_key(|running| running.mailbox.thread);
@@ -108,7 +107,7 @@ impl Core {
     }
 
     fn number(&self, count: usize) -> Result<std::ops::Range<u32>, SpawnError> {
-        let mut state = lock(&self.state);
+        let mut state = self.state.lock();
         if !matches!(state.phase, Phase::Open) {
             return Err(SpawnError::Stopped);
         }
@@ -123,23 +122,25 @@ impl Core {
 
     /// The numbers of threads that failed are given again, unless others came after them.
     fn return_numbers(&self, ids: std::ops::Range<u32>) {
-        let mut state = lock(&self.state);
+        let mut state = self.state.lock();
         if state.next_thread == ids.end {
             state.next_thread = ids.start;
         }
     }
 
     pub(crate) fn start_one<A: Registration>(self: &Arc<Self>, actor: A) -> Result<Client<A::Message>, SpawnError> {
-        let (sender, receiver) = mpsc::channel::<Arc<Address<A::Message>>>();
+        let place = Arc::new(OnceLock::<Arc<Address<A::Message>>>::new());
+        let found = Arc::clone(&place);
         let mut thread = ActorThread::new();
         thread.builds.push(Box::new(move |local| {
-            let _ = sender.send(install_on::<A::Message>(local, false, actor)?);
+            // It is built once, and put there once.
+            let _ = place.set(install_on::<A::Message>(local, false, actor)?);
             Ok(None)
         }));
         self.spawn_all(vec![thread])?;
-        match receiver.try_recv() {
-            Ok(address) => Ok(Client::of_one(None, address)),
-            Err(_) => Err(SpawnError::Stopped),
+        match found.get() {
+            Some(address) => Ok(Client::of_one(None, Arc::clone(address))),
+            None => Err(SpawnError::Stopped),
         }
     }
 

@@ -1,5 +1,6 @@
 //! What threads and instances have done, counted without a lock.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use crate::id::Slot;
@@ -77,12 +78,6 @@ impl Account {
         self.generation.store(generation, Ordering::Relaxed);
     }
 
-    /// It is still the account of this one, and not of a later tenant of its place.
-    #[inline]
-    pub(crate) fn is_of(&self, slot: Slot) -> bool {
-        self.generation.load(Ordering::Relaxed) == slot.generation
-    }
-
     /// A message that was taken in for it is handled.
     #[inline]
     pub(crate) fn count_handled(&self) {
@@ -121,6 +116,13 @@ impl Account {
         let panicked = self.panicked.load(Ordering::Relaxed).into();
         (self.handled.get(), panicked, self.load.get() % ORDER)
     }
+}
+
+/// The account of an instance, or of one that has ended lately; `None` where another has taken its slot.
+#[inline]
+pub(crate) fn account(pages: &[Arc<Page>], slot: Slot) -> Option<&Account> {
+    let account = pages.get(Page::number(slot))?.account(slot);
+    (account.generation.load(Ordering::Relaxed) == slot.generation).then_some(account)
 }
 
 /// The accounts of slots whose indices follow each other. Shared by who lives there and the roll, so that the thread finds

@@ -1,6 +1,5 @@
 //! The edge of an engine: open, closed, sealed, abandoned.
 
-use std::collections::HashMap;
 use std::sync::atomic::Ordering;
 use std::task::Waker;
 use std::time::Duration;
@@ -8,6 +7,7 @@ use std::time::Duration;
 use crate::mailbox::dead_letters::Losses;
 use crate::sys::sync::{AtomicU8, Mutex, fence, lock};
 use crate::sys::unwind::quietly;
+use crate::sys::waiters::Waiters;
 
 /// What all of an engine's mailboxes and pools share: how far it is from its end, which only ever moves on, who is to be
 /// told of that, and what was lost.
@@ -18,12 +18,6 @@ pub(crate) struct Edge {
     pub(crate) default_deadline: Option<Duration>,
     /// Wakers of those parked until a thread of this engine answers, for the day that one is abandoned.
     waiters: Mutex<Waiters>,
-}
-
-#[derive(Default)]
-struct Waiters {
-    next: u64,
-    wakers: HashMap<u64, Waker>,
 }
 
 impl Edge {
@@ -67,8 +61,8 @@ impl Edge {
     pub(crate) fn abandon(&self) {
         self.word.fetch_max(Self::ABANDONED, Ordering::AcqRel);
         fence(Ordering::SeqCst); // pairs with that in `is_abandoned`
-        let wakers = std::mem::take(&mut lock(&self.waiters).wakers);
-        for waker in wakers.into_values() {
+        let wakers = lock(&self.waiters).take(0, usize::MAX);
+        for waker in wakers {
             quietly(|| waker.wake());
         }
     }
@@ -76,15 +70,11 @@ impl Edge {
     /// Has `waker` woken if threads are abandoned, until `leave` with the number given.
     pub(crate) fn attend(&self, waker: &Waker) -> u64 {
         let waker = waker.clone();
-        let mut waiters = lock(&self.waiters);
-        waiters.next += 1;
-        let id = waiters.next;
-        waiters.wakers.insert(id, waker);
-        id
+        lock(&self.waiters).join(waker)
     }
 
-    pub(crate) fn leave(&self, id: u64) {
-        let waker = lock(&self.waiters).wakers.remove(&id);
+    pub(crate) fn leave(&self, number: u64) {
+        let waker = lock(&self.waiters).leave(number);
         quietly(|| drop(waker));
     }
 }

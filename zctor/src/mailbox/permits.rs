@@ -19,12 +19,12 @@
 //! the permit came back, which the lock of the line shows it. And it must not go there: two senders in two lines, neither of
 //! which can use the room of the other's, would call each other for ever.
 
-use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 use std::task::Waker;
 
 use crate::sys::sync::{AtomicUsize, Mutex, fence, lock};
 use crate::sys::unwind::quietly;
+use crate::sys::waiters::Waiters;
 
 /// What becomes of a message from outside for which a bounded mailbox has no room.
 ///
@@ -82,13 +82,7 @@ pub(crate) struct Room {
     taken: AtomicUsize,
     /// The length of the line.
     waiting: AtomicUsize,
-    line: Mutex<Line>,
-}
-
-#[derive(Default)]
-struct Line {
-    next: u64,
-    wakers: BTreeMap<u64, Waker>,
+    line: Mutex<Waiters>,
 }
 
 /// A sender's place in one line.
@@ -143,14 +137,18 @@ impl Room {
         let waker = waker.clone();
         let old = {
             let mut line = lock(&self.line);
-            let is_new = ticket.place == 0;
-            if is_new {
-                line.next += 1;
-                ticket.place = line.next;
-            }
-            let old = line.wakers.insert(ticket.place, waker);
-            ticket.called |= !is_new && old.is_none();
-            self.waiting.store(line.wakers.len(), Ordering::Relaxed);
+            let old = match ticket.place {
+                0 => {
+                    ticket.place = line.join(waker);
+                    None
+                }
+                place => {
+                    let old = line.join_again(place, waker);
+                    ticket.called |= old.is_none();
+                    old
+                }
+            };
+            self.waiting.store(line.len(), Ordering::Relaxed);
             old
         };
         quietly(|| drop(old));
@@ -171,8 +169,8 @@ impl Room {
         }
         let own = {
             let mut line = lock(&self.line);
-            let own = line.wakers.remove(&ticket.place);
-            self.waiting.store(line.wakers.len(), Ordering::Relaxed);
+            let own = line.leave(ticket.place);
+            self.waiting.store(line.len(), Ordering::Relaxed);
             own
         };
         if own.is_none() || ticket.called {
@@ -196,9 +194,8 @@ impl Room {
     fn call_behind(&self, place: u64, count: usize) {
         let called: Vec<Waker> = {
             let mut line = lock(&self.line);
-            let places: Vec<u64> = line.wakers.range(place + 1..).take(count).map(|(place, _)| *place).collect();
-            let called = places.iter().filter_map(|place| line.wakers.remove(place)).collect();
-            self.waiting.store(line.wakers.len(), Ordering::Relaxed);
+            let called = line.take(place, count);
+            self.waiting.store(line.len(), Ordering::Relaxed);
             called
         };
         for waker in called {

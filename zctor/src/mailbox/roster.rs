@@ -13,10 +13,11 @@ use std::{array, ptr};
 
 use crate::event::End;
 use crate::id::{InstanceId, Slot, ThreadId};
-use crate::mailbox::counters::{Account, Page};
+use crate::mailbox::counters::{Account, Page, account};
 use crate::report::{InstanceReport, RunningInstance};
 use crate::sys::sync::{Mutex, lock};
 use crate::sys::unwind::quietly;
+use crate::sys::waiters::Waiters;
 
 /// What other threads see of the instances of one thread.
 pub(crate) struct Roll {
@@ -35,10 +36,8 @@ struct Members {
     tenants: Vec<u32>,
     /// Of the message types there are.
     names: Vec<&'static str>,
-    /// Who is to be told of an end, each with a number to leave by.
-    watchers: HashMap<Slot, Vec<(u64, Waker)>>,
-    /// The number given last.
-    serial: u64,
+    /// Those who are to be told of an end.
+    watchers: HashMap<Slot, Waiters>,
     /// The thread was given up, and all that lived there was reported with it.
     abandoned: bool,
 }
@@ -48,13 +47,13 @@ struct Members {
 pub(crate) struct Struck {
     /// No abandonment has reported it before.
     pub(crate) is_news: bool,
-    watchers: Vec<(u64, Waker)>,
+    watchers: Waiters,
 }
 
 impl Struck {
     /// Tells those who watch it.
-    pub(crate) fn tell(self) {
-        for (_, waker) in self.watchers {
+    pub(crate) fn tell(mut self) {
+        for waker in self.watchers.take(0, usize::MAX) {
             quietly(|| waker.wake());
         }
     }
@@ -63,8 +62,7 @@ impl Struck {
 impl Members {
     /// The account of an instance that lives here, or has until lately; `None` where another has taken its place.
     fn account(&self, slot: Slot) -> Option<&Account> {
-        let account = self.pages.get(Page::number(slot))?.account(slot);
-        account.is_of(slot).then_some(account)
+        account(&self.pages, slot)
     }
 
     /// The name of one that lives here.
@@ -124,7 +122,7 @@ impl Roll {
     pub(crate) fn strike(&self, slot: Slot, why: &End, report: impl FnOnce(InstanceReport)) -> Struck {
         // Reported under the lock, so that an abandonment finds it here or there.
         let mut members = lock(&self.members);
-        let Some(name) = members.name(slot) else { return Struck { is_news: false, watchers: Vec::new() } };
+        let Some(name) = members.name(slot) else { return Struck { is_news: false, watchers: Waiters::default() } };
         members.tenants[slot.index as usize] = 0;
         if let End::Panicked(text) = why {
             lock(&self.panics).insert(slot, Arc::clone(text));
@@ -178,18 +176,14 @@ impl Roll {
             quietly(|| drop(waker));
             return Err(why);
         }
-        members.serial += 1;
-        let number = members.serial;
-        members.watchers.entry(slot).or_default().push((number, waker));
-        Ok(number)
+        Ok(members.watchers.entry(slot).or_default().join(waker))
     }
 
     pub(crate) fn leave(&self, slot: Slot, number: u64) {
         let waker = {
             let mut members = lock(&self.members);
             let Some(watchers) = members.watchers.get_mut(&slot) else { return };
-            let place = watchers.iter().position(|(id, _)| *id == number);
-            let waker = place.map(|place| watchers.swap_remove(place));
+            let waker = watchers.leave(number);
             if watchers.is_empty() {
                 members.watchers.remove(&slot);
             }

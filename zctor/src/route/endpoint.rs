@@ -16,7 +16,7 @@ use crate::mailbox::permits::Room;
 use crate::reply::cancellation::Terms;
 use crate::route::contents::{Call, Content, Nobody, OnUndelivered, join, opened, sealed};
 use crate::route::payload::Port;
-use crate::sys::frame::{is_at, is_inside, is_needed};
+use crate::sys::frame::is_needed;
 use crate::thread::serve::{enqueue_here, send_here};
 
 impl<M: Message<Port: Send> + Send> Seals<M> {
@@ -122,8 +122,8 @@ impl<M: Message> Address<M> {
             return Err(Refusal::Stopped);
         }
         let edge = &self.mailbox.edge;
-        if edge.is_open() || (is_inside(&self.mailbox) && !edge.is_sealed()) {
-            Ok(if is_at(&self.mailbox) { Way::Here } else { Way::There })
+        if edge.is_open() || (self.mailbox.is_inside() && !edge.is_sealed()) {
+            Ok(if self.mailbox.is_current() { Way::Here } else { Way::There })
         } else {
             Err(Refusal::Stopped)
         }

@@ -1,28 +1,7 @@
 //! Where the current code runs: on which thread, in which frame; and the one way in which the user's code is run.
 
 use std::cell::Cell;
-use std::sync::Arc;
 use std::time::Instant;
-
-use crate::mailbox::Mailbox;
-
-thread_local! {
-    /// A hook runs on this thread: what it loses is counted, not told.
-    static IN_HOOK: Cell<bool> = const { Cell::new(false) };
-}
-
-/// Whether the code that runs here was called for a dead letter or an end.
-#[inline]
-pub(crate) fn in_hook() -> bool {
-    IN_HOOK.with(Cell::get)
-}
-
-/// Runs `f`, which must not unwind, as part of a hook if `hook` says so.
-pub(crate) fn as_hook(hook: bool, f: impl FnOnce()) {
-    let outer = IN_HOOK.with(|inside| inside.replace(inside.get() || hook));
-    f();
-    IN_HOOK.with(|inside| inside.set(outer));
-}
 
 /// What the current code may wait for, and how long.
 #[derive(Clone, Copy)]
@@ -70,48 +49,50 @@ impl Frame {
 
 /// Where the current code runs. Without a destructor, so that it can be asked to the very end of a thread.
 struct Here {
-    /// Address of this thread's mailbox, and of its engine's edge; 0 outside.
-    mailbox: Cell<usize>,
-    edge: Cell<usize>,
+    /// What names this actor thread and its engine: addresses of theirs. 0 outside.
+    thread: Cell<usize>,
+    engine: Cell<usize>,
     /// The parts of the frame.
     below: Cell<u32>,
     deadline: Cell<Option<Instant>>,
+    /// A hook runs: what it loses is counted, not told.
+    in_hook: Cell<bool>,
 }
 
-/// The current thread is that of `mailbox` from now on.
-pub(crate) fn enter(mailbox: &Arc<Mailbox>) {
+/// The current thread is this actor thread of this engine from now on. Neither is 0.
+pub(crate) fn enter(thread: usize, engine: usize) {
     HERE.with(|here| {
-        here.mailbox.set(Arc::as_ptr(mailbox) as usize);
-        here.edge.set(Arc::as_ptr(&mailbox.edge) as usize);
+        here.thread.set(thread);
+        here.engine.set(engine);
     });
 }
 
-/// It is none of an engine's any more.
+/// The current thread is no actor thread any more.
 pub(crate) fn leave() {
     HERE.with(|here| {
-        here.mailbox.set(0);
-        here.edge.set(0);
+        here.thread.set(0);
+        here.engine.set(0);
     });
 }
 
 thread_local! {
     static HERE: Here = const {
         let Frame { below, deadline } = Frame::OUTSIDE;
-        let (mailbox, edge) = (Cell::new(0), Cell::new(0));
-        Here { mailbox, edge, below: Cell::new(below), deadline: Cell::new(deadline) }
+        let (thread, engine) = (Cell::new(0), Cell::new(0));
+        Here { thread, engine, below: Cell::new(below), deadline: Cell::new(deadline), in_hook: Cell::new(false) }
     };
 }
 
-/// Whether this is the thread of `mailbox`.
+/// Whether the current thread is the one that was entered as `thread`.
 #[inline]
-pub(crate) fn is_at(mailbox: &Arc<Mailbox>) -> bool {
-    HERE.with(|here| here.mailbox.get()) == Arc::as_ptr(mailbox) as usize
+pub(crate) fn is_on_thread(thread: usize) -> bool {
+    HERE.with(|here| here.thread.get()) == thread
 }
 
-/// Whether this is a thread of the engine that `mailbox` belongs to.
+/// Whether the current thread was entered as one of `engine`.
 #[inline]
-pub(crate) fn is_inside(mailbox: &Mailbox) -> bool {
-    HERE.with(|here| here.edge.get()) == Arc::as_ptr(&mailbox.edge) as usize
+pub(crate) fn is_in_engine(engine: usize) -> bool {
+    HERE.with(|here| here.engine.get()) == engine
 }
 
 /// Whether this is code of an instance, which goes past the bounds of mailboxes: others may wait for what it does. The
@@ -129,5 +110,18 @@ pub(crate) fn may_wait_for_room() -> bool {
 /// Whether this is an actor thread of any engine.
 #[inline]
 pub(crate) fn on_actor_thread() -> bool {
-    HERE.with(|here| here.mailbox.get()) != 0
+    HERE.with(|here| here.thread.get()) != 0
+}
+
+/// Whether the code that runs here was called for a dead letter or an end.
+#[inline]
+pub(crate) fn in_hook() -> bool {
+    HERE.with(|here| here.in_hook.get())
+}
+
+/// Runs `f`, which must not unwind, as part of a hook if `hook` says so.
+pub(crate) fn as_hook(hook: bool, f: impl FnOnce()) {
+    let outer = HERE.with(|here| here.in_hook.replace(here.in_hook.get() || hook));
+    f();
+    HERE.with(|here| here.in_hook.set(outer));
 }

@@ -2,14 +2,15 @@
 
 use std::collections::VecDeque;
 use std::fmt;
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::actor::Actor;
 use crate::actor::double::{Double, Role};
 use crate::client::message::{Message, Request};
 use crate::reply::reply_to::{ReplySlot, ReplyTo};
-use crate::sys::lock::lock;
+use crate::sys::clock::{deadline, now};
+use crate::sys::monitor::Monitor;
 use crate::testing::{Doubled, Port, call_of, reply_of};
 
 /// Stands in for an actor and lets a test expect, inspect and answer its messages, one at a time.
@@ -60,8 +61,7 @@ pub struct Probe<M: Message> {
 }
 
 struct Inbox<M: Message> {
-    arrived: Mutex<Arrived<M>>,
-    more: Condvar,
+    arrived: Monitor<Arrived<M>>,
 }
 
 struct Arrived<M: Message> {
@@ -73,14 +73,14 @@ struct Arrived<M: Message> {
 impl<M: Doubled> Role<M> for Inbox<M> {
     fn take(&self, message: M, slot: &mut ReplySlot<'_, M::Port>) {
         let received = Received { message, port: slot.take() };
-        let mut arrived = lock(&self.arrived);
+        let mut arrived = self.arrived.lock();
         if arrived.closed {
             drop(arrived);
             drop(received);
         } else {
             arrived.queue.push_back(received);
             drop(arrived);
-            self.more.notify_one();
+            self.arrived.notify();
         }
     }
 }
@@ -101,8 +101,8 @@ impl<M: Doubled> Probe<M> {
     /// assert!(clock.is_empty());
     /// ```
     pub fn new() -> Self {
-        let arrived = Mutex::new(Arrived { queue: VecDeque::new(), closed: false });
-        Self { inbox: Arc::new(Inbox { arrived, more: Condvar::new() }) }
+        let arrived = Monitor::new(Arrived { queue: VecDeque::new(), closed: false });
+        Self { inbox: Arc::new(Inbox { arrived }) }
     }
 
     /// What to register, pool or start in place of the actor. The messages of all instances come to this probe.
@@ -249,7 +249,7 @@ impl<M: Doubled> Probe<M> {
     /// # }
     /// ```
     pub fn try_next(&self) -> Option<Received<M>> {
-        lock(&self.inbox.arrived).queue.pop_front()
+        self.inbox.arrived.lock().queue.pop_front()
     }
 
     /// Whether no message is there. After [`settle`](crate::ActorEngine::settle) none is under way either.
@@ -260,19 +260,22 @@ impl<M: Doubled> Probe<M> {
     /// assert!(zctor::testing::Probe::<ClockMessage>::new().is_empty());
     /// ```
     pub fn is_empty(&self) -> bool {
-        lock(&self.inbox.arrived).queue.is_empty()
+        self.inbox.arrived.lock().queue.is_empty()
     }
 
     fn next_within(&self, limit: Duration) -> Option<Received<M>> {
-        let arrived = lock(&self.inbox.arrived);
-        let waited = self.inbox.more.wait_timeout_while(arrived, limit, |arrived| arrived.queue.is_empty());
-        waited.unwrap_or_else(PoisonError::into_inner).0.queue.pop_front()
+        let until = deadline(limit);
+        let mut arrived = self.inbox.arrived.lock();
+        while arrived.queue.is_empty() && until.is_none_or(|until| until > now()) {
+            arrived = self.inbox.arrived.wait(arrived, until);
+        }
+        arrived.queue.pop_front()
     }
 }
 
 impl<M: Message> Drop for Probe<M> {
     fn drop(&mut self) {
-        let mut arrived = lock(&self.inbox.arrived);
+        let mut arrived = self.inbox.arrived.lock();
         arrived.closed = true;
         let unread = std::mem::take(&mut arrived.queue);
         // Messages are the user's, and may do anything when they are dropped.

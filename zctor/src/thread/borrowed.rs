@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use crate::sys::alarm::{AlarmId, clear_alarm, set_alarm};
-use crate::sys::frame::{self, Frame, is_at};
+use crate::sys::frame::{self, Frame};
 use crate::thread::local::Local;
 use crate::thread::run::{BATCH, Exit};
 
@@ -26,7 +26,7 @@ impl Local {
 
     /// Runs `f` as an actor thread. Where it is one just now, that is all.
     pub(crate) fn as_actor_thread<R>(&self, f: impl FnOnce() -> R) -> R {
-        if !self.stays.get() || is_at(&self.mailbox) {
+        if !self.stays.get() || self.mailbox.is_current() {
             return f();
         }
         self.come_back();
@@ -56,7 +56,7 @@ impl Local {
                 self.mailbox.end_rest();
             }
         }
-        frame::enter(&self.mailbox);
+        self.mailbox.make_current();
     }
 
     /// It is an actor thread until its end.

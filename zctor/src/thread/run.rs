@@ -1,8 +1,7 @@
 //! The start, the loop, the rest and the end of an actor thread.
 
 use std::rc::Rc;
-use std::sync::{Arc, mpsc};
-use std::thread::JoinHandle;
+use std::sync::Arc;
 
 use crate::engine::actor_thread::ActorThread;
 use crate::engine::core::Core;
@@ -12,7 +11,8 @@ use crate::reply::cancellation::Terms;
 use crate::reply::oneshot;
 use crate::route::registry::Enlist;
 use crate::sys::frame;
-use crate::sys::spawn::start_thread;
+use crate::sys::park::wait_outside;
+use crate::sys::spawn::{Started, start_thread};
 use crate::sys::unwind::quietly;
 use crate::thread::local::{LOCAL, Local};
 
@@ -22,15 +22,15 @@ pub(crate) type Build = Box<dyn FnOnce(&Rc<Local>) -> Result<Option<Box<dyn Enli
 /// A thread that was started and may have failed to build its instances.
 pub(crate) struct Newborn {
     pub(crate) mailbox: Arc<Mailbox>,
-    pub(crate) handle: JoinHandle<()>,
+    pub(crate) handle: Started,
     pub(crate) built: oneshot::Receiver<Result<Vec<Box<dyn Enlist>>, SpawnError>>,
-    pub(crate) commit: mpsc::Sender<()>,
+    pub(crate) commit: oneshot::Sender<()>,
 }
 
 /// Starts the operating system's thread: the one place that does.
 pub(crate) fn start(core: &Arc<Core>, mailbox: Arc<Mailbox>, thread: ActorThread) -> Result<Newborn, SpawnError> {
     let (built_sender, built) = oneshot::channel(Terms::none());
-    let (commit, committed) = mpsc::channel();
+    let (commit, mut committed) = oneshot::channel(Terms::none());
     let body = {
         let (core, mailbox) = (Arc::clone(core), Arc::clone(&mailbox));
         let builds = thread.builds;
@@ -43,16 +43,17 @@ pub(crate) fn start(core: &Arc<Core>, mailbox: Arc<Mailbox>, thread: ActorThread
                 }
                 Ok(enlisted) => {
                     let _ = built_sender.send(Ok(enlisted));
-                    match committed.recv() {
-                        Ok(()) => exit.0.run(),
+                    match wait_outside(&mut committed, None) {
+                        Some(Ok(())) => exit.0.run(),
                         // Another thread of the same pool failed: none of them comes to life.
-                        Err(_) => exit.0.discard_all(),
+                        Some(Err(_)) | None => exit.0.discard_all(),
                     }
                 }
             }
         }
     };
-    let handle = start_thread(&mailbox.name, thread.stack_size, body)?;
+    let handle =
+        start_thread(&mailbox.name, thread.stack_size, body).map_err(|source| SpawnError::Thread { source })?;
     Ok(Newborn { mailbox, handle, built, commit })
 }
 
@@ -73,7 +74,7 @@ impl Exit {
     pub(crate) fn enter(core: Arc<Core>, mailbox: Arc<Mailbox>) -> Self {
         mailbox.parker.adopt_current_thread();
         let local = Rc::new(Local::new(core, mailbox));
-        frame::enter(&local.mailbox);
+        local.mailbox.make_current();
         LOCAL.with(|current| current.replace(Some(Rc::clone(&local))));
         Self(local)
     }

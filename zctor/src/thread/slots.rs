@@ -9,7 +9,7 @@ use std::sync::Arc;
 use crate::id::{Birth, Slot};
 use crate::mailbox::Arrivals;
 use crate::mailbox::buffers::Spares;
-use crate::mailbox::counters::{Account, Page};
+use crate::mailbox::counters::{Account, Page, account};
 use crate::mailbox::mail::{Mail, Wants};
 use crate::thread::local::AnyInstance;
 use crate::thread::queue::Queue;
@@ -90,30 +90,31 @@ impl Floor {
         }
     }
 
+    /// The seat of this one, unless a later tenant has it.
+    #[inline(always)]
+    fn seat(&self, slot: Slot) -> Option<&Seat> {
+        self.seats.get(slot.index as usize).filter(|seat| seat.generation == slot.generation)
+    }
+
     /// The call depth and the account of one that lives here.
     #[inline]
     fn tenant(&self, slot: Slot) -> Option<(u16, &Account)> {
-        match (self.seats.get(slot.index as usize), self.pages.get(Page::number(slot))) {
-            (Some(Seat { generation, depth, tenant: Some(_) }), Some(page)) if *generation == slot.generation => {
-                Some((*depth, page.account(slot)))
-            }
-            _ => None,
-        }
+        let Seat { depth, tenant, .. } = self.seat(slot)?;
+        tenant.as_ref()?;
+        Some((*depth, self.pages.get(Page::number(slot))?.account(slot)))
     }
 
     /// The account of an instance, unless that has ended, and its place is another's.
     #[inline]
     pub(crate) fn account(&self, slot: Slot) -> Option<&Account> {
-        let account = self.pages.get(Page::number(slot))?.account(slot);
-        account.is_of(slot).then_some(account)
+        account(&self.pages, slot)
     }
 
     // Who lives here.
 
     #[inline(always)]
     pub(crate) fn instance(&self, slot: Slot) -> Option<Rc<dyn AnyInstance>> {
-        let seat = self.seats.get(slot.index as usize).filter(|seat| seat.generation == slot.generation)?;
-        seat.tenant.clone()
+        self.seat(slot)?.tenant.clone()
     }
 
     pub(crate) fn instances(&self) -> Vec<Rc<dyn AnyInstance>> {

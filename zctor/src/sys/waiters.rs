@@ -1,0 +1,165 @@
+//! Those who wait to be woken, first come first.
+
+use std::collections::VecDeque;
+use std::task::Waker;
+
+/// A list of wakers, each under a number that grows in the order of joining.
+///
+/// A place stays until its owner leaves, so that one who was woken and waits on keeps it.
+#[derive(Default)]
+pub(crate) struct Waiters {
+    places: VecDeque<(u64, Place)>,
+    last: u64,
+    waiting: usize,
+    /// Places whose owners have left. They go when they are at an end of the list, or too many.
+    left: usize,
+}
+
+enum Place {
+    Waiting(Waker),
+    /// It was woken, and has not joined again.
+    Woken,
+    Left,
+}
+
+impl Waiters {
+    /// Whether everybody has left.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.places.is_empty()
+    }
+
+    /// How many wait to be woken.
+    pub(crate) fn len(&self) -> usize {
+        self.waiting
+    }
+
+    /// Joins behind all others. The number is never 0.
+    pub(crate) fn join(&mut self, waker: Waker) -> u64 {
+        self.last += 1;
+        self.waiting += 1;
+        self.places.push_back((self.last, Place::Waiting(waker)));
+        self.last
+    }
+
+    /// Joins in the old place, with another waker perhaps; gives the one before. `None` if it was woken.
+    pub(crate) fn join_again(&mut self, number: u64, waker: Waker) -> Option<Waker> {
+        let place = self.place(number)?;
+        match std::mem::replace(place, Place::Waiting(waker)) {
+            Place::Waiting(old) => Some(old),
+            Place::Woken | Place::Left => {
+                self.waiting += 1;
+                None
+            }
+        }
+    }
+
+    /// Gives the place up, with the waker if it was not woken.
+    pub(crate) fn leave(&mut self, number: u64) -> Option<Waker> {
+        let place = self.place(number)?;
+        let waker = match std::mem::replace(place, Place::Left) {
+            Place::Waiting(waker) => Some(waker),
+            Place::Woken => None,
+            Place::Left => return None,
+        };
+        self.waiting -= usize::from(waker.is_some());
+        self.left += 1;
+        self.compact();
+        waker
+    }
+
+    /// The wakers of the first `count` that wait behind a number; 0 is in front of all.
+    pub(crate) fn take(&mut self, behind: u64, count: usize) -> Vec<Waker> {
+        let start = self.places.partition_point(|(number, _)| *number <= behind);
+        let waiting = self.places.iter_mut().skip(start).filter(|(_, place)| matches!(place, Place::Waiting(_)));
+        let taken = waiting.take(count).filter_map(|(_, place)| match std::mem::replace(place, Place::Woken) {
+            Place::Waiting(waker) => Some(waker),
+            Place::Woken | Place::Left => None,
+        });
+        let taken: Vec<Waker> = taken.collect();
+        self.waiting -= taken.len();
+        taken
+    }
+
+    fn place(&mut self, number: u64) -> Option<&mut Place> {
+        let index = self.places.binary_search_by_key(&number, |(number, _)| *number).ok()?;
+        self.places.get_mut(index).map(|(_, place)| place)
+    }
+
+    fn compact(&mut self) {
+        while let Some((_, Place::Left)) = self.places.back() {
+            self.places.pop_back();
+            self.left -= 1;
+        }
+        while let Some((_, Place::Left)) = self.places.front() {
+            self.places.pop_front();
+            self.left -= 1;
+        }
+        if self.left > self.places.len() / 2 {
+            self.places.retain(|(_, place)| !matches!(place, Place::Left));
+            self.left = 0;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+    use std::task::Wake;
+
+    use super::*;
+
+    /// Notes its number when it is woken.
+    struct Noting(u64, Arc<Mutex<Vec<u64>>>);
+
+    impl Wake for Noting {
+        fn wake(self: Arc<Self>) {
+            self.1.lock().unwrap().push(self.0);
+        }
+    }
+
+    fn waiters(count: u64) -> (Waiters, Arc<Mutex<Vec<u64>>>) {
+        let (mut waiters, woken) = (Waiters::default(), Arc::default());
+        for number in 1..=count {
+            assert_eq!(waiters.join(Arc::new(Noting(number, Arc::clone(&woken))).into()), number);
+        }
+        (waiters, woken)
+    }
+
+    fn wake(waiters: &mut Waiters, behind: u64, count: usize) {
+        waiters.take(behind, count).into_iter().for_each(Waker::wake);
+    }
+
+    #[test]
+    fn they_are_woken_in_the_order_in_which_they_joined() {
+        let (mut waiters, woken) = waiters(5);
+        wake(&mut waiters, 0, 2);
+        assert!(waiters.leave(4).is_some());
+        assert_eq!(waiters.len(), 2);
+        wake(&mut waiters, 3, 9);
+        wake(&mut waiters, 0, 9);
+        assert_eq!(*woken.lock().unwrap(), [1, 2, 5, 3]);
+        assert_eq!(waiters.len(), 0);
+    }
+
+    #[test]
+    fn one_that_was_woken_joins_again_in_its_old_place() {
+        let (mut waiters, woken) = waiters(3);
+        wake(&mut waiters, 0, 1);
+        let again = || Waker::from(Arc::new(Noting(10, Arc::clone(&woken))));
+        assert!(waiters.join_again(1, again()).is_none(), "it was woken");
+        assert!(waiters.join_again(1, again()).is_some(), "it waits already");
+        wake(&mut waiters, 0, 2);
+        assert_eq!(*woken.lock().unwrap(), [1, 10, 2]);
+        assert!(waiters.leave(1).is_none(), "it was woken");
+        assert!(waiters.leave(1).is_none(), "it has left");
+    }
+
+    #[test]
+    fn places_that_were_left_take_no_memory_for_long() {
+        let (mut waiters, _) = waiters(1_000);
+        (2..=999).for_each(|number| assert!(waiters.leave(number).is_some()));
+        assert_eq!((waiters.len(), waiters.places.len()), (2, 2));
+        assert!(waiters.leave(1).is_some() && waiters.leave(1_000).is_some());
+        assert!(waiters.places.is_empty());
+    }
+}
