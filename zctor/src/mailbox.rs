@@ -11,8 +11,8 @@ pub(crate) mod roster;
 
 use std::fmt;
 use std::ptr;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, Weak};
 
 use crate::id::ThreadId;
 use crate::mailbox::buffers::Spares;
@@ -22,7 +22,6 @@ use crate::mailbox::mail::{Mail, What};
 use crate::mailbox::permits::Room;
 use crate::mailbox::roster::Roll;
 use crate::report::{RunningInstance, ThreadStats, Wait};
-use crate::route::registry::Pools;
 use crate::sys::frame;
 use crate::sys::park::Parker;
 use crate::sys::sync::{AtomicU64, AtomicUsize, Mutex, lock, queue};
@@ -41,8 +40,6 @@ pub(crate) struct Mailbox {
     pub(crate) spares: Spares,
     /// Waits of handlers that did not end at once.
     waits: Mutex<Vec<Wait>>,
-    /// Where siblings of an instance that ended are found.
-    pub(crate) pools: Weak<Pools>,
     sender: queue::Sender<Mail>,
     receiver: queue::Receiver<Mail>,
     /// Messages in batches beyond the one that each batch counts for in the queue's length.
@@ -52,7 +49,7 @@ pub(crate) struct Mailbox {
 }
 
 impl Mailbox {
-    pub(crate) fn new(thread: ThreadId, name: String, edge: Arc<Edge>, pools: Weak<Pools>, room: Option<Room>) -> Self {
+    pub(crate) fn new(thread: ThreadId, name: String, edge: Arc<Edge>, room: Option<Room>) -> Self {
         let (sender, receiver) = queue::unbounded();
         let meter = Meter { activity: AtomicU64::new(1), running: AtomicU64::new(Meter::IDLE), ..Meter::default() };
         Self {
@@ -65,7 +62,6 @@ impl Mailbox {
             roll: Roll::new(thread),
             spares: Spares::default(),
             waits: Mutex::default(),
-            pools,
             sender,
             receiver,
             batched: AtomicUsize::new(0),
@@ -133,8 +129,9 @@ impl Mailbox {
         self.push(mail)
     }
 
-    /// Nothing goes in any more; what is inside finds another receiver or none.
-    pub(crate) fn close(&self) {
+    /// Nothing goes in any more. Gives what is inside: whoever closes it finds another receiver for that, or none.
+    #[must_use = "what is inside finds another receiver, or none"]
+    pub(crate) fn close(&self) -> Vec<Mail> {
         // Under this lock, so that a late sender's `take_back` comes after: what is found here was pushed in time, or by
         // one who will not find it and takes it for that.
         let late = lock(&self.late);
@@ -142,10 +139,8 @@ impl Mailbox {
         let found: Vec<Mail> = self.receiver.drain().collect();
         drop(late);
         self.call_all();
-        for mail in found {
-            self.weigh(&mail);
-            self.divert(mail);
-        }
+        found.iter().for_each(|mail| self.weigh(mail));
+        found
     }
 
     // Permits.

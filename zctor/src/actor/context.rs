@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::actor::cell::{PipeTask, Shared};
-use crate::actor::pipe::{Pipe, Piped, Start, Starter};
+use crate::actor::pipe::{Pipe, Piped, Start, Starter, pipe_waker};
 use crate::actor::timer::{Timer, send_after, send_every};
 use crate::client::Client;
 use crate::client::message::{AnsweredInHandler, CallableFrom, Message, Request};
@@ -17,7 +17,7 @@ use crate::mailbox::mail::{Mail, Order};
 use crate::messaging::binding::{Binding, Limit};
 use crate::messaging::target::Aim;
 use crate::route::payload::{Kind, ToPort};
-use crate::route::pool::KnownPool;
+use crate::route::pool::{KnownPool, known};
 use crate::sys::awaited::Running;
 use crate::thread::local::{Local, Wish};
 
@@ -75,11 +75,11 @@ impl<M: Message> Context<M> {
     }
 
     fn pool<T: Message>(&self) -> Option<Rc<KnownPool<T>>> {
-        self.local.pool::<T>()
+        known(&self.local)
     }
 
     fn aim<T: Message, R>(&self, limit: Limit, f: impl FnOnce(Aim<'_, T>) -> R) -> R {
-        self.local.aim(|aim| f(aim.limited(limit)))
+        Aim::with(&self.local, |aim| f(aim.limited(limit)))
     }
 
     /// Sends a message to the next instance of its type, in turn.
@@ -216,7 +216,7 @@ impl<M: Message> Context<M> {
     /// Counts a refusal.
     fn local_binding<T: Message>(&self) -> Result<Binding<T>, Refusal> {
         let known = self.pool::<T>().ok_or(Refusal::NotRegistered);
-        let address = known.and_then(|known| known.pool.next_local());
+        let address = known.and_then(|known| known.next_local(&self.local));
         address.map(Binding::One).inspect_err(|_| self.local.mailbox.edge.losses.refuse(1))
     }
 
@@ -306,7 +306,7 @@ impl<M: Message> Context<M> {
         let id = self.local.next_serial();
         let slot = self.shared.slot();
         let mut task: Box<dyn PipeTask<M>> = Box::new(Piped { running, then });
-        let waker = self.local.pipe_waker(slot, id);
+        let waker = pipe_waker(&self.local, slot, id);
         let there = task.poll(&waker);
         self.shared.with_extras(|extras| extras.pipes.insert(id, (waker, task)));
         if there {

@@ -14,7 +14,7 @@ use crate::event::Undelivered;
 use crate::mailbox::counters::{Account, Meter};
 use crate::mailbox::envelope::{Grave, Serving};
 use crate::reply::reply_to::ReplySlot;
-use crate::route::contents::Call;
+use crate::route::contents::{Call, lose};
 use crate::route::endpoint::Address;
 use crate::route::payload::Port;
 use crate::sys::unwind::{count_uncaught, quietly, tell_caught};
@@ -22,14 +22,14 @@ use crate::thread::local::{AnyInstance, Common, Local, Phase, Wish};
 
 /// Ends a call whose caller had given up before its handler began: that never will.
 #[cold]
-pub(crate) fn skip<M: Message>(call: Call<M>, address: &Address<M>, local: &Local, from_hook: bool) {
+pub(super) fn skip<M: Message>(call: Call<M>, address: &Address<M>, local: &Local, from_hook: bool) {
     let (losses, why) = (&local.mailbox.edge.losses, Undelivered::GivenUp);
     losses.count(1, why);
     local.settle_account(address.slot, 1);
     let Call { message, port } = call;
     quietly(|| port.fail(CallError::Timeout { message: M::NAME, begun: false }));
     let grave = Grave { losses, instance: address.id(), why, from_hook };
-    grave.lose(message, address.undelivered.as_deref());
+    lose(message, address.undelivered.as_deref(), grave);
 }
 
 impl<M, S> Whole<M, S>

@@ -121,14 +121,20 @@ where
         true
     }
 
-    fn handle_call(self: Rc<Self>, local: &Rc<Local>, serving: Serving, call: &mut dyn Any) -> bool {
+    fn handle_call(
+        self: Rc<Self>,
+        local: &Rc<Local>,
+        serving: Serving,
+        call: &mut dyn Any,
+        can_be_given_up: bool,
+    ) -> bool {
         let Some(call) = known::<Option<Call<M>>>(call) else { return true };
         if !self.get_ready(local) {
             return false;
         }
         begin(local, serving);
         let Some(call) = call.take() else { return true };
-        let terms = if serving.on_terms { call.port.terms() } else { None };
+        let terms = if can_be_given_up { call.port.terms() } else { None };
         let deadline = match terms {
             Some(terms) if !terms.begin() => {
                 skip(call, &self.address, local, serving.from_hook);
@@ -157,7 +163,11 @@ where
             budget = budget.saturating_sub(1);
             budget > 0 && !messages.is_empty() && !local.mailbox.edge.is_sealed()
         });
-        messages.is_empty()
+        let all_done = messages.is_empty();
+        if all_done {
+            local.mailbox.spares.keep(messages);
+        }
+        all_done
     }
 
     fn handle_here(

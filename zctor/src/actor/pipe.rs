@@ -18,12 +18,9 @@ use crate::route::payload::Kind;
 use crate::sys::awaited::Running;
 use crate::thread::local::Local;
 
-impl Local {
-    // Odds and ends that need the thread.
-
-    pub(crate) fn pipe_waker(&self, slot: Slot, id: u64) -> Waker {
-        Waker::from(Arc::new(PipeWaker { mailbox: Arc::clone(&self.mailbox), slot, id }))
-    }
+/// Wakes a pipe of an instance of this thread.
+pub(super) fn pipe_waker(local: &Local, slot: Slot, id: u64) -> Waker {
+    Waker::from(Arc::new(PipeWaker { mailbox: Arc::clone(&local.mailbox), slot, id }))
 }
 
 /// Puts the news that a pipe can go on into its thread's mailbox.
@@ -168,7 +165,7 @@ impl<M: Message, R: 'static, K: Kind> Start for Request<M, R, K> {
 
     fn __start(self, starter: &Starter<'_>) -> One<R> {
         // Nobody waits for it, so it has no deadline, not the engine's own either.
-        starter.0.aim(|aim: Aim<'_, M>| aim.limited(Limit::None).request(self)).into()
+        Aim::with(starter.0, |aim: Aim<'_, M>| aim.limited(Limit::None).request(self)).into()
     }
 }
 

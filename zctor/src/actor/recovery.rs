@@ -13,7 +13,7 @@ use crate::actor::state::Moment;
 use crate::error::CallError;
 use crate::event::{End, Ended};
 use crate::route::payload::Port;
-use crate::route::pool::KnownPool;
+use crate::route::pool::{KnownPool, known};
 use crate::sys::chance::chance;
 use crate::sys::clock::{due_in, now};
 use crate::sys::unwind::quietly;
@@ -167,7 +167,7 @@ where
 
     /// The pool that it is in, if it is in one.
     fn pool(&self, local: &Local) -> Option<Rc<KnownPool<M>>> {
-        if self.address.pooled { local.pool::<M>() } else { None }
+        if self.address.pooled { known(local) } else { None }
     }
 
     pub(super) fn say_goodbye(self: &Rc<Self>, local: &Rc<Local>) {

@@ -38,7 +38,7 @@ pub struct ActorThread {
     pub(crate) stack_size: Option<usize>,
     pub(crate) mailbox_bound: Option<usize>,
     pub(crate) overflow: Overflow,
-    pub(crate) builds: Vec<Build>,
+    pub(crate) builds: Vec<Build<Box<dyn Enlist>>>,
 }
 
 impl ActorThread {

@@ -18,6 +18,7 @@ use crate::client::message::Message;
 use crate::error::{CallError, Refusal, ShutdownError};
 use crate::mailbox::Mailbox;
 use crate::mailbox::edge::Edge;
+use crate::mailbox::envelope::Letter;
 use crate::messaging::target::Aim;
 use crate::report::{EarlierReport, InstanceReport, Report, Stats};
 use crate::route::registry::Pools;
@@ -25,6 +26,7 @@ use crate::sys::clock::now;
 use crate::sys::monitor::Monitor;
 use crate::sys::spawn::Started;
 use crate::sys::sync::{AtomicUsize, MutexGuard, fence};
+use crate::thread::local::Parent;
 
 /// What the threads, the owner and the handles of an engine share.
 pub(crate) struct Core {
@@ -76,42 +78,6 @@ impl Core {
             watchers: AtomicUsize::new(0),
             state: Monitor::default(),
         })
-    }
-
-    // What threads report.
-
-    /// A thread has nothing to do, for now.
-    pub(crate) fn came_to_rest(&self) {
-        // Pairs with the fence in `watch`. Either the watcher is seen here, or it sees the rest that began before. A
-        // fence, for loom takes accesses that are SeqCst for acquire and release.
-        fence(Ordering::SeqCst);
-        if self.watchers.load(Ordering::Relaxed) > 0 {
-            drop(self.state.lock());
-            self.state.notify();
-        }
-    }
-
-    pub(crate) fn instance_ended(&self, report: InstanceReport) {
-        let mut state = self.state.lock();
-        if matches!(state.phase, Phase::Open) {
-            state.earlier.instances += 1;
-            state.earlier.handled += report.handled;
-            state.earlier.panicked += report.panicked;
-        } else {
-            state.reports.push(report);
-        }
-    }
-
-    pub(crate) fn thread_ended(&self, mailbox: &Arc<Mailbox>) {
-        let mut state = self.state.lock();
-        if let Some(index) = state.threads.iter().position(|running| Arc::ptr_eq(&running.mailbox, mailbox)) {
-            let running = state.threads.remove(index);
-            // Those that are gone by now are joined here, so that short-lived threads do not pile up.
-            state.ended.retain(|handle| !handle.is_finished());
-            state.ended.extend(running.handle);
-        }
-        drop(state);
-        self.state.notify();
     }
 
     // Quiet.
@@ -173,6 +139,48 @@ impl Core {
             skipped: losses.skipped(),
             refused: losses.refused(),
             restarts: losses.restarts(),
+        }
+    }
+}
+
+impl Parent for Core {
+    /// A thread has nothing to do, for now.
+    fn came_to_rest(&self) {
+        // Pairs with the fence in `watch`. Either the watcher is seen here, or it sees the rest that began before. A
+        // fence, for loom takes accesses that are SeqCst for acquire and release.
+        fence(Ordering::SeqCst);
+        if self.watchers.load(Ordering::Relaxed) > 0 {
+            drop(self.state.lock());
+            self.state.notify();
+        }
+    }
+
+    fn instance_ended(&self, report: InstanceReport) {
+        let mut state = self.state.lock();
+        if matches!(state.phase, Phase::Open) {
+            state.earlier.instances += 1;
+            state.earlier.handled += report.handled;
+            state.earlier.panicked += report.panicked;
+        } else {
+            state.reports.push(report);
+        }
+    }
+
+    fn thread_ended(&self, mailbox: &Arc<Mailbox>) {
+        let mut state = self.state.lock();
+        if let Some(index) = state.threads.iter().position(|running| Arc::ptr_eq(&running.mailbox, mailbox)) {
+            let running = state.threads.remove(index);
+            // Those that are gone by now are joined here, so that short-lived threads do not pile up.
+            state.ended.retain(|handle| !handle.is_finished());
+            state.ended.extend(running.handle);
+        }
+        drop(state);
+        self.state.notify();
+    }
+
+    fn redirect(&self, letter: &mut Letter) {
+        if let Some(pool) = self.pools.of_type(letter.message()) {
+            pool.take_over(letter.content());
         }
     }
 }

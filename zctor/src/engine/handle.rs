@@ -233,6 +233,6 @@ impl fmt::Debug for EngineHandle {
 impl<M: Message> Context<M> {
     /// A handle to the engine.
     pub fn engine(&self) -> EngineHandle {
-        EngineHandle::new(&self.local.core)
+        EngineHandle { core: self.local.kept.get().unwrap_or_default() }
     }
 }

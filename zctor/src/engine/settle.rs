@@ -13,7 +13,7 @@ impl Core {
         // The calling thread of `here`, of this engine or another: nobody else serves its instances. Meanwhile it is told
         // of mail where this waits.
         let core = Arc::clone(self);
-        let is_own = Arc::ptr_eq(self, &local.core);
+        let is_own = Arc::ptr_eq(&self.edge, &local.mailbox.edge);
         let poke = move || {
             drop(core.state.lock());
             core.state.notify();

@@ -14,6 +14,7 @@ use crate::sys::clock::{deadline, now};
 use crate::sys::frame::Frame;
 use crate::sys::spawn::{join_all, let_others_run, start_thread};
 use crate::thread::local::local;
+use crate::thread::undelivered::divert;
 
 /// Of a shutdown's time, what is kept for ending the threads once the edge is sealed.
 const GRACE: Duration = Duration::from_millis(500);
@@ -115,8 +116,10 @@ impl Core {
             // First those who wait, then the mail, whose drops are the user's and may take their time.
             self.edge.abandon();
         }
-        for running in &abandoned {
-            running.mailbox.close();
+        for Running { mailbox, .. } in &abandoned {
+            for mail in mailbox.close() {
+                divert(mailbox, self, mail);
+            }
         }
         // What is left of these are the destructors of the user's thread-locals. With a deadline they are waited for no longer
         // than that.

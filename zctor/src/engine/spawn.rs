@@ -14,8 +14,8 @@ use crate::mailbox::Mailbox;
 use crate::mailbox::permits::Room;
 use crate::route::endpoint::Address;
 use crate::sys::frame::on_actor_thread;
-use crate::thread::local::local;
-use crate::thread::run::{Exit, start};
+use crate::thread::local::{Kept, Parent, local};
+use crate::thread::run::{Exit, Plan, start};
 use crate::thread::wait::wait;
 
 impl Core {
@@ -32,8 +32,10 @@ impl Core {
             let id = ThreadId(id);
             let name = thread.name.clone().unwrap_or_else(|| format!("{}-{id}", self.name));
             let room = thread.mailbox_bound.map(|bound| Room::new(bound, thread.overflow));
-            let mailbox = Mailbox::new(id, name, Arc::clone(&self.edge), Arc::downgrade(&self.pools), room);
-            match start(self, Arc::new(mailbox), thread) {
+            let mailbox = Mailbox::new(id, name, Arc::clone(&self.edge), room);
+            let keep = self.keep();
+            let plan = Plan { stack_size: thread.stack_size, builds: thread.builds, keep: Box::new(keep) };
+            match start(Arc::clone(self) as Arc<dyn Parent>, Arc::new(mailbox), plan) {
                 Ok(thread) => newborn.push(thread),
                 Err(error) => {
                     failure = Some(error);
@@ -91,8 +93,8 @@ impl Core {
         let id = ThreadId(self.number(1)?.start);
         let current = std::thread::current();
         let name = current.name().map_or_else(|| format!("{}-{id}", self.name), String::from);
-        let mailbox = Arc::new(Mailbox::new(id, name, Arc::clone(&self.edge), Arc::downgrade(&self.pools), None));
-        let exit = Exit::enter(Arc::clone(self), Arc::clone(&mailbox));
+        let mailbox = Arc::new(Mailbox::new(id, name, Arc::clone(&self.edge), None));
+        let exit = Exit::enter(Arc::clone(self) as Arc<dyn Parent>, Arc::clone(&mailbox), self.keep()());
         {
             let mut state = self.state.lock();
             if matches!(state.phase, Phase::Open) {
@@ -104,6 +106,17 @@ impl Core {
             }
         }
         Ok(Here::new(exit))
+    }
+
+    /// Makes what this engine keeps on each of its threads.
+    fn keep(self: &Arc<Self>) -> impl FnOnce() -> Kept + Send + 'static {
+        let (pools, core) = (Arc::clone(&self.pools), Arc::downgrade(self));
+        move || {
+            let kept = Kept::default();
+            kept.put(pools);
+            kept.put(core);
+            kept
+        }
     }
 
     fn number(&self, count: usize) -> Result<std::ops::Range<u32>, SpawnError> {

@@ -5,12 +5,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use crate::client::message::Message;
 use crate::event::{DeadLetter, Ended, Undelivered};
-use crate::id::InstanceId;
-use crate::route::contents::OnUndelivered;
 use crate::sys::clock::now;
-use crate::sys::frame::{as_hook, in_hook};
+use crate::sys::frame::as_hook;
 use crate::sys::lock::lock;
 use crate::sys::unwind::{Quiet, quietly};
 use crate::trace;
@@ -68,8 +65,11 @@ pub(crate) struct Losses {
     log: Mutex<Log>,
 }
 
+/// The engine's hook for dead letters, if there is one.
+pub(crate) struct Listener(Option<Arc<Hook<DeadLetter>>>);
+
 /// Runs a hook of the user's.
-fn run_hook(hook: impl FnOnce()) {
+pub(crate) fn run_hook(hook: impl FnOnce()) {
     as_hook(true, || quietly(hook));
 }
 
@@ -84,59 +84,28 @@ impl Losses {
         }
     }
 
-    /// Counts and tells of a message that a sender outside loses at the edge. It comes back if the report has been made:
-    /// then it was never accepted.
-    pub(crate) fn lose_at_edge<M: Message>(
-        &self,
-        message: M,
-        instance: InstanceId,
-        why: Undelivered,
-        owner: Option<&OnUndelivered<M>>,
-    ) -> Result<(), M> {
+    /// Counts a message that a sender outside loses at the edge, before it is told of. `None` if the report has been made: then
+    /// it was never accepted.
+    pub(crate) fn count_at_edge(&self) -> Option<Listener> {
         // The hook first: `finish` closes the count before it lets the hooks go, so what is counted here is told.
-        let hook = Ear::hook(&self.on_dead_letter);
+        let listener = self.listener();
         let count = |letters: u64| (letters & CLOSED == 0).then_some(letters + 1);
-        if self.letters.fetch_update(Ordering::AcqRel, Ordering::Relaxed, count).is_err() {
-            return Err(message);
-        }
-        self.tell_to(hook, message, instance, why, false, owner);
-        Ok(())
+        self.letters.fetch_update(Ordering::AcqRel, Ordering::Relaxed, count).ok()?;
+        Some(listener)
     }
 
-    /// Tells of a message that was counted as lost, unless a hook lost it.
-    pub(crate) fn tell<M: Message>(
-        &self,
-        message: M,
-        instance: InstanceId,
-        why: Undelivered,
-        from_hook: bool,
-        owner: Option<&OnUndelivered<M>>,
-    ) {
-        self.tell_to(Ear::hook(&self.on_dead_letter), message, instance, why, from_hook, owner);
+    /// Who is to be told of dead letters just now.
+    pub(crate) fn listener(&self) -> Listener {
+        Listener(Ear::hook(&self.on_dead_letter))
     }
 
-    fn tell_to<M: Message>(
-        &self,
-        hook: Option<Arc<Hook<DeadLetter>>>,
-        message: M,
-        instance: InstanceId,
-        why: Undelivered,
-        from_hook: bool,
-        owner: Option<&OnUndelivered<M>>,
-    ) {
-        if from_hook || in_hook() {
-            return quietly(|| drop(message));
-        }
-        let letter = DeadLetter { message: M::NAME, variant: message.variant(), instance, why };
+    /// Tells of a message that was counted as lost.
+    pub(crate) fn tell(&self, Listener(hook): Listener, letter: &DeadLetter) {
         match hook {
-            Some(hook) => run_hook(|| hook.get().into_iter().for_each(|hook| hook(&letter))),
+            Some(hook) => run_hook(|| hook.get().into_iter().for_each(|hook| hook(letter))),
             // A call that was given up is known to its caller.
-            None if why == Undelivered::GivenUp => {}
-            None => self.log(&letter),
-        }
-        match owner.and_then(Quiet::get) {
-            Some(owner) => run_hook(|| owner(message, why)),
-            None => quietly(|| drop(message)),
+            None if letter.why == Undelivered::GivenUp => {}
+            None => self.log(letter),
         }
     }
 

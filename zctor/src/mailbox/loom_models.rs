@@ -1,17 +1,16 @@
 //! What is pushed while a mailbox closes is found once, by the closer or by its sender; and the edge only moves on. The
 //! real `Mailbox`, on a queue that loom knows. "Caught" lists the mutations that a model was seen to fail under.
 
-use std::any::Any;
-use std::rc::Rc;
+use std::any::{Any, TypeId};
 use std::sync::atomic;
 
 use loom::thread::spawn;
 
 use super::*;
-use crate::id::Slot;
-use crate::mailbox::envelope::{Envelope, Gathered, Grave, Letter, Serving, seal};
+use crate::event::Undelivered;
+use crate::id::{InstanceId, Slot};
+use crate::mailbox::envelope::{Envelope, Gathered, Grave, Letter, seal};
 use crate::mailbox::mail::How;
-use crate::thread::local::{AnyInstance, Local};
 
 /// What became of each letter. Not loom's: they are looked at when all threads are joined.
 #[derive(Default)]
@@ -23,19 +22,21 @@ struct Fate {
 struct Probe(Arc<Fate>);
 
 impl Envelope for Probe {
-    fn deliver(&mut self, _: Rc<dyn AnyInstance>, _: &Rc<Local>, _: Serving) -> bool {
-        unreachable!("there are no instances")
+    fn content(&mut self) -> &mut dyn Any {
+        self
     }
 
-    fn gather(&mut self, _: &mut Letter, _: &Spares) -> Gathered {
-        Gathered::Not
+    fn message(&self) -> TypeId {
+        TypeId::of::<Self>()
     }
 
     fn len(&self) -> usize {
         1
     }
 
-    fn forward(&mut self, _: &Pools) {}
+    fn gather(&mut self, _: &mut Letter, _: &Spares) -> Gathered {
+        Gathered::Not
+    }
 
     fn bury(&mut self, _: Grave<'_>) {
         self.0.buried.fetch_add(1, Ordering::Relaxed);
@@ -46,9 +47,22 @@ impl Envelope for Probe {
     }
 }
 
+/// Closes it, and buries what is inside, as its thread and its engine do.
+fn close(mailbox: &Mailbox) {
+    for mail in mailbox.close() {
+        let grave = Grave {
+            losses: &mailbox.edge.losses,
+            instance: InstanceId { thread: mailbox.thread, slot: mail.to },
+            why: Undelivered::Ended,
+            from_hook: false,
+        };
+        mail.into_letter().unwrap().bury(grave);
+    }
+}
+
 fn mailbox() -> Arc<Mailbox> {
     let edge = Arc::new(Edge::new(None));
-    Arc::new(Mailbox::new(ThreadId(0), String::new(), edge, Weak::new(), None))
+    Arc::new(Mailbox::new(ThreadId(0), String::new(), edge, None))
 }
 
 /// Pushes a letter; its sender looks whether what comes back, if anything, is its own.
@@ -86,7 +100,7 @@ fn letters_of_two_senders_are_found_once_when_the_mailbox_closes() {
             let (mailbox, fate) = (Arc::clone(&mailbox), Arc::clone(&fates[index]));
             spawn(move || push(&mailbox, index as u64 + 1, &fate))
         });
-        mailbox.close();
+        close(&mailbox);
         for sender in senders {
             sender.join().unwrap();
         }
@@ -105,7 +119,7 @@ fn two_letters_of_one_sender_are_found_once_when_the_mailbox_closes() {
             let (mailbox, fates) = (Arc::clone(&mailbox), fates.clone());
             spawn(move || fates.iter().for_each(|fate| push(&mailbox, 1, fate)))
         };
-        mailbox.close();
+        close(&mailbox);
         sender.join().unwrap();
         assert_found_once(&mailbox, &fates);
     });
@@ -123,9 +137,9 @@ fn a_letter_is_found_once_when_the_mailbox_is_abandoned_while_its_thread_ends() 
         };
         let abandoner = {
             let mailbox = Arc::clone(&mailbox);
-            spawn(move || mailbox.close())
+            spawn(move || close(&mailbox))
         };
-        mailbox.close();
+        close(&mailbox);
         sender.join().unwrap();
         abandoner.join().unwrap();
         assert_found_once(&mailbox, &fates);

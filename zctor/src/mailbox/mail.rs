@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 
 use crate::id::Slot;
 use crate::mailbox::buffers::Spares;
-use crate::mailbox::envelope::Letter;
+use crate::mailbox::envelope::{Gathered, Letter};
 use crate::sys::frame::in_hook;
 
 /// What an envelope says beside its message.
@@ -36,22 +36,26 @@ pub(crate) struct Mail {
     pub(crate) permitted: bool,
     /// A hook had sent it.
     pub(crate) from_hook: bool,
-    pub(crate) wants: Wants,
+    pub(crate) kind: Kind,
     pub(crate) what: What,
 }
 
 #[cfg(target_pointer_width = "64")]
 const _: () = assert!(size_of::<Mail>() <= 96, "mail is moved often");
 
-/// What the sender of mail wants back. Here, so that the callee of a call that nobody gives up need not look where its reply
-/// will lie before that is there: the caller looks there all the while, and the two would contend for it.
+/// What is in a letter. Here, so that its receiver knows without looking into it; and so that the callee of a call that nobody
+/// gives up need not look where its reply will lie before that is there: the caller looks there all the while, and the two
+/// would contend for it.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Wants {
-    Nothing,
-    /// It is a call whose caller waits until the reply is there.
-    Reply,
-    /// It is a call whose caller may give up: the terms say so.
-    ReplyOnTerms,
+pub(crate) enum Kind {
+    /// A message; or an order.
+    Message,
+    /// Any number of messages.
+    Batch,
+    /// A call whose caller waits until the reply is there.
+    Call,
+    /// A call whose caller may give up.
+    CancellableCall,
 }
 
 pub(crate) enum What {
@@ -85,8 +89,8 @@ impl Mail {
     pub(crate) fn letter(to: Slot, letter: Letter, how: How) -> Self {
         let How { rotated, permitted } = how;
         let what = What::Letter(letter);
-        let (from_hook, wants) = (in_hook(), Wants::Nothing);
-        Self { to, number: 0, messages: 1, rotated, permitted, from_hook, wants, what }
+        let (from_hook, kind) = (in_hook(), Kind::Message);
+        Self { to, number: 0, messages: 1, rotated, permitted, from_hook, kind, what }
     }
 
     /// For any mailbox: this thread takes it back if that has closed.
@@ -98,13 +102,13 @@ impl Mail {
     /// A letter with a message that asks for a reply.
     #[inline]
     pub(crate) fn call(to: Slot, letter: Letter, on_terms: bool, how: How) -> Self {
-        let wants = if on_terms { Wants::ReplyOnTerms } else { Wants::Reply };
-        Self { wants, ..Self::letter(to, letter, how).signed() }
+        let kind = if on_terms { Kind::CancellableCall } else { Kind::Call };
+        Self { kind, ..Self::letter(to, letter, how).signed() }
     }
 
     /// A letter with any number of messages.
     pub(crate) fn batch(to: Slot, letter: Letter, how: How) -> Self {
-        let mut mail = Self::letter(to, letter, how).signed();
+        let mut mail = Self { kind: Kind::Batch, ..Self::letter(to, letter, how).signed() };
         mail.recount();
         mail
     }
@@ -113,8 +117,8 @@ impl Mail {
     #[inline(always)]
     pub(crate) fn order(to: Slot, order: Order) -> Self {
         let what = What::Order(order);
-        let (rotated, permitted, from_hook, wants) = (false, false, false, Wants::Nothing);
-        Self { to, number: 0, messages: 0, rotated, permitted, from_hook, wants, what }
+        let (rotated, permitted, from_hook, kind) = (false, false, false, Kind::Message);
+        Self { to, number: 0, messages: 0, rotated, permitted, from_hook, kind, what }
     }
 
     /// With its place in the order of arrival, where that needs to be known.
@@ -145,12 +149,30 @@ impl Mail {
         if !self.takes(next.to, how, next.from_hook) {
             return false;
         }
-        let (What::Letter(letter), What::Letter(other)) = (&mut self.what, &mut next.what) else { return false };
-        let gathered = letter.gather(other, spares).apply(letter);
-        if gathered {
-            self.messages += next.messages;
+        let What::Letter(other) = &mut next.what else { return false };
+        self.join(next.messages, |letter| letter.gather(other, spares))
+    }
+
+    /// Adds messages to its letter by `gather`, if they are for that.
+    #[inline]
+    pub(crate) fn join(&mut self, messages: u32, gather: impl FnOnce(&mut Letter) -> Gathered) -> bool {
+        let What::Letter(letter) = &mut self.what else { return false };
+        match gather(letter) {
+            Gathered::Not => return false,
+            Gathered::Joined => {}
+            Gathered::Batch(batch) => {
+                *letter = batch;
+                self.kind = Kind::Batch;
+            }
         }
-        gathered
+        self.messages += messages;
+        true
+    }
+
+    /// Whether somebody waits for its reply.
+    #[inline]
+    pub(crate) fn is_call(&self) -> bool {
+        matches!(self.kind, Kind::Call | Kind::CancellableCall)
     }
 
     /// Some of its messages were delivered.

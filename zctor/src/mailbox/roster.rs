@@ -37,7 +37,7 @@ struct Members {
     /// Of the message types there are.
     names: Vec<&'static str>,
     /// Those who are to be told of an end.
-    watchers: HashMap<Slot, Waiters>,
+    watchers: HashMap<Slot, Box<Waiters>>,
     /// The thread was given up, and all that lived there was reported with it.
     abandoned: bool,
 }
@@ -47,13 +47,14 @@ struct Members {
 pub(crate) struct Struck {
     /// No abandonment has reported it before.
     pub(crate) is_news: bool,
-    watchers: Waiters,
+    watchers: Option<Box<Waiters>>,
 }
 
 impl Struck {
     /// Tells those who watch it.
-    pub(crate) fn tell(mut self) {
-        for waker in self.watchers.take(0, usize::MAX) {
+    pub(crate) fn tell(self) {
+        let Some(mut watchers) = self.watchers else { return };
+        for waker in watchers.take(0, usize::MAX) {
             quietly(|| waker.wake());
         }
     }
@@ -122,7 +123,7 @@ impl Roll {
     pub(crate) fn strike(&self, slot: Slot, why: &End, report: impl FnOnce(InstanceReport)) -> Struck {
         // Reported under the lock, so that an abandonment finds it here or there.
         let mut members = lock(&self.members);
-        let Some(name) = members.name(slot) else { return Struck { is_news: false, watchers: Waiters::default() } };
+        let Some(name) = members.name(slot) else { return Struck { is_news: false, watchers: None } };
         members.tenants[slot.index as usize] = 0;
         if let End::Panicked(text) = why {
             lock(&self.panics).insert(slot, Arc::clone(text));
@@ -132,7 +133,7 @@ impl Roll {
             report(InstanceReport { left: 0, ..members.report(slot, self.id(slot), name) });
         }
         let watchers = if members.watchers.is_empty() { None } else { members.watchers.remove(&slot) };
-        Struck { is_news: !members.abandoned, watchers: watchers.unwrap_or_default() }
+        Struck { is_news: !members.abandoned, watchers }
     }
 
     /// Nobody is left who could ask for the panic that ended an instance.

@@ -7,6 +7,7 @@ use std::time::Instant;
 use crate::client::message::{Message, Request};
 use crate::error::{CallError, Refusal};
 use crate::event::Undelivered;
+use crate::mailbox::envelope::Grave;
 use crate::mailbox::permits::{Overflow, Room};
 use crate::messaging::binding::Limit;
 use crate::messaging::in_flight::Reply;
@@ -14,7 +15,7 @@ use crate::messaging::pending::Pending;
 use crate::messaging::target::Aim;
 use crate::reply::cancellation::Terms;
 use crate::reply::reply_to::ReplyTo;
-use crate::route::contents::Call;
+use crate::route::contents::{Call, lose};
 use crate::route::endpoint::{Address, Entry, Way};
 use crate::route::payload::{Kind, ToPort};
 use crate::route::pool::Chosen;
@@ -212,8 +213,8 @@ fn call_here<M: Message>(
     if until.is_some_and(|until| until <= now()) {
         let (losses, why) = (&local.mailbox.edge.losses, Undelivered::GivenUp);
         losses.count(1, why);
-        let owner = address.undelivered.as_deref();
-        place.take().into_iter().for_each(|message| losses.tell(message, address.id(), why, false, owner));
+        let grave = Grave { losses, instance: address.id(), why, from_hook: false };
+        place.take().into_iter().for_each(|message| lose(message, address.undelivered.as_deref(), grave));
         return Err(CallError::Timeout { message: M::NAME, begun: false });
     }
     let panic = match callee.handle_here(&local, place, reply, until) {

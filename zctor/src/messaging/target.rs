@@ -6,18 +6,8 @@ use crate::mailbox::edge::Edge;
 use crate::mailbox::mail::How;
 use crate::messaging::binding::{Binding, Limit, View};
 use crate::route::endpoint::{Address, Way};
-use crate::route::pool::{Chosen, Found, Places, Pool};
+use crate::route::pool::{Chosen, Found, Places, Pool, known};
 use crate::thread::local::Local;
-
-impl Local {
-    /// At the pool of a type, for what this thread's handlers send.
-    pub(crate) fn aim<M: Message, R>(&self, f: impl FnOnce(Aim<'_, M>) -> R) -> R {
-        match self.pool::<M>() {
-            Some(known) => f(known.aim()),
-            None => f(Aim::at_pool(None, &self.mailbox.edge)),
-        }
-    }
-}
 
 /// Everything that sending needs to know, borrowed: clients, engines and contexts all send through it.
 #[derive(Clone, Copy)]
@@ -34,6 +24,14 @@ impl<'a, M: Message> Aim<'a, M> {
     /// At the instances of a pool in turn; `None` where the type was never registered.
     pub(crate) fn at_pool(pool: Option<&'a Pool<M>>, edge: &'a Edge) -> Self {
         Self { pool, binding: &Binding::Turn(None), edge: Some(edge), view: View::default(), snapshot: None }
+    }
+
+    /// At the pool of a type, for what the handlers of a thread send.
+    pub(crate) fn with<R>(local: &Local, f: impl FnOnce(Aim<'_, M>) -> R) -> R {
+        match known::<M>(local) {
+            Some(known) => f(Aim::at_pool(Some(&known.pool), &known.pool.edge).seeing(known.snapshot.as_deref())),
+            None => f(Aim::at_pool(None, &local.mailbox.edge)),
+        }
     }
 
     pub(crate) fn at_one(binding: &'a Binding<M>) -> Self {

@@ -3,23 +3,20 @@
 //! A letter knows the type of its messages, which an envelope (`mailbox.rs`) no longer names. The type of the state that
 //! handles them is known to the instance alone, which a letter gives its content as `Any`.
 
-use std::any::Any;
+use std::any::{Any, TypeId};
 use std::collections::VecDeque;
 use std::mem::take;
-use std::rc::Rc;
 use std::sync::Arc;
 
 use crate::client::message::Message;
 use crate::error::CallError;
-use crate::event::Undelivered;
+use crate::event::{DeadLetter, Undelivered};
 use crate::mailbox::buffers::Spares;
-use crate::mailbox::envelope::{Envelope, Gathered, Grave, Letter, Serving, seal};
-use crate::route::endpoint::Address;
+use crate::mailbox::dead_letters::{Listener, run_hook};
+use crate::mailbox::envelope::{Envelope, Gathered, Grave, Letter, seal};
 use crate::route::payload::Port;
-use crate::route::pool::{Pool, hand_over};
-use crate::route::registry::Pools;
+use crate::sys::frame::in_hook;
 use crate::sys::unwind::{Quiet, quietly};
-use crate::thread::local::{AnyInstance, Local};
 
 /// A letter: its content, and who gets that if nobody handles it.
 struct Sealed<C, H> {
@@ -53,8 +50,6 @@ pub(super) trait Content: Default + Send + 'static {
     type Message: Message;
 
     fn len(&self) -> usize;
-    /// As `Envelope::deliver`.
-    fn deliver(&mut self, instance: Rc<dyn AnyInstance>, local: &Rc<Local>, serving: Serving) -> bool;
     /// As `Envelope::gather`, for the content of a single message.
     fn gather<H: Heir<Self::Message>>(
         &mut self,
@@ -62,8 +57,6 @@ pub(super) trait Content: Default + Send + 'static {
         heir: &H,
         spares: &Spares,
     ) -> Gathered;
-    /// Gives what is left to others of the pool. What it could not place stays.
-    fn forward(&mut self, pool: &Pool<Self::Message>);
     /// As `Envelope::bury`.
     fn bury(&mut self, grave: Grave<'_>, hook: Option<&OnUndelivered<Self::Message>>);
 }
@@ -92,23 +85,59 @@ const fn is_bulky<M>() -> bool {
 
 /// Makes a batch of a letter and one message more.
 #[inline]
-pub(super) fn join<M: Message + Send, H: Heir<M>>(letter: &mut Letter, place: &mut Option<M>, spares: &Spares) -> bool {
+pub(super) fn join<M: Message + Send, H: Heir<M>>(
+    letter: &mut Letter,
+    place: &mut Option<M>,
+    spares: &Spares,
+) -> Gathered {
+    if is_bulky::<M>() {
+        return Gathered::Not;
+    }
     let any = letter.as_any_mut();
-    let gathered = if is_bulky::<M>() {
-        Gathered::Not
-    } else if let Some(Sealed { content, undelivered }) = any.downcast_mut::<Sealed<VecDeque<M>, H>>() {
+    if let Some(Sealed { content, undelivered }) = any.downcast_mut::<Sealed<VecDeque<M>, H>>() {
         content.gather(place, undelivered, spares)
     } else if let Some(Sealed { content, undelivered }) = any.downcast_mut::<Sealed<Option<M>, H>>() {
         content.gather(place, undelivered, spares)
     } else {
         Gathered::Not
-    };
-    gathered.apply(letter)
+    }
+}
+
+/// A message that nobody will handle, and that is counted: tells of it, unless a hook lost it.
+pub(crate) fn lose<M: Message>(message: M, hook: Option<&OnUndelivered<M>>, grave: Grave<'_>) {
+    tell(message, hook, grave, grave.losses.listener());
+}
+
+/// A message for which there is no room at the edge, and that is dropped. It comes back if the report has been made.
+pub(super) fn lose_at_edge<M: Message>(message: M, hook: Option<&OnUndelivered<M>>, grave: Grave<'_>) -> Result<(), M> {
+    match grave.losses.count_at_edge() {
+        Some(listener) => {
+            tell(message, hook, grave, listener);
+            Ok(())
+        }
+        None => Err(message),
+    }
+}
+
+fn tell<M: Message>(message: M, hook: Option<&OnUndelivered<M>>, grave: Grave<'_>, listener: Listener) {
+    let Grave { losses, instance, why, from_hook } = grave;
+    if from_hook || in_hook() {
+        return quietly(|| drop(message));
+    }
+    losses.tell(listener, &DeadLetter { message: M::NAME, variant: message.variant(), instance, why });
+    match hook.and_then(Quiet::get) {
+        Some(hook) => run_hook(|| hook(message, why)),
+        None => quietly(|| drop(message)),
+    }
 }
 
 impl<C: Content, H: Heir<C::Message>> Envelope for Sealed<C, H> {
-    fn deliver(&mut self, instance: Rc<dyn AnyInstance>, local: &Rc<Local>, serving: Serving) -> bool {
-        self.content.deliver(instance, local, serving)
+    fn content(&mut self) -> &mut dyn Any {
+        &mut self.content
+    }
+
+    fn message(&self) -> TypeId {
+        TypeId::of::<C::Message>()
     }
 
     fn gather(&mut self, next: &mut Letter, spares: &Spares) -> Gathered {
@@ -123,12 +152,6 @@ impl<C: Content, H: Heir<C::Message>> Envelope for Sealed<C, H> {
 
     fn len(&self) -> usize {
         self.content.len()
-    }
-
-    fn forward(&mut self, pools: &Pools) {
-        if let Some(pool) = pools.get::<C::Message>() {
-            self.content.forward(&pool);
-        }
     }
 
     fn bury(&mut self, grave: Grave<'_>) {
@@ -148,11 +171,6 @@ impl<M: Message + Send> Content for Option<M> {
         usize::from(self.is_some())
     }
 
-    #[inline]
-    fn deliver(&mut self, instance: Rc<dyn AnyInstance>, local: &Rc<Local>, serving: Serving) -> bool {
-        instance.handle_message(local, serving, self)
-    }
-
     fn gather<H: Heir<M>>(&mut self, next: &mut Self, heir: &H, spares: &Spares) -> Gathered {
         let mut messages: VecDeque<M> = spares.take(2);
         messages.extend(self.take());
@@ -160,13 +178,9 @@ impl<M: Message + Send> Content for Option<M> {
         Gathered::Batch(seal(Sealed { content: messages, undelivered: heir.clone() }))
     }
 
-    fn forward(&mut self, pool: &Pool<M>) {
-        hand_over(pool, self, Address::send);
-    }
-
     fn bury(&mut self, grave: Grave<'_>, hook: Option<&OnUndelivered<M>>) {
         if let Some(message) = self.take() {
-            grave.lose(message, hook);
+            lose(message, hook, grave);
         }
     }
 }
@@ -179,22 +193,14 @@ impl<M: Message<Port: Send> + Send> Content for Option<Call<M>> {
         usize::from(self.is_some())
     }
 
-    fn deliver(&mut self, instance: Rc<dyn AnyInstance>, local: &Rc<Local>, serving: Serving) -> bool {
-        instance.handle_call(local, serving, self)
-    }
-
     fn gather<H: Heir<M>>(&mut self, _: &mut Option<M>, _: &H, _: &Spares) -> Gathered {
         Gathered::Not
-    }
-
-    fn forward(&mut self, pool: &Pool<M>) {
-        hand_over(pool, self, Address::call);
     }
 
     fn bury(&mut self, grave: Grave<'_>, hook: Option<&OnUndelivered<M>>) {
         if let Some(Call { message, port }) = self.take() {
             quietly(|| port.fail(CallError::Stopped { message: M::NAME }));
-            grave.lose(message, hook);
+            lose(message, hook, grave);
         }
     }
 }
@@ -207,14 +213,6 @@ impl<M: Message + Send> Content for VecDeque<M> {
         VecDeque::len(self)
     }
 
-    fn deliver(&mut self, instance: Rc<dyn AnyInstance>, local: &Rc<Local>, serving: Serving) -> bool {
-        let done = instance.handle_batch(local, serving, self);
-        if done {
-            local.mailbox.spares.keep(self);
-        }
-        done
-    }
-
     #[inline]
     fn gather<H: Heir<M>>(&mut self, next: &mut Option<M>, _: &H, _: &Spares) -> Gathered {
         if let Some(message) = next.take() {
@@ -223,21 +221,9 @@ impl<M: Message + Send> Content for VecDeque<M> {
         Gathered::Joined
     }
 
-    fn forward(&mut self, pool: &Pool<M>) {
-        while let Some(message) = self.pop_front() {
-            let mut place = Some(message);
-            hand_over(pool, &mut place, Address::send);
-            // Nobody is left for the rest: they are buried.
-            if let Some(back) = place {
-                self.push_front(back);
-                break;
-            }
-        }
-    }
-
     fn bury(&mut self, grave: Grave<'_>, hook: Option<&OnUndelivered<M>>) {
         for message in self.drain(..) {
-            grave.lose(message, hook);
+            lose(message, hook, grave);
         }
     }
 }

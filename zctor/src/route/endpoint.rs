@@ -10,11 +10,11 @@ use crate::error::Refusal;
 use crate::event::{End, Undelivered};
 use crate::id::{Birth, InstanceId, Slot};
 use crate::mailbox::Mailbox;
-use crate::mailbox::envelope::Letter;
+use crate::mailbox::envelope::{Grave, Letter};
 use crate::mailbox::mail::{How, Mail, Order};
 use crate::mailbox::permits::Room;
 use crate::reply::cancellation::Terms;
-use crate::route::contents::{Call, Content, Nobody, OnUndelivered, join, opened, sealed};
+use crate::route::contents::{Call, Content, Nobody, OnUndelivered, join, lose_at_edge, opened, sealed};
 use crate::route::payload::Port;
 use crate::sys::frame::is_needed;
 use crate::thread::serve::{enqueue_here, send_here};
@@ -64,7 +64,7 @@ fn queue_here<M: Message + Send>(place: &mut Option<M>, address: &Address<M>, ho
         None => join::<M, Nobody>(letter, place, spares),
         Some(_) => join::<M, Arc<OnUndelivered<M>>>(letter, place, spares),
     };
-    send_here(place, address, how, add, |place| single(place, address, how))
+    send_here(place, (address.slot, M::CALL_DEPTH), how, add, |place| single(place, address, how))
 }
 
 /// Takes what is in its place into an envelope, and delivers that; what was refused is put back. All in one step, for each
@@ -163,7 +163,8 @@ impl<M: Message> Address<M> {
     /// There is no room for this message, and it is dropped. It comes back if the engine has stopped meanwhile.
     pub(crate) fn drop_newest(&self, message: M) -> Result<(), M> {
         let losses = &self.mailbox.edge.losses;
-        losses.lose_at_edge(message, self.id(), Undelivered::Full, self.undelivered.as_deref())
+        let grave = Grave { losses, instance: self.id(), why: Undelivered::Full, from_hook: false };
+        lose_at_edge(message, self.undelivered.as_deref(), grave)
     }
 
     /// Sends a message that was admitted: takes it out of its place, and puts it back if the receiver's thread has ended

@@ -1,6 +1,8 @@
 //! Pools: all registered instances of one message type, and whose turn it is.
 
 use std::any::{Any, TypeId};
+use std::cell::Cell;
+use std::collections::VecDeque;
 use std::ops::Deref;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -14,7 +16,7 @@ use crate::id::InstanceId;
 use crate::mailbox::Mailbox;
 use crate::mailbox::edge::Edge;
 use crate::mailbox::mail::How;
-use crate::messaging::target::Aim;
+use crate::route::contents::Call;
 use crate::route::endpoint::{Address, Entry, Way};
 use crate::route::registry::{Additions, AnyPool, Enlist, Pools, RegistryEntry};
 use crate::sys::lock::lock;
@@ -77,22 +79,20 @@ pub(crate) type Snapshot<M> = Option<Arc<Places<M>>>;
 pub(crate) struct KnownPool<M: Message> {
     pub(crate) pool: Arc<Pool<M>>,
     version: u64,
-    snapshot: Snapshot<M>,
+    pub(crate) snapshot: Snapshot<M>,
+    /// The turn among the thread's own instances: the number of the place last used.
+    pub(super) local_turn: Cell<u64>,
 }
 
 impl<M: Message> KnownPool<M> {
-    pub(crate) fn new(pool: Arc<Pool<M>>) -> Self {
+    fn new(pool: Arc<Pool<M>>, local_turn: u64) -> Self {
         // The version first: places that are newer than it only make this old at once.
         let version = pool.version();
-        Self { version, snapshot: pool.snapshot(), pool }
+        Self { version, snapshot: pool.snapshot(), local_turn: Cell::new(local_turn), pool }
     }
 
-    pub(crate) fn is_current(&self) -> bool {
+    fn is_current(&self) -> bool {
         self.version == self.pool.version()
-    }
-
-    pub(crate) fn aim<'a>(&'a self) -> Aim<'a, M> {
-        Aim::at_pool(Some(&self.pool), &self.pool.edge).seeing(self.snapshot.as_deref())
     }
 }
 
@@ -232,6 +232,24 @@ impl<M: Message> AnyPool for Pool<M> {
     fn published(&self) {
         self.call_waiting();
     }
+
+    fn take_over(&self, content: &mut dyn Any) {
+        if let Some(message) = content.downcast_mut::<Option<M>>() {
+            hand_over(self, message, Address::send);
+        } else if let Some(call) = content.downcast_mut::<Option<Call<M>>>() {
+            hand_over(self, call, Address::call);
+        } else if let Some(batch) = content.downcast_mut::<VecDeque<M>>() {
+            while let Some(message) = batch.pop_front() {
+                let mut place = Some(message);
+                hand_over(self, &mut place, Address::send);
+                // Nobody is left for the rest.
+                if let Some(back) = place {
+                    batch.push_front(back);
+                    break;
+                }
+            }
+        }
+    }
 }
 
 impl<M: Message> Enlist for Arc<Address<M>> {
@@ -261,28 +279,24 @@ impl Pools {
     }
 }
 
-impl Local {
-    /// The pool of a type, with its places as this thread last saw them, and now.
-    #[inline]
-    pub(crate) fn pool<M: Message>(&self) -> Option<Rc<KnownPool<M>>> {
-        let known = self.known_pool::<M>().filter(|known| known.is_current());
-        known.or_else(|| self.look_up_pool::<M>())
-    }
+/// The pool of a type, with its places as this thread last saw them, and now.
+#[inline]
+pub(crate) fn known<M: Message>(local: &Local) -> Option<Rc<KnownPool<M>>> {
+    let known = local.kept.get::<Rc<KnownPool<M>>>().filter(|known| known.is_current());
+    known.or_else(|| look_up(local))
+}
 
-    #[inline]
-    fn known_pool<M: Message>(&self) -> Option<Rc<KnownPool<M>>> {
-        self.pools.borrow().get(&TypeId::of::<M>())?.downcast_ref().cloned()
-    }
-
-    #[cold]
-    fn look_up_pool<M: Message>(&self) -> Option<Rc<KnownPool<M>>> {
-        let known = self.known_pool::<M>().map(|known| Arc::clone(&known.pool));
-        let known = Rc::new(KnownPool::new(known.or_else(|| self.core.pools.get::<M>())?));
-        let old = self.pools.borrow_mut().insert(TypeId::of::<M>(), Box::new(Rc::clone(&known)));
-        // With the places that it knew go addresses, and with the last of those what the user gave to an actor.
-        quietly(|| drop(old));
-        Some(known)
-    }
+#[cold]
+fn look_up<M: Message>(local: &Local) -> Option<Rc<KnownPool<M>>> {
+    let known = match local.kept.get::<Rc<KnownPool<M>>>() {
+        Some(old) => KnownPool::new(Arc::clone(&old.pool), old.local_turn.get()),
+        None => KnownPool::new(local.kept.get::<Arc<Pools>>()?.get::<M>()?, 0),
+    };
+    let known = Rc::new(known);
+    let old = local.kept.put(Rc::clone(&known));
+    // With the places that it knew go addresses, and with the last of those what the user gave to an actor.
+    quietly(|| drop(old));
+    Some(known)
 }
 
 /// The instance that a message goes to.

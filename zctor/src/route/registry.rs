@@ -28,6 +28,8 @@ pub(crate) trait AnyPool: Send + Sync {
     fn publish(&self) -> Option<Box<dyn Any>>;
     /// Tells who waits for room in it that there is more to choose from.
     fn published(&self);
+    /// Gives what an envelope holds for one of its instances, which has ended, to others in turn. What has no receiver stays.
+    fn take_over(&self, content: &mut dyn Any);
 }
 
 /// Pools that have newcomers, and what is left to do about that when no lock is held.
@@ -57,6 +59,11 @@ pub(crate) struct Additions<'a> {
 impl Pools {
     pub(crate) fn new(edge: Arc<Edge>) -> Self {
         Self { by_type: ArcSwap::default(), in_order: Mutex::default(), edge }
+    }
+
+    /// The pool of a type of messages.
+    pub(crate) fn of_type(&self, message: TypeId) -> Option<Arc<dyn AnyPool>> {
+        self.by_type.load().get(&message).cloned()
     }
 
     /// Registers instances, in the order given.

@@ -1,6 +1,5 @@
 //! Each in turn, exactly.
 
-use std::any::TypeId;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -8,8 +7,8 @@ use crate::client::message::Message;
 use crate::error::Refusal;
 use crate::mailbox::mail::How;
 use crate::route::endpoint::{Address, Entry, Way};
-use crate::route::pool::{Chosen, Place, Places, Pool};
-use crate::thread::local::local;
+use crate::route::pool::{Chosen, KnownPool, Place, Places, Pool};
+use crate::thread::local::Local;
 use crate::trace;
 
 impl<M: Message> Pool<M> {
@@ -128,22 +127,6 @@ impl<M: Message> Pool<M> {
         self.stand_ins.store(places[index].number, Ordering::Relaxed);
         Some((Arc::clone(&places[index].address), way))
     }
-
-    /// This thread's own instances in the pool, in turn.
-    pub(crate) fn next_local(&self) -> Result<Arc<Address<M>>, Refusal> {
-        let local = local().ok_or(Refusal::NotRegistered)?;
-        let places = self.places.load();
-        let here: Vec<&Place<M>> =
-            places.iter().filter(|place| place.address.mailbox.thread == local.mailbox.thread).collect();
-        let turn = local.local_turn(TypeId::of::<M>());
-        let start = here.partition_point(|place| place.number <= turn);
-        let in_turn = (0..here.len()).map(|i| here[(start + i) % here.len()]);
-        let open: Vec<_> = in_turn.filter(|place| place.address.admit().is_ok()).collect();
-        let ready = open.iter().find(|place| place.address.status.is_ready());
-        let place = ready.or(open.first()).ok_or_else(|| self.nobody())?;
-        local.set_local_turn(TypeId::of::<M>(), place.number);
-        Ok(Arc::clone(&place.address))
-    }
 }
 
 /// What one place is dealt of a batch.
@@ -186,4 +169,20 @@ pub(super) fn has_somebody_room<M: Message>(places: &[Place<M>], waits: bool) ->
     let open = || places.iter().map(|place| &place.address).filter(|address| address.admit().is_ok());
     let all_rest = !open().any(|address| address.status.is_ready());
     open().filter(|address| all_rest || address.status.is_ready()).any(|address| address.has_room(waits))
+}
+
+impl<M: Message> KnownPool<M> {
+    /// The thread's own instances in the pool, in turn.
+    pub(crate) fn next_local(&self, local: &Local) -> Result<Arc<Address<M>>, Refusal> {
+        let places = self.pool.places.load();
+        let here: Vec<&Place<M>> =
+            places.iter().filter(|place| place.address.mailbox.thread == local.mailbox.thread).collect();
+        let start = here.partition_point(|place| place.number <= self.local_turn.get());
+        let in_turn = (0..here.len()).map(|i| here[(start + i) % here.len()]);
+        let open: Vec<_> = in_turn.filter(|place| place.address.admit().is_ok()).collect();
+        let ready = open.iter().find(|place| place.address.status.is_ready());
+        let place = ready.or(open.first()).ok_or_else(|| self.pool.nobody())?;
+        self.local_turn.set(place.number);
+        Ok(Arc::clone(&place.address))
+    }
 }

@@ -74,7 +74,7 @@ impl Local {
         if rests {
             self.give_room_back();
             self.mailbox.begin_rest();
-            self.core.came_to_rest();
+            self.parent.came_to_rest();
         }
         let alarm = self.next_timer().filter(|_| idle).map(|due| set_alarm(due, self.waker.clone()));
         frame::leave();
@@ -131,7 +131,7 @@ impl Local {
                 self.end_all();
                 // The engine need not wait for its owner.
                 self.close();
-                self.core.thread_ended(&self.mailbox);
+                self.parent.thread_ended(&self.mailbox);
                 return false;
             }
             true

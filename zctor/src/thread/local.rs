@@ -14,19 +14,18 @@
 
 use std::any::{Any, TypeId};
 use std::cell::{Cell, RefCell};
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::Waker;
 use std::time::Instant;
 
-use crate::engine::core::Core;
 use crate::event::End;
 use crate::id::{Birth, Slot};
 use crate::mailbox::Mailbox;
 use crate::mailbox::counters::Page;
-use crate::mailbox::envelope::Serving;
+use crate::mailbox::envelope::{Letter, Serving};
 use crate::mailbox::mail::Mail;
 use crate::mailbox::roster::Struck;
 use crate::report::InstanceReport;
@@ -46,11 +45,39 @@ pub(crate) fn local() -> Option<Rc<Local>> {
     LOCAL.try_with(|local| local.borrow().clone()).ok().flatten()
 }
 
+/// Whom an actor thread tells of itself, and who finds another receiver for its mail: its engine.
+pub(crate) trait Parent: Send + Sync {
+    /// The thread has nothing to do, for now.
+    fn came_to_rest(&self);
+    /// An instance of it has ended.
+    fn instance_ended(&self, report: InstanceReport);
+    /// The thread has ended.
+    fn thread_ended(&self, mailbox: &Arc<Mailbox>);
+    /// Gives what is left in a letter to siblings of its receiver, which has ended. What it could not place stays inside.
+    fn redirect(&self, letter: &mut Letter);
+}
+
+/// What the layers above keep on a thread: a value a type.
+#[derive(Default)]
+pub(crate) struct Kept(RefCell<TypeMap<Box<dyn Any>>>);
+
+impl Kept {
+    #[inline]
+    pub(crate) fn get<T: Clone + 'static>(&self) -> Option<T> {
+        self.0.borrow().get(&TypeId::of::<T>())?.downcast_ref().cloned()
+    }
+
+    /// Keeps a value. Gives the one before, which may hold something of the user's.
+    pub(crate) fn put<T: 'static>(&self, value: T) -> Option<Box<dyn Any>> {
+        self.0.borrow_mut().insert(TypeId::of::<T>(), Box::new(value))
+    }
+}
+
 /// Everything of an actor thread that no other thread touches.
 ///
 /// Its cells are borrowed for a moment each, never while user code runs.
 pub(crate) struct Local {
-    pub(crate) core: Arc<Core>,
+    pub(crate) parent: Arc<dyn Parent>,
     pub(crate) mailbox: Arc<Mailbox>,
     pub(super) waker: Waker,
     pub(super) floor: RefCell<Floor>,
@@ -68,16 +95,15 @@ pub(crate) struct Local {
     /// Messages held for instances that rest.
     pub(super) held: Cell<usize>,
     pub(super) budget: Cell<u32>,
-    /// Each a counted `KnownPool`.
-    pub(crate) pools: RefCell<TypeMap<Box<dyn Any>>>,
-    local_turns: RefCell<HashMap<TypeId, u64>>,
+    /// What the layers above keep here.
+    pub(crate) kept: Kept,
 }
 
 impl Local {
-    pub(super) fn new(core: Arc<Core>, mailbox: Arc<Mailbox>) -> Self {
+    pub(super) fn new(parent: Arc<dyn Parent>, mailbox: Arc<Mailbox>, kept: Kept) -> Self {
         let waker = Waker::from(Arc::clone(&mailbox.parker));
         Self {
-            core,
+            parent,
             mailbox,
             waker,
             floor: RefCell::default(),
@@ -89,8 +115,7 @@ impl Local {
             dropped: Cell::new(None),
             held: Cell::new(0),
             budget: Cell::new(FIRST_SPIN),
-            pools: RefCell::default(),
-            local_turns: RefCell::default(),
+            kept,
         }
     }
 
@@ -130,7 +155,7 @@ impl Local {
 
     /// The instance has ended: reports it and frees its slot.
     pub(crate) fn vacate(&self, slot: Slot, why: &End) -> Struck {
-        self.leave(slot, why, |report| self.core.instance_ended(report))
+        self.leave(slot, why, |report| self.parent.instance_ended(report))
     }
 
     /// Frees the slot of an instance that has ended. `report` is given its account, unless an abandonment has reported that
@@ -147,15 +172,6 @@ impl Local {
 
     pub(crate) fn count_restart(&self) {
         self.mailbox.edge.losses.restart();
-    }
-
-    /// The turn among this thread's own instances of a type.
-    pub(crate) fn local_turn(&self, key: TypeId) -> u64 {
-        self.local_turns.borrow().get(&key).copied().unwrap_or(0)
-    }
-
-    pub(crate) fn set_local_turn(&self, key: TypeId, turn: u64) {
-        self.local_turns.borrow_mut().insert(key, turn);
     }
 }
 
@@ -196,7 +212,13 @@ pub(crate) trait AnyInstance {
     /// Handles the message in an `Option` of its type, if it takes messages now; `true` if nothing is left of that.
     fn handle_message(self: Rc<Self>, local: &Rc<Local>, serving: Serving, message: &mut dyn Any) -> bool;
     /// As `handle_message`, for the call in an `Option<Call>`. One whose caller has given up is skipped.
-    fn handle_call(self: Rc<Self>, local: &Rc<Local>, serving: Serving, call: &mut dyn Any) -> bool;
+    fn handle_call(
+        self: Rc<Self>,
+        local: &Rc<Local>,
+        serving: Serving,
+        call: &mut dyn Any,
+        can_be_given_up: bool,
+    ) -> bool;
     /// As `handle_message`, for those in a `VecDeque`, one after the other while it takes them and `serving` allows.
     fn handle_batch(self: Rc<Self>, local: &Rc<Local>, serving: Serving, messages: &mut dyn Any) -> bool;
     /// Handles the message in an `Option`, called on this thread just now, if it is free to, under a deadline; `reply` is its

@@ -3,39 +3,48 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
-use crate::engine::actor_thread::ActorThread;
-use crate::engine::core::Core;
 use crate::error::SpawnError;
 use crate::mailbox::Mailbox;
 use crate::reply::cancellation::Terms;
 use crate::reply::oneshot;
-use crate::route::registry::Enlist;
 use crate::sys::frame;
 use crate::sys::park::wait_outside;
 use crate::sys::spawn::{Started, start_thread};
 use crate::sys::unwind::quietly;
-use crate::thread::local::{LOCAL, Local};
+use crate::thread::local::{Kept, LOCAL, Local, Parent};
 
-/// Builds one instance on its thread; what it gives joins the registry when the whole thread stands.
-pub(crate) type Build = Box<dyn FnOnce(&Rc<Local>) -> Result<Option<Box<dyn Enlist>>, SpawnError> + Send>;
+/// Builds one instance on its thread. What it gives joins the registry when the whole thread stands.
+pub(crate) type Build<T> = Box<dyn FnOnce(&Rc<Local>) -> Result<Option<T>, SpawnError> + Send>;
+
+/// A thread to be.
+pub(crate) struct Plan<T> {
+    pub(crate) stack_size: Option<usize>,
+    pub(crate) builds: Vec<Build<T>>,
+    /// What the layers above keep there, made on the thread.
+    pub(crate) keep: Box<dyn FnOnce() -> Kept + Send>,
+}
 
 /// A thread that was started and may have failed to build its instances.
-pub(crate) struct Newborn {
+pub(crate) struct Newborn<T> {
     pub(crate) mailbox: Arc<Mailbox>,
     pub(crate) handle: Started,
-    pub(crate) built: oneshot::Receiver<Result<Vec<Box<dyn Enlist>>, SpawnError>>,
+    pub(crate) built: oneshot::Receiver<Result<Vec<T>, SpawnError>>,
     pub(crate) commit: oneshot::Sender<()>,
 }
 
-/// Starts the operating system's thread: the one place that does.
-pub(crate) fn start(core: &Arc<Core>, mailbox: Arc<Mailbox>, thread: ActorThread) -> Result<Newborn, SpawnError> {
+/// Starts an actor thread.
+pub(crate) fn start<T: Send + 'static>(
+    parent: Arc<dyn Parent>,
+    mailbox: Arc<Mailbox>,
+    plan: Plan<T>,
+) -> Result<Newborn<T>, SpawnError> {
+    let Plan { stack_size, builds, keep } = plan;
     let (built_sender, built) = oneshot::channel(Terms::none());
     let (commit, mut committed) = oneshot::channel(Terms::none());
     let body = {
-        let (core, mailbox) = (Arc::clone(core), Arc::clone(&mailbox));
-        let builds = thread.builds;
+        let mailbox = Arc::clone(&mailbox);
         move || {
-            let exit = Exit::enter(core, mailbox);
+            let exit = Exit::enter(parent, mailbox, keep());
             match exit.0.build(builds) {
                 Err(error) => {
                     exit.0.discard_all();
@@ -52,8 +61,7 @@ pub(crate) fn start(core: &Arc<Core>, mailbox: Arc<Mailbox>, thread: ActorThread
             }
         }
     };
-    let handle =
-        start_thread(&mailbox.name, thread.stack_size, body).map_err(|source| SpawnError::Thread { source })?;
+    let handle = start_thread(&mailbox.name, stack_size, body).map_err(|source| SpawnError::Thread { source })?;
     Ok(Newborn { mailbox, handle, built, commit })
 }
 
@@ -71,9 +79,9 @@ impl Exit {
         self.0.end_all();
     }
 
-    pub(crate) fn enter(core: Arc<Core>, mailbox: Arc<Mailbox>) -> Self {
+    pub(crate) fn enter(parent: Arc<dyn Parent>, mailbox: Arc<Mailbox>, kept: Kept) -> Self {
         mailbox.parker.adopt_current_thread();
-        let local = Rc::new(Local::new(core, mailbox));
+        let local = Rc::new(Local::new(parent, mailbox, kept));
         local.mailbox.make_current();
         LOCAL.with(|current| current.replace(Some(Rc::clone(&local))));
         Self(local)
@@ -90,7 +98,7 @@ impl Drop for Exit {
         let _ = LOCAL.try_with(|current| current.replace(None));
         frame::leave();
         local.mailbox.parker.leave();
-        local.core.thread_ended(&local.mailbox);
+        local.parent.thread_ended(&local.mailbox);
     }
 }
 
@@ -98,7 +106,7 @@ impl Drop for Exit {
 pub(super) const BATCH: usize = 64;
 
 impl Local {
-    fn build(self: &Rc<Self>, builds: Vec<Build>) -> Result<Vec<Box<dyn Enlist>>, SpawnError> {
+    fn build<T>(self: &Rc<Self>, builds: Vec<Build<T>>) -> Result<Vec<T>, SpawnError> {
         let mut enlisted = Vec::with_capacity(builds.len());
         let mut builds = builds.into_iter();
         while let Some(build) = builds.next() {
@@ -169,7 +177,7 @@ impl Local {
         let quiet = self.held.get() == 0;
         if quiet {
             self.mailbox.begin_rest();
-            self.core.came_to_rest();
+            self.parent.came_to_rest();
         }
         if parker.spin(&self.budget, || false) {
             parker.retract();
@@ -190,7 +198,9 @@ impl Local {
 
     /// From here on nobody finds it open, and what it had taken in is given up.
     pub(super) fn close(&self) {
-        self.mailbox.close();
+        for mail in self.mailbox.close() {
+            self.divert(mail);
+        }
         self.clear_queue();
         self.mailbox.spares.clear();
         // It may hold clients of instances that lived here.

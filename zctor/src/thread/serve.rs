@@ -2,11 +2,9 @@
 
 use std::rc::Rc;
 
-use crate::client::message::Message;
 use crate::id::Slot;
-use crate::mailbox::envelope::{Letter, Serving};
-use crate::mailbox::mail::{How, Mail, ORDER, Order, Wants, What};
-use crate::route::endpoint::Address;
+use crate::mailbox::envelope::{Gathered, Letter, Serving};
+use crate::mailbox::mail::{How, Kind, Mail, ORDER, Order, What};
 use crate::sys::clock::now;
 use crate::sys::frame::in_hook;
 use crate::thread::local::{AnyInstance, LOCAL, Local, Phase, local};
@@ -24,32 +22,30 @@ pub(crate) fn enqueue_here(mail: Mail) -> Option<Mail> {
     }
 }
 
-/// Queues a message for an instance of the actor thread that this code runs on, which takes mail: by `add` in the mail that
+/// Queues a message for an instance of the actor thread that this code runs on, which takes mail: by `add` in the letter that
 /// was queued last, if that is for the same instance and came in the same way, so that what a handler sends to one neighbour
-/// again and again travels as a batch; else as mail of its own, by `make`. `false` if that thread is no more.
+/// again and again travels as a batch; else as mail of its own, by `make`. Both take the message out of its place. `false` if
+/// that thread is no more.
 #[inline]
-pub(crate) fn send_here<M: Message>(
-    message: &mut Option<M>,
-    address: &Address<M>,
+pub(crate) fn send_here<P>(
+    place: &mut P,
+    (slot, depth): (Slot, u16),
     how: How,
-    add: impl FnOnce(&mut Letter, &mut Option<M>) -> bool,
-    make: impl FnOnce(&mut Option<M>) -> Mail,
+    add: impl FnOnce(&mut Letter, &mut P) -> Gathered,
+    make: impl FnOnce(&mut P) -> Mail,
 ) -> bool {
     let send = |local: &Local| {
         let mut floor = local.floor.borrow_mut();
-        if let Some(account) = floor.account(address.slot) {
+        if let Some(account) = floor.account(slot) {
             account.take_in(1);
         }
         local.mailbox.meter.taken.add(1);
         let queue = &mut floor.queue;
-        let last = queue.last(M::CALL_DEPTH).filter(|mail| mail.takes(address.slot, how, in_hook()));
-        if let Some(Mail { what: What::Letter(letter), messages, .. }) = last {
-            if add(letter, message) {
-                *messages += 1;
-                return;
-            }
+        let last = queue.last(depth).filter(|mail| mail.takes(slot, how, in_hook()));
+        if last.is_some_and(|mail| mail.join(1, |letter| add(letter, place))) {
+            return;
         }
-        queue.push(M::CALL_DEPTH, false, || make(message));
+        queue.push(depth, false, || make(place));
     };
     // Borrowed all the while: nothing but the runtime's own code runs.
     LOCAL.try_with(|local| local.borrow().as_deref().map(send)).is_ok_and(|sent| sent.is_some())
@@ -103,11 +99,10 @@ impl Local {
         let budget = if floor.queue.waiting > 0 { 1 } else { budget };
         drop(floor);
         let messages = mail.messages;
-        let on_terms = mail.wants == Wants::ReplyOnTerms;
-        let serving = Serving { budget, permitted: mail.permitted, from_hook: mail.from_hook, on_terms };
+        let serving = Serving { budget, permitted: mail.permitted, from_hook: mail.from_hook };
         let Some(instance) = instance else {
             self.pass(messages);
-            place.into_iter().for_each(|mail| self.mailbox.divert(mail));
+            place.into_iter().for_each(|mail| self.divert(mail));
             return messages.max(1) as usize;
         };
         let letter = match &mut mail.what {
@@ -121,7 +116,13 @@ impl Local {
         if comes_back {
             self.floor.borrow_mut().queue.in_hand += 1;
         }
-        let all_done = letter.deliver(instance, self, serving);
+        let content = letter.content();
+        let all_done = match mail.kind {
+            Kind::Message => instance.handle_message(self, serving, content),
+            Kind::Batch => instance.handle_batch(self, serving, content),
+            Kind::Call => instance.handle_call(self, serving, content, false),
+            Kind::CancellableCall => instance.handle_call(self, serving, content, true),
+        };
         if comes_back {
             self.floor.borrow_mut().queue.in_hand -= 1;
         }

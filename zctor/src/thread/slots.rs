@@ -10,7 +10,7 @@ use crate::id::{Birth, Slot};
 use crate::mailbox::Arrivals;
 use crate::mailbox::buffers::Spares;
 use crate::mailbox::counters::{Account, Page, account};
-use crate::mailbox::mail::{Mail, Wants};
+use crate::mailbox::mail::Mail;
 use crate::thread::local::AnyInstance;
 use crate::thread::queue::Queue;
 
@@ -81,7 +81,7 @@ impl Floor {
     fn note(&self, mail: &Mail) -> (u16, bool) {
         match self.tenant(mail.to) {
             Some((depth, account)) => {
-                let ahead = mail.wants != Wants::Nothing && self.queue.lets_ahead(account);
+                let ahead = mail.is_call() && self.queue.lets_ahead(account);
                 account.take_in(mail.weight());
                 (depth, ahead)
             }

@@ -8,7 +8,7 @@ use crate::mailbox::Mailbox;
 use crate::mailbox::envelope::Grave;
 use crate::mailbox::mail::{Mail, ORDER, Order, What};
 use crate::sys::frame::as_hook;
-use crate::thread::local::{AnyInstance, Local, Phase};
+use crate::thread::local::{AnyInstance, Local, Parent, Phase};
 
 impl Local {
     /// The time is up: nobody waits any longer for instances that rest.
@@ -31,7 +31,7 @@ impl Local {
         for mail in held {
             self.get_done(slot, mail.weight());
             self.pass(mail.messages);
-            self.mailbox.divert(mail);
+            self.divert(mail);
         }
     }
 
@@ -75,7 +75,7 @@ impl Local {
             Some((instance, Phase::Resting)) => self.hold(&**instance, mail),
             Some((_, Phase::Ended)) | None => {
                 self.settle_account(mail.to, mail.messages);
-                if sealed { self.mailbox.bury(mail) } else { self.mailbox.divert(mail) }
+                if sealed { bury(&self.mailbox, mail) } else { self.divert(mail) }
             }
         }
         None
@@ -94,7 +94,7 @@ impl Local {
             match mail {
                 Some((_, mail)) => {
                     self.pass(mail.messages);
-                    self.mailbox.divert(mail);
+                    self.divert(mail);
                 }
                 None => break,
             }
@@ -102,32 +102,33 @@ impl Local {
     }
 }
 
-impl Mailbox {
-    /// Mail whose instance has ended: if rotation had chosen that, a sibling takes over; else it is a dead letter.
-    pub(crate) fn divert(&self, mail: Mail) {
-        let mut mail = self.release(mail);
-        let from_hook = mail.from_hook;
-        if let (true, What::Letter(letter), Some(pools)) = (mail.rotated, &mut mail.what, self.pools.upgrade()) {
-            // What a hook had sent stays known for that.
-            as_hook(from_hook, || letter.forward(&pools));
-            mail.recount();
-        }
-        self.bury(mail);
+impl Local {
+    /// Mail whose instance has ended.
+    pub(super) fn divert(&self, mail: Mail) {
+        divert(&self.mailbox, &*self.parent, mail);
     }
+}
 
-    /// Nobody will handle it: what is left in it are dead letters, and calls end.
-    pub(crate) fn bury(&self, mail: Mail) {
-        let mut mail = self.release(mail);
-        let why = if self.edge.is_sealed() { Undelivered::Stopped } else { Undelivered::Ended };
-        let grave = self.grave(&mail, why);
-        if let What::Letter(letter) = &mut mail.what {
-            grave.losses.count(letter.len(), why);
-            letter.bury(grave);
-        }
+/// Mail whose instance has ended: if rotation had chosen that, a sibling takes over; else it is a dead letter.
+pub(crate) fn divert(mailbox: &Mailbox, parent: &dyn Parent, mail: Mail) {
+    let mut mail = mailbox.release(mail);
+    let from_hook = mail.from_hook;
+    if let (true, What::Letter(letter)) = (mail.rotated, &mut mail.what) {
+        // What a hook had sent stays known for that.
+        as_hook(from_hook, || parent.redirect(letter));
+        mail.recount();
     }
+    bury(mailbox, mail);
+}
 
-    fn grave(&self, mail: &Mail, why: Undelivered) -> Grave<'_> {
-        let instance = InstanceId { thread: self.thread, slot: mail.to };
-        Grave { losses: &self.edge.losses, instance, why, from_hook: mail.from_hook }
+/// Nobody will handle it: what is left in it are dead letters, and calls end.
+fn bury(mailbox: &Mailbox, mail: Mail) {
+    let mut mail = mailbox.release(mail);
+    let losses = &mailbox.edge.losses;
+    let why = if mailbox.edge.is_sealed() { Undelivered::Stopped } else { Undelivered::Ended };
+    let instance = InstanceId { thread: mailbox.thread, slot: mail.to };
+    if let What::Letter(letter) = &mut mail.what {
+        losses.count(letter.len(), why);
+        letter.bury(Grave { losses, instance, why, from_hook: mail.from_hook });
     }
 }

@@ -66,7 +66,7 @@ impl Local {
             if rests {
                 self.give_room_back();
                 self.mailbox.begin_rest();
-                self.core.came_to_rest();
+                self.parent.came_to_rest();
             }
             parker.park([deadline, self.next_timer()].into_iter().flatten().min());
             if rests {

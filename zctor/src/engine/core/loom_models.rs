@@ -1,8 +1,6 @@
 //! Quiet is never said too early, and nobody who waits for it is left waiting: the real `Mailbox`, `are_quiet` and `watch`.
 //! "Caught" lists the mutations that a model was seen to fail under.
 
-use std::sync::Weak;
-
 use loom::thread::{JoinHandle, spawn};
 
 use super::*;
@@ -22,7 +20,7 @@ impl Iterator for Arrivals<'_> {
 
 fn mailbox(id: u32) -> Arc<Mailbox> {
     let edge = Arc::new(Edge::new(None));
-    Arc::new(Mailbox::new(ThreadId(id), String::new(), edge, Weak::new(), None))
+    Arc::new(Mailbox::new(ThreadId(id), String::new(), edge, None))
 }
 
 fn send(mailbox: &Mailbox) {

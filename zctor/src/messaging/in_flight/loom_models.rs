@@ -1,7 +1,7 @@
 //! A caller that waits for a thread that is abandoned is told: the real `Edge` and the caller's end of a call. "Caught" lists
 //! the mutations that the model was seen to fail under.
 
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 
 use loom::thread::spawn;
 
@@ -25,7 +25,7 @@ fn who_waits_for_a_thread_that_is_abandoned_is_told() {
 /// Looks again after each of `late_wakes` wakes by what it waited for earlier.
 fn wait_for_an_abandonment(late_wakes: usize) {
     let edge = Arc::new(Edge::new(None));
-    let mailbox = Mailbox::new(ThreadId(0), String::new(), edge, Weak::new(), None);
+    let mailbox = Mailbox::new(ThreadId(0), String::new(), edge, None);
     let (port, mut receiver) = ReplyTo::<()>::channel(Terms::none());
     let outside = outside(0);
     let abandoner = {
