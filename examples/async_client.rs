@@ -1,8 +1,8 @@
 //! Awaiting actors: the non-blocking view of a client, from any executor.
 //!
-//! What the view gives for a call is an ordinary future: the actor's thread wakes the task when the reply is there, and
-//! the executor's thread is free meanwhile. Here tokio has one thread, and two actors do the work. Look at the primes:
-//! a hundred tasks wait for their replies side by side on that thread.
+//! In this view a call gives an ordinary future: the actor's thread wakes the task when the reply is there, and until
+//! then the executor's thread is free for other tasks. Here tokio has one thread, and two actors do the work. Look at
+//! the primes: a hundred tasks wait for their replies on that thread at the same time.
 //!
 //! ```text
 //! cargo run --example async_client
@@ -49,13 +49,13 @@ impl FactorHandler for Factorizer {
 }
 
 async fn ask(factorizers: FactorClient<NonBlocking>) -> Result<(), Box<dyn Error>> {
-    // One reply. As everywhere, the transport's error is outside and the domain's inside.
+    // One reply. `?` takes the error of the call; the factorizer's own error is part of the reply.
     let factors = factorizers.factor(1001).await?;
     println!("1001 = {factors:?}");
     assert_eq!(factors, Ok(vec![7, 11, 13]));
     assert_eq!(factorizers.factor(0).await?, Err(Zero));
 
-    // Several at once, under one deadline each. The requests go out when they are made, not when they are awaited.
+    // Several at once, each with a deadline. A request is sent when it is made, not when it is awaited.
     let hurried = factorizers.within(Duration::from_secs(5));
     let (large, small) = tokio::join!(hurried.factor(600_851_475_143), hurried.factor(10));
     println!("600851475143 = {large:?}, 10 = {small:?}");
@@ -77,7 +77,7 @@ async fn ask(factorizers: FactorClient<NonBlocking>) -> Result<(), Box<dyn Error
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
-    // Starting and stopping block, so they stay outside the asynchronous part.
+    // Starting and stopping the engine block the thread, so they come before and after the asynchronous part.
     let engine = ActorEngine::new();
     let factorizers = engine.pool(2, FactorMessage::actor(|| Factorizer))?;
     tokio::runtime::Builder::new_current_thread().build()?.block_on(ask(factorizers.non_blocking()))?;

@@ -1,8 +1,8 @@
-//! Batches: fewer, larger messages where there are very many small ones.
+//! Batches: fewer, larger messages instead of very many small ones.
 //!
-//! Two ways. A variant that carries a `Vec` moves many items as one message, handled in one go; only the pointer moves,
-//! however long it is. `send_all` leaves the items messages of their own but puts them into the mailbox in one push.
-//! Look at the number of messages that each way takes for the same work.
+//! There are two ways. A variant that carries a `Vec` moves many items as one message, and one handler call processes
+//! them; only the pointer moves, however long the `Vec` is. `send_all` sends each item as a message of its own, but
+//! puts all of them into the mailbox in one push. Look at the number of messages that each way takes for the same work.
 //!
 //! ```text
 //! cargo run --example batching
@@ -23,7 +23,7 @@ enum BatchMessage {
     ProcessBatch { items: Vec<WorkItem> },
     /// Processes one.
     ProcessSingle(WorkItem),
-    /// Gives what was processed since the last time.
+    /// Gives the tally since the last time.
     #[reply(Tally)]
     Take,
 }

@@ -1,8 +1,8 @@
-//! One message to all: a copy for every instance of a type, wherever it lives.
+//! One message to all: a copy for every instance of a type, on whichever thread it lives.
 //!
-//! `broadcast` never waits and gives the number of instances reached; `broadcast_with` makes each copy by a closure, for
-//! messages that differ or cannot be cloned; `call_all` is the broadcast that waits for every reply. Look at the three
-//! threads that hear the alert: the one that hosts two instances hears it twice.
+//! `broadcast` never waits and gives the number of instances reached. `broadcast_with` makes each copy by a closure,
+//! for messages that differ or cannot be cloned. `call_all` sends a request to every instance and waits for all
+//! replies. Look at the three threads that print the alert: the thread that hosts two instances prints it twice.
 //!
 //! ```text
 //! cargo run --example broadcast
@@ -13,9 +13,9 @@ use zctor::{Actor, ActorEngine, ActorThread, Context, actor};
 #[actor(ctx)]
 #[derive(Clone)]
 enum NotificationMessage {
-    /// Tells an instance what goes on.
+    /// Notifies an instance.
     Alert { text: String },
-    /// Gives what this instance was told.
+    /// Gives the texts that this instance was sent.
     #[reply(Vec<String>)]
     Heard,
 }
@@ -56,7 +56,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         engine.broadcast_with(|instance| NotificationMessage::Alert { text: format!("you are {instance}") })?;
     assert_eq!(reached, 4);
 
-    // In registry order, each reply with the instance it comes from.
+    // The replies come in registry order, each with the instance that gave it.
     let replies = engine.call_all(NotificationMessage::heard())?;
     assert_eq!(replies.len(), 4);
     for (instance, heard) in replies {

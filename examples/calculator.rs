@@ -1,7 +1,8 @@
-//! Typed calls, sends and broadcasts: the whole of the library on one page.
+//! Typed calls, sends and broadcasts: the main parts of the library in one program.
 //!
-//! A message type is an enum; `#[actor]` makes its handler trait, its client and its requests. Look for the replies:
-//! they are plain typed values, the domain's error (`DivideByZero`) inside the transport's (`CallError`).
+//! A message type is an enum; `#[actor]` generates its handler trait, its client and its requests. Look at the replies:
+//! they are plain typed values. The handler's own error (`DivideByZero`) is part of the reply, and the error of the
+//! call (`CallError`) is around it.
 //!
 //! ```text
 //! cargo run --example calculator
@@ -11,7 +12,7 @@ use std::time::Duration;
 
 use zctor::{ActorEngine, ActorThread, actor};
 
-/// What `divide` answers instead of panicking.
+/// The error with which `divide` replies instead of panicking.
 #[derive(Debug, PartialEq)]
 struct DivideByZero;
 
@@ -24,10 +25,10 @@ enum CalculatorMessage {
     /// Divides the first number by the second.
     #[reply(Result<i64, DivideByZero>)]
     Divide(i64, i64),
-    /// Tells how many sums this instance remembers.
+    /// Gives the number of sums that this instance remembers.
     #[reply(usize)]
     Remembered,
-    /// Forgets them.
+    /// Forgets the sums.
     Clear,
 }
 
@@ -64,23 +65,23 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("{}", engine.registry());
     let calculator: CalculatorClient = engine.client::<CalculatorMessage>()?;
 
-    // A call waits for its typed reply: through the client, or the request through the engine.
+    // A call waits for its typed reply. It goes through the client, or as a request through the engine.
     let sum = calculator.add(10, 5)?;
     println!("10 + 5 = {sum}");
     assert_eq!(sum, 15);
     assert_eq!(engine.call(CalculatorMessage::add(10, 5))?, 15);
 
-    // Two errors, two places: `?` takes the transport's, the domain's is part of the reply.
+    // Two errors in two places: `?` takes the error of the call, the handler's error is part of the reply.
     let refused = calculator.divide(1, 0)?;
     println!("1 / 0 = {refused:?}");
     assert_eq!(refused, Err(DivideByZero));
 
-    // A deadline for one call, and a reply that is fetched later.
+    // A call with a deadline, and a call whose reply is taken later.
     assert_eq!(calculator.within(Duration::from_secs(1)).add(2, 2)?, 4);
     let later = calculator.non_blocking().add(2, 3);
     assert_eq!(later.wait()?, 5);
 
-    // A variant without a reply is a send. It goes to one instance, the next in turn; a broadcast goes to all five.
+    // A variant without a reply is sent. A send goes to one instance, the next in turn; a broadcast goes to all five.
     calculator.clear()?;
     engine.send(CalculatorMessage::Clear)?;
     let reached = engine.broadcast(CalculatorMessage::Clear)?;

@@ -1,7 +1,7 @@
 //! Round robin: five workers, and tasks 1 to 6 go to threads 0 1 2 3 4 0, exactly.
 //!
 //! Each message type has one turn, shared by the engine and all its clients. Look at the table of the tasks, and at
-//! task 7: pinned mail does not move the turn, so the next task is in its place.
+//! task 7: pinned messages do not move the turn, so task 7 goes where it would have gone without them.
 //!
 //! ```text
 //! cargo run --example load_balancing
@@ -39,7 +39,7 @@ impl WorkerHandler for Worker {
 
 /// The tasks done by each worker, by the index of its thread.
 fn table(engine: &ActorEngine) -> Result<Vec<Vec<u32>>, zctor::CallError> {
-    // Asked by the sender of the tasks, so each worker answers after all it was sent.
+    // The sender of the tasks asks, so each worker answers after all tasks that it was sent.
     engine.call_all(WorkerMessage::done())?.into_iter().map(|(_, tasks)| tasks).collect()
 }
 
@@ -56,7 +56,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let done = table(&engine)?;
     assert_eq!(done, [vec![1, 6], vec![2], vec![3], vec![4], vec![5]]);
 
-    // Another client shares the turn: it stands at thread 0, and three tasks pinned to thread 4 leave it there.
+    // Another client shares the turn: it is at thread 0, and three tasks pinned to thread 4 leave it there.
     let workers = engine.client::<WorkerMessage>()?;
     let last = workers.pin(workers.instances()[WORKERS - 1]);
     for task in [100, 101, 102] {

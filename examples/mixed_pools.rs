@@ -1,8 +1,8 @@
 //! Pools beside single services: three workers, two databases, one monitor, each instance on a thread of its own.
 //!
-//! A message is routed by its type alone, so nobody needs to know how many instances handle it. Look at the registry
-//! (`WorkerMessage -> [0, 1, 2]` and so on), then at the rows: each database in turn gets the next, whichever worker
-//! sends it.
+//! A message is routed by its type alone, so a sender need not know how many instances handle it. Look at the registry
+//! (`WorkerMessage -> [0, 1, 2]` and so on), then at the rows: the databases get them in turn, whichever worker sends
+//! them.
 //!
 //! ```text
 //! cargo run --example mixed_pools
@@ -86,7 +86,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     for number in 1..=TASKS {
         engine.send(WorkerMessage::Process { number })?;
     }
-    engine.settle(); // returns once the tasks, and all the messages they led to, are handled
+    engine.settle(); // returns when the tasks, and all messages that their handlers sent, are handled
 
     let finished = engine.call(MonitorMessage::report())?;
     println!("tasks finished by each worker: {finished:?}");

@@ -1,8 +1,8 @@
 //! Actors on threads: several types on one thread, one type on several threads.
 //!
-//! An `ActorThread` is an OS thread hosting what is registered on it. Here "front" hosts a parser and a counter, "back"
-//! a parser and a printer. Look at the thread of each answer: the two parsers take turns, and neighbours share their
-//! OS thread, so they never run at the same time.
+//! An `ActorThread` is an OS thread that hosts the actors registered on it. Here "front" hosts a parser and a counter,
+//! "back" a parser and a printer. Look at the thread of each reply: the two parsers get their messages in turn. Actors
+//! on one OS thread never run at the same time.
 //!
 //! ```text
 //! cargo run --example multi_thread
@@ -12,7 +12,7 @@ use std::thread;
 
 use zctor::{ActorEngine, ActorThread, Context, Message, ThreadId, actor};
 
-/// The actor thread that handled a message, and the OS thread it is.
+/// The actor thread that handled a message, and the id of its OS thread.
 type Place = (ThreadId, thread::ThreadId);
 
 #[actor(ctx)]
@@ -24,14 +24,14 @@ enum ParserMessage {
 
 #[actor(ctx)]
 enum CounterMessage {
-    /// Adds to the count and gives it, and where it is kept.
+    /// Adds to the count, and gives the count and where it is kept.
     #[reply((i64, Place))]
     Add { number: i64 },
 }
 
 #[actor(ctx)]
 enum PrinterMessage {
-    /// Prints a line and tells where.
+    /// Prints a line, and gives where it was printed.
     #[reply(Place)]
     Print { line: String },
 }

@@ -1,8 +1,8 @@
-//! Publish and subscribe: a broker that knows who wants which topic.
+//! Publish and subscribe: a broker that knows the subscribers of each topic.
 //!
-//! Where topics are known when the program is written, make each a message type and `broadcast` it. Here they come and
-//! go: a subscriber is an actor of its own, its client is plain data, and subscribing means sending that client to the
-//! broker. Look at the inboxes, and at the subscriber that ends: the broker finds out from its refused send.
+//! If the topics are known when the program is written, make each a message type and `broadcast` it. Here they come and
+//! go. A subscriber is an actor of its own, its client is plain data, and to subscribe you send that client to the
+//! broker. Look at the inboxes, and at the subscriber that ends: the broker notices when a send to it is refused.
 //!
 //! ```text
 //! cargo run --example pubsub
@@ -14,9 +14,9 @@ use zctor::{ActorEngine, actor};
 
 #[actor]
 enum BrokerMessage {
-    /// Lets a subscriber have all that is published under `topic` from now on.
+    /// Sends all that is published under `topic` from now on to a subscriber.
     Subscribe { topic: &'static str, subscriber: SubscriberClient },
-    /// Passes `text` to the subscribers of `topic` and tells how many they are.
+    /// Passes `text` to the subscribers of `topic` and gives their number.
     #[reply(usize)]
     Publish { topic: &'static str, text: String },
 }
@@ -49,7 +49,7 @@ impl BrokerHandler for Broker {
         let Some(subscribers) = self.topics.get_mut(topic) else {
             return 0;
         };
-        // Who has ended refuses the news and is struck off the list.
+        // A send to a subscriber that has ended is refused, and the subscriber is removed.
         subscribers.retain(|subscriber| subscriber.news(topic, text.clone()).is_ok());
         subscribers.len()
     }
@@ -68,7 +68,7 @@ impl SubscriberHandler for Subscriber {
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let engine = ActorEngine::new();
     let broker = engine.pool(1, BrokerMessage::actor(Broker::default))?;
-    // In no pool, each on a thread of its own: its client reaches this one subscriber and nobody else.
+    // Each subscriber is in no pool and has a thread of its own: its client reaches this one subscriber only.
     let ann = engine.start(SubscriberMessage::actor(Subscriber::default))?;
     let bob = engine.start(SubscriberMessage::actor(Subscriber::default))?;
     let cyd = engine.start(SubscriberMessage::actor(Subscriber::default))?;
@@ -82,13 +82,13 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     assert_eq!(broker.publish("sports", "a draw".to_owned())?, 1);
     assert_eq!(broker.publish("opera", "a premiere".to_owned())?, 0);
 
-    cyd.stop()?; // in its place in the queue: after the rain
+    cyd.stop()?; // handled after the messages queued before, the rain among them
     engine.settle();
     let reached = broker.publish("weather", "sun".to_owned())?;
     println!("the sun reaches {reached} subscribers");
     assert_eq!(reached, 2);
 
-    // The broker's sends went out before its replies, so they are in the inboxes already.
+    // The broker sent the news before it replied, so the news is in the mailboxes of the subscribers already.
     let (ann_has, bob_has) = (ann.inbox()?, bob.inbox()?);
     println!("ann has {ann_has:?}\nbob has {bob_has:?}");
     assert_eq!(ann_has, ["weather: rain", "sports: a draw", "weather: sun"]);

@@ -1,8 +1,8 @@
 //! Services on threads of their own: web calls auth and the database, auth calls the database.
 //!
-//! The database is SQLite; its connection is the actor's state, opened on the actor's thread by `try_actor`, so a
-//! database that cannot be opened is an error of `spawn`. Who waits for whom is declared by `calls(…)`; a circle would
-//! not compile. Look at the four answers: 200, 401, 200, and 500 for a statement that SQLite refuses.
+//! The database is SQLite. Its connection is the actor's state, opened on the actor's thread by `try_actor`, so a
+//! database that cannot be opened is an error of `spawn`. `calls(…)` declares which actor waits for which; a cycle
+//! would not compile. Look at the four answers: 200, 401, 200, and 500 for a statement that SQLite refuses.
 //!
 //! ```text
 //! cargo run --example service_mesh
@@ -101,7 +101,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     engine.spawn(ActorThread::named("web").register(WebMessage::actor(|| Web)))?;
     println!("{}", engine.registry());
 
-    // The deadline covers the whole chain: what web calls has what is left of it.
+    // The deadline covers the whole chain: calls that web makes have the time that is left of it.
     let web = engine.client::<WebMessage>()?.within(Duration::from_secs(5));
     let post = |token: &str, text: &str| -> Result<u16, CallError> {
         let Response(status, body) = web.post_note(token.to_owned(), text.to_owned())?;

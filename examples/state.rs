@@ -1,8 +1,9 @@
-//! State: each instance has its own, on its own thread, and can start afresh.
+//! State: each instance has its own, on its own thread, and can start again with a new one.
 //!
 //! A state is built on its thread by its factory and never leaves it, so it needs neither a lock nor `Send`: this one
-//! shares its strings by `Rc`. `ctx.reset()` drops it after the running handler, and the factory builds the next. Look
-//! at the pages of the three books, and at the book that is reset: it starts empty, its siblings keep what they have.
+//! shares its strings by `Rc`. `ctx.reset()` drops the state after the running handler, and the factory builds the
+//! next. Look at the guests of the three guest books, and at the book that is reset: it starts empty, the others are
+//! unchanged.
 //!
 //! ```text
 //! cargo run --example state
@@ -26,7 +27,7 @@ enum GuestBookMessage {
     Renew,
 }
 
-/// Each name is stored once and has two owners; only this instance's thread ever touches them.
+/// Each name is stored once and has two owners; only this instance's thread ever uses them.
 #[derive(Default)]
 struct GuestBook {
     known: HashSet<Rc<str>>,
@@ -65,7 +66,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let books = engine.pool(3, GuestBookMessage::actor(GuestBook::default))?;
     println!("{}", engine.registry());
 
-    // The books take turns; a pinned client always reaches the same one.
+    // The books get the names in turn; a pinned client always reaches the same book.
     for name in ["ann", "bob", "cyd", "dan", "eve"] {
         books.sign(name.to_owned())?;
     }

@@ -1,9 +1,9 @@
-//! Actors that talk to actors: sends and calls, on their own thread and across threads.
+//! Actors that send to and call other actors, on their own thread and across threads.
 //!
-//! The waiter shares thread 0 with one cook; another cook has thread 1 alone. Whom an actor *calls* (waits for) is
-//! declared, `calls(CookMessage)`, so a circle of waiting actors does not compile; whom it *sends* to is not. Look at
-//! the thread of each cook: the waiter's code is the same for both, and a cook on the waiter's own thread can answer
-//! while the waiter waits.
+//! The waiter shares thread 0 with one cook; another cook has thread 1 alone. An actor declares the types that it
+//! *calls* (waits for), `calls(CookMessage)`, so a cycle of waiting actors does not compile. The types that it *sends*
+//! to need no declaration. Look at the thread of each cook: the waiter's code is the same for both, and a cook on the
+//! waiter's own thread can answer while the waiter waits.
 //!
 //! ```text
 //! cargo run --example thread_communication
@@ -19,10 +19,10 @@ enum WaiterMessage {
     /// Has a dish cooked by the next cook in turn.
     #[reply(Served)]
     Order { dish: &'static str },
-    /// The same by the cook on the waiter's own thread.
+    /// Has a dish cooked by the cook on the waiter's own thread.
     #[reply(Served)]
     QuickOrder { dish: &'static str },
-    /// Passes a wish on to the next cook in turn and waits for nothing.
+    /// Passes a wish on to the next cook in turn, without waiting.
     Wish { text: &'static str },
 }
 
@@ -81,7 +81,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("{}", engine.registry());
     let waiter = engine.client::<WaiterMessage>()?;
 
-    // Calls: the cooks take turns, except where the cook next to the waiter is asked for.
+    // Calls go to the cooks in turn, except `quick_order`, which asks the cook on the waiter's own thread.
     for (expected, dish) in [(here, "soup"), (there, "fish"), (here, "pie"), (there, "tea")] {
         let (dish, thread) = waiter.order(dish)??; // the first `?` is for the waiter's reply, the second for the cook's
         println!("{dish} from the cook on thread {thread}");
@@ -91,7 +91,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("{dish} from the cook on thread {thread}, always the waiter's neighbour");
     assert_eq!(thread, here);
 
-    // Sends: nobody waits; the engine is quiet once every wish has arrived.
+    // Sends do not wait; `settle` returns when every wish has been handled.
     for wish in ["less salt", "more pepper", "no onions", "extra bread"] {
         waiter.wish(wish)?;
     }

@@ -1,9 +1,9 @@
 //! Counts the words of files and folders with a pool of readers and a pool of counters.
 //!
-//! A reader tallies one file at a time and hands its words to the counters in one push; `#[key]` takes a word to the
-//! same counter every time, so each counter owns its share of the words and nothing is locked. The merged counts are
-//! checked against a single-threaded count of the same files. Look at the registry, the progress, the shares of the
-//! counters and the busiest words.
+//! A reader counts the words of one file at a time and sends the counts with one `send_all`. `#[key]` routes a word to
+//! the same counter every time, so each counter owns its share of the words and nothing is locked. The merged counts
+//! are compared with a single-threaded count of the same files. Look at the registry, the progress, the shares of the
+//! counters and the most frequent words.
 //!
 //! ```text
 //! cargo run --example wordcount                       # the documents of this repository
@@ -26,7 +26,7 @@ type Counts = HashMap<String, u64>;
 
 #[actor]
 enum ReaderMessage {
-    /// Counts the words of a file into the counters and tells how many there were.
+    /// Adds the words of a file to the counters and gives their number.
     #[reply(io::Result<u64>)]
     Read { path: PathBuf },
 }
@@ -56,7 +56,7 @@ struct Counter {
 
 impl ReaderHandler for Reader {
     fn read(&mut self, path: PathBuf) -> io::Result<u64> {
-        // Tallied first: a file that turns out bad half way leaves no words behind.
+        // The whole file is read first: if that fails half way, none of its words are counted.
         let counts = tally(&path)?;
         let words = counts.values().sum();
         let batch = counts.into_iter().map(|(word, times)| CounterMessage::Add { word, times });
@@ -91,7 +91,8 @@ fn tally(path: &Path) -> io::Result<Counts> {
     Ok(counts)
 }
 
-/// Adds `path` or, for a folder, what is in it and below. What cannot be listed is left to a reader, who will say why.
+/// Adds `path` or, for a folder, all files in it and below. A folder that cannot be listed is left to a reader, which
+/// will report the error.
 fn find(path: &Path, files: &mut Vec<PathBuf>) {
     let Ok(entries) = fs::read_dir(path).and_then(Iterator::collect::<io::Result<Vec<_>>>) else {
         return files.push(path.to_owned());
@@ -131,7 +132,7 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
     let readers = engine.pool(available_threads(), reader)?;
     println!("{}", engine.registry());
 
-    // Everything is asked for at once and the readers share it; the replies are taken in the order of the files.
+    // All requests are made at once and the readers share them; the replies are taken in the order of the files.
     let asked: Vec<_> = files.iter().map(|path| (path, readers.non_blocking().read(path.clone()))).collect();
     let (mut words, mut counted, mut exit) = (0, Vec::new(), ExitCode::SUCCESS);
     for (index, (path, reply)) in asked.into_iter().enumerate() {
@@ -142,7 +143,8 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
             }
             Err(error) => {
                 eprintln!("not counted: {}: {error}", path.display());
-                // A picture in a folder is no fault; what was named, or cannot be read, is.
+                // A file in a folder that is no text, such as a picture, is not an error. A file that was named on the
+                // command line, or cannot be read, is.
                 if named.contains(path) || error.kind() != ErrorKind::InvalidData {
                     exit = ExitCode::FAILURE;
                 }
@@ -153,7 +155,7 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
             eprintln!("{done} of {total} files, {words} words");
         }
     }
-    engine.settle(); // every reader has answered; this waits until the counters have handled what they were sent
+    engine.settle(); // every reader has replied; this waits until the counters have handled all messages
 
     let mut merged = Counts::new();
     for (counter, counts) in counters.call_all(CounterMessage::take())? {

@@ -1,8 +1,8 @@
-//! A pool of workers: identical instances, one a thread, that share a stream of jobs.
+//! A pool of workers: identical instances, one on each thread, that share a stream of jobs.
 //!
-//! `engine.pool` starts the threads and gives one client; requests made through it go round the pool. Asking without
-//! waiting (`non_blocking`) keeps all workers busy at once; the replies are collected afterwards. Look for the jobs of
-//! each worker: the shares are equal, whatever the number of workers.
+//! `engine.pool` starts the threads and gives one client; its requests go to the instances of the pool in turn.
+//! Requests made without waiting (`non_blocking`) keep all workers busy at the same time; the replies are collected
+//! afterwards. Look at the jobs of each worker: the shares are equal, whatever the number of workers.
 //!
 //! ```text
 //! cargo run --example worker_pool
@@ -19,7 +19,7 @@ enum WorkerMessage {
     /// Counts the primes from `from` up to, not including, `to`.
     #[reply(usize)]
     CountPrimes { from: u64, to: u64 },
-    /// Tells how many jobs this worker has done.
+    /// Gives the number of jobs that this worker has done.
     #[reply(u64)]
     JobsDone,
 }

@@ -1,33 +1,33 @@
-//! The guide: a page a topic, each short, each snippet compiled and run.
+//! The guide: one short page for each topic. Every snippet is compiled and run.
 //!
-//! Read [`overview`] and [`messaging_patterns`] first; the rest is for the day it is needed.
+//! Read [`overview`] and [`messaging_patterns`] first, and the other pages when you need them.
 //!
 //! | page | answers |
 //! | --- | --- |
-//! | [`overview`] | what is this, and what are the words |
-//! | [`architecture`] | what runs where, who owns what |
+//! | [`overview`] | what zctor is, and what its words mean |
+//! | [`architecture`] | which code runs where, and what owns what |
 //! | [`registry`] | which instances handle a message type |
-//! | [`routing`] | which of them gets this message |
-//! | [`threading_patterns`] | how to lay actors out on threads |
+//! | [`routing`] | which of them gets a message |
+//! | [`threading_patterns`] | how to distribute actors over threads |
 //! | [`messaging_patterns`] | send, call, broadcast |
 //! | [`handles`] | how to hand out less than a whole client |
 //! | [`load_balancing`] | the rules of the round robin, exactly |
 //! | [`thread_safety`] | why state needs no lock and need not be `Send` |
 //! | [`calls`] | why a call cannot deadlock, and what is refused |
-//! | [`timers_and_pipes`] | later, repeatedly, and without waiting |
-//! | [`stopping`] | how an instance, a thread, an engine ends |
-//! | [`failures`] | panics, ends, dead letters: who is told |
-//! | [`back_pressure`] | senders that are faster than their receivers |
-//! | [`main_thread`] | states that only the main thread may touch |
-//! | [`guarantees`] | each promise, and the test that proves it |
-//! | [`performance`] | advice on threads, message sizes, batches; what each choice costs; the figures |
-//! | [`best_practices`] | design, errors, resources, tests |
+//! | [`timers_and_pipes`] | how to send later, repeatedly, and how to get a reply without waiting |
+//! | [`stopping`] | how an engine, a thread and an instance end |
+//! | [`failures`] | panics, ends, dead letters: how you learn of them |
+//! | [`back_pressure`] | what happens when senders are faster than their receivers |
+//! | [`main_thread`] | how to keep a state that only the main thread may touch |
+//! | [`guarantees`] | which promises there are, and which tests prove them |
+//! | [`performance`] | advice on threads, message sizes and batches; what each choice costs; the figures |
+//! | [`best_practices`] | advice on design, threads, errors, resources and tests |
 //! | [`testing`] | how to test an actor, alone, in an engine, and among doubles |
-//! | [`debugging`] | who handled what, where, and what is stuck |
-//! | [`common_patterns`] | worker pool, service mesh, publisher and subscribers, shards |
-//! | [`compile_errors`] | what a compiler's error means, and what to do |
-//! | [`what_you_get`] | what `#[actor]` writes, word for word |
-//! | [`coming_from_zig`] | every name of the Zig library, and its counterpart |
+//! | [`debugging`] | which instance handled what, on which thread, and what is stuck |
+//! | [`common_patterns`] | programs to start from: worker pool, service mesh, publisher and subscribers, sessions, shards |
+//! | [`compile_errors`] | what the compiler's errors mean, and what to do about them |
+//! | [`what_you_get`] | the exact code that `#[actor]` writes |
+//! | [`coming_from_zig`] | every name of the Zig library's guide, and its counterpart here |
 
 pub mod overview {
     #![doc = include_str!("overview.md")]
@@ -107,7 +107,7 @@ pub mod best_practices {
 }
 
 pub mod testing {
-    // Its snippets need the feature; without it the page says so.
+    // The snippets of this page need the feature; without it the page says so.
     #![cfg_attr(feature = "testing", doc = include_str!("testing.md"))]
     #![cfg_attr(
         not(feature = "testing"),
