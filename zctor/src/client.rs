@@ -15,6 +15,7 @@ use crate::client::recipient::Recipient;
 use crate::client::watch::{Watch, Watched};
 use crate::error::{CallError, SendError, StopError, WatchError};
 use crate::id::InstanceId;
+use crate::messaging;
 use crate::messaging::binding::{Binding, Limit, View};
 use crate::messaging::broadcast::Replies;
 use crate::messaging::pending::Pending;
@@ -130,7 +131,7 @@ impl<M: Message> Client<M> {
 
     #[inline(never)]
     fn send_from(&self, place: &mut Option<M>) -> Result<(), SendError<M>> {
-        self.aim().send(place)
+        messaging::send(&self.aim(), place)
     }
 
     /// Sends many messages, as many pushes as there are receivers: the fast way for bulk. Gives their number.
@@ -159,7 +160,7 @@ impl<M: Message> Client<M> {
     /// # }
     /// ```
     pub fn send_all(&self, messages: impl IntoIterator<Item = M>) -> Result<usize, SendError<Vec<M>>> {
-        self.aim().send_all(messages.into_iter().collect())
+        messaging::send_all(&self.aim(), messages.into_iter().collect())
     }
 
     /// Sends a request and waits for its reply.
@@ -195,13 +196,13 @@ impl<M: Message> Client<M> {
     /// ```
     #[inline]
     pub fn call<Q: IntoRequest<Message = M>>(&self, request: Q) -> Result<Q::Reply, CallError> {
-        let Request { message, port, .. } = request.__into();
+        let (message, port) = request.__into().into_parts();
         self.call_from::<Q::Reply, Q::Kind>(&mut Some(message), port)
     }
 
     #[inline(never)]
     fn call_from<R: 'static, K: Kind>(&self, place: &mut Option<M>, port: ToPort<M, R>) -> Result<R, CallError> {
-        self.aim().call_from::<R, K>(place, port)
+        messaging::call::<M, R, K>(&self.aim(), place, port)
     }
 
     /// Sends a request and gives a [`Pending`] for its reply. A refusal is found in there.
@@ -224,7 +225,8 @@ impl<M: Message> Client<M> {
     /// # }
     /// ```
     pub fn request<Q: IntoRequest<Message = M>>(&self, request: Q) -> Pending<Q::Reply> {
-        self.aim().request(request.__into())
+        let (message, port) = request.__into().into_parts();
+        messaging::request::<M, Q::Reply, Q::Kind>(&self.aim(), message, port)
     }
 
     /// Sends a copy to every instance of the pool, whichever this client is bound to; gives the number reached. One whose
@@ -255,7 +257,7 @@ impl<M: Message> Client<M> {
     where
         M: Clone,
     {
-        self.aim().broadcast(message)
+        messaging::broadcast(&self.aim(), message)
     }
 
     /// Sends every instance of the pool the message that `make` gives for it; gives the number reached. One whose bounded
@@ -282,7 +284,7 @@ impl<M: Message> Client<M> {
     /// # }
     /// ```
     pub fn broadcast_with(&self, make: impl FnMut(InstanceId) -> M) -> Result<usize, CallError> {
-        self.aim().broadcast_with(make)
+        messaging::broadcast_with(&self.aim(), make)
     }
 
     /// Asks every instance of the pool, then waits for all replies, which come in registry order.
@@ -319,7 +321,7 @@ impl<M: Message> Client<M> {
         M: Clone,
     {
         let request = request.__into();
-        self.aim().call_all_with(|_| request.clone())
+        call_all_with(&self.aim(), |_| request.clone())
     }
 
     /// As [`call_all`](Client::call_all), with the request that `make` gives for each instance.
@@ -348,7 +350,7 @@ impl<M: Message> Client<M> {
     where
         Q: IntoRequest<Message = M>,
     {
-        self.aim().call_all_with(|id| make(id).__into())
+        call_all_with(&self.aim(), |id| make(id).__into())
     }
 
     /// A client bound to this instance, which must be of this engine: ids are given anew in each. If it is not in the pool, or has ended, all operations give `Stopped`.
@@ -633,7 +635,7 @@ impl<M: Message> Client<M> {
     /// # }
     /// ```
     pub fn stop_all(&self) -> Result<usize, StopError> {
-        self.aim().stop_all().map_err(|_| StopError::Stopped { message: M::NAME })
+        messaging::stop_all(&self.aim()).map_err(|_| StopError::Stopped { message: M::NAME })
     }
 }
 
@@ -712,4 +714,18 @@ impl<M: Message> fmt::Debug for Client<M> {
             Binding::Gone(instance) => write!(f, "Client({}, {instance}, gone)", M::NAME),
         }
     }
+}
+
+/// Calls by a request.
+pub(crate) fn call<Q: IntoRequest>(aim: &Aim<'_, Q::Message>, request: Q) -> Result<Q::Reply, CallError> {
+    let (message, port) = request.__into().into_parts();
+    messaging::call::<Q::Message, Q::Reply, Q::Kind>(aim, &mut Some(message), port)
+}
+
+/// Calls all by a request each.
+pub(crate) fn call_all_with<M: Message, R: 'static, K: Kind>(
+    aim: &Aim<'_, M>,
+    mut make: impl FnMut(InstanceId) -> Request<M, R, K>,
+) -> Result<Replies<R>, CallError> {
+    messaging::call_all_with::<M, R, K>(aim, |id| make(id).into_parts())
 }

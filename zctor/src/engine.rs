@@ -4,6 +4,7 @@ pub(crate) mod actor_thread;
 pub(crate) mod core;
 pub(crate) mod handle;
 pub(crate) mod here;
+pub(crate) mod registry;
 pub(crate) mod settle;
 pub(crate) mod shutdown;
 pub(crate) mod spawn;
@@ -17,16 +18,18 @@ use once_cell::sync::Lazy;
 use crate::actor::dispatch::Dispatch;
 use crate::actor::{PoolRegistration, Registration};
 use crate::client::message::{IntoRequest, Message};
+use crate::client::{call, call_all_with};
 use crate::engine::actor_thread::ActorThread;
 use crate::engine::core::Core;
 use crate::engine::handle::EngineHandle;
 use crate::engine::here::Here;
+use crate::engine::registry::Registry;
 use crate::error::{CallError, SendError, ShutdownError, SpawnError};
 use crate::event::{DeadLetter, Ended};
 use crate::id::{InstanceId, ThreadId};
+use crate::messaging;
 use crate::messaging::broadcast::Replies;
 use crate::report::{Report, Stats};
-use crate::route::registry::Registry;
 use crate::sys::frame::on_actor_thread;
 use crate::thread::local::local;
 
@@ -324,7 +327,7 @@ impl ActorEngine {
     /// # Blocking
     /// As [`Client::send`](crate::Client::send).
     pub fn send<M: Message>(&self, message: M) -> Result<(), SendError<M>> {
-        self.core.aim(|aim| aim.send(&mut Some(message)))
+        self.core.aim(|aim| messaging::send(&aim, &mut Some(message)))
     }
 
     /// Sends a request to the next instance of its type, in turn, and waits for the reply.
@@ -335,7 +338,7 @@ impl ActorEngine {
     /// # Blocking
     /// As [`Client::call`](crate::Client::call).
     pub fn call<Q: IntoRequest>(&self, request: Q) -> Result<Q::Reply, CallError> {
-        self.core.aim(|aim| aim.call(request.__into()))
+        self.core.aim(|aim| call(&aim, request))
     }
 
     /// Sends a copy to every instance of the type; gives the number reached.
@@ -346,7 +349,7 @@ impl ActorEngine {
     /// # Blocking
     /// Never.
     pub fn broadcast<M: Message + Clone>(&self, message: M) -> Result<usize, SendError<M>> {
-        self.core.aim(|aim| aim.broadcast(message))
+        self.core.aim(|aim| messaging::broadcast(&aim, message))
     }
 
     /// Sends every instance of the type the message that `make` gives for it; gives the number reached.
@@ -357,7 +360,7 @@ impl ActorEngine {
     /// # Blocking
     /// Never.
     pub fn broadcast_with<M: Message>(&self, make: impl FnMut(InstanceId) -> M) -> Result<usize, CallError> {
-        self.core.aim(|aim| aim.broadcast_with(make))
+        self.core.aim(|aim| messaging::broadcast_with(&aim, make))
     }
 
     /// Asks every instance of the type, then waits for all replies, which come in registry order.
@@ -373,7 +376,7 @@ impl ActorEngine {
         Q::Message: Clone,
     {
         let request = request.__into();
-        self.core.aim(|aim| aim.call_all_with(|_| request.clone()))
+        self.core.aim(|aim| call_all_with(&aim, |_| request.clone()))
     }
 
     /// As [`call_all`](ActorEngine::call_all), with the request that `make` gives for each instance.
@@ -387,12 +390,12 @@ impl ActorEngine {
         &self,
         mut make: impl FnMut(InstanceId) -> Q,
     ) -> Result<Replies<Q::Reply>, CallError> {
-        self.core.aim(|aim| aim.call_all_with(|id| make(id).__into()))
+        self.core.aim(|aim| call_all_with(&aim, |id| make(id).__into()))
     }
 
     /// Which types are handled by which instances, now.
     pub fn registry(&self) -> Registry {
-        self.core.pools.snapshot()
+        Registry::new(self.core.pools.entries())
     }
 
     /// What the threads are doing, now.

@@ -142,6 +142,7 @@ pub use client::recipient::Recipient;
 pub use engine::actor_thread::ActorThread;
 pub use engine::handle::EngineHandle;
 pub use engine::here::Here;
+pub use engine::registry::{Registry, RegistryEntry};
 pub use engine::{ActorEngine, EngineBuilder};
 pub use error::{BoxError, CallError, Refused, SendError, ShutdownError, SpawnError, StopError, WatchError};
 pub use event::{DeadLetter, End, Ended, Undelivered};
@@ -152,7 +153,6 @@ pub use messaging::pending::Pending;
 pub use reply::reply_to::ReplyTo;
 pub use report::{EarlierReport, InstanceReport, Report, RunningInstance, Stats, ThreadStats, Wait};
 pub use route::payload::{Deferred, Prompt};
-pub use route::registry::{Registry, RegistryEntry};
 pub use sys::spawn::available_threads;
 #[doc = include_str!("actor.md")]
 pub use zctor_macros::actor;

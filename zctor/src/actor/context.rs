@@ -8,12 +8,13 @@ use std::time::Duration;
 use crate::actor::cell::{PipeTask, Shared};
 use crate::actor::pipe::{Pipe, Piped, Start, Starter, pipe_waker};
 use crate::actor::timer::{Timer, send_after, send_every};
-use crate::client::Client;
-use crate::client::message::{AnsweredInHandler, CallableFrom, Message, Request};
+use crate::client::message::{AnsweredInHandler, CallableFrom, Message};
+use crate::client::{Client, call};
 use crate::error::{CallError, Refusal, SendError, WatchError};
 use crate::event::Ended;
 use crate::id::{InstanceId, ThreadId};
 use crate::mailbox::mail::{Mail, Order};
+use crate::messaging;
 use crate::messaging::binding::{Binding, Limit};
 use crate::messaging::target::Aim;
 use crate::route::payload::{Kind, ToPort};
@@ -97,7 +98,7 @@ impl<M: Message> Context<M> {
 
     #[inline(never)]
     fn send_from<T: Message>(&self, place: &mut Option<T>) -> Result<(), SendError<T>> {
-        self.aim(Limit::Inherited, |aim| aim.send(place))
+        self.aim(Limit::Inherited, |aim| messaging::send(&aim, place))
     }
 
     /// Sends a copy to every instance of the type; gives the number reached.
@@ -108,7 +109,7 @@ impl<M: Message> Context<M> {
     /// # Blocking
     /// Never.
     pub fn broadcast<T: Message + Clone>(&self, message: T) -> Result<usize, SendError<T>> {
-        self.aim(Limit::Inherited, |aim| aim.broadcast(message))
+        self.aim(Limit::Inherited, |aim| messaging::broadcast(&aim, message))
     }
 
     /// Sends a request to the next instance of its type and waits for the reply.
@@ -168,7 +169,7 @@ impl<M: Message> Context<M> {
         Q: AnsweredInHandler,
         Q::Message: CallableFrom<M>,
     {
-        let Request { message, port, .. } = request.__into();
+        let (message, port) = request.__into().into_parts();
         self.call_from::<_, _, Q::Kind>(&mut Some(message), port)
     }
 
@@ -178,7 +179,7 @@ impl<M: Message> Context<M> {
         place: &mut Option<T>,
         port: ToPort<T, R>,
     ) -> Result<R, CallError> {
-        self.aim(Limit::Inherited, |aim| aim.call_from::<R, K>(place, port))
+        self.aim(Limit::Inherited, |aim| messaging::call::<T, R, K>(&aim, place, port))
     }
 
     /// As [`send`](Context::send), but only to instances on this thread, in turn among them.
@@ -191,7 +192,7 @@ impl<M: Message> Context<M> {
     /// Never.
     pub fn send_local<T: Message>(&self, message: T) -> Result<(), SendError<T>> {
         match self.local_binding::<T>() {
-            Ok(binding) => Aim::at_one(&binding).send(&mut Some(message)),
+            Ok(binding) => messaging::send(&Aim::at_one(&binding), &mut Some(message)),
             Err(refusal) => Err(SendError::new(T::NAME, message, refusal)),
         }
     }
@@ -210,7 +211,7 @@ impl<M: Message> Context<M> {
     {
         let name = <Q::Message as Message>::NAME;
         let binding = self.local_binding::<Q::Message>().map_err(|refusal| CallError::refused(name, refusal))?;
-        Aim::at_one(&binding).call(request.__into())
+        call(&Aim::at_one(&binding), request)
     }
 
     /// Counts a refusal.
@@ -475,7 +476,7 @@ impl<M: Message> NoDeadline<'_, M> {
         Q: AnsweredInHandler,
         Q::Message: CallableFrom<M>,
     {
-        self.ctx.aim(Limit::None, |aim| aim.call(request.__into()))
+        self.ctx.aim(Limit::None, |aim| call(&aim, request))
     }
 
     /// As [`Context::client`]; its calls inherit no deadline.

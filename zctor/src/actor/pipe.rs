@@ -10,6 +10,7 @@ use crate::error::CallError;
 use crate::id::Slot;
 use crate::mailbox::Mailbox;
 use crate::mailbox::mail::{Mail, Order};
+use crate::messaging;
 use crate::messaging::binding::Limit;
 use crate::messaging::pending::Pending;
 use crate::messaging::target::Aim;
@@ -165,7 +166,8 @@ impl<M: Message, R: 'static, K: Kind> Start for Request<M, R, K> {
 
     fn __start(self, starter: &Starter<'_>) -> One<R> {
         // Nobody waits for it, so it has no deadline, not the engine's own either.
-        Aim::with(starter.0, |aim: Aim<'_, M>| aim.limited(Limit::None).request(self)).into()
+        let (message, port) = self.into_parts();
+        Aim::with(starter.0, |aim| messaging::request::<M, R, K>(&aim.limited(Limit::None), message, port)).into()
     }
 }
 

@@ -7,7 +7,7 @@ use std::ops::Deref;
 
 use crate::client::Client;
 use crate::reply::reply_to::ReplyTo;
-use crate::route::payload::{Deferred, Kind, Port, Prompt, ToPort};
+use crate::route::payload::{Deferred, Kind, Payload, Port, Prompt, ToPort};
 
 /// An enum of messages, as `#[actor]` makes it: implement it with the attribute, not by hand.
 ///
@@ -71,6 +71,22 @@ pub trait Message: Sized + 'static {
     #[doc(hidden)]
     fn __into_payload<T: 'static>(self) -> Option<T> {
         None
+    }
+}
+
+impl<M: Message> Payload for M {
+    const NAME: &'static str = M::NAME;
+    const CALL_DEPTH: u16 = M::CALL_DEPTH;
+    type Port = M::Port;
+
+    #[inline]
+    fn variant(&self) -> &'static str {
+        Message::variant(self)
+    }
+
+    #[inline]
+    fn key(&self) -> Option<u64> {
+        self.__key()
     }
 }
 
@@ -203,6 +219,13 @@ impl<M: Message, R: 'static> Request<M, R, Deferred> {
     #[doc(hidden)]
     pub fn __deferred(message: M, port: fn(ReplyTo<R>) -> M::Port) -> Self {
         Self { message, port, kind: PhantomData }
+    }
+}
+
+impl<M: Message, R: 'static, K> Request<M, R, K> {
+    /// The message, and what makes its port.
+    pub(crate) fn into_parts(self) -> (M, ToPort<M, R>) {
+        (self.message, self.port)
     }
 }
 

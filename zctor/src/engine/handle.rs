@@ -6,15 +6,16 @@ use std::sync::{Arc, Weak};
 use crate::actor::context::Context;
 use crate::actor::dispatch::Dispatch;
 use crate::actor::{PoolRegistration, Registration};
-use crate::client::Client;
 use crate::client::message::{IntoRequest, Message};
+use crate::client::{Client, call, call_all_with};
 use crate::engine::actor_thread::ActorThread;
 use crate::engine::core::Core;
+use crate::engine::registry::Registry;
 use crate::error::{CallError, Refusal, SendError, SpawnError};
 use crate::id::{InstanceId, ThreadId};
+use crate::messaging;
 use crate::messaging::broadcast::Replies;
 use crate::report::Stats;
-use crate::route::registry::Registry;
 
 /// A handle to an engine: `Clone`, `Send` and `Sync`. It keeps nothing alive: when the engine is gone, its operations
 /// are refused as stopped.
@@ -124,7 +125,7 @@ impl EngineHandle {
     /// As [`ActorEngine::send`].
     pub fn send<M: Message>(&self, message: M) -> Result<(), SendError<M>> {
         match self.core.upgrade() {
-            Some(core) => core.aim(|aim| aim.send(&mut Some(message))),
+            Some(core) => core.aim(|aim| messaging::send(&aim, &mut Some(message))),
             None => Err(SendError::new(M::NAME, message, Refusal::Stopped)),
         }
     }
@@ -138,7 +139,7 @@ impl EngineHandle {
     /// As [`ActorEngine::call`].
     pub fn call<Q: IntoRequest>(&self, request: Q) -> Result<Q::Reply, CallError> {
         let message = <Q::Message as Message>::NAME;
-        self.with(Err(CallError::Stopped { message }), |core| core.aim(|aim| aim.call(request.__into())))
+        self.with(Err(CallError::Stopped { message }), |core| core.aim(|aim| call(&aim, request)))
     }
 
     /// As [`ActorEngine::broadcast`].
@@ -147,7 +148,7 @@ impl EngineHandle {
     /// As [`ActorEngine::broadcast`].
     pub fn broadcast<M: Message + Clone>(&self, message: M) -> Result<usize, SendError<M>> {
         match self.core.upgrade() {
-            Some(core) => core.aim(|aim| aim.broadcast(message)),
+            Some(core) => core.aim(|aim| messaging::broadcast(&aim, message)),
             None => Err(SendError::new(M::NAME, message, Refusal::Stopped)),
         }
     }
@@ -157,7 +158,9 @@ impl EngineHandle {
     /// # Errors
     /// As [`ActorEngine::broadcast_with`].
     pub fn broadcast_with<M: Message>(&self, make: impl FnMut(InstanceId) -> M) -> Result<usize, CallError> {
-        self.with(Err(CallError::Stopped { message: M::NAME }), |core| core.aim(|aim| aim.broadcast_with(make)))
+        self.with(Err(CallError::Stopped { message: M::NAME }), |core| {
+            core.aim(|aim| messaging::broadcast_with(&aim, make))
+        })
     }
 
     /// As [`ActorEngine::call_all`].
@@ -188,14 +191,16 @@ impl EngineHandle {
         mut make: impl FnMut(InstanceId) -> Q,
     ) -> Result<Replies<Q::Reply>, CallError> {
         let message = <Q::Message as Message>::NAME;
-        self.with(Err(CallError::Stopped { message }), |core| core.aim(|aim| aim.call_all_with(|id| make(id).__into())))
+        self.with(Err(CallError::Stopped { message }), |core| {
+            core.aim(|aim| call_all_with(&aim, |id| make(id).__into()))
+        })
     }
 
     /// As [`ActorEngine::registry`]; empty when the engine is gone.
     pub fn registry(&self) -> Registry {
         match self.core.upgrade() {
-            Some(core) => core.pools.snapshot(),
-            None => Registry::empty(),
+            Some(core) => Registry::new(core.pools.entries()),
+            None => Registry::new(Vec::new()),
         }
     }
 

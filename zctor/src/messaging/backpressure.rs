@@ -4,67 +4,65 @@ use std::sync::Arc;
 use std::task::Waker;
 use std::time::Instant;
 
-use crate::client::message::Message;
 use crate::error::Refusal;
 use crate::mailbox::Mailbox;
 use crate::mailbox::permits::{Overflow, Room, Ticket};
 use crate::messaging::binding::{Binding, Limit};
 use crate::messaging::target::Aim;
+use crate::route::payload::Payload;
 use crate::route::pool::Chosen;
 use crate::sys::awaited::Awaited;
 use crate::sys::clock::deadline;
 use crate::sys::frame::may_wait_for_room;
 use crate::thread::wait::wait;
 
-impl<'a, M: Message> Aim<'a, M> {
-    /// As `choose`; where there is no room, what its mailbox's overflow says. What comes back full is a message to drop.
-    #[inline]
-    pub(super) fn enter(
-        &self,
-        key: Option<u64>,
-        until: impl FnOnce() -> Option<Instant>,
-    ) -> Result<Chosen<'a, M>, Refusal> {
-        let chosen = self.choose(key)?;
-        if chosen.is_full() { self.overflow(key, chosen, until) } else { Ok(chosen) }
-    }
+/// As `choose`; where there is no room, what its mailbox's overflow says. What comes back full is a message to drop.
+#[inline]
+pub(super) fn enter<'a, M: Payload>(
+    aim: &Aim<'a, M>,
+    key: Option<u64>,
+    until: impl FnOnce() -> Option<Instant>,
+) -> Result<Chosen<'a, M>, Refusal> {
+    let chosen = aim.choose(key)?;
+    if chosen.is_full() { overflow(aim, key, chosen, until) } else { Ok(chosen) }
+}
 
-    #[cold]
-    pub(super) fn overflow(
-        &self,
-        key: Option<u64>,
-        chosen: Chosen<'a, M>,
-        until: impl FnOnce() -> Option<Instant>,
-    ) -> Result<Chosen<'a, M>, Refusal> {
-        let overflow = chosen.address().mailbox.room.as_ref().map_or(Overflow::Wait, |room| room.overflow);
-        match overflow {
-            Overflow::DropNewest => Ok(chosen),
-            Overflow::Wait if self.view.waits() && may_wait_for_room() => {
-                let mut turnstile = Turnstile::new(self, key, &chosen);
-                drop(chosen);
-                wait(&mut turnstile, until()).unwrap_or(Err(Refusal::Full))
-            }
-            Overflow::Wait | Overflow::Refuse => Err(Refusal::Full),
+#[cold]
+pub(super) fn overflow<'a, M: Payload>(
+    aim: &Aim<'a, M>,
+    key: Option<u64>,
+    chosen: Chosen<'a, M>,
+    until: impl FnOnce() -> Option<Instant>,
+) -> Result<Chosen<'a, M>, Refusal> {
+    let overflow = chosen.address().mailbox.room.as_ref().map_or(Overflow::Wait, |room| room.overflow);
+    match overflow {
+        Overflow::DropNewest => Ok(chosen),
+        Overflow::Wait if aim.view.waits() && may_wait_for_room() => {
+            let mut turnstile = Turnstile::new(aim, key, &chosen);
+            drop(chosen);
+            wait(&mut turnstile, until()).unwrap_or(Err(Refusal::Full))
         }
+        Overflow::Wait | Overflow::Refuse => Err(Refusal::Full),
     }
+}
 
-    /// How long a send waits for room.
-    pub(super) fn room_deadline(&self) -> Option<Instant> {
-        match self.view.limit() {
-            Limit::Within(limit) => deadline(limit),
-            Limit::Inherited | Limit::None => None,
-        }
+/// How long a send waits for room.
+pub(super) fn room_deadline<'a, M: Payload>(aim: &Aim<'a, M>) -> Option<Instant> {
+    match aim.view.limit() {
+        Limit::Within(limit) => deadline(limit),
+        Limit::Inherited | Limit::None => None,
     }
 }
 
 /// A sender that waits for room: at the mailbox it must go to, or where any of a pool will do, at all of them.
-struct Turnstile<'t, 'a, M: Message> {
+struct Turnstile<'t, 'a, M: Payload> {
     aim: &'t Aim<'a, M>,
     key: Option<u64>,
     /// Each with the place in its line.
     lines: Vec<(Arc<Mailbox>, Ticket)>,
 }
 
-impl<'t, 'a, M: Message> Turnstile<'t, 'a, M> {
+impl<'t, 'a, M: Payload> Turnstile<'t, 'a, M> {
     fn new(aim: &'t Aim<'a, M>, key: Option<u64>, chosen: &Chosen<'a, M>) -> Self {
         let mut turnstile = Self { aim, key, lines: Vec::new() };
         turnstile.find_lines(chosen);
@@ -103,7 +101,7 @@ impl<'t, 'a, M: Message> Turnstile<'t, 'a, M> {
     }
 }
 
-impl<'a, M: Message> Awaited for Turnstile<'_, 'a, M> {
+impl<'a, M: Payload> Awaited for Turnstile<'_, 'a, M> {
     type Output = Result<Chosen<'a, M>, Refusal>;
 
     fn is_ready(&self) -> bool {
@@ -131,7 +129,7 @@ impl<'a, M: Message> Awaited for Turnstile<'_, 'a, M> {
     }
 }
 
-impl<M: Message> Drop for Turnstile<'_, '_, M> {
+impl<M: Payload> Drop for Turnstile<'_, '_, M> {
     fn drop(&mut self) {
         for (mailbox, ticket) in &self.lines {
             if let Some(room) = &mailbox.room {

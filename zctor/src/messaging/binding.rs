@@ -3,13 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::client::message::Message;
 use crate::id::InstanceId;
 use crate::route::endpoint::Address;
+use crate::route::payload::Payload;
 use crate::route::pool::Snapshot;
 
 /// Which of a pool's instances a client sends to.
-pub(crate) enum Binding<M: Message> {
+pub(crate) enum Binding<M: Payload> {
     /// Each in turn, of the places as they were when the client was made.
     Turn(Snapshot<M>),
     Key(u64),
@@ -19,7 +19,7 @@ pub(crate) enum Binding<M: Message> {
     Gone(InstanceId),
 }
 
-impl<M: Message> Clone for Binding<M> {
+impl<M: Payload> Clone for Binding<M> {
     fn clone(&self) -> Self {
         match self {
             Self::Turn(snapshot) => Self::Turn(snapshot.clone()),

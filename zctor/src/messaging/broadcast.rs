@@ -2,14 +2,15 @@
 
 use std::sync::Arc;
 
-use crate::client::message::{Message, Request};
 use crate::error::{CallError, Refusal, SendError};
 use crate::id::InstanceId;
 use crate::messaging::binding::Binding;
+use crate::messaging::call::{check_depth, own_deadline, request_at};
 use crate::messaging::pending::Pending;
 use crate::messaging::target::Aim;
 use crate::route::endpoint::{Address, Entry, Way};
-use crate::route::payload::Kind;
+use crate::route::payload::Payload;
+use crate::route::payload::{Kind, ToPort};
 use crate::route::pool::{Place, Places, Pool};
 use crate::sys::frame::Frame;
 
@@ -22,132 +23,125 @@ use crate::sys::frame::Frame;
 pub type Replies<R> = Vec<(InstanceId, Result<R, CallError>)>;
 
 /// Those that a broadcast is for.
-enum Members<'a, M: Message> {
+enum Members<'a, M: Payload> {
     Known(&'a Places<M>),
     Loaded(Arc<Places<M>>),
     One(&'a Address<M>),
     Nobody,
 }
 
-impl<'a, M: Message> Aim<'a, M> {
+impl<'a, M: Payload> Members<'a, M> {
     /// The pool as it is now, or the one instance of a client that has no pool.
-    fn members(&self) -> Members<'a, M> {
-        match (self.pool, self.binding) {
-            (_, Binding::Gone(_)) => Members::Nobody,
-            (Some(pool), _) => match self.snapshot.filter(|places| pool.is_current(places)) {
-                Some(places) => Members::Known(places),
-                None => Members::Loaded(pool.places.load_full()),
+    fn of(aim: &Aim<'a, M>) -> Self {
+        match (aim.pool, aim.binding) {
+            (_, Binding::Gone(_)) => Self::Nobody,
+            (Some(pool), _) => match aim.snapshot.filter(|places| pool.is_current(places)) {
+                Some(places) => Self::Known(places),
+                None => Self::Loaded(pool.places.load_full()),
             },
-            (None, Binding::One(address)) => Members::One(address),
-            (None, _) => Members::Nobody,
+            (None, Binding::One(address)) => Self::One(address),
+            (None, _) => Self::Nobody,
         }
     }
 
     /// Those of them that can be sent to now.
-    fn open<'m>(&self, members: &'m Members<'_, M>) -> Result<Vec<(&'m Address<M>, Way)>, Refusal> {
-        let places: &[Place<M>] = match members {
-            Members::Known(places) => places,
-            Members::Loaded(places) => places,
-            Members::One(address) => return Ok(vec![(address, address.admit()?)]),
-            Members::Nobody => &[],
+    fn open(&self, aim: &Aim<'_, M>) -> Result<Vec<(&Address<M>, Way)>, Refusal> {
+        let places: &[Place<M>] = match self {
+            Self::Known(places) => places,
+            Self::Loaded(places) => places,
+            Self::One(address) => return Ok(vec![(address, address.admit()?)]),
+            Self::Nobody => &[],
         };
         let mut open = Vec::with_capacity(places.len());
         open.extend(places.iter().filter_map(|place| Some((&*place.address, place.address.admit().ok()?))));
-        match (open.is_empty(), self.binding) {
+        match (open.is_empty(), aim.binding) {
             (false, _) => Ok(open),
             (true, Binding::Gone(_)) => Err(Refusal::Stopped),
-            (true, _) => Err(self.nobody()),
+            (true, _) => Err(nobody(aim)),
         }
     }
+}
 
-    /// Why nobody was found.
-    pub(crate) fn nobody(&self) -> Refusal {
-        self.pool().map_or_else(|refusal| refusal, Pool::nobody)
+/// Why nobody was found.
+fn nobody<M: Payload>(aim: &Aim<'_, M>) -> Refusal {
+    aim.pool().map_or_else(|refusal| refusal, Pool::nobody)
+}
+
+pub(crate) fn broadcast<M: Payload + Clone>(aim: &Aim<'_, M>, message: M) -> Result<usize, SendError<M>> {
+    let members = Members::of(aim);
+    let everybody = match members.open(aim) {
+        Ok(everybody) => everybody,
+        Err(refusal) => return Err(aim.send_error(message, refusal)),
+    };
+    // All copies are made before the first is sent; the last instance gets the message itself.
+    let mut copies = Vec::with_capacity(everybody.len());
+    copies.extend(everybody.iter().skip(1).map(|_| message.clone()));
+    copies.push(message);
+    let (reached, missed) = send_copies(aim, everybody.into_iter().zip(copies));
+    match missed.into_iter().next() {
+        Some(message) if reached == 0 => Err(aim.send_error(message, nobody(aim))),
+        _ => Ok(reached),
     }
+}
 
-    pub(crate) fn broadcast(&self, message: M) -> Result<usize, SendError<M>>
-    where
-        M: Clone,
-    {
-        let members = self.members();
-        let everybody = match self.open(&members) {
-            Ok(everybody) => everybody,
-            Err(refusal) => return Err(self.send_error(message, refusal)),
-        };
-        // All copies are made before the first is sent; the last instance gets the message itself.
-        let mut copies = Vec::with_capacity(everybody.len());
-        copies.extend(everybody.iter().skip(1).map(|_| message.clone()));
-        copies.push(message);
-        // One whose thread ended this very moment is not among those reached.
-        let mut reached = 0;
-        let mut missed = None;
-        for ((address, way), copy) in everybody.iter().zip(copies) {
-            match self.send_copy(address, *way, copy) {
-                Ok(true) => reached += 1,
-                Ok(false) => {}
-                Err(copy) => missed = Some(copy),
-            }
-        }
-        match missed {
-            Some(message) if reached == 0 => Err(self.send_error(message, self.nobody())),
-            _ => Ok(reached),
-        }
-    }
+pub(crate) fn broadcast_with<M: Payload>(
+    aim: &Aim<'_, M>,
+    mut make: impl FnMut(InstanceId) -> M,
+) -> Result<usize, CallError> {
+    let members = Members::of(aim);
+    let everybody = members.open(aim).map_err(|refusal| aim.call_error(refusal))?;
+    let count = everybody.len();
+    let copies = everybody.into_iter().map(|(address, way)| ((address, way), make(address.id())));
+    let (reached, missed) = send_copies(aim, copies);
+    if missed.len() == count { Err(aim.call_error(nobody(aim))) } else { Ok(reached) }
+}
 
-    /// One copy of a broadcast, which passes over who has no room: `false`.
-    fn send_copy(&self, address: &Address<M>, way: Way, copy: M) -> Result<bool, M> {
-        let entry = address.enter(self.view.waits());
+/// Sends each its copy; passes over those that have no room. Gives how many were reached, and the copies of those whose thread
+/// has ended this very moment.
+fn send_copies<'m, M: Payload>(
+    aim: &Aim<'_, M>,
+    copies: impl Iterator<Item = ((&'m Address<M>, Way), M)>,
+) -> (usize, Vec<M>) {
+    let (mut reached, mut missed) = (0, Vec::new());
+    for ((address, way), copy) in copies {
+        let entry = address.enter(aim.view.waits());
         if entry == Entry::Full {
-            return address.drop_newest(copy).map(|()| false);
+            missed.extend(address.drop_newest(copy).err());
+            continue;
         }
         let mut place = Some(copy);
         address.send(way, &mut place, entry.how(false));
-        place.map_or(Ok(true), Err)
+        reached += usize::from(place.is_none());
+        missed.extend(place);
     }
+    (reached, missed)
+}
 
-    pub(crate) fn broadcast_with(&self, mut make: impl FnMut(InstanceId) -> M) -> Result<usize, CallError> {
-        let members = self.members();
-        let everybody = self.open(&members).map_err(|refusal| self.call_error(refusal))?;
-        let (mut reached, mut missed) = (0, 0);
-        for (address, way) in &everybody {
-            match self.send_copy(address, *way, make(address.id())) {
-                Ok(here) => reached += usize::from(here),
-                Err(_) => missed += 1,
-            }
-        }
-        if missed == everybody.len() { Err(self.call_error(self.nobody())) } else { Ok(reached) }
-    }
+pub(crate) fn call_all_with<M: Payload, R: 'static, K: Kind>(
+    aim: &Aim<'_, M>,
+    mut make: impl FnMut(InstanceId) -> (M, ToPort<M, R>),
+) -> Result<Replies<R>, CallError> {
+    check_depth::<M, K>(Frame::current())?;
+    let members = Members::of(aim);
+    let everybody = members.open(aim).map_err(|refusal| aim.call_error(refusal))?;
+    // One deadline for all, counted from here.
+    let until = own_deadline(aim);
+    let requests = everybody.into_iter().map(|(address, way)| {
+        let id = address.id();
+        (id, request_at::<M, R, K>(aim, address, way, make(id), until))
+    });
+    let pending: Vec<(InstanceId, Pending<R>)> = requests.collect();
+    Ok(pending.into_iter().map(|(id, reply)| (id, reply.wait())).collect())
+}
 
-    pub(crate) fn call_all_with<R: 'static, K: Kind>(
-        &self,
-        mut make: impl FnMut(InstanceId) -> Request<M, R, K>,
-    ) -> Result<Replies<R>, CallError> {
-        if !Frame::current().may_wait_for(K::depth(M::CALL_DEPTH)) {
-            return Err(CallError::Undeclared { message: M::NAME });
-        }
-        let members = self.members();
-        let everybody = self.open(&members).map_err(|refusal| self.call_error(refusal))?;
-        // One deadline for all, counted from here.
-        let until = self.own_deadline();
-        let pending: Vec<(InstanceId, Pending<R>)> = everybody
-            .iter()
-            .map(|(address, way)| {
-                let request = make(address.id());
-                (address.id(), self.request_at(address, *way, request, until))
-            })
-            .collect();
-        Ok(pending.into_iter().map(|(id, reply)| (id, reply.wait())).collect())
+pub(crate) fn stop_all<M: Payload>(aim: &Aim<'_, M>) -> Result<usize, Refusal> {
+    let members = match aim.binding {
+        Binding::One(address) => Members::One(address),
+        _ => Members::of(aim),
+    };
+    let everybody = members.open(aim)?;
+    for (address, way) in &everybody {
+        address.stop(*way);
     }
-
-    pub(crate) fn stop_all(&self) -> Result<usize, Refusal> {
-        let members = match self.binding {
-            Binding::One(address) => Members::One(address),
-            _ => self.members(),
-        };
-        let everybody = self.open(&members)?;
-        for (address, way) in &everybody {
-            address.stop(*way);
-        }
-        Ok(everybody.len())
-    }
+    Ok(everybody.len())
 }

@@ -4,194 +4,191 @@ use std::any::Any;
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::client::message::{Message, Request};
 use crate::error::{CallError, Refusal};
 use crate::event::Undelivered;
 use crate::mailbox::envelope::Grave;
 use crate::mailbox::permits::{Overflow, Room};
+use crate::messaging::backpressure::enter;
 use crate::messaging::binding::Limit;
-use crate::messaging::in_flight::Reply;
+use crate::messaging::in_flight::InFlight;
 use crate::messaging::pending::Pending;
 use crate::messaging::target::Aim;
 use crate::reply::cancellation::Terms;
-use crate::reply::reply_to::ReplyTo;
+use crate::reply::oneshot::Receiver;
+use crate::reply::reply_to::{Outcome, ReplyTo};
 use crate::route::contents::{Call, lose};
 use crate::route::endpoint::{Address, Entry, Way};
-use crate::route::payload::{Kind, ToPort};
+use crate::route::payload::{Kind, Payload, ToPort};
 use crate::route::pool::Chosen;
 use crate::sys::clock::{deadline, now};
 use crate::sys::frame::Frame;
 use crate::thread::local::{OnTheSpot, local};
 
-impl<'a, M: Message> Aim<'a, M> {
-    pub(crate) fn call<R: 'static, K: Kind>(&self, request: Request<M, R, K>) -> Result<R, CallError> {
-        let Request { message, port, .. } = request;
-        self.call_from::<R, K>(&mut Some(message), port)
-    }
-
-    /// Calls with what is in `place`, where its caller has made it; see `send`.
-    #[inline]
-    pub(crate) fn call_from<R: 'static, K: Kind>(
-        &self,
-        place: &mut Option<M>,
-        port: ToPort<M, R>,
-    ) -> Result<R, CallError> {
-        let frame = Frame::current();
-        if !frame.may_wait_for(K::depth(M::CALL_DEPTH)) {
-            return Err(CallError::Undeclared { message: M::NAME });
-        }
-        let until = match self.view.limit() {
-            Limit::Inherited => frame.deadline.or_else(|| self.default_deadline()),
-            Limit::Within(limit) => [frame.deadline, deadline(limit)].into_iter().flatten().min(),
-            Limit::None => None,
-        };
-        let key = place.as_ref().and_then(M::__key);
-        let mut reply = None;
-        let replied = |reply: Option<R>| reply.ok_or(CallError::NoReply { message: M::NAME });
-        // What is handled here leaves here: one way out for both costs 30 instructions of 400.
-        let chosen = match self.straight(key) {
-            Some((address, way, how)) => {
-                if is_here::<K>(way) && call_here(address, place, &mut reply, until)? {
-                    return replied(reply);
-                }
-                Chosen::straight(address, way, how)
+/// Calls with what is in `place`, where its caller has made it; see `send`.
+#[inline]
+pub(crate) fn call<M: Payload, R: 'static, K: Kind>(
+    aim: &Aim<'_, M>,
+    place: &mut Option<M>,
+    port: ToPort<M, R>,
+) -> Result<R, CallError> {
+    let frame = Frame::current();
+    check_depth::<M, K>(frame)?;
+    let until = match aim.view.limit() {
+        Limit::Inherited => frame.deadline.or_else(|| default_deadline(aim)),
+        Limit::Within(limit) => [frame.deadline, deadline(limit)].into_iter().flatten().min(),
+        Limit::None => None,
+    };
+    let key = place.as_ref().and_then(M::key);
+    let mut reply = None;
+    let replied = |reply: Option<R>| reply.ok_or(CallError::NoReply { message: M::NAME });
+    // What is handled here leaves here: one way out for both costs 30 instructions of 400.
+    let chosen = match aim.straight(key) {
+        Some((address, way, how)) => {
+            if is_here::<K>(way) && call_here(address, place, &mut reply, until)? {
+                return replied(reply);
             }
-            None => match self.call_by_choice::<K>(key, place, &mut reply, until)? {
-                Some(chosen) => chosen,
-                None => return replied(reply),
-            },
-        };
-        match place.take() {
-            Some(message) => self.call_there(chosen, message, port, until),
-            None => replied(reply), // not reached: only a call that was handled here is taken out of its place
+            Chosen::straight(address, way, how)
         }
+        None => match call_by_choice::<M, K>(aim, key, place, &mut reply, until)? {
+            Some(chosen) => chosen,
+            None => return replied(reply),
+        },
+    };
+    match place.take() {
+        Some(message) => call_there(aim, chosen, message, port, until),
+        None => replied(reply), // not reached: only a call that was handled here is taken out of its place
     }
+}
 
-    /// As `enter`, for a call; `None` if its callee has handled it on the spot.
-    #[inline(never)]
-    fn call_by_choice<K: Kind>(
-        &self,
-        key: Option<u64>,
-        place: &mut Option<M>,
-        reply: &mut dyn Any,
-        until: Option<Instant>,
-    ) -> Result<Option<Chosen<'a, M>>, CallError> {
-        let chosen = self.find(key, until)?;
-        let is_free = chosen.entry == Entry::Free && is_here::<K>(chosen.way);
-        let handled = is_free && call_here(chosen.address(), place, reply, until)?;
-        Ok((!handled).then_some(chosen))
-    }
+/// Whether the code that runs in this frame may wait for a reply.
+#[inline]
+pub(super) fn check_depth<M: Payload, K: Kind>(frame: Frame) -> Result<(), CallError> {
+    let is_allowed = frame.may_wait_for(K::depth(M::CALL_DEPTH));
+    if is_allowed { Ok(()) } else { Err(CallError::Undeclared { message: M::NAME }) }
+}
 
-    fn find(&self, key: Option<u64>, until: Option<Instant>) -> Result<Chosen<'a, M>, CallError> {
-        self.enter(key, || until).map_err(|refusal| self.call_error(refusal))
-    }
+/// As `enter`, for a call; `None` if its callee has handled it on the spot.
+#[inline(never)]
+fn call_by_choice<'a, M: Payload, K: Kind>(
+    aim: &Aim<'a, M>,
+    key: Option<u64>,
+    place: &mut Option<M>,
+    reply: &mut dyn Any,
+    until: Option<Instant>,
+) -> Result<Option<Chosen<'a, M>>, CallError> {
+    let chosen = find(aim, key, until)?;
+    let is_free = chosen.entry == Entry::Free && is_here::<K>(chosen.way);
+    let handled = is_free && call_here(chosen.address(), place, reply, until)?;
+    Ok((!handled).then_some(chosen))
+}
 
-    #[inline(never)]
-    fn call_there<R: 'static>(
-        &self,
-        mut chosen: Chosen<'a, M>,
-        message: M,
-        port: ToPort<M, R>,
-        until: Option<Instant>,
-    ) -> Result<R, CallError> {
-        // Without a deadline it is never given up.
-        let terms = until.map_or_else(Terms::none, |until| Terms::new(Some(until)));
-        let (reply_to, mut receiver) = ReplyTo::channel(terms);
-        let mut call = Some(Call { message, port: port(reply_to) });
-        loop {
-            let address = chosen.address();
-            match call.take() {
-                Some(Call { message, .. }) if chosen.is_full() => return Err(self.drop_call(address, message)),
-                fits => call = fits,
-            }
-            address.call(chosen.way, &mut call, chosen.how());
-            let Some(Call { message, .. }) = &call else {
-                return Reply::new(&mut receiver, &address.mailbox, M::NAME).wait(until);
-            };
-            chosen = self.find(message.__key(), until)?;
+fn find<'a, M: Payload>(
+    aim: &Aim<'a, M>,
+    key: Option<u64>,
+    until: Option<Instant>,
+) -> Result<Chosen<'a, M>, CallError> {
+    enter(aim, key, || until).map_err(|refusal| aim.call_error(refusal))
+}
+
+#[inline(never)]
+fn call_there<'a, M: Payload, R: 'static>(
+    aim: &Aim<'a, M>,
+    chosen: Chosen<'a, M>,
+    message: M,
+    port: ToPort<M, R>,
+    until: Option<Instant>,
+) -> Result<R, CallError> {
+    // Without a deadline it is never given up.
+    let terms = until.map_or_else(Terms::none, |until| Terms::new(Some(until)));
+    let (receiver, chosen) = start(aim, chosen, message, port, terms, |key| find(aim, key, until))?;
+    InFlight::new(receiver, &*chosen.address().mailbox, M::NAME).wait(until)
+}
+
+/// Makes a call to the instance that was chosen; or to the one that `again` chooses, if the thread of that one ends this very
+/// moment. Gives where its reply will be, and who took it.
+#[inline]
+fn start<'a, M: Payload, R: 'static>(
+    aim: &Aim<'a, M>,
+    mut chosen: Chosen<'a, M>,
+    message: M,
+    port: ToPort<M, R>,
+    terms: Terms,
+    mut again: impl FnMut(Option<u64>) -> Result<Chosen<'a, M>, CallError>,
+) -> Result<(Receiver<Outcome<R>>, Chosen<'a, M>), CallError> {
+    let (reply_to, receiver) = ReplyTo::channel(terms);
+    let mut call = Some(Call { message, port: port(reply_to) });
+    loop {
+        match call.take() {
+            Some(Call { message, .. }) if chosen.is_full() => return Err(turn_away(aim, chosen.address(), message)),
+            fits => call = fits,
         }
+        chosen.address().call(chosen.way, &mut call, chosen.how());
+        let Some(Call { message, .. }) = &call else { return Ok((receiver, chosen)) };
+        chosen = again(message.key())?;
     }
+}
 
-    /// Never waits, not for room either.
-    pub(crate) fn request<R: 'static, K: Kind>(&self, request: Request<M, R, K>) -> Pending<R> {
-        let Request { message, port, .. } = request;
-        let (reply_to, receiver) = ReplyTo::channel(Terms::new(self.own_deadline()));
-        let mut key = message.__key();
-        let mut call = Some(Call { message, port: port(reply_to) });
-        loop {
-            let chosen = match self.choose(key) {
-                Ok(chosen) => chosen,
-                Err(refusal) => return Pending::refused::<M, K>(self.call_error(refusal)),
-            };
-            let address = chosen.address();
-            match call.take() {
-                Some(Call { message, .. }) if chosen.is_full() => {
-                    return Pending::refused::<M, K>(self.turn_away(address, message));
-                }
-                fits => call = fits,
-            }
-            address.call(chosen.way, &mut call, chosen.how());
-            let Some(Call { message, .. }) = &call else {
-                let inherits = self.view.limit() != Limit::None;
-                return Pending::sent::<M, K>(receiver, Arc::clone(&address.mailbox), inherits);
-            };
-            key = message.__key();
+/// A request in place of a call. It never waits, not for room either.
+pub(crate) fn request<M: Payload, R: 'static, K: Kind>(aim: &Aim<'_, M>, message: M, port: ToPort<M, R>) -> Pending<R> {
+    let (key, until) = (message.key(), own_deadline(aim));
+    let choose = |key| aim.choose(key).map_err(|refusal| aim.call_error(refusal));
+    let started = choose(key).and_then(|chosen| start(aim, chosen, message, port, Terms::new(until), choose));
+    pending::<M, R, K>(aim, started)
+}
+
+/// A request to just this instance.
+pub(super) fn request_at<M: Payload, R: 'static, K: Kind>(
+    aim: &Aim<'_, M>,
+    address: &Address<M>,
+    way: Way,
+    (message, port): (M, ToPort<M, R>),
+    until: Option<Instant>,
+) -> Pending<R> {
+    let chosen = Chosen::one(address, way, address.enter(aim.view.waits()));
+    let none = |_| Err(aim.call_error(Refusal::Stopped));
+    pending::<M, R, K>(aim, start(aim, chosen, message, port, Terms::new(until), none))
+}
+
+fn pending<M: Payload, R: 'static, K: Kind>(
+    aim: &Aim<'_, M>,
+    started: Result<(Receiver<Outcome<R>>, Chosen<'_, M>), CallError>,
+) -> Pending<R> {
+    let depth = K::depth(M::CALL_DEPTH);
+    match started {
+        Ok((receiver, chosen)) => {
+            let in_flight = InFlight::new(receiver, Arc::clone(&chosen.address().mailbox), M::NAME);
+            Pending::sent(in_flight, M::NAME, depth, aim.view.limit() != Limit::None)
         }
+        Err(error) => Pending::refused(error, M::NAME, depth),
     }
+}
 
-    /// A call that finds no room and will not wait for it.
-    fn turn_away(&self, address: &Address<M>, message: M) -> CallError {
-        match &address.mailbox.room {
-            Some(Room { overflow: Overflow::DropNewest, .. }) => self.drop_call(address, message),
-            _ => self.call_error(Refusal::Full),
-        }
-    }
-
-    /// The call of a newcomer that is dropped.
-    fn drop_call(&self, address: &Address<M>, message: M) -> CallError {
-        match address.drop_newest(message) {
+/// A call that finds no room and will not wait for it, or is dropped as the newest.
+#[cold]
+fn turn_away<M: Payload>(aim: &Aim<'_, M>, address: &Address<M>, message: M) -> CallError {
+    match &address.mailbox.room {
+        Some(Room { overflow: Overflow::DropNewest, .. }) => match address.drop_newest(message) {
             Ok(()) => CallError::Full { message: M::NAME },
-            Err(_) => self.call_error(Refusal::Stopped),
-        }
+            Err(_) => aim.call_error(Refusal::Stopped),
+        },
+        _ => aim.call_error(Refusal::Full),
     }
+}
 
-    /// When the client's own time limit ends. What is not waited for inherits no deadline.
-    pub(super) fn own_deadline(&self) -> Option<Instant> {
-        match self.view.limit() {
-            Limit::Within(limit) => deadline(limit),
-            // What a handler has left of its own is looked at by the waits.
-            Limit::Inherited if Frame::current().deadline.is_some() => None,
-            Limit::Inherited => self.default_deadline(),
-            Limit::None => None,
-        }
+/// When the client's own time limit ends. What is not waited for inherits no deadline.
+pub(super) fn own_deadline<M: Payload>(aim: &Aim<'_, M>) -> Option<Instant> {
+    match aim.view.limit() {
+        Limit::Within(limit) => deadline(limit),
+        // What a handler has left of its own is looked at by the waits.
+        Limit::Inherited if Frame::current().deadline.is_some() => None,
+        Limit::Inherited => default_deadline(aim),
+        Limit::None => None,
     }
+}
 
-    /// The engine's own for calls that say nothing else.
-    fn default_deadline(&self) -> Option<Instant> {
-        self.house()?.default_deadline.and_then(deadline)
-    }
-
-    /// A request to just this instance.
-    pub(super) fn request_at<R: 'static, K: Kind>(
-        &self,
-        address: &Address<M>,
-        way: Way,
-        request: Request<M, R, K>,
-        until: Option<Instant>,
-    ) -> Pending<R> {
-        let Request { message, port, .. } = request;
-        let (reply_to, receiver) = ReplyTo::channel(Terms::new(until));
-        let entry = address.enter(self.view.waits());
-        if entry == Entry::Full {
-            return Pending::refused::<M, K>(self.turn_away(address, message));
-        }
-        let mut call = Some(Call { message, port: port(reply_to) });
-        address.call(way, &mut call, entry.how(false));
-        match call {
-            None => Pending::sent::<M, K>(receiver, Arc::clone(&address.mailbox), self.view.limit() != Limit::None),
-            Some(_) => Pending::refused::<M, K>(CallError::Stopped { message: M::NAME }),
-        }
-    }
+/// The engine's own for calls that say nothing else.
+fn default_deadline<M: Payload>(aim: &Aim<'_, M>) -> Option<Instant> {
+    aim.house()?.default_deadline.and_then(deadline)
 }
 
 /// A callee on this very thread runs at once if nothing for it is queued.
@@ -202,7 +199,7 @@ fn is_here<K: Kind>(way: Way) -> bool {
 /// Calls an instance of this thread, which handles it on the spot and puts its reply into `reply`, an `Option` of that;
 /// `false` if it is not free to.
 #[inline(always)]
-fn call_here<M: Message>(
+fn call_here<M: Payload>(
     address: &Address<M>,
     place: &mut Option<M>,
     reply: &mut dyn Any,

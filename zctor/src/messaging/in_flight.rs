@@ -1,5 +1,6 @@
 //! A call under way, as its caller sees it.
 
+use std::ops::Deref;
 use std::task::Waker;
 use std::time::Instant;
 
@@ -8,40 +9,102 @@ use crate::id::ThreadId;
 use crate::mailbox::Mailbox;
 use crate::reply::oneshot::Receiver;
 use crate::reply::reply_to::{Outcome, arrived};
+use crate::sys::alarm::{AlarmId, clear_alarm, set_alarm};
 use crate::sys::awaited::Awaited;
 use crate::sys::clock::now;
+use crate::sys::unwind::quietly;
 use crate::thread::wait::wait;
 
-/// The caller's end of a call to an instance on the thread of `mailbox`.
-pub(crate) struct Reply<'a, R> {
-    receiver: &'a mut Receiver<Outcome<R>>,
-    mailbox: &'a Mailbox,
+/// The caller's end of a call to an instance on the thread of `mailbox`, which a caller that waits just borrows.
+pub(crate) struct InFlight<R, B: Deref<Target = Mailbox>> {
+    receiver: Receiver<Outcome<R>>,
+    mailbox: B,
     message: &'static str,
-    /// Its place among those to be told if the thread is abandoned.
-    attending: Option<u64>,
+    attending: Option<Attendance>,
 }
 
-impl<'a, R> Reply<'a, R> {
-    pub(crate) fn new(receiver: &'a mut Receiver<Outcome<R>>, mailbox: &'a Mailbox, message: &'static str) -> Self {
+/// A waker that is woken for a reply that may never come.
+struct Attendance {
+    waker: Waker,
+    /// Its number among those told of an abandonment.
+    number: u64,
+    /// The alarm that is set for the deadline of the call.
+    alarm: Option<AlarmId>,
+}
+
+impl<R, B: Deref<Target = Mailbox>> InFlight<R, B> {
+    pub(crate) fn new(receiver: Receiver<Outcome<R>>, mailbox: B, message: &'static str) -> Self {
         Self { receiver, mailbox, message, attending: None }
     }
 
-    /// Waits for the reply under the deadline; on time-out the call is given up.
-    pub(crate) fn wait(mut self, until: Option<Instant>) -> Outcome<R> {
-        if let Some(outcome) = wait(&mut self, until) {
-            return outcome;
+    /// The call's own deadline.
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        self.receiver.terms().deadline()
+    }
+
+    /// Waits for the reply under a deadline. On time-out the call is given up.
+    pub(crate) fn wait(&mut self, until: Option<Instant>) -> Outcome<R> {
+        match wait(self, until) {
+            Some(outcome) => outcome,
+            None if until.is_none_or(|until| until > now()) => Err(CallError::Stopped { message: self.message }),
+            None => self.time_out(),
         }
-        let message = self.message;
-        if until.is_none_or(|until| until > now()) {
-            return Err(CallError::Stopped { message });
+    }
+
+    /// Looks for the reply, for an executor: nobody else looks at the deadline of the call, so an alarm is set for that.
+    pub(crate) fn poll_alone(&mut self, waker: &Waker) -> Option<Outcome<R>> {
+        let deadline = self.deadline();
+        self.look(waker, deadline).or_else(|| {
+            let is_late = deadline.is_some_and(|deadline| deadline <= now());
+            is_late.then(|| self.time_out())
+        })
+    }
+
+    /// Nobody waits for the reply any more: if its handler has not begun, it never will.
+    pub(crate) fn give_up(&self) {
+        self.receiver.terms().give_up();
+    }
+
+    /// The waker is woken no more.
+    pub(crate) fn leave(&mut self) {
+        if let Some(Attendance { waker, number, alarm }) = self.attending.take() {
+            self.mailbox.edge.leave(number);
+            if let Some(alarm) = alarm {
+                clear_alarm(alarm);
+            }
+            quietly(|| drop(waker));
         }
-        let begun = !self.receiver.terms().give_up();
+    }
+
+    fn time_out(&mut self) -> Outcome<R> {
+        let (message, begun) = (self.message, !self.receiver.terms().give_up());
         // It may have come just now.
-        self.poll(Waker::noop()).unwrap_or(Err(CallError::Timeout { message, begun }))
+        let late = self.receiver.poll(Waker::noop()).map(|outcome| arrived(outcome, message));
+        late.unwrap_or(Err(CallError::Timeout { message, begun }))
+    }
+
+    fn look(&mut self, waker: &Waker, alarm: Option<Instant>) -> Option<Outcome<R>> {
+        if let Some(outcome) = self.receiver.poll(waker) {
+            return Some(arrived(outcome, self.message));
+        }
+        self.attend(waker, alarm);
+        // After joining those who are told, so that an abandonment in between is not missed.
+        self.mailbox.edge.is_abandoned().then_some(Err(CallError::Stopped { message: self.message }))
+    }
+
+    /// Has `waker` woken if the thread is abandoned, and at the time of the alarm.
+    fn attend(&mut self, waker: &Waker, alarm: Option<Instant>) {
+        let is_known = self.attending.as_ref().is_some_and(|known| known.waker.will_wake(waker));
+        if is_known || waker.will_wake(Waker::noop()) {
+            return;
+        }
+        self.leave();
+        let alarm = alarm.map(|time| set_alarm(time, waker.clone()));
+        self.attending = Some(Attendance { waker: waker.clone(), number: self.mailbox.edge.attend(waker), alarm });
     }
 }
 
-impl<R> Awaited for Reply<'_, R> {
+impl<R, B: Deref<Target = Mailbox>> Awaited for InFlight<R, B> {
     type Output = Outcome<R>;
 
     fn is_ready(&self) -> bool {
@@ -49,14 +112,7 @@ impl<R> Awaited for Reply<'_, R> {
     }
 
     fn poll(&mut self, waker: &Waker) -> Option<Outcome<R>> {
-        if let Some(outcome) = self.receiver.poll(waker) {
-            return Some(arrived(outcome, self.message));
-        }
-        if self.attending.is_none() && !waker.will_wake(Waker::noop()) {
-            self.attending = Some(self.mailbox.edge.attend(waker));
-        }
-        // After joining those who are told, so that an abandonment in between is not missed.
-        self.mailbox.edge.is_abandoned().then_some(Err(CallError::Stopped { message: self.message }))
+        self.look(waker, None)
     }
 
     fn callee(&self) -> Option<(&'static str, ThreadId)> {
@@ -64,11 +120,9 @@ impl<R> Awaited for Reply<'_, R> {
     }
 }
 
-impl<R> Drop for Reply<'_, R> {
+impl<R, B: Deref<Target = Mailbox>> Drop for InFlight<R, B> {
     fn drop(&mut self) {
-        if let Some(id) = self.attending.take() {
-            self.mailbox.edge.leave(id);
-        }
+        self.leave();
     }
 }
 

@@ -8,18 +8,12 @@ use std::sync::Arc;
 use std::task::{Context as TaskContext, Poll, Waker};
 use std::time::{Duration, Instant};
 
-use crate::client::message::Message;
 use crate::error::CallError;
 use crate::mailbox::Mailbox;
-use crate::messaging::in_flight::Reply;
-use crate::reply::oneshot::Receiver;
-use crate::reply::reply_to::{Outcome, arrived};
-use crate::route::payload::Kind;
-use crate::sys::alarm::{AlarmId, clear_alarm, set_alarm};
-use crate::sys::awaited::Awaited;
+use crate::messaging::in_flight::InFlight;
+use crate::reply::reply_to::Outcome;
 use crate::sys::clock::{deadline, now};
 use crate::sys::frame::Frame;
-use crate::sys::unwind::quietly;
 use crate::thread::wait::wait;
 
 /// A reply on its way. The request went out when this was made.
@@ -74,40 +68,28 @@ enum State<R> {
     Taken,
 }
 
+/// A call that is given up with it, unless it was detached.
 struct Sent<R> {
-    receiver: Receiver<Outcome<R>>,
-    mailbox: Arc<Mailbox>,
-    attending: Option<Attendance>,
-    /// Its call is not given up with it.
+    call: InFlight<R, Arc<Mailbox>>,
     detached: bool,
 }
 
-/// Who was asked to be woken for a reply that may never come.
-struct Attendance {
-    waker: Waker,
-    /// Its place among those told of an abandonment.
-    place: u64,
-    /// The alarm that is set for the deadline.
-    alarm: Option<AlarmId>,
+impl<R> Drop for Sent<R> {
+    fn drop(&mut self) {
+        if !self.detached {
+            self.call.give_up();
+        }
+    }
 }
 
 impl<R> Pending<R> {
-    pub(crate) fn sent<M: Message, K: Kind>(
-        receiver: Receiver<Outcome<R>>,
-        mailbox: Arc<Mailbox>,
-        inherits: bool,
-    ) -> Self {
-        let state = State::Sent(Sent { receiver, mailbox, attending: None, detached: false });
-        Self { state: RefCell::new(state), message: M::NAME, depth: K::depth(M::CALL_DEPTH), inherits }
+    pub(super) fn sent(call: InFlight<R, Arc<Mailbox>>, message: &'static str, depth: u32, inherits: bool) -> Self {
+        let state = State::Sent(Sent { call, detached: false });
+        Self { state: RefCell::new(state), message, depth, inherits }
     }
 
-    pub(crate) fn refused<M: Message, K: Kind>(error: CallError) -> Self {
-        Self {
-            state: RefCell::new(State::Refused(error)),
-            message: M::NAME,
-            depth: K::depth(M::CALL_DEPTH),
-            inherits: true,
-        }
+    pub(super) fn refused(error: CallError, message: &'static str, depth: u32) -> Self {
+        Self { state: RefCell::new(State::Refused(error)), message, depth, inherits: true }
     }
 
     /// Waits for the reply.
@@ -124,8 +106,8 @@ impl<R> Pending<R> {
     pub fn wait(&self) -> Result<R, CallError> {
         self.check()?;
         let mut sent = self.take()?;
-        let until = earlier(sent.receiver.terms().deadline(), self.inherited());
-        Reply::new(&mut sent.receiver, &sent.mailbox, self.message).wait(until)
+        let until = earlier(sent.call.deadline(), self.inherited());
+        sent.call.wait(until)
     }
 
     /// Waits for the reply, at most so long; `None` if it is not there by then, and still on its way.
@@ -159,21 +141,17 @@ impl<R> Pending<R> {
             Ok(sent) => sent,
             Err(error) => return Some(Err(error)),
         };
-        let own = earlier(sent.receiver.terms().deadline(), self.inherited());
-        let until = earlier(own, deadline(limit));
-        let outcome = {
-            let mut reply = Reply::new(&mut sent.receiver, &sent.mailbox, self.message);
-            match wait(&mut reply, until) {
-                Some(outcome) => Some(outcome),
-                // Its own deadline has passed: that ends the call.
-                None if own.is_some_and(|own| own <= now()) => Some(reply.wait(own)),
-                None => None,
+        let own = earlier(sent.call.deadline(), self.inherited());
+        match wait(&mut sent.call, earlier(own, deadline(limit))) {
+            Some(outcome) => Some(outcome),
+            // Its own deadline has passed: that ends the call.
+            None if own.is_some_and(|own| own <= now()) => Some(sent.call.wait(own)),
+            None => {
+                sent.call.leave();
+                self.state.replace(State::Sent(sent));
+                None
             }
-        };
-        if outcome.is_none() {
-            self.state.replace(State::Sent(sent));
         }
-        outcome
     }
 
     /// Gives the reply if it is there. Never waits.
@@ -218,8 +196,8 @@ impl<R> Pending<R> {
     /// # }
     /// ```
     pub fn detach(self) {
-        if let State::Sent(sent) = self.state.replace(State::Taken) {
-            sent.release();
+        if let State::Sent(mut sent) = self.state.replace(State::Taken) {
+            sent.detached = true;
         }
     }
 
@@ -252,67 +230,11 @@ impl<R> Pending<R> {
             Ok(sent) => sent,
             Err(error) => return Some(Err(error)),
         };
-        let outcome = sent.poll(self.message, waker);
+        let outcome = sent.call.poll_alone(waker);
         if outcome.is_none() {
             self.state.replace(State::Sent(sent));
         }
         outcome
-    }
-}
-
-impl<R> Sent<R> {
-    fn poll(&mut self, message: &'static str, waker: &Waker) -> Option<Outcome<R>> {
-        if let Some(outcome) = self.receiver.poll(waker) {
-            return Some(arrived(outcome, message));
-        }
-        self.attend(waker);
-        if self.mailbox.edge.is_abandoned() {
-            return Some(Err(CallError::Stopped { message }));
-        }
-        let terms = self.receiver.terms();
-        if terms.deadline().is_some_and(|deadline| deadline <= now()) {
-            let begun = !terms.give_up();
-            // It may have come just now.
-            let late = self.receiver.poll(waker).map(|outcome| arrived(outcome, message));
-            return Some(late.unwrap_or(Err(CallError::Timeout { message, begun })));
-        }
-        None
-    }
-
-    /// Has `waker` woken at the deadline, and if the thread is abandoned.
-    fn attend(&mut self, waker: &Waker) {
-        let is_known = self.attending.as_ref().is_some_and(|known| known.waker.will_wake(waker));
-        if waker.will_wake(Waker::noop()) || is_known {
-            return;
-        }
-        self.leave();
-        let alarm = self.receiver.terms().deadline().map(|deadline| set_alarm(deadline, waker.clone()));
-        self.attending = Some(Attendance { waker: waker.clone(), place: self.mailbox.edge.attend(waker), alarm });
-    }
-
-    fn leave(&mut self) {
-        if let Some(Attendance { waker, place, alarm }) = self.attending.take() {
-            self.mailbox.edge.leave(place);
-            if let Some(alarm) = alarm {
-                clear_alarm(alarm);
-            }
-            quietly(|| drop(waker));
-        }
-    }
-
-    /// Lets the call run on.
-    fn release(mut self) {
-        self.leave();
-        self.detached = true;
-    }
-}
-
-impl<R> Drop for Sent<R> {
-    fn drop(&mut self) {
-        self.leave();
-        if !self.detached {
-            self.receiver.terms().give_up();
-        }
     }
 }
 

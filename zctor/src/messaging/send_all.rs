@@ -2,108 +2,108 @@
 
 use std::collections::HashMap;
 
-use crate::client::message::Message;
 use crate::error::{Refusal, SendError};
 use crate::id::InstanceId;
 use crate::mailbox::mail::How;
+use crate::messaging::backpressure::{overflow, room_deadline};
 use crate::messaging::binding::Binding;
+use crate::messaging::send::try_send;
 use crate::messaging::target::Aim;
+use crate::route::payload::Payload;
 use crate::route::pool::Chosen;
 
-impl<'a, M: Message> Aim<'a, M> {
-    pub(crate) fn send_all(&self, messages: Vec<M>) -> Result<usize, SendError<Vec<M>>> {
-        let count = messages.len();
-        if count == 0 {
-            return Ok(0);
-        }
-        let mut late = Vec::new();
-        let outcome = self.send_straight(messages, &mut late).or_else(|messages| self.send_each(messages, &mut late));
-        // What is given back was for a thread that ended this very moment: it finds another receiver, or none.
-        let mut rest = Vec::new();
-        for message in late {
-            let mut place = Some(message);
-            let _ = self.try_send(&mut place); // what is refused stays in its place
-            rest.extend(place);
-        }
-        let refusal = match outcome {
-            Ok(()) => Refusal::Stopped,
-            Err((messages, refusal)) => {
-                rest.extend(messages);
-                refusal
-            }
-        };
-        if rest.is_empty() {
-            return Ok(count);
-        }
-        let refusal = self.refused(refusal, rest.len());
-        Err(SendError::new(M::NAME, rest, refusal))
+pub(crate) fn send_all<'a, M: Payload>(aim: &Aim<'a, M>, messages: Vec<M>) -> Result<usize, SendError<Vec<M>>> {
+    let count = messages.len();
+    if count == 0 {
+        return Ok(0);
     }
+    let mut late = Vec::new();
+    let outcome = send_straight(aim, messages, &mut late).or_else(|messages| send_each(aim, messages, &mut late));
+    // What is given back was for a thread that ended this very moment: it finds another receiver, or none.
+    let mut rest = Vec::new();
+    for message in late {
+        let mut place = Some(message);
+        let _ = try_send(aim, &mut place); // what is refused stays in its place
+        rest.extend(place);
+    }
+    let refusal = match outcome {
+        Ok(()) => Refusal::Stopped,
+        Err((messages, refusal)) => {
+            rest.extend(messages);
+            refusal
+        }
+    };
+    if rest.is_empty() {
+        return Ok(count);
+    }
+    let refusal = aim.refused(refusal, rest.len());
+    Err(SendError::new(M::NAME, rest, refusal))
+}
 
-    /// The way that as good as every batch takes: whole to the instance that a client is bound to, or dealt out in turn, if
-    /// nothing stands against it. Else it comes back untouched, and `send_each` looks closer.
-    fn send_straight(&self, messages: Vec<M>, late: &mut Vec<M>) -> Result<(), Vec<M>> {
-        match (self.binding, self.pool) {
-            (Binding::One(address), _) => {
-                let Some(way) = address.admit_freely() else { return Err(messages) };
-                late.extend(address.send_batch(way, messages, How::default()));
+/// The way that as good as every batch takes: whole to the instance that a client is bound to, or dealt out in turn, if
+/// nothing stands against it. Else it comes back untouched, and `send_each` looks closer.
+fn send_straight<'a, M: Payload>(aim: &Aim<'a, M>, messages: Vec<M>, late: &mut Vec<M>) -> Result<(), Vec<M>> {
+    match (aim.binding, aim.pool) {
+        (Binding::One(address), _) => {
+            let Some(way) = address.admit_freely() else { return Err(messages) };
+            late.extend(address.send_batch(way, messages, How::default()));
+            Ok(())
+        }
+        (Binding::Turn(_), Some(pool)) if messages.iter().all(|message| message.key().is_none()) => {
+            pool.deal(messages, late)
+        }
+        _ => Err(messages),
+    }
+}
+
+/// Each message takes its turn; what goes to one instance goes there in one push. From the first that is refused on,
+/// they come back.
+fn send_each<'a, M: Payload>(aim: &Aim<'a, M>, messages: Vec<M>, late: &mut Vec<M>) -> Result<(), (Vec<M>, Refusal)> {
+    let mut batches = Batches::new(matches!(aim.binding, Binding::LeastLoaded), late);
+    let until = room_deadline(aim);
+    let mut messages = messages.into_iter();
+    let mut refused = None;
+    for message in messages.by_ref() {
+        let key = message.key();
+        let chosen = match (aim.binding, key) {
+            (Binding::LeastLoaded, None) => {
+                aim.pool().and_then(|pool| pool.least_loaded(aim.view.waits(), |id| batches.given_to(id)))
+            }
+            (_, key) => aim.choose(key),
+        };
+        let chosen = match chosen {
+            Ok(chosen) if chosen.is_full() => {
+                // What was taken in so far makes room when it has been sent.
+                batches.send();
+                overflow(aim, key, chosen, || until)
+            }
+            chosen => chosen,
+        };
+        let placed = match chosen {
+            Ok(chosen) if chosen.is_full() => {
+                chosen.address().drop_newest(message).map_err(|message| (message, Refusal::Stopped))
+            }
+            Ok(chosen) => {
+                batches.add(chosen, message);
                 Ok(())
             }
-            (Binding::Turn(_), Some(pool)) if messages.iter().all(|message| message.__key().is_none()) => {
-                pool.deal(messages, late)
-            }
-            _ => Err(messages),
+            Err(refusal) => Err((message, refusal)),
+        };
+        if let Err(back) = placed {
+            refused = Some(back);
+            break;
         }
     }
-
-    /// Each message takes its turn; what goes to one instance goes there in one push. From the first that is refused on,
-    /// they come back.
-    fn send_each(&self, messages: Vec<M>, late: &mut Vec<M>) -> Result<(), (Vec<M>, Refusal)> {
-        let mut batches = Batches::new(matches!(self.binding, Binding::LeastLoaded), late);
-        let until = self.room_deadline();
-        let mut messages = messages.into_iter();
-        let mut refused = None;
-        for message in messages.by_ref() {
-            let key = message.__key();
-            let chosen = match (self.binding, key) {
-                (Binding::LeastLoaded, None) => {
-                    self.pool().and_then(|pool| pool.least_loaded(self.view.waits(), |id| batches.given_to(id)))
-                }
-                (_, key) => self.choose(key),
-            };
-            let chosen = match chosen {
-                Ok(chosen) if chosen.is_full() => {
-                    // What was taken in so far makes room when it has been sent.
-                    batches.send();
-                    self.overflow(key, chosen, || until)
-                }
-                chosen => chosen,
-            };
-            let placed = match chosen {
-                Ok(chosen) if chosen.is_full() => {
-                    chosen.address().drop_newest(message).map_err(|message| (message, Refusal::Stopped))
-                }
-                Ok(chosen) => {
-                    batches.add(chosen, message);
-                    Ok(())
-                }
-                Err(refusal) => Err((message, refusal)),
-            };
-            if let Err(back) = placed {
-                refused = Some(back);
-                break;
-            }
-        }
-        batches.send();
-        match refused {
-            None => Ok(()),
-            Some((first, refusal)) => Err((std::iter::once(first).chain(messages).collect(), refusal)),
-        }
+    batches.send();
+    match refused {
+        None => Ok(()),
+        Some((first, refusal)) => Err((std::iter::once(first).chain(messages).collect(), refusal)),
     }
 }
 
 /// What `send_all` has gathered, a batch an instance. Where messages in turn and messages by key meet in one instance,
 /// each kind has its own batch: what becomes of them differs if it ends.
-struct Batches<'a, M: Message> {
+struct Batches<'a, M: Payload> {
     batches: Vec<(Chosen<'a, M>, Vec<M>)>,
     /// The place that was added to last.
     cursor: usize,
@@ -116,7 +116,7 @@ struct Batches<'a, M: Message> {
     late: &'a mut Vec<M>,
 }
 
-impl<'a, M: Message> Batches<'a, M> {
+impl<'a, M: Payload> Batches<'a, M> {
     /// `counts`: whether `given_to` will be asked.
     fn new(counts: bool, late: &'a mut Vec<M>) -> Self {
         let given = counts.then(HashMap::new);
@@ -169,7 +169,7 @@ impl<'a, M: Message> Batches<'a, M> {
     }
 }
 
-impl<M: Message> Drop for Batches<'_, M> {
+impl<M: Payload> Drop for Batches<'_, M> {
     /// A key's `Hash` has panicked: what was gathered was never sent.
     fn drop(&mut self) {
         for (chosen, batch) in &self.batches {

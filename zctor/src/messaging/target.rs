@@ -1,17 +1,17 @@
 //! Routes: the one way that sends and calls take, from a message to the instance that gets it.
 
-use crate::client::message::Message;
 use crate::error::{CallError, Refusal, SendError};
 use crate::mailbox::edge::Edge;
 use crate::mailbox::mail::How;
 use crate::messaging::binding::{Binding, Limit, View};
 use crate::route::endpoint::{Address, Way};
-use crate::route::pool::{Chosen, Found, Places, Pool, known};
+use crate::route::payload::Payload;
+use crate::route::pool::{Chosen, Places, Pool, known};
 use crate::thread::local::Local;
 
 /// Everything that sending needs to know, borrowed: clients, engines and contexts all send through it.
 #[derive(Clone, Copy)]
-pub(crate) struct Aim<'a, M: Message> {
+pub(crate) struct Aim<'a, M: Payload> {
     pub(super) pool: Option<&'a Pool<M>>,
     pub(super) binding: &'a Binding<M>,
     edge: Option<&'a Edge>,
@@ -20,7 +20,7 @@ pub(crate) struct Aim<'a, M: Message> {
     pub(super) snapshot: Option<&'a Places<M>>,
 }
 
-impl<'a, M: Message> Aim<'a, M> {
+impl<'a, M: Payload> Aim<'a, M> {
     /// At the instances of a pool in turn; `None` where the type was never registered.
     pub(crate) fn at_pool(pool: Option<&'a Pool<M>>, edge: &'a Edge) -> Self {
         Self { pool, binding: &Binding::Turn(None), edge: Some(edge), view: View::default(), snapshot: None }
@@ -97,12 +97,7 @@ impl<'a, M: Message> Aim<'a, M> {
         match (self.binding, key) {
             (Binding::One(address), _) => {
                 let way = address.admit()?;
-                Ok(Chosen {
-                    found: Found::Bound(address),
-                    way,
-                    entry: address.enter(self.view.waits()),
-                    rotated: false,
-                })
+                Ok(Chosen::one(address, way, address.enter(self.view.waits())))
             }
             (Binding::Gone(_), _) => Err(Refusal::Stopped),
             (Binding::Key(key), _) => self.pool()?.of_key(*key, self.view.waits()),

@@ -8,12 +8,12 @@ use std::collections::VecDeque;
 use std::mem::take;
 use std::sync::Arc;
 
-use crate::client::message::Message;
 use crate::error::CallError;
 use crate::event::{DeadLetter, Undelivered};
 use crate::mailbox::buffers::Spares;
 use crate::mailbox::dead_letters::{Listener, run_hook};
 use crate::mailbox::envelope::{Envelope, Gathered, Grave, Letter, seal};
+use crate::route::payload::Payload;
 use crate::route::payload::Port;
 use crate::sys::frame::in_hook;
 use crate::sys::unwind::{Quiet, quietly};
@@ -47,7 +47,7 @@ impl<M: 'static> Heir<M> for Arc<OnUndelivered<M>> {
 
 /// What a letter may hold: a message, a call, or a batch. Empty by default.
 pub(super) trait Content: Default + Send + 'static {
-    type Message: Message;
+    type Message: Payload;
 
     fn len(&self) -> usize;
     /// As `Envelope::gather`, for the content of a single message.
@@ -85,7 +85,7 @@ const fn is_bulky<M>() -> bool {
 
 /// Makes a batch of a letter and one message more.
 #[inline]
-pub(super) fn join<M: Message + Send, H: Heir<M>>(
+pub(super) fn join<M: Payload + Send, H: Heir<M>>(
     letter: &mut Letter,
     place: &mut Option<M>,
     spares: &Spares,
@@ -104,12 +104,12 @@ pub(super) fn join<M: Message + Send, H: Heir<M>>(
 }
 
 /// A message that nobody will handle, and that is counted: tells of it, unless a hook lost it.
-pub(crate) fn lose<M: Message>(message: M, hook: Option<&OnUndelivered<M>>, grave: Grave<'_>) {
+pub(crate) fn lose<M: Payload>(message: M, hook: Option<&OnUndelivered<M>>, grave: Grave<'_>) {
     tell(message, hook, grave, grave.losses.listener());
 }
 
 /// A message for which there is no room at the edge, and that is dropped. It comes back if the report has been made.
-pub(super) fn lose_at_edge<M: Message>(message: M, hook: Option<&OnUndelivered<M>>, grave: Grave<'_>) -> Result<(), M> {
+pub(super) fn lose_at_edge<M: Payload>(message: M, hook: Option<&OnUndelivered<M>>, grave: Grave<'_>) -> Result<(), M> {
     match grave.losses.count_at_edge() {
         Some(listener) => {
             tell(message, hook, grave, listener);
@@ -119,7 +119,7 @@ pub(super) fn lose_at_edge<M: Message>(message: M, hook: Option<&OnUndelivered<M
     }
 }
 
-fn tell<M: Message>(message: M, hook: Option<&OnUndelivered<M>>, grave: Grave<'_>, listener: Listener) {
+fn tell<M: Payload>(message: M, hook: Option<&OnUndelivered<M>>, grave: Grave<'_>, listener: Listener) {
     let Grave { losses, instance, why, from_hook } = grave;
     if from_hook || in_hook() {
         return quietly(|| drop(message));
@@ -164,7 +164,7 @@ impl<C: Content, H: Heir<C::Message>> Envelope for Sealed<C, H> {
 }
 
 /// A message.
-impl<M: Message + Send> Content for Option<M> {
+impl<M: Payload + Send> Content for Option<M> {
     type Message = M;
 
     fn len(&self) -> usize {
@@ -186,7 +186,7 @@ impl<M: Message + Send> Content for Option<M> {
 }
 
 /// A call.
-impl<M: Message<Port: Send> + Send> Content for Option<Call<M>> {
+impl<M: Payload<Port: Send> + Send> Content for Option<Call<M>> {
     type Message = M;
 
     fn len(&self) -> usize {
@@ -206,7 +206,7 @@ impl<M: Message<Port: Send> + Send> Content for Option<Call<M>> {
 }
 
 /// A batch.
-impl<M: Message + Send> Content for VecDeque<M> {
+impl<M: Payload + Send> Content for VecDeque<M> {
     type Message = M;
 
     fn len(&self) -> usize {
@@ -229,7 +229,7 @@ impl<M: Message + Send> Content for VecDeque<M> {
 }
 
 /// A call on its way: the message, and where its reply goes.
-pub(crate) struct Call<M: Message> {
+pub(crate) struct Call<M: Payload> {
     pub(crate) message: M,
     pub(crate) port: M::Port,
 }

@@ -5,7 +5,6 @@ use std::mem::take;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 
-use crate::client::message::Message;
 use crate::error::Refusal;
 use crate::event::{End, Undelivered};
 use crate::id::{Birth, InstanceId, Slot};
@@ -15,11 +14,12 @@ use crate::mailbox::mail::{How, Mail, Order};
 use crate::mailbox::permits::Room;
 use crate::reply::cancellation::Terms;
 use crate::route::contents::{Call, Content, Nobody, OnUndelivered, join, lose_at_edge, opened, sealed};
+use crate::route::payload::Payload;
 use crate::route::payload::Port;
 use crate::sys::frame::is_needed;
 use crate::thread::serve::{enqueue_here, send_here};
 
-impl<M: Message<Port: Send> + Send> Seals<M> {
+impl<M: Payload<Port: Send> + Send> Seals<M> {
     pub(crate) const ALL: Self = Self {
         send: |place, address, way, how| {
             if way == Way::Here && queue_here(place, address, how) {
@@ -52,13 +52,13 @@ fn take_back<C: Content>(place: &mut C, refused: Option<Mail>) {
 
 /// Mail with one message.
 #[inline(always)]
-fn single<M: Message + Send>(place: &mut Option<M>, address: &Address<M>, how: How) -> Mail {
+fn single<M: Payload + Send>(place: &mut Option<M>, address: &Address<M>, how: How) -> Mail {
     Mail::letter(address.slot, sealed(take(place), address.undelivered.as_ref()), how)
 }
 
 /// Queues a message for an instance of this thread: see `thread::send_here`.
 #[inline(always)]
-fn queue_here<M: Message + Send>(place: &mut Option<M>, address: &Address<M>, how: How) -> bool {
+fn queue_here<M: Payload + Send>(place: &mut Option<M>, address: &Address<M>, how: How) -> bool {
     let spares = &address.mailbox.spares;
     let add = |letter: &mut Letter, place: &mut Option<M>| match &address.undelivered {
         None => join::<M, Nobody>(letter, place, spares),
@@ -73,7 +73,7 @@ type Post<M, C> = fn(&mut C, &Address<M>, Way, How);
 
 /// How messages are put into envelopes. Made where they are known to be fit to go to another thread, which clients do not
 /// ask for, so that a field that is not is one error and not two.
-pub(crate) struct Seals<M: Message> {
+pub(crate) struct Seals<M: Payload> {
     pub(crate) send: Post<M, Option<M>>,
     pub(crate) call: Post<M, Option<Call<M>>>,
     pub(crate) batch: Post<M, VecDeque<M>>,
@@ -81,7 +81,7 @@ pub(crate) struct Seals<M: Message> {
 
 /// Where one instance lives, and how to write to it. All who know it share one, so that a client is small enough to travel
 /// inside of messages.
-pub(crate) struct Address<M: Message> {
+pub(crate) struct Address<M: Payload> {
     pub(crate) mailbox: Arc<Mailbox>,
     pub(crate) slot: Slot,
     pub(crate) seals: &'static Seals<M>,
@@ -93,7 +93,7 @@ pub(crate) struct Address<M: Message> {
     pub(crate) born: Birth,
 }
 
-impl<M: Message> Drop for Address<M> {
+impl<M: Payload> Drop for Address<M> {
     fn drop(&mut self) {
         if self.status.is_broken() {
             self.mailbox.roll.forget(self.slot);
@@ -110,7 +110,7 @@ pub(crate) enum Way {
     There,
 }
 
-impl<M: Message> Address<M> {
+impl<M: Payload> Address<M> {
     pub(crate) fn id(&self) -> InstanceId {
         InstanceId { thread: self.mailbox.thread, slot: self.slot }
     }

@@ -3,11 +3,11 @@
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::marker::PhantomData;
 
-use crate::client::message::Message;
 use crate::error::Refusal;
+use crate::route::payload::Payload;
 use crate::route::pool::{Chosen, Pool};
 
-impl<M: Message> Pool<M> {
+impl<M: Payload> Pool<M> {
     /// The instance of a key: the one whose hash with the key is highest (rendezvous hashing, Thaler and Ravishankar
     /// 1998), so that about 1/n of the keys move when the pool changes, all of them to or from what changed.
     pub(crate) fn of_key(&self, key: u64, waits: bool) -> Result<Chosen<'_, M>, Refusal> {

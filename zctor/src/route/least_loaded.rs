@@ -1,13 +1,13 @@
 //! The instance with the least to do.
 
-use crate::client::message::Message;
 use crate::error::Refusal;
 use crate::id::InstanceId;
 use crate::route::endpoint::Entry;
+use crate::route::payload::Payload;
 use crate::route::pool::{Chosen, Pool};
 use crate::route::round_robin::has_somebody_room;
 
-impl<M: Message> Pool<M> {
+impl<M: Payload> Pool<M> {
     /// The instance with the least to do on its thread, `more` added to each; those that back off or have no room only
     /// if all do.
     pub(crate) fn least_loaded(

@@ -1,12 +1,22 @@
 //! What delivery needs to know of a message.
 
-use crate::client::message::Message;
 use crate::error::CallError;
 use crate::reply::cancellation::Terms;
 use crate::reply::reply_to::ReplyTo;
 
+/// What routing and delivery need to know of a message. Below the client, nothing else of it is known.
+pub(crate) trait Payload: Sized + 'static {
+    const NAME: &'static str;
+    const CALL_DEPTH: u16;
+    type Port: Port;
+
+    fn variant(&self) -> &'static str;
+    /// The hash of its `#[key]`.
+    fn key(&self) -> Option<u64>;
+}
+
 /// Makes the port of a call from where its reply goes.
-pub(crate) type ToPort<M, R> = fn(ReplyTo<R>) -> <M as Message>::Port;
+pub(crate) type ToPort<M, R> = fn(ReplyTo<R>) -> <M as Payload>::Port;
 
 /// The kind of a [`Request`] that its handler answers when it returns.
 ///

@@ -10,7 +10,6 @@ use std::sync::{Arc, Mutex};
 
 use arc_swap::{ArcSwap, Guard};
 
-use crate::client::message::Message;
 use crate::error::Refusal;
 use crate::id::InstanceId;
 use crate::mailbox::Mailbox;
@@ -18,7 +17,8 @@ use crate::mailbox::edge::Edge;
 use crate::mailbox::mail::How;
 use crate::route::contents::Call;
 use crate::route::endpoint::{Address, Entry, Way};
-use crate::route::registry::{Additions, AnyPool, Enlist, Pools, RegistryEntry};
+use crate::route::payload::Payload;
+use crate::route::registry::{self, Additions, AnyPool, Enlist, Pools};
 use crate::sys::lock::lock;
 use crate::sys::unwind::quietly;
 use crate::thread::local::Local;
@@ -27,7 +27,7 @@ use crate::type_map::TypeMap;
 
 /// Gives what rotation had chosen another for to who takes over, by `send`, which puts it back if that one has ended
 /// meanwhile. What is left in its place has nobody.
-pub(super) fn hand_over<M: Message, T>(
+pub(super) fn hand_over<M: Payload, T>(
     pool: &Pool<M>,
     place: &mut Option<T>,
     send: impl Fn(&Address<M>, Way, &mut Option<T>, How),
@@ -39,31 +39,31 @@ pub(super) fn hand_over<M: Message, T>(
 }
 
 /// An instance in its pool.
-pub(crate) struct Place<M: Message> {
+pub(crate) struct Place<M: Payload> {
     /// Made of thread and slot: grows in spawn order, is never 0, and is never given again.
     pub(super) number: u64,
     pub(crate) address: Arc<Address<M>>,
 }
 
-impl<M: Message> Clone for Place<M> {
+impl<M: Payload> Clone for Place<M> {
     fn clone(&self) -> Self {
         Self { number: self.number, address: Arc::clone(&self.address) }
     }
 }
 
 /// The places of a pool as they are, or were.
-pub(crate) struct Places<M: Message> {
+pub(crate) struct Places<M: Payload> {
     version: u64,
     list: Vec<Place<M>>,
 }
 
-impl<M: Message> Default for Places<M> {
+impl<M: Payload> Default for Places<M> {
     fn default() -> Self {
         Self { version: 0, list: Vec::new() }
     }
 }
 
-impl<M: Message> Deref for Places<M> {
+impl<M: Payload> Deref for Places<M> {
     type Target = [Place<M>];
 
     fn deref(&self) -> &[Place<M>] {
@@ -76,7 +76,7 @@ impl<M: Message> Deref for Places<M> {
 pub(crate) type Snapshot<M> = Option<Arc<Places<M>>>;
 
 /// A pool as an actor thread knows it, for what its handlers send.
-pub(crate) struct KnownPool<M: Message> {
+pub(crate) struct KnownPool<M: Payload> {
     pub(crate) pool: Arc<Pool<M>>,
     version: u64,
     pub(crate) snapshot: Snapshot<M>,
@@ -84,7 +84,7 @@ pub(crate) struct KnownPool<M: Message> {
     pub(super) local_turn: Cell<u64>,
 }
 
-impl<M: Message> KnownPool<M> {
+impl<M: Payload> KnownPool<M> {
     fn new(pool: Arc<Pool<M>>, local_turn: u64) -> Self {
         // The version first: places that are newer than it only make this old at once.
         let version = pool.version();
@@ -97,7 +97,7 @@ impl<M: Message> KnownPool<M> {
 }
 
 /// All registered instances of one message type.
-pub(crate) struct Pool<M: Message> {
+pub(crate) struct Pool<M: Payload> {
     pub(crate) places: ArcSwap<Places<M>>,
     /// That of `places`, for a cheap look; grows when they are replaced.
     version: AtomicU64,
@@ -110,13 +110,13 @@ pub(crate) struct Pool<M: Message> {
     pub(crate) edge: Arc<Edge>,
 }
 
-struct Draft<M: Message> {
+struct Draft<M: Payload> {
     newcomers: Vec<Place<M>>,
     /// Places whose instance has ended since the last compaction.
     ended: usize,
 }
 
-impl<M: Message> Pool<M> {
+impl<M: Payload> Pool<M> {
     pub(crate) fn new(edge: Arc<Edge>) -> Self {
         Self {
             places: ArcSwap::default(),
@@ -208,13 +208,13 @@ impl<M: Message> Pool<M> {
     }
 }
 
-impl<M: Message> AnyPool for Pool<M> {
+impl<M: Payload> AnyPool for Pool<M> {
     fn into_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync> {
         self
     }
 
-    fn entry(&self) -> RegistryEntry {
-        RegistryEntry { key: TypeId::of::<M>(), message: M::NAME, instances: self.instances() }
+    fn entry(&self) -> registry::Entry {
+        registry::Entry { key: TypeId::of::<M>(), message: M::NAME, instances: self.instances() }
     }
 
     fn publish(&self) -> Option<Box<dyn Any>> {
@@ -252,14 +252,14 @@ impl<M: Message> AnyPool for Pool<M> {
     }
 }
 
-impl<M: Message> Enlist for Arc<Address<M>> {
+impl<M: Payload> Enlist for Arc<Address<M>> {
     fn enlist(self: Box<Self>, pools: &mut Additions<'_>) {
         pools.pool::<M>().add(*self);
     }
 }
 
 impl Additions<'_> {
-    fn pool<M: Message>(&mut self) -> Arc<Pool<M>> {
+    fn pool<M: Payload>(&mut self) -> Arc<Pool<M>> {
         if let Some(pool) = self.pools.get::<M>() {
             return pool;
         }
@@ -273,7 +273,7 @@ impl Additions<'_> {
 }
 
 impl Pools {
-    pub(crate) fn get<M: Message>(&self) -> Option<Arc<Pool<M>>> {
+    pub(crate) fn get<M: Payload>(&self) -> Option<Arc<Pool<M>>> {
         let pool = Arc::clone(self.by_type.load().get(&TypeId::of::<M>())?);
         pool.into_any().downcast().ok()
     }
@@ -281,13 +281,13 @@ impl Pools {
 
 /// The pool of a type, with its places as this thread last saw them, and now.
 #[inline]
-pub(crate) fn known<M: Message>(local: &Local) -> Option<Rc<KnownPool<M>>> {
+pub(crate) fn known<M: Payload>(local: &Local) -> Option<Rc<KnownPool<M>>> {
     let known = local.kept.get::<Rc<KnownPool<M>>>().filter(|known| known.is_current());
     known.or_else(|| look_up(local))
 }
 
 #[cold]
-fn look_up<M: Message>(local: &Local) -> Option<Rc<KnownPool<M>>> {
+fn look_up<M: Payload>(local: &Local) -> Option<Rc<KnownPool<M>>> {
     let known = match local.kept.get::<Rc<KnownPool<M>>>() {
         Some(old) => KnownPool::new(Arc::clone(&old.pool), old.local_turn.get()),
         None => KnownPool::new(local.kept.get::<Arc<Pools>>()?.get::<M>()?, 0),
@@ -300,19 +300,19 @@ fn look_up<M: Message>(local: &Local) -> Option<Rc<KnownPool<M>>> {
 }
 
 /// The instance that a message goes to.
-pub(crate) struct Chosen<'a, M: Message> {
-    pub(crate) found: Found<'a, M>,
+pub(crate) struct Chosen<'a, M: Payload> {
+    found: Found<'a, M>,
     pub(crate) way: Way,
     pub(crate) entry: Entry,
-    pub(crate) rotated: bool,
+    rotated: bool,
 }
 
-pub(crate) enum Found<'a, M: Message> {
+enum Found<'a, M: Payload> {
     Place(Guard<Arc<Places<M>>>, usize),
     Bound(&'a Address<M>),
 }
 
-impl<'a, M: Message> Chosen<'a, M> {
+impl<'a, M: Payload> Chosen<'a, M> {
     pub(crate) fn place(places: Guard<Arc<Places<M>>>, index: usize, way: Way, entry: Entry, rotated: bool) -> Self {
         if entry != Entry::Full {
             trace::routed(M::NAME, places[index].address.id(), index + 1, places.len());
@@ -322,6 +322,11 @@ impl<'a, M: Message> Chosen<'a, M> {
 
     pub(crate) fn straight(address: &'a Address<M>, way: Way, how: How) -> Self {
         Self { found: Found::Bound(address), way, entry: Entry::Free, rotated: how.rotated }
+    }
+
+    /// One that rotation has not chosen.
+    pub(crate) fn one(address: &'a Address<M>, way: Way, entry: Entry) -> Self {
+        Self { found: Found::Bound(address), way, entry, rotated: false }
     }
 
     pub(crate) fn is_full(&self) -> bool {

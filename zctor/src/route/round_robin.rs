@@ -3,15 +3,15 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use crate::client::message::Message;
 use crate::error::Refusal;
 use crate::mailbox::mail::How;
 use crate::route::endpoint::{Address, Entry, Way};
+use crate::route::payload::Payload;
 use crate::route::pool::{Chosen, KnownPool, Place, Places, Pool};
 use crate::thread::local::Local;
 use crate::trace;
 
-impl<M: Message> Pool<M> {
+impl<M: Payload> Pool<M> {
     /// The instance whose turn it is; the turn moves on to it, unless it has no room.
     ///
     /// Round robin by place numbers rather than by a running count: the next place after the one last used, so that
@@ -130,7 +130,7 @@ impl<M: Message> Pool<M> {
 }
 
 /// What one place is dealt of a batch.
-struct Hand<'p, M: Message> {
+struct Hand<'p, M: Payload> {
     index: usize,
     address: &'p Address<M>,
     way: Way,
@@ -139,7 +139,7 @@ struct Hand<'p, M: Message> {
 
 /// The place after the one last used; 0 where there are none.
 #[inline]
-fn after<M: Message>(places: &[Place<M>], turn: u64) -> usize {
+fn after<M: Payload>(places: &[Place<M>], turn: u64) -> usize {
     if let [_] = places {
         return 0;
     }
@@ -148,7 +148,7 @@ fn after<M: Message>(places: &[Place<M>], turn: u64) -> usize {
 }
 
 /// The next place after `turn` that takes mail; those that have no room or back off only if all do.
-fn next_open<M: Message>(places: &[Place<M>], turn: u64, waits: bool) -> Option<(usize, Way)> {
+fn next_open<M: Payload>(places: &[Place<M>], turn: u64, waits: bool) -> Option<(usize, Way)> {
     let n = places.len();
     let open = |index: usize| places[index].address.admit().ok().map(|way| (index, way));
     if n <= 1 {
@@ -165,13 +165,13 @@ fn next_open<M: Message>(places: &[Place<M>], turn: u64, waits: bool) -> Option<
 
 /// Whether one of those that rotation prefers has room: of those that do not back off, unless all do.
 #[cold]
-pub(super) fn has_somebody_room<M: Message>(places: &[Place<M>], waits: bool) -> bool {
+pub(super) fn has_somebody_room<M: Payload>(places: &[Place<M>], waits: bool) -> bool {
     let open = || places.iter().map(|place| &place.address).filter(|address| address.admit().is_ok());
     let all_rest = !open().any(|address| address.status.is_ready());
     open().filter(|address| all_rest || address.status.is_ready()).any(|address| address.has_room(waits))
 }
 
-impl<M: Message> KnownPool<M> {
+impl<M: Payload> KnownPool<M> {
     /// The thread's own instances in the pool, in turn.
     pub(crate) fn next_local(&self, local: &Local) -> Result<Arc<Address<M>>, Refusal> {
         let places = self.pool.places.load();

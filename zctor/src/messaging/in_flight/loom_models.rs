@@ -13,7 +13,7 @@ use crate::reply::reply_to::ReplyTo;
 use crate::sys::park::Parker;
 use crate::sys::park::loom_models::outside;
 
-/// Caught: `park` that stores `PARKED` without a swap; `Reply::poll` that looks at the edge before it attends; `abandon`
+/// Caught: `park` that stores `PARKED` without a swap; `InFlight::look` that looks at the edge before it attends; `abandon`
 /// that takes the wakers before it sets the edge; a missing fence in `abandon` or `is_abandoned`, by the late wake alone.
 #[test]
 fn who_waits_for_a_thread_that_is_abandoned_is_told() {
@@ -26,7 +26,7 @@ fn who_waits_for_a_thread_that_is_abandoned_is_told() {
 fn wait_for_an_abandonment(late_wakes: usize) {
     let edge = Arc::new(Edge::new(None));
     let mailbox = Mailbox::new(ThreadId(0), String::new(), edge, None);
-    let (port, mut receiver) = ReplyTo::<()>::channel(Terms::none());
+    let (port, receiver) = ReplyTo::<()>::channel(Terms::none());
     let outside = outside(0);
     let abandoner = {
         let edge = Arc::clone(&mailbox.edge);
@@ -38,7 +38,7 @@ fn wait_for_an_abandonment(late_wakes: usize) {
             spawn(move || Parker::wake(&parker))
         })
         .collect();
-    let mut reply = Reply::new(&mut receiver, &mailbox, "message");
+    let mut reply = InFlight::new(receiver, &mailbox, "message");
     let outcome = outside.wait(&mut reply, None);
     assert_eq!(outcome, Some(Err(CallError::Stopped { message: "message" })));
     drop((reply, port));
