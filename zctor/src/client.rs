@@ -6,12 +6,10 @@ pub(crate) mod watch;
 
 use std::fmt;
 use std::hash::Hash;
-use std::panic::Location;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::client::message::{IntoRequest, Message, Request};
-use crate::client::recipient::Recipient;
 use crate::client::watch::{Watch, Watched};
 use crate::error::{CallError, SendError, StopError, WatchError};
 use crate::id::InstanceId;
@@ -450,36 +448,6 @@ impl<M: Message> Client<M> {
             Some(_) => self.bound(Binding::LeastLoaded),
             None => self.clone(),
         }
-    }
-
-    /// A handle typed by what one variant holds, for code that should know neither the enum nor its crate.
-    ///
-    /// `variant` is the constructor of a variant with one field, as in `client.recipient(LogMessage::Line)`. For a field
-    /// with a name it is a closure that captures nothing: `|text: String| LogMessage::Line { text }`. Any other function
-    /// is refused at the first [`send`](Recipient::send), which panics.
-    ///
-    /// ```
-    /// # use zctor::{ActorEngine, Recipient, actor};
-    /// # #[actor]
-    /// # pub enum JobMessage { Run(u32), Name { name: String } }
-    /// # struct Job;
-    /// # impl JobHandler for Job { fn run(&mut self, _value: u32) {} fn name(&mut self, _name: String) {} }
-    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// # let engine = ActorEngine::new();
-    /// let jobs: JobClient = engine.pool(2, JobMessage::actor(|| Job))?;
-    /// let numbers: Recipient<u32> = jobs.recipient(JobMessage::Run);
-    /// let names: Recipient<String> = jobs.recipient(|name| JobMessage::Name { name });
-    /// numbers.send(7)?;
-    /// names.send("seven".to_owned())?;
-    /// engine.settle();
-    /// assert_eq!(engine.stats().handled(), 2);
-    /// # Ok(())
-    /// # }
-    /// ```
-    #[must_use]
-    #[track_caller]
-    pub fn recipient<T: 'static>(&self, variant: fn(T) -> M) -> Recipient<T> {
-        Recipient::new(self.clone(), variant, Location::caller())
     }
 
     /// The same client with a time limit for each call and each wait for room.

@@ -1,6 +1,7 @@
 //! The actor thread.
 
 pub(crate) mod borrowed;
+pub(crate) mod held;
 pub(crate) mod local;
 pub(crate) mod queue;
 pub(crate) mod run;

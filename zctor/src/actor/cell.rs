@@ -1,18 +1,16 @@
 //! An instance as its context, its timers and its pipes know it.
 
 use std::cell::Cell;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Waker;
 use std::time::{Duration, Instant};
 
 use crate::actor::restart::Panics;
-use crate::actor::state::Own;
 use crate::client::message::Message;
 use crate::id::Slot;
 use crate::mailbox::counters::{Account, Page};
-use crate::mailbox::mail::Mail;
 use crate::route::endpoint::Address;
 use crate::thread::local::Common;
 
@@ -29,19 +27,16 @@ pub(super) enum Ring<M> {
 }
 
 /// One state and all that it takes to serve it, in one allocation. `O` is what depends on the state's type.
-pub(crate) struct Instance<M: Message, O: ?Sized> {
+pub(crate) struct InstanceCell<M: Message, O: ?Sized> {
     pub(crate) common: Common,
     pub(crate) address: Arc<Address<M>>,
     /// With its account.
     pub(super) page: Arc<Page>,
-    pub(super) own: O,
+    pub(super) typed: O,
 }
 
 /// An instance as the contexts, timers and pipes of its handlers know it.
-pub(crate) type Shared<M> = Instance<M, dyn HasExtras<M>>;
-
-/// An instance whose state's type is known.
-pub(crate) type Whole<M, S> = Instance<M, Own<M, S>>;
+pub(crate) type SharedCell<M> = InstanceCell<M, dyn HasExtras<M>>;
 
 /// Where an instance's extras are, whatever the type of its state.
 pub(crate) trait HasExtras<M> {
@@ -49,7 +44,7 @@ pub(crate) trait HasExtras<M> {
     fn put(&self, extras: Box<Extras<M>>);
 }
 
-impl<M: Message, O: ?Sized> Instance<M, O> {
+impl<M: Message, O: ?Sized> InstanceCell<M, O> {
     pub(crate) fn slot(&self) -> Slot {
         self.address.slot
     }
@@ -59,20 +54,20 @@ impl<M: Message, O: ?Sized> Instance<M, O> {
     }
 }
 
-impl<M: Message, O: HasExtras<M> + ?Sized> Instance<M, O> {
+impl<M: Message, O: HasExtras<M> + ?Sized> InstanceCell<M, O> {
     /// Looks at what most instances have not, or changes it; runs none of the user's code.
     pub(crate) fn with_extras<R>(&self, f: impl FnOnce(&mut Extras<M>) -> R) -> R {
-        let mut extras = self.own.take().unwrap_or_default();
+        let mut extras = self.typed.take().unwrap_or_default();
         let result = f(&mut extras);
-        self.own.put(extras);
+        self.typed.put(extras);
         result
     }
 
     /// As `with_extras`, if it has them.
     pub(crate) fn if_extras<R: Default>(&self, f: impl FnOnce(&mut Extras<M>) -> R) -> R {
-        let Some(mut extras) = self.own.take() else { return R::default() };
+        let Some(mut extras) = self.typed.take() else { return R::default() };
         let result = f(&mut extras);
-        self.own.put(extras);
+        self.typed.put(extras);
         result
     }
 }
@@ -87,20 +82,11 @@ pub(crate) struct Extras<M> {
     pub(super) panics: Panics,
     /// The timer that ends its rest.
     pub(super) alarm: u64,
-    /// Mail that waits for the end of its rest.
-    pub(super) held: VecDeque<Mail>,
 }
 
 impl<M> Default for Extras<M> {
     fn default() -> Self {
-        Self {
-            timers: BTreeMap::new(),
-            firing: None,
-            pipes: BTreeMap::new(),
-            panics: Panics::default(),
-            alarm: 0,
-            held: VecDeque::new(),
-        }
+        Self { timers: BTreeMap::new(), firing: None, pipes: BTreeMap::new(), panics: Panics::default(), alarm: 0 }
     }
 }
 

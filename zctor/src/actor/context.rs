@@ -5,7 +5,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::actor::cell::{PipeTask, Shared};
+use crate::actor::cell::{PipeTask, SharedCell};
 use crate::actor::pipe::{Pipe, Piped, Start, Starter, pipe_waker};
 use crate::actor::timer::{Timer, send_after, send_every};
 use crate::client::message::{AnsweredInHandler, CallableFrom, Message};
@@ -50,11 +50,11 @@ use crate::thread::local::{Local, Wish};
 /// ```
 pub struct Context<M: Message> {
     pub(crate) local: Rc<Local>,
-    shared: Rc<Shared<M>>,
+    shared: Rc<SharedCell<M>>,
 }
 
 impl<M: Message> Context<M> {
-    pub(crate) fn new(local: Rc<Local>, shared: Rc<Shared<M>>) -> Self {
+    pub(crate) fn new(local: Rc<Local>, shared: Rc<SharedCell<M>>) -> Self {
         Self { local, shared }
     }
 
@@ -304,7 +304,7 @@ impl<M: Message> Context<M> {
 
     /// Has this instance get a message when `running` is there.
     fn await_here<W: Running + 'static>(&self, running: W, then: impl FnOnce(W::Outcome) -> M + 'static) {
-        let id = self.local.next_serial();
+        let id = self.local.timers.next_serial();
         let slot = self.shared.slot();
         let mut task: Box<dyn PipeTask<M>> = Box::new(Piped { running, then });
         let waker = pipe_waker(&self.local, slot, id);

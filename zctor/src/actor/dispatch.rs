@@ -1,7 +1,6 @@
 //! From a message to the method of its handler.
 
 use crate::actor::context::Context;
-use crate::actor::double;
 use crate::client::message::Message;
 use crate::reply::reply_to::ReplySlot;
 
@@ -35,15 +34,6 @@ pub trait Dispatch<H>: Message {
     /// To the method of this variant.
     #[doc(hidden)]
     fn __handle(self, handler: &mut H, ctx: &mut Context<Self>, slot: &mut ReplySlot<'_, Self::Port>);
-    /// There, or to the double that stands in for a handler.
-    #[doc(hidden)]
-    #[inline]
-    fn __dispatch(self, handler: &mut H, ctx: &mut Context<Self>, slot: &mut ReplySlot<'_, Self::Port>)
-    where
-        H: 'static,
-    {
-        double::dispatch(self, handler, ctx, slot);
-    }
     #[doc(hidden)]
     fn __on_start(handler: &mut H, ctx: &mut Context<Self>);
     #[doc(hidden)]

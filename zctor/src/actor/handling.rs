@@ -4,10 +4,11 @@ use std::any::Any;
 use std::rc::Rc;
 use std::time::Instant;
 
-use crate::actor::cell::Whole;
 use crate::actor::context::Context;
 use crate::actor::dispatch::Dispatch;
+use crate::actor::double;
 use crate::actor::state::Moment;
+use crate::actor::state::TypedCell;
 use crate::client::message::Message;
 use crate::error::CallError;
 use crate::event::Undelivered;
@@ -18,21 +19,22 @@ use crate::route::contents::{Call, lose};
 use crate::route::endpoint::Address;
 use crate::route::payload::Port;
 use crate::sys::unwind::{count_uncaught, quietly, tell_caught};
-use crate::thread::local::{AnyInstance, Common, Local, Phase, Wish};
+use crate::thread::local::{Common, Instance, Local, Phase, Wish};
+use crate::thread::undelivered::settle_account;
 
 /// Ends a call whose caller had given up before its handler began: that never will.
 #[cold]
 pub(super) fn skip<M: Message>(call: Call<M>, address: &Address<M>, local: &Local, from_hook: bool) {
     let (losses, why) = (&local.mailbox.edge.losses, Undelivered::GivenUp);
     losses.count(1, why);
-    local.settle_account(address.slot, 1);
+    settle_account(local, address.slot, 1);
     let Call { message, port } = call;
     quietly(|| port.fail(CallError::Timeout { message: M::NAME, begun: false }));
     let grave = Grave { losses, instance: address.id(), why, from_hook };
     lose(message, address.undelivered.as_deref(), grave);
 }
 
-impl<M, S> Whole<M, S>
+impl<M, S> TypedCell<M, S>
 where
     M: Dispatch<S, Port: Send> + Send,
     S: 'static,
@@ -80,7 +82,7 @@ where
     ) {
         self.handle(local, slot, deadline, |state, ctx, slot| {
             if let Some(message) = message.take() {
-                message.__dispatch(state, ctx, slot);
+                double::dispatch(message, state, ctx, slot);
             }
             false
         });

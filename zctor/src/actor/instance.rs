@@ -6,17 +6,18 @@
 use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
-use std::mem::take;
+
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::actor::cell::{Instance, Whole};
+use crate::actor::cell::InstanceCell;
 use crate::actor::dispatch::Dispatch;
-use crate::actor::double::is_double;
+use crate::actor::double;
 use crate::actor::factory::StateFactory;
 use crate::actor::handling::{begin, count_handled, count_taken, known, skip};
-use crate::actor::state::{Moment, Own};
+use crate::actor::state::TypedCell;
+use crate::actor::state::{Moment, Typed};
 use crate::error::SpawnError;
 use crate::event::End;
 use crate::id::{Birth, InstanceId, Slot};
@@ -27,7 +28,8 @@ use crate::route::contents::{Call, OnUndelivered};
 use crate::route::endpoint::{Address, Seals, Status};
 use crate::route::payload::Port;
 use crate::sys::unwind::{catch, run_user};
-use crate::thread::local::{AnyInstance, Common, Local, OnTheSpot, Phase, Unsettled, Wish};
+use crate::thread::local::{Common, Instance, Local, OnTheSpot, Phase, Unsettled, Wish};
+use crate::thread::serve::enqueue;
 
 /// Builds a state on the current thread and gives it a slot; its `on_start` is queued.
 pub(crate) fn install<M, S>(
@@ -42,7 +44,7 @@ where
 {
     #[cfg(target_pointer_width = "64")]
     const {
-        let beyond = size_of::<Whole<M, S>>() - size_of::<RefCell<Option<S>>>();
+        let beyond = size_of::<TypedCell<M, S>>() - size_of::<RefCell<Option<S>>>();
         assert!(size_of::<Address<M>>() <= 40 && beyond <= 32, "there is one of each for each instance");
     }
     let (slot, born) = local.reserve();
@@ -55,22 +57,22 @@ where
         pooled,
         born,
     });
-    let instance = Rc::new(Instance {
+    let instance = Rc::new(InstanceCell {
         common: Common {
             phase: Cell::new(Phase::New),
             wish: Cell::default(),
             busy: Cell::new(false),
-            answers_itself: !is_double::<M, S>(),
+            answers_itself: !double::is_double::<M, S>(),
         },
         address: Arc::clone(&address),
         page: local.enrol(slot, M::NAME),
-        own: Own { state: RefCell::new(None), kit: Cell::default() },
+        typed: Typed { state: RefCell::new(None), attachments: Cell::default() },
     });
     // In its slot before it is built, so that what its factory sends to it finds it there.
-    local.settle_in(Rc::clone(&instance) as Rc<dyn AnyInstance>, M::CALL_DEPTH);
+    local.settle_in(Rc::clone(&instance) as Rc<dyn Instance>, M::CALL_DEPTH);
     let built = match factory {
         StateFactory::Again(blueprint) => {
-            instance.own.with_kit(|kit| kit.blueprint = Some(blueprint));
+            instance.typed.with_attachments(|attachments| attachments.blueprint = Some(blueprint));
             instance.build(local)
         }
         StateFactory::Once(factory) => instance.build_by(local, |_| Ok(factory())),
@@ -80,11 +82,11 @@ where
         instance.discard(local);
         return Err(failure.into_spawn_error(M::NAME));
     }
-    local.enqueue(Mail::order(slot, Order::Start));
+    enqueue(local, Mail::order(slot, Order::Start));
     Ok(address)
 }
 
-impl<M, S> Whole<M, S>
+impl<M, S> TypedCell<M, S>
 where
     M: Dispatch<S, Port: Send> + Send,
     S: 'static,
@@ -94,7 +96,7 @@ where
     }
 }
 
-impl<M, S> AnyInstance for Whole<M, S>
+impl<M, S> Instance for TypedCell<M, S>
 where
     M: Dispatch<S, Port: Send> + Send,
     S: 'static,
@@ -158,7 +160,7 @@ where
         self.handle(local, &mut ReplySlot::Nobody, None, |state, ctx, slot| {
             begin(local, serving);
             if let Some(message) = messages.pop_front() {
-                message.__dispatch(state, ctx, slot);
+                double::dispatch(message, state, ctx, slot);
             }
             budget = budget.saturating_sub(1);
             budget > 0 && !messages.is_empty() && !local.mailbox.edge.is_sealed()
@@ -187,7 +189,7 @@ where
         let outcome = self.work(local, deadline, |state, ctx| {
             // Taken out of its place here, so that it is moved once.
             if let Some(message) = message.take() {
-                message.__dispatch(state, ctx, &mut slot);
+                double::dispatch(message, state, ctx, &mut slot);
             }
         });
         match outcome {
@@ -274,17 +276,5 @@ where
             None => self.grant(local, Moment::Handler),
             Some(text) => self.failed(local, None, text),
         }
-    }
-
-    fn hold(&self, mail: Mail) {
-        self.with_extras(|extras| extras.held.push_back(mail));
-    }
-
-    fn take_held(&self) -> VecDeque<Mail> {
-        self.if_extras(|extras| take(&mut extras.held))
-    }
-
-    fn holds_mail(&self) -> bool {
-        self.if_extras(|extras| !extras.held.is_empty())
     }
 }

@@ -5,11 +5,11 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::actor::cell::Whole;
 use crate::actor::dispatch::Dispatch;
 use crate::actor::factory::{Blueprint, Failure};
 use crate::actor::restart::Verdict;
 use crate::actor::state::Moment;
+use crate::actor::state::TypedCell;
 use crate::error::CallError;
 use crate::event::{End, Ended};
 use crate::route::payload::Port;
@@ -17,10 +17,11 @@ use crate::route::pool::{KnownPool, known};
 use crate::sys::chance::chance;
 use crate::sys::clock::{due_in, now};
 use crate::sys::unwind::quietly;
-use crate::thread::local::{AnyInstance, Local, Phase, Wish};
+use crate::thread::local::{Instance, Local, Phase, Wish};
+use crate::thread::undelivered::{give_up, requeue, start_first};
 use crate::trace;
 
-impl<M, S> Whole<M, S>
+impl<M, S> TypedCell<M, S>
 where
     M: Dispatch<S, Port: Send> + Send,
     S: 'static,
@@ -58,7 +59,7 @@ where
             return self.rest(local, Duration::ZERO);
         }
         match self.build(local) {
-            Ok(()) => local.start_first(self.slot(), M::CALL_DEPTH),
+            Ok(()) => start_first(local, self.slot(), M::CALL_DEPTH),
             Err(failure) => self.mend(local, failure),
         }
     }
@@ -112,7 +113,7 @@ where
     }
 
     fn note_restart(&self, local: &Rc<Local>) {
-        local.count_restart();
+        local.mailbox.edge.losses.restart();
         quietly(|| trace::restarting(M::NAME, self.id()));
     }
 
@@ -122,7 +123,7 @@ where
         }
         self.common.phase.set(Phase::Resting);
         self.address.status.set_resting();
-        let alarm = local.set_timer(due_in(rest), self.slot());
+        let alarm = local.timers.set(due_in(rest), self.slot());
         self.with_extras(|extras| extras.alarm = alarm);
     }
 
@@ -158,8 +159,8 @@ where
         }
         match self.build(local) {
             Ok(()) => {
-                local.requeue(M::CALL_DEPTH, self.take_held());
-                local.start_first(self.slot(), M::CALL_DEPTH);
+                requeue(local, self.slot(), M::CALL_DEPTH);
+                start_first(local, self.slot(), M::CALL_DEPTH);
             }
             Err(failure) => self.mend(local, failure),
         }
@@ -180,11 +181,11 @@ where
 
     /// Drops the state with all that belongs to it: timers and pipes.
     pub(super) fn drop_state(&self, local: &Rc<Local>) {
-        let state = self.own.state.take();
+        let state = self.typed.state.take();
         quietly(|| drop(state));
         let (timers, pipes) = self.if_extras(|extras| (take(&mut extras.timers), take(&mut extras.pipes)));
         for (id, alarm) in timers {
-            local.clear_timer(alarm.due, id);
+            local.timers.clear(alarm.due, id);
             quietly(|| drop(alarm));
         }
         for pipe in pipes.into_values() {
@@ -194,7 +195,7 @@ where
 
     /// It will not be built again.
     pub(super) fn drop_factory(&self) {
-        let blueprint = self.own.if_kit(|kit| kit.blueprint.take());
+        let blueprint = self.typed.if_attachments(|attachments| attachments.blueprint.take());
         quietly(|| drop(blueprint));
     }
 
@@ -211,9 +212,8 @@ where
         }
         // Who waits for room for it waits in vain.
         local.mailbox.call_all();
-        let held = self.take_held();
         let struck = local.vacate(self.slot(), &why);
-        local.give_up(self.slot(), held);
+        give_up(local, self.slot());
         let is_news = struck.is_news;
         struck.tell();
         if is_news {

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::actor::cell::{Extras, HasExtras, Shared, Whole};
+use crate::actor::cell::{Extras, HasExtras, InstanceCell, SharedCell};
 use crate::actor::context::Context;
 use crate::actor::dispatch::Dispatch;
 use crate::actor::factory::{Blueprint, Failure};
@@ -23,61 +23,64 @@ pub(super) enum Moment {
     Start,
 }
 
-pub(crate) struct Own<M: Message, S> {
+/// An instance whose state's type is known.
+pub(crate) type TypedCell<M, S> = InstanceCell<M, Typed<M, S>>;
+
+pub(crate) struct Typed<M: Message, S> {
     pub(super) state: RefCell<Option<S>>,
     /// Taken out for a moment while it is looked at. `None` for what is built once and never had any extras.
-    pub(super) kit: Cell<Option<Box<Kit<M, S>>>>,
+    pub(super) attachments: Cell<Option<Box<Attachments<M, S>>>>,
 }
 
 /// What not every instance has.
-pub(super) struct Kit<M: Message, S> {
+pub(super) struct Attachments<M: Message, S> {
     /// Gone when the instance has ended: it holds what the user moved into it. What is built once has none.
     pub(super) blueprint: Option<Blueprint<M, S>>,
     /// Allocated with the first of them.
     extras: Option<Box<Extras<M>>>,
 }
 
-impl<M: Message, S> Default for Kit<M, S> {
+impl<M: Message, S> Default for Attachments<M, S> {
     fn default() -> Self {
         Self { blueprint: None, extras: None }
     }
 }
 
-impl<M: Message, S> Own<M, S> {
+impl<M: Message, S> Typed<M, S> {
     /// Runs none of the user's code.
-    pub(super) fn with_kit(&self, f: impl FnOnce(&mut Kit<M, S>)) {
-        let mut kit = self.kit.take().unwrap_or_default();
-        f(&mut kit);
-        self.kit.set(Some(kit));
+    pub(super) fn with_attachments(&self, f: impl FnOnce(&mut Attachments<M, S>)) {
+        let mut attachments = self.attachments.take().unwrap_or_default();
+        f(&mut attachments);
+        self.attachments.set(Some(attachments));
     }
 
     /// As `with_kit`, if it has one.
-    pub(super) fn if_kit<R>(&self, f: impl FnOnce(&mut Kit<M, S>) -> Option<R>) -> Option<R> {
-        let mut kit = self.kit.take()?;
-        let result = f(&mut kit);
-        self.kit.set(Some(kit));
+    pub(super) fn if_attachments<R>(&self, f: impl FnOnce(&mut Attachments<M, S>) -> Option<R>) -> Option<R> {
+        let mut attachments = self.attachments.take()?;
+        let result = f(&mut attachments);
+        self.attachments.set(Some(attachments));
         result
     }
 }
 
-impl<M: Message, S> HasExtras<M> for Own<M, S> {
+impl<M: Message, S> HasExtras<M> for Typed<M, S> {
     fn take(&self) -> Option<Box<Extras<M>>> {
-        self.if_kit(|kit| kit.extras.take())
+        self.if_attachments(|attachments| attachments.extras.take())
     }
 
     fn put(&self, extras: Box<Extras<M>>) {
-        self.with_kit(|kit| kit.extras = Some(extras));
+        self.with_attachments(|attachments| attachments.extras = Some(extras));
     }
 }
 
-impl<M, S> Whole<M, S>
+impl<M, S> TypedCell<M, S>
 where
     M: Dispatch<S, Port: Send> + Send,
     S: 'static,
 {
     /// How it is built again: a copy of the factory, which may run with nothing of ours borrowed, and what limits it.
     pub(super) fn blueprint(&self) -> Option<Blueprint<M, S>> {
-        self.own.if_kit(|kit| kit.blueprint.clone())
+        self.typed.if_attachments(|attachments| attachments.blueprint.clone())
     }
 
     /// Builds a state by the factory that can do so again.
@@ -94,7 +97,7 @@ where
     ) -> Result<(), Failure> {
         let mut ctx = self.context(local);
         let built = run_user(0, None, || factory(&mut ctx)).map_err(Failure::Panic)?;
-        self.own.state.replace(Some(built.map_err(Failure::Error)?));
+        self.typed.state.replace(Some(built.map_err(Failure::Error)?));
         self.common.wish.set(Wish::None);
         self.common.phase.set(Phase::New);
         Ok(())
@@ -103,7 +106,7 @@ where
     /// What its code is given while it runs.
     #[inline]
     fn context(self: &Rc<Self>, local: &Rc<Local>) -> Context<M> {
-        Context::new(Rc::clone(local), Rc::clone(self) as Rc<Shared<M>>)
+        Context::new(Rc::clone(local), Rc::clone(self) as Rc<SharedCell<M>>)
     }
 
     /// Runs a piece of the user's code on the state, and does what it asked for. The outcome says whether it panicked.
@@ -114,7 +117,7 @@ where
         deadline: Option<Instant>,
         f: impl FnOnce(&mut S, &mut Context<M>) -> R,
     ) -> Option<Result<R, Arc<str>>> {
-        let mut state = self.own.state.borrow_mut();
+        let mut state = self.typed.state.borrow_mut();
         let state = state.as_mut()?;
         let mut ctx = self.context(local);
         let meter = &local.mailbox.meter;

@@ -10,7 +10,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::actor::cell::{Alarm, Ring, Shared};
+use crate::actor::cell::{Alarm, Ring, SharedCell};
 use crate::client::message::Message;
 use crate::sys::clock::{FOREVER, due_in, now};
 use crate::sys::unwind::{quietly, run_user};
@@ -81,7 +81,7 @@ trait Owner {
 
 struct Keeper<M: Message> {
     local: Rc<Local>,
-    shared: Rc<Shared<M>>,
+    shared: Rc<SharedCell<M>>,
 }
 
 impl<M: Message> Owner for Keeper<M> {
@@ -89,7 +89,7 @@ impl<M: Message> Owner for Keeper<M> {
         let Some(alarm) = self.shared.if_extras(|extras| extras.timers.remove(&id)) else {
             return false;
         };
-        self.local.clear_timer(alarm.due, id);
+        self.local.timers.clear(alarm.due, id);
         quietly(|| drop(alarm));
         true
     }
@@ -100,14 +100,19 @@ impl<M: Message> Owner for Keeper<M> {
 }
 
 /// Sets a timer of the instance that `shared` belongs to.
-pub(crate) fn send_after<M: Message>(local: &Rc<Local>, shared: &Rc<Shared<M>>, after: Duration, message: M) -> Timer {
+pub(crate) fn send_after<M: Message>(
+    local: &Rc<Local>,
+    shared: &Rc<SharedCell<M>>,
+    after: Duration,
+    message: M,
+) -> Timer {
     set(local, shared, after, Ring::Once(message))
 }
 
 /// Sets a repeated timer. A period below a millisecond counts as one.
 pub(crate) fn send_every<M: Message>(
     local: &Rc<Local>,
-    shared: &Rc<Shared<M>>,
+    shared: &Rc<SharedCell<M>>,
     every: Duration,
     make: Box<dyn FnMut() -> M>,
 ) -> Timer {
@@ -115,11 +120,11 @@ pub(crate) fn send_every<M: Message>(
     set(local, shared, every, Ring::Every(every, make))
 }
 
-fn set<M: Message>(local: &Rc<Local>, shared: &Rc<Shared<M>>, after: Duration, what: Ring<M>) -> Timer {
+fn set<M: Message>(local: &Rc<Local>, shared: &Rc<SharedCell<M>>, after: Duration, what: Ring<M>) -> Timer {
     let cancelled = Rc::new(Cell::new(false));
     // Beyond what the clock can say it never fires; it is kept all the same, until it is cancelled.
     let due = due_in(after);
-    let id = local.set_timer(due, shared.slot());
+    let id = local.timers.set(due, shared.slot());
     let alarm = Alarm { due, cancelled: Rc::clone(&cancelled), what };
     shared.with_extras(|extras| extras.timers.insert(id, alarm));
     let owner = Rc::new(Keeper { local: Rc::clone(local), shared: Rc::clone(shared) });
@@ -128,7 +133,7 @@ fn set<M: Message>(local: &Rc<Local>, shared: &Rc<Shared<M>>, after: Duration, w
 
 impl<M: Message> Alarm<M> {
     /// Makes the message, by the user's closure for a repeated timer, which is then set again.
-    pub(crate) fn fire(self, local: &Rc<Local>, shared: &Shared<M>, id: u64) -> Result<M, Arc<str>> {
+    pub(crate) fn fire(self, local: &Rc<Local>, shared: &SharedCell<M>, id: u64) -> Result<M, Arc<str>> {
         let (every, mut make) = match self.what {
             Ring::Once(message) => return Ok(message),
             Ring::Every(every, make) => (every, make),
@@ -140,7 +145,7 @@ impl<M: Message> Alarm<M> {
             quietly(|| drop(make));
         } else {
             let due = next_due(self.due, every, now());
-            local.set_timer_again(due, id, shared.slot());
+            local.timers.set_again(due, id, shared.slot());
             let what = Ring::Every(every, make);
             let alarm = Alarm { due, cancelled: self.cancelled, what };
             shared.with_extras(|extras| extras.timers.insert(id, alarm));

@@ -104,6 +104,38 @@ impl<T> fmt::Debug for Recipient<T> {
     }
 }
 
+impl<M: Message> Client<M> {
+    /// A handle typed by what one variant holds, for code that should know neither the enum nor its crate.
+    ///
+    /// `variant` is the constructor of a variant with one field, as in `client.recipient(LogMessage::Line)`. For a field
+    /// with a name it is a closure that captures nothing: `|text: String| LogMessage::Line { text }`. Any other function
+    /// is refused at the first [`send`](Recipient::send), which panics.
+    ///
+    /// ```
+    /// # use zctor::{ActorEngine, Recipient, actor};
+    /// # #[actor]
+    /// # pub enum JobMessage { Run(u32), Name { name: String } }
+    /// # struct Job;
+    /// # impl JobHandler for Job { fn run(&mut self, _value: u32) {} fn name(&mut self, _name: String) {} }
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let engine = ActorEngine::new();
+    /// let jobs: JobClient = engine.pool(2, JobMessage::actor(|| Job))?;
+    /// let numbers: Recipient<u32> = jobs.recipient(JobMessage::Run);
+    /// let names: Recipient<String> = jobs.recipient(|name| JobMessage::Name { name });
+    /// numbers.send(7)?;
+    /// names.send("seven".to_owned())?;
+    /// engine.settle();
+    /// assert_eq!(engine.stats().handled(), 2);
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    #[track_caller]
+    pub fn recipient<T: 'static>(&self, variant: fn(T) -> M) -> Recipient<T> {
+        Recipient::new(self.clone(), variant, Location::caller())
+    }
+}
+
 /// What is left of a client when its enum is forgotten.
 trait Way<T>: Send + Sync {
     fn send(&self, value: T) -> Result<(), SendError<T>>;

@@ -3,14 +3,14 @@
 use std::sync::Arc;
 use std::task::Waker;
 
-use crate::client::message::Message;
 use crate::event::{End, Ended};
 use crate::id::InstanceId;
 use crate::mailbox::Mailbox;
 use crate::route::endpoint::Address;
+use crate::route::payload::Payload;
 use crate::sys::awaited::Running;
 
-impl<M: Message> Watched for Address<M> {
+impl<M: Payload> Watched for Address<M> {
     fn mailbox(&self) -> &Mailbox {
         &self.mailbox
     }

@@ -10,8 +10,9 @@ use crate::error::SpawnError;
 use crate::id::ThreadId;
 use crate::sys::frame::Frame;
 use crate::sys::unwind::Quiet;
+use crate::thread::borrowed::{as_actor_thread, end, end_later, run_pending, settle_here};
 use crate::thread::local::Local;
-use crate::thread::run::Exit;
+use crate::thread::run::{Exit, run};
 
 /// The calling thread as an actor thread, made by [`ActorEngine::here`](crate::ActorEngine::here). It stays on that
 /// thread.
@@ -73,7 +74,7 @@ pub struct Here {
 impl Here {
     pub(crate) fn new(exit: Exit) -> Self {
         let local = Rc::clone(exit.local());
-        local.settle_here();
+        settle_here(&local);
         Self { exit: Some(exit), local }
     }
 
@@ -94,7 +95,7 @@ impl Here {
         if local.mailbox.parker.is_closed() || !local.mailbox.edge.is_open() {
             return Err(SpawnError::Stopped);
         }
-        local.as_actor_thread(|| install_on::<T>(local, false, actor)).map(|address| {
+        as_actor_thread(local, || install_on::<T>(local, false, actor)).map(|address| {
             let client = crate::client::Client::of_one(None, address);
             client.into()
         })
@@ -107,7 +108,7 @@ impl Here {
     /// Until then.
     pub fn run(self) {
         if !Frame::current().is_user_code() {
-            self.local.as_actor_thread(|| self.local.run());
+            as_actor_thread(&self.local, || run(&self.local));
         }
     }
 
@@ -154,7 +155,7 @@ impl Here {
     /// # }
     /// ```
     pub fn run_pending(&self) -> bool {
-        self.local.run_pending()
+        run_pending(&self.local)
     }
 
     /// Has `wake` called when there is something for `run_pending` to do: once, until that has been called. The last
@@ -195,15 +196,15 @@ impl Here {
         let local = &self.local;
         drop(local.mailbox.parker.notify_by(Some(Arc::new(Quiet::new(Box::new(wake))))));
         // What waits already has told nobody.
-        local.as_actor_thread(|| ());
+        as_actor_thread(local, || ());
     }
 }
 
 impl Drop for Here {
     fn drop(&mut self) {
         match self.exit.take() {
-            Some(exit) if Frame::current().is_user_code() => self.local.end_later(exit),
-            Some(exit) => exit.end(),
+            Some(exit) if Frame::current().is_user_code() => end_later(&self.local, exit),
+            Some(exit) => end(exit),
             None => {}
         }
     }

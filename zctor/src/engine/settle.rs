@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::engine::core::Core;
 use crate::sys::unwind::Quiet;
+use crate::thread::borrowed::{as_actor_thread, has_work, is_ending, run_until_idle};
 use crate::thread::local::local;
 
 impl Core {
@@ -21,15 +22,15 @@ impl Core {
         let parker = &local.mailbox.parker;
         parker.poke_by(Some(Arc::new(Quiet::new(Box::new(poke)))));
         loop {
-            local.run_until_idle();
-            let must_end = is_own && local.is_ending();
-            let has_mail = || if local.is_ending() { is_own } else { local.has_work() };
+            run_until_idle(&local);
+            let must_end = is_own && is_ending(&local);
+            let has_mail = || if is_ending(&local) { is_own } else { has_work(&local) };
             let (state, _) = self.watch(|state| Self::is_quiet(state) || has_mail(), |_| local.next_timer());
             if must_end || Self::is_quiet(&state) {
                 break;
             }
         }
         parker.poke_by(None);
-        local.as_actor_thread(|| ()); // tells the event loop of what has come since
+        as_actor_thread(&local, || ()); // tells the event loop of what has come since
     }
 }

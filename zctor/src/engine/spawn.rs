@@ -74,7 +74,7 @@ impl Core {
                 self.state.lock().ended.push(thread.handle);
             } else {
                 // Its states are dropped by then.
-                thread.handle.join();
+                thread.handle.until_gone();
             }
         }
         self.return_numbers(ids);

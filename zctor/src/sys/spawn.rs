@@ -18,7 +18,7 @@ impl Started {
     }
 
     /// Waits until it is gone, its thread-locals too.
-    pub(crate) fn join(self) {
+    pub(crate) fn until_gone(self) {
         // zctor's own panic, if there was one, was reported by the panic hook.
         let _ = self.0.join();
     }
@@ -43,7 +43,7 @@ pub(crate) fn join_all(threads: Vec<Started>, until: Option<Instant>) {
     if threads.is_empty() {
         return;
     }
-    let join = move || threads.into_iter().for_each(Started::join);
+    let join = move || threads.into_iter().for_each(Started::until_gone);
     let Some(until) = until else { return join() };
     let (joined, told) = mpsc::channel();
     let joiner = start_thread("zctor-join", Some(64 * 1024), move || {

@@ -1,20 +1,7 @@
-//! An actor thread: what a user describes with [`ActorThread`], and the loop that serves its instances.
-//!
-//! The life of a thread:
-//!
-//! 1. It builds its instances, each by its factory, and reports. Until the engine has registered them it runs nothing.
-//! 2. It takes mail from its mailbox into its own queue, a lane a call depth, and serves it in order of arrival; but a
-//!    call to an instance for which nothing else is queued goes ahead (`Queue`). `on_start` is the first entry of each
-//!    instance. Mail between its own instances goes to the queue directly. Messages to one instance that wait one behind
-//!    the other are gathered to a batch, and handled under one look-up.
-//! 3. A handler that waits serves the lanes below its own call depth meanwhile (`Local::wait`).
-//! 4. With nothing to do it rests: announces itself, looks a last time, spins, parks (`park.rs`).
-//! 5. It ends when its last instance has, or when the engine tells it to and its queue is empty: each instance in
-//!    reverse order runs `on_stop` and is dropped, the mailbox closes, and what is left in it becomes dead letters.
+//! What an actor thread has that no other thread touches, and how it knows its instances and its engine.
 
 use std::any::{Any, TypeId};
 use std::cell::{Cell, RefCell};
-use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -26,13 +13,14 @@ use crate::id::{Birth, Slot};
 use crate::mailbox::Mailbox;
 use crate::mailbox::counters::Page;
 use crate::mailbox::envelope::{Letter, Serving};
-use crate::mailbox::mail::Mail;
 use crate::mailbox::roster::Struck;
 use crate::report::InstanceReport;
+use crate::sys::alarm::AlarmId;
 use crate::sys::park::FIRST_SPIN;
-use crate::thread::borrowed::Away;
-use crate::thread::run::Exit;
-use crate::thread::slots::Floor;
+use crate::thread::held::Held;
+use crate::thread::queue::Queue;
+use crate::thread::slots::{Occupant, Slots};
+use crate::thread::timers::Timers;
 use crate::type_map::TypeMap;
 
 thread_local! {
@@ -73,27 +61,48 @@ impl Kept {
     }
 }
 
+/// The instances of a thread, and the queue of what waits for them: in one cell, which is borrowed once for each step.
+#[derive(Default)]
+pub(super) struct Hosting {
+    pub(super) slots: Slots<Rc<dyn Instance>>,
+    pub(super) queue: Queue,
+}
+
+/// A thread that is not ours: the calling thread of `here`, an actor thread only while it serves or waits.
+#[derive(Default)]
+pub(super) struct Borrowed {
+    /// Whether this is one. It goes on without instances then.
+    pub(super) is_one: Cell<bool>,
+    /// It is back at something of its own.
+    pub(super) away: Cell<Option<Away>>,
+    /// Its end, put off until no code of its instances is on the stack.
+    pub(super) end: Cell<Option<Box<dyn FnOnce()>>>,
+}
+
+/// What a borrowed thread has left behind while it is back at something of its own.
+pub(super) struct Away {
+    /// Its word stands by.
+    pub(super) stands: bool,
+    pub(super) rests: bool,
+    /// For its next timer.
+    pub(super) alarm: Option<AlarmId>,
+}
+
 /// Everything of an actor thread that no other thread touches.
 ///
 /// Its cells are borrowed for a moment each, never while user code runs.
 pub(crate) struct Local {
     pub(crate) parent: Arc<dyn Parent>,
     pub(crate) mailbox: Arc<Mailbox>,
+    /// Wakes this thread.
     pub(super) waker: Waker,
-    pub(super) floor: RefCell<Floor>,
-    pub(super) timers: RefCell<BTreeMap<(Instant, u64), Slot>>,
-    /// Numbers timers, pipes and tenants.
-    pub(super) serial: Cell<u64>,
+    pub(super) hosting: RefCell<Hosting>,
+    pub(super) held: Held,
+    pub(crate) timers: Timers,
     /// The engine told this thread to end.
     pub(super) ending: Cell<bool>,
-    /// It goes on without instances: the calling thread of `here`.
-    pub(super) stays: Cell<bool>,
-    /// That one is back at something of its own: since when it rests, if it does, and the alarm for its next timer.
-    pub(super) away: Cell<Option<Away>>,
-    /// The end of that one, put off until no code of its instances is on the stack.
-    pub(super) dropped: Cell<Option<Exit>>,
-    /// Messages held for instances that rest.
-    pub(super) held: Cell<usize>,
+    pub(super) borrowed: Borrowed,
+    /// How long it spins before it parks.
     pub(super) budget: Cell<u32>,
     /// What the layers above keep here.
     pub(crate) kept: Kept,
@@ -106,51 +115,37 @@ impl Local {
             parent,
             mailbox,
             waker,
-            floor: RefCell::default(),
-            timers: RefCell::default(),
-            serial: Cell::new(0),
+            hosting: RefCell::default(),
+            held: Held::default(),
+            timers: Timers::default(),
             ending: Cell::new(false),
-            stays: Cell::new(false),
-            away: Cell::new(None),
-            dropped: Cell::new(None),
-            held: Cell::new(0),
+            borrowed: Borrowed::default(),
             budget: Cell::new(FIRST_SPIN),
             kept,
         }
     }
 
-    // Slots.
-
     #[inline(always)]
-    pub(crate) fn instance(&self, slot: Slot) -> Option<Rc<dyn AnyInstance>> {
-        self.floor.borrow().instance(slot)
+    pub(crate) fn instance(&self, slot: Slot) -> Option<Rc<dyn Instance>> {
+        self.hosting.borrow().slots.instance(slot)
     }
 
     /// A slot for a newcomer, and when it came.
     pub(crate) fn reserve(&self) -> (Slot, Birth) {
-        (self.floor.borrow_mut().reserve(), Birth::of(self.next_serial()))
+        (self.hosting.borrow_mut().slots.reserve(), Birth::of(self.timers.next_serial()))
     }
 
     /// Puts a newcomer on the roll; gives the page with its account.
     pub(crate) fn enrol(&self, slot: Slot, name: &'static str) -> Arc<Page> {
         let page = self.mailbox.roll.enrol(slot, name);
-        self.floor.borrow_mut().keep(slot, &page);
+        self.hosting.borrow_mut().slots.keep(slot, &page);
         page
     }
 
-    pub(crate) fn settle_in(&self, instance: Rc<dyn AnyInstance>, depth: u16) {
-        self.floor.borrow_mut().settle_in(instance, depth);
+    /// Puts an instance into the slot that was reserved for it.
+    pub(crate) fn settle_in(&self, instance: Rc<dyn Instance>, depth: u16) {
+        self.hosting.borrow_mut().slots.settle_in(instance, depth);
         self.mailbox.meter.instances.fetch_add(1, Ordering::Relaxed);
-    }
-
-    /// Nobody lives here.
-    pub(super) fn is_empty(&self) -> bool {
-        self.mailbox.meter.instances.load(Ordering::Relaxed) == 0
-    }
-
-    /// The youngest of those that live here.
-    pub(super) fn youngest(&self) -> Option<Rc<dyn AnyInstance>> {
-        self.floor.borrow_mut().youngest()
     }
 
     /// The instance has ended: reports it and frees its slot.
@@ -163,15 +158,31 @@ impl Local {
     pub(crate) fn leave(&self, slot: Slot, why: &End, report: impl FnOnce(InstanceReport)) -> Struck {
         let struck = self.mailbox.roll.strike(slot, why, report);
         // Its account is still read where it was reported with its thread: that is nobody else's then.
-        let left = self.floor.borrow_mut().vacate(slot, struck.is_news);
+        let left = self.hosting.borrow_mut().slots.vacate(slot, struck.is_news);
         self.mailbox.meter.instances.fetch_sub(1, Ordering::Relaxed);
         // Its parts of the user's making are gone by now; what is left is ours.
         drop(left);
         struck
     }
 
-    pub(crate) fn count_restart(&self) {
-        self.mailbox.edge.losses.restart();
+    /// Nobody lives here.
+    pub(super) fn is_empty(&self) -> bool {
+        self.mailbox.meter.instances.load(Ordering::Relaxed) == 0
+    }
+
+    /// The youngest of those that live here.
+    pub(super) fn youngest(&self) -> Option<Rc<dyn Instance>> {
+        self.hosting.borrow_mut().slots.youngest()
+    }
+
+    /// Mail of depths below this one waits in the queue.
+    pub(super) fn has_mail(&self, below: u32) -> bool {
+        self.hosting.borrow().queue.has(below)
+    }
+
+    /// When this thread must wake by itself. Once it is to end, only mail that is held is waited for.
+    pub(crate) fn next_timer(&self) -> Option<Instant> {
+        if self.ending.get() && self.held.is_empty() { None } else { self.timers.first() }
     }
 }
 
@@ -205,7 +216,7 @@ pub(crate) struct Common {
 }
 
 /// What a thread does with an instance whatever its types.
-pub(crate) trait AnyInstance {
+pub(crate) trait Instance {
     fn common(&self) -> &Common;
     fn slot(&self) -> Slot;
     fn born(&self) -> Birth;
@@ -240,10 +251,16 @@ pub(crate) trait AnyInstance {
     fn piped(self: Rc<Self>, local: &Rc<Local>, id: u64);
     /// Does what follows the end of a handler, if that panicked or asked for something.
     fn settle(self: Rc<Self>, local: &Rc<Local>, panic: Option<&Arc<str>>);
-    /// Keeps mail while it rests.
-    fn hold(&self, mail: Mail);
-    fn take_held(&self) -> VecDeque<Mail>;
-    fn holds_mail(&self) -> bool;
+}
+
+impl Occupant for Rc<dyn Instance> {
+    fn slot(&self) -> Slot {
+        (**self).slot()
+    }
+
+    fn born(&self) -> Birth {
+        (**self).born()
+    }
 }
 
 /// What became of a call that its caller's thread was to handle on the spot.
@@ -256,7 +273,7 @@ pub(crate) enum OnTheSpot {
 
 /// The callee has panicked, or asked for something.
 pub(crate) struct Unsettled {
-    pub(crate) callee: Rc<dyn AnyInstance>,
+    pub(crate) callee: Rc<dyn Instance>,
     pub(crate) panic: Option<Arc<str>>,
 }
 

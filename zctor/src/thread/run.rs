@@ -12,6 +12,8 @@ use crate::sys::park::wait_outside;
 use crate::sys::spawn::{Started, start_thread};
 use crate::sys::unwind::quietly;
 use crate::thread::local::{Kept, LOCAL, Local, Parent};
+use crate::thread::serve::{ring, serve_one, take_in};
+use crate::thread::undelivered::{clear_queue, divert_here};
 
 /// Builds one instance on its thread. What it gives joins the registry when the whole thread stands.
 pub(crate) type Build<T> = Box<dyn FnOnce(&Rc<Local>) -> Result<Option<T>, SpawnError> + Send>;
@@ -45,17 +47,17 @@ pub(crate) fn start<T: Send + 'static>(
         let mailbox = Arc::clone(&mailbox);
         move || {
             let exit = Exit::enter(parent, mailbox, keep());
-            match exit.0.build(builds) {
+            match build_all(exit.local(), builds) {
                 Err(error) => {
-                    exit.0.discard_all();
+                    discard_all(exit.local());
                     let _ = built_sender.send(Err(error));
                 }
                 Ok(enlisted) => {
                     let _ = built_sender.send(Ok(enlisted));
                     match wait_outside(&mut committed, None) {
-                        Some(Ok(())) => exit.0.run(),
+                        Some(Ok(())) => run(exit.local()),
                         // Another thread of the same pool failed: none of them comes to life.
-                        Some(Err(_)) | None => exit.0.discard_all(),
+                        Some(Err(_)) | None => discard_all(exit.local()),
                     }
                 }
             }
@@ -73,12 +75,6 @@ impl Exit {
         &self.0
     }
 
-    /// The calling thread of `here` ends its part in the engine.
-    pub(crate) fn end(self) {
-        self.0.come_back_for_good();
-        self.0.end_all();
-    }
-
     pub(crate) fn enter(parent: Arc<dyn Parent>, mailbox: Arc<Mailbox>, kept: Kept) -> Self {
         mailbox.parker.adopt_current_thread();
         let local = Rc::new(Local::new(parent, mailbox, kept));
@@ -91,9 +87,9 @@ impl Exit {
 impl Drop for Exit {
     fn drop(&mut self) {
         let local = &self.0;
-        local.close();
+        close(local);
         // None are left, unless a bug of ours unwinds: their states are dropped all the same.
-        local.discard_all();
+        discard_all(local);
         // A thread that never left by itself, and whose locals are going, is past this.
         let _ = LOCAL.try_with(|current| current.replace(None));
         frame::leave();
@@ -105,105 +101,116 @@ impl Drop for Exit {
 /// Messages of its own that a thread serves before it looks at its mailbox and its timers again.
 pub(super) const BATCH: usize = 64;
 
-impl Local {
-    fn build<T>(self: &Rc<Self>, builds: Vec<Build<T>>) -> Result<Vec<T>, SpawnError> {
-        let mut enlisted = Vec::with_capacity(builds.len());
-        let mut builds = builds.into_iter();
-        while let Some(build) = builds.next() {
-            match build(self) {
-                Ok(address) => enlisted.extend(address),
-                Err(error) => {
-                    // The factories that will not run hold what the user moved into them.
-                    quietly(|| drop(builds));
-                    return Err(error);
-                }
+fn build_all<T>(local: &Rc<Local>, builds: Vec<Build<T>>) -> Result<Vec<T>, SpawnError> {
+    let mut enlisted = Vec::with_capacity(builds.len());
+    let mut builds = builds.into_iter();
+    while let Some(build) = builds.next() {
+        match build(local) {
+            Ok(built) => enlisted.extend(built),
+            Err(error) => {
+                // The factories that will not run hold what the user moved into them.
+                quietly(|| drop(builds));
+                return Err(error);
             }
         }
-        Ok(enlisted)
     }
+    Ok(enlisted)
+}
 
-    /// The thread never came to run: its states are dropped where they were built.
-    fn discard_all(self: &Rc<Self>) {
-        while let Some(instance) = self.youngest() {
-            instance.discard(self);
-        }
+/// The thread never came to run: its states are dropped where they were built.
+fn discard_all(local: &Rc<Local>) {
+    while let Some(instance) = local.youngest() {
+        instance.discard(local);
     }
+}
 
-    pub(crate) fn run(self: &Rc<Self>) {
-        loop {
-            let mut served = 0;
-            while served < BATCH {
-                match self.serve_one(u32::MAX, BATCH - served) {
-                    0 => break,
-                    done => served += done,
-                }
+/// Serves the instances until the last of them has ended, or until the engine ends the thread.
+pub(crate) fn run(local: &Rc<Local>) {
+    let mailbox = &local.mailbox;
+    loop {
+        let mut served = 0;
+        while served < BATCH {
+            match serve_one(local, u32::MAX, BATCH - served) {
+                0 => break,
+                done => served += done,
             }
-            self.take_in();
-            self.ring();
-            // Once the time is up nothing is handled any more: what is queued is left for the end.
-            let out_of_time = self.ending.get() && self.mailbox.edge.is_sealed();
-            if self.floor.borrow().queue.has(u32::MAX) && !out_of_time {
-                continue;
-            }
-            let wait_for_held = self.held.get() > 0 && !self.mailbox.edge.is_sealed();
-            // Closed from outside: this thread was given up.
-            let over = self.mailbox.parker.is_closed() || (self.ending.get() && !wait_for_held);
-            if over || (self.is_empty() && !self.stays.get()) {
-                break;
-            }
-            self.rest();
         }
-        self.end_all();
+        take_in(local);
+        ring(local);
+        // Once the time is up nothing is handled any more: what is queued is left for the end.
+        let out_of_time = local.ending.get() && mailbox.edge.is_sealed();
+        if local.has_mail(u32::MAX) && !out_of_time {
+            continue;
+        }
+        let wait_for_held = !local.held.is_empty() && !mailbox.edge.is_sealed();
+        // Closed from outside: this thread was given up.
+        let over = mailbox.parker.is_closed() || (local.ending.get() && !wait_for_held);
+        if over || (local.is_empty() && !local.borrowed.is_one.get()) {
+            break;
+        }
+        rest(local);
     }
+    end_all(local);
+}
 
-    /// Ends the instances, the youngest first; what `on_stop` sends to those still there is served before they end.
-    pub(super) fn end_all(self: &Rc<Self>) {
-        while let Some(instance) = self.youngest() {
-            Rc::clone(&instance).start(self);
-            instance.end(self);
-            self.take_in();
-            while !self.mailbox.edge.is_sealed() && self.serve_one(u32::MAX, BATCH) > 0 {}
-        }
+/// Ends the instances, the youngest first; what `on_stop` sends to those still there is served before they end.
+pub(super) fn end_all(local: &Rc<Local>) {
+    while let Some(instance) = local.youngest() {
+        Rc::clone(&instance).start(local);
+        instance.end(local);
+        take_in(local);
+        while !local.mailbox.edge.is_sealed() && serve_one(local, u32::MAX, BATCH) > 0 {}
     }
+}
 
-    /// With nothing to do: waits for mail or the next timer.
-    fn rest(&self) {
-        let parker = &self.mailbox.parker;
-        parker.announce();
-        if !self.take_in() || self.floor.borrow().queue.has(u32::MAX) || (self.ending.get() && self.held.get() == 0) {
-            parker.retract();
-            return;
-        }
-        let quiet = self.held.get() == 0;
-        if quiet {
-            self.mailbox.begin_rest();
-            self.parent.came_to_rest();
-        }
-        if parker.spin(&self.budget, || false) {
+/// With nothing to do: waits for mail or the next timer.
+fn rest(local: &Local) {
+    let parker = &local.mailbox.parker;
+    parker.announce();
+    if !take_in(local) || local.has_mail(u32::MAX) || (local.ending.get() && local.held.is_empty()) {
+        parker.retract();
+        return;
+    }
+    at_rest(local, local.held.is_empty(), || {
+        if parker.spin(&local.budget, || false) {
             parker.retract();
         } else {
-            self.give_room_back();
-            parker.park(self.next_timer());
+            give_room_back(local);
+            parker.park(local.next_timer());
         }
-        if quiet {
-            self.mailbox.end_rest();
-        }
-    }
+    });
+}
 
-    /// The room of a crowd, when that is gone.
-    pub(super) fn give_room_back(&self) {
-        self.floor.borrow_mut().queue.shrink();
-        self.mailbox.spares.shrink();
+/// Waits by `f`; if the thread `rests` meanwhile, it says so.
+pub(super) fn at_rest(local: &Local, rests: bool, f: impl FnOnce()) {
+    if rests {
+        begin_rest(local);
     }
+    f();
+    if rests {
+        local.mailbox.end_rest();
+    }
+}
 
-    /// From here on nobody finds it open, and what it had taken in is given up.
-    pub(super) fn close(&self) {
-        for mail in self.mailbox.close() {
-            self.divert(mail);
-        }
-        self.clear_queue();
-        self.mailbox.spares.clear();
-        // It may hold clients of instances that lived here.
-        drop(self.mailbox.parker.notify_by(None));
+/// The thread has nothing to do, until `Mailbox::end_rest`.
+pub(super) fn begin_rest(local: &Local) {
+    local.mailbox.begin_rest();
+    local.parent.came_to_rest();
+}
+
+/// The room of a crowd, when that is gone.
+pub(super) fn give_room_back(local: &Local) {
+    local.hosting.borrow_mut().queue.shrink();
+    local.mailbox.spares.shrink();
+}
+
+/// From here on nobody finds it open, and what it had taken in is given up.
+pub(super) fn close(local: &Local) {
+    for mail in local.mailbox.close() {
+        divert_here(local, mail);
     }
+    clear_queue(local);
+    local.mailbox.spares.clear();
+    // It may hold clients of instances that lived here.
+    drop(local.mailbox.parker.notify_by(None));
 }

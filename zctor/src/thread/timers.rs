@@ -1,37 +1,55 @@
 //! When this thread must wake.
 
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
 use std::time::Instant;
 
 use crate::id::Slot;
-use crate::thread::local::Local;
 
-impl Local {
-    // Timers.
+/// The timers of the instances of one thread.
+#[derive(Default)]
+pub(crate) struct Timers {
+    due: RefCell<BTreeMap<(Instant, u64), Slot>>,
+    last: Cell<u64>,
+}
 
+impl Timers {
+    /// A number that nothing else on this thread has: for timers, pipes, and instances in the order of their coming.
     pub(crate) fn next_serial(&self) -> u64 {
-        self.serial.set(self.serial.get() + 1);
-        self.serial.get()
+        self.last.set(self.last.get() + 1);
+        self.last.get()
     }
 
-    pub(crate) fn set_timer(&self, due: Instant, slot: Slot) -> u64 {
+    /// Sets a timer of an instance; gives its number.
+    pub(crate) fn set(&self, due: Instant, slot: Slot) -> u64 {
         let id = self.next_serial();
-        self.timers.borrow_mut().insert((due, id), slot);
+        self.set_again(due, id, slot);
         id
     }
 
     /// Sets a timer again under its old number.
-    pub(crate) fn set_timer_again(&self, due: Instant, id: u64, slot: Slot) {
-        self.timers.borrow_mut().insert((due, id), slot);
+    pub(crate) fn set_again(&self, due: Instant, id: u64, slot: Slot) {
+        self.due.borrow_mut().insert((due, id), slot);
     }
 
-    pub(crate) fn clear_timer(&self, due: Instant, id: u64) {
-        self.timers.borrow_mut().remove(&(due, id));
+    pub(crate) fn clear(&self, due: Instant, id: u64) {
+        self.due.borrow_mut().remove(&(due, id));
     }
 
-    pub(crate) fn next_timer(&self) -> Option<Instant> {
-        if self.ending.get() && self.held.get() == 0 {
+    pub(super) fn is_empty(&self) -> bool {
+        self.due.borrow().is_empty()
+    }
+
+    /// When the first is due.
+    pub(super) fn first(&self) -> Option<Instant> {
+        self.due.borrow().first_key_value().map(|((due, _), _)| *due)
+    }
+
+    /// Takes the first that is due by now: its number, and whose it is.
+    pub(super) fn take_due(&self, now: Instant) -> Option<(u64, Slot)> {
+        if self.first()? > now {
             return None;
         }
-        self.timers.borrow().first_key_value().map(|((due, _), _)| *due)
+        self.due.borrow_mut().pop_first().map(|((_, id), slot)| (id, slot))
     }
 }
