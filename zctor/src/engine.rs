@@ -4,10 +4,12 @@ pub(crate) mod actor_thread;
 pub(crate) mod core;
 pub(crate) mod handle;
 pub(crate) mod here;
+mod reach;
 pub(crate) mod registry;
 pub(crate) mod settle;
 pub(crate) mod shutdown;
 pub(crate) mod spawn;
+mod stats;
 
 use std::fmt;
 use std::sync::Arc;
@@ -179,7 +181,7 @@ impl ActorEngine {
     /// - [`SpawnError::OnActorThread`]: it is one already, of this engine or another.
     /// - [`SpawnError::Stopped`]: the engine stops.
     pub fn here(&self) -> Result<Here, SpawnError> {
-        self.core.here()
+        spawn::here(&self.core)
     }
 
     /// The one engine of the process, made on first use: for programs, not for libraries and tests.
@@ -214,7 +216,7 @@ impl ActorEngine {
     /// # Blocking
     /// Until the factories are through. Inside a handler, lower call depths of its thread are served meanwhile.
     pub fn spawn(&self, thread: ActorThread) -> Result<ThreadId, SpawnError> {
-        self.core.spawn(thread)
+        spawn::spawn(&self.core, thread)
     }
 
     /// Starts `n` threads with one instance each, registered all at once or not at all; gives a client of the pool.
@@ -244,7 +246,7 @@ impl ActorEngine {
         M: Dispatch<S, Port: Send> + Send,
         S: 'static,
     {
-        self.core.pool_on(n, |_| ActorThread::new(), &actor.__actor())
+        spawn::pool_on(&self.core, n, |_| ActorThread::new(), &actor.__actor())
     }
 
     /// As [`pool`](ActorEngine::pool), on threads of your making: named, or with other instances beside.
@@ -278,7 +280,7 @@ impl ActorEngine {
         M: Dispatch<S, Port: Send> + Send,
         S: 'static,
     {
-        self.core.pool_on(n, thread, &actor.__actor())
+        spawn::pool_on(&self.core, n, thread, &actor.__actor())
     }
 
     /// Starts one instance on a thread of its own, in no pool; gives a client bound to it.
@@ -307,7 +309,7 @@ impl ActorEngine {
     /// # }
     /// ```
     pub fn start<A: Registration>(&self, actor: A) -> Result<<A::Message as Message>::Client, SpawnError> {
-        self.core.start_one(actor).map(Into::into)
+        spawn::start_one(&self.core, actor).map(Into::into)
     }
 
     /// A client of all instances of a type.
@@ -316,7 +318,7 @@ impl ActorEngine {
     /// - [`CallError::NotRegistered`]: there is none.
     /// - [`CallError::Stopped`]: the engine has stopped.
     pub fn client<M: Message>(&self) -> Result<M::Client, CallError> {
-        self.core.client_of::<M>().map(Into::into)
+        reach::client_of::<M>(&self.core).map(Into::into)
     }
 
     /// Sends a message to the next instance of its type, in turn.
@@ -327,7 +329,7 @@ impl ActorEngine {
     /// # Blocking
     /// As [`Client::send`](crate::Client::send).
     pub fn send<M: Message>(&self, message: M) -> Result<(), SendError<M>> {
-        self.core.aim(|aim| messaging::send(&aim, &mut Some(message)))
+        reach::aim(&self.core, |aim| messaging::send(&aim, &mut Some(message)))
     }
 
     /// Sends a request to the next instance of its type, in turn, and waits for the reply.
@@ -338,7 +340,7 @@ impl ActorEngine {
     /// # Blocking
     /// As [`Client::call`](crate::Client::call).
     pub fn call<Q: IntoRequest>(&self, request: Q) -> Result<Q::Reply, CallError> {
-        self.core.aim(|aim| call(&aim, request))
+        reach::aim(&self.core, |aim| call(&aim, request))
     }
 
     /// Sends a copy to every instance of the type; gives the number reached.
@@ -349,7 +351,7 @@ impl ActorEngine {
     /// # Blocking
     /// Never.
     pub fn broadcast<M: Message + Clone>(&self, message: M) -> Result<usize, SendError<M>> {
-        self.core.aim(|aim| messaging::broadcast(&aim, message))
+        reach::aim(&self.core, |aim| messaging::broadcast(&aim, message))
     }
 
     /// Sends every instance of the type the message that `make` gives for it; gives the number reached.
@@ -360,7 +362,7 @@ impl ActorEngine {
     /// # Blocking
     /// Never.
     pub fn broadcast_with<M: Message>(&self, make: impl FnMut(InstanceId) -> M) -> Result<usize, CallError> {
-        self.core.aim(|aim| messaging::broadcast_with(&aim, make))
+        reach::aim(&self.core, |aim| messaging::broadcast_with(&aim, make))
     }
 
     /// Asks every instance of the type, then waits for all replies, which come in registry order.
@@ -376,7 +378,7 @@ impl ActorEngine {
         Q::Message: Clone,
     {
         let request = request.__into();
-        self.core.aim(|aim| call_all_with(&aim, |_| request.clone()))
+        reach::aim(&self.core, |aim| call_all_with(&aim, |_| request.clone()))
     }
 
     /// As [`call_all`](ActorEngine::call_all), with the request that `make` gives for each instance.
@@ -390,7 +392,7 @@ impl ActorEngine {
         &self,
         mut make: impl FnMut(InstanceId) -> Q,
     ) -> Result<Replies<Q::Reply>, CallError> {
-        self.core.aim(|aim| call_all_with(&aim, |id| make(id).__into()))
+        reach::aim(&self.core, |aim| call_all_with(&aim, |id| make(id).__into()))
     }
 
     /// Which types are handled by which instances, now.
@@ -400,7 +402,7 @@ impl ActorEngine {
 
     /// What the threads are doing, now.
     pub fn stats(&self) -> Stats {
-        self.core.stats()
+        stats::stats(&self.core)
     }
 
     /// The number of actor threads that run.
@@ -443,7 +445,7 @@ impl ActorEngine {
     #[track_caller]
     pub fn settle(&self) {
         assert!(!on_actor_thread(), "`settle` on an actor thread would wait for itself");
-        self.core.settle();
+        settle::settle(&self.core);
     }
 
     /// Waits until somebody has stopped the engine: [`EngineHandle::stop`], or a shutdown on another thread.
@@ -472,7 +474,7 @@ impl ActorEngine {
     pub fn wait(&self) {
         assert!(local().is_none(), "`wait` on an actor thread would wait for itself; `run` what `here` gave");
         // What became of it is for who calls `shutdown`.
-        let _ = self.core.wait_stopped();
+        let _ = shutdown::wait_stopped(&self.core);
     }
 
     /// Stops the engine: the edge closes, the inside runs until it is quiet, then the threads end in reverse order.
@@ -486,7 +488,7 @@ impl ActorEngine {
     /// # Blocking
     /// Until all threads have ended: without limit if handlers go on sending.
     pub fn shutdown(&self) -> Result<Report, ShutdownError> {
-        self.core.shutdown(None)
+        shutdown::shutdown(&self.core, None)
     }
 
     /// As [`shutdown`](ActorEngine::shutdown), but ends by the time given.
@@ -510,14 +512,14 @@ impl ActorEngine {
     /// assert!(engine.shutdown_timeout(Duration::from_secs(1)).is_ok());
     /// ```
     pub fn shutdown_timeout(&self, limit: Duration) -> Result<Report, ShutdownError> {
-        self.core.shutdown(Some(limit))
+        shutdown::shutdown(&self.core, Some(limit))
     }
 }
 
 impl Drop for ActorEngine {
     fn drop(&mut self) {
         // Its outcome is for those who ask for it by `shutdown`.
-        let _ = self.core.shutdown(Some(PATIENCE));
+        let _ = shutdown::shutdown(&self.core, Some(PATIENCE));
     }
 }
 

@@ -16,12 +16,11 @@ use std::sync::atomic::Ordering;
 
 use crate::id::ThreadId;
 use crate::mailbox::buffers::Spares;
-use crate::mailbox::counters::Meter;
+use crate::mailbox::counters::{Meter, Waits};
 use crate::mailbox::edge::Edge;
 use crate::mailbox::mail::{Mail, What};
 use crate::mailbox::permits::Room;
 use crate::mailbox::roster::Roll;
-use crate::report::{RunningInstance, ThreadStats, Wait};
 use crate::sys::frame;
 use crate::sys::park::Parker;
 use crate::sys::sync::{AtomicU64, AtomicUsize, Mutex, lock, queue};
@@ -38,8 +37,7 @@ pub(crate) struct Mailbox {
     /// The instances that live here.
     pub(crate) roll: Roll,
     pub(crate) spares: Spares,
-    /// Waits of handlers that did not end at once.
-    waits: Mutex<Vec<Wait>>,
+    pub(crate) waits: Waits,
     sender: queue::Sender<Mail>,
     receiver: queue::Receiver<Mail>,
     /// Messages in batches beyond the one that each batch counts for in the queue's length.
@@ -61,7 +59,7 @@ impl Mailbox {
             room,
             roll: Roll::new(thread),
             spares: Spares::default(),
-            waits: Mutex::default(),
+            waits: Waits::default(),
             sender,
             receiver,
             batched: AtomicUsize::new(0),
@@ -165,30 +163,6 @@ impl Mailbox {
         if let Some(room) = &self.room {
             room.call_all();
         }
-    }
-
-    pub(crate) fn stats(&self) -> ThreadStats {
-        ThreadStats {
-            thread: self.thread,
-            name: self.name.clone(),
-            instances: self.meter.instances.load(Ordering::Relaxed),
-            queued: self.load(),
-            handled: self.meter.handled.get(),
-            panicked: self.meter.panicked.get(),
-            runs: self.meter.running().and_then(|slot| self.roll.find(slot)),
-            waits: lock(&self.waits).clone(),
-        }
-    }
-
-    /// The instance whose code runs begins to wait, until `end_wait`.
-    pub(crate) fn begin_wait(&self, waiter: RunningInstance, callee: &'static str, on: ThreadId) {
-        let RunningInstance { instance, message } = waiter;
-        lock(&self.waits).push(Wait { instance, message, callee, on });
-    }
-
-    /// The innermost wait is over.
-    pub(crate) fn end_wait(&self) {
-        lock(&self.waits).pop();
     }
 
     /// Takes what is there: one by one if that is little, else all under one lock. Each counts as a message in hand before

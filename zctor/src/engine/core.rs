@@ -13,14 +13,11 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use crate::client::Client;
-use crate::client::message::Message;
-use crate::error::{CallError, Refusal, ShutdownError};
+use crate::error::ShutdownError;
 use crate::mailbox::Mailbox;
 use crate::mailbox::edge::Edge;
 use crate::mailbox::envelope::Letter;
-use crate::messaging::target::Aim;
-use crate::report::{EarlierReport, InstanceReport, Report, Stats};
+use crate::report::{EarlierReport, InstanceReport, Report};
 use crate::route::registry::Pools;
 use crate::sys::clock::now;
 use crate::sys::monitor::Monitor;
@@ -112,34 +109,6 @@ impl Core {
 
     pub(crate) fn thread_count(&self) -> usize {
         self.state.lock().threads.len()
-    }
-
-    // What engine and handle have in common.
-
-    pub(crate) fn aim<M: Message, R>(&self, f: impl FnOnce(Aim<'_, M>) -> R) -> R {
-        let pool = self.pools.get::<M>();
-        f(Aim::at_pool(pool.as_deref(), &self.edge))
-    }
-
-    pub(crate) fn client_of<M: Message>(&self) -> Result<Client<M>, CallError> {
-        if let Some(pool) = self.pools.get::<M>().filter(|pool| pool.has_instances()) {
-            return Ok(Client::of_pool(pool));
-        }
-        // Looked at last: a shutdown that empties the pool has closed the edge before.
-        let refusal = if self.edge.is_open() { Refusal::NotRegistered } else { Refusal::Stopped };
-        Err(CallError::refused(M::NAME, refusal))
-    }
-
-    pub(crate) fn stats(&self) -> Stats {
-        let mailboxes: Vec<_> = self.state.lock().threads.iter().map(|running| Arc::clone(&running.mailbox)).collect();
-        let losses = &self.edge.losses;
-        Stats {
-            threads: mailboxes.iter().map(|mailbox| mailbox.stats()).collect(),
-            dead_letters: losses.letters(),
-            skipped: losses.skipped(),
-            refused: losses.refused(),
-            restarts: losses.restarts(),
-        }
     }
 }
 

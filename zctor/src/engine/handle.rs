@@ -11,6 +11,7 @@ use crate::client::{Client, call, call_all_with};
 use crate::engine::actor_thread::ActorThread;
 use crate::engine::core::Core;
 use crate::engine::registry::Registry;
+use crate::engine::{reach, shutdown, spawn, stats};
 use crate::error::{CallError, Refusal, SendError, SpawnError};
 use crate::id::{InstanceId, ThreadId};
 use crate::messaging;
@@ -67,7 +68,7 @@ impl EngineHandle {
     /// # Errors
     /// As [`ActorEngine::spawn`].
     pub fn spawn(&self, thread: ActorThread) -> Result<ThreadId, SpawnError> {
-        self.with(Err(SpawnError::Stopped), |core| core.spawn(thread))
+        self.with(Err(SpawnError::Stopped), |core| spawn::spawn(core, thread))
     }
 
     /// As [`ActorEngine::pool`].
@@ -96,7 +97,7 @@ impl EngineHandle {
         M: Dispatch<S, Port: Send> + Send,
         S: 'static,
     {
-        self.with(Err(SpawnError::Stopped), |core| core.pool_on(n, thread, &actor.__actor()))
+        self.with(Err(SpawnError::Stopped), |core| spawn::pool_on(core, n, thread, &actor.__actor()))
     }
 
     /// As [`ActorEngine::start`].
@@ -104,11 +105,11 @@ impl EngineHandle {
     /// # Errors
     /// As [`ActorEngine::start`].
     pub fn start<A: Registration>(&self, actor: A) -> Result<<A::Message as Message>::Client, SpawnError> {
-        self.with(Err(SpawnError::Stopped), |core| core.start_one(actor).map(Into::into))
+        self.with(Err(SpawnError::Stopped), |core| spawn::start_one(core, actor).map(Into::into))
     }
 
     pub(crate) fn client_of<M: Message>(&self) -> Result<Client<M>, CallError> {
-        self.with(Err(CallError::Stopped { message: M::NAME }), |core| core.client_of::<M>())
+        self.with(Err(CallError::Stopped { message: M::NAME }), |core| reach::client_of::<M>(core))
     }
 
     /// As [`ActorEngine::client`].
@@ -125,7 +126,7 @@ impl EngineHandle {
     /// As [`ActorEngine::send`].
     pub fn send<M: Message>(&self, message: M) -> Result<(), SendError<M>> {
         match self.core.upgrade() {
-            Some(core) => core.aim(|aim| messaging::send(&aim, &mut Some(message))),
+            Some(core) => reach::aim(&core, |aim| messaging::send(&aim, &mut Some(message))),
             None => Err(SendError::new(M::NAME, message, Refusal::Stopped)),
         }
     }
@@ -139,7 +140,7 @@ impl EngineHandle {
     /// As [`ActorEngine::call`].
     pub fn call<Q: IntoRequest>(&self, request: Q) -> Result<Q::Reply, CallError> {
         let message = <Q::Message as Message>::NAME;
-        self.with(Err(CallError::Stopped { message }), |core| core.aim(|aim| call(&aim, request)))
+        self.with(Err(CallError::Stopped { message }), |core| reach::aim(core, |aim| call(&aim, request)))
     }
 
     /// As [`ActorEngine::broadcast`].
@@ -148,7 +149,7 @@ impl EngineHandle {
     /// As [`ActorEngine::broadcast`].
     pub fn broadcast<M: Message + Clone>(&self, message: M) -> Result<usize, SendError<M>> {
         match self.core.upgrade() {
-            Some(core) => core.aim(|aim| messaging::broadcast(&aim, message)),
+            Some(core) => reach::aim(&core, |aim| messaging::broadcast(&aim, message)),
             None => Err(SendError::new(M::NAME, message, Refusal::Stopped)),
         }
     }
@@ -159,7 +160,7 @@ impl EngineHandle {
     /// As [`ActorEngine::broadcast_with`].
     pub fn broadcast_with<M: Message>(&self, make: impl FnMut(InstanceId) -> M) -> Result<usize, CallError> {
         self.with(Err(CallError::Stopped { message: M::NAME }), |core| {
-            core.aim(|aim| messaging::broadcast_with(&aim, make))
+            reach::aim(core, |aim| messaging::broadcast_with(&aim, make))
         })
     }
 
@@ -192,7 +193,7 @@ impl EngineHandle {
     ) -> Result<Replies<Q::Reply>, CallError> {
         let message = <Q::Message as Message>::NAME;
         self.with(Err(CallError::Stopped { message }), |core| {
-            core.aim(|aim| call_all_with(&aim, |id| make(id).__into()))
+            reach::aim(core, |aim| call_all_with(&aim, |id| make(id).__into()))
         })
     }
 
@@ -206,7 +207,7 @@ impl EngineHandle {
 
     /// As [`ActorEngine::stats`]; all zero when the engine is gone.
     pub fn stats(&self) -> Stats {
-        self.core.upgrade().map(|core| core.stats()).unwrap_or_default()
+        self.core.upgrade().map(|core| stats::stats(&core)).unwrap_or_default()
     }
 
     /// As [`ActorEngine::thread_count`].
@@ -221,7 +222,7 @@ impl EngineHandle {
     /// Never.
     pub fn stop(&self) {
         if let Some(core) = self.core.upgrade() {
-            core.stop(None);
+            shutdown::stop(&core, None);
         }
     }
 }

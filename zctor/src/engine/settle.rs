@@ -7,30 +7,28 @@ use crate::sys::unwind::Quiet;
 use crate::thread::borrowed::{as_actor_thread, has_work, is_ending, run_until_idle};
 use crate::thread::local::local;
 
-impl Core {
-    /// Waits until the inside is quiet.
-    pub(crate) fn settle(self: &Arc<Self>) {
-        let Some(local) = local() else { return drop(self.watch(Self::is_quiet, |_| None)) };
-        // The calling thread of `here`, of this engine or another: nobody else serves its instances. Meanwhile it is told
-        // of mail where this waits.
-        let core = Arc::clone(self);
-        let is_own = Arc::ptr_eq(&self.edge, &local.mailbox.edge);
-        let poke = move || {
-            drop(core.state.lock());
-            core.state.notify();
-        };
-        let parker = &local.mailbox.parker;
-        parker.poke_by(Some(Arc::new(Quiet::new(Box::new(poke)))));
-        loop {
-            run_until_idle(&local);
-            let must_end = is_own && is_ending(&local);
-            let has_mail = || if is_ending(&local) { is_own } else { has_work(&local) };
-            let (state, _) = self.watch(|state| Self::is_quiet(state) || has_mail(), |_| local.next_timer());
-            if must_end || Self::is_quiet(&state) {
-                break;
-            }
+/// Waits until the inside is quiet.
+pub(crate) fn settle(core: &Arc<Core>) {
+    let Some(local) = local() else { return drop(core.watch(Core::is_quiet, |_| None)) };
+    // The calling thread of `here`, of this engine or another: nobody else serves its instances. Meanwhile it is told
+    // of mail where this waits.
+    let waiter = Arc::clone(core);
+    let is_own = Arc::ptr_eq(&core.edge, &local.mailbox.edge);
+    let poke = move || {
+        drop(waiter.state.lock());
+        waiter.state.notify();
+    };
+    let parker = &local.mailbox.parker;
+    parker.poke_by(Some(Arc::new(Quiet::new(Box::new(poke)))));
+    loop {
+        run_until_idle(&local);
+        let must_end = is_own && is_ending(&local);
+        let has_mail = || if is_ending(&local) { is_own } else { has_work(&local) };
+        let (state, _) = core.watch(|state| Core::is_quiet(state) || has_mail(), |_| local.next_timer());
+        if must_end || Core::is_quiet(&state) {
+            break;
         }
-        parker.poke_by(None);
-        as_actor_thread(&local, || ()); // tells the event loop of what has come since
     }
+    parker.poke_by(None);
+    as_actor_thread(&local, || ()); // tells the event loop of what has come since
 }

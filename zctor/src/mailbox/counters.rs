@@ -3,10 +3,11 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use crate::id::Slot;
+use crate::id::{Slot, ThreadId};
 use crate::mailbox::mail::ORDER;
+use crate::report::{RunningInstance, Wait};
 use crate::sys::counter::Counter;
-use crate::sys::sync::{AtomicU64, AtomicUsize};
+use crate::sys::sync::{AtomicU64, AtomicUsize, Mutex, lock};
 
 /// Counters written by the mailbox's own thread alone and read as statistics, on cache lines of their own.
 #[repr(align(128))]
@@ -51,6 +52,27 @@ impl Meter {
         let done = [&self.handled, &self.panicked, &self.passed].map(Counter::get);
         // Read at different moments, they may seem to say that more was done than there was.
         self.taken.get().saturating_sub(done.iter().sum()) as usize
+    }
+}
+
+/// The waits of handlers that did not end at once, the outermost first.
+#[derive(Default)]
+pub(crate) struct Waits(Mutex<Vec<Wait>>);
+
+impl Waits {
+    /// An instance begins to wait, until `end`.
+    pub(crate) fn begin(&self, waiter: RunningInstance, callee: &'static str, on: ThreadId) {
+        let RunningInstance { instance, message } = waiter;
+        lock(&self.0).push(Wait { instance, message, callee, on });
+    }
+
+    /// The innermost wait is over.
+    pub(crate) fn end(&self) {
+        lock(&self.0).pop();
+    }
+
+    pub(crate) fn list(&self) -> Vec<Wait> {
+        lock(&self.0).clone()
     }
 }
 

@@ -19,7 +19,7 @@ struct Noted<'a>(&'a Mailbox);
 
 impl Drop for Noted<'_> {
     fn drop(&mut self) {
-        self.0.end_wait();
+        self.0.waits.end();
     }
 }
 
@@ -28,7 +28,7 @@ fn note_wait<'l, A: Awaited>(local: &'l Local, awaited: &A) -> Option<Noted<'l>>
     let mailbox = &local.mailbox;
     let (callee, on) = awaited.callee()?;
     let waiter = mailbox.meter.running()?;
-    mailbox.begin_wait(mailbox.roll.find(waiter)?, callee, on);
+    mailbox.waits.begin(mailbox.roll.find(waiter)?, callee, on);
     Some(Noted(mailbox))
 }
 

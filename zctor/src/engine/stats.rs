@@ -1,0 +1,34 @@
+//! What an engine is doing, read on demand. No thread is stopped for it.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use crate::engine::core::Core;
+use crate::mailbox::Mailbox;
+use crate::report::{Stats, ThreadStats};
+
+pub(super) fn stats(core: &Core) -> Stats {
+    let mailboxes: Vec<_> = core.state.lock().threads.iter().map(|running| Arc::clone(&running.mailbox)).collect();
+    let losses = &core.edge.losses;
+    Stats {
+        threads: mailboxes.iter().map(|mailbox| thread_stats(mailbox)).collect(),
+        dead_letters: losses.letters(),
+        skipped: losses.skipped(),
+        refused: losses.refused(),
+        restarts: losses.restarts(),
+    }
+}
+
+pub(super) fn thread_stats(mailbox: &Mailbox) -> ThreadStats {
+    let meter = &mailbox.meter;
+    ThreadStats {
+        thread: mailbox.thread,
+        name: mailbox.name.clone(),
+        instances: meter.instances.load(Ordering::Relaxed),
+        queued: mailbox.load(),
+        handled: meter.handled.get(),
+        panicked: meter.panicked.get(),
+        runs: meter.running().and_then(|slot| mailbox.roll.find(slot)),
+        waits: mailbox.waits.list(),
+    }
+}
