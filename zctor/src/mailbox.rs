@@ -42,7 +42,7 @@ pub(crate) struct Mailbox {
     receiver: queue::Receiver<Mail>,
     /// Messages in batches beyond the one that each batch counts for in the queue's length.
     batched: AtomicUsize,
-    /// Letters pushed behind the closing, on their way back to their senders.
+    /// Envelopes pushed behind the closing, on their way back to their senders.
     late: Mutex<Vec<Mail>>,
 }
 
@@ -92,7 +92,7 @@ impl Mailbox {
         Arc::as_ptr(&self.edge) as usize
     }
 
-    /// Puts mail in and wakes the thread. A letter that came too late, behind the closing, is given back.
+    /// Puts mail in and wakes the thread. An envelope that came too late, behind the closing, is given back.
     #[inline(always)]
     pub(crate) fn push(&self, mail: Mail) -> Option<Mail> {
         let pusher = mail.number;

@@ -66,7 +66,7 @@ where
             Some(Ok(())) => self.grant(local, Moment::Handler),
             // Only the last is not counted as handled.
             Some(Err(text)) => self.failed(local, slot.take(), &text),
-            // Not reached: a letter is delivered to live instances only, and those have a state.
+            // Not reached: an envelope is delivered to live instances only, and those have a state.
             None => debug_assert!(false, "delivered to an instance without a state"),
         }
     }
@@ -127,7 +127,7 @@ pub(super) fn count_handled(account: &Account, meter: &Meter) {
     meter.handled.add(1);
 }
 
-/// What a letter or a caller hands over, as the type that it has.
+/// What an envelope or a caller hands over, as the type that it has.
 #[inline]
 pub(super) fn known<T: 'static>(content: &mut dyn Any) -> Option<&mut T> {
     let content = content.downcast_mut();

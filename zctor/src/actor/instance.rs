@@ -25,7 +25,7 @@ use crate::mailbox::envelope::Serving;
 use crate::mailbox::mail::{Mail, Order};
 use crate::reply::reply_to::ReplySlot;
 use crate::route::contents::{Call, OnUndelivered};
-use crate::route::endpoint::{Address, Seals, Status};
+use crate::route::endpoint::{Address, Delivery, Status};
 use crate::route::payload::Port;
 use crate::sys::unwind::{catch, run_user};
 use crate::thread::local::{Common, Instance, Local, OnTheSpot, Phase, Unsettled, Wish};
@@ -51,7 +51,7 @@ where
     let address = Arc::new(Address {
         mailbox: Arc::clone(&local.mailbox),
         slot,
-        seals: &Seals::ALL,
+        delivery: &Delivery::ALL,
         undelivered,
         status: Status::live(),
         pooled,
@@ -155,7 +155,7 @@ where
         if !self.get_ready(local) {
             return false;
         }
-        // They stay in the letter until each is begun: what comes after a panic or a wish is left there.
+        // They stay in the envelope until each is begun: what comes after a panic or a wish is left there.
         let mut budget = serving.budget;
         self.handle(local, &mut ReplySlot::Nobody, None, |state, ctx, slot| {
             begin(local, serving);

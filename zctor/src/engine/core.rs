@@ -3,7 +3,7 @@
 //! Stopping, in order:
 //!
 //! 1. The edge closes: who is not one of the engine's own threads is refused. Timers close with it.
-//! 2. The inside runs until it is quiet (`is_quiet`), or until the time is up: then the edge is sealed, so that the
+//! 2. The inside runs until it is quiet (`is_quiet`), or until the time is up: then the edge is enclose, so that the
 //!    inside is refused too and what is queued becomes dead letters.
 //! 3. Threads end in reverse order of their start: `on_stop`, drop, join.
 //! 4. A thread that does not end in time is abandoned: its mailbox is closed from outside, and all who wait for it are
@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 use crate::error::ShutdownError;
 use crate::mailbox::Mailbox;
 use crate::mailbox::edge::Edge;
-use crate::mailbox::envelope::Letter;
+use crate::mailbox::envelope::Envelope;
 use crate::report::{EarlierReport, InstanceReport, Report};
 use crate::route::registry::Pools;
 use crate::sys::clock::now;
@@ -147,9 +147,9 @@ impl Parent for Core {
         self.state.notify();
     }
 
-    fn redirect(&self, letter: &mut Letter) {
-        if let Some(pool) = self.pools.of_type(letter.message()) {
-            pool.take_over(letter.content());
+    fn redirect(&self, envelope: &mut Envelope) {
+        if let Some(pool) = self.pools.of_type(envelope.message()) {
+            pool.take_over(envelope.content());
         }
     }
 }

@@ -13,10 +13,10 @@ use crate::mailbox::dead_letters::Losses;
 const INLINE: usize = 7;
 
 /// An envelope whose type of message is erased; nothing is allocated for small ones.
-pub(crate) type Letter = SmallBox<dyn Envelope + Send, [usize; INLINE]>;
+pub(crate) type Envelope = SmallBox<dyn ErasedContents + Send, [usize; INLINE]>;
 
 /// A message, a call or a batch on its way to an instance that handles such messages.
-pub(crate) trait Envelope {
+pub(crate) trait ErasedContents {
     /// What is in it: an `Option` of the message or the call, or the batch. Its receiver knows which by `Mail::kind`.
     fn content(&mut self) -> &mut dyn Any;
 
@@ -27,7 +27,7 @@ pub(crate) trait Envelope {
     fn len(&self) -> usize;
 
     /// Adds the message in the one behind it, which is empty then, if they are for that.
-    fn gather(&mut self, next: &mut Letter, spares: &Spares) -> Gathered;
+    fn gather(&mut self, next: &mut Envelope, spares: &Spares) -> Gathered;
 
     /// Nobody will handle what is left, which is counted: tells of the dead letters, and ends the calls.
     fn bury(&mut self, grave: Grave<'_>);
@@ -42,7 +42,7 @@ pub(crate) enum Gathered {
     Not,
     Joined,
     /// A batch of both, which takes its place.
-    Batch(Letter),
+    Batch(Envelope),
 }
 
 /// How an envelope is served.
@@ -67,6 +67,6 @@ pub(crate) struct Grave<'a> {
 }
 
 /// Erases the type of an envelope.
-pub(crate) fn seal<E: Envelope + Send + 'static>(envelope: E) -> Letter {
+pub(crate) fn erase<E: ErasedContents + Send + 'static>(envelope: E) -> Envelope {
     smallbox!(envelope)
 }

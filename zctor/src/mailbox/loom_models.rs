@@ -9,10 +9,10 @@ use loom::thread::spawn;
 use super::*;
 use crate::event::Undelivered;
 use crate::id::{InstanceId, Slot};
-use crate::mailbox::envelope::{Envelope, Gathered, Grave, Letter, seal};
+use crate::mailbox::envelope::{Envelope, ErasedContents, Gathered, Grave, erase};
 use crate::mailbox::mail::How;
 
-/// What became of each letter. Not loom's: they are looked at when all threads are joined.
+/// What became of each envelope. Not loom's: they are looked at when all threads are joined.
 #[derive(Default)]
 struct Fate {
     buried: atomic::AtomicUsize,
@@ -21,7 +21,7 @@ struct Fate {
 
 struct Probe(Arc<Fate>);
 
-impl Envelope for Probe {
+impl ErasedContents for Probe {
     fn content(&mut self) -> &mut dyn Any {
         self
     }
@@ -34,7 +34,7 @@ impl Envelope for Probe {
         1
     }
 
-    fn gather(&mut self, _: &mut Letter, _: &Spares) -> Gathered {
+    fn gather(&mut self, _: &mut Envelope, _: &Spares) -> Gathered {
         Gathered::Not
     }
 
@@ -56,7 +56,7 @@ fn close(mailbox: &Mailbox) {
             why: Undelivered::Ended,
             from_hook: false,
         };
-        mail.into_letter().unwrap().bury(grave);
+        mail.into_envelope().unwrap().bury(grave);
     }
 }
 
@@ -65,16 +65,16 @@ fn mailbox() -> Arc<Mailbox> {
     Arc::new(Mailbox::new(ThreadId(0), String::new(), edge, None))
 }
 
-/// Pushes a letter; its sender looks whether what comes back, if anything, is its own.
+/// Pushes an envelope; its sender looks whether what comes back, if anything, is its own.
 fn push(mailbox: &Mailbox, number: u64, fate: &Arc<Fate>) {
-    let letter = seal(Probe(Arc::clone(fate)));
+    let envelope = erase(Probe(Arc::clone(fate)));
     let to = Slot { index: 0, generation: 0 };
     // The number is given by the model: the threads of a model are one thread to `pusher()`.
-    let mail = Mail { number, ..Mail::letter(to, letter, How::default()) };
+    let mail = Mail { number, ..Mail::message(to, envelope, How::default()) };
     if let Some(back) = mailbox.push(mail) {
-        let mut letter = back.into_letter().unwrap();
-        let probe = letter.as_any_mut().downcast_mut::<Probe>().unwrap();
-        assert!(Arc::ptr_eq(&probe.0, fate), "it got another's letter");
+        let mut envelope = back.into_envelope().unwrap();
+        let probe = envelope.as_any_mut().downcast_mut::<Probe>().unwrap();
+        assert!(Arc::ptr_eq(&probe.0, fate), "it got another's envelope");
         fate.given_back.fetch_add(1, Ordering::Relaxed);
     }
 }
@@ -88,9 +88,9 @@ fn assert_found_once(mailbox: &Mailbox, fates: &[Arc<Fate>]) {
     assert!(lock(&mailbox.late).is_empty());
 }
 
-/// Caught, each by a letter found nowhere: `close` without the lock of `late`, or that empties before it closes; `push` that
+/// Caught, each by an envelope found nowhere: `close` without the lock of `late`, or that empties before it closes; `push` that
 /// looks at the word before it sends; `take_back` that sets nothing aside for others. And `take_back` that gives whatever
-/// letter there is: "it got another's letter".
+/// envelope there is: "it got another's envelope".
 #[test]
 fn letters_of_two_senders_are_found_once_when_the_mailbox_closes() {
     loom::model(|| {
@@ -108,8 +108,8 @@ fn letters_of_two_senders_are_found_once_when_the_mailbox_closes() {
     });
 }
 
-/// Caught: `close` without the lock of `late`, `push` that looks at the word before it sends ("it got another's letter");
-/// `close` that empties before it closes (a letter found nowhere).
+/// Caught: `close` without the lock of `late`, `push` that looks at the word before it sends ("it got another's envelope");
+/// `close` that empties before it closes (an envelope found nowhere).
 #[test]
 fn two_letters_of_one_sender_are_found_once_when_the_mailbox_closes() {
     loom::model(|| {
@@ -125,7 +125,7 @@ fn two_letters_of_one_sender_are_found_once_when_the_mailbox_closes() {
     });
 }
 
-/// Caught: `push` that looks at the word before it sends (a letter found nowhere).
+/// Caught: `push` that looks at the word before it sends (an envelope found nowhere).
 #[test]
 fn a_letter_is_found_once_when_the_mailbox_is_abandoned_while_its_thread_ends() {
     loom::model(|| {

@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 
 use crate::id::Slot;
 use crate::mailbox::buffers::Spares;
-use crate::mailbox::envelope::{Gathered, Letter};
+use crate::mailbox::envelope::{Envelope, Gathered};
 use crate::sys::frame::in_hook;
 
 /// What an envelope says beside its message.
@@ -43,7 +43,7 @@ pub(crate) struct Mail {
 #[cfg(target_pointer_width = "64")]
 const _: () = assert!(size_of::<Mail>() <= 96, "mail is moved often");
 
-/// What is in a letter. Here, so that its receiver knows without looking into it; and so that the callee of a call that nobody
+/// What is in an envelope. Here, so that its receiver knows without looking into it; and so that the callee of a call that nobody
 /// gives up need not look where its reply will lie before that is there: the caller looks there all the while, and the two
 /// would contend for it.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -59,7 +59,7 @@ pub(crate) enum Kind {
 }
 
 pub(crate) enum What {
-    Letter(Letter),
+    Envelope(Envelope),
     Order(Order),
 }
 
@@ -84,11 +84,11 @@ impl Mail {
         if self.messages == 0 { ORDER } else { u64::from(self.messages) }
     }
 
-    /// A letter with one message. It goes into no mailbox before it is `signed`.
+    /// An envelope with one message. It goes into no mailbox before it is `signed`.
     #[inline(always)]
-    pub(crate) fn letter(to: Slot, letter: Letter, how: How) -> Self {
+    pub(crate) fn message(to: Slot, envelope: Envelope, how: How) -> Self {
         let How { rotated, permitted } = how;
-        let what = What::Letter(letter);
+        let what = What::Envelope(envelope);
         let (from_hook, kind) = (in_hook(), Kind::Message);
         Self { to, number: 0, messages: 1, rotated, permitted, from_hook, kind, what }
     }
@@ -99,16 +99,16 @@ impl Mail {
         Self { number: pusher(), ..self }
     }
 
-    /// A letter with a message that asks for a reply.
+    /// An envelope with a message that asks for a reply.
     #[inline]
-    pub(crate) fn call(to: Slot, letter: Letter, on_terms: bool, how: How) -> Self {
+    pub(crate) fn call(to: Slot, envelope: Envelope, on_terms: bool, how: How) -> Self {
         let kind = if on_terms { Kind::CancellableCall } else { Kind::Call };
-        Self { kind, ..Self::letter(to, letter, how).signed() }
+        Self { kind, ..Self::message(to, envelope, how).signed() }
     }
 
-    /// A letter with any number of messages.
-    pub(crate) fn batch(to: Slot, letter: Letter, how: How) -> Self {
-        let mut mail = Self { kind: Kind::Batch, ..Self::letter(to, letter, how).signed() };
+    /// An envelope with any number of messages.
+    pub(crate) fn batch(to: Slot, envelope: Envelope, how: How) -> Self {
+        let mut mail = Self { kind: Kind::Batch, ..Self::message(to, envelope, how).signed() };
         mail.recount();
         mail
     }
@@ -127,9 +127,9 @@ impl Mail {
         Self { number: number.unwrap_or(self.number), ..self }
     }
 
-    pub(crate) fn into_letter(self) -> Option<Letter> {
+    pub(crate) fn into_envelope(self) -> Option<Envelope> {
         match self.what {
-            What::Letter(letter) => Some(letter),
+            What::Envelope(envelope) => Some(envelope),
             What::Order(_) => None,
         }
     }
@@ -149,19 +149,19 @@ impl Mail {
         if !self.takes(next.to, how, next.from_hook) {
             return false;
         }
-        let What::Letter(other) = &mut next.what else { return false };
-        self.join(next.messages, |letter| letter.gather(other, spares))
+        let What::Envelope(other) = &mut next.what else { return false };
+        self.join(next.messages, |envelope| envelope.gather(other, spares))
     }
 
-    /// Adds messages to its letter by `gather`, if they are for that.
+    /// Adds messages to its envelope by `gather`, if they are for that.
     #[inline]
-    pub(crate) fn join(&mut self, messages: u32, gather: impl FnOnce(&mut Letter) -> Gathered) -> bool {
-        let What::Letter(letter) = &mut self.what else { return false };
-        match gather(letter) {
+    pub(crate) fn join(&mut self, messages: u32, gather: impl FnOnce(&mut Envelope) -> Gathered) -> bool {
+        let What::Envelope(envelope) = &mut self.what else { return false };
+        match gather(envelope) {
             Gathered::Not => return false,
             Gathered::Joined => {}
             Gathered::Batch(batch) => {
-                *letter = batch;
+                *envelope = batch;
                 self.kind = Kind::Batch;
             }
         }
@@ -177,8 +177,8 @@ impl Mail {
 
     /// Some of its messages were delivered.
     pub(crate) fn recount(&mut self) {
-        if let What::Letter(letter) = &self.what {
-            self.messages = u32::try_from(letter.len()).unwrap_or(u32::MAX);
+        if let What::Envelope(envelope) = &self.what {
+            self.messages = u32::try_from(envelope.len()).unwrap_or(u32::MAX);
         }
     }
 }

@@ -1,7 +1,7 @@
-//! Letters: how messages are put into envelopes, gathered to batches, handed to their instance, and taken out again.
+//! Envelopes: how messages are put into envelopes, gathered to batches, handed to their instance, and taken out again.
 //!
-//! A letter knows the type of its messages, which an envelope (`mailbox.rs`) no longer names. The type of the state that
-//! handles them is known to the instance alone, which a letter gives its content as `Any`.
+//! An envelope knows the type of its messages, which an envelope (`mailbox.rs`) no longer names. The type of the state that
+//! handles them is known to the instance alone, which an envelope gives its content as `Any`.
 
 use std::any::{Any, TypeId};
 use std::collections::VecDeque;
@@ -12,19 +12,19 @@ use crate::error::CallError;
 use crate::event::{DeadLetter, Undelivered};
 use crate::mailbox::buffers::Spares;
 use crate::mailbox::dead_letters::{Listener, run_hook};
-use crate::mailbox::envelope::{Envelope, Gathered, Grave, Letter, seal};
+use crate::mailbox::envelope::{Envelope, ErasedContents, Gathered, Grave, erase};
 use crate::route::payload::Payload;
 use crate::route::payload::Port;
 use crate::sys::frame::in_hook;
 use crate::sys::unwind::{Quiet, quietly};
 
-/// A letter: its content, and who gets that if nobody handles it.
-struct Sealed<C, H> {
+/// An envelope: its content, and who gets that if nobody handles it.
+struct Contents<C, H> {
     content: C,
     undelivered: H,
 }
 
-/// Nobody, or the hook of the actor that the letter is for. A letter carries it, since it may outlive that. Without a hook
+/// Nobody, or the hook of the actor that the envelope is for. An envelope carries it, since it may outlive that. Without a hook
 /// it takes no room.
 pub(super) trait Heir<M>: Clone + Send + 'static {
     fn hook(&self) -> Option<&OnUndelivered<M>>;
@@ -45,37 +45,37 @@ impl<M: 'static> Heir<M> for Arc<OnUndelivered<M>> {
     }
 }
 
-/// What a letter may hold: a message, a call, or a batch. Empty by default.
+/// What an envelope may hold: a message, a call, or a batch. Empty by default.
 pub(super) trait Content: Default + Send + 'static {
     type Message: Payload;
 
     fn len(&self) -> usize;
-    /// As `Envelope::gather`, for the content of a single message.
+    /// As `ErasedContents::gather`, for the content of a single message.
     fn gather<H: Heir<Self::Message>>(
         &mut self,
         next: &mut Option<Self::Message>,
         heir: &H,
         spares: &Spares,
     ) -> Gathered;
-    /// As `Envelope::bury`.
+    /// As `ErasedContents::bury`.
     fn bury(&mut self, grave: Grave<'_>, hook: Option<&OnUndelivered<Self::Message>>);
 }
 
 #[inline]
-pub(super) fn sealed<C: Content>(content: C, undelivered: Option<&Arc<OnUndelivered<C::Message>>>) -> Letter {
+pub(super) fn enclose<C: Content>(content: C, undelivered: Option<&Arc<OnUndelivered<C::Message>>>) -> Envelope {
     match undelivered {
-        None => seal(Sealed { content, undelivered: Nobody }),
-        Some(hook) => seal(Sealed { content, undelivered: Arc::clone(hook) }),
+        None => erase(Contents { content, undelivered: Nobody }),
+        Some(hook) => erase(Contents { content, undelivered: Arc::clone(hook) }),
     }
 }
 
 #[cold]
-pub(super) fn opened<C: Content>(mut letter: Letter) -> Option<C> {
-    let any = letter.as_any_mut();
-    if let Some(letter) = any.downcast_mut::<Sealed<C, Nobody>>() {
-        return Some(take(&mut letter.content));
+pub(super) fn open<C: Content>(mut envelope: Envelope) -> Option<C> {
+    let any = envelope.as_any_mut();
+    if let Some(envelope) = any.downcast_mut::<Contents<C, Nobody>>() {
+        return Some(take(&mut envelope.content));
     }
-    any.downcast_mut::<Sealed<C, Arc<OnUndelivered<C::Message>>>>().map(|letter| take(&mut letter.content))
+    any.downcast_mut::<Contents<C, Arc<OnUndelivered<C::Message>>>>().map(|envelope| take(&mut envelope.content))
 }
 
 /// Bulky messages are not gathered: what is boxed is dearer to move into a batch than to leave where it is.
@@ -83,20 +83,20 @@ const fn is_bulky<M>() -> bool {
     size_of::<M>() > 256
 }
 
-/// Makes a batch of a letter and one message more.
+/// Makes a batch of an envelope and one message more.
 #[inline]
 pub(super) fn join<M: Payload + Send, H: Heir<M>>(
-    letter: &mut Letter,
+    envelope: &mut Envelope,
     place: &mut Option<M>,
     spares: &Spares,
 ) -> Gathered {
     if is_bulky::<M>() {
         return Gathered::Not;
     }
-    let any = letter.as_any_mut();
-    if let Some(Sealed { content, undelivered }) = any.downcast_mut::<Sealed<VecDeque<M>, H>>() {
+    let any = envelope.as_any_mut();
+    if let Some(Contents { content, undelivered }) = any.downcast_mut::<Contents<VecDeque<M>, H>>() {
         content.gather(place, undelivered, spares)
-    } else if let Some(Sealed { content, undelivered }) = any.downcast_mut::<Sealed<Option<M>, H>>() {
+    } else if let Some(Contents { content, undelivered }) = any.downcast_mut::<Contents<Option<M>, H>>() {
         content.gather(place, undelivered, spares)
     } else {
         Gathered::Not
@@ -131,7 +131,7 @@ fn tell<M: Payload>(message: M, hook: Option<&OnUndelivered<M>>, grave: Grave<'_
     }
 }
 
-impl<C: Content, H: Heir<C::Message>> Envelope for Sealed<C, H> {
+impl<C: Content, H: Heir<C::Message>> ErasedContents for Contents<C, H> {
     fn content(&mut self) -> &mut dyn Any {
         &mut self.content
     }
@@ -140,11 +140,11 @@ impl<C: Content, H: Heir<C::Message>> Envelope for Sealed<C, H> {
         TypeId::of::<C::Message>()
     }
 
-    fn gather(&mut self, next: &mut Letter, spares: &Spares) -> Gathered {
+    fn gather(&mut self, next: &mut Envelope, spares: &Spares) -> Gathered {
         if is_bulky::<C::Message>() {
             return Gathered::Not;
         }
-        match next.as_any_mut().downcast_mut::<Sealed<Option<C::Message>, H>>() {
+        match next.as_any_mut().downcast_mut::<Contents<Option<C::Message>, H>>() {
             Some(next) => self.content.gather(&mut next.content, &self.undelivered, spares),
             None => Gathered::Not,
         }
@@ -175,7 +175,7 @@ impl<M: Payload + Send> Content for Option<M> {
         let mut messages: VecDeque<M> = spares.take(2);
         messages.extend(self.take());
         messages.extend(next.take());
-        Gathered::Batch(seal(Sealed { content: messages, undelivered: heir.clone() }))
+        Gathered::Batch(erase(Contents { content: messages, undelivered: heir.clone() }))
     }
 
     fn bury(&mut self, grave: Grave<'_>, hook: Option<&OnUndelivered<M>>) {

@@ -9,17 +9,17 @@ use crate::error::Refusal;
 use crate::event::{End, Undelivered};
 use crate::id::{Birth, InstanceId, Slot};
 use crate::mailbox::Mailbox;
-use crate::mailbox::envelope::{Grave, Letter};
+use crate::mailbox::envelope::{Envelope, Grave};
 use crate::mailbox::mail::{How, Mail, Order};
 use crate::mailbox::permits::Room;
 use crate::reply::cancellation::Terms;
-use crate::route::contents::{Call, Content, Nobody, OnUndelivered, join, lose_at_edge, opened, sealed};
+use crate::route::contents::{Call, Content, Nobody, OnUndelivered, enclose, join, lose_at_edge, open};
 use crate::route::payload::Payload;
 use crate::route::payload::Port;
 use crate::sys::frame::is_needed;
 use crate::thread::serve::{enqueue_here, send_here};
 
-impl<M: Payload<Port: Send> + Send> Seals<M> {
+impl<M: Payload<Port: Send> + Send> Delivery<M> {
     pub(crate) const ALL: Self = Self {
         send: |place, address, way, how| {
             if way == Way::Here && queue_here(place, address, how) {
@@ -31,13 +31,13 @@ impl<M: Payload<Port: Send> + Send> Seals<M> {
         call: |place, address, way, how| {
             let terms = place.as_ref().and_then(|call| call.port.terms());
             let on_terms = terms.is_some_and(Terms::can_be_given_up);
-            let letter = sealed(take(place), address.undelivered.as_ref());
-            take_back(place, address.deliver(way, Mail::call(address.slot, letter, on_terms, how)));
+            let envelope = enclose(take(place), address.undelivered.as_ref());
+            take_back(place, address.deliver(way, Mail::call(address.slot, envelope, on_terms, how)));
         },
         batch: |messages, address, way, how| {
             let batch = address.mailbox.spares.fill(messages);
-            let letter = sealed(batch, address.undelivered.as_ref());
-            take_back(messages, address.deliver_batch(way, Mail::batch(address.slot, letter, how)));
+            let envelope = enclose(batch, address.undelivered.as_ref());
+            take_back(messages, address.deliver_batch(way, Mail::batch(address.slot, envelope, how)));
         },
     };
 }
@@ -46,23 +46,23 @@ impl<M: Payload<Port: Send> + Send> Seals<M> {
 #[inline]
 fn take_back<C: Content>(place: &mut C, refused: Option<Mail>) {
     if let Some(refused) = refused {
-        *place = refused.into_letter().and_then(opened).unwrap_or_default();
+        *place = refused.into_envelope().and_then(open).unwrap_or_default();
     }
 }
 
 /// Mail with one message.
 #[inline(always)]
 fn single<M: Payload + Send>(place: &mut Option<M>, address: &Address<M>, how: How) -> Mail {
-    Mail::letter(address.slot, sealed(take(place), address.undelivered.as_ref()), how)
+    Mail::message(address.slot, enclose(take(place), address.undelivered.as_ref()), how)
 }
 
 /// Queues a message for an instance of this thread: see `thread::send_here`.
 #[inline(always)]
 fn queue_here<M: Payload + Send>(place: &mut Option<M>, address: &Address<M>, how: How) -> bool {
     let spares = &address.mailbox.spares;
-    let add = |letter: &mut Letter, place: &mut Option<M>| match &address.undelivered {
-        None => join::<M, Nobody>(letter, place, spares),
-        Some(_) => join::<M, Arc<OnUndelivered<M>>>(letter, place, spares),
+    let add = |envelope: &mut Envelope, place: &mut Option<M>| match &address.undelivered {
+        None => join::<M, Nobody>(envelope, place, spares),
+        Some(_) => join::<M, Arc<OnUndelivered<M>>>(envelope, place, spares),
     };
     send_here(place, (address.slot, M::CALL_DEPTH), how, add, |place| single(place, address, how))
 }
@@ -73,7 +73,7 @@ type Post<M, C> = fn(&mut C, &Address<M>, Way, How);
 
 /// How messages are put into envelopes. Made where they are known to be fit to go to another thread, which clients do not
 /// ask for, so that a field that is not is one error and not two.
-pub(crate) struct Seals<M: Payload> {
+pub(crate) struct Delivery<M: Payload> {
     pub(crate) send: Post<M, Option<M>>,
     pub(crate) call: Post<M, Option<Call<M>>>,
     pub(crate) batch: Post<M, VecDeque<M>>,
@@ -84,7 +84,7 @@ pub(crate) struct Seals<M: Payload> {
 pub(crate) struct Address<M: Payload> {
     pub(crate) mailbox: Arc<Mailbox>,
     pub(crate) slot: Slot,
-    pub(crate) seals: &'static Seals<M>,
+    pub(crate) delivery: &'static Delivery<M>,
     /// Who gets its undelivered messages.
     pub(crate) undelivered: Option<Arc<OnUndelivered<M>>>,
     pub(crate) status: Status,
@@ -171,18 +171,18 @@ impl<M: Payload> Address<M> {
     /// meanwhile.
     #[inline]
     pub(crate) fn send(&self, way: Way, message: &mut Option<M>, how: How) {
-        (self.seals.send)(message, self, way, how);
+        (self.delivery.send)(message, self, way, how);
     }
 
     /// Sends a call that was admitted, as [`send`](Self::send).
     pub(crate) fn call(&self, way: Way, call: &mut Option<Call<M>>, how: How) {
-        (self.seals.call)(call, self, way, how);
+        (self.delivery.call)(call, self, way, how);
     }
 
     /// Sends a batch that was admitted; gives back what the receiver's thread, if it has ended meanwhile, did not take.
     pub(crate) fn send_batch(&self, way: Way, messages: Vec<M>, how: How) -> Vec<M> {
         let mut messages = messages.into();
-        (self.seals.batch)(&mut messages, self, way, how);
+        (self.delivery.batch)(&mut messages, self, way, how);
         messages.into()
     }
 

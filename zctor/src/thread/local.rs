@@ -12,7 +12,7 @@ use crate::event::End;
 use crate::id::{Birth, Slot};
 use crate::mailbox::Mailbox;
 use crate::mailbox::counters::Page;
-use crate::mailbox::envelope::{Letter, Serving};
+use crate::mailbox::envelope::{Envelope, Serving};
 use crate::mailbox::roster::Struck;
 use crate::report::InstanceReport;
 use crate::sys::alarm::AlarmId;
@@ -41,8 +41,8 @@ pub(crate) trait Parent: Send + Sync {
     fn instance_ended(&self, report: InstanceReport);
     /// The thread has ended.
     fn thread_ended(&self, mailbox: &Arc<Mailbox>);
-    /// Gives what is left in a letter to siblings of its receiver, which has ended. What it could not place stays inside.
-    fn redirect(&self, letter: &mut Letter);
+    /// Gives what is left in an envelope to siblings of its receiver, which has ended. What it could not place stays inside.
+    fn redirect(&self, envelope: &mut Envelope);
 }
 
 /// What the layers above keep on a thread: a value a type.

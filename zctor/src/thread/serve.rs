@@ -5,7 +5,7 @@ use std::rc::Rc;
 use crate::id::Slot;
 use crate::mailbox::Arrivals;
 use crate::mailbox::buffers::Spares;
-use crate::mailbox::envelope::{Gathered, Letter, Serving};
+use crate::mailbox::envelope::{Envelope, Gathered, Serving};
 use crate::mailbox::mail::{How, Kind, Mail, ORDER, Order, What};
 use crate::sys::clock::now;
 use crate::sys::frame::in_hook;
@@ -25,7 +25,7 @@ pub(crate) fn enqueue_here(mail: Mail) -> Option<Mail> {
     }
 }
 
-/// Queues a message for an instance of the actor thread that this code runs on, which takes mail: by `add` in the letter that
+/// Queues a message for an instance of the actor thread that this code runs on, which takes mail: by `add` in the envelope that
 /// was queued last, if that is for the same instance and came in the same way, so that what a handler sends to one neighbour
 /// again and again travels as a batch; else as mail of its own, by `make`. Both take the message out of its place. `false` if
 /// that thread is no more.
@@ -34,7 +34,7 @@ pub(crate) fn send_here<P>(
     place: &mut P,
     (slot, depth): (Slot, u16),
     how: How,
-    add: impl FnOnce(&mut Letter, &mut P) -> Gathered,
+    add: impl FnOnce(&mut Envelope, &mut P) -> Gathered,
     make: impl FnOnce(&mut P) -> Mail,
 ) -> bool {
     let send = |local: &Local| {
@@ -44,7 +44,7 @@ pub(crate) fn send_here<P>(
         }
         local.mailbox.meter.taken.add(1);
         let last = queue.last(depth).filter(|mail| mail.takes(slot, how, in_hook()));
-        if last.is_some_and(|mail| mail.join(1, |letter| add(letter, place))) {
+        if last.is_some_and(|mail| mail.join(1, |envelope| add(envelope, place))) {
             return;
         }
         queue.push(depth, false, || make(place));
@@ -154,8 +154,8 @@ pub(super) fn serve_one(local: &Rc<Local>, below: u32, budget: usize) -> usize {
         place.into_iter().for_each(|mail| divert_here(local, mail));
         return messages.max(1) as usize;
     };
-    let letter = match &mut mail.what {
-        What::Letter(letter) => letter,
+    let envelope = match &mut mail.what {
+        What::Envelope(envelope) => envelope,
         What::Order(order) => {
             obey(local, instance, mail.to, *order);
             return 1;
@@ -165,7 +165,7 @@ pub(super) fn serve_one(local: &Rc<Local>, below: u32, budget: usize) -> usize {
     if comes_back {
         local.hosting.borrow_mut().queue.in_hand += 1;
     }
-    let content = letter.content();
+    let content = envelope.content();
     let all_done = match mail.kind {
         Kind::Message => instance.handle_message(local, serving, content),
         Kind::Batch => instance.handle_batch(local, serving, content),

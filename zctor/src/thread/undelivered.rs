@@ -96,9 +96,9 @@ pub(super) fn divert_here(local: &Local, mail: Mail) {
 pub(crate) fn divert(mailbox: &Mailbox, parent: &dyn Parent, mail: Mail) {
     let mut mail = mailbox.release(mail);
     let from_hook = mail.from_hook;
-    if let (true, What::Letter(letter)) = (mail.rotated, &mut mail.what) {
+    if let (true, What::Envelope(envelope)) = (mail.rotated, &mut mail.what) {
         // What a hook had sent stays known for that.
-        as_hook(from_hook, || parent.redirect(letter));
+        as_hook(from_hook, || parent.redirect(envelope));
         mail.recount();
     }
     bury(mailbox, mail);
@@ -110,8 +110,8 @@ fn bury(mailbox: &Mailbox, mail: Mail) {
     let losses = &mailbox.edge.losses;
     let why = if mailbox.edge.is_sealed() { Undelivered::Stopped } else { Undelivered::Ended };
     let instance = InstanceId { thread: mailbox.thread, slot: mail.to };
-    if let What::Letter(letter) = &mut mail.what {
-        losses.count(letter.len(), why);
-        letter.bury(Grave { losses, instance, why, from_hook: mail.from_hook });
+    if let What::Envelope(envelope) = &mut mail.what {
+        losses.count(envelope.len(), why);
+        envelope.bury(Grave { losses, instance, why, from_hook: mail.from_hook });
     }
 }

@@ -16,10 +16,10 @@ fn adopted() -> Arc<Parker> {
 }
 
 /// Pushes, then wakes, as `Mailbox::push` does.
-fn giver(parker: &Arc<Parker>, mail: &Arc<queue::Sender<u8>>, letter: u8) -> loom::thread::JoinHandle<bool> {
+fn giver(parker: &Arc<Parker>, mail: &Arc<queue::Sender<u8>>, envelope: u8) -> loom::thread::JoinHandle<bool> {
     let (parker, mail) = (Arc::clone(parker), Arc::clone(mail));
     spawn(move || {
-        mail.send(letter).unwrap();
+        mail.send(envelope).unwrap();
         Parker::wake(&parker)
     })
 }
@@ -28,9 +28,9 @@ fn giver(parker: &Arc<Parker>, mail: &Arc<queue::Sender<u8>>, letter: u8) -> loo
 fn receive(parker: &Parker, mail: &queue::Receiver<u8>, spins: u32, mut deadline: Option<Instant>) -> u8 {
     loop {
         parker.announce();
-        if let Ok(letter) = mail.try_recv() {
+        if let Ok(envelope) = mail.try_recv() {
             parker.retract();
-            return letter;
+            return envelope;
         }
         if parker.spin(&Cell::new(spins), || false) {
             parker.retract();
@@ -102,9 +102,9 @@ fn who_stands_by_is_told_of_mail() {
         let mut sum = 0;
         while sum < 3 {
             parker.announce();
-            if let Ok(letter) = receiver.try_recv() {
+            if let Ok(envelope) = receiver.try_recv() {
                 parker.retract();
-                sum += letter;
+                sum += envelope;
                 continue;
             }
             if parker.stand_by() {
