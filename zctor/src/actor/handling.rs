@@ -13,7 +13,7 @@ use crate::client::message::Message;
 use crate::error::CallError;
 use crate::event::Undelivered;
 use crate::mailbox::counters::{Account, Meter};
-use crate::mailbox::envelope::{Grave, Serving};
+use crate::mailbox::envelope::{Serving, Undeliverable};
 use crate::reply::reply_to::ReplySlot;
 use crate::route::contents::{Call, lose};
 use crate::route::endpoint::Address;
@@ -30,8 +30,8 @@ pub(super) fn skip<M: Message>(call: Call<M>, address: &Address<M>, local: &Loca
     settle_account(local, address.slot, 1);
     let Call { message, port } = call;
     quietly(|| port.fail(CallError::Timeout { message: M::NAME, begun: false }));
-    let grave = Grave { losses, instance: address.id(), why, from_hook };
-    lose(message, address.undelivered.as_deref(), grave);
+    let undeliverable = Undeliverable { losses, instance: address.id(), why, from_hook };
+    lose(message, address.undelivered.as_deref(), undeliverable);
 }
 
 impl<M, S> TypedCell<M, S>

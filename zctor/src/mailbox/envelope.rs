@@ -30,7 +30,7 @@ pub(crate) trait ErasedContents {
     fn gather(&mut self, next: &mut Envelope, spares: &Spares) -> Gathered;
 
     /// Nobody will handle what is left, which is counted: tells of the dead letters, and ends the calls.
-    fn bury(&mut self, grave: Grave<'_>);
+    fn discard(&mut self, undeliverable: Undeliverable<'_>);
 
     /// For its sender, who knows its type, to take back what was not accepted.
     fn as_any_mut(&mut self) -> &mut dyn Any;
@@ -58,7 +58,7 @@ pub(crate) struct Serving {
 
 /// Where mail that nobody will handle goes, and what is told of it.
 #[derive(Clone, Copy)]
-pub(crate) struct Grave<'a> {
+pub(crate) struct Undeliverable<'a> {
     pub(crate) losses: &'a Losses,
     pub(crate) instance: InstanceId,
     pub(crate) why: Undelivered,

@@ -9,13 +9,13 @@ use loom::thread::spawn;
 use super::*;
 use crate::event::Undelivered;
 use crate::id::{InstanceId, Slot};
-use crate::mailbox::envelope::{Envelope, ErasedContents, Gathered, Grave, erase};
+use crate::mailbox::envelope::{Envelope, ErasedContents, Gathered, Undeliverable, erase};
 use crate::mailbox::mail::How;
 
 /// What became of each envelope. Not loom's: they are looked at when all threads are joined.
 #[derive(Default)]
 struct Fate {
-    buried: atomic::AtomicUsize,
+    discarded: atomic::AtomicUsize,
     given_back: atomic::AtomicUsize,
 }
 
@@ -38,8 +38,8 @@ impl ErasedContents for Probe {
         Gathered::Not
     }
 
-    fn bury(&mut self, _: Grave<'_>) {
-        self.0.buried.fetch_add(1, Ordering::Relaxed);
+    fn discard(&mut self, _: Undeliverable<'_>) {
+        self.0.discarded.fetch_add(1, Ordering::Relaxed);
     }
 
     fn as_any_mut(&mut self) -> &mut dyn Any {
@@ -47,16 +47,16 @@ impl ErasedContents for Probe {
     }
 }
 
-/// Closes it, and buries what is inside, as its thread and its engine do.
+/// Closes it, and discards what is inside, as its thread and its engine do.
 fn close(mailbox: &Mailbox) {
     for mail in mailbox.close() {
-        let grave = Grave {
+        let undeliverable = Undeliverable {
             losses: &mailbox.edge.losses,
             instance: InstanceId { thread: mailbox.thread, slot: mail.to },
             why: Undelivered::Ended,
             from_hook: false,
         };
-        mail.into_envelope().unwrap().bury(grave);
+        mail.into_envelope().unwrap().discard(undeliverable);
     }
 }
 
@@ -81,8 +81,8 @@ fn push(mailbox: &Mailbox, number: u64, fate: &Arc<Fate>) {
 
 fn assert_found_once(mailbox: &Mailbox, fates: &[Arc<Fate>]) {
     for fate in fates {
-        let (buried, given_back) = (fate.buried.load(Ordering::Relaxed), fate.given_back.load(Ordering::Relaxed));
-        assert_eq!(buried + given_back, 1, "buried {buried} times, given back {given_back} times");
+        let (discarded, given_back) = (fate.discarded.load(Ordering::Relaxed), fate.given_back.load(Ordering::Relaxed));
+        assert_eq!(discarded + given_back, 1, "discarded {discarded} times, given back {given_back} times");
     }
     assert!(mailbox.is_empty());
     assert!(lock(&mailbox.late).is_empty());

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use crate::error::{CallError, Refusal};
 use crate::event::Undelivered;
-use crate::mailbox::envelope::Grave;
+use crate::mailbox::envelope::Undeliverable;
 use crate::mailbox::permits::{Overflow, Room};
 use crate::messaging::backpressure::enter;
 use crate::messaging::binding::Limit;
@@ -210,8 +210,8 @@ fn call_here<M: Payload>(
     if until.is_some_and(|until| until <= now()) {
         let (losses, why) = (&local.mailbox.edge.losses, Undelivered::GivenUp);
         losses.count(1, why);
-        let grave = Grave { losses, instance: address.id(), why, from_hook: false };
-        place.take().into_iter().for_each(|message| lose(message, address.undelivered.as_deref(), grave));
+        let undeliverable = Undeliverable { losses, instance: address.id(), why, from_hook: false };
+        place.take().into_iter().for_each(|message| lose(message, address.undelivered.as_deref(), undeliverable));
         return Err(CallError::Timeout { message: M::NAME, begun: false });
     }
     let panic = match callee.handle_here(&local, place, reply, until) {

@@ -12,7 +12,7 @@ use crate::error::CallError;
 use crate::event::{DeadLetter, Undelivered};
 use crate::mailbox::buffers::Spares;
 use crate::mailbox::dead_letters::{Listener, run_hook};
-use crate::mailbox::envelope::{Envelope, ErasedContents, Gathered, Grave, erase};
+use crate::mailbox::envelope::{Envelope, ErasedContents, Gathered, Undeliverable, erase};
 use crate::route::payload::Payload;
 use crate::route::payload::Port;
 use crate::sys::frame::in_hook;
@@ -26,20 +26,20 @@ struct Contents<C, H> {
 
 /// Nobody, or the hook of the actor that the envelope is for. An envelope carries it, since it may outlive that. Without a hook
 /// it takes no room.
-pub(super) trait Heir<M>: Clone + Send + 'static {
+pub(super) trait Hook<M>: Clone + Send + 'static {
     fn hook(&self) -> Option<&OnUndelivered<M>>;
 }
 
 #[derive(Clone)]
-pub(super) struct Nobody;
+pub(super) struct NoHook;
 
-impl<M> Heir<M> for Nobody {
+impl<M> Hook<M> for NoHook {
     fn hook(&self) -> Option<&OnUndelivered<M>> {
         None
     }
 }
 
-impl<M: 'static> Heir<M> for Arc<OnUndelivered<M>> {
+impl<M: 'static> Hook<M> for Arc<OnUndelivered<M>> {
     fn hook(&self) -> Option<&OnUndelivered<M>> {
         Some(&**self)
     }
@@ -51,20 +51,20 @@ pub(super) trait Content: Default + Send + 'static {
 
     fn len(&self) -> usize;
     /// As `ErasedContents::gather`, for the content of a single message.
-    fn gather<H: Heir<Self::Message>>(
+    fn gather<H: Hook<Self::Message>>(
         &mut self,
         next: &mut Option<Self::Message>,
-        heir: &H,
+        hook: &H,
         spares: &Spares,
     ) -> Gathered;
-    /// As `ErasedContents::bury`.
-    fn bury(&mut self, grave: Grave<'_>, hook: Option<&OnUndelivered<Self::Message>>);
+    /// As `ErasedContents::discard`.
+    fn discard(&mut self, undeliverable: Undeliverable<'_>, hook: Option<&OnUndelivered<Self::Message>>);
 }
 
 #[inline]
 pub(super) fn enclose<C: Content>(content: C, undelivered: Option<&Arc<OnUndelivered<C::Message>>>) -> Envelope {
     match undelivered {
-        None => erase(Contents { content, undelivered: Nobody }),
+        None => erase(Contents { content, undelivered: NoHook }),
         Some(hook) => erase(Contents { content, undelivered: Arc::clone(hook) }),
     }
 }
@@ -72,7 +72,7 @@ pub(super) fn enclose<C: Content>(content: C, undelivered: Option<&Arc<OnUndeliv
 #[cold]
 pub(super) fn open<C: Content>(mut envelope: Envelope) -> Option<C> {
     let any = envelope.as_any_mut();
-    if let Some(envelope) = any.downcast_mut::<Contents<C, Nobody>>() {
+    if let Some(envelope) = any.downcast_mut::<Contents<C, NoHook>>() {
         return Some(take(&mut envelope.content));
     }
     any.downcast_mut::<Contents<C, Arc<OnUndelivered<C::Message>>>>().map(|envelope| take(&mut envelope.content))
@@ -85,7 +85,7 @@ const fn is_bulky<M>() -> bool {
 
 /// Makes a batch of an envelope and one message more.
 #[inline]
-pub(super) fn join<M: Payload + Send, H: Heir<M>>(
+pub(super) fn join<M: Payload + Send, H: Hook<M>>(
     envelope: &mut Envelope,
     place: &mut Option<M>,
     spares: &Spares,
@@ -104,23 +104,27 @@ pub(super) fn join<M: Payload + Send, H: Heir<M>>(
 }
 
 /// A message that nobody will handle, and that is counted: tells of it, unless a hook lost it.
-pub(crate) fn lose<M: Payload>(message: M, hook: Option<&OnUndelivered<M>>, grave: Grave<'_>) {
-    tell(message, hook, grave, grave.losses.listener());
+pub(crate) fn lose<M: Payload>(message: M, hook: Option<&OnUndelivered<M>>, undeliverable: Undeliverable<'_>) {
+    tell(message, hook, undeliverable, undeliverable.losses.listener());
 }
 
 /// A message for which there is no room at the edge, and that is dropped. It comes back if the report has been made.
-pub(super) fn lose_at_edge<M: Payload>(message: M, hook: Option<&OnUndelivered<M>>, grave: Grave<'_>) -> Result<(), M> {
-    match grave.losses.count_at_edge() {
+pub(super) fn lose_at_edge<M: Payload>(
+    message: M,
+    hook: Option<&OnUndelivered<M>>,
+    undeliverable: Undeliverable<'_>,
+) -> Result<(), M> {
+    match undeliverable.losses.count_at_edge() {
         Some(listener) => {
-            tell(message, hook, grave, listener);
+            tell(message, hook, undeliverable, listener);
             Ok(())
         }
         None => Err(message),
     }
 }
 
-fn tell<M: Payload>(message: M, hook: Option<&OnUndelivered<M>>, grave: Grave<'_>, listener: Listener) {
-    let Grave { losses, instance, why, from_hook } = grave;
+fn tell<M: Payload>(message: M, hook: Option<&OnUndelivered<M>>, undeliverable: Undeliverable<'_>, listener: Listener) {
+    let Undeliverable { losses, instance, why, from_hook } = undeliverable;
     if from_hook || in_hook() {
         return quietly(|| drop(message));
     }
@@ -131,7 +135,7 @@ fn tell<M: Payload>(message: M, hook: Option<&OnUndelivered<M>>, grave: Grave<'_
     }
 }
 
-impl<C: Content, H: Heir<C::Message>> ErasedContents for Contents<C, H> {
+impl<C: Content, H: Hook<C::Message>> ErasedContents for Contents<C, H> {
     fn content(&mut self) -> &mut dyn Any {
         &mut self.content
     }
@@ -154,8 +158,8 @@ impl<C: Content, H: Heir<C::Message>> ErasedContents for Contents<C, H> {
         self.content.len()
     }
 
-    fn bury(&mut self, grave: Grave<'_>) {
-        self.content.bury(grave, self.undelivered.hook());
+    fn discard(&mut self, undeliverable: Undeliverable<'_>) {
+        self.content.discard(undeliverable, self.undelivered.hook());
     }
 
     fn as_any_mut(&mut self) -> &mut dyn Any {
@@ -171,16 +175,16 @@ impl<M: Payload + Send> Content for Option<M> {
         usize::from(self.is_some())
     }
 
-    fn gather<H: Heir<M>>(&mut self, next: &mut Self, heir: &H, spares: &Spares) -> Gathered {
+    fn gather<H: Hook<M>>(&mut self, next: &mut Self, hook: &H, spares: &Spares) -> Gathered {
         let mut messages: VecDeque<M> = spares.take(2);
         messages.extend(self.take());
         messages.extend(next.take());
-        Gathered::Batch(erase(Contents { content: messages, undelivered: heir.clone() }))
+        Gathered::Batch(erase(Contents { content: messages, undelivered: hook.clone() }))
     }
 
-    fn bury(&mut self, grave: Grave<'_>, hook: Option<&OnUndelivered<M>>) {
+    fn discard(&mut self, undeliverable: Undeliverable<'_>, hook: Option<&OnUndelivered<M>>) {
         if let Some(message) = self.take() {
-            lose(message, hook, grave);
+            lose(message, hook, undeliverable);
         }
     }
 }
@@ -193,14 +197,14 @@ impl<M: Payload<Port: Send> + Send> Content for Option<Call<M>> {
         usize::from(self.is_some())
     }
 
-    fn gather<H: Heir<M>>(&mut self, _: &mut Option<M>, _: &H, _: &Spares) -> Gathered {
+    fn gather<H: Hook<M>>(&mut self, _: &mut Option<M>, _: &H, _: &Spares) -> Gathered {
         Gathered::Not
     }
 
-    fn bury(&mut self, grave: Grave<'_>, hook: Option<&OnUndelivered<M>>) {
+    fn discard(&mut self, undeliverable: Undeliverable<'_>, hook: Option<&OnUndelivered<M>>) {
         if let Some(Call { message, port }) = self.take() {
             quietly(|| port.fail(CallError::Stopped { message: M::NAME }));
-            lose(message, hook, grave);
+            lose(message, hook, undeliverable);
         }
     }
 }
@@ -214,16 +218,16 @@ impl<M: Payload + Send> Content for VecDeque<M> {
     }
 
     #[inline]
-    fn gather<H: Heir<M>>(&mut self, next: &mut Option<M>, _: &H, _: &Spares) -> Gathered {
+    fn gather<H: Hook<M>>(&mut self, next: &mut Option<M>, _: &H, _: &Spares) -> Gathered {
         if let Some(message) = next.take() {
             self.push_back(message); // `extend` would move it twice
         }
         Gathered::Joined
     }
 
-    fn bury(&mut self, grave: Grave<'_>, hook: Option<&OnUndelivered<M>>) {
+    fn discard(&mut self, undeliverable: Undeliverable<'_>, hook: Option<&OnUndelivered<M>>) {
         for message in self.drain(..) {
-            lose(message, hook, grave);
+            lose(message, hook, undeliverable);
         }
     }
 }

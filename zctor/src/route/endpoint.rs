@@ -9,11 +9,11 @@ use crate::error::Refusal;
 use crate::event::{End, Undelivered};
 use crate::id::{Birth, InstanceId, Slot};
 use crate::mailbox::Mailbox;
-use crate::mailbox::envelope::{Envelope, Grave};
+use crate::mailbox::envelope::{Envelope, Undeliverable};
 use crate::mailbox::mail::{How, Mail, Order};
 use crate::mailbox::permits::Room;
 use crate::reply::cancellation::Terms;
-use crate::route::contents::{Call, Content, Nobody, OnUndelivered, enclose, join, lose_at_edge, open};
+use crate::route::contents::{Call, Content, NoHook, OnUndelivered, enclose, join, lose_at_edge, open};
 use crate::route::payload::Payload;
 use crate::route::payload::Port;
 use crate::sys::frame::is_needed;
@@ -61,7 +61,7 @@ fn single<M: Payload + Send>(place: &mut Option<M>, address: &Address<M>, how: H
 fn queue_here<M: Payload + Send>(place: &mut Option<M>, address: &Address<M>, how: How) -> bool {
     let spares = &address.mailbox.spares;
     let add = |envelope: &mut Envelope, place: &mut Option<M>| match &address.undelivered {
-        None => join::<M, Nobody>(envelope, place, spares),
+        None => join::<M, NoHook>(envelope, place, spares),
         Some(_) => join::<M, Arc<OnUndelivered<M>>>(envelope, place, spares),
     };
     send_here(place, (address.slot, M::CALL_DEPTH), how, add, |place| single(place, address, how))
@@ -163,8 +163,8 @@ impl<M: Payload> Address<M> {
     /// There is no room for this message, and it is dropped. It comes back if the engine has stopped meanwhile.
     pub(crate) fn drop_newest(&self, message: M) -> Result<(), M> {
         let losses = &self.mailbox.edge.losses;
-        let grave = Grave { losses, instance: self.id(), why: Undelivered::Full, from_hook: false };
-        lose_at_edge(message, self.undelivered.as_deref(), grave)
+        let undeliverable = Undeliverable { losses, instance: self.id(), why: Undelivered::Full, from_hook: false };
+        lose_at_edge(message, self.undelivered.as_deref(), undeliverable)
     }
 
     /// Sends a message that was admitted: takes it out of its place, and puts it back if the receiver's thread has ended

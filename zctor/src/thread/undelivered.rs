@@ -3,7 +3,7 @@
 use crate::event::Undelivered;
 use crate::id::{InstanceId, Slot};
 use crate::mailbox::Mailbox;
-use crate::mailbox::envelope::Grave;
+use crate::mailbox::envelope::Undeliverable;
 use crate::mailbox::mail::{Mail, ORDER, Order, What};
 use crate::sys::frame::as_hook;
 use crate::thread::local::{Local, Parent, Phase};
@@ -53,7 +53,7 @@ pub(super) fn keep(local: &Local, mut mail: Mail) -> Option<Mail> {
         Some(Phase::Resting) => local.held.hold(mail),
         Some(Phase::Ended) | None => {
             settle_account(local, mail.to, mail.messages);
-            if sealed { bury(&local.mailbox, mail) } else { divert_here(local, mail) }
+            if sealed { discard(&local.mailbox, mail) } else { divert_here(local, mail) }
         }
     }
     None
@@ -101,17 +101,17 @@ pub(crate) fn divert(mailbox: &Mailbox, parent: &dyn Parent, mail: Mail) {
         as_hook(from_hook, || parent.redirect(envelope));
         mail.recount();
     }
-    bury(mailbox, mail);
+    discard(mailbox, mail);
 }
 
 /// Nobody will handle it: what is left in it are dead letters, and calls end.
-fn bury(mailbox: &Mailbox, mail: Mail) {
+fn discard(mailbox: &Mailbox, mail: Mail) {
     let mut mail = mailbox.release(mail);
     let losses = &mailbox.edge.losses;
     let why = if mailbox.edge.is_sealed() { Undelivered::Stopped } else { Undelivered::Ended };
     let instance = InstanceId { thread: mailbox.thread, slot: mail.to };
     if let What::Envelope(envelope) = &mut mail.what {
         losses.count(envelope.len(), why);
-        envelope.bury(Grave { losses, instance, why, from_hook: mail.from_hook });
+        envelope.discard(Undeliverable { losses, instance, why, from_hook: mail.from_hook });
     }
 }
