@@ -19,7 +19,7 @@ use crate::mailbox::buffers::Spares;
 use crate::mailbox::counters::{Meter, Waits};
 use crate::mailbox::edge::Edge;
 use crate::mailbox::mail::{Mail, What};
-use crate::mailbox::permits::Room;
+use crate::mailbox::permits::Permits;
 use crate::mailbox::roster::Roll;
 use crate::sys::frame;
 use crate::sys::park::Parker;
@@ -33,7 +33,7 @@ pub(crate) struct Mailbox {
     pub(crate) edge: Arc<Edge>,
     pub(crate) meter: Meter,
     /// For a bounded one.
-    pub(crate) room: Option<Room>,
+    pub(crate) permits: Option<Permits>,
     /// The instances that live here.
     pub(crate) roll: Roll,
     pub(crate) spares: Spares,
@@ -47,7 +47,7 @@ pub(crate) struct Mailbox {
 }
 
 impl Mailbox {
-    pub(crate) fn new(thread: ThreadId, name: String, edge: Arc<Edge>, room: Option<Room>) -> Self {
+    pub(crate) fn new(thread: ThreadId, name: String, edge: Arc<Edge>, permits: Option<Permits>) -> Self {
         let (sender, receiver) = queue::unbounded();
         let meter = Meter { activity: AtomicU64::new(1), running: AtomicU64::new(Meter::IDLE), ..Meter::default() };
         Self {
@@ -56,7 +56,7 @@ impl Mailbox {
             parker: Arc::new(Parker::for_actor_thread()),
             edge,
             meter,
-            room,
+            permits,
             roll: Roll::new(thread),
             spares: Spares::default(),
             waits: Waits::default(),
@@ -136,7 +136,7 @@ impl Mailbox {
         self.parker.close();
         let found: Vec<Mail> = self.receiver.drain().collect();
         drop(late);
-        self.call_all();
+        self.wake_all();
         found.iter().for_each(|mail| self.weigh(mail));
         found
     }
@@ -153,15 +153,15 @@ impl Mailbox {
 
     #[inline]
     pub(crate) fn give_back(&self, permits: usize) {
-        if let Some(room) = &self.room {
-            room.give_back(permits);
+        if let Some(all) = &self.permits {
+            all.give_back(permits);
         }
     }
 
     /// Something has changed for those who wait for room.
-    pub(crate) fn call_all(&self) {
-        if let Some(room) = &self.room {
-            room.call_all();
+    pub(crate) fn wake_all(&self) {
+        if let Some(permits) = &self.permits {
+            permits.wake_all();
         }
     }
 

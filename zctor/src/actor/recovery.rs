@@ -155,7 +155,7 @@ where
     pub(super) fn revive(self: Rc<Self>, local: &Rc<Local>) {
         self.address.status.set_live();
         if let Some(known) = self.pool(local) {
-            known.pool.call_waiting();
+            known.pool.wake_waiting();
         }
         match self.build(local) {
             Ok(()) => {
@@ -211,7 +211,7 @@ where
             known.pool.remove_one();
         }
         // Who waits for room for it waits in vain.
-        local.mailbox.call_all();
+        local.mailbox.wake_all();
         let struck = local.vacate(self.slot(), &why);
         give_up(local, self.slot());
         let is_news = struck.is_news;

@@ -36,7 +36,7 @@ fn begin_shutdown(core: &Core, limit: Option<Duration>) -> bool {
         Phase::Open => {
             core.edge.close();
             // Who waits for room waits in vain.
-            state.threads.iter().for_each(|running| running.mailbox.call_all());
+            state.threads.iter().for_each(|running| running.mailbox.wake_all());
             state.phase = Phase::Stopping { until: limit, driven: true };
             true
         }

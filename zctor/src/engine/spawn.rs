@@ -12,7 +12,7 @@ use crate::engine::here::Here;
 use crate::error::SpawnError;
 use crate::id::ThreadId;
 use crate::mailbox::Mailbox;
-use crate::mailbox::permits::Room;
+use crate::mailbox::permits::Permits;
 use crate::route::endpoint::Address;
 use crate::route::registry::Enlist;
 use crate::sys::frame::on_actor_thread;
@@ -50,8 +50,8 @@ fn start_all(core: &Arc<Core>, ids: Range<u32>, threads: Vec<ActorThread>) -> (V
     let mut starting = Vec::with_capacity(threads.len());
     for (id, thread) in ids.map(ThreadId).zip(threads) {
         let name = thread.name.unwrap_or_else(|| format!("{}-{id}", core.name));
-        let room = thread.mailbox_bound.map(|bound| Room::new(bound, thread.overflow));
-        let mailbox = Mailbox::new(id, name, Arc::clone(&core.edge), room);
+        let permits = thread.mailbox_bound.map(|bound| Permits::new(bound, thread.overflow));
+        let mailbox = Mailbox::new(id, name, Arc::clone(&core.edge), permits);
         let plan = Plan { stack_size: thread.stack_size, builds: thread.builds, keep: Box::new(keep(core)) };
         match start(Arc::clone(core) as Arc<dyn Parent>, Arc::new(mailbox), plan) {
             Ok(thread) => starting.push(thread),

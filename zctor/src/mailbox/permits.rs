@@ -76,13 +76,13 @@ pub enum Overflow {
 }
 
 /// The permits of one mailbox.
-pub(crate) struct Room {
+pub(crate) struct Permits {
     bound: usize,
     pub(crate) overflow: Overflow,
     taken: AtomicUsize,
     /// The length of the line.
     waiting: AtomicUsize,
-    line: Mutex<Waiters>,
+    waiters: Mutex<Waiters>,
 }
 
 /// A sender's place in one line.
@@ -91,17 +91,17 @@ pub(crate) struct Ticket {
     /// 0 before it has joined.
     place: u64,
     /// It was called, and the call is not passed on yet.
-    called: bool,
+    woken: bool,
 }
 
-impl Room {
+impl Permits {
     pub(crate) fn new(bound: usize, overflow: Overflow) -> Self {
         Self {
             bound: bound.max(1),
             overflow,
             taken: AtomicUsize::new(0),
             waiting: AtomicUsize::new(0),
-            line: Mutex::default(),
+            waiters: Mutex::default(),
         }
     }
 
@@ -128,7 +128,7 @@ impl Room {
         self.taken.fetch_sub(permits, Ordering::Relaxed);
         fence(Ordering::SeqCst); // pairs with that in `join`
         if self.waiting.load(Ordering::Relaxed) > 0 {
-            self.call(permits);
+            self.wake(permits);
         }
     }
 
@@ -136,19 +136,19 @@ impl Room {
     pub(crate) fn join(&self, ticket: &mut Ticket, waker: &Waker) {
         let waker = waker.clone();
         let old = {
-            let mut line = lock(&self.line);
+            let mut waiters = lock(&self.waiters);
             let old = match ticket.place {
                 0 => {
-                    ticket.place = line.join(waker);
+                    ticket.place = waiters.join(waker);
                     None
                 }
                 place => {
-                    let old = line.join_again(place, waker);
-                    ticket.called |= old.is_none();
+                    let old = waiters.join_again(place, waker);
+                    ticket.woken |= old.is_none();
                     old
                 }
             };
-            self.waiting.store(line.len(), Ordering::Relaxed);
+            self.waiting.store(waiters.len(), Ordering::Relaxed);
             old
         };
         quietly(|| drop(old));
@@ -157,7 +157,7 @@ impl Room {
 
     /// Step 4: the second try was in vain too.
     pub(crate) fn decline(&self, ticket: &mut Ticket) {
-        if std::mem::take(&mut ticket.called) {
+        if std::mem::take(&mut ticket.woken) {
             self.pass_on(ticket);
         }
     }
@@ -168,12 +168,12 @@ impl Room {
             return; // it has never joined
         }
         let own = {
-            let mut line = lock(&self.line);
-            let own = line.leave(ticket.place);
-            self.waiting.store(line.len(), Ordering::Relaxed);
+            let mut waiters = lock(&self.waiters);
+            let own = waiters.leave(ticket.place);
+            self.waiting.store(waiters.len(), Ordering::Relaxed);
             own
         };
-        if own.is_none() || ticket.called {
+        if own.is_none() || ticket.woken {
             self.pass_on(ticket);
         }
         quietly(|| drop(own));
@@ -181,31 +181,31 @@ impl Room {
 
     fn pass_on(&self, ticket: &Ticket) {
         if self.has_free() {
-            self.call_behind(ticket.place, 1);
+            self.wake_behind(ticket.place, 1);
         }
     }
 
     /// Calls those first in line.
-    fn call(&self, count: usize) {
-        self.call_behind(0, count);
+    fn wake(&self, count: usize) {
+        self.wake_behind(0, count);
     }
 
     /// Calls the first of those behind a place.
-    fn call_behind(&self, place: u64, count: usize) {
-        let called: Vec<Waker> = {
-            let mut line = lock(&self.line);
-            let called = line.take(place, count);
-            self.waiting.store(line.len(), Ordering::Relaxed);
-            called
+    fn wake_behind(&self, place: u64, count: usize) {
+        let woken: Vec<Waker> = {
+            let mut waiters = lock(&self.waiters);
+            let woken = waiters.take(place, count);
+            self.waiting.store(waiters.len(), Ordering::Relaxed);
+            woken
         };
-        for waker in called {
+        for waker in woken {
             quietly(|| waker.wake());
         }
     }
 
     /// Step 6.
-    pub(crate) fn call_all(&self) {
-        self.call(usize::MAX);
+    pub(crate) fn wake_all(&self) {
+        self.wake(usize::MAX);
     }
 }
 
@@ -218,14 +218,14 @@ mod tests {
 
     #[test]
     fn no_more_permits_are_given_than_the_bound_says() {
-        let room = Room::new(2, Overflow::Wait);
-        assert!(room.take() && room.take() && !room.take());
-        room.give_back(1);
-        assert!(room.take() && !room.take());
+        let permits = Permits::new(2, Overflow::Wait);
+        assert!(permits.take() && permits.take() && !permits.take());
+        permits.give_back(1);
+        assert!(permits.take() && !permits.take());
     }
 
     #[test]
     fn a_bound_is_at_least_one() {
-        assert!(Room::new(0, Overflow::Wait).take());
+        assert!(Permits::new(0, Overflow::Wait).take());
     }
 }

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use crate::error::Refusal;
 use crate::mailbox::Mailbox;
-use crate::mailbox::permits::{Overflow, Room, Ticket};
+use crate::mailbox::permits::{Overflow, Permits, Ticket};
 use crate::messaging::binding::{Binding, Limit};
 use crate::messaging::target::Aim;
 use crate::route::payload::Payload;
@@ -34,7 +34,7 @@ pub(super) fn overflow<'a, M: Payload>(
     chosen: Chosen<'a, M>,
     until: impl FnOnce() -> Option<Instant>,
 ) -> Result<Chosen<'a, M>, Refusal> {
-    let overflow = chosen.address().mailbox.room.as_ref().map_or(Overflow::Wait, |room| room.overflow);
+    let overflow = chosen.address().mailbox.permits.as_ref().map_or(Overflow::Wait, |permits| permits.overflow);
     match overflow {
         Overflow::DropNewest => Ok(chosen),
         Overflow::Wait if aim.view.waits() && may_wait_for_room() => {
@@ -85,8 +85,8 @@ impl<'t, 'a, M: Payload> Turnstile<'t, 'a, M> {
 
     fn join(&mut self, waker: &Waker) {
         for (mailbox, ticket) in &mut self.lines {
-            if let Some(room) = &mailbox.room {
-                room.join(ticket, waker);
+            if let Some(permits) = &mailbox.permits {
+                permits.join(ticket, waker);
             }
         }
     }
@@ -94,8 +94,8 @@ impl<'t, 'a, M: Payload> Turnstile<'t, 'a, M> {
     /// It was called perhaps, and has found no room that it can use.
     fn decline(&mut self) {
         for (mailbox, ticket) in &mut self.lines {
-            if let Some(room) = &mailbox.room {
-                room.decline(ticket);
+            if let Some(permits) = &mailbox.permits {
+                permits.decline(ticket);
             }
         }
     }
@@ -105,7 +105,7 @@ impl<'a, M: Payload> Awaited for Turnstile<'_, 'a, M> {
     type Output = Result<Chosen<'a, M>, Refusal>;
 
     fn is_ready(&self) -> bool {
-        self.lines.iter().any(|(mailbox, _)| mailbox.room.as_ref().is_none_or(Room::has_free))
+        self.lines.iter().any(|(mailbox, _)| mailbox.permits.as_ref().is_none_or(Permits::has_free))
     }
 
     fn poll(&mut self, waker: &Waker) -> Option<Self::Output> {
@@ -132,8 +132,8 @@ impl<'a, M: Payload> Awaited for Turnstile<'_, 'a, M> {
 impl<M: Payload> Drop for Turnstile<'_, '_, M> {
     fn drop(&mut self) {
         for (mailbox, ticket) in &self.lines {
-            if let Some(room) = &mailbox.room {
-                room.leave(ticket);
+            if let Some(permits) = &mailbox.permits {
+                permits.leave(ticket);
             }
         }
     }

@@ -7,7 +7,7 @@ use std::time::Instant;
 use crate::error::{CallError, Refusal};
 use crate::event::Undelivered;
 use crate::mailbox::envelope::Undeliverable;
-use crate::mailbox::permits::{Overflow, Room};
+use crate::mailbox::permits::{Overflow, Permits};
 use crate::messaging::backpressure::enter;
 use crate::messaging::binding::Limit;
 use crate::messaging::in_flight::InFlight;
@@ -166,8 +166,8 @@ fn pending<M: Payload, R: 'static, K: Kind>(
 /// A call that finds no room and will not wait for it, or is dropped as the newest.
 #[cold]
 fn turn_away<M: Payload>(aim: &Aim<'_, M>, address: &Address<M>, message: M) -> CallError {
-    match &address.mailbox.room {
-        Some(Room { overflow: Overflow::DropNewest, .. }) => match address.drop_newest(message) {
+    match &address.mailbox.permits {
+        Some(Permits { overflow: Overflow::DropNewest, .. }) => match address.drop_newest(message) {
             Ok(()) => CallError::Full { message: M::NAME },
             Err(_) => aim.call_error(Refusal::Stopped),
         },

@@ -11,7 +11,7 @@ use crate::id::{Birth, InstanceId, Slot};
 use crate::mailbox::Mailbox;
 use crate::mailbox::envelope::{Envelope, Undeliverable};
 use crate::mailbox::mail::{How, Mail, Order};
-use crate::mailbox::permits::Room;
+use crate::mailbox::permits::Permits;
 use crate::reply::cancellation::Terms;
 use crate::route::contents::{Call, Content, NoHook, OnUndelivered, enclose, join, lose_at_edge, open};
 use crate::route::payload::Payload;
@@ -132,24 +132,24 @@ impl<M: Payload> Address<M> {
     /// As `admit`, where there is no bound to get past.
     #[inline]
     pub(crate) fn admit_freely(&self) -> Option<Way> {
-        self.admit().ok().filter(|_| self.mailbox.room.is_none())
+        self.admit().ok().filter(|_| self.mailbox.permits.is_none())
     }
 
     /// Past the bound of the mailbox, if it has one: with a permit from outside, without one from inside, where only
     /// those who do not wait see it as full.
     #[inline]
     pub(crate) fn enter(&self, waits: bool) -> Entry {
-        match &self.mailbox.room {
+        match &self.mailbox.permits {
             None => Entry::Free,
-            Some(room) => Self::enter_bounded(room, waits),
+            Some(permits) => Self::enter_bounded(permits, waits),
         }
     }
 
     #[cold]
-    fn enter_bounded(room: &Room, waits: bool) -> Entry {
+    fn enter_bounded(permits: &Permits, waits: bool) -> Entry {
         match is_needed() {
-            true if waits || room.has_free() => Entry::Free,
-            false if room.take() => Entry::Permit,
+            true if waits || permits.has_free() => Entry::Free,
+            false if permits.take() => Entry::Permit,
             _ => Entry::Full,
         }
     }
@@ -157,7 +157,7 @@ impl<M: Payload> Address<M> {
     /// What `enter` would say, without taking anything.
     #[inline]
     pub(crate) fn has_room(&self, waits: bool) -> bool {
-        self.mailbox.room.as_ref().is_none_or(|room| (waits && is_needed()) || room.has_free())
+        self.mailbox.permits.as_ref().is_none_or(|permits| (waits && is_needed()) || permits.has_free())
     }
 
     /// There is no room for this message, and it is dropped. It comes back if the engine has stopped meanwhile.

@@ -183,14 +183,14 @@ impl<M: Payload> Pool<M> {
     }
 
     /// Who waits for room in the pool has more to choose from.
-    pub(crate) fn call_waiting(&self) {
-        self.bounded().iter().for_each(|mailbox| mailbox.call_all());
+    pub(crate) fn wake_waiting(&self) {
+        self.bounded().iter().for_each(|mailbox| mailbox.wake_all());
     }
 
     /// The bounded mailboxes of the pool.
     pub(crate) fn bounded(&self) -> Vec<Arc<Mailbox>> {
         let places = self.places.load();
-        let bounded = places.iter().map(|place| &place.address.mailbox).filter(|mailbox| mailbox.room.is_some());
+        let bounded = places.iter().map(|place| &place.address.mailbox).filter(|mailbox| mailbox.permits.is_some());
         bounded.cloned().collect()
     }
 
@@ -230,7 +230,7 @@ impl<M: Payload> AnyPool for Pool<M> {
     }
 
     fn published(&self) {
-        self.call_waiting();
+        self.wake_waiting();
     }
 
     fn take_over(&self, content: &mut dyn Any) {

@@ -108,7 +108,7 @@ impl<M: Payload> Pool<M> {
             });
             let mut hands = Vec::with_capacity(count.min(places.len()));
             hands.extend(open.take(count));
-            if hands.iter().any(|hand| hand.address.mailbox.room.is_some()) {
+            if hands.iter().any(|hand| hand.address.mailbox.permits.is_some()) {
                 return None;
             }
             let last = &hands[(count - 1).checked_rem(hands.len())?];

@@ -1,4 +1,4 @@
-//! Nobody waits in line while there is room, and never are more permits out than the bound: the real `Room`. "Caught" lists
+//! Nobody waits in line while there is room, and never are more permits out than the bound: the real `Permits`. "Caught" lists
 //! the mutations that a model was seen to fail under.
 
 use std::sync::{Arc, atomic};
@@ -23,30 +23,30 @@ impl Caller {
     }
 
     /// Stands in line until `done`.
-    fn wait(&self, room: &Room, done: impl Fn() -> bool) {
+    fn wait(&self, permits: &Permits, done: impl Fn() -> bool) {
         let mut ticket = Ticket::default();
         loop {
             self.parker.announce();
             if done() {
                 break;
             }
-            room.join(&mut ticket, &self.waker);
+            permits.join(&mut ticket, &self.waker);
             if done() {
                 break;
             }
-            room.decline(&mut ticket);
+            permits.decline(&mut ticket);
             self.parker.park(None);
         }
-        room.leave(&ticket);
+        permits.leave(&ticket);
     }
 }
 
 /// A permit is held for a while, seen by the others.
-fn hold(room: &Room, out: &atomic::AtomicUsize) {
+fn hold(permits: &Permits, out: &atomic::AtomicUsize) {
     // Not loom's: it counts only, and the model is at one place at a time.
     assert_eq!(out.fetch_add(1, Ordering::Relaxed), 0, "two permits where one is the bound");
     out.fetch_sub(1, Ordering::Relaxed);
-    room.give_back(1);
+    permits.give_back(1);
 }
 
 /// Caught, by a deadlock: either fence missing; `join` that does not count itself; `give_back` that looks at the line before
@@ -54,20 +54,20 @@ fn hold(room: &Room, out: &atomic::AtomicUsize) {
 #[test]
 fn who_waits_is_called_when_there_is_room() {
     loom::model(|| {
-        let (room, out) = (Arc::new(Room::new(1, Overflow::Wait)), Arc::<atomic::AtomicUsize>::default());
-        assert!(room.take());
+        let (permits, out) = (Arc::new(Permits::new(1, Overflow::Wait)), Arc::<atomic::AtomicUsize>::default());
+        assert!(permits.take());
         let others = [0, 1].map(|_| {
-            let (room, out) = (Arc::clone(&room), Arc::clone(&out));
+            let (permits, out) = (Arc::clone(&permits), Arc::clone(&out));
             spawn(move || {
-                Caller::new().wait(&room, || room.take());
-                hold(&room, &out);
+                Caller::new().wait(&permits, || permits.take());
+                hold(&permits, &out);
             })
         });
-        room.give_back(1);
+        permits.give_back(1);
         for other in others {
             other.join().unwrap();
         }
-        assert!(room.has_free());
+        assert!(permits.has_free());
     });
 }
 
@@ -77,24 +77,24 @@ fn who_waits_is_called_when_there_is_room() {
 #[test]
 fn who_leaves_when_called_calls_the_next() {
     loom::model(|| {
-        let room = Arc::new(Room::new(1, Overflow::Wait));
-        assert!(room.take());
+        let permits = Arc::new(Permits::new(1, Overflow::Wait));
+        assert!(permits.take());
         let gives_up = {
-            let room = Arc::clone(&room);
+            let permits = Arc::clone(&permits);
             spawn(move || {
                 let mut ticket = Ticket::default();
-                room.join(&mut ticket, Waker::noop());
-                room.leave(&ticket);
+                permits.join(&mut ticket, Waker::noop());
+                permits.leave(&ticket);
             })
         };
         let waits = {
-            let room = Arc::clone(&room);
-            spawn(move || Caller::new().wait(&room, || room.take()))
+            let permits = Arc::clone(&permits);
+            spawn(move || Caller::new().wait(&permits, || permits.take()))
         };
-        room.give_back(1);
+        permits.give_back(1);
         gives_up.join().unwrap();
         waits.join().unwrap();
-        assert!(!room.has_free());
+        assert!(!permits.has_free());
     });
 }
 
@@ -104,22 +104,22 @@ fn who_leaves_when_called_calls_the_next() {
 #[test]
 fn a_sender_that_cannot_use_the_room_passes_the_call_on() {
     loom::model(|| {
-        let (room, ready) = (Arc::new(Room::new(1, Overflow::Wait)), Arc::new(AtomicU8::new(0)));
-        assert!(room.take());
+        let (permits, ready) = (Arc::new(Permits::new(1, Overflow::Wait)), Arc::new(AtomicU8::new(0)));
+        assert!(permits.take());
         let declines = {
-            let (room, ready) = (Arc::clone(&room), Arc::clone(&ready));
-            spawn(move || Caller::new().wait(&room, || ready.load(Ordering::Acquire) == 1))
+            let (permits, ready) = (Arc::clone(&permits), Arc::clone(&ready));
+            spawn(move || Caller::new().wait(&permits, || ready.load(Ordering::Acquire) == 1))
         };
         let waits = {
-            let room = Arc::clone(&room);
-            spawn(move || Caller::new().wait(&room, || room.take()))
+            let permits = Arc::clone(&permits);
+            spawn(move || Caller::new().wait(&permits, || permits.take()))
         };
-        room.give_back(1);
+        permits.give_back(1);
         waits.join().unwrap();
         ready.store(1, Ordering::Release);
-        room.call_all();
+        permits.wake_all();
         declines.join().unwrap();
-        assert!(!room.has_free());
+        assert!(!permits.has_free());
     });
 }
 
@@ -129,35 +129,35 @@ fn a_sender_that_cannot_use_the_room_passes_the_call_on() {
 #[test]
 fn a_sender_that_gets_in_elsewhere_passes_the_call_on() {
     loom::model(|| {
-        let rooms = Arc::new([Room::new(1, Overflow::Wait), Room::new(1, Overflow::Wait)]);
-        assert!(rooms[0].take() && rooms[1].take());
+        let both = Arc::new([Permits::new(1, Overflow::Wait), Permits::new(1, Overflow::Wait)]);
+        assert!(both[0].take() && both[1].take());
         let either = {
-            let rooms = Arc::clone(&rooms);
+            let both = Arc::clone(&both);
             spawn(move || {
                 let caller = Caller::new();
                 let mut tickets = [Ticket::default(), Ticket::default()];
-                let gets_in = || rooms[1].take();
+                let gets_in = || both[1].take();
                 loop {
                     caller.parker.announce();
                     if gets_in() {
                         break;
                     }
-                    rooms.iter().zip(&mut tickets).for_each(|(room, ticket)| room.join(ticket, &caller.waker));
+                    both.iter().zip(&mut tickets).for_each(|(permits, ticket)| permits.join(ticket, &caller.waker));
                     if gets_in() {
                         break;
                     }
-                    rooms.iter().zip(&mut tickets).for_each(|(room, ticket)| room.decline(ticket));
+                    both.iter().zip(&mut tickets).for_each(|(permits, ticket)| permits.decline(ticket));
                     caller.parker.park(None);
                 }
-                rooms.iter().zip(&tickets).for_each(|(room, ticket)| room.leave(ticket));
+                both.iter().zip(&tickets).for_each(|(permits, ticket)| permits.leave(ticket));
             })
         };
         let waits = {
-            let rooms = Arc::clone(&rooms);
-            spawn(move || Caller::new().wait(&rooms[0], || rooms[0].take()))
+            let both = Arc::clone(&both);
+            spawn(move || Caller::new().wait(&both[0], || both[0].take()))
         };
-        rooms[0].give_back(1);
-        rooms[1].give_back(1);
+        both[0].give_back(1);
+        both[1].give_back(1);
         either.join().unwrap();
         waits.join().unwrap();
     });
@@ -165,18 +165,18 @@ fn a_sender_that_gets_in_elsewhere_passes_the_call_on() {
 
 /// Step 6: who waits looks at what has changed, here a word that stands for the closed edge.
 ///
-/// Caught, by a deadlock: `call_all` that looks at the count of those in line without the lock or a fence.
+/// Caught, by a deadlock: `wake_all` that looks at the count of those in line without the lock or a fence.
 #[test]
 fn who_waits_is_called_when_something_else_changes() {
     loom::model(|| {
-        let (room, closed) = (Arc::new(Room::new(1, Overflow::Wait)), Arc::new(AtomicU8::new(0)));
-        assert!(room.take());
+        let (permits, closed) = (Arc::new(Permits::new(1, Overflow::Wait)), Arc::new(AtomicU8::new(0)));
+        assert!(permits.take());
         let waits = {
-            let (room, closed) = (Arc::clone(&room), Arc::clone(&closed));
-            spawn(move || Caller::new().wait(&room, || closed.load(Ordering::Acquire) == 1))
+            let (permits, closed) = (Arc::clone(&permits), Arc::clone(&closed));
+            spawn(move || Caller::new().wait(&permits, || closed.load(Ordering::Acquire) == 1))
         };
         closed.store(1, Ordering::Release);
-        room.call_all();
+        permits.wake_all();
         waits.join().unwrap();
     });
 }
