@@ -109,9 +109,9 @@ fn port_impl(model: &Model<'_>) -> TokenStream {
                 }
             }
 
-            fn terms(&self) -> ::core::option::Option<&#krate::__private::Terms> {
+            fn cancellation(&self) -> ::core::option::Option<&#krate::__private::Cancellation> {
                 match *self {
-                    #(Self::#idents(ref to) => to.__terms(),)*
+                    #(Self::#idents(ref to) => to.__cancellation(),)*
                     #never
                 }
             }

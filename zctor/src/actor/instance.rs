@@ -136,13 +136,13 @@ where
         }
         begin(local, serving);
         let Some(call) = call.take() else { return true };
-        let terms = if can_be_given_up { call.port.terms() } else { None };
-        let deadline = match terms {
-            Some(terms) if !terms.begin() => {
+        let cancellation = if can_be_given_up { call.port.cancellation() } else { None };
+        let deadline = match cancellation {
+            Some(cancellation) if !cancellation.begin() => {
                 skip(call, &self.address, local, serving.from_hook);
                 return true;
             }
-            Some(terms) => terms.deadline(),
+            Some(cancellation) => cancellation.deadline(),
             None => None,
         };
         let Call { message, port } = call;

@@ -101,8 +101,8 @@ impl Mail {
 
     /// An envelope with a message that asks for a reply.
     #[inline]
-    pub(crate) fn call(to: Slot, envelope: Envelope, on_terms: bool, how: How) -> Self {
-        let kind = if on_terms { Kind::CancellableCall } else { Kind::Call };
+    pub(crate) fn call(to: Slot, envelope: Envelope, can_be_given_up: bool, how: How) -> Self {
+        let kind = if can_be_given_up { Kind::CancellableCall } else { Kind::Call };
         Self { kind, ..Self::message(to, envelope, how).signed() }
     }
 

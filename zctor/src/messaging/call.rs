@@ -13,7 +13,7 @@ use crate::messaging::binding::Limit;
 use crate::messaging::in_flight::InFlight;
 use crate::messaging::pending::Pending;
 use crate::messaging::target::Aim;
-use crate::reply::cancellation::Terms;
+use crate::reply::cancellation::Cancellation;
 use crate::reply::oneshot::Receiver;
 use crate::reply::reply_to::{Outcome, ReplyTo};
 use crate::route::contents::{Call, lose};
@@ -99,8 +99,8 @@ fn call_there<'a, M: Payload, R: 'static>(
     until: Option<Instant>,
 ) -> Result<R, CallError> {
     // Without a deadline it is never given up.
-    let terms = until.map_or_else(Terms::none, |until| Terms::new(Some(until)));
-    let (receiver, chosen) = start(aim, chosen, message, port, terms, |key| find(aim, key, until))?;
+    let cancellation = until.map_or_else(Cancellation::none, |until| Cancellation::new(Some(until)));
+    let (receiver, chosen) = start(aim, chosen, message, port, cancellation, |key| find(aim, key, until))?;
     InFlight::new(receiver, &*chosen.address().mailbox, M::NAME).wait(until)
 }
 
@@ -112,10 +112,10 @@ fn start<'a, M: Payload, R: 'static>(
     mut chosen: Chosen<'a, M>,
     message: M,
     port: ToPort<M, R>,
-    terms: Terms,
+    cancellation: Cancellation,
     mut again: impl FnMut(Option<u64>) -> Result<Chosen<'a, M>, CallError>,
 ) -> Result<(Receiver<Outcome<R>>, Chosen<'a, M>), CallError> {
-    let (reply_to, receiver) = ReplyTo::channel(terms);
+    let (reply_to, receiver) = ReplyTo::channel(cancellation);
     let mut call = Some(Call { message, port: port(reply_to) });
     loop {
         match call.take() {
@@ -132,7 +132,7 @@ fn start<'a, M: Payload, R: 'static>(
 pub(crate) fn request<M: Payload, R: 'static, K: Kind>(aim: &Aim<'_, M>, message: M, port: ToPort<M, R>) -> Pending<R> {
     let (key, until) = (message.key(), own_deadline(aim));
     let choose = |key| aim.choose(key).map_err(|refusal| aim.call_error(refusal));
-    let started = choose(key).and_then(|chosen| start(aim, chosen, message, port, Terms::new(until), choose));
+    let started = choose(key).and_then(|chosen| start(aim, chosen, message, port, Cancellation::new(until), choose));
     pending::<M, R, K>(aim, started)
 }
 
@@ -146,7 +146,7 @@ pub(super) fn request_at<M: Payload, R: 'static, K: Kind>(
 ) -> Pending<R> {
     let chosen = Chosen::one(address, way, address.enter(aim.view.waits()));
     let none = |_| Err(aim.call_error(Refusal::Stopped));
-    pending::<M, R, K>(aim, start(aim, chosen, message, port, Terms::new(until), none))
+    pending::<M, R, K>(aim, start(aim, chosen, message, port, Cancellation::new(until), none))
 }
 
 fn pending<M: Payload, R: 'static, K: Kind>(

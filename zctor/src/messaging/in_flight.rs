@@ -39,7 +39,7 @@ impl<R, B: Deref<Target = Mailbox>> InFlight<R, B> {
 
     /// The call's own deadline.
     pub(crate) fn deadline(&self) -> Option<Instant> {
-        self.receiver.terms().deadline()
+        self.receiver.cancellation().deadline()
     }
 
     /// Waits for the reply under a deadline. On time-out the call is given up.
@@ -62,7 +62,7 @@ impl<R, B: Deref<Target = Mailbox>> InFlight<R, B> {
 
     /// Nobody waits for the reply any more: if its handler has not begun, it never will.
     pub(crate) fn give_up(&self) {
-        self.receiver.terms().give_up();
+        self.receiver.cancellation().give_up();
     }
 
     /// The waker is woken no more.
@@ -77,7 +77,7 @@ impl<R, B: Deref<Target = Mailbox>> InFlight<R, B> {
     }
 
     fn time_out(&mut self) -> Outcome<R> {
-        let (message, begun) = (self.message, !self.receiver.terms().give_up());
+        let (message, begun) = (self.message, !self.receiver.cancellation().give_up());
         // It may have come just now.
         let late = self.receiver.poll(Waker::noop()).map(|outcome| arrived(outcome, message));
         late.unwrap_or(Err(CallError::Timeout { message, begun }))

@@ -11,12 +11,12 @@ use crate::sys::sync::AtomicU8;
 
 /// Who came first, and when a call's time is up. Generated code hands it on.
 #[derive(Debug)]
-pub struct Terms {
+pub struct Cancellation {
     state: AtomicU8,
     deadline: Option<Instant>,
 }
 
-impl Terms {
+impl Cancellation {
     const WAITING: u8 = 0;
     const BEGUN: u8 = 1;
     const GIVEN_UP: u8 = 2;
@@ -72,30 +72,30 @@ mod tests {
 
     #[test]
     fn a_call_begins_or_is_given_up_and_never_both() {
-        let terms = Terms::new(None);
-        assert!(terms.begin());
-        assert!(!terms.give_up());
+        let cancellation = Cancellation::new(None);
+        assert!(cancellation.begin());
+        assert!(!cancellation.give_up());
 
-        let terms = Terms::new(Some(now()));
-        assert!(!terms.begin(), "its time was up");
-        assert!(terms.give_up());
+        let cancellation = Cancellation::new(Some(now()));
+        assert!(!cancellation.begin(), "its time was up");
+        assert!(cancellation.give_up());
 
-        let terms = Terms::new(None);
-        assert!(terms.give_up());
-        assert!(terms.give_up(), "giving up twice is the same");
-        assert!(!terms.begin());
+        let cancellation = Cancellation::new(None);
+        assert!(cancellation.give_up());
+        assert!(cancellation.give_up(), "giving up twice is the same");
+        assert!(!cancellation.begin());
     }
 
     #[test]
     fn a_call_without_terms_is_never_given_up() {
-        let revocable = Terms::new(None);
+        let revocable = Cancellation::new(None);
         assert!(revocable.can_be_given_up());
         revocable.give_up();
         assert!(revocable.can_be_given_up(), "it has been");
-        let terms = Terms::none();
-        assert!(!terms.can_be_given_up());
-        assert!(!terms.give_up());
-        assert!(terms.begin());
-        assert!(!terms.give_up());
+        let cancellation = Cancellation::none();
+        assert!(!cancellation.can_be_given_up());
+        assert!(!cancellation.give_up());
+        assert!(cancellation.begin());
+        assert!(!cancellation.give_up());
     }
 }

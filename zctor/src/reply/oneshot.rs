@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::Waker;
 
-use crate::reply::cancellation::Terms;
+use crate::reply::cancellation::Cancellation;
 use crate::sys::awaited::Awaited;
 use crate::sys::sync::{AtomicU8, Mutex, lock};
 use crate::sys::unwind::quietly;
@@ -24,7 +24,7 @@ struct Place<T> {
     /// `SETTLED` when the sender is through: with a value, or without one.
     word: AtomicU8,
     /// Here, so that a call allocates once.
-    terms: Terms,
+    cancellation: Cancellation,
     inner: Mutex<Inner<T>>,
 }
 
@@ -51,9 +51,9 @@ pub(crate) struct Receiver<T> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Gone;
 
-pub(crate) fn channel<T>(terms: Terms) -> (Sender<T>, Receiver<T>) {
+pub(crate) fn channel<T>(cancellation: Cancellation) -> (Sender<T>, Receiver<T>) {
     let inner = Inner { value: None, waker: None, settled: false, left: false };
-    let place = Arc::new(Place { word: AtomicU8::new(WAITING), terms, inner: Mutex::new(inner) });
+    let place = Arc::new(Place { word: AtomicU8::new(WAITING), cancellation, inner: Mutex::new(inner) });
     (Sender { place: Arc::clone(&place) }, Receiver { place })
 }
 
@@ -81,8 +81,8 @@ impl<T> Sender<T> {
         self.place.settle(Some(value)).map_or(Ok(()), Err)
     }
 
-    pub(crate) fn terms(&self) -> &Terms {
-        &self.place.terms
+    pub(crate) fn cancellation(&self) -> &Cancellation {
+        &self.place.cancellation
     }
 
     /// Nobody waits any more.
@@ -101,8 +101,8 @@ impl<T> Drop for Sender<T> {
 }
 
 impl<T> Receiver<T> {
-    pub(crate) fn terms(&self) -> &Terms {
-        &self.place.terms
+    pub(crate) fn cancellation(&self) -> &Cancellation {
+        &self.place.cancellation
     }
 }
 
@@ -162,7 +162,7 @@ mod tests {
 
     #[test]
     fn a_value_is_taken_once() {
-        let (sender, mut receiver) = channel(Terms::none());
+        let (sender, mut receiver) = channel(Cancellation::none());
         assert_eq!(receiver.poll(Waker::noop()), None);
         sender.send(1).unwrap();
         assert_eq!(receiver.poll(Waker::noop()), Some(Ok(1)));
@@ -171,10 +171,10 @@ mod tests {
 
     #[test]
     fn either_end_sees_that_the_other_is_gone() {
-        let (sender, mut receiver) = channel::<u8>(Terms::none());
+        let (sender, mut receiver) = channel::<u8>(Cancellation::none());
         drop(sender);
         assert_eq!(receiver.poll(Waker::noop()), Some(Err(Gone)));
-        let (sender, receiver) = channel::<u8>(Terms::none());
+        let (sender, receiver) = channel::<u8>(Cancellation::none());
         assert!(!sender.is_closed());
         drop(receiver);
         assert!(sender.is_closed());

@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::error::CallError;
-use crate::reply::cancellation::Terms;
+use crate::reply::cancellation::Cancellation;
 use crate::reply::oneshot::{self, Gone, Receiver};
 use crate::sys::frame::on_actor_thread;
 use crate::sys::unwind::{quietly, when_caught};
@@ -60,8 +60,8 @@ pub struct ReplyTo<R: 'static> {
 }
 
 impl<R: 'static> ReplyTo<R> {
-    pub(crate) fn channel(terms: Terms) -> (Self, Receiver<Outcome<R>>) {
-        let (sender, receiver) = oneshot::channel(terms);
+    pub(crate) fn channel(cancellation: Cancellation) -> (Self, Receiver<Outcome<R>>) {
+        let (sender, receiver) = oneshot::channel(cancellation);
         (Self { sender: Some(sender) }, receiver)
     }
 
@@ -69,7 +69,7 @@ impl<R: 'static> ReplyTo<R> {
     #[doc(hidden)]
     pub fn __nobody() -> Self {
         // A channel whose other end is gone.
-        Self::channel(Terms::none()).0
+        Self::channel(Cancellation::none()).0
     }
 
     /// Answers the call. A caller that has given up does not get it; the reply is dropped then.
@@ -85,8 +85,8 @@ impl<R: 'static> ReplyTo<R> {
     }
 
     #[doc(hidden)]
-    pub fn __terms(&self) -> Option<&Terms> {
-        self.sender.as_ref().map(oneshot::Sender::terms)
+    pub fn __cancellation(&self) -> Option<&Cancellation> {
+        self.sender.as_ref().map(oneshot::Sender::cancellation)
     }
 
     #[doc(hidden)]

@@ -12,7 +12,7 @@ use crate::mailbox::Mailbox;
 use crate::mailbox::envelope::{Envelope, Undeliverable};
 use crate::mailbox::mail::{How, Mail, Order};
 use crate::mailbox::permits::Permits;
-use crate::reply::cancellation::Terms;
+use crate::reply::cancellation::Cancellation;
 use crate::route::contents::{Call, Content, NoHook, OnUndelivered, enclose, join, lose_at_edge, open};
 use crate::route::payload::Payload;
 use crate::route::payload::Port;
@@ -29,10 +29,10 @@ impl<M: Payload<Port: Send> + Send> Delivery<M> {
             take_back(place, address.mailbox.push(mail));
         },
         call: |place, address, way, how| {
-            let terms = place.as_ref().and_then(|call| call.port.terms());
-            let on_terms = terms.is_some_and(Terms::can_be_given_up);
+            let cancellation = place.as_ref().and_then(|call| call.port.cancellation());
+            let can_be_given_up = cancellation.is_some_and(Cancellation::can_be_given_up);
             let envelope = enclose(take(place), address.undelivered.as_ref());
-            take_back(place, address.deliver(way, Mail::call(address.slot, envelope, on_terms, how)));
+            take_back(place, address.deliver(way, Mail::call(address.slot, envelope, can_be_given_up, how)));
         },
         batch: |messages, address, way, how| {
             let batch = address.mailbox.spares.fill(messages);

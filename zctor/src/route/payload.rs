@@ -1,7 +1,7 @@
 //! What delivery needs to know of a message.
 
 use crate::error::CallError;
-use crate::reply::cancellation::Terms;
+use crate::reply::cancellation::Cancellation;
 use crate::reply::reply_to::ReplyTo;
 
 /// What routing and delivery need to know of a message. Below the client, nothing else of it is known.
@@ -69,6 +69,6 @@ impl Kind for Deferred {
 pub trait Port: 'static {
     /// Ends the call with `error`.
     fn fail(self, error: CallError);
-    /// The call's terms, which its reply lies beside.
-    fn terms(&self) -> Option<&Terms>;
+    /// The call's cancellation, which its reply lies beside.
+    fn cancellation(&self) -> Option<&Cancellation>;
 }

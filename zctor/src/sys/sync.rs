@@ -1,4 +1,4 @@
-//! The atomics, locks, parking and queue that `park`, `mailbox`, `room`, `reply`, `terms` and `lifecycle` keep their
+//! The atomics, locks, parking and queue that `park`, `mailbox`, `room`, `reply`, `cancellation` and `lifecycle` keep their
 //! promises with: std's and flume's, or under `--cfg loom` those of loom, which runs the models (`loom_models` beside each
 //! of those files) through every order of events and every value that the memory orderings allow.
 //!

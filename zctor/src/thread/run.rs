@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::error::SpawnError;
 use crate::mailbox::Mailbox;
-use crate::reply::cancellation::Terms;
+use crate::reply::cancellation::Cancellation;
 use crate::reply::oneshot;
 use crate::sys::frame;
 use crate::sys::park::wait_outside;
@@ -41,8 +41,8 @@ pub(crate) fn start<T: Send + 'static>(
     plan: Plan<T>,
 ) -> Result<Newborn<T>, SpawnError> {
     let Plan { stack_size, builds, keep } = plan;
-    let (built_sender, built) = oneshot::channel(Terms::none());
-    let (commit, mut committed) = oneshot::channel(Terms::none());
+    let (built_sender, built) = oneshot::channel(Cancellation::none());
+    let (commit, mut committed) = oneshot::channel(Cancellation::none());
     let body = {
         let mailbox = Arc::clone(&mailbox);
         move || {

@@ -8,7 +8,7 @@ use loom::thread::spawn;
 use super::*;
 use crate::id::ThreadId;
 use crate::mailbox::edge::Edge;
-use crate::reply::cancellation::Terms;
+use crate::reply::cancellation::Cancellation;
 use crate::reply::reply_to::ReplyTo;
 use crate::sys::park::Parker;
 use crate::sys::park::loom_models::outside;
@@ -26,7 +26,7 @@ fn who_waits_for_a_thread_that_is_abandoned_is_told() {
 fn wait_for_an_abandonment(late_wakes: usize) {
     let edge = Arc::new(Edge::new(None));
     let mailbox = Mailbox::new(ThreadId(0), String::new(), edge, None);
-    let (port, receiver) = ReplyTo::<()>::channel(Terms::none());
+    let (port, receiver) = ReplyTo::<()>::channel(Cancellation::none());
     let outside = outside(0);
     let abandoner = {
         let edge = Arc::clone(&mailbox.edge);

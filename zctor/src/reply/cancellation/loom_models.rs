@@ -1,4 +1,4 @@
-//! A call begins or is given up, on the real `Terms`. "Caught" lists the mutations that a model was seen to fail under.
+//! A call begins or is given up, on the real `Cancellation`. "Caught" lists the mutations that a model was seen to fail under.
 //! Orderings are not among them: nothing is read behind this word, so `Relaxed` passes as well.
 
 use loom::sync::Arc;
@@ -10,15 +10,15 @@ use super::*;
 #[test]
 fn either_the_handler_begins_or_the_caller_has_given_up() {
     loom::model(|| {
-        let terms = Arc::new(Terms::new(None));
+        let cancellation = Arc::new(Cancellation::new(None));
         let callee = {
-            let terms = Arc::clone(&terms);
-            spawn(move || terms.begin())
+            let cancellation = Arc::clone(&cancellation);
+            spawn(move || cancellation.begin())
         };
-        let given_up = terms.give_up();
+        let given_up = cancellation.give_up();
         let begun = callee.join().unwrap();
         assert!(begun != given_up, "begun: {begun}, given up: {given_up}");
-        assert_eq!(terms.give_up(), given_up, "it stands");
+        assert_eq!(cancellation.give_up(), given_up, "it stands");
     });
 }
 
@@ -26,12 +26,12 @@ fn either_the_handler_begins_or_the_caller_has_given_up() {
 #[test]
 fn a_handler_whose_time_is_up_never_begins() {
     loom::model(|| {
-        let terms = Arc::new(Terms::new(Some(now())));
+        let cancellation = Arc::new(Cancellation::new(Some(now())));
         let callee = {
-            let terms = Arc::clone(&terms);
-            spawn(move || terms.begin())
+            let cancellation = Arc::clone(&cancellation);
+            spawn(move || cancellation.begin())
         };
-        assert!(terms.give_up());
+        assert!(cancellation.give_up());
         assert!(!callee.join().unwrap());
     });
 }

@@ -35,7 +35,7 @@ impl Drop for Counted {
 #[test]
 fn a_reply_is_not_missed() {
     loom::model(|| {
-        let (sender, mut receiver) = channel(Terms::none());
+        let (sender, mut receiver) = channel(Cancellation::none());
         let replies = spawn(move || assert!(sender.send(7).is_ok()));
         assert_eq!(wait(&mut receiver), Ok(7));
         replies.join().unwrap();
@@ -46,7 +46,7 @@ fn a_reply_is_not_missed() {
 #[test]
 fn the_drop_of_a_sender_is_not_missed() {
     loom::model(|| {
-        let (sender, mut receiver) = channel::<u8>(Terms::none());
+        let (sender, mut receiver) = channel::<u8>(Cancellation::none());
         let gives_up = spawn(move || drop(sender));
         assert_eq!(wait(&mut receiver), Err(Gone));
         gives_up.join().unwrap();
@@ -59,7 +59,7 @@ fn the_drop_of_a_sender_is_not_missed() {
 fn a_reply_to_one_who_leaves_is_dropped_once() {
     loom::model(|| {
         let drops = Arc::<atomic::AtomicUsize>::default();
-        let (sender, mut receiver) = channel(Terms::none());
+        let (sender, mut receiver) = channel(Cancellation::none());
         let reply = Counted(Arc::clone(&drops));
         let replies = spawn(move || drop(sender.send(reply)));
         let waker = Waker::from(Arc::new(Parker::default()));
