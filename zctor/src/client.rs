@@ -17,7 +17,7 @@ use crate::messaging;
 use crate::messaging::binding::{Binding, Limit, View};
 use crate::messaging::broadcast::Replies;
 use crate::messaging::pending::Pending;
-use crate::messaging::target::Aim;
+use crate::messaging::target::Target;
 use crate::route::endpoint::Address;
 use crate::route::keyed::{KeyOf, key_hash};
 use crate::route::payload::{Kind, ToPort};
@@ -76,20 +76,20 @@ impl<M: Message> Client<M> {
         Self { pool, binding: Binding::One(address), view: View::default() }
     }
 
-    pub(crate) fn limited(self, limit: Limit) -> Self {
-        Self { view: self.view.limited(limit), ..self }
+    pub(crate) fn with_limit(self, limit: Limit) -> Self {
+        Self { view: self.view.with_limit(limit), ..self }
     }
 
     fn bound(&self, binding: Binding<M>) -> Self {
         Self { pool: self.pool.clone(), binding, view: self.view }
     }
 
-    fn aim(&self) -> Aim<'_, M> {
+    fn target(&self) -> Target<'_, M> {
         match &self.pool {
-            Some(pool) => Aim::at_pool(Some(pool), &pool.edge).bound(&self.binding),
-            None => Aim::at_one(&self.binding),
+            Some(pool) => Target::at_pool(Some(pool), &pool.edge).bound(&self.binding),
+            None => Target::at_one(&self.binding),
         }
-        .viewed(self.view)
+        .with_view(self.view)
     }
 
     /// Sends a message to the next instance in turn, or to the one that this client is bound to.
@@ -129,7 +129,7 @@ impl<M: Message> Client<M> {
 
     #[inline(never)]
     fn send_from(&self, place: &mut Option<M>) -> Result<(), SendError<M>> {
-        messaging::send(&self.aim(), place)
+        messaging::send(&self.target(), place)
     }
 
     /// Sends many messages, as many pushes as there are receivers: the fast way for bulk. Gives their number.
@@ -158,7 +158,7 @@ impl<M: Message> Client<M> {
     /// # }
     /// ```
     pub fn send_all(&self, messages: impl IntoIterator<Item = M>) -> Result<usize, SendError<Vec<M>>> {
-        messaging::send_all(&self.aim(), messages.into_iter().collect())
+        messaging::send_all(&self.target(), messages.into_iter().collect())
     }
 
     /// Sends a request and waits for its reply.
@@ -200,7 +200,7 @@ impl<M: Message> Client<M> {
 
     #[inline(never)]
     fn call_from<R: 'static, K: Kind>(&self, place: &mut Option<M>, port: ToPort<M, R>) -> Result<R, CallError> {
-        messaging::call::<M, R, K>(&self.aim(), place, port)
+        messaging::call::<M, R, K>(&self.target(), place, port)
     }
 
     /// Sends a request and gives a [`Pending`] for its reply. A refusal is found in there.
@@ -224,7 +224,7 @@ impl<M: Message> Client<M> {
     /// ```
     pub fn request<Q: IntoRequest<Message = M>>(&self, request: Q) -> Pending<Q::Reply> {
         let (message, port) = request.__into().into_parts();
-        messaging::request::<M, Q::Reply, Q::Kind>(&self.aim(), message, port)
+        messaging::request::<M, Q::Reply, Q::Kind>(&self.target(), message, port)
     }
 
     /// Sends a copy to every instance of the pool, whichever this client is bound to; gives the number reached. One whose
@@ -255,7 +255,7 @@ impl<M: Message> Client<M> {
     where
         M: Clone,
     {
-        messaging::broadcast(&self.aim(), message)
+        messaging::broadcast(&self.target(), message)
     }
 
     /// Sends every instance of the pool the message that `make` gives for it; gives the number reached. One whose bounded
@@ -282,7 +282,7 @@ impl<M: Message> Client<M> {
     /// # }
     /// ```
     pub fn broadcast_with(&self, make: impl FnMut(InstanceId) -> M) -> Result<usize, CallError> {
-        messaging::broadcast_with(&self.aim(), make)
+        messaging::broadcast_with(&self.target(), make)
     }
 
     /// Asks every instance of the pool, then waits for all replies, which come in registry order.
@@ -319,7 +319,7 @@ impl<M: Message> Client<M> {
         M: Clone,
     {
         let request = request.__into();
-        call_all_with(&self.aim(), |_| request.clone())
+        call_all_with(&self.target(), |_| request.clone())
     }
 
     /// As [`call_all`](Client::call_all), with the request that `make` gives for each instance.
@@ -348,7 +348,7 @@ impl<M: Message> Client<M> {
     where
         Q: IntoRequest<Message = M>,
     {
-        call_all_with(&self.aim(), |id| make(id).__into())
+        call_all_with(&self.target(), |id| make(id).__into())
     }
 
     /// A client bound to this instance, which must be of this engine: ids are given anew in each. If it is not in the pool, or has ended, all operations give `Stopped`.
@@ -468,7 +468,7 @@ impl<M: Message> Client<M> {
     /// ```
     #[must_use]
     pub fn within(&self, limit: Duration) -> Self {
-        self.clone().limited(Limit::Within(limit))
+        self.clone().with_limit(Limit::Within(limit))
     }
 
     /// The same client, for the generated view whose methods give a [`Pending`]: it never waits, not for room in a bounded
@@ -603,7 +603,7 @@ impl<M: Message> Client<M> {
     /// # }
     /// ```
     pub fn stop_all(&self) -> Result<usize, StopError> {
-        messaging::stop_all(&self.aim()).map_err(|_| StopError::Stopped { message: M::NAME })
+        messaging::stop_all(&self.target()).map_err(|_| StopError::Stopped { message: M::NAME })
     }
 }
 
@@ -685,15 +685,15 @@ impl<M: Message> fmt::Debug for Client<M> {
 }
 
 /// Calls by a request.
-pub(crate) fn call<Q: IntoRequest>(aim: &Aim<'_, Q::Message>, request: Q) -> Result<Q::Reply, CallError> {
+pub(crate) fn call<Q: IntoRequest>(target: &Target<'_, Q::Message>, request: Q) -> Result<Q::Reply, CallError> {
     let (message, port) = request.__into().into_parts();
-    messaging::call::<Q::Message, Q::Reply, Q::Kind>(aim, &mut Some(message), port)
+    messaging::call::<Q::Message, Q::Reply, Q::Kind>(target, &mut Some(message), port)
 }
 
 /// Calls all by a request each.
 pub(crate) fn call_all_with<M: Message, R: 'static, K: Kind>(
-    aim: &Aim<'_, M>,
+    target: &Target<'_, M>,
     mut make: impl FnMut(InstanceId) -> Request<M, R, K>,
 ) -> Result<Replies<R>, CallError> {
-    messaging::call_all_with::<M, R, K>(aim, |id| make(id).into_parts())
+    messaging::call_all_with::<M, R, K>(target, |id| make(id).into_parts())
 }

@@ -329,7 +329,7 @@ impl ActorEngine {
     /// # Blocking
     /// As [`Client::send`](crate::Client::send).
     pub fn send<M: Message>(&self, message: M) -> Result<(), SendError<M>> {
-        reach::aim(&self.core, |aim| messaging::send(&aim, &mut Some(message)))
+        reach::target(&self.core, |target| messaging::send(&target, &mut Some(message)))
     }
 
     /// Sends a request to the next instance of its type, in turn, and waits for the reply.
@@ -340,7 +340,7 @@ impl ActorEngine {
     /// # Blocking
     /// As [`Client::call`](crate::Client::call).
     pub fn call<Q: IntoRequest>(&self, request: Q) -> Result<Q::Reply, CallError> {
-        reach::aim(&self.core, |aim| call(&aim, request))
+        reach::target(&self.core, |target| call(&target, request))
     }
 
     /// Sends a copy to every instance of the type; gives the number reached.
@@ -351,7 +351,7 @@ impl ActorEngine {
     /// # Blocking
     /// Never.
     pub fn broadcast<M: Message + Clone>(&self, message: M) -> Result<usize, SendError<M>> {
-        reach::aim(&self.core, |aim| messaging::broadcast(&aim, message))
+        reach::target(&self.core, |target| messaging::broadcast(&target, message))
     }
 
     /// Sends every instance of the type the message that `make` gives for it; gives the number reached.
@@ -362,7 +362,7 @@ impl ActorEngine {
     /// # Blocking
     /// Never.
     pub fn broadcast_with<M: Message>(&self, make: impl FnMut(InstanceId) -> M) -> Result<usize, CallError> {
-        reach::aim(&self.core, |aim| messaging::broadcast_with(&aim, make))
+        reach::target(&self.core, |target| messaging::broadcast_with(&target, make))
     }
 
     /// Asks every instance of the type, then waits for all replies, which come in registry order.
@@ -378,7 +378,7 @@ impl ActorEngine {
         Q::Message: Clone,
     {
         let request = request.__into();
-        reach::aim(&self.core, |aim| call_all_with(&aim, |_| request.clone()))
+        reach::target(&self.core, |target| call_all_with(&target, |_| request.clone()))
     }
 
     /// As [`call_all`](ActorEngine::call_all), with the request that `make` gives for each instance.
@@ -392,7 +392,7 @@ impl ActorEngine {
         &self,
         mut make: impl FnMut(InstanceId) -> Q,
     ) -> Result<Replies<Q::Reply>, CallError> {
-        reach::aim(&self.core, |aim| call_all_with(&aim, |id| make(id).__into()))
+        reach::target(&self.core, |target| call_all_with(&target, |id| make(id).__into()))
     }
 
     /// Which types are handled by which instances, now.

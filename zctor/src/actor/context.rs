@@ -16,7 +16,7 @@ use crate::id::{InstanceId, ThreadId};
 use crate::mailbox::mail::{Mail, Order};
 use crate::messaging;
 use crate::messaging::binding::{Binding, Limit};
-use crate::messaging::target::Aim;
+use crate::messaging::target::Target;
 use crate::route::payload::{Kind, ToPort};
 use crate::route::pool::{KnownPool, known};
 use crate::sys::awaited::Running;
@@ -79,8 +79,8 @@ impl<M: Message> Context<M> {
         known(&self.local)
     }
 
-    fn aim<T: Message, R>(&self, limit: Limit, f: impl FnOnce(Aim<'_, T>) -> R) -> R {
-        Aim::with(&self.local, |aim| f(aim.limited(limit)))
+    fn target<T: Message, R>(&self, limit: Limit, f: impl FnOnce(Target<'_, T>) -> R) -> R {
+        Target::with(&self.local, |target| f(target.with_limit(limit)))
     }
 
     /// Sends a message to the next instance of its type, in turn.
@@ -98,7 +98,7 @@ impl<M: Message> Context<M> {
 
     #[inline(never)]
     fn send_from<T: Message>(&self, place: &mut Option<T>) -> Result<(), SendError<T>> {
-        self.aim(Limit::Inherited, |aim| messaging::send(&aim, place))
+        self.target(Limit::Inherited, |target| messaging::send(&target, place))
     }
 
     /// Sends a copy to every instance of the type; gives the number reached.
@@ -109,7 +109,7 @@ impl<M: Message> Context<M> {
     /// # Blocking
     /// Never.
     pub fn broadcast<T: Message + Clone>(&self, message: T) -> Result<usize, SendError<T>> {
-        self.aim(Limit::Inherited, |aim| messaging::broadcast(&aim, message))
+        self.target(Limit::Inherited, |target| messaging::broadcast(&target, message))
     }
 
     /// Sends a request to the next instance of its type and waits for the reply.
@@ -179,7 +179,7 @@ impl<M: Message> Context<M> {
         place: &mut Option<T>,
         port: ToPort<T, R>,
     ) -> Result<R, CallError> {
-        self.aim(Limit::Inherited, |aim| messaging::call::<T, R, K>(&aim, place, port))
+        self.target(Limit::Inherited, |target| messaging::call::<T, R, K>(&target, place, port))
     }
 
     /// As [`send`](Context::send), but only to instances on this thread, in turn among them.
@@ -192,7 +192,7 @@ impl<M: Message> Context<M> {
     /// Never.
     pub fn send_local<T: Message>(&self, message: T) -> Result<(), SendError<T>> {
         match self.local_binding::<T>() {
-            Ok(binding) => messaging::send(&Aim::at_one(&binding), &mut Some(message)),
+            Ok(binding) => messaging::send(&Target::at_one(&binding), &mut Some(message)),
             Err(refusal) => Err(SendError::new(T::NAME, message, refusal)),
         }
     }
@@ -211,7 +211,7 @@ impl<M: Message> Context<M> {
     {
         let name = <Q::Message as Message>::NAME;
         let binding = self.local_binding::<Q::Message>().map_err(|refusal| CallError::refused(name, refusal))?;
-        call(&Aim::at_one(&binding), request)
+        call(&Target::at_one(&binding), request)
     }
 
     /// Counts a refusal.
@@ -238,7 +238,7 @@ impl<M: Message> Context<M> {
     }
 
     fn client_of<T: Message>(&self, limit: Limit) -> Result<Client<T>, CallError> {
-        self.engine().client_of::<T>().map(|client| client.limited(limit))
+        self.engine().client_of::<T>().map(|client| client.with_limit(limit))
     }
 
     /// Awaits something without blocking, and turns its outcome into a message to this instance.
@@ -476,7 +476,7 @@ impl<M: Message> NoDeadline<'_, M> {
         Q: AnsweredInHandler,
         Q::Message: CallableFrom<M>,
     {
-        self.ctx.aim(Limit::None, |aim| call(&aim, request))
+        self.ctx.target(Limit::None, |target| call(&target, request))
     }
 
     /// As [`Context::client`]; its calls inherit no deadline.

@@ -13,7 +13,7 @@ use crate::mailbox::mail::{Mail, Order};
 use crate::messaging;
 use crate::messaging::binding::Limit;
 use crate::messaging::pending::Pending;
-use crate::messaging::target::Aim;
+use crate::messaging::target::Target;
 use crate::reply::reply_to::Outcome;
 use crate::route::payload::Kind;
 use crate::sys::awaited::Running;
@@ -167,7 +167,8 @@ impl<M: Message, R: 'static, K: Kind> Start for Request<M, R, K> {
     fn __start(self, starter: &Starter<'_>) -> One<R> {
         // Nobody waits for it, so it has no deadline, not the engine's own either.
         let (message, port) = self.into_parts();
-        Aim::with(starter.0, |aim| messaging::request::<M, R, K>(&aim.limited(Limit::None), message, port)).into()
+        Target::with(starter.0, |target| messaging::request::<M, R, K>(&target.with_limit(Limit::None), message, port))
+            .into()
     }
 }
 

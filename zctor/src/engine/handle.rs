@@ -126,7 +126,7 @@ impl EngineHandle {
     /// As [`ActorEngine::send`].
     pub fn send<M: Message>(&self, message: M) -> Result<(), SendError<M>> {
         match self.core.upgrade() {
-            Some(core) => reach::aim(&core, |aim| messaging::send(&aim, &mut Some(message))),
+            Some(core) => reach::target(&core, |target| messaging::send(&target, &mut Some(message))),
             None => Err(SendError::new(M::NAME, message, Refusal::Stopped)),
         }
     }
@@ -140,7 +140,7 @@ impl EngineHandle {
     /// As [`ActorEngine::call`].
     pub fn call<Q: IntoRequest>(&self, request: Q) -> Result<Q::Reply, CallError> {
         let message = <Q::Message as Message>::NAME;
-        self.with(Err(CallError::Stopped { message }), |core| reach::aim(core, |aim| call(&aim, request)))
+        self.with(Err(CallError::Stopped { message }), |core| reach::target(core, |target| call(&target, request)))
     }
 
     /// As [`ActorEngine::broadcast`].
@@ -149,7 +149,7 @@ impl EngineHandle {
     /// As [`ActorEngine::broadcast`].
     pub fn broadcast<M: Message + Clone>(&self, message: M) -> Result<usize, SendError<M>> {
         match self.core.upgrade() {
-            Some(core) => reach::aim(&core, |aim| messaging::broadcast(&aim, message)),
+            Some(core) => reach::target(&core, |target| messaging::broadcast(&target, message)),
             None => Err(SendError::new(M::NAME, message, Refusal::Stopped)),
         }
     }
@@ -160,7 +160,7 @@ impl EngineHandle {
     /// As [`ActorEngine::broadcast_with`].
     pub fn broadcast_with<M: Message>(&self, make: impl FnMut(InstanceId) -> M) -> Result<usize, CallError> {
         self.with(Err(CallError::Stopped { message: M::NAME }), |core| {
-            reach::aim(core, |aim| messaging::broadcast_with(&aim, make))
+            reach::target(core, |target| messaging::broadcast_with(&target, make))
         })
     }
 
@@ -193,7 +193,7 @@ impl EngineHandle {
     ) -> Result<Replies<Q::Reply>, CallError> {
         let message = <Q::Message as Message>::NAME;
         self.with(Err(CallError::Stopped { message }), |core| {
-            reach::aim(core, |aim| call_all_with(&aim, |id| make(id).__into()))
+            reach::target(core, |target| call_all_with(&target, |id| make(id).__into()))
         })
     }
 

@@ -4,12 +4,12 @@ use crate::client::Client;
 use crate::client::message::Message;
 use crate::engine::core::Core;
 use crate::error::{CallError, Refusal};
-use crate::messaging::target::Aim;
+use crate::messaging::target::Target;
 
 /// At the pool of a type.
-pub(super) fn aim<M: Message, R>(core: &Core, f: impl FnOnce(Aim<'_, M>) -> R) -> R {
+pub(super) fn target<M: Message, R>(core: &Core, f: impl FnOnce(Target<'_, M>) -> R) -> R {
     let pool = core.pools.get::<M>();
-    f(Aim::at_pool(pool.as_deref(), &core.edge))
+    f(Target::at_pool(pool.as_deref(), &core.edge))
 }
 
 /// A client of the pool of a type, if that has instances.

@@ -8,7 +8,7 @@ use crate::error::Refusal;
 use crate::mailbox::Mailbox;
 use crate::mailbox::permits::{Overflow, Permits, Ticket};
 use crate::messaging::binding::{Binding, Limit};
-use crate::messaging::target::Aim;
+use crate::messaging::target::Target;
 use crate::route::payload::Payload;
 use crate::route::pool::Chosen;
 use crate::sys::awaited::Awaited;
@@ -19,17 +19,17 @@ use crate::thread::wait::wait;
 /// As `choose`; where there is no room, what its mailbox's overflow says. What comes back full is a message to drop.
 #[inline]
 pub(super) fn enter<'a, M: Payload>(
-    aim: &Aim<'a, M>,
+    target: &Target<'a, M>,
     key: Option<u64>,
     until: impl FnOnce() -> Option<Instant>,
 ) -> Result<Chosen<'a, M>, Refusal> {
-    let chosen = aim.choose(key)?;
-    if chosen.is_full() { overflow(aim, key, chosen, until) } else { Ok(chosen) }
+    let chosen = target.choose(key)?;
+    if chosen.is_full() { overflow(target, key, chosen, until) } else { Ok(chosen) }
 }
 
 #[cold]
 pub(super) fn overflow<'a, M: Payload>(
-    aim: &Aim<'a, M>,
+    target: &Target<'a, M>,
     key: Option<u64>,
     chosen: Chosen<'a, M>,
     until: impl FnOnce() -> Option<Instant>,
@@ -37,8 +37,8 @@ pub(super) fn overflow<'a, M: Payload>(
     let overflow = chosen.address().mailbox.permits.as_ref().map_or(Overflow::Wait, |permits| permits.overflow);
     match overflow {
         Overflow::DropNewest => Ok(chosen),
-        Overflow::Wait if aim.view.waits() && may_wait_for_room() => {
-            let mut turnstile = Turnstile::new(aim, key, &chosen);
+        Overflow::Wait if target.view.waits() && may_wait_for_room() => {
+            let mut turnstile = Turnstile::new(target, key, &chosen);
             drop(chosen);
             wait(&mut turnstile, until()).unwrap_or(Err(Refusal::Full))
         }
@@ -47,8 +47,8 @@ pub(super) fn overflow<'a, M: Payload>(
 }
 
 /// How long a send waits for room.
-pub(super) fn room_deadline<'a, M: Payload>(aim: &Aim<'a, M>) -> Option<Instant> {
-    match aim.view.limit() {
+pub(super) fn room_deadline<'a, M: Payload>(target: &Target<'a, M>) -> Option<Instant> {
+    match target.view.limit() {
         Limit::Within(limit) => deadline(limit),
         Limit::Inherited | Limit::None => None,
     }
@@ -56,23 +56,23 @@ pub(super) fn room_deadline<'a, M: Payload>(aim: &Aim<'a, M>) -> Option<Instant>
 
 /// A sender that waits for room: at the mailbox it must go to, or where any of a pool will do, at all of them.
 struct Turnstile<'t, 'a, M: Payload> {
-    aim: &'t Aim<'a, M>,
+    target: &'t Target<'a, M>,
     key: Option<u64>,
     /// Each with the place in its line.
     lines: Vec<(Arc<Mailbox>, Ticket)>,
 }
 
 impl<'t, 'a, M: Payload> Turnstile<'t, 'a, M> {
-    fn new(aim: &'t Aim<'a, M>, key: Option<u64>, chosen: &Chosen<'a, M>) -> Self {
-        let mut turnstile = Self { aim, key, lines: Vec::new() };
+    fn new(target: &'t Target<'a, M>, key: Option<u64>, chosen: &Chosen<'a, M>) -> Self {
+        let mut turnstile = Self { target, key, lines: Vec::new() };
         turnstile.find_lines(chosen);
         turnstile
     }
 
     /// The pool may have changed since.
     fn find_lines(&mut self, chosen: &Chosen<'a, M>) {
-        let any_will_do = matches!((self.aim.binding, self.key), (Binding::Turn(_) | Binding::LeastLoaded, None));
-        let mailboxes = match self.aim.pool {
+        let any_will_do = matches!((self.target.binding, self.key), (Binding::Turn(_) | Binding::LeastLoaded, None));
+        let mailboxes = match self.target.pool {
             Some(pool) if any_will_do => pool.bounded(),
             _ => vec![Arc::clone(&chosen.address().mailbox)],
         };
@@ -109,7 +109,7 @@ impl<'a, M: Payload> Awaited for Turnstile<'_, 'a, M> {
     }
 
     fn poll(&mut self, waker: &Waker) -> Option<Self::Output> {
-        match self.aim.choose(self.key) {
+        match self.target.choose(self.key) {
             Ok(chosen) if chosen.is_full() => self.find_lines(&chosen),
             outcome => return Some(outcome),
         }
@@ -118,7 +118,7 @@ impl<'a, M: Payload> Awaited for Turnstile<'_, 'a, M> {
         }
         self.join(waker);
         // After joining, so that room that was made in between is not missed.
-        match self.aim.choose(self.key) {
+        match self.target.choose(self.key) {
             Ok(chosen) if chosen.is_full() => {
                 drop(chosen);
                 self.decline();

@@ -60,7 +60,7 @@ impl View {
     const INHERITED: u64 = u64::MAX >> 1;
     const UNLIMITED: u64 = Self::INHERITED - 1;
 
-    pub(crate) fn limited(self, limit: Limit) -> Self {
+    pub(crate) fn with_limit(self, limit: Limit) -> Self {
         let limit = match limit {
             Limit::Inherited => Self::INHERITED,
             // What is longer than the centuries that fit is as long as those.

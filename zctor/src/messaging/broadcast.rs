@@ -7,7 +7,7 @@ use crate::id::InstanceId;
 use crate::messaging::binding::Binding;
 use crate::messaging::call::{check_depth, own_deadline, request_at};
 use crate::messaging::pending::Pending;
-use crate::messaging::target::Aim;
+use crate::messaging::target::Target;
 use crate::route::endpoint::{Address, Entry, Way};
 use crate::route::payload::Payload;
 use crate::route::payload::{Kind, ToPort};
@@ -32,10 +32,10 @@ enum Members<'a, M: Payload> {
 
 impl<'a, M: Payload> Members<'a, M> {
     /// The pool as it is now, or the one instance of a client that has no pool.
-    fn of(aim: &Aim<'a, M>) -> Self {
-        match (aim.pool, aim.binding) {
+    fn of(target: &Target<'a, M>) -> Self {
+        match (target.pool, target.binding) {
             (_, Binding::Gone(_)) => Self::Nobody,
-            (Some(pool), _) => match aim.snapshot.filter(|places| pool.is_current(places)) {
+            (Some(pool), _) => match target.snapshot.filter(|places| pool.is_current(places)) {
                 Some(places) => Self::Known(places),
                 None => Self::Loaded(pool.places.load_full()),
             },
@@ -45,7 +45,7 @@ impl<'a, M: Payload> Members<'a, M> {
     }
 
     /// Those of them that can be sent to now.
-    fn open(&self, aim: &Aim<'_, M>) -> Result<Vec<(&Address<M>, Way)>, Refusal> {
+    fn open(&self, target: &Target<'_, M>) -> Result<Vec<(&Address<M>, Way)>, Refusal> {
         let places: &[Place<M>] = match self {
             Self::Known(places) => places,
             Self::Loaded(places) => places,
@@ -54,57 +54,57 @@ impl<'a, M: Payload> Members<'a, M> {
         };
         let mut open = Vec::with_capacity(places.len());
         open.extend(places.iter().filter_map(|place| Some((&*place.address, place.address.admit().ok()?))));
-        match (open.is_empty(), aim.binding) {
+        match (open.is_empty(), target.binding) {
             (false, _) => Ok(open),
             (true, Binding::Gone(_)) => Err(Refusal::Stopped),
-            (true, _) => Err(nobody(aim)),
+            (true, _) => Err(nobody(target)),
         }
     }
 }
 
 /// Why nobody was found.
-fn nobody<M: Payload>(aim: &Aim<'_, M>) -> Refusal {
-    aim.pool().map_or_else(|refusal| refusal, Pool::nobody)
+fn nobody<M: Payload>(target: &Target<'_, M>) -> Refusal {
+    target.pool().map_or_else(|refusal| refusal, Pool::nobody)
 }
 
-pub(crate) fn broadcast<M: Payload + Clone>(aim: &Aim<'_, M>, message: M) -> Result<usize, SendError<M>> {
-    let members = Members::of(aim);
-    let everybody = match members.open(aim) {
+pub(crate) fn broadcast<M: Payload + Clone>(target: &Target<'_, M>, message: M) -> Result<usize, SendError<M>> {
+    let members = Members::of(target);
+    let everybody = match members.open(target) {
         Ok(everybody) => everybody,
-        Err(refusal) => return Err(aim.send_error(message, refusal)),
+        Err(refusal) => return Err(target.send_error(message, refusal)),
     };
     // All copies are made before the first is sent; the last instance gets the message itself.
     let mut copies = Vec::with_capacity(everybody.len());
     copies.extend(everybody.iter().skip(1).map(|_| message.clone()));
     copies.push(message);
-    let (reached, missed) = send_copies(aim, everybody.into_iter().zip(copies));
+    let (reached, missed) = send_copies(target, everybody.into_iter().zip(copies));
     match missed.into_iter().next() {
-        Some(message) if reached == 0 => Err(aim.send_error(message, nobody(aim))),
+        Some(message) if reached == 0 => Err(target.send_error(message, nobody(target))),
         _ => Ok(reached),
     }
 }
 
 pub(crate) fn broadcast_with<M: Payload>(
-    aim: &Aim<'_, M>,
+    target: &Target<'_, M>,
     mut make: impl FnMut(InstanceId) -> M,
 ) -> Result<usize, CallError> {
-    let members = Members::of(aim);
-    let everybody = members.open(aim).map_err(|refusal| aim.call_error(refusal))?;
+    let members = Members::of(target);
+    let everybody = members.open(target).map_err(|refusal| target.call_error(refusal))?;
     let count = everybody.len();
     let copies = everybody.into_iter().map(|(address, way)| ((address, way), make(address.id())));
-    let (reached, missed) = send_copies(aim, copies);
-    if missed.len() == count { Err(aim.call_error(nobody(aim))) } else { Ok(reached) }
+    let (reached, missed) = send_copies(target, copies);
+    if missed.len() == count { Err(target.call_error(nobody(target))) } else { Ok(reached) }
 }
 
 /// Sends each its copy; passes over those that have no room. Gives how many were reached, and the copies of those whose thread
 /// has ended this very moment.
 fn send_copies<'m, M: Payload>(
-    aim: &Aim<'_, M>,
+    target: &Target<'_, M>,
     copies: impl Iterator<Item = ((&'m Address<M>, Way), M)>,
 ) -> (usize, Vec<M>) {
     let (mut reached, mut missed) = (0, Vec::new());
     for ((address, way), copy) in copies {
-        let entry = address.enter(aim.view.waits());
+        let entry = address.enter(target.view.waits());
         if entry == Entry::Full {
             missed.extend(address.drop_newest(copy).err());
             continue;
@@ -118,28 +118,28 @@ fn send_copies<'m, M: Payload>(
 }
 
 pub(crate) fn call_all_with<M: Payload, R: 'static, K: Kind>(
-    aim: &Aim<'_, M>,
+    target: &Target<'_, M>,
     mut make: impl FnMut(InstanceId) -> (M, ToPort<M, R>),
 ) -> Result<Replies<R>, CallError> {
     check_depth::<M, K>(Frame::current())?;
-    let members = Members::of(aim);
-    let everybody = members.open(aim).map_err(|refusal| aim.call_error(refusal))?;
+    let members = Members::of(target);
+    let everybody = members.open(target).map_err(|refusal| target.call_error(refusal))?;
     // One deadline for all, counted from here.
-    let until = own_deadline(aim);
+    let until = own_deadline(target);
     let requests = everybody.into_iter().map(|(address, way)| {
         let id = address.id();
-        (id, request_at::<M, R, K>(aim, address, way, make(id), until))
+        (id, request_at::<M, R, K>(target, address, way, make(id), until))
     });
     let pending: Vec<(InstanceId, Pending<R>)> = requests.collect();
     Ok(pending.into_iter().map(|(id, reply)| (id, reply.wait())).collect())
 }
 
-pub(crate) fn stop_all<M: Payload>(aim: &Aim<'_, M>) -> Result<usize, Refusal> {
-    let members = match aim.binding {
+pub(crate) fn stop_all<M: Payload>(target: &Target<'_, M>) -> Result<usize, Refusal> {
+    let members = match target.binding {
         Binding::One(address) => Members::One(address),
-        _ => Members::of(aim),
+        _ => Members::of(target),
     };
-    let everybody = members.open(aim)?;
+    let everybody = members.open(target)?;
     for (address, way) in &everybody {
         address.stop(*way);
     }

@@ -12,7 +12,7 @@ use crate::messaging::backpressure::enter;
 use crate::messaging::binding::Limit;
 use crate::messaging::in_flight::InFlight;
 use crate::messaging::pending::Pending;
-use crate::messaging::target::Aim;
+use crate::messaging::target::Target;
 use crate::reply::cancellation::Cancellation;
 use crate::reply::oneshot::Receiver;
 use crate::reply::reply_to::{Outcome, ReplyTo};
@@ -27,14 +27,14 @@ use crate::thread::local::{OnTheSpot, local};
 /// Calls with what is in `place`, where its caller has made it; see `send`.
 #[inline]
 pub(crate) fn call<M: Payload, R: 'static, K: Kind>(
-    aim: &Aim<'_, M>,
+    target: &Target<'_, M>,
     place: &mut Option<M>,
     port: ToPort<M, R>,
 ) -> Result<R, CallError> {
     let frame = Frame::current();
     check_depth::<M, K>(frame)?;
-    let until = match aim.view.limit() {
-        Limit::Inherited => frame.deadline.or_else(|| default_deadline(aim)),
+    let until = match target.view.limit() {
+        Limit::Inherited => frame.deadline.or_else(|| default_deadline(target)),
         Limit::Within(limit) => [frame.deadline, deadline(limit)].into_iter().flatten().min(),
         Limit::None => None,
     };
@@ -42,20 +42,20 @@ pub(crate) fn call<M: Payload, R: 'static, K: Kind>(
     let mut reply = None;
     let replied = |reply: Option<R>| reply.ok_or(CallError::NoReply { message: M::NAME });
     // What is handled here leaves here: one way out for both costs 30 instructions of 400.
-    let chosen = match aim.straight(key) {
+    let chosen = match target.straight(key) {
         Some((address, way, how)) => {
             if is_here::<K>(way) && call_here(address, place, &mut reply, until)? {
                 return replied(reply);
             }
             Chosen::straight(address, way, how)
         }
-        None => match call_by_choice::<M, K>(aim, key, place, &mut reply, until)? {
+        None => match call_by_choice::<M, K>(target, key, place, &mut reply, until)? {
             Some(chosen) => chosen,
             None => return replied(reply),
         },
     };
     match place.take() {
-        Some(message) => call_there(aim, chosen, message, port, until),
+        Some(message) => call_there(target, chosen, message, port, until),
         None => replied(reply), // not reached: only a call that was handled here is taken out of its place
     }
 }
@@ -70,29 +70,29 @@ pub(super) fn check_depth<M: Payload, K: Kind>(frame: Frame) -> Result<(), CallE
 /// As `enter`, for a call; `None` if its callee has handled it on the spot.
 #[inline(never)]
 fn call_by_choice<'a, M: Payload, K: Kind>(
-    aim: &Aim<'a, M>,
+    target: &Target<'a, M>,
     key: Option<u64>,
     place: &mut Option<M>,
     reply: &mut dyn Any,
     until: Option<Instant>,
 ) -> Result<Option<Chosen<'a, M>>, CallError> {
-    let chosen = find(aim, key, until)?;
+    let chosen = find(target, key, until)?;
     let is_free = chosen.entry == Entry::Free && is_here::<K>(chosen.way);
     let handled = is_free && call_here(chosen.address(), place, reply, until)?;
     Ok((!handled).then_some(chosen))
 }
 
 fn find<'a, M: Payload>(
-    aim: &Aim<'a, M>,
+    target: &Target<'a, M>,
     key: Option<u64>,
     until: Option<Instant>,
 ) -> Result<Chosen<'a, M>, CallError> {
-    enter(aim, key, || until).map_err(|refusal| aim.call_error(refusal))
+    enter(target, key, || until).map_err(|refusal| target.call_error(refusal))
 }
 
 #[inline(never)]
 fn call_there<'a, M: Payload, R: 'static>(
-    aim: &Aim<'a, M>,
+    target: &Target<'a, M>,
     chosen: Chosen<'a, M>,
     message: M,
     port: ToPort<M, R>,
@@ -100,7 +100,7 @@ fn call_there<'a, M: Payload, R: 'static>(
 ) -> Result<R, CallError> {
     // Without a deadline it is never given up.
     let cancellation = until.map_or_else(Cancellation::none, |until| Cancellation::new(Some(until)));
-    let (receiver, chosen) = start(aim, chosen, message, port, cancellation, |key| find(aim, key, until))?;
+    let (receiver, chosen) = start(target, chosen, message, port, cancellation, |key| find(target, key, until))?;
     InFlight::new(receiver, &*chosen.address().mailbox, M::NAME).wait(until)
 }
 
@@ -108,7 +108,7 @@ fn call_there<'a, M: Payload, R: 'static>(
 /// moment. Gives where its reply will be, and who took it.
 #[inline]
 fn start<'a, M: Payload, R: 'static>(
-    aim: &Aim<'a, M>,
+    target: &Target<'a, M>,
     mut chosen: Chosen<'a, M>,
     message: M,
     port: ToPort<M, R>,
@@ -119,7 +119,7 @@ fn start<'a, M: Payload, R: 'static>(
     let mut call = Some(Call { message, port: port(reply_to) });
     loop {
         match call.take() {
-            Some(Call { message, .. }) if chosen.is_full() => return Err(turn_away(aim, chosen.address(), message)),
+            Some(Call { message, .. }) if chosen.is_full() => return Err(turn_away(target, chosen.address(), message)),
             fits => call = fits,
         }
         chosen.address().call(chosen.way, &mut call, chosen.how());
@@ -129,35 +129,39 @@ fn start<'a, M: Payload, R: 'static>(
 }
 
 /// A request in place of a call. It never waits, not for room either.
-pub(crate) fn request<M: Payload, R: 'static, K: Kind>(aim: &Aim<'_, M>, message: M, port: ToPort<M, R>) -> Pending<R> {
-    let (key, until) = (message.key(), own_deadline(aim));
-    let choose = |key| aim.choose(key).map_err(|refusal| aim.call_error(refusal));
-    let started = choose(key).and_then(|chosen| start(aim, chosen, message, port, Cancellation::new(until), choose));
-    pending::<M, R, K>(aim, started)
+pub(crate) fn request<M: Payload, R: 'static, K: Kind>(
+    target: &Target<'_, M>,
+    message: M,
+    port: ToPort<M, R>,
+) -> Pending<R> {
+    let (key, until) = (message.key(), own_deadline(target));
+    let choose = |key| target.choose(key).map_err(|refusal| target.call_error(refusal));
+    let started = choose(key).and_then(|chosen| start(target, chosen, message, port, Cancellation::new(until), choose));
+    pending::<M, R, K>(target, started)
 }
 
 /// A request to just this instance.
 pub(super) fn request_at<M: Payload, R: 'static, K: Kind>(
-    aim: &Aim<'_, M>,
+    target: &Target<'_, M>,
     address: &Address<M>,
     way: Way,
     (message, port): (M, ToPort<M, R>),
     until: Option<Instant>,
 ) -> Pending<R> {
-    let chosen = Chosen::one(address, way, address.enter(aim.view.waits()));
-    let none = |_| Err(aim.call_error(Refusal::Stopped));
-    pending::<M, R, K>(aim, start(aim, chosen, message, port, Cancellation::new(until), none))
+    let chosen = Chosen::one(address, way, address.enter(target.view.waits()));
+    let none = |_| Err(target.call_error(Refusal::Stopped));
+    pending::<M, R, K>(target, start(target, chosen, message, port, Cancellation::new(until), none))
 }
 
 fn pending<M: Payload, R: 'static, K: Kind>(
-    aim: &Aim<'_, M>,
+    target: &Target<'_, M>,
     started: Result<(Receiver<Outcome<R>>, Chosen<'_, M>), CallError>,
 ) -> Pending<R> {
     let depth = K::depth(M::CALL_DEPTH);
     match started {
         Ok((receiver, chosen)) => {
             let in_flight = InFlight::new(receiver, Arc::clone(&chosen.address().mailbox), M::NAME);
-            Pending::sent(in_flight, M::NAME, depth, aim.view.limit() != Limit::None)
+            Pending::sent(in_flight, M::NAME, depth, target.view.limit() != Limit::None)
         }
         Err(error) => Pending::refused(error, M::NAME, depth),
     }
@@ -165,30 +169,30 @@ fn pending<M: Payload, R: 'static, K: Kind>(
 
 /// A call that finds no room and will not wait for it, or is dropped as the newest.
 #[cold]
-fn turn_away<M: Payload>(aim: &Aim<'_, M>, address: &Address<M>, message: M) -> CallError {
+fn turn_away<M: Payload>(target: &Target<'_, M>, address: &Address<M>, message: M) -> CallError {
     match &address.mailbox.permits {
         Some(Permits { overflow: Overflow::DropNewest, .. }) => match address.drop_newest(message) {
             Ok(()) => CallError::Full { message: M::NAME },
-            Err(_) => aim.call_error(Refusal::Stopped),
+            Err(_) => target.call_error(Refusal::Stopped),
         },
-        _ => aim.call_error(Refusal::Full),
+        _ => target.call_error(Refusal::Full),
     }
 }
 
 /// When the client's own time limit ends. What is not waited for inherits no deadline.
-pub(super) fn own_deadline<M: Payload>(aim: &Aim<'_, M>) -> Option<Instant> {
-    match aim.view.limit() {
+pub(super) fn own_deadline<M: Payload>(target: &Target<'_, M>) -> Option<Instant> {
+    match target.view.limit() {
         Limit::Within(limit) => deadline(limit),
         // What a handler has left of its own is looked at by the waits.
         Limit::Inherited if Frame::current().deadline.is_some() => None,
-        Limit::Inherited => default_deadline(aim),
+        Limit::Inherited => default_deadline(target),
         Limit::None => None,
     }
 }
 
 /// The engine's own for calls that say nothing else.
-fn default_deadline<M: Payload>(aim: &Aim<'_, M>) -> Option<Instant> {
-    aim.house()?.default_deadline.and_then(deadline)
+fn default_deadline<M: Payload>(target: &Target<'_, M>) -> Option<Instant> {
+    target.engine_edge()?.default_deadline.and_then(deadline)
 }
 
 /// A callee on this very thread runs at once if nothing for it is queued.

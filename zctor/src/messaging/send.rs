@@ -2,29 +2,29 @@
 
 use crate::error::{Refusal, SendError};
 use crate::messaging::backpressure::{enter, room_deadline};
-use crate::messaging::target::Aim;
+use crate::messaging::target::Target;
 use crate::route::payload::Payload;
 
 /// Sends what is in `place`, where its sender has made it: to move it there would cost more than all else that is done.
 #[inline]
-pub(crate) fn send<M: Payload>(aim: &Aim<'_, M>, place: &mut Option<M>) -> Result<(), SendError<M>> {
-    try_send(aim, place).or_else(|refusal| give_back(aim, place, refusal))
+pub(crate) fn send<M: Payload>(target: &Target<'_, M>, place: &mut Option<M>) -> Result<(), SendError<M>> {
+    try_send(target, place).or_else(|refusal| give_back(target, place, refusal))
 }
 
 #[cold]
-fn give_back<M: Payload>(aim: &Aim<'_, M>, place: &mut Option<M>, refusal: Refusal) -> Result<(), SendError<M>> {
-    place.take().map_or(Ok(()), |message| Err(aim.send_error(message, refusal)))
+fn give_back<M: Payload>(target: &Target<'_, M>, place: &mut Option<M>, refusal: Refusal) -> Result<(), SendError<M>> {
+    place.take().map_or(Ok(()), |message| Err(target.send_error(message, refusal)))
 }
 
 /// As `send`, without counting a refusal. A message that is refused is left in its place.
 #[inline]
-pub(super) fn try_send<M: Payload>(aim: &Aim<'_, M>, place: &mut Option<M>) -> Result<(), Refusal> {
+pub(super) fn try_send<M: Payload>(target: &Target<'_, M>, place: &mut Option<M>) -> Result<(), Refusal> {
     while let Some(message) = place {
         let key = message.key();
-        if let Some((address, way, how)) = aim.straight(key) {
+        if let Some((address, way, how)) = target.straight(key) {
             address.send(way, place, how);
         } else {
-            send_by_choice(aim, key, place)?;
+            send_by_choice(target, key, place)?;
         }
         // What is back is for a thread that ended this very moment, which will not be chosen again.
     }
@@ -33,8 +33,8 @@ pub(super) fn try_send<M: Payload>(aim: &Aim<'_, M>, place: &mut Option<M>) -> R
 
 /// One attempt.
 #[inline(never)]
-fn send_by_choice<M: Payload>(aim: &Aim<'_, M>, key: Option<u64>, place: &mut Option<M>) -> Result<(), Refusal> {
-    let chosen = enter(aim, key, || room_deadline(aim))?;
+fn send_by_choice<M: Payload>(target: &Target<'_, M>, key: Option<u64>, place: &mut Option<M>) -> Result<(), Refusal> {
+    let chosen = enter(target, key, || room_deadline(target))?;
     if !chosen.is_full() {
         chosen.address().send(chosen.way, place, chosen.how());
         return Ok(());

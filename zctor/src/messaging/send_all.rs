@@ -8,22 +8,22 @@ use crate::mailbox::mail::How;
 use crate::messaging::backpressure::{overflow, room_deadline};
 use crate::messaging::binding::Binding;
 use crate::messaging::send::try_send;
-use crate::messaging::target::Aim;
+use crate::messaging::target::Target;
 use crate::route::payload::Payload;
 use crate::route::pool::Chosen;
 
-pub(crate) fn send_all<'a, M: Payload>(aim: &Aim<'a, M>, messages: Vec<M>) -> Result<usize, SendError<Vec<M>>> {
+pub(crate) fn send_all<'a, M: Payload>(target: &Target<'a, M>, messages: Vec<M>) -> Result<usize, SendError<Vec<M>>> {
     let count = messages.len();
     if count == 0 {
         return Ok(0);
     }
     let mut late = Vec::new();
-    let outcome = send_straight(aim, messages, &mut late).or_else(|messages| send_each(aim, messages, &mut late));
+    let outcome = send_straight(target, messages, &mut late).or_else(|messages| send_each(target, messages, &mut late));
     // What is given back was for a thread that ended this very moment: it finds another receiver, or none.
     let mut rest = Vec::new();
     for message in late {
         let mut place = Some(message);
-        let _ = try_send(aim, &mut place); // what is refused stays in its place
+        let _ = try_send(target, &mut place); // what is refused stays in its place
         rest.extend(place);
     }
     let refusal = match outcome {
@@ -36,14 +36,14 @@ pub(crate) fn send_all<'a, M: Payload>(aim: &Aim<'a, M>, messages: Vec<M>) -> Re
     if rest.is_empty() {
         return Ok(count);
     }
-    let refusal = aim.refused(refusal, rest.len());
+    let refusal = target.refused(refusal, rest.len());
     Err(SendError::new(M::NAME, rest, refusal))
 }
 
 /// The way that as good as every batch takes: whole to the instance that a client is bound to, or dealt out in turn, if
 /// nothing stands against it. Else it comes back untouched, and `send_each` looks closer.
-fn send_straight<'a, M: Payload>(aim: &Aim<'a, M>, messages: Vec<M>, late: &mut Vec<M>) -> Result<(), Vec<M>> {
-    match (aim.binding, aim.pool) {
+fn send_straight<'a, M: Payload>(target: &Target<'a, M>, messages: Vec<M>, late: &mut Vec<M>) -> Result<(), Vec<M>> {
+    match (target.binding, target.pool) {
         (Binding::One(address), _) => {
             let Some(way) = address.admit_freely() else { return Err(messages) };
             late.extend(address.send_batch(way, messages, How::default()));
@@ -58,24 +58,28 @@ fn send_straight<'a, M: Payload>(aim: &Aim<'a, M>, messages: Vec<M>, late: &mut 
 
 /// Each message takes its turn; what goes to one instance goes there in one push. From the first that is refused on,
 /// they come back.
-fn send_each<'a, M: Payload>(aim: &Aim<'a, M>, messages: Vec<M>, late: &mut Vec<M>) -> Result<(), (Vec<M>, Refusal)> {
-    let mut batches = Batches::new(matches!(aim.binding, Binding::LeastLoaded), late);
-    let until = room_deadline(aim);
+fn send_each<'a, M: Payload>(
+    target: &Target<'a, M>,
+    messages: Vec<M>,
+    late: &mut Vec<M>,
+) -> Result<(), (Vec<M>, Refusal)> {
+    let mut batches = Batches::new(matches!(target.binding, Binding::LeastLoaded), late);
+    let until = room_deadline(target);
     let mut messages = messages.into_iter();
     let mut refused = None;
     for message in messages.by_ref() {
         let key = message.key();
-        let chosen = match (aim.binding, key) {
+        let chosen = match (target.binding, key) {
             (Binding::LeastLoaded, None) => {
-                aim.pool().and_then(|pool| pool.least_loaded(aim.view.waits(), |id| batches.given_to(id)))
+                target.pool().and_then(|pool| pool.least_loaded(target.view.waits(), |id| batches.given_to(id)))
             }
-            (_, key) => aim.choose(key),
+            (_, key) => target.choose(key),
         };
         let chosen = match chosen {
             Ok(chosen) if chosen.is_full() => {
                 // What was taken in so far makes room when it has been sent.
                 batches.send();
-                overflow(aim, key, chosen, || until)
+                overflow(target, key, chosen, || until)
             }
             chosen => chosen,
         };

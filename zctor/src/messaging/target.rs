@@ -11,7 +11,7 @@ use crate::thread::local::Local;
 
 /// Everything that sending needs to know, borrowed: clients, engines and contexts all send through it.
 #[derive(Clone, Copy)]
-pub(crate) struct Aim<'a, M: Payload> {
+pub(crate) struct Target<'a, M: Payload> {
     pub(super) pool: Option<&'a Pool<M>>,
     pub(super) binding: &'a Binding<M>,
     edge: Option<&'a Edge>,
@@ -20,17 +20,19 @@ pub(crate) struct Aim<'a, M: Payload> {
     pub(super) snapshot: Option<&'a Places<M>>,
 }
 
-impl<'a, M: Payload> Aim<'a, M> {
+impl<'a, M: Payload> Target<'a, M> {
     /// At the instances of a pool in turn; `None` where the type was never registered.
     pub(crate) fn at_pool(pool: Option<&'a Pool<M>>, edge: &'a Edge) -> Self {
         Self { pool, binding: &Binding::Turn(None), edge: Some(edge), view: View::default(), snapshot: None }
     }
 
     /// At the pool of a type, for what the handlers of a thread send.
-    pub(crate) fn with<R>(local: &Local, f: impl FnOnce(Aim<'_, M>) -> R) -> R {
+    pub(crate) fn with<R>(local: &Local, f: impl FnOnce(Target<'_, M>) -> R) -> R {
         match known::<M>(local) {
-            Some(known) => f(Aim::at_pool(Some(&known.pool), &known.pool.edge).seeing(known.snapshot.as_deref())),
-            None => f(Aim::at_pool(None, &local.mailbox.edge)),
+            Some(known) => {
+                f(Target::at_pool(Some(&known.pool), &known.pool.edge).with_snapshot(known.snapshot.as_deref()))
+            }
+            None => f(Target::at_pool(None, &local.mailbox.edge)),
         }
     }
 
@@ -41,20 +43,20 @@ impl<'a, M: Payload> Aim<'a, M> {
     /// At those of a pool that a client is bound to.
     pub(crate) fn bound(self, binding: &'a Binding<M>) -> Self {
         match binding {
-            Binding::Turn(snapshot) => self.seeing(snapshot.as_deref()),
+            Binding::Turn(snapshot) => self.with_snapshot(snapshot.as_deref()),
             _ => Self { binding, ..self },
         }
     }
 
-    pub(crate) fn limited(self, limit: Limit) -> Self {
-        Self { view: self.view.limited(limit), ..self }
+    pub(crate) fn with_limit(self, limit: Limit) -> Self {
+        Self { view: self.view.with_limit(limit), ..self }
     }
 
-    pub(crate) fn viewed(self, view: View) -> Self {
+    pub(crate) fn with_view(self, view: View) -> Self {
         Self { view, ..self }
     }
 
-    pub(crate) fn seeing(self, snapshot: Option<&'a Places<M>>) -> Self {
+    pub(crate) fn with_snapshot(self, snapshot: Option<&'a Places<M>>) -> Self {
         Self { snapshot, ..self }
     }
 
@@ -67,14 +69,14 @@ impl<'a, M: Payload> Aim<'a, M> {
 
     /// Counts a refusal.
     pub(super) fn refused(&self, refusal: Refusal, messages: usize) -> Refusal {
-        if let Some(edge) = self.house() {
+        if let Some(edge) = self.engine_edge() {
             edge.losses.refuse(messages);
         }
         refusal
     }
 
     /// What all mailboxes of the engine aimed at share.
-    pub(super) fn house(&self) -> Option<&'a Edge> {
+    pub(super) fn engine_edge(&self) -> Option<&'a Edge> {
         self.edge.or(match self.binding {
             Binding::One(address) => Some(&*address.mailbox.edge),
             _ => None,
