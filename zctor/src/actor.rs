@@ -33,7 +33,7 @@ use crate::client::message::Message;
 use crate::error::{BoxError, SpawnError};
 use crate::event::Undelivered;
 use crate::route::contents::OnUndelivered;
-use crate::route::endpoint::Address;
+use crate::route::endpoint::Endpoint;
 use crate::sys::unwind::Quiet;
 use crate::thread::local::Local;
 
@@ -90,8 +90,8 @@ impl<M: Message> Context<M> {
         if self.local.mailbox.parker.is_closed() || self.local.mailbox.edge.is_sealed() {
             return Err(SpawnError::Stopped);
         }
-        let address = install_on::<T>(&self.local, false, actor)?;
-        Ok(Client::of_one(None, address).into())
+        let endpoint = install_on::<T>(&self.local, false, actor)?;
+        Ok(Client::of_one(None, endpoint).into())
     }
 }
 
@@ -211,7 +211,7 @@ where
 }
 
 pub(crate) mod sealed {
-    use super::{Actor, Address, Arc, Local, Message, Rc, SpawnError};
+    use super::{Actor, Arc, Endpoint, Local, Message, Rc, SpawnError};
 
     pub trait Pool<M: Message, S> {
         #[doc(hidden)]
@@ -236,7 +236,7 @@ pub(crate) mod sealed {
         pub(crate) pooled: bool,
     }
     #[expect(missing_debug_implementations, reason = "sealed: nobody outside can name it")]
-    pub struct Installed<M: Message>(pub(crate) Arc<Address<M>>);
+    pub struct Installed<M: Message>(pub(crate) Arc<Endpoint<M>>);
 }
 
 impl<M: Dispatch<S, Port: Send> + Send, S: 'static> Install<M> for Actor<M, S> {
@@ -272,7 +272,7 @@ pub(crate) fn install_on<M: Message>(
     local: &Rc<Local>,
     pooled: bool,
     actor: impl Install<M>,
-) -> Result<Arc<Address<M>>, SpawnError> {
+) -> Result<Arc<Endpoint<M>>, SpawnError> {
     actor.__install(&LocalHandle { local, pooled }).map(|installed| installed.0)
 }
 

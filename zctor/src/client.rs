@@ -18,7 +18,7 @@ use crate::messaging::binding::{Binding, Limit, View};
 use crate::messaging::broadcast::Replies;
 use crate::messaging::pending::Pending;
 use crate::messaging::target::Target;
-use crate::route::endpoint::Address;
+use crate::route::endpoint::Endpoint;
 use crate::route::keyed::{KeyOf, key_hash};
 use crate::route::payload::{Kind, ToPort};
 use crate::route::pool::Pool;
@@ -72,8 +72,8 @@ impl<M: Message> Client<M> {
         Self { binding: Binding::Turn(pool.snapshot()), pool: Some(pool), view: View::default() }
     }
 
-    pub(crate) fn of_one(pool: Option<Arc<Pool<M>>>, address: Arc<Address<M>>) -> Self {
-        Self { pool, binding: Binding::One(address), view: View::default() }
+    pub(crate) fn of_one(pool: Option<Arc<Pool<M>>>, endpoint: Arc<Endpoint<M>>) -> Self {
+        Self { pool, binding: Binding::One(endpoint), view: View::default() }
     }
 
     pub(crate) fn with_limit(self, limit: Limit) -> Self {
@@ -375,7 +375,7 @@ impl<M: Message> Client<M> {
     #[doc(hidden)]
     pub fn __pin(&self, instance: InstanceId) -> Self {
         let found = match (&self.pool, &self.binding) {
-            (_, Binding::One(address)) if address.id() == instance => Some(Arc::clone(address)),
+            (_, Binding::One(endpoint)) if endpoint.id() == instance => Some(Arc::clone(endpoint)),
             (Some(pool), _) => pool.find(instance),
             (None, _) => None,
         };
@@ -509,7 +509,7 @@ impl<M: Message> Client<M> {
     /// ```
     pub fn instance_id(&self) -> Option<InstanceId> {
         match &self.binding {
-            Binding::One(address) => Some(address.id()),
+            Binding::One(endpoint) => Some(endpoint.id()),
             _ => None,
         }
     }
@@ -531,7 +531,7 @@ impl<M: Message> Client<M> {
     pub fn instances(&self) -> Vec<InstanceId> {
         match (&self.pool, &self.binding) {
             (Some(pool), _) => pool.instances(),
-            (None, Binding::One(address)) if !address.status.has_ended() => vec![address.id()],
+            (None, Binding::One(endpoint)) if !endpoint.status.has_ended() => vec![endpoint.id()],
             (None, _) => Vec::new(),
         }
     }
@@ -564,9 +564,9 @@ impl<M: Message> Client<M> {
     pub fn stop(&self) -> Result<(), StopError> {
         let stopped = StopError::Stopped { message: M::NAME };
         match &self.binding {
-            Binding::One(address) => {
-                let way = address.admit().map_err(|_| stopped)?;
-                address.stop(way);
+            Binding::One(endpoint) => {
+                let way = endpoint.admit().map_err(|_| stopped)?;
+                endpoint.stop(way);
                 Ok(())
             }
             Binding::Gone(_) => Err(stopped),
@@ -611,7 +611,7 @@ impl<M: Message> Client<M> {
     /// The end of the instance that this client is bound to.
     pub(crate) fn end(&self) -> Result<Watch, WatchError> {
         match &self.binding {
-            Binding::One(address) => Ok(Watch::there(Arc::clone(address) as Arc<dyn Watched>)),
+            Binding::One(endpoint) => Ok(Watch::there(Arc::clone(endpoint) as Arc<dyn Watched>)),
             Binding::Gone(instance) => Ok(Watch::gone(*instance, M::NAME)),
             Binding::Turn(_) | Binding::Key(_) | Binding::LeastLoaded => Err(WatchError::Unbound { message: M::NAME }),
         }
@@ -678,7 +678,7 @@ impl<M: Message> fmt::Debug for Client<M> {
             Binding::Turn(_) => write!(f, "Client({})", M::NAME),
             Binding::Key(key) => write!(f, "Client({}, keyed {key:x})", M::NAME),
             Binding::LeastLoaded => write!(f, "Client({}, least loaded)", M::NAME),
-            Binding::One(address) => write!(f, "Client({}, {})", M::NAME, address.id()),
+            Binding::One(endpoint) => write!(f, "Client({}, {})", M::NAME, endpoint.id()),
             Binding::Gone(instance) => write!(f, "Client({}, {instance}, gone)", M::NAME),
         }
     }

@@ -11,7 +11,7 @@ use crate::actor::restart::Panics;
 use crate::client::message::Message;
 use crate::id::Slot;
 use crate::mailbox::counters::{Account, Page};
-use crate::route::endpoint::Address;
+use crate::route::endpoint::Endpoint;
 use crate::thread::local::Common;
 
 /// What a timer will send.
@@ -29,7 +29,7 @@ pub(super) enum Ring<M> {
 /// One state and all that it takes to serve it, in one allocation. `O` is what depends on the state's type.
 pub(crate) struct InstanceCell<M: Message, O: ?Sized> {
     pub(crate) common: Common,
-    pub(crate) address: Arc<Address<M>>,
+    pub(crate) endpoint: Arc<Endpoint<M>>,
     /// With its account.
     pub(super) page: Arc<Page>,
     pub(super) typed: O,
@@ -46,7 +46,7 @@ pub(crate) trait HasExtras<M> {
 
 impl<M: Message, O: ?Sized> InstanceCell<M, O> {
     pub(crate) fn slot(&self) -> Slot {
-        self.address.slot
+        self.endpoint.slot
     }
 
     pub(super) fn account(&self) -> &Account {

@@ -65,14 +65,14 @@ impl<M: Message> Context<M> {
 
     /// This instance.
     pub fn instance_id(&self) -> InstanceId {
-        self.shared.address.id()
+        self.shared.endpoint.id()
     }
 
     /// A client bound to this very instance, to hand out.
     pub fn me(&self) -> M::Client {
-        let address = Arc::clone(&self.shared.address);
-        let pool = if self.shared.address.pooled { self.pool::<M>() } else { None };
-        Client::of_one(pool.map(|known| Arc::clone(&known.pool)), address).into()
+        let endpoint = Arc::clone(&self.shared.endpoint);
+        let pool = if self.shared.endpoint.pooled { self.pool::<M>() } else { None };
+        Client::of_one(pool.map(|known| Arc::clone(&known.pool)), endpoint).into()
     }
 
     fn pool<T: Message>(&self) -> Option<Rc<KnownPool<T>>> {
@@ -217,8 +217,8 @@ impl<M: Message> Context<M> {
     /// Counts a refusal.
     fn local_binding<T: Message>(&self) -> Result<Binding<T>, Refusal> {
         let known = self.pool::<T>().ok_or(Refusal::NotRegistered);
-        let address = known.and_then(|known| known.next_local(&self.local));
-        address.map(Binding::One).inspect_err(|_| self.local.mailbox.edge.losses.refuse(1))
+        let endpoint = known.and_then(|known| known.next_local(&self.local));
+        endpoint.map(Binding::One).inspect_err(|_| self.local.mailbox.edge.losses.refuse(1))
     }
 
     /// A client whose calls wait; it needs the declaration `calls(..)` of this enum's `#[actor]`.
@@ -418,7 +418,7 @@ impl<M: Message> Context<M> {
 
 impl<M: Message> fmt::Debug for Context<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Context({}, {})", M::NAME, self.shared.address.id())
+        write!(f, "Context({}, {})", M::NAME, self.shared.endpoint.id())
     }
 }
 

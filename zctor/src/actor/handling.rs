@@ -16,7 +16,7 @@ use crate::mailbox::counters::{Account, Meter};
 use crate::mailbox::envelope::{Serving, Undeliverable};
 use crate::reply::reply_to::ReplySlot;
 use crate::route::contents::{Call, lose};
-use crate::route::endpoint::Address;
+use crate::route::endpoint::Endpoint;
 use crate::route::payload::Port;
 use crate::sys::unwind::{count_uncaught, quietly, tell_caught};
 use crate::thread::local::{Common, Instance, Local, Phase, Wish};
@@ -24,14 +24,14 @@ use crate::thread::undelivered::settle_account;
 
 /// Ends a call whose caller had given up before its handler began: that never will.
 #[cold]
-pub(super) fn skip<M: Message>(call: Call<M>, address: &Address<M>, local: &Local, from_hook: bool) {
+pub(super) fn skip<M: Message>(call: Call<M>, endpoint: &Endpoint<M>, local: &Local, from_hook: bool) {
     let (losses, why) = (&local.mailbox.edge.losses, Undelivered::GivenUp);
     losses.count(1, why);
-    settle_account(local, address.slot, 1);
+    settle_account(local, endpoint.slot, 1);
     let Call { message, port } = call;
     quietly(|| port.fail(CallError::Timeout { message: M::NAME, begun: false }));
-    let undeliverable = Undeliverable { losses, instance: address.id(), why, from_hook };
-    lose(message, address.undelivered.as_deref(), undeliverable);
+    let undeliverable = Undeliverable { losses, instance: endpoint.id(), why, from_hook };
+    lose(message, endpoint.undelivered.as_deref(), undeliverable);
 }
 
 impl<M, S> TypedCell<M, S>

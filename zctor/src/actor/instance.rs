@@ -25,7 +25,7 @@ use crate::mailbox::envelope::Serving;
 use crate::mailbox::mail::{Mail, Order};
 use crate::reply::reply_to::ReplySlot;
 use crate::route::contents::{Call, OnUndelivered};
-use crate::route::endpoint::{Address, Delivery, Status};
+use crate::route::endpoint::{Delivery, Endpoint, Status};
 use crate::route::payload::Port;
 use crate::sys::unwind::{catch, run_user};
 use crate::thread::local::{Common, Instance, Local, OnTheSpot, Phase, Unsettled, Wish};
@@ -37,7 +37,7 @@ pub(crate) fn install<M, S>(
     pooled: bool,
     factory: StateFactory<M, S>,
     undelivered: Option<Arc<OnUndelivered<M>>>,
-) -> Result<Arc<Address<M>>, SpawnError>
+) -> Result<Arc<Endpoint<M>>, SpawnError>
 where
     M: Dispatch<S, Port: Send> + Send,
     S: 'static,
@@ -45,10 +45,10 @@ where
     #[cfg(target_pointer_width = "64")]
     const {
         let beyond = size_of::<TypedCell<M, S>>() - size_of::<RefCell<Option<S>>>();
-        assert!(size_of::<Address<M>>() <= 40 && beyond <= 32, "there is one of each for each instance");
+        assert!(size_of::<Endpoint<M>>() <= 40 && beyond <= 32, "there is one of each for each instance");
     }
     let (slot, born) = local.reserve();
-    let address = Arc::new(Address {
+    let endpoint = Arc::new(Endpoint {
         mailbox: Arc::clone(&local.mailbox),
         slot,
         delivery: &Delivery::ALL,
@@ -64,7 +64,7 @@ where
             busy: Cell::new(false),
             answers_itself: !double::is_double::<M, S>(),
         },
-        address: Arc::clone(&address),
+        endpoint: Arc::clone(&endpoint),
         page: local.enrol(slot, M::NAME),
         typed: Typed { state: RefCell::new(None), attachments: Cell::default() },
     });
@@ -83,7 +83,7 @@ where
         return Err(failure.into_spawn_error(M::NAME));
     }
     enqueue(local, Mail::order(slot, Order::Start));
-    Ok(address)
+    Ok(endpoint)
 }
 
 impl<M, S> TypedCell<M, S>
@@ -92,7 +92,7 @@ where
     S: 'static,
 {
     pub(crate) fn id(&self) -> InstanceId {
-        self.address.id()
+        self.endpoint.id()
     }
 }
 
@@ -106,11 +106,11 @@ where
     }
 
     fn slot(&self) -> Slot {
-        self.address.slot
+        self.endpoint.slot
     }
 
     fn born(&self) -> Birth {
-        self.address.born
+        self.endpoint.born
     }
 
     fn handle_message(self: Rc<Self>, local: &Rc<Local>, serving: Serving, message: &mut dyn Any) -> bool {
@@ -139,7 +139,7 @@ where
         let cancellation = if can_be_given_up { call.port.cancellation() } else { None };
         let deadline = match cancellation {
             Some(cancellation) if !cancellation.begin() => {
-                skip(call, &self.address, local, serving.from_hook);
+                skip(call, &self.endpoint, local, serving.from_hook);
                 return true;
             }
             Some(cancellation) => cancellation.deadline(),
@@ -232,7 +232,7 @@ where
 
     fn discard(&self, local: &Rc<Local>) {
         self.common.phase.set(Phase::Ended);
-        self.address.status.set_ended(&End::Stopped);
+        self.endpoint.status.set_ended(&End::Stopped);
         self.drop_state(local);
         self.drop_factory();
         local.leave(self.slot(), &End::Stopped, |_| ()).tell();

@@ -122,7 +122,7 @@ where
             quietly(|| trace::resting(M::NAME, self.id(), rest));
         }
         self.common.phase.set(Phase::Resting);
-        self.address.status.set_resting();
+        self.endpoint.status.set_resting();
         let alarm = local.timers.set(due_in(rest), self.slot());
         self.with_extras(|extras| extras.alarm = alarm);
     }
@@ -153,7 +153,7 @@ where
     }
 
     pub(super) fn revive(self: Rc<Self>, local: &Rc<Local>) {
-        self.address.status.set_live();
+        self.endpoint.status.set_live();
         if let Some(known) = self.pool(local) {
             known.pool.wake_waiting();
         }
@@ -168,7 +168,7 @@ where
 
     /// The pool that it is in, if it is in one.
     fn pool(&self, local: &Local) -> Option<Rc<KnownPool<M>>> {
-        if self.address.pooled { known(local) } else { None }
+        if self.endpoint.pooled { known(local) } else { None }
     }
 
     pub(super) fn say_goodbye(self: &Rc<Self>, local: &Rc<Local>) {
@@ -205,7 +205,7 @@ where
         if self.common.phase.replace(Phase::Ended) == Phase::Ended {
             return;
         }
-        self.address.status.set_ended(&why);
+        self.endpoint.status.set_ended(&why);
         self.drop_factory();
         if let Some(known) = self.pool(local) {
             known.pool.remove_one();

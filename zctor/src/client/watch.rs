@@ -6,11 +6,11 @@ use std::task::Waker;
 use crate::event::{End, Ended};
 use crate::id::InstanceId;
 use crate::mailbox::Mailbox;
-use crate::route::endpoint::Address;
+use crate::route::endpoint::Endpoint;
 use crate::route::payload::Payload;
 use crate::sys::awaited::Running;
 
-impl<M: Payload> Watched for Address<M> {
+impl<M: Payload> Watched for Endpoint<M> {
     fn mailbox(&self) -> &Mailbox {
         &self.mailbox
     }

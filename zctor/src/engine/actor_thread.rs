@@ -58,8 +58,8 @@ impl ActorThread {
     /// Instances are built in the order of registration, on the thread, when it is spawned.
     pub fn register<A: Registration>(mut self, actor: A) -> Self {
         self.builds.push(Box::new(move |local| {
-            let address = install_on::<A::Message>(local, true, actor)?;
-            Ok(Some(Box::new(address) as Box<dyn Enlist>))
+            let endpoint = install_on::<A::Message>(local, true, actor)?;
+            Ok(Some(Box::new(endpoint) as Box<dyn Enlist>))
         }));
         self
     }

@@ -95,8 +95,8 @@ impl Here {
         if local.mailbox.parker.is_closed() || !local.mailbox.edge.is_open() {
             return Err(SpawnError::Stopped);
         }
-        as_actor_thread(local, || install_on::<T>(local, false, actor)).map(|address| {
-            let client = crate::client::Client::of_one(None, address);
+        as_actor_thread(local, || install_on::<T>(local, false, actor)).map(|endpoint| {
+            let client = crate::client::Client::of_one(None, endpoint);
             client.into()
         })
     }

@@ -13,7 +13,7 @@ use crate::error::SpawnError;
 use crate::id::ThreadId;
 use crate::mailbox::Mailbox;
 use crate::mailbox::permits::Permits;
-use crate::route::endpoint::Address;
+use crate::route::endpoint::Endpoint;
 use crate::route::registry::Enlist;
 use crate::sys::frame::on_actor_thread;
 use crate::thread::local::{Kept, Parent, local};
@@ -172,7 +172,7 @@ fn return_numbers(core: &Core, ids: Range<u32>) {
 }
 
 pub(crate) fn start_one<A: Registration>(core: &Arc<Core>, actor: A) -> Result<Client<A::Message>, SpawnError> {
-    let place = Arc::new(OnceLock::<Arc<Address<A::Message>>>::new());
+    let place = Arc::new(OnceLock::<Arc<Endpoint<A::Message>>>::new());
     let found = Arc::clone(&place);
     let mut thread = ActorThread::new();
     thread.builds.push(Box::new(move |local| {
@@ -182,7 +182,7 @@ pub(crate) fn start_one<A: Registration>(core: &Arc<Core>, actor: A) -> Result<C
     }));
     spawn_all(core, vec![thread])?;
     match found.get() {
-        Some(address) => Ok(Client::of_one(None, Arc::clone(address))),
+        Some(endpoint) => Ok(Client::of_one(None, Arc::clone(endpoint))),
         None => Err(SpawnError::Stopped),
     }
 }

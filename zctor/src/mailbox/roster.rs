@@ -24,7 +24,7 @@ pub(crate) struct Roll {
     thread: ThreadId,
     members: Mutex<Members>,
     /// The panics that ended instances, for who asks later: until `forget`. Behind a lock of its own, under which no other is
-    /// taken, since an address may be dropped under any.
+    /// taken, since an endpoint may be dropped under any.
     panics: Mutex<HashMap<Slot, Arc<str>>>,
 }
 

@@ -34,7 +34,7 @@ pub(super) fn overflow<'a, M: Payload>(
     chosen: Chosen<'a, M>,
     until: impl FnOnce() -> Option<Instant>,
 ) -> Result<Chosen<'a, M>, Refusal> {
-    let overflow = chosen.address().mailbox.permits.as_ref().map_or(Overflow::Wait, |permits| permits.overflow);
+    let overflow = chosen.endpoint().mailbox.permits.as_ref().map_or(Overflow::Wait, |permits| permits.overflow);
     match overflow {
         Overflow::DropNewest => Ok(chosen),
         Overflow::Wait if target.view.waits() && may_wait_for_room() => {
@@ -74,7 +74,7 @@ impl<'t, 'a, M: Payload> Turnstile<'t, 'a, M> {
         let any_will_do = matches!((self.target.binding, self.key), (Binding::Turn(_) | Binding::LeastLoaded, None));
         let mailboxes = match self.target.pool {
             Some(pool) if any_will_do => pool.bounded(),
-            _ => vec![Arc::clone(&chosen.address().mailbox)],
+            _ => vec![Arc::clone(&chosen.endpoint().mailbox)],
         };
         for mailbox in mailboxes {
             if !self.lines.iter().any(|(known, _)| Arc::ptr_eq(known, &mailbox)) {

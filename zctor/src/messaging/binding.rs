@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::id::InstanceId;
-use crate::route::endpoint::Address;
+use crate::route::endpoint::Endpoint;
 use crate::route::payload::Payload;
 use crate::route::pool::Snapshot;
 
@@ -14,7 +14,7 @@ pub(crate) enum Binding<M: Payload> {
     Turn(Snapshot<M>),
     Key(u64),
     LeastLoaded,
-    One(Arc<Address<M>>),
+    One(Arc<Endpoint<M>>),
     /// Pinned to one that was not there.
     Gone(InstanceId),
 }
@@ -25,7 +25,7 @@ impl<M: Payload> Clone for Binding<M> {
             Self::Turn(snapshot) => Self::Turn(snapshot.clone()),
             Self::Key(key) => Self::Key(*key),
             Self::LeastLoaded => Self::LeastLoaded,
-            Self::One(address) => Self::One(Arc::clone(address)),
+            Self::One(endpoint) => Self::One(Arc::clone(endpoint)),
             Self::Gone(instance) => Self::Gone(*instance),
         }
     }

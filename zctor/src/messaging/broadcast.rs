@@ -8,7 +8,7 @@ use crate::messaging::binding::Binding;
 use crate::messaging::call::{check_depth, own_deadline, request_at};
 use crate::messaging::pending::Pending;
 use crate::messaging::target::Target;
-use crate::route::endpoint::{Address, Entry, Way};
+use crate::route::endpoint::{Endpoint, Entry, Way};
 use crate::route::payload::Payload;
 use crate::route::payload::{Kind, ToPort};
 use crate::route::pool::{Place, Places, Pool};
@@ -26,7 +26,7 @@ pub type Replies<R> = Vec<(InstanceId, Result<R, CallError>)>;
 enum Members<'a, M: Payload> {
     Known(&'a Places<M>),
     Loaded(Arc<Places<M>>),
-    One(&'a Address<M>),
+    One(&'a Endpoint<M>),
     Nobody,
 }
 
@@ -39,21 +39,21 @@ impl<'a, M: Payload> Members<'a, M> {
                 Some(places) => Self::Known(places),
                 None => Self::Loaded(pool.places.load_full()),
             },
-            (None, Binding::One(address)) => Self::One(address),
+            (None, Binding::One(endpoint)) => Self::One(endpoint),
             (None, _) => Self::Nobody,
         }
     }
 
     /// Those of them that can be sent to now.
-    fn open(&self, target: &Target<'_, M>) -> Result<Vec<(&Address<M>, Way)>, Refusal> {
+    fn open(&self, target: &Target<'_, M>) -> Result<Vec<(&Endpoint<M>, Way)>, Refusal> {
         let places: &[Place<M>] = match self {
             Self::Known(places) => places,
             Self::Loaded(places) => places,
-            Self::One(address) => return Ok(vec![(address, address.admit()?)]),
+            Self::One(endpoint) => return Ok(vec![(endpoint, endpoint.admit()?)]),
             Self::Nobody => &[],
         };
         let mut open = Vec::with_capacity(places.len());
-        open.extend(places.iter().filter_map(|place| Some((&*place.address, place.address.admit().ok()?))));
+        open.extend(places.iter().filter_map(|place| Some((&*place.endpoint, place.endpoint.admit().ok()?))));
         match (open.is_empty(), target.binding) {
             (false, _) => Ok(open),
             (true, Binding::Gone(_)) => Err(Refusal::Stopped),
@@ -91,7 +91,7 @@ pub(crate) fn broadcast_with<M: Payload>(
     let members = Members::of(target);
     let everybody = members.open(target).map_err(|refusal| target.call_error(refusal))?;
     let count = everybody.len();
-    let copies = everybody.into_iter().map(|(address, way)| ((address, way), make(address.id())));
+    let copies = everybody.into_iter().map(|(endpoint, way)| ((endpoint, way), make(endpoint.id())));
     let (reached, missed) = send_copies(target, copies);
     if missed.len() == count { Err(target.call_error(nobody(target))) } else { Ok(reached) }
 }
@@ -100,17 +100,17 @@ pub(crate) fn broadcast_with<M: Payload>(
 /// has ended this very moment.
 fn send_copies<'m, M: Payload>(
     target: &Target<'_, M>,
-    copies: impl Iterator<Item = ((&'m Address<M>, Way), M)>,
+    copies: impl Iterator<Item = ((&'m Endpoint<M>, Way), M)>,
 ) -> (usize, Vec<M>) {
     let (mut reached, mut missed) = (0, Vec::new());
-    for ((address, way), copy) in copies {
-        let entry = address.enter(target.view.waits());
+    for ((endpoint, way), copy) in copies {
+        let entry = endpoint.enter(target.view.waits());
         if entry == Entry::Full {
-            missed.extend(address.drop_newest(copy).err());
+            missed.extend(endpoint.drop_newest(copy).err());
             continue;
         }
         let mut place = Some(copy);
-        address.send(way, &mut place, entry.how(false));
+        endpoint.send(way, &mut place, entry.how(false));
         reached += usize::from(place.is_none());
         missed.extend(place);
     }
@@ -126,9 +126,9 @@ pub(crate) fn call_all_with<M: Payload, R: 'static, K: Kind>(
     let everybody = members.open(target).map_err(|refusal| target.call_error(refusal))?;
     // One deadline for all, counted from here.
     let until = own_deadline(target);
-    let requests = everybody.into_iter().map(|(address, way)| {
-        let id = address.id();
-        (id, request_at::<M, R, K>(target, address, way, make(id), until))
+    let requests = everybody.into_iter().map(|(endpoint, way)| {
+        let id = endpoint.id();
+        (id, request_at::<M, R, K>(target, endpoint, way, make(id), until))
     });
     let pending: Vec<(InstanceId, Pending<R>)> = requests.collect();
     Ok(pending.into_iter().map(|(id, reply)| (id, reply.wait())).collect())
@@ -136,12 +136,12 @@ pub(crate) fn call_all_with<M: Payload, R: 'static, K: Kind>(
 
 pub(crate) fn stop_all<M: Payload>(target: &Target<'_, M>) -> Result<usize, Refusal> {
     let members = match target.binding {
-        Binding::One(address) => Members::One(address),
+        Binding::One(endpoint) => Members::One(endpoint),
         _ => Members::of(target),
     };
     let everybody = members.open(target)?;
-    for (address, way) in &everybody {
-        address.stop(*way);
+    for (endpoint, way) in &everybody {
+        endpoint.stop(*way);
     }
     Ok(everybody.len())
 }

@@ -17,7 +17,7 @@ use crate::reply::cancellation::Cancellation;
 use crate::reply::oneshot::Receiver;
 use crate::reply::reply_to::{Outcome, ReplyTo};
 use crate::route::contents::{Call, lose};
-use crate::route::endpoint::{Address, Entry, Way};
+use crate::route::endpoint::{Endpoint, Entry, Way};
 use crate::route::payload::{Kind, Payload, ToPort};
 use crate::route::pool::Chosen;
 use crate::sys::clock::{deadline, now};
@@ -43,11 +43,11 @@ pub(crate) fn call<M: Payload, R: 'static, K: Kind>(
     let replied = |reply: Option<R>| reply.ok_or(CallError::NoReply { message: M::NAME });
     // What is handled here leaves here: one way out for both costs 30 instructions of 400.
     let chosen = match target.straight(key) {
-        Some((address, way, how)) => {
-            if is_here::<K>(way) && call_here(address, place, &mut reply, until)? {
+        Some((endpoint, way, how)) => {
+            if is_here::<K>(way) && call_here(endpoint, place, &mut reply, until)? {
                 return replied(reply);
             }
-            Chosen::straight(address, way, how)
+            Chosen::straight(endpoint, way, how)
         }
         None => match call_by_choice::<M, K>(target, key, place, &mut reply, until)? {
             Some(chosen) => chosen,
@@ -78,7 +78,7 @@ fn call_by_choice<'a, M: Payload, K: Kind>(
 ) -> Result<Option<Chosen<'a, M>>, CallError> {
     let chosen = find(target, key, until)?;
     let is_free = chosen.entry == Entry::Free && is_here::<K>(chosen.way);
-    let handled = is_free && call_here(chosen.address(), place, reply, until)?;
+    let handled = is_free && call_here(chosen.endpoint(), place, reply, until)?;
     Ok((!handled).then_some(chosen))
 }
 
@@ -101,7 +101,7 @@ fn call_there<'a, M: Payload, R: 'static>(
     // Without a deadline it is never given up.
     let cancellation = until.map_or_else(Cancellation::none, |until| Cancellation::new(Some(until)));
     let (receiver, chosen) = start(target, chosen, message, port, cancellation, |key| find(target, key, until))?;
-    InFlight::new(receiver, &*chosen.address().mailbox, M::NAME).wait(until)
+    InFlight::new(receiver, &*chosen.endpoint().mailbox, M::NAME).wait(until)
 }
 
 /// Makes a call to the instance that was chosen; or to the one that `again` chooses, if the thread of that one ends this very
@@ -119,10 +119,12 @@ fn start<'a, M: Payload, R: 'static>(
     let mut call = Some(Call { message, port: port(reply_to) });
     loop {
         match call.take() {
-            Some(Call { message, .. }) if chosen.is_full() => return Err(turn_away(target, chosen.address(), message)),
+            Some(Call { message, .. }) if chosen.is_full() => {
+                return Err(turn_away(target, chosen.endpoint(), message));
+            }
             fits => call = fits,
         }
-        chosen.address().call(chosen.way, &mut call, chosen.how());
+        chosen.endpoint().call(chosen.way, &mut call, chosen.how());
         let Some(Call { message, .. }) = &call else { return Ok((receiver, chosen)) };
         chosen = again(message.key())?;
     }
@@ -143,12 +145,12 @@ pub(crate) fn request<M: Payload, R: 'static, K: Kind>(
 /// A request to just this instance.
 pub(super) fn request_at<M: Payload, R: 'static, K: Kind>(
     target: &Target<'_, M>,
-    address: &Address<M>,
+    endpoint: &Endpoint<M>,
     way: Way,
     (message, port): (M, ToPort<M, R>),
     until: Option<Instant>,
 ) -> Pending<R> {
-    let chosen = Chosen::one(address, way, address.enter(target.view.waits()));
+    let chosen = Chosen::one(endpoint, way, endpoint.enter(target.view.waits()));
     let none = |_| Err(target.call_error(Refusal::Stopped));
     pending::<M, R, K>(target, start(target, chosen, message, port, Cancellation::new(until), none))
 }
@@ -160,7 +162,7 @@ fn pending<M: Payload, R: 'static, K: Kind>(
     let depth = K::depth(M::CALL_DEPTH);
     match started {
         Ok((receiver, chosen)) => {
-            let in_flight = InFlight::new(receiver, Arc::clone(&chosen.address().mailbox), M::NAME);
+            let in_flight = InFlight::new(receiver, Arc::clone(&chosen.endpoint().mailbox), M::NAME);
             Pending::sent(in_flight, M::NAME, depth, target.view.limit() != Limit::None)
         }
         Err(error) => Pending::refused(error, M::NAME, depth),
@@ -169,9 +171,9 @@ fn pending<M: Payload, R: 'static, K: Kind>(
 
 /// A call that finds no room and will not wait for it, or is dropped as the newest.
 #[cold]
-fn turn_away<M: Payload>(target: &Target<'_, M>, address: &Address<M>, message: M) -> CallError {
-    match &address.mailbox.permits {
-        Some(Permits { overflow: Overflow::DropNewest, .. }) => match address.drop_newest(message) {
+fn turn_away<M: Payload>(target: &Target<'_, M>, endpoint: &Endpoint<M>, message: M) -> CallError {
+    match &endpoint.mailbox.permits {
+        Some(Permits { overflow: Overflow::DropNewest, .. }) => match endpoint.drop_newest(message) {
             Ok(()) => CallError::Full { message: M::NAME },
             Err(_) => target.call_error(Refusal::Stopped),
         },
@@ -204,18 +206,18 @@ fn is_here<K: Kind>(way: Way) -> bool {
 /// `false` if it is not free to.
 #[inline(always)]
 fn call_here<M: Payload>(
-    address: &Address<M>,
+    endpoint: &Endpoint<M>,
     place: &mut Option<M>,
     reply: &mut dyn Any,
     until: Option<Instant>,
 ) -> Result<bool, CallError> {
     let Some(local) = local() else { return Ok(false) };
-    let Some(callee) = local.instance(address.slot) else { return Ok(false) };
+    let Some(callee) = local.instance(endpoint.slot) else { return Ok(false) };
     if until.is_some_and(|until| until <= now()) {
         let (losses, why) = (&local.mailbox.edge.losses, Undelivered::GivenUp);
         losses.count(1, why);
-        let undeliverable = Undeliverable { losses, instance: address.id(), why, from_hook: false };
-        place.take().into_iter().for_each(|message| lose(message, address.undelivered.as_deref(), undeliverable));
+        let undeliverable = Undeliverable { losses, instance: endpoint.id(), why, from_hook: false };
+        place.take().into_iter().for_each(|message| lose(message, endpoint.undelivered.as_deref(), undeliverable));
         return Err(CallError::Timeout { message: M::NAME, begun: false });
     }
     let panic = match callee.handle_here(&local, place, reply, until) {

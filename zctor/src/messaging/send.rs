@@ -21,8 +21,8 @@ fn give_back<M: Payload>(target: &Target<'_, M>, place: &mut Option<M>, refusal:
 pub(super) fn try_send<M: Payload>(target: &Target<'_, M>, place: &mut Option<M>) -> Result<(), Refusal> {
     while let Some(message) = place {
         let key = message.key();
-        if let Some((address, way, how)) = target.straight(key) {
-            address.send(way, place, how);
+        if let Some((endpoint, way, how)) = target.straight(key) {
+            endpoint.send(way, place, how);
         } else {
             send_by_choice(target, key, place)?;
         }
@@ -36,9 +36,9 @@ pub(super) fn try_send<M: Payload>(target: &Target<'_, M>, place: &mut Option<M>
 fn send_by_choice<M: Payload>(target: &Target<'_, M>, key: Option<u64>, place: &mut Option<M>) -> Result<(), Refusal> {
     let chosen = enter(target, key, || room_deadline(target))?;
     if !chosen.is_full() {
-        chosen.address().send(chosen.way, place, chosen.how());
+        chosen.endpoint().send(chosen.way, place, chosen.how());
         return Ok(());
     }
-    *place = place.take().and_then(|message| chosen.address().drop_newest(message).err());
+    *place = place.take().and_then(|message| chosen.endpoint().drop_newest(message).err());
     if place.is_none() { Ok(()) } else { Err(Refusal::Stopped) }
 }

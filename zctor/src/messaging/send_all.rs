@@ -44,9 +44,9 @@ pub(crate) fn send_all<'a, M: Payload>(target: &Target<'a, M>, messages: Vec<M>)
 /// nothing stands against it. Else it comes back untouched, and `send_each` looks closer.
 fn send_straight<'a, M: Payload>(target: &Target<'a, M>, messages: Vec<M>, late: &mut Vec<M>) -> Result<(), Vec<M>> {
     match (target.binding, target.pool) {
-        (Binding::One(address), _) => {
-            let Some(way) = address.admit_freely() else { return Err(messages) };
-            late.extend(address.send_batch(way, messages, How::default()));
+        (Binding::One(endpoint), _) => {
+            let Some(way) = endpoint.admit_freely() else { return Err(messages) };
+            late.extend(endpoint.send_batch(way, messages, How::default()));
             Ok(())
         }
         (Binding::Turn(_), Some(pool)) if messages.iter().all(|message| message.key().is_none()) => {
@@ -85,7 +85,7 @@ fn send_each<'a, M: Payload>(
         };
         let placed = match chosen {
             Ok(chosen) if chosen.is_full() => {
-                chosen.address().drop_newest(message).map_err(|message| (message, Refusal::Stopped))
+                chosen.endpoint().drop_newest(message).map_err(|message| (message, Refusal::Stopped))
             }
             Ok(chosen) => {
                 batches.add(chosen, message);
@@ -132,7 +132,7 @@ impl<'a, M: Payload> Batches<'a, M> {
     }
 
     fn add(&mut self, chosen: Chosen<'a, M>, message: M) {
-        let id = chosen.address().id();
+        let id = chosen.endpoint().id();
         if let Some(given) = &mut self.given {
             *given.entry(id).or_default() += 1;
         }
@@ -142,7 +142,7 @@ impl<'a, M: Payload> Batches<'a, M> {
             // In turn it is the next one, or in a pool of one the same.
             for place in [self.cursor + 1, 0, self.cursor] {
                 match self.batches.get_mut(place) {
-                    Some((batch, messages)) if batch.address().id() == id => {
+                    Some((batch, messages)) if batch.endpoint().id() == id => {
                         self.cursor = place;
                         return messages.push(message);
                     }
@@ -168,7 +168,7 @@ impl<'a, M: Payload> Batches<'a, M> {
             given.clear();
         }
         for (chosen, batch) in self.batches.drain(..) {
-            self.late.extend(chosen.address().send_batch(chosen.way, batch, chosen.how()));
+            self.late.extend(chosen.endpoint().send_batch(chosen.way, batch, chosen.how()));
         }
     }
 }
@@ -178,7 +178,7 @@ impl<M: Payload> Drop for Batches<'_, M> {
     fn drop(&mut self) {
         for (chosen, batch) in &self.batches {
             if chosen.how().permitted {
-                chosen.address().mailbox.give_back(batch.len());
+                chosen.endpoint().mailbox.give_back(batch.len());
             }
         }
     }

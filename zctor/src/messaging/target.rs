@@ -4,7 +4,7 @@ use crate::error::{CallError, Refusal, SendError};
 use crate::mailbox::edge::Edge;
 use crate::mailbox::mail::How;
 use crate::messaging::binding::{Binding, Limit, View};
-use crate::route::endpoint::{Address, Way};
+use crate::route::endpoint::{Endpoint, Way};
 use crate::route::payload::Payload;
 use crate::route::pool::{Chosen, Places, Pool, known};
 use crate::thread::local::Local;
@@ -78,7 +78,7 @@ impl<'a, M: Payload> Target<'a, M> {
     /// What all mailboxes of the engine aimed at share.
     pub(super) fn engine_edge(&self) -> Option<&'a Edge> {
         self.edge.or(match self.binding {
-            Binding::One(address) => Some(&*address.mailbox.edge),
+            Binding::One(endpoint) => Some(&*endpoint.mailbox.edge),
             _ => None,
         })
     }
@@ -93,13 +93,13 @@ impl<'a, M: Payload> Target<'a, M> {
 
     /// A bound client beats `#[key]`; `#[key]` beats least-loaded and rotation.
     pub(super) fn choose(&self, key: Option<u64>) -> Result<Chosen<'a, M>, Refusal> {
-        if let Some((address, way, how)) = self.straight(key) {
-            return Ok(Chosen::straight(address, way, how));
+        if let Some((endpoint, way, how)) = self.straight(key) {
+            return Ok(Chosen::straight(endpoint, way, how));
         }
         match (self.binding, key) {
-            (Binding::One(address), _) => {
-                let way = address.admit()?;
-                Ok(Chosen::one(address, way, address.enter(self.view.waits())))
+            (Binding::One(endpoint), _) => {
+                let way = endpoint.admit()?;
+                Ok(Chosen::one(endpoint, way, endpoint.enter(self.view.waits())))
             }
             (Binding::Gone(_), _) => Err(Refusal::Stopped),
             (Binding::Key(key), _) => self.pool()?.of_key(*key, self.view.waits()),
@@ -112,15 +112,15 @@ impl<'a, M: Payload> Target<'a, M> {
     /// The way that as good as every message takes: to the instance that a client is bound to, or to the next in turn of a
     /// pool whose places are known, if nothing stands against it. `None`: `enter` looks closer.
     #[inline(always)]
-    pub(super) fn straight(&self, key: Option<u64>) -> Option<(&'a Address<M>, Way, How)> {
-        let (address, way, rotated) = match (self.binding, key) {
-            (Binding::One(address), _) => (address, address.admit_freely()?, false),
+    pub(super) fn straight(&self, key: Option<u64>) -> Option<(&'a Endpoint<M>, Way, How)> {
+        let (endpoint, way, rotated) = match (self.binding, key) {
+            (Binding::One(endpoint), _) => (endpoint, endpoint.admit_freely()?, false),
             (Binding::Turn(_), None) => {
-                let (address, way) = self.pool?.step(self.snapshot?)?;
-                (address, way, true)
+                let (endpoint, way) = self.pool?.step(self.snapshot?)?;
+                (endpoint, way, true)
             }
             _ => return None,
         };
-        Some((address, way, How { rotated, permitted: false }))
+        Some((endpoint, way, How { rotated, permitted: false }))
     }
 }

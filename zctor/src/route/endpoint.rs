@@ -1,4 +1,4 @@
-//! Addresses: where one instance lives, whether it takes mail, and how to write to it.
+//! Endpoints: where one instance lives, whether it takes mail, and how to write to it.
 
 use std::collections::VecDeque;
 use std::mem::take;
@@ -21,23 +21,23 @@ use crate::thread::serve::{enqueue_here, send_here};
 
 impl<M: Payload<Port: Send> + Send> Delivery<M> {
     pub(crate) const ALL: Self = Self {
-        send: |place, address, way, how| {
-            if way == Way::Here && queue_here(place, address, how) {
+        send: |place, endpoint, way, how| {
+            if way == Way::Here && queue_here(place, endpoint, how) {
                 return;
             }
-            let mail = single(place, address, how).signed();
-            take_back(place, address.mailbox.push(mail));
+            let mail = single(place, endpoint, how).signed();
+            take_back(place, endpoint.mailbox.push(mail));
         },
-        call: |place, address, way, how| {
+        call: |place, endpoint, way, how| {
             let cancellation = place.as_ref().and_then(|call| call.port.cancellation());
             let can_be_given_up = cancellation.is_some_and(Cancellation::can_be_given_up);
-            let envelope = enclose(take(place), address.undelivered.as_ref());
-            take_back(place, address.deliver(way, Mail::call(address.slot, envelope, can_be_given_up, how)));
+            let envelope = enclose(take(place), endpoint.undelivered.as_ref());
+            take_back(place, endpoint.deliver(way, Mail::call(endpoint.slot, envelope, can_be_given_up, how)));
         },
-        batch: |messages, address, way, how| {
-            let batch = address.mailbox.spares.fill(messages);
-            let envelope = enclose(batch, address.undelivered.as_ref());
-            take_back(messages, address.deliver_batch(way, Mail::batch(address.slot, envelope, how)));
+        batch: |messages, endpoint, way, how| {
+            let batch = endpoint.mailbox.spares.fill(messages);
+            let envelope = enclose(batch, endpoint.undelivered.as_ref());
+            take_back(messages, endpoint.deliver_batch(way, Mail::batch(endpoint.slot, envelope, how)));
         },
     };
 }
@@ -52,24 +52,24 @@ fn take_back<C: Content>(place: &mut C, refused: Option<Mail>) {
 
 /// Mail with one message.
 #[inline(always)]
-fn single<M: Payload + Send>(place: &mut Option<M>, address: &Address<M>, how: How) -> Mail {
-    Mail::message(address.slot, enclose(take(place), address.undelivered.as_ref()), how)
+fn single<M: Payload + Send>(place: &mut Option<M>, endpoint: &Endpoint<M>, how: How) -> Mail {
+    Mail::message(endpoint.slot, enclose(take(place), endpoint.undelivered.as_ref()), how)
 }
 
 /// Queues a message for an instance of this thread: see `thread::send_here`.
 #[inline(always)]
-fn queue_here<M: Payload + Send>(place: &mut Option<M>, address: &Address<M>, how: How) -> bool {
-    let spares = &address.mailbox.spares;
-    let add = |envelope: &mut Envelope, place: &mut Option<M>| match &address.undelivered {
+fn queue_here<M: Payload + Send>(place: &mut Option<M>, endpoint: &Endpoint<M>, how: How) -> bool {
+    let spares = &endpoint.mailbox.spares;
+    let add = |envelope: &mut Envelope, place: &mut Option<M>| match &endpoint.undelivered {
         None => join::<M, NoHook>(envelope, place, spares),
         Some(_) => join::<M, Arc<OnUndelivered<M>>>(envelope, place, spares),
     };
-    send_here(place, (address.slot, M::CALL_DEPTH), how, add, |place| single(place, address, how))
+    send_here(place, (endpoint.slot, M::CALL_DEPTH), how, add, |place| single(place, endpoint, how))
 }
 
 /// Takes what is in its place into an envelope, and delivers that; what was refused is put back. All in one step, for each
 /// time that mail is moved costs more than all else that is done with it.
-type Post<M, C> = fn(&mut C, &Address<M>, Way, How);
+type Post<M, C> = fn(&mut C, &Endpoint<M>, Way, How);
 
 /// How messages are put into envelopes. Made where they are known to be fit to go to another thread, which clients do not
 /// ask for, so that a field that is not is one error and not two.
@@ -81,7 +81,7 @@ pub(crate) struct Delivery<M: Payload> {
 
 /// Where one instance lives, and how to write to it. All who know it share one, so that a client is small enough to travel
 /// inside of messages.
-pub(crate) struct Address<M: Payload> {
+pub(crate) struct Endpoint<M: Payload> {
     pub(crate) mailbox: Arc<Mailbox>,
     pub(crate) slot: Slot,
     pub(crate) delivery: &'static Delivery<M>,
@@ -93,7 +93,7 @@ pub(crate) struct Address<M: Payload> {
     pub(crate) born: Birth,
 }
 
-impl<M: Payload> Drop for Address<M> {
+impl<M: Payload> Drop for Endpoint<M> {
     fn drop(&mut self) {
         if self.status.is_broken() {
             self.mailbox.roll.forget(self.slot);
@@ -110,7 +110,7 @@ pub(crate) enum Way {
     There,
 }
 
-impl<M: Payload> Address<M> {
+impl<M: Payload> Endpoint<M> {
     pub(crate) fn id(&self) -> InstanceId {
         InstanceId { thread: self.mailbox.thread, slot: self.slot }
     }

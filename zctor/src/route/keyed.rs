@@ -14,10 +14,10 @@ impl<M: Payload> Pool<M> {
         let places = self.places.load();
         // Restarting and backing off keep the keys: only those that have ended are passed over.
         let open =
-            places.iter().enumerate().filter_map(|(index, place)| Some((index, place, place.address.admit().ok()?)));
+            places.iter().enumerate().filter_map(|(index, place)| Some((index, place, place.endpoint.admit().ok()?)));
         let best = open.max_by_key(|(_, place, _)| mix(key ^ mix(place.number)));
         let (index, _, way) = best.ok_or_else(|| self.nobody())?;
-        let entry = places[index].address.enter(waits);
+        let entry = places[index].endpoint.enter(waits);
         Ok(Chosen::place(places, index, way, entry, false))
     }
 }

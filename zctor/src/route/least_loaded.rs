@@ -18,14 +18,14 @@ impl<M: Payload> Pool<M> {
         let places = self.places.load();
         loop {
             let open = places.iter().enumerate();
-            let open = open.filter_map(|(index, place)| Some((index, place, place.address.admit().ok()?)));
+            let open = open.filter_map(|(index, place)| Some((index, place, place.endpoint.admit().ok()?)));
             let best = open.min_by_key(|(_, place, _)| {
-                let address = &place.address;
-                let last = (!address.status.is_ready(), !address.has_room(waits));
-                (last, address.mailbox.load() + more(address.id()))
+                let endpoint = &place.endpoint;
+                let last = (!endpoint.status.is_ready(), !endpoint.has_room(waits));
+                (last, endpoint.mailbox.load() + more(endpoint.id()))
             });
             let (index, _, way) = best.ok_or_else(|| self.nobody())?;
-            let entry = places[index].address.enter(waits);
+            let entry = places[index].endpoint.enter(waits);
             if entry != Entry::Full || !has_somebody_room(&places, waits) {
                 return Ok(Chosen::place(places, index, way, entry, false));
             }

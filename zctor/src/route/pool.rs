@@ -16,7 +16,7 @@ use crate::mailbox::Mailbox;
 use crate::mailbox::edge::Edge;
 use crate::mailbox::mail::How;
 use crate::route::contents::Call;
-use crate::route::endpoint::{Address, Entry, Way};
+use crate::route::endpoint::{Endpoint, Entry, Way};
 use crate::route::payload::Payload;
 use crate::route::registry::{self, Additions, AnyPool, Enlist, Pools};
 use crate::sys::lock::lock;
@@ -30,11 +30,11 @@ use crate::type_map::TypeMap;
 pub(super) fn hand_over<M: Payload, T>(
     pool: &Pool<M>,
     place: &mut Option<T>,
-    send: impl Fn(&Address<M>, Way, &mut Option<T>, How),
+    send: impl Fn(&Endpoint<M>, Way, &mut Option<T>, How),
 ) {
     while place.is_some() {
-        let Some((address, way)) = pool.stand_in() else { return };
-        send(&address, way, place, How::TO_STAND_IN);
+        let Some((endpoint, way)) = pool.stand_in() else { return };
+        send(&endpoint, way, place, How::TO_STAND_IN);
     }
 }
 
@@ -42,12 +42,12 @@ pub(super) fn hand_over<M: Payload, T>(
 pub(crate) struct Place<M: Payload> {
     /// Made of thread and slot: grows in spawn order, is never 0, and is never given again.
     pub(super) number: u64,
-    pub(crate) address: Arc<Address<M>>,
+    pub(crate) endpoint: Arc<Endpoint<M>>,
 }
 
 impl<M: Payload> Clone for Place<M> {
     fn clone(&self) -> Self {
-        Self { number: self.number, address: Arc::clone(&self.address) }
+        Self { number: self.number, endpoint: Arc::clone(&self.endpoint) }
     }
 }
 
@@ -129,9 +129,9 @@ impl<M: Payload> Pool<M> {
     }
 
     /// Adds an instance, to be seen when the pool is published.
-    pub(crate) fn add(&self, address: Arc<Address<M>>) {
-        let number = (u64::from(address.mailbox.thread.0) + 1) << 32 | u64::from(address.slot.index);
-        lock(&self.draft).newcomers.push(Place { number, address });
+    pub(crate) fn add(&self, endpoint: Arc<Endpoint<M>>) {
+        let number = (u64::from(endpoint.mailbox.thread.0) + 1) << 32 | u64::from(endpoint.slot.index);
+        lock(&self.draft).newcomers.push(Place { number, endpoint });
     }
 
     /// One of the pool's instances has ended: nothing is routed to it any more. A large pool is only compacted when half
@@ -144,7 +144,7 @@ impl<M: Payload> Pool<M> {
         let places = self.places.load_full();
         if places.len() < 64 || draft.ended * 2 >= places.len() {
             draft.ended = 0;
-            let live = places.iter().filter(|place| !place.address.status.has_ended()).cloned().collect();
+            let live = places.iter().filter(|place| !place.endpoint.status.has_ended()).cloned().collect();
             old = Some(self.replace(live));
         }
         drop(draft);
@@ -169,7 +169,7 @@ impl<M: Payload> Pool<M> {
     /// The places as they are, for a client to keep.
     pub(crate) fn snapshot(&self) -> Snapshot<M> {
         let places = self.places.load_full();
-        let is_plain = places.iter().all(|place| place.address.undelivered.is_none());
+        let is_plain = places.iter().all(|place| place.endpoint.undelivered.is_none());
         is_plain.then_some(places)
     }
 
@@ -190,21 +190,21 @@ impl<M: Payload> Pool<M> {
     /// The bounded mailboxes of the pool.
     pub(crate) fn bounded(&self) -> Vec<Arc<Mailbox>> {
         let places = self.places.load();
-        let bounded = places.iter().map(|place| &place.address.mailbox).filter(|mailbox| mailbox.permits.is_some());
+        let bounded = places.iter().map(|place| &place.endpoint.mailbox).filter(|mailbox| mailbox.permits.is_some());
         bounded.cloned().collect()
     }
 
-    pub(crate) fn find(&self, id: InstanceId) -> Option<Arc<Address<M>>> {
-        self.places.load().iter().find(|place| place.address.id() == id).map(|place| Arc::clone(&place.address))
+    pub(crate) fn find(&self, id: InstanceId) -> Option<Arc<Endpoint<M>>> {
+        self.places.load().iter().find(|place| place.endpoint.id() == id).map(|place| Arc::clone(&place.endpoint))
     }
 
     pub(crate) fn has_instances(&self) -> bool {
-        self.places.load().iter().any(|place| !place.address.status.has_ended())
+        self.places.load().iter().any(|place| !place.endpoint.status.has_ended())
     }
 
     pub(crate) fn instances(&self) -> Vec<InstanceId> {
         let places = self.places.load();
-        places.iter().filter(|place| !place.address.status.has_ended()).map(|place| place.address.id()).collect()
+        places.iter().filter(|place| !place.endpoint.status.has_ended()).map(|place| place.endpoint.id()).collect()
     }
 }
 
@@ -235,13 +235,13 @@ impl<M: Payload> AnyPool for Pool<M> {
 
     fn take_over(&self, content: &mut dyn Any) {
         if let Some(message) = content.downcast_mut::<Option<M>>() {
-            hand_over(self, message, Address::send);
+            hand_over(self, message, Endpoint::send);
         } else if let Some(call) = content.downcast_mut::<Option<Call<M>>>() {
-            hand_over(self, call, Address::call);
+            hand_over(self, call, Endpoint::call);
         } else if let Some(batch) = content.downcast_mut::<VecDeque<M>>() {
             while let Some(message) = batch.pop_front() {
                 let mut place = Some(message);
-                hand_over(self, &mut place, Address::send);
+                hand_over(self, &mut place, Endpoint::send);
                 // Nobody is left for the rest.
                 if let Some(back) = place {
                     batch.push_front(back);
@@ -252,7 +252,7 @@ impl<M: Payload> AnyPool for Pool<M> {
     }
 }
 
-impl<M: Payload> Enlist for Arc<Address<M>> {
+impl<M: Payload> Enlist for Arc<Endpoint<M>> {
     fn enlist(self: Box<Self>, pools: &mut Additions<'_>) {
         pools.pool::<M>().add(*self);
     }
@@ -294,7 +294,7 @@ fn look_up<M: Payload>(local: &Local) -> Option<Rc<KnownPool<M>>> {
     };
     let known = Rc::new(known);
     let old = local.kept.put(Rc::clone(&known));
-    // With the places that it knew go addresses, and with the last of those what the user gave to an actor.
+    // With the places that it knew go endpoints, and with the last of those what the user gave to an actor.
     quietly(|| drop(old));
     Some(known)
 }
@@ -309,24 +309,24 @@ pub(crate) struct Chosen<'a, M: Payload> {
 
 enum Found<'a, M: Payload> {
     Place(Guard<Arc<Places<M>>>, usize),
-    Bound(&'a Address<M>),
+    Bound(&'a Endpoint<M>),
 }
 
 impl<'a, M: Payload> Chosen<'a, M> {
     pub(crate) fn place(places: Guard<Arc<Places<M>>>, index: usize, way: Way, entry: Entry, rotated: bool) -> Self {
         if entry != Entry::Full {
-            trace::routed(M::NAME, places[index].address.id(), index + 1, places.len());
+            trace::routed(M::NAME, places[index].endpoint.id(), index + 1, places.len());
         }
         Self { found: Found::Place(places, index), way, entry, rotated }
     }
 
-    pub(crate) fn straight(address: &'a Address<M>, way: Way, how: How) -> Self {
-        Self { found: Found::Bound(address), way, entry: Entry::Free, rotated: how.rotated }
+    pub(crate) fn straight(endpoint: &'a Endpoint<M>, way: Way, how: How) -> Self {
+        Self { found: Found::Bound(endpoint), way, entry: Entry::Free, rotated: how.rotated }
     }
 
     /// One that rotation has not chosen.
-    pub(crate) fn one(address: &'a Address<M>, way: Way, entry: Entry) -> Self {
-        Self { found: Found::Bound(address), way, entry, rotated: false }
+    pub(crate) fn one(endpoint: &'a Endpoint<M>, way: Way, entry: Entry) -> Self {
+        Self { found: Found::Bound(endpoint), way, entry, rotated: false }
     }
 
     pub(crate) fn is_full(&self) -> bool {
@@ -338,10 +338,10 @@ impl<'a, M: Payload> Chosen<'a, M> {
     }
 
     #[inline]
-    pub(crate) fn address(&self) -> &Address<M> {
+    pub(crate) fn endpoint(&self) -> &Endpoint<M> {
         match &self.found {
-            Found::Place(places, index) => &places[*index].address,
-            Found::Bound(address) => address,
+            Found::Place(places, index) => &places[*index].endpoint,
+            Found::Bound(endpoint) => endpoint,
         }
     }
 }

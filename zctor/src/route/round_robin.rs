@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 
 use crate::error::Refusal;
 use crate::mailbox::mail::How;
-use crate::route::endpoint::{Address, Entry, Way};
+use crate::route::endpoint::{Endpoint, Entry, Way};
 use crate::route::payload::Payload;
 use crate::route::pool::{Chosen, KnownPool, Place, Places, Pool};
 use crate::thread::local::Local;
@@ -24,22 +24,22 @@ impl<M: Payload> Pool<M> {
 
     /// As `next`, if the places are known and the very next of them takes mail, as it does as good as always.
     #[inline]
-    pub(crate) fn step<'s>(&self, places: &'s Places<M>) -> Option<(&'s Arc<Address<M>>, Way)> {
+    pub(crate) fn step<'s>(&self, places: &'s Places<M>) -> Option<(&'s Arc<Endpoint<M>>, Way)> {
         if !self.is_current(places) {
             return None;
         }
         let turn = self.turn.load(Ordering::Relaxed);
         let index = after(places, turn);
-        let Place { number, address } = places.get(index)?;
-        let way = address.admit_freely().filter(|_| address.status.is_ready())?;
+        let Place { number, endpoint } = places.get(index)?;
+        let way = endpoint.admit_freely().filter(|_| endpoint.status.is_ready())?;
         // Relaxed: the counter orders nothing but itself. A pool of one leaves it alone.
         let is_ours =
             *number == turn || self.turn.compare_exchange(turn, *number, Ordering::Relaxed, Ordering::Relaxed).is_ok();
         if !is_ours {
             return None;
         }
-        trace::routed(M::NAME, address.id(), index + 1, places.len());
-        Some((address, way))
+        trace::routed(M::NAME, endpoint.id(), index + 1, places.len());
+        Some((endpoint, way))
     }
 
     fn take_turn(&self, places: &[Place<M>], waits: bool) -> Result<(usize, Way, Entry), Refusal> {
@@ -48,8 +48,8 @@ impl<M: Payload> Pool<M> {
             let Some((index, way)) = next_open(places, turn, waits) else {
                 return Err(self.nobody());
             };
-            let Place { number, address } = &places[index];
-            let entry = address.enter(waits);
+            let Place { number, endpoint } = &places[index];
+            let entry = endpoint.enter(waits);
             if entry == Entry::Full && has_somebody_room(places, waits) {
                 continue; // somebody else was faster
             }
@@ -61,7 +61,7 @@ impl<M: Payload> Pool<M> {
                 return Ok((index, way, entry));
             }
             if entry == Entry::Permit {
-                address.mailbox.give_back(1);
+                endpoint.mailbox.give_back(1);
             }
         }
     }
@@ -72,7 +72,7 @@ impl<M: Payload> Pool<M> {
     pub(crate) fn deal(&self, messages: Vec<M>, late: &mut Vec<M>) -> Result<(), Vec<M>> {
         let places = self.places.load();
         let Some(mut hands) = self.take_turns(&places, messages.len()) else { return Err(messages) };
-        let routed = |hand: &Hand<'_, M>| trace::routed(M::NAME, hand.address.id(), hand.index + 1, places.len());
+        let routed = |hand: &Hand<'_, M>| trace::routed(M::NAME, hand.endpoint.id(), hand.index + 1, places.len());
         if let [only] = &mut hands[..] {
             messages.iter().for_each(|_| routed(only));
             only.messages = messages;
@@ -87,8 +87,8 @@ impl<M: Payload> Pool<M> {
                 }
             }
         }
-        for Hand { address, way, messages, .. } in hands {
-            late.extend(address.send_batch(way, messages, How { rotated: true, permitted: false }));
+        for Hand { endpoint, way, messages, .. } in hands {
+            late.extend(endpoint.send_batch(way, messages, How { rotated: true, permitted: false }));
         }
         Ok(())
     }
@@ -102,13 +102,13 @@ impl<M: Payload> Pool<M> {
             let in_turn = (start..places.len()).chain(0..start);
             // As `next_open` chooses them while nobody runs out of room.
             let open = in_turn.filter_map(|index| {
-                let address = &places[index].address;
-                let way = address.admit().ok().filter(|_| address.status.is_ready())?;
-                Some(Hand { index, address, way, messages: Vec::new() })
+                let endpoint = &places[index].endpoint;
+                let way = endpoint.admit().ok().filter(|_| endpoint.status.is_ready())?;
+                Some(Hand { index, endpoint, way, messages: Vec::new() })
             });
             let mut hands = Vec::with_capacity(count.min(places.len()));
             hands.extend(open.take(count));
-            if hands.iter().any(|hand| hand.address.mailbox.permits.is_some()) {
+            if hands.iter().any(|hand| hand.endpoint.mailbox.permits.is_some()) {
                 return None;
             }
             let last = &hands[(count - 1).checked_rem(hands.len())?];
@@ -121,18 +121,18 @@ impl<M: Payload> Pool<M> {
     }
 
     /// Who takes over a rotated message of one that ended: each in turn. The message's own turn was counted before.
-    pub(crate) fn stand_in(&self) -> Option<(Arc<Address<M>>, Way)> {
+    pub(crate) fn stand_in(&self) -> Option<(Arc<Endpoint<M>>, Way)> {
         let places = self.places.load();
         let (index, way) = next_open(&places, self.stand_ins.load(Ordering::Relaxed), true)?;
         self.stand_ins.store(places[index].number, Ordering::Relaxed);
-        Some((Arc::clone(&places[index].address), way))
+        Some((Arc::clone(&places[index].endpoint), way))
     }
 }
 
 /// What one place is dealt of a batch.
 struct Hand<'p, M: Payload> {
     index: usize,
-    address: &'p Address<M>,
+    endpoint: &'p Endpoint<M>,
     way: Way,
     messages: Vec<M>,
 }
@@ -150,12 +150,12 @@ fn after<M: Payload>(places: &[Place<M>], turn: u64) -> usize {
 /// The next place after `turn` that takes mail; those that have no room or back off only if all do.
 fn next_open<M: Payload>(places: &[Place<M>], turn: u64, waits: bool) -> Option<(usize, Way)> {
     let n = places.len();
-    let open = |index: usize| places[index].address.admit().ok().map(|way| (index, way));
+    let open = |index: usize| places[index].endpoint.admit().ok().map(|way| (index, way));
     if n <= 1 {
         return if n == 1 { open(0) } else { None };
     }
-    let is_ready = |index: &usize| places[*index].address.status.is_ready();
-    let has_room = |index: &usize| places[*index].address.has_room(waits);
+    let is_ready = |index: &usize| places[*index].endpoint.status.is_ready();
+    let has_room = |index: &usize| places[*index].endpoint.has_room(waits);
     let start = after(places, turn);
     let in_turn = || (start..n).chain(0..start);
     let ready = || in_turn().filter(is_ready);
@@ -166,23 +166,23 @@ fn next_open<M: Payload>(places: &[Place<M>], turn: u64, waits: bool) -> Option<
 /// Whether one of those that rotation prefers has room: of those that do not back off, unless all do.
 #[cold]
 pub(super) fn has_somebody_room<M: Payload>(places: &[Place<M>], waits: bool) -> bool {
-    let open = || places.iter().map(|place| &place.address).filter(|address| address.admit().is_ok());
-    let all_rest = !open().any(|address| address.status.is_ready());
-    open().filter(|address| all_rest || address.status.is_ready()).any(|address| address.has_room(waits))
+    let open = || places.iter().map(|place| &place.endpoint).filter(|endpoint| endpoint.admit().is_ok());
+    let all_rest = !open().any(|endpoint| endpoint.status.is_ready());
+    open().filter(|endpoint| all_rest || endpoint.status.is_ready()).any(|endpoint| endpoint.has_room(waits))
 }
 
 impl<M: Payload> KnownPool<M> {
     /// The thread's own instances in the pool, in turn.
-    pub(crate) fn next_local(&self, local: &Local) -> Result<Arc<Address<M>>, Refusal> {
+    pub(crate) fn next_local(&self, local: &Local) -> Result<Arc<Endpoint<M>>, Refusal> {
         let places = self.pool.places.load();
         let here: Vec<&Place<M>> =
-            places.iter().filter(|place| place.address.mailbox.thread == local.mailbox.thread).collect();
+            places.iter().filter(|place| place.endpoint.mailbox.thread == local.mailbox.thread).collect();
         let start = here.partition_point(|place| place.number <= self.local_turn.get());
         let in_turn = (0..here.len()).map(|i| here[(start + i) % here.len()]);
-        let open: Vec<_> = in_turn.filter(|place| place.address.admit().is_ok()).collect();
-        let ready = open.iter().find(|place| place.address.status.is_ready());
+        let open: Vec<_> = in_turn.filter(|place| place.endpoint.admit().is_ok()).collect();
+        let ready = open.iter().find(|place| place.endpoint.status.is_ready());
         let place = ready.or(open.first()).ok_or_else(|| self.pool.nobody())?;
         self.local_turn.set(place.number);
-        Ok(Arc::clone(&place.address))
+        Ok(Arc::clone(&place.endpoint))
     }
 }
