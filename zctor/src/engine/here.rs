@@ -12,7 +12,7 @@ use crate::sys::frame::Frame;
 use crate::sys::unwind::Quiet;
 use crate::thread::borrowed::{as_actor_thread, end, end_later, run_pending, settle_here};
 use crate::thread::local::Local;
-use crate::thread::run::{Exit, run};
+use crate::thread::run::{ThreadGuard, run};
 
 /// The calling thread as an actor thread, made by [`ActorEngine::here`](crate::ActorEngine::here). It stays on that
 /// thread.
@@ -67,15 +67,15 @@ use crate::thread::run::{Exit, run};
 #[must_use = "its instances are served by `run` or `run_pending`; dropping it ends them"]
 pub struct Here {
     /// Taken when it is dropped.
-    exit: Option<Exit>,
+    guard: Option<ThreadGuard>,
     local: Rc<Local>,
 }
 
 impl Here {
-    pub(crate) fn new(exit: Exit) -> Self {
-        let local = Rc::clone(exit.local());
+    pub(crate) fn new(guard: ThreadGuard) -> Self {
+        let local = Rc::clone(guard.local());
         settle_here(&local);
-        Self { exit: Some(exit), local }
+        Self { guard: Some(guard), local }
     }
 
     /// The number of this thread in its engine.
@@ -202,9 +202,9 @@ impl Here {
 
 impl Drop for Here {
     fn drop(&mut self) {
-        match self.exit.take() {
-            Some(exit) if Frame::current().is_user_code() => end_later(&self.local, exit),
-            Some(exit) => end(exit),
+        match self.guard.take() {
+            Some(guard) if Frame::current().is_user_code() => end_later(&self.local, guard),
+            Some(guard) => end(guard),
             None => {}
         }
     }

@@ -14,12 +14,12 @@ pub(crate) fn settle(core: &Arc<Core>) {
     // of mail where this waits.
     let waiter = Arc::clone(core);
     let is_own = Arc::ptr_eq(&core.edge, &local.mailbox.edge);
-    let poke = move || {
+    let interrupt = move || {
         drop(waiter.state.lock());
         waiter.state.notify();
     };
     let parker = &local.mailbox.parker;
-    parker.poke_by(Some(Arc::new(Quiet::new(Box::new(poke)))));
+    parker.interrupt_by(Some(Arc::new(Quiet::new(Box::new(interrupt)))));
     loop {
         run_until_idle(&local);
         let must_end = is_own && is_ending(&local);
@@ -29,6 +29,6 @@ pub(crate) fn settle(core: &Arc<Core>) {
             break;
         }
     }
-    parker.poke_by(None);
+    parker.interrupt_by(None);
     as_actor_thread(&local, || ()); // tells the event loop of what has come since
 }

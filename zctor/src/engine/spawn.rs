@@ -17,11 +17,11 @@ use crate::route::endpoint::Endpoint;
 use crate::route::registry::Enlist;
 use crate::sys::frame::on_actor_thread;
 use crate::thread::local::{Kept, Parent, local};
-use crate::thread::run::{Exit, Newborn, Plan, start};
+use crate::thread::run::{Plan, Starting, ThreadGuard, start};
 use crate::thread::wait::wait;
 
 /// A thread that was started; what its builds give joins the registry.
-type Starting = Newborn<Box<dyn Enlist>>;
+type Thread = Starting<Box<dyn Enlist>>;
 
 /// Starts threads and registers all of their instances at once; or, if one fails, none.
 pub(crate) fn spawn_all(core: &Arc<Core>, threads: Vec<ActorThread>) -> Result<Vec<ThreadId>, SpawnError> {
@@ -46,7 +46,7 @@ pub(crate) fn spawn_all(core: &Arc<Core>, threads: Vec<ActorThread>) -> Result<V
 }
 
 /// Starts one after the other, up to the first that the system refuses.
-fn start_all(core: &Arc<Core>, ids: Range<u32>, threads: Vec<ActorThread>) -> (Vec<Starting>, Option<SpawnError>) {
+fn start_all(core: &Arc<Core>, ids: Range<u32>, threads: Vec<ActorThread>) -> (Vec<Thread>, Option<SpawnError>) {
     let mut starting = Vec::with_capacity(threads.len());
     for (id, thread) in ids.map(ThreadId).zip(threads) {
         let name = thread.name.unwrap_or_else(|| format!("{}-{id}", core.name));
@@ -62,7 +62,7 @@ fn start_all(core: &Arc<Core>, ids: Range<u32>, threads: Vec<ActorThread>) -> (V
 }
 
 /// Waits until all have built their instances; or gives the error of the first that has not.
-fn await_all(starting: &mut [Starting]) -> Result<Vec<Box<dyn Enlist>>, SpawnError> {
+fn await_all(starting: &mut [Thread]) -> Result<Vec<Box<dyn Enlist>>, SpawnError> {
     let mut newcomers = Ok(Vec::new());
     for thread in starting {
         let built = match wait(&mut thread.built, None) {
@@ -80,7 +80,7 @@ fn await_all(starting: &mut [Starting]) -> Result<Vec<Box<dyn Enlist>>, SpawnErr
 }
 
 /// Registers the instances and has their threads run. The threads come back if the engine has stopped.
-fn publish(core: &Core, newcomers: Vec<Box<dyn Enlist>>, starting: Vec<Starting>) -> Result<(), Vec<Starting>> {
+fn publish(core: &Core, newcomers: Vec<Box<dyn Enlist>>, starting: Vec<Thread>) -> Result<(), Vec<Thread>> {
     let mut state = core.state.lock();
     if !matches!(state.phase, Phase::Open) {
         return Err(starting);
@@ -98,7 +98,7 @@ fn publish(core: &Core, newcomers: Vec<Box<dyn Enlist>>, starting: Vec<Starting>
 }
 
 /// Ends threads that have not come to run.
-fn discard(core: &Core, starting: Vec<Starting>) {
+fn discard(core: &Core, starting: Vec<Thread>) {
     for thread in starting {
         drop(thread.commit);
         if on_actor_thread() {
@@ -124,7 +124,7 @@ pub(crate) fn here(core: &Arc<Core>) -> Result<Here, SpawnError> {
     let current = std::thread::current();
     let name = current.name().map_or_else(|| format!("{}-{id}", core.name), String::from);
     let mailbox = Arc::new(Mailbox::new(id, name, Arc::clone(&core.edge), None));
-    let exit = Exit::enter(Arc::clone(core) as Arc<dyn Parent>, Arc::clone(&mailbox), keep(core)());
+    let guard = ThreadGuard::enter(Arc::clone(core) as Arc<dyn Parent>, Arc::clone(&mailbox), keep(core)());
     {
         let mut state = core.state.lock();
         if matches!(state.phase, Phase::Open) {
@@ -135,7 +135,7 @@ pub(crate) fn here(core: &Arc<Core>) -> Result<Here, SpawnError> {
             return Err(SpawnError::Stopped);
         }
     }
-    Ok(Here::new(exit))
+    Ok(Here::new(guard))
 }
 
 /// Makes what this engine keeps on each of its threads.

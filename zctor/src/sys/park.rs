@@ -93,7 +93,7 @@ pub(crate) struct Parker {
     counted: bool,
     /// How to tell a thread that stands by: by its event loop's own way, or by that of the runtime while it waits there.
     notify: std::sync::Mutex<Option<Arc<Notify>>>,
-    poke: std::sync::Mutex<Option<Arc<Notify>>>,
+    interrupt: std::sync::Mutex<Option<Arc<Notify>>>,
 }
 
 impl Parker {
@@ -152,8 +152,8 @@ impl Parker {
 
     #[cold]
     pub(crate) fn notify(&self) {
-        let poke = crate::sys::lock::lock(&self.poke).clone();
-        let notify = poke.or_else(|| crate::sys::lock::lock(&self.notify).clone());
+        let interrupt = crate::sys::lock::lock(&self.interrupt).clone();
+        let notify = interrupt.or_else(|| crate::sys::lock::lock(&self.notify).clone());
         if let Some(notify) = notify.as_deref().and_then(Quiet::get) {
             quietly(notify);
         }
@@ -165,8 +165,8 @@ impl Parker {
     }
 
     /// Sets the runtime's own way, which comes before the other.
-    pub(crate) fn poke_by(&self, poke: Option<Arc<Notify>>) {
-        *crate::sys::lock::lock(&self.poke) = poke;
+    pub(crate) fn interrupt_by(&self, interrupt: Option<Arc<Notify>>) {
+        *crate::sys::lock::lock(&self.interrupt) = interrupt;
     }
 
     /// Step 3 for a thread that goes back to something of its own. `false`: there is something to do already.

@@ -4,8 +4,8 @@ use std::rc::Rc;
 
 use crate::sys::alarm::{clear_alarm, set_alarm};
 use crate::sys::frame::{self, Frame};
-use crate::thread::local::{Away, Local};
-use crate::thread::run::{BATCH, Exit, begin_rest, close, end_all, give_room_back};
+use crate::thread::local::{Elsewhere, Local};
+use crate::thread::run::{BATCH, ThreadGuard, begin_rest, close, end_all, give_room_back};
 use crate::thread::serve::{ring, serve_one, take_in};
 
 /// Called once, when it has become an actor thread: it stays one without instances, and goes back to its own.
@@ -29,21 +29,21 @@ pub(crate) fn as_actor_thread<R>(local: &Local, f: impl FnOnce() -> R) -> R {
 }
 
 /// Ends the thread's part in the engine.
-pub(crate) fn end(exit: Exit) {
-    let local = exit.local();
+pub(crate) fn end(guard: ThreadGuard) {
+    let local = guard.local();
     local.borrowed.is_one.set(false);
     come_back(local);
     end_all(local);
 }
 
 /// One of its own instances has dropped what `here` gave: it ends when no code of theirs is on the stack any more.
-pub(crate) fn end_later(local: &Local, exit: Exit) {
+pub(crate) fn end_later(local: &Local, guard: ThreadGuard) {
     local.ending.set(true);
-    local.borrowed.end.set(Some(Box::new(move || end(exit))));
+    local.borrowed.end.set(Some(Box::new(move || end(guard))));
 }
 
 fn come_back(local: &Local) {
-    if let Some(Away { stands, rests, alarm }) = local.borrowed.away.take() {
+    if let Some(Elsewhere { stands, rests, alarm }) = local.borrowed.elsewhere.take() {
         if let Some(alarm) = alarm {
             clear_alarm(alarm);
         }
@@ -73,7 +73,7 @@ fn go(local: &Local) {
     if !stands {
         parker.retract();
     }
-    local.borrowed.away.set(Some(Away { stands, rests, alarm }));
+    local.borrowed.elsewhere.set(Some(Elsewhere { stands, rests, alarm }));
     let is_over = local.ending.get() && local.is_empty();
     if !stands && !is_over {
         parker.notify();

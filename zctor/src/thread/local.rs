@@ -74,13 +74,13 @@ pub(super) struct Borrowed {
     /// Whether this is one. It goes on without instances then.
     pub(super) is_one: Cell<bool>,
     /// It is back at something of its own.
-    pub(super) away: Cell<Option<Away>>,
+    pub(super) elsewhere: Cell<Option<Elsewhere>>,
     /// Its end, put off until no code of its instances is on the stack.
     pub(super) end: Cell<Option<Box<dyn FnOnce()>>>,
 }
 
 /// What a borrowed thread has left behind while it is back at something of its own.
-pub(super) struct Away {
+pub(super) struct Elsewhere {
     /// Its word stands by.
     pub(super) stands: bool,
     pub(super) rests: bool,

@@ -27,7 +27,7 @@ pub(crate) struct Plan<T> {
 }
 
 /// A thread that was started and may have failed to build its instances.
-pub(crate) struct Newborn<T> {
+pub(crate) struct Starting<T> {
     pub(crate) mailbox: Arc<Mailbox>,
     pub(crate) handle: Started,
     pub(crate) built: oneshot::Receiver<Result<Vec<T>, SpawnError>>,
@@ -39,38 +39,38 @@ pub(crate) fn start<T: Send + 'static>(
     parent: Arc<dyn Parent>,
     mailbox: Arc<Mailbox>,
     plan: Plan<T>,
-) -> Result<Newborn<T>, SpawnError> {
+) -> Result<Starting<T>, SpawnError> {
     let Plan { stack_size, builds, keep } = plan;
     let (built_sender, built) = oneshot::channel(Cancellation::none());
     let (commit, mut committed) = oneshot::channel(Cancellation::none());
     let body = {
         let mailbox = Arc::clone(&mailbox);
         move || {
-            let exit = Exit::enter(parent, mailbox, keep());
-            match build_all(exit.local(), builds) {
+            let guard = ThreadGuard::enter(parent, mailbox, keep());
+            match build_all(guard.local(), builds) {
                 Err(error) => {
-                    discard_all(exit.local());
+                    discard_all(guard.local());
                     let _ = built_sender.send(Err(error));
                 }
                 Ok(enlisted) => {
                     let _ = built_sender.send(Ok(enlisted));
                     match wait_outside(&mut committed, None) {
-                        Some(Ok(())) => run(exit.local()),
+                        Some(Ok(())) => run(guard.local()),
                         // Another thread of the same pool failed: none of them comes to life.
-                        Some(Err(_)) | None => discard_all(exit.local()),
+                        Some(Err(_)) | None => discard_all(guard.local()),
                     }
                 }
             }
         }
     };
     let handle = start_thread(&mailbox.name, stack_size, body).map_err(|source| SpawnError::Thread { source })?;
-    Ok(Newborn { mailbox, handle, built, commit })
+    Ok(Starting { mailbox, handle, built, commit })
 }
 
 /// Marks the current thread as an actor thread; dropped, it closes the mailbox and reports, however the thread ends.
-pub(crate) struct Exit(Rc<Local>);
+pub(crate) struct ThreadGuard(Rc<Local>);
 
-impl Exit {
+impl ThreadGuard {
     pub(crate) fn local(&self) -> &Rc<Local> {
         &self.0
     }
@@ -84,7 +84,7 @@ impl Exit {
     }
 }
 
-impl Drop for Exit {
+impl Drop for ThreadGuard {
     fn drop(&mut self) {
         let local = &self.0;
         close(local);
