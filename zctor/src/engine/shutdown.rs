@@ -22,7 +22,7 @@ const GRACE: Duration = Duration::from_millis(500);
 
 /// What abandoned threads have done and left.
 #[derive(PartialEq)]
-struct Books {
+struct Ledger {
     instances: Vec<InstanceReport>,
     dead_letters: u64,
     left: u64,
@@ -128,7 +128,7 @@ fn finish_shutdown(core: &Core) {
         core.edge.losses.ended(&Ended { instance, message, why: End::Abandoned });
     }
     core.edge.losses.finish();
-    let Books { instances: abandoned_instances, dead_letters, left } = balance(core, &abandoned, &there);
+    let Ledger { instances: abandoned_instances, dead_letters, left } = reconcile(core, &abandoned, &there);
     let mut state = core.state.lock();
     let mut instances = std::mem::take(&mut state.reports);
     instances.extend(abandoned_instances);
@@ -143,24 +143,24 @@ fn finish_shutdown(core: &Core) {
     core.state.notify();
 }
 
-/// The books of abandoned threads and of the instances there. A thread that still moves changes them while they are
+/// The ledger of abandoned threads and of the instances there. A thread that still moves changes them while they are
 /// read: they are read until two looks agree, or one gives up on that.
-fn balance(core: &Core, abandoned: &[Running], there: &[Vec<RunningInstance>]) -> Books {
-    let look = || Books {
+fn reconcile(core: &Core, abandoned: &[Running], there: &[Vec<RunningInstance>]) -> Ledger {
+    let look = || Ledger {
         instances: abandoned.iter().zip(there).flat_map(|(one, there)| one.mailbox.roll.reports(there)).collect(),
         dead_letters: core.edge.losses.letters(),
         left: abandoned.iter().map(|one| one.mailbox.meter.in_hand() as u64).sum(),
     };
-    let mut books = look();
+    let mut ledger = look();
     for _ in 0..1_000 {
         let_others_run();
         let again = look();
-        if again == books {
+        if again == ledger {
             break;
         }
-        books = again;
+        ledger = again;
     }
-    books
+    ledger
 }
 
 /// Begins the shutdown and has another thread drive it: for those who may not wait.
