@@ -55,7 +55,7 @@ impl Birth {
     }
 }
 
-/// Names one instance: its thread, and its place there, which no later tenant shares.
+/// Names one instance: its thread, and its place there, which no later occupant shares.
 ///
 /// ```
 /// use zctor::{ActorEngine, actor};
@@ -108,7 +108,7 @@ impl fmt::Debug for InstanceId {
     }
 }
 
-/// A place on an actor thread. The generation tells it from earlier tenants of the same place.
+/// A place on an actor thread. The generation tells it from earlier occupants of the same place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct Slot {
     pub(crate) index: u32,

@@ -69,7 +69,7 @@ where
         typed: Typed { state: RefCell::new(None), attachments: Cell::default() },
     });
     // In its slot before it is built, so that what its factory sends to it finds it there.
-    local.settle_in(Rc::clone(&instance) as Rc<dyn Instance>, M::CALL_DEPTH);
+    local.occupy(Rc::clone(&instance) as Rc<dyn Instance>, M::CALL_DEPTH);
     let built = match factory {
         StateFactory::Again(blueprint) => {
             instance.typed.with_attachments(|attachments| attachments.blueprint = Some(blueprint));

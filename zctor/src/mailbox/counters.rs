@@ -91,7 +91,7 @@ pub(crate) struct Account {
 }
 
 impl Account {
-    /// Of a new tenant.
+    /// Of a new occupant.
     pub(super) fn open(&self, generation: u32) {
         self.load.reset();
         self.handled.reset();

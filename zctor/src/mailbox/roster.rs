@@ -33,7 +33,7 @@ struct Members {
     /// The accounts, by their slots' indices.
     pages: Vec<Arc<Page>>,
     /// Who lives here, by their slots' indices: the place of its name in `names`, plus one; 0 is nobody.
-    tenants: Vec<u32>,
+    occupants: Vec<u32>,
     /// Of the message types there are.
     names: Vec<&'static str>,
     /// Those who are to be told of an end.
@@ -73,21 +73,21 @@ impl Members {
     }
 
     fn name_at(&self, index: usize) -> Option<&'static str> {
-        let place = self.tenants.get(index)?.checked_sub(1)?;
+        let place = self.occupants.get(index)?.checked_sub(1)?;
         self.names.get(place as usize).copied()
     }
 
-    fn settle_in(&mut self, index: usize, name: &'static str) {
+    fn occupy(&mut self, index: usize, name: &'static str) {
         // Few types live on a thread, and who comes next is often like the last.
         let known = self.names.iter().rposition(|known| ptr::eq(*known, name));
         let place = known.unwrap_or(self.names.len());
         if known.is_none() {
             self.names.push(name);
         }
-        if self.tenants.len() <= index {
-            self.tenants.resize(index + 1, 0);
+        if self.occupants.len() <= index {
+            self.occupants.resize(index + 1, 0);
         }
-        self.tenants[index] = place as u32 + 1;
+        self.occupants[index] = place as u32 + 1;
     }
 
     fn report(&self, slot: Slot, id: InstanceId, message: &'static str) -> InstanceReport {
@@ -112,7 +112,7 @@ impl Roll {
         if members.pages.len() <= number {
             members.pages.resize_with(number + 1, || Arc::new(Page(array::from_fn(|_| Account::default()))));
         }
-        members.settle_in(slot.index as usize, name);
+        members.occupy(slot.index as usize, name);
         let page = Arc::clone(&members.pages[number]);
         page.account(slot).open(slot.generation);
         page
@@ -124,7 +124,7 @@ impl Roll {
         // Reported under the lock, so that an abandonment finds it here or there.
         let mut members = lock(&self.members);
         let Some(name) = members.name(slot) else { return Struck { is_news: false, watchers: None } };
-        members.tenants[slot.index as usize] = 0;
+        members.occupants[slot.index as usize] = 0;
         if let End::Panicked(text) = why {
             lock(&self.panics).insert(slot, Arc::clone(text));
         }
@@ -152,7 +152,7 @@ impl Roll {
     pub(crate) fn abandon(&self) -> Vec<RunningInstance> {
         let mut members = lock(&self.members);
         members.abandoned = true;
-        let there = (0..members.tenants.len()).filter_map(|index| {
+        let there = (0..members.occupants.len()).filter_map(|index| {
             let message = members.name_at(index)?;
             let slot = Slot { index: index as u32, generation: 0 };
             let generation = members.pages.get(Page::number(slot))?.account(slot).generation.load(Ordering::Relaxed);

@@ -143,8 +143,8 @@ impl Local {
     }
 
     /// Puts an instance into the slot that was reserved for it.
-    pub(crate) fn settle_in(&self, instance: Rc<dyn Instance>, depth: u16) {
-        self.hosting.borrow_mut().slots.settle_in(instance, depth);
+    pub(crate) fn occupy(&self, instance: Rc<dyn Instance>, depth: u16) {
+        self.hosting.borrow_mut().slots.occupy(instance, depth);
         self.mailbox.meter.instances.fetch_add(1, Ordering::Relaxed);
     }
 

@@ -104,7 +104,7 @@ impl Hosting {
             more += 1;
             arrivals.next_into(place);
         }
-        if let Some((_, account)) = self.slots.tenant(to) {
+        if let Some((_, account)) = self.slots.occupant(to) {
             account.take_in(more);
         }
         messages + more
@@ -113,7 +113,7 @@ impl Hosting {
     /// Notes that mail was taken in for its instance, and gives its lane in the queue, and whether it goes ahead there.
     #[inline]
     fn note(&self, mail: &Mail) -> (u16, bool) {
-        match self.slots.tenant(mail.to) {
+        match self.slots.occupant(mail.to) {
             Some((depth, account)) => {
                 let ahead = mail.is_call() && self.queue.lets_ahead(account);
                 account.take_in(mail.weight());

@@ -14,44 +14,44 @@ pub(super) trait Occupant: Clone {
 
 /// The slots of one thread.
 pub(super) struct Slots<T> {
-    seats: Vec<Seat<T>>,
-    /// The seats to be given to newcomers.
+    entries: Vec<SlotEntry<T>>,
+    /// The entries to be given to newcomers.
     free: Vec<u32>,
-    /// The accounts of all seats, as the roll has them.
+    /// The accounts of all entries, as the roll has them.
     pages: Vec<Arc<Page>>,
     /// The instances, the youngest on top: made out when that is first asked for, and kept up from then on.
     by_age: Option<BinaryHeap<(Birth, Slot)>>,
 }
 
-/// A place for an instance. Its generation grows with each tenant.
-pub(super) struct Seat<T> {
+/// A place for an instance. Its generation grows with each occupant.
+pub(super) struct SlotEntry<T> {
     generation: u32,
-    /// The call depth of its tenant.
+    /// The call depth of its occupant.
     depth: u16,
-    tenant: Option<T>,
+    occupant: Option<T>,
 }
 
 #[cfg(target_pointer_width = "64")]
-const _: () = assert!(size_of::<Seat<std::rc::Rc<dyn std::any::Any>>>() <= 24, "there is one for each instance");
+const _: () = assert!(size_of::<SlotEntry<std::rc::Rc<dyn std::any::Any>>>() <= 24, "there is one for each instance");
 
 impl<T> Default for Slots<T> {
     fn default() -> Self {
-        Self { seats: Vec::new(), free: Vec::new(), pages: Vec::new(), by_age: None }
+        Self { entries: Vec::new(), free: Vec::new(), pages: Vec::new(), by_age: None }
     }
 }
 
 impl<T: Occupant> Slots<T> {
-    /// The seat of this one, unless a later tenant has it.
+    /// The entry of this one, unless a later occupant has it.
     #[inline(always)]
-    fn seat(&self, slot: Slot) -> Option<&Seat<T>> {
-        self.seats.get(slot.index as usize).filter(|seat| seat.generation == slot.generation)
+    fn entry(&self, slot: Slot) -> Option<&SlotEntry<T>> {
+        self.entries.get(slot.index as usize).filter(|entry| entry.generation == slot.generation)
     }
 
     /// The call depth and the account of one that lives here.
     #[inline]
-    pub(super) fn tenant(&self, slot: Slot) -> Option<(u16, &Account)> {
-        let Seat { depth, tenant, .. } = self.seat(slot)?;
-        tenant.as_ref()?;
+    pub(super) fn occupant(&self, slot: Slot) -> Option<(u16, &Account)> {
+        let SlotEntry { depth, occupant, .. } = self.entry(slot)?;
+        occupant.as_ref()?;
         Some((*depth, self.pages.get(Page::number(slot))?.account(slot)))
     }
 
@@ -63,16 +63,16 @@ impl<T: Occupant> Slots<T> {
 
     #[inline(always)]
     pub(super) fn instance(&self, slot: Slot) -> Option<T> {
-        self.seat(slot)?.tenant.clone()
+        self.entry(slot)?.occupant.clone()
     }
 
     /// A slot for a newcomer.
     pub(super) fn reserve(&mut self) -> Slot {
         match self.free.pop() {
-            Some(index) => Slot { index, generation: self.seats[index as usize].generation },
+            Some(index) => Slot { index, generation: self.entries[index as usize].generation },
             None => {
-                self.seats.push(Seat { generation: 0, depth: 0, tenant: None });
-                Slot { index: self.seats.len() as u32 - 1, generation: 0 }
+                self.entries.push(SlotEntry { generation: 0, depth: 0, occupant: None });
+                Slot { index: self.entries.len() as u32 - 1, generation: 0 }
             }
         }
     }
@@ -84,31 +84,31 @@ impl<T: Occupant> Slots<T> {
         }
     }
 
-    pub(super) fn settle_in(&mut self, instance: T, depth: u16) {
+    pub(super) fn occupy(&mut self, instance: T, depth: u16) {
         let (slot, born) = (instance.slot(), instance.born());
-        let seat = &mut self.seats[slot.index as usize];
-        (seat.depth, seat.tenant) = (depth, Some(instance));
+        let entry = &mut self.entries[slot.index as usize];
+        (entry.depth, entry.occupant) = (depth, Some(instance));
         if let Some(by_age) = &mut self.by_age {
             by_age.push((born, slot));
         }
     }
 
-    /// Clears a seat, for the next tenant or for none.
+    /// Clears a entry, for the next occupant or for none.
     pub(super) fn vacate(&mut self, slot: Slot, for_next: bool) -> Option<T> {
-        let seat = &mut self.seats[slot.index as usize];
-        // A seat whose generations are used up is never given away again.
-        if let Some(next) = seat.generation.checked_add(1).filter(|_| for_next) {
-            seat.generation = next;
+        let entry = &mut self.entries[slot.index as usize];
+        // A entry whose generations are used up is never given away again.
+        if let Some(next) = entry.generation.checked_add(1).filter(|_| for_next) {
+            entry.generation = next;
             self.free.push(slot.index);
         }
-        seat.tenant.take()
+        entry.occupant.take()
     }
 
     /// The youngest of those that live here.
     pub(super) fn youngest(&mut self) -> Option<T> {
-        let Self { seats, by_age, .. } = self;
+        let Self { entries, by_age, .. } = self;
         by_age.get_or_insert_with(|| {
-            let there = seats.iter().filter_map(|seat| seat.tenant.as_ref());
+            let there = entries.iter().filter_map(|entry| entry.occupant.as_ref());
             there.map(|instance| (instance.born(), instance.slot())).collect()
         });
         loop {
