@@ -20,7 +20,7 @@ use crate::mailbox::counters::{Meter, Waits};
 use crate::mailbox::edge::Edge;
 use crate::mailbox::mail::{Mail, What};
 use crate::mailbox::permits::Permits;
-use crate::mailbox::roster::Roll;
+use crate::mailbox::roster::Roster;
 use crate::sys::frame;
 use crate::sys::park::Parker;
 use crate::sys::sync::{AtomicU64, AtomicUsize, Mutex, lock, queue};
@@ -35,7 +35,7 @@ pub(crate) struct Mailbox {
     /// For a bounded one.
     pub(crate) permits: Option<Permits>,
     /// The instances that live here.
-    pub(crate) roll: Roll,
+    pub(crate) roster: Roster,
     pub(crate) spares: Spares,
     pub(crate) waits: Waits,
     sender: queue::Sender<Mail>,
@@ -57,7 +57,7 @@ impl Mailbox {
             edge,
             meter,
             permits,
-            roll: Roll::new(thread),
+            roster: Roster::new(thread),
             spares: Spares::default(),
             waits: Waits::default(),
             sender,

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use crate::actor::restart::Panics;
 use crate::client::message::Message;
 use crate::id::Slot;
-use crate::mailbox::counters::{Account, Page};
+use crate::mailbox::counters::{Account, Block};
 use crate::route::endpoint::Endpoint;
 use crate::thread::local::Common;
 
@@ -31,7 +31,7 @@ pub(crate) struct InstanceCell<M: Message, O: ?Sized> {
     pub(crate) common: Common,
     pub(crate) endpoint: Arc<Endpoint<M>>,
     /// With its account.
-    pub(super) page: Arc<Page>,
+    pub(super) block: Arc<Block>,
     pub(super) typed: O,
 }
 
@@ -50,7 +50,7 @@ impl<M: Message, O: ?Sized> InstanceCell<M, O> {
     }
 
     pub(super) fn account(&self) -> &Account {
-        self.page.account(self.slot())
+        self.block.account(self.slot())
     }
 }
 

@@ -65,7 +65,7 @@ where
             answers_itself: !double::is_double::<M, S>(),
         },
         endpoint: Arc::clone(&endpoint),
-        page: local.enrol(slot, M::NAME),
+        block: local.add(slot, M::NAME),
         typed: Typed { state: RefCell::new(None), attachments: Cell::default() },
     });
     // In its slot before it is built, so that what its factory sends to it finds it there.

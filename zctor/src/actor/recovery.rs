@@ -212,10 +212,10 @@ where
         }
         // Who waits for room for it waits in vain.
         local.mailbox.wake_all();
-        let struck = local.vacate(self.slot(), &why);
+        let removed = local.vacate(self.slot(), &why);
         give_up(local, self.slot());
-        let is_news = struck.is_news;
-        struck.tell();
+        let is_news = removed.is_news;
+        removed.tell();
         if is_news {
             local.mailbox.edge.losses.ended(&Ended { instance: self.id(), message: M::NAME, why });
         }

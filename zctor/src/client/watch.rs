@@ -24,7 +24,7 @@ impl<M: Payload> Watched for Endpoint<M> {
     }
 }
 
-/// An instance whose end can be awaited. While one is held, the roll of its thread knows why it ended.
+/// An instance whose end can be awaited. While one is held, the roster of its thread knows why it ended.
 pub(crate) trait Watched: Send + Sync {
     fn mailbox(&self) -> &Mailbox;
     fn id(&self) -> InstanceId;
@@ -63,12 +63,12 @@ impl Watch {
             Target::There { who, attending } => (who, attending),
             Target::Gone(ended) => return Some(ended.clone()),
         };
-        let Mailbox { edge, roll, .. } = who.mailbox();
+        let Mailbox { edge, roster, .. } = who.mailbox();
         let slot = who.id().slot;
         let ended = |why| Some(Ended { instance: who.id(), message: who.name(), why });
         if attending.is_none() {
             let waiter = edge.attend(waker);
-            match roll.attend(slot, waker.clone()) {
+            match roster.attend(slot, waker.clone()) {
                 Ok(watcher) => *attending = Some((watcher, waiter)),
                 Err(why) => {
                     edge.leave(waiter);
@@ -76,7 +76,7 @@ impl Watch {
                 }
             }
         }
-        if let Some(why) = roll.why_ended(slot) {
+        if let Some(why) = roster.why_ended(slot) {
             return ended(why);
         }
         // After joining those who are told, so that an abandonment in between is not missed.
@@ -106,9 +106,9 @@ impl Running for Watch {
 impl Drop for Watch {
     fn drop(&mut self) {
         if let Target::There { who, attending: Some((watcher, waiter)) } = &self.target {
-            let Mailbox { edge, roll, .. } = who.mailbox();
+            let Mailbox { edge, roster, .. } = who.mailbox();
             edge.leave(*waiter);
-            roll.leave(who.id().slot, *watcher);
+            roster.leave(who.id().slot, *watcher);
         }
     }
 }

@@ -122,8 +122,8 @@ fn finish_shutdown(core: &Core) {
     // What is left of these are the destructors of the user's thread-locals. With a deadline they are waited for no longer
     // than that.
     join_all(ended, until);
-    // Each instance that is there still is on the roll, or has reported by now.
-    let there: Vec<_> = abandoned.iter().map(|running| running.mailbox.roll.abandon()).collect();
+    // Each instance that is there still is on the roster, or has reported by now.
+    let there: Vec<_> = abandoned.iter().map(|running| running.mailbox.roster.abandon()).collect();
     for RunningInstance { instance, message } in there.iter().flatten().copied() {
         core.edge.losses.ended(&Ended { instance, message, why: End::Abandoned });
     }
@@ -147,7 +147,7 @@ fn finish_shutdown(core: &Core) {
 /// read: they are read until two looks agree, or one gives up on that.
 fn reconcile(core: &Core, abandoned: &[Running], there: &[Vec<RunningInstance>]) -> Ledger {
     let look = || Ledger {
-        instances: abandoned.iter().zip(there).flat_map(|(one, there)| one.mailbox.roll.reports(there)).collect(),
+        instances: abandoned.iter().zip(there).flat_map(|(one, there)| one.mailbox.roster.reports(there)).collect(),
         dead_letters: core.edge.losses.letters(),
         left: abandoned.iter().map(|one| one.mailbox.meter.in_hand() as u64).sum(),
     };

@@ -28,7 +28,7 @@ pub(super) fn thread_stats(mailbox: &Mailbox) -> ThreadStats {
         queued: mailbox.load(),
         handled: meter.handled.get(),
         panicked: meter.panicked.get(),
-        runs: meter.running().and_then(|slot| mailbox.roll.find(slot)),
+        runs: meter.running().and_then(|slot| mailbox.roster.find(slot)),
         waits: mailbox.waits.list(),
     }
 }

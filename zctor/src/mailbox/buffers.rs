@@ -1,7 +1,7 @@
 //! Spare batches: the room of those that a thread has served, for those who make the next for it.
 //!
 //! Without them each batch that `send_all` fills would be allocated by one thread and freed by another, which allocators
-//! do under one lock, and the system's pages would come and go with it (measured: half of the time of a message).
+//! do under one lock, and the system's blocks would come and go with it (measured: half of the time of a message).
 
 use std::any::Any;
 use std::collections::VecDeque;

@@ -96,7 +96,7 @@ impl Account {
         self.load.reset();
         self.handled.reset();
         self.panicked.store(0, Ordering::Relaxed);
-        // Relaxed: others come to it by the lock of the roll.
+        // Relaxed: others come to it by the lock of the roster.
         self.generation.store(generation, Ordering::Relaxed);
     }
 
@@ -142,27 +142,27 @@ impl Account {
 
 /// The account of an instance, or of one that has ended lately; `None` where another has taken its slot.
 #[inline]
-pub(crate) fn account(pages: &[Arc<Page>], slot: Slot) -> Option<&Account> {
-    let account = pages.get(Page::number(slot))?.account(slot);
+pub(crate) fn account(blocks: &[Arc<Block>], slot: Slot) -> Option<&Account> {
+    let account = blocks.get(Block::number(slot))?.account(slot);
     (account.generation.load(Ordering::Relaxed) == slot.generation).then_some(account)
 }
 
-/// The accounts of slots whose indices follow each other. Shared by who lives there and the roll, so that the thread finds
+/// The accounts of slots whose indices follow each other. Shared by who lives there and the roster, so that the thread finds
 /// them without a lock.
-pub(crate) struct Page(pub(super) [Account; PAGE]);
+pub(crate) struct Block(pub(super) [Account; BLOCK]);
 
-const PAGE: usize = 64;
+const BLOCK: usize = 64;
 
-impl Page {
-    /// The page of a slot, among all pages.
+impl Block {
+    /// The block of a slot, among all blocks.
     #[inline]
     pub(crate) fn number(slot: Slot) -> usize {
-        slot.index as usize / PAGE
+        slot.index as usize / BLOCK
     }
 
-    /// The account of a slot, if this is its page.
+    /// The account of a slot, if this is its block.
     #[inline]
     pub(crate) fn account(&self, slot: Slot) -> &Account {
-        &self.0[slot.index as usize % PAGE]
+        &self.0[slot.index as usize % BLOCK]
     }
 }

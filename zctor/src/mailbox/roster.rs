@@ -1,4 +1,4 @@
-//! The roll of an actor thread: its instances as other threads see them. What each has done, who is to be told of its end,
+//! The roster of an actor thread: its instances as other threads see them. What each has done, who is to be told of its end,
 //! and why it ended.
 //!
 //! Most of it is not looked at before something goes wrong, so it takes little room: an account of 24 bytes, which the
@@ -13,14 +13,14 @@ use std::{array, ptr};
 
 use crate::event::End;
 use crate::id::{InstanceId, Slot, ThreadId};
-use crate::mailbox::counters::{Account, Page, account};
+use crate::mailbox::counters::{Account, Block, account};
 use crate::report::{InstanceReport, RunningInstance};
 use crate::sys::sync::{Mutex, lock};
 use crate::sys::unwind::quietly;
 use crate::sys::waiters::Waiters;
 
 /// What other threads see of the instances of one thread.
-pub(crate) struct Roll {
+pub(crate) struct Roster {
     thread: ThreadId,
     members: Mutex<Members>,
     /// The panics that ended instances, for who asks later: until `forget`. Behind a lock of its own, under which no other is
@@ -31,7 +31,7 @@ pub(crate) struct Roll {
 #[derive(Default)]
 struct Members {
     /// The accounts, by their slots' indices.
-    pages: Vec<Arc<Page>>,
+    blocks: Vec<Arc<Block>>,
     /// Who lives here, by their slots' indices: the place of its name in `names`, plus one; 0 is nobody.
     occupants: Vec<u32>,
     /// Of the message types there are.
@@ -42,15 +42,15 @@ struct Members {
     abandoned: bool,
 }
 
-/// What is left to do for an instance that was taken off the roll.
+/// What is left to do for an instance that was taken off the roster.
 #[must_use = "who watches it waits to be told"]
-pub(crate) struct Struck {
+pub(crate) struct Removed {
     /// No abandonment has reported it before.
     pub(crate) is_news: bool,
     watchers: Option<Box<Waiters>>,
 }
 
-impl Struck {
+impl Removed {
     /// Tells those who watch it.
     pub(crate) fn tell(self) {
         let Some(mut watchers) = self.watchers else { return };
@@ -63,7 +63,7 @@ impl Struck {
 impl Members {
     /// The account of an instance that lives here, or has until lately; `None` where another has taken its place.
     fn account(&self, slot: Slot) -> Option<&Account> {
-        account(&self.pages, slot)
+        account(&self.blocks, slot)
     }
 
     /// The name of one that lives here.
@@ -96,7 +96,7 @@ impl Members {
     }
 }
 
-impl Roll {
+impl Roster {
     pub(crate) fn new(thread: ThreadId) -> Self {
         Self { thread, members: Mutex::default(), panics: Mutex::default() }
     }
@@ -105,25 +105,25 @@ impl Roll {
         InstanceId { thread: self.thread, slot }
     }
 
-    /// Opens the account of a newcomer; gives its page.
-    pub(crate) fn enrol(&self, slot: Slot, name: &'static str) -> Arc<Page> {
+    /// Opens the account of a newcomer; gives its block.
+    pub(crate) fn add(&self, slot: Slot, name: &'static str) -> Arc<Block> {
         let mut members = lock(&self.members);
-        let number = Page::number(slot);
-        if members.pages.len() <= number {
-            members.pages.resize_with(number + 1, || Arc::new(Page(array::from_fn(|_| Account::default()))));
+        let number = Block::number(slot);
+        if members.blocks.len() <= number {
+            members.blocks.resize_with(number + 1, || Arc::new(Block(array::from_fn(|_| Account::default()))));
         }
         members.occupy(slot.index as usize, name);
-        let page = Arc::clone(&members.pages[number]);
-        page.account(slot).open(slot.generation);
-        page
+        let block = Arc::clone(&members.blocks[number]);
+        block.account(slot).open(slot.generation);
+        block
     }
 
-    /// Takes an instance that has ended off the roll. `report` is given its last account, unless the thread was abandoned,
+    /// Takes an instance that has ended off the roster. `report` is given its last account, unless the thread was abandoned,
     /// and that was reported with it.
-    pub(crate) fn strike(&self, slot: Slot, why: &End, report: impl FnOnce(InstanceReport)) -> Struck {
+    pub(crate) fn remove(&self, slot: Slot, why: &End, report: impl FnOnce(InstanceReport)) -> Removed {
         // Reported under the lock, so that an abandonment finds it here or there.
         let mut members = lock(&self.members);
-        let Some(name) = members.name(slot) else { return Struck { is_news: false, watchers: None } };
+        let Some(name) = members.name(slot) else { return Removed { is_news: false, watchers: None } };
         members.occupants[slot.index as usize] = 0;
         if let End::Panicked(text) = why {
             lock(&self.panics).insert(slot, Arc::clone(text));
@@ -133,7 +133,7 @@ impl Roll {
             report(InstanceReport { left: 0, ..members.report(slot, self.id(slot), name) });
         }
         let watchers = if members.watchers.is_empty() { None } else { members.watchers.remove(&slot) };
-        Struck { is_news: !members.abandoned, watchers }
+        Removed { is_news: !members.abandoned, watchers }
     }
 
     /// Nobody is left who could ask for the panic that ended an instance.
@@ -155,7 +155,7 @@ impl Roll {
         let there = (0..members.occupants.len()).filter_map(|index| {
             let message = members.name_at(index)?;
             let slot = Slot { index: index as u32, generation: 0 };
-            let generation = members.pages.get(Page::number(slot))?.account(slot).generation.load(Ordering::Relaxed);
+            let generation = members.blocks.get(Block::number(slot))?.account(slot).generation.load(Ordering::Relaxed);
             Some(RunningInstance { instance: self.id(Slot { generation, ..slot }), message })
         });
         there.collect()
@@ -213,44 +213,44 @@ mod tests {
 
     #[test]
     fn a_place_has_a_new_account_for_each_tenant() {
-        let roll = Roll::new(ThreadId(0));
+        let roster = Roster::new(ThreadId(0));
         let (first, second) = (Slot { index: 200, generation: 0 }, Slot { index: 200, generation: 1 });
-        assert_eq!(roll.find(first), None);
-        let page = roll.enrol(first, "First");
-        page.account(first).take_in(2);
-        page.account(first).count_handled();
+        assert_eq!(roster.find(first), None);
+        let block = roster.add(first, "First");
+        block.account(first).take_in(2);
+        block.account(first).count_handled();
         let mut reported = None;
-        assert!(roll.strike(first, &End::Stopped, |report| reported = Some(report)).is_news);
+        assert!(roster.remove(first, &End::Stopped, |report| reported = Some(report)).is_news);
         assert_eq!(reported.map(|report| (report.handled, report.left)), Some((1, 0)));
-        assert!(roll.enrol(second, "Second").account(second).is_unburdened());
-        assert_eq!(roll.find(first), None);
-        assert_eq!(roll.find(second).map(|found| found.message), Some("Second"));
-        assert!(!roll.strike(first, &End::Stopped, |_| unreachable!("it was struck before")).is_news);
+        assert!(roster.add(second, "Second").account(second).is_unburdened());
+        assert_eq!(roster.find(first), None);
+        assert_eq!(roster.find(second).map(|found| found.message), Some("Second"));
+        assert!(!roster.remove(first, &End::Stopped, |_| unreachable!("it was removed before")).is_news);
     }
 
     #[test]
     fn why_it_ended_is_known_until_it_is_forgotten() {
-        let roll = Roll::new(ThreadId(0));
+        let roster = Roster::new(ThreadId(0));
         let slot = Slot { index: 0, generation: 0 };
-        roll.enrol(slot, "Job");
-        assert_eq!(roll.why_ended(slot), None);
-        let number = roll.attend(slot, Waker::noop().clone());
+        roster.add(slot, "Job");
+        assert_eq!(roster.why_ended(slot), None);
+        let number = roster.attend(slot, Waker::noop().clone());
         assert!(number.is_ok());
         let why = End::Panicked("broken".into());
-        roll.strike(slot, &why, |_| {}).tell();
-        assert_eq!(roll.attend(slot, Waker::noop().clone()), Err(why));
-        roll.forget(slot);
-        assert_eq!(roll.why_ended(slot), Some(End::Stopped));
+        roster.remove(slot, &why, |_| {}).tell();
+        assert_eq!(roster.attend(slot, Waker::noop().clone()), Err(why));
+        roster.forget(slot);
+        assert_eq!(roster.why_ended(slot), Some(End::Stopped));
     }
 
     #[test]
     fn what_was_reported_with_its_thread_is_no_news() {
-        let roll = Roll::new(ThreadId(3));
+        let roster = Roster::new(ThreadId(3));
         let slot = Slot { index: 0, generation: 0 };
-        roll.enrol(slot, "Job");
-        let there = roll.abandon();
-        assert_eq!(roll.reports(&there).len(), 1);
-        assert!(!roll.strike(slot, &End::Stopped, |_| unreachable!("it was reported")).is_news);
-        assert_eq!(roll.why_ended(slot), Some(End::Stopped));
+        roster.add(slot, "Job");
+        let there = roster.abandon();
+        assert_eq!(roster.reports(&there).len(), 1);
+        assert!(!roster.remove(slot, &End::Stopped, |_| unreachable!("it was reported")).is_news);
+        assert_eq!(roster.why_ended(slot), Some(End::Stopped));
     }
 }

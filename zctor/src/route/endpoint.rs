@@ -96,7 +96,7 @@ pub(crate) struct Endpoint<M: Payload> {
 impl<M: Payload> Drop for Endpoint<M> {
     fn drop(&mut self) {
         if self.status.is_broken() {
-            self.mailbox.roll.forget(self.slot);
+            self.mailbox.roster.forget(self.slot);
         }
     }
 }
@@ -245,7 +245,7 @@ impl Status {
         self.0.store(Self::RESTING, Ordering::Release);
     }
 
-    /// It takes no more mail. Those who watch are told later, by `Roll::strike`.
+    /// It takes no more mail. Those who watch are told later, by `Roster::remove`.
     pub(crate) fn set_ended(&self, why: &End) {
         let by_panic = matches!(why, End::Panicked(_));
         self.0.store(if by_panic { Self::BROKEN } else { Self::ENDED }, Ordering::Release);

@@ -11,9 +11,9 @@ use std::time::Instant;
 use crate::event::End;
 use crate::id::{Birth, Slot};
 use crate::mailbox::Mailbox;
-use crate::mailbox::counters::Page;
+use crate::mailbox::counters::Block;
 use crate::mailbox::envelope::{Envelope, Serving};
-use crate::mailbox::roster::Struck;
+use crate::mailbox::roster::Removed;
 use crate::report::InstanceReport;
 use crate::sys::alarm::AlarmId;
 use crate::sys::park::FIRST_SPIN;
@@ -135,11 +135,11 @@ impl Local {
         (self.hosting.borrow_mut().slots.reserve(), Birth::of(self.timers.next_serial()))
     }
 
-    /// Puts a newcomer on the roll; gives the page with its account.
-    pub(crate) fn enrol(&self, slot: Slot, name: &'static str) -> Arc<Page> {
-        let page = self.mailbox.roll.enrol(slot, name);
-        self.hosting.borrow_mut().slots.keep(slot, &page);
-        page
+    /// Puts a newcomer on the roster; gives the block with its account.
+    pub(crate) fn add(&self, slot: Slot, name: &'static str) -> Arc<Block> {
+        let block = self.mailbox.roster.add(slot, name);
+        self.hosting.borrow_mut().slots.keep(slot, &block);
+        block
     }
 
     /// Puts an instance into the slot that was reserved for it.
@@ -149,20 +149,20 @@ impl Local {
     }
 
     /// The instance has ended: reports it and frees its slot.
-    pub(crate) fn vacate(&self, slot: Slot, why: &End) -> Struck {
+    pub(crate) fn vacate(&self, slot: Slot, why: &End) -> Removed {
         self.leave(slot, why, |report| self.parent.instance_ended(report))
     }
 
     /// Frees the slot of an instance that has ended. `report` is given its account, unless an abandonment has reported that
     /// before.
-    pub(crate) fn leave(&self, slot: Slot, why: &End, report: impl FnOnce(InstanceReport)) -> Struck {
-        let struck = self.mailbox.roll.strike(slot, why, report);
+    pub(crate) fn leave(&self, slot: Slot, why: &End, report: impl FnOnce(InstanceReport)) -> Removed {
+        let removed = self.mailbox.roster.remove(slot, why, report);
         // Its account is still read where it was reported with its thread: that is nobody else's then.
-        let left = self.hosting.borrow_mut().slots.vacate(slot, struck.is_news);
+        let left = self.hosting.borrow_mut().slots.vacate(slot, removed.is_news);
         self.mailbox.meter.instances.fetch_sub(1, Ordering::Relaxed);
         // Its parts of the user's making are gone by now; what is left is ours.
         drop(left);
-        struck
+        removed
     }
 
     /// Nobody lives here.

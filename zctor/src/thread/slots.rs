@@ -4,7 +4,7 @@ use std::collections::BinaryHeap;
 use std::sync::Arc;
 
 use crate::id::{Birth, Slot};
-use crate::mailbox::counters::{Account, Page, account};
+use crate::mailbox::counters::{Account, Block, account};
 
 /// What lives in a slot.
 pub(super) trait Occupant: Clone {
@@ -17,8 +17,8 @@ pub(super) struct Slots<T> {
     entries: Vec<SlotEntry<T>>,
     /// The entries to be given to newcomers.
     free: Vec<u32>,
-    /// The accounts of all entries, as the roll has them.
-    pages: Vec<Arc<Page>>,
+    /// The accounts of all entries, as the roster has them.
+    blocks: Vec<Arc<Block>>,
     /// The instances, the youngest on top: made out when that is first asked for, and kept up from then on.
     by_age: Option<BinaryHeap<(Birth, Slot)>>,
 }
@@ -36,7 +36,7 @@ const _: () = assert!(size_of::<SlotEntry<std::rc::Rc<dyn std::any::Any>>>() <= 
 
 impl<T> Default for Slots<T> {
     fn default() -> Self {
-        Self { entries: Vec::new(), free: Vec::new(), pages: Vec::new(), by_age: None }
+        Self { entries: Vec::new(), free: Vec::new(), blocks: Vec::new(), by_age: None }
     }
 }
 
@@ -52,13 +52,13 @@ impl<T: Occupant> Slots<T> {
     pub(super) fn occupant(&self, slot: Slot) -> Option<(u16, &Account)> {
         let SlotEntry { depth, occupant, .. } = self.entry(slot)?;
         occupant.as_ref()?;
-        Some((*depth, self.pages.get(Page::number(slot))?.account(slot)))
+        Some((*depth, self.blocks.get(Block::number(slot))?.account(slot)))
     }
 
     /// The account of an instance, unless that has ended, and its place is another's.
     #[inline]
     pub(super) fn account(&self, slot: Slot) -> Option<&Account> {
-        account(&self.pages, slot)
+        account(&self.blocks, slot)
     }
 
     #[inline(always)]
@@ -77,10 +77,10 @@ impl<T: Occupant> Slots<T> {
         }
     }
 
-    /// Keeps the page of a newcomer's account.
-    pub(super) fn keep(&mut self, slot: Slot, page: &Arc<Page>) {
-        if self.pages.len() == Page::number(slot) {
-            self.pages.push(Arc::clone(page));
+    /// Keeps the block of a newcomer's account.
+    pub(super) fn keep(&mut self, slot: Slot, block: &Arc<Block>) {
+        if self.blocks.len() == Block::number(slot) {
+            self.blocks.push(Arc::clone(block));
         }
     }
 

@@ -28,7 +28,7 @@ fn note_wait<'l, A: Awaited>(local: &'l Local, awaited: &A) -> Option<Noted<'l>>
     let mailbox = &local.mailbox;
     let (callee, on) = awaited.callee()?;
     let waiter = mailbox.meter.running()?;
-    mailbox.waits.begin(mailbox.roll.find(waiter)?, callee, on);
+    mailbox.waits.begin(mailbox.roster.find(waiter)?, callee, on);
     Some(Noted(mailbox))
 }
 
