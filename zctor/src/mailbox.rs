@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use crate::id::ThreadId;
-use crate::mailbox::buffers::Spares;
+use crate::mailbox::buffers::Buffers;
 use crate::mailbox::counters::{Meter, Waits};
 use crate::mailbox::edge::Edge;
 use crate::mailbox::mail::{Mail, What};
@@ -36,7 +36,7 @@ pub(crate) struct Mailbox {
     pub(crate) permits: Option<Permits>,
     /// The instances that live here.
     pub(crate) roster: Roster,
-    pub(crate) spares: Spares,
+    pub(crate) buffers: Buffers,
     pub(crate) waits: Waits,
     sender: queue::Sender<Mail>,
     receiver: queue::Receiver<Mail>,
@@ -58,7 +58,7 @@ impl Mailbox {
             meter,
             permits,
             roster: Roster::new(thread),
-            spares: Spares::default(),
+            buffers: Buffers::default(),
             waits: Waits::default(),
             sender,
             receiver,

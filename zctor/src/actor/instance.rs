@@ -167,7 +167,7 @@ where
         });
         let all_done = messages.is_empty();
         if all_done {
-            local.mailbox.spares.keep(messages);
+            local.mailbox.buffers.keep(messages);
         }
         all_done
     }

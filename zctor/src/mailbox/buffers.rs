@@ -20,22 +20,22 @@ const TYPES: usize = 4;
 
 /// The spare batches of one thread. A hint: who would have to wait for another goes without.
 #[derive(Default)]
-pub(crate) struct Spares {
-    shelves: Mutex<Vec<Box<dyn AnyShelf>>>,
+pub(crate) struct Buffers {
+    types: Mutex<Vec<Box<dyn AnyByType>>>,
 }
 
 /// The spare batches of one type.
-struct Shelf<M> {
+struct ByType<M> {
     empty: Vec<VecDeque<M>>,
     bytes: usize,
 }
 
-trait AnyShelf: Any + Send {
+trait AnyByType: Any + Send {
     fn as_any_mut(&mut self) -> &mut dyn Any;
     fn shrink(&mut self);
 }
 
-impl<M: Send + 'static> AnyShelf for Shelf<M> {
+impl<M: Send + 'static> AnyByType for ByType<M> {
     fn as_any_mut(&mut self) -> &mut dyn Any {
         self
     }
@@ -46,7 +46,7 @@ impl<M: Send + 'static> AnyShelf for Shelf<M> {
     }
 }
 
-impl<M> Shelf<M> {
+impl<M> ByType<M> {
     fn pop(&mut self) -> Option<VecDeque<M>> {
         let batch = self.empty.pop()?;
         self.bytes -= bytes(&batch);
@@ -63,20 +63,20 @@ impl<M> Shelf<M> {
 }
 
 /// That of this type, if there is one.
-fn shelf<M: Send + 'static>(shelves: &mut [Box<dyn AnyShelf>]) -> Option<&mut Shelf<M>> {
-    shelves.iter_mut().find_map(|shelf| shelf.as_any_mut().downcast_mut())
+fn by_type<M: Send + 'static>(types: &mut [Box<dyn AnyByType>]) -> Option<&mut ByType<M>> {
+    types.iter_mut().find_map(|by_type| by_type.as_any_mut().downcast_mut())
 }
 
 fn bytes<M>(batch: &VecDeque<M>) -> usize {
     batch.capacity() * size_of::<M>()
 }
 
-impl Spares {
+impl Buffers {
     /// An empty batch, with room for so many messages if there is one.
     pub(crate) fn take<M: Send + 'static>(&self, messages: usize) -> VecDeque<M> {
-        let Ok(mut shelves) = self.shelves.try_lock() else { return VecDeque::new() };
-        let spare = shelf::<M>(&mut shelves).and_then(Shelf::pop);
-        drop(shelves);
+        let Ok(mut types) = self.types.try_lock() else { return VecDeque::new() };
+        let spare = by_type::<M>(&mut types).and_then(ByType::pop);
+        drop(types);
         spare.filter(|spare| spare.capacity() >= messages).unwrap_or_default()
     }
 
@@ -95,31 +95,31 @@ impl Spares {
         if !batch.is_empty() || !(1..=BYTES).contains(&bytes(batch)) {
             return;
         }
-        let Ok(mut shelves) = self.shelves.try_lock() else { return };
-        match shelf::<M>(&mut shelves) {
-            Some(shelf) => shelf.push(batch),
+        let Ok(mut types) = self.types.try_lock() else { return };
+        match by_type::<M>(&mut types) {
+            Some(by_type) => by_type.push(batch),
             None => {
-                let mut shelf = Shelf { empty: Vec::new(), bytes: 0 };
-                shelf.push(batch);
-                if shelves.len() == TYPES {
-                    shelves.remove(0);
+                let mut by_type = ByType { empty: Vec::new(), bytes: 0 };
+                by_type.push(batch);
+                if types.len() == TYPES {
+                    types.remove(0);
                 }
-                shelves.push(Box::new(shelf));
+                types.push(Box::new(by_type));
             }
         }
     }
 
     /// Gives all of it back: the thread has ended.
     pub(crate) fn clear(&self) {
-        if let Ok(mut shelves) = self.shelves.try_lock() {
-            shelves.clear();
+        if let Ok(mut types) = self.types.try_lock() {
+            types.clear();
         }
     }
 
     /// Gives the room of a crowd back, when that is gone.
     pub(crate) fn shrink(&self) {
-        if let Ok(mut shelves) = self.shelves.try_lock() {
-            shelves.iter_mut().for_each(|shelf| shelf.shrink());
+        if let Ok(mut types) = self.types.try_lock() {
+            types.iter_mut().for_each(|by_type| by_type.shrink());
         }
     }
 }
@@ -128,71 +128,71 @@ impl Spares {
 mod tests {
     use super::*;
 
-    fn keep<M: Send + 'static>(spares: &Spares, room: usize) {
-        spares.keep(&mut VecDeque::<M>::with_capacity(room));
+    fn keep<M: Send + 'static>(buffers: &Buffers, room: usize) {
+        buffers.keep(&mut VecDeque::<M>::with_capacity(room));
     }
 
     /// How much is kept of a type; takes it all.
-    fn kept<M: Send + 'static>(spares: &Spares) -> usize {
-        std::iter::from_fn(|| Some(spares.take::<M>(1)).filter(|spare| spare.capacity() > 0))
+    fn kept<M: Send + 'static>(buffers: &Buffers) -> usize {
+        std::iter::from_fn(|| Some(buffers.take::<M>(1)).filter(|spare| spare.capacity() > 0))
             .map(|spare| bytes(&spare))
             .sum()
     }
 
     #[test]
     fn a_spare_goes_to_whom_it_fits() {
-        let spares = Spares::default();
-        keep::<u64>(&spares, 8);
-        assert_eq!(spares.take::<u32>(1).capacity(), 0, "it is of another type");
-        assert_eq!(spares.take::<u64>(8).capacity(), 8);
-        assert_eq!(spares.take::<u64>(8).capacity(), 0, "it was taken");
-        keep::<u64>(&spares, 8);
-        assert_eq!(spares.take::<u64>(9).capacity(), 0, "it is too small");
-        assert_eq!(kept::<u64>(&spares), 0, "and gone, so that larger ones come");
+        let buffers = Buffers::default();
+        keep::<u64>(&buffers, 8);
+        assert_eq!(buffers.take::<u32>(1).capacity(), 0, "it is of another type");
+        assert_eq!(buffers.take::<u64>(8).capacity(), 8);
+        assert_eq!(buffers.take::<u64>(8).capacity(), 0, "it was taken");
+        keep::<u64>(&buffers, 8);
+        assert_eq!(buffers.take::<u64>(9).capacity(), 0, "it is too small");
+        assert_eq!(kept::<u64>(&buffers), 0, "and gone, so that larger ones come");
     }
 
     #[test]
     fn what_is_filled_holds_the_messages_in_order() {
-        let spares = Spares::default();
+        let buffers = Buffers::default();
         let mut first = VecDeque::from(vec![1, 2, 3]);
-        assert_eq!(spares.fill(&mut first), [1, 2, 3]);
+        assert_eq!(buffers.fill(&mut first), [1, 2, 3]);
         assert_eq!(first.capacity(), 0, "there was no spare: they went in their own");
-        keep::<i32>(&spares, 3);
+        keep::<i32>(&buffers, 3);
         let mut second = VecDeque::from(vec![4, 5, 6]);
-        let filled = spares.fill(&mut second);
+        let filled = buffers.fill(&mut second);
         assert_eq!(filled, [4, 5, 6]);
         assert!(second.is_empty() && second.capacity() == 3, "its own is its sender's again");
     }
 
     #[test]
     fn no_more_is_kept_than_the_limits_say() {
-        let spares = Spares::default();
+        let buffers = Buffers::default();
         for _ in 0..200 {
-            keep::<u8>(&spares, BYTES / 100);
+            keep::<u8>(&buffers, BYTES / 100);
         }
-        assert!((BYTES / 100 * 99..=BYTES).contains(&kept::<u8>(&spares)));
+        assert!((BYTES / 100 * 99..=BYTES).contains(&kept::<u8>(&buffers)));
         for _ in 0..200 {
-            keep::<u8>(&spares, BYTES / 100);
+            keep::<u8>(&buffers, BYTES / 100);
         }
-        spares.shrink();
-        assert!((1..=BYTES_AT_REST).contains(&kept::<u8>(&spares)));
-        keep::<u8>(&spares, BYTES + 1);
-        assert_eq!(kept::<u8>(&spares), 0);
+        buffers.shrink();
+        assert!((1..=BYTES_AT_REST).contains(&kept::<u8>(&buffers)));
+        keep::<u8>(&buffers, BYTES + 1);
+        assert_eq!(kept::<u8>(&buffers), 0);
     }
 
     #[test]
     fn the_type_that_came_first_makes_room_for_another() {
-        let spares = Spares::default();
-        keep::<u8>(&spares, 8);
-        keep::<u16>(&spares, 8);
-        keep::<u32>(&spares, 8);
-        keep::<u64>(&spares, 8);
-        keep::<i64>(&spares, 8);
-        assert_eq!(kept::<u8>(&spares), 0);
-        let others = (kept::<u16>(&spares), kept::<u32>(&spares), kept::<u64>(&spares), kept::<i64>(&spares));
+        let buffers = Buffers::default();
+        keep::<u8>(&buffers, 8);
+        keep::<u16>(&buffers, 8);
+        keep::<u32>(&buffers, 8);
+        keep::<u64>(&buffers, 8);
+        keep::<i64>(&buffers, 8);
+        assert_eq!(kept::<u8>(&buffers), 0);
+        let others = (kept::<u16>(&buffers), kept::<u32>(&buffers), kept::<u64>(&buffers), kept::<i64>(&buffers));
         assert_eq!(others, (16, 32, 64, 64));
-        keep::<u8>(&spares, 8);
-        spares.clear();
-        assert_eq!(kept::<u8>(&spares), 0);
+        keep::<u8>(&buffers, 8);
+        buffers.clear();
+        assert_eq!(kept::<u8>(&buffers), 0);
     }
 }

@@ -6,7 +6,7 @@ use smallbox::{SmallBox, smallbox};
 
 use crate::event::Undelivered;
 use crate::id::InstanceId;
-use crate::mailbox::buffers::Spares;
+use crate::mailbox::buffers::Buffers;
 use crate::mailbox::dead_letters::Losses;
 
 /// Words that an envelope holds inline: a message of four words with the port of its call.
@@ -27,7 +27,7 @@ pub(crate) trait ErasedContents {
     fn len(&self) -> usize;
 
     /// Adds the message in the one behind it, which is empty then, if they are for that.
-    fn gather(&mut self, next: &mut Envelope, spares: &Spares) -> Gathered;
+    fn gather(&mut self, next: &mut Envelope, buffers: &Buffers) -> Gathered;
 
     /// Nobody will handle what is left, which is counted: tells of the dead letters, and ends the calls.
     fn discard(&mut self, undeliverable: Undeliverable<'_>);

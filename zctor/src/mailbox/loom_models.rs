@@ -34,7 +34,7 @@ impl ErasedContents for Probe {
         1
     }
 
-    fn gather(&mut self, _: &mut Envelope, _: &Spares) -> Gathered {
+    fn gather(&mut self, _: &mut Envelope, _: &Buffers) -> Gathered {
         Gathered::Not
     }
 

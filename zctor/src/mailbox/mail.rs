@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::sync::atomic::Ordering;
 
 use crate::id::Slot;
-use crate::mailbox::buffers::Spares;
+use crate::mailbox::buffers::Buffers;
 use crate::mailbox::envelope::{Envelope, Gathered};
 use crate::sys::frame::in_hook;
 
@@ -144,13 +144,13 @@ impl Mail {
     /// Adds what is in `next` to it, if that is a single message to the same instance that came in the same way, and there is
     /// room: what comes one after another for one instance is handled as a batch.
     #[inline]
-    pub(crate) fn gather(&mut self, next: &mut Self, spares: &Spares) -> bool {
+    pub(crate) fn gather(&mut self, next: &mut Self, buffers: &Buffers) -> bool {
         let how = How { rotated: next.rotated, permitted: next.permitted };
         if !self.takes(next.to, how, next.from_hook) {
             return false;
         }
         let What::Envelope(other) = &mut next.what else { return false };
-        self.join(next.messages, |envelope| envelope.gather(other, spares))
+        self.join(next.messages, |envelope| envelope.gather(other, buffers))
     }
 
     /// Adds messages to its envelope by `gather`, if they are for that.

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use crate::error::CallError;
 use crate::event::{DeadLetter, Undelivered};
-use crate::mailbox::buffers::Spares;
+use crate::mailbox::buffers::Buffers;
 use crate::mailbox::dead_letters::{Listener, run_hook};
 use crate::mailbox::envelope::{Envelope, ErasedContents, Gathered, Undeliverable, erase};
 use crate::route::payload::Payload;
@@ -55,7 +55,7 @@ pub(super) trait Content: Default + Send + 'static {
         &mut self,
         next: &mut Option<Self::Message>,
         hook: &H,
-        spares: &Spares,
+        buffers: &Buffers,
     ) -> Gathered;
     /// As `ErasedContents::discard`.
     fn discard(&mut self, undeliverable: Undeliverable<'_>, hook: Option<&OnUndelivered<Self::Message>>);
@@ -88,16 +88,16 @@ const fn is_bulky<M>() -> bool {
 pub(super) fn join<M: Payload + Send, H: Hook<M>>(
     envelope: &mut Envelope,
     place: &mut Option<M>,
-    spares: &Spares,
+    buffers: &Buffers,
 ) -> Gathered {
     if is_bulky::<M>() {
         return Gathered::Not;
     }
     let any = envelope.as_any_mut();
     if let Some(Contents { content, undelivered }) = any.downcast_mut::<Contents<VecDeque<M>, H>>() {
-        content.gather(place, undelivered, spares)
+        content.gather(place, undelivered, buffers)
     } else if let Some(Contents { content, undelivered }) = any.downcast_mut::<Contents<Option<M>, H>>() {
-        content.gather(place, undelivered, spares)
+        content.gather(place, undelivered, buffers)
     } else {
         Gathered::Not
     }
@@ -144,12 +144,12 @@ impl<C: Content, H: Hook<C::Message>> ErasedContents for Contents<C, H> {
         TypeId::of::<C::Message>()
     }
 
-    fn gather(&mut self, next: &mut Envelope, spares: &Spares) -> Gathered {
+    fn gather(&mut self, next: &mut Envelope, buffers: &Buffers) -> Gathered {
         if is_bulky::<C::Message>() {
             return Gathered::Not;
         }
         match next.as_any_mut().downcast_mut::<Contents<Option<C::Message>, H>>() {
-            Some(next) => self.content.gather(&mut next.content, &self.undelivered, spares),
+            Some(next) => self.content.gather(&mut next.content, &self.undelivered, buffers),
             None => Gathered::Not,
         }
     }
@@ -175,8 +175,8 @@ impl<M: Payload + Send> Content for Option<M> {
         usize::from(self.is_some())
     }
 
-    fn gather<H: Hook<M>>(&mut self, next: &mut Self, hook: &H, spares: &Spares) -> Gathered {
-        let mut messages: VecDeque<M> = spares.take(2);
+    fn gather<H: Hook<M>>(&mut self, next: &mut Self, hook: &H, buffers: &Buffers) -> Gathered {
+        let mut messages: VecDeque<M> = buffers.take(2);
         messages.extend(self.take());
         messages.extend(next.take());
         Gathered::Batch(erase(Contents { content: messages, undelivered: hook.clone() }))
@@ -197,7 +197,7 @@ impl<M: Payload<Port: Send> + Send> Content for Option<Call<M>> {
         usize::from(self.is_some())
     }
 
-    fn gather<H: Hook<M>>(&mut self, _: &mut Option<M>, _: &H, _: &Spares) -> Gathered {
+    fn gather<H: Hook<M>>(&mut self, _: &mut Option<M>, _: &H, _: &Buffers) -> Gathered {
         Gathered::Not
     }
 
@@ -218,7 +218,7 @@ impl<M: Payload + Send> Content for VecDeque<M> {
     }
 
     #[inline]
-    fn gather<H: Hook<M>>(&mut self, next: &mut Option<M>, _: &H, _: &Spares) -> Gathered {
+    fn gather<H: Hook<M>>(&mut self, next: &mut Option<M>, _: &H, _: &Buffers) -> Gathered {
         if let Some(message) = next.take() {
             self.push_back(message); // `extend` would move it twice
         }

@@ -35,7 +35,7 @@ impl<M: Payload<Port: Send> + Send> Delivery<M> {
             take_back(place, endpoint.deliver(way, Mail::call(endpoint.slot, envelope, can_be_given_up, how)));
         },
         batch: |messages, endpoint, way, how| {
-            let batch = endpoint.mailbox.spares.fill(messages);
+            let batch = endpoint.mailbox.buffers.fill(messages);
             let envelope = enclose(batch, endpoint.undelivered.as_ref());
             take_back(messages, endpoint.deliver_batch(way, Mail::batch(endpoint.slot, envelope, how)));
         },
@@ -59,10 +59,10 @@ fn single<M: Payload + Send>(place: &mut Option<M>, endpoint: &Endpoint<M>, how:
 /// Queues a message for an instance of this thread: see `thread::send_here`.
 #[inline(always)]
 fn queue_here<M: Payload + Send>(place: &mut Option<M>, endpoint: &Endpoint<M>, how: How) -> bool {
-    let spares = &endpoint.mailbox.spares;
+    let buffers = &endpoint.mailbox.buffers;
     let add = |envelope: &mut Envelope, place: &mut Option<M>| match &endpoint.undelivered {
-        None => join::<M, NoHook>(envelope, place, spares),
-        Some(_) => join::<M, Arc<OnUndelivered<M>>>(envelope, place, spares),
+        None => join::<M, NoHook>(envelope, place, buffers),
+        Some(_) => join::<M, Arc<OnUndelivered<M>>>(envelope, place, buffers),
     };
     send_here(place, (endpoint.slot, M::CALL_DEPTH), how, add, |place| single(place, endpoint, how))
 }

@@ -201,7 +201,7 @@ pub(super) fn begin_rest(local: &Local) {
 /// The room of a crowd, when that is gone.
 pub(super) fn give_room_back(local: &Local) {
     local.hosting.borrow_mut().queue.shrink();
-    local.mailbox.spares.shrink();
+    local.mailbox.buffers.shrink();
 }
 
 /// From here on nobody finds it open, and what it had taken in is given up.
@@ -210,7 +210,7 @@ pub(super) fn close(local: &Local) {
         divert_here(local, mail);
     }
     clear_queue(local);
-    local.mailbox.spares.clear();
+    local.mailbox.buffers.clear();
     // It may hold clients of instances that lived here.
     drop(local.mailbox.parker.notify_by(None));
 }

@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use crate::id::Slot;
 use crate::mailbox::Arrivals;
-use crate::mailbox::buffers::Spares;
+use crate::mailbox::buffers::Buffers;
 use crate::mailbox::envelope::{Envelope, Gathered, Serving};
 use crate::mailbox::mail::{How, Kind, Mail, ORDER, Order, What};
 use crate::sys::clock::now;
@@ -70,7 +70,7 @@ pub(super) fn take_in(local: &Local) -> bool {
                 local.ending.set(true);
                 arrivals.next_into(&mut place);
             } else {
-                messages += hosting.take_in(&mut place, &mut arrivals, &mailbox.spares);
+                messages += hosting.take_in(&mut place, &mut arrivals, &mailbox.buffers);
             }
         }
         mailbox.meter.taken.add(messages.wrapping_sub(counted));
@@ -85,12 +85,12 @@ impl Hosting {
     /// Takes in mail that has come, which is in `place`: to the batch that it belongs to, with all that follows it and belongs
     /// there too, or to its place in the queue. Gives the number of messages; the next arrival is in `place` then.
     #[inline(always)]
-    fn take_in(&mut self, place: &mut Option<Mail>, arrivals: &mut Arrivals<'_>, spares: &Spares) -> u64 {
+    fn take_in(&mut self, place: &mut Option<Mail>, arrivals: &mut Arrivals<'_>, buffers: &Buffers) -> u64 {
         let Some(mail) = place else { return 0 };
         let (to, messages) = (mail.to, u64::from(mail.messages));
         let (depth, ahead) = self.note(mail);
         let mut last = self.queue.last(depth);
-        let mut joins = |mail: &mut Mail| last.as_mut().is_some_and(|last| last.gather(mail, spares));
+        let mut joins = |mail: &mut Mail| last.as_mut().is_some_and(|last| last.gather(mail, buffers));
         if !joins(mail) {
             if let Some(mail) = place.take() {
                 self.queue.push(depth, ahead, || mail);
