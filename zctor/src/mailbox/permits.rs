@@ -16,7 +16,7 @@
 //! No call is missed: a fence between joining and trying again, and one between giving back and looking at the line, let
 //! one of the two see the other. In 6 the lock of the line does. A call in 4 and 5 need not go to the front: a sender that
 //! stood there when the permit came back would have been called instead, and one that has joined there since tries after
-//! the permit came back, which the lock of the line shows it. And it must not go there: two senders in two lines, neither of
+//! the permit came back, which the lock of the line shows it. And it must not go there: two senders in two mailboxes, neither of
 //! which can use the room of the other's, would call each other for ever.
 
 use std::sync::atomic::Ordering;

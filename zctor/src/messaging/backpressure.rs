@@ -38,9 +38,9 @@ pub(super) fn overflow<'a, M: Payload>(
     match overflow {
         Overflow::DropNewest => Ok(chosen),
         Overflow::Wait if target.view.waits() && may_wait_for_room() => {
-            let mut turnstile = Turnstile::new(target, key, &chosen);
+            let mut permit_wait = PermitWait::new(target, key, &chosen);
             drop(chosen);
-            wait(&mut turnstile, until()).unwrap_or(Err(Refusal::Full))
+            wait(&mut permit_wait, until()).unwrap_or(Err(Refusal::Full))
         }
         Overflow::Wait | Overflow::Refuse => Err(Refusal::Full),
     }
@@ -55,36 +55,36 @@ pub(super) fn room_deadline<'a, M: Payload>(target: &Target<'a, M>) -> Option<In
 }
 
 /// A sender that waits for room: at the mailbox it must go to, or where any of a pool will do, at all of them.
-struct Turnstile<'t, 'a, M: Payload> {
+struct PermitWait<'t, 'a, M: Payload> {
     target: &'t Target<'a, M>,
     key: Option<u64>,
     /// Each with the place in its line.
-    lines: Vec<(Arc<Mailbox>, Ticket)>,
+    mailboxes: Vec<(Arc<Mailbox>, Ticket)>,
 }
 
-impl<'t, 'a, M: Payload> Turnstile<'t, 'a, M> {
+impl<'t, 'a, M: Payload> PermitWait<'t, 'a, M> {
     fn new(target: &'t Target<'a, M>, key: Option<u64>, chosen: &Chosen<'a, M>) -> Self {
-        let mut turnstile = Self { target, key, lines: Vec::new() };
-        turnstile.find_lines(chosen);
-        turnstile
+        let mut permit_wait = Self { target, key, mailboxes: Vec::new() };
+        permit_wait.find_mailboxes(chosen);
+        permit_wait
     }
 
     /// The pool may have changed since.
-    fn find_lines(&mut self, chosen: &Chosen<'a, M>) {
+    fn find_mailboxes(&mut self, chosen: &Chosen<'a, M>) {
         let any_will_do = matches!((self.target.binding, self.key), (Binding::Turn(_) | Binding::LeastLoaded, None));
         let mailboxes = match self.target.pool {
             Some(pool) if any_will_do => pool.bounded(),
             _ => vec![Arc::clone(&chosen.endpoint().mailbox)],
         };
         for mailbox in mailboxes {
-            if !self.lines.iter().any(|(known, _)| Arc::ptr_eq(known, &mailbox)) {
-                self.lines.push((mailbox, Ticket::default()));
+            if !self.mailboxes.iter().any(|(known, _)| Arc::ptr_eq(known, &mailbox)) {
+                self.mailboxes.push((mailbox, Ticket::default()));
             }
         }
     }
 
     fn join(&mut self, waker: &Waker) {
-        for (mailbox, ticket) in &mut self.lines {
+        for (mailbox, ticket) in &mut self.mailboxes {
             if let Some(permits) = &mailbox.permits {
                 permits.join(ticket, waker);
             }
@@ -93,7 +93,7 @@ impl<'t, 'a, M: Payload> Turnstile<'t, 'a, M> {
 
     /// It was called perhaps, and has found no room that it can use.
     fn decline(&mut self) {
-        for (mailbox, ticket) in &mut self.lines {
+        for (mailbox, ticket) in &mut self.mailboxes {
             if let Some(permits) = &mailbox.permits {
                 permits.decline(ticket);
             }
@@ -101,16 +101,16 @@ impl<'t, 'a, M: Payload> Turnstile<'t, 'a, M> {
     }
 }
 
-impl<'a, M: Payload> Awaited for Turnstile<'_, 'a, M> {
+impl<'a, M: Payload> Awaited for PermitWait<'_, 'a, M> {
     type Output = Result<Chosen<'a, M>, Refusal>;
 
     fn is_ready(&self) -> bool {
-        self.lines.iter().any(|(mailbox, _)| mailbox.permits.as_ref().is_none_or(Permits::has_free))
+        self.mailboxes.iter().any(|(mailbox, _)| mailbox.permits.as_ref().is_none_or(Permits::has_free))
     }
 
     fn poll(&mut self, waker: &Waker) -> Option<Self::Output> {
         match self.target.choose(self.key) {
-            Ok(chosen) if chosen.is_full() => self.find_lines(&chosen),
+            Ok(chosen) if chosen.is_full() => self.find_mailboxes(&chosen),
             outcome => return Some(outcome),
         }
         if waker.will_wake(Waker::noop()) {
@@ -129,9 +129,9 @@ impl<'a, M: Payload> Awaited for Turnstile<'_, 'a, M> {
     }
 }
 
-impl<M: Payload> Drop for Turnstile<'_, '_, M> {
+impl<M: Payload> Drop for PermitWait<'_, '_, M> {
     fn drop(&mut self) {
-        for (mailbox, ticket) in &self.lines {
+        for (mailbox, ticket) in &self.mailboxes {
             if let Some(permits) = &mailbox.permits {
                 permits.leave(ticket);
             }

@@ -9,7 +9,7 @@ use super::*;
 use crate::sys::park::Parker;
 use crate::sys::sync::AtomicU8;
 
-/// One who waits, as `park::wait_outside` and `route::Turnstile` do together.
+/// One who waits, as `park::wait_outside` and `route::PermitWait` do together.
 struct Caller {
     parker: Arc<Parker>,
     waker: Waker,
