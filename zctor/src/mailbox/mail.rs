@@ -19,7 +19,7 @@ pub(crate) struct How {
 
 impl How {
     /// To one that takes over what rotation had given to another.
-    pub(crate) const TO_STAND_IN: Self = Self { rotated: true, permitted: false };
+    pub(crate) const TO_SUBSTITUTE: Self = Self { rotated: true, permitted: false };
 }
 
 /// What a mailbox holds.

@@ -50,7 +50,7 @@ fn send_straight<'a, M: Payload>(target: &Target<'a, M>, messages: Vec<M>, late:
             Ok(())
         }
         (Binding::Turn(_), Some(pool)) if messages.iter().all(|message| message.key().is_none()) => {
-            pool.deal(messages, late)
+            pool.distribute(messages, late)
         }
         _ => Err(messages),
     }

@@ -33,8 +33,8 @@ pub(super) fn hand_over<M: Payload, T>(
     send: impl Fn(&Endpoint<M>, Way, &mut Option<T>, How),
 ) {
     while place.is_some() {
-        let Some((endpoint, way)) = pool.stand_in() else { return };
-        send(&endpoint, way, place, How::TO_STAND_IN);
+        let Some((endpoint, way)) = pool.substitute() else { return };
+        send(&endpoint, way, place, How::TO_SUBSTITUTE);
     }
 }
 
@@ -104,13 +104,13 @@ pub(crate) struct Pool<M: Payload> {
     /// The number of the place last used; 0 before the first.
     pub(super) turn: AtomicU64,
     /// The same among those who took over mail of an instance that ended.
-    pub(super) stand_ins: AtomicU64,
+    pub(super) substitutes: AtomicU64,
     /// Those who join when the pool is published. Its lock serializes all changes of `places`.
-    draft: Mutex<Draft<M>>,
+    pending: Mutex<Pending<M>>,
     pub(crate) edge: Arc<Edge>,
 }
 
-struct Draft<M: Payload> {
+struct Pending<M: Payload> {
     newcomers: Vec<Place<M>>,
     /// Places whose instance has ended since the last compaction.
     ended: usize,
@@ -122,8 +122,8 @@ impl<M: Payload> Pool<M> {
             places: ArcSwap::default(),
             version: AtomicU64::new(0),
             turn: AtomicU64::new(0),
-            stand_ins: AtomicU64::new(0),
-            draft: Mutex::new(Draft { newcomers: Vec::new(), ended: 0 }),
+            substitutes: AtomicU64::new(0),
+            pending: Mutex::new(Pending { newcomers: Vec::new(), ended: 0 }),
             edge,
         }
     }
@@ -131,7 +131,7 @@ impl<M: Payload> Pool<M> {
     /// Adds an instance, to be seen when the pool is published.
     pub(crate) fn add(&self, endpoint: Arc<Endpoint<M>>) {
         let number = (u64::from(endpoint.mailbox.thread.0) + 1) << 32 | u64::from(endpoint.slot.index);
-        lock(&self.draft).newcomers.push(Place { number, endpoint });
+        lock(&self.pending).newcomers.push(Place { number, endpoint });
     }
 
     /// One of the pool's instances has ended: nothing is routed to it any more. A large pool is only compacted when half
@@ -139,19 +139,19 @@ impl<M: Payload> Pool<M> {
     pub(crate) fn remove_one(&self) {
         // Before the lock, so that it is dropped behind it.
         let mut old = None;
-        let mut draft = lock(&self.draft);
-        draft.ended += 1;
+        let mut pending = lock(&self.pending);
+        pending.ended += 1;
         let places = self.places.load_full();
-        if places.len() < 64 || draft.ended * 2 >= places.len() {
-            draft.ended = 0;
+        if places.len() < 64 || pending.ended * 2 >= places.len() {
+            pending.ended = 0;
             let live = places.iter().filter(|place| !place.endpoint.status.has_ended()).cloned().collect();
             old = Some(self.replace(live));
         }
-        drop(draft);
+        drop(pending);
         drop((places, old));
     }
 
-    /// Called under the lock of `draft`. What it gives is to be dropped outside: it may hold hooks of users.
+    /// Called under the lock of `pending`. What it gives is to be dropped outside: it may hold hooks of users.
     #[must_use]
     fn replace(&self, list: Vec<Place<M>>) -> Arc<Places<M>> {
         let version = self.version() + 1;
@@ -218,12 +218,12 @@ impl<M: Payload> AnyPool for Pool<M> {
     }
 
     fn publish(&self) -> Option<Box<dyn Any>> {
-        let mut draft = lock(&self.draft);
-        if draft.newcomers.is_empty() {
+        let mut pending = lock(&self.pending);
+        if pending.newcomers.is_empty() {
             return None;
         }
         let mut places = self.places.load().to_vec();
-        places.append(&mut draft.newcomers);
+        places.append(&mut pending.newcomers);
         // Of two spawns at once, the one with the lower numbers may come second.
         places.sort_by_key(|place| place.number);
         Some(Box::new(self.replace(places)))

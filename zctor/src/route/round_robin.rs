@@ -69,25 +69,25 @@ impl<M: Payload> Pool<M> {
     /// Deals a batch out in turn to places without a bound, so that each message goes where it would go alone. What comes
     /// too late for its receiver goes to `late`; all come back, and the turn stays, if one of those places has a bound or
     /// none takes mail.
-    pub(crate) fn deal(&self, messages: Vec<M>, late: &mut Vec<M>) -> Result<(), Vec<M>> {
+    pub(crate) fn distribute(&self, messages: Vec<M>, late: &mut Vec<M>) -> Result<(), Vec<M>> {
         let places = self.places.load();
-        let Some(mut hands) = self.take_turns(&places, messages.len()) else { return Err(messages) };
-        let routed = |hand: &Hand<'_, M>| trace::routed(M::NAME, hand.endpoint.id(), hand.index + 1, places.len());
-        if let [only] = &mut hands[..] {
+        let Some(mut shares) = self.take_turns(&places, messages.len()) else { return Err(messages) };
+        let routed = |share: &Share<'_, M>| trace::routed(M::NAME, share.endpoint.id(), share.index + 1, places.len());
+        if let [only] = &mut shares[..] {
             messages.iter().for_each(|_| routed(only));
             only.messages = messages;
         } else {
-            let share = messages.len().div_ceil(hands.len());
-            hands.iter_mut().for_each(|hand| hand.messages.reserve_exact(share));
+            let count = messages.len().div_ceil(shares.len());
+            shares.iter_mut().for_each(|share| share.messages.reserve_exact(count));
             let mut messages = messages.into_iter();
             while !messages.as_slice().is_empty() {
-                for (hand, message) in hands.iter_mut().zip(messages.by_ref()) {
-                    routed(hand);
-                    hand.messages.push(message);
+                for (share, message) in shares.iter_mut().zip(messages.by_ref()) {
+                    routed(share);
+                    share.messages.push(message);
                 }
             }
         }
-        for Hand { endpoint, way, messages, .. } in hands {
+        for Share { endpoint, way, messages, .. } in shares {
             late.extend(endpoint.send_batch(way, messages, How { rotated: true, permitted: false }));
         }
         Ok(())
@@ -95,7 +95,7 @@ impl<M: Payload> Pool<M> {
 
     /// Moves the turn on by `count` messages, at least one, at once. Gives those whose turns they are, the first in front;
     /// after the last it is the first one's again.
-    fn take_turns<'p>(&self, places: &'p [Place<M>], count: usize) -> Option<Vec<Hand<'p, M>>> {
+    fn take_turns<'p>(&self, places: &'p [Place<M>], count: usize) -> Option<Vec<Share<'p, M>>> {
         loop {
             let turn = self.turn.load(Ordering::Relaxed);
             let start = after(places, turn);
@@ -104,33 +104,33 @@ impl<M: Payload> Pool<M> {
             let open = in_turn.filter_map(|index| {
                 let endpoint = &places[index].endpoint;
                 let way = endpoint.admit().ok().filter(|_| endpoint.status.is_ready())?;
-                Some(Hand { index, endpoint, way, messages: Vec::new() })
+                Some(Share { index, endpoint, way, messages: Vec::new() })
             });
-            let mut hands = Vec::with_capacity(count.min(places.len()));
-            hands.extend(open.take(count));
-            if hands.iter().any(|hand| hand.endpoint.mailbox.permits.is_some()) {
+            let mut shares = Vec::with_capacity(count.min(places.len()));
+            shares.extend(open.take(count));
+            if shares.iter().any(|share| share.endpoint.mailbox.permits.is_some()) {
                 return None;
             }
-            let last = &hands[(count - 1).checked_rem(hands.len())?];
+            let last = &shares[(count - 1).checked_rem(shares.len())?];
             let last = places[last.index].number;
             // Relaxed: the counter orders nothing but itself.
             if last == turn || self.turn.compare_exchange(turn, last, Ordering::Relaxed, Ordering::Relaxed).is_ok() {
-                return Some(hands);
+                return Some(shares);
             }
         }
     }
 
     /// Who takes over a rotated message of one that ended: each in turn. The message's own turn was counted before.
-    pub(crate) fn stand_in(&self) -> Option<(Arc<Endpoint<M>>, Way)> {
+    pub(crate) fn substitute(&self) -> Option<(Arc<Endpoint<M>>, Way)> {
         let places = self.places.load();
-        let (index, way) = next_open(&places, self.stand_ins.load(Ordering::Relaxed), true)?;
-        self.stand_ins.store(places[index].number, Ordering::Relaxed);
+        let (index, way) = next_open(&places, self.substitutes.load(Ordering::Relaxed), true)?;
+        self.substitutes.store(places[index].number, Ordering::Relaxed);
         Some((Arc::clone(&places[index].endpoint), way))
     }
 }
 
 /// What one place is dealt of a batch.
-struct Hand<'p, M: Payload> {
+struct Share<'p, M: Payload> {
     index: usize,
     endpoint: &'p Endpoint<M>,
     way: Way,
