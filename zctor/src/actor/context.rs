@@ -20,7 +20,7 @@ use crate::messaging::target::Target;
 use crate::route::payload::{Kind, ToPort};
 use crate::route::pool::{KnownPool, known};
 use crate::sys::awaited::Running;
-use crate::thread::local::{Local, Wish};
+use crate::thread::local::{Local, Requested};
 
 /// What the handlers of `M` are given as their first parameter, if the enum has `calls(..)` or `#[actor(ctx)]`.
 ///
@@ -399,15 +399,15 @@ impl<M: Message> Context<M> {
     /// message. Ends an instance whose factory runs once.
     pub fn reset(&self) {
         // A stop that was asked for stays asked for.
-        if self.shared.common.wish.get() == Wish::None {
-            self.shared.common.wish.set(Wish::Reset);
+        if self.shared.common.requested.get() == Requested::None {
+            self.shared.common.requested.set(Requested::Reset);
         }
     }
 
     /// Ends this instance after this handler: `on_stop`, then the state is dropped. Its rotated mail goes to its
     /// siblings, the rest becomes dead letters.
     pub fn stop(&self) {
-        self.shared.common.wish.set(Wish::Stop);
+        self.shared.common.requested.set(Requested::Stop);
     }
 
     /// Whether the engine is shutting down: long handlers should come to an end.

@@ -7,7 +7,7 @@ use std::time::Instant;
 use crate::actor::context::Context;
 use crate::actor::dispatch::Dispatch;
 use crate::actor::double;
-use crate::actor::state::Moment;
+use crate::actor::state::Origin;
 use crate::actor::state::TypedCell;
 use crate::client::message::Message;
 use crate::error::CallError;
@@ -19,7 +19,7 @@ use crate::route::contents::{Call, lose};
 use crate::route::endpoint::Endpoint;
 use crate::route::payload::Port;
 use crate::sys::unwind::{count_uncaught, quietly, tell_caught};
-use crate::thread::local::{Common, Instance, Local, Phase, Wish};
+use crate::thread::local::{Common, Instance, Local, Phase, Requested};
 use crate::thread::undelivered::settle_account;
 
 /// Ends a call whose caller had given up before its handler began: that never will.
@@ -55,15 +55,15 @@ where
             loop {
                 let goes_on = next(state, ctx, slot);
                 count_handled(account, meter);
-                if !goes_on || self.common.wish.get() != Wish::None {
+                if !goes_on || self.common.requested.get() != Requested::None {
                     break;
                 }
                 tell_caught(orphans, None);
             }
         });
         match outcome {
-            Some(Ok(())) if self.common.wish.get() == Wish::None => {}
-            Some(Ok(())) => self.grant(local, Moment::Handler),
+            Some(Ok(())) if self.common.requested.get() == Requested::None => {}
+            Some(Ok(())) => self.fulfil(local, Origin::Handler),
             // Only the last is not counted as handled.
             Some(Err(text)) => self.failed(local, slot.take(), &text),
             // Not reached: an envelope is delivered to live instances only, and those have a state.

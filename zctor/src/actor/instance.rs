@@ -17,7 +17,7 @@ use crate::actor::double;
 use crate::actor::factory::StateFactory;
 use crate::actor::handling::{begin, count_handled, count_taken, known, skip};
 use crate::actor::state::TypedCell;
-use crate::actor::state::{Moment, Typed};
+use crate::actor::state::{Origin, Typed};
 use crate::error::SpawnError;
 use crate::event::End;
 use crate::id::{Birth, InstanceId, Slot};
@@ -28,7 +28,7 @@ use crate::route::contents::{Call, OnUndelivered};
 use crate::route::endpoint::{Delivery, Endpoint, Status};
 use crate::route::payload::Port;
 use crate::sys::unwind::{catch, run_user};
-use crate::thread::local::{Common, Instance, Local, OnTheSpot, Phase, Unsettled, Wish};
+use crate::thread::local::{Common, Instance, Local, OnTheSpot, Phase, Requested, Unsettled};
 use crate::thread::serve::enqueue;
 
 /// Builds a state on the current thread and gives it a slot; its `on_start` is queued.
@@ -60,7 +60,7 @@ where
     let instance = Rc::new(InstanceCell {
         common: Common {
             phase: Cell::new(Phase::New),
-            wish: Cell::default(),
+            requested: Cell::default(),
             busy: Cell::new(false),
             answers_itself: !double::is_double::<M, S>(),
         },
@@ -155,7 +155,7 @@ where
         if !self.get_ready(local) {
             return false;
         }
-        // They stay in the envelope until each is begun: what comes after a panic or a wish is left there.
+        // They stay in the envelope until each is begun: what comes after a panic or a requested is left there.
         let mut budget = serving.budget;
         self.handle(local, &mut ReplySlot::Nobody, None, |state, ctx, slot| {
             begin(local, serving);
@@ -197,8 +197,8 @@ where
             Some(Err(text)) => OnTheSpot::Unsettled(Unsettled { callee: self, panic: Some(text) }),
             Some(Ok(())) | None => {
                 count_handled(account, meter);
-                match self.common.wish.get() {
-                    Wish::None => OnTheSpot::Handled,
+                match self.common.requested.get() {
+                    Requested::None => OnTheSpot::Handled,
                     _ => OnTheSpot::Unsettled(Unsettled { callee: self, panic: None }),
                 }
             }
@@ -216,8 +216,8 @@ where
                 self.drop_state(local);
                 self.vacate(local, End::Panicked(text));
             }
-            Some(Err(text)) => self.recover(local, Moment::Start, &text, || ()),
-            _ => self.grant(local, Moment::Start),
+            Some(Err(text)) => self.recover(local, Origin::Start, &text, || ()),
+            _ => self.fulfil(local, Origin::Start),
         }
     }
 
@@ -241,7 +241,7 @@ where
     fn tick(self: Rc<Self>, local: &Rc<Local>, id: u64) {
         if self.common.phase.get() == Phase::Resting {
             if self.if_extras(|extras| extras.alarm == id) {
-                self.revive(local);
+                self.resume(local);
             }
             return;
         }
@@ -255,7 +255,7 @@ where
         };
         match alarm.fire(local, &*self, id) {
             Ok(message) => self.handle_own(local, message),
-            Err(text) => self.recover(local, Moment::Handler, &text, || ()),
+            Err(text) => self.recover(local, Origin::Handler, &text, || ()),
         }
     }
 
@@ -265,7 +265,7 @@ where
             Ok(false) => self.with_extras(|extras| drop(extras.pipes.insert(id, (waker, pipe)))),
             Ok(true) => match run_user(0, None, || pipe.finish()) {
                 Ok(message) => self.handle_own(local, message),
-                Err(text) => self.recover(local, Moment::Handler, &text, || ()),
+                Err(text) => self.recover(local, Origin::Handler, &text, || ()),
             },
             Err(_) => debug_assert!(false, "a pipe's own poll runs no user code"),
         }
@@ -273,7 +273,7 @@ where
 
     fn settle(self: Rc<Self>, local: &Rc<Local>, panic: Option<&Arc<str>>) {
         match panic {
-            None => self.grant(local, Moment::Handler),
+            None => self.fulfil(local, Origin::Handler),
             Some(text) => self.failed(local, None, text),
         }
     }

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use crate::actor::dispatch::Dispatch;
 use crate::actor::factory::{Blueprint, Failure};
-use crate::actor::restart::Verdict;
-use crate::actor::state::Moment;
+use crate::actor::restart::Decision;
+use crate::actor::state::Origin;
 use crate::actor::state::TypedCell;
 use crate::error::CallError;
 use crate::event::{End, Ended};
@@ -17,7 +17,7 @@ use crate::route::pool::{KnownPool, known};
 use crate::sys::chance::chance;
 use crate::sys::clock::{due_in, now};
 use crate::sys::unwind::quietly;
-use crate::thread::local::{Instance, Local, Phase, Wish};
+use crate::thread::local::{Instance, Local, Phase, Requested};
 use crate::thread::undelivered::{give_up, requeue, start_first};
 use crate::trace;
 
@@ -31,7 +31,7 @@ where
     pub(super) fn failed(self: Rc<Self>, local: &Rc<Local>, port: Option<M::Port>, text: &Arc<str>) {
         self.account().count_panicked();
         local.mailbox.meter.panicked.add(1);
-        self.recover(local, Moment::Handler, text, || {
+        self.recover(local, Origin::Handler, text, || {
             if let Some(port) = port {
                 quietly(|| port.fail(CallError::Panicked { message: M::NAME, text: Arc::clone(text) }));
             }
@@ -40,27 +40,27 @@ where
 
     /// Does what the handler that just returned asked for.
     #[cold]
-    pub(super) fn grant(self: Rc<Self>, local: &Rc<Local>, moment: Moment) {
-        match self.common.wish.take() {
-            Wish::None => {}
-            Wish::Stop => self.end(local),
-            Wish::Reset => {
+    pub(super) fn fulfil(self: Rc<Self>, local: &Rc<Local>, origin: Origin) {
+        match self.common.requested.take() {
+            Requested::None => {}
+            Requested::Stop => self.end(local),
+            Requested::Reset => {
                 self.say_goodbye(local);
                 self.drop_state(local);
-                self.build_again(local, moment);
+                self.build_again(local, origin);
             }
         }
     }
 
     /// Builds a fresh state. After a handler its `on_start` comes first in the queue; but a start that leads to another
     /// goes through a timer, behind all that waits by then, so that it starves nobody.
-    fn build_again(self: Rc<Self>, local: &Rc<Local>, moment: Moment) {
-        if moment == Moment::Start {
+    fn build_again(self: Rc<Self>, local: &Rc<Local>, origin: Origin) {
+        if origin == Origin::Start {
             return self.rest(local, Duration::ZERO);
         }
         match self.build(local) {
             Ok(()) => start_first(local, self.slot(), M::CALL_DEPTH),
-            Err(failure) => self.mend(local, failure),
+            Err(failure) => self.retry(local, failure),
         }
     }
 
@@ -68,47 +68,47 @@ where
     ///
     /// `answer` tells the caller. It comes after what a caller that tries again must find: that the instance rests, or
     /// has ended; and before a rebuild, which may take its time.
-    pub(super) fn recover(self: Rc<Self>, local: &Rc<Local>, moment: Moment, text: &Arc<str>, answer: impl FnOnce()) {
+    pub(super) fn recover(self: Rc<Self>, local: &Rc<Local>, origin: Origin, text: &Arc<str>, answer: impl FnOnce()) {
         // What asked for its end before it panicked gets it.
-        let why = match self.common.wish.take() {
-            Wish::Stop => Some(End::Stopped),
+        let why = match self.common.requested.take() {
+            Requested::Stop => Some(End::Stopped),
             _ => None,
         };
-        let verdict = if why.is_some() { Verdict::End } else { self.judge() };
-        match verdict {
-            Verdict::End => {
+        let decision = if why.is_some() { Decision::End } else { self.decide() };
+        match decision {
+            Decision::End => {
                 self.drop_state(local);
                 self.vacate(local, why.unwrap_or_else(|| End::Panicked(Arc::clone(text))));
                 answer();
             }
-            Verdict::Rest(rest) => {
+            Decision::Rest(rest) => {
                 self.note_restart(local);
                 self.rest(local, rest);
                 answer();
                 self.drop_state(local);
             }
-            Verdict::Rebuild => {
+            Decision::Rebuild => {
                 self.note_restart(local);
                 answer();
                 self.drop_state(local);
-                self.build_again(local, moment);
+                self.build_again(local, origin);
             }
         }
     }
 
     /// What becomes of the instance after a panic just now.
-    fn judge(&self) -> Verdict {
+    fn decide(&self) -> Decision {
         match self.blueprint() {
             Some(Blueprint { restart, .. }) => {
                 let (at, id) = (now(), self.id());
                 self.with_extras(|extras| {
                     // It sets instances apart, and the restarts of each.
-                    let chance = chance(&(id, extras.panics.judged()));
-                    extras.panics.judge(&restart, at, chance)
+                    let chance = chance(&(id, extras.panics.decided()));
+                    extras.panics.decide(&restart, at, chance)
                 })
             }
             // What runs once cannot be built again.
-            None => Verdict::End,
+            None => Decision::End,
         }
     }
 
@@ -128,10 +128,11 @@ where
     }
 
     /// The rebuild failed: that counts like a panic. It is tried again from the thread's loop, never at once.
-    fn mend(self: Rc<Self>, local: &Rc<Local>, failure: Failure) {
+    fn retry(self: Rc<Self>, local: &Rc<Local>, failure: Failure) {
         // A shutdown does not wait for a factory that fails again and again.
-        let give_up =
-            matches!(failure, Failure::Spent) || !local.mailbox.edge.is_open() || self.common.wish.take() == Wish::Stop;
+        let give_up = matches!(failure, Failure::Spent)
+            || !local.mailbox.edge.is_open()
+            || self.common.requested.take() == Requested::Stop;
         let why = match failure {
             // It was reset, and nothing panicked.
             Failure::Spent => End::Stopped,
@@ -139,12 +140,12 @@ where
         };
         // What the factory set before it failed: timers and pipes.
         self.drop_state(local);
-        match self.judge() {
-            Verdict::Rest(rest) if !give_up => {
+        match self.decide() {
+            Decision::Rest(rest) if !give_up => {
                 self.note_restart(local);
                 self.rest(local, rest);
             }
-            Verdict::Rebuild if !give_up => {
+            Decision::Rebuild if !give_up => {
                 self.note_restart(local);
                 self.rest(local, Duration::ZERO);
             }
@@ -152,7 +153,7 @@ where
         }
     }
 
-    pub(super) fn revive(self: Rc<Self>, local: &Rc<Local>) {
+    pub(super) fn resume(self: Rc<Self>, local: &Rc<Local>) {
         self.endpoint.status.set_live();
         if let Some(known) = self.pool(local) {
             known.pool.wake_waiting();
@@ -162,7 +163,7 @@ where
                 requeue(local, self.slot(), M::CALL_DEPTH);
                 start_first(local, self.slot(), M::CALL_DEPTH);
             }
-            Err(failure) => self.mend(local, failure),
+            Err(failure) => self.retry(local, failure),
         }
     }
 
@@ -175,7 +176,7 @@ where
         if self.common.phase.get() == Phase::Live {
             // A panic in `on_stop` ends nothing that is not ending anyway.
             let _ = self.work(local, None, M::__on_stop);
-            self.common.wish.take();
+            self.common.requested.take();
         }
     }
 

@@ -82,7 +82,7 @@ impl Restart {
 
 /// What to do after a panic.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Verdict {
+pub(crate) enum Decision {
     Rebuild,
     Rest(Duration),
     End,
@@ -94,19 +94,19 @@ pub(crate) struct Panics {
     /// Oldest first.
     times: VecDeque<Instant>,
     /// How many there were in all.
-    judged: u64,
+    decided: u64,
 }
 
 impl Panics {
     /// How many panics were noted.
-    pub(crate) fn judged(&self) -> u64 {
-        self.judged
+    pub(crate) fn decided(&self) -> u64 {
+        self.decided
     }
 
     /// Notes a panic. `chance` is a number from 0 to 1, for the jitter.
-    pub(crate) fn judge(&mut self, restart: &Restart, at: Instant, chance: f64) -> Verdict {
+    pub(crate) fn decide(&mut self, restart: &Restart, at: Instant, chance: f64) -> Decision {
         self.times.push_back(at);
-        self.judged += 1;
+        self.decided += 1;
         let rebuilds = restart.limit.map_or(0, |(rebuilds, _)| rebuilds as usize);
         let window = restart.limit.map_or(WINDOW, |(_, window)| window.max(WINDOW));
         while self.times.front().is_some_and(|first| at.duration_since(*first) > window)
@@ -116,14 +116,14 @@ impl Panics {
         }
         let within = |window: Duration| self.times.iter().filter(|time| at.duration_since(**time) <= window).count();
         if restart.limit.is_some_and(|(rebuilds, window)| within(window) > rebuilds as usize) {
-            return Verdict::End;
+            return Decision::End;
         }
         match restart.rest(within(WINDOW)) {
             Some(rest) => {
                 let extra = rest.as_secs_f64() * restart.jitter * chance.clamp(0.0, 1.0);
-                Verdict::Rest(rest.saturating_add(Duration::try_from_secs_f64(extra).unwrap_or_default()))
+                Decision::Rest(rest.saturating_add(Duration::try_from_secs_f64(extra).unwrap_or_default()))
             }
-            None => Verdict::Rebuild,
+            None => Decision::Rebuild,
         }
     }
 }
@@ -132,45 +132,45 @@ impl Panics {
 mod tests {
     use super::*;
 
-    fn verdicts(restart: Restart, seconds: &[u64], chance: f64) -> Vec<Verdict> {
+    fn decisions(restart: Restart, seconds: &[u64], chance: f64) -> Vec<Decision> {
         let start = crate::sys::clock::now();
         let mut panics = Panics::default();
-        seconds.iter().map(|at| panics.judge(&restart, start + Duration::from_secs(*at), chance)).collect()
+        seconds.iter().map(|at| panics.decide(&restart, start + Duration::from_secs(*at), chance)).collect()
     }
 
-    fn rest(ms: u64) -> Verdict {
-        Verdict::Rest(Duration::from_millis(ms))
+    fn rest(ms: u64) -> Decision {
+        Decision::Rest(Duration::from_millis(ms))
     }
 
     #[test]
     fn a_rebuild_waits_from_the_third_panic_on_and_never_longer_than_a_second() {
-        let all = verdicts(Restart::always(), &[0; 40], 0.0);
-        assert_eq!(all[..5], [Verdict::Rebuild, Verdict::Rebuild, rest(10), rest(20), rest(40)]);
+        let all = decisions(Restart::always(), &[0; 40], 0.0);
+        assert_eq!(all[..5], [Decision::Rebuild, Decision::Rebuild, rest(10), rest(20), rest(40)]);
         assert_eq!(all[8..10], [rest(640), rest(1000)]);
         assert_eq!(all[39], rest(1000));
     }
 
     #[test]
     fn panics_of_long_ago_do_not_count() {
-        assert_eq!(verdicts(Restart::always(), &[0, 6, 12, 18, 24], 0.0), [Verdict::Rebuild; 5]);
+        assert_eq!(decisions(Restart::always(), &[0, 6, 12, 18, 24], 0.0), [Decision::Rebuild; 5]);
     }
 
     #[test]
     fn beyond_the_limit_within_its_window_it_ends() {
         let restart = Restart::at_most(2, Duration::from_secs(60)).backoff(Duration::ZERO, Duration::ZERO);
-        assert_eq!(verdicts(restart, &[0, 20, 40], 0.0), [Verdict::Rebuild, Verdict::Rebuild, Verdict::End]);
-        assert_eq!(verdicts(restart, &[0, 50, 100, 150, 200], 0.0), [Verdict::Rebuild; 5]);
+        assert_eq!(decisions(restart, &[0, 20, 40], 0.0), [Decision::Rebuild, Decision::Rebuild, Decision::End]);
+        assert_eq!(decisions(restart, &[0, 50, 100, 150, 200], 0.0), [Decision::Rebuild; 5]);
     }
 
     #[test]
     fn never_is_the_first_time() {
-        assert_eq!(verdicts(Restart::never(), &[0], 0.0), [Verdict::End]);
+        assert_eq!(decisions(Restart::never(), &[0], 0.0), [Decision::End]);
     }
 
     #[test]
     fn jitter_lengthens_by_no_more_than_its_share() {
-        assert_eq!(verdicts(Restart::always().jitter(0.5), &[0; 3], 1.0)[2], rest(15));
-        assert_eq!(verdicts(Restart::always().jitter(7.0), &[0; 3], 1.0)[2], rest(20));
-        assert_eq!(verdicts(Restart::always().jitter(f64::NAN), &[0; 3], 1.0)[2], rest(10));
+        assert_eq!(decisions(Restart::always().jitter(0.5), &[0; 3], 1.0)[2], rest(15));
+        assert_eq!(decisions(Restart::always().jitter(7.0), &[0; 3], 1.0)[2], rest(20));
+        assert_eq!(decisions(Restart::always().jitter(f64::NAN), &[0; 3], 1.0)[2], rest(10));
     }
 }

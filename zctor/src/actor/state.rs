@@ -12,11 +12,11 @@ use crate::actor::factory::{Blueprint, Failure};
 use crate::client::message::Message;
 use crate::error::BoxError;
 use crate::sys::unwind::run_user;
-use crate::thread::local::{Local, Phase, Wish};
+use crate::thread::local::{Local, Phase, Requested};
 
 /// What of the user's code has just run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Moment {
+pub(super) enum Origin {
     /// A message's handler, or a closure for one.
     Handler,
     /// `on_start`.
@@ -28,7 +28,7 @@ pub(crate) type TypedCell<M, S> = InstanceCell<M, Typed<M, S>>;
 
 pub(crate) struct Typed<M: Message, S> {
     pub(super) state: RefCell<Option<S>>,
-    /// Taken out for a moment while it is looked at. `None` for what is built once and never had any extras.
+    /// Taken out for a origin while it is looked at. `None` for what is built once and never had any extras.
     pub(super) attachments: Cell<Option<Box<Attachments<M, S>>>>,
 }
 
@@ -98,7 +98,7 @@ where
         let mut ctx = self.context(local);
         let built = run_user(0, None, || factory(&mut ctx)).map_err(Failure::Panic)?;
         self.typed.state.replace(Some(built.map_err(Failure::Error)?));
-        self.common.wish.set(Wish::None);
+        self.common.requested.set(Requested::None);
         self.common.phase.set(Phase::New);
         Ok(())
     }

@@ -90,7 +90,7 @@ pub(super) struct Elsewhere {
 
 /// Everything of an actor thread that no other thread touches.
 ///
-/// Its cells are borrowed for a moment each, never while user code runs.
+/// Its cells are borrowed for a origin each, never while user code runs.
 pub(crate) struct Local {
     pub(crate) parent: Arc<dyn Parent>,
     pub(crate) mailbox: Arc<Mailbox>,
@@ -198,7 +198,7 @@ pub(crate) enum Phase {
 
 /// What a handler asked for; done when it has returned.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum Wish {
+pub(crate) enum Requested {
     #[default]
     None,
     Reset,
@@ -208,7 +208,7 @@ pub(crate) enum Wish {
 /// The part of an instance that does not depend on its types.
 pub(crate) struct Common {
     pub(crate) phase: Cell<Phase>,
-    pub(crate) wish: Cell<Wish>,
+    pub(crate) requested: Cell<Requested>,
     /// Its code is on the stack: a message for it must wait its turn.
     pub(crate) busy: Cell<bool>,
     /// Its handlers have answered when they return. A double's have not: a test answers for it.
