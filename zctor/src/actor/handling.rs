@@ -20,14 +20,14 @@ use crate::route::endpoint::Endpoint;
 use crate::route::payload::Port;
 use crate::sys::unwind::{count_uncaught, quietly, tell_caught};
 use crate::thread::local::{Common, Instance, Local, Phase, Requested};
-use crate::thread::undelivered::settle_account;
+use crate::thread::undelivered::write_off;
 
 /// Ends a call whose caller had given up before its handler began: that never will.
 #[cold]
 pub(super) fn skip<M: Message>(call: Call<M>, endpoint: &Endpoint<M>, local: &Local, from_hook: bool) {
     let (losses, why) = (&local.mailbox.edge.losses, Undelivered::GivenUp);
     losses.count(1, why);
-    settle_account(local, endpoint.slot, 1);
+    write_off(local, endpoint.slot, 1);
     let Call { message, port } = call;
     quietly(|| port.fail(CallError::Timeout { message: M::NAME, begun: false }));
     let undeliverable = Undeliverable { losses, instance: endpoint.id(), why, from_hook };

@@ -28,7 +28,7 @@ use crate::route::contents::{Call, OnUndelivered};
 use crate::route::endpoint::{Delivery, Endpoint, Status};
 use crate::route::payload::Port;
 use crate::sys::unwind::{catch, run_user};
-use crate::thread::local::{Common, Instance, Local, OnTheSpot, Phase, Requested, Unsettled};
+use crate::thread::local::{Common, FollowUp, Instance, Local, OnTheSpot, Phase, Requested};
 use crate::thread::serve::enqueue;
 
 /// Builds a state on the current thread and gives it a slot; its `on_start` is queued.
@@ -194,12 +194,12 @@ where
         });
         match outcome {
             // Its caller is told by what this gives.
-            Some(Err(text)) => OnTheSpot::Unsettled(Unsettled { callee: self, panic: Some(text) }),
+            Some(Err(text)) => OnTheSpot::FollowUp(FollowUp { callee: self, panic: Some(text) }),
             Some(Ok(())) | None => {
                 count_handled(account, meter);
                 match self.common.requested.get() {
                     Requested::None => OnTheSpot::Handled,
-                    _ => OnTheSpot::Unsettled(Unsettled { callee: self, panic: None }),
+                    _ => OnTheSpot::FollowUp(FollowUp { callee: self, panic: None }),
                 }
             }
         }
@@ -271,7 +271,7 @@ where
         }
     }
 
-    fn settle(self: Rc<Self>, local: &Rc<Local>, panic: Option<&Arc<str>>) {
+    fn follow_up(self: Rc<Self>, local: &Rc<Local>, panic: Option<&Arc<str>>) {
         match panic {
             None => self.fulfil(local, Origin::Handler),
             Some(text) => self.failed(local, None, text),

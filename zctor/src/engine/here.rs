@@ -10,7 +10,7 @@ use crate::error::SpawnError;
 use crate::id::ThreadId;
 use crate::sys::frame::Frame;
 use crate::sys::unwind::Quiet;
-use crate::thread::borrowed::{as_actor_thread, end, end_later, run_pending, settle_here};
+use crate::thread::borrowed::{as_actor_thread, become_borrowed, end, end_later, run_pending};
 use crate::thread::local::Local;
 use crate::thread::run::{ThreadGuard, run};
 
@@ -74,7 +74,7 @@ pub struct Here {
 impl Here {
     pub(crate) fn new(guard: ThreadGuard) -> Self {
         let local = Rc::clone(guard.local());
-        settle_here(&local);
+        become_borrowed(&local);
         Self { guard: Some(guard), local }
     }
 

@@ -223,7 +223,7 @@ fn call_here<M: Payload>(
     let panic = match callee.handle_here(&local, place, reply, until) {
         OnTheSpot::Handled => None,
         OnTheSpot::Busy => return Ok(false),
-        OnTheSpot::Unsettled(unsettled) => unsettled.settle(&local),
+        OnTheSpot::FollowUp(follow_up) => follow_up.run(&local),
     };
     match panic {
         None => Ok(true),

@@ -41,16 +41,16 @@ impl Cancellation {
     pub(crate) fn begin(&self) -> bool {
         let late = self.deadline.is_some_and(|deadline| deadline <= now());
         let to = if late { Self::GIVEN_UP } else { Self::BEGUN };
-        self.settle(to) == Self::BEGUN
+        self.decide(to) == Self::BEGUN
     }
 
     /// The caller waits no more. `true`: the handler never began, and never will.
     pub(crate) fn give_up(&self) -> bool {
-        self.settle(Self::GIVEN_UP) == Self::GIVEN_UP
+        self.decide(Self::GIVEN_UP) == Self::GIVEN_UP
     }
 
     /// Moves from waiting to `to`, once; gives where it stands.
-    fn settle(&self, to: u8) -> u8 {
+    fn decide(&self, to: u8) -> u8 {
         // AcqRel on one word: exactly one of the two sides moves it.
         match self.state.compare_exchange(Self::WAITING, to, Ordering::AcqRel, Ordering::Acquire) {
             Ok(_) => to,

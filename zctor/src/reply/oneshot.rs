@@ -2,7 +2,7 @@
 //!
 //! A lock orders the two sides. Who settles the place puts the value in and takes the waker out under it, then wakes; who
 //! waits looks for the value and leaves a waker under it. So one of the two sees the other. A word beside the lock says
-//! that the place is settled, for who spins. No code of a user's (a value's drop, a waker) runs under the lock.
+//! that the place is done, for who spins. No code of a user's (a value's drop, a waker) runs under the lock.
 //!
 //! It is our own because the crate that did this, `oneshot`, frees the channel under a sender when its async receiver is
 //! dropped in the wrong moment (its issue 87), as every wait that times out may do.
@@ -18,10 +18,10 @@ use crate::sys::unwind::quietly;
 
 const WAITING: u8 = 0;
 
-const SETTLED: u8 = 1;
+const DONE: u8 = 1;
 
-struct Place<T> {
-    /// `SETTLED` when the sender is through: with a value, or without one.
+struct Oneshot<T> {
+    /// `DONE` when the sender is through: with a value, or without one.
     word: AtomicU8,
     /// Here, so that a call allocates once.
     cancellation: Cancellation,
@@ -32,19 +32,19 @@ struct Inner<T> {
     value: Option<T>,
     waker: Option<Waker>,
     /// The sender has sent, or is gone.
-    settled: bool,
+    done: bool,
     /// The receiver is gone.
     left: bool,
 }
 
 /// The end that a reply is sent from.
 pub(crate) struct Sender<T> {
-    place: Arc<Place<T>>,
+    place: Arc<Oneshot<T>>,
 }
 
 /// The end that waits.
 pub(crate) struct Receiver<T> {
-    place: Arc<Place<T>>,
+    place: Arc<Oneshot<T>>,
 }
 
 /// The sender is gone, and no value came, or it was taken before.
@@ -52,20 +52,20 @@ pub(crate) struct Receiver<T> {
 pub(crate) struct Gone;
 
 pub(crate) fn channel<T>(cancellation: Cancellation) -> (Sender<T>, Receiver<T>) {
-    let inner = Inner { value: None, waker: None, settled: false, left: false };
-    let place = Arc::new(Place { word: AtomicU8::new(WAITING), cancellation, inner: Mutex::new(inner) });
+    let inner = Inner { value: None, waker: None, done: false, left: false };
+    let place = Arc::new(Oneshot { word: AtomicU8::new(WAITING), cancellation, inner: Mutex::new(inner) });
     (Sender { place: Arc::clone(&place) }, Receiver { place })
 }
 
-impl<T> Place<T> {
+impl<T> Oneshot<T> {
     /// The sender is through; what the receiver will not take comes back.
-    fn settle(&self, value: Option<T>) -> Option<T> {
+    fn put(&self, value: Option<T>) -> Option<T> {
         let (refused, waker) = {
             let mut inner = lock(&self.inner);
-            inner.settled = true;
+            inner.done = true;
             let refused = if inner.left { value } else { std::mem::replace(&mut inner.value, value) };
             // Within the lock, so that who takes the value afterwards leaves nothing behind that spins.
-            self.word.store(SETTLED, Ordering::Release);
+            self.word.store(DONE, Ordering::Release);
             (refused, inner.waker.take())
         };
         if let Some(waker) = waker {
@@ -78,7 +78,7 @@ impl<T> Place<T> {
 impl<T> Sender<T> {
     /// Sends the value, and wakes who waits for it. It comes back if nobody does any more.
     pub(crate) fn send(self, value: T) -> Result<(), T> {
-        self.place.settle(Some(value)).map_or(Ok(()), Err)
+        self.place.put(Some(value)).map_or(Ok(()), Err)
     }
 
     pub(crate) fn cancellation(&self) -> &Cancellation {
@@ -95,7 +95,7 @@ impl<T> Drop for Sender<T> {
     fn drop(&mut self) {
         // Relaxed: this end alone settles it.
         if self.place.word.load(Ordering::Relaxed) == WAITING {
-            self.place.settle(None);
+            self.place.put(None);
         }
     }
 }
@@ -110,7 +110,7 @@ impl<T> Awaited for Receiver<T> {
     type Output = Result<T, Gone>;
 
     fn is_ready(&self) -> bool {
-        self.place.word.load(Ordering::Acquire) == SETTLED
+        self.place.word.load(Ordering::Acquire) == DONE
     }
 
     fn poll(&mut self, waker: &Waker) -> Option<Result<T, Gone>> {
@@ -123,7 +123,7 @@ impl<T> Awaited for Receiver<T> {
         let waker = waker.clone();
         let (outcome, spare) = {
             let mut inner = lock(&self.place.inner);
-            match inner.settled {
+            match inner.done {
                 true => (Some(inner.value.take().ok_or(Gone)), Some(waker)),
                 false => (None, inner.waker.replace(waker)),
             }

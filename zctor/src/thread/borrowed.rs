@@ -9,7 +9,7 @@ use crate::thread::run::{BATCH, ThreadGuard, begin_rest, close, end_all, give_ro
 use crate::thread::serve::{ring, serve_one, take_in};
 
 /// Called once, when it has become an actor thread: it stays one without instances, and goes back to its own.
-pub(crate) fn settle_here(local: &Local) {
+pub(crate) fn become_borrowed(local: &Local) {
     local.borrowed.is_one.set(true);
     go(local);
 }

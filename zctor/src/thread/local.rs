@@ -250,7 +250,7 @@ pub(crate) trait Instance {
     fn tick(self: Rc<Self>, local: &Rc<Local>, id: u64);
     fn piped(self: Rc<Self>, local: &Rc<Local>, id: u64);
     /// Does what follows the end of a handler, if that panicked or asked for something.
-    fn settle(self: Rc<Self>, local: &Rc<Local>, panic: Option<&Arc<str>>);
+    fn follow_up(self: Rc<Self>, local: &Rc<Local>, panic: Option<&Arc<str>>);
 }
 
 impl Occupant for Rc<dyn Instance> {
@@ -268,20 +268,20 @@ pub(crate) enum OnTheSpot {
     Handled,
     /// The callee must handle something else first.
     Busy,
-    Unsettled(Unsettled),
+    FollowUp(FollowUp),
 }
 
 /// The callee has panicked, or asked for something.
-pub(crate) struct Unsettled {
+pub(crate) struct FollowUp {
     pub(crate) callee: Rc<dyn Instance>,
     pub(crate) panic: Option<Arc<str>>,
 }
 
-impl Unsettled {
+impl FollowUp {
     /// Does what follows from it; gives the panic's text.
     #[cold]
-    pub(crate) fn settle(self, local: &Rc<Local>) -> Option<Arc<str>> {
-        self.callee.settle(local, self.panic.as_ref());
+    pub(crate) fn run(self, local: &Rc<Local>) -> Option<Arc<str>> {
+        self.callee.follow_up(local, self.panic.as_ref());
         self.panic
     }
 }

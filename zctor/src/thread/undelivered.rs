@@ -52,7 +52,7 @@ pub(super) fn keep(local: &Local, mut mail: Mail) -> Option<Mail> {
         Some(Phase::Live | Phase::New) => return Some(mail),
         Some(Phase::Resting) => local.held.hold(mail),
         Some(Phase::Ended) | None => {
-            settle_account(local, mail.to, mail.messages);
+            write_off(local, mail.to, mail.messages);
             if sealed { discard(&local.mailbox, mail) } else { divert_here(local, mail) }
         }
     }
@@ -82,7 +82,7 @@ pub(super) fn get_done(local: &Local, slot: Slot, weight: u64) {
 }
 
 /// So many messages of an instance of this thread are given to others, or to nobody.
-pub(crate) fn settle_account(local: &Local, slot: Slot, messages: u32) {
+pub(crate) fn write_off(local: &Local, slot: Slot, messages: u32) {
     get_done(local, slot, u64::from(messages));
     pass(local, messages);
 }
