@@ -60,12 +60,12 @@ mod on {
         );
     }
 
-    pub(crate) fn resting(message: &'static str, instance: InstanceId, rest: Duration) {
+    pub(crate) fn backing_off(message: &'static str, instance: InstanceId, backoff: Duration) {
         tracing::warn!(
             target: "zctor::restart",
             message_type = message,
             instance = %instance,
-            rest_ms = u64::try_from(rest.as_millis()).unwrap_or(u64::MAX),
+            backoff_ms = u64::try_from(backoff.as_millis()).unwrap_or(u64::MAX),
             "panicked again; waits before it is rebuilt"
         );
     }
@@ -102,6 +102,6 @@ mod off {
         eprintln!("zctor: {more} more dead letters");
     }
     pub(crate) fn restarting(_: &'static str, _: InstanceId) {}
-    pub(crate) fn resting(_: &'static str, _: InstanceId, _: Duration) {}
+    pub(crate) fn backing_off(_: &'static str, _: InstanceId, _: Duration) {}
     pub(crate) fn rebuild_failed(_: &'static str, _: InstanceId, _: &BoxError) {}
 }

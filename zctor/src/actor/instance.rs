@@ -239,7 +239,7 @@ where
     }
 
     fn tick(self: Rc<Self>, local: &Rc<Local>, id: u64) {
-        if self.common.phase.get() == Phase::Resting {
+        if self.common.phase.get() == Phase::BackingOff {
             if self.if_extras(|extras| extras.alarm == id) {
                 self.resume(local);
             }

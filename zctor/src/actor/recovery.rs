@@ -56,7 +56,7 @@ where
     /// goes through a timer, behind all that waits by then, so that it starves nobody.
     fn build_again(self: Rc<Self>, local: &Rc<Local>, origin: Origin) {
         if origin == Origin::Start {
-            return self.rest(local, Duration::ZERO);
+            return self.back_off(local, Duration::ZERO);
         }
         match self.build(local) {
             Ok(()) => start_first(local, self.slot(), M::CALL_DEPTH),
@@ -81,9 +81,9 @@ where
                 self.vacate(local, why.unwrap_or_else(|| End::Panicked(Arc::clone(text))));
                 answer();
             }
-            Decision::Rest(rest) => {
+            Decision::BackOff(backoff) => {
                 self.note_restart(local);
-                self.rest(local, rest);
+                self.back_off(local, backoff);
                 answer();
                 self.drop_state(local);
             }
@@ -117,13 +117,13 @@ where
         quietly(|| trace::restarting(M::NAME, self.id()));
     }
 
-    fn rest(&self, local: &Rc<Local>, rest: Duration) {
-        if !rest.is_zero() {
-            quietly(|| trace::resting(M::NAME, self.id(), rest));
+    fn back_off(&self, local: &Rc<Local>, backoff: Duration) {
+        if !backoff.is_zero() {
+            quietly(|| trace::backing_off(M::NAME, self.id(), backoff));
         }
-        self.common.phase.set(Phase::Resting);
-        self.endpoint.status.set_resting();
-        let alarm = local.timers.set(due_in(rest), self.slot());
+        self.common.phase.set(Phase::BackingOff);
+        self.endpoint.status.set_backing_off();
+        let alarm = local.timers.set(due_in(backoff), self.slot());
         self.with_extras(|extras| extras.alarm = alarm);
     }
 
@@ -141,13 +141,13 @@ where
         // What the factory set before it failed: timers and pipes.
         self.drop_state(local);
         match self.decide() {
-            Decision::Rest(rest) if !give_up => {
+            Decision::BackOff(backoff) if !give_up => {
                 self.note_restart(local);
-                self.rest(local, rest);
+                self.back_off(local, backoff);
             }
             Decision::Rebuild if !give_up => {
                 self.note_restart(local);
-                self.rest(local, Duration::ZERO);
+                self.back_off(local, Duration::ZERO);
             }
             _ => self.vacate(local, why),
         }

@@ -73,10 +73,10 @@ impl Restart {
     }
 
     /// The rest after `panics` panics within the window, before jitter.
-    fn rest(&self, panics: usize) -> Option<Duration> {
+    fn backoff_after(&self, panics: usize) -> Option<Duration> {
         let doublings = panics.checked_sub(PATIENCE)?.min(DOUBLINGS - 1) as u32;
-        let rest = self.shortest.saturating_mul(1_u32 << doublings).min(self.longest);
-        (!rest.is_zero()).then_some(rest)
+        let backoff = self.shortest.saturating_mul(1_u32 << doublings).min(self.longest);
+        (!backoff.is_zero()).then_some(backoff)
     }
 }
 
@@ -84,7 +84,7 @@ impl Restart {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Decision {
     Rebuild,
-    Rest(Duration),
+    BackOff(Duration),
     End,
 }
 
@@ -118,10 +118,10 @@ impl Panics {
         if restart.limit.is_some_and(|(rebuilds, window)| within(window) > rebuilds as usize) {
             return Decision::End;
         }
-        match restart.rest(within(WINDOW)) {
-            Some(rest) => {
-                let extra = rest.as_secs_f64() * restart.jitter * chance.clamp(0.0, 1.0);
-                Decision::Rest(rest.saturating_add(Duration::try_from_secs_f64(extra).unwrap_or_default()))
+        match restart.backoff_after(within(WINDOW)) {
+            Some(backoff) => {
+                let extra = backoff.as_secs_f64() * restart.jitter * chance.clamp(0.0, 1.0);
+                Decision::BackOff(backoff.saturating_add(Duration::try_from_secs_f64(extra).unwrap_or_default()))
             }
             None => Decision::Rebuild,
         }
@@ -138,16 +138,16 @@ mod tests {
         seconds.iter().map(|at| panics.decide(&restart, start + Duration::from_secs(*at), chance)).collect()
     }
 
-    fn rest(ms: u64) -> Decision {
-        Decision::Rest(Duration::from_millis(ms))
+    fn backoff(ms: u64) -> Decision {
+        Decision::BackOff(Duration::from_millis(ms))
     }
 
     #[test]
     fn a_rebuild_waits_from_the_third_panic_on_and_never_longer_than_a_second() {
         let all = decisions(Restart::always(), &[0; 40], 0.0);
-        assert_eq!(all[..5], [Decision::Rebuild, Decision::Rebuild, rest(10), rest(20), rest(40)]);
-        assert_eq!(all[8..10], [rest(640), rest(1000)]);
-        assert_eq!(all[39], rest(1000));
+        assert_eq!(all[..5], [Decision::Rebuild, Decision::Rebuild, backoff(10), backoff(20), backoff(40)]);
+        assert_eq!(all[8..10], [backoff(640), backoff(1000)]);
+        assert_eq!(all[39], backoff(1000));
     }
 
     #[test]
@@ -169,8 +169,8 @@ mod tests {
 
     #[test]
     fn jitter_lengthens_by_no_more_than_its_share() {
-        assert_eq!(decisions(Restart::always().jitter(0.5), &[0; 3], 1.0)[2], rest(15));
-        assert_eq!(decisions(Restart::always().jitter(7.0), &[0; 3], 1.0)[2], rest(20));
-        assert_eq!(decisions(Restart::always().jitter(f64::NAN), &[0; 3], 1.0)[2], rest(10));
+        assert_eq!(decisions(Restart::always().jitter(0.5), &[0; 3], 1.0)[2], backoff(15));
+        assert_eq!(decisions(Restart::always().jitter(7.0), &[0; 3], 1.0)[2], backoff(20));
+        assert_eq!(decisions(Restart::always().jitter(f64::NAN), &[0; 3], 1.0)[2], backoff(10));
     }
 }

@@ -229,7 +229,7 @@ pub(crate) struct Status(AtomicU8);
 
 impl Status {
     const LIVE: u8 = 0;
-    const RESTING: u8 = 1;
+    const BACKING_OFF: u8 = 1;
     const ENDED: u8 = 2;
     const BROKEN: u8 = 3;
 
@@ -241,8 +241,8 @@ impl Status {
         self.0.store(Self::LIVE, Ordering::Release);
     }
 
-    pub(crate) fn set_resting(&self) {
-        self.0.store(Self::RESTING, Ordering::Release);
+    pub(crate) fn set_backing_off(&self) {
+        self.0.store(Self::BACKING_OFF, Ordering::Release);
     }
 
     /// It takes no more mail. Those who watch are told later, by `Roster::remove`.

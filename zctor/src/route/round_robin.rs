@@ -167,8 +167,8 @@ fn next_open<M: Payload>(places: &[Place<M>], turn: u64, waits: bool) -> Option<
 #[cold]
 pub(super) fn has_somebody_room<M: Payload>(places: &[Place<M>], waits: bool) -> bool {
     let open = || places.iter().map(|place| &place.endpoint).filter(|endpoint| endpoint.admit().is_ok());
-    let all_rest = !open().any(|endpoint| endpoint.status.is_ready());
-    open().filter(|endpoint| all_rest || endpoint.status.is_ready()).any(|endpoint| endpoint.has_room(waits))
+    let all_back_off = !open().any(|endpoint| endpoint.status.is_ready());
+    open().filter(|endpoint| all_back_off || endpoint.status.is_ready()).any(|endpoint| endpoint.has_room(waits))
 }
 
 impl<M: Payload> KnownPool<M> {

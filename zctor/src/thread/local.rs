@@ -192,7 +192,7 @@ pub(crate) enum Phase {
     New,
     Live,
     /// Panicked too often: waits before it is built again. Its mail is held.
-    Resting,
+    BackingOff,
     Ended,
 }
 

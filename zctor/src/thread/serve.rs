@@ -199,7 +199,7 @@ fn obey(local: &Rc<Local>, instance: Rc<dyn Instance>, slot: Slot, order: Order)
         Order::Start => instance.start(local),
         Order::Shutdown => local.ending.set(true),
         // In its place: after what an instance that rests still has to handle.
-        Order::End if instance.common().phase.get() == Phase::Resting && local.held.has(slot) => {
+        Order::End if instance.common().phase.get() == Phase::BackingOff && local.held.has(slot) => {
             return local.held.hold(Mail::order(slot, order));
         }
         Order::End => {

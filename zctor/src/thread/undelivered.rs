@@ -50,7 +50,7 @@ pub(super) fn keep(local: &Local, mut mail: Mail) -> Option<Mail> {
     match instance.map(|instance| instance.common().phase.get()) {
         // The rest of a batch, or it was reset, and its `on_start` comes first.
         Some(Phase::Live | Phase::New) => return Some(mail),
-        Some(Phase::Resting) => local.held.hold(mail),
+        Some(Phase::BackingOff) => local.held.hold(mail),
         Some(Phase::Ended) | None => {
             write_off(local, mail.to, mail.messages);
             if sealed { discard(&local.mailbox, mail) } else { divert_here(local, mail) }
