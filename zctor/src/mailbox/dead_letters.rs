@@ -16,37 +16,37 @@ use crate::trace;
 type Hook<T> = Quiet<dyn Fn(&T) + Send + Sync>;
 
 /// The place of a hook.
-enum Ear<T> {
+enum HookSlot<T> {
     Open(Option<Arc<Hook<T>>>),
     /// The engine has stopped: no hook is kept any more.
-    Shut,
+    Closed,
 }
 
-impl<T> Default for Ear<T> {
+impl<T> Default for HookSlot<T> {
     fn default() -> Self {
         Self::Open(None)
     }
 }
 
-impl<T> Ear<T> {
-    fn hook(ear: &Mutex<Self>) -> Option<Arc<Hook<T>>> {
-        match &*lock(ear) {
+impl<T> HookSlot<T> {
+    fn hook(slot: &Mutex<Self>) -> Option<Arc<Hook<T>>> {
+        match &*lock(slot) {
             Self::Open(hook) => hook.clone(),
-            Self::Shut => None,
+            Self::Closed => None,
         }
     }
 
     /// What it replaces is dropped by the caller, outside the lock.
-    fn put(ear: &Mutex<Self>, hook: Hook<T>) -> Option<Arc<Hook<T>>> {
+    fn put(slot: &Mutex<Self>, hook: Hook<T>) -> Option<Arc<Hook<T>>> {
         let hook = Some(Arc::new(hook));
-        match &mut *lock(ear) {
+        match &mut *lock(slot) {
             Self::Open(place) => std::mem::replace(place, hook),
-            Self::Shut => hook,
+            Self::Closed => hook,
         }
     }
 
-    fn shut(ear: &Mutex<Self>) -> Self {
-        std::mem::replace(&mut *lock(ear), Self::Shut)
+    fn close(slot: &Mutex<Self>) -> Self {
+        std::mem::replace(&mut *lock(slot), Self::Closed)
     }
 }
 
@@ -60,8 +60,8 @@ pub(crate) struct Losses {
     skipped: AtomicU64,
     restarts: AtomicU64,
     refused: AtomicU64,
-    on_dead_letter: Mutex<Ear<DeadLetter>>,
-    on_end: Mutex<Ear<Ended>>,
+    on_dead_letter: Mutex<HookSlot<DeadLetter>>,
+    on_end: Mutex<HookSlot<Ended>>,
     log: Mutex<Log>,
 }
 
@@ -96,7 +96,7 @@ impl Losses {
 
     /// Who is to be told of dead letters just now.
     pub(crate) fn listener(&self) -> Listener {
-        Listener(Ear::hook(&self.on_dead_letter))
+        Listener(HookSlot::hook(&self.on_dead_letter))
     }
 
     /// Tells of a message that was counted as lost.
@@ -121,24 +121,24 @@ impl Losses {
 
     /// An instance has ended.
     pub(crate) fn ended(&self, ended: &Ended) {
-        if let Some(hook) = Ear::hook(&self.on_end) {
+        if let Some(hook) = HookSlot::hook(&self.on_end) {
             run_hook(|| hook.get().into_iter().for_each(|hook| hook(ended)));
         }
     }
 
     pub(crate) fn on_dead_letter(&self, hook: Box<dyn Fn(&DeadLetter) + Send + Sync>) {
-        drop(Ear::put(&self.on_dead_letter, Quiet::new(hook)));
+        drop(HookSlot::put(&self.on_dead_letter, Quiet::new(hook)));
     }
 
     pub(crate) fn on_end(&self, hook: Box<dyn Fn(&Ended) + Send + Sync>) {
-        drop(Ear::put(&self.on_end, Quiet::new(hook)));
+        drop(HookSlot::put(&self.on_end, Quiet::new(hook)));
     }
 
     /// The engine has stopped: what its hooks hold, clients of its own perhaps, is let go. Says what was not yet logged.
     pub(crate) fn finish(&self) {
         self.letters.fetch_or(CLOSED, Ordering::AcqRel); // before the hooks go, see `lose_at_edge`
-        drop(Ear::shut(&self.on_dead_letter));
-        drop(Ear::shut(&self.on_end));
+        drop(HookSlot::close(&self.on_dead_letter));
+        drop(HookSlot::close(&self.on_end));
         let more = std::mem::take(&mut lock(&self.log).more);
         if more > 0 {
             quietly(|| trace::more_dead_letters(more));
