@@ -5,7 +5,7 @@ use std::rc::Rc;
 use crate::sys::alarm::{clear_alarm, set_alarm};
 use crate::sys::frame::{self, Frame};
 use crate::thread::local::{Elsewhere, Local};
-use crate::thread::run::{BATCH, ThreadGuard, begin_rest, close, end_all, give_room_back};
+use crate::thread::run::{BATCH, ThreadGuard, begin_rest, close, end_all, free_memory};
 use crate::thread::serve::{ring, serve_one, take_in};
 
 /// Called once, when it has become an actor thread: it stays one without instances, and goes back to its own.
@@ -64,7 +64,7 @@ fn go(local: &Local) {
     let idle = take_in(local) && !local.has_mail(u32::MAX) && !local.ending.get();
     let rests = idle && local.held.is_empty();
     if rests {
-        give_room_back(local);
+        free_memory(local);
         begin_rest(local);
     }
     let alarm = local.next_timer().filter(|_| idle).map(|due| set_alarm(due, local.waker.clone()));

@@ -159,8 +159,8 @@ impl Queue {
     /// Gives the room of a crowd back, when that is gone.
     pub(crate) fn shrink(&mut self) {
         for lane in self.lanes.iter_mut().flat_map(|lane| [&mut lane.mail, &mut lane.ahead]) {
-            if lane.capacity() > ROOM {
-                lane.shrink_to(ROOM);
+            if lane.capacity() > KEPT {
+                lane.shrink_to(KEPT);
             }
         }
     }
@@ -180,7 +180,7 @@ impl Queue {
 const NUMBERED: u64 = 1 << 63;
 
 /// Room for so many that a lane keeps at rest.
-const ROOM: usize = 256;
+const KEPT: usize = 256;
 
 #[cfg(test)]
 mod tests {
@@ -253,13 +253,13 @@ mod tests {
     #[test]
     fn the_room_of_a_crowd_is_given_back_and_nothing_of_what_waits() {
         let mut queue = Queue::default();
-        (0..10 * ROOM as u64).for_each(|id| queue.push(0, false, || mail(id)));
+        (0..10 * KEPT as u64).for_each(|id| queue.push(0, false, || mail(id)));
         queue.shrink();
-        assert_eq!(queue.len(), 10 * ROOM);
-        assert!(served(&mut queue, u32::MAX).into_iter().eq(0..10 * ROOM as u64));
-        assert!(queue.lane(0).mail.capacity() >= 10 * ROOM);
+        assert_eq!(queue.len(), 10 * KEPT);
+        assert!(served(&mut queue, u32::MAX).into_iter().eq(0..10 * KEPT as u64));
+        assert!(queue.lane(0).mail.capacity() >= 10 * KEPT);
         queue.shrink();
-        assert!(queue.lane(0).mail.capacity() < 2 * ROOM);
+        assert!(queue.lane(0).mail.capacity() < 2 * KEPT);
     }
 
     #[test]

@@ -175,7 +175,7 @@ fn rest(local: &Local) {
         if parker.spin(&local.budget, || false) {
             parker.retract();
         } else {
-            give_room_back(local);
+            free_memory(local);
             parker.park(local.next_timer());
         }
     });
@@ -199,7 +199,7 @@ pub(super) fn begin_rest(local: &Local) {
 }
 
 /// The room of a crowd, when that is gone.
-pub(super) fn give_room_back(local: &Local) {
+pub(super) fn free_memory(local: &Local) {
     local.hosting.borrow_mut().queue.shrink();
     local.mailbox.buffers.shrink();
 }

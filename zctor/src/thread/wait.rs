@@ -11,7 +11,7 @@ use crate::sys::frame::Frame;
 use crate::sys::park::wait_outside;
 use crate::thread::borrowed::{as_actor_thread, is_done};
 use crate::thread::local::{Local, local};
-use crate::thread::run::{at_rest, give_room_back};
+use crate::thread::run::{at_rest, free_memory};
 use crate::thread::serve::{ring, serve_one, take_in};
 
 /// A wait that the statistics tell of.
@@ -90,7 +90,7 @@ fn wait_here<A: Awaited>(
         // That loop is outside: while it waits, and nothing waits for this thread, it is at rest.
         let rests = is_loop && local.held.is_empty();
         if rests {
-            give_room_back(local);
+            free_memory(local);
         }
         at_rest(local, rests, || parker.park([deadline, local.next_timer()].into_iter().flatten().min()));
     }
