@@ -15,7 +15,7 @@ use crate::route::endpoint::Endpoint;
 use crate::thread::local::Common;
 
 /// What a timer will send.
-pub(crate) struct Alarm<M> {
+pub(crate) struct TimerMessage<M> {
     pub(crate) due: Instant,
     pub(super) cancelled: Rc<Cell<bool>>,
     pub(super) what: Ring<M>,
@@ -74,19 +74,25 @@ impl<M: Message, O: HasExtras<M> + ?Sized> InstanceCell<M, O> {
 
 /// What an instance has under way beside its messages, and what it keeps if it has panicked.
 pub(crate) struct Extras<M> {
-    pub(crate) timers: BTreeMap<u64, Alarm<M>>,
+    pub(crate) timers: BTreeMap<u64, TimerMessage<M>>,
     /// The timer whose closure runs just now.
     pub(crate) firing: Option<u64>,
     /// Each with the waker that brings it back here.
     pub(crate) pipes: BTreeMap<u64, WakingPipe<M>>,
     pub(super) panics: Panics,
     /// The timer that ends its rest.
-    pub(super) alarm: u64,
+    pub(super) backoff_timer: u64,
 }
 
 impl<M> Default for Extras<M> {
     fn default() -> Self {
-        Self { timers: BTreeMap::new(), firing: None, pipes: BTreeMap::new(), panics: Panics::default(), alarm: 0 }
+        Self {
+            timers: BTreeMap::new(),
+            firing: None,
+            pipes: BTreeMap::new(),
+            panics: Panics::default(),
+            backoff_timer: 0,
+        }
     }
 }
 

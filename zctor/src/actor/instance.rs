@@ -240,7 +240,7 @@ where
 
     fn tick(self: Rc<Self>, local: &Rc<Local>, id: u64) {
         if self.common.phase.get() == Phase::BackingOff {
-            if self.if_extras(|extras| extras.alarm == id) {
+            if self.if_extras(|extras| extras.backoff_timer == id) {
                 self.resume(local);
             }
             return;
@@ -250,10 +250,10 @@ where
             return;
         }
         // Out of the map while the user's closure runs: it may set and cancel timers.
-        let Some(alarm) = self.if_extras(|extras| extras.timers.remove(&id)) else {
+        let Some(message) = self.if_extras(|extras| extras.timers.remove(&id)) else {
             return;
         };
-        match alarm.fire(local, &*self, id) {
+        match message.fire(local, &*self, id) {
             Ok(message) => self.handle_own(local, message),
             Err(text) => self.recover(local, Origin::Handler, &text, || ()),
         }

@@ -123,8 +123,8 @@ where
         }
         self.common.phase.set(Phase::BackingOff);
         self.endpoint.status.set_backing_off();
-        let alarm = local.timers.set(due_in(backoff), self.slot());
-        self.with_extras(|extras| extras.alarm = alarm);
+        let timer = local.timers.set(due_in(backoff), self.slot());
+        self.with_extras(|extras| extras.backoff_timer = timer);
     }
 
     /// The rebuild failed: that counts like a panic. It is tried again from the thread's loop, never at once.
@@ -185,9 +185,9 @@ where
         let state = self.typed.state.take();
         quietly(|| drop(state));
         let (timers, pipes) = self.if_extras(|extras| (take(&mut extras.timers), take(&mut extras.pipes)));
-        for (id, alarm) in timers {
-            local.timers.clear(alarm.due, id);
-            quietly(|| drop(alarm));
+        for (id, message) in timers {
+            local.timers.clear(message.due, id);
+            quietly(|| drop(message));
         }
         for pipe in pipes.into_values() {
             quietly(|| drop(pipe));

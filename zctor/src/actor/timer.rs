@@ -10,7 +10,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::actor::cell::{Alarm, Ring, SharedCell};
+use crate::actor::cell::{Ring, SharedCell, TimerMessage};
 use crate::client::message::Message;
 use crate::sys::clock::{FOREVER, due_in, now};
 use crate::sys::unwind::{quietly, run_user};
@@ -86,11 +86,11 @@ struct Keeper<M: Message> {
 
 impl<M: Message> Owner for Keeper<M> {
     fn forget(&self, id: u64) -> bool {
-        let Some(alarm) = self.shared.if_extras(|extras| extras.timers.remove(&id)) else {
+        let Some(message) = self.shared.if_extras(|extras| extras.timers.remove(&id)) else {
             return false;
         };
-        self.local.timers.clear(alarm.due, id);
-        quietly(|| drop(alarm));
+        self.local.timers.clear(message.due, id);
+        quietly(|| drop(message));
         true
     }
 
@@ -125,13 +125,13 @@ fn set<M: Message>(local: &Rc<Local>, shared: &Rc<SharedCell<M>>, after: Duratio
     // Beyond what the clock can say it never fires; it is kept all the same, until it is cancelled.
     let due = due_in(after);
     let id = local.timers.set(due, shared.slot());
-    let alarm = Alarm { due, cancelled: Rc::clone(&cancelled), what };
-    shared.with_extras(|extras| extras.timers.insert(id, alarm));
+    let message = TimerMessage { due, cancelled: Rc::clone(&cancelled), what };
+    shared.with_extras(|extras| extras.timers.insert(id, message));
     let owner = Rc::new(Keeper { local: Rc::clone(local), shared: Rc::clone(shared) });
     Timer { owner, id, cancelled }
 }
 
-impl<M: Message> Alarm<M> {
+impl<M: Message> TimerMessage<M> {
     /// Makes the message, by the user's closure for a repeated timer, which is then set again.
     pub(crate) fn fire(self, local: &Rc<Local>, shared: &SharedCell<M>, id: u64) -> Result<M, Arc<str>> {
         let (every, mut make) = match self.what {
@@ -147,8 +147,8 @@ impl<M: Message> Alarm<M> {
             let due = next_due(self.due, every, now());
             local.timers.set_again(due, id, shared.slot());
             let what = Ring::Every(every, make);
-            let alarm = Alarm { due, cancelled: self.cancelled, what };
-            shared.with_extras(|extras| extras.timers.insert(id, alarm));
+            let message = TimerMessage { due, cancelled: self.cancelled, what };
+            shared.with_extras(|extras| extras.timers.insert(id, message));
         }
         made
     }
