@@ -39,7 +39,7 @@ pub(crate) struct Core {
 pub(super) struct State {
     pub(super) next_thread: u32,
     /// In the order of their numbers.
-    pub(super) threads: Vec<Running>,
+    pub(super) threads: Vec<RunningThread>,
     /// Threads that have ended, or are about to: to be joined.
     pub(super) ended: Vec<Started>,
     pub(super) reports: Vec<InstanceReport>,
@@ -47,7 +47,7 @@ pub(super) struct State {
     pub(super) phase: Phase,
 }
 
-pub(super) struct Running {
+pub(super) struct RunningThread {
     pub(super) mailbox: Arc<Mailbox>,
     /// None for the calling thread of `here`, which is not ours to join.
     pub(super) handle: Option<Started>,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::engine::core::{Core, Phase, Running, State};
+use crate::engine::core::{Core, Phase, RunningThread, State};
 use crate::engine::stats::thread_stats;
 use crate::error::ShutdownError;
 use crate::event::{End, Ended};
@@ -114,7 +114,7 @@ fn finish_shutdown(core: &Core) {
         // First those who wait, then the mail, whose drops are the user's and may take their time.
         core.edge.abandon();
     }
-    for Running { mailbox, .. } in &abandoned {
+    for RunningThread { mailbox, .. } in &abandoned {
         for mail in mailbox.close() {
             divert(mailbox, core, mail);
         }
@@ -145,7 +145,7 @@ fn finish_shutdown(core: &Core) {
 
 /// The ledger of abandoned threads and of the instances there. A thread that still moves changes them while they are
 /// read: they are read until two looks agree, or one gives up on that.
-fn reconcile(core: &Core, abandoned: &[Running], there: &[Vec<RunningInstance>]) -> Ledger {
+fn reconcile(core: &Core, abandoned: &[RunningThread], there: &[Vec<RunningInstance>]) -> Ledger {
     let look = || Ledger {
         instances: abandoned.iter().zip(there).flat_map(|(one, there)| one.mailbox.roster.reports(there)).collect(),
         dead_letters: core.edge.losses.letters(),

@@ -7,7 +7,7 @@ use crate::actor::dispatch::Dispatch;
 use crate::actor::{Actor, Registration, install_on};
 use crate::client::Client;
 use crate::engine::actor_thread::ActorThread;
-use crate::engine::core::{Core, Phase, Running};
+use crate::engine::core::{Core, Phase, RunningThread};
 use crate::engine::here::Here;
 use crate::error::SpawnError;
 use crate::id::ThreadId;
@@ -87,7 +87,7 @@ fn publish(core: &Core, newcomers: Vec<Box<dyn Enlist>>, starting: Vec<Thread>) 
     }
     let published = core.pools.enlist(newcomers);
     for thread in starting {
-        state.threads.push(Running { mailbox: thread.mailbox, handle: Some(thread.handle) });
+        state.threads.push(RunningThread { mailbox: thread.mailbox, handle: Some(thread.handle) });
         // The thread waits for this and for nothing else.
         let _ = thread.commit.send(());
     }
@@ -128,7 +128,7 @@ pub(crate) fn here(core: &Arc<Core>) -> Result<Here, SpawnError> {
     {
         let mut state = core.state.lock();
         if matches!(state.phase, Phase::Open) {
-            state.threads.push(Running { mailbox, handle: None });
+            state.threads.push(RunningThread { mailbox, handle: None });
             state.threads.sort_by_key(|running| running.mailbox.thread);
         } else {
             drop(state);
