@@ -102,14 +102,14 @@ fn payload(model: &Model<'_>) -> TokenStream {
         }
     });
     quote! {
-        fn __payload_type(&self) -> ::core::option::Option<::core::any::TypeId> {
+        fn __field_type(&self) -> ::core::option::Option<::core::any::TypeId> {
             match self {
                 #(Self::#idents { .. } => ::core::option::Option::Some(::core::any::TypeId::of::<#types>()),)*
                 #rest
             }
         }
 
-        fn __into_payload<__T: 'static>(self) -> ::core::option::Option<__T> {
+        fn __into_field<__T: 'static>(self) -> ::core::option::Option<__T> {
             match self {
                 #(#patterns => #krate::__private::same(value),)*
                 #rest

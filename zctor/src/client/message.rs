@@ -63,13 +63,13 @@ pub trait Message: Sized + 'static {
 
     /// The type of the only field of this message's variant.
     #[doc(hidden)]
-    fn __payload_type(&self) -> Option<TypeId> {
+    fn __field_type(&self) -> Option<TypeId> {
         None
     }
 
     /// That field, if it is of this type.
     #[doc(hidden)]
-    fn __into_payload<T: 'static>(self) -> Option<T> {
+    fn __into_field<T: 'static>(self) -> Option<T> {
         None
     }
 }

@@ -52,12 +52,12 @@ use crate::error::{Refused, SendError};
 /// # }
 /// ```
 pub struct Recipient<T> {
-    way: Arc<dyn Way<T>>,
+    to: Arc<dyn Deliver<T>>,
 }
 
 impl<T: 'static> Recipient<T> {
     pub(crate) fn new<M: Message>(client: Client<M>, variant: fn(T) -> M, made: &'static Location<'static>) -> Self {
-        Self { way: Arc::new(Variant { client, variant, made }) }
+        Self { to: Arc::new(Variant { client, variant, made }) }
     }
 
     /// Sends a value, as [`Client::send`] sends the variant that holds it.
@@ -88,19 +88,19 @@ impl<T: 'static> Recipient<T> {
     /// # }
     /// ```
     pub fn send(&self, value: T) -> Result<(), SendError<T>> {
-        self.way.send(value)
+        self.to.send(value)
     }
 }
 
 impl<T> Clone for Recipient<T> {
     fn clone(&self) -> Self {
-        Self { way: Arc::clone(&self.way) }
+        Self { to: Arc::clone(&self.to) }
     }
 }
 
 impl<T> fmt::Debug for Recipient<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Recipient({})", self.way.message())
+        write!(f, "Recipient({})", self.to.message())
     }
 }
 
@@ -137,7 +137,7 @@ impl<M: Message> Client<M> {
 }
 
 /// What is left of a client when its enum is forgotten.
-trait Way<T>: Send + Sync {
+trait Deliver<T>: Send + Sync {
     fn send(&self, value: T) -> Result<(), SendError<T>>;
     fn message(&self) -> &'static str;
 }
@@ -149,12 +149,12 @@ struct Variant<M: Message, T> {
     made: &'static Location<'static>,
 }
 
-impl<M: Message, T: 'static> Way<T> for Variant<M, T> {
+impl<M: Message, T: 'static> Deliver<T> for Variant<M, T> {
     fn send(&self, value: T) -> Result<(), SendError<T>> {
         let message = (self.variant)(value);
         // Looked at before each send, though it matters after a refusal only: a wrong function shows on its first use.
         assert!(
-            message.__payload_type() == Some(TypeId::of::<T>()),
+            message.__field_type() == Some(TypeId::of::<T>()),
             "the recipient made at {} needs the constructor of a variant with one field; its function made a `{}::{}` of \
              something else",
             self.made,
@@ -176,6 +176,6 @@ impl<M: Message, T: 'static> Way<T> for Variant<M, T> {
 /// The value in a refused message, whose variant was looked at before it was sent.
 fn back<M: Message, T: 'static>(refused: Refused<M>) -> Refused<T> {
     let name = refused.message();
-    let value = refused.into_inner().__into_payload().unwrap_or_else(|| unreachable!("its only field is of this type"));
+    let value = refused.into_inner().__into_field().unwrap_or_else(|| unreachable!("its only field is of this type"));
     Refused::new(name, value)
 }

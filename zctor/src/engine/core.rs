@@ -44,7 +44,7 @@ pub(super) struct State {
     pub(super) ended: Vec<Started>,
     pub(super) reports: Vec<InstanceReport>,
     pub(super) earlier: EarlierReport,
-    pub(super) phase: Phase,
+    pub(super) phase: EnginePhase,
 }
 
 pub(super) struct RunningThread {
@@ -54,7 +54,7 @@ pub(super) struct RunningThread {
 }
 
 #[derive(Default)]
-pub(super) enum Phase {
+pub(super) enum EnginePhase {
     #[default]
     Open,
     Stopping {
@@ -126,7 +126,7 @@ impl Parent for Core {
 
     fn instance_ended(&self, report: InstanceReport) {
         let mut state = self.state.lock();
-        if matches!(state.phase, Phase::Open) {
+        if matches!(state.phase, EnginePhase::Open) {
             state.earlier.instances += 1;
             state.earlier.handled += report.handled;
             state.earlier.panicked += report.panicked;

@@ -5,7 +5,7 @@ use std::fmt;
 
 use crate::client::message::Message;
 use crate::id::{InstanceId, ThreadId};
-use crate::route::registry::Entry;
+use crate::route::registry::PoolEntry;
 
 /// Which message type is handled by which instances: a snapshot, given by
 /// [`ActorEngine::registry`](crate::ActorEngine::registry).
@@ -39,7 +39,7 @@ pub struct Registry {
 }
 
 impl Registry {
-    pub(super) fn new(entries: Vec<Entry>) -> Self {
+    pub(super) fn new(entries: Vec<PoolEntry>) -> Self {
         Self { entries: entries.into_iter().map(RegistryEntry).collect() }
     }
 
@@ -120,7 +120,7 @@ impl fmt::Display for Registry {
 /// # }
 /// ```
 #[derive(Clone, Debug)]
-pub struct RegistryEntry(Entry);
+pub struct RegistryEntry(PoolEntry);
 
 impl RegistryEntry {
     /// The name of the message type.

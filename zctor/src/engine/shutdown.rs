@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::engine::core::{Core, Phase, RunningThread, State};
+use crate::engine::core::{Core, EnginePhase, RunningThread, State};
 use crate::engine::stats::thread_stats;
 use crate::error::ShutdownError;
 use crate::event::{End, Ended};
@@ -33,18 +33,18 @@ fn begin_shutdown(core: &Core, limit: Option<Duration>) -> bool {
     let limit = limit.and_then(deadline);
     let mut state = core.state.lock();
     let must_drive = match &mut state.phase {
-        Phase::Open => {
+        EnginePhase::Open => {
             core.edge.close();
             // Who waits for room waits in vain.
             state.threads.iter().for_each(|running| running.mailbox.wake_all());
-            state.phase = Phase::Stopping { until: limit, driven: true };
+            state.phase = EnginePhase::Stopping { until: limit, driven: true };
             true
         }
-        Phase::Stopping { until, driven } => {
+        EnginePhase::Stopping { until, driven } => {
             *until = [*until, limit].into_iter().flatten().min();
             !std::mem::replace(driven, true)
         }
-        Phase::Stopped(_) => false,
+        EnginePhase::Stopped(_) => false,
     };
     drop(state);
     core.state.notify();
@@ -53,8 +53,8 @@ fn begin_shutdown(core: &Core, limit: Option<Duration>) -> bool {
 
 fn until(state: &State) -> Option<Instant> {
     match state.phase {
-        Phase::Stopping { until, .. } => until,
-        Phase::Open | Phase::Stopped(_) => None,
+        EnginePhase::Stopping { until, .. } => until,
+        EnginePhase::Open | EnginePhase::Stopped(_) => None,
     }
 }
 
@@ -134,7 +134,7 @@ fn finish_shutdown(core: &Core) {
     instances.extend(abandoned_instances);
     instances.sort_by_key(|instance| instance.id);
     let report = Report { instances, earlier: state.earlier, dead_letters, left };
-    state.phase = Phase::Stopped(if abandoned.is_empty() {
+    state.phase = EnginePhase::Stopped(if abandoned.is_empty() {
         Ok(report)
     } else {
         Err(ShutdownError::Abandoned { threads, report })
@@ -171,7 +171,7 @@ pub(crate) fn stop(core: &Arc<Core>, limit: Option<Duration>) {
     let driver = Arc::clone(core);
     if start_thread("zctor-shutdown", None, move || drive_shutdown(&driver)).is_err() {
         // Whoever waits for the end drives it.
-        if let Phase::Stopping { driven, .. } = &mut core.state.lock().phase {
+        if let EnginePhase::Stopping { driven, .. } = &mut core.state.lock().phase {
             *driven = false;
         }
         core.state.notify();
@@ -192,13 +192,13 @@ pub(crate) fn shutdown(core: &Arc<Core>, limit: Option<Duration>) -> Result<Repo
 
 pub(crate) fn wait_stopped(core: &Core) -> Result<Report, ShutdownError> {
     loop {
-        let undriven = |state: &State| matches!(state.phase, Phase::Stopping { driven: false, .. });
-        let is_over = |state: &State| matches!(state.phase, Phase::Stopped(_)) || undriven(state);
+        let undriven = |state: &State| matches!(state.phase, EnginePhase::Stopping { driven: false, .. });
+        let is_over = |state: &State| matches!(state.phase, EnginePhase::Stopped(_)) || undriven(state);
         let (mut state, _) = core.watch(is_over, |_| None);
         match &mut state.phase {
-            Phase::Stopped(outcome) => return outcome.clone(),
-            Phase::Stopping { driven, .. } => *driven = true,
-            Phase::Open => continue,
+            EnginePhase::Stopped(outcome) => return outcome.clone(),
+            EnginePhase::Stopping { driven, .. } => *driven = true,
+            EnginePhase::Open => continue,
         }
         drop(state);
         drive_shutdown(core);

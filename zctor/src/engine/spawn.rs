@@ -7,7 +7,7 @@ use crate::actor::dispatch::Dispatch;
 use crate::actor::{Actor, Registration, install_on};
 use crate::client::Client;
 use crate::engine::actor_thread::ActorThread;
-use crate::engine::core::{Core, Phase, RunningThread};
+use crate::engine::core::{Core, EnginePhase, RunningThread};
 use crate::engine::here::Here;
 use crate::error::SpawnError;
 use crate::id::ThreadId;
@@ -82,7 +82,7 @@ fn await_all(starting: &mut [Thread]) -> Result<Vec<Box<dyn Enlist>>, SpawnError
 /// Registers the instances and has their threads run. The threads come back if the engine has stopped.
 fn publish(core: &Core, newcomers: Vec<Box<dyn Enlist>>, starting: Vec<Thread>) -> Result<(), Vec<Thread>> {
     let mut state = core.state.lock();
-    if !matches!(state.phase, Phase::Open) {
+    if !matches!(state.phase, EnginePhase::Open) {
         return Err(starting);
     }
     let published = core.pools.enlist(newcomers);
@@ -127,7 +127,7 @@ pub(crate) fn here(core: &Arc<Core>) -> Result<Here, SpawnError> {
     let guard = ThreadGuard::enter(Arc::clone(core) as Arc<dyn Parent>, Arc::clone(&mailbox), keep(core)());
     {
         let mut state = core.state.lock();
-        if matches!(state.phase, Phase::Open) {
+        if matches!(state.phase, EnginePhase::Open) {
             state.threads.push(RunningThread { mailbox, handle: None });
             state.threads.sort_by_key(|running| running.mailbox.thread);
         } else {
@@ -151,7 +151,7 @@ fn keep(core: &Arc<Core>) -> impl FnOnce() -> Kept + Send + 'static {
 
 fn number(core: &Core, count: usize) -> Result<Range<u32>, SpawnError> {
     let mut state = core.state.lock();
-    if !matches!(state.phase, Phase::Open) {
+    if !matches!(state.phase, EnginePhase::Open) {
         return Err(SpawnError::Stopped);
     }
     let first = state.next_thread;

@@ -36,7 +36,7 @@ pub(crate) struct Mail {
     pub(crate) permitted: bool,
     /// A hook had sent it.
     pub(crate) from_hook: bool,
-    pub(crate) kind: Kind,
+    pub(crate) kind: MailKind,
     pub(crate) what: What,
 }
 
@@ -47,7 +47,7 @@ const _: () = assert!(size_of::<Mail>() <= 96, "mail is moved often");
 /// gives up need not look where its reply will lie before that is there: the caller looks there all the while, and the two
 /// would contend for it.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub(crate) enum MailKind {
     /// A message; or an order.
     Message,
     /// Any number of messages.
@@ -89,7 +89,7 @@ impl Mail {
     pub(crate) fn message(to: Slot, envelope: Envelope, how: How) -> Self {
         let How { rotated, permitted } = how;
         let what = What::Envelope(envelope);
-        let (from_hook, kind) = (in_hook(), Kind::Message);
+        let (from_hook, kind) = (in_hook(), MailKind::Message);
         Self { to, number: 0, messages: 1, rotated, permitted, from_hook, kind, what }
     }
 
@@ -102,13 +102,13 @@ impl Mail {
     /// An envelope with a message that asks for a reply.
     #[inline]
     pub(crate) fn call(to: Slot, envelope: Envelope, can_be_given_up: bool, how: How) -> Self {
-        let kind = if can_be_given_up { Kind::CancellableCall } else { Kind::Call };
+        let kind = if can_be_given_up { MailKind::CancellableCall } else { MailKind::Call };
         Self { kind, ..Self::message(to, envelope, how).signed() }
     }
 
     /// An envelope with any number of messages.
     pub(crate) fn batch(to: Slot, envelope: Envelope, how: How) -> Self {
-        let mut mail = Self { kind: Kind::Batch, ..Self::message(to, envelope, how).signed() };
+        let mut mail = Self { kind: MailKind::Batch, ..Self::message(to, envelope, how).signed() };
         mail.recount();
         mail
     }
@@ -117,7 +117,7 @@ impl Mail {
     #[inline(always)]
     pub(crate) fn order(to: Slot, order: Order) -> Self {
         let what = What::Order(order);
-        let (rotated, permitted, from_hook, kind) = (false, false, false, Kind::Message);
+        let (rotated, permitted, from_hook, kind) = (false, false, false, MailKind::Message);
         Self { to, number: 0, messages: 0, rotated, permitted, from_hook, kind, what }
     }
 
@@ -162,7 +162,7 @@ impl Mail {
             Gathered::Joined => {}
             Gathered::Batch(batch) => {
                 *envelope = batch;
-                self.kind = Kind::Batch;
+                self.kind = MailKind::Batch;
             }
         }
         self.messages += messages;
@@ -172,7 +172,7 @@ impl Mail {
     /// Whether somebody waits for its reply.
     #[inline]
     pub(crate) fn is_call(&self) -> bool {
-        matches!(self.kind, Kind::Call | Kind::CancellableCall)
+        matches!(self.kind, MailKind::Call | MailKind::CancellableCall)
     }
 
     /// Some of its messages were delivered.

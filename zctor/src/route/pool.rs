@@ -213,8 +213,8 @@ impl<M: Payload> AnyPool for Pool<M> {
         self
     }
 
-    fn entry(&self) -> registry::Entry {
-        registry::Entry { key: TypeId::of::<M>(), message: M::NAME, instances: self.instances() }
+    fn entry(&self) -> registry::PoolEntry {
+        registry::PoolEntry { key: TypeId::of::<M>(), message: M::NAME, instances: self.instances() }
     }
 
     fn publish(&self) -> Option<Box<dyn Any>> {

@@ -20,7 +20,7 @@ pub(crate) struct Pools {
 
 /// The instances of one message type, as they are just now.
 #[derive(Clone, Debug)]
-pub(crate) struct Entry {
+pub(crate) struct PoolEntry {
     pub(crate) key: TypeId,
     /// The name of the type.
     pub(crate) message: &'static str,
@@ -31,7 +31,7 @@ pub(crate) struct Entry {
 /// A pool whose message type is erased.
 pub(crate) trait AnyPool: Send + Sync {
     fn into_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync>;
-    fn entry(&self) -> Entry;
+    fn entry(&self) -> PoolEntry;
     /// Makes what was added visible, all at once. Gives what that replaced, which may hold what is the user's.
     fn publish(&self) -> Option<Box<dyn Any>>;
     /// Tells who waits for room in it that there is more to choose from.
@@ -85,7 +85,7 @@ impl Pools {
     }
 
     /// The pools that have instances, in the order in which their types were first registered.
-    pub(crate) fn entries(&self) -> Vec<Entry> {
+    pub(crate) fn entries(&self) -> Vec<PoolEntry> {
         let pools = lock(&self.in_order).clone();
         pools.iter().map(|pool| pool.entry()).filter(|entry| !entry.instances.is_empty()).collect()
     }

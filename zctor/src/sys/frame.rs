@@ -19,9 +19,9 @@ impl Frame {
     pub(crate) fn current() -> Self {
         let mut frame = Self::OUTSIDE;
         // Each part by itself: what is written in parts and read as a whole at once is waited for.
-        HERE.with(|here| {
-            frame.below = here.below.get();
-            frame.deadline = here.deadline.get();
+        CURRENT.with(|current| {
+            frame.below = current.below.get();
+            frame.deadline = current.deadline.get();
         });
         frame
     }
@@ -29,9 +29,9 @@ impl Frame {
     /// What runs from now on runs in this one.
     #[inline]
     pub(super) fn enter(self) {
-        HERE.with(|here| {
-            here.below.set(self.below);
-            here.deadline.set(self.deadline);
+        CURRENT.with(|current| {
+            current.below.set(self.below);
+            current.deadline.set(self.deadline);
         });
     }
 
@@ -48,7 +48,7 @@ impl Frame {
 }
 
 /// Where the current code runs. Without a destructor, so that it can be asked to the very end of a thread.
-struct Here {
+struct Current {
     /// What names this actor thread and its engine: addresses of theirs. 0 outside.
     thread: Cell<usize>,
     engine: Cell<usize>,
@@ -61,38 +61,38 @@ struct Here {
 
 /// The current thread is this actor thread of this engine from now on. Neither is 0.
 pub(crate) fn enter(thread: usize, engine: usize) {
-    HERE.with(|here| {
-        here.thread.set(thread);
-        here.engine.set(engine);
+    CURRENT.with(|current| {
+        current.thread.set(thread);
+        current.engine.set(engine);
     });
 }
 
 /// The current thread is no actor thread any more.
 pub(crate) fn leave() {
-    HERE.with(|here| {
-        here.thread.set(0);
-        here.engine.set(0);
+    CURRENT.with(|current| {
+        current.thread.set(0);
+        current.engine.set(0);
     });
 }
 
 thread_local! {
-    static HERE: Here = const {
+    static CURRENT: Current = const {
         let Frame { below, deadline } = Frame::OUTSIDE;
         let (thread, engine) = (Cell::new(0), Cell::new(0));
-        Here { thread, engine, below: Cell::new(below), deadline: Cell::new(deadline), in_hook: Cell::new(false) }
+        Current { thread, engine, below: Cell::new(below), deadline: Cell::new(deadline), in_hook: Cell::new(false) }
     };
 }
 
 /// Whether the current thread is the one that was entered as `thread`.
 #[inline]
 pub(crate) fn is_on_thread(thread: usize) -> bool {
-    HERE.with(|here| here.thread.get()) == thread
+    CURRENT.with(|current| current.thread.get()) == thread
 }
 
 /// Whether the current thread was entered as one of `engine`.
 #[inline]
 pub(crate) fn is_in_engine(engine: usize) -> bool {
-    HERE.with(|here| here.engine.get()) == engine
+    CURRENT.with(|current| current.engine.get()) == engine
 }
 
 /// Whether this is code of an instance, which goes past the bounds of mailboxes: others may wait for what it does. The
@@ -110,18 +110,18 @@ pub(crate) fn may_wait_for_room() -> bool {
 /// Whether this is an actor thread of any engine.
 #[inline]
 pub(crate) fn on_actor_thread() -> bool {
-    HERE.with(|here| here.thread.get()) != 0
+    CURRENT.with(|current| current.thread.get()) != 0
 }
 
 /// Whether the code that runs here was called for a dead letter or an end.
 #[inline]
 pub(crate) fn in_hook() -> bool {
-    HERE.with(|here| here.in_hook.get())
+    CURRENT.with(|current| current.in_hook.get())
 }
 
 /// Runs `f`, which must not unwind, as part of a hook if `hook` says so.
 pub(crate) fn as_hook(hook: bool, f: impl FnOnce()) {
-    let outer = HERE.with(|here| here.in_hook.replace(here.in_hook.get() || hook));
+    let outer = CURRENT.with(|current| current.in_hook.replace(current.in_hook.get() || hook));
     f();
-    HERE.with(|here| here.in_hook.set(outer));
+    CURRENT.with(|current| current.in_hook.set(outer));
 }

@@ -6,7 +6,7 @@ use crate::id::Slot;
 use crate::mailbox::Arrivals;
 use crate::mailbox::buffers::Buffers;
 use crate::mailbox::envelope::{Envelope, Gathered, Serving};
-use crate::mailbox::mail::{How, Kind, Mail, ORDER, Order, What};
+use crate::mailbox::mail::{How, Mail, MailKind, ORDER, Order, What};
 use crate::sys::clock::now;
 use crate::sys::frame::in_hook;
 use crate::thread::local::{Hosting, Instance, LOCAL, Local, Phase, local};
@@ -167,10 +167,10 @@ pub(super) fn serve_one(local: &Rc<Local>, below: u32, budget: usize) -> usize {
     }
     let content = envelope.content();
     let all_done = match mail.kind {
-        Kind::Message => instance.handle_message(local, serving, content),
-        Kind::Batch => instance.handle_batch(local, serving, content),
-        Kind::Call => instance.handle_call(local, serving, content, false),
-        Kind::CancellableCall => instance.handle_call(local, serving, content, true),
+        MailKind::Message => instance.handle_message(local, serving, content),
+        MailKind::Batch => instance.handle_batch(local, serving, content),
+        MailKind::Call => instance.handle_call(local, serving, content, false),
+        MailKind::CancellableCall => instance.handle_call(local, serving, content, true),
     };
     if comes_back {
         local.hosting.borrow_mut().queue.in_hand -= 1;
