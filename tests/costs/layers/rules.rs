@@ -40,22 +40,15 @@ struct Written<'s> {
 pub(super) fn check(house: &House, files: &Files) -> Broken {
     let source = Source::read(files);
     let mut check = Check { house, broken: Broken::new() };
-    for (old, new) in house.rooms {
-        // An old name that is of a layer can be that of a new file.
-        if !files.contains_key(*old) || (files.contains_key(*new) && house.layer(old).is_some()) {
-            check.add(format!("{old}: room"), "it has moved; remove its line from ROOMS".to_owned());
-        }
-    }
     for (file, lines) in &source.lines {
-        let room = house.room(file);
         if *lines > LINES {
             let text = format!("{} has {lines} lines of code; split it, {LINES} is the most", house.path(file));
-            check.add(format!("{room}: length"), text);
+            check.add(format!("{file}: length"), text);
         }
-        if !house.layers.is_empty() && house.layer(room).is_none() {
+        if !house.layers.is_empty() && house.layer(file).is_none() {
             let text =
                 format!("{} stands in no layer: move it to a folder of LAYERS, or add it there", house.path(file));
-            check.add(format!("{room}: no layer"), text);
+            check.add(format!("{file}: no layer"), text);
         }
     }
     let arrows = check.paths(&source);
@@ -122,16 +115,16 @@ impl Check<'_> {
                 if let Some(name) = machine(path) {
                     self.machine(written.file, &name);
                 }
-                let home = house.smallbox.filter(|home| path[0] == "smallbox" && house.room(written.file) != *home);
+                let home = house.smallbox.filter(|home| path[0] == "smallbox" && written.file != *home);
                 if let Some(home) = home {
                     let text = format!("{} names smallbox, which {home} alone may do", house.path(written.file));
-                    self.add(format!("{}: smallbox", house.room(written.file)), text);
+                    self.add(format!("{}: smallbox", written.file), text);
                 }
                 vec![target.clone()]
             }
         };
         for target in targets {
-            let (from, to) = (house.room(written.file).to_owned(), house.room(&target).to_owned());
+            let (from, to) = (written.file.to_owned(), target);
             if from != to {
                 let arrow = arrows.entry((from, to)).or_default();
                 arrow.is_used |= !written.passed_on;
@@ -144,13 +137,12 @@ impl Check<'_> {
     }
 
     fn machine(&mut self, file: &str, name: &str) {
-        let room = self.house.room(file);
-        if self.house.machine.is_some_and(|machine| self.house.layer(room).is_some_and(|at| at.0 != machine)) {
+        if self.house.machine.is_some_and(|machine| self.house.layer(file).is_some_and(|at| at.0 != machine)) {
             let text = format!(
                 "{} names `{name}`: time, blocking and the start of threads belong in sys/; call what sys/ gives, or add to it",
                 self.house.path(file)
             );
-            self.add(format!("{room}: {name}"), text);
+            self.add(format!("{file}: {name}"), text);
         }
     }
 
@@ -158,7 +150,7 @@ impl Check<'_> {
         for ((from, to), arrow) in arrows {
             let (Some(mine), Some(its)) = (self.house.layer(from), self.house.layer(to)) else { continue };
             let written = arrow.written.iter().take(3).cloned().collect::<Vec<_>>().join(", ");
-            let head = format!("{} imports {written} of {}", self.house.shown(from), self.house.shown(to));
+            let head = format!("{} imports {written} of {}", self.house.path(from), self.house.path(to));
             let text = if from.starts_with(&format!("{}/", to.trim_end_matches(".rs"))) {
                 format!("{head}, which stands above its folder: move what both need to a file of the folder")
             } else if mine.1 >= its.1 {
@@ -185,14 +177,13 @@ impl Check<'_> {
         for it in &source.inherent {
             for place in source.places(&it.module, &it.file, &it.ty) {
                 let Place::Item(home) = place else { continue };
-                let (room, home) = (self.house.room(&it.file), self.house.room(&home));
-                if self.house.layer(room) != self.house.layer(home) {
+                if self.house.layer(&it.file) != self.house.layer(&home) {
                     let name = format!("{}::{}", it.ty.last().map_or("", String::as_str), it.name);
                     let text = format!(
                         "{} has `{name}` of a type of {home}; make it a function, or move it there",
                         self.house.path(&it.file)
                     );
-                    self.add(format!("{room}: impl {name}"), text);
+                    self.add(format!("{}: impl {name}", it.file), text);
                 }
             }
         }
