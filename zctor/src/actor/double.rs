@@ -9,7 +9,8 @@ use crate::actor::dispatch::Dispatch;
 use crate::client::message::Message;
 use crate::reply::reply_to::ReplySlot;
 
-/// The state of a test double. [`Probe::actor`] and [`Mock::actor`] make it; it is of no use by itself.
+/// The state of a test double. [`Probe::actor`](crate::testing::Probe::actor) and
+/// [`Mock::actor`](crate::testing::Mock::actor) make it; it is of no use by itself.
 ///
 /// ```
 /// use zctor::testing::{Double, Probe};

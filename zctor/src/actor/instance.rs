@@ -194,7 +194,7 @@ where
             }
         });
         match outcome {
-            // The caller learns of the panic from what this returns.
+            // The caller learns of the panic from the return value.
             Some(Err(text)) => OnTheSpot::FollowUp(FollowUp { callee: self, panic: Some(text) }),
             Some(Ok(())) | None => {
                 count_handled(account, meter);

@@ -182,7 +182,7 @@ where
         if self.endpoint.pooled { known(local) } else { None }
     }
 
-    /// Runs `on_stop`, if the instance is live. What `on_stop` asks for is not done: a stop or a reset is under way.
+    /// Runs `on_stop`, if the instance is live. A stop or a reset that it asks for is ignored: one is under way.
     pub(super) fn say_goodbye(self: &Rc<Self>, local: &Rc<Local>) {
         if self.common.phase.get() == Phase::Live {
             // A panic in `on_stop` changes nothing: the state is dropped next in any case.

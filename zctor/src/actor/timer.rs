@@ -19,8 +19,8 @@ use crate::thread::local::Local;
 /// A timer set by [`Context::send_after`](crate::Context::send_after) or
 /// [`Context::send_every`](crate::Context::send_every).
 ///
-/// Dropping this handle does not end the timer. Besides [`cancel`](Timer::cancel), the end of its instance, a rebuild of
-/// the instance's state, and a shutdown end it.
+/// Dropping this handle does not end the timer. Besides [`cancel`](Timer::cancel), the end of its instance, a rebuild
+/// of the instance's state, and a shutdown end it.
 ///
 /// ```
 /// use std::time::Duration;

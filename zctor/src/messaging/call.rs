@@ -3,8 +3,8 @@
 //! 1. A call may only wait for a lower call depth than that of the handler it is made in; else it is `Undeclared`, and
 //!    nothing is sent.
 //! 2. A callee on the caller's own thread handles the call on the spot, if nothing stands before it.
-//! 3. Any other call goes into its callee's mailbox with a port for the reply, and the caller waits.
-//! 4. If the callee's thread ends before the call is in its mailbox, another callee is chosen.
+//! 3. Any other call is queued for its callee with a port for the reply, and the caller waits.
+//! 4. If the callee's thread ends before the call is queued, the choice of a callee is made again.
 //!
 //! A request is a call that nothing waits for yet: it is sent as in 3, and its depth is checked where it is waited for.
 

@@ -95,12 +95,14 @@ impl<R> Pending<R> {
     /// Waits for the reply.
     ///
     /// # Errors
-    /// - The reason why the request was refused: [`CallError::NotRegistered`], [`CallError::Stopped`].
+    /// - The reason why the request was refused: [`CallError::NotRegistered`], [`CallError::Stopped`],
+    ///   [`CallError::Full`].
     /// - [`CallError::Panicked`], [`CallError::Stopped`]: the reply cannot come.
     /// - [`CallError::Timeout`]: the call's own deadline (set by `within`, or the engine's default), or that of the
     ///   handler that waits, passed first. Either ends the call.
     /// - [`CallError::Undeclared`]: this handler may not wait for that type.
-    /// - [`CallError::NoReply`]: the reply was taken before.
+    /// - [`CallError::NoReply`]: the reply was taken before, or the callee dropped its [`ReplyTo`](crate::ReplyTo)
+    ///   without an answer.
     ///
     /// # Blocking
     /// Until the reply is there. Inside a handler, instances of lower call depth on its thread are served meanwhile.

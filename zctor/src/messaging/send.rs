@@ -1,4 +1,4 @@
-//! Sending: the way that every message takes.
+//! Sending one message: attempts are made until an instance has accepted it, or it is refused.
 
 use crate::error::{Refusal, SendError};
 use crate::messaging::backpressure::{enter, room_deadline};

@@ -90,7 +90,7 @@ pub(crate) struct Endpoint<M: Payload> {
     /// The actor's hook for undelivered messages.
     pub(crate) undelivered: Option<Arc<OnUndelivered<M>>>,
     pub(crate) status: Status,
-    /// The instance is, or will be, in the pool of its type.
+    /// Whether the instance is, or will be, in the pool of its type.
     pub(crate) pooled: bool,
     pub(crate) born: Birth,
 }
@@ -103,12 +103,12 @@ impl<M: Payload> Drop for Endpoint<M> {
     }
 }
 
-/// The way to an instance, found open.
+/// The way by which mail gets to an instance that takes mail.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Way {
-    /// It lives on this thread: into the thread's own queue.
+    /// The instance lives on this thread: by the thread's own queue.
     Here,
-    /// Into its thread's mailbox.
+    /// By the mailbox of the instance's thread.
     There,
 }
 

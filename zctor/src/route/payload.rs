@@ -18,7 +18,7 @@ pub(crate) trait Payload: Sized + 'static {
 /// Makes the port of a call from the place that its reply goes to.
 pub(crate) type ToPort<M, R> = fn(ReplyTo<R>) -> <M as Payload>::Port;
 
-/// The kind of a [`Request`] that its handler answers when it returns.
+/// The kind of a [`Request`](crate::Request) whose handler answers when it returns.
 ///
 /// ```
 /// let kind: Option<zctor::Prompt> = None;
@@ -27,7 +27,8 @@ pub(crate) type ToPort<M, R> = fn(ReplyTo<R>) -> <M as Payload>::Port;
 #[derive(Debug)]
 pub enum Prompt {}
 
-/// The kind of a [`Request`] whose handler may answer later, from anywhere: made by `#[reply(T, deferred)]`.
+/// The kind of a [`Request`](crate::Request) whose handler may answer later, from anywhere: made by
+/// `#[reply(T, deferred)]`.
 ///
 /// Call depths say nothing about when a deferred answer comes, so a handler may not wait for one: `ctx.call` does not
 /// compile with such a request, and a wait by any other way gives [`CallError::Undeclared`]. A handler can pipe or

@@ -33,7 +33,7 @@ pub(crate) trait AnyPool: Send + Sync {
     fn into_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync>;
     fn entry(&self) -> PoolEntry;
     /// Makes the instances that were added visible, all at once; `None` if there are none. Gives what they replaced, to
-    /// be dropped under no lock, since it may hold what is the user's.
+    /// be dropped under no lock, since it may hold values of the user's.
     fn publish(&self) -> Option<Box<dyn Any>>;
     /// Wakes the senders that wait for room in the pool, after it was published.
     fn published(&self);

@@ -120,8 +120,8 @@ impl<M: Payload> Pool<M> {
         }
     }
 
-    /// The instance that takes over a rotated message of one that ended: each in turn, by a turn of their own, since
-    /// that of the message was counted when it was sent.
+    /// The substitute that takes over a rotated message of an instance that has ended. Substitutes have a turn of their
+    /// own; the pool's turn stays as it is, since the message was counted there when it was sent.
     pub(crate) fn substitute(&self) -> Option<(Arc<Endpoint<M>>, Way)> {
         let places = self.places.load();
         let (index, way) = next_open(&places, self.substitutes.load(Ordering::Relaxed), true)?;
