@@ -1,4 +1,6 @@
-//! Events of the `tracing` facade, behind the feature of that name. Where it is off nothing is told but dead letters.
+//! Events of the `tracing` facade, behind the feature of that name; without it, dead letters alone are told.
+//!
+//! Imports: sys and the plain data.
 
 #[cfg(not(feature = "tracing"))]
 pub(crate) use off::*;
@@ -14,12 +16,12 @@ mod on {
     use crate::id::InstanceId;
     use crate::sys::unwind::quietly;
 
-    /// A message was routed: to the instance `option` (counted from 1) of `options`.
+    /// A message was routed to the instance in place `option`, counted from 1, of the `options` places of its pool.
     pub(crate) fn routed(message: &'static str, instance: InstanceId, option: usize, options: usize) {
         if !tracing::enabled!(target: "zctor::route", tracing::Level::TRACE) {
             return;
         }
-        // The subscriber is the user's, and who routes holds a permit.
+        // The subscriber is the user's code. Its panic must not unwind a sender, which may hold a permit.
         quietly(|| {
             tracing::trace!(
                 target: "zctor::route",
@@ -33,7 +35,7 @@ mod on {
         });
     }
 
-    /// An accepted message that nobody will handle, and how many there were since the last that was told.
+    /// An accepted message that no handler will get, and how many more there were since the last that was told.
     pub(crate) fn dead_letter(letter: &DeadLetter, more: u64) {
         tracing::warn!(
             target: "zctor::dead_letter",
@@ -91,7 +93,7 @@ mod off {
 
     #[inline(always)]
     pub(crate) fn routed(_: &'static str, _: InstanceId, _: usize, _: usize) {}
-    /// Without a facade to tell it to, a dead letter nobody asked for is a line on standard error.
+    /// Without a facade to tell it to, a dead letter for which the engine has no hook is a line on standard error.
     pub(crate) fn dead_letter(letter: &DeadLetter, more: u64) {
         match more {
             0 => eprintln!("zctor: {letter}"),

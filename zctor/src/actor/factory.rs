@@ -1,4 +1,4 @@
-//! How a state is built: once, or again.
+//! How a state is built: by a factory that runs once, or by one that can build it again.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use crate::client::message::Message;
 use crate::error::{BoxError, SpawnError};
 use crate::sys::unwind::{quietly, run_user};
 
-/// How a state is built again.
+/// How a state is built again, and how often.
 pub(crate) struct Blueprint<M: Message, S> {
     pub(crate) factory: Arc<Rebuild<M, S>>,
     pub(crate) restart: Restart,
@@ -20,7 +20,7 @@ impl<M: Message, S> Clone for Blueprint<M, S> {
     }
 }
 
-/// How an instance comes by its state.
+/// How an instance gets its state.
 pub(crate) enum StateFactory<M: Message, S> {
     Again(Blueprint<M, S>),
     Once(Box<dyn FnOnce() -> S>),
@@ -34,11 +34,11 @@ pub(super) enum Failure {
 }
 
 impl Failure {
-    /// What is told of it. An error is shown to `note`, and dropped.
+    /// The text that is told of the failure. If it is an error of the factory's, `note` is shown that first.
     pub(super) fn into_text(self, note: impl FnOnce(&BoxError)) -> Arc<str> {
         match self {
             Self::Error(error) => {
-                // It is the user's: its `Display` and its drop may panic.
+                // The error is the user's: its `Display` and its drop may panic.
                 let text = run_user(0, None, || {
                     note(&error);
                     error.to_string()

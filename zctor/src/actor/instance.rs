@@ -1,7 +1,7 @@
-//! An instance: one state in its slot on one thread, from its construction to its drop.
+//! An instance as its thread sees it: one state in its slot on one thread, from its construction to its drop.
 //!
-//! All methods here run on the instance's own thread. User code runs through `frame::run_user`, which catches panics;
-//! what follows a panic, a reset or a stop is decided here, after the user's code has returned.
+//! All methods here run on the instance's own thread. User code runs through `sys::unwind::run_user`, which catches
+//! panics. A panic, a reset or a stop is followed up after the user's code has returned, by `actor/recovery.rs`.
 
 use std::any::Any;
 use std::cell::{Cell, RefCell};
@@ -68,7 +68,7 @@ where
         block: local.add(slot, M::NAME),
         typed: Typed { state: RefCell::new(None), attachments: Cell::default() },
     });
-    // In its slot before it is built, so that what its factory sends to it finds it there.
+    // It is in its slot before its state is built, so that messages which its factory sends to it find it there.
     local.occupy(Rc::clone(&instance) as Rc<dyn Instance>, M::CALL_DEPTH);
     let built = match factory {
         StateFactory::Again(blueprint) => {
@@ -78,7 +78,7 @@ where
         StateFactory::Once(factory) => instance.build_by(local, |_| Ok(factory())),
     };
     if let Err(failure) = built {
-        // It never was an instance: no report counts it.
+        // It never became an instance, so no report counts it.
         instance.discard(local);
         return Err(failure.into_spawn_error(M::NAME));
     }
@@ -155,7 +155,8 @@ where
         if !self.get_ready(local) {
             return false;
         }
-        // They stay in the envelope until each is begun: what comes after a panic or a requested is left there.
+        // Messages stay in the envelope until each is begun. Those behind a panic, or behind a handler that asked for a
+        // stop or a reset, are left there.
         let mut budget = serving.budget;
         self.handle(local, &mut ReplySlot::Nobody, None, |state, ctx, slot| {
             begin(local, serving);
@@ -187,13 +188,13 @@ where
         count_taken(account, meter);
         let mut slot = ReplySlot::Here(reply);
         let outcome = self.work(local, deadline, |state, ctx| {
-            // Taken out of its place here, so that it is moved once.
+            // Out of the caller's place where the handler begins: see `route/contents.rs`.
             if let Some(message) = message.take() {
                 double::dispatch(message, state, ctx, &mut slot);
             }
         });
         match outcome {
-            // Its caller is told by what this gives.
+            // The caller learns of the panic from the return value.
             Some(Err(text)) => OnTheSpot::FollowUp(FollowUp { callee: self, panic: Some(text) }),
             Some(Ok(())) | None => {
                 count_handled(account, meter);
@@ -245,7 +246,8 @@ where
             }
             return;
         }
-        // A shutdown closes the timers; only an instance that rests still comes back to serve what it holds.
+        // A shutdown closes the timers. Only those that end a backoff, above, still fire, since held mail waits for
+        // that.
         if !local.mailbox.edge.is_open() {
             return;
         }

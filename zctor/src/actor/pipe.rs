@@ -1,4 +1,4 @@
-//! Pipes: an outcome becomes a message to oneself.
+//! Pipes: an outcome that is awaited becomes a message to the instance that awaits it.
 
 use std::cell::Cell;
 use std::sync::Arc;
@@ -19,12 +19,12 @@ use crate::route::payload::Kind;
 use crate::sys::awaited::Running;
 use crate::thread::local::Local;
 
-/// Wakes a pipe of an instance of this thread.
+/// The waker of a pipe of an instance of this thread.
 pub(super) fn pipe_waker(local: &Local, slot: Slot, id: u64) -> Waker {
     Waker::from(Arc::new(PipeWaker { mailbox: Arc::clone(&local.mailbox), slot, id }))
 }
 
-/// Puts the news that a pipe can go on into its thread's mailbox.
+/// Has a pipe polled again by its instance, by an order in the mailbox of its thread.
 struct PipeWaker {
     mailbox: Arc<Mailbox>,
     slot: Slot,
@@ -37,12 +37,12 @@ impl Wake for PipeWaker {
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        // An order is never given back: a thread that has ended has no pipes.
+        // An order is never given back; and a thread that has ended has no pipes.
         let _ = self.mailbox.push(Mail::order(self.slot, Order::Piped(self.id)));
     }
 }
 
-/// A pipe on its way.
+/// A pipe under way: what it awaits, and the user's closure for the outcome.
 pub(super) struct Piped<W, F> {
     pub(super) running: W,
     pub(super) then: F,
@@ -75,7 +75,7 @@ impl<W: Running, F: FnOnce(W::Outcome) -> M, M> PipeTask<M> for Piped<W, F> {
     note = "pipe a request, a `Pending`, or a tuple or `Vec` of `Pending`s"
 )]
 pub trait Pipe: Start + 'static {
-    /// What the closure of `pipe` is given.
+    /// The outcome that the closure of `pipe` is given.
     type Outcome;
 }
 
@@ -100,7 +100,7 @@ pub trait Start {
     fn __start(self, starter: &Starter<'_>) -> Self::Running;
 }
 
-/// One reply of those that a pipe awaits.
+/// One of the replies that a pipe awaits.
 #[expect(missing_debug_implementations, reason = "sealed: nobody outside can name it")]
 pub struct One<R> {
     pub(crate) pending: Pending<R>,
@@ -132,7 +132,7 @@ impl<T: Running> Running for Vec<T> {
     type Outcome = Vec<T::Outcome>;
 
     fn __poll(&mut self, waker: &Waker) -> bool {
-        // All of them, so that each knows whom to wake.
+        // Polls all of them, so that each knows the waker.
         let mut all = true;
         for one in self {
             all &= one.__poll(waker);
@@ -165,7 +165,7 @@ impl<M: Message, R: 'static, K: Kind> Start for Request<M, R, K> {
     type Running = One<R>;
 
     fn __start(self, starter: &Starter<'_>) -> One<R> {
-        // Nobody waits for it, so it has no deadline, not the engine's own either.
+        // No thread waits for the request, so it has no deadline, not even the engine's default.
         let (message, port) = self.into_parts();
         Target::with(starter.0, |target| messaging::request::<M, R, K>(&target.with_limit(Limit::None), message, port))
             .into()

@@ -1,4 +1,13 @@
-//! What follows a panic, a reset, a stop.
+//! Recovery: an instance after a panic, a reset or a stop is built again, backs off, or ends.
+//!
+//! After a panic, in this order:
+//!
+//! 1. The instance's [`Restart`](crate::Restart) decides: a rebuild at once, a rebuild after a backoff, or the end.
+//! 2. A backoff or the end is noted where senders look, before the caller is told: a caller that tries again must find
+//!    it.
+//! 3. The caller is told of the panic. This comes before a rebuild, since a factory may take its time.
+//! 4. The state is dropped with its timers and pipes (at the end of the instance, before the caller is told).
+//! 5. The factory builds a fresh state.
 
 use std::mem::take;
 use std::rc::Rc;
@@ -26,7 +35,7 @@ where
     M: Dispatch<S, Port: Send> + Send,
     S: 'static,
 {
-    /// A handler has panicked.
+    /// Follows up a handler's panic: counts it, recovers, and tells the caller by `port`, if it was a call.
     #[cold]
     pub(super) fn failed(self: Rc<Self>, local: &Rc<Local>, port: Option<M::Port>, text: &Arc<str>) {
         self.account().count_panicked();
@@ -38,7 +47,7 @@ where
         });
     }
 
-    /// Does what the handler that just returned asked for.
+    /// Does what the handler that has just returned asked for: a stop or a reset.
     #[cold]
     pub(super) fn fulfil(self: Rc<Self>, local: &Rc<Local>, origin: Origin) {
         match self.common.requested.take() {
@@ -52,8 +61,9 @@ where
         }
     }
 
-    /// Builds a fresh state. After a handler its `on_start` comes first in the queue; but a start that leads to another
-    /// goes through a timer, behind all that waits by then, so that it starves nobody.
+    /// Builds a fresh state. After a handler, its `on_start` comes first in the queue. After an `on_start`, the build
+    /// goes through a timer, behind all mail that waits by then: starts that lead to one another must not starve the
+    /// others.
     fn build_again(self: Rc<Self>, local: &Rc<Local>, origin: Origin) {
         if origin == Origin::Start {
             return self.back_off(local, Duration::ZERO);
@@ -64,12 +74,9 @@ where
         }
     }
 
-    /// After a panic in the user's code: the state goes, and comes again by the factory, at once or after a rest.
-    ///
-    /// `answer` tells the caller. It comes after what a caller that tries again must find: that the instance rests, or
-    /// has ended; and before a rebuild, which may take its time.
+    /// Recovers from a panic of the user's code: see the head of this file. `answer` tells the caller.
     pub(super) fn recover(self: Rc<Self>, local: &Rc<Local>, origin: Origin, text: &Arc<str>, answer: impl FnOnce()) {
-        // What asked for its end before it panicked gets it.
+        // If the handler asked for a stop before it panicked, the instance ends as stopped.
         let why = match self.common.requested.take() {
             Requested::Stop => Some(End::Stopped),
             _ => None,
@@ -96,18 +103,18 @@ where
         }
     }
 
-    /// What becomes of the instance after a panic just now.
+    /// Decides what becomes of the instance after a panic just now.
     fn decide(&self) -> Decision {
         match self.blueprint() {
             Some(Blueprint { restart, .. }) => {
                 let (at, id) = (now(), self.id());
                 self.with_extras(|extras| {
-                    // It sets instances apart, and the restarts of each.
+                    // Another number for each instance, and for each panic of one.
                     let chance = chance(&(id, extras.panics.decided()));
                     extras.panics.decide(&restart, at, chance)
                 })
             }
-            // What runs once cannot be built again.
+            // A factory that runs once cannot build it again.
             None => Decision::End,
         }
     }
@@ -117,6 +124,7 @@ where
         quietly(|| trace::restarting(M::NAME, self.id()));
     }
 
+    /// Begins a backoff. One of no time at all is only a rebuild from the thread's loop.
     fn back_off(&self, local: &Rc<Local>, backoff: Duration) {
         if !backoff.is_zero() {
             quietly(|| trace::backing_off(M::NAME, self.id(), backoff));
@@ -127,18 +135,19 @@ where
         self.with_extras(|extras| extras.backoff_timer = timer);
     }
 
-    /// The rebuild failed: that counts like a panic. It is tried again from the thread's loop, never at once.
+    /// Follows up a rebuild that failed, which counts like a panic. The next try comes from the thread's loop, never at
+    /// once.
     fn retry(self: Rc<Self>, local: &Rc<Local>, failure: Failure) {
         // A shutdown does not wait for a factory that fails again and again.
         let give_up = matches!(failure, Failure::Spent)
             || !local.mailbox.edge.is_open()
             || self.common.requested.take() == Requested::Stop;
         let why = match failure {
-            // It was reset, and nothing panicked.
+            // The instance was reset; there was no panic.
             Failure::Spent => End::Stopped,
             failure => End::Panicked(failure.into_text(|error| trace::rebuild_failed(M::NAME, self.id(), error))),
         };
-        // What the factory set before it failed: timers and pipes.
+        // Drops the timers and pipes that the factory set before it failed.
         self.drop_state(local);
         match self.decide() {
             Decision::BackOff(backoff) if !give_up => {
@@ -153,6 +162,7 @@ where
         }
     }
 
+    /// Ends the backoff: builds the state, and returns the held mail to the queue.
     pub(super) fn resume(self: Rc<Self>, local: &Rc<Local>) {
         self.endpoint.status.set_live();
         if let Some(known) = self.pool(local) {
@@ -167,20 +177,21 @@ where
         }
     }
 
-    /// The pool that it is in, if it is in one.
+    /// The pool that the instance is in, if it is in one.
     fn pool(&self, local: &Local) -> Option<Rc<KnownPool<M>>> {
         if self.endpoint.pooled { known(local) } else { None }
     }
 
+    /// Runs `on_stop`, if the instance is live. A stop or a reset that it asks for is ignored: one is under way.
     pub(super) fn say_goodbye(self: &Rc<Self>, local: &Rc<Local>) {
         if self.common.phase.get() == Phase::Live {
-            // A panic in `on_stop` ends nothing that is not ending anyway.
+            // A panic in `on_stop` changes nothing: the state is dropped next in any case.
             let _ = self.work(local, None, M::__on_stop);
             self.common.requested.take();
         }
     }
 
-    /// Drops the state with all that belongs to it: timers and pipes.
+    /// Drops the state with its timers and pipes.
     pub(super) fn drop_state(&self, local: &Rc<Local>) {
         let state = self.typed.state.take();
         quietly(|| drop(state));
@@ -194,14 +205,14 @@ where
         }
     }
 
-    /// It will not be built again.
+    /// Drops the factory: the instance will not be built again.
     pub(super) fn drop_factory(&self) {
         let blueprint = self.typed.if_attachments(|attachments| attachments.blueprint.take());
         quietly(|| drop(blueprint));
     }
 
-    /// Leaves the registry and the slot; what still comes for it finds nobody. Those who watch it are told, behind all
-    /// that it has sent.
+    /// Ends the instance, whose state is dropped: it leaves the registry and its slot, and mail that still comes for it
+    /// has no receiver. Its watchers are told, after all messages that it has sent.
     pub(super) fn vacate(&self, local: &Rc<Local>, why: End) {
         if self.common.phase.replace(Phase::Ended) == Phase::Ended {
             return;
@@ -211,7 +222,8 @@ where
         if let Some(known) = self.pool(local) {
             known.pool.remove_one();
         }
-        // Who waits for room for it waits in vain.
+        // Wakes the senders that wait for room in its mailbox: those that wait for this instance find that it has
+        // ended.
         local.mailbox.wake_all();
         let removed = local.vacate(self.slot(), &why);
         give_up(local, self.slot());

@@ -1,8 +1,8 @@
-//! Delayed and repeated messages, the clock, and the alarms of awaited replies.
+//! Timers: delayed and repeated messages of an instance to itself; none arrives after its timer was cancelled.
 //!
-//! An actor thread keeps its timers itself, so a timer costs no thread and its message is made on the instance's own
-//! thread when its turn comes: what is cancelled by then never arrives. Only a `Pending` with a deadline that is
-//! awaited outside needs somebody else's clock: one thread of the process, started by the first of them.
+//! An actor thread keeps its timers itself (`thread/timers.rs`), so a timer costs no thread. A timer that is due
+//! becomes an order in the thread's queue. Its message is only made when that order's turn comes, on the instance's own
+//! thread; a timer that is cancelled by then sends none.
 
 use std::cell::Cell;
 use std::fmt;
@@ -19,7 +19,8 @@ use crate::thread::local::Local;
 /// A timer set by [`Context::send_after`](crate::Context::send_after) or
 /// [`Context::send_every`](crate::Context::send_every).
 ///
-/// Dropping it leaves the timer as it is; it also ends with its instance, and with a rebuild of its state.
+/// Dropping this handle does not end the timer. Besides [`cancel`](Timer::cancel), the end of its instance, a rebuild
+/// of the instance's state, and a shutdown end it.
 ///
 /// ```
 /// use std::time::Duration;
@@ -60,7 +61,7 @@ pub struct Timer {
 }
 
 impl Timer {
-    /// Ends the timer: no message of it arrives any more. `false` if it had ended before.
+    /// Ends the timer: no message of it arrives after this. Gives `false` if the timer had ended before.
     pub fn cancel(&self) -> bool {
         let was_cancelled = self.cancelled.replace(true);
         self.owner.forget(self.id) || !was_cancelled && self.owner.is_firing(self.id)
@@ -73,7 +74,7 @@ impl fmt::Debug for Timer {
     }
 }
 
-/// The keeper of a timer's message, whatever its type.
+/// The instance that has set a timer, whatever its message type.
 trait Owner {
     fn forget(&self, id: u64) -> bool;
     fn is_firing(&self, id: u64) -> bool;
@@ -122,7 +123,7 @@ pub(crate) fn send_every<M: Message>(
 
 fn set<M: Message>(local: &Rc<Local>, shared: &Rc<SharedCell<M>>, after: Duration, what: Ring<M>) -> Timer {
     let cancelled = Rc::new(Cell::new(false));
-    // Beyond what the clock can say it never fires; it is kept all the same, until it is cancelled.
+    // A time beyond what the clock can express never comes; the timer is kept all the same, until it is cancelled.
     let due = due_in(after);
     let id = local.timers.set(due, shared.slot());
     let message = TimerMessage { due, cancelled: Rc::clone(&cancelled), what };
@@ -132,7 +133,8 @@ fn set<M: Message>(local: &Rc<Local>, shared: &Rc<SharedCell<M>>, after: Duratio
 }
 
 impl<M: Message> TimerMessage<M> {
-    /// Makes the message, by the user's closure for a repeated timer, which is then set again.
+    /// Gives the message of a timer that is due. That of a repeated timer is made by the user's closure, after which
+    /// the timer is set again.
     pub(crate) fn fire(self, local: &Rc<Local>, shared: &SharedCell<M>, id: u64) -> Result<M, Arc<str>> {
         let (every, mut make) = match self.what {
             Ring::Once(message) => return Ok(message),
@@ -154,7 +156,7 @@ impl<M: Message> TimerMessage<M> {
     }
 }
 
-/// The next multiple of the period that is still to come: neither drift nor a burst after a stall.
+/// The next multiple of the period that is still to come, so that there is neither drift nor a burst after a delay.
 fn next_due(due: Instant, every: Duration, now: Instant) -> Instant {
     let late = now.saturating_duration_since(due).as_nanos();
     let missed = late / every.as_nanos().max(1);

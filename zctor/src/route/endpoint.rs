@@ -1,4 +1,4 @@
-//! Endpoints: where one instance lives, whether it takes mail, and how to write to it.
+//! Endpoints: where one instance lives, whether it takes mail, and how mail gets there.
 
 use std::collections::VecDeque;
 use std::mem::take;
@@ -42,7 +42,7 @@ impl<M: Payload<Port: Send> + Send> Delivery<M> {
     };
 }
 
-/// Puts what was in mail that was refused back into its place.
+/// Puts the content of refused mail back into its place.
 #[inline]
 fn take_back<C: Content>(place: &mut C, refused: Option<Mail>) {
     if let Some(refused) = refused {
@@ -56,7 +56,7 @@ fn single<M: Payload + Send>(place: &mut Option<M>, endpoint: &Endpoint<M>, how:
     Mail::message(endpoint.slot, enclose(take(place), endpoint.undelivered.as_ref()), how)
 }
 
-/// Queues a message for an instance of this thread: see `thread::send_here`.
+/// Queues a message for an instance of this thread, by `thread::serve::send_here`; `false` if the thread is no more.
 #[inline(always)]
 fn queue_here<M: Payload + Send>(place: &mut Option<M>, endpoint: &Endpoint<M>, how: How) -> bool {
     let buffers = &endpoint.mailbox.buffers;
@@ -67,28 +67,30 @@ fn queue_here<M: Payload + Send>(place: &mut Option<M>, endpoint: &Endpoint<M>, 
     send_here(place, (endpoint.slot, M::CALL_DEPTH), how, add, |place| single(place, endpoint, how))
 }
 
-/// Takes what is in its place into an envelope, and delivers that; what was refused is put back. All in one step, for each
-/// time that mail is moved costs more than all else that is done with it.
+/// Moves a content from its place into an envelope and delivers that; puts it back if it is refused. All in one step,
+/// so that it is moved once: see `contents.rs`.
 type Post<M, C> = fn(&mut C, &Endpoint<M>, Way, How);
 
-/// How messages are put into envelopes. Made where they are known to be fit to go to another thread, which clients do not
-/// ask for, so that a field that is not is one error and not two.
+/// The functions that put messages of one type into envelopes and deliver them.
+///
+/// The table is made where the messages are known to be `Send`. Clients do not ask for that, so a field that is not
+/// `Send` is one compile error and not two.
 pub(crate) struct Delivery<M: Payload> {
     pub(crate) send: Post<M, Option<M>>,
     pub(crate) call: Post<M, Option<Call<M>>>,
     pub(crate) batch: Post<M, VecDeque<M>>,
 }
 
-/// Where one instance lives, and how to write to it. All who know it share one, so that a client is small enough to travel
-/// inside of messages.
+/// Where one instance lives, and how mail gets there. All clients of the instance share one endpoint, so that a client
+/// is small enough to travel in a message.
 pub(crate) struct Endpoint<M: Payload> {
     pub(crate) mailbox: Arc<Mailbox>,
     pub(crate) slot: Slot,
     pub(crate) delivery: &'static Delivery<M>,
-    /// Who gets its undelivered messages.
+    /// The actor's hook for undelivered messages.
     pub(crate) undelivered: Option<Arc<OnUndelivered<M>>>,
     pub(crate) status: Status,
-    /// The instance is, or will be, in the pool of its type.
+    /// Whether the instance is, or will be, in the pool of its type.
     pub(crate) pooled: bool,
     pub(crate) born: Birth,
 }
@@ -101,12 +103,12 @@ impl<M: Payload> Drop for Endpoint<M> {
     }
 }
 
-/// The way to an instance, found open.
+/// The way by which mail gets to an instance that takes mail.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Way {
-    /// It lives on this thread: into the thread's own queue.
+    /// The instance lives on this thread: by the thread's own queue.
     Here,
-    /// Into its thread's mailbox.
+    /// By the mailbox of the instance's thread.
     There,
 }
 
@@ -115,7 +117,8 @@ impl<M: Payload> Endpoint<M> {
         InstanceId { thread: self.mailbox.thread, slot: self.slot }
     }
 
-    /// Whether the code that runs here may send to it just now. Asked before the message is sealed.
+    /// Whether the code that runs here may send to the instance just now, and by which way. Asked before the message is
+    /// put into an envelope.
     #[inline]
     pub(crate) fn admit(&self) -> Result<Way, Refusal> {
         if self.status.has_ended() || self.mailbox.parker.is_closed() {
@@ -129,14 +132,14 @@ impl<M: Payload> Endpoint<M> {
         }
     }
 
-    /// As `admit`, where there is no bound to get past.
+    /// As `admit`, but only if the mailbox has no bound.
     #[inline]
     pub(crate) fn admit_freely(&self) -> Option<Way> {
         self.admit().ok().filter(|_| self.mailbox.permits.is_none())
     }
 
-    /// Past the bound of the mailbox, if it has one: with a permit from outside, without one from inside, where only
-    /// those who do not wait see it as full.
+    /// Gets a message past the bound of the mailbox, if it has one. A message from outside takes a permit. One from
+    /// inside takes none, and may find the mailbox full only if its view does not wait.
     #[inline]
     pub(crate) fn enter(&self, waits: bool) -> Entry {
         match &self.mailbox.permits {
@@ -154,21 +157,21 @@ impl<M: Payload> Endpoint<M> {
         }
     }
 
-    /// What `enter` would say, without taking anything.
+    /// Whether `enter` would find room; takes no permit.
     #[inline]
     pub(crate) fn has_room(&self, waits: bool) -> bool {
         self.mailbox.permits.as_ref().is_none_or(|permits| (waits && is_needed()) || permits.has_free())
     }
 
-    /// There is no room for this message, and it is dropped. It comes back if the engine has stopped meanwhile.
+    /// Drops a message for which there is no room, as a dead letter; gives it back if the engine has stopped meanwhile.
     pub(crate) fn drop_newest(&self, message: M) -> Result<(), M> {
         let losses = &self.mailbox.edge.losses;
         let undeliverable = Undeliverable { losses, instance: self.id(), why: Undelivered::Full, from_hook: false };
         lose_at_edge(message, self.undelivered.as_deref(), undeliverable)
     }
 
-    /// Sends a message that was admitted: takes it out of its place, and puts it back if the receiver's thread has ended
-    /// meanwhile.
+    /// Sends a message that was admitted: takes it out of its place, and puts it back if the receiver's thread has
+    /// ended meanwhile. See `contents.rs`.
     #[inline]
     pub(crate) fn send(&self, way: Way, message: &mut Option<M>, how: How) {
         (self.delivery.send)(message, self, way, how);
@@ -179,20 +182,20 @@ impl<M: Payload> Endpoint<M> {
         (self.delivery.call)(call, self, way, how);
     }
 
-    /// Sends a batch that was admitted; gives back what the receiver's thread, if it has ended meanwhile, did not take.
+    /// Sends a batch that was admitted; gives its messages back if the receiver's thread has ended meanwhile.
     pub(crate) fn send_batch(&self, way: Way, messages: Vec<M>, how: How) -> Vec<M> {
         let mut messages = messages.into();
         (self.delivery.batch)(&mut messages, self, way, how);
         messages.into()
     }
 
-    /// Tells the instance to end, in its turn.
+    /// Tells the instance to end, after the mail that came before.
     pub(crate) fn stop(&self, way: Way) {
-        // An order is never given back: who comes too late finds the instance ended, as was asked for.
+        // An order is never given back. If it comes too late, the instance has ended, as was asked for.
         let _ = self.deliver(way, Mail::order(self.slot, Order::End));
     }
 
-    /// As `deliver`, for a batch.
+    /// Does what `deliver` does, for a batch.
     pub(crate) fn deliver_batch(&self, way: Way, mail: Mail) -> Option<Mail> {
         match way {
             Way::There => self.mailbox.push_batch(mail),
@@ -200,7 +203,7 @@ impl<M: Payload> Endpoint<M> {
         }
     }
 
-    /// From here on mail is handled, or becomes a dead letter, or is given back.
+    /// Delivers mail. It will be handled or become a dead letter, unless it is given back, since the thread has ended.
     #[inline(always)]
     pub(crate) fn deliver(&self, way: Way, mail: Mail) -> Option<Mail> {
         match way {
@@ -210,11 +213,14 @@ impl<M: Payload> Endpoint<M> {
     }
 }
 
-/// Past the bound of a mailbox, or not.
+/// How a message gets past the bound of a mailbox.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Entry {
+    /// Without a permit: there is no bound, or the message comes from inside.
     Free,
+    /// With a permit, which is given back when the message is begun.
     Permit,
+    /// Not at all: there is no room.
     Full,
 }
 
@@ -224,7 +230,8 @@ impl Entry {
     }
 }
 
-/// Whether an instance takes mail, for those who send to it. Its own thread writes it.
+/// Whether an instance takes mail, for its senders. The instance's own thread alone writes it, with `Release`; each
+/// look is an `Acquire` that pairs with that.
 pub(crate) struct Status(AtomicU8);
 
 impl Status {
@@ -245,13 +252,13 @@ impl Status {
         self.0.store(Self::BACKING_OFF, Ordering::Release);
     }
 
-    /// It takes no more mail. Those who watch are told later, by `Roster::remove`.
+    /// The instance takes no more mail. Its watchers are told later, by `Removed::tell`.
     pub(crate) fn set_ended(&self, why: &End) {
         let by_panic = matches!(why, End::Panicked(_));
         self.0.store(if by_panic { Self::BROKEN } else { Self::ENDED }, Ordering::Release);
     }
 
-    /// Rotation may choose it: neither ended nor backing off after panics.
+    /// Whether rotation may choose the instance: it has not ended, and does not back off after panics.
     #[inline]
     pub(crate) fn is_ready(&self) -> bool {
         self.0.load(Ordering::Acquire) == Self::LIVE
@@ -262,7 +269,7 @@ impl Status {
         self.0.load(Ordering::Acquire) >= Self::ENDED
     }
 
-    /// A panic has ended it.
+    /// Whether a panic has ended the instance.
     pub(crate) fn is_broken(&self) -> bool {
         self.0.load(Ordering::Acquire) == Self::BROKEN
     }

@@ -1,4 +1,4 @@
-//! From a message type to the pool of its instances.
+//! The registry: from a message type to the pool of its instances.
 
 use std::any::{Any, TypeId};
 use std::sync::{Arc, Mutex};
@@ -10,7 +10,7 @@ use crate::mailbox::edge::Edge;
 use crate::sys::lock::lock;
 use crate::type_map::TypeMap;
 
-/// All pools of an engine. A pool stays once it is made, so that clients can keep it; it may be empty.
+/// All pools of an engine. Once made, a pool stays, even if it is empty, so that clients can keep it.
 pub(crate) struct Pools {
     pub(super) by_type: ArcSwap<TypeMap<Arc<dyn AnyPool>>>,
     /// In the order of first registration; also serializes additions.
@@ -32,15 +32,17 @@ pub(crate) struct PoolEntry {
 pub(crate) trait AnyPool: Send + Sync {
     fn into_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync>;
     fn entry(&self) -> PoolEntry;
-    /// Makes what was added visible, all at once. Gives what that replaced, which may hold what is the user's.
+    /// Makes the instances that were added visible, all at once; `None` if there are none. Gives what they replaced, to
+    /// be dropped under no lock, since it may hold values of the user's.
     fn publish(&self) -> Option<Box<dyn Any>>;
-    /// Tells who waits for room in it that there is more to choose from.
+    /// Wakes the senders that wait for room in the pool, after it was published.
     fn published(&self);
-    /// Gives what an envelope holds for one of its instances, which has ended, to others in turn. What has no receiver stays.
+    /// Gives the content of an envelope, whose instance in this pool has ended, to others of them in turn. A message
+    /// for which there is no receiver stays in it.
     fn take_over(&self, content: &mut dyn Any);
 }
 
-/// Pools that have newcomers, and what is left to do about that when no lock is held.
+/// Pools that have new instances, and what is left to do about that once no lock is held.
 #[must_use = "who waits for room in them is to be called"]
 pub(crate) struct Published(Vec<(Arc<dyn AnyPool>, Box<dyn Any>)>);
 
@@ -58,7 +60,7 @@ pub(crate) trait Enlist: Send {
     fn enlist(self: Box<Self>, pools: &mut Additions<'_>);
 }
 
-/// Additions to the registry, which become visible type by type when all are in.
+/// Additions to the registry. When all are in, they become visible, one message type after the other.
 pub(crate) struct Additions<'a> {
     pub(super) pools: &'a Pools,
     pub(super) in_order: &'a mut Vec<Arc<dyn AnyPool>>,
