@@ -379,7 +379,7 @@ impl<M: Message> Client<M> {
             (Some(pool), _) => pool.find(instance),
             (None, _) => None,
         };
-        self.bound(found.map_or(Binding::Gone(instance), Binding::One))
+        self.bound(found.map_or(Binding::NotFound(instance), Binding::One))
     }
 
     /// A client whose messages all go to the instance of this key: always the same one while it lives. When the pool
@@ -569,7 +569,7 @@ impl<M: Message> Client<M> {
                 endpoint.stop(way);
                 Ok(())
             }
-            Binding::Gone(_) => Err(stopped),
+            Binding::NotFound(_) => Err(stopped),
             _ => Err(StopError::Unbound { message: M::NAME }),
         }
     }
@@ -612,7 +612,7 @@ impl<M: Message> Client<M> {
     pub(crate) fn end(&self) -> Result<Watch, WatchError> {
         match &self.binding {
             Binding::One(endpoint) => Ok(Watch::there(Arc::clone(endpoint) as Arc<dyn Watched>)),
-            Binding::Gone(instance) => Ok(Watch::gone(*instance, M::NAME)),
+            Binding::NotFound(instance) => Ok(Watch::gone(*instance, M::NAME)),
             Binding::Turn(_) | Binding::Key(_) | Binding::LeastLoaded => Err(WatchError::Unbound { message: M::NAME }),
         }
     }
@@ -664,7 +664,7 @@ impl<M: Message> PartialEq for Client<M> {
             (Binding::One(a), Binding::One(b)) => Arc::ptr_eq(a, b),
             (Binding::Key(a), Binding::Key(b)) => same_pool && a == b,
             (Binding::Turn(_), Binding::Turn(_)) | (Binding::LeastLoaded, Binding::LeastLoaded) => same_pool,
-            (Binding::Gone(a), Binding::Gone(b)) => same_pool && a == b,
+            (Binding::NotFound(a), Binding::NotFound(b)) => same_pool && a == b,
             _ => false,
         }
     }
@@ -679,7 +679,7 @@ impl<M: Message> fmt::Debug for Client<M> {
             Binding::Key(key) => write!(f, "Client({}, keyed {key:x})", M::NAME),
             Binding::LeastLoaded => write!(f, "Client({}, least loaded)", M::NAME),
             Binding::One(endpoint) => write!(f, "Client({}, {})", M::NAME, endpoint.id()),
-            Binding::Gone(instance) => write!(f, "Client({}, {instance}, gone)", M::NAME),
+            Binding::NotFound(instance) => write!(f, "Client({}, {instance}, gone)", M::NAME),
         }
     }
 }

@@ -15,13 +15,13 @@ use crate::route::endpoint::Endpoint;
 use crate::thread::local::Common;
 
 /// A timer of an instance, with the message that it will send or the closure that makes it.
-pub(crate) struct TimerMessage<M> {
+pub(crate) struct TimerEntry<M> {
     pub(crate) due: Instant,
     pub(super) cancelled: Rc<Cell<bool>>,
-    pub(super) what: Ring<M>,
+    pub(super) schedule: Schedule<M>,
 }
 
-pub(super) enum Ring<M> {
+pub(super) enum Schedule<M> {
     Once(M),
     Every(Duration, Box<dyn FnMut() -> M>),
 }
@@ -75,7 +75,7 @@ impl<M: Message, O: HasExtras<M> + ?Sized> InstanceCell<M, O> {
 
 /// What most instances do not have: timers, pipes, and the panics that still count.
 pub(crate) struct Extras<M> {
-    pub(crate) timers: BTreeMap<u64, TimerMessage<M>>,
+    pub(crate) timers: BTreeMap<u64, TimerEntry<M>>,
     /// The timer whose closure runs now.
     pub(crate) firing: Option<u64>,
     /// Each with its waker, by which the instance polls it again.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::actor::cell::{PipeTask, SharedCell};
-use crate::actor::pipe::{Pipe, Piped, Start, Starter, pipe_waker};
+use crate::actor::pipe::{Pipe, PipeStarter, Piped, StartPipe, pipe_waker};
 use crate::actor::timer::{Timer, send_after, send_every};
 use crate::client::message::{AnsweredInHandler, CallableFrom, Message};
 use crate::client::{Client, call};
@@ -18,7 +18,7 @@ use crate::messaging;
 use crate::messaging::binding::{Binding, Limit};
 use crate::messaging::target::Target;
 use crate::route::payload::{Kind, ToPort};
-use crate::route::pool::{KnownPool, known};
+use crate::route::pool::{KnownPool, known_pool};
 use crate::sys::awaited::Running;
 use crate::thread::local::{Local, Requested};
 
@@ -77,7 +77,7 @@ impl<M: Message> Context<M> {
     }
 
     fn pool<T: Message>(&self) -> Option<Rc<KnownPool<T>>> {
-        known(&self.local)
+        known_pool(&self.local)
     }
 
     fn target<T: Message, R>(&self, limit: Limit, f: impl FnOnce(Target<'_, T>) -> R) -> R {
@@ -303,11 +303,11 @@ impl<M: Message> Context<M> {
     where
         W::Running: Running<Outcome = W::Outcome>,
     {
-        self.await_here(<W as Start>::__start(what, &Starter(&self.local)), then);
+        self.add_pipe(<W as StartPipe>::__start(what, &PipeStarter(&self.local)), then);
     }
 
     /// Sends this instance the message that `then` makes, when the outcome of `running` is there.
-    fn await_here<W: Running + 'static>(&self, running: W, then: impl FnOnce(W::Outcome) -> M + 'static) {
+    fn add_pipe<W: Running + 'static>(&self, running: W, then: impl FnOnce(W::Outcome) -> M + 'static) {
         let id = self.local.timers.next_serial();
         let slot = self.shared.slot();
         let mut task: Box<dyn PipeTask<M>> = Box::new(Piped { running, then });
@@ -375,7 +375,7 @@ impl<M: Message> Context<M> {
         client: &Client<T>,
         then: impl FnOnce(Ended) -> M + 'static,
     ) -> Result<(), WatchError> {
-        self.await_here(client.end()?, then);
+        self.add_pipe(client.end()?, then);
         Ok(())
     }
 

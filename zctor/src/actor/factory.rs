@@ -30,7 +30,7 @@ pub(super) enum Failure {
     Error(BoxError),
     Panic(Arc<str>),
     /// A factory that runs once has run.
-    Spent,
+    RunsOnce,
 }
 
 impl Failure {
@@ -47,7 +47,7 @@ impl Failure {
                 text.map_or_else(|panic| panic, Arc::from)
             }
             Self::Panic(text) => text,
-            Self::Spent => "what was built once cannot be built again".into(),
+            Self::RunsOnce => "what was built once cannot be built again".into(),
         }
     }
 
@@ -55,7 +55,7 @@ impl Failure {
         match self {
             Self::Error(source) => SpawnError::Factory { message, source },
             Self::Panic(text) => SpawnError::FactoryPanicked { message, text },
-            Self::Spent => SpawnError::FactoryPanicked { message, text: "the factory has run already".into() },
+            Self::RunsOnce => SpawnError::FactoryPanicked { message, text: "the factory has run already".into() },
         }
     }
 }

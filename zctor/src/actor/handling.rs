@@ -24,7 +24,7 @@ use crate::thread::undelivered::write_off;
 
 /// Ends a call whose caller had given up before its handler began: it is a dead letter, and never handled.
 #[cold]
-pub(super) fn skip<M: Message>(call: Call<M>, endpoint: &Endpoint<M>, local: &Local, from_hook: bool) {
+pub(super) fn skip_given_up<M: Message>(call: Call<M>, endpoint: &Endpoint<M>, local: &Local, from_hook: bool) {
     let (losses, why) = (&local.mailbox.edge.losses, Undelivered::GivenUp);
     losses.count(1, why);
     write_off(local, endpoint.slot, 1);
@@ -65,7 +65,7 @@ where
             Some(Ok(())) if self.common.requested.get() == Requested::None => {}
             Some(Ok(())) => self.fulfil(local, Origin::Handler),
             // The panic was the last handler's: all messages but that one were counted as handled.
-            Some(Err(text)) => self.failed(local, slot.take(), &text),
+            Some(Err(text)) => self.handler_panicked(local, slot.take(), &text),
             // Not reached: messages are handled by live instances only, and those have a state.
             None => debug_assert!(false, "delivered to an instance without a state"),
         }
@@ -96,7 +96,7 @@ where
 
     /// Runs `on_start` if that is due, since it comes before all else. Whether the instance takes messages then.
     #[inline]
-    pub(super) fn get_ready(self: &Rc<Self>, local: &Rc<Local>) -> bool {
+    pub(super) fn start_if_new(self: &Rc<Self>, local: &Rc<Local>) -> bool {
         if self.common.phase.get() == Phase::New {
             Rc::clone(self).start(local);
         }
@@ -111,7 +111,7 @@ where
     #[inline]
     pub(super) fn is_free(&self, account: &Account) -> bool {
         let Common { phase, busy, answers_itself, .. } = &self.common;
-        account.is_unburdened() && !busy.get() && phase.get() == Phase::Live && *answers_itself
+        account.has_nothing_queued() && !busy.get() && phase.get() == Phase::Live && *answers_itself
     }
 }
 
@@ -132,7 +132,7 @@ pub(super) fn count_handled(account: &Account, meter: &Meter) {
 
 /// The content of an envelope, or the place of a caller on this thread, as the type that it has.
 #[inline]
-pub(super) fn known<T: 'static>(content: &mut dyn Any) -> Option<&mut T> {
+pub(super) fn downcast<T: 'static>(content: &mut dyn Any) -> Option<&mut T> {
     let content = content.downcast_mut();
     debug_assert!(content.is_some(), "a slot's generation names one instance, whose messages' type its senders know");
     content
@@ -140,7 +140,7 @@ pub(super) fn known<T: 'static>(content: &mut dyn Any) -> Option<&mut T> {
 
 /// Notes that a message is begun: it gives its permit back, if it has one.
 #[inline]
-pub(super) fn begin(local: &Local, serving: Serving) {
+pub(super) fn return_permit(local: &Local, serving: Serving) {
     if serving.permitted {
         local.mailbox.give_back(1);
     }

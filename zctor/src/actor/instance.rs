@@ -15,7 +15,7 @@ use crate::actor::cell::InstanceCell;
 use crate::actor::dispatch::Dispatch;
 use crate::actor::double;
 use crate::actor::factory::StateFactory;
-use crate::actor::handling::{begin, count_handled, count_taken, known, skip};
+use crate::actor::handling::{count_handled, count_taken, downcast, return_permit, skip_given_up};
 use crate::actor::state::TypedCell;
 use crate::actor::state::{Origin, Typed};
 use crate::error::SpawnError;
@@ -114,11 +114,11 @@ where
     }
 
     fn handle_message(self: Rc<Self>, local: &Rc<Local>, serving: Serving, message: &mut dyn Any) -> bool {
-        let Some(message) = known(message) else { return true };
-        if !self.get_ready(local) {
+        let Some(message) = downcast(message) else { return true };
+        if !self.start_if_new(local) {
             return false;
         }
-        begin(local, serving);
+        return_permit(local, serving);
         self.handle_one(local, message, &mut ReplySlot::Nobody, None);
         true
     }
@@ -130,16 +130,16 @@ where
         call: &mut dyn Any,
         can_be_given_up: bool,
     ) -> bool {
-        let Some(call) = known::<Option<Call<M>>>(call) else { return true };
-        if !self.get_ready(local) {
+        let Some(call) = downcast::<Option<Call<M>>>(call) else { return true };
+        if !self.start_if_new(local) {
             return false;
         }
-        begin(local, serving);
+        return_permit(local, serving);
         let Some(call) = call.take() else { return true };
         let cancellation = if can_be_given_up { call.port.cancellation() } else { None };
         let deadline = match cancellation {
             Some(cancellation) if !cancellation.begin() => {
-                skip(call, &self.endpoint, local, serving.from_hook);
+                skip_given_up(call, &self.endpoint, local, serving.from_hook);
                 return true;
             }
             Some(cancellation) => cancellation.deadline(),
@@ -151,15 +151,15 @@ where
     }
 
     fn handle_batch(self: Rc<Self>, local: &Rc<Local>, serving: Serving, messages: &mut dyn Any) -> bool {
-        let Some(messages) = known::<VecDeque<M>>(messages) else { return true };
-        if !self.get_ready(local) {
+        let Some(messages) = downcast::<VecDeque<M>>(messages) else { return true };
+        if !self.start_if_new(local) {
             return false;
         }
         // Messages stay in the envelope until each is begun. Those behind a panic, or behind a handler that asked for a
         // stop or a reset, are left there.
         let mut budget = serving.budget;
         self.handle(local, &mut ReplySlot::Nobody, None, |state, ctx, slot| {
-            begin(local, serving);
+            return_permit(local, serving);
             if let Some(message) = messages.pop_front() {
                 double::dispatch(message, state, ctx, slot);
             }
@@ -181,7 +181,7 @@ where
         deadline: Option<Instant>,
     ) -> OnTheSpot {
         let account = self.account();
-        let Some(message) = known::<Option<M>>(message).filter(|_| self.is_free(account)) else {
+        let Some(message) = downcast::<Option<M>>(message).filter(|_| self.is_free(account)) else {
             return OnTheSpot::Busy;
         };
         let meter = &local.mailbox.meter;
@@ -226,7 +226,7 @@ where
         if self.common.phase.get() == Phase::Ended {
             return;
         }
-        self.say_goodbye(local);
+        self.run_on_stop(local);
         self.drop_state(local);
         self.vacate(local, End::Stopped);
     }
@@ -276,7 +276,7 @@ where
     fn follow_up(self: Rc<Self>, local: &Rc<Local>, panic: Option<&Arc<str>>) {
         match panic {
             None => self.fulfil(local, Origin::Handler),
-            Some(text) => self.failed(local, None, text),
+            Some(text) => self.handler_panicked(local, None, text),
         }
     }
 }

@@ -74,7 +74,7 @@ impl<W: Running, F: FnOnce(W::Outcome) -> M, M> PipeTask<M> for Piped<W, F> {
     message = "`{Self}` cannot be piped",
     note = "pipe a request, a `Pending`, or a tuple or `Vec` of `Pending`s"
 )]
-pub trait Pipe: Start + 'static {
+pub trait Pipe: StartPipe + 'static {
     /// The outcome that the closure of `pipe` is given.
     type Outcome;
 }
@@ -92,28 +92,28 @@ impl<M: Message, R: 'static, K: Kind> Pipe for Request<M, R, K> {
 }
 
 #[expect(missing_debug_implementations, reason = "sealed: nobody outside can name it")]
-pub struct Starter<'a>(pub(crate) &'a Local);
+pub struct PipeStarter<'a>(pub(crate) &'a Local);
 
-pub trait Start {
+pub trait StartPipe {
     type Running: Running + 'static;
     #[doc(hidden)]
-    fn __start(self, starter: &Starter<'_>) -> Self::Running;
+    fn __start(self, starter: &PipeStarter<'_>) -> Self::Running;
 }
 
 /// One of the replies that a pipe awaits.
 #[expect(missing_debug_implementations, reason = "sealed: nobody outside can name it")]
-pub struct One<R> {
+pub struct PipedReply<R> {
     pub(crate) pending: Pending<R>,
     pub(crate) outcome: Cell<Option<Outcome<R>>>,
 }
 
-impl<R> From<Pending<R>> for One<R> {
+impl<R> From<Pending<R>> for PipedReply<R> {
     fn from(pending: Pending<R>) -> Self {
         Self { pending, outcome: Cell::new(None) }
     }
 }
 
-impl<R: 'static> Running for One<R> {
+impl<R: 'static> Running for PipedReply<R> {
     type Outcome = Outcome<R>;
 
     fn __poll(&mut self, waker: &Waker) -> bool {
@@ -145,26 +145,26 @@ impl<T: Running> Running for Vec<T> {
     }
 }
 
-impl<R: 'static> Start for Pending<R> {
-    type Running = One<R>;
+impl<R: 'static> StartPipe for Pending<R> {
+    type Running = PipedReply<R>;
 
-    fn __start(self, _: &Starter<'_>) -> One<R> {
+    fn __start(self, _: &PipeStarter<'_>) -> PipedReply<R> {
         self.into()
     }
 }
 
-impl<R: 'static> Start for Vec<Pending<R>> {
-    type Running = Vec<One<R>>;
+impl<R: 'static> StartPipe for Vec<Pending<R>> {
+    type Running = Vec<PipedReply<R>>;
 
-    fn __start(self, _: &Starter<'_>) -> Vec<One<R>> {
-        self.into_iter().map(One::from).collect()
+    fn __start(self, _: &PipeStarter<'_>) -> Vec<PipedReply<R>> {
+        self.into_iter().map(PipedReply::from).collect()
     }
 }
 
-impl<M: Message, R: 'static, K: Kind> Start for Request<M, R, K> {
-    type Running = One<R>;
+impl<M: Message, R: 'static, K: Kind> StartPipe for Request<M, R, K> {
+    type Running = PipedReply<R>;
 
-    fn __start(self, starter: &Starter<'_>) -> One<R> {
+    fn __start(self, starter: &PipeStarter<'_>) -> PipedReply<R> {
         // No thread waits for the request, so it has no deadline, not even the engine's default.
         let (message, port) = self.into_parts();
         Target::with(starter.0, |target| messaging::request::<M, R, K>(&target.with_limit(Limit::None), message, port))
@@ -178,15 +178,15 @@ macro_rules! tuples {
             type Outcome = ($(Outcome<$name>,)+);
         }
 
-        impl<$($name: 'static),+> Start for ($(Pending<$name>,)+) {
-            type Running = ($(One<$name>,)+);
+        impl<$($name: 'static),+> StartPipe for ($(Pending<$name>,)+) {
+            type Running = ($(PipedReply<$name>,)+);
 
-            fn __start(self, _: &Starter<'_>) -> Self::Running {
+            fn __start(self, _: &PipeStarter<'_>) -> Self::Running {
                 ($(self.$index.into(),)+)
             }
         }
 
-        impl<$($name: 'static),+> Running for ($(One<$name>,)+) {
+        impl<$($name: 'static),+> Running for ($(PipedReply<$name>,)+) {
             type Outcome = ($(Outcome<$name>,)+);
 
             fn __poll(&mut self, waker: &Waker) -> bool {

@@ -22,7 +22,7 @@ use crate::actor::state::TypedCell;
 use crate::error::CallError;
 use crate::event::{End, Ended};
 use crate::route::payload::Port;
-use crate::route::pool::{KnownPool, known};
+use crate::route::pool::{KnownPool, known_pool};
 use crate::sys::chance::chance;
 use crate::sys::clock::{due_in, now};
 use crate::sys::unwind::quietly;
@@ -37,7 +37,7 @@ where
 {
     /// Follows up a handler's panic: counts it, recovers, and tells the caller by `port`, if it was a call.
     #[cold]
-    pub(super) fn failed(self: Rc<Self>, local: &Rc<Local>, port: Option<M::Port>, text: &Arc<str>) {
+    pub(super) fn handler_panicked(self: Rc<Self>, local: &Rc<Local>, port: Option<M::Port>, text: &Arc<str>) {
         self.account().count_panicked();
         local.mailbox.meter.panicked.add(1);
         self.recover(local, Origin::Handler, text, || {
@@ -54,7 +54,7 @@ where
             Requested::None => {}
             Requested::Stop => self.end(local),
             Requested::Reset => {
-                self.say_goodbye(local);
+                self.run_on_stop(local);
                 self.drop_state(local);
                 self.build_again(local, origin);
             }
@@ -70,7 +70,7 @@ where
         }
         match self.build(local) {
             Ok(()) => start_first(local, self.slot(), M::CALL_DEPTH),
-            Err(failure) => self.retry(local, failure),
+            Err(failure) => self.rebuild_failed(local, failure),
         }
     }
 
@@ -110,7 +110,7 @@ where
                 let (at, id) = (now(), self.id());
                 self.with_extras(|extras| {
                     // Another number for each instance, and for each panic of one.
-                    let chance = chance(&(id, extras.panics.decided()));
+                    let chance = chance(&(id, extras.panics.total()));
                     extras.panics.decide(&restart, at, chance)
                 })
             }
@@ -137,14 +137,14 @@ where
 
     /// Follows up a rebuild that failed, which counts like a panic. The next try comes from the thread's loop, never at
     /// once.
-    fn retry(self: Rc<Self>, local: &Rc<Local>, failure: Failure) {
+    fn rebuild_failed(self: Rc<Self>, local: &Rc<Local>, failure: Failure) {
         // A shutdown does not wait for a factory that fails again and again.
-        let give_up = matches!(failure, Failure::Spent)
+        let give_up = matches!(failure, Failure::RunsOnce)
             || !local.mailbox.edge.is_open()
             || self.common.requested.take() == Requested::Stop;
         let why = match failure {
             // The instance was reset; there was no panic.
-            Failure::Spent => End::Stopped,
+            Failure::RunsOnce => End::Stopped,
             failure => End::Panicked(failure.into_text(|error| trace::rebuild_failed(M::NAME, self.id(), error))),
         };
         // Drops the timers and pipes that the factory set before it failed.
@@ -173,17 +173,17 @@ where
                 requeue(local, self.slot(), M::CALL_DEPTH);
                 start_first(local, self.slot(), M::CALL_DEPTH);
             }
-            Err(failure) => self.retry(local, failure),
+            Err(failure) => self.rebuild_failed(local, failure),
         }
     }
 
     /// The pool that the instance is in, if it is in one.
     fn pool(&self, local: &Local) -> Option<Rc<KnownPool<M>>> {
-        if self.endpoint.pooled { known(local) } else { None }
+        if self.endpoint.pooled { known_pool(local) } else { None }
     }
 
     /// Runs `on_stop`, if the instance is live. A stop or a reset that it asks for is ignored: one is under way.
-    pub(super) fn say_goodbye(self: &Rc<Self>, local: &Rc<Local>) {
+    pub(super) fn run_on_stop(self: &Rc<Self>, local: &Rc<Local>) {
         if self.common.phase.get() == Phase::Live {
             // A panic in `on_stop` changes nothing: the state is dropped next in any case.
             let _ = self.work(local, None, M::__on_stop);

@@ -102,19 +102,19 @@ pub(crate) struct Panics {
     /// Oldest first.
     times: VecDeque<Instant>,
     /// How many panics there were in all.
-    decided: u64,
+    total: u64,
 }
 
 impl Panics {
     /// How many panics there were in all.
-    pub(crate) fn decided(&self) -> u64 {
-        self.decided
+    pub(crate) fn total(&self) -> u64 {
+        self.total
     }
 
     /// Notes a panic, and decides what follows it. `chance` is a number from 0 to 1, for the jitter.
     pub(crate) fn decide(&mut self, restart: &Restart, at: Instant, chance: f64) -> Decision {
         self.times.push_back(at);
-        self.decided += 1;
+        self.total += 1;
         let rebuilds = restart.limit.map_or(0, |(rebuilds, _)| rebuilds as usize);
         let window = restart.limit.map_or(WINDOW, |(_, window)| window.max(WINDOW));
         while self.times.front().is_some_and(|first| at.duration_since(*first) > window)

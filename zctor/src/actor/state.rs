@@ -87,7 +87,7 @@ where
 
     /// Builds the state by the instance's own factory; fails if that runs once.
     pub(super) fn build(self: &Rc<Self>, local: &Rc<Local>) -> Result<(), Failure> {
-        let Blueprint { factory, .. } = self.blueprint().ok_or(Failure::Spent)?;
+        let Blueprint { factory, .. } = self.blueprint().ok_or(Failure::RunsOnce)?;
         self.build_by(local, |ctx| factory(ctx))
     }
 

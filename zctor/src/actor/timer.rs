@@ -10,7 +10,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::actor::cell::{Ring, SharedCell, TimerMessage};
+use crate::actor::cell::{Schedule, SharedCell, TimerEntry};
 use crate::client::message::Message;
 use crate::sys::clock::{FOREVER, due_in, now};
 use crate::sys::unwind::{quietly, run_user};
@@ -55,7 +55,7 @@ use crate::thread::local::Local;
 /// # }
 /// ```
 pub struct Timer {
-    owner: Rc<dyn Owner>,
+    owner: Rc<dyn TimerOwner>,
     id: u64,
     cancelled: Rc<Cell<bool>>,
 }
@@ -75,17 +75,17 @@ impl fmt::Debug for Timer {
 }
 
 /// The instance that has set a timer, whatever its message type.
-trait Owner {
+trait TimerOwner {
     fn forget(&self, id: u64) -> bool;
     fn is_firing(&self, id: u64) -> bool;
 }
 
-struct Keeper<M: Message> {
+struct InstanceTimers<M: Message> {
     local: Rc<Local>,
     shared: Rc<SharedCell<M>>,
 }
 
-impl<M: Message> Owner for Keeper<M> {
+impl<M: Message> TimerOwner for InstanceTimers<M> {
     fn forget(&self, id: u64) -> bool {
         let Some(message) = self.shared.if_extras(|extras| extras.timers.remove(&id)) else {
             return false;
@@ -107,7 +107,7 @@ pub(crate) fn send_after<M: Message>(
     after: Duration,
     message: M,
 ) -> Timer {
-    set(local, shared, after, Ring::Once(message))
+    set(local, shared, after, Schedule::Once(message))
 }
 
 /// Sets a repeated timer. A period below a millisecond counts as one.
@@ -118,27 +118,27 @@ pub(crate) fn send_every<M: Message>(
     make: Box<dyn FnMut() -> M>,
 ) -> Timer {
     let every = every.max(Duration::from_millis(1));
-    set(local, shared, every, Ring::Every(every, make))
+    set(local, shared, every, Schedule::Every(every, make))
 }
 
-fn set<M: Message>(local: &Rc<Local>, shared: &Rc<SharedCell<M>>, after: Duration, what: Ring<M>) -> Timer {
+fn set<M: Message>(local: &Rc<Local>, shared: &Rc<SharedCell<M>>, after: Duration, schedule: Schedule<M>) -> Timer {
     let cancelled = Rc::new(Cell::new(false));
     // A time beyond what the clock can express never comes; the timer is kept all the same, until it is cancelled.
     let due = due_in(after);
     let id = local.timers.set(due, shared.slot());
-    let message = TimerMessage { due, cancelled: Rc::clone(&cancelled), what };
+    let message = TimerEntry { due, cancelled: Rc::clone(&cancelled), schedule };
     shared.with_extras(|extras| extras.timers.insert(id, message));
-    let owner = Rc::new(Keeper { local: Rc::clone(local), shared: Rc::clone(shared) });
+    let owner = Rc::new(InstanceTimers { local: Rc::clone(local), shared: Rc::clone(shared) });
     Timer { owner, id, cancelled }
 }
 
-impl<M: Message> TimerMessage<M> {
+impl<M: Message> TimerEntry<M> {
     /// Gives the message of a timer that is due. That of a repeated timer is made by the user's closure, after which
     /// the timer is set again.
     pub(crate) fn fire(self, local: &Rc<Local>, shared: &SharedCell<M>, id: u64) -> Result<M, Arc<str>> {
-        let (every, mut make) = match self.what {
-            Ring::Once(message) => return Ok(message),
-            Ring::Every(every, make) => (every, make),
+        let (every, mut make) = match self.schedule {
+            Schedule::Once(message) => return Ok(message),
+            Schedule::Every(every, make) => (every, make),
         };
         shared.with_extras(|extras| extras.firing = Some(id));
         let made = run_user(0, None, &mut make);
@@ -148,8 +148,8 @@ impl<M: Message> TimerMessage<M> {
         } else {
             let due = next_due(self.due, every, now());
             local.timers.set_again(due, id, shared.slot());
-            let what = Ring::Every(every, make);
-            let message = TimerMessage { due, cancelled: self.cancelled, what };
+            let schedule = Schedule::Every(every, make);
+            let message = TimerEntry { due, cancelled: self.cancelled, schedule };
             shared.with_extras(|extras| extras.timers.insert(id, message));
         }
         made

@@ -45,7 +45,7 @@ enum Target {
         attending: Option<(u64, u64)>,
     },
     /// One that was not there any more.
-    Gone(Ended),
+    NotFound(Ended),
 }
 
 impl Watch {
@@ -55,13 +55,13 @@ impl Watch {
 
     pub(crate) fn gone(instance: InstanceId, message: &'static str) -> Self {
         let ended = Ended { instance, message, why: End::Stopped };
-        Self { target: Target::Gone(ended), outcome: None }
+        Self { target: Target::NotFound(ended), outcome: None }
     }
 
     fn look(&mut self, waker: &Waker) -> Option<Ended> {
         let (who, attending) = match &mut self.target {
             Target::There { who, attending } => (who, attending),
-            Target::Gone(ended) => return Some(ended.clone()),
+            Target::NotFound(ended) => return Some(ended.clone()),
         };
         let Mailbox { edge, roster, .. } = who.mailbox();
         let slot = who.id().slot;
@@ -98,7 +98,7 @@ impl Running for Watch {
         self.outcome.take().unwrap_or_else(|| match &self.target {
             // Not reached: it is taken when a poll has found it.
             Target::There { who, .. } => Ended { instance: who.id(), message: who.name(), why: End::Stopped },
-            Target::Gone(ended) => ended.clone(),
+            Target::NotFound(ended) => ended.clone(),
         })
     }
 }

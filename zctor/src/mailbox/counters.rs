@@ -129,7 +129,7 @@ impl Account {
 
     /// Nothing lies on its thread for it.
     #[inline]
-    pub(crate) fn is_unburdened(&self) -> bool {
+    pub(crate) fn has_nothing_queued(&self) -> bool {
         self.load.get() == 0
     }
 

@@ -222,7 +222,7 @@ mod tests {
         let mut reported = None;
         assert!(roster.remove(first, &End::Stopped, |report| reported = Some(report)).is_news);
         assert_eq!(reported.map(|report| (report.handled, report.left)), Some((1, 0)));
-        assert!(roster.add(second, "Second").account(second).is_unburdened());
+        assert!(roster.add(second, "Second").account(second).has_nothing_queued());
         assert_eq!(roster.find(first), None);
         assert_eq!(roster.find(second).map(|found| found.message), Some("Second"));
         assert!(!roster.remove(first, &End::Stopped, |_| unreachable!("it was removed before")).is_news);

@@ -18,7 +18,7 @@ pub(crate) enum Binding<M: Payload> {
     /// Just this instance.
     One(Arc<Endpoint<M>>),
     /// Pinned to an instance that was not in the pool.
-    Gone(InstanceId),
+    NotFound(InstanceId),
 }
 
 impl<M: Payload> Clone for Binding<M> {
@@ -28,7 +28,7 @@ impl<M: Payload> Clone for Binding<M> {
             Self::Key(key) => Self::Key(*key),
             Self::LeastLoaded => Self::LeastLoaded,
             Self::One(endpoint) => Self::One(Arc::clone(endpoint)),
-            Self::Gone(instance) => Self::Gone(*instance),
+            Self::NotFound(instance) => Self::NotFound(*instance),
         }
     }
 }

@@ -34,7 +34,7 @@ impl<'a, M: Payload> Members<'a, M> {
     /// The pool as it is now, or the one instance of a client that has no pool.
     fn of(target: &Target<'a, M>) -> Self {
         match (target.pool, target.binding) {
-            (_, Binding::Gone(_)) => Self::Nobody,
+            (_, Binding::NotFound(_)) => Self::Nobody,
             (Some(pool), _) => match target.snapshot.filter(|places| pool.is_current(places)) {
                 Some(places) => Self::Known(places),
                 None => Self::Loaded(pool.places.load_full()),
@@ -56,7 +56,7 @@ impl<'a, M: Payload> Members<'a, M> {
         open.extend(places.iter().filter_map(|place| Some((&*place.endpoint, place.endpoint.admit().ok()?))));
         match (open.is_empty(), target.binding) {
             (false, _) => Ok(open),
-            (true, Binding::Gone(_)) => Err(Refusal::Stopped),
+            (true, Binding::NotFound(_)) => Err(Refusal::Stopped),
             (true, _) => Err(nobody(target)),
         }
     }

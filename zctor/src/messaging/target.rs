@@ -6,7 +6,7 @@ use crate::mailbox::mail::How;
 use crate::messaging::binding::{Binding, Limit, View};
 use crate::route::endpoint::{Endpoint, Way};
 use crate::route::payload::Payload;
-use crate::route::pool::{Chosen, Places, Pool, known};
+use crate::route::pool::{Chosen, Places, Pool, known_pool};
 use crate::thread::local::Local;
 
 /// All that a send or a call needs to know besides its message, borrowed. Clients, engines and contexts all send by it.
@@ -28,7 +28,7 @@ impl<'a, M: Payload> Target<'a, M> {
 
     /// The pool of a type, in turn, as this actor thread knows it: for its handlers.
     pub(crate) fn with<R>(local: &Local, f: impl FnOnce(Target<'_, M>) -> R) -> R {
-        match known::<M>(local) {
+        match known_pool::<M>(local) {
             Some(known) => {
                 f(Target::at_pool(Some(&known.pool), &known.pool.edge).with_snapshot(known.snapshot.as_deref()))
             }
@@ -100,9 +100,9 @@ impl<'a, M: Payload> Target<'a, M> {
         match (self.binding, key) {
             (Binding::One(endpoint), _) => {
                 let way = endpoint.admit()?;
-                Ok(Chosen::one(endpoint, way, endpoint.enter(self.view.waits())))
+                Ok(Chosen::bound(endpoint, way, endpoint.enter(self.view.waits())))
             }
-            (Binding::Gone(_), _) => Err(Refusal::Stopped),
+            (Binding::NotFound(_), _) => Err(Refusal::Stopped),
             (Binding::Key(key), _) => self.pool()?.of_key(*key, self.view.waits()),
             (_, Some(key)) => self.pool()?.of_key(key, self.view.waits()),
             (Binding::LeastLoaded, None) => self.pool()?.least_loaded(self.view.waits(), |_| 0),

@@ -69,16 +69,16 @@ fn queue_here<M: Payload + Send>(place: &mut Option<M>, endpoint: &Endpoint<M>, 
 
 /// Moves a content from its place into an envelope and delivers that; puts it back if it is refused. All in one step,
 /// so that it is moved once: see `contents.rs`.
-type Post<M, C> = fn(&mut C, &Endpoint<M>, Way, How);
+type DeliverFn<M, C> = fn(&mut C, &Endpoint<M>, Way, How);
 
 /// The functions that put messages of one type into envelopes and deliver them.
 ///
 /// The table is made where the messages are known to be `Send`. Clients do not ask for that, so a field that is not
 /// `Send` is one compile error and not two.
 pub(crate) struct Delivery<M: Payload> {
-    pub(crate) send: Post<M, Option<M>>,
-    pub(crate) call: Post<M, Option<Call<M>>>,
-    pub(crate) batch: Post<M, VecDeque<M>>,
+    pub(crate) send: DeliverFn<M, Option<M>>,
+    pub(crate) call: DeliverFn<M, Option<Call<M>>>,
+    pub(crate) batch: DeliverFn<M, VecDeque<M>>,
 }
 
 /// Where one instance lives, and how mail gets there. All clients of the instance share one endpoint, so that a client
@@ -97,7 +97,7 @@ pub(crate) struct Endpoint<M: Payload> {
 
 impl<M: Payload> Drop for Endpoint<M> {
     fn drop(&mut self) {
-        if self.status.is_broken() {
+        if self.status.ended_by_panic() {
             self.mailbox.roster.forget(self.slot);
         }
     }
@@ -238,7 +238,7 @@ impl Status {
     const LIVE: u8 = 0;
     const BACKING_OFF: u8 = 1;
     const ENDED: u8 = 2;
-    const BROKEN: u8 = 3;
+    const PANICKED: u8 = 3;
 
     pub(crate) fn live() -> Self {
         Self(AtomicU8::new(Self::LIVE))
@@ -255,7 +255,7 @@ impl Status {
     /// The instance takes no more mail. Its watchers are told later, by `Removed::tell`.
     pub(crate) fn set_ended(&self, why: &End) {
         let by_panic = matches!(why, End::Panicked(_));
-        self.0.store(if by_panic { Self::BROKEN } else { Self::ENDED }, Ordering::Release);
+        self.0.store(if by_panic { Self::PANICKED } else { Self::ENDED }, Ordering::Release);
     }
 
     /// Whether rotation may choose the instance: it has not ended, and does not back off after panics.
@@ -270,7 +270,7 @@ impl Status {
     }
 
     /// Whether a panic has ended the instance.
-    pub(crate) fn is_broken(&self) -> bool {
-        self.0.load(Ordering::Acquire) == Self::BROKEN
+    pub(crate) fn ended_by_panic(&self) -> bool {
+        self.0.load(Ordering::Acquire) == Self::PANICKED
     }
 }

@@ -287,7 +287,7 @@ impl Pools {
 
 /// The pool of a type with its current places, kept on this thread: looked up again only if the places have changed.
 #[inline]
-pub(crate) fn known<M: Payload>(local: &Local) -> Option<Rc<KnownPool<M>>> {
+pub(crate) fn known_pool<M: Payload>(local: &Local) -> Option<Rc<KnownPool<M>>> {
     let known = local.kept.get::<Rc<KnownPool<M>>>().filter(|known| known.is_current());
     known.or_else(|| look_up(local))
 }
@@ -331,7 +331,7 @@ impl<'a, M: Payload> Chosen<'a, M> {
     }
 
     /// An instance that was not chosen in turn.
-    pub(crate) fn one(endpoint: &'a Endpoint<M>, way: Way, entry: Entry) -> Self {
+    pub(crate) fn bound(endpoint: &'a Endpoint<M>, way: Way, entry: Entry) -> Self {
         Self { found: Found::Bound(endpoint), way, entry, rotated: false }
     }
 

@@ -79,7 +79,7 @@ impl Queue {
     #[inline(never)]
     pub(crate) fn lets_ahead(&self, account: &Account) -> bool {
         // A call that finds nobody here has nobody to go ahead of.
-        (self.in_hand > 0 || self.has(u32::MAX)) && account.is_unburdened()
+        (self.in_hand > 0 || self.has(u32::MAX)) && account.has_nothing_queued()
     }
 
     fn lane(&mut self, depth: u16) -> &mut Lane {
