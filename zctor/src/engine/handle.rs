@@ -1,4 +1,4 @@
-//! A handle to an engine, which keeps nothing alive.
+//! `EngineHandle`, a handle that keeps nothing alive; and `Context::engine`, which gives one.
 
 use std::fmt;
 use std::sync::{Arc, Weak};
@@ -18,8 +18,9 @@ use crate::messaging;
 use crate::messaging::broadcast::Replies;
 use crate::report::Stats;
 
-/// A handle to an engine: `Clone`, `Send` and `Sync`. It keeps nothing alive: when the engine is gone, its operations
-/// are refused as stopped.
+/// A handle to an engine: `Clone`, `Send` and `Sync`.
+///
+/// It keeps nothing alive. When the engine is gone, its operations are refused as stopped.
 ///
 /// ```
 /// use zctor::{ActorEngine, CallError, actor};
@@ -63,7 +64,7 @@ impl EngineHandle {
         }
     }
 
-    /// As [`ActorEngine::spawn`].
+    /// Starts a thread, as [`ActorEngine::spawn`] does.
     ///
     /// # Errors
     /// As [`ActorEngine::spawn`].
@@ -71,7 +72,7 @@ impl EngineHandle {
         self.with(Err(SpawnError::Stopped), |core| spawn::spawn(core, thread))
     }
 
-    /// As [`ActorEngine::pool`].
+    /// Starts a pool, as [`ActorEngine::pool`] does.
     ///
     /// # Errors
     /// As [`ActorEngine::pool`].
@@ -83,7 +84,7 @@ impl EngineHandle {
         self.pool_on(n, |_| ActorThread::new(), actor)
     }
 
-    /// As [`ActorEngine::pool_on`].
+    /// Starts a pool on described threads, as [`ActorEngine::pool_on`] does.
     ///
     /// # Errors
     /// As [`ActorEngine::pool_on`].
@@ -100,7 +101,7 @@ impl EngineHandle {
         self.with(Err(SpawnError::Stopped), |core| spawn::pool_on(core, n, thread, &actor.__actor()))
     }
 
-    /// As [`ActorEngine::start`].
+    /// Starts one instance, as [`ActorEngine::start`] does.
     ///
     /// # Errors
     /// As [`ActorEngine::start`].
@@ -112,7 +113,7 @@ impl EngineHandle {
         self.with(Err(CallError::Stopped { message: M::NAME }), |core| reach::client_of::<M>(core))
     }
 
-    /// As [`ActorEngine::client`].
+    /// Returns a client of all instances of a type, as [`ActorEngine::client`] does.
     ///
     /// # Errors
     /// As [`ActorEngine::client`].
@@ -120,7 +121,7 @@ impl EngineHandle {
         self.client_of::<M>().map(Into::into)
     }
 
-    /// As [`ActorEngine::send`].
+    /// Sends a message, as [`ActorEngine::send`] does.
     ///
     /// # Errors
     /// As [`ActorEngine::send`].
@@ -131,7 +132,7 @@ impl EngineHandle {
         }
     }
 
-    /// As [`ActorEngine::call`].
+    /// Calls an instance, as [`ActorEngine::call`] does.
     ///
     /// # Errors
     /// As [`ActorEngine::call`].
@@ -143,7 +144,7 @@ impl EngineHandle {
         self.with(Err(CallError::Stopped { message }), |core| reach::target(core, |target| call(&target, request)))
     }
 
-    /// As [`ActorEngine::broadcast`].
+    /// Sends a copy to every instance of a type, as [`ActorEngine::broadcast`] does.
     ///
     /// # Errors
     /// As [`ActorEngine::broadcast`].
@@ -154,7 +155,7 @@ impl EngineHandle {
         }
     }
 
-    /// As [`ActorEngine::broadcast_with`].
+    /// Sends a message to every instance of a type, as [`ActorEngine::broadcast_with`] does.
     ///
     /// # Errors
     /// As [`ActorEngine::broadcast_with`].
@@ -164,7 +165,7 @@ impl EngineHandle {
         })
     }
 
-    /// As [`ActorEngine::call_all`].
+    /// Calls every instance of a type, as [`ActorEngine::call_all`] does.
     ///
     /// # Errors
     /// As [`ActorEngine::call_all`].
@@ -180,7 +181,7 @@ impl EngineHandle {
         self.call_all_with(|_| request.clone())
     }
 
-    /// As [`ActorEngine::call_all_with`].
+    /// Calls every instance of a type, as [`ActorEngine::call_all_with`] does.
     ///
     /// # Errors
     /// As [`ActorEngine::call_all_with`].
@@ -197,7 +198,7 @@ impl EngineHandle {
         })
     }
 
-    /// As [`ActorEngine::registry`]; empty when the engine is gone.
+    /// Returns the registry, as [`ActorEngine::registry`] does; an empty one when the engine is gone.
     pub fn registry(&self) -> Registry {
         match self.core.upgrade() {
             Some(core) => Registry::new(core.pools.entries()),
@@ -205,18 +206,19 @@ impl EngineHandle {
         }
     }
 
-    /// As [`ActorEngine::stats`]; all zero when the engine is gone.
+    /// Returns what the threads are doing, as [`ActorEngine::stats`] does; all zero when the engine is gone.
     pub fn stats(&self) -> Stats {
         self.core.upgrade().map(|core| stats::stats(&core)).unwrap_or_default()
     }
 
-    /// As [`ActorEngine::thread_count`].
+    /// Returns the number of actor threads that run; 0 when the engine is gone.
     pub fn thread_count(&self) -> usize {
         self.with(0, |core| core.thread_count())
     }
 
-    /// Begins the shutdown and returns at once: for those who may not wait, such as handlers. It has no deadline; the
-    /// engine's owner may set one by [`ActorEngine::shutdown_timeout`].
+    /// Begins the shutdown and returns at once: for code that may not wait, such as handlers.
+    ///
+    /// The shutdown has no deadline; the engine's owner may set one by [`ActorEngine::shutdown_timeout`].
     ///
     /// # Blocking
     /// Never.
@@ -237,7 +239,7 @@ impl fmt::Debug for EngineHandle {
 }
 
 impl<M: Message> Context<M> {
-    /// A handle to the engine.
+    /// Returns a handle to the engine.
     pub fn engine(&self) -> EngineHandle {
         EngineHandle { core: self.local.kept.get().unwrap_or_default() }
     }
