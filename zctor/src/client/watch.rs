@@ -1,4 +1,4 @@
-//! What becomes of instances and threads: their ends, statistics, and the report of a shutdown.
+//! `Watch` awaits the end of one instance.
 
 use std::sync::Arc;
 use std::task::Waker;
@@ -24,11 +24,12 @@ impl<M: Payload> Watched for Endpoint<M> {
     }
 }
 
-/// An instance whose end can be awaited. While one is held, the roster of its thread knows why it ended.
+/// An endpoint without its type: an instance whose end can be awaited. While it is held, the roster of the instance's
+/// thread knows why the instance ended.
 pub(crate) trait Watched: Send + Sync {
     fn mailbox(&self) -> &Mailbox;
     fn id(&self) -> InstanceId;
-    /// Of its message type.
+    /// The name of its message type.
     fn name(&self) -> &'static str;
 }
 
@@ -41,10 +42,10 @@ pub(crate) struct Watch {
 enum Target {
     There {
         who: Arc<dyn Watched>,
-        /// Places among those to be told: of the end, and of an abandonment.
+        /// The numbers of its wakers: on the roster, for the end, and at the edge, for an abandonment.
         attending: Option<(u64, u64)>,
     },
-    /// One that was not there any more.
+    /// An instance that had ended before it was watched.
     Gone(Ended),
 }
 
@@ -79,7 +80,7 @@ impl Watch {
         if let Some(why) = roster.why_ended(slot) {
             return ended(why);
         }
-        // After joining those who are told, so that an abandonment in between is not missed.
+        // Looked at after both wakers have joined, so that an abandonment in between is not missed.
         if edge.is_abandoned() { ended(End::Abandoned) } else { None }
     }
 }
@@ -96,7 +97,7 @@ impl Running for Watch {
 
     fn __take(&mut self) -> Ended {
         self.outcome.take().unwrap_or_else(|| match &self.target {
-            // Not reached: it is taken when a poll has found it.
+            // Not reached: the outcome is taken only after a poll has found it.
             Target::There { who, .. } => Ended { instance: who.id(), message: who.name(), why: End::Stopped },
             Target::Gone(ended) => ended.clone(),
         })
