@@ -204,7 +204,8 @@ impl Here {
     pub fn on_message(&self, wake: impl Fn() + Send + Sync + 'static) {
         let local = &self.local;
         drop(local.mailbox.parker.notify_by(Some(Arc::new(Quiet::new(Box::new(wake))))));
-        // Mail that waits already has notified nobody: this looks for it, and calls `wake` if there is any.
+        // Mail that came before `wake` was set has not called it: this looks for such mail, and calls it if there is
+        // any.
         as_actor_thread(local, || ());
     }
 }
