@@ -1,7 +1,7 @@
 //! `Client`: the typed handle to the instances of a message type. The generated clients dereference to it.
 //!
 //! This layer promises that a handle, a request and its reply are typed by one message type, and that a refused message
-//! comes back as it was. `client.rs` and `client/message.rs` import each other, as no other two files do: a message
+//! comes back as it was. `client.rs` and `client/message.rs` are the one circle of imports that is meant: a message
 //! names its client, and a client is typed by its message.
 //!
 //! It may import its own folder and the layers below it: messaging, route, thread, mailbox, reply, trace, sys, and the
@@ -369,7 +369,7 @@ impl<M: Message> Client<M> {
     /// Returns a client bound to one instance.
     ///
     /// The id must come from this engine, since every engine counts its ids from the beginning. If the instance is not
-    /// in the pool, or has ended, all operations of the client give `Stopped`.
+    /// in the pool, or has ended, sends and calls of the client give `Stopped`.
     ///
     /// ```
     /// # use zctor::{ActorEngine, actor};
