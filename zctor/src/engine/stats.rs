@@ -1,4 +1,4 @@
-//! What an engine is doing, read on demand. No thread is stopped for it.
+//! What an engine is doing, read on demand; no thread is stopped for it.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
