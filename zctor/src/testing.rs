@@ -120,14 +120,14 @@ pub trait Replies {
 
 /// Takes the `ReplyTo` out of a port, if the port is of this variant. Otherwise gives the port back.
 fn reply_of<P: Replies, R: 'static>(port: P, variant: fn(ReplyTo<R>) -> P) -> Result<ReplyTo<R>, P> {
-    if discriminant(&port) != key(variant) {
+    if discriminant(&port) != variant_of(variant) {
         return Err(port);
     }
     Ok(*port.into_reply().downcast().unwrap_or_else(|_| unreachable!("a variant holds one type")))
 }
 
 /// Which variant of a port a constructor makes.
-fn key<P, R: 'static>(variant: fn(ReplyTo<R>) -> P) -> Discriminant<P> {
+fn variant_of<P, R: 'static>(variant: fn(ReplyTo<R>) -> P) -> Discriminant<P> {
     discriminant(&variant(ReplyTo::__nobody()))
 }
 

@@ -61,7 +61,7 @@ pub(super) enum EnginePhase {
     Stopping {
         until: Option<Instant>,
         /// A thread drives the shutdown.
-        driven: bool,
+        has_driver: bool,
     },
     Stopped(Result<Report, ShutdownError>),
 }

@@ -50,12 +50,12 @@ fn begin_shutdown(core: &Core, limit: Option<Duration>) -> bool {
             core.edge.close();
             // Senders that wait for room must see that the edge is closed.
             state.threads.iter().for_each(|running| running.mailbox.wake_all());
-            state.phase = EnginePhase::Stopping { until: limit, driven: true };
+            state.phase = EnginePhase::Stopping { until: limit, has_driver: true };
             true
         }
-        EnginePhase::Stopping { until, driven } => {
+        EnginePhase::Stopping { until, has_driver } => {
             *until = [*until, limit].into_iter().flatten().min();
-            !std::mem::replace(driven, true)
+            !std::mem::replace(has_driver, true)
         }
         EnginePhase::Stopped(_) => false,
     };
@@ -64,7 +64,7 @@ fn begin_shutdown(core: &Core, limit: Option<Duration>) -> bool {
     must_drive
 }
 
-fn until(state: &State) -> Option<Instant> {
+fn deadline_of(state: &State) -> Option<Instant> {
     match state.phase {
         EnginePhase::Stopping { until, .. } => until,
         EnginePhase::Open | EnginePhase::Stopped(_) => None,
@@ -73,7 +73,7 @@ fn until(state: &State) -> Option<Instant> {
 
 /// When the edge is to be sealed, so that the threads can still end by the deadline.
 fn seal_at(state: &State, begun: Instant) -> Option<Instant> {
-    let until = until(state)?;
+    let until = deadline_of(state)?;
     let grace = GRACE.min(until.saturating_duration_since(begun) / 4);
     Some(until.checked_sub(grace).unwrap_or(until))
 }
@@ -94,12 +94,12 @@ fn drive_shutdown(core: &Core) {
         drop(state);
         if core.edge.is_sealed() {
             // The order is given up: each thread ends as soon as it can.
-            mailboxes.iter().for_each(|mailbox| tell_to_end(mailbox));
-            let (state, _) = core.watch(|state| state.threads.is_empty(), until);
+            mailboxes.iter().for_each(|mailbox| order_end(mailbox));
+            let (state, _) = core.watch(|state| state.threads.is_empty(), deadline_of);
             drop(state);
             break;
         }
-        tell_to_end(&last);
+        order_end(&last);
         let is_gone = |state: &State| !state.threads.iter().any(|running| Arc::ptr_eq(&running.mailbox, &last));
         let (state, gone) = core.watch(is_gone, |state| seal_at(state, begun));
         drop(state);
@@ -110,7 +110,7 @@ fn drive_shutdown(core: &Core) {
     finish_shutdown(core);
 }
 
-fn tell_to_end(mailbox: &Mailbox) {
+fn order_end(mailbox: &Mailbox) {
     let to = Slot { index: u32::MAX, generation: u32::MAX };
     // It cannot fail: an order is never given back.
     let _ = mailbox.push(Mail::order(to, Order::Shutdown));
@@ -119,7 +119,7 @@ fn tell_to_end(mailbox: &Mailbox) {
 fn finish_shutdown(core: &Core) {
     let (ended, abandoned, until) = {
         let mut state = core.state.lock();
-        (std::mem::take(&mut state.ended), std::mem::take(&mut state.threads), until(&state))
+        (std::mem::take(&mut state.ended), std::mem::take(&mut state.threads), deadline_of(&state))
     };
     // Read before the waiters are answered, so that it still says which handler waits for which type.
     let threads: Vec<ThreadStats> = abandoned.iter().map(|running| thread_stats(&running.mailbox)).collect();
@@ -136,12 +136,12 @@ fn finish_shutdown(core: &Core) {
     // a deadline, they are waited for no longer than that.
     join_all(ended, until);
     // Each instance of an abandoned thread is on its roster still, or has been reported by now.
-    let there: Vec<_> = abandoned.iter().map(|running| running.mailbox.roster.abandon()).collect();
-    for RunningInstance { instance, message } in there.iter().flatten().copied() {
+    let living: Vec<_> = abandoned.iter().map(|running| running.mailbox.roster.abandon()).collect();
+    for RunningInstance { instance, message } in living.iter().flatten().copied() {
         core.edge.losses.ended(&Ended { instance, message, why: End::Abandoned });
     }
     core.edge.losses.finish();
-    let Ledger { instances: abandoned_instances, dead_letters, left } = reconcile(core, &abandoned, &there);
+    let Ledger { instances: abandoned_instances, dead_letters, left } = reconcile(core, &abandoned, &living);
     let mut state = core.state.lock();
     let mut instances = std::mem::take(&mut state.reports);
     instances.extend(abandoned_instances);
@@ -160,9 +160,9 @@ fn finish_shutdown(core: &Core) {
 ///
 /// A thread that still moves changes its counts while they are read. So they are read again until two looks agree, at
 /// most 1,000 times.
-fn reconcile(core: &Core, abandoned: &[RunningThread], there: &[Vec<RunningInstance>]) -> Ledger {
+fn reconcile(core: &Core, abandoned: &[RunningThread], living: &[Vec<RunningInstance>]) -> Ledger {
     let look = || Ledger {
-        instances: abandoned.iter().zip(there).flat_map(|(one, there)| one.mailbox.roster.reports(there)).collect(),
+        instances: abandoned.iter().zip(living).flat_map(|(one, living)| one.mailbox.roster.reports(living)).collect(),
         dead_letters: core.edge.losses.letters(),
         left: abandoned.iter().map(|one| one.mailbox.meter.in_hand() as u64).sum(),
     };
@@ -186,8 +186,8 @@ pub(crate) fn stop(core: &Arc<Core>, limit: Option<Duration>) {
     let driver = Arc::clone(core);
     if start_thread("zctor-shutdown", None, move || drive_shutdown(&driver)).is_err() {
         // No thread could be started: the next caller that waits for the end drives the shutdown.
-        if let EnginePhase::Stopping { driven, .. } = &mut core.state.lock().phase {
-            *driven = false;
+        if let EnginePhase::Stopping { has_driver, .. } = &mut core.state.lock().phase {
+            *has_driver = false;
         }
         core.state.notify();
     }
@@ -210,12 +210,12 @@ pub(crate) fn shutdown(core: &Arc<Core>, limit: Option<Duration>) -> Result<Repo
 /// Waits until the engine has stopped. Drives a shutdown that has begun and that no other thread drives.
 pub(crate) fn wait_stopped(core: &Core) -> Result<Report, ShutdownError> {
     loop {
-        let undriven = |state: &State| matches!(state.phase, EnginePhase::Stopping { driven: false, .. });
-        let is_over = |state: &State| matches!(state.phase, EnginePhase::Stopped(_)) || undriven(state);
+        let has_no_driver = |state: &State| matches!(state.phase, EnginePhase::Stopping { has_driver: false, .. });
+        let is_over = |state: &State| matches!(state.phase, EnginePhase::Stopped(_)) || has_no_driver(state);
         let (mut state, _) = core.watch(is_over, |_| None);
         match &mut state.phase {
             EnginePhase::Stopped(outcome) => return outcome.clone(),
-            EnginePhase::Stopping { driven, .. } => *driven = true,
+            EnginePhase::Stopping { has_driver, .. } => *has_driver = true,
             EnginePhase::Open => continue,
         }
         drop(state);

@@ -28,7 +28,7 @@ pub(crate) fn spawn_all(core: &Arc<Core>, threads: Vec<ActorThread>) -> Result<V
     if threads.is_empty() || threads.iter().any(|thread| thread.builds.is_empty()) {
         return Err(SpawnError::Empty);
     }
-    let ids = number(core, threads.len())?;
+    let ids = reserve_numbers(core, threads.len())?;
     let (mut starting, failure) = start_all(core, ids.clone(), threads);
     let failure = match (await_all(&mut starting), failure) {
         (Ok(newcomers), None) => match publish(core, newcomers, starting) {
@@ -40,7 +40,7 @@ pub(crate) fn spawn_all(core: &Arc<Core>, threads: Vec<ActorThread>) -> Result<V
         },
         (_, Some(failure)) | (Err(failure), None) => failure,
     };
-    discard(core, starting);
+    abort(core, starting);
     return_numbers(core, ids);
     Err(failure)
 }
@@ -98,7 +98,7 @@ fn publish(core: &Core, newcomers: Vec<Box<dyn Enlist>>, starting: Vec<Thread>) 
 }
 
 /// Ends threads that were started and whose instances are not registered.
-fn discard(core: &Core, starting: Vec<Thread>) {
+fn abort(core: &Core, starting: Vec<Thread>) {
     for thread in starting {
         drop(thread.commit);
         if on_actor_thread() {
@@ -121,7 +121,7 @@ pub(crate) fn here(core: &Arc<Core>) -> Result<Here, SpawnError> {
     if local().is_some() {
         return Err(SpawnError::OnActorThread);
     }
-    let id = ThreadId(number(core, 1)?.start);
+    let id = ThreadId(reserve_numbers(core, 1)?.start);
     let current = std::thread::current();
     let name = current.name().map_or_else(|| format!("{}-{id}", core.name), String::from);
     let mailbox = Arc::new(Mailbox::new(id, name, Arc::clone(&core.edge), None));
@@ -151,7 +151,7 @@ fn keep(core: &Arc<Core>) -> impl FnOnce() -> Kept + Send + 'static {
 }
 
 /// Gives `count` threads their numbers.
-fn number(core: &Core, count: usize) -> Result<Range<u32>, SpawnError> {
+fn reserve_numbers(core: &Core, count: usize) -> Result<Range<u32>, SpawnError> {
     let mut state = core.state.lock();
     if !matches!(state.phase, EnginePhase::Open) {
         return Err(SpawnError::Stopped);

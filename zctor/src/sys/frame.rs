@@ -1,4 +1,4 @@
-//! Where the current code runs: on which thread, in which frame; and the one way in which the user's code is run.
+//! The frame of the running code: which call depths it may wait for, until when, and whether a hook runs.
 
 use std::cell::Cell;
 use std::time::Instant;

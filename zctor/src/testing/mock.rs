@@ -10,7 +10,7 @@ use crate::actor::double::{Double, Role};
 use crate::client::message::Message;
 use crate::reply::reply_to::{ReplySlot, ReplyTo};
 use crate::sys::lock::lock;
-use crate::testing::{Doubled, Port, key, reply_of};
+use crate::testing::{Doubled, Port, reply_of, variant_of};
 
 /// A double that replaces an actor: it records the messages and answers the calls from a script.
 ///
@@ -173,7 +173,7 @@ impl<M: Doubled> Mock<M> {
                 }
             })
         };
-        let before = lock(&self.script.answers).insert(key(variant), Arc::new(answer));
+        let before = lock(&self.script.answers).insert(variant_of(variant), Arc::new(answer));
         drop(before);
         self
     }
