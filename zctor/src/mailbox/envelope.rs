@@ -57,7 +57,7 @@ pub(crate) struct Serving {
     pub(crate) permitted: bool,
     /// Whether a hook has sent it.
     pub(crate) from_hook: bool,
-    }
+}
 
 /// What is reported of mail that nobody will handle, and to whom.
 #[derive(Clone, Copy)]
@@ -67,7 +67,7 @@ pub(crate) struct Undeliverable<'a> {
     pub(crate) why: Undelivered,
     /// Whether a hook has sent it.
     pub(crate) from_hook: bool,
-    }
+}
 
 /// Puts contents into an envelope, which erases their type.
 pub(crate) fn erase<E: ErasedContents + Send + 'static>(envelope: E) -> Envelope {

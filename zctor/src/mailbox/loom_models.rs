@@ -111,8 +111,8 @@ fn mail_of_two_senders_is_found_once_when_the_mailbox_closes() {
     });
 }
 
-/// Caught: `close` without the lock of `late`, `push` that looks at the word before it sends ("it got another's envelope");
-/// `close` that empties before it closes (an envelope found nowhere).
+/// Caught by "it got another's envelope": `close` without the lock of `late`; `push` that looks at the word before it
+/// sends. Caught by an envelope found nowhere: `close` that empties before it closes.
 #[test]
 fn two_messages_of_one_sender_are_found_once_when_the_mailbox_closes() {
     loom::model(|| {

@@ -36,8 +36,8 @@ use crate::sys::waiters::Waiters;
 ///
 /// How long a sender waits for room depends on its view: a blocking client waits as long as it takes, or as long as
 /// `within` says; a non-blocking client does not wait. Actor threads never wait for room. Inside a handler, the
-/// messages of a blocking client always go through and take no room; a non-blocking client gets the error while
-/// messages from outside use the whole bound.
+/// messages of a blocking client always go through and take no room; a non-blocking client finds the mailbox full while
+/// messages from outside use its whole bound.
 ///
 /// ```
 /// use zctor::{ActorEngine, ActorThread, Overflow, actor};
