@@ -1,5 +1,7 @@
-//! A caller that waits for a thread that is abandoned is told: the real `Edge` and the caller's end of a call. "Caught" lists
-//! the mutations that the model was seen to fail under.
+//! A caller that waits for a thread which is abandoned is told.
+//!
+//! The model runs the real `Edge` and the caller's end of a call. "Caught" lists the mutations that the model was seen
+//! to fail under.
 
 use std::sync::Arc;
 
@@ -13,16 +15,18 @@ use crate::reply::reply_to::ReplyTo;
 use crate::sys::park::Parker;
 use crate::sys::park::loom_models::outside;
 
-/// Caught: `park` that stores `PARKED` without a swap; `InFlight::look` that looks at the edge before it attends; `abandon`
-/// that takes the wakers before it sets the edge; a missing fence in `abandon` or `is_abandoned`, by the late wake alone.
+/// Caught: `park` that stores `PARKED` without a swap; `InFlight::look` that looks at the edge before it attends;
+/// `abandon` that takes the wakers before it sets the edge. Caught with the late wake alone: a missing fence in
+/// `abandon` or `is_abandoned`.
 #[test]
-fn who_waits_for_a_thread_that_is_abandoned_is_told() {
+fn a_caller_that_waits_for_an_abandoned_thread_is_told() {
     for late_wakes in 0..=1 {
         loom::model(move || wait_for_an_abandonment(late_wakes));
     }
 }
 
-/// Looks again after each of `late_wakes` wakes by what it waited for earlier.
+/// Waits for a reply while the edge is abandoned. `late_wakes` wakes come too, from what the caller waited for earlier,
+/// and it looks again after each.
 fn wait_for_an_abandonment(late_wakes: usize) {
     let edge = Arc::new(Edge::new(None));
     let mailbox = Mailbox::new(ThreadId(0), String::new(), edge, None);
