@@ -9,8 +9,8 @@
 //! How a mailbox closes:
 //!
 //! 1. A sender pushes its mail first, and looks at the word then. If the word is not closed, the mail is in.
-//! 2. The closer takes the lock of `late`, sets the word to closed, and takes out all mail, under that lock. What it
-//!    finds was accepted: the closer finds another receiver for it, or makes dead letters of it.
+//! 2. The closer takes the lock of `late`, sets the word to closed, and takes out all mail, under that lock. The mail
+//!    that it finds was accepted: the closer finds another receiver for it, or makes dead letters of it.
 //! 3. A sender that finds the word closed takes the same lock, so it comes after the closer. It moves what is in the
 //!    queue to `late`, and takes its own mail out of there. That mail came too late: its message is sent elsewhere, or
 //!    refused. Mail of other senders stays in `late` until they come.
@@ -146,8 +146,8 @@ impl Mailbox {
     /// Step 2: closes the mailbox. Gives the mail that was in it, for which the caller finds another receiver or none.
     #[must_use = "what is inside finds another receiver, or none"]
     pub(crate) fn close(&self) -> Vec<Mail> {
-        // Under this lock, so that the `take_back` of a late sender comes after. What is found here was pushed in time,
-        // or by a sender that will not find it in `take_back`, and so takes it for accepted.
+        // Under this lock, so that the `take_back` of a late sender comes after. The mail that is found here was pushed
+        // in time, or by a sender that will not find it in `take_back`, and so takes it for accepted.
         let late = lock(&self.late);
         self.parker.close();
         let found: Vec<Mail> = self.receiver.drain().collect();
@@ -174,7 +174,7 @@ impl Mailbox {
         }
     }
 
-    /// Wakes all senders that wait for room here: what they wait for has changed.
+    /// Wakes all senders that wait for room here, to look again.
     pub(crate) fn wake_all(&self) {
         if let Some(permits) = &self.permits {
             permits.wake_all();

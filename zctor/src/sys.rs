@@ -1,4 +1,4 @@
-//! What the machine gives: time, threads, parking, locks and atomics, and the one way in which user code is run.
+//! The machine: time, threads, parking, locks and atomics, and the one way in which user code is run.
 //!
 //! The layer promises: no wake-up is missed, and a thread with nothing to do uses no CPU (`park.rs`); a panic in user
 //! code does not unwind into the runtime (`unwind.rs`). It knows no actor, mailbox or message.

@@ -4,9 +4,9 @@
 //! the order of arrival, but for calls that go ahead (`queue.rs` has the rule). Mail that the thread has taken in is
 //! handled, or goes to a sibling of its instance, or becomes a dead letter.
 //!
-//! The layer knows no message type and no engine: it hosts what implements `local::Instance`, and reports to what
-//! implements `local::Parent`. It may import only its own folder and the layers below it: mailbox, reply, trace, sys
-//! and the plain data.
+//! The layer knows no message type and no engine: its instances implement `local::Instance`, and its engine implements
+//! `local::Parent`. It may import only its own folder and the layers below it: mailbox, reply, trace, sys and the plain
+//! data.
 //!
 //! The life of a thread:
 //!
@@ -22,7 +22,7 @@
 //!    protocol of `sys/park.rs`). The calling thread of `here` goes back to its own loop instead (`borrowed.rs`).
 //! 5. The thread ends when its last instance has ended, or when the engine has told it to end, its queue is empty, and
 //!    no mail is held. The instances end in reverse order of their start: each runs `on_stop` and is dropped. Then the
-//!    mailbox closes, and what is left in it goes to siblings if it was sent in turn, and otherwise becomes dead
+//!    mailbox closes, and mail that is left in it goes to siblings if it was sent in turn, and otherwise becomes dead
 //!    letters (`undelivered.rs`).
 
 pub(crate) mod borrowed;

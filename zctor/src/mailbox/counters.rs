@@ -78,7 +78,8 @@ impl Waits {
     }
 }
 
-/// What one instance has done, and its load: the mail for it that its thread has taken in.
+/// The counts of one instance: messages handled, messages that panicked, and its load, which is the mail for it that
+/// its thread has taken in and is not done with.
 ///
 /// Only its own thread writes it, with no read-modify-write; others read it as a statistic.
 #[derive(Default)]

@@ -2,8 +2,8 @@
 //!
 //! 1. *Open*: all may send.
 //! 2. *Closed*: a shutdown has begun. Sends from outside are refused; the inside may still send.
-//! 3. *Sealed*: the time of the shutdown is up, or nearly so. The inside is refused too, and what is queued becomes
-//!    dead letters.
+//! 3. *Sealed*: the time of the shutdown is up, or nearly so. The inside is refused too, and queued mail becomes dead
+//!    letters.
 //! 4. *Abandoned*: some threads did not end in time. All that wait for those are answered `Stopped`.
 
 use std::sync::atomic::Ordering;
@@ -15,8 +15,8 @@ use crate::sys::sync::{AtomicU8, Mutex, fence, lock};
 use crate::sys::unwind::quietly;
 use crate::sys::waiters::Waiters;
 
-/// What all mailboxes and pools of an engine share: the state of its edge, the callers to be woken when threads are
-/// abandoned, and the counts of what was lost.
+/// The state that all mailboxes and pools of an engine share: how far its edge has moved on, the callers to be woken
+/// when threads are abandoned, and the counts of losses.
 pub(crate) struct Edge {
     word: AtomicU8,
     pub(crate) losses: Losses,

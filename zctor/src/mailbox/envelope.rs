@@ -17,8 +17,8 @@ pub(crate) type Envelope = SmallBox<dyn ErasedContents + Send, [usize; INLINE]>;
 
 /// The contents of an envelope: a message, a call or a batch, on its way to an instance that handles such messages.
 pub(crate) trait ErasedContents {
-    /// What is inside: an `Option` of the message, an `Option` of the call, or the batch. `Mail::kind` tells the
-    /// receiver which.
+    /// The contents: an `Option` of the message, an `Option` of the call, or the batch. `Mail::kind` tells the receiver
+    /// which.
     fn content(&mut self) -> &mut dyn Any;
 
     /// The type of the messages.
@@ -38,7 +38,7 @@ pub(crate) trait ErasedContents {
     fn as_any_mut(&mut self) -> &mut dyn Any;
 }
 
-/// What became of an envelope and the next one.
+/// The outcome of gathering the next envelope into one.
 pub(crate) enum Gathered {
     /// They cannot be gathered; both are as they were.
     Not,
@@ -59,7 +59,7 @@ pub(crate) struct Serving {
     pub(crate) from_hook: bool,
 }
 
-/// What is reported of mail that nobody will handle, and to whom.
+/// The facts to be reported of mail that no instance will handle, and the counts and hooks that they are reported to.
 #[derive(Clone, Copy)]
 pub(crate) struct Undeliverable<'a> {
     pub(crate) losses: &'a Losses,

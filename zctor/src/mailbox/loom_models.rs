@@ -15,7 +15,7 @@ use crate::id::{InstanceId, Slot};
 use crate::mailbox::envelope::{Envelope, ErasedContents, Gathered, Undeliverable, erase};
 use crate::mailbox::mail::How;
 
-/// What became of an envelope. The counts are not loom's: they are read when all threads are joined.
+/// The fate of an envelope. The counts are not loom's: they are read when all threads are joined.
 #[derive(Default)]
 struct Fate {
     discarded: atomic::AtomicUsize,

@@ -43,7 +43,7 @@ pub(crate) struct Mail {
 #[cfg(target_pointer_width = "64")]
 const _: () = assert!(size_of::<Mail>() <= 96, "mail is moved often");
 
-/// What is in an envelope.
+/// The kind of an envelope's contents.
 ///
 /// It stands in the mail, so that the receiving thread knows it without a look into the envelope. And so the callee of
 /// a call that cannot be given up need not touch the place of the reply before it replies: the caller looks there all
@@ -60,13 +60,13 @@ pub(crate) enum MailKind {
     CancellableCall,
 }
 
-/// What mail holds.
+/// The contents of mail.
 pub(crate) enum What {
     Envelope(Envelope),
     Order(Order),
 }
 
-/// What an instance or its thread is to do, apart from handling messages.
+/// Work for an instance or its thread, apart from handling messages.
 #[derive(Clone, Copy)]
 pub(crate) enum Order {
     /// Run `on_start`.

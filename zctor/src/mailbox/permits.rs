@@ -14,7 +14,7 @@
 //!    Then, if there is room, the sender passes the wake on to the next waiter *behind* it.
 //! 5. A sender that leaves the waiters after it was woken passes the wake on in the same way: it may have got in
 //!    elsewhere, or given up. A sender that was not woken just leaves.
-//! 6. What a sender waits for can change otherwise too: an instance ends, comes, or is live again; the edge or the
+//! 6. There are other changes that a sender waits for: an instance ends, comes, or is live again; the edge or the
 //!    mailbox closes. Such a change is made first; then all waiters are woken.
 //!
 //! No wake is missed. A fence between joining and trying again, and one between giving back and looking at the waiters,
@@ -32,7 +32,7 @@ use crate::sys::sync::{AtomicUsize, Mutex, fence, lock};
 use crate::sys::unwind::quietly;
 use crate::sys::waiters::Waiters;
 
-/// What becomes of a message from outside for which a bounded mailbox has no room.
+/// Says what becomes of a message from outside for which a bounded mailbox has no room.
 ///
 /// How long a sender waits for room depends on its view: a blocking client waits as long as it takes, or as long as
 /// `within` says; a non-blocking client does not wait. Actor threads never wait for room. Inside a handler, the

@@ -19,7 +19,7 @@ use crate::sys::sync::{Mutex, lock};
 use crate::sys::unwind::quietly;
 use crate::sys::waiters::Waiters;
 
-/// What other threads see of the instances of one thread.
+/// The instances of one thread, as other threads see them.
 pub(crate) struct Roster {
     thread: ThreadId,
     members: Mutex<Members>,
@@ -42,7 +42,7 @@ struct Members {
     abandoned: bool,
 }
 
-/// What must still be done for an instance that was taken off the roster.
+/// The watchers that must still be told after an instance was taken off the roster.
 #[must_use = "who watches it waits to be told"]
 pub(crate) struct Removed {
     /// Whether its end was not reported before, with its abandoned thread.
@@ -161,7 +161,7 @@ impl Roster {
         there.collect()
     }
 
-    /// What the accounts of instances say.
+    /// Reads the accounts of instances.
     pub(crate) fn reports(&self, instances: &[RunningInstance]) -> Vec<InstanceReport> {
         let members = lock(&self.members);
         instances.iter().map(|one| members.report(one.instance.slot, one.instance, one.message)).collect()

@@ -1,4 +1,4 @@
-//! What a thread or a pipe can wait for.
+//! Two traits: `Awaited` for the waits of threads, and `Running` for those of pipes.
 
 use std::task::Waker;
 

@@ -317,7 +317,7 @@ thread_local! {
     static OUTSIDE: Outside = Outside::new();
 }
 
-/// What a thread outside the engine waits with.
+/// The parker of a thread outside the engine, with its waker and its spin budget.
 pub(crate) struct Outside {
     pub(crate) parker: Arc<Parker>,
     waker: Waker,

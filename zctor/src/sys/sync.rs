@@ -36,7 +36,8 @@ mod picked {
         yield_now();
     }
 
-    /// What the mailbox uses of flume, on a lock that loom knows. Each operation is one critical section, as in flume.
+    /// The part of flume that the mailbox uses, on a lock that loom knows. Each operation is one critical section, as
+    /// in flume.
     pub(crate) mod queue {
         use std::collections::VecDeque;
         use std::marker::PhantomData;

@@ -44,12 +44,12 @@ pub(crate) trait Parent: Send + Sync {
     fn instance_ended(&self, report: InstanceReport);
     /// Tells it that the thread has ended.
     fn thread_ended(&self, mailbox: &Arc<Mailbox>);
-    /// Gives the messages in an envelope, whose receiver has ended, to siblings of the receiver. What no sibling takes
-    /// stays in the envelope.
+    /// Gives the messages in an envelope, whose receiver has ended, to siblings of the receiver. Messages that no
+    /// sibling takes stay in the envelope.
     fn redirect(&self, envelope: &mut Envelope);
 }
 
-/// What the layers above keep on a thread: one value of each type.
+/// Values that the layers above keep on a thread: one of each type.
 #[derive(Default)]
 pub(crate) struct Kept(RefCell<TypeMap<Box<dyn Any>>>);
 
@@ -72,7 +72,7 @@ pub(super) struct Hosting {
     pub(super) queue: Queue,
 }
 
-/// What a thread has if it is the calling thread of `here`; see `borrowed.rs`.
+/// The part of the state that only the calling thread of `here` uses; see `borrowed.rs`.
 #[derive(Default)]
 pub(super) struct Borrowed {
     /// Whether the thread is borrowed. It goes on without instances then.
@@ -83,7 +83,7 @@ pub(super) struct Borrowed {
     pub(super) end: Cell<Option<Box<dyn FnOnce()>>>,
 }
 
-/// What must be undone when a borrowed thread comes back from code of its own.
+/// The things to be undone when a borrowed thread comes back from code of its own.
 pub(super) struct Elsewhere {
     /// Whether its word stands by.
     pub(super) stands: bool,
@@ -109,7 +109,7 @@ pub(crate) struct Local {
     pub(super) borrowed: Borrowed,
     /// How long the thread spins before it parks, in turns of `Parker::spin`.
     pub(super) budget: Cell<u32>,
-    /// What the layers above keep here.
+    /// Values that the layers above keep here.
     pub(crate) kept: Kept,
 }
 
@@ -204,7 +204,7 @@ pub(crate) enum Phase {
     Ended,
 }
 
-/// What a handler has asked for, to be done when it has returned.
+/// The change to its instance that a handler has asked for, made when the handler has returned.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Requested {
     #[default]
@@ -275,7 +275,7 @@ impl Occupant for Rc<dyn Instance> {
     }
 }
 
-/// What became of a call that `handle_here` was to handle on the spot.
+/// The outcome of a call that `handle_here` was to handle on the spot.
 pub(crate) enum OnTheSpot {
     Handled,
     /// The callee is not free: the call must be queued.
@@ -284,7 +284,7 @@ pub(crate) enum OnTheSpot {
     FollowUp(FollowUp),
 }
 
-/// What follows a handler that has panicked, or has asked for something.
+/// The work that follows a handler that has panicked, or has asked for something.
 pub(crate) struct FollowUp {
     pub(crate) callee: Rc<dyn Instance>,
     pub(crate) panic: Option<Arc<str>>,

@@ -21,7 +21,7 @@ use crate::thread::undelivered::{clear_queue, divert_here};
 /// are built.
 pub(crate) type Build<T> = Box<dyn FnOnce(&Rc<Local>) -> Result<Option<T>, SpawnError> + Send>;
 
-/// What a thread is started with.
+/// The plan of a thread that is to be started.
 pub(crate) struct Plan<T> {
     pub(crate) stack_size: Option<usize>,
     pub(crate) builds: Vec<Build<T>>,
@@ -159,7 +159,8 @@ pub(crate) fn run(local: &Rc<Local>) {
     end_all(local);
 }
 
-/// Ends the instances, the youngest first. What their `on_stop` sends to older ones is served before those end.
+/// Ends the instances, the youngest first. Messages that their `on_stop` sends to older ones are served before those
+/// end.
 pub(super) fn end_all(local: &Rc<Local>) {
     while let Some(instance) = local.youngest() {
         Rc::clone(&instance).start(local);

@@ -141,9 +141,9 @@ pub(crate) fn enqueue(local: &Local, mail: Mail) {
     hosting.queue.push(depth, ahead, || mail);
 }
 
-/// Serves the next mail of call depths below `below`: of a batch at most `budget` messages, and what is left of it goes
-/// back to its place in the queue. Gives the number of messages that were dealt with, where an order counts as one; 0
-/// if there was nothing to do.
+/// Serves the next mail of call depths below `below`: of a batch at most `budget` messages, and the part that is left
+/// goes back to its place in the queue. Gives the number of messages that were dealt with, where an order counts as
+/// one; 0 if there was nothing to do.
 pub(super) fn serve_one(local: &Rc<Local>, below: u32, budget: usize) -> usize {
     let mut hosting = local.hosting.borrow_mut();
     let Hosting { slots, queue } = &mut *hosting;
@@ -193,7 +193,7 @@ pub(super) fn serve_one(local: &Rc<Local>, below: u32, budget: usize) -> usize {
     done.max(1) as usize
 }
 
-/// Does what an order says.
+/// Obeys an order.
 fn obey(local: &Rc<Local>, instance: Rc<dyn Instance>, slot: Slot, order: Order) {
     match order {
         Order::Tick(id) => {

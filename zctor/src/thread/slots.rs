@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::id::{Birth, Slot};
 use crate::mailbox::counters::{Account, Block, account};
 
-/// What can occupy a slot: an instance.
+/// The occupant of a slot: an instance.
 pub(super) trait Occupant: Clone {
     fn slot(&self) -> Slot;
     fn born(&self) -> Birth;

@@ -1,7 +1,7 @@
 //! Mail that its instance cannot take now is held, redirected, or becomes dead letters.
 //!
 //! - An instance that backs off takes its mail later: the mail is held until then (`held.rs`).
-//! - An instance that has ended takes none. A sibling takes over what was sent in turn; what is left becomes dead
+//! - An instance that has ended takes none. A sibling takes over mail that was sent in turn; other mail becomes dead
 //!   letters.
 //! - Once the edge is sealed, no mail is handled any more: all of it becomes dead letters.
 //!
@@ -101,13 +101,13 @@ pub(super) fn divert_here(local: &Local, mail: Mail) {
     divert(&local.mailbox, &*local.parent, mail);
 }
 
-/// Finds another receiver for mail whose instance has ended: a sibling, if the mail was sent in turn. What no sibling
-/// takes becomes dead letters.
+/// Finds another receiver for mail whose instance has ended: a sibling, if the mail was sent in turn. Messages that no
+/// sibling takes become dead letters.
 pub(crate) fn divert(mailbox: &Mailbox, parent: &dyn Parent, mail: Mail) {
     let mut mail = mailbox.release(mail);
     let from_hook = mail.from_hook;
     if let (true, What::Envelope(envelope)) = (mail.rotated, &mut mail.what) {
-        // The mark of what a hook has sent stays on it.
+        // Messages of a hook stay marked as such.
         as_hook(from_hook, || parent.redirect(envelope));
         mail.recount();
     }
