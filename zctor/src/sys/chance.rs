@@ -1,12 +1,13 @@
-//! Chance: numbers that set things apart, and are the same in each run of a program.
+//! Numbers that look random, and are the same in each run of a program.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-/// A number from 0 to 1 for a thing: the same for the same, and spread evenly over all others.
+/// A number from 0 to 1 that depends on a value alone: equal values give the same number, and different values spread
+/// evenly.
 pub(crate) fn chance(of: &impl Hash) -> f64 {
     let mut hasher = DefaultHasher::new();
     of.hash(&mut hasher);
-    // The largest part of the hash that a float holds exactly.
+    // 53 bits of the hash: as many as a float holds exactly.
     (hasher.finish() >> 11) as f64 / (u64::MAX >> 11) as f64
 }
 

@@ -111,7 +111,7 @@ fn quiet_is_not_said_while_a_message_hops() {
 /// accesses in place of the fences fail too, as loom treats them as acquire and release. Caught, by the count: a `rest`
 /// or `begin_rest` that is `Relaxed`.
 #[test]
-fn who_waits_for_quiet_is_told() {
+fn a_waiter_for_quiet_is_woken() {
     loom::model(|| {
         let (core, mailbox) = (Core::new(String::new(), None), mailbox(0));
         mailbox.begin_rest();
@@ -125,7 +125,7 @@ fn who_waits_for_quiet_is_told() {
 
 /// Caught: all mutations that the two models above caught.
 #[test]
-fn who_waits_for_quiet_is_told_when_a_message_has_hopped() {
+fn a_waiter_for_quiet_is_woken_when_a_message_has_hopped() {
     let mut model = loom::model::Builder::new();
     model.preemption_bound = Some(2); // with three it takes half a minute
     model.check(|| {
