@@ -19,7 +19,7 @@ use crate::sys::park::loom_models::outside;
 /// `abandon` that takes the wakers before it sets the edge; a missing fence in `abandon` or `is_abandoned`, by the late
 /// wake alone.
 #[test]
-fn who_waits_for_a_thread_that_is_abandoned_is_told() {
+fn a_caller_of_an_abandoned_thread_is_woken_and_told() {
     for late_wakes in 0..=1 {
         loom::model(move || wait_for_an_abandonment(late_wakes));
     }
