@@ -34,7 +34,7 @@ use crate::id::ThreadId;
 use crate::mailbox::buffers::Buffers;
 use crate::mailbox::counters::{Meter, Waits};
 use crate::mailbox::edge::Edge;
-use crate::mailbox::mail::{Mail, What};
+use crate::mailbox::mail::{Mail, MailContents};
 use crate::mailbox::permits::Permits;
 use crate::mailbox::roster::Roster;
 use crate::sys::frame;
@@ -112,7 +112,7 @@ impl Mailbox {
     #[inline(always)]
     pub(crate) fn push(&self, mail: Mail) -> Option<Mail> {
         let pusher = mail.number;
-        debug_assert!(pusher != 0 || matches!(mail.what, What::Order(_)), "nobody could take it back");
+        debug_assert!(pusher != 0 || matches!(mail.contents, MailContents::Order(_)), "nobody could take it back");
         // It cannot fail: this struct holds a receiver.
         let _ = self.sender.send(mail);
         if self.parker.wake() { None } else { self.take_back(pusher) }
@@ -126,7 +126,7 @@ impl Mailbox {
         let mut late = lock(&self.late);
         let mut orders = Vec::new();
         while let Ok(mail) = self.receiver.try_recv() {
-            self.weigh(&mail);
+            self.uncount_batch(&mail);
             if mail.number == 0 { orders.push(mail) } else { late.push(mail) }
         }
         let own =
@@ -153,7 +153,7 @@ impl Mailbox {
         let found: Vec<Mail> = self.receiver.drain().collect();
         drop(late);
         self.wake_all();
-        found.iter().for_each(|mail| self.weigh(mail));
+        found.iter().for_each(|mail| self.uncount_batch(mail));
         found
     }
 
@@ -201,7 +201,7 @@ impl Mailbox {
 
     /// Corrects `batched` for mail that was taken out of the queue.
     #[inline]
-    fn weigh(&self, mail: &Mail) {
+    fn uncount_batch(&self, mail: &Mail) {
         if mail.messages > 1 {
             self.batched.fetch_sub(mail.messages as usize - 1, Ordering::Relaxed);
         }
@@ -268,7 +268,7 @@ impl Arrivals<'_> {
             Source::Many(drain) => *place = drain.next(),
         }
         if let Some(mail) = place {
-            self.mailbox.weigh(mail);
+            self.mailbox.uncount_batch(mail);
         }
     }
 

@@ -14,7 +14,7 @@ mod on {
     use crate::error::BoxError;
     use crate::event::DeadLetter;
     use crate::id::InstanceId;
-    use crate::sys::unwind::quietly;
+    use crate::sys::unwind::ignoring_panic;
 
     /// A message was routed to the instance in place `option`, counted from 1, of the `options` places of its pool.
     pub(crate) fn routed(message: &'static str, instance: InstanceId, option: usize, options: usize) {
@@ -22,7 +22,7 @@ mod on {
             return;
         }
         // The subscriber is the user's code. Its panic must not unwind a sender, which may hold a permit.
-        quietly(|| {
+        ignoring_panic(|| {
             tracing::trace!(
                 target: "zctor::route",
                 message_type = message,

@@ -6,7 +6,7 @@ use crate::actor::context::Context;
 use crate::actor::restart::Restart;
 use crate::client::message::Message;
 use crate::error::{BoxError, SpawnError};
-use crate::sys::unwind::{quietly, run_user};
+use crate::sys::unwind::{ignoring_panic, run_user};
 
 /// How a state is built again, and how often.
 pub(crate) struct Blueprint<M: Message, S> {
@@ -43,7 +43,7 @@ impl Failure {
                     note(&error);
                     error.to_string()
                 });
-                quietly(|| drop(error));
+                ignoring_panic(|| drop(error));
                 text.map_or_else(|panic| panic, Arc::from)
             }
             Self::Panic(text) => text,

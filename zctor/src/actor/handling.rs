@@ -18,7 +18,7 @@ use crate::reply::reply_to::ReplySlot;
 use crate::route::contents::{Call, lose};
 use crate::route::endpoint::Endpoint;
 use crate::route::payload::Port;
-use crate::sys::unwind::{count_uncaught, quietly, tell_caught};
+use crate::sys::unwind::{count_uncaught, ignoring_panic, tell_caught};
 use crate::thread::local::{Common, Instance, Local, Phase, Requested};
 use crate::thread::undelivered::write_off;
 
@@ -29,7 +29,7 @@ pub(super) fn skip_given_up<M: Message>(call: Call<M>, endpoint: &Endpoint<M>, l
     losses.count(1, why);
     write_off(local, endpoint.slot, 1);
     let Call { message, port } = call;
-    quietly(|| port.fail(CallError::Timeout { message: M::NAME, begun: false }));
+    ignoring_panic(|| port.fail(CallError::Timeout { message: M::NAME, begun: false }));
     let undeliverable = Undeliverable { losses, instance: endpoint.id(), why, from_hook };
     lose(message, endpoint.undelivered.as_deref(), undeliverable);
 }
@@ -118,7 +118,7 @@ where
 /// Counts a message as taken in, which is handled at once.
 #[inline]
 pub(super) fn count_taken(account: &Account, meter: &Meter) {
-    account.take_in(1);
+    account.add_load(1);
     meter.taken.add(1);
 }
 

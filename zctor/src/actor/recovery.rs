@@ -23,9 +23,9 @@ use crate::error::CallError;
 use crate::event::{End, Ended};
 use crate::route::payload::Port;
 use crate::route::pool::{KnownPool, known_pool};
-use crate::sys::chance::chance;
+use crate::sys::chance::stable_fraction;
 use crate::sys::clock::{due_in, now};
-use crate::sys::unwind::quietly;
+use crate::sys::unwind::ignoring_panic;
 use crate::thread::local::{Instance, Local, Phase, Requested};
 use crate::thread::undelivered::{give_up, requeue, start_first};
 use crate::trace;
@@ -42,7 +42,7 @@ where
         local.mailbox.meter.panicked.add(1);
         self.recover(local, Origin::Handler, text, || {
             if let Some(port) = port {
-                quietly(|| port.fail(CallError::Panicked { message: M::NAME, text: Arc::clone(text) }));
+                ignoring_panic(|| port.fail(CallError::Panicked { message: M::NAME, text: Arc::clone(text) }));
             }
         });
     }
@@ -110,7 +110,7 @@ where
                 let (at, id) = (now(), self.id());
                 self.with_extras(|extras| {
                     // Another number for each instance, and for each panic of one.
-                    let chance = chance(&(id, extras.panics.total()));
+                    let chance = stable_fraction(&(id, extras.panics.total()));
                     extras.panics.decide(&restart, at, chance)
                 })
             }
@@ -121,13 +121,13 @@ where
 
     fn note_restart(&self, local: &Rc<Local>) {
         local.mailbox.edge.losses.restart();
-        quietly(|| trace::restarting(M::NAME, self.id()));
+        ignoring_panic(|| trace::restarting(M::NAME, self.id()));
     }
 
     /// Begins a backoff. One of no time at all is only a rebuild from the thread's loop.
     fn back_off(&self, local: &Rc<Local>, backoff: Duration) {
         if !backoff.is_zero() {
-            quietly(|| trace::backing_off(M::NAME, self.id(), backoff));
+            ignoring_panic(|| trace::backing_off(M::NAME, self.id(), backoff));
         }
         self.common.phase.set(Phase::BackingOff);
         self.endpoint.status.set_backing_off();
@@ -194,21 +194,21 @@ where
     /// Drops the state with its timers and pipes.
     pub(super) fn drop_state(&self, local: &Rc<Local>) {
         let state = self.typed.state.take();
-        quietly(|| drop(state));
+        ignoring_panic(|| drop(state));
         let (timers, pipes) = self.if_extras(|extras| (take(&mut extras.timers), take(&mut extras.pipes)));
         for (id, message) in timers {
             local.timers.clear(message.due, id);
-            quietly(|| drop(message));
+            ignoring_panic(|| drop(message));
         }
         for pipe in pipes.into_values() {
-            quietly(|| drop(pipe));
+            ignoring_panic(|| drop(pipe));
         }
     }
 
     /// Drops the factory: the instance will not be built again.
     pub(super) fn drop_factory(&self) {
         let blueprint = self.typed.if_attachments(|attachments| attachments.blueprint.take());
-        quietly(|| drop(blueprint));
+        ignoring_panic(|| drop(blueprint));
     }
 
     /// Ends the instance, whose state is dropped: it leaves the registry and its slot, and mail that still comes for it
@@ -227,9 +227,9 @@ where
         local.mailbox.wake_all();
         let removed = local.vacate(self.slot(), &why);
         give_up(local, self.slot());
-        let is_news = removed.is_news;
+        let is_first_report = removed.is_first_report;
         removed.tell();
-        if is_news {
+        if is_first_report {
             local.mailbox.edge.losses.ended(&Ended { instance: self.id(), message: M::NAME, why });
         }
     }

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use crate::actor::cell::{Schedule, SharedCell, TimerEntry};
 use crate::client::message::Message;
 use crate::sys::clock::{FOREVER, due_in, now};
-use crate::sys::unwind::{quietly, run_user};
+use crate::sys::unwind::{ignoring_panic, run_user};
 use crate::thread::local::Local;
 
 /// A timer set by [`Context::send_after`](crate::Context::send_after) or
@@ -91,7 +91,7 @@ impl<M: Message> TimerOwner for InstanceTimers<M> {
             return false;
         };
         self.local.timers.clear(message.due, id);
-        quietly(|| drop(message));
+        ignoring_panic(|| drop(message));
         true
     }
 
@@ -144,7 +144,7 @@ impl<M: Message> TimerEntry<M> {
         let made = run_user(0, None, &mut make);
         shared.with_extras(|extras| extras.firing = None);
         if made.is_err() || self.cancelled.get() {
-            quietly(|| drop(make));
+            ignoring_panic(|| drop(make));
         } else {
             let due = next_due(self.due, every, now());
             local.timers.set_again(due, id, shared.slot());

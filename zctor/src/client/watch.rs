@@ -68,11 +68,11 @@ impl Watch {
         let slot = endpoint.id().slot;
         let ended = |why| Some(Ended { instance: endpoint.id(), message: endpoint.name(), why });
         if wakers.is_none() {
-            let waiter = edge.attend(waker);
-            match roster.attend(slot, waker.clone()) {
+            let waiter = edge.watch(waker);
+            match roster.watch(slot, waker.clone()) {
                 Ok(watcher) => *wakers = Some((watcher, waiter)),
                 Err(why) => {
-                    edge.leave(waiter);
+                    edge.unwatch(waiter);
                     return ended(why);
                 }
             }
@@ -110,8 +110,8 @@ impl Drop for Watch {
     fn drop(&mut self) {
         if let Watching::Living { endpoint, wakers: Some((watcher, waiter)) } = &self.watching {
             let Mailbox { edge, roster, .. } = endpoint.mailbox();
-            edge.leave(*waiter);
-            roster.leave(endpoint.id().slot, *watcher);
+            edge.unwatch(*waiter);
+            roster.unwatch(endpoint.id().slot, *watcher);
         }
     }
 }

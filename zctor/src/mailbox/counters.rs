@@ -107,7 +107,7 @@ impl Account {
     #[inline]
     pub(crate) fn count_handled(&self) {
         self.handled.add(1);
-        self.get_done(1);
+        self.take_off_load(1);
     }
 
     /// Counts a message whose handler has panicked, and takes it off the load.
@@ -115,18 +115,18 @@ impl Account {
     pub(crate) fn count_panicked(&self) {
         let panicked = self.panicked.load(Ordering::Relaxed);
         self.panicked.store(panicked.saturating_add(1), Ordering::Relaxed);
-        self.get_done(1);
+        self.take_off_load(1);
     }
 
     /// Adds mail of this weight (see `Mail::weight`) to the load.
     #[inline]
-    pub(crate) fn take_in(&self, weight: u64) {
+    pub(crate) fn add_load(&self, weight: u64) {
         self.load.add(weight);
     }
 
     /// Takes mail of this weight off the load: it was dealt with.
     #[inline]
-    pub(crate) fn get_done(&self, weight: u64) {
+    pub(crate) fn take_off_load(&self, weight: u64) {
         self.load.add(weight.wrapping_neg());
     }
 

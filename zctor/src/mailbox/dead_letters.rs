@@ -12,7 +12,7 @@ use crate::event::{DeadLetter, Ended, Undelivered};
 use crate::sys::clock::now;
 use crate::sys::frame::as_hook;
 use crate::sys::lock::lock;
-use crate::sys::unwind::{Quiet, quietly};
+use crate::sys::unwind::{Quiet, ignoring_panic};
 use crate::trace;
 
 /// A hook of the engine's, set by the user.
@@ -76,7 +76,7 @@ pub(crate) struct Listener(Option<Arc<Hook<DeadLetter>>>);
 
 /// Runs a hook of the user's.
 pub(crate) fn run_hook(hook: impl FnOnce()) {
-    as_hook(true, || quietly(hook));
+    as_hook(true, || ignoring_panic(hook));
 }
 
 impl Losses {
@@ -122,7 +122,7 @@ impl Losses {
         }
         let due = lock(&self.log).due(now());
         if let Some(more) = due {
-            quietly(|| trace::dead_letter(letter, more));
+            ignoring_panic(|| trace::dead_letter(letter, more));
         }
     }
 
@@ -149,7 +149,7 @@ impl Losses {
         drop(HookSlot::close(&self.on_end));
         let more = std::mem::take(&mut lock(&self.log).more);
         if more > 0 {
-            quietly(|| trace::more_dead_letters(more));
+            ignoring_panic(|| trace::more_dead_letters(more));
         }
     }
 

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use crate::mailbox::dead_letters::Losses;
 use crate::sys::sync::{AtomicU8, Mutex, fence, lock};
-use crate::sys::unwind::quietly;
+use crate::sys::unwind::ignoring_panic;
 use crate::sys::waiters::Waiters;
 
 /// The state that all mailboxes and pools of an engine share: how far its edge has moved on, the callers to be woken
@@ -70,18 +70,18 @@ impl Edge {
         fence(Ordering::SeqCst); // pairs with the one in `is_abandoned`
         let wakers = lock(&self.waiters).take(0, usize::MAX);
         for waker in wakers {
-            quietly(|| waker.wake());
+            ignoring_panic(|| waker.wake());
         }
     }
 
     /// Has `waker` woken if threads are abandoned, until `leave` is called with the number that this returns.
-    pub(crate) fn attend(&self, waker: &Waker) -> u64 {
+    pub(crate) fn watch(&self, waker: &Waker) -> u64 {
         let waker = waker.clone();
         lock(&self.waiters).join(waker)
     }
 
-    pub(crate) fn leave(&self, number: u64) {
+    pub(crate) fn unwatch(&self, number: u64) {
         let waker = lock(&self.waiters).leave(number);
-        quietly(|| drop(waker));
+        ignoring_panic(|| drop(waker));
     }
 }

@@ -13,7 +13,7 @@ use super::*;
 use crate::event::Undelivered;
 use crate::id::{InstanceId, Slot};
 use crate::mailbox::envelope::{Envelope, ErasedContents, Gathered, Undeliverable, erase};
-use crate::mailbox::mail::How;
+use crate::mailbox::mail::SentAs;
 
 /// The fate of an envelope. The counts are not loom's: they are read when all threads are joined.
 #[derive(Default)]
@@ -73,7 +73,7 @@ fn push(mailbox: &Mailbox, number: u64, fate: &Arc<Fate>) {
     let envelope = erase(Probe(Arc::clone(fate)));
     let to = Slot { index: 0, generation: 0 };
     // The model gives the number: to `pusher()` all threads of a model are one thread.
-    let mail = Mail { number, ..Mail::message(to, envelope, How::default()) };
+    let mail = Mail { number, ..Mail::message(to, envelope, SentAs::default()) };
     if let Some(back) = mailbox.push(mail) {
         let mut envelope = back.into_envelope().unwrap();
         let probe = envelope.as_any_mut().downcast_mut::<Probe>().unwrap();

@@ -10,16 +10,16 @@ use crate::sys::frame::in_hook;
 
 /// How a message was sent: what its mail says beside its receiver.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct How {
+pub(crate) struct SentAs {
     /// Whether it was sent in turn, so that a sibling of its receiver may take it over.
-    pub(crate) rotated: bool,
+    pub(crate) in_turn: bool,
     /// Whether it holds a permit of the mailbox.
     pub(crate) permitted: bool,
 }
 
-impl How {
+impl SentAs {
     /// For a sibling that takes over a message which was sent in turn to another instance.
-    pub(crate) const TO_SUBSTITUTE: Self = Self { rotated: true, permitted: false };
+    pub(crate) const SUBSTITUTE: Self = Self { in_turn: true, permitted: false };
 }
 
 /// One entry of a mailbox: an envelope, or an order.
@@ -31,13 +31,13 @@ pub(crate) struct Mail {
     /// How many messages are in it; 0 for an order.
     pub(crate) messages: u32,
     /// Whether it was sent in turn, so that a sibling of its receiver may take it over.
-    pub(crate) rotated: bool,
+    pub(crate) in_turn: bool,
     /// Whether each of its messages holds a permit of the mailbox, until its handler begins.
     pub(crate) permitted: bool,
     /// Whether a hook has sent it.
     pub(crate) from_hook: bool,
     pub(crate) kind: MailKind,
-    pub(crate) what: What,
+    pub(crate) contents: MailContents,
 }
 
 #[cfg(target_pointer_width = "64")]
@@ -61,7 +61,7 @@ pub(crate) enum MailKind {
 }
 
 /// The contents of mail.
-pub(crate) enum What {
+pub(crate) enum MailContents {
     Envelope(Envelope),
     Order(Order),
 }
@@ -82,18 +82,18 @@ pub(crate) enum Order {
 }
 
 impl Mail {
-    /// How much it adds to the load of its instance (`Account::take_in`).
+    /// How much it adds to the load of its instance (`Account::add_load`).
     pub(crate) fn weight(&self) -> u64 {
         if self.messages == 0 { ORDER } else { u64::from(self.messages) }
     }
 
     /// Makes mail of an envelope with one message. It must be `signed` before it goes into a mailbox.
     #[inline(always)]
-    pub(crate) fn message(to: Slot, envelope: Envelope, how: How) -> Self {
-        let How { rotated, permitted } = how;
-        let what = What::Envelope(envelope);
+    pub(crate) fn message(to: Slot, envelope: Envelope, sent_as: SentAs) -> Self {
+        let SentAs { in_turn, permitted } = sent_as;
+        let contents = MailContents::Envelope(envelope);
         let (from_hook, kind) = (in_hook(), MailKind::Message);
-        Self { to, number: 0, messages: 1, rotated, permitted, from_hook, kind, what }
+        Self { to, number: 0, messages: 1, in_turn, permitted, from_hook, kind, contents }
     }
 
     /// Signs it with the number of the current thread, which takes it back if the mailbox was closed.
@@ -104,14 +104,14 @@ impl Mail {
 
     /// Makes mail of an envelope with a call.
     #[inline]
-    pub(crate) fn call(to: Slot, envelope: Envelope, can_be_given_up: bool, how: How) -> Self {
+    pub(crate) fn call(to: Slot, envelope: Envelope, can_be_given_up: bool, sent_as: SentAs) -> Self {
         let kind = if can_be_given_up { MailKind::CancellableCall } else { MailKind::Call };
-        Self { kind, ..Self::message(to, envelope, how).signed() }
+        Self { kind, ..Self::message(to, envelope, sent_as).signed() }
     }
 
     /// Makes mail of an envelope with any number of messages.
-    pub(crate) fn batch(to: Slot, envelope: Envelope, how: How) -> Self {
-        let mut mail = Self { kind: MailKind::Batch, ..Self::message(to, envelope, how).signed() };
+    pub(crate) fn batch(to: Slot, envelope: Envelope, sent_as: SentAs) -> Self {
+        let mut mail = Self { kind: MailKind::Batch, ..Self::message(to, envelope, sent_as).signed() };
         mail.recount();
         mail
     }
@@ -119,9 +119,9 @@ impl Mail {
     /// Makes mail of an order.
     #[inline(always)]
     pub(crate) fn order(to: Slot, order: Order) -> Self {
-        let what = What::Order(order);
-        let (rotated, permitted, from_hook, kind) = (false, false, false, MailKind::Message);
-        Self { to, number: 0, messages: 0, rotated, permitted, from_hook, kind, what }
+        let contents = MailContents::Order(order);
+        let (in_turn, permitted, from_hook, kind) = (false, false, false, MailKind::Message);
+        Self { to, number: 0, messages: 0, in_turn, permitted, from_hook, kind, contents }
     }
 
     /// Gives it a number in the order of arrival, if there is one.
@@ -131,17 +131,18 @@ impl Mail {
     }
 
     pub(crate) fn into_envelope(self) -> Option<Envelope> {
-        match self.what {
-            What::Envelope(envelope) => Some(envelope),
-            What::Order(_) => None,
+        match self.contents {
+            MailContents::Envelope(envelope) => Some(envelope),
+            MailContents::Order(_) => None,
         }
     }
 
     /// Whether a message for `to` that is sent in this way may be added to it: it came in the same way, and is not
     /// full.
     #[inline]
-    pub(crate) fn takes(&self, to: Slot, how: How, from_hook: bool) -> bool {
-        let in_same_way = (self.rotated, self.permitted, self.from_hook) == (how.rotated, how.permitted, from_hook);
+    pub(crate) fn takes(&self, to: Slot, sent_as: SentAs, from_hook: bool) -> bool {
+        let in_same_way =
+            (self.in_turn, self.permitted, self.from_hook) == (sent_as.in_turn, sent_as.permitted, from_hook);
         self.to == to && in_same_way && self.messages < GATHERED
     }
 
@@ -149,18 +150,18 @@ impl Mail {
     /// and the batch is not full. So messages that come for one instance one after the other are handled as a batch.
     #[inline]
     pub(crate) fn gather(&mut self, next: &mut Self, buffers: &Buffers) -> bool {
-        let how = How { rotated: next.rotated, permitted: next.permitted };
-        if !self.takes(next.to, how, next.from_hook) {
+        let sent_as = SentAs { in_turn: next.in_turn, permitted: next.permitted };
+        if !self.takes(next.to, sent_as, next.from_hook) {
             return false;
         }
-        let What::Envelope(other) = &mut next.what else { return false };
+        let MailContents::Envelope(other) = &mut next.contents else { return false };
         self.join(next.messages, |envelope| envelope.gather(other, buffers))
     }
 
     /// Has `gather` add messages to its envelope, and counts them if they could be added.
     #[inline]
     pub(crate) fn join(&mut self, messages: u32, gather: impl FnOnce(&mut Envelope) -> Gathered) -> bool {
-        let What::Envelope(envelope) = &mut self.what else { return false };
+        let MailContents::Envelope(envelope) = &mut self.contents else { return false };
         match gather(envelope) {
             Gathered::Not => return false,
             Gathered::Joined => {}
@@ -181,7 +182,7 @@ impl Mail {
 
     /// Corrects its number of messages, after some were taken out of the envelope.
     pub(crate) fn recount(&mut self) {
-        if let What::Envelope(envelope) = &self.what {
+        if let MailContents::Envelope(envelope) = &self.contents {
             self.messages = u32::try_from(envelope.len()).unwrap_or(u32::MAX);
         }
     }

@@ -29,7 +29,7 @@ use std::sync::atomic::Ordering;
 use std::task::Waker;
 
 use crate::sys::sync::{AtomicUsize, Mutex, fence, lock};
-use crate::sys::unwind::quietly;
+use crate::sys::unwind::ignoring_panic;
 use crate::sys::waiters::Waiters;
 
 /// Says what becomes of a message from outside for which a bounded mailbox has no room.
@@ -160,7 +160,7 @@ impl Permits {
             self.waiting.store(waiters.len(), Ordering::Relaxed);
             old
         };
-        quietly(|| drop(old));
+        ignoring_panic(|| drop(old));
         fence(Ordering::SeqCst); // pairs with the one in `give_back`
     }
 
@@ -185,7 +185,7 @@ impl Permits {
         if own.is_none() || ticket.woken {
             self.pass_on(ticket);
         }
-        quietly(|| drop(own));
+        ignoring_panic(|| drop(own));
     }
 
     fn pass_on(&self, ticket: &Ticket) {
@@ -208,7 +208,7 @@ impl Permits {
             woken
         };
         for waker in woken {
-            quietly(|| waker.wake());
+            ignoring_panic(|| waker.wake());
         }
     }
 

@@ -16,7 +16,7 @@ use crate::id::{InstanceId, Slot, ThreadId};
 use crate::mailbox::counters::{Account, Block, account};
 use crate::report::{InstanceReport, RunningInstance};
 use crate::sys::sync::{Mutex, lock};
-use crate::sys::unwind::quietly;
+use crate::sys::unwind::ignoring_panic;
 use crate::sys::waiters::Waiters;
 
 /// The instances of one thread, as other threads see them.
@@ -46,7 +46,7 @@ struct Members {
 #[must_use = "who watches it waits to be told"]
 pub(crate) struct Removed {
     /// Whether its end was not reported before, with its abandoned thread.
-    pub(crate) is_news: bool,
+    pub(crate) is_first_report: bool,
     watchers: Option<Box<Waiters>>,
 }
 
@@ -55,7 +55,7 @@ impl Removed {
     pub(crate) fn tell(self) {
         let Some(mut watchers) = self.watchers else { return };
         for waker in watchers.take(0, usize::MAX) {
-            quietly(|| waker.wake());
+            ignoring_panic(|| waker.wake());
         }
     }
 }
@@ -123,7 +123,7 @@ impl Roster {
     pub(crate) fn remove(&self, slot: Slot, why: &End, report: impl FnOnce(InstanceReport)) -> Removed {
         // Reported under the lock, so that an abandonment finds the instance either on the roster or among the reports.
         let mut members = lock(&self.members);
-        let Some(name) = members.name(slot) else { return Removed { is_news: false, watchers: None } };
+        let Some(name) = members.name(slot) else { return Removed { is_first_report: false, watchers: None } };
         members.occupants[slot.index as usize] = 0;
         if let End::Panicked(text) = why {
             lock(&self.panics).insert(slot, Arc::clone(text));
@@ -133,7 +133,7 @@ impl Roster {
             report(InstanceReport { left: 0, ..members.report(slot, self.id(slot), name) });
         }
         let watchers = if members.watchers.is_empty() { None } else { members.watchers.remove(&slot) };
-        Removed { is_news: !members.abandoned, watchers }
+        Removed { is_first_report: !members.abandoned, watchers }
     }
 
     /// Forgets the panic that ended an instance: nobody can ask for it any more.
@@ -171,17 +171,17 @@ impl Roster {
 
     /// Has `waker` woken when an instance has ended, until `leave` is called with the number that this returns. If it
     /// has ended already, gives the reason.
-    pub(crate) fn attend(&self, slot: Slot, waker: Waker) -> Result<u64, End> {
+    pub(crate) fn watch(&self, slot: Slot, waker: Waker) -> Result<u64, End> {
         let mut members = lock(&self.members);
         if let Some(why) = self.end(&members, slot) {
             drop(members);
-            quietly(|| drop(waker));
+            ignoring_panic(|| drop(waker));
             return Err(why);
         }
         Ok(members.watchers.entry(slot).or_default().join(waker))
     }
 
-    pub(crate) fn leave(&self, slot: Slot, number: u64) {
+    pub(crate) fn unwatch(&self, slot: Slot, number: u64) {
         let waker = {
             let mut members = lock(&self.members);
             let Some(watchers) = members.watchers.get_mut(&slot) else { return };
@@ -191,7 +191,7 @@ impl Roster {
             }
             waker
         };
-        quietly(|| drop(waker));
+        ignoring_panic(|| drop(waker));
     }
 
     fn end(&self, members: &Members, slot: Slot) -> Option<End> {
@@ -218,15 +218,15 @@ mod tests {
         let (first, second) = (Slot { index: 200, generation: 0 }, Slot { index: 200, generation: 1 });
         assert_eq!(roster.find(first), None);
         let block = roster.add(first, "First");
-        block.account(first).take_in(2);
+        block.account(first).add_load(2);
         block.account(first).count_handled();
         let mut reported = None;
-        assert!(roster.remove(first, &End::Stopped, |report| reported = Some(report)).is_news);
+        assert!(roster.remove(first, &End::Stopped, |report| reported = Some(report)).is_first_report);
         assert_eq!(reported.map(|report| (report.handled, report.left)), Some((1, 0)));
         assert!(roster.add(second, "Second").account(second).has_nothing_queued());
         assert_eq!(roster.find(first), None);
         assert_eq!(roster.find(second).map(|found| found.message), Some("Second"));
-        assert!(!roster.remove(first, &End::Stopped, |_| unreachable!("it was removed before")).is_news);
+        assert!(!roster.remove(first, &End::Stopped, |_| unreachable!("it was removed before")).is_first_report);
     }
 
     #[test]
@@ -235,11 +235,11 @@ mod tests {
         let slot = Slot { index: 0, generation: 0 };
         roster.add(slot, "Job");
         assert_eq!(roster.why_ended(slot), None);
-        let number = roster.attend(slot, Waker::noop().clone());
+        let number = roster.watch(slot, Waker::noop().clone());
         assert!(number.is_ok());
         let why = End::Panicked("broken".into());
         roster.remove(slot, &why, |_| {}).tell();
-        assert_eq!(roster.attend(slot, Waker::noop().clone()), Err(why));
+        assert_eq!(roster.watch(slot, Waker::noop().clone()), Err(why));
         roster.forget(slot);
         assert_eq!(roster.why_ended(slot), Some(End::Stopped));
     }
@@ -251,7 +251,7 @@ mod tests {
         roster.add(slot, "Job");
         let there = roster.abandon();
         assert_eq!(roster.reports(&there).len(), 1);
-        assert!(!roster.remove(slot, &End::Stopped, |_| unreachable!("it was reported")).is_news);
+        assert!(!roster.remove(slot, &End::Stopped, |_| unreachable!("it was reported")).is_first_report);
         assert_eq!(roster.why_ended(slot), Some(End::Stopped));
     }
 }

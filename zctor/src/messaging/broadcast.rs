@@ -112,7 +112,7 @@ fn send_copies<'m, M: Payload>(
             continue;
         }
         let mut place = Some(copy);
-        endpoint.send(way, &mut place, entry.how(false));
+        endpoint.send(way, &mut place, entry.sent_as(false));
         reached += usize::from(place.is_none());
         missed.extend(place);
     }

@@ -51,11 +51,11 @@ pub(crate) fn call<M: Payload, R: 'static, K: Kind>(
     let replied = |reply: Option<R>| reply.ok_or(CallError::NoReply { message: M::NAME });
     // A call that was handled on the spot returns from here: one way out for both kinds costs 30 instructions of 400.
     let chosen = match target.straight(key) {
-        Some((endpoint, way, how)) => {
+        Some((endpoint, way, sent_as)) => {
             if is_here::<K>(way) && call_here(endpoint, place, &mut reply, until)? {
                 return replied(reply);
             }
-            Chosen::straight(endpoint, way, how)
+            Chosen::straight(endpoint, way, sent_as)
         }
         None => match call_by_choice::<M, K>(target, key, place, &mut reply, until)? {
             Some(chosen) => chosen,
@@ -133,7 +133,7 @@ fn start<'a, M: Payload, R: 'static>(
             }
             fits => call = fits,
         }
-        chosen.endpoint().call(chosen.way, &mut call, chosen.how());
+        chosen.endpoint().call(chosen.way, &mut call, chosen.sent_as());
         let Some(Call { message, .. }) = &call else { return Ok((receiver, chosen)) };
         chosen = again(message.key())?;
     }

@@ -20,7 +20,7 @@ use crate::reply::reply_to::{Outcome, arrived};
 use crate::sys::alarm::{AlarmId, clear_alarm, set_alarm};
 use crate::sys::awaited::Awaited;
 use crate::sys::clock::now;
-use crate::sys::unwind::quietly;
+use crate::sys::unwind::ignoring_panic;
 use crate::thread::wait::wait;
 
 /// The caller's end of a call to an instance on the thread of `mailbox`. A call borrows that; a [`Pending`] shares it.
@@ -77,13 +77,13 @@ impl<R, B: Deref<Target = Mailbox>> InFlight<R, B> {
     }
 
     /// Forgets the waker: neither an abandonment nor the alarm wakes it any more.
-    pub(crate) fn leave(&mut self) {
+    pub(crate) fn unwatch(&mut self) {
         if let Some(Attendance { waker, number, alarm }) = self.attending.take() {
-            self.mailbox.edge.leave(number);
+            self.mailbox.edge.unwatch(number);
             if let Some(alarm) = alarm {
                 clear_alarm(alarm);
             }
-            quietly(|| drop(waker));
+            ignoring_panic(|| drop(waker));
         }
     }
 
@@ -98,20 +98,20 @@ impl<R, B: Deref<Target = Mailbox>> InFlight<R, B> {
         if let Some(outcome) = self.receiver.poll(waker) {
             return Some(arrived(outcome, self.message));
         }
-        self.attend(waker, alarm);
+        self.watch(waker, alarm);
         // After `attend`, so that an abandonment in between is not missed.
         self.mailbox.edge.is_abandoned().then_some(Err(CallError::Stopped { message: self.message }))
     }
 
     /// Has `waker` woken if threads are abandoned, and at the time of the alarm.
-    fn attend(&mut self, waker: &Waker, alarm: Option<Instant>) {
+    fn watch(&mut self, waker: &Waker, alarm: Option<Instant>) {
         let is_known = self.attending.as_ref().is_some_and(|known| known.waker.will_wake(waker));
         if is_known || waker.will_wake(Waker::noop()) {
             return;
         }
-        self.leave();
+        self.unwatch();
         let alarm = alarm.map(|time| set_alarm(time, waker.clone()));
-        self.attending = Some(Attendance { waker: waker.clone(), number: self.mailbox.edge.attend(waker), alarm });
+        self.attending = Some(Attendance { waker: waker.clone(), number: self.mailbox.edge.watch(waker), alarm });
     }
 }
 
@@ -133,7 +133,7 @@ impl<R, B: Deref<Target = Mailbox>> Awaited for InFlight<R, B> {
 
 impl<R, B: Deref<Target = Mailbox>> Drop for InFlight<R, B> {
     fn drop(&mut self) {
-        self.leave();
+        self.unwatch();
     }
 }
 

@@ -150,7 +150,7 @@ impl<R> Pending<R> {
             // The call's deadline or that of the handler has passed: it ends the call.
             None if own.is_some_and(|own| own <= now()) => Some(sent.call.wait(own)),
             None => {
-                sent.call.leave();
+                sent.call.unwatch();
                 self.state.replace(State::Sent(sent));
                 None
             }

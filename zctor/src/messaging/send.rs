@@ -21,8 +21,8 @@ fn give_back<M: Payload>(target: &Target<'_, M>, place: &mut Option<M>, refusal:
 pub(super) fn try_send<M: Payload>(target: &Target<'_, M>, place: &mut Option<M>) -> Result<(), Refusal> {
     while let Some(message) = place {
         let key = message.key();
-        if let Some((endpoint, way, how)) = target.straight(key) {
-            endpoint.send(way, place, how);
+        if let Some((endpoint, way, sent_as)) = target.straight(key) {
+            endpoint.send(way, place, sent_as);
         } else {
             send_by_choice(target, key, place)?;
         }
@@ -36,7 +36,7 @@ pub(super) fn try_send<M: Payload>(target: &Target<'_, M>, place: &mut Option<M>
 fn send_by_choice<M: Payload>(target: &Target<'_, M>, key: Option<u64>, place: &mut Option<M>) -> Result<(), Refusal> {
     let chosen = enter(target, key, || room_deadline(target))?;
     if !chosen.is_full() {
-        chosen.endpoint().send(chosen.way, place, chosen.how());
+        chosen.endpoint().send(chosen.way, place, chosen.sent_as());
         return Ok(());
     }
     *place = place.take().and_then(|message| chosen.endpoint().drop_newest(message).err());

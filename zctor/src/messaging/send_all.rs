@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use crate::error::{Refusal, SendError};
 use crate::id::InstanceId;
-use crate::mailbox::mail::How;
+use crate::mailbox::mail::SentAs;
 use crate::messaging::backpressure::{overflow, room_deadline};
 use crate::messaging::binding::Binding;
 use crate::messaging::send::try_send;
@@ -47,7 +47,7 @@ fn send_straight<'a, M: Payload>(target: &Target<'a, M>, messages: Vec<M>, late:
     match (target.binding, target.pool) {
         (Binding::One(endpoint), _) => {
             let Some(way) = endpoint.admit_freely() else { return Err(messages) };
-            late.extend(endpoint.send_batch(way, messages, How::default()));
+            late.extend(endpoint.send_batch(way, messages, SentAs::default()));
             Ok(())
         }
         (Binding::Turn(_), Some(pool)) if messages.iter().all(|message| message.key().is_none()) => {
@@ -138,8 +138,8 @@ impl<'a, M: Payload> Batches<'a, M> {
         if let Some(given) = &mut self.given {
             *given.entry(id).or_default() += 1;
         }
-        let how = chosen.how();
-        self.uniform &= self.batches.first().is_none_or(|(first, _)| first.how() == how);
+        let sent_as = chosen.sent_as();
+        self.uniform &= self.batches.first().is_none_or(|(first, _)| first.sent_as() == sent_as);
         if self.uniform {
             // In turn the instance of the next batch follows that of this one; in a pool of one it is the same.
             for place in [self.cursor + 1, 0, self.cursor] {
@@ -154,7 +154,7 @@ impl<'a, M: Payload> Batches<'a, M> {
         }
         self.cursor = self.batches.len();
         match self.latest.get(&id).map(|place| &mut self.batches[*place]) {
-            Some((batch, messages)) if batch.how() == how => messages.push(message),
+            Some((batch, messages)) if batch.sent_as() == sent_as => messages.push(message),
             _ => {
                 self.latest.insert(id, self.batches.len());
                 self.batches.push((chosen, vec![message]));
@@ -170,7 +170,7 @@ impl<'a, M: Payload> Batches<'a, M> {
             given.clear();
         }
         for (chosen, batch) in self.batches.drain(..) {
-            self.late.extend(chosen.endpoint().send_batch(chosen.way, batch, chosen.how()));
+            self.late.extend(chosen.endpoint().send_batch(chosen.way, batch, chosen.sent_as()));
         }
     }
 }
@@ -179,7 +179,7 @@ impl<M: Payload> Drop for Batches<'_, M> {
     /// Gives the permits of batches that were never sent back: the `Hash` of a key has panicked.
     fn drop(&mut self) {
         for (chosen, batch) in &self.batches {
-            if chosen.how().permitted {
+            if chosen.sent_as().permitted {
                 chosen.endpoint().mailbox.give_back(batch.len());
             }
         }

@@ -2,7 +2,7 @@
 
 use crate::error::{CallError, Refusal, SendError};
 use crate::mailbox::edge::Edge;
-use crate::mailbox::mail::How;
+use crate::mailbox::mail::SentAs;
 use crate::messaging::binding::{Binding, Limit, View};
 use crate::route::endpoint::{Endpoint, Way};
 use crate::route::payload::Payload;
@@ -94,8 +94,8 @@ impl<'a, M: Payload> Target<'a, M> {
 
     /// Chooses an instance: a bound client beats `#[key]`, and `#[key]` beats least-loaded and rotation.
     pub(super) fn choose(&self, key: Option<u64>) -> Result<Chosen<'a, M>, Refusal> {
-        if let Some((endpoint, way, how)) = self.straight(key) {
-            return Ok(Chosen::straight(endpoint, way, how));
+        if let Some((endpoint, way, sent_as)) = self.straight(key) {
+            return Ok(Chosen::straight(endpoint, way, sent_as));
         }
         match (self.binding, key) {
             (Binding::One(endpoint), _) => {
@@ -114,8 +114,8 @@ impl<'a, M: Payload> Target<'a, M> {
     /// turn of a pool whose places are known. `None` if a bound, a key or the like stands against it: `enter` looks
     /// closer.
     #[inline(always)]
-    pub(super) fn straight(&self, key: Option<u64>) -> Option<(&'a Endpoint<M>, Way, How)> {
-        let (endpoint, way, rotated) = match (self.binding, key) {
+    pub(super) fn straight(&self, key: Option<u64>) -> Option<(&'a Endpoint<M>, Way, SentAs)> {
+        let (endpoint, way, in_turn) = match (self.binding, key) {
             (Binding::One(endpoint), _) => (endpoint, endpoint.admit_freely()?, false),
             (Binding::Turn(_), None) => {
                 let (endpoint, way) = self.pool?.step(self.snapshot?)?;
@@ -123,6 +123,6 @@ impl<'a, M: Payload> Target<'a, M> {
             }
             _ => return None,
         };
-        Some((endpoint, way, How { rotated, permitted: false }))
+        Some((endpoint, way, SentAs { in_turn, permitted: false }))
     }
 }

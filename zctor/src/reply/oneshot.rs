@@ -15,7 +15,7 @@ use std::task::Waker;
 use crate::reply::cancellation::Cancellation;
 use crate::sys::awaited::Awaited;
 use crate::sys::sync::{AtomicU8, Mutex, lock};
-use crate::sys::unwind::quietly;
+use crate::sys::unwind::ignoring_panic;
 
 const WAITING: u8 = 0;
 
@@ -71,7 +71,7 @@ impl<T> Oneshot<T> {
             (refused, inner.waker.take())
         };
         if let Some(waker) = waker {
-            quietly(|| waker.wake());
+            ignoring_panic(|| waker.wake());
         }
         refused
     }
@@ -143,7 +143,7 @@ impl<T> Drop for Receiver<T> {
             (inner.value.take(), inner.waker.take())
         };
         if value.is_some() {
-            quietly(|| drop(value));
+            ignoring_panic(|| drop(value));
         }
         drop_waker(waker);
     }
@@ -151,7 +151,7 @@ impl<T> Drop for Receiver<T> {
 
 fn drop_waker(waker: Option<Waker>) {
     if waker.is_some() {
-        quietly(|| drop(waker));
+        ignoring_panic(|| drop(waker));
     }
 }
 

@@ -8,7 +8,7 @@ use crate::error::CallError;
 use crate::reply::cancellation::Cancellation;
 use crate::reply::oneshot::{self, Gone, Receiver};
 use crate::sys::frame::on_actor_thread;
-use crate::sys::unwind::{quietly, when_caught};
+use crate::sys::unwind::{ignoring_panic, when_caught};
 
 pub(crate) type Outcome<R> = Result<R, CallError>;
 
@@ -139,7 +139,7 @@ impl<P> ReplySlot<'_, P> {
 fn answer<R>(sender: oneshot::Sender<Outcome<R>>, outcome: Outcome<R>) {
     // A reply whose caller is gone comes back, and is dropped here.
     if let Err(outcome) = sender.send(outcome) {
-        quietly(|| drop(outcome));
+        ignoring_panic(|| drop(outcome));
     }
 }
 

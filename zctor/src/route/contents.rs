@@ -34,7 +34,7 @@ use crate::mailbox::envelope::{Envelope, ErasedContents, Gathered, Undeliverable
 use crate::route::payload::Payload;
 use crate::route::payload::Port;
 use crate::sys::frame::in_hook;
-use crate::sys::unwind::{Quiet, quietly};
+use crate::sys::unwind::{Quiet, ignoring_panic};
 
 /// The inside of an envelope: its content, and the hook that gets the messages if no handler does.
 struct Contents<C, H> {
@@ -149,12 +149,12 @@ pub(super) fn lose_at_edge<M: Payload>(
 fn tell<M: Payload>(message: M, hook: Option<&OnUndelivered<M>>, undeliverable: Undeliverable<'_>, listener: Listener) {
     let Undeliverable { losses, instance, why, from_hook } = undeliverable;
     if from_hook || in_hook() {
-        return quietly(|| drop(message));
+        return ignoring_panic(|| drop(message));
     }
     losses.tell(listener, &DeadLetter { message: M::NAME, variant: message.variant(), instance, why });
     match hook.and_then(Quiet::get) {
         Some(hook) => run_hook(|| hook(message, why)),
-        None => quietly(|| drop(message)),
+        None => ignoring_panic(|| drop(message)),
     }
 }
 
@@ -226,7 +226,7 @@ impl<M: Payload<Port: Send> + Send> Content for Option<Call<M>> {
 
     fn discard(&mut self, undeliverable: Undeliverable<'_>, hook: Option<&OnUndelivered<M>>) {
         if let Some(Call { message, port }) = self.take() {
-            quietly(|| port.fail(CallError::Stopped { message: M::NAME }));
+            ignoring_panic(|| port.fail(CallError::Stopped { message: M::NAME }));
             lose(message, hook, undeliverable);
         }
     }

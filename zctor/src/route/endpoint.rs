@@ -10,34 +10,34 @@ use crate::event::{End, Undelivered};
 use crate::id::{Birth, InstanceId, Slot};
 use crate::mailbox::Mailbox;
 use crate::mailbox::envelope::{Envelope, Undeliverable};
-use crate::mailbox::mail::{How, Mail, Order};
+use crate::mailbox::mail::{Mail, Order, SentAs};
 use crate::mailbox::permits::Permits;
 use crate::reply::cancellation::Cancellation;
 use crate::route::contents::{Call, Content, NoHook, OnUndelivered, enclose, join, lose_at_edge, open};
 use crate::route::payload::Payload;
 use crate::route::payload::Port;
-use crate::sys::frame::is_needed;
+use crate::sys::frame::is_inside_code;
 use crate::thread::serve::{enqueue_here, send_here};
 
 impl<M: Payload<Port: Send> + Send> Delivery<M> {
     pub(crate) const ALL: Self = Self {
-        send: |place, endpoint, way, how| {
-            if way == Way::Here && queue_here(place, endpoint, how) {
+        send: |place, endpoint, way, sent_as| {
+            if way == Way::Here && queue_here(place, endpoint, sent_as) {
                 return;
             }
-            let mail = single(place, endpoint, how).signed();
+            let mail = single(place, endpoint, sent_as).signed();
             take_back(place, endpoint.mailbox.push(mail));
         },
-        call: |place, endpoint, way, how| {
+        call: |place, endpoint, way, sent_as| {
             let cancellation = place.as_ref().and_then(|call| call.port.cancellation());
             let can_be_given_up = cancellation.is_some_and(Cancellation::can_be_given_up);
             let envelope = enclose(take(place), endpoint.undelivered.as_ref());
-            take_back(place, endpoint.deliver(way, Mail::call(endpoint.slot, envelope, can_be_given_up, how)));
+            take_back(place, endpoint.deliver(way, Mail::call(endpoint.slot, envelope, can_be_given_up, sent_as)));
         },
-        batch: |messages, endpoint, way, how| {
+        batch: |messages, endpoint, way, sent_as| {
             let batch = endpoint.mailbox.buffers.fill(messages);
             let envelope = enclose(batch, endpoint.undelivered.as_ref());
-            take_back(messages, endpoint.deliver_batch(way, Mail::batch(endpoint.slot, envelope, how)));
+            take_back(messages, endpoint.deliver_batch(way, Mail::batch(endpoint.slot, envelope, sent_as)));
         },
     };
 }
@@ -52,24 +52,24 @@ fn take_back<C: Content>(place: &mut C, refused: Option<Mail>) {
 
 /// Mail with one message.
 #[inline(always)]
-fn single<M: Payload + Send>(place: &mut Option<M>, endpoint: &Endpoint<M>, how: How) -> Mail {
-    Mail::message(endpoint.slot, enclose(take(place), endpoint.undelivered.as_ref()), how)
+fn single<M: Payload + Send>(place: &mut Option<M>, endpoint: &Endpoint<M>, sent_as: SentAs) -> Mail {
+    Mail::message(endpoint.slot, enclose(take(place), endpoint.undelivered.as_ref()), sent_as)
 }
 
 /// Queues a message for an instance of this thread, by `thread::serve::send_here`; `false` if the thread is no more.
 #[inline(always)]
-fn queue_here<M: Payload + Send>(place: &mut Option<M>, endpoint: &Endpoint<M>, how: How) -> bool {
+fn queue_here<M: Payload + Send>(place: &mut Option<M>, endpoint: &Endpoint<M>, sent_as: SentAs) -> bool {
     let buffers = &endpoint.mailbox.buffers;
     let add = |envelope: &mut Envelope, place: &mut Option<M>| match &endpoint.undelivered {
         None => join::<M, NoHook>(envelope, place, buffers),
         Some(_) => join::<M, Arc<OnUndelivered<M>>>(envelope, place, buffers),
     };
-    send_here(place, (endpoint.slot, M::CALL_DEPTH), how, add, |place| single(place, endpoint, how))
+    send_here(place, (endpoint.slot, M::CALL_DEPTH), sent_as, add, |place| single(place, endpoint, sent_as))
 }
 
 /// Moves a content from its place into an envelope and delivers that; puts it back if it is refused. All in one step,
 /// so that it is moved once: see `contents.rs`.
-type DeliverFn<M, C> = fn(&mut C, &Endpoint<M>, Way, How);
+type DeliverFn<M, C> = fn(&mut C, &Endpoint<M>, Way, SentAs);
 
 /// The functions that put messages of one type into envelopes and deliver them.
 ///
@@ -150,7 +150,7 @@ impl<M: Payload> Endpoint<M> {
 
     #[cold]
     fn enter_bounded(permits: &Permits, waits: bool) -> Entry {
-        match is_needed() {
+        match is_inside_code() {
             true if waits || permits.has_free() => Entry::Free,
             false if permits.take() => Entry::Permit,
             _ => Entry::Full,
@@ -160,7 +160,7 @@ impl<M: Payload> Endpoint<M> {
     /// Whether `enter` would find room; takes no permit.
     #[inline]
     pub(crate) fn has_room(&self, waits: bool) -> bool {
-        self.mailbox.permits.as_ref().is_none_or(|permits| (waits && is_needed()) || permits.has_free())
+        self.mailbox.permits.as_ref().is_none_or(|permits| (waits && is_inside_code()) || permits.has_free())
     }
 
     /// Drops a message for which there is no room, as a dead letter; gives it back if the engine has stopped meanwhile.
@@ -173,19 +173,19 @@ impl<M: Payload> Endpoint<M> {
     /// Sends a message that was admitted: takes it out of its place, and puts it back if the receiver's thread has
     /// ended meanwhile. See `contents.rs`.
     #[inline]
-    pub(crate) fn send(&self, way: Way, message: &mut Option<M>, how: How) {
-        (self.delivery.send)(message, self, way, how);
+    pub(crate) fn send(&self, way: Way, message: &mut Option<M>, sent_as: SentAs) {
+        (self.delivery.send)(message, self, way, sent_as);
     }
 
     /// Sends a call that was admitted, as [`send`](Self::send).
-    pub(crate) fn call(&self, way: Way, call: &mut Option<Call<M>>, how: How) {
-        (self.delivery.call)(call, self, way, how);
+    pub(crate) fn call(&self, way: Way, call: &mut Option<Call<M>>, sent_as: SentAs) {
+        (self.delivery.call)(call, self, way, sent_as);
     }
 
     /// Sends a batch that was admitted; gives its messages back if the receiver's thread has ended meanwhile.
-    pub(crate) fn send_batch(&self, way: Way, messages: Vec<M>, how: How) -> Vec<M> {
+    pub(crate) fn send_batch(&self, way: Way, messages: Vec<M>, sent_as: SentAs) -> Vec<M> {
         let mut messages = messages.into();
-        (self.delivery.batch)(&mut messages, self, way, how);
+        (self.delivery.batch)(&mut messages, self, way, sent_as);
         messages.into()
     }
 
@@ -225,8 +225,8 @@ pub(crate) enum Entry {
 }
 
 impl Entry {
-    pub(crate) fn how(self, rotated: bool) -> How {
-        How { rotated, permitted: self == Self::Permit }
+    pub(crate) fn sent_as(self, in_turn: bool) -> SentAs {
+        SentAs { in_turn, permitted: self == Self::Permit }
     }
 }
 

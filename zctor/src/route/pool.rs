@@ -14,13 +14,13 @@ use crate::error::Refusal;
 use crate::id::InstanceId;
 use crate::mailbox::Mailbox;
 use crate::mailbox::edge::Edge;
-use crate::mailbox::mail::How;
+use crate::mailbox::mail::SentAs;
 use crate::route::contents::Call;
 use crate::route::endpoint::{Endpoint, Entry, Way};
 use crate::route::payload::Payload;
 use crate::route::registry::{self, Additions, AnyPool, Enlist, Pools};
 use crate::sys::lock::lock;
-use crate::sys::unwind::quietly;
+use crate::sys::unwind::ignoring_panic;
 use crate::thread::local::Local;
 use crate::trace;
 use crate::type_map::TypeMap;
@@ -32,11 +32,11 @@ use crate::type_map::TypeMap;
 pub(super) fn hand_over<M: Payload, T>(
     pool: &Pool<M>,
     place: &mut Option<T>,
-    send: impl Fn(&Endpoint<M>, Way, &mut Option<T>, How),
+    send: impl Fn(&Endpoint<M>, Way, &mut Option<T>, SentAs),
 ) {
     while place.is_some() {
         let Some((endpoint, way)) = pool.substitute() else { return };
-        send(&endpoint, way, place, How::TO_SUBSTITUTE);
+        send(&endpoint, way, place, SentAs::SUBSTITUTE);
     }
 }
 
@@ -301,7 +301,7 @@ fn look_up<M: Payload>(local: &Local) -> Option<Rc<KnownPool<M>>> {
     let known = Rc::new(known);
     let old = local.kept.put(Rc::clone(&known));
     // Drops old places, and so perhaps the last of an endpoint, with what the user moved into its actor's hook.
-    quietly(|| drop(old));
+    ignoring_panic(|| drop(old));
     Some(known)
 }
 
@@ -310,7 +310,7 @@ pub(crate) struct Chosen<'a, M: Payload> {
     found: Found<'a, M>,
     pub(crate) way: Way,
     pub(crate) entry: Entry,
-    rotated: bool,
+    in_turn: bool,
 }
 
 enum Found<'a, M: Payload> {
@@ -319,28 +319,28 @@ enum Found<'a, M: Payload> {
 }
 
 impl<'a, M: Payload> Chosen<'a, M> {
-    pub(crate) fn place(places: Guard<Arc<Places<M>>>, index: usize, way: Way, entry: Entry, rotated: bool) -> Self {
+    pub(crate) fn place(places: Guard<Arc<Places<M>>>, index: usize, way: Way, entry: Entry, in_turn: bool) -> Self {
         if entry != Entry::Full {
             trace::routed(M::NAME, places[index].endpoint.id(), index + 1, places.len());
         }
-        Self { found: Found::Place(places, index), way, entry, rotated }
+        Self { found: Found::Place(places, index), way, entry, in_turn }
     }
 
-    pub(crate) fn straight(endpoint: &'a Endpoint<M>, way: Way, how: How) -> Self {
-        Self { found: Found::Bound(endpoint), way, entry: Entry::Free, rotated: how.rotated }
+    pub(crate) fn straight(endpoint: &'a Endpoint<M>, way: Way, sent_as: SentAs) -> Self {
+        Self { found: Found::Bound(endpoint), way, entry: Entry::Free, in_turn: sent_as.in_turn }
     }
 
     /// An instance that was not chosen in turn.
     pub(crate) fn bound(endpoint: &'a Endpoint<M>, way: Way, entry: Entry) -> Self {
-        Self { found: Found::Bound(endpoint), way, entry, rotated: false }
+        Self { found: Found::Bound(endpoint), way, entry, in_turn: false }
     }
 
     pub(crate) fn is_full(&self) -> bool {
         self.entry == Entry::Full
     }
 
-    pub(crate) fn how(&self) -> How {
-        self.entry.how(self.rotated)
+    pub(crate) fn sent_as(&self) -> SentAs {
+        self.entry.sent_as(self.in_turn)
     }
 
     #[inline]

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use crate::error::Refusal;
-use crate::mailbox::mail::How;
+use crate::mailbox::mail::SentAs;
 use crate::route::endpoint::{Endpoint, Entry, Way};
 use crate::route::payload::Payload;
 use crate::route::pool::{Chosen, KnownPool, Place, Places, Pool};
@@ -88,7 +88,7 @@ impl<M: Payload> Pool<M> {
             }
         }
         for Share { endpoint, way, messages, .. } in shares {
-            late.extend(endpoint.send_batch(way, messages, How { rotated: true, permitted: false }));
+            late.extend(endpoint.send_batch(way, messages, SentAs { in_turn: true, permitted: false }));
         }
         Ok(())
     }
@@ -120,7 +120,7 @@ impl<M: Payload> Pool<M> {
         }
     }
 
-    /// The substitute that takes over a rotated message of an instance that has ended. Substitutes have a turn of their
+    /// The substitute for an ended instance: it takes over a message sent in turn. Substitutes have a turn of their
     /// own; the pool's turn stays as it is, since the message was counted there when it was sent.
     pub(crate) fn substitute(&self) -> Option<(Arc<Endpoint<M>>, Way)> {
         let places = self.places.load();

@@ -12,7 +12,7 @@ use once_cell::sync::Lazy;
 use crate::sys::clock::now;
 use crate::sys::monitor::Monitor;
 use crate::sys::spawn::start_thread;
-use crate::sys::unwind::quietly;
+use crate::sys::unwind::ignoring_panic;
 
 /// Names an alarm: when it is due, and its number.
 pub(crate) type AlarmId = (Instant, u64);
@@ -47,7 +47,7 @@ pub(crate) fn set_alarm(deadline: Instant, waker: Waker) -> AlarmId {
 
 pub(crate) fn clear_alarm(id: AlarmId) {
     let waker = ALARMS.lock().wakers.remove(&id);
-    quietly(|| drop(waker));
+    ignoring_panic(|| drop(waker));
 }
 
 fn run_alarms() {
@@ -61,7 +61,7 @@ fn run_alarms() {
                 let due = state.wakers.pop_first();
                 drop(state);
                 if let Some((_, waker)) = due {
-                    quietly(|| waker.wake());
+                    ignoring_panic(|| waker.wake());
                 }
                 state = ALARMS.lock();
             }

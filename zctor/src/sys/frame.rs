@@ -102,7 +102,7 @@ pub(crate) fn is_in_engine(engine: usize) -> bool {
 /// Whether this is user code on an actor thread. Its messages go past the bounds of mailboxes, since others may wait
 /// for what it does. The own code of a thread that is borrowed by `here` does not count.
 #[inline]
-pub(crate) fn is_needed() -> bool {
+pub(crate) fn is_inside_code() -> bool {
     on_actor_thread() && Frame::current().is_user_code()
 }
 

@@ -27,7 +27,7 @@ use once_cell::sync::{Lazy, OnceCell};
 
 use crate::sys::awaited::Awaited;
 use crate::sys::sync::{AtomicU8, Thread, current, park, park_timeout, spin_loop, thread_local, yield_now};
-use crate::sys::unwind::{Quiet, quietly};
+use crate::sys::unwind::{Quiet, ignoring_panic};
 
 /// The thread runs, or must look again.
 const RUNNING: u8 = 0;
@@ -167,7 +167,7 @@ impl Parker {
         let interrupt = crate::sys::lock::lock(&self.interrupt).clone();
         let notify = interrupt.or_else(|| crate::sys::lock::lock(&self.notify).clone());
         if let Some(notify) = notify.as_deref().and_then(Quiet::get) {
-            quietly(notify);
+            ignoring_panic(notify);
         }
     }
 

@@ -22,11 +22,11 @@ pub(crate) fn run_user<R>(depth: u16, deadline: Option<Instant>, f: impl FnOnce(
 }
 
 /// Runs user code that may not wait, such as a drop or a waker, and ignores its panic.
-pub(crate) fn quietly(f: impl FnOnce()) {
+pub(crate) fn ignoring_panic(f: impl FnOnce()) {
     let _ = run_user(0, None, f);
 }
 
-/// A closure of the user's that may be dropped anywhere: its drop is run by `quietly`.
+/// A closure of the user's that may be dropped anywhere: its drop is run by `ignoring_panic`.
 pub(crate) struct Quiet<F: ?Sized>(Option<Box<F>>);
 
 impl<F: ?Sized> Quiet<F> {
@@ -43,7 +43,7 @@ impl<F: ?Sized> Quiet<F> {
 impl<F: ?Sized> Drop for Quiet<F> {
     fn drop(&mut self) {
         let closure = self.0.take();
-        quietly(|| drop(closure));
+        ignoring_panic(|| drop(closure));
     }
 }
 

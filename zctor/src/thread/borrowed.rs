@@ -10,13 +10,13 @@ use crate::sys::alarm::{clear_alarm, set_alarm};
 use crate::sys::frame::{self, Frame};
 use crate::thread::local::{Elsewhere, Local};
 use crate::thread::run::{BATCH, ThreadGuard, begin_rest, close, end_all, free_memory};
-use crate::thread::serve::{ring, serve_one, take_in};
+use crate::thread::serve::{queue_due_timers, serve_one, take_in};
 
 /// Makes a thread that has just become an actor thread a borrowed one, which goes on without instances. It goes back to
 /// its own code. To be called once.
 pub(crate) fn become_borrowed(local: &Local) {
     local.borrowed.is_one.set(true);
-    go(local);
+    leave_for_own_code(local);
 }
 
 /// Runs `f` as an actor thread, and then goes back to what the thread was before.
@@ -24,11 +24,11 @@ pub(crate) fn as_actor_thread<R>(local: &Local, f: impl FnOnce() -> R) -> R {
     if !local.borrowed.is_one.get() || local.mailbox.is_current() {
         return f();
     }
-    come_back(local);
+    return_from_own_code(local);
     let result = f();
     match local.borrowed.end.take() {
         Some(end) => end(),
-        None => go(local),
+        None => leave_for_own_code(local),
     }
     result
 }
@@ -37,7 +37,7 @@ pub(crate) fn as_actor_thread<R>(local: &Local, f: impl FnOnce() -> R) -> R {
 pub(crate) fn end(guard: ThreadGuard) {
     let local = guard.local();
     local.borrowed.is_one.set(false);
-    come_back(local);
+    return_from_own_code(local);
     end_all(local);
 }
 
@@ -49,7 +49,7 @@ pub(crate) fn end_later(local: &Local, guard: ThreadGuard) {
 }
 
 /// Makes the thread an actor thread again: it comes back from its own code.
-fn come_back(local: &Local) {
+fn return_from_own_code(local: &Local) {
     if let Some(Elsewhere { stands, rests, alarm }) = local.borrowed.elsewhere.take() {
         if let Some(alarm) = alarm {
             clear_alarm(alarm);
@@ -65,7 +65,7 @@ fn come_back(local: &Local) {
 }
 
 /// Goes back to the thread's own code. If its instances have something to do, its hook is called at once.
-fn go(local: &Local) {
+fn leave_for_own_code(local: &Local) {
     let parker = &local.mailbox.parker;
     parker.announce();
     let idle = take_in(local) && !local.has_mail(u32::MAX) && !local.ending.get();
@@ -110,7 +110,7 @@ pub(crate) fn run_pending(local: &Rc<Local>) -> bool {
     }
     as_actor_thread(local, || {
         take_in(local);
-        ring(local);
+        queue_due_timers(local);
         let mut waiting = local.hosting.borrow().queue.len();
         while waiting > 0 {
             match serve_one(local, u32::MAX, waiting) {
@@ -137,7 +137,7 @@ pub(crate) fn run_pending(local: &Rc<Local>) -> bool {
 pub(crate) fn run_until_idle(local: &Rc<Local>) {
     as_actor_thread(local, || {
         while !local.ending.get() {
-            ring(local);
+            queue_due_timers(local);
             if !take_in(local) || local.has_mail(u32::MAX) {
                 serve_one(local, u32::MAX, BATCH);
             } else {

@@ -61,8 +61,8 @@ mod tests {
             held.hold(Mail::order(slots[slot], Order::Tick(id)));
         }
         let ids = |mail: &mut dyn Iterator<Item = Mail>| -> Vec<u64> {
-            mail.filter_map(|mail| match mail.what {
-                crate::mailbox::mail::What::Order(Order::Tick(id)) => Some(id),
+            mail.filter_map(|mail| match mail.contents {
+                crate::mailbox::mail::MailContents::Order(Order::Tick(id)) => Some(id),
                 _ => None,
             })
             .collect()

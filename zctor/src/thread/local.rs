@@ -164,7 +164,7 @@ impl Local {
         let removed = self.mailbox.roster.remove(slot, why, report);
         // If the instance was reported with its abandoned thread, its account is still read; no other instance may get
         // that then.
-        let left = self.hosting.borrow_mut().slots.vacate(slot, removed.is_news);
+        let left = self.hosting.borrow_mut().slots.vacate(slot, removed.is_first_report);
         self.mailbox.meter.instances.fetch_sub(1, Ordering::Relaxed);
         // This drop runs no user code: the state and the factory were dropped before.
         drop(left);

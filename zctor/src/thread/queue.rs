@@ -52,7 +52,7 @@ struct Lane {
     /// Calls that go ahead of `mail`: at most one for each instance.
     ahead: VecDeque<Mail>,
     /// Whether the first of `ahead` has let other mail pass already.
-    has_yielded: bool,
+    has_let_pass: bool,
 }
 
 impl Lane {
@@ -92,7 +92,7 @@ impl Queue {
     /// Whether a call for the instance with this account goes ahead. Not inlined: in the loop over arrivals, all mail
     /// was moved once more because of it.
     #[inline(never)]
-    pub(crate) fn lets_ahead(&self, account: &Account) -> bool {
+    pub(crate) fn may_go_ahead(&self, account: &Account) -> bool {
         // With nothing queued and nothing to be put back, there is no mail to go ahead of.
         (self.in_hand > 0 || self.has(u32::MAX)) && account.has_nothing_queued()
     }
@@ -102,7 +102,7 @@ impl Queue {
         let index = self.lanes.iter().position(|lane| lane.depth >= depth).unwrap_or(self.lanes.len());
         if self.lanes.get(index).is_none_or(|lane| lane.depth != depth) {
             let (mail, ahead) = (VecDeque::new(), VecDeque::new());
-            self.lanes.insert(index, Lane { depth, mail, ahead, has_yielded: false });
+            self.lanes.insert(index, Lane { depth, mail, ahead, has_let_pass: false });
         }
         &mut self.lanes[index]
     }
@@ -132,14 +132,14 @@ impl Queue {
 
     /// Takes out the next mail of call depths below `below`; gives its depth too.
     pub(crate) fn pop(&mut self, below: u32) -> Option<(u16, Mail)> {
-        let (depth, lane) = self.take_turn(below)?;
+        let (depth, lane) = self.choose_next(below)?;
         Some((depth, lane.pop_front()?))
     }
 
     /// Chooses the next mail to be served, of call depths below `below`: it is the first of the queue that is returned,
     /// if there is any. Gives the depth of its lane too. The caller must take it out, since the choice is noted.
     #[inline(always)]
-    pub(crate) fn take_turn(&mut self, below: u32) -> Option<(u16, &mut VecDeque<Mail>)> {
+    pub(crate) fn choose_next(&mut self, below: u32) -> Option<(u16, &mut VecDeque<Mail>)> {
         let ahead = if self.waiting == 0 { None } else { self.next_ahead(below) };
         if let Some(index) = ahead {
             self.waiting -= 1;
@@ -162,8 +162,8 @@ impl Queue {
         let calls = allowed.filter_map(|(index, lane)| Some((lane.ahead.front()?.number, index)));
         let (arrival, index) = calls.min()?;
         let passes = |lane: &mut Lane| lane.mail.front().is_some_and(|first| first.number < arrival);
-        let one_passes = !self.lanes[index].has_yielded && self.earliest(below).is_some_and(passes);
-        self.lanes[index].has_yielded = one_passes;
+        let one_passes = !self.lanes[index].has_let_pass && self.earliest(below).is_some_and(passes);
+        self.lanes[index].has_let_pass = one_passes;
         (!one_passes).then_some(index)
     }
 
@@ -204,7 +204,7 @@ const KEPT: usize = 256;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::mailbox::mail::What;
+    use crate::mailbox::mail::MailContents;
 
     /// An order with an id by which the tests know it.
     fn mail(id: u64) -> Mail {
@@ -212,8 +212,8 @@ mod tests {
     }
 
     fn id(mail: &Mail) -> Option<u64> {
-        match mail.what {
-            What::Order(Order::Tick(id)) => Some(id),
+        match mail.contents {
+            MailContents::Order(Order::Tick(id)) => Some(id),
             _ => None,
         }
     }

@@ -12,9 +12,9 @@ use crate::reply::oneshot;
 use crate::sys::frame;
 use crate::sys::park::wait_outside;
 use crate::sys::spawn::{Started, start_thread};
-use crate::sys::unwind::quietly;
+use crate::sys::unwind::ignoring_panic;
 use crate::thread::local::{Kept, LOCAL, Local, Parent};
-use crate::thread::serve::{ring, serve_one, take_in};
+use crate::thread::serve::{queue_due_timers, serve_one, take_in};
 use crate::thread::undelivered::{clear_queue, divert_here};
 
 /// Builds one instance on its thread. The `T` that it returns goes into the registry once all instances of the thread
@@ -115,7 +115,7 @@ fn build_all<T>(local: &Rc<Local>, builds: Vec<Build<T>>) -> Result<Vec<T>, Spaw
             Ok(built) => enlisted.extend(built),
             Err(error) => {
                 // The factories that will not run hold values of the user's, whose drops are the user's code.
-                quietly(|| drop(builds));
+                ignoring_panic(|| drop(builds));
                 return Err(error);
             }
         }
@@ -142,7 +142,7 @@ pub(crate) fn run(local: &Rc<Local>) {
             }
         }
         take_in(local);
-        ring(local);
+        queue_due_timers(local);
         // Once the edge is sealed nothing is handled any more: `close` gives up what is queued.
         let out_of_time = local.ending.get() && mailbox.edge.is_sealed();
         if local.has_mail(u32::MAX) && !out_of_time {

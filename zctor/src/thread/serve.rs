@@ -10,11 +10,11 @@ use crate::id::Slot;
 use crate::mailbox::Arrivals;
 use crate::mailbox::buffers::Buffers;
 use crate::mailbox::envelope::{Envelope, Gathered, Serving};
-use crate::mailbox::mail::{How, Mail, MailKind, ORDER, Order, What};
+use crate::mailbox::mail::{Mail, MailContents, MailKind, ORDER, Order, SentAs};
 use crate::sys::clock::now;
 use crate::sys::frame::in_hook;
 use crate::thread::local::{Hosting, Instance, LOCAL, Local, Phase, local};
-use crate::thread::undelivered::{divert_here, get_done, give_up_all, keep, pass};
+use crate::thread::undelivered::{divert_here, give_up_all, keep, pass, take_off_load};
 
 /// Queues mail for an instance of the actor thread that this code runs on. Gives the mail back if there is no such
 /// thread any more, as while thread-locals are destroyed.
@@ -38,17 +38,17 @@ pub(crate) fn enqueue_here(mail: Mail) -> Option<Mail> {
 pub(crate) fn send_here<P>(
     place: &mut P,
     (slot, depth): (Slot, u16),
-    how: How,
+    sent_as: SentAs,
     add: impl FnOnce(&mut Envelope, &mut P) -> Gathered,
     make: impl FnOnce(&mut P) -> Mail,
 ) -> bool {
     let send = |local: &Local| {
         let Hosting { slots, queue } = &mut *local.hosting.borrow_mut();
         if let Some(account) = slots.account(slot) {
-            account.take_in(1);
+            account.add_load(1);
         }
         local.mailbox.meter.taken.add(1);
-        let last = queue.last(depth).filter(|mail| mail.takes(slot, how, in_hook()));
+        let last = queue.last(depth).filter(|mail| mail.takes(slot, sent_as, in_hook()));
         if last.is_some_and(|mail| mail.join(1, |envelope| add(envelope, place))) {
             return;
         }
@@ -71,7 +71,7 @@ pub(super) fn take_in(local: &Local) -> bool {
         let mut place = None;
         arrivals.next_into(&mut place);
         while let Some(mail) = &place {
-            if let What::Order(Order::Shutdown) = mail.what {
+            if let MailContents::Order(Order::Shutdown) = mail.contents {
                 local.ending.set(true);
                 arrivals.next_into(&mut place);
             } else {
@@ -111,7 +111,7 @@ impl Hosting {
             arrivals.next_into(place);
         }
         if let Some((_, account)) = self.slots.occupant(to) {
-            account.take_in(more);
+            account.add_load(more);
         }
         messages + more
     }
@@ -122,8 +122,8 @@ impl Hosting {
     fn note(&self, mail: &Mail) -> (u16, bool) {
         match self.slots.occupant(mail.to) {
             Some((depth, account)) => {
-                let ahead = mail.is_call() && self.queue.lets_ahead(account);
-                account.take_in(mail.weight());
+                let ahead = mail.is_call() && self.queue.may_go_ahead(account);
+                account.add_load(mail.weight());
                 (depth, ahead)
             }
             // The instance has ended. In the lowest lane its mail is served by any wait, and diverted.
@@ -147,7 +147,7 @@ pub(crate) fn enqueue(local: &Local, mail: Mail) {
 pub(super) fn serve_one(local: &Rc<Local>, below: u32, budget: usize) -> usize {
     let mut hosting = local.hosting.borrow_mut();
     let Hosting { slots, queue } = &mut *hosting;
-    let Some((depth, lane)) = queue.take_turn(below) else { return 0 };
+    let Some((depth, lane)) = queue.choose_next(below) else { return 0 };
     // The mail stays in this variable: each move of it would cost more than all else that is done with it.
     let mut place = lane.pop_front();
     let Some(mail) = &mut place else { return 0 };
@@ -162,9 +162,9 @@ pub(super) fn serve_one(local: &Rc<Local>, below: u32, budget: usize) -> usize {
         place.into_iter().for_each(|mail| divert_here(local, mail));
         return messages.max(1) as usize;
     };
-    let envelope = match &mut mail.what {
-        What::Envelope(envelope) => envelope,
-        What::Order(order) => {
+    let envelope = match &mut mail.contents {
+        MailContents::Envelope(envelope) => envelope,
+        MailContents::Order(order) => {
             obey(local, instance, mail.to, *order);
             return 1;
         }
@@ -215,7 +215,7 @@ fn obey(local: &Rc<Local>, instance: Rc<dyn Instance>, slot: Slot, order: Order)
             instance.end(local);
         }
     }
-    get_done(local, slot, ORDER);
+    take_off_load(local, slot, ORDER);
 }
 
 /// Runs `on_start` if it has not run yet: it comes before all else.
@@ -226,7 +226,7 @@ fn start_new(local: &Rc<Local>, instance: &Rc<dyn Instance>) {
 }
 
 /// Queues a tick for each timer that is due.
-pub(super) fn ring(local: &Local) {
+pub(super) fn queue_due_timers(local: &Local) {
     if local.timers.is_empty() {
         return;
     }

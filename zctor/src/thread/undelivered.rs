@@ -5,14 +5,14 @@
 //!   letters.
 //! - Once the edge is sealed, no mail is handled any more: all of it becomes dead letters.
 //!
-//! Two counts must go down when mail leaves the thread without being handled: the load of its instance (`get_done`),
+//! Two counts must go down when mail leaves the thread without being handled: the load of its instance (`take_off_load`),
 //! and the messages that the thread has taken in (`pass`).
 
 use crate::event::Undelivered;
 use crate::id::{InstanceId, Slot};
 use crate::mailbox::Mailbox;
 use crate::mailbox::envelope::Undeliverable;
-use crate::mailbox::mail::{Mail, ORDER, Order, What};
+use crate::mailbox::mail::{Mail, MailContents, ORDER, Order};
 use crate::sys::frame::as_hook;
 use crate::thread::local::{Local, Parent, Phase};
 
@@ -29,7 +29,7 @@ pub(crate) fn give_up(local: &Local, slot: Slot) {
 }
 
 fn give_up_one(local: &Local, mail: Mail) {
-    get_done(local, mail.to, mail.weight());
+    take_off_load(local, mail.to, mail.weight());
     pass(local, mail.messages);
     divert_here(local, mail);
 }
@@ -44,7 +44,7 @@ pub(crate) fn requeue(local: &Local, slot: Slot, depth: u16) {
 pub(crate) fn start_first(local: &Local, slot: Slot, depth: u16) {
     let mut hosting = local.hosting.borrow_mut();
     if let Some(account) = hosting.slots.account(slot) {
-        account.take_in(ORDER);
+        account.add_load(ORDER);
     }
     hosting.queue.push_front(depth, std::iter::once(Mail::order(slot, Order::Start)));
 }
@@ -84,15 +84,15 @@ pub(super) fn pass(local: &Local, messages: u32) {
 }
 
 /// Takes mail off the load of its instance: it was dealt with.
-pub(super) fn get_done(local: &Local, slot: Slot, weight: u64) {
+pub(super) fn take_off_load(local: &Local, slot: Slot, weight: u64) {
     if let Some(account) = local.hosting.borrow().slots.account(slot) {
-        account.get_done(weight);
+        account.take_off_load(weight);
     }
 }
 
-/// Counts messages that their instance, which is of this thread, will not handle: `get_done` and `pass` in one.
+/// Counts messages that their instance, which is of this thread, will not handle: `take_off_load` and `pass` in one.
 pub(crate) fn write_off(local: &Local, slot: Slot, messages: u32) {
-    get_done(local, slot, u64::from(messages));
+    take_off_load(local, slot, u64::from(messages));
     pass(local, messages);
 }
 
@@ -106,7 +106,7 @@ pub(super) fn divert_here(local: &Local, mail: Mail) {
 pub(crate) fn divert(mailbox: &Mailbox, parent: &dyn Parent, mail: Mail) {
     let mut mail = mailbox.release(mail);
     let from_hook = mail.from_hook;
-    if let (true, What::Envelope(envelope)) = (mail.rotated, &mut mail.what) {
+    if let (true, MailContents::Envelope(envelope)) = (mail.in_turn, &mut mail.contents) {
         // Messages of a hook stay marked as such.
         as_hook(from_hook, || parent.redirect(envelope));
         mail.recount();
@@ -120,7 +120,7 @@ fn discard(mailbox: &Mailbox, mail: Mail) {
     let losses = &mailbox.edge.losses;
     let why = if mailbox.edge.is_sealed() { Undelivered::Stopped } else { Undelivered::Ended };
     let instance = InstanceId { thread: mailbox.thread, slot: mail.to };
-    if let What::Envelope(envelope) = &mut mail.what {
+    if let MailContents::Envelope(envelope) = &mut mail.contents {
         losses.count(envelope.len(), why);
         envelope.discard(Undeliverable { losses, instance, why, from_hook: mail.from_hook });
     }
