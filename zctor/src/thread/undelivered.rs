@@ -5,8 +5,8 @@
 //!   letters.
 //! - Once the edge is sealed, no mail is handled any more: all of it becomes dead letters.
 //!
-//! Two counts must go down when mail leaves the thread without being handled: the load of its instance (`take_off_load`),
-//! and the messages that the thread has taken in (`pass`).
+//! Two counts must go down when mail leaves the thread without being handled: the load of its instance
+//! (`take_off_load`), and the messages that the thread has taken in (`pass`).
 
 use crate::event::Undelivered;
 use crate::id::{InstanceId, Slot};
