@@ -1,5 +1,5 @@
-//! What generated code may touch, and its proofs at compile time. It carries no promise: nothing here is part of the
-//! public API.
+//! The items that generated code may touch, and its proofs at compile time. The module carries no promise: nothing
+//! here is part of the public API.
 
 use std::any::Any;
 

@@ -1,4 +1,4 @@
-//! What the owner, the handles and the threads of an engine share; and whether the inside is quiet.
+//! `Core` is shared by the owner, the handles and the threads of an engine. It knows whether the inside is quiet.
 //!
 //! Quiet, after Mattern's double counting (1987):
 //!

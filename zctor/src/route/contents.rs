@@ -1,4 +1,4 @@
-//! What an envelope holds: a message, a call, or a batch; and how it is gathered, opened, and lost.
+//! The contents of an envelope: a message, a call or a batch; how they are gathered, opened and lost.
 //!
 //! [`Contents`] know the type of their messages. The [`Envelope`] around them (`mailbox/envelope.rs`) names it no
 //! more. The type of the state that handles the messages is known to the instance alone, which gets the content as

@@ -43,7 +43,7 @@ pub(crate) trait AnyPool: Send + Sync {
 }
 
 /// Pools that have new instances, and what is left to do about that once no lock is held.
-#[must_use = "who waits for room in them is to be called"]
+#[must_use = "the senders that wait for room in their mailboxes are to be woken"]
 pub(crate) struct Published(Vec<(Arc<dyn AnyPool>, Box<dyn Any>)>);
 
 impl Published {

@@ -1,7 +1,7 @@
 //! Gives the next mail to its instance.
 //!
 //! Mail comes into the queue in three ways: `take_in` moves it from the mailbox, `enqueue` and `send_here` put it there
-//! for instances of the same thread, and `ring` queues the timers that are due. `serve_one` takes it out and has its
+//! for instances of the same thread, and `queue_due_timers` queues the timers that are due. `serve_one` takes it out and has its
 //! instance handle it.
 
 use std::rc::Rc;
