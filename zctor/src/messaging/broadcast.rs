@@ -106,7 +106,7 @@ fn send_copies<'m, M: Payload>(
 ) -> (usize, Vec<M>) {
     let (mut reached, mut missed) = (0, Vec::new());
     for ((endpoint, way), copy) in copies {
-        let entry = endpoint.enter(target.view.waits());
+        let entry = endpoint.enter();
         if entry == Entry::Full {
             missed.extend(endpoint.drop_newest(copy).err());
             continue;

@@ -159,7 +159,7 @@ pub(super) fn request_at<M: Payload, R: 'static, K: Kind>(
     (message, port): (M, ToPort<M, R>),
     until: Option<Instant>,
 ) -> Pending<R> {
-    let chosen = Chosen::bound(endpoint, way, endpoint.enter(target.view.waits()));
+    let chosen = Chosen::bound(endpoint, way, endpoint.enter());
     let none = |_| Err(target.call_error(Refusal::Stopped));
     pending::<M, R, K>(target, start(target, chosen, message, port, Cancellation::new(until), none))
 }

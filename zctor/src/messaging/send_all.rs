@@ -72,7 +72,7 @@ fn send_each<'a, M: Payload>(
         let key = message.key();
         let chosen = match (target.binding, key) {
             (Binding::LeastLoaded, None) => {
-                target.pool().and_then(|pool| pool.least_loaded(target.view.waits(), |id| batches.given_to(id)))
+                target.pool().and_then(|pool| pool.least_loaded(|id| batches.given_to(id)))
             }
             (_, key) => target.choose(key),
         };

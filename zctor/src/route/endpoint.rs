@@ -139,28 +139,28 @@ impl<M: Payload> Endpoint<M> {
     }
 
     /// Gets a message past the bound of the mailbox, if it has one. A message from outside takes a permit. One from
-    /// inside takes none, and may find the mailbox full only if its view does not wait.
+    /// inside takes none, and always finds room, whatever the view of its sender.
     #[inline]
-    pub(crate) fn enter(&self, waits: bool) -> Entry {
+    pub(crate) fn enter(&self) -> Entry {
         match &self.mailbox.permits {
             None => Entry::Free,
-            Some(permits) => Self::enter_bounded(permits, waits),
+            Some(permits) => Self::enter_bounded(permits),
         }
     }
 
     #[cold]
-    fn enter_bounded(permits: &Permits, waits: bool) -> Entry {
+    fn enter_bounded(permits: &Permits) -> Entry {
         match is_inside_code() {
-            true if waits || permits.has_free() => Entry::Free,
+            true => Entry::Free,
             false if permits.take() => Entry::Permit,
-            _ => Entry::Full,
+            false => Entry::Full,
         }
     }
 
     /// Whether `enter` would find room; takes no permit.
     #[inline]
-    pub(crate) fn has_room(&self, waits: bool) -> bool {
-        self.mailbox.permits.as_ref().is_none_or(|permits| (waits && is_inside_code()) || permits.has_free())
+    pub(crate) fn has_room(&self) -> bool {
+        self.mailbox.permits.as_ref().is_none_or(|permits| is_inside_code() || permits.has_free())
     }
 
     /// Drops a message for which there is no room, as a dead letter; gives it back if the engine has stopped meanwhile.
