@@ -77,7 +77,7 @@ pub(crate) fn broadcast<M: Payload + Clone>(target: &Target<'_, M>, message: M) 
     let mut copies = Vec::with_capacity(everybody.len());
     copies.extend(everybody.iter().skip(1).map(|_| message.clone()));
     copies.push(message);
-    let (reached, missed) = send_copies(target, everybody.into_iter().zip(copies));
+    let (reached, missed) = send_copies(everybody.into_iter().zip(copies));
     match missed.into_iter().next() {
         Some(message) if reached == 0 => Err(target.send_error(message, nobody(target))),
         _ => Ok(reached),
@@ -92,7 +92,7 @@ pub(crate) fn broadcast_with<M: Payload>(
     let everybody = members.open(target).map_err(|refusal| target.call_error(refusal))?;
     let count = everybody.len();
     let copies = everybody.into_iter().map(|(endpoint, way)| ((endpoint, way), make(endpoint.id())));
-    let (reached, missed) = send_copies(target, copies);
+    let (reached, missed) = send_copies(copies);
     if missed.len() == count { Err(target.call_error(nobody(target))) } else { Ok(reached) }
 }
 
@@ -100,10 +100,7 @@ pub(crate) fn broadcast_with<M: Payload>(
 ///
 /// Gives how many instances were reached, and the copies that came back, since a thread or the engine has ended
 /// meanwhile.
-fn send_copies<'m, M: Payload>(
-    target: &Target<'_, M>,
-    copies: impl Iterator<Item = ((&'m Endpoint<M>, Way), M)>,
-) -> (usize, Vec<M>) {
+fn send_copies<'m, M: Payload>(copies: impl Iterator<Item = ((&'m Endpoint<M>, Way), M)>) -> (usize, Vec<M>) {
     let (mut reached, mut missed) = (0, Vec::new());
     for ((endpoint, way), copy) in copies {
         let entry = endpoint.enter();

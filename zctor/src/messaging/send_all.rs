@@ -71,9 +71,7 @@ fn send_each<'a, M: Payload>(
     for message in messages.by_ref() {
         let key = message.key();
         let chosen = match (target.binding, key) {
-            (Binding::LeastLoaded, None) => {
-                target.pool().and_then(|pool| pool.least_loaded(|id| batches.given_to(id)))
-            }
+            (Binding::LeastLoaded, None) => target.pool().and_then(|pool| pool.least_loaded(|id| batches.given_to(id))),
             (_, key) => target.choose(key),
         };
         let chosen = match chosen {

@@ -10,10 +10,7 @@ use crate::route::round_robin::has_somebody_room;
 impl<M: Payload> Pool<M> {
     /// The instance whose thread has the least to do, after `more` is added to the load of each. An instance that does
     /// not back off is preferred to one that does, and then one with room to one without.
-    pub(crate) fn least_loaded(
-        &self,
-        more: impl Fn(InstanceId) -> usize,
-    ) -> Result<Chosen<'_, M>, Refusal> {
+    pub(crate) fn least_loaded(&self, more: impl Fn(InstanceId) -> usize) -> Result<Chosen<'_, M>, Refusal> {
         let places = self.places.load();
         loop {
             let open = places.iter().enumerate();
