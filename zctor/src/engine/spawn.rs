@@ -40,8 +40,8 @@ pub(crate) fn spawn_all(core: &Arc<Core>, threads: Vec<ActorThread>) -> Result<V
         },
         (_, Some(failure)) | (Err(failure), None) => failure,
     };
+    return_numbers(core, ids.start + starting.len() as u32..ids.end);
     abort(core, starting);
-    return_numbers(core, ids);
     Err(failure)
 }
 
@@ -87,11 +87,11 @@ fn publish(core: &Core, newcomers: Vec<Box<dyn Enlist>>, starting: Vec<Thread>) 
     }
     let published = core.pools.enlist(newcomers);
     for thread in starting {
-        state.threads.push(RunningThread { mailbox: thread.mailbox, handle: Some(thread.handle) });
+        let (mailbox, handle) = (thread.mailbox, Some(thread.handle));
+        state.threads.insert(mailbox.thread, RunningThread { mailbox, handle });
         // It cannot fail: the thread waits for this and for nothing else.
         let _ = thread.commit.send(());
     }
-    state.threads.sort_by_key(|running| running.mailbox.thread);
     drop(state);
     published.finish();
     Ok(())
@@ -129,8 +129,7 @@ pub(crate) fn here(core: &Arc<Core>) -> Result<Here, SpawnError> {
     {
         let mut state = core.state.lock();
         if matches!(state.phase, EnginePhase::Open) {
-            state.threads.push(RunningThread { mailbox, handle: None });
-            state.threads.sort_by_key(|running| running.mailbox.thread);
+            state.threads.insert(id, RunningThread { mailbox, handle: None });
         } else {
             drop(state);
             return Err(SpawnError::Stopped);
@@ -165,7 +164,8 @@ fn reserve_numbers(core: &Core, count: usize) -> Result<Range<u32>, SpawnError> 
     Ok(first..next)
 }
 
-/// Takes the numbers of threads that failed back, to be given again; unless later numbers were given meanwhile.
+/// Takes back the numbers of threads that never started, to be given again; unless later numbers were given meanwhile.
+/// A thread that did start keeps its number even if it failed: its factories have seen it, and may have told it on.
 fn return_numbers(core: &Core, ids: Range<u32>) {
     let mut state = core.state.lock();
     if state.next_thread == ids.end {
