@@ -139,8 +139,8 @@ impl<M: Payload> Pool<M> {
 
     /// Notes that one of the pool's instances has ended; by its status, no message is routed to it any more. A large
     /// pool is compacted only when half of its instances have ended, so that to end them all costs no more than a look
-    /// or two at each.
-    pub(crate) fn remove_one(&self) {
+    /// or two at each. Gives whether it was the last.
+    pub(crate) fn remove_one(&self) -> bool {
         // Declared before the guard of the lock, so that it is dropped after that in any case.
         let mut old = None;
         let mut pending = lock(&self.pending);
@@ -151,8 +151,11 @@ impl<M: Payload> Pool<M> {
             let live = places.iter().filter(|place| !place.endpoint.status.has_ended()).cloned().collect();
             old = Some(self.replace(live));
         }
+        // An instance may leave the list before it is counted here. Then the list seems emptier than it is, never fuller.
+        let is_empty = self.places.load().len() <= pending.ended;
         drop(pending);
         drop((places, old));
+        is_empty
     }
 
     /// Replaces the places, under the lock of `pending`. The caller drops the old ones outside of the lock: they may
