@@ -25,8 +25,16 @@ pub const LIMIT: Duration = Duration::from_secs(if cfg!(miri) { 600 } else { 30 
 /// With what `body` panicked with, or when the time is up.
 #[track_caller]
 pub fn within<R: Send + 'static>(limit: Duration, body: impl FnOnce() -> R + Send + 'static) -> R {
+    let (give, given) = mpsc::channel();
+    // What starts the thread is compiled once, and not anew for the closure of each test.
+    run_within(limit, Box::new(move || drop(give.send(body()))));
+    given.recv().expect("the body has ended, and gave its value")
+}
+
+#[track_caller]
+fn run_within(limit: Duration, body: Box<dyn FnOnce() + Send>) {
     let name = thread::current().name().unwrap_or("a test").to_owned();
-    let (done, ended) = mpsc::channel::<Result<R, Box<dyn Any + Send>>>();
+    let (done, ended) = mpsc::channel::<Result<(), Box<dyn Any + Send>>>();
     thread::Builder::new()
         .name(name.clone())
         .spawn(move || {
@@ -35,7 +43,7 @@ pub fn within<R: Send + 'static>(limit: Duration, body: impl FnOnce() -> R + Sen
         })
         .expect("the machine gives a thread to the test");
     match ended.recv_timeout(limit) {
-        Ok(Ok(value)) => value,
+        Ok(Ok(())) => {}
         Ok(Err(payload)) => panic::resume_unwind(payload),
         Err(RecvTimeoutError::Timeout) => panic!("`{name}` did not end within {limit:?}: it hangs"),
         Err(RecvTimeoutError::Disconnected) => panic!("`{name}` ended without a result"),
