@@ -6,7 +6,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use zctor::{ActorEngine, ActorThread, CallError, Context, Pending, Report, ShutdownError, actor};
-use zctor_tests::{Counter, DropGuard, LIMIT, SplitMix64, within};
+use zctor_tests::{Counter, DropGuard, LIMIT, SplitMix64, expect_panics, within};
 
 const ROUNDS: u64 = if cfg!(miri) { 2 } else { 200 };
 const SENDERS: u64 = 3;
@@ -217,6 +217,7 @@ fn send_from_outside(engine: &ActorEngine, tally: &Tally, mut dice: SplitMix64, 
 
 /// Runs one round; `end` is how it ends, given the engine in the middle of it.
 fn round(seed: u64, calls: bool, end: impl FnOnce(&ActorEngine, &mut SplitMix64) -> Ended) {
+    expect_panics("at random");
     let mut dice = SplitMix64::new(seed);
     let tally = Tally::default();
     let engine = engine(&tally, &mut dice);

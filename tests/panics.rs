@@ -8,7 +8,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use zctor::{ActorEngine, ActorThread, BoxError, CallError, Context, ReplyTo, Restart, SpawnError, actor};
-use zctor_tests::{Counter, DropGuard, bounded, receive};
+use zctor_tests::{Counter, DropGuard, bounded, expect_panics, receive};
 
 const PANICS: u64 = if cfg!(miri) { 20 } else { 1000 };
 const FAILURES: u64 = if cfg!(miri) { 20 } else { 2000 };
@@ -627,6 +627,7 @@ fn mail_of_a_resting_instance_is_handled_before_the_shutdown_ends() {
 
 #[test]
 fn a_thousand_panics_under_load_and_every_call_is_answered() {
+    expect_panics("one of a thousand");
     bounded(|| {
         let (engine, states) = (ActorEngine::new(), States::default());
         // Many instances, so that few of them panic often enough to rest.
@@ -643,7 +644,7 @@ fn a_thousand_panics_under_load_and_every_call_is_answered() {
                 let panicked = Arc::clone(&panicked);
                 scope.spawn(move || {
                     for number in 0..PANICS / CALLERS {
-                        let text = number.to_string();
+                        let text = format!("one of a thousand: {number}");
                         assert_eq!(text_of(fragile.r#break(text.clone())), text);
                         panicked.fetch_add(1, Ordering::Relaxed);
                         fragile.add(1).unwrap();
@@ -747,6 +748,7 @@ fn at_once() -> Restart {
 
 #[test]
 fn failures_in_a_row_without_a_rest_take_no_stack() {
+    expect_panics("on_start panics");
     bounded(|| {
         let (engine, states) = (ActorEngine::new(), States::default());
         // Were each rebuild within the one before, this stack would not do.
@@ -779,6 +781,7 @@ fn failures_in_a_row_without_a_rest_take_no_stack() {
 
 #[test]
 fn neighbours_of_an_on_start_that_panics_without_a_rest_are_served() {
+    expect_panics("on_start panics");
     bounded(|| {
         let (engine, states) = (ActorEngine::new(), States::default());
         let counted = states.clone();

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use zctor::{ActorEngine, ActorThread, CallError, Context, EngineHandle, Restart, SpawnError, ThreadId, actor};
-use zctor_tests::{Counter, DropGuard, bounded};
+use zctor_tests::{Counter, DropGuard, bounded, expect_panics};
 
 /// Pools made while an observer looks on.
 const POOLS: usize = if cfg!(miri) { 2 } else { 8 };
@@ -423,7 +423,7 @@ struct Fragile;
 
 impl FragileHandler for Fragile {
     fn r#break(&mut self) {
-        panic!("broken");
+        panic!("the fragile one breaks");
     }
 }
 
@@ -440,6 +440,7 @@ impl Drop for Asks {
 fn a_spawn_and_the_end_of_an_instance_do_not_wait_for_each_other() {
     // An odd number, from 64 on, so that the list of places is made anew by the end that comes at the time of the spawn.
     const PLACES: usize = 257;
+    expect_panics("the fragile one breaks");
     bounded(|| {
         for round in 0..60 {
             let engine = ActorEngine::new();

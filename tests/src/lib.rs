@@ -9,7 +9,7 @@ use std::fmt;
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, Once, PoisonError};
 use std::thread;
 use std::time::Duration;
 
@@ -57,6 +57,29 @@ fn run_within(limit: Duration, body: Box<dyn FnOnce() + Send>) {
 #[track_caller]
 pub fn bounded<R: Send + 'static>(body: impl FnOnce() -> R + Send + 'static) -> R {
     within(LIMIT, body)
+}
+
+/// Has every panic say nothing, from now on and in the whole process, whose text contains `text`: one that a test expects,
+/// perhaps by the thousand. Where `RUST_BACKTRACE` is set, each would otherwise be printed with a back trace.
+pub fn expect_panics(text: &'static str) {
+    static EXPECTED: Mutex<Vec<&'static str>> = Mutex::new(Vec::new());
+    static HOOK: Once = Once::new();
+    let mut expected = EXPECTED.lock().unwrap_or_else(PoisonError::into_inner);
+    if !expected.contains(&text) {
+        expected.push(text);
+    }
+    drop(expected);
+    HOOK.call_once(|| {
+        let tell = panic::take_hook();
+        panic::set_hook(Box::new(move |info| {
+            let is_expected = |said: &str| {
+                EXPECTED.lock().unwrap_or_else(PoisonError::into_inner).iter().any(|text| said.contains(text))
+            };
+            if !info.payload_as_str().is_some_and(is_expected) {
+                tell(info);
+            }
+        }));
+    });
 }
 
 /// The next value of `receiver`, which must come within [`LIMIT`].
@@ -255,6 +278,17 @@ mod tests {
         let gate = Gate::new();
         let closed = gate.clone();
         within(Duration::from_millis(20), move || closed.pass());
+    }
+
+    #[test]
+    fn expected_panics_still_unwind() {
+        expect_panics("expected by the hundred");
+        expect_panics("and by the dozen");
+        for number in 0..100 {
+            let text = if number % 10 == 0 { "and by the dozen" } else { "expected by the hundred" };
+            let payload = panic::catch_unwind(|| panic!("{number} {text}")).expect_err("it panics");
+            assert!(payload.downcast_ref::<String>().is_some_and(|said| said.ends_with(text)));
+        }
     }
 
     #[test]
