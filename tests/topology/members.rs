@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use zctor::{
-    ActorThread, CallError, CallableFrom, Client, Context, Deferred, Dispatch, EngineHandle, Pending, Request, actor,
+    ActorThread, CallError, CallableFrom, Client, Context, Deferred, Dispatch, EngineHandle, InstanceId, Pending,
+    Request, actor,
 };
 
 use crate::topology::acts::{Agent, State};
@@ -185,6 +186,8 @@ pub(crate) trait Target: Send + Sync {
     fn send(&self, route: Route, ticket: Ticket) -> Result<(), Ticket>;
     fn send_all(&self, route: Route, tickets: Vec<Ticket>) -> Result<usize, Vec<Ticket>>;
     fn broadcast(&self, ticket: Ticket) -> Result<usize, Ticket>;
+    fn instances(&self) -> Vec<InstanceId>;
+    fn call_at(&self, instance: InstanceId, ticket: Ticket) -> Result<u64, CallError>;
     fn call(&self, route: Route, limit: Option<Duration>, ticket: Ticket) -> Result<u64, CallError>;
     fn call_all(
         &self,
@@ -241,6 +244,14 @@ impl<M: Member> Target for Of<M> {
 
     fn broadcast(&self, ticket: Ticket) -> Result<usize, Ticket> {
         self.client.broadcast(M::working(ticket)).map_err(|error| error.into_inner().into_ticket())
+    }
+
+    fn instances(&self) -> Vec<InstanceId> {
+        self.client.instances()
+    }
+
+    fn call_at(&self, instance: InstanceId, ticket: Ticket) -> Result<u64, CallError> {
+        self.client.pin(instance).call(M::asking(ticket))
     }
 
     fn call(&self, route: Route, limit: Option<Duration>, ticket: Ticket) -> Result<u64, CallError> {
