@@ -2,6 +2,7 @@
 //!
 //! `ZCTOR_OVERLOAD_MS` says how long each policy is tried, in milliseconds.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -65,8 +66,8 @@ struct Tally {
     missed: Counter,
 }
 
-/// One producer, by every way to send, until `until`.
-fn produce(jobs: &JobClient, until: Instant, tally: &Tally) {
+/// One producer, by every way to send, until it is told that it is `enough`.
+fn produce(jobs: &JobClient, enough: &AtomicBool, tally: &Tally) {
     let settle = |outcome: Result<(), CallError>| {
         match outcome {
             Ok(()) | Err(CallError::Timeout { begun: true, .. }) => 0,
@@ -77,7 +78,7 @@ fn produce(jobs: &JobClient, until: Instant, tally: &Tally) {
     };
     let patience = Duration::from_millis(2);
     for round in 0.. {
-        if now() > until {
+        if enough.load(Ordering::Relaxed) {
             return;
         }
         match round % 50 {
@@ -154,19 +155,21 @@ fn overload(overflow: Overflow) {
         });
         let thread = |_| ActorThread::new().mailbox_bound(BOUND).overflow(overflow);
         let jobs = engine.pool_on(POOL, thread, actor).expect("they start");
-        let (tally, until) = (Tally::default(), now() + duration());
+        let (tally, until, enough) = (Tally::default(), now() + duration(), AtomicBool::new(false));
         let mut longest = 0;
         thread::scope(|scope| {
             let producers: Vec<_> = (0..PRODUCERS)
                 .map(|_| {
-                    let (jobs, tally) = (jobs.clone(), tally.clone());
-                    scope.spawn(move || produce(&jobs, until, &tally))
+                    let (jobs, tally, enough) = (jobs.clone(), tally.clone(), &enough);
+                    scope.spawn(move || produce(&jobs, enough, &tally))
                 })
                 .collect();
             while producers.iter().any(|producer| !producer.is_finished()) {
                 for thread in engine.stats().threads {
                     longest = longest.max(thread.queued);
                 }
+                // Threads that get no core may need longer to fill the queue.
+                enough.store(now() > until && longest >= BOUND, Ordering::Relaxed);
                 let (_never, nothing) = mpsc::channel::<()>();
                 let _ = nothing.recv_timeout(Duration::from_millis(1));
             }
