@@ -12,6 +12,8 @@ use zctor_tests::{Counter, Gate, LIMIT, SplitMix64, bounded, expect_panics, rece
 
 const SHORT: Duration = Duration::from_millis(30);
 const ROUNDS: usize = if cfg!(miri) { 2 } else { 100 };
+/// Of a test in which every few messages a sender waits for a thread that may get no core.
+const LATE_ROUNDS: usize = if cfg!(miri) { 2 } else { 25 };
 const SENDERS: usize = 4;
 const STORMS: u64 = if cfg!(miri) { 1 } else { 5 };
 const STORM: u32 = if cfg!(miri) { 20 } else { 300 };
@@ -799,7 +801,7 @@ fn permits_come_back_whatever_becomes_of_the_messages() {
 fn permits_come_back_from_senders_that_came_too_late() {
     bounded(|| {
         // A thread that ends under its senders, and one that takes over all that comes back.
-        for _ in 0..ROUNDS {
+        for _ in 0..LATE_ROUNDS {
             let engine = ActorEngine::new();
             let (actor, _noted) = work();
             let work = engine.pool_on(2, |_| ActorThread::new().mailbox_bound(3), actor).unwrap();

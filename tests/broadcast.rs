@@ -2,10 +2,9 @@
 
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::mpsc::{self, Sender};
-use std::time::Duration;
 
 use zctor::{ActorEngine, ActorThread, CallError, Context, EngineHandle, InstanceId, SendError, actor};
-use zctor_tests::{Counter, Gate, bounded, receive, receive_many};
+use zctor_tests::{AMPLE, Counter, Gate, bounded, receive, receive_many};
 
 #[actor(ctx)]
 #[derive(Clone, Debug, PartialEq)]
@@ -412,7 +411,7 @@ fn one_deadline_covers_the_whole_of_call_all() {
         let (shut, open) = (Gate::new(), Gate::new());
         open.open();
         let replies = parcel
-            .within(Duration::from_millis(100))
+            .within(AMPLE)
             .call_all_with(|to| ParcelMessage::hold(if to == stuck { shut.clone() } else { open.clone() }))
             .unwrap();
         for (instance, reply) in replies {

@@ -12,7 +12,7 @@ use std::thread;
 use std::time::Duration;
 
 use zctor::{ActorEngine, ActorThread, CallError, Context, Pending, actor};
-use zctor_tests::{Counter, Gate, bounded, receive, receive_many};
+use zctor_tests::{Counter, Gate, LIMIT, bounded, receive, receive_many};
 
 const TIMES: usize = if cfg!(miri) { 3 } else { 100 };
 
@@ -204,7 +204,7 @@ fn a_wait_by_a_captured_client_is_refused_every_time_and_nothing_is_sent() {
                 for _ in 0..TIMES {
                     assert!(is_undeclared(&captured.increment(), "TallyMessage"));
                     assert!(is_undeclared(&captured.call(TallyMessage::increment()), "TallyMessage"));
-                    let limited = captured.within(Duration::from_secs(5));
+                    let limited = captured.within(LIMIT);
                     assert!(is_undeclared(&limited.increment(), "TallyMessage"));
                 }
             })))
@@ -289,7 +289,7 @@ fn a_pending_refused_inside_stays_usable_outside() {
                 let mut pending = captured.increment();
                 for _ in 0..TIMES {
                     assert!(is_undeclared(&pending.wait(), "TallyMessage"));
-                    match pending.wait_timeout(Duration::from_secs(5)) {
+                    match pending.wait_timeout(LIMIT) {
                         Some(refused) => assert!(is_undeclared(&refused, "TallyMessage")),
                         None => panic!("a refusal comes at once"),
                     }

@@ -9,11 +9,12 @@ use zctor::{
     Actor, ActorEngine, ActorThread, CallError, Context, DeadLetter, InstanceId, Message, Overflow, Restart,
     Undelivered, actor,
 };
-use zctor_tests::{Counter, DropGuard, Gate, bounded, receive, receive_many};
+use zctor_tests::{Counter, DropGuard, Gate, IN_TIME, bounded, receive, receive_many};
 
 const SHORT: Duration = Duration::from_millis(30);
 const SENDERS: usize = 3;
 const LIVES: u64 = if cfg!(miri) { 2 } else { 20 };
+/// Of a millisecond each, and so more than the time of a shutdown is enough for.
 const CHORES: usize = 3_000;
 
 #[actor(ctx)]
@@ -169,7 +170,7 @@ fn what_a_resting_instance_holds_is_told_at_its_end() {
         }
         mail.note(1).unwrap();
         assert!(mail.send_all([2, 3].map(MailMessage::Note)).is_ok());
-        let report = engine.shutdown_timeout(Duration::from_millis(200)).unwrap();
+        let report = engine.shutdown_timeout(IN_TIME).unwrap();
         assert_eq!(told.try_iter().collect::<Vec<_>>(), [("Note", id(&mail), Undelivered::Stopped); 3]);
         assert_eq!(back.try_iter().collect::<Vec<_>>(), [1, 2, 3].map(|n| ("Note", n, Undelivered::Stopped)));
         assert_eq!((report.panicked(), report.dead_letters, report.left), (3, 3, 0));
@@ -187,7 +188,7 @@ fn what_a_shutdown_has_no_time_for_is_told_as_stopped() {
         assert!(mail.send_all((0..CHORES).map(|_| MailMessage::Chore)).is_ok());
         mail.note(1).unwrap();
         let asked = mail.non_blocking().ask(2);
-        let report = engine.shutdown_timeout(Duration::from_millis(400)).unwrap();
+        let report = engine.shutdown_timeout(IN_TIME).unwrap();
         assert_eq!(asked.wait(), Err(CallError::Stopped { message: "MailMessage" }));
         let told: Vec<_> = told.try_iter().collect();
         assert!(told.iter().all(|(_, instance, why)| (*instance, *why) == (id(&mail), Undelivered::Stopped)));

@@ -5,7 +5,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use zctor::{ActorEngine, ActorThread, CallError, Context, actor};
-use zctor_tests::{Gate, LIMIT, bounded, receive};
+use zctor_tests::{AMPLE, Gate, LIMIT, bounded, receive};
 
 const SHORT: Duration = Duration::from_millis(30);
 const LONG: Duration = LIMIT;
@@ -198,7 +198,7 @@ fn a_begun_call_is_reported_as_begun() {
         let door = engine.client::<DoorMessage>().unwrap();
         let gate = Gate::new();
         thread::scope(|scope| {
-            let limited = door.within(Duration::from_millis(200));
+            let limited = door.within(AMPLE);
             let held = gate.clone();
             let call = scope.spawn(move || limited.hold(held));
             gate.await_arrivals(1);
@@ -248,7 +248,7 @@ fn a_deadline_reaches_two_calls_deep() {
         let held = engine.client::<DoorMessage>().unwrap().non_blocking().hold(gate.clone());
         gate.await_arrivals(1);
         let (seen, outcomes) = mpsc::channel();
-        let outer = host.within(Duration::from_millis(200)).invite(closed, seen);
+        let outer = host.within(AMPLE).invite(closed, seen);
         assert!(matches!(outer, Ok(()) | Err(CallError::Timeout { begun: true, .. })), "{outer:?}");
         assert_eq!(receive(&outcomes), Err(CallError::Timeout { message: "DoorMessage", begun: false }));
         gate.open();
@@ -267,7 +267,7 @@ fn within_inside_a_handler_does_not_outlast_the_caller() {
         let held = engine.client::<DoorMessage>().unwrap().non_blocking().hold(gate.clone());
         gate.await_arrivals(1);
         let (seen, outcomes) = mpsc::channel();
-        let outer = guest.within(Duration::from_millis(200)).hope(closed, seen);
+        let outer = guest.within(AMPLE).hope(closed, seen);
         assert!(matches!(outer, Ok(()) | Err(CallError::Timeout { begun: true, .. })), "{outer:?}");
         assert_eq!(receive(&outcomes), Err(CallError::Timeout { message: "DoorMessage", begun: false }));
         gate.open();
@@ -283,7 +283,7 @@ fn a_call_without_deadline_outlasts_the_caller() {
             let guest = engine.client::<GuestMessage>().unwrap();
             let gate = Gate::new();
             let (seen, outcomes) = mpsc::channel();
-            let limited = guest.within(Duration::from_millis(200));
+            let limited = guest.within(AMPLE);
             let outer =
                 if by_client { limited.stay_by_client(gate.clone(), seen) } else { limited.stay(gate.clone(), seen) };
             assert_eq!(outer, Err(CallError::Timeout { message: "GuestMessage", begun: true }));
@@ -360,7 +360,7 @@ fn call_all_waits_under_one_deadline() {
         let instances = door.instances();
         let held = door.pin(instances[1]).non_blocking().hold(gate.clone());
         gate.await_arrivals(1);
-        let replies = door.within(Duration::from_millis(300)).call_all_with(|_| DoorMessage::knock()).unwrap();
+        let replies = door.within(AMPLE).call_all_with(|_| DoorMessage::knock()).unwrap();
         assert_eq!(replies.iter().map(|(id, _)| *id).collect::<Vec<_>>(), instances);
         let late = CallError::Timeout { message: "DoorMessage", begun: false };
         assert_eq!(replies.into_iter().map(|(_, reply)| reply).collect::<Vec<_>>(), [Ok(1), Err(late), Ok(1)]);
@@ -431,7 +431,7 @@ fn a_client_without_deadline_outlasts_the_caller_however_it_waits() {
         let gates = [(); 4].map(|()| Gate::new());
         let (go, told) = mpsc::channel();
         let (seen, outcomes) = mpsc::channel();
-        let outer = undo.within(Duration::from_millis(200)).undo(told, gates.clone(), seen);
+        let outer = undo.within(AMPLE).undo(told, gates.clone(), seen);
         assert_eq!(outer, Err(CallError::Timeout { message: "UndoMessage", begun: true }));
         go.send(()).unwrap();
         for gate in gates {
@@ -524,7 +524,7 @@ fn the_default_deadline_is_for_calls_that_have_none() {
 #[test]
 fn the_default_deadline_travels_and_holds_inside_handlers() {
     bounded(|| {
-        let engine = engine_with_default(Duration::from_millis(100));
+        let engine = engine_with_default(AMPLE);
         let (gate, closed) = (Gate::new(), Gate::new());
         engine.send(DoorMessage::Hold(gate.clone())).unwrap();
         gate.await_arrivals(1);
@@ -540,7 +540,7 @@ fn the_default_deadline_travels_and_holds_inside_handlers() {
         let before = now();
         go.send(()).unwrap();
         assert_eq!(receive(&outcomes), Err(late(false)));
-        assert!(before.elapsed() >= Duration::from_millis(100));
+        assert!(before.elapsed() >= AMPLE);
         engine.send(PatientMessage::Later(closed.clone(), seen.clone())).unwrap();
         assert_eq!(receive(&outcomes), Err(late(false)));
         engine.send(PatientMessage::VisitAll(closed, seen)).unwrap();

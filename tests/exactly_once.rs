@@ -3,10 +3,9 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
 use std::thread;
-use std::time::Duration;
 
 use zctor::{ActorEngine, ActorThread, CallError, Context, InstanceId, SendError, actor};
-use zctor_tests::{Counter, Gate, SplitMix64, bounded, within};
+use zctor_tests::{Counter, Gate, LIMIT, SplitMix64, bounded, within};
 
 /// Messages sent by all senders together.
 const MESSAGES: usize = if cfg!(miri) { 240 } else { 1_000_000 };
@@ -99,7 +98,7 @@ fn assert_nothing_lost_or_twice(engine: &ActorEngine, seen: &Seen) {
 
 #[test]
 fn a_million_messages_by_every_route_are_handled_once_each() {
-    within(Duration::from_secs(if cfg!(miri) { 600 } else { 180 }), || {
+    within(4 * LIMIT, || {
         let engine = ActorEngine::new();
         let seen = Seen::new(MESSAGES);
         let teller = tellers(&engine, &seen);
@@ -147,7 +146,7 @@ fn send_share(engine: &ActorEngine, teller: &TallyClient, sender: usize) {
 
 #[test]
 fn a_million_messages_in_batches_are_handled_once_each() {
-    within(Duration::from_secs(if cfg!(miri) { 600 } else { 180 }), || {
+    within(4 * LIMIT, || {
         let engine = ActorEngine::new();
         let seen = Seen::new(MESSAGES);
         let teller = tellers(&engine, &seen);

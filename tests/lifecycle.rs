@@ -3,10 +3,9 @@
 use std::ops::Range;
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread::{self, ThreadId};
-use std::time::Duration;
 
 use zctor::{ActorEngine, ActorThread, CallError, Context, Restart, StopError, actor};
-use zctor_tests::{Counter, Gate, bounded, receive_many};
+use zctor_tests::{AMPLE, Counter, Gate, IN_TIME, bounded, receive_many};
 
 const STARTS: u64 = if cfg!(miri) { 50 } else { 5_000 };
 
@@ -380,8 +379,7 @@ fn the_stop_of_a_client_takes_its_place_behind_the_mail_of_a_resting_instance() 
     bounded(|| {
         let engine = ActorEngine::new();
         let (actor, seen) = log();
-        let rest = Duration::from_millis(50);
-        let log = engine.start(actor.restart(Restart::always().backoff(rest, rest))).unwrap();
+        let log = engine.start(actor.restart(Restart::always().backoff(AMPLE, AMPLE))).unwrap();
         for _ in 0..3 {
             assert!(matches!(log.r#break(), Err(CallError::Panicked { .. })));
         }
@@ -459,7 +457,7 @@ fn neighbours_of_an_on_start_that_resets_for_ever_are_served() {
         while starts.get() < 20 {
             assert_eq!(log.call("beside it"), Ok(()));
         }
-        let report = engine.shutdown_timeout(Duration::from_millis(2000)).unwrap();
+        let report = engine.shutdown_timeout(IN_TIME).unwrap();
         assert_eq!((report.dead_letters, report.left), (9, 0));
     });
 }

@@ -6,7 +6,7 @@ use std::thread;
 use std::time::Duration;
 
 use zctor::{ActorEngine, ActorThread, CallError, Context, EngineHandle, Restart, ShutdownError, SpawnError, actor};
-use zctor_tests::{Counter, DropGuard, Gate, LIMIT, bounded, receive, receive_many};
+use zctor_tests::{Counter, DropGuard, Gate, IN_TIME, LIMIT, bounded, receive, receive_many};
 
 const LEVELS: u32 = if cfg!(miri) { 4 } else { 12 };
 const CHORES: usize = 20_000;
@@ -516,7 +516,7 @@ fn a_deadline_ends_an_inside_that_is_never_quiet() {
         let (refused, _told) = mpsc::channel();
         restless.again(refused).unwrap();
         // Every handler returns, so every thread is joined, though the inside would go on for ever.
-        let report = engine.shutdown_timeout(Duration::from_millis(50)).unwrap();
+        let report = engine.shutdown_timeout(IN_TIME).unwrap();
         assert!(report.handled() > 0);
         assert_eq!(dropped.get(), 2);
     });
@@ -627,7 +627,7 @@ fn a_deadline_ends_a_thread_between_two_messages_of_a_batch() {
         let chore = engine.pool(1, ChoreMessage::actor(|| Chore)).unwrap();
         assert_eq!(chore.send_all((0..CHORES).map(|_| ChoreMessage::Work)).unwrap(), CHORES);
         // Every handler returns, so nothing is abandoned, however long the batch is.
-        let report = engine.shutdown_timeout(Duration::from_millis(2000)).unwrap();
+        let report = engine.shutdown_timeout(IN_TIME).unwrap();
         let chores = u64::try_from(CHORES).unwrap();
         assert!(report.dead_letters > 0);
         assert_eq!((report.handled() + report.dead_letters, report.left), (chores, 0));
@@ -705,7 +705,7 @@ fn a_deadline_answers_a_handler_that_waits_for_a_resting_neighbour() {
         gate.await_arrivals(1);
         gate.open();
         // The thread ends in time, so it is not abandoned: what was held for the neighbour is given up.
-        let report = engine.shutdown_timeout(Duration::from_millis(2000)).unwrap();
+        let report = engine.shutdown_timeout(IN_TIME).unwrap();
         assert_eq!(ask.wait(), Ok(Err(CallError::Stopped { message: "TiredMessage" })));
         assert_eq!((report.handled(), report.panicked(), report.left), (1, 3, 0));
     });

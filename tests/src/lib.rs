@@ -14,7 +14,14 @@ use std::thread;
 use std::time::Duration;
 
 /// The limit of every wait in a test, generous because the machines are small and shared.
-pub const LIMIT: Duration = Duration::from_secs(if cfg!(miri) { 600 } else { 30 });
+pub const LIMIT: Duration = Duration::from_secs(if cfg!(miri) { 600 } else { 120 });
+
+/// The deadline of a shutdown that comes in time, though the inside is not quiet: of it a quarter, half a second at most,
+/// is kept for the threads to end in, and this is the shortest that gives them all of that.
+pub const IN_TIME: Duration = Duration::from_secs(2);
+
+/// A deadline that a test waits for to its end, long enough for a handler elsewhere to begin before.
+pub const AMPLE: Duration = Duration::from_millis(500);
 
 /// Runs `body` on a thread of its own and fails the test if it does not end within `limit`.
 ///
