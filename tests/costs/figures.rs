@@ -1,11 +1,11 @@
 //! The guide and the README show the figures of the committed run, and what that run missed has its reason.
 
-const HEADLINE: &str = include_str!("../benchmarks/results/headline.md");
-const RESULTS: &str = include_str!("../benchmarks/results/results.md");
-const REASONS: &str = include_str!("../benchmarks/reasons.md");
-const GUIDE: &str = include_str!("../zctor/src/guide/performance_figures.md");
-const GUIDE_PAGES: &str = include_str!("../zctor/src/guide/mod.rs");
-const README: &str = include_str!("../README.md");
+const HEADLINE: &str = include_str!("../../benchmarks/results/headline.md");
+const RESULTS: &str = include_str!("../../benchmarks/results/results.md");
+const REASONS: &str = include_str!("../../benchmarks/reasons.md");
+const GUIDE: &str = include_str!("../../zctor/src/guide/performance_figures.md");
+const GUIDE_PAGES: &str = include_str!("../../zctor/src/guide/mod.rs");
+const README: &str = include_str!("../../README.md");
 
 const WAY_OUT: &str = "in benchmarks, `cargo run --release -- --publish` copies what is committed in results";
 

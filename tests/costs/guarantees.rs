@@ -3,8 +3,8 @@
 use std::fs;
 use std::path::Path;
 
-const GUIDE: &str = include_str!("../zctor/src/guide/guarantees.md");
-const ARCHITECTURE: &str = include_str!("../ARCHITECTURE.md");
+const GUIDE: &str = include_str!("../../zctor/src/guide/guarantees.md");
+const ARCHITECTURE: &str = include_str!("../../ARCHITECTURE.md");
 
 /// The rows of all tables in a page, heads and rules left out.
 fn rows(page: &str) -> Vec<(&str, &str)> {
