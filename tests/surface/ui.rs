@@ -1,6 +1,6 @@
 //! What the compiler says of a wrong definition or use, word for word: one mistake, one error.
 //!
-//! The texts under `ui/fail` are written by `TRYBUILD=overwrite cargo test -p zctor-tests --test ui` and then read.
+//! The texts under `surface/ui/fail` are written by `TRYBUILD=overwrite cargo test -p zctor-tests --test ui` and then read.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -13,7 +13,7 @@ const WRITTEN_WITH: &str = "rustc 1.95.";
 
 #[test]
 fn right_programs_compile() {
-    trybuild::TestCases::new().pass("ui/pass/*.rs");
+    trybuild::TestCases::new().pass("surface/ui/pass/*.rs");
 }
 
 #[test]
@@ -23,14 +23,14 @@ fn wrong_programs_draw_the_recorded_errors() {
         eprintln!("skipped: the texts were written with {WRITTEN_WITH}x, this is {compiler}");
         return;
     }
-    trybuild::TestCases::new().compile_fail("ui/fail/*/*.rs");
+    trybuild::TestCases::new().compile_fail("surface/ui/fail/*/*.rs");
     // Beside what trybuild says of each case: not by a macro, whose output is kept back when a test passes.
     writeln!(std::io::stderr(), "\n{}", summary()).expect("the standard error can be written");
 }
 
 /// Cases by the rule that they break: `calls: 14, client: 13, ..`.
 fn summary() -> String {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("ui/fail");
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("surface/ui/fail");
     let mut rules: BTreeMap<String, usize> = BTreeMap::new();
     for case in texts(&folder) {
         let rule = case.parent().and_then(Path::file_name).unwrap_or_default();
@@ -42,7 +42,7 @@ fn summary() -> String {
 
 #[test]
 fn every_case_has_its_text_and_counts_for_its_rule() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("ui/fail");
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("surface/ui/fail");
     let (cases, texts) = (files(&folder, "rs"), texts(&folder));
     let without = |path: &PathBuf| path.with_extension("");
     assert_eq!(cases.iter().map(without).collect::<Vec<_>>(), texts.iter().map(without).collect::<Vec<_>>());
@@ -53,7 +53,7 @@ fn every_case_has_its_text_and_counts_for_its_rule() {
 /// Cases under `several` have one error for each of their mistakes; a cycle of generic enums is refused at every path.
 #[test]
 fn one_mistake_is_one_error() {
-    let texts = texts(Path::new(env!("CARGO_MANIFEST_DIR")).join("ui/fail").as_path());
+    let texts = texts(Path::new(env!("CARGO_MANIFEST_DIR")).join("surface/ui/fail").as_path());
     assert!(texts.len() >= 20, "the recorded errors are gone");
     for path in texts {
         let text = fs::read_to_string(&path).expect("a text that was listed can be read");
@@ -77,8 +77,8 @@ fn one_mistake_is_one_error() {
 /// What the guide quotes of the compiler is said in some case, all of a row in one error.
 #[test]
 fn errors_in_the_guide_are_those_of_the_cases() {
-    let page = include_str!("../zctor/src/guide/compile_errors.md");
-    let said: Vec<String> = texts(Path::new(env!("CARGO_MANIFEST_DIR")).join("ui/fail").as_path())
+    let page = include_str!("../../zctor/src/guide/compile_errors.md");
+    let said: Vec<String> = texts(Path::new(env!("CARGO_MANIFEST_DIR")).join("surface/ui/fail").as_path())
         .into_iter()
         .map(|path| fs::read_to_string(path).expect("a text that was listed can be read"))
         .collect();
