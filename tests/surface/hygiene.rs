@@ -607,7 +607,7 @@ pub mod visibility {
             One,
         }
         #[zctor::actor(handles(InHandle = [One]))]
-        pub(in crate::visibility) enum InMessage {
+        pub(in crate::hygiene::visibility) enum InMessage {
             #[reply(u8)]
             One,
         }

@@ -4,9 +4,7 @@
 //! The worlds are those of `topology/mod.rs`, in which every fourth handler panics, and hooks, factories and the closures
 //! of pipes do at times. `ZCTOR_SEED` runs a single one, as a failure prints it.
 
-mod topology;
-
-use topology::{Style, given, run};
+use crate::topology::{Style, given, run};
 
 const PANICS: u64 = if cfg!(miri) { 20 } else { 10_000 };
 const OPERATIONS: u64 = if cfg!(miri) { 100 } else { 8_000 };

@@ -4,14 +4,12 @@
 //! The worlds are those of `topology/mod.rs`, small ones, with the seeds `0..1000`; `ZCTOR_SEED` runs one, as a failure
 //! prints it.
 
-mod topology;
-
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use topology::acts::Asked;
-use topology::{Style, World, given, watched};
+use crate::topology::acts::Asked;
+use crate::topology::{Style, World, given, watched};
 use zctor::{ActorEngine, Report, ShutdownError};
 use zctor_tests::{Gate, SplitMix64};
 

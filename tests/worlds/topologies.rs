@@ -7,9 +7,7 @@
 //! - `ZCTOR_SEEDS`: how many seeds, counted from the first.
 //! - `ZCTOR_OPERATIONS`: how many operations with each seed, ten thousand if not given.
 
-mod topology;
-
-use topology::{Style, given, run};
+use crate::topology::{Style, given, run};
 
 const SEEDS: u64 = if cfg!(miri) { 1 } else { 100 };
 const OPERATIONS: u64 = if cfg!(miri) { 200 } else { 10_000 };

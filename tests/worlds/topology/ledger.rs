@@ -306,6 +306,7 @@ pub(crate) struct Sent {
     pub(crate) sequence: u64,
     /// Rotation chose the receiver.
     pub(crate) by_turn: bool,
+    #[expect(dead_code, reason = "a fault shows it")]
     pub(crate) how: &'static str,
 }
 

@@ -5,7 +5,6 @@
 //! graph without cycles. Threads outside begin operations until as many as asked for have been done; each message says
 //! how many generations of further operations its handler may begin. All that is drawn comes from the seed; how the
 //! threads meet does not.
-#![allow(dead_code, reason = "each of the three uses a part of it")]
 
 pub(crate) mod acts;
 pub(crate) mod ledger;

@@ -1,0 +1,9 @@
+//! Calls, which always end: by a reply, at a deadline, or refused.
+
+mod calls;
+mod classic_deadlocks;
+mod deadlines;
+mod deferred;
+mod depth;
+mod pending;
+mod pipe;

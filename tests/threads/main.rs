@@ -1,0 +1,7 @@
+//! Actor threads: many of them, the calling one, what lives on one, and its timers.
+
+mod context;
+mod here_run;
+mod many_threads;
+mod not_send_state;
+mod timers;
