@@ -1,4 +1,7 @@
 //! Bounded mailboxes: who waits, who is refused, and that all the room comes back.
 
+mod held;
 mod overload;
+mod permits;
 mod policies;
+mod waits;

@@ -5,5 +5,8 @@ mod classic_deadlocks;
 mod deadlines;
 mod deferred;
 mod depth;
+mod each_depth;
 mod pending;
 mod pipe;
+mod refused_waits;
+mod serving;

@@ -2,6 +2,11 @@
 
 mod dead_letters;
 mod ends;
+mod factories;
+mod fragile;
 mod handlers;
+mod hooks_and_drops;
+mod order;
 mod reentrancy;
 mod restart;
+mod watching;
