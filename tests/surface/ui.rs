@@ -1,6 +1,6 @@
 //! What the compiler says of a wrong definition or use, word for word: one mistake, one error.
 //!
-//! The texts under `surface/ui/fail` are written by `TRYBUILD=overwrite cargo test -p zctor-tests --test ui` and then read.
+//! The texts under `surface/ui/fail` are written by `TRYBUILD=overwrite cargo test --workspace --test ui` and then read.
 
 use std::collections::BTreeMap;
 use std::fs;
