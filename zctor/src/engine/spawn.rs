@@ -13,6 +13,7 @@ use crate::error::SpawnError;
 use crate::id::ThreadId;
 use crate::mailbox::Mailbox;
 use crate::mailbox::permits::Permits;
+use crate::reply::oneshot;
 use crate::route::endpoint::Endpoint;
 use crate::route::registry::Enlist;
 use crate::sys::frame::on_actor_thread;
@@ -20,18 +21,38 @@ use crate::thread::local::{Kept, Parent, local};
 use crate::thread::run::{Plan, Starting, ThreadGuard, start};
 use crate::thread::wait::wait;
 
+/// Lets a thread run that was started. Dropped in place of that, it ends the thread.
+pub(super) type Commit = oneshot::Sender<()>;
+
 /// A thread that was started. The endpoints that its builds give are for the registry.
 type Thread = Starting<Box<dyn Enlist>>;
 
 /// Starts threads, and registers all their instances at once; if one thread fails, none.
-pub(crate) fn spawn_all(core: &Arc<Core>, threads: Vec<ActorThread>) -> Result<Vec<ThreadId>, SpawnError> {
+fn spawn_all(core: &Arc<Core>, threads: Vec<ActorThread>) -> Result<Vec<ThreadId>, SpawnError> {
+    spawn_and(core, threads, run_all)
+}
+
+/// Lets threads run.
+pub(super) fn run_all(commits: Vec<Commit>) {
+    for commit in commits {
+        // It cannot fail: the thread waits for this and for nothing else.
+        let _ = commit.send(());
+    }
+}
+
+/// As `spawn_all`. When the instances are registered, `run` is given what lets their threads run.
+pub(super) fn spawn_and(
+    core: &Arc<Core>,
+    threads: Vec<ActorThread>,
+    run: impl FnOnce(Vec<Commit>),
+) -> Result<Vec<ThreadId>, SpawnError> {
     if threads.is_empty() || threads.iter().any(|thread| thread.builds.is_empty()) {
         return Err(SpawnError::Empty);
     }
     let ids = reserve_numbers(core, threads.len())?;
     let (mut starting, failure) = start_all(core, ids.clone(), threads);
     let failure = match (await_all(&mut starting), failure) {
-        (Ok(newcomers), None) => match publish(core, newcomers, starting) {
+        (Ok(newcomers), None) => match publish(core, newcomers, starting, run) {
             Ok(()) => return Ok(ids.map(ThreadId).collect()),
             Err(back) => {
                 starting = back;
@@ -79,20 +100,26 @@ fn await_all(starting: &mut [Thread]) -> Result<Vec<Box<dyn Enlist>>, SpawnError
     newcomers
 }
 
-/// Registers the instances and lets their threads run. Gives the threads back if the engine stops.
-fn publish(core: &Core, newcomers: Vec<Box<dyn Enlist>>, starting: Vec<Thread>) -> Result<(), Vec<Thread>> {
+/// Registers the instances; `run` lets their threads run. Gives the threads back if the engine stops.
+fn publish(
+    core: &Core,
+    newcomers: Vec<Box<dyn Enlist>>,
+    starting: Vec<Thread>,
+    run: impl FnOnce(Vec<Commit>),
+) -> Result<(), Vec<Thread>> {
     let mut state = core.state.lock();
     if !matches!(state.phase, EnginePhase::Open) {
         return Err(starting);
     }
     let published = core.pools.enlist(newcomers);
-    for thread in starting {
-        let (mailbox, handle) = (thread.mailbox, Some(thread.handle));
-        state.threads.insert(mailbox.thread, RunningThread { mailbox, handle });
-        // It cannot fail: the thread waits for this and for nothing else.
-        let _ = thread.commit.send(());
+    let mut commits = Vec::with_capacity(starting.len());
+    for Starting { mailbox, handle, commit, .. } in starting {
+        state.threads.insert(mailbox.thread, RunningThread { mailbox, handle: Some(handle) });
+        commits.push(commit);
     }
     drop(state);
+    // Before code of the user's may run, which may call the new instances.
+    run(commits);
     published.finish();
     Ok(())
 }
@@ -173,11 +200,14 @@ fn return_numbers(core: &Core, ids: Range<u32>) {
     }
 }
 
-/// Starts one instance on a thread of its own, in no pool.
-pub(crate) fn start_one<A: Registration>(core: &Arc<Core>, actor: A) -> Result<Client<A::Message>, SpawnError> {
+/// Starts a thread with one instance more than are registered on it, in no pool.
+pub(crate) fn start_on<A: Registration>(
+    core: &Arc<Core>,
+    mut thread: ActorThread,
+    actor: A,
+) -> Result<Client<A::Message>, SpawnError> {
     let place = Arc::new(OnceLock::<Arc<Endpoint<A::Message>>>::new());
     let found = Arc::clone(&place);
-    let mut thread = ActorThread::new();
     thread.builds.push(Box::new(move |local| {
         // It cannot fail: the instance is built once.
         let _ = place.set(install_on::<A::Message>(local, false, actor)?);

@@ -11,7 +11,8 @@ use crate::messaging::target::Target;
 use crate::route::endpoint::{Endpoint, Entry, Way};
 use crate::route::payload::Payload;
 use crate::route::payload::{Kind, ToPort};
-use crate::route::pool::{Place, Places, Pool};
+use crate::route::places::{Place, Places};
+use crate::route::pool::Pool;
 use crate::sys::frame::Frame;
 
 /// What `call_all` gives: the reply of each instance, or why it has none, in registry order.

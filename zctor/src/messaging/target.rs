@@ -6,7 +6,8 @@ use crate::mailbox::mail::SentAs;
 use crate::messaging::binding::{Binding, Limit, View};
 use crate::route::endpoint::{Endpoint, Way};
 use crate::route::payload::Payload;
-use crate::route::pool::{Chosen, Places, Pool, known_pool};
+use crate::route::places::Places;
+use crate::route::pool::{Chosen, Pool, known_pool};
 use crate::thread::local::Local;
 
 /// All that a send or a call needs to know besides its message, borrowed. Clients, engines and contexts all send by it.

@@ -10,7 +10,8 @@ use crate::error::Refusal;
 use crate::mailbox::mail::SentAs;
 use crate::route::endpoint::{Endpoint, Entry, Way};
 use crate::route::payload::Payload;
-use crate::route::pool::{Chosen, KnownPool, Place, Places, Pool};
+use crate::route::places::{Place, Places};
+use crate::route::pool::{Chosen, KnownPool, Pool};
 use crate::thread::local::Local;
 use crate::trace;
 
