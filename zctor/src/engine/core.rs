@@ -151,9 +151,9 @@ impl Parent for Core {
         self.state.notify();
     }
 
-    fn redirect(&self, envelope: &mut Envelope) {
+    fn redirect(&self, envelope: &mut Envelope, from_inner: bool) {
         if let Some(pool) = self.pools.of_type(envelope.message()) {
-            pool.take_over(envelope.content());
+            pool.take_over(envelope.content(), from_inner);
         }
     }
 }

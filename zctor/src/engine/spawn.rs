@@ -72,7 +72,10 @@ fn start_all(core: &Arc<Core>, ids: Range<u32>, threads: Vec<ActorThread>) -> (V
     for (id, thread) in ids.map(ThreadId).zip(threads) {
         let name = thread.name.unwrap_or_else(|| format!("{}-{id}", core.name));
         let permits = thread.mailbox_bound.map(|bound| Permits::new(bound, thread.overflow));
-        let mailbox = Mailbox::new(id, name, Arc::clone(&core.edge), permits);
+        let mut mailbox = Mailbox::new(id, name, Arc::clone(&core.edge), permits);
+        if let Some((bound, policy)) = thread.inner_bound {
+            mailbox = mailbox.with_inner_bound(bound, policy);
+        }
         let plan = Plan { stack_size: thread.stack_size, builds: thread.builds, keep: Box::new(keep(core)) };
         match start(Arc::clone(core) as Arc<dyn Parent>, Arc::new(mailbox), plan) {
             Ok(thread) => starting.push(thread),

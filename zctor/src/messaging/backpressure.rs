@@ -15,7 +15,7 @@ use crate::route::payload::Payload;
 use crate::route::pool::Chosen;
 use crate::sys::awaited::Awaited;
 use crate::sys::clock::deadline;
-use crate::sys::frame::may_wait_for_room;
+use crate::sys::frame::{is_inside_code, may_wait_for_room};
 use crate::thread::wait::wait;
 
 /// Chooses an instance, as `Target::choose` does; if its mailbox has no room, does what the mailbox's [`Overflow`]
@@ -38,6 +38,10 @@ pub(super) fn overflow<'a, M: Payload>(
     chosen: Chosen<'a, M>,
     until: impl FnOnce() -> Option<Instant>,
 ) -> Result<Chosen<'a, M>, Refusal> {
+    if is_inside_code() {
+        // There is an inner bound.
+        return Err(Refusal::Full);
+    }
     let overflow = chosen.endpoint().mailbox.permits.as_ref().map_or(Overflow::Wait, |permits| permits.overflow);
     match overflow {
         Overflow::DropNewest => Ok(chosen),

@@ -110,7 +110,12 @@ fn send_copies<'m, M: Payload>(copies: impl Iterator<Item = ((&'m Endpoint<M>, W
             continue;
         }
         let mut place = Some(copy);
-        endpoint.send(way, &mut place, entry.sent_as(false));
+        if entry != Entry::Inner {
+            endpoint.send(way, &mut place, entry.sent_as(false));
+        } else if endpoint.send_inner(&mut place, entry.sent_as(false)).is_err() {
+            missed.extend(place.and_then(|copy| endpoint.drop_newest(copy).err()));
+            continue;
+        }
         reached += usize::from(place.is_none());
         missed.extend(place);
     }

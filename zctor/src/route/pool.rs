@@ -32,11 +32,13 @@ use crate::type_map::TypeMap;
 pub(super) fn hand_over<M: Payload, T>(
     pool: &Pool<M>,
     place: &mut Option<T>,
-    send: impl Fn(&Endpoint<M>, Way, &mut Option<T>, SentAs),
+    send: impl Fn(&Endpoint<M>, Way, &mut Option<T>, SentAs) -> Result<(), Refusal>,
 ) {
-    while place.is_some() {
+    // Each is asked once that may have no room under its inner bound.
+    let mut asked = pool.places.load().len();
+    while place.is_some() && asked > 0 {
         let Some((endpoint, way)) = pool.substitute() else { return };
-        send(&endpoint, way, place, SentAs::SUBSTITUTE);
+        asked -= usize::from(send(&endpoint, way, place, SentAs::SUBSTITUTE).is_err());
     }
 }
 
@@ -237,15 +239,30 @@ impl<M: Payload> AnyPool for Pool<M> {
         self.wake_waiting();
     }
 
-    fn take_over(&self, content: &mut dyn Any) {
+    fn take_over(&self, content: &mut dyn Any, from_inner: bool) {
+        let is_inner = |endpoint: &Endpoint<M>| from_inner && endpoint.mailbox.inner.is_some();
+        let send = |endpoint: &Endpoint<M>, way, place: &mut Option<M>, sent_as| {
+            if is_inner(endpoint) {
+                return endpoint.send_inner(place, sent_as);
+            }
+            endpoint.send(way, place, sent_as);
+            Ok(())
+        };
+        let call = |endpoint: &Endpoint<M>, way, place: &mut Option<Call<M>>, sent_as| {
+            if is_inner(endpoint) {
+                return endpoint.call_inner(place, sent_as);
+            }
+            endpoint.call(way, place, sent_as);
+            Ok(())
+        };
         if let Some(message) = content.downcast_mut::<Option<M>>() {
-            hand_over(self, message, Endpoint::send);
-        } else if let Some(call) = content.downcast_mut::<Option<Call<M>>>() {
-            hand_over(self, call, Endpoint::call);
+            hand_over(self, message, send);
+        } else if let Some(place) = content.downcast_mut::<Option<Call<M>>>() {
+            hand_over(self, place, call);
         } else if let Some(batch) = content.downcast_mut::<VecDeque<M>>() {
             while let Some(message) = batch.pop_front() {
                 let mut place = Some(message);
-                hand_over(self, &mut place, Endpoint::send);
+                hand_over(self, &mut place, send);
                 // No receiver is left, so what is left of the batch stays in it.
                 if let Some(back) = place {
                     batch.push_front(back);

@@ -109,7 +109,7 @@ impl<M: Payload> Pool<M> {
             });
             let mut shares = Vec::with_capacity(count.min(places.len()));
             shares.extend(open.take(count));
-            if shares.iter().any(|share| share.endpoint.mailbox.permits.is_some()) {
+            if shares.iter().any(|share| share.endpoint.mailbox.is_bounded) {
                 return None;
             }
             let last = &shares[(count - 1).checked_rem(shares.len())?];
