@@ -23,7 +23,7 @@ use crate::position;
 /// Client methods that are generated for every actor, or that every client has.
 pub(crate) const CLIENT: [&str; 3] = ["clone", "non_blocking", "within"];
 /// Handler methods that are generated for every actor.
-pub(crate) const HOOKS: [&str; 2] = ["on_start", "on_stop"];
+pub(crate) const HOOKS: [&str; 3] = ["on_start", "on_stop", "on_panic"];
 /// Functions of the enum that are generated for every actor, or that every enum may have.
 pub(crate) const REQUESTS: [&str; 4] = ["actor", "try_actor", "actor_once", "default"];
 

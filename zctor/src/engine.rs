@@ -27,7 +27,7 @@ use crate::engine::handle::EngineHandle;
 use crate::engine::here::Here;
 use crate::engine::registry::Registry;
 use crate::error::{CallError, SendError, ShutdownError, SpawnError};
-use crate::event::{DeadLetter, Ended};
+use crate::event::{DeadLetter, Ended, PanicEvent};
 use crate::id::{InstanceId, ThreadId};
 use crate::messaging;
 use crate::messaging::broadcast::Replies;
@@ -413,9 +413,9 @@ impl ActorEngine {
     /// Tells `hook` of every accepted message that nobody will handle, from now on. The last hook given counts.
     ///
     /// It runs on whichever thread finds that out, several at once perhaps. It may send, not wait. What it loses in turn
-    /// is counted, and told to nobody. Without a hook one dead letter a second is logged: as an event with the feature
-    /// `tracing`, else as a line on standard error. `|_| {}` silences that. It is dropped when the engine has stopped,
-    /// so it may hold clients of the same engine.
+    /// is counted, and told to nobody. Without a hook one dead letter a second is a line on standard error, but for calls
+    /// that were given up; `|_| {}` silences that. With the feature `tracing` each is an event, hook or not, and there are no
+    /// lines. It is dropped when the engine has stopped, so it may hold clients of the same engine.
     ///
     /// An example is at [`DeadLetter`].
     pub fn on_dead_letter(&self, hook: impl Fn(&DeadLetter) + Send + Sync + 'static) {
@@ -431,6 +431,19 @@ impl ActorEngine {
     /// An example is at [`Ended`].
     pub fn on_end(&self, hook: impl Fn(&Ended) + Send + Sync + 'static) {
         self.core.edge.losses.on_end(Box::new(hook));
+    }
+
+    /// Tells `hook` of every panic in the code of an instance, from now on: as
+    /// [`Context::watch_panics`](crate::Context::watch_panics) tells an actor of those of one. The last hook given counts.
+    ///
+    /// It runs on the instance's thread, before the caller of the message, if there is one, gets its error. It may send, not
+    /// wait. A hook that sends to an instance that panics on it is told of that too. Without a hook one panic a second is a
+    /// line on standard error; with the feature `tracing` each is an event, hook or not. It is dropped when the engine has
+    /// stopped.
+    ///
+    /// An example is at [`PanicEvent`].
+    pub fn on_panic(&self, hook: impl Fn(&PanicEvent) + Send + Sync + 'static) {
+        self.core.edge.losses.on_panic(Box::new(hook));
     }
 
     /// Returns when the inside is quiet: nothing queued, nothing being handled, on any thread. Timers that are still

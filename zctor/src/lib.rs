@@ -98,8 +98,8 @@
 //!
 //! # Features
 //!
-//! - `tracing`: an event of the `tracing` facade for each routing decision (target `zctor::route`), for instances in
-//!   trouble (`zctor::restart`) and for dead letters (`zctor::dead_letter`).
+//! - `tracing`: an event of the `tracing` facade for each routing decision (target `zctor::route`), each panic
+//!   (`zctor::restart`) and each dead letter (`zctor::dead_letter`).
 //! - `testing`: the module `testing`, with doubles of actors: a probe and a mock. For dev-dependencies.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
@@ -145,13 +145,13 @@ pub use engine::here::Here;
 pub use engine::registry::{Registry, RegistryEntry};
 pub use engine::{ActorEngine, EngineBuilder};
 pub use error::{BoxError, CallError, Refused, SendError, ShutdownError, SpawnError, StopError, WatchError};
-pub use event::{DeadLetter, End, Ended, Undelivered};
+pub use event::{AfterPanic, DeadLetter, End, Ended, PanicEvent, PanicOrigin, Undelivered};
 pub use id::{InstanceId, ThreadId};
 pub use mailbox::permits::Overflow;
 pub use messaging::broadcast::Replies;
 pub use messaging::pending::Pending;
 pub use reply::reply_to::ReplyTo;
-pub use report::{EarlierReport, InstanceReport, Report, RunningInstance, Stats, ThreadStats, Wait};
+pub use report::{BackingOff, EarlierReport, InstanceReport, Report, RunningInstance, Stats, ThreadStats, Wait};
 pub use route::payload::{Deferred, Prompt};
 pub use sys::spawn::available_threads;
 #[doc = include_str!("actor.md")]

@@ -6,6 +6,7 @@ pub(crate) mod dead_letters;
 pub(crate) mod edge;
 pub(crate) mod envelope;
 pub(crate) mod mail;
+pub(crate) mod panic_inbox;
 pub(crate) mod permits;
 pub(crate) mod roster;
 
@@ -14,6 +15,7 @@ use std::ptr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use crate::event::PanicEvent;
 use crate::id::ThreadId;
 use crate::mailbox::buffers::Buffers;
 use crate::mailbox::counters::{Meter, Waits};
@@ -47,6 +49,12 @@ pub(crate) struct Mailbox {
 }
 
 impl Mailbox {
+    /// Tells of a panic of one of its instances those who asked to be told.
+    pub(crate) fn tell_panic(&self, panic: &PanicEvent) {
+        self.edge.losses.panicked(panic);
+        self.roster.tell_panic(panic);
+    }
+
     pub(crate) fn new(thread: ThreadId, name: String, edge: Arc<Edge>, permits: Option<Permits>) -> Self {
         let (sender, receiver) = queue::unbounded();
         let meter = Meter { activity: AtomicU64::new(1), running: AtomicU64::new(Meter::IDLE), ..Meter::default() };

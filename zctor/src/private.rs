@@ -11,12 +11,20 @@ pub use crate::reply::cancellation::Cancellation;
 pub use crate::reply::reply_to::ReplySlot;
 pub use crate::route::keyed::{KeyField, KeyOf, Keyed, Unkeyed, key_hash};
 pub use crate::route::payload::Port;
+pub use crate::sys::unwind::Unwound;
 pub use zctor_macros::{__Actor, __actor};
 
 /// The value, if both are one type.
 pub fn same<F: 'static, T: 'static>(value: F) -> Option<T> {
     let mut value = Some(value);
     (&mut value as &mut dyn Any).downcast_mut::<Option<T>>().and_then(Option::take)
+}
+
+/// What becomes of a state whose code panicked if its handler trait says nothing else.
+pub fn drop_state<S>(state: S) {
+    let dropping = Unwound::names("drop");
+    drop(state);
+    dropping.returned();
 }
 
 /// One more than the deepest of `callees`.

@@ -103,5 +103,14 @@ pub(crate) trait PipeTask<M> {
     /// Looks whether the outcome is there; `waker` is woken when to look again.
     fn poll(&mut self, waker: &Waker) -> bool;
     /// Runs the user's closure.
-    fn finish(self: Box<Self>) -> M;
+    fn finish(self: Box<Self>) -> Piped<M>;
+}
+
+/// What came of a pipe.
+pub(crate) enum Piped<M> {
+    Last(M),
+    /// The pipe goes on, and is woken for what comes next.
+    More(M, Box<dyn PipeTask<M>>),
+    /// Nothing comes any more.
+    Over,
 }

@@ -34,15 +34,12 @@ pub(super) enum Failure {
 }
 
 impl Failure {
-    /// What is told of it. An error is shown to `note`, and dropped.
-    pub(super) fn into_text(self, note: impl FnOnce(&BoxError)) -> Arc<str> {
+    /// What is told of it.
+    pub(super) fn into_text(self) -> Arc<str> {
         match self {
             Self::Error(error) => {
                 // It is the user's: its `Display` and its drop may panic.
-                let text = run_user(0, None, || {
-                    note(&error);
-                    error.to_string()
-                });
+                let text = run_user(0, None, || error.to_string());
                 quietly(|| drop(error));
                 text.map_or_else(|panic| panic, Arc::from)
             }

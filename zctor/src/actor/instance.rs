@@ -11,7 +11,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::actor::cell::InstanceCell;
+use crate::actor::cell::{InstanceCell, Piped};
 use crate::actor::dispatch::Dispatch;
 use crate::actor::double;
 use crate::actor::factory::StateFactory;
@@ -19,7 +19,7 @@ use crate::actor::handling::{begin, count_handled, count_taken, known, skip};
 use crate::actor::state::TypedCell;
 use crate::actor::state::{Origin, Typed};
 use crate::error::SpawnError;
-use crate::event::End;
+use crate::event::{AfterPanic, End, PanicOrigin};
 use crate::id::{Birth, InstanceId, Slot};
 use crate::mailbox::envelope::Serving;
 use crate::mailbox::mail::{Mail, Order};
@@ -211,12 +211,7 @@ where
         }
         self.common.phase.set(Phase::Live);
         match self.work(local, None, M::__on_start) {
-            // A shutdown does not wait for an instance that cannot start.
-            Some(Err(text)) if !local.mailbox.edge.is_open() => {
-                self.drop_state(local);
-                self.vacate(local, End::Panicked(text));
-            }
-            Some(Err(text)) => self.recover(local, Origin::Start, &text, || ()),
+            Some(Err(text)) => self.cannot_start(local, &text),
             _ => self.fulfil(local, Origin::Start),
         }
     }
@@ -225,15 +220,15 @@ where
         if self.common.phase.get() == Phase::Ended {
             return;
         }
-        self.say_goodbye(local);
-        self.drop_state(local);
+        self.say_goodbye(local, AfterPanic::Ended);
+        self.drop_state(local, AfterPanic::Ended);
         self.vacate(local, End::Stopped);
     }
 
     fn discard(&self, local: &Rc<Local>) {
         self.common.phase.set(Phase::Ended);
         self.endpoint.status.set_ended(&End::Stopped);
-        self.drop_state(local);
+        self.drop_state(local, AfterPanic::Ended);
         self.drop_factory();
         local.leave(self.slot(), &End::Stopped, |_| ()).tell();
     }
@@ -255,7 +250,7 @@ where
         };
         match message.fire(local, &*self, id) {
             Ok(message) => self.handle_own(local, message),
-            Err(text) => self.recover(local, Origin::Handler, &text, || ()),
+            Err(text) => self.recover(local, PanicOrigin::Timer, &text, || ()),
         }
     }
 
@@ -264,8 +259,13 @@ where
         match catch(|| pipe.poll(&waker)) {
             Ok(false) => self.with_extras(|extras| drop(extras.pipes.insert(id, (waker, pipe)))),
             Ok(true) => match run_user(0, None, || pipe.finish()) {
-                Ok(message) => self.handle_own(local, message),
-                Err(text) => self.recover(local, Origin::Handler, &text, || ()),
+                Ok(Piped::Last(message)) => self.handle_own(local, message),
+                Ok(Piped::More(message, pipe)) => {
+                    self.with_extras(|extras| drop(extras.pipes.insert(id, (waker, pipe))));
+                    self.handle_own(local, message);
+                }
+                Ok(Piped::Over) => {}
+                Err(text) => self.recover(local, PanicOrigin::Pipe, &text, || ()),
             },
             Err(_) => debug_assert!(false, "a pipe's own poll runs no user code"),
         }

@@ -105,7 +105,7 @@ where
 
     /// What its code is given while it runs.
     #[inline]
-    fn context(self: &Rc<Self>, local: &Rc<Local>) -> Context<M> {
+    pub(super) fn context(self: &Rc<Self>, local: &Rc<Local>) -> Context<M> {
         Context::new(Rc::clone(local), Rc::clone(self) as Rc<SharedCell<M>>)
     }
 

@@ -1,11 +1,12 @@
-//! Dead letters: accepted messages that nobody will handle. Each is counted with its reason, and told to whoever asked
-//! to be told; nobody asked, and a line is logged now and then.
+//! Dead letters: accepted messages that nobody will handle. Each is counted with its reason, is an event, and is told to the
+//! hook for it; without one, a line is logged now and then. Panics and ends are told likewise.
 
+use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use crate::event::{DeadLetter, Ended, Undelivered};
+use crate::event::{DeadLetter, Ended, PanicEvent, Undelivered};
 use crate::sys::clock::now;
 use crate::sys::frame::as_hook;
 use crate::sys::lock::lock;
@@ -62,7 +63,9 @@ pub(crate) struct Losses {
     refused: AtomicU64,
     on_dead_letter: Mutex<HookSlot<DeadLetter>>,
     on_end: Mutex<HookSlot<Ended>>,
+    on_panic: Mutex<HookSlot<PanicEvent>>,
     log: Mutex<Log>,
+    panic_log: Mutex<Log>,
 }
 
 /// The engine's hook for dead letters, if there is one.
@@ -101,21 +104,31 @@ impl Losses {
 
     /// Tells of a message that was counted as lost.
     pub(crate) fn tell(&self, Listener(hook): Listener, letter: &DeadLetter) {
+        trace::dead_letter(letter);
         match hook {
             Some(hook) => run_hook(|| hook.get().into_iter().for_each(|hook| hook(letter))),
             // A call that was given up is known to its caller.
             None if letter.why == Undelivered::GivenUp => {}
-            None => self.log(letter),
+            None => self.write(&self.log, letter),
         }
     }
 
-    fn log(&self, letter: &DeadLetter) {
+    /// Tells of a panic in the code of an instance.
+    pub(crate) fn panicked(&self, panic: &PanicEvent) {
+        trace::panicked(panic);
+        match HookSlot::hook(&self.on_panic) {
+            Some(hook) => run_hook(|| hook.get().into_iter().for_each(|hook| hook(panic))),
+            None => self.write(&self.panic_log, panic),
+        }
+    }
+
+    fn write(&self, log: &Mutex<Log>, event: &dyn fmt::Display) {
         if self.letters.load(Ordering::Relaxed) & CLOSED != 0 {
             return; // the last line was written
         }
-        let due = lock(&self.log).due(now());
+        let due = lock(log).due(now());
         if let Some(more) = due {
-            quietly(|| trace::dead_letter(letter, more));
+            quietly(|| trace::line(event, more));
         }
     }
 
@@ -134,14 +147,21 @@ impl Losses {
         drop(HookSlot::put(&self.on_end, Quiet::new(hook)));
     }
 
+    pub(crate) fn on_panic(&self, hook: Box<dyn Fn(&PanicEvent) + Send + Sync>) {
+        drop(HookSlot::put(&self.on_panic, Quiet::new(hook)));
+    }
+
     /// The engine has stopped: what its hooks hold, clients of its own perhaps, is let go. Says what was not yet logged.
     pub(crate) fn finish(&self) {
         self.letters.fetch_or(CLOSED, Ordering::AcqRel); // before the hooks go, see `lose_at_edge`
         drop(HookSlot::close(&self.on_dead_letter));
         drop(HookSlot::close(&self.on_end));
-        let more = std::mem::take(&mut lock(&self.log).more);
-        if more > 0 {
-            quietly(|| trace::more_dead_letters(more));
+        drop(HookSlot::close(&self.on_panic));
+        for (log, what) in [(&self.log, "dead letters"), (&self.panic_log, "panics")] {
+            let more = std::mem::take(&mut lock(log).more);
+            if more > 0 {
+                quietly(|| trace::more_lines(more, what));
+            }
         }
     }
 
@@ -174,12 +194,12 @@ impl Losses {
 #[derive(Default)]
 struct Log {
     last: Option<Instant>,
-    /// Letters since the last line.
+    /// Events since the last line.
     more: u64,
 }
 
 impl Log {
-    /// Whether a line is due for one more letter: then the number of those passed over before it.
+    /// Whether a line is due for one more event: then the number of those passed over before it.
     fn due(&mut self, at: Instant) -> Option<u64> {
         if self.last.is_some_and(|last| at.saturating_duration_since(last) < Duration::from_secs(1)) {
             self.more += 1;
