@@ -1,4 +1,13 @@
-//! What can be registered, pooled and started: the traits that say so, and the errors for what cannot.
+//! Actors: what can be registered, pooled and started, and how an instance lives on its thread.
+//!
+//! The layer promises: a state is built by its factory on its own thread and never leaves it; it handles one message at
+//! a time; a panic of the user's code is caught, ends the call that it happened in, and is followed by a rebuild or by
+//! the end of the instance, as its [`Restart`] says; user code runs under no lock, and under no borrow but that of the
+//! state it runs on.
+//!
+//! This file has the public traits and types that describe an actor, with the compile errors for what is none. The
+//! layer imports its own folder and the layers below: client, messaging, route, thread, mailbox, reply, trace, sys, and
+//! the plain data.
 
 pub(crate) mod cell;
 pub(crate) mod context;
@@ -38,17 +47,18 @@ use crate::sys::unwind::Quiet;
 use crate::thread::local::Local;
 
 impl<M: Message> Context<M> {
-    /// Starts an instance on this thread; gives a client bound to it. It is in no pool.
+    /// Starts an instance on this thread, and gives a client bound to it. The instance is in no pool.
     ///
-    /// Takes what `T::actor(..)` and its kin give, or a closure that builds the state, which need not be `Send`:
-    /// `ctx.start::<T>(|| state)`. The latter runs once: a panic ends the instance.
+    /// `actor` is made by `T::actor(..)`, `T::try_actor(..)` or `T::actor_once(..)`; or it is a closure that builds the
+    /// state and need not be `Send`: `ctx.start::<T>(|| state)`. Such a closure runs once, so a panic ends the
+    /// instance.
     ///
     /// # Errors
     /// - [`SpawnError::Factory`], [`SpawnError::FactoryPanicked`]: the factory failed.
     /// - [`SpawnError::Stopped`]: the engine stops.
     ///
     /// # Blocking
-    /// While the factory runs, on this thread.
+    /// Runs the factory on this thread, and waits for nothing else.
     ///
     /// ```
     /// use std::rc::Rc;
@@ -122,7 +132,7 @@ impl<M: Message> Context<M> {
             own name and a closure that returns the state"
 )]
 pub trait Registration: Send + Install<<Self as Registration>::Message> + 'static {
-    /// The enum of messages that it handles.
+    /// The enum of messages that the actor handles.
     type Message: Message;
 }
 
@@ -134,7 +144,8 @@ impl<M: Dispatch<S, Port: Send> + Send, S: 'static> Registration for ActorOnce<M
     type Message = M;
 }
 
-/// What [`ActorEngine::pool`](crate::ActorEngine::pool) takes: an [`Actor`], whose factory builds a state for each thread.
+/// What [`ActorEngine::pool`](crate::ActorEngine::pool) takes: an [`Actor`], whose factory builds a state for each
+/// thread.
 ///
 /// ```
 /// use zctor::{ActorEngine, PoolRegistration, SpawnError, actor};
@@ -229,7 +240,7 @@ pub(crate) mod sealed {
         fn __install(self, local: &LocalHandle<'_>) -> Result<Installed<M>, SpawnError>;
     }
 
-    /// Keeps the runtime's own types out of the trait's signature.
+    /// Keeps the runtime's own types out of the signature of `Install`.
     #[expect(missing_debug_implementations, reason = "sealed: nobody outside can name it")]
     pub struct LocalHandle<'a> {
         pub(crate) local: &'a Rc<Local>,
@@ -276,7 +287,8 @@ pub(crate) fn install_on<M: Message>(
     actor.__install(&LocalHandle { local, pooled }).map(|installed| installed.0)
 }
 
-/// How `#[actor]`'s `actor(..)` and `try_actor(..)` describe an instance: a factory that can build its state again.
+/// The description of an instance that `actor(..)` and `try_actor(..)` of an enum give: a factory that can build the
+/// state again, with what is to happen after a panic.
 ///
 /// ```
 /// use zctor::{ActorEngine, ActorThread, actor};
@@ -322,7 +334,7 @@ impl<M: Dispatch<S>, S: 'static> Actor<M, S> {
 }
 
 impl<M: Message, S> Actor<M, S> {
-    /// What happens when a handler panics; without it, [`Restart::always`].
+    /// Says what happens after a panic of a handler; without this, [`Restart::always`] holds.
     ///
     /// ```
     /// use std::time::Duration;
@@ -356,12 +368,13 @@ impl<M: Message, S> Actor<M, S> {
         self
     }
 
-    /// Gives `hook` the messages that were accepted for this actor's instances and that nobody will handle, each with the
+    /// Gives `hook` the messages that were accepted for this actor's instances but will not be handled, each with the
     /// reason: to keep them, count them, or send them elsewhere.
     ///
-    /// It runs on whichever thread finds that out, one of several at once perhaps. It may send, not wait. What it loses
-    /// in turn is counted, and told to nobody. It should hold no client bound to an instance of this actor, which would
-    /// hold the hook in turn, for ever; an [`EngineHandle`](crate::EngineHandle) holds nothing.
+    /// The hook runs on the thread that finds a message undeliverable, and may run on several threads at once. It may
+    /// send, but not wait. If a message that it sends becomes a dead letter itself, that is counted, but no hook is
+    /// called for it. The hook should hold no client that is bound to an instance of this actor: such a client holds
+    /// the hook, and neither would ever be dropped. An [`EngineHandle`](crate::EngineHandle) keeps nothing alive.
     ///
     /// ```
     /// use std::sync::mpsc;
@@ -411,8 +424,10 @@ impl<M: Message, S> fmt::Debug for Actor<M, S> {
     }
 }
 
-/// How `#[actor]`'s `actor_once(..)` describes an instance: a factory that runs once, so that what it moves in (a
-/// socket, a receiver) need not be built again. A panic or `reset` ends the instance, and a pool does not take it.
+/// The description of an instance that `actor_once(..)` of an enum gives: a factory that runs once.
+///
+/// It is for a state that cannot be built again, since it holds what its factory was given, such as a socket or a
+/// receiver. A panic or `reset` ends the instance, and a pool does not take it.
 ///
 /// ```
 /// use zctor::{ActorEngine, actor};
@@ -448,7 +463,7 @@ impl<M: Dispatch<S>, S: 'static> ActorOnce<M, S> {
         Self { factory: Box::new(factory), undelivered: None }
     }
 
-    /// There is none: an error that says so teaches more than one of a missing method.
+    /// Never compiles: an error that says why tells more than one about a missing method.
     #[doc(hidden)]
     #[must_use]
     pub fn restart(self, _restart: Restart) -> Self
@@ -458,7 +473,7 @@ impl<M: Dispatch<S>, S: 'static> ActorOnce<M, S> {
         self
     }
 
-    /// As [`Actor::on_undelivered`].
+    /// Sets the hook for undelivered messages, as [`Actor::on_undelivered`] does.
     #[must_use]
     pub fn on_undelivered(mut self, hook: impl Fn(M, Undelivered) + Send + Sync + 'static) -> Self {
         self.undelivered = Some(Arc::new(Quiet::new(Box::new(hook))));
@@ -472,7 +487,7 @@ impl<M: Message, S> fmt::Debug for ActorOnce<M, S> {
     }
 }
 
-/// What `restart` asks of an actor: nothing that `actor_once` makes.
+/// What `restart` asks of an actor. Nothing that `actor_once` makes has it.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is never built again, so it has no `restart`",
     label = "its factory runs once",
@@ -481,7 +496,7 @@ impl<M: Message, S> fmt::Debug for ActorOnce<M, S> {
 )]
 pub trait Restartable {}
 
-/// What a factory must be that builds states again, on whatever thread its instances live.
+/// What a factory must be to build states again, on any of the threads that its instances live on.
 #[diagnostic::on_unimplemented(
     message = "this factory cannot be shared among threads",
     label = "it captures something that is not `Send + Sync + 'static`, such as an `Rc` or a `Cell`",
@@ -494,7 +509,7 @@ pub trait Factory: Send + Sync + 'static {}
 #[diagnostic::do_not_recommend]
 impl<F: Send + Sync + 'static> Factory for F {}
 
-/// What a factory must be that builds one state, on another thread.
+/// What a factory must be to build one state, on another thread.
 #[diagnostic::on_unimplemented(
     message = "this factory cannot be sent to another thread",
     label = "it captures something that is not `Send + 'static`, such as an `Rc`",

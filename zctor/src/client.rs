@@ -1,4 +1,11 @@
-//! The typed handle to the instances of a message type, which the generated clients deref to.
+//! `Client`: the typed handle to the instances of a message type. The generated clients dereference to it.
+//!
+//! This layer promises that a handle, a request and its reply are typed by one message type, and that a refused message
+//! comes back as it was. `client.rs` and `client/message.rs` are the one circle of imports that is meant: a message
+//! names its client, and a client is typed by its message.
+//!
+//! It may import its own folder and the layers below it: messaging, route, thread, mailbox, reply, trace, sys, and the
+//! plain data (id, event, report, error, type_map).
 
 pub(crate) mod message;
 pub(crate) mod recipient;
@@ -23,10 +30,10 @@ use crate::route::keyed::{KeyOf, key_hash};
 use crate::route::payload::{Kind, ToPort};
 use crate::route::pool::Pool;
 
-/// A typed handle to the instances of a message type; the client that `#[actor]` generates derefs to it.
+/// A typed handle to the instances of a message type; the client that `#[actor]` generates dereferences to it.
 ///
-/// It is cheap to clone, and fit to be shared among threads. It keeps no instance alive, and dropping it ends none: when
-/// all have ended, its operations are refused.
+/// It is cheap to clone, and threads can share it. It keeps no instance alive, and dropping it ends none. When all
+/// instances have ended, its operations are refused.
 ///
 /// ```
 /// use zctor::{ActorEngine, Client, actor};
@@ -92,20 +99,21 @@ impl<M: Message> Client<M> {
         .with_view(self.view)
     }
 
-    /// Sends a message to the next instance in turn, or to the one that this client is bound to.
+    /// Sends a message to the instance that this client is bound to, otherwise to the instance of its `#[key]`,
+    /// otherwise to the next instance in turn.
     ///
-    /// When it returns, the message is in its receiver's mailbox. Messages of one sender to one instance are handled
-    /// in the order sent.
+    /// When it returns, the message is in its receiver's mailbox. Messages of one sender to one instance are handled in
+    /// the order in which they were sent.
     ///
     /// # Errors
     /// - [`SendError::NotRegistered`]: the type has no live instance.
-    /// - [`SendError::Full`]: a [bounded mailbox](crate::ActorThread::mailbox_bound) has no room, as its
-    ///   [`Overflow`](crate::Overflow) and the view of this client say.
+    /// - [`SendError::Full`]: a [bounded mailbox](crate::ActorThread::mailbox_bound) has no room. Its
+    ///   [`Overflow`](crate::Overflow) and the view of this client say whether the send waits for room first.
     /// - [`SendError::Stopped`]: the engine stops, or the bound instance has ended.
     ///
     /// # Blocking
-    /// Never, but outside the engine for room in a bounded mailbox, as long as [`within`](Client::within) says. A
-    /// [`non_blocking`](Client::non_blocking) client does not wait for that either.
+    /// Outside, waits for room in a bounded mailbox, as long as [`within`](Client::within) says. Inside a handler it
+    /// never waits. A [`non_blocking`](Client::non_blocking) client never waits either.
     ///
     /// ```
     /// # use zctor::{ActorEngine, actor};
@@ -132,15 +140,16 @@ impl<M: Message> Client<M> {
         messaging::send(&self.target(), place)
     }
 
-    /// Sends many messages, as many pushes as there are receivers: the fast way for bulk. Gives their number.
+    /// Sends many messages with one push for each receiver, and returns their number: the fast way for bulk.
     ///
-    /// Each message takes its turn as if sent alone, so the order for each receiver is that of the iterator.
+    /// Each message takes its turn as if it were sent alone. So each receiver gets its messages in the order of the
+    /// iterator.
     ///
     /// # Errors
-    /// As [`send`](Client::send); the messages that were not sent are inside, in order.
+    /// As [`send`](Client::send). The messages that were not sent are in the error, in order.
     ///
     /// # Blocking
-    /// As [`send`](Client::send); the iterator is run to its end first.
+    /// As [`send`](Client::send). The iterator is run to its end first.
     ///
     /// ```
     /// # use zctor::{ActorEngine, actor};
@@ -163,21 +172,22 @@ impl<M: Message> Client<M> {
 
     /// Sends a request and waits for its reply.
     ///
-    /// A call is a yield point of an actor thread: no borrow, lock or transaction that a neighbour on the thread can
-    /// reach may be held across one.
+    /// A call is a yield point of an actor thread: while it waits, the thread serves other instances. So hold no
+    /// borrow, lock or transaction across it that another instance of the thread can reach.
     ///
     /// # Errors
     /// - [`CallError::NotRegistered`]: the type has no live instance; nothing was sent.
     /// - [`CallError::Full`]: a bounded mailbox has no room; nothing was sent.
-    /// - [`CallError::Stopped`]: the engine or the instance stopped before it was handled.
+    /// - [`CallError::Stopped`]: the engine or the instance stopped before the call was handled.
     /// - [`CallError::Panicked`]: the handler panicked; the message is spent.
-    /// - [`CallError::Timeout`]: the deadline passed first; it says whether the handler had begun.
+    /// - [`CallError::Timeout`]: the deadline passed first; the error says whether the handler had begun.
     /// - [`CallError::Undeclared`]: this handler may not wait for that type; nothing was sent.
     /// - [`CallError::NoReply`]: the handler gave the reply up.
     ///
     /// # Blocking
-    /// Until the reply is there; outside the engine, first until there is room in a bounded mailbox. Inside a handler the
-    /// call depth is checked first, so that no two handlers can wait for each other, and instances of lower depth on its thread are served meanwhile.
+    /// Waits until the reply is there. Outside, waits for room in a bounded mailbox first. Inside a handler, the call
+    /// depth is checked first, so that no two handlers can wait for each other. While a handler waits, its thread
+    /// serves the instances of lower depth.
     ///
     /// ```
     /// # use zctor::{ActorEngine, actor};
@@ -203,7 +213,9 @@ impl<M: Message> Client<M> {
         messaging::call::<M, R, K>(&self.target(), place, port)
     }
 
-    /// Sends a request and gives a [`Pending`] for its reply. A refusal is found in there.
+    /// Sends a request, and returns a [`Pending`] for its reply.
+    ///
+    /// If the request is refused, the `Pending` gives the error.
     ///
     /// # Blocking
     /// Never.
@@ -227,12 +239,15 @@ impl<M: Message> Client<M> {
         messaging::request::<M, Q::Reply, Q::Kind>(&self.target(), message, port)
     }
 
-    /// Sends a copy to every instance of the pool, whichever this client is bound to; gives the number reached. One whose
-    /// bounded mailbox has no room is passed over, and its copy is a dead letter.
+    /// Sends a copy to every instance of the pool, and returns the number of instances reached.
+    ///
+    /// It makes no difference which instance or key of the pool this client is bound to. An instance whose bounded
+    /// mailbox has no room is passed over, and its copy is a dead letter.
     ///
     /// # Errors
-    /// - [`SendError::NotRegistered`]: there is none.
-    /// - [`SendError::Stopped`]: the engine stops.
+    /// - [`SendError::NotRegistered`]: the pool has no live instance.
+    /// - [`SendError::Stopped`]: the engine stops; or the client is pinned to an instance that was not in the pool, or
+    ///   bound to one outside any pool that has ended.
     ///
     /// # Blocking
     /// Never.
@@ -258,12 +273,13 @@ impl<M: Message> Client<M> {
         messaging::broadcast(&self.target(), message)
     }
 
-    /// Sends every instance of the pool the message that `make` gives for it; gives the number reached. One whose bounded
-    /// mailbox has no room is passed over, and its message is a dead letter.
+    /// Sends every instance of the pool the message that `make` returns for it, and returns the number of instances
+    /// reached.
+    ///
+    /// An instance whose bounded mailbox has no room is passed over, and its message is a dead letter.
     ///
     /// # Errors
-    /// - [`CallError::NotRegistered`]: there is none.
-    /// - [`CallError::Stopped`]: the engine stops.
+    /// - [`CallError::NotRegistered`], [`CallError::Stopped`]: as for [`broadcast`](Client::broadcast).
     ///
     /// # Blocking
     /// Never.
@@ -285,18 +301,17 @@ impl<M: Message> Client<M> {
         messaging::broadcast_with(&self.target(), make)
     }
 
-    /// Asks every instance of the pool, then waits for all replies, which come in registry order.
+    /// Sends a request to every instance of the pool, then waits for all replies, which come in registry order.
     ///
     /// # Errors
-    /// - [`CallError::NotRegistered`]: there is none.
-    /// - [`CallError::Stopped`]: the engine stops.
+    /// - [`CallError::NotRegistered`], [`CallError::Stopped`]: as for [`broadcast`](Client::broadcast).
     /// - [`CallError::Undeclared`]: this handler may not wait for that type; nothing was sent.
     ///
-    /// What became of each call is inside, as for [`call`](Client::call).
+    /// The outcome of each call is in the list, as for [`call`](Client::call).
     ///
     /// # Blocking
-    /// Until all replies are there, under one deadline if the client has one. Not for room in a bounded mailbox: that is
-    /// [`CallError::Full`] for its instance.
+    /// Waits until all replies are there, under one deadline if the client has one. It does not wait for room: an
+    /// instance whose bounded mailbox has none has [`CallError::Full`] as its outcome.
     ///
     /// ```
     /// # use zctor::{ActorEngine, actor};
@@ -322,7 +337,7 @@ impl<M: Message> Client<M> {
         call_all_with(&self.target(), |_| request.clone())
     }
 
-    /// As [`call_all`](Client::call_all), with the request that `make` gives for each instance.
+    /// Calls every instance as [`call_all`](Client::call_all) does, with the request that `make` returns for it.
     ///
     /// # Errors
     /// As [`call_all`](Client::call_all).
@@ -351,7 +366,10 @@ impl<M: Message> Client<M> {
         call_all_with(&self.target(), |id| make(id).__into())
     }
 
-    /// A client bound to this instance, which must be of this engine: ids are given anew in each. If it is not in the pool, or has ended, all operations give `Stopped`.
+    /// Returns a client bound to one instance.
+    ///
+    /// The id must come from this engine, since every engine counts its ids from the beginning. If the instance is not
+    /// in the pool, or has ended, sends and calls of the client give `Stopped`.
     ///
     /// ```
     /// # use zctor::{ActorEngine, actor};
@@ -379,13 +397,16 @@ impl<M: Message> Client<M> {
             (Some(pool), _) => pool.find(instance),
             (None, _) => None,
         };
-        self.bound(found.map_or(Binding::Gone(instance), Binding::One))
+        self.bound(found.map_or(Binding::NotFound(instance), Binding::One))
     }
 
-    /// A client whose messages all go to the instance of this key: always the same one while it lives. When the pool
-    /// changes about 1/n of the keys move, and no state with them, so keep the size of such a pool fixed.
+    /// Returns a client whose messages all go to the instance of this key.
     ///
-    /// The key is what the enum's `#[key]` fields borrow as; for an enum without any, whatever can be hashed.
+    /// That is always the same instance while it lives and the pool stays as it is. When the pool changes, about 1/n of
+    /// the keys move to other instances. Their state does not move with them, so keep the size of such a pool fixed.
+    ///
+    /// The key has a type that the enum's `#[key]` fields borrow as, such as `str` for `String`. For an enum without
+    /// `#[key]` it is anything that can be hashed.
     ///
     /// ```
     /// # use zctor::{ActorEngine, actor};
@@ -415,12 +436,12 @@ impl<M: Message> Client<M> {
     {
         match &self.pool {
             Some(_) => self.bound(Binding::Key(key_hash(key))),
-            // One instance that is in no pool: it has all keys.
+            // A client without a pool has one instance, which has all keys.
             None => self.clone(),
         }
     }
 
-    /// A client that sends to the instance whose thread has the fewest messages waiting or in work.
+    /// Returns a client that sends to the instance whose thread has the fewest messages waiting or being handled.
     ///
     /// ```
     /// # use zctor::{ActorEngine, actor};
@@ -450,7 +471,7 @@ impl<M: Message> Client<M> {
         }
     }
 
-    /// The same client with a time limit for each call and each wait for room.
+    /// Returns the same client with a time limit for each call, and for each wait for room.
     ///
     /// ```
     /// # use std::time::Duration;
@@ -471,8 +492,10 @@ impl<M: Message> Client<M> {
         self.clone().with_limit(Limit::Within(limit))
     }
 
-    /// The same client, for the generated view whose methods give a [`Pending`]: it never waits, not for room in a bounded
-    /// mailbox either.
+    /// Returns the same client in the non-blocking view, which never waits for room in a bounded mailbox.
+    ///
+    /// The generated methods of this view give a [`Pending`] for a call. [`call`](Client::call) and
+    /// [`call_all`](Client::call_all) still wait for their replies.
     ///
     /// ```
     /// # use zctor::{ActorEngine, actor};
@@ -492,7 +515,7 @@ impl<M: Message> Client<M> {
         Self { view: self.view.non_blocking(), ..self.clone() }
     }
 
-    /// The instance that this client is bound to, if it is bound to one.
+    /// Returns the instance that this client is bound to, if it is bound to one.
     ///
     /// ```
     /// # use zctor::{ActorEngine, actor};
@@ -514,7 +537,7 @@ impl<M: Message> Client<M> {
         }
     }
 
-    /// The live instances of the pool, in spawn order; of a client without a pool, its one instance.
+    /// Returns the live instances of the pool, in spawn order; for a client without a pool, its one instance.
     ///
     /// ```
     /// # use zctor::{ActorEngine, actor};
@@ -536,8 +559,10 @@ impl<M: Message> Client<M> {
         }
     }
 
-    /// Ends the one instance that this client is bound to, when all that was sent to it before is handled: `on_stop`,
-    /// then its state is dropped. What comes later for it becomes dead letters.
+    /// Ends the one instance that this client is bound to, when all messages that were sent to it before are handled.
+    ///
+    /// Its `on_stop` runs, then its state is dropped. Of the messages that are queued behind that, those sent in turn
+    /// go to the other instances of its pool, and all others become dead letters.
     ///
     /// # Errors
     /// - [`StopError::Unbound`]: the client is not bound to one instance.
@@ -569,16 +594,18 @@ impl<M: Message> Client<M> {
                 endpoint.stop(way);
                 Ok(())
             }
-            Binding::Gone(_) => Err(stopped),
+            Binding::NotFound(_) => Err(stopped),
             _ => Err(StopError::Unbound { message: M::NAME }),
         }
     }
 
-    /// Ends every instance that this client can reach, each in its turn behind what was sent to it before: all of a
-    /// pool, or the one that it is bound to. Gives the number of those told.
+    /// Ends every instance that this client can reach, and returns the number of instances told.
+    ///
+    /// These are all instances of its pool, or the one that it is bound to. Each ends when all messages that were sent
+    /// to it before are handled.
     ///
     /// # Errors
-    /// [`StopError::Stopped`]: none was there.
+    /// [`StopError::Stopped`]: there is no live instance.
     ///
     /// ```
     /// use zctor::{ActorEngine, CallError, actor};
@@ -608,36 +635,37 @@ impl<M: Message> Client<M> {
 }
 
 impl<M: Message> Client<M> {
-    /// The end of the instance that this client is bound to.
+    /// Returns a watch for the end of the instance that this client is bound to.
     pub(crate) fn end(&self) -> Result<Watch, WatchError> {
         match &self.binding {
-            Binding::One(endpoint) => Ok(Watch::there(Arc::clone(endpoint) as Arc<dyn Watched>)),
-            Binding::Gone(instance) => Ok(Watch::gone(*instance, M::NAME)),
+            Binding::One(endpoint) => Ok(Watch::living(Arc::clone(endpoint) as Arc<dyn Watched>)),
+            Binding::NotFound(instance) => Ok(Watch::gone(*instance, M::NAME)),
             Binding::Turn(_) | Binding::Key(_) | Binding::LeastLoaded => Err(WatchError::Unbound { message: M::NAME }),
         }
     }
 
+    /// Returns a watch for the panics of the instance that this client is bound to.
     pub(crate) fn panics(&self) -> Result<PanicWatch, WatchError> {
         match &self.binding {
             Binding::One(endpoint) => Ok(PanicWatch::new(Some(Arc::clone(endpoint) as Arc<dyn Watched>))),
-            Binding::Gone(_) => Ok(PanicWatch::new(None)),
+            Binding::NotFound(_) => Ok(PanicWatch::new(None)),
             Binding::Turn(_) | Binding::Key(_) | Binding::LeastLoaded => Err(WatchError::Unbound { message: M::NAME }),
         }
     }
 }
 
-/// The client in a handle for some of the variants. It has none of a client's methods, so that rustc does not propose to
-/// reach for them.
+/// The client inside a handle for some of the variants. It has none of a client's methods, so that rustc does not
+/// suggest them.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Part<C>(C);
 
 impl<C> Part<C> {
-    /// A part of this client.
+    /// Makes a part of this client.
     pub fn new(whole: C) -> Self {
         Self(whole)
     }
 
-    /// The client that it is a part of.
+    /// Returns the client that it is a part of.
     pub fn whole(&self) -> &C {
         &self.0
     }
@@ -652,7 +680,7 @@ impl<C: fmt::Debug> fmt::Debug for Part<C> {
 impl<M: Message> Clone for Client<M> {
     fn clone(&self) -> Self {
         let binding = match (&self.pool, &self.binding) {
-            // What is old by now is taken anew.
+            // A snapshot that is out of date is replaced by a new one.
             (Some(pool), Binding::Turn(Some(places))) if !pool.is_current(places) => Binding::Turn(pool.snapshot()),
             (_, binding) => binding.clone(),
         };
@@ -660,7 +688,7 @@ impl<M: Message> Clone for Client<M> {
     }
 }
 
-/// Two clients are equal if what they send goes the same way: the same pool, bound the same.
+/// Two clients are equal if they send to the same pool and are bound in the same way. Their views may differ.
 impl<M: Message> PartialEq for Client<M> {
     fn eq(&self, other: &Self) -> bool {
         let same_pool = match (&self.pool, &other.pool) {
@@ -672,7 +700,7 @@ impl<M: Message> PartialEq for Client<M> {
             (Binding::One(a), Binding::One(b)) => Arc::ptr_eq(a, b),
             (Binding::Key(a), Binding::Key(b)) => same_pool && a == b,
             (Binding::Turn(_), Binding::Turn(_)) | (Binding::LeastLoaded, Binding::LeastLoaded) => same_pool,
-            (Binding::Gone(a), Binding::Gone(b)) => same_pool && a == b,
+            (Binding::NotFound(a), Binding::NotFound(b)) => same_pool && a == b,
             _ => false,
         }
     }
@@ -687,18 +715,18 @@ impl<M: Message> fmt::Debug for Client<M> {
             Binding::Key(key) => write!(f, "Client({}, keyed {key:x})", M::NAME),
             Binding::LeastLoaded => write!(f, "Client({}, least loaded)", M::NAME),
             Binding::One(endpoint) => write!(f, "Client({}, {})", M::NAME, endpoint.id()),
-            Binding::Gone(instance) => write!(f, "Client({}, {instance}, gone)", M::NAME),
+            Binding::NotFound(instance) => write!(f, "Client({}, {instance}, gone)", M::NAME),
         }
     }
 }
 
-/// Calls by a request.
+/// Sends a request and waits for its reply.
 pub(crate) fn call<Q: IntoRequest>(target: &Target<'_, Q::Message>, request: Q) -> Result<Q::Reply, CallError> {
     let (message, port) = request.__into().into_parts();
     messaging::call::<Q::Message, Q::Reply, Q::Kind>(target, &mut Some(message), port)
 }
 
-/// Calls all by a request each.
+/// Calls every instance, each with the request that `make` returns for it.
 pub(crate) fn call_all_with<M: Message, R: 'static, K: Kind>(
     target: &Target<'_, M>,
     mut make: impl FnMut(InstanceId) -> Request<M, R, K>,

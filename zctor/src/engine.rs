@@ -1,15 +1,23 @@
-//! The engine as a program sees it: its owner, its builder, and handles to it.
+//! `ActorEngine`, the owner of the actor threads, and `EngineBuilder`; dropping the owner stops the engine within five
+//! seconds.
+//!
+//! This layer promises what the owner of an engine and its handles can do. All instances of a spawn are registered, or
+//! none. `settle` returns when the inside is quiet. A shutdown follows the protocol at the head of
+//! `engine/shutdown.rs`, and its report accounts for every accepted message.
+//!
+//! It may import its own folder and the layers below it: actor, client, messaging, route, thread, mailbox, reply,
+//! trace, sys, and the plain data (id, event, report, error, type_map).
 
 pub(crate) mod actor_thread;
 pub(crate) mod core;
 pub(crate) mod handle;
 pub(crate) mod here;
-mod reach;
 pub(crate) mod registry;
 pub(crate) mod settle;
 pub(crate) mod shutdown;
 pub(crate) mod spawn;
 mod stats;
+mod targets;
 
 use std::fmt;
 use std::sync::Arc;
@@ -35,14 +43,14 @@ use crate::report::{Report, Stats};
 use crate::sys::frame::on_actor_thread;
 use crate::thread::local::local;
 
-/// How long dropping an engine waits for its threads.
+/// How long the drop of an engine waits for its threads.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The owner of actor threads, their registry and their routes.
 ///
-/// It is not `Clone`: who shares the engine takes a [`handle`](ActorEngine::handle). Dropping it is
-/// [`shutdown_timeout`](ActorEngine::shutdown_timeout) with five seconds, or on an actor thread only the beginning of
-/// that.
+/// It is not `Clone`: a [`handle`](ActorEngine::handle) shares the engine with other code. Dropping the owner is
+/// [`shutdown_timeout`](ActorEngine::shutdown_timeout) with five seconds. A drop on an actor thread only begins that
+/// shutdown.
 ///
 /// ```
 /// use zctor::{ActorEngine, ActorThread, actor};
@@ -77,7 +85,7 @@ pub struct ActorEngine {
     core: Arc<Core>,
 }
 
-/// Settings of an engine to be.
+/// The settings of an engine that is not built yet.
 ///
 /// ```
 /// use zctor::{ActorEngine, actor};
@@ -105,19 +113,23 @@ pub struct EngineBuilder {
 }
 
 impl EngineBuilder {
-    /// The first part of the names of its threads; `zctor` without it.
+    /// Sets the first part of the names of its threads; the default is `zctor`.
     #[must_use]
     pub fn name(mut self, name: impl Into<String>) -> Self {
         self.name = name.into();
         self
     }
 
-    /// A deadline for every call that has none: neither a [`within`](Client::within) of its own, nor what is left of that
-    /// of the handler it is made in. Without it such a call waits as long as it takes.
+    /// Sets a deadline for every call that has no other.
     ///
-    /// A [`Pending`](crate::Pending) counts from its making; made in a handler that has a deadline of its own it has none.
-    /// Piped requests and
-    /// [`without_deadline`](crate::Context::without_deadline) stay without.
+    /// A call has another deadline if its client sets one by [`within`](crate::Client::within), or if a handler makes
+    /// it that has a deadline itself: then what is left of that applies. Without a default, a call that has no deadline
+    /// waits as long as it takes.
+    ///
+    /// The default deadline of a [`Pending`](crate::Pending) starts when the `Pending` is made. One that is made in a
+    /// handler that itself has a deadline gets no default: a wait for it in that handler ends with the deadline of the
+    /// handler. Piped requests, and calls made by [`without_deadline`](crate::Context::without_deadline), get no
+    /// default either.
     ///
     /// ```
     /// use std::sync::mpsc;
@@ -151,7 +163,7 @@ impl EngineBuilder {
         self
     }
 
-    /// Makes the engine. It has no threads yet.
+    /// Makes the engine, which has no threads yet.
     pub fn build(self) -> ActorEngine {
         ActorEngine { core: Core::new(self.name, self.default_deadline) }
     }
@@ -164,29 +176,31 @@ impl Default for ActorEngine {
 }
 
 impl ActorEngine {
-    /// An engine without threads.
+    /// Makes an engine that has no threads yet.
     pub fn new() -> Self {
         Self::builder().build()
     }
 
-    /// An engine with settings.
+    /// Returns the settings of an engine, to change and to build.
     pub fn builder() -> EngineBuilder {
         EngineBuilder { name: "zctor".into(), default_deadline: None }
     }
 
-    /// Makes the calling thread an actor thread, for states that only this thread may touch. [`Here`] starts instances
-    /// and serves them.
+    /// Makes the calling thread an actor thread, for states that only this thread may touch.
+    ///
+    /// The [`Here`] that it returns starts instances on this thread and serves them.
     ///
     /// # Errors
-    /// - [`SpawnError::OnActorThread`]: it is one already, of this engine or another.
+    /// - [`SpawnError::OnActorThread`]: it is an actor thread already, of this engine or another.
     /// - [`SpawnError::Stopped`]: the engine stops.
     pub fn here(&self) -> Result<Here, SpawnError> {
         spawn::here(&self.core)
     }
 
-    /// The one engine of the process, made on first use: for programs, not for libraries and tests.
+    /// Returns the one engine of the process, which is made on first use.
     ///
-    /// It is never dropped, so `main` should end with its [`shutdown`](ActorEngine::shutdown).
+    /// It is for programs, not for libraries and tests. It is never dropped, so `main` should end with its
+    /// [`shutdown`](ActorEngine::shutdown).
     ///
     /// ```
     /// use zctor::ActorEngine;
@@ -198,28 +212,31 @@ impl ActorEngine {
         &GLOBAL
     }
 
-    /// A handle to share: all that sends and starts, nothing that waits for the engine itself.
+    /// Returns a handle to share: it can send, call and start instances, but it cannot wait for the engine itself.
     pub fn handle(&self) -> EngineHandle {
         EngineHandle::new(&self.core)
     }
 
-    /// Starts a thread; returns its number when all its instances are built and registered.
+    /// Starts a thread, and returns its number when all its instances are built and registered.
     ///
-    /// `on_start` runs after that, as each instance's first message.
+    /// `on_start` runs after that, as the first message of each instance.
     ///
     /// # Errors
     /// - [`SpawnError::Empty`]: no actor is registered on the thread.
     /// - [`SpawnError::Factory`], [`SpawnError::FactoryPanicked`]: a factory failed; nothing is registered.
-    /// - [`SpawnError::Thread`]: the operating system refused.
+    /// - [`SpawnError::Thread`]: the operating system started no thread.
     /// - [`SpawnError::Stopped`]: the engine stops.
     ///
     /// # Blocking
-    /// Until the factories are through. Inside a handler, lower call depths of its thread are served meanwhile.
+    /// Waits until the factories have returned. In a handler, the thread serves its instances of lower call depth
+    /// meanwhile.
     pub fn spawn(&self, thread: ActorThread) -> Result<ThreadId, SpawnError> {
         spawn::spawn(&self.core, thread)
     }
 
-    /// Starts `n` threads with one instance each, registered all at once or not at all; gives a client of the pool.
+    /// Starts `n` threads with one instance each, and returns a client of their pool.
+    ///
+    /// The instances are registered all at once, or none of them.
     ///
     /// # Errors
     /// As [`spawn`](ActorEngine::spawn); `Empty` if `n` is 0.
@@ -249,7 +266,9 @@ impl ActorEngine {
         spawn::pool_on(&self.core, n, |_| ActorThread::new(), &actor.__actor())
     }
 
-    /// As [`pool`](ActorEngine::pool), on threads of your making: named, or with other instances beside.
+    /// Starts a pool as [`pool`](ActorEngine::pool) does, on threads that `thread` describes.
+    ///
+    /// `thread` is called with each number below `n`. It can give a thread a name, options, and other instances beside.
     ///
     /// # Errors
     /// As [`pool`](ActorEngine::pool).
@@ -283,10 +302,10 @@ impl ActorEngine {
         spawn::pool_on(&self.core, n, thread, &actor.__actor())
     }
 
-    /// Starts one instance on a thread of its own, in no pool; gives a client bound to it.
+    /// Starts one instance on a thread of its own, and returns a client bound to it.
     ///
-    /// Rotation, keys, broadcasts and the registry do not know it. It ends by `ctx.stop()`, by
-    /// [`Client::stop`](crate::Client::stop) or with the engine, and its thread with it.
+    /// The instance is in no pool: messages sent in turn or by key, broadcasts and the registry do not know it. It ends
+    /// by `ctx.stop()`, by [`Client::stop`](crate::Client::stop) or with the engine. Its thread ends with it.
     ///
     /// # Errors
     /// As [`spawn`](ActorEngine::spawn).
@@ -312,16 +331,16 @@ impl ActorEngine {
         spawn::start_one(&self.core, actor).map(Into::into)
     }
 
-    /// A client of all instances of a type.
+    /// Returns a client of all instances of a type.
     ///
     /// # Errors
-    /// - [`CallError::NotRegistered`]: there is none.
-    /// - [`CallError::Stopped`]: the engine has stopped.
+    /// - [`CallError::NotRegistered`]: the type has no live instance.
+    /// - [`CallError::Stopped`]: the type has no live instance any more, because the engine stops or has stopped.
     pub fn client<M: Message>(&self) -> Result<M::Client, CallError> {
-        reach::client_of::<M>(&self.core).map(Into::into)
+        targets::client_of::<M>(&self.core).map(Into::into)
     }
 
-    /// Sends a message to the next instance of its type, in turn.
+    /// Sends a message to the next instance of its type, in turn; or, if it has a `#[key]`, to the instance of its key.
     ///
     /// # Errors
     /// As [`Client::send`](crate::Client::send).
@@ -329,10 +348,10 @@ impl ActorEngine {
     /// # Blocking
     /// As [`Client::send`](crate::Client::send).
     pub fn send<M: Message>(&self, message: M) -> Result<(), SendError<M>> {
-        reach::target(&self.core, |target| messaging::send(&target, &mut Some(message)))
+        targets::target(&self.core, |target| messaging::send(&target, &mut Some(message)))
     }
 
-    /// Sends a request to the next instance of its type, in turn, and waits for the reply.
+    /// Sends a request to the instance that [`send`](ActorEngine::send) would choose, and waits for the reply.
     ///
     /// # Errors
     /// As [`Client::call`](crate::Client::call).
@@ -340,21 +359,22 @@ impl ActorEngine {
     /// # Blocking
     /// As [`Client::call`](crate::Client::call).
     pub fn call<Q: IntoRequest>(&self, request: Q) -> Result<Q::Reply, CallError> {
-        reach::target(&self.core, |target| call(&target, request))
+        targets::target(&self.core, |target| call(&target, request))
     }
 
-    /// Sends a copy to every instance of the type; gives the number reached.
+    /// Sends a copy to every instance of the type, and returns the number of instances reached.
     ///
     /// # Errors
-    /// As [`send`](ActorEngine::send).
+    /// As [`Client::broadcast`](crate::Client::broadcast).
     ///
     /// # Blocking
     /// Never.
     pub fn broadcast<M: Message + Clone>(&self, message: M) -> Result<usize, SendError<M>> {
-        reach::target(&self.core, |target| messaging::broadcast(&target, message))
+        targets::target(&self.core, |target| messaging::broadcast(&target, message))
     }
 
-    /// Sends every instance of the type the message that `make` gives for it; gives the number reached.
+    /// Sends every instance of the type the message that `make` returns for it, and returns the number of instances
+    /// reached.
     ///
     /// # Errors
     /// As [`Client::broadcast_with`](crate::Client::broadcast_with).
@@ -362,10 +382,10 @@ impl ActorEngine {
     /// # Blocking
     /// Never.
     pub fn broadcast_with<M: Message>(&self, make: impl FnMut(InstanceId) -> M) -> Result<usize, CallError> {
-        reach::target(&self.core, |target| messaging::broadcast_with(&target, make))
+        targets::target(&self.core, |target| messaging::broadcast_with(&target, make))
     }
 
-    /// Asks every instance of the type, then waits for all replies, which come in registry order.
+    /// Sends a request to every instance of the type, then waits for all replies, which come in registry order.
     ///
     /// # Errors
     /// As [`Client::call_all`](crate::Client::call_all).
@@ -378,10 +398,10 @@ impl ActorEngine {
         Q::Message: Clone,
     {
         let request = request.__into();
-        reach::target(&self.core, |target| call_all_with(&target, |_| request.clone()))
+        targets::target(&self.core, |target| call_all_with(&target, |_| request.clone()))
     }
 
-    /// As [`call_all`](ActorEngine::call_all), with the request that `make` gives for each instance.
+    /// Calls every instance as [`call_all`](ActorEngine::call_all) does, with the request that `make` returns for it.
     ///
     /// # Errors
     /// As [`Client::call_all`](crate::Client::call_all).
@@ -392,82 +412,90 @@ impl ActorEngine {
         &self,
         mut make: impl FnMut(InstanceId) -> Q,
     ) -> Result<Replies<Q::Reply>, CallError> {
-        reach::target(&self.core, |target| call_all_with(&target, |id| make(id).__into()))
+        targets::target(&self.core, |target| call_all_with(&target, |id| make(id).__into()))
     }
 
-    /// Which types are handled by which instances, now.
+    /// Returns which types are handled by which instances just now.
     pub fn registry(&self) -> Registry {
         Registry::new(self.core.pools.entries())
     }
 
-    /// What the threads are doing, now.
+    /// Returns what the threads are doing just now.
     pub fn stats(&self) -> Stats {
         stats::stats(&self.core)
     }
 
-    /// The number of actor threads that run.
+    /// Returns the number of actor threads that run.
     pub fn thread_count(&self) -> usize {
         self.core.thread_count()
     }
 
-    /// Tells `hook` of every accepted message that nobody will handle, from now on. The last hook given counts.
+    /// Calls `hook` for every dead letter from now on: an accepted message that no handler will get.
     ///
-    /// It runs on whichever thread finds that out, several at once perhaps. It may send, not wait. What it loses in turn
-    /// is counted, and told to nobody. Without a hook one dead letter a second is a line on standard error, but for calls
-    /// that were given up; `|_| {}` silences that. With the feature `tracing` each is an event, hook or not, and there are no
-    /// lines. It is dropped when the engine has stopped, so it may hold clients of the same engine.
+    /// It replaces the hook that was set before. It runs on the thread that finds the dead letter, so it may run on
+    /// several threads at once. It may send, but not wait. If a message that it sends becomes a dead letter itself,
+    /// that one is counted, but no hook is called for it. The hook is dropped when the engine has stopped, so it may
+    /// hold clients of the same engine.
+    ///
+    /// Without a hook, at most one dead letter a second is a line on standard error, and none that is a call which its
+    /// caller has given up. The hook `|_| {}` silences the lines. With the feature `tracing`, each dead letter is an
+    /// event, with a hook or without, and there are no lines.
     ///
     /// An example is at [`DeadLetter`].
     pub fn on_dead_letter(&self, hook: impl Fn(&DeadLetter) + Send + Sync + 'static) {
         self.core.edge.losses.on_dead_letter(Box::new(hook));
     }
 
-    /// Tells `hook` of the end of every instance, from now on: as [`Context::watch`](crate::Context::watch) tells an
-    /// actor of one. The last hook given counts.
+    /// Calls `hook` for the end of every instance from now on.
     ///
-    /// It runs on the ended instance's thread, for one that was abandoned on that of the shutdown. It may send, not wait.
-    /// It is dropped when the engine has stopped.
+    /// It replaces the hook that was set before. It runs on the thread of the ended instance; for an instance that was
+    /// abandoned, on the thread that drives the shutdown. It may send, but not wait. It is dropped when the engine has
+    /// stopped. [`Context::watch`](crate::Context::watch) tells an actor of the end of one instance.
     ///
     /// An example is at [`Ended`].
     pub fn on_end(&self, hook: impl Fn(&Ended) + Send + Sync + 'static) {
         self.core.edge.losses.on_end(Box::new(hook));
     }
 
-    /// Tells `hook` of every panic in the code of an instance, from now on: as
-    /// [`Context::watch_panics`](crate::Context::watch_panics) tells an actor of those of one. The last hook given counts.
+    /// Calls `hook` for every panic in the code of an instance from now on, of a message that was sent as of one that was
+    /// called. To tell an actor of the panics of one instance, see
+    /// [`Context::watch_panics`](crate::Context::watch_panics).
     ///
-    /// It runs on the instance's thread, before the caller of the message, if there is one, gets its error. It may send, not
-    /// wait. A hook that sends to an instance that panics on it is told of that too. Without a hook one panic a second is a
-    /// line on standard error; with the feature `tracing` each is an event, hook or not. It is dropped when the engine has
-    /// stopped.
+    /// It replaces the hook that was set before. It runs on the thread of the instance, before the caller of the message
+    /// gets its error. It may send, but not wait. If it sends to an instance that panics on the message, it is told of
+    /// that too. The hook is dropped when the engine has stopped, so it may hold clients of the same engine.
+    ///
+    /// Without a hook, at most one panic a second is a line on standard error. With the feature `tracing`, each panic is
+    /// an event, with a hook or without, and there are no lines.
     ///
     /// An example is at [`PanicEvent`].
     pub fn on_panic(&self, hook: impl Fn(&PanicEvent) + Send + Sync + 'static) {
         self.core.edge.losses.on_panic(Box::new(hook));
     }
 
-    /// Returns when the inside is quiet: nothing queued, nothing being handled, on any thread. Timers that are still
-    /// to fire do not count. With this, tests need no sleeps. On the calling thread of [`here`](ActorEngine::here) its
-    /// instances are served meanwhile.
+    /// Waits until the inside is quiet: until no message is queued and no handler runs, on any thread.
+    ///
+    /// A timer that has not fired yet does not count. So tests need no sleeps. The calling thread of
+    /// [`here`](ActorEngine::here) serves its instances meanwhile.
     ///
     /// # Panics
-    /// On an actor thread, which is not quiet while it waits.
+    /// If an actor thread calls it: the inside is not quiet while that thread waits.
     ///
     /// # Blocking
-    /// Until the inside is quiet; while others keep sending, that may be long.
+    /// Waits until the inside is quiet; that may be long while other code keeps sending.
     #[track_caller]
     pub fn settle(&self) {
         assert!(!on_actor_thread(), "`settle` on an actor thread would wait for itself");
         settle::settle(&self.core);
     }
 
-    /// Waits until somebody has stopped the engine: [`EngineHandle::stop`], or a shutdown on another thread.
+    /// Waits until the engine has stopped: by [`EngineHandle::stop`], or by a shutdown on another thread.
     ///
     /// # Panics
-    /// On an actor thread, for whose end the stop waits.
+    /// If an actor thread calls it, or a thread that has a [`Here`]: the stop waits for the end of that thread.
     ///
     /// # Blocking
-    /// Until the engine has stopped.
+    /// Waits until the engine has stopped.
     ///
     /// ```
     /// # use zctor::{ActorEngine, Context, actor};
@@ -486,36 +514,37 @@ impl ActorEngine {
     #[track_caller]
     pub fn wait(&self) {
         assert!(local().is_none(), "`wait` on an actor thread would wait for itself; `run` what `here` gave");
-        // What became of it is for who calls `shutdown`.
+        // The report is for callers of `shutdown`.
         let _ = shutdown::wait_stopped(&self.core);
     }
 
-    /// Stops the engine: the edge closes, the inside runs until it is quiet, then the threads end in reverse order.
+    /// Stops the engine: the edge closes, the inside runs until it is quiet, then the threads end in reverse order of
+    /// their start.
     ///
-    /// Again, or at the same time on another thread, it gives the same report.
+    /// A second call, and a call at the same time on another thread, return the same report.
     ///
     /// # Errors
-    /// - [`ShutdownError::OnActorThread`]: it has begun, but an actor thread cannot wait for it.
-    /// - [`ShutdownError::Abandoned`]: another caller set a deadline, and a handler outlasted it.
+    /// - [`ShutdownError::OnActorThread`]: the shutdown has begun, but an actor thread cannot wait for it.
+    /// - [`ShutdownError::Abandoned`]: another caller set a deadline, and a handler had not returned by then.
     ///
     /// # Blocking
-    /// Until all threads have ended: without limit if handlers go on sending.
+    /// Waits until all threads have ended; without limit if handlers go on sending to each other.
     pub fn shutdown(&self) -> Result<Report, ShutdownError> {
         shutdown::shutdown(&self.core, None)
     }
 
-    /// As [`shutdown`](ActorEngine::shutdown), but ends by the time given.
+    /// Stops the engine as [`shutdown`](ActorEngine::shutdown) does, but ends when `limit` is up.
     ///
-    /// A quarter of the limit before that, at most half a second, the inside is refused too, and what is queued becomes
-    /// dead letters. A thread still in a handler at the end is left to itself, and who waits for it is answered
-    /// [`CallError::Stopped`].
+    /// Shortly before that (a quarter of the limit, at most half a second), sends from inside are refused too, and
+    /// queued messages become dead letters. If a handler has not returned at the end, its thread is abandoned, and
+    /// every caller that waits for that thread is answered [`CallError::Stopped`].
     ///
     /// # Errors
-    /// - [`ShutdownError::OnActorThread`]: it has begun, but an actor thread cannot wait for it.
-    /// - [`ShutdownError::Abandoned`]: it names the threads left to themselves.
+    /// - [`ShutdownError::OnActorThread`]: the shutdown has begun, but an actor thread cannot wait for it.
+    /// - [`ShutdownError::Abandoned`]: it names the abandoned threads.
     ///
     /// # Blocking
-    /// At most so long.
+    /// Waits at most as long as `limit`.
     ///
     /// ```
     /// use std::time::Duration;
@@ -531,7 +560,7 @@ impl ActorEngine {
 
 impl Drop for ActorEngine {
     fn drop(&mut self) {
-        // Its outcome is for those who ask for it by `shutdown`.
+        // The report is for callers of `shutdown`.
         let _ = shutdown::shutdown(&self.core, Some(PATIENCE));
     }
 }

@@ -1,4 +1,4 @@
-//! What can go wrong, one type an operation; a refused message comes back in its error.
+//! Errors, one type for each operation; a refused message comes back in its error.
 
 use std::error::Error;
 use std::fmt;
@@ -16,7 +16,7 @@ pub type BoxError = Box<dyn Error + Send + Sync>;
 
 /// A message that was not accepted, on its way back to its sender.
 ///
-/// It holds the message in one word, and is `Send` and `Sync` whatever the message is.
+/// It is one word wide, and `Send` and `Sync` whatever the message is.
 ///
 /// ```
 /// use zctor::{ActorEngine, SendError, actor};
@@ -37,7 +37,7 @@ pub type BoxError = Box<dyn Error + Send + Sync>;
 /// }
 /// ```
 pub struct Refused<M> {
-    // The mutex is never locked: it only makes the error `Sync` for messages that are not.
+    // The mutex is never locked. It only makes the error `Sync` for messages that are not.
     inner: Box<(&'static str, Mutex<M>)>,
 }
 
@@ -46,12 +46,12 @@ impl<M> Refused<M> {
         Self { inner: Box::new((name, Mutex::new(message))) }
     }
 
-    /// Gives the message back.
+    /// Returns the message.
     pub fn into_inner(self) -> M {
         self.inner.1.into_inner().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The name of the message's type.
+    /// Returns the name of the message's type.
     pub fn message(&self) -> &'static str {
         self.inner.0
     }
@@ -63,7 +63,7 @@ impl<M> fmt::Debug for Refused<M> {
     }
 }
 
-/// Error returned by `send` and `broadcast`. The refused message is inside.
+/// Error returned by `send` and `broadcast`. It holds the refused message.
 ///
 /// ```
 /// use zctor::{ActorEngine, actor};
@@ -84,31 +84,32 @@ impl<M> fmt::Debug for Refused<M> {
 pub enum SendError<M> {
     /// No live instance handles this type.
     NotRegistered(Refused<M>),
-    /// A bounded mailbox has no room, and none was waited for, or in vain; a later attempt may work.
+    /// A bounded mailbox has no room. The send does not wait for room, or its time was up first. A later attempt may
+    /// work.
     Full(Refused<M>),
     /// The engine has stopped, or the instance that the client is bound to has ended; no attempt will work.
     Stopped(Refused<M>),
 }
 
 impl<M> SendError<M> {
-    /// Gives the refused message back.
+    /// Returns the refused message.
     pub fn into_inner(self) -> M {
         match self {
             Self::NotRegistered(refused) | Self::Full(refused) | Self::Stopped(refused) => refused.into_inner(),
         }
     }
 
-    /// Whether no live instance handles the type.
+    /// Returns whether no live instance handles the type.
     pub fn is_not_registered(&self) -> bool {
         matches!(self, Self::NotRegistered(_))
     }
 
-    /// Whether the mailbox was at its bound.
+    /// Returns whether a bounded mailbox had no room.
     pub fn is_full(&self) -> bool {
         matches!(self, Self::Full(_))
     }
 
-    /// Whether the engine or the bound instance has stopped.
+    /// Returns whether the engine or the bound instance has stopped.
     pub fn is_stopped(&self) -> bool {
         matches!(self, Self::Stopped(_))
     }
@@ -170,13 +171,14 @@ impl<M> Error for SendError<M> {}
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum CallError {
-    /// No live instance of this type is registered, or for `call_local`, none on this thread; nothing was sent. Instances
-    /// made by `start` are in no pool, and only their own clients reach them.
+    /// No live instance of this type is registered; for `call_local`, none on this thread. Nothing was sent. An
+    /// instance made by `start` is in no pool: only clients that are bound to it reach it.
     NotRegistered {
         /// The name of the message's type.
         message: &'static str,
     },
-    /// A bounded mailbox has no room, and none was waited for, or in vain. The call never ran: a later attempt may work.
+    /// A bounded mailbox has no room. The call does not wait for room, or its time was up first. It never ran: a later
+    /// attempt may work.
     Full {
         /// The name of the message's type.
         message: &'static str,
@@ -193,22 +195,23 @@ pub enum CallError {
         /// The panic's own text.
         text: Arc<str>,
     },
-    /// The deadline passed first.
+    /// The deadline passed before the reply came.
     ///
-    /// Where a handler passes on the error of a call that it made itself, it speaks of that inner call.
+    /// If a handler passes on the error of a call that it made itself, the error speaks of that inner call.
     Timeout {
         /// The name of the message's type.
         message: &'static str,
         /// Whether the handler had begun. If not, it never ran and never will: a retry is safe.
         begun: bool,
     },
-    /// Inside a handler, a wait for a type whose call depth is not below the handler's own. A call refused so was not
-    /// sent; a [`Pending`](crate::Pending) refused so stays as it was.
+    /// The code may not wait for this type. A handler may wait for types whose call depth is below its own, and not for
+    /// a deferred reply. Other code that the runtime runs, such as factories and drops, may not wait at all. A call
+    /// that is refused for this was not sent; a [`Pending`](crate::Pending) stays as it was.
     Undeclared {
         /// The name of the message's type.
         message: &'static str,
     },
-    /// The reply was given up by its handler, or it was taken before.
+    /// The handler gave the reply up, or the reply was taken before.
     NoReply {
         /// The name of the message's type.
         message: &'static str,
@@ -216,7 +219,7 @@ pub enum CallError {
 }
 
 impl CallError {
-    /// The name of the message's type.
+    /// Returns the name of the message's type.
     pub fn message(&self) -> &'static str {
         match self {
             Self::NotRegistered { message }
@@ -267,7 +270,7 @@ impl fmt::Display for CallError {
 
 impl Error for CallError {}
 
-/// For handlers that send and call: `?` turns either error into a `CallError`. The refused message is dropped.
+/// Turns the error of a send into that of a call, for handlers that do both with `?`. The refused message is dropped.
 ///
 /// ```
 /// use zctor::{ActorEngine, CallError, actor};
@@ -293,7 +296,7 @@ impl<M> From<SendError<M>> for CallError {
     }
 }
 
-/// Why an operation found no receiver.
+/// Why a send or a call was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Refusal {
     NotRegistered,
@@ -313,7 +316,7 @@ pub(crate) enum Refusal {
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum SpawnError {
-    /// The thread has no actor, or the pool no thread.
+    /// The thread has no actor, or the pool has no thread.
     Empty,
     /// A factory returned an error.
     Factory {
@@ -329,14 +332,14 @@ pub enum SpawnError {
         /// The panic's own text.
         text: Arc<str>,
     },
-    /// The operating system would not start a thread.
+    /// The operating system started no thread.
     Thread {
         /// What the operating system said.
         source: std::io::Error,
     },
     /// The engine stops or has stopped.
     Stopped,
-    /// [`here`](crate::ActorEngine::here): this is an actor thread already.
+    /// The thread that called [`here`](crate::ActorEngine::here) is an actor thread already.
     OnActorThread,
 }
 
@@ -374,14 +377,14 @@ impl Error for SpawnError {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum ShutdownError {
-    /// Asked for on an actor thread, which cannot wait for its own end; the shutdown has begun.
+    /// An actor thread called it, which cannot wait for its own end. The shutdown has begun.
     OnActorThread,
-    /// These threads had not ended when the time was up, and were left to themselves: they were in a handler, or
-    /// waited in one for another of them.
+    /// Some threads had not ended when the time was up, and were abandoned. Each of them was in a handler, or waited in
+    /// one for another of these threads.
     Abandoned {
-        /// The threads left running, as they were when they were given up.
+        /// The abandoned threads, as they were when they were abandoned.
         threads: Vec<ThreadStats>,
-        /// What became of all the others.
+        /// The report on all instances, those of the abandoned threads included.
         report: Report,
     },
 }
@@ -430,7 +433,7 @@ impl Error for ShutdownError {}
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum StopError {
-    /// The client is not bound to one instance: `pin` it first, or use the one that `start` gave.
+    /// The client is not bound to one instance: `pin` it first, or use the client that `start` returned.
     Unbound {
         /// The name of the message's type.
         message: &'static str,
@@ -455,7 +458,7 @@ impl fmt::Display for StopError {
 
 impl Error for StopError {}
 
-/// Why [`Context::watch`](crate::Context::watch) did nothing.
+/// Error returned by [`Context::watch`](crate::Context::watch), which did nothing.
 ///
 /// ```
 /// use zctor::WatchError;
@@ -466,7 +469,7 @@ impl Error for StopError {}
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum WatchError {
-    /// The client is bound to no single instance: [`pin`](crate::Client::pin) one.
+    /// The client is not bound to one instance: [`pin`](crate::Client::pin) it first.
     Unbound {
         /// The name of the message type.
         message: &'static str,

@@ -1,4 +1,4 @@
-//! What is told of messages and instances: dead letters, panics, and ends.
+//! Dead letters, panics and ends of instances, as hooks, watches and events are told of them.
 
 use std::fmt;
 use std::sync::Arc;
@@ -16,14 +16,14 @@ use crate::id::InstanceId;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Undelivered {
-    /// Its instance ended before its turn came, and no sibling was there to take it over.
+    /// Its instance ended before it could handle the message, and no other instance of the pool could take it over.
     Ended,
-    /// The time of a shutdown was up before its turn came.
+    /// The time of a shutdown was up before it could be handled.
     Stopped,
-    /// A call whose caller had given up before it began.
+    /// It was a call, and its caller had given up before its handler began.
     GivenUp,
-    /// A bounded mailbox had no room: a copy of a broadcast, or a message under
-    /// [`Overflow::DropNewest`](crate::Overflow::DropNewest).
+    /// A bounded mailbox had no room for it: it was a copy of a broadcast, or the mailbox drops the newest
+    /// ([`Overflow::DropNewest`](crate::Overflow::DropNewest)).
     Full,
 }
 
@@ -38,8 +38,10 @@ impl fmt::Display for Undelivered {
     }
 }
 
-/// An accepted message that nobody will handle, as [`ActorEngine::on_dead_letter`](crate::ActorEngine::on_dead_letter)
-/// is told of it. The message itself goes to the [`on_undelivered`](crate::Actor::on_undelivered) of its actor.
+/// An accepted message that no handler will get, as the hook [`on_dead_letter`](crate::ActorEngine::on_dead_letter) is
+/// told of it.
+///
+/// The message itself goes to the hook [`on_undelivered`](crate::Actor::on_undelivered) of its actor.
 ///
 /// ```
 /// use std::sync::mpsc;
@@ -72,13 +74,13 @@ impl fmt::Display for Undelivered {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct DeadLetter {
-    /// The name of its type.
+    /// The name of the message's type.
     pub message: &'static str,
-    /// The name of its variant.
+    /// The name of the message's variant.
     pub variant: &'static str,
-    /// The instance that it was for.
+    /// The instance that the message was for.
     pub instance: InstanceId,
-    /// Why nobody will handle it.
+    /// Why no handler will get it.
     pub why: Undelivered,
 }
 
@@ -90,7 +92,9 @@ impl fmt::Display for DeadLetter {
 }
 
 /// The end of an instance, as [`Context::watch`](crate::Context::watch) and
-/// [`ActorEngine::on_end`](crate::ActorEngine::on_end) tell of it. Its state is dropped by then.
+/// [`ActorEngine::on_end`](crate::ActorEngine::on_end) tell of it.
+///
+/// The state of the instance is dropped by then, unless its thread was abandoned.
 ///
 /// ```
 /// use std::sync::mpsc;
@@ -119,7 +123,7 @@ impl fmt::Display for DeadLetter {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Ended {
-    /// Which one.
+    /// The id of the instance.
     pub instance: InstanceId,
     /// The name of the message type that it handled.
     pub message: &'static str,
@@ -143,11 +147,12 @@ impl fmt::Display for Ended {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum End {
-    /// It was stopped, or its thread or its engine was.
+    /// The instance was stopped, or its thread or its engine was.
     Stopped,
-    /// It panicked once more than its [`Restart`](crate::Restart) allows, or its factory failed: with the last text.
+    /// It panicked once more than its [`Restart`](crate::Restart) allows, or its factory failed and is not tried again.
+    /// This is the text of the last panic or error.
     Panicked(Arc<str>),
-    /// A shutdown left its thread to itself, because a handler there did not return in time.
+    /// A shutdown abandoned its thread, because a handler there did not return in time.
     Abandoned,
 }
 

@@ -1,8 +1,8 @@
-//! Names of threads and instances.
+//! Names of threads and instances: `ThreadId`, `InstanceId`, and the slot of an instance on its thread.
 
 use std::fmt;
 
-/// The number of an actor thread: counts from 0 in the order of spawning.
+/// The number of an actor thread. Numbers count from 0 in the order of spawning.
 ///
 /// ```
 /// use zctor::{ActorEngine, ActorThread, actor};
@@ -27,7 +27,7 @@ use std::fmt;
 pub struct ThreadId(pub(crate) u32);
 
 impl ThreadId {
-    /// The number.
+    /// Returns the number.
     pub fn index(self) -> usize {
         self.0 as usize
     }
@@ -45,7 +45,8 @@ impl fmt::Debug for ThreadId {
     }
 }
 
-/// When an instance came to its thread, among all that did. In six bytes: enough for one every microsecond, for eight years.
+/// When an instance came to its thread: a serial number, by which the instances of the thread are ordered. It has six
+/// bytes, which are enough for one number every microsecond for eight years.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Birth([u16; 3]);
 
@@ -55,7 +56,7 @@ impl Birth {
     }
 }
 
-/// Names one instance: its thread, and its place there, which no later occupant shares.
+/// The name of one instance: its thread and its slot there. No later occupant of the slot has the same name.
 ///
 /// ```
 /// use zctor::{ActorEngine, actor};
@@ -86,7 +87,7 @@ pub struct InstanceId {
 }
 
 impl InstanceId {
-    /// The thread that it lives on.
+    /// Returns the thread that the instance lives on.
     pub fn thread(self) -> ThreadId {
         self.thread
     }
@@ -108,7 +109,8 @@ impl fmt::Debug for InstanceId {
     }
 }
 
-/// A place on an actor thread. The generation tells it from earlier occupants of the same place.
+/// A slot on an actor thread, for one instance at a time. The generation tells it from earlier occupants of the same
+/// slot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct Slot {
     pub(crate) index: u32,

@@ -1,8 +1,9 @@
-//! Typed actors on OS threads: blocking calls that cannot deadlock, nothing lost silently, state that never leaves its
-//! thread and so need not be `Send`.
+//! Typed actors on OS threads: a blocking call cannot deadlock, no message is lost silently, and a state never leaves
+//! its thread, so it need not be `Send`.
 //!
-//! Annotate an enum of messages with [`#[actor]`](macro@actor) and get a handler trait, a typed client with a method a
-//! message, typed replies, and the glue that registers an instance on a thread:
+//! From an enum of messages, [`#[actor]`](macro@actor) generates a handler trait, a typed client with one method for
+//! each variant, a constructor of a request for each variant with a reply, and the functions that tie a state to the
+//! enum:
 //!
 //! ```
 //! use std::time::Duration;
@@ -49,7 +50,7 @@
 //!     let calculator: CalculatorClient = engine.client::<CalculatorMessage>()?;
 //!
 //!     assert_eq!(calculator.add(10, 5)?, 15); // call: blocks until the typed reply is here
-//!     assert_eq!(calculator.divide(1, 0)?, Err(DivideByZero)); // the domain's error inside, the transport's outside
+//!     assert_eq!(calculator.divide(1, 0)?, Err(DivideByZero)); // the inner result is the handler's reply
 //!     calculator.clear()?; // send: a variant without #[reply]
 //!     assert_eq!(engine.call(CalculatorMessage::add(10, 5))?, 15); // the same through the engine
 //!     engine.send(CalculatorMessage::Clear)?; // the plain enum value
@@ -62,45 +63,61 @@
 //! }
 //! ```
 //!
-//! The [`guide`] has a page a topic, [one](guide::compile_errors) of them for programs that do not compile. What
-//! `#[actor]` takes and gives is on [its own page](macro@actor).
+//! The [`guide`] has one page for each topic. Its page [`overview`](guide::overview) explains the words, its page
+//! [`compile_errors`](guide::compile_errors) the compiler's errors. The page of [`#[actor]`](macro@actor) says what the
+//! attribute takes and what it generates.
 //!
 //! # Messages
 //!
-//! When `send` returns, the message is in its receiver's mailbox. Messages of one sender (an instance, or a thread or
-//! task outside) to one instance are handled in the order sent, whatever handle they went through. An accepted message
-//! is handled once, or counted as a dead letter; a refused one comes back in its [`SendError`].
+//! When `send` returns, the message is in its receiver's mailbox. Messages of one sender to one instance are handled in
+//! the order in which they were sent, whatever handle they went through; a sender is an instance, or a thread or task
+//! outside. An accepted message is given to a handler once, or it becomes a dead letter with a reason. A refused
+//! message comes back in its [`SendError`].
 //!
 //! # Calls
 //!
 //! A call always ends: with its typed reply, or with the [`CallError`] that says why none can come. An actor declares
-//! whom it calls, `#[actor(calls(StoreMessage))]`; a cycle of declarations does not compile, and a call through
-//! the context without one does not either. A wait by any other way is checked by call depth when it is made: to a depth
-//! that is not lower it is refused at once ([`CallError::Undeclared`]). A handler that waits
-//! goes on serving the instances below it on its own thread. So no call waits for itself, however threads are shared.
+//! the types that it calls: `#[actor(calls(StoreMessage))]`. A cycle of declarations does not compile, and a call
+//! through the context needs its declaration. Every other wait in a handler is checked by call depth when it is made:
+//! it may only go to a lower depth, or it is refused at once ([`CallError::Undeclared`]). While a handler waits, its
+//! thread goes on serving the instances of lower depth. So no wait of a handler can lead back to that handler, however
+//! the instances share threads.
 //!
 //! # Routes
 //!
-//! Each message type has its own turn: five instances get tasks 1 to 6 as 0 1 2 3 4 0, exactly. A client can also be
-//! bound to one instance ([`Client::pin`]), to a key ([`Client::keyed`], or `#[key]` on a field), or send to the
-//! [least loaded](Client::least_loaded).
+//! Each message type has its own turn: with five instances, tasks 1 to 6 go to the instances 0 1 2 3 4 0, exactly. A
+//! client can also be bound to one instance ([`Client::pin`]), be bound to a key ([`Client::keyed`]; `#[key]` on a
+//! field does the same for each message), or send to the [least loaded](Client::least_loaded) instance.
+//!
+//! # Full mailboxes
+//!
+//! A mailbox is unbounded, unless its thread sets a bound for messages from outside ([`ActorThread::mailbox_bound`]).
+//! The thread's [`Overflow`] says what becomes of a message that finds no room: its sender waits, the message is
+//! refused, or it is dropped as a dead letter.
 //!
 //! # Panics
 //!
-//! A panic in a handler ends neither its thread nor its neighbours: the caller gets [`CallError::Panicked`] with the
-//! panic's text, the state is dropped and built again by its factory, and the mailbox is kept. From the third panic
-//! within ten seconds on, the rebuild waits, 10 ms doubling to 1 s. With `panic = "abort"` the process ends, as always.
+//! A panic in a handler ends neither its thread nor the other instances of the thread. The caller gets
+//! [`CallError::Panicked`] with the panic's text, the state is dropped, its factory builds a new one, and the mailbox
+//! is kept. From the third panic within ten seconds on, the rebuild comes after a backoff of 10 ms, doubled each time
+//! up to 1 s. With `panic = "abort"` the process ends, as always.
 //!
 //! # Stopping
 //!
-//! [`ActorEngine::shutdown`] closes the edge, lets the inside run until it is quiet, then ends the threads in reverse
+//! [`ActorEngine::shutdown`] closes the edge: sends and calls from outside are refused from then on. It lets the inside
+//! run until it is quiet, that is, until no message is queued and no handler runs. Then it ends the threads in reverse
 //! order of their start: `on_stop`, drop, join. Its [`Report`] accounts for every accepted message.
 //!
 //! # Features
 //!
-//! - `tracing`: an event of the `tracing` facade for each routing decision (target `zctor::route`), each panic
-//!   (`zctor::restart`) and each dead letter (`zctor::dead_letter`).
-//! - `testing`: the module `testing`, with doubles of actors: a probe and a mock. For dev-dependencies.
+//! Both are off by default.
+//!
+//! - `tracing`: emits events of the `tracing` facade. Target `zctor::route`: a message was routed to one of a pool's
+//!   instances, in turn, by key or by load. Target `zctor::restart`: code of an instance panicked, or its factory failed
+//!   to build its state again; with what becomes of the instance. Target `zctor::dead_letter`: a dead letter; at level
+//!   `DEBUG` if it is a call that was given up, else at `WARN`.
+//! - `testing`: the module `testing`, with doubles of actors for tests: a probe and a mock. It belongs among the
+//!   dev-dependencies.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 

@@ -1,4 +1,20 @@
-//! The mailbox of an actor thread: one flume queue of envelopes, and the state word that says who must be woken.
+//! The mailbox of an actor thread: what `send` has accepted is in it, and nothing slips in behind its close.
+//!
+//! It is one flume queue of mail, with the state word of its thread beside it (`sys/park.rs`), and with all else that
+//! other threads touch of an actor thread: permits, counters, the roster, and the edge of the engine. The layer knows
+//! no message type: an envelope erases it.
+//!
+//! It may import only its own folder and the layers below it: reply, trace, sys and the plain data.
+//!
+//! How a mailbox closes:
+//!
+//! 1. A sender pushes its mail first, and looks at the word then. If the word is not closed, the mail is in.
+//! 2. The closer takes the lock of `late`, sets the word to closed, and takes out all mail, under that lock. The mail
+//!    that it finds was accepted: the closer finds another receiver for it, or makes dead letters of it.
+//! 3. A sender that finds the word closed takes the same lock, so it comes after the closer. It moves what is in the
+//!    queue to `late`, and takes its own mail out of there. That mail came too late: its message is sent elsewhere, or
+//!    refused. Mail of other senders stays in `late` until they come.
+//! 4. A sender that does not find its own mail there knows that the closer found it.
 
 pub(crate) mod buffers;
 pub(crate) mod counters;
@@ -20,31 +36,31 @@ use crate::id::ThreadId;
 use crate::mailbox::buffers::Buffers;
 use crate::mailbox::counters::{Meter, Waits};
 use crate::mailbox::edge::Edge;
-use crate::mailbox::mail::{Mail, What};
+use crate::mailbox::mail::{Mail, MailContents};
 use crate::mailbox::permits::Permits;
 use crate::mailbox::roster::Roster;
 use crate::sys::frame;
 use crate::sys::park::Parker;
 use crate::sys::sync::{AtomicU64, AtomicUsize, Mutex, lock, queue};
 
-/// The one queue of an actor thread, with all that other threads touch of it.
+/// The mailbox of one actor thread, and all else that other threads touch of that thread.
 pub(crate) struct Mailbox {
     pub(crate) thread: ThreadId,
     pub(crate) name: String,
     pub(crate) parker: Arc<Parker>,
     pub(crate) edge: Arc<Edge>,
     pub(crate) meter: Meter,
-    /// For a bounded one.
+    /// The permits of a bounded mailbox.
     pub(crate) permits: Option<Permits>,
-    /// The instances that live here.
+    /// The instances that live on the thread.
     pub(crate) roster: Roster,
     pub(crate) buffers: Buffers,
     pub(crate) waits: Waits,
     sender: queue::Sender<Mail>,
     receiver: queue::Receiver<Mail>,
-    /// Messages in batches beyond the one that each batch counts for in the queue's length.
+    /// How many messages lie in batches in the queue, beyond the one that each batch counts for in the queue's length.
     batched: AtomicUsize,
-    /// Envelopes pushed behind the closing, on their way back to their senders.
+    /// Mail that was pushed behind the close, until its sender takes it back.
     late: Mutex<Vec<Mail>>,
 }
 
@@ -75,7 +91,7 @@ impl Mailbox {
         }
     }
 
-    /// The current thread is the one of this mailbox from now on.
+    /// Makes the current thread the one of this mailbox.
     pub(crate) fn make_current(&self) {
         frame::enter(self.thread_address(), self.engine_address());
     }
@@ -100,25 +116,25 @@ impl Mailbox {
         Arc::as_ptr(&self.edge) as usize
     }
 
-    /// Puts mail in and wakes the thread. An envelope that came too late, behind the closing, is given back.
+    /// Puts mail in and wakes the thread. Mail that came too late, behind the close, is given back.
     #[inline(always)]
     pub(crate) fn push(&self, mail: Mail) -> Option<Mail> {
         let pusher = mail.number;
-        debug_assert!(pusher != 0 || matches!(mail.what, What::Order(_)), "nobody could take it back");
+        debug_assert!(pusher != 0 || matches!(mail.contents, MailContents::Order(_)), "nobody could take it back");
         // It cannot fail: this struct holds a receiver.
         let _ = self.sender.send(mail);
         if self.parker.wake() { None } else { self.take_back(pusher) }
     }
 
-    /// The mailbox was closed before or during a push. Whoever closed it emptied it under the same lock, and what was
-    /// pushed in time was found; what came later is still there, and belongs to those who pushed it, each of whom comes
-    /// here.
+    /// Steps 3 and 4, for a sender whose push found the mailbox closed. The closer emptied it under the same lock and
+    /// found what was pushed in time. Mail that came later is still there; it belongs to the senders that pushed it,
+    /// each of which comes here.
     #[cold]
     fn take_back(&self, pusher: u64) -> Option<Mail> {
         let mut late = lock(&self.late);
         let mut orders = Vec::new();
         while let Ok(mail) = self.receiver.try_recv() {
-            self.weigh(&mail);
+            self.uncount_batch(&mail);
             if mail.number == 0 { orders.push(mail) } else { late.push(mail) }
         }
         let own =
@@ -128,30 +144,30 @@ impl Mailbox {
         own.map(|own| self.release(own))
     }
 
-    /// The same for a batch, which counts for as many messages as it holds.
+    /// As `push`, for a batch, which counts for as many messages as it holds.
     pub(crate) fn push_batch(&self, mail: Mail) -> Option<Mail> {
         // Relaxed: a statistic.
         self.batched.fetch_add(mail.messages.saturating_sub(1) as usize, Ordering::Relaxed);
         self.push(mail)
     }
 
-    /// Nothing goes in any more. Gives what is inside: whoever closes it finds another receiver for that, or none.
+    /// Step 2: closes the mailbox. Gives the mail that was in it, for which the caller finds another receiver or none.
     #[must_use = "what is inside finds another receiver, or none"]
     pub(crate) fn close(&self) -> Vec<Mail> {
-        // Under this lock, so that a late sender's `take_back` comes after: what is found here was pushed in time, or by
-        // one who will not find it and takes it for that.
+        // Under this lock, so that the `take_back` of a late sender comes after. The mail that is found here was pushed
+        // in time, or by a sender that will not find it in `take_back`, and so takes it for accepted.
         let late = lock(&self.late);
         self.parker.close();
         let found: Vec<Mail> = self.receiver.drain().collect();
         drop(late);
         self.wake_all();
-        found.iter().for_each(|mail| self.weigh(mail));
+        found.iter().for_each(|mail| self.uncount_batch(mail));
         found
     }
 
     // Permits.
 
-    /// Mail that will not be begun here holds none.
+    /// Gives back the permits that mail holds: it will not be handled here.
     pub(crate) fn release(&self, mut mail: Mail) -> Mail {
         if std::mem::take(&mut mail.permitted) {
             self.give_back(mail.messages as usize);
@@ -166,15 +182,17 @@ impl Mailbox {
         }
     }
 
-    /// Something has changed for those who wait for room.
+    /// Wakes all senders that wait for room here, to look again.
     pub(crate) fn wake_all(&self) {
         if let Some(permits) = &self.permits {
             permits.wake_all();
         }
     }
 
-    /// Takes what is there: one by one if that is little, else all under one lock. Each counts as a message in hand before
-    /// it leaves the queue, so that nobody sees it nowhere; who takes it puts that right (`Arrivals::counted`).
+    /// Takes out the mail that is there: one by one if it is little, otherwise all under one lock.
+    ///
+    /// Before it leaves the queue, each piece of mail counts as one taken message, so that `load` never misses it. The
+    /// caller corrects that count by what it finds in the mail (`Arrivals::counted`).
     #[inline]
     pub(crate) fn take(&self) -> Arrivals<'_> {
         let waiting = self.receiver.len();
@@ -184,14 +202,14 @@ impl Mailbox {
         }
         let drain = self.receiver.drain();
         let counted = drain.len();
-        // More may have come meanwhile; or less, where the mailbox was closed from outside.
+        // More may have come since the look at the length. Or there is less: the mailbox was closed from outside.
         self.meter.taken.add((counted as u64).wrapping_sub(waiting as u64));
         Arrivals { mailbox: self, source: Source::Many(drain), counted }
     }
 
-    /// Mail was taken out of the queue.
+    /// Corrects `batched` for mail that was taken out of the queue.
     #[inline]
-    fn weigh(&self, mail: &Mail) {
+    fn uncount_batch(&self, mail: &Mail) {
         if mail.messages > 1 {
             self.batched.fetch_sub(mail.messages as usize - 1, Ordering::Relaxed);
         }
@@ -201,40 +219,40 @@ impl Mailbox {
         self.receiver.is_empty()
     }
 
-    /// Messages waiting or in the thread's hands.
+    /// How many messages wait here, or were taken by the thread and are not done with.
     pub(crate) fn load(&self) -> usize {
         self.receiver.len() + self.batched.load(Ordering::Relaxed) + self.meter.in_hand()
     }
 
-    /// The number of this spell of rest, or `None` while the thread has anything to do.
+    /// The number of the spell of rest that the thread is in, or `None` while it has something to do.
     pub(crate) fn rest(&self) -> Option<u64> {
-        // In this order: if mail was taken out just now, the spell of work that began before that is seen.
+        // In this order: if mail was taken out just now, the spell of work that began before is seen.
         let empty = self.is_empty();
         // Acquire: pairs with `begin_rest`, so that all that was handled, and all that it pushed, is visible.
         let activity = self.meter.activity.load(Ordering::Acquire);
         (empty && activity % 2 == 0).then_some(activity)
     }
 
-    /// The thread has nothing to do; called after it found its mailbox empty.
+    /// Begins a spell of rest: the thread has nothing to do. Called after it found its mailbox empty.
     pub(crate) fn begin_rest(&self) {
         self.meter.activity.fetch_add(1, Ordering::Release); // pairs with `rest`
     }
 
-    /// Called before the thread takes anything out again.
+    /// Ends the spell of rest. Called before the thread takes anything out of the mailbox again.
     pub(crate) fn end_rest(&self) {
-        // Relaxed: the lock of the mailbox, taken next, orders it before the look in `rest` that finds the mailbox empty.
+        // Relaxed: the lock of the queue, taken next, orders it before the look in `rest` that finds the mailbox empty.
         self.meter.activity.fetch_add(1, Ordering::Relaxed);
     }
 }
 
-/// From so many on, a mailbox is emptied under one lock, which costs an allocation.
+/// With so many pieces of mail or more, a mailbox is emptied under one lock, which costs an allocation.
 const MANY: usize = 32;
 
 /// Mail on its way out of the mailbox.
 pub(crate) struct Arrivals<'a> {
     mailbox: &'a Mailbox,
     source: Source<'a>,
-    /// So many messages were counted as taken.
+    /// How many messages were counted as taken: one for each piece of mail.
     pub(crate) counted: usize,
 }
 
@@ -244,8 +262,8 @@ enum Source<'a> {
 }
 
 impl Arrivals<'_> {
-    /// Puts the next into its place, or leaves that empty: where it can stay, for each time that it is moved costs more than
-    /// all else that is done with it.
+    /// Puts the next mail into `place`, or empties that if there is none. The mail can stay there: each move of it
+    /// costs more than all else that is done with it.
     #[inline(always)]
     pub(crate) fn next_into(&mut self, place: &mut Option<Mail>) {
         *place = None;
@@ -258,11 +276,11 @@ impl Arrivals<'_> {
             Source::Many(drain) => *place = drain.next(),
         }
         if let Some(mail) = place {
-            self.mailbox.weigh(mail);
+            self.mailbox.uncount_batch(mail);
         }
     }
 
-    /// Nothing was there.
+    /// Whether the mailbox was empty. To be asked before `next_into`.
     pub(crate) fn is_none(&self) -> bool {
         matches!(self.source, Source::Few(_, 0))
     }

@@ -1,4 +1,10 @@
-//! What is sent, and how.
+//! Messaging: sends, calls and broadcasts, to a pool or to a part of it.
+//!
+//! The layer promises: when a send returns `Ok`, its message was accepted; when it is refused, the message comes back
+//! in the error; a wait for a reply is checked against the call depth before it begins; a call always ends, with its
+//! reply or with the reason why none can come.
+//!
+//! It imports its own folder and the layers below: route, thread, mailbox, reply, trace, sys, and the plain data.
 
 pub(crate) mod backpressure;
 pub(crate) mod binding;

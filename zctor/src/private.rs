@@ -1,4 +1,5 @@
-//! What generated code may touch. It carries no promise: nothing here is part of the public API.
+//! The items that generated code may touch, and its proofs at compile time. The module carries no promise: nothing
+//! here is part of the public API.
 
 use std::any::Any;
 
@@ -14,20 +15,20 @@ pub use crate::route::payload::Port;
 pub use crate::sys::unwind::Unwound;
 pub use zctor_macros::{__Actor, __actor};
 
-/// The value, if both are one type.
+/// Returns the value, if `F` and `T` are one type.
 pub fn same<F: 'static, T: 'static>(value: F) -> Option<T> {
     let mut value = Some(value);
     (&mut value as &mut dyn Any).downcast_mut::<Option<T>>().and_then(Option::take)
 }
 
-/// What becomes of a state whose code panicked if its handler trait says nothing else.
+/// Drops a state whose code has panicked: what `on_panic` does if the user has written no other.
 pub fn drop_state<S>(state: S) {
     let dropping = Unwound::names("drop");
     drop(state);
     dropping.returned();
 }
 
-/// One more than the deepest of `callees`.
+/// Returns the call depth of an enum that declares these callees: one more than the deepest of them.
 pub const fn call_depth(callees: &[u16]) -> u16 {
     let mut deepest = 0;
     let mut i = 0;
@@ -40,25 +41,28 @@ pub const fn call_depth(callees: &[u16]) -> u16 {
     deepest + 1
 }
 
-/// Compiles for what a field may be, and points at the field where it may not.
+/// Compiles only if `T` may be the type of a field; the error points at the field.
 pub const fn assert_field<T: MessageField>() {}
 
-/// Compiles for what a reply may be, and points at the reply where it may not.
+/// Compiles only if `T` may be the type of a reply; the error points at the reply.
 pub const fn assert_reply<T: ReplyType>() {}
 
-/// Marks a message whose declared calls lead to no cycle. For a generic enum the callees must be so too, and a cycle
-/// among them has no finite proof: rustc refuses it without evaluating any constant.
+/// Marks a message whose declared calls lead to no cycle.
+///
+/// A generic enum implements it only if its callees do. For a cycle of such enums there is no finite proof, so rustc
+/// refuses the cycle without evaluating any constant.
 #[doc(hidden)]
 pub trait Acyclic {}
 
-/// As [`Mention`], for what takes a key.
+/// As [`Mention`], for the generated methods that take a key.
 #[doc(hidden)]
 pub trait MentionKey<Q: ?Sized> {
     /// Never called.
     fn mention();
 }
 
-/// What generated code mentions here is not dead code, however little of it a program uses.
+/// Keeps generated items from being reported as dead code, however few of them a program uses: an implementation of
+/// this trait mentions them.
 #[doc(hidden)]
 pub trait Mention<H> {
     /// Never called.

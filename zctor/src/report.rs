@@ -5,10 +5,10 @@ use std::time::Instant;
 
 use crate::id::{InstanceId, ThreadId};
 
-/// What an engine is doing: given by [`ActorEngine::stats`](crate::ActorEngine::stats), and a moment old when read.
+/// What an engine was doing when [`ActorEngine::stats`](crate::ActorEngine::stats) was called.
 ///
-/// A message counts as handled when its handler has returned, a moment after its reply has left:
-/// [`settle`](crate::ActorEngine::settle) first where it matters.
+/// A message counts as handled when its handler has returned. That is a little later than its reply: call
+/// [`settle`](crate::ActorEngine::settle) first where the difference matters.
 ///
 /// ```
 /// use zctor::{ActorEngine, actor};
@@ -38,25 +38,26 @@ use crate::id::{InstanceId, ThreadId};
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct Stats {
-    /// The threads, in spawn order.
+    /// The threads that run, in spawn order.
     pub threads: Vec<ThreadStats>,
-    /// Accepted messages that nobody handled, skipped calls included.
+    /// Accepted messages that no handler got, skipped calls included.
     pub dead_letters: u64,
-    /// Calls passed over because their caller had given up before they began.
+    /// Calls that were skipped, because their caller had given up before their handler began.
     pub skipped: u64,
-    /// Sends and calls that were answered with an error at once: nobody was there, or there was no room.
+    /// Sends and calls that were refused with an error: there was no live instance or no room, or the receiver had
+    /// stopped.
     pub refused: u64,
-    /// States dropped after a panic, to be built again.
+    /// Rebuilds of a state after a panic, or after its factory failed at a rebuild.
     pub restarts: u64,
 }
 
 impl Stats {
-    /// Messages handled by the threads that run now.
+    /// Returns the number of messages handled by the threads that run.
     pub fn handled(&self) -> u64 {
         self.threads.iter().map(|thread| thread.handled).sum()
     }
 
-    /// Messages waiting, or being handled.
+    /// Returns the number of messages that wait or are being handled.
     pub fn queued(&self) -> usize {
         self.threads.iter().map(|thread| thread.queued).sum()
     }
@@ -72,7 +73,7 @@ impl fmt::Display for Stats {
     }
 }
 
-/// What one actor thread is doing.
+/// What one actor thread was doing.
 ///
 /// ```
 /// use zctor::{ActorEngine, Context, actor};
@@ -104,17 +105,18 @@ pub struct ThreadStats {
     pub thread: ThreadId,
     /// Its name.
     pub name: String,
-    /// Instances that live on it.
+    /// The number of instances that live on it.
     pub instances: usize,
-    /// Messages waiting, or being handled.
+    /// Messages that wait or are being handled.
     pub queued: usize,
     /// Messages handled since it started.
     pub handled: u64,
     /// Messages whose handler panicked.
     pub panicked: u64,
-    /// Whose code runs just now, if any: the innermost, where handlers wait and others are served meanwhile.
+    /// The instance whose code runs just now, if any. If a handler waits and the thread serves another instance
+    /// meanwhile, it is the innermost one.
     pub runs: Option<RunningInstance>,
-    /// The waits of its handlers that have not ended at once, the outermost first.
+    /// The waits of its handlers that did not end at once, the outermost first.
     pub waits: Vec<Wait>,
     /// Its instances that wait for their rebuild after a panic.
     pub backing_off: Vec<BackingOff>,
@@ -138,7 +140,7 @@ impl fmt::Display for ThreadStats {
     }
 }
 
-/// An instance whose code is at work, in [`ThreadStats`].
+/// An instance whose code runs, in [`ThreadStats`].
 ///
 /// ```
 /// use zctor::ActorEngine;
@@ -149,7 +151,7 @@ impl fmt::Display for ThreadStats {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RunningInstance {
-    /// Which one.
+    /// The id of the instance.
     pub instance: InstanceId,
     /// The name of the message type that it handles.
     pub message: &'static str,
@@ -172,7 +174,7 @@ impl fmt::Display for RunningInstance {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Wait {
-    /// Who waits.
+    /// The instance that waits.
     pub instance: InstanceId,
     /// The name of the message type that the waiting instance handles.
     pub message: &'static str,
@@ -243,10 +245,10 @@ impl fmt::Display for BackingOff {
     }
 }
 
-/// What a shutdown found: given by [`ActorEngine::shutdown`](crate::ActorEngine::shutdown).
+/// What became of all accepted messages, as [`ActorEngine::shutdown`](crate::ActorEngine::shutdown) reports it.
 ///
-/// Every accepted copy of a message is in it once: handled, panicked, a dead letter, or left on an abandoned thread. (An
-/// abandoned thread that was only slow, and still moves, goes on counting while the report is made.)
+/// Every accepted message, and every copy of a broadcast, is in it once: handled, panicked, a dead letter, or left on
+/// an abandoned thread. (An abandoned thread that was only slow goes on counting while the report is made.)
 ///
 /// ```
 /// use zctor::{ActorEngine, actor};
@@ -272,25 +274,27 @@ impl fmt::Display for BackingOff {
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct Report {
-    /// The instances that lived until the shutdown, those of abandoned threads among them, in the order of their ids.
+    /// The instances that lived when the shutdown began, those of abandoned threads included, in the order of their
+    /// ids.
     pub instances: Vec<InstanceReport>,
-    /// How many ended before it, and what they had handled and panicked on together.
+    /// The instances that had ended before that, counted together.
     pub earlier: EarlierReport,
-    /// Accepted messages that nobody handled, since the engine was made, skipped calls included.
+    /// Accepted messages that no handler got, since the engine was made, the skipped calls included.
     pub dead_letters: u64,
-    /// Calls passed over because their caller had given up before they began.
+    /// Calls that were skipped, since their callers had given up before they began.
     pub skipped: u64,
-    /// Messages taken in by abandoned threads: whether they will be handled cannot be known.
+    /// Messages that abandoned threads had taken out of their mailboxes and not done. Whether they will be handled
+    /// cannot be known.
     pub left: u64,
 }
 
 impl Report {
-    /// Messages handled by all instances there ever were.
+    /// Returns the number of messages handled, by all instances there ever were.
     pub fn handled(&self) -> u64 {
         self.earlier.handled + self.instances.iter().map(|instance| instance.handled).sum::<u64>()
     }
 
-    /// Messages whose handler panicked, of all instances there ever were.
+    /// Returns the number of messages whose handler panicked, of all instances there ever were.
     pub fn panicked(&self) -> u64 {
         self.earlier.panicked + self.instances.iter().map(|instance| instance.panicked).sum::<u64>()
     }
@@ -339,7 +343,7 @@ impl fmt::Display for Report {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct InstanceReport {
-    /// Which one.
+    /// The id of the instance.
     pub id: InstanceId,
     /// The name of the message type that it handled.
     pub message: &'static str,
@@ -347,11 +351,12 @@ pub struct InstanceReport {
     pub handled: u64,
     /// Messages whose handler panicked.
     pub panicked: u64,
-    /// Messages that its thread had taken in for it and not handled: 0 but on abandoned threads.
+    /// Messages that its thread had taken out of its mailbox for this instance and not done; 0 except on abandoned
+    /// threads.
     pub left: u64,
 }
 
-/// The instances that had ended before the shutdown, taken together, so that a long life needs no long list.
+/// The instances that had ended before the shutdown, counted together: the list of a long-lived engine would be long.
 ///
 /// ```
 /// use zctor::{ActorEngine, actor};
@@ -379,7 +384,7 @@ pub struct InstanceReport {
 #[derive(Clone, Copy, Debug, Default)]
 #[non_exhaustive]
 pub struct EarlierReport {
-    /// How many.
+    /// The number of these instances.
     pub instances: u64,
     /// Messages handled.
     pub handled: u64,

@@ -1,4 +1,11 @@
-//! From a message to the instance that gets it.
+//! Routing and delivery: from a message to the instance that gets it.
+//!
+//! The layer promises: in turn means exactly in turn, in spawn order; the same key reaches the same instance while the
+//! pool does not change; a message that an endpoint has accepted is handled or becomes a dead letter, and one that it
+//! has refused is back with its sender.
+//!
+//! Of a message it knows no more than [`Payload`](payload::Payload). It imports its own folder and the layers below:
+//! thread, mailbox, reply, trace, sys, and the plain data.
 
 pub(crate) mod contents;
 pub(crate) mod endpoint;
@@ -6,5 +13,5 @@ pub(crate) mod keyed;
 pub(crate) mod least_loaded;
 pub(crate) mod payload;
 pub(crate) mod pool;
-pub(crate) mod registry;
+pub(crate) mod pools;
 pub(crate) mod round_robin;

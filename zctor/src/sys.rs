@@ -1,4 +1,12 @@
-//! What the machine gives, and all that a simulation replaces.
+//! The machine: time, threads, parking, locks and atomics, and the one way in which user code is run.
+//!
+//! The layer promises: no wake-up is missed, and a thread with nothing to do uses no CPU (`park.rs`); a panic in user
+//! code does not unwind into the runtime (`unwind.rs`). It knows no actor, mailbox or message.
+//!
+//! Only here does the runtime read the clock, block a thread, or start one. So a simulation, or a model of loom's,
+//! replaces this layer and runs the code above it as it is.
+//!
+//! It may import only its own folder and the plain data: error, event, id, report, type_map.
 
 pub(crate) mod alarm;
 pub(crate) mod awaited;

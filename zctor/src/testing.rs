@@ -1,19 +1,19 @@
-//! Doubles of actors, for tests: a [`Probe`] hands its messages to the test one at a time, a [`Mock`] records them and
+//! Doubles of actors, for tests: a [`Probe`] gives its messages to the test one at a time, a [`Mock`] records them and
 //! answers from a script.
 //!
-//! Both are made from the same definition as the actor that they stand in for, and are registered as it would be. This
-//! needs zctor's feature `testing`, which belongs among the dev-dependencies:
+//! A double is made from the same enum as the actor that it replaces, and is registered in the same way. Doubles need
+//! zctor's feature `testing`, which belongs among the dev-dependencies:
 //!
 //! ```toml
 //! [dev-dependencies]
 //! zctor = { path = "..", features = ["testing"] }
 //! ```
 //!
-//! While it is on, every enum's handler is implemented for a [`Double`]: a program's own implementation for all types would
-//! overlap with that.
+//! While the feature is on, the handler trait of every enum is implemented for [`Double`]. A program's own
+//! implementation of that trait for all types would overlap with it.
 //!
-//! What a call is answered with is typed by its port: [`Port<StoreMessage>`](Port) has a variant for each variant of
-//! `StoreMessage` with a reply, and holds the [`ReplyTo`] of its type.
+//! The reply to a call is typed by the port of the call. [`Port<StoreMessage>`](Port) has one variant for each variant
+//! of `StoreMessage` with a reply, which holds the [`ReplyTo`] of its type.
 //!
 //! ```
 //! use std::time::Duration;
@@ -64,7 +64,7 @@ pub use crate::actor::double::Double;
 pub use mock::Mock;
 pub use probe::{Probe, Received};
 
-/// Where the replies of an enum go: a variant for each of its variants with a reply, by the same name.
+/// The ports of an enum, to which its replies go: one variant for each of its variants with a reply, of the same name.
 ///
 /// ```
 /// use zctor::ReplyTo;
@@ -77,7 +77,7 @@ pub use probe::{Probe, Received};
 ///     Wind,
 /// }
 ///
-/// // The constructor of such a variant says which call is meant, and of which type its reply is.
+/// // The constructor of a port's variant says which call is meant, and of which type its reply is.
 /// let now: fn(ReplyTo<u64>) -> Port<ClockMessage> = Port::<ClockMessage>::Now;
 /// # let _ = now;
 /// ```
@@ -92,7 +92,7 @@ pub use probe::{Probe, Received};
 /// ```
 pub type Port<M> = <M as Message>::Port;
 
-/// An enum with a double: every one, while the feature `testing` is on.
+/// An enum that has doubles: every enum, while the feature `testing` is on.
 ///
 /// ```
 /// fn has_a_double<M: zctor::testing::Doubled>() -> bool {
@@ -109,40 +109,43 @@ pub trait Doubled: Dispatch<Double<Self>, Port: Replies + Send> + Send {}
 
 impl<M: Dispatch<Double<M>, Port: Replies + Send> + Send> Doubled for M {}
 
-/// What is asked of a port whose variant is known; implemented by `#[actor]`.
+/// Access to the reply inside a port, whatever the port's variant; implemented by `#[actor]`.
 #[doc(hidden)]
 pub trait Replies {
-    /// The name of the variant, raw where it is written so.
+    /// Returns the name of the variant; with `r#` if it is written so.
     fn variant(&self) -> &'static str;
+    /// Returns the `ReplyTo` inside.
     fn into_reply(self) -> Box<dyn Any>;
 }
 
-/// The port's reply, if it is that of this variant.
+/// Takes the `ReplyTo` out of a port, if the port is of this variant. Otherwise gives the port back.
 fn reply_of<P: Replies, R: 'static>(port: P, variant: fn(ReplyTo<R>) -> P) -> Result<ReplyTo<R>, P> {
-    if discriminant(&port) != key(variant) {
+    if discriminant(&port) != variant_of(variant) {
         return Err(port);
     }
     Ok(*port.into_reply().downcast().unwrap_or_else(|_| unreachable!("a variant holds one type")))
 }
 
-fn key<P, R: 'static>(variant: fn(ReplyTo<R>) -> P) -> Discriminant<P> {
+/// Which variant of a port a constructor makes.
+fn variant_of<P, R: 'static>(variant: fn(ReplyTo<R>) -> P) -> Discriminant<P> {
     discriminant(&variant(ReplyTo::__nobody()))
 }
 
-/// A call as panics name it.
+/// How panics name a call of this variant.
 fn call_of<M: Doubled, R: 'static>(variant: fn(ReplyTo<R>) -> Port<M>) -> String {
     let port = variant(ReplyTo::__nobody());
     let name = port.variant();
     format!("a call of `{}::{}`", M::NAME, name.strip_prefix("r#").unwrap_or(name))
 }
 
-/// A double's messages do not come to its handler's methods.
+/// The body of a double's handler methods, which are never called: a double takes its messages before they are
+/// dispatched.
 #[doc(hidden)]
 pub fn __past() -> ! {
     unreachable!("a double is given its messages before they are dispatched")
 }
 
-/// Makes `Double<Enum>` a handler, as far as types go, and lets a reply be found in its port.
+/// Implements the handler trait for `Double<Enum>`, so that its type fits, and [`Replies`] for the enum's port.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __double {

@@ -1,5 +1,7 @@
-//! Events of the `tracing` facade, behind the feature of that name. Where it is off, lines on standard error stand in for
-//! those events that nobody asked to be told of.
+//! Events of the `tracing` facade, behind the feature of that name. Without it, lines on standard error stand in for those
+//! events that no hook is told of.
+//!
+//! Imports: sys and the plain data.
 
 #[cfg(not(feature = "tracing"))]
 pub(crate) use off::*;
@@ -15,14 +17,15 @@ mod on {
     use crate::event::{AfterPanic, DeadLetter, PanicEvent, Undelivered};
     use crate::id::InstanceId;
     use crate::sys::frame::as_event;
-    use crate::sys::unwind::quietly;
+    use crate::sys::unwind::ignoring_panic;
 
-    /// Tells the subscriber, which is the user's: it may send to actors, and what it does is no event in turn.
+    /// Tells the subscriber of an event. It is the user's code: its panic must not unwind a sender, which may hold a permit,
+    /// and the messages that it sends, to an actor that writes a log perhaps, are no events in turn.
     fn tell(event: impl FnOnce()) {
-        as_event(|| quietly(event));
+        as_event(|| ignoring_panic(event));
     }
 
-    /// A message was routed: to the instance `option` (counted from 1) of `options`.
+    /// A message was routed to the instance in place `option`, counted from 1, of the `options` places of its pool.
     pub(crate) fn routed(message: &'static str, instance: InstanceId, option: usize, options: usize) {
         if !enabled!(target: "zctor::route", Level::TRACE) {
             return;
@@ -40,7 +43,7 @@ mod on {
         });
     }
 
-    /// An accepted message that nobody will handle.
+    /// An accepted message that no handler will get.
     pub(crate) fn dead_letter(letter: &DeadLetter) {
         macro_rules! event {
             ($level:ident) => {
@@ -55,7 +58,7 @@ mod on {
             };
         }
         tell(|| match letter.why {
-            // Its caller knows, and has it so by its own deadline.
+            // The caller knows, and the deadline was its own.
             Undelivered::GivenUp => event!(debug),
             _ => event!(warn),
         });
@@ -88,7 +91,7 @@ mod on {
         });
     }
 
-    /// Nothing: all of it were events.
+    /// Nothing: each was an event.
     pub(crate) fn line(_: &dyn fmt::Display, _: u64) {}
     pub(crate) fn more_lines(_: u64, _: &'static str) {}
 }
@@ -105,7 +108,7 @@ mod off {
     pub(crate) fn dead_letter(_: &DeadLetter) {}
     pub(crate) fn panicked(_: &PanicEvent) {}
 
-    /// What nobody asked to be told of, and how many of its kind there were since the last line.
+    /// An event that no hook is told of, and how many of its kind were passed over since the last line.
     pub(crate) fn line(event: &dyn fmt::Display, more: u64) {
         match more {
             0 => eprintln!("zctor: {event}"),
@@ -113,7 +116,7 @@ mod off {
         }
     }
 
-    /// So many of a kind had no line of their own.
+    /// So many events of a kind were passed over.
     pub(crate) fn more_lines(more: u64, what: &'static str) {
         eprintln!("zctor: {more} more {what}");
     }

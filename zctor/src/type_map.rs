@@ -1,10 +1,10 @@
-//! A map from types.
+//! A map whose keys are types.
 
 use std::any::TypeId;
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 
-/// A map by type. A `TypeId` is a hash already.
+/// A map whose keys are types. A `TypeId` is a hash already, so the hasher passes it on.
 pub(crate) type TypeMap<V> = HashMap<TypeId, V, BuildHasherDefault<TypeHasher>>;
 
 #[derive(Default)]

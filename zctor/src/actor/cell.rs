@@ -1,4 +1,4 @@
-//! An instance as its context, its timers and its pipes know it.
+//! The cell of an instance: the instance as its context, its timers and its pipes know it.
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
@@ -14,31 +14,32 @@ use crate::mailbox::counters::{Account, Block};
 use crate::route::endpoint::Endpoint;
 use crate::thread::local::Common;
 
-/// What a timer will send.
-pub(crate) struct TimerMessage<M> {
+/// A timer of an instance, with the message that it will send or the closure that makes it.
+pub(crate) struct TimerEntry<M> {
     pub(crate) due: Instant,
     pub(super) cancelled: Rc<Cell<bool>>,
-    pub(super) what: Ring<M>,
+    pub(super) schedule: Schedule<M>,
 }
 
-pub(super) enum Ring<M> {
+pub(super) enum Schedule<M> {
     Once(M),
     Every(Duration, Box<dyn FnMut() -> M>),
 }
 
-/// One state and all that it takes to serve it, in one allocation. `O` is what depends on the state's type.
+/// One instance: its state and all that serving it takes, in one allocation. `O` is the part that depends on the
+/// state's type.
 pub(crate) struct InstanceCell<M: Message, O: ?Sized> {
     pub(crate) common: Common,
     pub(crate) endpoint: Arc<Endpoint<M>>,
-    /// With its account.
+    /// The block of accounts that has this instance's.
     pub(super) block: Arc<Block>,
     pub(super) typed: O,
 }
 
-/// An instance as the contexts, timers and pipes of its handlers know it.
+/// An instance whose state's type is erased: as its contexts, timers and pipes know it.
 pub(crate) type SharedCell<M> = InstanceCell<M, dyn HasExtras<M>>;
 
-/// Where an instance's extras are, whatever the type of its state.
+/// The place of an instance's extras, whatever the type of its state.
 pub(crate) trait HasExtras<M> {
     fn take(&self) -> Option<Box<Extras<M>>>;
     fn put(&self, extras: Box<Extras<M>>);
@@ -55,7 +56,7 @@ impl<M: Message, O: ?Sized> InstanceCell<M, O> {
 }
 
 impl<M: Message, O: HasExtras<M> + ?Sized> InstanceCell<M, O> {
-    /// Looks at what most instances have not, or changes it; runs none of the user's code.
+    /// Runs `f`, which must run none of the user's code, on the extras; makes them if there are none.
     pub(crate) fn with_extras<R>(&self, f: impl FnOnce(&mut Extras<M>) -> R) -> R {
         let mut extras = self.typed.take().unwrap_or_default();
         let result = f(&mut extras);
@@ -63,7 +64,7 @@ impl<M: Message, O: HasExtras<M> + ?Sized> InstanceCell<M, O> {
         result
     }
 
-    /// As `with_extras`, if it has them.
+    /// As `with_extras`, but only if the instance has extras.
     pub(crate) fn if_extras<R: Default>(&self, f: impl FnOnce(&mut Extras<M>) -> R) -> R {
         let Some(mut extras) = self.typed.take() else { return R::default() };
         let result = f(&mut extras);
@@ -72,15 +73,15 @@ impl<M: Message, O: HasExtras<M> + ?Sized> InstanceCell<M, O> {
     }
 }
 
-/// What an instance has under way beside its messages, and what it keeps if it has panicked.
+/// What most instances do not have: timers, pipes, and the panics that still count.
 pub(crate) struct Extras<M> {
-    pub(crate) timers: BTreeMap<u64, TimerMessage<M>>,
-    /// The timer whose closure runs just now.
+    pub(crate) timers: BTreeMap<u64, TimerEntry<M>>,
+    /// The timer whose closure runs now.
     pub(crate) firing: Option<u64>,
-    /// Each with the waker that brings it back here.
+    /// Each with its waker, by which the instance polls it again.
     pub(crate) pipes: BTreeMap<u64, WakingPipe<M>>,
     pub(super) panics: Panics,
-    /// The timer that ends its rest.
+    /// The timer that ends the instance's backoff.
     pub(super) backoff_timer: u64,
 }
 
@@ -100,17 +101,18 @@ type WakingPipe<M> = (Waker, Box<dyn PipeTask<M>>);
 
 /// A pipe: something awaited, and what turns its outcome into a message.
 pub(crate) trait PipeTask<M> {
-    /// Looks whether the outcome is there; `waker` is woken when to look again.
+    /// Whether the outcome is there; if not, has `waker` woken when it is time to look again.
     fn poll(&mut self, waker: &Waker) -> bool;
-    /// Runs the user's closure.
-    fn finish(self: Box<Self>) -> Piped<M>;
+    /// Runs the user's closure on the outcome.
+    fn finish(self: Box<Self>) -> Finished<M>;
 }
 
 /// What came of a pipe.
-pub(crate) enum Piped<M> {
+pub(crate) enum Finished<M> {
+    /// The message that the closure made.
     Last(M),
-    /// The pipe goes on, and is woken for what comes next.
+    /// The same, and the pipe, which goes on: it is woken for the next outcome.
     More(M, Box<dyn PipeTask<M>>),
-    /// Nothing comes any more.
-    Over,
+    /// No outcome will come any more.
+    Nothing,
 }

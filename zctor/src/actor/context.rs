@@ -1,4 +1,4 @@
-//! What a handler is given: who it is, whom it can reach, and what it can ask of its thread.
+//! [`Context`]: what a handler is given, to know its instance, reach others, and ask for timers, pipes, or its end.
 
 use std::fmt;
 use std::rc::Rc;
@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::actor::cell::{PipeTask, SharedCell};
-use crate::actor::pipe::{OncePipe, PanicPipe, Pipe, Start, Starter, pipe_waker};
+use crate::actor::pipe::{PanicPipe, Pipe, PipeStarter, Piped, StartPipe, pipe_waker};
 use crate::actor::timer::{Timer, send_after, send_every};
 use crate::client::message::{AnsweredInHandler, CallableFrom, Message};
 use crate::client::{Client, call};
@@ -18,13 +18,14 @@ use crate::messaging;
 use crate::messaging::binding::{Binding, Limit};
 use crate::messaging::target::Target;
 use crate::route::payload::{Kind, ToPort};
-use crate::route::pool::{KnownPool, known};
+use crate::route::pool::{KnownPool, known_pool};
 use crate::sys::awaited::Running;
 use crate::thread::local::{Local, Requested};
 
-/// What the handlers of `M` are given as their first parameter, if the enum has `calls(..)` or `#[actor(ctx)]`.
+/// The first parameter of the handlers of `M`, if the enum has `calls(..)` or `#[actor(ctx)]`.
 ///
-/// Hooks and fallible factories always get it. It belongs to one instance and stays on its thread.
+/// The hooks `on_start` and `on_stop` and the factory of `try_actor` always get it. It belongs to one instance and
+/// stays on that instance's thread.
 ///
 /// ```
 /// use zctor::{ActorEngine, Context, actor};
@@ -58,17 +59,17 @@ impl<M: Message> Context<M> {
         Self { local, shared }
     }
 
-    /// The thread that this instance lives on.
+    /// Gives the thread that this instance lives on.
     pub fn thread_id(&self) -> ThreadId {
         self.local.mailbox.thread
     }
 
-    /// This instance.
+    /// Gives the id of this instance.
     pub fn instance_id(&self) -> InstanceId {
         self.shared.endpoint.id()
     }
 
-    /// A client bound to this very instance, to hand out.
+    /// Gives a client bound to this very instance, to pass on to others.
     pub fn me(&self) -> M::Client {
         let endpoint = Arc::clone(&self.shared.endpoint);
         let pool = if self.shared.endpoint.pooled { self.pool::<M>() } else { None };
@@ -76,7 +77,7 @@ impl<M: Message> Context<M> {
     }
 
     fn pool<T: Message>(&self) -> Option<Rc<KnownPool<T>>> {
-        known(&self.local)
+        known_pool(&self.local)
     }
 
     fn target<T: Message, R>(&self, limit: Limit, f: impl FnOnce(Target<'_, T>) -> R) -> R {
@@ -101,7 +102,7 @@ impl<M: Message> Context<M> {
         self.target(Limit::Inherited, |target| messaging::send(&target, place))
     }
 
-    /// Sends a copy to every instance of the type; gives the number reached.
+    /// Sends a copy to every instance of the type, and gives the number of instances reached.
     ///
     /// # Errors
     /// As [`send`](Context::send).
@@ -114,18 +115,19 @@ impl<M: Message> Context<M> {
 
     /// Sends a request to the next instance of its type and waits for the reply.
     ///
-    /// A call is a yield point of this thread: no borrow, lock or transaction that a neighbour on the thread can reach
-    /// may be held across one. It needs the declaration `calls(..)` of this enum's `#[actor]`.
+    /// A call is a yield point of this thread: hold no borrow, lock or transaction across it that another instance on
+    /// the thread can reach. It needs the declaration `calls(..)` in this enum's `#[actor]`.
     ///
     /// # Errors
     /// - [`CallError::NotRegistered`]: the type has no live instance; nothing was sent.
-    /// - [`CallError::Stopped`]: the engine or the instance stopped before it was handled.
+    /// - [`CallError::Stopped`]: the engine or the instance stopped before the request was handled.
     /// - [`CallError::Panicked`]: the handler panicked; the message is spent.
-    /// - [`CallError::Timeout`]: what was left of the caller's deadline passed first.
-    /// - [`CallError::NoReply`]: the handler gave the reply up.
+    /// - [`CallError::Timeout`]: the deadline of the handler that calls passed first, or if it has none, the engine's
+    ///   default.
+    /// - [`CallError::NoReply`]: the callee dropped its [`ReplyTo`](crate::ReplyTo) without an answer.
     ///
     /// # Blocking
-    /// Until the reply is there; instances of lower call depth on this thread are served meanwhile.
+    /// Until the reply is there. Instances of lower call depth on this thread are served meanwhile.
     ///
     /// ```
     /// use zctor::{ActorEngine, ActorThread, CallError, Context, actor};
@@ -182,7 +184,7 @@ impl<M: Message> Context<M> {
         self.target(Limit::Inherited, |target| messaging::call::<T, R, K>(&target, place, port))
     }
 
-    /// As [`send`](Context::send), but only to instances on this thread, in turn among them.
+    /// Sends a message to the next instance of its type on this thread, in turn among those.
     ///
     /// # Errors
     /// - [`SendError::NotRegistered`]: the type has no live instance on this thread.
@@ -197,7 +199,7 @@ impl<M: Message> Context<M> {
         }
     }
 
-    /// As [`call`](Context::call), but only to instances on this thread, in turn among them.
+    /// Sends a request to the next instance of its type on this thread, in turn among those, and waits for the reply.
     ///
     /// # Errors
     /// As [`call`](Context::call); `NotRegistered` if the type has no live instance on this thread.
@@ -214,14 +216,14 @@ impl<M: Message> Context<M> {
         call(&Target::at_one(&binding), request)
     }
 
-    /// Counts a refusal.
+    /// The next instance of the type on this thread. If there is none, the refusal is counted here.
     fn local_binding<T: Message>(&self) -> Result<Binding<T>, Refusal> {
         let known = self.pool::<T>().ok_or(Refusal::NotRegistered);
         let endpoint = known.and_then(|known| known.next_local(&self.local));
         endpoint.map(Binding::One).inspect_err(|_| self.local.mailbox.edge.losses.refuse(1))
     }
 
-    /// A client whose calls wait; it needs the declaration `calls(..)` of this enum's `#[actor]`.
+    /// Gives a client whose calls wait; this needs the declaration `calls(..)` in this enum's `#[actor]`.
     ///
     /// # Errors
     /// [`CallError::NotRegistered`]: the type has no live instance.
@@ -229,7 +231,8 @@ impl<M: Message> Context<M> {
         self.client_of::<T>(Limit::Inherited).map(Into::into)
     }
 
-    /// A client whose calls give a [`Pending`](crate::Pending), to be piped or detached; it needs no declaration.
+    /// Gives a client whose calls give a [`Pending`](crate::Pending), to be piped or detached; this needs no
+    /// declaration.
     ///
     /// # Errors
     /// [`CallError::NotRegistered`]: the type has no live instance.
@@ -244,7 +247,8 @@ impl<M: Message> Context<M> {
     /// Awaits something without blocking, and turns its outcome into a message to this instance.
     ///
     /// `what` is a request (which is sent at once), a [`Pending`](crate::Pending), or a tuple or `Vec` of `Pending`s.
-    /// `then` runs on this thread, so it may hold what is not `Send`. A rebuild of this instance's state ends the pipe.
+    /// `then` runs on this thread, so it may hold what is not `Send`. A rebuild of this instance's state ends the pipe,
+    /// and drops what it awaits: a request that was not begun is skipped then, and the reply to one that was is lost.
     ///
     /// # Blocking
     /// Never. `then` may send, but not wait.
@@ -299,35 +303,35 @@ impl<M: Message> Context<M> {
     where
         W::Running: Running<Outcome = W::Outcome>,
     {
-        self.await_here(<W as Start>::__start(what, &Starter(&self.local)), then);
+        self.add_pipe(<W as StartPipe>::__start(what, &PipeStarter(&self.local)), then);
     }
 
-    /// Has this instance get a message when `running` is there.
-    fn await_here<W: Running + 'static>(&self, running: W, then: impl FnOnce(W::Outcome) -> M + 'static) {
-        self.add_pipe(Box::new(OncePipe { running, then }));
+    /// Sends this instance the message that `then` makes, when the outcome of `running` is there.
+    fn add_pipe<W: Running + 'static>(&self, running: W, then: impl FnOnce(W::Outcome) -> M + 'static) {
+        self.add_task(Box::new(Piped { running, then }));
     }
 
-    fn add_pipe(&self, mut task: Box<dyn PipeTask<M>>) {
+    fn add_task(&self, mut task: Box<dyn PipeTask<M>>) {
         let id = self.local.timers.next_serial();
         let slot = self.shared.slot();
         let waker = pipe_waker(&self.local, slot, id);
         let there = task.poll(&waker);
         self.shared.with_extras(|extras| extras.pipes.insert(id, (waker, task)));
         if there {
-            // Behind what is in the mailbox already: of one that has ended, all that it had sent.
+            // Behind what is in the mailbox already: for an instance that has ended, all that it had sent.
             let _ = self.local.mailbox.push(Mail::order(slot, Order::Piped(id)));
         }
     }
 
-    /// Turns the end of another instance into a message to this one: when it has stopped, has panicked beyond its limit,
-    /// or was abandoned with its thread. A rebuild is no end.
+    /// Turns the end of another instance into a message to this one.
     ///
-    /// The message comes after all that the ended instance had sent to this one, and at once for an instance that has
-    /// ended before. `then` runs on this thread; it may send, not wait. A watch ends with its instance, and with a
-    /// rebuild of its state.
+    /// An instance ends when it has stopped, has panicked more often than its [`Restart`](crate::Restart) allows, or
+    /// was abandoned with its thread. A rebuild is no end. The message comes after all that the ended instance had sent
+    /// to this one; if it had ended before the watch, the message comes at once. `then` runs on this thread; it may
+    /// send, but not wait. The watch ends with this instance, and with a rebuild of its state.
     ///
     /// # Errors
-    /// [`WatchError::Unbound`]: the client is bound to no single instance. [`pin`](Client::pin) one.
+    /// [`WatchError::Unbound`]: the client is bound to no single instance; [`pin`](Client::pin) it to one.
     ///
     /// ```
     /// use std::sync::mpsc;
@@ -374,7 +378,7 @@ impl<M: Message> Context<M> {
         client: &Client<T>,
         then: impl FnOnce(Ended) -> M + 'static,
     ) -> Result<(), WatchError> {
-        self.await_here(client.end()?, then);
+        self.add_pipe(client.end()?, then);
         Ok(())
     }
 
@@ -436,46 +440,52 @@ impl<M: Message> Context<M> {
         client: &Client<T>,
         then: impl FnMut(PanicEvent) -> M + 'static,
     ) -> Result<(), WatchError> {
-        self.add_pipe(Box::new(PanicPipe { watch: client.panics()?, then }));
+        self.add_task(Box::new(PanicPipe { watch: client.panics()?, then }));
         Ok(())
     }
 
     /// Sends `message` to this instance after `delay`.
     ///
-    /// The timer is gone with the instance, and with a rebuild of its state; a shutdown closes it.
+    /// The timer ends with the instance, with a rebuild of its state, and when a shutdown begins.
     pub fn send_after(&self, delay: Duration, message: M) -> Timer {
         send_after(&self.local, &self.shared, delay, message)
     }
 
-    /// Sends this instance what `make` gives, every `period`, first after one period.
+    /// Sends this instance the message that `make` gives, every `period`, for the first time after one period.
     ///
-    /// Without drift: ticks come at multiples of the period. A tick that comes late, because the thread was busy, is
-    /// not made up for by a burst. `make` may send, but not wait. A period below a millisecond counts as one.
+    /// The timer does not drift: ticks are due at multiples of the period. Ticks that were missed, because the thread
+    /// was busy, are not made up for by a burst. `make` may send, but not wait. A period below a millisecond counts as
+    /// one. The timer ends as that of [`send_after`](Context::send_after) does.
     pub fn send_every(&self, period: Duration, make: impl FnMut() -> M + 'static) -> Timer {
         send_every(&self.local, &self.shared, period, Box::new(make))
     }
 
-    /// The means for calls that must go out though the caller's deadline may have passed, such as a compensation.
+    /// Gives the means to call without this handler's deadline, for calls that must go out though it may have passed,
+    /// such as a compensation.
     pub fn without_deadline(&self) -> NoDeadline<'_, M> {
         NoDeadline { ctx: self }
     }
 
-    /// After this handler: `on_stop`, then the state is dropped, and the factory builds a fresh one before the next
-    /// message. Ends an instance whose factory runs once.
+    /// Has the state built afresh when this handler has returned.
+    ///
+    /// `on_stop` runs, the state is dropped, and the factory builds a new one before the next message. An instance
+    /// whose factory runs once ends instead.
     pub fn reset(&self) {
-        // A stop that was asked for stays asked for.
+        // A stop that was requested before is not taken back.
         if self.shared.common.requested.get() == Requested::None {
             self.shared.common.requested.set(Requested::Reset);
         }
     }
 
-    /// Ends this instance after this handler: `on_stop`, then the state is dropped. Its rotated mail goes to its
-    /// siblings, the rest becomes dead letters.
+    /// Ends this instance when this handler has returned.
+    ///
+    /// `on_stop` runs, and the state is dropped. Messages and calls that were sent in turn go to the other instances of
+    /// its pool; all others that wait for it become dead letters.
     pub fn stop(&self) {
         self.shared.common.requested.set(Requested::Stop);
     }
 
-    /// Whether the engine is shutting down: long handlers should come to an end.
+    /// Whether the engine is shutting down; a long handler should return then.
     pub fn stopping(&self) -> bool {
         !self.local.mailbox.edge.is_open()
     }
@@ -487,7 +497,8 @@ impl<M: Message> fmt::Debug for Context<M> {
     }
 }
 
-/// Calls that do not inherit the deadline of the handler they are made in: see [`Context::without_deadline`].
+/// Makes calls that do not inherit the deadline of the handler they are made in; given by
+/// [`Context::without_deadline`].
 ///
 /// ```
 /// use std::time::Duration;
@@ -529,10 +540,10 @@ pub struct NoDeadline<'a, M: Message> {
 }
 
 impl<M: Message> NoDeadline<'_, M> {
-    /// As [`Context::call`], without a deadline.
+    /// Sends a request and waits for the reply, as [`Context::call`] does, but without a deadline.
     ///
     /// # Errors
-    /// As [`Context::call`], but for `Timeout`.
+    /// As [`Context::call`], except for `Timeout`.
     ///
     /// # Blocking
     /// As [`Context::call`].
@@ -544,7 +555,7 @@ impl<M: Message> NoDeadline<'_, M> {
         self.ctx.target(Limit::None, |target| call(&target, request))
     }
 
-    /// As [`Context::client`]; its calls inherit no deadline.
+    /// Gives a client, as [`Context::client`] does; its calls inherit no deadline.
     ///
     /// # Errors
     /// As [`Context::client`].

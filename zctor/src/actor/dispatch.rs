@@ -1,4 +1,4 @@
-//! From a message to the method of its handler.
+//! [`Dispatch`]: from a message to the method of its handler.
 
 use crate::actor::context::Context;
 use crate::client::message::Message;
@@ -31,7 +31,7 @@ use crate::reply::reply_to::ReplySlot;
     note = "implement the handler trait that `#[actor]` generated beside `{Self}` for `{H}`"
 )]
 pub trait Dispatch<H>: Message {
-    /// To the method of this variant.
+    /// Calls the method for this variant.
     #[doc(hidden)]
     fn __handle(self, handler: &mut H, ctx: &mut Context<Self>, slot: &mut ReplySlot<'_, Self::Port>);
     #[doc(hidden)]

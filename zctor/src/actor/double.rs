@@ -1,4 +1,4 @@
-//! A test double in place of a handler.
+//! Test doubles in place of handlers (feature `testing`).
 
 use std::any::Any;
 use std::fmt;
@@ -10,7 +10,8 @@ use crate::client::message::Message;
 use crate::reply::reply_to::ReplySlot;
 use crate::sys::unwind::Unwound;
 
-/// The state of a double. Made by [`Probe::actor`] and [`Mock::actor`], and of no use by itself.
+/// The state of a test double. [`Probe::actor`](crate::testing::Probe::actor) and
+/// [`Mock::actor`](crate::testing::Mock::actor) make it; it is of no use by itself.
 ///
 /// ```
 /// use zctor::testing::{Double, Probe};
@@ -39,12 +40,12 @@ impl<M: Message> fmt::Debug for Double<M> {
     }
 }
 
-/// What a double does with a message. The port stays where it is if the call should end with a panic of this.
+/// What a double does with a message. It leaves the port in its slot if a panic of its own is to end the call.
 pub(crate) trait Role<M: Message>: Send + Sync {
     fn take(&self, message: M, slot: &mut ReplySlot<'_, M::Port>);
 }
 
-/// Gives a message to its handler, or past it to the double that stands in for one.
+/// Gives a message to its handler, or to the double in its place.
 pub(crate) fn dispatch<M: Dispatch<H>, H: 'static>(
     message: M,
     handler: &mut H,

@@ -1,4 +1,4 @@
-//! How a state is built: once, or again.
+//! How a state is built: by a factory that runs once, or by one that can build it again.
 
 use std::sync::Arc;
 
@@ -6,9 +6,9 @@ use crate::actor::context::Context;
 use crate::actor::restart::Restart;
 use crate::client::message::Message;
 use crate::error::{BoxError, SpawnError};
-use crate::sys::unwind::{quietly, run_user};
+use crate::sys::unwind::{ignoring_panic, run_user};
 
-/// How a state is built again.
+/// How a state is built again, and how often.
 pub(crate) struct Blueprint<M: Message, S> {
     pub(crate) factory: Arc<Rebuild<M, S>>,
     pub(crate) restart: Restart,
@@ -20,7 +20,7 @@ impl<M: Message, S> Clone for Blueprint<M, S> {
     }
 }
 
-/// How an instance comes by its state.
+/// How an instance gets its state.
 pub(crate) enum StateFactory<M: Message, S> {
     Again(Blueprint<M, S>),
     Once(Box<dyn FnOnce() -> S>),
@@ -30,21 +30,21 @@ pub(super) enum Failure {
     Error(BoxError),
     Panic(Arc<str>),
     /// A factory that runs once has run.
-    Spent,
+    RunsOnce,
 }
 
 impl Failure {
-    /// What is told of it.
+    /// The text that is told of the failure.
     pub(super) fn into_text(self) -> Arc<str> {
         match self {
             Self::Error(error) => {
-                // It is the user's: its `Display` and its drop may panic.
+                // The error is the user's: its `Display` and its drop may panic.
                 let text = run_user(0, None, || error.to_string());
-                quietly(|| drop(error));
+                ignoring_panic(|| drop(error));
                 text.map_or_else(|panic| panic, Arc::from)
             }
             Self::Panic(text) => text,
-            Self::Spent => "what was built once cannot be built again".into(),
+            Self::RunsOnce => "what was built once cannot be built again".into(),
         }
     }
 
@@ -52,7 +52,7 @@ impl Failure {
         match self {
             Self::Error(source) => SpawnError::Factory { message, source },
             Self::Panic(text) => SpawnError::FactoryPanicked { message, text },
-            Self::Spent => SpawnError::FactoryPanicked { message, text: "the factory has run already".into() },
+            Self::RunsOnce => SpawnError::FactoryPanicked { message, text: "the factory has run already".into() },
         }
     }
 }

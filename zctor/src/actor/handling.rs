@@ -1,4 +1,4 @@
-//! One message, one call, one batch.
+//! How an instance handles one message, one call, one batch; and how each is counted, once.
 
 use std::any::Any;
 use std::rc::Rc;
@@ -18,18 +18,18 @@ use crate::reply::reply_to::ReplySlot;
 use crate::route::contents::{Call, lose};
 use crate::route::endpoint::Endpoint;
 use crate::route::payload::Port;
-use crate::sys::unwind::{count_uncaught, quietly, tell_caught};
+use crate::sys::unwind::{count_uncaught, ignoring_panic, tell_caught};
 use crate::thread::local::{Common, Instance, Local, Phase, Requested};
 use crate::thread::undelivered::write_off;
 
-/// Ends a call whose caller had given up before its handler began: that never will.
+/// Ends a call whose caller had given up before its handler began: it is a dead letter, and never handled.
 #[cold]
-pub(super) fn skip<M: Message>(call: Call<M>, endpoint: &Endpoint<M>, local: &Local, from_hook: bool) {
+pub(super) fn skip_given_up<M: Message>(call: Call<M>, endpoint: &Endpoint<M>, local: &Local, from_hook: bool) {
     let (losses, why) = (&local.mailbox.edge.losses, Undelivered::GivenUp);
     losses.count(1, why);
     write_off(local, endpoint.slot, 1);
     let Call { message, port } = call;
-    quietly(|| port.fail(CallError::Timeout { message: M::NAME, begun: false }));
+    ignoring_panic(|| port.fail(CallError::Timeout { message: M::NAME, begun: false }));
     let undeliverable = Undeliverable { losses, instance: endpoint.id(), why, from_hook };
     lose(message, endpoint.undelivered.as_deref(), undeliverable);
 }
@@ -39,8 +39,8 @@ where
     M: Dispatch<S, Port: Send> + Send,
     S: 'static,
 {
-    /// Handles messages that had come as mail: each time, `next` runs the handler of one, and says whether another may
-    /// follow. All of it is one piece of the user's code, whose beginning and end cost more than a small handler.
+    /// Handles messages that came as mail. Each `next` runs the handler of one, and says whether another may follow. To
+    /// the runtime they all are one piece of the user's code, whose beginning and end cost more than a small handler.
     #[inline(always)]
     pub(super) fn handle(
         self: Rc<Self>,
@@ -51,27 +51,27 @@ where
     ) {
         let (account, meter) = (self.account(), &local.mailbox.meter);
         let outcome = self.work(local, deadline, |state, ctx| {
-            let orphans = count_uncaught();
+            let older = count_uncaught();
             loop {
                 let goes_on = next(state, ctx, slot);
                 count_handled(account, meter);
                 if !goes_on || self.common.requested.get() != Requested::None {
                     break;
                 }
-                tell_caught(orphans, None);
+                tell_caught(older, None);
             }
         });
         match outcome {
             Some(Ok(())) if self.common.requested.get() == Requested::None => {}
             Some(Ok(())) => self.fulfil(local, Origin::Handler),
-            // Only the last is not counted as handled.
-            Some(Err(text)) => self.failed(local, slot.take(), &text),
-            // Not reached: an envelope is delivered to live instances only, and those have a state.
+            // The panic was the last handler's: all messages but that one were counted as handled.
+            Some(Err(text)) => self.handler_panicked(local, slot.take(), &text),
+            // Not reached: messages are handled by live instances only, and those have a state.
             None => debug_assert!(false, "delivered to an instance without a state"),
         }
     }
 
-    /// Handles one message, which is taken out of its place where its handler begins, so that it is moved once.
+    /// Handles one message, which is taken out of its place where its handler begins: see `route/contents.rs`.
     #[inline(always)]
     pub(super) fn handle_one(
         self: Rc<Self>,
@@ -88,56 +88,59 @@ where
         });
     }
 
-    /// Handles a message of its own: a timer's or a pipe's.
+    /// Handles a message that a timer or a pipe of the instance has made.
     pub(super) fn handle_own(self: Rc<Self>, local: &Rc<Local>, message: M) {
         count_taken(self.account(), &local.mailbox.meter);
         self.handle_one(local, &mut Some(message), &mut ReplySlot::Nobody, None);
     }
 
-    /// Runs `on_start` if that is due, since it comes before all else; gives whether it takes messages then.
+    /// Runs `on_start` if that is due, since it comes before all else. Whether the instance takes messages then.
     #[inline]
-    pub(super) fn get_ready(self: &Rc<Self>, local: &Rc<Local>) -> bool {
+    pub(super) fn start_if_new(self: &Rc<Self>, local: &Rc<Local>) -> bool {
         if self.common.phase.get() == Phase::New {
             Rc::clone(self).start(local);
         }
         self.common.phase.get() == Phase::Live && !local.mailbox.edge.is_sealed()
     }
 
-    /// Nothing is queued for it that would come before a call made now, and it can handle that at once: its code is not on
-    /// the stack, and it has started, and neither rests nor has it ended.
+    /// Whether the instance can handle a call that is made now, on the spot.
+    ///
+    /// So it is if no mail that would come before the call is queued for it, its code is not on the stack, it is live
+    /// (has started, does not back off, has not ended), and it answers when its handler returns, as a test double does
+    /// not.
     #[inline]
     pub(super) fn is_free(&self, account: &Account) -> bool {
         let Common { phase, busy, answers_itself, .. } = &self.common;
-        account.is_unburdened() && !busy.get() && phase.get() == Phase::Live && *answers_itself
+        account.has_nothing_queued() && !busy.get() && phase.get() == Phase::Live && *answers_itself
     }
 }
 
-/// A message is taken in that is handled at once.
+/// Counts a message as taken in, which is handled at once.
 #[inline]
 pub(super) fn count_taken(account: &Account, meter: &Meter) {
-    account.take_in(1);
+    account.add_load(1);
     meter.taken.add(1);
 }
 
-/// A message is done with: counted before any other code of the user's, which may never return, so that it is counted
-/// once.
+/// Counts a message as handled. This comes before any other code of the user's, which may never return; so the message
+/// is counted, and counted once.
 #[inline]
 pub(super) fn count_handled(account: &Account, meter: &Meter) {
     account.count_handled();
     meter.handled.add(1);
 }
 
-/// What an envelope or a caller hands over, as the type that it has.
+/// The content of an envelope, or the place of a caller on this thread, as the type that it has.
 #[inline]
-pub(super) fn known<T: 'static>(content: &mut dyn Any) -> Option<&mut T> {
+pub(super) fn downcast<T: 'static>(content: &mut dyn Any) -> Option<&mut T> {
     let content = content.downcast_mut();
     debug_assert!(content.is_some(), "a slot's generation names one instance, whose messages' type its senders know");
     content
 }
 
-/// A message is begun.
+/// Notes that a message is begun: it gives its permit back, if it has one.
 #[inline]
-pub(super) fn begin(local: &Local, serving: Serving) {
+pub(super) fn return_permit(local: &Local, serving: Serving) {
     if serving.permitted {
         local.mailbox.give_back(1);
     }

@@ -1,7 +1,7 @@
-//! An instance: one state in its slot on one thread, from its construction to its drop.
+//! An instance as its thread sees it: one state in its slot on one thread, from its construction to its drop.
 //!
-//! All methods here run on the instance's own thread. User code runs through `frame::run_user`, which catches panics;
-//! what follows a panic, a reset or a stop is decided here, after the user's code has returned.
+//! All methods here run on the instance's own thread. User code runs through `sys::unwind::run_user`, which catches
+//! panics. A panic, a reset or a stop is followed up after the user's code has returned, by `actor/recovery.rs`.
 
 use std::any::Any;
 use std::cell::{Cell, RefCell};
@@ -11,11 +11,11 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::actor::cell::{InstanceCell, Piped};
+use crate::actor::cell::{Finished, InstanceCell};
 use crate::actor::dispatch::Dispatch;
 use crate::actor::double;
 use crate::actor::factory::StateFactory;
-use crate::actor::handling::{begin, count_handled, count_taken, known, skip};
+use crate::actor::handling::{count_handled, count_taken, downcast, return_permit, skip_given_up};
 use crate::actor::state::TypedCell;
 use crate::actor::state::{Origin, Typed};
 use crate::error::SpawnError;
@@ -68,7 +68,7 @@ where
         block: local.add(slot, M::NAME),
         typed: Typed { state: RefCell::new(None), attachments: Cell::default() },
     });
-    // In its slot before it is built, so that what its factory sends to it finds it there.
+    // It is in its slot before its state is built, so that messages which its factory sends to it find it there.
     local.occupy(Rc::clone(&instance) as Rc<dyn Instance>, M::CALL_DEPTH);
     let built = match factory {
         StateFactory::Again(blueprint) => {
@@ -78,7 +78,7 @@ where
         StateFactory::Once(factory) => instance.build_by(local, |_| Ok(factory())),
     };
     if let Err(failure) = built {
-        // It never was an instance: no report counts it.
+        // It never became an instance, so no report counts it.
         instance.discard(local);
         return Err(failure.into_spawn_error(M::NAME));
     }
@@ -114,11 +114,11 @@ where
     }
 
     fn handle_message(self: Rc<Self>, local: &Rc<Local>, serving: Serving, message: &mut dyn Any) -> bool {
-        let Some(message) = known(message) else { return true };
-        if !self.get_ready(local) {
+        let Some(message) = downcast(message) else { return true };
+        if !self.start_if_new(local) {
             return false;
         }
-        begin(local, serving);
+        return_permit(local, serving);
         self.handle_one(local, message, &mut ReplySlot::Nobody, None);
         true
     }
@@ -130,16 +130,16 @@ where
         call: &mut dyn Any,
         can_be_given_up: bool,
     ) -> bool {
-        let Some(call) = known::<Option<Call<M>>>(call) else { return true };
-        if !self.get_ready(local) {
+        let Some(call) = downcast::<Option<Call<M>>>(call) else { return true };
+        if !self.start_if_new(local) {
             return false;
         }
-        begin(local, serving);
+        return_permit(local, serving);
         let Some(call) = call.take() else { return true };
         let cancellation = if can_be_given_up { call.port.cancellation() } else { None };
         let deadline = match cancellation {
             Some(cancellation) if !cancellation.begin() => {
-                skip(call, &self.endpoint, local, serving.from_hook);
+                skip_given_up(call, &self.endpoint, local, serving.from_hook);
                 return true;
             }
             Some(cancellation) => cancellation.deadline(),
@@ -151,14 +151,15 @@ where
     }
 
     fn handle_batch(self: Rc<Self>, local: &Rc<Local>, serving: Serving, messages: &mut dyn Any) -> bool {
-        let Some(messages) = known::<VecDeque<M>>(messages) else { return true };
-        if !self.get_ready(local) {
+        let Some(messages) = downcast::<VecDeque<M>>(messages) else { return true };
+        if !self.start_if_new(local) {
             return false;
         }
-        // They stay in the envelope until each is begun: what comes after a panic or a requested is left there.
+        // Messages stay in the envelope until each is begun. Those behind a panic, or behind a handler that asked for a
+        // stop or a reset, are left there.
         let mut budget = serving.budget;
         self.handle(local, &mut ReplySlot::Nobody, None, |state, ctx, slot| {
-            begin(local, serving);
+            return_permit(local, serving);
             if let Some(message) = messages.pop_front() {
                 double::dispatch(message, state, ctx, slot);
             }
@@ -180,20 +181,20 @@ where
         deadline: Option<Instant>,
     ) -> OnTheSpot {
         let account = self.account();
-        let Some(message) = known::<Option<M>>(message).filter(|_| self.is_free(account)) else {
+        let Some(message) = downcast::<Option<M>>(message).filter(|_| self.is_free(account)) else {
             return OnTheSpot::Busy;
         };
         let meter = &local.mailbox.meter;
         count_taken(account, meter);
         let mut slot = ReplySlot::Here(reply);
         let outcome = self.work(local, deadline, |state, ctx| {
-            // Taken out of its place here, so that it is moved once.
+            // Out of the caller's place where the handler begins: see `route/contents.rs`.
             if let Some(message) = message.take() {
                 double::dispatch(message, state, ctx, &mut slot);
             }
         });
         match outcome {
-            // Its caller is told by what this gives.
+            // The caller learns of the panic from the return value.
             Some(Err(text)) => OnTheSpot::FollowUp(FollowUp { callee: self, panic: Some(text) }),
             Some(Ok(())) | None => {
                 count_handled(account, meter);
@@ -220,7 +221,7 @@ where
         if self.common.phase.get() == Phase::Ended {
             return;
         }
-        self.say_goodbye(local, AfterPanic::Ended);
+        self.run_on_stop(local, AfterPanic::Ended);
         self.drop_state(local, AfterPanic::Ended);
         self.vacate(local, End::Stopped);
     }
@@ -240,7 +241,8 @@ where
             }
             return;
         }
-        // A shutdown closes the timers; only an instance that rests still comes back to serve what it holds.
+        // A shutdown closes the timers. Only those that end a backoff, above, still fire, since held mail waits for
+        // that.
         if !local.mailbox.edge.is_open() {
             return;
         }
@@ -259,12 +261,12 @@ where
         match catch(|| pipe.poll(&waker)) {
             Ok(false) => self.with_extras(|extras| drop(extras.pipes.insert(id, (waker, pipe)))),
             Ok(true) => match run_user(0, None, || pipe.finish()) {
-                Ok(Piped::Last(message)) => self.handle_own(local, message),
-                Ok(Piped::More(message, pipe)) => {
+                Ok(Finished::Last(message)) => self.handle_own(local, message),
+                Ok(Finished::More(message, pipe)) => {
                     self.with_extras(|extras| drop(extras.pipes.insert(id, (waker, pipe))));
                     self.handle_own(local, message);
                 }
-                Ok(Piped::Over) => {}
+                Ok(Finished::Nothing) => {}
                 Err(text) => self.recover(local, PanicOrigin::Pipe, &text, || ()),
             },
             Err(_) => debug_assert!(false, "a pipe's own poll runs no user code"),
@@ -274,7 +276,7 @@ where
     fn follow_up(self: Rc<Self>, local: &Rc<Local>, panic: Option<&Arc<str>>) {
         match panic {
             None => self.fulfil(local, Origin::Handler),
-            Some(text) => self.failed(local, None, text),
+            Some(text) => self.handler_panicked(local, None, text),
         }
     }
 }

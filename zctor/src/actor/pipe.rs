@@ -1,10 +1,10 @@
-//! Pipes: an outcome becomes a message to oneself.
+//! Pipes: an outcome that is awaited becomes a message to the instance that awaits it.
 
 use std::cell::Cell;
 use std::sync::Arc;
 use std::task::{Wake, Waker};
 
-use crate::actor::cell::{PipeTask, Piped};
+use crate::actor::cell::{Finished, PipeTask};
 use crate::client::message::{Message, Request};
 use crate::client::watch::PanicWatch;
 use crate::error::CallError;
@@ -21,12 +21,12 @@ use crate::route::payload::Kind;
 use crate::sys::awaited::Running;
 use crate::thread::local::Local;
 
-/// Wakes a pipe of an instance of this thread.
+/// The waker of a pipe of an instance of this thread.
 pub(super) fn pipe_waker(local: &Local, slot: Slot, id: u64) -> Waker {
     Waker::from(Arc::new(PipeWaker { mailbox: Arc::clone(&local.mailbox), slot, id }))
 }
 
-/// Puts the news that a pipe can go on into its thread's mailbox.
+/// Has a pipe polled again by its instance, by an order in the mailbox of its thread.
 struct PipeWaker {
     mailbox: Arc<Mailbox>,
     slot: Slot,
@@ -39,25 +39,25 @@ impl Wake for PipeWaker {
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        // An order is never given back: a thread that has ended has no pipes.
+        // An order is never given back; and a thread that has ended has no pipes.
         let _ = self.mailbox.push(Mail::order(self.slot, Order::Piped(self.id)));
     }
 }
 
-/// A pipe on its way.
-pub(super) struct OncePipe<W, F> {
+/// A pipe under way: what it awaits, and the user's closure for the outcome.
+pub(super) struct Piped<W, F> {
     pub(super) running: W,
     pub(super) then: F,
 }
 
-impl<W: Running, F: FnOnce(W::Outcome) -> M, M> PipeTask<M> for OncePipe<W, F> {
+impl<W: Running, F: FnOnce(W::Outcome) -> M, M> PipeTask<M> for Piped<W, F> {
     fn poll(&mut self, waker: &Waker) -> bool {
         self.running.__poll(waker)
     }
 
-    fn finish(mut self: Box<Self>) -> Piped<M> {
+    fn finish(mut self: Box<Self>) -> Finished<M> {
         let outcome = self.running.__take();
-        Piped::Last((self.then)(outcome))
+        Finished::Last((self.then)(outcome))
     }
 }
 
@@ -72,10 +72,10 @@ impl<F: FnMut(PanicEvent) -> M + 'static, M> PipeTask<M> for PanicPipe<F> {
         self.watch.poll(waker)
     }
 
-    fn finish(mut self: Box<Self>) -> Piped<M> {
+    fn finish(mut self: Box<Self>) -> Finished<M> {
         match self.watch.take() {
-            Some(panic) => Piped::More((self.then)(panic), self),
-            None => Piped::Over,
+            Some(panic) => Finished::More((self.then)(panic), self),
+            None => Finished::Nothing,
         }
     }
 }
@@ -95,8 +95,8 @@ impl<F: FnMut(PanicEvent) -> M + 'static, M> PipeTask<M> for PanicPipe<F> {
     message = "`{Self}` cannot be piped",
     note = "pipe a request, a `Pending`, or a tuple or `Vec` of `Pending`s"
 )]
-pub trait Pipe: Start + 'static {
-    /// What the closure of `pipe` is given.
+pub trait Pipe: StartPipe + 'static {
+    /// The outcome that the closure of `pipe` is given.
     type Outcome;
 }
 
@@ -113,28 +113,28 @@ impl<M: Message, R: 'static, K: Kind> Pipe for Request<M, R, K> {
 }
 
 #[expect(missing_debug_implementations, reason = "sealed: nobody outside can name it")]
-pub struct Starter<'a>(pub(crate) &'a Local);
+pub struct PipeStarter<'a>(pub(crate) &'a Local);
 
-pub trait Start {
+pub trait StartPipe {
     type Running: Running + 'static;
     #[doc(hidden)]
-    fn __start(self, starter: &Starter<'_>) -> Self::Running;
+    fn __start(self, starter: &PipeStarter<'_>) -> Self::Running;
 }
 
-/// One reply of those that a pipe awaits.
+/// One of the replies that a pipe awaits.
 #[expect(missing_debug_implementations, reason = "sealed: nobody outside can name it")]
-pub struct One<R> {
+pub struct PipedReply<R> {
     pub(crate) pending: Pending<R>,
     pub(crate) outcome: Cell<Option<Outcome<R>>>,
 }
 
-impl<R> From<Pending<R>> for One<R> {
+impl<R> From<Pending<R>> for PipedReply<R> {
     fn from(pending: Pending<R>) -> Self {
         Self { pending, outcome: Cell::new(None) }
     }
 }
 
-impl<R: 'static> Running for One<R> {
+impl<R: 'static> Running for PipedReply<R> {
     type Outcome = Outcome<R>;
 
     fn __poll(&mut self, waker: &Waker) -> bool {
@@ -153,7 +153,7 @@ impl<T: Running> Running for Vec<T> {
     type Outcome = Vec<T::Outcome>;
 
     fn __poll(&mut self, waker: &Waker) -> bool {
-        // All of them, so that each knows whom to wake.
+        // Polls all of them, so that each knows the waker.
         let mut all = true;
         for one in self {
             all &= one.__poll(waker);
@@ -166,27 +166,27 @@ impl<T: Running> Running for Vec<T> {
     }
 }
 
-impl<R: 'static> Start for Pending<R> {
-    type Running = One<R>;
+impl<R: 'static> StartPipe for Pending<R> {
+    type Running = PipedReply<R>;
 
-    fn __start(self, _: &Starter<'_>) -> One<R> {
+    fn __start(self, _: &PipeStarter<'_>) -> PipedReply<R> {
         self.into()
     }
 }
 
-impl<R: 'static> Start for Vec<Pending<R>> {
-    type Running = Vec<One<R>>;
+impl<R: 'static> StartPipe for Vec<Pending<R>> {
+    type Running = Vec<PipedReply<R>>;
 
-    fn __start(self, _: &Starter<'_>) -> Vec<One<R>> {
-        self.into_iter().map(One::from).collect()
+    fn __start(self, _: &PipeStarter<'_>) -> Vec<PipedReply<R>> {
+        self.into_iter().map(PipedReply::from).collect()
     }
 }
 
-impl<M: Message, R: 'static, K: Kind> Start for Request<M, R, K> {
-    type Running = One<R>;
+impl<M: Message, R: 'static, K: Kind> StartPipe for Request<M, R, K> {
+    type Running = PipedReply<R>;
 
-    fn __start(self, starter: &Starter<'_>) -> One<R> {
-        // Nobody waits for it, so it has no deadline, not the engine's own either.
+    fn __start(self, starter: &PipeStarter<'_>) -> PipedReply<R> {
+        // No thread waits for the request, so it has no deadline, not even the engine's default.
         let (message, port) = self.into_parts();
         Target::with(starter.0, |target| messaging::request::<M, R, K>(&target.with_limit(Limit::None), message, port))
             .into()
@@ -199,15 +199,15 @@ macro_rules! tuples {
             type Outcome = ($(Outcome<$name>,)+);
         }
 
-        impl<$($name: 'static),+> Start for ($(Pending<$name>,)+) {
-            type Running = ($(One<$name>,)+);
+        impl<$($name: 'static),+> StartPipe for ($(Pending<$name>,)+) {
+            type Running = ($(PipedReply<$name>,)+);
 
-            fn __start(self, _: &Starter<'_>) -> Self::Running {
+            fn __start(self, _: &PipeStarter<'_>) -> Self::Running {
                 ($(self.$index.into(),)+)
             }
         }
 
-        impl<$($name: 'static),+> Running for ($(One<$name>,)+) {
+        impl<$($name: 'static),+> Running for ($(PipedReply<$name>,)+) {
             type Outcome = ($(Outcome<$name>,)+);
 
             fn __poll(&mut self, waker: &Waker) -> bool {

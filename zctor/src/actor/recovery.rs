@@ -1,4 +1,15 @@
-//! What follows a panic, a reset, a stop.
+//! Recovery: an instance after a panic, a reset or a stop is built again, backs off, or ends.
+//!
+//! After a panic, in this order:
+//!
+//! 1. The instance's [`Restart`](crate::Restart) decides: a rebuild at once, a rebuild after a backoff, or the end.
+//! 2. A backoff or the end is noted where senders look, before the caller is told: a caller that tries again must find
+//!    it.
+//! 3. The panic is an event, and those are told that asked for it: the engine's hook, and the watchers.
+//! 4. The caller is told of the panic. This comes before a rebuild, since a factory may take its time.
+//! 5. The state goes to `on_panic`, which drops it if the user has written no other; its timers and pipes are dropped (at
+//!    the end of the instance, before the caller is told).
+//! 6. The factory builds a fresh state, unless `on_panic` has asked for the end.
 
 use std::mem::take;
 use std::rc::Rc;
@@ -14,10 +25,10 @@ use crate::error::CallError;
 use crate::event::{AfterPanic, End, Ended, PanicEvent, PanicOrigin};
 use crate::report::BackingOff;
 use crate::route::payload::Port;
-use crate::route::pool::{KnownPool, known};
-use crate::sys::chance::chance;
+use crate::route::pool::{KnownPool, known_pool};
+use crate::sys::chance::stable_fraction;
 use crate::sys::clock::{due_in, now};
-use crate::sys::unwind::{quietly, run_user, take_unwound};
+use crate::sys::unwind::{ignoring_panic, run_user, take_unwound};
 use crate::thread::local::{Instance, Local, Phase, Requested};
 use crate::thread::undelivered::{give_up, requeue, start_first};
 
@@ -26,21 +37,21 @@ where
     M: Dispatch<S, Port: Send> + Send,
     S: 'static,
 {
-    /// A handler has panicked.
+    /// Follows up a handler's panic: counts it, recovers, and tells the caller by `port`, if it was a call.
     #[cold]
-    pub(super) fn failed(self: Rc<Self>, local: &Rc<Local>, port: Option<M::Port>, text: &Arc<str>) {
+    pub(super) fn handler_panicked(self: Rc<Self>, local: &Rc<Local>, port: Option<M::Port>, text: &Arc<str>) {
         // Before any other code of the user's.
         let origin = PanicOrigin::Handler(take_unwound().unwrap_or("?"));
         self.account().count_panicked();
         local.mailbox.meter.panicked.add(1);
         self.recover(local, origin, text, || {
             if let Some(port) = port {
-                quietly(|| port.fail(CallError::Panicked { message: M::NAME, text: Arc::clone(text) }));
+                ignoring_panic(|| port.fail(CallError::Panicked { message: M::NAME, text: Arc::clone(text) }));
             }
         });
     }
 
-    /// Does what the handler that just returned asked for.
+    /// Does what the handler that has just returned asked for: a stop or a reset.
     #[cold]
     pub(super) fn fulfil(self: Rc<Self>, local: &Rc<Local>, origin: Origin) {
         match self.common.requested.take() {
@@ -48,15 +59,16 @@ where
             Requested::Stop => self.end(local),
             Requested::Reset => {
                 let next = if self.blueprint().is_some() { AfterPanic::Rebuilt } else { AfterPanic::Ended };
-                self.say_goodbye(local, next);
+                self.run_on_stop(local, next);
                 self.drop_state(local, next);
                 self.build_again(local, origin);
             }
         }
     }
 
-    /// Builds a fresh state. After a handler its `on_start` comes first in the queue; but a start that leads to another
-    /// goes through a timer, behind all that waits by then, so that it starves nobody.
+    /// Builds a fresh state. After a handler, its `on_start` comes first in the queue. After an `on_start`, the build
+    /// goes through a timer, behind all mail that waits by then: starts that lead to one another must not starve the
+    /// others.
     fn build_again(self: Rc<Self>, local: &Rc<Local>, origin: Origin) {
         if origin == Origin::Start {
             self.back_off(local, Duration::ZERO);
@@ -64,14 +76,11 @@ where
         }
         match self.build(local) {
             Ok(()) => start_first(local, self.slot(), M::CALL_DEPTH),
-            Err(failure) => self.retry(local, failure),
+            Err(failure) => self.rebuild_failed(local, failure),
         }
     }
 
-    /// After a panic in the user's code: the state goes, and comes again by the factory, at once or after a rest.
-    ///
-    /// `answer` tells the caller. It comes after what a caller that tries again must find: that the instance rests, or
-    /// has ended, and that those who asked for it are told; and before a rebuild, which may take its time.
+    /// Recovers from a panic of the user's code: see the head of this file. `answer` tells the caller.
     pub(super) fn recover(
         self: Rc<Self>,
         local: &Rc<Local>,
@@ -79,7 +88,7 @@ where
         text: &Arc<str>,
         answer: impl FnOnce(),
     ) {
-        // What asked for its end before it panicked gets it.
+        // If the handler asked for a stop before it panicked, the instance ends as stopped.
         let stops = self.is_to_stop();
         let (decision, in_window) = self.decide();
         match decision {
@@ -140,19 +149,19 @@ where
         self.common.requested.take() == Requested::Stop
     }
 
-    /// What becomes of the instance after a panic just now, and how many there were in its window.
+    /// Decides what becomes of the instance after a panic just now; also gives how many there were in its window.
     fn decide(&self) -> (Decision, usize) {
         match self.blueprint() {
             Some(Blueprint { restart, .. }) => {
                 let (at, id) = (now(), self.id());
                 self.with_extras(|extras| {
-                    // It sets instances apart, and the restarts of each.
-                    let chance = chance(&(id, extras.panics.decided()));
+                    // Another number for each instance, and for each panic of one.
+                    let chance = stable_fraction(&(id, extras.panics.total()));
                     let decision = extras.panics.decide(&restart, at, chance);
                     (decision, extras.panics.in_window(&restart, at))
                 })
             }
-            // What runs once cannot be built again.
+            // A factory that runs once cannot build it again.
             None => (Decision::End, 1),
         }
     }
@@ -175,7 +184,7 @@ where
         self.tell(local, origin, text, in_window, next);
     }
 
-    /// It is built again when this time is over.
+    /// Begins a backoff. One of no time at all is only a rebuild from the thread's loop.
     fn back_off(&self, local: &Rc<Local>, backoff: Duration) -> AfterPanic {
         self.common.phase.set(Phase::BackingOff);
         self.endpoint.status.set_backing_off();
@@ -191,14 +200,15 @@ where
         AfterPanic::BackingOff { until, backoff }
     }
 
-    /// The rebuild failed: that counts like a panic. It is tried again from the thread's loop, never at once.
-    fn retry(self: Rc<Self>, local: &Rc<Local>, failure: Failure) {
+    /// Follows up a rebuild that failed, which counts like a panic. The next try comes from the thread's loop, never at
+    /// once.
+    fn rebuild_failed(self: Rc<Self>, local: &Rc<Local>, failure: Failure) {
         // A shutdown does not wait for a factory that fails again and again.
         let give_up =
-            matches!(failure, Failure::Spent) || !local.mailbox.edge.is_open() || self.is_to_stop();
+            matches!(failure, Failure::RunsOnce) || !local.mailbox.edge.is_open() || self.is_to_stop();
         let why = match failure {
-            // It was reset, and nothing panicked.
-            Failure::Spent => End::Stopped,
+            // The instance was reset; there was no panic.
+            Failure::RunsOnce => End::Stopped,
             failure => End::Panicked(failure.into_text()),
         };
         let (decision, in_window) = self.decide();
@@ -214,13 +224,14 @@ where
         if let End::Panicked(text) = &why {
             self.tell(local, PanicOrigin::Factory, text, in_window, next);
         }
-        // What the factory set before it failed: timers and pipes.
+        // Drops the timers and pipes that the factory set before it failed.
         self.drop_state(local, next);
         if next == AfterPanic::Ended {
             self.vacate(local, why);
         }
     }
 
+    /// Ends the backoff: builds the state, and returns the held mail to the queue.
     pub(super) fn resume(self: Rc<Self>, local: &Rc<Local>) {
         self.endpoint.status.set_live();
         local.mailbox.roster.end_backoff(self.slot());
@@ -232,19 +243,20 @@ where
                 requeue(local, self.slot(), M::CALL_DEPTH);
                 start_first(local, self.slot(), M::CALL_DEPTH);
             }
-            Err(failure) => self.retry(local, failure),
+            Err(failure) => self.rebuild_failed(local, failure),
         }
     }
 
-    /// The pool that it is in, if it is in one.
+    /// The pool that the instance is in, if it is in one.
     fn pool(&self, local: &Local) -> Option<Rc<KnownPool<M>>> {
-        if self.endpoint.pooled { known(local) } else { None }
+        if self.endpoint.pooled { known_pool(local) } else { None }
     }
 
-    pub(super) fn say_goodbye(self: &Rc<Self>, local: &Rc<Local>, next: AfterPanic) {
+    /// Runs `on_stop`, if the instance is live. A stop or a reset that it asks for is ignored: one is under way.
+    pub(super) fn run_on_stop(self: &Rc<Self>, local: &Rc<Local>, next: AfterPanic) {
         if self.common.phase.get() == Phase::Live {
             let outcome = self.work(local, None, M::__on_stop);
-            // A panic in `on_stop` ends nothing that is not ending anyway.
+            // A panic in `on_stop` changes nothing: the state is dropped next in any case.
             if let Some(Err(text)) = outcome {
                 self.tell_uncounted(local, PanicOrigin::OnStop, &text, next);
                 self.hand_over(local, &text, next);
@@ -271,7 +283,7 @@ where
         self.drop_state(local, next);
     }
 
-    /// Drops the state with all that belongs to it: timers and pipes.
+    /// Drops the state with its timers and pipes.
     pub(super) fn drop_state(&self, local: &Rc<Local>, next: AfterPanic) {
         let state = self.typed.state.take();
         self.drop_part(local, state, next);
@@ -293,14 +305,14 @@ where
         }
     }
 
-    /// It will not be built again.
+    /// Drops the factory: the instance will not be built again.
     pub(super) fn drop_factory(&self) {
         let blueprint = self.typed.if_attachments(|attachments| attachments.blueprint.take());
-        quietly(|| drop(blueprint));
+        ignoring_panic(|| drop(blueprint));
     }
 
-    /// Leaves the registry and the slot; what still comes for it finds nobody. Those who watch it are told, behind all
-    /// that it has sent.
+    /// Ends the instance, whose state is dropped: it leaves the registry and its slot, and mail that still comes for it
+    /// has no receiver. Its watchers are told, after all messages that it has sent.
     pub(super) fn vacate(&self, local: &Rc<Local>, why: End) {
         match self.common.phase.replace(Phase::Ended) {
             Phase::Ended => return,
@@ -312,13 +324,14 @@ where
         if let Some(known) = self.pool(local) {
             known.pool.remove_one();
         }
-        // Who waits for room for it waits in vain.
+        // Wakes the senders that wait for room in its mailbox: those that wait for this instance find that it has
+        // ended.
         local.mailbox.wake_all();
         let removed = local.vacate(self.slot(), &why);
         give_up(local, self.slot());
-        let is_news = removed.is_news;
+        let is_first_report = removed.is_first_report;
         removed.tell();
-        if is_news {
+        if is_first_report {
             local.mailbox.edge.losses.ended(&Ended { instance: self.id(), message: M::NAME, why });
         }
     }

@@ -1,13 +1,15 @@
-//! What happens to an instance whose handler panics: whether it is built again, and how soon.
+//! [`Restart`]: how often an instance is built again after panics, and after which backoff.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-/// Whether an instance whose handler panicked is built again, how often, and after how long a rest.
+/// How often an instance is built again after panics of its handlers, and after how long a backoff.
 ///
-/// A factory that fails, or panics, when it is asked to build again counts as another panic. While an instance rests,
-/// rotation passes over it, and pinned and keyed messages wait for it. Beyond the limit it leaves the registry, and the
-/// rest of its pool goes on: messages that rotation had given to it go to its siblings, the others are dead letters.
+/// A factory that fails or panics when it is to build the state again counts as another panic. While an instance backs
+/// off, messages in turn go to the other instances of its pool, unless all of them back off too; pinned and keyed
+/// messages wait for it. After one panic more than the limit allows, the instance ends and leaves the registry, and its
+/// pool goes on without it: messages that were sent to it in turn go to the others, and all else that is queued for it
+/// becomes dead letters.
 ///
 /// ```
 /// use std::time::Duration;
@@ -20,7 +22,7 @@ use std::time::{Duration, Instant};
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Restart {
-    /// At most so many rebuilds within that time; `None`: without limit.
+    /// At most so many rebuilds within that time; `None` if there is no limit.
     limit: Option<(u32, Duration)>,
     shortest: Duration,
     longest: Duration,
@@ -33,46 +35,52 @@ impl Default for Restart {
     }
 }
 
-/// Panics within this time count together for the rest before a rebuild.
+/// Panics within this time count together for the backoff before a rebuild.
 const WINDOW: Duration = Duration::from_secs(10);
 
-/// From so many panics on, a rebuild waits.
+/// From so many panics within the window on, a rebuild waits.
 const PATIENCE: usize = 3;
 
-/// Doublings after which any sensible rest has reached its longest; bounds what is remembered.
+/// After so many doublings any sensible backoff has reached its longest; this also bounds how many panics are
+/// remembered.
 const DOUBLINGS: usize = 32;
 
 impl Restart {
-    /// Always; from the third panic within 10 s on after a rest, of 10 ms at first, doubled each time up to 1 s.
+    /// Builds the state again after every panic.
+    ///
+    /// The first two panics within 10 s are followed by a rebuild at once, the third by a backoff of 10 ms, and each
+    /// further one by a backoff twice as long, up to 1 s.
     pub fn always() -> Self {
         Self { limit: None, shortest: Duration::from_millis(10), longest: Duration::from_secs(1), jitter: 0.0 }
     }
 
-    /// Never: the first panic ends the instance.
+    /// Never builds the state again: the first panic ends the instance.
     pub fn never() -> Self {
         Self::at_most(0, Duration::ZERO)
     }
 
-    /// At most `rebuilds` times within `window`: the next panic within it ends the instance.
+    /// Builds the state again at most `rebuilds` times within `window`: one more panic within it ends the instance.
     pub fn at_most(rebuilds: u32, window: Duration) -> Self {
         Self { limit: Some((rebuilds, window)), ..Self::always() }
     }
 
-    /// The rest before a rebuild: `shortest` before that of the third panic within 10 s, then doubled each time, up to
-    /// `longest`. With `shortest` zero there is no rest.
+    /// Sets the backoff before a rebuild.
+    ///
+    /// The first two panics within 10 s are followed by a rebuild at once, the third by a backoff of `shortest`, and
+    /// each further one by a backoff twice as long, up to `longest`. If `shortest` is zero, there is no backoff.
     #[must_use]
     pub fn backoff(self, shortest: Duration, longest: Duration) -> Self {
         Self { shortest, longest: longest.max(shortest), ..self }
     }
 
-    /// Lengthens each rest at random by up to this share of it, so that instances that failed together do not come
-    /// back together. A share that is no number, or negative, is none; one above 1 is 1.
+    /// Lengthens each backoff at random by up to this share of it, so that instances that failed together do not start
+    /// again together. A share that is negative or no number counts as 0; one above 1 counts as 1.
     #[must_use]
     pub fn jitter(self, share: f64) -> Self {
         Self { jitter: if share.is_finite() { share.clamp(0.0, 1.0) } else { 0.0 }, ..self }
     }
 
-    /// The rest after `panics` panics within the window, before jitter.
+    /// The backoff after `panics` panics within the window, without jitter; `None` if there is none.
     fn backoff_after(&self, panics: usize) -> Option<Duration> {
         let doublings = panics.checked_sub(PATIENCE)?.min(DOUBLINGS - 1) as u32;
         let backoff = self.shortest.saturating_mul(1_u32 << doublings).min(self.longest);
@@ -93,20 +101,20 @@ pub(crate) enum Decision {
 pub(crate) struct Panics {
     /// Oldest first.
     times: VecDeque<Instant>,
-    /// How many there were in all.
-    decided: u64,
+    /// How many panics there were in all.
+    total: u64,
 }
 
 impl Panics {
-    /// How many panics were noted.
-    pub(crate) fn decided(&self) -> u64 {
-        self.decided
+    /// How many panics there were in all.
+    pub(crate) fn total(&self) -> u64 {
+        self.total
     }
 
-    /// Notes a panic. `chance` is a number from 0 to 1, for the jitter.
+    /// Notes a panic, and decides what follows it. `chance` is a number from 0 to 1, for the jitter.
     pub(crate) fn decide(&mut self, restart: &Restart, at: Instant, chance: f64) -> Decision {
         self.times.push_back(at);
-        self.decided += 1;
+        self.total += 1;
         let rebuilds = restart.limit.map_or(0, |(rebuilds, _)| rebuilds as usize);
         let window = restart.limit.map_or(WINDOW, |(_, window)| window.max(WINDOW));
         while self.times.front().is_some_and(|first| at.duration_since(*first) > window)

@@ -1,4 +1,4 @@
-//! A state, and the one way to run code on it.
+//! A state: how it is kept and built, and the one way in which code runs on it.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -14,10 +14,10 @@ use crate::error::BoxError;
 use crate::sys::unwind::run_user;
 use crate::thread::local::{Local, Phase, Requested};
 
-/// What of the user's code has just run.
+/// Which of the user's code has just run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Origin {
-    /// A message's handler, or a closure for one.
+    /// The handler of a message, or a closure that was to make one.
     Handler,
     /// `on_start`.
     Start,
@@ -26,17 +26,19 @@ pub(super) enum Origin {
 /// An instance whose state's type is known.
 pub(crate) type TypedCell<M, S> = InstanceCell<M, Typed<M, S>>;
 
+/// The part of an instance that depends on the type of its state.
 pub(crate) struct Typed<M: Message, S> {
     pub(super) state: RefCell<Option<S>>,
-    /// Taken out for a origin while it is looked at. `None` for what is built once and never had any extras.
+    /// Taken out while it is looked at. `None` for an instance that is built once and has had no extras so far.
     pub(super) attachments: Cell<Option<Box<Attachments<M, S>>>>,
 }
 
-/// What not every instance has.
+/// What not every instance has: a factory that can build again, and extras.
 pub(super) struct Attachments<M: Message, S> {
-    /// Gone when the instance has ended: it holds what the user moved into it. What is built once has none.
+    /// Dropped at the end of the instance, since it holds what the user moved into it. `None` for one that is built
+    /// once.
     pub(super) blueprint: Option<Blueprint<M, S>>,
-    /// Allocated with the first of them.
+    /// Allocated with the first timer, pipe or panic.
     extras: Option<Box<Extras<M>>>,
 }
 
@@ -47,14 +49,14 @@ impl<M: Message, S> Default for Attachments<M, S> {
 }
 
 impl<M: Message, S> Typed<M, S> {
-    /// Runs none of the user's code.
+    /// Runs `f`, which must run none of the user's code, on the attachments; makes them if there are none.
     pub(super) fn with_attachments(&self, f: impl FnOnce(&mut Attachments<M, S>)) {
         let mut attachments = self.attachments.take().unwrap_or_default();
         f(&mut attachments);
         self.attachments.set(Some(attachments));
     }
 
-    /// As `with_kit`, if it has one.
+    /// As `with_attachments`, but only if there are attachments.
     pub(super) fn if_attachments<R>(&self, f: impl FnOnce(&mut Attachments<M, S>) -> Option<R>) -> Option<R> {
         let mut attachments = self.attachments.take()?;
         let result = f(&mut attachments);
@@ -78,18 +80,18 @@ where
     M: Dispatch<S, Port: Send> + Send,
     S: 'static,
 {
-    /// How it is built again: a copy of the factory, which may run with nothing of ours borrowed, and what limits it.
+    /// How the state is built again, if it can be: a copy, so that the factory runs while nothing of ours is borrowed.
     pub(super) fn blueprint(&self) -> Option<Blueprint<M, S>> {
         self.typed.if_attachments(|attachments| attachments.blueprint.clone())
     }
 
-    /// Builds a state by the factory that can do so again.
+    /// Builds the state by the instance's own factory; fails if that runs once.
     pub(super) fn build(self: &Rc<Self>, local: &Rc<Local>) -> Result<(), Failure> {
-        let Blueprint { factory, .. } = self.blueprint().ok_or(Failure::Spent)?;
+        let Blueprint { factory, .. } = self.blueprint().ok_or(Failure::RunsOnce)?;
         self.build_by(local, |ctx| factory(ctx))
     }
 
-    /// Runs a factory, at depth 0: it may send, not wait.
+    /// Builds the state by `factory`. It runs at depth 0: it may send, but not wait.
     pub(super) fn build_by(
         self: &Rc<Self>,
         local: &Rc<Local>,
@@ -103,13 +105,13 @@ where
         Ok(())
     }
 
-    /// What its code is given while it runs.
+    /// The context for a piece of the user's code.
     #[inline]
     pub(super) fn context(self: &Rc<Self>, local: &Rc<Local>) -> Context<M> {
         Context::new(Rc::clone(local), Rc::clone(self) as Rc<SharedCell<M>>)
     }
 
-    /// Runs a piece of the user's code on the state, and does what it asked for. The outcome says whether it panicked.
+    /// Runs a piece of the user's code on the state; `None` if there is no state. An error is the text of a panic.
     #[inline(always)]
     pub(super) fn work<R>(
         self: &Rc<Self>,

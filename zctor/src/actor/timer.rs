@@ -1,8 +1,8 @@
-//! Delayed and repeated messages, the clock, and the alarms of awaited replies.
+//! Timers: delayed and repeated messages of an instance to itself; none arrives after its timer was cancelled.
 //!
-//! An actor thread keeps its timers itself, so a timer costs no thread and its message is made on the instance's own
-//! thread when its turn comes: what is cancelled by then never arrives. Only a `Pending` with a deadline that is
-//! awaited outside needs somebody else's clock: one thread of the process, started by the first of them.
+//! An actor thread keeps its timers itself (`thread/timers.rs`), so a timer costs no thread. A timer that is due
+//! becomes an order in the thread's queue. Its message is only made when that order's turn comes, on the instance's own
+//! thread; a timer that is cancelled by then sends none.
 
 use std::cell::Cell;
 use std::fmt;
@@ -10,16 +10,17 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::actor::cell::{Ring, SharedCell, TimerMessage};
+use crate::actor::cell::{Schedule, SharedCell, TimerEntry};
 use crate::client::message::Message;
 use crate::sys::clock::{FOREVER, due_in, now};
-use crate::sys::unwind::{quietly, run_user};
+use crate::sys::unwind::{ignoring_panic, run_user};
 use crate::thread::local::Local;
 
 /// A timer set by [`Context::send_after`](crate::Context::send_after) or
 /// [`Context::send_every`](crate::Context::send_every).
 ///
-/// Dropping it leaves the timer as it is; it also ends with its instance, and with a rebuild of its state.
+/// Dropping this handle does not end the timer. Besides [`cancel`](Timer::cancel), the end of its instance, a rebuild
+/// of the instance's state, and a shutdown end it.
 ///
 /// ```
 /// use std::time::Duration;
@@ -54,13 +55,13 @@ use crate::thread::local::Local;
 /// # }
 /// ```
 pub struct Timer {
-    owner: Rc<dyn Owner>,
+    owner: Rc<dyn TimerOwner>,
     id: u64,
     cancelled: Rc<Cell<bool>>,
 }
 
 impl Timer {
-    /// Ends the timer: no message of it arrives any more. `false` if it had ended before.
+    /// Ends the timer: no message of it arrives after this. Gives `false` if the timer had ended before.
     pub fn cancel(&self) -> bool {
         let was_cancelled = self.cancelled.replace(true);
         self.owner.forget(self.id) || !was_cancelled && self.owner.is_firing(self.id)
@@ -73,24 +74,24 @@ impl fmt::Debug for Timer {
     }
 }
 
-/// The keeper of a timer's message, whatever its type.
-trait Owner {
+/// The instance that has set a timer, whatever its message type.
+trait TimerOwner {
     fn forget(&self, id: u64) -> bool;
     fn is_firing(&self, id: u64) -> bool;
 }
 
-struct Keeper<M: Message> {
+struct InstanceTimers<M: Message> {
     local: Rc<Local>,
     shared: Rc<SharedCell<M>>,
 }
 
-impl<M: Message> Owner for Keeper<M> {
+impl<M: Message> TimerOwner for InstanceTimers<M> {
     fn forget(&self, id: u64) -> bool {
         let Some(message) = self.shared.if_extras(|extras| extras.timers.remove(&id)) else {
             return false;
         };
         self.local.timers.clear(message.due, id);
-        quietly(|| drop(message));
+        ignoring_panic(|| drop(message));
         true
     }
 
@@ -106,7 +107,7 @@ pub(crate) fn send_after<M: Message>(
     after: Duration,
     message: M,
 ) -> Timer {
-    set(local, shared, after, Ring::Once(message))
+    set(local, shared, after, Schedule::Once(message))
 }
 
 /// Sets a repeated timer. A period below a millisecond counts as one.
@@ -117,44 +118,45 @@ pub(crate) fn send_every<M: Message>(
     make: Box<dyn FnMut() -> M>,
 ) -> Timer {
     let every = every.max(Duration::from_millis(1));
-    set(local, shared, every, Ring::Every(every, make))
+    set(local, shared, every, Schedule::Every(every, make))
 }
 
-fn set<M: Message>(local: &Rc<Local>, shared: &Rc<SharedCell<M>>, after: Duration, what: Ring<M>) -> Timer {
+fn set<M: Message>(local: &Rc<Local>, shared: &Rc<SharedCell<M>>, after: Duration, schedule: Schedule<M>) -> Timer {
     let cancelled = Rc::new(Cell::new(false));
-    // Beyond what the clock can say it never fires; it is kept all the same, until it is cancelled.
+    // A time beyond what the clock can express never comes; the timer is kept all the same, until it is cancelled.
     let due = due_in(after);
     let id = local.timers.set(due, shared.slot());
-    let message = TimerMessage { due, cancelled: Rc::clone(&cancelled), what };
+    let message = TimerEntry { due, cancelled: Rc::clone(&cancelled), schedule };
     shared.with_extras(|extras| extras.timers.insert(id, message));
-    let owner = Rc::new(Keeper { local: Rc::clone(local), shared: Rc::clone(shared) });
+    let owner = Rc::new(InstanceTimers { local: Rc::clone(local), shared: Rc::clone(shared) });
     Timer { owner, id, cancelled }
 }
 
-impl<M: Message> TimerMessage<M> {
-    /// Makes the message, by the user's closure for a repeated timer, which is then set again.
+impl<M: Message> TimerEntry<M> {
+    /// Gives the message of a timer that is due. That of a repeated timer is made by the user's closure, after which
+    /// the timer is set again.
     pub(crate) fn fire(self, local: &Rc<Local>, shared: &SharedCell<M>, id: u64) -> Result<M, Arc<str>> {
-        let (every, mut make) = match self.what {
-            Ring::Once(message) => return Ok(message),
-            Ring::Every(every, make) => (every, make),
+        let (every, mut make) = match self.schedule {
+            Schedule::Once(message) => return Ok(message),
+            Schedule::Every(every, make) => (every, make),
         };
         shared.with_extras(|extras| extras.firing = Some(id));
         let made = run_user(0, None, &mut make);
         shared.with_extras(|extras| extras.firing = None);
         if made.is_err() || self.cancelled.get() {
-            quietly(|| drop(make));
+            ignoring_panic(|| drop(make));
         } else {
             let due = next_due(self.due, every, now());
             local.timers.set_again(due, id, shared.slot());
-            let what = Ring::Every(every, make);
-            let message = TimerMessage { due, cancelled: self.cancelled, what };
+            let schedule = Schedule::Every(every, make);
+            let message = TimerEntry { due, cancelled: self.cancelled, schedule };
             shared.with_extras(|extras| extras.timers.insert(id, message));
         }
         made
     }
 }
 
-/// The next multiple of the period that is still to come: neither drift nor a burst after a stall.
+/// The next multiple of the period that is still to come, so that there is neither drift nor a burst after a delay.
 fn next_due(due: Instant, every: Duration, now: Instant) -> Instant {
     let late = now.saturating_duration_since(due).as_nanos();
     let missed = late / every.as_nanos().max(1);

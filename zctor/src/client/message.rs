@@ -1,4 +1,4 @@
-//! What generated code implements, and what it hands to the runtime: messages, requests, registrations.
+//! `Message` and `Request`: what `#[actor]` implements and makes; a request and its reply are of one type.
 
 use std::any::TypeId;
 use std::fmt;
@@ -9,7 +9,7 @@ use crate::client::Client;
 use crate::reply::reply_to::ReplyTo;
 use crate::route::payload::{Deferred, Kind, Payload, Port, Prompt, ToPort};
 
-/// An enum of messages, as `#[actor]` makes it: implement it with the attribute, not by hand.
+/// An enum of messages. The attribute `#[actor]` implements it; do not implement it by hand.
 ///
 /// ```
 /// use zctor::{Message, actor};
@@ -33,14 +33,15 @@ use crate::route::payload::{Deferred, Kind, Payload, Port, Prompt, ToPort};
 pub trait Message: Sized + 'static {
     /// The enum's name, for errors, the registry and traces.
     const NAME: &'static str;
-    /// 0 for an actor that calls nobody, otherwise one more than the deepest of those it calls.
+    /// The call depth: 0 if the enum declares no calls, otherwise one more than the deepest type that it declares.
     const CALL_DEPTH: u16;
-    /// The same, for callers to compute theirs from: all that the compiler says of a cycle of constants is their name.
+    /// The same number, from which callers compute theirs. Its name is the advice: of a cycle of constants, the
+    /// compiler's error shows only the name.
     #[doc(hidden)]
     const CYCLE_OF_CALLS_SEND_OR_PIPE_ONE_OF_THEM: u16 = 0;
-    /// The generated client, whose calls wait.
+    /// The generated client in the blocking view: its calls wait.
     type Client: From<Client<Self>> + Deref<Target = Client<Self>> + Clone + fmt::Debug + Send + Sync + 'static;
-    /// The generated client, whose calls give a [`Pending`](crate::Pending).
+    /// The generated client in the non-blocking view: its calls give a [`Pending`](crate::Pending).
     type NonBlockingClient: From<Client<Self>>
         + Deref<Target = Client<Self>>
         + Clone
@@ -53,7 +54,7 @@ pub trait Message: Sized + 'static {
     #[doc(hidden)]
     type Key: ?Sized + 'static;
 
-    /// The name of this message's variant.
+    /// Returns the name of this message's variant.
     fn variant(&self) -> &'static str;
 
     #[doc(hidden)]
@@ -61,13 +62,13 @@ pub trait Message: Sized + 'static {
         None
     }
 
-    /// The type of the only field of this message's variant.
+    /// Returns the type of the only field of this message's variant, if it has one field.
     #[doc(hidden)]
     fn __field_type(&self) -> Option<TypeId> {
         None
     }
 
-    /// That field, if it is of this type.
+    /// Returns that field, if it is of this type.
     #[doc(hidden)]
     fn __into_field<T: 'static>(self) -> Option<T> {
         None
@@ -90,7 +91,7 @@ impl<M: Message> Payload for M {
     }
 }
 
-/// Says that handlers of `Caller` may wait for this type; implemented by `calls(..)` in `#[actor]`.
+/// Marks a type that handlers of `Caller` may wait for; implemented by `calls(..)` in `#[actor]`.
 ///
 /// ```
 /// use zctor::{CallableFrom, Message, actor};
@@ -119,7 +120,7 @@ impl<M: Message> Payload for M {
 )]
 pub trait CallableFrom<Caller> {}
 
-/// What a field of a message must be: its own, and fit to go to another thread.
+/// The requirement on a field of a message: it borrows nothing, and it can go to another thread.
 ///
 /// ```
 /// fn fits<T: zctor::MessageField>() -> bool {
@@ -137,7 +138,7 @@ pub trait MessageField: Send + 'static {}
 #[diagnostic::do_not_recommend]
 impl<T: Send + 'static> MessageField for T {}
 
-/// What a reply must be: its own, and fit to go back to the caller's thread.
+/// The requirement on a reply: it borrows nothing, and it can go back to the caller's thread.
 ///
 /// ```
 /// fn fits<T: zctor::ReplyType>() -> bool {
@@ -155,7 +156,7 @@ pub trait ReplyType: Send + 'static {}
 #[diagnostic::do_not_recommend]
 impl<T: Send + 'static> ReplyType for T {}
 
-/// The view of a client whose methods wait for the reply.
+/// The blocking view of a client: its calls wait for the reply, its sends for room.
 ///
 /// ```
 /// let view: Option<zctor::Blocking> = None;
@@ -164,7 +165,7 @@ impl<T: Send + 'static> ReplyType for T {}
 #[derive(Debug)]
 pub enum Blocking {}
 
-/// The view of a client whose methods give a [`Pending`](crate::Pending) at once.
+/// The non-blocking view of a client: its methods return at once, a call with a [`Pending`](crate::Pending).
 ///
 /// ```
 /// let view: Option<zctor::NonBlocking> = None;
@@ -223,7 +224,7 @@ impl<M: Message, R: 'static> Request<M, R, Deferred> {
 }
 
 impl<M: Message, R: 'static, K> Request<M, R, K> {
-    /// The message, and what makes its port.
+    /// Returns the message, and the function that makes its port.
     pub(crate) fn into_parts(self) -> (M, ToPort<M, R>) {
         (self.message, self.port)
     }
@@ -241,9 +242,9 @@ impl<M: Message, R: 'static, K> fmt::Debug for Request<M, R, K> {
     }
 }
 
-/// A [`Request`]: what `call` and its kin take.
+/// A [`Request`], as `call`, `request`, `call_all` and `pipe` take it.
 ///
-/// A trait of its own only so that a plain enum value gets an error that says what to do.
+/// It is a trait of its own so that a plain enum value gets an error that says what to do.
 ///
 /// ```
 /// use zctor::{IntoRequest, Message, actor};
@@ -268,7 +269,7 @@ impl<M: Message, R: 'static, K> fmt::Debug for Request<M, R, K> {
 pub trait IntoRequest: sealed::Sealed {
     /// The enum of messages.
     type Message: Message;
-    /// What comes back.
+    /// The type of the reply.
     type Reply: 'static;
     #[doc(hidden)]
     type Kind: Kind;
@@ -286,7 +287,7 @@ impl<M: Message, R: 'static, K: Kind> IntoRequest for Request<M, R, K> {
     }
 }
 
-/// A request that its handler answers when it returns: what a handler may wait for.
+/// A request that its handler answers by returning. In a handler, `ctx.call` takes only such requests.
 ///
 /// ```
 /// use zctor::{AnsweredInHandler, actor};

@@ -1,4 +1,4 @@
-//! Handles typed by what they take, whatever enum it travels in.
+//! `Recipient`: a handle typed by one field, whatever enum the field travels in.
 
 use std::any::TypeId;
 use std::fmt;
@@ -9,10 +9,10 @@ use crate::client::Client;
 use crate::client::message::Message;
 use crate::error::{Refused, SendError};
 
-/// A handle typed by one payload alone: whoever holds it needs to know neither the enum nor its crate.
+/// A handle typed by the field of one variant: code that holds it needs to know neither the enum nor its crate.
 ///
-/// Made by [`Client::recipient`] from the constructor of a variant with one field. It is cheap to clone, fit to be shared
-/// among threads, and keeps no instance alive.
+/// [`Client::recipient`] makes it from the constructor of a variant with one field. It is cheap to clone, threads can
+/// share it, and it keeps no instance alive.
 ///
 /// ```
 /// use zctor::{ActorEngine, Recipient, SendError, actor};
@@ -47,7 +47,7 @@ use crate::error::{Refused, SendError};
 /// assert_eq!(log.count()?, 1);
 ///
 /// engine.shutdown()?;
-/// assert_eq!(greet(&lines).unwrap_err().into_inner(), "hello"); // what was refused comes back
+/// assert_eq!(greet(&lines).unwrap_err().into_inner(), "hello"); // a refused value comes back
 /// # Ok(())
 /// # }
 /// ```
@@ -63,11 +63,11 @@ impl<T: 'static> Recipient<T> {
     /// Sends a value, as [`Client::send`] sends the variant that holds it.
     ///
     /// # Errors
-    /// As [`Client::send`]; the value is inside, and the error names the message's type.
+    /// As [`Client::send`]. The value is in the error, which names the message's type.
     ///
     /// # Panics
-    /// If the function given to [`Client::recipient`] is not the constructor of a variant with one field: every time,
-    /// whether the message would be accepted or not, and before it is sent.
+    /// If the function given to [`Client::recipient`] is not the constructor of a variant with one field. Then every
+    /// call panics before it sends, whether the message would be accepted or not.
     ///
     /// # Blocking
     /// As [`Client::send`].
@@ -105,11 +105,11 @@ impl<T> fmt::Debug for Recipient<T> {
 }
 
 impl<M: Message> Client<M> {
-    /// A handle typed by what one variant holds, for code that should know neither the enum nor its crate.
+    /// Returns a handle typed by the field of one variant, for code that should know neither the enum nor its crate.
     ///
-    /// `variant` is the constructor of a variant with one field, as in `client.recipient(LogMessage::Line)`. For a field
-    /// with a name it is a closure that captures nothing: `|text: String| LogMessage::Line { text }`. Any other function
-    /// is refused at the first [`send`](Recipient::send), which panics.
+    /// `variant` is the constructor of a variant with one field, as in `client.recipient(LogMessage::Line)`. For a
+    /// named field, it is a closure that captures nothing: `|text: String| LogMessage::Line { text }`. With any other
+    /// function, [`send`](Recipient::send) panics.
     ///
     /// ```
     /// # use zctor::{ActorEngine, Recipient, actor};
@@ -136,7 +136,7 @@ impl<M: Message> Client<M> {
     }
 }
 
-/// What is left of a client when its enum is forgotten.
+/// A client whose enum is erased.
 trait Deliver<T>: Send + Sync {
     fn send(&self, value: T) -> Result<(), SendError<T>>;
     fn message(&self) -> &'static str;
@@ -145,14 +145,15 @@ trait Deliver<T>: Send + Sync {
 struct Variant<M: Message, T> {
     client: Client<M>,
     variant: fn(T) -> M,
-    /// Where the recipient was made, to be blamed for a function that is no variant.
+    /// Where the recipient was made: the panic about a wrong function names this place.
     made: &'static Location<'static>,
 }
 
 impl<M: Message, T: 'static> Deliver<T> for Variant<M, T> {
     fn send(&self, value: T) -> Result<(), SendError<T>> {
         let message = (self.variant)(value);
-        // Looked at before each send, though it matters after a refusal only: a wrong function shows on its first use.
+        // Checked before each send, although the field is needed only after a refusal: so a wrong function shows on its
+        // first use.
         assert!(
             message.__field_type() == Some(TypeId::of::<T>()),
             "the recipient made at {} needs the constructor of a variant with one field; its function made a `{}::{}` of \
@@ -173,7 +174,7 @@ impl<M: Message, T: 'static> Deliver<T> for Variant<M, T> {
     }
 }
 
-/// The value in a refused message, whose variant was looked at before it was sent.
+/// Takes the value out of a refused message, whose variant was checked before it was sent.
 fn back<M: Message, T: 'static>(refused: Refused<M>) -> Refused<T> {
     let name = refused.message();
     let value = refused.into_inner().__into_field().unwrap_or_else(|| unreachable!("its only field is of this type"));

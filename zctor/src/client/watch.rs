@@ -1,4 +1,4 @@
-//! What becomes of instances and threads: their ends, statistics, and the report of a shutdown.
+//! `Watch` awaits the end of one instance.
 
 use std::sync::Arc;
 use std::task::Waker;
@@ -25,54 +25,55 @@ impl<M: Payload> Watched for Endpoint<M> {
     }
 }
 
-/// An instance whose end can be awaited. While one is held, the roster of its thread knows why it ended.
+/// An endpoint without its type: an instance whose end can be awaited. While it is held, the roster of the instance's
+/// thread knows why the instance ended.
 pub(crate) trait Watched: Send + Sync {
     fn mailbox(&self) -> &Mailbox;
     fn id(&self) -> InstanceId;
-    /// Of its message type.
+    /// The name of its message type.
     fn name(&self) -> &'static str;
 }
 
 /// Awaits the end of one instance.
 pub(crate) struct Watch {
-    target: Target,
+    watching: Watching,
     outcome: Option<Ended>,
 }
 
-enum Target {
-    There {
-        who: Arc<dyn Watched>,
-        /// Places among those to be told: of the end, and of an abandonment.
-        attending: Option<(u64, u64)>,
+enum Watching {
+    Living {
+        endpoint: Arc<dyn Watched>,
+        /// The numbers of its wakers: on the roster, for the end, and at the edge, for an abandonment.
+        wakers: Option<(u64, u64)>,
     },
-    /// One that was not there any more.
-    Gone(Ended),
+    /// An instance that had ended before it was watched.
+    Ended(Ended),
 }
 
 impl Watch {
-    pub(crate) fn there(who: Arc<dyn Watched>) -> Self {
-        Self { target: Target::There { who, attending: None }, outcome: None }
+    pub(crate) fn living(endpoint: Arc<dyn Watched>) -> Self {
+        Self { watching: Watching::Living { endpoint, wakers: None }, outcome: None }
     }
 
     pub(crate) fn gone(instance: InstanceId, message: &'static str) -> Self {
         let ended = Ended { instance, message, why: End::Stopped };
-        Self { target: Target::Gone(ended), outcome: None }
+        Self { watching: Watching::Ended(ended), outcome: None }
     }
 
     fn look(&mut self, waker: &Waker) -> Option<Ended> {
-        let (who, attending) = match &mut self.target {
-            Target::There { who, attending } => (who, attending),
-            Target::Gone(ended) => return Some(ended.clone()),
+        let (endpoint, wakers) = match &mut self.watching {
+            Watching::Living { endpoint, wakers } => (endpoint, wakers),
+            Watching::Ended(ended) => return Some(ended.clone()),
         };
-        let Mailbox { edge, roster, .. } = who.mailbox();
-        let slot = who.id().slot;
-        let ended = |why| Some(Ended { instance: who.id(), message: who.name(), why });
-        if attending.is_none() {
-            let waiter = edge.attend(waker);
-            match roster.attend(slot, waker.clone()) {
-                Ok(watcher) => *attending = Some((watcher, waiter)),
+        let Mailbox { edge, roster, .. } = endpoint.mailbox();
+        let slot = endpoint.id().slot;
+        let ended = |why| Some(Ended { instance: endpoint.id(), message: endpoint.name(), why });
+        if wakers.is_none() {
+            let waiter = edge.watch(waker);
+            match roster.watch(slot, waker.clone()) {
+                Ok(watcher) => *wakers = Some((watcher, waiter)),
                 Err(why) => {
-                    edge.leave(waiter);
+                    edge.unwatch(waiter);
                     return ended(why);
                 }
             }
@@ -80,7 +81,7 @@ impl Watch {
         if let Some(why) = roster.why_ended(slot) {
             return ended(why);
         }
-        // After joining those who are told, so that an abandonment in between is not missed.
+        // Looked at after both wakers have joined, so that an abandonment in between is not missed.
         if edge.is_abandoned() { ended(End::Abandoned) } else { None }
     }
 }
@@ -96,20 +97,22 @@ impl Running for Watch {
     }
 
     fn __take(&mut self) -> Ended {
-        self.outcome.take().unwrap_or_else(|| match &self.target {
-            // Not reached: it is taken when a poll has found it.
-            Target::There { who, .. } => Ended { instance: who.id(), message: who.name(), why: End::Stopped },
-            Target::Gone(ended) => ended.clone(),
+        self.outcome.take().unwrap_or_else(|| match &self.watching {
+            // Not reached: the outcome is taken only after a poll has found it.
+            Watching::Living { endpoint, .. } => {
+                Ended { instance: endpoint.id(), message: endpoint.name(), why: End::Stopped }
+            }
+            Watching::Ended(ended) => ended.clone(),
         })
     }
 }
 
 impl Drop for Watch {
     fn drop(&mut self) {
-        if let Target::There { who, attending: Some((watcher, waiter)) } = &self.target {
-            let Mailbox { edge, roster, .. } = who.mailbox();
-            edge.leave(*waiter);
-            roster.leave(who.id().slot, *watcher);
+        if let Watching::Living { endpoint, wakers: Some((watcher, waiter)) } = &self.watching {
+            let Mailbox { edge, roster, .. } = endpoint.mailbox();
+            edge.unwatch(*waiter);
+            roster.unwatch(endpoint.id().slot, *watcher);
         }
     }
 }

@@ -1,13 +1,13 @@
-//! An actor thread to be: its name, its options, and the instances that will live on it.
+//! `ActorThread`: what a thread will host, and its options, before it is spawned.
 
 use std::fmt;
 
 use crate::actor::{Registration, install_on};
 use crate::mailbox::permits::Overflow;
-use crate::route::registry::Enlist;
+use crate::route::pools::Enlist;
 use crate::thread::run::Build;
 
-/// An actor thread to be: a name, options, and the instances that will live on it.
+/// The description of an actor thread, before it is spawned: a name, options, and the instances that will live on it.
 ///
 /// ```
 /// use zctor::{ActorEngine, ActorThread, actor};
@@ -42,20 +42,24 @@ pub struct ActorThread {
 }
 
 impl ActorThread {
-    /// A thread without instances; its name will be `zctor-` and its number.
+    /// Describes a thread without instances.
+    ///
+    /// Its name will be that of the engine and its number, such as `zctor-0`.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// A thread of this name, as debuggers and panics show it.
+    /// Describes a thread of this name, which debuggers and panics show.
     pub fn named(name: impl Into<String>) -> Self {
         Self { name: Some(name.into()), ..Self::default() }
     }
 
-    /// Adds an instance. Any number of any types can share a thread, and several of one type. One at a time is at work, but
-    /// what is queued for one does not hold up a call to another that has nothing queued.
+    /// Adds an instance.
     ///
-    /// Instances are built in the order of registration, on the thread, when it is spawned.
+    /// A thread can host any number of instances of any types, also several of one type. One handler runs at a time. A
+    /// call to an instance that has nothing queued does not wait behind what is queued for the other instances.
+    ///
+    /// The instances are built on the thread when it is spawned, in the order of registration.
     pub fn register<A: Registration>(mut self, actor: A) -> Self {
         self.builds.push(Box::new(move |local| {
             let endpoint = install_on::<A::Message>(local, true, actor)?;
@@ -64,11 +68,14 @@ impl ActorThread {
         self
     }
 
-    /// Lets at most so many messages from outside wait in its mailbox at a time, for all its instances together; without
-    /// it, any number. A message counts until its handler begins, wherever it waits. 0 counts as 1.
+    /// Lets at most so many messages from outside wait in its mailbox at a time, for all its instances together.
     ///
-    /// What becomes of more than that is the [`overflow`](ActorThread::overflow). Messages from actor threads are not
-    /// counted: inside, the brake is the call, which waits for its reply.
+    /// Without a bound, any number can wait. A message counts until its handler begins, also after the thread has moved
+    /// it to its own queue. 0 counts as 1. The [`overflow`](ActorThread::overflow) says what becomes of a message that
+    /// finds no room.
+    ///
+    /// Messages from actor threads are not counted. To slow down a sender inside, let it call instead of sending: a
+    /// call waits for its reply.
     ///
     /// ```
     /// use std::sync::mpsc;
@@ -90,7 +97,7 @@ impl ActorThread {
     /// let (go, wait) = mpsc::channel();
     /// engine.spawn(ActorThread::new().mailbox_bound(2).register(JobMessage::actor_once(|| Job(wait))))?;
     /// let job = engine.client::<JobMessage>()?.non_blocking();
-    /// // One is at work by the end, and two wait.
+    /// // One may be in the handler by then, and two wait.
     /// let accepted = std::iter::from_fn(|| job.wait().is_ok().then_some(())).count();
     /// assert!((2..=3).contains(&accepted));
     /// drop(go);
@@ -102,14 +109,14 @@ impl ActorThread {
         self
     }
 
-    /// What becomes of a message from outside that finds no room under the
-    /// [`mailbox_bound`](ActorThread::mailbox_bound); without it, [`Overflow::Wait`].
+    /// Sets what becomes of a message from outside that finds no room under the
+    /// [`mailbox_bound`](ActorThread::mailbox_bound); the default is [`Overflow::Wait`].
     pub fn overflow(mut self, overflow: Overflow) -> Self {
         self.overflow = overflow;
         self
     }
 
-    /// Bytes of stack; without it, the platform's default for threads.
+    /// Sets the size of its stack in bytes; the default is that of the standard library.
     pub fn stack_size(mut self, bytes: usize) -> Self {
         self.stack_size = Some(bytes);
         self

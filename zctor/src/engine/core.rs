@@ -1,13 +1,12 @@
-//! The life of an engine and its threads: starting them, knowing when the inside is quiet, stopping.
+//! `Core` is shared by the owner, the handles and the threads of an engine. It knows whether the inside is quiet.
 //!
-//! Stopping, in order:
+//! Quiet, after Mattern's double counting (1987):
 //!
-//! 1. The edge closes: who is not one of the engine's own threads is refused. Timers close with it.
-//! 2. The inside runs until it is quiet (`is_quiet`), or until the time is up: then the edge is enclose, so that the
-//!    inside is refused too and what is queued becomes dead letters.
-//! 3. Threads end in reverse order of their start: `on_stop`, drop, join.
-//! 4. A thread that does not end in time is abandoned: its mailbox is closed from outside, and all who wait for it are
-//!    answered.
+//! 1. Each thread numbers its spells of work and of rest: `Mailbox::begin_rest` and `Mailbox::end_rest`.
+//! 2. Two rounds look at all threads. The inside is quiet if both rounds find every thread at rest with an empty
+//!    mailbox, and each thread in the same spell of rest (`are_quiet`, with the proof).
+//! 3. A thread that comes to rest wakes the watchers, if there are any (`came_to_rest`). A watcher first counts itself
+//!    among them and then looks (`Core::watch`), so one of the two sees the other, and nobody polls.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -18,7 +17,7 @@ use crate::mailbox::Mailbox;
 use crate::mailbox::edge::Edge;
 use crate::mailbox::envelope::Envelope;
 use crate::report::{EarlierReport, InstanceReport, Report};
-use crate::route::registry::Pools;
+use crate::route::pools::Pools;
 use crate::sys::clock::now;
 use crate::sys::monitor::Monitor;
 use crate::sys::spawn::Started;
@@ -30,7 +29,7 @@ pub(crate) struct Core {
     pub(crate) pools: Arc<Pools>,
     pub(crate) edge: Arc<Edge>,
     pub(crate) name: String,
-    /// Those who wait for the inside to be quiet: a thread that comes to rest tells them, if there are any.
+    /// The number of threads in `watch`. A thread that comes to rest wakes them, if there are any.
     watchers: AtomicUsize,
     pub(super) state: Monitor<State>,
 }
@@ -38,18 +37,20 @@ pub(crate) struct Core {
 #[derive(Default)]
 pub(super) struct State {
     pub(super) next_thread: u32,
-    /// In the order of their numbers.
+    /// In the order of their numbers, which is that of their start.
     pub(super) threads: Vec<RunningThread>,
-    /// Threads that have ended, or are about to: to be joined.
+    /// Threads that have ended, or are about to, and are still to be joined.
     pub(super) ended: Vec<Started>,
+    /// Of the instances that have ended since the shutdown began.
     pub(super) reports: Vec<InstanceReport>,
+    /// Of the instances that had ended before it.
     pub(super) earlier: EarlierReport,
     pub(super) phase: EnginePhase,
 }
 
 pub(super) struct RunningThread {
     pub(super) mailbox: Arc<Mailbox>,
-    /// None for the calling thread of `here`, which is not ours to join.
+    /// `None` for the calling thread of `here`: zctor did not start it and does not join it.
     pub(super) handle: Option<Started>,
 }
 
@@ -59,8 +60,8 @@ pub(super) enum EnginePhase {
     Open,
     Stopping {
         until: Option<Instant>,
-        /// Somebody is at it.
-        driven: bool,
+        /// A thread drives the shutdown.
+        has_driver: bool,
     },
     Stopped(Result<Report, ShutdownError>),
 }
@@ -79,19 +80,19 @@ impl Core {
 
     // Quiet.
 
-    /// Whether nothing is queued and nothing runs on any thread.
+    /// Whether no message is queued and no handler runs, on any thread.
     pub(super) fn is_quiet(state: &State) -> bool {
         are_quiet(state.threads.iter().map(|running| &*running.mailbox))
     }
 
-    /// Waits until `done`, or the time given by `until` is up; `true` if it is done.
+    /// Waits until `done` says so, or until the time that `until` gives is up; `true` if `done` said so.
     pub(super) fn watch(
         &self,
         mut done: impl FnMut(&State) -> bool,
         mut until: impl FnMut(&State) -> Option<Instant>,
     ) -> (MutexGuard<'_, State>, bool) {
         self.watchers.fetch_add(1, Ordering::Relaxed);
-        fence(Ordering::SeqCst); // pairs with that in `came_to_rest`
+        fence(Ordering::SeqCst); // pairs with the fence in `came_to_rest`
         let mut state = self.state.lock();
         let outcome = loop {
             if done(&state) {
@@ -113,12 +114,12 @@ impl Core {
 }
 
 impl Parent for Core {
-    /// A thread has nothing to do, for now.
     fn came_to_rest(&self) {
-        // Pairs with the fence in `watch`. Either the watcher is seen here, or it sees the rest that began before. A
-        // fence, for loom takes accesses that are SeqCst for acquire and release.
+        // Pairs with the fence in `watch`: either this thread sees the watcher, or the watcher sees the rest that began
+        // before this call. A fence and not `SeqCst` accesses, because loom treats those as acquire and release.
         fence(Ordering::SeqCst);
         if self.watchers.load(Ordering::Relaxed) > 0 {
+            // The lock is taken once, so that a watcher that has looked and does not wait yet is not missed.
             drop(self.state.lock());
             self.state.notify();
         }
@@ -139,7 +140,8 @@ impl Parent for Core {
         let mut state = self.state.lock();
         if let Some(index) = state.threads.iter().position(|running| Arc::ptr_eq(&running.mailbox, mailbox)) {
             let running = state.threads.remove(index);
-            // Those that are gone by now are joined here, so that short-lived threads do not pile up.
+            // The handles of threads that are gone by now are dropped, so that those of short-lived threads do not pile
+            // up.
             state.ended.retain(|handle| !handle.is_finished());
             state.ended.extend(running.handle);
         }
@@ -154,11 +156,11 @@ impl Parent for Core {
     }
 }
 
-/// Whether nothing is queued and nothing runs on any of these threads.
+/// Whether no message is queued and no handler runs, on any of these threads.
 ///
-/// Each thread is looked at twice. If in both rounds all rest, in the same spell of rest, and all mailboxes are
-/// empty, then at the moment between the rounds nothing was anywhere: a message pushed before it would still lie
-/// in its mailbox, or its receiver would have begun another spell. After Mattern's double counting (1987).
+/// Suppose that both rounds find every mailbox empty and every thread at rest, and each thread in the same spell of
+/// rest as before. Then between the two rounds no message was queued and no handler ran. The proof: a message pushed
+/// before that time would still lie in its mailbox in the second round, or its receiver would have begun another spell.
 fn are_quiet<'a>(mailboxes: impl Iterator<Item = &'a Mailbox> + Clone) -> bool {
     let round = || mailboxes.clone().map(Mailbox::rest).collect::<Option<Vec<u64>>>();
     match round() {

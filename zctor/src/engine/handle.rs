@@ -1,4 +1,4 @@
-//! A handle to an engine, which keeps nothing alive.
+//! `EngineHandle`, a handle that keeps nothing alive; and `Context::engine`, which gives one.
 
 use std::fmt;
 use std::sync::{Arc, Weak};
@@ -11,15 +11,16 @@ use crate::client::{Client, call, call_all_with};
 use crate::engine::actor_thread::ActorThread;
 use crate::engine::core::Core;
 use crate::engine::registry::Registry;
-use crate::engine::{reach, shutdown, spawn, stats};
+use crate::engine::{shutdown, spawn, stats, targets};
 use crate::error::{CallError, Refusal, SendError, SpawnError};
 use crate::id::{InstanceId, ThreadId};
 use crate::messaging;
 use crate::messaging::broadcast::Replies;
 use crate::report::Stats;
 
-/// A handle to an engine: `Clone`, `Send` and `Sync`. It keeps nothing alive: when the engine is gone, its operations
-/// are refused as stopped.
+/// A handle to an engine: `Clone`, `Send` and `Sync`.
+///
+/// It keeps nothing alive. When the engine is gone, its operations are refused as stopped.
 ///
 /// ```
 /// use zctor::{ActorEngine, CallError, actor};
@@ -63,18 +64,18 @@ impl EngineHandle {
         }
     }
 
-    /// As [`ActorEngine::spawn`].
+    /// Starts a thread, as [`ActorEngine::spawn`](crate::ActorEngine::spawn) does.
     ///
     /// # Errors
-    /// As [`ActorEngine::spawn`].
+    /// As [`ActorEngine::spawn`](crate::ActorEngine::spawn).
     pub fn spawn(&self, thread: ActorThread) -> Result<ThreadId, SpawnError> {
         self.with(Err(SpawnError::Stopped), |core| spawn::spawn(core, thread))
     }
 
-    /// As [`ActorEngine::pool`].
+    /// Starts a pool, as [`ActorEngine::pool`](crate::ActorEngine::pool) does.
     ///
     /// # Errors
-    /// As [`ActorEngine::pool`].
+    /// As [`ActorEngine::pool`](crate::ActorEngine::pool).
     pub fn pool<M, S>(&self, n: usize, actor: impl PoolRegistration<M, S>) -> Result<M::Client, SpawnError>
     where
         M: Dispatch<S, Port: Send> + Send,
@@ -83,10 +84,10 @@ impl EngineHandle {
         self.pool_on(n, |_| ActorThread::new(), actor)
     }
 
-    /// As [`ActorEngine::pool_on`].
+    /// Starts a pool on described threads, as [`ActorEngine::pool_on`](crate::ActorEngine::pool_on) does.
     ///
     /// # Errors
-    /// As [`ActorEngine::pool_on`].
+    /// As [`ActorEngine::pool_on`](crate::ActorEngine::pool_on).
     pub fn pool_on<M, S>(
         &self,
         n: usize,
@@ -100,77 +101,78 @@ impl EngineHandle {
         self.with(Err(SpawnError::Stopped), |core| spawn::pool_on(core, n, thread, &actor.__actor()))
     }
 
-    /// As [`ActorEngine::start`].
+    /// Starts one instance, as [`ActorEngine::start`](crate::ActorEngine::start) does.
     ///
     /// # Errors
-    /// As [`ActorEngine::start`].
+    /// As [`ActorEngine::start`](crate::ActorEngine::start).
     pub fn start<A: Registration>(&self, actor: A) -> Result<<A::Message as Message>::Client, SpawnError> {
         self.with(Err(SpawnError::Stopped), |core| spawn::start_one(core, actor).map(Into::into))
     }
 
     pub(crate) fn client_of<M: Message>(&self) -> Result<Client<M>, CallError> {
-        self.with(Err(CallError::Stopped { message: M::NAME }), |core| reach::client_of::<M>(core))
+        self.with(Err(CallError::Stopped { message: M::NAME }), |core| targets::client_of::<M>(core))
     }
 
-    /// As [`ActorEngine::client`].
+    /// Returns a client of all instances of a type, as [`ActorEngine::client`](crate::ActorEngine::client) does.
     ///
     /// # Errors
-    /// As [`ActorEngine::client`].
+    /// As [`ActorEngine::client`](crate::ActorEngine::client).
     pub fn client<M: Message>(&self) -> Result<M::Client, CallError> {
         self.client_of::<M>().map(Into::into)
     }
 
-    /// As [`ActorEngine::send`].
+    /// Sends a message, as [`ActorEngine::send`](crate::ActorEngine::send) does.
     ///
     /// # Errors
-    /// As [`ActorEngine::send`].
+    /// As [`ActorEngine::send`](crate::ActorEngine::send).
     pub fn send<M: Message>(&self, message: M) -> Result<(), SendError<M>> {
         match self.core.upgrade() {
-            Some(core) => reach::target(&core, |target| messaging::send(&target, &mut Some(message))),
+            Some(core) => targets::target(&core, |target| messaging::send(&target, &mut Some(message))),
             None => Err(SendError::new(M::NAME, message, Refusal::Stopped)),
         }
     }
 
-    /// As [`ActorEngine::call`].
+    /// Calls an instance, as [`ActorEngine::call`](crate::ActorEngine::call) does.
     ///
     /// # Errors
-    /// As [`ActorEngine::call`].
+    /// As [`ActorEngine::call`](crate::ActorEngine::call).
     ///
     /// # Blocking
-    /// As [`ActorEngine::call`].
+    /// As [`ActorEngine::call`](crate::ActorEngine::call).
     pub fn call<Q: IntoRequest>(&self, request: Q) -> Result<Q::Reply, CallError> {
         let message = <Q::Message as Message>::NAME;
-        self.with(Err(CallError::Stopped { message }), |core| reach::target(core, |target| call(&target, request)))
+        self.with(Err(CallError::Stopped { message }), |core| targets::target(core, |target| call(&target, request)))
     }
 
-    /// As [`ActorEngine::broadcast`].
+    /// Sends a copy to every instance of a type, as [`ActorEngine::broadcast`](crate::ActorEngine::broadcast) does.
     ///
     /// # Errors
-    /// As [`ActorEngine::broadcast`].
+    /// As [`ActorEngine::broadcast`](crate::ActorEngine::broadcast).
     pub fn broadcast<M: Message + Clone>(&self, message: M) -> Result<usize, SendError<M>> {
         match self.core.upgrade() {
-            Some(core) => reach::target(&core, |target| messaging::broadcast(&target, message)),
+            Some(core) => targets::target(&core, |target| messaging::broadcast(&target, message)),
             None => Err(SendError::new(M::NAME, message, Refusal::Stopped)),
         }
     }
 
-    /// As [`ActorEngine::broadcast_with`].
+    /// Sends a message to every instance of a type, as
+    /// [`ActorEngine::broadcast_with`](crate::ActorEngine::broadcast_with) does.
     ///
     /// # Errors
-    /// As [`ActorEngine::broadcast_with`].
+    /// As [`ActorEngine::broadcast_with`](crate::ActorEngine::broadcast_with).
     pub fn broadcast_with<M: Message>(&self, make: impl FnMut(InstanceId) -> M) -> Result<usize, CallError> {
         self.with(Err(CallError::Stopped { message: M::NAME }), |core| {
-            reach::target(core, |target| messaging::broadcast_with(&target, make))
+            targets::target(core, |target| messaging::broadcast_with(&target, make))
         })
     }
 
-    /// As [`ActorEngine::call_all`].
+    /// Calls every instance of a type, as [`ActorEngine::call_all`](crate::ActorEngine::call_all) does.
     ///
     /// # Errors
-    /// As [`ActorEngine::call_all`].
+    /// As [`ActorEngine::call_all`](crate::ActorEngine::call_all).
     ///
     /// # Blocking
-    /// As [`ActorEngine::call_all`].
+    /// As [`ActorEngine::call_all`](crate::ActorEngine::call_all).
     pub fn call_all<Q>(&self, request: Q) -> Result<Replies<Q::Reply>, CallError>
     where
         Q: IntoRequest,
@@ -180,24 +182,25 @@ impl EngineHandle {
         self.call_all_with(|_| request.clone())
     }
 
-    /// As [`ActorEngine::call_all_with`].
+    /// Calls every instance of a type, as [`ActorEngine::call_all_with`](crate::ActorEngine::call_all_with) does.
     ///
     /// # Errors
-    /// As [`ActorEngine::call_all_with`].
+    /// As [`ActorEngine::call_all_with`](crate::ActorEngine::call_all_with).
     ///
     /// # Blocking
-    /// As [`ActorEngine::call_all_with`].
+    /// As [`ActorEngine::call_all_with`](crate::ActorEngine::call_all_with).
     pub fn call_all_with<Q: IntoRequest>(
         &self,
         mut make: impl FnMut(InstanceId) -> Q,
     ) -> Result<Replies<Q::Reply>, CallError> {
         let message = <Q::Message as Message>::NAME;
         self.with(Err(CallError::Stopped { message }), |core| {
-            reach::target(core, |target| call_all_with(&target, |id| make(id).__into()))
+            targets::target(core, |target| call_all_with(&target, |id| make(id).__into()))
         })
     }
 
-    /// As [`ActorEngine::registry`]; empty when the engine is gone.
+    /// Returns the registry, as [`ActorEngine::registry`](crate::ActorEngine::registry) does; an empty one when the
+    /// engine is gone.
     pub fn registry(&self) -> Registry {
         match self.core.upgrade() {
             Some(core) => Registry::new(core.pools.entries()),
@@ -205,18 +208,21 @@ impl EngineHandle {
         }
     }
 
-    /// As [`ActorEngine::stats`]; all zero when the engine is gone.
+    /// Returns what the threads are doing, as [`ActorEngine::stats`](crate::ActorEngine::stats) does; all zero when the
+    /// engine is gone.
     pub fn stats(&self) -> Stats {
         self.core.upgrade().map(|core| stats::stats(&core)).unwrap_or_default()
     }
 
-    /// As [`ActorEngine::thread_count`].
+    /// Returns the number of actor threads that run; 0 when the engine is gone.
     pub fn thread_count(&self) -> usize {
         self.with(0, |core| core.thread_count())
     }
 
-    /// Begins the shutdown and returns at once: for those who may not wait, such as handlers. It has no deadline; the
-    /// engine's owner may set one by [`ActorEngine::shutdown_timeout`].
+    /// Begins the shutdown and returns at once: for code that may not wait, such as handlers.
+    ///
+    /// The shutdown has no deadline; the engine's owner may set one by
+    /// [`ActorEngine::shutdown_timeout`](crate::ActorEngine::shutdown_timeout).
     ///
     /// # Blocking
     /// Never.
@@ -237,7 +243,7 @@ impl fmt::Debug for EngineHandle {
 }
 
 impl<M: Message> Context<M> {
-    /// A handle to the engine.
+    /// Returns a handle to the engine.
     pub fn engine(&self) -> EngineHandle {
         EngineHandle { core: self.local.kept.get().unwrap_or_default() }
     }

@@ -1,4 +1,4 @@
-//! The calling thread as an actor thread: for states that only the main thread may touch, a window's for instance.
+//! `Here`: the calling thread as an actor thread, for states that only the main thread may touch, such as a window's.
 
 use std::fmt;
 use std::rc::Rc;
@@ -17,11 +17,17 @@ use crate::thread::run::{ThreadGuard, run};
 /// The calling thread as an actor thread, made by [`ActorEngine::here`](crate::ActorEngine::here). It stays on that
 /// thread.
 ///
-/// Its instances are served in [`run`](Here::run), or bit by bit in [`run_pending`](Here::run_pending), inside an event
-/// loop of somebody else's; and while code of this thread waits for a reply. Between those this thread is an outside
-/// thread like any other, but that it must not wait for the engine's end: [`shutdown`](crate::ActorEngine::shutdown) and
-/// the drop of the engine only begin it here. Dropping it ends its instances; in a handler of one of them, as soon as no
-/// handler of this thread runs any more.
+/// [`run`](Here::run) serves its instances until the engine stops. [`run_pending`](Here::run_pending) serves them bit
+/// by bit, inside the event loop of another library. Between calls of these two, the thread counts as outside. If its
+/// code calls an actor then, its own instances are served during the wait, since the callee may need them. So hold no
+/// `RefCell` borrow across such a call that one of their handlers needs.
+///
+/// While a `Here` lives, its thread cannot wait for the engine's end: [`shutdown`](crate::ActorEngine::shutdown) and
+/// the drop of the engine only begin the shutdown there.
+///
+/// Dropping it ends its instances, and messages that wait for them become dead letters. To have those handled, stop the
+/// engine first and let the thread run to the end: `engine.handle().stop(); here.run();`. If a handler of one of its
+/// instances drops it, they end as soon as no handler runs on this thread any more.
 ///
 /// ```
 /// use std::rc::Rc;
@@ -66,7 +72,7 @@ use crate::thread::run::{ThreadGuard, run};
 /// ```
 #[must_use = "its instances are served by `run` or `run_pending`; dropping it ends them"]
 pub struct Here {
-    /// Taken when it is dropped.
+    /// `None` only while this is dropped.
     guard: Option<ThreadGuard>,
     local: Rc<Local>,
 }
@@ -78,14 +84,15 @@ impl Here {
         Self { guard: Some(guard), local }
     }
 
-    /// The number of this thread in its engine.
+    /// Returns the number of this thread in its engine.
     pub fn thread_id(&self) -> ThreadId {
         self.local.mailbox.thread
     }
 
-    /// Starts an instance on this thread: its factory need not be `Send`. Gives a client bound to it; as with
-    /// [`Context::start`](crate::Context::start) it is in no pool. A closure needs the type of its messages named, as in
-    /// `here.start::<ScreenMessage>(..)`.
+    /// Starts an instance on this thread, and returns a client bound to it.
+    ///
+    /// Its factory need not be `Send`. As with [`Context::start`](crate::Context::start), the instance is in no pool.
+    /// If the factory is a closure, name the type of its messages, as in `here.start::<ScreenMessage>(..)`.
     ///
     /// # Errors
     /// - [`SpawnError::Factory`], [`SpawnError::FactoryPanicked`]: its factory failed.
@@ -101,24 +108,26 @@ impl Here {
         })
     }
 
-    /// Serves the instances of this thread until the engine stops, then ends them. Called from a handler of this thread it
-    /// is a drop.
+    /// Serves the instances of this thread until the engine stops, then ends them.
+    ///
+    /// If a handler of this thread calls it, it only drops this.
     ///
     /// # Blocking
-    /// Until then.
+    /// Waits until the engine stops.
     pub fn run(self) {
         if !Frame::current().is_user_code() {
             as_actor_thread(&self.local, || run(&self.local));
         }
     }
 
-    /// Serves as many messages as wait for the instances of this thread, and what timers are due, but no more for what comes
-    /// meanwhile; `false` when the engine has stopped: then they have ended.
+    /// Serves as many messages as wait for the instances of this thread when it is called, and the timers that are due.
     ///
-    /// Called from a handler of this thread it does nothing.
+    /// It serves no further messages for those that arrive meanwhile, so the event loop stays in control. It returns
+    /// `false` when the engine has stopped: then the instances have ended. If a handler of this thread calls it, it
+    /// does nothing.
     ///
     /// # Blocking
-    /// Only as long as the handlers take.
+    /// Takes as long as the handlers take, and does not wait.
     ///
     /// ```
     /// use zctor::{ActorEngine, actor};
@@ -148,7 +157,7 @@ impl Here {
     /// assert!(count.try_take().is_none());
     /// assert!(here.run_pending());
     /// assert_eq!(count.try_take(), Some(Ok(1)));
-    /// assert_eq!(counter.read()?, 1); // who waits here serves them too
+    /// assert_eq!(counter.read()?, 1); // a wait on this thread serves its instances too
     /// engine.handle().stop();
     /// while here.run_pending() {}
     /// # Ok(())
@@ -158,11 +167,11 @@ impl Here {
         run_pending(&self.local)
     }
 
-    /// Has `wake` called when there is something for `run_pending` to do: once, until that has been called. The last
-    /// one given counts.
+    /// Sets `wake`, which is called when there is something for `run_pending` to do.
     ///
-    /// It is called on whichever thread sends, on that of the process's timers, or on this. It may send, not wait: let it
-    /// post an event to the loop, and the loop call `run_pending`.
+    /// It is called once, and again only after `run_pending` has been called. It replaces the one that was set before.
+    /// It runs on the thread that sends, on the process's clock thread, or on this thread. It may send, but not wait:
+    /// let it post an event to the loop, and let the loop call `run_pending`.
     ///
     /// ```
     /// use std::sync::mpsc;
@@ -195,7 +204,8 @@ impl Here {
     pub fn on_message(&self, wake: impl Fn() + Send + Sync + 'static) {
         let local = &self.local;
         drop(local.mailbox.parker.notify_by(Some(Arc::new(Quiet::new(Box::new(wake))))));
-        // What waits already has told nobody.
+        // Mail that came before `wake` was set has not called it: this looks for such mail, and calls it if there is
+        // any.
         as_actor_thread(local, || ());
     }
 }

@@ -1,13 +1,13 @@
-//! The registry as a program sees it: which instances handle a message type, in spawn order.
+//! `Registry`, as a program sees it: which instances handle a message type, in spawn order.
 
 use std::any::TypeId;
 use std::fmt;
 
 use crate::client::message::Message;
 use crate::id::{InstanceId, ThreadId};
-use crate::route::registry::PoolEntry;
+use crate::route::pools::PoolEntry;
 
-/// Which message type is handled by which instances: a snapshot, given by
+/// A snapshot of which instances handle which message type, made by
 /// [`ActorEngine::registry`](crate::ActorEngine::registry).
 ///
 /// ```
@@ -43,22 +43,22 @@ impl Registry {
         Self { entries: entries.into_iter().map(RegistryEntry).collect() }
     }
 
-    /// The instances that handle `M`, if there are any.
+    /// Returns the instances that handle `M`, if there are any.
     pub fn get<M: Message>(&self) -> Option<&RegistryEntry> {
         self.entries.iter().find(|entry| entry.0.key == TypeId::of::<M>())
     }
 
-    /// The entries, in the order in which their types were first registered.
+    /// Iterates over the entries, in the order in which their types were first registered.
     pub fn iter(&self) -> std::slice::Iter<'_, RegistryEntry> {
         self.entries.iter()
     }
 
-    /// The number of message types.
+    /// Returns the number of message types.
     pub fn len(&self) -> usize {
         self.entries.len()
     }
 
-    /// Whether no type is registered.
+    /// Returns whether no type is registered.
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }
@@ -123,17 +123,17 @@ impl fmt::Display for Registry {
 pub struct RegistryEntry(PoolEntry);
 
 impl RegistryEntry {
-    /// The name of the message type.
+    /// Returns the name of the message type.
     pub fn message(&self) -> &'static str {
         self.0.message
     }
 
-    /// The thread of each instance, in spawn order: a thread with two instances stands there twice.
+    /// Returns the thread of each instance, in spawn order; a thread with two instances is in it twice.
     pub fn threads(&self) -> Vec<ThreadId> {
         self.0.instances.iter().map(|instance| instance.thread()).collect()
     }
 
-    /// The instances, in spawn order.
+    /// Returns the instances, in spawn order.
     pub fn instances(&self) -> &[InstanceId] {
         &self.0.instances
     }

@@ -1,4 +1,4 @@
-//! Waiting until the inside is quiet.
+//! `settle` returns when the inside is quiet.
 
 use std::sync::Arc;
 
@@ -10,8 +10,8 @@ use crate::thread::local::local;
 /// Waits until the inside is quiet.
 pub(crate) fn settle(core: &Arc<Core>) {
     let Some(local) = local() else { return drop(core.watch(Core::is_quiet, |_| None)) };
-    // The calling thread of `here`, of this engine or another: nobody else serves its instances. Meanwhile it is told
-    // of mail where this waits.
+    // This is the calling thread of `here`, of this engine or another. No other thread serves its instances, so it
+    // serves them between its looks. While it waits, new mail interrupts the wait.
     let waiter = Arc::clone(core);
     let is_own = Arc::ptr_eq(&core.edge, &local.mailbox.edge);
     let interrupt = move || {
@@ -30,5 +30,5 @@ pub(crate) fn settle(core: &Arc<Core>) {
         }
     }
     parker.interrupt_by(None);
-    as_actor_thread(&local, || ()); // tells the event loop of what has come since
+    as_actor_thread(&local, || ()); // notifies the event loop of mail that has come since
 }

@@ -1,4 +1,16 @@
-//! The stop protocol.
+//! The stop protocol of an engine.
+//!
+//! 1. The edge closes: sends and calls from outside, that is, from all but the engine's own threads, are refused.
+//!    Timers close with it. Senders that wait for room are woken, and find the edge closed.
+//! 2. The inside runs until it is quiet (`Core::is_quiet`), or until the time is up. If the time is up first, here or
+//!    in step 3, the edge is sealed: sends from inside are refused too, and queued messages become dead letters.
+//! 3. The threads end in reverse order of their start: `on_stop`, drop, join. Once the edge is sealed the order is
+//!    given up, and each thread ends as soon as it can.
+//! 4. A thread that does not end in time is abandoned: its mailbox is closed from outside, and all that wait for the
+//!    thread are answered.
+//!
+//! One thread drives the protocol: the first caller that may wait, or a thread started for it (`stop`). All others wait
+//! for the outcome.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -17,10 +29,10 @@ use crate::sys::spawn::{join_all, let_others_run, start_thread};
 use crate::thread::local::local;
 use crate::thread::undelivered::divert;
 
-/// Of a shutdown's time, what is kept for ending the threads once the edge is sealed.
+/// The part of a shutdown's time that is kept for ending the threads once the edge is sealed; at most a quarter of it.
 const GRACE: Duration = Duration::from_millis(500);
 
-/// What abandoned threads have done and left.
+/// What abandoned threads have done, and what they have left undone.
 #[derive(PartialEq)]
 struct Ledger {
     instances: Vec<InstanceReport>,
@@ -28,21 +40,22 @@ struct Ledger {
     left: u64,
 }
 
-/// Closes the edge, or hurries a shutdown that has begun. `true` if nobody drives it yet: the caller must.
+/// Closes the edge, or gives a shutdown that has begun an earlier deadline. `true` if no thread drives it yet: then the
+/// caller must.
 fn begin_shutdown(core: &Core, limit: Option<Duration>) -> bool {
     let limit = limit.and_then(deadline);
     let mut state = core.state.lock();
     let must_drive = match &mut state.phase {
         EnginePhase::Open => {
             core.edge.close();
-            // Who waits for room waits in vain.
+            // Senders that wait for room must see that the edge is closed.
             state.threads.iter().for_each(|running| running.mailbox.wake_all());
-            state.phase = EnginePhase::Stopping { until: limit, driven: true };
+            state.phase = EnginePhase::Stopping { until: limit, has_driver: true };
             true
         }
-        EnginePhase::Stopping { until, driven } => {
+        EnginePhase::Stopping { until, has_driver } => {
             *until = [*until, limit].into_iter().flatten().min();
-            !std::mem::replace(driven, true)
+            !std::mem::replace(has_driver, true)
         }
         EnginePhase::Stopped(_) => false,
     };
@@ -51,16 +64,16 @@ fn begin_shutdown(core: &Core, limit: Option<Duration>) -> bool {
     must_drive
 }
 
-fn until(state: &State) -> Option<Instant> {
+fn deadline_of(state: &State) -> Option<Instant> {
     match state.phase {
         EnginePhase::Stopping { until, .. } => until,
         EnginePhase::Open | EnginePhase::Stopped(_) => None,
     }
 }
 
-/// When the edge is to be sealed, so that the threads can end by the time given.
+/// When the edge is to be sealed, so that the threads can still end by the deadline.
 fn seal_at(state: &State, begun: Instant) -> Option<Instant> {
-    let until = until(state)?;
+    let until = deadline_of(state)?;
     let grace = GRACE.min(until.saturating_duration_since(begun) / 4);
     Some(until.checked_sub(grace).unwrap_or(until))
 }
@@ -80,13 +93,13 @@ fn drive_shutdown(core: &Core) {
         let mailboxes: Vec<_> = state.threads.iter().map(|running| Arc::clone(&running.mailbox)).collect();
         drop(state);
         if core.edge.is_sealed() {
-            // No order any more: each ends as soon as it can.
-            mailboxes.iter().for_each(|mailbox| tell_to_end(mailbox));
-            let (state, _) = core.watch(|state| state.threads.is_empty(), until);
+            // The order is given up: each thread ends as soon as it can.
+            mailboxes.iter().for_each(|mailbox| order_end(mailbox));
+            let (state, _) = core.watch(|state| state.threads.is_empty(), deadline_of);
             drop(state);
             break;
         }
-        tell_to_end(&last);
+        order_end(&last);
         let is_gone = |state: &State| !state.threads.iter().any(|running| Arc::ptr_eq(&running.mailbox, &last));
         let (state, gone) = core.watch(is_gone, |state| seal_at(state, begun));
         drop(state);
@@ -97,21 +110,21 @@ fn drive_shutdown(core: &Core) {
     finish_shutdown(core);
 }
 
-fn tell_to_end(mailbox: &Mailbox) {
+fn order_end(mailbox: &Mailbox) {
     let to = Slot { index: u32::MAX, generation: u32::MAX };
-    // An order is never given back.
+    // It cannot fail: an order is never given back.
     let _ = mailbox.push(Mail::order(to, Order::Shutdown));
 }
 
 fn finish_shutdown(core: &Core) {
     let (ended, abandoned, until) = {
         let mut state = core.state.lock();
-        (std::mem::take(&mut state.ended), std::mem::take(&mut state.threads), until(&state))
+        (std::mem::take(&mut state.ended), std::mem::take(&mut state.threads), deadline_of(&state))
     };
-    // Before they are answered: who waits for whom.
+    // Read before the waiters are answered, so that it still says which handler waits for which type.
     let threads: Vec<ThreadStats> = abandoned.iter().map(|running| thread_stats(&running.mailbox)).collect();
     if !abandoned.is_empty() {
-        // First those who wait, then the mail, whose drops are the user's and may take their time.
+        // The waiters are answered first. The mail comes after them, since its drops are the user's and may take long.
         core.edge.abandon();
     }
     for RunningThread { mailbox, .. } in &abandoned {
@@ -119,16 +132,16 @@ fn finish_shutdown(core: &Core) {
             divert(mailbox, core, mail);
         }
     }
-    // What is left of these are the destructors of the user's thread-locals. With a deadline they are waited for no longer
-    // than that.
+    // These threads have left the engine; only the destructors of the user's thread-locals may still run on them. With
+    // a deadline, they are waited for no longer than that.
     join_all(ended, until);
-    // Each instance that is there still is on the roster, or has reported by now.
-    let there: Vec<_> = abandoned.iter().map(|running| running.mailbox.roster.abandon()).collect();
-    for RunningInstance { instance, message } in there.iter().flatten().copied() {
+    // Each instance of an abandoned thread is on its roster still, or has been reported by now.
+    let living: Vec<_> = abandoned.iter().map(|running| running.mailbox.roster.abandon()).collect();
+    for RunningInstance { instance, message } in living.iter().flatten().copied() {
         core.edge.losses.ended(&Ended { instance, message, why: End::Abandoned });
     }
     core.edge.losses.finish();
-    let Ledger { instances: abandoned_instances, dead_letters, left } = reconcile(core, &abandoned, &there);
+    let Ledger { instances: abandoned_instances, dead_letters, left } = reconcile(core, &abandoned, &living);
     let mut state = core.state.lock();
     let mut instances = std::mem::take(&mut state.reports);
     instances.extend(abandoned_instances);
@@ -144,11 +157,13 @@ fn finish_shutdown(core: &Core) {
     core.state.notify();
 }
 
-/// The ledger of abandoned threads and of the instances there. A thread that still moves changes them while they are
-/// read: they are read until two looks agree, or one gives up on that.
-fn reconcile(core: &Core, abandoned: &[RunningThread], there: &[Vec<RunningInstance>]) -> Ledger {
+/// Reads the ledger of abandoned threads and of their instances.
+///
+/// A thread that still moves changes its counts while they are read. So they are read again until two looks agree, at
+/// most 1,000 times.
+fn reconcile(core: &Core, abandoned: &[RunningThread], living: &[Vec<RunningInstance>]) -> Ledger {
     let look = || Ledger {
-        instances: abandoned.iter().zip(there).flat_map(|(one, there)| one.mailbox.roster.reports(there)).collect(),
+        instances: abandoned.iter().zip(living).flat_map(|(one, living)| one.mailbox.roster.reports(living)).collect(),
         dead_letters: core.edge.losses.letters(),
         left: abandoned.iter().map(|one| one.mailbox.meter.in_hand() as u64).sum(),
     };
@@ -164,23 +179,25 @@ fn reconcile(core: &Core, abandoned: &[RunningThread], there: &[Vec<RunningInsta
     ledger
 }
 
-/// Begins the shutdown and has another thread drive it: for those who may not wait.
+/// Begins the shutdown and has another thread drive it, for callers that may not wait.
 pub(crate) fn stop(core: &Arc<Core>, limit: Option<Duration>) {
     if !begin_shutdown(core, limit) {
         return;
     }
     let driver = Arc::clone(core);
     if start_thread("zctor-shutdown", None, move || drive_shutdown(&driver)).is_err() {
-        // Whoever waits for the end drives it.
-        if let EnginePhase::Stopping { driven, .. } = &mut core.state.lock().phase {
-            *driven = false;
+        // No thread could be started: the next caller that waits for the end drives the shutdown.
+        if let EnginePhase::Stopping { has_driver, .. } = &mut core.state.lock().phase {
+            *has_driver = false;
         }
         core.state.notify();
     }
 }
 
+/// Begins the shutdown, drives it if no other thread does, and waits for its outcome.
 pub(crate) fn shutdown(core: &Arc<Core>, limit: Option<Duration>) -> Result<Report, ShutdownError> {
-    // Nor what the runtime calls, which may be called by who drives the shutdown.
+    // An actor thread cannot wait for its own end. Nor can user code that the runtime calls: the thread that drives the
+    // shutdown may be the one that calls it.
     if local().is_some() || Frame::current().is_user_code() {
         stop(core, limit);
         return Err(ShutdownError::OnActorThread);
@@ -191,14 +208,15 @@ pub(crate) fn shutdown(core: &Arc<Core>, limit: Option<Duration>) -> Result<Repo
     wait_stopped(core)
 }
 
+/// Waits until the engine has stopped. Drives a shutdown that has begun and that no other thread drives.
 pub(crate) fn wait_stopped(core: &Core) -> Result<Report, ShutdownError> {
     loop {
-        let undriven = |state: &State| matches!(state.phase, EnginePhase::Stopping { driven: false, .. });
-        let is_over = |state: &State| matches!(state.phase, EnginePhase::Stopped(_)) || undriven(state);
+        let has_no_driver = |state: &State| matches!(state.phase, EnginePhase::Stopping { has_driver: false, .. });
+        let is_over = |state: &State| matches!(state.phase, EnginePhase::Stopped(_)) || has_no_driver(state);
         let (mut state, _) = core.watch(is_over, |_| None);
         match &mut state.phase {
             EnginePhase::Stopped(outcome) => return outcome.clone(),
-            EnginePhase::Stopping { driven, .. } => *driven = true,
+            EnginePhase::Stopping { has_driver, .. } => *has_driver = true,
             EnginePhase::Open => continue,
         }
         drop(state);

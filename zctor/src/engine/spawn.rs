@@ -1,4 +1,4 @@
-//! Starting threads: all instances of a spawn are registered, or none.
+//! All instances of a spawn are registered, or none.
 
 use std::ops::Range;
 use std::sync::{Arc, OnceLock};
@@ -14,21 +14,21 @@ use crate::id::ThreadId;
 use crate::mailbox::Mailbox;
 use crate::mailbox::permits::Permits;
 use crate::route::endpoint::Endpoint;
-use crate::route::registry::Enlist;
+use crate::route::pools::Enlist;
 use crate::sys::frame::on_actor_thread;
 use crate::thread::local::{Kept, Parent, local};
 use crate::thread::run::{Plan, Starting, ThreadGuard, start};
 use crate::thread::wait::wait;
 
-/// A thread that was started; what its builds give joins the registry.
+/// A thread that was started. The endpoints that its builds give are for the registry.
 type Thread = Starting<Box<dyn Enlist>>;
 
-/// Starts threads and registers all of their instances at once; or, if one fails, none.
+/// Starts threads, and registers all their instances at once; if one thread fails, none.
 pub(crate) fn spawn_all(core: &Arc<Core>, threads: Vec<ActorThread>) -> Result<Vec<ThreadId>, SpawnError> {
     if threads.is_empty() || threads.iter().any(|thread| thread.builds.is_empty()) {
         return Err(SpawnError::Empty);
     }
-    let ids = number(core, threads.len())?;
+    let ids = reserve_numbers(core, threads.len())?;
     let (mut starting, failure) = start_all(core, ids.clone(), threads);
     let failure = match (await_all(&mut starting), failure) {
         (Ok(newcomers), None) => match publish(core, newcomers, starting) {
@@ -40,12 +40,12 @@ pub(crate) fn spawn_all(core: &Arc<Core>, threads: Vec<ActorThread>) -> Result<V
         },
         (_, Some(failure)) | (Err(failure), None) => failure,
     };
-    discard(core, starting);
+    abort(core, starting);
     return_numbers(core, ids);
     Err(failure)
 }
 
-/// Starts one after the other, up to the first that the system refuses.
+/// Starts the threads one after the other, up to the first that the operating system refuses.
 fn start_all(core: &Arc<Core>, ids: Range<u32>, threads: Vec<ActorThread>) -> (Vec<Thread>, Option<SpawnError>) {
     let mut starting = Vec::with_capacity(threads.len());
     for (id, thread) in ids.map(ThreadId).zip(threads) {
@@ -61,13 +61,13 @@ fn start_all(core: &Arc<Core>, ids: Range<u32>, threads: Vec<ActorThread>) -> (V
     (starting, None)
 }
 
-/// Waits until all have built their instances; or gives the error of the first that has not.
+/// Waits until all threads have built their instances or failed. Gives the error of the first that has failed.
 fn await_all(starting: &mut [Thread]) -> Result<Vec<Box<dyn Enlist>>, SpawnError> {
     let mut newcomers = Ok(Vec::new());
     for thread in starting {
         let built = match wait(&mut thread.built, None) {
             Some(Ok(built)) => built,
-            // The thread ended without a word, or this one was given up meanwhile.
+            // The new thread ended without an answer, or the waiting thread was abandoned meanwhile.
             Some(Err(_)) | None => Err(SpawnError::Stopped),
         };
         match (&mut newcomers, built) {
@@ -79,7 +79,7 @@ fn await_all(starting: &mut [Thread]) -> Result<Vec<Box<dyn Enlist>>, SpawnError
     newcomers
 }
 
-/// Registers the instances and has their threads run. The threads come back if the engine has stopped.
+/// Registers the instances and lets their threads run. Gives the threads back if the engine stops.
 fn publish(core: &Core, newcomers: Vec<Box<dyn Enlist>>, starting: Vec<Thread>) -> Result<(), Vec<Thread>> {
     let mut state = core.state.lock();
     if !matches!(state.phase, EnginePhase::Open) {
@@ -88,7 +88,7 @@ fn publish(core: &Core, newcomers: Vec<Box<dyn Enlist>>, starting: Vec<Thread>) 
     let published = core.pools.enlist(newcomers);
     for thread in starting {
         state.threads.push(RunningThread { mailbox: thread.mailbox, handle: Some(thread.handle) });
-        // The thread waits for this and for nothing else.
+        // It cannot fail: the thread waits for this and for nothing else.
         let _ = thread.commit.send(());
     }
     state.threads.sort_by_key(|running| running.mailbox.thread);
@@ -97,20 +97,21 @@ fn publish(core: &Core, newcomers: Vec<Box<dyn Enlist>>, starting: Vec<Thread>) 
     Ok(())
 }
 
-/// Ends threads that have not come to run.
-fn discard(core: &Core, starting: Vec<Thread>) {
+/// Ends threads that were started and whose instances are not registered.
+fn abort(core: &Core, starting: Vec<Thread>) {
     for thread in starting {
         drop(thread.commit);
         if on_actor_thread() {
-            // Not waited for here: the shutdown joins it.
+            // An actor thread does not wait for it here: the shutdown joins it.
             core.state.lock().ended.push(thread.handle);
         } else {
-            // Its states are dropped by then.
+            // Its states are to be dropped before the spawn returns.
             thread.handle.until_gone();
         }
     }
 }
 
+/// Starts one thread, and registers all its instances.
 pub(crate) fn spawn(core: &Arc<Core>, thread: ActorThread) -> Result<ThreadId, SpawnError> {
     spawn_all(core, vec![thread])?.into_iter().next().ok_or(SpawnError::Empty)
 }
@@ -120,7 +121,7 @@ pub(crate) fn here(core: &Arc<Core>) -> Result<Here, SpawnError> {
     if local().is_some() {
         return Err(SpawnError::OnActorThread);
     }
-    let id = ThreadId(number(core, 1)?.start);
+    let id = ThreadId(reserve_numbers(core, 1)?.start);
     let current = std::thread::current();
     let name = current.name().map_or_else(|| format!("{}-{id}", core.name), String::from);
     let mailbox = Arc::new(Mailbox::new(id, name, Arc::clone(&core.edge), None));
@@ -138,7 +139,7 @@ pub(crate) fn here(core: &Arc<Core>) -> Result<Here, SpawnError> {
     Ok(Here::new(guard))
 }
 
-/// Makes what this engine keeps on each of its threads.
+/// Makes what this engine keeps on each of its threads: its pools, and a weak reference to itself.
 fn keep(core: &Arc<Core>) -> impl FnOnce() -> Kept + Send + 'static {
     let (pools, core) = (Arc::clone(&core.pools), Arc::downgrade(core));
     move || {
@@ -149,7 +150,8 @@ fn keep(core: &Arc<Core>) -> impl FnOnce() -> Kept + Send + 'static {
     }
 }
 
-fn number(core: &Core, count: usize) -> Result<Range<u32>, SpawnError> {
+/// Gives `count` threads their numbers.
+fn reserve_numbers(core: &Core, count: usize) -> Result<Range<u32>, SpawnError> {
     let mut state = core.state.lock();
     if !matches!(state.phase, EnginePhase::Open) {
         return Err(SpawnError::Stopped);
@@ -163,7 +165,7 @@ fn number(core: &Core, count: usize) -> Result<Range<u32>, SpawnError> {
     Ok(first..next)
 }
 
-/// The numbers of threads that failed are given again, unless others came after them.
+/// Takes the numbers of threads that failed back, to be given again; unless later numbers were given meanwhile.
 fn return_numbers(core: &Core, ids: Range<u32>) {
     let mut state = core.state.lock();
     if state.next_thread == ids.end {
@@ -171,12 +173,13 @@ fn return_numbers(core: &Core, ids: Range<u32>) {
     }
 }
 
+/// Starts one instance on a thread of its own, in no pool.
 pub(crate) fn start_one<A: Registration>(core: &Arc<Core>, actor: A) -> Result<Client<A::Message>, SpawnError> {
     let place = Arc::new(OnceLock::<Arc<Endpoint<A::Message>>>::new());
     let found = Arc::clone(&place);
     let mut thread = ActorThread::new();
     thread.builds.push(Box::new(move |local| {
-        // It is built once, and put there once.
+        // It cannot fail: the instance is built once.
         let _ = place.set(install_on::<A::Message>(local, false, actor)?);
         Ok(None)
     }));
@@ -187,6 +190,7 @@ pub(crate) fn start_one<A: Registration>(core: &Arc<Core>, actor: A) -> Result<C
     }
 }
 
+/// Starts `n` threads with one instance of `actor` each, registered at once.
 pub(crate) fn pool_on<M, S>(
     core: &Arc<Core>,
     n: usize,

@@ -1,4 +1,4 @@
-//! What an engine is doing, read on demand. No thread is stopped for it.
+//! Statistics say what an engine is doing. They are read on demand, and stop no thread.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;

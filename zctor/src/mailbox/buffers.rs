@@ -1,32 +1,35 @@
-//! Spare batches: the room of those that a thread has served, for those who make the next for it.
+//! The buffers of batches that a thread has served, kept for the senders that make its next batches.
 //!
-//! Without them each batch that `send_all` fills would be allocated by one thread and freed by another, which allocators
-//! do under one lock, and the system's blocks would come and go with it (measured: half of the time of a message).
+//! Without them each batch that `send_all` fills would be allocated by one thread and freed by another. Allocators do
+//! that under one lock, and the system's blocks would come and go with it (measured: half of the time of a message).
 
 use std::any::Any;
 use std::collections::VecDeque;
 use std::mem::take;
 use std::sync::Mutex;
 
-/// What the spare batches of one type may hold on to, while the thread is busy, and when it rests.
+/// How many bytes the buffers of one type may hold while the thread is busy.
 const BYTES: usize = 1024 * 1024;
 
+/// How many bytes the buffers of one type may hold when the thread rests.
 const BYTES_AT_REST: usize = 64 * 1024;
 
+/// For how many buffers the list of one type keeps memory when the thread rests.
 const PLACES_AT_REST: usize = 64;
 
-/// So many types have spare batches at a time.
+/// For how many message types buffers are kept at a time.
 const TYPES: usize = 4;
 
-/// The spare batches of one thread. A hint: who would have to wait for another goes without.
+/// The empty buffers of one thread. They are a hint: a thread that would have to wait for the lock goes without.
 #[derive(Default)]
 pub(crate) struct Buffers {
     types: Mutex<Vec<Box<dyn AnyByType>>>,
 }
 
-/// The spare batches of one type.
+/// The empty buffers of one message type.
 struct ByType<M> {
     empty: Vec<VecDeque<M>>,
+    /// How many bytes they hold.
     bytes: usize,
 }
 
@@ -62,7 +65,7 @@ impl<M> ByType<M> {
     }
 }
 
-/// That of this type, if there is one.
+/// The buffers of this type, if any are kept.
 fn by_type<M: Send + 'static>(types: &mut [Box<dyn AnyByType>]) -> Option<&mut ByType<M>> {
     types.iter_mut().find_map(|by_type| by_type.as_any_mut().downcast_mut())
 }
@@ -72,15 +75,16 @@ fn bytes<M>(batch: &VecDeque<M>) -> usize {
 }
 
 impl Buffers {
-    /// An empty batch, with room for so many messages if there is one.
+    /// An empty buffer: one that is kept and can hold so many messages, or a new one without memory.
     pub(crate) fn take<M: Send + 'static>(&self, messages: usize) -> VecDeque<M> {
         let Ok(mut types) = self.types.try_lock() else { return VecDeque::new() };
-        let spare = by_type::<M>(&mut types).and_then(ByType::pop);
+        let kept = by_type::<M>(&mut types).and_then(ByType::pop);
         drop(types);
-        spare.filter(|spare| spare.capacity() >= messages).unwrap_or_default()
+        kept.filter(|kept| kept.capacity() >= messages).unwrap_or_default()
     }
 
-    /// The messages, in a spare batch if they fit into one. Their own is left empty then.
+    /// Gives the messages, in a kept buffer if they fit into one. `messages` is left empty, with its memory in that
+    /// case.
     pub(crate) fn fill<M: Send + 'static>(&self, messages: &mut VecDeque<M>) -> VecDeque<M> {
         let mut batch = self.take(messages.len());
         if batch.capacity() == 0 {
@@ -90,7 +94,7 @@ impl Buffers {
         batch
     }
 
-    /// Keeps the room of a batch that was served.
+    /// Keeps the buffer of a batch that was served.
     pub(crate) fn keep<M: Send + 'static>(&self, batch: &mut VecDeque<M>) {
         if !batch.is_empty() || !(1..=BYTES).contains(&bytes(batch)) {
             return;
@@ -109,14 +113,14 @@ impl Buffers {
         }
     }
 
-    /// Gives all of it back: the thread has ended.
+    /// Frees all buffers: the thread has ended.
     pub(crate) fn clear(&self) {
         if let Ok(mut types) = self.types.try_lock() {
             types.clear();
         }
     }
 
-    /// Gives the room of a crowd back, when that is gone.
+    /// Frees the memory that is too much for a thread at rest.
     pub(crate) fn shrink(&self) {
         if let Ok(mut types) = self.types.try_lock() {
             types.iter_mut().for_each(|by_type| by_type.shrink());
@@ -128,19 +132,19 @@ impl Buffers {
 mod tests {
     use super::*;
 
-    fn keep<M: Send + 'static>(buffers: &Buffers, room: usize) {
-        buffers.keep(&mut VecDeque::<M>::with_capacity(room));
+    fn keep<M: Send + 'static>(buffers: &Buffers, capacity: usize) {
+        buffers.keep(&mut VecDeque::<M>::with_capacity(capacity));
     }
 
-    /// How much is kept of a type; takes it all.
+    /// How many bytes are kept for a type. Takes all of its buffers.
     fn kept<M: Send + 'static>(buffers: &Buffers) -> usize {
-        std::iter::from_fn(|| Some(buffers.take::<M>(1)).filter(|spare| spare.capacity() > 0))
-            .map(|spare| bytes(&spare))
+        std::iter::from_fn(|| Some(buffers.take::<M>(1)).filter(|kept| kept.capacity() > 0))
+            .map(|kept| bytes(&kept))
             .sum()
     }
 
     #[test]
-    fn a_spare_goes_to_whom_it_fits() {
+    fn a_buffer_goes_to_a_sender_that_it_fits() {
         let buffers = Buffers::default();
         keep::<u64>(&buffers, 8);
         assert_eq!(buffers.take::<u32>(1).capacity(), 0, "it is of another type");
@@ -152,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_filled_holds_the_messages_in_order() {
+    fn a_buffer_is_filled_with_the_messages_in_order() {
         let buffers = Buffers::default();
         let mut first = VecDeque::from(vec![1, 2, 3]);
         assert_eq!(buffers.fill(&mut first), [1, 2, 3]);
@@ -181,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn the_type_that_came_first_makes_room_for_another() {
+    fn the_type_that_came_first_makes_way_for_another() {
         let buffers = Buffers::default();
         keep::<u8>(&buffers, 8);
         keep::<u16>(&buffers, 8);

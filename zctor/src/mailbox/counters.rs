@@ -1,4 +1,4 @@
-//! What threads and instances have done, counted without a lock.
+//! Counts what threads and instances have done, without a lock.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -9,27 +9,29 @@ use crate::report::{RunningInstance, Wait};
 use crate::sys::counter::Counter;
 use crate::sys::sync::{AtomicU64, AtomicUsize, Mutex, lock};
 
-/// Counters written by the mailbox's own thread alone and read as statistics, on cache lines of their own.
+/// The counters of one thread. Only that thread writes them; others read them as statistics. They have cache lines of
+/// their own.
 #[repr(align(128))]
 #[derive(Default)]
 pub(crate) struct Meter {
     pub(crate) handled: Counter,
     pub(crate) panicked: Counter,
-    /// Messages that this thread has had in its hands, its own timers' and pipes' among them.
+    /// How many messages the thread has taken to handle, those of its own timers and pipes among them.
     pub(crate) taken: Counter,
-    /// Those of them that it gave to others, or that nobody will handle.
+    /// How many of those went to another thread, or to nobody.
     pub(crate) passed: Counter,
     pub(crate) instances: AtomicUsize,
-    /// The slot whose code runs, packed; `IDLE` where none does.
+    /// The slot of the instance whose code runs, packed; `IDLE` if no instance's code does.
     pub(super) running: AtomicU64,
-    /// Odd while the thread is at work; each spell of rest has a number of its own. See `lifecycle::Core::is_quiet`.
+    /// How many spells of work and rest have begun: odd while the thread is at work, so each spell of rest has a number
+    /// of its own. `are_quiet` in engine/core.rs says what for.
     pub(super) activity: AtomicU64,
 }
 
 impl Meter {
     pub(super) const IDLE: u64 = u64::MAX;
 
-    /// Code of this instance runs from now on; gives what ran before, for `resume`.
+    /// Notes that code of this instance runs from now on. Gives what ran before, for `resume`.
     #[inline]
     pub(crate) fn run(&self, slot: Slot) -> u64 {
         let before = self.running.load(Ordering::Relaxed);
@@ -47,26 +49,26 @@ impl Meter {
         (packed != Self::IDLE).then_some(Slot { index: packed as u32, generation: (packed >> 32) as u32 })
     }
 
-    /// Messages taken out of the mailbox and not done.
+    /// How many messages the thread has taken and is not done with.
     pub(crate) fn in_hand(&self) -> usize {
         let done = [&self.handled, &self.panicked, &self.passed].map(Counter::get);
-        // Read at different moments, they may seem to say that more was done than there was.
+        // The counters are not read all at once, so they may seem to say that more was done than was taken.
         self.taken.get().saturating_sub(done.iter().sum()) as usize
     }
 }
 
-/// The waits of handlers that did not end at once, the outermost first.
+/// The waits of handlers on one thread that did not end at once, the outermost first.
 #[derive(Default)]
 pub(crate) struct Waits(Mutex<Vec<Wait>>);
 
 impl Waits {
-    /// An instance begins to wait, until `end`.
+    /// Notes that an instance waits from now on, until `end`.
     pub(crate) fn begin(&self, waiter: RunningInstance, callee: &'static str, on: ThreadId) {
         let RunningInstance { instance, message } = waiter;
         lock(&self.0).push(Wait { instance, message, callee, on });
     }
 
-    /// The innermost wait is over.
+    /// Notes that the innermost wait is over.
     pub(crate) fn end(&self) {
         lock(&self.0).pop();
     }
@@ -76,91 +78,92 @@ impl Waits {
     }
 }
 
-/// What one instance has done, and what lies on its thread for it.
+/// The counts of one instance: messages handled, messages that panicked, and its load, which is the mail for it that
+/// its thread has taken in and is not done with.
 ///
-/// Its own thread alone writes it, with no read-modify-write; others read it as a statistic.
+/// Only its own thread writes it, with no read-modify-write; others read it as a statistic.
 #[derive(Default)]
 pub(crate) struct Account {
-    /// What lies on its thread for it, outside the mailbox: messages in the low half, orders in the high.
+    /// The mail for it that its thread has taken in and is not done with: messages in the low half, orders in the high.
     load: Counter,
     handled: Counter,
     /// Stays at the largest number.
     panicked: AtomicU32,
-    /// Whose account it is, of those that one after the other have this place.
+    /// The generation of the slot's occupant whose account it is.
     pub(super) generation: AtomicU32,
 }
 
 impl Account {
-    /// Of a new occupant.
+    /// Opens it for a new occupant of its slot.
     pub(super) fn open(&self, generation: u32) {
         self.load.reset();
         self.handled.reset();
         self.panicked.store(0, Ordering::Relaxed);
-        // Relaxed: others come to it by the lock of the roster.
+        // Relaxed: other threads come to the account through the lock of the roster.
         self.generation.store(generation, Ordering::Relaxed);
     }
 
-    /// A message that was taken in for it is handled.
+    /// Counts a message as handled, and takes it off the load.
     #[inline]
     pub(crate) fn count_handled(&self) {
         self.handled.add(1);
-        self.get_done(1);
+        self.take_off_load(1);
     }
 
-    /// The handler of a message that was taken in for it has panicked.
+    /// Counts a message whose handler has panicked, and takes it off the load.
     #[inline]
     pub(crate) fn count_panicked(&self) {
         let panicked = self.panicked.load(Ordering::Relaxed);
         self.panicked.store(panicked.saturating_add(1), Ordering::Relaxed);
-        self.get_done(1);
+        self.take_off_load(1);
     }
 
-    /// Mail of this weight (see `Mail::weight`) was taken in for it.
+    /// Adds mail of this weight (see `Mail::weight`) to the load.
     #[inline]
-    pub(crate) fn take_in(&self, weight: u64) {
+    pub(crate) fn add_load(&self, weight: u64) {
         self.load.add(weight);
     }
 
-    /// Mail of this weight was dealt with.
+    /// Takes mail of this weight off the load: it was dealt with.
     #[inline]
-    pub(crate) fn get_done(&self, weight: u64) {
+    pub(crate) fn take_off_load(&self, weight: u64) {
         self.load.add(weight.wrapping_neg());
     }
 
-    /// Nothing lies on its thread for it.
+    /// Whether its thread has no mail for it.
     #[inline]
-    pub(crate) fn is_unburdened(&self) -> bool {
+    pub(crate) fn has_nothing_queued(&self) -> bool {
         self.load.get() == 0
     }
 
-    /// Messages handled, those whose handlers panicked, and those that lie on its thread for it.
+    /// Reads three numbers of messages: handled; those whose handlers panicked; those of the load.
     pub(super) fn read(&self) -> (u64, u64, u64) {
         let panicked = self.panicked.load(Ordering::Relaxed).into();
         (self.handled.get(), panicked, self.load.get() % ORDER)
     }
 }
 
-/// The account of an instance, or of one that has ended lately; `None` where another has taken its slot.
+/// The account of the occupant of a slot, or of its last one. `None` if another has taken the slot since.
 #[inline]
 pub(crate) fn account(blocks: &[Arc<Block>], slot: Slot) -> Option<&Account> {
     let account = blocks.get(Block::number(slot))?.account(slot);
     (account.generation.load(Ordering::Relaxed) == slot.generation).then_some(account)
 }
 
-/// The accounts of slots whose indices follow each other. Shared by who lives there and the roster, so that the thread finds
-/// them without a lock.
+/// The accounts of slots whose indices follow each other. The roster and the thread share it, so that the thread finds
+/// the accounts of its instances without a lock.
 pub(crate) struct Block(pub(super) [Account; BLOCK]);
 
 const BLOCK: usize = 64;
 
 impl Block {
-    /// The block of a slot, among all blocks.
+    /// The index of a slot's block among all blocks.
     #[inline]
     pub(crate) fn number(slot: Slot) -> usize {
         slot.index as usize / BLOCK
     }
 
-    /// The account of a slot, if this is its block.
+    /// The account of a slot. This must be its block.
     #[inline]
     pub(crate) fn account(&self, slot: Slot) -> &Account {
         &self.0[slot.index as usize % BLOCK]

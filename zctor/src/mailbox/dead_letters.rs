@@ -1,5 +1,8 @@
-//! Dead letters: accepted messages that nobody will handle. Each is counted with its reason, is an event, and is told to the
-//! hook for it; without one, a line is logged now and then. Panics and ends are told likewise.
+//! Dead letters: accepted messages that no handler will get. Each is counted once, and reported once.
+//!
+//! It is an event, and it is reported to the engine's hook for dead letters. Without a hook a line is logged, at most one
+//! a second. Counting comes first: the hook is user code, and may never return. A message that a hook has sent is only
+//! counted, so that no loss leads to another without end. Panics are reported likewise.
 
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -10,16 +13,16 @@ use crate::event::{DeadLetter, Ended, PanicEvent, Undelivered};
 use crate::sys::clock::now;
 use crate::sys::frame::as_hook;
 use crate::sys::lock::lock;
-use crate::sys::unwind::{Quiet, quietly};
+use crate::sys::unwind::{Quiet, ignoring_panic};
 use crate::trace;
 
-/// One of the engine's hooks.
+/// A hook of the engine's, set by the user.
 type Hook<T> = Quiet<dyn Fn(&T) + Send + Sync>;
 
-/// The place of a hook.
+/// Where a hook is kept.
 enum HookSlot<T> {
     Open(Option<Arc<Hook<T>>>),
-    /// The engine has stopped: no hook is kept any more.
+    /// The engine has stopped, and keeps no hook any more.
     Closed,
 }
 
@@ -37,7 +40,8 @@ impl<T> HookSlot<T> {
         }
     }
 
-    /// What it replaces is dropped by the caller, outside the lock.
+    /// Keeps a hook. Gives the one to be dropped, which the caller does outside the lock: the one before, or this one
+    /// if the slot is closed.
     fn put(slot: &Mutex<Self>, hook: Hook<T>) -> Option<Arc<Hook<T>>> {
         let hook = Some(Arc::new(hook));
         match &mut *lock(slot) {
@@ -51,13 +55,15 @@ impl<T> HookSlot<T> {
     }
 }
 
-/// In the count of dead letters: the report has been made, and no sender outside may add to it.
+/// A bit in the count of dead letters: the report is being made, and no sender outside may add to the count.
 const CLOSED: u64 = 1 << 63;
 
-/// Engine-wide counts of what does not happen often, and who is told of it. The counts are `Relaxed`: statistics.
+/// The counts of one engine of what happens rarely, and the hooks that are told. The counts are `Relaxed`: statistics.
 #[derive(Default)]
 pub(crate) struct Losses {
+    /// The dead letters, with the bit `CLOSED`.
     letters: AtomicU64,
+    /// Those of them that are calls which their callers had given up.
     skipped: AtomicU64,
     restarts: AtomicU64,
     refused: AtomicU64,
@@ -68,46 +74,47 @@ pub(crate) struct Losses {
     panic_log: Mutex<Log>,
 }
 
-/// The engine's hook for dead letters, if there is one.
+/// The engine's hook for dead letters, if there is one just now.
 pub(crate) struct Listener(Option<Arc<Hook<DeadLetter>>>);
 
 /// Runs a hook of the user's.
 pub(crate) fn run_hook(hook: impl FnOnce()) {
-    as_hook(true, || quietly(hook));
+    as_hook(true, || ignoring_panic(hook));
 }
 
 impl Losses {
-    /// So many messages are lost, for one reason. First they are counted, then each is told of: user code, in which that
-    /// may end.
-    pub(crate) fn count(&self, letters: usize, why: Undelivered) {
-        let letters = letters as u64;
-        self.letters.fetch_add(letters, Ordering::Relaxed);
+    /// Counts messages that are lost for one reason. The caller then reports each by `tell`, which runs user code and
+    /// may not return.
+    pub(crate) fn count(&self, messages: usize, why: Undelivered) {
+        let messages = messages as u64;
+        self.letters.fetch_add(messages, Ordering::Relaxed);
         if why == Undelivered::GivenUp {
-            self.skipped.fetch_add(letters, Ordering::Relaxed);
+            self.skipped.fetch_add(messages, Ordering::Relaxed);
         }
     }
 
-    /// Counts a message that a sender outside loses at the edge, before it is told of. `None` if the report has been made: then
-    /// it was never accepted.
+    /// Counts a message that a full mailbox drops at the edge, and gives the hook that it is to be reported to. `None`
+    /// if the report of the engine is being made: the message was never accepted then.
     pub(crate) fn count_at_edge(&self) -> Option<Listener> {
-        // The hook first: `finish` closes the count before it lets the hooks go, so what is counted here is told.
+        // The hook is read first. `finish` closes the count before it drops the hooks, so a message that is counted
+        // here finds the hook.
         let listener = self.listener();
         let count = |letters: u64| (letters & CLOSED == 0).then_some(letters + 1);
         self.letters.fetch_update(Ordering::AcqRel, Ordering::Relaxed, count).ok()?;
         Some(listener)
     }
 
-    /// Who is to be told of dead letters just now.
+    /// The hook that dead letters are reported to just now.
     pub(crate) fn listener(&self) -> Listener {
         Listener(HookSlot::hook(&self.on_dead_letter))
     }
 
-    /// Tells of a message that was counted as lost.
+    /// Reports a message that was counted as lost.
     pub(crate) fn tell(&self, Listener(hook): Listener, letter: &DeadLetter) {
         trace::dead_letter(letter);
         match hook {
             Some(hook) => run_hook(|| hook.get().into_iter().for_each(|hook| hook(letter))),
-            // A call that was given up is known to its caller.
+            // The caller knows of a call that it has given up.
             None if letter.why == Undelivered::GivenUp => {}
             None => self.write(&self.log, letter),
         }
@@ -128,11 +135,11 @@ impl Losses {
         }
         let due = lock(log).due(now());
         if let Some(more) = due {
-            quietly(|| trace::line(event, more));
+            ignoring_panic(|| trace::line(event, more));
         }
     }
 
-    /// An instance has ended.
+    /// Tells the engine's hook that an instance has ended.
     pub(crate) fn ended(&self, ended: &Ended) {
         if let Some(hook) = HookSlot::hook(&self.on_end) {
             run_hook(|| hook.get().into_iter().for_each(|hook| hook(ended)));
@@ -151,24 +158,27 @@ impl Losses {
         drop(HookSlot::put(&self.on_panic, Quiet::new(hook)));
     }
 
-    /// The engine has stopped: what its hooks hold, clients of its own perhaps, is let go. Says what was not yet logged.
+    /// Closes the count, and drops the hooks, which may hold clients of this engine: it has stopped. Logs how many events
+    /// were passed over.
     pub(crate) fn finish(&self) {
-        self.letters.fetch_or(CLOSED, Ordering::AcqRel); // before the hooks go, see `lose_at_edge`
+        self.letters.fetch_or(CLOSED, Ordering::AcqRel); // before the hooks are dropped, see `count_at_edge`
         drop(HookSlot::close(&self.on_dead_letter));
         drop(HookSlot::close(&self.on_end));
         drop(HookSlot::close(&self.on_panic));
         for (log, what) in [(&self.log, "dead letters"), (&self.panic_log, "panics")] {
             let more = std::mem::take(&mut lock(log).more);
             if more > 0 {
-                quietly(|| trace::more_lines(more, what));
+                ignoring_panic(|| trace::more_lines(more, what));
             }
         }
     }
 
+    /// Counts a restart.
     pub(crate) fn restart(&self) {
         self.restarts.fetch_add(1, Ordering::Relaxed);
     }
 
+    /// Counts messages that were refused.
     pub(crate) fn refuse(&self, messages: usize) {
         self.refused.fetch_add(messages as u64, Ordering::Relaxed);
     }
@@ -194,12 +204,12 @@ impl Losses {
 #[derive(Default)]
 struct Log {
     last: Option<Instant>,
-    /// Events since the last line.
+    /// How many events were passed over since the last line.
     more: u64,
 }
 
 impl Log {
-    /// Whether a line is due for one more event: then the number of those passed over before it.
+    /// Counts one more event. If a line is due for it, gives the number of those that were passed over before it.
     fn due(&mut self, at: Instant) -> Option<u64> {
         if self.last.is_some_and(|last| at.saturating_duration_since(last) < Duration::from_secs(1)) {
             self.more += 1;

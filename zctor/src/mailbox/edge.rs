@@ -1,4 +1,10 @@
-//! The edge of an engine: open, closed, sealed, abandoned.
+//! The edge of an engine: where sends and calls from outside enter it. It has four states, and only moves on:
+//!
+//! 1. *Open*: all may send.
+//! 2. *Closed*: a shutdown has begun. Sends from outside are refused; the inside may still send.
+//! 3. *Sealed*: the time of the shutdown is up, or nearly so. The inside is refused too, and queued mail becomes dead
+//!    letters.
+//! 4. *Abandoned*: some threads did not end in time. All that wait for those are answered `Stopped`.
 
 use std::sync::atomic::Ordering;
 use std::task::Waker;
@@ -6,17 +12,17 @@ use std::time::Duration;
 
 use crate::mailbox::dead_letters::Losses;
 use crate::sys::sync::{AtomicU8, Mutex, fence, lock};
-use crate::sys::unwind::quietly;
+use crate::sys::unwind::ignoring_panic;
 use crate::sys::waiters::Waiters;
 
-/// What all of an engine's mailboxes and pools share: how far it is from its end, which only ever moves on, who is to be
-/// told of that, and what was lost.
+/// The state that all mailboxes and pools of an engine share: how far its edge has moved on, the callers to be woken
+/// when threads are abandoned, and the counts of losses.
 pub(crate) struct Edge {
     word: AtomicU8,
     pub(crate) losses: Losses,
-    /// For calls that set none.
+    /// The deadline of calls that set none themselves.
     pub(crate) default_deadline: Option<Duration>,
-    /// Wakers of those parked until a thread of this engine answers, for the day that one is abandoned.
+    /// The wakers of callers that wait for a reply from this engine, to be woken if threads are abandoned.
     waiters: Mutex<Waiters>,
 }
 
@@ -30,22 +36,23 @@ impl Edge {
         Self { word: AtomicU8::new(Self::OPEN), losses: Losses::default(), default_deadline, waiters: Mutex::default() }
     }
 
-    /// Outside threads may send.
+    /// Whether threads outside may send.
     #[inline]
     pub(crate) fn is_open(&self) -> bool {
         self.word.load(Ordering::Acquire) == Self::OPEN
     }
 
-    /// Not even the engine's own threads may send.
+    /// Whether not even the engine's own threads may send.
     #[inline]
     pub(crate) fn is_sealed(&self) -> bool {
         self.word.load(Ordering::Acquire) >= Self::SEALED
     }
 
-    /// Threads were left to themselves, and all others have ended: who waits for any of them waits in vain.
+    /// Whether threads were abandoned, and all others have ended: no caller waits for any of them any longer.
     pub(crate) fn is_abandoned(&self) -> bool {
-        // Pairs with the fence in `abandon`, for who was woken by something else, and announced itself again before this
-        // look: either it sees the abandonment, or the waker that it left sees it watching.
+        // Pairs with the fence in `abandon`. It is for a caller that was woken by something else, and announced itself
+        // again before this look: either the caller sees the abandonment here, or the waker that it left finds the
+        // caller's word watching.
         fence(Ordering::SeqCst);
         self.word.load(Ordering::Acquire) == Self::ABANDONED
     }
@@ -60,21 +67,21 @@ impl Edge {
 
     pub(crate) fn abandon(&self) {
         self.word.fetch_max(Self::ABANDONED, Ordering::AcqRel);
-        fence(Ordering::SeqCst); // pairs with that in `is_abandoned`
+        fence(Ordering::SeqCst); // pairs with the one in `is_abandoned`
         let wakers = lock(&self.waiters).take(0, usize::MAX);
         for waker in wakers {
-            quietly(|| waker.wake());
+            ignoring_panic(|| waker.wake());
         }
     }
 
-    /// Has `waker` woken if threads are abandoned, until `leave` with the number given.
-    pub(crate) fn attend(&self, waker: &Waker) -> u64 {
+    /// Has `waker` woken if threads are abandoned, until `leave` is called with the number that this returns.
+    pub(crate) fn watch(&self, waker: &Waker) -> u64 {
         let waker = waker.clone();
         lock(&self.waiters).join(waker)
     }
 
-    pub(crate) fn leave(&self, number: u64) {
+    pub(crate) fn unwatch(&self, number: u64) {
         let waker = lock(&self.waiters).leave(number);
-        quietly(|| drop(waker));
+        ignoring_panic(|| drop(waker));
     }
 }

@@ -1,4 +1,4 @@
-//! A message whose type is erased, inline if it is small.
+//! A message, a call or a batch whose type is erased. Small contents lie inline, and larger ones in a box.
 
 use std::any::{Any, TypeId};
 
@@ -9,64 +9,67 @@ use crate::id::InstanceId;
 use crate::mailbox::buffers::Buffers;
 use crate::mailbox::dead_letters::Losses;
 
-/// Words that an envelope holds inline: a message of four words with the port of its call.
+/// How many words an envelope holds inline: enough for a message of four words with the port of its call.
 const INLINE: usize = 7;
 
-/// An envelope whose type of message is erased; nothing is allocated for small ones.
+/// Contents whose type is erased. Nothing is allocated for small ones.
 pub(crate) type Envelope = SmallBox<dyn ErasedContents + Send, [usize; INLINE]>;
 
-/// A message, a call or a batch on its way to an instance that handles such messages.
+/// The contents of an envelope: a message, a call or a batch, on its way to an instance that handles such messages.
 pub(crate) trait ErasedContents {
-    /// What is in it: an `Option` of the message or the call, or the batch. Its receiver knows which by `Mail::kind`.
+    /// The contents: an `Option` of the message, an `Option` of the call, or the batch. `Mail::kind` tells the receiver
+    /// which.
     fn content(&mut self) -> &mut dyn Any;
 
-    /// The type of its messages.
+    /// The type of the messages.
     fn message(&self) -> TypeId;
 
-    /// Messages left in it.
+    /// How many messages are left.
     fn len(&self) -> usize;
 
-    /// Adds the message in the one behind it, which is empty then, if they are for that.
+    /// Takes over the message in the next envelope, if both hold what can be gathered. The next one is empty then.
     fn gather(&mut self, next: &mut Envelope, buffers: &Buffers) -> Gathered;
 
-    /// Nobody will handle what is left, which is counted: tells of the dead letters, and ends the calls.
+    /// Gives up what is left, which nobody will handle and which has been counted: reports the dead letters, and ends
+    /// the calls.
     fn discard(&mut self, undeliverable: Undeliverable<'_>);
 
-    /// For its sender, who knows its type, to take back what was not accepted.
+    /// For the sender, which knows the type, to take back what was not accepted.
     fn as_any_mut(&mut self) -> &mut dyn Any;
 }
 
-/// What became of an envelope and the one behind it.
+/// The outcome of gathering the next envelope into one.
 pub(crate) enum Gathered {
-    /// They are not for that.
+    /// They cannot be gathered; both are as they were.
     Not,
+    /// The message has joined the batch that the envelope held.
     Joined,
-    /// A batch of both, which takes its place.
+    /// A batch of both messages, which takes the place of the envelope.
     Batch(Envelope),
 }
 
-/// How an envelope is served.
+/// How mail is to be handled.
 #[derive(Clone, Copy)]
 pub(crate) struct Serving {
-    /// So many of its messages at most.
+    /// How many of its messages to handle at most.
     pub(crate) budget: usize,
-    /// Each gives a permit of the mailbox back when it is begun.
+    /// Whether each of its messages gives a permit of the mailbox back when its handler begins.
     pub(crate) permitted: bool,
-    /// A hook had sent it.
+    /// Whether a hook has sent it.
     pub(crate) from_hook: bool,
 }
 
-/// Where mail that nobody will handle goes, and what is told of it.
+/// The facts to be reported of mail that no instance will handle, and the counts and hooks that they are reported to.
 #[derive(Clone, Copy)]
 pub(crate) struct Undeliverable<'a> {
     pub(crate) losses: &'a Losses,
     pub(crate) instance: InstanceId,
     pub(crate) why: Undelivered,
-    /// A hook had sent it.
+    /// Whether a hook has sent it.
     pub(crate) from_hook: bool,
 }
 
-/// Erases the type of an envelope.
+/// Puts contents into an envelope, which erases their type.
 pub(crate) fn erase<E: ErasedContents + Send + 'static>(envelope: E) -> Envelope {
     smallbox!(envelope)
 }

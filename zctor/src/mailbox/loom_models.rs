@@ -1,5 +1,8 @@
-//! What is pushed while a mailbox closes is found once, by the closer or by its sender; and the edge only moves on. The
-//! real `Mailbox`, on a queue that loom knows. "Caught" lists the mutations that a model was seen to fail under.
+//! Mail that is pushed while a mailbox closes is found once, by the closer or by its sender; and the edge only moves
+//! on.
+//!
+//! The models run the real `Mailbox`, on a queue that loom knows. "Caught" lists the mutations that a model was seen to
+//! fail under.
 
 use std::any::{Any, TypeId};
 use std::sync::atomic;
@@ -10,9 +13,9 @@ use super::*;
 use crate::event::Undelivered;
 use crate::id::{InstanceId, Slot};
 use crate::mailbox::envelope::{Envelope, ErasedContents, Gathered, Undeliverable, erase};
-use crate::mailbox::mail::How;
+use crate::mailbox::mail::SentAs;
 
-/// What became of each envelope. Not loom's: they are looked at when all threads are joined.
+/// The fate of an envelope. The counts are not loom's: they are read when all threads are joined.
 #[derive(Default)]
 struct Fate {
     discarded: atomic::AtomicUsize,
@@ -47,7 +50,7 @@ impl ErasedContents for Probe {
     }
 }
 
-/// Closes it, and discards what is inside, as its thread and its engine do.
+/// Closes the mailbox, and discards the mail in it, as its thread and its engine do.
 fn close(mailbox: &Mailbox) {
     for mail in mailbox.close() {
         let undeliverable = Undeliverable {
@@ -65,12 +68,12 @@ fn mailbox() -> Arc<Mailbox> {
     Arc::new(Mailbox::new(ThreadId(0), String::new(), edge, None))
 }
 
-/// Pushes an envelope; its sender looks whether what comes back, if anything, is its own.
+/// Pushes an envelope. If one comes back, checks that it is the sender's own.
 fn push(mailbox: &Mailbox, number: u64, fate: &Arc<Fate>) {
     let envelope = erase(Probe(Arc::clone(fate)));
     let to = Slot { index: 0, generation: 0 };
-    // The number is given by the model: the threads of a model are one thread to `pusher()`.
-    let mail = Mail { number, ..Mail::message(to, envelope, How::default()) };
+    // The model gives the number: to `pusher()` all threads of a model are one thread.
+    let mail = Mail { number, ..Mail::message(to, envelope, SentAs::default()) };
     if let Some(back) = mailbox.push(mail) {
         let mut envelope = back.into_envelope().unwrap();
         let probe = envelope.as_any_mut().downcast_mut::<Probe>().unwrap();
@@ -88,11 +91,11 @@ fn assert_found_once(mailbox: &Mailbox, fates: &[Arc<Fate>]) {
     assert!(lock(&mailbox.late).is_empty());
 }
 
-/// Caught, each by an envelope found nowhere: `close` without the lock of `late`, or that empties before it closes; `push` that
-/// looks at the word before it sends; `take_back` that sets nothing aside for others. And `take_back` that gives whatever
-/// envelope there is: "it got another's envelope".
+/// Caught, each by an envelope found nowhere: `close` without the lock of `late`, or that empties before it closes;
+/// `push` that looks at the word before it sends; `take_back` that sets nothing aside for other senders. Caught by "it
+/// got another's envelope": `take_back` that gives whatever envelope there is.
 #[test]
-fn letters_of_two_senders_are_found_once_when_the_mailbox_closes() {
+fn mail_of_two_senders_is_found_once_when_the_mailbox_closes() {
     loom::model(|| {
         let mailbox = mailbox();
         let fates = [Arc::<Fate>::default(), Arc::default()];
@@ -108,10 +111,10 @@ fn letters_of_two_senders_are_found_once_when_the_mailbox_closes() {
     });
 }
 
-/// Caught: `close` without the lock of `late`, `push` that looks at the word before it sends ("it got another's envelope");
-/// `close` that empties before it closes (an envelope found nowhere).
+/// Caught by "it got another's envelope": `close` without the lock of `late`; `push` that looks at the word before it
+/// sends. Caught by an envelope found nowhere: `close` that empties before it closes.
 #[test]
-fn two_letters_of_one_sender_are_found_once_when_the_mailbox_closes() {
+fn two_messages_of_one_sender_are_found_once_when_the_mailbox_closes() {
     loom::model(|| {
         let mailbox = mailbox();
         let fates = [Arc::<Fate>::default(), Arc::default()];
@@ -127,7 +130,7 @@ fn two_letters_of_one_sender_are_found_once_when_the_mailbox_closes() {
 
 /// Caught: `push` that looks at the word before it sends (an envelope found nowhere).
 #[test]
-fn a_letter_is_found_once_when_the_mailbox_is_abandoned_while_its_thread_ends() {
+fn mail_is_found_once_when_the_mailbox_is_abandoned_while_its_thread_ends() {
     loom::model(|| {
         let mailbox = mailbox();
         let fates = [Arc::<Fate>::default()];

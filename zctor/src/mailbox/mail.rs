@@ -1,4 +1,4 @@
-//! One entry of a mailbox: for whom, of what kind, and how it came.
+//! One entry of a mailbox: for which instance, of what kind, and how it came.
 
 use std::cell::Cell;
 use std::sync::atomic::Ordering;
@@ -8,155 +8,160 @@ use crate::mailbox::buffers::Buffers;
 use crate::mailbox::envelope::{Envelope, Gathered};
 use crate::sys::frame::in_hook;
 
-/// What an envelope says beside its message.
+/// How a message was sent: what its mail says beside its receiver.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct How {
-    /// Rotation had chosen its receiver.
-    pub(crate) rotated: bool,
-    /// Its messages hold permits of the mailbox.
+pub(crate) struct SentAs {
+    /// Whether it was sent in turn, so that a sibling of its receiver may take it over.
+    pub(crate) in_turn: bool,
+    /// Whether it holds a permit of the mailbox.
     pub(crate) permitted: bool,
 }
 
-impl How {
-    /// To one that takes over what rotation had given to another.
-    pub(crate) const TO_SUBSTITUTE: Self = Self { rotated: true, permitted: false };
+impl SentAs {
+    /// For a sibling that takes over a message which was sent in turn to another instance.
+    pub(crate) const SUBSTITUTE: Self = Self { in_turn: true, permitted: false };
 }
 
-/// What a mailbox holds.
+/// One entry of a mailbox: an envelope, or an order.
 pub(crate) struct Mail {
     pub(crate) to: Slot,
-    /// Until its push into a mailbox is over, names the thread that pushes it: 0 for orders, which nobody takes back. Then
-    /// it is its place in the order of arrival on its thread, where that needs to be known (`lanes.rs`).
+    /// Until its push into a mailbox is over, the number of the thread that pushes it: 0 for orders, which no sender
+    /// takes back. From then on its number in the order of arrival, where `thread/queue.rs` needs that.
     pub(crate) number: u64,
-    /// Messages in it.
+    /// How many messages are in it; 0 for an order.
     pub(crate) messages: u32,
-    /// Whether its instance was chosen by rotation, so that a sibling may take it over.
-    pub(crate) rotated: bool,
-    /// Each of its messages holds a permit of the mailbox, until it is begun.
+    /// Whether it was sent in turn, so that a sibling of its receiver may take it over.
+    pub(crate) in_turn: bool,
+    /// Whether each of its messages holds a permit of the mailbox, until its handler begins.
     pub(crate) permitted: bool,
-    /// A hook had sent it.
+    /// Whether a hook has sent it.
     pub(crate) from_hook: bool,
     pub(crate) kind: MailKind,
-    pub(crate) what: What,
+    pub(crate) contents: MailContents,
 }
 
 #[cfg(target_pointer_width = "64")]
 const _: () = assert!(size_of::<Mail>() <= 96, "mail is moved often");
 
-/// What is in an envelope. Here, so that its receiver knows without looking into it; and so that the callee of a call that nobody
-/// gives up need not look where its reply will lie before that is there: the caller looks there all the while, and the two
-/// would contend for it.
+/// The kind of an envelope's contents.
+///
+/// It stands in the mail, so that the receiving thread knows it without a look into the envelope. And so the callee of
+/// a call that cannot be given up need not touch the place of the reply before it replies: the caller looks there all
+/// the time while it waits, and the two would contend for it.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum MailKind {
-    /// A message; or an order.
+    /// A message. Orders have this kind too.
     Message,
     /// Any number of messages.
     Batch,
-    /// A call whose caller waits until the reply is there.
+    /// A call that is never given up: its caller waits until the reply is there.
     Call,
-    /// A call whose caller may give up.
+    /// A call that its caller may give up.
     CancellableCall,
 }
 
-pub(crate) enum What {
+/// The contents of mail.
+pub(crate) enum MailContents {
     Envelope(Envelope),
     Order(Order),
 }
 
-/// What an instance or its thread is to do beside handling messages.
+/// Work for an instance or its thread, apart from handling messages.
 #[derive(Clone, Copy)]
 pub(crate) enum Order {
     /// Run `on_start`.
     Start,
     /// End the instance.
     End,
-    /// A timer is due.
+    /// Fire the timer with this number: it is due.
     Tick(u64),
-    /// A pipe's future can go on.
+    /// Look at the pipe with this number: it may be able to go on.
     Piped(u64),
-    /// End the thread when all that came before is done.
+    /// End the thread when all that came before is done with.
     Shutdown,
 }
 
 impl Mail {
-    /// What it counts for in `Account::take_in`.
+    /// How much it adds to the load of its instance (`Account::add_load`).
     pub(crate) fn weight(&self) -> u64 {
         if self.messages == 0 { ORDER } else { u64::from(self.messages) }
     }
 
-    /// An envelope with one message. It goes into no mailbox before it is `signed`.
+    /// Makes mail of an envelope with one message. It must be `signed` before it goes into a mailbox.
     #[inline(always)]
-    pub(crate) fn message(to: Slot, envelope: Envelope, how: How) -> Self {
-        let How { rotated, permitted } = how;
-        let what = What::Envelope(envelope);
+    pub(crate) fn message(to: Slot, envelope: Envelope, sent_as: SentAs) -> Self {
+        let SentAs { in_turn, permitted } = sent_as;
+        let contents = MailContents::Envelope(envelope);
         let (from_hook, kind) = (in_hook(), MailKind::Message);
-        Self { to, number: 0, messages: 1, rotated, permitted, from_hook, kind, what }
+        Self { to, number: 0, messages: 1, in_turn, permitted, from_hook, kind, contents }
     }
 
-    /// For any mailbox: this thread takes it back if that has closed.
+    /// Signs it with the number of the current thread, which takes it back if the mailbox was closed.
     #[inline(always)]
     pub(crate) fn signed(self) -> Self {
         Self { number: pusher(), ..self }
     }
 
-    /// An envelope with a message that asks for a reply.
+    /// Makes mail of an envelope with a call.
     #[inline]
-    pub(crate) fn call(to: Slot, envelope: Envelope, can_be_given_up: bool, how: How) -> Self {
+    pub(crate) fn call(to: Slot, envelope: Envelope, can_be_given_up: bool, sent_as: SentAs) -> Self {
         let kind = if can_be_given_up { MailKind::CancellableCall } else { MailKind::Call };
-        Self { kind, ..Self::message(to, envelope, how).signed() }
+        Self { kind, ..Self::message(to, envelope, sent_as).signed() }
     }
 
-    /// An envelope with any number of messages.
-    pub(crate) fn batch(to: Slot, envelope: Envelope, how: How) -> Self {
-        let mut mail = Self { kind: MailKind::Batch, ..Self::message(to, envelope, how).signed() };
+    /// Makes mail of an envelope with any number of messages.
+    pub(crate) fn batch(to: Slot, envelope: Envelope, sent_as: SentAs) -> Self {
+        let mut mail = Self { kind: MailKind::Batch, ..Self::message(to, envelope, sent_as).signed() };
         mail.recount();
         mail
     }
 
-    /// Something that is no message.
+    /// Makes mail of an order.
     #[inline(always)]
     pub(crate) fn order(to: Slot, order: Order) -> Self {
-        let what = What::Order(order);
-        let (rotated, permitted, from_hook, kind) = (false, false, false, MailKind::Message);
-        Self { to, number: 0, messages: 0, rotated, permitted, from_hook, kind, what }
+        let contents = MailContents::Order(order);
+        let (in_turn, permitted, from_hook, kind) = (false, false, false, MailKind::Message);
+        Self { to, number: 0, messages: 0, in_turn, permitted, from_hook, kind, contents }
     }
 
-    /// With its place in the order of arrival, where that needs to be known.
+    /// Gives it a number in the order of arrival, if there is one.
     #[inline(always)]
     pub(crate) fn numbered(self, number: Option<u64>) -> Self {
         Self { number: number.unwrap_or(self.number), ..self }
     }
 
     pub(crate) fn into_envelope(self) -> Option<Envelope> {
-        match self.what {
-            What::Envelope(envelope) => Some(envelope),
-            What::Order(_) => None,
+        match self.contents {
+            MailContents::Envelope(envelope) => Some(envelope),
+            MailContents::Order(_) => None,
         }
     }
 
-    /// Whether a message for `to`, on its way in the way told, may be added to it.
+    /// Whether a message for `to` that is sent in this way may be added to it: it came in the same way, and is not
+    /// full.
     #[inline]
-    pub(crate) fn takes(&self, to: Slot, how: How, from_hook: bool) -> bool {
-        let in_same_way = (self.rotated, self.permitted, self.from_hook) == (how.rotated, how.permitted, from_hook);
+    pub(crate) fn takes(&self, to: Slot, sent_as: SentAs, from_hook: bool) -> bool {
+        let in_same_way =
+            (self.in_turn, self.permitted, self.from_hook) == (sent_as.in_turn, sent_as.permitted, from_hook);
         self.to == to && in_same_way && self.messages < GATHERED
     }
 
-    /// Adds what is in `next` to it, if that is a single message to the same instance that came in the same way, and there is
-    /// room: what comes one after another for one instance is handled as a batch.
+    /// Adds the message in `next` to it, if that is a single message for the same instance that came in the same way,
+    /// and the batch is not full. So messages that come for one instance one after the other are handled as a batch.
     #[inline]
     pub(crate) fn gather(&mut self, next: &mut Self, buffers: &Buffers) -> bool {
-        let how = How { rotated: next.rotated, permitted: next.permitted };
-        if !self.takes(next.to, how, next.from_hook) {
+        let sent_as = SentAs { in_turn: next.in_turn, permitted: next.permitted };
+        if !self.takes(next.to, sent_as, next.from_hook) {
             return false;
         }
-        let What::Envelope(other) = &mut next.what else { return false };
+        let MailContents::Envelope(other) = &mut next.contents else { return false };
         self.join(next.messages, |envelope| envelope.gather(other, buffers))
     }
 
-    /// Adds messages to its envelope by `gather`, if they are for that.
+    /// Has `gather` add messages to its envelope, and counts them if they could be added.
     #[inline]
     pub(crate) fn join(&mut self, messages: u32, gather: impl FnOnce(&mut Envelope) -> Gathered) -> bool {
-        let What::Envelope(envelope) = &mut self.what else { return false };
+        let MailContents::Envelope(envelope) = &mut self.contents else { return false };
         match gather(envelope) {
             Gathered::Not => return false,
             Gathered::Joined => {}
@@ -169,27 +174,27 @@ impl Mail {
         true
     }
 
-    /// Whether somebody waits for its reply.
+    /// Whether it is a call.
     #[inline]
     pub(crate) fn is_call(&self) -> bool {
         matches!(self.kind, MailKind::Call | MailKind::CancellableCall)
     }
 
-    /// Some of its messages were delivered.
+    /// Corrects its number of messages, after some were taken out of the envelope.
     pub(crate) fn recount(&mut self) {
-        if let What::Envelope(envelope) = &self.what {
+        if let MailContents::Envelope(envelope) = &self.contents {
             self.messages = u32::try_from(envelope.len()).unwrap_or(u32::MAX);
         }
     }
 }
 
-/// Messages that are gathered to a batch at most: enough that what a batch costs does not count.
+/// How many messages are gathered to a batch at most. With so many, the cost of the batch itself does not matter.
 const GATHERED: u32 = 1_024;
 
-/// The weight of an order: the low half of a load counts messages.
+/// The weight of an order. A load counts messages in its low half and orders in its high half.
 pub(crate) const ORDER: u64 = 1 << 32;
 
-/// A number for the current thread, never 0 and never given to two.
+/// The number of the current thread as a sender of mail: never 0, and never that of another thread.
 #[inline]
 pub(super) fn pusher() -> u64 {
     use std::sync::atomic::AtomicU64; // under loom too: it only counts

@@ -1,36 +1,43 @@
-//! The room of a bounded mailbox: permits for what comes from outside, until it is begun.
+//! The permits of a bounded mailbox: never more than its bound.
+//!
+//! A message from outside holds a permit from its acceptance until its handler begins. The mailbox has room while
+//! permits are free.
 //!
 //! The protocol:
 //!
-//! 1. A permit is taken by compare-and-swap while fewer are taken than the bound.
-//! 2. Who finds none and waits joins the line, and only then tries again.
-//! 3. Whoever gives permits back does that first, and then looks at the line. As many senders are called as permits came
-//!    back, the first first.
-//! 4. A sender that was called joins again in its old place, and tries again. If it still finds nothing for it, the permit
-//!    may have gone to another, or be of no use to it: its instance on this thread backs off, or has ended. Then, if there
-//!    is room, it passes the call on to the next *behind* it.
-//! 5. A sender that leaves the line after it was called passes the call on in the same way, since it may have got in
-//!    elsewhere, or given up. One that was not called is forgotten.
-//! 6. What changes whom a sender waits for (an end, a newcomer, the closing of the edge) is done first; then all are called.
+//! 1. A sender takes a permit by compare-and-swap, while fewer are taken than the bound.
+//! 2. A sender that finds no permit and may wait joins the waiters, and only then tries again.
+//! 3. A thread that gives permits back does that first, and then looks at the waiters. It wakes as many as permits came
+//!    back, those first that joined first.
+//! 4. A sender that was woken joins again in its old place, and tries again. If it still gets nothing, the permit may
+//!    have gone to another sender, or be of no use to this one: its instance on this thread backs off, or has ended.
+//!    Then, if there is room, the sender passes the wake on to the next waiter *behind* it.
+//! 5. A sender that leaves the waiters after it was woken passes the wake on in the same way: it may have got in
+//!    elsewhere, or given up. A sender that was not woken just leaves.
+//! 6. There are other changes that a sender waits for: an instance ends, comes, or is live again; the edge or the
+//!    mailbox closes. Such a change is made first; then all waiters are woken.
 //!
-//! No call is missed: a fence between joining and trying again, and one between giving back and looking at the line, let
-//! one of the two see the other. In 6 the lock of the line does. A call in 4 and 5 need not go to the front: a sender that
-//! stood there when the permit came back would have been called instead, and one that has joined there since tries after
-//! the permit came back, which the lock of the line shows it. And it must not go there: two senders in two mailboxes, neither of
-//! which can use the room of the other's, would call each other for ever.
+//! No wake is missed. A fence between joining and trying again, and one between giving back and looking at the waiters,
+//! let one of the two sides see the other. In 6 the lock of the waiters does.
+//!
+//! A wake that is passed on in 4 and 5 need not go to the front. A sender that waited there when the permit came back
+//! would have been woken instead; and one that has joined there since then tries after the permit came back, which the
+//! lock of the waiters shows it. The wake must not go to the front either: two senders that wait at two mailboxes, and
+//! neither of which can use the room of the other's, would wake each other for ever.
 
 use std::sync::atomic::Ordering;
 use std::task::Waker;
 
 use crate::sys::sync::{AtomicUsize, Mutex, fence, lock};
-use crate::sys::unwind::quietly;
+use crate::sys::unwind::ignoring_panic;
 use crate::sys::waiters::Waiters;
 
-/// What becomes of a message from outside for which a bounded mailbox has no room.
+/// Says what becomes of a message from outside for which a bounded mailbox has no room.
 ///
-/// How long a sender waits is a matter of its view: a blocking client waits as long as it takes, or as long as `within`
-/// says; a non-blocking one not at all. Actor threads never wait for room: inside, a blocking client's messages always
-/// go through, and only a non-blocking one sees a mailbox as full.
+/// How long a sender waits for room depends on its view: a blocking client waits as long as it takes, or as long as
+/// `within` says; a non-blocking client does not wait. Actor threads never wait for room. Inside a handler, the
+/// messages of a blocking client always go through and take no room; a non-blocking client finds the mailbox full while
+/// messages from outside use its whole bound.
 ///
 /// ```
 /// use zctor::{ActorEngine, ActorThread, Overflow, actor};
@@ -65,13 +72,14 @@ use crate::sys::waiters::Waiters;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Overflow {
-    /// Its sender waits for room; in vain, it gets [`SendError::Full`](crate::SendError::Full) or
+    /// The sender waits for room. If it may wait no longer, it gets [`SendError::Full`](crate::SendError::Full) or
     /// [`CallError::Full`](crate::CallError::Full).
     #[default]
     Wait,
-    /// Its sender gets that error at once.
+    /// The sender gets that error at once.
     Refuse,
-    /// It is a dead letter, and its sender gets `Ok`; a call ends with [`CallError::Full`](crate::CallError::Full).
+    /// The message becomes a dead letter, and the sender gets `Ok`. A call ends with
+    /// [`CallError::Full`](crate::CallError::Full).
     DropNewest,
 }
 
@@ -80,17 +88,17 @@ pub(crate) struct Permits {
     bound: usize,
     pub(crate) overflow: Overflow,
     taken: AtomicUsize,
-    /// The length of the line.
+    /// How many senders wait to be woken.
     waiting: AtomicUsize,
     waiters: Mutex<Waiters>,
 }
 
-/// A sender's place in one line.
+/// A sender's place among the waiters of one mailbox.
 #[derive(Default)]
 pub(crate) struct Ticket {
     /// 0 before it has joined.
     place: u64,
-    /// It was called, and the call is not passed on yet.
+    /// It was woken, and has not passed the wake on.
     woken: bool,
 }
 
@@ -110,11 +118,11 @@ impl Permits {
         self.taken.load(Ordering::Relaxed) < self.bound
     }
 
-    /// Step 1.
+    /// Step 1: takes a permit. `false` if none is free.
     pub(crate) fn take(&self) -> bool {
         let mut taken = self.taken.load(Ordering::Relaxed);
         while taken < self.bound {
-            // Relaxed: a permit counts and orders nothing; the mailbox's lock orders what it is for.
+            // Relaxed: a permit only counts. The mailbox's lock orders the message that it is for.
             match self.taken.compare_exchange_weak(taken, taken + 1, Ordering::Relaxed, Ordering::Relaxed) {
                 Ok(_) => return true,
                 Err(seen) => taken = seen,
@@ -123,16 +131,17 @@ impl Permits {
         false
     }
 
-    /// Step 3.
+    /// Step 3: gives permits back, and wakes as many waiters.
     pub(crate) fn give_back(&self, permits: usize) {
         self.taken.fetch_sub(permits, Ordering::Relaxed);
-        fence(Ordering::SeqCst); // pairs with that in `join`
+        fence(Ordering::SeqCst); // pairs with the one in `join`
         if self.waiting.load(Ordering::Relaxed) > 0 {
             self.wake(permits);
         }
     }
 
-    /// Step 2, before the second try; and step 4, for a sender that was called or has another waker: in its old place.
+    /// Step 2, before the second try: joins the waiters. Also step 4, for a sender that was woken or has another waker:
+    /// joins again in its old place.
     pub(crate) fn join(&self, ticket: &mut Ticket, waker: &Waker) {
         let waker = waker.clone();
         let old = {
@@ -151,18 +160,18 @@ impl Permits {
             self.waiting.store(waiters.len(), Ordering::Relaxed);
             old
         };
-        quietly(|| drop(old));
-        fence(Ordering::SeqCst); // pairs with that in `give_back`
+        ignoring_panic(|| drop(old));
+        fence(Ordering::SeqCst); // pairs with the one in `give_back`
     }
 
-    /// Step 4: the second try was in vain too.
+    /// Step 4, after the second try has failed too: passes the wake on, if there was one.
     pub(crate) fn decline(&self, ticket: &mut Ticket) {
         if std::mem::take(&mut ticket.woken) {
             self.pass_on(ticket);
         }
     }
 
-    /// Step 5.
+    /// Step 5: leaves the waiters.
     pub(crate) fn leave(&self, ticket: &Ticket) {
         if ticket.place == 0 {
             return; // it has never joined
@@ -176,7 +185,7 @@ impl Permits {
         if own.is_none() || ticket.woken {
             self.pass_on(ticket);
         }
-        quietly(|| drop(own));
+        ignoring_panic(|| drop(own));
     }
 
     fn pass_on(&self, ticket: &Ticket) {
@@ -185,12 +194,12 @@ impl Permits {
         }
     }
 
-    /// Calls those first in line.
+    /// Wakes the first waiters.
     fn wake(&self, count: usize) {
         self.wake_behind(0, count);
     }
 
-    /// Calls the first of those behind a place.
+    /// Wakes the first waiters behind a place.
     fn wake_behind(&self, place: u64, count: usize) {
         let woken: Vec<Waker> = {
             let mut waiters = lock(&self.waiters);
@@ -199,11 +208,11 @@ impl Permits {
             woken
         };
         for waker in woken {
-            quietly(|| waker.wake());
+            ignoring_panic(|| waker.wake());
         }
     }
 
-    /// Step 6.
+    /// Step 6: wakes all waiters.
     pub(crate) fn wake_all(&self) {
         self.wake(usize::MAX);
     }

@@ -1,9 +1,9 @@
-//! The roster of an actor thread: its instances as other threads see them. What each has done, who is to be told of its end,
-//! and why it ended.
+//! The roster of an actor thread: its instances as other threads see them. It says what each has done, who watches it,
+//! and why it has ended.
 //!
-//! Most of it is not looked at before something goes wrong, so it takes little room: an account of 24 bytes, which the
-//! thread of the instance writes alone and without a lock, and a name. All else is there only for those instances that
-//! need it.
+//! Most of it is not read before something goes wrong, so it takes little memory. Each instance has an account of 24
+//! bytes, which only its own thread writes, without a lock, and an index of its name. Watchers and the texts of panics
+//! are kept only for the instances that have them.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -17,33 +17,33 @@ use crate::mailbox::counters::{Account, Block, account};
 use crate::mailbox::panic_inbox::PanicInbox;
 use crate::report::{BackingOff, InstanceReport, RunningInstance};
 use crate::sys::sync::{Mutex, lock};
-use crate::sys::unwind::quietly;
+use crate::sys::unwind::ignoring_panic;
 use crate::sys::waiters::Waiters;
 
-/// What other threads see of the instances of one thread.
+/// The instances of one thread, as other threads see them.
 pub(crate) struct Roster {
     thread: ThreadId,
     members: Mutex<Members>,
-    /// The panics that ended instances, for who asks later: until `forget`. Behind a lock of its own, under which no other is
-    /// taken, since an endpoint may be dropped under any.
+    /// The texts of panics that ended instances, for later questions, until `forget`. They have a lock of their own,
+    /// under which no other is taken, since an endpoint may be dropped under any lock.
     panics: Mutex<HashMap<Slot, Arc<str>>>,
 }
 
 #[derive(Default)]
 struct Members {
-    /// The accounts, by their slots' indices.
+    /// The accounts, by the indices of their slots.
     blocks: Vec<Arc<Block>>,
-    /// Who lives here, by their slots' indices: the place of its name in `names`, plus one; 0 is nobody.
+    /// By the index of a slot: 0 if it is vacant, otherwise one more than the index in `names` of its occupant's name.
     occupants: Vec<u32>,
-    /// Of the message types there are.
+    /// The names of the message types that instances of this thread have, or had.
     names: Vec<&'static str>,
-    /// Those who are to be told of an end.
+    /// The wakers of the watchers, who wait for the end of an instance.
     watchers: HashMap<Slot, Box<Waiters>>,
     /// Those who are to be told of panics.
     panic_watchers: HashMap<Slot, PanicWatchers>,
-    /// Those who back off.
+    /// The instances that back off.
     backing_off: HashMap<Slot, BackingOff>,
-    /// The thread was given up, and all that lived there was reported with it.
+    /// Whether the thread was abandoned, and all its instances were reported then.
     abandoned: bool,
 }
 
@@ -54,21 +54,21 @@ struct PanicWatchers {
     last: u64,
 }
 
-/// What is left to do for an instance that was taken off the roster.
+/// The watchers that must still be told after an instance was taken off the roster.
 #[must_use = "who watches it waits to be told"]
 pub(crate) struct Removed {
-    /// No abandonment has reported it before.
-    pub(crate) is_news: bool,
+    /// Whether its end was not reported before, with its abandoned thread.
+    pub(crate) is_first_report: bool,
     watchers: Option<Box<Waiters>>,
     panic_watchers: Option<PanicWatchers>,
 }
 
 impl Removed {
-    /// Tells those who watch it.
+    /// Wakes its watchers.
     pub(crate) fn tell(self) {
         if let Some(mut watchers) = self.watchers {
             for waker in watchers.take(0, usize::MAX) {
-                quietly(|| waker.wake());
+                ignoring_panic(|| waker.wake());
             }
         }
         if let Some(watchers) = self.panic_watchers {
@@ -78,12 +78,12 @@ impl Removed {
 }
 
 impl Members {
-    /// The account of an instance that lives here, or has until lately; `None` where another has taken its place.
+    /// The account of the occupant of a slot, or of its last one. `None` if another has taken the slot since.
     fn account(&self, slot: Slot) -> Option<&Account> {
         account(&self.blocks, slot)
     }
 
-    /// The name of one that lives here.
+    /// The name of an instance that lives here.
     fn name(&self, slot: Slot) -> Option<&'static str> {
         self.account(slot)?;
         self.name_at(slot.index as usize)
@@ -95,7 +95,7 @@ impl Members {
     }
 
     fn occupy(&mut self, index: usize, name: &'static str) {
-        // Few types live on a thread, and who comes next is often like the last.
+        // A thread has few types of instances, and the next instance is often of the same type as the last.
         let known = self.names.iter().rposition(|known| ptr::eq(*known, name));
         let place = known.unwrap_or(self.names.len());
         if known.is_none() {
@@ -122,7 +122,7 @@ impl Roster {
         InstanceId { thread: self.thread, slot }
     }
 
-    /// Opens the account of a newcomer; gives its block.
+    /// Opens the account of a new instance; gives the block that holds it.
     pub(crate) fn add(&self, slot: Slot, name: &'static str) -> Arc<Block> {
         let mut members = lock(&self.members);
         let number = Block::number(slot);
@@ -135,41 +135,41 @@ impl Roster {
         block
     }
 
-    /// Takes an instance that has ended off the roster. `report` is given its last account, unless the thread was abandoned,
-    /// and that was reported with it.
+    /// Takes an instance that has ended off the roster. `report` is given what its account says at the end, unless that
+    /// was reported before, when the thread was abandoned.
     pub(crate) fn remove(&self, slot: Slot, why: &End, report: impl FnOnce(InstanceReport)) -> Removed {
-        // Reported under the lock, so that an abandonment finds it here or there.
+        // Reported under the lock, so that an abandonment finds the instance either on the roster or among the reports.
         let mut members = lock(&self.members);
         let Some(name) = members.name(slot) else {
-            return Removed { is_news: false, watchers: None, panic_watchers: None };
+            return Removed { is_first_report: false, watchers: None, panic_watchers: None };
         };
         members.occupants[slot.index as usize] = 0;
         if let End::Panicked(text) = why {
             lock(&self.panics).insert(slot, Arc::clone(text));
         }
         if !members.abandoned {
-            // What is queued for it finds another receiver, or is counted as dead letters.
+            // Nothing is left: the mail for it finds another receiver, or is counted as dead letters.
             report(InstanceReport { left: 0, ..members.report(slot, self.id(slot), name) });
         }
         let watchers = if members.watchers.is_empty() { None } else { members.watchers.remove(&slot) };
         let panic_watchers =
             if members.panic_watchers.is_empty() { None } else { members.panic_watchers.remove(&slot) };
-        Removed { is_news: !members.abandoned, watchers, panic_watchers }
+        Removed { is_first_report: !members.abandoned, watchers, panic_watchers }
     }
 
-    /// Nobody is left who could ask for the panic that ended an instance.
+    /// Forgets the panic that ended an instance: nobody can ask for it any more.
     pub(crate) fn forget(&self, slot: Slot) {
         let text = lock(&self.panics).remove(&slot);
         drop(text);
     }
 
-    /// An instance that lives here.
+    /// The instance in a slot, if it lives there still.
     pub(crate) fn find(&self, slot: Slot) -> Option<RunningInstance> {
         let message = lock(&self.members).name(slot)?;
         Some(RunningInstance { instance: self.id(slot), message })
     }
 
-    /// The thread is given up: who lives there still.
+    /// Notes that the thread is abandoned; gives the instances that still live there.
     pub(crate) fn abandon(&self) -> Vec<RunningInstance> {
         let mut members = lock(&self.members);
         members.abandoned = true;
@@ -182,26 +182,27 @@ impl Roster {
         there.collect()
     }
 
-    /// What the accounts of instances say.
+    /// Reads the accounts of instances.
     pub(crate) fn reports(&self, instances: &[RunningInstance]) -> Vec<InstanceReport> {
         let members = lock(&self.members);
         instances.iter().map(|one| members.report(one.instance.slot, one.instance, one.message)).collect()
     }
 
-    // Those who watch.
+    // Watchers.
 
-    /// Has `waker` woken when an instance has ended, until `leave` with the number given; or says why it has.
-    pub(crate) fn attend(&self, slot: Slot, waker: Waker) -> Result<u64, End> {
+    /// Has `waker` woken when an instance has ended, until `leave` is called with the number that this returns. If it
+    /// has ended already, gives the reason.
+    pub(crate) fn watch(&self, slot: Slot, waker: Waker) -> Result<u64, End> {
         let mut members = lock(&self.members);
         if let Some(why) = self.end(&members, slot) {
             drop(members);
-            quietly(|| drop(waker));
+            ignoring_panic(|| drop(waker));
             return Err(why);
         }
         Ok(members.watchers.entry(slot).or_default().join(waker))
     }
 
-    pub(crate) fn leave(&self, slot: Slot, number: u64) {
+    pub(crate) fn unwatch(&self, slot: Slot, number: u64) {
         let waker = {
             let mut members = lock(&self.members);
             let Some(watchers) = members.watchers.get_mut(&slot) else { return };
@@ -211,7 +212,7 @@ impl Roster {
             }
             waker
         };
-        quietly(|| drop(waker));
+        ignoring_panic(|| drop(waker));
     }
 
     /// Has the panics of an instance put into `inbox`, until its end or `leave_panics` with the number given. `None` if it
@@ -284,20 +285,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_place_has_a_new_account_for_each_tenant() {
+    fn a_slot_has_a_new_account_for_each_occupant() {
         let roster = Roster::new(ThreadId(0));
         let (first, second) = (Slot { index: 200, generation: 0 }, Slot { index: 200, generation: 1 });
         assert_eq!(roster.find(first), None);
         let block = roster.add(first, "First");
-        block.account(first).take_in(2);
+        block.account(first).add_load(2);
         block.account(first).count_handled();
         let mut reported = None;
-        assert!(roster.remove(first, &End::Stopped, |report| reported = Some(report)).is_news);
+        assert!(roster.remove(first, &End::Stopped, |report| reported = Some(report)).is_first_report);
         assert_eq!(reported.map(|report| (report.handled, report.left)), Some((1, 0)));
-        assert!(roster.add(second, "Second").account(second).is_unburdened());
+        assert!(roster.add(second, "Second").account(second).has_nothing_queued());
         assert_eq!(roster.find(first), None);
         assert_eq!(roster.find(second).map(|found| found.message), Some("Second"));
-        assert!(!roster.remove(first, &End::Stopped, |_| unreachable!("it was removed before")).is_news);
+        assert!(!roster.remove(first, &End::Stopped, |_| unreachable!("it was removed before")).is_first_report);
     }
 
     #[test]
@@ -306,23 +307,23 @@ mod tests {
         let slot = Slot { index: 0, generation: 0 };
         roster.add(slot, "Job");
         assert_eq!(roster.why_ended(slot), None);
-        let number = roster.attend(slot, Waker::noop().clone());
+        let number = roster.watch(slot, Waker::noop().clone());
         assert!(number.is_ok());
         let why = End::Panicked("broken".into());
         roster.remove(slot, &why, |_| {}).tell();
-        assert_eq!(roster.attend(slot, Waker::noop().clone()), Err(why));
+        assert_eq!(roster.watch(slot, Waker::noop().clone()), Err(why));
         roster.forget(slot);
         assert_eq!(roster.why_ended(slot), Some(End::Stopped));
     }
 
     #[test]
-    fn what_was_reported_with_its_thread_is_no_news() {
+    fn an_instance_that_was_reported_with_its_thread_is_no_news() {
         let roster = Roster::new(ThreadId(3));
         let slot = Slot { index: 0, generation: 0 };
         roster.add(slot, "Job");
         let there = roster.abandon();
         assert_eq!(roster.reports(&there).len(), 1);
-        assert!(!roster.remove(slot, &End::Stopped, |_| unreachable!("it was reported")).is_news);
+        assert!(!roster.remove(slot, &End::Stopped, |_| unreachable!("it was reported")).is_first_report);
         assert_eq!(roster.why_ended(slot), Some(End::Stopped));
     }
 }

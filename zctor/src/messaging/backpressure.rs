@@ -1,4 +1,4 @@
-//! No room: to wait, to refuse, or to drop the newest.
+//! No room in a bounded mailbox: the sender waits, its message is refused, or the newest is dropped.
 
 use std::sync::Arc;
 use std::task::Waker;
@@ -16,7 +16,8 @@ use crate::sys::clock::deadline;
 use crate::sys::frame::may_wait_for_room;
 use crate::thread::wait::wait;
 
-/// As `choose`; where there is no room, what its mailbox's overflow says. What comes back full is a message to drop.
+/// Chooses an instance, as `Target::choose` does; if its mailbox has no room, does what the mailbox's [`Overflow`]
+/// says. A choice that comes back full means that the message is to be dropped.
 #[inline]
 pub(super) fn enter<'a, M: Payload>(
     target: &Target<'a, M>,
@@ -27,6 +28,7 @@ pub(super) fn enter<'a, M: Payload>(
     if chosen.is_full() { overflow(target, key, chosen, until) } else { Ok(chosen) }
 }
 
+/// Does what the overflow of a mailbox without room says; see `enter`.
 #[cold]
 pub(super) fn overflow<'a, M: Payload>(
     target: &Target<'a, M>,
@@ -46,7 +48,7 @@ pub(super) fn overflow<'a, M: Payload>(
     }
 }
 
-/// How long a send waits for room.
+/// When the wait of a send for room ends; `None` if it has no limit.
 pub(super) fn room_deadline<'a, M: Payload>(target: &Target<'a, M>) -> Option<Instant> {
     match target.view.limit() {
         Limit::Within(limit) => deadline(limit),
@@ -54,11 +56,13 @@ pub(super) fn room_deadline<'a, M: Payload>(target: &Target<'a, M>) -> Option<In
     }
 }
 
-/// A sender that waits for room: at the mailbox it must go to, or where any of a pool will do, at all of them.
+/// A sender's wait for room: in the mailbox that its message must go to, or in all mailboxes of a pool if any will do.
+///
+/// The protocol of the waiters stands in `mailbox/permits.rs`.
 struct PermitWait<'t, 'a, M: Payload> {
     target: &'t Target<'a, M>,
     key: Option<u64>,
-    /// Each with the place in its line.
+    /// Each with the sender's ticket there, which names its place among the waiters.
     mailboxes: Vec<(Arc<Mailbox>, Ticket)>,
 }
 
@@ -69,7 +73,7 @@ impl<'t, 'a, M: Payload> PermitWait<'t, 'a, M> {
         permit_wait
     }
 
-    /// The pool may have changed since.
+    /// Adds the mailboxes that are not known yet: the pool may have changed since the last look.
     fn find_mailboxes(&mut self, chosen: &Chosen<'a, M>) {
         let any_will_do = matches!((self.target.binding, self.key), (Binding::Turn(_) | Binding::LeastLoaded, None));
         let mailboxes = match self.target.pool {
@@ -91,7 +95,7 @@ impl<'t, 'a, M: Payload> PermitWait<'t, 'a, M> {
         }
     }
 
-    /// It was called perhaps, and has found no room that it can use.
+    /// Passes on the wakes that this sender got, if any: it has found no room that it can use.
     fn decline(&mut self) {
         for (mailbox, ticket) in &mut self.mailboxes {
             if let Some(permits) = &mailbox.permits {
@@ -117,7 +121,7 @@ impl<'a, M: Payload> Awaited for PermitWait<'_, 'a, M> {
             return None;
         }
         self.join(waker);
-        // After joining, so that room that was made in between is not missed.
+        // After the sender has joined the waiters, so that a permit given back in between is not missed.
         match self.target.choose(self.key) {
             Ok(chosen) if chosen.is_full() => {
                 drop(chosen);

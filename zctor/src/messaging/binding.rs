@@ -1,4 +1,4 @@
-//! Which instances a client sends to, and how long it waits.
+//! What a client is bound to (one instance, a key, the least loaded, all in turn), and how long it waits.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,13 +10,15 @@ use crate::route::pool::Snapshot;
 
 /// Which of a pool's instances a client sends to.
 pub(crate) enum Binding<M: Payload> {
-    /// Each in turn, of the places as they were when the client was made.
+    /// Each in turn, with the places as they were when the client was made.
     Turn(Snapshot<M>),
+    /// The instance of the key with this hash.
     Key(u64),
     LeastLoaded,
+    /// Just this instance.
     One(Arc<Endpoint<M>>),
-    /// Pinned to one that was not there.
-    Gone(InstanceId),
+    /// Pinned to an instance that was not in the pool.
+    NotFound(InstanceId),
 }
 
 impl<M: Payload> Clone for Binding<M> {
@@ -26,7 +28,7 @@ impl<M: Payload> Clone for Binding<M> {
             Self::Key(key) => Self::Key(*key),
             Self::LeastLoaded => Self::LeastLoaded,
             Self::One(endpoint) => Self::One(Arc::clone(endpoint)),
-            Self::Gone(instance) => Self::Gone(*instance),
+            Self::NotFound(instance) => Self::NotFound(*instance),
         }
     }
 }
@@ -34,16 +36,16 @@ impl<M: Payload> Clone for Binding<M> {
 /// How long a call may take.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
 pub(crate) enum Limit {
-    /// What is left of the caller's own deadline, if it has one.
+    /// What is left of the deadline of the handler that calls, if it has one.
     #[default]
     Inherited,
-    /// That, or this, whichever ends first.
+    /// So long, or what is left of the handler's deadline if that is less.
     Within(Duration),
-    /// None, whatever the caller's.
+    /// Without limit, even if the handler that calls has a deadline.
     None,
 }
 
-/// How a client waits, for replies and for room. In one word, so that clients stay small.
+/// How a client waits for replies and for room: whether at all, and how long. In one word, so that clients stay small.
 #[derive(Clone, Copy)]
 pub(crate) struct View(u64);
 
@@ -54,8 +56,8 @@ impl Default for View {
 }
 
 impl View {
-    /// The lowest digit: a full mailbox is not waited for. Above it the limit in nanoseconds, of which the two largest
-    /// numbers say something else.
+    /// The lowest bit: the client does not wait. The bits above it are the limit in nanoseconds; the two largest
+    /// numbers there mean `INHERITED` and `UNLIMITED`.
     const NON_BLOCKING: u64 = 1;
     const INHERITED: u64 = u64::MAX >> 1;
     const UNLIMITED: u64 = Self::INHERITED - 1;
@@ -63,7 +65,7 @@ impl View {
     pub(crate) fn with_limit(self, limit: Limit) -> Self {
         let limit = match limit {
             Limit::Inherited => Self::INHERITED,
-            // What is longer than the centuries that fit is as long as those.
+            // Centuries fit. A longer limit counts as the longest that fits.
             Limit::Within(limit) => u64::try_from(limit.as_nanos()).unwrap_or(u64::MAX).min(Self::UNLIMITED - 1),
             Limit::None => Self::UNLIMITED,
         };

@@ -1,4 +1,4 @@
-//! Broadcasts, `call_all` and `stop_all`.
+//! Broadcasts, `call_all` and `stop_all`: each instance that takes mail is reached once.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use crate::route::payload::{Kind, ToPort};
 use crate::route::pool::{Place, Places, Pool};
 use crate::sys::frame::Frame;
 
-/// What `call_all` gives: the reply of each instance, or why there is none, in registry order.
+/// What `call_all` gives: the reply of each instance, or why it has none, in registry order.
 ///
 /// ```
 /// let none: zctor::Replies<u64> = Vec::new();
@@ -22,7 +22,7 @@ use crate::sys::frame::Frame;
 /// ```
 pub type Replies<R> = Vec<(InstanceId, Result<R, CallError>)>;
 
-/// Those that a broadcast is for.
+/// The instances that a broadcast is for.
 enum Members<'a, M: Payload> {
     Known(&'a Places<M>),
     Loaded(Arc<Places<M>>),
@@ -34,7 +34,7 @@ impl<'a, M: Payload> Members<'a, M> {
     /// The pool as it is now, or the one instance of a client that has no pool.
     fn of(target: &Target<'a, M>) -> Self {
         match (target.pool, target.binding) {
-            (_, Binding::Gone(_)) => Self::Nobody,
+            (_, Binding::NotFound(_)) => Self::Nobody,
             (Some(pool), _) => match target.snapshot.filter(|places| pool.is_current(places)) {
                 Some(places) => Self::Known(places),
                 None => Self::Loaded(pool.places.load_full()),
@@ -44,7 +44,7 @@ impl<'a, M: Payload> Members<'a, M> {
         }
     }
 
-    /// Those of them that can be sent to now.
+    /// The instances that take mail now, each with the way to it.
     fn open(&self, target: &Target<'_, M>) -> Result<Vec<(&Endpoint<M>, Way)>, Refusal> {
         let places: &[Place<M>] = match self {
             Self::Known(places) => places,
@@ -56,13 +56,13 @@ impl<'a, M: Payload> Members<'a, M> {
         open.extend(places.iter().filter_map(|place| Some((&*place.endpoint, place.endpoint.admit().ok()?))));
         match (open.is_empty(), target.binding) {
             (false, _) => Ok(open),
-            (true, Binding::Gone(_)) => Err(Refusal::Stopped),
+            (true, Binding::NotFound(_)) => Err(Refusal::Stopped),
             (true, _) => Err(nobody(target)),
         }
     }
 }
 
-/// Why nobody was found.
+/// Why no instance was found.
 fn nobody<M: Payload>(target: &Target<'_, M>) -> Refusal {
     target.pool().map_or_else(|refusal| refusal, Pool::nobody)
 }
@@ -96,8 +96,10 @@ pub(crate) fn broadcast_with<M: Payload>(
     if missed.len() == count { Err(target.call_error(nobody(target))) } else { Ok(reached) }
 }
 
-/// Sends each its copy; passes over those that have no room. Gives how many were reached, and the copies of those whose thread
-/// has ended this very moment.
+/// Sends each instance its copy; the copy for one that has no room is dropped as a dead letter.
+///
+/// Gives how many instances were reached, and the copies that came back, since a thread or the engine has ended
+/// meanwhile.
 fn send_copies<'m, M: Payload>(
     target: &Target<'_, M>,
     copies: impl Iterator<Item = ((&'m Endpoint<M>, Way), M)>,
@@ -110,7 +112,7 @@ fn send_copies<'m, M: Payload>(
             continue;
         }
         let mut place = Some(copy);
-        endpoint.send(way, &mut place, entry.how(false));
+        endpoint.send(way, &mut place, entry.sent_as(false));
         reached += usize::from(place.is_none());
         missed.extend(place);
     }
@@ -124,7 +126,7 @@ pub(crate) fn call_all_with<M: Payload, R: 'static, K: Kind>(
     check_depth::<M, K>(Frame::current())?;
     let members = Members::of(target);
     let everybody = members.open(target).map_err(|refusal| target.call_error(refusal))?;
-    // One deadline for all, counted from here.
+    // All requests have one deadline, counted from here.
     let until = own_deadline(target);
     let requests = everybody.into_iter().map(|(endpoint, way)| {
         let id = endpoint.id();

@@ -1,4 +1,12 @@
-//! Calls and requests; the depth check.
+//! Calls and requests, and the check by call depth that keeps them from deadlocks.
+//!
+//! 1. A call may only wait for a lower call depth than that of the handler it is made in; else it is `Undeclared`, and
+//!    nothing is sent.
+//! 2. A callee on the caller's own thread handles the call on the spot, if nothing stands before it.
+//! 3. Any other call is queued for its callee with a port for the reply, and the caller waits.
+//! 4. If the callee's thread ends before the call is queued, the choice of a callee is made again.
+//!
+//! A request is a call that nothing waits for yet: it is sent as in 3, and its depth is checked where it is waited for.
 
 use std::any::Any;
 use std::sync::Arc;
@@ -24,7 +32,7 @@ use crate::sys::clock::{deadline, now};
 use crate::sys::frame::Frame;
 use crate::thread::local::{OnTheSpot, local};
 
-/// Calls with what is in `place`, where its caller has made it; see `send`.
+/// Calls with the message in `place`, where its caller has made it (see `route/contents.rs`), and waits for the reply.
 #[inline]
 pub(crate) fn call<M: Payload, R: 'static, K: Kind>(
     target: &Target<'_, M>,
@@ -41,13 +49,13 @@ pub(crate) fn call<M: Payload, R: 'static, K: Kind>(
     let key = place.as_ref().and_then(M::key);
     let mut reply = None;
     let replied = |reply: Option<R>| reply.ok_or(CallError::NoReply { message: M::NAME });
-    // What is handled here leaves here: one way out for both costs 30 instructions of 400.
+    // A call that was handled on the spot returns from here: one way out for both kinds costs 30 instructions of 400.
     let chosen = match target.straight(key) {
-        Some((endpoint, way, how)) => {
+        Some((endpoint, way, sent_as)) => {
             if is_here::<K>(way) && call_here(endpoint, place, &mut reply, until)? {
                 return replied(reply);
             }
-            Chosen::straight(endpoint, way, how)
+            Chosen::straight(endpoint, way, sent_as)
         }
         None => match call_by_choice::<M, K>(target, key, place, &mut reply, until)? {
             Some(chosen) => chosen,
@@ -56,7 +64,7 @@ pub(crate) fn call<M: Payload, R: 'static, K: Kind>(
     };
     match place.take() {
         Some(message) => call_there(target, chosen, message, port, until),
-        None => replied(reply), // not reached: only a call that was handled here is taken out of its place
+        None => replied(reply), // not reached: only a call that was handled on the spot is taken out of its place
     }
 }
 
@@ -67,7 +75,7 @@ pub(super) fn check_depth<M: Payload, K: Kind>(frame: Frame) -> Result<(), CallE
     if is_allowed { Ok(()) } else { Err(CallError::Undeclared { message: M::NAME }) }
 }
 
-/// As `enter`, for a call; `None` if its callee has handled it on the spot.
+/// Chooses a callee, as `enter` does; `None` if it has handled the call on the spot.
 #[inline(never)]
 fn call_by_choice<'a, M: Payload, K: Kind>(
     target: &Target<'a, M>,
@@ -98,14 +106,15 @@ fn call_there<'a, M: Payload, R: 'static>(
     port: ToPort<M, R>,
     until: Option<Instant>,
 ) -> Result<R, CallError> {
-    // Without a deadline it is never given up.
+    // Without a deadline the call is never given up.
     let cancellation = until.map_or_else(Cancellation::none, |until| Cancellation::new(Some(until)));
     let (receiver, chosen) = start(target, chosen, message, port, cancellation, |key| find(target, key, until))?;
     InFlight::new(receiver, &*chosen.endpoint().mailbox, M::NAME).wait(until)
 }
 
-/// Makes a call to the instance that was chosen; or to the one that `again` chooses, if the thread of that one ends this very
-/// moment. Gives where its reply will be, and who took it.
+/// Sends a call to the instance that was chosen. If the thread of that has ended just now, `again` chooses another one.
+///
+/// Gives the receiver of the reply, and the choice that took the call.
 #[inline]
 fn start<'a, M: Payload, R: 'static>(
     target: &Target<'a, M>,
@@ -124,13 +133,13 @@ fn start<'a, M: Payload, R: 'static>(
             }
             fits => call = fits,
         }
-        chosen.endpoint().call(chosen.way, &mut call, chosen.how());
+        chosen.endpoint().call(chosen.way, &mut call, chosen.sent_as());
         let Some(Call { message, .. }) = &call else { return Ok((receiver, chosen)) };
         chosen = again(message.key())?;
     }
 }
 
-/// A request in place of a call. It never waits, not for room either.
+/// Sends a request, and gives its reply as a [`Pending`]. Never waits, not even for room.
 pub(crate) fn request<M: Payload, R: 'static, K: Kind>(
     target: &Target<'_, M>,
     message: M,
@@ -142,7 +151,7 @@ pub(crate) fn request<M: Payload, R: 'static, K: Kind>(
     pending::<M, R, K>(target, started)
 }
 
-/// A request to just this instance.
+/// Sends a request to just this instance.
 pub(super) fn request_at<M: Payload, R: 'static, K: Kind>(
     target: &Target<'_, M>,
     endpoint: &Endpoint<M>,
@@ -150,7 +159,7 @@ pub(super) fn request_at<M: Payload, R: 'static, K: Kind>(
     (message, port): (M, ToPort<M, R>),
     until: Option<Instant>,
 ) -> Pending<R> {
-    let chosen = Chosen::one(endpoint, way, endpoint.enter(target.view.waits()));
+    let chosen = Chosen::bound(endpoint, way, endpoint.enter(target.view.waits()));
     let none = |_| Err(target.call_error(Refusal::Stopped));
     pending::<M, R, K>(target, start(target, chosen, message, port, Cancellation::new(until), none))
 }
@@ -169,7 +178,7 @@ fn pending<M: Payload, R: 'static, K: Kind>(
     }
 }
 
-/// A call that finds no room and will not wait for it, or is dropped as the newest.
+/// The error of a call for which there is no room: it is refused, or dropped as the newest.
 #[cold]
 fn turn_away<M: Payload>(target: &Target<'_, M>, endpoint: &Endpoint<M>, message: M) -> CallError {
     match &endpoint.mailbox.permits {
@@ -181,29 +190,30 @@ fn turn_away<M: Payload>(target: &Target<'_, M>, endpoint: &Endpoint<M>, message
     }
 }
 
-/// When the client's own time limit ends. What is not waited for inherits no deadline.
+/// The deadline of a request: the client's own limit, or else the engine's default. A request inherits no deadline from
+/// the handler that it is made in.
 pub(super) fn own_deadline<M: Payload>(target: &Target<'_, M>) -> Option<Instant> {
     match target.view.limit() {
         Limit::Within(limit) => deadline(limit),
-        // What a handler has left of its own is looked at by the waits.
+        // The handler's own deadline limits each of its waits for the reply instead: see `Pending::inherited`.
         Limit::Inherited if Frame::current().deadline.is_some() => None,
         Limit::Inherited => default_deadline(target),
         Limit::None => None,
     }
 }
 
-/// The engine's own for calls that say nothing else.
+/// The engine's default deadline, for calls that set no other.
 fn default_deadline<M: Payload>(target: &Target<'_, M>) -> Option<Instant> {
     target.engine_edge()?.default_deadline.and_then(deadline)
 }
 
-/// A callee on this very thread runs at once if nothing for it is queued.
+/// Whether a call may be handled on the spot: its callee lives on this very thread, and answers when it returns.
 fn is_here<K: Kind>(way: Way) -> bool {
     K::IS_PROMPT && way == Way::Here
 }
 
-/// Calls an instance of this thread, which handles it on the spot and puts its reply into `reply`, an `Option` of that;
-/// `false` if it is not free to.
+/// Calls an instance of this thread, which handles the call on the spot and puts its reply into `reply`, an `Option` of
+/// the reply's type; `false` if the instance must handle something else first.
 #[inline(always)]
 fn call_here<M: Payload>(
     endpoint: &Endpoint<M>,

@@ -1,4 +1,12 @@
-//! A call under way, as its caller sees it.
+//! A call under way, as its caller sees it: it ends with a reply, with the callee's thread, or at its deadline.
+//!
+//! The reply may never come, since the callee's thread may be abandoned. So a waiting caller does two things in this
+//! order:
+//!
+//! 1. It joins those that are woken at an abandonment (`Edge::attend`).
+//! 2. It looks whether there has been one (`Edge::is_abandoned`).
+//!
+//! Then an abandonment is seen by that look, or it wakes the caller. The model in `in_flight/loom_models.rs` checks it.
 
 use std::ops::Deref;
 use std::task::Waker;
@@ -12,10 +20,12 @@ use crate::reply::reply_to::{Outcome, arrived};
 use crate::sys::alarm::{AlarmId, clear_alarm, set_alarm};
 use crate::sys::awaited::Awaited;
 use crate::sys::clock::now;
-use crate::sys::unwind::quietly;
+use crate::sys::unwind::ignoring_panic;
 use crate::thread::wait::wait;
 
-/// The caller's end of a call to an instance on the thread of `mailbox`, which a caller that waits just borrows.
+/// The caller's end of a call to an instance on the thread of `mailbox`. A call borrows that; a [`Pending`] shares it.
+///
+/// [`Pending`]: crate::Pending
 pub(crate) struct InFlight<R, B: Deref<Target = Mailbox>> {
     receiver: Receiver<Outcome<R>>,
     mailbox: B,
@@ -23,10 +33,10 @@ pub(crate) struct InFlight<R, B: Deref<Target = Mailbox>> {
     attending: Option<Attendance>,
 }
 
-/// A waker that is woken for a reply that may never come.
+/// A waker that is woken not by the reply alone: also by an abandonment, and by an alarm.
 struct Attendance {
     waker: Waker,
-    /// Its number among those told of an abandonment.
+    /// Its number among the wakers that an abandonment wakes.
     number: u64,
     /// The alarm that is set for the deadline of the call.
     alarm: Option<AlarmId>,
@@ -42,7 +52,7 @@ impl<R, B: Deref<Target = Mailbox>> InFlight<R, B> {
         self.receiver.cancellation().deadline()
     }
 
-    /// Waits for the reply under a deadline. On time-out the call is given up.
+    /// Waits for the reply. When the deadline has passed, the call is given up.
     pub(crate) fn wait(&mut self, until: Option<Instant>) -> Outcome<R> {
         match wait(self, until) {
             Some(outcome) => outcome,
@@ -51,7 +61,8 @@ impl<R, B: Deref<Target = Mailbox>> InFlight<R, B> {
         }
     }
 
-    /// Looks for the reply, for an executor: nobody else looks at the deadline of the call, so an alarm is set for that.
+    /// Looks for the reply on behalf of an executor or a pipe. No thread waits under the call's deadline then, so an
+    /// alarm of the process's clock is set for it.
     pub(crate) fn poll_alone(&mut self, waker: &Waker) -> Option<Outcome<R>> {
         let deadline = self.deadline();
         self.look(waker, deadline).or_else(|| {
@@ -60,25 +71,25 @@ impl<R, B: Deref<Target = Mailbox>> InFlight<R, B> {
         })
     }
 
-    /// Nobody waits for the reply any more: if its handler has not begun, it never will.
+    /// Gives the call up: if its handler has not begun, it never will.
     pub(crate) fn give_up(&self) {
         self.receiver.cancellation().give_up();
     }
 
-    /// The waker is woken no more.
-    pub(crate) fn leave(&mut self) {
+    /// Forgets the waker: neither an abandonment nor the alarm wakes it any more.
+    pub(crate) fn unwatch(&mut self) {
         if let Some(Attendance { waker, number, alarm }) = self.attending.take() {
-            self.mailbox.edge.leave(number);
+            self.mailbox.edge.unwatch(number);
             if let Some(alarm) = alarm {
                 clear_alarm(alarm);
             }
-            quietly(|| drop(waker));
+            ignoring_panic(|| drop(waker));
         }
     }
 
     fn time_out(&mut self) -> Outcome<R> {
         let (message, begun) = (self.message, !self.receiver.cancellation().give_up());
-        // It may have come just now.
+        // The reply may have come just now.
         let late = self.receiver.poll(Waker::noop()).map(|outcome| arrived(outcome, message));
         late.unwrap_or(Err(CallError::Timeout { message, begun }))
     }
@@ -87,20 +98,20 @@ impl<R, B: Deref<Target = Mailbox>> InFlight<R, B> {
         if let Some(outcome) = self.receiver.poll(waker) {
             return Some(arrived(outcome, self.message));
         }
-        self.attend(waker, alarm);
-        // After joining those who are told, so that an abandonment in between is not missed.
+        self.watch(waker, alarm);
+        // After `attend`, so that an abandonment in between is not missed.
         self.mailbox.edge.is_abandoned().then_some(Err(CallError::Stopped { message: self.message }))
     }
 
-    /// Has `waker` woken if the thread is abandoned, and at the time of the alarm.
-    fn attend(&mut self, waker: &Waker, alarm: Option<Instant>) {
+    /// Has `waker` woken if threads are abandoned, and at the time of the alarm.
+    fn watch(&mut self, waker: &Waker, alarm: Option<Instant>) {
         let is_known = self.attending.as_ref().is_some_and(|known| known.waker.will_wake(waker));
         if is_known || waker.will_wake(Waker::noop()) {
             return;
         }
-        self.leave();
+        self.unwatch();
         let alarm = alarm.map(|time| set_alarm(time, waker.clone()));
-        self.attending = Some(Attendance { waker: waker.clone(), number: self.mailbox.edge.attend(waker), alarm });
+        self.attending = Some(Attendance { waker: waker.clone(), number: self.mailbox.edge.watch(waker), alarm });
     }
 }
 
@@ -122,7 +133,7 @@ impl<R, B: Deref<Target = Mailbox>> Awaited for InFlight<R, B> {
 
 impl<R, B: Deref<Target = Mailbox>> Drop for InFlight<R, B> {
     fn drop(&mut self) {
-        self.leave();
+        self.unwatch();
     }
 }
 

@@ -1,4 +1,4 @@
-//! Replies: the two ends of a call, and waiting for it.
+//! [`Pending`]: a reply on its way, to be waited for, awaited, piped, or let go.
 
 use std::cell::RefCell;
 use std::fmt;
@@ -18,15 +18,15 @@ use crate::thread::wait::wait;
 
 /// A reply on its way. The request went out when this was made.
 ///
-/// Wait for it, or `.await` it on any executor. Dropping it gives the call up: if its handler has not begun by then it
-/// never will, and the call is counted as skipped; [`detach`](Pending::detach) lets it run unwatched. The reply is
-/// given once; who asks again gets [`CallError::NoReply`].
+/// Wait for it, or `.await` it on any executor. Dropping it gives the call up: if its handler has not begun by then, it
+/// never will, and the call is counted as skipped. [`detach`](Pending::detach) lets the call run without a wait. The
+/// reply is given once; a second wait gives [`CallError::NoReply`].
 ///
 /// # Blocking
-/// Inside a handler, `wait`, `wait_timeout` and polling count as waiting: a callee whose call depth is not below the
-/// handler's own gives [`CallError::Undeclared`] at once, and the `Pending` stays as usable as before. A poll that is
-/// allowed there waits for the reply, since an executor inside a handler could not serve the thread that the callee may
-/// need. `try_take` never waits.
+/// Inside a handler, `wait`, `wait_timeout` and polling count as waiting. If the callee's call depth is not below the
+/// handler's own, they give [`CallError::Undeclared`] at once, and the `Pending` stays as usable as before. If the wait
+/// is allowed, a poll waits for the reply too, since an executor inside a handler could not serve the thread that the
+/// callee may need. `try_take` never waits.
 ///
 /// ```
 /// use zctor::{ActorEngine, CallError, Pending, actor};
@@ -57,18 +57,18 @@ pub struct Pending<R> {
     state: RefCell<State<R>>,
     pub(crate) message: &'static str,
     depth: u32,
-    /// A wait for it in a handler ends with that handler's own deadline.
+    /// Whether a wait for it in a handler ends at that handler's own deadline.
     inherits: bool,
 }
 
 enum State<R> {
     Sent(Sent<R>),
-    /// It could not be sent.
+    /// The request could not be sent.
     Refused(CallError),
     Taken,
 }
 
-/// A call that is given up with it, unless it was detached.
+/// A call that was sent. Dropping it gives the call up, unless it was detached.
 struct Sent<R> {
     call: InFlight<R, Arc<Mailbox>>,
     detached: bool,
@@ -95,14 +95,17 @@ impl<R> Pending<R> {
     /// Waits for the reply.
     ///
     /// # Errors
-    /// - The reason why the request was refused: [`CallError::NotRegistered`], [`CallError::Stopped`].
+    /// - The reason why the request was refused: [`CallError::NotRegistered`], [`CallError::Stopped`],
+    ///   [`CallError::Full`].
     /// - [`CallError::Panicked`], [`CallError::Stopped`]: the reply cannot come.
-    /// - [`CallError::Timeout`]: the deadline set by `within`, or that of the handler this runs in, passed first.
+    /// - [`CallError::Timeout`]: the call's own deadline (set by `within`, or the engine's default), or that of the
+    ///   handler that waits, passed first. Either ends the call.
     /// - [`CallError::Undeclared`]: this handler may not wait for that type.
-    /// - [`CallError::NoReply`]: the reply was taken before.
+    /// - [`CallError::NoReply`]: the reply was taken before, or the callee dropped its [`ReplyTo`](crate::ReplyTo)
+    ///   without an answer.
     ///
     /// # Blocking
-    /// Until the reply is there; inside a handler, lower call depths of its thread are served meanwhile.
+    /// Until the reply is there. Inside a handler, instances of lower call depth on its thread are served meanwhile.
     pub fn wait(&self) -> Result<R, CallError> {
         self.check()?;
         let mut sent = self.take()?;
@@ -110,10 +113,10 @@ impl<R> Pending<R> {
         sent.call.wait(until)
     }
 
-    /// Waits for the reply, at most so long; `None` if it is not there by then, and still on its way.
+    /// Waits for the reply, for `limit` at most; `None` if the reply is still on its way then.
     ///
     /// # Errors
-    /// Inside, as [`wait`](Pending::wait).
+    /// In the `Some`, as [`wait`](Pending::wait).
     ///
     /// # Blocking
     /// As [`wait`](Pending::wait), for at most `limit`.
@@ -144,10 +147,10 @@ impl<R> Pending<R> {
         let own = earlier(sent.call.deadline(), self.inherited());
         match wait(&mut sent.call, earlier(own, deadline(limit))) {
             Some(outcome) => Some(outcome),
-            // Its own deadline has passed: that ends the call.
+            // The call's deadline or that of the handler has passed: it ends the call.
             None if own.is_some_and(|own| own <= now()) => Some(sent.call.wait(own)),
             None => {
-                sent.call.leave();
+                sent.call.unwatch();
                 self.state.replace(State::Sent(sent));
                 None
             }
@@ -157,7 +160,7 @@ impl<R> Pending<R> {
     /// Gives the reply if it is there. Never waits.
     ///
     /// # Errors
-    /// Inside, as [`wait`](Pending::wait), but for `Undeclared`.
+    /// In the `Some`, as [`wait`](Pending::wait), except for `Undeclared`.
     ///
     /// ```
     /// # use zctor::{ActorEngine, actor};
@@ -178,7 +181,7 @@ impl<R> Pending<R> {
         self.poll_with(Waker::noop())
     }
 
-    /// Lets the call run without anybody waiting for it; its reply is dropped.
+    /// Lets the call run without a wait for it; its reply is dropped.
     ///
     /// ```
     /// # use zctor::{ActorEngine, actor};
@@ -210,12 +213,12 @@ impl<R> Pending<R> {
         }
     }
 
-    /// The deadline of the handler that this runs in, unless the call was made free of it.
+    /// The deadline of the handler that waits, unless the request was made by `without_deadline`.
     fn inherited(&self) -> Option<Instant> {
         if self.inherits { Frame::current().deadline } else { None }
     }
 
-    /// Takes the reply's receiver out for a wait.
+    /// Takes the call out, for a look or a wait.
     fn take(&self) -> Result<Sent<R>, CallError> {
         match self.state.replace(State::Taken) {
             State::Sent(sent) => Ok(sent),
@@ -224,7 +227,7 @@ impl<R> Pending<R> {
         }
     }
 
-    /// Looks for the reply without asking whether it may be waited for; `waker` is woken when to look again.
+    /// Looks for the reply without the check of the call depth; has `waker` woken when it is time to look again.
     pub(crate) fn poll_with(&self, waker: &Waker) -> Option<Outcome<R>> {
         let mut sent = match self.take() {
             Ok(sent) => sent,
@@ -249,7 +252,7 @@ impl<R> Future for Pending<R> {
         if let Err(refused) = self.check() {
             return Poll::Ready(Err(refused));
         }
-        // Inside a handler whoever polls has no way to serve this thread, which the callee may need: so this waits.
+        // Inside a handler the executor cannot serve this thread, which the callee may need: so this waits, and serves.
         if Frame::current().is_user_code() {
             return Poll::Ready(self.wait());
         }

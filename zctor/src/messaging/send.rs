@@ -1,11 +1,11 @@
-//! Sending: the way that every message takes.
+//! Sending one message: attempts are made until an instance has accepted it, or it is refused.
 
 use crate::error::{Refusal, SendError};
 use crate::messaging::backpressure::{enter, room_deadline};
 use crate::messaging::target::Target;
 use crate::route::payload::Payload;
 
-/// Sends what is in `place`, where its sender has made it: to move it there would cost more than all else that is done.
+/// Sends the message in `place`, where its sender has made it: see `route/contents.rs`.
 #[inline]
 pub(crate) fn send<M: Payload>(target: &Target<'_, M>, place: &mut Option<M>) -> Result<(), SendError<M>> {
     try_send(target, place).or_else(|refusal| give_back(target, place, refusal))
@@ -16,27 +16,27 @@ fn give_back<M: Payload>(target: &Target<'_, M>, place: &mut Option<M>, refusal:
     place.take().map_or(Ok(()), |message| Err(target.send_error(message, refusal)))
 }
 
-/// As `send`, without counting a refusal. A message that is refused is left in its place.
+/// As `send`, but a refusal is not counted, and leaves the message in its place.
 #[inline]
 pub(super) fn try_send<M: Payload>(target: &Target<'_, M>, place: &mut Option<M>) -> Result<(), Refusal> {
     while let Some(message) = place {
         let key = message.key();
-        if let Some((endpoint, way, how)) = target.straight(key) {
-            endpoint.send(way, place, how);
+        if let Some((endpoint, way, sent_as)) = target.straight(key) {
+            endpoint.send(way, place, sent_as);
         } else {
             send_by_choice(target, key, place)?;
         }
-        // What is back is for a thread that ended this very moment, which will not be chosen again.
+        // A message that is back in its place was for a thread that has ended just now, which will not be chosen again.
     }
     Ok(())
 }
 
-/// One attempt.
+/// Makes one attempt to send, to the instance that `enter` chooses. The message may be back in its place after it.
 #[inline(never)]
 fn send_by_choice<M: Payload>(target: &Target<'_, M>, key: Option<u64>, place: &mut Option<M>) -> Result<(), Refusal> {
     let chosen = enter(target, key, || room_deadline(target))?;
     if !chosen.is_full() {
-        chosen.endpoint().send(chosen.way, place, chosen.how());
+        chosen.endpoint().send(chosen.way, place, chosen.sent_as());
         return Ok(());
     }
     *place = place.take().and_then(|message| chosen.endpoint().drop_newest(message).err());

@@ -1,10 +1,10 @@
-//! Many messages, one push a receiver.
+//! Many messages at once: each goes where it would go alone, with one push for each receiver.
 
 use std::collections::HashMap;
 
 use crate::error::{Refusal, SendError};
 use crate::id::InstanceId;
-use crate::mailbox::mail::How;
+use crate::mailbox::mail::SentAs;
 use crate::messaging::backpressure::{overflow, room_deadline};
 use crate::messaging::binding::Binding;
 use crate::messaging::send::try_send;
@@ -19,34 +19,35 @@ pub(crate) fn send_all<'a, M: Payload>(target: &Target<'a, M>, messages: Vec<M>)
     }
     let mut late = Vec::new();
     let outcome = send_straight(target, messages, &mut late).or_else(|messages| send_each(target, messages, &mut late));
-    // What is given back was for a thread that ended this very moment: it finds another receiver, or none.
-    let mut rest = Vec::new();
+    // Messages in `late` were for threads that have ended just now: each goes to another receiver, or is refused.
+    let mut left = Vec::new();
     for message in late {
         let mut place = Some(message);
-        let _ = try_send(target, &mut place); // what is refused stays in its place
-        rest.extend(place);
+        let _ = try_send(target, &mut place); // a refused message stays in its place
+        left.extend(place);
     }
     let refusal = match outcome {
         Ok(()) => Refusal::Stopped,
         Err((messages, refusal)) => {
-            rest.extend(messages);
+            left.extend(messages);
             refusal
         }
     };
-    if rest.is_empty() {
+    if left.is_empty() {
         return Ok(count);
     }
-    let refusal = target.refused(refusal, rest.len());
-    Err(SendError::new(M::NAME, rest, refusal))
+    let refusal = target.refused(refusal, left.len());
+    Err(SendError::new(M::NAME, left, refusal))
 }
 
-/// The way that as good as every batch takes: whole to the instance that a client is bound to, or dealt out in turn, if
-/// nothing stands against it. Else it comes back untouched, and `send_each` looks closer.
+/// Sends a batch the short way, which nearly every batch takes: as a whole to the instance that a client is bound to,
+/// or distributed in turn. If a bound, a key or the like stands against that, the batch comes back untouched, for
+/// `send_each`.
 fn send_straight<'a, M: Payload>(target: &Target<'a, M>, messages: Vec<M>, late: &mut Vec<M>) -> Result<(), Vec<M>> {
     match (target.binding, target.pool) {
         (Binding::One(endpoint), _) => {
             let Some(way) = endpoint.admit_freely() else { return Err(messages) };
-            late.extend(endpoint.send_batch(way, messages, How::default()));
+            late.extend(endpoint.send_batch(way, messages, SentAs::default()));
             Ok(())
         }
         (Binding::Turn(_), Some(pool)) if messages.iter().all(|message| message.key().is_none()) => {
@@ -56,8 +57,8 @@ fn send_straight<'a, M: Payload>(target: &Target<'a, M>, messages: Vec<M>, late:
     }
 }
 
-/// Each message takes its turn; what goes to one instance goes there in one push. From the first that is refused on,
-/// they come back.
+/// Chooses an instance for each message, and sends each instance its messages in one push. From the first message that
+/// is refused on, all come back.
 fn send_each<'a, M: Payload>(
     target: &Target<'a, M>,
     messages: Vec<M>,
@@ -77,7 +78,7 @@ fn send_each<'a, M: Payload>(
         };
         let chosen = match chosen {
             Ok(chosen) if chosen.is_full() => {
-                // What was taken in so far makes room when it has been sent.
+                // Messages that were gathered so far hold permits. They make room only once they are sent and begun.
                 batches.send();
                 overflow(target, key, chosen, || until)
             }
@@ -105,23 +106,24 @@ fn send_each<'a, M: Payload>(
     }
 }
 
-/// What `send_all` has gathered, a batch an instance. Where messages in turn and messages by key meet in one instance,
-/// each kind has its own batch: what becomes of them differs if it ends.
+/// The messages that `send_all` has gathered, in one batch for each instance. If messages in turn and messages by key
+/// meet in one instance, each kind has its own batch, since different things become of them if the instance ends.
 struct Batches<'a, M: Payload> {
     batches: Vec<(Chosen<'a, M>, Vec<M>)>,
-    /// The place that was added to last.
+    /// The index of the batch that was added to last.
     cursor: usize,
-    /// All are of one kind, so that each instance has one.
+    /// Whether all batches are of one kind, so that each instance has one.
     uniform: bool,
+    /// The index of the last batch of each instance.
     latest: HashMap<InstanceId, usize>,
-    /// How many each was given, where that is asked for.
+    /// How many messages each instance was given, if `given_to` will be asked.
     given: Option<HashMap<InstanceId, usize>>,
-    /// Given back by threads that had just ended.
+    /// Messages that came back, since a thread had just ended.
     late: &'a mut Vec<M>,
 }
 
 impl<'a, M: Payload> Batches<'a, M> {
-    /// `counts`: whether `given_to` will be asked.
+    /// Makes it empty. `counts` says whether `given_to` will be asked.
     fn new(counts: bool, late: &'a mut Vec<M>) -> Self {
         let given = counts.then(HashMap::new);
         Self { batches: Vec::new(), cursor: 0, uniform: true, latest: HashMap::new(), given, late }
@@ -136,10 +138,10 @@ impl<'a, M: Payload> Batches<'a, M> {
         if let Some(given) = &mut self.given {
             *given.entry(id).or_default() += 1;
         }
-        let how = chosen.how();
-        self.uniform &= self.batches.first().is_none_or(|(first, _)| first.how() == how);
+        let sent_as = chosen.sent_as();
+        self.uniform &= self.batches.first().is_none_or(|(first, _)| first.sent_as() == sent_as);
         if self.uniform {
-            // In turn it is the next one, or in a pool of one the same.
+            // In turn the instance of the next batch follows that of this one; in a pool of one it is the same.
             for place in [self.cursor + 1, 0, self.cursor] {
                 match self.batches.get_mut(place) {
                     Some((batch, messages)) if batch.endpoint().id() == id => {
@@ -152,7 +154,7 @@ impl<'a, M: Payload> Batches<'a, M> {
         }
         self.cursor = self.batches.len();
         match self.latest.get(&id).map(|place| &mut self.batches[*place]) {
-            Some((batch, messages)) if batch.how() == how => messages.push(message),
+            Some((batch, messages)) if batch.sent_as() == sent_as => messages.push(message),
             _ => {
                 self.latest.insert(id, self.batches.len());
                 self.batches.push((chosen, vec![message]));
@@ -160,7 +162,7 @@ impl<'a, M: Payload> Batches<'a, M> {
         }
     }
 
-    /// Sends what was gathered.
+    /// Sends all batches.
     fn send(&mut self) {
         self.latest.clear();
         self.uniform = true;
@@ -168,16 +170,16 @@ impl<'a, M: Payload> Batches<'a, M> {
             given.clear();
         }
         for (chosen, batch) in self.batches.drain(..) {
-            self.late.extend(chosen.endpoint().send_batch(chosen.way, batch, chosen.how()));
+            self.late.extend(chosen.endpoint().send_batch(chosen.way, batch, chosen.sent_as()));
         }
     }
 }
 
 impl<M: Payload> Drop for Batches<'_, M> {
-    /// A key's `Hash` has panicked: what was gathered was never sent.
+    /// Gives the permits of batches that were never sent back: the `Hash` of a key has panicked.
     fn drop(&mut self) {
         for (chosen, batch) in &self.batches {
-            if chosen.how().permitted {
+            if chosen.sent_as().permitted {
                 chosen.endpoint().mailbox.give_back(batch.len());
             }
         }

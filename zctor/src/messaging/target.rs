@@ -1,34 +1,34 @@
-//! Routes: the one way that sends and calls take, from a message to the instance that gets it.
+//! Targets: which instances a send or a call is for, by pool, binding and view; and the choice of one of them.
 
 use crate::error::{CallError, Refusal, SendError};
 use crate::mailbox::edge::Edge;
-use crate::mailbox::mail::How;
+use crate::mailbox::mail::SentAs;
 use crate::messaging::binding::{Binding, Limit, View};
 use crate::route::endpoint::{Endpoint, Way};
 use crate::route::payload::Payload;
-use crate::route::pool::{Chosen, Places, Pool, known};
+use crate::route::pool::{Chosen, Places, Pool, known_pool};
 use crate::thread::local::Local;
 
-/// Everything that sending needs to know, borrowed: clients, engines and contexts all send through it.
+/// All that a send or a call needs to know besides its message, borrowed. Clients, engines and contexts all send by it.
 #[derive(Clone, Copy)]
 pub(crate) struct Target<'a, M: Payload> {
     pub(super) pool: Option<&'a Pool<M>>,
     pub(super) binding: &'a Binding<M>,
     edge: Option<&'a Edge>,
     pub(super) view: View,
-    /// The pool's places as they were when the client was made.
+    /// The pool's places as its sender last knew them.
     pub(super) snapshot: Option<&'a Places<M>>,
 }
 
 impl<'a, M: Payload> Target<'a, M> {
-    /// At the instances of a pool in turn; `None` where the type was never registered.
+    /// The instances of a pool, in turn; `pool` is `None` if the type was never registered.
     pub(crate) fn at_pool(pool: Option<&'a Pool<M>>, edge: &'a Edge) -> Self {
         Self { pool, binding: &Binding::Turn(None), edge: Some(edge), view: View::default(), snapshot: None }
     }
 
-    /// At the pool of a type, for what the handlers of a thread send.
+    /// The pool of a type, in turn, as this actor thread knows it: for its handlers.
     pub(crate) fn with<R>(local: &Local, f: impl FnOnce(Target<'_, M>) -> R) -> R {
-        match known::<M>(local) {
+        match known_pool::<M>(local) {
             Some(known) => {
                 f(Target::at_pool(Some(&known.pool), &known.pool.edge).with_snapshot(known.snapshot.as_deref()))
             }
@@ -36,11 +36,12 @@ impl<'a, M: Payload> Target<'a, M> {
         }
     }
 
+    /// The one instance of `binding`.
     pub(crate) fn at_one(binding: &'a Binding<M>) -> Self {
         Self { pool: None, binding, edge: None, view: View::default(), snapshot: None }
     }
 
-    /// At those of a pool that a client is bound to.
+    /// The instances of the pool that a client is bound to.
     pub(crate) fn bound(self, binding: &'a Binding<M>) -> Self {
         match binding {
             Binding::Turn(snapshot) => self.with_snapshot(snapshot.as_deref()),
@@ -67,7 +68,7 @@ impl<'a, M: Payload> Target<'a, M> {
         })
     }
 
-    /// Counts a refusal.
+    /// Counts a refusal of so many messages.
     pub(super) fn refused(&self, refusal: Refusal, messages: usize) -> Refusal {
         if let Some(edge) = self.engine_edge() {
             edge.losses.refuse(messages);
@@ -75,7 +76,7 @@ impl<'a, M: Payload> Target<'a, M> {
         refusal
     }
 
-    /// What all mailboxes of the engine aimed at share.
+    /// The edge of the target's engine, if it is known.
     pub(super) fn engine_edge(&self) -> Option<&'a Edge> {
         self.edge.or(match self.binding {
             Binding::One(endpoint) => Some(&*endpoint.mailbox.edge),
@@ -91,17 +92,17 @@ impl<'a, M: Payload> Target<'a, M> {
         CallError::refused(M::NAME, self.refused(refusal, 1))
     }
 
-    /// A bound client beats `#[key]`; `#[key]` beats least-loaded and rotation.
+    /// Chooses an instance: a bound client beats `#[key]`, and `#[key]` beats least-loaded and rotation.
     pub(super) fn choose(&self, key: Option<u64>) -> Result<Chosen<'a, M>, Refusal> {
-        if let Some((endpoint, way, how)) = self.straight(key) {
-            return Ok(Chosen::straight(endpoint, way, how));
+        if let Some((endpoint, way, sent_as)) = self.straight(key) {
+            return Ok(Chosen::straight(endpoint, way, sent_as));
         }
         match (self.binding, key) {
             (Binding::One(endpoint), _) => {
                 let way = endpoint.admit()?;
-                Ok(Chosen::one(endpoint, way, endpoint.enter(self.view.waits())))
+                Ok(Chosen::bound(endpoint, way, endpoint.enter(self.view.waits())))
             }
-            (Binding::Gone(_), _) => Err(Refusal::Stopped),
+            (Binding::NotFound(_), _) => Err(Refusal::Stopped),
             (Binding::Key(key), _) => self.pool()?.of_key(*key, self.view.waits()),
             (_, Some(key)) => self.pool()?.of_key(key, self.view.waits()),
             (Binding::LeastLoaded, None) => self.pool()?.least_loaded(self.view.waits(), |_| 0),
@@ -109,11 +110,12 @@ impl<'a, M: Payload> Target<'a, M> {
         }
     }
 
-    /// The way that as good as every message takes: to the instance that a client is bound to, or to the next in turn of a
-    /// pool whose places are known, if nothing stands against it. `None`: `enter` looks closer.
+    /// The short way, which nearly every message takes: to the instance that a client is bound to, or to the next in
+    /// turn of a pool whose places are known. `None` if a bound, a key or the like stands against it: `enter` looks
+    /// closer.
     #[inline(always)]
-    pub(super) fn straight(&self, key: Option<u64>) -> Option<(&'a Endpoint<M>, Way, How)> {
-        let (endpoint, way, rotated) = match (self.binding, key) {
+    pub(super) fn straight(&self, key: Option<u64>) -> Option<(&'a Endpoint<M>, Way, SentAs)> {
+        let (endpoint, way, in_turn) = match (self.binding, key) {
             (Binding::One(endpoint), _) => (endpoint, endpoint.admit_freely()?, false),
             (Binding::Turn(_), None) => {
                 let (endpoint, way) = self.pool?.step(self.snapshot?)?;
@@ -121,6 +123,6 @@ impl<'a, M: Payload> Target<'a, M> {
             }
             _ => return None,
         };
-        Some((endpoint, way, How { rotated, permitted: false }))
+        Some((endpoint, way, SentAs { in_turn, permitted: false }))
     }
 }

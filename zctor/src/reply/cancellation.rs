@@ -1,7 +1,7 @@
-//! What caller and callee of a call agree on beside the reply: who came first, the handler's beginning or the caller's
-//! giving up.
+//! A call begins or is given up, never both.
 //!
-//! They lie where the reply will (`reply.rs`).
+//! The callee moves the state when its handler is about to begin, and the caller when it gives up; the first move
+//! counts. The state lies in the place of the reply (`oneshot.rs`), so that a call allocates once.
 
 use std::sync::atomic::Ordering;
 use std::time::Instant;
@@ -9,7 +9,7 @@ use std::time::Instant;
 use crate::sys::clock::now;
 use crate::sys::sync::AtomicU8;
 
-/// Who came first, and when a call's time is up. Generated code hands it on.
+/// Whether a call has begun or was given up, and its deadline. Generated code passes it on.
 #[derive(Debug)]
 pub struct Cancellation {
     state: AtomicU8,
@@ -21,35 +21,35 @@ impl Cancellation {
     const BEGUN: u8 = 1;
     const GIVEN_UP: u8 = 2;
 
-    /// Those of a call that can be given up, as those with a deadline, and requests that give a `Pending`.
+    /// For a call that can be given up: one with a deadline, or a request that gives a `Pending`.
     pub(crate) fn new(deadline: Option<Instant>) -> Self {
         Self { state: AtomicU8::new(Self::WAITING), deadline }
     }
 
-    /// Those of a call that nobody gives up: it counts as begun from the beginning.
+    /// For a call that cannot be given up. It counts as begun from the start.
     pub(crate) fn none() -> Self {
         Self { state: AtomicU8::new(Self::BEGUN), deadline: None }
     }
 
-    /// Whether the caller may give up, or has: asked when the call is put into an envelope.
+    /// Whether the caller may give the call up, or has. To be asked when the call is put into an envelope.
     pub(crate) fn can_be_given_up(&self) -> bool {
-        // Relaxed: a call that nobody gives up was made so, and no other has begun by then.
+        // Relaxed: a call that cannot be given up was made so, and no other has begun by then.
         self.state.load(Ordering::Relaxed) != Self::BEGUN
     }
 
-    /// The handler is about to begin. `false`: the caller has given up, or its time is up, so it must not.
+    /// Says that the handler is about to begin. `false`: it must not, since the caller has given up or its time is up.
     pub(crate) fn begin(&self) -> bool {
         let late = self.deadline.is_some_and(|deadline| deadline <= now());
         let to = if late { Self::GIVEN_UP } else { Self::BEGUN };
         self.decide(to) == Self::BEGUN
     }
 
-    /// The caller waits no more. `true`: the handler never began, and never will.
+    /// Says that the caller waits no more. `true`: the handler has not begun, and never will.
     pub(crate) fn give_up(&self) -> bool {
         self.decide(Self::GIVEN_UP) == Self::GIVEN_UP
     }
 
-    /// Moves from waiting to `to`, once; gives where it stands.
+    /// Moves the state from waiting to `to`, unless it was moved before. Gives the state that stands.
     fn decide(&self, to: u8) -> u8 {
         // AcqRel on one word: exactly one of the two sides moves it.
         match self.state.compare_exchange(Self::WAITING, to, Ordering::AcqRel, Ordering::Acquire) {
@@ -87,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn a_call_without_terms_is_never_given_up() {
+    fn a_call_without_a_cancellation_is_never_given_up() {
         let revocable = Cancellation::new(None);
         assert!(revocable.can_be_given_up());
         revocable.give_up();

@@ -1,11 +1,12 @@
-//! The way back of a reply: a place for one value, and the waker of who waits for it.
+//! A place for one value, with the waker of the thread or task that waits for it.
 //!
-//! A lock orders the two sides. Who settles the place puts the value in and takes the waker out under it, then wakes; who
-//! waits looks for the value and leaves a waker under it. So one of the two sees the other. A word beside the lock says
-//! that the place is done, for who spins. No code of a user's (a value's drop, a waker) runs under the lock.
+//! A lock orders the two sides. The sender puts the value in and takes the waker out under the lock, and wakes then.
+//! The receiver looks for the value and leaves its waker under the lock. So one of the two sees the other. A word
+//! beside the lock says that the sender is done, for a receiver that spins. No user code (the drop of a value, a waker)
+//! runs under the lock.
 //!
-//! It is our own because the crate that did this, `oneshot`, frees the channel under a sender when its async receiver is
-//! dropped in the wrong moment (its issue 87), as every wait that times out may do.
+//! It is our own because the crate that did this, `oneshot`, frees the channel under a sender if its async receiver is
+//! dropped just while a value is sent (its issue 87), as every wait that times out may do.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -14,16 +15,16 @@ use std::task::Waker;
 use crate::reply::cancellation::Cancellation;
 use crate::sys::awaited::Awaited;
 use crate::sys::sync::{AtomicU8, Mutex, lock};
-use crate::sys::unwind::quietly;
+use crate::sys::unwind::ignoring_panic;
 
 const WAITING: u8 = 0;
 
 const DONE: u8 = 1;
 
 struct Oneshot<T> {
-    /// `DONE` when the sender is through: with a value, or without one.
+    /// `DONE` when the sender has sent, or is gone.
     word: AtomicU8,
-    /// Here, so that a call allocates once.
+    /// It lies here so that a call allocates once.
     cancellation: Cancellation,
     inner: Mutex<Inner<T>>,
 }
@@ -31,9 +32,9 @@ struct Oneshot<T> {
 struct Inner<T> {
     value: Option<T>,
     waker: Option<Waker>,
-    /// The sender has sent, or is gone.
+    /// Whether the sender has sent, or is gone.
     done: bool,
-    /// The receiver is gone.
+    /// Whether the receiver is gone.
     left: bool,
 }
 
@@ -47,7 +48,7 @@ pub(crate) struct Receiver<T> {
     place: Arc<Oneshot<T>>,
 }
 
-/// The sender is gone, and no value came, or it was taken before.
+/// No value comes: the sender is gone and has sent none, or its value was taken before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Gone;
 
@@ -58,25 +59,26 @@ pub(crate) fn channel<T>(cancellation: Cancellation) -> (Sender<T>, Receiver<T>)
 }
 
 impl<T> Oneshot<T> {
-    /// The sender is through; what the receiver will not take comes back.
+    /// Puts the value in, or says that there is none, and wakes the receiver. Gives the value back if the receiver is
+    /// gone.
     fn put(&self, value: Option<T>) -> Option<T> {
         let (refused, waker) = {
             let mut inner = lock(&self.inner);
             inner.done = true;
             let refused = if inner.left { value } else { std::mem::replace(&mut inner.value, value) };
-            // Within the lock, so that who takes the value afterwards leaves nothing behind that spins.
+            // Within the lock: when the receiver has taken the value under it, no store to this word is still to come.
             self.word.store(DONE, Ordering::Release);
             (refused, inner.waker.take())
         };
         if let Some(waker) = waker {
-            quietly(|| waker.wake());
+            ignoring_panic(|| waker.wake());
         }
         refused
     }
 }
 
 impl<T> Sender<T> {
-    /// Sends the value, and wakes who waits for it. It comes back if nobody does any more.
+    /// Sends the value, and wakes the receiver. The value comes back if the receiver is gone.
     pub(crate) fn send(self, value: T) -> Result<(), T> {
         self.place.put(Some(value)).map_or(Ok(()), Err)
     }
@@ -85,7 +87,7 @@ impl<T> Sender<T> {
         &self.place.cancellation
     }
 
-    /// Nobody waits any more.
+    /// Whether the receiver is gone.
     pub(crate) fn is_closed(&self) -> bool {
         lock(&self.place.inner).left
     }
@@ -93,7 +95,7 @@ impl<T> Sender<T> {
 
 impl<T> Drop for Sender<T> {
     fn drop(&mut self) {
-        // Relaxed: this end alone settles it.
+        // Relaxed: only this end writes the word.
         if self.place.word.load(Ordering::Relaxed) == WAITING {
             self.place.put(None);
         }
@@ -141,7 +143,7 @@ impl<T> Drop for Receiver<T> {
             (inner.value.take(), inner.waker.take())
         };
         if value.is_some() {
-            quietly(|| drop(value));
+            ignoring_panic(|| drop(value));
         }
         drop_waker(waker);
     }
@@ -149,7 +151,7 @@ impl<T> Drop for Receiver<T> {
 
 fn drop_waker(waker: Option<Waker>) {
     if waker.is_some() {
-        quietly(|| drop(waker));
+        ignoring_panic(|| drop(waker));
     }
 }
 

@@ -1,4 +1,4 @@
-//! Where the reply to a call goes.
+//! Where the reply to a call goes: `ReplyTo`, and the slot for the reply that a handler returns.
 
 use std::any::Any;
 use std::fmt;
@@ -8,15 +8,15 @@ use crate::error::CallError;
 use crate::reply::cancellation::Cancellation;
 use crate::reply::oneshot::{self, Gone, Receiver};
 use crate::sys::frame::on_actor_thread;
-use crate::sys::unwind::{quietly, when_caught};
+use crate::sys::unwind::{ignoring_panic, when_caught};
 
 pub(crate) type Outcome<R> = Result<R, CallError>;
 
-/// Where the reply to one call goes.
+/// The place that the reply to one call goes to.
 ///
-/// The handler of a variant with `#[reply(T, deferred)]` is given it as its last parameter. It may answer at once or
-/// later, keep it in its state, move it to another thread, or forward it in a message. Dropping it ends the call with
-/// [`CallError::NoReply`]; if a panic drops it, with [`CallError::Panicked`].
+/// The handler of a variant with `#[reply(T, deferred)]` gets it as its last parameter. The handler may reply at once,
+/// keep it in its state and reply later, move it to another thread, or forward it in a message. If it is dropped, the
+/// call ends with [`CallError::NoReply`]; if it is dropped by a panic in a handler, with [`CallError::Panicked`].
 ///
 /// ```
 /// use zctor::{ActorEngine, ReplyTo, actor};
@@ -55,7 +55,7 @@ pub(crate) type Outcome<R> = Result<R, CallError>;
 /// ```
 #[must_use = "dropping it ends the call without a reply"]
 pub struct ReplyTo<R: 'static> {
-    /// Taken when it answers.
+    /// Taken out by the reply.
     sender: Option<oneshot::Sender<Outcome<R>>>,
 }
 
@@ -65,21 +65,21 @@ impl<R: 'static> ReplyTo<R> {
         (Self { sender: Some(sender) }, receiver)
     }
 
-    /// For a message that was sent, not called: nobody waits.
+    /// For a message that was sent, not called: no caller waits for a reply.
     #[doc(hidden)]
     pub fn __nobody() -> Self {
-        // A channel whose other end is gone.
+        // A channel whose receiver is gone.
         Self::channel(Cancellation::none()).0
     }
 
-    /// Answers the call. A caller that has given up does not get it; the reply is dropped then.
+    /// Answers the call. If its caller has given up, the reply is dropped.
     pub fn send(mut self, reply: R) {
         if let Some(sender) = self.sender.take() {
             answer(sender, Ok(reply));
         }
     }
 
-    /// Whether nobody waits for the reply any more: the work for it can be saved.
+    /// Whether no caller waits for the reply any more, so that the work for it can be saved.
     pub fn is_given_up(&self) -> bool {
         self.sender.as_ref().is_some_and(oneshot::Sender::is_closed)
     }
@@ -97,22 +97,22 @@ impl<R: 'static> ReplyTo<R> {
     }
 }
 
-/// Where what a handler returns goes: what generated code is given beside a message.
+/// Where the value that a handler returns goes. Generated code is given it beside the message.
 #[doc(hidden)]
 #[derive(Default)]
 #[expect(missing_debug_implementations, reason = "only generated code sees it")]
 pub enum ReplySlot<'a, P> {
-    /// The message was sent, or its port was taken.
+    /// Nowhere: the message was sent, or its port was taken.
     #[default]
     Nobody,
-    /// The port of a call that came as mail.
+    /// To the port of a call that came as mail.
     Port(P),
-    /// The place of a caller further down this very stack, an `Option` of the reply.
+    /// To a caller further down this very stack: an `Option` of the reply.
     Here(&'a mut dyn Any),
 }
 
 impl<P> ReplySlot<'_, P> {
-    /// The port, if this holds one.
+    /// Takes the port out, if this holds one.
     #[inline]
     pub fn take(&mut self) -> Option<P> {
         match std::mem::take(self) {
@@ -124,7 +124,8 @@ impl<P> ReplySlot<'_, P> {
         }
     }
 
-    /// Puts the reply into the place of a caller on this stack, if it holds one. Nobody waits for it otherwise.
+    /// Gives the reply to a caller on this stack, if this holds one. Otherwise no caller waits for it, and it is
+    /// dropped.
     #[inline]
     pub fn put<R: 'static>(&mut self, reply: R) {
         if let Self::Here(place) = self {
@@ -136,9 +137,9 @@ impl<P> ReplySlot<'_, P> {
 }
 
 fn answer<R>(sender: oneshot::Sender<Outcome<R>>, outcome: Outcome<R>) {
-    // A reply whose caller is gone comes back, to be dropped here.
+    // A reply whose caller is gone comes back, and is dropped here.
     if let Err(outcome) = sender.send(outcome) {
-        quietly(|| drop(outcome));
+        ignoring_panic(|| drop(outcome));
     }
 }
 
@@ -146,9 +147,9 @@ impl<R: 'static> Drop for ReplyTo<R> {
     fn drop(&mut self) {
         let Some(sender) = self.sender.take() else { return };
         if std::thread::panicking() && on_actor_thread() {
-            // Its handler panics. The text is known when that has been caught, and goes to the caller then.
+            // A handler panics. The text of the panic is known when that has been caught, and goes to the caller then.
             when_caught(Box::new(move |text| {
-                // Where the reply arrives the message's name is put in.
+                // `arrived` puts the name of the message in.
                 let error = match text {
                     Some(text) => CallError::Panicked { message: "", text: Arc::clone(text) },
                     None => CallError::NoReply { message: "" },
@@ -167,7 +168,7 @@ impl<R: 'static> fmt::Debug for ReplyTo<R> {
     }
 }
 
-/// What arrived of a reply to a call of `message`.
+/// Turns what the receiver got into the outcome of a call of `message`.
 pub(crate) fn arrived<R>(outcome: Result<Outcome<R>, Gone>, message: &'static str) -> Outcome<R> {
     match outcome {
         Ok(Ok(reply)) => Ok(reply),

@@ -1,7 +1,25 @@
-//! Envelopes: how messages are put into envelopes, gathered to batches, handed to their instance, and taken out again.
+//! The contents of an envelope: a message, a call or a batch; how they are gathered, opened and lost.
 //!
-//! An envelope knows the type of its messages, which an envelope (`mailbox.rs`) no longer names. The type of the state that
-//! handles them is known to the instance alone, which an envelope gives its content as `Any`.
+//! [`Contents`] know the type of their messages. The [`Envelope`] around them (`mailbox/envelope.rs`) names it no
+//! more. The type of the state that handles the messages is known to the instance alone, which gets the content as
+//! `Any`.
+//!
+//! # A message is moved once
+//!
+//! To move a message costs more than all else that is done with it on its way. So its sender makes it in a place, its
+//! handler begins by taking it out of that place, and the code in between passes on the place, not the message:
+//!
+//! 1. The sender makes the message in a `&mut Option<M>`. With the port for its reply it is a `&mut Option<Call<M>>`.
+//! 2. A call that its callee handles on the spot, on the caller's own thread, is taken out of the sender's very place.
+//! 3. For all other messages, [`Delivery`](crate::route::endpoint::Delivery) makes one more move: out of the sender's
+//!    place into an envelope, which goes into the mailbox in the same step. In the envelope the message lies in an
+//!    `Option` again.
+//! 4. An envelope holds small messages inline, so to move mail is to move them. Mail that a thread takes in or serves
+//!    therefore lies in a place too, an `Option<Mail>`.
+//! 5. The instance is lent the place in the envelope, and takes the message out where its handler begins. A message
+//!    that it cannot take just now stays in there.
+//! 6. If the sender's place is empty afterwards, the message was accepted. A message that was refused, or whose
+//!    receiver's thread has ended meanwhile, is back in its sender's place, for the next attempt or for the error.
 
 use std::any::{Any, TypeId};
 use std::collections::VecDeque;
@@ -16,16 +34,18 @@ use crate::mailbox::envelope::{Envelope, ErasedContents, Gathered, Undeliverable
 use crate::route::payload::Payload;
 use crate::route::payload::Port;
 use crate::sys::frame::in_hook;
-use crate::sys::unwind::{Quiet, quietly};
+use crate::sys::unwind::{Quiet, ignoring_panic};
 
-/// An envelope: its content, and who gets that if nobody handles it.
+/// The inside of an envelope: its content, and the hook that gets the messages if no handler does.
 struct Contents<C, H> {
     content: C,
     undelivered: H,
 }
 
-/// Nobody, or the hook of the actor that the envelope is for. An envelope carries it, since it may outlive that. Without a hook
-/// it takes no room.
+/// The `on_undelivered` hook of the actor that an envelope is for, or none.
+///
+/// The envelope carries the hook, since it may outlive the instance and its endpoint. Without a hook it takes no
+/// memory.
 pub(super) trait Hook<M>: Clone + Send + 'static {
     fn hook(&self) -> Option<&OnUndelivered<M>>;
 }
@@ -45,19 +65,19 @@ impl<M: 'static> Hook<M> for Arc<OnUndelivered<M>> {
     }
 }
 
-/// What an envelope may hold: a message, a call, or a batch. Empty by default.
+/// What an envelope may hold: a message, a call, or a batch. The default is an empty one.
 pub(super) trait Content: Default + Send + 'static {
     type Message: Payload;
 
     fn len(&self) -> usize;
-    /// As `ErasedContents::gather`, for the content of a single message.
+    /// Does what `ErasedContents::gather` does, with the place of a single message.
     fn gather<H: Hook<Self::Message>>(
         &mut self,
         next: &mut Option<Self::Message>,
         hook: &H,
         buffers: &Buffers,
     ) -> Gathered;
-    /// As `ErasedContents::discard`.
+    /// Does what `ErasedContents::discard` does.
     fn discard(&mut self, undeliverable: Undeliverable<'_>, hook: Option<&OnUndelivered<Self::Message>>);
 }
 
@@ -78,12 +98,13 @@ pub(super) fn open<C: Content>(mut envelope: Envelope) -> Option<C> {
     any.downcast_mut::<Contents<C, Arc<OnUndelivered<C::Message>>>>().map(|envelope| take(&mut envelope.content))
 }
 
-/// Bulky messages are not gathered: what is boxed is dearer to move into a batch than to leave where it is.
+/// Whether messages of this type are too large to gather: they lie in boxes, and to move one out of its box into a
+/// batch costs more than to leave it there.
 const fn is_bulky<M>() -> bool {
     size_of::<M>() > 256
 }
 
-/// Makes a batch of an envelope and one message more.
+/// Adds one more message to an envelope, which becomes a batch if it held a single message.
 #[inline]
 pub(super) fn join<M: Payload + Send, H: Hook<M>>(
     envelope: &mut Envelope,
@@ -103,12 +124,14 @@ pub(super) fn join<M: Payload + Send, H: Hook<M>>(
     }
 }
 
-/// A message that nobody will handle, and that is counted: tells of it, unless a hook lost it.
+/// Tells of a message that no handler will get, and that is counted already. Tells nothing if a hook has sent it, or
+/// loses it just now, so that no loss leads to another without end.
 pub(crate) fn lose<M: Payload>(message: M, hook: Option<&OnUndelivered<M>>, undeliverable: Undeliverable<'_>) {
     tell(message, hook, undeliverable, undeliverable.losses.listener());
 }
 
-/// A message for which there is no room at the edge, and that is dropped. It comes back if the report has been made.
+/// Counts and tells of a message that is dropped because its mailbox has no room; gives it back if the engine's report
+/// has been made, which it would be missing from.
 pub(super) fn lose_at_edge<M: Payload>(
     message: M,
     hook: Option<&OnUndelivered<M>>,
@@ -126,12 +149,12 @@ pub(super) fn lose_at_edge<M: Payload>(
 fn tell<M: Payload>(message: M, hook: Option<&OnUndelivered<M>>, undeliverable: Undeliverable<'_>, listener: Listener) {
     let Undeliverable { losses, instance, why, from_hook } = undeliverable;
     if from_hook || in_hook() {
-        return quietly(|| drop(message));
+        return ignoring_panic(|| drop(message));
     }
     losses.tell(listener, &DeadLetter { message: M::NAME, variant: message.variant(), instance, why });
     match hook.and_then(Quiet::get) {
         Some(hook) => run_hook(|| hook(message, why)),
-        None => quietly(|| drop(message)),
+        None => ignoring_panic(|| drop(message)),
     }
 }
 
@@ -203,7 +226,7 @@ impl<M: Payload<Port: Send> + Send> Content for Option<Call<M>> {
 
     fn discard(&mut self, undeliverable: Undeliverable<'_>, hook: Option<&OnUndelivered<M>>) {
         if let Some(Call { message, port }) = self.take() {
-            quietly(|| port.fail(CallError::Stopped { message: M::NAME }));
+            ignoring_panic(|| port.fail(CallError::Stopped { message: M::NAME }));
             lose(message, hook, undeliverable);
         }
     }
@@ -220,7 +243,7 @@ impl<M: Payload + Send> Content for VecDeque<M> {
     #[inline]
     fn gather<H: Hook<M>>(&mut self, next: &mut Option<M>, _: &H, _: &Buffers) -> Gathered {
         if let Some(message) = next.take() {
-            self.push_back(message); // `extend` would move it twice
+            self.push_back(message); // `extend` would move the message twice
         }
         Gathered::Joined
     }
@@ -232,11 +255,11 @@ impl<M: Payload + Send> Content for VecDeque<M> {
     }
 }
 
-/// A call on its way: the message, and where its reply goes.
+/// A call on its way: its message, and the port for its reply.
 pub(crate) struct Call<M: Payload> {
     pub(crate) message: M,
     pub(crate) port: M::Port,
 }
 
-/// What an actor does with its own undelivered messages.
+/// The hook of an actor for its own undelivered messages.
 pub(crate) type OnUndelivered<M> = Quiet<dyn Fn(M, Undelivered) + Send + Sync>;

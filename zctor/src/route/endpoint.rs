@@ -1,4 +1,4 @@
-//! Endpoints: where one instance lives, whether it takes mail, and how to write to it.
+//! Endpoints: where one instance lives, whether it takes mail, and how mail gets there.
 
 use std::collections::VecDeque;
 use std::mem::take;
@@ -10,39 +10,39 @@ use crate::event::{End, Undelivered};
 use crate::id::{Birth, InstanceId, Slot};
 use crate::mailbox::Mailbox;
 use crate::mailbox::envelope::{Envelope, Undeliverable};
-use crate::mailbox::mail::{How, Mail, Order};
+use crate::mailbox::mail::{Mail, Order, SentAs};
 use crate::mailbox::permits::Permits;
 use crate::reply::cancellation::Cancellation;
 use crate::route::contents::{Call, Content, NoHook, OnUndelivered, enclose, join, lose_at_edge, open};
 use crate::route::payload::Payload;
 use crate::route::payload::Port;
-use crate::sys::frame::is_needed;
+use crate::sys::frame::is_inside_code;
 use crate::thread::serve::{enqueue_here, send_here};
 
 impl<M: Payload<Port: Send> + Send> Delivery<M> {
     pub(crate) const ALL: Self = Self {
-        send: |place, endpoint, way, how| {
-            if way == Way::Here && queue_here(place, endpoint, how) {
+        send: |place, endpoint, way, sent_as| {
+            if way == Way::Here && queue_here(place, endpoint, sent_as) {
                 return;
             }
-            let mail = single(place, endpoint, how).signed();
+            let mail = single(place, endpoint, sent_as).signed();
             take_back(place, endpoint.mailbox.push(mail));
         },
-        call: |place, endpoint, way, how| {
+        call: |place, endpoint, way, sent_as| {
             let cancellation = place.as_ref().and_then(|call| call.port.cancellation());
             let can_be_given_up = cancellation.is_some_and(Cancellation::can_be_given_up);
             let envelope = enclose(take(place), endpoint.undelivered.as_ref());
-            take_back(place, endpoint.deliver(way, Mail::call(endpoint.slot, envelope, can_be_given_up, how)));
+            take_back(place, endpoint.deliver(way, Mail::call(endpoint.slot, envelope, can_be_given_up, sent_as)));
         },
-        batch: |messages, endpoint, way, how| {
+        batch: |messages, endpoint, way, sent_as| {
             let batch = endpoint.mailbox.buffers.fill(messages);
             let envelope = enclose(batch, endpoint.undelivered.as_ref());
-            take_back(messages, endpoint.deliver_batch(way, Mail::batch(endpoint.slot, envelope, how)));
+            take_back(messages, endpoint.deliver_batch(way, Mail::batch(endpoint.slot, envelope, sent_as)));
         },
     };
 }
 
-/// Puts what was in mail that was refused back into its place.
+/// Puts the content of refused mail back into its place.
 #[inline]
 fn take_back<C: Content>(place: &mut C, refused: Option<Mail>) {
     if let Some(refused) = refused {
@@ -52,61 +52,63 @@ fn take_back<C: Content>(place: &mut C, refused: Option<Mail>) {
 
 /// Mail with one message.
 #[inline(always)]
-fn single<M: Payload + Send>(place: &mut Option<M>, endpoint: &Endpoint<M>, how: How) -> Mail {
-    Mail::message(endpoint.slot, enclose(take(place), endpoint.undelivered.as_ref()), how)
+fn single<M: Payload + Send>(place: &mut Option<M>, endpoint: &Endpoint<M>, sent_as: SentAs) -> Mail {
+    Mail::message(endpoint.slot, enclose(take(place), endpoint.undelivered.as_ref()), sent_as)
 }
 
-/// Queues a message for an instance of this thread: see `thread::send_here`.
+/// Queues a message for an instance of this thread, by `thread::serve::send_here`; `false` if the thread is no more.
 #[inline(always)]
-fn queue_here<M: Payload + Send>(place: &mut Option<M>, endpoint: &Endpoint<M>, how: How) -> bool {
+fn queue_here<M: Payload + Send>(place: &mut Option<M>, endpoint: &Endpoint<M>, sent_as: SentAs) -> bool {
     let buffers = &endpoint.mailbox.buffers;
     let add = |envelope: &mut Envelope, place: &mut Option<M>| match &endpoint.undelivered {
         None => join::<M, NoHook>(envelope, place, buffers),
         Some(_) => join::<M, Arc<OnUndelivered<M>>>(envelope, place, buffers),
     };
-    send_here(place, (endpoint.slot, M::CALL_DEPTH), how, add, |place| single(place, endpoint, how))
+    send_here(place, (endpoint.slot, M::CALL_DEPTH), sent_as, add, |place| single(place, endpoint, sent_as))
 }
 
-/// Takes what is in its place into an envelope, and delivers that; what was refused is put back. All in one step, for each
-/// time that mail is moved costs more than all else that is done with it.
-type Post<M, C> = fn(&mut C, &Endpoint<M>, Way, How);
+/// Moves a content from its place into an envelope and delivers that; puts it back if it is refused. All in one step,
+/// so that it is moved once: see `contents.rs`.
+type DeliverFn<M, C> = fn(&mut C, &Endpoint<M>, Way, SentAs);
 
-/// How messages are put into envelopes. Made where they are known to be fit to go to another thread, which clients do not
-/// ask for, so that a field that is not is one error and not two.
+/// The functions that put messages of one type into envelopes and deliver them.
+///
+/// The table is made where the messages are known to be `Send`. Clients do not ask for that, so a field that is not
+/// `Send` is one compile error and not two.
 pub(crate) struct Delivery<M: Payload> {
-    pub(crate) send: Post<M, Option<M>>,
-    pub(crate) call: Post<M, Option<Call<M>>>,
-    pub(crate) batch: Post<M, VecDeque<M>>,
+    pub(crate) send: DeliverFn<M, Option<M>>,
+    pub(crate) call: DeliverFn<M, Option<Call<M>>>,
+    pub(crate) batch: DeliverFn<M, VecDeque<M>>,
 }
 
-/// Where one instance lives, and how to write to it. All who know it share one, so that a client is small enough to travel
-/// inside of messages.
+/// Where one instance lives, and how mail gets there. All clients of the instance share one endpoint, so that a client
+/// is small enough to travel in a message.
 pub(crate) struct Endpoint<M: Payload> {
     pub(crate) mailbox: Arc<Mailbox>,
     pub(crate) slot: Slot,
     pub(crate) delivery: &'static Delivery<M>,
-    /// Who gets its undelivered messages.
+    /// The actor's hook for undelivered messages.
     pub(crate) undelivered: Option<Arc<OnUndelivered<M>>>,
     pub(crate) status: Status,
-    /// The instance is, or will be, in the pool of its type.
+    /// Whether the instance is, or will be, in the pool of its type.
     pub(crate) pooled: bool,
     pub(crate) born: Birth,
 }
 
 impl<M: Payload> Drop for Endpoint<M> {
     fn drop(&mut self) {
-        if self.status.is_broken() {
+        if self.status.ended_by_panic() {
             self.mailbox.roster.forget(self.slot);
         }
     }
 }
 
-/// The way to an instance, found open.
+/// The way by which mail gets to an instance that takes mail.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Way {
-    /// It lives on this thread: into the thread's own queue.
+    /// The instance lives on this thread: by the thread's own queue.
     Here,
-    /// Into its thread's mailbox.
+    /// By the mailbox of the instance's thread.
     There,
 }
 
@@ -115,7 +117,8 @@ impl<M: Payload> Endpoint<M> {
         InstanceId { thread: self.mailbox.thread, slot: self.slot }
     }
 
-    /// Whether the code that runs here may send to it just now. Asked before the message is sealed.
+    /// Whether the code that runs here may send to the instance just now, and by which way. Asked before the message is
+    /// put into an envelope.
     #[inline]
     pub(crate) fn admit(&self) -> Result<Way, Refusal> {
         if self.status.has_ended() || self.mailbox.parker.is_closed() {
@@ -129,14 +132,14 @@ impl<M: Payload> Endpoint<M> {
         }
     }
 
-    /// As `admit`, where there is no bound to get past.
+    /// As `admit`, but only if the mailbox has no bound.
     #[inline]
     pub(crate) fn admit_freely(&self) -> Option<Way> {
         self.admit().ok().filter(|_| self.mailbox.permits.is_none())
     }
 
-    /// Past the bound of the mailbox, if it has one: with a permit from outside, without one from inside, where only
-    /// those who do not wait see it as full.
+    /// Gets a message past the bound of the mailbox, if it has one. A message from outside takes a permit. One from
+    /// inside takes none, and may find the mailbox full only if its view does not wait.
     #[inline]
     pub(crate) fn enter(&self, waits: bool) -> Entry {
         match &self.mailbox.permits {
@@ -147,52 +150,52 @@ impl<M: Payload> Endpoint<M> {
 
     #[cold]
     fn enter_bounded(permits: &Permits, waits: bool) -> Entry {
-        match is_needed() {
+        match is_inside_code() {
             true if waits || permits.has_free() => Entry::Free,
             false if permits.take() => Entry::Permit,
             _ => Entry::Full,
         }
     }
 
-    /// What `enter` would say, without taking anything.
+    /// Whether `enter` would find room; takes no permit.
     #[inline]
     pub(crate) fn has_room(&self, waits: bool) -> bool {
-        self.mailbox.permits.as_ref().is_none_or(|permits| (waits && is_needed()) || permits.has_free())
+        self.mailbox.permits.as_ref().is_none_or(|permits| (waits && is_inside_code()) || permits.has_free())
     }
 
-    /// There is no room for this message, and it is dropped. It comes back if the engine has stopped meanwhile.
+    /// Drops a message for which there is no room, as a dead letter; gives it back if the engine has stopped meanwhile.
     pub(crate) fn drop_newest(&self, message: M) -> Result<(), M> {
         let losses = &self.mailbox.edge.losses;
         let undeliverable = Undeliverable { losses, instance: self.id(), why: Undelivered::Full, from_hook: false };
         lose_at_edge(message, self.undelivered.as_deref(), undeliverable)
     }
 
-    /// Sends a message that was admitted: takes it out of its place, and puts it back if the receiver's thread has ended
-    /// meanwhile.
+    /// Sends a message that was admitted: takes it out of its place, and puts it back if the receiver's thread has
+    /// ended meanwhile. See `contents.rs`.
     #[inline]
-    pub(crate) fn send(&self, way: Way, message: &mut Option<M>, how: How) {
-        (self.delivery.send)(message, self, way, how);
+    pub(crate) fn send(&self, way: Way, message: &mut Option<M>, sent_as: SentAs) {
+        (self.delivery.send)(message, self, way, sent_as);
     }
 
     /// Sends a call that was admitted, as [`send`](Self::send).
-    pub(crate) fn call(&self, way: Way, call: &mut Option<Call<M>>, how: How) {
-        (self.delivery.call)(call, self, way, how);
+    pub(crate) fn call(&self, way: Way, call: &mut Option<Call<M>>, sent_as: SentAs) {
+        (self.delivery.call)(call, self, way, sent_as);
     }
 
-    /// Sends a batch that was admitted; gives back what the receiver's thread, if it has ended meanwhile, did not take.
-    pub(crate) fn send_batch(&self, way: Way, messages: Vec<M>, how: How) -> Vec<M> {
+    /// Sends a batch that was admitted; gives its messages back if the receiver's thread has ended meanwhile.
+    pub(crate) fn send_batch(&self, way: Way, messages: Vec<M>, sent_as: SentAs) -> Vec<M> {
         let mut messages = messages.into();
-        (self.delivery.batch)(&mut messages, self, way, how);
+        (self.delivery.batch)(&mut messages, self, way, sent_as);
         messages.into()
     }
 
-    /// Tells the instance to end, in its turn.
+    /// Tells the instance to end, after the mail that came before.
     pub(crate) fn stop(&self, way: Way) {
-        // An order is never given back: who comes too late finds the instance ended, as was asked for.
+        // An order is never given back. If it comes too late, the instance has ended, as was asked for.
         let _ = self.deliver(way, Mail::order(self.slot, Order::End));
     }
 
-    /// As `deliver`, for a batch.
+    /// Does what `deliver` does, for a batch.
     pub(crate) fn deliver_batch(&self, way: Way, mail: Mail) -> Option<Mail> {
         match way {
             Way::There => self.mailbox.push_batch(mail),
@@ -200,7 +203,7 @@ impl<M: Payload> Endpoint<M> {
         }
     }
 
-    /// From here on mail is handled, or becomes a dead letter, or is given back.
+    /// Delivers mail. It will be handled or become a dead letter, unless it is given back, since the thread has ended.
     #[inline(always)]
     pub(crate) fn deliver(&self, way: Way, mail: Mail) -> Option<Mail> {
         match way {
@@ -210,28 +213,32 @@ impl<M: Payload> Endpoint<M> {
     }
 }
 
-/// Past the bound of a mailbox, or not.
+/// How a message gets past the bound of a mailbox.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Entry {
+    /// Without a permit: there is no bound, or the message comes from inside.
     Free,
+    /// With a permit, which is given back when the message is begun.
     Permit,
+    /// Not at all: there is no room.
     Full,
 }
 
 impl Entry {
-    pub(crate) fn how(self, rotated: bool) -> How {
-        How { rotated, permitted: self == Self::Permit }
+    pub(crate) fn sent_as(self, in_turn: bool) -> SentAs {
+        SentAs { in_turn, permitted: self == Self::Permit }
     }
 }
 
-/// Whether an instance takes mail, for those who send to it. Its own thread writes it.
+/// Whether an instance takes mail, for its senders. The instance's own thread alone writes it, with `Release`; each
+/// look is an `Acquire` that pairs with that.
 pub(crate) struct Status(AtomicU8);
 
 impl Status {
     const LIVE: u8 = 0;
     const BACKING_OFF: u8 = 1;
     const ENDED: u8 = 2;
-    const BROKEN: u8 = 3;
+    const PANICKED: u8 = 3;
 
     pub(crate) fn live() -> Self {
         Self(AtomicU8::new(Self::LIVE))
@@ -245,13 +252,13 @@ impl Status {
         self.0.store(Self::BACKING_OFF, Ordering::Release);
     }
 
-    /// It takes no more mail. Those who watch are told later, by `Roster::remove`.
+    /// The instance takes no more mail. Its watchers are told later, by `Removed::tell`.
     pub(crate) fn set_ended(&self, why: &End) {
         let by_panic = matches!(why, End::Panicked(_));
-        self.0.store(if by_panic { Self::BROKEN } else { Self::ENDED }, Ordering::Release);
+        self.0.store(if by_panic { Self::PANICKED } else { Self::ENDED }, Ordering::Release);
     }
 
-    /// Rotation may choose it: neither ended nor backing off after panics.
+    /// Whether rotation may choose the instance: it has not ended, and does not back off after panics.
     #[inline]
     pub(crate) fn is_ready(&self) -> bool {
         self.0.load(Ordering::Acquire) == Self::LIVE
@@ -262,8 +269,8 @@ impl Status {
         self.0.load(Ordering::Acquire) >= Self::ENDED
     }
 
-    /// A panic has ended it.
-    pub(crate) fn is_broken(&self) -> bool {
-        self.0.load(Ordering::Acquire) == Self::BROKEN
+    /// Whether a panic has ended the instance.
+    pub(crate) fn ended_by_panic(&self) -> bool {
+        self.0.load(Ordering::Acquire) == Self::PANICKED
     }
 }

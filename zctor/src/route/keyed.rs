@@ -1,4 +1,4 @@
-//! The same key, the same instance.
+//! Keys: messages with the same key reach the same instance (rendezvous hashing).
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::marker::PhantomData;
@@ -8,11 +8,12 @@ use crate::route::payload::Payload;
 use crate::route::pool::{Chosen, Pool};
 
 impl<M: Payload> Pool<M> {
-    /// The instance of a key: the one whose hash with the key is highest (rendezvous hashing, Thaler and Ravishankar
-    /// 1998), so that about 1/n of the keys move when the pool changes, all of them to or from what changed.
+    /// The instance of a key: the one whose place has the highest hash together with the key (rendezvous hashing,
+    /// Thaler and Ravishankar 1998). So about 1/n of the keys move when the pool changes, all of them to the instance
+    /// that has joined, or from the one that has left.
     pub(crate) fn of_key(&self, key: u64, waits: bool) -> Result<Chosen<'_, M>, Refusal> {
         let places = self.places.load();
-        // Restarting and backing off keep the keys: only those that have ended are passed over.
+        // An instance that restarts or backs off keeps its keys: only those that have ended are passed over.
         let open =
             places.iter().enumerate().filter_map(|(index, place)| Some((index, place, place.endpoint.admit().ok()?)));
         let best = open.max_by_key(|(_, place, _)| mix(key ^ mix(place.number)));
@@ -22,7 +23,7 @@ impl<M: Payload> Pool<M> {
     }
 }
 
-/// A finalizer that spreads every bit over all (splitmix64, Steele, Lea and Flood 2014).
+/// Spreads every bit of a number over all bits: the finalizer of splitmix64 (Steele, Lea and Flood 2014).
 pub(super) fn mix(mut x: u64) -> u64 {
     x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
@@ -37,8 +38,8 @@ pub struct Keyed<K: ?Sized>(PhantomData<K>);
 #[derive(Debug)]
 pub struct Unkeyed;
 
-/// What [`Client::keyed`](crate::Client::keyed) takes for a key: what the `#[key]` fields borrow as, or anything where
-/// the enum has none.
+/// What [`Client::keyed`](crate::Client::keyed) takes for a key: what the `#[key]` fields borrow as, or anything if the
+/// enum has no `#[key]`.
 #[diagnostic::on_unimplemented(
     message = "`{Q}` is not what the `#[key]` fields of this enum borrow as",
     note = "pass a reference to the fields' own type, or to what it borrows as: `&str` for `String`"
@@ -49,7 +50,7 @@ impl<K: std::borrow::Borrow<Q> + ?Sized, Q: ?Sized> KeyOf<Q> for Keyed<K> {}
 
 impl<Q: ?Sized> KeyOf<Q> for Unkeyed {}
 
-/// What a `#[key]` field must be: its hash is the route.
+/// What a `#[key]` field must be: its hash says which instance gets the message.
 #[diagnostic::on_unimplemented(
     message = "key type `{Self}` has no hash",
     label = "a `#[key]` field must be `Hash`",
@@ -60,7 +61,7 @@ pub trait KeyField: Hash {}
 #[diagnostic::do_not_recommend]
 impl<K: Hash + ?Sized> KeyField for K {}
 
-/// The hash that routes a key: equal for equal keys throughout a process.
+/// The hash by which a key is routed: equal for equal keys throughout a process.
 pub fn key_hash<K: KeyField + ?Sized>(key: &K) -> u64 {
     let mut hasher = DefaultHasher::new();
     key.hash(&mut hasher);

@@ -1,4 +1,4 @@
-//! The instance with the least to do.
+//! The least loaded: a message goes to the instance whose thread has the least to do.
 
 use crate::error::Refusal;
 use crate::id::InstanceId;
@@ -8,8 +8,8 @@ use crate::route::pool::{Chosen, Pool};
 use crate::route::round_robin::has_somebody_room;
 
 impl<M: Payload> Pool<M> {
-    /// The instance with the least to do on its thread, `more` added to each; those that back off or have no room only
-    /// if all do.
+    /// The instance whose thread has the least to do, after `more` is added to the load of each. An instance that does
+    /// not back off is preferred to one that does, and then one with room to one without.
     pub(crate) fn least_loaded(
         &self,
         waits: bool,

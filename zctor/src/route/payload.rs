@@ -1,24 +1,24 @@
-//! What delivery needs to know of a message.
+//! What routing and delivery need to know of a message: its names, its call depth, its port, its key.
 
 use crate::error::CallError;
 use crate::reply::cancellation::Cancellation;
 use crate::reply::reply_to::ReplyTo;
 
-/// What routing and delivery need to know of a message. Below the client, nothing else of it is known.
+/// What routing and delivery need to know of a message. The layers below the client know nothing else of it.
 pub(crate) trait Payload: Sized + 'static {
     const NAME: &'static str;
     const CALL_DEPTH: u16;
     type Port: Port;
 
     fn variant(&self) -> &'static str;
-    /// The hash of its `#[key]`.
+    /// The hash of its `#[key]`, if its variant has one.
     fn key(&self) -> Option<u64>;
 }
 
-/// Makes the port of a call from where its reply goes.
+/// Makes the port of a call from the place that its reply goes to.
 pub(crate) type ToPort<M, R> = fn(ReplyTo<R>) -> <M as Payload>::Port;
 
-/// The kind of a [`Request`] that its handler answers when it returns.
+/// The kind of a [`Request`](crate::Request) whose handler answers when it returns.
 ///
 /// ```
 /// let kind: Option<zctor::Prompt> = None;
@@ -27,11 +27,12 @@ pub(crate) type ToPort<M, R> = fn(ReplyTo<R>) -> <M as Payload>::Port;
 #[derive(Debug)]
 pub enum Prompt {}
 
-/// The kind of a [`Request`] whose handler may answer later, from anywhere: made by `#[reply(T, deferred)]`.
+/// The kind of a [`Request`](crate::Request) whose handler may answer later, from anywhere: made by
+/// `#[reply(T, deferred)]`.
 ///
-/// When that will be says no call depth, so a handler cannot wait for it: `ctx.call` does not compile with it, and a
-/// wait by any other way is [`CallError::Undeclared`]. It can be piped or detached there. Outside it is waited for as
-/// any other.
+/// Call depths say nothing about when a deferred answer comes, so a handler may not wait for one: `ctx.call` does not
+/// compile with such a request, and a wait by any other way gives [`CallError::Undeclared`]. A handler can pipe or
+/// detach it. Outside callers wait for it as for any other.
 ///
 /// ```
 /// let kind: Option<zctor::Deferred> = None;
@@ -60,15 +61,15 @@ impl Kind for Deferred {
     const IS_PROMPT: bool = false;
 
     fn depth(_: u16) -> u32 {
-        // Above that of any handler, below the outside.
+        // Above the depth of any handler, so that none may wait; below that of the outside, which may.
         u32::MAX - 1
     }
 }
 
-/// How a port answers for a handler that did not: implemented by `#[actor]` for the enum of reply ports.
+/// The place for the reply to one call, typed by its variant: implemented by `#[actor]` for the enum of reply ports.
 pub trait Port: 'static {
-    /// Ends the call with `error`.
+    /// Ends the call with `error`, for a handler that has not answered.
     fn fail(self, error: CallError);
-    /// The call's cancellation, which its reply lies beside.
+    /// The call's cancellation, which lies beside the place for its reply; `None` once it was answered.
     fn cancellation(&self) -> Option<&Cancellation>;
 }

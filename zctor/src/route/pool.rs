@@ -1,4 +1,4 @@
-//! Pools: all registered instances of one message type, and whose turn it is.
+//! Pools: all registered instances of one message type, and where its turn stands.
 
 use std::any::{Any, TypeId};
 use std::cell::Cell;
@@ -14,33 +14,35 @@ use crate::error::Refusal;
 use crate::id::InstanceId;
 use crate::mailbox::Mailbox;
 use crate::mailbox::edge::Edge;
-use crate::mailbox::mail::How;
+use crate::mailbox::mail::SentAs;
 use crate::route::contents::Call;
 use crate::route::endpoint::{Endpoint, Entry, Way};
 use crate::route::payload::Payload;
-use crate::route::registry::{self, Additions, AnyPool, Enlist, Pools};
+use crate::route::pools::{Additions, AnyPool, Enlist, PoolEntry, Pools};
 use crate::sys::lock::lock;
-use crate::sys::unwind::quietly;
+use crate::sys::unwind::ignoring_panic;
 use crate::thread::local::Local;
 use crate::trace;
 use crate::type_map::TypeMap;
 
-/// Gives what rotation had chosen another for to who takes over, by `send`, which puts it back if that one has ended
-/// meanwhile. What is left in its place has nobody.
+/// Gives a message or a call that went in turn to an instance, which has ended since, to a substitute.
+///
+/// `send` puts it back into its place if the substitute's thread has ended too; then the next substitute gets it. If it
+/// is still in its place at the end, the pool has no receiver for it.
 pub(super) fn hand_over<M: Payload, T>(
     pool: &Pool<M>,
     place: &mut Option<T>,
-    send: impl Fn(&Endpoint<M>, Way, &mut Option<T>, How),
+    send: impl Fn(&Endpoint<M>, Way, &mut Option<T>, SentAs),
 ) {
     while place.is_some() {
         let Some((endpoint, way)) = pool.substitute() else { return };
-        send(&endpoint, way, place, How::TO_SUBSTITUTE);
+        send(&endpoint, way, place, SentAs::SUBSTITUTE);
     }
 }
 
 /// An instance in its pool.
 pub(crate) struct Place<M: Payload> {
-    /// Made of thread and slot: grows in spawn order, is never 0, and is never given again.
+    /// Made of thread and slot. Grows in spawn order, is never 0, and no later place gets it again.
     pub(super) number: u64,
     pub(crate) endpoint: Arc<Endpoint<M>>,
 }
@@ -51,7 +53,7 @@ impl<M: Payload> Clone for Place<M> {
     }
 }
 
-/// The places of a pool as they are, or were.
+/// The places of a pool, as they are or were at one version of it.
 pub(crate) struct Places<M: Payload> {
     version: u64,
     list: Vec<Place<M>>,
@@ -71,8 +73,9 @@ impl<M: Payload> Deref for Places<M> {
     }
 }
 
-/// What a client keeps of a pool, so that it need not look its places up for each message. None where there are hooks among
-/// them, which may hold that client.
+/// The places that a client keeps of a pool, so that it need not load them for each message.
+///
+/// `None` if one of the instances has a hook: the hook may hold that very client, and neither would ever be freed.
 pub(crate) type Snapshot<M> = Option<Arc<Places<M>>>;
 
 /// A pool as an actor thread knows it, for what its handlers send.
@@ -86,7 +89,7 @@ pub(crate) struct KnownPool<M: Payload> {
 
 impl<M: Payload> KnownPool<M> {
     fn new(pool: Arc<Pool<M>>, local_turn: u64) -> Self {
-        // The version first: places that are newer than it only make this old at once.
+        // The version is read first: if the places are newer than it, this one is merely looked up again next time.
         let version = pool.version();
         Self { version, snapshot: pool.snapshot(), local_turn: Cell::new(local_turn), pool }
     }
@@ -99,13 +102,13 @@ impl<M: Payload> KnownPool<M> {
 /// All registered instances of one message type.
 pub(crate) struct Pool<M: Payload> {
     pub(crate) places: ArcSwap<Places<M>>,
-    /// That of `places`, for a cheap look; grows when they are replaced.
+    /// The version of `places`, for a cheap look; grows when they are replaced.
     version: AtomicU64,
-    /// The number of the place last used; 0 before the first.
+    /// The turn: the number of the place last used; 0 before the first.
     pub(super) turn: AtomicU64,
-    /// The same among those who took over mail of an instance that ended.
+    /// The turn among substitutes, which take over the mail of instances that ended.
     pub(super) substitutes: AtomicU64,
-    /// Those who join when the pool is published. Its lock serializes all changes of `places`.
+    /// What joins when the pool is published. Its lock serializes all changes of `places`.
     pending: Mutex<Pending<M>>,
     pub(crate) edge: Arc<Edge>,
 }
@@ -128,16 +131,17 @@ impl<M: Payload> Pool<M> {
         }
     }
 
-    /// Adds an instance, to be seen when the pool is published.
+    /// Adds an instance, which senders see once the pool is published.
     pub(crate) fn add(&self, endpoint: Arc<Endpoint<M>>) {
         let number = (u64::from(endpoint.mailbox.thread.0) + 1) << 32 | u64::from(endpoint.slot.index);
         lock(&self.pending).newcomers.push(Place { number, endpoint });
     }
 
-    /// One of the pool's instances has ended: nothing is routed to it any more. A large pool is only compacted when half
-    /// of its places are empty, so that ending all of them costs no more than a look at each.
+    /// Notes that one of the pool's instances has ended; by its status, no message is routed to it any more. A large
+    /// pool is compacted only when half of its instances have ended, so that to end them all costs no more than a look
+    /// or two at each.
     pub(crate) fn remove_one(&self) {
-        // Before the lock, so that it is dropped behind it.
+        // Declared before the guard of the lock, so that it is dropped after that in any case.
         let mut old = None;
         let mut pending = lock(&self.pending);
         pending.ended += 1;
@@ -151,22 +155,24 @@ impl<M: Payload> Pool<M> {
         drop((places, old));
     }
 
-    /// Called under the lock of `pending`. What it gives is to be dropped outside: it may hold hooks of users.
+    /// Replaces the places, under the lock of `pending`. The caller drops the old ones outside of the lock: they may
+    /// hold hooks of users.
     #[must_use]
     fn replace(&self, list: Vec<Place<M>>) -> Arc<Places<M>> {
         let version = self.version() + 1;
         let old = self.places.swap(Arc::new(Places { version, list }));
-        // Release: who sees the new version sees the new places. Who does not yet sends as if it came before.
+        // Release, pairs with `version`: a sender that sees the new version sees the new places. One that does not yet
+        // see it sends as if it had come before the change.
         self.version.store(version, Ordering::Release);
         old
     }
 
     fn version(&self) -> u64 {
-        // Acquire: pairs with `replace`.
+        // Acquire, pairs with `replace`.
         self.version.load(Ordering::Acquire)
     }
 
-    /// The places as they are, for a client to keep.
+    /// The places as they are now, for a client to keep.
     pub(crate) fn snapshot(&self) -> Snapshot<M> {
         let places = self.places.load_full();
         let is_plain = places.iter().all(|place| place.endpoint.undelivered.is_none());
@@ -177,12 +183,12 @@ impl<M: Payload> Pool<M> {
         places.version == self.version()
     }
 
-    /// Why nobody was found.
+    /// Why no instance was found.
     pub(crate) fn nobody(&self) -> Refusal {
         if self.edge.is_open() { Refusal::NotRegistered } else { Refusal::Stopped }
     }
 
-    /// Who waits for room in the pool has more to choose from.
+    /// Wakes the senders that wait for room in the pool: it has more instances to choose from now.
     pub(crate) fn wake_waiting(&self) {
         self.bounded().iter().for_each(|mailbox| mailbox.wake_all());
     }
@@ -213,8 +219,8 @@ impl<M: Payload> AnyPool for Pool<M> {
         self
     }
 
-    fn entry(&self) -> registry::PoolEntry {
-        registry::PoolEntry { key: TypeId::of::<M>(), message: M::NAME, instances: self.instances() }
+    fn entry(&self) -> PoolEntry {
+        PoolEntry { key: TypeId::of::<M>(), message: M::NAME, instances: self.instances() }
     }
 
     fn publish(&self) -> Option<Box<dyn Any>> {
@@ -224,7 +230,7 @@ impl<M: Payload> AnyPool for Pool<M> {
         }
         let mut places = self.places.load().to_vec();
         places.append(&mut pending.newcomers);
-        // Of two spawns at once, the one with the lower numbers may come second.
+        // Of two spawns at the same time, the one with the lower numbers may come second.
         places.sort_by_key(|place| place.number);
         Some(Box::new(self.replace(places)))
     }
@@ -242,7 +248,7 @@ impl<M: Payload> AnyPool for Pool<M> {
             while let Some(message) = batch.pop_front() {
                 let mut place = Some(message);
                 hand_over(self, &mut place, Endpoint::send);
-                // Nobody is left for the rest.
+                // No receiver is left, so what is left of the batch stays in it.
                 if let Some(back) = place {
                     batch.push_front(back);
                     break;
@@ -279,9 +285,9 @@ impl Pools {
     }
 }
 
-/// The pool of a type, with its places as this thread last saw them, and now.
+/// The pool of a type with its current places, kept on this thread: looked up again only if the places have changed.
 #[inline]
-pub(crate) fn known<M: Payload>(local: &Local) -> Option<Rc<KnownPool<M>>> {
+pub(crate) fn known_pool<M: Payload>(local: &Local) -> Option<Rc<KnownPool<M>>> {
     let known = local.kept.get::<Rc<KnownPool<M>>>().filter(|known| known.is_current());
     known.or_else(|| look_up(local))
 }
@@ -294,8 +300,8 @@ fn look_up<M: Payload>(local: &Local) -> Option<Rc<KnownPool<M>>> {
     };
     let known = Rc::new(known);
     let old = local.kept.put(Rc::clone(&known));
-    // With the places that it knew go endpoints, and with the last of those what the user gave to an actor.
-    quietly(|| drop(old));
+    // Drops old places, and so perhaps the last of an endpoint, with what the user moved into its actor's hook.
+    ignoring_panic(|| drop(old));
     Some(known)
 }
 
@@ -304,7 +310,7 @@ pub(crate) struct Chosen<'a, M: Payload> {
     found: Found<'a, M>,
     pub(crate) way: Way,
     pub(crate) entry: Entry,
-    rotated: bool,
+    in_turn: bool,
 }
 
 enum Found<'a, M: Payload> {
@@ -313,28 +319,28 @@ enum Found<'a, M: Payload> {
 }
 
 impl<'a, M: Payload> Chosen<'a, M> {
-    pub(crate) fn place(places: Guard<Arc<Places<M>>>, index: usize, way: Way, entry: Entry, rotated: bool) -> Self {
+    pub(crate) fn place(places: Guard<Arc<Places<M>>>, index: usize, way: Way, entry: Entry, in_turn: bool) -> Self {
         if entry != Entry::Full {
             trace::routed(M::NAME, places[index].endpoint.id(), index + 1, places.len());
         }
-        Self { found: Found::Place(places, index), way, entry, rotated }
+        Self { found: Found::Place(places, index), way, entry, in_turn }
     }
 
-    pub(crate) fn straight(endpoint: &'a Endpoint<M>, way: Way, how: How) -> Self {
-        Self { found: Found::Bound(endpoint), way, entry: Entry::Free, rotated: how.rotated }
+    pub(crate) fn straight(endpoint: &'a Endpoint<M>, way: Way, sent_as: SentAs) -> Self {
+        Self { found: Found::Bound(endpoint), way, entry: Entry::Free, in_turn: sent_as.in_turn }
     }
 
-    /// One that rotation has not chosen.
-    pub(crate) fn one(endpoint: &'a Endpoint<M>, way: Way, entry: Entry) -> Self {
-        Self { found: Found::Bound(endpoint), way, entry, rotated: false }
+    /// An instance that was not chosen in turn.
+    pub(crate) fn bound(endpoint: &'a Endpoint<M>, way: Way, entry: Entry) -> Self {
+        Self { found: Found::Bound(endpoint), way, entry, in_turn: false }
     }
 
     pub(crate) fn is_full(&self) -> bool {
         self.entry == Entry::Full
     }
 
-    pub(crate) fn how(&self) -> How {
-        self.entry.how(self.rotated)
+    pub(crate) fn sent_as(&self) -> SentAs {
+        self.entry.sent_as(self.in_turn)
     }
 
     #[inline]

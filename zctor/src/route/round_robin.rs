@@ -1,10 +1,13 @@
-//! Each in turn, exactly.
+//! Round robin: each instance in turn, exactly.
+//!
+//! The turn is the number of the place last used, and not a running count. The next place is the one after that, so
+//! neither a newcomer nor an instance that has left moves the turn of any other.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use crate::error::Refusal;
-use crate::mailbox::mail::How;
+use crate::mailbox::mail::SentAs;
 use crate::route::endpoint::{Endpoint, Entry, Way};
 use crate::route::payload::Payload;
 use crate::route::pool::{Chosen, KnownPool, Place, Places, Pool};
@@ -13,16 +16,13 @@ use crate::trace;
 
 impl<M: Payload> Pool<M> {
     /// The instance whose turn it is; the turn moves on to it, unless it has no room.
-    ///
-    /// Round robin by place numbers rather than by a running count: the next place after the one last used, so that
-    /// neither a newcomer nor one that left moves anybody else's turn.
     pub(crate) fn next(&self, waits: bool) -> Result<Chosen<'_, M>, Refusal> {
         let places = self.places.load();
         let (index, way, entry) = self.take_turn(&places, waits)?;
         Ok(Chosen::place(places, index, way, entry, true))
     }
 
-    /// As `next`, if the places are known and the very next of them takes mail, as it does as good as always.
+    /// As `next`, but only for the common case: the places are known, and the very next one takes mail.
     #[inline]
     pub(crate) fn step<'s>(&self, places: &'s Places<M>) -> Option<(&'s Arc<Endpoint<M>>, Way)> {
         if !self.is_current(places) {
@@ -32,7 +32,7 @@ impl<M: Payload> Pool<M> {
         let index = after(places, turn);
         let Place { number, endpoint } = places.get(index)?;
         let way = endpoint.admit_freely().filter(|_| endpoint.status.is_ready())?;
-        // Relaxed: the counter orders nothing but itself. A pool of one leaves it alone.
+        // Relaxed: the turn orders nothing but itself. A pool of one leaves it as it is.
         let is_ours =
             *number == turn || self.turn.compare_exchange(turn, *number, Ordering::Relaxed, Ordering::Relaxed).is_ok();
         if !is_ours {
@@ -51,9 +51,9 @@ impl<M: Payload> Pool<M> {
             let Place { number, endpoint } = &places[index];
             let entry = endpoint.enter(waits);
             if entry == Entry::Full && has_somebody_room(places, waits) {
-                continue; // somebody else was faster
+                continue; // another sender was faster
             }
-            // Relaxed: the counter orders nothing but itself. A pool of one leaves it alone.
+            // Relaxed: the turn orders nothing but itself. A pool of one leaves it as it is.
             if entry == Entry::Full
                 || *number == turn
                 || self.turn.compare_exchange_weak(turn, *number, Ordering::Relaxed, Ordering::Relaxed).is_ok()
@@ -66,9 +66,9 @@ impl<M: Payload> Pool<M> {
         }
     }
 
-    /// Deals a batch out in turn to places without a bound, so that each message goes where it would go alone. What comes
-    /// too late for its receiver goes to `late`; all come back, and the turn stays, if one of those places has a bound or
-    /// none takes mail.
+    /// Distributes a batch in turn, so that each message goes where it would go alone. Messages that come too late for
+    /// their receiver go to `late`. If one of the receivers has a bounded mailbox, or none takes mail, the turn does
+    /// not move and all messages come back.
     pub(crate) fn distribute(&self, messages: Vec<M>, late: &mut Vec<M>) -> Result<(), Vec<M>> {
         let places = self.places.load();
         let Some(mut shares) = self.take_turns(&places, messages.len()) else { return Err(messages) };
@@ -88,19 +88,19 @@ impl<M: Payload> Pool<M> {
             }
         }
         for Share { endpoint, way, messages, .. } in shares {
-            late.extend(endpoint.send_batch(way, messages, How { rotated: true, permitted: false }));
+            late.extend(endpoint.send_batch(way, messages, SentAs { in_turn: true, permitted: false }));
         }
         Ok(())
     }
 
-    /// Moves the turn on by `count` messages, at least one, at once. Gives those whose turns they are, the first in front;
-    /// after the last it is the first one's again.
+    /// Moves the turn on by `count` messages at once; `count` is at least one. Gives a share for each of the instances
+    /// whose turns these are, the first in front; after the last of them the first has its turn again.
     fn take_turns<'p>(&self, places: &'p [Place<M>], count: usize) -> Option<Vec<Share<'p, M>>> {
         loop {
             let turn = self.turn.load(Ordering::Relaxed);
             let start = after(places, turn);
             let in_turn = (start..places.len()).chain(0..start);
-            // As `next_open` chooses them while nobody runs out of room.
+            // As `next_open` chooses them while none runs out of room.
             let open = in_turn.filter_map(|index| {
                 let endpoint = &places[index].endpoint;
                 let way = endpoint.admit().ok().filter(|_| endpoint.status.is_ready())?;
@@ -113,14 +113,15 @@ impl<M: Payload> Pool<M> {
             }
             let last = &shares[(count - 1).checked_rem(shares.len())?];
             let last = places[last.index].number;
-            // Relaxed: the counter orders nothing but itself.
+            // Relaxed: the turn orders nothing but itself.
             if last == turn || self.turn.compare_exchange(turn, last, Ordering::Relaxed, Ordering::Relaxed).is_ok() {
                 return Some(shares);
             }
         }
     }
 
-    /// Who takes over a rotated message of one that ended: each in turn. The message's own turn was counted before.
+    /// The substitute for an ended instance: it takes over a message sent in turn. Substitutes have a turn of their
+    /// own; the pool's turn stays as it is, since the message was counted there when it was sent.
     pub(crate) fn substitute(&self) -> Option<(Arc<Endpoint<M>>, Way)> {
         let places = self.places.load();
         let (index, way) = next_open(&places, self.substitutes.load(Ordering::Relaxed), true)?;
@@ -129,7 +130,7 @@ impl<M: Payload> Pool<M> {
     }
 }
 
-/// What one place is dealt of a batch.
+/// The share of one place in a batch.
 struct Share<'p, M: Payload> {
     index: usize,
     endpoint: &'p Endpoint<M>,
@@ -137,7 +138,7 @@ struct Share<'p, M: Payload> {
     messages: Vec<M>,
 }
 
-/// The place after the one last used; 0 where there are none.
+/// The index of the place after the one last used; 0 if there are no places.
 #[inline]
 fn after<M: Payload>(places: &[Place<M>], turn: u64) -> usize {
     if let [_] = places {
@@ -147,7 +148,8 @@ fn after<M: Payload>(places: &[Place<M>], turn: u64) -> usize {
     if next < places.len() { next } else { 0 }
 }
 
-/// The next place after `turn` that takes mail; those that have no room or back off only if all do.
+/// The next place after `turn` that takes mail. An instance that does not back off is preferred to one that does, and
+/// then one with room to one without.
 fn next_open<M: Payload>(places: &[Place<M>], turn: u64, waits: bool) -> Option<(usize, Way)> {
     let n = places.len();
     let open = |index: usize| places[index].endpoint.admit().ok().map(|way| (index, way));
@@ -163,7 +165,7 @@ fn next_open<M: Payload>(places: &[Place<M>], turn: u64, waits: bool) -> Option<
     best.or_else(|| in_turn().filter(has_room).find_map(open)).or_else(|| in_turn().find_map(open))
 }
 
-/// Whether one of those that rotation prefers has room: of those that do not back off, unless all do.
+/// Whether one of the instances that rotation prefers has room: of those that do not back off, or of all if all do.
 #[cold]
 pub(super) fn has_somebody_room<M: Payload>(places: &[Place<M>], waits: bool) -> bool {
     let open = || places.iter().map(|place| &place.endpoint).filter(|endpoint| endpoint.admit().is_ok());
@@ -172,7 +174,7 @@ pub(super) fn has_somebody_room<M: Payload>(places: &[Place<M>], waits: bool) ->
 }
 
 impl<M: Payload> KnownPool<M> {
-    /// The thread's own instances in the pool, in turn.
+    /// The next, in turn, of the thread's own instances in the pool.
     pub(crate) fn next_local(&self, local: &Local) -> Result<Arc<Endpoint<M>>, Refusal> {
         let places = self.pool.places.load();
         let here: Vec<&Place<M>> =

@@ -1,4 +1,7 @@
-//! Wakes a waker at a time.
+//! Alarms: the process's own clock thread wakes a waker at a given time.
+//!
+//! They are for waits that no thread of ours times: a task that polls a call with a deadline, and the timers of a
+//! borrowed thread that is in code of its own.
 
 use std::collections::BTreeMap;
 use std::task::Waker;
@@ -9,9 +12,9 @@ use once_cell::sync::Lazy;
 use crate::sys::clock::now;
 use crate::sys::monitor::Monitor;
 use crate::sys::spawn::start_thread;
-use crate::sys::unwind::quietly;
+use crate::sys::unwind::ignoring_panic;
 
-/// Names an alarm.
+/// Names an alarm: when it is due, and its number.
 pub(crate) type AlarmId = (Instant, u64);
 
 /// The alarms of the process.
@@ -24,14 +27,14 @@ struct Alarms {
     has_thread: bool,
 }
 
-/// Has `waker` woken at `deadline`, by the process's own alarm thread, unless it is cleared before.
+/// Has the process's clock thread wake `waker` at `deadline`, unless the alarm is cleared before.
 pub(crate) fn set_alarm(deadline: Instant, waker: Waker) -> AlarmId {
     let mut state = ALARMS.lock();
     state.serial += 1;
     let id = (deadline, state.serial);
     state.wakers.insert(id, waker);
     if !state.has_thread {
-        // Where the system refuses a thread, the next alarm tries again; until then only replies wake.
+        // If the system refuses a thread, the next alarm tries again. Until then no alarm wakes anything.
         state.has_thread = start_thread("zctor-alarm", Some(128 * 1024), run_alarms).is_ok();
     }
     let is_first = state.wakers.first_key_value().is_some_and(|(first, _)| *first == id);
@@ -44,7 +47,7 @@ pub(crate) fn set_alarm(deadline: Instant, waker: Waker) -> AlarmId {
 
 pub(crate) fn clear_alarm(id: AlarmId) {
     let waker = ALARMS.lock().wakers.remove(&id);
-    quietly(|| drop(waker));
+    ignoring_panic(|| drop(waker));
 }
 
 fn run_alarms() {
@@ -58,7 +61,7 @@ fn run_alarms() {
                 let due = state.wakers.pop_first();
                 drop(state);
                 if let Some((_, waker)) = due {
-                    quietly(|| waker.wake());
+                    ignoring_panic(|| waker.wake());
                 }
                 state = ALARMS.lock();
             }

@@ -1,23 +1,23 @@
-//! Something that a thread or a pipe can wait for.
+//! Two traits: `Awaited` for the waits of threads, and `Running` for those of pipes.
 
 use std::task::Waker;
 
 use crate::id::ThreadId;
 
-/// Something that a thread can wait for in the one way that all waits take.
+/// Something that a thread can wait for, by `wait` or `wait_outside`.
 pub(crate) trait Awaited {
     type Output;
-    /// Whether `poll` would give something; cheap enough to be asked while spinning.
+    /// Whether `poll` would give the outcome. Cheap enough to be asked while spinning.
     fn is_ready(&self) -> bool;
-    /// Gives the outcome, or has `waker` woken when to ask again.
+    /// Gives the outcome, or has `waker` woken when it is time to poll again.
     fn poll(&mut self, waker: &Waker) -> Option<Self::Output>;
-    /// For the statistics: the message type that must reply, and on which thread.
+    /// For the statistics: the message type of the callee, and its thread.
     fn callee(&self) -> Option<(&'static str, ThreadId)> {
         None
     }
 }
 
-/// Something that is awaited by polling, and taken when it is there.
+/// Something that a pipe awaits: it is polled until the outcome is there, which is taken then.
 pub trait Running {
     type Outcome;
     #[doc(hidden)]

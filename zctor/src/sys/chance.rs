@@ -1,12 +1,13 @@
-//! Chance: numbers that set things apart, and are the same in each run of a program.
+//! Numbers that look random, and are the same in each run of a program.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-/// A number from 0 to 1 for a thing: the same for the same, and spread evenly over all others.
-pub(crate) fn chance(of: &impl Hash) -> f64 {
+/// A number from 0 to 1 that depends on a value alone: equal values give the same number, and different values spread
+/// evenly.
+pub(crate) fn stable_fraction(of: &impl Hash) -> f64 {
     let mut hasher = DefaultHasher::new();
     of.hash(&mut hasher);
-    // The largest part of the hash that a float holds exactly.
+    // 53 bits of the hash: as many as a float holds exactly.
     (hasher.finish() >> 11) as f64 / (u64::MAX >> 11) as f64
 }
 
@@ -16,8 +17,8 @@ mod tests {
 
     #[test]
     fn the_same_has_the_same_chance_and_all_together_spread_evenly() {
-        assert_eq!(chance(&(7, 1)).to_bits(), chance(&(7, 1)).to_bits());
-        let all: Vec<f64> = (0..10_000).map(|i| chance(&i)).collect();
+        assert_eq!(stable_fraction(&(7, 1)).to_bits(), stable_fraction(&(7, 1)).to_bits());
+        let all: Vec<f64> = (0..10_000).map(|i| stable_fraction(&i)).collect();
         for tenth in 0..10 {
             let part = f64::from(tenth) / 10.0..f64::from(tenth + 1) / 10.0;
             let share = all.iter().filter(|chance| part.contains(chance)).count();

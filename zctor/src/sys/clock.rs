@@ -1,14 +1,14 @@
-//! The time: read here alone.
+//! The time, which is read only here.
 
 use std::time::{Duration, Instant};
 
-/// Reads the clock: the one place that does.
+/// Reads the clock. No other code does.
 #[expect(clippy::disallowed_methods, reason = "the seam that the ban points to")]
 pub(crate) fn now() -> Instant {
     Instant::now()
 }
 
-/// The time `after` from now, or `None` where that is beyond what the clock can say: then there is no limit.
+/// The time `after` from now. `None` if the clock cannot represent it: then there is no limit.
 pub(crate) fn deadline(after: Duration) -> Option<Instant> {
     now().checked_add(after)
 }
@@ -18,4 +18,5 @@ pub(crate) fn due_in(after: Duration) -> Instant {
     deadline(after).unwrap_or_else(|| now() + FOREVER)
 }
 
+/// How far from now a timer is set whose time the clock cannot represent: a hundred years.
 pub(crate) const FOREVER: Duration = Duration::from_secs(100 * 365 * 24 * 3600);

@@ -3,12 +3,12 @@
 // Under loom too: they only count.
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// A number that one thread writes, with no read-modify-write, and that others read as a statistic.
+/// A counter that one thread writes, with no read-modify-write, and that others read as a statistic.
 #[derive(Default)]
 pub(crate) struct Counter(AtomicU64);
 
 impl Counter {
-    /// Adds, on the thread that writes it. What is negative goes around.
+    /// Adds to it, on the one thread that writes it. It wraps around, so that a negative change can be added too.
     #[inline]
     pub(crate) fn add(&self, change: u64) {
         self.0.store(self.get().wrapping_add(change), Ordering::Relaxed);

@@ -1,14 +1,17 @@
-//! Where the current code runs: on which thread, in which frame; and the one way in which the user's code is run.
+//! Where the current code runs: on which actor thread of which engine, in which frame, and whether as part of a hook.
+//!
+//! A frame is one run of user code by the runtime (`unwind.rs`). It says for which call depths that code may wait, and
+//! until when.
 
 use std::cell::Cell;
 use std::time::Instant;
 
-/// What the current code may wait for, and how long.
+/// For which call depths the current code may wait, and until when.
 #[derive(Clone, Copy)]
 pub(crate) struct Frame {
-    /// It may wait for call depths below this one.
+    /// The current code may wait for call depths below this one.
     pub(crate) below: u32,
-    /// What is left of the caller's deadline.
+    /// The deadline that the current code has from its caller, if it has one.
     pub(crate) deadline: Option<Instant>,
 }
 
@@ -18,7 +21,8 @@ impl Frame {
     #[inline]
     pub(crate) fn current() -> Self {
         let mut frame = Self::OUTSIDE;
-        // Each part by itself: what is written in parts and read as a whole at once is waited for.
+        // Each part by itself: a processor that reads a whole just after its parts were written waits until these have
+        // left its store buffer.
         CURRENT.with(|current| {
             frame.below = current.below.get();
             frame.deadline = current.deadline.get();
@@ -26,7 +30,7 @@ impl Frame {
         frame
     }
 
-    /// What runs from now on runs in this one.
+    /// Makes this the current frame.
     #[inline]
     pub(super) fn enter(self) {
         CURRENT.with(|current| {
@@ -35,7 +39,7 @@ impl Frame {
         });
     }
 
-    /// This is a handler, or other code of the user's that the runtime runs.
+    /// Whether this is the frame of user code that the runtime runs: a handler, a factory, a hook, a closure.
     pub(crate) fn is_user_code(&self) -> bool {
         self.below != Self::OUTSIDE.below
     }
@@ -47,21 +51,21 @@ impl Frame {
     }
 }
 
-/// Where the current code runs. Without a destructor, so that it can be asked to the very end of a thread.
+/// Where the current code runs. It has no destructor, so that it can be read until the very end of a thread.
 struct Current {
-    /// What names this actor thread and its engine: addresses of theirs. 0 outside.
+    /// Addresses in memory that name this actor thread and its engine. 0 on threads outside.
     thread: Cell<usize>,
     engine: Cell<usize>,
     /// The parts of the frame.
     below: Cell<u32>,
     deadline: Cell<Option<Instant>>,
-    /// A hook runs: what it loses is counted, not told.
+    /// Whether a hook runs: messages that it loses are counted, and no hook is called for them.
     in_hook: Cell<bool>,
     /// Somebody is told of an event: what that does is no event.
     in_event: Cell<bool>,
 }
 
-/// The current thread is this actor thread of this engine from now on. Neither is 0.
+/// Makes the current thread this actor thread of this engine. Neither number is 0.
 pub(crate) fn enter(thread: usize, engine: usize) {
     CURRENT.with(|current| {
         current.thread.set(thread);
@@ -69,7 +73,7 @@ pub(crate) fn enter(thread: usize, engine: usize) {
     });
 }
 
-/// The current thread is no actor thread any more.
+/// Makes the current thread one outside: it is no actor thread any more.
 pub(crate) fn leave() {
     CURRENT.with(|current| {
         current.thread.set(0);
@@ -98,31 +102,31 @@ pub(crate) fn is_in_engine(engine: usize) -> bool {
     CURRENT.with(|current| current.engine.get()) == engine
 }
 
-/// Whether this is code of an instance, which goes past the bounds of mailboxes: others may wait for what it does. The
-/// loop around what `here` gave is none.
+/// Whether this is user code on an actor thread. Its messages go past the bounds of mailboxes, since others may wait
+/// for what it does. The own code of a thread that is borrowed by `here` does not count.
 #[inline]
-pub(crate) fn is_needed() -> bool {
+pub(crate) fn is_inside_code() -> bool {
     on_actor_thread() && Frame::current().is_user_code()
 }
 
-/// Whether the code that runs here may wait for room: not that of an instance, nor what the runtime calls elsewhere.
+/// Whether the code that runs here may wait for room. User code that the runtime runs may not, on whichever thread.
 pub(crate) fn may_wait_for_room() -> bool {
     !Frame::current().is_user_code()
 }
 
-/// Whether this is an actor thread of any engine.
+/// Whether the current thread is an actor thread, of any engine.
 #[inline]
 pub(crate) fn on_actor_thread() -> bool {
     CURRENT.with(|current| current.thread.get()) != 0
 }
 
-/// Whether the code that runs here was called for a dead letter or an end.
+/// Whether the code that runs here is part of a hook, for a dead letter or for the end of an instance.
 #[inline]
 pub(crate) fn in_hook() -> bool {
     CURRENT.with(|current| current.in_hook.get())
 }
 
-/// Runs `f`, which must not unwind, as part of a hook if `hook` says so.
+/// Runs `f` as part of a hook, if `hook` says so. `f` must not unwind.
 pub(crate) fn as_hook(hook: bool, f: impl FnOnce()) {
     let outer = CURRENT.with(|current| current.in_hook.replace(current.in_hook.get() || hook));
     f();

@@ -1,4 +1,6 @@
-//! Shared state, and a wait until it has changed.
+//! Shared state behind a lock, with a wait until it has changed.
+//!
+//! The engine and the alarms use it, for waits that are not for mail or a reply: those park.
 
 use std::sync::PoisonError;
 use std::time::Instant;
@@ -6,7 +8,7 @@ use std::time::Instant;
 use crate::sys::clock::now;
 use crate::sys::sync::{Condvar, Mutex, MutexGuard, lock};
 
-/// State behind a lock, for threads that wait until it has changed.
+/// State behind a lock, with a wait until it has changed.
 pub(crate) struct Monitor<T> {
     state: Mutex<T>,
     changed: Condvar,
@@ -27,12 +29,12 @@ impl<T> Monitor<T> {
         lock(&self.state)
     }
 
-    /// Wakes all that wait, to look again. A change of the state comes before it.
+    /// Wakes all waiting threads, to look again. The state is changed before.
     pub(crate) fn notify(&self) {
         self.changed.notify_all();
     }
 
-    /// Gives the lock up until somebody notifies, or until the time is up; it may also return for no reason.
+    /// Releases the lock until a thread notifies, or until the time is up. It may also return for no reason.
     pub(crate) fn wait<'a>(&self, state: MutexGuard<'a, T>, until: Option<Instant>) -> MutexGuard<'a, T> {
         match until {
             None => self.changed.wait(state).unwrap_or_else(PoisonError::into_inner),

@@ -1,18 +1,21 @@
-//! The one place to wait: a state word a thread, looked at by all who give it something to do.
+//! The one way to wait for mail and replies: no wake-up is missed, and an idle thread uses no CPU.
 //!
-//! The protocol, for a thread that waits and others that push to its mailbox or send it a reply:
+//! Each thread has a state word. A *giver* is a thread that pushes to the waiting thread's mailbox, or sends it a
+//! reply. The protocol:
 //!
-//! 1. The waiter *announces*: it sets its word to `WATCHING`, and only then looks at what it waits for a last time. A
-//!    reply is looked at by polling it with this thread's waker.
-//! 2. Whoever gives it something does that first, then looks at the word: from `WATCHING` it sets it to `RUNNING`; from
-//!    `PARKED` too, and unparks the thread; `RUNNING` it leaves alone.
+//! 1. The waiter *announces*: it sets its word to `WATCHING`, and only then looks a last time at what it waits for. To
+//!    look at a reply, it polls it with this thread's waker.
+//! 2. The giver gives first, and then looks at the word. From `WATCHING` it sets the word to `RUNNING`. From `PARKED`
+//!    it does so too, and unparks the thread. From `STANDBY` it does so too, and calls the thread's hook. It leaves
+//!    `RUNNING` alone.
 //! 3. The waiter spins on its word for a while, then moves it from `WATCHING` to `PARKED` by compare-and-swap, and
-//!    parks until it is `RUNNING`.
-//!    One that has an event loop of its own to go back to moves it to `STANDBY` instead, and is notified.
-//! 4. A thread that ends sets `CLOSED` for good. Whoever pushed and finds that empties the mailbox itself.
+//!    parks until the word is `RUNNING`. A waiter that goes back to an event loop of its own moves it to `STANDBY`
+//!    instead.
+//! 4. A thread that ends sets `CLOSED` for good; for a thread that is abandoned, the shutdown does. A sender that has
+//!    pushed and finds that takes its mail out of the mailbox again.
 //!
 //! Nothing is missed: the mailbox's lock (or the reply's own atomic state) orders the push against the last look. If
-//! the look came first, the announcement before it is visible to the pusher's look at the word.
+//! the look came first, the announcement before it is visible to the giver's look at the word.
 
 use std::cell::Cell;
 use std::sync::Arc;
@@ -24,34 +27,38 @@ use once_cell::sync::{Lazy, OnceCell};
 
 use crate::sys::awaited::Awaited;
 use crate::sys::sync::{AtomicU8, Thread, current, park, park_timeout, spin_loop, thread_local, yield_now};
-use crate::sys::unwind::{Quiet, quietly};
+use crate::sys::unwind::{Quiet, ignoring_panic};
 
+/// The thread runs, or must look again.
 const RUNNING: u8 = 0;
 
+/// The thread has announced that it waits, and spins or looks a last time.
 const WATCHING: u8 = 1;
 
 const PARKED: u8 = 2;
 
 const CLOSED: u8 = 3;
 
-/// As `PARKED`, for a thread that does something of its own meanwhile: it is notified instead of unparked.
+/// As `PARKED`, for a thread that is in code of its own meanwhile: its hook is called, and it is not unparked.
 const STANDBY: u8 = 4;
 
-/// Turns of looking at the word before a thread parks, 25 to 40 nanoseconds each: together about what a wake-up costs.
+/// How many looks at the word a thread spins at most before it parks, at 25 to 40 nanoseconds each: together they take
+/// about as long as a wake-up.
 const MAX_SPIN: u32 = 2_000;
 
-/// The least, but that from here on each spin in vain is a turn shorter, which counts them.
+/// The shortest spin, but for the countdown below it: from here on each failed spin is one look shorter, and so counts
+/// the failures.
 const MIN_SPIN: u32 = 50;
 
-/// After so many steps down from there a long one is tried again.
+/// After so many spins in that countdown a long one is tried again.
 const SHORT_SPINS: u32 = 32;
 
 const _: () = assert!(SHORT_SPINS < MIN_SPIN);
 
-/// What is left of a spin for what always comes at once: for an interrupt in between, say.
+/// The spin that remains for mail that always comes at once: it covers an interrupt in between, say.
 const SHORT_SPIN: u32 = 400;
 
-/// How long to spin the next time, if something came at this turn.
+/// How long to spin the next time, if something came at look number `turn`.
 fn after_success(budget: u32, turn: u32) -> u32 {
     let slowly = budget - budget / 8;
     slowly.max(4 * turn + SHORT_SPIN).min(MAX_SPIN)
@@ -59,9 +66,10 @@ fn after_success(budget: u32, turn: u32) -> u32 {
 
 /// How long to spin the next time, if nothing came.
 ///
-/// After many short ones comes a long one again: two threads that answer each other would else both go on parking, each too
-/// late for the other's short spin (measured: 7,400 ns a call instead of 500). Not sooner: where more threads want a core
-/// than there are, a long spin takes it from who would answer.
+/// After many short spins comes a long one again. Otherwise two threads that answer each other would both go on
+/// parking, each too late for the short spin of the other (measured: 7,400 ns a call instead of 500). It does not come
+/// sooner: where more threads want a core than there are cores, a long spin takes the core from the thread that would
+/// answer.
 fn after_failure(budget: u32) -> u32 {
     match budget {
         short if short + SHORT_SPINS <= MIN_SPIN => MAX_SPIN,
@@ -70,29 +78,31 @@ fn after_failure(budget: u32) -> u32 {
     }
 }
 
-/// Actor threads of this process that are not parked. Spinning only pays while each of them can have a core.
+/// How many actor threads of this process are not parked. Spinning only pays while each of them can have a core.
 static AWAKE: std::sync::atomic::AtomicUsize = std::sync::atomic::AtomicUsize::new(0);
 
 static CORES: Lazy<usize> = Lazy::new(crate::available_threads);
 
 thread_local! {
-    /// This thread has unparked another since it last spun.
+    /// Whether this thread has unparked another since it last spun.
     #[allow(clippy::missing_const_for_thread_local, reason = "loom's macro knows no `const`")]
     static WOKE: Cell<bool> = Cell::new(false);
 }
 
-/// How a thread that stands by is told.
+/// The hook of a thread that stands by.
 pub(crate) type Notify = Quiet<dyn Fn() + Send + Sync>;
 
-/// The state word of one thread, and the handle to wake it by.
+/// The state word of one thread, and the ways to wake the thread.
 #[derive(Default)]
 pub(crate) struct Parker {
     word: AtomicU8,
     thread: OnceCell<Thread>,
-    /// Whether this thread is one of those counted as awake: an actor thread, as opposed to one that only waits.
+    /// Whether the thread counts in `AWAKE`: an actor thread does, a thread outside that waits does not.
     counted: bool,
-    /// How to tell a thread that stands by: by its event loop's own way, or by that of the runtime while it waits there.
+    /// The hook that is called while the thread stands by: the user's, which wakes an event loop.
     notify: std::sync::Mutex<Option<Arc<Notify>>>,
+    /// The runtime's own hook, which comes before the user's: set while the thread waits for the engine, and not in an
+    /// event loop.
     interrupt: std::sync::Mutex<Option<Arc<Notify>>>,
 }
 
@@ -101,29 +111,29 @@ impl Parker {
         Self { counted: true, ..Self::default() }
     }
 
-    /// Called once on the thread that this word belongs to, before it first waits.
+    /// Makes the current thread the one of this word. To be called before the thread first waits.
     pub(crate) fn adopt_current_thread(&self) {
         if self.thread.set(current()).is_ok() {
             self.count_awake();
         }
     }
 
-    /// Step 1. The caller must now look at what it waits for, then `park` or `retract`.
+    /// Step 1: announces a wait. The caller must now look at what it waits for, then `park` or `retract`.
     pub(crate) fn announce(&self) {
         // Release: pairs with the Acquire in `wake`, through the mailbox's lock or the reply's state.
         let _ = self.word.compare_exchange(RUNNING, WATCHING, Ordering::Release, Ordering::Relaxed);
     }
 
-    /// The last look found something: no wait after all.
+    /// Takes the announcement back: the last look has found something.
     pub(crate) fn retract(&self) {
         let _ = self.word.compare_exchange(WATCHING, RUNNING, Ordering::Relaxed, Ordering::Relaxed);
     }
 
-    /// Step 2: after something was given to this thread. `false` if it has closed.
+    /// Step 2: wakes the thread, to which something was given before. `false` if its word is closed.
     #[inline]
     pub(crate) fn wake(&self) -> bool {
         loop {
-            // Acquire: pairs with `announce`, and with `close` so that the closer's emptying is visible.
+            // Acquire: pairs with `announce`; and with `close`, so that what the closer did before is visible.
             match self.word.load(Ordering::Acquire) {
                 RUNNING => return true,
                 CLOSED => return false,
@@ -142,7 +152,8 @@ impl Parker {
     }
 
     fn unpark(&self) {
-        // Here and not where it wakes up: until it does it waits for a core, and nobody is to spin on that.
+        // Counted here, and not where the thread wakes up: until then it waits for a core, on which no other thread is
+        // to spin.
         self.count_awake();
         WOKE.with(|woke| woke.set(true));
         if let Some(thread) = self.thread.get() {
@@ -150,26 +161,27 @@ impl Parker {
         }
     }
 
+    /// Calls the hook of the thread.
     #[cold]
     pub(crate) fn notify(&self) {
         let interrupt = crate::sys::lock::lock(&self.interrupt).clone();
         let notify = interrupt.or_else(|| crate::sys::lock::lock(&self.notify).clone());
         if let Some(notify) = notify.as_deref().and_then(Quiet::get) {
-            quietly(notify);
+            ignoring_panic(notify);
         }
     }
 
-    /// Sets the way to tell it when it stands by; gives the one before.
+    /// Sets the user's hook; gives the one before.
     pub(crate) fn notify_by(&self, notify: Option<Arc<Notify>>) -> Option<Arc<Notify>> {
         std::mem::replace(&mut *crate::sys::lock::lock(&self.notify), notify)
     }
 
-    /// Sets the runtime's own way, which comes before the other.
+    /// Sets the runtime's own hook, which comes before the user's.
     pub(crate) fn interrupt_by(&self, interrupt: Option<Arc<Notify>>) {
         *crate::sys::lock::lock(&self.interrupt) = interrupt;
     }
 
-    /// Step 3 for a thread that goes back to something of its own. `false`: there is something to do already.
+    /// Step 3, for a thread that goes back to code of its own. `false`: there is something to do already.
     pub(crate) fn stand_by(&self) -> bool {
         let stands = self.word.compare_exchange(WATCHING, STANDBY, Ordering::AcqRel, Ordering::Acquire).is_ok();
         if stands && self.counted {
@@ -178,7 +190,7 @@ impl Parker {
         stands
     }
 
-    /// It is back, after `stand_by` gave `true`.
+    /// Ends the standing by, after `stand_by` gave `true`: the thread has come back.
     pub(crate) fn come_back(&self) {
         let _ = self.word.compare_exchange(STANDBY, RUNNING, Ordering::AcqRel, Ordering::Acquire);
         self.count_awake();
@@ -190,7 +202,8 @@ impl Parker {
         }
     }
 
-    /// Step 3: returns when woken, or at the deadline. The word is `RUNNING` then.
+    /// Step 3: parks until the thread is woken, or until the deadline. The word is `RUNNING` then, unless it was
+    /// closed.
     pub(crate) fn park(&self, deadline: Option<Instant>) {
         if self.word.compare_exchange(WATCHING, PARKED, Ordering::AcqRel, Ordering::Acquire).is_err() {
             return; // woken meanwhile, or closed
@@ -217,17 +230,21 @@ impl Parker {
         }
     }
 
-    /// As `spin`, for a reply. Who had to unpark the callee does not spin: that one runs sooner on the core that is left to
-    /// it than on another that must wake up (measured: 90 of 100 calls within 15 microseconds, and 60 with a spin).
+    /// As `spin`, for a reply. A caller that had to unpark its callee does not spin: the callee runs sooner on the core
+    /// that the caller leaves to it than on another core that must wake up (measured: 90 of 100 calls within 15
+    /// microseconds, and 60 with a spin).
     pub(crate) fn spin_for_reply(&self, budget: &Cell<u32>, ready: impl Fn() -> bool) -> bool {
         !WOKE.with(|woke| woke.replace(false)) && self.spin(budget, ready)
     }
 
-    /// Spins, once announced, while nobody wakes this thread; `true` if something came.
+    /// Spins, after `announce`, until the thread is woken or its time is up. `true` if something came.
     ///
-    /// `budget` is how long it may: some times what it lately took, so that a spin in vain costs little. But who has just
-    /// unparked another, which may answer, spins as long as that takes: else two who are always parked stay so. It yields
-    /// first: schedulers like to put the woken on the core of who woke it, where it would wait for the end of the spin.
+    /// `budget` says for how many looks it may spin: a few times as many as it lately took, so that a failed spin costs
+    /// little.
+    ///
+    /// A thread that has just unparked another, which may answer, spins as long as a wake-up takes: otherwise two
+    /// threads that are always parked stay so. It yields first, since schedulers like to put the woken thread on the
+    /// core of its waker, where it would wait for the end of the spin.
     pub(crate) fn spin(&self, budget: &Cell<u32>, ready: impl Fn() -> bool) -> bool {
         let cores = *CORES;
         let woke = WOKE.with(|woke| woke.replace(false));
@@ -257,9 +274,10 @@ impl Parker {
         false
     }
 
-    /// Step 4. Everything pushed from now on is its pusher's to take out again.
+    /// Step 4: closes the word. A sender that pushes from now on must take its mail out again.
     pub(crate) fn close(&self) {
-        // AcqRel: pushes seen by the emptying that follows are complete, and later pushers see `CLOSED`.
+        // AcqRel: the pushes that the closer finds when it empties the mailbox are complete, and later pushers see
+        // `CLOSED`.
         match self.word.swap(CLOSED, Ordering::AcqRel) {
             PARKED => self.unpark(),
             STANDBY => self.notify(),
@@ -272,7 +290,7 @@ impl Parker {
         self.word.load(Ordering::Acquire) == CLOSED
     }
 
-    /// The thread that this word belongs to ends.
+    /// Takes the thread of this word out of `AWAKE`: it ends.
     pub(crate) fn leave(&self) {
         if self.counted {
             AWAKE.fetch_sub(1, Ordering::Relaxed);
@@ -280,7 +298,7 @@ impl Parker {
     }
 }
 
-/// A reply's waker is made from the same word, so that replies and mail are waited for in one place.
+/// The waker for replies is made from the same word as that for mail, so a thread waits for both at once.
 impl Wake for Parker {
     fn wake(self: Arc<Self>) {
         Self::wake(&self);
@@ -291,6 +309,7 @@ impl Wake for Parker {
     }
 }
 
+/// How long a thread spins the first time.
 pub(crate) const FIRST_SPIN: u32 = MAX_SPIN;
 
 thread_local! {
@@ -298,6 +317,7 @@ thread_local! {
     static OUTSIDE: Outside = Outside::new();
 }
 
+/// The parker of a thread outside the engine, with its waker and its spin budget.
 pub(crate) struct Outside {
     pub(crate) parker: Arc<Parker>,
     waker: Waker,
@@ -314,7 +334,7 @@ impl Outside {
 
 /// Waits on a thread outside the engine. `None` at the deadline.
 pub(crate) fn wait_outside<A: Awaited>(awaited: &mut A, deadline: Option<Instant>) -> Option<A::Output> {
-    // A thread whose locals are gone already (a wait in a destructor of one) waits with a word of its own.
+    // The thread-local may be gone: this may run in the destructor of another. Then the wait makes a word for itself.
     OUTSIDE
         .try_with(|outside| outside.wait(awaited, deadline))
         .unwrap_or_else(|_| Outside::new().wait(awaited, deadline))
@@ -322,7 +342,7 @@ pub(crate) fn wait_outside<A: Awaited>(awaited: &mut A, deadline: Option<Instant
 
 impl Outside {
     pub(crate) fn wait<A: Awaited>(&self, awaited: &mut A, deadline: Option<Instant>) -> Option<A::Output> {
-        // The first turns look at the reply alone: a waker need not be registered for a reply that comes at once.
+        // The spin looks at the reply alone: no waker need be registered for a reply that comes at once.
         self.parker.announce();
         let came = self.parker.spin_for_reply(&self.budget, || awaited.is_ready());
         self.parker.retract();
@@ -363,7 +383,7 @@ mod tests {
     }
 
     #[test]
-    fn spins_in_vain_get_short_and_stay_so_for_a_while() {
+    fn failed_spins_get_short_and_stay_so_for_a_while() {
         let mut budget = FIRST_SPIN;
         let mut spins = vec![budget];
         loop {
@@ -380,7 +400,7 @@ mod tests {
     }
 
     #[test]
-    fn a_spin_that_was_worth_it_lasts_some_times_what_it_took() {
+    fn a_successful_spin_sets_the_next_to_a_few_times_its_length() {
         assert_eq!(after_success(MIN_SPIN, 100), 4 * 100 + SHORT_SPIN);
         assert_eq!(after_success(MAX_SPIN, 100), MAX_SPIN - MAX_SPIN / 8, "and gets shorter slowly");
         assert_eq!(after_success(MAX_SPIN, MAX_SPIN), MAX_SPIN);

@@ -1,4 +1,4 @@
-//! Threads start and are joined here alone.
+//! Starts and joins threads, which only this file does; and tells how many can run at once.
 
 use std::io;
 use std::sync::mpsc;
@@ -8,29 +8,29 @@ use std::time::Instant;
 use crate::sys::clock::now;
 use crate::sys::sync::yield_now;
 
-/// A thread that was started.
+/// A thread that was started, to be joined.
 pub(crate) struct Started(JoinHandle<()>);
 
 impl Started {
-    /// Whether it has ended, but perhaps for the destructors of its thread-locals.
+    /// Whether it has ended. The destructors of its thread-locals may still run.
     pub(crate) fn is_finished(&self) -> bool {
         self.0.is_finished()
     }
 
-    /// Waits until it is gone, its thread-locals too.
+    /// Waits until it is gone, with its thread-locals.
     pub(crate) fn until_gone(self) {
-        // zctor's own panic, if there was one, was reported by the panic hook.
+        // If zctor's own code has panicked there, the panic hook has reported that.
         let _ = self.0.join();
     }
 }
 
-/// Starts a thread of zctor's.
+/// Starts a thread.
 pub(crate) fn start_thread(
     name: &str,
     stack_size: Option<usize>,
     body: impl FnOnce() + Send + 'static,
 ) -> io::Result<Started> {
-    // A name with a NUL in it is not the caller's fault to panic for.
+    // A name with a NUL in it would make `spawn` panic. That is replaced instead.
     let mut builder = Builder::new().name(name.replace('\0', " "));
     if let Some(bytes) = stack_size {
         builder = builder.stack_size(bytes);
@@ -55,12 +55,12 @@ pub(crate) fn join_all(threads: Vec<Started>, until: Option<Instant>) {
     }
 }
 
-/// Lets other threads run that want to.
+/// Lets other threads run, if any are ready to.
 pub(crate) fn let_others_run() {
     yield_now();
 }
 
-/// The machine's parallelism: how many threads can run at once. 1 where it cannot be found out.
+/// Tells how many threads can run at once on this machine. 1 if that cannot be found out.
 ///
 /// ```
 /// assert!(zctor::available_threads() >= 1);

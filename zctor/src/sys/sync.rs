@@ -1,9 +1,8 @@
-//! The atomics, locks, parking and queue that `park`, `mailbox`, `room`, `reply`, `cancellation` and `lifecycle` keep their
-//! promises with: std's and flume's, or under `--cfg loom` those of loom, which runs the models (`loom_models` beside each
-//! of those files) through every order of events and every value that the memory orderings allow.
+//! The atomics, locks, parking and queue that the runtime keeps its promises with: std's and flume's, or loom's.
 //!
-//! This is the one place that tells the two apart. What only counts (dead letters, threads that push, awake threads) is
-//! std's in both.
+//! Under `--cfg loom` they are those of loom, which runs the models (`loom_models.rs` beside the code that they model)
+//! through every order of events and every value that the memory orderings allow. No other file tells the two apart.
+//! Atomics that only count (dead letters, numbers of threads that push, awake threads) are std's in both.
 
 pub(crate) use picked::*;
 
@@ -27,17 +26,18 @@ mod picked {
     pub(crate) use loom::thread::{Thread, current, park, yield_now};
     pub(crate) use loom::thread_local;
 
-    /// As `lock::lock`, for loom's.
+    /// As `lock::lock`, for loom's mutex.
     pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
         mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
-    /// Models know no time: it may be up whenever the others have gone on.
+    /// A model has no time: the wait may end whenever other threads have run.
     pub(crate) fn park_timeout(_: std::time::Duration) {
         yield_now();
     }
 
-    /// What the mailbox uses of flume, on a lock that loom knows: there too each operation is one critical section.
+    /// The part of flume that the mailbox uses, on a lock that loom knows. Each operation is one critical section, as
+    /// in flume.
     pub(crate) mod queue {
         use std::collections::VecDeque;
         use std::marker::PhantomData;

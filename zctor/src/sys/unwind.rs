@@ -1,4 +1,4 @@
-//! The user's code runs here alone, and its panics are caught.
+//! Runs user code, which only this file does, and catches its panics.
 
 use std::any::Any;
 use std::cell::{Cell, RefCell};
@@ -8,24 +8,25 @@ use std::time::Instant;
 
 use crate::sys::frame::Frame;
 
-/// Runs the user's code: the one place that does. A panic comes back as its text.
+/// Runs user code in a frame of its own, in which it may wait for call depths below `depth`. A panic comes back as its
+/// text.
 #[inline(always)]
 pub(crate) fn run_user<R>(depth: u16, deadline: Option<Instant>, f: impl FnOnce() -> R) -> Result<R, Arc<str>> {
-    let orphans = count_uncaught();
+    let older = count_uncaught();
     let before = Frame::current();
     Frame { below: u32::from(depth), deadline }.enter();
     let outcome = catch(f);
     before.enter();
-    tell_caught(orphans, outcome.as_ref().err());
+    tell_caught(older, outcome.as_ref().err());
     outcome
 }
 
-/// Runs a drop or a waker of the user's, which may not wait and whose panic ends nothing.
-pub(crate) fn quietly(f: impl FnOnce()) {
+/// Runs user code that may not wait, such as a drop or a waker, and ignores its panic.
+pub(crate) fn ignoring_panic(f: impl FnOnce()) {
     let _ = run_user(0, None, f);
 }
 
-/// A closure of the user's that may be dropped anywhere: its drop is run as all code of the user's is.
+/// A closure of the user's that may be dropped anywhere: its drop is run by `ignoring_panic`.
 pub(crate) struct Quiet<F: ?Sized>(Option<Box<F>>);
 
 impl<F: ?Sized> Quiet<F> {
@@ -33,7 +34,7 @@ impl<F: ?Sized> Quiet<F> {
         Self(Some(closure))
     }
 
-    /// `None` only while it is dropped.
+    /// The closure. `None` only while it is dropped.
     pub(crate) fn get(&self) -> Option<&F> {
         self.0.as_deref()
     }
@@ -42,17 +43,17 @@ impl<F: ?Sized> Quiet<F> {
 impl<F: ?Sized> Drop for Quiet<F> {
     fn drop(&mut self) {
         let closure = self.0.take();
-        quietly(|| drop(closure));
+        ignoring_panic(|| drop(closure));
     }
 }
 
-/// Catches a panic and gives its text.
+/// Runs `f`, and catches a panic as its text.
 #[inline]
 pub(crate) fn catch<R>(f: impl FnOnce() -> R) -> Result<R, Arc<str>> {
     catch_unwind(AssertUnwindSafe(f)).map_err(into_text)
 }
 
-/// Once for all that is caught: what runs user code is there for each type of message.
+/// The text of a panic. Not inlined, since the code that runs user code is generated for each type of message.
 #[cold]
 #[inline(never)]
 fn into_text(payload: Box<dyn Any + Send>) -> Arc<str> {
@@ -68,7 +69,7 @@ fn into_text(payload: Box<dyn Any + Send>) -> Arc<str> {
     text
 }
 
-/// A payload is the user's, and its drop may panic in turn.
+/// Drops the payload of a panic. It is a value of the user's, and its drop may panic too.
 fn drop_payload(payload: Box<dyn Any + Send>) {
     if let Err(second) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
         std::mem::forget(second);
@@ -112,32 +113,33 @@ pub(crate) fn take_unwound() -> Option<&'static str> {
     UNWOUND.take()
 }
 
-/// What is to be called when a panic has been caught: with its text, or without one if the user's own code caught it.
+/// A closure to be called when a panic has been caught: with its text, or without one if the user's own code caught it.
 type WhenCaught = Box<dyn FnOnce(Option<&Arc<str>>)>;
 
 thread_local! {
-    /// For the panics that unwind on this thread just now, the innermost last.
+    /// The closures for the panics that unwind on this thread just now, those for the innermost panic last.
     static WHEN_CAUGHT: RefCell<Vec<WhenCaught>> = const { RefCell::new(Vec::new()) };
-    /// Their number, for a cheap look.
+    /// The number of those closures, for a cheap look.
     static UNCAUGHT: Cell<usize> = const { Cell::new(0) };
 }
 
 /// Has `f` called when the panic that unwinds here has been caught.
 pub(crate) fn when_caught(f: WhenCaught) {
-    // Where the locals of the thread are going, `f` is dropped.
+    // If the thread-locals are being destroyed, `f` is dropped uncalled.
     let _ = WHEN_CAUGHT.try_with(|all| {
         all.borrow_mut().push(f);
         UNCAUGHT.with(|count| count.set(all.borrow().len()));
     });
 }
 
-/// How many are to be called just now: those of frames further down the stack.
+/// How many closures wait for a panic to be caught, just now: before user code runs, those of frames further down the
+/// stack.
 #[inline]
 pub(crate) fn count_uncaught() -> usize {
     UNCAUGHT.with(Cell::get)
 }
 
-/// A panic has been caught, or none is under way: calls all but the first `older`.
+/// Calls all waiting closures but the first `older`: their panic has been caught, or was caught by the user's own code.
 #[inline]
 pub(crate) fn tell_caught(older: usize, text: Option<&Arc<str>>) {
     if count_uncaught() > older {

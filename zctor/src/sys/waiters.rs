@@ -1,39 +1,42 @@
-//! Those who wait to be woken, first come first.
+//! A list of waiters, which are woken in the order in which they joined.
 
 use std::collections::VecDeque;
 use std::task::Waker;
 
-/// A list of wakers, each under a number that grows in the order of joining.
+/// A list of waiters, each with its waker in a place. The numbers of places grow in the order of joining.
 ///
-/// A place stays until its owner leaves, so that one who was woken and waits on keeps it.
+/// A place stays until its waiter leaves. So a waiter that was woken and waits again keeps its place.
 #[derive(Default)]
 pub(crate) struct Waiters {
     places: VecDeque<(u64, Place)>,
+    /// The number that was given last.
     last: u64,
+    /// How many waiters wait to be woken.
     waiting: usize,
-    /// Places whose owners have left. They go when they are at an end of the list, or too many.
+    /// How many places were left by their waiters. Such places are removed when they are at an end of the list, or too
+    /// many.
     left: usize,
 }
 
 enum Place {
     Waiting(Waker),
-    /// It was woken, and has not joined again.
+    /// The waiter was woken, and has not joined again.
     Woken,
     Left,
 }
 
 impl Waiters {
-    /// Whether everybody has left.
+    /// Whether all waiters have left.
     pub(crate) fn is_empty(&self) -> bool {
         self.places.is_empty()
     }
 
-    /// How many wait to be woken.
+    /// How many waiters wait to be woken.
     pub(crate) fn len(&self) -> usize {
         self.waiting
     }
 
-    /// Joins behind all others. The number is never 0.
+    /// Joins behind all others; gives the number of the place, which is never 0.
     pub(crate) fn join(&mut self, waker: Waker) -> u64 {
         self.last += 1;
         self.waiting += 1;
@@ -41,7 +44,8 @@ impl Waiters {
         self.last
     }
 
-    /// Joins in the old place, with another waker perhaps; gives the one before. `None` if it was woken.
+    /// Joins again in the old place, with another waker perhaps. Gives the waker that was there; `None` if that was
+    /// woken.
     pub(crate) fn join_again(&mut self, number: u64, waker: Waker) -> Option<Waker> {
         let place = self.place(number)?;
         match std::mem::replace(place, Place::Waiting(waker)) {
@@ -53,7 +57,7 @@ impl Waiters {
         }
     }
 
-    /// Gives the place up, with the waker if it was not woken.
+    /// Gives the place up; gives its waker back, unless that was woken.
     pub(crate) fn leave(&mut self, number: u64) -> Option<Waker> {
         let place = self.place(number)?;
         let waker = match std::mem::replace(place, Place::Left) {
@@ -67,7 +71,7 @@ impl Waiters {
         waker
     }
 
-    /// The wakers of the first `count` that wait behind a number; 0 is in front of all.
+    /// Takes the wakers of the first `count` waiters behind the place with this number. 0 is in front of all places.
     pub(crate) fn take(&mut self, behind: u64, count: usize) -> Vec<Waker> {
         let start = self.places.partition_point(|(number, _)| *number <= behind);
         let waiting = self.places.iter_mut().skip(start).filter(|(_, place)| matches!(place, Place::Waiting(_)));
@@ -85,6 +89,7 @@ impl Waiters {
         self.places.get_mut(index).map(|(_, place)| place)
     }
 
+    /// Removes places that were left, at the ends of the list, or all if they are more than half.
     fn compact(&mut self) {
         while let Some((_, Place::Left)) = self.places.back() {
             self.places.pop_back();
@@ -130,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn they_are_woken_in_the_order_in_which_they_joined() {
+    fn waiters_are_woken_in_the_order_in_which_they_joined() {
         let (mut waiters, woken) = waiters(5);
         wake(&mut waiters, 0, 2);
         assert!(waiters.leave(4).is_some());
@@ -142,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn one_that_was_woken_joins_again_in_its_old_place() {
+    fn a_waiter_that_was_woken_joins_again_in_its_old_place() {
         let (mut waiters, woken) = waiters(3);
         wake(&mut waiters, 0, 1);
         let again = || Waker::from(Arc::new(Noting(10, Arc::clone(&woken))));

@@ -1,4 +1,4 @@
-//! A mock answers from a script.
+//! `Mock`: a double that records its messages and answers calls from a script.
 
 use std::collections::{HashMap, VecDeque};
 use std::fmt;
@@ -10,12 +10,13 @@ use crate::actor::double::{Double, Role};
 use crate::client::message::Message;
 use crate::reply::reply_to::{ReplySlot, ReplyTo};
 use crate::sys::lock::lock;
-use crate::testing::{Doubled, Port, key, reply_of};
+use crate::testing::{Doubled, Port, reply_of, variant_of};
 
-/// Stands in for an actor: records its messages, and answers its calls from a script.
+/// A double that replaces an actor: it records the messages and answers the calls from a script.
 ///
-/// A call that the script has no answer for, or none any more, ends with
-/// [`CallError::Panicked`](crate::CallError::Panicked) and says so. Clones share script and record.
+/// A call for which the script has no answer, or no further one, ends with
+/// [`CallError::Panicked`](crate::CallError::Panicked), whose text says so. Clones of a mock share its script and its
+/// record.
 ///
 /// ```
 /// use zctor::testing::{Mock, Port};
@@ -73,7 +74,8 @@ struct Script<M: Message> {
     seen: Mutex<Vec<M>>,
 }
 
-/// Finds the reply to a message, and gives it to the port when the message has been recorded.
+/// Finds the reply to a message. It returns a closure that gives the reply to the port, to be called when the message
+/// has been recorded.
 type Answer<M> = Arc<dyn Fn(&M) -> Deliver<M> + Send + Sync>;
 
 type Deliver<M> = Box<dyn FnOnce(<M as Message>::Port)>;
@@ -82,14 +84,14 @@ impl<M: Doubled> Role<M> for Script<M> {
     fn take(&self, message: M, slot: &mut ReplySlot<'_, M::Port>) {
         let send = match slot {
             ReplySlot::Port(waiting) => {
-                // The lock is not held while the answer runs: it is the user's.
+                // The lock is not held while the answer runs, which is user code.
                 let answer = lock(&self.answers).get(&discriminant(waiting)).cloned();
                 let variant = message.variant();
                 let answer =
                     answer.unwrap_or_else(|| panic!("the mock has no answer to a call of `{}::{variant}`", M::NAME));
                 Some(answer(&message))
             }
-            // Nobody asks: what is called on the spot is never a double.
+            // No reply is wanted. (It is never `Here`: a double is not called on the spot.)
             ReplySlot::Nobody | ReplySlot::Here(_) => None,
         };
         lock(&self.seen).push(message);
@@ -106,7 +108,7 @@ impl<M: Doubled> Default for Mock<M> {
 }
 
 impl<M: Doubled> Mock<M> {
-    /// A mock that records what is sent, and has no answer to any call.
+    /// Makes a mock that records its messages and has no answer to any call.
     ///
     /// ```
     /// # #[zctor::actor]
@@ -119,7 +121,8 @@ impl<M: Doubled> Mock<M> {
         Self { script: Arc::new(Script { answers: Mutex::default(), seen: Mutex::default() }) }
     }
 
-    /// What to register, pool or start in place of the actor. All instances share one script and one record.
+    /// Returns an actor to register, pool or start in place of the real one. All its instances share the mock's script
+    /// and record.
     ///
     /// ```
     /// # use zctor::{ActorEngine, testing::Mock};
@@ -140,7 +143,7 @@ impl<M: Doubled> Mock<M> {
         Actor::__new(move || Double { role: Arc::<Script<M>>::clone(&script) })
     }
 
-    /// Answers each call of this variant with what `answer` gives for its message, from now on.
+    /// Answers each call of this variant, from now on, with the reply that `answer` returns for its message.
     ///
     /// ```
     /// # use zctor::{ActorEngine, testing::{Mock, Port}};
@@ -170,13 +173,15 @@ impl<M: Doubled> Mock<M> {
                 }
             })
         };
-        let before = lock(&self.script.answers).insert(key(variant), Arc::new(answer));
+        let before = lock(&self.script.answers).insert(variant_of(variant), Arc::new(answer));
         drop(before);
         self
     }
 
-    /// Answers the calls of this variant with these replies, one after the other, from now on. When they are used up,
-    /// calls end with a panic that says so.
+    /// Answers the calls of this variant, from now on, with these replies, one after the other.
+    ///
+    /// When the replies are used up, calls end with [`CallError::Panicked`](crate::CallError::Panicked), whose text
+    /// says so.
     ///
     /// ```
     /// # use zctor::{ActorEngine, CallError, testing::{Mock, Port}};
@@ -204,8 +209,10 @@ impl<M: Doubled> Mock<M> {
         })
     }
 
-    /// Takes the messages out that were recorded so far, sent and called, in the order they came. A message is recorded
-    /// before its call is answered; one without an answer is not.
+    /// Takes out all messages that were recorded so far, in the order in which they came.
+    ///
+    /// These are the messages of sends and of calls. The message of a call is recorded before the call is answered. A
+    /// call without an answer is not recorded.
     ///
     /// ```
     /// # use zctor::{ActorEngine, testing::{Mock, Port}};

@@ -1,4 +1,4 @@
-//! A probe stands in for an actor: the test receives what is sent to it.
+//! `Probe`: a double whose messages the test receives one at a time.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -13,10 +13,11 @@ use crate::sys::clock::{deadline, now};
 use crate::sys::monitor::Monitor;
 use crate::testing::{Doubled, Port, call_of, reply_of};
 
-/// Stands in for an actor and lets a test expect, inspect and answer its messages, one at a time.
+/// A double that replaces an actor: the test expects, inspects and answers its messages, one at a time.
 ///
-/// Calls wait until the test answers them, in whatever order it likes; the probe's thread does not. Once the probe is
-/// dropped, calls end with [`CallError::NoReply`](crate::CallError::NoReply), and what is sent is dropped.
+/// A call waits until the test answers it. The test can answer calls in any order, since the thread of the double does
+/// not wait for the answers. Once the probe is dropped, calls end with
+/// [`CallError::NoReply`](crate::CallError::NoReply), and messages that are sent are dropped.
 ///
 /// ```
 /// use std::time::Duration;
@@ -66,7 +67,7 @@ struct Inbox<M: Message> {
 
 struct Arrived<M: Message> {
     queue: VecDeque<Received<M>>,
-    /// Nobody will look any more.
+    /// The probe was dropped, so nothing is queued any more.
     closed: bool,
 }
 
@@ -92,7 +93,7 @@ impl<M: Doubled> Default for Probe<M> {
 }
 
 impl<M: Doubled> Probe<M> {
-    /// A probe that stands in for nobody yet.
+    /// Makes a probe that replaces no actor yet.
     ///
     /// ```
     /// # #[zctor::actor]
@@ -105,7 +106,8 @@ impl<M: Doubled> Probe<M> {
         Self { inbox: Arc::new(Inbox { arrived }) }
     }
 
-    /// What to register, pool or start in place of the actor. The messages of all instances come to this probe.
+    /// Returns an actor to register, pool or start in place of the real one. The messages of all its instances come to
+    /// this probe.
     ///
     /// ```
     /// # use std::time::Duration;
@@ -127,13 +129,14 @@ impl<M: Doubled> Probe<M> {
         Actor::__new(move || Double { role: Arc::<Inbox<M>>::clone(&inbox) })
     }
 
-    /// The next message, which must come within `limit`.
+    /// Waits for the next message, which must come within `limit`, and returns it.
     ///
     /// # Panics
-    /// If none does.
+    /// If no message comes in that time.
     ///
     /// # Blocking
-    /// Until there is one. This is no wait of zctor's: a handler that waits here serves nobody meanwhile.
+    /// Waits until there is a message. This is no wait of zctor's own: if a handler waits here, its thread serves no
+    /// instances meanwhile.
     ///
     /// ```
     /// # use std::time::Duration;
@@ -159,11 +162,12 @@ impl<M: Doubled> Probe<M> {
         }
     }
 
-    /// The next message, which must be a call of this variant and come within `limit`: the message, and where its reply
-    /// goes.
+    /// Waits for the next message, which must be a call of this variant and come within `limit`.
+    ///
+    /// It returns the message, and the [`ReplyTo`] that answers the call.
     ///
     /// # Panics
-    /// If none comes, or it is something else.
+    /// If no message comes in that time, or the next one is something else.
     ///
     /// # Blocking
     /// As [`expect`](Probe::expect).
@@ -197,10 +201,12 @@ impl<M: Doubled> Probe<M> {
         }
     }
 
-    /// The next message, which must be this request and come within `limit`: where its reply goes.
+    /// Waits for the next message, which must be this request and come within `limit`.
+    ///
+    /// It returns the [`ReplyTo`] that answers the call. The enum must be `Debug` and `PartialEq`.
     ///
     /// # Panics
-    /// If none comes, or it is something else.
+    /// If no message comes in that time, or the next one is something else.
     ///
     /// # Blocking
     /// As [`expect`](Probe::expect).
@@ -231,7 +237,7 @@ impl<M: Doubled> Probe<M> {
         reply
     }
 
-    /// The next message, if one is there.
+    /// Returns the next message, if one is there.
     ///
     /// ```
     /// # use zctor::{ActorEngine, testing::Probe};
@@ -242,7 +248,7 @@ impl<M: Doubled> Probe<M> {
     /// let probe = Probe::<ClockMessage>::new();
     /// let clock = engine.start(probe.actor())?;
     /// clock.wind()?;
-    /// engine.settle(); // what was sent has come to the probe
+    /// engine.settle(); // the message has come to the probe
     /// assert!(probe.try_next().is_some());
     /// assert!(probe.try_next().is_none());
     /// # Ok(())
@@ -252,7 +258,8 @@ impl<M: Doubled> Probe<M> {
         self.inbox.arrived.lock().queue.pop_front()
     }
 
-    /// Whether no message is there. After [`settle`](crate::ActorEngine::settle) none is under way either.
+    /// Returns whether no message is there. After [`settle`](crate::ActorEngine::settle), no message is on its way
+    /// either.
     ///
     /// ```
     /// # #[zctor::actor]
@@ -278,7 +285,7 @@ impl<M: Message> Drop for Probe<M> {
         let mut arrived = self.inbox.arrived.lock();
         arrived.closed = true;
         let unread = std::mem::take(&mut arrived.queue);
-        // Messages are the user's, and may do anything when they are dropped.
+        // The drop of a message is user code, so the lock is released first.
         drop(arrived);
         drop(unread);
     }
@@ -290,9 +297,9 @@ impl<M: Message> fmt::Debug for Probe<M> {
     }
 }
 
-/// A message that came to a [`Probe`], and the reply that its sender may be waiting for.
+/// A message that came to a [`Probe`]; for a call, with the port to which its reply goes.
 ///
-/// Dropped unanswered, it ends the call with [`CallError::NoReply`](crate::CallError::NoReply).
+/// If it is dropped without an answer, the call ends with [`CallError::NoReply`](crate::CallError::NoReply).
 ///
 /// ```
 /// use std::time::Duration;
@@ -323,32 +330,33 @@ pub struct Received<M: Message> {
 }
 
 impl<M: Message> Received<M> {
-    /// The message.
+    /// Returns the message.
     pub fn message(&self) -> &M {
         &self.message
     }
 
-    /// Whether its sender waits for a reply: it was called, not sent.
+    /// Returns whether it is a call: its caller wants a reply.
     pub fn is_call(&self) -> bool {
         self.port.is_some()
     }
 
-    /// The message; a call ends unanswered.
+    /// Returns the message. A call ends without an answer.
     pub fn into_message(self) -> M {
         self.message
     }
 
-    /// The message, and for a call its port: to be matched on together, as the [module](self) does.
+    /// Returns the message, and for a call its port, to match on both together, as the example of the
+    /// [module](crate::testing) does.
     pub fn into_parts(self) -> (M, Option<Port<M>>) {
         (self.message, self.port)
     }
 }
 
 impl<M: Doubled> Received<M> {
-    /// The message and where its reply goes.
+    /// Returns the message, and the [`ReplyTo`] that answers the call.
     ///
     /// # Errors
-    /// Itself, if it is not a call of this variant.
+    /// If it is not a call of this variant, it is given back.
     pub fn into_call<R: 'static>(self, variant: fn(ReplyTo<R>) -> Port<M>) -> Result<(M, ReplyTo<R>), Self> {
         let Self { message, port } = self;
         match port.map(|port| reply_of(port, variant)) {
@@ -358,10 +366,10 @@ impl<M: Doubled> Received<M> {
         }
     }
 
-    /// Answers a call of this variant, and gives its message.
+    /// Answers a call of this variant, and returns its message.
     ///
     /// # Panics
-    /// If it is something else.
+    /// If it is not a call of this variant.
     #[track_caller]
     pub fn answer<R: 'static>(self, variant: fn(ReplyTo<R>) -> Port<M>, reply: R) -> M {
         match self.into_call(variant) {
@@ -374,7 +382,7 @@ impl<M: Doubled> Received<M> {
     }
 }
 
-/// Names the variant, since a message need not be `Debug`.
+/// Names the variant only, since a message need not be `Debug`.
 impl<M: Message> fmt::Debug for Received<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let kind = if self.is_call() { "call" } else { "send" };

@@ -1,4 +1,8 @@
-//! A thread that is not ours, the calling thread of `here`: an actor thread only while it serves or waits.
+//! The calling thread of `here`, which is only borrowed: it is an actor thread while it serves or waits.
+//!
+//! Between two such times the thread is elsewhere, in code of its own such as an event loop, and there it is like any
+//! outside thread. Its word stands by then (`sys/park.rs`): a sender calls the thread's hook, since it is not parked
+//! and cannot be unparked.
 
 use std::rc::Rc;
 
@@ -6,43 +10,46 @@ use crate::sys::alarm::{clear_alarm, set_alarm};
 use crate::sys::frame::{self, Frame};
 use crate::thread::local::{Elsewhere, Local};
 use crate::thread::run::{BATCH, ThreadGuard, begin_rest, close, end_all, free_memory};
-use crate::thread::serve::{ring, serve_one, take_in};
+use crate::thread::serve::{queue_due_timers, serve_one, take_in};
 
-/// Called once, when it has become an actor thread: it stays one without instances, and goes back to its own.
+/// Makes a thread that has just become an actor thread a borrowed one, which goes on without instances. It goes back to
+/// its own code. To be called once.
 pub(crate) fn become_borrowed(local: &Local) {
     local.borrowed.is_one.set(true);
-    go(local);
+    leave_for_own_code(local);
 }
 
-/// Runs `f` as an actor thread. Where it is one just now, that is all.
+/// Runs `f` as an actor thread, and then goes back to what the thread was before.
 pub(crate) fn as_actor_thread<R>(local: &Local, f: impl FnOnce() -> R) -> R {
     if !local.borrowed.is_one.get() || local.mailbox.is_current() {
         return f();
     }
-    come_back(local);
+    return_from_own_code(local);
     let result = f();
     match local.borrowed.end.take() {
         Some(end) => end(),
-        None => go(local),
+        None => leave_for_own_code(local),
     }
     result
 }
 
-/// Ends the thread's part in the engine.
+/// Ends the instances of a borrowed thread, and with them the thread's part in the engine.
 pub(crate) fn end(guard: ThreadGuard) {
     let local = guard.local();
     local.borrowed.is_one.set(false);
-    come_back(local);
+    return_from_own_code(local);
     end_all(local);
 }
 
-/// One of its own instances has dropped what `here` gave: it ends when no code of theirs is on the stack any more.
+/// As `end`, for a `Here` that one of the thread's own instances has dropped: done when no code of theirs is on the
+/// stack any more.
 pub(crate) fn end_later(local: &Local, guard: ThreadGuard) {
     local.ending.set(true);
     local.borrowed.end.set(Some(Box::new(move || end(guard))));
 }
 
-fn come_back(local: &Local) {
+/// Makes the thread an actor thread again: it comes back from its own code.
+fn return_from_own_code(local: &Local) {
     if let Some(Elsewhere { stands, rests, alarm }) = local.borrowed.elsewhere.take() {
         if let Some(alarm) = alarm {
             clear_alarm(alarm);
@@ -57,8 +64,8 @@ fn come_back(local: &Local) {
     local.mailbox.make_current();
 }
 
-/// Goes back to its own; told at once if there is something to do here.
-fn go(local: &Local) {
+/// Goes back to the thread's own code. If its instances have something to do, its hook is called at once.
+fn leave_for_own_code(local: &Local) {
     let parker = &local.mailbox.parker;
     parker.announce();
     let idle = take_in(local) && !local.has_mail(u32::MAX) && !local.ending.get();
@@ -80,29 +87,30 @@ fn go(local: &Local) {
     }
 }
 
-/// Something waits for it.
+/// Whether mail waits for the thread's instances.
 pub(crate) fn has_work(local: &Local) -> bool {
     !local.mailbox.is_empty() || local.has_mail(u32::MAX)
 }
 
-/// Its part in the engine is over.
+/// Whether the thread's part in the engine is over.
 pub(super) fn is_done(local: &Local) -> bool {
     local.borrowed.is_one.get() && local.mailbox.parker.is_closed()
 }
 
-/// The engine has told it to end.
+/// Whether the engine has told the thread to end.
 pub(crate) fn is_ending(local: &Local) -> bool {
     local.ending.get()
 }
 
-/// Serves as much as waits, and not what comes meanwhile on top. `false` when the engine has ended this thread.
+/// Serves as many messages as wait just now, but no more for those that come meanwhile. `false` when the engine has
+/// ended this thread.
 pub(crate) fn run_pending(local: &Rc<Local>) -> bool {
     if Frame::current().is_user_code() {
         return true;
     }
     as_actor_thread(local, || {
         take_in(local);
-        ring(local);
+        queue_due_timers(local);
         let mut waiting = local.hosting.borrow().queue.len();
         while waiting > 0 {
             match serve_one(local, u32::MAX, waiting) {
@@ -110,13 +118,13 @@ pub(crate) fn run_pending(local: &Rc<Local>) -> bool {
                 done => waiting = waiting.saturating_sub(done),
             }
         }
-        // Closed from outside: this thread was given up.
+        // If the mailbox was closed from outside, this thread was abandoned.
         let told = local.ending.get() || local.mailbox.parker.is_closed();
         let waits = local.has_mail(u32::MAX) || !local.held.is_empty();
         if told && (!waits || local.mailbox.edge.is_sealed()) {
             local.ending.set(true);
             end_all(local);
-            // The engine need not wait for its owner.
+            // Reported here, so that the engine need not wait until the `Here` is dropped.
             close(local);
             local.parent.thread_ended(&local.mailbox);
             return false;
@@ -125,11 +133,11 @@ pub(crate) fn run_pending(local: &Rc<Local>) -> bool {
     })
 }
 
-/// Serves until there is nothing to do.
+/// Serves until there is nothing to do, or the thread is to end.
 pub(crate) fn run_until_idle(local: &Rc<Local>) {
     as_actor_thread(local, || {
         while !local.ending.get() {
-            ring(local);
+            queue_due_timers(local);
             if !take_in(local) || local.has_mail(u32::MAX) {
                 serve_one(local, u32::MAX, BATCH);
             } else {

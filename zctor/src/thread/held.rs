@@ -1,4 +1,4 @@
-//! Mail that waits for the end of an instance's backoff.
+//! Mail that waits until the backoff of its instance is over.
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, VecDeque};
@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, VecDeque};
 use crate::id::Slot;
 use crate::mailbox::mail::Mail;
 
-/// The mail held for instances of one thread that back off.
+/// The mail that is held for the instances of one thread that back off.
 #[derive(Default)]
 pub(crate) struct Held {
     by_slot: RefCell<BTreeMap<Slot, VecDeque<Mail>>>,
@@ -14,24 +14,24 @@ pub(crate) struct Held {
 }
 
 impl Held {
-    /// Whether none is held.
+    /// Whether no mail is held.
     #[inline]
     pub(super) fn is_empty(&self) -> bool {
         self.count.get() == 0
     }
 
-    /// Whether some is held for this instance.
+    /// Whether mail is held for this instance.
     pub(super) fn has(&self, slot: Slot) -> bool {
         self.by_slot.borrow().contains_key(&slot)
     }
 
-    /// Holds mail for its instance, behind what is held for that.
+    /// Holds mail for its instance, behind the mail that is held for that already.
     pub(super) fn hold(&self, mail: Mail) {
         self.count.set(self.count.get() + 1);
         self.by_slot.borrow_mut().entry(mail.to).or_default().push_back(mail);
     }
 
-    /// What is held for an instance, in the order of arrival.
+    /// Takes the mail that is held for an instance, in the order of arrival.
     pub(super) fn take(&self, slot: Slot) -> VecDeque<Mail> {
         if self.is_empty() {
             return VecDeque::new();
@@ -41,7 +41,7 @@ impl Held {
         taken
     }
 
-    /// What is held for all, the instances in the order of their slots.
+    /// Takes all mail that is held: for one instance after the other, in the order of their slots.
     pub(super) fn take_all(&self) -> impl Iterator<Item = Mail> {
         self.count.set(0);
         self.by_slot.take().into_values().flatten()
@@ -61,8 +61,8 @@ mod tests {
             held.hold(Mail::order(slots[slot], Order::Tick(id)));
         }
         let ids = |mail: &mut dyn Iterator<Item = Mail>| -> Vec<u64> {
-            mail.filter_map(|mail| match mail.what {
-                crate::mailbox::mail::What::Order(Order::Tick(id)) => Some(id),
+            mail.filter_map(|mail| match mail.contents {
+                crate::mailbox::mail::MailContents::Order(Order::Tick(id)) => Some(id),
                 _ => None,
             })
             .collect()

@@ -1,4 +1,7 @@
-//! What an actor thread has that no other thread touches, and how it knows its instances and its engine.
+//! The state of an actor thread that no other thread touches.
+//!
+//! The thread knows its instances by the trait `Instance` and its engine by the trait `Parent`; the layers above
+//! implement both.
 
 use std::any::{Any, TypeId};
 use std::cell::{Cell, RefCell};
@@ -33,19 +36,20 @@ pub(crate) fn local() -> Option<Rc<Local>> {
     LOCAL.try_with(|local| local.borrow().clone()).ok().flatten()
 }
 
-/// Whom an actor thread tells of itself, and who finds another receiver for its mail: its engine.
+/// The engine of an actor thread, as the thread knows it.
 pub(crate) trait Parent: Send + Sync {
-    /// The thread has nothing to do, for now.
+    /// Tells it that the thread has come to rest.
     fn came_to_rest(&self);
-    /// An instance of it has ended.
+    /// Tells it that an instance of the thread has ended.
     fn instance_ended(&self, report: InstanceReport);
-    /// The thread has ended.
+    /// Tells it that the thread has ended.
     fn thread_ended(&self, mailbox: &Arc<Mailbox>);
-    /// Gives what is left in an envelope to siblings of its receiver, which has ended. What it could not place stays inside.
+    /// Gives the messages in an envelope, whose receiver has ended, to siblings of the receiver. Messages that no
+    /// sibling takes stay in the envelope.
     fn redirect(&self, envelope: &mut Envelope);
 }
 
-/// What the layers above keep on a thread: a value a type.
+/// Values that the layers above keep on a thread: one of each type.
 #[derive(Default)]
 pub(crate) struct Kept(RefCell<TypeMap<Box<dyn Any>>>);
 
@@ -55,42 +59,43 @@ impl Kept {
         self.0.borrow().get(&TypeId::of::<T>())?.downcast_ref().cloned()
     }
 
-    /// Keeps a value. Gives the one before, which may hold something of the user's.
+    /// Keeps a value. Gives the one that it replaces, for the caller to drop: it may hold values of the user's.
     pub(crate) fn put<T: 'static>(&self, value: T) -> Option<Box<dyn Any>> {
         self.0.borrow_mut().insert(TypeId::of::<T>(), Box::new(value))
     }
 }
 
-/// The instances of a thread, and the queue of what waits for them: in one cell, which is borrowed once for each step.
+/// The instances of a thread and the queue of their mail. They share one cell, so that a step borrows once.
 #[derive(Default)]
 pub(super) struct Hosting {
     pub(super) slots: Slots<Rc<dyn Instance>>,
     pub(super) queue: Queue,
 }
 
-/// A thread that is not ours: the calling thread of `here`, an actor thread only while it serves or waits.
+/// The part of the state that only the calling thread of `here` uses; see `borrowed.rs`.
 #[derive(Default)]
 pub(super) struct Borrowed {
-    /// Whether this is one. It goes on without instances then.
+    /// Whether the thread is borrowed. It goes on without instances then.
     pub(super) is_one: Cell<bool>,
-    /// It is back at something of its own.
+    /// Set while the thread is in code of its own.
     pub(super) elsewhere: Cell<Option<Elsewhere>>,
-    /// Its end, put off until no code of its instances is on the stack.
+    /// The end of its part in the engine, put off until no code of its instances is on the stack.
     pub(super) end: Cell<Option<Box<dyn FnOnce()>>>,
 }
 
-/// What a borrowed thread has left behind while it is back at something of its own.
+/// The things to be undone when a borrowed thread comes back from code of its own.
 pub(super) struct Elsewhere {
-    /// Its word stands by.
+    /// Whether its word stands by.
     pub(super) stands: bool,
+    /// Whether it counts as at rest.
     pub(super) rests: bool,
-    /// For its next timer.
+    /// The alarm that is set for its next timer.
     pub(super) alarm: Option<AlarmId>,
 }
 
-/// Everything of an actor thread that no other thread touches.
+/// The state of an actor thread that no other thread touches.
 ///
-/// Its cells are borrowed for a origin each, never while user code runs.
+/// Its cells are borrowed only briefly, and never while user code runs.
 pub(crate) struct Local {
     pub(crate) parent: Arc<dyn Parent>,
     pub(crate) mailbox: Arc<Mailbox>,
@@ -99,12 +104,12 @@ pub(crate) struct Local {
     pub(super) hosting: RefCell<Hosting>,
     pub(super) held: Held,
     pub(crate) timers: Timers,
-    /// The engine told this thread to end.
+    /// Whether the engine has told this thread to end.
     pub(super) ending: Cell<bool>,
     pub(super) borrowed: Borrowed,
-    /// How long it spins before it parks.
+    /// How long the thread spins before it parks, in turns of `Parker::spin`.
     pub(super) budget: Cell<u32>,
-    /// What the layers above keep here.
+    /// Values that the layers above keep here.
     pub(crate) kept: Kept,
 }
 
@@ -130,12 +135,12 @@ impl Local {
         self.hosting.borrow().slots.instance(slot)
     }
 
-    /// A slot for a newcomer, and when it came.
+    /// Reserves a slot for a new instance; gives its age too.
     pub(crate) fn reserve(&self) -> (Slot, Birth) {
         (self.hosting.borrow_mut().slots.reserve(), Birth::of(self.timers.next_serial()))
     }
 
-    /// Puts a newcomer on the roster; gives the block with its account.
+    /// Puts a new instance on the roster; gives the block that holds its account.
     pub(crate) fn add(&self, slot: Slot, name: &'static str) -> Arc<Block> {
         let block = self.mailbox.roster.add(slot, name);
         self.hosting.borrow_mut().slots.keep(slot, &block);
@@ -148,55 +153,58 @@ impl Local {
         self.mailbox.meter.instances.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// The instance has ended: reports it and frees its slot.
+    /// Frees the slot of an instance that has ended, and reports the end to the engine.
     pub(crate) fn vacate(&self, slot: Slot, why: &End) -> Removed {
         self.leave(slot, why, |report| self.parent.instance_ended(report))
     }
 
-    /// Frees the slot of an instance that has ended. `report` is given its account, unless an abandonment has reported that
-    /// before.
+    /// Frees the slot of an instance that has ended. `report` is given what its account says, unless that was reported
+    /// before, when the thread was abandoned.
     pub(crate) fn leave(&self, slot: Slot, why: &End, report: impl FnOnce(InstanceReport)) -> Removed {
         let removed = self.mailbox.roster.remove(slot, why, report);
-        // Its account is still read where it was reported with its thread: that is nobody else's then.
-        let left = self.hosting.borrow_mut().slots.vacate(slot, removed.is_news);
+        // If the instance was reported with its abandoned thread, its account is still read; no other instance may get
+        // that then.
+        let left = self.hosting.borrow_mut().slots.vacate(slot, removed.is_first_report);
         self.mailbox.meter.instances.fetch_sub(1, Ordering::Relaxed);
-        // Its parts of the user's making are gone by now; what is left is ours.
+        // This drop runs no user code: the state and the factory were dropped before.
         drop(left);
         removed
     }
 
-    /// Nobody lives here.
+    /// Whether no instance lives on this thread.
     pub(super) fn is_empty(&self) -> bool {
         self.mailbox.meter.instances.load(Ordering::Relaxed) == 0
     }
 
-    /// The youngest of those that live here.
+    /// The youngest instance on this thread.
     pub(super) fn youngest(&self) -> Option<Rc<dyn Instance>> {
         self.hosting.borrow_mut().slots.youngest()
     }
 
-    /// Mail of depths below this one waits in the queue.
+    /// Whether mail of call depths below `below` is queued.
     pub(super) fn has_mail(&self, below: u32) -> bool {
         self.hosting.borrow().queue.has(below)
     }
 
-    /// When this thread must wake by itself. Once it is to end, only mail that is held is waited for.
+    /// When this thread must wake by itself. Once it is told to end, timers count only while mail is held: a timer ends
+    /// the backoff of the instance that the mail is held for.
     pub(crate) fn next_timer(&self) -> Option<Instant> {
         if self.ending.get() && self.held.is_empty() { None } else { self.timers.first() }
     }
 }
 
+/// How far an instance is in its life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Phase {
-    /// Built; `on_start` comes before the first message.
+    /// It is built, and its `on_start` must still run, before the first message.
     New,
     Live,
-    /// Panicked too often: waits before it is built again. Its mail is held.
+    /// It waits before its state is built again. Its mail is held.
     BackingOff,
     Ended,
 }
 
-/// What a handler asked for; done when it has returned.
+/// The change to its instance that a handler has asked for, made when the handler has returned.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Requested {
     #[default]
@@ -205,24 +213,25 @@ pub(crate) enum Requested {
     Stop,
 }
 
-/// The part of an instance that does not depend on its types.
+/// The part of an instance that does not depend on the types of its messages and its state.
 pub(crate) struct Common {
     pub(crate) phase: Cell<Phase>,
     pub(crate) requested: Cell<Requested>,
-    /// Its code is on the stack: a message for it must wait its turn.
+    /// Whether its code is on the stack: no message may be handled meanwhile.
     pub(crate) busy: Cell<bool>,
-    /// Its handlers have answered when they return. A double's have not: a test answers for it.
+    /// Whether its handlers have replied when they return. Those of a test double have not: the test replies.
     pub(crate) answers_itself: bool,
 }
 
-/// What a thread does with an instance whatever its types.
+/// An instance as its thread knows it, whatever the types of its messages and its state.
 pub(crate) trait Instance {
     fn common(&self) -> &Common;
     fn slot(&self) -> Slot;
     fn born(&self) -> Birth;
-    /// Handles the message in an `Option` of its type, if it takes messages now; `true` if nothing is left of that.
+    /// Handles a message, which is in an `Option` of its type, if the instance takes messages just now. `false` if the
+    /// message is still there.
     fn handle_message(self: Rc<Self>, local: &Rc<Local>, serving: Serving, message: &mut dyn Any) -> bool;
-    /// As `handle_message`, for the call in an `Option<Call>`. One whose caller has given up is skipped.
+    /// As `handle_message`, for a call, which is in an `Option<Call>`. A call that its caller has given up is skipped.
     fn handle_call(
         self: Rc<Self>,
         local: &Rc<Local>,
@@ -230,10 +239,11 @@ pub(crate) trait Instance {
         call: &mut dyn Any,
         can_be_given_up: bool,
     ) -> bool;
-    /// As `handle_message`, for those in a `VecDeque`, one after the other while it takes them and `serving` allows.
+    /// As `handle_message`, for a batch, which is a `VecDeque`: one message after the other, while the instance takes
+    /// them and `serving` allows. `false` if messages are left.
     fn handle_batch(self: Rc<Self>, local: &Rc<Local>, serving: Serving, messages: &mut dyn Any) -> bool;
-    /// Handles the message in an `Option`, called on this thread just now, if it is free to, under a deadline; `reply` is its
-    /// caller's place for that, an `Option` too.
+    /// Handles a call that other code of this thread makes just now, if the instance is free. `message` is an `Option`
+    /// of the message; `reply` is the `Option` in which the caller awaits the reply.
     fn handle_here(
         self: Rc<Self>,
         local: &Rc<Local>,
@@ -241,15 +251,17 @@ pub(crate) trait Instance {
         reply: &mut dyn Any,
         deadline: Option<Instant>,
     ) -> OnTheSpot;
-    /// Runs `on_start` if it is due.
+    /// Runs `on_start` if it has not run yet.
     fn start(self: Rc<Self>, local: &Rc<Local>);
-    /// Ends it in order: `on_stop`, drop.
+    /// Ends the instance in an orderly way: runs `on_stop`, and drops the state.
     fn end(self: Rc<Self>, local: &Rc<Local>);
-    /// Drops it as it is, and frees its slot: the thread never came to run, or its factory failed.
+    /// Drops the instance without `on_stop`, and frees its slot: its thread will not run, or its factory failed.
     fn discard(&self, local: &Rc<Local>);
+    /// Does what the timer with this number is for.
     fn tick(self: Rc<Self>, local: &Rc<Local>, id: u64);
+    /// Goes on with the pipe of this number.
     fn piped(self: Rc<Self>, local: &Rc<Local>, id: u64);
-    /// Does what follows the end of a handler, if that panicked or asked for something.
+    /// Does what follows a handler that has panicked, or has asked for something.
     fn follow_up(self: Rc<Self>, local: &Rc<Local>, panic: Option<&Arc<str>>);
 }
 
@@ -263,22 +275,23 @@ impl Occupant for Rc<dyn Instance> {
     }
 }
 
-/// What became of a call that its caller's thread was to handle on the spot.
+/// The outcome of a call that `handle_here` was to handle on the spot.
 pub(crate) enum OnTheSpot {
     Handled,
-    /// The callee must handle something else first.
+    /// The callee is not free: the call must be queued.
     Busy,
+    /// The callee's handler has run, and something follows from that.
     FollowUp(FollowUp),
 }
 
-/// The callee has panicked, or asked for something.
+/// The work that follows a handler that has panicked, or has asked for something.
 pub(crate) struct FollowUp {
     pub(crate) callee: Rc<dyn Instance>,
     pub(crate) panic: Option<Arc<str>>,
 }
 
 impl FollowUp {
-    /// Does what follows from it; gives the panic's text.
+    /// Does it; gives the panic's text.
     #[cold]
     pub(crate) fn run(self, local: &Rc<Local>) -> Option<Arc<str>> {
         self.callee.follow_up(local, self.panic.as_ref());

@@ -1,4 +1,5 @@
-//! The own queue of an actor thread: what it has taken in and not handled yet.
+//! The queue of an actor thread: mail that it has taken in and not handled yet. It is served in the order of arrival,
+//! but for calls to instances for which nothing else is queued: those go ahead. `Queue` has the rule, with its proof.
 
 use std::collections::VecDeque;
 use std::mem::{forget, replace};
@@ -7,38 +8,51 @@ use crate::id::Slot;
 use crate::mailbox::counters::Account;
 use crate::mailbox::mail::{Mail, Order};
 
-/// The thread's own queue: one lane a call depth, so that nested serving never looks at what it may not take.
+/// The thread's own queue: one lane for each call depth, so that a nested wait never looks at mail that it may not
+/// take.
 ///
-/// It is served in order of arrival, but a call to an instance for which nothing else lies here when it comes goes ahead of
-/// what waits for others. When it is the first of those, it lets one of the others pass that came before it. So neither
-/// starves the other: a call that goes ahead waits for what is being handled when it comes (of a batch, 64 messages at most),
-/// for such calls that came before it, and for one of the others for each of them and itself; any of the others waits for
-/// what came before it, and for no more later calls than that.
+/// The rule:
 ///
-/// What comes later for the same instance is not served before such a call. While that waits, it counts in the load of its
-/// instance, so none of these goes ahead, and each has a number above that of the call, since mail is numbered while a call
-/// waits to go ahead. And what does not go ahead is only served if its number is below those of all calls that wait to, in
-/// the lanes that are looked at: the call's is among them, for an instance has one lane. What is gathered joins the latest
-/// arrival of all, so that it stands where it would stand alone.
+/// 1. Mail is served in the order of arrival.
+/// 2. A call *goes ahead* of the mail for other instances if nothing else is queued for its own instance when it comes.
+/// 3. The calls that wait to go ahead are served in the order of arrival among themselves. The first of them lets one
+///    other message or order pass that came before it.
+///
+/// Neither kind of mail starves the other:
+///
+/// - A call that goes ahead waits for the mail that is being handled when it comes (of a batch, 64 messages at most),
+///   and for the calls that came before it and go ahead too. For each of those calls, and for itself, it waits for one
+///   other message or order.
+/// - Mail that does not go ahead waits for the mail that came before it, and for later calls: for no more of them than
+///   there are messages and orders before it.
+///
+/// Mail for one instance keeps its order: no later mail is served before a call that waits to go ahead to the same
+/// instance.
+///
+/// - A later call does not go ahead, since the waiting call counts in the load of their instance.
+/// - Later mail has a number above that of the call, since all mail is numbered while a call waits to go ahead. Mail
+///   that does not go ahead is served only if its number is below those of all calls that wait to go ahead in the lanes
+///   that are looked at. The call is among those, since an instance has one lane.
+/// - A message that is gathered joins the latest arrival of all, so it stands where it would stand alone.
 #[derive(Default)]
 pub(crate) struct Queue {
     lanes: Vec<Lane>,
-    /// Mail that was numbered, as all is while there are several lanes, or a call waits to go ahead. Other mail keeps the
-    /// number it came with, which is below those given here.
+    /// How much mail was numbered here. All mail is, while there are several lanes or a call waits to go ahead. Other
+    /// mail keeps the number that it came with, which is below those given here.
     arrivals: u64,
-    /// Calls that wait to go ahead.
+    /// How many calls wait to go ahead.
     pub(crate) waiting: usize,
-    /// Batches that are being handled: what is left of them comes back.
+    /// How many batches are being handled of which something will be left and put back.
     pub(crate) in_hand: usize,
 }
 
 struct Lane {
     depth: u16,
     mail: VecDeque<Mail>,
-    /// Calls that go ahead of `mail`: one an instance at most.
+    /// Calls that go ahead of `mail`: at most one for each instance.
     ahead: VecDeque<Mail>,
-    /// The first of them has let one pass.
-    has_yielded: bool,
+    /// Whether the first of `ahead` has let other mail pass already.
+    has_let_pass: bool,
 }
 
 impl Lane {
@@ -55,16 +69,17 @@ impl Queue {
             [lane] if lane.depth == depth && self.waiting == 0 && !ahead => (&mut lane.mail, None),
             _ => self.number(depth, ahead),
         };
-        // Made where it is to lie. What is made elsewhere and moved at once is read in larger pieces than those it was just
-        // written in, and a processor waits until all of these have left its store buffer. `push_back` would have it made
-        // elsewhere, to drop it there should the queue fail to grow.
+        // The mail is made where it is to lie, in place of an order that is pushed first. Mail that is made elsewhere
+        // and moved at once is read in larger pieces than it was written in, and a processor waits for that until all
+        // of these have left its store buffer. `push_back` would make it elsewhere, to drop it there should the queue
+        // fail to grow.
         lane.push_back(Mail::order(Slot { index: 0, generation: 0 }, Order::Start));
         if let Some(place) = lane.back_mut() {
-            forget(replace(place, make().numbered(number))); // `make` cannot panic, and an order holds nothing
+            forget(replace(place, make().numbered(number))); // `make` cannot panic, and an order needs no drop
         }
     }
 
-    /// The lane for mail that needs a number here, and that.
+    /// Numbers mail if that is needed: gives the lane that it goes to, and its number.
     #[inline(never)]
     fn number(&mut self, depth: u16, ahead: bool) -> (&mut VecDeque<Mail>, Option<u64>) {
         self.arrivals += 1;
@@ -74,20 +89,20 @@ impl Queue {
         (if ahead { &mut lane.ahead } else { &mut lane.mail }, Some(number))
     }
 
-    /// Whether a call for this instance goes ahead. Apart from the loop over arrivals, where all mail was moved once more for
-    /// it.
+    /// Whether a call for the instance with this account goes ahead. Not inlined: in the loop over arrivals, all mail
+    /// was moved once more because of it.
     #[inline(never)]
-    pub(crate) fn lets_ahead(&self, account: &Account) -> bool {
-        // A call that finds nobody here has nobody to go ahead of.
-        (self.in_hand > 0 || self.has(u32::MAX)) && account.is_unburdened()
+    pub(crate) fn may_go_ahead(&self, account: &Account) -> bool {
+        // With nothing queued and nothing to be put back, there is no mail to go ahead of.
+        (self.in_hand > 0 || self.has(u32::MAX)) && account.has_nothing_queued()
     }
 
     fn lane(&mut self, depth: u16) -> &mut Lane {
-        // A thread has few lanes: one a call depth that lives on it.
+        // A search is fine: a thread has few lanes, one for each call depth among its instances.
         let index = self.lanes.iter().position(|lane| lane.depth >= depth).unwrap_or(self.lanes.len());
         if self.lanes.get(index).is_none_or(|lane| lane.depth != depth) {
             let (mail, ahead) = (VecDeque::new(), VecDeque::new());
-            self.lanes.insert(index, Lane { depth, mail, ahead, has_yielded: false });
+            self.lanes.insert(index, Lane { depth, mail, ahead, has_let_pass: false });
         }
         &mut self.lanes[index]
     }
@@ -101,7 +116,7 @@ impl Queue {
         (alone || last.number == self.arrivals | NUMBERED).then_some(last)
     }
 
-    /// Back to where it was: before all that came later. `mail` came in the order given.
+    /// Puts mail back before all that came later. `mail` is in the order of arrival.
     pub(crate) fn push_front(&mut self, depth: u16, mail: impl DoubleEndedIterator<Item = Mail>) {
         let lane = &mut self.lane(depth).mail;
         for mut mail in mail.rev() {
@@ -110,20 +125,21 @@ impl Queue {
         }
     }
 
-    /// Back to where it was taken from.
+    /// Puts what is left of a batch back to where it was taken from.
     pub(crate) fn put_back(&mut self, depth: u16, mail: Mail) {
         self.lane(depth).mail.push_front(mail);
     }
 
-    /// The next to be served among the lanes of depths below `below`, and its depth.
+    /// Takes out the next mail of call depths below `below`; gives its depth too.
     pub(crate) fn pop(&mut self, below: u32) -> Option<(u16, Mail)> {
-        let (depth, lane) = self.take_turn(below)?;
+        let (depth, lane) = self.choose_next(below)?;
         Some((depth, lane.pop_front()?))
     }
 
-    /// Where the next to be served is the first, if there is one; and the depth of that lane. Whoever asks takes it.
+    /// Chooses the next mail to be served, of call depths below `below`: it is the first of the queue that is returned,
+    /// if there is any. Gives the depth of its lane too. The caller must take it out, since the choice is noted.
     #[inline(always)]
-    pub(crate) fn take_turn(&mut self, below: u32) -> Option<(u16, &mut VecDeque<Mail>)> {
+    pub(crate) fn choose_next(&mut self, below: u32) -> Option<(u16, &mut VecDeque<Mail>)> {
         let ahead = if self.waiting == 0 { None } else { self.next_ahead(below) };
         if let Some(index) = ahead {
             self.waiting -= 1;
@@ -138,25 +154,28 @@ impl Queue {
         Some((lane.depth, &mut lane.mail))
     }
 
-    /// The lane whose first call goes ahead now; `None` if none waits there, or it lets one pass, which it notes.
+    /// The index of the lane whose first call is to be served now. `None` if no call waits to go ahead, or if the first
+    /// of them lets other mail pass, which is noted.
     #[inline(never)]
     fn next_ahead(&mut self, below: u32) -> Option<usize> {
         let allowed = self.lanes.iter().take_while(|lane| u32::from(lane.depth) < below).enumerate();
         let calls = allowed.filter_map(|(index, lane)| Some((lane.ahead.front()?.number, index)));
         let (arrival, index) = calls.min()?;
         let passes = |lane: &mut Lane| lane.mail.front().is_some_and(|first| first.number < arrival);
-        let one_passes = !self.lanes[index].has_yielded && self.earliest(below).is_some_and(passes);
-        self.lanes[index].has_yielded = one_passes;
+        let one_passes = !self.lanes[index].has_let_pass && self.earliest(below).is_some_and(passes);
+        self.lanes[index].has_let_pass = one_passes;
         (!one_passes).then_some(index)
     }
 
+    /// The lane whose first mail came before that of the others, of call depths below `below`, apart from calls that go
+    /// ahead.
     fn earliest(&mut self, below: u32) -> Option<&mut Lane> {
         let allowed = self.lanes.iter_mut().take_while(|lane| u32::from(lane.depth) < below);
         let first = allowed.filter_map(|lane| Some((lane.mail.front()?.number, lane)));
         first.min_by_key(|(arrival, _)| *arrival).map(|(_, lane)| lane)
     }
 
-    /// Gives the room of a crowd back, when that is gone.
+    /// Frees the memory that a burst of mail took, once it is served.
     pub(crate) fn shrink(&mut self) {
         for lane in self.lanes.iter_mut().flat_map(|lane| [&mut lane.mail, &mut lane.ahead]) {
             if lane.capacity() > KEPT {
@@ -165,7 +184,7 @@ impl Queue {
         }
     }
 
-    /// Messages and orders.
+    /// How many messages and orders are queued.
     pub(crate) fn len(&self) -> usize {
         let all = self.lanes.iter().flat_map(|lane| lane.mail.iter().chain(&lane.ahead));
         all.map(|mail| mail.messages.max(1) as usize).sum()
@@ -176,30 +195,30 @@ impl Queue {
     }
 }
 
-/// What the numbers given here have, and those that mail comes with have not.
+/// A bit that is set in the numbers given here, and not in those that mail comes with.
 const NUMBERED: u64 = 1 << 63;
 
-/// Room for so many that a lane keeps at rest.
+/// A lane keeps the memory for so many entries when it is shrunk.
 const KEPT: usize = 256;
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::mailbox::mail::What;
+    use crate::mailbox::mail::MailContents;
 
-    /// An order that tells which one it is.
+    /// An order with an id by which the tests know it.
     fn mail(id: u64) -> Mail {
         Mail::order(Slot { index: 0, generation: 0 }, Order::Tick(id))
     }
 
     fn id(mail: &Mail) -> Option<u64> {
-        match mail.what {
-            What::Order(Order::Tick(id)) => Some(id),
+        match mail.contents {
+            MailContents::Order(Order::Tick(id)) => Some(id),
             _ => None,
         }
     }
 
-    /// All that is below a depth, in the order in which it is served.
+    /// Serves all mail below a depth, and gives the ids in the order of serving.
     fn served(queue: &mut Queue, below: u32) -> Vec<u64> {
         std::iter::from_fn(|| queue.pop(below)).filter_map(|(_, mail)| id(&mail)).collect()
     }
@@ -251,7 +270,7 @@ mod tests {
     }
 
     #[test]
-    fn the_room_of_a_crowd_is_given_back_and_nothing_of_what_waits() {
+    fn shrinking_frees_memory_and_loses_no_mail() {
         let mut queue = Queue::default();
         (0..10 * KEPT as u64).for_each(|id| queue.push(0, false, || mail(id)));
         queue.shrink();
@@ -263,7 +282,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_put_back_comes_first_again() {
+    fn mail_that_is_put_back_comes_first_again() {
         let mut queue = Queue::default();
         for (depth, id) in [(0, 1), (1, 2), (0, 3)] {
             queue.push(depth, false, || mail(id));

@@ -1,4 +1,6 @@
 //! The start, the loop, the rest and the end of an actor thread.
+//!
+//! They are steps 1, 4 and 5 of the list at the head of `thread.rs`, and the loop around step 2.
 
 use std::rc::Rc;
 use std::sync::Arc;
@@ -10,27 +12,30 @@ use crate::reply::oneshot;
 use crate::sys::frame;
 use crate::sys::park::wait_outside;
 use crate::sys::spawn::{Started, start_thread};
-use crate::sys::unwind::quietly;
+use crate::sys::unwind::ignoring_panic;
 use crate::thread::local::{Kept, LOCAL, Local, Parent};
-use crate::thread::serve::{ring, serve_one, take_in};
+use crate::thread::serve::{queue_due_timers, serve_one, take_in};
 use crate::thread::undelivered::{clear_queue, divert_here};
 
-/// Builds one instance on its thread. What it gives joins the registry when the whole thread stands.
+/// Builds one instance on its thread. The `T` that it returns goes into the registry once all instances of the thread
+/// are built.
 pub(crate) type Build<T> = Box<dyn FnOnce(&Rc<Local>) -> Result<Option<T>, SpawnError> + Send>;
 
-/// A thread to be.
+/// The plan of a thread that is to be started.
 pub(crate) struct Plan<T> {
     pub(crate) stack_size: Option<usize>,
     pub(crate) builds: Vec<Build<T>>,
-    /// What the layers above keep there, made on the thread.
+    /// Makes, on the new thread, what the layers above keep there.
     pub(crate) keep: Box<dyn FnOnce() -> Kept + Send>,
 }
 
-/// A thread that was started and may have failed to build its instances.
+/// A thread that was started. Whether it could build its instances is not known yet.
 pub(crate) struct Starting<T> {
     pub(crate) mailbox: Arc<Mailbox>,
     pub(crate) handle: Started,
+    /// Receives the outcome of the builds.
     pub(crate) built: oneshot::Receiver<Result<Vec<T>, SpawnError>>,
+    /// Tells the thread to run. Dropped unsent, it tells the thread to drop its instances instead.
     pub(crate) commit: oneshot::Sender<()>,
 }
 
@@ -56,7 +61,7 @@ pub(crate) fn start<T: Send + 'static>(
                     let _ = built_sender.send(Ok(enlisted));
                     match wait_outside(&mut committed, None) {
                         Some(Ok(())) => run(guard.local()),
-                        // Another thread of the same pool failed: none of them comes to life.
+                        // Another thread of the same spawn failed: none of them runs.
                         Some(Err(_)) | None => discard_all(guard.local()),
                     }
                 }
@@ -67,7 +72,8 @@ pub(crate) fn start<T: Send + 'static>(
     Ok(Starting { mailbox, handle, built, commit })
 }
 
-/// Marks the current thread as an actor thread; dropped, it closes the mailbox and reports, however the thread ends.
+/// Marks the current thread as an actor thread. Its drop closes the mailbox and reports the end, however the thread
+/// ends.
 pub(crate) struct ThreadGuard(Rc<Local>);
 
 impl ThreadGuard {
@@ -88,9 +94,9 @@ impl Drop for ThreadGuard {
     fn drop(&mut self) {
         let local = &self.0;
         close(local);
-        // None are left, unless a bug of ours unwinds: their states are dropped all the same.
+        // No instance is left, unless a bug of zctor's own unwinds here. The states are dropped then too.
         discard_all(local);
-        // A thread that never left by itself, and whose locals are going, is past this.
+        // `LOCAL` may be destroyed already, if this guard is dropped by the destructor of another thread-local.
         let _ = LOCAL.try_with(|current| current.replace(None));
         frame::leave();
         local.mailbox.parker.leave();
@@ -98,7 +104,7 @@ impl Drop for ThreadGuard {
     }
 }
 
-/// Messages of its own that a thread serves before it looks at its mailbox and its timers again.
+/// How many messages of its queue a thread serves before it looks at its mailbox and its timers again.
 pub(super) const BATCH: usize = 64;
 
 fn build_all<T>(local: &Rc<Local>, builds: Vec<Build<T>>) -> Result<Vec<T>, SpawnError> {
@@ -108,8 +114,8 @@ fn build_all<T>(local: &Rc<Local>, builds: Vec<Build<T>>) -> Result<Vec<T>, Spaw
         match build(local) {
             Ok(built) => enlisted.extend(built),
             Err(error) => {
-                // The factories that will not run hold what the user moved into them.
-                quietly(|| drop(builds));
+                // The factories that will not run hold values of the user's, whose drops are the user's code.
+                ignoring_panic(|| drop(builds));
                 return Err(error);
             }
         }
@@ -117,7 +123,7 @@ fn build_all<T>(local: &Rc<Local>, builds: Vec<Build<T>>) -> Result<Vec<T>, Spaw
     Ok(enlisted)
 }
 
-/// The thread never came to run: its states are dropped where they were built.
+/// Drops all instances as they are, on the thread that built them: it will not run.
 fn discard_all(local: &Rc<Local>) {
     while let Some(instance) = local.youngest() {
         instance.discard(local);
@@ -136,14 +142,14 @@ pub(crate) fn run(local: &Rc<Local>) {
             }
         }
         take_in(local);
-        ring(local);
-        // Once the time is up nothing is handled any more: what is queued is left for the end.
+        queue_due_timers(local);
+        // Once the edge is sealed nothing is handled any more: `close` gives up what is queued.
         let out_of_time = local.ending.get() && mailbox.edge.is_sealed();
         if local.has_mail(u32::MAX) && !out_of_time {
             continue;
         }
         let wait_for_held = !local.held.is_empty() && !mailbox.edge.is_sealed();
-        // Closed from outside: this thread was given up.
+        // If the mailbox was closed from outside, this thread was abandoned.
         let over = mailbox.parker.is_closed() || (local.ending.get() && !wait_for_held);
         if over || (local.is_empty() && !local.borrowed.is_one.get()) {
             break;
@@ -153,7 +159,8 @@ pub(crate) fn run(local: &Rc<Local>) {
     end_all(local);
 }
 
-/// Ends the instances, the youngest first; what `on_stop` sends to those still there is served before they end.
+/// Ends the instances, the youngest first. Messages that their `on_stop` sends to older ones are served before those
+/// end.
 pub(super) fn end_all(local: &Rc<Local>) {
     while let Some(instance) = local.youngest() {
         Rc::clone(&instance).start(local);
@@ -163,7 +170,7 @@ pub(super) fn end_all(local: &Rc<Local>) {
     }
 }
 
-/// With nothing to do: waits for mail or the next timer.
+/// Waits for mail or the next timer, if there is nothing to do.
 fn rest(local: &Local) {
     let parker = &local.mailbox.parker;
     parker.announce();
@@ -181,7 +188,7 @@ fn rest(local: &Local) {
     });
 }
 
-/// Waits by `f`; if the thread `rests` meanwhile, it says so.
+/// Waits by `f`. If `rests` says that the thread has nothing to do meanwhile, it counts as at rest until `f` returns.
 pub(super) fn at_rest(local: &Local, rests: bool, f: impl FnOnce()) {
     if rests {
         begin_rest(local);
@@ -192,25 +199,25 @@ pub(super) fn at_rest(local: &Local, rests: bool, f: impl FnOnce()) {
     }
 }
 
-/// The thread has nothing to do, until `Mailbox::end_rest`.
+/// Says that the thread has nothing to do, until `Mailbox::end_rest`.
 pub(super) fn begin_rest(local: &Local) {
     local.mailbox.begin_rest();
     local.parent.came_to_rest();
 }
 
-/// The room of a crowd, when that is gone.
+/// Frees the memory that a burst of messages took, once they are handled.
 pub(super) fn free_memory(local: &Local) {
     local.hosting.borrow_mut().queue.shrink();
     local.mailbox.buffers.shrink();
 }
 
-/// From here on nobody finds it open, and what it had taken in is given up.
+/// Closes the mailbox, and gives up the mail in it and in the queue.
 pub(super) fn close(local: &Local) {
     for mail in local.mailbox.close() {
         divert_here(local, mail);
     }
     clear_queue(local);
     local.mailbox.buffers.clear();
-    // It may hold clients of instances that lived here.
+    // The user's hook may hold clients of instances that lived here.
     drop(local.mailbox.parker.notify_by(None));
 }

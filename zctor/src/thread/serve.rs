@@ -1,4 +1,8 @@
-//! The next mail, to its instance.
+//! Gives the next mail to its instance.
+//!
+//! Mail comes into the queue in three ways: `take_in` moves it from the mailbox, `enqueue` and `send_here` put it there
+//! for instances of the same thread, and `queue_due_timers` queues the timers that are due. `serve_one` takes it out and has its
+//! instance handle it.
 
 use std::rc::Rc;
 
@@ -6,14 +10,14 @@ use crate::id::Slot;
 use crate::mailbox::Arrivals;
 use crate::mailbox::buffers::Buffers;
 use crate::mailbox::envelope::{Envelope, Gathered, Serving};
-use crate::mailbox::mail::{How, Mail, MailKind, ORDER, Order, What};
+use crate::mailbox::mail::{Mail, MailContents, MailKind, ORDER, Order, SentAs};
 use crate::sys::clock::now;
 use crate::sys::frame::in_hook;
 use crate::thread::local::{Hosting, Instance, LOCAL, Local, Phase, local};
-use crate::thread::undelivered::{divert_here, get_done, give_up_all, keep, pass};
+use crate::thread::undelivered::{divert_here, give_up_all, keep, pass, take_off_load};
 
-/// Queues mail for an instance of the actor thread that this code runs on. It comes back if that is no more: while its
-/// locals are going.
+/// Queues mail for an instance of the actor thread that this code runs on. Gives the mail back if there is no such
+/// thread any more, as while thread-locals are destroyed.
 #[inline(never)]
 pub(crate) fn enqueue_here(mail: Mail) -> Option<Mail> {
     match local() {
@@ -25,48 +29,49 @@ pub(crate) fn enqueue_here(mail: Mail) -> Option<Mail> {
     }
 }
 
-/// Queues a message for an instance of the actor thread that this code runs on, which takes mail: by `add` in the envelope that
-/// was queued last, if that is for the same instance and came in the same way, so that what a handler sends to one neighbour
-/// again and again travels as a batch; else as mail of its own, by `make`. Both take the message out of its place. `false` if
-/// that thread is no more.
+/// Queues a message for an instance of the actor thread that this code runs on. The instance must take mail.
+///
+/// `add` puts the message into the envelope that was queued last, if that is for the same instance and came in the same
+/// way: so the messages that a handler sends to one neighbour one after the other travel as a batch. Otherwise `make`
+/// makes mail of its own. Both take the message out of `place`. `false` if there is no such thread any more.
 #[inline]
 pub(crate) fn send_here<P>(
     place: &mut P,
     (slot, depth): (Slot, u16),
-    how: How,
+    sent_as: SentAs,
     add: impl FnOnce(&mut Envelope, &mut P) -> Gathered,
     make: impl FnOnce(&mut P) -> Mail,
 ) -> bool {
     let send = |local: &Local| {
         let Hosting { slots, queue } = &mut *local.hosting.borrow_mut();
         if let Some(account) = slots.account(slot) {
-            account.take_in(1);
+            account.add_load(1);
         }
         local.mailbox.meter.taken.add(1);
-        let last = queue.last(depth).filter(|mail| mail.takes(slot, how, in_hook()));
+        let last = queue.last(depth).filter(|mail| mail.takes(slot, sent_as, in_hook()));
         if last.is_some_and(|mail| mail.join(1, |envelope| add(envelope, place))) {
             return;
         }
         queue.push(depth, false, || make(place));
     };
-    // Borrowed all the while: nothing but the runtime's own code runs.
+    // Borrowed throughout: only the runtime's own code runs meanwhile.
     LOCAL.try_with(|local| local.borrow().as_deref().map(send)).is_ok_and(|sent| sent.is_some())
 }
 
-/// Moves mail from the mailbox to the queue; `true` if the mailbox was emptied.
+/// Moves mail from the mailbox to the queue. `true` if there was none.
 pub(super) fn take_in(local: &Local) -> bool {
     let mailbox = &local.mailbox;
     let mut arrivals = mailbox.take();
     let (emptied, counted) = (arrivals.is_none(), arrivals.counted as u64);
     if !emptied {
-        // For all of it at once: nothing but the runtime's own code runs meanwhile.
+        // Borrowed for all of it at once: only the runtime's own code runs meanwhile.
         let mut hosting = local.hosting.borrow_mut();
         let mut messages = 0;
-        // It stays in this place if it joins a batch.
+        // Mail that joins a batch is not moved out of this variable.
         let mut place = None;
         arrivals.next_into(&mut place);
         while let Some(mail) = &place {
-            if let What::Order(Order::Shutdown) = mail.what {
+            if let MailContents::Order(Order::Shutdown) = mail.contents {
                 local.ending.set(true);
                 arrivals.next_into(&mut place);
             } else {
@@ -82,8 +87,9 @@ pub(super) fn take_in(local: &Local) -> bool {
 }
 
 impl Hosting {
-    /// Takes in mail that has come, which is in `place`: to the batch that it belongs to, with all that follows it and belongs
-    /// there too, or to its place in the queue. Gives the number of messages; the next arrival is in `place` then.
+    /// Takes in the mail in `place`. If it can join the last batch of its lane, it does, and so do the arrivals behind
+    /// it that can; otherwise it is queued by itself. Gives the number of messages taken in. `place` then holds the
+    /// next arrival.
     #[inline(always)]
     fn take_in(&mut self, place: &mut Option<Mail>, arrivals: &mut Arrivals<'_>, buffers: &Buffers) -> u64 {
         let Some(mail) = place else { return 0 };
@@ -105,21 +111,22 @@ impl Hosting {
             arrivals.next_into(place);
         }
         if let Some((_, account)) = self.slots.occupant(to) {
-            account.take_in(more);
+            account.add_load(more);
         }
         messages + more
     }
 
-    /// Notes that mail was taken in for its instance, and gives its lane in the queue, and whether it goes ahead there.
+    /// Adds mail to the load of its instance. Gives the call depth of its lane in the queue, and whether it goes ahead
+    /// there.
     #[inline]
     fn note(&self, mail: &Mail) -> (u16, bool) {
         match self.slots.occupant(mail.to) {
             Some((depth, account)) => {
-                let ahead = mail.is_call() && self.queue.lets_ahead(account);
-                account.take_in(mail.weight());
+                let ahead = mail.is_call() && self.queue.may_go_ahead(account);
+                account.add_load(mail.weight());
                 (depth, ahead)
             }
-            // Mail for one that has ended waits in the lowest lane for its end as a dead letter.
+            // The instance has ended. In the lowest lane its mail is served by any wait, and diverted.
             None => (0, false),
         }
     }
@@ -134,17 +141,18 @@ pub(crate) fn enqueue(local: &Local, mail: Mail) {
     hosting.queue.push(depth, ahead, || mail);
 }
 
-/// Serves the next mail below a depth, of a batch at most `budget` messages; what is left of that goes back to where it was.
-/// Gives how much was done: 0 if there is nothing to do.
+/// Serves the next mail of call depths below `below`: of a batch at most `budget` messages, and the part that is left
+/// goes back to its place in the queue. Gives the number of messages that were dealt with, where an order counts as
+/// one; 0 if there was nothing to do.
 pub(super) fn serve_one(local: &Rc<Local>, below: u32, budget: usize) -> usize {
     let mut hosting = local.hosting.borrow_mut();
     let Hosting { slots, queue } = &mut *hosting;
-    let Some((depth, lane)) = queue.take_turn(below) else { return 0 };
-    // It stays in this place, for each time that it is moved costs more than all else that is done with it.
+    let Some((depth, lane)) = queue.choose_next(below) else { return 0 };
+    // The mail stays in this variable: each move of it would cost more than all else that is done with it.
     let mut place = lane.pop_front();
     let Some(mail) = &mut place else { return 0 };
     let instance = slots.instance(mail.to);
-    // What a call lets pass is one message, not a batch.
+    // A call that waits to go ahead lets one message pass, not a batch.
     let budget = if queue.waiting > 0 { 1 } else { budget };
     drop(hosting);
     let messages = mail.messages;
@@ -154,9 +162,9 @@ pub(super) fn serve_one(local: &Rc<Local>, below: u32, budget: usize) -> usize {
         place.into_iter().for_each(|mail| divert_here(local, mail));
         return messages.max(1) as usize;
     };
-    let envelope = match &mut mail.what {
-        What::Envelope(envelope) => envelope,
-        What::Order(order) => {
+    let envelope = match &mut mail.contents {
+        MailContents::Envelope(envelope) => envelope,
+        MailContents::Order(order) => {
             obey(local, instance, mail.to, *order);
             return 1;
         }
@@ -185,7 +193,7 @@ pub(super) fn serve_one(local: &Rc<Local>, below: u32, budget: usize) -> usize {
     done.max(1) as usize
 }
 
-/// Does what an order says.
+/// Obeys an order.
 fn obey(local: &Rc<Local>, instance: Rc<dyn Instance>, slot: Slot, order: Order) {
     match order {
         Order::Tick(id) => {
@@ -198,7 +206,7 @@ fn obey(local: &Rc<Local>, instance: Rc<dyn Instance>, slot: Slot, order: Order)
         }
         Order::Start => instance.start(local),
         Order::Shutdown => local.ending.set(true),
-        // In its place: after what an instance that rests still has to handle.
+        // The end keeps its place: behind the mail that is held for an instance that backs off.
         Order::End if instance.common().phase.get() == Phase::BackingOff && local.held.has(slot) => {
             return local.held.hold(Mail::order(slot, order));
         }
@@ -207,10 +215,10 @@ fn obey(local: &Rc<Local>, instance: Rc<dyn Instance>, slot: Slot, order: Order)
             instance.end(local);
         }
     }
-    get_done(local, slot, ORDER);
+    take_off_load(local, slot, ORDER);
 }
 
-/// `on_start` comes before all else.
+/// Runs `on_start` if it has not run yet: it comes before all else.
 fn start_new(local: &Rc<Local>, instance: &Rc<dyn Instance>) {
     if instance.common().phase.get() == Phase::New {
         Rc::clone(instance).start(local);
@@ -218,7 +226,7 @@ fn start_new(local: &Rc<Local>, instance: &Rc<dyn Instance>) {
 }
 
 /// Queues a tick for each timer that is due.
-pub(super) fn ring(local: &Local) {
+pub(super) fn queue_due_timers(local: &Local) {
     if local.timers.is_empty() {
         return;
     }

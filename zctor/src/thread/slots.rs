@@ -1,4 +1,4 @@
-//! Who lives in which slot of a thread. A slot is never mistaken for one that an earlier instance had.
+//! Which instance occupies which slot of a thread. An occupant is never mistaken for an earlier one of the same slot.
 
 use std::collections::BinaryHeap;
 use std::sync::Arc;
@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::id::{Birth, Slot};
 use crate::mailbox::counters::{Account, Block, account};
 
-/// What lives in a slot.
+/// The occupant of a slot: an instance.
 pub(super) trait Occupant: Clone {
     fn slot(&self) -> Slot;
     fn born(&self) -> Birth;
@@ -15,15 +15,16 @@ pub(super) trait Occupant: Clone {
 /// The slots of one thread.
 pub(super) struct Slots<T> {
     entries: Vec<SlotEntry<T>>,
-    /// The entries to be given to newcomers.
+    /// The indices of entries that wait for their next occupant.
     free: Vec<u32>,
-    /// The accounts of all entries, as the roster has them.
+    /// The accounts of all slots, which the roster has too.
     blocks: Vec<Arc<Block>>,
-    /// The instances, the youngest on top: made out when that is first asked for, and kept up from then on.
+    /// The instances by age, the youngest on top. Built when the youngest is first asked for, and kept up to date from
+    /// then on.
     by_age: Option<BinaryHeap<(Birth, Slot)>>,
 }
 
-/// A place for an instance. Its generation grows with each occupant.
+/// One slot and its occupant. The generation grows with each occupant.
 pub(super) struct SlotEntry<T> {
     generation: u32,
     /// The call depth of its occupant.
@@ -41,13 +42,13 @@ impl<T> Default for Slots<T> {
 }
 
 impl<T: Occupant> Slots<T> {
-    /// The entry of this one, unless a later occupant has it.
+    /// The entry of this slot, unless a later occupant has it.
     #[inline(always)]
     fn entry(&self, slot: Slot) -> Option<&SlotEntry<T>> {
         self.entries.get(slot.index as usize).filter(|entry| entry.generation == slot.generation)
     }
 
-    /// The call depth and the account of one that lives here.
+    /// The call depth and the account of an instance that lives here.
     #[inline]
     pub(super) fn occupant(&self, slot: Slot) -> Option<(u16, &Account)> {
         let SlotEntry { depth, occupant, .. } = self.entry(slot)?;
@@ -55,7 +56,7 @@ impl<T: Occupant> Slots<T> {
         Some((*depth, self.blocks.get(Block::number(slot))?.account(slot)))
     }
 
-    /// The account of an instance, unless that has ended, and its place is another's.
+    /// The account of an instance, unless that has ended and another has taken its slot.
     #[inline]
     pub(super) fn account(&self, slot: Slot) -> Option<&Account> {
         account(&self.blocks, slot)
@@ -66,7 +67,7 @@ impl<T: Occupant> Slots<T> {
         self.entry(slot)?.occupant.clone()
     }
 
-    /// A slot for a newcomer.
+    /// Reserves a slot for a new instance.
     pub(super) fn reserve(&mut self) -> Slot {
         match self.free.pop() {
             Some(index) => Slot { index, generation: self.entries[index as usize].generation },
@@ -77,7 +78,7 @@ impl<T: Occupant> Slots<T> {
         }
     }
 
-    /// Keeps the block of a newcomer's account.
+    /// Keeps the block that holds the account of a new instance.
     pub(super) fn keep(&mut self, slot: Slot, block: &Arc<Block>) {
         if self.blocks.len() == Block::number(slot) {
             self.blocks.push(Arc::clone(block));
@@ -93,10 +94,10 @@ impl<T: Occupant> Slots<T> {
         }
     }
 
-    /// Clears a entry, for the next occupant or for none.
+    /// Takes the occupant out of a slot. `for_next` says whether the slot may be given to another.
     pub(super) fn vacate(&mut self, slot: Slot, for_next: bool) -> Option<T> {
         let entry = &mut self.entries[slot.index as usize];
-        // A entry whose generations are used up is never given away again.
+        // An entry whose generations are used up gets no occupant any more.
         if let Some(next) = entry.generation.checked_add(1).filter(|_| for_next) {
             entry.generation = next;
             self.free.push(slot.index);
@@ -104,7 +105,7 @@ impl<T: Occupant> Slots<T> {
         entry.occupant.take()
     }
 
-    /// The youngest of those that live here.
+    /// The youngest instance.
     pub(super) fn youngest(&mut self) -> Option<T> {
         let Self { entries, by_age, .. } = self;
         by_age.get_or_insert_with(|| {

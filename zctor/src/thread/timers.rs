@@ -1,4 +1,4 @@
-//! When this thread must wake.
+//! When an actor thread must wake by itself: the timers of its instances.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -14,13 +14,14 @@ pub(crate) struct Timers {
 }
 
 impl Timers {
-    /// A number that nothing else on this thread has: for timers, pipes, and instances in the order of their coming.
+    /// A number that this thread gives only once, and that is above all earlier ones: for timers and pipes, and for the
+    /// age of an instance.
     pub(crate) fn next_serial(&self) -> u64 {
         self.last.set(self.last.get() + 1);
         self.last.get()
     }
 
-    /// Sets a timer of an instance; gives its number.
+    /// Sets a timer for an instance; gives its number.
     pub(crate) fn set(&self, due: Instant, slot: Slot) -> u64 {
         let id = self.next_serial();
         self.set_again(due, id, slot);
@@ -40,12 +41,12 @@ impl Timers {
         self.due.borrow().is_empty()
     }
 
-    /// When the first is due.
+    /// When the first timer is due.
     pub(super) fn first(&self) -> Option<Instant> {
         self.due.borrow().first_key_value().map(|((due, _), _)| *due)
     }
 
-    /// Takes the first that is due by now: its number, and whose it is.
+    /// Takes the first timer that is due by now: its number, and the slot of its instance.
     pub(super) fn take_due(&self, now: Instant) -> Option<(u64, Slot)> {
         if self.first()? > now {
             return None;

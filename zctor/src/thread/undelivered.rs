@@ -1,19 +1,27 @@
-//! Mail that its instance cannot take now: held, redirected, or dead.
+//! Mail that its instance cannot take now is held, redirected, or becomes dead letters.
+//!
+//! - An instance that backs off takes its mail later: the mail is held until then (`held.rs`).
+//! - An instance that has ended takes none. A sibling takes over mail that was sent in turn; other mail becomes dead
+//!   letters.
+//! - Once the edge is sealed, no mail is handled any more: all of it becomes dead letters.
+//!
+//! Two counts must go down when mail leaves the thread without being handled: the load of its instance
+//! (`take_off_load`), and the messages that the thread has taken in (`pass`).
 
 use crate::event::Undelivered;
 use crate::id::{InstanceId, Slot};
 use crate::mailbox::Mailbox;
 use crate::mailbox::envelope::Undeliverable;
-use crate::mailbox::mail::{Mail, ORDER, Order, What};
+use crate::mailbox::mail::{Mail, MailContents, ORDER, Order};
 use crate::sys::frame::as_hook;
 use crate::thread::local::{Local, Parent, Phase};
 
-/// The time is up: nobody waits any longer for instances that rest.
+/// Gives up all that is held: the edge is sealed, and no instance comes back from its backoff.
 pub(super) fn give_up_all(local: &Local) {
     local.held.take_all().for_each(|mail| give_up_one(local, mail));
 }
 
-/// What is held for an instance that will not come back.
+/// Gives up the mail that is held for an instance that has ended.
 pub(crate) fn give_up(local: &Local, slot: Slot) {
     for mail in local.held.take(slot) {
         give_up_one(local, mail);
@@ -21,34 +29,35 @@ pub(crate) fn give_up(local: &Local, slot: Slot) {
 }
 
 fn give_up_one(local: &Local, mail: Mail) {
-    get_done(local, mail.to, mail.weight());
+    take_off_load(local, mail.to, mail.weight());
     pass(local, mail.messages);
     divert_here(local, mail);
 }
 
-/// What is held for an instance that is back: to the place in the queue that it had.
+/// Puts the mail that was held for an instance back into the queue, before all that came later: its backoff is over.
 pub(crate) fn requeue(local: &Local, slot: Slot, depth: u16) {
     let held = local.held.take(slot);
     local.hosting.borrow_mut().queue.push_front(depth, held.into_iter());
 }
 
-/// `on_start` of an instance that was built again: before all else that is queued for it.
+/// Queues `on_start` of an instance that was built again, before all else in its lane.
 pub(crate) fn start_first(local: &Local, slot: Slot, depth: u16) {
     let mut hosting = local.hosting.borrow_mut();
     if let Some(account) = hosting.slots.account(slot) {
-        account.take_in(ORDER);
+        account.add_load(ORDER);
     }
     hosting.queue.push_front(depth, std::iter::once(Mail::order(slot, Order::Start)));
 }
 
-/// Mail that was not delivered, or not all of it: stays where it was, waits for its instance, or is given up.
+/// Decides about mail of which its instance took nothing, or not all. Gives it back if it belongs where it was in the
+/// queue; otherwise it is held, or given up.
 #[cold]
 pub(super) fn keep(local: &Local, mut mail: Mail) -> Option<Mail> {
     mail.recount();
     let sealed = local.mailbox.edge.is_sealed();
     let instance = local.instance(mail.to).filter(|_| !sealed);
     match instance.map(|instance| instance.common().phase.get()) {
-        // The rest of a batch, or it was reset, and its `on_start` comes first.
+        // It is what is left of a batch; or the instance was built again, and its `on_start` comes first.
         Some(Phase::Live | Phase::New) => return Some(mail),
         Some(Phase::BackingOff) => local.held.hold(mail),
         Some(Phase::Ended) | None => {
@@ -59,7 +68,7 @@ pub(super) fn keep(local: &Local, mut mail: Mail) -> Option<Mail> {
     None
 }
 
-/// What the thread had taken in and did not come to.
+/// Gives up all that is left in the queue: the thread ends.
 pub(super) fn clear_queue(local: &Local) {
     loop {
         let mail = local.hosting.borrow_mut().queue.pop(u32::MAX);
@@ -69,48 +78,49 @@ pub(super) fn clear_queue(local: &Local) {
     }
 }
 
-/// What was taken in is given to others, or to nobody.
+/// Counts messages that were taken in and that another thread, or nobody, will handle.
 pub(super) fn pass(local: &Local, messages: u32) {
     local.mailbox.meter.passed.add(u64::from(messages));
 }
 
-/// What lay here for an instance was dealt with.
-pub(super) fn get_done(local: &Local, slot: Slot, weight: u64) {
+/// Takes mail off the load of its instance: it was dealt with.
+pub(super) fn take_off_load(local: &Local, slot: Slot, weight: u64) {
     if let Some(account) = local.hosting.borrow().slots.account(slot) {
-        account.get_done(weight);
+        account.take_off_load(weight);
     }
 }
 
-/// So many messages of an instance of this thread are given to others, or to nobody.
+/// Counts messages that their instance, which is of this thread, will not handle: `take_off_load` and `pass` in one.
 pub(crate) fn write_off(local: &Local, slot: Slot, messages: u32) {
-    get_done(local, slot, u64::from(messages));
+    take_off_load(local, slot, u64::from(messages));
     pass(local, messages);
 }
 
-/// Mail of this thread whose instance has ended.
+/// As `divert`, for mail of this thread.
 pub(super) fn divert_here(local: &Local, mail: Mail) {
     divert(&local.mailbox, &*local.parent, mail);
 }
 
-/// Mail whose instance has ended: if rotation had chosen that, a sibling takes over; else it is a dead letter.
+/// Finds another receiver for mail whose instance has ended: a sibling, if the mail was sent in turn. Messages that no
+/// sibling takes become dead letters.
 pub(crate) fn divert(mailbox: &Mailbox, parent: &dyn Parent, mail: Mail) {
     let mut mail = mailbox.release(mail);
     let from_hook = mail.from_hook;
-    if let (true, What::Envelope(envelope)) = (mail.rotated, &mut mail.what) {
-        // What a hook had sent stays known for that.
+    if let (true, MailContents::Envelope(envelope)) = (mail.in_turn, &mut mail.contents) {
+        // Messages of a hook stay marked as such.
         as_hook(from_hook, || parent.redirect(envelope));
         mail.recount();
     }
     discard(mailbox, mail);
 }
 
-/// Nobody will handle it: what is left in it are dead letters, and calls end.
+/// Makes dead letters of what is left in mail that nobody will handle, and ends its calls.
 fn discard(mailbox: &Mailbox, mail: Mail) {
     let mut mail = mailbox.release(mail);
     let losses = &mailbox.edge.losses;
     let why = if mailbox.edge.is_sealed() { Undelivered::Stopped } else { Undelivered::Ended };
     let instance = InstanceId { thread: mailbox.thread, slot: mail.to };
-    if let What::Envelope(envelope) = &mut mail.what {
+    if let MailContents::Envelope(envelope) = &mut mail.contents {
         losses.count(envelope.len(), why);
         envelope.discard(Undeliverable { losses, instance, why, from_hook: mail.from_hook });
     }

@@ -1,4 +1,7 @@
-//! A handler that waits serves what lies below it.
+//! A handler that waits does not block its thread: the thread serves the lanes below the handler's call depth.
+//!
+//! So a callee on the same thread, or one that needs this thread, makes progress. ARCHITECTURE.md proves that every
+//! call ends, in "Why calls end".
 
 use std::rc::Rc;
 use std::task::Waker;
@@ -12,9 +15,9 @@ use crate::sys::park::wait_outside;
 use crate::thread::borrowed::{as_actor_thread, is_done};
 use crate::thread::local::{Local, local};
 use crate::thread::run::{at_rest, free_memory};
-use crate::thread::serve::{ring, serve_one, take_in};
+use crate::thread::serve::{queue_due_timers, serve_one, take_in};
 
-/// A wait that the statistics tell of.
+/// A wait that is listed in the statistics until this is dropped.
 struct Noted<'a>(&'a Mailbox);
 
 impl Drop for Noted<'_> {
@@ -23,7 +26,7 @@ impl Drop for Noted<'_> {
     }
 }
 
-/// Notes, for the statistics, what the code that runs here waits for; until what it gives is dropped.
+/// Lists in the statistics what the instance that runs here waits for, until the result is dropped.
 fn note_wait<'l, A: Awaited>(local: &'l Local, awaited: &A) -> Option<Noted<'l>> {
     let mailbox = &local.mailbox;
     let (callee, on) = awaited.callee()?;
@@ -32,8 +35,8 @@ fn note_wait<'l, A: Awaited>(local: &'l Local, awaited: &A) -> Option<Noted<'l>>
     Some(Noted(mailbox))
 }
 
-/// Waits, serving what lies below the current handler's depth if this is an actor thread. `None` at the deadline, or when the
-/// waiting thread itself was given up.
+/// Waits for `awaited`. An actor thread serves the lanes below the current handler's call depth meanwhile. `None` at
+/// the deadline, or when the waiting thread itself must end or was abandoned.
 pub(crate) fn wait<A: Awaited>(awaited: &mut A, until: Option<Instant>) -> Option<A::Output> {
     // A callee on this thread has answered already.
     if awaited.is_ready() {
@@ -48,7 +51,7 @@ pub(crate) fn wait<A: Awaited>(awaited: &mut A, until: Option<Instant>) -> Optio
     }
 }
 
-/// Waits on an actor thread, serving what lies below a depth meanwhile.
+/// Waits on an actor thread, and serves the lanes below a call depth meanwhile.
 fn wait_here<A: Awaited>(
     local: &Rc<Local>,
     below: u32,
@@ -67,9 +70,10 @@ fn wait_here<A: Awaited>(
             }
         }
         take_in(local);
-        ring(local);
+        queue_due_timers(local);
         let served = serve_one(local, below, 1) > 0;
-        // The loop around what `here` gave waits no longer than the engine lets that live.
+        // Code outside every handler runs here only on the calling thread of `here`. Its wait ends when the engine
+        // tells that thread to end.
         let is_loop = below == u32::MAX;
         let over = parker.is_closed() || (is_loop && local.ending.get());
         if deadline.is_some_and(|deadline| deadline <= now()) || over {
@@ -87,7 +91,7 @@ fn wait_here<A: Awaited>(
             parker.retract();
             continue;
         }
-        // That loop is outside: while it waits, and nothing waits for this thread, it is at rest.
+        // That code is outside: while it waits, and no mail is held, its thread is at rest.
         let rests = is_loop && local.held.is_empty();
         if rests {
             free_memory(local);

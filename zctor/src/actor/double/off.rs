@@ -1,4 +1,4 @@
-//! What is left of the feature `testing` where it is off: every message goes to its handler.
+//! Test doubles without the feature `testing`: there are none, and every message goes to its handler.
 
 use crate::actor::context::Context;
 use crate::actor::dispatch::Dispatch;
@@ -15,13 +15,13 @@ pub(crate) fn dispatch<M: Dispatch<H>, H: 'static>(
     message.__handle(handler, ctx, slot);
 }
 
-/// There are none.
+/// Never: there are no doubles.
 #[expect(clippy::extra_unused_type_parameters, reason = "those of its counterpart")]
 pub(crate) fn is_double<M: Message, S: 'static>() -> bool {
     false
 }
 
-/// Nothing: no enum has a double.
+/// Makes nothing: no enum has a double.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __double {

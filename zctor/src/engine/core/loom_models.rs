@@ -1,5 +1,5 @@
-//! Quiet is never said too early, and nobody who waits for it is left waiting: the real `Mailbox`, `are_quiet` and `watch`.
-//! "Caught" lists the mutations that a model was seen to fail under.
+//! Models of quiet: it is never said too early, and each thread that waits for it is woken. They run the real
+//! `Mailbox`, `are_quiet` and `watch`. "Caught" lists the mutations under which a model was seen to fail.
 
 use loom::thread::{JoinHandle, spawn};
 
@@ -28,8 +28,8 @@ fn send(mailbox: &Mailbox) {
     assert!(mailbox.push(Mail::order(to, Order::Start)).is_none());
 }
 
-/// An actor thread at rest, which wakes for nothing (a timer, say) or for its message, until it has handled that: the
-/// steps of `Local::run` and `rest`, but for the parking, in place of which it looks whether there is mail.
+/// An actor thread at rest. It wakes without mail (as for a timer) or for its message, until it has handled that one.
+/// These are the steps of `run` and `rest` in `thread/run.rs`; instead of parking, it looks whether there is mail.
 fn actor(core: &Arc<Core>, mailbox: &Arc<Mailbox>, handle: impl Fn() + 'static) -> JoinHandle<()> {
     let (core, mailbox) = (Arc::clone(core), Arc::clone(mailbox));
     spawn(move || {
@@ -57,7 +57,7 @@ fn handled(mailbox: &Mailbox) -> u64 {
     mailbox.meter.handled.get()
 }
 
-/// Two threads at rest, a message in the mailbox of the first that its handler hands on to the second.
+/// Two threads at rest, and a message in the mailbox of the first, whose handler sends it on to the second.
 struct Hop {
     core: Arc<Core>,
     first: Arc<Mailbox>,
@@ -87,8 +87,8 @@ impl Hop {
     }
 }
 
-/// Caught, each by "quiet was said too early": `rest` that looks at the activity before the mailbox, or not at the mailbox,
-/// or loads `Relaxed`; `begin_rest` that is `Relaxed`; one round instead of two.
+/// Caught, each by "quiet was said too early": a `rest` that looks at the activity before the mailbox, or not at the
+/// mailbox, or loads `Relaxed`; a `begin_rest` that is `Relaxed`; one round instead of two.
 #[test]
 fn quiet_is_not_said_while_a_message_hops() {
     for reversed in [false, true] {
@@ -106,11 +106,12 @@ fn quiet_is_not_said_while_a_message_hops() {
     }
 }
 
-/// Caught, by a deadlock: either fence missing in `came_to_rest` and `watch`; `came_to_rest` that tells without having held
-/// the lock; `watch` that counts itself among the watchers after its first look. `SeqCst` accesses in place of the fences
-/// fail too, as loom takes them for acquire and release. And `rest` or `begin_rest` that is `Relaxed`, by the count.
+/// Caught, by a deadlock: either of the fences in `came_to_rest` and `watch` missing; a `came_to_rest` that notifies
+/// without having held the lock; a `watch` that counts itself among the watchers after its first look. `SeqCst`
+/// accesses in place of the fences fail too, as loom treats them as acquire and release. Caught, by the count: a `rest`
+/// or `begin_rest` that is `Relaxed`.
 #[test]
-fn who_waits_for_quiet_is_told() {
+fn a_waiter_for_quiet_is_woken() {
     loom::model(|| {
         let (core, mailbox) = (Core::new(String::new(), None), mailbox(0));
         mailbox.begin_rest();
@@ -122,9 +123,9 @@ fn who_waits_for_quiet_is_told() {
     });
 }
 
-/// Caught: all that the two models of one message above caught.
+/// Caught: all mutations that the two models above caught.
 #[test]
-fn who_waits_for_quiet_is_told_when_a_message_has_hopped() {
+fn a_waiter_for_quiet_is_woken_when_a_message_has_hopped() {
     let mut model = loom::model::Builder::new();
     model.preemption_bound = Some(2); // with three it takes half a minute
     model.check(|| {
@@ -135,9 +136,11 @@ fn who_waits_for_quiet_is_told_when_a_message_has_hopped() {
     });
 }
 
-/// Wherever the check looks, the message is at the other thread, at rest again before the check comes back.
+/// Wherever the check looks, the message is at the other thread, and each thread is at rest again before the check
+/// comes back to it.
 ///
-/// Caught: `rest` that gives one number for all spells, or looks at the activity before the mailbox ("it is never done").
+/// Caught: a `rest` that gives one number for all spells, or looks at the activity before the mailbox ("it is never
+/// done").
 #[test]
 fn quiet_is_not_said_while_a_message_goes_back_and_forth() {
     let mut model = loom::model::Builder::new();

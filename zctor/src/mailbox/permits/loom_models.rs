@@ -1,5 +1,6 @@
-//! Nobody waits in line while there is room, and never are more permits out than the bound: the real `Permits`. "Caught" lists
-//! the mutations that a model was seen to fail under.
+//! No sender waits while there is room, and there are never more permits out than the bound.
+//!
+//! The models run the real `Permits`. "Caught" lists the mutations that a model was seen to fail under.
 
 use std::sync::{Arc, atomic};
 
@@ -9,7 +10,7 @@ use super::*;
 use crate::sys::park::Parker;
 use crate::sys::sync::AtomicU8;
 
-/// One who waits, as `park::wait_outside` and `route::PermitWait` do together.
+/// A sender that waits as `park::wait_outside` and `backpressure::PermitWait` do together.
 struct Caller {
     parker: Arc<Parker>,
     waker: Waker,
@@ -22,7 +23,7 @@ impl Caller {
         Self { waker: Waker::from(Arc::clone(&parker)), parker }
     }
 
-    /// Stands in line until `done`.
+    /// Waits for a wake after each try, until `done`.
     fn wait(&self, permits: &Permits, done: impl Fn() -> bool) {
         let mut ticket = Ticket::default();
         loop {
@@ -41,18 +42,19 @@ impl Caller {
     }
 }
 
-/// A permit is held for a while, seen by the others.
+/// Holds a permit for a while, in which other threads may see that it is out.
 fn hold(permits: &Permits, out: &atomic::AtomicUsize) {
-    // Not loom's: it counts only, and the model is at one place at a time.
+    // The count is not loom's: it only counts, and a model runs one thread at a time.
     assert_eq!(out.fetch_add(1, Ordering::Relaxed), 0, "two permits where one is the bound");
     out.fetch_sub(1, Ordering::Relaxed);
     permits.give_back(1);
 }
 
-/// Caught, by a deadlock: either fence missing; `join` that does not count itself; `give_back` that looks at the line before
-/// it gives back. By the permits that are out at the end: `take` that stores instead of comparing.
+/// Caught, by a deadlock: either fence missing; `join` that does not count itself; `give_back` that looks at the
+/// waiters before it gives back. Caught by the permits that are out at the end: `take` that stores instead of
+/// comparing.
 #[test]
-fn who_waits_is_called_when_there_is_room() {
+fn a_waiter_is_woken_when_there_is_room() {
     loom::model(|| {
         let (permits, out) = (Arc::new(Permits::new(1, Overflow::Wait)), Arc::<atomic::AtomicUsize>::default());
         assert!(permits.take());
@@ -71,11 +73,11 @@ fn who_waits_is_called_when_there_is_room() {
     });
 }
 
-/// One of two in line gives up, perhaps just when it is called.
+/// One of two waiters gives up, perhaps just when it is woken.
 ///
-/// Caught, by a deadlock: `leave` that passes no call on.
+/// Caught, by a deadlock: `leave` that passes no wake on.
 #[test]
-fn who_leaves_when_called_calls_the_next() {
+fn a_woken_sender_that_leaves_wakes_the_next() {
     loom::model(|| {
         let permits = Arc::new(Permits::new(1, Overflow::Wait));
         assert!(permits.take());
@@ -98,11 +100,11 @@ fn who_leaves_when_called_calls_the_next() {
     });
 }
 
-/// One of two in line, the first perhaps, has no use for the room: its instance backs off, say.
+/// One of two waiters, the first perhaps, has no use for the room: its instance backs off, say.
 ///
-/// Caught, by a deadlock: `decline` that passes no call on; `join` that does not note that its sender was called.
+/// Caught, by a deadlock: `decline` that passes no wake on; `join` that does not note that its sender was woken.
 #[test]
-fn a_sender_that_cannot_use_the_room_passes_the_call_on() {
+fn a_sender_that_cannot_use_the_room_passes_the_wake_on() {
     loom::model(|| {
         let (permits, ready) = (Arc::new(Permits::new(1, Overflow::Wait)), Arc::new(AtomicU8::new(0)));
         assert!(permits.take());
@@ -123,11 +125,11 @@ fn a_sender_that_cannot_use_the_room_passes_the_call_on() {
     });
 }
 
-/// One of two in line waits in another line too, and gets in there just when it is called here.
+/// One of two waiters waits at another mailbox too, and gets in there just when it is woken here.
 ///
-/// Caught, by a deadlock: `leave` that looks at its own waker alone, which is there again after `join`.
+/// Caught, by a deadlock: `leave` that only looks whether its own waker is there, as it is again after `join`.
 #[test]
-fn a_sender_that_gets_in_elsewhere_passes_the_call_on() {
+fn a_sender_that_gets_in_elsewhere_passes_the_wake_on() {
     loom::model(|| {
         let both = Arc::new([Permits::new(1, Overflow::Wait), Permits::new(1, Overflow::Wait)]);
         assert!(both[0].take() && both[1].take());
@@ -163,11 +165,11 @@ fn a_sender_that_gets_in_elsewhere_passes_the_call_on() {
     });
 }
 
-/// Step 6: who waits looks at what has changed, here a word that stands for the closed edge.
+/// Step 6: a waiter looks at what has changed, here a word that stands for the closed edge.
 ///
-/// Caught, by a deadlock: `wake_all` that looks at the count of those in line without the lock or a fence.
+/// Caught, by a deadlock: `wake_all` that looks at the count of waiters without the lock or a fence.
 #[test]
-fn who_waits_is_called_when_something_else_changes() {
+fn a_waiter_is_woken_when_something_else_changes() {
     loom::model(|| {
         let (permits, closed) = (Arc::new(Permits::new(1, Overflow::Wait)), Arc::new(AtomicU8::new(0)));
         assert!(permits.take());

@@ -1,5 +1,7 @@
-//! A caller that waits for a thread that is abandoned is told: the real `Edge` and the caller's end of a call. "Caught" lists
-//! the mutations that the model was seen to fail under.
+//! A model of an abandonment: a caller that waits for a thread that is abandoned is woken, and told.
+//!
+//! It runs the real `Edge` and the real caller's end of a call. "Caught" lists the mutations under which the model was
+//! seen to fail.
 
 use std::sync::Arc;
 
@@ -13,16 +15,17 @@ use crate::reply::reply_to::ReplyTo;
 use crate::sys::park::Parker;
 use crate::sys::park::loom_models::outside;
 
-/// Caught: `park` that stores `PARKED` without a swap; `InFlight::look` that looks at the edge before it attends; `abandon`
-/// that takes the wakers before it sets the edge; a missing fence in `abandon` or `is_abandoned`, by the late wake alone.
+/// Caught: `park` that stores `PARKED` without a swap; `InFlight::look` that looks at the edge before it attends;
+/// `abandon` that takes the wakers before it sets the edge; a missing fence in `abandon` or `is_abandoned`, by the late
+/// wake alone.
 #[test]
-fn who_waits_for_a_thread_that_is_abandoned_is_told() {
+fn a_caller_of_an_abandoned_thread_is_woken_and_told() {
     for late_wakes in 0..=1 {
         loom::model(move || wait_for_an_abandonment(late_wakes));
     }
 }
 
-/// Looks again after each of `late_wakes` wakes by what it waited for earlier.
+/// The caller is also woken `late_wakes` times by wakers of an earlier wait, and looks again after each.
 fn wait_for_an_abandonment(late_wakes: usize) {
     let edge = Arc::new(Edge::new(None));
     let mailbox = Mailbox::new(ThreadId(0), String::new(), edge, None);

@@ -1,12 +1,14 @@
-//! A call begins or is given up, on the real `Cancellation`. "Caught" lists the mutations that a model was seen to fail under.
-//! Orderings are not among them: nothing is read behind this word, so `Relaxed` passes as well.
+//! A call begins or is given up, never both.
+//!
+//! The models run the real `Cancellation`. "Caught" lists the mutations that a model was seen to fail under. Orderings
+//! are not among them: no other data is read after a look at this word, so `Relaxed` passes as well.
 
 use loom::sync::Arc;
 use loom::thread::spawn;
 
 use super::*;
 
-/// Caught: `settle` as a load and a store ("begun: true, given up: true").
+/// Caught: `decide` as a load and a store ("begun: true, given up: true").
 #[test]
 fn either_the_handler_begins_or_the_caller_has_given_up() {
     loom::model(|| {

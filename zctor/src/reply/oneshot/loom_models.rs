@@ -1,5 +1,7 @@
-//! No reply is missed by who waits for it, and its value is dropped once: the real ends, with the real `Parker`. "Caught"
-//! lists the mutations that a model was seen to fail under.
+//! No reply is missed by a receiver that waits for it, and its value is dropped once.
+//!
+//! The models run the real sender and receiver, with the real `Parker`. "Caught" lists the mutations that a model was
+//! seen to fail under.
 
 use std::sync::atomic;
 
@@ -26,12 +28,12 @@ struct Counted(Arc<atomic::AtomicUsize>);
 
 impl Drop for Counted {
     fn drop(&mut self) {
-        self.0.fetch_add(1, Ordering::Relaxed); // not loom's: looked at when all are joined
+        self.0.fetch_add(1, Ordering::Relaxed); // not loom's: read when all threads are joined
     }
 }
 
-/// Caught, by a deadlock: `settle` that takes the waker before it settles, in two critical sections; `poll` that looks before
-/// it leaves its waker, in two.
+/// Caught, by a deadlock: `put` that takes the waker before it puts the value in, in two critical sections; `poll` that
+/// looks before it leaves its waker, in two.
 #[test]
 fn a_reply_is_not_missed() {
     loom::model(|| {
@@ -42,7 +44,7 @@ fn a_reply_is_not_missed() {
     });
 }
 
-/// Caught, by a deadlock: a `Sender` whose drop settles nothing.
+/// Caught, by a deadlock: a `Sender` whose drop puts nothing.
 #[test]
 fn the_drop_of_a_sender_is_not_missed() {
     loom::model(|| {
@@ -53,10 +55,11 @@ fn the_drop_of_a_sender_is_not_missed() {
     });
 }
 
-/// One that has waited and leaves, just when the reply comes: what frees the channel under the sender in the crate that
-/// this replaces. No mutation of safe code brings that back; the model is for the count.
+/// A receiver that has waited is dropped just when the reply comes. In the crate that this replaces, that frees the
+/// channel under the sender. No mutation of safe code brings that back; the model checks that the value is dropped
+/// once.
 #[test]
-fn a_reply_to_one_who_leaves_is_dropped_once() {
+fn a_reply_to_a_receiver_that_leaves_is_dropped_once() {
     loom::model(|| {
         let drops = Arc::<atomic::AtomicUsize>::default();
         let (sender, mut receiver) = channel(Cancellation::none());

@@ -1,8 +1,8 @@
-//! No wake-up is missed, and closed is for good: the real `Parker`, and the real `Outside::wait`.
+//! No wake-up is missed, and a closed word stays closed.
 //!
-//! "Caught" lists the mutations that a model was seen to fail under, each with a deadlock where nothing else is said.
-//! Orderings on the word are not among them: `Relaxed` passes throughout, since a lock, the state of the reply or a fence
-//! orders what is waited for.
+//! The models run the real `Parker` and the real `Outside::wait`. "Caught" lists the mutations that a model was seen to
+//! fail under, each with a deadlock where nothing else is said. Orderings on the word are not among them: `Relaxed`
+//! passes throughout, since a lock, the state of the reply or a fence orders what a thread waits for.
 
 use loom::thread::spawn;
 
@@ -24,7 +24,7 @@ fn giver(parker: &Arc<Parker>, mail: &Arc<queue::Sender<u8>>, envelope: u8) -> l
     })
 }
 
-/// Rests until there is mail, as `Local::rest` does.
+/// Rests until there is mail, as `rest` in thread/run.rs does.
 fn receive(parker: &Parker, mail: &queue::Receiver<u8>, spins: u32, mut deadline: Option<Instant>) -> u8 {
     loop {
         parker.announce();
@@ -40,8 +40,8 @@ fn receive(parker: &Parker, mail: &queue::Receiver<u8>, spins: u32, mut deadline
     }
 }
 
-/// Caught: `wake` that leaves `WATCHING` alone, that does not unpark, that stores `RUNNING` without a swap; `retract` that
-/// stores.
+/// Caught: `wake` that leaves `WATCHING` alone, that does not unpark, that stores `RUNNING` without a swap; `retract`
+/// that stores.
 #[test]
 fn mail_of_two_wakers_is_not_missed() {
     loom::model(|| {
@@ -69,7 +69,7 @@ fn mail_is_not_missed_while_spinning() {
     });
 }
 
-/// Caught: the three of `wake` above.
+/// Caught: the three mutations of `wake` above.
 #[test]
 fn mail_that_comes_at_the_deadline_is_not_missed() {
     loom::model(|| {
@@ -82,11 +82,12 @@ fn mail_that_comes_at_the_deadline_is_not_missed() {
     });
 }
 
-/// A thread that stands by is told once for what comes, however many give it something; as `Local::go` and `come_back` do.
+/// The hook of a thread that stands by is called once, however many givers there are. The thread does what `go` and
+/// `come_back` in thread/borrowed.rs do.
 ///
 /// Caught: `wake` that leaves `STANDBY` alone, that does not notify, that stores; `stand_by` that stores.
 #[test]
-fn who_stands_by_is_told_of_mail() {
+fn a_thread_that_stands_by_is_told_of_mail() {
     loom::model(|| {
         let parker = adopted();
         let told = Arc::new((Mutex::new(0), crate::sys::sync::Condvar::new()));
@@ -108,7 +109,7 @@ fn who_stands_by_is_told_of_mail() {
                 continue;
             }
             if parker.stand_by() {
-                // Its event loop waits to be told, and only for that.
+                // Its event loop waits for the hook alone.
                 let mut count = lock(&told.0);
                 while *count == 0 {
                     count = told.1.wait(count).unwrap();
@@ -126,8 +127,8 @@ fn who_stands_by_is_told_of_mail() {
     });
 }
 
-/// Caught: `announce`, `retract` and the deadline in `park` that store instead of swapping, so that `CLOSED` is lost; the
-/// same in `wake` (`is_closed` failed); `close` that does not unpark.
+/// Caught: `announce`, `retract`, and the deadline in `park`, that store instead of swapping, so that `CLOSED` is lost;
+/// the same in `wake` (`is_closed` failed); `close` that does not unpark.
 #[test]
 fn a_thread_that_rests_is_woken_by_its_closing_and_stays_closed() {
     loom::model(|| {
@@ -138,7 +139,7 @@ fn a_thread_that_rests_is_woken_by_its_closing_and_stays_closed() {
             let parker = Arc::clone(&parker);
             spawn(move || parker.close())
         };
-        // As `Local::run` does; the first time the deadline is up at once.
+        // As `run` in thread/run.rs does. The first time the deadline is up at once.
         let mut deadline = Some(crate::sys::clock::now());
         while !parker.is_closed() {
             parker.announce();
@@ -155,7 +156,7 @@ fn a_thread_that_rests_is_woken_by_its_closing_and_stays_closed() {
     });
 }
 
-/// Something awaited with as little order as may be: one atomic, and a waker behind it.
+/// A reply with as little ordering as possible: one atomic, and a waker behind it.
 #[derive(Default)]
 struct Reply {
     state: AtomicU8,
@@ -203,7 +204,7 @@ pub(crate) fn outside(spins: u32) -> Outside {
     Outside { budget: Cell::new(spins), ..Outside::new() }
 }
 
-/// Caught: `Outside::wait` that announces after its last look; the three of `wake` above.
+/// Caught: `Outside::wait` that announces after its last look; the three mutations of `wake` above.
 #[test]
 fn a_reply_is_not_missed() {
     for spins in [0, 1] {
@@ -223,7 +224,7 @@ fn a_reply_is_not_missed_over_the_late_wake_of_another() {
         let (mut first, mut second) = (Arc::<Reply>::default(), Arc::<Reply>::default());
         let senders = [first.sender(), second.sender()];
         let outside = outside(0);
-        // Given up at once, its waker left behind.
+        // This wait is given up at once, and leaves its waker behind.
         outside.wait(&mut first, Some(crate::sys::clock::now()));
         outside.wait(&mut second, None).unwrap();
         for sender in senders {

@@ -1,0 +1,24 @@
+//! How the owner of an engine and its handles reach the instances: the targets that they send to, and the clients that
+//! they return.
+
+use crate::client::Client;
+use crate::client::message::Message;
+use crate::engine::core::Core;
+use crate::error::{CallError, Refusal};
+use crate::messaging::target::Target;
+
+/// Runs `f` with the pool of a type as its target.
+pub(super) fn target<M: Message, R>(core: &Core, f: impl FnOnce(Target<'_, M>) -> R) -> R {
+    let pool = core.pools.get::<M>();
+    f(Target::at_pool(pool.as_deref(), &core.edge))
+}
+
+/// Makes a client of the pool of a type, if the pool has instances.
+pub(super) fn client_of<M: Message>(core: &Core) -> Result<Client<M>, CallError> {
+    if let Some(pool) = core.pools.get::<M>().filter(|pool| pool.has_instances()) {
+        return Ok(Client::of_pool(pool));
+    }
+    // The edge is looked at after the pool: a shutdown closes the edge before it empties the pool.
+    let refusal = if core.edge.is_open() { Refusal::NotRegistered } else { Refusal::Stopped };
+    Err(CallError::refused(M::NAME, refusal))
+}
