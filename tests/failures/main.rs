@@ -1,5 +1,6 @@
 //! Panics, restarts, ends of instances, and what becomes of their messages.
 
+mod closures;
 mod dead_letters;
 mod ends;
 mod factories;

@@ -52,7 +52,7 @@ where
         mailbox: Arc::clone(&local.mailbox),
         slot,
         delivery: &Delivery::ALL,
-        undelivered,
+        undelivered: undelivered.as_ref().map(Arc::downgrade),
         status: Status::live(),
         pooled,
         born,
@@ -68,6 +68,9 @@ where
         block: local.add(slot, M::NAME),
         typed: Typed { state: RefCell::new(None), attachments: Cell::default() },
     });
+    if undelivered.is_some() {
+        instance.with_extras(|extras| extras.undelivered = undelivered);
+    }
     // It is in its slot before its state is built, so that messages which its factory sends to it find it there.
     local.occupy(Rc::clone(&instance) as Rc<dyn Instance>, M::CALL_DEPTH);
     let built = match factory {

@@ -305,10 +305,12 @@ where
         }
     }
 
-    /// Drops the factory: the instance will not be built again.
+    /// Drops the factory and the hook of an instance that will not be built again. Mail for it that is still under way
+    /// carries the hook.
     pub(super) fn drop_factory(&self) {
         let blueprint = self.typed.if_attachments(|attachments| attachments.blueprint.take());
         ignoring_panic(|| drop(blueprint));
+        drop(self.if_extras(|extras| extras.undelivered.take()));
     }
 
     /// Ends the instance, whose state is dropped: it leaves the registry and its slot, and mail that still comes for it
