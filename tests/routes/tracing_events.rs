@@ -270,7 +270,9 @@ fn each_dead_letter_is_an_event_with_a_hook_as_without_and_what_was_given_up_is_
             let told = Counter::new();
             if hook {
                 let told = told.clone();
-                engine.on_dead_letter(move |_| drop(told.increment()));
+                engine.on_dead_letter(move |_| {
+                    let _ = told.increment();
+                });
             }
             let worker: WorkerClient = engine.start(WorkerMessage::actor(|| Worker)).unwrap();
             let other: WorkerClient = engine.start(WorkerMessage::actor(|| Worker)).unwrap();
