@@ -558,6 +558,25 @@ impl ActorEngine {
     }
 }
 
+/// Implemented for nothing: rustc names it where a program clones an engine, and says what to do instead. Where the clone
+/// is a derived one, the name is all that rustc says.
+#[diagnostic::on_unimplemented(
+    message = "an `ActorEngine` has one owner and cannot be cloned",
+    label = "take `engine.handle()`",
+    note = "`engine.handle()` gives an `EngineHandle`, which can be cloned and sent"
+)]
+trait CloneItsHandle {}
+
+#[doc(hidden)]
+impl Clone for ActorEngine
+where
+    for<'never> Self: CloneItsHandle,
+{
+    fn clone(&self) -> Self {
+        unreachable!("an engine has one owner")
+    }
+}
+
 impl Drop for ActorEngine {
     fn drop(&mut self) {
         // The report is for callers of `shutdown`.
