@@ -199,11 +199,7 @@ fn what_else_panics_is_named_as_what_it_is() {
             (Fault::OnStart, FragileMessage::Reset, &[(PanicOrigin::OnStart, "on_start")]),
             (Fault::Factory, FragileMessage::Reset, &[(PanicOrigin::Factory, "the factory")]),
             (Fault::FactoryError, FragileMessage::Reset, &[(PanicOrigin::Factory, "the factory's error")]),
-            (
-                Fault::None,
-                FragileMessage::Break(1),
-                &[(PanicOrigin::Handler("Break"), "sent 1")],
-            ),
+            (Fault::None, FragileMessage::Break(1), &[(PanicOrigin::Handler("Break"), "sent 1")]),
         ];
         for (fault, message, expected) in cases {
             let client = fragile(&engine, restless());
@@ -226,10 +222,9 @@ fn a_panic_that_changes_nothing_is_told_and_not_counted() {
     bounded(|| {
         let engine = ActorEngine::new();
         let told = told(&engine);
-        for (fault, origin, text) in [
-            (Fault::OnStop, PanicOrigin::OnStop, "on_stop"),
-            (Fault::Drop, PanicOrigin::Drop, "the drop"),
-        ] {
+        for (fault, origin, text) in
+            [(Fault::OnStop, PanicOrigin::OnStop, "on_stop"), (Fault::Drop, PanicOrigin::Drop, "the drop")]
+        {
             let client = fragile(&engine, restless());
             client.next(fault).unwrap();
             client.reset().unwrap();

@@ -100,7 +100,8 @@
 //! A panic in a handler ends neither its thread nor the other instances of the thread. The caller gets
 //! [`CallError::Panicked`] with the panic's text, the state is dropped, its factory builds a new one, and the mailbox
 //! is kept. From the third panic within ten seconds on, the rebuild comes after a backoff of 10 ms, doubled each time
-//! up to 1 s. With `panic = "abort"` the process ends, as always.
+//! up to 1 s. Every panic is told, also one of a message that no caller waits for: see [`ActorEngine::on_panic`].
+//! With `panic = "abort"` the process ends, as always.
 //!
 //! # Stopping
 //!

@@ -221,7 +221,6 @@ impl fmt::Display for Wait {
 /// let backing_off = &stats.threads[0].backing_off[0];
 /// assert_eq!((Some(backing_off.instance), backing_off.message), (job.instance_id(), "JobMessage"));
 /// assert_eq!(backing_off.until - backing_off.since, hour);
-/// # engine.shutdown_timeout(Duration::ZERO)?;
 /// # Ok(())
 /// # }
 /// ```

@@ -204,8 +204,7 @@ where
     /// once.
     fn rebuild_failed(self: Rc<Self>, local: &Rc<Local>, failure: Failure) {
         // A shutdown does not wait for a factory that fails again and again.
-        let give_up =
-            matches!(failure, Failure::RunsOnce) || !local.mailbox.edge.is_open() || self.is_to_stop();
+        let give_up = matches!(failure, Failure::RunsOnce) || !local.mailbox.edge.is_open() || self.is_to_stop();
         let why = match failure {
             // The instance was reset; there was no panic.
             Failure::RunsOnce => End::Stopped,

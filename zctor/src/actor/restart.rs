@@ -11,6 +11,11 @@ use std::time::{Duration, Instant};
 /// pool goes on without it: messages that were sent to it in turn go to the others, and all else that is queued for it
 /// becomes dead letters.
 ///
+/// Every panic is told, with what becomes of the instance: see
+/// [`ActorEngine::on_panic`](crate::ActorEngine::on_panic). An instance that backs off is in
+/// [`ThreadStats::backing_off`](crate::ThreadStats::backing_off). In a pool with keys, an instance that ends leaves its keys
+/// to the others, whose states know nothing of them; one that is built again keeps its keys.
+///
 /// ```
 /// use std::time::Duration;
 /// use zctor::Restart;

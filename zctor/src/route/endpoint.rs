@@ -1,8 +1,8 @@
 //! Endpoints: where one instance lives, whether it takes mail, and how mail gets there.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Weak};
 use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Arc, Weak};
 
 use crate::error::Refusal;
 use crate::event::{End, Undelivered};
