@@ -40,7 +40,7 @@ use crate::id::{InstanceId, ThreadId};
 use crate::messaging;
 use crate::messaging::broadcast::Replies;
 use crate::report::{Report, Stats};
-use crate::sys::frame::on_actor_thread;
+use crate::sys::frame::{is_engines_own, on_actor_thread};
 use crate::thread::local::local;
 
 /// How long the drop of an engine waits for its threads.
@@ -496,7 +496,10 @@ impl ActorEngine {
     /// ```
     #[track_caller]
     pub fn wait(&self) {
-        assert!(local().is_none(), "`wait` on an actor thread would wait for itself; `run` what `here` gave");
+        assert!(
+            local().is_none() && !is_engines_own(),
+            "`wait` on an actor thread would wait for itself; `run` what `here` gave"
+        );
         // The report is for callers of `shutdown`.
         let _ = shutdown::wait_stopped(&self.core);
     }
@@ -543,8 +546,7 @@ impl ActorEngine {
 
 impl Drop for ActorEngine {
     fn drop(&mut self) {
-        // The report is for callers of `shutdown`.
-        let _ = shutdown::shutdown(&self.core, Some(PATIENCE));
+        shutdown::shutdown_by_drop(&self.core, PATIENCE);
     }
 }
 

@@ -56,6 +56,8 @@ struct Current {
     /// Addresses in memory that name this actor thread and its engine. 0 on threads outside.
     thread: Cell<usize>,
     engine: Cell<usize>,
+    /// Whether an engine has started this thread, and joins it. Still true when the thread has left the engine.
+    is_engines_own: Cell<bool>,
     /// The parts of the frame.
     below: Cell<u32>,
     deadline: Cell<Option<Instant>>,
@@ -71,6 +73,17 @@ pub(crate) fn enter(thread: usize, engine: usize) {
     });
 }
 
+/// Says that an engine has started the current thread, and joins it.
+pub(crate) fn be_engines_own() {
+    CURRENT.with(|current| current.is_engines_own.set(true));
+}
+
+/// Whether an engine has started the current thread, and joins it. So this thread cannot wait for an engine's end, not even
+/// in the destructors of its thread-locals, when it is no actor thread any more.
+pub(crate) fn is_engines_own() -> bool {
+    CURRENT.with(|current| current.is_engines_own.get())
+}
+
 /// Makes the current thread one outside: it is no actor thread any more.
 pub(crate) fn leave() {
     CURRENT.with(|current| {
@@ -83,7 +96,8 @@ thread_local! {
     static CURRENT: Current = const {
         let Frame { below, deadline } = Frame::OUTSIDE;
         let (thread, engine) = (Cell::new(0), Cell::new(0));
-        Current { thread, engine, below: Cell::new(below), deadline: Cell::new(deadline), in_hook: Cell::new(false) }
+        let (is_engines_own, in_hook) = (Cell::new(false), Cell::new(false));
+        Current { thread, engine, is_engines_own, below: Cell::new(below), deadline: Cell::new(deadline), in_hook }
     };
 }
 
