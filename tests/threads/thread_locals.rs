@@ -38,7 +38,7 @@ impl WindowHandler for Window {
     fn draw(&mut self, _: &mut Context<WindowMessage>) {}
 
     fn on_stop(&mut self, _: &mut Context<WindowMessage>) {
-        self.flushed.send(self.store.flush()).unwrap();
+        self.flushed.send(self.store.flush()).expect("the test listens");
     }
 }
 
@@ -50,20 +50,20 @@ thread_local! {
 fn a_call_in_on_stop_is_served_where_here_lies_in_a_thread_local() {
     bounded(|| {
         let (flushed, outcomes) = mpsc::channel();
-        let engine = Arc::new(ActorEngine::new());
-        let lent = Arc::clone(&engine);
-        let ui = thread::spawn(move || {
-            // The user's thread-local is used before the runtime's, so it outlives those.
-            HERE.with_borrow_mut(|slot| {
-                let here = slot.insert(lent.here().unwrap());
-                let store: StoreClient = here.start::<StoreMessage>(|| Store).unwrap();
-                let _window: WindowClient = here.start::<WindowMessage>(|| Window { store, flushed }).unwrap();
-                here.run_pending();
+        let engine = ActorEngine::new();
+        // A scope does not wait for the locals of its threads, but for what is told.
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                // The user's thread-local is used before the runtime's, so it outlives those.
+                HERE.with_borrow_mut(|slot| {
+                    let here = slot.insert(engine.here().unwrap());
+                    let store: StoreClient = here.start::<StoreMessage>(|| Store).unwrap();
+                    let _window: WindowClient = here.start::<WindowMessage>(|| Window { store, flushed }).unwrap();
+                    here.run_pending();
+                });
             });
         });
         assert_eq!(receive(&outcomes), Ok(1));
-        ui.join().unwrap();
-        assert_eq!(engine.thread_count(), 0);
         assert_eq!(engine.shutdown().unwrap().handled(), 1);
     });
 }
@@ -111,15 +111,15 @@ fn keeper() -> (Arc<ActorEngine>, KeeperClient, Receiver<()>) {
         // Held until the engine lets the hook go, which is the last that its shutdown does.
         let _ = &alive;
     });
-    let keeper = engine.start(KeeperMessage::actor(|| Keeper)).unwrap();
+    let keeper = engine.start(KeeperMessage::actor(|| Keeper)).expect("it starts");
     (engine, keeper, stopped)
 }
 
 /// Has `end` run when the locals of the keeper's thread are dropped; the channel tells what it gave.
 fn keep<T: Send + 'static>(keeper: &KeeperClient, end: impl FnOnce() -> T + Send + 'static) -> Receiver<T> {
     let (tell, told) = mpsc::channel();
-    keeper.keep(Box::new(move || tell.send(end()).unwrap())).unwrap();
-    keeper.sync().unwrap();
+    keeper.keep(Box::new(move || tell.send(end()).expect("the test listens"))).expect("it is accepted");
+    keeper.sync().expect("it is answered");
     told
 }
 

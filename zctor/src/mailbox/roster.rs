@@ -16,7 +16,7 @@ use crate::id::{InstanceId, Slot, ThreadId};
 use crate::mailbox::counters::{Account, Block, account};
 use crate::report::{InstanceReport, RunningInstance};
 use crate::sys::sync::{Mutex, lock};
-use crate::sys::unwind::ignoring_panic;
+use crate::sys::unwind::{ignoring_panic, wake};
 use crate::sys::waiters::Waiters;
 
 /// The instances of one thread, as other threads see them.
@@ -55,7 +55,7 @@ impl Removed {
     pub(crate) fn tell(self) {
         let Some(mut watchers) = self.watchers else { return };
         for waker in watchers.take(0, usize::MAX) {
-            ignoring_panic(|| waker.wake());
+            wake(waker);
         }
     }
 }

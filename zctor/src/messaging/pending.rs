@@ -249,12 +249,11 @@ impl<R> Future for Pending<R> {
     type Output = Result<R, CallError>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Self::Output> {
-        if let Err(refused) = self.check() {
-            return Poll::Ready(Err(refused));
-        }
-        // Inside a handler the executor cannot serve this thread, which the callee may need: so this waits, and serves.
-        if Frame::current().is_user_code() {
-            return Poll::Ready(self.wait());
+        let frame = Frame::current();
+        // Inside a handler the executor cannot serve this thread, which the callee may need: so this waits, and serves. A
+        // reply that is there need not be waited for.
+        if frame.is_user_code() && !frame.is_waker() {
+            return Poll::Ready(self.try_take().unwrap_or_else(|| self.wait()));
         }
         match self.poll_with(cx.waker()) {
             Some(outcome) => Poll::Ready(outcome),

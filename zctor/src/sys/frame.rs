@@ -9,14 +9,33 @@ use std::time::Instant;
 /// For which call depths the current code may wait, and until when.
 #[derive(Clone, Copy)]
 pub(crate) struct Frame {
-    /// The current code may wait for call depths below this one.
-    pub(crate) below: u32,
+    /// The current code may wait for call depths below this one. Negative for code of other kinds, so that the check for a
+    /// handler, which is made on each call, fails for them and goes no further: `WAKER`, and carried code, whose depth is the
+    /// complement.
+    below: i32,
     /// The deadline that the current code has from its caller, if it has one.
     pub(crate) deadline: Option<Instant>,
 }
 
+/// A depth above that of any handler, so that none may wait for it, and below the outside, which may.
+pub(crate) const ABOVE_HANDLERS: u32 = i32::MAX as u32 - 1;
+
+/// Of a waker that the runtime wakes.
+const WAKER: i32 = i32::MIN;
+
 impl Frame {
-    const OUTSIDE: Self = Self { below: u32::MAX, deadline: None };
+    const OUTSIDE: Self = Self { below: i32::MAX, deadline: None };
+
+    /// Of a handler, or of other user code that the runtime runs.
+    #[inline]
+    pub(super) fn of_user_code(depth: u16, deadline: Option<Instant>) -> Self {
+        Self { below: i32::from(depth), deadline }
+    }
+
+    /// Of a waker.
+    pub(super) fn of_waker() -> Self {
+        Self { below: WAKER, deadline: None }
+    }
 
     #[inline]
     pub(crate) fn current() -> Self {
@@ -44,10 +63,25 @@ impl Frame {
         self.below != Self::OUTSIDE.below
     }
 
+    /// Whether this is the frame of a waker. An executor may poll there; a poll need not wait, and so it does not.
+    pub(crate) fn is_waker(&self) -> bool {
+        self.below == WAKER
+    }
+
+    /// The depth below which mail is served while the current code waits: all of it for code outside.
+    pub(crate) fn serves_below(&self) -> u32 {
+        match self.below {
+            i32::MAX => u32::MAX,
+            WAKER => 0,
+            handler @ 0.. => handler as u32,
+            carried => !carried as u32,
+        }
+    }
+
     /// The code that runs here may wait for an instance of this call depth.
     #[inline]
     pub(crate) fn may_wait_for(&self, depth: u32) -> bool {
-        depth < self.below
+        (depth as i32) < self.below
     }
 }
 
@@ -59,7 +93,7 @@ struct Current {
     /// Whether an engine has started this thread, and joins it. Still true when the thread has left the engine.
     is_engines_own: Cell<bool>,
     /// The parts of the frame.
-    below: Cell<u32>,
+    below: Cell<i32>,
     deadline: Cell<Option<Instant>>,
     /// Whether a hook runs: messages that it loses are counted, and no hook is called for them.
     in_hook: Cell<bool>,

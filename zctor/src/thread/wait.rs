@@ -46,7 +46,7 @@ pub(crate) fn wait<A: Awaited>(awaited: &mut A, until: Option<Instant>) -> Optio
     }
     match local() {
         Some(local) if is_done(&local) && !Frame::current().is_user_code() => wait_outside(awaited, until),
-        Some(local) => as_actor_thread(&local, || wait_here(&local, Frame::current().below, awaited, until)),
+        Some(local) => as_actor_thread(&local, || wait_here(&local, Frame::current().serves_below(), awaited, until)),
         None => wait_outside(awaited, until),
     }
 }
