@@ -5,11 +5,8 @@
 use std::fs;
 use std::path::Path;
 
-#[path = "layers/rules.rs"]
 mod rules;
-#[path = "layers/snippets.rs"]
 mod snippets;
-#[path = "layers/source.rs"]
 mod source;
 
 /// The layers of the runtime from the top down: a name, and the folders and files in it.

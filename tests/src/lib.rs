@@ -9,12 +9,19 @@ use std::fmt;
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, Once, PoisonError};
 use std::thread;
 use std::time::Duration;
 
 /// The limit of every wait in a test, generous because the machines are small and shared.
-pub const LIMIT: Duration = Duration::from_secs(if cfg!(miri) { 600 } else { 30 });
+pub const LIMIT: Duration = Duration::from_secs(if cfg!(miri) { 600 } else { 120 });
+
+/// The deadline of a shutdown that comes in time, though the inside is not quiet: of it a quarter, half a second at most,
+/// is kept for the threads to end in, and this is the shortest that gives them all of that.
+pub const IN_TIME: Duration = Duration::from_secs(2);
+
+/// A deadline that a test waits for to its end, long enough for a handler elsewhere to begin before.
+pub const AMPLE: Duration = Duration::from_millis(500);
 
 /// Runs `body` on a thread of its own and fails the test if it does not end within `limit`.
 ///
@@ -25,8 +32,16 @@ pub const LIMIT: Duration = Duration::from_secs(if cfg!(miri) { 600 } else { 30 
 /// With what `body` panicked with, or when the time is up.
 #[track_caller]
 pub fn within<R: Send + 'static>(limit: Duration, body: impl FnOnce() -> R + Send + 'static) -> R {
+    let (give, given) = mpsc::channel();
+    // What starts the thread is compiled once, and not anew for the closure of each test.
+    run_within(limit, Box::new(move || drop(give.send(body()))));
+    given.recv().expect("the body has ended, and gave its value")
+}
+
+#[track_caller]
+fn run_within(limit: Duration, body: Box<dyn FnOnce() + Send>) {
     let name = thread::current().name().unwrap_or("a test").to_owned();
-    let (done, ended) = mpsc::channel::<Result<R, Box<dyn Any + Send>>>();
+    let (done, ended) = mpsc::channel::<Result<(), Box<dyn Any + Send>>>();
     thread::Builder::new()
         .name(name.clone())
         .spawn(move || {
@@ -35,7 +50,7 @@ pub fn within<R: Send + 'static>(limit: Duration, body: impl FnOnce() -> R + Sen
         })
         .expect("the machine gives a thread to the test");
     match ended.recv_timeout(limit) {
-        Ok(Ok(value)) => value,
+        Ok(Ok(())) => {}
         Ok(Err(payload)) => panic::resume_unwind(payload),
         Err(RecvTimeoutError::Timeout) => panic!("`{name}` did not end within {limit:?}: it hangs"),
         Err(RecvTimeoutError::Disconnected) => panic!("`{name}` ended without a result"),
@@ -49,6 +64,29 @@ pub fn within<R: Send + 'static>(limit: Duration, body: impl FnOnce() -> R + Sen
 #[track_caller]
 pub fn bounded<R: Send + 'static>(body: impl FnOnce() -> R + Send + 'static) -> R {
     within(LIMIT, body)
+}
+
+/// Has every panic say nothing, from now on and in the whole process, whose text contains `text`: one that a test expects,
+/// perhaps by the thousand. Where `RUST_BACKTRACE` is set, each would otherwise be printed with a back trace.
+pub fn expect_panics(text: &'static str) {
+    static EXPECTED: Mutex<Vec<&'static str>> = Mutex::new(Vec::new());
+    static HOOK: Once = Once::new();
+    let mut expected = EXPECTED.lock().unwrap_or_else(PoisonError::into_inner);
+    if !expected.contains(&text) {
+        expected.push(text);
+    }
+    drop(expected);
+    HOOK.call_once(|| {
+        let tell = panic::take_hook();
+        panic::set_hook(Box::new(move |info| {
+            let is_expected = |said: &str| {
+                EXPECTED.lock().unwrap_or_else(PoisonError::into_inner).iter().any(|text| said.contains(text))
+            };
+            if !info.payload_as_str().is_some_and(is_expected) {
+                tell(info);
+            }
+        }));
+    });
 }
 
 /// The next value of `receiver`, which must come within [`LIMIT`].
@@ -247,6 +285,17 @@ mod tests {
         let gate = Gate::new();
         let closed = gate.clone();
         within(Duration::from_millis(20), move || closed.pass());
+    }
+
+    #[test]
+    fn expected_panics_still_unwind() {
+        expect_panics("expected by the hundred");
+        expect_panics("and by the dozen");
+        for number in 0..100 {
+            let text = if number % 10 == 0 { "and by the dozen" } else { "expected by the hundred" };
+            let payload = panic::catch_unwind(|| panic!("{number} {text}")).expect_err("it panics");
+            assert!(payload.downcast_ref::<String>().is_some_and(|said| said.ends_with(text)));
+        }
     }
 
     #[test]

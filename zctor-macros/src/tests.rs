@@ -348,7 +348,7 @@ fn default_field_values_stay_on_the_enum() {
 /// The enum of each case of the ui tests keeps its handler trait and its client.
 #[test]
 fn no_mistake_takes_the_enum_its_handler_or_its_client_away() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/ui/fail");
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/surface/ui/fail");
     let (mut seen, mut faulty) = (0, 0);
     for rule in fs::read_dir(folder).expect("the cases are beside the crate").flatten() {
         for case in fs::read_dir(rule.path()).expect("a rule is a folder").flatten() {

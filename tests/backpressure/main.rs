@@ -1,0 +1,8 @@
+//! Bounded mailboxes: who waits, who is refused, and that all the room comes back.
+
+mod held;
+mod overload;
+mod passed_on;
+mod permits;
+mod policies;
+mod waits;

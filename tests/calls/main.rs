@@ -1,0 +1,12 @@
+//! Calls, which always end: by a reply, at a deadline, or refused.
+
+mod calls;
+mod classic_deadlocks;
+mod deadlines;
+mod deferred;
+mod depth;
+mod each_depth;
+mod pending;
+mod pipe;
+mod refused_waits;
+mod serving;

@@ -1,0 +1,12 @@
+//! Panics, restarts, ends of instances, and what becomes of their messages.
+
+mod dead_letters;
+mod ends;
+mod factories;
+mod fragile;
+mod handlers;
+mod hooks_and_drops;
+mod order;
+mod reentrancy;
+mod restart;
+mod watching;

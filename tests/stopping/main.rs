@@ -1,0 +1,8 @@
+//! How instances, threads and engines come to rest and end.
+
+mod deadline;
+mod lifecycle;
+mod quiet;
+mod report;
+mod settle;
+mod work;

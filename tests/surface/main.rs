@@ -1,0 +1,10 @@
+//! What a user writes and sees: the macro, the types, the errors.
+
+mod auto_traits;
+#[cfg(feature = "testing")]
+mod doubles;
+mod errors;
+mod handles;
+// It has items that are reachable from outside.
+pub mod hygiene;
+mod public_api;
