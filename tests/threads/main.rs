@@ -1,5 +1,6 @@
 //! Actor threads: many of them, the calling one, what lives on one, and its timers.
 
+mod carried;
 mod context;
 mod here_ends;
 mod here_event_loop;

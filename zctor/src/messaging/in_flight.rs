@@ -47,6 +47,11 @@ impl<R, B: Deref<Target = Mailbox>> InFlight<R, B> {
         Self { receiver, mailbox, message, attending: None }
     }
 
+    /// The mailbox of the callee's thread.
+    pub(crate) fn mailbox(&self) -> &Mailbox {
+        &self.mailbox
+    }
+
     /// The call's own deadline.
     pub(crate) fn deadline(&self) -> Option<Instant> {
         self.receiver.cancellation().deadline()

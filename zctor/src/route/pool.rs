@@ -4,6 +4,7 @@ use std::any::{Any, TypeId};
 use std::cell::Cell;
 use std::collections::VecDeque;
 use std::ops::Deref;
+use std::ptr;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -120,6 +121,12 @@ struct Pending<M: Payload> {
 }
 
 impl<M: Payload> Pool<M> {
+    /// Whether an instance of the pool that takes mail lives on the thread of a mailbox.
+    pub(crate) fn lives_on(&self, mailbox: &Mailbox) -> bool {
+        let lives_on = |place: &Place<M>| ptr::eq(&*place.endpoint.mailbox, mailbox) && place.endpoint.admit().is_ok();
+        self.places.load().iter().any(lives_on)
+    }
+
     pub(crate) fn new(edge: Arc<Edge>) -> Self {
         Self {
             places: ArcSwap::default(),

@@ -32,6 +32,32 @@ impl Frame {
         Self { below: i32::from(depth), deadline }
     }
 
+    /// The same frame, for code that runs on another thread as a part of a handler.
+    pub(crate) fn carried(self) -> Self {
+        Self { below: !(self.serves_below() as i32), ..self }
+    }
+
+    /// This frame of user code, for code that runs inside an outer one: that limits it too.
+    pub(crate) fn within(self, outer: Self) -> Self {
+        let below = self.serves_below().min(outer.serves_below()) as i32;
+        Self { below, deadline: [self.deadline, outer.deadline].into_iter().flatten().min() }
+    }
+
+    /// Runs code in this frame, which is left again if the code panics.
+    pub(crate) fn run<R>(self, code: impl FnOnce() -> R) -> R {
+        struct Back(Frame);
+
+        impl Drop for Back {
+            fn drop(&mut self) {
+                self.0.enter();
+            }
+        }
+
+        let _back = Back(Self::current());
+        self.enter();
+        code()
+    }
+
     /// Of a waker.
     pub(super) fn of_waker() -> Self {
         Self { below: WAKER, deadline: None }
@@ -66,6 +92,11 @@ impl Frame {
     /// Whether this is the frame of a waker. An executor may poll there; a poll need not wait, and so it does not.
     pub(crate) fn is_waker(&self) -> bool {
         self.below == WAKER
+    }
+
+    /// Whether this is the frame of carried code: see `thread/carried.rs`.
+    pub(crate) fn is_carried(&self) -> bool {
+        self.below < 0 && !self.is_waker()
     }
 
     /// The depth below which mail is served while the current code waits: all of it for code outside.
@@ -105,6 +136,17 @@ pub(crate) fn enter(thread: usize, engine: usize) {
         current.thread.set(thread);
         current.engine.set(engine);
     });
+}
+
+/// The address that names the engine which the code that runs here belongs to; 0 outside.
+#[inline]
+pub(crate) fn engine() -> usize {
+    CURRENT.with(|current| current.engine.get())
+}
+
+/// Sets what `engine` gives.
+pub(crate) fn set_engine(engine: usize) {
+    CURRENT.with(|current| current.engine.set(engine));
 }
 
 /// Says that an engine has started the current thread, and joins it.
@@ -147,11 +189,17 @@ pub(crate) fn is_in_engine(engine: usize) -> bool {
     CURRENT.with(|current| current.engine.get()) == engine
 }
 
-/// Whether this is user code on an actor thread. Its messages go past the bounds of mailboxes, since others may wait
+/// Whether this is user code on an actor thread, or carried code. Its messages go past the bounds of mailboxes, since others may wait
 /// for what it does. The own code of a thread that is borrowed by `here` does not count.
 #[inline]
 pub(crate) fn is_inside_code() -> bool {
-    on_actor_thread() && Frame::current().is_user_code()
+    is_inside() && Frame::current().is_user_code()
+}
+
+/// Whether this is an actor thread of any engine, or one that runs carried code.
+#[inline]
+pub(crate) fn is_inside() -> bool {
+    engine() != 0
 }
 
 /// Whether the code that runs here may wait for room. User code that the runtime runs may not, on whichever thread.

@@ -57,6 +57,21 @@ pub(crate) fn join_aside(threads: Vec<Started>, then: impl FnOnce() + Send + 'st
     joiner.is_ok()
 }
 
+/// Runs the work in `place` on a thread of its own, and `meanwhile` on this one; then waits for the work, and gives its
+/// outcome: an error is its panic. `None` if the system refuses that thread; the work is still in its place then.
+pub(crate) fn run_beside<R: Send>(
+    name: &str,
+    place: &mut Option<impl FnOnce() -> R + Send>,
+    meanwhile: impl FnOnce(),
+) -> Option<std::thread::Result<R>> {
+    std::thread::scope(|scope| {
+        let builder = Builder::new().name(name.replace('\0', " "));
+        let started = builder.spawn_scoped(scope, || place.take().map(|work| work())).ok()?;
+        meanwhile();
+        started.join().transpose()
+    })
+}
+
 /// Lets other threads run, if any are ready to.
 pub(crate) fn let_others_run() {
     yield_now();

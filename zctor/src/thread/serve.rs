@@ -55,7 +55,8 @@ pub(crate) fn send_here<P>(
         queue.push(depth, false, || make(place));
     };
     // Borrowed throughout: only the runtime's own code runs meanwhile.
-    LOCAL.with(|local| local.borrow().as_deref().map(send)).is_some()
+    // It never fails; but by `with` a send takes 60 instructions more.
+    LOCAL.try_with(|local| local.borrow().as_deref().map(send)).is_ok_and(|sent| sent.is_some())
 }
 
 /// Moves mail from the mailbox to the queue. `true` if there was none.
