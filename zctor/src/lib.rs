@@ -166,6 +166,7 @@ pub use engine::{ActorEngine, EngineBuilder};
 pub use error::{BoxError, CallError, Refused, SendError, ShutdownError, SpawnError, StopError, WatchError};
 pub use event::{DeadLetter, End, Ended, Undelivered};
 pub use id::{InstanceId, ThreadId};
+pub use mailbox::inner::Inner;
 pub use mailbox::permits::Overflow;
 pub use messaging::broadcast::Replies;
 pub use messaging::pending::Pending;

@@ -51,7 +51,7 @@ fn begin_shutdown(core: &Core, limit: Option<Duration>) -> bool {
         EnginePhase::Open => {
             core.edge.close();
             // Senders that wait for room must see that the edge is closed.
-            state.threads.iter().for_each(|running| running.mailbox.wake_all());
+            state.threads.values().for_each(|running| running.mailbox.wake_all());
             state.phase = EnginePhase::Stopping { until: limit, has_driver: true };
             true
         }
@@ -89,20 +89,21 @@ fn drive_shutdown(core: &Arc<Core>) {
     }
     loop {
         let state = core.state.lock();
-        let Some(last) = state.threads.last().map(|running| Arc::clone(&running.mailbox)) else {
+        let Some(last) = state.threads.last_key_value().map(|(_, running)| Arc::clone(&running.mailbox)) else {
             break;
         };
-        let mailboxes: Vec<_> = state.threads.iter().map(|running| Arc::clone(&running.mailbox)).collect();
-        drop(state);
         if core.edge.is_sealed() {
             // The order is given up: each thread ends as soon as it can.
+            let mailboxes: Vec<_> = state.threads.values().map(|running| Arc::clone(&running.mailbox)).collect();
+            drop(state);
             mailboxes.iter().for_each(|mailbox| order_end(mailbox));
             let (state, _) = core.watch(|state| state.threads.is_empty(), deadline_of);
             drop(state);
             break;
         }
+        drop(state);
         order_end(&last);
-        let is_gone = |state: &State| !state.threads.iter().any(|running| Arc::ptr_eq(&running.mailbox, &last));
+        let is_gone = |state: &State| !state.threads.contains_key(&last.thread);
         let (state, gone) = core.watch(is_gone, |state| seal_at(state, begun));
         drop(state);
         if !gone {
@@ -121,7 +122,8 @@ fn order_end(mailbox: &Mailbox) {
 fn finish_shutdown(core: &Arc<Core>) {
     let (ended, abandoned) = {
         let mut state = core.state.lock();
-        (std::mem::take(&mut state.ended), std::mem::take(&mut state.threads))
+        let threads = std::mem::take(&mut state.threads);
+        (std::mem::take(&mut state.ended), threads.into_values().collect::<Vec<_>>())
     };
     // Read before the waiters are answered, so that it still says which handler waits for which type.
     let threads: Vec<ThreadStats> = abandoned.iter().map(|running| thread_stats(&running.mailbox)).collect();

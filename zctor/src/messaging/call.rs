@@ -29,7 +29,7 @@ use crate::route::endpoint::{Endpoint, Entry, Way};
 use crate::route::payload::{Kind, Payload, ToPort};
 use crate::route::pool::Chosen;
 use crate::sys::clock::{deadline, now};
-use crate::sys::frame::Frame;
+use crate::sys::frame::{Frame, is_inside_code};
 use crate::thread::carried;
 use crate::thread::local::{OnTheSpot, local};
 
@@ -135,7 +135,11 @@ fn start<'a, M: Payload, R: 'static>(
             }
             fits => call = fits,
         }
-        chosen.endpoint().call(chosen.way, &mut call, chosen.sent_as());
+        if chosen.entry != Entry::Inner {
+            chosen.endpoint().call(chosen.way, &mut call, chosen.sent_as());
+        } else if let Err(refusal) = chosen.endpoint().call_inner(&mut call, chosen.sent_as()) {
+            return Err(target.call_error(refusal));
+        }
         let Some(Call { message, .. }) = &call else { return Ok((receiver, chosen)) };
         chosen = again(message.key())?;
     }
@@ -161,7 +165,7 @@ pub(super) fn request_at<M: Payload, R: 'static, K: Kind>(
     (message, port): (M, ToPort<M, R>),
     until: Option<Instant>,
 ) -> Pending<R> {
-    let chosen = Chosen::bound(endpoint, way, endpoint.enter(target.view.waits()));
+    let chosen = Chosen::bound(endpoint, way, endpoint.enter());
     let none = |_| Err(target.call_error(Refusal::Stopped));
     pending::<M, R, K>(target, start(target, chosen, message, port, Cancellation::new(until), none))
 }
@@ -184,10 +188,12 @@ fn pending<M: Payload, R: 'static, K: Kind>(
 #[cold]
 fn turn_away<M: Payload>(target: &Target<'_, M>, endpoint: &Endpoint<M>, message: M) -> CallError {
     match &endpoint.mailbox.permits {
-        Some(Permits { overflow: Overflow::DropNewest, .. }) => match endpoint.drop_newest(message) {
-            Ok(()) => CallError::Full { message: M::NAME },
-            Err(_) => target.call_error(Refusal::Stopped),
-        },
+        Some(Permits { overflow: Overflow::DropNewest, .. }) if !is_inside_code() => {
+            match endpoint.drop_newest(message) {
+                Ok(()) => CallError::Full { message: M::NAME },
+                Err(_) => target.call_error(Refusal::Stopped),
+            }
+        }
         _ => target.call_error(Refusal::Full),
     }
 }

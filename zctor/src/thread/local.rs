@@ -48,8 +48,8 @@ pub(crate) trait Parent: Send + Sync {
     /// Tells it that the thread has ended.
     fn thread_ended(&self, mailbox: &Arc<Mailbox>);
     /// Gives the messages in an envelope, whose receiver has ended, to siblings of the receiver. Messages that no
-    /// sibling takes stay in the envelope.
-    fn redirect(&self, envelope: &mut Envelope);
+    /// sibling takes stay in the envelope. `from_inner`: they waited in the inner queue.
+    fn redirect(&self, envelope: &mut Envelope, from_inner: bool);
 }
 
 /// Values that the layers above keep on a thread: one of each type.
