@@ -41,7 +41,7 @@ use crate::id::{InstanceId, ThreadId};
 use crate::messaging;
 use crate::messaging::broadcast::Replies;
 use crate::report::{Report, Stats};
-use crate::sys::frame::on_actor_thread;
+use crate::sys::frame::{is_engines_own, is_inside};
 use crate::thread::local::local;
 
 /// How long the drop of an engine waits for its threads.
@@ -619,7 +619,7 @@ impl ActorEngine {
     /// Waits until the inside is quiet; that may be long while other code keeps sending.
     #[track_caller]
     pub fn settle(&self) {
-        assert!(!on_actor_thread(), "`settle` on an actor thread would wait for itself");
+        assert!(!is_inside(), "`settle` on an actor thread would wait for itself");
         settle::settle(&self.core);
     }
 
@@ -647,7 +647,10 @@ impl ActorEngine {
     /// ```
     #[track_caller]
     pub fn wait(&self) {
-        assert!(local().is_none(), "`wait` on an actor thread would wait for itself; `run` what `here` gave");
+        assert!(
+            local().is_none() && !is_inside() && !is_engines_own(),
+            "`wait` on an actor thread would wait for itself; `run` what `here` gave"
+        );
         // The report is for callers of `shutdown`.
         let _ = shutdown::wait_stopped(&self.core);
     }
@@ -713,8 +716,7 @@ where
 
 impl Drop for ActorEngine {
     fn drop(&mut self) {
-        // The report is for callers of `shutdown`.
-        let _ = shutdown::shutdown(&self.core, Some(PATIENCE));
+        shutdown::shutdown_by_drop(&self.core, PATIENCE);
     }
 }
 

@@ -146,6 +146,7 @@ mod type_map;
 #[path = "private.rs"]
 pub mod __private;
 
+pub use actor::carried::Carried;
 pub use actor::context::{Context, NoDeadline};
 pub use actor::dispatch::Dispatch;
 pub use actor::pipe::Pipe;

@@ -126,7 +126,7 @@ impl Mailbox {
         ptr::from_ref(self) as usize
     }
 
-    fn engine_address(&self) -> usize {
+    pub(crate) fn engine_address(&self) -> usize {
         Arc::as_ptr(&self.edge) as usize
     }
 

@@ -3,6 +3,7 @@
 use std::any::{Any, TypeId};
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::ptr;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -105,6 +106,12 @@ impl<M: Payload> Pending<M> {
 }
 
 impl<M: Payload> Pool<M> {
+    /// Whether an instance of the pool that takes mail lives on the thread of a mailbox.
+    pub(crate) fn lives_on(&self, mailbox: &Mailbox) -> bool {
+        let lives_on = |place: &Place<M>| ptr::eq(&*place.endpoint.mailbox, mailbox) && place.endpoint.admit().is_ok();
+        self.places.load().iter().any(lives_on)
+    }
+
     pub(crate) fn new(edge: Arc<Edge>) -> Self {
         Self {
             places: ArcSwap::default(),
