@@ -12,10 +12,10 @@ pub(crate) mod actor_thread;
 pub(crate) mod core;
 pub(crate) mod handle;
 pub(crate) mod here;
+pub(crate) mod registry;
 mod replace;
 pub(crate) mod settle;
 pub(crate) mod shutdown;
-pub(crate) mod snapshot;
 pub(crate) mod spawn;
 mod stats;
 mod targets;
@@ -34,14 +34,14 @@ use crate::engine::actor_thread::ActorThread;
 use crate::engine::core::Core;
 use crate::engine::handle::EngineHandle;
 use crate::engine::here::Here;
-use crate::engine::snapshot::Registry;
+use crate::engine::registry::Registry;
 use crate::error::{CallError, SendError, ShutdownError, SpawnError};
-use crate::event::{DeadLetter, Ended};
+use crate::event::{DeadLetter, Ended, PanicEvent};
 use crate::id::{InstanceId, ThreadId};
 use crate::messaging;
 use crate::messaging::broadcast::Replies;
 use crate::report::{Report, Stats};
-use crate::sys::frame::on_actor_thread;
+use crate::sys::frame::{is_engines_own, is_inside};
 use crate::thread::local::local;
 
 /// How long the drop of an engine waits for its threads.
@@ -571,8 +571,9 @@ impl ActorEngine {
     /// that one is counted, but no hook is called for it. The hook is dropped when the engine has stopped, so it may
     /// hold clients of the same engine.
     ///
-    /// Without a hook, at most one dead letter a second is logged: with the feature `tracing` as an event, otherwise as
-    /// a line on standard error. A call that its caller has given up is not logged. The hook `|_| {}` silences the log.
+    /// Without a hook, at most one dead letter a second is a line on standard error, and none that is a call which its
+    /// caller has given up. The hook `|_| {}` silences the lines. With the feature `tracing`, each dead letter is an
+    /// event, with a hook or without, and there are no lines.
     ///
     /// An example is at [`DeadLetter`].
     pub fn on_dead_letter(&self, hook: impl Fn(&DeadLetter) + Send + Sync + 'static) {
@@ -590,6 +591,22 @@ impl ActorEngine {
         self.core.edge.losses.on_end(Box::new(hook));
     }
 
+    /// Calls `hook` for every panic in the code of an instance from now on, of a message that was sent as of one that was
+    /// called. To tell an actor of the panics of one instance, see
+    /// [`Context::watch_panics`](crate::Context::watch_panics).
+    ///
+    /// It replaces the hook that was set before. It runs on the thread of the instance, before the caller of the message
+    /// gets its error. It may send, but not wait. If it sends to an instance that panics on the message, it is told of
+    /// that too. The hook is dropped when the engine has stopped, so it may hold clients of the same engine.
+    ///
+    /// Without a hook, at most one panic a second is a line on standard error. With the feature `tracing`, each panic is
+    /// an event, with a hook or without, and there are no lines.
+    ///
+    /// An example is at [`PanicEvent`].
+    pub fn on_panic(&self, hook: impl Fn(&PanicEvent) + Send + Sync + 'static) {
+        self.core.edge.losses.on_panic(Box::new(hook));
+    }
+
     /// Waits until the inside is quiet: until no message is queued and no handler runs, on any thread.
     ///
     /// A timer that has not fired yet does not count. So tests need no sleeps. The calling thread of
@@ -602,7 +619,7 @@ impl ActorEngine {
     /// Waits until the inside is quiet; that may be long while other code keeps sending.
     #[track_caller]
     pub fn settle(&self) {
-        assert!(!on_actor_thread(), "`settle` on an actor thread would wait for itself");
+        assert!(!is_inside(), "`settle` on an actor thread would wait for itself");
         settle::settle(&self.core);
     }
 
@@ -630,7 +647,10 @@ impl ActorEngine {
     /// ```
     #[track_caller]
     pub fn wait(&self) {
-        assert!(local().is_none(), "`wait` on an actor thread would wait for itself; `run` what `here` gave");
+        assert!(
+            local().is_none() && !is_inside() && !is_engines_own(),
+            "`wait` on an actor thread would wait for itself; `run` what `here` gave"
+        );
         // The report is for callers of `shutdown`.
         let _ = shutdown::wait_stopped(&self.core);
     }
@@ -675,10 +695,28 @@ impl ActorEngine {
     }
 }
 
+/// Implemented for nothing: rustc names it where a program clones an engine, and says what to do instead. Where the clone
+/// is a derived one, the name is all that rustc says.
+#[diagnostic::on_unimplemented(
+    message = "an `ActorEngine` has one owner and cannot be cloned",
+    label = "take `engine.handle()`",
+    note = "`engine.handle()` gives an `EngineHandle`, which can be cloned and sent"
+)]
+trait CloneItsHandle {}
+
+#[doc(hidden)]
+impl Clone for ActorEngine
+where
+    for<'never> Self: CloneItsHandle,
+{
+    fn clone(&self) -> Self {
+        unreachable!("an engine has one owner")
+    }
+}
+
 impl Drop for ActorEngine {
     fn drop(&mut self) {
-        // The report is for callers of `shutdown`.
-        let _ = shutdown::shutdown(&self.core, Some(PATIENCE));
+        shutdown::shutdown_by_drop(&self.core, PATIENCE);
     }
 }
 

@@ -212,7 +212,8 @@ pub enum CallError {
         begun: bool,
     },
     /// The code may not wait for this type. A handler may wait for types whose call depth is below its own, and not for
-    /// a deferred reply. Other code that the runtime runs, such as factories and drops, may not wait at all. A call
+    /// a deferred reply. Code that it has [carried](crate::Carried) to other threads may not wait for what lives on the
+    /// handler's own thread, while that does not serve. Other code that the runtime runs, such as factories and drops, may not wait at all. A call
     /// that is refused for this was not sent; a [`Pending`](crate::Pending) stays as it was.
     Undeclared {
         /// The name of the message's type.

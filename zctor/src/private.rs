@@ -12,12 +12,20 @@ pub use crate::reply::cancellation::Cancellation;
 pub use crate::reply::reply_to::ReplySlot;
 pub use crate::route::keyed::{KeyField, KeyOf, Keyed, Unkeyed, key_hash};
 pub use crate::route::payload::Port;
+pub use crate::sys::unwind::Unwound;
 pub use zctor_macros::{__Actor, __actor};
 
 /// Returns the value, if `F` and `T` are one type.
 pub fn same<F: 'static, T: 'static>(value: F) -> Option<T> {
     let mut value = Some(value);
     (&mut value as &mut dyn Any).downcast_mut::<Option<T>>().and_then(Option::take)
+}
+
+/// Drops a state whose code has panicked: what `on_panic` does if the user has written no other.
+pub fn drop_state<S>(state: S) {
+    let dropping = Unwound::names("drop");
+    drop(state);
+    dropping.returned();
 }
 
 /// Returns the call depth of an enum that declares these callees: one more than the deepest of them.
@@ -42,9 +50,9 @@ pub const fn assert_reply<T: ReplyType>() {}
 /// Marks a message whose declared calls lead to no cycle.
 ///
 /// A generic enum implements it only if its callees do. For a cycle of such enums there is no finite proof, so rustc
-/// refuses the cycle without evaluating any constant.
+/// refuses the cycle without evaluating any constant. The only text of ours in its error is the name.
 #[doc(hidden)]
-pub trait Acyclic {}
+pub trait CycleOfCallsSendOrPipeOneOfThem {}
 
 /// As [`Mention`], for the generated methods that take a key.
 #[doc(hidden)]

@@ -14,6 +14,6 @@ pub(crate) mod least_loaded;
 pub(crate) mod payload;
 pub(crate) mod places;
 pub(crate) mod pool;
-pub(crate) mod registry;
+pub(crate) mod pools;
 pub(crate) mod replacement;
 pub(crate) mod round_robin;

@@ -10,7 +10,7 @@ use crate::client::message::{IntoRequest, Message};
 use crate::client::{Client, call, call_all_with};
 use crate::engine::actor_thread::ActorThread;
 use crate::engine::core::Core;
-use crate::engine::snapshot::Registry;
+use crate::engine::registry::Registry;
 use crate::engine::{replace, shutdown, spawn, stats, targets};
 use crate::error::{CallError, Refusal, SendError, SpawnError};
 use crate::id::{InstanceId, ThreadId};

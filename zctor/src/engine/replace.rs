@@ -14,7 +14,7 @@ use crate::error::SpawnError;
 use crate::id::InstanceId;
 use crate::route::endpoint::{Endpoint, Way};
 use crate::route::payload::Payload;
-use crate::route::registry::Enlist;
+use crate::route::pools::Enlist;
 use crate::route::replacement::Replacement;
 use crate::sys::lock::lock;
 

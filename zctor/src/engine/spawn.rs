@@ -15,8 +15,8 @@ use crate::mailbox::Mailbox;
 use crate::mailbox::permits::Permits;
 use crate::reply::oneshot;
 use crate::route::endpoint::Endpoint;
-use crate::route::registry::Enlist;
-use crate::sys::frame::on_actor_thread;
+use crate::route::pools::Enlist;
+use crate::sys::frame::{Frame, on_actor_thread};
 use crate::thread::local::{Kept, Parent, local};
 use crate::thread::run::{Plan, Starting, ThreadGuard, start};
 use crate::thread::wait::wait;
@@ -148,7 +148,7 @@ pub(crate) fn spawn(core: &Arc<Core>, thread: ActorThread) -> Result<ThreadId, S
 
 /// Makes the calling thread one of the engine's.
 pub(crate) fn here(core: &Arc<Core>) -> Result<Here, SpawnError> {
-    if local().is_some() {
+    if local().is_some() || Frame::current().is_user_code() {
         return Err(SpawnError::OnActorThread);
     }
     let id = ThreadId(reserve_numbers(core, 1)?.start);

@@ -29,7 +29,7 @@ use std::sync::atomic::Ordering;
 use std::task::Waker;
 
 use crate::sys::sync::{AtomicUsize, Mutex, fence, lock};
-use crate::sys::unwind::ignoring_panic;
+use crate::sys::unwind::{ignoring_panic, wake};
 use crate::sys::waiters::Waiters;
 
 /// Says what becomes of a message from outside for which a bounded mailbox has no room.
@@ -207,7 +207,7 @@ impl Permits {
             woken
         };
         for waker in woken {
-            ignoring_panic(|| waker.wake());
+            wake(waker);
         }
     }
 

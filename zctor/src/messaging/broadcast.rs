@@ -126,7 +126,7 @@ pub(crate) fn call_all_with<M: Payload, R: 'static, K: Kind>(
     target: &Target<'_, M>,
     mut make: impl FnMut(InstanceId) -> (M, ToPort<M, R>),
 ) -> Result<Replies<R>, CallError> {
-    check_depth::<M, K>(Frame::current())?;
+    check_depth::<M, K>(target, Frame::current())?;
     let members = Members::of(target);
     let everybody = members.open(target).map_err(|refusal| target.call_error(refusal))?;
     // All requests have one deadline, counted from here.

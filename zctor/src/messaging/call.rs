@@ -30,6 +30,7 @@ use crate::route::payload::{Kind, Payload, ToPort};
 use crate::route::pool::Chosen;
 use crate::sys::clock::{deadline, now};
 use crate::sys::frame::{Frame, is_inside_code};
+use crate::thread::carried;
 use crate::thread::local::{OnTheSpot, local};
 
 /// Calls with the message in `place`, where its caller has made it (see `route/contents.rs`), and waits for the reply.
@@ -40,7 +41,7 @@ pub(crate) fn call<M: Payload, R: 'static, K: Kind>(
     port: ToPort<M, R>,
 ) -> Result<R, CallError> {
     let frame = Frame::current();
-    check_depth::<M, K>(frame)?;
+    check_depth::<M, K>(target, frame)?;
     let until = match target.view.limit() {
         Limit::Inherited => frame.deadline.or_else(|| default_deadline(target)),
         Limit::Within(limit) => [frame.deadline, deadline(limit)].into_iter().flatten().min(),
@@ -70,8 +71,9 @@ pub(crate) fn call<M: Payload, R: 'static, K: Kind>(
 
 /// Whether the code that runs in this frame may wait for a reply.
 #[inline]
-pub(super) fn check_depth<M: Payload, K: Kind>(frame: Frame) -> Result<(), CallError> {
-    let is_allowed = frame.may_wait_for(K::depth(M::CALL_DEPTH));
+pub(super) fn check_depth<M: Payload, K: Kind>(target: &Target<'_, M>, frame: Frame) -> Result<(), CallError> {
+    let depth = K::depth(M::CALL_DEPTH);
+    let is_allowed = frame.may_wait_for(depth) || carried::may_wait_for(frame, depth, |home| target.lives_on(home));
     if is_allowed { Ok(()) } else { Err(CallError::Undeclared { message: M::NAME }) }
 }
 
@@ -233,7 +235,7 @@ fn call_here<M: Payload>(
         let (losses, why) = (&local.mailbox.edge.losses, Undelivered::GivenUp);
         losses.count(1, why);
         let undeliverable = Undeliverable { losses, instance: endpoint.id(), why, from_hook: false };
-        place.take().into_iter().for_each(|message| lose(message, endpoint.undelivered.as_deref(), undeliverable));
+        place.take().into_iter().for_each(|message| lose(message, endpoint.hook().as_deref(), undeliverable));
         return Err(CallError::Timeout { message: M::NAME, begun: false });
     }
     let panic = match callee.handle_here(&local, place, reply, until) {

@@ -1,6 +1,9 @@
 //! Targets: which instances a send or a call is for, by pool, binding and view; and the choice of one of them.
 
+use std::ptr;
+
 use crate::error::{CallError, Refusal, SendError};
+use crate::mailbox::Mailbox;
 use crate::mailbox::edge::Edge;
 use crate::mailbox::mail::SentAs;
 use crate::messaging::binding::{Binding, Limit, View};
@@ -67,6 +70,14 @@ impl<'a, M: Payload> Target<'a, M> {
             Some(edge) if edge.is_open() => Refusal::NotRegistered,
             _ => Refusal::Stopped,
         })
+    }
+
+    /// Whether one of the instances that this may choose lives on the thread of a mailbox.
+    pub(super) fn lives_on(&self, mailbox: &Mailbox) -> bool {
+        match self.binding {
+            Binding::One(endpoint) => ptr::eq(&*endpoint.mailbox, mailbox),
+            _ => self.pool.is_some_and(|pool| pool.lives_on(mailbox)),
+        }
     }
 
     /// Counts a refusal of so many messages.

@@ -3,6 +3,7 @@
 use std::any::{Any, TypeId};
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::ptr;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -18,7 +19,7 @@ use crate::route::contents::Call;
 use crate::route::endpoint::{Endpoint, Entry, Way};
 use crate::route::payload::Payload;
 use crate::route::places::{Place, Places, own_number, refill};
-use crate::route::registry::{self, Additions, AnyPool, Enlist, Pools};
+use crate::route::pools::{Additions, AnyPool, Enlist, PoolEntry, Pools};
 use crate::sys::lock::lock;
 use crate::sys::unwind::ignoring_panic;
 use crate::thread::local::Local;
@@ -43,8 +44,6 @@ pub(super) fn hand_over<M: Payload, T>(
 }
 
 /// The places that a client keeps of a pool, so that it need not load them for each message.
-///
-/// `None` if one of the instances has a hook: the hook may hold that very client, and neither would ever be freed.
 pub(crate) type Snapshot<M> = Option<Arc<Places<M>>>;
 
 /// A pool as an actor thread knows it, for what its handlers send.
@@ -107,6 +106,12 @@ impl<M: Payload> Pending<M> {
 }
 
 impl<M: Payload> Pool<M> {
+    /// Whether an instance of the pool that takes mail lives on the thread of a mailbox.
+    pub(crate) fn lives_on(&self, mailbox: &Mailbox) -> bool {
+        let lives_on = |place: &Place<M>| ptr::eq(&*place.endpoint.mailbox, mailbox) && place.endpoint.admit().is_ok();
+        self.places.load().iter().any(lives_on)
+    }
+
     pub(crate) fn new(edge: Arc<Edge>) -> Self {
         Self {
             places: ArcSwap::default(),
@@ -151,8 +156,7 @@ impl<M: Payload> Pool<M> {
         is_empty
     }
 
-    /// Replaces the places, under the lock of `pending`. The caller drops the old ones outside of the lock: they may
-    /// hold hooks of users.
+    /// Replaces the places, under the lock of `pending`. The caller drops the old ones outside of the lock.
     #[must_use]
     fn replace(&self, list: Vec<Place<M>>) -> Arc<Places<M>> {
         let version = self.version() + 1;
@@ -170,9 +174,7 @@ impl<M: Payload> Pool<M> {
 
     /// The places as they are now, for a client to keep.
     pub(crate) fn snapshot(&self) -> Snapshot<M> {
-        let places = self.places.load_full();
-        let is_plain = places.iter().all(|place| place.endpoint.undelivered.is_none());
-        is_plain.then_some(places)
+        Some(self.places.load_full())
     }
 
     pub(crate) fn is_current(&self, places: &Places<M>) -> bool {
@@ -216,8 +218,8 @@ impl<M: Payload> AnyPool for Pool<M> {
         self
     }
 
-    fn entry(&self) -> registry::PoolEntry {
-        registry::PoolEntry { key: TypeId::of::<M>(), message: M::NAME, instances: self.instances() }
+    fn entry(&self) -> PoolEntry {
+        PoolEntry { key: TypeId::of::<M>(), message: M::NAME, instances: self.instances() }
     }
 
     fn publish(&self) -> Option<Box<dyn Any>> {

@@ -14,7 +14,7 @@ use crate::route::endpoint::Endpoint;
 use crate::route::payload::Payload;
 use crate::route::places::Place;
 use crate::route::pool::Pool;
-use crate::route::registry::{Additions, Enlist};
+use crate::route::pools::{Additions, Enlist};
 use crate::sys::lock::lock;
 
 /// A place to be filled again.

@@ -178,13 +178,15 @@ impl<M: Payload> KnownPool<M> {
     /// The next, in turn, of the thread's own instances in the pool.
     pub(crate) fn next_local(&self, local: &Local) -> Result<Arc<Endpoint<M>>, Refusal> {
         let places = self.pool.places.load();
-        let here: Vec<&Place<M>> =
-            places.iter().filter(|place| place.endpoint.mailbox.thread == local.mailbox.thread).collect();
-        let start = here.partition_point(|place| place.number <= self.local_turn.get());
-        let in_turn = (0..here.len()).map(|i| here[(start + i) % here.len()]);
-        let open: Vec<_> = in_turn.filter(|place| place.endpoint.admit().is_ok()).collect();
-        let ready = open.iter().find(|place| place.endpoint.status.is_ready());
-        let place = ready.or(open.first()).ok_or_else(|| self.pool.nobody())?;
+        let here = || places.iter().filter(|place| place.endpoint.mailbox.thread == local.mailbox.thread);
+        let turn = self.local_turn.get();
+        let in_turn = here().filter(|place| place.number > turn).chain(here().filter(|place| place.number <= turn));
+        let mut first = None;
+        let ready = in_turn.filter(|place| place.endpoint.admit().is_ok()).find(|place| {
+            first.get_or_insert(*place);
+            place.endpoint.status.is_ready()
+        });
+        let place = ready.or(first).ok_or_else(|| self.pool.nobody())?;
         self.local_turn.set(place.number);
         Ok(Arc::clone(&place.endpoint))
     }

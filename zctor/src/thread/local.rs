@@ -5,6 +5,7 @@
 
 use std::any::{Any, TypeId};
 use std::cell::{Cell, RefCell};
+use std::mem::ManuallyDrop;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -27,13 +28,15 @@ use crate::thread::timers::Timers;
 use crate::type_map::TypeMap;
 
 thread_local! {
-    pub(super) static LOCAL: RefCell<Option<Rc<Local>>> = const { RefCell::new(None) };
+    /// Without a destructor, so that it is there to the very end of a thread: destructors of the user's thread-locals may
+    /// end instances, and wait. `ThreadGuard` empties it.
+    pub(super) static LOCAL: ManuallyDrop<RefCell<Option<Rc<Local>>>> = const { ManuallyDrop::new(RefCell::new(None)) };
 }
 
 /// The actor thread that this code runs on.
 #[inline]
 pub(crate) fn local() -> Option<Rc<Local>> {
-    LOCAL.try_with(|local| local.borrow().clone()).ok().flatten()
+    LOCAL.with(|local| local.borrow().clone())
 }
 
 /// The engine of an actor thread, as the thread knows it.

@@ -55,6 +55,7 @@ pub(crate) fn send_here<P>(
         queue.push(depth, false, || make(place));
     };
     // Borrowed throughout: only the runtime's own code runs meanwhile.
+    // It never fails; but by `with` a send takes 60 instructions more.
     LOCAL.try_with(|local| local.borrow().as_deref().map(send)).is_ok_and(|sent| sent.is_some())
 }
 
