@@ -281,6 +281,36 @@ fn the_variant_is_that_of_the_handler_and_not_of_one_that_it_calls_while_it_unwi
 }
 
 #[test]
+fn the_variant_is_that_of_the_handler_and_not_of_one_that_the_drop_of_the_payload_calls() {
+    #[actor(calls(LeafMessage))]
+    enum RootMessage {
+        Outer(LeafClient),
+    }
+    struct Root;
+    struct CallsInDrop(LeafClient);
+    impl Drop for CallsInDrop {
+        fn drop(&mut self) {
+            assert!(matches!(self.0.badly(), Err(CallError::Panicked { .. })));
+        }
+    }
+    impl RootHandler for Root {
+        fn outer(&mut self, _: &mut Context<RootMessage>, leaf: LeafClient) {
+            std::panic::panic_any(CallsInDrop(leaf));
+        }
+    }
+    bounded(|| {
+        let engine = ActorEngine::new();
+        let told = told(&engine);
+        let thread = zctor::ActorThread::new().register(LeafMessage::actor(|| Leaf));
+        engine.spawn(thread.register(RootMessage::actor(|| Root))).unwrap();
+        engine.send(RootMessage::Outer(engine.client::<LeafMessage>().unwrap())).unwrap();
+        let panics = receive_many(&told, 2);
+        let told: Vec<_> = panics.iter().map(|panic| panic.origin.variant()).collect();
+        assert_eq!(told, [Some("Badly"), Some("Outer")]);
+    });
+}
+
+#[test]
 fn what_backs_off_says_until_when_and_shows_in_the_statistics_meanwhile() {
     bounded(|| {
         let engine = ActorEngine::new();
@@ -404,6 +434,27 @@ fn the_state_that_panicked_is_given_to_on_panic() {
         engine.settle();
         assert_eq!(buffer.len(), Err(CallError::Stopped { message: "BufferMessage" }));
         assert_eq!(engine.shutdown().unwrap().panicked(), 2);
+    });
+}
+
+#[test]
+fn on_panic_may_end_an_instance_that_would_back_off() {
+    bounded(|| {
+        let engine = ActorEngine::new();
+        let told = told(&engine);
+        let (heir, heirloom) = mpsc::channel();
+        let build = move || Buffer { kept: Vec::new(), stops: false, heir: heir.clone(), leaf: None };
+        let restart = Restart::always().backoff(LONG, LONG);
+        let buffer = engine.start(BufferMessage::actor(build).restart(restart)).unwrap();
+        buffer.r#break().unwrap();
+        buffer.r#break().unwrap();
+        buffer.break_and_stop().unwrap();
+        assert!(matches!(receive_many(&told, 3)[2].next, AfterPanic::BackingOff { .. }));
+        receive_many(&heirloom, 3);
+        engine.settle();
+        assert_eq!(buffer.len(), Err(CallError::Stopped { message: "BufferMessage" }));
+        assert!(engine.stats().threads.iter().all(|thread| thread.backing_off.is_empty()));
+        engine.shutdown().unwrap();
     });
 }
 
