@@ -315,7 +315,13 @@ fn what_backs_off_says_until_when_and_shows_in_the_statistics_meanwhile() {
     bounded(|| {
         let engine = ActorEngine::new();
         let told = told(&engine);
-        let client = fragile(&engine, Restart::always().backoff(LONG, LONG));
+        // Beside another instance, with which the thread goes on.
+        let next = Shared::default();
+        let actor = FragileMessage::try_actor(move |_| Fragile::build(&next));
+        let thread = zctor::ActorThread::new().register(LeafMessage::actor(|| Leaf));
+        engine.spawn(thread.register(actor.restart(Restart::always().backoff(LONG, LONG)))).unwrap();
+        let client = engine.client::<FragileMessage>().unwrap();
+        let client = client.pin(client.instances()[0]);
         for value in 0..3 {
             client.r#break(value).unwrap();
         }
@@ -332,7 +338,7 @@ fn what_backs_off_says_until_when_and_shows_in_the_statistics_meanwhile() {
         // It ends: from then on it backs off no more.
         client.stop().unwrap();
         engine.settle();
-        assert!(engine.stats().threads.iter().all(|thread| thread.backing_off.is_empty()));
+        assert_eq!(engine.stats().threads[0].backing_off, []);
     });
 }
 
