@@ -24,7 +24,11 @@ pub enum Undelivered {
     GivenUp,
     /// A bounded mailbox had no room for it: it was a copy of a broadcast, or the mailbox drops the newest
     /// ([`Overflow::DropNewest`](crate::Overflow::DropNewest)).
+    /// Or it was the oldest from inside, which made room for a newer one ([`Inner::DropOldest`](crate::Inner::DropOldest)).
     Full,
+    /// It waited from inside, and a newer message of its variant and its key took its place
+    /// ([`Inner::Conflate`](crate::Inner::Conflate)).
+    Conflated,
 }
 
 impl fmt::Display for Undelivered {
@@ -34,6 +38,7 @@ impl fmt::Display for Undelivered {
             Self::Stopped => "the engine stopped before its turn",
             Self::GivenUp => "its caller had given up",
             Self::Full => "the mailbox was full",
+            Self::Conflated => "a newer message took its place",
         })
     }
 }

@@ -146,6 +146,7 @@ mod type_map;
 #[path = "private.rs"]
 pub mod __private;
 
+pub use actor::carried::Carried;
 pub use actor::context::{Context, NoDeadline};
 pub use actor::dispatch::Dispatch;
 pub use actor::pipe::Pipe;
@@ -165,6 +166,7 @@ pub use engine::{ActorEngine, EngineBuilder};
 pub use error::{BoxError, CallError, Refused, SendError, ShutdownError, SpawnError, StopError, WatchError};
 pub use event::{AfterPanic, DeadLetter, End, Ended, PanicEvent, PanicOrigin, Undelivered};
 pub use id::{InstanceId, ThreadId};
+pub use mailbox::inner::Inner;
 pub use mailbox::permits::Overflow;
 pub use messaging::broadcast::Replies;
 pub use messaging::pending::Pending;

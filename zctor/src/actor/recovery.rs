@@ -322,12 +322,11 @@ where
         }
         self.endpoint.status.set_ended(&why);
         self.drop_factory();
-        if let Some(known) = self.pool(local) {
-            known.pool.remove_one();
+        if self.pool(local).is_some_and(|known| known.pool.remove_one()) {
+            // Senders that wait for room in the pool find that it is empty. A sender that waits for this instance alone
+            // watches it.
+            local.mailbox.wake_all();
         }
-        // Wakes the senders that wait for room in its mailbox: those that wait for this instance find that it has
-        // ended.
-        local.mailbox.wake_all();
         let removed = local.vacate(self.slot(), &why);
         give_up(local, self.slot());
         let is_first_report = removed.is_first_report;

@@ -146,8 +146,14 @@ impl Panics {
 
     /// How many of those that are remembered were within that time.
     fn within(&self, window: Duration, at: Instant) -> usize {
-        self.times.len() - self.times.partition_point(|time| at.saturating_duration_since(*time) > window)
+        since(&self.times, |time| at.saturating_duration_since(*time) > window)
     }
+}
+
+/// The number of times, the oldest first, behind those that are too old. With a large limit there are many times: the
+/// boundary is searched for, and not counted up to.
+fn since(times: &VecDeque<Instant>, is_too_old: impl FnMut(&Instant) -> bool) -> usize {
+    times.len() - times.partition_point(is_too_old)
 }
 
 #[cfg(test)]
@@ -182,6 +188,19 @@ mod tests {
         let restart = Restart::at_most(2, Duration::from_secs(60)).backoff(Duration::ZERO, Duration::ZERO);
         assert_eq!(decisions(restart, &[0, 20, 40], 0.0), [Decision::Rebuild, Decision::Rebuild, Decision::End]);
         assert_eq!(decisions(restart, &[0, 50, 100, 150, 200], 0.0), [Decision::Rebuild; 5]);
+    }
+
+    #[test]
+    fn a_panic_among_a_million_looks_at_a_few() {
+        let start = crate::sys::clock::now();
+        let times: VecDeque<Instant> = (0..1_000_000).map(|at| start + Duration::from_micros(at)).collect();
+        let mut looks = 0;
+        let recent = since(&times, |time| {
+            looks += 1;
+            *time < start + Duration::from_micros(999_990)
+        });
+        assert_eq!(recent, 10);
+        assert!(looks <= 21, "{looks} looks");
     }
 
     #[test]

@@ -8,7 +8,7 @@ use crate::mailbox::Mailbox;
 use crate::report::{Stats, ThreadStats};
 
 pub(super) fn stats(core: &Core) -> Stats {
-    let mailboxes: Vec<_> = core.state.lock().threads.iter().map(|running| Arc::clone(&running.mailbox)).collect();
+    let mailboxes: Vec<_> = core.state.lock().threads.values().map(|running| Arc::clone(&running.mailbox)).collect();
     let losses = &core.edge.losses;
     Stats {
         threads: mailboxes.iter().map(|mailbox| thread_stats(mailbox)).collect(),

@@ -5,7 +5,7 @@ use std::task::Waker;
 
 use crate::event::PanicEvent;
 use crate::sys::sync::{Mutex, lock};
-use crate::sys::unwind::ignoring_panic;
+use crate::sys::unwind::wake;
 
 /// What one watcher has not yet taken. It is woken once for each panic, and once at the end of the watched instance.
 pub(crate) struct PanicInbox {
@@ -25,7 +25,7 @@ impl PanicInbox {
 
     /// Has the watcher look.
     pub(super) fn wake(&self) {
-        ignoring_panic(|| self.waker.wake_by_ref());
+        wake(self.waker.clone());
     }
 
     pub(crate) fn take(&self) -> Option<PanicEvent> {

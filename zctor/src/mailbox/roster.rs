@@ -17,7 +17,7 @@ use crate::mailbox::counters::{Account, Block, account};
 use crate::mailbox::panic_inbox::PanicInbox;
 use crate::report::{BackingOff, InstanceReport, RunningInstance};
 use crate::sys::sync::{Mutex, lock};
-use crate::sys::unwind::ignoring_panic;
+use crate::sys::unwind::{ignoring_panic, wake};
 use crate::sys::waiters::Waiters;
 
 /// The instances of one thread, as other threads see them.
@@ -68,7 +68,7 @@ impl Removed {
     pub(crate) fn tell(self) {
         if let Some(mut watchers) = self.watchers {
             for waker in watchers.take(0, usize::MAX) {
-                ignoring_panic(|| waker.wake());
+                wake(waker);
             }
         }
         if let Some(watchers) = self.panic_watchers {

@@ -240,7 +240,11 @@ impl<M: Payload<Port: Send> + Send> Content for Option<Call<M>> {
 
     fn discard(&mut self, undeliverable: Undeliverable<'_>, hook: Option<&OnUndelivered<M>>) {
         if let Some(Call { message, port }) = self.take() {
-            ignoring_panic(|| port.fail(CallError::Stopped { message: M::NAME }));
+            let error = match undeliverable.why {
+                Undelivered::Full => CallError::Full { message: M::NAME },
+                _ => CallError::Stopped { message: M::NAME },
+            };
+            ignoring_panic(|| port.fail(error));
             lose(message, hook, undeliverable);
         }
     }

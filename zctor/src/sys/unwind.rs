@@ -4,6 +4,7 @@ use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::task::Waker;
 use std::time::Instant;
 
 use crate::sys::frame::Frame;
@@ -12,18 +13,28 @@ use crate::sys::frame::Frame;
 /// text.
 #[inline(always)]
 pub(crate) fn run_user<R>(depth: u16, deadline: Option<Instant>, f: impl FnOnce() -> R) -> Result<R, Arc<str>> {
+    run_in(Frame::of_user_code(depth, deadline), f)
+}
+
+#[inline(always)]
+fn run_in<R>(frame: Frame, f: impl FnOnce() -> R) -> Result<R, Arc<str>> {
     let older = count_uncaught();
     let before = Frame::current();
-    Frame { below: u32::from(depth), deadline }.enter();
+    frame.enter();
     let outcome = catch(f);
     before.enter();
     tell_caught(older, outcome.as_ref().err());
     outcome
 }
 
-/// Runs user code that may not wait, such as a drop or a waker, and ignores its panic.
+/// Runs user code that may not wait, such as a drop, and ignores its panic.
 pub(crate) fn ignoring_panic(f: impl FnOnce()) {
     let _ = run_user(0, None, f);
+}
+
+/// Wakes a waker, which may be the user's, and may not wait; ignores its panic.
+pub(crate) fn wake(waker: Waker) {
+    let _ = run_in(Frame::of_waker(), || waker.wake());
 }
 
 /// A closure of the user's that may be dropped anywhere: its drop is run by `ignoring_panic`.
