@@ -117,6 +117,8 @@
 //!   after a backoff; or its factory failed at that. Target `zctor::dead_letter`: dead letters that no
 //!   [`on_dead_letter`](ActorEngine::on_dead_letter) hook receives, at most one a second, with the number of those in
 //!   between; calls that were given up have no event.
+//! - `tokio`: in debug builds, a blocking wait on a thread of a tokio runtime panics and says what to write instead. See
+//!   [the page on foreign threads](guide::foreign_threads).
 //! - `testing`: the module `testing`, with doubles of actors for tests: a probe and a mock. It belongs among the
 //!   dev-dependencies.
 
