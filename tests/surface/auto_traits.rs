@@ -6,9 +6,9 @@ use std::hash::Hash;
 use std::rc::Rc;
 
 use zctor::{
-    Actor, ActorEngine, ActorOnce, ActorThread, Blocking, CallError, Carried, Client, Context, EngineHandle, InstanceId,
-    NonBlocking, Pending, Registry, ReplyTo, Report, Request, SendError, ShutdownError, SpawnError, Stats, StopError,
-    ThreadId, Timer, actor,
+    Actor, ActorEngine, ActorOnce, ActorThread, Blocking, CallError, Carried, Client, Context, EngineHandle,
+    InstanceId, NonBlocking, Pending, Registry, ReplyTo, Report, Request, SendError, ShutdownError, SpawnError, Stats,
+    StopError, ThreadId, Timer, actor,
 };
 
 /// `Send` and not `Sync`, in its message and in its reply.

@@ -17,7 +17,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::client::message::{IntoRequest, Message, Request};
-use crate::client::watch::{Watch, Watched};
+use crate::client::watch::{PanicWatch, Watch, Watched};
 use crate::error::{CallError, SendError, StopError, WatchError};
 use crate::id::InstanceId;
 use crate::messaging;
@@ -647,6 +647,15 @@ impl<M: Message> Client<M> {
         match &self.binding {
             Binding::One(endpoint) => Ok(Watch::living(Arc::clone(endpoint) as Arc<dyn Watched>)),
             Binding::NotFound(instance) => Ok(Watch::gone(*instance, M::NAME)),
+            Binding::Turn(_) | Binding::Key(_) | Binding::LeastLoaded => Err(WatchError::Unbound { message: M::NAME }),
+        }
+    }
+
+    /// Returns a watch for the panics of the instance that this client is bound to.
+    pub(crate) fn panics(&self) -> Result<PanicWatch, WatchError> {
+        match &self.binding {
+            Binding::One(endpoint) => Ok(PanicWatch::new(Some(Arc::clone(endpoint) as Arc<dyn Watched>))),
+            Binding::NotFound(_) => Ok(PanicWatch::new(None)),
             Binding::Turn(_) | Binding::Key(_) | Binding::LeastLoaded => Err(WatchError::Unbound { message: M::NAME }),
         }
     }

@@ -36,7 +36,7 @@ use crate::engine::handle::EngineHandle;
 use crate::engine::here::Here;
 use crate::engine::registry::Registry;
 use crate::error::{CallError, SendError, ShutdownError, SpawnError};
-use crate::event::{DeadLetter, Ended};
+use crate::event::{DeadLetter, Ended, PanicEvent};
 use crate::id::{InstanceId, ThreadId};
 use crate::messaging;
 use crate::messaging::broadcast::Replies;
@@ -578,8 +578,9 @@ impl ActorEngine {
     /// that one is counted, but no hook is called for it. The hook is dropped when the engine has stopped, so it may
     /// hold clients of the same engine.
     ///
-    /// Without a hook, at most one dead letter a second is logged: with the feature `tracing` as an event, otherwise as
-    /// a line on standard error. A call that its caller has given up is not logged. The hook `|_| {}` silences the log.
+    /// Without a hook, at most one dead letter a second is a line on standard error, and none that is a call which its
+    /// caller has given up. The hook `|_| {}` silences the lines. With the feature `tracing`, each dead letter is an
+    /// event, with a hook or without, and there are no lines.
     ///
     /// An example is at [`DeadLetter`].
     pub fn on_dead_letter(&self, hook: impl Fn(&DeadLetter) + Send + Sync + 'static) {
@@ -595,6 +596,22 @@ impl ActorEngine {
     /// An example is at [`Ended`].
     pub fn on_end(&self, hook: impl Fn(&Ended) + Send + Sync + 'static) {
         self.core.edge.losses.on_end(Box::new(hook));
+    }
+
+    /// Calls `hook` for every panic in the code of an instance from now on, of a message that was sent as of one that was
+    /// called. To tell an actor of the panics of one instance, see
+    /// [`Context::watch_panics`](crate::Context::watch_panics).
+    ///
+    /// It replaces the hook that was set before. It runs on the thread of the instance, before the caller of the message
+    /// gets its error. It may send, but not wait. If it sends to an instance that panics on the message, it is told of
+    /// that too. The hook is dropped when the engine has stopped, so it may hold clients of the same engine.
+    ///
+    /// Without a hook, at most one panic a second is a line on standard error. With the feature `tracing`, each panic is
+    /// an event, with a hook or without, and there are no lines.
+    ///
+    /// An example is at [`PanicEvent`].
+    pub fn on_panic(&self, hook: impl Fn(&PanicEvent) + Send + Sync + 'static) {
+        self.core.edge.losses.on_panic(Box::new(hook));
     }
 
     /// Waits until the inside is quiet: until no message is queued and no handler runs, on any thread.

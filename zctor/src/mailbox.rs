@@ -23,6 +23,7 @@ pub(crate) mod edge;
 pub(crate) mod envelope;
 pub(crate) mod inner;
 pub(crate) mod mail;
+pub(crate) mod panic_inbox;
 pub(crate) mod permits;
 pub(crate) mod roster;
 
@@ -31,7 +32,7 @@ use std::ptr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use crate::event::Undelivered;
+use crate::event::{PanicEvent, Undelivered};
 use crate::id::{InstanceId, ThreadId};
 use crate::mailbox::buffers::Buffers;
 use crate::mailbox::counters::{Meter, Waits};
@@ -71,6 +72,12 @@ pub(crate) struct Mailbox {
 }
 
 impl Mailbox {
+    /// Tells of a panic of one of its instances those who asked to be told.
+    pub(crate) fn tell_panic(&self, panic: &PanicEvent) {
+        self.edge.losses.panicked(panic);
+        self.roster.tell_panic(panic);
+    }
+
     pub(crate) fn new(thread: ThreadId, name: String, edge: Arc<Edge>, permits: Option<Permits>) -> Self {
         let (sender, receiver) = queue::unbounded();
         let meter = Meter { activity: AtomicU64::new(1), running: AtomicU64::new(Meter::IDLE), ..Meter::default() };

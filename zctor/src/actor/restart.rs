@@ -11,6 +11,11 @@ use std::time::{Duration, Instant};
 /// pool goes on without it: messages that were sent to it in turn go to the others, and all else that is queued for it
 /// becomes dead letters.
 ///
+/// Every panic is told, with what becomes of the instance: see
+/// [`ActorEngine::on_panic`](crate::ActorEngine::on_panic). An instance that backs off is in
+/// [`ThreadStats::backing_off`](crate::ThreadStats::backing_off). In a pool with keys, an instance that ends leaves its keys
+/// to the others, whose states know nothing of them; one that is built again keeps its keys.
+///
 /// ```
 /// use std::time::Duration;
 /// use zctor::Restart;
@@ -122,17 +127,26 @@ impl Panics {
         {
             self.times.pop_front();
         }
-        let within = |window: Duration| since(&self.times, |time| at.duration_since(*time) > window);
-        if restart.limit.is_some_and(|(rebuilds, window)| within(window) > rebuilds as usize) {
+        if restart.limit.is_some_and(|(rebuilds, window)| self.within(window, at) > rebuilds as usize) {
             return Decision::End;
         }
-        match restart.backoff_after(within(WINDOW)) {
+        match restart.backoff_after(self.within(WINDOW, at)) {
             Some(backoff) => {
                 let extra = backoff.as_secs_f64() * restart.jitter * chance.clamp(0.0, 1.0);
                 Decision::BackOff(backoff.saturating_add(Duration::try_from_secs_f64(extra).unwrap_or_default()))
             }
             None => Decision::Rebuild,
         }
+    }
+
+    /// How many count now, as far as they are remembered: in the window of the limit, or in that of the rest.
+    pub(crate) fn in_window(&self, restart: &Restart, at: Instant) -> usize {
+        self.within(restart.limit.map_or(WINDOW, |(_, window)| window), at)
+    }
+
+    /// How many of those that are remembered were within that time.
+    fn within(&self, window: Duration, at: Instant) -> usize {
+        since(&self.times, |time| at.saturating_duration_since(*time) > window)
     }
 }
 

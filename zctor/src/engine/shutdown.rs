@@ -148,7 +148,8 @@ fn finish_shutdown(core: &Arc<Core>) {
     let mut instances = std::mem::take(&mut state.reports);
     instances.extend(abandoned_instances);
     instances.sort_by_key(|instance| instance.id);
-    let report = Report { instances, earlier: state.earlier, dead_letters, left };
+    let skipped = core.edge.losses.skipped();
+    let report = Report { instances, earlier: state.earlier, dead_letters, skipped, left };
     state.phase = EnginePhase::Stopped(if abandoned.is_empty() {
         Ok(report)
     } else {

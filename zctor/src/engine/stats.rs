@@ -30,5 +30,6 @@ pub(super) fn thread_stats(mailbox: &Mailbox) -> ThreadStats {
         panicked: meter.panicked.get(),
         runs: meter.running().and_then(|slot| mailbox.roster.find(slot)),
         waits: mailbox.waits.list(),
+        backing_off: mailbox.roster.backing_off(),
     }
 }

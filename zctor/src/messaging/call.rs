@@ -235,7 +235,7 @@ fn call_here<M: Payload>(
         let (losses, why) = (&local.mailbox.edge.losses, Undelivered::GivenUp);
         losses.count(1, why);
         let undeliverable = Undeliverable { losses, instance: endpoint.id(), why, from_hook: false };
-        place.take().into_iter().for_each(|message| lose(message, endpoint.undelivered.as_deref(), undeliverable));
+        place.take().into_iter().for_each(|message| lose(message, endpoint.hook().as_deref(), undeliverable));
         return Err(CallError::Timeout { message: M::NAME, begun: false });
     }
     let panic = match callee.handle_here(&local, place, reply, until) {

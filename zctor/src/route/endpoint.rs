@@ -1,9 +1,8 @@
 //! Endpoints: where one instance lives, whether it takes mail, and how mail gets there.
 
 use std::collections::VecDeque;
-use std::mem::take;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Arc, Weak};
 
 use crate::error::Refusal;
 use crate::event::{End, Undelivered};
@@ -14,7 +13,7 @@ use crate::mailbox::inner::{Inner, InnerQueue, Same};
 use crate::mailbox::mail::{Mail, Order, SentAs};
 use crate::mailbox::permits::Permits;
 use crate::reply::cancellation::Cancellation;
-use crate::route::contents::{Call, Content, NoHook, OnUndelivered, enclose, join, lose_at_edge, open};
+use crate::route::contents::{Call, Content, NoHook, OnUndelivered, bare, enclose, join, lose_at_edge, open};
 use crate::route::payload::Payload;
 use crate::route::payload::Port;
 use crate::sys::frame::is_inside_code;
@@ -26,14 +25,24 @@ impl<M: Payload<Port: Send> + Send> Delivery<M> {
             if way == Way::Here && queue_here(place, endpoint, sent_as) {
                 return;
             }
-            let mail = single(place, endpoint, sent_as).signed();
-            take_back(place, endpoint.mailbox.push(mail));
+            match enclose(place, endpoint.undelivered.as_ref()) {
+                Some(envelope) => {
+                    let mail = Mail::message(endpoint.slot, envelope, sent_as).signed();
+                    take_back(place, endpoint.mailbox.push(mail));
+                }
+                None => endpoint.refuse(1, sent_as),
+            }
         },
         call: |place, endpoint, way, sent_as| {
             let cancellation = place.as_ref().and_then(|call| call.port.cancellation());
             let can_be_given_up = cancellation.is_some_and(Cancellation::can_be_given_up);
-            let envelope = enclose(take(place), endpoint.undelivered.as_ref());
-            take_back(place, endpoint.deliver(way, Mail::call(endpoint.slot, envelope, can_be_given_up, sent_as)));
+            match enclose(place, endpoint.undelivered.as_ref()) {
+                Some(envelope) => {
+                    let mail = Mail::call(endpoint.slot, envelope, can_be_given_up, sent_as);
+                    take_back(place, endpoint.deliver(way, mail));
+                }
+                None => endpoint.refuse(1, sent_as),
+            }
         },
         inner: |place, endpoint, sent_as| {
             let Some(inner) = &endpoint.mailbox.inner else { return true };
@@ -42,21 +51,30 @@ impl<M: Payload<Port: Send> + Send> Delivery<M> {
                 variant: message.variant(),
                 key: message.key(),
             });
-            let mail = single(place, endpoint, sent_as);
+            // Without an envelope the instance has ended: the message stays in its place.
+            let Some(envelope) = enclose(place, endpoint.undelivered.as_ref()) else { return true };
+            let mail = Mail::message(endpoint.slot, envelope, sent_as);
             take_back_inner(place, endpoint.mailbox.push_inner(inner, mail, same))
         },
         inner_call: |place, endpoint, sent_as| {
             let Some(inner) = &endpoint.mailbox.inner else { return true };
             let cancellation = place.as_ref().and_then(|call| call.port.cancellation());
             let can_be_given_up = cancellation.is_some_and(Cancellation::can_be_given_up);
-            let envelope = enclose(take(place), endpoint.undelivered.as_ref());
+            let Some(envelope) = enclose(place, endpoint.undelivered.as_ref()) else { return true };
             let mail = Mail::call(endpoint.slot, envelope, can_be_given_up, sent_as);
             take_back_inner(place, endpoint.mailbox.push_inner(inner, mail, None))
         },
         batch: |messages, endpoint, way, sent_as| {
-            let batch = endpoint.mailbox.buffers.fill(messages);
-            let envelope = enclose(batch, endpoint.undelivered.as_ref());
-            take_back(messages, endpoint.deliver_batch(way, Mail::batch(endpoint.slot, envelope, sent_as)));
+            let mut batch = endpoint.mailbox.buffers.fill(messages);
+            match enclose(&mut batch, endpoint.undelivered.as_ref()) {
+                Some(envelope) => {
+                    take_back(messages, endpoint.deliver_batch(way, Mail::batch(endpoint.slot, envelope, sent_as)));
+                }
+                None => {
+                    endpoint.refuse(batch.len(), sent_as);
+                    *messages = batch;
+                }
+            }
         },
     };
 }
@@ -76,21 +94,23 @@ fn take_back_inner<C: Content>(place: &mut C, pushed: Result<Option<Mail>, Mail>
     has_room
 }
 
-/// Mail with one message.
-#[inline(always)]
-fn single<M: Payload + Send>(place: &mut Option<M>, endpoint: &Endpoint<M>, sent_as: SentAs) -> Mail {
-    Mail::message(endpoint.slot, enclose(take(place), endpoint.undelivered.as_ref()), sent_as)
-}
-
-/// Queues a message for an instance of this thread, by `thread::serve::send_here`; `false` if the thread is no more.
+/// Queues a message for an instance of this thread, by `thread::serve::send_here`; `false` if the thread is no more,
+/// or the instance has ended since it was asked.
 #[inline(always)]
 fn queue_here<M: Payload + Send>(place: &mut Option<M>, endpoint: &Endpoint<M>, sent_as: SentAs) -> bool {
+    if endpoint.undelivered.is_some() && endpoint.status.has_ended() {
+        return false;
+    }
     let buffers = &endpoint.mailbox.buffers;
     let add = |envelope: &mut Envelope, place: &mut Option<M>| match &endpoint.undelivered {
         None => join::<M, NoHook>(envelope, place, buffers),
         Some(_) => join::<M, Arc<OnUndelivered<M>>>(envelope, place, buffers),
     };
-    send_here(place, (endpoint.slot, M::CALL_DEPTH), sent_as, add, |place| single(place, endpoint, sent_as))
+    send_here(place, (endpoint.slot, M::CALL_DEPTH), sent_as, add, |place| {
+        // The hook of an instance of this thread is there as long as that has not ended.
+        let envelope = enclose(place, endpoint.undelivered.as_ref()).unwrap_or_else(|| bare(place));
+        Mail::message(endpoint.slot, envelope, sent_as)
+    })
 }
 
 /// Moves a content from its place into an envelope and delivers that; puts it back if it is refused. All in one step,
@@ -118,8 +138,9 @@ pub(crate) struct Endpoint<M: Payload> {
     pub(crate) mailbox: Arc<Mailbox>,
     pub(crate) slot: Slot,
     pub(crate) delivery: &'static Delivery<M>,
-    /// The actor's hook for undelivered messages.
-    pub(crate) undelivered: Option<Arc<OnUndelivered<M>>>,
+    /// The actor's hook for undelivered messages. The instance holds it, and each envelope that is under way, but no client:
+    /// the hook may hold one, and both would be held for ever.
+    pub(crate) undelivered: Option<Weak<OnUndelivered<M>>>,
     pub(crate) status: Status,
     /// Whether the instance is, or will be, in the pool of its type.
     pub(crate) pooled: bool,
@@ -205,7 +226,24 @@ impl<M: Payload> Endpoint<M> {
     pub(crate) fn drop_newest(&self, message: M) -> Result<(), M> {
         let losses = &self.mailbox.edge.losses;
         let undeliverable = Undeliverable { losses, instance: self.id(), why: Undelivered::Full, from_hook: false };
-        lose_at_edge(message, self.undelivered.as_deref(), undeliverable)
+        let hook = self.hook();
+        if self.undelivered.is_some() && hook.is_none() {
+            return Err(message); // it has ended meanwhile
+        }
+        lose_at_edge(message, hook.as_deref(), undeliverable)
+    }
+
+    /// The actor's hook for undelivered messages, if it has one and the instance has not ended.
+    pub(crate) fn hook(&self) -> Option<Arc<OnUndelivered<M>>> {
+        self.undelivered.as_ref()?.upgrade()
+    }
+
+    /// Gives the permits of messages back that are refused, since the instance has ended meanwhile.
+    #[cold]
+    fn refuse(&self, messages: usize, sent_as: SentAs) {
+        if sent_as.permitted {
+            self.mailbox.give_back(messages);
+        }
     }
 
     /// Sends a message that was admitted: takes it out of its place, and puts it back if the receiver's thread has

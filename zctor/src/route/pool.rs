@@ -44,8 +44,6 @@ pub(super) fn hand_over<M: Payload, T>(
 }
 
 /// The places that a client keeps of a pool, so that it need not load them for each message.
-///
-/// `None` if one of the instances has a hook: the hook may hold that very client, and neither would ever be freed.
 pub(crate) type Snapshot<M> = Option<Arc<Places<M>>>;
 
 /// A pool as an actor thread knows it, for what its handlers send.
@@ -158,8 +156,7 @@ impl<M: Payload> Pool<M> {
         is_empty
     }
 
-    /// Replaces the places, under the lock of `pending`. The caller drops the old ones outside of the lock: they may
-    /// hold hooks of users.
+    /// Replaces the places, under the lock of `pending`. The caller drops the old ones outside of the lock.
     #[must_use]
     fn replace(&self, list: Vec<Place<M>>) -> Arc<Places<M>> {
         let version = self.version() + 1;
@@ -177,9 +174,7 @@ impl<M: Payload> Pool<M> {
 
     /// The places as they are now, for a client to keep.
     pub(crate) fn snapshot(&self) -> Snapshot<M> {
-        let places = self.places.load_full();
-        let is_plain = places.iter().all(|place| place.endpoint.undelivered.is_none());
-        is_plain.then_some(places)
+        Some(self.places.load_full())
     }
 
     pub(crate) fn is_current(&self, places: &Places<M>) -> bool {

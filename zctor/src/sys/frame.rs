@@ -128,6 +128,8 @@ struct Current {
     deadline: Cell<Option<Instant>>,
     /// Whether a hook runs: messages that it loses are counted, and no hook is called for them.
     in_hook: Cell<bool>,
+    /// Somebody is told of an event: what that does is no event.
+    in_event: Cell<bool>,
 }
 
 /// Makes the current thread this actor thread of this engine. Neither number is 0.
@@ -172,8 +174,9 @@ thread_local! {
     static CURRENT: Current = const {
         let Frame { below, deadline } = Frame::OUTSIDE;
         let (thread, engine) = (Cell::new(0), Cell::new(0));
-        let (is_engines_own, in_hook) = (Cell::new(false), Cell::new(false));
-        Current { thread, engine, is_engines_own, below: Cell::new(below), deadline: Cell::new(deadline), in_hook }
+        let (below, deadline, is_engines_own) = (Cell::new(below), Cell::new(deadline), Cell::new(false));
+        let (in_hook, in_event) = (Cell::new(false), Cell::new(false));
+        Current { thread, engine, is_engines_own, below, deadline, in_hook, in_event }
     };
 }
 
@@ -224,4 +227,13 @@ pub(crate) fn as_hook(hook: bool, f: impl FnOnce()) {
     let outer = CURRENT.with(|current| current.in_hook.replace(current.in_hook.get() || hook));
     f();
     CURRENT.with(|current| current.in_hook.set(outer));
+}
+
+/// Runs `f`, which must not unwind, as the telling of an event, unless this is one already.
+#[cfg_attr(not(feature = "tracing"), expect(dead_code, reason = "without a facade there are no events"))]
+pub(crate) fn as_event(f: impl FnOnce()) {
+    if !CURRENT.with(|current| current.in_event.replace(true)) {
+        as_hook(true, f);
+        CURRENT.with(|current| current.in_event.set(false));
+    }
 }
