@@ -29,6 +29,7 @@ use crate::route::endpoint::Endpoint;
 use crate::route::keyed::{KeyOf, key_hash};
 use crate::route::payload::{Kind, ToPort};
 use crate::route::pool::Pool;
+use crate::sys::runtime::assert_may_block;
 
 /// A typed handle to the instances of a message type; the client that `#[actor]` generates dereferences to it.
 ///
@@ -203,7 +204,9 @@ impl<M: Message> Client<M> {
     /// # }
     /// ```
     #[inline]
+    #[cfg_attr(feature = "tokio", track_caller)]
     pub fn call<Q: IntoRequest<Message = M>>(&self, request: Q) -> Result<Q::Reply, CallError> {
+        assert_may_block();
         let (message, port) = request.__into().into_parts();
         self.call_from::<Q::Reply, Q::Kind>(&mut Some(message), port)
     }
@@ -328,11 +331,13 @@ impl<M: Message> Client<M> {
     /// # Ok(())
     /// # }
     /// ```
+    #[cfg_attr(feature = "tokio", track_caller)]
     pub fn call_all<Q>(&self, request: Q) -> Result<Replies<Q::Reply>, CallError>
     where
         Q: IntoRequest<Message = M>,
         M: Clone,
     {
+        assert_may_block();
         let request = request.__into();
         call_all_with(&self.target(), |_| request.clone())
     }
@@ -359,10 +364,12 @@ impl<M: Message> Client<M> {
     /// # Ok(())
     /// # }
     /// ```
+    #[cfg_attr(feature = "tokio", track_caller)]
     pub fn call_all_with<Q>(&self, mut make: impl FnMut(InstanceId) -> Q) -> Result<Replies<Q::Reply>, CallError>
     where
         Q: IntoRequest<Message = M>,
     {
+        assert_may_block();
         call_all_with(&self.target(), |id| make(id).__into())
     }
 
