@@ -13,6 +13,8 @@ const KEYS: u64 = if cfg!(miri) { 50 } else { 1_000 };
 const MEMBERS: usize = 4;
 const ROUNDS: u64 = if cfg!(miri) { 2 } else { 30 };
 
+type Job = Box<dyn FnOnce(&mut Context<ShardMessage>) + Send>;
+
 #[actor(ctx)]
 enum ShardMessage {
     /// Which place has the key, and who is there.
@@ -23,7 +25,7 @@ enum ShardMessage {
     #[reply(usize)]
     Next,
     Hold(Gate),
-    Run(Box<dyn FnOnce(&mut Context<ShardMessage>) + Send>),
+    Run(Job),
     Break,
     Quit,
 }
@@ -56,7 +58,7 @@ impl ShardHandler for Shard {
     fn hold(&mut self, _: &mut Context<ShardMessage>, gate: Gate) {
         gate.pass();
     }
-    fn run(&mut self, ctx: &mut Context<ShardMessage>, job: Box<dyn FnOnce(&mut Context<ShardMessage>) + Send>) {
+    fn run(&mut self, ctx: &mut Context<ShardMessage>, job: Job) {
         job(ctx);
     }
     fn r#break(&mut self, _: &mut Context<ShardMessage>) {
@@ -77,9 +79,9 @@ fn pool(notes: Option<&Sender<Note>>) -> (ActorEngine, ShardClient) {
     let engine = ActorEngine::new();
     engine.on_dead_letter(|_| {});
     for place in 0..MEMBERS {
-        engine.spawn(ActorThread::new().register(shard(place, notes))).unwrap();
+        engine.spawn(ActorThread::new().register(shard(place, notes))).expect("it starts");
     }
-    let shards = engine.client::<ShardMessage>().unwrap();
+    let shards = engine.client::<ShardMessage>().expect("it lives");
     (engine, shards)
 }
 
