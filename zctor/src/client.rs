@@ -14,7 +14,7 @@ pub(crate) mod watch;
 use std::fmt;
 use std::hash::Hash;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::client::message::{IntoRequest, Message, Request};
 use crate::client::watch::{Watch, Watched};
@@ -474,7 +474,7 @@ impl<M: Message> Client<M> {
     /// Returns the same client with a time limit for each call, and for each wait for room.
     ///
     /// ```
-    /// # use std::time::Duration;
+    /// # use std::time::{Duration, Instant};
     /// # use zctor::{ActorEngine, actor};
     /// # #[actor]
     /// # pub enum AdderMessage { #[reply(u32)] Add(u32, u32) }
@@ -490,6 +490,30 @@ impl<M: Message> Client<M> {
     #[must_use]
     pub fn within(&self, limit: Duration) -> Self {
         self.clone().with_limit(Limit::Within(limit))
+    }
+
+    /// Gives the same client with a time at which each call and each wait for room ends: one deadline for several calls.
+    ///
+    /// ```
+    /// # use std::time::{Duration, Instant};
+    /// # use zctor::{ActorEngine, CallError, actor};
+    /// # #[actor]
+    /// # pub enum AdderMessage { #[reply(u32)] Add(u32, u32) }
+    /// # struct Adder;
+    /// # impl AdderHandler for Adder { fn add(&mut self, a: u32, b: u32) -> u32 { a + b } }
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let engine = ActorEngine::new();
+    /// let adder: AdderClient = engine.pool(1, AdderMessage::actor(|| Adder))?;
+    /// let adder = adder.until(Instant::now() + Duration::from_secs(60));
+    /// assert_eq!(adder.call(AdderMessage::add(adder.call(AdderMessage::add(1, 2))?, 3))?, 6);
+    /// let late = adder.until(Instant::now());
+    /// assert_eq!(late.call(AdderMessage::add(1, 2)), Err(CallError::Timeout { message: "AdderMessage", begun: false }));
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn until(&self, time: Instant) -> Self {
+        self.clone().with_limit(Limit::Until(time))
     }
 
     /// Returns the same client in the non-blocking view, which never waits for room in a bounded mailbox.

@@ -71,7 +71,7 @@ pub(super) fn structure(model: &Model<'_>, face: &Face<'_>, doc: &str) -> TokenS
     }
 }
 
-/// The methods of both views: `within`, and `more`.
+/// The methods of both views: `within`, `until`, and `more`.
 pub(super) fn both_views(model: &Model<'_>, face: &Face<'_>, more: &TokenStream) -> TokenStream {
     let Model { krate, .. } = model;
     let (at, vis) = model.at_enum();
@@ -89,10 +89,22 @@ pub(super) fn both_views(model: &Model<'_>, face: &Face<'_>, more: &TokenStream)
             Self { client: #limited, view: ::core::marker::PhantomData }
         }
     };
+    let until = model.is_free("until").then(|| {
+        let time = quote_spanned!(at=> time);
+        let limited = face.wrap(model, &quote!(#krate::Client::until(#inner, #time)));
+        quote_spanned! {at=>
+            /// The same client with a time at which each call ends.
+            #[must_use]
+            #vis fn until(&self, #time: ::std::time::Instant) -> Self {
+                Self { client: #limited, view: ::core::marker::PhantomData }
+            }
+        }
+    });
     quote! {
         #attrs
         impl #params #client #bounds {
             #within
+            #until
             #more
         }
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::error::{CallError, Refusal, SendError};
 use crate::id::InstanceId;
 use crate::messaging::binding::Binding;
-use crate::messaging::call::{check_depth, own_deadline, request_at};
+use crate::messaging::call::{call_deadline, check_depth, request_at};
 use crate::messaging::pending::Pending;
 use crate::messaging::target::Target;
 use crate::route::endpoint::{Endpoint, Entry, Way};
@@ -123,11 +123,12 @@ pub(crate) fn call_all_with<M: Payload, R: 'static, K: Kind>(
     target: &Target<'_, M>,
     mut make: impl FnMut(InstanceId) -> (M, ToPort<M, R>),
 ) -> Result<Replies<R>, CallError> {
-    check_depth::<M, K>(Frame::current())?;
+    let frame = Frame::current();
+    check_depth::<M, K>(frame)?;
     let members = Members::of(target);
     let everybody = members.open(target).map_err(|refusal| target.call_error(refusal))?;
     // All requests have one deadline, counted from here.
-    let until = own_deadline(target);
+    let until = call_deadline(target, frame);
     let requests = everybody.into_iter().map(|(endpoint, way)| {
         let id = endpoint.id();
         (id, request_at::<M, R, K>(target, endpoint, way, make(id), until))

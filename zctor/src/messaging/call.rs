@@ -41,11 +41,7 @@ pub(crate) fn call<M: Payload, R: 'static, K: Kind>(
 ) -> Result<R, CallError> {
     let frame = Frame::current();
     check_depth::<M, K>(frame)?;
-    let until = match target.view.limit() {
-        Limit::Inherited => frame.deadline.or_else(|| default_deadline(target)),
-        Limit::Within(limit) => [frame.deadline, deadline(limit)].into_iter().flatten().min(),
-        Limit::None => None,
-    };
+    let until = call_deadline(target, frame);
     let key = place.as_ref().and_then(M::key);
     let mut reply = None;
     let replied = |reply: Option<R>| reply.ok_or(CallError::NoReply { message: M::NAME });
@@ -65,6 +61,17 @@ pub(crate) fn call<M: Payload, R: 'static, K: Kind>(
     match place.take() {
         Some(message) => call_there(target, chosen, message, port, until),
         None => replied(reply), // not reached: only a call that was handled on the spot is taken out of its place
+    }
+}
+
+/// When a call is given up that its caller waits for: at the client's own limit, or when the time of the handler that
+/// calls is up.
+#[inline(always)]
+pub(super) fn call_deadline<M: Payload>(target: &Target<'_, M>, frame: Frame) -> Option<Instant> {
+    match target.view.limit() {
+        Limit::Inherited => frame.deadline.or_else(|| default_deadline(target)),
+        Limit::None => None,
+        limit => [frame.deadline, limit.end()].into_iter().flatten().min(),
     }
 }
 
@@ -194,11 +201,10 @@ fn turn_away<M: Payload>(target: &Target<'_, M>, endpoint: &Endpoint<M>, message
 /// the handler that it is made in.
 pub(super) fn own_deadline<M: Payload>(target: &Target<'_, M>) -> Option<Instant> {
     match target.view.limit() {
-        Limit::Within(limit) => deadline(limit),
         // The handler's own deadline limits each of its waits for the reply instead: see `Pending::inherited`.
         Limit::Inherited if Frame::current().deadline.is_some() => None,
         Limit::Inherited => default_deadline(target),
-        Limit::None => None,
+        limit => limit.end(),
     }
 }
 
