@@ -6,6 +6,7 @@ mod deadlines;
 mod deferred;
 mod depth;
 mod each_depth;
+mod late_answers;
 mod pending;
 mod pipe;
 mod refused_waits;

@@ -204,6 +204,13 @@ pub enum CallError {
         /// Whether the handler had begun. If not, it never ran and never will: a retry is safe.
         begun: bool,
     },
+    /// Inside a handler, a wait for a [`Pending`](crate::Pending) ended because the handler's own time was up: the deadline
+    /// of its caller had passed. The call that the handler waited for goes on, and its `Pending` can be kept, piped, or
+    /// waited for again.
+    HandlerTimeout {
+        /// The name of the message's type.
+        message: &'static str,
+    },
     /// The code may not wait for this type. A handler may wait for types whose call depth is below its own, and not for
     /// a deferred reply. Other code that the runtime runs, such as factories and drops, may not wait at all. A call
     /// that is refused for this was not sent; a [`Pending`](crate::Pending) stays as it was.
@@ -227,6 +234,7 @@ impl CallError {
             | Self::Stopped { message }
             | Self::Panicked { message, .. }
             | Self::Timeout { message, .. }
+            | Self::HandlerTimeout { message }
             | Self::Undeclared { message }
             | Self::NoReply { message } => message,
         }
@@ -257,6 +265,9 @@ impl fmt::Display for CallError {
             }
             Self::Timeout { message, begun: false } => {
                 write!(f, "the call to `{message}` timed out before its handler began, and never will run")
+            }
+            Self::HandlerTimeout { message } => {
+                write!(f, "the time of the handler that waited for `{message}` was up; the call goes on")
             }
             Self::Undeclared { message } => write!(
                 f,

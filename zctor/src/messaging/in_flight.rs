@@ -87,7 +87,8 @@ impl<R, B: Deref<Target = Mailbox>> InFlight<R, B> {
         }
     }
 
-    fn time_out(&mut self) -> Outcome<R> {
+    /// The call's time is up: if its handler has not begun, it never will.
+    pub(super) fn time_out(&mut self) -> Outcome<R> {
         let (message, begun) = (self.message, !self.receiver.cancellation().give_up());
         // The reply may have come just now.
         let late = self.receiver.poll(Waker::noop()).map(|outcome| arrived(outcome, message));

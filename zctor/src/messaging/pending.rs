@@ -22,6 +22,22 @@ use crate::thread::wait::wait;
 /// never will, and the call is counted as skipped. [`detach`](Pending::detach) lets the call run without a wait. The
 /// reply is given once; a second wait gives [`CallError::NoReply`].
 ///
+/// # What limits it
+/// A `Pending` is given up by the call's own deadline and by being dropped, and by nothing else.
+///
+/// | the call was made by | its own deadline, which gives it up | in a handler a wait also ends with |
+/// | --- | --- | --- |
+/// | a client, outside of handlers or in one whose caller set no deadline | that of the engine ([`default_deadline`](crate::EngineBuilder::default_deadline)), if it has one | the handler's time |
+/// | a client, in a handler that has a deadline | none | the handler's time |
+/// | `client.within(limit)`, `client.until(time)` | that | the handler's time |
+/// | a client of [`ctx.without_deadline()`](crate::Context::without_deadline) | none | nothing |
+/// | `ctx.pipe(request, ..)` | none | nothing: nobody waits |
+///
+/// A wait that ends because the handler's time is up gives [`CallError::HandlerTimeout`], and one that ends with the limit of
+/// [`wait_timeout`](Pending::wait_timeout) gives `None`. After either the reply is still on its way: the `Pending` can be
+/// waited for again, kept in the state, or piped. A handler whose time is up has no time for further waits, so it keeps or
+/// pipes it.
+///
 /// # Blocking
 /// Inside a handler, `wait`, `wait_timeout` and polling count as waiting. If the callee's call depth is not below the
 /// handler's own, they give [`CallError::Undeclared`] at once, and the `Pending` stays as usable as before. If the wait
@@ -98,8 +114,9 @@ impl<R> Pending<R> {
     /// - The reason why the request was refused: [`CallError::NotRegistered`], [`CallError::Stopped`],
     ///   [`CallError::Full`].
     /// - [`CallError::Panicked`], [`CallError::Stopped`]: the reply cannot come.
-    /// - [`CallError::Timeout`]: the call's own deadline (set by `within`, or the engine's default), or that of the
-    ///   handler that waits, passed first. Either ends the call.
+    /// - [`CallError::Timeout`]: the call's own deadline passed first, which gives it up.
+    /// - [`CallError::HandlerTimeout`]: the time of the handler that waits was up first. The call goes on, and the
+    ///   `Pending` stays usable.
     /// - [`CallError::Undeclared`]: this handler may not wait for that type.
     /// - [`CallError::NoReply`]: the reply was taken before, or the callee dropped its [`ReplyTo`](crate::ReplyTo)
     ///   without an answer.
@@ -107,10 +124,11 @@ impl<R> Pending<R> {
     /// # Blocking
     /// Until the reply is there. Inside a handler, instances of lower call depth on its thread are served meanwhile.
     pub fn wait(&self) -> Result<R, CallError> {
-        self.check()?;
-        let mut sent = self.take()?;
-        let until = earlier(sent.call.deadline(), self.inherited());
-        sent.call.wait(until)
+        match self.wait_until(None) {
+            Some(outcome) => outcome,
+            // Not reached: without a limit of its own a wait ends with an outcome.
+            None => Err(CallError::Stopped { message: self.message }),
+        }
     }
 
     /// Waits for the reply, for `limit` at most; `None` if the reply is still on its way then.
@@ -137,24 +155,7 @@ impl<R> Pending<R> {
     /// # }
     /// ```
     pub fn wait_timeout(&self, limit: Duration) -> Option<Result<R, CallError>> {
-        if let Err(refused) = self.check() {
-            return Some(Err(refused));
-        }
-        let mut sent = match self.take() {
-            Ok(sent) => sent,
-            Err(error) => return Some(Err(error)),
-        };
-        let own = earlier(sent.call.deadline(), self.inherited());
-        match wait(&mut sent.call, earlier(own, deadline(limit))) {
-            Some(outcome) => Some(outcome),
-            // The call's deadline or that of the handler has passed: it ends the call.
-            None if own.is_some_and(|own| own <= now()) => Some(sent.call.wait(own)),
-            None => {
-                sent.call.unwatch();
-                self.state.replace(State::Sent(sent));
-                None
-            }
-        }
+        self.wait_until(deadline(limit))
     }
 
     /// Gives the reply if it is there. Never waits.
@@ -204,6 +205,36 @@ impl<R> Pending<R> {
         }
     }
 
+    /// Waits until the reply is there, or the call's own deadline has passed, which gives the call up. Where `limit` or the
+    /// time of the handler that waits is up first, the call goes on and the `Pending` stays as it was.
+    fn wait_until(&self, limit: Option<Instant>) -> Option<Outcome<R>> {
+        if let Err(refused) = self.check() {
+            return Some(Err(refused));
+        }
+        let mut sent = match self.take() {
+            Ok(sent) => sent,
+            Err(error) => return Some(Err(error)),
+        };
+        let (own, handlers) = (sent.call.deadline(), self.inherited());
+        if let Some(outcome) = wait(&mut sent.call, [own, handlers, limit].into_iter().flatten().min()) {
+            return Some(outcome);
+        }
+        let time = now();
+        let is_up = |until: Option<Instant>| until.is_some_and(|until| until <= time);
+        if is_up(own) {
+            return Some(sent.call.time_out());
+        }
+        sent.call.unwatch();
+        self.state.replace(State::Sent(sent));
+        let message = self.message;
+        match (is_up(handlers), is_up(limit)) {
+            (true, _) => Some(Err(CallError::HandlerTimeout { message })),
+            (false, true) => None,
+            // The thread that waits was given up by its engine.
+            (false, false) => Some(Err(CallError::Stopped { message })),
+        }
+    }
+
     /// Whether the code that runs here may wait for this reply.
     fn check(&self) -> Result<(), CallError> {
         if Frame::current().may_wait_for(self.depth) {
@@ -239,10 +270,6 @@ impl<R> Pending<R> {
         }
         outcome
     }
-}
-
-fn earlier(a: Option<Instant>, b: Option<Instant>) -> Option<Instant> {
-    [a, b].into_iter().flatten().min()
 }
 
 impl<R> Future for Pending<R> {
