@@ -11,3 +11,4 @@ mod pending;
 mod pipe;
 mod refused_waits;
 mod serving;
+mod time_left;

@@ -20,6 +20,8 @@ use crate::messaging::target::Target;
 use crate::route::payload::{Kind, ToPort};
 use crate::route::pool::{KnownPool, known_pool};
 use crate::sys::awaited::Running;
+use crate::sys::clock::now;
+use crate::sys::frame::Frame;
 use crate::thread::local::{Local, Requested};
 
 /// The first parameter of the handlers of `M`, if the enum has `calls(..)` or `#[actor(ctx)]`.
@@ -82,6 +84,84 @@ impl<M: Message> Context<M> {
 
     fn target<T: Message, R>(&self, limit: Limit, f: impl FnOnce(Target<'_, T>) -> R) -> R {
         Target::with(&self.local, |target| f(target.with_limit(limit)))
+    }
+
+    /// What is left of the deadline of this handler's caller; `None` without one. Zero: the caller waits no more.
+    ///
+    /// A call made here by [`call`](Context::call) or by a [`client`](Context::client) has no more time than that, whatever
+    /// its own limit. A message that was sent, a timer and a pipe bring no deadline.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use zctor::{ActorEngine, Context, actor};
+    ///
+    /// #[actor(ctx)]
+    /// pub enum SearchMessage {
+    ///     #[reply(Option<Duration>)]
+    ///     Find,
+    /// }
+    /// struct Search;
+    /// impl SearchHandler for Search {
+    ///     fn find(&mut self, ctx: &mut Context<SearchMessage>) -> Option<Duration> {
+    ///         ctx.time_left() // a longer search would look at it from time to time
+    ///     }
+    /// }
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let engine = ActorEngine::new();
+    /// let search: SearchClient = engine.start(SearchMessage::actor(|| Search))?;
+    /// let limit = Duration::from_secs(60);
+    /// assert!(search.within(limit).find()?.is_some_and(|left| left <= limit));
+    /// assert_eq!(search.find()?, None);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn time_left(&self) -> Option<Duration> {
+        Frame::current().deadline.map(|deadline| deadline.saturating_duration_since(now()))
+    }
+
+    /// Whether the caller of this handler waits for the reply no more, so that the work for it can be saved: its deadline
+    /// has passed, or it has dropped its [`Pending`](crate::Pending).
+    ///
+    /// `false` for a message that was sent, and for a call that was [detached](crate::Pending::detach): nobody waits for
+    /// those, and they are to be done all the same. For a deferred reply [`ReplyTo::is_given_up`](crate::ReplyTo::is_given_up)
+    /// says it after the handler has returned, too.
+    ///
+    /// ```
+    /// use std::sync::mpsc;
+    /// use zctor::{ActorEngine, Context, actor};
+    ///
+    /// #[actor(ctx)]
+    /// pub enum SearchMessage {
+    ///     #[reply(u32)]
+    ///     Find,
+    /// }
+    /// struct Search(mpsc::Sender<&'static str>);
+    /// impl SearchHandler for Search {
+    ///     fn find(&mut self, ctx: &mut Context<SearchMessage>) -> u32 {
+    ///         let _ = self.0.send("begun");
+    ///         let mut looked = 0;
+    ///         while !ctx.caller_gone() {
+    ///             looked += 1; // a little more of a long search
+    ///         }
+    ///         let _ = self.0.send("left");
+    ///         looked
+    ///     }
+    /// }
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let engine = ActorEngine::new();
+    /// let (tell, told) = mpsc::channel();
+    /// let search: SearchClient = engine.start(SearchMessage::actor(move || Search(tell.clone())))?;
+    /// let found = search.non_blocking().find();
+    /// assert_eq!(told.recv()?, "begun");
+    /// drop(found);
+    /// assert_eq!(told.recv()?, "left");
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn caller_gone(&self) -> bool {
+        self.time_left().is_some_and(|left| left.is_zero()) || self.local.has_caller_left(self.shared.slot())
     }
 
     /// Sends a message to the next instance of its type, in turn.

@@ -137,16 +137,20 @@ where
         return_permit(local, serving);
         let Some(call) = call.take() else { return true };
         let cancellation = if can_be_given_up { call.port.cancellation() } else { None };
-        let deadline = match cancellation {
+        let (deadline, caller) = match cancellation {
             Some(cancellation) if !cancellation.begin() => {
                 skip_given_up(call, &self.endpoint, local, serving.from_hook);
                 return true;
             }
-            Some(cancellation) => cancellation.deadline(),
-            None => None,
+            Some(cancellation) => (cancellation.deadline(), call.port.caller()),
+            None => (None, None),
         };
+        let outer = caller.map(|caller| local.set_caller(Some((self.slot(), caller))));
         let Call { message, port } = call;
         self.handle_one(local, &mut Some(message), &mut ReplySlot::Port(port), deadline);
+        if let Some(outer) = outer {
+            local.set_caller(outer);
+        }
         true
     }
 

@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::error::CallError;
-use crate::reply::cancellation::Cancellation;
+use crate::reply::cancellation::{Caller, Cancellation};
 use crate::reply::oneshot::{self, Gone, Receiver};
 use crate::sys::frame::on_actor_thread;
 use crate::sys::unwind::{ignoring_panic, when_caught};
@@ -87,6 +87,11 @@ impl<R: 'static> ReplyTo<R> {
     #[doc(hidden)]
     pub fn __cancellation(&self) -> Option<&Cancellation> {
         self.sender.as_ref().map(oneshot::Sender::cancellation)
+    }
+
+    #[doc(hidden)]
+    pub fn __caller(&self) -> Option<Arc<dyn Caller>> {
+        self.sender.as_ref().map(oneshot::Sender::caller)
     }
 
     #[doc(hidden)]

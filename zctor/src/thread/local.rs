@@ -17,6 +17,7 @@ use crate::mailbox::Mailbox;
 use crate::mailbox::counters::Block;
 use crate::mailbox::envelope::{Envelope, Serving};
 use crate::mailbox::roster::Removed;
+use crate::reply::cancellation::Caller;
 use crate::report::InstanceReport;
 use crate::sys::alarm::AlarmId;
 use crate::sys::park::FIRST_SPIN;
@@ -109,6 +110,8 @@ pub(crate) struct Local {
     pub(super) borrowed: Borrowed,
     /// How long the thread spins before it parks, in turns of `Parker::spin`.
     pub(super) budget: Cell<u32>,
+    /// Of the calls being handled here that their callers can give up, the innermost, and the instance that handles it.
+    caller: Cell<Option<(Slot, Arc<dyn Caller>)>>,
     /// Values that the layers above keep here.
     pub(crate) kept: Kept,
 }
@@ -126,8 +129,22 @@ impl Local {
             ending: Cell::new(false),
             borrowed: Borrowed::default(),
             budget: Cell::new(FIRST_SPIN),
+            caller: Cell::new(None),
             kept,
         }
+    }
+
+    /// An instance begins to handle a call, or ends to if this is given back what it gave.
+    pub(crate) fn set_caller(&self, caller: Option<(Slot, Arc<dyn Caller>)>) -> Option<(Slot, Arc<dyn Caller>)> {
+        self.caller.replace(caller)
+    }
+
+    /// Whether the caller of the call that this instance handles waits no more.
+    pub(crate) fn has_caller_left(&self, slot: Slot) -> bool {
+        let caller = self.caller.take();
+        let has_left = caller.as_ref().is_some_and(|(handler, caller)| *handler == slot && caller.has_left());
+        self.caller.set(caller);
+        has_left
     }
 
     #[inline(always)]
