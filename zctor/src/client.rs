@@ -8,15 +8,17 @@
 //! plain data (id, event, report, error, type_map).
 
 pub(crate) mod message;
+mod non_blocking;
 pub(crate) mod recipient;
 pub(crate) mod watch;
 
 use std::fmt;
 use std::hash::Hash;
+use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::client::message::{IntoRequest, Message, Request};
+use crate::client::message::{Blocking, IntoRequest, Message, NonBlocking, Request};
 use crate::client::watch::{Watch, Watched};
 use crate::error::{CallError, SendError, StopError, WatchError};
 use crate::id::InstanceId;
@@ -68,27 +70,144 @@ use crate::route::pool::Pool;
 /// # Ok(())
 /// # }
 /// ```
-pub struct Client<M: Message> {
+pub struct Client<M: Message, V = Blocking> {
     pool: Option<Arc<Pool<M>>>,
     binding: Binding<M>,
     view: View,
+    of: PhantomData<fn() -> V>,
 }
 
 impl<M: Message> Client<M> {
     pub(crate) fn of_pool(pool: Arc<Pool<M>>) -> Self {
-        Self { binding: Binding::Turn(pool.snapshot()), pool: Some(pool), view: View::default() }
+        let binding = Binding::Turn(pool.snapshot());
+        Self { binding, pool: Some(pool), view: View::default(), of: PhantomData }
     }
 
     pub(crate) fn of_one(pool: Option<Arc<Pool<M>>>, endpoint: Arc<Endpoint<M>>) -> Self {
-        Self { pool, binding: Binding::One(endpoint), view: View::default() }
+        Self { pool, binding: Binding::One(endpoint), view: View::default(), of: PhantomData }
     }
 
+    /// Sends a request and waits for its reply.
+    ///
+    /// A call is a yield point of an actor thread: while it waits, the thread serves other instances. So hold no
+    /// borrow, lock or transaction across it that another instance of the thread can reach.
+    ///
+    /// # Errors
+    /// - [`CallError::NotRegistered`]: the type has no live instance; nothing was sent.
+    /// - [`CallError::Full`]: a bounded mailbox has no room; nothing was sent.
+    /// - [`CallError::Stopped`]: the engine or the instance stopped before the call was handled.
+    /// - [`CallError::Panicked`]: the handler panicked; the message is spent.
+    /// - [`CallError::Timeout`]: the deadline passed first; the error says whether the handler had begun.
+    /// - [`CallError::Undeclared`]: this handler may not wait for that type; nothing was sent.
+    /// - [`CallError::NoReply`]: the handler gave the reply up.
+    ///
+    /// # Blocking
+    /// Waits until the reply is there. Outside, waits for room in a bounded mailbox first. Inside a handler, the call
+    /// depth is checked first, so that no two handlers can wait for each other. While a handler waits, its thread
+    /// serves the instances of lower depth.
+    ///
+    /// ```
+    /// # use zctor::{ActorEngine, actor};
+    /// # #[actor]
+    /// # pub enum AdderMessage { #[reply(u32)] Add(u32, u32) }
+    /// # struct Adder;
+    /// # impl AdderHandler for Adder { fn add(&mut self, a: u32, b: u32) -> u32 { a + b } }
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let engine = ActorEngine::new();
+    /// let adder: AdderClient = engine.pool(1, AdderMessage::actor(|| Adder))?;
+    /// assert_eq!(adder.call(AdderMessage::add(2, 3))?, 5);
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[inline]
+    pub fn call<Q: IntoRequest<Message = M>>(&self, request: Q) -> Result<Q::Reply, CallError> {
+        let (message, port) = request.__into().into_parts();
+        self.call_from::<Q::Reply, Q::Kind>(&mut Some(message), port)
+    }
+
+    #[inline(never)]
+    fn call_from<R: 'static, K: Kind>(&self, place: &mut Option<M>, port: ToPort<M, R>) -> Result<R, CallError> {
+        messaging::call::<M, R, K>(&self.target(), place, port)
+    }
+
+    /// Sends a request to every instance of the pool, then waits for all replies, which come in registry order.
+    ///
+    /// # Errors
+    /// - [`CallError::NotRegistered`], [`CallError::Stopped`]: as for [`broadcast`](Client::broadcast).
+    /// - [`CallError::Undeclared`]: this handler may not wait for that type; nothing was sent.
+    ///
+    /// The outcome of each call is in the list, as for [`call`](Client::call).
+    ///
+    /// # Blocking
+    /// Waits until all replies are there, under one deadline if the client has one. It does not wait for room: an
+    /// instance whose bounded mailbox has none has [`CallError::Full`] as its outcome.
+    ///
+    /// ```
+    /// # use zctor::{ActorEngine, actor};
+    /// # #[actor]
+    /// # #[derive(Clone)]
+    /// # pub enum AdderMessage { #[reply(u32)] Add(u32, u32) }
+    /// # struct Adder;
+    /// # impl AdderHandler for Adder { fn add(&mut self, a: u32, b: u32) -> u32 { a + b } }
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let engine = ActorEngine::new();
+    /// let adder: AdderClient = engine.pool(2, AdderMessage::actor(|| Adder))?;
+    /// let sums: Vec<u32> = adder.call_all(AdderMessage::add(2, 3))?.into_iter().map(|(_, sum)| sum).collect::<Result<_, _>>()?;
+    /// assert_eq!(sums, [5, 5]);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn call_all<Q>(&self, request: Q) -> Result<Replies<Q::Reply>, CallError>
+    where
+        Q: IntoRequest<Message = M>,
+        M: Clone,
+    {
+        let request = request.__into();
+        call_all_with(&self.target(), |_| request.clone())
+    }
+
+    /// Calls every instance as [`call_all`](Client::call_all) does, with the request that `make` returns for it.
+    ///
+    /// # Errors
+    /// As [`call_all`](Client::call_all).
+    ///
+    /// # Blocking
+    /// As [`call_all`](Client::call_all).
+    ///
+    /// ```
+    /// # use zctor::{ActorEngine, actor};
+    /// # #[actor]
+    /// # pub enum AdderMessage { #[reply(usize)] Add(usize, usize) }
+    /// # struct Adder;
+    /// # impl AdderHandler for Adder { fn add(&mut self, a: usize, b: usize) -> usize { a + b } }
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let engine = ActorEngine::new();
+    /// let adder: AdderClient = engine.pool(2, AdderMessage::actor(|| Adder))?;
+    /// let sums = adder.call_all_with(|id| AdderMessage::add(10, id.thread().index()))?;
+    /// assert_eq!(sums[1].1, Ok(11));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn call_all_with<Q>(&self, mut make: impl FnMut(InstanceId) -> Q) -> Result<Replies<Q::Reply>, CallError>
+    where
+        Q: IntoRequest<Message = M>,
+    {
+        call_all_with(&self.target(), |id| make(id).__into())
+    }
+}
+
+impl<M: Message, V> Client<M, V> {
     pub(crate) fn with_limit(self, limit: Limit) -> Self {
         Self { view: self.view.with_limit(limit), ..self }
     }
 
+    /// The same client as another view of it, which waits for room as before.
+    pub(crate) fn seen<W>(self) -> Client<M, W> {
+        Client { pool: self.pool, binding: self.binding, view: self.view, of: PhantomData }
+    }
+
     fn bound(&self, binding: Binding<M>) -> Self {
-        Self { pool: self.pool.clone(), binding, view: self.view }
+        Self { pool: self.pool.clone(), binding, view: self.view, of: PhantomData }
     }
 
     fn target(&self) -> Target<'_, M> {
@@ -168,49 +287,6 @@ impl<M: Message> Client<M> {
     /// ```
     pub fn send_all(&self, messages: impl IntoIterator<Item = M>) -> Result<usize, SendError<Vec<M>>> {
         messaging::send_all(&self.target(), messages.into_iter().collect())
-    }
-
-    /// Sends a request and waits for its reply.
-    ///
-    /// A call is a yield point of an actor thread: while it waits, the thread serves other instances. So hold no
-    /// borrow, lock or transaction across it that another instance of the thread can reach.
-    ///
-    /// # Errors
-    /// - [`CallError::NotRegistered`]: the type has no live instance; nothing was sent.
-    /// - [`CallError::Full`]: a bounded mailbox has no room; nothing was sent.
-    /// - [`CallError::Stopped`]: the engine or the instance stopped before the call was handled.
-    /// - [`CallError::Panicked`]: the handler panicked; the message is spent.
-    /// - [`CallError::Timeout`]: the deadline passed first; the error says whether the handler had begun.
-    /// - [`CallError::Undeclared`]: this handler may not wait for that type; nothing was sent.
-    /// - [`CallError::NoReply`]: the handler gave the reply up.
-    ///
-    /// # Blocking
-    /// Waits until the reply is there. Outside, waits for room in a bounded mailbox first. Inside a handler, the call
-    /// depth is checked first, so that no two handlers can wait for each other. While a handler waits, its thread
-    /// serves the instances of lower depth.
-    ///
-    /// ```
-    /// # use zctor::{ActorEngine, actor};
-    /// # #[actor]
-    /// # pub enum AdderMessage { #[reply(u32)] Add(u32, u32) }
-    /// # struct Adder;
-    /// # impl AdderHandler for Adder { fn add(&mut self, a: u32, b: u32) -> u32 { a + b } }
-    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// # let engine = ActorEngine::new();
-    /// let adder: AdderClient = engine.pool(1, AdderMessage::actor(|| Adder))?;
-    /// assert_eq!(adder.call(AdderMessage::add(2, 3))?, 5);
-    /// # Ok(())
-    /// # }
-    /// ```
-    #[inline]
-    pub fn call<Q: IntoRequest<Message = M>>(&self, request: Q) -> Result<Q::Reply, CallError> {
-        let (message, port) = request.__into().into_parts();
-        self.call_from::<Q::Reply, Q::Kind>(&mut Some(message), port)
-    }
-
-    #[inline(never)]
-    fn call_from<R: 'static, K: Kind>(&self, place: &mut Option<M>, port: ToPort<M, R>) -> Result<R, CallError> {
-        messaging::call::<M, R, K>(&self.target(), place, port)
     }
 
     /// Sends a request, and returns a [`Pending`] for its reply.
@@ -301,71 +377,6 @@ impl<M: Message> Client<M> {
         messaging::broadcast_with(&self.target(), make)
     }
 
-    /// Sends a request to every instance of the pool, then waits for all replies, which come in registry order.
-    ///
-    /// # Errors
-    /// - [`CallError::NotRegistered`], [`CallError::Stopped`]: as for [`broadcast`](Client::broadcast).
-    /// - [`CallError::Undeclared`]: this handler may not wait for that type; nothing was sent.
-    ///
-    /// The outcome of each call is in the list, as for [`call`](Client::call).
-    ///
-    /// # Blocking
-    /// Waits until all replies are there, under one deadline if the client has one. It does not wait for room: an
-    /// instance whose bounded mailbox has none has [`CallError::Full`] as its outcome.
-    ///
-    /// ```
-    /// # use zctor::{ActorEngine, actor};
-    /// # #[actor]
-    /// # #[derive(Clone)]
-    /// # pub enum AdderMessage { #[reply(u32)] Add(u32, u32) }
-    /// # struct Adder;
-    /// # impl AdderHandler for Adder { fn add(&mut self, a: u32, b: u32) -> u32 { a + b } }
-    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// # let engine = ActorEngine::new();
-    /// let adder: AdderClient = engine.pool(2, AdderMessage::actor(|| Adder))?;
-    /// let sums: Vec<u32> = adder.call_all(AdderMessage::add(2, 3))?.into_iter().map(|(_, sum)| sum).collect::<Result<_, _>>()?;
-    /// assert_eq!(sums, [5, 5]);
-    /// # Ok(())
-    /// # }
-    /// ```
-    pub fn call_all<Q>(&self, request: Q) -> Result<Replies<Q::Reply>, CallError>
-    where
-        Q: IntoRequest<Message = M>,
-        M: Clone,
-    {
-        let request = request.__into();
-        call_all_with(&self.target(), |_| request.clone())
-    }
-
-    /// Calls every instance as [`call_all`](Client::call_all) does, with the request that `make` returns for it.
-    ///
-    /// # Errors
-    /// As [`call_all`](Client::call_all).
-    ///
-    /// # Blocking
-    /// As [`call_all`](Client::call_all).
-    ///
-    /// ```
-    /// # use zctor::{ActorEngine, actor};
-    /// # #[actor]
-    /// # pub enum AdderMessage { #[reply(usize)] Add(usize, usize) }
-    /// # struct Adder;
-    /// # impl AdderHandler for Adder { fn add(&mut self, a: usize, b: usize) -> usize { a + b } }
-    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// # let engine = ActorEngine::new();
-    /// let adder: AdderClient = engine.pool(2, AdderMessage::actor(|| Adder))?;
-    /// let sums = adder.call_all_with(|id| AdderMessage::add(10, id.thread().index()))?;
-    /// assert_eq!(sums[1].1, Ok(11));
-    /// # Ok(())
-    /// # }
-    /// ```
-    pub fn call_all_with<Q>(&self, mut make: impl FnMut(InstanceId) -> Q) -> Result<Replies<Q::Reply>, CallError>
-    where
-        Q: IntoRequest<Message = M>,
-    {
-        call_all_with(&self.target(), |id| make(id).__into())
-    }
-
     /// Returns a client bound to one instance.
     ///
     /// The id must come from this engine, since every engine counts its ids from the beginning. If the instance is not
@@ -386,12 +397,7 @@ impl<M: Message> Client<M> {
     /// # }
     /// ```
     #[must_use]
-    pub fn pin(&self, instance: InstanceId) -> M::Client {
-        self.__pin(instance).into()
-    }
-
-    #[doc(hidden)]
-    pub fn __pin(&self, instance: InstanceId) -> Self {
+    pub fn pin(&self, instance: InstanceId) -> Self {
         let found = match (&self.pool, &self.binding) {
             (_, Binding::One(endpoint)) if endpoint.id() == instance => Some(Arc::clone(endpoint)),
             (Some(pool), _) => pool.find(instance),
@@ -422,15 +428,7 @@ impl<M: Message> Client<M> {
     /// # }
     /// ```
     #[must_use]
-    pub fn keyed<Q: Hash + ?Sized>(&self, key: &Q) -> M::Client
-    where
-        M::Key: KeyOf<Q>,
-    {
-        self.__keyed(key).into()
-    }
-
-    #[doc(hidden)]
-    pub fn __keyed<Q: Hash + ?Sized>(&self, key: &Q) -> Self
+    pub fn keyed<Q: Hash + ?Sized>(&self, key: &Q) -> Self
     where
         M::Key: KeyOf<Q>,
     {
@@ -459,12 +457,7 @@ impl<M: Message> Client<M> {
     /// # }
     /// ```
     #[must_use]
-    pub fn least_loaded(&self) -> M::Client {
-        self.__least_loaded().into()
-    }
-
-    #[doc(hidden)]
-    pub fn __least_loaded(&self) -> Self {
+    pub fn least_loaded(&self) -> Self {
         match &self.pool {
             Some(_) => self.bound(Binding::LeastLoaded),
             None => self.clone(),
@@ -516,10 +509,11 @@ impl<M: Message> Client<M> {
         self.clone().with_limit(Limit::Until(time))
     }
 
-    /// Returns the same client in the non-blocking view, which never waits for room in a bounded mailbox.
+    /// Returns the non-blocking view of the client, none of whose methods waits for a reply, or for room in a bounded
+    /// mailbox.
     ///
-    /// The generated methods of this view give a [`Pending`] for a call. [`call`](Client::call) and
-    /// [`call_all`](Client::call_all) still wait for their replies.
+    /// The generated methods of this view give a [`Pending`] for a call, as [`request`](Client::request) does. Its
+    /// `call_all` gives all [`Pendings`](crate::Pendings), and there is no `call`.
     ///
     /// ```
     /// # use zctor::{ActorEngine, actor};
@@ -535,8 +529,8 @@ impl<M: Message> Client<M> {
     /// # }
     /// ```
     #[must_use]
-    pub fn non_blocking(&self) -> Self {
-        Self { view: self.view.non_blocking(), ..self.clone() }
+    pub fn non_blocking(&self) -> Client<M, NonBlocking> {
+        Client { view: self.view.non_blocking(), ..self.clone().seen() }
     }
 
     /// Returns the instance that this client is bound to, if it is bound to one.
@@ -658,7 +652,7 @@ impl<M: Message> Client<M> {
     }
 }
 
-impl<M: Message> Client<M> {
+impl<M: Message, V> Client<M, V> {
     /// Returns a watch for the end of the instance that this client is bound to.
     pub(crate) fn end(&self) -> Result<Watch, WatchError> {
         match &self.binding {
@@ -692,7 +686,7 @@ impl<C: fmt::Debug> fmt::Debug for Part<C> {
     }
 }
 
-impl<M: Message> Clone for Client<M> {
+impl<M: Message, V> Clone for Client<M, V> {
     fn clone(&self) -> Self {
         let binding = match (&self.pool, &self.binding) {
             // A snapshot that is out of date is replaced by a new one.
@@ -704,7 +698,7 @@ impl<M: Message> Clone for Client<M> {
 }
 
 /// Two clients are equal if they send to the same pool and are bound in the same way. Their views may differ.
-impl<M: Message> PartialEq for Client<M> {
+impl<M: Message, V> PartialEq for Client<M, V> {
     fn eq(&self, other: &Self) -> bool {
         let same_pool = match (&self.pool, &other.pool) {
             (Some(a), Some(b)) => Arc::ptr_eq(a, b),
@@ -721,9 +715,9 @@ impl<M: Message> PartialEq for Client<M> {
     }
 }
 
-impl<M: Message> Eq for Client<M> {}
+impl<M: Message, V> Eq for Client<M, V> {}
 
-impl<M: Message> fmt::Debug for Client<M> {
+impl<M: Message, V> fmt::Debug for Client<M, V> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.binding {
             Binding::Turn(_) => write!(f, "Client({})", M::NAME),

@@ -166,7 +166,7 @@ pub use error::{BoxError, CallError, Refused, SendError, ShutdownError, SpawnErr
 pub use event::{DeadLetter, End, Ended, Undelivered};
 pub use id::{InstanceId, ThreadId};
 pub use mailbox::permits::Overflow;
-pub use messaging::broadcast::Replies;
+pub use messaging::broadcast::{Pendings, Replies};
 pub use messaging::pending::Pending;
 pub use reply::reply_to::ReplyTo;
 pub use report::{EarlierReport, InstanceReport, Report, RunningInstance, Stats, ThreadStats, Wait};

@@ -450,9 +450,9 @@ impl<M: Message> Context<M> {
     /// # Ok(())
     /// # }
     /// ```
-    pub fn watch<T: Message>(
+    pub fn watch<T: Message, V>(
         &self,
-        client: &Client<T>,
+        client: &Client<T, V>,
         then: impl FnOnce(Ended) -> M + 'static,
     ) -> Result<(), WatchError> {
         self.add_pipe(client.end()?, then);

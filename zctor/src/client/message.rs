@@ -42,8 +42,8 @@ pub trait Message: Sized + 'static {
     /// The generated client in the blocking view: its calls wait.
     type Client: From<Client<Self>> + Deref<Target = Client<Self>> + Clone + fmt::Debug + Send + Sync + 'static;
     /// The generated client in the non-blocking view: its calls give a [`Pending`](crate::Pending).
-    type NonBlockingClient: From<Client<Self>>
-        + Deref<Target = Client<Self>>
+    type NonBlockingClient: From<Client<Self, NonBlocking>>
+        + Deref<Target = Client<Self, NonBlocking>>
         + Clone
         + fmt::Debug
         + Send
