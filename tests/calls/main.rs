@@ -1,6 +1,7 @@
 //! Calls, which always end: by a reply, at a deadline, or refused.
 
 mod calls;
+mod cancelled_pipes;
 mod classic_deadlocks;
 mod deadlines;
 mod deferred;
@@ -12,3 +13,4 @@ mod pipe;
 mod refused_waits;
 mod serving;
 mod time_left;
+mod views;

@@ -420,7 +420,7 @@ impl<M: Message, S> Clone for Actor<M, S> {
 
 impl<M: Message, S> fmt::Debug for Actor<M, S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Actor({})", M::NAME)
+        write!(f, "Actor({})", M::name())
     }
 }
 
@@ -483,7 +483,7 @@ impl<M: Dispatch<S>, S: 'static> ActorOnce<M, S> {
 
 impl<M: Message, S> fmt::Debug for ActorOnce<M, S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "ActorOnce({})", M::NAME)
+        write!(f, "ActorOnce({})", M::name())
     }
 }
 

@@ -8,6 +8,7 @@
 //! plain data (id, event, report, error, type_map).
 
 pub(crate) mod message;
+pub(crate) mod name;
 mod non_blocking;
 pub(crate) mod recipient;
 pub(crate) mod watch;
@@ -605,7 +606,7 @@ impl<M: Message, V> Client<M, V> {
     /// # }
     /// ```
     pub fn stop(&self) -> Result<(), StopError> {
-        let stopped = StopError::Stopped { message: M::NAME };
+        let stopped = StopError::Stopped { message: M::name() };
         match &self.binding {
             Binding::One(endpoint) => {
                 let way = endpoint.admit().map_err(|_| stopped)?;
@@ -613,7 +614,7 @@ impl<M: Message, V> Client<M, V> {
                 Ok(())
             }
             Binding::NotFound(_) => Err(stopped),
-            _ => Err(StopError::Unbound { message: M::NAME }),
+            _ => Err(StopError::Unbound { message: M::name() }),
         }
     }
 
@@ -648,7 +649,7 @@ impl<M: Message, V> Client<M, V> {
     /// # }
     /// ```
     pub fn stop_all(&self) -> Result<usize, StopError> {
-        messaging::stop_all(&self.target()).map_err(|_| StopError::Stopped { message: M::NAME })
+        messaging::stop_all(&self.target()).map_err(|_| StopError::Stopped { message: M::name() })
     }
 }
 
@@ -657,8 +658,8 @@ impl<M: Message, V> Client<M, V> {
     pub(crate) fn end(&self) -> Result<Watch, WatchError> {
         match &self.binding {
             Binding::One(endpoint) => Ok(Watch::living(Arc::clone(endpoint) as Arc<dyn Watched>)),
-            Binding::NotFound(instance) => Ok(Watch::gone(*instance, M::NAME)),
-            Binding::Turn(_) | Binding::Key(_) | Binding::LeastLoaded => Err(WatchError::Unbound { message: M::NAME }),
+            Binding::NotFound(instance) => Ok(Watch::gone(*instance, M::name())),
+            Binding::Turn(_) | Binding::Key(_) | Binding::LeastLoaded => Err(WatchError::Unbound { message: M::name() }),
         }
     }
 }
@@ -720,11 +721,11 @@ impl<M: Message, V> Eq for Client<M, V> {}
 impl<M: Message, V> fmt::Debug for Client<M, V> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.binding {
-            Binding::Turn(_) => write!(f, "Client({})", M::NAME),
-            Binding::Key(key) => write!(f, "Client({}, keyed {key:x})", M::NAME),
-            Binding::LeastLoaded => write!(f, "Client({}, least loaded)", M::NAME),
-            Binding::One(endpoint) => write!(f, "Client({}, {})", M::NAME, endpoint.id()),
-            Binding::NotFound(instance) => write!(f, "Client({}, {instance}, gone)", M::NAME),
+            Binding::Turn(_) => write!(f, "Client({})", M::name()),
+            Binding::Key(key) => write!(f, "Client({}, keyed {key:x})", M::name()),
+            Binding::LeastLoaded => write!(f, "Client({}, least loaded)", M::name()),
+            Binding::One(endpoint) => write!(f, "Client({}, {})", M::name(), endpoint.id()),
+            Binding::NotFound(instance) => write!(f, "Client({}, {instance}, gone)", M::name()),
         }
     }
 }

@@ -148,7 +148,7 @@ pub mod __private;
 
 pub use actor::context::{Context, NoDeadline};
 pub use actor::dispatch::Dispatch;
-pub use actor::pipe::Pipe;
+pub use actor::pipe::{Pipe, PipeHandle};
 pub use actor::restart::Restart;
 pub use actor::timer::Timer;
 pub use actor::{Actor, ActorOnce, LocalRegistration, PoolRegistration, Registration};

@@ -8,6 +8,7 @@ use crate::client::message::{MessageField, ReplyType};
 pub use crate::__double as double;
 pub use crate::actor::{Factory, FactoryOnce};
 pub use crate::client::Part;
+pub use crate::client::name::{Parameters, name};
 pub use crate::reply::cancellation::{Caller, Cancellation};
 pub use crate::reply::reply_to::ReplySlot;
 pub use crate::route::keyed::{KeyField, KeyOf, Keyed, Unkeyed, key_hash};

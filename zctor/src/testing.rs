@@ -135,7 +135,7 @@ fn variant_of<P, R: 'static>(variant: fn(ReplyTo<R>) -> P) -> Discriminant<P> {
 fn call_of<M: Doubled, R: 'static>(variant: fn(ReplyTo<R>) -> Port<M>) -> String {
     let port = variant(ReplyTo::__nobody());
     let name = port.variant();
-    format!("a call of `{}::{}`", M::NAME, name.strip_prefix("r#").unwrap_or(name))
+    format!("a call of `{}::{}`", M::name(), name.strip_prefix("r#").unwrap_or(name))
 }
 
 /// The body of a double's handler methods, which are never called: a double takes its messages before they are

@@ -17,7 +17,7 @@ mod on {
     use crate::sys::unwind::ignoring_panic;
 
     /// A message was routed to the instance in place `option`, counted from 1, of the `options` places of its pool.
-    pub(crate) fn routed(message: &'static str, instance: InstanceId, option: usize, options: usize) {
+    pub(crate) fn routed(message: fn() -> &'static str, instance: InstanceId, option: usize, options: usize) {
         if !tracing::enabled!(target: "zctor::route", tracing::Level::TRACE) {
             return;
         }
@@ -25,7 +25,7 @@ mod on {
         ignoring_panic(|| {
             tracing::trace!(
                 target: "zctor::route",
-                message_type = message,
+                message_type = message(),
                 thread = instance.thread.index(),
                 instance = %instance,
                 option,
@@ -92,7 +92,7 @@ mod off {
     use crate::id::InstanceId;
 
     #[inline(always)]
-    pub(crate) fn routed(_: &'static str, _: InstanceId, _: usize, _: usize) {}
+    pub(crate) fn routed(_: fn() -> &'static str, _: InstanceId, _: usize, _: usize) {}
     /// Without a facade to tell it to, a dead letter for which the engine has no hook is a line on standard error.
     pub(crate) fn dead_letter(letter: &DeadLetter, more: u64) {
         match more {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::actor::cell::{PipeTask, SharedCell};
-use crate::actor::pipe::{Pipe, PipeStarter, Piped, StartPipe, pipe_waker};
+use crate::actor::pipe::{Pipe, PipeHandle, PipeStarter, Piped, StartPipe, pipe_waker};
 use crate::actor::timer::{Timer, send_after, send_every};
 use crate::client::message::{AnsweredInHandler, CallableFrom, Message};
 use crate::client::{Client, call};
@@ -275,7 +275,7 @@ impl<M: Message> Context<M> {
     pub fn send_local<T: Message>(&self, message: T) -> Result<(), SendError<T>> {
         match self.local_binding::<T>() {
             Ok(binding) => messaging::send(&Target::at_one(&binding), &mut Some(message)),
-            Err(refusal) => Err(SendError::new(T::NAME, message, refusal)),
+            Err(refusal) => Err(SendError::new(T::name(), message, refusal)),
         }
     }
 
@@ -291,7 +291,7 @@ impl<M: Message> Context<M> {
         Q: AnsweredInHandler,
         Q::Message: CallableFrom<M>,
     {
-        let name = <Q::Message as Message>::NAME;
+        let name = <Q::Message as Message>::name();
         let binding = self.local_binding::<Q::Message>().map_err(|refusal| CallError::refused(name, refusal))?;
         call(&Target::at_one(&binding), request)
     }
@@ -379,15 +379,16 @@ impl<M: Message> Context<M> {
     /// # Ok(())
     /// # }
     /// ```
-    pub fn pipe<W: Pipe>(&self, what: W, then: impl FnOnce(W::Outcome) -> M + 'static)
+    pub fn pipe<W: Pipe>(&self, what: W, then: impl FnOnce(W::Outcome) -> M + 'static) -> PipeHandle
     where
         W::Running: Running<Outcome = W::Outcome>,
     {
-        self.add_pipe(<W as StartPipe>::__start(what, &PipeStarter(&self.local)), then);
+        let id = self.add_pipe(<W as StartPipe>::__start(what, &PipeStarter(&self.local)), then);
+        PipeHandle { local: Rc::clone(&self.local), slot: self.shared.slot(), id }
     }
 
-    /// Sends this instance the message that `then` makes, when the outcome of `running` is there.
-    fn add_pipe<W: Running + 'static>(&self, running: W, then: impl FnOnce(W::Outcome) -> M + 'static) {
+    /// Sends this instance the message that `then` makes, when the outcome of `running` is there. Gives the pipe's number.
+    fn add_pipe<W: Running + 'static>(&self, running: W, then: impl FnOnce(W::Outcome) -> M + 'static) -> u64 {
         let id = self.local.timers.next_serial();
         let slot = self.shared.slot();
         let mut task: Box<dyn PipeTask<M>> = Box::new(Piped { running, then });
@@ -398,6 +399,7 @@ impl<M: Message> Context<M> {
             // Behind what is in the mailbox already: for an instance that has ended, all that it had sent.
             let _ = self.local.mailbox.push(Mail::order(slot, Order::Piped(id)));
         }
+        id
     }
 
     /// Turns the end of another instance into a message to this one.
@@ -508,7 +510,7 @@ impl<M: Message> Context<M> {
 
 impl<M: Message> fmt::Debug for Context<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Context({}, {})", M::NAME, self.shared.endpoint.id())
+        write!(f, "Context({}, {})", M::name(), self.shared.endpoint.id())
     }
 }
 

@@ -27,7 +27,7 @@ use crate::reply::reply_to::ReplySlot;
 use crate::route::contents::{Call, OnUndelivered};
 use crate::route::endpoint::{Delivery, Endpoint, Status};
 use crate::route::payload::Port;
-use crate::sys::unwind::{catch, run_user};
+use crate::sys::unwind::{catch, ignoring_panic, run_user};
 use crate::thread::local::{Common, FollowUp, Instance, Local, OnTheSpot, Phase, Requested};
 use crate::thread::serve::enqueue;
 
@@ -65,7 +65,7 @@ where
             answers_itself: !double::is_double::<M, S>(),
         },
         endpoint: Arc::clone(&endpoint),
-        block: local.add(slot, M::NAME),
+        block: local.add(slot, M::name()),
         typed: Typed { state: RefCell::new(None), attachments: Cell::default() },
     });
     // It is in its slot before its state is built, so that messages which its factory sends to it find it there.
@@ -80,7 +80,7 @@ where
     if let Err(failure) = built {
         // It never became an instance, so no report counts it.
         instance.discard(local);
-        return Err(failure.into_spawn_error(M::NAME));
+        return Err(failure.into_spawn_error(M::name()));
     }
     enqueue(local, Mail::order(slot, Order::Start));
     Ok(endpoint)
@@ -275,6 +275,18 @@ where
             },
             Err(_) => debug_assert!(false, "a pipe's own poll runs no user code"),
         }
+    }
+
+    fn has_pipe(&self, id: u64) -> bool {
+        self.if_extras(|extras| extras.pipes.contains_key(&id))
+    }
+
+    fn cancel_pipe(&self, id: u64) -> bool {
+        let pipe = self.if_extras(|extras| extras.pipes.remove(&id));
+        let is_there = pipe.is_some();
+        // The closure and the reply are the user's.
+        ignoring_panic(|| drop(pipe));
+        is_there
     }
 
     fn follow_up(self: Rc<Self>, local: &Rc<Local>, panic: Option<&Arc<str>>) {

@@ -42,7 +42,7 @@ where
         local.mailbox.meter.panicked.add(1);
         self.recover(local, Origin::Handler, text, || {
             if let Some(port) = port {
-                ignoring_panic(|| port.fail(CallError::Panicked { message: M::NAME, text: Arc::clone(text) }));
+                ignoring_panic(|| port.fail(CallError::Panicked { message: M::name(), text: Arc::clone(text) }));
             }
         });
     }
@@ -121,13 +121,13 @@ where
 
     fn note_restart(&self, local: &Rc<Local>) {
         local.mailbox.edge.losses.restart();
-        ignoring_panic(|| trace::restarting(M::NAME, self.id()));
+        ignoring_panic(|| trace::restarting(M::name(), self.id()));
     }
 
     /// Begins a backoff. One of no time at all is only a rebuild from the thread's loop.
     fn back_off(&self, local: &Rc<Local>, backoff: Duration) {
         if !backoff.is_zero() {
-            ignoring_panic(|| trace::backing_off(M::NAME, self.id(), backoff));
+            ignoring_panic(|| trace::backing_off(M::name(), self.id(), backoff));
         }
         self.common.phase.set(Phase::BackingOff);
         self.endpoint.status.set_backing_off();
@@ -145,7 +145,7 @@ where
         let why = match failure {
             // The instance was reset; there was no panic.
             Failure::RunsOnce => End::Stopped,
-            failure => End::Panicked(failure.into_text(|error| trace::rebuild_failed(M::NAME, self.id(), error))),
+            failure => End::Panicked(failure.into_text(|error| trace::rebuild_failed(M::name(), self.id(), error))),
         };
         // Drops the timers and pipes that the factory set before it failed.
         self.drop_state(local);
@@ -230,7 +230,7 @@ where
         let is_first_report = removed.is_first_report;
         removed.tell();
         if is_first_report {
-            local.mailbox.edge.losses.ended(&Ended { instance: self.id(), message: M::NAME, why });
+            local.mailbox.edge.losses.ended(&Ended { instance: self.id(), message: M::name(), why });
         }
     }
 }

@@ -54,6 +54,25 @@ pub trait Message: Sized + 'static {
     #[doc(hidden)]
     type Key: ?Sized + 'static;
 
+    /// The enum's name with the parameters of a generic enum, as in `CacheMessage<String, 4>`: what errors, the registry,
+    /// statistics, reports and events show.
+    ///
+    /// ```
+    /// use zctor::{Message, actor};
+    ///
+    /// #[actor]
+    /// pub enum TopicMessage<T> {
+    ///     Publish(T),
+    /// }
+    ///
+    /// assert_eq!(TopicMessage::<u32>::name(), "TopicMessage<u32>");
+    /// assert_eq!(TopicMessage::<Vec<String>>::name(), "TopicMessage<Vec<String>>");
+    /// assert_eq!(TopicMessage::<u32>::NAME, "TopicMessage");
+    /// ```
+    fn name() -> &'static str {
+        Self::NAME
+    }
+
     /// Returns the name of this message's variant.
     fn variant(&self) -> &'static str;
 
@@ -76,7 +95,10 @@ pub trait Message: Sized + 'static {
 }
 
 impl<M: Message> Payload for M {
-    const NAME: &'static str = M::NAME;
+    fn name() -> &'static str {
+        <M as Message>::name()
+    }
+
     const CALL_DEPTH: u16 = M::CALL_DEPTH;
     type Port = M::Port;
 
@@ -238,7 +260,7 @@ impl<M: Message + Clone, R: 'static, K> Clone for Request<M, R, K> {
 
 impl<M: Message, R: 'static, K> fmt::Debug for Request<M, R, K> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Request({}::{})", M::NAME, self.message.variant())
+        write!(f, "Request({}::{})", M::name(), self.message.variant())
     }
 }
 

@@ -159,7 +159,7 @@ impl<M: Message, T: 'static> Deliver<T> for Variant<M, T> {
             "the recipient made at {} needs the constructor of a variant with one field; its function made a `{}::{}` of \
              something else",
             self.made,
-            M::NAME,
+            M::name(),
             message.variant(),
         );
         self.client.send(message).map_err(|error| match error {
@@ -170,7 +170,7 @@ impl<M: Message, T: 'static> Deliver<T> for Variant<M, T> {
     }
 
     fn message(&self) -> &'static str {
-        M::NAME
+        M::name()
     }
 }
 

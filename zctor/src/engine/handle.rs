@@ -110,7 +110,7 @@ impl EngineHandle {
     }
 
     pub(crate) fn client_of<M: Message>(&self) -> Result<Client<M>, CallError> {
-        self.with(Err(CallError::Stopped { message: M::NAME }), |core| reach::client_of::<M>(core))
+        self.with(Err(CallError::Stopped { message: M::name() }), |core| reach::client_of::<M>(core))
     }
 
     /// Returns a client of all instances of a type, as [`ActorEngine::client`](crate::ActorEngine::client) does.
@@ -128,7 +128,7 @@ impl EngineHandle {
     pub fn send<M: Message>(&self, message: M) -> Result<(), SendError<M>> {
         match self.core.upgrade() {
             Some(core) => reach::target(&core, |target| messaging::send(&target, &mut Some(message))),
-            None => Err(SendError::new(M::NAME, message, Refusal::Stopped)),
+            None => Err(SendError::new(M::name(), message, Refusal::Stopped)),
         }
     }
 
@@ -140,7 +140,7 @@ impl EngineHandle {
     /// # Blocking
     /// As [`ActorEngine::call`](crate::ActorEngine::call).
     pub fn call<Q: IntoRequest>(&self, request: Q) -> Result<Q::Reply, CallError> {
-        let message = <Q::Message as Message>::NAME;
+        let message = <Q::Message as Message>::name();
         self.with(Err(CallError::Stopped { message }), |core| reach::target(core, |target| call(&target, request)))
     }
 
@@ -151,7 +151,7 @@ impl EngineHandle {
     pub fn broadcast<M: Message + Clone>(&self, message: M) -> Result<usize, SendError<M>> {
         match self.core.upgrade() {
             Some(core) => reach::target(&core, |target| messaging::broadcast(&target, message)),
-            None => Err(SendError::new(M::NAME, message, Refusal::Stopped)),
+            None => Err(SendError::new(M::name(), message, Refusal::Stopped)),
         }
     }
 
@@ -161,7 +161,7 @@ impl EngineHandle {
     /// # Errors
     /// As [`ActorEngine::broadcast_with`](crate::ActorEngine::broadcast_with).
     pub fn broadcast_with<M: Message>(&self, make: impl FnMut(InstanceId) -> M) -> Result<usize, CallError> {
-        self.with(Err(CallError::Stopped { message: M::NAME }), |core| {
+        self.with(Err(CallError::Stopped { message: M::name() }), |core| {
             reach::target(core, |target| messaging::broadcast_with(&target, make))
         })
     }
@@ -193,7 +193,7 @@ impl EngineHandle {
         &self,
         mut make: impl FnMut(InstanceId) -> Q,
     ) -> Result<Replies<Q::Reply>, CallError> {
-        let message = <Q::Message as Message>::NAME;
+        let message = <Q::Message as Message>::name();
         self.with(Err(CallError::Stopped { message }), |core| {
             reach::target(core, |target| call_all_with(&target, |id| make(id).__into()))
         })

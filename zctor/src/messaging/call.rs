@@ -44,7 +44,7 @@ pub(crate) fn call<M: Payload, R: 'static, K: Kind>(
     let until = call_deadline(target, frame);
     let key = place.as_ref().and_then(M::key);
     let mut reply = None;
-    let replied = |reply: Option<R>| reply.ok_or(CallError::NoReply { message: M::NAME });
+    let replied = |reply: Option<R>| reply.ok_or_else(|| CallError::NoReply { message: M::name() });
     // A call that was handled on the spot returns from here: one way out for both kinds costs 30 instructions of 400.
     let chosen = match target.straight(key) {
         Some((endpoint, way, sent_as)) => {
@@ -79,7 +79,7 @@ pub(super) fn call_deadline<M: Payload>(target: &Target<'_, M>, frame: Frame) ->
 #[inline]
 pub(super) fn check_depth<M: Payload, K: Kind>(frame: Frame) -> Result<(), CallError> {
     let is_allowed = frame.may_wait_for(K::depth(M::CALL_DEPTH));
-    if is_allowed { Ok(()) } else { Err(CallError::Undeclared { message: M::NAME }) }
+    if is_allowed { Ok(()) } else { Err(CallError::Undeclared { message: M::name() }) }
 }
 
 /// Chooses a callee, as `enter` does; `None` if it has handled the call on the spot.
@@ -116,7 +116,7 @@ fn call_there<'a, M: Payload, R: 'static>(
     // Without a deadline the call is never given up.
     let cancellation = until.map_or_else(Cancellation::none, |until| Cancellation::new(Some(until)));
     let (receiver, chosen) = start(target, chosen, message, port, cancellation, |key| find(target, key, until))?;
-    InFlight::new(receiver, &*chosen.endpoint().mailbox, M::NAME).wait(until)
+    InFlight::new(receiver, &*chosen.endpoint().mailbox, M::name).wait(until)
 }
 
 /// Sends a call to the instance that was chosen. If the thread of that has ended just now, `again` chooses another one.
@@ -178,10 +178,10 @@ fn pending<M: Payload, R: 'static, K: Kind>(
     let depth = K::depth(M::CALL_DEPTH);
     match started {
         Ok((receiver, chosen)) => {
-            let in_flight = InFlight::new(receiver, Arc::clone(&chosen.endpoint().mailbox), M::NAME);
-            Pending::sent(in_flight, M::NAME, depth, target.view.limit() != Limit::None)
+            let in_flight = InFlight::new(receiver, Arc::clone(&chosen.endpoint().mailbox), M::name);
+            Pending::sent(in_flight, M::name, depth, target.view.limit() != Limit::None)
         }
-        Err(error) => Pending::refused(error, M::NAME, depth),
+        Err(error) => Pending::refused(error, M::name, depth),
     }
 }
 
@@ -190,7 +190,7 @@ fn pending<M: Payload, R: 'static, K: Kind>(
 fn turn_away<M: Payload>(target: &Target<'_, M>, endpoint: &Endpoint<M>, message: M) -> CallError {
     match &endpoint.mailbox.permits {
         Some(Permits { overflow: Overflow::DropNewest, .. }) => match endpoint.drop_newest(message) {
-            Ok(()) => CallError::Full { message: M::NAME },
+            Ok(()) => CallError::Full { message: M::name() },
             Err(_) => target.call_error(Refusal::Stopped),
         },
         _ => target.call_error(Refusal::Full),
@@ -234,7 +234,7 @@ fn call_here<M: Payload>(
         losses.count(1, why);
         let undeliverable = Undeliverable { losses, instance: endpoint.id(), why, from_hook: false };
         place.take().into_iter().for_each(|message| lose(message, endpoint.undelivered.as_deref(), undeliverable));
-        return Err(CallError::Timeout { message: M::NAME, begun: false });
+        return Err(CallError::Timeout { message: M::name(), begun: false });
     }
     let panic = match callee.handle_here(&local, place, reply, until) {
         OnTheSpot::Handled => None,
@@ -243,6 +243,6 @@ fn call_here<M: Payload>(
     };
     match panic {
         None => Ok(true),
-        Some(text) => Err(CallError::Panicked { message: M::NAME, text }),
+        Some(text) => Err(CallError::Panicked { message: M::name(), text }),
     }
 }

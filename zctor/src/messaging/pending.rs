@@ -71,7 +71,7 @@ use crate::thread::wait::wait;
 #[must_use = "dropping a `Pending` gives the call up; `detach` it to let it run unwatched"]
 pub struct Pending<R> {
     state: RefCell<State<R>>,
-    pub(crate) message: &'static str,
+    pub(crate) message: fn() -> &'static str,
     depth: u32,
     /// Whether a wait for it in a handler ends at that handler's own deadline.
     inherits: bool,
@@ -99,12 +99,12 @@ impl<R> Drop for Sent<R> {
 }
 
 impl<R> Pending<R> {
-    pub(super) fn sent(call: InFlight<R, Arc<Mailbox>>, message: &'static str, depth: u32, inherits: bool) -> Self {
+    pub(super) fn sent(call: InFlight<R, Arc<Mailbox>>, message: fn() -> &'static str, depth: u32, inherits: bool) -> Self {
         let state = State::Sent(Sent { call, detached: false });
         Self { state: RefCell::new(state), message, depth, inherits }
     }
 
-    pub(super) fn refused(error: CallError, message: &'static str, depth: u32) -> Self {
+    pub(super) fn refused(error: CallError, message: fn() -> &'static str, depth: u32) -> Self {
         Self { state: RefCell::new(State::Refused(error)), message, depth, inherits: true }
     }
 
@@ -127,7 +127,7 @@ impl<R> Pending<R> {
         match self.wait_until(None) {
             Some(outcome) => outcome,
             // Not reached: without a limit of its own a wait ends with an outcome.
-            None => Err(CallError::Stopped { message: self.message }),
+            None => Err(CallError::Stopped { message: (self.message)() }),
         }
     }
 
@@ -226,7 +226,7 @@ impl<R> Pending<R> {
         }
         sent.call.unwatch();
         self.state.replace(State::Sent(sent));
-        let message = self.message;
+        let message = (self.message)();
         match (is_up(handlers), is_up(limit)) {
             (true, _) => Some(Err(CallError::HandlerTimeout { message })),
             (false, true) => None,
@@ -240,7 +240,7 @@ impl<R> Pending<R> {
         if Frame::current().may_wait_for(self.depth) {
             Ok(())
         } else {
-            Err(CallError::Undeclared { message: self.message })
+            Err(CallError::Undeclared { message: (self.message)() })
         }
     }
 
@@ -254,7 +254,7 @@ impl<R> Pending<R> {
         match self.state.replace(State::Taken) {
             State::Sent(sent) => Ok(sent),
             State::Refused(error) => Err(error),
-            State::Taken => Err(CallError::NoReply { message: self.message }),
+            State::Taken => Err(CallError::NoReply { message: (self.message)() }),
         }
     }
 
@@ -292,6 +292,6 @@ impl<R> Future for Pending<R> {
 
 impl<R> fmt::Debug for Pending<R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Pending({})", self.message)
+        write!(f, "Pending({})", (self.message)())
     }
 }

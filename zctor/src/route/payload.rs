@@ -8,7 +8,7 @@ use crate::reply::reply_to::ReplyTo;
 
 /// What routing and delivery need to know of a message. The layers below the client know nothing else of it.
 pub(crate) trait Payload: Sized + 'static {
-    const NAME: &'static str;
+    fn name() -> &'static str;
     const CALL_DEPTH: u16;
     type Port: Port;
 

@@ -158,7 +158,7 @@ impl<M: Doubled> Probe<M> {
     pub fn expect(&self, limit: Duration) -> Received<M> {
         match self.next_within(limit) {
             Some(received) => received,
-            None => panic!("no message came to the probe of `{}` within {limit:?}", M::NAME),
+            None => panic!("no message came to the probe of `{}` within {limit:?}", M::name()),
         }
     }
 
@@ -293,7 +293,7 @@ impl<M: Message> Drop for Probe<M> {
 
 impl<M: Message> fmt::Debug for Probe<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Probe({})", M::NAME)
+        write!(f, "Probe({})", M::name())
     }
 }
 
@@ -386,6 +386,6 @@ impl<M: Doubled> Received<M> {
 impl<M: Message> fmt::Debug for Received<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let kind = if self.is_call() { "call" } else { "send" };
-        write!(f, "a {kind} of `{}::{}`", M::NAME, self.message.variant())
+        write!(f, "a {kind} of `{}::{}`", M::name(), self.message.variant())
     }
 }

@@ -278,6 +278,10 @@ pub(crate) trait Instance {
     fn tick(self: Rc<Self>, local: &Rc<Local>, id: u64);
     /// Goes on with the pipe of this number.
     fn piped(self: Rc<Self>, local: &Rc<Local>, id: u64);
+    /// Whether it has this pipe, whose outcome is still awaited.
+    fn has_pipe(&self, id: u64) -> bool;
+    /// Ends a pipe of it; `false` if there is none of this number.
+    fn cancel_pipe(&self, id: u64) -> bool;
     /// Does what follows a handler that has panicked, or has asked for something.
     fn follow_up(self: Rc<Self>, local: &Rc<Local>, panic: Option<&Arc<str>>);
 }
