@@ -341,7 +341,6 @@ fn factories_hooks_and_drops_that_send_to_a_full_mailbox_do_not_hang() {
     });
 }
 
-// Fails so far: the hook of an outside sender goes past the bound, as an actor thread does.
 #[test]
 fn what_a_hook_sends_outside_keeps_to_the_bound() {
     bounded(|| {

@@ -79,7 +79,9 @@ fn a_send_of_the_non_blocking_view_does_not_wait_for_room() {
         assert!(door.ring().is_err_and(|error| error.is_full()));
         assert!(door.send(DoorMessage::Ring).is_err_and(|error| error.is_full()));
         assert!(door.send_all([DoorMessage::Ring]).is_err_and(|error| error.is_full()));
-        assert!(door.recipient(|gate: Gate| DoorMessage::Hold(gate)).send(gate.clone()).is_err_and(|error| error.is_full()));
+        assert!(
+            door.recipient(|gate: Gate| DoorMessage::Hold(gate)).send(gate.clone()).is_err_and(|error| error.is_full())
+        );
         assert_eq!(door.within(Duration::MAX).knock().wait(), Err(CallError::Full { message: "DoorMessage" }));
         gate.open();
         assert_eq!(held.wait(), Ok(()));

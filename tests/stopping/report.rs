@@ -172,7 +172,6 @@ fn an_on_stop_that_does_not_return_leaves_no_message() {
     });
 }
 
-// Fails now and then so far: who waits is looked at after they were answered.
 #[test]
 fn the_error_says_whose_code_runs_and_who_waits_for_whom() {
     #[actor(calls(WorkMessage))]

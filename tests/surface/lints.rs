@@ -325,6 +325,99 @@ mod deprecated {
         New(u8),
     }
 
+    /// Old types, of which a variant or a field says that it knows.
+    #[expect(clippy::allow_attributes, reason = "both levels reach what is generated")]
+    mod types {
+        use super::super::{Context, actor};
+        use std::collections::LinkedList;
+
+        #[deprecated = "there is a new one"]
+        #[derive(Debug, Clone, PartialEq, Eq, Hash)]
+        pub(crate) struct Old(pub(crate) u8);
+
+        #[expect(deprecated, reason = "to make one")]
+        impl From<u8> for Old {
+            fn from(number: u8) -> Self {
+                Self(number)
+            }
+        }
+
+        #[actor(ctx, handles(FewClient = [Take, Get, Told]))]
+        #[derive(Debug, Clone)]
+        pub(crate) enum KnowingMessage {
+            #[allow(deprecated)]
+            Take(#[key] Old),
+            #[expect(deprecated, reason = "fulfilled here, and said of what is generated")]
+            Put(Old, u8),
+            #[allow(deprecated)]
+            #[reply(Old)]
+            Get,
+            #[allow(deprecated)]
+            #[reply(Old, deferred)]
+            Later {
+                by: u8,
+            },
+            Named {
+                #[allow(deprecated)]
+                at: Old,
+            },
+            #[warn(deprecated)]
+            #[reply(u8)]
+            Told {
+                #[allow(deprecated)]
+                #[msg(into)]
+                old: Old,
+            },
+            #[allow(clippy::linkedlist)]
+            #[reply(LinkedList<u8>)]
+            List,
+            Lists(#[allow(clippy::linkedlist)] LinkedList<u8>),
+        }
+
+        #[actor]
+        #[derive(Debug, Clone)]
+        pub(crate) enum ConditionalMessage<T> {
+            #[cfg_attr(not(any()), allow(deprecated))]
+            #[reply(Old)]
+            Get(T),
+            #[cfg(any())]
+            Gone,
+            Named {
+                #[cfg_attr(not(any()), allow(deprecated))]
+                at: Old,
+            },
+        }
+
+        #[derive(Debug)]
+        pub(crate) struct Knowing;
+
+        #[expect(deprecated, reason = "the state knows too")]
+        impl KnowingHandler for Knowing {
+            fn take(&mut self, _: &mut Context<KnowingMessage>, _: Old) {}
+            fn put(&mut self, _: &mut Context<KnowingMessage>, _: Old, _: u8) {}
+            fn get(&mut self, _: &mut Context<KnowingMessage>) -> Old {
+                Old(1)
+            }
+            fn later(&mut self, _: &mut Context<KnowingMessage>, by: u8, reply: zctor::ReplyTo<Old>) {
+                reply.send(Old(by));
+            }
+            fn named(&mut self, _: &mut Context<KnowingMessage>, _: Old) {}
+            fn told(&mut self, _: &mut Context<KnowingMessage>, old: Old) -> u8 {
+                old.0
+            }
+            fn list(&mut self, _: &mut Context<KnowingMessage>) -> LinkedList<u8> {
+                LinkedList::new()
+            }
+            fn lists(&mut self, _: &mut Context<KnowingMessage>, _: LinkedList<u8>) {}
+        }
+    }
+
+    pub(super) fn knows() -> bool {
+        let _actor = types::KnowingMessage::actor(|| types::Knowing);
+        let (list, _gone) = (types::KnowingMessage::List, types::ConditionalMessage::<u8>::get(1));
+        matches!(list, types::KnowingMessage::List)
+    }
+
     #[expect(deprecated, reason = "the definitions must be silent by themselves, and used")]
     pub(super) const fn uses() -> bool {
         matches!(OldMessage::One(1), OldMessage::One(_))
@@ -338,4 +431,5 @@ mod deprecated {
 fn nothing_generated_is_dead_code() {
     assert!(private::uses());
     assert!(deprecated::uses());
+    assert!(deprecated::knows());
 }

@@ -7,4 +7,5 @@ mod errors;
 mod handles;
 // It has items that are reachable from outside.
 pub mod hygiene;
+mod names;
 mod public_api;

@@ -106,7 +106,6 @@ fn settle_serves_a_call_that_comes_while_it_waits() {
     });
 }
 
-// Hangs so far: `settle` looks at mail here, not at timers.
 #[test]
 fn settle_waits_for_one_that_rests_with_mail() {
     bounded(|| {
@@ -130,7 +129,6 @@ fn settle_waits_for_one_that_rests_with_mail() {
     });
 }
 
-// Hangs so far, for the same reason.
 #[test]
 fn settle_serves_timers_meanwhile() {
     bounded(|| {
@@ -153,7 +151,6 @@ fn settle_serves_timers_meanwhile() {
     });
 }
 
-// Hangs so far: the wake takes the place of what tells `settle` of mail.
 #[test]
 fn a_wake_given_while_the_thread_settles_counts() {
     #[actor]

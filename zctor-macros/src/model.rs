@@ -14,7 +14,6 @@ use syn::ext::IdentExt;
 use syn::{ItemEnum, LitStr, Path, Type, Visibility};
 
 use crate::model::generics::Generics;
-use crate::model::lints::lints;
 pub(crate) use crate::model::named::Named;
 pub(crate) use crate::model::variant::{Reply, Variant};
 use crate::parse::ast::{Definition, Extent};
@@ -47,6 +46,8 @@ pub(crate) struct Model<'a> {
     pub(crate) hooks: Vec<&'static str>,
     /// The enum's lint levels, which the generated items inherit.
     pub(crate) lints: Vec<TokenStream>,
+    /// An `allow` of each lint that some variant or field need not answer for.
+    pub(crate) allowed: Vec<TokenStream>,
     pub(crate) is_deprecated: bool,
     // Names for the type parameters of generated items. The definition uses none of them.
     pub(crate) view: Ident,
@@ -107,7 +108,8 @@ impl<'a> Model<'a> {
                 .filter(|hook| !definition.lost_hooks.iter().any(|lost| lost == hook))
                 .collect(),
             ty: ty.clone(),
-            lints: lints(&item.attrs),
+            lints: lints::lints(&item.attrs),
+            allowed: lints::of_all(&definition.variants),
             is_deprecated: item.attrs.iter().any(|attribute| attribute.path().is_ident("deprecated")),
             view: names::fresh("V", &taken),
             state: names::fresh("S", &taken),
@@ -139,12 +141,12 @@ impl<'a> Model<'a> {
         quote!(#attrs #private #complex)
     }
 
-    /// The attributes of an item that mentions every variant.
+    /// The attributes of an item that mentions every variant, or the types of every variant.
     pub(crate) fn attrs_of_all(&self) -> TokenStream {
-        let attrs = self.attrs();
+        let (attrs, allowed) = (self.attrs(), &self.allowed);
         let any = !self.is_deprecated && self.variants.iter().any(|variant| variant.deprecated.is_some());
         let deprecated = any.then(|| quote!(#[allow(deprecated)]));
-        quote!(#attrs #deprecated)
+        quote!(#attrs #(#allowed)* #deprecated)
     }
 
     /// The path of zctor, at this position unless the user has typed the path. Errors about a type of zctor's point

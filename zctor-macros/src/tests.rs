@@ -290,6 +290,55 @@ fn examples_in_documentation_run_once() {
     assert_eq!(lines("#[cfg_attr(not(doctest), doc = \" ```\")]"), 2 * 4, "to read on each method and on the request");
 }
 
+/// The list has one item a field, whatever paragraphs and lists the field's own documentation has.
+#[test]
+fn documentation_of_a_field_stays_in_its_item() {
+    let item = quote! {
+        enum ImportMessage {
+            /// Imports.
+            Import {
+                /// The session; one of
+                ///  - the current one,
+                ///  - the one before,
+                ///
+                /// and nothing else.
+                session: u32,
+                #[doc = "The number.\n\n    one more"]
+                number: u8,
+                #[doc = include_str!("limit.md")]
+                limit: u8,
+            },
+        }
+    };
+    let expansion: syn::File = syn::parse2(attribute(quote!(), item)).expect("an expansion is a list of items");
+    let handler = expansion.items.iter().find_map(|item| match item {
+        syn::Item::Trait(item) => item.items.first(),
+        _ => None,
+    });
+    let Some(syn::TraitItem::Fn(method)) = handler else { panic!("a handler trait with a method") };
+    let lines: Vec<String> = method.attrs.iter().map(|doc| doc.to_token_stream().to_string()).collect();
+    let expected = [
+        r#"" Imports.""#,
+        r#""""#,
+        r#"" # Arguments""#,
+        r#""""#,
+        r#"" - `session`:""#,
+        r#""   The session; one of""#,
+        r#""    - the current one,""#,
+        r#""    - the one before,""#,
+        r#""""#,
+        r#""   and nothing else.""#,
+        r#"" - `number`:""#,
+        r#""   The number.""#,
+        r#""""#,
+        r#""       one more""#,
+        r#"" - `limit`:""#,
+        r#"include_str ! ("limit.md")"#,
+    ];
+    let expected = expected.map(|line| format!("# [cfg_attr (not (doctest) , doc = {line})]"));
+    assert_eq!(lines, expected);
+}
+
 #[test]
 fn same_input_gives_same_output() {
     let item = quote! {

@@ -659,7 +659,9 @@ impl<M: Message, V> Client<M, V> {
         match &self.binding {
             Binding::One(endpoint) => Ok(Watch::living(Arc::clone(endpoint) as Arc<dyn Watched>)),
             Binding::NotFound(instance) => Ok(Watch::gone(*instance, M::name())),
-            Binding::Turn(_) | Binding::Key(_) | Binding::LeastLoaded => Err(WatchError::Unbound { message: M::name() }),
+            Binding::Turn(_) | Binding::Key(_) | Binding::LeastLoaded => {
+                Err(WatchError::Unbound { message: M::name() })
+            }
         }
     }
 }

@@ -12,12 +12,12 @@ pub(crate) mod actor_thread;
 pub(crate) mod core;
 pub(crate) mod handle;
 pub(crate) mod here;
-mod reach;
+pub(crate) mod registry;
 pub(crate) mod settle;
 pub(crate) mod shutdown;
-pub(crate) mod snapshot;
 pub(crate) mod spawn;
 mod stats;
+mod targets;
 
 use std::fmt;
 use std::sync::Arc;
@@ -33,7 +33,7 @@ use crate::engine::actor_thread::ActorThread;
 use crate::engine::core::Core;
 use crate::engine::handle::EngineHandle;
 use crate::engine::here::Here;
-use crate::engine::snapshot::Registry;
+use crate::engine::registry::Registry;
 use crate::error::{CallError, SendError, ShutdownError, SpawnError};
 use crate::event::{DeadLetter, Ended};
 use crate::id::{InstanceId, ThreadId};
@@ -337,7 +337,7 @@ impl ActorEngine {
     /// - [`CallError::NotRegistered`]: the type has no live instance.
     /// - [`CallError::Stopped`]: the type has no live instance any more, because the engine stops or has stopped.
     pub fn client<M: Message>(&self) -> Result<M::Client, CallError> {
-        reach::client_of::<M>(&self.core).map(Into::into)
+        targets::client_of::<M>(&self.core).map(Into::into)
     }
 
     /// Sends a message to the next instance of its type, in turn; or, if it has a `#[key]`, to the instance of its key.
@@ -348,7 +348,7 @@ impl ActorEngine {
     /// # Blocking
     /// As [`Client::send`](crate::Client::send).
     pub fn send<M: Message>(&self, message: M) -> Result<(), SendError<M>> {
-        reach::target(&self.core, |target| messaging::send(&target, &mut Some(message)))
+        targets::target(&self.core, |target| messaging::send(&target, &mut Some(message)))
     }
 
     /// Sends a request to the instance that [`send`](ActorEngine::send) would choose, and waits for the reply.
@@ -359,7 +359,7 @@ impl ActorEngine {
     /// # Blocking
     /// As [`Client::call`](crate::Client::call).
     pub fn call<Q: IntoRequest>(&self, request: Q) -> Result<Q::Reply, CallError> {
-        reach::target(&self.core, |target| call(&target, request))
+        targets::target(&self.core, |target| call(&target, request))
     }
 
     /// Sends a copy to every instance of the type, and returns the number of instances reached.
@@ -370,7 +370,7 @@ impl ActorEngine {
     /// # Blocking
     /// Never.
     pub fn broadcast<M: Message + Clone>(&self, message: M) -> Result<usize, SendError<M>> {
-        reach::target(&self.core, |target| messaging::broadcast(&target, message))
+        targets::target(&self.core, |target| messaging::broadcast(&target, message))
     }
 
     /// Sends every instance of the type the message that `make` returns for it, and returns the number of instances
@@ -382,7 +382,7 @@ impl ActorEngine {
     /// # Blocking
     /// Never.
     pub fn broadcast_with<M: Message>(&self, make: impl FnMut(InstanceId) -> M) -> Result<usize, CallError> {
-        reach::target(&self.core, |target| messaging::broadcast_with(&target, make))
+        targets::target(&self.core, |target| messaging::broadcast_with(&target, make))
     }
 
     /// Sends a request to every instance of the type, then waits for all replies, which come in registry order.
@@ -398,7 +398,7 @@ impl ActorEngine {
         Q::Message: Clone,
     {
         let request = request.__into();
-        reach::target(&self.core, |target| call_all_with(&target, |_| request.clone()))
+        targets::target(&self.core, |target| call_all_with(&target, |_| request.clone()))
     }
 
     /// Calls every instance as [`call_all`](ActorEngine::call_all) does, with the request that `make` returns for it.
@@ -412,7 +412,7 @@ impl ActorEngine {
         &self,
         mut make: impl FnMut(InstanceId) -> Q,
     ) -> Result<Replies<Q::Reply>, CallError> {
-        reach::target(&self.core, |target| call_all_with(&target, |id| make(id).__into()))
+        targets::target(&self.core, |target| call_all_with(&target, |id| make(id).__into()))
     }
 
     /// Returns which types are handled by which instances just now.
@@ -538,6 +538,25 @@ impl ActorEngine {
     /// ```
     pub fn shutdown_timeout(&self, limit: Duration) -> Result<Report, ShutdownError> {
         shutdown::shutdown(&self.core, Some(limit))
+    }
+}
+
+/// Implemented for nothing: rustc names it where a program clones an engine, and says what to do instead. Where the clone
+/// is a derived one, the name is all that rustc says.
+#[diagnostic::on_unimplemented(
+    message = "an `ActorEngine` has one owner and cannot be cloned",
+    label = "take `engine.handle()`",
+    note = "`engine.handle()` gives an `EngineHandle`, which can be cloned and sent"
+)]
+trait CloneItsHandle {}
+
+#[doc(hidden)]
+impl Clone for ActorEngine
+where
+    for<'never> Self: CloneItsHandle,
+{
+    fn clone(&self) -> Self {
+        unreachable!("an engine has one owner")
     }
 }
 

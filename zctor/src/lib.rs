@@ -160,7 +160,7 @@ pub use client::recipient::Recipient;
 pub use engine::actor_thread::ActorThread;
 pub use engine::handle::EngineHandle;
 pub use engine::here::Here;
-pub use engine::snapshot::{Registry, RegistryEntry};
+pub use engine::registry::{Registry, RegistryEntry};
 pub use engine::{ActorEngine, EngineBuilder};
 pub use error::{BoxError, CallError, Refused, SendError, ShutdownError, SpawnError, StopError, WatchError};
 pub use event::{DeadLetter, End, Ended, Undelivered};

@@ -43,9 +43,9 @@ pub const fn assert_reply<T: ReplyType>() {}
 /// Marks a message whose declared calls lead to no cycle.
 ///
 /// A generic enum implements it only if its callees do. For a cycle of such enums there is no finite proof, so rustc
-/// refuses the cycle without evaluating any constant.
+/// refuses the cycle without evaluating any constant. The only text of ours in its error is the name.
 #[doc(hidden)]
-pub trait Acyclic {}
+pub trait CycleOfCallsSendOrPipeOneOfThem {}
 
 /// As [`Mention`], for the generated methods that take a key.
 #[doc(hidden)]

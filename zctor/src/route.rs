@@ -13,5 +13,5 @@ pub(crate) mod keyed;
 pub(crate) mod least_loaded;
 pub(crate) mod payload;
 pub(crate) mod pool;
-pub(crate) mod registry;
+pub(crate) mod pools;
 pub(crate) mod round_robin;

@@ -48,6 +48,9 @@ pub(crate) const PATHS: &[Path] = &[
     Path { name: "send, from outside, bound client", sides: FROM_OUTSIDE, walk: bound },
     Path { name: "send, from outside, bounded mailbox", sides: FROM_OUTSIDE, walk: bounded },
     Path { name: "send, from outside, in turn to 4", sides: SENDER, walk: in_turn },
+    Path { name: "send, from outside, in turn to 2 on one thread", sides: FROM_OUTSIDE, walk: spread::<2> },
+    Path { name: "send, from outside, in turn to 60 on one thread", sides: FROM_OUTSIDE, walk: spread::<60> },
+    Path { name: "broadcast to 8 on one thread, a copy", sides: FROM_OUTSIDE, walk: broadcasts },
     Path { name: "send, from outside, keyed among 4", sides: SENDER, walk: keyed },
     Path { name: "send, from outside, least loaded of 4", sides: SENDER, walk: least_loaded },
     Path { name: "`send_all` of 64, from outside", sides: FROM_OUTSIDE, walk: batches },
@@ -59,6 +62,7 @@ pub(crate) const PATHS: &[Path] = &[
     Path { name: "call, to another thread, parking", sides: &[side("both", &[2, 3])], walk: calls_across },
     Path { name: "call, same thread, by a client", sides: ONE_THREAD, walk: calls_same },
     Path { name: "call, same thread, by the context", sides: ONE_THREAD, walk: context_calls },
+    Path { name: "call, same thread, by `call_local`", sides: ONE_THREAD, walk: local_calls },
     Path { name: "call, same thread, non-blocking and waited for", sides: ONE_THREAD, walk: calls_pending },
     Path { name: "call, same thread, piped", sides: ONE_THREAD, walk: pipes },
     Path { name: "timer, set and due", sides: ONE_THREAD, walk: timers },
@@ -220,6 +224,7 @@ fn pool_of_four(count: u64, choose: fn(&SinkClient) -> SinkClient, send: fn(&Sin
 
 /// Carries so many words.
 #[actor]
+#[derive(Clone)]
 enum WordsMessage<const N: usize> {
     Put([u64; N]),
     #[reply(u64)]
@@ -258,6 +263,50 @@ fn words<const N: usize>(count: u64) {
     assert_eq!(words.seen(), Ok(MORE + count));
 }
 
+/// A sink, to hold the thread, and so many instances that carry three words.
+fn crowd<const N: usize>() -> (ActorEngine, SinkClient, Outside, WordsClient<3>) {
+    let engine = ActorEngine::new();
+    let (make, outside) = sink();
+    let mut thread = ActorThread::new().register(SinkMessage::actor_once(make));
+    for _ in 0..N {
+        thread = thread.register(WordsMessage::<3>::actor(|| Words { seen: 0 }));
+    }
+    engine.spawn(thread).expect("it starts");
+    let sink = engine.client::<SinkMessage>().expect("it is there");
+    let words = engine.client::<WordsMessage<3>>().expect("it is there");
+    (engine, sink, outside, words)
+}
+
+fn seen_by_all(words: &WordsClient<3>) -> u64 {
+    let seen = words.call_all(WordsMessage::<3>::seen()).expect("they live");
+    seen.into_iter().map(|(_, seen)| seen.expect("it lives")).sum()
+}
+
+fn spread<const N: usize>(count: u64) {
+    let (_engine, sink, outside, words) = crowd::<N>();
+    for count in [MORE, count] {
+        hold(&sink, &outside);
+        for _ in 0..count {
+            words.put([1; 3]).expect("one lives");
+        }
+        release(&sink, &outside);
+    }
+    assert_eq!(seen_by_all(&words), MORE + count);
+}
+
+fn broadcasts(count: u64) {
+    const RECEIVERS: u64 = 8;
+    let (_engine, sink, outside, words) = crowd::<8>();
+    for count in [MORE, count] {
+        hold(&sink, &outside);
+        for _ in 0..count / RECEIVERS {
+            words.broadcast(WordsMessage::Put([1; 3])).expect("they live");
+        }
+        release(&sink, &outside);
+    }
+    assert_eq!(seen_by_all(&words), (MORE / RECEIVERS + count / RECEIVERS) * RECEIVERS);
+}
+
 fn batches(count: u64) {
     const BATCH: u64 = 64;
     let engine = ActorEngine::new();
@@ -286,6 +335,8 @@ enum HopMessage {
     Call(u64),
     #[reply(u64)]
     CallBy(SinkClient, u64),
+    #[reply(u64)]
+    CallLocal(u64),
     /// Calls without blocking, and waits.
     #[reply(u64)]
     CallPending(SinkClient, u64),
@@ -322,6 +373,10 @@ impl HopHandler for Hop {
 
     fn call_by(&mut self, _ctx: &mut Context<HopMessage>, sink: SinkClient, count: u64) -> u64 {
         get_each(&sink, count)
+    }
+
+    fn call_local(&mut self, ctx: &mut Context<HopMessage>, count: u64) -> u64 {
+        (0..count).map(|value| ctx.call_local(SinkMessage::get(value)).expect("it lives")).sum()
     }
 
     fn call_pending(&mut self, _ctx: &mut Context<HopMessage>, sink: SinkClient, count: u64) -> u64 {
@@ -438,6 +493,10 @@ fn calls_same(count: u64) {
 
 fn context_calls(count: u64) {
     calls(&neighbours(), count, |there, count| there.hop.call(count));
+}
+
+fn local_calls(count: u64) {
+    calls(&neighbours(), count, |there, count| there.hop.call_local(count));
 }
 
 fn calls_pending(count: u64) {

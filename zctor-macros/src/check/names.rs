@@ -27,7 +27,8 @@ pub(super) fn methods_differ(definition: &Definition, errors: &mut Errors) {
     }
 }
 
-/// A method must not have the name of one that every actor has already, nor hide one that everybody expects.
+/// A method must not have the name of one that every actor has already, nor hide one that everybody expects, nor be
+/// hidden by one itself.
 pub(super) fn names_are_free(definition: &Definition, variant: &Variant, errors: &mut Errors) {
     let method = variant.method().unraw().to_string();
     if let Some(fault) = clash(definition, variant, &method) {
@@ -43,6 +44,10 @@ pub(crate) fn clash(definition: &Definition, variant: &Variant, method: &str) ->
     }
     if method == "clone" {
         return Some(format!("method `clone` would hide `Clone::clone` of `{}`", definition.client()));
+    }
+    if let Some((_, other)) = names::OF_EVERY_TYPE.iter().find(|(name, _)| *name == method) {
+        let client = definition.client();
+        return Some(format!("method `{method}` of `{client}` would be hidden by `{other}`, which every type has"));
     }
     if names::CLIENT.contains(&method) {
         return Some(format!("method `{method}` would hide the one that `{}` has already", definition.client()));

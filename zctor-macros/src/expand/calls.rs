@@ -10,7 +10,7 @@ use crate::position;
 /// ```text
 /// in   #[actor(calls(DatabaseMessage))] enum WebMessage { .. }
 /// out  impl CallableFrom<WebMessage> for DatabaseMessage {}
-///      impl Acyclic for WebMessage {}
+///      impl CycleOfCallsSendOrPipeOneOfThem for WebMessage {}
 ///      const _: u16 = <WebMessage as Message>::CYCLE_OF_CALLS_SEND_OR_PIPE_ONE_OF_THEM;
 /// ```
 pub(crate) fn definition(model: &Model<'_>) -> TokenStream {
@@ -29,14 +29,14 @@ pub(crate) fn definition(model: &Model<'_>) -> TokenStream {
     quote!(#(#callable)* #acyclic #forced)
 }
 
-/// The enum's impl of `Acyclic`. Only a generic enum asks its callees for theirs, since an impl without parameters must
+/// The enum's impl of the trait that a cycle cannot have. Only a generic enum asks its callees for theirs, since an impl without parameters must
 /// not depend on itself.
 fn acyclic(model: &Model<'_>) -> TokenStream {
     let Model { krate, ty, calls, .. } = model;
     let mut generics = model.generics.plain().clone();
     if !model.generics.is_empty() && !calls.is_empty() {
         let callee = |callee: &Type| -> WherePredicate {
-            parse_quote_spanned!(position::of_type(callee)=> #callee: #krate::__private::Acyclic)
+            parse_quote_spanned!(position::of_type(callee)=> #callee: #krate::__private::CycleOfCallsSendOrPipeOneOfThem)
         };
         generics.make_where_clause().predicates.extend(calls.iter().map(callee));
     }
@@ -45,7 +45,7 @@ fn acyclic(model: &Model<'_>) -> TokenStream {
     quote! {
         #attrs
         #[automatically_derived]
-        impl #params #krate::__private::Acyclic for #ty #bounds {}
+        impl #params #krate::__private::CycleOfCallsSendOrPipeOneOfThem for #ty #bounds {}
     }
 }
 
@@ -63,7 +63,7 @@ fn evaluated(model: &Model<'_>) -> TokenStream {
 }
 
 /// A function that asks for the callees' trait. `cargo check` does not evaluate the constants of generic types, but it
-/// resolves their traits, and its error names the function.
+/// resolves their traits, and its error names the trait.
 fn resolved(model: &Model<'_>) -> TokenStream {
     let Model { krate, calls, .. } = model;
     if calls.is_empty() {
@@ -71,13 +71,11 @@ fn resolved(model: &Model<'_>) -> TokenStream {
     }
     let (params, _, bounds) = model.generics.plain().split_for_impl();
     let attrs = model.attrs();
-    let needed = calls
-        .iter()
-        .map(|callee| quote_spanned!(position::of_type(callee)=> send_or_pipe_one_call_of_the_cycle::<#callee>();));
+    let needed = calls.iter().map(|callee| quote_spanned!(position::of_type(callee)=> __callee::<#callee>();));
     quote! {
         #attrs
         const _: () = {
-            fn send_or_pipe_one_call_of_the_cycle<__T: #krate::__private::Acyclic>() {}
+            fn __callee<__T: #krate::__private::CycleOfCallsSendOrPipeOneOfThem>() {}
             fn __resolve #params() #bounds {
                 #(#needed)*
             }

@@ -132,7 +132,7 @@ fn assertions(model: &Model<'_>) -> TokenStream {
     let (params, _, bounds) = model.generics.plain().split_for_impl();
     let fields = model.variants.iter().flat_map(|variant| &variant.fields).map(|field| &field.ty);
     let replies = model.variants.iter().filter_map(|variant| Some(&variant.reply.as_ref()?.ty));
-    let attrs = model.attrs();
+    let attrs = model.attrs_of_all();
     quote! {
         #attrs
         const _: () = {

@@ -105,9 +105,11 @@ fn method(model: &Model<'_>, variant: &Variant<'_>) -> TokenStream {
         _ => quote_spanned!(span=> -> ()),
     };
     let many = variant.too_many_arguments(1 + usize::from(model.ctx.is_some()) + usize::from(to.is_some()));
-    // Where a method has too few parameters, rustc underlines those of the trait, from the first token of the receiver
-    // to the last parameter.
-    let by = model.ctx.map_or_else(|| quote_spanned!(span=> &), |at| quote_spanned!(at=> &));
-    let signature = quote_spanned!(span=> fn #method(#by mut self, #ctx #(#names: #types,)* #to) #reply;);
+    // Where a method has too many or too few parameters, rustc underlines those of the trait, from the receiver to the
+    // last one. The receiver stands at the word that asks for the context. Where no word does, it stands at the
+    // attribute, in which the word is missing; but `deferred` asks for the last parameter, and is close to the variant.
+    let by = model.ctx.unwrap_or_else(|| if to.is_some() { span } else { Span::call_site() });
+    let receiver = quote_spanned!(by=> &mut self);
+    let signature = quote_spanned!(span=> fn #method(#receiver, #ctx #(#names: #types,)* #to) #reply;);
     quote!(#docs #(#lints)* #many #signature)
 }

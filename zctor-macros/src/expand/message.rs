@@ -2,8 +2,8 @@
 
 use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
-use syn::{ConstParam, GenericParam, Member, TypeParam};
 use syn::ext::IdentExt;
+use syn::{ConstParam, GenericParam, Member, TypeParam};
 
 use crate::model::Model;
 use crate::position;

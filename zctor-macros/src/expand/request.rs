@@ -74,7 +74,7 @@ fn port(model: &Model<'_>) -> TokenStream {
     let Model { krate, port, .. } = model;
     let vis = &model.item.vis;
     let (params, _, bounds) = model.generics.plain().split_for_impl();
-    let attrs = model.attrs_of_signatures();
+    let (attrs, allowed) = (model.attrs_of_signatures(), &model.allowed);
     let (idents, replies): (Vec<_>, Vec<_>) = calls(model).map(|(variant, reply)| (&variant.ident, &reply.ty)).unzip();
     let types = model.generics.types();
     let rest = (!types.is_empty())
@@ -82,6 +82,7 @@ fn port(model: &Model<'_>) -> TokenStream {
     quote! {
         #[doc(hidden)]
         #attrs
+        #(#allowed)*
         #vis enum #port #params #bounds {
             #(#idents(#krate::ReplyTo<#replies>),)*
             #rest

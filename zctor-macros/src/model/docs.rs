@@ -3,7 +3,7 @@
 use proc_macro2::{Ident, TokenStream};
 use quote::{ToTokens, quote};
 use syn::ext::IdentExt;
-use syn::{Attribute, Expr, ExprLit, Lit, Meta, Path};
+use syn::{Attribute, Expr, ExprLit, Lit, LitStr, Meta, Path};
 
 use crate::parse::ast;
 use crate::types::print;
@@ -84,12 +84,12 @@ pub(crate) fn link(krate: &Path, name: &str) -> String {
 
 /// Whether the text of a line passes a test. A line from a file or from another macro has no text yet, and fails.
 fn is(line: &TokenStream, test: impl FnOnce(&str) -> bool) -> bool {
-    syn::parse2::<syn::LitStr>(line.clone()).is_ok_and(|line| test(line.value().trim()))
+    syn::parse2::<LitStr>(line.clone()).is_ok_and(|line| test(line.value().trim()))
 }
 
 /// Whether a line may start an example: with a fence, with an indent, or as a line without a text yet.
 fn may_be_example(line: &TokenStream) -> bool {
-    syn::parse2::<syn::LitStr>(line.clone()).map_or(true, |line| {
+    syn::parse2::<LitStr>(line.clone()).map_or(true, |line| {
         let text = line.value();
         ["```", "~~~", "     ", "\t", "\n    "].iter().any(|mark| text.contains(mark))
     })
@@ -118,9 +118,27 @@ fn arguments(variant: &ast::Variant, enum_ident: &Ident) -> Vec<TokenStream> {
         }
         let param = field.parameter(index, variant.fields.len());
         lines.push(format!(" - `{param}`:").to_token_stream());
-        lines.extend(docs);
+        lines.extend(within_item(docs));
     }
     lines
+}
+
+/// The lines at the indent of an item's text, or a second paragraph would end the list and a list would add to it. The
+/// text of a file or of another macro keeps its own indent, since it has no text yet.
+fn within_item(lines: Vec<TokenStream>) -> Vec<TokenStream> {
+    let text = |line: &TokenStream| syn::parse2::<LitStr>(line.clone()).ok().map(|line| line.value());
+    let indent = |line: &str| Some(line.len() - line.trim_start_matches(' ').len()).filter(|_| !line.trim().is_empty());
+    let texts: Vec<String> = lines.iter().filter_map(text).collect();
+    let least = texts.iter().flat_map(|text| text.split('\n')).filter_map(indent).min().unwrap_or(0);
+    let moved = |line: &str| match line.get(least..).filter(|line| !line.trim().is_empty()) {
+        Some(line) => format!("   {line}").to_token_stream(),
+        None => "".to_token_stream(),
+    };
+    let one = |line: TokenStream| match text(&line) {
+        Some(text) => text.split('\n').map(moved).collect(),
+        None => vec![line],
+    };
+    lines.into_iter().flat_map(one).collect()
 }
 
 fn copy_of_doc(line: &Attribute, enum_ident: &Ident) -> Option<TokenStream> {

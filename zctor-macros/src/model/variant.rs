@@ -4,8 +4,7 @@ use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
 use syn::{Attribute, Member, Type, Visibility};
 
-use crate::model::docs;
-use crate::model::lints::lints;
+use crate::model::{docs, lints};
 use crate::parse::ast::{self, Definition, Shape};
 use crate::{position, types};
 
@@ -68,13 +67,7 @@ impl<'a> Variant<'a> {
             vis: vis(variant, definition, span),
             span,
             docs: docs::Copied::of(variant, &definition.item.ident),
-            lints: variant
-                .fields
-                .iter()
-                .map(|field| &field.attrs)
-                .chain([&variant.attrs])
-                .flat_map(|attrs| lints(attrs))
-                .collect(),
+            lints: lints::of_methods(variant),
             must_use: variant.must_use.iter().find_map(|attribute| must_use(attribute, span)),
             deprecated: named("deprecated").map(|attribute| quote!(#attribute #[allow(deprecated)])),
         }

@@ -51,7 +51,8 @@ use crate::thread::local::{Local, Requested};
 /// # Ok(())
 /// # }
 /// ```
-pub struct Context<M: Message> {
+// Rustc shows the next line where a context would go to another thread.
+pub struct Context<M: Message> /* stays on its thread; for another, take `ctx.me()` or a client first */ {
     pub(crate) local: Rc<Local>,
     shared: Rc<SharedCell<M>>,
 }

@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::actor::{Registration, install_on};
 use crate::mailbox::permits::Overflow;
-use crate::route::registry::Enlist;
+use crate::route::pools::Enlist;
 use crate::thread::run::Build;
 
 /// The description of an actor thread, before it is spawned: a name, options, and the instances that will live on it.

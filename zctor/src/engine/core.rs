@@ -17,7 +17,7 @@ use crate::mailbox::Mailbox;
 use crate::mailbox::edge::Edge;
 use crate::mailbox::envelope::Envelope;
 use crate::report::{EarlierReport, InstanceReport, Report};
-use crate::route::registry::Pools;
+use crate::route::pools::Pools;
 use crate::sys::clock::now;
 use crate::sys::monitor::Monitor;
 use crate::sys::spawn::Started;

@@ -10,8 +10,8 @@ use crate::client::message::{IntoRequest, Message};
 use crate::client::{Client, call, call_all_with};
 use crate::engine::actor_thread::ActorThread;
 use crate::engine::core::Core;
-use crate::engine::snapshot::Registry;
-use crate::engine::{reach, shutdown, spawn, stats};
+use crate::engine::registry::Registry;
+use crate::engine::{shutdown, spawn, stats, targets};
 use crate::error::{CallError, Refusal, SendError, SpawnError};
 use crate::id::{InstanceId, ThreadId};
 use crate::messaging;
@@ -110,7 +110,7 @@ impl EngineHandle {
     }
 
     pub(crate) fn client_of<M: Message>(&self) -> Result<Client<M>, CallError> {
-        self.with(Err(CallError::Stopped { message: M::name() }), |core| reach::client_of::<M>(core))
+        self.with(Err(CallError::Stopped { message: M::name() }), |core| targets::client_of::<M>(core))
     }
 
     /// Returns a client of all instances of a type, as [`ActorEngine::client`](crate::ActorEngine::client) does.
@@ -127,7 +127,7 @@ impl EngineHandle {
     /// As [`ActorEngine::send`](crate::ActorEngine::send).
     pub fn send<M: Message>(&self, message: M) -> Result<(), SendError<M>> {
         match self.core.upgrade() {
-            Some(core) => reach::target(&core, |target| messaging::send(&target, &mut Some(message))),
+            Some(core) => targets::target(&core, |target| messaging::send(&target, &mut Some(message))),
             None => Err(SendError::new(M::name(), message, Refusal::Stopped)),
         }
     }
@@ -141,7 +141,7 @@ impl EngineHandle {
     /// As [`ActorEngine::call`](crate::ActorEngine::call).
     pub fn call<Q: IntoRequest>(&self, request: Q) -> Result<Q::Reply, CallError> {
         let message = <Q::Message as Message>::name();
-        self.with(Err(CallError::Stopped { message }), |core| reach::target(core, |target| call(&target, request)))
+        self.with(Err(CallError::Stopped { message }), |core| targets::target(core, |target| call(&target, request)))
     }
 
     /// Sends a copy to every instance of a type, as [`ActorEngine::broadcast`](crate::ActorEngine::broadcast) does.
@@ -150,7 +150,7 @@ impl EngineHandle {
     /// As [`ActorEngine::broadcast`](crate::ActorEngine::broadcast).
     pub fn broadcast<M: Message + Clone>(&self, message: M) -> Result<usize, SendError<M>> {
         match self.core.upgrade() {
-            Some(core) => reach::target(&core, |target| messaging::broadcast(&target, message)),
+            Some(core) => targets::target(&core, |target| messaging::broadcast(&target, message)),
             None => Err(SendError::new(M::name(), message, Refusal::Stopped)),
         }
     }
@@ -162,7 +162,7 @@ impl EngineHandle {
     /// As [`ActorEngine::broadcast_with`](crate::ActorEngine::broadcast_with).
     pub fn broadcast_with<M: Message>(&self, make: impl FnMut(InstanceId) -> M) -> Result<usize, CallError> {
         self.with(Err(CallError::Stopped { message: M::name() }), |core| {
-            reach::target(core, |target| messaging::broadcast_with(&target, make))
+            targets::target(core, |target| messaging::broadcast_with(&target, make))
         })
     }
 
@@ -195,7 +195,7 @@ impl EngineHandle {
     ) -> Result<Replies<Q::Reply>, CallError> {
         let message = <Q::Message as Message>::name();
         self.with(Err(CallError::Stopped { message }), |core| {
-            reach::target(core, |target| call_all_with(&target, |id| make(id).__into()))
+            targets::target(core, |target| call_all_with(&target, |id| make(id).__into()))
         })
     }
 

@@ -14,7 +14,7 @@ use crate::id::ThreadId;
 use crate::mailbox::Mailbox;
 use crate::mailbox::permits::Permits;
 use crate::route::endpoint::Endpoint;
-use crate::route::registry::Enlist;
+use crate::route::pools::Enlist;
 use crate::sys::frame::on_actor_thread;
 use crate::thread::local::{Kept, Parent, local};
 use crate::thread::run::{Plan, Starting, ThreadGuard, start};

@@ -99,7 +99,12 @@ impl<R> Drop for Sent<R> {
 }
 
 impl<R> Pending<R> {
-    pub(super) fn sent(call: InFlight<R, Arc<Mailbox>>, message: fn() -> &'static str, depth: u32, inherits: bool) -> Self {
+    pub(super) fn sent(
+        call: InFlight<R, Arc<Mailbox>>,
+        message: fn() -> &'static str,
+        depth: u32,
+        inherits: bool,
+    ) -> Self {
         let state = State::Sent(Sent { call, detached: false });
         Self { state: RefCell::new(state), message, depth, inherits }
     }

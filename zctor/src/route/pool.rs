@@ -18,7 +18,7 @@ use crate::mailbox::mail::SentAs;
 use crate::route::contents::Call;
 use crate::route::endpoint::{Endpoint, Entry, Way};
 use crate::route::payload::Payload;
-use crate::route::registry::{self, Additions, AnyPool, Enlist, Pools};
+use crate::route::pools::{Additions, AnyPool, Enlist, PoolEntry, Pools};
 use crate::sys::lock::lock;
 use crate::sys::unwind::ignoring_panic;
 use crate::thread::local::Local;
@@ -219,8 +219,8 @@ impl<M: Payload> AnyPool for Pool<M> {
         self
     }
 
-    fn entry(&self) -> registry::PoolEntry {
-        registry::PoolEntry { key: TypeId::of::<M>(), message: M::name(), instances: self.instances() }
+    fn entry(&self) -> PoolEntry {
+        PoolEntry { key: TypeId::of::<M>(), message: M::name(), instances: self.instances() }
     }
 
     fn publish(&self) -> Option<Box<dyn Any>> {

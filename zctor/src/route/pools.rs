@@ -1,4 +1,4 @@
-//! The registry: from a message type to the pool of its instances.
+//! The pools of an engine: from a message type to the pool of its instances.
 
 use std::any::{Any, TypeId};
 use std::sync::{Arc, Mutex};

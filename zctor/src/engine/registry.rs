@@ -5,7 +5,7 @@ use std::fmt;
 
 use crate::client::message::Message;
 use crate::id::{InstanceId, ThreadId};
-use crate::route::registry::PoolEntry;
+use crate::route::pools::PoolEntry;
 
 /// A snapshot of which instances handle which message type, made by
 /// [`ActorEngine::registry`](crate::ActorEngine::registry).

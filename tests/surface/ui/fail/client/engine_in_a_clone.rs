@@ -1,0 +1,8 @@
+use zctor::ActorEngine;
+
+#[derive(Clone)]
+struct App {
+    engine: ActorEngine,
+}
+
+fn main() {}

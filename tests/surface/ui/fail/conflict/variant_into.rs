@@ -1,0 +1,8 @@
+use zctor::actor;
+
+#[actor]
+enum LayoutMessage {
+    Into(u8),
+}
+
+fn main() {}
