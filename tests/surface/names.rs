@@ -6,7 +6,7 @@ use zctor::{ActorEngine, CallError, Message, actor};
 use zctor_tests::bounded;
 
 #[actor]
-pub enum TopicMessage<T, const N: usize> {
+pub(crate) enum TopicMessage<T, const N: usize> {
     Publish(T),
     #[reply([u8; N])]
     Last,
@@ -22,7 +22,7 @@ impl<T: Send + 'static, const N: usize> TopicHandler<T, N> for Topic<N> {
 }
 
 #[actor(name = "Plain")]
-pub enum PlainMessage {
+pub(crate) enum PlainMessage {
     Go,
 }
 
@@ -32,7 +32,7 @@ type Texts = TopicMessage<Vec<String>, 4>;
 #[test]
 fn a_name_has_the_parameters_of_a_generic_enum() {
     mod inner {
-        pub struct Local;
+        pub(super) struct Local;
     }
     assert_eq!(Numbers::name(), "TopicMessage<u32, 4>");
     assert_eq!(Texts::name(), "TopicMessage<Vec<String>, 4>");

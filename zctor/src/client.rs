@@ -19,7 +19,7 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::client::message::{Blocking, IntoRequest, Message, NonBlocking, Request};
+use crate::client::message::{Blocking, ClientView, IntoRequest, Message, NonBlocking, Request};
 use crate::client::watch::{Watch, Watched};
 use crate::error::{CallError, SendError, StopError, WatchError};
 use crate::id::InstanceId;
@@ -398,7 +398,15 @@ impl<M: Message, V> Client<M, V> {
     /// # }
     /// ```
     #[must_use]
-    pub fn pin(&self, instance: InstanceId) -> Self {
+    pub fn pin(&self, instance: InstanceId) -> V::Client<M>
+    where
+        V: ClientView,
+    {
+        self.__pin(instance).into()
+    }
+
+    #[doc(hidden)]
+    pub fn __pin(&self, instance: InstanceId) -> Self {
         let found = match (&self.pool, &self.binding) {
             (_, Binding::One(endpoint)) if endpoint.id() == instance => Some(Arc::clone(endpoint)),
             (Some(pool), _) => pool.find(instance),
@@ -429,7 +437,16 @@ impl<M: Message, V> Client<M, V> {
     /// # }
     /// ```
     #[must_use]
-    pub fn keyed<Q: Hash + ?Sized>(&self, key: &Q) -> Self
+    pub fn keyed<Q: Hash + ?Sized>(&self, key: &Q) -> V::Client<M>
+    where
+        V: ClientView,
+        M::Key: KeyOf<Q>,
+    {
+        self.__keyed(key).into()
+    }
+
+    #[doc(hidden)]
+    pub fn __keyed<Q: Hash + ?Sized>(&self, key: &Q) -> Self
     where
         M::Key: KeyOf<Q>,
     {
@@ -458,7 +475,15 @@ impl<M: Message, V> Client<M, V> {
     /// # }
     /// ```
     #[must_use]
-    pub fn least_loaded(&self) -> Self {
+    pub fn least_loaded(&self) -> V::Client<M>
+    where
+        V: ClientView,
+    {
+        self.__least_loaded().into()
+    }
+
+    #[doc(hidden)]
+    pub fn __least_loaded(&self) -> Self {
         match &self.pool {
             Some(_) => self.bound(Binding::LeastLoaded),
             None => self.clone(),

@@ -154,7 +154,8 @@ pub use actor::timer::Timer;
 pub use actor::{Actor, ActorOnce, LocalRegistration, PoolRegistration, Registration};
 pub use client::Client;
 pub use client::message::{
-    AnsweredInHandler, Blocking, CallableFrom, IntoRequest, Message, MessageField, NonBlocking, ReplyType, Request,
+    AnsweredInHandler, Blocking, CallableFrom, ClientView, IntoRequest, Message, MessageField, NonBlocking, ReplyType,
+    Request,
 };
 pub use client::recipient::Recipient;
 pub use engine::actor_thread::ActorThread;

@@ -135,7 +135,7 @@ fn bindings(model: &Model<'_>) -> TokenStream {
             /// The same client bound to one instance.
             #[must_use]
             #vis fn pin(&self, instance: #krate::InstanceId) -> Self {
-                Self { client: #krate::Client::pin(&self.client, instance) }
+                Self { client: #krate::Client::__pin(&self.client, instance) }
             }
         }
     });
@@ -147,7 +147,7 @@ fn bindings(model: &Model<'_>) -> TokenStream {
             where
                 <#ty as #krate::Message>::Key: #krate::__private::KeyOf<__Q>,
             {
-                Self { client: #krate::Client::keyed(&self.client, key) }
+                Self { client: #krate::Client::__keyed(&self.client, key) }
             }
         }
     });
@@ -156,7 +156,7 @@ fn bindings(model: &Model<'_>) -> TokenStream {
             /// The same client bound to the instance whose thread has the least to do, looked for anew each time.
             #[must_use]
             #vis fn least_loaded(&self) -> Self {
-                Self { client: #krate::Client::least_loaded(&self.client) }
+                Self { client: #krate::Client::__least_loaded(&self.client) }
             }
         }
     });

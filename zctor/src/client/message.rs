@@ -196,6 +196,30 @@ pub enum Blocking {}
 #[derive(Debug)]
 pub enum NonBlocking {}
 
+/// A view of a client, [`Blocking`] or [`NonBlocking`], and the generated client of that view.
+///
+/// ```
+/// use zctor::{Client, InstanceId, Message, ClientView};
+///
+/// fn pinned<M: Message, V: ClientView>(client: &Client<M, V>, instance: InstanceId) -> V::Client<M> {
+///     client.pin(instance)
+/// }
+/// # let _ = pinned::<JobMessage, zctor::NonBlocking>;
+/// # #[zctor::actor] pub enum JobMessage { Run }
+/// ```
+pub trait ClientView: sealed::View + Sized {
+    /// The generated client.
+    type Client<M: Message>: From<Client<M, Self>>;
+}
+
+impl ClientView for Blocking {
+    type Client<M: Message> = M::Client;
+}
+
+impl ClientView for NonBlocking {
+    type Client<M: Message> = M::NonBlockingClient;
+}
+
 /// A message that wants a typed reply, before it is sent.
 ///
 /// `#[actor]` generates a constructor for each variant with `#[reply(..)]`: `CounterMessage::read()` makes a
@@ -335,6 +359,10 @@ pub trait AnsweredInHandler: IntoRequest {}
 impl<M: Message, R: 'static> AnsweredInHandler for Request<M, R, Prompt> {}
 
 mod sealed {
+    pub trait View {}
+    impl View for super::Blocking {}
+    impl View for super::NonBlocking {}
+
     pub trait Sealed {}
     impl<M: super::Message, R: 'static, K> Sealed for super::Request<M, R, K> {}
 }
