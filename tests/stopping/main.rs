@@ -1,5 +1,6 @@
 //! How instances, threads and engines come to rest and end.
 
+mod awaited;
 mod deadline;
 mod lifecycle;
 mod quiet;

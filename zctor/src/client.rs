@@ -19,7 +19,7 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::client::message::{Blocking, ClientView, IntoRequest, Message, NonBlocking, Request};
+use crate::client::message::{Blocking, ClientView, IntoRequest, Message, NonBlocking, Request, Waits};
 use crate::client::watch::{Watch, Watched};
 use crate::error::{CallError, SendError, StopError, WatchError};
 use crate::id::InstanceId;
@@ -86,49 +86,6 @@ impl<M: Message> Client<M> {
 
     pub(crate) fn of_one(pool: Option<Arc<Pool<M>>>, endpoint: Arc<Endpoint<M>>) -> Self {
         Self { pool, binding: Binding::One(endpoint), view: View::default(), of: PhantomData }
-    }
-
-    /// Sends a request and waits for its reply.
-    ///
-    /// A call is a yield point of an actor thread: while it waits, the thread serves other instances. So hold no
-    /// borrow, lock or transaction across it that another instance of the thread can reach.
-    ///
-    /// # Errors
-    /// - [`CallError::NotRegistered`]: the type has no live instance; nothing was sent.
-    /// - [`CallError::Full`]: a bounded mailbox has no room; nothing was sent.
-    /// - [`CallError::Stopped`]: the engine or the instance stopped before the call was handled.
-    /// - [`CallError::Panicked`]: the handler panicked; the message is spent.
-    /// - [`CallError::Timeout`]: the deadline passed first; the error says whether the handler had begun.
-    /// - [`CallError::Undeclared`]: this handler may not wait for that type; nothing was sent.
-    /// - [`CallError::NoReply`]: the handler gave the reply up.
-    ///
-    /// # Blocking
-    /// Waits until the reply is there. Outside, waits for room in a bounded mailbox first. Inside a handler, the call
-    /// depth is checked first, so that no two handlers can wait for each other. While a handler waits, its thread
-    /// serves the instances of lower depth.
-    ///
-    /// ```
-    /// # use zctor::{ActorEngine, actor};
-    /// # #[actor]
-    /// # pub enum AdderMessage { #[reply(u32)] Add(u32, u32) }
-    /// # struct Adder;
-    /// # impl AdderHandler for Adder { fn add(&mut self, a: u32, b: u32) -> u32 { a + b } }
-    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// # let engine = ActorEngine::new();
-    /// let adder: AdderClient = engine.pool(1, AdderMessage::actor(|| Adder))?;
-    /// assert_eq!(adder.call(AdderMessage::add(2, 3))?, 5);
-    /// # Ok(())
-    /// # }
-    /// ```
-    #[inline]
-    pub fn call<Q: IntoRequest<Message = M>>(&self, request: Q) -> Result<Q::Reply, CallError> {
-        let (message, port) = request.__into().into_parts();
-        self.call_from::<Q::Reply, Q::Kind>(&mut Some(message), port)
-    }
-
-    #[inline(never)]
-    fn call_from<R: 'static, K: Kind>(&self, place: &mut Option<M>, port: ToPort<M, R>) -> Result<R, CallError> {
-        messaging::call::<M, R, K>(&self.target(), place, port)
     }
 
     /// Sends a request to every instance of the pool, then waits for all replies, which come in registry order.
@@ -288,6 +245,53 @@ impl<M: Message, V> Client<M, V> {
     /// ```
     pub fn send_all(&self, messages: impl IntoIterator<Item = M>) -> Result<usize, SendError<Vec<M>>> {
         messaging::send_all(&self.target(), messages.into_iter().collect())
+    }
+
+    /// Sends a request and waits for its reply.
+    ///
+    /// A call is a yield point of an actor thread: while it waits, the thread serves other instances. So hold no
+    /// borrow, lock or transaction across it that another instance of the thread can reach.
+    ///
+    /// # Errors
+    /// - [`CallError::NotRegistered`]: the type has no live instance; nothing was sent.
+    /// - [`CallError::Full`]: a bounded mailbox has no room; nothing was sent.
+    /// - [`CallError::Stopped`]: the engine or the instance stopped before the call was handled.
+    /// - [`CallError::Panicked`]: the handler panicked; the message is spent.
+    /// - [`CallError::Timeout`]: the deadline passed first; the error says whether the handler had begun.
+    /// - [`CallError::Undeclared`]: this handler may not wait for that type; nothing was sent.
+    /// - [`CallError::NoReply`]: the handler gave the reply up.
+    ///
+    /// # Blocking
+    /// Waits until the reply is there. Outside, waits for room in a bounded mailbox first. Inside a handler, the call
+    /// depth is checked first, so that no two handlers can wait for each other. While a handler waits, its thread
+    /// serves the instances of lower depth.
+    ///
+    /// ```
+    /// # use zctor::{ActorEngine, actor};
+    /// # #[actor]
+    /// # pub enum AdderMessage { #[reply(u32)] Add(u32, u32) }
+    /// # struct Adder;
+    /// # impl AdderHandler for Adder { fn add(&mut self, a: u32, b: u32) -> u32 { a + b } }
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let engine = ActorEngine::new();
+    /// let adder: AdderClient = engine.pool(1, AdderMessage::actor(|| Adder))?;
+    /// assert_eq!(adder.call(AdderMessage::add(2, 3))?, 5);
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[inline]
+    pub fn call<Q>(&self, request: Q) -> Result<Q::Reply, CallError>
+    where
+        Q: IntoRequest<Message = M>,
+        V: Waits,
+    {
+        let (message, port) = request.__into().into_parts();
+        self.call_from::<Q::Reply, Q::Kind>(&mut Some(message), port)
+    }
+
+    #[inline(never)]
+    fn call_from<R: 'static, K: Kind>(&self, place: &mut Option<M>, port: ToPort<M, R>) -> Result<R, CallError> {
+        messaging::call::<M, R, K>(&self.target(), place, port)
     }
 
     /// Sends a request, and returns a [`Pending`] for its reply.

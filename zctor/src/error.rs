@@ -217,6 +217,9 @@ pub enum CallError {
     Undeclared {
         /// The name of the message's type.
         message: &'static str,
+        /// The name of the message type of the instance whose code would wait; `None` for code of no instance, such as a
+        /// hook of the engine.
+        caller: Option<&'static str>,
     },
     /// The handler gave the reply up, or the reply was taken before.
     NoReply {
@@ -235,7 +238,7 @@ impl CallError {
             | Self::Panicked { message, .. }
             | Self::Timeout { message, .. }
             | Self::HandlerTimeout { message }
-            | Self::Undeclared { message }
+            | Self::Undeclared { message, .. }
             | Self::NoReply { message } => message,
         }
     }
@@ -269,11 +272,15 @@ impl fmt::Display for CallError {
             Self::HandlerTimeout { message } => {
                 write!(f, "the time of the handler that waited for `{message}` was up; the call goes on")
             }
-            Self::Undeclared { message } => write!(
-                f,
-                "this code may not wait for `{message}`: a handler waits for what `calls(..)` of its `#[actor]` names, and \
-                 not for a deferred reply, else it can `pipe` the request; factories, drops and closures only send"
-            ),
+            Self::Undeclared { message, caller } => {
+                f.write_str("this code")?;
+                caller.map_or(Ok(()), |caller| write!(f, " of `{caller}`"))?;
+                write!(
+                    f,
+                    " may not wait for `{message}`: a handler waits for what `calls(..)` of its `#[actor]` names, and not for \
+                     a deferred reply, else it can `pipe` the request; factories, drops and closures only send"
+                )
+            }
             Self::NoReply { message } => write!(f, "no reply can come to this call to `{message}` any more"),
         }
     }
@@ -411,6 +418,7 @@ impl fmt::Display for ShutdownError {
                 f.write_str("the time was up before these threads had ended: ")?;
                 for (i, thread) in threads.iter().enumerate() {
                     write!(f, "{}{} `{}`", if i == 0 { "" } else { ", " }, thread.thread, thread.name)?;
+                    thread.write_holder(f)?;
                 }
                 Ok(())
             }

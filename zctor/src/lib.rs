@@ -155,13 +155,14 @@ pub use actor::{Actor, ActorOnce, LocalRegistration, PoolRegistration, Registrat
 pub use client::Client;
 pub use client::message::{
     AnsweredInHandler, Blocking, CallableFrom, ClientView, IntoRequest, Message, MessageField, NonBlocking, ReplyType,
-    Request,
+    Request, Waits,
 };
 pub use client::recipient::Recipient;
 pub use engine::actor_thread::ActorThread;
 pub use engine::handle::EngineHandle;
 pub use engine::here::Here;
 pub use engine::registry::{Registry, RegistryEntry};
+pub use engine::stopped::{Shutdown, Stopped};
 pub use engine::{ActorEngine, EngineBuilder};
 pub use error::{BoxError, CallError, Refused, SendError, ShutdownError, SpawnError, StopError, WatchError};
 pub use event::{DeadLetter, End, Ended, Undelivered};

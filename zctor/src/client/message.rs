@@ -220,6 +220,26 @@ impl ClientView for NonBlocking {
     type Client<M: Message> = M::NonBlockingClient;
 }
 
+/// A view whose methods may wait: [`Blocking`].
+///
+/// A trait of its own only so that `call` in the non-blocking view gets an error that says what to do.
+///
+/// ```
+/// fn waits<V: zctor::Waits>() -> bool {
+///     true
+/// }
+/// assert!(waits::<zctor::Blocking>());
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "the non-blocking view of a client does not wait, so it has no `call`",
+    label = "this would wait for the reply",
+    note = "use `request`, or a method of a variant: both give a `Pending`, to be awaited, waited for or piped",
+    note = "`call` is a method of the client before `non_blocking()`"
+)]
+pub trait Waits: sealed::View {}
+
+impl Waits for Blocking {}
+
 /// A message that wants a typed reply, before it is sent.
 ///
 /// `#[actor]` generates a constructor for each variant with `#[reply(..)]`: `CounterMessage::read()` makes a

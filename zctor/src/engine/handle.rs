@@ -11,6 +11,7 @@ use crate::client::{Client, call, call_all_with};
 use crate::engine::actor_thread::ActorThread;
 use crate::engine::core::Core;
 use crate::engine::registry::Registry;
+use crate::engine::stopped::Stopped;
 use crate::engine::{shutdown, spawn, stats, targets};
 use crate::error::{CallError, Refusal, SendError, SpawnError};
 use crate::id::{InstanceId, ThreadId};
@@ -230,6 +231,34 @@ impl EngineHandle {
         if let Some(core) = self.core.upgrade() {
             shutdown::stop(&core, None);
         }
+    }
+
+    /// Gives a future that is ready when the engine has stopped, as [`ActorEngine::stopped`](crate::ActorEngine::stopped)
+    /// does; at once if the engine is gone.
+    ///
+    /// # Blocking
+    /// Never.
+    ///
+    /// ```
+    /// # use zctor::ActorEngine;
+    /// # fn block_on<F: std::future::Future>(future: F) -> F::Output {
+    /// #     struct Unpark(std::thread::Thread);
+    /// #     impl std::task::Wake for Unpark { fn wake(self: std::sync::Arc<Self>) { self.0.unpark() } }
+    /// #     let waker = std::sync::Arc::new(Unpark(std::thread::current())).into();
+    /// #     let (mut future, mut cx) = (std::pin::pin!(future), std::task::Context::from_waker(&waker));
+    /// #     loop { match future.as_mut().poll(&mut cx) { std::task::Poll::Ready(out) => return out, _ => std::thread::park() } }
+    /// # }
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let engine = ActorEngine::new();
+    /// let handle = engine.handle();
+    /// handle.stop();
+    /// block_on(handle.stopped());
+    /// assert_eq!(engine.thread_count(), 0);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn stopped(&self) -> Stopped {
+        Stopped::new(self.core.upgrade().as_ref())
     }
 }
 

@@ -78,7 +78,7 @@ fn seal_at(state: &State, begun: Instant) -> Option<Instant> {
     Some(until.checked_sub(grace).unwrap_or(until))
 }
 
-fn drive_shutdown(core: &Core) {
+pub(super) fn drive_shutdown(core: &Core) {
     let begun = now();
     let (state, quiet) = core.watch(Core::is_quiet, |state| seal_at(state, begun));
     drop(state);
@@ -154,6 +154,7 @@ fn finish_shutdown(core: &Core) {
     });
     drop(state);
     core.state.notify();
+    core.wake_awaiting();
 }
 
 /// Reads the ledger of abandoned threads and of their instances.
@@ -190,6 +191,7 @@ pub(crate) fn stop(core: &Arc<Core>, limit: Option<Duration>) {
             *has_driver = false;
         }
         core.state.notify();
+        core.wake_awaiting();
     }
 }
 

@@ -79,7 +79,17 @@ pub(super) fn call_deadline<M: Payload>(target: &Target<'_, M>, frame: Frame) ->
 #[inline]
 pub(super) fn check_depth<M: Payload, K: Kind>(frame: Frame) -> Result<(), CallError> {
     let is_allowed = frame.may_wait_for(K::depth(M::CALL_DEPTH));
-    if is_allowed { Ok(()) } else { Err(CallError::Undeclared { message: M::name() }) }
+    if is_allowed { Ok(()) } else { Err(undeclared(M::name())) }
+}
+
+/// The code that runs here may not wait for this type.
+#[cold]
+pub(super) fn undeclared(message: &'static str) -> CallError {
+    let caller = local().and_then(|local| {
+        let caller = local.mailbox.meter.running()?;
+        local.mailbox.roster.find(caller)
+    });
+    CallError::Undeclared { message, caller: caller.map(|caller| caller.message) }
 }
 
 /// Chooses a callee, as `enter` does; `None` if it has handled the call on the spot.

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use crate::error::CallError;
 use crate::mailbox::Mailbox;
+use crate::messaging::call::undeclared;
 use crate::messaging::in_flight::InFlight;
 use crate::reply::reply_to::Outcome;
 use crate::sys::clock::{deadline, now};
@@ -242,11 +243,7 @@ impl<R> Pending<R> {
 
     /// Whether the code that runs here may wait for this reply.
     fn check(&self) -> Result<(), CallError> {
-        if Frame::current().may_wait_for(self.depth) {
-            Ok(())
-        } else {
-            Err(CallError::Undeclared { message: (self.message)() })
-        }
+        if Frame::current().may_wait_for(self.depth) { Ok(()) } else { Err(undeclared((self.message)())) }
     }
 
     /// The deadline of the handler that waits, unless the request was made by `without_deadline`.
