@@ -9,3 +9,5 @@ mod handles;
 pub mod hygiene;
 mod names;
 mod public_api;
+#[cfg(feature = "testing")]
+mod test_context;

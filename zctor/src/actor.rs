@@ -21,6 +21,11 @@ pub(crate) mod factory;
 pub(crate) mod handling;
 pub(crate) mod instance;
 pub(crate) mod pipe;
+#[cfg(feature = "testing")]
+pub(crate) mod recorder;
+#[cfg(not(feature = "testing"))]
+#[path = "actor/recorder/off.rs"]
+pub(crate) mod recorder;
 pub(crate) mod recovery;
 pub(crate) mod restart;
 pub(crate) mod state;

@@ -183,6 +183,11 @@ impl ActorEngine {
         Self::builder().build()
     }
 
+    #[cfg(feature = "testing")]
+    pub(crate) fn core(&self) -> &Arc<Core> {
+        &self.core
+    }
+
     /// Returns the settings of an engine, to change and to build.
     pub fn builder() -> EngineBuilder {
         EngineBuilder { name: "zctor".into(), default_deadline: None }

@@ -50,6 +50,7 @@
 //! # }
 //! ```
 
+mod context;
 mod mock;
 mod probe;
 
@@ -61,8 +62,9 @@ use crate::client::message::Message;
 use crate::reply::reply_to::ReplyTo;
 
 pub use crate::actor::double::Double;
+pub use context::{TestContext, context};
 pub use mock::Mock;
-pub use probe::{Probe, Received};
+pub use probe::{HeldProbe, Probe, Received};
 
 /// The ports of an enum, to which its replies go: one variant for each of its variants with a reply, of the same name.
 ///

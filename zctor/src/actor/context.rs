@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use crate::actor::cell::{PipeTask, SharedCell};
 use crate::actor::pipe::{Pipe, PipeHandle, PipeStarter, Piped, StartPipe, pipe_waker};
+use crate::actor::recorder;
 use crate::actor::timer::{Timer, send_after, send_every};
 use crate::client::message::{AnsweredInHandler, CallableFrom, Message};
 use crate::client::{Client, call};
@@ -60,6 +61,11 @@ pub struct Context<M: Message> /* stays on its thread; for another, take `ctx.me
 impl<M: Message> Context<M> {
     pub(crate) fn new(local: Rc<Local>, shared: Rc<SharedCell<M>>) -> Self {
         Self { local, shared }
+    }
+
+    #[cfg(feature = "testing")]
+    pub(crate) fn shared(&self) -> &SharedCell<M> {
+        &self.shared
     }
 
     /// Gives the thread that this instance lives on.
@@ -180,7 +186,7 @@ impl<M: Message> Context<M> {
 
     #[inline(never)]
     fn send_from<T: Message>(&self, place: &mut Option<T>) -> Result<(), SendError<T>> {
-        self.target(Limit::Inherited, |target| messaging::send(&target, place))
+        recorder::sent(&self.local, self.target(Limit::Inherited, |target| messaging::send(&target, place)))
     }
 
     /// Sends a copy to every instance of the type, and gives the number of instances reached.
@@ -191,7 +197,11 @@ impl<M: Message> Context<M> {
     /// # Blocking
     /// Never.
     pub fn broadcast<T: Message + Clone>(&self, message: T) -> Result<usize, SendError<T>> {
-        self.target(Limit::Inherited, |target| messaging::broadcast(&target, message))
+        match self.target(Limit::Inherited, |target| messaging::broadcast(&target, message)) {
+            Ok(reached) => Ok(reached),
+            // A recorder counts as one receiver.
+            Err(refused) => recorder::sent(&self.local, Err(refused)).map(|()| 1),
+        }
     }
 
     /// Sends a request to the next instance of its type and waits for the reply.
@@ -274,10 +284,11 @@ impl<M: Message> Context<M> {
     /// # Blocking
     /// Never.
     pub fn send_local<T: Message>(&self, message: T) -> Result<(), SendError<T>> {
-        match self.local_binding::<T>() {
+        let sent = match self.local_binding::<T>() {
             Ok(binding) => messaging::send(&Target::at_one(&binding), &mut Some(message)),
             Err(refusal) => Err(SendError::new(T::name(), message, refusal)),
-        }
+        };
+        recorder::sent(&self.local, sent)
     }
 
     /// Sends a request to the next instance of its type on this thread, in turn among those, and waits for the reply.

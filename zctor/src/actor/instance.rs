@@ -42,6 +42,20 @@ where
     M: Dispatch<S, Port: Send> + Send,
     S: 'static,
 {
+    install_cell(local, pooled, factory, undelivered).map(|cell| Arc::clone(&cell.endpoint))
+}
+
+/// As `install`; gives the instance itself.
+pub(crate) fn install_cell<M, S>(
+    local: &Rc<Local>,
+    pooled: bool,
+    factory: StateFactory<M, S>,
+    undelivered: Option<Arc<OnUndelivered<M>>>,
+) -> Result<Rc<TypedCell<M, S>>, SpawnError>
+where
+    M: Dispatch<S, Port: Send> + Send,
+    S: 'static,
+{
     #[cfg(target_pointer_width = "64")]
     const {
         let beyond = size_of::<TypedCell<M, S>>() - size_of::<RefCell<Option<S>>>();
@@ -64,7 +78,7 @@ where
             busy: Cell::new(false),
             answers_itself: !double::is_double::<M, S>(),
         },
-        endpoint: Arc::clone(&endpoint),
+        endpoint,
         block: local.add(slot, M::name()),
         typed: Typed { state: RefCell::new(None), attachments: Cell::default() },
     });
@@ -83,7 +97,7 @@ where
         return Err(failure.into_spawn_error(M::name()));
     }
     enqueue(local, Mail::order(slot, Order::Start));
-    Ok(endpoint)
+    Ok(instance)
 }
 
 impl<M, S> TypedCell<M, S>

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::task::{Wake, Waker};
 
 use crate::actor::cell::PipeTask;
+use crate::actor::recorder;
 use crate::client::message::{Message, Request};
 use crate::error::CallError;
 use crate::id::Slot;
@@ -250,8 +251,13 @@ impl<M: Message, R: 'static, K: Kind> StartPipe for Request<M, R, K> {
     fn __start(self, starter: &PipeStarter<'_>) -> PipedReply<R> {
         // No thread waits for the request, so it has no deadline, not even the engine's default.
         let (message, port) = self.into_parts();
-        Target::with(starter.0, |target| messaging::request::<M, R, K>(&target.with_limit(Limit::None), message, port))
-            .into()
+        match recorder::requested::<M, R, K>(starter.0, message, port) {
+            Ok(pending) => pending,
+            Err(message) => Target::with(starter.0, |target| {
+                messaging::request::<M, R, K>(&target.with_limit(Limit::None), message, port)
+            }),
+        }
+        .into()
     }
 }
 

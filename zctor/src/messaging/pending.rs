@@ -100,7 +100,7 @@ impl<R> Drop for Sent<R> {
 }
 
 impl<R> Pending<R> {
-    pub(super) fn sent(
+    pub(crate) fn sent(
         call: InFlight<R, Arc<Mailbox>>,
         message: fn() -> &'static str,
         depth: u32,

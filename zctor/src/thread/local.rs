@@ -117,7 +117,7 @@ pub(crate) struct Local {
 }
 
 impl Local {
-    pub(super) fn new(parent: Arc<dyn Parent>, mailbox: Arc<Mailbox>, kept: Kept) -> Self {
+    pub(crate) fn new(parent: Arc<dyn Parent>, mailbox: Arc<Mailbox>, kept: Kept) -> Self {
         let waker = Waker::from(Arc::clone(&mailbox.parker));
         Self {
             parent,
