@@ -1,6 +1,7 @@
 //! Bounded mailboxes: who waits, who is refused, and that all the room comes back.
 
 mod held;
+mod inner;
 mod overload;
 mod passed_on;
 mod permits;

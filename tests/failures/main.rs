@@ -1,5 +1,6 @@
 //! Panics, restarts, ends of instances, and what becomes of their messages.
 
+mod closures;
 mod dead_letters;
 mod ends;
 mod factories;
@@ -9,4 +10,5 @@ mod hooks_and_drops;
 mod order;
 mod reentrancy;
 mod restart;
+mod told;
 mod watching;

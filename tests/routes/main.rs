@@ -2,5 +2,6 @@
 
 mod fairness;
 mod registry;
+mod replaced;
 mod round_robin;
 mod routes;

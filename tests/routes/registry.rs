@@ -3,6 +3,7 @@
 
 use std::error::Error;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc;
 use std::thread;
 
 use zctor::{ActorEngine, ActorThread, CallError, Context, EngineHandle, Restart, SpawnError, ThreadId, actor};
@@ -295,6 +296,29 @@ fn an_instance_started_outside_any_pool_is_not_listed() {
         let listed = registry.get::<WorkerMessage>().unwrap().instances();
         assert_eq!(listed.len(), 1);
         assert_ne!(worker.instance_id(), Some(listed[0]));
+    });
+}
+
+// Issue 15: the number was given again, so a client pinned to the id that a factory had told on reached a stranger.
+#[test]
+fn an_id_that_a_failing_factory_has_seen_is_given_to_nobody_else() {
+    bounded(|| {
+        let engine = ActorEngine::new();
+        let (tell, told) = mpsc::channel();
+        let failing = WorkerMessage::try_actor(move |ctx| {
+            tell.send((ctx.instance_id(), ctx.me())).expect("the test listens");
+            Err::<Worker, _>("no disk".into())
+        });
+        assert!(matches!(engine.pool(3, failing), Err(SpawnError::Factory { .. })));
+        let seen: Vec<_> = told.try_iter().collect();
+        let workers = engine.pool(3, WorkerMessage::actor(Worker::default)).unwrap();
+        for (id, me) in &seen {
+            assert!(!workers.instances().contains(id), "{id} was given again");
+            assert!(matches!(workers.pin(*id).place(), Err(CallError::Stopped { .. })));
+            assert!(matches!(me.place(), Err(CallError::Stopped { .. })));
+        }
+        assert_eq!(seen.len(), 3);
+        assert_eq!(workers.instances()[0].thread().index(), 3, "the next number that nobody has seen");
     });
 }
 

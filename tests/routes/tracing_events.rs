@@ -11,7 +11,7 @@ use tracing::span::{Attributes, Id, Record};
 use tracing::subscriber::set_global_default;
 use tracing::{Event, Metadata, Subscriber};
 use zctor::{ActorEngine, Context, actor};
-use zctor_tests::bounded;
+use zctor_tests::{Counter, Gate, bounded};
 
 /// A routing decision: the thread, which option it is, and of how many.
 type Decision = (usize, usize, usize);
@@ -39,6 +39,10 @@ enum WorkerMessage {
     /// The texts of this thread's events since the last look.
     #[reply(Vec<String>)]
     Told,
+    /// Those events with all their fields.
+    #[reply(Vec<Fields>)]
+    Events,
+    Hold(Gate),
 }
 
 struct Worker;
@@ -68,6 +72,14 @@ impl WorkerHandler for Worker {
         neighbour.process(1).expect("it is live until its end is served");
     }
 
+    fn events(&mut self, _ctx: &mut Context<WorkerMessage>) -> Vec<Fields> {
+        EVENTS.take()
+    }
+
+    fn hold(&mut self, _ctx: &mut Context<WorkerMessage>, gate: Gate) {
+        gate.pass();
+    }
+
     fn told(&mut self, _ctx: &mut Context<WorkerMessage>) -> Vec<String> {
         EVENTS.take().into_iter().filter_map(|mut fields| fields.remove("message")).collect()
     }
@@ -78,6 +90,30 @@ type Fields = BTreeMap<&'static str, String>;
 thread_local! {
     /// The events of this thread since the last look.
     static EVENTS: RefCell<Vec<Fields>> = const { RefCell::new(Vec::new()) };
+}
+
+thread_local! {
+    /// The actor that the events of this thread are sent to, each as a line.
+    static LOG: RefCell<Option<LogClient>> = const { RefCell::new(None) };
+}
+
+#[actor]
+enum LogMessage {
+    Line(String),
+    #[reply(Vec<String>)]
+    Lines,
+}
+
+#[derive(Default)]
+struct Log(Vec<String>);
+
+impl LogHandler for Log {
+    fn line(&mut self, line: String) {
+        self.0.push(line);
+    }
+    fn lines(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.0)
+    }
 }
 
 /// The decisions of this thread since the last look.
@@ -122,6 +158,11 @@ impl Subscriber for Collector {
     fn event(&self, event: &Event<'_>) {
         let mut visitor = Visitor::default();
         event.record(&mut visitor);
+        visitor.fields.insert("level", event.metadata().level().to_string());
+        if let Some(log) = LOG.with_borrow(Clone::clone) {
+            // As a program does whose log is an actor.
+            let _ = log.line(format!("{:?}", visitor.fields.get("message")));
+        }
         EVENTS.with_borrow_mut(|events| events.push(visitor.fields));
     }
 
@@ -218,5 +259,76 @@ fn a_restart_and_a_dead_letter_are_events() {
         engine.settle();
         let told = worker.told().unwrap();
         assert!(told.iter().any(|text| text.contains("nobody handles it any more")), "{told:?}");
+    });
+}
+
+#[test]
+fn each_dead_letter_is_an_event_with_a_hook_as_without_and_what_was_given_up_is_told_apart() {
+    collected(|| {
+        for hook in [false, true] {
+            let engine = ActorEngine::new();
+            let told = Counter::new();
+            if hook {
+                let told = told.clone();
+                engine.on_dead_letter(move |_| {
+                    let _ = told.increment();
+                });
+            }
+            let worker: WorkerClient = engine.start(WorkerMessage::actor(|| Worker)).unwrap();
+            let other: WorkerClient = engine.start(WorkerMessage::actor(|| Worker)).unwrap();
+            let gate = Gate::new();
+            other.hold(gate.clone()).unwrap();
+            gate.await_arrivals(1);
+            drop(other.non_blocking().place());
+            gate.open();
+            for _ in 0..3 {
+                worker.bury().unwrap();
+            }
+            let letters = |events: Vec<Fields>| -> Vec<(String, String, String)> {
+                let letters = events.into_iter().filter(|fields| fields.contains_key("why"));
+                letters.map(|fields| ["level", "variant", "why"].map(|name| fields[name].clone()).into()).collect()
+            };
+            let dead = ("WARN".to_owned(), "\"Process\"".to_owned(), "its instance had ended".to_owned());
+            assert_eq!(letters(worker.events().unwrap()), vec![dead; 3]);
+            let given_up = ("DEBUG".to_owned(), "\"Place\"".to_owned(), "its caller had given up".to_owned());
+            assert_eq!(letters(other.events().unwrap()), [given_up]);
+            assert_eq!(told.get(), if hook { 4 } else { 0 });
+            assert_eq!((engine.stats().dead_letters, engine.stats().skipped), (4, 1));
+            let report = engine.shutdown().unwrap();
+            assert_eq!((report.dead_letters, report.skipped), (4, 1));
+        }
+    });
+}
+
+#[test]
+fn a_panic_is_an_event_with_its_origin_text_and_consequence() {
+    collected(|| {
+        let engine = ActorEngine::new();
+        engine.on_panic(|_| {});
+        let worker: WorkerClient = engine.start(WorkerMessage::actor(|| Worker)).unwrap();
+        assert!(worker.r#break().is_err());
+        let events = worker.events().unwrap();
+        let [panic] = &events[..] else { panic!("one event: {events:?}") };
+        let field = |name| panic.get(name).map(String::as_str);
+        assert_eq!((field("origin"), field("text")), (Some("Break"), Some("\"broken\"")));
+        assert_eq!((field("in_window"), field("message_type")), (Some("1"), Some("\"WorkerMessage\"")));
+        assert_eq!(field("instance"), Some(worker.instance_id().unwrap().to_string().as_str()));
+        assert_eq!((field("level"), field("backoff_ms")), (Some("WARN"), None));
+    });
+}
+
+/// What the subscriber does is no event: else the event of its own message would be told by a message, without end.
+#[test]
+fn a_subscriber_may_send_each_event_to_a_pooled_actor() {
+    collected(|| {
+        let engine = ActorEngine::new();
+        let log: LogClient = engine.pool(1, LogMessage::actor(Log::default)).unwrap();
+        let workers = engine.pool(2, WorkerMessage::actor(|| Worker)).unwrap();
+        LOG.set(Some(log.clone()));
+        for task in 0..3 {
+            workers.process(task).unwrap();
+        }
+        LOG.set(None);
+        assert_eq!(log.lines().unwrap(), vec!["Some(\"routed\")"; 3]);
     });
 }

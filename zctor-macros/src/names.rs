@@ -25,7 +25,7 @@ pub(crate) const CLIENT: [&str; 3] = ["clone", "non_blocking", "within"];
 /// Methods that every type has by value from a trait of the prelude: a call goes to them before one that takes `&self`.
 pub(crate) const OF_EVERY_TYPE: [(&str, &str); 2] = [("into", "Into::into"), ("try_into", "TryInto::try_into")];
 /// Handler methods that are generated for every actor.
-pub(crate) const HOOKS: [&str; 2] = ["on_start", "on_stop"];
+pub(crate) const HOOKS: [&str; 3] = ["on_start", "on_stop", "on_panic"];
 /// Functions of the enum that are generated for every actor, or that every enum may have.
 pub(crate) const REQUESTS: [&str; 4] = ["actor", "try_actor", "actor_once", "default"];
 

@@ -9,6 +9,7 @@
 //! layer imports its own folder and the layers below: client, messaging, route, thread, mailbox, reply, trace, sys, and
 //! the plain data.
 
+pub(crate) mod carried;
 pub(crate) mod cell;
 pub(crate) mod context;
 pub(crate) mod dispatch;
@@ -378,8 +379,8 @@ impl<M: Message, S> Actor<M, S> {
     ///
     /// The hook runs on the thread that finds a message undeliverable, and may run on several threads at once. It may
     /// send, but not wait. If a message that it sends becomes a dead letter itself, that is counted, but no hook is
-    /// called for it. The hook should hold no client that is bound to an instance of this actor: such a client holds
-    /// the hook, and neither would ever be dropped. An [`EngineHandle`](crate::EngineHandle) keeps nothing alive.
+    /// called for it. The hook may hold clients, also of this actor: it is dropped when the actor's instances have ended
+    /// and the last message for them is dealt with.
     ///
     /// ```
     /// use std::sync::mpsc;

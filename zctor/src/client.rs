@@ -20,7 +20,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::client::message::{Blocking, ClientView, IntoRequest, Message, NonBlocking, Request, Waits};
-use crate::client::watch::{Watch, Watched};
+use crate::client::watch::{PanicWatch, Watch, Watched};
 use crate::error::{CallError, SendError, StopError, WatchError};
 use crate::id::InstanceId;
 use crate::messaging;
@@ -688,6 +688,17 @@ impl<M: Message, V> Client<M, V> {
         match &self.binding {
             Binding::One(endpoint) => Ok(Watch::living(Arc::clone(endpoint) as Arc<dyn Watched>)),
             Binding::NotFound(instance) => Ok(Watch::gone(*instance, M::name())),
+            Binding::Turn(_) | Binding::Key(_) | Binding::LeastLoaded => {
+                Err(WatchError::Unbound { message: M::name() })
+            }
+        }
+    }
+
+    /// Returns a watch for the panics of the instance that this client is bound to.
+    pub(crate) fn panics(&self) -> Result<PanicWatch, WatchError> {
+        match &self.binding {
+            Binding::One(endpoint) => Ok(PanicWatch::new(Some(Arc::clone(endpoint) as Arc<dyn Watched>))),
+            Binding::NotFound(_) => Ok(PanicWatch::new(None)),
             Binding::Turn(_) | Binding::Key(_) | Binding::LeastLoaded => {
                 Err(WatchError::Unbound { message: M::name() })
             }

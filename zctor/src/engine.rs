@@ -13,6 +13,7 @@ pub(crate) mod core;
 pub(crate) mod handle;
 pub(crate) mod here;
 pub(crate) mod registry;
+mod replace;
 pub(crate) mod settle;
 pub(crate) mod shutdown;
 pub(crate) mod spawn;
@@ -37,12 +38,12 @@ use crate::engine::here::Here;
 use crate::engine::registry::Registry;
 use crate::engine::stopped::{Shutdown, Stopped};
 use crate::error::{CallError, SendError, ShutdownError, SpawnError};
-use crate::event::{DeadLetter, Ended};
+use crate::event::{DeadLetter, Ended, PanicEvent};
 use crate::id::{InstanceId, ThreadId};
 use crate::messaging;
 use crate::messaging::broadcast::Replies;
 use crate::report::{Report, Stats};
-use crate::sys::frame::on_actor_thread;
+use crate::sys::frame::{is_engines_own, is_inside};
 use crate::thread::local::local;
 
 /// How long the drop of an engine waits for its threads.
@@ -335,7 +336,140 @@ impl ActorEngine {
     /// # }
     /// ```
     pub fn start<A: Registration>(&self, actor: A) -> Result<<A::Message as Message>::Client, SpawnError> {
-        spawn::start_one(&self.core, actor).map(Into::into)
+        self.start_on(ActorThread::new(), actor)
+    }
+
+    /// Starts one instance in no pool, as [`start`](ActorEngine::start) does, on a thread that you describe: named, with
+    /// a bound, or with other instances that are registered on it.
+    ///
+    /// # Errors
+    /// As [`spawn`](ActorEngine::spawn).
+    ///
+    /// # Blocking
+    /// As [`spawn`](ActorEngine::spawn).
+    ///
+    /// ```
+    /// # use zctor::{ActorEngine, ActorThread, actor};
+    /// # #[actor]
+    /// # pub enum JobMessage { #[reply(u8)] Run }
+    /// # struct Job;
+    /// # impl JobHandler for Job { fn run(&mut self) -> u8 { 1 } }
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let engine = ActorEngine::new();
+    /// let job: JobClient = engine.start_on(ActorThread::named("job").mailbox_bound(8), JobMessage::actor(|| Job))?;
+    /// assert_eq!(job.run()?, 1);
+    /// assert_eq!(engine.stats().threads[0].name, "job");
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn start_on<A: Registration>(
+        &self,
+        thread: ActorThread,
+        actor: A,
+    ) -> Result<<A::Message as Message>::Client, SpawnError> {
+        spawn::start_on(&self.core, thread, actor).map(Into::into)
+    }
+
+    /// Puts a new instance into the place that another has, or had, in the pool of its type; gives a client bound to the
+    /// new one.
+    ///
+    /// Keys belong to the places of a pool. So the new instance gets exactly the keys of the one before, and no other key
+    /// moves; nor does anybody's turn. (A [`spawn`](ActorEngine::spawn) makes a new place, to which about 1/n of all keys
+    /// move.) It runs on a thread of its own.
+    ///
+    /// If the instance before is alive, it is stopped: from now on the new one gets the messages for the place, and
+    /// begins when the one before has handled what it had got and has ended. A pinned message or one by key that comes
+    /// too late for it is a dead letter. The factory runs before that end, and if it fails, all is as it was; what the new
+    /// instance needs from the end of the one before, it reads in `on_start`.
+    ///
+    /// A pool remembers the last places whose instances have ended: a thousand, or as many as it has instances.
+    ///
+    /// # Errors
+    /// - [`SpawnError::NoPlace`]: the pool knows no place of `instance`; or another has replaced it, or is doing so.
+    /// - As [`spawn`](ActorEngine::spawn).
+    ///
+    /// # Blocking
+    /// As [`spawn`](ActorEngine::spawn). It does not wait for the end of the instance before.
+    ///
+    /// ```
+    /// use std::collections::HashMap;
+    /// use zctor::{ActorEngine, Restart, actor};
+    ///
+    /// #[actor]
+    /// pub enum AccountMessage {
+    ///     #[reply(u64)]
+    ///     Deposit(#[key] u64, u64),
+    /// }
+    /// #[derive(Default)]
+    /// struct Accounts(HashMap<u64, u64>);
+    /// impl AccountHandler for Accounts {
+    ///     fn deposit(&mut self, account: u64, amount: u64) -> u64 {
+    ///         assert_ne!(amount, 0, "nothing to deposit");
+    ///         let balance = self.0.entry(account).or_default();
+    ///         *balance += amount;
+    ///         *balance
+    ///     }
+    /// }
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # std::panic::set_hook(Box::new(|_| {}));
+    /// let engine = ActorEngine::new();
+    /// let actor = || AccountMessage::actor(Accounts::default).restart(Restart::never());
+    /// let accounts = engine.pool(3, actor())?;
+    /// let members = accounts.instances();
+    /// for account in 0..100 {
+    ///     accounts.deposit(account, 1)?;
+    /// }
+    /// assert!(accounts.deposit(7, 0).is_err()); // ends the instance that has account 7
+    /// let ended = *members.iter().find(|id| !accounts.instances().contains(id)).expect("one has ended");
+    ///
+    /// let new = engine.replace(ended, actor())?;
+    /// assert_eq!(accounts.deposit(7, 1)?, 1); // by the new one, whose state is fresh
+    /// let kept = (0..100).filter(|account| accounts.deposit(*account, 1) == Ok(2)).count();
+    /// assert!(kept > 34, "the accounts of the other two are where they were");
+    /// assert_eq!(accounts.instances().len(), 3);
+    /// assert!(accounts.instances().contains(&new.instance_id().expect("it is bound")));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn replace<A: Registration>(
+        &self,
+        instance: InstanceId,
+        actor: A,
+    ) -> Result<<A::Message as Message>::Client, SpawnError> {
+        self.replace_on(instance, ActorThread::new(), actor)
+    }
+
+    /// Replaces an instance, as [`replace`](ActorEngine::replace) does, by one on a thread that you describe.
+    ///
+    /// # Errors
+    /// As [`replace`](ActorEngine::replace).
+    ///
+    /// # Blocking
+    /// As [`replace`](ActorEngine::replace).
+    ///
+    /// ```
+    /// # use zctor::{ActorEngine, ActorThread, actor};
+    /// # #[actor]
+    /// # pub enum JobMessage { Run }
+    /// # struct Job;
+    /// # impl JobHandler for Job { fn run(&mut self) {} }
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let engine = ActorEngine::new();
+    /// let jobs: JobClient = engine.pool(2, JobMessage::actor(|| Job))?;
+    /// let first = jobs.instances()[0];
+    /// let new = engine.replace_on(first, ActorThread::named("job").mailbox_bound(8), JobMessage::actor(|| Job))?;
+    /// assert_eq!(jobs.instances()[0], new.instance_id().expect("it is bound")); // in the same place
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn replace_on<A: Registration>(
+        &self,
+        instance: InstanceId,
+        thread: ActorThread,
+        actor: A,
+    ) -> Result<<A::Message as Message>::Client, SpawnError> {
+        replace::replace_on(&self.core, instance, thread, actor).map(Into::into)
     }
 
     /// Returns a client of all instances of a type.
@@ -444,8 +578,9 @@ impl ActorEngine {
     /// that one is counted, but no hook is called for it. The hook is dropped when the engine has stopped, so it may
     /// hold clients of the same engine.
     ///
-    /// Without a hook, at most one dead letter a second is logged: with the feature `tracing` as an event, otherwise as
-    /// a line on standard error. A call that its caller has given up is not logged. The hook `|_| {}` silences the log.
+    /// Without a hook, at most one dead letter a second is a line on standard error, and none that is a call which its
+    /// caller has given up. The hook `|_| {}` silences the lines. With the feature `tracing`, each dead letter is an
+    /// event, with a hook or without, and there are no lines.
     ///
     /// An example is at [`DeadLetter`].
     pub fn on_dead_letter(&self, hook: impl Fn(&DeadLetter) + Send + Sync + 'static) {
@@ -463,6 +598,22 @@ impl ActorEngine {
         self.core.edge.losses.on_end(Box::new(hook));
     }
 
+    /// Calls `hook` for every panic in the code of an instance from now on, of a message that was sent as of one that was
+    /// called. To tell an actor of the panics of one instance, see
+    /// [`Context::watch_panics`](crate::Context::watch_panics).
+    ///
+    /// It replaces the hook that was set before. It runs on the thread of the instance, before the caller of the message
+    /// gets its error. It may send, but not wait. If it sends to an instance that panics on the message, it is told of
+    /// that too. The hook is dropped when the engine has stopped, so it may hold clients of the same engine.
+    ///
+    /// Without a hook, at most one panic a second is a line on standard error. With the feature `tracing`, each panic is
+    /// an event, with a hook or without, and there are no lines.
+    ///
+    /// An example is at [`PanicEvent`].
+    pub fn on_panic(&self, hook: impl Fn(&PanicEvent) + Send + Sync + 'static) {
+        self.core.edge.losses.on_panic(Box::new(hook));
+    }
+
     /// Waits until the inside is quiet: until no message is queued and no handler runs, on any thread.
     ///
     /// A timer that has not fired yet does not count. So tests need no sleeps. The calling thread of
@@ -475,7 +626,7 @@ impl ActorEngine {
     /// Waits until the inside is quiet; that may be long while other code keeps sending.
     #[track_caller]
     pub fn settle(&self) {
-        assert!(!on_actor_thread(), "`settle` on an actor thread would wait for itself");
+        assert!(!is_inside(), "`settle` on an actor thread would wait for itself");
         settle::settle(&self.core);
     }
 
@@ -503,7 +654,10 @@ impl ActorEngine {
     /// ```
     #[track_caller]
     pub fn wait(&self) {
-        assert!(local().is_none(), "`wait` on an actor thread would wait for itself; `run` what `here` gave");
+        assert!(
+            local().is_none() && !is_inside() && !is_engines_own(),
+            "`wait` on an actor thread would wait for itself; `run` what `here` gave"
+        );
         // The report is for callers of `shutdown`.
         let _ = shutdown::wait_stopped(&self.core);
     }
@@ -668,8 +822,7 @@ where
 
 impl Drop for ActorEngine {
     fn drop(&mut self) {
-        // The report is for callers of `shutdown`.
-        let _ = shutdown::shutdown(&self.core, Some(PATIENCE));
+        shutdown::shutdown_by_drop(&self.core, PATIENCE);
     }
 }
 

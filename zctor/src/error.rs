@@ -4,6 +4,7 @@ use std::error::Error;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use crate::id::InstanceId;
 use crate::report::{Report, ThreadStats};
 
 /// An error of any type, as fallible factories return it.
@@ -76,13 +77,14 @@ impl<M> fmt::Debug for Refused<M> {
 /// let engine = ActorEngine::new();
 /// let error = engine.send(LogMessage::Line("kept".into())).unwrap_err();
 /// assert!(error.is_not_registered());
-/// assert_eq!(error.to_string(), "no live instance handles `LogMessage`; the message was not sent");
+/// assert!(error.to_string().starts_with("no live instance in the pool of `LogMessage`; the message was not sent"));
 /// let LogMessage::Line(text) = error.into_inner();
 /// assert_eq!(text, "kept");
 /// ```
 #[non_exhaustive]
 pub enum SendError<M> {
-    /// No live instance handles this type.
+    /// No live instance of this type is registered. An instance made by `start` is in no pool: only clients that are bound
+    /// to it reach it.
     NotRegistered(Refused<M>),
     /// A bounded mailbox has no room. The send does not wait for room, or its time was up first. A later attempt may
     /// work.
@@ -138,7 +140,12 @@ impl<M> fmt::Display for SendError<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NotRegistered(refused) => {
-                write!(f, "no live instance handles `{}`; the message was not sent", refused.message())
+                write!(
+                    f,
+                    "no live instance in the pool of `{}`; the message was not sent (what `start` made is reached by its \
+                     own client alone)",
+                    refused.message()
+                )
             }
             Self::Full(refused) => {
                 write!(f, "the mailbox for `{}` is full; the message was not sent", refused.message())
@@ -212,7 +219,8 @@ pub enum CallError {
         message: &'static str,
     },
     /// The code may not wait for this type. A handler may wait for types whose call depth is below its own, and not for
-    /// a deferred reply. Other code that the runtime runs, such as factories and drops, may not wait at all. A call
+    /// a deferred reply. Code that it has [carried](crate::Carried) to other threads may not wait for what lives on the
+    /// handler's own thread, while that does not serve. Other code that the runtime runs, such as factories and drops, may not wait at all. A call
     /// that is refused for this was not sent; a [`Pending`](crate::Pending) stays as it was.
     Undeclared {
         /// The name of the message's type.
@@ -322,7 +330,7 @@ pub(crate) enum Refusal {
     Stopped,
 }
 
-/// Error returned by `spawn`, `pool` and `start`; nothing was registered.
+/// Error returned by `spawn`, `pool`, `start` and `replace`; nothing was registered, and nothing ended.
 ///
 /// ```
 /// use zctor::{ActorEngine, ActorThread, SpawnError};
@@ -359,6 +367,14 @@ pub enum SpawnError {
     Stopped,
     /// The thread that called [`here`](crate::ActorEngine::here) is an actor thread already.
     OnActorThread,
+    /// [`replace`](crate::ActorEngine::replace): the pool knows no place of this instance. It never was in the pool, or
+    /// it was replaced, or it ended long ago.
+    NoPlace {
+        /// The name of the message's type.
+        message: &'static str,
+        /// The instance that was to be replaced.
+        instance: InstanceId,
+    },
 }
 
 impl fmt::Display for SpawnError {
@@ -370,6 +386,9 @@ impl fmt::Display for SpawnError {
             Self::Thread { .. } => f.write_str("the operating system started no thread"),
             Self::Stopped => f.write_str("the engine has stopped and starts nothing more"),
             Self::OnActorThread => f.write_str("this thread is an actor thread already, and can be one only once"),
+            Self::NoPlace { message, instance } => {
+                write!(f, "{instance} has no place in the pool of `{message}` that could be filled again")
+            }
         }
     }
 }

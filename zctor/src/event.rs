@@ -1,7 +1,8 @@
-//! Dead letters and ends of instances, as hooks and watches are told of them.
+//! Dead letters, panics and ends of instances, as hooks, watches and events are told of them.
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use crate::id::InstanceId;
 
@@ -23,7 +24,11 @@ pub enum Undelivered {
     GivenUp,
     /// A bounded mailbox had no room for it: it was a copy of a broadcast, or the mailbox drops the newest
     /// ([`Overflow::DropNewest`](crate::Overflow::DropNewest)).
+    /// Or it was the oldest from inside, which made room for a newer one ([`Inner::DropOldest`](crate::Inner::DropOldest)).
     Full,
+    /// It waited from inside, and a newer message of its variant and its key took its place
+    /// ([`Inner::Conflate`](crate::Inner::Conflate)).
+    Conflated,
 }
 
 impl fmt::Display for Undelivered {
@@ -33,6 +38,7 @@ impl fmt::Display for Undelivered {
             Self::Stopped => "the engine stopped before its turn",
             Self::GivenUp => "its caller had given up",
             Self::Full => "the mailbox was full",
+            Self::Conflated => "a newer message took its place",
         })
     }
 }
@@ -161,6 +167,159 @@ impl fmt::Display for End {
             Self::Stopped => f.write_str("stopped"),
             Self::Panicked(text) => write!(f, "panicked beyond its limit: {text}"),
             Self::Abandoned => f.write_str("was abandoned with its thread"),
+        }
+    }
+}
+
+/// A panic in the code of an instance, as [`ActorEngine::on_panic`](crate::ActorEngine::on_panic) and
+/// [`Context::watch_panics`](crate::Context::watch_panics) tell of it. Every panic is told: of a message that was sent as
+/// of one that was called.
+///
+/// A factory that fails by an error when it should build a state again counts as a panic, and is told as one.
+///
+/// ```
+/// use std::sync::mpsc;
+/// use zctor::{ActorEngine, AfterPanic, PanicEvent, PanicOrigin, actor};
+///
+/// #[actor]
+/// pub enum JobMessage {
+///     Run(u8),
+/// }
+/// struct Job;
+/// impl JobHandler for Job {
+///     fn run(&mut self, value: u8) {
+///         assert!(value < 10, "too big");
+///     }
+/// }
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # std::panic::set_hook(Box::new(|_| {}));
+/// let engine = ActorEngine::new();
+/// let (tell, told) = mpsc::channel();
+/// engine.on_panic(move |panic: &PanicEvent| tell.send(panic.clone()).unwrap_or_default());
+/// let job: JobClient = engine.start(JobMessage::actor(|| Job))?;
+/// job.run(50)?; // sent: no caller waits for it
+/// let panic = told.recv()?;
+/// assert_eq!((Some(panic.instance), panic.message), (job.instance_id(), "JobMessage"));
+/// assert_eq!((panic.origin, &*panic.text), (PanicOrigin::Handler("Run"), "too big"));
+/// assert_eq!((panic.in_window, panic.next), (1, AfterPanic::Rebuilt));
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct PanicEvent {
+    /// The instance whose code panicked.
+    pub instance: InstanceId,
+    /// The name of the message type that it handles.
+    pub message: &'static str,
+    /// Which code of it panicked: the handler of which variant, or what else.
+    pub origin: PanicOrigin,
+    /// The text of the panic, or of the factory's error.
+    pub text: Arc<str>,
+    /// How many panics of the instance count for its [`Restart`](crate::Restart), this one among them: those of the last
+    /// ten seconds, or of the window of `at_most`. A count beyond 35, or beyond the limit of `at_most`, changes nothing any
+    /// more and stays there. A panic in `on_stop`, in `on_panic` or in a drop is not counted.
+    pub in_window: usize,
+    /// When the instance is back.
+    pub next: AfterPanic,
+}
+
+impl fmt::Display for PanicEvent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { instance, message, origin, text, in_window, next } = self;
+        match origin {
+            PanicOrigin::Handler(variant) => write!(f, "`{message}::{variant}` of {instance} panicked: {text}")?,
+            origin => write!(f, "{origin} of `{message}` {instance} panicked: {text}")?,
+        }
+        write!(f, " ({in_window} in its window); {next}")
+    }
+}
+
+/// Which code of an instance panicked.
+///
+/// ```
+/// use zctor::PanicOrigin;
+///
+/// assert_eq!(PanicOrigin::Handler("Run").variant(), Some("Run"));
+/// assert_eq!(PanicOrigin::OnStart.to_string(), "on_start");
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum PanicOrigin {
+    /// The handler of this variant.
+    Handler(&'static str),
+    /// `on_start`.
+    OnStart,
+    /// `on_stop`.
+    OnStop,
+    /// `on_panic`, which got the state after an earlier panic.
+    OnPanic,
+    /// The closure of a timer.
+    Timer,
+    /// The closure of a pipe or of a watch.
+    Pipe,
+    /// The factory, when it was to build the state again; or it gave an error.
+    Factory,
+    /// The drop of the state, or of a message or closure that belonged to it.
+    Drop,
+}
+
+impl PanicOrigin {
+    /// The variant whose handler it was.
+    pub fn variant(self) -> Option<&'static str> {
+        match self {
+            Self::Handler(variant) => Some(variant),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for PanicOrigin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Handler(variant) => variant,
+            Self::OnStart => "on_start",
+            Self::OnStop => "on_stop",
+            Self::OnPanic => "on_panic",
+            Self::Timer => "a timer",
+            Self::Pipe => "a pipe",
+            Self::Factory => "the factory",
+            Self::Drop => "a drop",
+        })
+    }
+}
+
+/// When an instance is back after a panic.
+///
+/// ```
+/// use zctor::AfterPanic;
+///
+/// assert_eq!(AfterPanic::Ended.to_string(), "it ends");
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum AfterPanic {
+    /// Its state is built again at once.
+    Rebuilt,
+    /// It backs off, and its state is built again then.
+    BackingOff {
+        /// Until when.
+        until: Instant,
+        /// How long.
+        backoff: Duration,
+    },
+    /// It does not come back: it was beyond the limit of its [`Restart`](crate::Restart), its factory runs once, or it was
+    /// ending anyway.
+    Ended,
+}
+
+impl fmt::Display for AfterPanic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Rebuilt => f.write_str("it is rebuilt"),
+            Self::BackingOff { backoff, .. } => write!(f, "it backs off for {backoff:?}"),
+            Self::Ended => f.write_str("it ends"),
         }
     }
 }

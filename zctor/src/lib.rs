@@ -100,7 +100,8 @@
 //! A panic in a handler ends neither its thread nor the other instances of the thread. The caller gets
 //! [`CallError::Panicked`] with the panic's text, the state is dropped, its factory builds a new one, and the mailbox
 //! is kept. From the third panic within ten seconds on, the rebuild comes after a backoff of 10 ms, doubled each time
-//! up to 1 s. With `panic = "abort"` the process ends, as always.
+//! up to 1 s. Every panic is told, also one of a message that no caller waits for: see [`ActorEngine::on_panic`].
+//! With `panic = "abort"` the process ends, as always.
 //!
 //! # Stopping
 //!
@@ -113,10 +114,9 @@
 //! Both are off by default.
 //!
 //! - `tracing`: emits events of the `tracing` facade. Target `zctor::route`: a message was routed to one of a pool's
-//!   instances, in turn, by key or by load. Target `zctor::restart`: a state is built again after a panic, at once or
-//!   after a backoff; or its factory failed at that. Target `zctor::dead_letter`: dead letters that no
-//!   [`on_dead_letter`](ActorEngine::on_dead_letter) hook receives, at most one a second, with the number of those in
-//!   between; calls that were given up have no event.
+//!   instances, in turn, by key or by load. Target `zctor::restart`: code of an instance panicked, or its factory failed
+//!   to build its state again; with what becomes of the instance. Target `zctor::dead_letter`: a dead letter; at level
+//!   `DEBUG` if it is a call that was given up, else at `WARN`.
 //! - `testing`: the module `testing`, with doubles of actors for tests: a probe and a mock. It belongs among the
 //!   dev-dependencies.
 
@@ -146,6 +146,7 @@ mod type_map;
 #[path = "private.rs"]
 pub mod __private;
 
+pub use actor::carried::Carried;
 pub use actor::context::{Context, NoDeadline};
 pub use actor::dispatch::Dispatch;
 pub use actor::pipe::{Pipe, PipeHandle};
@@ -165,13 +166,14 @@ pub use engine::registry::{Registry, RegistryEntry};
 pub use engine::stopped::{Shutdown, Stopped};
 pub use engine::{ActorEngine, EngineBuilder};
 pub use error::{BoxError, CallError, Refused, SendError, ShutdownError, SpawnError, StopError, WatchError};
-pub use event::{DeadLetter, End, Ended, Undelivered};
+pub use event::{AfterPanic, DeadLetter, End, Ended, PanicEvent, PanicOrigin, Undelivered};
 pub use id::{InstanceId, ThreadId};
+pub use mailbox::inner::Inner;
 pub use mailbox::permits::Overflow;
 pub use messaging::broadcast::{Pendings, Replies};
 pub use messaging::pending::Pending;
 pub use reply::reply_to::ReplyTo;
-pub use report::{EarlierReport, InstanceReport, Report, RunningInstance, Stats, ThreadStats, Wait};
+pub use report::{BackingOff, EarlierReport, InstanceReport, Report, RunningInstance, Stats, ThreadStats, Wait};
 pub use route::payload::{Deferred, Prompt};
 pub use sys::spawn::available_threads;
 #[doc = include_str!("actor.md")]

@@ -21,7 +21,9 @@ pub(crate) mod counters;
 pub(crate) mod dead_letters;
 pub(crate) mod edge;
 pub(crate) mod envelope;
+pub(crate) mod inner;
 pub(crate) mod mail;
+pub(crate) mod panic_inbox;
 pub(crate) mod permits;
 pub(crate) mod roster;
 
@@ -30,10 +32,13 @@ use std::ptr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use crate::id::ThreadId;
+use crate::event::{PanicEvent, Undelivered};
+use crate::id::{InstanceId, ThreadId};
 use crate::mailbox::buffers::Buffers;
 use crate::mailbox::counters::{Meter, Waits};
 use crate::mailbox::edge::Edge;
+use crate::mailbox::envelope::Undeliverable;
+use crate::mailbox::inner::{Added, Inner, InnerQueue, Same};
 use crate::mailbox::mail::{Mail, MailContents};
 use crate::mailbox::permits::Permits;
 use crate::mailbox::roster::Roster;
@@ -50,6 +55,10 @@ pub(crate) struct Mailbox {
     pub(crate) meter: Meter,
     /// The permits of a bounded mailbox.
     pub(crate) permits: Option<Permits>,
+    /// What waits from inside, where that has a bound.
+    pub(crate) inner: Option<InnerQueue>,
+    /// Whether it has either bound.
+    pub(crate) is_bounded: bool,
     /// The instances that live on the thread.
     pub(crate) roster: Roster,
     pub(crate) buffers: Buffers,
@@ -63,6 +72,12 @@ pub(crate) struct Mailbox {
 }
 
 impl Mailbox {
+    /// Tells of a panic of one of its instances those who asked to be told.
+    pub(crate) fn tell_panic(&self, panic: &PanicEvent) {
+        self.edge.losses.panicked(panic);
+        self.roster.tell_panic(panic);
+    }
+
     pub(crate) fn new(thread: ThreadId, name: String, edge: Arc<Edge>, permits: Option<Permits>) -> Self {
         let (sender, receiver) = queue::unbounded();
         let meter = Meter { activity: AtomicU64::new(1), running: AtomicU64::new(Meter::IDLE), ..Meter::default() };
@@ -72,7 +87,9 @@ impl Mailbox {
             parker: Arc::new(Parker::for_actor_thread()),
             edge,
             meter,
+            is_bounded: permits.is_some(),
             permits,
+            inner: None,
             roster: Roster::new(thread),
             buffers: Buffers::default(),
             waits: Waits::default(),
@@ -81,6 +98,11 @@ impl Mailbox {
             batched: AtomicUsize::new(0),
             late: Mutex::default(),
         }
+    }
+
+    /// Gives it a bound for what comes from inside.
+    pub(crate) fn with_inner_bound(self, bound: usize, policy: Inner) -> Self {
+        Self { inner: Some(InnerQueue::new(bound, policy)), is_bounded: true, ..self }
     }
 
     /// Makes the current thread the one of this mailbox.
@@ -104,7 +126,7 @@ impl Mailbox {
         ptr::from_ref(self) as usize
     }
 
-    fn engine_address(&self) -> usize {
+    pub(crate) fn engine_address(&self) -> usize {
         Arc::as_ptr(&self.edge) as usize
     }
 
@@ -149,12 +171,64 @@ impl Mailbox {
         // Under this lock, so that the `take_back` of a late sender comes after. The mail that is found here was pushed
         // in time, or by a sender that will not find it in `take_back`, and so takes it for accepted.
         let late = lock(&self.late);
+        let mut waiting = self.inner.as_ref().map(InnerQueue::lock);
+        if let Some(waiting) = &mut waiting {
+            waiting.is_closed = true;
+        }
         self.parker.close();
         let found: Vec<Mail> = self.receiver.drain().collect();
-        drop(late);
+        drop((waiting, late));
         self.wake_all();
         found.iter().for_each(|mail| self.uncount_batch(mail));
         found
+    }
+
+    // The inner queue.
+
+    /// Adds mail from inside to the inner queue, by the protocol there. Gives it back if the mailbox has closed, or with
+    /// `Err` if there is no room.
+    pub(crate) fn push_inner(&self, inner: &InnerQueue, mail: Mail, same: Option<Same>) -> Result<Option<Mail>, Mail> {
+        let (to, kind) = (mail.to, mail.kind);
+        let mut waiting = inner.lock();
+        let (needs_order, lost) = match inner.add(&mut waiting, mail, same) {
+            Added::Waits { needs_order } => (needs_order, None),
+            Added::InPlaceOf { lost, why, needs_order } => {
+                self.edge.losses.count(1, why);
+                (needs_order, Some((lost, why)))
+            }
+            Added::Full(mail) => return Err(mail),
+            Added::Closed(mail) => return Ok(Some(mail)),
+        };
+        if needs_order {
+            // It cannot fail: this struct holds a receiver.
+            let _ = self.sender.send(Mail::to_take(to, kind));
+        }
+        drop(waiting);
+        if needs_order {
+            // If the mailbox has closed meanwhile, the order was found there.
+            let _ = self.parker.wake();
+        }
+        if let Some((lost, why)) = lost {
+            self.tell_of(lost, why);
+        }
+        Ok(None)
+    }
+
+    /// Tells of mail from the inner queue that was lost and counted.
+    fn tell_of(&self, mut lost: Mail, why: Undelivered) {
+        let instance = InstanceId { thread: self.thread, slot: lost.to };
+        if let MailContents::Envelope(envelope) = &mut lost.contents {
+            let losses = &self.edge.losses;
+            envelope.discard(Undeliverable { losses, instance, why, from_hook: lost.from_hook });
+        }
+    }
+
+    /// The mail that an order to take stands for, if it is not lost; other mail as it is.
+    pub(crate) fn resolve(&self, mail: Mail) -> Option<Mail> {
+        match &self.inner {
+            Some(inner) if mail.is_to_take() => inner.take(mail.to),
+            _ => Some(mail),
+        }
     }
 
     // Permits.

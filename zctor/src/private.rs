@@ -13,12 +13,20 @@ pub use crate::reply::cancellation::{Caller, Cancellation};
 pub use crate::reply::reply_to::ReplySlot;
 pub use crate::route::keyed::{KeyField, KeyOf, Keyed, Unkeyed, key_hash};
 pub use crate::route::payload::Port;
+pub use crate::sys::unwind::Unwound;
 pub use zctor_macros::{__Actor, __actor};
 
 /// Returns the value, if `F` and `T` are one type.
 pub fn same<F: 'static, T: 'static>(value: F) -> Option<T> {
     let mut value = Some(value);
     (&mut value as &mut dyn Any).downcast_mut::<Option<T>>().and_then(Option::take)
+}
+
+/// Drops a state whose code has panicked: what `on_panic` does if the user has written no other.
+pub fn drop_state<S>(state: S) {
+    let dropping = Unwound::names("drop");
+    drop(state);
+    dropping.returned();
 }
 
 /// Returns the call depth of an enum that declares these callees: one more than the deepest of them.

@@ -1,6 +1,7 @@
 //! Statistics of a running engine, and the report of a shutdown.
 
 use std::fmt;
+use std::time::Instant;
 
 use crate::id::{InstanceId, ThreadId};
 
@@ -117,15 +118,20 @@ pub struct ThreadStats {
     pub runs: Option<RunningInstance>,
     /// The waits of its handlers that did not end at once, the outermost first.
     pub waits: Vec<Wait>,
+    /// Its instances that wait for their rebuild after a panic.
+    pub backing_off: Vec<BackingOff>,
 }
 
 impl fmt::Display for ThreadStats {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { thread, name, instances, queued, handled, panicked, waits, .. } = self;
+        let Self { thread, name, instances, queued, handled, panicked, waits, backing_off, .. } = self;
         write!(f, "thread {thread} `{name}`: {instances} instances, {queued} queued, ")?;
         write!(f, "{handled} handled, {panicked} panicked")?;
         for wait in waits {
             write!(f, ", {wait}")?;
+        }
+        for one in backing_off {
+            write!(f, ", {one}")?;
         }
         match self.runs_beside_waits() {
             Some(runs) => write!(f, ", runs {runs}"),
@@ -199,6 +205,60 @@ impl fmt::Display for Wait {
     }
 }
 
+/// An instance that waits for its rebuild after a panic, in [`ThreadStats`].
+///
+/// ```
+/// use std::sync::mpsc;
+/// use std::time::Duration;
+/// use zctor::{ActorEngine, PanicEvent, Restart, actor};
+///
+/// #[actor]
+/// pub enum JobMessage {
+///     Run,
+/// }
+/// struct Job;
+/// impl JobHandler for Job {
+///     fn run(&mut self) {
+///         panic!("broken");
+///     }
+/// }
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # std::panic::set_hook(Box::new(|_| {}));
+/// let hour = Duration::from_secs(3600);
+/// let engine = ActorEngine::new();
+/// let (tell, told) = mpsc::channel();
+/// engine.on_panic(move |panic: &PanicEvent| tell.send(panic.next).unwrap_or_default());
+/// let job: JobClient = engine.start(JobMessage::actor(|| Job).restart(Restart::always().backoff(hour, hour)))?;
+/// job.send_all((0..3).map(|_| JobMessage::Run))?;
+/// told.iter().nth(2); // from the third panic on it backs off
+/// let stats = engine.stats();
+/// let backing_off = &stats.threads[0].backing_off[0];
+/// assert_eq!((Some(backing_off.instance), backing_off.message), (job.instance_id(), "JobMessage"));
+/// assert_eq!(backing_off.until - backing_off.since, hour);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct BackingOff {
+    /// Which one.
+    pub instance: InstanceId,
+    /// The name of the message type that it handles.
+    pub message: &'static str,
+    /// Since when.
+    pub since: Instant,
+    /// Until when.
+    pub until: Instant,
+}
+
+impl fmt::Display for BackingOff {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { instance, message, since, until } = self;
+        write!(f, "`{message}` {instance} backs off for {:?}", until.saturating_duration_since(*since))
+    }
+}
+
 /// What became of all accepted messages, as [`ActorEngine::shutdown`](crate::ActorEngine::shutdown) reports it.
 ///
 /// Every accepted message, and every copy of a broadcast, is in it once: handled, panicked, a dead letter, or left on
@@ -233,8 +293,10 @@ pub struct Report {
     pub instances: Vec<InstanceReport>,
     /// The instances that had ended before that, counted together.
     pub earlier: EarlierReport,
-    /// Accepted messages that no handler got, since the engine was made.
+    /// Accepted messages that no handler got, since the engine was made, the skipped calls included.
     pub dead_letters: u64,
+    /// Calls that were skipped, since their callers had given up before they began.
+    pub skipped: u64,
     /// Messages that abandoned threads had taken out of their mailboxes and not done. Whether they will be handled
     /// cannot be known.
     pub left: u64,
@@ -265,7 +327,8 @@ impl fmt::Display for Report {
             let EarlierReport { instances, handled, panicked } = self.earlier;
             writeln!(f, "{instances} ended earlier: {handled} handled, {panicked} panicked")?;
         }
-        write!(f, "{} dead letters, {} left", self.dead_letters, self.left)
+        let Self { dead_letters, skipped, left, .. } = self;
+        write!(f, "{dead_letters} dead letters ({skipped} skipped calls), {left} left")
     }
 }
 

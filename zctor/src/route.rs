@@ -12,6 +12,8 @@ pub(crate) mod endpoint;
 pub(crate) mod keyed;
 pub(crate) mod least_loaded;
 pub(crate) mod payload;
+pub(crate) mod places;
 pub(crate) mod pool;
 pub(crate) mod pools;
+pub(crate) mod replacement;
 pub(crate) mod round_robin;

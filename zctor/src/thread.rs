@@ -17,7 +17,8 @@
 //!    `queue.rs`). `on_start` is the first entry of each instance. Mail between instances of this thread goes to the
 //!    queue directly. Messages for one instance that lie one behind the other are gathered to a batch, and handled
 //!    under one look-up.
-//! 3. While a handler waits, its thread serves the lanes below the call depth of that handler (`wait.rs`).
+//! 3. While a handler waits, its thread serves the lanes below the call depth of that handler (`wait.rs`). Code that a
+//!    handler has handed to other threads runs as a part of it (`carried.rs`, `beside.rs`).
 //! 4. With nothing to do the thread rests: it announces that, looks a last time, spins, and parks (`run.rs`, with the
 //!    protocol of `sys/park.rs`). The calling thread of `here` goes back to its own loop instead (`borrowed.rs`).
 //! 5. The thread ends when its last instance has ended, or when the engine has told it to end, its queue is empty, and
@@ -25,7 +26,9 @@
 //!    mailbox closes, and mail that is left in it goes to siblings if it was sent in turn, and otherwise becomes dead
 //!    letters (`undelivered.rs`).
 
+pub(crate) mod beside;
 pub(crate) mod borrowed;
+pub(crate) mod carried;
 pub(crate) mod held;
 pub(crate) mod local;
 pub(crate) mod queue;

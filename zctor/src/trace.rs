@@ -1,4 +1,5 @@
-//! Events of the `tracing` facade, behind the feature of that name; without it, dead letters alone are told.
+//! Events of the `tracing` facade, behind the feature of that name. Without it, lines on standard error stand in for those
+//! events that no hook is told of.
 //!
 //! Imports: sys and the plain data.
 
@@ -9,21 +10,28 @@ pub(crate) use on::*;
 
 #[cfg(feature = "tracing")]
 mod on {
-    use std::time::Duration;
+    use std::fmt;
 
-    use crate::error::BoxError;
-    use crate::event::DeadLetter;
+    use tracing::{Level, debug, enabled, error, trace, warn};
+
+    use crate::event::{AfterPanic, DeadLetter, PanicEvent, Undelivered};
     use crate::id::InstanceId;
+    use crate::sys::frame::as_event;
     use crate::sys::unwind::ignoring_panic;
+
+    /// Tells the subscriber of an event. It is the user's code: its panic must not unwind a sender, which may hold a permit,
+    /// and the messages that it sends, to an actor that writes a log perhaps, are no events in turn.
+    fn tell(event: impl FnOnce()) {
+        as_event(|| ignoring_panic(event));
+    }
 
     /// A message was routed to the instance in place `option`, counted from 1, of the `options` places of its pool.
     pub(crate) fn routed(message: fn() -> &'static str, instance: InstanceId, option: usize, options: usize) {
-        if !tracing::enabled!(target: "zctor::route", tracing::Level::TRACE) {
+        if !enabled!(target: "zctor::route", Level::TRACE) {
             return;
         }
-        // The subscriber is the user's code. Its panic must not unwind a sender, which may hold a permit.
-        ignoring_panic(|| {
-            tracing::trace!(
+        tell(|| {
+            trace!(
                 target: "zctor::route",
                 message_type = message(),
                 thread = instance.thread.index(),
@@ -35,75 +43,81 @@ mod on {
         });
     }
 
-    /// An accepted message that no handler will get, and how many more there were since the last that was told.
-    pub(crate) fn dead_letter(letter: &DeadLetter, more: u64) {
-        tracing::warn!(
-            target: "zctor::dead_letter",
-            message_type = letter.message,
-            variant = letter.variant,
-            instance = %letter.instance,
-            why = %letter.why,
-            more,
-            "nobody handles it any more"
-        );
+    /// An accepted message that no handler will get.
+    pub(crate) fn dead_letter(letter: &DeadLetter) {
+        macro_rules! event {
+            ($level:ident) => {
+                $level!(
+                    target: "zctor::dead_letter",
+                    message_type = letter.message,
+                    variant = letter.variant,
+                    instance = %letter.instance,
+                    why = %letter.why,
+                    "nobody handles it any more"
+                )
+            };
+        }
+        tell(|| match letter.why {
+            // The caller knows, and the deadline was its own.
+            Undelivered::GivenUp => event!(debug),
+            _ => event!(warn),
+        });
     }
 
-    /// Dead letters that were not told one by one.
-    pub(crate) fn more_dead_letters(more: u64) {
-        tracing::warn!(target: "zctor::dead_letter", more, "more dead letters");
+    /// A panic in the code of an instance.
+    pub(crate) fn panicked(panic: &PanicEvent) {
+        let backoff = match panic.next {
+            AfterPanic::BackingOff { backoff, .. } => Some(u64::try_from(backoff.as_millis()).unwrap_or(u64::MAX)),
+            AfterPanic::Rebuilt | AfterPanic::Ended => None,
+        };
+        macro_rules! event {
+            ($level:ident, $text:literal) => {
+                $level!(
+                    target: "zctor::restart",
+                    message_type = panic.message,
+                    origin = %panic.origin,
+                    instance = %panic.instance,
+                    text = &*panic.text,
+                    in_window = panic.in_window,
+                    backoff_ms = backoff,
+                    $text
+                )
+            };
+        }
+        tell(|| match panic.next {
+            AfterPanic::Rebuilt => event!(warn, "panicked; its state is built again"),
+            AfterPanic::BackingOff { .. } => event!(warn, "panicked again; waits before it is rebuilt"),
+            AfterPanic::Ended => event!(error, "panicked; it ends"),
+        });
     }
 
-    pub(crate) fn restarting(message: &'static str, instance: InstanceId) {
-        tracing::warn!(
-            target: "zctor::restart",
-            message_type = message,
-            instance = %instance,
-            "panicked; its state is built again"
-        );
-    }
-
-    pub(crate) fn backing_off(message: &'static str, instance: InstanceId, backoff: Duration) {
-        tracing::warn!(
-            target: "zctor::restart",
-            message_type = message,
-            instance = %instance,
-            backoff_ms = u64::try_from(backoff.as_millis()).unwrap_or(u64::MAX),
-            "panicked again; waits before it is rebuilt"
-        );
-    }
-
-    pub(crate) fn rebuild_failed(message: &'static str, instance: InstanceId, error: &BoxError) {
-        tracing::error!(
-            target: "zctor::restart",
-            message_type = message,
-            instance = %instance,
-            error = %error,
-            "its factory failed"
-        );
-    }
+    /// Nothing: each was an event.
+    pub(crate) fn line(_: &dyn fmt::Display, _: u64) {}
+    pub(crate) fn more_lines(_: u64, _: &'static str) {}
 }
 
 #[cfg(not(feature = "tracing"))]
 mod off {
-    use std::time::Duration;
+    use std::fmt;
 
-    use crate::error::BoxError;
-    use crate::event::DeadLetter;
+    use crate::event::{DeadLetter, PanicEvent};
     use crate::id::InstanceId;
 
     #[inline(always)]
     pub(crate) fn routed(_: fn() -> &'static str, _: InstanceId, _: usize, _: usize) {}
-    /// Without a facade to tell it to, a dead letter for which the engine has no hook is a line on standard error.
-    pub(crate) fn dead_letter(letter: &DeadLetter, more: u64) {
+    pub(crate) fn dead_letter(_: &DeadLetter) {}
+    pub(crate) fn panicked(_: &PanicEvent) {}
+
+    /// An event that no hook is told of, and how many of its kind were passed over since the last line.
+    pub(crate) fn line(event: &dyn fmt::Display, more: u64) {
         match more {
-            0 => eprintln!("zctor: {letter}"),
-            _ => eprintln!("zctor: {letter}; {more} more before it"),
+            0 => eprintln!("zctor: {event}"),
+            _ => eprintln!("zctor: {event}; {more} more before it"),
         }
     }
-    pub(crate) fn more_dead_letters(more: u64) {
-        eprintln!("zctor: {more} more dead letters");
+
+    /// So many events of a kind were passed over.
+    pub(crate) fn more_lines(more: u64, what: &'static str) {
+        eprintln!("zctor: {more} more {what}");
     }
-    pub(crate) fn restarting(_: &'static str, _: InstanceId) {}
-    pub(crate) fn backing_off(_: &'static str, _: InstanceId, _: Duration) {}
-    pub(crate) fn rebuild_failed(_: &'static str, _: InstanceId, _: &BoxError) {}
 }

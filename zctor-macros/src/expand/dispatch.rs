@@ -2,6 +2,7 @@
 
 use proc_macro2::{Span, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
+use syn::ext::IdentExt;
 
 use crate::expand::message::filler;
 use crate::model::{Model, Reply, Variant};
@@ -11,13 +12,19 @@ use crate::model::{Model, Reply, Variant};
 ///          fn __handle(self, handler: &mut __H, ctx: &mut Context<Self>, slot: &mut ReplySlot<'_, Self::Port>) {
 ///              match self {
 ///                  Self::Add { a, b } => {
+///                      let unwound = Unwound::names("Add");
 ///                      let reply = <__H as CalculatorHandler>::add(handler, a, b);
+///                      unwound.returned();
 ///                      match slot.take() {
 ///                          Some(__CalculatorMessagePort::Add(to)) => to.send(reply),
 ///                          _ => slot.put(reply),
 ///                      }
 ///                  }
-///                  Self::Clear => <__H as CalculatorHandler>::clear(handler),
+///                  Self::Clear => {
+///                      let unwound = Unwound::names("Clear");
+///                      <__H as CalculatorHandler>::clear(handler);
+///                      unwound.returned();
+///                  }
 ///              }
 ///          }
 ///          ..
@@ -43,6 +50,10 @@ pub(crate) fn definition(model: &Model<'_>) -> TokenStream {
         call.unwrap_or_else(|| quote!(let _ = (handler, ctx);))
     };
     let (on_start, on_stop) = (hook("on_start"), hook("on_stop"));
+    let on_panic = match model.hooks.contains(&"on_panic") {
+        true => quote!(<__H as #handler>::on_panic(handler, ctx, text);),
+        false => quote!(let _ = (handler, ctx, text);),
+    };
     quote! {
         #attrs
         #[automatically_derived]
@@ -67,6 +78,10 @@ pub(crate) fn definition(model: &Model<'_>) -> TokenStream {
             fn __on_stop(handler: &mut __H, ctx: &mut #krate::Context<Self>) {
                 #on_stop
             }
+
+            fn __on_panic(handler: __H, ctx: &mut #krate::Context<Self>, text: &::core::primitive::str) {
+                #on_panic
+            }
         }
     }
 }
@@ -85,17 +100,29 @@ fn arm(
     let ctx = model.ctx.map(|_| quote!(#ctx,));
     let ours = Span::mixed_site();
     let (reply, to) = (quote_spanned!(ours=> reply), quote_spanned!(ours=> to));
+    let (unwound, name) = (quote_spanned!(ours=> unwound), ident.unraw().to_string());
     let call = |last: Option<&TokenStream>| quote!(<__H as #handler>::#method(#state, #ctx #(#names,)* #last));
+    // A panic of the handler is told with the variant's name, and one that does not panic pays nothing for it.
+    let begin = quote!(let #unwound = #krate::__private::Unwound::names(#name););
+    let end = quote!(#unwound.returned(););
     match variant.reply {
         None => {
             let call = call(None);
-            quote!(#pattern => #call,)
+            quote! {
+                #pattern => {
+                    #begin
+                    #call;
+                    #end
+                }
+            }
         }
         Some(Reply { deferred: None, .. }) => {
             let call = call(None);
             quote! {
                 #pattern => {
+                    #begin
                     let #reply = #call;
+                    #end
                     match #slot.take() {
                         ::core::option::Option::Some(#ports::#ident(#to)) => #to.send(#reply),
                         _ => #slot.put(#reply),
@@ -111,7 +138,9 @@ fn arm(
                         ::core::option::Option::Some(#ports::#ident(#to)) => #to,
                         _ => #krate::ReplyTo::__nobody(),
                     };
+                    #begin
                     #call;
+                    #end
                 }
             }
         }

@@ -14,6 +14,7 @@ use crate::types::print;
 ///          fn add(&mut self, a: i64, b: i64) -> i64;
 ///          fn on_start(&mut self, ctx: &mut Context<CalculatorMessage>) { let _ = ctx; }
 ///          fn on_stop(&mut self, ctx: &mut Context<CalculatorMessage>) { let _ = ctx; }
+///          fn on_panic(self, ctx: &mut Context<CalculatorMessage>, text: &str) where Self: Sized { .. }
 ///      }
 /// ```
 pub(crate) fn definition(model: &Model<'_>) -> TokenStream {
@@ -70,6 +71,19 @@ fn skeleton(model: &Model<'_>) -> TokenStream {
 fn hook(model: &Model<'_>, name: &str) -> TokenStream {
     let (krate, ty, (at, _)) = (&model.krate, &model.ty, model.at_enum());
     let hook = quote::format_ident!("{name}", span = at);
+    if name == "on_panic" {
+        return quote_spanned! {at=>
+            /// Gets the state whose code has panicked, with the panic's text, to hand on what must not be lost. The state
+            /// cannot be trusted to be whole. It may send, and it may not wait; a panic here ends nothing.
+            fn #hook(self, ctx: &mut #krate::Context<#ty>, text: &::core::primitive::str)
+            where
+                Self: ::core::marker::Sized,
+            {
+                let _ = (ctx, text);
+                #krate::__private::drop_state(self);
+            }
+        };
+    }
     let doc = match name {
         "on_start" => " Runs after every build of the state, as the instance's first message.",
         _ => " Runs before an orderly end and before a reset, never after a panic.",

@@ -11,6 +11,7 @@ use crate::actor::restart::Panics;
 use crate::client::message::Message;
 use crate::id::Slot;
 use crate::mailbox::counters::{Account, Block};
+use crate::route::contents::OnUndelivered;
 use crate::route::endpoint::Endpoint;
 use crate::thread::local::Common;
 
@@ -81,6 +82,8 @@ pub(crate) struct Extras<M> {
     /// Each with its waker, by which the instance polls it again.
     pub(crate) pipes: BTreeMap<u64, WakingPipe<M>>,
     pub(super) panics: Panics,
+    /// The actor's hook for undelivered messages, until the end.
+    pub(super) undelivered: Option<Arc<OnUndelivered<M>>>,
     /// The timer that ends the instance's backoff.
     pub(super) backoff_timer: u64,
 }
@@ -92,6 +95,7 @@ impl<M> Default for Extras<M> {
             firing: None,
             pipes: BTreeMap::new(),
             panics: Panics::default(),
+            undelivered: None,
             backoff_timer: 0,
         }
     }
@@ -104,5 +108,15 @@ pub(crate) trait PipeTask<M> {
     /// Whether the outcome is there; if not, has `waker` woken when it is time to look again.
     fn poll(&mut self, waker: &Waker) -> bool;
     /// Runs the user's closure on the outcome.
-    fn finish(self: Box<Self>) -> M;
+    fn finish(self: Box<Self>) -> Finished<M>;
+}
+
+/// What came of a pipe.
+pub(crate) enum Finished<M> {
+    /// The message that the closure made.
+    Last(M),
+    /// The same, and the pipe, which goes on: it is woken for the next outcome.
+    More(M, Box<dyn PipeTask<M>>),
+    /// No outcome will come any more.
+    Nothing,
 }

@@ -6,13 +6,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::actor::cell::{PipeTask, SharedCell};
-use crate::actor::pipe::{Pipe, PipeHandle, PipeStarter, Piped, StartPipe, pipe_waker};
+use crate::actor::pipe::{PanicPipe, Pipe, PipeHandle, PipeStarter, Piped, StartPipe, pipe_waker};
 use crate::actor::recorder;
 use crate::actor::timer::{Timer, send_after, send_every};
 use crate::client::message::{AnsweredInHandler, CallableFrom, Message};
 use crate::client::{Client, call};
 use crate::error::{CallError, Refusal, SendError, WatchError};
-use crate::event::Ended;
+use crate::event::{Ended, PanicEvent};
 use crate::id::{InstanceId, ThreadId};
 use crate::mailbox::mail::{Mail, Order};
 use crate::messaging;
@@ -401,9 +401,12 @@ impl<M: Message> Context<M> {
 
     /// Sends this instance the message that `then` makes, when the outcome of `running` is there. Gives the pipe's number.
     fn add_pipe<W: Running + 'static>(&self, running: W, then: impl FnOnce(W::Outcome) -> M + 'static) -> u64 {
+        self.add_task(Box::new(Piped { running, then }))
+    }
+
+    fn add_task(&self, mut task: Box<dyn PipeTask<M>>) -> u64 {
         let id = self.local.timers.next_serial();
         let slot = self.shared.slot();
-        let mut task: Box<dyn PipeTask<M>> = Box::new(Piped { running, then });
         let waker = pipe_waker(&self.local, slot, id);
         let there = task.poll(&waker);
         self.shared.with_extras(|extras| extras.pipes.insert(id, (waker, task)));
@@ -470,6 +473,68 @@ impl<M: Message> Context<M> {
         then: impl FnOnce(Ended) -> M + 'static,
     ) -> Result<(), WatchError> {
         self.add_pipe(client.end()?, then);
+        Ok(())
+    }
+
+    /// Turns each panic in the code of another instance into a message to this one, with what becomes of that instance.
+    ///
+    /// The message comes after all that the other had sent to this one before. `then` runs on this thread; it may send, not
+    /// wait. A watch ends with the instance that is watched, with its own, and with a rebuild of its own state.
+    ///
+    /// # Errors
+    /// [`WatchError::Unbound`]: the client is bound to no single instance. [`pin`](Client::pin) one.
+    ///
+    /// ```
+    /// use std::sync::mpsc;
+    /// use zctor::{ActorEngine, AfterPanic, Context, PanicEvent, PanicOrigin, actor};
+    ///
+    /// #[actor]
+    /// pub enum JobMessage {
+    ///     Run,
+    /// }
+    /// struct Job;
+    /// impl JobHandler for Job {
+    ///     fn run(&mut self) {
+    ///         panic!("broken");
+    ///     }
+    /// }
+    ///
+    /// #[actor(ctx)]
+    /// pub enum GuardMessage {
+    ///     #[reply(())]
+    ///     Watch(JobClient),
+    ///     #[msg(internal)]
+    ///     Panicked(PanicEvent),
+    /// }
+    /// struct Guard(mpsc::Sender<PanicEvent>);
+    /// impl GuardHandler for Guard {
+    ///     fn watch(&mut self, ctx: &mut Context<GuardMessage>, job: JobClient) {
+    ///         ctx.watch_panics(&job, GuardMessage::Panicked).expect("it is bound to one that was started");
+    ///     }
+    ///     fn panicked(&mut self, _ctx: &mut Context<GuardMessage>, panic: PanicEvent) {
+    ///         self.0.send(panic).unwrap_or_default();
+    ///     }
+    /// }
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # std::panic::set_hook(Box::new(|_| {}));
+    /// let engine = ActorEngine::new();
+    /// let (tell, told) = mpsc::channel();
+    /// let job: JobClient = engine.start(JobMessage::actor(|| Job))?;
+    /// let guard: GuardClient = engine.start(GuardMessage::actor(move || Guard(tell.clone())))?;
+    /// guard.watch(job.clone())?;
+    /// job.run()?;
+    /// let panic = told.recv()?;
+    /// assert_eq!((panic.origin, panic.next), (PanicOrigin::Handler("Run"), AfterPanic::Rebuilt));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn watch_panics<T: Message, V>(
+        &self,
+        client: &Client<T, V>,
+        then: impl FnMut(PanicEvent) -> M + 'static,
+    ) -> Result<(), WatchError> {
+        self.add_task(Box::new(PanicPipe { watch: client.panics()?, then }));
         Ok(())
     }
 

@@ -38,4 +38,6 @@ pub trait Dispatch<H>: Message {
     fn __on_start(handler: &mut H, ctx: &mut Context<Self>);
     #[doc(hidden)]
     fn __on_stop(handler: &mut H, ctx: &mut Context<Self>);
+    #[doc(hidden)]
+    fn __on_panic(handler: H, ctx: &mut Context<Self>, text: &str);
 }

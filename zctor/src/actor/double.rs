@@ -8,6 +8,7 @@ use crate::actor::context::Context;
 use crate::actor::dispatch::Dispatch;
 use crate::client::message::Message;
 use crate::reply::reply_to::ReplySlot;
+use crate::sys::unwind::Unwound;
 
 /// The state of a test double. [`Probe::actor`](crate::testing::Probe::actor) and
 /// [`Mock::actor`](crate::testing::Mock::actor) make it; it is of no use by itself.
@@ -52,7 +53,11 @@ pub(crate) fn dispatch<M: Dispatch<H>, H: 'static>(
     slot: &mut ReplySlot<'_, M::Port>,
 ) {
     match (handler as &mut dyn Any).downcast_ref::<Double<M>>() {
-        Some(double) => double.role.take(message, slot),
+        Some(double) => {
+            let unwound = Unwound::names(message.variant());
+            double.role.take(message, slot);
+            unwound.returned();
+        }
         None => message.__handle(handler, ctx, slot),
     }
 }

@@ -34,15 +34,12 @@ pub(super) enum Failure {
 }
 
 impl Failure {
-    /// The text that is told of the failure. If it is an error of the factory's, `note` is shown that first.
-    pub(super) fn into_text(self, note: impl FnOnce(&BoxError)) -> Arc<str> {
+    /// The text that is told of the failure.
+    pub(super) fn into_text(self) -> Arc<str> {
         match self {
             Self::Error(error) => {
                 // The error is the user's: its `Display` and its drop may panic.
-                let text = run_user(0, None, || {
-                    note(&error);
-                    error.to_string()
-                });
+                let text = run_user(0, None, || error.to_string());
                 ignoring_panic(|| drop(error));
                 text.map_or_else(|panic| panic, Arc::from)
             }

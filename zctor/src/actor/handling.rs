@@ -31,7 +31,7 @@ pub(super) fn skip_given_up<M: Message>(call: Call<M>, endpoint: &Endpoint<M>, l
     let Call { message, port } = call;
     ignoring_panic(|| port.fail(CallError::Timeout { message: M::name(), begun: false }));
     let undeliverable = Undeliverable { losses, instance: endpoint.id(), why, from_hook };
-    lose(message, endpoint.undelivered.as_deref(), undeliverable);
+    lose(message, endpoint.hook().as_deref(), undeliverable);
 }
 
 impl<M, S> TypedCell<M, S>

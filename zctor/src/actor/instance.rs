@@ -11,7 +11,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::actor::cell::InstanceCell;
+use crate::actor::cell::{Finished, InstanceCell};
 use crate::actor::dispatch::Dispatch;
 use crate::actor::double;
 use crate::actor::factory::StateFactory;
@@ -19,7 +19,7 @@ use crate::actor::handling::{count_handled, count_taken, downcast, return_permit
 use crate::actor::state::TypedCell;
 use crate::actor::state::{Origin, Typed};
 use crate::error::SpawnError;
-use crate::event::End;
+use crate::event::{AfterPanic, End, PanicOrigin};
 use crate::id::{Birth, InstanceId, Slot};
 use crate::mailbox::envelope::Serving;
 use crate::mailbox::mail::{Mail, Order};
@@ -66,7 +66,7 @@ where
         mailbox: Arc::clone(&local.mailbox),
         slot,
         delivery: &Delivery::ALL,
-        undelivered,
+        undelivered: undelivered.as_ref().map(Arc::downgrade),
         status: Status::live(),
         pooled,
         born,
@@ -82,6 +82,9 @@ where
         block: local.add(slot, M::name()),
         typed: Typed { state: RefCell::new(None), attachments: Cell::default() },
     });
+    if undelivered.is_some() {
+        instance.with_extras(|extras| extras.undelivered = undelivered);
+    }
     // It is in its slot before its state is built, so that messages which its factory sends to it find it there.
     local.occupy(Rc::clone(&instance) as Rc<dyn Instance>, M::CALL_DEPTH);
     let built = match factory {
@@ -230,12 +233,7 @@ where
         }
         self.common.phase.set(Phase::Live);
         match self.work(local, None, M::__on_start) {
-            // A shutdown does not wait for an instance that cannot start.
-            Some(Err(text)) if !local.mailbox.edge.is_open() => {
-                self.drop_state(local);
-                self.vacate(local, End::Panicked(text));
-            }
-            Some(Err(text)) => self.recover(local, Origin::Start, &text, || ()),
+            Some(Err(text)) => self.cannot_start(local, &text),
             _ => self.fulfil(local, Origin::Start),
         }
     }
@@ -244,15 +242,15 @@ where
         if self.common.phase.get() == Phase::Ended {
             return;
         }
-        self.run_on_stop(local);
-        self.drop_state(local);
+        self.run_on_stop(local, AfterPanic::Ended);
+        self.drop_state(local, AfterPanic::Ended);
         self.vacate(local, End::Stopped);
     }
 
     fn discard(&self, local: &Rc<Local>) {
         self.common.phase.set(Phase::Ended);
         self.endpoint.status.set_ended(&End::Stopped);
-        self.drop_state(local);
+        self.drop_state(local, AfterPanic::Ended);
         self.drop_factory();
         local.leave(self.slot(), &End::Stopped, |_| ()).tell();
     }
@@ -275,7 +273,7 @@ where
         };
         match message.fire(local, &*self, id) {
             Ok(message) => self.handle_own(local, message),
-            Err(text) => self.recover(local, Origin::Handler, &text, || ()),
+            Err(text) => self.recover(local, PanicOrigin::Timer, &text, || ()),
         }
     }
 
@@ -284,8 +282,13 @@ where
         match catch(|| pipe.poll(&waker)) {
             Ok(false) => self.with_extras(|extras| drop(extras.pipes.insert(id, (waker, pipe)))),
             Ok(true) => match run_user(0, None, || pipe.finish()) {
-                Ok(message) => self.handle_own(local, message),
-                Err(text) => self.recover(local, Origin::Handler, &text, || ()),
+                Ok(Finished::Last(message)) => self.handle_own(local, message),
+                Ok(Finished::More(message, pipe)) => {
+                    self.with_extras(|extras| drop(extras.pipes.insert(id, (waker, pipe))));
+                    self.handle_own(local, message);
+                }
+                Ok(Finished::Nothing) => {}
+                Err(text) => self.recover(local, PanicOrigin::Pipe, &text, || ()),
             },
             Err(_) => debug_assert!(false, "a pipe's own poll runs no user code"),
         }

@@ -6,10 +6,12 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Wake, Waker};
 
-use crate::actor::cell::PipeTask;
+use crate::actor::cell::{Finished, PipeTask};
 use crate::actor::recorder;
 use crate::client::message::{Message, Request};
+use crate::client::watch::PanicWatch;
 use crate::error::CallError;
+use crate::event::PanicEvent;
 use crate::id::Slot;
 use crate::mailbox::Mailbox;
 use crate::mailbox::mail::{Mail, Order};
@@ -137,9 +139,28 @@ impl<W: Running, F: FnOnce(W::Outcome) -> M, M> PipeTask<M> for Piped<W, F> {
         self.running.__poll(waker)
     }
 
-    fn finish(mut self: Box<Self>) -> M {
+    fn finish(mut self: Box<Self>) -> Finished<M> {
         let outcome = self.running.__take();
-        (self.then)(outcome)
+        Finished::Last((self.then)(outcome))
+    }
+}
+
+/// A watch of the panics of an instance: a pipe for each of them, one after the other.
+pub(super) struct PanicPipe<F> {
+    pub(super) watch: PanicWatch,
+    pub(super) then: F,
+}
+
+impl<F: FnMut(PanicEvent) -> M + 'static, M> PipeTask<M> for PanicPipe<F> {
+    fn poll(&mut self, waker: &Waker) -> bool {
+        self.watch.poll(waker)
+    }
+
+    fn finish(mut self: Box<Self>) -> Finished<M> {
+        match self.watch.take() {
+            Some(panic) => Finished::More((self.then)(panic), self),
+            None => Finished::Nothing,
+        }
     }
 }
 

@@ -11,6 +11,11 @@ use std::time::{Duration, Instant};
 /// pool goes on without it: messages that were sent to it in turn go to the others, and all else that is queued for it
 /// becomes dead letters.
 ///
+/// Every panic is told, with what becomes of the instance: see
+/// [`ActorEngine::on_panic`](crate::ActorEngine::on_panic). An instance that backs off is in
+/// [`ThreadStats::backing_off`](crate::ThreadStats::backing_off). In a pool with keys, an instance that ends leaves its keys
+/// to the others, whose states know nothing of them; one that is built again keeps its keys.
+///
 /// ```
 /// use std::time::Duration;
 /// use zctor::Restart;
@@ -122,11 +127,10 @@ impl Panics {
         {
             self.times.pop_front();
         }
-        let within = |window: Duration| self.times.iter().filter(|time| at.duration_since(**time) <= window).count();
-        if restart.limit.is_some_and(|(rebuilds, window)| within(window) > rebuilds as usize) {
+        if restart.limit.is_some_and(|(rebuilds, window)| self.within(window, at) > rebuilds as usize) {
             return Decision::End;
         }
-        match restart.backoff_after(within(WINDOW)) {
+        match restart.backoff_after(self.within(WINDOW, at)) {
             Some(backoff) => {
                 let extra = backoff.as_secs_f64() * restart.jitter * chance.clamp(0.0, 1.0);
                 Decision::BackOff(backoff.saturating_add(Duration::try_from_secs_f64(extra).unwrap_or_default()))
@@ -134,6 +138,22 @@ impl Panics {
             None => Decision::Rebuild,
         }
     }
+
+    /// How many count now, as far as they are remembered: in the window of the limit, or in that of the rest.
+    pub(crate) fn in_window(&self, restart: &Restart, at: Instant) -> usize {
+        self.within(restart.limit.map_or(WINDOW, |(_, window)| window), at)
+    }
+
+    /// How many of those that are remembered were within that time.
+    fn within(&self, window: Duration, at: Instant) -> usize {
+        since(&self.times, |time| at.saturating_duration_since(*time) > window)
+    }
+}
+
+/// The number of times, the oldest first, behind those that are too old. With a large limit there are many times: the
+/// boundary is searched for, and not counted up to.
+fn since(times: &VecDeque<Instant>, is_too_old: impl FnMut(&Instant) -> bool) -> usize {
+    times.len() - times.partition_point(is_too_old)
 }
 
 #[cfg(test)]
@@ -168,6 +188,19 @@ mod tests {
         let restart = Restart::at_most(2, Duration::from_secs(60)).backoff(Duration::ZERO, Duration::ZERO);
         assert_eq!(decisions(restart, &[0, 20, 40], 0.0), [Decision::Rebuild, Decision::Rebuild, Decision::End]);
         assert_eq!(decisions(restart, &[0, 50, 100, 150, 200], 0.0), [Decision::Rebuild; 5]);
+    }
+
+    #[test]
+    fn a_panic_among_a_million_looks_at_a_few() {
+        let start = crate::sys::clock::now();
+        let times: VecDeque<Instant> = (0..1_000_000).map(|at| start + Duration::from_micros(at)).collect();
+        let mut looks = 0;
+        let recent = since(&times, |time| {
+            looks += 1;
+            *time < start + Duration::from_micros(999_990)
+        });
+        assert_eq!(recent, 10);
+        assert!(looks <= 21, "{looks} looks");
     }
 
     #[test]

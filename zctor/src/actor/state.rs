@@ -107,7 +107,7 @@ where
 
     /// The context for a piece of the user's code.
     #[inline]
-    fn context(self: &Rc<Self>, local: &Rc<Local>) -> Context<M> {
+    pub(super) fn context(self: &Rc<Self>, local: &Rc<Local>) -> Context<M> {
         Context::new(Rc::clone(local), Rc::clone(self) as Rc<SharedCell<M>>)
     }
 

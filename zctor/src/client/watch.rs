@@ -3,9 +3,10 @@
 use std::sync::Arc;
 use std::task::Waker;
 
-use crate::event::{End, Ended};
+use crate::event::{End, Ended, PanicEvent};
 use crate::id::InstanceId;
 use crate::mailbox::Mailbox;
+use crate::mailbox::panic_inbox::PanicInbox;
 use crate::route::endpoint::Endpoint;
 use crate::route::payload::Payload;
 use crate::sys::awaited::Running;
@@ -112,6 +113,48 @@ impl Drop for Watch {
             let Mailbox { edge, roster, .. } = endpoint.mailbox();
             edge.unwatch(*waiter);
             roster.unwatch(endpoint.id().slot, *watcher);
+        }
+    }
+}
+
+/// Awaits the panics of one instance, one after the other.
+pub(crate) struct PanicWatch {
+    /// `None`: one that was not there any more.
+    who: Option<Arc<dyn Watched>>,
+    /// Where its panics come to, and the number of that place.
+    inbox: Option<(Arc<PanicInbox>, u64)>,
+}
+
+impl PanicWatch {
+    pub(crate) fn new(who: Option<Arc<dyn Watched>>) -> Self {
+        Self { who, inbox: None }
+    }
+
+    /// Whether a panic is there, or none can come any more. `waker` is woken once for each panic.
+    pub(crate) fn poll(&mut self, waker: &Waker) -> bool {
+        let Some(who) = &self.who else { return true };
+        match &self.inbox {
+            // It is looked at when it was woken: by a panic, or by the end of the other.
+            Some(_) => true,
+            None => {
+                let inbox = Arc::new(PanicInbox::new(waker.clone()));
+                let number = who.mailbox().roster.watch_panics(who.id().slot, &inbox);
+                self.inbox = number.map(|number| (inbox, number));
+                self.inbox.is_none()
+            }
+        }
+    }
+
+    /// The next panic. `None` if none can come any more.
+    pub(crate) fn take(&mut self) -> Option<PanicEvent> {
+        self.inbox.as_ref()?.0.take()
+    }
+}
+
+impl Drop for PanicWatch {
+    fn drop(&mut self) {
+        if let (Some(who), Some((_, number))) = (&self.who, &self.inbox) {
+            who.mailbox().roster.leave_panics(who.id().slot, *number);
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::actor::{Registration, install_on};
+use crate::mailbox::inner::Inner;
 use crate::mailbox::permits::Overflow;
 use crate::route::pools::Enlist;
 use crate::thread::run::Build;
@@ -38,6 +39,7 @@ pub struct ActorThread {
     pub(crate) stack_size: Option<usize>,
     pub(crate) mailbox_bound: Option<usize>,
     pub(crate) overflow: Overflow,
+    pub(crate) inner_bound: Option<(usize, Inner)>,
     pub(crate) builds: Vec<Build<Box<dyn Enlist>>>,
 }
 
@@ -113,6 +115,53 @@ impl ActorThread {
     /// [`mailbox_bound`](ActorThread::mailbox_bound); the default is [`Overflow::Wait`].
     pub fn overflow(mut self, overflow: Overflow) -> Self {
         self.overflow = overflow;
+        self
+    }
+
+    /// Lets at most `messages` messages and calls from inside, that is, from handlers of any engine, wait for its
+    /// instances at a time, all together; there is no such bound by default. A message counts until its handler begins.
+    /// 0 counts as 1.
+    ///
+    /// The `policy` says what becomes of a message that finds no room. Its sender never waits. Beside such a bound, a
+    /// call to an instance of the same thread waits its turn like any other.
+    ///
+    /// ```
+    /// use zctor::{ActorEngine, ActorThread, Context, Inner, SendError, actor};
+    ///
+    /// #[actor]
+    /// pub enum LogMessage {
+    ///     Line(u32),
+    /// }
+    /// struct Log;
+    /// impl LogHandler for Log {
+    ///     fn line(&mut self, _number: u32) {}
+    /// }
+    ///
+    /// #[actor(ctx)]
+    /// pub enum ChattyMessage {
+    ///     /// Gives the number of lines that were refused.
+    ///     #[reply(usize)]
+    ///     Chat,
+    /// }
+    /// struct Chatty;
+    /// impl ChattyHandler for Chatty {
+    ///     fn chat(&mut self, ctx: &mut Context<ChattyMessage>) -> usize {
+    ///         let sent: Vec<Result<(), SendError<_>>> = (0..100).map(|n| ctx.send(LogMessage::Line(n))).collect();
+    ///         sent.iter().filter(|sent| sent.as_ref().is_err_and(SendError::is_full)).count()
+    ///     }
+    /// }
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let engine = ActorEngine::new();
+    /// let thread = ActorThread::new().inner_bound(10, Inner::Refuse);
+    /// engine.spawn(thread.register(LogMessage::actor(|| Log)).register(ChattyMessage::actor(|| Chatty)))?;
+    /// // The log is on the same thread, and comes to nothing while the other chats.
+    /// assert_eq!(engine.call(ChattyMessage::chat())?, 90);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn inner_bound(mut self, messages: usize, policy: Inner) -> Self {
+        self.inner_bound = Some((messages, policy));
         self
     }
 

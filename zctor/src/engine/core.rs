@@ -8,11 +8,13 @@
 //! 3. A thread that comes to rest wakes the watchers, if there are any (`came_to_rest`). A watcher first counts itself
 //!    among them and then looks (`Core::watch`), so one of the two sees the other, and nobody polls.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use crate::error::ShutdownError;
+use crate::id::ThreadId;
 use crate::mailbox::Mailbox;
 use crate::mailbox::edge::Edge;
 use crate::mailbox::envelope::Envelope;
@@ -40,7 +42,7 @@ pub(crate) struct Core {
 pub(super) struct State {
     pub(super) next_thread: u32,
     /// In the order of their numbers, which is that of their start.
-    pub(super) threads: Vec<RunningThread>,
+    pub(super) threads: BTreeMap<ThreadId, RunningThread>,
     /// Threads that have ended, or are about to, and are still to be joined.
     pub(super) ended: Vec<Started>,
     /// Of the instances that have ended since the shutdown began.
@@ -86,7 +88,7 @@ impl Core {
 
     /// Whether no message is queued and no handler runs, on any thread.
     pub(super) fn is_quiet(state: &State) -> bool {
-        are_quiet(state.threads.iter().map(|running| &*running.mailbox))
+        are_quiet(state.threads.values().map(|running| &*running.mailbox))
     }
 
     /// Waits until `done` says so, or until the time that `until` gives is up; `true` if `done` said so.
@@ -150,8 +152,8 @@ impl Parent for Core {
 
     fn thread_ended(&self, mailbox: &Arc<Mailbox>) {
         let mut state = self.state.lock();
-        if let Some(index) = state.threads.iter().position(|running| Arc::ptr_eq(&running.mailbox, mailbox)) {
-            let running = state.threads.remove(index);
+        // A number names one thread of the engine, for ever.
+        if let Some(running) = state.threads.remove(&mailbox.thread) {
             // The handles of threads that are gone by now are dropped, so that those of short-lived threads do not pile
             // up.
             state.ended.retain(|handle| !handle.is_finished());
@@ -161,9 +163,9 @@ impl Parent for Core {
         self.state.notify();
     }
 
-    fn redirect(&self, envelope: &mut Envelope) {
+    fn redirect(&self, envelope: &mut Envelope, from_inner: bool) {
         if let Some(pool) = self.pools.of_type(envelope.message()) {
-            pool.take_over(envelope.content());
+            pool.take_over(envelope.content(), from_inner);
         }
     }
 }

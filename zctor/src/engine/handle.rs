@@ -12,7 +12,7 @@ use crate::engine::actor_thread::ActorThread;
 use crate::engine::core::Core;
 use crate::engine::registry::Registry;
 use crate::engine::stopped::Stopped;
-use crate::engine::{shutdown, spawn, stats, targets};
+use crate::engine::{replace, shutdown, spawn, stats, targets};
 use crate::error::{CallError, Refusal, SendError, SpawnError};
 use crate::id::{InstanceId, ThreadId};
 use crate::messaging;
@@ -107,7 +107,46 @@ impl EngineHandle {
     /// # Errors
     /// As [`ActorEngine::start`](crate::ActorEngine::start).
     pub fn start<A: Registration>(&self, actor: A) -> Result<<A::Message as Message>::Client, SpawnError> {
-        self.with(Err(SpawnError::Stopped), |core| spawn::start_one(core, actor).map(Into::into))
+        self.start_on(ActorThread::new(), actor)
+    }
+
+    /// Starts one instance in no pool on a described thread, as [`ActorEngine::start_on`](crate::ActorEngine::start_on)
+    /// does.
+    ///
+    /// # Errors
+    /// As [`ActorEngine::start_on`](crate::ActorEngine::start_on).
+    pub fn start_on<A: Registration>(
+        &self,
+        thread: ActorThread,
+        actor: A,
+    ) -> Result<<A::Message as Message>::Client, SpawnError> {
+        self.with(Err(SpawnError::Stopped), |core| spawn::start_on(core, thread, actor).map(Into::into))
+    }
+
+    /// Puts a new instance into the place of another, as [`ActorEngine::replace`](crate::ActorEngine::replace) does.
+    ///
+    /// # Errors
+    /// As [`ActorEngine::replace`](crate::ActorEngine::replace).
+    pub fn replace<A: Registration>(
+        &self,
+        instance: InstanceId,
+        actor: A,
+    ) -> Result<<A::Message as Message>::Client, SpawnError> {
+        self.replace_on(instance, ActorThread::new(), actor)
+    }
+
+    /// Replaces an instance by one on a described thread, as
+    /// [`ActorEngine::replace_on`](crate::ActorEngine::replace_on) does.
+    ///
+    /// # Errors
+    /// As [`ActorEngine::replace_on`](crate::ActorEngine::replace_on).
+    pub fn replace_on<A: Registration>(
+        &self,
+        instance: InstanceId,
+        thread: ActorThread,
+        actor: A,
+    ) -> Result<<A::Message as Message>::Client, SpawnError> {
+        self.with(Err(SpawnError::Stopped), |core| replace::replace_on(core, instance, thread, actor).map(Into::into))
     }
 
     pub(crate) fn client_of<M: Message>(&self) -> Result<Client<M>, CallError> {

@@ -13,6 +13,7 @@
 //! for the outcome.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::engine::core::{Core, EnginePhase, RunningThread, State};
@@ -24,8 +25,9 @@ use crate::mailbox::Mailbox;
 use crate::mailbox::mail::{Mail, Order};
 use crate::report::{InstanceReport, Report, RunningInstance, ThreadStats};
 use crate::sys::clock::{deadline, now};
-use crate::sys::frame::Frame;
-use crate::sys::spawn::{join_all, let_others_run, start_thread};
+use crate::sys::frame::{Frame, is_engines_own};
+use crate::sys::spawn::{Started, join_aside, let_others_run, start_thread};
+
 use crate::thread::local::local;
 use crate::thread::undelivered::divert;
 
@@ -49,7 +51,7 @@ fn begin_shutdown(core: &Core, limit: Option<Duration>) -> bool {
         EnginePhase::Open => {
             core.edge.close();
             // Senders that wait for room must see that the edge is closed.
-            state.threads.iter().for_each(|running| running.mailbox.wake_all());
+            state.threads.values().for_each(|running| running.mailbox.wake_all());
             state.phase = EnginePhase::Stopping { until: limit, has_driver: true };
             true
         }
@@ -78,7 +80,7 @@ fn seal_at(state: &State, begun: Instant) -> Option<Instant> {
     Some(until.checked_sub(grace).unwrap_or(until))
 }
 
-pub(super) fn drive_shutdown(core: &Core) {
+pub(super) fn drive_shutdown(core: &Arc<Core>) {
     let begun = now();
     let (state, quiet) = core.watch(Core::is_quiet, |state| seal_at(state, begun));
     drop(state);
@@ -87,20 +89,21 @@ pub(super) fn drive_shutdown(core: &Core) {
     }
     loop {
         let state = core.state.lock();
-        let Some(last) = state.threads.last().map(|running| Arc::clone(&running.mailbox)) else {
+        let Some(last) = state.threads.last_key_value().map(|(_, running)| Arc::clone(&running.mailbox)) else {
             break;
         };
-        let mailboxes: Vec<_> = state.threads.iter().map(|running| Arc::clone(&running.mailbox)).collect();
-        drop(state);
         if core.edge.is_sealed() {
             // The order is given up: each thread ends as soon as it can.
+            let mailboxes: Vec<_> = state.threads.values().map(|running| Arc::clone(&running.mailbox)).collect();
+            drop(state);
             mailboxes.iter().for_each(|mailbox| order_end(mailbox));
             let (state, _) = core.watch(|state| state.threads.is_empty(), deadline_of);
             drop(state);
             break;
         }
+        drop(state);
         order_end(&last);
-        let is_gone = |state: &State| !state.threads.iter().any(|running| Arc::ptr_eq(&running.mailbox, &last));
+        let is_gone = |state: &State| !state.threads.contains_key(&last.thread);
         let (state, gone) = core.watch(is_gone, |state| seal_at(state, begun));
         drop(state);
         if !gone {
@@ -116,10 +119,11 @@ fn order_end(mailbox: &Mailbox) {
     let _ = mailbox.push(Mail::order(to, Order::Shutdown));
 }
 
-fn finish_shutdown(core: &Core) {
-    let (ended, abandoned, until) = {
+fn finish_shutdown(core: &Arc<Core>) {
+    let (ended, abandoned) = {
         let mut state = core.state.lock();
-        (std::mem::take(&mut state.ended), std::mem::take(&mut state.threads), deadline_of(&state))
+        let threads = std::mem::take(&mut state.threads);
+        (std::mem::take(&mut state.ended), threads.into_values().collect::<Vec<_>>())
     };
     // Read before the waiters are answered, so that it still says which handler waits for which type.
     let threads: Vec<ThreadStats> = abandoned.iter().map(|running| thread_stats(&running.mailbox)).collect();
@@ -129,12 +133,10 @@ fn finish_shutdown(core: &Core) {
     }
     for RunningThread { mailbox, .. } in &abandoned {
         for mail in mailbox.close() {
-            divert(mailbox, core, mail);
+            divert(mailbox, &**core, mail);
         }
     }
-    // These threads have left the engine; only the destructors of the user's thread-locals may still run on them. With
-    // a deadline, they are waited for no longer than that.
-    join_all(ended, until);
+    join(core, ended);
     // Each instance of an abandoned thread is on its roster still, or has been reported by now.
     let living: Vec<_> = abandoned.iter().map(|running| running.mailbox.roster.abandon()).collect();
     for RunningInstance { instance, message } in living.iter().flatten().copied() {
@@ -146,7 +148,8 @@ fn finish_shutdown(core: &Core) {
     let mut instances = std::mem::take(&mut state.reports);
     instances.extend(abandoned_instances);
     instances.sort_by_key(|instance| instance.id);
-    let report = Report { instances, earlier: state.earlier, dead_letters, left };
+    let skipped = core.edge.losses.skipped();
+    let report = Report { instances, earlier: state.earlier, dead_letters, skipped, left };
     state.phase = EnginePhase::Stopped(if abandoned.is_empty() {
         Ok(report)
     } else {
@@ -155,6 +158,27 @@ fn finish_shutdown(core: &Core) {
     drop(state);
     core.state.notify();
     core.wake_awaiting();
+}
+
+/// Waits until threads are gone that have left the engine: only the destructors of the user's thread-locals still run there.
+/// They are waited for no longer than the shutdown may take, by a limit that it had or that it is given meanwhile.
+fn join(core: &Arc<Core>, ended: Vec<Started>) {
+    if ended.is_empty() {
+        return;
+    }
+    let gone = Arc::new(AtomicBool::new(false));
+    let tell = {
+        let (core, gone) = (Arc::clone(core), Arc::clone(&gone));
+        move || {
+            let state = core.state.lock();
+            gone.store(true, Ordering::Relaxed); // read under the same lock
+            drop(state);
+            core.state.notify();
+        }
+    };
+    if join_aside(ended, tell) {
+        drop(core.watch(|_| gone.load(Ordering::Relaxed), deadline_of));
+    }
 }
 
 /// Reads the ledger of abandoned threads and of their instances.
@@ -197,9 +221,7 @@ pub(crate) fn stop(core: &Arc<Core>, limit: Option<Duration>) {
 
 /// Begins the shutdown, drives it if no other thread does, and waits for its outcome.
 pub(crate) fn shutdown(core: &Arc<Core>, limit: Option<Duration>) -> Result<Report, ShutdownError> {
-    // An actor thread cannot wait for its own end. Nor can user code that the runtime calls: the thread that drives the
-    // shutdown may be the one that calls it.
-    if local().is_some() || Frame::current().is_user_code() {
+    if !may_wait() {
         stop(core, limit);
         return Err(ShutdownError::OnActorThread);
     }
@@ -209,16 +231,45 @@ pub(crate) fn shutdown(core: &Arc<Core>, limit: Option<Duration>) -> Result<Repo
     wait_stopped(core)
 }
 
+/// Shuts the engine down when its owner is dropped: waits no longer than `limit`, whatever another thread that drives the
+/// shutdown is held up by. The outcome is for those who ask for it.
+pub(crate) fn shutdown_by_drop(core: &Arc<Core>, limit: Duration) {
+    if !may_wait() {
+        return stop(core, Some(limit));
+    }
+    if begin_shutdown(core, Some(limit)) {
+        drive_shutdown(core);
+    }
+    drop(wait_stopped_until(core, deadline(limit)));
+}
+
+/// Whether the code that runs here may wait for the end of an engine.
+///
+/// An actor thread cannot wait for its own end, and its thread-locals may hold an engine when it is none any more. User code
+/// that the runtime calls cannot either: the thread that drives the shutdown may be the one that calls it.
+fn may_wait() -> bool {
+    local().is_none() && !is_engines_own() && !Frame::current().is_user_code()
+}
+
 /// Waits until the engine has stopped. Drives a shutdown that has begun and that no other thread drives.
-pub(crate) fn wait_stopped(core: &Core) -> Result<Report, ShutdownError> {
+pub(crate) fn wait_stopped(core: &Arc<Core>) -> Result<Report, ShutdownError> {
+    loop {
+        if let Some(outcome) = wait_stopped_until(core, None) {
+            return outcome;
+        }
+    }
+}
+
+/// As `wait_stopped`; `None` when the time is up.
+fn wait_stopped_until(core: &Arc<Core>, until: Option<Instant>) -> Option<Result<Report, ShutdownError>> {
     loop {
         let has_no_driver = |state: &State| matches!(state.phase, EnginePhase::Stopping { has_driver: false, .. });
         let is_over = |state: &State| matches!(state.phase, EnginePhase::Stopped(_)) || has_no_driver(state);
-        let (mut state, _) = core.watch(is_over, |_| None);
+        let (mut state, is_over) = core.watch(is_over, |_| until);
         match &mut state.phase {
-            EnginePhase::Stopped(outcome) => return outcome.clone(),
-            EnginePhase::Stopping { has_driver, .. } => *has_driver = true,
-            EnginePhase::Open => continue,
+            EnginePhase::Stopped(outcome) => return Some(outcome.clone()),
+            EnginePhase::Stopping { has_driver, .. } if is_over => *has_driver = true,
+            EnginePhase::Stopping { .. } | EnginePhase::Open => return None,
         }
         drop(state);
         drive_shutdown(core);

@@ -15,27 +15,48 @@ use crate::error::SpawnError;
 use crate::id::ThreadId;
 use crate::mailbox::Mailbox;
 use crate::mailbox::permits::Permits;
+use crate::reply::oneshot;
 use crate::route::endpoint::Endpoint;
 use crate::route::pools::Enlist;
-use crate::sys::frame::on_actor_thread;
+use crate::sys::frame::{Frame, on_actor_thread};
 #[cfg(feature = "testing")]
 use crate::thread::local::Local;
 use crate::thread::local::{Kept, Parent, local};
 use crate::thread::run::{Plan, Starting, ThreadGuard, start};
 use crate::thread::wait::wait;
 
+/// Lets a thread run that was started. Dropped in place of that, it ends the thread.
+pub(super) type Commit = oneshot::Sender<()>;
+
 /// A thread that was started. The endpoints that its builds give are for the registry.
 type Thread = Starting<Box<dyn Enlist>>;
 
 /// Starts threads, and registers all their instances at once; if one thread fails, none.
-pub(crate) fn spawn_all(core: &Arc<Core>, threads: Vec<ActorThread>) -> Result<Vec<ThreadId>, SpawnError> {
+fn spawn_all(core: &Arc<Core>, threads: Vec<ActorThread>) -> Result<Vec<ThreadId>, SpawnError> {
+    spawn_and(core, threads, run_all)
+}
+
+/// Lets threads run.
+pub(super) fn run_all(commits: Vec<Commit>) {
+    for commit in commits {
+        // It cannot fail: the thread waits for this and for nothing else.
+        let _ = commit.send(());
+    }
+}
+
+/// As `spawn_all`. When the instances are registered, `run` is given what lets their threads run.
+pub(super) fn spawn_and(
+    core: &Arc<Core>,
+    threads: Vec<ActorThread>,
+    run: impl FnOnce(Vec<Commit>),
+) -> Result<Vec<ThreadId>, SpawnError> {
     if threads.is_empty() || threads.iter().any(|thread| thread.builds.is_empty()) {
         return Err(SpawnError::Empty);
     }
     let ids = reserve_numbers(core, threads.len())?;
     let (mut starting, failure) = start_all(core, ids.clone(), threads);
     let failure = match (await_all(&mut starting), failure) {
-        (Ok(newcomers), None) => match publish(core, newcomers, starting) {
+        (Ok(newcomers), None) => match publish(core, newcomers, starting, run) {
             Ok(()) => return Ok(ids.map(ThreadId).collect()),
             Err(back) => {
                 starting = back;
@@ -44,8 +65,8 @@ pub(crate) fn spawn_all(core: &Arc<Core>, threads: Vec<ActorThread>) -> Result<V
         },
         (_, Some(failure)) | (Err(failure), None) => failure,
     };
+    return_numbers(core, ids.start + starting.len() as u32..ids.end);
     abort(core, starting);
-    return_numbers(core, ids);
     Err(failure)
 }
 
@@ -55,7 +76,10 @@ fn start_all(core: &Arc<Core>, ids: Range<u32>, threads: Vec<ActorThread>) -> (V
     for (id, thread) in ids.map(ThreadId).zip(threads) {
         let name = thread.name.unwrap_or_else(|| format!("{}-{id}", core.name));
         let permits = thread.mailbox_bound.map(|bound| Permits::new(bound, thread.overflow));
-        let mailbox = Mailbox::new(id, name, Arc::clone(&core.edge), permits);
+        let mut mailbox = Mailbox::new(id, name, Arc::clone(&core.edge), permits);
+        if let Some((bound, policy)) = thread.inner_bound {
+            mailbox = mailbox.with_inner_bound(bound, policy);
+        }
         let plan = Plan { stack_size: thread.stack_size, builds: thread.builds, keep: Box::new(keep(core)) };
         match start(Arc::clone(core) as Arc<dyn Parent>, Arc::new(mailbox), plan) {
             Ok(thread) => starting.push(thread),
@@ -83,20 +107,26 @@ fn await_all(starting: &mut [Thread]) -> Result<Vec<Box<dyn Enlist>>, SpawnError
     newcomers
 }
 
-/// Registers the instances and lets their threads run. Gives the threads back if the engine stops.
-fn publish(core: &Core, newcomers: Vec<Box<dyn Enlist>>, starting: Vec<Thread>) -> Result<(), Vec<Thread>> {
+/// Registers the instances; `run` lets their threads run. Gives the threads back if the engine stops.
+fn publish(
+    core: &Core,
+    newcomers: Vec<Box<dyn Enlist>>,
+    starting: Vec<Thread>,
+    run: impl FnOnce(Vec<Commit>),
+) -> Result<(), Vec<Thread>> {
     let mut state = core.state.lock();
     if !matches!(state.phase, EnginePhase::Open) {
         return Err(starting);
     }
     let published = core.pools.enlist(newcomers);
-    for thread in starting {
-        state.threads.push(RunningThread { mailbox: thread.mailbox, handle: Some(thread.handle) });
-        // It cannot fail: the thread waits for this and for nothing else.
-        let _ = thread.commit.send(());
+    let mut commits = Vec::with_capacity(starting.len());
+    for Starting { mailbox, handle, commit, .. } in starting {
+        state.threads.insert(mailbox.thread, RunningThread { mailbox, handle: Some(handle) });
+        commits.push(commit);
     }
-    state.threads.sort_by_key(|running| running.mailbox.thread);
     drop(state);
+    // Before code of the user's may run, which may call the new instances.
+    run(commits);
     published.finish();
     Ok(())
 }
@@ -122,7 +152,7 @@ pub(crate) fn spawn(core: &Arc<Core>, thread: ActorThread) -> Result<ThreadId, S
 
 /// Makes the calling thread one of the engine's.
 pub(crate) fn here(core: &Arc<Core>) -> Result<Here, SpawnError> {
-    if local().is_some() {
+    if local().is_some() || Frame::current().is_user_code() {
         return Err(SpawnError::OnActorThread);
     }
     let id = ThreadId(reserve_numbers(core, 1)?.start);
@@ -133,8 +163,7 @@ pub(crate) fn here(core: &Arc<Core>) -> Result<Here, SpawnError> {
     {
         let mut state = core.state.lock();
         if matches!(state.phase, EnginePhase::Open) {
-            state.threads.push(RunningThread { mailbox, handle: None });
-            state.threads.sort_by_key(|running| running.mailbox.thread);
+            state.threads.insert(id, RunningThread { mailbox, handle: None });
         } else {
             drop(state);
             return Err(SpawnError::Stopped);
@@ -177,7 +206,8 @@ fn reserve_numbers(core: &Core, count: usize) -> Result<Range<u32>, SpawnError> 
     Ok(first..next)
 }
 
-/// Takes the numbers of threads that failed back, to be given again; unless later numbers were given meanwhile.
+/// Takes back the numbers of threads that never started, to be given again; unless later numbers were given meanwhile.
+/// A thread that did start keeps its number even if it failed: its factories have seen it, and may have told it on.
 fn return_numbers(core: &Core, ids: Range<u32>) {
     let mut state = core.state.lock();
     if state.next_thread == ids.end {
@@ -185,11 +215,14 @@ fn return_numbers(core: &Core, ids: Range<u32>) {
     }
 }
 
-/// Starts one instance on a thread of its own, in no pool.
-pub(crate) fn start_one<A: Registration>(core: &Arc<Core>, actor: A) -> Result<Client<A::Message>, SpawnError> {
+/// Starts a thread with one instance more than are registered on it, in no pool.
+pub(crate) fn start_on<A: Registration>(
+    core: &Arc<Core>,
+    mut thread: ActorThread,
+    actor: A,
+) -> Result<Client<A::Message>, SpawnError> {
     let place = Arc::new(OnceLock::<Arc<Endpoint<A::Message>>>::new());
     let found = Arc::clone(&place);
-    let mut thread = ActorThread::new();
     thread.builds.push(Box::new(move |local| {
         // It cannot fail: the instance is built once.
         let _ = place.set(install_on::<A::Message>(local, false, actor)?);

@@ -8,7 +8,7 @@ use crate::mailbox::Mailbox;
 use crate::report::{Stats, ThreadStats};
 
 pub(super) fn stats(core: &Core) -> Stats {
-    let mailboxes: Vec<_> = core.state.lock().threads.iter().map(|running| Arc::clone(&running.mailbox)).collect();
+    let mailboxes: Vec<_> = core.state.lock().threads.values().map(|running| Arc::clone(&running.mailbox)).collect();
     let losses = &core.edge.losses;
     Stats {
         threads: mailboxes.iter().map(|mailbox| thread_stats(mailbox)).collect(),
@@ -30,5 +30,6 @@ pub(super) fn thread_stats(mailbox: &Mailbox) -> ThreadStats {
         panicked: meter.panicked.get(),
         runs: meter.running().and_then(|slot| mailbox.roster.find(slot)),
         waits: mailbox.waits.list(),
+        backing_off: mailbox.roster.backing_off(),
     }
 }

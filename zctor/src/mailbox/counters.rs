@@ -57,24 +57,38 @@ impl Meter {
     }
 }
 
-/// The waits of handlers on one thread that did not end at once, the outermost first.
+/// The waits of handlers on one thread that did not end at once, in the order in which they began.
 #[derive(Default)]
-pub(crate) struct Waits(Mutex<Vec<Wait>>);
+pub(crate) struct Waits(Mutex<Listed>);
+
+#[derive(Default)]
+struct Listed {
+    last: u64,
+    waits: Vec<(u64, Wait)>,
+}
 
 impl Waits {
-    /// Notes that an instance waits from now on, until `end`.
-    pub(crate) fn begin(&self, waiter: RunningInstance, callee: &'static str, on: ThreadId) {
+    /// Notes that an instance waits from now on, until `end` is called with the number that this gives.
+    pub(crate) fn begin(&self, waiter: RunningInstance, callee: &'static str, on: ThreadId) -> u64 {
         let RunningInstance { instance, message } = waiter;
-        lock(&self.0).push(Wait { instance, message, callee, on });
+        let mut listed = lock(&self.0);
+        listed.last += 1;
+        let number = listed.last;
+        listed.waits.push((number, Wait { instance, message, callee, on }));
+        number
     }
 
-    /// Notes that the innermost wait is over.
-    pub(crate) fn end(&self) {
-        lock(&self.0).pop();
+    /// Notes that a wait is over. It is the innermost of its thread, but for those of carried code.
+    pub(crate) fn end(&self, number: u64) {
+        let waits = &mut lock(&self.0).waits;
+        match waits.last() {
+            Some((last, _)) if *last == number => drop(waits.pop()),
+            _ => waits.retain(|(known, _)| *known != number),
+        }
     }
 
     pub(crate) fn list(&self) -> Vec<Wait> {
-        lock(&self.0).clone()
+        lock(&self.0).waits.iter().map(|(_, wait)| *wait).collect()
     }
 }
 

@@ -1,14 +1,15 @@
 //! Dead letters: accepted messages that no handler will get. Each is counted once, and reported once.
 //!
-//! It is reported to the engine's hook for dead letters. Without a hook a line is logged, at most one a second.
-//! Counting comes first: the hook is user code, and may never return. A message that a hook has sent is only counted,
-//! so that no loss leads to another without end.
+//! It is an event, and it is reported to the engine's hook for dead letters. Without a hook a line is logged, at most one
+//! a second. Counting comes first: the hook is user code, and may never return. A message that a hook has sent is only
+//! counted, so that no loss leads to another without end. Panics are reported likewise.
 
+use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use crate::event::{DeadLetter, Ended, Undelivered};
+use crate::event::{DeadLetter, Ended, PanicEvent, Undelivered};
 use crate::sys::clock::now;
 use crate::sys::frame::as_hook;
 use crate::sys::lock::lock;
@@ -68,7 +69,9 @@ pub(crate) struct Losses {
     refused: AtomicU64,
     on_dead_letter: Mutex<HookSlot<DeadLetter>>,
     on_end: Mutex<HookSlot<Ended>>,
+    on_panic: Mutex<HookSlot<PanicEvent>>,
     log: Mutex<Log>,
+    panic_log: Mutex<Log>,
 }
 
 /// The engine's hook for dead letters, if there is one just now.
@@ -108,21 +111,31 @@ impl Losses {
 
     /// Reports a message that was counted as lost.
     pub(crate) fn tell(&self, Listener(hook): Listener, letter: &DeadLetter) {
+        trace::dead_letter(letter);
         match hook {
             Some(hook) => run_hook(|| hook.get().into_iter().for_each(|hook| hook(letter))),
             // The caller knows of a call that it has given up.
             None if letter.why == Undelivered::GivenUp => {}
-            None => self.log(letter),
+            None => self.write(&self.log, letter),
         }
     }
 
-    fn log(&self, letter: &DeadLetter) {
+    /// Tells of a panic in the code of an instance.
+    pub(crate) fn panicked(&self, panic: &PanicEvent) {
+        trace::panicked(panic);
+        match HookSlot::hook(&self.on_panic) {
+            Some(hook) => run_hook(|| hook.get().into_iter().for_each(|hook| hook(panic))),
+            None => self.write(&self.panic_log, panic),
+        }
+    }
+
+    fn write(&self, log: &Mutex<Log>, event: &dyn fmt::Display) {
         if self.letters.load(Ordering::Relaxed) & CLOSED != 0 {
             return; // the last line was written
         }
-        let due = lock(&self.log).due(now());
+        let due = lock(log).due(now());
         if let Some(more) = due {
-            ignoring_panic(|| trace::dead_letter(letter, more));
+            ignoring_panic(|| trace::line(event, more));
         }
     }
 
@@ -141,15 +154,22 @@ impl Losses {
         drop(HookSlot::put(&self.on_end, Quiet::new(hook)));
     }
 
-    /// Closes the count, and drops the hooks, which may hold clients of this engine: it has stopped. Logs how many dead
-    /// letters were passed over.
+    pub(crate) fn on_panic(&self, hook: Box<dyn Fn(&PanicEvent) + Send + Sync>) {
+        drop(HookSlot::put(&self.on_panic, Quiet::new(hook)));
+    }
+
+    /// Closes the count, and drops the hooks, which may hold clients of this engine: it has stopped. Logs how many events
+    /// were passed over.
     pub(crate) fn finish(&self) {
         self.letters.fetch_or(CLOSED, Ordering::AcqRel); // before the hooks are dropped, see `count_at_edge`
         drop(HookSlot::close(&self.on_dead_letter));
         drop(HookSlot::close(&self.on_end));
-        let more = std::mem::take(&mut lock(&self.log).more);
-        if more > 0 {
-            ignoring_panic(|| trace::more_dead_letters(more));
+        drop(HookSlot::close(&self.on_panic));
+        for (log, what) in [(&self.log, "dead letters"), (&self.panic_log, "panics")] {
+            let more = std::mem::take(&mut lock(log).more);
+            if more > 0 {
+                ignoring_panic(|| trace::more_lines(more, what));
+            }
         }
     }
 
@@ -184,12 +204,12 @@ impl Losses {
 #[derive(Default)]
 struct Log {
     last: Option<Instant>,
-    /// How many dead letters were passed over since the last line.
+    /// How many events were passed over since the last line.
     more: u64,
 }
 
 impl Log {
-    /// Counts one more dead letter. If a line is due for it, gives the number of those that were passed over before it.
+    /// Counts one more event. If a line is due for it, gives the number of those that were passed over before it.
     fn due(&mut self, at: Instant) -> Option<u64> {
         if self.last.is_some_and(|last| at.saturating_duration_since(last) < Duration::from_secs(1)) {
             self.more += 1;

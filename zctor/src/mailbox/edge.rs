@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use crate::mailbox::dead_letters::Losses;
 use crate::sys::sync::{AtomicU8, Mutex, fence, lock};
-use crate::sys::unwind::ignoring_panic;
+use crate::sys::unwind::{ignoring_panic, wake};
 use crate::sys::waiters::Waiters;
 
 /// The state that all mailboxes and pools of an engine share: how far its edge has moved on, the callers to be woken
@@ -70,7 +70,7 @@ impl Edge {
         fence(Ordering::SeqCst); // pairs with the one in `is_abandoned`
         let wakers = lock(&self.waiters).take(0, usize::MAX);
         for waker in wakers {
-            ignoring_panic(|| waker.wake());
+            wake(waker);
         }
     }
 

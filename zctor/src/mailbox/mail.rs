@@ -28,7 +28,7 @@ pub(crate) struct Mail {
     /// Until its push into a mailbox is over, the number of the thread that pushes it: 0 for orders, which no sender
     /// takes back. From then on its number in the order of arrival, where `thread/queue.rs` needs that.
     pub(crate) number: u64,
-    /// How many messages are in it; 0 for an order.
+    /// How many messages are in it, or wait elsewhere for it; 0 for other orders.
     pub(crate) messages: u32,
     /// Whether it was sent in turn, so that a sibling of its receiver may take it over.
     pub(crate) in_turn: bool,
@@ -77,6 +77,8 @@ pub(crate) enum Order {
     Tick(u64),
     /// Look at the pipe with this number: it may be able to go on.
     Piped(u64),
+    /// Handle the next message that waits for the instance in the inner queue.
+    TakeInner,
     /// End the thread when all that came before is done with.
     Shutdown,
 }
@@ -128,6 +130,11 @@ impl Mail {
     #[inline(always)]
     pub(crate) fn numbered(self, number: Option<u64>) -> Self {
         Self { number: number.unwrap_or(self.number), ..self }
+    }
+
+    /// Whether it stands for mail that waits in the inner queue.
+    pub(crate) fn is_to_take(&self) -> bool {
+        matches!(self.contents, MailContents::Order(Order::TakeInner))
     }
 
     pub(crate) fn into_envelope(self) -> Option<Envelope> {

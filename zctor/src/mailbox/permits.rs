@@ -29,15 +29,14 @@ use std::sync::atomic::Ordering;
 use std::task::Waker;
 
 use crate::sys::sync::{AtomicUsize, Mutex, fence, lock};
-use crate::sys::unwind::ignoring_panic;
+use crate::sys::unwind::{ignoring_panic, wake};
 use crate::sys::waiters::Waiters;
 
 /// Says what becomes of a message from outside for which a bounded mailbox has no room.
 ///
 /// How long a sender waits for room depends on its view: a blocking client waits as long as it takes, or as long as
-/// `within` says; a non-blocking client does not wait. Actor threads never wait for room. Inside a handler, the
-/// messages of a blocking client always go through and take no room; a non-blocking client finds the mailbox full while
-/// messages from outside use its whole bound.
+/// `within` says; a non-blocking client does not wait. What a handler sends
+/// always goes through, by either view, and takes no room.
 ///
 /// ```
 /// use zctor::{ActorEngine, ActorThread, Overflow, actor};
@@ -208,7 +207,7 @@ impl Permits {
             woken
         };
         for waker in woken {
-            ignoring_panic(|| waker.wake());
+            wake(waker);
         }
     }
 

@@ -5,18 +5,19 @@
 //! bytes, which only its own thread writes, without a lock, and an index of its name. Watchers and the texts of panics
 //! are kept only for the instances that have them.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::Waker;
 use std::{array, ptr};
 
-use crate::event::End;
+use crate::event::{End, PanicEvent};
 use crate::id::{InstanceId, Slot, ThreadId};
 use crate::mailbox::counters::{Account, Block, account};
-use crate::report::{InstanceReport, RunningInstance};
+use crate::mailbox::panic_inbox::PanicInbox;
+use crate::report::{BackingOff, InstanceReport, RunningInstance};
 use crate::sys::sync::{Mutex, lock};
-use crate::sys::unwind::ignoring_panic;
+use crate::sys::unwind::{ignoring_panic, wake};
 use crate::sys::waiters::Waiters;
 
 /// The instances of one thread, as other threads see them.
@@ -38,8 +39,19 @@ struct Members {
     names: Vec<&'static str>,
     /// The wakers of the watchers, who wait for the end of an instance.
     watchers: HashMap<Slot, Box<Waiters>>,
+    /// Those who are to be told of panics.
+    panic_watchers: HashMap<Slot, PanicWatchers>,
+    /// The instances that back off.
+    backing_off: HashMap<Slot, BackingOff>,
     /// Whether the thread was abandoned, and all its instances were reported then.
     abandoned: bool,
+}
+
+/// Those who watch the panics of one instance, each under a number that grows in the order of joining.
+#[derive(Default)]
+struct PanicWatchers {
+    inboxes: BTreeMap<u64, Arc<PanicInbox>>,
+    last: u64,
 }
 
 /// The watchers that must still be told after an instance was taken off the roster.
@@ -48,14 +60,19 @@ pub(crate) struct Removed {
     /// Whether its end was not reported before, with its abandoned thread.
     pub(crate) is_first_report: bool,
     watchers: Option<Box<Waiters>>,
+    panic_watchers: Option<PanicWatchers>,
 }
 
 impl Removed {
     /// Wakes its watchers.
     pub(crate) fn tell(self) {
-        let Some(mut watchers) = self.watchers else { return };
-        for waker in watchers.take(0, usize::MAX) {
-            ignoring_panic(|| waker.wake());
+        if let Some(mut watchers) = self.watchers {
+            for waker in watchers.take(0, usize::MAX) {
+                wake(waker);
+            }
+        }
+        if let Some(watchers) = self.panic_watchers {
+            watchers.inboxes.values().for_each(|inbox| inbox.wake());
         }
     }
 }
@@ -123,7 +140,9 @@ impl Roster {
     pub(crate) fn remove(&self, slot: Slot, why: &End, report: impl FnOnce(InstanceReport)) -> Removed {
         // Reported under the lock, so that an abandonment finds the instance either on the roster or among the reports.
         let mut members = lock(&self.members);
-        let Some(name) = members.name(slot) else { return Removed { is_first_report: false, watchers: None } };
+        let Some(name) = members.name(slot) else {
+            return Removed { is_first_report: false, watchers: None, panic_watchers: None };
+        };
         members.occupants[slot.index as usize] = 0;
         if let End::Panicked(text) = why {
             lock(&self.panics).insert(slot, Arc::clone(text));
@@ -133,7 +152,9 @@ impl Roster {
             report(InstanceReport { left: 0, ..members.report(slot, self.id(slot), name) });
         }
         let watchers = if members.watchers.is_empty() { None } else { members.watchers.remove(&slot) };
-        Removed { is_first_report: !members.abandoned, watchers }
+        let panic_watchers =
+            if members.panic_watchers.is_empty() { None } else { members.panic_watchers.remove(&slot) };
+        Removed { is_first_report: !members.abandoned, watchers, panic_watchers }
     }
 
     /// Forgets the panic that ended an instance: nobody can ask for it any more.
@@ -192,6 +213,57 @@ impl Roster {
             waker
         };
         ignoring_panic(|| drop(waker));
+    }
+
+    /// Has the panics of an instance put into `inbox`, until its end or `leave_panics` with the number given. `None` if it
+    /// has ended.
+    pub(crate) fn watch_panics(&self, slot: Slot, inbox: &Arc<PanicInbox>) -> Option<u64> {
+        let mut members = lock(&self.members);
+        members.name(slot)?;
+        let watchers = members.panic_watchers.entry(slot).or_default();
+        watchers.last += 1;
+        watchers.inboxes.insert(watchers.last, Arc::clone(inbox));
+        Some(watchers.last)
+    }
+
+    pub(crate) fn leave_panics(&self, slot: Slot, number: u64) {
+        let inbox = {
+            let mut members = lock(&self.members);
+            let Some(watchers) = members.panic_watchers.get_mut(&slot) else { return };
+            let inbox = watchers.inboxes.remove(&number);
+            if watchers.inboxes.is_empty() {
+                members.panic_watchers.remove(&slot);
+            }
+            inbox
+        };
+        drop(inbox);
+    }
+
+    /// Tells those who watch an instance of a panic of it.
+    pub(crate) fn tell_panic(&self, event: &PanicEvent) {
+        let inboxes: Vec<_> = {
+            let members = lock(&self.members);
+            let Some(watchers) = members.panic_watchers.get(&event.instance.slot) else { return };
+            watchers.inboxes.values().cloned().collect()
+        };
+        inboxes.iter().for_each(|inbox| inbox.put(event.clone()));
+    }
+
+    // Those who back off.
+
+    pub(crate) fn begin_backoff(&self, slot: Slot, backing_off: BackingOff) {
+        lock(&self.members).backing_off.insert(slot, backing_off);
+    }
+
+    /// It is back, or will not come back.
+    pub(crate) fn end_backoff(&self, slot: Slot) {
+        lock(&self.members).backing_off.remove(&slot);
+    }
+
+    pub(crate) fn backing_off(&self) -> Vec<BackingOff> {
+        let mut all: Vec<_> = lock(&self.members).backing_off.values().copied().collect();
+        all.sort_by_key(|one| one.instance);
+        all
     }
 
     fn end(&self, members: &Members, slot: Slot) -> Option<End> {

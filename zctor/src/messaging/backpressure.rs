@@ -5,14 +5,16 @@ use std::task::Waker;
 use std::time::Instant;
 
 use crate::error::Refusal;
+use crate::id::Slot;
 use crate::mailbox::Mailbox;
 use crate::mailbox::permits::{Overflow, Permits, Ticket};
 use crate::messaging::binding::Binding;
 use crate::messaging::target::Target;
+use crate::route::endpoint::Endpoint;
 use crate::route::payload::Payload;
 use crate::route::pool::Chosen;
 use crate::sys::awaited::Awaited;
-use crate::sys::frame::may_wait_for_room;
+use crate::sys::frame::{is_inside_code, may_wait_for_room};
 use crate::thread::wait::wait;
 
 /// Chooses an instance, as `Target::choose` does; if its mailbox has no room, does what the mailbox's [`Overflow`]
@@ -35,6 +37,10 @@ pub(super) fn overflow<'a, M: Payload>(
     chosen: Chosen<'a, M>,
     until: impl FnOnce() -> Option<Instant>,
 ) -> Result<Chosen<'a, M>, Refusal> {
+    if is_inside_code() {
+        // There is an inner bound.
+        return Err(Refusal::Full);
+    }
     let overflow = chosen.endpoint().mailbox.permits.as_ref().map_or(Overflow::Wait, |permits| permits.overflow);
     match overflow {
         Overflow::DropNewest => Ok(chosen),
@@ -60,11 +66,41 @@ struct PermitWait<'t, 'a, M: Payload> {
     key: Option<u64>,
     /// Each with the sender's ticket there, which names its place among the waiters.
     mailboxes: Vec<(Arc<Mailbox>, Ticket)>,
+    /// The instance that it must go to, if no other will do, whose end it is told of: not all ends concern all senders.
+    only: Option<Watched>,
+}
+
+/// An instance in its mailbox; and the number of the watcher, once that has joined.
+struct Watched {
+    mailbox: Arc<Mailbox>,
+    slot: Slot,
+    number: Option<u64>,
+}
+
+impl Watched {
+    /// Has `waker` woken at the end of the instance, in place of the waker before.
+    fn watch(&mut self, waker: &Waker) {
+        self.unwatch();
+        // One that has ended is not chosen again.
+        self.number = self.mailbox.roster.watch(self.slot, waker.clone()).ok();
+    }
+
+    fn unwatch(&mut self) {
+        if let Some(number) = self.number.take() {
+            self.mailbox.roster.unwatch(self.slot, number);
+        }
+    }
+}
+
+impl Drop for Watched {
+    fn drop(&mut self) {
+        self.unwatch();
+    }
 }
 
 impl<'t, 'a, M: Payload> PermitWait<'t, 'a, M> {
     fn new(target: &'t Target<'a, M>, key: Option<u64>, chosen: &Chosen<'a, M>) -> Self {
-        let mut permit_wait = Self { target, key, mailboxes: Vec::new() };
+        let mut permit_wait = Self { target, key, mailboxes: Vec::new(), only: None };
         permit_wait.find_mailboxes(chosen);
         permit_wait
     }
@@ -74,7 +110,11 @@ impl<'t, 'a, M: Payload> PermitWait<'t, 'a, M> {
         let any_will_do = matches!((self.target.binding, self.key), (Binding::Turn(_) | Binding::LeastLoaded, None));
         let mailboxes = match self.target.pool {
             Some(pool) if any_will_do => pool.bounded(),
-            _ => vec![Arc::clone(&chosen.endpoint().mailbox)],
+            _ => {
+                let Endpoint { mailbox, slot, .. } = chosen.endpoint();
+                self.only = Some(Watched { mailbox: Arc::clone(mailbox), slot: *slot, number: None });
+                vec![Arc::clone(mailbox)]
+            }
         };
         for mailbox in mailboxes {
             if !self.mailboxes.iter().any(|(known, _)| Arc::ptr_eq(known, &mailbox)) {
@@ -117,6 +157,9 @@ impl<'a, M: Payload> Awaited for PermitWait<'_, 'a, M> {
             return None;
         }
         self.join(waker);
+        if let Some(only) = &mut self.only {
+            only.watch(waker);
+        }
         // After the sender has joined the waiters, so that a permit given back in between is not missed.
         match self.target.choose(self.key) {
             Ok(chosen) if chosen.is_full() => {

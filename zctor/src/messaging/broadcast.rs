@@ -12,7 +12,8 @@ use crate::messaging::target::Target;
 use crate::route::endpoint::{Endpoint, Entry, Way};
 use crate::route::payload::Payload;
 use crate::route::payload::{Kind, ToPort};
-use crate::route::pool::{Place, Places, Pool};
+use crate::route::places::{Place, Places};
+use crate::route::pool::Pool;
 use crate::sys::frame::Frame;
 
 /// What `call_all` gives: the reply of each instance, or why it has none, in registry order.
@@ -86,7 +87,7 @@ pub(crate) fn broadcast<M: Payload + Clone>(target: &Target<'_, M>, message: M) 
     let mut copies = Vec::with_capacity(everybody.len());
     copies.extend(everybody.iter().skip(1).map(|_| message.clone()));
     copies.push(message);
-    let (reached, missed) = send_copies(target, everybody.into_iter().zip(copies));
+    let (reached, missed) = send_copies(everybody.into_iter().zip(copies));
     match missed.into_iter().next() {
         Some(message) if reached == 0 => Err(target.send_error(message, nobody(target))),
         _ => Ok(reached),
@@ -101,7 +102,7 @@ pub(crate) fn broadcast_with<M: Payload>(
     let everybody = members.open(target).map_err(|refusal| target.call_error(refusal))?;
     let count = everybody.len();
     let copies = everybody.into_iter().map(|(endpoint, way)| ((endpoint, way), make(endpoint.id())));
-    let (reached, missed) = send_copies(target, copies);
+    let (reached, missed) = send_copies(copies);
     if missed.len() == count { Err(target.call_error(nobody(target))) } else { Ok(reached) }
 }
 
@@ -109,19 +110,21 @@ pub(crate) fn broadcast_with<M: Payload>(
 ///
 /// Gives how many instances were reached, and the copies that came back, since a thread or the engine has ended
 /// meanwhile.
-fn send_copies<'m, M: Payload>(
-    target: &Target<'_, M>,
-    copies: impl Iterator<Item = ((&'m Endpoint<M>, Way), M)>,
-) -> (usize, Vec<M>) {
+fn send_copies<'m, M: Payload>(copies: impl Iterator<Item = ((&'m Endpoint<M>, Way), M)>) -> (usize, Vec<M>) {
     let (mut reached, mut missed) = (0, Vec::new());
     for ((endpoint, way), copy) in copies {
-        let entry = endpoint.enter(target.view.waits());
+        let entry = endpoint.enter();
         if entry == Entry::Full {
             missed.extend(endpoint.drop_newest(copy).err());
             continue;
         }
         let mut place = Some(copy);
-        endpoint.send(way, &mut place, entry.sent_as(false));
+        if entry != Entry::Inner {
+            endpoint.send(way, &mut place, entry.sent_as(false));
+        } else if endpoint.send_inner(&mut place, entry.sent_as(false)).is_err() {
+            missed.extend(place.and_then(|copy| endpoint.drop_newest(copy).err()));
+            continue;
+        }
         reached += usize::from(place.is_none());
         missed.extend(place);
     }
@@ -133,7 +136,7 @@ pub(crate) fn call_all_with<M: Payload, R: 'static, K: Kind>(
     make: impl FnMut(InstanceId) -> (M, ToPort<M, R>),
 ) -> Result<Replies<R>, CallError> {
     let frame = Frame::current();
-    check_depth::<M, K>(frame)?;
+    check_depth::<M, K>(target, frame)?;
     let pendings = ask_all::<M, R, K>(target, make, call_deadline(target, frame))?;
     Ok(pendings.into_iter().map(|(id, reply)| (id, reply.wait())).collect())
 }

@@ -29,7 +29,8 @@ use crate::route::endpoint::{Endpoint, Entry, Way};
 use crate::route::payload::{Kind, Payload, ToPort};
 use crate::route::pool::Chosen;
 use crate::sys::clock::{deadline, now};
-use crate::sys::frame::Frame;
+use crate::sys::frame::{Frame, is_inside_code};
+use crate::thread::carried;
 use crate::thread::local::{OnTheSpot, local};
 
 /// Calls with the message in `place`, where its caller has made it (see `route/contents.rs`), and waits for the reply.
@@ -40,7 +41,7 @@ pub(crate) fn call<M: Payload, R: 'static, K: Kind>(
     port: ToPort<M, R>,
 ) -> Result<R, CallError> {
     let frame = Frame::current();
-    check_depth::<M, K>(frame)?;
+    check_depth::<M, K>(target, frame)?;
     let until = call_deadline(target, frame);
     let key = place.as_ref().and_then(M::key);
     let mut reply = None;
@@ -77,8 +78,9 @@ pub(super) fn call_deadline<M: Payload>(target: &Target<'_, M>, frame: Frame) ->
 
 /// Whether the code that runs in this frame may wait for a reply.
 #[inline]
-pub(super) fn check_depth<M: Payload, K: Kind>(frame: Frame) -> Result<(), CallError> {
-    let is_allowed = frame.may_wait_for(K::depth(M::CALL_DEPTH));
+pub(super) fn check_depth<M: Payload, K: Kind>(target: &Target<'_, M>, frame: Frame) -> Result<(), CallError> {
+    let depth = K::depth(M::CALL_DEPTH);
+    let is_allowed = frame.may_wait_for(depth) || carried::may_wait_for(frame, depth, |home| target.lives_on(home));
     if is_allowed { Ok(()) } else { Err(undeclared(M::name())) }
 }
 
@@ -150,7 +152,11 @@ fn start<'a, M: Payload, R: 'static>(
             }
             fits => call = fits,
         }
-        chosen.endpoint().call(chosen.way, &mut call, chosen.sent_as());
+        if chosen.entry != Entry::Inner {
+            chosen.endpoint().call(chosen.way, &mut call, chosen.sent_as());
+        } else if let Err(refusal) = chosen.endpoint().call_inner(&mut call, chosen.sent_as()) {
+            return Err(target.call_error(refusal));
+        }
         let Some(Call { message, .. }) = &call else { return Ok((receiver, chosen)) };
         chosen = again(message.key())?;
     }
@@ -176,7 +182,7 @@ pub(super) fn request_at<M: Payload, R: 'static, K: Kind>(
     (message, port): (M, ToPort<M, R>),
     until: Option<Instant>,
 ) -> Pending<R> {
-    let chosen = Chosen::bound(endpoint, way, endpoint.enter(target.view.waits()));
+    let chosen = Chosen::bound(endpoint, way, endpoint.enter());
     let none = |_| Err(target.call_error(Refusal::Stopped));
     pending::<M, R, K>(target, start(target, chosen, message, port, Cancellation::new(until), none))
 }
@@ -199,10 +205,12 @@ fn pending<M: Payload, R: 'static, K: Kind>(
 #[cold]
 fn turn_away<M: Payload>(target: &Target<'_, M>, endpoint: &Endpoint<M>, message: M) -> CallError {
     match &endpoint.mailbox.permits {
-        Some(Permits { overflow: Overflow::DropNewest, .. }) => match endpoint.drop_newest(message) {
-            Ok(()) => CallError::Full { message: M::name() },
-            Err(_) => target.call_error(Refusal::Stopped),
-        },
+        Some(Permits { overflow: Overflow::DropNewest, .. }) if !is_inside_code() => {
+            match endpoint.drop_newest(message) {
+                Ok(()) => CallError::Full { message: M::name() },
+                Err(_) => target.call_error(Refusal::Stopped),
+            }
+        }
         _ => target.call_error(Refusal::Full),
     }
 }
@@ -243,7 +251,7 @@ fn call_here<M: Payload>(
         let (losses, why) = (&local.mailbox.edge.losses, Undelivered::GivenUp);
         losses.count(1, why);
         let undeliverable = Undeliverable { losses, instance: endpoint.id(), why, from_hook: false };
-        place.take().into_iter().for_each(|message| lose(message, endpoint.undelivered.as_deref(), undeliverable));
+        place.take().into_iter().for_each(|message| lose(message, endpoint.hook().as_deref(), undeliverable));
         return Err(CallError::Timeout { message: M::name(), begun: false });
     }
     let panic = match callee.handle_here(&local, place, reply, until) {

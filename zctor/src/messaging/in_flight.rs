@@ -47,6 +47,11 @@ impl<R, B: Deref<Target = Mailbox>> InFlight<R, B> {
         Self { receiver, mailbox, message, attending: None }
     }
 
+    /// The mailbox of the callee's thread.
+    pub(crate) fn mailbox(&self) -> &Mailbox {
+        &self.mailbox
+    }
+
     /// The call's own deadline.
     pub(crate) fn deadline(&self) -> Option<Instant> {
         self.receiver.cancellation().deadline()
@@ -106,12 +111,13 @@ impl<R, B: Deref<Target = Mailbox>> InFlight<R, B> {
 
     /// Has `waker` woken if threads are abandoned, and at the time of the alarm.
     fn watch(&mut self, waker: &Waker, alarm: Option<Instant>) {
-        let is_known = self.attending.as_ref().is_some_and(|known| known.waker.will_wake(waker));
+        let has_alarm = |known: &Attendance| alarm.is_none() || known.alarm.is_some();
+        let is_known = self.attending.as_ref().is_some_and(|known| known.waker.will_wake(waker) && has_alarm(known));
         if is_known || waker.will_wake(Waker::noop()) {
             return;
         }
         self.unwatch();
-        let alarm = alarm.map(|time| set_alarm(time, waker.clone()));
+        let alarm = alarm.and_then(|time| set_alarm(time, waker.clone()));
         self.attending = Some(Attendance { waker: waker.clone(), number: self.mailbox.edge.watch(waker), alarm });
     }
 }

@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
+use std::ptr;
 use std::sync::Arc;
 use std::task::{Context as TaskContext, Poll, Waker};
 use std::time::{Duration, Instant};
@@ -15,6 +16,7 @@ use crate::messaging::in_flight::InFlight;
 use crate::reply::reply_to::Outcome;
 use crate::sys::clock::{deadline, now};
 use crate::sys::frame::Frame;
+use crate::thread::carried;
 use crate::thread::wait::wait;
 
 /// A reply on its way. The request went out when this was made.
@@ -243,7 +245,16 @@ impl<R> Pending<R> {
 
     /// Whether the code that runs here may wait for this reply.
     fn check(&self) -> Result<(), CallError> {
-        if Frame::current().may_wait_for(self.depth) { Ok(()) } else { Err(undeclared((self.message)())) }
+        let frame = Frame::current();
+        let lives_on = |home: &Mailbox| match &*self.state.borrow() {
+            State::Sent(sent) => ptr::eq(sent.call.mailbox(), home),
+            State::Refused(_) | State::Taken => false,
+        };
+        if frame.may_wait_for(self.depth) || carried::may_wait_for(frame, self.depth, lives_on) {
+            Ok(())
+        } else {
+            Err(undeclared((self.message)()))
+        }
     }
 
     /// The deadline of the handler that waits, unless the request was made by `without_deadline`.
@@ -278,12 +289,11 @@ impl<R> Future for Pending<R> {
     type Output = Result<R, CallError>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Self::Output> {
-        if let Err(refused) = self.check() {
-            return Poll::Ready(Err(refused));
-        }
-        // Inside a handler the executor cannot serve this thread, which the callee may need: so this waits, and serves.
-        if Frame::current().is_user_code() {
-            return Poll::Ready(self.wait());
+        let frame = Frame::current();
+        // Inside a handler the executor cannot serve this thread, which the callee may need: so this waits, and serves. A
+        // reply that is there need not be waited for.
+        if frame.is_user_code() && !frame.is_waker() {
+            return Poll::Ready(self.try_take().unwrap_or_else(|| self.wait()));
         }
         match self.poll_with(cx.waker()) {
             Some(outcome) => Poll::Ready(outcome),

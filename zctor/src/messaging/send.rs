@@ -3,6 +3,7 @@
 use crate::error::{Refusal, SendError};
 use crate::messaging::backpressure::{enter, room_deadline};
 use crate::messaging::target::Target;
+use crate::route::endpoint::Entry;
 use crate::route::payload::Payload;
 
 /// Sends the message in `place`, where its sender has made it: see `route/contents.rs`.
@@ -35,6 +36,9 @@ pub(super) fn try_send<M: Payload>(target: &Target<'_, M>, place: &mut Option<M>
 #[inline(never)]
 fn send_by_choice<M: Payload>(target: &Target<'_, M>, key: Option<u64>, place: &mut Option<M>) -> Result<(), Refusal> {
     let chosen = enter(target, key, || room_deadline(target))?;
+    if chosen.entry == Entry::Inner {
+        return chosen.endpoint().send_inner(place, chosen.sent_as());
+    }
     if !chosen.is_full() {
         chosen.endpoint().send(chosen.way, place, chosen.sent_as());
         return Ok(());

@@ -9,6 +9,7 @@ use crate::messaging::backpressure::{overflow, room_deadline};
 use crate::messaging::binding::Binding;
 use crate::messaging::send::try_send;
 use crate::messaging::target::Target;
+use crate::route::endpoint::Entry;
 use crate::route::payload::Payload;
 use crate::route::pool::Chosen;
 
@@ -71,9 +72,7 @@ fn send_each<'a, M: Payload>(
     for message in messages.by_ref() {
         let key = message.key();
         let chosen = match (target.binding, key) {
-            (Binding::LeastLoaded, None) => {
-                target.pool().and_then(|pool| pool.least_loaded(target.view.waits(), |id| batches.given_to(id)))
-            }
+            (Binding::LeastLoaded, None) => target.pool().and_then(|pool| pool.least_loaded(|id| batches.given_to(id))),
             (_, key) => target.choose(key),
         };
         let chosen = match chosen {
@@ -87,6 +86,16 @@ fn send_each<'a, M: Payload>(
         let placed = match chosen {
             Ok(chosen) if chosen.is_full() => {
                 chosen.endpoint().drop_newest(message).map_err(|message| (message, Refusal::Stopped))
+            }
+            Ok(chosen) if chosen.entry == Entry::Inner => {
+                let mut place = Some(message);
+                match (chosen.endpoint().send_inner(&mut place, chosen.sent_as()), place) {
+                    (Err(refusal), Some(message)) => Err((message, refusal)),
+                    (_, back) => {
+                        batches.late.extend(back);
+                        Ok(())
+                    }
+                }
             }
             Ok(chosen) => {
                 batches.add(chosen, message);

@@ -1,12 +1,16 @@
 //! Targets: which instances a send or a call is for, by pool, binding and view; and the choice of one of them.
 
+use std::ptr;
+
 use crate::error::{CallError, Refusal, SendError};
+use crate::mailbox::Mailbox;
 use crate::mailbox::edge::Edge;
 use crate::mailbox::mail::SentAs;
 use crate::messaging::binding::{Binding, Limit, View};
 use crate::route::endpoint::{Endpoint, Way};
 use crate::route::payload::Payload;
-use crate::route::pool::{Chosen, Places, Pool, known_pool};
+use crate::route::places::Places;
+use crate::route::pool::{Chosen, Pool, known_pool};
 use crate::thread::local::Local;
 
 /// All that a send or a call needs to know besides its message, borrowed. Clients, engines and contexts all send by it.
@@ -68,6 +72,14 @@ impl<'a, M: Payload> Target<'a, M> {
         })
     }
 
+    /// Whether one of the instances that this may choose lives on the thread of a mailbox.
+    pub(super) fn lives_on(&self, mailbox: &Mailbox) -> bool {
+        match self.binding {
+            Binding::One(endpoint) => ptr::eq(&*endpoint.mailbox, mailbox),
+            _ => self.pool.is_some_and(|pool| pool.lives_on(mailbox)),
+        }
+    }
+
     /// Counts a refusal of so many messages.
     pub(super) fn refused(&self, refusal: Refusal, messages: usize) -> Refusal {
         if let Some(edge) = self.engine_edge() {
@@ -100,13 +112,13 @@ impl<'a, M: Payload> Target<'a, M> {
         match (self.binding, key) {
             (Binding::One(endpoint), _) => {
                 let way = endpoint.admit()?;
-                Ok(Chosen::bound(endpoint, way, endpoint.enter(self.view.waits())))
+                Ok(Chosen::bound(endpoint, way, endpoint.enter()))
             }
             (Binding::NotFound(_), _) => Err(Refusal::Stopped),
-            (Binding::Key(key), _) => self.pool()?.of_key(*key, self.view.waits()),
-            (_, Some(key)) => self.pool()?.of_key(key, self.view.waits()),
-            (Binding::LeastLoaded, None) => self.pool()?.least_loaded(self.view.waits(), |_| 0),
-            (Binding::Turn(_), None) => self.pool()?.next(self.view.waits()),
+            (Binding::Key(key), _) => self.pool()?.of_key(*key),
+            (_, Some(key)) => self.pool()?.of_key(key),
+            (Binding::LeastLoaded, None) => self.pool()?.least_loaded(|_| 0),
+            (Binding::Turn(_), None) => self.pool()?.next(),
         }
     }
 

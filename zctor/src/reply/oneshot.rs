@@ -15,7 +15,7 @@ use std::task::Waker;
 use crate::reply::cancellation::{Caller, Cancellation};
 use crate::sys::awaited::Awaited;
 use crate::sys::sync::{AtomicU8, Mutex, lock};
-use crate::sys::unwind::ignoring_panic;
+use crate::sys::unwind::{ignoring_panic, wake};
 
 const WAITING: u8 = 0;
 
@@ -71,7 +71,7 @@ impl<T> Oneshot<T> {
             (refused, inner.waker.take())
         };
         if let Some(waker) = waker {
-            ignoring_panic(|| waker.wake());
+            wake(waker);
         }
         refused
     }

@@ -24,7 +24,7 @@
 use std::any::{Any, TypeId};
 use std::collections::VecDeque;
 use std::mem::take;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use crate::error::CallError;
 use crate::event::{DeadLetter, Undelivered};
@@ -81,12 +81,26 @@ pub(super) trait Content: Default + Send + 'static {
     fn discard(&mut self, undeliverable: Undeliverable<'_>, hook: Option<&OnUndelivered<Self::Message>>);
 }
 
+/// Moves a content from its place into an envelope, which carries the hook of the actor that it is for. `None` if that hook
+/// is gone, for the instance has ended: the content stays in its place then, and is refused.
 #[inline]
-pub(super) fn enclose<C: Content>(content: C, undelivered: Option<&Arc<OnUndelivered<C::Message>>>) -> Envelope {
+pub(super) fn enclose<C: Content>(
+    place: &mut C,
+    undelivered: Option<&Weak<OnUndelivered<C::Message>>>,
+) -> Option<Envelope> {
     match undelivered {
-        None => erase(Contents { content, undelivered: NoHook }),
-        Some(hook) => erase(Contents { content, undelivered: Arc::clone(hook) }),
+        None => Some(bare(place)),
+        Some(hook) => {
+            let undelivered = hook.upgrade()?;
+            Some(erase(Contents { content: take(place), undelivered }))
+        }
     }
+}
+
+/// Moves a content into an envelope without a hook.
+#[inline]
+pub(super) fn bare<C: Content>(place: &mut C) -> Envelope {
+    erase(Contents { content: take(place), undelivered: NoHook })
 }
 
 #[cold]
@@ -226,7 +240,11 @@ impl<M: Payload<Port: Send> + Send> Content for Option<Call<M>> {
 
     fn discard(&mut self, undeliverable: Undeliverable<'_>, hook: Option<&OnUndelivered<M>>) {
         if let Some(Call { message, port }) = self.take() {
-            ignoring_panic(|| port.fail(CallError::Stopped { message: M::name() }));
+            let error = match undeliverable.why {
+                Undelivered::Full => CallError::Full { message: M::name() },
+                _ => CallError::Stopped { message: M::name() },
+            };
+            ignoring_panic(|| port.fail(error));
             lose(message, hook, undeliverable);
         }
     }

@@ -1,19 +1,19 @@
 //! Endpoints: where one instance lives, whether it takes mail, and how mail gets there.
 
 use std::collections::VecDeque;
-use std::mem::take;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Arc, Weak};
 
 use crate::error::Refusal;
 use crate::event::{End, Undelivered};
 use crate::id::{Birth, InstanceId, Slot};
 use crate::mailbox::Mailbox;
 use crate::mailbox::envelope::{Envelope, Undeliverable};
+use crate::mailbox::inner::{Inner, InnerQueue, Same};
 use crate::mailbox::mail::{Mail, Order, SentAs};
 use crate::mailbox::permits::Permits;
 use crate::reply::cancellation::Cancellation;
-use crate::route::contents::{Call, Content, NoHook, OnUndelivered, enclose, join, lose_at_edge, open};
+use crate::route::contents::{Call, Content, NoHook, OnUndelivered, bare, enclose, join, lose_at_edge, open};
 use crate::route::payload::Payload;
 use crate::route::payload::Port;
 use crate::sys::frame::is_inside_code;
@@ -25,19 +25,56 @@ impl<M: Payload<Port: Send> + Send> Delivery<M> {
             if way == Way::Here && queue_here(place, endpoint, sent_as) {
                 return;
             }
-            let mail = single(place, endpoint, sent_as).signed();
-            take_back(place, endpoint.mailbox.push(mail));
+            match enclose(place, endpoint.undelivered.as_ref()) {
+                Some(envelope) => {
+                    let mail = Mail::message(endpoint.slot, envelope, sent_as).signed();
+                    take_back(place, endpoint.mailbox.push(mail));
+                }
+                None => endpoint.refuse(1, sent_as),
+            }
         },
         call: |place, endpoint, way, sent_as| {
             let cancellation = place.as_ref().and_then(|call| call.port.cancellation());
             let can_be_given_up = cancellation.is_some_and(Cancellation::can_be_given_up);
-            let envelope = enclose(take(place), endpoint.undelivered.as_ref());
-            take_back(place, endpoint.deliver(way, Mail::call(endpoint.slot, envelope, can_be_given_up, sent_as)));
+            match enclose(place, endpoint.undelivered.as_ref()) {
+                Some(envelope) => {
+                    let mail = Mail::call(endpoint.slot, envelope, can_be_given_up, sent_as);
+                    take_back(place, endpoint.deliver(way, mail));
+                }
+                None => endpoint.refuse(1, sent_as),
+            }
+        },
+        inner: |place, endpoint, sent_as| {
+            let Some(inner) = &endpoint.mailbox.inner else { return true };
+            let same = place.as_ref().filter(|_| inner.policy == Inner::Conflate).map(|message| Same {
+                to: endpoint.slot,
+                variant: message.variant(),
+                key: message.key(),
+            });
+            // Without an envelope the instance has ended: the message stays in its place.
+            let Some(envelope) = enclose(place, endpoint.undelivered.as_ref()) else { return true };
+            let mail = Mail::message(endpoint.slot, envelope, sent_as);
+            take_back_inner(place, endpoint.mailbox.push_inner(inner, mail, same))
+        },
+        inner_call: |place, endpoint, sent_as| {
+            let Some(inner) = &endpoint.mailbox.inner else { return true };
+            let cancellation = place.as_ref().and_then(|call| call.port.cancellation());
+            let can_be_given_up = cancellation.is_some_and(Cancellation::can_be_given_up);
+            let Some(envelope) = enclose(place, endpoint.undelivered.as_ref()) else { return true };
+            let mail = Mail::call(endpoint.slot, envelope, can_be_given_up, sent_as);
+            take_back_inner(place, endpoint.mailbox.push_inner(inner, mail, None))
         },
         batch: |messages, endpoint, way, sent_as| {
-            let batch = endpoint.mailbox.buffers.fill(messages);
-            let envelope = enclose(batch, endpoint.undelivered.as_ref());
-            take_back(messages, endpoint.deliver_batch(way, Mail::batch(endpoint.slot, envelope, sent_as)));
+            let mut batch = endpoint.mailbox.buffers.fill(messages);
+            match enclose(&mut batch, endpoint.undelivered.as_ref()) {
+                Some(envelope) => {
+                    take_back(messages, endpoint.deliver_batch(way, Mail::batch(endpoint.slot, envelope, sent_as)));
+                }
+                None => {
+                    endpoint.refuse(batch.len(), sent_as);
+                    *messages = batch;
+                }
+            }
         },
     };
 }
@@ -50,26 +87,38 @@ fn take_back<C: Content>(place: &mut C, refused: Option<Mail>) {
     }
 }
 
-/// Mail with one message.
-#[inline(always)]
-fn single<M: Payload + Send>(place: &mut Option<M>, endpoint: &Endpoint<M>, sent_as: SentAs) -> Mail {
-    Mail::message(endpoint.slot, enclose(take(place), endpoint.undelivered.as_ref()), sent_as)
+/// As `take_back`, for the inner queue; `false` if there was no room.
+fn take_back_inner<C: Content>(place: &mut C, pushed: Result<Option<Mail>, Mail>) -> bool {
+    let has_room = pushed.is_ok();
+    take_back(place, pushed.unwrap_or_else(Some));
+    has_room
 }
 
-/// Queues a message for an instance of this thread, by `thread::serve::send_here`; `false` if the thread is no more.
+/// Queues a message for an instance of this thread, by `thread::serve::send_here`; `false` if the thread is no more,
+/// or the instance has ended since it was asked.
 #[inline(always)]
 fn queue_here<M: Payload + Send>(place: &mut Option<M>, endpoint: &Endpoint<M>, sent_as: SentAs) -> bool {
+    if endpoint.undelivered.is_some() && endpoint.status.has_ended() {
+        return false;
+    }
     let buffers = &endpoint.mailbox.buffers;
     let add = |envelope: &mut Envelope, place: &mut Option<M>| match &endpoint.undelivered {
         None => join::<M, NoHook>(envelope, place, buffers),
         Some(_) => join::<M, Arc<OnUndelivered<M>>>(envelope, place, buffers),
     };
-    send_here(place, (endpoint.slot, M::CALL_DEPTH), sent_as, add, |place| single(place, endpoint, sent_as))
+    send_here(place, (endpoint.slot, M::CALL_DEPTH), sent_as, add, |place| {
+        // The hook of an instance of this thread is there as long as that has not ended.
+        let envelope = enclose(place, endpoint.undelivered.as_ref()).unwrap_or_else(|| bare(place));
+        Mail::message(endpoint.slot, envelope, sent_as)
+    })
 }
 
 /// Moves a content from its place into an envelope and delivers that; puts it back if it is refused. All in one step,
 /// so that it is moved once: see `contents.rs`.
 type DeliverFn<M, C> = fn(&mut C, &Endpoint<M>, Way, SentAs);
+
+/// Does the same, into the inner queue; `false` if there is no room.
+type DeliverInnerFn<M, C> = fn(&mut C, &Endpoint<M>, SentAs) -> bool;
 
 /// The functions that put messages of one type into envelopes and deliver them.
 ///
@@ -79,6 +128,8 @@ pub(crate) struct Delivery<M: Payload> {
     pub(crate) send: DeliverFn<M, Option<M>>,
     pub(crate) call: DeliverFn<M, Option<Call<M>>>,
     pub(crate) batch: DeliverFn<M, VecDeque<M>>,
+    pub(crate) inner: DeliverInnerFn<M, Option<M>>,
+    pub(crate) inner_call: DeliverInnerFn<M, Option<Call<M>>>,
 }
 
 /// Where one instance lives, and how mail gets there. All clients of the instance share one endpoint, so that a client
@@ -87,8 +138,9 @@ pub(crate) struct Endpoint<M: Payload> {
     pub(crate) mailbox: Arc<Mailbox>,
     pub(crate) slot: Slot,
     pub(crate) delivery: &'static Delivery<M>,
-    /// The actor's hook for undelivered messages.
-    pub(crate) undelivered: Option<Arc<OnUndelivered<M>>>,
+    /// The actor's hook for undelivered messages. The instance holds it, and each envelope that is under way, but no client:
+    /// the hook may hold one, and both would be held for ever.
+    pub(crate) undelivered: Option<Weak<OnUndelivered<M>>>,
     pub(crate) status: Status,
     /// Whether the instance is, or will be, in the pool of its type.
     pub(crate) pooled: bool,
@@ -135,39 +187,63 @@ impl<M: Payload> Endpoint<M> {
     /// As `admit`, but only if the mailbox has no bound.
     #[inline]
     pub(crate) fn admit_freely(&self) -> Option<Way> {
-        self.admit().ok().filter(|_| self.mailbox.permits.is_none())
+        self.admit().ok().filter(|_| !self.mailbox.is_bounded)
     }
 
-    /// Gets a message past the bound of the mailbox, if it has one. A message from outside takes a permit. One from
-    /// inside takes none, and may find the mailbox full only if its view does not wait.
+    /// Gets a message past the bounds of the mailbox, if it has any. A message from outside takes a permit. One from
+    /// inside takes none, whatever the view of its sender: it goes through, or into the inner queue.
     #[inline]
-    pub(crate) fn enter(&self, waits: bool) -> Entry {
-        match &self.mailbox.permits {
-            None => Entry::Free,
-            Some(permits) => Self::enter_bounded(permits, waits),
-        }
+    pub(crate) fn enter(&self) -> Entry {
+        if self.mailbox.is_bounded { Self::enter_bounded(&self.mailbox) } else { Entry::Free }
     }
 
     #[cold]
-    fn enter_bounded(permits: &Permits, waits: bool) -> Entry {
-        match is_inside_code() {
-            true if waits || permits.has_free() => Entry::Free,
-            false if permits.take() => Entry::Permit,
+    fn enter_bounded(mailbox: &Mailbox) -> Entry {
+        let has_room = Self::has_room_bounded(mailbox);
+        match (is_inside_code(), &mailbox.inner, &mailbox.permits) {
+            (true, None, _) | (false, _, None) => Entry::Free,
+            (true, Some(_), _) if has_room => Entry::Inner,
+            (false, _, Some(permits)) if permits.take() => Entry::Permit,
             _ => Entry::Full,
         }
     }
 
     /// Whether `enter` would find room; takes no permit.
     #[inline]
-    pub(crate) fn has_room(&self, waits: bool) -> bool {
-        self.mailbox.permits.as_ref().is_none_or(|permits| (waits && is_inside_code()) || permits.has_free())
+    pub(crate) fn has_room(&self) -> bool {
+        !self.mailbox.is_bounded || Self::has_room_bounded(&self.mailbox)
+    }
+
+    #[cold]
+    fn has_room_bounded(mailbox: &Mailbox) -> bool {
+        match is_inside_code() {
+            true => mailbox.inner.as_ref().is_none_or(InnerQueue::has_room),
+            false => mailbox.permits.as_ref().is_none_or(Permits::has_free),
+        }
     }
 
     /// Drops a message for which there is no room, as a dead letter; gives it back if the engine has stopped meanwhile.
     pub(crate) fn drop_newest(&self, message: M) -> Result<(), M> {
         let losses = &self.mailbox.edge.losses;
         let undeliverable = Undeliverable { losses, instance: self.id(), why: Undelivered::Full, from_hook: false };
-        lose_at_edge(message, self.undelivered.as_deref(), undeliverable)
+        let hook = self.hook();
+        if self.undelivered.is_some() && hook.is_none() {
+            return Err(message); // it has ended meanwhile
+        }
+        lose_at_edge(message, hook.as_deref(), undeliverable)
+    }
+
+    /// The actor's hook for undelivered messages, if it has one and the instance has not ended.
+    pub(crate) fn hook(&self) -> Option<Arc<OnUndelivered<M>>> {
+        self.undelivered.as_ref()?.upgrade()
+    }
+
+    /// Gives the permits of messages back that are refused, since the instance has ended meanwhile.
+    #[cold]
+    fn refuse(&self, messages: usize, sent_as: SentAs) {
+        if sent_as.permitted {
+            self.mailbox.give_back(messages);
+        }
     }
 
     /// Sends a message that was admitted: takes it out of its place, and puts it back if the receiver's thread has
@@ -182,6 +258,17 @@ impl<M: Payload> Endpoint<M> {
         (self.delivery.call)(call, self, way, sent_as);
     }
 
+    /// Sends a message that was admitted into the inner queue, as [`send`](Self::send); it stays in its place too if there
+    /// is no room.
+    pub(crate) fn send_inner(&self, message: &mut Option<M>, sent_as: SentAs) -> Result<(), Refusal> {
+        if (self.delivery.inner)(message, self, sent_as) { Ok(()) } else { Err(Refusal::Full) }
+    }
+
+    /// As [`send_inner`](Self::send_inner), for a call.
+    pub(crate) fn call_inner(&self, call: &mut Option<Call<M>>, sent_as: SentAs) -> Result<(), Refusal> {
+        if (self.delivery.inner_call)(call, self, sent_as) { Ok(()) } else { Err(Refusal::Full) }
+    }
+
     /// Sends a batch that was admitted; gives its messages back if the receiver's thread has ended meanwhile.
     pub(crate) fn send_batch(&self, way: Way, messages: Vec<M>, sent_as: SentAs) -> Vec<M> {
         let mut messages = messages.into();
@@ -192,6 +279,8 @@ impl<M: Payload> Endpoint<M> {
     /// Tells the instance to end, after the mail that came before.
     pub(crate) fn stop(&self, way: Way) {
         // An order is never given back. If it comes too late, the instance has ended, as was asked for.
+        // The orders for the inner queue lie in the mailbox, and this comes behind them.
+        let way = if self.mailbox.inner.is_some() { Way::There } else { way };
         let _ = self.deliver(way, Mail::order(self.slot, Order::End));
     }
 
@@ -220,6 +309,8 @@ pub(crate) enum Entry {
     Free,
     /// With a permit, which is given back when the message is begun.
     Permit,
+    /// By the inner queue, which has a bound of its own.
+    Inner,
     /// Not at all: there is no room.
     Full,
 }

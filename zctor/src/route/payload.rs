@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::error::CallError;
 use crate::reply::cancellation::{Caller, Cancellation};
 use crate::reply::reply_to::ReplyTo;
+use crate::sys::frame::ABOVE_HANDLERS;
 
 /// What routing and delivery need to know of a message. The layers below the client know nothing else of it.
 pub(crate) trait Payload: Sized + 'static {
@@ -63,8 +64,7 @@ impl Kind for Deferred {
     const IS_PROMPT: bool = false;
 
     fn depth(_: u16) -> u32 {
-        // Above the depth of any handler, so that none may wait; below that of the outside, which may.
-        u32::MAX - 1
+        ABOVE_HANDLERS
     }
 }
 

@@ -2,8 +2,8 @@
 
 use std::any::{Any, TypeId};
 use std::cell::Cell;
-use std::collections::VecDeque;
-use std::ops::Deref;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::ptr;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -18,6 +18,7 @@ use crate::mailbox::mail::SentAs;
 use crate::route::contents::Call;
 use crate::route::endpoint::{Endpoint, Entry, Way};
 use crate::route::payload::Payload;
+use crate::route::places::{Place, Places, own_number, refill};
 use crate::route::pools::{Additions, AnyPool, Enlist, PoolEntry, Pools};
 use crate::sys::lock::lock;
 use crate::sys::unwind::ignoring_panic;
@@ -32,50 +33,17 @@ use crate::type_map::TypeMap;
 pub(super) fn hand_over<M: Payload, T>(
     pool: &Pool<M>,
     place: &mut Option<T>,
-    send: impl Fn(&Endpoint<M>, Way, &mut Option<T>, SentAs),
+    send: impl Fn(&Endpoint<M>, Way, &mut Option<T>, SentAs) -> Result<(), Refusal>,
 ) {
-    while place.is_some() {
+    // Each is asked once that may have no room under its inner bound.
+    let mut asked = pool.places.load().len();
+    while place.is_some() && asked > 0 {
         let Some((endpoint, way)) = pool.substitute() else { return };
-        send(&endpoint, way, place, SentAs::SUBSTITUTE);
-    }
-}
-
-/// An instance in its pool.
-pub(crate) struct Place<M: Payload> {
-    /// Made of thread and slot. Grows in spawn order, is never 0, and no later place gets it again.
-    pub(super) number: u64,
-    pub(crate) endpoint: Arc<Endpoint<M>>,
-}
-
-impl<M: Payload> Clone for Place<M> {
-    fn clone(&self) -> Self {
-        Self { number: self.number, endpoint: Arc::clone(&self.endpoint) }
-    }
-}
-
-/// The places of a pool, as they are or were at one version of it.
-pub(crate) struct Places<M: Payload> {
-    version: u64,
-    list: Vec<Place<M>>,
-}
-
-impl<M: Payload> Default for Places<M> {
-    fn default() -> Self {
-        Self { version: 0, list: Vec::new() }
-    }
-}
-
-impl<M: Payload> Deref for Places<M> {
-    type Target = [Place<M>];
-
-    fn deref(&self) -> &[Place<M>] {
-        &self.list
+        asked -= usize::from(send(&endpoint, way, place, SentAs::SUBSTITUTE).is_err());
     }
 }
 
 /// The places that a client keeps of a pool, so that it need not load them for each message.
-///
-/// `None` if one of the instances has a hook: the hook may hold that very client, and neither would ever be freed.
 pub(crate) type Snapshot<M> = Option<Arc<Places<M>>>;
 
 /// A pool as an actor thread knows it, for what its handlers send.
@@ -109,38 +77,66 @@ pub(crate) struct Pool<M: Payload> {
     /// The turn among substitutes, which take over the mail of instances that ended.
     pub(super) substitutes: AtomicU64,
     /// What joins when the pool is published. Its lock serializes all changes of `places`.
-    pending: Mutex<Pending<M>>,
+    pub(super) pending: Mutex<Pending<M>>,
     pub(crate) edge: Arc<Edge>,
 }
 
-struct Pending<M: Payload> {
-    newcomers: Vec<Place<M>>,
+pub(super) struct Pending<M: Payload> {
+    pub(super) newcomers: Vec<Place<M>>,
     /// Places whose instance has ended since the last compaction.
-    ended: usize,
+    pub(super) ended: usize,
+    /// The places whose last instance has ended and that a compaction has taken off the list, by that instance: to be
+    /// filled again.
+    pub(super) vacant: BTreeMap<InstanceId, u64>,
+    /// Instances whose places are being filled again.
+    pub(super) claimed: BTreeSet<InstanceId>,
+}
+
+/// So many vacant places a pool remembers; or as many as it has instances, if those are more.
+const VACANT: usize = 1_024;
+
+impl<M: Payload> Pending<M> {
+    /// Remembers the places of instances that have ended. If there are too many, those of the oldest threads are forgotten.
+    fn keep_vacant(&mut self, ended: &[Place<M>], live: usize) {
+        self.vacant.extend(ended.iter().map(|place| (place.endpoint.id(), place.number)));
+        while self.vacant.len() > VACANT.max(live) {
+            self.vacant.pop_first();
+        }
+    }
 }
 
 impl<M: Payload> Pool<M> {
+    /// Whether an instance of the pool that takes mail lives on the thread of a mailbox.
+    pub(crate) fn lives_on(&self, mailbox: &Mailbox) -> bool {
+        let lives_on = |place: &Place<M>| ptr::eq(&*place.endpoint.mailbox, mailbox) && place.endpoint.admit().is_ok();
+        self.places.load().iter().any(lives_on)
+    }
+
     pub(crate) fn new(edge: Arc<Edge>) -> Self {
         Self {
             places: ArcSwap::default(),
             version: AtomicU64::new(0),
             turn: AtomicU64::new(0),
             substitutes: AtomicU64::new(0),
-            pending: Mutex::new(Pending { newcomers: Vec::new(), ended: 0 }),
+            pending: Mutex::new(Pending {
+                newcomers: Vec::new(),
+                ended: 0,
+                vacant: BTreeMap::new(),
+                claimed: BTreeSet::new(),
+            }),
             edge,
         }
     }
 
     /// Adds an instance, which senders see once the pool is published.
     pub(crate) fn add(&self, endpoint: Arc<Endpoint<M>>) {
-        let number = (u64::from(endpoint.mailbox.thread.0) + 1) << 32 | u64::from(endpoint.slot.index);
-        lock(&self.pending).newcomers.push(Place { number, endpoint });
+        lock(&self.pending).newcomers.push(Place { number: own_number(endpoint.id()), endpoint });
     }
 
     /// Notes that one of the pool's instances has ended; by its status, no message is routed to it any more. A large
     /// pool is compacted only when half of its instances have ended, so that to end them all costs no more than a look
-    /// or two at each.
-    pub(crate) fn remove_one(&self) {
+    /// or two at each. Gives whether it was the last.
+    pub(crate) fn remove_one(&self) -> bool {
         // Declared before the guard of the lock, so that it is dropped after that in any case.
         let mut old = None;
         let mut pending = lock(&self.pending);
@@ -148,19 +144,23 @@ impl<M: Payload> Pool<M> {
         let places = self.places.load_full();
         if places.len() < 64 || pending.ended * 2 >= places.len() {
             pending.ended = 0;
-            let live = places.iter().filter(|place| !place.endpoint.status.has_ended()).cloned().collect();
-            old = Some(self.replace(live));
+            let (ended, live): (Vec<_>, Vec<_>) =
+                places.iter().cloned().partition(|place| place.endpoint.status.has_ended());
+            pending.keep_vacant(&ended, live.len());
+            old = Some((self.replace(live), ended));
         }
+        // An instance may leave the list before it is counted here. Then the list seems emptier than it is, never fuller.
+        let is_empty = self.places.load().len() <= pending.ended;
         drop(pending);
         drop((places, old));
+        is_empty
     }
 
-    /// Replaces the places, under the lock of `pending`. The caller drops the old ones outside of the lock: they may
-    /// hold hooks of users.
+    /// Replaces the places, under the lock of `pending`. The caller drops the old ones outside of the lock.
     #[must_use]
     fn replace(&self, list: Vec<Place<M>>) -> Arc<Places<M>> {
         let version = self.version() + 1;
-        let old = self.places.swap(Arc::new(Places { version, list }));
+        let old = self.places.swap(Arc::new(Places::new(version, list)));
         // Release, pairs with `version`: a sender that sees the new version sees the new places. One that does not yet
         // see it sends as if it had come before the change.
         self.version.store(version, Ordering::Release);
@@ -174,13 +174,11 @@ impl<M: Payload> Pool<M> {
 
     /// The places as they are now, for a client to keep.
     pub(crate) fn snapshot(&self) -> Snapshot<M> {
-        let places = self.places.load_full();
-        let is_plain = places.iter().all(|place| place.endpoint.undelivered.is_none());
-        is_plain.then_some(places)
+        Some(self.places.load_full())
     }
 
     pub(crate) fn is_current(&self, places: &Places<M>) -> bool {
-        places.version == self.version()
+        places.version() == self.version()
     }
 
     /// Why no instance was found.
@@ -201,7 +199,8 @@ impl<M: Payload> Pool<M> {
     }
 
     pub(crate) fn find(&self, id: InstanceId) -> Option<Arc<Endpoint<M>>> {
-        self.places.load().iter().find(|place| place.endpoint.id() == id).map(|place| Arc::clone(&place.endpoint))
+        let places = self.places.load();
+        places.position(id).map(|index| Arc::clone(&places[index].endpoint))
     }
 
     pub(crate) fn has_instances(&self) -> bool {
@@ -229,8 +228,11 @@ impl<M: Payload> AnyPool for Pool<M> {
             return None;
         }
         let mut places = self.places.load().to_vec();
-        places.append(&mut pending.newcomers);
-        // Of two spawns at the same time, the one with the lower numbers may come second.
+        let mut newcomers = std::mem::take(&mut pending.newcomers);
+        // Of two spawns at once, the one with the lower numbers may be published second.
+        newcomers.sort_by_key(|place| place.number);
+        pending.ended -= refill(&mut places, &mut newcomers).min(pending.ended);
+        places.append(&mut newcomers);
         places.sort_by_key(|place| place.number);
         Some(Box::new(self.replace(places)))
     }
@@ -239,15 +241,30 @@ impl<M: Payload> AnyPool for Pool<M> {
         self.wake_waiting();
     }
 
-    fn take_over(&self, content: &mut dyn Any) {
+    fn take_over(&self, content: &mut dyn Any, from_inner: bool) {
+        let is_inner = |endpoint: &Endpoint<M>| from_inner && endpoint.mailbox.inner.is_some();
+        let send = |endpoint: &Endpoint<M>, way, place: &mut Option<M>, sent_as| {
+            if is_inner(endpoint) {
+                return endpoint.send_inner(place, sent_as);
+            }
+            endpoint.send(way, place, sent_as);
+            Ok(())
+        };
+        let call = |endpoint: &Endpoint<M>, way, place: &mut Option<Call<M>>, sent_as| {
+            if is_inner(endpoint) {
+                return endpoint.call_inner(place, sent_as);
+            }
+            endpoint.call(way, place, sent_as);
+            Ok(())
+        };
         if let Some(message) = content.downcast_mut::<Option<M>>() {
-            hand_over(self, message, Endpoint::send);
-        } else if let Some(call) = content.downcast_mut::<Option<Call<M>>>() {
-            hand_over(self, call, Endpoint::call);
+            hand_over(self, message, send);
+        } else if let Some(place) = content.downcast_mut::<Option<Call<M>>>() {
+            hand_over(self, place, call);
         } else if let Some(batch) = content.downcast_mut::<VecDeque<M>>() {
             while let Some(message) = batch.pop_front() {
                 let mut place = Some(message);
-                hand_over(self, &mut place, Endpoint::send);
+                hand_over(self, &mut place, send);
                 // No receiver is left, so what is left of the batch stays in it.
                 if let Some(back) = place {
                     batch.push_front(back);
@@ -265,7 +282,7 @@ impl<M: Payload> Enlist for Arc<Endpoint<M>> {
 }
 
 impl Additions<'_> {
-    fn pool<M: Payload>(&mut self) -> Arc<Pool<M>> {
+    pub(super) fn pool<M: Payload>(&mut self) -> Arc<Pool<M>> {
         if let Some(pool) = self.pools.get::<M>() {
             return pool;
         }

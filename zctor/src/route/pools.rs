@@ -39,7 +39,8 @@ pub(crate) trait AnyPool: Send + Sync {
     fn published(&self);
     /// Gives the content of an envelope, whose instance in this pool has ended, to others of them in turn. A message
     /// for which there is no receiver stays in it.
-    fn take_over(&self, content: &mut dyn Any);
+    /// `from_inner`: it waited in the inner queue, and keeps to the inner bounds of the others.
+    fn take_over(&self, content: &mut dyn Any, from_inner: bool);
 }
 
 /// Pools that have new instances, and what is left to do about that once no lock is held.

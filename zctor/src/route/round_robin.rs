@@ -10,15 +10,16 @@ use crate::error::Refusal;
 use crate::mailbox::mail::SentAs;
 use crate::route::endpoint::{Endpoint, Entry, Way};
 use crate::route::payload::Payload;
-use crate::route::pool::{Chosen, KnownPool, Place, Places, Pool};
+use crate::route::places::{Place, Places};
+use crate::route::pool::{Chosen, KnownPool, Pool};
 use crate::thread::local::Local;
 use crate::trace;
 
 impl<M: Payload> Pool<M> {
     /// The instance whose turn it is; the turn moves on to it, unless it has no room.
-    pub(crate) fn next(&self, waits: bool) -> Result<Chosen<'_, M>, Refusal> {
+    pub(crate) fn next(&self) -> Result<Chosen<'_, M>, Refusal> {
         let places = self.places.load();
-        let (index, way, entry) = self.take_turn(&places, waits)?;
+        let (index, way, entry) = self.take_turn(&places)?;
         Ok(Chosen::place(places, index, way, entry, true))
     }
 
@@ -42,15 +43,15 @@ impl<M: Payload> Pool<M> {
         Some((endpoint, way))
     }
 
-    fn take_turn(&self, places: &[Place<M>], waits: bool) -> Result<(usize, Way, Entry), Refusal> {
+    fn take_turn(&self, places: &[Place<M>]) -> Result<(usize, Way, Entry), Refusal> {
         loop {
             let turn = self.turn.load(Ordering::Relaxed);
-            let Some((index, way)) = next_open(places, turn, waits) else {
+            let Some((index, way)) = next_open(places, turn) else {
                 return Err(self.nobody());
             };
             let Place { number, endpoint } = &places[index];
-            let entry = endpoint.enter(waits);
-            if entry == Entry::Full && has_somebody_room(places, waits) {
+            let entry = endpoint.enter();
+            if entry == Entry::Full && has_somebody_room(places) {
                 continue; // another sender was faster
             }
             // Relaxed: the turn orders nothing but itself. A pool of one leaves it as it is.
@@ -108,7 +109,7 @@ impl<M: Payload> Pool<M> {
             });
             let mut shares = Vec::with_capacity(count.min(places.len()));
             shares.extend(open.take(count));
-            if shares.iter().any(|share| share.endpoint.mailbox.permits.is_some()) {
+            if shares.iter().any(|share| share.endpoint.mailbox.is_bounded) {
                 return None;
             }
             let last = &shares[(count - 1).checked_rem(shares.len())?];
@@ -124,7 +125,7 @@ impl<M: Payload> Pool<M> {
     /// own; the pool's turn stays as it is, since the message was counted there when it was sent.
     pub(crate) fn substitute(&self) -> Option<(Arc<Endpoint<M>>, Way)> {
         let places = self.places.load();
-        let (index, way) = next_open(&places, self.substitutes.load(Ordering::Relaxed), true)?;
+        let (index, way) = next_open(&places, self.substitutes.load(Ordering::Relaxed))?;
         self.substitutes.store(places[index].number, Ordering::Relaxed);
         Some((Arc::clone(&places[index].endpoint), way))
     }
@@ -150,14 +151,14 @@ fn after<M: Payload>(places: &[Place<M>], turn: u64) -> usize {
 
 /// The next place after `turn` that takes mail. An instance that does not back off is preferred to one that does, and
 /// then one with room to one without.
-fn next_open<M: Payload>(places: &[Place<M>], turn: u64, waits: bool) -> Option<(usize, Way)> {
+fn next_open<M: Payload>(places: &[Place<M>], turn: u64) -> Option<(usize, Way)> {
     let n = places.len();
     let open = |index: usize| places[index].endpoint.admit().ok().map(|way| (index, way));
     if n <= 1 {
         return if n == 1 { open(0) } else { None };
     }
     let is_ready = |index: &usize| places[*index].endpoint.status.is_ready();
-    let has_room = |index: &usize| places[*index].endpoint.has_room(waits);
+    let has_room = |index: &usize| places[*index].endpoint.has_room();
     let start = after(places, turn);
     let in_turn = || (start..n).chain(0..start);
     let ready = || in_turn().filter(is_ready);
@@ -167,23 +168,25 @@ fn next_open<M: Payload>(places: &[Place<M>], turn: u64, waits: bool) -> Option<
 
 /// Whether one of the instances that rotation prefers has room: of those that do not back off, or of all if all do.
 #[cold]
-pub(super) fn has_somebody_room<M: Payload>(places: &[Place<M>], waits: bool) -> bool {
+pub(super) fn has_somebody_room<M: Payload>(places: &[Place<M>]) -> bool {
     let open = || places.iter().map(|place| &place.endpoint).filter(|endpoint| endpoint.admit().is_ok());
     let all_back_off = !open().any(|endpoint| endpoint.status.is_ready());
-    open().filter(|endpoint| all_back_off || endpoint.status.is_ready()).any(|endpoint| endpoint.has_room(waits))
+    open().filter(|endpoint| all_back_off || endpoint.status.is_ready()).any(|endpoint| endpoint.has_room())
 }
 
 impl<M: Payload> KnownPool<M> {
     /// The next, in turn, of the thread's own instances in the pool.
     pub(crate) fn next_local(&self, local: &Local) -> Result<Arc<Endpoint<M>>, Refusal> {
         let places = self.pool.places.load();
-        let here: Vec<&Place<M>> =
-            places.iter().filter(|place| place.endpoint.mailbox.thread == local.mailbox.thread).collect();
-        let start = here.partition_point(|place| place.number <= self.local_turn.get());
-        let in_turn = (0..here.len()).map(|i| here[(start + i) % here.len()]);
-        let open: Vec<_> = in_turn.filter(|place| place.endpoint.admit().is_ok()).collect();
-        let ready = open.iter().find(|place| place.endpoint.status.is_ready());
-        let place = ready.or(open.first()).ok_or_else(|| self.pool.nobody())?;
+        let here = || places.iter().filter(|place| place.endpoint.mailbox.thread == local.mailbox.thread);
+        let turn = self.local_turn.get();
+        let in_turn = here().filter(|place| place.number > turn).chain(here().filter(|place| place.number <= turn));
+        let mut first = None;
+        let ready = in_turn.filter(|place| place.endpoint.admit().is_ok()).find(|place| {
+            first.get_or_insert(*place);
+            place.endpoint.status.is_ready()
+        });
+        let place = ready.or(first).ok_or_else(|| self.pool.nobody())?;
         self.local_turn.set(place.number);
         Ok(Arc::clone(&place.endpoint))
     }

@@ -12,7 +12,7 @@ use once_cell::sync::Lazy;
 use crate::sys::clock::now;
 use crate::sys::monitor::Monitor;
 use crate::sys::spawn::start_thread;
-use crate::sys::unwind::ignoring_panic;
+use crate::sys::unwind::{ignoring_panic, wake};
 
 /// Names an alarm: when it is due, and its number.
 pub(crate) type AlarmId = (Instant, u64);
@@ -24,25 +24,42 @@ static ALARMS: Lazy<Monitor<Alarms>> = Lazy::new(Monitor::default);
 struct Alarms {
     serial: u64,
     wakers: BTreeMap<AlarmId, Waker>,
-    has_thread: bool,
+    /// The process that the clock thread was started in. After a `fork` the child has this state, and no such thread.
+    process: Option<u32>,
+}
+
+impl Alarms {
+    /// Starts the clock thread if there is none. `false` if the system refuses it.
+    fn start(&mut self) -> bool {
+        let process = std::process::id();
+        if self.process != Some(process) {
+            // With the stack of a usual thread, since the wakers are the user's: some executors poll in them.
+            self.process = start_thread("zctor-alarm", None, run_alarms).is_ok().then_some(process);
+        }
+        self.process.is_some()
+    }
 }
 
 /// Has the process's clock thread wake `waker` at `deadline`, unless the alarm is cleared before.
-pub(crate) fn set_alarm(deadline: Instant, waker: Waker) -> AlarmId {
+///
+/// `None` if the system refuses that thread. Then `waker` is woken at once, so that its task looks again and sets another
+/// alarm: the deadline is kept by a busy task, until there is a thread to keep it.
+pub(crate) fn set_alarm(deadline: Instant, waker: Waker) -> Option<AlarmId> {
     let mut state = ALARMS.lock();
+    if !state.start() {
+        drop(state);
+        wake(waker);
+        return None;
+    }
     state.serial += 1;
     let id = (deadline, state.serial);
     state.wakers.insert(id, waker);
-    if !state.has_thread {
-        // If the system refuses a thread, the next alarm tries again. Until then no alarm wakes anything.
-        state.has_thread = start_thread("zctor-alarm", Some(128 * 1024), run_alarms).is_ok();
-    }
     let is_first = state.wakers.first_key_value().is_some_and(|(first, _)| *first == id);
     drop(state);
     if is_first {
         ALARMS.notify();
     }
-    id
+    Some(id)
 }
 
 pub(crate) fn clear_alarm(id: AlarmId) {
@@ -61,7 +78,7 @@ fn run_alarms() {
                 let due = state.wakers.pop_first();
                 drop(state);
                 if let Some((_, waker)) = due {
-                    ignoring_panic(|| waker.wake());
+                    wake(waker);
                 }
                 state = ALARMS.lock();
             }

@@ -1,11 +1,10 @@
 //! Starts and joins threads, which only this file does; and tells how many can run at once.
 
 use std::io;
-use std::sync::mpsc;
-use std::thread::{Builder, JoinHandle};
-use std::time::Instant;
+use std::sync::{Arc, Mutex};
+use std::thread::{Builder, JoinHandle, current};
 
-use crate::sys::clock::now;
+use crate::sys::lock::lock;
 use crate::sys::sync::yield_now;
 
 /// A thread that was started, to be joined.
@@ -17,8 +16,11 @@ impl Started {
         self.0.is_finished()
     }
 
-    /// Waits until it is gone, with its thread-locals.
+    /// Waits until it is gone, with its thread-locals. It cannot be waited for on itself: there this returns at once.
     pub(crate) fn until_gone(self) {
+        if self.0.thread().id() == current().id() {
+            return;
+        }
         // If zctor's own code has panicked there, the panic hook has reported that.
         let _ = self.0.join();
     }
@@ -38,21 +40,36 @@ pub(crate) fn start_thread(
     builder.spawn(body).map(Started)
 }
 
-/// Waits until threads are gone, or until the time is up.
-pub(crate) fn join_all(threads: Vec<Started>, until: Option<Instant>) {
-    if threads.is_empty() {
-        return;
-    }
-    let join = move || threads.into_iter().for_each(Started::until_gone);
-    let Some(until) = until else { return join() };
-    let (joined, told) = mpsc::channel();
+/// Has another thread wait until threads are gone, and run `then`. `false` if the system refuses that thread: then those
+/// were waited for here.
+pub(crate) fn join_aside(threads: Vec<Started>, then: impl FnOnce() + Send + 'static) -> bool {
+    let threads = Arc::new(Mutex::new(threads));
+    let join =
+        |threads: &Mutex<Vec<Started>>| std::mem::take(&mut *lock(threads)).into_iter().for_each(Started::until_gone);
+    let aside = Arc::clone(&threads);
     let joiner = start_thread("zctor-join", Some(64 * 1024), move || {
-        join();
-        let _ = joined.send(());
+        join(&aside);
+        then();
     });
-    if joiner.is_ok() {
-        let _ = told.recv_timeout(until.saturating_duration_since(now()));
+    if joiner.is_err() {
+        join(&threads);
     }
+    joiner.is_ok()
+}
+
+/// Runs the work in `place` on a thread of its own, and `meanwhile` on this one; then waits for the work, and gives its
+/// outcome: an error is its panic. `None` if the system refuses that thread; the work is still in its place then.
+pub(crate) fn run_beside<R: Send>(
+    name: &str,
+    place: &mut Option<impl FnOnce() -> R + Send>,
+    meanwhile: impl FnOnce(),
+) -> Option<std::thread::Result<R>> {
+    std::thread::scope(|scope| {
+        let builder = Builder::new().name(name.replace('\0', " "));
+        let started = builder.spawn_scoped(scope, || place.take().map(|work| work())).ok()?;
+        meanwhile();
+        started.join().transpose()
+    })
 }
 
 /// Lets other threads run, if any are ready to.

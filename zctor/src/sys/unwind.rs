@@ -4,6 +4,7 @@ use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::task::Waker;
 use std::time::Instant;
 
 use crate::sys::frame::Frame;
@@ -12,18 +13,28 @@ use crate::sys::frame::Frame;
 /// text.
 #[inline(always)]
 pub(crate) fn run_user<R>(depth: u16, deadline: Option<Instant>, f: impl FnOnce() -> R) -> Result<R, Arc<str>> {
+    run_in(Frame::of_user_code(depth, deadline), f)
+}
+
+#[inline(always)]
+fn run_in<R>(frame: Frame, f: impl FnOnce() -> R) -> Result<R, Arc<str>> {
     let older = count_uncaught();
     let before = Frame::current();
-    Frame { below: u32::from(depth), deadline }.enter();
+    frame.enter();
     let outcome = catch(f);
     before.enter();
     tell_caught(older, outcome.as_ref().err());
     outcome
 }
 
-/// Runs user code that may not wait, such as a drop or a waker, and ignores its panic.
+/// Runs user code that may not wait, such as a drop, and ignores its panic.
 pub(crate) fn ignoring_panic(f: impl FnOnce()) {
     let _ = run_user(0, None, f);
+}
+
+/// Wakes a waker, which may be the user's, and may not wait; ignores its panic.
+pub(crate) fn wake(waker: Waker) {
+    let _ = run_in(Frame::of_waker(), || waker.wake());
 }
 
 /// A closure of the user's that may be dropped anywhere: its drop is run by `ignoring_panic`.
@@ -62,7 +73,10 @@ fn into_text(payload: Box<dyn Any + Send>) -> Arc<str> {
         (_, Some(text)) => Arc::from(text.as_str()),
         _ => Arc::from("a panic whose payload is no text"),
     };
+    // The drop of the payload is the user's, and may run other handlers, which may panic too.
+    let unwound = UNWOUND.get();
     drop_payload(payload);
+    UNWOUND.set(unwound);
     text
 }
 
@@ -71,6 +85,43 @@ fn drop_payload(payload: Box<dyn Any + Send>) {
     if let Err(second) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
         std::mem::forget(second);
     }
+}
+
+thread_local! {
+    /// The name that the last panic met on its way; see `Unwound`.
+    static UNWOUND: Cell<Option<&'static str>> = const { Cell::new(None) };
+}
+
+/// Names the code that runs, for the case that it panics. That costs nothing while it does not: the name is written down by
+/// the panic itself, when it unwinds past this.
+#[derive(Debug)]
+pub struct Unwound(&'static str);
+
+impl Unwound {
+    /// The code that runs from now on has this name.
+    #[inline(always)]
+    pub fn names(name: &'static str) -> Self {
+        Self(name)
+    }
+
+    /// That code has returned.
+    #[inline(always)]
+    pub fn returned(self) {
+        std::mem::forget(self);
+    }
+}
+
+impl Drop for Unwound {
+    #[cold]
+    #[inline(never)]
+    fn drop(&mut self) {
+        UNWOUND.set(Some(self.0));
+    }
+}
+
+/// The name of the code whose panic was caught just now, if it had one.
+pub(crate) fn take_unwound() -> Option<&'static str> {
+    UNWOUND.take()
 }
 
 /// A closure to be called when a panic has been caught: with its text, or without one if the user's own code caught it.

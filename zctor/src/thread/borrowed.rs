@@ -74,7 +74,7 @@ fn leave_for_own_code(local: &Local) {
         free_memory(local);
         begin_rest(local);
     }
-    let alarm = local.next_timer().filter(|_| idle).map(|due| set_alarm(due, local.waker.clone()));
+    let alarm = local.next_timer().filter(|_| idle).and_then(|due| set_alarm(due, local.waker.clone()));
     frame::leave();
     let stands = idle && parker.stand_by();
     if !stands {

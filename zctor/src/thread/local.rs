@@ -5,6 +5,7 @@
 
 use std::any::{Any, TypeId};
 use std::cell::{Cell, RefCell};
+use std::mem::ManuallyDrop;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -28,13 +29,15 @@ use crate::thread::timers::Timers;
 use crate::type_map::TypeMap;
 
 thread_local! {
-    pub(super) static LOCAL: RefCell<Option<Rc<Local>>> = const { RefCell::new(None) };
+    /// Without a destructor, so that it is there to the very end of a thread: destructors of the user's thread-locals may
+    /// end instances, and wait. `ThreadGuard` empties it.
+    pub(super) static LOCAL: ManuallyDrop<RefCell<Option<Rc<Local>>>> = const { ManuallyDrop::new(RefCell::new(None)) };
 }
 
 /// The actor thread that this code runs on.
 #[inline]
 pub(crate) fn local() -> Option<Rc<Local>> {
-    LOCAL.try_with(|local| local.borrow().clone()).ok().flatten()
+    LOCAL.with(|local| local.borrow().clone())
 }
 
 /// The engine of an actor thread, as the thread knows it.
@@ -46,8 +49,8 @@ pub(crate) trait Parent: Send + Sync {
     /// Tells it that the thread has ended.
     fn thread_ended(&self, mailbox: &Arc<Mailbox>);
     /// Gives the messages in an envelope, whose receiver has ended, to siblings of the receiver. Messages that no
-    /// sibling takes stay in the envelope.
-    fn redirect(&self, envelope: &mut Envelope);
+    /// sibling takes stay in the envelope. `from_inner`: they waited in the inner queue.
+    fn redirect(&self, envelope: &mut Envelope, from_inner: bool);
 }
 
 /// Values that the layers above keep on a thread: one of each type.

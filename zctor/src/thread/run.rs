@@ -51,6 +51,7 @@ pub(crate) fn start<T: Send + 'static>(
     let body = {
         let mailbox = Arc::clone(&mailbox);
         move || {
+            frame::be_engines_own();
             let guard = ThreadGuard::enter(parent, mailbox, keep());
             match build_all(guard.local(), builds) {
                 Err(error) => {
@@ -96,8 +97,7 @@ impl Drop for ThreadGuard {
         close(local);
         // No instance is left, unless a bug of zctor's own unwinds here. The states are dropped then too.
         discard_all(local);
-        // `LOCAL` may be destroyed already, if this guard is dropped by the destructor of another thread-local.
-        let _ = LOCAL.try_with(|current| current.replace(None));
+        LOCAL.with(|current| current.replace(None));
         frame::leave();
         local.mailbox.parker.leave();
         local.parent.thread_ended(&local.mailbox);

@@ -104,11 +104,13 @@ pub(super) fn divert_here(local: &Local, mail: Mail) {
 /// Finds another receiver for mail whose instance has ended: a sibling, if the mail was sent in turn. Messages that no
 /// sibling takes become dead letters.
 pub(crate) fn divert(mailbox: &Mailbox, parent: &dyn Parent, mail: Mail) {
+    let from_inner = mail.is_to_take();
+    let Some(mail) = mailbox.resolve(mail) else { return };
     let mut mail = mailbox.release(mail);
     let from_hook = mail.from_hook;
     if let (true, MailContents::Envelope(envelope)) = (mail.in_turn, &mut mail.contents) {
         // Messages of a hook stay marked as such.
-        as_hook(from_hook, || parent.redirect(envelope));
+        as_hook(from_hook, || parent.redirect(envelope, from_inner));
         mail.recount();
     }
     discard(mailbox, mail);
@@ -116,6 +118,7 @@ pub(crate) fn divert(mailbox: &Mailbox, parent: &dyn Parent, mail: Mail) {
 
 /// Makes dead letters of what is left in mail that nobody will handle, and ends its calls.
 fn discard(mailbox: &Mailbox, mail: Mail) {
+    let Some(mail) = mailbox.resolve(mail) else { return };
     let mut mail = mailbox.release(mail);
     let losses = &mailbox.edge.losses;
     let why = if mailbox.edge.is_sealed() { Undelivered::Stopped } else { Undelivered::Ended };

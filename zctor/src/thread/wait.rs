@@ -3,36 +3,54 @@
 //! So a callee on the same thread, or one that needs this thread, makes progress. ARCHITECTURE.md proves that every
 //! call ends, in "Why calls end".
 
+use std::ops::Deref;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::task::Waker;
 use std::time::Instant;
 
 use crate::mailbox::Mailbox;
+use crate::report::RunningInstance;
 use crate::sys::awaited::Awaited;
 use crate::sys::clock::now;
 use crate::sys::frame::Frame;
 use crate::sys::park::wait_outside;
 use crate::thread::borrowed::{as_actor_thread, is_done};
+use crate::thread::carried::home;
 use crate::thread::local::{Local, local};
 use crate::thread::run::{at_rest, free_memory};
 use crate::thread::serve::{queue_due_timers, serve_one, take_in};
 
 /// A wait that is listed in the statistics until this is dropped.
-struct Noted<'a>(&'a Mailbox);
+struct Noted<B: Deref<Target = Mailbox>> {
+    mailbox: B,
+    number: u64,
+}
 
-impl Drop for Noted<'_> {
+impl<B: Deref<Target = Mailbox>> Noted<B> {
+    fn new(mailbox: B, waiter: RunningInstance, awaited: &impl Awaited) -> Option<Self> {
+        let (callee, on) = awaited.callee()?;
+        let number = mailbox.waits.begin(waiter, callee, on);
+        Some(Self { mailbox, number })
+    }
+}
+
+impl<B: Deref<Target = Mailbox>> Drop for Noted<B> {
     fn drop(&mut self) {
-        self.0.waits.end();
+        self.mailbox.waits.end(self.number);
     }
 }
 
 /// Lists in the statistics what the instance that runs here waits for, until the result is dropped.
-fn note_wait<'l, A: Awaited>(local: &'l Local, awaited: &A) -> Option<Noted<'l>> {
-    let mailbox = &local.mailbox;
-    let (callee, on) = awaited.callee()?;
-    let waiter = mailbox.meter.running()?;
-    mailbox.waits.begin(mailbox.roster.find(waiter)?, callee, on);
-    Some(Noted(mailbox))
+fn note_wait<'l>(local: &'l Local, awaited: &impl Awaited) -> Option<Noted<&'l Mailbox>> {
+    let mailbox = &*local.mailbox;
+    Noted::new(mailbox, mailbox.roster.find(mailbox.meter.running()?)?, awaited)
+}
+
+/// Lists in the statistics what carried code waits for, as a wait of its handler, until the result is dropped.
+fn note_carried_wait(awaited: &impl Awaited) -> Option<Noted<Arc<Mailbox>>> {
+    let home = home()?;
+    Noted::new(Arc::clone(&home.mailbox), home.handler, awaited)
 }
 
 /// Waits for `awaited`. An actor thread serves the lanes below the current handler's call depth meanwhile. `None` at
@@ -46,8 +64,11 @@ pub(crate) fn wait<A: Awaited>(awaited: &mut A, until: Option<Instant>) -> Optio
     }
     match local() {
         Some(local) if is_done(&local) && !Frame::current().is_user_code() => wait_outside(awaited, until),
-        Some(local) => as_actor_thread(&local, || wait_here(&local, Frame::current().below, awaited, until)),
-        None => wait_outside(awaited, until),
+        Some(local) => as_actor_thread(&local, || wait_here(&local, Frame::current().serves_below(), awaited, until)),
+        None => {
+            let _wait = note_carried_wait(awaited);
+            wait_outside(awaited, until)
+        }
     }
 }
 
