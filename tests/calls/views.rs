@@ -61,7 +61,7 @@ fn both_views_have_non_blocking_and_keep_what_they_are_bound_to() {
         let bound = doors.non_blocking().non_blocking().pin(second).within(LIMIT).non_blocking();
         assert_eq!(bound.instance_id(), Some(second));
         assert_eq!((bound.knock().wait(), bound.request(DoorMessage::knock()).wait()), (Ok(1), Ok(2)));
-        assert_eq!(doors.non_blocking().keyed(&7).least_loaded().knock().wait().is_ok(), true);
+        assert!(doors.non_blocking().keyed(&7).least_loaded().knock().wait().is_ok());
         assert_eq!(bound, doors.pin(second).non_blocking());
     });
 }

@@ -132,9 +132,10 @@ fn stopped_is_ready_when_somebody_has_stopped_the_engine() {
             assert!(poll(stopped, &waker).is_pending(), "polled again it is told once");
         }
         drop(stopped.pop()); // that one is told no more
-        let others = stopped.into_iter().map(|stopped| thread::spawn(|| block_on(stopped))).collect::<Vec<_>>();
-        door.quit().unwrap();
-        others.into_iter().for_each(|other| other.join().unwrap());
+        thread::scope(|scope| {
+            stopped.into_iter().for_each(|stopped| drop(scope.spawn(|| block_on(stopped))));
+            door.quit().unwrap();
+        });
         block_on(engine.stopped());
         assert_eq!(engine.thread_count(), 0);
         drop(engine);
@@ -180,7 +181,9 @@ fn the_future_of_a_shutdown_can_go_to_another_thread() {
         let (engine, _door) = engine();
         let (tell, told) = mpsc::channel();
         let shutdown = engine.shutdown_async();
-        thread::spawn(move || tell.send(block_on(shutdown).is_ok()));
-        assert!(receive(&told));
+        thread::scope(|scope| {
+            scope.spawn(move || tell.send(block_on(shutdown).is_ok()));
+            assert!(receive(&told));
+        });
     });
 }

@@ -114,7 +114,7 @@ fn a_request_can_be_answered_on_another_thread_and_a_cancelled_pipe_is_given_up(
         let (mut ctx, mut shop) = (context::<ShopMessage>(), Shop::default());
         shop.look(&mut ctx, vec!["tea".to_owned()]);
         let reply = ctx.expect_request(StoreMessage::price("tea".to_owned()));
-        thread::spawn(move || reply.send(Some(3))).join().unwrap();
+        thread::scope(|scope| drop(scope.spawn(move || reply.send(Some(3)))));
         assert_eq!(ctx.to_itself(), [ShopMessage::Seen(vec![Ok(Some(3))])]);
 
         shop.look(&mut ctx, vec!["milk".to_owned()]);
@@ -148,7 +148,7 @@ fn a_call_is_answered_by_a_mock_in_the_contexts_engine() {
         assert_eq!(shop.ask(&mut ctx, "tea".to_owned()), Ok(7));
         ctx.send(StoreMessage::Forget).unwrap();
         assert_eq!(ctx.sent::<StoreMessage>(), [], "it went to the mock");
-        assert_eq!(ctx.within(LIMIT, |ctx| ctx.time_left().is_some()), true);
+        assert!(ctx.within(LIMIT, |ctx| ctx.time_left().is_some()));
     });
 }
 
@@ -189,9 +189,11 @@ fn a_held_probe_lets_a_bounded_mailbox_fill() {
         assert!(log.line("still".to_owned()).is_err_and(|error| error.is_full()));
         let (sent, was_sent) = mpsc::channel();
         let waiting = engine.client::<LogMessage>().unwrap();
-        thread::spawn(move || sent.send(waiting.line("waits for room".to_owned()).is_ok()));
-        drop(twice);
-        assert!(receive(&was_sent));
+        thread::scope(|scope| {
+            scope.spawn(move || sent.send(waiting.line("waits for room".to_owned()).is_ok()));
+            drop(twice);
+            assert!(receive(&was_sent));
+        });
         let lines: Vec<_> = (0..4).map(|_| probe.expect(LIMIT).into_message()).collect();
         assert_eq!(lines[3], LogMessage::Line("waits for room".to_owned()));
         let held = probe.hold();

@@ -21,6 +21,7 @@ use crate::messaging::binding::Limit;
 use crate::messaging::in_flight::InFlight;
 use crate::messaging::pending::Pending;
 use crate::messaging::target::Target;
+use crate::messaging::undeclared::undeclared;
 use crate::reply::cancellation::Cancellation;
 use crate::reply::oneshot::Receiver;
 use crate::reply::reply_to::{Outcome, ReplyTo};
@@ -82,16 +83,6 @@ pub(super) fn check_depth<M: Payload, K: Kind>(target: &Target<'_, M>, frame: Fr
     let depth = K::depth(M::CALL_DEPTH);
     let is_allowed = frame.may_wait_for(depth) || carried::may_wait_for(frame, depth, |home| target.lives_on(home));
     if is_allowed { Ok(()) } else { Err(undeclared(M::name())) }
-}
-
-/// The code that runs here may not wait for this type.
-#[cold]
-pub(super) fn undeclared(message: &'static str) -> CallError {
-    let caller = local().and_then(|local| {
-        let caller = local.mailbox.meter.running()?;
-        local.mailbox.roster.find(caller)
-    });
-    CallError::Undeclared { message, caller: caller.map(|caller| caller.message) }
 }
 
 /// Chooses a callee, as `enter` does; `None` if it has handled the call on the spot.

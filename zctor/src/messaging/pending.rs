@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 
 use crate::error::CallError;
 use crate::mailbox::Mailbox;
-use crate::messaging::call::undeclared;
 use crate::messaging::in_flight::InFlight;
+use crate::messaging::undeclared::undeclared;
 use crate::reply::reply_to::Outcome;
 use crate::sys::clock::{deadline, now};
 use crate::sys::frame::Frame;

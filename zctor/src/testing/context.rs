@@ -232,6 +232,9 @@ impl<M: Doubled> TestContext<M> {
     /// Lets each timer fire once, in the order of their times and whenever they are due, and takes the messages that they
     /// send. A timer of `send_every` stays set.
     ///
+    /// # Panics
+    /// If the closure of one does.
+    ///
     /// ```
     /// # use std::time::Duration;
     /// # #[zctor::actor]
