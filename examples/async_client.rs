@@ -77,10 +77,12 @@ async fn ask(factorizers: FactorClient<NonBlocking>) -> Result<(), Box<dyn Error
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
-    // Starting and stopping the engine block the thread, so they come before and after the asynchronous part.
+    // The start of the engine waits for the factories, so it comes before the asynchronous part.
     let engine = ActorEngine::new();
     let factorizers = engine.pool(2, FactorMessage::actor(|| Factorizer))?;
-    tokio::runtime::Builder::new_current_thread().build()?.block_on(ask(factorizers.non_blocking()))?;
-    println!("{}", engine.shutdown()?);
-    Ok(())
+    tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+        ask(factorizers.non_blocking()).await?;
+        println!("{}", engine.shutdown_async().await?);
+        Ok(())
+    })
 }

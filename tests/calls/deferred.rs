@@ -232,7 +232,10 @@ fn a_handler_may_pipe_a_deferred_request_but_not_wait_for_it() {
         let captured = desk.clone();
         let visitor =
             engine.start(VisitorMessage::actor(move || Visitor(captured.clone()))).expect("its factory cannot fail");
-        assert_eq!(visitor.wait().unwrap(), Err(CallError::Undeclared { message: "DeskMessage" }));
+        assert_eq!(
+            visitor.wait().unwrap(),
+            Err(CallError::Undeclared { message: "DeskMessage", caller: Some("VisitorMessage") })
+        );
         let (sender, receiver) = mpsc::channel();
         visitor.pipe(sender).unwrap();
         engine.settle();

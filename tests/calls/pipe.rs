@@ -126,7 +126,7 @@ fn a_request_is_piped() {
     bounded(|| {
         for shared in [false, true] {
             let (_engine, sink, outcomes, _seen) = engine(shared);
-            sink.run(Box::new(|_, ctx| ctx.pipe(SourceMessage::double(4), SinkMessage::Outcome))).unwrap();
+            sink.run(Box::new(|_, ctx| drop(ctx.pipe(SourceMessage::double(4), SinkMessage::Outcome)))).unwrap();
             assert_eq!(receive(&outcomes), Seen::Outcome(Ok(8)));
         }
     });
@@ -159,7 +159,7 @@ fn a_pending_that_is_answered_already_is_piped() {
         let (engine, sink, outcomes, _seen) = engine(false);
         let answered = engine.client::<SourceMessage>().unwrap().non_blocking().double(5);
         engine.settle();
-        sink.run(Box::new(move |_, ctx| ctx.pipe(answered, SinkMessage::Outcome))).unwrap();
+        sink.run(Box::new(move |_, ctx| drop(ctx.pipe(answered, SinkMessage::Outcome)))).unwrap();
         assert_eq!(receive(&outcomes), Seen::Outcome(Ok(10)));
     });
 }
@@ -203,7 +203,7 @@ fn a_vector_is_piped_in_its_own_order() {
 fn an_empty_vector_is_there_at_once() {
     bounded(|| {
         let (_engine, sink, outcomes, _seen) = engine(false);
-        sink.run(Box::new(|_, ctx| ctx.pipe(Vec::new(), SinkMessage::Many))).unwrap();
+        sink.run(Box::new(|_, ctx| drop(ctx.pipe(Vec::new(), SinkMessage::Many)))).unwrap();
         assert_eq!(receive(&outcomes), Seen::Many(Vec::new()));
     });
 }
@@ -225,7 +225,7 @@ fn a_pipe_does_not_block_and_its_outcome_comes_after_the_handler() {
         // The instance serves others while what it piped is being worked on.
         let (_engine, sink, outcomes, _others) = engine(false);
         drop(seen);
-        sink.run(Box::new(move |_, ctx| ctx.pipe(SourceMessage::hold(held), SinkMessage::Held))).unwrap();
+        sink.run(Box::new(move |_, ctx| drop(ctx.pipe(SourceMessage::hold(held), SinkMessage::Held)))).unwrap();
         gate.await_arrivals(1);
         assert_eq!(sink.mine(), Ok(11));
         assert!(outcomes.try_recv().is_err());
@@ -351,7 +351,8 @@ fn a_pipe_ends_with_the_state_that_made_it() {
 fn a_panic_in_the_closure_takes_no_thread_down() {
     bounded(|| {
         let (engine, sink, outcomes, _seen) = engine(true);
-        sink.run(Box::new(|_, ctx| ctx.pipe(SourceMessage::double(1), |_| panic!("the closure panics")))).unwrap();
+        sink.run(Box::new(|_, ctx| drop(ctx.pipe(SourceMessage::double(1), |_| panic!("the closure panics")))))
+            .unwrap();
         engine.settle();
         assert_eq!(engine.call(SourceMessage::double(3)), Ok(6));
         assert_eq!(sink.mine(), Ok(11));
@@ -367,7 +368,9 @@ fn a_pipe_inherits_no_deadline() {
         let gate = Gate::new();
         let held = gate.clone();
         let limit = Duration::from_millis(100);
-        let _ = sink.within(limit).run(Box::new(move |_, ctx| ctx.pipe(SourceMessage::hold(held), SinkMessage::Held)));
+        let _ = sink
+            .within(limit)
+            .run(Box::new(move |_, ctx| drop(ctx.pipe(SourceMessage::hold(held), SinkMessage::Held))));
         let (_never, nothing) = mpsc::channel::<()>();
         let _ = nothing.recv_timeout(2 * limit);
         gate.open();
@@ -381,7 +384,7 @@ fn what_is_piped_when_the_engine_stops_ends() {
         let (engine, sink, outcomes, _seen) = engine(false);
         let gate = Gate::new();
         let held = gate.clone();
-        sink.run(Box::new(move |_, ctx| ctx.pipe(SourceMessage::hold(held), SinkMessage::Held))).unwrap();
+        sink.run(Box::new(move |_, ctx| drop(ctx.pipe(SourceMessage::hold(held), SinkMessage::Held)))).unwrap();
         gate.await_arrivals(1);
         engine.handle().stop();
         gate.open();

@@ -35,8 +35,9 @@ const RUNTIME: House = House {
     circle: &["client.rs", "client/message.rs"],
     allowed: &[
         "client/message.rs -> client.rs",
-        // A recipient holds a client, and both doubles are known by the same traits.
+        // A recipient holds a client. Both doubles and the context of a test are known by the same traits.
         "client/recipient.rs -> client.rs",
+        "testing/context.rs -> testing.rs",
         "testing/mock.rs -> testing.rs",
         "testing/probe.rs -> testing.rs",
         "engine/handle.rs: impl Context::engine",

@@ -457,7 +457,7 @@ fn a_hook_may_send_but_not_wait() {
         // It is behind the stop, or refused.
         while mail.note(0).is_ok() {}
         engine.settle();
-        let undeclared = CallError::Undeclared { message: "MailMessage" };
+        let undeclared = CallError::Undeclared { message: "MailMessage", caller: None };
         for told in told.try_iter() {
             assert_eq!(told, ("Note", true, Err(undeclared.clone()), Err(undeclared.clone()), true));
         }

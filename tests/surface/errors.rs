@@ -148,7 +148,8 @@ fn all_errors() -> Vec<(BoxError, &'static str)> {
         CallError::Panicked { message, text: Arc::from("it breaks") },
         CallError::Timeout { message, begun: false },
         CallError::Timeout { message, begun: true },
-        CallError::Undeclared { message },
+        CallError::Undeclared { message, caller: None },
+        CallError::HandlerTimeout { message },
         CallError::NoReply { message },
     ] {
         all.push((error.into(), message));

@@ -7,4 +7,7 @@ mod errors;
 mod handles;
 // It has items that are reachable from outside.
 pub mod hygiene;
+mod names;
 mod public_api;
+#[cfg(feature = "testing")]
+mod test_context;

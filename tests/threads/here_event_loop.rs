@@ -231,7 +231,7 @@ fn a_wake_may_panic_and_may_send() {
                 client.show(7).expect("it lives");
             }
             // It may not wait.
-            assert_eq!(client.ask(1), Err(CallError::Undeclared { message: "WindowMessage" }));
+            assert_eq!(client.ask(1), Err(CallError::Undeclared { message: "WindowMessage", caller: None }));
             panic!("a wake");
         });
         window.show(1).unwrap();

@@ -22,6 +22,11 @@ pub(crate) mod factory;
 pub(crate) mod handling;
 pub(crate) mod instance;
 pub(crate) mod pipe;
+#[cfg(feature = "testing")]
+pub(crate) mod recorder;
+#[cfg(not(feature = "testing"))]
+#[path = "actor/recorder/off.rs"]
+pub(crate) mod recorder;
 pub(crate) mod recovery;
 pub(crate) mod restart;
 pub(crate) mod state;
@@ -421,7 +426,7 @@ impl<M: Message, S> Clone for Actor<M, S> {
 
 impl<M: Message, S> fmt::Debug for Actor<M, S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Actor({})", M::NAME)
+        write!(f, "Actor({})", M::name())
     }
 }
 
@@ -484,7 +489,7 @@ impl<M: Dispatch<S>, S: 'static> ActorOnce<M, S> {
 
 impl<M: Message, S> fmt::Debug for ActorOnce<M, S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "ActorOnce({})", M::NAME)
+        write!(f, "ActorOnce({})", M::name())
     }
 }
 

@@ -8,21 +8,23 @@
 //! plain data (id, event, report, error, type_map).
 
 pub(crate) mod message;
+pub(crate) mod name;
 pub(crate) mod recipient;
 pub(crate) mod watch;
 
 use std::fmt;
 use std::hash::Hash;
+use std::marker::PhantomData;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use crate::client::message::{IntoRequest, Message, Request};
+use crate::client::message::{Blocking, ClientView, IntoRequest, Message, NonBlocking, Request, Waits};
 use crate::client::watch::{PanicWatch, Watch, Watched};
 use crate::error::{CallError, SendError, StopError, WatchError};
 use crate::id::InstanceId;
 use crate::messaging;
 use crate::messaging::binding::{Binding, Limit, View};
-use crate::messaging::broadcast::Replies;
+use crate::messaging::broadcast::{Pendings, Replies};
 use crate::messaging::pending::Pending;
 use crate::messaging::target::Target;
 use crate::route::endpoint::Endpoint;
@@ -69,27 +71,105 @@ use crate::sys::runtime::assert_may_block;
 /// # Ok(())
 /// # }
 /// ```
-pub struct Client<M: Message> {
+pub struct Client<M: Message, V = Blocking> {
     pool: Option<Arc<Pool<M>>>,
     binding: Binding<M>,
     view: View,
+    of: PhantomData<fn() -> V>,
 }
 
 impl<M: Message> Client<M> {
     pub(crate) fn of_pool(pool: Arc<Pool<M>>) -> Self {
-        Self { binding: Binding::Turn(pool.snapshot()), pool: Some(pool), view: View::default() }
+        let binding = Binding::Turn(pool.snapshot());
+        Self { binding, pool: Some(pool), view: View::default(), of: PhantomData }
     }
 
     pub(crate) fn of_one(pool: Option<Arc<Pool<M>>>, endpoint: Arc<Endpoint<M>>) -> Self {
-        Self { pool, binding: Binding::One(endpoint), view: View::default() }
+        Self { pool, binding: Binding::One(endpoint), view: View::default(), of: PhantomData }
     }
 
+    /// Sends a request to every instance of the pool, then waits for all replies, which come in registry order.
+    ///
+    /// # Errors
+    /// - [`CallError::NotRegistered`], [`CallError::Stopped`]: as for [`broadcast`](Client::broadcast).
+    /// - [`CallError::Undeclared`]: this handler may not wait for that type; nothing was sent.
+    ///
+    /// The outcome of each call is in the list, as for [`call`](Client::call).
+    ///
+    /// # Blocking
+    /// Waits until all replies are there, under one deadline if the client has one. It does not wait for room: an
+    /// instance whose bounded mailbox has none has [`CallError::Full`] as its outcome.
+    ///
+    /// ```
+    /// # use zctor::{ActorEngine, actor};
+    /// # #[actor]
+    /// # #[derive(Clone)]
+    /// # pub enum AdderMessage { #[reply(u32)] Add(u32, u32) }
+    /// # struct Adder;
+    /// # impl AdderHandler for Adder { fn add(&mut self, a: u32, b: u32) -> u32 { a + b } }
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let engine = ActorEngine::new();
+    /// let adder: AdderClient = engine.pool(2, AdderMessage::actor(|| Adder))?;
+    /// let sums: Vec<u32> = adder.call_all(AdderMessage::add(2, 3))?.into_iter().map(|(_, sum)| sum).collect::<Result<_, _>>()?;
+    /// assert_eq!(sums, [5, 5]);
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[cfg_attr(feature = "tokio", track_caller)]
+    pub fn call_all<Q>(&self, request: Q) -> Result<Replies<Q::Reply>, CallError>
+    where
+        Q: IntoRequest<Message = M>,
+        M: Clone,
+    {
+        assert_may_block();
+        let request = request.__into();
+        call_all_with(&self.target(), |_| request.clone())
+    }
+
+    /// Calls every instance as [`call_all`](Client::call_all) does, with the request that `make` returns for it.
+    ///
+    /// # Errors
+    /// As [`call_all`](Client::call_all).
+    ///
+    /// # Blocking
+    /// As [`call_all`](Client::call_all).
+    ///
+    /// ```
+    /// # use zctor::{ActorEngine, actor};
+    /// # #[actor]
+    /// # pub enum AdderMessage { #[reply(usize)] Add(usize, usize) }
+    /// # struct Adder;
+    /// # impl AdderHandler for Adder { fn add(&mut self, a: usize, b: usize) -> usize { a + b } }
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let engine = ActorEngine::new();
+    /// let adder: AdderClient = engine.pool(2, AdderMessage::actor(|| Adder))?;
+    /// let sums = adder.call_all_with(|id| AdderMessage::add(10, id.thread().index()))?;
+    /// assert_eq!(sums[1].1, Ok(11));
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[cfg_attr(feature = "tokio", track_caller)]
+    pub fn call_all_with<Q>(&self, mut make: impl FnMut(InstanceId) -> Q) -> Result<Replies<Q::Reply>, CallError>
+    where
+        Q: IntoRequest<Message = M>,
+    {
+        assert_may_block();
+        call_all_with(&self.target(), |id| make(id).__into())
+    }
+}
+
+impl<M: Message, V> Client<M, V> {
     pub(crate) fn with_limit(self, limit: Limit) -> Self {
         Self { view: self.view.with_limit(limit), ..self }
     }
 
+    /// The same client as another view of it, which waits for room as before.
+    pub(crate) fn seen<W>(self) -> Client<M, W> {
+        Client { pool: self.pool, binding: self.binding, view: self.view, of: PhantomData }
+    }
+
     fn bound(&self, binding: Binding<M>) -> Self {
-        Self { pool: self.pool.clone(), binding, view: self.view }
+        Self { pool: self.pool.clone(), binding, view: self.view, of: PhantomData }
     }
 
     fn target(&self) -> Target<'_, M> {
@@ -205,7 +285,11 @@ impl<M: Message> Client<M> {
     /// ```
     #[inline]
     #[cfg_attr(feature = "tokio", track_caller)]
-    pub fn call<Q: IntoRequest<Message = M>>(&self, request: Q) -> Result<Q::Reply, CallError> {
+    pub fn call<Q>(&self, request: Q) -> Result<Q::Reply, CallError>
+    where
+        Q: IntoRequest<Message = M>,
+        V: Waits,
+    {
         assert_may_block();
         let (message, port) = request.__into().into_parts();
         self.call_from::<Q::Reply, Q::Kind>(&mut Some(message), port)
@@ -304,75 +388,6 @@ impl<M: Message> Client<M> {
         messaging::broadcast_with(&self.target(), make)
     }
 
-    /// Sends a request to every instance of the pool, then waits for all replies, which come in registry order.
-    ///
-    /// # Errors
-    /// - [`CallError::NotRegistered`], [`CallError::Stopped`]: as for [`broadcast`](Client::broadcast).
-    /// - [`CallError::Undeclared`]: this handler may not wait for that type; nothing was sent.
-    ///
-    /// The outcome of each call is in the list, as for [`call`](Client::call).
-    ///
-    /// # Blocking
-    /// Waits until all replies are there, under one deadline if the client has one. It does not wait for room: an
-    /// instance whose bounded mailbox has none has [`CallError::Full`] as its outcome.
-    ///
-    /// ```
-    /// # use zctor::{ActorEngine, actor};
-    /// # #[actor]
-    /// # #[derive(Clone)]
-    /// # pub enum AdderMessage { #[reply(u32)] Add(u32, u32) }
-    /// # struct Adder;
-    /// # impl AdderHandler for Adder { fn add(&mut self, a: u32, b: u32) -> u32 { a + b } }
-    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// # let engine = ActorEngine::new();
-    /// let adder: AdderClient = engine.pool(2, AdderMessage::actor(|| Adder))?;
-    /// let sums: Vec<u32> = adder.call_all(AdderMessage::add(2, 3))?.into_iter().map(|(_, sum)| sum).collect::<Result<_, _>>()?;
-    /// assert_eq!(sums, [5, 5]);
-    /// # Ok(())
-    /// # }
-    /// ```
-    #[cfg_attr(feature = "tokio", track_caller)]
-    pub fn call_all<Q>(&self, request: Q) -> Result<Replies<Q::Reply>, CallError>
-    where
-        Q: IntoRequest<Message = M>,
-        M: Clone,
-    {
-        assert_may_block();
-        let request = request.__into();
-        call_all_with(&self.target(), |_| request.clone())
-    }
-
-    /// Calls every instance as [`call_all`](Client::call_all) does, with the request that `make` returns for it.
-    ///
-    /// # Errors
-    /// As [`call_all`](Client::call_all).
-    ///
-    /// # Blocking
-    /// As [`call_all`](Client::call_all).
-    ///
-    /// ```
-    /// # use zctor::{ActorEngine, actor};
-    /// # #[actor]
-    /// # pub enum AdderMessage { #[reply(usize)] Add(usize, usize) }
-    /// # struct Adder;
-    /// # impl AdderHandler for Adder { fn add(&mut self, a: usize, b: usize) -> usize { a + b } }
-    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// # let engine = ActorEngine::new();
-    /// let adder: AdderClient = engine.pool(2, AdderMessage::actor(|| Adder))?;
-    /// let sums = adder.call_all_with(|id| AdderMessage::add(10, id.thread().index()))?;
-    /// assert_eq!(sums[1].1, Ok(11));
-    /// # Ok(())
-    /// # }
-    /// ```
-    #[cfg_attr(feature = "tokio", track_caller)]
-    pub fn call_all_with<Q>(&self, mut make: impl FnMut(InstanceId) -> Q) -> Result<Replies<Q::Reply>, CallError>
-    where
-        Q: IntoRequest<Message = M>,
-    {
-        assert_may_block();
-        call_all_with(&self.target(), |id| make(id).__into())
-    }
-
     /// Returns a client bound to one instance.
     ///
     /// The id must come from this engine, since every engine counts its ids from the beginning. If the instance is not
@@ -393,7 +408,10 @@ impl<M: Message> Client<M> {
     /// # }
     /// ```
     #[must_use]
-    pub fn pin(&self, instance: InstanceId) -> M::Client {
+    pub fn pin(&self, instance: InstanceId) -> V::Client<M>
+    where
+        V: ClientView,
+    {
         self.__pin(instance).into()
     }
 
@@ -429,8 +447,9 @@ impl<M: Message> Client<M> {
     /// # }
     /// ```
     #[must_use]
-    pub fn keyed<Q: Hash + ?Sized>(&self, key: &Q) -> M::Client
+    pub fn keyed<Q: Hash + ?Sized>(&self, key: &Q) -> V::Client<M>
     where
+        V: ClientView,
         M::Key: KeyOf<Q>,
     {
         self.__keyed(key).into()
@@ -466,7 +485,10 @@ impl<M: Message> Client<M> {
     /// # }
     /// ```
     #[must_use]
-    pub fn least_loaded(&self) -> M::Client {
+    pub fn least_loaded(&self) -> V::Client<M>
+    where
+        V: ClientView,
+    {
         self.__least_loaded().into()
     }
 
@@ -481,7 +503,7 @@ impl<M: Message> Client<M> {
     /// Returns the same client with a time limit for each call, and for each wait for room.
     ///
     /// ```
-    /// # use std::time::Duration;
+    /// # use std::time::{Duration, Instant};
     /// # use zctor::{ActorEngine, actor};
     /// # #[actor]
     /// # pub enum AdderMessage { #[reply(u32)] Add(u32, u32) }
@@ -499,10 +521,35 @@ impl<M: Message> Client<M> {
         self.clone().with_limit(Limit::Within(limit))
     }
 
-    /// Returns the same client in the non-blocking view, which never waits for room in a bounded mailbox.
+    /// Gives the same client with a time at which each call and each wait for room ends: one deadline for several calls.
     ///
-    /// The generated methods of this view give a [`Pending`] for a call. [`call`](Client::call) and
-    /// [`call_all`](Client::call_all) still wait for their replies.
+    /// ```
+    /// # use std::time::{Duration, Instant};
+    /// # use zctor::{ActorEngine, CallError, actor};
+    /// # #[actor]
+    /// # pub enum AdderMessage { #[reply(u32)] Add(u32, u32) }
+    /// # struct Adder;
+    /// # impl AdderHandler for Adder { fn add(&mut self, a: u32, b: u32) -> u32 { a + b } }
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let engine = ActorEngine::new();
+    /// let adder: AdderClient = engine.pool(1, AdderMessage::actor(|| Adder))?;
+    /// let adder = adder.until(Instant::now() + Duration::from_secs(60));
+    /// assert_eq!(adder.call(AdderMessage::add(adder.call(AdderMessage::add(1, 2))?, 3))?, 6);
+    /// let late = adder.until(Instant::now());
+    /// assert_eq!(late.call(AdderMessage::add(1, 2)), Err(CallError::Timeout { message: "AdderMessage", begun: false }));
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn until(&self, time: Instant) -> Self {
+        self.clone().with_limit(Limit::Until(time))
+    }
+
+    /// Returns the non-blocking view of the client, none of whose methods waits for a reply, or for room in a bounded
+    /// mailbox.
+    ///
+    /// The generated methods of this view give a [`Pending`] for a call, as [`request`](Client::request) does. Its
+    /// `call_all` gives all [`Pendings`](crate::Pendings), and there is no `call`.
     ///
     /// ```
     /// # use zctor::{ActorEngine, actor};
@@ -518,8 +565,8 @@ impl<M: Message> Client<M> {
     /// # }
     /// ```
     #[must_use]
-    pub fn non_blocking(&self) -> Self {
-        Self { view: self.view.non_blocking(), ..self.clone() }
+    pub fn non_blocking(&self) -> Client<M, NonBlocking> {
+        Client { view: self.view.non_blocking(), ..self.clone().seen() }
     }
 
     /// Returns the instance that this client is bound to, if it is bound to one.
@@ -594,7 +641,7 @@ impl<M: Message> Client<M> {
     /// # }
     /// ```
     pub fn stop(&self) -> Result<(), StopError> {
-        let stopped = StopError::Stopped { message: M::NAME };
+        let stopped = StopError::Stopped { message: M::name() };
         match &self.binding {
             Binding::One(endpoint) => {
                 let way = endpoint.admit().map_err(|_| stopped)?;
@@ -602,7 +649,7 @@ impl<M: Message> Client<M> {
                 Ok(())
             }
             Binding::NotFound(_) => Err(stopped),
-            _ => Err(StopError::Unbound { message: M::NAME }),
+            _ => Err(StopError::Unbound { message: M::name() }),
         }
     }
 
@@ -637,17 +684,89 @@ impl<M: Message> Client<M> {
     /// # }
     /// ```
     pub fn stop_all(&self) -> Result<usize, StopError> {
-        messaging::stop_all(&self.target()).map_err(|_| StopError::Stopped { message: M::NAME })
+        messaging::stop_all(&self.target()).map_err(|_| StopError::Stopped { message: M::name() })
     }
 }
 
-impl<M: Message> Client<M> {
+/// The non-blocking view: no method of it waits, neither for a reply nor for room in a mailbox. A call is a
+/// [`request`](Client::request) here.
+impl<M: Message> Client<M, NonBlocking> {
+    /// Asks every instance of the pool; gives a [`Pending`](crate::Pending) for each reply, in registry order. A refusal by
+    /// one instance is found in its `Pending`.
+    ///
+    /// # Errors
+    /// - [`CallError::NotRegistered`]: the pool has no live instance.
+    /// - [`CallError::Stopped`]: the engine stops.
+    ///
+    /// # Blocking
+    /// Never.
+    ///
+    /// ```
+    /// # use zctor::{ActorEngine, actor};
+    /// # #[actor]
+    /// # #[derive(Clone)]
+    /// # pub enum AdderMessage { #[reply(u32)] Add(u32, u32) }
+    /// # struct Adder;
+    /// # impl AdderHandler for Adder { fn add(&mut self, a: u32, b: u32) -> u32 { a + b } }
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let engine = ActorEngine::new();
+    /// let adder: AdderClient = engine.pool(2, AdderMessage::actor(|| Adder))?;
+    /// let sums = adder.non_blocking().call_all(AdderMessage::add(2, 3))?;
+    /// assert_eq!(sums.iter().map(|(id, _)| *id).collect::<Vec<_>>(), adder.instances());
+    /// for (_, sum) in sums {
+    ///     assert_eq!(sum.wait()?, 5); // or `.await` it
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn call_all<Q>(&self, request: Q) -> Result<Pendings<Q::Reply>, CallError>
+    where
+        Q: IntoRequest<Message = M>,
+        M: Clone,
+    {
+        let request = request.__into();
+        messaging::request_all::<M, Q::Reply, Q::Kind>(&self.target(), |_| request.clone().into_parts())
+    }
+
+    /// As [`call_all`](Client::call_all), with the request that `make` gives for each instance.
+    ///
+    /// # Errors
+    /// As [`call_all`](Client::call_all).
+    ///
+    /// # Blocking
+    /// Never.
+    ///
+    /// ```
+    /// # use zctor::{ActorEngine, actor};
+    /// # #[actor]
+    /// # pub enum AdderMessage { #[reply(usize)] Add(usize, usize) }
+    /// # struct Adder;
+    /// # impl AdderHandler for Adder { fn add(&mut self, a: usize, b: usize) -> usize { a + b } }
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let engine = ActorEngine::new();
+    /// let adder: AdderClient = engine.pool(2, AdderMessage::actor(|| Adder))?;
+    /// let sums = adder.non_blocking().call_all_with(|id| AdderMessage::add(10, id.thread().index()))?;
+    /// assert_eq!(sums[1].1.wait()?, 11);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn call_all_with<Q>(&self, mut make: impl FnMut(InstanceId) -> Q) -> Result<Pendings<Q::Reply>, CallError>
+    where
+        Q: IntoRequest<Message = M>,
+    {
+        messaging::request_all::<M, Q::Reply, Q::Kind>(&self.target(), |id| make(id).__into().into_parts())
+    }
+}
+
+impl<M: Message, V> Client<M, V> {
     /// Returns a watch for the end of the instance that this client is bound to.
     pub(crate) fn end(&self) -> Result<Watch, WatchError> {
         match &self.binding {
             Binding::One(endpoint) => Ok(Watch::living(Arc::clone(endpoint) as Arc<dyn Watched>)),
-            Binding::NotFound(instance) => Ok(Watch::gone(*instance, M::NAME)),
-            Binding::Turn(_) | Binding::Key(_) | Binding::LeastLoaded => Err(WatchError::Unbound { message: M::NAME }),
+            Binding::NotFound(instance) => Ok(Watch::gone(*instance, M::name())),
+            Binding::Turn(_) | Binding::Key(_) | Binding::LeastLoaded => {
+                Err(WatchError::Unbound { message: M::name() })
+            }
         }
     }
 
@@ -656,7 +775,9 @@ impl<M: Message> Client<M> {
         match &self.binding {
             Binding::One(endpoint) => Ok(PanicWatch::new(Some(Arc::clone(endpoint) as Arc<dyn Watched>))),
             Binding::NotFound(_) => Ok(PanicWatch::new(None)),
-            Binding::Turn(_) | Binding::Key(_) | Binding::LeastLoaded => Err(WatchError::Unbound { message: M::NAME }),
+            Binding::Turn(_) | Binding::Key(_) | Binding::LeastLoaded => {
+                Err(WatchError::Unbound { message: M::name() })
+            }
         }
     }
 }
@@ -684,7 +805,7 @@ impl<C: fmt::Debug> fmt::Debug for Part<C> {
     }
 }
 
-impl<M: Message> Clone for Client<M> {
+impl<M: Message, V> Clone for Client<M, V> {
     fn clone(&self) -> Self {
         let binding = match (&self.pool, &self.binding) {
             // A snapshot that is out of date is replaced by a new one.
@@ -696,7 +817,7 @@ impl<M: Message> Clone for Client<M> {
 }
 
 /// Two clients are equal if they send to the same pool and are bound in the same way. Their views may differ.
-impl<M: Message> PartialEq for Client<M> {
+impl<M: Message, V> PartialEq for Client<M, V> {
     fn eq(&self, other: &Self) -> bool {
         let same_pool = match (&self.pool, &other.pool) {
             (Some(a), Some(b)) => Arc::ptr_eq(a, b),
@@ -713,16 +834,16 @@ impl<M: Message> PartialEq for Client<M> {
     }
 }
 
-impl<M: Message> Eq for Client<M> {}
+impl<M: Message, V> Eq for Client<M, V> {}
 
-impl<M: Message> fmt::Debug for Client<M> {
+impl<M: Message, V> fmt::Debug for Client<M, V> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.binding {
-            Binding::Turn(_) => write!(f, "Client({})", M::NAME),
-            Binding::Key(key) => write!(f, "Client({}, keyed {key:x})", M::NAME),
-            Binding::LeastLoaded => write!(f, "Client({}, least loaded)", M::NAME),
-            Binding::One(endpoint) => write!(f, "Client({}, {})", M::NAME, endpoint.id()),
-            Binding::NotFound(instance) => write!(f, "Client({}, {instance}, gone)", M::NAME),
+            Binding::Turn(_) => write!(f, "Client({})", M::name()),
+            Binding::Key(key) => write!(f, "Client({}, keyed {key:x})", M::name()),
+            Binding::LeastLoaded => write!(f, "Client({}, least loaded)", M::name()),
+            Binding::One(endpoint) => write!(f, "Client({}, {})", M::name(), endpoint.id()),
+            Binding::NotFound(instance) => write!(f, "Client({}, {instance}, gone)", M::name()),
         }
     }
 }

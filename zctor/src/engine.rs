@@ -18,6 +18,7 @@ pub(crate) mod settle;
 pub(crate) mod shutdown;
 pub(crate) mod spawn;
 mod stats;
+pub(crate) mod stopped;
 mod targets;
 
 use std::fmt;
@@ -35,6 +36,7 @@ use crate::engine::core::Core;
 use crate::engine::handle::EngineHandle;
 use crate::engine::here::Here;
 use crate::engine::registry::Registry;
+use crate::engine::stopped::{Shutdown, Stopped};
 use crate::error::{CallError, SendError, ShutdownError, SpawnError};
 use crate::event::{DeadLetter, Ended, PanicEvent};
 use crate::id::{InstanceId, ThreadId};
@@ -181,6 +183,11 @@ impl ActorEngine {
     /// Makes an engine that has no threads yet.
     pub fn new() -> Self {
         Self::builder().build()
+    }
+
+    #[cfg(feature = "testing")]
+    pub(crate) fn core(&self) -> &Arc<Core> {
+        &self.core
     }
 
     /// Returns the settings of an engine, to change and to build.
@@ -664,6 +671,35 @@ impl ActorEngine {
         let _ = shutdown::wait_stopped(&self.core);
     }
 
+    /// As [`wait`](ActorEngine::wait), as a future: ready when somebody has stopped the engine.
+    ///
+    /// It does not stop the engine itself. A handler that blocks on it waits for ever, since the engine's end waits for the
+    /// handler.
+    ///
+    /// # Blocking
+    /// Never.
+    ///
+    /// ```
+    /// # use zctor::ActorEngine;
+    /// # fn block_on<F: std::future::Future>(future: F) -> F::Output {
+    /// #     struct Unpark(std::thread::Thread);
+    /// #     impl std::task::Wake for Unpark { fn wake(self: std::sync::Arc<Self>) { self.0.unpark() } }
+    /// #     let waker = std::sync::Arc::new(Unpark(std::thread::current())).into();
+    /// #     let (mut future, mut cx) = (std::pin::pin!(future), std::task::Context::from_waker(&waker));
+    /// #     loop { match future.as_mut().poll(&mut cx) { std::task::Poll::Ready(out) => return out, _ => std::thread::park() } }
+    /// # }
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let engine = ActorEngine::new();
+    /// engine.handle().stop(); // by a handler, or on a signal
+    /// block_on(engine.stopped());
+    /// assert_eq!(engine.thread_count(), 0);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn stopped(&self) -> Stopped {
+        Stopped::new(Some(&self.core))
+    }
+
     /// Stops the engine: the edge closes, the inside runs until it is quiet, then the threads end in reverse order of
     /// their start.
     ///
@@ -705,6 +741,76 @@ impl ActorEngine {
     pub fn shutdown_timeout(&self, limit: Duration) -> Result<Report, ShutdownError> {
         assert_may_block();
         shutdown::shutdown(&self.core, Some(limit))
+    }
+
+    /// Begins a [`shutdown`](ActorEngine::shutdown) and gives it as a future, for code that must not block, such as a task
+    /// on an executor.
+    ///
+    /// The shutdown has begun when this returns, and goes on whether the future is awaited or not. Then the engine can be
+    /// dropped without a wait.
+    ///
+    /// # Errors
+    /// In the future, as [`shutdown`](ActorEngine::shutdown). A handler that polls it gets
+    /// [`ShutdownError::OnActorThread`], since the shutdown waits for that handler.
+    ///
+    /// # Blocking
+    /// Never, unless the operating system starts no thread: then the poll itself ends the engine.
+    ///
+    /// ```
+    /// # use zctor::{ActorEngine, actor};
+    /// # #[actor]
+    /// # pub enum JobMessage { Run }
+    /// # struct Job;
+    /// # impl JobHandler for Job { fn run(&mut self) {} }
+    /// # fn block_on<F: std::future::Future>(future: F) -> F::Output {
+    /// #     struct Unpark(std::thread::Thread);
+    /// #     impl std::task::Wake for Unpark { fn wake(self: std::sync::Arc<Self>) { self.0.unpark() } }
+    /// #     let waker = std::sync::Arc::new(Unpark(std::thread::current())).into();
+    /// #     let (mut future, mut cx) = (std::pin::pin!(future), std::task::Context::from_waker(&waker));
+    /// #     loop { match future.as_mut().poll(&mut cx) { std::task::Poll::Ready(out) => return out, _ => std::thread::park() } }
+    /// # }
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// block_on(async {
+    ///     let engine = ActorEngine::new();
+    ///     engine.pool(1, JobMessage::actor(|| Job))?.run()?;
+    ///     assert_eq!(engine.shutdown_async().await?.handled(), 1);
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
+    pub fn shutdown_async(&self) -> Shutdown {
+        shutdown::stop(&self.core, None);
+        Shutdown::new(&self.core)
+    }
+
+    /// As [`shutdown_async`](ActorEngine::shutdown_async), but ends by the time given, as
+    /// [`shutdown_timeout`](ActorEngine::shutdown_timeout) does.
+    ///
+    /// # Errors
+    /// In the future, as [`shutdown_timeout`](ActorEngine::shutdown_timeout).
+    ///
+    /// # Blocking
+    /// As [`shutdown_async`](ActorEngine::shutdown_async).
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use zctor::ActorEngine;
+    /// # fn block_on<F: std::future::Future>(future: F) -> F::Output {
+    /// #     struct Unpark(std::thread::Thread);
+    /// #     impl std::task::Wake for Unpark { fn wake(self: std::sync::Arc<Self>) { self.0.unpark() } }
+    /// #     let waker = std::sync::Arc::new(Unpark(std::thread::current())).into();
+    /// #     let (mut future, mut cx) = (std::pin::pin!(future), std::task::Context::from_waker(&waker));
+    /// #     loop { match future.as_mut().poll(&mut cx) { std::task::Poll::Ready(out) => return out, _ => std::thread::park() } }
+    /// # }
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let engine = ActorEngine::new();
+    /// assert!(block_on(engine.shutdown_timeout_async(Duration::from_secs(10))).is_ok());
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn shutdown_timeout_async(&self, limit: Duration) -> Shutdown {
+        shutdown::stop(&self.core, Some(limit));
+        Shutdown::new(&self.core)
     }
 }
 

@@ -211,6 +211,13 @@ pub enum CallError {
         /// Whether the handler had begun. If not, it never ran and never will: a retry is safe.
         begun: bool,
     },
+    /// Inside a handler, a wait for a [`Pending`](crate::Pending) ended because the handler's own time was up: the deadline
+    /// of its caller had passed. The call that the handler waited for goes on, and its `Pending` can be kept, piped, or
+    /// waited for again.
+    HandlerTimeout {
+        /// The name of the message's type.
+        message: &'static str,
+    },
     /// The code may not wait for this type. A handler may wait for types whose call depth is below its own, and not for
     /// a deferred reply. Code that it has [carried](crate::Carried) to other threads may not wait for what lives on the
     /// handler's own thread, while that does not serve. Other code that the runtime runs, such as factories and drops, may not wait at all. A call
@@ -218,6 +225,9 @@ pub enum CallError {
     Undeclared {
         /// The name of the message's type.
         message: &'static str,
+        /// The name of the message type of the instance whose code would wait; `None` for code of no instance, such as a
+        /// hook of the engine.
+        caller: Option<&'static str>,
     },
     /// The handler gave the reply up, or the reply was taken before.
     NoReply {
@@ -235,7 +245,8 @@ impl CallError {
             | Self::Stopped { message }
             | Self::Panicked { message, .. }
             | Self::Timeout { message, .. }
-            | Self::Undeclared { message }
+            | Self::HandlerTimeout { message }
+            | Self::Undeclared { message, .. }
             | Self::NoReply { message } => message,
         }
     }
@@ -266,11 +277,18 @@ impl fmt::Display for CallError {
             Self::Timeout { message, begun: false } => {
                 write!(f, "the call to `{message}` timed out before its handler began, and never will run")
             }
-            Self::Undeclared { message } => write!(
-                f,
-                "this code may not wait for `{message}`: a handler waits for what `calls(..)` of its `#[actor]` names, and \
-                 not for a deferred reply, else it can `pipe` the request; factories, drops and closures only send"
-            ),
+            Self::HandlerTimeout { message } => {
+                write!(f, "the time of the handler that waited for `{message}` was up; the call goes on")
+            }
+            Self::Undeclared { message, caller } => {
+                f.write_str("this code")?;
+                caller.map_or(Ok(()), |caller| write!(f, " of `{caller}`"))?;
+                write!(
+                    f,
+                    " may not wait for `{message}`: a handler waits for what `calls(..)` of its `#[actor]` names, and not for \
+                     a deferred reply, else it can `pipe` the request; factories, drops and closures only send"
+                )
+            }
             Self::NoReply { message } => write!(f, "no reply can come to this call to `{message}` any more"),
         }
     }
@@ -419,6 +437,7 @@ impl fmt::Display for ShutdownError {
                 f.write_str("the time was up before these threads had ended: ")?;
                 for (i, thread) in threads.iter().enumerate() {
                     write!(f, "{}{} `{}`", if i == 0 { "" } else { ", " }, thread.thread, thread.name)?;
+                    thread.write_holder(f)?;
                 }
                 Ok(())
             }

@@ -151,26 +151,28 @@ pub mod __private;
 pub use actor::carried::Carried;
 pub use actor::context::{Context, NoDeadline};
 pub use actor::dispatch::Dispatch;
-pub use actor::pipe::Pipe;
+pub use actor::pipe::{Pipe, PipeHandle};
 pub use actor::restart::Restart;
 pub use actor::timer::Timer;
 pub use actor::{Actor, ActorOnce, LocalRegistration, PoolRegistration, Registration};
 pub use client::Client;
 pub use client::message::{
-    AnsweredInHandler, Blocking, CallableFrom, IntoRequest, Message, MessageField, NonBlocking, ReplyType, Request,
+    AnsweredInHandler, Blocking, CallableFrom, ClientView, IntoRequest, Message, MessageField, NonBlocking, ReplyType,
+    Request, Waits,
 };
 pub use client::recipient::Recipient;
 pub use engine::actor_thread::ActorThread;
 pub use engine::handle::EngineHandle;
 pub use engine::here::Here;
 pub use engine::registry::{Registry, RegistryEntry};
+pub use engine::stopped::{Shutdown, Stopped};
 pub use engine::{ActorEngine, EngineBuilder};
 pub use error::{BoxError, CallError, Refused, SendError, ShutdownError, SpawnError, StopError, WatchError};
 pub use event::{AfterPanic, DeadLetter, End, Ended, PanicEvent, PanicOrigin, Undelivered};
 pub use id::{InstanceId, ThreadId};
 pub use mailbox::inner::Inner;
 pub use mailbox::permits::Overflow;
-pub use messaging::broadcast::Replies;
+pub use messaging::broadcast::{Pendings, Replies};
 pub use messaging::pending::Pending;
 pub use reply::reply_to::ReplyTo;
 pub use report::{BackingOff, EarlierReport, InstanceReport, Report, RunningInstance, Stats, ThreadStats, Wait};

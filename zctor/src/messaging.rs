@@ -15,8 +15,9 @@ pub(crate) mod pending;
 pub(crate) mod send;
 pub(crate) mod send_all;
 pub(crate) mod target;
+mod undeclared;
 
-pub(crate) use broadcast::{broadcast, broadcast_with, call_all_with, stop_all};
+pub(crate) use broadcast::{broadcast, broadcast_with, call_all_with, request_all, stop_all};
 pub(crate) use call::{call, request};
 pub(crate) use send::send;
 pub(crate) use send_all::send_all;

@@ -124,7 +124,7 @@ pub struct ThreadStats {
 
 impl fmt::Display for ThreadStats {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { thread, name, instances, queued, handled, panicked, runs, waits, backing_off } = self;
+        let Self { thread, name, instances, queued, handled, panicked, waits, backing_off, .. } = self;
         write!(f, "thread {thread} `{name}`: {instances} instances, {queued} queued, ")?;
         write!(f, "{handled} handled, {panicked} panicked")?;
         for wait in waits {
@@ -133,10 +133,25 @@ impl fmt::Display for ThreadStats {
         for one in backing_off {
             write!(f, ", {one}")?;
         }
-        match runs {
-            Some(runs) if waits.last().is_none_or(|wait| wait.instance != runs.instance) => write!(f, ", runs {runs}"),
-            _ => Ok(()),
+        match self.runs_beside_waits() {
+            Some(runs) => write!(f, ", runs {runs}"),
+            None => Ok(()),
         }
+    }
+}
+
+impl ThreadStats {
+    /// The instance whose code runs, unless it is the one that waits.
+    fn runs_beside_waits(&self) -> Option<RunningInstance> {
+        self.runs.filter(|runs| self.waits.last().is_none_or(|wait| wait.instance != runs.instance))
+    }
+
+    /// Writes whose code holds the thread: the waits of its handlers, and the code that runs.
+    pub(crate) fn write_holder(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let waits = self.waits.iter().map(|wait| format!("{wait}"));
+        let runs = self.runs_beside_waits().map(|runs| format!("runs {runs}"));
+        let holders: Vec<String> = waits.chain(runs).collect();
+        if holders.is_empty() { Ok(()) } else { write!(f, " ({})", holders.join(", ")) }
     }
 }
 

@@ -50,6 +50,7 @@
 //! # }
 //! ```
 
+mod context;
 mod mock;
 mod probe;
 
@@ -61,8 +62,9 @@ use crate::client::message::Message;
 use crate::reply::reply_to::ReplyTo;
 
 pub use crate::actor::double::Double;
+pub use context::{TestContext, context};
 pub use mock::Mock;
-pub use probe::{Probe, Received};
+pub use probe::{HeldProbe, Probe, Received};
 
 /// The ports of an enum, to which its replies go: one variant for each of its variants with a reply, of the same name.
 ///
@@ -135,7 +137,7 @@ fn variant_of<P, R: 'static>(variant: fn(ReplyTo<R>) -> P) -> Discriminant<P> {
 fn call_of<M: Doubled, R: 'static>(variant: fn(ReplyTo<R>) -> Port<M>) -> String {
     let port = variant(ReplyTo::__nobody());
     let name = port.variant();
-    format!("a call of `{}::{}`", M::NAME, name.strip_prefix("r#").unwrap_or(name))
+    format!("a call of `{}::{}`", M::name(), name.strip_prefix("r#").unwrap_or(name))
 }
 
 /// The body of a double's handler methods, which are never called: a double takes its messages before they are

@@ -26,14 +26,14 @@ mod on {
     }
 
     /// A message was routed to the instance in place `option`, counted from 1, of the `options` places of its pool.
-    pub(crate) fn routed(message: &'static str, instance: InstanceId, option: usize, options: usize) {
+    pub(crate) fn routed(message: fn() -> &'static str, instance: InstanceId, option: usize, options: usize) {
         if !enabled!(target: "zctor::route", Level::TRACE) {
             return;
         }
         tell(|| {
             trace!(
                 target: "zctor::route",
-                message_type = message,
+                message_type = message(),
                 thread = instance.thread.index(),
                 instance = %instance,
                 option,
@@ -104,7 +104,7 @@ mod off {
     use crate::id::InstanceId;
 
     #[inline(always)]
-    pub(crate) fn routed(_: &'static str, _: InstanceId, _: usize, _: usize) {}
+    pub(crate) fn routed(_: fn() -> &'static str, _: InstanceId, _: usize, _: usize) {}
     pub(crate) fn dead_letter(_: &DeadLetter) {}
     pub(crate) fn panicked(_: &PanicEvent) {}
 

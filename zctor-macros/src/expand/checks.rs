@@ -66,7 +66,9 @@ fn mention_client(model: &Model<'_>, name: &Named, variants: &[&Variant<'_>], bi
             }
         }
     };
-    let blocking = one(quote!(#krate::Blocking), quote!(let _ = (Self::within, Self::non_blocking); #bindings));
+    let until = model.is_free("until").then(|| quote!(let _ = Self::until;));
+    let both = quote!(let _ = (Self::within, Self::non_blocking); #until #bindings);
+    let blocking = one(quote!(#krate::Blocking), both);
     let non_blocking = one(quote!(#krate::NonBlocking), TokenStream::new());
     quote!(#blocking #non_blocking)
 }

@@ -10,7 +10,7 @@ use crate::{position, types};
 
 /// ```text
 /// in   #[reply(i64)] Add { a: i64, b: i64 }, Clear
-/// out  pub struct CalculatorClient<V = Blocking> { client: Client<CalculatorMessage>, view: PhantomData<fn() -> V> }
+/// out  pub struct CalculatorClient<V = Blocking> { client: Client<CalculatorMessage, V> }
 ///      impl CalculatorClient<Blocking> {
 ///          pub fn add(&self, a: i64, b: i64) -> Result<i64, CallError> { self.client.call(CalculatorMessage::add(a, b)) }
 ///          pub fn clear(&self) -> Result<(), SendError<CalculatorMessage>> { self.client.send(CalculatorMessage::Clear) }
@@ -41,8 +41,9 @@ pub(super) struct Face<'a> {
 }
 
 impl Face<'_> {
-    fn field(&self, Model { krate, ty, .. }: &Model<'_>) -> TokenStream {
-        if self.is_part { quote!(#krate::__private::Part<#krate::Client<#ty>>) } else { quote!(#krate::Client<#ty>) }
+    fn field(&self, Model { krate, ty, view, .. }: &Model<'_>) -> TokenStream {
+        let client = quote!(#krate::Client<#ty, #view>);
+        if self.is_part { quote!(#krate::__private::Part<#client>) } else { client }
     }
 
     fn get(&self, Model { krate, .. }: &Model<'_>) -> TokenStream {
@@ -62,7 +63,7 @@ pub(super) fn structure(model: &Model<'_>, face: &Face<'_>, doc: &str) -> TokenS
     let attrs = model.attrs();
     let (at, vis, client) = model.defined(face.name);
     let parameters = quote!(#(#declared,)* #view = #krate::Blocking);
-    let fields = quote!(client: #field, view: ::core::marker::PhantomData<fn() -> #view>,);
+    let fields = quote!(client: #field,);
     let structure = quote_spanned!(at=> #vis struct #client<#parameters> #bounds { #fields });
     quote! {
         #[doc = #doc]
@@ -71,7 +72,7 @@ pub(super) fn structure(model: &Model<'_>, face: &Face<'_>, doc: &str) -> TokenS
     }
 }
 
-/// The methods of both views: `within`, and `more`.
+/// The methods of both views: `non_blocking`, `within`, `until`, and `more`.
 pub(super) fn both_views(model: &Model<'_>, face: &Face<'_>, more: &TokenStream) -> TokenStream {
     let Model { krate, .. } = model;
     let (at, vis) = model.at_enum();
@@ -86,13 +87,40 @@ pub(super) fn both_views(model: &Model<'_>, face: &Face<'_>, more: &TokenStream)
         /// The same client with a time limit for each call.
         #[must_use]
         #vis fn within(&self, #limit: ::core::time::Duration) -> Self {
-            Self { client: #limited, view: ::core::marker::PhantomData }
+            Self { client: #limited }
+        }
+    };
+    let until = model.is_free("until").then(|| {
+        let time = quote_spanned!(at=> time);
+        let limited = face.wrap(model, &quote!(#krate::Client::until(#inner, #time)));
+        quote_spanned! {at=>
+            /// The same client with a time at which each call ends.
+            #[must_use]
+            #vis fn until(&self, #time: ::std::time::Instant) -> Self {
+                Self { client: #limited }
+            }
+        }
+    });
+    let other = model.viewed(face.name, quote!(#krate::NonBlocking));
+    let switched = if face.is_part {
+        let (name, client) = (face.name, face.wrap(model, &quote!(#krate::Client::non_blocking(#inner))));
+        quote!(#name { client: #client })
+    } else {
+        // Where another item has taken the client's name, rustc counts this form as part of that one error.
+        quote!(::core::convert::From::from(self.client.non_blocking()))
+    };
+    let non_blocking = quote_spanned! {at=>
+        /// The view whose methods never wait: each gives a pending reply.
+        #vis fn non_blocking(&self) -> #other {
+            #switched
         }
     };
     quote! {
         #attrs
         impl #params #client #bounds {
+            #non_blocking
             #within
+            #until
             #more
         }
     }
@@ -107,7 +135,7 @@ fn bindings(model: &Model<'_>) -> TokenStream {
             /// The same client bound to one instance.
             #[must_use]
             #vis fn pin(&self, instance: #krate::InstanceId) -> Self {
-                Self { client: #krate::Client::__pin(&self.client, instance), view: ::core::marker::PhantomData }
+                Self { client: #krate::Client::__pin(&self.client, instance) }
             }
         }
     });
@@ -119,7 +147,7 @@ fn bindings(model: &Model<'_>) -> TokenStream {
             where
                 <#ty as #krate::Message>::Key: #krate::__private::KeyOf<__Q>,
             {
-                Self { client: #krate::Client::__keyed(&self.client, key), view: ::core::marker::PhantomData }
+                Self { client: #krate::Client::__keyed(&self.client, key) }
             }
         }
     });
@@ -128,7 +156,7 @@ fn bindings(model: &Model<'_>) -> TokenStream {
             /// The same client bound to the instance whose thread has the least to do, looked for anew each time.
             #[must_use]
             #vis fn least_loaded(&self) -> Self {
-                Self { client: #krate::Client::__least_loaded(&self.client), view: ::core::marker::PhantomData }
+                Self { client: #krate::Client::__least_loaded(&self.client) }
             }
         }
     });
@@ -142,34 +170,15 @@ pub(super) fn views(model: &Model<'_>, face: &Face<'_>, variants: &[&Variant<'_>
 
 fn view(model: &Model<'_>, face: &Face<'_>, variants: &[&Variant<'_>], blocking: bool) -> TokenStream {
     let Model { krate, .. } = model;
-    let (at, vis) = model.at_enum();
     let (params, _, bounds) = model.generics.plain().split_for_impl();
     let view = if blocking { quote!(#krate::Blocking) } else { quote!(#krate::NonBlocking) };
     let name = face.name;
     let client = model.viewed(name, &view);
     let attrs = model.attrs_of_signatures();
-    let switch = blocking.then(|| {
-        let other = model.viewed(name, quote!(#krate::NonBlocking));
-        let inner = face.get(model);
-        let switched = if face.is_part {
-            let client = face.wrap(model, &quote!(#krate::Client::non_blocking(#inner)));
-            quote!(#name { client: #client, view: ::core::marker::PhantomData })
-        } else {
-            // Where another item has taken the client's name, rustc counts this form as part of that one error.
-            quote!(::core::convert::From::from(self.client.non_blocking()))
-        };
-        quote_spanned! {at=>
-            /// The view whose methods never wait: each gives a pending reply.
-            #vis fn non_blocking(&self) -> #other {
-                #switched
-            }
-        }
-    });
     let methods = variants.iter().map(|variant| method(model, face, variant, blocking));
     quote! {
         #attrs
         impl #params #client #bounds {
-            #switch
             #(#methods)*
         }
     }
@@ -252,7 +261,7 @@ pub(super) fn traits(model: &Model<'_>, face: &Face<'_>) -> TokenStream {
         #[automatically_derived]
         impl #params ::core::clone::Clone for #client #bounds {
             fn clone(&self) -> Self {
-                Self { client: ::core::clone::Clone::clone(&self.client), view: ::core::marker::PhantomData }
+                Self { client: ::core::clone::Clone::clone(&self.client) }
             }
         }
 
@@ -280,7 +289,7 @@ pub(super) fn traits(model: &Model<'_>, face: &Face<'_>) -> TokenStream {
 
 /// The way to `zctor::Client` and back, which the whole client has and a handle has not.
 fn whole(model: &Model<'_>) -> TokenStream {
-    let Model { krate, ty, .. } = model;
+    let Model { krate, ty, view, .. } = model;
     let generics = model.generics.with(&model.view, None);
     let (params, _, bounds) = generics.split_for_impl();
     let client = model.client_with(&model.view);
@@ -289,7 +298,7 @@ fn whole(model: &Model<'_>) -> TokenStream {
         #attrs
         #[automatically_derived]
         impl #params ::core::ops::Deref for #client #bounds {
-            type Target = #krate::Client<#ty>;
+            type Target = #krate::Client<#ty, #view>;
 
             fn deref(&self) -> &Self::Target {
                 &self.client
@@ -298,9 +307,9 @@ fn whole(model: &Model<'_>) -> TokenStream {
 
         #attrs
         #[automatically_derived]
-        impl #params ::core::convert::From<#krate::Client<#ty>> for #client #bounds {
-            fn from(client: #krate::Client<#ty>) -> Self {
-                Self { client, view: ::core::marker::PhantomData }
+        impl #params ::core::convert::From<#krate::Client<#ty, #view>> for #client #bounds {
+            fn from(client: #krate::Client<#ty, #view>) -> Self {
+                Self { client }
             }
         }
     }

@@ -9,7 +9,7 @@ use crate::model::{Handle, Model};
 
 /// ```text
 /// in   #[actor(handles(ReaderClient = [Get]))] enum StoreMessage { #[reply(u8)] Get, Put(u8) }
-/// out  pub struct ReaderClient<V = Blocking> { client: Part<Client<StoreMessage>>, view: PhantomData<fn() -> V> }
+/// out  pub struct ReaderClient<V = Blocking> { client: Part<Client<StoreMessage, V>> }
 ///      impl ReaderClient<Blocking> {
 ///          pub fn get(&self) -> Result<u8, CallError> { self.client.whole().call(StoreMessage::get()) }
 ///      }
@@ -49,7 +49,7 @@ fn conversions(model: &Model<'_>, handle: &Handle) -> TokenStream {
         #[automatically_derived]
         impl #params ::core::convert::From<#whole> for #part #bounds {
             fn from(whole: #whole) -> Self {
-                Self { client: #krate::__private::Part::new(whole.client), view: ::core::marker::PhantomData }
+                Self { client: #krate::__private::Part::new(whole.client) }
             }
         }
 

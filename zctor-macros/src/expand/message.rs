@@ -2,8 +2,8 @@
 
 use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
-use syn::Member;
 use syn::ext::IdentExt;
+use syn::{ConstParam, GenericParam, Member, TypeParam};
 
 use crate::model::Model;
 use crate::position;
@@ -22,6 +22,7 @@ pub(crate) fn definition(model: &Model<'_>) -> TokenStream {
     let attrs = model.attrs_of_all();
     let client = model.client_with(quote!(#krate::Blocking));
     let non_blocking = model.client_with(quote!(#krate::NonBlocking));
+    let full_name = full_name(model);
     let depth = depth(model);
     let (key, hash) = key(model);
     let payload = payload(model);
@@ -36,6 +37,7 @@ pub(crate) fn definition(model: &Model<'_>) -> TokenStream {
         #[automatically_derived]
         impl #params #krate::Message for #ty #bounds {
             const NAME: &'static ::core::primitive::str = #name;
+            #full_name
             #depth
             type Client = #client;
             type NonBlockingClient = #non_blocking;
@@ -58,6 +60,26 @@ pub(crate) fn definition(model: &Model<'_>) -> TokenStream {
 /// An arm for the variants that the model lacks because of a fault.
 pub(crate) fn filler(model: &Model<'_>) -> Option<TokenStream> {
     (model.item.variants.len() > model.variants.len()).then(|| quote!(_))
+}
+
+/// The name of a generic enum, which shows its parameters.
+fn full_name(model: &Model<'_>) -> Option<TokenStream> {
+    let krate = &model.krate;
+    let generics = model.generics.plain();
+    let parameters = generics.params.iter().filter_map(|parameter| match parameter {
+        GenericParam::Type(TypeParam { ident, .. }) => Some(quote!(parameters.ty::<#ident>();)),
+        GenericParam::Const(ConstParam { ident, .. }) => Some(quote!(parameters.constant(#ident);)),
+        GenericParam::Lifetime(_) => None,
+    });
+    (!model.generics.is_empty()).then(|| {
+        quote! {
+            fn name() -> &'static ::core::primitive::str {
+                #krate::__private::name::<Self>(<Self as #krate::Message>::NAME, |parameters| {
+                    #(#parameters)*
+                })
+            }
+        }
+    })
 }
 
 /// The constant stands at the declared paths, where rustc shows a cycle. Rustc's error has no text but the constant's

@@ -97,6 +97,17 @@ fn port_impl(model: &Model<'_>) -> TokenStream {
     let attrs = model.attrs();
     let idents: Vec<_> = calls(model).map(|(variant, _)| &variant.ident).collect();
     let never = (!model.generics.types().is_empty()).then(|| quote!(Self::__Never(_, never) => match never {},));
+    // Only a handler with a context can ask after its caller.
+    let caller = (model.ctx.is_some() && !idents.is_empty()).then(|| {
+        quote! {
+            fn caller(&self) -> ::core::option::Option<::std::sync::Arc<dyn #krate::__private::Caller>> {
+                match *self {
+                    #(Self::#idents(ref to) => to.__caller(),)*
+                    #never
+                }
+            }
+        }
+    });
     let unused = idents.is_empty().then(|| quote!(let _ = error;));
     quote! {
         #attrs
@@ -116,6 +127,8 @@ fn port_impl(model: &Model<'_>) -> TokenStream {
                     #never
                 }
             }
+
+            #caller
         }
     }
 }

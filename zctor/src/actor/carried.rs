@@ -87,7 +87,7 @@ impl<M: Message> Context<M> {
     ///
     /// An example is at [`Carried`].
     pub fn carry(&self) -> Carried {
-        let handler = RunningInstance { instance: self.instance_id(), message: M::NAME };
+        let handler = RunningInstance { instance: self.instance_id(), message: M::name() };
         Carried { home: Home::new(&self.local.mailbox, handler) }
     }
 

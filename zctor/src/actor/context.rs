@@ -6,7 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::actor::cell::{PipeTask, SharedCell};
-use crate::actor::pipe::{PanicPipe, Pipe, PipeStarter, Piped, StartPipe, pipe_waker};
+use crate::actor::pipe::{PanicPipe, Pipe, PipeHandle, PipeStarter, Piped, StartPipe, pipe_waker};
+use crate::actor::recorder;
 use crate::actor::timer::{Timer, send_after, send_every};
 use crate::client::message::{AnsweredInHandler, CallableFrom, Message};
 use crate::client::{Client, call};
@@ -20,6 +21,8 @@ use crate::messaging::target::Target;
 use crate::route::payload::{Kind, ToPort};
 use crate::route::pool::{KnownPool, known_pool};
 use crate::sys::awaited::Running;
+use crate::sys::clock::now;
+use crate::sys::frame::Frame;
 use crate::sys::runtime::assert_may_block;
 use crate::thread::local::{Local, Requested};
 
@@ -61,6 +64,11 @@ impl<M: Message> Context<M> {
         Self { local, shared }
     }
 
+    #[cfg(feature = "testing")]
+    pub(crate) fn shared(&self) -> &SharedCell<M> {
+        &self.shared
+    }
+
     /// Gives the thread that this instance lives on.
     pub fn thread_id(&self) -> ThreadId {
         self.local.mailbox.thread
@@ -86,6 +94,84 @@ impl<M: Message> Context<M> {
         Target::with(&self.local, |target| f(target.with_limit(limit)))
     }
 
+    /// What is left of the deadline of this handler's caller; `None` without one. Zero: the caller waits no more.
+    ///
+    /// A call made here by [`call`](Context::call) or by a [`client`](Context::client) has no more time than that, whatever
+    /// its own limit. A message that was sent, a timer and a pipe bring no deadline.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use zctor::{ActorEngine, Context, actor};
+    ///
+    /// #[actor(ctx)]
+    /// pub enum SearchMessage {
+    ///     #[reply(Option<Duration>)]
+    ///     Find,
+    /// }
+    /// struct Search;
+    /// impl SearchHandler for Search {
+    ///     fn find(&mut self, ctx: &mut Context<SearchMessage>) -> Option<Duration> {
+    ///         ctx.time_left() // a longer search would look at it from time to time
+    ///     }
+    /// }
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let engine = ActorEngine::new();
+    /// let search: SearchClient = engine.start(SearchMessage::actor(|| Search))?;
+    /// let limit = Duration::from_secs(60);
+    /// assert!(search.within(limit).find()?.is_some_and(|left| left <= limit));
+    /// assert_eq!(search.find()?, None);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn time_left(&self) -> Option<Duration> {
+        Frame::current().deadline.map(|deadline| deadline.saturating_duration_since(now()))
+    }
+
+    /// Whether the caller of this handler waits for the reply no more, so that the work for it can be saved: its deadline
+    /// has passed, or it has dropped its [`Pending`](crate::Pending).
+    ///
+    /// `false` for a message that was sent, and for a call that was [detached](crate::Pending::detach): nobody waits for
+    /// those, and they are to be done all the same. For a deferred reply [`ReplyTo::is_given_up`](crate::ReplyTo::is_given_up)
+    /// says it after the handler has returned, too.
+    ///
+    /// ```
+    /// use std::sync::mpsc;
+    /// use zctor::{ActorEngine, Context, actor};
+    ///
+    /// #[actor(ctx)]
+    /// pub enum SearchMessage {
+    ///     #[reply(u32)]
+    ///     Find,
+    /// }
+    /// struct Search(mpsc::Sender<&'static str>);
+    /// impl SearchHandler for Search {
+    ///     fn find(&mut self, ctx: &mut Context<SearchMessage>) -> u32 {
+    ///         let _ = self.0.send("begun");
+    ///         let mut looked = 0;
+    ///         while !ctx.caller_gone() {
+    ///             looked += 1; // a little more of a long search
+    ///         }
+    ///         let _ = self.0.send("left");
+    ///         looked
+    ///     }
+    /// }
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let engine = ActorEngine::new();
+    /// let (tell, told) = mpsc::channel();
+    /// let search: SearchClient = engine.start(SearchMessage::actor(move || Search(tell.clone())))?;
+    /// let found = search.non_blocking().find();
+    /// assert_eq!(told.recv()?, "begun");
+    /// drop(found);
+    /// assert_eq!(told.recv()?, "left");
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn caller_gone(&self) -> bool {
+        self.time_left().is_some_and(|left| left.is_zero()) || self.local.has_caller_left(self.shared.slot())
+    }
+
     /// Sends a message to the next instance of its type, in turn.
     ///
     /// # Errors
@@ -101,7 +187,7 @@ impl<M: Message> Context<M> {
 
     #[inline(never)]
     fn send_from<T: Message>(&self, place: &mut Option<T>) -> Result<(), SendError<T>> {
-        self.target(Limit::Inherited, |target| messaging::send(&target, place))
+        recorder::sent(&self.local, self.target(Limit::Inherited, |target| messaging::send(&target, place)))
     }
 
     /// Sends a copy to every instance of the type, and gives the number of instances reached.
@@ -112,7 +198,11 @@ impl<M: Message> Context<M> {
     /// # Blocking
     /// Never.
     pub fn broadcast<T: Message + Clone>(&self, message: T) -> Result<usize, SendError<T>> {
-        self.target(Limit::Inherited, |target| messaging::broadcast(&target, message))
+        match self.target(Limit::Inherited, |target| messaging::broadcast(&target, message)) {
+            Ok(reached) => Ok(reached),
+            // A recorder counts as one receiver.
+            Err(refused) => recorder::sent(&self.local, Err(refused)).map(|()| 1),
+        }
     }
 
     /// Sends a request to the next instance of its type and waits for the reply.
@@ -197,10 +287,11 @@ impl<M: Message> Context<M> {
     /// # Blocking
     /// Never.
     pub fn send_local<T: Message>(&self, message: T) -> Result<(), SendError<T>> {
-        match self.local_binding::<T>() {
+        let sent = match self.local_binding::<T>() {
             Ok(binding) => messaging::send(&Target::at_one(&binding), &mut Some(message)),
-            Err(refusal) => Err(SendError::new(T::NAME, message, refusal)),
-        }
+            Err(refusal) => Err(SendError::new(T::name(), message, refusal)),
+        };
+        recorder::sent(&self.local, sent)
     }
 
     /// Sends a request to the next instance of its type on this thread, in turn among those, and waits for the reply.
@@ -217,7 +308,7 @@ impl<M: Message> Context<M> {
         Q::Message: CallableFrom<M>,
     {
         assert_may_block();
-        let name = <Q::Message as Message>::NAME;
+        let name = <Q::Message as Message>::name();
         let binding = self.local_binding::<Q::Message>().map_err(|refusal| CallError::refused(name, refusal))?;
         call(&Target::at_one(&binding), request)
     }
@@ -305,19 +396,20 @@ impl<M: Message> Context<M> {
     /// # Ok(())
     /// # }
     /// ```
-    pub fn pipe<W: Pipe>(&self, what: W, then: impl FnOnce(W::Outcome) -> M + 'static)
+    pub fn pipe<W: Pipe>(&self, what: W, then: impl FnOnce(W::Outcome) -> M + 'static) -> PipeHandle
     where
         W::Running: Running<Outcome = W::Outcome>,
     {
-        self.add_pipe(<W as StartPipe>::__start(what, &PipeStarter(&self.local)), then);
+        let id = self.add_pipe(<W as StartPipe>::__start(what, &PipeStarter(&self.local)), then);
+        PipeHandle { local: Rc::clone(&self.local), slot: self.shared.slot(), id }
     }
 
-    /// Sends this instance the message that `then` makes, when the outcome of `running` is there.
-    fn add_pipe<W: Running + 'static>(&self, running: W, then: impl FnOnce(W::Outcome) -> M + 'static) {
-        self.add_task(Box::new(Piped { running, then }));
+    /// Sends this instance the message that `then` makes, when the outcome of `running` is there. Gives the pipe's number.
+    fn add_pipe<W: Running + 'static>(&self, running: W, then: impl FnOnce(W::Outcome) -> M + 'static) -> u64 {
+        self.add_task(Box::new(Piped { running, then }))
     }
 
-    fn add_task(&self, mut task: Box<dyn PipeTask<M>>) {
+    fn add_task(&self, mut task: Box<dyn PipeTask<M>>) -> u64 {
         let id = self.local.timers.next_serial();
         let slot = self.shared.slot();
         let waker = pipe_waker(&self.local, slot, id);
@@ -327,6 +419,7 @@ impl<M: Message> Context<M> {
             // Behind what is in the mailbox already: for an instance that has ended, all that it had sent.
             let _ = self.local.mailbox.push(Mail::order(slot, Order::Piped(id)));
         }
+        id
     }
 
     /// Turns the end of another instance into a message to this one.
@@ -379,9 +472,9 @@ impl<M: Message> Context<M> {
     /// # Ok(())
     /// # }
     /// ```
-    pub fn watch<T: Message>(
+    pub fn watch<T: Message, V>(
         &self,
-        client: &Client<T>,
+        client: &Client<T, V>,
         then: impl FnOnce(Ended) -> M + 'static,
     ) -> Result<(), WatchError> {
         self.add_pipe(client.end()?, then);
@@ -441,9 +534,9 @@ impl<M: Message> Context<M> {
     /// # Ok(())
     /// # }
     /// ```
-    pub fn watch_panics<T: Message>(
+    pub fn watch_panics<T: Message, V>(
         &self,
-        client: &Client<T>,
+        client: &Client<T, V>,
         then: impl FnMut(PanicEvent) -> M + 'static,
     ) -> Result<(), WatchError> {
         self.add_task(Box::new(PanicPipe { watch: client.panics()?, then }));
@@ -499,7 +592,7 @@ impl<M: Message> Context<M> {
 
 impl<M: Message> fmt::Debug for Context<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Context({}, {})", M::NAME, self.shared.endpoint.id())
+        write!(f, "Context({}, {})", M::name(), self.shared.endpoint.id())
     }
 }
 

@@ -36,7 +36,7 @@ pub(crate) fn is_double<M: Message, S: 'static>() -> bool {
 
 impl<M: Message> fmt::Debug for Double<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Double({})", M::NAME)
+        write!(f, "Double({})", M::name())
     }
 }
 

@@ -29,7 +29,7 @@ pub(super) fn skip_given_up<M: Message>(call: Call<M>, endpoint: &Endpoint<M>, l
     losses.count(1, why);
     write_off(local, endpoint.slot, 1);
     let Call { message, port } = call;
-    ignoring_panic(|| port.fail(CallError::Timeout { message: M::NAME, begun: false }));
+    ignoring_panic(|| port.fail(CallError::Timeout { message: M::name(), begun: false }));
     let undeliverable = Undeliverable { losses, instance: endpoint.id(), why, from_hook };
     lose(message, endpoint.hook().as_deref(), undeliverable);
 }

@@ -27,7 +27,7 @@ use crate::reply::reply_to::ReplySlot;
 use crate::route::contents::{Call, OnUndelivered};
 use crate::route::endpoint::{Delivery, Endpoint, Status};
 use crate::route::payload::Port;
-use crate::sys::unwind::{catch, run_user};
+use crate::sys::unwind::{catch, ignoring_panic, run_user};
 use crate::thread::local::{Common, FollowUp, Instance, Local, OnTheSpot, Phase, Requested};
 use crate::thread::serve::enqueue;
 
@@ -38,6 +38,20 @@ pub(crate) fn install<M, S>(
     factory: StateFactory<M, S>,
     undelivered: Option<Arc<OnUndelivered<M>>>,
 ) -> Result<Arc<Endpoint<M>>, SpawnError>
+where
+    M: Dispatch<S, Port: Send> + Send,
+    S: 'static,
+{
+    install_cell(local, pooled, factory, undelivered).map(|cell| Arc::clone(&cell.endpoint))
+}
+
+/// As `install`; gives the instance itself.
+pub(crate) fn install_cell<M, S>(
+    local: &Rc<Local>,
+    pooled: bool,
+    factory: StateFactory<M, S>,
+    undelivered: Option<Arc<OnUndelivered<M>>>,
+) -> Result<Rc<TypedCell<M, S>>, SpawnError>
 where
     M: Dispatch<S, Port: Send> + Send,
     S: 'static,
@@ -64,8 +78,8 @@ where
             busy: Cell::new(false),
             answers_itself: !double::is_double::<M, S>(),
         },
-        endpoint: Arc::clone(&endpoint),
-        block: local.add(slot, M::NAME),
+        endpoint,
+        block: local.add(slot, M::name()),
         typed: Typed { state: RefCell::new(None), attachments: Cell::default() },
     });
     if undelivered.is_some() {
@@ -83,10 +97,10 @@ where
     if let Err(failure) = built {
         // It never became an instance, so no report counts it.
         instance.discard(local);
-        return Err(failure.into_spawn_error(M::NAME));
+        return Err(failure.into_spawn_error(M::name()));
     }
     enqueue(local, Mail::order(slot, Order::Start));
-    Ok(endpoint)
+    Ok(instance)
 }
 
 impl<M, S> TypedCell<M, S>
@@ -140,16 +154,20 @@ where
         return_permit(local, serving);
         let Some(call) = call.take() else { return true };
         let cancellation = if can_be_given_up { call.port.cancellation() } else { None };
-        let deadline = match cancellation {
+        let (deadline, caller) = match cancellation {
             Some(cancellation) if !cancellation.begin() => {
                 skip_given_up(call, &self.endpoint, local, serving.from_hook);
                 return true;
             }
-            Some(cancellation) => cancellation.deadline(),
-            None => None,
+            Some(cancellation) => (cancellation.deadline(), call.port.caller()),
+            None => (None, None),
         };
+        let outer = caller.map(|caller| local.set_caller(Some((self.slot(), caller))));
         let Call { message, port } = call;
         self.handle_one(local, &mut Some(message), &mut ReplySlot::Port(port), deadline);
+        if let Some(outer) = outer {
+            local.set_caller(outer);
+        }
         true
     }
 
@@ -274,6 +292,18 @@ where
             },
             Err(_) => debug_assert!(false, "a pipe's own poll runs no user code"),
         }
+    }
+
+    fn has_pipe(&self, id: u64) -> bool {
+        self.if_extras(|extras| extras.pipes.contains_key(&id))
+    }
+
+    fn cancel_pipe(&self, id: u64) -> bool {
+        let pipe = self.if_extras(|extras| extras.pipes.remove(&id));
+        let is_there = pipe.is_some();
+        // The closure and the reply are the user's.
+        ignoring_panic(|| drop(pipe));
+        is_there
     }
 
     fn follow_up(self: Rc<Self>, local: &Rc<Local>, panic: Option<&Arc<str>>) {

@@ -1,10 +1,13 @@
 //! Pipes: an outcome that is awaited becomes a message to the instance that awaits it.
 
 use std::cell::Cell;
+use std::fmt;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Wake, Waker};
 
 use crate::actor::cell::{Finished, PipeTask};
+use crate::actor::recorder;
 use crate::client::message::{Message, Request};
 use crate::client::watch::PanicWatch;
 use crate::error::CallError;
@@ -20,6 +23,87 @@ use crate::reply::reply_to::Outcome;
 use crate::route::payload::Kind;
 use crate::sys::awaited::Running;
 use crate::thread::local::Local;
+
+/// A pipe under way, as [`Context::pipe`](crate::Context::pipe) gives it.
+///
+/// Dropping it leaves the pipe as it is; the pipe also ends with its instance, and with a rebuild of its state.
+///
+/// ```
+/// use zctor::{ActorEngine, CallError, Context, PipeHandle, ReplyTo, actor};
+///
+/// #[actor]
+/// pub enum PriceMessage {
+///     /// Is answered some day.
+///     #[reply(u32, deferred)]
+///     Price,
+/// }
+/// #[derive(Default)]
+/// struct Shop(Vec<ReplyTo<u32>>);
+/// impl PriceHandler for Shop {
+///     fn price(&mut self, reply: ReplyTo<u32>) {
+///         self.0.push(reply);
+///     }
+/// }
+///
+/// #[actor(ctx)]
+/// pub enum BuyerMessage {
+///     Ask,
+///     #[reply(bool)]
+///     Waits,
+///     #[reply(bool)]
+///     Forget,
+///     Seen(Result<u32, CallError>),
+/// }
+/// #[derive(Default)]
+/// struct Buyer(Option<PipeHandle>);
+/// impl BuyerHandler for Buyer {
+///     fn ask(&mut self, ctx: &mut Context<BuyerMessage>) {
+///         self.0 = Some(ctx.pipe(PriceMessage::price(), BuyerMessage::Seen));
+///     }
+///     fn waits(&mut self, _: &mut Context<BuyerMessage>) -> bool {
+///         self.0.as_ref().is_some_and(PipeHandle::is_under_way)
+///     }
+///     fn forget(&mut self, _: &mut Context<BuyerMessage>) -> bool {
+///         self.0.take().is_some_and(|pipe| pipe.cancel())
+///     }
+///     fn seen(&mut self, _: &mut Context<BuyerMessage>, _: Result<u32, CallError>) {}
+/// }
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let engine = ActorEngine::new();
+/// engine.pool(1, PriceMessage::actor(Shop::default))?;
+/// let buyer: BuyerClient = engine.pool(1, BuyerMessage::actor(Buyer::default))?;
+/// buyer.ask()?;
+/// assert!(buyer.waits()?);
+/// assert!(buyer.forget()?);
+/// assert!(!buyer.forget()?);
+/// # Ok(())
+/// # }
+/// ```
+pub struct PipeHandle {
+    pub(super) local: Rc<Local>,
+    pub(super) slot: Slot,
+    pub(super) id: u64,
+}
+
+impl PipeHandle {
+    /// Ends the pipe: no message of it arrives any more, and what it awaited is given up, as a dropped
+    /// [`Pending`](crate::Pending) is. `false` if the pipe had ended before.
+    pub fn cancel(&self) -> bool {
+        self.local.instance(self.slot).is_some_and(|owner| owner.cancel_pipe(self.id))
+    }
+
+    /// Whether the outcome is still awaited.
+    pub fn is_under_way(&self) -> bool {
+        self.local.instance(self.slot).is_some_and(|owner| owner.has_pipe(self.id))
+    }
+}
+
+impl fmt::Debug for PipeHandle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PipeHandle").field("is_under_way", &self.is_under_way()).finish_non_exhaustive()
+    }
+}
 
 /// The waker of a pipe of an instance of this thread.
 pub(super) fn pipe_waker(local: &Local, slot: Slot, id: u64) -> Waker {
@@ -145,7 +229,7 @@ impl<R: 'static> Running for PipedReply<R> {
     }
 
     fn __take(&mut self) -> Outcome<R> {
-        self.outcome.take().unwrap_or(Err(CallError::NoReply { message: self.pending.message }))
+        self.outcome.take().unwrap_or_else(|| Err(CallError::NoReply { message: (self.pending.message)() }))
     }
 }
 
@@ -188,8 +272,13 @@ impl<M: Message, R: 'static, K: Kind> StartPipe for Request<M, R, K> {
     fn __start(self, starter: &PipeStarter<'_>) -> PipedReply<R> {
         // No thread waits for the request, so it has no deadline, not even the engine's default.
         let (message, port) = self.into_parts();
-        Target::with(starter.0, |target| messaging::request::<M, R, K>(&target.with_limit(Limit::None), message, port))
-            .into()
+        match recorder::requested::<M, R, K>(starter.0, message, port) {
+            Ok(pending) => pending,
+            Err(message) => Target::with(starter.0, |target| {
+                messaging::request::<M, R, K>(&target.with_limit(Limit::None), message, port)
+            }),
+        }
+        .into()
     }
 }
 

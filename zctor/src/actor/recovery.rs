@@ -46,7 +46,7 @@ where
         local.mailbox.meter.panicked.add(1);
         self.recover(local, origin, text, || {
             if let Some(port) = port {
-                ignoring_panic(|| port.fail(CallError::Panicked { message: M::NAME, text: Arc::clone(text) }));
+                ignoring_panic(|| port.fail(CallError::Panicked { message: M::name(), text: Arc::clone(text) }));
             }
         });
     }
@@ -173,7 +173,7 @@ where
     /// Tells of a panic those who asked to be told.
     fn tell(&self, local: &Local, origin: PanicOrigin, text: &Arc<str>, in_window: usize, next: AfterPanic) {
         let (instance, text) = (self.id(), Arc::clone(text));
-        local.mailbox.tell_panic(&PanicEvent { instance, message: M::NAME, origin, text, in_window, next });
+        local.mailbox.tell_panic(&PanicEvent { instance, message: M::name(), origin, text, in_window, next });
     }
 
     /// As `tell`, of a panic that changes nothing.
@@ -195,7 +195,7 @@ where
             return AfterPanic::Rebuilt;
         }
         let since = until.checked_sub(backoff).unwrap_or_else(now);
-        let backing_off = BackingOff { instance: self.id(), message: M::NAME, since, until };
+        let backing_off = BackingOff { instance: self.id(), message: M::name(), since, until };
         local.mailbox.roster.begin_backoff(self.slot(), backing_off);
         AfterPanic::BackingOff { until, backoff }
     }
@@ -332,7 +332,7 @@ where
         let is_first_report = removed.is_first_report;
         removed.tell();
         if is_first_report {
-            local.mailbox.edge.losses.ended(&Ended { instance: self.id(), message: M::NAME, why });
+            local.mailbox.edge.losses.ended(&Ended { instance: self.id(), message: M::name(), why });
         }
     }
 }

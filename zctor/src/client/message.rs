@@ -42,8 +42,8 @@ pub trait Message: Sized + 'static {
     /// The generated client in the blocking view: its calls wait.
     type Client: From<Client<Self>> + Deref<Target = Client<Self>> + Clone + fmt::Debug + Send + Sync + 'static;
     /// The generated client in the non-blocking view: its calls give a [`Pending`](crate::Pending).
-    type NonBlockingClient: From<Client<Self>>
-        + Deref<Target = Client<Self>>
+    type NonBlockingClient: From<Client<Self, NonBlocking>>
+        + Deref<Target = Client<Self, NonBlocking>>
         + Clone
         + fmt::Debug
         + Send
@@ -53,6 +53,25 @@ pub trait Message: Sized + 'static {
     type Port: Port;
     #[doc(hidden)]
     type Key: ?Sized + 'static;
+
+    /// The enum's name with the parameters of a generic enum, as in `CacheMessage<String, 4>`: what errors, the registry,
+    /// statistics, reports and events show.
+    ///
+    /// ```
+    /// use zctor::{Message, actor};
+    ///
+    /// #[actor]
+    /// pub enum TopicMessage<T> {
+    ///     Publish(T),
+    /// }
+    ///
+    /// assert_eq!(TopicMessage::<u32>::name(), "TopicMessage<u32>");
+    /// assert_eq!(TopicMessage::<Vec<String>>::name(), "TopicMessage<Vec<String>>");
+    /// assert_eq!(TopicMessage::<u32>::NAME, "TopicMessage");
+    /// ```
+    fn name() -> &'static str {
+        Self::NAME
+    }
 
     /// Returns the name of this message's variant.
     fn variant(&self) -> &'static str;
@@ -76,7 +95,10 @@ pub trait Message: Sized + 'static {
 }
 
 impl<M: Message> Payload for M {
-    const NAME: &'static str = M::NAME;
+    fn name() -> &'static str {
+        <M as Message>::name()
+    }
+
     const CALL_DEPTH: u16 = M::CALL_DEPTH;
     type Port = M::Port;
 
@@ -174,6 +196,50 @@ pub enum Blocking {}
 #[derive(Debug)]
 pub enum NonBlocking {}
 
+/// A view of a client, [`Blocking`] or [`NonBlocking`], and the generated client of that view.
+///
+/// ```
+/// use zctor::{Client, InstanceId, Message, ClientView};
+///
+/// fn pinned<M: Message, V: ClientView>(client: &Client<M, V>, instance: InstanceId) -> V::Client<M> {
+///     client.pin(instance)
+/// }
+/// # let _ = pinned::<JobMessage, zctor::NonBlocking>;
+/// # #[zctor::actor] pub enum JobMessage { Run }
+/// ```
+pub trait ClientView: sealed::View + Sized {
+    /// The generated client.
+    type Client<M: Message>: From<Client<M, Self>>;
+}
+
+impl ClientView for Blocking {
+    type Client<M: Message> = M::Client;
+}
+
+impl ClientView for NonBlocking {
+    type Client<M: Message> = M::NonBlockingClient;
+}
+
+/// A view whose methods may wait: [`Blocking`].
+///
+/// A trait of its own only so that `call` in the non-blocking view gets an error that says what to do.
+///
+/// ```
+/// fn waits<V: zctor::Waits>() -> bool {
+///     true
+/// }
+/// assert!(waits::<zctor::Blocking>());
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "the non-blocking view of a client does not wait, so it has no `call`",
+    label = "this would wait for the reply",
+    note = "use `request`, or a method of a variant: both give a `Pending`, to be awaited, waited for or piped",
+    note = "`call` is a method of the client before `non_blocking()`"
+)]
+pub trait Waits: sealed::View {}
+
+impl Waits for Blocking {}
+
 /// A message that wants a typed reply, before it is sent.
 ///
 /// `#[actor]` generates a constructor for each variant with `#[reply(..)]`: `CounterMessage::read()` makes a
@@ -238,7 +304,7 @@ impl<M: Message + Clone, R: 'static, K> Clone for Request<M, R, K> {
 
 impl<M: Message, R: 'static, K> fmt::Debug for Request<M, R, K> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Request({}::{})", M::NAME, self.message.variant())
+        write!(f, "Request({}::{})", M::name(), self.message.variant())
     }
 }
 
@@ -313,6 +379,10 @@ pub trait AnsweredInHandler: IntoRequest {}
 impl<M: Message, R: 'static> AnsweredInHandler for Request<M, R, Prompt> {}
 
 mod sealed {
+    pub trait View {}
+    impl View for super::Blocking {}
+    impl View for super::NonBlocking {}
+
     pub trait Sealed {}
     impl<M: super::Message, R: 'static, K> Sealed for super::Request<M, R, K> {}
 }

@@ -104,7 +104,7 @@ impl<T> fmt::Debug for Recipient<T> {
     }
 }
 
-impl<M: Message> Client<M> {
+impl<M: Message, V> Client<M, V> {
     /// Returns a handle typed by the field of one variant, for code that should know neither the enum nor its crate.
     ///
     /// `variant` is the constructor of a variant with one field, as in `client.recipient(LogMessage::Line)`. For a
@@ -132,7 +132,7 @@ impl<M: Message> Client<M> {
     #[must_use]
     #[track_caller]
     pub fn recipient<T: 'static>(&self, variant: fn(T) -> M) -> Recipient<T> {
-        Recipient::new(self.clone(), variant, Location::caller())
+        Recipient::new(self.clone().seen(), variant, Location::caller())
     }
 }
 
@@ -159,7 +159,7 @@ impl<M: Message, T: 'static> Deliver<T> for Variant<M, T> {
             "the recipient made at {} needs the constructor of a variant with one field; its function made a `{}::{}` of \
              something else",
             self.made,
-            M::NAME,
+            M::name(),
             message.variant(),
         );
         self.client.send(message).map_err(|error| match error {
@@ -170,7 +170,7 @@ impl<M: Message, T: 'static> Deliver<T> for Variant<M, T> {
     }
 
     fn message(&self) -> &'static str {
-        M::NAME
+        M::name()
     }
 }
 

@@ -21,7 +21,7 @@ impl<M: Payload> Watched for Endpoint<M> {
     }
 
     fn name(&self) -> &'static str {
-        M::NAME
+        M::name()
     }
 }
 

@@ -24,6 +24,8 @@ use crate::sys::clock::now;
 use crate::sys::monitor::Monitor;
 use crate::sys::spawn::Started;
 use crate::sys::sync::{AtomicUsize, MutexGuard, fence};
+use crate::sys::unwind::ignoring_panic;
+use crate::sys::waiters::Waiters;
 use crate::thread::local::Parent;
 
 /// What the threads, the owner and the handles of an engine share.
@@ -48,6 +50,8 @@ pub(super) struct State {
     /// Of the instances that had ended before it.
     pub(super) earlier: EarlierReport,
     pub(super) phase: EnginePhase,
+    /// Tasks that await the end.
+    pub(super) awaiting: Waiters,
 }
 
 pub(super) struct RunningThread {
@@ -108,6 +112,14 @@ impl Core {
         };
         self.watchers.fetch_sub(1, Ordering::Relaxed);
         (state, outcome)
+    }
+
+    /// Wakes the tasks that await the end: it has come, or they must drive the shutdown.
+    pub(super) fn wake_awaiting(&self) {
+        let wakers = self.state.lock().awaiting.take(0, usize::MAX);
+        for waker in wakers {
+            ignoring_panic(|| waker.wake());
+        }
     }
 
     pub(crate) fn thread_count(&self) -> usize {

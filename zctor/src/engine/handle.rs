@@ -11,6 +11,7 @@ use crate::client::{Client, call, call_all_with};
 use crate::engine::actor_thread::ActorThread;
 use crate::engine::core::Core;
 use crate::engine::registry::Registry;
+use crate::engine::stopped::Stopped;
 use crate::engine::{replace, shutdown, spawn, stats, targets};
 use crate::error::{CallError, Refusal, SendError, SpawnError};
 use crate::id::{InstanceId, ThreadId};
@@ -150,7 +151,7 @@ impl EngineHandle {
     }
 
     pub(crate) fn client_of<M: Message>(&self) -> Result<Client<M>, CallError> {
-        self.with(Err(CallError::Stopped { message: M::NAME }), |core| targets::client_of::<M>(core))
+        self.with(Err(CallError::Stopped { message: M::name() }), |core| targets::client_of::<M>(core))
     }
 
     /// Returns a client of all instances of a type, as [`ActorEngine::client`](crate::ActorEngine::client) does.
@@ -168,7 +169,7 @@ impl EngineHandle {
     pub fn send<M: Message>(&self, message: M) -> Result<(), SendError<M>> {
         match self.core.upgrade() {
             Some(core) => targets::target(&core, |target| messaging::send(&target, &mut Some(message))),
-            None => Err(SendError::new(M::NAME, message, Refusal::Stopped)),
+            None => Err(SendError::new(M::name(), message, Refusal::Stopped)),
         }
     }
 
@@ -182,7 +183,7 @@ impl EngineHandle {
     #[cfg_attr(feature = "tokio", track_caller)]
     pub fn call<Q: IntoRequest>(&self, request: Q) -> Result<Q::Reply, CallError> {
         assert_may_block();
-        let message = <Q::Message as Message>::NAME;
+        let message = <Q::Message as Message>::name();
         self.with(Err(CallError::Stopped { message }), |core| targets::target(core, |target| call(&target, request)))
     }
 
@@ -193,7 +194,7 @@ impl EngineHandle {
     pub fn broadcast<M: Message + Clone>(&self, message: M) -> Result<usize, SendError<M>> {
         match self.core.upgrade() {
             Some(core) => targets::target(&core, |target| messaging::broadcast(&target, message)),
-            None => Err(SendError::new(M::NAME, message, Refusal::Stopped)),
+            None => Err(SendError::new(M::name(), message, Refusal::Stopped)),
         }
     }
 
@@ -203,7 +204,7 @@ impl EngineHandle {
     /// # Errors
     /// As [`ActorEngine::broadcast_with`](crate::ActorEngine::broadcast_with).
     pub fn broadcast_with<M: Message>(&self, make: impl FnMut(InstanceId) -> M) -> Result<usize, CallError> {
-        self.with(Err(CallError::Stopped { message: M::NAME }), |core| {
+        self.with(Err(CallError::Stopped { message: M::name() }), |core| {
             targets::target(core, |target| messaging::broadcast_with(&target, make))
         })
     }
@@ -239,7 +240,7 @@ impl EngineHandle {
         mut make: impl FnMut(InstanceId) -> Q,
     ) -> Result<Replies<Q::Reply>, CallError> {
         assert_may_block();
-        let message = <Q::Message as Message>::NAME;
+        let message = <Q::Message as Message>::name();
         self.with(Err(CallError::Stopped { message }), |core| {
             targets::target(core, |target| call_all_with(&target, |id| make(id).__into()))
         })
@@ -276,6 +277,34 @@ impl EngineHandle {
         if let Some(core) = self.core.upgrade() {
             shutdown::stop(&core, None);
         }
+    }
+
+    /// Gives a future that is ready when the engine has stopped, as [`ActorEngine::stopped`](crate::ActorEngine::stopped)
+    /// does; at once if the engine is gone.
+    ///
+    /// # Blocking
+    /// Never.
+    ///
+    /// ```
+    /// # use zctor::ActorEngine;
+    /// # fn block_on<F: std::future::Future>(future: F) -> F::Output {
+    /// #     struct Unpark(std::thread::Thread);
+    /// #     impl std::task::Wake for Unpark { fn wake(self: std::sync::Arc<Self>) { self.0.unpark() } }
+    /// #     let waker = std::sync::Arc::new(Unpark(std::thread::current())).into();
+    /// #     let (mut future, mut cx) = (std::pin::pin!(future), std::task::Context::from_waker(&waker));
+    /// #     loop { match future.as_mut().poll(&mut cx) { std::task::Poll::Ready(out) => return out, _ => std::thread::park() } }
+    /// # }
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let engine = ActorEngine::new();
+    /// let handle = engine.handle();
+    /// handle.stop();
+    /// block_on(handle.stopped());
+    /// assert_eq!(engine.thread_count(), 0);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn stopped(&self) -> Stopped {
+        Stopped::new(self.core.upgrade().as_ref())
     }
 }
 

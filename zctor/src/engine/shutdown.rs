@@ -80,7 +80,7 @@ fn seal_at(state: &State, begun: Instant) -> Option<Instant> {
     Some(until.checked_sub(grace).unwrap_or(until))
 }
 
-fn drive_shutdown(core: &Arc<Core>) {
+pub(super) fn drive_shutdown(core: &Arc<Core>) {
     let begun = now();
     let (state, quiet) = core.watch(Core::is_quiet, |state| seal_at(state, begun));
     drop(state);
@@ -157,6 +157,7 @@ fn finish_shutdown(core: &Arc<Core>) {
     });
     drop(state);
     core.state.notify();
+    core.wake_awaiting();
 }
 
 /// Waits until threads are gone that have left the engine: only the destructors of the user's thread-locals still run there.
@@ -214,6 +215,7 @@ pub(crate) fn stop(core: &Arc<Core>, limit: Option<Duration>) {
             *has_driver = false;
         }
         core.state.notify();
+        core.wake_awaiting();
     }
 }
 

@@ -1,6 +1,8 @@
 //! All instances of a spawn are registered, or none.
 
 use std::ops::Range;
+#[cfg(feature = "testing")]
+use std::rc::Rc;
 use std::sync::{Arc, OnceLock};
 
 use crate::actor::dispatch::Dispatch;
@@ -17,6 +19,8 @@ use crate::reply::oneshot;
 use crate::route::endpoint::Endpoint;
 use crate::route::pools::Enlist;
 use crate::sys::frame::{Frame, on_actor_thread};
+#[cfg(feature = "testing")]
+use crate::thread::local::Local;
 use crate::thread::local::{Kept, Parent, local};
 use crate::thread::run::{Plan, Starting, ThreadGuard, start};
 use crate::thread::wait::wait;
@@ -166,6 +170,14 @@ pub(crate) fn here(core: &Arc<Core>) -> Result<Here, SpawnError> {
         }
     }
     Ok(Here::new(guard))
+}
+
+/// Makes the state of an actor thread that no thread runs, for the context of a test.
+#[cfg(feature = "testing")]
+pub(crate) fn apart(core: &Arc<Core>) -> Result<Rc<Local>, SpawnError> {
+    let id = ThreadId(reserve_numbers(core, 1)?.start);
+    let mailbox = Mailbox::new(id, format!("{}-{id}", core.name), Arc::clone(&core.edge), None);
+    Ok(Rc::new(Local::new(Arc::clone(core) as Arc<dyn Parent>, Arc::new(mailbox), keep(core)())))
 }
 
 /// Makes what this engine keeps on each of its threads: its pools, and a weak reference to itself.

@@ -20,5 +20,5 @@ pub(super) fn client_of<M: Message>(core: &Core) -> Result<Client<M>, CallError>
     }
     // The edge is looked at after the pool: a shutdown closes the edge before it empties the pool.
     let refusal = if core.edge.is_open() { Refusal::NotRegistered } else { Refusal::Stopped };
-    Err(CallError::refused(M::NAME, refusal))
+    Err(CallError::refused(M::name(), refusal))
 }

@@ -8,13 +8,12 @@ use crate::error::Refusal;
 use crate::id::Slot;
 use crate::mailbox::Mailbox;
 use crate::mailbox::permits::{Overflow, Permits, Ticket};
-use crate::messaging::binding::{Binding, Limit};
+use crate::messaging::binding::Binding;
 use crate::messaging::target::Target;
 use crate::route::endpoint::Endpoint;
 use crate::route::payload::Payload;
 use crate::route::pool::Chosen;
 use crate::sys::awaited::Awaited;
-use crate::sys::clock::deadline;
 use crate::sys::frame::{is_inside_code, may_wait_for_room};
 use crate::sys::runtime::assert_may_block;
 use crate::thread::wait::wait;
@@ -58,10 +57,7 @@ pub(super) fn overflow<'a, M: Payload>(
 
 /// When the wait of a send for room ends; `None` if it has no limit.
 pub(super) fn room_deadline<'a, M: Payload>(target: &Target<'a, M>) -> Option<Instant> {
-    match target.view.limit() {
-        Limit::Within(limit) => deadline(limit),
-        Limit::Inherited | Limit::None => None,
-    }
+    target.view.limit().end()
 }
 
 /// A sender's wait for room: in the mailbox that its message must go to, or in all mailboxes of a pool if any will do.

@@ -1,12 +1,13 @@
 //! What a client is bound to (one instance, a key, the least loaded, all in turn), and how long it waits.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::id::InstanceId;
 use crate::route::endpoint::Endpoint;
 use crate::route::payload::Payload;
 use crate::route::pool::Snapshot;
+use crate::sys::clock::{deadline, from_origin, since_origin};
 
 /// Which of a pool's instances a client sends to.
 pub(crate) enum Binding<M: Payload> {
@@ -41,8 +42,21 @@ pub(crate) enum Limit {
     Inherited,
     /// So long, or what is left of the handler's deadline if that is less.
     Within(Duration),
+    /// Until then, or until the handler's deadline if that is earlier.
+    Until(Instant),
     /// Without limit, even if the handler that calls has a deadline.
     None,
+}
+
+impl Limit {
+    /// When a limit of the client's own ends that begins to count now; `None` without one.
+    pub(super) fn end(self) -> Option<Instant> {
+        match self {
+            Self::Within(limit) => deadline(limit),
+            Self::Until(end) => Some(end),
+            Self::Inherited | Self::None => None,
+        }
+    }
 }
 
 /// How a client waits for replies and for room: whether at all, and how long. In one word, so that clients stay small.
@@ -51,25 +65,30 @@ pub(crate) struct View(u64);
 
 impl Default for View {
     fn default() -> Self {
-        Self(Self::INHERITED << 1)
+        Self(Self::INHERITED << Self::SHIFT)
     }
 }
 
 impl View {
-    /// The lowest bit: the client does not wait. The bits above it are the limit in nanoseconds; the two largest
-    /// numbers there mean `INHERITED` and `UNLIMITED`.
+    /// The lowest bit: the client does not wait. The bit above it: the limit is a time, and not a duration. The bits above
+    /// those are the limit in nanoseconds, for a time those since the clock's origin. The two largest numbers there mean
+    /// `INHERITED` and `UNLIMITED`.
     const NON_BLOCKING: u64 = 1;
-    const INHERITED: u64 = u64::MAX >> 1;
+    const UNTIL: u64 = 2;
+    const SHIFT: u32 = 2;
+    const INHERITED: u64 = u64::MAX >> Self::SHIFT;
     const UNLIMITED: u64 = Self::INHERITED - 1;
 
     pub(crate) fn with_limit(self, limit: Limit) -> Self {
-        let limit = match limit {
-            Limit::Inherited => Self::INHERITED,
-            // Centuries fit. A longer limit counts as the longest that fits.
-            Limit::Within(limit) => u64::try_from(limit.as_nanos()).unwrap_or(u64::MAX).min(Self::UNLIMITED - 1),
-            Limit::None => Self::UNLIMITED,
+        // A century fits. A longer limit counts as the longest that fits.
+        let fit = |limit: Duration| u64::try_from(limit.as_nanos()).unwrap_or(u64::MAX).min(Self::UNLIMITED - 1);
+        let (limit, until) = match limit {
+            Limit::Inherited => (Self::INHERITED, 0),
+            Limit::Within(limit) => (fit(limit), 0),
+            Limit::Until(end) => (fit(since_origin(end)), Self::UNTIL),
+            Limit::None => (Self::UNLIMITED, 0),
         };
-        Self(limit << 1 | self.0 & Self::NON_BLOCKING)
+        Self(limit << Self::SHIFT | until | self.0 & Self::NON_BLOCKING)
     }
 
     pub(crate) fn non_blocking(self) -> Self {
@@ -83,10 +102,57 @@ impl View {
 
     #[inline]
     pub(super) fn limit(self) -> Limit {
-        match self.0 >> 1 {
+        match self.0 >> Self::SHIFT {
             Self::INHERITED => Limit::Inherited,
             Self::UNLIMITED => Limit::None,
-            nanoseconds => Limit::Within(Duration::from_nanos(nanoseconds)),
+            nanoseconds => self.limit_of(Duration::from_nanos(nanoseconds)),
+        }
+    }
+
+    /// Not in line, since few clients have a limit of their own.
+    fn limit_of(self, limit: Duration) -> Limit {
+        match from_origin(limit).filter(|_| self.0 & Self::UNTIL != 0) {
+            Some(end) => Limit::Until(end),
+            // Beyond what the clock can say it never ends.
+            None => Limit::Within(limit),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sys::clock::now;
+
+    #[test]
+    fn a_limit_comes_back_from_a_view_as_it_was() {
+        let (later, long) = (now() + Duration::from_nanos(1_234_567_891), Duration::from_secs(3_000_000_000));
+        for limit in [
+            Limit::Inherited,
+            Limit::Within(Duration::ZERO),
+            Limit::Within(long),
+            Limit::Until(later),
+            Limit::Until(later + long),
+            Limit::None,
+        ] {
+            let view = View::default().with_limit(limit);
+            assert!(view.waits());
+            assert_eq!(view.limit(), limit);
+            assert!(!view.non_blocking().waits());
+            assert_eq!(view.non_blocking().limit(), limit);
+        }
+        assert_eq!(View::default().limit(), Limit::Inherited);
+    }
+
+    #[test]
+    fn a_limit_beyond_what_fits_is_centuries_long_or_over() {
+        let Limit::Within(limit) = View::default().with_limit(Limit::Within(Duration::MAX)).limit() else {
+            panic!("it stays a duration");
+        };
+        assert!(limit > Duration::from_secs(100 * 365 * 24 * 3_600));
+        if let Some(past) = now().checked_sub(Duration::from_secs(3_600)) {
+            let end = View::default().with_limit(Limit::Until(past)).limit().end();
+            assert!(end.is_some_and(|end| end <= now()));
         }
     }
 }

@@ -1,11 +1,12 @@
 //! Broadcasts, `call_all` and `stop_all`: each instance that takes mail is reached once.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use crate::error::{CallError, Refusal, SendError};
 use crate::id::InstanceId;
 use crate::messaging::binding::Binding;
-use crate::messaging::call::{check_depth, own_deadline, request_at};
+use crate::messaging::call::{call_deadline, check_depth, own_deadline, request_at};
 use crate::messaging::pending::Pending;
 use crate::messaging::target::Target;
 use crate::route::endpoint::{Endpoint, Entry, Way};
@@ -22,6 +23,14 @@ use crate::sys::frame::Frame;
 /// assert!(none.is_empty());
 /// ```
 pub type Replies<R> = Vec<(InstanceId, Result<R, CallError>)>;
+
+/// What `call_all` of the non-blocking view gives: a [`Pending`] for the reply of each instance, in registry order.
+///
+/// ```
+/// let none: zctor::Pendings<u64> = Vec::new();
+/// assert!(none.is_empty());
+/// ```
+pub type Pendings<R> = Vec<(InstanceId, Pending<R>)>;
 
 /// The instances that a broadcast is for.
 enum Members<'a, M: Payload> {
@@ -124,19 +133,35 @@ fn send_copies<'m, M: Payload>(copies: impl Iterator<Item = ((&'m Endpoint<M>, W
 
 pub(crate) fn call_all_with<M: Payload, R: 'static, K: Kind>(
     target: &Target<'_, M>,
-    mut make: impl FnMut(InstanceId) -> (M, ToPort<M, R>),
+    make: impl FnMut(InstanceId) -> (M, ToPort<M, R>),
 ) -> Result<Replies<R>, CallError> {
-    check_depth::<M, K>(target, Frame::current())?;
+    let frame = Frame::current();
+    check_depth::<M, K>(target, frame)?;
+    let pendings = ask_all::<M, R, K>(target, make, call_deadline(target, frame))?;
+    Ok(pendings.into_iter().map(|(id, reply)| (id, reply.wait())).collect())
+}
+
+/// Asks all instances, and waits for none.
+pub(crate) fn request_all<M: Payload, R: 'static, K: Kind>(
+    target: &Target<'_, M>,
+    make: impl FnMut(InstanceId) -> (M, ToPort<M, R>),
+) -> Result<Pendings<R>, CallError> {
+    ask_all::<M, R, K>(target, make, own_deadline(target))
+}
+
+/// Sends each instance its request, all under one deadline.
+fn ask_all<M: Payload, R: 'static, K: Kind>(
+    target: &Target<'_, M>,
+    mut make: impl FnMut(InstanceId) -> (M, ToPort<M, R>),
+    until: Option<Instant>,
+) -> Result<Pendings<R>, CallError> {
     let members = Members::of(target);
     let everybody = members.open(target).map_err(|refusal| target.call_error(refusal))?;
-    // All requests have one deadline, counted from here.
-    let until = own_deadline(target);
     let requests = everybody.into_iter().map(|(endpoint, way)| {
         let id = endpoint.id();
         (id, request_at::<M, R, K>(target, endpoint, way, make(id), until))
     });
-    let pending: Vec<(InstanceId, Pending<R>)> = requests.collect();
-    Ok(pending.into_iter().map(|(id, reply)| (id, reply.wait())).collect())
+    Ok(requests.collect())
 }
 
 pub(crate) fn stop_all<M: Payload>(target: &Target<'_, M>) -> Result<usize, Refusal> {

@@ -21,6 +21,7 @@ use crate::messaging::binding::Limit;
 use crate::messaging::in_flight::InFlight;
 use crate::messaging::pending::Pending;
 use crate::messaging::target::Target;
+use crate::messaging::undeclared::undeclared;
 use crate::reply::cancellation::Cancellation;
 use crate::reply::oneshot::Receiver;
 use crate::reply::reply_to::{Outcome, ReplyTo};
@@ -42,14 +43,10 @@ pub(crate) fn call<M: Payload, R: 'static, K: Kind>(
 ) -> Result<R, CallError> {
     let frame = Frame::current();
     check_depth::<M, K>(target, frame)?;
-    let until = match target.view.limit() {
-        Limit::Inherited => frame.deadline.or_else(|| default_deadline(target)),
-        Limit::Within(limit) => [frame.deadline, deadline(limit)].into_iter().flatten().min(),
-        Limit::None => None,
-    };
+    let until = call_deadline(target, frame);
     let key = place.as_ref().and_then(M::key);
     let mut reply = None;
-    let replied = |reply: Option<R>| reply.ok_or(CallError::NoReply { message: M::NAME });
+    let replied = |reply: Option<R>| reply.ok_or_else(|| CallError::NoReply { message: M::name() });
     // A call that was handled on the spot returns from here: one way out for both kinds costs 30 instructions of 400.
     let chosen = match target.straight(key) {
         Some((endpoint, way, sent_as)) => {
@@ -69,12 +66,23 @@ pub(crate) fn call<M: Payload, R: 'static, K: Kind>(
     }
 }
 
+/// When a call is given up that its caller waits for: at the client's own limit, or when the time of the handler that
+/// calls is up.
+#[inline(always)]
+pub(super) fn call_deadline<M: Payload>(target: &Target<'_, M>, frame: Frame) -> Option<Instant> {
+    match target.view.limit() {
+        Limit::Inherited => frame.deadline.or_else(|| default_deadline(target)),
+        Limit::None => None,
+        limit => [frame.deadline, limit.end()].into_iter().flatten().min(),
+    }
+}
+
 /// Whether the code that runs in this frame may wait for a reply.
 #[inline]
 pub(super) fn check_depth<M: Payload, K: Kind>(target: &Target<'_, M>, frame: Frame) -> Result<(), CallError> {
     let depth = K::depth(M::CALL_DEPTH);
     let is_allowed = frame.may_wait_for(depth) || carried::may_wait_for(frame, depth, |home| target.lives_on(home));
-    if is_allowed { Ok(()) } else { Err(CallError::Undeclared { message: M::NAME }) }
+    if is_allowed { Ok(()) } else { Err(undeclared(M::name())) }
 }
 
 /// Chooses a callee, as `enter` does; `None` if it has handled the call on the spot.
@@ -111,7 +119,7 @@ fn call_there<'a, M: Payload, R: 'static>(
     // Without a deadline the call is never given up.
     let cancellation = until.map_or_else(Cancellation::none, |until| Cancellation::new(Some(until)));
     let (receiver, chosen) = start(target, chosen, message, port, cancellation, |key| find(target, key, until))?;
-    InFlight::new(receiver, &*chosen.endpoint().mailbox, M::NAME).wait(until)
+    InFlight::new(receiver, &*chosen.endpoint().mailbox, M::name).wait(until)
 }
 
 /// Sends a call to the instance that was chosen. If the thread of that has ended just now, `again` chooses another one.
@@ -177,10 +185,10 @@ fn pending<M: Payload, R: 'static, K: Kind>(
     let depth = K::depth(M::CALL_DEPTH);
     match started {
         Ok((receiver, chosen)) => {
-            let in_flight = InFlight::new(receiver, Arc::clone(&chosen.endpoint().mailbox), M::NAME);
-            Pending::sent(in_flight, M::NAME, depth, target.view.limit() != Limit::None)
+            let in_flight = InFlight::new(receiver, Arc::clone(&chosen.endpoint().mailbox), M::name);
+            Pending::sent(in_flight, M::name, depth, target.view.limit() != Limit::None)
         }
-        Err(error) => Pending::refused(error, M::NAME, depth),
+        Err(error) => Pending::refused(error, M::name, depth),
     }
 }
 
@@ -190,7 +198,7 @@ fn turn_away<M: Payload>(target: &Target<'_, M>, endpoint: &Endpoint<M>, message
     match &endpoint.mailbox.permits {
         Some(Permits { overflow: Overflow::DropNewest, .. }) if !is_inside_code() => {
             match endpoint.drop_newest(message) {
-                Ok(()) => CallError::Full { message: M::NAME },
+                Ok(()) => CallError::Full { message: M::name() },
                 Err(_) => target.call_error(Refusal::Stopped),
             }
         }
@@ -202,11 +210,10 @@ fn turn_away<M: Payload>(target: &Target<'_, M>, endpoint: &Endpoint<M>, message
 /// the handler that it is made in.
 pub(super) fn own_deadline<M: Payload>(target: &Target<'_, M>) -> Option<Instant> {
     match target.view.limit() {
-        Limit::Within(limit) => deadline(limit),
         // The handler's own deadline limits each of its waits for the reply instead: see `Pending::inherited`.
         Limit::Inherited if Frame::current().deadline.is_some() => None,
         Limit::Inherited => default_deadline(target),
-        Limit::None => None,
+        limit => limit.end(),
     }
 }
 
@@ -236,7 +243,7 @@ fn call_here<M: Payload>(
         losses.count(1, why);
         let undeliverable = Undeliverable { losses, instance: endpoint.id(), why, from_hook: false };
         place.take().into_iter().for_each(|message| lose(message, endpoint.hook().as_deref(), undeliverable));
-        return Err(CallError::Timeout { message: M::NAME, begun: false });
+        return Err(CallError::Timeout { message: M::name(), begun: false });
     }
     let panic = match callee.handle_here(&local, place, reply, until) {
         OnTheSpot::Handled => None,
@@ -245,6 +252,6 @@ fn call_here<M: Payload>(
     };
     match panic {
         None => Ok(true),
-        Some(text) => Err(CallError::Panicked { message: M::NAME, text }),
+        Some(text) => Err(CallError::Panicked { message: M::name(), text }),
     }
 }

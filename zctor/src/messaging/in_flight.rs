@@ -29,7 +29,7 @@ use crate::thread::wait::wait;
 pub(crate) struct InFlight<R, B: Deref<Target = Mailbox>> {
     receiver: Receiver<Outcome<R>>,
     mailbox: B,
-    message: &'static str,
+    message: fn() -> &'static str,
     attending: Option<Attendance>,
 }
 
@@ -43,7 +43,7 @@ struct Attendance {
 }
 
 impl<R, B: Deref<Target = Mailbox>> InFlight<R, B> {
-    pub(crate) fn new(receiver: Receiver<Outcome<R>>, mailbox: B, message: &'static str) -> Self {
+    pub(crate) fn new(receiver: Receiver<Outcome<R>>, mailbox: B, message: fn() -> &'static str) -> Self {
         Self { receiver, mailbox, message, attending: None }
     }
 
@@ -61,7 +61,7 @@ impl<R, B: Deref<Target = Mailbox>> InFlight<R, B> {
     pub(crate) fn wait(&mut self, until: Option<Instant>) -> Outcome<R> {
         match wait(self, until) {
             Some(outcome) => outcome,
-            None if until.is_none_or(|until| until > now()) => Err(CallError::Stopped { message: self.message }),
+            None if until.is_none_or(|until| until > now()) => Err(CallError::Stopped { message: (self.message)() }),
             None => self.time_out(),
         }
     }
@@ -92,11 +92,12 @@ impl<R, B: Deref<Target = Mailbox>> InFlight<R, B> {
         }
     }
 
-    fn time_out(&mut self) -> Outcome<R> {
+    /// The call's time is up: if its handler has not begun, it never will.
+    pub(super) fn time_out(&mut self) -> Outcome<R> {
         let (message, begun) = (self.message, !self.receiver.cancellation().give_up());
         // The reply may have come just now.
         let late = self.receiver.poll(Waker::noop()).map(|outcome| arrived(outcome, message));
-        late.unwrap_or(Err(CallError::Timeout { message, begun }))
+        late.unwrap_or(Err(CallError::Timeout { message: message(), begun }))
     }
 
     fn look(&mut self, waker: &Waker, alarm: Option<Instant>) -> Option<Outcome<R>> {
@@ -105,7 +106,7 @@ impl<R, B: Deref<Target = Mailbox>> InFlight<R, B> {
         }
         self.watch(waker, alarm);
         // After `attend`, so that an abandonment in between is not missed.
-        self.mailbox.edge.is_abandoned().then_some(Err(CallError::Stopped { message: self.message }))
+        self.mailbox.edge.is_abandoned().then_some(Err(CallError::Stopped { message: (self.message)() }))
     }
 
     /// Has `waker` woken if threads are abandoned, and at the time of the alarm.
@@ -133,7 +134,7 @@ impl<R, B: Deref<Target = Mailbox>> Awaited for InFlight<R, B> {
     }
 
     fn callee(&self) -> Option<(&'static str, ThreadId)> {
-        Some((self.message, self.mailbox.thread))
+        Some(((self.message)(), self.mailbox.thread))
     }
 }
 

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use crate::error::CallError;
 use crate::mailbox::Mailbox;
 use crate::messaging::in_flight::InFlight;
+use crate::messaging::undeclared::undeclared;
 use crate::reply::reply_to::Outcome;
 use crate::sys::clock::{deadline, now};
 use crate::sys::frame::Frame;
@@ -24,6 +25,22 @@ use crate::thread::wait::wait;
 /// Wait for it, or `.await` it on any executor. Dropping it gives the call up: if its handler has not begun by then, it
 /// never will, and the call is counted as skipped. [`detach`](Pending::detach) lets the call run without a wait. The
 /// reply is given once; a second wait gives [`CallError::NoReply`].
+///
+/// # What limits it
+/// A `Pending` is given up by the call's own deadline and by being dropped, and by nothing else.
+///
+/// | the call was made by | its own deadline, which gives it up | in a handler a wait also ends with |
+/// | --- | --- | --- |
+/// | a client, outside of handlers or in one whose caller set no deadline | that of the engine ([`default_deadline`](crate::EngineBuilder::default_deadline)), if it has one | the handler's time |
+/// | a client, in a handler that has a deadline | none | the handler's time |
+/// | `client.within(limit)`, `client.until(time)` | that | the handler's time |
+/// | a client of [`ctx.without_deadline()`](crate::Context::without_deadline) | none | nothing |
+/// | `ctx.pipe(request, ..)` | none | nothing: nobody waits |
+///
+/// A wait that ends because the handler's time is up gives [`CallError::HandlerTimeout`], and one that ends with the limit of
+/// [`wait_timeout`](Pending::wait_timeout) gives `None`. After either the reply is still on its way: the `Pending` can be
+/// waited for again, kept in the state, or piped. A handler whose time is up has no time for further waits, so it keeps or
+/// pipes it.
 ///
 /// # Blocking
 /// Inside a handler, `wait`, `wait_timeout` and polling count as waiting. If the callee's call depth is not below the
@@ -58,7 +75,7 @@ use crate::thread::wait::wait;
 #[must_use = "dropping a `Pending` gives the call up; `detach` it to let it run unwatched"]
 pub struct Pending<R> {
     state: RefCell<State<R>>,
-    pub(crate) message: &'static str,
+    pub(crate) message: fn() -> &'static str,
     depth: u32,
     /// Whether a wait for it in a handler ends at that handler's own deadline.
     inherits: bool,
@@ -86,12 +103,17 @@ impl<R> Drop for Sent<R> {
 }
 
 impl<R> Pending<R> {
-    pub(super) fn sent(call: InFlight<R, Arc<Mailbox>>, message: &'static str, depth: u32, inherits: bool) -> Self {
+    pub(crate) fn sent(
+        call: InFlight<R, Arc<Mailbox>>,
+        message: fn() -> &'static str,
+        depth: u32,
+        inherits: bool,
+    ) -> Self {
         let state = State::Sent(Sent { call, detached: false });
         Self { state: RefCell::new(state), message, depth, inherits }
     }
 
-    pub(super) fn refused(error: CallError, message: &'static str, depth: u32) -> Self {
+    pub(super) fn refused(error: CallError, message: fn() -> &'static str, depth: u32) -> Self {
         Self { state: RefCell::new(State::Refused(error)), message, depth, inherits: true }
     }
 
@@ -101,8 +123,9 @@ impl<R> Pending<R> {
     /// - The reason why the request was refused: [`CallError::NotRegistered`], [`CallError::Stopped`],
     ///   [`CallError::Full`].
     /// - [`CallError::Panicked`], [`CallError::Stopped`]: the reply cannot come.
-    /// - [`CallError::Timeout`]: the call's own deadline (set by `within`, or the engine's default), or that of the
-    ///   handler that waits, passed first. Either ends the call.
+    /// - [`CallError::Timeout`]: the call's own deadline passed first, which gives it up.
+    /// - [`CallError::HandlerTimeout`]: the time of the handler that waits was up first. The call goes on, and the
+    ///   `Pending` stays usable.
     /// - [`CallError::Undeclared`]: this handler may not wait for that type.
     /// - [`CallError::NoReply`]: the reply was taken before, or the callee dropped its [`ReplyTo`](crate::ReplyTo)
     ///   without an answer.
@@ -116,10 +139,11 @@ impl<R> Pending<R> {
     }
 
     fn wait_and_serve(&self) -> Result<R, CallError> {
-        self.check()?;
-        let mut sent = self.take()?;
-        let until = earlier(sent.call.deadline(), self.inherited());
-        sent.call.wait(until)
+        match self.wait_until(None) {
+            Some(outcome) => outcome,
+            // Not reached: without a limit of its own a wait ends with an outcome.
+            None => Err(CallError::Stopped { message: (self.message)() }),
+        }
     }
 
     /// Waits for the reply, for `limit` at most; `None` if the reply is still on its way then.
@@ -148,24 +172,7 @@ impl<R> Pending<R> {
     #[cfg_attr(feature = "tokio", track_caller)]
     pub fn wait_timeout(&self, limit: Duration) -> Option<Result<R, CallError>> {
         assert_may_block();
-        if let Err(refused) = self.check() {
-            return Some(Err(refused));
-        }
-        let mut sent = match self.take() {
-            Ok(sent) => sent,
-            Err(error) => return Some(Err(error)),
-        };
-        let own = earlier(sent.call.deadline(), self.inherited());
-        match wait(&mut sent.call, earlier(own, deadline(limit))) {
-            Some(outcome) => Some(outcome),
-            // The call's deadline or that of the handler has passed: it ends the call.
-            None if own.is_some_and(|own| own <= now()) => Some(sent.call.wait(own)),
-            None => {
-                sent.call.unwatch();
-                self.state.replace(State::Sent(sent));
-                None
-            }
-        }
+        self.wait_until(deadline(limit))
     }
 
     /// Gives the reply if it is there. Never waits.
@@ -215,6 +222,36 @@ impl<R> Pending<R> {
         }
     }
 
+    /// Waits until the reply is there, or the call's own deadline has passed, which gives the call up. Where `limit` or the
+    /// time of the handler that waits is up first, the call goes on and the `Pending` stays as it was.
+    fn wait_until(&self, limit: Option<Instant>) -> Option<Outcome<R>> {
+        if let Err(refused) = self.check() {
+            return Some(Err(refused));
+        }
+        let mut sent = match self.take() {
+            Ok(sent) => sent,
+            Err(error) => return Some(Err(error)),
+        };
+        let (own, handlers) = (sent.call.deadline(), self.inherited());
+        if let Some(outcome) = wait(&mut sent.call, [own, handlers, limit].into_iter().flatten().min()) {
+            return Some(outcome);
+        }
+        let time = now();
+        let is_up = |until: Option<Instant>| until.is_some_and(|until| until <= time);
+        if is_up(own) {
+            return Some(sent.call.time_out());
+        }
+        sent.call.unwatch();
+        self.state.replace(State::Sent(sent));
+        let message = (self.message)();
+        match (is_up(handlers), is_up(limit)) {
+            (true, _) => Some(Err(CallError::HandlerTimeout { message })),
+            (false, true) => None,
+            // The thread that waits was given up by its engine.
+            (false, false) => Some(Err(CallError::Stopped { message })),
+        }
+    }
+
     /// Whether the code that runs here may wait for this reply.
     fn check(&self) -> Result<(), CallError> {
         let frame = Frame::current();
@@ -225,7 +262,7 @@ impl<R> Pending<R> {
         if frame.may_wait_for(self.depth) || carried::may_wait_for(frame, self.depth, lives_on) {
             Ok(())
         } else {
-            Err(CallError::Undeclared { message: self.message })
+            Err(undeclared((self.message)()))
         }
     }
 
@@ -239,7 +276,7 @@ impl<R> Pending<R> {
         match self.state.replace(State::Taken) {
             State::Sent(sent) => Ok(sent),
             State::Refused(error) => Err(error),
-            State::Taken => Err(CallError::NoReply { message: self.message }),
+            State::Taken => Err(CallError::NoReply { message: (self.message)() }),
         }
     }
 
@@ -255,10 +292,6 @@ impl<R> Pending<R> {
         }
         outcome
     }
-}
-
-fn earlier(a: Option<Instant>, b: Option<Instant>) -> Option<Instant> {
-    [a, b].into_iter().flatten().min()
 }
 
 impl<R> Future for Pending<R> {
@@ -280,6 +313,6 @@ impl<R> Future for Pending<R> {
 
 impl<R> fmt::Debug for Pending<R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Pending({})", self.message)
+        write!(f, "Pending({})", (self.message)())
     }
 }

@@ -38,7 +38,7 @@ pub(crate) fn send_all<'a, M: Payload>(target: &Target<'a, M>, messages: Vec<M>)
         return Ok(count);
     }
     let refusal = target.refused(refusal, left.len());
-    Err(SendError::new(M::NAME, left, refusal))
+    Err(SendError::new(M::name(), left, refusal))
 }
 
 /// Sends a batch the short way, which nearly every batch takes: as a whole to the instance that a client is bound to,

@@ -97,11 +97,11 @@ impl<'a, M: Payload> Target<'a, M> {
     }
 
     pub(super) fn send_error(&self, message: M, refusal: Refusal) -> SendError<M> {
-        SendError::new(M::NAME, message, self.refused(refusal, 1))
+        SendError::new(M::name(), message, self.refused(refusal, 1))
     }
 
     pub(super) fn call_error(&self, refusal: Refusal) -> CallError {
-        CallError::refused(M::NAME, self.refused(refusal, 1))
+        CallError::refused(M::name(), self.refused(refusal, 1))
     }
 
     /// Chooses an instance: a bound client beats `#[key]`, and `#[key]` beats least-loaded and rotation.

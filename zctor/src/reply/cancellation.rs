@@ -20,33 +20,51 @@ impl Cancellation {
     const WAITING: u8 = 0;
     const BEGUN: u8 = 1;
     const GIVEN_UP: u8 = 2;
+    /// The caller waits no more, and the handler had begun by then.
+    const LEFT: u8 = 3;
+    /// Nobody gives the call up.
+    const FIRM: u8 = 4;
 
     /// For a call that can be given up: one with a deadline, or a request that gives a `Pending`.
     pub(crate) fn new(deadline: Option<Instant>) -> Self {
         Self { state: AtomicU8::new(Self::WAITING), deadline }
     }
 
-    /// For a call that cannot be given up. It counts as begun from the start.
+    /// For a call that cannot be given up.
     pub(crate) fn none() -> Self {
-        Self { state: AtomicU8::new(Self::BEGUN), deadline: None }
+        Self { state: AtomicU8::new(Self::FIRM), deadline: None }
     }
 
     /// Whether the caller may give the call up, or has. To be asked when the call is put into an envelope.
     pub(crate) fn can_be_given_up(&self) -> bool {
-        // Relaxed: a call that cannot be given up was made so, and no other has begun by then.
-        self.state.load(Ordering::Relaxed) != Self::BEGUN
+        // Relaxed: a call that cannot be given up was made so, and no other becomes so.
+        self.state.load(Ordering::Relaxed) != Self::FIRM
     }
 
     /// Says that the handler is about to begin. `false`: it must not, since the caller has given up or its time is up.
     pub(crate) fn begin(&self) -> bool {
         let late = self.deadline.is_some_and(|deadline| deadline <= now());
         let to = if late { Self::GIVEN_UP } else { Self::BEGUN };
-        self.decide(to) == Self::BEGUN
+        self.decide(to) != Self::GIVEN_UP
     }
 
     /// Says that the caller waits no more. `true`: the handler has not begun, and never will.
     pub(crate) fn give_up(&self) -> bool {
-        self.decide(Self::GIVEN_UP) == Self::GIVEN_UP
+        match self.decide(Self::GIVEN_UP) {
+            Self::GIVEN_UP => true,
+            Self::BEGUN => {
+                // Relaxed: the handler only asks, and reads nothing else because of the answer. No other side writes once it
+                // has begun.
+                self.state.store(Self::LEFT, Ordering::Relaxed);
+                false
+            }
+            _ => false,
+        }
+    }
+
+    /// Whether the caller waits no more, though the handler had begun.
+    pub(crate) fn has_left(&self) -> bool {
+        self.state.load(Ordering::Relaxed) == Self::LEFT
     }
 
     /// Moves the state from waiting to `to`, unless it was moved before. Gives the state that stands.
@@ -63,6 +81,12 @@ impl Cancellation {
     }
 }
 
+/// The caller of a call that a handler is at, whatever the type of the reply. Generated code passes it on.
+pub trait Caller {
+    /// Whether the caller waits no more.
+    fn has_left(&self) -> bool;
+}
+
 #[cfg(all(test, loom))]
 mod loom_models;
 
@@ -74,7 +98,9 @@ mod tests {
     fn a_call_begins_or_is_given_up_and_never_both() {
         let cancellation = Cancellation::new(None);
         assert!(cancellation.begin());
+        assert!(!cancellation.has_left());
         assert!(!cancellation.give_up());
+        assert!(cancellation.has_left());
 
         let cancellation = Cancellation::new(Some(now()));
         assert!(!cancellation.begin(), "its time was up");

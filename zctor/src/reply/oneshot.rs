@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::Waker;
 
-use crate::reply::cancellation::Cancellation;
+use crate::reply::cancellation::{Caller, Cancellation};
 use crate::sys::awaited::Awaited;
 use crate::sys::sync::{AtomicU8, Mutex, lock};
 use crate::sys::unwind::{ignoring_panic, wake};
@@ -77,6 +77,12 @@ impl<T> Oneshot<T> {
     }
 }
 
+impl<T> Caller for Oneshot<T> {
+    fn has_left(&self) -> bool {
+        self.cancellation.has_left()
+    }
+}
+
 impl<T> Sender<T> {
     /// Sends the value, and wakes the receiver. The value comes back if the receiver is gone.
     pub(crate) fn send(self, value: T) -> Result<(), T> {
@@ -85,6 +91,14 @@ impl<T> Sender<T> {
 
     pub(crate) fn cancellation(&self) -> &Cancellation {
         &self.place.cancellation
+    }
+
+    /// The one who waits, for the handler to ask after.
+    pub(crate) fn caller(&self) -> Arc<dyn Caller>
+    where
+        T: 'static,
+    {
+        Arc::<Oneshot<T>>::clone(&self.place)
     }
 
     /// Whether the receiver is gone.

@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::error::CallError;
-use crate::reply::cancellation::Cancellation;
+use crate::reply::cancellation::{Caller, Cancellation};
 use crate::reply::oneshot::{self, Gone, Receiver};
 use crate::sys::frame::on_actor_thread;
 use crate::sys::unwind::{ignoring_panic, when_caught};
@@ -90,6 +90,11 @@ impl<R: 'static> ReplyTo<R> {
     }
 
     #[doc(hidden)]
+    pub fn __caller(&self) -> Option<Arc<dyn Caller>> {
+        self.sender.as_ref().map(oneshot::Sender::caller)
+    }
+
+    #[doc(hidden)]
     pub fn __fail(mut self, error: CallError) {
         if let Some(sender) = self.sender.take() {
             answer(sender, Err(error));
@@ -169,11 +174,11 @@ impl<R: 'static> fmt::Debug for ReplyTo<R> {
 }
 
 /// Turns what the receiver got into the outcome of a call of `message`.
-pub(crate) fn arrived<R>(outcome: Result<Outcome<R>, Gone>, message: &'static str) -> Outcome<R> {
+pub(crate) fn arrived<R>(outcome: Result<Outcome<R>, Gone>, message: fn() -> &'static str) -> Outcome<R> {
     match outcome {
         Ok(Ok(reply)) => Ok(reply),
-        Ok(Err(CallError::Panicked { text, .. })) => Err(CallError::Panicked { message, text }),
-        Ok(Err(CallError::NoReply { .. })) | Err(Gone) => Err(CallError::NoReply { message }),
+        Ok(Err(CallError::Panicked { text, .. })) => Err(CallError::Panicked { message: message(), text }),
+        Ok(Err(CallError::NoReply { .. })) | Err(Gone) => Err(CallError::NoReply { message: message() }),
         Ok(Err(error)) => Err(error),
     }
 }

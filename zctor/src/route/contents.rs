@@ -165,7 +165,7 @@ fn tell<M: Payload>(message: M, hook: Option<&OnUndelivered<M>>, undeliverable: 
     if from_hook || in_hook() {
         return ignoring_panic(|| drop(message));
     }
-    losses.tell(listener, &DeadLetter { message: M::NAME, variant: message.variant(), instance, why });
+    losses.tell(listener, &DeadLetter { message: M::name(), variant: message.variant(), instance, why });
     match hook.and_then(Quiet::get) {
         Some(hook) => run_hook(|| hook(message, why)),
         None => ignoring_panic(|| drop(message)),
@@ -241,8 +241,8 @@ impl<M: Payload<Port: Send> + Send> Content for Option<Call<M>> {
     fn discard(&mut self, undeliverable: Undeliverable<'_>, hook: Option<&OnUndelivered<M>>) {
         if let Some(Call { message, port }) = self.take() {
             let error = match undeliverable.why {
-                Undelivered::Full => CallError::Full { message: M::NAME },
-                _ => CallError::Stopped { message: M::NAME },
+                Undelivered::Full => CallError::Full { message: M::name() },
+                _ => CallError::Stopped { message: M::name() },
             };
             ignoring_panic(|| port.fail(error));
             lose(message, hook, undeliverable);

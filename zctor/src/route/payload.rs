@@ -1,13 +1,15 @@
 //! What routing and delivery need to know of a message: its names, its call depth, its port, its key.
 
+use std::sync::Arc;
+
 use crate::error::CallError;
-use crate::reply::cancellation::Cancellation;
+use crate::reply::cancellation::{Caller, Cancellation};
 use crate::reply::reply_to::ReplyTo;
 use crate::sys::frame::ABOVE_HANDLERS;
 
 /// What routing and delivery need to know of a message. The layers below the client know nothing else of it.
 pub(crate) trait Payload: Sized + 'static {
-    const NAME: &'static str;
+    fn name() -> &'static str;
     const CALL_DEPTH: u16;
     type Port: Port;
 
@@ -72,4 +74,8 @@ pub trait Port: 'static {
     fn fail(self, error: CallError);
     /// The call's cancellation, which lies beside the place for its reply; `None` once it was answered.
     fn cancellation(&self) -> Option<&Cancellation>;
+    /// The call's caller, for a handler that can ask after it: one with a context.
+    fn caller(&self) -> Option<Arc<dyn Caller>> {
+        None
+    }
 }

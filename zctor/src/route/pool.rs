@@ -219,7 +219,7 @@ impl<M: Payload> AnyPool for Pool<M> {
     }
 
     fn entry(&self) -> PoolEntry {
-        PoolEntry { key: TypeId::of::<M>(), message: M::NAME, instances: self.instances() }
+        PoolEntry { key: TypeId::of::<M>(), message: M::name(), instances: self.instances() }
     }
 
     fn publish(&self) -> Option<Box<dyn Any>> {
@@ -338,7 +338,7 @@ enum Found<'a, M: Payload> {
 impl<'a, M: Payload> Chosen<'a, M> {
     pub(crate) fn place(places: Guard<Arc<Places<M>>>, index: usize, way: Way, entry: Entry, in_turn: bool) -> Self {
         if entry != Entry::Full {
-            trace::routed(M::NAME, places[index].endpoint.id(), index + 1, places.len());
+            trace::routed(M::name, places[index].endpoint.id(), index + 1, places.len());
         }
         Self { found: Found::Place(places, index), way, entry, in_turn }
     }

@@ -39,7 +39,7 @@ impl<M: Payload> Pool<M> {
         if !is_ours {
             return None;
         }
-        trace::routed(M::NAME, endpoint.id(), index + 1, places.len());
+        trace::routed(M::name, endpoint.id(), index + 1, places.len());
         Some((endpoint, way))
     }
 
@@ -73,7 +73,7 @@ impl<M: Payload> Pool<M> {
     pub(crate) fn distribute(&self, messages: Vec<M>, late: &mut Vec<M>) -> Result<(), Vec<M>> {
         let places = self.places.load();
         let Some(mut shares) = self.take_turns(&places, messages.len()) else { return Err(messages) };
-        let routed = |share: &Share<'_, M>| trace::routed(M::NAME, share.endpoint.id(), share.index + 1, places.len());
+        let routed = |share: &Share<'_, M>| trace::routed(M::name, share.endpoint.id(), share.index + 1, places.len());
         if let [only] = &mut shares[..] {
             messages.iter().for_each(|_| routed(only));
             only.messages = messages;

@@ -1,5 +1,6 @@
 //! The time, which is read only here.
 
+use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 /// Reads the clock. No other code does.
@@ -11,6 +12,21 @@ pub(crate) fn now() -> Instant {
 /// The time `after` from now. `None` if the clock cannot represent it: then there is no limit.
 pub(crate) fn deadline(after: Duration) -> Option<Instant> {
     now().checked_add(after)
+}
+
+/// The time since the clock's origin, which is when it was asked for first; zero for a time before that.
+pub(crate) fn since_origin(time: Instant) -> Duration {
+    time.saturating_duration_since(origin())
+}
+
+/// The time so long after the clock's origin, or `None` where that is beyond what the clock can say.
+pub(crate) fn from_origin(after: Duration) -> Option<Instant> {
+    origin().checked_add(after)
+}
+
+fn origin() -> Instant {
+    static ORIGIN: OnceLock<Instant> = OnceLock::new();
+    *ORIGIN.get_or_init(now)
 }
 
 /// When a timer set now is due.

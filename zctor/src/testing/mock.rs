@@ -88,7 +88,7 @@ impl<M: Doubled> Role<M> for Script<M> {
                 let answer = lock(&self.answers).get(&discriminant(waiting)).cloned();
                 let variant = message.variant();
                 let answer =
-                    answer.unwrap_or_else(|| panic!("the mock has no answer to a call of `{}::{variant}`", M::NAME));
+                    answer.unwrap_or_else(|| panic!("the mock has no answer to a call of `{}::{variant}`", M::name()));
                 Some(answer(&message))
             }
             // No reply is wanted. (It is never `Here`: a double is not called on the spot.)
@@ -243,10 +243,10 @@ impl<M: Message> Clone for Mock<M> {
 
 impl<M: Message> fmt::Debug for Mock<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Mock({})", M::NAME)
+        write!(f, "Mock({})", M::name())
     }
 }
 
 fn used_up<M: Message>(variant: &'static str) -> ! {
-    panic!("the script of the mock has no further answer to a call of `{}::{variant}`", M::NAME)
+    panic!("the script of the mock has no further answer to a call of `{}::{variant}`", M::name())
 }

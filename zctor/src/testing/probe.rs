@@ -67,6 +67,8 @@ struct Inbox<M: Message> {
 
 struct Arrived<M: Message> {
     queue: VecDeque<Received<M>>,
+    /// How many `HeldProbe`s there are.
+    holds: usize,
     /// The probe was dropped, so nothing is queued any more.
     closed: bool,
 }
@@ -80,8 +82,10 @@ impl<M: Doubled> Role<M> for Inbox<M> {
             drop(received);
         } else {
             arrived.queue.push_back(received);
-            drop(arrived);
             self.arrived.notify();
+            while arrived.holds > 0 && !arrived.closed {
+                arrived = self.arrived.wait(arrived, None);
+            }
         }
     }
 }
@@ -102,7 +106,7 @@ impl<M: Doubled> Probe<M> {
     /// assert!(clock.is_empty());
     /// ```
     pub fn new() -> Self {
-        let arrived = Monitor::new(Arrived { queue: VecDeque::new(), closed: false });
+        let arrived = Monitor::new(Arrived { queue: VecDeque::new(), holds: 0, closed: false });
         Self { inbox: Arc::new(Inbox { arrived }) }
     }
 
@@ -127,6 +131,42 @@ impl<M: Doubled> Probe<M> {
     pub fn actor(&self) -> Actor<M, Double<M>> {
         let inbox = Arc::clone(&self.inbox);
         Actor::__new(move || Double { role: Arc::<Inbox<M>>::clone(&inbox) })
+    }
+
+    /// The state of one double that gives its messages to this probe.
+    pub(super) fn double(&self) -> Double<M> {
+        Double { role: Arc::<Inbox<M>>::clone(&self.inbox) }
+    }
+
+    /// Holds the probe until what this gives is dropped, so that a bounded mailbox fills.
+    ///
+    /// A thread of the probe stops at the next message that comes to it: the test can take that message, and those behind
+    /// it wait in the mailbox. Nothing else on that thread is served meanwhile, and a shutdown waits for it.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use zctor::{ActorEngine, ActorThread, Overflow, testing::Probe};
+    /// # #[zctor::actor]
+    /// # #[derive(Debug, PartialEq)]
+    /// # pub enum ClockMessage { Wind }
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let (engine, probe) = (ActorEngine::new(), Probe::<ClockMessage>::new());
+    /// engine.spawn(ActorThread::new().mailbox_bound(2).overflow(Overflow::Refuse).register(probe.actor()))?;
+    /// let clock = engine.client::<ClockMessage>()?;
+    /// let held = probe.hold();
+    /// clock.wind()?;
+    /// probe.expect(Duration::from_secs(5)); // the thread is held at this one
+    /// clock.wind()?;
+    /// clock.wind()?;
+    /// assert!(clock.wind().is_err_and(|error| error.is_full()));
+    /// drop(held);
+    /// assert_eq!(probe.expect(Duration::from_secs(5)).into_message(), ClockMessage::Wind);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn hold(&self) -> HeldProbe<M> {
+        self.inbox.arrived.lock().holds += 1;
+        HeldProbe { inbox: Arc::clone(&self.inbox) }
     }
 
     /// Waits for the next message, which must come within `limit`, and returns it.
@@ -158,7 +198,7 @@ impl<M: Doubled> Probe<M> {
     pub fn expect(&self, limit: Duration) -> Received<M> {
         match self.next_within(limit) {
             Some(received) => received,
-            None => panic!("no message came to the probe of `{}` within {limit:?}", M::NAME),
+            None => panic!("no message came to the probe of `{}` within {limit:?}", M::name()),
         }
     }
 
@@ -287,13 +327,40 @@ impl<M: Message> Drop for Probe<M> {
         let unread = std::mem::take(&mut arrived.queue);
         // The drop of a message is user code, so the lock is released first.
         drop(arrived);
+        self.inbox.arrived.notify();
         drop(unread);
     }
 }
 
 impl<M: Message> fmt::Debug for Probe<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Probe({})", M::NAME)
+        write!(f, "Probe({})", M::name())
+    }
+}
+
+/// A probe that is held, made by [`Probe::hold`]. Dropping it lets the probe go on.
+///
+/// ```
+/// # #[zctor::actor]
+/// # pub enum ClockMessage { Wind }
+/// let clock = zctor::testing::Probe::<ClockMessage>::new();
+/// assert_eq!(format!("{:?}", clock.hold()), "HeldProbe(ClockMessage)");
+/// ```
+#[must_use = "dropping it lets the probe go on"]
+pub struct HeldProbe<M: Message> {
+    inbox: Arc<Inbox<M>>,
+}
+
+impl<M: Message> Drop for HeldProbe<M> {
+    fn drop(&mut self) {
+        self.inbox.arrived.lock().holds -= 1;
+        self.inbox.arrived.notify();
+    }
+}
+
+impl<M: Message> fmt::Debug for HeldProbe<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "HeldProbe({})", M::name())
     }
 }
 
@@ -330,6 +397,10 @@ pub struct Received<M: Message> {
 }
 
 impl<M: Message> Received<M> {
+    pub(super) fn new(message: M, port: Option<M::Port>) -> Self {
+        Self { message, port }
+    }
+
     /// Returns the message.
     pub fn message(&self) -> &M {
         &self.message
@@ -386,6 +457,6 @@ impl<M: Doubled> Received<M> {
 impl<M: Message> fmt::Debug for Received<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let kind = if self.is_call() { "call" } else { "send" };
-        write!(f, "a {kind} of `{}::{}`", M::NAME, self.message.variant())
+        write!(f, "a {kind} of `{}::{}`", M::name(), self.message.variant())
     }
 }

@@ -18,6 +18,7 @@ use crate::mailbox::Mailbox;
 use crate::mailbox::counters::Block;
 use crate::mailbox::envelope::{Envelope, Serving};
 use crate::mailbox::roster::Removed;
+use crate::reply::cancellation::Caller;
 use crate::report::InstanceReport;
 use crate::sys::alarm::AlarmId;
 use crate::sys::park::FIRST_SPIN;
@@ -112,12 +113,14 @@ pub(crate) struct Local {
     pub(super) borrowed: Borrowed,
     /// How long the thread spins before it parks, in turns of `Parker::spin`.
     pub(super) budget: Cell<u32>,
+    /// Of the calls being handled here that their callers can give up, the innermost, and the instance that handles it.
+    caller: Cell<Option<(Slot, Arc<dyn Caller>)>>,
     /// Values that the layers above keep here.
     pub(crate) kept: Kept,
 }
 
 impl Local {
-    pub(super) fn new(parent: Arc<dyn Parent>, mailbox: Arc<Mailbox>, kept: Kept) -> Self {
+    pub(crate) fn new(parent: Arc<dyn Parent>, mailbox: Arc<Mailbox>, kept: Kept) -> Self {
         let waker = Waker::from(Arc::clone(&mailbox.parker));
         Self {
             parent,
@@ -129,8 +132,22 @@ impl Local {
             ending: Cell::new(false),
             borrowed: Borrowed::default(),
             budget: Cell::new(FIRST_SPIN),
+            caller: Cell::new(None),
             kept,
         }
+    }
+
+    /// An instance begins to handle a call, or ends to if this is given back what it gave.
+    pub(crate) fn set_caller(&self, caller: Option<(Slot, Arc<dyn Caller>)>) -> Option<(Slot, Arc<dyn Caller>)> {
+        self.caller.replace(caller)
+    }
+
+    /// Whether the caller of the call that this instance handles waits no more.
+    pub(crate) fn has_caller_left(&self, slot: Slot) -> bool {
+        let caller = self.caller.take();
+        let has_left = caller.as_ref().is_some_and(|(handler, caller)| *handler == slot && caller.has_left());
+        self.caller.set(caller);
+        has_left
     }
 
     #[inline(always)]
@@ -264,6 +281,10 @@ pub(crate) trait Instance {
     fn tick(self: Rc<Self>, local: &Rc<Local>, id: u64);
     /// Goes on with the pipe of this number.
     fn piped(self: Rc<Self>, local: &Rc<Local>, id: u64);
+    /// Whether it has this pipe, whose outcome is still awaited.
+    fn has_pipe(&self, id: u64) -> bool;
+    /// Ends a pipe of it; `false` if there is none of this number.
+    fn cancel_pipe(&self, id: u64) -> bool;
     /// Does what follows a handler that has panicked, or has asked for something.
     fn follow_up(self: Rc<Self>, local: &Rc<Local>, panic: Option<&Arc<str>>);
 }

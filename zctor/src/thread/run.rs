@@ -124,7 +124,7 @@ fn build_all<T>(local: &Rc<Local>, builds: Vec<Build<T>>) -> Result<Vec<T>, Spaw
 }
 
 /// Drops all instances as they are, on the thread that built them: it will not run.
-fn discard_all(local: &Rc<Local>) {
+pub(crate) fn discard_all(local: &Rc<Local>) {
     while let Some(instance) = local.youngest() {
         instance.discard(local);
     }
@@ -212,7 +212,7 @@ pub(super) fn free_memory(local: &Local) {
 }
 
 /// Closes the mailbox, and gives up the mail in it and in the queue.
-pub(super) fn close(local: &Local) {
+pub(crate) fn close(local: &Local) {
     for mail in local.mailbox.close() {
         divert_here(local, mail);
     }

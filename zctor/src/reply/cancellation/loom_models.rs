@@ -8,7 +8,7 @@ use loom::thread::spawn;
 
 use super::*;
 
-/// Caught: `decide` as a load and a store ("begun: true, given up: true").
+/// Caught: `decide` as a load and a store ("begun: true, given up: true"); `give_up` that does not store `LEFT`.
 #[test]
 fn either_the_handler_begins_or_the_caller_has_given_up() {
     loom::model(|| {
@@ -20,6 +20,7 @@ fn either_the_handler_begins_or_the_caller_has_given_up() {
         let given_up = cancellation.give_up();
         let begun = callee.join().unwrap();
         assert!(begun != given_up, "begun: {begun}, given up: {given_up}");
+        assert_eq!(cancellation.has_left(), begun, "the handler is told that its caller has left");
         assert_eq!(cancellation.give_up(), given_up, "it stands");
     });
 }
