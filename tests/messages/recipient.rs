@@ -114,7 +114,7 @@ fn refused_value_comes_back() {
         assert_eq!(receive(&heard).1, "generic 3");
         engine.shutdown()?;
         let error = lines.send("late".to_owned()).unwrap_err();
-        assert_eq!(error.to_string(), "the receiver of `LogMessage` has stopped; the message was not sent");
+        assert_eq!(error.to_string(), "the receiver of `LogMessage<Box<u8>>` has stopped; the message was not sent");
         assert!(error.is_stopped());
         assert_eq!(error.into_inner(), "late");
         assert_eq!(boxes.send(Box::new(4)).map_err(SendError::into_inner), Err(Box::new(4)));
@@ -145,7 +145,7 @@ fn recipient_is_a_value_to_share() {
         let log: LogClient<u8> = engine.pool(1, LogMessage::actor(move || Log(0, told.clone())))?;
         let lines = log.recipient(LogMessage::Line);
         is_a_handle(&lines);
-        assert_eq!(format!("{lines:?}"), "Recipient(LogMessage)");
+        assert_eq!(format!("{lines:?}"), "Recipient(LogMessage<u8>)");
         std::thread::scope(|scope| {
             for _ in 0..2 {
                 let lines = lines.clone();
@@ -177,7 +177,7 @@ fn function_that_is_no_variant_is_refused_at_its_first_use() {
         {
             let (Ok(text), variant, line) = panic else { panic!("a text") };
             let made = format!("made at {}:{line}", file!());
-            assert!(text.contains(&made) && text.contains(&format!("`LogMessage::{variant}`")), "{text}");
+            assert!(text.contains(&made) && text.contains(&format!("`LogMessage<u8>::{variant}`")), "{text}");
         }
         log.line("after".to_owned())?;
         assert_eq!(receive(&heard).1, "line after", "nothing was sent");

@@ -49,6 +49,8 @@ impl Book {
             Err(CallError::Panicked { .. }) => (1, 1, 1, "a panic"),
             Err(CallError::Timeout { begun: true, .. }) => (1, 1, 1, "too late, begun"),
             Err(CallError::Timeout { begun: false, .. }) => (1, 0, 0, "too late, not begun"),
+            // The call goes on until its `Pending` is dropped, and may have begun by then.
+            Err(CallError::HandlerTimeout { .. }) => (1, 0, 1, "the handler's time was up"),
             Err(CallError::Undeclared { .. }) => (0, 0, 0, "undeclared"),
             Err(other) => panic!("the call ended with: {other}"),
         };

@@ -262,6 +262,8 @@ impl Ledger {
                 }
                 may.time_out
             }
+            // It ends the wait and not the call, which is given up by the drop of its `Pending`.
+            Err(CallError::HandlerTimeout { .. }) => may.time_out,
             Err(CallError::Stopped { .. } | CallError::NotRegistered { .. }) => may.stop || self.is_stopping(),
             Err(CallError::Undeclared { .. }) => may.be_undeclared,
             Err(CallError::NoReply { .. }) => may.be_given_up,
