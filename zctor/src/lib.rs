@@ -117,8 +117,8 @@
 //!   instances, in turn, by key or by load. Target `zctor::restart`: code of an instance panicked, or its factory failed
 //!   to build its state again; with what becomes of the instance. Target `zctor::dead_letter`: a dead letter; at level
 //!   `DEBUG` if it is a call that was given up, else at `WARN`.
-//! - `testing`: the module `testing`, with doubles of actors for tests: a probe and a mock. It belongs among the
-//!   dev-dependencies.
+//! - `testing`: the module `testing`, with doubles of actors for tests, a probe and a mock, and with a context for handlers
+//!   that are tested as plain methods. It belongs among the dev-dependencies.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
