@@ -103,7 +103,7 @@ fn sink() -> (Actor<SinkMessage, Sink>, Receiver<(u32, u32)>, Lost) {
     let keep = Arc::clone(&lost);
     let actor = SinkMessage::actor(move || Sink(put.clone())).on_undelivered(move |message, why| {
         if let Some((from, number)) = item(message) {
-            keep.lock().unwrap().push((from, number, why));
+            keep.lock().expect("nobody panics under it").push((from, number, why));
         }
     });
     (actor, handled, lost)
@@ -123,10 +123,10 @@ fn held(policy: Inner) -> Held {
     let engine = ActorEngine::new();
     engine.on_dead_letter(|_| {});
     let (actor, handled, lost) = sink();
-    let sink = engine.start_on(ActorThread::new().inner_bound(BOUND, policy), actor).unwrap();
-    let from = engine.start(self::sink().0).unwrap();
+    let sink = engine.start_on(ActorThread::new().inner_bound(BOUND, policy), actor).expect("it starts");
+    let from = engine.start(self::sink().0).expect("it starts");
     let gate = Gate::new();
-    sink.hold(gate.clone()).unwrap();
+    sink.hold(gate.clone()).expect("it lives");
     gate.await_arrivals(1);
     Held { engine, sink, from, handled, lost, gate }
 }
@@ -139,7 +139,7 @@ impl Held {
     ) -> R {
         let (tell, told) = mpsc::channel();
         let sink = self.sink.clone();
-        self.from.run(Box::new(move |ctx| tell.send(job(ctx, sink)).unwrap_or_default())).unwrap();
+        self.from.run(Box::new(move |ctx| tell.send(job(ctx, sink)).unwrap_or_default())).expect("it lives");
         receive(&told)
     }
 
@@ -147,7 +147,8 @@ impl Held {
     fn open(self) -> (Vec<u32>, Vec<(u32, Undelivered)>) {
         self.gate.open();
         self.engine.settle();
-        let lost = self.lost.lock().unwrap().iter().map(|(_, number, why)| (*number, *why)).collect();
+        let lost =
+            self.lost.lock().expect("nobody panics under it").iter().map(|(_, number, why)| (*number, *why)).collect();
         (self.handled.try_iter().map(|(_, number)| number).collect(), lost)
     }
 }

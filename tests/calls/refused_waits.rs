@@ -84,6 +84,9 @@ fn a_pending_refused_inside_stays_usable_outside() {
         let tally = engine.client::<TallyMessage>().unwrap();
         let (hand_out, handed_out) = mpsc::channel();
         let captured = tally.non_blocking();
+        // Until the gate opens there is no reply: one that is there already is taken, which is no wait.
+        let gate = Gate::new();
+        let held = captured.hold(gate.clone());
         engine
             .call(LowMessage::run(Box::new(move |_| {
                 let mut pending = captured.increment();
@@ -101,6 +104,8 @@ fn a_pending_refused_inside_stays_usable_outside() {
                 hand_out.send(pending).expect("the test listens");
             })))
             .unwrap();
+        gate.open();
+        assert_eq!(held.wait(), Ok(()));
         assert_eq!(receive(&handed_out).wait(), Ok(1));
         assert_eq!(tally.count(), Ok(1));
     });

@@ -192,14 +192,12 @@ fn what_is_under_way_when_its_instance_ends_comes_to_the_hook() {
                 }))
                 .unwrap();
             // Three race with the end: what is accepted is handled or comes to the hook, what is refused comes back.
-            let senders: Vec<_> = (0..SENDERS)
-                .map(|_| {
-                    let job = job.clone();
-                    std::thread::spawn(move || (0..20).filter(|number| job.run(*number).is_ok()).count())
-                })
-                .collect();
-            job.end().unwrap();
-            let accepted: usize = senders.into_iter().map(|sender| sender.join().unwrap()).sum();
+            let accepted = std::thread::scope(|scope| {
+                let send = || (0..20).filter(|number| job.run(*number).is_ok()).count();
+                let senders: Vec<_> = (0..SENDERS).map(|_| scope.spawn(send)).collect();
+                job.end().unwrap();
+                senders.into_iter().map(|sender| sender.join().unwrap()).sum::<usize>()
+            });
             let report = engine.shutdown().unwrap();
             let kept = kept.iter().count();
             assert_eq!(kept as u64, report.dead_letters);

@@ -193,23 +193,19 @@ fn what_else_panics_is_named_as_what_it_is() {
         let engine = ActorEngine::new();
         let _leaf = engine.pool(1, LeafMessage::actor(|| Leaf)).unwrap();
         let told = told(&engine);
-        let cases: [(Fault, FragileMessage, &[(PanicOrigin, &str)]); 6] = [
-            (Fault::None, FragileMessage::Tick, &[(PanicOrigin::Timer, "the timer")]),
-            (Fault::None, FragileMessage::Pipe, &[(PanicOrigin::Pipe, "the pipe")]),
-            (Fault::OnStart, FragileMessage::Reset, &[(PanicOrigin::OnStart, "on_start")]),
-            (Fault::Factory, FragileMessage::Reset, &[(PanicOrigin::Factory, "the factory")]),
-            (Fault::FactoryError, FragileMessage::Reset, &[(PanicOrigin::Factory, "the factory's error")]),
-            (Fault::None, FragileMessage::Break(1), &[(PanicOrigin::Handler("Break"), "sent 1")]),
-        ];
-        for (fault, message, expected) in cases {
+        for (fault, message, origin, text) in [
+            (Fault::None, FragileMessage::Tick, PanicOrigin::Timer, "the timer"),
+            (Fault::None, FragileMessage::Pipe, PanicOrigin::Pipe, "the pipe"),
+            (Fault::OnStart, FragileMessage::Reset, PanicOrigin::OnStart, "on_start"),
+            (Fault::Factory, FragileMessage::Reset, PanicOrigin::Factory, "the factory"),
+            (Fault::FactoryError, FragileMessage::Reset, PanicOrigin::Factory, "the factory's error"),
+            (Fault::None, FragileMessage::Break(1), PanicOrigin::Handler("Break"), "sent 1"),
+        ] {
             let client = fragile(&engine, restless());
             client.next(fault).unwrap();
             client.send(message).unwrap();
-            for expected in expected {
-                let panic = receive(&told);
-                assert_eq!((panic.origin, &*panic.text), *expected);
-                assert_eq!((panic.in_window, panic.next), (1, AfterPanic::Rebuilt));
-            }
+            let panic = receive(&told);
+            assert_eq!((parts(&panic), panic.next), ((origin, text, 1), AfterPanic::Rebuilt));
             client.sync().unwrap();
         }
         engine.shutdown().unwrap();
@@ -285,11 +281,47 @@ fn the_variant_is_that_of_the_handler_and_not_of_one_that_it_calls_while_it_unwi
 }
 
 #[test]
+fn the_variant_is_that_of_the_handler_and_not_of_one_that_the_drop_of_the_payload_calls() {
+    #[actor(calls(LeafMessage))]
+    enum RootMessage {
+        Outer(LeafClient),
+    }
+    struct Root;
+    struct CallsInDrop(LeafClient);
+    impl Drop for CallsInDrop {
+        fn drop(&mut self) {
+            assert!(matches!(self.0.badly(), Err(CallError::Panicked { .. })));
+        }
+    }
+    impl RootHandler for Root {
+        fn outer(&mut self, _: &mut Context<RootMessage>, leaf: LeafClient) {
+            std::panic::panic_any(CallsInDrop(leaf));
+        }
+    }
+    bounded(|| {
+        let engine = ActorEngine::new();
+        let told = told(&engine);
+        let thread = zctor::ActorThread::new().register(LeafMessage::actor(|| Leaf));
+        engine.spawn(thread.register(RootMessage::actor(|| Root))).unwrap();
+        engine.send(RootMessage::Outer(engine.client::<LeafMessage>().unwrap())).unwrap();
+        let panics = receive_many(&told, 2);
+        let told: Vec<_> = panics.iter().map(|panic| panic.origin.variant()).collect();
+        assert_eq!(told, [Some("Badly"), Some("Outer")]);
+    });
+}
+
+#[test]
 fn what_backs_off_says_until_when_and_shows_in_the_statistics_meanwhile() {
     bounded(|| {
         let engine = ActorEngine::new();
         let told = told(&engine);
-        let client = fragile(&engine, Restart::always().backoff(LONG, LONG));
+        // Beside another instance, with which the thread goes on.
+        let next = Shared::default();
+        let actor = FragileMessage::try_actor(move |_| Fragile::build(&next));
+        let thread = zctor::ActorThread::new().register(LeafMessage::actor(|| Leaf));
+        engine.spawn(thread.register(actor.restart(Restart::always().backoff(LONG, LONG)))).unwrap();
+        let client = engine.client::<FragileMessage>().unwrap();
+        let client = client.pin(client.instances()[0]);
         for value in 0..3 {
             client.r#break(value).unwrap();
         }
@@ -306,7 +338,7 @@ fn what_backs_off_says_until_when_and_shows_in_the_statistics_meanwhile() {
         // It ends: from then on it backs off no more.
         client.stop().unwrap();
         engine.settle();
-        assert!(engine.stats().threads.iter().all(|thread| thread.backing_off.is_empty()));
+        assert_eq!(engine.stats().threads[0].backing_off, []);
     });
 }
 
@@ -411,6 +443,27 @@ fn the_state_that_panicked_is_given_to_on_panic() {
     });
 }
 
+#[test]
+fn on_panic_may_end_an_instance_that_would_back_off() {
+    bounded(|| {
+        let engine = ActorEngine::new();
+        let told = told(&engine);
+        let (heir, heirloom) = mpsc::channel();
+        let build = move || Buffer { kept: Vec::new(), stops: false, heir: heir.clone(), leaf: None };
+        let restart = Restart::always().backoff(LONG, LONG);
+        let buffer = engine.start(BufferMessage::actor(build).restart(restart)).unwrap();
+        buffer.r#break().unwrap();
+        buffer.r#break().unwrap();
+        buffer.break_and_stop().unwrap();
+        assert!(matches!(receive_many(&told, 3)[2].next, AfterPanic::BackingOff { .. }));
+        receive_many(&heirloom, 3);
+        engine.settle();
+        assert_eq!(buffer.len(), Err(CallError::Stopped { message: "BufferMessage" }));
+        assert!(engine.stats().threads.iter().all(|thread| thread.backing_off.is_empty()));
+        engine.shutdown().unwrap();
+    });
+}
+
 // `ctx.watch_panics`.
 
 #[actor(ctx)]
@@ -445,7 +498,7 @@ impl WatcherHandler for Watcher {
 
 fn watcher(engine: &ActorEngine) -> (WatcherClient, Receiver<PanicEvent>) {
     let (tell, told) = mpsc::channel();
-    (engine.start(WatcherMessage::actor(move || Watcher(tell.clone()))).unwrap(), told)
+    (engine.start(WatcherMessage::actor(move || Watcher(tell.clone()))).expect("its factory cannot fail"), told)
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! How instances, threads and engines come to rest and end.
 
 mod awaited;
+mod calls_at_both_ends;
 mod deadline;
 mod lifecycle;
 mod quiet;

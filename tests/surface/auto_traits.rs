@@ -6,9 +6,9 @@ use std::hash::Hash;
 use std::rc::Rc;
 
 use zctor::{
-    Actor, ActorEngine, ActorOnce, ActorThread, Blocking, CallError, Client, Context, EngineHandle, InstanceId,
-    NonBlocking, Pending, Registry, ReplyTo, Report, Request, SendError, ShutdownError, SpawnError, Stats, StopError,
-    ThreadId, Timer, actor,
+    Actor, ActorEngine, ActorOnce, ActorThread, Blocking, CallError, Carried, Client, Context, EngineHandle,
+    InstanceId, NonBlocking, Pending, Registry, ReplyTo, Report, Request, SendError, ShutdownError, SpawnError, Stats,
+    StopError, ThreadId, Timer, actor,
 };
 
 /// `Send` and not `Sync`, in its message and in its reply.
@@ -61,6 +61,10 @@ fn clients_and_handles_go_everywhere_whatever_the_message() {
     is_cloned_and_compared::<CellClient>();
     is_cloned_and_compared::<CellClient<NonBlocking>>();
     is_static::<CellClient>();
+    is_send::<Carried>();
+    is_sync::<Carried>();
+    is_static::<Carried>();
+    is_debug::<Carried>();
     is_send::<EngineHandle>();
     is_sync::<EngineHandle>();
     is_static::<EngineHandle>();

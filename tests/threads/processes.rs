@@ -1,4 +1,4 @@
-//! What needs a process of its own: the limit of an awaited call after a `fork`, and where the system refuses threads.
+//! What needs a process of its own: what happens after a `fork`, and where the system refuses threads.
 //!
 //! Each scene is this program again, with the scene's name as argument.
 
@@ -12,7 +12,7 @@ use std::task::{Context as TaskContext, Poll, Wake, Waker};
 use std::thread::{self, Thread};
 use std::time::Duration;
 
-use zctor::{ActorEngine, ActorThread, CallError, ReplyTo, actor};
+use zctor::{ActorEngine, ActorThread, CallError, Context, ReplyTo, actor};
 use zctor_tests::{LIMIT, bounded};
 
 #[actor]
@@ -73,8 +73,34 @@ fn after_a_fork() {
     }
 }
 
-const SCENES: [(&str, fn()); 2] =
-    [("the_limit_comes_after_a_fork", after_a_fork), ("the_limit_comes_where_threads_are_refused", await_limit)];
+#[actor(ctx)]
+enum WorkMessage {
+    #[reply(bool)]
+    Work,
+}
+
+struct Work;
+
+impl WorkHandler for Work {
+    fn work(&mut self, ctx: &mut Context<WorkMessage>) -> bool {
+        let here = thread::current().id();
+        ctx.serve_while(|_| thread::current().id()) == here
+    }
+}
+
+/// Work that was to run beside its handler's thread runs on that.
+fn serve_without_a_thread() {
+    let engine = ActorEngine::new();
+    let thread = |_| ActorThread::new().stack_size(256 * 1024);
+    let work = engine.pool_on(1, thread, WorkMessage::actor(|| Work)).expect("its thread has a size of its own");
+    assert_eq!(work.work(), Ok(true));
+}
+
+const SCENES: [(&str, fn()); 3] = [
+    ("the_limit_comes_after_a_fork", after_a_fork),
+    ("the_limit_comes_where_threads_are_refused", await_limit),
+    ("work_runs_on_its_handlers_thread_where_threads_are_refused", serve_without_a_thread),
+];
 
 /// Runs a scene in a process of its own; in one whose name says so, the usual stack of a thread is too large for any machine.
 fn run(name: &str) -> bool {

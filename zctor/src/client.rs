@@ -31,6 +31,7 @@ use crate::route::endpoint::Endpoint;
 use crate::route::keyed::{KeyOf, key_hash};
 use crate::route::payload::{Kind, ToPort};
 use crate::route::pool::Pool;
+use crate::sys::runtime::assert_may_block;
 
 /// A typed handle to the instances of a message type; the client that `#[actor]` generates dereferences to it.
 ///
@@ -114,11 +115,13 @@ impl<M: Message> Client<M> {
     /// # Ok(())
     /// # }
     /// ```
+    #[cfg_attr(feature = "tokio", track_caller)]
     pub fn call_all<Q>(&self, request: Q) -> Result<Replies<Q::Reply>, CallError>
     where
         Q: IntoRequest<Message = M>,
         M: Clone,
     {
+        assert_may_block();
         let request = request.__into();
         call_all_with(&self.target(), |_| request.clone())
     }
@@ -145,10 +148,12 @@ impl<M: Message> Client<M> {
     /// # Ok(())
     /// # }
     /// ```
+    #[cfg_attr(feature = "tokio", track_caller)]
     pub fn call_all_with<Q>(&self, mut make: impl FnMut(InstanceId) -> Q) -> Result<Replies<Q::Reply>, CallError>
     where
         Q: IntoRequest<Message = M>,
     {
+        assert_may_block();
         call_all_with(&self.target(), |id| make(id).__into())
     }
 }
@@ -279,11 +284,13 @@ impl<M: Message, V> Client<M, V> {
     /// # }
     /// ```
     #[inline]
+    #[cfg_attr(feature = "tokio", track_caller)]
     pub fn call<Q>(&self, request: Q) -> Result<Q::Reply, CallError>
     where
         Q: IntoRequest<Message = M>,
         V: Waits,
     {
+        assert_may_block();
         let (message, port) = request.__into().into_parts();
         self.call_from::<Q::Reply, Q::Kind>(&mut Some(message), port)
     }

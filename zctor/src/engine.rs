@@ -44,6 +44,7 @@ use crate::messaging;
 use crate::messaging::broadcast::Replies;
 use crate::report::{Report, Stats};
 use crate::sys::frame::{is_engines_own, is_inside};
+use crate::sys::runtime::assert_may_block;
 use crate::thread::local::local;
 
 /// How long the drop of an engine waits for its threads.
@@ -499,7 +500,9 @@ impl ActorEngine {
     ///
     /// # Blocking
     /// As [`Client::call`](crate::Client::call).
+    #[cfg_attr(feature = "tokio", track_caller)]
     pub fn call<Q: IntoRequest>(&self, request: Q) -> Result<Q::Reply, CallError> {
+        assert_may_block();
         targets::target(&self.core, |target| call(&target, request))
     }
 
@@ -533,11 +536,13 @@ impl ActorEngine {
     ///
     /// # Blocking
     /// As [`Client::call_all`](crate::Client::call_all).
+    #[cfg_attr(feature = "tokio", track_caller)]
     pub fn call_all<Q>(&self, request: Q) -> Result<Replies<Q::Reply>, CallError>
     where
         Q: IntoRequest,
         Q::Message: Clone,
     {
+        assert_may_block();
         let request = request.__into();
         targets::target(&self.core, |target| call_all_with(&target, |_| request.clone()))
     }
@@ -549,10 +554,12 @@ impl ActorEngine {
     ///
     /// # Blocking
     /// As [`Client::call_all`](crate::Client::call_all).
+    #[cfg_attr(feature = "tokio", track_caller)]
     pub fn call_all_with<Q: IntoRequest>(
         &self,
         mut make: impl FnMut(InstanceId) -> Q,
     ) -> Result<Replies<Q::Reply>, CallError> {
+        assert_may_block();
         targets::target(&self.core, |target| call_all_with(&target, |id| make(id).__into()))
     }
 
@@ -626,6 +633,7 @@ impl ActorEngine {
     /// Waits until the inside is quiet; that may be long while other code keeps sending.
     #[track_caller]
     pub fn settle(&self) {
+        assert_may_block();
         assert!(!is_inside(), "`settle` on an actor thread would wait for itself");
         settle::settle(&self.core);
     }
@@ -654,6 +662,7 @@ impl ActorEngine {
     /// ```
     #[track_caller]
     pub fn wait(&self) {
+        assert_may_block();
         assert!(
             local().is_none() && !is_inside() && !is_engines_own(),
             "`wait` on an actor thread would wait for itself; `run` what `here` gave"
@@ -702,7 +711,9 @@ impl ActorEngine {
     ///
     /// # Blocking
     /// Waits until all threads have ended; without limit if handlers go on sending to each other.
+    #[cfg_attr(feature = "tokio", track_caller)]
     pub fn shutdown(&self) -> Result<Report, ShutdownError> {
+        assert_may_block();
         shutdown::shutdown(&self.core, None)
     }
 
@@ -726,7 +737,9 @@ impl ActorEngine {
     /// let engine = ActorEngine::new();
     /// assert!(engine.shutdown_timeout(Duration::from_secs(1)).is_ok());
     /// ```
+    #[cfg_attr(feature = "tokio", track_caller)]
     pub fn shutdown_timeout(&self, limit: Duration) -> Result<Report, ShutdownError> {
+        assert_may_block();
         shutdown::shutdown(&self.core, Some(limit))
     }
 

@@ -17,6 +17,11 @@ pub(crate) mod frame;
 pub(crate) mod lock;
 pub(crate) mod monitor;
 pub(crate) mod park;
+#[cfg(feature = "tokio")]
+pub(crate) mod runtime;
+#[cfg(not(feature = "tokio"))]
+#[path = "sys/runtime/off.rs"]
+pub(crate) mod runtime;
 pub(crate) mod spawn;
 pub(crate) mod sync;
 pub(crate) mod unwind;

@@ -23,6 +23,7 @@ use crate::route::pool::{KnownPool, known_pool};
 use crate::sys::awaited::Running;
 use crate::sys::clock::now;
 use crate::sys::frame::Frame;
+use crate::sys::runtime::assert_may_block;
 use crate::thread::local::{Local, Requested};
 
 /// The first parameter of the handlers of `M`, if the enum has `calls(..)` or `#[actor(ctx)]`.
@@ -257,11 +258,13 @@ impl<M: Message> Context<M> {
     /// # }
     /// ```
     #[inline]
+    #[cfg_attr(feature = "tokio", track_caller)]
     pub fn call<Q>(&self, request: Q) -> Result<Q::Reply, CallError>
     where
         Q: AnsweredInHandler,
         Q::Message: CallableFrom<M>,
     {
+        assert_may_block();
         let (message, port) = request.__into().into_parts();
         self.call_from::<_, _, Q::Kind>(&mut Some(message), port)
     }
@@ -298,11 +301,13 @@ impl<M: Message> Context<M> {
     ///
     /// # Blocking
     /// As [`call`](Context::call).
+    #[cfg_attr(feature = "tokio", track_caller)]
     pub fn call_local<Q>(&self, request: Q) -> Result<Q::Reply, CallError>
     where
         Q: AnsweredInHandler,
         Q::Message: CallableFrom<M>,
     {
+        assert_may_block();
         let name = <Q::Message as Message>::name();
         let binding = self.local_binding::<Q::Message>().map_err(|refusal| CallError::refused(name, refusal))?;
         call(&Target::at_one(&binding), request)

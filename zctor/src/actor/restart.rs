@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 /// off, messages in turn go to the other instances of its pool, unless all of them back off too; pinned and keyed
 /// messages wait for it. After one panic more than the limit allows, the instance ends and leaves the registry, and its
 /// pool goes on without it: messages that were sent to it in turn go to the others, and all else that is queued for it
-/// becomes dead letters.
+/// becomes dead letters. Its keys go to the others until [`replace`](crate::ActorEngine::replace) fills its place again.
 ///
 /// Every panic is told, with what becomes of the instance: see
 /// [`ActorEngine::on_panic`](crate::ActorEngine::on_panic). An instance that backs off is in
@@ -59,7 +59,8 @@ impl Restart {
         Self { limit: None, shortest: Duration::from_millis(10), longest: Duration::from_secs(1), jitter: 0.0 }
     }
 
-    /// Never builds the state again: the first panic ends the instance.
+    /// Never builds the state again: the first panic ends the instance. In a pool whose state is kept by key, have a
+    /// supervisor [`replace`](crate::ActorEngine::replace) it.
     pub fn never() -> Self {
         Self::at_most(0, Duration::ZERO)
     }

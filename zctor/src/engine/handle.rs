@@ -18,6 +18,7 @@ use crate::id::{InstanceId, ThreadId};
 use crate::messaging;
 use crate::messaging::broadcast::Replies;
 use crate::report::Stats;
+use crate::sys::runtime::assert_may_block;
 
 /// A handle to an engine: `Clone`, `Send` and `Sync`.
 ///
@@ -179,7 +180,9 @@ impl EngineHandle {
     ///
     /// # Blocking
     /// As [`ActorEngine::call`](crate::ActorEngine::call).
+    #[cfg_attr(feature = "tokio", track_caller)]
     pub fn call<Q: IntoRequest>(&self, request: Q) -> Result<Q::Reply, CallError> {
+        assert_may_block();
         let message = <Q::Message as Message>::name();
         self.with(Err(CallError::Stopped { message }), |core| targets::target(core, |target| call(&target, request)))
     }
@@ -213,11 +216,13 @@ impl EngineHandle {
     ///
     /// # Blocking
     /// As [`ActorEngine::call_all`](crate::ActorEngine::call_all).
+    #[cfg_attr(feature = "tokio", track_caller)]
     pub fn call_all<Q>(&self, request: Q) -> Result<Replies<Q::Reply>, CallError>
     where
         Q: IntoRequest,
         Q::Message: Clone,
     {
+        assert_may_block();
         let request = request.__into();
         self.call_all_with(|_| request.clone())
     }
@@ -229,10 +234,12 @@ impl EngineHandle {
     ///
     /// # Blocking
     /// As [`ActorEngine::call_all_with`](crate::ActorEngine::call_all_with).
+    #[cfg_attr(feature = "tokio", track_caller)]
     pub fn call_all_with<Q: IntoRequest>(
         &self,
         mut make: impl FnMut(InstanceId) -> Q,
     ) -> Result<Replies<Q::Reply>, CallError> {
+        assert_may_block();
         let message = <Q::Message as Message>::name();
         self.with(Err(CallError::Stopped { message }), |core| {
             targets::target(core, |target| call_all_with(&target, |id| make(id).__into()))

@@ -9,6 +9,7 @@ use crate::client::message::Message;
 use crate::error::SpawnError;
 use crate::id::ThreadId;
 use crate::sys::frame::Frame;
+use crate::sys::runtime::assert_may_block;
 use crate::sys::unwind::Quiet;
 use crate::thread::borrowed::{as_actor_thread, become_borrowed, end, end_later, run_pending};
 use crate::thread::local::Local;
@@ -114,7 +115,9 @@ impl Here {
     ///
     /// # Blocking
     /// Waits until the engine stops.
+    #[cfg_attr(feature = "tokio", track_caller)]
     pub fn run(self) {
+        assert_may_block();
         if !Frame::current().is_user_code() {
             as_actor_thread(&self.local, || run(&self.local));
         }

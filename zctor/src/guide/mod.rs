@@ -19,6 +19,7 @@
 //! | [`failures`] | panics, ends, dead letters: how you learn of them |
 //! | [`back_pressure`] | what happens when senders are faster than their receivers |
 //! | [`main_thread`] | how to keep a state that only the main thread may touch |
+//! | [`foreign_threads`] | what to mind with tokio, rayon and other threads, with thread-locals, and with `fork` |
 //! | [`guarantees`] | which promises there are, and which tests prove them |
 //! | [`performance`] | advice on threads, message sizes and batches; what each choice costs; the figures |
 //! | [`best_practices`] | advice on design, threads, errors, resources and tests |
@@ -87,6 +88,10 @@ pub mod back_pressure {
 
 pub mod main_thread {
     #![doc = include_str!("main_thread.md")]
+}
+
+pub mod foreign_threads {
+    #![doc = include_str!("foreign_threads.md")]
 }
 
 pub mod guarantees {

@@ -232,7 +232,7 @@ impl Waiting {
 impl Mail {
     /// The order for mail that waits in the inner queue. It counts as the message, and goes ahead as a call where that
     /// would.
-    pub(super) fn to_take(to: Slot, kind: MailKind) -> Self {
+    pub(crate) fn to_take(to: Slot, kind: MailKind) -> Self {
         Self { messages: 1, kind, ..Self::order(to, Order::TakeInner) }
     }
 }

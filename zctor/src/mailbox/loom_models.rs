@@ -52,7 +52,7 @@ impl ErasedContents for Probe {
 
 /// Closes the mailbox, and discards the mail in it, as its thread and its engine do.
 fn close(mailbox: &Mailbox) {
-    for mail in mailbox.close() {
+    for mail in mailbox.close().into_iter().filter_map(|mail| mailbox.resolve(mail)) {
         let undeliverable = Undeliverable {
             losses: &mailbox.edge.losses,
             instance: InstanceId { thread: mailbox.thread, slot: mail.to },
@@ -145,6 +145,39 @@ fn mail_is_found_once_when_the_mailbox_is_abandoned_while_its_thread_ends() {
         close(&mailbox);
         sender.join().unwrap();
         abandoner.join().unwrap();
+        assert_found_once(&mailbox, &fates);
+    });
+}
+
+/// Pushes an envelope into the inner queue.
+fn push_inner(mailbox: &Mailbox, fate: &Arc<Fate>) {
+    let to = Slot { index: 0, generation: 0 };
+    let mail = Mail::message(to, erase(Probe(Arc::clone(fate))), SentAs::default());
+    let inner = mailbox.inner.as_ref().unwrap();
+    if mailbox.push_inner(inner, mail, None).is_ok_and(|back| back.is_some()) {
+        fate.given_back.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// The oldest makes room for the second, or the mailbox has closed.
+///
+/// Caught, by an envelope found nowhere: `close` that does not close the inner queue, or closes it when it has emptied the
+/// mailbox; a sender that pushes its order outside of the lock.
+#[test]
+fn mail_in_the_inner_queue_is_found_once_when_the_mailbox_closes() {
+    loom::model(|| {
+        let edge = Arc::new(Edge::new(None));
+        let mailbox = Mailbox::new(ThreadId(0), String::new(), edge, None).with_inner_bound(1, Inner::DropOldest);
+        let mailbox = Arc::new(mailbox);
+        let fates = [Arc::<Fate>::default(), Arc::default()];
+        let senders = [0, 1].map(|index| {
+            let (mailbox, fate) = (Arc::clone(&mailbox), Arc::clone(&fates[index]));
+            spawn(move || push_inner(&mailbox, &fate))
+        });
+        close(&mailbox);
+        for sender in senders {
+            sender.join().unwrap();
+        }
         assert_found_once(&mailbox, &fates);
     });
 }

@@ -15,6 +15,7 @@ use crate::route::payload::Payload;
 use crate::route::pool::Chosen;
 use crate::sys::awaited::Awaited;
 use crate::sys::frame::{is_inside_code, may_wait_for_room};
+use crate::sys::runtime::assert_may_block;
 use crate::thread::wait::wait;
 
 /// Chooses an instance, as `Target::choose` does; if its mailbox has no room, does what the mailbox's [`Overflow`]
@@ -45,6 +46,7 @@ pub(super) fn overflow<'a, M: Payload>(
     match overflow {
         Overflow::DropNewest => Ok(chosen),
         Overflow::Wait if target.view.waits() && may_wait_for_room() => {
+            assert_may_block();
             let mut permit_wait = PermitWait::new(target, key, &chosen);
             drop(chosen);
             wait(&mut permit_wait, until()).unwrap_or(Err(Refusal::Full))

@@ -16,6 +16,7 @@ use crate::messaging::undeclared::undeclared;
 use crate::reply::reply_to::Outcome;
 use crate::sys::clock::{deadline, now};
 use crate::sys::frame::Frame;
+use crate::sys::runtime::assert_may_block;
 use crate::thread::carried;
 use crate::thread::wait::wait;
 
@@ -131,7 +132,13 @@ impl<R> Pending<R> {
     ///
     /// # Blocking
     /// Until the reply is there. Inside a handler, instances of lower call depth on its thread are served meanwhile.
+    #[cfg_attr(feature = "tokio", track_caller)]
     pub fn wait(&self) -> Result<R, CallError> {
+        assert_may_block();
+        self.wait_and_serve()
+    }
+
+    fn wait_and_serve(&self) -> Result<R, CallError> {
         match self.wait_until(None) {
             Some(outcome) => outcome,
             // Not reached: without a limit of its own a wait ends with an outcome.
@@ -162,7 +169,9 @@ impl<R> Pending<R> {
     /// # Ok(())
     /// # }
     /// ```
+    #[cfg_attr(feature = "tokio", track_caller)]
     pub fn wait_timeout(&self, limit: Duration) -> Option<Result<R, CallError>> {
+        assert_may_block();
         self.wait_until(deadline(limit))
     }
 
@@ -293,7 +302,7 @@ impl<R> Future for Pending<R> {
         // Inside a handler the executor cannot serve this thread, which the callee may need: so this waits, and serves. A
         // reply that is there need not be waited for.
         if frame.is_user_code() && !frame.is_waker() {
-            return Poll::Ready(self.try_take().unwrap_or_else(|| self.wait()));
+            return Poll::Ready(self.try_take().unwrap_or_else(|| self.wait_and_serve()));
         }
         match self.poll_with(cx.waker()) {
             Some(outcome) => Poll::Ready(outcome),

@@ -199,12 +199,17 @@ impl<M: Payload> Endpoint<M> {
 
     #[cold]
     fn enter_bounded(mailbox: &Mailbox) -> Entry {
-        let has_room = Self::has_room_bounded(mailbox);
-        match (is_inside_code(), &mailbox.inner, &mailbox.permits) {
-            (true, None, _) | (false, _, None) => Entry::Free,
-            (true, Some(_), _) if has_room => Entry::Inner,
-            (false, _, Some(permits)) if permits.take() => Entry::Permit,
-            _ => Entry::Full,
+        if is_inside_code() {
+            return match &mailbox.inner {
+                None => Entry::Free,
+                Some(inner) if inner.has_room() => Entry::Inner,
+                Some(_) => Entry::Full,
+            };
+        }
+        match &mailbox.permits {
+            None => Entry::Free,
+            Some(permits) if permits.take() => Entry::Permit,
+            Some(_) => Entry::Full,
         }
     }
 

@@ -58,7 +58,7 @@ impl<M: Payload> Places<M> {
     pub(super) fn position(&self, id: InstanceId) -> Option<usize> {
         let refilled = self.refilled.binary_search_by_key(&id, |(id, _)| *id).ok();
         let number = refilled.map_or_else(|| own_number(id), |index| self.refilled[index].1);
-        let index = self.list.binary_search_by_key(&number, |place| place.number).ok()?;
+        let index = find(&self.list, number, |place| place.number)?;
         (self.list[index].endpoint.id() == id).then_some(index)
     }
 }
@@ -71,17 +71,41 @@ impl<M: Payload> Deref for Places<M> {
     }
 }
 
+/// Where the place with a number is.
+fn find<T>(list: &[T], number: u64, number_of: impl FnMut(&T) -> u64) -> Option<usize> {
+    list.binary_search_by_key(&number, number_of).ok()
+}
+
 /// Puts those newcomers whose places are on the list into them, and gives how many of the instances there had ended. The
 /// other newcomers are left.
 pub(super) fn refill<M: Payload>(list: &mut [Place<M>], newcomers: &mut Vec<Place<M>>) -> usize {
     let mut ended = 0;
-    newcomers.retain(|newcomer| match list.binary_search_by_key(&newcomer.number, |place| place.number) {
-        Ok(index) => {
+    newcomers.retain(|newcomer| match find(list, newcomer.number, |place| place.number) {
+        Some(index) => {
             ended += usize::from(list[index].endpoint.status.has_ended());
             list[index].endpoint = Arc::clone(&newcomer.endpoint);
             false
         }
-        Err(_) => true,
+        None => true,
     });
     ended
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // Issue 15: `pin` looked at each place of the pool.
+    #[test]
+    fn one_of_many_places_is_found_after_a_few_looks() {
+        let numbers: Vec<u64> = (0..100_000).map(|number| number * 7).collect();
+        let mut looks = 0;
+        let mut look = |number: &u64| {
+            looks += 1;
+            *number
+        };
+        assert_eq!(find(&numbers, 7 * 70_000, &mut look), Some(70_000));
+        assert_eq!(find(&numbers, 7 * 70_000 + 1, &mut look), None);
+        assert!(looks <= 2 * 18, "{looks} looks");
+    }
 }

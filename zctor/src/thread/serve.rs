@@ -165,12 +165,9 @@ pub(super) fn serve_one(local: &Rc<Local>, below: u32, budget: usize) -> usize {
     };
     let envelope = match &mut mail.contents {
         MailContents::Envelope(envelope) => envelope,
-        MailContents::Order(Order::TakeInner) => {
-            place.into_iter().for_each(|order| serve_inner(local, &instance, order, depth));
-            return 1;
-        }
         MailContents::Order(order) => {
-            obey(local, instance, mail.to, *order);
+            let order = *order;
+            obey(local, instance, mail, order, depth);
             return 1;
         }
     };
@@ -230,7 +227,8 @@ fn serve_inner(local: &Rc<Local>, instance: &Rc<dyn Instance>, order: Mail, dept
 }
 
 /// Obeys an order.
-fn obey(local: &Rc<Local>, instance: Rc<dyn Instance>, slot: Slot, order: Order) {
+fn obey(local: &Rc<Local>, instance: Rc<dyn Instance>, mail: &Mail, order: Order, depth: u16) {
+    let slot = mail.to;
     match order {
         Order::Tick(id) => {
             start_new(local, &instance);
@@ -241,8 +239,10 @@ fn obey(local: &Rc<Local>, instance: Rc<dyn Instance>, slot: Slot, order: Order)
             instance.piped(local, id);
         }
         Order::Start => instance.start(local),
-        // It is served above, and not obeyed.
-        Order::TakeInner => return,
+        Order::TakeInner => {
+            let order = Mail { number: mail.number, ..Mail::to_take(slot, mail.kind) };
+            return serve_inner(local, &instance, order, depth);
+        }
         Order::Shutdown => local.ending.set(true),
         // The end keeps its place: behind the mail that is held for an instance that backs off.
         Order::End if instance.common().phase.get() == Phase::BackingOff && local.held.has(slot) => {
