@@ -143,6 +143,8 @@ fn late_answers_are_all_taken_back() {
         for amount in 1..=ORDERS {
             outlast(|| gateway.within(PATIENCE).place(amount));
         }
+        // Behind the last of them, whose handler may not have come to its wait by now.
+        assert_eq!(gateway.taken_back(), Ok(0));
         gate.open();
         engine.settle();
         assert_eq!(gateway.taken_back(), Ok(ORDERS));

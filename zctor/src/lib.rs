@@ -119,8 +119,8 @@
 //!   `DEBUG` if it is a call that was given up, else at `WARN`.
 //! - `tokio`: in debug builds, a blocking wait on a thread of a tokio runtime panics and says what to write instead. See
 //!   [the page on foreign threads](guide::foreign_threads).
-//! - `testing`: the module `testing`, with doubles of actors for tests: a probe and a mock. It belongs among the
-//!   dev-dependencies.
+//! - `testing`: the module `testing`, with doubles of actors for tests, a probe and a mock, and with a context for handlers
+//!   that are tested as plain methods. It belongs among the dev-dependencies.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 

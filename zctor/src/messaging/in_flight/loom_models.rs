@@ -41,7 +41,7 @@ fn wait_for_an_abandonment(late_wakes: usize) {
             spawn(move || Parker::wake(&parker))
         })
         .collect();
-    let mut reply = InFlight::new(receiver, &mailbox, "message");
+    let mut reply = InFlight::new(receiver, &mailbox, || "message");
     let outcome = outside.wait(&mut reply, None);
     assert_eq!(outcome, Some(Err(CallError::Stopped { message: "message" })));
     drop((reply, port));
