@@ -5,31 +5,7 @@ use std::sync::mpsc::{self, Sender};
 use zctor::{ActorEngine, CallError, Context, PipeHandle, actor};
 use zctor_tests::{Counter, DropGuard, Gate, bounded, receive};
 
-#[actor]
-enum DoorMessage {
-    #[reply(())]
-    Hold(Gate),
-    #[reply(u64)]
-    Knock,
-    #[reply(u64)]
-    Knocks,
-}
-
-#[derive(Default)]
-struct Door(u64);
-
-impl DoorHandler for Door {
-    fn hold(&mut self, gate: Gate) {
-        gate.pass();
-    }
-    fn knock(&mut self) -> u64 {
-        self.0 += 1;
-        self.0
-    }
-    fn knocks(&mut self) -> u64 {
-        self.0
-    }
-}
+use crate::door::{Door, DoorClient, DoorMessage};
 
 #[actor(ctx)]
 enum GuestMessage {

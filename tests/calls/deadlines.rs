@@ -7,38 +7,10 @@ use std::time::{Duration, Instant};
 use zctor::{ActorEngine, ActorThread, CallError, Context, actor};
 use zctor_tests::{AMPLE, Gate, LIMIT, bounded, receive};
 
+use crate::door::{Door, DoorMessage};
+
 const SHORT: Duration = Duration::from_millis(30);
 const LONG: Duration = LIMIT;
-
-/// Holds its thread at a gate, and counts.
-#[actor]
-#[derive(Clone)]
-enum DoorMessage {
-    #[reply(())]
-    Hold(Gate),
-    #[reply(u64)]
-    Knock,
-    #[reply(u64)]
-    Knocks,
-}
-
-#[derive(Default)]
-struct Door {
-    knocks: u64,
-}
-
-impl DoorHandler for Door {
-    fn hold(&mut self, gate: Gate) {
-        gate.pass();
-    }
-    fn knock(&mut self) -> u64 {
-        self.knocks += 1;
-        self.knocks
-    }
-    fn knocks(&mut self) -> u64 {
-        self.knocks
-    }
-}
 
 type Outcome = Result<(), CallError>;
 

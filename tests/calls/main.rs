@@ -6,6 +6,7 @@ mod classic_deadlocks;
 mod deadlines;
 mod deferred;
 mod depth;
+mod door;
 mod each_depth;
 mod late_answers;
 mod pending;

@@ -10,40 +10,9 @@ use std::time::{Duration, Instant};
 use zctor::{ActorEngine, ActorThread, CallError, Pending, ReplyTo, actor};
 use zctor_tests::{Counter, Gate, LIMIT, bounded};
 
+use crate::door::{Door, DoorClient, DoorMessage};
+
 const SHORT: Duration = Duration::from_millis(20);
-
-#[actor]
-enum DoorMessage {
-    #[reply(())]
-    Hold(Gate),
-    #[reply(u64)]
-    Knock,
-    #[reply(u64)]
-    Knocks,
-    #[reply(())]
-    Break,
-}
-
-#[derive(Default)]
-struct Door {
-    knocks: u64,
-}
-
-impl DoorHandler for Door {
-    fn hold(&mut self, gate: Gate) {
-        gate.pass();
-    }
-    fn knock(&mut self) -> u64 {
-        self.knocks += 1;
-        self.knocks
-    }
-    fn knocks(&mut self) -> u64 {
-        self.knocks
-    }
-    fn r#break(&mut self) {
-        panic!("the door breaks");
-    }
-}
 
 /// The least executor: it parks its thread until the waker unparks it.
 struct Unpark(Thread);

@@ -2,32 +2,10 @@
 
 use std::time::Duration;
 
-use zctor::{ActorEngine, ActorThread, CallError, Client, InstanceId, Message, NonBlocking, actor};
+use zctor::{ActorEngine, ActorThread, CallError, Client, InstanceId, Message, NonBlocking};
 use zctor_tests::{Gate, LIMIT, bounded};
 
-#[actor]
-#[derive(Clone)]
-enum DoorMessage {
-    #[reply(())]
-    Hold(Gate),
-    #[reply(u64)]
-    Knock,
-    Ring,
-}
-
-#[derive(Default)]
-struct Door(u64);
-
-impl DoorHandler for Door {
-    fn hold(&mut self, gate: Gate) {
-        gate.pass();
-    }
-    fn knock(&mut self) -> u64 {
-        self.0 += 1;
-        self.0
-    }
-    fn ring(&mut self) {}
-}
+use crate::door::{Door, DoorMessage};
 
 #[test]
 fn call_all_of_the_non_blocking_view_gives_the_pendings() {
