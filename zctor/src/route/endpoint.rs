@@ -34,8 +34,7 @@ impl<M: Payload<Port: Send> + Send> Delivery<M> {
             }
         },
         call: |place, endpoint, way, sent_as| {
-            let cancellation = place.as_ref().and_then(|call| call.port.cancellation());
-            let can_be_given_up = cancellation.is_some_and(Cancellation::can_be_given_up);
+            let can_be_given_up = can_be_given_up(place);
             match enclose(place, endpoint.undelivered.as_ref()) {
                 Some(envelope) => {
                     let mail = Mail::call(endpoint.slot, envelope, can_be_given_up, sent_as);
@@ -58,8 +57,7 @@ impl<M: Payload<Port: Send> + Send> Delivery<M> {
         },
         inner_call: |place, endpoint, sent_as| {
             let Some(inner) = &endpoint.mailbox.inner else { return true };
-            let cancellation = place.as_ref().and_then(|call| call.port.cancellation());
-            let can_be_given_up = cancellation.is_some_and(Cancellation::can_be_given_up);
+            let can_be_given_up = can_be_given_up(place);
             let Some(envelope) = enclose(place, endpoint.undelivered.as_ref()) else { return true };
             let mail = Mail::call(endpoint.slot, envelope, can_be_given_up, sent_as);
             take_back_inner(place, endpoint.mailbox.push_inner(inner, mail, None))
@@ -77,6 +75,13 @@ impl<M: Payload<Port: Send> + Send> Delivery<M> {
             }
         },
     };
+}
+
+/// Whether the caller of this call may give it up before it is begun.
+#[inline]
+fn can_be_given_up<M: Payload>(call: &Option<Call<M>>) -> bool {
+    let cancellation = call.as_ref().and_then(|call| call.port.cancellation());
+    cancellation.is_some_and(Cancellation::can_be_given_up)
 }
 
 /// Puts the content of refused mail back into its place.
@@ -138,8 +143,8 @@ pub(crate) struct Endpoint<M: Payload> {
     pub(crate) mailbox: Arc<Mailbox>,
     pub(crate) slot: Slot,
     pub(crate) delivery: &'static Delivery<M>,
-    /// The actor's hook for undelivered messages. The instance holds it, and each envelope that is under way, but no client:
-    /// the hook may hold one, and both would be held for ever.
+    /// The actor's hook for undelivered messages. The instance holds it, and each envelope that is under way, but no
+    /// client: the hook may hold one, and both would be held for ever.
     pub(crate) undelivered: Option<Weak<OnUndelivered<M>>>,
     pub(crate) status: Status,
     /// Whether the instance is, or will be, in the pool of its type.
@@ -263,8 +268,8 @@ impl<M: Payload> Endpoint<M> {
         (self.delivery.call)(call, self, way, sent_as);
     }
 
-    /// Sends a message that was admitted into the inner queue, as [`send`](Self::send); it stays in its place too if there
-    /// is no room.
+    /// Sends a message that was admitted into the inner queue, as [`send`](Self::send); it stays in its place too if
+    /// there is no room.
     pub(crate) fn send_inner(&self, message: &mut Option<M>, sent_as: SentAs) -> Result<(), Refusal> {
         if (self.delivery.inner)(message, self, sent_as) { Ok(()) } else { Err(Refusal::Full) }
     }
