@@ -134,8 +134,8 @@ pub(crate) fn check(results: &Results) -> Vec<Claim> {
     claims.into_iter().flatten().collect()
 }
 
-/// How much more a message costs at any point of a curve of ours than at one before it. The limit is a reading of "flat",
-/// not a figure of the design.
+/// How much more a message costs at any point of a curve of ours than at one before it. The limit is a reading of
+/// "flat", not a figure of the design.
 fn flat(results: &Results, workload: &str) -> Option<Claim> {
     let spec = workloads::all().find(|spec| spec.name == workload)?;
     let points = spec.points.iter().filter_map(|point| results.best(workload, OURS, &point.to_string()));

@@ -84,8 +84,8 @@ impl Spec {
         charted: &[],
     };
 
-    /// How many of `rounds` it takes part in: what is slow and steady, because a run is long or has many points, in three
-    /// at most.
+    /// How many of `rounds` it takes part in: what is slow and steady, because a run is long or has many points, in
+    /// three at most.
     pub fn rounds(&self, rounds: usize) -> usize {
         if self.stretch > 1 || !self.points.is_empty() { rounds.min(3) } else { rounds }
     }

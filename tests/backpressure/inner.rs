@@ -1,5 +1,5 @@
-//! Bounds for senders inside: no more waits than the bound says, under each policy; nothing is lost without a word, nothing
-//! comes twice, and the order is kept.
+//! Bounds for senders inside: no more waits than the bound says, under each policy; nothing is lost without a word,
+//! nothing comes twice, and the order is kept.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -1,4 +1,5 @@
-//! Producers much faster than the consumer hold the queue at its bound, under every policy, and what is lost is counted.
+//! Producers much faster than the consumer hold the queue at its bound, under every policy, and what is lost is
+//! counted.
 //!
 //! `ZCTOR_OVERLOAD_MS` says how long each policy is tried, in milliseconds.
 

@@ -1,5 +1,5 @@
-//! A permit that comes back is offered to the next waiting sender when the first cannot use it, so that nobody waits for
-//! room that is there.
+//! A permit that comes back is offered to the next waiting sender when the first cannot use it, so that nobody waits
+//! for room that is there.
 
 use std::sync::mpsc;
 use std::thread;
@@ -68,9 +68,9 @@ fn let_it_wait() {
     let _ = nothing.recv_timeout(Duration::from_millis(50));
 }
 
-/// The pool `Work` has an instance on each of two threads with room for one message; `Side` lives on the first thread. Both
-/// are full. One sender waits for room of the pool, and is the first in line; one waits for `Side`. Then the first thread
-/// has room, which the instance of the pool there cannot take.
+/// The pool `Work` has an instance on each of two threads with room for one message; `Side` lives on the first thread.
+/// Both are full. One sender waits for room of the pool, and is the first in line; one waits for `Side`. Then the first
+/// thread has room, which the instance of the pool there cannot take.
 fn room_comes_back(hindrance: Hindrance) {
     let engine = ActorEngine::new();
     let hour = Duration::from_secs(3_600);

@@ -1,4 +1,5 @@
-//! What becomes of what finds no room is said by the policy; a bounded mailbox holds up those outside and nobody inside.
+//! What becomes of what finds no room is said by the policy; a bounded mailbox holds up those outside and nobody
+//! inside.
 
 use std::sync::mpsc::{self, Sender};
 use std::thread;

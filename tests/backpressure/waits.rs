@@ -385,7 +385,8 @@ fn sleeps(task: &std::path::Path) -> (bool, u64) {
     (field("State:").starts_with('S'), count)
 }
 
-// Issue 15: each end of any instance woke all who waited for room of its thread: 3,000 ends with 200 senders took 3.6 s.
+// Issue 15: each end of any instance woke all who waited for room of its thread: 3,000 ends with 200
+// senders took 3.6 s.
 #[test]
 #[cfg(target_os = "linux")]
 fn the_end_of_another_instance_wakes_nobody_who_waits_for_room() {

@@ -1,8 +1,9 @@
 //! The deadlocks that other actor libraries are known for: here each of these tests ends.
 //!
-//! Those whose cause is the depth of calls have more cases beside this: `depth.rs` and `refused_waits.rs` say who may wait for
-//! whom, `serving.rs` that `spawn`, `pool` and `start` wait for no `on_start`. A handler that does not return while its engine
-//! stops is in `stopping/deadline.rs`, drops and clones that use the engine are in `failures/reentrancy.rs`.
+//! Those whose cause is the depth of calls have more cases beside this: `depth.rs` and `refused_waits.rs` say who may
+//! wait for whom, `serving.rs` that `spawn`, `pool` and `start` wait for no `on_start`. A handler that does not return
+//! while its engine stops is in `stopping/deadline.rs`, drops and clones that use the engine are in
+//! `failures/reentrancy.rs`.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, mpsc};

@@ -124,8 +124,8 @@ fn held() -> (ActorEngine, RiskClient, GatewayClient, Gate) {
     (engine, risk, gateway, gate)
 }
 
-/// Calls until its handler has begun before its time was up: that takes more than one attempt on a busy machine. The reply
-/// may come just in time.
+/// Calls until its handler has begun before its time was up: that takes more than one attempt on a busy machine. The
+/// reply may come just in time.
 fn outlast(mut call: impl FnMut() -> Result<(), CallError>) {
     loop {
         match call() {

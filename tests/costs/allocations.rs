@@ -1,6 +1,6 @@
-//! Messages of six words, or with a client in them, are sent without an allocation each, and a call with four takes one at
-//! most, with a deadline too; with a hook for what is undelivered, of five and three. The room of batches comes back to who
-//! sends them, and little of it is kept at rest.
+//! Messages of six words, or with a client in them, are sent without an allocation each, and a call with four takes one
+//! at most, with a deadline too; with a hook for what is undelivered, of five and three. The room of batches comes back
+//! to who sends them, and little of it is kept at rest.
 //!
 //! Counted on the thread that allocates, in steady state: what was grown before is there.
 
@@ -133,7 +133,8 @@ impl CountHandler for Count {
     }
 }
 
-/// What `batch` allocates and frees on this thread so many times, once it has been done before; the engine is quiet each time.
+/// What `batch` allocates and frees on this thread so many times, once it has been done before; the engine is quiet
+/// each time.
 fn settled(engine: &ActorEngine, times: u64, batch: impl Fn()) -> AllocationInfo {
     batch();
     engine.settle();

@@ -1,4 +1,5 @@
-//! Every test that the table of guarantees names is there, and the table is the same in the guide and in ARCHITECTURE.md.
+//! Every test that the table of guarantees names is there, and the table is the same in the guide and in
+//! ARCHITECTURE.md.
 
 use std::fs;
 use std::path::Path;
@@ -12,7 +13,8 @@ fn rows(page: &str) -> Vec<(&str, &str)> {
     cells.filter(|(promise, _)| *promise != "promise" && !promise.starts_with("---")).collect()
 }
 
-/// The source of a file of tests, `folder/file`, which must be compiled: as a module of its folder, or a target of its own.
+/// The source of a file of tests, `folder/file`, which must be compiled: as a module of its folder, or a target of its
+/// own.
 fn source(file: &str) -> String {
     let read = |path: &str| {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);

@@ -1,4 +1,5 @@
-//! An accepted message that nobody will handle is told of once, with its reason, and counted; it goes back to its actor.
+//! An accepted message that nobody will handle is told of once, with its reason, and counted; it goes back to its
+//! actor.
 
 use std::sync::OnceLock;
 use std::sync::mpsc::{self, Receiver, Sender};

@@ -1,5 +1,5 @@
-//! Messages to one instance that wait one behind the other are handled as a batch, which nobody notices but by the time that
-//! it takes: order, calls and stops in between, panics, restarts and dead letters are as for each message alone.
+//! Messages to one instance that wait one behind the other are handled as a batch, which nobody notices but by the time
+//! that it takes: order, calls and stops in between, panics, restarts and dead letters are as for each message alone.
 
 use std::sync::mpsc::{self, Receiver, Sender};
 

@@ -1,5 +1,5 @@
-//! A call to an instance for which nothing else is queued does not wait for what is queued for others on its thread; and
-//! neither that nor the others lose their order, or starve.
+//! A call to an instance for which nothing else is queued does not wait for what is queued for others on its thread;
+//! and neither that nor the others lose their order, or starve.
 
 use std::collections::BTreeMap;
 use std::sync::mpsc::{self, Sender};

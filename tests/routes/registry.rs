@@ -462,7 +462,8 @@ impl Drop for Asks {
 
 #[test]
 fn a_spawn_and_the_end_of_an_instance_do_not_wait_for_each_other() {
-    // An odd number, from 64 on, so that the list of places is made anew by the end that comes at the time of the spawn.
+    // An odd number, from 64 on, so that the list of places is made anew by the end that comes at the time of the
+    // spawn.
     const PLACES: usize = 257;
     expect_panics("the fragile one breaks");
     bounded(|| {

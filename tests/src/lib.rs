@@ -16,8 +16,8 @@ use std::time::Duration;
 /// The limit of every wait in a test, generous because the machines are small and shared.
 pub const LIMIT: Duration = Duration::from_secs(if cfg!(miri) { 600 } else { 120 });
 
-/// The deadline of a shutdown that comes in time, though the inside is not quiet: of it a quarter, half a second at most,
-/// is kept for the threads to end in, and this is the shortest that gives them all of that.
+/// The deadline of a shutdown that comes in time, though the inside is not quiet: of it a quarter, half a second at
+/// most, is kept for the threads to end in, and this is the shortest that gives them all of that.
 pub const IN_TIME: Duration = Duration::from_secs(2);
 
 /// A deadline that a test waits for to its end, long enough for a handler elsewhere to begin before.
@@ -66,8 +66,8 @@ pub fn bounded<R: Send + 'static>(body: impl FnOnce() -> R + Send + 'static) -> 
     within(LIMIT, body)
 }
 
-/// Has every panic say nothing, from now on and in the whole process, whose text contains `text`: one that a test expects,
-/// perhaps by the thousand. Where `RUST_BACKTRACE` is set, each would otherwise be printed with a back trace.
+/// Has every panic say nothing, from now on and in the whole process, whose text contains `text`: one that a test
+/// expects, perhaps by the thousand. Where `RUST_BACKTRACE` is set, each would otherwise be printed with a back trace.
 pub fn expect_panics(text: &'static str) {
     static EXPECTED: Mutex<Vec<&'static str>> = Mutex::new(Vec::new());
     static HOOK: Once = Once::new();

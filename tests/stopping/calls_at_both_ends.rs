@@ -1,5 +1,5 @@
-//! `on_start` and `on_stop` call actors on threads that were started before theirs: those are served until the last of the
-//! later ones has ended.
+//! `on_start` and `on_stop` call actors on threads that were started before theirs: those are served until the last of
+//! the later ones has ended.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};

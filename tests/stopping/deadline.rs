@@ -1,4 +1,5 @@
-//! A shutdown with a deadline ends in time: it seals the inside, leaves a thread that does not return, and answers whoever waits.
+//! A shutdown with a deadline ends in time: it seals the inside, leaves a thread that does not return, and answers
+//! whoever waits.
 
 use std::sync::mpsc::{self, Sender};
 use std::thread;

@@ -1,6 +1,7 @@
 //! What the compiler says of a wrong definition or use, word for word: one mistake, one error.
 //!
-//! The texts under `surface/ui/fail` are written by `TRYBUILD=overwrite cargo test --workspace --test ui` and then read.
+//! The texts under `surface/ui/fail` are written by `TRYBUILD=overwrite cargo test --workspace --test ui` and then
+//! read.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -66,7 +67,8 @@ fn one_mistake_is_one_error() {
                 assert!(text.starts_with("error[E0428]: the name `Calculator"), "{}", path.display());
                 2
             }
-            // Of each field of the context that is of one thread: no trait of ours is asked, and so no text of ours given.
+            // Of each field of the context that is of one thread: no trait of ours is asked, and so no text of ours
+            // given.
             Some("context_in_a_thread" | "context_shared_with_threads") => 2,
             // Of the field, with our text, and of the place that needs the whole message to be `Send`.
             Some("message_not_send") => 2,

@@ -1,4 +1,5 @@
-//! The calling thread as an actor thread: it runs its instances until the engine stops, and they may do what others may.
+//! The calling thread as an actor thread: it runs its instances until the engine stops, and they may do what others
+//! may.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;

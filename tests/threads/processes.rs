@@ -102,7 +102,8 @@ const SCENES: [(&str, fn()); 3] = [
     ("work_runs_on_its_handlers_thread_where_threads_are_refused", serve_without_a_thread),
 ];
 
-/// Runs a scene in a process of its own; in one whose name says so, the usual stack of a thread is too large for any machine.
+/// Runs a scene in a process of its own; in one whose name says so, the usual stack of a thread is too large for any
+/// machine.
 fn run(name: &str) -> bool {
     let mut command = Command::new(env::current_exe().expect("this program has a path"));
     command.arg(name).stdin(Stdio::null()).stdout(Stdio::piped());

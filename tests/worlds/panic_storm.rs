@@ -1,8 +1,8 @@
 //! Ten thousand panics at random under load: every call is answered, no message is lost but those that panicked, and
 //! every state is dropped exactly once.
 //!
-//! The worlds are those of `topology/mod.rs`, in which every fourth handler panics, and hooks, factories and the closures
-//! of pipes do at times. `ZCTOR_SEED` runs a single one, as a failure prints it.
+//! The worlds are those of `topology/mod.rs`, in which every fourth handler panics, and hooks, factories and the
+//! closures of pipes do at times. `ZCTOR_SEED` runs a single one, as a failure prints it.
 
 use crate::topology::{Style, given, run};
 

@@ -19,8 +19,8 @@ fn random_topologies_lose_nothing_keep_order_and_do_not_hang() {
     let operations = given("ZCTOR_OPERATIONS").unwrap_or(OPERATIONS);
     let first = first.unwrap_or(0);
     for seed in first..first + seeds {
-        // In every fourth world a few types meet often; in every second one instances leave; in every third mailboxes are
-        // bounded.
+        // In every fourth world a few types meet often; in every second one instances leave; in every third mailboxes
+        // are bounded.
         let kinds = if seed % 4 == 3 { 4 } else { 20 };
         let (leaving, bounded) = (seed.is_multiple_of(2), seed % 3 == 2);
         run(seed, Style { threads: 8, kinds, senders: 3, operations, panics: 100, leaving, bounded });

@@ -521,7 +521,8 @@ impl<M: Message, V> Client<M, V> {
         self.clone().with_limit(Limit::Within(limit))
     }
 
-    /// Gives the same client with a time at which each call and each wait for room ends: one deadline for several calls.
+    /// Gives the same client with a time at which each call and each wait for room ends: one deadline for several
+    /// calls.
     ///
     /// ```
     /// # use std::time::{Duration, Instant};
@@ -691,8 +692,8 @@ impl<M: Message, V> Client<M, V> {
 /// The non-blocking view: no method of it waits, neither for a reply nor for room in a mailbox. A call is a
 /// [`request`](Client::request) here.
 impl<M: Message> Client<M, NonBlocking> {
-    /// Asks every instance of the pool; gives a [`Pending`](crate::Pending) for each reply, in registry order. A refusal by
-    /// one instance is found in its `Pending`.
+    /// Asks every instance of the pool; gives a [`Pending`](crate::Pending) for each reply, in registry order. A
+    /// refusal by one instance is found in its `Pending`.
     ///
     /// # Errors
     /// - [`CallError::NotRegistered`]: the pool has no live instance.

@@ -340,8 +340,8 @@ impl ActorEngine {
         self.start_on(ActorThread::new(), actor)
     }
 
-    /// Starts one instance in no pool, as [`start`](ActorEngine::start) does, on a thread that you describe: named, with
-    /// a bound, or with other instances that are registered on it.
+    /// Starts one instance in no pool, as [`start`](ActorEngine::start) does, on a thread that you describe: named,
+    /// with a bound, or with other instances that are registered on it.
     ///
     /// # Errors
     /// As [`spawn`](ActorEngine::spawn).
@@ -371,17 +371,17 @@ impl ActorEngine {
         spawn::start_on(&self.core, thread, actor).map(Into::into)
     }
 
-    /// Puts a new instance into the place that another has, or had, in the pool of its type; gives a client bound to the
-    /// new one.
+    /// Puts a new instance into the place that another has, or had, in the pool of its type; gives a client bound to
+    /// the new one.
     ///
-    /// Keys belong to the places of a pool. So the new instance gets exactly the keys of the one before, and no other key
-    /// moves; nor does anybody's turn. (A [`spawn`](ActorEngine::spawn) makes a new place, to which about 1/n of all keys
-    /// move.) It runs on a thread of its own.
+    /// Keys belong to the places of a pool. So the new instance gets exactly the keys of the one before, and no other
+    /// key moves; nor does anybody's turn. (A [`spawn`](ActorEngine::spawn) makes a new place, to which about 1/n of
+    /// all keys move.) It runs on a thread of its own.
     ///
     /// If the instance before is alive, it is stopped: from now on the new one gets the messages for the place, and
     /// begins when the one before has handled what it had got and has ended. A pinned message or one by key that comes
-    /// too late for it is a dead letter. The factory runs before that end, and if it fails, all is as it was; what the new
-    /// instance needs from the end of the one before, it reads in `on_start`.
+    /// too late for it is a dead letter. The factory runs before that end, and if it fails, all is as it was; what the
+    /// new instance needs from the end of the one before, it reads in `on_start`.
     ///
     /// A pool remembers the last places whose instances have ended: a thousand, or as many as it has instances.
     ///
@@ -605,16 +605,16 @@ impl ActorEngine {
         self.core.edge.losses.on_end(Box::new(hook));
     }
 
-    /// Calls `hook` for every panic in the code of an instance from now on, of a message that was sent as of one that was
-    /// called. To tell an actor of the panics of one instance, see
+    /// Calls `hook` for every panic in the code of an instance from now on, of a message that was sent as of one that
+    /// was called. To tell an actor of the panics of one instance, see
     /// [`Context::watch_panics`](crate::Context::watch_panics).
     ///
-    /// It replaces the hook that was set before. It runs on the thread of the instance, before the caller of the message
-    /// gets its error. It may send, but not wait. If it sends to an instance that panics on the message, it is told of
-    /// that too. The hook is dropped when the engine has stopped, so it may hold clients of the same engine.
+    /// It replaces the hook that was set before. It runs on the thread of the instance, before the caller of the
+    /// message gets its error. It may send, but not wait. If it sends to an instance that panics on the message, it is
+    /// told of that too. The hook is dropped when the engine has stopped, so it may hold clients of the same engine.
     ///
-    /// Without a hook, at most one panic a second is a line on standard error. With the feature `tracing`, each panic is
-    /// an event, with a hook or without, and there are no lines.
+    /// Without a hook, at most one panic a second is a line on standard error. With the feature `tracing`, each panic
+    /// is an event, with a hook or without, and there are no lines.
     ///
     /// An example is at [`PanicEvent`].
     pub fn on_panic(&self, hook: impl Fn(&PanicEvent) + Send + Sync + 'static) {
@@ -673,8 +673,8 @@ impl ActorEngine {
 
     /// As [`wait`](ActorEngine::wait), as a future: ready when somebody has stopped the engine.
     ///
-    /// It does not stop the engine itself. A handler that blocks on it waits for ever, since the engine's end waits for the
-    /// handler.
+    /// It does not stop the engine itself. A handler that blocks on it waits for ever, since the engine's end waits for
+    /// the handler.
     ///
     /// # Blocking
     /// Never.
@@ -743,11 +743,11 @@ impl ActorEngine {
         shutdown::shutdown(&self.core, Some(limit))
     }
 
-    /// Begins a [`shutdown`](ActorEngine::shutdown) and gives it as a future, for code that must not block, such as a task
-    /// on an executor.
+    /// Begins a [`shutdown`](ActorEngine::shutdown) and gives it as a future, for code that must not block, such as a
+    /// task on an executor.
     ///
-    /// The shutdown has begun when this returns, and goes on whether the future is awaited or not. Then the engine can be
-    /// dropped without a wait.
+    /// The shutdown has begun when this returns, and goes on whether the future is awaited or not. Then the engine can
+    /// be dropped without a wait.
     ///
     /// # Errors
     /// In the future, as [`shutdown`](ActorEngine::shutdown). A handler that polls it gets
@@ -814,8 +814,8 @@ impl ActorEngine {
     }
 }
 
-/// Implemented for nothing: rustc names it where a program clones an engine, and says what to do instead. Where the clone
-/// is a derived one, the name is all that rustc says.
+/// Implemented for nothing: rustc names it where a program clones an engine, and says what to do instead. Where the
+/// clone is a derived one, the name is all that rustc says.
 #[diagnostic::on_unimplemented(
     message = "an `ActorEngine` has one owner and cannot be cloned",
     label = "take `engine.handle()`",

@@ -83,8 +83,8 @@ impl<M> fmt::Debug for Refused<M> {
 /// ```
 #[non_exhaustive]
 pub enum SendError<M> {
-    /// No live instance of this type is registered. An instance made by `start` is in no pool: only clients that are bound
-    /// to it reach it.
+    /// No live instance of this type is registered. An instance made by `start` is in no pool: only clients that are
+    /// bound to it reach it.
     NotRegistered(Refused<M>),
     /// A bounded mailbox has no room. The send does not wait for room, or its time was up first. A later attempt may
     /// work.
@@ -211,22 +211,23 @@ pub enum CallError {
         /// Whether the handler had begun. If not, it never ran and never will: a retry is safe.
         begun: bool,
     },
-    /// Inside a handler, a wait for a [`Pending`](crate::Pending) ended because the handler's own time was up: the deadline
-    /// of its caller had passed. The call that the handler waited for goes on, and its `Pending` can be kept, piped, or
-    /// waited for again.
+    /// Inside a handler, a wait for a [`Pending`](crate::Pending) ended because the handler's own time was up: the
+    /// deadline of its caller had passed. The call that the handler waited for goes on, and its `Pending` can be kept,
+    /// piped, or waited for again.
     HandlerTimeout {
         /// The name of the message's type.
         message: &'static str,
     },
     /// The code may not wait for this type. A handler may wait for types whose call depth is below its own, and not for
     /// a deferred reply. Code that it has [carried](crate::Carried) to other threads may not wait for what lives on the
-    /// handler's own thread, while that does not serve. Other code that the runtime runs, such as factories and drops, may not wait at all. A call
-    /// that is refused for this was not sent; a [`Pending`](crate::Pending) stays as it was.
+    /// handler's own thread, while that does not serve. Other code that the runtime runs, such as factories and drops,
+    /// may not wait at all. A call that is refused for this was not sent; a [`Pending`](crate::Pending) stays as it
+    /// was.
     Undeclared {
         /// The name of the message's type.
         message: &'static str,
-        /// The name of the message type of the instance whose code would wait; `None` for code of no instance, such as a
-        /// hook of the engine.
+        /// The name of the message type of the instance whose code would wait; `None` for code of no instance, such as
+        /// a hook of the engine.
         caller: Option<&'static str>,
     },
     /// The handler gave the reply up, or the reply was taken before.

@@ -23,8 +23,8 @@ pub enum Undelivered {
     /// It was a call, and its caller had given up before its handler began.
     GivenUp,
     /// A bounded mailbox had no room for it: it was a copy of a broadcast, or the mailbox drops the newest
-    /// ([`Overflow::DropNewest`](crate::Overflow::DropNewest)).
-    /// Or it was the oldest from inside, which made room for a newer one ([`Inner::DropOldest`](crate::Inner::DropOldest)).
+    /// ([`Overflow::DropNewest`](crate::Overflow::DropNewest)). Or it was the oldest from inside, which made room for a
+    /// newer one ([`Inner::DropOldest`](crate::Inner::DropOldest)).
     Full,
     /// It waited from inside, and a newer message of its variant and its key took its place
     /// ([`Inner::Conflate`](crate::Inner::Conflate)).
@@ -172,8 +172,8 @@ impl fmt::Display for End {
 }
 
 /// A panic in the code of an instance, as [`ActorEngine::on_panic`](crate::ActorEngine::on_panic) and
-/// [`Context::watch_panics`](crate::Context::watch_panics) tell of it. Every panic is told: of a message that was sent as
-/// of one that was called.
+/// [`Context::watch_panics`](crate::Context::watch_panics) tell of it. Every panic is told: of a message that was sent
+/// as of one that was called.
 ///
 /// A factory that fails by an error when it should build a state again counts as a panic, and is told as one.
 ///
@@ -217,9 +217,9 @@ pub struct PanicEvent {
     pub origin: PanicOrigin,
     /// The text of the panic, or of the factory's error.
     pub text: Arc<str>,
-    /// How many panics of the instance count for its [`Restart`](crate::Restart), this one among them: those of the last
-    /// ten seconds, or of the window of `at_most`. A count beyond 35, or beyond the limit of `at_most`, changes nothing any
-    /// more and stays there. A panic in `on_stop`, in `on_panic` or in a drop is not counted.
+    /// How many panics of the instance count for its [`Restart`](crate::Restart), this one among them: those of the
+    /// last ten seconds, or of the window of `at_most`. A count beyond 35, or beyond the limit of `at_most`, changes
+    /// nothing any more and stays there. A panic in `on_stop`, in `on_panic` or in a drop is not counted.
     pub in_window: usize,
     /// When the instance is back.
     pub next: AfterPanic,
@@ -309,8 +309,8 @@ pub enum AfterPanic {
         /// How long.
         backoff: Duration,
     },
-    /// It does not come back: it was beyond the limit of its [`Restart`](crate::Restart), its factory runs once, or it was
-    /// ending anyway.
+    /// It does not come back: it was beyond the limit of its [`Restart`](crate::Restart), its factory runs once, or it
+    /// was ending anyway.
     Ended,
 }
 

@@ -114,13 +114,13 @@
 //! All are off by default.
 //!
 //! - `tracing`: emits events of the `tracing` facade. Target `zctor::route`: a message was routed to one of a pool's
-//!   instances, in turn, by key or by load. Target `zctor::restart`: code of an instance panicked, or its factory failed
-//!   to build its state again; with what becomes of the instance. Target `zctor::dead_letter`: a dead letter; at level
-//!   `DEBUG` if it is a call that was given up, else at `WARN`.
-//! - `tokio`: in debug builds, a blocking wait on a thread of a tokio runtime panics and says what to write instead. See
-//!   [the page on foreign threads](guide::foreign_threads).
-//! - `testing`: the module `testing`, with doubles of actors for tests, a probe and a mock, and with a context for handlers
-//!   that are tested as plain methods. It belongs among the dev-dependencies.
+//!   instances, in turn, by key or by load. Target `zctor::restart`: code of an instance panicked, or its factory
+//!   failed to build its state again; with what becomes of the instance. Target `zctor::dead_letter`: a dead letter; at
+//!   level `DEBUG` if it is a call that was given up, else at `WARN`.
+//! - `tokio`: in debug builds, a blocking wait on a thread of a tokio runtime panics and says what to write instead.
+//!   See [the page on foreign threads](guide::foreign_threads).
+//! - `testing`: the module `testing`, with doubles of actors for tests, a probe and a mock, and with a context for
+//!   handlers that are tested as plain methods. It belongs among the dev-dependencies.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 

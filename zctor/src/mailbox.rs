@@ -185,8 +185,8 @@ impl Mailbox {
 
     // The inner queue.
 
-    /// Adds mail from inside to the inner queue, by the protocol there. Gives it back if the mailbox has closed, or with
-    /// `Err` if there is no room.
+    /// Adds mail from inside to the inner queue, by the protocol there. Gives it back if the mailbox has closed, or
+    /// with `Err` if there is no room.
     pub(crate) fn push_inner(&self, inner: &InnerQueue, mail: Mail, same: Option<Same>) -> Result<Option<Mail>, Mail> {
         let (to, kind) = (mail.to, mail.kind);
         let mut waiting = inner.lock();

@@ -1,5 +1,5 @@
-//! Events of the `tracing` facade, behind the feature of that name. Without it, lines on standard error stand in for those
-//! events that no hook is told of.
+//! Events of the `tracing` facade, behind the feature of that name. Without it, lines on standard error stand in for
+//! those events that no hook is told of.
 //!
 //! Imports: sys and the plain data.
 
@@ -19,8 +19,8 @@ mod on {
     use crate::sys::frame::as_event;
     use crate::sys::unwind::ignoring_panic;
 
-    /// Tells the subscriber of an event. It is the user's code: its panic must not unwind a sender, which may hold a permit,
-    /// and the messages that it sends, to an actor that writes a log perhaps, are no events in turn.
+    /// Tells the subscriber of an event. It is the user's code: its panic must not unwind a sender, which may hold a
+    /// permit, and the messages that it sends, to an actor that writes a log perhaps, are no events in turn.
     fn tell(event: impl FnOnce()) {
         as_event(|| ignoring_panic(event));
     }

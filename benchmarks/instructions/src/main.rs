@@ -1,5 +1,5 @@
-//! Counts the instructions of the hot paths under valgrind and compares them with the committed table; see the README of
-//! the benchmarks.
+//! Counts the instructions of the hot paths under valgrind and compares them with the committed table; see the README
+//! of the benchmarks.
 
 mod callgrind;
 mod paths;

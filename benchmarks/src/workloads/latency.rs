@@ -17,8 +17,8 @@ const BATCH: u64 = 10_000;
 const UNIT: &str = "µs a call";
 const CHARTED: &[&str] = &["p50", "p99", "p99.9"];
 
-/// Calls once every `pace`. Between calls the thread sleeps, as a caller with something else to do would. A call that is
-/// late because the one before it took long is timed from when it was due.
+/// Calls once every `pace`. Between calls the thread sleeps, as a caller with something else to do would. A call that
+/// is late because the one before it took long is timed from when it was due.
 fn calls<L: Library>(oracle: &L::Address<Oracle>, plan: &Plan, pace: Duration) -> Vec<Figure> {
     let count = (plan.budget.as_nanos() / pace.as_nanos()).max(100) as u32;
     let mut latencies = Vec::with_capacity(count as usize);

@@ -27,8 +27,8 @@ fn job(seed: u64) -> u64 {
     (first..first + 900).filter(|&n| (2..).take_while(|d| d * d <= n).all(|d| n % d != 0)).count() as u64
 }
 
-/// What the workers have done, of a batch of jobs. Who does the last of them tells the outside, so that no core is taken
-/// from the workers meanwhile.
+/// What the workers have done, of a batch of jobs. Who does the last of them tells the outside, so that no core is
+/// taken from the workers meanwhile.
 #[derive(Default)]
 struct Tally {
     sum: AtomicU64,

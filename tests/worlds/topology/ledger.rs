@@ -361,8 +361,9 @@ impl Ticket {
         reply_to(self.serial)
     }
 
-    /// Its handler has begun, on `agent` in its life since `build` builds. `note` notes it, and gives the last
-    /// of the same sender that came there; `keeps_turns`: no instance of that pool ever leaves, so that nobody else's mail comes there.
+    /// Its handler has begun, on `agent` in its life since `build` builds. `note` notes it, and gives the last of the
+    /// same sender that came there; `keeps_turns`: no instance of that pool ever leaves, so that nobody else's mail
+    /// comes there.
     pub(crate) fn enter(&mut self, agent: u32, build: u64, keeps_turns: bool, note: impl FnOnce(Sent) -> Option<Sent>) {
         self.ledger.entered.increment();
         self.ledger.claim(!self.entered, || format!("message {} came twice", self.serial));

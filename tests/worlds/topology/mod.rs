@@ -285,7 +285,8 @@ impl World {
     }
 
     /// The same of a shutdown that left threads to themselves, once those have ended too: only then their calls have
-    /// returned, and are known to have been accepted. `own` is what the ledger had before and after the report was made.
+    /// returned, and are known to have been accepted. `own` is what the ledger had before and after the report was
+    /// made.
     pub(crate) fn claim_report_of_abandoned(&self, report: &Report, threads: &[ThreadStats], own: [u64; 2]) {
         let ledger = &self.ledger;
         let accounted = report.handled() + report.panicked() + report.dead_letters + report.left;

@@ -12,19 +12,19 @@ use crate::thread::carried::{self, Home};
 /// Makes code on other threads a part of the handler that has handed it there; given by [`Context::carry`] and
 /// [`Context::serve_while`].
 ///
-/// A handler may hand work to a thread pool, such as rayon's, or to scoped threads, and wait for it there. zctor does not
-/// see that wait. If the work then calls the handler's own actor, or another one on the handler's thread, the two wait for
-/// each other. Inside [`run`](Carried::run) such a call is refused instead:
+/// A handler may hand work to a thread pool, such as rayon's, or to scoped threads, and wait for it there. zctor does
+/// not see that wait. If the work then calls the handler's own actor, or another one on the handler's thread, the two
+/// wait for each other. Inside [`run`](Carried::run) such a call is refused instead:
 ///
 /// - A wait is checked by the handler's call depth, and inherits the handler's deadline.
-/// - A wait for an instance on the handler's own thread is refused, since that thread does not serve it; so is one for a
-///   pool of which an instance lives there. While the handler is in [`serve_while`](Context::serve_while) its thread does
-///   serve, and such a wait is allowed.
+/// - A wait for an instance on the handler's own thread is refused, since that thread does not serve it; so is one for
+///   a pool of which an instance lives there. While the handler is in [`serve_while`](Context::serve_while) its thread
+///   does serve, and such a wait is allowed.
 /// - Sends and calls go past the bounds of mailboxes, as all from inside do.
 /// - [`Stats`](crate::Stats) lists a wait as one of the handler's.
 ///
-/// A callee on a third thread may in its turn need the handler's thread. Only `serve_while` covers that; a deadline ends it
-/// otherwise. Code that outlives the handler needs none of this: it is outside, as any other thread.
+/// A callee on a third thread may in its turn need the handler's thread. Only `serve_while` covers that; a deadline
+/// ends it otherwise. Code that outlives the handler needs none of this: it is outside, as any other thread.
 ///
 /// ```
 /// use zctor::{ActorEngine, CallError, Context, actor};
@@ -91,15 +91,15 @@ impl<M: Message> Context<M> {
         Carried { home: Home::new(&self.local.mailbox, handler) }
     }
 
-    /// Runs `work` on a thread of its own as a part of this handler, and serves the instances of lower call depth on this
-    /// thread until it has ended.
+    /// Runs `work` on a thread of its own as a part of this handler, and serves the instances of lower call depth on
+    /// this thread until it has ended.
     ///
     /// So `work`, and what it hands to further threads by the [`Carried`] that it is given, may wait for whatever this
-    /// handler may wait for, on this thread too. A call is a yield point of this thread, and so is this: hold no borrow,
-    /// lock or transaction across it that another instance on the thread can reach.
+    /// handler may wait for, on this thread too. A call is a yield point of this thread, and so is this: hold no
+    /// borrow, lock or transaction across it that another instance on the thread can reach.
     ///
-    /// If the system refuses the thread, `work` runs on this one; then a wait of other threads for an instance on this one
-    /// is refused, as by [`carry`](Context::carry).
+    /// If the system refuses the thread, `work` runs on this one; then a wait of other threads for an instance on this
+    /// one is refused, as by [`carry`](Context::carry).
     ///
     /// # Panics
     /// If `work` panics: its panic goes on in this handler.

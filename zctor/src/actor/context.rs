@@ -96,8 +96,8 @@ impl<M: Message> Context<M> {
 
     /// What is left of the deadline of this handler's caller; `None` without one. Zero: the caller waits no more.
     ///
-    /// A call made here by [`call`](Context::call) or by a [`client`](Context::client) has no more time than that, whatever
-    /// its own limit. A message that was sent, a timer and a pipe bring no deadline.
+    /// A call made here by [`call`](Context::call) or by a [`client`](Context::client) has no more time than that,
+    /// whatever its own limit. A message that was sent, a timer and a pipe bring no deadline.
     ///
     /// ```
     /// use std::time::Duration;
@@ -128,12 +128,12 @@ impl<M: Message> Context<M> {
         Frame::current().deadline.map(|deadline| deadline.saturating_duration_since(now()))
     }
 
-    /// Whether the caller of this handler waits for the reply no more, so that the work for it can be saved: its deadline
-    /// has passed, or it has dropped its [`Pending`](crate::Pending).
+    /// Whether the caller of this handler waits for the reply no more, so that the work for it can be saved: its
+    /// deadline has passed, or it has dropped its [`Pending`](crate::Pending).
     ///
-    /// `false` for a message that was sent, and for a call that was [detached](crate::Pending::detach): nobody waits for
-    /// those, and they are to be done all the same. For a deferred reply [`ReplyTo::is_given_up`](crate::ReplyTo::is_given_up)
-    /// says it after the handler has returned, too.
+    /// `false` for a message that was sent, and for a call that was [detached](crate::Pending::detach): nobody waits
+    /// for those, and they are to be done all the same. For a deferred reply
+    /// [`ReplyTo::is_given_up`](crate::ReplyTo::is_given_up) says it after the handler has returned, too.
     ///
     /// ```
     /// use std::sync::mpsc;
@@ -404,7 +404,8 @@ impl<M: Message> Context<M> {
         PipeHandle { local: Rc::clone(&self.local), slot: self.shared.slot(), id }
     }
 
-    /// Sends this instance the message that `then` makes, when the outcome of `running` is there. Gives the pipe's number.
+    /// Sends this instance the message that `then` makes, when the outcome of `running` is there. Gives the pipe's
+    /// number.
     fn add_pipe<W: Running + 'static>(&self, running: W, then: impl FnOnce(W::Outcome) -> M + 'static) -> u64 {
         self.add_task(Box::new(Piped { running, then }))
     }
@@ -483,8 +484,8 @@ impl<M: Message> Context<M> {
 
     /// Turns each panic in the code of another instance into a message to this one, with what becomes of that instance.
     ///
-    /// The message comes after all that the other had sent to this one before. `then` runs on this thread; it may send, not
-    /// wait. A watch ends with the instance that is watched, with its own, and with a rebuild of its own state.
+    /// The message comes after all that the other had sent to this one before. `then` runs on this thread; it may send,
+    /// not wait. A watch ends with the instance that is watched, with its own, and with a rebuild of its own state.
     ///
     /// # Errors
     /// [`WatchError::Unbound`]: the client is bound to no single instance. [`pin`](Client::pin) one.

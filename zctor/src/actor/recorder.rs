@@ -61,8 +61,8 @@ pub(crate) fn sent<T: Message>(local: &Local, outcome: Result<(), SendError<T>>)
     }
 }
 
-/// Records a request that would find no instance, and gives the reply that is pending. The message comes back where it is
-/// to be sent.
+/// Records a request that would find no instance, and gives the reply that is pending. The message comes back where it
+/// is to be sent.
 pub(crate) fn requested<T: Message, R: 'static, K: Kind>(
     local: &Local,
     message: T,

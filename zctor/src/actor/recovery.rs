@@ -7,8 +7,8 @@
 //!    it.
 //! 3. The panic is an event, and those are told that asked for it: the engine's hook, and the watchers.
 //! 4. The caller is told of the panic. This comes before a rebuild, since a factory may take its time.
-//! 5. The state goes to `on_panic`, which drops it if the user has written no other; its timers and pipes are dropped (at
-//!    the end of the instance, before the caller is told).
+//! 5. The state goes to `on_panic`, which drops it if the user has written no other; its timers and pipes are dropped
+//!    (at the end of the instance, before the caller is told).
 //! 6. The factory builds a fresh state, unless `on_panic` has asked for the end.
 
 use std::mem::take;

@@ -9,12 +9,13 @@ use std::time::{Duration, Instant};
 /// off, messages in turn go to the other instances of its pool, unless all of them back off too; pinned and keyed
 /// messages wait for it. After one panic more than the limit allows, the instance ends and leaves the registry, and its
 /// pool goes on without it: messages that were sent to it in turn go to the others, and all else that is queued for it
-/// becomes dead letters. Its keys go to the others until [`replace`](crate::ActorEngine::replace) fills its place again.
+/// becomes dead letters. Its keys go to the others until [`replace`](crate::ActorEngine::replace) fills its place
+/// again.
 ///
-/// Every panic is told, with what becomes of the instance: see
-/// [`ActorEngine::on_panic`](crate::ActorEngine::on_panic). An instance that backs off is in
-/// [`ThreadStats::backing_off`](crate::ThreadStats::backing_off). In a pool with keys, an instance that ends leaves its keys
-/// to the others, whose states know nothing of them; one that is built again keeps its keys.
+/// Every panic is told, with what becomes of the instance: see [`ActorEngine::on_panic`](crate::ActorEngine::on_panic).
+/// An instance that backs off is in [`ThreadStats::backing_off`](crate::ThreadStats::backing_off). In a pool with keys,
+/// an instance that ends leaves its keys to the others, whose states know nothing of them; one that is built again
+/// keeps its keys.
 ///
 /// ```
 /// use std::time::Duration;

@@ -54,8 +54,8 @@ pub trait Message: Sized + 'static {
     #[doc(hidden)]
     type Key: ?Sized + 'static;
 
-    /// The enum's name with the parameters of a generic enum, as in `CacheMessage<String, 4>`: what errors, the registry,
-    /// statistics, reports and events show.
+    /// The enum's name with the parameters of a generic enum, as in `CacheMessage<String, 4>`: what errors, the
+    /// registry, statistics, reports and events show.
     ///
     /// ```
     /// use zctor::{Message, actor};

@@ -37,7 +37,8 @@ impl Parameters {
     /// Adds a constant.
     pub fn constant(&mut self, value: impl Debug) {
         let mut text = String::new();
-        // To a string it fails only if the value's own `Debug` does; constants are numbers, characters and truth values.
+        // To a string it fails only if the value's own `Debug` does; constants are numbers, characters and truth
+        // values.
         let _ = write!(text, "{value:?}");
         self.add(&text);
     }

@@ -279,8 +279,8 @@ impl EngineHandle {
         }
     }
 
-    /// Gives a future that is ready when the engine has stopped, as [`ActorEngine::stopped`](crate::ActorEngine::stopped)
-    /// does; at once if the engine is gone.
+    /// Gives a future that is ready when the engine has stopped, as
+    /// [`ActorEngine::stopped`](crate::ActorEngine::stopped) does; at once if the engine is gone.
     ///
     /// # Blocking
     /// Never.

@@ -160,8 +160,9 @@ fn finish_shutdown(core: &Arc<Core>) {
     core.wake_awaiting();
 }
 
-/// Waits until threads are gone that have left the engine: only the destructors of the user's thread-locals still run there.
-/// They are waited for no longer than the shutdown may take, by a limit that it had or that it is given meanwhile.
+/// Waits until threads are gone that have left the engine: only the destructors of the user's thread-locals still run
+/// there. They are waited for no longer than the shutdown may take, by a limit that it had or that it is given
+/// meanwhile.
 fn join(core: &Arc<Core>, ended: Vec<Started>) {
     if ended.is_empty() {
         return;
@@ -231,8 +232,8 @@ pub(crate) fn shutdown(core: &Arc<Core>, limit: Option<Duration>) -> Result<Repo
     wait_stopped(core)
 }
 
-/// Shuts the engine down when its owner is dropped: waits no longer than `limit`, whatever another thread that drives the
-/// shutdown is held up by. The outcome is for those who ask for it.
+/// Shuts the engine down when its owner is dropped: waits no longer than `limit`, whatever another thread that drives
+/// the shutdown is held up by. The outcome is for those who ask for it.
 pub(crate) fn shutdown_by_drop(core: &Arc<Core>, limit: Duration) {
     if !may_wait() {
         return stop(core, Some(limit));
@@ -245,8 +246,8 @@ pub(crate) fn shutdown_by_drop(core: &Arc<Core>, limit: Duration) {
 
 /// Whether the code that runs here may wait for the end of an engine.
 ///
-/// An actor thread cannot wait for its own end, and its thread-locals may hold an engine when it is none any more. User code
-/// that the runtime calls cannot either: the thread that drives the shutdown may be the one that calls it.
+/// An actor thread cannot wait for its own end, and its thread-locals may hold an engine when it is none any more. User
+/// code that the runtime calls cannot either: the thread that drives the shutdown may be the one that calls it.
 fn may_wait() -> bool {
     local().is_none() && !is_engines_own() && !Frame::current().is_user_code()
 }

@@ -1,8 +1,8 @@
 //! Dead letters: accepted messages that no handler will get. Each is counted once, and reported once.
 //!
-//! It is an event, and it is reported to the engine's hook for dead letters. Without a hook a line is logged, at most one
-//! a second. Counting comes first: the hook is user code, and may never return. A message that a hook has sent is only
-//! counted, so that no loss leads to another without end. Panics are reported likewise.
+//! It is an event, and it is reported to the engine's hook for dead letters. Without a hook a line is logged, at most
+//! one a second. Counting comes first: the hook is user code, and may never return. A message that a hook has sent is
+//! only counted, so that no loss leads to another without end. Panics are reported likewise.
 
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -158,8 +158,8 @@ impl Losses {
         drop(HookSlot::put(&self.on_panic, Quiet::new(hook)));
     }
 
-    /// Closes the count, and drops the hooks, which may hold clients of this engine: it has stopped. Logs how many events
-    /// were passed over.
+    /// Closes the count, and drops the hooks, which may hold clients of this engine: it has stopped. Logs how many
+    /// events were passed over.
     pub(crate) fn finish(&self) {
         self.letters.fetch_or(CLOSED, Ordering::AcqRel); // before the hooks are dropped, see `count_at_edge`
         drop(HookSlot::close(&self.on_dead_letter));

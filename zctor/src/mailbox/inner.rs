@@ -4,23 +4,23 @@
 //! The protocol:
 //!
 //! 1. A message or a call from inside waits in this queue until its handler begins. For it there is an order in the
-//!    mailbox, `Order::TakeInner`, which names the instance and not the message. So the thread takes in orders only, and
-//!    what waits can be taken out, or changed, by others.
+//!    mailbox, `Order::TakeInner`, which names the instance and not the message. So the thread takes in orders only,
+//!    and what waits can be taken out, or changed, by others.
 //! 2. A sender does all of this under the lock. If the queue is closed, it takes its message back. Else the policy says
-//!    whether the message takes the place of one that waits, costs the oldest its place, or is refused. If it is added at
-//!    the end, and there are not more orders for its instance than messages, an order is pushed into the mailbox.
+//!    whether the message takes the place of one that waits, costs the oldest its place, or is refused. If it is added
+//!    at the end, and there are not more orders for its instance than messages, an order is pushed into the mailbox.
 //! 3. An order stays when its message is lost, and the next message for the same instance uses it. So there are never
-//!    fewer orders for an instance than messages, and never more than there were messages for it at a time: the memory is
-//!    bounded, however many are lost.
-//! 4. The thread obeys an order by the first message for the instance, if that takes messages now; without a message the
-//!    order is void. As long as the instance backs off, the order is held, and its message waits here, and counts.
-//! 5. The mailbox closes and is emptied under the lock too. So no order is pushed behind the close; and each message here
-//!    has an order, in the hands of whoever closed the mailbox or of the thread, and goes where that order goes: to a
-//!    sibling, or to the dead letters.
+//!    fewer orders for an instance than messages, and never more than there were messages for it at a time: the memory
+//!    is bounded, however many are lost.
+//! 4. The thread obeys an order by the first message for the instance, if that takes messages now; without a message
+//!    the order is void. As long as the instance backs off, the order is held, and its message waits here, and counts.
+//! 5. The mailbox closes and is emptied under the lock too. So no order is pushed behind the close; and each message
+//!    here has an order, in the hands of whoever closed the mailbox or of the thread, and goes where that order goes:
+//!    to a sibling, or to the dead letters.
 //! 6. A lost message is counted under the lock, so before a shutdown can make its report, and told of outside of it.
 //!
-//! Messages for one instance are handled in the order in which they were added here, since they are taken from the front.
-//! That holds for calls too, which wait here like messages and are never handled on the spot.
+//! Messages for one instance are handled in the order in which they were added here, since they are taken from the
+//! front. That holds for calls too, which wait here like messages and are never handled on the spot.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -93,8 +93,8 @@ pub enum Inner {
     Conflate,
 }
 
-/// What is the same in messages of which the newer takes the place of the older: the instance, the variant, and the hash
-/// of the key.
+/// What is the same in messages of which the newer takes the place of the older: the instance, the variant, and the
+/// hash of the key.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Same {
     pub(crate) to: Slot,

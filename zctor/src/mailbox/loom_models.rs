@@ -161,8 +161,8 @@ fn push_inner(mailbox: &Mailbox, fate: &Arc<Fate>) {
 
 /// The oldest makes room for the second, or the mailbox has closed.
 ///
-/// Caught, by an envelope found nowhere: `close` that does not close the inner queue, or closes it when it has emptied the
-/// mailbox; a sender that pushes its order outside of the lock.
+/// Caught, by an envelope found nowhere: `close` that does not close the inner queue, or closes it when it has emptied
+/// the mailbox; a sender that pushes its order outside of the lock.
 #[test]
 fn mail_in_the_inner_queue_is_found_once_when_the_mailbox_closes() {
     loom::model(|| {

@@ -215,8 +215,8 @@ impl Roster {
         ignoring_panic(|| drop(waker));
     }
 
-    /// Has the panics of an instance put into `inbox`, until its end or `leave_panics` with the number given. `None` if it
-    /// has ended.
+    /// Has the panics of an instance put into `inbox`, until its end or `leave_panics` with the number given. `None` if
+    /// it has ended.
     pub(crate) fn watch_panics(&self, slot: Slot, inbox: &Arc<PanicInbox>) -> Option<u64> {
         let mut members = lock(&self.members);
         members.name(slot)?;

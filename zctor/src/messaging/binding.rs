@@ -70,9 +70,9 @@ impl Default for View {
 }
 
 impl View {
-    /// The lowest bit: the client does not wait. The bit above it: the limit is a time, and not a duration. The bits above
-    /// those are the limit in nanoseconds, for a time those since the clock's origin. The two largest numbers there mean
-    /// `INHERITED` and `UNLIMITED`.
+    /// The lowest bit: the client does not wait. The bit above it: the limit is a time, and not a duration. The bits
+    /// above those are the limit in nanoseconds, for a time those since the clock's origin. The two largest numbers
+    /// there mean `INHERITED` and `UNLIMITED`.
     const NON_BLOCKING: u64 = 1;
     const UNTIL: u64 = 2;
     const SHIFT: u32 = 2;

@@ -37,10 +37,10 @@ use crate::thread::wait::wait;
 /// | a client of [`ctx.without_deadline()`](crate::Context::without_deadline) | none | nothing |
 /// | `ctx.pipe(request, ..)` | none | nothing: nobody waits |
 ///
-/// A wait that ends because the handler's time is up gives [`CallError::HandlerTimeout`], and one that ends with the limit of
-/// [`wait_timeout`](Pending::wait_timeout) gives `None`. After either the reply is still on its way: the `Pending` can be
-/// waited for again, kept in the state, or piped. A handler whose time is up has no time for further waits, so it keeps or
-/// pipes it.
+/// A wait that ends because the handler's time is up gives [`CallError::HandlerTimeout`], and one that ends with the
+/// limit of [`wait_timeout`](Pending::wait_timeout) gives `None`. After either the reply is still on its way: the
+/// `Pending` can be waited for again, kept in the state, or piped. A handler whose time is up has no time for further
+/// waits, so it keeps or pipes it.
 ///
 /// # Blocking
 /// Inside a handler, `wait`, `wait_timeout` and polling count as waiting. If the callee's call depth is not below the
@@ -222,8 +222,8 @@ impl<R> Pending<R> {
         }
     }
 
-    /// Waits until the reply is there, or the call's own deadline has passed, which gives the call up. Where `limit` or the
-    /// time of the handler that waits is up first, the call goes on and the `Pending` stays as it was.
+    /// Waits until the reply is there, or the call's own deadline has passed, which gives the call up. Where `limit` or
+    /// the time of the handler that waits is up first, the call goes on and the `Pending` stays as it was.
     fn wait_until(&self, limit: Option<Instant>) -> Option<Outcome<R>> {
         if let Err(refused) = self.check() {
             return Some(Err(refused));
@@ -299,8 +299,8 @@ impl<R> Future for Pending<R> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Self::Output> {
         let frame = Frame::current();
-        // Inside a handler the executor cannot serve this thread, which the callee may need: so this waits, and serves. A
-        // reply that is there need not be waited for.
+        // Inside a handler the executor cannot serve this thread, which the callee may need: so this waits, and serves.
+        // A reply that is there need not be waited for.
         if frame.is_user_code() && !frame.is_waker() {
             return Poll::Ready(self.try_take().unwrap_or_else(|| self.wait_and_serve()));
         }

@@ -53,8 +53,8 @@ impl Cancellation {
         match self.decide(Self::GIVEN_UP) {
             Self::GIVEN_UP => true,
             Self::BEGUN => {
-                // Relaxed: the handler only asks, and reads nothing else because of the answer. No other side writes once it
-                // has begun.
+                // Relaxed: the handler only asks, and reads nothing else because of the answer. No other side writes
+                // once it has begun.
                 self.state.store(Self::LEFT, Ordering::Relaxed);
                 false
             }

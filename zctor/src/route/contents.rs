@@ -81,8 +81,8 @@ pub(super) trait Content: Default + Send + 'static {
     fn discard(&mut self, undeliverable: Undeliverable<'_>, hook: Option<&OnUndelivered<Self::Message>>);
 }
 
-/// Moves a content from its place into an envelope, which carries the hook of the actor that it is for. `None` if that hook
-/// is gone, for the instance has ended: the content stays in its place then, and is refused.
+/// Moves a content from its place into an envelope, which carries the hook of the actor that it is for. `None` if that
+/// hook is gone, for the instance has ended: the content stays in its place then, and is refused.
 #[inline]
 pub(super) fn enclose<C: Content>(
     place: &mut C,

@@ -7,8 +7,8 @@ use crate::id::InstanceId;
 use crate::route::endpoint::Endpoint;
 use crate::route::payload::Payload;
 
-/// The number of the place that an instance gets if it fills no other: made of its thread and its slot. It grows in spawn
-/// order, is never 0, and is no other instance's own, since an instance joins a pool as the first in its slot.
+/// The number of the place that an instance gets if it fills no other: made of its thread and its slot. It grows in
+/// spawn order, is never 0, and is no other instance's own, since an instance joins a pool as the first in its slot.
 pub(super) fn own_number(id: InstanceId) -> u64 {
     (u64::from(id.thread.0) + 1) << 32 | u64::from(id.slot.index)
 }
@@ -76,8 +76,8 @@ fn find<T>(list: &[T], number: u64, number_of: impl FnMut(&T) -> u64) -> Option<
     list.binary_search_by_key(&number, number_of).ok()
 }
 
-/// Puts those newcomers whose places are on the list into them, and gives how many of the instances there had ended. The
-/// other newcomers are left.
+/// Puts those newcomers whose places are on the list into them, and gives how many of the instances there had ended.
+/// The other newcomers are left.
 pub(super) fn refill<M: Payload>(list: &mut [Place<M>], newcomers: &mut Vec<Place<M>>) -> usize {
     let mut ended = 0;
     newcomers.retain(|newcomer| match find(list, newcomer.number, |place| place.number) {

@@ -96,7 +96,8 @@ pub(super) struct Pending<M: Payload> {
 const VACANT: usize = 1_024;
 
 impl<M: Payload> Pending<M> {
-    /// Remembers the places of instances that have ended. If there are too many, those of the oldest threads are forgotten.
+    /// Remembers the places of instances that have ended. If there are too many, those of the oldest threads are
+    /// forgotten.
     fn keep_vacant(&mut self, ended: &[Place<M>], live: usize) {
         self.vacant.extend(ended.iter().map(|place| (place.endpoint.id(), place.number)));
         while self.vacant.len() > VACANT.max(live) {
@@ -149,7 +150,8 @@ impl<M: Payload> Pool<M> {
             pending.keep_vacant(&ended, live.len());
             old = Some((self.replace(live), ended));
         }
-        // An instance may leave the list before it is counted here. Then the list seems emptier than it is, never fuller.
+        // An instance may leave the list before it is counted here. Then the list seems emptier than it is, never
+        // fuller.
         let is_empty = self.places.load().len() <= pending.ended;
         drop(pending);
         drop((places, old));

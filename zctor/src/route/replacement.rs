@@ -1,11 +1,11 @@
 //! Replacements: an instance that takes the place of another, with its keys and its turn.
 //!
-//! 1. The place is claimed, so that one replacement at a time is made for it. A failed one gives the claim up, and all is
-//!    as it was.
+//! 1. The place is claimed, so that one replacement at a time is made for it. A failed one gives the claim up, and all
+//!    is as it was.
 //! 2. The replacement is built. Mail still goes to the instance before, if that lives, or else to the rest of the pool.
 //! 3. Published, it stands in the place: from now on mail for the place goes to its mailbox, and to no other instance.
-//! 4. The instance before is told to end, in its turn: after all that was sent to it. When it has ended, the thread of the
-//!    replacement runs. So messages by one key are handled in their order, by one instance at a time.
+//! 4. The instance before is told to end, in its turn: after all that was sent to it. When it has ended, the thread of
+//!    the replacement runs. So messages by one key are handled in their order, by one instance at a time.
 
 use std::sync::Arc;
 

@@ -42,8 +42,8 @@ impl Alarms {
 
 /// Has the process's clock thread wake `waker` at `deadline`, unless the alarm is cleared before.
 ///
-/// `None` if the system refuses that thread. Then `waker` is woken at once, so that its task looks again and sets another
-/// alarm: the deadline is kept by a busy task, until there is a thread to keep it.
+/// `None` if the system refuses that thread. Then `waker` is woken at once, so that its task looks again and sets
+/// another alarm: the deadline is kept by a busy task, until there is a thread to keep it.
 pub(crate) fn set_alarm(deadline: Instant, waker: Waker) -> Option<AlarmId> {
     let mut state = ALARMS.lock();
     if !state.start() {

@@ -9,9 +9,9 @@ use std::time::Instant;
 /// For which call depths the current code may wait, and until when.
 #[derive(Clone, Copy)]
 pub(crate) struct Frame {
-    /// The current code may wait for call depths below this one. Negative for code of other kinds, so that the check for a
-    /// handler, which is made on each call, fails for them and goes no further: `WAKER`, and carried code, whose depth is the
-    /// complement.
+    /// The current code may wait for call depths below this one. Negative for code of other kinds, so that the check
+    /// for a handler, which is made on each call, fails for them and goes no further: `WAKER`, and carried code, whose
+    /// depth is the complement.
     below: i32,
     /// The deadline that the current code has from its caller, if it has one.
     pub(crate) deadline: Option<Instant>,
@@ -156,8 +156,8 @@ pub(crate) fn be_engines_own() {
     CURRENT.with(|current| current.is_engines_own.set(true));
 }
 
-/// Whether an engine has started the current thread, and joins it. So this thread cannot wait for an engine's end, not even
-/// in the destructors of its thread-locals, when it is no actor thread any more.
+/// Whether an engine has started the current thread, and joins it. So this thread cannot wait for an engine's end, not
+/// even in the destructors of its thread-locals, when it is no actor thread any more.
 pub(crate) fn is_engines_own() -> bool {
     CURRENT.with(|current| current.is_engines_own.get())
 }
@@ -192,8 +192,8 @@ pub(crate) fn is_in_engine(engine: usize) -> bool {
     CURRENT.with(|current| current.engine.get()) == engine
 }
 
-/// Whether this is user code on an actor thread, or carried code. Its messages go past the bounds of mailboxes, since others may wait
-/// for what it does. The own code of a thread that is borrowed by `here` does not count.
+/// Whether this is user code on an actor thread, or carried code. Its messages go past the bounds of mailboxes, since
+/// others may wait for what it does. The own code of a thread that is borrowed by `here` does not count.
 #[inline]
 pub(crate) fn is_inside_code() -> bool {
     is_inside() && Frame::current().is_user_code()

@@ -9,8 +9,8 @@ use crate::sys::unwind::catch;
 
 /// Panics where a blocking wait would stop a tokio runtime, in debug builds.
 ///
-/// tokio does not tell which threads those are, but for its own `block_on`: that panics there, and on no other thread, such
-/// as one of `spawn_blocking`. So tokio's own panic is told before this one.
+/// tokio does not tell which threads those are, but for its own `block_on`: that panics there, and on no other thread,
+/// such as one of `spawn_blocking`. So tokio's own panic is told before this one.
 #[track_caller]
 pub(crate) fn assert_may_block() {
     if !cfg!(debug_assertions) || panicking() {

@@ -40,8 +40,8 @@ pub(crate) fn start_thread(
     builder.spawn(body).map(Started)
 }
 
-/// Has another thread wait until threads are gone, and run `then`. `false` if the system refuses that thread: then those
-/// were waited for here.
+/// Has another thread wait until threads are gone, and run `then`. `false` if the system refuses that thread: then
+/// those were waited for here.
 pub(crate) fn join_aside(threads: Vec<Started>, then: impl FnOnce() + Send + 'static) -> bool {
     let threads = Arc::new(Mutex::new(threads));
     let join =

@@ -87,9 +87,10 @@ pub fn context<M: Doubled>() -> TestContext<M> {
 /// A [`Context`] that records what its handlers send and pipe, made by [`context`].
 ///
 /// It derefs to the `Context`, so that `&mut ctx` is what a handler takes. Behind it is an engine of its own without
-/// threads. What a handler sends, broadcasts or pipes to a type that this engine does not handle is recorded. A call needs
-/// an answer at once: register a [`Mock`](crate::testing::Mock) in [`ctx.engine()`](Context::engine) for it, or for a client
-/// that the handler takes from the context. Messages for types that are registered there go to their instances.
+/// threads. What a handler sends, broadcasts or pipes to a type that this engine does not handle is recorded. A call
+/// needs an answer at once: register a [`Mock`](crate::testing::Mock) in [`ctx.engine()`](Context::engine) for it, or
+/// for a client that the handler takes from the context. Messages for types that are registered there go to their
+/// instances.
 ///
 /// ```
 /// use zctor::testing::{Mock, Port, context};
@@ -213,8 +214,8 @@ impl<M: Doubled> TestContext<M> {
         }
     }
 
-    /// Takes the messages that have come to the instance itself, in their order: those of pipes whose outcome is there, of
-    /// timers that are due, and what was sent by [`me`](Context::me).
+    /// Takes the messages that have come to the instance itself, in their order: those of pipes whose outcome is there,
+    /// of timers that are due, and what was sent by [`me`](Context::me).
     ///
     /// ```
     /// # #[zctor::actor]
@@ -229,8 +230,8 @@ impl<M: Doubled> TestContext<M> {
         std::iter::from_fn(|| self.inbox.try_next()).map(Received::into_message).collect()
     }
 
-    /// Lets each timer fire once, in the order of their times and whenever they are due, and takes the messages that they
-    /// send. A timer of `send_every` stays set.
+    /// Lets each timer fire once, in the order of their times and whenever they are due, and takes the messages that
+    /// they send. A timer of `send_every` stays set.
     ///
     /// # Panics
     /// If the closure of one does.
@@ -264,8 +265,8 @@ impl<M: Doubled> TestContext<M> {
         messages
     }
 
-    /// Runs a handler as if its caller had set this deadline, which [`time_left`](Context::time_left) shows. Its waits are
-    /// checked by call depth, as on an actor thread.
+    /// Runs a handler as if its caller had set this deadline, which [`time_left`](Context::time_left) shows. Its waits
+    /// are checked by call depth, as on an actor thread.
     ///
     /// # Panics
     /// If the handler does.

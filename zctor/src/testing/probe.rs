@@ -140,8 +140,8 @@ impl<M: Doubled> Probe<M> {
 
     /// Holds the probe until what this gives is dropped, so that a bounded mailbox fills.
     ///
-    /// A thread of the probe stops at the next message that comes to it: the test can take that message, and those behind
-    /// it wait in the mailbox. Nothing else on that thread is served meanwhile, and a shutdown waits for it.
+    /// A thread of the probe stops at the next message that comes to it: the test can take that message, and those
+    /// behind it wait in the mailbox. Nothing else on that thread is served meanwhile, and a shutdown waits for it.
     ///
     /// ```
     /// # use std::time::Duration;

@@ -29,8 +29,8 @@ use crate::thread::timers::Timers;
 use crate::type_map::TypeMap;
 
 thread_local! {
-    /// Without a destructor, so that it is there to the very end of a thread: destructors of the user's thread-locals may
-    /// end instances, and wait. `ThreadGuard` empties it.
+    /// Without a destructor, so that it is there to the very end of a thread: destructors of the user's thread-locals
+    /// may end instances, and wait. `ThreadGuard` empties it.
     pub(super) static LOCAL: ManuallyDrop<RefCell<Option<Rc<Local>>>> = const { ManuallyDrop::new(RefCell::new(None)) };
 }
 

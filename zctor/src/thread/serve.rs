@@ -1,8 +1,8 @@
 //! Gives the next mail to its instance.
 //!
 //! Mail comes into the queue in three ways: `take_in` moves it from the mailbox, `enqueue` and `send_here` put it there
-//! for instances of the same thread, and `queue_due_timers` queues the timers that are due. `serve_one` takes it out and has its
-//! instance handle it.
+//! for instances of the same thread, and `queue_due_timers` queues the timers that are due. `serve_one` takes it out
+//! and has its instance handle it.
 
 use std::rc::Rc;
 
@@ -195,8 +195,8 @@ pub(super) fn serve_one(local: &Rc<Local>, below: u32, budget: usize) -> usize {
     done.max(1) as usize
 }
 
-/// Serves the message in the inner queue that an order stands for; or keeps the order, if its instance takes no messages
-/// now.
+/// Serves the message in the inner queue that an order stands for; or keeps the order, if its instance takes no
+/// messages now.
 #[inline(never)]
 fn serve_inner(local: &Rc<Local>, instance: &Rc<dyn Instance>, order: Mail, depth: u16) {
     start_new(local, instance);
