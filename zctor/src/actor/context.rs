@@ -415,7 +415,7 @@ impl<M: Message> Context<M> {
         let slot = self.shared.slot();
         let waker = pipe_waker(&self.local, slot, id);
         let there = task.poll(&waker);
-        self.shared.with_extras(|extras| extras.pipes.insert(id, (waker, task)));
+        self.shared.with_extras(|extras| extras.pipes.add(id, (waker, task)));
         if there {
             // Behind what is in the mailbox already: for an instance that has ended, all that it had sent.
             let _ = self.local.mailbox.push(Mail::order(slot, Order::Piped(id)));

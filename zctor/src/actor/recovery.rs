@@ -44,11 +44,7 @@ where
         let origin = PanicOrigin::Handler(take_unwound().unwrap_or("?"));
         self.account().count_panicked();
         local.mailbox.meter.panicked.add(1);
-        self.recover(local, origin, text, || {
-            if let Some(port) = port {
-                ignoring_panic(|| port.fail(CallError::Panicked { message: M::name(), text: Arc::clone(text) }));
-            }
-        });
+        self.recover(local, origin, text, port);
     }
 
     /// Does what the handler that has just returned asked for: a stop or a reset.
@@ -80,14 +76,19 @@ where
         }
     }
 
-    /// Recovers from a panic of the user's code: see the head of this file. `answer` tells the caller.
+    /// Recovers from a panic of the user's code: see the head of this file. The caller, if there is one, is told by `port`.
     pub(super) fn recover(
         self: Rc<Self>,
         local: &Rc<Local>,
         origin: PanicOrigin,
         text: &Arc<str>,
-        answer: impl FnOnce(),
+        port: Option<M::Port>,
     ) {
+        let answer = || {
+            if let Some(port) = port {
+                ignoring_panic(|| port.fail(CallError::Panicked { message: M::name(), text: Arc::clone(text) }));
+            }
+        };
         // If the handler asked for a stop before it panicked, the instance ends as stopped.
         let stops = self.is_to_stop();
         let (decision, in_window) = self.decide();
@@ -137,7 +138,7 @@ where
     #[cold]
     pub(super) fn cannot_start(self: Rc<Self>, local: &Rc<Local>, text: &Arc<str>) {
         if local.mailbox.edge.is_open() {
-            return self.recover(local, PanicOrigin::OnStart, text, || ());
+            return self.recover(local, PanicOrigin::OnStart, text, None);
         }
         // A shutdown does not wait for an instance that cannot start.
         let (_, in_window) = self.decide();
@@ -287,11 +288,11 @@ where
         let state = self.typed.state.take();
         self.drop_part(local, state, next);
         let (timers, pipes) = self.if_extras(|extras| (take(&mut extras.timers), take(&mut extras.pipes)));
-        for (id, message) in timers {
+        for (id, message) in timers.into_values() {
             local.timers.clear(message.due, id);
             self.drop_part(local, message, next);
         }
-        for pipe in pipes.into_values() {
+        for (_, pipe) in pipes.into_values() {
             self.drop_part(local, pipe, next);
         }
     }
