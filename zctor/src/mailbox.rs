@@ -185,19 +185,25 @@ impl Mailbox {
 
     // The inner queue.
 
-    /// Adds mail from inside to the inner queue, by the protocol there. Gives it back if the mailbox has closed, or
-    /// with `Err` if there is no room.
-    pub(crate) fn push_inner(&self, inner: &InnerQueue, mail: Mail, same: Option<Same>) -> Result<Option<Mail>, Mail> {
+    /// Adds mail from inside to the inner queue, by the protocol there. Gives it back if the mailbox has closed or the
+    /// turn was another's, or with `Err` if there is no room.
+    pub(crate) fn push_inner(
+        &self,
+        inner: &InnerQueue,
+        mail: Mail,
+        same: Option<Same>,
+        take_turn: &dyn Fn() -> bool,
+    ) -> Result<Option<Mail>, Mail> {
         let (to, kind) = (mail.to, mail.kind);
         let mut waiting = inner.lock();
-        let (needs_order, lost) = match inner.add(&mut waiting, mail, same) {
+        let (needs_order, lost) = match inner.add(&mut waiting, mail, same, take_turn) {
             Added::Waits { needs_order } => (needs_order, None),
             Added::InPlaceOf { lost, why, needs_order } => {
                 self.edge.losses.count(1, why);
                 (needs_order, Some((lost, why)))
             }
             Added::Full(mail) => return Err(mail),
-            Added::Closed(mail) => return Ok(Some(mail)),
+            Added::Back(mail) => return Ok(Some(mail)),
         };
         if needs_order {
             // It cannot fail: this struct holds a receiver.
