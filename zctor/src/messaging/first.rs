@@ -53,7 +53,8 @@ use crate::thread::wait::wait;
 /// # }
 /// ```
 pub fn first<R>(replies: impl IntoIterator<Item = Pending<R>>) -> First<R> {
-    First { replies: replies.into_iter().enumerate().collect() }
+    let replies: Vec<_> = replies.into_iter().enumerate().collect();
+    First { given: replies.len(), replies }
 }
 
 /// Several replies on their way, of which the earliest comes first: see [`first`].
@@ -70,6 +71,8 @@ pub fn first<R>(replies: impl IntoIterator<Item = Pending<R>>) -> First<R> {
 pub struct First<R> {
     /// Those that have not been taken, each with its index.
     replies: Vec<(usize, Pending<R>)>,
+    /// How many it was given in all.
+    given: usize,
 }
 
 impl<R> First<R> {
@@ -139,6 +142,39 @@ impl<R> First<R> {
     pub fn wait_timeout(&mut self, limit: Duration) -> Result<Option<(usize, Result<R, CallError>)>, CallError> {
         assert_may_block();
         self.wait_until(deadline(limit))
+    }
+
+    /// Adds the reply of one more call, and gives its index. With a look at [`len`](First::len) before each call this
+    /// keeps a window of calls under way.
+    ///
+    /// ```
+    /// # use zctor::{ActorEngine, CallError, actor, first};
+    /// # #[actor]
+    /// # pub enum SquareMessage { #[reply(u64)] Square(u64) }
+    /// # struct Square;
+    /// # impl SquareHandler for Square { fn square(&mut self, value: u64) -> u64 { value * value } }
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let engine = ActorEngine::new();
+    /// # let square: SquareClient = engine.pool(2, SquareMessage::actor(|| Square))?;
+    /// let (mut window, mut sum) = (first([]), 0);
+    /// for value in 0..100 {
+    ///     if window.len() == 8 {
+    ///         sum += window.wait()?.map_or(Ok(0), |(_, square)| square)?;
+    ///     }
+    ///     window.push(square.non_blocking().square(value));
+    /// }
+    /// while let Some((_, square)) = window.wait()? {
+    ///     sum += square?;
+    /// }
+    /// assert_eq!(sum, 328_350);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn push(&mut self, reply: Pending<R>) -> usize {
+        let index = self.given;
+        self.given += 1;
+        self.replies.push((index, reply));
+        index
     }
 
     /// The number of replies that have not been taken.
