@@ -12,6 +12,7 @@ pub(crate) mod actor_thread;
 pub(crate) mod core;
 pub(crate) mod handle;
 pub(crate) mod here;
+mod parent;
 pub(crate) mod registry;
 mod replace;
 pub(crate) mod settle;
@@ -38,7 +39,7 @@ use crate::engine::here::Here;
 use crate::engine::registry::Registry;
 use crate::engine::stopped::{Shutdown, Stopped};
 use crate::error::{CallError, SendError, ShutdownError, SpawnError};
-use crate::event::{DeadLetter, Ended, PanicEvent};
+use crate::event::{DeadLetter, Ended, PanicEvent, Restarted};
 use crate::id::{InstanceId, ThreadId};
 use crate::messaging;
 use crate::messaging::broadcast::Replies;
@@ -619,6 +620,18 @@ impl ActorEngine {
     /// An example is at [`PanicEvent`].
     pub fn on_panic(&self, hook: impl Fn(&PanicEvent) + Send + Sync + 'static) {
         self.core.edge.losses.on_panic(Box::new(hook));
+    }
+
+    /// Calls `hook` from now on each time that the state of an instance was built again: after a panic, when its backoff
+    /// is over, and after a reset. [`on_panic`](ActorEngine::on_panic) tells of the panic itself, before the rebuild.
+    ///
+    /// It replaces the hook that was set before. It runs on the thread of the instance, before the `on_start` of the
+    /// new state. It may send, but not wait. The hook is dropped when the engine has stopped, so it may hold clients of
+    /// the same engine.
+    ///
+    /// An example is at [`Restarted`].
+    pub fn on_restart(&self, hook: impl Fn(&Restarted) + Send + Sync + 'static) {
+        self.core.edge.losses.on_restart(Box::new(hook));
     }
 
     /// Waits until the inside is quiet: until no message is queued and no handler runs, on any thread.

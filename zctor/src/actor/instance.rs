@@ -247,6 +247,12 @@ where
         self.vacate(local, End::Stopped);
     }
 
+    fn reset(self: Rc<Self>, local: &Rc<Local>) {
+        if self.common.phase.get() == Phase::Live {
+            self.renew(local, Origin::Handler);
+        }
+    }
+
     fn discard(&self, local: &Rc<Local>) {
         self.common.phase.set(Phase::Ended);
         self.endpoint.status.set_ended(&End::Stopped);

@@ -9,7 +9,7 @@
 //! 4. The caller is told of the panic. This comes before a rebuild, since a factory may take its time.
 //! 5. The state goes to `on_panic`, which drops it if the user has written no other; its timers and pipes are dropped
 //!    (at the end of the instance, before the caller is told).
-//! 6. The factory builds a fresh state, unless `on_panic` has asked for the end.
+//! 6. The factory builds a fresh state, unless `on_panic` has asked for the end. The engine's hook for restarts is told.
 
 use std::mem::take;
 use std::rc::Rc;
@@ -22,7 +22,7 @@ use crate::actor::restart::{Decision, Restart};
 use crate::actor::state::Origin;
 use crate::actor::state::TypedCell;
 use crate::error::CallError;
-use crate::event::{AfterPanic, End, Ended, PanicEvent, PanicOrigin};
+use crate::event::{AfterPanic, End, Ended, PanicEvent, PanicOrigin, Restarted};
 use crate::report::BackingOff;
 use crate::route::payload::Port;
 use crate::route::pool::{KnownPool, known_pool};
@@ -53,13 +53,16 @@ where
         match self.common.requested.take() {
             Requested::None => {}
             Requested::Stop => self.end(local),
-            Requested::Reset => {
-                let next = if self.blueprint().is_some() { AfterPanic::Rebuilt } else { AfterPanic::Ended };
-                self.run_on_stop(local, next);
-                self.drop_state(local, next);
-                self.build_again(local, origin);
-            }
+            Requested::Reset => self.renew(local, origin),
         }
+    }
+
+    /// Drops the state in an orderly way, and builds a fresh one.
+    pub(super) fn renew(self: Rc<Self>, local: &Rc<Local>, origin: Origin) {
+        let next = if self.blueprint().is_some() { AfterPanic::Rebuilt } else { AfterPanic::Ended };
+        self.run_on_stop(local, next);
+        self.drop_state(local, next);
+        self.build_again(local, origin);
     }
 
     /// Builds a fresh state. After a handler, its `on_start` comes first in the queue. After an `on_start`, the build
@@ -71,9 +74,16 @@ where
             return;
         }
         match self.build(local) {
-            Ok(()) => start_first(local, self.slot(), M::CALL_DEPTH),
+            Ok(()) => {
+                self.tell_restarted(local);
+                start_first(local, self.slot(), M::CALL_DEPTH);
+            }
             Err(failure) => self.rebuild_failed(local, failure),
         }
+    }
+
+    fn tell_restarted(&self, local: &Local) {
+        local.mailbox.edge.losses.restarted(&Restarted { instance: self.id(), message: M::name() });
     }
 
     /// Recovers from a panic of the user's code: see the head of this file. The caller, if there is one, is told by `port`.
@@ -240,6 +250,7 @@ where
         }
         match self.build(local) {
             Ok(()) => {
+                self.tell_restarted(local);
                 requeue(local, self.slot(), M::CALL_DEPTH);
                 start_first(local, self.slot(), M::CALL_DEPTH);
             }
@@ -322,6 +333,8 @@ where
             Phase::New | Phase::Live => {}
         }
         self.endpoint.status.set_ended(&why);
+        let stops_engine = matches!(why, End::Panicked(_))
+            && self.blueprint().is_some_and(|blueprint| blueprint.restart.stops_engine());
         self.drop_factory();
         if self.pool(local).is_some_and(|known| known.pool.remove_one()) {
             // Senders that wait for room in the pool find that it is empty. A sender that waits for this instance alone
@@ -334,6 +347,9 @@ where
         removed.tell();
         if is_first_report {
             local.mailbox.edge.losses.ended(&Ended { instance: self.id(), message: M::name(), why });
+        }
+        if stops_engine {
+            Arc::clone(&local.parent).stop();
         }
     }
 }

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use crate::event::{DeadLetter, Ended, PanicEvent, Undelivered};
+use crate::event::{DeadLetter, Ended, PanicEvent, Restarted, Undelivered};
 use crate::sys::clock::now;
 use crate::sys::frame::as_hook;
 use crate::sys::lock::lock;
@@ -70,6 +70,7 @@ pub(crate) struct Losses {
     on_dead_letter: Mutex<HookSlot<DeadLetter>>,
     on_end: Mutex<HookSlot<Ended>>,
     on_panic: Mutex<HookSlot<PanicEvent>>,
+    on_restart: Mutex<HookSlot<Restarted>>,
     log: Mutex<Log>,
     panic_log: Mutex<Log>,
 }
@@ -146,6 +147,13 @@ impl Losses {
         }
     }
 
+    /// Tells the engine's hook that the state of an instance was built again.
+    pub(crate) fn restarted(&self, restarted: &Restarted) {
+        if let Some(hook) = HookSlot::hook(&self.on_restart) {
+            run_hook(|| hook.get().into_iter().for_each(|hook| hook(restarted)));
+        }
+    }
+
     pub(crate) fn on_dead_letter(&self, hook: Box<dyn Fn(&DeadLetter) + Send + Sync>) {
         drop(HookSlot::put(&self.on_dead_letter, Quiet::new(hook)));
     }
@@ -158,6 +166,10 @@ impl Losses {
         drop(HookSlot::put(&self.on_panic, Quiet::new(hook)));
     }
 
+    pub(crate) fn on_restart(&self, hook: Box<dyn Fn(&Restarted) + Send + Sync>) {
+        drop(HookSlot::put(&self.on_restart, Quiet::new(hook)));
+    }
+
     /// Closes the count, and drops the hooks, which may hold clients of this engine: it has stopped. Logs how many
     /// events were passed over.
     pub(crate) fn finish(&self) {
@@ -165,6 +177,7 @@ impl Losses {
         drop(HookSlot::close(&self.on_dead_letter));
         drop(HookSlot::close(&self.on_end));
         drop(HookSlot::close(&self.on_panic));
+        drop(HookSlot::close(&self.on_restart));
         for (log, what) in [(&self.log, "dead letters"), (&self.panic_log, "panics")] {
             let more = std::mem::take(&mut lock(log).more);
             if more > 0 {

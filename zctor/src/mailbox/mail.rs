@@ -73,6 +73,8 @@ pub(crate) enum Order {
     Start,
     /// End the instance.
     End,
+    /// Build the state of the instance afresh.
+    Reset,
     /// Fire the timer with this number: it is due.
     Tick(u64),
     /// Look at the pipe with this number: it may be able to go on.

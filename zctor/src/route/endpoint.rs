@@ -298,10 +298,19 @@ impl<M: Payload> Endpoint<M> {
 
     /// Tells the instance to end, after the mail that came before.
     pub(crate) fn stop(&self, way: Way) {
-        // An order is never given back. If it comes too late, the instance has ended, as was asked for.
+        self.order(way, Order::End);
+    }
+
+    /// Tells the instance to build its state afresh, after the mail that came before.
+    pub(crate) fn reset(&self, way: Way) {
+        self.order(way, Order::Reset);
+    }
+
+    fn order(&self, way: Way, order: Order) {
+        // An order is never given back. If it comes too late, the instance has ended, and its state with it.
         // The orders for the inner queue lie in the mailbox, and this comes behind them.
         let way = if self.mailbox.inner.is_some() { Way::There } else { way };
-        let _ = self.deliver(way, Mail::order(self.slot, Order::End));
+        let _ = self.deliver(way, Mail::order(self.slot, order));
     }
 
     /// Does what `deliver` does, for a batch.

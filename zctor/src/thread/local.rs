@@ -46,6 +46,8 @@ pub(crate) trait Parent: Send + Sync {
     fn came_to_rest(&self);
     /// Tells it that an instance of the thread has ended.
     fn instance_ended(&self, report: InstanceReport);
+    /// Tells it to stop: an instance has ended that it cannot do without.
+    fn stop(self: Arc<Self>);
     /// Tells it that the thread has ended.
     fn thread_ended(&self, mailbox: &Arc<Mailbox>);
     /// Gives the messages in an envelope, whose receiver has ended, to siblings of the receiver. Messages that no
@@ -275,6 +277,9 @@ pub(crate) trait Instance {
     fn start(self: Rc<Self>, local: &Rc<Local>);
     /// Ends the instance in an orderly way: runs `on_stop`, and drops the state.
     fn end(self: Rc<Self>, local: &Rc<Local>);
+    /// Builds the state afresh, after `on_stop` and the drop of the old one, if there is one: an instance that backs off
+    /// gets a fresh state anyway.
+    fn reset(self: Rc<Self>, local: &Rc<Local>);
     /// Drops the instance without `on_stop`, and frees its slot: its thread will not run, or its factory failed.
     fn discard(&self, local: &Rc<Local>);
     /// Does what the timer with this number is for.

@@ -244,9 +244,13 @@ fn obey(local: &Rc<Local>, instance: Rc<dyn Instance>, mail: &Mail, order: Order
             return serve_inner(local, &instance, order, depth);
         }
         Order::Shutdown => local.ending.set(true),
-        // The end keeps its place: behind the mail that is held for an instance that backs off.
-        Order::End if instance.common().phase.get() == Phase::BackingOff && local.held.has(slot) => {
+        // They keep their place: behind the mail that is held for an instance that backs off.
+        Order::End | Order::Reset if instance.common().phase.get() == Phase::BackingOff && local.held.has(slot) => {
             return local.held.hold(Mail::order(slot, order));
+        }
+        Order::Reset => {
+            Rc::clone(&instance).start(local);
+            instance.reset(local);
         }
         Order::End => {
             Rc::clone(&instance).start(local);
