@@ -175,7 +175,9 @@ pub use mailbox::permits::Overflow;
 pub use messaging::broadcast::{Pendings, Replies};
 pub use messaging::pending::Pending;
 pub use reply::reply_to::ReplyTo;
-pub use report::{BackingOff, EarlierReport, InstanceReport, Report, RunningInstance, Stats, ThreadStats, Wait};
+pub use report::instances::{BackingOff, InstanceStats};
+pub use report::types::{DeadLetterCounts, RefusalCounts, TimeoutCounts, TypeStats};
+pub use report::{EarlierReport, InstanceReport, Report, RoomStats, RunningInstance, Stats, ThreadStats, Wait};
 pub use route::payload::{Deferred, Prompt};
 pub use sys::spawn::available_threads;
 #[doc = include_str!("actor.md")]

@@ -21,6 +21,8 @@ pub(crate) struct Meter {
     /// How many of those went to another thread, or to nobody.
     pub(crate) passed: Counter,
     pub(crate) instances: AtomicUsize,
+    /// How many timers were set when the thread last came to rest, or last had one that was due.
+    pub(crate) timers: AtomicUsize,
     /// The slot of the instance whose code runs, packed; `IDLE` if no instance's code does.
     pub(super) running: AtomicU64,
     /// How many spells of work and rest have begun: odd while the thread is at work, so each spell of rest has a number
@@ -51,9 +53,14 @@ impl Meter {
 
     /// How many messages the thread has taken and is not done with.
     pub(crate) fn in_hand(&self) -> usize {
-        let done = [&self.handled, &self.panicked, &self.passed].map(Counter::get);
+        let done = self.done();
         // The counters are not read all at once, so they may seem to say that more was done than was taken.
-        self.taken.get().saturating_sub(done.iter().sum()) as usize
+        self.taken.get().saturating_sub(done) as usize
+    }
+
+    /// How many messages the thread has taken and is done with.
+    pub(crate) fn done(&self) -> u64 {
+        [&self.handled, &self.panicked, &self.passed].map(Counter::get).iter().sum()
     }
 }
 
@@ -168,7 +175,7 @@ pub(crate) fn account(blocks: &[Arc<Block>], slot: Slot) -> Option<&Account> {
 /// the accounts of its instances without a lock.
 pub(crate) struct Block(pub(super) [Account; BLOCK]);
 
-const BLOCK: usize = 64;
+pub(super) const BLOCK: usize = 64;
 
 impl Block {
     /// The index of a slot's block among all blocks.

@@ -27,6 +27,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use crate::event::Undelivered;
 use crate::id::Slot;
 use crate::mailbox::mail::{Mail, MailKind, Order};
+use crate::report::RoomStats;
 use crate::sys::sync::{Mutex, MutexGuard, lock};
 
 /// What becomes of a message from inside that finds an [inner bound](crate::ActorThread::inner_bound) used up.
@@ -156,6 +157,11 @@ impl InnerQueue {
     /// Whether the policy may accept a message just now.
     pub(crate) fn has_room(&self) -> bool {
         self.policy != Inner::Refuse || self.lock().mail.len() < self.bound
+    }
+
+    /// The room of the queue, for the statistics. Nobody waits for it.
+    pub(crate) fn room(&self) -> RoomStats {
+        RoomStats { bound: self.bound, taken: self.lock().mail.len(), waiting: 0 }
     }
 
     /// Step 2, under the lock.

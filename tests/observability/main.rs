@@ -1,0 +1,7 @@
+//! What an engine says of itself while it runs.
+
+mod queues;
+mod reasons;
+mod sums;
+mod times;
+mod work;
