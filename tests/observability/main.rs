@@ -4,4 +4,5 @@ mod queues;
 mod reasons;
 mod sums;
 mod times;
+mod waits;
 mod work;

@@ -105,3 +105,24 @@ fn a_timeout_is_counted_once_begun_or_not() {
         assert_totals(&stats);
     });
 }
+
+#[test]
+fn a_timeout_that_the_callee_finds_first_is_counted_when_it_is_taken() {
+    bounded(|| {
+        let engine = ActorEngine::new();
+        let job = engine.start(JobMessage::actor(Job::default)).expect("it starts");
+        let gate = Gate::new();
+        job.hold(gate.clone()).expect("it lives");
+        gate.await_arrivals(1);
+        let late = job.within(Duration::ZERO).non_blocking().ask(Gate::new());
+        gate.open();
+        engine.settle();
+        assert_eq!(engine.stats().timed_out, 0, "nobody has been told yet");
+        let error = late.wait().expect_err("its time was up before it began");
+        assert!(matches!(error, CallError::Timeout { begun: false, .. }), "{error}");
+        let stats = engine.stats();
+        assert_eq!(row(&stats, "JobMessage").timed_out.not_begun, 1);
+        assert_eq!(row(&stats, "JobMessage").dead_letters.given_up, 1);
+        assert_totals(&stats);
+    });
+}

@@ -2,6 +2,7 @@
 
 pub(crate) mod instances;
 pub(crate) mod types;
+pub(crate) mod waits;
 
 use std::fmt;
 use std::time::Duration;
@@ -9,6 +10,7 @@ use std::time::Duration;
 use crate::id::{InstanceId, ThreadId};
 use crate::report::instances::BackingOff;
 use crate::report::types::TypeStats;
+use crate::report::waits::{Link, WaitForest};
 
 /// What an engine was doing when [`ActorEngine::stats`](crate::ActorEngine::stats) was called.
 ///
@@ -70,6 +72,17 @@ impl Stats {
     /// Returns the number of messages that wait or are being handled.
     pub fn queued(&self) -> usize {
         self.threads.iter().map(|thread| thread.queued).sum()
+    }
+}
+
+impl Stats {
+    /// Returns the waits of all handlers, each chain of them down to the handler that it ends in. Printed, that handler
+    /// is the last line.
+    ///
+    /// An example is at [`WaitForest`].
+    pub fn waits(&self) -> WaitForest {
+        let links: Vec<Link> = self.threads.iter().map(ThreadStats::link).collect();
+        WaitForest::new(&links)
     }
 }
 
@@ -186,6 +199,19 @@ impl ThreadStats {
         self.runs.filter(|runs| self.waits.last().is_none_or(|wait| wait.instance != runs.instance))
     }
 
+    /// The thread, as far as chains of waits lead over it.
+    fn link(&self) -> Link {
+        let waits = self.waits.iter().map(|wait| ((wait.instance, wait.message), wait.callee, wait.on, wait.lasted));
+        Link {
+            thread: self.thread,
+            name: self.name.clone(),
+            runs: self.runs_beside_waits().map(|runs| (runs.instance, runs.message)),
+            queued: self.queued,
+            oldest: self.oldest,
+            waits: waits.collect(),
+        }
+    }
+
     /// Writes whose code holds the thread: the waits of its handlers, and the code that runs.
     pub(crate) fn write_holder(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let waits = self.waits.iter().map(|wait| format!("{wait}"));
@@ -278,6 +304,8 @@ pub struct Wait {
     pub callee: &'static str,
     /// The thread that the reply must come from.
     pub on: ThreadId,
+    /// For how long it has waited.
+    pub lasted: Duration,
 }
 
 impl fmt::Display for Wait {

@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Instant;
 
 use crate::id::{Slot, ThreadId};
 use crate::mailbox::mail::ORDER;
 use crate::report::{RunningInstance, Wait};
+use crate::sys::clock::now;
 use crate::sys::counter::Counter;
 use crate::sys::sync::{AtomicU64, AtomicUsize, Mutex, lock};
 
@@ -71,17 +73,26 @@ pub(crate) struct Waits(Mutex<Listed>);
 #[derive(Default)]
 struct Listed {
     last: u64,
-    waits: Vec<(u64, Wait)>,
+    waits: Vec<(u64, Begun)>,
+}
+
+/// A wait, and when it began.
+#[derive(Clone, Copy)]
+struct Begun {
+    waiter: RunningInstance,
+    callee: &'static str,
+    on: ThreadId,
+    since: Instant,
 }
 
 impl Waits {
     /// Notes that an instance waits from now on, until `end` is called with the number that this gives.
     pub(crate) fn begin(&self, waiter: RunningInstance, callee: &'static str, on: ThreadId) -> u64 {
-        let RunningInstance { instance, message } = waiter;
+        let begun = Begun { waiter, callee, on, since: now() };
         let mut listed = lock(&self.0);
         listed.last += 1;
         let number = listed.last;
-        listed.waits.push((number, Wait { instance, message, callee, on }));
+        listed.waits.push((number, begun));
         number
     }
 
@@ -95,7 +106,16 @@ impl Waits {
     }
 
     pub(crate) fn list(&self) -> Vec<Wait> {
-        lock(&self.0).waits.iter().map(|(_, wait)| *wait).collect()
+        let waits: Vec<Begun> = lock(&self.0).waits.iter().map(|(_, wait)| *wait).collect();
+        let at = now();
+        let wait = |Begun { waiter: RunningInstance { instance, message }, callee, on, since }| Wait {
+            instance,
+            message,
+            callee,
+            on,
+            lasted: at.saturating_duration_since(since),
+        };
+        waits.into_iter().map(wait).collect()
     }
 }
 

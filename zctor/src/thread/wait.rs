@@ -84,6 +84,12 @@ fn wait_here<A: Awaited>(
     parker.announce();
     parker.spin_for_reply(&local.budget, || awaited.is_ready());
     parker.retract();
+    if awaited.is_ready() {
+        if let Some(value) = awaited.poll(Waker::noop()) {
+            return Some(value);
+        }
+    }
+    // Only a wait that serves or parks is listed.
     let _wait = note_wait(local, awaited);
     loop {
         if awaited.is_ready() {
