@@ -9,6 +9,7 @@
 //! trace, sys, and the plain data (id, event, report, error, type_map).
 
 pub(crate) mod actor_thread;
+mod ages;
 pub(crate) mod core;
 pub(crate) mod handle;
 pub(crate) mod here;
@@ -43,6 +44,7 @@ use crate::event::{DeadLetter, Ended, PanicEvent, Restarted};
 use crate::id::{InstanceId, ThreadId};
 use crate::messaging;
 use crate::messaging::broadcast::Replies;
+use crate::report::instances::InstanceStats;
 use crate::report::{Report, Stats};
 use crate::sys::frame::{is_engines_own, is_inside};
 use crate::sys::runtime::assert_may_block;
@@ -572,6 +574,16 @@ impl ActorEngine {
     /// Returns what the threads are doing just now.
     pub fn stats(&self) -> Stats {
         stats::stats(&self.core)
+    }
+
+    /// Returns what each instance has done, and how much waits for it, in the order of their ids.
+    ///
+    /// It takes no thread's time: the counts are read from beside. A list of 100,000 instances is made in some
+    /// milliseconds.
+    ///
+    /// An example is at [`InstanceStats`].
+    pub fn instances(&self) -> Vec<InstanceStats> {
+        stats::instances(&self.core)
     }
 
     /// Returns the number of actor threads that run.

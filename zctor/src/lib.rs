@@ -176,7 +176,10 @@ pub use messaging::broadcast::{Pendings, Replies};
 pub use messaging::first::{First, first};
 pub use messaging::pending::Pending;
 pub use reply::reply_to::ReplyTo;
-pub use report::{BackingOff, EarlierReport, InstanceReport, Report, RunningInstance, Stats, ThreadStats, Wait};
+pub use report::instances::{BackingOff, InstanceStats};
+pub use report::types::{DeadLetterCounts, RefusalCounts, TimeoutCounts, TypeStats};
+pub use report::waits::{WaitForest, WaitRoot, WaitingHandler};
+pub use report::{EarlierReport, InstanceReport, Report, RoomStats, RunningInstance, Stats, ThreadStats, Wait};
 pub use route::payload::{Deferred, Prompt};
 pub use sys::spawn::available_threads;
 #[doc = include_str!("actor.md")]

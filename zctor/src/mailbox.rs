@@ -24,8 +24,10 @@ pub(crate) mod envelope;
 pub(crate) mod inner;
 pub(crate) mod mail;
 pub(crate) mod panic_inbox;
+pub(crate) mod parked;
 pub(crate) mod permits;
 pub(crate) mod roster;
+mod tally;
 
 use std::fmt;
 use std::ptr;
@@ -40,6 +42,7 @@ use crate::mailbox::edge::Edge;
 use crate::mailbox::envelope::Undeliverable;
 use crate::mailbox::inner::{Added, Inner, InnerQueue, Same};
 use crate::mailbox::mail::{Mail, MailContents};
+use crate::mailbox::parked::Parked;
 use crate::mailbox::permits::Permits;
 use crate::mailbox::roster::Roster;
 use crate::sys::frame;
@@ -53,6 +56,7 @@ pub(crate) struct Mailbox {
     pub(crate) parker: Arc<Parker>,
     pub(crate) edge: Arc<Edge>,
     pub(crate) meter: Meter,
+    pub(crate) parked: Parked,
     /// The permits of a bounded mailbox.
     pub(crate) permits: Option<Permits>,
     /// What waits from inside, where that has a bound.
@@ -87,6 +91,7 @@ impl Mailbox {
             parker: Arc::new(Parker::for_actor_thread()),
             edge,
             meter,
+            parked: Parked::new(),
             is_bounded: permits.is_some(),
             permits,
             inner: None,
@@ -199,7 +204,7 @@ impl Mailbox {
         let (needs_order, lost) = match inner.add(&mut waiting, mail, same, take_turn) {
             Added::Waits { needs_order } => (needs_order, None),
             Added::InPlaceOf { lost, why, needs_order } => {
-                self.edge.losses.count(1, why);
+                self.edge.losses.count(lost.name(), 1, why);
                 (needs_order, Some((lost, why)))
             }
             Added::Full(mail) => return Err(mail),
@@ -289,6 +294,14 @@ impl Mailbox {
 
     pub(crate) fn is_empty(&self) -> bool {
         self.receiver.is_empty()
+    }
+
+    /// How many messages have come, and how many of them are done with: handled, panicked, or passed on.
+    pub(crate) fn flow(&self) -> (u64, u64) {
+        // In this order, so that not more seems to be done than has come.
+        let done = self.meter.done();
+        let waiting = self.receiver.len() + self.batched.load(Ordering::Relaxed);
+        (self.meter.taken.get() + waiting as u64, done)
     }
 
     /// How many messages wait here, or were taken by the thread and are not done with.

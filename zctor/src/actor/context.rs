@@ -317,7 +317,7 @@ impl<M: Message> Context<M> {
     fn local_binding<T: Message>(&self) -> Result<Binding<T>, Refusal> {
         let known = self.pool::<T>().ok_or(Refusal::NotRegistered);
         let endpoint = known.and_then(|known| known.next_local(&self.local));
-        endpoint.map(Binding::One).inspect_err(|_| self.local.mailbox.edge.losses.refuse(1))
+        endpoint.map(Binding::One).inspect_err(|refusal| self.local.mailbox.edge.losses.refuse(T::name(), 1, *refusal))
     }
 
     /// Gives a client whose calls wait; this needs the declaration `calls(..)` in this enum's `#[actor]`.

@@ -23,7 +23,7 @@ use crate::actor::state::Origin;
 use crate::actor::state::TypedCell;
 use crate::error::CallError;
 use crate::event::{AfterPanic, End, Ended, PanicEvent, PanicOrigin, Restarted};
-use crate::report::BackingOff;
+use crate::report::instances::BackingOff;
 use crate::route::payload::Port;
 use crate::route::pool::{KnownPool, known_pool};
 use crate::sys::chance::stable_fraction;
@@ -178,7 +178,7 @@ where
     }
 
     fn note_restart(&self, local: &Rc<Local>) {
-        local.mailbox.edge.losses.restart();
+        local.mailbox.edge.losses.restart(M::name());
     }
 
     /// Tells of a panic those who asked to be told.

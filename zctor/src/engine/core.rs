@@ -13,16 +13,18 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
+use crate::engine::ages::Ages;
 use crate::error::ShutdownError;
 use crate::id::ThreadId;
 use crate::mailbox::Mailbox;
 use crate::mailbox::edge::Edge;
+use crate::mailbox::roster::EndedTotals;
 use crate::report::{EarlierReport, InstanceReport, Report};
 use crate::route::pools::Pools;
 use crate::sys::clock::now;
 use crate::sys::monitor::Monitor;
 use crate::sys::spawn::Started;
-use crate::sys::sync::{AtomicUsize, MutexGuard, fence};
+use crate::sys::sync::{AtomicUsize, Mutex, MutexGuard, fence};
 use crate::sys::unwind::ignoring_panic;
 use crate::sys::waiters::Waiters;
 
@@ -33,6 +35,8 @@ pub(crate) struct Core {
     pub(crate) name: String,
     /// The number of threads in `watch`. A thread that comes to rest wakes them, if there are any.
     watchers: AtomicUsize,
+    /// The looks at the threads that the statistics have taken.
+    pub(super) ages: Mutex<Ages>,
     pub(super) state: Monitor<State>,
 }
 
@@ -47,6 +51,8 @@ pub(super) struct State {
     pub(super) reports: Vec<InstanceReport>,
     /// Of the instances that had ended before it.
     pub(super) earlier: EarlierReport,
+    /// What instances have done that have ended with their threads, by the names of their types.
+    pub(super) gone: BTreeMap<&'static str, EndedTotals>,
     pub(super) phase: EnginePhase,
     /// Tasks that await the end.
     pub(super) awaiting: Waiters,
@@ -78,6 +84,7 @@ impl Core {
             edge,
             name,
             watchers: AtomicUsize::new(0),
+            ages: Mutex::default(),
             state: Monitor::default(),
         })
     }

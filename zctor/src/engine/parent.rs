@@ -37,6 +37,9 @@ impl Parent for Core {
             // up.
             state.ended.retain(|handle| !handle.is_finished());
             state.ended.extend(running.handle);
+            for (name, ended) in mailbox.roster.ended() {
+                state.gone.entry(name).or_default().add(ended.instances, ended.handled, ended.panicked);
+            }
         }
         drop(state);
         self.state.notify();

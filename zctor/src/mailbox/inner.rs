@@ -29,6 +29,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use crate::event::Undelivered;
 use crate::id::Slot;
 use crate::mailbox::mail::{Mail, MailKind, Order};
+use crate::report::RoomStats;
 use crate::sys::sync::{Mutex, MutexGuard, lock};
 
 /// What becomes of a message from inside that finds an [inner bound](crate::ActorThread::inner_bound) used up.
@@ -163,6 +164,11 @@ impl InnerQueue {
     /// Whether the queue has room for one more, so that nothing would be lost.
     pub(crate) fn has_room(&self) -> bool {
         self.lock().mail.len() < self.bound
+    }
+
+    /// The room of the queue, for the statistics. Nobody waits for it.
+    pub(crate) fn room(&self) -> RoomStats {
+        RoomStats { bound: self.bound, taken: self.lock().mail.len(), waiting: 0 }
     }
 
     /// Step 2, under the lock. `take_turn` moves the turn of the pool; `false` if that was another's meanwhile.

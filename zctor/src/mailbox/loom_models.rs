@@ -37,6 +37,10 @@ impl ErasedContents for Probe {
         1
     }
 
+    fn name(&self) -> &'static str {
+        "Probe"
+    }
+
     fn gather(&mut self, _: &mut Envelope, _: &Buffers) -> Gathered {
         Gathered::Not
     }

@@ -139,6 +139,14 @@ impl Mail {
         matches!(self.contents, MailContents::Order(Order::TakeInner))
     }
 
+    /// The name of the type of the messages that it holds.
+    pub(crate) fn name(&self) -> &'static str {
+        match &self.contents {
+            MailContents::Envelope(envelope) => envelope.name(),
+            MailContents::Order(_) => "?",
+        }
+    }
+
     pub(crate) fn into_envelope(self) -> Option<Envelope> {
         match self.contents {
             MailContents::Envelope(envelope) => Some(envelope),

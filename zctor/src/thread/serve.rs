@@ -5,6 +5,7 @@
 //! and has its instance handle it.
 
 use std::rc::Rc;
+use std::sync::atomic::Ordering;
 
 use crate::id::Slot;
 use crate::mailbox::Arrivals;
@@ -273,7 +274,19 @@ pub(super) fn queue_due_timers(local: &Local) {
         return;
     }
     let now = now();
-    while let Some((id, slot)) = local.timers.take_due(now) {
+    let Some(mut first) = local.timers.take_due(now) else { return };
+    loop {
+        let (id, slot) = first;
         enqueue(local, Mail::order(slot, Order::Tick(id)));
+        match local.timers.take_due(now) {
+            Some(next) => first = next,
+            None => break,
+        }
     }
+    publish_timers(local);
+}
+
+/// Says in the statistics how many timers are set.
+pub(super) fn publish_timers(local: &Local) {
+    local.mailbox.meter.timers.store(local.timers.len(), Ordering::Relaxed);
 }

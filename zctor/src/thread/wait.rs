@@ -10,6 +10,7 @@ use std::task::Waker;
 use std::time::Instant;
 
 use crate::mailbox::Mailbox;
+use crate::mailbox::parked::Park;
 use crate::report::RunningInstance;
 use crate::sys::awaited::Awaited;
 use crate::sys::clock::now;
@@ -18,7 +19,7 @@ use crate::sys::park::wait_outside;
 use crate::thread::borrowed::{as_actor_thread, is_done};
 use crate::thread::carried::home;
 use crate::thread::local::{Local, local};
-use crate::thread::run::{at_rest, free_memory};
+use crate::thread::run::{at_rest, free_memory, parked};
 use crate::thread::serve::{queue_due_timers, serve_one, take_in};
 
 /// A wait that is listed in the statistics until this is dropped.
@@ -83,6 +84,12 @@ fn wait_here<A: Awaited>(
     parker.announce();
     parker.spin_for_reply(&local.budget, || awaited.is_ready());
     parker.retract();
+    if awaited.is_ready() {
+        if let Some(value) = awaited.poll(Waker::noop()) {
+            return Some(value);
+        }
+    }
+    // Only a wait that serves or parks is listed.
     let _wait = note_wait(local, awaited);
     loop {
         if awaited.is_ready() {
@@ -117,6 +124,7 @@ fn wait_here<A: Awaited>(
         if rests {
             free_memory(local);
         }
-        at_rest(local, rests, || parker.park([deadline, local.next_timer()].into_iter().flatten().min()));
+        let until = [deadline, local.next_timer()].into_iter().flatten().min();
+        at_rest(local, rests, || parked(local, if is_loop { Park::Idle } else { Park::Waiting }, until));
     }
 }
