@@ -126,12 +126,14 @@
 
 mod actor;
 mod client;
+mod definition;
 mod engine;
 mod error;
 mod event;
 pub mod guide;
 mod id;
 mod mailbox;
+pub mod map;
 mod messaging;
 mod reply;
 mod report;
@@ -161,6 +163,7 @@ pub use client::message::{
     Request, Waits,
 };
 pub use client::recipient::Recipient;
+pub use definition::{Definition, VariantDefinition};
 pub use engine::actor_thread::ActorThread;
 pub use engine::handle::EngineHandle;
 pub use engine::here::Here;
