@@ -178,6 +178,7 @@ pub use reply::reply_to::ReplyTo;
 pub use report::{BackingOff, EarlierReport, InstanceReport, Report, RunningInstance, Stats, ThreadStats, Wait};
 pub use route::payload::{Deferred, Prompt};
 pub use sys::spawn::available_threads;
+pub use sys::spin::Spin;
 #[doc = include_str!("actor.md")]
 pub use zctor_macros::actor;
 
