@@ -48,6 +48,7 @@ use crate::report::instances::InstanceStats;
 use crate::report::{Report, Stats};
 use crate::sys::frame::{is_engines_own, is_inside};
 use crate::sys::runtime::assert_may_block;
+use crate::sys::spin::Spin;
 use crate::thread::local::local;
 
 /// How long the drop of an engine waits for its threads.
@@ -117,6 +118,7 @@ pub struct ActorEngine {
 pub struct EngineBuilder {
     name: String,
     default_deadline: Option<Duration>,
+    spin: Spin,
 }
 
 impl EngineBuilder {
@@ -170,9 +172,43 @@ impl EngineBuilder {
         self
     }
 
+    /// Sets how threads spin before they park: those of the engine, and those outside that wait for it.
+    ///
+    /// The default is [`Spin::Adapt`]. [`Spin::Never`] suits a program whose cores have other work, or that pays for
+    /// CPU time; [`Spin::UpTo`] suits one that has cores to spare and wants replies sooner.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use zctor::{ActorEngine, Spin, actor};
+    ///
+    /// #[actor]
+    /// pub enum ClockMessage {
+    ///     #[reply(u64)]
+    ///     Read,
+    /// }
+    /// struct Clock;
+    /// impl ClockHandler for Clock {
+    ///     fn read(&mut self) -> u64 {
+    ///         7
+    ///     }
+    /// }
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let engine = ActorEngine::builder().spin(Spin::UpTo(Duration::from_micros(50))).build();
+    /// let clock: ClockClient = engine.start(ClockMessage::actor(|| Clock))?;
+    /// assert_eq!(clock.read()?, 7);
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn spin(mut self, spin: Spin) -> Self {
+        self.spin = spin;
+        self
+    }
+
     /// Makes the engine, which has no threads yet.
     pub fn build(self) -> ActorEngine {
-        ActorEngine { core: Core::new(self.name, self.default_deadline) }
+        ActorEngine { core: Core::new(self.name, self.default_deadline, self.spin) }
     }
 }
 
@@ -195,7 +231,7 @@ impl ActorEngine {
 
     /// Returns the settings of an engine, to change and to build.
     pub fn builder() -> EngineBuilder {
-        EngineBuilder { name: "zctor".into(), default_deadline: None }
+        EngineBuilder { name: "zctor".into(), default_deadline: None, spin: Spin::default() }
     }
 
     /// Makes the calling thread an actor thread, for states that only this thread may touch.

@@ -185,6 +185,7 @@ pub use report::waits::{WaitForest, WaitRoot, WaitingHandler};
 pub use report::{EarlierReport, InstanceReport, Report, RoomStats, RunningInstance, Stats, ThreadStats, Wait};
 pub use route::payload::{Deferred, Prompt};
 pub use sys::spawn::available_threads;
+pub use sys::spin::Spin;
 #[doc = include_str!("actor.md")]
 pub use zctor_macros::actor;
 

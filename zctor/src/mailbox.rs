@@ -29,6 +29,7 @@ pub(crate) mod permits;
 pub(crate) mod roster;
 mod tally;
 
+use std::collections::VecDeque;
 use std::fmt;
 use std::ptr;
 use std::sync::Arc;
@@ -363,6 +364,27 @@ impl Arrivals<'_> {
         if let Some(mail) = place {
             self.mailbox.uncount_batch(mail);
         }
+    }
+
+    /// Moves the next mail to the end of `lane`. `false` if there is none.
+    #[inline(always)]
+    pub(crate) fn next_onto(&mut self, lane: &mut VecDeque<Mail>) -> bool {
+        match &mut self.source {
+            Source::Few(_, 0) => return false,
+            Source::Few(receiver, left) => {
+                *left -= 1;
+                let Ok(mail) = receiver.try_recv() else { return false };
+                lane.push_back(mail);
+            }
+            Source::Many(drain) => {
+                let Some(mail) = drain.next() else { return false };
+                lane.push_back(mail);
+            }
+        }
+        if let Some(mail) = lane.back() {
+            self.mailbox.uncount_batch(mail);
+        }
+        true
     }
 
     /// Whether the mailbox was empty. To be asked before `next_into`.

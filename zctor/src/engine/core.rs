@@ -24,6 +24,7 @@ use crate::route::pools::Pools;
 use crate::sys::clock::now;
 use crate::sys::monitor::Monitor;
 use crate::sys::spawn::Started;
+use crate::sys::spin::Spin;
 use crate::sys::sync::{AtomicUsize, Mutex, MutexGuard, fence};
 use crate::sys::unwind::ignoring_panic;
 use crate::sys::waiters::Waiters;
@@ -77,8 +78,8 @@ pub(super) enum EnginePhase {
 }
 
 impl Core {
-    pub(crate) fn new(name: String, default_deadline: Option<Duration>) -> Arc<Self> {
-        let edge = Arc::new(Edge::new(default_deadline));
+    pub(crate) fn new(name: String, default_deadline: Option<Duration>, spin: Spin) -> Arc<Self> {
+        let edge = Arc::new(Edge::new(default_deadline).with_spin(spin));
         Arc::new(Self {
             pools: Arc::new(Pools::new(Arc::clone(&edge))),
             edge,

@@ -191,6 +191,12 @@ impl Mail {
         true
     }
 
+    /// Whether it is one message, sent without a call and in no batch.
+    #[inline]
+    pub(crate) fn is_one_message(&self) -> bool {
+        self.kind == MailKind::Message && self.messages == 1 && matches!(self.contents, MailContents::Envelope(_))
+    }
+
     /// Whether it is a call.
     #[inline]
     pub(crate) fn is_call(&self) -> bool {

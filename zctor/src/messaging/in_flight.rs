@@ -20,6 +20,7 @@ use crate::reply::reply_to::{Outcome, arrived};
 use crate::sys::alarm::{AlarmId, clear_alarm, set_alarm};
 use crate::sys::awaited::Awaited;
 use crate::sys::clock::now;
+use crate::sys::spin::Spin;
 use crate::sys::unwind::ignoring_panic;
 use crate::thread::wait::wait;
 
@@ -140,6 +141,10 @@ impl<R, B: Deref<Target = Mailbox>> Awaited for InFlight<R, B> {
 
     fn poll(&mut self, waker: &Waker) -> Option<Outcome<R>> {
         self.look(waker, None)
+    }
+
+    fn spin(&self) -> Spin {
+        self.mailbox.edge.spin
     }
 
     fn callee(&self) -> Option<(&'static str, ThreadId)> {

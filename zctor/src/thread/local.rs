@@ -21,7 +21,7 @@ use crate::mailbox::roster::Removed;
 use crate::reply::cancellation::Caller;
 use crate::report::InstanceReport;
 use crate::sys::alarm::AlarmId;
-use crate::sys::park::FIRST_SPIN;
+use crate::sys::spin::Budgets;
 use crate::thread::held::Held;
 use crate::thread::queue::Queue;
 use crate::thread::slots::{Occupant, Slots};
@@ -113,8 +113,8 @@ pub(crate) struct Local {
     /// Whether the engine has told this thread to end.
     pub(super) ending: Cell<bool>,
     pub(super) borrowed: Borrowed,
-    /// How long the thread spins before it parks, in turns of `Parker::spin`.
-    pub(super) budget: Cell<u32>,
+    /// How long the thread spins before it parks.
+    pub(super) budgets: Budgets,
     /// Of the calls being handled here that their callers can give up, the innermost, and the instance that handles it.
     caller: Cell<Option<(Slot, Arc<dyn Caller>)>>,
     /// Values that the layers above keep here.
@@ -133,7 +133,7 @@ impl Local {
             timers: Timers::default(),
             ending: Cell::new(false),
             borrowed: Borrowed::default(),
-            budget: Cell::new(FIRST_SPIN),
+            budgets: Budgets::new(),
             caller: Cell::new(None),
             kept,
         }

@@ -181,7 +181,7 @@ fn rest(local: &Local) {
         return;
     }
     at_rest(local, local.held.is_empty(), || {
-        if parker.spin(&local.budget, || false) {
+        if parker.spin(&local.budgets, local.mailbox.edge.spin.no_later_than(local.next_timer()), || false) {
             parker.retract();
         } else {
             free_memory(local);

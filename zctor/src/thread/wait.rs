@@ -16,6 +16,7 @@ use crate::sys::awaited::Awaited;
 use crate::sys::clock::now;
 use crate::sys::frame::Frame;
 use crate::sys::park::wait_outside;
+use crate::sys::spin::Spin;
 use crate::thread::borrowed::{as_actor_thread, is_done};
 use crate::thread::carried::home;
 use crate::thread::local::{Local, local};
@@ -81,9 +82,17 @@ fn wait_here<A: Awaited>(
     deadline: Option<Instant>,
 ) -> Option<A::Output> {
     let parker = &local.mailbox.parker;
-    parker.announce();
-    parker.spin_for_reply(&local.budget, || awaited.is_ready());
-    parker.retract();
+    let spin = local.mailbox.edge.spin.no_later_than([deadline, local.next_timer()].into_iter().flatten().min());
+    if matches!(spin, Spin::UpTo(_)) {
+        // A push that came before the announcement does not end the spin, and this one may be long.
+        take_in(local);
+    }
+    // What can be served comes first: the reply may depend on it.
+    if !local.has_mail(below) {
+        parker.announce();
+        parker.spin_for_reply(&local.budgets, spin, || awaited.is_ready());
+        parker.retract();
+    }
     if awaited.is_ready() {
         if let Some(value) = awaited.poll(Waker::noop()) {
             return Some(value);
