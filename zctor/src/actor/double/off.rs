@@ -12,6 +12,7 @@ pub(crate) fn dispatch<M: Dispatch<H>, H: 'static>(
     ctx: &mut Context<M>,
     slot: &mut ReplySlot<'_, M::Port>,
 ) {
+    ctx.begins(message.variant());
     message.__handle(handler, ctx, slot);
 }
 
