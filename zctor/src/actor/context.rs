@@ -82,9 +82,10 @@ impl<M: Message> Context<M> {
 
     /// The scheduling point of a handler that is about to begin.
     #[inline(always)]
-    pub(super) fn begins(&self, variant: &'static str) {
+    pub(super) fn begins<'a>(&self, message: impl FnOnce() -> Option<&'a M>) {
         let thread = self.local.mailbox.thread.index() as u64;
-        point(thread, || format!("{} begins {}::{variant}", self.instance_id(), M::name()));
+        let variant = || message().map_or("_", Message::variant);
+        point(thread, || format!("{} begins {}::{}", self.instance_id(), M::name(), variant()));
     }
 
     /// Gives a client bound to this very instance, to pass on to others.

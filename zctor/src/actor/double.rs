@@ -52,7 +52,6 @@ pub(crate) fn dispatch<M: Dispatch<H>, H: 'static>(
     ctx: &mut Context<M>,
     slot: &mut ReplySlot<'_, M::Port>,
 ) {
-    ctx.begins(message.variant());
     match (handler as &mut dyn Any).downcast_ref::<Double<M>>() {
         Some(double) => {
             let unwound = Unwound::names(message.variant());

@@ -12,7 +12,6 @@ pub(crate) fn dispatch<M: Dispatch<H>, H: 'static>(
     ctx: &mut Context<M>,
     slot: &mut ReplySlot<'_, M::Port>,
 ) {
-    ctx.begins(message.variant());
     message.__handle(handler, ctx, slot);
 }
 
