@@ -5,6 +5,7 @@ mod auto_traits;
 mod doubles;
 mod errors;
 mod handles;
+mod map;
 // It has items that are reachable from outside.
 pub mod hygiene;
 mod names;

@@ -28,6 +28,7 @@ pub(crate) mod simulated;
 #[path = "sys/simulated/off.rs"]
 pub(crate) mod simulated;
 pub(crate) mod spawn;
+pub(crate) mod spin;
 pub(crate) mod sync;
 pub(crate) mod unwind;
 pub(crate) mod waiters;
