@@ -12,6 +12,7 @@ mod source;
 /// The layers of the runtime from the top down: a name, and the folders and files in it.
 const LAYERS: &[(&str, &[&str])] = &[
     ("the crate's root", &["lib", "private"]),
+    ("simulation", &["simulation"]),
     ("testing", &["testing"]),
     ("map", &["map"]),
     ("engine", &["engine"]),

@@ -121,6 +121,8 @@
 //!   See [the page on foreign threads](guide::foreign_threads).
 //! - `testing`: the module `testing`, with doubles of actors for tests, a probe and a mock, and with a context for
 //!   handlers that are tested as plain methods. It belongs among the dev-dependencies.
+//! - `simulation`: the module `simulation`, which runs a program one thread at a time, in an order drawn from a seed. It
+//!   belongs among the dev-dependencies.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
@@ -138,6 +140,9 @@ mod messaging;
 mod reply;
 mod report;
 mod route;
+#[cfg(all(feature = "simulation", not(loom)))]
+#[cfg_attr(docsrs, doc(cfg(feature = "simulation")))]
+pub mod simulation;
 mod sys;
 #[cfg(feature = "testing")]
 #[cfg_attr(docsrs, doc(cfg(feature = "testing")))]
@@ -184,7 +189,8 @@ pub use report::types::{DeadLetterCounts, RefusalCounts, TimeoutCounts, TypeStat
 pub use report::waits::{WaitForest, WaitRoot, WaitingHandler};
 pub use report::{EarlierReport, InstanceReport, Report, RoomStats, RunningInstance, Stats, ThreadStats, Wait};
 pub use route::payload::{Deferred, Prompt};
-pub use sys::spawn::available_threads;
+pub use sys::clock::now;
+pub use sys::spawn::{available_threads, sleep};
 pub use sys::spin::Spin;
 #[doc = include_str!("actor.md")]
 pub use zctor_macros::actor;

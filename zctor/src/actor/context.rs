@@ -24,6 +24,7 @@ use crate::sys::awaited::Running;
 use crate::sys::clock::now;
 use crate::sys::frame::Frame;
 use crate::sys::runtime::assert_may_block;
+use crate::sys::simulated::point;
 use crate::thread::local::{Local, Requested};
 
 /// The first parameter of the handlers of `M`, if the enum has `calls(..)` or `#[actor(ctx)]`.
@@ -77,6 +78,14 @@ impl<M: Message> Context<M> {
     /// Gives the id of this instance.
     pub fn instance_id(&self) -> InstanceId {
         self.shared.endpoint.id()
+    }
+
+    /// The scheduling point of a handler that is about to begin.
+    #[inline(always)]
+    pub(super) fn begins<'a>(&self, message: impl FnOnce() -> Option<&'a M>) {
+        let thread = self.local.mailbox.thread.index() as u64;
+        let variant = || message().map_or("_", Message::variant);
+        point(thread, || format!("{} begins {}::{}", self.instance_id(), M::name(), variant()));
     }
 
     /// Gives a client bound to this very instance, to pass on to others.

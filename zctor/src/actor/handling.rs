@@ -81,6 +81,7 @@ where
         deadline: Option<Instant>,
     ) {
         self.handle(local, slot, deadline, |state, ctx, slot| {
+            ctx.begins(|| message.as_ref());
             if let Some(message) = message.take() {
                 double::dispatch(message, state, ctx, slot);
             }

@@ -181,6 +181,7 @@ where
         let mut budget = serving.budget;
         self.handle(local, &mut ReplySlot::Nobody, None, |state, ctx, slot| {
             return_permit(local, serving);
+            ctx.begins(|| messages.front());
             if let Some(message) = messages.pop_front() {
                 double::dispatch(message, state, ctx, slot);
             }
@@ -210,6 +211,7 @@ where
         let mut slot = ReplySlot::Here(reply);
         let outcome = self.work(local, deadline, |state, ctx| {
             // Out of the caller's place where the handler begins: see `route/contents.rs`.
+            ctx.begins(|| message.as_ref());
             if let Some(message) = message.take() {
                 double::dispatch(message, state, ctx, &mut slot);
             }

@@ -24,6 +24,7 @@
 //! | [`performance`] | advice on threads, message sizes and batches; what each choice costs; the figures |
 //! | [`best_practices`] | advice on design, threads, errors, resources and tests |
 //! | [`testing`] | how to test an actor, alone, in an engine, and among doubles |
+//! | [`simulation`] | how to search the orders of events for a bug, under a seed and with virtual time |
 //! | [`debugging`] | which instance handled what, on which thread, and what is stuck |
 //! | [`observability`] | queues, times and counts by thread, type and instance |
 //! | [`common_patterns`] | programs to start from: worker pool, service mesh, publisher and subscribers, sessions, shards |
@@ -118,6 +119,17 @@ pub mod testing {
     #![cfg_attr(
         not(feature = "testing"),
         doc = "How to test actors: build the documentation with the feature `testing`."
+    )]
+}
+
+pub mod simulation {
+    #![cfg_attr(
+        feature = "simulation",
+        doc = "How to search the orders of events for a bug: the page is that of the module [`simulation`](crate::simulation)."
+    )]
+    #![cfg_attr(
+        not(feature = "simulation"),
+        doc = "How to search the orders of events for a bug: build the documentation with the feature `simulation`."
     )]
 }
 

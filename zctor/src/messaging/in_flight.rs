@@ -20,6 +20,7 @@ use crate::reply::reply_to::{Outcome, arrived};
 use crate::sys::alarm::{AlarmId, clear_alarm, set_alarm};
 use crate::sys::awaited::Awaited;
 use crate::sys::clock::now;
+use crate::sys::simulated::point;
 use crate::sys::spin::Spin;
 use crate::sys::unwind::ignoring_panic;
 use crate::thread::wait::wait;
@@ -79,6 +80,7 @@ impl<R, B: Deref<Target = Mailbox>> InFlight<R, B> {
 
     /// Gives the call up: if its handler has not begun, it never will.
     pub(crate) fn give_up(&self) {
+        point(0, || format!("give up {}", (self.message)()));
         self.receiver.cancellation().give_up();
     }
 
@@ -95,6 +97,7 @@ impl<R, B: Deref<Target = Mailbox>> InFlight<R, B> {
 
     /// The call's time is up: if its handler has not begun, it never will.
     pub(super) fn time_out(&mut self) -> Outcome<R> {
+        point(0, || format!("time is up for {}", (self.message)()));
         let (message, begun) = (self.message, !self.receiver.cancellation().give_up());
         // The reply may have come just now.
         let late = self.receiver.poll(Waker::noop()).map(|outcome| self.arrived(outcome));

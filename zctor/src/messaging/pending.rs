@@ -19,6 +19,7 @@ use crate::sys::awaited::Awaited;
 use crate::sys::clock::{deadline, now};
 use crate::sys::frame::Frame;
 use crate::sys::runtime::assert_may_block;
+use crate::sys::simulated::look;
 use crate::thread::carried;
 use crate::thread::wait::wait;
 
@@ -198,6 +199,7 @@ impl<R> Pending<R> {
     /// # }
     /// ```
     pub fn try_take(&self) -> Option<Result<R, CallError>> {
+        look(|| "look for a reply".to_owned());
         self.poll_with(Waker::noop())
     }
 

@@ -17,6 +17,7 @@ use crate::route::contents::{Call, Content, NoHook, OnUndelivered, bare, enclose
 use crate::route::payload::Payload;
 use crate::route::payload::Port;
 use crate::sys::frame::is_inside_code;
+use crate::sys::simulated::point;
 use crate::thread::serve::{enqueue_here, send_here};
 
 impl<M: Payload<Port: Send> + Send> Delivery<M> {
@@ -256,15 +257,27 @@ impl<M: Payload> Endpoint<M> {
         }
     }
 
+    /// The scheduling point of what is put into the mailbox of another thread. It stands before the envelope is made:
+    /// behind that it would have the mail moved once more.
+    #[inline(always)]
+    fn reaches(&self, verb: &str, way: Way, variant: impl FnOnce() -> Option<&'static str>) {
+        if way == Way::There {
+            let thread = self.mailbox.thread.index() as u64;
+            point(thread, || format!("{verb} {}::{} -> {}", M::name(), variant().unwrap_or("_"), self.id()));
+        }
+    }
+
     /// Sends a message that was admitted: takes it out of its place, and puts it back if the receiver's thread has
     /// ended meanwhile. See `contents.rs`.
     #[inline]
     pub(crate) fn send(&self, way: Way, message: &mut Option<M>, sent_as: SentAs) {
+        self.reaches("send", way, || message.as_ref().map(M::variant));
         (self.delivery.send)(message, self, way, sent_as);
     }
 
     /// Sends a call that was admitted, as [`send`](Self::send).
     pub(crate) fn call(&self, way: Way, call: &mut Option<Call<M>>, sent_as: SentAs) {
+        self.reaches("call", way, || call.as_ref().map(|call| call.message.variant()));
         (self.delivery.call)(call, self, way, sent_as);
     }
 
@@ -276,6 +289,7 @@ impl<M: Payload> Endpoint<M> {
         sent_as: SentAs,
         take_turn: &dyn Fn() -> bool,
     ) -> Result<(), Refusal> {
+        self.reaches("send", Way::There, || message.as_ref().map(M::variant));
         if (self.delivery.inner)(message, self, sent_as, take_turn) { Ok(()) } else { Err(Refusal::Full) }
     }
 
@@ -286,11 +300,13 @@ impl<M: Payload> Endpoint<M> {
         sent_as: SentAs,
         take_turn: &dyn Fn() -> bool,
     ) -> Result<(), Refusal> {
+        self.reaches("call", Way::There, || call.as_ref().map(|call| call.message.variant()));
         if (self.delivery.inner_call)(call, self, sent_as, take_turn) { Ok(()) } else { Err(Refusal::Full) }
     }
 
     /// Sends a batch that was admitted; gives its messages back if the receiver's thread has ended meanwhile.
     pub(crate) fn send_batch(&self, way: Way, messages: Vec<M>, sent_as: SentAs) -> Vec<M> {
+        self.reaches("send a batch with", way, || messages.first().map(M::variant));
         let mut messages = messages.into();
         (self.delivery.batch)(&mut messages, self, way, sent_as);
         messages.into()
@@ -307,6 +323,7 @@ impl<M: Payload> Endpoint<M> {
     }
 
     fn order(&self, way: Way, order: Order) {
+        self.reaches("order", way, || None);
         // An order is never given back. If it comes too late, the instance has ended, and its state with it.
         // The orders for the inner queue lie in the mailbox, and this comes behind them.
         let way = if self.mailbox.inner.is_some() { Way::There } else { way };

@@ -26,6 +26,7 @@ use std::time::Instant;
 use once_cell::sync::{Lazy, OnceCell};
 
 use crate::sys::awaited::Awaited;
+use crate::sys::simulated::seat;
 use crate::sys::spin::{Budgets, Spin};
 use crate::sys::sync::{AtomicU8, Thread, current, park, park_timeout, spin_loop, thread_local, yield_now};
 use crate::sys::unwind::{Quiet, ignoring_panic};
@@ -209,6 +210,10 @@ impl Parker {
     /// been worth it: otherwise two threads that are always parked stay so. It yields first, since schedulers like to
     /// put the woken thread on the core of its waker, where it would wait for the end of the spin.
     pub(crate) fn spin(&self, budgets: &Budgets, spin: Spin, ready: impl Fn() -> bool) -> bool {
+        // In a simulation no other thread runs meanwhile.
+        if seat().is_some() {
+            return false;
+        }
         let cores = *CORES;
         let woke = WOKE.with(|woke| woke.replace(false));
         if cores == 1 || spin == Spin::Never {

@@ -9,6 +9,7 @@ use std::rc::Rc;
 use crate::mailbox::parked::Park;
 use crate::sys::alarm::{clear_alarm, set_alarm};
 use crate::sys::frame::{self, Frame};
+use crate::sys::simulated::look;
 use crate::thread::local::{Elsewhere, Local};
 use crate::thread::run::{BATCH, ThreadGuard, begin_rest, close, end_all, free_memory};
 use crate::thread::serve::{queue_due_timers, serve_one, take_in};
@@ -111,6 +112,7 @@ pub(crate) fn run_pending(local: &Rc<Local>) -> bool {
     if Frame::current().is_user_code() {
         return true;
     }
+    look(|| "run what is pending".to_owned());
     as_actor_thread(local, || {
         take_in(local);
         queue_due_timers(local);
