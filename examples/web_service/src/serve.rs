@@ -1,0 +1,76 @@
+//! The life of the service: from the bound socket to the report.
+
+use std::error::Error;
+use std::net::TcpListener;
+use std::path::Path;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
+
+use tokio::runtime;
+use zctor::{ActorEngine, Report};
+
+use crate::store;
+use crate::web::App;
+
+/// How long an actor may take to answer a request.
+const ANSWER: Duration = Duration::from_secs(2);
+/// How long the engine may take to stop.
+const STOP: Duration = Duration::from_secs(3);
+
+/// What became of the requests, and of the messages that they led to.
+#[derive(Debug)]
+pub struct Served {
+    /// Requests that reached a route.
+    pub accepted: u64,
+    /// Those that were answered.
+    pub answered: u64,
+    /// The report of the engine.
+    pub report: Report,
+}
+
+/// Serves on `listener` until `stop` is done, answers what was accepted by then, and stops the engine.
+///
+/// # Errors
+/// The database cannot be opened, the socket fails, or an actor did not stop in time.
+///
+/// # Blocking
+/// Until the service has ended. The runtime of the server lives inside: it starts after the engine and ends before it, since
+/// the start and the end of an engine wait.
+pub fn serve(
+    listener: TcpListener,
+    database: &Path,
+    stop: impl Future<Output = ()> + Send + 'static,
+) -> Result<Served, Box<dyn Error>> {
+    let engine = ActorEngine::builder().name("notes").build();
+    let (writer, readers) = store::start(&engine, database)?;
+    let app = App::new(&writer, &readers, engine.handle(), ANSWER);
+    let counts = app.counts().clone();
+
+    listener.set_nonblocking(true)?;
+    runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+        let listener = tokio::net::TcpListener::from_std(listener)?;
+        axum::serve(listener, app.routes()).with_graceful_shutdown(stop).await
+    })?;
+
+    let report = engine.shutdown_timeout(STOP)?;
+    Ok(Served { accepted: counts.accepted.load(Relaxed), answered: counts.answered.load(Relaxed), report })
+}
+
+/// Is done at Ctrl-C, and where there is SIGTERM, at that.
+///
+/// # Panics
+/// Where the system lets nobody listen for signals: a service that cannot be stopped should not start.
+pub async fn interrupted() {
+    let interrupt = tokio::signal::ctrl_c();
+    #[cfg(unix)]
+    {
+        let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())
+            .expect("a process may listen for SIGTERM");
+        tokio::select! {
+            done = interrupt => done.expect("a process may listen for SIGINT"),
+            _ = terminate.recv() => {}
+        }
+    }
+    #[cfg(not(unix))]
+    interrupt.await.expect("a process may listen for Ctrl-C");
+}
