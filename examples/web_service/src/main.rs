@@ -25,7 +25,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         _ => return Err("usage: web_service [ADDRESS [DATABASE]] | --drive".into()),
     };
     println!("{}", served.report);
-    println!("accepted {} answered {}", served.accepted, served.answered);
+    println!("requests: {} accepted, {} answered", served.accepted, served.answered);
     Ok(())
 }
 

@@ -7,6 +7,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use tokio::runtime;
+use tokio::sync::oneshot;
 use zctor::{ActorEngine, Report};
 
 use crate::store;
@@ -14,8 +15,10 @@ use crate::web::App;
 
 /// How long an actor may take to answer a request.
 const ANSWER: Duration = Duration::from_secs(2);
-/// How long the engine may take to stop.
-const STOP: Duration = Duration::from_secs(3);
+/// How long connections may take to end after the signal: as long as an answer, and a little.
+const DRAIN: Duration = Duration::from_millis(2_500);
+/// How long the engine may take to stop after that. Sum: within five seconds of the signal the service has ended.
+const STOP: Duration = Duration::from_secs(2);
 
 /// What became of the requests, and of the messages that they led to.
 #[derive(Debug)]
@@ -49,7 +52,20 @@ pub fn serve(
     listener.set_nonblocking(true)?;
     runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
         let listener = tokio::net::TcpListener::from_std(listener)?;
-        axum::serve(listener, app.routes()).with_graceful_shutdown(stop).await
+        let (stopping, begun) = oneshot::channel::<()>();
+        let server = axum::serve(listener, app.routes()).with_graceful_shutdown(async {
+            stop.await;
+            drop(stopping);
+        });
+        // A peer that does not end its request, or takes no answer, holds the server up no longer than this.
+        let cut_off = async {
+            begun.await.unwrap_or_default();
+            tokio::time::sleep(DRAIN).await;
+        };
+        tokio::select! {
+            served = server => served,
+            () = cut_off => Ok(()),
+        }
     })?;
 
     let report = engine.shutdown_timeout(STOP)?;
