@@ -142,6 +142,7 @@ impl QueueHandler for Queue {
     fn cancel(&mut self, ctx: &mut Context<QueueMessage>) {
         self.cancelled = true;
         self.totals.cancelled += self.waiting.drain(..).count() as u64;
+        println!("cancelled, {} jobs are at work", self.under_way.values().filter(|pipe| pipe.is_under_way()).count());
         for (_, pipe) in self.under_way.drain() {
             // After this no message of the pipe comes, so the job is counted here.
             pipe.cancel();
@@ -236,7 +237,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 
 #[cfg(all(test, feature = "testing"))]
 mod tests {
-    use zctor::testing::{Port, Probe};
+    use zctor::testing::{Port, Probe, context};
 
     use super::*;
 
@@ -274,6 +275,30 @@ mod tests {
         assert_eq!(begun.len(), WINDOW);
         begun.pop().unwrap().answer(Port::<WorkerMessage>::Run, Ok(1));
         workers.expect(LIMIT); // one is done, and the next comes
+    }
+
+    #[test]
+    fn an_outcome_becomes_a_message_to_the_queue_itself() {
+        let engine = ActorEngine::new();
+        let progress = Probe::<ProgressMessage>::new();
+        let shown = engine.start(progress.actor()).unwrap().recipient(ProgressMessage::Show);
+        let (mut ctx, mut queue) = (context::<QueueMessage>(), Queue::new(shown));
+
+        queue.add(&mut ctx, 1);
+        let job = Job { number: 1, tries: 0 };
+        let request = ctx.requested::<WorkerMessage>().pop().unwrap();
+        assert!(request.is_call());
+        let Ok((message, reply)) = request.into_call(Port::<WorkerMessage>::Run) else { panic!("another variant") };
+        assert_eq!(message, WorkerMessage::Run(job));
+        reply.send(Ok(3));
+        assert_eq!(ctx.to_itself(), [QueueMessage::Ended { job, outcome: Ok(Ok(3)) }]);
+
+        queue.ended(&mut ctx, job, Ok(Ok(3)));
+        assert_eq!(queue.totals, Totals { done: 1, ..Totals::default() });
+        match progress.expect(LIMIT).into_parts() {
+            (ProgressMessage::Show(first), None) => assert_eq!(first, Totals::default()),
+            (other, _) => panic!("{other:?}"),
+        }
     }
 
     #[test]

@@ -37,8 +37,8 @@ pub struct Served {
 /// The database cannot be opened, the socket fails, or an actor did not stop in time.
 ///
 /// # Blocking
-/// Until the service has ended. The runtime of the server lives inside: it starts after the engine and ends before it, since
-/// the start and the end of an engine wait.
+/// Until the service has ended. The runtime of the server lives inside. The engine starts before it, since the start waits for
+/// the factories; its end is awaited.
 pub fn serve(
     listener: TcpListener,
     database: &Path,
@@ -50,7 +50,7 @@ pub fn serve(
     let counts = app.counts().clone();
 
     listener.set_nonblocking(true)?;
-    runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+    let report = runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
         let listener = tokio::net::TcpListener::from_std(listener)?;
         let (stopping, begun) = oneshot::channel::<()>();
         let server = axum::serve(listener, app.routes()).with_graceful_shutdown(async {
@@ -63,12 +63,11 @@ pub fn serve(
             tokio::time::sleep(DRAIN).await;
         };
         tokio::select! {
-            served = server => served,
-            () = cut_off => Ok(()),
+            served = server => served?,
+            () = cut_off => {}
         }
+        Ok::<Report, Box<dyn Error>>(engine.shutdown_timeout_async(STOP).await?)
     })?;
-
-    let report = engine.shutdown_timeout(STOP)?;
     Ok(Served { accepted: counts.accepted.load(Relaxed), answered: counts.answered.load(Relaxed), report })
 }
 
