@@ -140,3 +140,26 @@ fn every_public_type_that_programs_name_is_in_an_example() {
     let stale: Vec<_> = unnamed.difference(&missing).collect();
     assert!(stale.is_empty(), "an example names {stale:?}, or they are gone: take them off the list");
 }
+
+#[test]
+fn the_index_and_the_list_name_every_example_and_no_other() {
+    let folder = workspace().join("examples");
+    let read = |path: &Path| fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    let manifest = read(&folder.join("Cargo.toml"));
+    let mut names: BTreeSet<&str> =
+        manifest.lines().filter_map(|line| line.strip_prefix("path = \"")?.strip_suffix(".rs\"")).collect();
+    names.insert("web_service");
+    assert!(names.len() > 20, "the examples were not found");
+
+    // The last cell of a row.
+    let index = read(&workspace().join("zctor/src/guide/index_by_task.md"));
+    let cells = index.lines().filter_map(|line| line.strip_suffix(" |")?.rsplit_once("| ")).map(|(_, cell)| cell);
+    let indexed: BTreeSet<&str> = cells.flat_map(|cell| cell.split('`').skip(1).step_by(2)).collect();
+    assert_eq!(indexed, names, "examples and index differ");
+
+    let list = read(&folder.join("README.md"));
+    let links = list.split("](").skip(1).filter_map(|link| link.split(')').next());
+    let listed: BTreeSet<&str> =
+        links.filter(|link| !link.starts_with("..")).map(|link| link.trim_end_matches(".rs")).collect();
+    assert_eq!(listed, names, "examples and list differ");
+}
