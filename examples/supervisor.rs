@@ -93,15 +93,17 @@ fn main() -> Result<(), Box<dyn Error>> {
     let journal = Journal::default();
     let engine = ActorEngine::new();
     engine.on_panic(|_| {}); // the supervisor tells of them
+    let (back, restarts) = mpsc::channel();
+    engine.on_restart(move |restarted| back.send(restarted.instance).unwrap_or_default());
     let (ended, ends) = mpsc::channel();
     engine.on_end(move |end| ended.send(end.message).unwrap_or_default());
 
     let pool = engine.pool(3, accounts(&journal))?;
     let (done, heard) = mpsc::channel();
     let kept = Arc::clone(&journal);
-    // A supervisor that panics is lost, and said so: it is not built again.
+    // Without a supervisor nothing makes sense: if it panics, the engine stops.
     let supervisor = SupervisorMessage::actor(move || Supervisor { journal: Arc::clone(&kept), done: done.clone() });
-    let supervisor = engine.start(supervisor.restart(Restart::never()))?;
+    let supervisor = engine.start(supervisor.restart(Restart::never().or_stop_engine()))?;
     for instance in pool.instances() {
         supervisor.watch(pool.pin(instance))?;
     }
@@ -112,6 +114,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let before = pool.instances();
     assert!(pool.deposit(7, 0).is_err()); // built again by the engine
     assert_eq!(heard.recv_timeout(LIMIT)?, "Deposit");
+    let restarted = restarts.recv_timeout(LIMIT)?;
+    assert!(before.contains(&restarted));
     assert_eq!(pool.instances(), before);
     assert!(pool.deposit(7, 0).is_err()); // ended, and replaced by the supervisor
     assert_eq!((heard.recv_timeout(LIMIT)?, heard.recv_timeout(LIMIT)?), ("Deposit", "replaced"));

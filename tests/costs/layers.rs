@@ -13,6 +13,7 @@ mod source;
 const LAYERS: &[(&str, &[&str])] = &[
     ("the crate's root", &["lib", "private"]),
     ("testing", &["testing"]),
+    ("map", &["map"]),
     ("engine", &["engine"]),
     ("actor", &["actor"]),
     ("client", &["client"]),
@@ -23,7 +24,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("reply", &["reply"]),
     ("trace", &["trace"]),
     ("sys", &["sys"]),
-    ("plain data", &["error", "event", "id", "report", "type_map"]),
+    ("plain data", &["definition", "error", "event", "id", "report", "type_map"]),
 ];
 
 const RUNTIME: House = House {

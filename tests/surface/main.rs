@@ -6,6 +6,7 @@ mod doubles;
 mod errors;
 mod examples;
 mod handles;
+mod map;
 // It has items that are reachable from outside.
 pub mod hygiene;
 mod names;

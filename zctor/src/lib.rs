@@ -126,12 +126,14 @@
 
 mod actor;
 mod client;
+mod definition;
 mod engine;
 mod error;
 mod event;
 pub mod guide;
 mod id;
 mod mailbox;
+pub mod map;
 mod messaging;
 mod reply;
 mod report;
@@ -161,6 +163,7 @@ pub use client::message::{
     Request, Waits,
 };
 pub use client::recipient::Recipient;
+pub use definition::{Definition, VariantDefinition};
 pub use engine::actor_thread::ActorThread;
 pub use engine::handle::EngineHandle;
 pub use engine::here::Here;
@@ -168,16 +171,21 @@ pub use engine::registry::{Registry, RegistryEntry};
 pub use engine::stopped::{Shutdown, Stopped};
 pub use engine::{ActorEngine, EngineBuilder};
 pub use error::{BoxError, CallError, Refused, SendError, ShutdownError, SpawnError, StopError, WatchError};
-pub use event::{AfterPanic, DeadLetter, End, Ended, PanicEvent, PanicOrigin, Undelivered};
+pub use event::{AfterPanic, DeadLetter, End, Ended, PanicEvent, PanicOrigin, Restarted, Undelivered};
 pub use id::{InstanceId, ThreadId};
 pub use mailbox::inner::Inner;
 pub use mailbox::permits::Overflow;
 pub use messaging::broadcast::{Pendings, Replies};
+pub use messaging::first::{First, first};
 pub use messaging::pending::Pending;
 pub use reply::reply_to::ReplyTo;
-pub use report::{BackingOff, EarlierReport, InstanceReport, Report, RunningInstance, Stats, ThreadStats, Wait};
+pub use report::instances::{BackingOff, InstanceStats};
+pub use report::types::{DeadLetterCounts, RefusalCounts, TimeoutCounts, TypeStats};
+pub use report::waits::{WaitForest, WaitRoot, WaitingHandler};
+pub use report::{EarlierReport, InstanceReport, Report, RoomStats, RunningInstance, Stats, ThreadStats, Wait};
 pub use route::payload::{Deferred, Prompt};
 pub use sys::spawn::available_threads;
+pub use sys::spin::Spin;
 #[doc = include_str!("actor.md")]
 pub use zctor_macros::actor;
 

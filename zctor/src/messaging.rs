@@ -10,6 +10,7 @@ pub(crate) mod backpressure;
 pub(crate) mod binding;
 pub(crate) mod broadcast;
 pub(crate) mod call;
+pub(crate) mod first;
 pub(crate) mod in_flight;
 pub(crate) mod pending;
 pub(crate) mod send;

@@ -23,6 +23,7 @@ pub(crate) mod runtime;
 #[path = "sys/runtime/off.rs"]
 pub(crate) mod runtime;
 pub(crate) mod spawn;
+pub(crate) mod spin;
 pub(crate) mod sync;
 pub(crate) mod unwind;
 pub(crate) mod waiters;

@@ -317,7 +317,7 @@ impl<M: Message> Context<M> {
     fn local_binding<T: Message>(&self) -> Result<Binding<T>, Refusal> {
         let known = self.pool::<T>().ok_or(Refusal::NotRegistered);
         let endpoint = known.and_then(|known| known.next_local(&self.local));
-        endpoint.map(Binding::One).inspect_err(|_| self.local.mailbox.edge.losses.refuse(1))
+        endpoint.map(Binding::One).inspect_err(|refusal| self.local.mailbox.edge.losses.refuse(T::name(), 1, *refusal))
     }
 
     /// Gives a client whose calls wait; this needs the declaration `calls(..)` in this enum's `#[actor]`.
@@ -343,8 +343,8 @@ impl<M: Message> Context<M> {
 
     /// Awaits something without blocking, and turns its outcome into a message to this instance.
     ///
-    /// `what` is a request (which is sent at once), a [`Pending`](crate::Pending), or a tuple or `Vec` of `Pending`s.
-    /// `then` runs on this thread, so it may hold what is not `Send`. A rebuild of this instance's state ends the pipe,
+    /// `what` is a request (which is sent at once), a [`Pending`](crate::Pending), a tuple or `Vec` of `Pending`s, or
+    /// the [`first`](crate::first) of several. `then` runs on this thread, so it may hold what is not `Send`. A rebuild of this instance's state ends the pipe,
     /// and drops what it awaits: a request that was not begun is skipped then, and the reply to one that was is lost.
     ///
     /// # Blocking
@@ -415,7 +415,7 @@ impl<M: Message> Context<M> {
         let slot = self.shared.slot();
         let waker = pipe_waker(&self.local, slot, id);
         let there = task.poll(&waker);
-        self.shared.with_extras(|extras| extras.pipes.insert(id, (waker, task)));
+        self.shared.with_extras(|extras| extras.pipes.add(id, (waker, task)));
         if there {
             // Behind what is in the mailbox already: for an instance that has ended, all that it had sent.
             let _ = self.local.mailbox.push(Mail::order(slot, Order::Piped(id)));

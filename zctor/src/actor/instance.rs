@@ -247,6 +247,12 @@ where
         self.vacate(local, End::Stopped);
     }
 
+    fn reset(self: Rc<Self>, local: &Rc<Local>) {
+        if self.common.phase.get() == Phase::Live {
+            self.renew(local, Origin::Handler);
+        }
+    }
+
     fn discard(&self, local: &Rc<Local>) {
         self.common.phase.set(Phase::Ended);
         self.endpoint.status.set_ended(&End::Stopped);
@@ -268,38 +274,38 @@ where
             return;
         }
         // Out of the map while the user's closure runs: it may set and cancel timers.
-        let Some(message) = self.if_extras(|extras| extras.timers.remove(&id)) else {
+        let Some(message) = self.if_extras(|extras| extras.timers.remove(id)) else {
             return;
         };
         match message.fire(local, &*self, id) {
             Ok(message) => self.handle_own(local, message),
-            Err(text) => self.recover(local, PanicOrigin::Timer, &text, || ()),
+            Err(text) => self.recover(local, PanicOrigin::Timer, &text, None),
         }
     }
 
     fn piped(self: Rc<Self>, local: &Rc<Local>, id: u64) {
-        let Some((waker, mut pipe)) = self.if_extras(|extras| extras.pipes.remove(&id)) else { return };
+        let Some((waker, mut pipe)) = self.if_extras(|extras| extras.pipes.remove(id)) else { return };
         match catch(|| pipe.poll(&waker)) {
-            Ok(false) => self.with_extras(|extras| drop(extras.pipes.insert(id, (waker, pipe)))),
+            Ok(false) => self.with_extras(|extras| extras.pipes.add(id, (waker, pipe))),
             Ok(true) => match run_user(0, None, || pipe.finish()) {
                 Ok(Finished::Last(message)) => self.handle_own(local, message),
                 Ok(Finished::More(message, pipe)) => {
-                    self.with_extras(|extras| drop(extras.pipes.insert(id, (waker, pipe))));
+                    self.with_extras(|extras| extras.pipes.add(id, (waker, pipe)));
                     self.handle_own(local, message);
                 }
                 Ok(Finished::Nothing) => {}
-                Err(text) => self.recover(local, PanicOrigin::Pipe, &text, || ()),
+                Err(text) => self.recover(local, PanicOrigin::Pipe, &text, None),
             },
             Err(_) => debug_assert!(false, "a pipe's own poll runs no user code"),
         }
     }
 
     fn has_pipe(&self, id: u64) -> bool {
-        self.if_extras(|extras| extras.pipes.contains_key(&id))
+        self.if_extras(|extras| extras.pipes.contains(id))
     }
 
     fn cancel_pipe(&self, id: u64) -> bool {
-        let pipe = self.if_extras(|extras| extras.pipes.remove(&id));
+        let pipe = self.if_extras(|extras| extras.pipes.remove(id));
         let is_there = pipe.is_some();
         // The closure and the reply are the user's.
         ignoring_panic(|| drop(pipe));

@@ -28,6 +28,7 @@
 //! | [`best_practices`] | advice on design, threads, errors, resources and tests |
 //! | [`testing`] | how to test an actor, alone, in an engine, and among doubles |
 //! | [`debugging`] | which instance handled what, on which thread, and what is stuck |
+//! | [`observability`] | queues, times and counts by thread, type and instance |
 //! | [`common_patterns`] | programs to start from: worker pool, service mesh, publisher and subscribers, sessions, shards |
 //! | [`compile_errors`] | what the compiler's errors mean, and what to do about them |
 //! | [`what_you_get`] | the exact code that `#[actor]` writes |
@@ -137,6 +138,10 @@ pub mod testing {
 
 pub mod debugging {
     #![doc = include_str!("debugging.md")]
+}
+
+pub mod observability {
+    #![doc = include_str!("observability.md")]
 }
 
 pub mod common_patterns {

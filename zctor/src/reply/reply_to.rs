@@ -174,11 +174,20 @@ impl<R: 'static> fmt::Debug for ReplyTo<R> {
 }
 
 /// Turns what the receiver got into the outcome of a call of `message`.
-pub(crate) fn arrived<R>(outcome: Result<Outcome<R>, Gone>, message: fn() -> &'static str) -> Outcome<R> {
+pub(crate) fn arrived<R>(
+    outcome: Result<Outcome<R>, Gone>,
+    message: fn() -> &'static str,
+    timed_out: impl FnOnce(bool),
+) -> Outcome<R> {
     match outcome {
         Ok(Ok(reply)) => Ok(reply),
         Ok(Err(CallError::Panicked { text, .. })) => Err(CallError::Panicked { message: message(), text }),
         Ok(Err(CallError::NoReply { .. })) | Err(Gone) => Err(CallError::NoReply { message: message() }),
-        Ok(Err(error)) => Err(error),
+        Ok(Err(error)) => {
+            if let CallError::Timeout { begun, .. } = error {
+                timed_out(begun);
+            }
+            Err(error)
+        }
     }
 }

@@ -43,7 +43,7 @@ impl<M: Payload<Port: Send> + Send> Delivery<M> {
                 None => endpoint.refuse(1, sent_as),
             }
         },
-        inner: |place, endpoint, sent_as| {
+        inner: |place, endpoint, sent_as, take_turn| {
             let Some(inner) = &endpoint.mailbox.inner else { return true };
             let same = place.as_ref().filter(|_| inner.policy == Inner::Conflate).map(|message| Same {
                 to: endpoint.slot,
@@ -53,14 +53,14 @@ impl<M: Payload<Port: Send> + Send> Delivery<M> {
             // Without an envelope the instance has ended: the message stays in its place.
             let Some(envelope) = enclose(place, endpoint.undelivered.as_ref()) else { return true };
             let mail = Mail::message(endpoint.slot, envelope, sent_as);
-            take_back_inner(place, endpoint.mailbox.push_inner(inner, mail, same))
+            take_back_inner(place, endpoint.mailbox.push_inner(inner, mail, same, take_turn))
         },
-        inner_call: |place, endpoint, sent_as| {
+        inner_call: |place, endpoint, sent_as, take_turn| {
             let Some(inner) = &endpoint.mailbox.inner else { return true };
             let can_be_given_up = can_be_given_up(place);
             let Some(envelope) = enclose(place, endpoint.undelivered.as_ref()) else { return true };
             let mail = Mail::call(endpoint.slot, envelope, can_be_given_up, sent_as);
-            take_back_inner(place, endpoint.mailbox.push_inner(inner, mail, None))
+            take_back_inner(place, endpoint.mailbox.push_inner(inner, mail, None, take_turn))
         },
         batch: |messages, endpoint, way, sent_as| {
             let mut batch = endpoint.mailbox.buffers.fill(messages);
@@ -123,7 +123,7 @@ fn queue_here<M: Payload + Send>(place: &mut Option<M>, endpoint: &Endpoint<M>, 
 type DeliverFn<M, C> = fn(&mut C, &Endpoint<M>, Way, SentAs);
 
 /// Does the same, into the inner queue; `false` if there is no room.
-type DeliverInnerFn<M, C> = fn(&mut C, &Endpoint<M>, SentAs) -> bool;
+type DeliverInnerFn<M, C> = fn(&mut C, &Endpoint<M>, SentAs, &dyn Fn() -> bool) -> bool;
 
 /// The functions that put messages of one type into envelopes and deliver them.
 ///
@@ -207,7 +207,7 @@ impl<M: Payload> Endpoint<M> {
         if is_inside_code() {
             return match &mailbox.inner {
                 None => Entry::Free,
-                Some(inner) if inner.has_room() => Entry::Inner,
+                Some(inner) if inner.may_accept() => Entry::Inner,
                 Some(_) => Entry::Full,
             };
         }
@@ -269,14 +269,24 @@ impl<M: Payload> Endpoint<M> {
     }
 
     /// Sends a message that was admitted into the inner queue, as [`send`](Self::send); it stays in its place too if
-    /// there is no room.
-    pub(crate) fn send_inner(&self, message: &mut Option<M>, sent_as: SentAs) -> Result<(), Refusal> {
-        if (self.delivery.inner)(message, self, sent_as) { Ok(()) } else { Err(Refusal::Full) }
+    /// there is no room, or if `take_turn` finds that the turn was another's. That is asked last, under a lock.
+    pub(crate) fn send_inner(
+        &self,
+        message: &mut Option<M>,
+        sent_as: SentAs,
+        take_turn: &dyn Fn() -> bool,
+    ) -> Result<(), Refusal> {
+        if (self.delivery.inner)(message, self, sent_as, take_turn) { Ok(()) } else { Err(Refusal::Full) }
     }
 
     /// As [`send_inner`](Self::send_inner), for a call.
-    pub(crate) fn call_inner(&self, call: &mut Option<Call<M>>, sent_as: SentAs) -> Result<(), Refusal> {
-        if (self.delivery.inner_call)(call, self, sent_as) { Ok(()) } else { Err(Refusal::Full) }
+    pub(crate) fn call_inner(
+        &self,
+        call: &mut Option<Call<M>>,
+        sent_as: SentAs,
+        take_turn: &dyn Fn() -> bool,
+    ) -> Result<(), Refusal> {
+        if (self.delivery.inner_call)(call, self, sent_as, take_turn) { Ok(()) } else { Err(Refusal::Full) }
     }
 
     /// Sends a batch that was admitted; gives its messages back if the receiver's thread has ended meanwhile.
@@ -288,10 +298,19 @@ impl<M: Payload> Endpoint<M> {
 
     /// Tells the instance to end, after the mail that came before.
     pub(crate) fn stop(&self, way: Way) {
-        // An order is never given back. If it comes too late, the instance has ended, as was asked for.
+        self.order(way, Order::End);
+    }
+
+    /// Tells the instance to build its state afresh, after the mail that came before.
+    pub(crate) fn reset(&self, way: Way) {
+        self.order(way, Order::Reset);
+    }
+
+    fn order(&self, way: Way, order: Order) {
+        // An order is never given back. If it comes too late, the instance has ended, and its state with it.
         // The orders for the inner queue lie in the mailbox, and this comes behind them.
         let way = if self.mailbox.inner.is_some() { Way::There } else { way };
-        let _ = self.deliver(way, Mail::order(self.slot, Order::End));
+        let _ = self.deliver(way, Mail::order(self.slot, order));
     }
 
     /// Does what `deliver` does, for a batch.

@@ -6,6 +6,7 @@
 
 use std::rc::Rc;
 
+use crate::mailbox::parked::Park;
 use crate::sys::alarm::{clear_alarm, set_alarm};
 use crate::sys::frame::{self, Frame};
 use crate::thread::local::{Elsewhere, Local};
@@ -51,6 +52,7 @@ pub(crate) fn end_later(local: &Local, guard: ThreadGuard) {
 /// Makes the thread an actor thread again: it comes back from its own code.
 fn return_from_own_code(local: &Local) {
     if let Some(Elsewhere { stands, rests, alarm }) = local.borrowed.elsewhere.take() {
+        local.mailbox.parked.end(Park::Idle);
         if let Some(alarm) = alarm {
             clear_alarm(alarm);
         }
@@ -81,6 +83,7 @@ fn leave_for_own_code(local: &Local) {
         parker.retract();
     }
     local.borrowed.elsewhere.set(Some(Elsewhere { stands, rests, alarm }));
+    local.mailbox.parked.begin(Park::Idle);
     let is_over = local.ending.get() && local.is_empty();
     if !stands && !is_over {
         parker.notify();
