@@ -4,6 +4,7 @@ mod auto_traits;
 #[cfg(feature = "testing")]
 mod doubles;
 mod errors;
+mod examples;
 mod handles;
 mod map;
 // It has items that are reachable from outside.

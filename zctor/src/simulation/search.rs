@@ -119,6 +119,7 @@ impl Search {
     /// Sets the seeds; 0 to 999 by default.
     ///
     /// The environment comes first: `ZCTOR_SEED=4711` runs that one alone, and `ZCTOR_SEEDS=100000` as many from 0 on.
+    /// The search panics if one of them is no whole number.
     ///
     /// ```
     /// let summary = zctor::simulation::simulate(|_| Ok(())).seeds(0..10).outcome().unwrap();
@@ -221,7 +222,11 @@ impl Search {
     }
 
     fn seeds_to_run(&self) -> Range<u64> {
-        let number = |name| std::env::var(name).ok().and_then(|text| text.trim().parse::<u64>().ok());
+        let number = |name| {
+            let text = std::env::var(name).ok()?;
+            let number = text.trim().parse::<u64>();
+            Some(number.unwrap_or_else(|_| panic!("{name} must be a whole number, and is `{text}`")))
+        };
         match (number("ZCTOR_SEED"), number("ZCTOR_SEEDS")) {
             (Some(seed), _) => seed..seed.saturating_add(1),
             (None, Some(seeds)) => 0..seeds,
