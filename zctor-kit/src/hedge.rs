@@ -50,7 +50,7 @@ pub fn hedge<R, F>(patience: Duration, calls: impl IntoIterator<Item = F>) -> Re
 where
     F: FnOnce() -> Pending<R>,
 {
-    let mut calls = calls.into_iter();
+    let mut calls = calls.into_iter().fuse();
     let mut replies = first([]);
     let mut failed = CallError::NoReply { message: "a hedge without a call" };
     loop {

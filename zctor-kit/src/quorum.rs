@@ -5,7 +5,7 @@ use std::fmt;
 
 use zctor::{CallError, Pending, first};
 
-/// Waits for `needed` good replies, and gives them in the order in which they came.
+/// Waits for `needed` good replies, and gives them as they come: of replies that are there at the same look, the one of the earlier call comes first.
 ///
 /// The calls that have not ended then are given up: those that no handler has begun are skipped. So are those that are
 /// left when so many have failed that the quorum cannot be reached. To let all of them run, [`detach`](Pending::detach)

@@ -137,7 +137,7 @@ pub struct ThreadStats {
     /// No message has a time stamp. The number comes from earlier looks: it is right to within the time between two
     /// calls of [`ActorEngine::stats`](crate::ActorEngine::stats), and zero at the first.
     pub oldest: Duration,
-    /// Messages that have come since it started.
+    /// Messages that have come since it started. In the moment in which the thread takes some in, they count twice.
     pub accepted: u64,
     /// Messages of those that it is done with: handled, panicked, passed on to other threads, or lost.
     pub done: u64,

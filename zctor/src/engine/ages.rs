@@ -31,6 +31,10 @@ impl Ages {
         while looks.front().is_some_and(|look| look.accepted <= done) {
             looks.pop_front();
         }
+        // A look counts mail twice that is just being taken in. What it counted too much had not come by then.
+        while looks.back().is_some_and(|look| look.accepted > accepted) {
+            looks.pop_back();
+        }
         if accepted <= done {
             return Duration::ZERO;
         }
@@ -72,6 +76,15 @@ mod tests {
         assert_eq!(look(40, 9, 5), ms(20), "the sixth is the oldest: it was there at 20");
         assert_eq!(look(50, 9, 9), ms(0));
         assert_eq!(look(60, 10, 9), ms(0));
+    }
+
+    #[test]
+    fn a_look_that_counted_too_many_makes_nothing_older() {
+        let (mut ages, start) = (Ages::default(), now());
+        let mut look = |at, accepted, done| ages.look(THREAD, start + Duration::from_millis(at), accepted, done);
+        look(0, 2_000, 0);
+        look(1, 1_000, 1_000);
+        assert_eq!(look(60_000, 1_001, 1_000), Duration::ZERO);
     }
 
     #[test]

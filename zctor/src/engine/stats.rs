@@ -50,10 +50,11 @@ fn running(state: &State) -> Vec<Arc<Mailbox>> {
 
 pub(super) fn thread_stats(core: &Core, mailbox: &Mailbox) -> ThreadStats {
     let meter = &mailbox.meter;
+    // Before the clock is read, so that all that is counted had come by then.
+    let (accepted, done) = mailbox.flow();
     // The clock is read after the look, and at once.
     let (look, at) = (mailbox.parked.look(), now());
     let (idle, waiting) = mailbox.parked.until(&look, at);
-    let (accepted, done) = mailbox.flow();
     ThreadStats {
         thread: mailbox.thread,
         name: mailbox.name.clone(),
@@ -106,6 +107,35 @@ fn each_instance(mailbox: &Mailbox, mut each: impl FnMut(InstanceReport)) {
 
 /// Adds what the instances of one thread have done.
 fn add_thread(types: &mut BTreeMap<&'static str, TypeStats>, mailbox: &Mailbox) {
+    let mut ended = mailbox.roster.ended();
+    let mut living = living_types(mailbox);
+    // An instance that ended between the two looks is in neither of them, or in both. So they are taken again, but not
+    // without end: under a storm of ends the row is as of about now.
+    for _ in 0..8 {
+        let again = mailbox.roster.ended();
+        if again == ended {
+            break;
+        }
+        (ended, living) = (again, living_types(mailbox));
+    }
+    if let [alone] = &mut living[..] {
+        // All that lies in the mailbox is for this type.
+        alone.queued = alone.queued.max(mailbox.load());
+    }
+    for row in living {
+        let sum = types.entry(row.message).or_insert_with(|| TypeStats::new(row.message));
+        sum.instances += row.instances;
+        sum.queued += row.queued;
+        sum.handled += row.handled;
+        sum.panicked += row.panicked;
+    }
+    for (name, ended) in ended {
+        add_ended(types, name, ended);
+    }
+}
+
+/// What the living instances of one thread have done, by type.
+fn living_types(mailbox: &Mailbox) -> Vec<TypeStats> {
     // Few types live on a thread, and neighbours are often of one type.
     let mut living: Vec<TypeStats> = Vec::new();
     each_instance(mailbox, |InstanceReport { message, handled, panicked, left, .. }| {
@@ -119,20 +149,7 @@ fn add_thread(types: &mut BTreeMap<&'static str, TypeStats>, mailbox: &Mailbox) 
         row.handled += handled;
         row.panicked += panicked;
     });
-    if let [alone] = &mut living[..] {
-        // All that lies in the mailbox is for this type.
-        alone.queued = alone.queued.max(mailbox.load());
-    }
-    for row in living {
-        let sum = types.entry(row.message).or_insert_with(|| TypeStats::new(row.message));
-        sum.instances += row.instances;
-        sum.queued += row.queued;
-        sum.handled += row.handled;
-        sum.panicked += row.panicked;
-    }
-    for (name, ended) in mailbox.roster.ended() {
-        add_ended(types, name, ended);
-    }
+    living
 }
 
 /// Adds what instances had done that have ended.

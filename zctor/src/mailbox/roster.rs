@@ -51,7 +51,7 @@ struct Members {
 }
 
 /// What instances had done that have ended.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct EndedTotals {
     pub(crate) instances: u64,
     pub(crate) handled: u64,

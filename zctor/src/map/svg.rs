@@ -84,5 +84,7 @@ fn boxed(class: &str, waits: bool, rect: &Rect, title: &str, lines: &[String]) -
 }
 
 fn escaped(text: &str) -> String {
+    // XML has no way to write most control characters.
+    let text = text.replace(char::is_control, " ");
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }

@@ -14,9 +14,11 @@ use crate::sys::awaited::Awaited;
 use crate::sys::clock::{deadline, now};
 use crate::sys::frame::Frame;
 use crate::sys::runtime::assert_may_block;
+use crate::sys::spin::Spin;
 use crate::thread::wait::wait;
 
-/// Waits for the first of several replies, and then for the next ones, in the order in which they come.
+/// Waits for the first of several replies, and then for the next ones, as they come. Of replies that are there at the
+/// same look, the one that was given first comes first.
 ///
 /// The replies are those of calls that are on their way already. What this gives can be waited for, awaited, or piped.
 /// Dropping it gives up the calls that have not ended, as a dropped [`Pending`] does: those that no handler has begun
@@ -57,7 +59,7 @@ pub fn first<R>(replies: impl IntoIterator<Item = Pending<R>>) -> First<R> {
     First { given: replies.len(), replies }
 }
 
-/// Several replies on their way, of which the earliest comes first: see [`first`].
+/// Several replies on their way, which are taken as they come: see [`first`].
 ///
 /// It has three ways to take the next reply: [`wait`](First::wait), [`wait_timeout`](First::wait_timeout), and
 /// `.await` on `&mut` of it. Each gives the index of the reply among those that [`first`] was given, with the outcome
@@ -236,6 +238,10 @@ impl<R> Awaited for First<R> {
 
     fn poll(&mut self, waker: &Waker) -> Option<Self::Output> {
         self.take(|reply| reply.look(waker))
+    }
+
+    fn spin(&self) -> Spin {
+        self.replies.iter().find_map(|(_, reply)| reply.spin()).unwrap_or_default()
     }
 
     fn callee(&self) -> Option<(&'static str, ThreadId)> {

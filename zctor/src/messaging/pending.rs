@@ -20,6 +20,7 @@ use crate::sys::clock::{deadline, now};
 use crate::sys::frame::Frame;
 use crate::sys::runtime::assert_may_block;
 use crate::sys::simulated::look;
+use crate::sys::spin::Spin;
 use crate::thread::carried;
 use crate::thread::wait::wait;
 
@@ -339,6 +340,14 @@ impl<R> Pending<R> {
             self.state.replace(State::Sent(sent));
         }
         outcome
+    }
+
+    /// How a thread outside spins while it waits for this; `None` if nothing is on its way.
+    pub(super) fn spin(&self) -> Option<Spin> {
+        match &*self.state.borrow() {
+            State::Sent(sent) => Some(sent.call.spin()),
+            State::Refused(_) | State::Taken => None,
+        }
     }
 
     /// For the statistics.
