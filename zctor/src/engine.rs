@@ -807,8 +807,11 @@ impl ActorEngine {
     /// Begins a [`shutdown`](ActorEngine::shutdown) and gives it as a future, for code that must not block, such as a
     /// task on an executor.
     ///
-    /// The shutdown has begun when this returns, and goes on whether the future is awaited or not. Then the engine can
-    /// be dropped without a wait.
+    /// The shutdown has begun when this returns, and goes on whether the future is awaited or not. Once it is ready,
+    /// the engine can be dropped without a wait.
+    ///
+    /// A drop of the engine before the shutdown has ended waits for up to 5 seconds, on the thread that drops it. To give
+    /// up after a time, use [`shutdown_timeout_async`](ActorEngine::shutdown_timeout_async), and no timeout around this.
     ///
     /// # Errors
     /// In the future, as [`shutdown`](ActorEngine::shutdown). A handler that polls it gets
