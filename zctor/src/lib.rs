@@ -178,7 +178,7 @@ pub use engine::{ActorEngine, EngineBuilder};
 pub use error::{BoxError, CallError, Refused, SendError, ShutdownError, SpawnError, StopError, WatchError};
 pub use event::{AfterPanic, DeadLetter, End, Ended, PanicEvent, PanicOrigin, Restarted, Undelivered};
 pub use id::{InstanceId, ThreadId};
-pub use mailbox::inner::Inner;
+pub use mailbox::inner_bound::Inner;
 pub use mailbox::permits::Overflow;
 pub use messaging::broadcast::{Pendings, Replies};
 pub use messaging::first::{First, first};

@@ -9,7 +9,7 @@ use std::sync::atomic::Ordering;
 
 use crate::engine::core::{Core, State};
 use crate::mailbox::Mailbox;
-use crate::mailbox::inner::InnerQueue;
+use crate::mailbox::inner_bound::InnerQueue;
 use crate::mailbox::permits::Permits;
 use crate::mailbox::roster::EndedTotals;
 use crate::report::instances::InstanceStats;

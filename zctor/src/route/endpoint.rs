@@ -9,7 +9,7 @@ use crate::event::{End, Undelivered};
 use crate::id::{Birth, InstanceId, Slot};
 use crate::mailbox::Mailbox;
 use crate::mailbox::envelope::{Envelope, Undeliverable};
-use crate::mailbox::inner::{Inner, InnerQueue, Same};
+use crate::mailbox::inner_bound::{Inner, InnerQueue, Same};
 use crate::mailbox::mail::{Mail, Order, SentAs};
 use crate::mailbox::permits::Permits;
 use crate::reply::cancellation::Cancellation;
