@@ -242,6 +242,22 @@ fn a_handler_may_wait_for_lower_depths_only_and_its_time_leaves_the_calls_on_the
     });
 }
 
+#[test]
+fn of_replies_that_are_there_the_one_that_was_given_first_comes_first() {
+    bounded(|| {
+        let (_engine, echoes) = echoes(2);
+        let gate = Gate::new();
+        let answered_last = echoes[0].non_blocking().hold(gate.clone(), 1);
+        let answered_first = echoes[1].non_blocking().echo(2);
+        assert_eq!(echoes[1].handled(), Ok(1)); // behind its answer
+        gate.open();
+        assert_eq!(echoes[0].handled(), Ok(1));
+        let mut replies = first([answered_last, answered_first]);
+        assert_eq!(replies.wait(), Ok(Some((0, Ok(1)))));
+        assert_eq!(replies.wait(), Ok(Some((1, Ok(2)))));
+    });
+}
+
 /// Every reply is taken once, whatever the order in which they come and the way in which they are waited for.
 #[test]
 fn every_reply_of_a_storm_is_taken_once() {

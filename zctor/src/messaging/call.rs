@@ -145,7 +145,7 @@ fn start<'a, M: Payload, R: 'static>(
         }
         if chosen.entry != Entry::Inner {
             chosen.endpoint().call(chosen.way, &mut call, chosen.sent_as());
-        } else if let Err(refusal) = chosen.endpoint().call_inner(&mut call, chosen.sent_as(), &|| chosen.take_turn()) {
+        } else if let Err(refusal) = chosen.endpoint().call_inner(&mut call, chosen.sent_as(), &|| chosen.move_turn()) {
             return Err(target.call_error(refusal));
         }
         let Some(Call { message, .. }) = &call else { return Ok((receiver, chosen)) };

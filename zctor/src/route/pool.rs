@@ -190,6 +190,18 @@ impl<M: Payload> Pool<M> {
         places.version() < self.version()
     }
 
+    /// Chooses among the places, and again if they are stale by then.
+    #[inline]
+    pub(super) fn choose<T>(&self, choice: impl Fn(&Places<M>) -> T) -> (Guard<Arc<Places<M>>>, T) {
+        loop {
+            let places = self.places.load();
+            let chosen = choice(&places);
+            if !self.is_stale(&places) {
+                return (places, chosen);
+            }
+        }
+    }
+
     /// Why no instance was found.
     pub(crate) fn nobody(&self) -> Refusal {
         if self.edge.is_open() { Refusal::NotRegistered } else { Refusal::Stopped }
@@ -372,7 +384,7 @@ impl<'a, M: Payload> Chosen<'a, M> {
     }
 
     /// Moves the turn on to this instance, if that is still to be done; `false` if another sender has moved it.
-    pub(crate) fn take_turn(&self) -> bool {
+    pub(crate) fn move_turn(&self) -> bool {
         let (Some((turn, from)), Found::Place(places, index)) = (self.turn, &self.found) else { return true };
         let to = places[*index].number;
         // Relaxed: the turn orders nothing but itself. A pool of one leaves it as it is.

@@ -132,16 +132,10 @@ impl<M: Payload> Pool<M> {
     /// The substitute for an ended instance: it takes over a message sent in turn. Substitutes have a turn of their
     /// own; the pool's turn stays as it is, since the message was counted there when it was sent.
     pub(crate) fn substitute(&self) -> Option<(Arc<Endpoint<M>>, Way)> {
-        loop {
-            let places = self.places.load();
-            let found = next_open(&places, self.substitutes.load(Ordering::Relaxed));
-            if self.is_stale(&places) {
-                continue;
-            }
-            let (index, way) = found?;
-            self.substitutes.store(places[index].number, Ordering::Relaxed);
-            return Some((Arc::clone(&places[index].endpoint), way));
-        }
+        let (places, found) = self.choose(|places| next_open(places, self.substitutes.load(Ordering::Relaxed)));
+        let (index, way) = found?;
+        self.substitutes.store(places[index].number, Ordering::Relaxed);
+        Some((Arc::clone(&places[index].endpoint), way))
     }
 }
 
