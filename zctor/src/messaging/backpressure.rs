@@ -8,7 +8,7 @@ use crate::error::Refusal;
 use crate::id::Slot;
 use crate::mailbox::Mailbox;
 use crate::mailbox::permits::{Overflow, Permits, Ticket};
-use crate::messaging::binding::Binding;
+use crate::messaging::binding::Among;
 use crate::messaging::target::Target;
 use crate::route::endpoint::Endpoint;
 use crate::route::payload::Payload;
@@ -110,7 +110,7 @@ impl<'t, 'a, M: Payload> PermitWait<'t, 'a, M> {
 
     /// Adds the mailboxes that are not known yet: the pool may have changed since the last look.
     fn find_mailboxes(&mut self, chosen: &Chosen<'a, M>) {
-        let any_will_do = matches!((self.target.binding, self.key), (Binding::Turn(_) | Binding::LeastLoaded, None));
+        let any_will_do = matches!((self.target.among, self.key), (Among::Turn | Among::LeastLoaded, None));
         let mailboxes = match self.target.pool {
             Some(pool) if any_will_do => pool.bounded(),
             _ => {
