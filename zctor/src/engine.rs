@@ -12,6 +12,7 @@ pub(crate) mod actor_thread;
 mod ages;
 pub(crate) mod core;
 pub(crate) mod handle;
+mod handlings;
 pub(crate) mod here;
 mod parent;
 pub(crate) mod registry;

@@ -186,7 +186,7 @@ pub use messaging::pending::Pending;
 pub use reply::reply_to::ReplyTo;
 pub use report::instances::{BackingOff, InstanceStats};
 pub use report::types::{DeadLetterCounts, RefusalCounts, TimeoutCounts, TypeStats};
-pub use report::waits::{WaitForest, WaitRoot, WaitingHandler};
+pub use report::waits::{OutsideCaller, WaitForest, WaitRoot, WaitingCaller, WaitingHandler};
 pub use report::{EarlierReport, InstanceReport, Report, RoomStats, RunningInstance, Stats, ThreadStats, Wait};
 pub use route::payload::{Deferred, Prompt};
 pub use sys::clock::now;

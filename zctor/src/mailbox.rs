@@ -28,6 +28,7 @@ pub(crate) mod parked;
 pub(crate) mod permits;
 pub(crate) mod roster;
 mod tally;
+pub(crate) mod waits;
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -38,7 +39,7 @@ use std::sync::atomic::Ordering;
 use crate::event::{PanicEvent, Undelivered};
 use crate::id::{InstanceId, ThreadId};
 use crate::mailbox::buffers::Buffers;
-use crate::mailbox::counters::{Meter, Waits};
+use crate::mailbox::counters::Meter;
 use crate::mailbox::edge::Edge;
 use crate::mailbox::envelope::Undeliverable;
 use crate::mailbox::inner_bound::{Added, Inner, InnerQueue, Same};
@@ -46,6 +47,7 @@ use crate::mailbox::mail::{Mail, MailContents};
 use crate::mailbox::parked::Parked;
 use crate::mailbox::permits::Permits;
 use crate::mailbox::roster::Roster;
+use crate::mailbox::waits::{Waiter, Waits};
 use crate::sys::frame;
 use crate::sys::park::Parker;
 use crate::sys::sync::{AtomicU64, AtomicUsize, Mutex, lock, queue};
@@ -67,7 +69,7 @@ pub(crate) struct Mailbox {
     /// The instances that live on the thread.
     pub(crate) roster: Roster,
     pub(crate) buffers: Buffers,
-    pub(crate) waits: Waits,
+    pub(crate) waits: Waits<Waiter>,
     sender: queue::Sender<Mail>,
     receiver: queue::Receiver<Mail>,
     /// How many messages lie in batches in the queue, beyond the one that each batch counts for in the queue's length.

@@ -80,9 +80,13 @@ impl<M: Message> Context<M> {
         self.shared.endpoint.id()
     }
 
-    /// The scheduling point of a handler that is about to begin.
+    /// A handler is about to begin. If it may wait, its variant is noted: each wait says what it is in. Here is also the
+    /// scheduling point of the handler.
     #[inline(always)]
-    pub(super) fn begins<'a>(&self, message: impl FnOnce() -> Option<&'a M>) {
+    pub(super) fn begins<'a>(&self, message: impl Fn() -> Option<&'a M>) {
+        if M::CALL_DEPTH > 0 {
+            self.local.variant.set(message().map(Message::variant));
+        }
         let thread = self.local.mailbox.thread.index() as u64;
         let variant = || message().map_or("_", Message::variant);
         point(thread, || format!("{} begins {}::{}", self.instance_id(), M::name(), variant()));

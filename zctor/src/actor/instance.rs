@@ -209,6 +209,8 @@ where
         let meter = &local.mailbox.meter;
         count_taken(account, meter);
         let mut slot = ReplySlot::Here(reply);
+        // The caller's, which goes on after this.
+        let variant = if M::CALL_DEPTH > 0 { local.variant.get() } else { None };
         let outcome = self.work(local, deadline, |state, ctx| {
             // Out of the caller's place where the handler begins: see `route/contents.rs`.
             ctx.begins(|| message.as_ref());
@@ -216,6 +218,9 @@ where
                 double::dispatch(message, state, ctx, &mut slot);
             }
         });
+        if M::CALL_DEPTH > 0 {
+            local.variant.set(variant);
+        }
         match outcome {
             // The caller learns of the panic from the return value.
             Some(Err(text)) => OnTheSpot::FollowUp(FollowUp { callee: self, panic: Some(text) }),
@@ -234,7 +239,7 @@ where
             return;
         }
         self.common.phase.set(Phase::Live);
-        match self.work(local, None, M::__on_start) {
+        match self.work_as_hook(local, M::__on_start) {
             Some(Err(text)) => self.cannot_start(local, &text),
             _ => self.fulfil(local, Origin::Start),
         }

@@ -14,6 +14,7 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use crate::engine::ages::Ages;
+use crate::engine::handlings::Handlings;
 use crate::error::ShutdownError;
 use crate::id::ThreadId;
 use crate::mailbox::Mailbox;
@@ -38,6 +39,7 @@ pub(crate) struct Core {
     watchers: AtomicUsize,
     /// The looks at the threads that the statistics have taken.
     pub(super) ages: Mutex<Ages>,
+    pub(super) handlings: Mutex<Handlings>,
     pub(super) state: Monitor<State>,
 }
 
@@ -86,6 +88,7 @@ impl Core {
             name,
             watchers: AtomicUsize::new(0),
             ages: Mutex::default(),
+            handlings: Mutex::default(),
             state: Monitor::default(),
         })
     }

@@ -11,6 +11,8 @@ use std::task::Waker;
 use std::time::Duration;
 
 use crate::mailbox::dead_letters::Losses;
+use crate::mailbox::waits::Waits;
+use crate::sys::spawn::ThreadName;
 use crate::sys::spin::Spin;
 use crate::sys::sync::{AtomicU8, Mutex, fence, lock};
 use crate::sys::unwind::{ignoring_panic, wake};
@@ -27,6 +29,8 @@ pub(crate) struct Edge {
     pub(crate) spin: Spin,
     /// The wakers of callers that wait for a reply from this engine, to be woken if threads are abandoned.
     waiters: Mutex<Waiters>,
+    /// The threads outside that wait for a reply from this engine, for the statistics.
+    pub(crate) callers: Waits<ThreadName>,
 }
 
 impl Edge {
@@ -42,6 +46,7 @@ impl Edge {
             default_deadline,
             spin: Spin::default(),
             waiters: Mutex::default(),
+            callers: Waits::default(),
         }
     }
 

@@ -16,7 +16,7 @@ use crate::id::{InstanceId, Slot, ThreadId};
 use crate::mailbox::counters::{Account, BLOCK, Block, account};
 use crate::mailbox::panic_inbox::PanicInbox;
 use crate::report::instances::BackingOff;
-use crate::report::{InstanceReport, RunningInstance};
+use crate::report::{InstanceReport, NamedInstance};
 use crate::sys::sync::{Mutex, lock};
 use crate::sys::unwind::{ignoring_panic, wake};
 use crate::sys::waiters::Waiters;
@@ -188,26 +188,45 @@ impl Roster {
     }
 
     /// The instance in a slot, if it lives there still.
-    pub(crate) fn find(&self, slot: Slot) -> Option<RunningInstance> {
+    pub(crate) fn find(&self, slot: Slot) -> Option<NamedInstance> {
         let message = lock(&self.members).name(slot)?;
-        Some(RunningInstance { instance: self.id(slot), message })
+        Some(NamedInstance { instance: self.id(slot), message })
+    }
+
+    /// As `find`, and how many messages the instance is done with.
+    pub(crate) fn find_with_done(&self, slot: Slot) -> Option<(NamedInstance, u64)> {
+        let members = lock(&self.members);
+        let message = members.name(slot)?;
+        let done = members.account(slot)?.done();
+        Some((NamedInstance { instance: self.id(slot), message }, done))
+    }
+
+    /// The one instance of a type on this thread, if there is just one and the thread has few slots.
+    pub(crate) fn only(&self, message: &'static str) -> Option<InstanceId> {
+        let members = lock(&self.members);
+        let few = (0..members.occupants.len().min(BLOCK)).filter(|index| members.name_at(*index) == Some(message));
+        let mut all = few.filter(|_| members.occupants.len() <= BLOCK);
+        let (index, None) = (all.next()?, all.next()) else { return None };
+        let slot = Slot { index: index as u32, generation: 0 };
+        let generation = members.blocks.first()?.account(slot).generation.load(Ordering::Relaxed);
+        Some(self.id(Slot { generation, ..slot }))
     }
 
     /// Notes that the thread is abandoned; gives the instances that still live there.
-    pub(crate) fn abandon(&self) -> Vec<RunningInstance> {
+    pub(crate) fn abandon(&self) -> Vec<NamedInstance> {
         let mut members = lock(&self.members);
         members.abandoned = true;
         let there = (0..members.occupants.len()).filter_map(|index| {
             let message = members.name_at(index)?;
             let slot = Slot { index: index as u32, generation: 0 };
             let generation = members.blocks.get(Block::number(slot))?.account(slot).generation.load(Ordering::Relaxed);
-            Some(RunningInstance { instance: self.id(Slot { generation, ..slot }), message })
+            Some(NamedInstance { instance: self.id(Slot { generation, ..slot }), message })
         });
         there.collect()
     }
 
     /// Reads the accounts of instances.
-    pub(crate) fn reports(&self, instances: &[RunningInstance]) -> Vec<InstanceReport> {
+    pub(crate) fn reports(&self, instances: &[NamedInstance]) -> Vec<InstanceReport> {
         let members = lock(&self.members);
         instances.iter().map(|one| members.report(one.instance.slot, one.instance, one.message)).collect()
     }

@@ -117,6 +117,8 @@ pub(crate) struct Local {
     pub(super) budgets: Budgets,
     /// Of the calls being handled here that their callers can give up, the innermost, and the instance that handles it.
     caller: Cell<Option<(Slot, Arc<dyn Caller>)>>,
+    /// The variant that the innermost handler which may wait handles.
+    pub(crate) variant: Cell<Option<&'static str>>,
     /// Values that the layers above keep here.
     pub(crate) kept: Kept,
 }
@@ -135,6 +137,7 @@ impl Local {
             borrowed: Borrowed::default(),
             budgets: Budgets::new(),
             caller: Cell::new(None),
+            variant: Cell::new(None),
             kept,
         }
     }

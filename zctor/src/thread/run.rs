@@ -194,7 +194,7 @@ fn rest(local: &Local) {
 pub(super) fn parked(local: &Local, park: Park, until: Option<Instant>) {
     local.mailbox.parked.begin(park);
     local.mailbox.parker.park(until);
-    local.mailbox.parked.end(park);
+    local.mailbox.parked.end(park, local.mailbox.meter.done());
 }
 
 /// Waits by `f`. If `rests` says that the thread has nothing to do meanwhile, it counts as at rest until `f` returns.
