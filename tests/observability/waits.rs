@@ -346,9 +346,9 @@ fn a_wait_for_another_engine_is_listed_in_both() {
         let (there, here) = (ActorEngine::new(), ActorEngine::new());
         let database: DatabaseClient = there.start(DatabaseMessage::actor(|| Database)).expect("it starts");
         let fan: FanClient = here.start_on(ActorThread::named("fan"), FanMessage::actor(|| Fan)).expect("it starts");
-        let (opened, gate) = (Gate::new(), Gate::new());
-        opened.open();
+        let gate = Gate::new();
         fan.send(FanMessage::One(database.clone(), gate.clone())).expect("it lives");
+        gate.await_arrivals(1);
         let forest = waits(&here, 1, 0);
         assert!(forest.roots[0].is_elsewhere, "{forest}");
         assert!(

@@ -1,6 +1,8 @@
 //! Statistics of a running engine, and the report of a shutdown.
 
 pub(crate) mod instances;
+pub(crate) mod running;
+pub(crate) mod slow;
 pub(crate) mod types;
 pub(crate) mod waits;
 
@@ -9,8 +11,9 @@ use std::time::Duration;
 
 use crate::id::{InstanceId, ThreadId};
 use crate::report::instances::BackingOff;
+use crate::report::running::{RunningInstance, Wait};
 use crate::report::types::TypeStats;
-use crate::report::waits::{Link, OutsideCaller, Typed, WaitForest};
+use crate::report::waits::{Link, OutsideCaller, WaitForest};
 
 /// What an engine was doing when [`ActorEngine::stats`](crate::ActorEngine::stats) was called.
 ///
@@ -263,92 +266,6 @@ pub struct RoomStats {
     pub taken: usize,
     /// The number of senders that wait for room.
     pub waiting: usize,
-}
-
-/// An instance whose code runs, in [`ThreadStats`].
-///
-/// ```
-/// use zctor::ActorEngine;
-///
-/// let stats = ActorEngine::new().stats();
-/// assert!(stats.threads.iter().all(|thread| thread.runs.is_none()));
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct RunningInstance {
-    /// The id of the instance.
-    pub instance: InstanceId,
-    /// The name of the message type that it handles.
-    pub message: &'static str,
-    /// The variant of the message that it handles, if that is known: if all messages on its thread are calls of threads
-    /// and handlers that wait, and those for this instance are of one variant.
-    pub variant: Option<&'static str>,
-    /// For how long it has run, at least, without the time for which it waited.
-    ///
-    /// No handler reads a clock for it. It is known if nothing else was handled since the thread last woke up, to within
-    /// a millisecond or two. Otherwise it comes from earlier looks, to within the time between two calls of
-    /// [`ActorEngine::stats`](crate::ActorEngine::stats).
-    pub lasted: Duration,
-}
-
-impl fmt::Display for RunningInstance {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", Typed(self.message, self.variant), self.instance)
-    }
-}
-
-/// An instance and the name of its message type.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct NamedInstance {
-    pub(crate) instance: InstanceId,
-    pub(crate) message: &'static str,
-}
-
-impl fmt::Display for NamedInstance {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "`{}` {}", self.message, self.instance)
-    }
-}
-
-/// A handler that waits for a reply, in [`ThreadStats`].
-///
-/// ```
-/// use zctor::ActorEngine;
-///
-/// let stats = ActorEngine::new().stats();
-/// assert!(stats.threads.iter().all(|thread| thread.waits.is_empty()));
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Wait {
-    /// The instance that waits.
-    pub instance: InstanceId,
-    /// The name of the message type that the waiting instance handles.
-    pub message: &'static str,
-    /// The variant of the message that it handles; `None` in `on_start` and `on_stop`.
-    pub variant: Option<&'static str>,
-    /// The name of the message type whose reply it waits for.
-    pub callee: &'static str,
-    /// The variant that it has called, if it waits in the call itself. A wait for a [`Pending`](crate::Pending) does not
-    /// know it.
-    pub callee_variant: Option<&'static str>,
-    /// The instance that it has called. For a wait for a [`Pending`](crate::Pending) it is known if the thread hosts few
-    /// instances, and one alone of that type.
-    pub callee_instance: Option<InstanceId>,
-    /// The thread that the reply must come from.
-    pub on: ThreadId,
-    /// Whether that is a thread of another engine, which has numbers of its own.
-    pub is_elsewhere: bool,
-    /// For how long it has waited.
-    pub lasted: Duration,
-}
-
-impl fmt::Display for Wait {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (waiter, callee) = (Typed(self.message, self.variant), Typed(self.callee, self.callee_variant));
-        write!(f, "{waiter} {} waits for {callee} on thread {}", self.instance, self.on)?;
-        if self.is_elsewhere { f.write_str(" of another engine") } else { Ok(()) }
-    }
 }
 
 /// What became of all accepted messages, as [`ActorEngine::shutdown`](crate::ActorEngine::shutdown) reports it.

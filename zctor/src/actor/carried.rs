@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::actor::context::Context;
 use crate::client::message::Message;
-use crate::report::NamedInstance;
+use crate::report::running::NamedInstance;
 use crate::thread::beside;
 use crate::thread::carried::{self, Home};
 

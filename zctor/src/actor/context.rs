@@ -92,6 +92,13 @@ impl<M: Message> Context<M> {
         point(thread, || format!("{} begins {}::{}", self.instance_id(), M::name(), variant()));
     }
 
+    /// Whether the edge allows that the next message of a batch is handled.
+    #[inline(always)]
+    pub(super) fn may_begin<'a>(&self, message: impl FnOnce() -> Option<&'a M>) -> bool {
+        let (mailbox, shared) = (&*self.local.mailbox, &self.shared);
+        mailbox.edge.is_plain() || mailbox.heed(shared.endpoint.slot, shared.account(), message().map(M::variant))
+    }
+
     /// Gives a client bound to this very instance, to pass on to others.
     pub fn me(&self) -> M::Client {
         let endpoint = Arc::clone(&self.shared.endpoint);

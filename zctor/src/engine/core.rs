@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 
 use crate::engine::ages::Ages;
 use crate::engine::handlings::Handlings;
+use crate::engine::watch::Watch;
 use crate::error::ShutdownError;
 use crate::id::ThreadId;
 use crate::mailbox::Mailbox;
@@ -40,6 +41,8 @@ pub(crate) struct Core {
     /// The looks at the threads that the statistics have taken.
     pub(super) ages: Mutex<Ages>,
     pub(super) handlings: Mutex<Handlings>,
+    /// The watcher over slow handlers.
+    pub(super) slow: Monitor<Watch>,
     pub(super) state: Monitor<State>,
 }
 
@@ -89,6 +92,7 @@ impl Core {
             watchers: AtomicUsize::new(0),
             ages: Mutex::default(),
             handlings: Mutex::default(),
+            slow: Monitor::default(),
             state: Monitor::default(),
         })
     }

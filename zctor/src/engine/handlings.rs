@@ -49,6 +49,11 @@ impl Handlings {
         }
     }
 
+    /// The handler that runs on a thread, as the last look found it first.
+    pub(super) fn sight(&self, thread: ThreadId) -> Option<Sight> {
+        self.0.get(&thread).map(|seen| seen.first)
+    }
+
     /// Forgets the threads that run no more.
     pub(super) fn keep(&mut self, runs: impl Fn(ThreadId) -> bool) {
         self.0.retain(|thread, _| runs(*thread));

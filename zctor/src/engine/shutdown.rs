@@ -17,13 +17,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::engine::core::{Core, EnginePhase, RunningThread, State};
-use crate::engine::stats;
+use crate::engine::{slow, stats};
 use crate::error::ShutdownError;
 use crate::event::{End, Ended};
 use crate::id::Slot;
 use crate::mailbox::Mailbox;
 use crate::mailbox::mail::{Mail, Order};
-use crate::report::{InstanceReport, NamedInstance, Report};
+use crate::report::running::NamedInstance;
+use crate::report::{InstanceReport, Report};
 use crate::sys::clock::{deadline, now};
 use crate::sys::frame::{Frame, is_engines_own};
 use crate::sys::spawn::{Started, join_aside, let_others_run, start_thread};
@@ -137,7 +138,8 @@ fn finish_shutdown(core: &Arc<Core>) {
             divert(mailbox, &**core, mail);
         }
     }
-    join(core, ended);
+    let watcher = slow::close(core);
+    join(core, ended.into_iter().chain(watcher).collect());
     // Each instance of an abandoned thread is on its roster still, or has been reported by now.
     let living: Vec<_> = abandoned.iter().map(|running| running.mailbox.roster.abandon()).collect();
     for NamedInstance { instance, message } in living.iter().flatten().copied() {

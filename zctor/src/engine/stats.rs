@@ -15,9 +15,10 @@ use crate::mailbox::inner_bound::InnerQueue;
 use crate::mailbox::permits::Permits;
 use crate::mailbox::roster::EndedTotals;
 use crate::report::instances::InstanceStats;
+use crate::report::running::RunningInstance;
 use crate::report::types::TypeStats;
 use crate::report::waits::OutsideCaller;
-use crate::report::{InstanceReport, RunningInstance, Stats, ThreadStats};
+use crate::report::{InstanceReport, Stats, ThreadStats};
 use crate::sys::clock::now;
 use crate::sys::sync::lock;
 
@@ -73,7 +74,7 @@ pub(super) fn threads(core: &Core, mailboxes: &[Arc<Mailbox>]) -> (Vec<ThreadSta
     }
     let variants: Vec<_> = threads.iter().map(|thread| variant(thread, &threads, &callers)).collect();
     for (thread, variant) in threads.iter_mut().zip(variants) {
-        thread.runs = thread.runs.map(|runs| RunningInstance { variant, ..runs });
+        thread.runs = thread.runs.map(|runs| RunningInstance { variant: runs.variant.or(variant), ..runs });
     }
     (threads, callers)
 }
@@ -105,10 +106,11 @@ fn running_instance(
     let found = meter.running().and_then(|slot| Some((slot, mailbox.roster.find_with_done(slot)?)));
     let sight = found.map(|(slot, (_, done))| Sight { slot, done, idle, waiting });
     let spanned = lock(&core.handlings).look(mailbox.thread, at, sight);
-    let (slot, (named, _)) = found?;
+    let (slot, (named, done)) = found?;
     let since_wake = mailbox.parked.runs_since_wake(at, meter.done()).filter(|_| meter.running() == Some(slot));
     let lasted = spanned.max(since_wake.unwrap_or_default());
-    Some(RunningInstance { instance: named.instance, message: named.message, variant: None, lasted })
+    let variant = mailbox.noted.get(slot, done);
+    Some(RunningInstance { instance: named.instance, message: named.message, variant, lasted })
 }
 
 fn thread_stats(core: &Core, mailbox: &Mailbox) -> ThreadStats {

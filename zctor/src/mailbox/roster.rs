@@ -9,14 +9,16 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::Waker;
+use std::time::Duration;
 use std::{array, ptr};
 
 use crate::event::{End, PanicEvent};
 use crate::id::{InstanceId, Slot, ThreadId};
 use crate::mailbox::counters::{Account, BLOCK, Block, account};
 use crate::mailbox::panic_inbox::PanicInbox;
+use crate::report::InstanceReport;
 use crate::report::instances::BackingOff;
-use crate::report::{InstanceReport, NamedInstance};
+use crate::report::running::NamedInstance;
 use crate::sys::sync::{Mutex, lock};
 use crate::sys::unwind::{ignoring_panic, wake};
 use crate::sys::waiters::Waiters;
@@ -44,6 +46,8 @@ struct Members {
     watchers: HashMap<Slot, Box<Waiters>>,
     /// Those who are to be told of panics.
     panic_watchers: HashMap<Slot, PanicWatchers>,
+    /// The limits of the instances that are slow by right.
+    slow_limits: HashMap<Slot, Duration>,
     /// The instances that back off.
     backing_off: HashMap<Slot, BackingOff>,
     /// Whether the thread was abandoned, and all its instances were reported then.
@@ -175,6 +179,9 @@ impl Roster {
             }
             report(own);
         }
+        if !members.slow_limits.is_empty() {
+            members.slow_limits.remove(&slot);
+        }
         let watchers = if members.watchers.is_empty() { None } else { members.watchers.remove(&slot) };
         let panic_watchers =
             if members.panic_watchers.is_empty() { None } else { members.panic_watchers.remove(&slot) };
@@ -185,6 +192,16 @@ impl Roster {
     pub(crate) fn forget(&self, slot: Slot) {
         let text = lock(&self.panics).remove(&slot);
         drop(text);
+    }
+
+    /// An instance counts as slow when one of its handlers has run for so long.
+    pub(crate) fn set_slow_limit(&self, slot: Slot, limit: Duration) {
+        lock(&self.members).slow_limits.insert(slot, limit);
+    }
+
+    /// The limit that was set for an instance.
+    pub(crate) fn slow_limit(&self, slot: Slot) -> Option<Duration> {
+        lock(&self.members).slow_limits.get(&slot).copied()
     }
 
     /// The instance in a slot, if it lives there still.

@@ -1,9 +1,12 @@
 //! The waits for replies that did not end at once: of the handlers of one thread, and of the threads outside an engine.
+//! And the variant that a thread handles, where that is noted.
 
 use std::time::Instant;
 
+use crate::id::Slot;
+use crate::mailbox::counters::Account;
+use crate::report::running::{NamedInstance, Wait};
 use crate::report::waits::{Callee, OutsideCaller};
-use crate::report::{NamedInstance, Wait};
 use crate::sys::clock::now;
 use crate::sys::spawn::ThreadName;
 use crate::sys::sync::{Mutex, lock};
@@ -96,5 +99,21 @@ impl Waits<ThreadName> {
             lasted: at.saturating_duration_since(since),
         };
         waits.into_iter().map(caller).collect()
+    }
+}
+
+/// The variant that was noted last on a thread, with the slot of its instance and the number of messages which that was
+/// done with before.
+#[derive(Default)]
+pub(crate) struct NotedVariant(Mutex<Option<(Slot, u64, &'static str)>>);
+
+impl NotedVariant {
+    pub(crate) fn note(&self, slot: Slot, account: &Account, variant: &'static str) {
+        *lock(&self.0) = Some((slot, account.done(), variant));
+    }
+
+    /// The variant that an instance handles which is done with so many messages; `None` if it was not noted.
+    pub(crate) fn get(&self, slot: Slot, done: u64) -> Option<&'static str> {
+        lock(&self.0).filter(|(noted, before, _)| (*noted, *before) == (slot, done)).map(|(.., variant)| variant)
     }
 }

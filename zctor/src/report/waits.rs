@@ -9,7 +9,7 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::id::{InstanceId, ThreadId};
-use crate::report::{RunningInstance, Wait};
+use crate::report::running::{Readable, RunningInstance, Typed, Wait};
 
 /// What a wait is for, as far as the caller knows it.
 #[derive(Clone, Copy)]
@@ -30,18 +30,6 @@ pub(crate) struct Link<'a> {
     pub(crate) oldest: Duration,
     /// Its waits, the outermost first.
     pub(crate) waits: &'a [Wait],
-}
-
-/// The name of a message type, with the variant if that is known, as people read it.
-pub(crate) struct Typed(pub(crate) &'static str, pub(crate) Option<&'static str>);
-
-impl fmt::Display for Typed {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self(message, Some(variant)) => write!(f, "`{message}::{variant}`"),
-            Self(message, None) => write!(f, "`{message}`"),
-        }
-    }
 }
 
 /// The waits of all handlers and of threads outside, as [`Stats::waits`](crate::Stats::waits) gives them: for each handler
@@ -332,18 +320,6 @@ impl Threads<'_> {
             oldest: link.map_or(Duration::ZERO, |link| link.oldest),
             handlers: Vec::new(),
             callers: Vec::new(),
-        }
-    }
-}
-
-/// A time as people read it: `12.4 s`, `30 ms`.
-pub(crate) struct Readable(pub(crate) Duration);
-
-impl fmt::Display for Readable {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0.as_millis() {
-            ms @ ..1_000 => write!(f, "{ms} ms"),
-            _ => write!(f, "{:.1} s", self.0.as_secs_f64()),
         }
     }
 }

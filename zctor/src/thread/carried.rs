@@ -19,7 +19,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::mailbox::Mailbox;
 use crate::mailbox::waits::Waiter;
-use crate::report::NamedInstance;
+use crate::report::running::NamedInstance;
 use crate::sys::frame::{self, Frame};
 use crate::thread::local::Local;
 

@@ -44,6 +44,8 @@ pub(crate) fn local() -> Option<Rc<Local>> {
 pub(crate) trait Parent: Send + Sync {
     /// Tells it that the thread has come to rest.
     fn came_to_rest(&self);
+    /// Tells it that the thread has ended its rest, while its watcher sleeps.
+    fn wake_watcher(&self);
     /// Tells it that an instance of the thread has ended.
     fn instance_ended(&self, report: InstanceReport);
     /// Tells it to stop: an instance has ended that it cannot do without.
