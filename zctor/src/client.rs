@@ -837,25 +837,31 @@ impl<M: Message> Client<M, NonBlocking> {
     /// pub enum DiskMessage {
     ///     Write(u32),
     /// }
-    /// struct Disk(mpsc::Receiver<()>);
+    /// struct Disk {
+    ///     begun: mpsc::Sender<()>,
+    ///     go: mpsc::Receiver<()>,
+    /// }
     /// impl DiskHandler for Disk {
     ///     fn write(&mut self, _value: u32) {
-    ///         self.0.recv().unwrap_or_default(); // until the test lets it go on
+    ///         self.begun.send(()).unwrap_or_default();
+    ///         self.go.recv().unwrap_or_default();
     ///     }
     /// }
     ///
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// let engine = ActorEngine::new();
-    /// let (go, gate) = mpsc::channel();
+    /// let ((begun, began), (let_go, go)) = (mpsc::channel(), mpsc::channel());
     /// let thread = ActorThread::new().mailbox_bound(1);
-    /// let disk = engine.start_on(thread, DiskMessage::actor_once(move || Disk(gate)))?.non_blocking();
-    /// while disk.write(1).is_ok() {} // until the mailbox is full
+    /// let disk = engine.start_on(thread, DiskMessage::actor_once(move || Disk { begun, go }))?.non_blocking();
+    /// disk.write(1)?;
+    /// began.recv()?; // the disk is at work
+    /// disk.write(2)?; // and the mailbox is full
     ///
-    /// let soon = disk.within(Duration::from_millis(5)).send_async(DiskMessage::Write(2));
+    /// let soon = disk.within(Duration::from_millis(5)).send_async(DiskMessage::Write(3));
     /// assert!(block_on(soon).unwrap_err().is_full());
     ///
-    /// let write = disk.send_async(DiskMessage::Write(3));
-    /// drop(go);
+    /// let write = disk.send_async(DiskMessage::Write(4));
+    /// drop(let_go);
     /// block_on(write)?; // when there is room
     /// # Ok(())
     /// # }
