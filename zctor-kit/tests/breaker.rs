@@ -70,14 +70,18 @@ fn when_the_pause_is_over_one_attempt_tries() {
 #[test]
 fn what_began_before_it_opened_or_closed_counts_for_nothing() {
     let breaker = Breaker::new(2, NONE);
-    let (late, later) = (breaker.begin().unwrap(), breaker.begin().unwrap());
+    let [good, bad, worse] = [(); 3].map(|()| breaker.begin().expect("it is closed"));
     assert!(fail(&breaker) && fail(&breaker));
-    late.end(true);
     let attempt = breaker.begin().expect("the pause is over");
+    good.end(true);
     assert!(breaker.begin().is_err(), "a late success has closed nothing");
+    bad.end(false);
+    assert!(breaker.begin().is_err(), "a late failure has begun no other pause");
     attempt.end(true);
-    later.end(false);
-    assert!(fail(&breaker) && !breaker.is_open(), "a late failure was not counted");
+    worse.end(false);
+    assert!(fail(&breaker));
+    let both = (breaker.begin(), breaker.begin());
+    assert!(both.0.is_ok() && both.1.is_ok(), "a late failure was not counted: it is closed");
 }
 
 #[test]
