@@ -1,4 +1,4 @@
-//! Every public function is used in an example, and so is every public type that programs name.
+//! Every public function is used in an example, and so is every public type that programs name, and every tool of the kit.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -155,6 +155,16 @@ fn every_public_type_that_programs_name_is_in_an_example() {
     assert!(forgotten.is_empty(), "no example names {forgotten:?}");
     let stale: Vec<_> = unnamed.difference(&missing).collect();
     assert!(stale.is_empty(), "an example names {stale:?}, or they are gone: take them off the list");
+}
+
+#[test]
+fn every_tool_of_the_kit_is_used_in_an_example() {
+    let kit = code(&workspace().join("zctor-kit/src/lib.rs"));
+    let tools: Vec<_> = kit.lines().filter_map(|line| line.strip_prefix("pub mod ")).map(first_word).collect();
+    assert!(tools.len() > 5, "the tools were not found");
+    let examples = examples();
+    let unused: Vec<_> = tools.iter().filter(|tool| !examples.contains(&format!("zctor_kit::{tool}"))).collect();
+    assert!(unused.is_empty(), "no example uses {unused:?}");
 }
 
 #[test]
