@@ -7,7 +7,7 @@
 //!
 //! ```
 //! use std::time::Duration;
-//! use zctor::{ActorEngine, ActorThread, actor};
+//! use zctor::{ActorEngine, actor};
 //!
 //! #[derive(Debug, PartialEq)]
 //! pub struct DivideByZero;
@@ -44,10 +44,8 @@
 //!
 //! fn main() -> Result<(), Box<dyn std::error::Error>> {
 //!     let engine = ActorEngine::new();
-//!     for _ in 0..5 {
-//!         engine.spawn(ActorThread::new().register(CalculatorMessage::actor(Calculator::default)))?;
-//!     }
-//!     let calculator: CalculatorClient = engine.client::<CalculatorMessage>()?;
+//!     // Five threads with an instance each.
+//!     let calculator: CalculatorClient = engine.pool(5, CalculatorMessage::actor(Calculator::default))?;
 //!
 //!     assert_eq!(calculator.add(10, 5)?, 15); // call: blocks until the typed reply is here
 //!     assert_eq!(calculator.divide(1, 0)?, Err(DivideByZero)); // the inner result is the handler's reply
