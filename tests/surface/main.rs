@@ -5,6 +5,7 @@ mod auto_traits;
 mod doubles;
 mod errors;
 mod examples;
+mod guide;
 mod handles;
 mod map;
 // It has items that are reachable from outside.

@@ -116,7 +116,7 @@
 //!   failed to build its state again; with what becomes of the instance. Target `zctor::dead_letter`: a dead letter; at
 //!   level `DEBUG` if it is a call that was given up, else at `WARN`.
 //! - `tokio`: in debug builds, a blocking wait on a thread of a tokio runtime panics and says what to write instead.
-//!   See [the page on foreign threads](guide::foreign_threads).
+//!   See [the page on async code](guide::async_tasks).
 //! - `testing`: the module `testing`, with doubles of actors for tests, a probe and a mock, and with a context for
 //!   handlers that are tested as plain methods. It belongs among the dev-dependencies.
 //! - `simulation`: the module `simulation`, which runs a program one thread at a time, in an order drawn from a seed. It
