@@ -111,3 +111,14 @@ pub fn start(engine: &ActorEngine, path: &Path) -> Result<(WriterClient, ReaderC
     )?;
     Ok((writer, readers))
 }
+
+#[cfg(test)]
+#[path = "../../picture.rs"]
+mod picture;
+
+#[cfg(test)]
+#[test]
+fn the_picture_shows_the_definitions() {
+    use zctor::Message;
+    picture::shows("web_service.svg", [WriterMessage::DEFINITION, ReaderMessage::DEFINITION]);
+}
