@@ -1,4 +1,4 @@
-//! Every public function is used in an example, and so is every public type that programs name.
+//! Every public function is used in an example, and so is every public type that programs name, and every tool of the kit.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -9,7 +9,7 @@ const HIDDEN: [&str; 5] = ["private.rs", "client/name.rs", "route/keyed.rs", "ro
 
 /// Programs get values of these types, or meet these traits as bounds, and need not name them: the fields and methods are
 /// what they use. Each is used in `public_api.rs`.
-const UNNAMED: [&str; 48] = [
+const UNNAMED: [&str; 50] = [
     "ActorOnce",
     "AfterPanic",
     "AnsweredInHandler",
@@ -32,6 +32,7 @@ const UNNAMED: [&str; 48] = [
     "LocalRegistration",
     "MessageField",
     "NoDeadline",
+    "OutsideCaller",
     "Pendings",
     "Pipe",
     "PoolRegistration",
@@ -55,6 +56,7 @@ const UNNAMED: [&str; 48] = [
     "Wait",
     "WaitForest",
     "WaitRoot",
+    "WaitingCaller",
     "WaitingHandler",
     "Waits",
     "WatchError",
@@ -151,6 +153,16 @@ fn every_public_type_that_programs_name_is_in_an_example() {
     assert!(forgotten.is_empty(), "no example names {forgotten:?}");
     let stale: Vec<_> = unnamed.difference(&missing).collect();
     assert!(stale.is_empty(), "an example names {stale:?}, or they are gone: take them off the list");
+}
+
+#[test]
+fn every_tool_of_the_kit_is_used_in_an_example() {
+    let kit = code(&workspace().join("zctor-kit/src/lib.rs"));
+    let tools: Vec<_> = kit.lines().filter_map(|line| line.strip_prefix("pub mod ")).map(first_word).collect();
+    assert!(tools.len() > 5, "the tools were not found");
+    let examples = examples();
+    let unused: Vec<_> = tools.iter().filter(|tool| !examples.contains(&format!("zctor_kit::{tool}"))).collect();
+    assert!(unused.is_empty(), "no example uses {unused:?}");
 }
 
 #[test]

@@ -37,6 +37,7 @@
 //! | [`debugging`] | which instance handled what, on which thread, and what is stuck |
 //! | [`observability`] | queues, times and counts by thread, type and instance |
 //! | [`common_patterns`] | programs to start from: worker pool, service mesh, publisher and subscribers, sessions, shards |
+//! | [`recipes`] | a few lines each: a window of calls, retries, batches, load shedding, dead letters again, cancel, a journal, totals |
 //! | [`compile_errors`] | what the compiler's errors mean, and what to do about them |
 //! | [`what_you_get`] | the exact code that `#[actor]` writes |
 //! | [`coming_from_threads`] | what threads, channels and `Arc<Mutex<..>>` become |
@@ -192,6 +193,10 @@ pub mod observability {
 
 pub mod common_patterns {
     #![doc = include_str!("common_patterns.md")]
+}
+
+pub mod recipes {
+    #![doc = include_str!("recipes.md")]
 }
 
 pub mod compile_errors {
