@@ -9,7 +9,7 @@ const HIDDEN: [&str; 5] = ["private.rs", "client/name.rs", "route/keyed.rs", "ro
 
 /// Programs get values of these types, or meet these traits as bounds, and need not name them: the fields and methods are
 /// what they use. Each is used in `public_api.rs`.
-const UNNAMED: [&str; 49] = [
+const UNNAMED: [&str; 52] = [
     "ActorOnce",
     "AfterPanic",
     "AnsweredInHandler",
@@ -33,6 +33,7 @@ const UNNAMED: [&str; 49] = [
     "LocalRegistration",
     "MessageField",
     "NoDeadline",
+    "OutsideCaller",
     "Pendings",
     "Pipe",
     "PoolRegistration",
@@ -47,6 +48,7 @@ const UNNAMED: [&str; 49] = [
     "RoomStats",
     "RunningInstance",
     "ShutdownError",
+    "Slow",
     "Stats",
     "StopError",
     "ThreadStats",
@@ -56,6 +58,7 @@ const UNNAMED: [&str; 49] = [
     "Wait",
     "WaitForest",
     "WaitRoot",
+    "WaitingCaller",
     "WaitingHandler",
     "Waits",
     "WatchError",

@@ -19,7 +19,7 @@ use crate::sys::awaited::Awaited;
 use crate::sys::frame::{as_task, is_inside_code, may_wait_for_room};
 use crate::sys::runtime::assert_may_block;
 use crate::sys::spin::Spin;
-use crate::thread::wait::wait;
+use crate::thread::wait::{Reply, wait};
 
 /// Chooses an instance, as `Target::choose` does; if its mailbox has no room, does what the mailbox's [`Overflow`]
 /// says. A choice that comes back full means that the message is to be dropped.
@@ -92,6 +92,8 @@ impl<'a, M: Payload> Awaited for ThreadWait<'_, 'a, M> {
         self.permits.poll(self.target, self.key, waker)
     }
 }
+
+impl<M: Payload> Reply for ThreadWait<'_, '_, M> {}
 
 /// A sender's wait for room: in the mailbox that its message must go to, or in all mailboxes of a pool if any will do.
 ///
