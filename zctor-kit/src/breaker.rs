@@ -15,6 +15,8 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use zctor::now;
+
 /// A circuit breaker. It is cheap to clone; all clones are the same breaker.
 ///
 /// It wraps whatever can fail, not only calls. No lock is held while an attempt runs.
@@ -287,9 +289,4 @@ impl<E: Error + 'static> Error for BreakerError<E> {
 /// How long that is from now.
 fn left(until: Option<Instant>) -> Duration {
     until.map_or(Duration::MAX, |until| until.saturating_duration_since(now()))
-}
-
-#[expect(clippy::disallowed_methods, reason = "the ban is for the runtime, whose clock a simulation replaces")]
-fn now() -> Instant {
-    Instant::now()
 }

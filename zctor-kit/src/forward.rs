@@ -4,6 +4,9 @@
 //! [`iterator`]. A stream is read by the task that awaits `stream`, with the feature `stream`. Either waits for room in
 //! a bounded mailbox before it takes the next item, so a fast source cannot fill the memory, and either ends when the
 //! actor takes no more.
+//!
+//! A simulation does not know the thread of [`iterator`]: there, send in a loop on a thread of
+//! `zctor::simulation::Simulation::spawn`.
 
 use std::fmt;
 use std::io;

@@ -23,7 +23,7 @@ use std::time::{Duration, Instant};
 
 use zctor::{
     ActorThread, AfterPanic, CallError, Client, Context, End, Ended, EngineHandle, InstanceId, Message, PanicEvent,
-    PanicOrigin, SpawnError, WatchError, actor,
+    PanicOrigin, SpawnError, WatchError, actor, now,
 };
 
 /// Rules of a group in which a panic of one member has all others reset.
@@ -401,9 +401,4 @@ impl GroupHandler for Members {
             self.end(ctx, &GroupEnd { instance, message, text });
         }
     }
-}
-
-#[expect(clippy::disallowed_methods, reason = "the ban is for the runtime, whose clock a simulation replaces")]
-fn now() -> Instant {
-    Instant::now()
 }
