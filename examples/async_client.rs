@@ -3,7 +3,8 @@
 //! In this view a call gives an ordinary future: the actor's thread wakes the task when the reply is there, and until
 //! then the executor's thread is free for other tasks. Room in a bounded mailbox is awaited in the same way. Here tokio
 //! has one thread, and a few actors do the work. Look at the primes: a hundred tasks wait for room and for their replies
-//! on that thread at the same time.
+//! on that thread at the same time. Then the other way round: a handler starts async work, goes on, and gets the result
+//! as a message.
 //!
 //! ```text
 //! cargo run --example async_client
@@ -12,8 +13,9 @@
 use std::error::Error;
 use std::time::Duration;
 
+use tokio::runtime::{Builder, Handle};
 use tokio::task::JoinSet;
-use zctor::{ActorEngine, ActorThread, NonBlocking, actor};
+use zctor::{ActorEngine, ActorThread, Context, NonBlocking, ReplyTo, actor};
 
 /// Zero has no prime factors.
 #[derive(Debug, PartialEq)]
@@ -69,6 +71,43 @@ impl FactorHandler for Factorizer {
     }
 }
 
+#[actor(ctx)]
+enum NewsMessage {
+    /// Gives the news of a day, from a service that is asked asynchronously.
+    #[reply(String, deferred)]
+    Of { day: u32 },
+    #[msg(internal)]
+    Read { text: String },
+    #[reply(usize)]
+    Letters,
+}
+
+struct News {
+    runtime: Handle,
+    letters: usize,
+}
+
+impl NewsHandler for News {
+    fn of(&mut self, ctx: &mut Context<NewsMessage>, day: u32, reply: ReplyTo<String>) {
+        let me = ctx.me();
+        // The task answers the caller itself, and tells the state. The handler is done at once.
+        self.runtime.spawn(async move {
+            tokio::task::yield_now().await; // stands for a request to a service
+            let text = format!("nothing happened on day {day}");
+            me.read(text.clone()).unwrap_or_default(); // the actor may have ended
+            reply.send(text);
+        });
+    }
+
+    fn read(&mut self, _ctx: &mut Context<NewsMessage>, text: String) {
+        self.letters += text.len();
+    }
+
+    fn letters(&mut self, _ctx: &mut Context<NewsMessage>) -> usize {
+        self.letters
+    }
+}
+
 async fn ask(factorizers: FactorClient<NonBlocking>) -> Result<(), Box<dyn Error>> {
     // One reply. `?` takes the error of the call; the factorizer's own error is part of the reply.
     let factors = factorizers.factor(1001).await?;
@@ -106,15 +145,27 @@ async fn add_up(sum: SumClient<NonBlocking>) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
+async fn read(news: NewsClient<NonBlocking>) -> Result<(), Box<dyn Error>> {
+    let (first, second) = (news.of(1), news.of(2));
+    assert_eq!((first.await?.len(), second.await?.len()), (25, 25));
+    // Each task had sent its text to the state before it answered.
+    assert_eq!(news.letters().await?, 50);
+    Ok(())
+}
+
 fn main() -> Result<(), Box<dyn Error>> {
+    let runtime = Builder::new_current_thread().build()?;
     // The start of the engine waits for the factories, so it comes before the asynchronous part.
     let engine = ActorEngine::new();
     let bounded = |_| ActorThread::new().mailbox_bound(4);
     let factorizers = engine.pool_on(2, bounded, FactorMessage::actor(|| Factorizer))?;
     let sum = engine.pool_on(1, bounded, SumMessage::actor(Sum::default))?;
-    tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+    let handle = runtime.handle().clone();
+    let news = engine.pool(1, NewsMessage::actor(move || News { runtime: handle.clone(), letters: 0 }))?;
+    runtime.block_on(async {
         ask(factorizers.non_blocking()).await?;
         add_up(sum.non_blocking()).await?;
+        read(news.non_blocking()).await?;
         println!("{}", engine.shutdown_async().await?);
         Ok(())
     })

@@ -226,6 +226,17 @@ fn talk(at: SocketAddr) -> io::Result<[Person; 2]> {
     Ok([ann, cyd])
 }
 
+#[cfg(test)]
+#[path = "picture.rs"]
+mod picture;
+
+#[cfg(test)]
+#[test]
+fn the_picture_shows_the_definitions() {
+    use zctor::Message;
+    picture::shows("chat.svg", [LobbyMessage::DEFINITION, SessionMessage::DEFINITION]);
+}
+
 #[cfg(all(test, feature = "testing"))]
 mod tests {
     use zctor::testing::{Probe, context};
