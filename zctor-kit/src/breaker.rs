@@ -212,6 +212,20 @@ enum Outcome {
 
 /// An attempt under way, which a [`Breaker`] has let through. Dropping it gives it up, which is neither success nor
 /// failure.
+///
+/// ```
+/// use std::time::Duration;
+/// use zctor_kit::breaker::Breaker;
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let breaker = Breaker::new(1, Duration::from_secs(60));
+/// drop(breaker.begin()?);
+/// assert!(!breaker.is_open());
+/// breaker.begin()?.end(false);
+/// assert!(breaker.is_open());
+/// # Ok(())
+/// # }
+/// ```
 #[must_use = "dropping an attempt gives it up; tell its `end`"]
 pub struct Attempt {
     shared: Arc<Shared>,
@@ -240,6 +254,15 @@ impl fmt::Debug for Attempt {
 }
 
 /// Error of [`Breaker::begin`]: the breaker is open.
+///
+/// ```
+/// use std::time::Duration;
+/// use zctor_kit::breaker::Breaker;
+///
+/// let breaker = Breaker::new(1, Duration::MAX);
+/// assert!(breaker.call(|| Err::<(), _>("no")).is_err());
+/// assert_eq!(breaker.begin().unwrap_err().retry_after, Duration::MAX); // for good
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Open {
