@@ -10,7 +10,7 @@ use crate::error::Refusal;
 use crate::id::Slot;
 use crate::mailbox::Mailbox;
 use crate::mailbox::permits::{Overflow, Permits, Ticket};
-use crate::messaging::binding::Binding;
+use crate::messaging::binding::Among;
 use crate::messaging::target::Target;
 use crate::route::endpoint::Endpoint;
 use crate::route::payload::Payload;
@@ -143,7 +143,7 @@ impl PermitWait {
 
     /// Adds the mailboxes that are not known yet: the pool may have changed since the last look.
     fn find_mailboxes<M: Payload>(&mut self, target: &Target<'_, M>, key: Option<u64>, chosen: &Chosen<'_, M>) {
-        let any_will_do = matches!((target.binding, key), (Binding::Turn(_) | Binding::LeastLoaded, None));
+        let any_will_do = matches!((target.among, key), (Among::Turn | Among::LeastLoaded, None));
         let mailboxes = match target.pool {
             Some(pool) if any_will_do => pool.bounded(),
             _ => {
