@@ -1,6 +1,7 @@
 //! What a user writes and sees: the macro, the types, the errors.
 
 mod auto_traits;
+mod compiles;
 #[cfg(feature = "testing")]
 mod doubles;
 mod errors;
