@@ -206,8 +206,11 @@ fn the_error_says_whose_code_runs_and_who_waits_for_whom() {
             let wait = waiting.waits[0];
             assert_eq!((wait.message, wait.callee, wait.on), ("AskMessage", "WorkMessage", stubborn.thread));
             assert_eq!(waiting.runs.map(|runs| runs.instance), Some(wait.instance));
-            assert!(stubborn.to_string().ends_with("runs `WorkMessage` 0.1"), "{stubborn}");
-            assert!(waiting.to_string().ends_with("`AskMessage` 1.1 waits for `WorkMessage` on thread 0"), "{waiting}");
+            assert!(stubborn.to_string().ends_with("runs `WorkMessage::Hold` 0.1"), "{stubborn}");
+            assert!(
+                waiting.to_string().ends_with("`AskMessage::Ask` 1.1 waits for `WorkMessage::Hold` on thread 0"),
+                "{waiting}"
+            );
         };
         check(&stats());
         let error = engine.shutdown_timeout(Duration::from_millis(50)).expect_err("a handler does not return");

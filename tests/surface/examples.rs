@@ -9,7 +9,7 @@ const HIDDEN: [&str; 5] = ["private.rs", "client/name.rs", "route/keyed.rs", "ro
 
 /// Programs get values of these types, or meet these traits as bounds, and need not name them: the fields and methods are
 /// what they use. Each is used in `public_api.rs`.
-const UNNAMED: [&str; 48] = [
+const UNNAMED: [&str; 51] = [
     "ActorOnce",
     "AfterPanic",
     "AnsweredInHandler",
@@ -32,6 +32,7 @@ const UNNAMED: [&str; 48] = [
     "LocalRegistration",
     "MessageField",
     "NoDeadline",
+    "OutsideCaller",
     "Pendings",
     "Pipe",
     "PoolRegistration",
@@ -46,6 +47,7 @@ const UNNAMED: [&str; 48] = [
     "RoomStats",
     "RunningInstance",
     "ShutdownError",
+    "Slow",
     "Stats",
     "StopError",
     "ThreadStats",
@@ -55,6 +57,7 @@ const UNNAMED: [&str; 48] = [
     "Wait",
     "WaitForest",
     "WaitRoot",
+    "WaitingCaller",
     "WaitingHandler",
     "Waits",
     "WatchError",

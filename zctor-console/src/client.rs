@@ -57,7 +57,7 @@ pub fn fetch(place: &str) -> io::Result<Snapshot> {
 /// # fn main() -> std::io::Result<()> {
 /// let engine = ActorEngine::new();
 /// let served = Console::new(&engine).serve_tcp("127.0.0.1:0")?;
-/// assert_eq!(fetch_text(&served.to_string(), "waits.txt")?, "no handler waits\n");
+/// assert_eq!(fetch_text(&served.to_string(), "waits.txt")?, "nothing waits\n");
 /// # Ok(())
 /// # }
 /// ```

@@ -21,7 +21,7 @@ const LOOKS: usize = 16;
 const TOP: usize = 20;
 /// How many events are kept.
 const EVENTS: usize = 200;
-/// A wait or a message this old makes a culprit even where no handler waits.
+/// A wait, or a message, that is this old makes a culprit.
 const OLD: Duration = Duration::from_secs(1);
 
 /// What was counted at an earlier look.
@@ -75,7 +75,7 @@ impl Looks {
             top: top(&instances, earlier, window),
             waits_text: waits.to_string(),
             culprit: culprit(&waits, &stats),
-            waits: waits.roots.into_iter().map(root).collect(),
+            waits: waits.roots.iter().map(root).collect(),
             events: self.events.iter().cloned().collect(),
         };
         self.keep(at, stats, &instances);
@@ -163,10 +163,13 @@ fn thread(row: &ThreadStats, earlier: Option<&Look>, window: Duration) -> Thread
         let time = now.saturating_sub(before.unwrap_or_default()).as_secs_f64();
         if age > 0.0 { (time / age).clamp(0.0, 1.0) } else { 0.0 }
     };
-    let waits: Vec<String> =
-        row.waits.iter().map(|wait| format!("{} {} waits for {}", wait.message, wait.instance, wait.callee)).collect();
+    let for_time = |what: String, lasted: Duration| match lasted {
+        Duration::ZERO => what,
+        lasted => format!("{what}, for {:.1} s", lasted.as_secs_f64()),
+    };
+    let waits: Vec<String> = row.waits.iter().map(|wait| for_time(wait.to_string(), wait.lasted)).collect();
     let beside = row.runs.filter(|runs| row.waits.last().is_none_or(|wait| wait.instance != runs.instance));
-    let runs = beside.map(|runs| format!("{} {}", runs.message, runs.instance));
+    let runs = beside.map(|runs| for_time(runs.to_string(), runs.lasted));
     let rooms = [(false, row.room), (true, row.inner_room)];
     Thread {
         thread: row.thread.to_string(),
@@ -246,47 +249,60 @@ fn clean(name: &str) -> String {
     name.replace(char::is_control, " ")
 }
 
-/// The end of chains that the most handlers wait for comes last, and of two the one that was waited for longer.
+/// The end of chains that was waited for longest comes last; of those that are not old, the one that the most wait for.
 fn worst_last(mut waits: WaitForest) -> WaitForest {
+    let old = |root: &zctor::WaitRoot| Some(longest(root)).filter(|longest| *longest >= OLD);
+    waits.roots.sort_by_key(|root| (old(root), root.handlers.len() + root.callers.len()));
     waits.roots.iter_mut().for_each(|root| root.name = clean(&root.name));
-    waits.roots.sort_by_key(|root| (root.handlers.len(), longest(root)));
+    let callers = waits.roots.iter_mut().flat_map(|root| &mut root.callers);
+    callers.for_each(|one| one.caller.thread = one.caller.thread.as_deref().map(clean));
     waits
 }
 
 fn longest(root: &zctor::WaitRoot) -> Duration {
-    root.handlers.iter().map(|handler| handler.lasted).max().unwrap_or_default()
+    let handlers = root.handlers.iter().map(|handler| handler.lasted);
+    handlers.chain(root.callers.iter().map(|one| one.caller.lasted)).max().unwrap_or_default()
 }
 
-fn root(root: zctor::WaitRoot) -> WaitRoot {
+fn last_line(text: impl ToString) -> String {
+    text.to_string().lines().last().unwrap_or_default().trim().to_owned()
+}
+
+fn root(root: &zctor::WaitRoot) -> WaitRoot {
+    let handlers = root.handlers.iter().map(|one| (one.to_string(), false, one.lasted, one.distance));
+    let callers = root.callers.iter().map(|one| (one.to_string(), true, one.caller.lasted, one.distance));
+    let mut waiting: Vec<Waiting> = callers
+        .chain(handlers)
+        .map(|(text, outside, lasted, distance)| Waiting { text, outside, lasted: lasted.as_secs_f64(), distance })
+        .collect();
+    waiting.sort_by_key(|one| Reverse(one.distance));
     WaitRoot {
+        text: last_line(root),
         thread: root.thread.to_string(),
-        longest: longest(&root).as_secs_f64(),
-        name: root.name,
+        name: root.name.clone(),
         instance: root.runs.map(|id| id.to_string()),
         message: root.message.map(str::to_owned),
-        handlers: root
-            .handlers
-            .into_iter()
-            .map(|one| Waiting {
-                instance: one.instance.to_string(),
-                message: one.message.to_owned(),
-                callee: one.callee.to_owned(),
-                on: one.on.to_string(),
-                lasted: one.lasted.as_secs_f64(),
-                distance: one.distance,
-            })
-            .collect(),
+        variant: root.variant.map(str::to_owned),
+        lasted: root.lasted.as_secs_f64(),
+        longest: longest(root).as_secs_f64(),
+        handlers: root.handlers.len(),
+        callers: root.callers.len(),
+        waiting,
     }
 }
 
-/// What needs a look first: the worst end of waits, or the code that runs where the oldest message waits.
+/// What needs a look first: the worst end of waits, or the code behind which the oldest messages lie.
 fn culprit(waits: &WaitForest, stats: &Stats) -> Option<String> {
-    if !waits.roots.is_empty() {
-        return waits.to_string().lines().last().map(|line| line.trim().to_owned());
+    if let Some(worst) = waits.roots.last().filter(|root| longest(root) >= OLD) {
+        return Some(last_line(worst));
     }
-    let held = stats.threads.iter().filter(|row| row.oldest >= OLD && row.runs.is_some());
-    let oldest = held.max_by_key(|row| row.oldest)?;
-    let runs = oldest.runs?;
+    let holds = |row: &&ThreadStats| row.queued > 1 && row.oldest >= OLD && row.runs.is_some();
+    let oldest = stats.threads.iter().filter(holds).max_by_key(|row| row.oldest)?;
     let (thread, name, queued, age) = (oldest.thread, clean(&oldest.name), oldest.queued, oldest.oldest.as_secs_f64());
-    Some(format!("{runs} RUNS on thread {thread} `{name}`; {queued} messages there, the oldest for {age:.1} s"))
+    let runs = oldest.runs?;
+    let lasted = match runs.lasted {
+        Duration::ZERO => String::new(),
+        lasted => format!("for {:.1} s ", lasted.as_secs_f64()),
+    };
+    Some(format!("{runs} RUNS {lasted}on thread {thread} `{name}`; {queued} messages there, the oldest for {age:.1} s"))
 }

@@ -25,7 +25,7 @@ pub const VERSION: u32 = 1;
 /// let engine = ActorEngine::builder().name("shop").build();
 /// let snapshot: Snapshot = Console::new(&engine).snapshot();
 /// assert_eq!((snapshot.version, &*snapshot.engine), (VERSION, "shop"));
-/// assert!(snapshot.to_string().ends_with("no handler waits"));
+/// assert!(snapshot.to_string().ends_with("nothing waits"));
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
@@ -49,11 +49,12 @@ pub struct Snapshot {
     pub instances: usize,
     /// Those of them that have the longest queues, that did the most in the window, and that panicked most.
     pub top: Vec<Instance>,
-    /// What handlers wait for: the ends of their chains, the worst last.
+    /// What handlers and threads outside wait for: the ends of their chains, the worst last.
     pub waits: Vec<WaitRoot>,
     /// The waits as `zctor` prints them; the culprit is the last line.
     pub waits_text: String,
-    /// What needs a look first, in a line; `None` if nothing waits for long.
+    /// What needs a look first, in a line: what others have waited for longest, if that is a second and more. `None` if
+    /// nothing waits for long.
     pub culprit: Option<String>,
     /// What changed between looks, the newest first.
     pub events: Vec<Event>,
@@ -173,14 +174,16 @@ pub struct Instance {
     pub backing_off: bool,
 }
 
-/// What handlers wait for in the end, in [`Snapshot`].
+/// What handlers and threads outside wait for in the end, in [`Snapshot`].
 ///
 /// ```
-/// assert!(zctor_console::snapshot::WaitRoot::default().handlers.is_empty());
+/// assert!(zctor_console::snapshot::WaitRoot::default().waiting.is_empty());
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct WaitRoot {
+    /// It as `zctor` prints it: the last line of its block.
+    pub text: String,
     /// The number of its thread.
     pub thread: String,
     /// The name of its thread.
@@ -189,13 +192,21 @@ pub struct WaitRoot {
     pub instance: Option<String>,
     /// The name of its message type.
     pub message: Option<String>,
-    /// For how many seconds the first of the handlers has waited.
+    /// The variant that it handles, where that is known.
+    pub variant: Option<String>,
+    /// For how many seconds it has run, at least.
+    pub lasted: f64,
+    /// For how many seconds the first of those that wait for it has waited.
     pub longest: f64,
-    /// The handlers that wait for it, those furthest from it first.
-    pub handlers: Vec<Waiting>,
+    /// The number of handlers that wait for it.
+    pub handlers: usize,
+    /// The number of threads outside that wait for it.
+    pub callers: usize,
+    /// Those that wait for it, the furthest from it first.
+    pub waiting: Vec<Waiting>,
 }
 
-/// A handler that waits, in [`WaitRoot`].
+/// A handler or a thread outside that waits, in [`WaitRoot`].
 ///
 /// ```
 /// assert_eq!(zctor_console::snapshot::Waiting::default().distance, 0);
@@ -203,14 +214,10 @@ pub struct WaitRoot {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Waiting {
-    /// The instance that waits.
-    pub instance: String,
-    /// The name of the message type that it handles.
-    pub message: String,
-    /// The name of the message type whose reply it waits for.
-    pub callee: String,
-    /// The number of the thread that the reply must come from.
-    pub on: String,
+    /// Who waits for whom, as `zctor` prints it.
+    pub text: String,
+    /// Whether it is a thread outside.
+    pub outside: bool,
     /// For how many seconds it has waited.
     pub lasted: f64,
     /// The number of waits from here to the root.

@@ -39,9 +39,9 @@ impl fmt::Display for Snapshot {
             writeln!(f)?;
         }
         f.write_str(&self.waits_text)?;
-        // The waits end with the culprit, if there are any.
+        // Old waits end with the culprit.
         match &self.culprit {
-            Some(culprit) if self.waits.is_empty() => write!(f, "\n{culprit}"),
+            Some(culprit) if !self.waits_text.ends_with(culprit) => write!(f, "\n\n{culprit}"),
             _ => Ok(()),
         }
     }

@@ -101,7 +101,7 @@ fn a_browser_gets_the_page_and_everyone_else_text() {
         assert!(page.contains("Content-Type: text/html") && page.contains("<!doctype html>"), "{page}");
         assert!(page.contains("Content-Security-Policy: default-src 'none'"), "{page}");
         let text = get(&host, &path, &format!("Host: {host}\r\nAccept: */*\r\n"));
-        assert!(text.contains("Content-Type: text/plain") && text.ends_with("no handler waits\n"), "{text}");
+        assert!(text.contains("Content-Type: text/plain") && text.ends_with("nothing waits\n"), "{text}");
         // The page loads nothing from elsewhere.
         let links = page.split(['"', '\'', '(', ' ']).filter(|word| word.starts_with("http") || word.starts_with("//"));
         let links: Vec<_> = links.filter(|link| !link.starts_with("http://www.w3.org/") && *link != "//").collect();
@@ -156,7 +156,8 @@ fn a_look_at_an_engine_that_is_held_or_gone_is_answered() {
             jobs.run().unwrap();
         }
         let snapshot = fetch(&place).unwrap();
-        assert_eq!((snapshot.threads[0].queued, &*snapshot.threads[0].runs), (4, "JobMessage 0.0"));
+        let held = &snapshot.threads[0];
+        assert!(held.queued == 4 && held.runs.starts_with("`JobMessage") && held.runs.contains("` 0.0"), "{held:?}");
         gate.open();
         engine.settle();
         let snapshot = fetch(&place).unwrap();
@@ -296,7 +297,7 @@ fn a_console_can_be_dropped_while_it_is_asked() {
             drop(served);
             // Answered, or refused since nobody served any more.
             if let Ok(text) = asked.join().unwrap() {
-                assert!(text.ends_with("no handler waits\n"));
+                assert!(text.ends_with("nothing waits\n"));
             }
         }
     });

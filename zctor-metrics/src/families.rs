@@ -50,9 +50,11 @@ pub(crate) fn waits(scrape: &Scrape, to: &mut DescriptorEncoder<'_>) -> fmt::Res
     gauge(to, ("zctor_waits", "Handlers that wait for a reply of another type", None), scrape.waits())?;
     let handlers = ("zctor_wait_root_handlers", "Handlers that wait for this one in the end", None);
     gauge(to, handlers, scrape.roots(|root| root.handlers.len()))?;
-    let longest = ("zctor_wait_root", "The longest wait of a handler for this one", Some(Unit::Seconds));
+    let callers = ("zctor_wait_root_callers", "Threads outside that wait for this handler in the end", None);
+    gauge(to, callers, scrape.roots(|root| root.callers.len()))?;
+    let longest = ("zctor_wait_root", "The longest wait for this handler", Some(Unit::Seconds));
     let longest_wait = |root: &zctor::WaitRoot| {
-        let waits = root.handlers.iter().map(|handler| handler.lasted);
+        let waits = root.handlers.iter().map(|one| one.lasted).chain(root.callers.iter().map(|one| one.caller.lasted));
         waits.max().unwrap_or_default().as_secs_f64()
     };
     gauge(to, longest, scrape.roots(longest_wait))

@@ -43,7 +43,7 @@
 //! | `zctor_restarts_total`, `zctor_instances_ended_total` | counter | `message` |
 //! | `zctor_instances`, `zctor_messages_queued` | gauge | `message` |
 //! | `zctor_waits` | gauge | `message`, `callee`: handlers of one that wait for the other |
-//! | `zctor_wait_root_handlers`, `zctor_wait_root_seconds` | gauge | `message`, `thread`, `name`: what handlers wait for in the end, how many of them, and the longest |
+//! | `zctor_wait_root_handlers`, `zctor_wait_root_callers`, `zctor_wait_root_seconds` | gauge | `message`, `thread`, `name`: what others wait for in the end, how many handlers and threads outside, and the longest wait |
 //! | `zctor_thread_busy_seconds_total`, `zctor_thread_waiting_seconds_total`, `zctor_thread_idle_seconds_total` | counter | `thread`, `name` |
 //! | `zctor_queue_messages`, `zctor_queue_oldest_seconds` | gauge | `thread`, `name` |
 //! | `zctor_thread_timers` | gauge | `thread`, `name` |

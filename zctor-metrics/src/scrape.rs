@@ -55,10 +55,11 @@ impl Scrape {
         rows
     }
 
-    /// A row for each end of chains of waits.
+    /// A row for each end of chains of waits. Threads of another engine have numbers of their own, so they are left out:
+    /// that engine's metrics name what is behind them.
     pub(crate) fn roots<V>(&self, value: impl Fn(&WaitRoot) -> V) -> Vec<(Labels, V)> {
         let roots = self.0.iter().flat_map(|(engine, stats)| {
-            let roots = stats.waits().roots.into_iter();
+            let roots = stats.waits().roots.into_iter().filter(|root| !root.is_elsewhere);
             roots.map(move |root| (engine, root))
         });
         let row = |(engine, root): (&String, WaitRoot)| {

@@ -35,7 +35,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     };
     println!("\n{}", fetch_text(&place, "snapshot.txt")?);
     let culprit = waits.lines().last().unwrap_or_default();
-    assert!(culprit.contains("`DatabaseMessage` 0.0") && culprit.contains("RUNS on thread 0 `db`"), "{waits}");
+    assert!(culprit.contains("`DatabaseMessage::UserOf` 0.0 RUNS") && culprit.contains("on thread 0 `db`"), "{waits}");
 
     let mut lines = io::stdin().lock().lines();
     println!("Enter frees the database.");

@@ -6,7 +6,7 @@ use std::process::Command;
 use std::{env, fs, panic, process};
 
 use console_demo::Shop;
-use zctor_console::{Console, fetch, fetch_text};
+use zctor_console::{Console, fetch};
 use zctor_tests::bounded;
 
 #[test]
@@ -23,16 +23,15 @@ fn the_page_names_the_culprit_light_and_dark() {
         let served = Console::new(shop.engine()).definitions(Shop::definitions()).serve_tcp("127.0.0.1:0").unwrap();
         let place = served.to_string();
         // Stuck for a while, so that the picture shows times.
-        while !fetch_text(&place, "waits.txt").unwrap().starts_with("3 handlers wait") {}
         while fetch(&place).unwrap().waits.last().is_none_or(|root| root.longest < 4.0) {}
         for theme in ["light", "dark"] {
             let picture = folder.join(format!("{theme}.png"));
             let page = open(&place, theme, &folder, &picture);
             assert!(page.contains(r#"<section class="verdict bad""#), "{page}");
-            assert!(page.contains("DatabaseMessage 0.0 RUNS on thread 0 db"), "{page}");
+            assert!(page.contains("<code>DatabaseMessage::UserOf</code> 0.0 RUNS for "), "{page}");
             let row = page.split(r#"<tr class="culprit">"#).nth(1).and_then(|row| row.split("</tr>").next());
             let row = row.unwrap_or_else(|| panic!("no row is marked: {page}"));
-            assert!(row.contains("<code>db</code>") && row.contains("DatabaseMessage 0.0"), "{row}");
+            assert!(row.contains("<code>db</code>") && row.contains("DatabaseMessage::UserOf 0.0"), "{row}");
             assert!(page.contains(r#"class="zctor-map""#) && page.contains("UserOf"), "{page}");
             assert!(page.contains(r#"role="status">live<"#), "{page}");
             // The picture stays where the caller wants to look at it.

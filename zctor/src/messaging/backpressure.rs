@@ -17,7 +17,7 @@ use crate::sys::awaited::Awaited;
 use crate::sys::frame::{is_inside_code, may_wait_for_room};
 use crate::sys::runtime::assert_may_block;
 use crate::sys::spin::Spin;
-use crate::thread::wait::wait;
+use crate::thread::wait::{Reply, wait};
 
 /// Chooses an instance, as `Target::choose` does; if its mailbox has no room, does what the mailbox's [`Overflow`]
 /// says. A choice that comes back full means that the message is to be dropped.
@@ -178,6 +178,8 @@ impl<'a, M: Payload> Awaited for PermitWait<'_, 'a, M> {
         }
     }
 }
+
+impl<M: Payload> Reply for PermitWait<'_, '_, M> {}
 
 impl<M: Payload> Drop for PermitWait<'_, '_, M> {
     fn drop(&mut self) {

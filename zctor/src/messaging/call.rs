@@ -18,7 +18,7 @@ use crate::mailbox::envelope::Undeliverable;
 use crate::mailbox::permits::{Overflow, Permits};
 use crate::messaging::backpressure::enter;
 use crate::messaging::binding::Limit;
-use crate::messaging::in_flight::InFlight;
+use crate::messaging::in_flight::{Called, InFlight};
 use crate::messaging::pending::Pending;
 use crate::messaging::target::Target;
 use crate::messaging::undeclared::undeclared;
@@ -118,8 +118,10 @@ fn call_there<'a, M: Payload, R: 'static>(
 ) -> Result<R, CallError> {
     // Without a deadline the call is never given up.
     let cancellation = until.map_or_else(Cancellation::none, |until| Cancellation::new(Some(until)));
+    let variant = message.variant();
     let (receiver, chosen) = start(target, chosen, message, port, cancellation, |key| find(target, key, until))?;
-    InFlight::new(receiver, &*chosen.endpoint().mailbox, M::name).wait(until)
+    let Endpoint { mailbox, slot, .. } = chosen.endpoint();
+    InFlight::new(receiver, Called { mailbox, variant, slot: *slot }, M::name).wait(until)
 }
 
 /// Sends a call to the instance that was chosen. If the thread of that has ended just now, `again` chooses another one.

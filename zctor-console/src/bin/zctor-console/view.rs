@@ -157,7 +157,7 @@ impl View {
 /// The waits; the culprit is the last line, in red.
 fn waits(snapshot: &Snapshot) -> Vec<Line<'static>> {
     let mut lines: Vec<String> = snapshot.waits_text.lines().map(str::to_owned).collect();
-    if let Some(culprit) = snapshot.culprit.clone().filter(|_| snapshot.waits.is_empty()) {
+    if let Some(culprit) = snapshot.culprit.clone().filter(|culprit| !snapshot.waits_text.ends_with(culprit)) {
         lines.push(culprit);
     }
     let last = lines.len().saturating_sub(1);
@@ -169,7 +169,8 @@ fn waits(snapshot: &Snapshot) -> Vec<Line<'static>> {
 }
 
 fn threads(snapshot: &Snapshot) -> Table<'_> {
-    let roots: Vec<&str> = snapshot.waits.iter().map(|root| &*root.thread).collect();
+    let old = snapshot.waits.iter().filter(|root| root.longest >= 1.0);
+    let roots: Vec<&str> = old.map(|root| &*root.thread).collect();
     let rows = snapshot.threads.iter().map(|row| {
         let style = if roots.contains(&&*row.thread) {
             Style::new().fg(Color::Red).add_modifier(Modifier::BOLD)
@@ -245,7 +246,8 @@ mod tests {
             "version": 1, "engine": "shop", "process": 1, "time": 0.0, "window": 0.5, "instances": 1, "types": [], "top": [],
             "events": [], "culprit": line,
             "waits_text": format!("1 handler waits:\n  `AuthMessage` 1.0 waits 5.0 s for `DatabaseMessage` on thread 0\n    {line}"),
-            "waits": [{"thread": "0", "name": "db", "instance": "0.0", "message": "DatabaseMessage", "longest": 5.0, "handlers": []}],
+            "waits": [{"text": line, "thread": "0", "name": "db", "instance": "0.0", "message": "DatabaseMessage", "variant": null,
+                "lasted": 5.0, "longest": 5.0, "handlers": 1, "callers": 0, "waiting": []}],
             "threads": [{"thread": "0", "name": "db", "busy": 1.0, "waiting": 0.0, "rate": 0.0, "instances": 1, "queued": 1,
                 "oldest": 5.0, "rooms": [{"inside": false, "bound": 8, "taken": 8, "waiting": 2}], "timers": 0, "handled": 0,
                 "panicked": 0, "runs": "DatabaseMessage 0.0", "waits": false, "backing_off": 0}],
