@@ -163,13 +163,17 @@ fn thread(row: &ThreadStats, earlier: Option<&Look>, window: Duration) -> Thread
         let time = now.saturating_sub(before.unwrap_or_default()).as_secs_f64();
         if age > 0.0 { (time / age).clamp(0.0, 1.0) } else { 0.0 }
     };
-    let for_time = |what: String, lasted: Duration| match lasted {
-        Duration::ZERO => what,
-        lasted => format!("{what}, for {:.1} s", lasted.as_secs_f64()),
-    };
-    let waits: Vec<String> = row.waits.iter().map(|wait| for_time(wait.to_string(), wait.lasted)).collect();
+    let waits: Vec<String> = row
+        .waits
+        .iter()
+        .map(|wait| {
+            let (waiter, callee) = (named(wait.message, wait.variant), named(wait.callee, wait.callee_variant));
+            format!("{waiter} {} waits for {callee}{}", wait.instance, for_time(wait.lasted))
+        })
+        .collect();
     let beside = row.runs.filter(|runs| row.waits.last().is_none_or(|wait| wait.instance != runs.instance));
-    let runs = beside.map(|runs| for_time(runs.to_string(), runs.lasted));
+    let runs =
+        beside.map(|runs| format!("{} {}{}", named(runs.message, runs.variant), runs.instance, for_time(runs.lasted)));
     let rooms = [(false, row.room), (true, row.inner_room)];
     Thread {
         thread: row.thread.to_string(),
@@ -187,6 +191,19 @@ fn thread(row: &ThreadStats, earlier: Option<&Look>, window: Duration) -> Thread
         waits: runs.is_none() && !waits.is_empty(),
         runs: waits.into_iter().chain(runs).collect::<Vec<_>>().join("; "),
         backing_off: row.backing_off.len(),
+    }
+}
+
+fn named(message: &str, variant: Option<&str>) -> String {
+    variant.map_or_else(|| message.to_owned(), |variant| format!("{message}::{variant}"))
+}
+
+/// How long something has lasted, as the end of a line; nothing if that is not known or no time at all.
+fn for_time(lasted: Duration) -> String {
+    match lasted.as_millis() {
+        0 => String::new(),
+        ms @ ..1_000 => format!(", for {ms} ms"),
+        _ => format!(", for {:.1} s", lasted.as_secs_f64()),
     }
 }
 

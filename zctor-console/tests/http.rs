@@ -157,7 +157,7 @@ fn a_look_at_an_engine_that_is_held_or_gone_is_answered() {
         }
         let snapshot = fetch(&place).unwrap();
         let held = &snapshot.threads[0];
-        assert!(held.queued == 4 && held.runs.starts_with("`JobMessage") && held.runs.contains("` 0.0"), "{held:?}");
+        assert!(held.queued == 4 && held.runs.starts_with("JobMessage") && held.runs.contains(" 0.0"), "{held:?}");
         gate.open();
         engine.settle();
         let snapshot = fetch(&place).unwrap();
