@@ -100,3 +100,37 @@ pub fn sockets() -> io::Result<Vec<PathBuf>> {
     paths.sort();
     Ok(paths)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::{PermissionsExt, symlink};
+
+    use super::*;
+
+    #[test]
+    fn the_folder_is_this_users_alone_or_it_is_refused() {
+        let base = env::temp_dir().join(format!("zctor-folder-{}", process::id()));
+        fs::create_dir(&base).unwrap();
+        let folder = base.join("zctor");
+        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        make_private(&folder).unwrap();
+        assert_eq!(mode(&folder), 0o700);
+        make_private(&folder).unwrap(); // it is there already, and as it should be
+
+        for open in [0o701, 0o750, 0o777] {
+            fs::set_permissions(&folder, fs::Permissions::from_mode(open)).unwrap();
+            let error = make_private(&folder).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::PermissionDenied);
+            assert!(error.to_string().contains("mode 0700; remove it, or set XDG_RUNTIME_DIR"), "{error}");
+        }
+        fs::set_permissions(&folder, fs::Permissions::from_mode(0o700)).unwrap();
+        let link = base.join("link");
+        symlink(&folder, &link).unwrap();
+        assert_eq!(make_private(&link).unwrap_err().kind(), ErrorKind::PermissionDenied);
+        let file = base.join("file");
+        fs::write(&file, "").unwrap();
+        assert_eq!(make_private(&file).unwrap_err().kind(), ErrorKind::PermissionDenied);
+        assert_eq!(make_private(&base.join("no/zctor")).unwrap_err().kind(), ErrorKind::NotFound);
+        fs::remove_dir_all(&base).unwrap();
+    }
+}
