@@ -34,12 +34,19 @@ struct Look {
 
 type Counts = HashMap<&'static str, TypeStats>;
 
+/// The counts of the last look, and when it was.
+struct Told {
+    at: Instant,
+    time: f64,
+    counts: Counts,
+}
+
 /// The looks of the last seconds, and what changed between them.
 #[derive(Default)]
 pub(crate) struct Looks {
     looks: VecDeque<Look>,
-    /// The counts that events were told up to, and of when they are.
-    told: Option<(Instant, Counts)>,
+    /// What events were told up to.
+    told: Option<Told>,
     /// The newest first.
     events: VecDeque<Event>,
 }
@@ -102,14 +109,15 @@ impl Looks {
     /// Makes events of what has changed since the last look, unless that is long ago.
     fn tell_changes(&mut self, stats: &Stats, at: Instant, time: f64) {
         let counts_now = stats.types.iter().map(|row| (row.message, row.clone())).collect();
-        let told = self.told.replace((at, counts_now));
-        let Some((_, last)) = told.filter(|(then, _)| at.saturating_duration_since(*then) <= LONG) else { return };
+        let told = self.told.replace(Told { at, time, counts: counts_now });
+        let is_recent = |told: &Told| at.saturating_duration_since(told.at) <= LONG;
+        let Some(Told { time: since, counts: last, .. }) = told.filter(is_recent) else { return };
         for row in &stats.types {
             let before = last.get(row.message).cloned().unwrap_or_default();
             let changes = counts(row).into_iter().zip(counts(&before));
             for ((what, now), (_, before)) in changes.filter(|((_, now), (_, before))| now > before) {
                 self.tell(Event {
-                    since: time,
+                    since,
                     time,
                     what: what.to_owned(),
                     count: now - before,

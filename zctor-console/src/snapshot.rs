@@ -232,7 +232,7 @@ pub struct Waiting {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Event {
-    /// When it was seen first: seconds since 1970.
+    /// It happened since then: seconds since 1970. It is the time of the last look that knew nothing of it.
     pub since: f64,
     /// When it was seen last.
     pub time: f64,

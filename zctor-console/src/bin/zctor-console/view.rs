@@ -83,7 +83,11 @@ impl View {
     fn head(&self, snapshot: &Snapshot) -> Line<'static> {
         let rate: f64 = snapshot.threads.iter().map(|row| row.rate).sum();
         let queued: usize = snapshot.threads.iter().map(|row| row.queued).sum();
-        let state = if self.paused { "paused".to_owned() } else { self.state.clone() };
+        let state = match (self.paused, self.state.as_str()) {
+            (false, state) => state.to_owned(),
+            (true, "live" | "") => "paused".to_owned(),
+            (true, state) => format!("{state}, paused"),
+        };
         Line::from(vec![
             Span::from(format!(" {} ", snapshot.engine)).bold().reversed(),
             Span::from(format!("  process {}, {rate:.0} handled/s, {queued} queued   ", snapshot.process)),
