@@ -87,8 +87,15 @@ impl Stats {
     ///
     /// An example is at [`WaitForest`].
     pub fn waits(&self) -> WaitForest {
-        let links: Vec<Link<'_>> = self.threads.iter().map(ThreadStats::link).collect();
-        WaitForest::new(&links, &self.callers)
+        WaitForest::of(&self.threads, &self.callers)
+    }
+}
+
+impl WaitForest {
+    /// The waits of handlers on these threads, and of these threads outside.
+    pub(crate) fn of(threads: &[ThreadStats], callers: &[OutsideCaller]) -> Self {
+        let links: Vec<Link<'_>> = threads.iter().map(ThreadStats::link).collect();
+        Self::new(&links, callers)
     }
 }
 

@@ -24,6 +24,7 @@ use crate::id::Slot;
 use crate::mailbox::Mailbox;
 use crate::mailbox::mail::{Mail, Order};
 use crate::report::running::NamedInstance;
+use crate::report::waits::WaitForest;
 use crate::report::{InstanceReport, Report};
 use crate::sys::clock::{deadline, now};
 use crate::sys::frame::{Frame, is_engines_own};
@@ -128,7 +129,8 @@ fn finish_shutdown(core: &Arc<Core>) {
     };
     // Read before the waiters are answered, so that it still says which handler waits for which type.
     let mailboxes: Vec<_> = abandoned.iter().map(|running| Arc::clone(&running.mailbox)).collect();
-    let (threads, _) = stats::threads(core, &mailboxes);
+    let (threads, callers) = stats::threads(core, &mailboxes);
+    let waits = WaitForest::of(&threads, &callers);
     if !abandoned.is_empty() {
         // The waiters are answered first. The mail comes after them, since its drops are the user's and may take long.
         core.edge.abandon();
@@ -156,7 +158,7 @@ fn finish_shutdown(core: &Arc<Core>) {
     state.phase = EnginePhase::Stopped(if abandoned.is_empty() {
         Ok(report)
     } else {
-        Err(ShutdownError::Abandoned { threads, report })
+        Err(ShutdownError::Abandoned { threads, waits, report })
     });
     drop(state);
     core.state.notify();

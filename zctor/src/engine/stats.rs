@@ -137,7 +137,7 @@ fn thread_stats(core: &Core, mailbox: &Mailbox) -> ThreadStats {
         room: mailbox.permits.as_ref().map(Permits::room),
         inner_room: mailbox.inner.as_ref().map(InnerQueue::room),
         runs: running_instance(core, mailbox, at, (idle, waiting)),
-        waits: mailbox.waits.list(),
+        waits: mailbox.waits.list(&mailbox.roster),
         backing_off: mailbox.roster.backing_off(),
     }
 }

@@ -3,22 +3,43 @@
 
 use std::time::Instant;
 
-use crate::id::Slot;
+use crate::id::{InstanceId, Slot, ThreadId};
 use crate::mailbox::counters::Account;
+use crate::mailbox::roster::Roster;
 use crate::report::running::{NamedInstance, Wait};
-use crate::report::waits::{Callee, OutsideCaller};
+use crate::report::waits::OutsideCaller;
 use crate::sys::clock::now;
 use crate::sys::spawn::ThreadName;
 use crate::sys::sync::{Mutex, lock};
 
-/// A handler that waits.
+/// A handler that waits. Its name is found when somebody looks: it lives while it waits.
 #[derive(Clone, Copy)]
 pub(crate) struct Waiter {
-    pub(crate) handler: NamedInstance,
+    pub(crate) slot: Slot,
     /// The variant that it handles.
     pub(crate) variant: Option<&'static str>,
     /// Whether it waits for another engine.
     pub(crate) is_elsewhere: bool,
+}
+
+/// What a wait is for, as far as the caller knows it.
+#[derive(Clone, Copy)]
+pub(crate) struct Callee {
+    /// The name of its message type.
+    pub(crate) message: fn() -> &'static str,
+    /// The variant that was called, and the slot of the instance.
+    pub(crate) called: Option<(&'static str, Slot)>,
+    pub(crate) on: ThreadId,
+}
+
+impl Callee {
+    fn variant(&self) -> Option<&'static str> {
+        self.called.map(|(variant, _)| variant)
+    }
+
+    fn instance(&self) -> Option<InstanceId> {
+        self.called.map(|(_, slot)| InstanceId { thread: self.on, slot })
+    }
 }
 
 /// The waits of handlers on one thread, or those of threads outside for one engine, in the order in which they began.
@@ -45,6 +66,7 @@ impl<W> Default for Waits<W> {
 
 impl<W: Clone> Waits<W> {
     /// Notes a wait that lasts from now on until `end` is called with the number that this gives.
+    #[inline]
     pub(crate) fn begin(&self, waiter: W, callee: Callee) -> u64 {
         let begun = Begun { waiter, callee, since: now() };
         let mut listed = lock(&self.0);
@@ -57,11 +79,10 @@ impl<W: Clone> Waits<W> {
     /// Notes that a wait is over. Of the handlers of one thread it is the innermost, but for those of carried code.
     pub(crate) fn end(&self, number: u64) {
         let waits = &mut lock(&self.0).waits;
-        let over = match waits.last() {
-            Some((last, _)) if *last == number => waits.pop(),
-            _ => waits.iter().position(|(known, _)| *known == number).map(|at| waits.remove(at)),
-        };
-        drop(over);
+        match waits.last() {
+            Some((last, _)) if *last == number => waits.truncate(waits.len() - 1), // `pop` would move it out
+            _ => waits.retain(|(known, _)| *known != number),
+        }
     }
 
     fn copy(&self) -> Vec<Begun<W>> {
@@ -70,20 +91,24 @@ impl<W: Clone> Waits<W> {
 }
 
 impl Waits<Waiter> {
-    pub(crate) fn list(&self) -> Vec<Wait> {
+    /// The waits of the handlers of a thread, whose roster has their names.
+    pub(crate) fn list(&self, roster: &Roster) -> Vec<Wait> {
         let (waits, at) = (self.copy(), now());
-        let wait = |Begun { waiter, callee, since }: Begun<Waiter>| Wait {
-            instance: waiter.handler.instance,
-            message: waiter.handler.message,
-            variant: waiter.variant,
-            callee: callee.message,
-            callee_variant: callee.variant,
-            callee_instance: callee.instance,
-            on: callee.on,
-            is_elsewhere: waiter.is_elsewhere,
-            lasted: at.saturating_duration_since(since),
+        let wait = |Begun { waiter, callee, since }: Begun<Waiter>| {
+            let NamedInstance { instance, message } = roster.find(waiter.slot)?;
+            Some(Wait {
+                instance,
+                message,
+                variant: waiter.variant,
+                callee: (callee.message)(),
+                callee_variant: callee.variant(),
+                callee_instance: callee.instance(),
+                on: callee.on,
+                is_elsewhere: waiter.is_elsewhere,
+                lasted: at.saturating_duration_since(since),
+            })
         };
-        waits.into_iter().map(wait).collect()
+        waits.into_iter().filter_map(wait).collect()
     }
 }
 
@@ -92,9 +117,9 @@ impl Waits<ThreadName> {
         let (waits, at) = (self.copy(), now());
         let caller = |Begun { waiter, callee, since }: Begun<ThreadName>| OutsideCaller {
             thread: waiter.get().map(str::to_owned),
-            callee: callee.message,
-            callee_variant: callee.variant,
-            callee_instance: callee.instance,
+            callee: (callee.message)(),
+            callee_variant: callee.variant(),
+            callee_instance: callee.instance(),
             on: callee.on,
             lasted: at.saturating_duration_since(since),
         };

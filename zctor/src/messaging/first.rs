@@ -9,9 +9,9 @@ use std::time::{Duration, Instant};
 
 use crate::error::CallError;
 use crate::mailbox::edge::Edge;
+use crate::mailbox::waits::Callee;
 use crate::messaging::pending::Pending;
 use crate::reply::reply_to::Outcome;
-use crate::report::waits::Callee;
 use crate::sys::awaited::Awaited;
 use crate::sys::clock::{deadline, now};
 use crate::sys::frame::Frame;

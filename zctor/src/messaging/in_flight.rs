@@ -14,12 +14,12 @@ use std::task::Waker;
 use std::time::Instant;
 
 use crate::error::CallError;
-use crate::id::{InstanceId, Slot};
+use crate::id::Slot;
 use crate::mailbox::Mailbox;
 use crate::mailbox::edge::Edge;
+use crate::mailbox::waits::Callee;
 use crate::reply::oneshot::{Gone, Receiver};
 use crate::reply::reply_to::{Outcome, arrived};
-use crate::report::waits::Callee;
 use crate::sys::alarm::{AlarmId, clear_alarm, set_alarm};
 use crate::sys::awaited::Awaited;
 use crate::sys::clock::now;
@@ -187,10 +187,8 @@ impl<R, B: Callees> Awaited for InFlight<R, B> {
 
 impl<R, B: Callees> Reply for InFlight<R, B> {
     fn with_callee<T>(&self, f: impl FnOnce(Callee, &Arc<Edge>) -> T) -> Option<T> {
-        let (message, on) = ((self.message)(), self.mailbox.thread);
-        let (variant, slot) = self.mailbox.called().unzip();
-        let instance = slot.map(|slot| InstanceId { thread: on, slot });
-        Some(f(Callee { message, variant, instance, on }, &self.mailbox.edge))
+        let (message, called, on) = (self.message, self.mailbox.called(), self.mailbox.thread);
+        Some(f(Callee { message, called, on }, &self.mailbox.edge))
     }
 }
 

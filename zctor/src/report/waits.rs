@@ -11,15 +11,6 @@ use std::time::Duration;
 use crate::id::{InstanceId, ThreadId};
 use crate::report::running::{Readable, RunningInstance, Typed, Wait};
 
-/// What a wait is for, as far as the caller knows it.
-#[derive(Clone, Copy)]
-pub(crate) struct Callee {
-    pub(crate) message: &'static str,
-    pub(crate) variant: Option<&'static str>,
-    pub(crate) instance: Option<InstanceId>,
-    pub(crate) on: ThreadId,
-}
-
 /// A thread, as far as waits lead to it and on from it.
 pub(crate) struct Link<'a> {
     pub(crate) thread: ThreadId,

@@ -43,7 +43,7 @@ impl Home {
 
     /// The handler, as one that waits.
     pub(super) fn waiter(&self, is_elsewhere: bool) -> Waiter {
-        Waiter { handler: self.handler, variant: self.variant, is_elsewhere }
+        Waiter { slot: self.handler.instance.slot, variant: self.variant, is_elsewhere }
     }
 
     /// Says whether the handler's thread serves from now on.

@@ -12,9 +12,8 @@ use std::time::Instant;
 use crate::mailbox::Mailbox;
 use crate::mailbox::edge::Edge;
 use crate::mailbox::parked::Park;
-use crate::mailbox::waits::Waiter;
+use crate::mailbox::waits::{Callee, Waiter};
 use crate::reply::oneshot::Receiver;
-use crate::report::waits::Callee;
 use crate::sys::awaited::Awaited;
 use crate::sys::clock::now;
 use crate::sys::frame::Frame;
@@ -96,8 +95,7 @@ fn note_wait<'l>(local: &'l Local, awaited: &impl Reply) -> NotedWait<'l> {
     let (mailbox, variant) = (&*local.mailbox, local.variant.get());
     let noted = awaited.with_callee(|callee, edge| {
         let is_elsewhere = !Arc::ptr_eq(edge, &mailbox.edge);
-        let handler = mailbox.meter.running().and_then(|slot| mailbox.roster.find(slot));
-        let waiter = handler.map(|handler| Waiter { handler, variant, is_elsewhere });
+        let waiter = mailbox.meter.running().map(|slot| Waiter { slot, variant, is_elsewhere });
         let caller = (is_elsewhere || waiter.is_none()).then(|| NotedCaller::new(Arc::clone(edge), callee));
         (waiter.map(|waiter| NotedHandler::new(mailbox, waiter, callee)), caller)
     });
