@@ -1,5 +1,5 @@
 //! What a look costs: messages a second from a thread to another, without a console, with one that nobody looks at, and
-//! with looks twice a second. Rounds alternate, and each figure is the median.
+//! with looks twice a second; and how long a look at many instances takes. Rounds alternate, and each figure is the median.
 //!
 //! ```text
 //! cargo run --release -p zctor-console --example cost
@@ -10,11 +10,12 @@ use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use zctor::{ActorEngine, Context, actor};
+use zctor::{ActorEngine, ActorThread, Context, actor};
 use zctor_console::{Console, fetch};
 
 const ROUNDS: usize = 15;
 const MESSAGES: u64 = 10_000_000;
+const INSTANCES: usize = 100_000;
 const PERIOD: Duration = Duration::from_millis(500);
 
 #[actor]
@@ -88,6 +89,24 @@ fn main() -> Result<(), Box<dyn Error>> {
         let median = median(figures);
         println!("{name:18} {median:6.2} million messages a second, {:5.1} %", 100.0 * median / base);
     }
+    drop(source);
+
+    let many = ActorEngine::new();
+    let mut thread = ActorThread::new();
+    for _ in 0..INSTANCES {
+        thread = thread.register(CounterMessage::actor(Counter::default));
+    }
+    many.spawn(thread)?;
+    let console = Console::new(&many);
+    let mut looks: Vec<f64> = (0..ROUNDS)
+        .map(|_| {
+            let start = Instant::now();
+            let snapshot = console.snapshot();
+            assert_eq!(snapshot.instances, INSTANCES);
+            start.elapsed().as_secs_f64() * 1e3
+        })
+        .collect();
+    println!("a look at {INSTANCES} instances takes {:.1} ms", median(&mut looks));
     Ok(())
 }
 

@@ -15,8 +15,6 @@ use crate::snapshot::{Event, Instance, Room, Snapshot, Thread, Type, VERSION, Wa
 pub(crate) const SHORT: Duration = Duration::from_millis(200);
 /// A look that is older says nothing about now.
 const LONG: Duration = Duration::from_secs(10);
-/// How many looks are kept: enough to bridge `SHORT` for several viewers.
-const LOOKS: usize = 16;
 /// How many instances of each kind are listed.
 const TOP: usize = 20;
 /// How many events are kept.
@@ -28,8 +26,16 @@ const OLD: Duration = Duration::from_secs(1);
 struct Look {
     at: Instant,
     threads: HashMap<ThreadId, ThreadStats>,
-    instances: HashMap<InstanceId, u64>,
+    /// In the order of their ids: what each has handled.
+    instances: Vec<(InstanceId, u64)>,
     types: Counts,
+}
+
+impl Look {
+    fn handled(&self, id: InstanceId) -> Option<u64> {
+        let at = self.instances.binary_search_by_key(&id, |(id, _)| *id).ok()?;
+        Some(self.instances[at].1)
+    }
 }
 
 type Counts = HashMap<&'static str, TypeStats>;
@@ -90,12 +96,13 @@ impl Looks {
     }
 
     fn keep(&mut self, at: Instant, stats: Stats, instances: &[InstanceStats]) {
-        // Looks that come fast need not all be kept.
-        if self.looks.back().is_some_and(|last| at.saturating_duration_since(last.at) < SHORT / 4) {
+        let age = |look: &Look| at.saturating_duration_since(look.at);
+        // Looks that come fast need not all be kept, and of those that are old enough to compare with, the newest is
+        // enough. An engine may have many instances.
+        if self.looks.back().is_some_and(|last| age(last) < SHORT / 4) {
             return;
         }
-        self.looks.retain(|look| at.saturating_duration_since(look.at) <= LONG);
-        if self.looks.len() >= LOOKS {
+        while self.looks.get(1).is_some_and(|second| age(second) >= SHORT) {
             self.looks.pop_front();
         }
         self.looks.push_back(Look {
@@ -239,7 +246,7 @@ fn message_type(row: &TypeStats, earlier: Option<&Look>, window: Duration) -> Ty
 /// The instances with the longest queues, those that did the most, and those that panicked most.
 fn top(instances: &[InstanceStats], earlier: Option<&Look>, window: Duration) -> Vec<Instance> {
     let done = |one: &InstanceStats| {
-        let before = earlier.and_then(|look| look.instances.get(&one.id)).copied().unwrap_or_default();
+        let before = earlier.and_then(|look| look.handled(one.id)).unwrap_or_default();
         one.handled.saturating_sub(before)
     };
     let mut chosen: Vec<usize> = Vec::new();

@@ -25,6 +25,9 @@ use actors::{
 /// How often something comes from outside.
 const BEAT: Duration = Duration::from_millis(20);
 
+/// How long the shop may take to close.
+const CLOSING: Duration = Duration::from_millis(500);
+
 /// A lock that is no actor's: zctor cannot see who holds it.
 #[derive(Clone, Default)]
 struct Lock {
@@ -128,6 +131,8 @@ impl Drop for Shop {
         }
         self.database.free();
         self.closing.free();
+        // The reader of the feed backs off after each broken line, so all that is queued would take long.
+        let _ = self.engine.shutdown_timeout(CLOSING);
     }
 }
 
