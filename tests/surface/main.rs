@@ -6,6 +6,7 @@ mod compiles;
 mod doubles;
 mod errors;
 mod examples;
+mod guide;
 mod handles;
 mod map;
 // It has items that are reachable from outside.

@@ -14,7 +14,7 @@ use zctor::{ActorEngine, ActorThread, Context, actor};
 use zctor_console::{Console, fetch};
 
 const ROUNDS: usize = 15;
-const MESSAGES: u64 = 10_000_000;
+const MESSAGES: u64 = 5_000_000;
 const INSTANCES: usize = 100_000;
 const PERIOD: Duration = Duration::from_millis(500);
 
