@@ -12,9 +12,10 @@
 
 use std::cell::Cell;
 use std::fmt;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
 
-use zctor::{Client, Message, Recipient};
+use zctor::{Client, Message, Recipient, sleep};
 
 /// A list of subscribers, each an actor that takes values of type `T` by one of its variants.
 ///
@@ -91,7 +92,8 @@ impl<T: Clone + Send + 'static> Topic<T> {
     /// Sends a copy of `value` to each subscriber, in the order in which they subscribed.
     ///
     /// The values of one publisher come to each subscriber in the order in which they were published. One that has ended
-    /// is struck off. One without room misses this value: see [`Published::refused`].
+    /// is struck off. One without room misses this value: see [`Published::refused`]. So does a pool that has no live
+    /// instance just now; it stays subscribed, since its places can be filled again.
     ///
     /// # Blocking
     /// Never.
@@ -123,7 +125,7 @@ impl<T: Clone + Send + 'static> Topic<T> {
                 Ok(()) => published.reached += 1,
                 Err(refused) => {
                     published.refused += 1;
-                    if !refused.is_full() {
+                    if refused.is_stopped() {
                         ended.push(Arc::clone(member));
                     }
                 }
@@ -185,7 +187,8 @@ impl<T> fmt::Debug for Topic<T> {
 pub struct Published {
     /// How many subscribers got it.
     pub reached: usize,
-    /// How many did not: they had no room in a bounded mailbox, or had ended. Those that had ended are struck off.
+    /// How many did not: they had no room in a bounded mailbox, were a pool without a live instance, or had ended. Those
+    /// that had ended are struck off.
     pub refused: usize,
 }
 
@@ -201,7 +204,7 @@ pub struct Subscription {
 }
 
 impl Subscription {
-    /// Keeps the subscription until its actor has ended.
+    /// Keeps the subscription until its actor has ended; that of a pool until the engine has stopped.
     pub fn detach(mut self) {
         self.member = None;
     }
@@ -244,7 +247,6 @@ impl<T> Leave for Link<T> {
 #[derive(Default)]
 struct Gate {
     state: Mutex<GateState>,
-    empty: Condvar,
 }
 
 #[derive(Default)]
@@ -272,10 +274,13 @@ impl Gate {
     }
 
     fn close(&self) {
-        let mut state = lock(&self.state);
-        state.closed = true;
-        while state.inside > 0 && SENDING.get() == 0 {
-            state = self.empty.wait(state).unwrap_or_else(PoisonError::into_inner);
+        lock(&self.state).closed = true;
+        // The other thread is in the middle of a send. No condition variable: in a simulation that thread goes on only
+        // while this one waits by zctor's own means.
+        let mut pause = Duration::from_micros(10);
+        while SENDING.get() == 0 && lock(&self.state).inside > 0 {
+            sleep(pause);
+            pause = (pause * 2).min(Duration::from_millis(1));
         }
     }
 }
@@ -283,11 +288,7 @@ impl Gate {
 impl Drop for Inside<'_> {
     fn drop(&mut self) {
         SENDING.set(SENDING.get() - 1);
-        let mut state = lock(&self.0.state);
-        state.inside -= 1;
-        if state.inside == 0 {
-            self.0.empty.notify_all();
-        }
+        lock(&self.0.state).inside -= 1;
     }
 }
 

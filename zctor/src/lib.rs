@@ -7,7 +7,7 @@
 //!
 //! ```
 //! use std::time::Duration;
-//! use zctor::{ActorEngine, ActorThread, actor};
+//! use zctor::{ActorEngine, actor};
 //!
 //! #[derive(Debug, PartialEq)]
 //! pub struct DivideByZero;
@@ -44,10 +44,8 @@
 //!
 //! fn main() -> Result<(), Box<dyn std::error::Error>> {
 //!     let engine = ActorEngine::new();
-//!     for _ in 0..5 {
-//!         engine.spawn(ActorThread::new().register(CalculatorMessage::actor(Calculator::default)))?;
-//!     }
-//!     let calculator: CalculatorClient = engine.client::<CalculatorMessage>()?;
+//!     // Five threads with an instance each.
+//!     let calculator: CalculatorClient = engine.pool(5, CalculatorMessage::actor(Calculator::default))?;
 //!
 //!     assert_eq!(calculator.add(10, 5)?, 15); // call: blocks until the typed reply is here
 //!     assert_eq!(calculator.divide(1, 0)?, Err(DivideByZero)); // the inner result is the handler's reply
@@ -120,7 +118,7 @@
 //!   longer than the limit of `on_slow`. And a span around each handler, at level `DEBUG` for calls (`zctor::call`), else at
 //!   `TRACE` (`zctor::send`, `zctor::own`): see [the page on observability](guide::observability#spans).
 //! - `tokio`: in debug builds, a blocking wait on a thread of a tokio runtime panics and says what to write instead.
-//!   See [the page on foreign threads](guide::foreign_threads).
+//!   See [the page on async code](guide::async_tasks).
 //! - `testing`: the module `testing`, with doubles of actors for tests, a probe and a mock, and with a context for
 //!   handlers that are tested as plain methods. It belongs among the dev-dependencies.
 //! - `simulation`: the module `simulation`, which runs a program one thread at a time, in an order drawn from a seed. It

@@ -9,6 +9,7 @@
 //! A request is a call that nothing waits for yet: it is sent as in 3, and its depth is checked where it is waited for.
 
 use std::any::Any;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -32,7 +33,7 @@ use crate::route::pool::Chosen;
 use crate::sys::clock::{deadline, now};
 use crate::sys::frame::{Frame, is_inside_code};
 use crate::thread::carried;
-use crate::thread::local::{OnTheSpot, local};
+use crate::thread::local::{Local, OnTheSpot, local};
 
 /// Calls with the message in `place`, where its caller has made it (see `route/contents.rs`), and waits for the reply.
 #[inline]
@@ -50,7 +51,7 @@ pub(crate) fn call<M: Payload, R: 'static, K: Kind>(
     // A call that was handled on the spot returns from here: one way out for both kinds costs 30 instructions of 400.
     let chosen = match target.straight(key) {
         Some((endpoint, way, sent_as)) => {
-            if is_here::<K>(way) && call_here(endpoint, place, &mut reply, until)? {
+            if is_here::<K>(way) && call_here(target.local, endpoint, place, &mut reply, until)? {
                 return replied(reply);
             }
             Chosen::straight(endpoint, way, sent_as)
@@ -96,7 +97,7 @@ fn call_by_choice<'a, M: Payload, K: Kind>(
 ) -> Result<Option<Chosen<'a, M>>, CallError> {
     let chosen = find(target, key, until)?;
     let is_free = chosen.entry == Entry::Free && is_here::<K>(chosen.way);
-    let handled = is_free && call_here(chosen.endpoint(), place, reply, until)?;
+    let handled = is_free && call_here(target.local, chosen.endpoint(), place, reply, until)?;
     Ok((!handled).then_some(chosen))
 }
 
@@ -139,20 +140,34 @@ fn start<'a, M: Payload, R: 'static>(
     let (reply_to, receiver) = ReplyTo::channel(cancellation);
     let mut call = Some(Call { message, port: port(reply_to) });
     loop {
-        match call.take() {
-            Some(Call { message, .. }) if chosen.is_full() => {
-                return Err(turn_away(target, chosen.endpoint(), message));
-            }
-            fits => call = fits,
-        }
-        if chosen.entry != Entry::Inner {
-            chosen.endpoint().call(chosen.way, &mut call, chosen.sent_as());
-        } else if let Err(refusal) = chosen.endpoint().call_inner(&mut call, chosen.sent_as(), &|| chosen.move_turn()) {
-            return Err(target.call_error(refusal));
-        }
+        deliver(target, &chosen, &mut call)?;
         let Some(Call { message, .. }) = &call else { return Ok((receiver, chosen)) };
         chosen = again(message.key())?;
     }
+}
+
+/// Sends a call to the instance that was chosen, or turns it away if there is no room. If the thread of that has ended
+/// just now, the call is back in its place.
+#[inline]
+pub(super) fn deliver<M: Payload>(
+    target: &Target<'_, M>,
+    chosen: &Chosen<'_, M>,
+    call: &mut Option<Call<M>>,
+) -> Result<(), CallError> {
+    match call.take() {
+        Some(Call { message, .. }) if chosen.is_full() => {
+            return Err(turn_away(target, chosen.endpoint(), message));
+        }
+        fits => *call = fits,
+    }
+    if chosen.entry != Entry::Inner {
+        chosen.endpoint().call(chosen.way, call, chosen.sent_as());
+        return Ok(());
+    }
+    chosen
+        .endpoint()
+        .call_inner(call, chosen.sent_as(), &|| chosen.move_turn())
+        .map_err(|refusal| target.call_error(refusal))
 }
 
 /// Sends a request, and gives its reply as a [`Pending`]. Never waits, not even for room.
@@ -184,14 +199,20 @@ fn pending<M: Payload, R: 'static, K: Kind>(
     target: &Target<'_, M>,
     started: Result<(Receiver<Outcome<R>>, Chosen<'_, M>), CallError>,
 ) -> Pending<R> {
-    let depth = K::depth(M::CALL_DEPTH);
     match started {
-        Ok((receiver, chosen)) => {
-            let in_flight = InFlight::new(receiver, Arc::clone(&chosen.endpoint().mailbox), M::name);
-            Pending::sent(in_flight, M::name, depth, target.view.limit() != Limit::None)
-        }
-        Err(error) => Pending::refused(error, M::name, depth),
+        Ok((receiver, chosen)) => under_way::<M, R, K>(target, receiver, &chosen),
+        Err(error) => Pending::refused(error, M::name, K::depth(M::CALL_DEPTH)),
     }
+}
+
+/// The `Pending` of a call that the chosen instance has.
+pub(super) fn under_way<M: Payload, R: 'static, K: Kind>(
+    target: &Target<'_, M>,
+    receiver: Receiver<Outcome<R>>,
+    chosen: &Chosen<'_, M>,
+) -> Pending<R> {
+    let in_flight = InFlight::new(receiver, Arc::clone(&chosen.endpoint().mailbox), M::name);
+    Pending::sent(in_flight, M::name, K::depth(M::CALL_DEPTH), target.view.limit() != Limit::None)
 }
 
 /// The error of a call for which there is no room: it is refused, or dropped as the newest.
@@ -230,23 +251,25 @@ fn is_here<K: Kind>(way: Way) -> bool {
 }
 
 /// Calls an instance of this thread, which handles the call on the spot and puts its reply into `reply`, an `Option` of
-/// the reply's type; `false` if the instance must handle something else first.
+/// the reply's type; `false` if the instance must handle something else first. `known` is this thread, if it is known.
 #[inline(always)]
 fn call_here<M: Payload>(
+    known: Option<&Rc<Local>>,
     endpoint: &Endpoint<M>,
     place: &mut Option<M>,
     reply: &mut dyn Any,
     until: Option<Instant>,
 ) -> Result<bool, CallError> {
-    let Some(local) = local() else { return Ok(false) };
+    let found = if known.is_none() { local() } else { None };
+    let Some(local) = known.or(found.as_ref()) else { return Ok(false) };
     let Some(callee) = local.instance(endpoint.slot) else { return Ok(false) };
     if until.is_some_and(|until| until <= now()) {
         return Err(come_too_late(endpoint, place));
     }
-    let panic = match callee.handle_here(&local, place, reply, until) {
+    let panic = match callee.handle_here(local, place, reply, until) {
         OnTheSpot::Handled => None,
         OnTheSpot::Busy => return Ok(false),
-        OnTheSpot::FollowUp(follow_up) => follow_up.run(&local),
+        OnTheSpot::FollowUp(follow_up) => follow_up.run(local),
     };
     match panic {
         None => Ok(true),
