@@ -10,6 +10,7 @@ use axum::middleware::{self, Next};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::get;
 use axum::{Router, body::Body};
+use tracing::{Instrument, info_span};
 use zctor::{CallError, EngineHandle, NonBlocking};
 
 use crate::store::{ReaderClient, WriterClient};
@@ -62,10 +63,11 @@ impl App {
     }
 }
 
-/// Counts a request, and gives its answer the same number.
+/// Counts a request, and gives its answer the same number, and all that is logged on its way.
 async fn number(State(app): State<App>, request: Request, next: Next) -> Response {
     let number = app.counts.accepted.fetch_add(1, Relaxed);
-    let mut response = next.run(request).await;
+    let span = info_span!("request", number, method = %request.method(), path = request.uri().path());
+    let mut response = next.run(request).instrument(span).await;
     app.counts.answered.fetch_add(1, Relaxed);
     response.headers_mut().insert("x-request-id", HeaderValue::from(number));
     response

@@ -41,7 +41,7 @@ pub(super) fn overflow<'a, M: Payload>(
     chosen: Chosen<'a, M>,
     until: impl FnOnce() -> Option<Instant>,
 ) -> Result<Chosen<'a, M>, Refusal> {
-    match policy(&chosen) {
+    match policy(&chosen, may_wait_for_room()) {
         Overflow::DropNewest => Ok(chosen),
         Overflow::Wait if target.view.waits() => {
             assert_may_block();
@@ -53,14 +53,14 @@ pub(super) fn overflow<'a, M: Payload>(
     }
 }
 
-/// What is to be done if this instance has no room, as far as the code that runs here may wait.
-pub(super) fn policy<M: Payload>(chosen: &Chosen<'_, M>) -> Overflow {
+/// What is to be done if this instance has no room, for a sender that may wait or not.
+pub(super) fn policy<M: Payload>(chosen: &Chosen<'_, M>, may_wait: bool) -> Overflow {
     if is_inside_code() {
         // There is an inner bound.
         return Overflow::Refuse;
     }
     match chosen.endpoint().mailbox.permits.as_ref().map_or(Overflow::Wait, |permits| permits.overflow) {
-        Overflow::Wait if !may_wait_for_room() => Overflow::Refuse,
+        Overflow::Wait if !may_wait => Overflow::Refuse,
         overflow => overflow,
     }
 }
