@@ -9,7 +9,7 @@ const HIDDEN: [&str; 5] = ["private.rs", "client/name.rs", "route/keyed.rs", "ro
 
 /// Programs get values of these types, or meet these traits as bounds, and need not name them: the fields and methods are
 /// what they use. Each is used in `public_api.rs`.
-const UNNAMED: [&str; 49] = [
+const UNNAMED: &[&str] = &[
     "ActorOnce",
     "AfterPanic",
     "AnsweredInHandler",
