@@ -14,6 +14,7 @@ use crate::client::{Client, call};
 use crate::error::{CallError, Refusal, SendError, WatchError};
 use crate::event::{Ended, PanicEvent};
 use crate::id::{InstanceId, ThreadId};
+use crate::mailbox::Mailbox;
 use crate::mailbox::mail::{Mail, Order};
 use crate::messaging;
 use crate::messaging::binding::{Binding, Limit};
@@ -23,8 +24,9 @@ use crate::route::pool::{KnownPool, known_pool};
 use crate::sys::awaited::Running;
 use crate::sys::clock::now;
 use crate::sys::frame::Frame;
+use crate::sys::operation::Operation;
 use crate::sys::runtime::assert_may_block;
-use crate::sys::simulated::point;
+use crate::sys::simulated::begin_point;
 use crate::thread::local::{Local, Requested};
 
 /// The first parameter of the handlers of `M`, if the enum has `calls(..)` or `#[actor(ctx)]`.
@@ -80,12 +82,17 @@ impl<M: Message> Context<M> {
         self.shared.endpoint.id()
     }
 
-    /// The scheduling point of a handler that is about to begin.
+    /// The scheduling point of a handler that is about to begin, with its message in this place. A fault may have it panic
+    /// here: `lose` takes the message out then.
     #[inline(always)]
-    pub(super) fn begins<'a>(&self, message: impl FnOnce() -> Option<&'a M>) {
-        let thread = self.local.mailbox.thread.index() as u64;
-        let variant = || message().map_or("_", Message::variant);
-        point(thread, || format!("{} begins {}::{}", self.instance_id(), M::name(), variant()));
+    pub(super) fn begins<P>(&self, place: &mut P, message: fn(&P) -> Option<&M>, lose: fn(&mut P)) {
+        let Mailbox { thread, edge, .. } = &*self.local.mailbox;
+        let operation = |place: &P| Operation::Begin {
+            instance: self.instance_id(),
+            message: M::name(),
+            variant: message(place).map_or("_", Message::variant),
+        };
+        begin_point(&edge.home, thread.index(), place, operation, lose);
     }
 
     /// Gives a client bound to this very instance, to pass on to others.

@@ -81,7 +81,7 @@ where
         deadline: Option<Instant>,
     ) {
         self.handle(local, slot, deadline, |state, ctx, slot| {
-            ctx.begins(|| message.as_ref());
+            ctx.begins(message, Option::as_ref, |place| drop(place.take()));
             if let Some(message) = message.take() {
                 double::dispatch(message, state, ctx, slot);
             }
