@@ -82,10 +82,14 @@ impl<M: Message> Context<M> {
         self.shared.endpoint.id()
     }
 
-    /// The scheduling point of a handler that is about to begin, with its message in this place. A fault may have it panic
-    /// here: `lose` takes the message out then.
+    /// A handler is about to begin, with its message in this place. If it may wait, its variant is noted: each wait says
+    /// what it is in. Here is also the scheduling point of the handler. A fault may have it panic: `lose` takes the message
+    /// out then.
     #[inline(always)]
     pub(super) fn begins<P>(&self, place: &mut P, message: fn(&P) -> Option<&M>, lose: fn(&mut P)) {
+        if M::CALL_DEPTH > 0 {
+            self.local.variant.set(message(place).map(Message::variant));
+        }
         let Mailbox { thread, edge, .. } = &*self.local.mailbox;
         let operation = |place: &P| Operation::Begin {
             instance: self.instance_id(),
@@ -93,6 +97,13 @@ impl<M: Message> Context<M> {
             variant: message(place).map_or("_", Message::variant),
         };
         begin_point(&edge.home, thread.index(), place, operation, lose);
+    }
+
+    /// Whether the edge allows that the next message of a batch is handled.
+    #[inline(always)]
+    pub(super) fn may_begin<'a>(&self, message: impl FnOnce() -> Option<&'a M>) -> bool {
+        let (mailbox, shared) = (&*self.local.mailbox, &self.shared);
+        mailbox.edge.is_plain() || mailbox.heed(shared.endpoint.slot, shared.account(), message().map(M::variant))
     }
 
     /// Gives a client bound to this very instance, to pass on to others.

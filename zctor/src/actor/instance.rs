@@ -9,7 +9,7 @@ use std::collections::VecDeque;
 
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::actor::cell::{Finished, InstanceCell};
 use crate::actor::dispatch::Dispatch;
@@ -32,18 +32,38 @@ use crate::sys::unwind::{catch, ignoring_panic, run_user};
 use crate::thread::local::{Common, FollowUp, Instance, Local, OnTheSpot, Phase, Requested};
 use crate::thread::serve::enqueue;
 
+/// What an actor may say of its instances beside how they are built.
+pub(crate) struct Options<M> {
+    /// Its hook for messages that are not delivered.
+    pub(crate) undelivered: Option<Arc<OnUndelivered<M>>>,
+    /// For how long its handlers may run.
+    pub(crate) slow: Option<Duration>,
+}
+
+impl<M> Default for Options<M> {
+    fn default() -> Self {
+        Self { undelivered: None, slow: None }
+    }
+}
+
+impl<M> Clone for Options<M> {
+    fn clone(&self) -> Self {
+        Self { undelivered: self.undelivered.clone(), slow: self.slow }
+    }
+}
+
 /// Builds a state on the current thread and gives it a slot; its `on_start` is queued.
 pub(crate) fn install<M, S>(
     local: &Rc<Local>,
     pooled: bool,
     factory: StateFactory<M, S>,
-    undelivered: Option<Arc<OnUndelivered<M>>>,
+    options: Options<M>,
 ) -> Result<Arc<Endpoint<M>>, SpawnError>
 where
     M: Dispatch<S, Port: Send> + Send,
     S: 'static,
 {
-    install_cell(local, pooled, factory, undelivered).map(|cell| Arc::clone(&cell.endpoint))
+    install_cell(local, pooled, factory, options).map(|cell| Arc::clone(&cell.endpoint))
 }
 
 /// As `install`; gives the instance itself.
@@ -51,7 +71,7 @@ pub(crate) fn install_cell<M, S>(
     local: &Rc<Local>,
     pooled: bool,
     factory: StateFactory<M, S>,
-    undelivered: Option<Arc<OnUndelivered<M>>>,
+    Options { undelivered, slow }: Options<M>,
 ) -> Result<Rc<TypedCell<M, S>>, SpawnError>
 where
     M: Dispatch<S, Port: Send> + Send,
@@ -83,6 +103,9 @@ where
         block: local.add(slot, M::name()),
         typed: Typed { state: RefCell::new(None), attachments: Cell::default() },
     });
+    if let Some(limit) = slow {
+        local.mailbox.roster.set_slow_limit(slot, limit);
+    }
     if undelivered.is_some() {
         instance.with_extras(|extras| extras.undelivered = undelivered);
     }
@@ -132,8 +155,8 @@ where
     }
 
     fn handle_message(self: Rc<Self>, local: &Rc<Local>, serving: Serving, message: &mut dyn Any) -> bool {
-        let Some(message) = downcast(message) else { return true };
-        if !self.start_if_new(local) {
+        let Some(message) = downcast::<Option<M>>(message) else { return true };
+        if !self.start_if_new(local, || message.as_ref()) {
             return false;
         }
         return_permit(local, serving);
@@ -149,7 +172,7 @@ where
         can_be_given_up: bool,
     ) -> bool {
         let Some(call) = downcast::<Option<Call<M>>>(call) else { return true };
-        if !self.start_if_new(local) {
+        if !self.start_if_new(local, || call.as_ref().map(|call| &call.message)) {
             return false;
         }
         return_permit(local, serving);
@@ -174,7 +197,7 @@ where
 
     fn handle_batch(self: Rc<Self>, local: &Rc<Local>, serving: Serving, messages: &mut dyn Any) -> bool {
         let Some(messages) = downcast::<VecDeque<M>>(messages) else { return true };
-        if !self.start_if_new(local) {
+        if !self.start_if_new(local, || messages.front()) {
             return false;
         }
         // Messages stay in the envelope until each is begun. Those behind a panic, or behind a handler that asked for a
@@ -187,7 +210,7 @@ where
                 double::dispatch(message, state, ctx, slot);
             }
             budget = budget.saturating_sub(1);
-            budget > 0 && !messages.is_empty() && !local.mailbox.edge.is_sealed()
+            budget > 0 && !messages.is_empty() && ctx.may_begin(|| messages.front())
         });
         let all_done = messages.is_empty();
         if all_done {
@@ -210,6 +233,8 @@ where
         let meter = &local.mailbox.meter;
         count_taken(account, meter);
         let mut slot = ReplySlot::Here(reply);
+        // The caller's, which goes on after this.
+        let variant = if M::CALL_DEPTH > 0 { local.variant.get() } else { None };
         let outcome = self.work(local, deadline, |state, ctx| {
             // Out of the caller's place where the handler begins: see `route/contents.rs`.
             ctx.begins(message, Option::as_ref, |place| drop(place.take()));
@@ -219,6 +244,9 @@ where
                 may_break();
             }
         });
+        if M::CALL_DEPTH > 0 {
+            local.variant.set(variant);
+        }
         match outcome {
             // The caller learns of the panic from the return value.
             Some(Err(text)) => OnTheSpot::FollowUp(FollowUp { callee: self, panic: Some(text) }),
@@ -237,7 +265,7 @@ where
             return;
         }
         self.common.phase.set(Phase::Live);
-        match self.work(local, None, M::__on_start) {
+        match self.work_as_hook(local, M::__on_start) {
             Some(Err(text)) => self.cannot_start(local, &text),
             _ => self.fulfil(local, Origin::Start),
         }
