@@ -5,6 +5,7 @@
 use std::error::Error;
 use std::process::Command;
 
+mod bounds;
 mod dead_letters;
 mod deadlocks;
 #[cfg(feature = "testing")]
@@ -13,6 +14,7 @@ mod faults;
 mod figures;
 mod found;
 mod golden;
+mod kit;
 mod order;
 mod planted;
 mod quiet;
