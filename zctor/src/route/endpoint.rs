@@ -18,7 +18,7 @@ use crate::route::payload::Payload;
 use crate::route::payload::Port;
 use crate::sys::frame::is_inside_code;
 use crate::sys::operation::Operation;
-use crate::sys::simulated::{are_there_worlds, point};
+use crate::sys::simulated::{either, point};
 use crate::thread::local::running_here;
 use crate::thread::serve::{enqueue_here, send_here};
 
@@ -299,19 +299,16 @@ impl<M: Payload> Endpoint<M> {
     /// ended meanwhile. See `contents.rs`.
     #[inline]
     pub(crate) fn send(&self, way: Way, message: &mut Option<M>, sent_as: SentAs) {
-        if are_there_worlds() {
-            return self.send_in_world(way, message, sent_as);
-        }
-        (self.delivery.send)(message, self, way, sent_as);
-    }
-
-    /// As `send`, with a scheduling point before it. Apart, since `send` needs no stack of its own: with the point in it,
-    /// a send takes 32 instructions more.
-    #[cold]
-    #[inline(never)]
-    fn send_in_world(&self, way: Way, message: &mut Option<M>, sent_as: SentAs) {
-        self.reaches("send", way, || (message.as_ref().map(M::variant), 0));
-        (self.delivery.send)(message, self, way, sent_as);
+        either(
+            message,
+            // Here and not before both: `send` needs no stack of its own, and with the point in it a send takes 32
+            // instructions more.
+            |message| {
+                self.reaches("send", way, || (message.as_ref().map(M::variant), 0));
+                (self.delivery.send)(message, self, way, sent_as);
+            },
+            |message| (self.delivery.send)(message, self, way, sent_as),
+        );
     }
 
     /// Sends a call that was admitted, as [`send`](Self::send).

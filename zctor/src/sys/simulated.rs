@@ -56,7 +56,7 @@ pub(crate) struct Seat {
 
 /// Whether there is a world, and so maybe a seat.
 #[inline(always)]
-pub(crate) fn are_there_worlds() -> bool {
+fn are_there_worlds() -> bool {
     // Relaxed: a thread of a world was started after its world was counted.
     WORLDS.load(Ordering::Relaxed) != 0
 }
@@ -96,6 +96,18 @@ pub(crate) fn point(home: &Home, object: usize, operation: impl FnOnce() -> Oper
     if are_there_worlds() {
         take_step(home, object, operation);
     }
+}
+
+/// Runs the first while there is a world, which begins with a point, and otherwise the second.
+#[inline(always)]
+pub(crate) fn either<P>(place: P, in_world: impl FnOnce(P), real: impl FnOnce(P)) {
+    if are_there_worlds() { out_of_the_way(place, in_world) } else { real(place) }
+}
+
+#[cold]
+#[inline(never)]
+fn out_of_the_way<P>(place: P, code: impl FnOnce(P)) {
+    code(place);
 }
 
 /// As `point`, if the condition holds.
