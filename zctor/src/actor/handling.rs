@@ -84,7 +84,7 @@ where
         work: Work,
     ) {
         self.handle(local, slot, deadline, |state, ctx, slot| {
-            ctx.begins(|| message.as_ref());
+            ctx.begins(message, Option::as_ref, |place| drop(place.take()));
             let _span = ctx.enter(work, || message.as_ref());
             if let Some(message) = message.take() {
                 double::dispatch(message, state, ctx, slot);

@@ -27,6 +27,7 @@ use crate::reply::reply_to::ReplySlot;
 use crate::route::contents::{Call, OnUndelivered};
 use crate::route::endpoint::{Delivery, Endpoint, Status};
 use crate::route::payload::Port;
+use crate::sys::simulated::may_break;
 use crate::sys::unwind::{catch, ignoring_panic, run_user};
 use crate::thread::local::{Common, FollowUp, Instance, Local, OnTheSpot, Phase, Requested};
 use crate::thread::serve::enqueue;
@@ -207,7 +208,7 @@ where
         let mut budget = serving.budget;
         self.handle(local, &mut ReplySlot::Nobody, None, |state, ctx, slot| {
             return_permit(local, serving);
-            ctx.begins(|| messages.front());
+            ctx.begins(messages, VecDeque::front, |place| drop(place.pop_front()));
             let _span = ctx.enter(told(Work::Batch, serving), || messages.front());
             if let Some(message) = messages.pop_front() {
                 double::dispatch(message, state, ctx, slot);
@@ -241,10 +242,12 @@ where
         let variant = if M::CALL_DEPTH > 0 { local.variant.get() } else { None };
         let outcome = self.work(local, deadline, |state, ctx| {
             // Out of the caller's place where the handler begins: see `route/contents.rs`.
-            ctx.begins(|| message.as_ref());
+            ctx.begins(message, Option::as_ref, |place| drop(place.take()));
             let _span = ctx.enter(Work::CallHere, || message.as_ref());
             if let Some(message) = message.take() {
                 double::dispatch(message, state, ctx, &mut slot);
+                // Its caller does not have the reply yet.
+                may_break();
             }
         });
         if M::CALL_DEPTH > 0 {
