@@ -15,7 +15,7 @@ use crate::actor::cell::{Finished, InstanceCell};
 use crate::actor::dispatch::Dispatch;
 use crate::actor::double;
 use crate::actor::factory::StateFactory;
-use crate::actor::handling::{count_handled, count_taken, downcast, return_permit, skip_given_up, told};
+use crate::actor::handling::{count_handled, count_taken, dispatch, downcast, return_permit, skip_given_up, told};
 use crate::actor::state::TypedCell;
 use crate::actor::state::{Origin, Typed};
 use crate::error::SpawnError;
@@ -208,10 +208,7 @@ where
         self.handle(local, &mut ReplySlot::Nobody, None, |state, ctx, slot| {
             return_permit(local, serving);
             ctx.begins(|| messages.front());
-            let _span = ctx.enter(told(Work::Batch, serving), || messages.front());
-            if let Some(message) = messages.pop_front() {
-                double::dispatch(message, state, ctx, slot);
-            }
+            dispatch(told(Work::Batch, serving), || messages.pop_front(), state, ctx, slot);
             budget = budget.saturating_sub(1);
             budget > 0 && !messages.is_empty() && ctx.may_begin(|| messages.front())
         });
@@ -242,10 +239,7 @@ where
         let outcome = self.work(local, deadline, |state, ctx| {
             // Out of the caller's place where the handler begins: see `route/contents.rs`.
             ctx.begins(|| message.as_ref());
-            let _span = ctx.enter(Work::CallHere, || message.as_ref());
-            if let Some(message) = message.take() {
-                double::dispatch(message, state, ctx, &mut slot);
-            }
+            dispatch(Work::CallHere, || message.take(), state, ctx, &mut slot);
         });
         if M::CALL_DEPTH > 0 {
             local.variant.set(variant);
