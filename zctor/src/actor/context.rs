@@ -28,8 +28,6 @@ use crate::sys::operation::Operation;
 use crate::sys::runtime::assert_may_block;
 use crate::sys::simulated::begin_point;
 use crate::thread::local::{Local, Requested};
-use crate::trace::spans::{Entered, enter};
-use crate::trace::work::Work;
 
 /// The first parameter of the handlers of `M`, if the enum has `calls(..)` or `#[actor(ctx)]`.
 ///
@@ -99,12 +97,6 @@ impl<M: Message> Context<M> {
             variant: message(place).map_or("_", Message::variant),
         };
         begin_point(&edge.home, thread.index(), place, operation, lose);
-    }
-
-    /// Enters the span of a handler, if spans are asked for.
-    #[inline(always)]
-    pub(super) fn enter<'a>(&self, work: Work, message: impl FnOnce() -> Option<&'a M>) -> Entered {
-        enter(work, M::name, || message().map(M::variant), || self.instance_id())
     }
 
     /// Whether the edge allows that the next message of a batch is handled.

@@ -15,7 +15,7 @@ use crate::actor::cell::{Finished, InstanceCell};
 use crate::actor::dispatch::Dispatch;
 use crate::actor::double;
 use crate::actor::factory::StateFactory;
-use crate::actor::handling::{count_handled, count_taken, downcast, return_permit, skip_given_up, told};
+use crate::actor::handling::{count_handled, count_taken, dispatch, downcast, return_permit, skip_given_up, told};
 use crate::actor::state::TypedCell;
 use crate::actor::state::{Origin, Typed};
 use crate::error::SpawnError;
@@ -209,10 +209,7 @@ where
         self.handle(local, &mut ReplySlot::Nobody, None, |state, ctx, slot| {
             return_permit(local, serving);
             ctx.begins(messages, VecDeque::front, |place| drop(place.pop_front()));
-            let _span = ctx.enter(told(Work::Batch, serving), || messages.front());
-            if let Some(message) = messages.pop_front() {
-                double::dispatch(message, state, ctx, slot);
-            }
+            dispatch(told(Work::Batch, serving), || messages.pop_front(), state, ctx, slot);
             budget = budget.saturating_sub(1);
             budget > 0 && !messages.is_empty() && ctx.may_begin(|| messages.front())
         });
@@ -243,12 +240,9 @@ where
         let outcome = self.work(local, deadline, |state, ctx| {
             // Out of the caller's place where the handler begins: see `route/contents.rs`.
             ctx.begins(message, Option::as_ref, |place| drop(place.take()));
-            let _span = ctx.enter(Work::CallHere, || message.as_ref());
-            if let Some(message) = message.take() {
-                double::dispatch(message, state, ctx, &mut slot);
-                // Its caller does not have the reply yet.
-                may_break();
-            }
+            dispatch(Work::CallHere, || message.take(), state, ctx, &mut slot);
+            // Its caller does not have the reply yet.
+            may_break();
         });
         if M::CALL_DEPTH > 0 {
             local.variant.set(variant);
