@@ -344,5 +344,5 @@ fn culprit(waits: &WaitForest, stats: &Stats, limit: Duration) -> Option<String>
         Duration::ZERO => String::new(),
         lasted => format!("for {:.1} s ", lasted.as_secs_f64()),
     };
-    Some(format!("{runs} RUNS {lasted}on thread {thread} `{name}`; {queued} messages there, the oldest for {age:.1} s"))
+    Some(format!("{runs} RUNS {lasted}on thread {thread} `{name}`; {queued} queued there, the oldest for {age:.1} s"))
 }

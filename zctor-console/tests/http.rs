@@ -163,7 +163,7 @@ fn a_look_at_an_engine_that_is_held_or_gone_is_answered_and_what_holds_it_is_ill
         assert_eq!(status(&health("?limit=3600")), "200");
         while status(&health("?limit=0.2")) != "503" {}
         let ill = health("?limit=0.001");
-        assert!(ill.contains("JobMessage") && ill.contains("RUNS") && ill.contains("; 4 messages there"), "{ill}");
+        assert!(ill.contains("JobMessage") && ill.contains("RUNS") && ill.contains("; 4 queued there"), "{ill}");
         for wrong in ["?limit=", "?limit=soon", "?limit=-1", "?limit=nan", "?limit=1e999", "?slow=1"] {
             assert_eq!(status(&health(wrong)), "400", "{wrong}");
         }
