@@ -119,7 +119,7 @@ pub(super) fn enclose<C: Content>(
 }
 
 /// Moves a content into an envelope, with its origin if spans are asked for.
-#[inline]
+#[inline(always)]
 fn put<C: Content, H: Hook<C::Message>>(place: &mut C, undelivered: H) -> Envelope {
     if may_be_told(C::IS_CALL) {
         // By value: a place whose address is given away would have to lie in memory.
