@@ -11,8 +11,8 @@ mod source;
 
 /// The layers of the runtime from the top down: a name, and the folders and files in it.
 const LAYERS: &[(&str, &[&str])] = &[
-    ("the crate's root", &["lib", "private"]),
-    ("testing", &["testing"]),
+    ("the crate's root", &["lib", "private", "left_out"]),
+    ("testing and remote", &["testing", "remote"]),
     ("engine", &["engine"]),
     ("actor", &["actor"]),
     ("client", &["client"]),

@@ -75,6 +75,7 @@ pub(crate) fn first_hop(args: &TokenStream, item: &TokenStream) -> TokenStream {
     let krate = attr::krate(args);
     let item = &without_must_use(item);
     let errors = unknown_in_handles(args, item).err().map(|errors| errors.to_compile_error());
+    let item = if attr::is_remote(args) { &internal_left_out(item) } else { item };
     quote! {
         #[::core::prelude::v1::derive(#krate::__private::__Actor)]
         #[__actor(#args)]
@@ -99,6 +100,21 @@ fn without_must_use(item: &TokenStream) -> TokenStream {
         found = true;
     }
     if found { parsed.to_token_stream() } else { item.clone() }
+}
+
+/// The enum with its internal variants left out by serde, for one whose messages may travel.
+fn internal_left_out(item: &TokenStream) -> TokenStream {
+    let Ok(mut parsed) = ast::parse(item.clone()) else { return item.clone() };
+    for variant in &mut parsed.variants {
+        let is_internal = |attribute: &Attribute| match &attribute.meta {
+            Meta::List(meta) => attr::is(attribute, attr::MSG) && mentions_any(&meta.tokens, &[attr::INTERNAL]),
+            _ => false,
+        };
+        if variant.attrs.iter().any(is_internal) {
+            variant.attrs.push(ast::left_out());
+        }
+    }
+    parsed.to_token_stream()
 }
 
 /// Reports the variants that a handle lists and the enum lacks. Later hops cannot, since a `cfg` may have taken listed

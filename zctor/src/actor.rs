@@ -13,9 +13,9 @@ pub(crate) mod carried;
 pub(crate) mod cell;
 pub(crate) mod context;
 pub(crate) mod dispatch;
-#[cfg(feature = "testing")]
+#[cfg(any(feature = "testing", feature = "remote"))]
 pub(crate) mod double;
-#[cfg(not(feature = "testing"))]
+#[cfg(not(any(feature = "testing", feature = "remote")))]
 #[path = "actor/double/off.rs"]
 pub(crate) mod double;
 pub(crate) mod factory;

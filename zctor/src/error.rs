@@ -235,6 +235,14 @@ pub enum CallError {
         /// The name of the message's type.
         message: &'static str,
     },
+    /// The message or its reply cannot go through bytes, or the other side does not understand it. If the text speaks
+    /// of the reply, the handler ran; otherwise it never ran. Only calls through a link of the feature `remote` end so.
+    Unfit {
+        /// The name of the message's type.
+        message: &'static str,
+        /// What is wrong.
+        text: Arc<str>,
+    },
 }
 
 impl CallError {
@@ -248,7 +256,8 @@ impl CallError {
             | Self::Timeout { message, .. }
             | Self::HandlerTimeout { message }
             | Self::Undeclared { message, .. }
-            | Self::NoReply { message } => message,
+            | Self::NoReply { message }
+            | Self::Unfit { message, .. } => message,
         }
     }
 
@@ -291,6 +300,7 @@ impl fmt::Display for CallError {
                 )
             }
             Self::NoReply { message } => write!(f, "no reply can come to this call to `{message}` any more"),
+            Self::Unfit { message, text } => write!(f, "the call to `{message}` cannot go through bytes: {text}"),
         }
     }
 }

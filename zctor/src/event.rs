@@ -29,6 +29,11 @@ pub enum Undelivered {
     /// It waited from inside, and a newer message of its variant and its key took its place
     /// ([`Inner::Conflate`](crate::Inner::Conflate)).
     Conflated,
+    /// It went through a link of the feature `remote`, and nobody serves its pool on the other side.
+    Unreachable,
+    /// It went through a link of the feature `remote`, and it cannot go through bytes, or the other side does not
+    /// understand it.
+    Unfit,
 }
 
 impl fmt::Display for Undelivered {
@@ -39,6 +44,8 @@ impl fmt::Display for Undelivered {
             Self::GivenUp => "its caller had given up",
             Self::Full => "the mailbox was full",
             Self::Conflated => "a newer message took its place",
+            Self::Unreachable => "nobody serves its pool on the other side",
+            Self::Unfit => "it cannot go through bytes, or is not understood on the other side",
         })
     }
 }

@@ -121,6 +121,8 @@
 //!   See [the page on foreign threads](guide::foreign_threads).
 //! - `testing`: the module `testing`, with doubles of actors for tests, a probe and a mock, and with a context for
 //!   handlers that are tested as plain methods. It belongs among the dev-dependencies.
+//! - `remote`: the module `remote`, for pools whose messages go through bytes, as between processes. It brings serde and
+//!   MessagePack.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
@@ -133,6 +135,9 @@ pub mod guide;
 mod id;
 mod mailbox;
 mod messaging;
+#[cfg(feature = "remote")]
+#[cfg_attr(docsrs, doc(cfg(feature = "remote")))]
+pub mod remote;
 mod reply;
 mod report;
 mod route;
@@ -143,6 +148,8 @@ pub mod testing;
 mod thread;
 mod trace;
 mod type_map;
+
+mod left_out;
 
 #[doc(hidden)]
 #[path = "private.rs"]

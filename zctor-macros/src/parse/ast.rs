@@ -166,6 +166,19 @@ impl Definition {
         self.options.client.get().cloned().unwrap_or_else(|| names::client(&self.item.ident))
     }
 
+    /// The enum as it is given back. In one whose messages may travel, serde leaves out the internal ones.
+    pub(crate) fn emitted(&self) -> ItemEnum {
+        let mut item = self.item.clone();
+        if self.options.remote.key().is_some() {
+            for (emitted, variant) in item.variants.iter_mut().zip(&self.variants) {
+                if variant.options.internal.get().is_some() {
+                    emitted.attrs.push(left_out());
+                }
+            }
+        }
+        item
+    }
+
     /// The lifetimes that the enum declares.
     pub(crate) fn lifetimes(&self) -> Vec<Lifetime> {
         self.item.generics.lifetimes().map(|param| param.lifetime.clone()).collect()
@@ -193,6 +206,11 @@ impl Field {
             (None, None) => names::parameter(index, count, span),
         }
     }
+}
+
+/// What has serde leave a variant out.
+pub(crate) fn left_out() -> Attribute {
+    syn::parse_quote!(#[serde(skip)])
 }
 
 /// Takes the attributes with one of these names out of the list.

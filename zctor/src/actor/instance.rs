@@ -76,7 +76,7 @@ where
             phase: Cell::new(Phase::New),
             requested: Cell::default(),
             busy: Cell::new(false),
-            answers_itself: !double::is_double::<M, S>(),
+            answers_itself: !double::takes_whole::<M, S>(),
         },
         endpoint,
         block: local.add(slot, M::name()),

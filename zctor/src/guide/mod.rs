@@ -24,6 +24,7 @@
 //! | [`performance`] | advice on threads, message sizes and batches; what each choice costs; the figures |
 //! | [`best_practices`] | advice on design, threads, errors, resources and tests |
 //! | [`testing`] | how to test an actor, alone, in an engine, and among doubles |
+//! | [`remote`] | what holds and what does not when messages go through bytes |
 //! | [`debugging`] | which instance handled what, on which thread, and what is stuck |
 //! | [`common_patterns`] | programs to start from: worker pool, service mesh, publisher and subscribers, sessions, shards |
 //! | [`compile_errors`] | what the compiler's errors mean, and what to do about them |
@@ -117,6 +118,15 @@ pub mod testing {
     #![cfg_attr(
         not(feature = "testing"),
         doc = "How to test actors: build the documentation with the feature `testing`."
+    )]
+}
+
+pub mod remote {
+    // The snippets of this page need the feature; without it the page says so.
+    #![cfg_attr(feature = "remote", doc = include_str!("remote.md"))]
+    #![cfg_attr(
+        not(feature = "remote"),
+        doc = "How messages go through bytes: build the documentation with the feature `remote`."
     )]
 }
 

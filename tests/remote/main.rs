@@ -1,0 +1,5 @@
+//! Pools whose messages go through bytes, as between processes.
+
+mod books;
+mod loopback;
+mod versions;

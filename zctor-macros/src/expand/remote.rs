@@ -1,0 +1,53 @@
+//! The way of an enum's messages to another process, for `#[actor(remote)]`; nothing for an enum without.
+
+use proc_macro2::{Span, TokenStream};
+use quote::{format_ident, quote, quote_spanned};
+
+use crate::expand::double::method;
+use crate::model::Model;
+
+/// ```text
+/// out  ::zctor::__private::remote! {
+///          [] [where i64: RemoteValue] CalculatorMessage: CalculatorHandler as "CalculatorMessage" {
+///              fn add(i64, i64) -> i64;
+///          }
+///          serve(pool) { Self::Add { a, b } => (Self::add(a, b)) }
+///          __CalculatorMessagePort { Add }
+///      }
+/// ```
+pub(crate) fn definition(model: &Model<'_>) -> TokenStream {
+    let Some(wire) = &model.remote else { return TokenStream::new() };
+    let Model { krate, ty, .. } = model;
+    let called = || model.variants.iter().filter_map(|variant| Some((variant, variant.reply.as_ref()?)));
+    let mut generics = model.generics.plain().clone();
+    let predicates = &mut generics.make_where_clause().predicates;
+    if !model.generics.is_empty() {
+        predicates.push(syn::parse_quote!(#ty: #krate::remote::RemoteValue));
+    }
+    // Rustc reports a reply that cannot travel here, once, on its type.
+    predicates.extend(called().map(|(_, reply)| -> syn::WherePredicate {
+        let ty = &reply.ty;
+        syn::parse_quote!(#ty: #krate::remote::RemoteValue)
+    }));
+    let (params, _, bounds) = generics.split_for_impl();
+    let (handler, port, attrs) = (model.handler_type(), model.port_type(), model.attrs_of_all());
+    let methods = model.variants.iter().chain(&model.handler_only).map(|variant| method(model, variant));
+    let pool = quote_spanned!(Span::mixed_site()=> pool);
+    let arms = called().map(|(variant, _)| {
+        let (pattern, method) = (variant.pattern(quote!(Self)), &variant.method);
+        let names = variant.fields.iter().map(|field| &field.param);
+        quote!(#pattern => (Self::#method(#(#names),*)))
+    });
+    let ports = called().map(|(variant, _)| &variant.ident);
+    let never = (!model.generics.types().is_empty()).then(|| format_ident!("__Never")).into_iter();
+    quote! {
+        #krate::__private::remote! {
+            #attrs
+            [#params] [#bounds] #ty: #handler as #wire {
+                #(#methods)*
+            }
+            serve(#pool) { #(#arms)* }
+            #port { #(#ports)* #(| #never)* }
+        }
+    }
+}
