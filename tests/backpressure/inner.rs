@@ -218,6 +218,77 @@ fn a_newer_message_takes_the_place_of_the_one_with_its_variant_and_key() {
     });
 }
 
+/// Sinks in one pool, each on a thread with this inner bound, and held at a gate; and one outside of it to send from.
+fn held_pool(count: usize, bound: usize, policy: Inner) -> (Held, Vec<Receiver<(u32, u32)>>) {
+    let engine = ActorEngine::new();
+    engine.on_dead_letter(|_| {});
+    let mut all_handled = Vec::new();
+    for _ in 0..count {
+        let (actor, handled, _) = sink();
+        engine.spawn(ActorThread::new().inner_bound(bound, policy).register(actor)).expect("it starts");
+        all_handled.push(handled);
+    }
+    let from = engine.start(sink().0).expect("it starts");
+    let (sink, gate) = (engine.client::<SinkMessage>().expect("they are registered"), Gate::new());
+    for instance in sink.instances() {
+        sink.pin(instance).hold(gate.clone()).expect("it lives");
+    }
+    gate.await_arrivals(count);
+    (Held { engine, sink, from, handled: mpsc::channel().1, lost: Lost::default(), gate }, all_handled)
+}
+
+// Issue 15: under `Conflate`, a message that found neither a place nor room had its turn all the same.
+#[test]
+fn a_message_in_turn_that_is_refused_moves_nobodys_turn() {
+    bounded(|| {
+        for policy in [Inner::Refuse, Inner::Conflate] {
+            let (held, handled) = held_pool(3, 1, policy);
+            held.inside(move |_, sink| {
+                (0..3).for_each(|number| sink.tell(number).expect("each has room for one"));
+                let nothing = || SinkMessage::Run(Box::new(|_| ()));
+                assert!(sink.send(nothing()).is_err_and(|error| error.is_full()));
+                assert!(sink.non_blocking().send(nothing()).is_err_and(|error| error.is_full()));
+                // Four attempts in all, which are not once around the three.
+                for _ in 0..2 {
+                    assert!(sink.send_all([nothing(), nothing()]).is_err_and(|error| error.is_full()));
+                }
+                for number in 3..6 {
+                    assert_eq!(sink.tell(number).is_ok(), policy == Inner::Conflate, "its turn has a place for it");
+                }
+            });
+            held.gate.open();
+            held.engine.settle();
+            let seen = handled.iter().map(|one| one.try_iter().map(|(_, number)| number).collect::<Vec<_>>());
+            let expected =
+                if policy == Inner::Conflate { [vec![3], vec![4], vec![5]] } else { [vec![0], vec![1], vec![2]] };
+            assert_eq!(seen.collect::<Vec<_>>(), expected, "{policy:?}");
+        }
+    });
+}
+
+#[test]
+fn a_message_in_turn_goes_to_the_next_that_has_room_whatever_the_policy() {
+    bounded(|| {
+        for policy in POLICIES {
+            let (held, handled) = held_pool(3, 2, policy);
+            held.inside(|_, sink| {
+                let first = sink.pin(sink.instances()[0]);
+                (0..2).for_each(|number| first.put(number, Item::new(0, number)).expect("there is room"));
+                (10..14).for_each(|number| sink.tell(number).expect("two have room for two each"));
+            });
+            held.gate.open();
+            held.engine.settle();
+            let seen = handled.iter().map(|one| one.try_iter().map(|(_, number)| number).collect::<Vec<_>>());
+            let expected = match policy {
+                // The second and the third have one each when the next two come, and room for them besides.
+                Inner::Conflate => [vec![0, 1], vec![12], vec![13]],
+                _ => [vec![0, 1], vec![10, 12], vec![11, 13]],
+            };
+            assert_eq!(seen.collect::<Vec<_>>(), expected, "{policy:?}");
+        }
+    });
+}
+
 #[test]
 fn each_bound_is_for_its_own_side() {
     bounded(|| {

@@ -8,6 +8,7 @@ mod deferred;
 mod depth;
 mod door;
 mod each_depth;
+mod first;
 mod late_answers;
 mod pending;
 mod pipe;

@@ -9,7 +9,7 @@ use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 use std::time::Duration;
 
-use zctor::{ActorEngine, ActorThread, Context, actor};
+use zctor::{ActorEngine, ActorThread, Context, Spin, actor};
 use zctor_tests::{Gate, bounded, receive};
 
 /// How long the threads are watched while nothing happens.
@@ -149,6 +149,22 @@ fn an_engine_uses_no_cpu_after_a_burst() {
         }
         engine.settle();
         assert_idle(&tasks);
+    });
+}
+
+#[test]
+fn an_engine_uses_no_cpu_after_a_burst_whichever_way_its_threads_spin() {
+    bounded(|| {
+        for spin in [Spin::Never, Spin::UpTo(Duration::from_millis(1))] {
+            let engine = ActorEngine::builder().spin(spin).build();
+            let sleeper = engine.pool(2, SleeperMessage::actor(|| Sleeper)).unwrap();
+            let tasks = tasks(&sleeper);
+            for _ in 0..1_000 {
+                sleeper.note().unwrap();
+            }
+            engine.settle();
+            assert_idle(&tasks);
+        }
     });
 }
 

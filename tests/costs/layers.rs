@@ -11,8 +11,10 @@ mod source;
 
 /// The layers of the runtime from the top down: a name, and the folders and files in it.
 const LAYERS: &[(&str, &[&str])] = &[
-    ("the crate's root", &["lib", "private", "left_out"]),
+    ("the crate's root", &["lib", "private"]),
+    ("simulation", &["simulation"]),
     ("testing and remote", &["testing", "remote"]),
+    ("map", &["map"]),
     ("engine", &["engine"]),
     ("actor", &["actor"]),
     ("client", &["client"]),
@@ -23,7 +25,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("reply", &["reply"]),
     ("trace", &["trace"]),
     ("sys", &["sys"]),
-    ("plain data", &["error", "event", "id", "report", "type_map"]),
+    ("plain data", &["definition", "error", "event", "id", "report", "type_map"]),
 ];
 
 const RUNTIME: House = House {

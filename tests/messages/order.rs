@@ -225,6 +225,36 @@ fn each_instance_of_a_pool_handles_its_part_in_the_order_sent() {
 }
 
 #[test]
+fn messages_that_take_turns_among_neighbours_keep_their_order_amid_batches_and_calls() {
+    bounded(|| {
+        let engine = ActorEngine::new();
+        let thread = (0..3).fold(ActorThread::new(), |thread, _| thread.register(SinkMessage::actor(Sink::default)));
+        engine.spawn(thread).unwrap();
+        let sinks = engine.client::<SinkMessage>().unwrap();
+        let sinks: Vec<_> = sinks.instances().iter().map(|sink| sinks.pin(*sink)).collect();
+        let mut random = SplitMix64::new(7);
+        let (mut next, mut sent) = (0, [0; 3]);
+        for sequence in 0..MESSAGES {
+            // Mostly another than before, as in a round; at times the same again, so that batches form in between.
+            next = (next + if random.below(8) == 0 { 0 } else { 1 + random.below(2) }) % sinks.len();
+            match random.below(40) {
+                0 => sinks[next].request(SinkMessage::confirm(0, sequence)).detach(),
+                1 => assert!(sinks[next].send_all([SinkMessage::Item { sender: 0, sequence }]).is_ok()),
+                _ => sinks[next].item(0, sequence).unwrap(),
+            }
+            sent[next] += 1;
+        }
+        for (sink, sent) in sinks.iter().zip(sent) {
+            let tally = sink.tally().unwrap();
+            assert_eq!((tally.fault, tally.got[&0].0), (None, sent));
+        }
+        engine.settle();
+        let waiting: usize = engine.stats().threads.iter().map(|thread| thread.queued).sum();
+        assert_eq!(waiting, 0, "no load is left over");
+    });
+}
+
+#[test]
 fn a_call_finds_every_earlier_send_handled() {
     bounded(|| {
         let engine = ActorEngine::new();

@@ -1,5 +1,9 @@
 //! Pools whose messages go through bytes, as between processes.
 
+mod backpressure;
 mod books;
+mod broadcast;
+mod depth;
 mod loopback;
+mod serve;
 mod versions;

@@ -251,6 +251,44 @@ fn members_are_replaced_under_way_and_every_key_stays_in_its_place_and_in_order(
     });
 }
 
+// A sender that had loaded the places before a replacement, and looked at them after the end of the one before, took
+// the key for another's, or the pool for empty.
+#[test]
+fn a_pool_is_never_found_empty_while_its_only_member_is_replaced() {
+    bounded(|| {
+        let engine = ActorEngine::new();
+        engine.on_dead_letter(|_| {});
+        engine.spawn(ActorThread::new().register(shard(0, None))).unwrap();
+        let shards = engine.client::<ShardMessage>().unwrap();
+        let stop = AtomicBool::new(false);
+        let nothing = || ShardMessage::Run(Box::new(|_| ()));
+        let send_on = |send: &dyn Fn(&ShardClient)| {
+            while !stop.load(Ordering::Relaxed) {
+                (0..100).for_each(|_| send(&shards));
+                // The queue stays short. Its owner may end meanwhile.
+                let _ = shards.owner(0);
+            }
+        };
+        thread::scope(|scope| {
+            scope.spawn(|| send_on(&|shards| shards.note(7, 0).expect("the pool has a member, by key")));
+            scope.spawn(|| send_on(&|shards| shards.send(nothing()).expect("the pool has a member, in turn")));
+            scope.spawn(|| {
+                send_on(&|shards| shards.least_loaded().send(nothing()).expect("the pool has a member, by load"));
+            });
+            scope.spawn(|| {
+                send_on(&|shards| {
+                    assert_eq!(shards.send_all([nothing(), nothing()]).expect("the pool has a member"), 2)
+                });
+            });
+            for _ in 0..ROUNDS * 4 {
+                engine.replace(shards.instances()[0], shard(0, None)).expect("it is in its place");
+            }
+            stop.store(true, Ordering::Relaxed);
+        });
+        engine.shutdown().unwrap();
+    });
+}
+
 #[test]
 fn a_member_that_panics_again_and_again_is_replaced_and_no_healthy_key_moves() {
     bounded(|| {

@@ -4,7 +4,9 @@ mod auto_traits;
 #[cfg(feature = "testing")]
 mod doubles;
 mod errors;
+mod examples;
 mod handles;
+mod map;
 // It has items that are reachable from outside.
 pub mod hygiene;
 mod names;

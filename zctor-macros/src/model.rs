@@ -35,6 +35,8 @@ pub(crate) struct Model<'a> {
     pub(crate) ctx: Option<Span>,
     /// The name of its messages on their way to another process, if they may go there.
     pub(crate) remote: Option<LitStr>,
+    /// The types of its fields that must travel.
+    pub(crate) travelling: Vec<Type>,
     pub(crate) calls: Vec<Type>,
     pub(crate) generics: Generics,
     /// The enum as a type: `CacheMessage<K, V>`.
@@ -101,6 +103,7 @@ impl<'a> Model<'a> {
             port: names::port(ident),
             ctx: definition.options.ctx.key().or(definition.options.calls.key()).map(position::at),
             remote: definition.options.remote.get().map(|given| given.clone().unwrap_or_else(|| name.clone())),
+            travelling: definition.travelling(),
             name,
             calls,
             generics,

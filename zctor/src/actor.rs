@@ -9,18 +9,24 @@
 //! layer imports its own folder and the layers below: client, messaging, route, thread, mailbox, reply, trace, sys, and
 //! the plain data.
 
+pub(crate) mod by_id;
 pub(crate) mod carried;
 pub(crate) mod cell;
 pub(crate) mod context;
 pub(crate) mod dispatch;
-#[cfg(any(feature = "testing", feature = "remote"))]
+#[cfg(feature = "testing")]
 pub(crate) mod double;
-#[cfg(not(any(feature = "testing", feature = "remote")))]
+#[cfg(not(feature = "testing"))]
 #[path = "actor/double/off.rs"]
 pub(crate) mod double;
 pub(crate) mod factory;
 pub(crate) mod handling;
 pub(crate) mod instance;
+#[cfg(feature = "remote")]
+pub(crate) mod link;
+#[cfg(not(feature = "remote"))]
+#[path = "actor/link/off.rs"]
+pub(crate) mod link;
 pub(crate) mod pipe;
 #[cfg(feature = "testing")]
 pub(crate) mod recorder;

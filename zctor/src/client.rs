@@ -27,7 +27,7 @@ use crate::messaging::binding::{Binding, Limit, View};
 use crate::messaging::broadcast::{Pendings, Replies};
 use crate::messaging::pending::Pending;
 use crate::messaging::target::Target;
-use crate::route::endpoint::Endpoint;
+use crate::route::endpoint::{Endpoint, Way};
 use crate::route::keyed::{KeyOf, key_hash};
 use crate::route::payload::{Kind, ToPort};
 use crate::route::pool::Pool;
@@ -324,6 +324,13 @@ impl<M: Message, V> Client<M, V> {
     pub fn request<Q: IntoRequest<Message = M>>(&self, request: Q) -> Pending<Q::Reply> {
         let (message, port) = request.__into().into_parts();
         messaging::request::<M, Q::Reply, Q::Kind>(&self.target(), message, port)
+    }
+
+    /// As `request`, but waits for room, as a call does.
+    #[cfg(feature = "remote")]
+    pub(crate) fn request_when_room<Q: IntoRequest<Message = M>>(&self, request: Q) -> Pending<Q::Reply> {
+        let (message, port) = request.__into().into_parts();
+        messaging::request_when_room::<M, Q::Reply, Q::Kind>(&self.target(), message, port)
     }
 
     /// Sends a copy to every instance of the pool, and returns the number of instances reached.
@@ -642,11 +649,50 @@ impl<M: Message, V> Client<M, V> {
     /// # }
     /// ```
     pub fn stop(&self) -> Result<(), StopError> {
+        self.order(Endpoint::stop)
+    }
+
+    /// Has the one instance that this client is bound to build its state afresh, when all messages that were sent to it
+    /// before are handled.
+    ///
+    /// Its `on_stop` runs, its state is dropped with its timers and pipes, and its factory builds a new one, whose
+    /// `on_start` comes next. Messages that were sent behind the reset are handled with the new state. An instance
+    /// whose factory runs once (`actor_once`) ends instead. An instance that backs off gets a fresh state anyway: if no
+    /// message waits for it, the reset adds nothing. A reset is no panic, and counts for no limit.
+    ///
+    /// # Errors
+    /// - [`StopError::Unbound`]: the client is not bound to one instance.
+    /// - [`StopError::Stopped`]: it has ended already.
+    ///
+    /// # Blocking
+    /// Never: it returns before the state is built.
+    ///
+    /// ```
+    /// # use zctor::{ActorEngine, StopError, actor};
+    /// # #[actor]
+    /// # pub enum CounterMessage { #[reply(u32)] Next }
+    /// # #[derive(Default)]
+    /// # struct Counter(u32);
+    /// # impl CounterHandler for Counter { fn next(&mut self) -> u32 { self.0 += 1; self.0 } }
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let engine = ActorEngine::new();
+    /// let counter: CounterClient = engine.start(CounterMessage::actor(Counter::default))?;
+    /// assert_eq!((counter.next()?, counter.next()?), (1, 2));
+    /// counter.reset()?;
+    /// assert_eq!(counter.next()?, 1);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn reset(&self) -> Result<(), StopError> {
+        self.order(Endpoint::reset)
+    }
+
+    fn order(&self, give: fn(&Endpoint<M>, Way)) -> Result<(), StopError> {
         let stopped = StopError::Stopped { message: M::name() };
         match &self.binding {
             Binding::One(endpoint) => {
                 let way = endpoint.admit().map_err(|_| stopped)?;
-                endpoint.stop(way);
+                give(endpoint, way);
                 Ok(())
             }
             Binding::NotFound(_) => Err(stopped),

@@ -458,7 +458,7 @@ impl fmt::Display for ShutdownError {
 
 impl Error for ShutdownError {}
 
-/// Error returned by [`Client::stop`](crate::Client::stop).
+/// Error returned by [`Client::stop`](crate::Client::stop) and [`Client::reset`](crate::Client::reset).
 ///
 /// ```
 /// use zctor::{ActorEngine, StopError, actor};

@@ -178,6 +178,48 @@ impl fmt::Display for End {
     }
 }
 
+/// A restart, as [`ActorEngine::on_restart`](crate::ActorEngine::on_restart) tells of it: the factory of an instance has
+/// built its state again, after a panic or a reset.
+///
+/// ```
+/// use std::sync::mpsc;
+/// use zctor::{ActorEngine, Restarted, actor};
+///
+/// #[actor]
+/// pub enum CacheMessage {
+///     Put(u8),
+/// }
+/// struct Cache;
+/// impl CacheHandler for Cache {
+///     fn put(&mut self, _value: u8) {}
+/// }
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let engine = ActorEngine::new();
+/// let (tell, restarts) = mpsc::channel();
+/// engine.on_restart(move |restarted: &Restarted| tell.send(restarted.clone()).unwrap_or_default());
+/// let cache: CacheClient = engine.start(CacheMessage::actor(|| Cache))?;
+/// cache.reset()?;
+/// let restarted = restarts.recv()?;
+/// assert_eq!((Some(restarted.instance), restarted.message), (cache.instance_id(), "CacheMessage"));
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Restarted {
+    /// The instance, which is the same as before.
+    pub instance: InstanceId,
+    /// The name of the message type that it handles.
+    pub message: &'static str,
+}
+
+impl fmt::Display for Restarted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "`{}` {} was built again", self.message, self.instance)
+    }
+}
+
 /// A panic in the code of an instance, as [`ActorEngine::on_panic`](crate::ActorEngine::on_panic) and
 /// [`Context::watch_panics`](crate::Context::watch_panics) tell of it. Every panic is told: of a message that was sent
 /// as of one that was called.

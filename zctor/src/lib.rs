@@ -121,6 +121,8 @@
 //!   See [the page on foreign threads](guide::foreign_threads).
 //! - `testing`: the module `testing`, with doubles of actors for tests, a probe and a mock, and with a context for
 //!   handlers that are tested as plain methods. It belongs among the dev-dependencies.
+//! - `simulation`: the module `simulation`, which runs a program one thread at a time, in an order drawn from a seed. It
+//!   belongs among the dev-dependencies.
 //! - `remote`: the module `remote`, for pools whose messages go through bytes, as between processes. It brings serde and
 //!   MessagePack.
 
@@ -128,12 +130,14 @@
 
 mod actor;
 mod client;
+mod definition;
 mod engine;
 mod error;
 mod event;
 pub mod guide;
 mod id;
 mod mailbox;
+pub mod map;
 mod messaging;
 #[cfg(feature = "remote")]
 #[cfg_attr(docsrs, doc(cfg(feature = "remote")))]
@@ -141,6 +145,9 @@ pub mod remote;
 mod reply;
 mod report;
 mod route;
+#[cfg(all(feature = "simulation", not(loom)))]
+#[cfg_attr(docsrs, doc(cfg(feature = "simulation")))]
+pub mod simulation;
 mod sys;
 #[cfg(feature = "testing")]
 #[cfg_attr(docsrs, doc(cfg(feature = "testing")))]
@@ -148,8 +155,6 @@ pub mod testing;
 mod thread;
 mod trace;
 mod type_map;
-
-mod left_out;
 
 #[doc(hidden)]
 #[path = "private.rs"]
@@ -168,6 +173,7 @@ pub use client::message::{
     Request, Waits,
 };
 pub use client::recipient::Recipient;
+pub use definition::{Definition, VariantDefinition};
 pub use engine::actor_thread::ActorThread;
 pub use engine::handle::EngineHandle;
 pub use engine::here::Here;
@@ -175,16 +181,22 @@ pub use engine::registry::{Registry, RegistryEntry};
 pub use engine::stopped::{Shutdown, Stopped};
 pub use engine::{ActorEngine, EngineBuilder};
 pub use error::{BoxError, CallError, Refused, SendError, ShutdownError, SpawnError, StopError, WatchError};
-pub use event::{AfterPanic, DeadLetter, End, Ended, PanicEvent, PanicOrigin, Undelivered};
+pub use event::{AfterPanic, DeadLetter, End, Ended, PanicEvent, PanicOrigin, Restarted, Undelivered};
 pub use id::{InstanceId, ThreadId};
-pub use mailbox::inner::Inner;
+pub use mailbox::inner_bound::Inner;
 pub use mailbox::permits::Overflow;
 pub use messaging::broadcast::{Pendings, Replies};
+pub use messaging::first::{First, first};
 pub use messaging::pending::Pending;
 pub use reply::reply_to::ReplyTo;
-pub use report::{BackingOff, EarlierReport, InstanceReport, Report, RunningInstance, Stats, ThreadStats, Wait};
+pub use report::instances::{BackingOff, InstanceStats};
+pub use report::types::{DeadLetterCounts, RefusalCounts, TimeoutCounts, TypeStats};
+pub use report::waits::{WaitForest, WaitRoot, WaitingHandler};
+pub use report::{EarlierReport, InstanceReport, Report, RoomStats, RunningInstance, Stats, ThreadStats, Wait};
 pub use route::payload::{Deferred, Prompt};
-pub use sys::spawn::available_threads;
+pub use sys::clock::now;
+pub use sys::spawn::{available_threads, sleep};
+pub use sys::spin::Spin;
 #[doc = include_str!("actor.md")]
 pub use zctor_macros::actor;
 

@@ -21,12 +21,15 @@ pub(crate) mod counters;
 pub(crate) mod dead_letters;
 pub(crate) mod edge;
 pub(crate) mod envelope;
-pub(crate) mod inner;
+pub(crate) mod inner_bound;
 pub(crate) mod mail;
 pub(crate) mod panic_inbox;
+pub(crate) mod parked;
 pub(crate) mod permits;
 pub(crate) mod roster;
+mod tally;
 
+use std::collections::VecDeque;
 use std::fmt;
 use std::ptr;
 use std::sync::Arc;
@@ -38,8 +41,9 @@ use crate::mailbox::buffers::Buffers;
 use crate::mailbox::counters::{Meter, Waits};
 use crate::mailbox::edge::Edge;
 use crate::mailbox::envelope::Undeliverable;
-use crate::mailbox::inner::{Added, Inner, InnerQueue, Same};
+use crate::mailbox::inner_bound::{Added, Inner, InnerQueue, Same};
 use crate::mailbox::mail::{Mail, MailContents};
+use crate::mailbox::parked::Parked;
 use crate::mailbox::permits::Permits;
 use crate::mailbox::roster::Roster;
 use crate::sys::frame;
@@ -53,6 +57,7 @@ pub(crate) struct Mailbox {
     pub(crate) parker: Arc<Parker>,
     pub(crate) edge: Arc<Edge>,
     pub(crate) meter: Meter,
+    pub(crate) parked: Parked,
     /// The permits of a bounded mailbox.
     pub(crate) permits: Option<Permits>,
     /// What waits from inside, where that has a bound.
@@ -87,6 +92,7 @@ impl Mailbox {
             parker: Arc::new(Parker::for_actor_thread()),
             edge,
             meter,
+            parked: Parked::new(),
             is_bounded: permits.is_some(),
             permits,
             inner: None,
@@ -185,19 +191,25 @@ impl Mailbox {
 
     // The inner queue.
 
-    /// Adds mail from inside to the inner queue, by the protocol there. Gives it back if the mailbox has closed, or
-    /// with `Err` if there is no room.
-    pub(crate) fn push_inner(&self, inner: &InnerQueue, mail: Mail, same: Option<Same>) -> Result<Option<Mail>, Mail> {
+    /// Adds mail from inside to the inner queue, by the protocol there. Gives it back if the mailbox has closed or the
+    /// turn was another's, or with `Err` if there is no room.
+    pub(crate) fn push_inner(
+        &self,
+        inner: &InnerQueue,
+        mail: Mail,
+        same: Option<Same>,
+        take_turn: &dyn Fn() -> bool,
+    ) -> Result<Option<Mail>, Mail> {
         let (to, kind) = (mail.to, mail.kind);
         let mut waiting = inner.lock();
-        let (needs_order, lost) = match inner.add(&mut waiting, mail, same) {
+        let (needs_order, lost) = match inner.add(&mut waiting, mail, same, take_turn) {
             Added::Waits { needs_order } => (needs_order, None),
             Added::InPlaceOf { lost, why, needs_order } => {
-                self.edge.losses.count(1, why);
+                self.edge.losses.count(lost.name(), 1, why);
                 (needs_order, Some((lost, why)))
             }
             Added::Full(mail) => return Err(mail),
-            Added::Closed(mail) => return Ok(Some(mail)),
+            Added::Back(mail) => return Ok(Some(mail)),
         };
         if needs_order {
             // It cannot fail: this struct holds a receiver.
@@ -285,6 +297,14 @@ impl Mailbox {
         self.receiver.is_empty()
     }
 
+    /// How many messages have come, and how many of them are done with: handled, panicked, or passed on.
+    pub(crate) fn flow(&self) -> (u64, u64) {
+        // In this order, so that not more seems to be done than has come.
+        let done = self.meter.done();
+        let waiting = self.receiver.len() + self.batched.load(Ordering::Relaxed);
+        (self.meter.taken.get() + waiting as u64, done)
+    }
+
     /// How many messages wait here, or were taken by the thread and are not done with.
     pub(crate) fn load(&self) -> usize {
         self.receiver.len() + self.batched.load(Ordering::Relaxed) + self.meter.in_hand()
@@ -344,6 +364,27 @@ impl Arrivals<'_> {
         if let Some(mail) = place {
             self.mailbox.uncount_batch(mail);
         }
+    }
+
+    /// Moves the next mail to the end of `lane`. `false` if there is none.
+    #[inline(always)]
+    pub(crate) fn next_onto(&mut self, lane: &mut VecDeque<Mail>) -> bool {
+        match &mut self.source {
+            Source::Few(_, 0) => return false,
+            Source::Few(receiver, left) => {
+                *left -= 1;
+                let Ok(mail) = receiver.try_recv() else { return false };
+                lane.push_back(mail);
+            }
+            Source::Many(drain) => {
+                let Some(mail) = drain.next() else { return false };
+                lane.push_back(mail);
+            }
+        }
+        if let Some(mail) = lane.back() {
+            self.mailbox.uncount_batch(mail);
+        }
+        true
     }
 
     /// Whether the mailbox was empty. To be asked before `next_into`.

@@ -10,6 +10,7 @@ pub(crate) mod backpressure;
 pub(crate) mod binding;
 pub(crate) mod broadcast;
 pub(crate) mod call;
+pub(crate) mod first;
 pub(crate) mod in_flight;
 pub(crate) mod pending;
 pub(crate) mod send;
@@ -18,6 +19,8 @@ pub(crate) mod target;
 mod undeclared;
 
 pub(crate) use broadcast::{broadcast, broadcast_with, call_all_with, request_all, stop_all};
+#[cfg(feature = "remote")]
+pub(crate) use call::request_when_room;
 pub(crate) use call::{call, request};
 pub(crate) use send::send;
 pub(crate) use send_all::send_all;

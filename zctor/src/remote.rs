@@ -12,22 +12,27 @@
 //! a field with `#[serde(default)]` may be added, while the other side still has the older enum.
 
 mod books;
+mod end;
+mod error;
+mod lane;
+mod ledger;
+mod letter;
 mod link;
 mod loopback;
 mod message;
 mod served;
-mod tasks;
 mod value;
 mod wire;
 
-pub use crate::actor::double::link::Remote;
+pub use crate::actor::link::Remote;
 pub use books::Books;
+pub use error::ServeError;
 pub use loopback::Loopback;
 pub use message::RemoteMessage;
 pub use value::RemoteValue;
 
 #[doc(hidden)]
-pub use message::{__answer, __reply, Answer, RemotePort};
+pub use message::{__DEFERRED, __reply, Answering, Called, RemotePort};
 
 /// The body of a link's handler methods, which are never called: a link takes its messages before they are dispatched.
 #[doc(hidden)]
@@ -44,7 +49,8 @@ macro_rules! __remote {
         [$($params:tt)*] [$($bounds:tt)*] $message:ty: $handler:path as $wire:literal {
             $(fn $method:ident($($ty:ty),* $(,)?) -> $reply:ty;)*
         }
-        serve($pool:ident) { $($pattern:pat => ($request:expr))* }
+        serve($to:ident) { $($pattern:pat => ($request:expr))* }
+        deferred { $($late:ident)* }
         $port:ty { $($called:ident)* $(| $never:ident)? }
     ) => {
         $(#[$attr])*
@@ -64,11 +70,19 @@ macro_rules! __remote {
             #[allow(unreachable_patterns, unused_variables)]
             fn __serve(
                 self,
-                $pool: &$crate::Client<Self>,
-            ) -> ::core::option::Option<$crate::remote::Answer> {
+                $to: &$crate::remote::Called<'_, Self>,
+            ) -> ::core::option::Option<$crate::remote::Answering> {
                 match self {
-                    $($pattern => ::core::option::Option::Some($crate::remote::__answer($pool.request($request), <Self as $crate::Message>::name())),)*
+                    $($pattern => ::core::option::Option::Some($to.__call($request)),)*
                     _ => ::core::option::Option::None,
+                }
+            }
+
+            #[allow(unreachable_patterns)]
+            fn __depth(&self) -> ::core::primitive::u32 {
+                match self {
+                    $(Self::$late { .. } => $crate::remote::__DEFERRED,)*
+                    _ => <::core::primitive::u32 as ::core::convert::From<::core::primitive::u16>>::from(<Self as $crate::Message>::CALL_DEPTH),
                 }
             }
         }

@@ -1,9 +1,16 @@
 //! Statistics of a running engine, and the report of a shutdown.
 
+pub(crate) mod instances;
+pub(crate) mod types;
+pub(crate) mod waits;
+
 use std::fmt;
-use std::time::Instant;
+use std::time::Duration;
 
 use crate::id::{InstanceId, ThreadId};
+use crate::report::instances::BackingOff;
+use crate::report::types::TypeStats;
+use crate::report::waits::{Link, WaitForest};
 
 /// What an engine was doing when [`ActorEngine::stats`](crate::ActorEngine::stats) was called.
 ///
@@ -32,6 +39,7 @@ use crate::id::{InstanceId, ThreadId};
 /// let stats = engine.stats();
 /// assert_eq!((stats.handled(), stats.queued(), stats.dead_letters), (10, 0, 0));
 /// assert_eq!(stats.threads[1].handled, 5);
+/// assert_eq!((stats.types[0].message, stats.types[0].handled), ("JobMessage", 10));
 /// # Ok(())
 /// # }
 /// ```
@@ -40,6 +48,8 @@ use crate::id::{InstanceId, ThreadId};
 pub struct Stats {
     /// The threads that run, in spawn order.
     pub threads: Vec<ThreadStats>,
+    /// The message types, in the order of their names.
+    pub types: Vec<TypeStats>,
     /// Accepted messages that no handler got, skipped calls included.
     pub dead_letters: u64,
     /// Calls that were skipped, because their caller had given up before their handler began.
@@ -49,6 +59,8 @@ pub struct Stats {
     pub refused: u64,
     /// Rebuilds of a state after a panic, or after its factory failed at a rebuild.
     pub restarts: u64,
+    /// Calls that ended with [`CallError::Timeout`](crate::CallError::Timeout).
+    pub timed_out: u64,
 }
 
 impl Stats {
@@ -60,6 +72,17 @@ impl Stats {
     /// Returns the number of messages that wait or are being handled.
     pub fn queued(&self) -> usize {
         self.threads.iter().map(|thread| thread.queued).sum()
+    }
+}
+
+impl Stats {
+    /// Returns the waits of all handlers, each chain of them down to the handler that it ends in. Printed, that handler
+    /// is the last line.
+    ///
+    /// An example is at [`WaitForest`].
+    pub fn waits(&self) -> WaitForest {
+        let links: Vec<Link> = self.threads.iter().map(ThreadStats::link).collect();
+        WaitForest::new(&links)
     }
 }
 
@@ -109,10 +132,34 @@ pub struct ThreadStats {
     pub instances: usize,
     /// Messages that wait or are being handled.
     pub queued: usize,
+    /// The time for which the oldest of them has waited, at least.
+    ///
+    /// No message has a time stamp. The number comes from earlier looks: it is right to within the time between two
+    /// calls of [`ActorEngine::stats`](crate::ActorEngine::stats), and zero at the first.
+    pub oldest: Duration,
+    /// Messages that have come since it started. In the moment in which the thread takes some in, they count twice.
+    pub accepted: u64,
+    /// Messages of those that it is done with: handled, panicked, passed on to other threads, or lost.
+    pub done: u64,
     /// Messages handled since it started.
     pub handled: u64,
     /// Messages whose handler panicked.
     pub panicked: u64,
+    /// The time since it started: [`busy`](ThreadStats::busy), `waiting` and `idle` together.
+    pub age: Duration,
+    /// The time for which it was parked with nothing to do. The calling thread of [`here`](crate::ActorEngine::here) is
+    /// also idle while it runs code of its own.
+    pub idle: Duration,
+    /// The time for which it was parked while a handler on it waited for a reply.
+    pub waiting: Duration,
+    /// The number of timers that are set, as it was when the thread last had nothing to do or a timer was due: ticks,
+    /// delayed messages, and ends of backoffs.
+    pub timers: usize,
+    /// The room of its mailbox for messages from outside, if that is bounded
+    /// ([`mailbox_bound`](crate::ActorThread::mailbox_bound)).
+    pub room: Option<RoomStats>,
+    /// The room for messages from inside, if that is bounded ([`inner_bound`](crate::ActorThread::inner_bound)).
+    pub inner_room: Option<RoomStats>,
     /// The instance whose code runs just now, if any. If a handler waits and the thread serves another instance
     /// meanwhile, it is the innermost one.
     pub runs: Option<RunningInstance>,
@@ -141,9 +188,28 @@ impl fmt::Display for ThreadStats {
 }
 
 impl ThreadStats {
+    /// Returns the time for which it was neither idle nor waiting: it ran handlers, or looked for something to do.
+    /// That it spins for some microseconds before it parks counts as busy.
+    pub fn busy(&self) -> Duration {
+        self.age.saturating_sub(self.idle + self.waiting)
+    }
+
     /// The instance whose code runs, unless it is the one that waits.
     fn runs_beside_waits(&self) -> Option<RunningInstance> {
         self.runs.filter(|runs| self.waits.last().is_none_or(|wait| wait.instance != runs.instance))
+    }
+
+    /// The thread, as far as chains of waits lead over it.
+    fn link(&self) -> Link {
+        let waits = self.waits.iter().map(|wait| ((wait.instance, wait.message), wait.callee, wait.on, wait.lasted));
+        Link {
+            thread: self.thread,
+            name: self.name.clone(),
+            runs: self.runs_beside_waits().map(|runs| (runs.instance, runs.message)),
+            queued: self.queued,
+            oldest: self.oldest,
+            waits: waits.collect(),
+        }
     }
 
     /// Writes whose code holds the thread: the waits of its handlers, and the code that runs.
@@ -153,6 +219,47 @@ impl ThreadStats {
         let holders: Vec<String> = waits.chain(runs).collect();
         if holders.is_empty() { Ok(()) } else { write!(f, " ({})", holders.join(", ")) }
     }
+}
+
+/// The room of a bounded mailbox, in [`ThreadStats`].
+///
+/// ```
+/// use zctor::{ActorEngine, ActorThread, actor};
+///
+/// #[actor]
+/// pub enum JobMessage {
+///     Run,
+/// }
+/// struct Job(std::sync::mpsc::Receiver<()>);
+/// impl JobHandler for Job {
+///     fn run(&mut self) {
+///         self.0.recv().unwrap_or_default();
+///     }
+/// }
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let engine = ActorEngine::new();
+/// let (open, gate) = std::sync::mpsc::channel();
+/// engine.spawn(ActorThread::new().mailbox_bound(5).register(JobMessage::actor_once(|| Job(gate))))?;
+/// for _ in 0..3 {
+///     engine.send(JobMessage::Run)?;
+/// }
+/// let room = engine.stats().threads[0].room.expect("a bound was set");
+/// assert_eq!((room.bound, room.waiting), (5, 0));
+/// assert!(room.taken == 3 || room.taken == 2, "the handler of one may have begun");
+/// drop(open);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct RoomStats {
+    /// The number of messages that there is room for.
+    pub bound: usize,
+    /// The number of messages that take room: they were accepted, and their handlers have not begun.
+    pub taken: usize,
+    /// The number of senders that wait for room.
+    pub waiting: usize,
 }
 
 /// An instance whose code runs, in [`ThreadStats`].
@@ -197,65 +304,13 @@ pub struct Wait {
     pub callee: &'static str,
     /// The thread that the reply must come from.
     pub on: ThreadId,
+    /// For how long it has waited.
+    pub lasted: Duration,
 }
 
 impl fmt::Display for Wait {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "`{}` {} waits for `{}` on thread {}", self.message, self.instance, self.callee, self.on)
-    }
-}
-
-/// An instance that waits for its rebuild after a panic, in [`ThreadStats`].
-///
-/// ```
-/// use std::sync::mpsc;
-/// use std::time::Duration;
-/// use zctor::{ActorEngine, PanicEvent, Restart, actor};
-///
-/// #[actor]
-/// pub enum JobMessage {
-///     Run,
-/// }
-/// struct Job;
-/// impl JobHandler for Job {
-///     fn run(&mut self) {
-///         panic!("broken");
-///     }
-/// }
-///
-/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// # std::panic::set_hook(Box::new(|_| {}));
-/// let hour = Duration::from_secs(3600);
-/// let engine = ActorEngine::new();
-/// let (tell, told) = mpsc::channel();
-/// engine.on_panic(move |panic: &PanicEvent| tell.send(panic.next).unwrap_or_default());
-/// let job: JobClient = engine.start(JobMessage::actor(|| Job).restart(Restart::always().backoff(hour, hour)))?;
-/// job.send_all((0..3).map(|_| JobMessage::Run))?;
-/// told.iter().nth(2); // from the third panic on it backs off
-/// let stats = engine.stats();
-/// let backing_off = &stats.threads[0].backing_off[0];
-/// assert_eq!((Some(backing_off.instance), backing_off.message), (job.instance_id(), "JobMessage"));
-/// assert_eq!(backing_off.until - backing_off.since, hour);
-/// # Ok(())
-/// # }
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct BackingOff {
-    /// Which one.
-    pub instance: InstanceId,
-    /// The name of the message type that it handles.
-    pub message: &'static str,
-    /// Since when.
-    pub since: Instant,
-    /// Until when.
-    pub until: Instant,
-}
-
-impl fmt::Display for BackingOff {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { instance, message, since, until } = self;
-        write!(f, "`{message}` {instance} backs off for {:?}", until.saturating_duration_since(*since))
     }
 }
 

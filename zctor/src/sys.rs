@@ -22,7 +22,13 @@ pub(crate) mod runtime;
 #[cfg(not(feature = "tokio"))]
 #[path = "sys/runtime/off.rs"]
 pub(crate) mod runtime;
+#[cfg(all(feature = "simulation", not(loom)))]
+pub(crate) mod simulated;
+#[cfg(not(all(feature = "simulation", not(loom))))]
+#[path = "sys/simulated/off.rs"]
+pub(crate) mod simulated;
 pub(crate) mod spawn;
+pub(crate) mod spin;
 pub(crate) mod sync;
 pub(crate) mod unwind;
 pub(crate) mod waiters;

@@ -61,7 +61,7 @@ use crate::actor::dispatch::Dispatch;
 use crate::client::message::Message;
 use crate::reply::reply_to::ReplyTo;
 
-pub use crate::actor::double::test::Double;
+pub use crate::actor::double::Double;
 pub use context::{TestContext, context};
 pub use mock::Mock;
 pub use probe::{HeldProbe, Probe, Received};

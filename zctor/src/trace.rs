@@ -45,7 +45,7 @@ mod on {
 
     /// An accepted message that no handler will get.
     pub(crate) fn dead_letter(letter: &DeadLetter) {
-        macro_rules! event {
+        macro_rules! letter_event {
             ($level:ident) => {
                 $level!(
                     target: "zctor::dead_letter",
@@ -59,8 +59,8 @@ mod on {
         }
         tell(|| match letter.why {
             // The caller knows, and the deadline was its own.
-            Undelivered::GivenUp => event!(debug),
-            _ => event!(warn),
+            Undelivered::GivenUp => letter_event!(debug),
+            _ => letter_event!(warn),
         });
     }
 
@@ -70,7 +70,7 @@ mod on {
             AfterPanic::BackingOff { backoff, .. } => Some(u64::try_from(backoff.as_millis()).unwrap_or(u64::MAX)),
             AfterPanic::Rebuilt | AfterPanic::Ended => None,
         };
-        macro_rules! event {
+        macro_rules! panic_event {
             ($level:ident, $text:literal) => {
                 $level!(
                     target: "zctor::restart",
@@ -85,9 +85,9 @@ mod on {
             };
         }
         tell(|| match panic.next {
-            AfterPanic::Rebuilt => event!(warn, "panicked; its state is built again"),
-            AfterPanic::BackingOff { .. } => event!(warn, "panicked again; waits before it is rebuilt"),
-            AfterPanic::Ended => event!(error, "panicked; it ends"),
+            AfterPanic::Rebuilt => panic_event!(warn, "panicked; its state is built again"),
+            AfterPanic::BackingOff { .. } => panic_event!(warn, "panicked again; waits before it is rebuilt"),
+            AfterPanic::Ended => panic_event!(error, "panicked; it ends"),
         });
     }
 

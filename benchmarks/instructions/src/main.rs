@@ -104,7 +104,7 @@ fn guard(part: &str) -> Result<(), String> {
     let verdict = table::compare(&committed, &rows, part);
     verdict.notes.iter().for_each(|note| println!("{note}"));
     if verdict.faults.is_empty() {
-        println!("no path has grown by more than {} %", table::ALLOWED_PERCENT);
+        println!("no path has grown by more than is allowed: {} %, more where threads park", table::ALLOWED_PERCENT);
         return Ok(());
     }
     let faults = verdict.faults.join("\n");

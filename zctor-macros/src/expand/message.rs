@@ -6,11 +6,12 @@ use syn::ext::IdentExt;
 use syn::{ConstParam, GenericParam, Member, TypeParam};
 
 use crate::model::Model;
-use crate::position;
+use crate::{position, types};
 
 /// ```text
 /// out  impl Message for CalculatorMessage {
 ///          const NAME: &'static str = "CalculatorMessage";
+///          const DEFINITION: &'static Definition = ..;
 ///          ..
 ///          fn variant(&self) -> &'static str { match self { Self::Add { .. } => "Add", .. } }
 ///      }
@@ -24,6 +25,7 @@ pub(crate) fn definition(model: &Model<'_>) -> TokenStream {
     let non_blocking = model.client_with(quote!(#krate::NonBlocking));
     let full_name = full_name(model);
     let depth = depth(model);
+    let written = written(model);
     let (key, hash) = key(model);
     let payload = payload(model);
     let arms = model.variants.iter().map(|variant| {
@@ -39,6 +41,7 @@ pub(crate) fn definition(model: &Model<'_>) -> TokenStream {
             const NAME: &'static ::core::primitive::str = #name;
             #full_name
             #depth
+            #written
             type Client = #client;
             type NonBlockingClient = #non_blocking;
             type Port = #port;
@@ -103,6 +106,31 @@ fn depth(model: &Model<'_>) -> TokenStream {
             let depths = [#(#depths),*];
             #krate::__private::call_depth(&depths)
         };
+    }
+}
+
+/// The definition as a constant. It consists of literals and functions, so it costs rustc little.
+fn written(model: &Model<'_>) -> TokenStream {
+    let krate = &model.krate;
+    let rows = model.variants.iter().map(|variant| {
+        let name = variant.ident.unraw().to_string();
+        let reply = variant.reply.as_ref().map(|reply| types::print(&reply.ty)).unwrap_or_default();
+        let is_deferred = variant.reply.as_ref().is_some_and(|reply| reply.deferred.is_some());
+        let is_keyed = variant.key.is_some();
+        quote!((#name, #reply, #is_deferred, #is_keyed))
+    });
+    // A callee that is no enum of messages is reported at its path, as by the depth.
+    let calls = model.calls.iter().map(|callee| {
+        let span = position::of_type(callee);
+        quote_spanned!(span=> <#callee as #krate::Message>::__definition)
+    });
+    quote! {
+        const DEFINITION: &'static #krate::Definition = &#krate::Definition::__new::<Self>(
+            <Self as #krate::Message>::name,
+            <Self as #krate::Message>::CALL_DEPTH,
+            &[#(#rows),*],
+            &[#(#calls),*],
+        );
     }
 }
 

@@ -11,7 +11,8 @@ use crate::model::Model;
 ///          [] [where i64: RemoteValue] CalculatorMessage: CalculatorHandler as "CalculatorMessage" {
 ///              fn add(i64, i64) -> i64;
 ///          }
-///          serve(pool) { Self::Add { a, b } => (Self::add(a, b)) }
+///          serve(to) { Self::Add { a, b } => (Self::add(a, b)) }
+///          deferred { }
 ///          __CalculatorMessagePort { Add }
 ///      }
 /// ```
@@ -24,20 +25,19 @@ pub(crate) fn definition(model: &Model<'_>) -> TokenStream {
     if !model.generics.is_empty() {
         predicates.push(syn::parse_quote!(#ty: #krate::remote::RemoteValue));
     }
-    // Rustc reports a reply that cannot travel here, once, on its type.
-    predicates.extend(called().map(|(_, reply)| -> syn::WherePredicate {
-        let ty = &reply.ty;
-        syn::parse_quote!(#ty: #krate::remote::RemoteValue)
-    }));
+    // Rustc reports a field or a reply that cannot travel here, once, on its type.
+    let types = model.travelling.iter().chain(called().map(|(_, reply)| &reply.ty));
+    predicates.extend(types.map(|ty| -> syn::WherePredicate { syn::parse_quote!(#ty: #krate::remote::RemoteValue) }));
     let (params, _, bounds) = generics.split_for_impl();
     let (handler, port, attrs) = (model.handler_type(), model.port_type(), model.attrs_of_all());
     let methods = model.variants.iter().chain(&model.handler_only).map(|variant| method(model, variant));
-    let pool = quote_spanned!(Span::mixed_site()=> pool);
+    let to = quote_spanned!(Span::mixed_site()=> to);
     let arms = called().map(|(variant, _)| {
         let (pattern, method) = (variant.pattern(quote!(Self)), &variant.method);
         let names = variant.fields.iter().map(|field| &field.param);
         quote!(#pattern => (Self::#method(#(#names),*)))
     });
+    let late = called().filter(|(_, reply)| reply.deferred.is_some()).map(|(variant, _)| &variant.ident);
     let ports = called().map(|(variant, _)| &variant.ident);
     let never = (!model.generics.types().is_empty()).then(|| format_ident!("__Never")).into_iter();
     quote! {
@@ -46,7 +46,8 @@ pub(crate) fn definition(model: &Model<'_>) -> TokenStream {
             [#params] [#bounds] #ty: #handler as #wire {
                 #(#methods)*
             }
-            serve(#pool) { #(#arms)* }
+            serve(#to) { #(#arms)* }
+            deferred { #(#late)* }
             #port { #(#ports)* #(| #never)* }
         }
     }

@@ -1,12 +1,12 @@
 //! The cell of an instance: the instance as its context, its timers and its pipes know it.
 
 use std::cell::Cell;
-use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Waker;
 use std::time::{Duration, Instant};
 
+use crate::actor::by_id::ById;
 use crate::actor::restart::Panics;
 use crate::client::message::Message;
 use crate::id::Slot;
@@ -76,11 +76,11 @@ impl<M: Message, O: HasExtras<M> + ?Sized> InstanceCell<M, O> {
 
 /// What most instances do not have: timers, pipes, and the panics that still count.
 pub(crate) struct Extras<M> {
-    pub(crate) timers: BTreeMap<u64, TimerEntry<M>>,
+    pub(crate) timers: ById<TimerEntry<M>>,
     /// The timer whose closure runs now.
     pub(crate) firing: Option<u64>,
     /// Each with its waker, by which the instance polls it again.
-    pub(crate) pipes: BTreeMap<u64, WakingPipe<M>>,
+    pub(crate) pipes: ById<WakingPipe<M>>,
     pub(super) panics: Panics,
     /// The actor's hook for undelivered messages, until the end.
     pub(super) undelivered: Option<Arc<OnUndelivered<M>>>,
@@ -91,9 +91,9 @@ pub(crate) struct Extras<M> {
 impl<M> Default for Extras<M> {
     fn default() -> Self {
         Self {
-            timers: BTreeMap::new(),
+            timers: ById::default(),
             firing: None,
-            pipes: BTreeMap::new(),
+            pipes: ById::default(),
             panics: Panics::default(),
             undelivered: None,
             backoff_timer: 0,

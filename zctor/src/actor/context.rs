@@ -24,6 +24,7 @@ use crate::sys::awaited::Running;
 use crate::sys::clock::now;
 use crate::sys::frame::Frame;
 use crate::sys::runtime::assert_may_block;
+use crate::sys::simulated::point;
 use crate::thread::local::{Local, Requested};
 
 /// The first parameter of the handlers of `M`, if the enum has `calls(..)` or `#[actor(ctx)]`.
@@ -77,6 +78,14 @@ impl<M: Message> Context<M> {
     /// Gives the id of this instance.
     pub fn instance_id(&self) -> InstanceId {
         self.shared.endpoint.id()
+    }
+
+    /// The scheduling point of a handler that is about to begin.
+    #[inline(always)]
+    pub(super) fn begins<'a>(&self, message: impl FnOnce() -> Option<&'a M>) {
+        let thread = self.local.mailbox.thread.index() as u64;
+        let variant = || message().map_or("_", Message::variant);
+        point(thread, || format!("{} begins {}::{}", self.instance_id(), M::name(), variant()));
     }
 
     /// Gives a client bound to this very instance, to pass on to others.
@@ -317,7 +326,7 @@ impl<M: Message> Context<M> {
     fn local_binding<T: Message>(&self) -> Result<Binding<T>, Refusal> {
         let known = self.pool::<T>().ok_or(Refusal::NotRegistered);
         let endpoint = known.and_then(|known| known.next_local(&self.local));
-        endpoint.map(Binding::One).inspect_err(|_| self.local.mailbox.edge.losses.refuse(1))
+        endpoint.map(Binding::One).inspect_err(|refusal| self.local.mailbox.edge.losses.refuse(T::name(), 1, *refusal))
     }
 
     /// Gives a client whose calls wait; this needs the declaration `calls(..)` in this enum's `#[actor]`.
@@ -343,8 +352,8 @@ impl<M: Message> Context<M> {
 
     /// Awaits something without blocking, and turns its outcome into a message to this instance.
     ///
-    /// `what` is a request (which is sent at once), a [`Pending`](crate::Pending), or a tuple or `Vec` of `Pending`s.
-    /// `then` runs on this thread, so it may hold what is not `Send`. A rebuild of this instance's state ends the pipe,
+    /// `what` is a request (which is sent at once), a [`Pending`](crate::Pending), a tuple or `Vec` of `Pending`s, or
+    /// the [`first`](crate::first) of several. `then` runs on this thread, so it may hold what is not `Send`. A rebuild of this instance's state ends the pipe,
     /// and drops what it awaits: a request that was not begun is skipped then, and the reply to one that was is lost.
     ///
     /// # Blocking
@@ -415,7 +424,7 @@ impl<M: Message> Context<M> {
         let slot = self.shared.slot();
         let waker = pipe_waker(&self.local, slot, id);
         let there = task.poll(&waker);
-        self.shared.with_extras(|extras| extras.pipes.insert(id, (waker, task)));
+        self.shared.with_extras(|extras| extras.pipes.add(id, (waker, task)));
         if there {
             // Behind what is in the mailbox already: for an instance that has ended, all that it had sent.
             let _ = self.local.mailbox.push(Mail::order(slot, Order::Piped(id)));

@@ -1,19 +1,8 @@
-//! States that take their messages whole, in place of handlers: the doubles of tests (feature `testing`) and the links
-//! to pools elsewhere (feature `remote`).
-
-#[cfg(feature = "remote")]
-pub(crate) mod link;
-#[cfg(not(feature = "remote"))]
-#[path = "double/none.rs"]
-pub(crate) mod link;
-pub(crate) mod role;
-#[cfg(feature = "testing")]
-pub(crate) mod test;
-#[cfg(not(feature = "testing"))]
-#[path = "double/none.rs"]
-pub(crate) mod test;
+//! Test doubles in place of handlers (feature `testing`).
 
 use std::any::Any;
+use std::fmt;
+use std::sync::Arc;
 
 use crate::actor::context::Context;
 use crate::actor::dispatch::Dispatch;
@@ -21,23 +10,52 @@ use crate::client::message::Message;
 use crate::reply::reply_to::ReplySlot;
 use crate::sys::unwind::Unwound;
 
-/// Whether a state of this type takes its messages whole.
-pub(crate) fn takes_whole<M: Message, S: 'static>() -> bool {
-    test::is::<M, S>() || link::is::<M, S>()
+/// The state of a test double. [`Probe::actor`](crate::testing::Probe::actor) and
+/// [`Mock::actor`](crate::testing::Mock::actor) make it; it is of no use by itself.
+///
+/// ```
+/// use zctor::testing::{Double, Probe};
+/// use zctor::Actor;
+///
+/// #[zctor::actor]
+/// pub enum ClockMessage {
+///     Wind,
+/// }
+///
+/// let double: Actor<ClockMessage, Double<ClockMessage>> = Probe::new().actor();
+/// assert_eq!(format!("{double:?}"), "Actor(ClockMessage)");
+/// ```
+pub struct Double<M: Message> {
+    pub(crate) role: Arc<dyn Role<M>>,
 }
 
-/// Gives a message to its handler, or to the double or the link in its place.
+/// Whether a state of this type is a double of `M`.
+pub(crate) fn is_double<M: Message, S: 'static>() -> bool {
+    std::any::TypeId::of::<S>() == std::any::TypeId::of::<Double<M>>()
+}
+
+impl<M: Message> fmt::Debug for Double<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Double({})", M::name())
+    }
+}
+
+/// What a double does with a message. It leaves the port in its slot if a panic of its own is to end the call.
+pub(crate) trait Role<M: Message>: Send + Sync {
+    fn take(&self, message: M, slot: &mut ReplySlot<'_, M::Port>);
+}
+
+/// Gives a message to its handler, or to the double in its place.
 pub(crate) fn dispatch<M: Dispatch<H>, H: 'static>(
     message: M,
     handler: &mut H,
     ctx: &mut Context<M>,
     slot: &mut ReplySlot<'_, M::Port>,
 ) {
-    let state = &*handler as &dyn Any;
-    match test::role(state).or_else(|| link::role(state)) {
-        Some(role) => {
+    match (handler as &mut dyn Any).downcast_ref::<Double<M>>() {
+        Some(double) => {
             let unwound = Unwound::names(message.variant());
-            role.take(message, slot);
+            double.role.take(message, slot);
             unwound.returned();
         }
         None => message.__handle(handler, ctx, slot),

@@ -26,7 +26,7 @@ use crate::thread::undelivered::write_off;
 #[cold]
 pub(super) fn skip_given_up<M: Message>(call: Call<M>, endpoint: &Endpoint<M>, local: &Local, from_hook: bool) {
     let (losses, why) = (&local.mailbox.edge.losses, Undelivered::GivenUp);
-    losses.count(1, why);
+    losses.count(M::name(), 1, why);
     write_off(local, endpoint.slot, 1);
     let Call { message, port } = call;
     ignoring_panic(|| port.fail(CallError::Timeout { message: M::name(), begun: false }));
@@ -81,6 +81,7 @@ where
         deadline: Option<Instant>,
     ) {
         self.handle(local, slot, deadline, |state, ctx, slot| {
+            ctx.begins(|| message.as_ref());
             if let Some(message) = message.take() {
                 double::dispatch(message, state, ctx, slot);
             }

@@ -16,6 +16,7 @@ use crate::actor::dispatch::Dispatch;
 use crate::actor::double;
 use crate::actor::factory::StateFactory;
 use crate::actor::handling::{count_handled, count_taken, downcast, return_permit, skip_given_up};
+use crate::actor::link;
 use crate::actor::state::TypedCell;
 use crate::actor::state::{Origin, Typed};
 use crate::error::SpawnError;
@@ -65,7 +66,7 @@ where
     let endpoint = Arc::new(Endpoint {
         mailbox: Arc::clone(&local.mailbox),
         slot,
-        delivery: &Delivery::ALL,
+        delivery: link::delivery::<M, S>().unwrap_or(&Delivery::ALL),
         undelivered: undelivered.as_ref().map(Arc::downgrade),
         status: Status::live(),
         pooled,
@@ -76,7 +77,7 @@ where
             phase: Cell::new(Phase::New),
             requested: Cell::default(),
             busy: Cell::new(false),
-            answers_itself: !double::takes_whole::<M, S>(),
+            answers_itself: !double::is_double::<M, S>() && !link::is::<M, S>(),
         },
         endpoint,
         block: local.add(slot, M::name()),
@@ -131,12 +132,12 @@ where
     }
 
     fn handle_message(self: Rc<Self>, local: &Rc<Local>, serving: Serving, message: &mut dyn Any) -> bool {
-        let Some(message) = downcast(message) else { return true };
+        let Some(place) = message.downcast_mut() else { return link::handle(self, local, serving, message, false) };
         if !self.start_if_new(local) {
             return false;
         }
         return_permit(local, serving);
-        self.handle_one(local, message, &mut ReplySlot::Nobody, None);
+        self.handle_one(local, place, &mut ReplySlot::Nobody, None);
         true
     }
 
@@ -147,12 +148,14 @@ where
         call: &mut dyn Any,
         can_be_given_up: bool,
     ) -> bool {
-        let Some(call) = downcast::<Option<Call<M>>>(call) else { return true };
+        let Some(place) = call.downcast_mut::<Option<Call<M>>>() else {
+            return link::handle(self, local, serving, call, can_be_given_up);
+        };
         if !self.start_if_new(local) {
             return false;
         }
         return_permit(local, serving);
-        let Some(call) = call.take() else { return true };
+        let Some(call) = place.take() else { return true };
         let cancellation = if can_be_given_up { call.port.cancellation() } else { None };
         let (deadline, caller) = match cancellation {
             Some(cancellation) if !cancellation.begin() => {
@@ -172,7 +175,9 @@ where
     }
 
     fn handle_batch(self: Rc<Self>, local: &Rc<Local>, serving: Serving, messages: &mut dyn Any) -> bool {
-        let Some(messages) = downcast::<VecDeque<M>>(messages) else { return true };
+        let Some(batch) = messages.downcast_mut::<VecDeque<M>>() else {
+            return link::handle(self, local, serving, messages, false);
+        };
         if !self.start_if_new(local) {
             return false;
         }
@@ -181,15 +186,16 @@ where
         let mut budget = serving.budget;
         self.handle(local, &mut ReplySlot::Nobody, None, |state, ctx, slot| {
             return_permit(local, serving);
-            if let Some(message) = messages.pop_front() {
+            ctx.begins(|| batch.front());
+            if let Some(message) = batch.pop_front() {
                 double::dispatch(message, state, ctx, slot);
             }
             budget = budget.saturating_sub(1);
-            budget > 0 && !messages.is_empty() && !local.mailbox.edge.is_sealed()
+            budget > 0 && !batch.is_empty() && !local.mailbox.edge.is_sealed()
         });
-        let all_done = messages.is_empty();
+        let all_done = batch.is_empty();
         if all_done {
-            local.mailbox.buffers.keep(messages);
+            local.mailbox.buffers.keep(batch);
         }
         all_done
     }
@@ -210,6 +216,7 @@ where
         let mut slot = ReplySlot::Here(reply);
         let outcome = self.work(local, deadline, |state, ctx| {
             // Out of the caller's place where the handler begins: see `route/contents.rs`.
+            ctx.begins(|| message.as_ref());
             if let Some(message) = message.take() {
                 double::dispatch(message, state, ctx, &mut slot);
             }
@@ -247,6 +254,12 @@ where
         self.vacate(local, End::Stopped);
     }
 
+    fn reset(self: Rc<Self>, local: &Rc<Local>) {
+        if self.common.phase.get() == Phase::Live {
+            self.renew(local, Origin::Handler);
+        }
+    }
+
     fn discard(&self, local: &Rc<Local>) {
         self.common.phase.set(Phase::Ended);
         self.endpoint.status.set_ended(&End::Stopped);
@@ -268,38 +281,38 @@ where
             return;
         }
         // Out of the map while the user's closure runs: it may set and cancel timers.
-        let Some(message) = self.if_extras(|extras| extras.timers.remove(&id)) else {
+        let Some(message) = self.if_extras(|extras| extras.timers.remove(id)) else {
             return;
         };
         match message.fire(local, &*self, id) {
             Ok(message) => self.handle_own(local, message),
-            Err(text) => self.recover(local, PanicOrigin::Timer, &text, || ()),
+            Err(text) => self.recover(local, PanicOrigin::Timer, &text, None),
         }
     }
 
     fn piped(self: Rc<Self>, local: &Rc<Local>, id: u64) {
-        let Some((waker, mut pipe)) = self.if_extras(|extras| extras.pipes.remove(&id)) else { return };
+        let Some((waker, mut pipe)) = self.if_extras(|extras| extras.pipes.remove(id)) else { return };
         match catch(|| pipe.poll(&waker)) {
-            Ok(false) => self.with_extras(|extras| drop(extras.pipes.insert(id, (waker, pipe)))),
+            Ok(false) => self.with_extras(|extras| extras.pipes.add(id, (waker, pipe))),
             Ok(true) => match run_user(0, None, || pipe.finish()) {
                 Ok(Finished::Last(message)) => self.handle_own(local, message),
                 Ok(Finished::More(message, pipe)) => {
-                    self.with_extras(|extras| drop(extras.pipes.insert(id, (waker, pipe))));
+                    self.with_extras(|extras| extras.pipes.add(id, (waker, pipe)));
                     self.handle_own(local, message);
                 }
                 Ok(Finished::Nothing) => {}
-                Err(text) => self.recover(local, PanicOrigin::Pipe, &text, || ()),
+                Err(text) => self.recover(local, PanicOrigin::Pipe, &text, None),
             },
             Err(_) => debug_assert!(false, "a pipe's own poll runs no user code"),
         }
     }
 
     fn has_pipe(&self, id: u64) -> bool {
-        self.if_extras(|extras| extras.pipes.contains_key(&id))
+        self.if_extras(|extras| extras.pipes.contains(id))
     }
 
     fn cancel_pipe(&self, id: u64) -> bool {
-        let pipe = self.if_extras(|extras| extras.pipes.remove(&id));
+        let pipe = self.if_extras(|extras| extras.pipes.remove(id));
         let is_there = pipe.is_some();
         // The closure and the reply are the user's.
         ignoring_panic(|| drop(pipe));

@@ -17,6 +17,7 @@ use crate::mailbox::Mailbox;
 use crate::mailbox::mail::{Mail, Order};
 use crate::messaging;
 use crate::messaging::binding::Limit;
+use crate::messaging::first::First;
 use crate::messaging::pending::Pending;
 use crate::messaging::target::Target;
 use crate::reply::reply_to::Outcome;
@@ -164,7 +165,7 @@ impl<F: FnMut(PanicEvent) -> M + 'static, M> PipeTask<M> for PanicPipe<F> {
     }
 }
 
-/// What a pipe can await: a request, a [`Pending`], or several of them in a tuple or a `Vec`.
+/// What a pipe can await: a request, a [`Pending`], several of them in a tuple or a `Vec`, or the [`First`] of several.
 ///
 /// ```
 /// use zctor::{CallError, Pending, Pipe};
@@ -177,7 +178,7 @@ impl<F: FnMut(PanicEvent) -> M + 'static, M> PipeTask<M> for PanicPipe<F> {
 /// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be piped",
-    note = "pipe a request, a `Pending`, or a tuple or `Vec` of `Pending`s"
+    note = "pipe a request, a `Pending`, a tuple or `Vec` of `Pending`s, or the `first(..)` of them"
 )]
 pub trait Pipe: StartPipe + 'static {
     /// The outcome that the closure of `pipe` is given.
@@ -190,6 +191,12 @@ impl<R: 'static> Pipe for Pending<R> {
 
 impl<R: 'static> Pipe for Vec<Pending<R>> {
     type Outcome = Vec<Outcome<R>>;
+}
+
+/// The index of the first reply, and the outcome of its call; `None` if there was none to wait for. The other calls are
+/// given up.
+impl<R: 'static> Pipe for First<R> {
+    type Outcome = Option<(usize, Outcome<R>)>;
 }
 
 impl<M: Message, R: 'static, K: Kind> Pipe for Request<M, R, K> {
@@ -263,6 +270,37 @@ impl<R: 'static> StartPipe for Vec<Pending<R>> {
 
     fn __start(self, _: &PipeStarter<'_>) -> Vec<PipedReply<R>> {
         self.into_iter().map(PipedReply::from).collect()
+    }
+}
+
+/// A pipe for the first of several replies.
+#[expect(missing_debug_implementations, reason = "sealed: nobody outside can name it")]
+pub struct PipedFirst<R> {
+    first: First<R>,
+    /// Kept here, since a pipe may be polled again before its outcome is taken.
+    outcome: Option<Option<(usize, Outcome<R>)>>,
+}
+
+impl<R: 'static> StartPipe for First<R> {
+    type Running = PipedFirst<R>;
+
+    fn __start(self, _: &PipeStarter<'_>) -> PipedFirst<R> {
+        PipedFirst { first: self, outcome: None }
+    }
+}
+
+impl<R: 'static> Running for PipedFirst<R> {
+    type Outcome = Option<(usize, Outcome<R>)>;
+
+    fn __poll(&mut self, waker: &Waker) -> bool {
+        if self.outcome.is_none() {
+            self.outcome = self.first.poll_with(waker);
+        }
+        self.outcome.is_some()
+    }
+
+    fn __take(&mut self) -> Self::Outcome {
+        self.outcome.take().flatten()
     }
 }
 

@@ -9,7 +9,7 @@
 //! 4. The caller is told of the panic. This comes before a rebuild, since a factory may take its time.
 //! 5. The state goes to `on_panic`, which drops it if the user has written no other; its timers and pipes are dropped
 //!    (at the end of the instance, before the caller is told).
-//! 6. The factory builds a fresh state, unless `on_panic` has asked for the end.
+//! 6. The factory builds a fresh state, unless `on_panic` has asked for the end. The engine's hook for restarts is told.
 
 use std::mem::take;
 use std::rc::Rc;
@@ -22,8 +22,8 @@ use crate::actor::restart::{Decision, Restart};
 use crate::actor::state::Origin;
 use crate::actor::state::TypedCell;
 use crate::error::CallError;
-use crate::event::{AfterPanic, End, Ended, PanicEvent, PanicOrigin};
-use crate::report::BackingOff;
+use crate::event::{AfterPanic, End, Ended, PanicEvent, PanicOrigin, Restarted};
+use crate::report::instances::BackingOff;
 use crate::route::payload::Port;
 use crate::route::pool::{KnownPool, known_pool};
 use crate::sys::chance::stable_fraction;
@@ -44,11 +44,7 @@ where
         let origin = PanicOrigin::Handler(take_unwound().unwrap_or("?"));
         self.account().count_panicked();
         local.mailbox.meter.panicked.add(1);
-        self.recover(local, origin, text, || {
-            if let Some(port) = port {
-                ignoring_panic(|| port.fail(CallError::Panicked { message: M::name(), text: Arc::clone(text) }));
-            }
-        });
+        self.recover(local, origin, text, port);
     }
 
     /// Does what the handler that has just returned asked for: a stop or a reset.
@@ -57,13 +53,16 @@ where
         match self.common.requested.take() {
             Requested::None => {}
             Requested::Stop => self.end(local),
-            Requested::Reset => {
-                let next = if self.blueprint().is_some() { AfterPanic::Rebuilt } else { AfterPanic::Ended };
-                self.run_on_stop(local, next);
-                self.drop_state(local, next);
-                self.build_again(local, origin);
-            }
+            Requested::Reset => self.renew(local, origin),
         }
+    }
+
+    /// Drops the state in an orderly way, and builds a fresh one.
+    pub(super) fn renew(self: Rc<Self>, local: &Rc<Local>, origin: Origin) {
+        let next = if self.blueprint().is_some() { AfterPanic::Rebuilt } else { AfterPanic::Ended };
+        self.run_on_stop(local, next);
+        self.drop_state(local, next);
+        self.build_again(local, origin);
     }
 
     /// Builds a fresh state. After a handler, its `on_start` comes first in the queue. After an `on_start`, the build
@@ -75,19 +74,31 @@ where
             return;
         }
         match self.build(local) {
-            Ok(()) => start_first(local, self.slot(), M::CALL_DEPTH),
+            Ok(()) => {
+                self.tell_restarted(local);
+                start_first(local, self.slot(), M::CALL_DEPTH);
+            }
             Err(failure) => self.rebuild_failed(local, failure),
         }
     }
 
-    /// Recovers from a panic of the user's code: see the head of this file. `answer` tells the caller.
+    fn tell_restarted(&self, local: &Local) {
+        local.mailbox.edge.losses.restarted(&Restarted { instance: self.id(), message: M::name() });
+    }
+
+    /// Recovers from a panic of the user's code: see the head of this file. The caller, if there is one, is told by `port`.
     pub(super) fn recover(
         self: Rc<Self>,
         local: &Rc<Local>,
         origin: PanicOrigin,
         text: &Arc<str>,
-        answer: impl FnOnce(),
+        port: Option<M::Port>,
     ) {
+        let answer = || {
+            if let Some(port) = port {
+                ignoring_panic(|| port.fail(CallError::Panicked { message: M::name(), text: Arc::clone(text) }));
+            }
+        };
         // If the handler asked for a stop before it panicked, the instance ends as stopped.
         let stops = self.is_to_stop();
         let (decision, in_window) = self.decide();
@@ -137,7 +148,7 @@ where
     #[cold]
     pub(super) fn cannot_start(self: Rc<Self>, local: &Rc<Local>, text: &Arc<str>) {
         if local.mailbox.edge.is_open() {
-            return self.recover(local, PanicOrigin::OnStart, text, || ());
+            return self.recover(local, PanicOrigin::OnStart, text, None);
         }
         // A shutdown does not wait for an instance that cannot start.
         let (_, in_window) = self.decide();
@@ -167,7 +178,7 @@ where
     }
 
     fn note_restart(&self, local: &Rc<Local>) {
-        local.mailbox.edge.losses.restart();
+        local.mailbox.edge.losses.restart(M::name());
     }
 
     /// Tells of a panic those who asked to be told.
@@ -239,6 +250,7 @@ where
         }
         match self.build(local) {
             Ok(()) => {
+                self.tell_restarted(local);
                 requeue(local, self.slot(), M::CALL_DEPTH);
                 start_first(local, self.slot(), M::CALL_DEPTH);
             }
@@ -287,11 +299,11 @@ where
         let state = self.typed.state.take();
         self.drop_part(local, state, next);
         let (timers, pipes) = self.if_extras(|extras| (take(&mut extras.timers), take(&mut extras.pipes)));
-        for (id, message) in timers {
+        for (id, message) in timers.into_values() {
             local.timers.clear(message.due, id);
             self.drop_part(local, message, next);
         }
-        for pipe in pipes.into_values() {
+        for (_, pipe) in pipes.into_values() {
             self.drop_part(local, pipe, next);
         }
     }
@@ -321,6 +333,8 @@ where
             Phase::New | Phase::Live => {}
         }
         self.endpoint.status.set_ended(&why);
+        let stops_engine = matches!(why, End::Panicked(_))
+            && self.blueprint().is_some_and(|blueprint| blueprint.restart.stops_engine());
         self.drop_factory();
         if self.pool(local).is_some_and(|known| known.pool.remove_one()) {
             // Senders that wait for room in the pool find that it is empty. A sender that waits for this instance alone
@@ -333,6 +347,9 @@ where
         removed.tell();
         if is_first_report {
             local.mailbox.edge.losses.ended(&Ended { instance: self.id(), message: M::name(), why });
+        }
+        if stops_engine {
+            Arc::clone(&local.parent).stop();
         }
     }
 }

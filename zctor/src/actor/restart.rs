@@ -33,6 +33,7 @@ pub struct Restart {
     shortest: Duration,
     longest: Duration,
     jitter: f64,
+    stops_engine: bool,
 }
 
 impl Default for Restart {
@@ -57,7 +58,8 @@ impl Restart {
     /// The first two panics within 10 s are followed by a rebuild at once, the third by a backoff of 10 ms, and each
     /// further one by a backoff twice as long, up to 1 s.
     pub fn always() -> Self {
-        Self { limit: None, shortest: Duration::from_millis(10), longest: Duration::from_secs(1), jitter: 0.0 }
+        let (shortest, longest) = (Duration::from_millis(10), Duration::from_secs(1));
+        Self { limit: None, shortest, longest, jitter: 0.0, stops_engine: false }
     }
 
     /// Never builds the state again: the first panic ends the instance. In a pool whose state is kept by key, have a
@@ -85,6 +87,47 @@ impl Restart {
     #[must_use]
     pub fn jitter(self, share: f64) -> Self {
         Self { jitter: if share.is_finite() { share.clamp(0.0, 1.0) } else { 0.0 }, ..self }
+    }
+
+    /// Stops the engine when a panic ends the instance, for an actor that the program makes no sense without.
+    ///
+    /// An instance ends by a panic when that is one more than the limit of [`at_most`](Restart::at_most) allows, or
+    /// the first with [`never`](Restart::never); or when its factory fails too often. Then the shutdown of its engine
+    /// begins as by [`EngineHandle::stop`](crate::EngineHandle::stop), after the hook
+    /// [`on_end`](crate::ActorEngine::on_end) was told of the end with its reason, and
+    /// [`ActorEngine::wait`](crate::ActorEngine::wait) returns. An instance that is stopped stops no engine.
+    ///
+    /// ```
+    /// use zctor::{ActorEngine, Restart, actor};
+    ///
+    /// #[actor]
+    /// pub enum StoreMessage {
+    ///     Put(u64),
+    /// }
+    /// struct Store;
+    /// impl StoreHandler for Store {
+    ///     fn put(&mut self, _value: u64) {
+    ///         panic!("the disk is gone");
+    ///     }
+    /// }
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # std::panic::set_hook(Box::new(|_| {}));
+    /// let engine = ActorEngine::new();
+    /// let store = StoreMessage::actor(|| Store).restart(Restart::never().or_stop_engine());
+    /// engine.start(store)?.put(1)?;
+    /// engine.wait(); // until the store has ended, and the engine with it
+    /// assert_eq!(engine.shutdown()?.panicked(), 1);
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn or_stop_engine(self) -> Self {
+        Self { stops_engine: true, ..self }
+    }
+
+    pub(super) fn stops_engine(&self) -> bool {
+        self.stops_engine
     }
 
     /// The backoff after `panics` panics within the window, without jitter; `None` if there is none.

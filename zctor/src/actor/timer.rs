@@ -87,7 +87,7 @@ struct InstanceTimers<M: Message> {
 
 impl<M: Message> TimerOwner for InstanceTimers<M> {
     fn forget(&self, id: u64) -> bool {
-        let Some(message) = self.shared.if_extras(|extras| extras.timers.remove(&id)) else {
+        let Some(message) = self.shared.if_extras(|extras| extras.timers.remove(id)) else {
             return false;
         };
         self.local.timers.clear(message.due, id);
@@ -127,7 +127,7 @@ fn set<M: Message>(local: &Rc<Local>, shared: &Rc<SharedCell<M>>, after: Duratio
     let due = due_in(after);
     let id = local.timers.set(due, shared.slot());
     let message = TimerEntry { due, cancelled: Rc::clone(&cancelled), schedule };
-    shared.with_extras(|extras| extras.timers.insert(id, message));
+    shared.with_extras(|extras| extras.timers.add(id, message));
     let owner = Rc::new(InstanceTimers { local: Rc::clone(local), shared: Rc::clone(shared) });
     Timer { owner, id, cancelled }
 }
@@ -150,7 +150,7 @@ impl<M: Message> TimerEntry<M> {
             local.timers.set_again(due, id, shared.slot());
             let schedule = Schedule::Every(every, make);
             let message = TimerEntry { due, cancelled: self.cancelled, schedule };
-            shared.with_extras(|extras| extras.timers.insert(id, message));
+            shared.with_extras(|extras| extras.timers.add(id, message));
         }
         made
     }

@@ -6,6 +6,7 @@ use std::marker::PhantomData;
 use std::ops::Deref;
 
 use crate::client::Client;
+use crate::definition::Definition;
 use crate::reply::reply_to::ReplyTo;
 use crate::route::payload::{Deferred, Kind, Payload, Port, Prompt, ToPort};
 
@@ -39,6 +40,8 @@ pub trait Message: Sized + 'static {
     /// compiler's error shows only the name.
     #[doc(hidden)]
     const CYCLE_OF_CALLS_SEND_OR_PIPE_ONE_OF_THEM: u16 = 0;
+    /// The variants of the enum and the types that it may call: what a [`Map`](crate::map::Map) is drawn from.
+    const DEFINITION: &'static Definition;
     /// The generated client in the blocking view: its calls wait.
     type Client: From<Client<Self>> + Deref<Target = Client<Self>> + Clone + fmt::Debug + Send + Sync + 'static;
     /// The generated client in the non-blocking view: its calls give a [`Pending`](crate::Pending).
@@ -75,6 +78,12 @@ pub trait Message: Sized + 'static {
 
     /// Returns the name of this message's variant.
     fn variant(&self) -> &'static str;
+
+    /// A function, since a constant would make rustc evaluate the definitions of all callees.
+    #[doc(hidden)]
+    fn __definition() -> &'static Definition {
+        Self::DEFINITION
+    }
 
     #[doc(hidden)]
     fn __key(&self) -> Option<u64> {

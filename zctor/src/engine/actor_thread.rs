@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::actor::{Registration, install_on};
-use crate::mailbox::inner::Inner;
+use crate::mailbox::inner_bound::Inner;
 use crate::mailbox::permits::Overflow;
 use crate::route::pools::Enlist;
 use crate::thread::run::Build;

@@ -13,20 +13,21 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
+use crate::engine::ages::Ages;
 use crate::error::ShutdownError;
 use crate::id::ThreadId;
 use crate::mailbox::Mailbox;
 use crate::mailbox::edge::Edge;
-use crate::mailbox::envelope::Envelope;
+use crate::mailbox::roster::EndedTotals;
 use crate::report::{EarlierReport, InstanceReport, Report};
 use crate::route::pools::Pools;
 use crate::sys::clock::now;
 use crate::sys::monitor::Monitor;
 use crate::sys::spawn::Started;
-use crate::sys::sync::{AtomicUsize, MutexGuard, fence};
+use crate::sys::spin::Spin;
+use crate::sys::sync::{AtomicUsize, Mutex, MutexGuard, fence};
 use crate::sys::unwind::ignoring_panic;
 use crate::sys::waiters::Waiters;
-use crate::thread::local::Parent;
 
 /// What the threads, the owner and the handles of an engine share.
 pub(crate) struct Core {
@@ -35,6 +36,8 @@ pub(crate) struct Core {
     pub(crate) name: String,
     /// The number of threads in `watch`. A thread that comes to rest wakes them, if there are any.
     watchers: AtomicUsize,
+    /// The looks at the threads that the statistics have taken.
+    pub(super) ages: Mutex<Ages>,
     pub(super) state: Monitor<State>,
 }
 
@@ -49,6 +52,8 @@ pub(super) struct State {
     pub(super) reports: Vec<InstanceReport>,
     /// Of the instances that had ended before it.
     pub(super) earlier: EarlierReport,
+    /// What instances have done that have ended with their threads, by the names of their types.
+    pub(super) gone: BTreeMap<&'static str, EndedTotals>,
     pub(super) phase: EnginePhase,
     /// Tasks that await the end.
     pub(super) awaiting: Waiters,
@@ -73,13 +78,14 @@ pub(super) enum EnginePhase {
 }
 
 impl Core {
-    pub(crate) fn new(name: String, default_deadline: Option<Duration>) -> Arc<Self> {
-        let edge = Arc::new(Edge::new(default_deadline));
+    pub(crate) fn new(name: String, default_deadline: Option<Duration>, spin: Spin) -> Arc<Self> {
+        let edge = Arc::new(Edge::new(default_deadline).with_spin(spin));
         Arc::new(Self {
             pools: Arc::new(Pools::new(Arc::clone(&edge))),
             edge,
             name,
             watchers: AtomicUsize::new(0),
+            ages: Mutex::default(),
             state: Monitor::default(),
         })
     }
@@ -125,10 +131,9 @@ impl Core {
     pub(crate) fn thread_count(&self) -> usize {
         self.state.lock().threads.len()
     }
-}
 
-impl Parent for Core {
-    fn came_to_rest(&self) {
+    /// Wakes the watchers, if there are any: a thread has come to rest.
+    pub(super) fn came_to_rest(&self) {
         // Pairs with the fence in `watch`: either this thread sees the watcher, or the watcher sees the rest that began
         // before this call. A fence and not `SeqCst` accesses, because loom treats those as acquire and release.
         fence(Ordering::SeqCst);
@@ -136,36 +141,6 @@ impl Parent for Core {
             // The lock is taken once, so that a watcher that has looked and does not wait yet is not missed.
             drop(self.state.lock());
             self.state.notify();
-        }
-    }
-
-    fn instance_ended(&self, report: InstanceReport) {
-        let mut state = self.state.lock();
-        if matches!(state.phase, EnginePhase::Open) {
-            state.earlier.instances += 1;
-            state.earlier.handled += report.handled;
-            state.earlier.panicked += report.panicked;
-        } else {
-            state.reports.push(report);
-        }
-    }
-
-    fn thread_ended(&self, mailbox: &Arc<Mailbox>) {
-        let mut state = self.state.lock();
-        // A number names one thread of the engine, for ever.
-        if let Some(running) = state.threads.remove(&mailbox.thread) {
-            // The handles of threads that are gone by now are dropped, so that those of short-lived threads do not pile
-            // up.
-            state.ended.retain(|handle| !handle.is_finished());
-            state.ended.extend(running.handle);
-        }
-        drop(state);
-        self.state.notify();
-    }
-
-    fn redirect(&self, envelope: &mut Envelope, from_inner: bool) {
-        if let Some(pool) = self.pools.of_type(envelope.message()) {
-            pool.take_over(envelope.content(), from_inner);
         }
     }
 }

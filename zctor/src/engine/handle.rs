@@ -18,6 +18,7 @@ use crate::id::{InstanceId, ThreadId};
 use crate::messaging;
 use crate::messaging::broadcast::Replies;
 use crate::report::Stats;
+use crate::report::instances::InstanceStats;
 use crate::sys::runtime::assert_may_block;
 
 /// A handle to an engine: `Clone`, `Send` and `Sync`.
@@ -259,6 +260,12 @@ impl EngineHandle {
     /// engine is gone.
     pub fn stats(&self) -> Stats {
         self.core.upgrade().map(|core| stats::stats(&core)).unwrap_or_default()
+    }
+
+    /// Returns what each instance has done, as [`ActorEngine::instances`](crate::ActorEngine::instances) does; nothing
+    /// when the engine is gone.
+    pub fn instances(&self) -> Vec<InstanceStats> {
+        self.core.upgrade().map(|core| stats::instances(&core)).unwrap_or_default()
     }
 
     /// Returns the number of actor threads that run; 0 when the engine is gone.

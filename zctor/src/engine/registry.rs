@@ -123,6 +123,10 @@ impl fmt::Display for Registry {
 pub struct RegistryEntry(PoolEntry);
 
 impl RegistryEntry {
+    pub(crate) fn id(&self) -> TypeId {
+        self.0.key
+    }
+
     /// Returns the name of the message type.
     pub fn message(&self) -> &'static str {
         self.0.message

@@ -126,7 +126,7 @@ fn finish_shutdown(core: &Arc<Core>) {
         (std::mem::take(&mut state.ended), threads.into_values().collect::<Vec<_>>())
     };
     // Read before the waiters are answered, so that it still says which handler waits for which type.
-    let threads: Vec<ThreadStats> = abandoned.iter().map(|running| thread_stats(&running.mailbox)).collect();
+    let threads: Vec<ThreadStats> = abandoned.iter().map(|running| thread_stats(core, &running.mailbox)).collect();
     if !abandoned.is_empty() {
         // The waiters are answered first. The mail comes after them, since its drops are the user's and may take long.
         core.edge.abandon();

@@ -1,35 +1,161 @@
 //! Statistics say what an engine is doing. They are read on demand, and stop no thread.
+//!
+//! The accounts of instances are read a block at a time, so no lock is held for longer than a block takes.
 
+use std::collections::BTreeMap;
+use std::ptr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use crate::engine::core::Core;
+use crate::engine::core::{Core, State};
 use crate::mailbox::Mailbox;
-use crate::report::{Stats, ThreadStats};
+use crate::mailbox::inner_bound::InnerQueue;
+use crate::mailbox::permits::Permits;
+use crate::mailbox::roster::EndedTotals;
+use crate::report::instances::InstanceStats;
+use crate::report::types::TypeStats;
+use crate::report::{InstanceReport, Stats, ThreadStats};
+use crate::sys::clock::now;
+use crate::sys::sync::lock;
 
 pub(super) fn stats(core: &Core) -> Stats {
-    let mailboxes: Vec<_> = core.state.lock().threads.values().map(|running| Arc::clone(&running.mailbox)).collect();
+    // The threads that run and what those have done that are gone, in one look: a thread that ends after it is among
+    // the former still.
+    let (mailboxes, gone) = {
+        let state = core.state.lock();
+        (running(&state), state.gone.clone())
+    };
+    let mut types = core.edge.losses.by_type();
+    for (name, ended) in gone {
+        add_ended(&mut types, name, ended);
+    }
+    mailboxes.iter().for_each(|mailbox| add_thread(&mut types, mailbox));
     let losses = &core.edge.losses;
+    let threads: Vec<_> = mailboxes.iter().map(|mailbox| thread_stats(core, mailbox)).collect();
+    lock(&core.ages).keep(|thread| threads.binary_search_by_key(&thread, |one| one.thread).is_ok());
     Stats {
-        threads: mailboxes.iter().map(|mailbox| thread_stats(mailbox)).collect(),
+        threads,
+        types: types.into_values().collect(),
         dead_letters: losses.letters(),
         skipped: losses.skipped(),
         refused: losses.refused(),
         restarts: losses.restarts(),
+        timed_out: losses.timed_out(),
     }
 }
 
-pub(super) fn thread_stats(mailbox: &Mailbox) -> ThreadStats {
+fn running(state: &State) -> Vec<Arc<Mailbox>> {
+    state.threads.values().map(|running| Arc::clone(&running.mailbox)).collect()
+}
+
+pub(super) fn thread_stats(core: &Core, mailbox: &Mailbox) -> ThreadStats {
     let meter = &mailbox.meter;
+    // Before the clock is read, so that all that is counted had come by then.
+    let (accepted, done) = mailbox.flow();
+    // The clock is read after the look, and at once.
+    let (look, at) = (mailbox.parked.look(), now());
+    let (idle, waiting) = mailbox.parked.until(&look, at);
     ThreadStats {
         thread: mailbox.thread,
         name: mailbox.name.clone(),
         instances: meter.instances.load(Ordering::Relaxed),
         queued: mailbox.load(),
+        oldest: lock(&core.ages).look(mailbox.thread, at, accepted, done),
+        accepted,
+        done,
         handled: meter.handled.get(),
         panicked: meter.panicked.get(),
+        age: mailbox.parked.age(at),
+        idle,
+        waiting,
+        timers: meter.timers.load(Ordering::Relaxed),
+        room: mailbox.permits.as_ref().map(Permits::room),
+        inner_room: mailbox.inner.as_ref().map(InnerQueue::room),
         runs: meter.running().and_then(|slot| mailbox.roster.find(slot)),
         waits: mailbox.waits.list(),
         backing_off: mailbox.roster.backing_off(),
     }
+}
+
+pub(super) fn instances(core: &Core) -> Vec<InstanceStats> {
+    let mailboxes = running(&core.state.lock());
+    let mut all = Vec::new();
+    for mailbox in &mailboxes {
+        let first = all.len();
+        each_instance(mailbox, |InstanceReport { id, message, handled, panicked, left }| {
+            all.push(InstanceStats { id, message, queued: left as usize, handled, panicked, backing_off: None });
+        });
+        if let [alone] = &mut all[first..] {
+            alone.queued = alone.queued.max(mailbox.load());
+        }
+        for one in mailbox.roster.backing_off() {
+            if let Ok(index) = all[first..].binary_search_by_key(&one.instance, |known| known.id) {
+                all[first + index].backing_off = Some(one);
+            }
+        }
+    }
+    all
+}
+
+/// Reads the accounts of all instances of a thread, in the order of their ids.
+fn each_instance(mailbox: &Mailbox, mut each: impl FnMut(InstanceReport)) {
+    let mut number = 0;
+    while mailbox.roster.read_block(number, &mut each) {
+        number += 1;
+    }
+}
+
+/// Adds what the instances of one thread have done.
+fn add_thread(types: &mut BTreeMap<&'static str, TypeStats>, mailbox: &Mailbox) {
+    let mut ended = mailbox.roster.ended();
+    let mut living = living_types(mailbox);
+    // An instance that ended between the two looks is in neither of them, or in both. So they are taken again, but not
+    // without end: under a storm of ends the row is as of about now.
+    for _ in 0..8 {
+        let again = mailbox.roster.ended();
+        if again == ended {
+            break;
+        }
+        (ended, living) = (again, living_types(mailbox));
+    }
+    if let [alone] = &mut living[..] {
+        // All that lies in the mailbox is for this type.
+        alone.queued = alone.queued.max(mailbox.load());
+    }
+    for row in living {
+        let sum = types.entry(row.message).or_insert_with(|| TypeStats::new(row.message));
+        sum.instances += row.instances;
+        sum.queued += row.queued;
+        sum.handled += row.handled;
+        sum.panicked += row.panicked;
+    }
+    for (name, ended) in ended {
+        add_ended(types, name, ended);
+    }
+}
+
+/// What the living instances of one thread have done, by type.
+fn living_types(mailbox: &Mailbox) -> Vec<TypeStats> {
+    // Few types live on a thread, and neighbours are often of one type.
+    let mut living: Vec<TypeStats> = Vec::new();
+    each_instance(mailbox, |InstanceReport { message, handled, panicked, left, .. }| {
+        let place = living.iter().rposition(|row| ptr::eq(row.message, message)).unwrap_or_else(|| {
+            living.push(TypeStats::new(message));
+            living.len() - 1
+        });
+        let row = &mut living[place];
+        row.instances += 1;
+        row.queued += left as usize;
+        row.handled += handled;
+        row.panicked += panicked;
+    });
+    living
+}
+
+/// Adds what instances had done that have ended.
+fn add_ended(types: &mut BTreeMap<&'static str, TypeStats>, name: &'static str, ended: EndedTotals) {
+    let sum = types.entry(name).or_insert_with(|| TypeStats::new(name));
+    sum.ended += ended.instances;
+    sum.handled += ended.handled;
+    sum.panicked += ended.panicked;
 }

@@ -4,6 +4,7 @@
 //!
 //! | page | answers |
 //! | --- | --- |
+//! | [`index_by_task`] | what you want to do: the page, and the program that does it |
 //! | [`overview`] | what zctor is, and what its words mean |
 //! | [`architecture`] | which code runs where, and what owns what |
 //! | [`registry`] | which instances handle a message type |
@@ -20,16 +21,24 @@
 //! | [`back_pressure`] | what happens when senders are faster than their receivers |
 //! | [`main_thread`] | how to keep a state that only the main thread may touch |
 //! | [`foreign_threads`] | what to mind with tokio, rayon and other threads, with thread-locals, and with `fork` |
+//! | [`web`] | how to put actors behind a web server, and stop both at a signal |
+//! | [`devices`] | how to keep a device, a database or a file that lives on one thread |
 //! | [`guarantees`] | which promises there are, and which tests prove them |
 //! | [`performance`] | advice on threads, message sizes and batches; what each choice costs; the figures |
 //! | [`best_practices`] | advice on design, threads, errors, resources and tests |
 //! | [`testing`] | how to test an actor, alone, in an engine, and among doubles |
-//! | [`remote`] | what holds and what does not when messages go through bytes |
+//! | [`simulation`] | how to search the orders of events for a bug, under a seed and with virtual time |
+//! | [`remote`] | what is no longer true when messages go through bytes, and what is |
 //! | [`debugging`] | which instance handled what, on which thread, and what is stuck |
+//! | [`observability`] | queues, times and counts by thread, type and instance |
 //! | [`common_patterns`] | programs to start from: worker pool, service mesh, publisher and subscribers, sessions, shards |
 //! | [`compile_errors`] | what the compiler's errors mean, and what to do about them |
 //! | [`what_you_get`] | the exact code that `#[actor]` writes |
 //! | [`coming_from_zig`] | every name of the Zig library's guide, and its counterpart here |
+
+pub mod index_by_task {
+    #![doc = include_str!("index_by_task.md")]
+}
 
 pub mod overview {
     #![doc = include_str!("overview.md")]
@@ -95,6 +104,14 @@ pub mod foreign_threads {
     #![doc = include_str!("foreign_threads.md")]
 }
 
+pub mod web {
+    #![doc = include_str!("web.md")]
+}
+
+pub mod devices {
+    #![doc = include_str!("devices.md")]
+}
+
 pub mod guarantees {
     #![doc = include_str!("guarantees.md")]
 }
@@ -130,8 +147,23 @@ pub mod remote {
     )]
 }
 
+pub mod simulation {
+    #![cfg_attr(
+        feature = "simulation",
+        doc = "How to search the orders of events for a bug: the page is that of the module [`simulation`](crate::simulation)."
+    )]
+    #![cfg_attr(
+        not(feature = "simulation"),
+        doc = "How to search the orders of events for a bug: build the documentation with the feature `simulation`."
+    )]
+}
+
 pub mod debugging {
     #![doc = include_str!("debugging.md")]
+}
+
+pub mod observability {
+    #![doc = include_str!("observability.md")]
 }
 
 pub mod common_patterns {

@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Instant;
 
 use crate::id::{Slot, ThreadId};
 use crate::mailbox::mail::ORDER;
 use crate::report::{RunningInstance, Wait};
+use crate::sys::clock::now;
 use crate::sys::counter::Counter;
 use crate::sys::sync::{AtomicU64, AtomicUsize, Mutex, lock};
 
@@ -21,6 +23,8 @@ pub(crate) struct Meter {
     /// How many of those went to another thread, or to nobody.
     pub(crate) passed: Counter,
     pub(crate) instances: AtomicUsize,
+    /// How many timers were set when the thread last came to rest, or last had one that was due.
+    pub(crate) timers: AtomicUsize,
     /// The slot of the instance whose code runs, packed; `IDLE` if no instance's code does.
     pub(super) running: AtomicU64,
     /// How many spells of work and rest have begun: odd while the thread is at work, so each spell of rest has a number
@@ -51,9 +55,14 @@ impl Meter {
 
     /// How many messages the thread has taken and is not done with.
     pub(crate) fn in_hand(&self) -> usize {
-        let done = [&self.handled, &self.panicked, &self.passed].map(Counter::get);
+        let done = self.done();
         // The counters are not read all at once, so they may seem to say that more was done than was taken.
-        self.taken.get().saturating_sub(done.iter().sum()) as usize
+        self.taken.get().saturating_sub(done) as usize
+    }
+
+    /// How many messages the thread has taken and is done with.
+    pub(crate) fn done(&self) -> u64 {
+        [&self.handled, &self.panicked, &self.passed].map(Counter::get).iter().sum()
     }
 }
 
@@ -64,17 +73,26 @@ pub(crate) struct Waits(Mutex<Listed>);
 #[derive(Default)]
 struct Listed {
     last: u64,
-    waits: Vec<(u64, Wait)>,
+    waits: Vec<(u64, Begun)>,
+}
+
+/// A wait, and when it began.
+#[derive(Clone, Copy)]
+struct Begun {
+    waiter: RunningInstance,
+    callee: &'static str,
+    on: ThreadId,
+    since: Instant,
 }
 
 impl Waits {
     /// Notes that an instance waits from now on, until `end` is called with the number that this gives.
     pub(crate) fn begin(&self, waiter: RunningInstance, callee: &'static str, on: ThreadId) -> u64 {
-        let RunningInstance { instance, message } = waiter;
+        let begun = Begun { waiter, callee, on, since: now() };
         let mut listed = lock(&self.0);
         listed.last += 1;
         let number = listed.last;
-        listed.waits.push((number, Wait { instance, message, callee, on }));
+        listed.waits.push((number, begun));
         number
     }
 
@@ -88,7 +106,16 @@ impl Waits {
     }
 
     pub(crate) fn list(&self) -> Vec<Wait> {
-        lock(&self.0).waits.iter().map(|(_, wait)| *wait).collect()
+        let waits: Vec<Begun> = lock(&self.0).waits.iter().map(|(_, wait)| *wait).collect();
+        let at = now();
+        let wait = |Begun { waiter: RunningInstance { instance, message }, callee, on, since }| Wait {
+            instance,
+            message,
+            callee,
+            on,
+            lasted: at.saturating_duration_since(since),
+        };
+        waits.into_iter().map(wait).collect()
     }
 }
 
@@ -168,7 +195,7 @@ pub(crate) fn account(blocks: &[Arc<Block>], slot: Slot) -> Option<&Account> {
 /// the accounts of its instances without a lock.
 pub(crate) struct Block(pub(super) [Account; BLOCK]);
 
-const BLOCK: usize = 64;
+pub(super) const BLOCK: usize = 64;
 
 impl Block {
     /// The index of a slot's block among all blocks.

@@ -4,12 +4,16 @@
 //! one a second. Counting comes first: the hook is user code, and may never return. A message that a hook has sent is
 //! only counted, so that no loss leads to another without end. Panics are reported likewise.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use crate::event::{DeadLetter, Ended, PanicEvent, Undelivered};
+use crate::error::Refusal;
+use crate::event::{DeadLetter, Ended, PanicEvent, Restarted, Undelivered};
+use crate::mailbox::tally::Tally;
+use crate::report::types::TypeStats;
 use crate::sys::clock::now;
 use crate::sys::frame::as_hook;
 use crate::sys::lock::lock;
@@ -67,9 +71,13 @@ pub(crate) struct Losses {
     skipped: AtomicU64,
     restarts: AtomicU64,
     refused: AtomicU64,
+    timed_out: AtomicU64,
+    /// The same by message type.
+    tally: Tally,
     on_dead_letter: Mutex<HookSlot<DeadLetter>>,
     on_end: Mutex<HookSlot<Ended>>,
     on_panic: Mutex<HookSlot<PanicEvent>>,
+    on_restart: Mutex<HookSlot<Restarted>>,
     log: Mutex<Log>,
     panic_log: Mutex<Log>,
 }
@@ -83,10 +91,11 @@ pub(crate) fn run_hook(hook: impl FnOnce()) {
 }
 
 impl Losses {
-    /// Counts messages that are lost for one reason. The caller then reports each by `tell`, which runs user code and
-    /// may not return.
-    pub(crate) fn count(&self, messages: usize, why: Undelivered) {
+    /// Counts messages of one type that are lost for one reason. The caller then reports each by `tell`, which runs user
+    /// code and may not return.
+    pub(crate) fn count(&self, message: &'static str, messages: usize, why: Undelivered) {
         let messages = messages as u64;
+        self.tally.lost(message, messages, why);
         self.letters.fetch_add(messages, Ordering::Relaxed);
         if why == Undelivered::GivenUp {
             self.skipped.fetch_add(messages, Ordering::Relaxed);
@@ -95,12 +104,13 @@ impl Losses {
 
     /// Counts a message that a full mailbox drops at the edge, and gives the hook that it is to be reported to. `None`
     /// if the report of the engine is being made: the message was never accepted then.
-    pub(crate) fn count_at_edge(&self) -> Option<Listener> {
+    pub(crate) fn count_at_edge(&self, message: &'static str) -> Option<Listener> {
         // The hook is read first. `finish` closes the count before it drops the hooks, so a message that is counted
         // here finds the hook.
         let listener = self.listener();
         let count = |letters: u64| (letters & CLOSED == 0).then_some(letters + 1);
         self.letters.fetch_update(Ordering::AcqRel, Ordering::Relaxed, count).ok()?;
+        self.tally.lost(message, 1, Undelivered::Full);
         Some(listener)
     }
 
@@ -146,6 +156,13 @@ impl Losses {
         }
     }
 
+    /// Tells the engine's hook that the state of an instance was built again.
+    pub(crate) fn restarted(&self, restarted: &Restarted) {
+        if let Some(hook) = HookSlot::hook(&self.on_restart) {
+            run_hook(|| hook.get().into_iter().for_each(|hook| hook(restarted)));
+        }
+    }
+
     pub(crate) fn on_dead_letter(&self, hook: Box<dyn Fn(&DeadLetter) + Send + Sync>) {
         drop(HookSlot::put(&self.on_dead_letter, Quiet::new(hook)));
     }
@@ -158,6 +175,10 @@ impl Losses {
         drop(HookSlot::put(&self.on_panic, Quiet::new(hook)));
     }
 
+    pub(crate) fn on_restart(&self, hook: Box<dyn Fn(&Restarted) + Send + Sync>) {
+        drop(HookSlot::put(&self.on_restart, Quiet::new(hook)));
+    }
+
     /// Closes the count, and drops the hooks, which may hold clients of this engine: it has stopped. Logs how many
     /// events were passed over.
     pub(crate) fn finish(&self) {
@@ -165,6 +186,7 @@ impl Losses {
         drop(HookSlot::close(&self.on_dead_letter));
         drop(HookSlot::close(&self.on_end));
         drop(HookSlot::close(&self.on_panic));
+        drop(HookSlot::close(&self.on_restart));
         for (log, what) in [(&self.log, "dead letters"), (&self.panic_log, "panics")] {
             let more = std::mem::take(&mut lock(log).more);
             if more > 0 {
@@ -173,14 +195,28 @@ impl Losses {
         }
     }
 
-    /// Counts a restart.
-    pub(crate) fn restart(&self) {
+    /// Counts a restart of an instance of this type.
+    pub(crate) fn restart(&self, message: &'static str) {
+        self.tally.restarted(message);
         self.restarts.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Counts messages that were refused.
-    pub(crate) fn refuse(&self, messages: usize) {
+    /// Counts messages of one type that were refused.
+    pub(crate) fn refuse(&self, message: &'static str, messages: usize, why: Refusal) {
+        self.tally.refused(message, messages as u64, why);
         self.refused.fetch_add(messages as u64, Ordering::Relaxed);
+    }
+
+    /// Counts a call that ended at its deadline.
+    #[cold]
+    pub(crate) fn time_out(&self, message: &'static str, begun: bool) {
+        self.tally.timed_out(message, begun);
+        self.timed_out.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// The counts by message type.
+    pub(crate) fn by_type(&self) -> BTreeMap<&'static str, TypeStats> {
+        self.tally.rows()
     }
 
     pub(crate) fn letters(&self) -> u64 {
@@ -197,6 +233,10 @@ impl Losses {
 
     pub(crate) fn refused(&self) -> u64 {
         self.refused.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn timed_out(&self) -> u64 {
+        self.timed_out.load(Ordering::Relaxed)
     }
 }
 

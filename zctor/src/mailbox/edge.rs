@@ -11,6 +11,7 @@ use std::task::Waker;
 use std::time::Duration;
 
 use crate::mailbox::dead_letters::Losses;
+use crate::sys::spin::Spin;
 use crate::sys::sync::{AtomicU8, Mutex, fence, lock};
 use crate::sys::unwind::{ignoring_panic, wake};
 use crate::sys::waiters::Waiters;
@@ -22,6 +23,8 @@ pub(crate) struct Edge {
     pub(crate) losses: Losses,
     /// The deadline of calls that set none themselves.
     pub(crate) default_deadline: Option<Duration>,
+    /// How threads spin that wait in the engine or for it.
+    pub(crate) spin: Spin,
     /// The wakers of callers that wait for a reply from this engine, to be woken if threads are abandoned.
     waiters: Mutex<Waiters>,
 }
@@ -33,7 +36,17 @@ impl Edge {
     const ABANDONED: u8 = 3;
 
     pub(crate) fn new(default_deadline: Option<Duration>) -> Self {
-        Self { word: AtomicU8::new(Self::OPEN), losses: Losses::default(), default_deadline, waiters: Mutex::default() }
+        Self {
+            word: AtomicU8::new(Self::OPEN),
+            losses: Losses::default(),
+            default_deadline,
+            spin: Spin::default(),
+            waiters: Mutex::default(),
+        }
+    }
+
+    pub(crate) fn with_spin(self, spin: Spin) -> Self {
+        Self { spin, ..self }
     }
 
     /// Whether threads outside may send.

@@ -24,6 +24,9 @@ pub(crate) trait ErasedContents {
     /// The type of the messages.
     fn message(&self) -> TypeId;
 
+    /// The name of that type.
+    fn name(&self) -> &'static str;
+
     /// How many messages are left.
     fn len(&self) -> usize;
 

@@ -37,6 +37,10 @@ impl ErasedContents for Probe {
         1
     }
 
+    fn name(&self) -> &'static str {
+        "Probe"
+    }
+
     fn gather(&mut self, _: &mut Envelope, _: &Buffers) -> Gathered {
         Gathered::Not
     }
@@ -154,7 +158,7 @@ fn push_inner(mailbox: &Mailbox, fate: &Arc<Fate>) {
     let to = Slot { index: 0, generation: 0 };
     let mail = Mail::message(to, erase(Probe(Arc::clone(fate))), SentAs::default());
     let inner = mailbox.inner.as_ref().unwrap();
-    if mailbox.push_inner(inner, mail, None).is_ok_and(|back| back.is_some()) {
+    if mailbox.push_inner(inner, mail, None, &|| true).is_ok_and(|back| back.is_some()) {
         fate.given_back.fetch_add(1, Ordering::Relaxed);
     }
 }

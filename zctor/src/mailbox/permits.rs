@@ -28,6 +28,7 @@
 use std::sync::atomic::Ordering;
 use std::task::Waker;
 
+use crate::report::RoomStats;
 use crate::sys::sync::{AtomicUsize, Mutex, fence, lock};
 use crate::sys::unwind::{ignoring_panic, wake};
 use crate::sys::waiters::Waiters;
@@ -110,6 +111,12 @@ impl Permits {
             waiting: AtomicUsize::new(0),
             waiters: Mutex::default(),
         }
+    }
+
+    /// The room of the mailbox, for the statistics.
+    pub(crate) fn room(&self) -> RoomStats {
+        let (taken, waiting) = (self.taken.load(Ordering::Relaxed), self.waiting.load(Ordering::Relaxed));
+        RoomStats { bound: self.bound, taken, waiting }
     }
 
     pub(crate) fn has_free(&self) -> bool {

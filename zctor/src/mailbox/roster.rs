@@ -13,9 +13,10 @@ use std::{array, ptr};
 
 use crate::event::{End, PanicEvent};
 use crate::id::{InstanceId, Slot, ThreadId};
-use crate::mailbox::counters::{Account, Block, account};
+use crate::mailbox::counters::{Account, BLOCK, Block, account};
 use crate::mailbox::panic_inbox::PanicInbox;
-use crate::report::{BackingOff, InstanceReport, RunningInstance};
+use crate::report::instances::BackingOff;
+use crate::report::{InstanceReport, RunningInstance};
 use crate::sys::sync::{Mutex, lock};
 use crate::sys::unwind::{ignoring_panic, wake};
 use crate::sys::waiters::Waiters;
@@ -37,6 +38,8 @@ struct Members {
     occupants: Vec<u32>,
     /// The names of the message types that instances of this thread have, or had.
     names: Vec<&'static str>,
+    /// What the instances with each of these names had done that have ended.
+    ended: Vec<EndedTotals>,
     /// The wakers of the watchers, who wait for the end of an instance.
     watchers: HashMap<Slot, Box<Waiters>>,
     /// Those who are to be told of panics.
@@ -45,6 +48,22 @@ struct Members {
     backing_off: HashMap<Slot, BackingOff>,
     /// Whether the thread was abandoned, and all its instances were reported then.
     abandoned: bool,
+}
+
+/// What instances had done that have ended.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct EndedTotals {
+    pub(crate) instances: u64,
+    pub(crate) handled: u64,
+    pub(crate) panicked: u64,
+}
+
+impl EndedTotals {
+    pub(crate) fn add(&mut self, instances: u64, handled: u64, panicked: u64) {
+        self.instances += instances;
+        self.handled += handled;
+        self.panicked += panicked;
+    }
 }
 
 /// Those who watch the panics of one instance, each under a number that grows in the order of joining.
@@ -100,6 +119,7 @@ impl Members {
         let place = known.unwrap_or(self.names.len());
         if known.is_none() {
             self.names.push(name);
+            self.ended.push(EndedTotals::default());
         }
         if self.occupants.len() <= index {
             self.occupants.resize(index + 1, 0);
@@ -143,13 +163,17 @@ impl Roster {
         let Some(name) = members.name(slot) else {
             return Removed { is_first_report: false, watchers: None, panic_watchers: None };
         };
-        members.occupants[slot.index as usize] = 0;
+        let place = std::mem::take(&mut members.occupants[slot.index as usize]);
         if let End::Panicked(text) = why {
             lock(&self.panics).insert(slot, Arc::clone(text));
         }
         if !members.abandoned {
             // Nothing is left: the mail for it finds another receiver, or is counted as dead letters.
-            report(InstanceReport { left: 0, ..members.report(slot, self.id(slot), name) });
+            let own = InstanceReport { left: 0, ..members.report(slot, self.id(slot), name) };
+            if let Some(ended) = members.ended.get_mut(place as usize - 1) {
+                ended.add(1, own.handled, own.panicked);
+            }
+            report(own);
         }
         let watchers = if members.watchers.is_empty() { None } else { members.watchers.remove(&slot) };
         let panic_watchers =
@@ -186,6 +210,28 @@ impl Roster {
     pub(crate) fn reports(&self, instances: &[RunningInstance]) -> Vec<InstanceReport> {
         let members = lock(&self.members);
         instances.iter().map(|one| members.report(one.instance.slot, one.instance, one.message)).collect()
+    }
+
+    /// Reads the accounts of the instances in one block; `false` if there is no such block. The lock is held for that
+    /// one block, so that the thread need not wait for all of them. `each` runs under it.
+    pub(crate) fn read_block(&self, number: usize, mut each: impl FnMut(InstanceReport)) -> bool {
+        let members = lock(&self.members);
+        let Some(block) = members.blocks.get(number) else { return false };
+        for (offset, account) in block.0.iter().enumerate() {
+            let index = number * BLOCK + offset;
+            let Some(message) = members.name_at(index) else { continue };
+            let generation = account.generation.load(Ordering::Relaxed);
+            let (handled, panicked, left) = account.read();
+            let id = self.id(Slot { index: index as u32, generation });
+            each(InstanceReport { id, message, handled, panicked, left });
+        }
+        true
+    }
+
+    /// What the instances had done that have ended here, by the names of their types.
+    pub(crate) fn ended(&self) -> Vec<(&'static str, EndedTotals)> {
+        let members = lock(&self.members);
+        members.names.iter().copied().zip(members.ended.iter().copied()).collect()
     }
 
     // Watchers.

@@ -16,6 +16,7 @@ use crate::route::pool::Chosen;
 use crate::sys::awaited::Awaited;
 use crate::sys::frame::{is_inside_code, may_wait_for_room};
 use crate::sys::runtime::assert_may_block;
+use crate::sys::spin::Spin;
 use crate::thread::wait::wait;
 
 /// Chooses an instance, as `Target::choose` does; if its mailbox has no room, does what the mailbox's [`Overflow`]
@@ -148,6 +149,10 @@ impl<'a, M: Payload> Awaited for PermitWait<'_, 'a, M> {
 
     fn is_ready(&self) -> bool {
         self.mailboxes.iter().any(|(mailbox, _)| mailbox.permits.as_ref().is_none_or(Permits::has_free))
+    }
+
+    fn spin(&self) -> Spin {
+        self.target.engine_edge().map_or_else(Spin::default, |edge| edge.spin)
     }
 
     fn poll(&mut self, waker: &Waker) -> Option<Self::Output> {

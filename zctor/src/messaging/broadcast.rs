@@ -72,38 +72,60 @@ impl<'a, M: Payload> Members<'a, M> {
     }
 }
 
+/// Runs `f` with the instances that take mail now, or with the reason why there are none.
+fn with_open<'a, M: Payload, R>(
+    target: &Target<'a, M>,
+    mut members: Members<'a, M>,
+    f: impl FnOnce(Result<Vec<(&Endpoint<M>, Way)>, Refusal>) -> R,
+) -> R {
+    loop {
+        let open = members.open(target);
+        let stale = match &members {
+            Members::Known(places) => target.pool.filter(|pool| pool.is_stale(places)),
+            Members::Loaded(places) => target.pool.filter(|pool| pool.is_stale(places)),
+            Members::One(_) | Members::Nobody => None,
+        };
+        match stale {
+            None => return f(open),
+            Some(pool) => members = Members::Loaded(pool.places.load_full()),
+        }
+    }
+}
+
 /// Why no instance was found.
 fn nobody<M: Payload>(target: &Target<'_, M>) -> Refusal {
     target.pool().map_or_else(|refusal| refusal, Pool::nobody)
 }
 
 pub(crate) fn broadcast<M: Payload + Clone>(target: &Target<'_, M>, message: M) -> Result<usize, SendError<M>> {
-    let members = Members::of(target);
-    let everybody = match members.open(target) {
-        Ok(everybody) => everybody,
-        Err(refusal) => return Err(target.send_error(message, refusal)),
-    };
-    // All copies are made before the first is sent; the last instance gets the message itself.
-    let mut copies = Vec::with_capacity(everybody.len());
-    copies.extend(everybody.iter().skip(1).map(|_| message.clone()));
-    copies.push(message);
-    let (reached, missed) = send_copies(everybody.into_iter().zip(copies));
-    match missed.into_iter().next() {
-        Some(message) if reached == 0 => Err(target.send_error(message, nobody(target))),
-        _ => Ok(reached),
-    }
+    with_open(target, Members::of(target), |everybody| {
+        let everybody = match everybody {
+            Ok(everybody) => everybody,
+            Err(refusal) => return Err(target.send_error(message, refusal)),
+        };
+        // All copies are made before the first is sent; the last instance gets the message itself.
+        let mut copies = Vec::with_capacity(everybody.len());
+        copies.extend(everybody.iter().skip(1).map(|_| message.clone()));
+        copies.push(message);
+        let (reached, missed) = send_copies(everybody.into_iter().zip(copies));
+        match missed.into_iter().next() {
+            Some(message) if reached == 0 => Err(target.send_error(message, nobody(target))),
+            _ => Ok(reached),
+        }
+    })
 }
 
 pub(crate) fn broadcast_with<M: Payload>(
     target: &Target<'_, M>,
     mut make: impl FnMut(InstanceId) -> M,
 ) -> Result<usize, CallError> {
-    let members = Members::of(target);
-    let everybody = members.open(target).map_err(|refusal| target.call_error(refusal))?;
-    let count = everybody.len();
-    let copies = everybody.into_iter().map(|(endpoint, way)| ((endpoint, way), make(endpoint.id())));
-    let (reached, missed) = send_copies(copies);
-    if missed.len() == count { Err(target.call_error(nobody(target))) } else { Ok(reached) }
+    with_open(target, Members::of(target), |everybody| {
+        let everybody = everybody.map_err(|refusal| target.call_error(refusal))?;
+        let count = everybody.len();
+        let copies = everybody.into_iter().map(|(endpoint, way)| ((endpoint, way), make(endpoint.id())));
+        let (reached, missed) = send_copies(copies);
+        if missed.len() == count { Err(target.call_error(nobody(target))) } else { Ok(reached) }
+    })
 }
 
 /// Sends each instance its copy; the copy for one that has no room is dropped as a dead letter.
@@ -120,8 +142,8 @@ fn send_copies<'m, M: Payload>(copies: impl Iterator<Item = ((&'m Endpoint<M>, W
         }
         let mut place = Some(copy);
         if entry != Entry::Inner {
-            endpoint.send(way, &mut place, entry.sent_as(false));
-        } else if endpoint.send_inner(&mut place, entry.sent_as(false)).is_err() {
+            endpoint.send_copy(way, &mut place, entry.sent_as(false));
+        } else if endpoint.send_inner(&mut place, entry.sent_as(false), &|| true).is_err() {
             missed.extend(place.and_then(|copy| endpoint.drop_newest(copy).err()));
             continue;
         }
@@ -155,13 +177,25 @@ fn ask_all<M: Payload, R: 'static, K: Kind>(
     mut make: impl FnMut(InstanceId) -> (M, ToPort<M, R>),
     until: Option<Instant>,
 ) -> Result<Pendings<R>, CallError> {
-    let members = Members::of(target);
-    let everybody = members.open(target).map_err(|refusal| target.call_error(refusal))?;
-    let requests = everybody.into_iter().map(|(endpoint, way)| {
-        let id = endpoint.id();
-        (id, request_at::<M, R, K>(target, endpoint, way, make(id), until))
-    });
-    Ok(requests.collect())
+    with_open(target, Members::of(target), |everybody| {
+        let everybody = everybody.map_err(|refusal| target.call_error(refusal))?;
+        let requests = everybody.into_iter().map(|(endpoint, way)| {
+            let id = endpoint.id();
+            let request = make(id);
+            if endpoint.is_link() {
+                return (id, not_all::<M, R, K>());
+            }
+            (id, request_at::<M, R, K>(target, endpoint, way, request, until))
+        });
+        Ok(requests.collect())
+    })
+}
+
+/// The refusal of a request to all, for a link: it stands for many instances, and has room for one reply.
+#[cold]
+fn not_all<M: Payload, R: 'static, K: Kind>() -> Pending<R> {
+    let text = "`call_all` knows the instances of its own engine alone; this one stands for a pool elsewhere".into();
+    Pending::refused(CallError::Unfit { message: M::name(), text }, M::name, K::depth(M::CALL_DEPTH))
 }
 
 pub(crate) fn stop_all<M: Payload>(target: &Target<'_, M>) -> Result<usize, Refusal> {
@@ -169,9 +203,11 @@ pub(crate) fn stop_all<M: Payload>(target: &Target<'_, M>) -> Result<usize, Refu
         Binding::One(endpoint) => Members::One(endpoint),
         _ => Members::of(target),
     };
-    let everybody = members.open(target)?;
-    for (endpoint, way) in &everybody {
-        endpoint.stop(*way);
-    }
-    Ok(everybody.len())
+    with_open(target, members, |everybody| {
+        let everybody = everybody?;
+        for (endpoint, way) in &everybody {
+            endpoint.stop(*way);
+        }
+        Ok(everybody.len())
+    })
 }

@@ -145,7 +145,7 @@ fn start<'a, M: Payload, R: 'static>(
         }
         if chosen.entry != Entry::Inner {
             chosen.endpoint().call(chosen.way, &mut call, chosen.sent_as());
-        } else if let Err(refusal) = chosen.endpoint().call_inner(&mut call, chosen.sent_as()) {
+        } else if let Err(refusal) = chosen.endpoint().call_inner(&mut call, chosen.sent_as(), &|| chosen.move_turn()) {
             return Err(target.call_error(refusal));
         }
         let Some(Call { message, .. }) = &call else { return Ok((receiver, chosen)) };
@@ -161,6 +161,19 @@ pub(crate) fn request<M: Payload, R: 'static, K: Kind>(
 ) -> Pending<R> {
     let (key, until) = (message.key(), own_deadline(target));
     let choose = |key| target.choose(key).map_err(|refusal| target.call_error(refusal));
+    let started = choose(key).and_then(|chosen| start(target, chosen, message, port, Cancellation::new(until), choose));
+    pending::<M, R, K>(target, started)
+}
+
+/// As `request`, but waits for room, as a call does.
+#[cfg(feature = "remote")]
+pub(crate) fn request_when_room<M: Payload, R: 'static, K: Kind>(
+    target: &Target<'_, M>,
+    message: M,
+    port: ToPort<M, R>,
+) -> Pending<R> {
+    let (key, until) = (message.key(), own_deadline(target));
+    let choose = |key| find(target, key, until);
     let started = choose(key).and_then(|chosen| start(target, chosen, message, port, Cancellation::new(until), choose));
     pending::<M, R, K>(target, started)
 }
@@ -239,11 +252,7 @@ fn call_here<M: Payload>(
     let Some(local) = local() else { return Ok(false) };
     let Some(callee) = local.instance(endpoint.slot) else { return Ok(false) };
     if until.is_some_and(|until| until <= now()) {
-        let (losses, why) = (&local.mailbox.edge.losses, Undelivered::GivenUp);
-        losses.count(1, why);
-        let undeliverable = Undeliverable { losses, instance: endpoint.id(), why, from_hook: false };
-        place.take().into_iter().for_each(|message| lose(message, endpoint.hook().as_deref(), undeliverable));
-        return Err(CallError::Timeout { message: M::name(), begun: false });
+        return Err(come_too_late(endpoint, place));
     }
     let panic = match callee.handle_here(&local, place, reply, until) {
         OnTheSpot::Handled => None,
@@ -254,4 +263,15 @@ fn call_here<M: Payload>(
         None => Ok(true),
         Some(text) => Err(CallError::Panicked { message: M::name(), text }),
     }
+}
+
+/// The error of a call that was to be handled on the spot, and whose time was up before it began.
+#[cold]
+fn come_too_late<M: Payload>(endpoint: &Endpoint<M>, place: &mut Option<M>) -> CallError {
+    let (losses, why) = (&endpoint.mailbox.edge.losses, Undelivered::GivenUp);
+    losses.count(M::name(), 1, why);
+    losses.time_out(M::name(), false);
+    let undeliverable = Undeliverable { losses, instance: endpoint.id(), why, from_hook: false };
+    place.take().into_iter().for_each(|message| lose(message, endpoint.hook().as_deref(), undeliverable));
+    CallError::Timeout { message: M::name(), begun: false }
 }

@@ -15,11 +15,13 @@ use std::time::Instant;
 use crate::error::CallError;
 use crate::id::ThreadId;
 use crate::mailbox::Mailbox;
-use crate::reply::oneshot::Receiver;
+use crate::reply::oneshot::{Gone, Receiver};
 use crate::reply::reply_to::{Outcome, arrived};
 use crate::sys::alarm::{AlarmId, clear_alarm, set_alarm};
 use crate::sys::awaited::Awaited;
 use crate::sys::clock::now;
+use crate::sys::simulated::point;
+use crate::sys::spin::Spin;
 use crate::sys::unwind::ignoring_panic;
 use crate::thread::wait::wait;
 
@@ -78,6 +80,7 @@ impl<R, B: Deref<Target = Mailbox>> InFlight<R, B> {
 
     /// Gives the call up: if its handler has not begun, it never will.
     pub(crate) fn give_up(&self) {
+        point(0, || format!("give up {}", (self.message)()));
         self.receiver.cancellation().give_up();
     }
 
@@ -94,15 +97,25 @@ impl<R, B: Deref<Target = Mailbox>> InFlight<R, B> {
 
     /// The call's time is up: if its handler has not begun, it never will.
     pub(super) fn time_out(&mut self) -> Outcome<R> {
+        point(0, || format!("time is up for {}", (self.message)()));
         let (message, begun) = (self.message, !self.receiver.cancellation().give_up());
         // The reply may have come just now.
-        let late = self.receiver.poll(Waker::noop()).map(|outcome| arrived(outcome, message));
-        late.unwrap_or(Err(CallError::Timeout { message: message(), begun }))
+        let late = self.receiver.poll(Waker::noop()).map(|outcome| self.arrived(outcome));
+        late.unwrap_or_else(|| {
+            self.mailbox.edge.losses.time_out(message(), begun);
+            Err(CallError::Timeout { message: message(), begun })
+        })
+    }
+
+    /// The outcome that has come from the callee, which counts if it says that the time was up before the handler
+    /// began.
+    fn arrived(&self, outcome: Result<Outcome<R>, Gone>) -> Outcome<R> {
+        arrived(outcome, self.message, |begun| self.mailbox.edge.losses.time_out((self.message)(), begun))
     }
 
     fn look(&mut self, waker: &Waker, alarm: Option<Instant>) -> Option<Outcome<R>> {
         if let Some(outcome) = self.receiver.poll(waker) {
-            return Some(arrived(outcome, self.message));
+            return Some(self.arrived(outcome));
         }
         self.watch(waker, alarm);
         // After `attend`, so that an abandonment in between is not missed.
@@ -131,6 +144,10 @@ impl<R, B: Deref<Target = Mailbox>> Awaited for InFlight<R, B> {
 
     fn poll(&mut self, waker: &Waker) -> Option<Outcome<R>> {
         self.look(waker, None)
+    }
+
+    fn spin(&self) -> Spin {
+        self.mailbox.edge.spin
     }
 
     fn callee(&self) -> Option<(&'static str, ThreadId)> {

@@ -10,13 +10,17 @@ use std::task::{Context as TaskContext, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use crate::error::CallError;
+use crate::id::ThreadId;
 use crate::mailbox::Mailbox;
 use crate::messaging::in_flight::InFlight;
 use crate::messaging::undeclared::undeclared;
 use crate::reply::reply_to::Outcome;
+use crate::sys::awaited::Awaited;
 use crate::sys::clock::{deadline, now};
 use crate::sys::frame::Frame;
 use crate::sys::runtime::assert_may_block;
+use crate::sys::simulated::look;
+use crate::sys::spin::Spin;
 use crate::thread::carried;
 use crate::thread::wait::wait;
 
@@ -113,6 +117,15 @@ impl<R> Pending<R> {
         Self { state: RefCell::new(state), message, depth, inherits }
     }
 
+    /// Why the request could not be sent, if it could not.
+    #[cfg(feature = "remote")]
+    pub(crate) fn refusal(&self) -> Option<CallError> {
+        match &*self.state.borrow() {
+            State::Refused(error) => Some(error.clone()),
+            State::Sent(_) | State::Taken => None,
+        }
+    }
+
     pub(super) fn refused(error: CallError, message: fn() -> &'static str, depth: u32) -> Self {
         Self { state: RefCell::new(State::Refused(error)), message, depth, inherits: true }
     }
@@ -196,6 +209,7 @@ impl<R> Pending<R> {
     /// # }
     /// ```
     pub fn try_take(&self) -> Option<Result<R, CallError>> {
+        look(|| "look for a reply".to_owned());
         self.poll_with(Waker::noop())
     }
 
@@ -253,7 +267,7 @@ impl<R> Pending<R> {
     }
 
     /// Whether the code that runs here may wait for this reply.
-    fn check(&self) -> Result<(), CallError> {
+    pub(super) fn check(&self) -> Result<(), CallError> {
         let frame = Frame::current();
         let lives_on = |home: &Mailbox| match &*self.state.borrow() {
             State::Sent(sent) => ptr::eq(sent.call.mailbox(), home),
@@ -267,7 +281,7 @@ impl<R> Pending<R> {
     }
 
     /// The deadline of the handler that waits, unless the request was made by `without_deadline`.
-    fn inherited(&self) -> Option<Instant> {
+    pub(super) fn inherited(&self) -> Option<Instant> {
         if self.inherits { Frame::current().deadline } else { None }
     }
 
@@ -282,15 +296,75 @@ impl<R> Pending<R> {
 
     /// Looks for the reply without the check of the call depth; has `waker` woken when it is time to look again.
     pub(crate) fn poll_with(&self, waker: &Waker) -> Option<Outcome<R>> {
+        self.look_by(|call| call.poll_alone(waker))
+    }
+}
+
+// One of several replies that a thread waits for: see `first.rs`.
+impl<R> Pending<R> {
+    /// The call's own deadline; `None` too if its outcome is there.
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        match &*self.state.borrow() {
+            State::Sent(sent) => sent.call.deadline(),
+            State::Refused(_) | State::Taken => None,
+        }
+    }
+
+    /// Whether the outcome is there. Cheap enough to be asked while spinning.
+    pub(super) fn is_ready(&self) -> bool {
+        match &*self.state.borrow() {
+            State::Sent(sent) => sent.call.is_ready(),
+            State::Refused(_) | State::Taken => true,
+        }
+    }
+
+    /// Looks for the outcome on behalf of a thread that keeps the deadlines itself.
+    pub(super) fn look(&self, waker: &Waker) -> Option<Outcome<R>> {
+        self.look_by(|call| call.poll(waker))
+    }
+
+    /// Gives the call up if its own deadline has passed by `time`.
+    pub(super) fn time_out(&self, time: Instant) -> Option<Outcome<R>> {
+        self.look_by(|call| call.deadline().is_some_and(|until| until <= time).then(|| call.time_out()))
+    }
+
+    /// Forgets the waker of a wait that is over.
+    pub(super) fn unwatch(&self) {
+        if matches!(&*self.state.borrow(), State::Sent(_)) {
+            let _none = self.look_by(|call| {
+                call.unwatch();
+                None
+            });
+        }
+    }
+
+    /// Takes the call out for a look, and puts it back if there is no outcome.
+    fn look_by(&self, look: impl FnOnce(&mut InFlight<R, Arc<Mailbox>>) -> Option<Outcome<R>>) -> Option<Outcome<R>> {
         let mut sent = match self.take() {
             Ok(sent) => sent,
             Err(error) => return Some(Err(error)),
         };
-        let outcome = sent.call.poll_alone(waker);
+        let outcome = look(&mut sent.call);
         if outcome.is_none() {
             self.state.replace(State::Sent(sent));
         }
         outcome
+    }
+
+    /// How a thread outside spins while it waits for this; `None` if nothing is on its way.
+    pub(super) fn spin(&self) -> Option<Spin> {
+        match &*self.state.borrow() {
+            State::Sent(sent) => Some(sent.call.spin()),
+            State::Refused(_) | State::Taken => None,
+        }
+    }
+
+    /// For the statistics.
+    pub(super) fn callee(&self) -> Option<(&'static str, ThreadId)> {
+        match &*self.state.borrow() {
+            State::Sent(sent) => sent.call.callee(),
+            State::Refused(_) | State::Taken => None,
+        }
     }
 }
 

@@ -37,7 +37,7 @@ pub(super) fn try_send<M: Payload>(target: &Target<'_, M>, place: &mut Option<M>
 fn send_by_choice<M: Payload>(target: &Target<'_, M>, key: Option<u64>, place: &mut Option<M>) -> Result<(), Refusal> {
     let chosen = enter(target, key, || room_deadline(target))?;
     if chosen.entry == Entry::Inner {
-        return chosen.endpoint().send_inner(place, chosen.sent_as());
+        return chosen.endpoint().send_inner(place, chosen.sent_as(), &|| chosen.move_turn());
     }
     if !chosen.is_full() {
         chosen.endpoint().send(chosen.way, place, chosen.sent_as());

@@ -89,7 +89,7 @@ fn send_each<'a, M: Payload>(
             }
             Ok(chosen) if chosen.entry == Entry::Inner => {
                 let mut place = Some(message);
-                match (chosen.endpoint().send_inner(&mut place, chosen.sent_as()), place) {
+                match (chosen.endpoint().send_inner(&mut place, chosen.sent_as(), &|| chosen.move_turn()), place) {
                     (Err(refusal), Some(message)) => Err((message, refusal)),
                     (_, back) => {
                         batches.late.extend(back);

@@ -83,7 +83,7 @@ impl<'a, M: Payload> Target<'a, M> {
     /// Counts a refusal of so many messages.
     pub(super) fn refused(&self, refusal: Refusal, messages: usize) -> Refusal {
         if let Some(edge) = self.engine_edge() {
-            edge.losses.refuse(messages);
+            edge.losses.refuse(M::name(), messages, refusal);
         }
         refusal
     }

@@ -18,7 +18,7 @@ use crate::event::Undelivered;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Books {
-    /// The messages that were sent, not called, and that the links of this end have taken.
+    /// The messages that were sent, not called, and that the links of this end have taken. A broadcast is one.
     pub accepted: u64,
     /// Those of them that are in a mailbox on the other side.
     pub acked: u64,
@@ -34,7 +34,8 @@ pub struct Books {
     pub called: u64,
     /// Those of them that have ended, with a reply or an error. The rest are under way.
     pub ended: u64,
-    /// The messages and calls from the other side that are in the mailboxes of pools that this end serves.
+    /// The messages and calls from the other side that have come into mailboxes of pools that this end serves. A
+    /// broadcast is one.
     pub taken: u64,
 }
 
@@ -43,7 +44,18 @@ impl Books {
     ///
     /// While messages and calls are under way it is `false`.
     pub fn is_balanced(&self) -> bool {
-        self.accepted == self.acked + self.unreachable + self.full + self.unfit && self.called == self.ended
+        self.unsettled() == 0 && self.called == self.ended
+    }
+
+    /// The accepted messages that are under way: neither acknowledged nor dead letters.
+    ///
+    /// ```
+    /// use zctor::remote::Books;
+    ///
+    /// assert_eq!(Books::default().unsettled(), 0);
+    /// ```
+    pub fn unsettled(&self) -> u64 {
+        self.accepted - self.acked - self.unreachable - self.full - self.unfit
     }
 
     pub(super) fn lost(&mut self, why: Undelivered) {

@@ -1,117 +1,55 @@
-//! The link: what stands in the place of a pool's instance, and hands its messages to the other side as bytes.
+//! The link: what stands in the place of a pool's instance, and sends its messages to the other side as bytes.
+//!
+//! It tells apart what came from outside and what handlers have sent: the former holds a permit of the link's mailbox,
+//! which is always bounded.
 
-use std::collections::HashMap;
 use std::marker::PhantomData;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
+use std::time::Instant;
 
-use crate::actor::double::role::Role;
-use crate::error::CallError;
-use crate::event::Undelivered;
+use crate::actor::link::{How, Outlet};
+use crate::event::{DeadLetter, Undelivered};
 use crate::id::InstanceId;
-use crate::mailbox::envelope::Undeliverable;
-use crate::remote::books::Books;
+use crate::mailbox::Mailbox;
+use crate::remote::ledger::{Entry, Ledger, Sender, Sent};
+use crate::remote::letter::{Answer, CallTerms, Carrier, Letter, Receipt};
 use crate::remote::message::{RemoteMessage, RemotePort};
-use crate::remote::served::Served;
-use crate::remote::tasks::Tasks;
 use crate::remote::wire;
-use crate::reply::reply_to::ReplySlot;
-use crate::route::contents::lose;
-use crate::route::payload::Port;
-use crate::sys::lock::lock;
-use crate::thread::local::local;
-
-/// One end of a loopback: the pools that it serves, and its books.
-#[derive(Default)]
-pub(super) struct End {
-    pub(super) served: Mutex<HashMap<&'static str, Arc<dyn Served>>>,
-    pub(super) books: Mutex<Books>,
-}
 
 pub(super) struct Link<M> {
-    pub(super) mine: Arc<End>,
-    pub(super) theirs: Arc<End>,
-    pub(super) tasks: Tasks,
-    /// The instance whose state this is.
+    pub(super) ledger: Arc<Ledger>,
+    pub(super) carrier: Arc<dyn Carrier>,
+    /// The instance whose state this is, and the mailbox of its thread.
     pub(super) instance: InstanceId,
+    pub(super) mailbox: Arc<Mailbox>,
     pub(super) of: PhantomData<fn(M)>,
 }
 
-impl<M: RemoteMessage> Role<M> for Link<M> {
-    fn take(&self, message: M, slot: &mut ReplySlot<'_, M::Port>) {
-        // (It is never `Here`: a link is not called on the spot.)
-        match slot {
-            ReplySlot::Port(_) => self.call(&message, slot),
-            ReplySlot::Nobody | ReplySlot::Here(_) => self.send(message),
-        }
+impl<M: RemoteMessage> Outlet<M> for Link<M> {
+    fn send(&self, message: M, how: How) {
+        let How { permit, copy, from_hook } = how;
+        let inside = permit.is_none();
+        let (instance, why) = (self.instance, Undelivered::Unreachable);
+        let letter = DeadLetter { message: M::name(), variant: message.variant(), instance, why };
+        let sender = Sender::Send(Sent { letter, mailbox: Arc::clone(&self.mailbox), from_hook });
+        let entry = Entry::new(&self.ledger, sender, permit);
+        self.carry(&message, entry, |bytes| Letter { bytes, call: None, inside, copy });
+    }
+
+    fn call(&self, message: M, port: M::Port, how: How, until: Option<Instant>) {
+        let inside = how.permit.is_none();
+        let answer = Box::new(|outcome| port.__answered(M::name(), outcome));
+        let entry = Entry::new(&self.ledger, Sender::Call { message: M::name(), answer }, how.permit);
+        let call = Some(CallTerms { until, depth: message.__depth() });
+        self.carry(&message, entry, |bytes| Letter { bytes, call, inside, copy: false });
     }
 }
 
 impl<M: RemoteMessage> Link<M> {
-    fn send(&self, message: M) {
-        lock(&self.mine.books).accepted += 1;
-        let sent = wire::encode(&message)
-            .map_err(|_| Undelivered::Unfit)
-            .and_then(|bytes| self.served().ok_or(Undelivered::Unreachable)?.send(&bytes));
-        match sent {
-            Ok(()) => {
-                lock(&self.mine.books).acked += 1;
-                lock(&self.theirs.books).taken += 1;
-            }
-            Err(why) => {
-                lock(&self.mine.books).lost(why);
-                self.lose(message, why);
-            }
+    fn carry(&self, message: &M, entry: Box<Entry>, letter: impl FnOnce(Vec<u8>) -> Letter) {
+        match wire::encode(message) {
+            Ok(bytes) => self.carrier.carry(M::WIRE, letter(bytes), entry),
+            Err(text) => entry.answer(Answer::Unfit(text)),
         }
-    }
-
-    fn call(&self, message: &M, slot: &mut ReplySlot<'_, M::Port>) {
-        let until = match slot {
-            ReplySlot::Port(port) => port.cancellation().and_then(|cancellation| cancellation.deadline()),
-            ReplySlot::Nobody | ReplySlot::Here(_) => None,
-        };
-        lock(&self.mine.books).called += 1;
-        let ended = Ended(Arc::clone(&self.mine));
-        let name = M::name();
-        // Until the call is sent the port stays in the slot: a panic of the user's `Serialize` then ends it `Panicked`.
-        let sent = wire::encode(message)
-            .map_err(|text| CallError::Unfit { message: name, text })
-            .and_then(|bytes| self.served().ok_or(CallError::NotRegistered { message: name })?.call(&bytes, until));
-        let Some(port) = slot.take() else { return };
-        match sent {
-            Err(error) => {
-                drop(ended);
-                port.__answered(name, Err(error));
-            }
-            Ok(answer) => {
-                lock(&self.theirs.books).taken += 1;
-                self.tasks.spawn(async move {
-                    let outcome = answer.await;
-                    drop(ended);
-                    port.__answered(name, outcome);
-                });
-            }
-        }
-    }
-
-    /// The pool on the other side, if it is served. The lock is not held while that takes a message.
-    fn served(&self) -> Option<Arc<dyn Served>> {
-        lock(&self.theirs.served).get(M::WIRE).cloned()
-    }
-
-    /// Tells of a message that was accepted here, and that no mailbox on the other side has.
-    fn lose(&self, message: M, why: Undelivered) {
-        let Some(local) = local() else { return };
-        let losses = &local.mailbox.edge.losses;
-        losses.count(1, why);
-        lose(message, None, Undeliverable { losses, instance: self.instance, why, from_hook: false });
-    }
-}
-
-/// Counts the end of a call, before its caller learns of it and however it ends.
-struct Ended(Arc<End>);
-
-impl Drop for Ended {
-    fn drop(&mut self) {
-        lock(&self.0.books).ended += 1;
     }
 }

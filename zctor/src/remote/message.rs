@@ -3,13 +3,16 @@
 use std::pin::Pin;
 
 use crate::actor::dispatch::Dispatch;
-use crate::actor::double::link::Remote;
+use crate::actor::link::Remote;
 use crate::client::Client;
+use crate::client::message::IntoRequest;
 use crate::error::CallError;
-use crate::messaging::pending::Pending;
+use crate::remote::letter::Answer;
 use crate::remote::value::RemoteValue;
 use crate::remote::wire;
 use crate::reply::reply_to::ReplyTo;
+use crate::route::payload::Kind;
+use crate::sys::frame::{ABOVE_HANDLERS, as_inside};
 
 /// An enum whose messages go through bytes. The attribute `#[actor(remote)]` implements it; do not implement it by hand.
 ///
@@ -41,9 +44,13 @@ pub trait RemoteMessage: Dispatch<Remote<Self>, Port: RemotePort> + RemoteValue 
     /// The name by which the two sides find each other: `remote = ".."`, or else the enum's name.
     const WIRE: &'static str;
 
-    /// Sends this message to the pool as a call; `None` if its variant has no reply.
+    /// Calls the pool with this message; `None` if its variant has no reply.
     #[doc(hidden)]
-    fn __serve(self, pool: &Client<Self>) -> Option<Answer>;
+    fn __serve(self, to: &Called<'_, Self>) -> Option<Answering>;
+
+    /// The call depth that a wait for the reply to this message is checked against.
+    #[doc(hidden)]
+    fn __depth(&self) -> u32;
 }
 
 /// The ports of such an enum.
@@ -53,16 +60,54 @@ pub trait RemotePort: Send {
     fn __answered(self, message: &'static str, outcome: Result<Vec<u8>, CallError>);
 }
 
-/// The reply to a call, as bytes.
+/// The depth of a call that no handler waits for.
 #[doc(hidden)]
-pub type Answer = Pin<Box<dyn Future<Output = Result<Vec<u8>, CallError>> + Send>>;
+pub const __DEFERRED: u32 = ABOVE_HANDLERS;
 
+/// A pool that a call from the other side is for.
 #[doc(hidden)]
-pub fn __answer<R: RemoteValue>(pending: Pending<R>, message: &'static str) -> Answer {
-    Box::pin(async move {
-        let reply = pending.await?;
-        wire::encode(&reply).map_err(|text| CallError::Unfit { message, text: format!("its reply: {text}").into() })
-    })
+#[expect(missing_debug_implementations, reason = "only generated code sees it")]
+pub struct Called<'a, M: RemoteMessage> {
+    pub(super) pool: &'a Client<M>,
+    /// A handler calls.
+    pub(super) inside: bool,
+    /// The call depth that the caller counts the callee at.
+    pub(super) depth: u32,
+}
+
+/// The reply that a call was sent for, or why it was not sent.
+#[doc(hidden)]
+#[expect(missing_debug_implementations, reason = "only generated code sees it")]
+pub struct Answering(pub(super) Result<Reply, Answer>);
+
+/// The reply to a call, as bytes.
+pub(super) type Reply = Pin<Box<dyn Future<Output = Answer> + Send>>;
+
+impl<M: RemoteMessage> Called<'_, M> {
+    #[doc(hidden)]
+    pub fn __call<Q>(&self, request: Q) -> Answering
+    where
+        Q: IntoRequest<Message = M>,
+        Q::Reply: RemoteValue,
+    {
+        if Q::Kind::depth(M::CALL_DEPTH) > self.depth {
+            return Answering(Err(Answer::Undeclared));
+        }
+        let pending =
+            if self.inside { as_inside(|| self.pool.request(request)) } else { self.pool.request_when_room(request) };
+        match pending.refusal() {
+            Some(error) => Answering(Err(error.into())),
+            None => Answering(Ok(Box::pin(async { answer(pending.await) }))),
+        }
+    }
+}
+
+fn answer<R: RemoteValue>(outcome: Result<R, CallError>) -> Answer {
+    match outcome.map(|reply| wire::encode(&reply)) {
+        Ok(Ok(bytes)) => Answer::Reply(bytes),
+        Ok(Err(text)) => Answer::Unfit(format!("its reply: {text}").into()),
+        Err(error) => error.into(),
+    }
 }
 
 #[doc(hidden)]

@@ -8,6 +8,7 @@ use crate::error::CallError;
 use crate::reply::cancellation::{Caller, Cancellation};
 use crate::reply::oneshot::{self, Gone, Receiver};
 use crate::sys::frame::on_actor_thread;
+use crate::sys::simulated::point;
 use crate::sys::unwind::{ignoring_panic, when_caught};
 
 pub(crate) type Outcome<R> = Result<R, CallError>;
@@ -142,6 +143,7 @@ impl<P> ReplySlot<'_, P> {
 }
 
 fn answer<R>(sender: oneshot::Sender<Outcome<R>>, outcome: Outcome<R>) {
+    point(0, || "reply".to_owned());
     // A reply whose caller is gone comes back, and is dropped here.
     if let Err(outcome) = sender.send(outcome) {
         ignoring_panic(|| drop(outcome));
@@ -174,11 +176,20 @@ impl<R: 'static> fmt::Debug for ReplyTo<R> {
 }
 
 /// Turns what the receiver got into the outcome of a call of `message`.
-pub(crate) fn arrived<R>(outcome: Result<Outcome<R>, Gone>, message: fn() -> &'static str) -> Outcome<R> {
+pub(crate) fn arrived<R>(
+    outcome: Result<Outcome<R>, Gone>,
+    message: fn() -> &'static str,
+    timed_out: impl FnOnce(bool),
+) -> Outcome<R> {
     match outcome {
         Ok(Ok(reply)) => Ok(reply),
         Ok(Err(CallError::Panicked { text, .. })) => Err(CallError::Panicked { message: message(), text }),
         Ok(Err(CallError::NoReply { .. })) | Err(Gone) => Err(CallError::NoReply { message: message() }),
-        Ok(Err(error)) => Err(error),
+        Ok(Err(error)) => {
+            if let CallError::Timeout { begun, .. } = error {
+                timed_out(begun);
+            }
+            Err(error)
+        }
     }
 }

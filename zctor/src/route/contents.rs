@@ -151,7 +151,7 @@ pub(super) fn lose_at_edge<M: Payload>(
     hook: Option<&OnUndelivered<M>>,
     undeliverable: Undeliverable<'_>,
 ) -> Result<(), M> {
-    match undeliverable.losses.count_at_edge() {
+    match undeliverable.losses.count_at_edge(M::name()) {
         Some(listener) => {
             tell(message, hook, undeliverable, listener);
             Ok(())
@@ -179,6 +179,10 @@ impl<C: Content, H: Hook<C::Message>> ErasedContents for Contents<C, H> {
 
     fn message(&self) -> TypeId {
         TypeId::of::<C::Message>()
+    }
+
+    fn name(&self) -> &'static str {
+        C::Message::name()
     }
 
     fn gather(&mut self, next: &mut Envelope, buffers: &Buffers) -> Gathered {

@@ -9,7 +9,7 @@ use crate::event::{End, Undelivered};
 use crate::id::{Birth, InstanceId, Slot};
 use crate::mailbox::Mailbox;
 use crate::mailbox::envelope::{Envelope, Undeliverable};
-use crate::mailbox::inner::{Inner, InnerQueue, Same};
+use crate::mailbox::inner_bound::{Inner, InnerQueue, Same};
 use crate::mailbox::mail::{Mail, Order, SentAs};
 use crate::mailbox::permits::Permits;
 use crate::reply::cancellation::Cancellation;
@@ -17,10 +17,13 @@ use crate::route::contents::{Call, Content, NoHook, OnUndelivered, bare, enclose
 use crate::route::payload::Payload;
 use crate::route::payload::Port;
 use crate::sys::frame::is_inside_code;
+use crate::sys::simulated::point;
 use crate::thread::serve::{enqueue_here, send_here};
 
 impl<M: Payload<Port: Send> + Send> Delivery<M> {
+    /// The table of all instances but links.
     pub(crate) const ALL: Self = Self {
+        copy: None,
         send: |place, endpoint, way, sent_as| {
             if way == Way::Here && queue_here(place, endpoint, sent_as) {
                 return;
@@ -43,7 +46,7 @@ impl<M: Payload<Port: Send> + Send> Delivery<M> {
                 None => endpoint.refuse(1, sent_as),
             }
         },
-        inner: |place, endpoint, sent_as| {
+        inner: |place, endpoint, sent_as, take_turn| {
             let Some(inner) = &endpoint.mailbox.inner else { return true };
             let same = place.as_ref().filter(|_| inner.policy == Inner::Conflate).map(|message| Same {
                 to: endpoint.slot,
@@ -53,14 +56,14 @@ impl<M: Payload<Port: Send> + Send> Delivery<M> {
             // Without an envelope the instance has ended: the message stays in its place.
             let Some(envelope) = enclose(place, endpoint.undelivered.as_ref()) else { return true };
             let mail = Mail::message(endpoint.slot, envelope, sent_as);
-            take_back_inner(place, endpoint.mailbox.push_inner(inner, mail, same))
+            take_back_inner(place, endpoint.mailbox.push_inner(inner, mail, same, take_turn))
         },
-        inner_call: |place, endpoint, sent_as| {
+        inner_call: |place, endpoint, sent_as, take_turn| {
             let Some(inner) = &endpoint.mailbox.inner else { return true };
             let can_be_given_up = can_be_given_up(place);
             let Some(envelope) = enclose(place, endpoint.undelivered.as_ref()) else { return true };
             let mail = Mail::call(endpoint.slot, envelope, can_be_given_up, sent_as);
-            take_back_inner(place, endpoint.mailbox.push_inner(inner, mail, None))
+            take_back_inner(place, endpoint.mailbox.push_inner(inner, mail, None, take_turn))
         },
         batch: |messages, endpoint, way, sent_as| {
             let mut batch = endpoint.mailbox.buffers.fill(messages);
@@ -79,14 +82,14 @@ impl<M: Payload<Port: Send> + Send> Delivery<M> {
 
 /// Whether the caller of this call may give it up before it is begun.
 #[inline]
-fn can_be_given_up<M: Payload>(call: &Option<Call<M>>) -> bool {
+pub(super) fn can_be_given_up<M: Payload>(call: &Option<Call<M>>) -> bool {
     let cancellation = call.as_ref().and_then(|call| call.port.cancellation());
     cancellation.is_some_and(Cancellation::can_be_given_up)
 }
 
 /// Puts the content of refused mail back into its place.
 #[inline]
-fn take_back<C: Content>(place: &mut C, refused: Option<Mail>) {
+pub(super) fn take_back<C: Content>(place: &mut C, refused: Option<Mail>) {
     if let Some(refused) = refused {
         *place = refused.into_envelope().and_then(open).unwrap_or_default();
     }
@@ -123,7 +126,7 @@ fn queue_here<M: Payload + Send>(place: &mut Option<M>, endpoint: &Endpoint<M>, 
 type DeliverFn<M, C> = fn(&mut C, &Endpoint<M>, Way, SentAs);
 
 /// Does the same, into the inner queue; `false` if there is no room.
-type DeliverInnerFn<M, C> = fn(&mut C, &Endpoint<M>, SentAs) -> bool;
+type DeliverInnerFn<M, C> = fn(&mut C, &Endpoint<M>, SentAs, &dyn Fn() -> bool) -> bool;
 
 /// The functions that put messages of one type into envelopes and deliver them.
 ///
@@ -131,6 +134,8 @@ type DeliverInnerFn<M, C> = fn(&mut C, &Endpoint<M>, SentAs) -> bool;
 /// `Send` is one compile error and not two.
 pub(crate) struct Delivery<M: Payload> {
     pub(crate) send: DeliverFn<M, Option<M>>,
+    /// As `send`, for a copy of a broadcast. A link alone has this: the other side copies it to each instance there.
+    pub(crate) copy: Option<DeliverFn<M, Option<M>>>,
     pub(crate) call: DeliverFn<M, Option<Call<M>>>,
     pub(crate) batch: DeliverFn<M, VecDeque<M>>,
     pub(crate) inner: DeliverInnerFn<M, Option<M>>,
@@ -207,7 +212,7 @@ impl<M: Payload> Endpoint<M> {
         if is_inside_code() {
             return match &mailbox.inner {
                 None => Entry::Free,
-                Some(inner) if inner.has_room() => Entry::Inner,
+                Some(inner) if inner.may_accept() => Entry::Inner,
                 Some(_) => Entry::Full,
             };
         }
@@ -250,9 +255,19 @@ impl<M: Payload> Endpoint<M> {
 
     /// Gives the permits of messages back that are refused, since the instance has ended meanwhile.
     #[cold]
-    fn refuse(&self, messages: usize, sent_as: SentAs) {
+    pub(super) fn refuse(&self, messages: usize, sent_as: SentAs) {
         if sent_as.permitted {
             self.mailbox.give_back(messages);
+        }
+    }
+
+    /// The scheduling point of what is put into the mailbox of another thread. It stands before the envelope is made:
+    /// behind that it would have the mail moved once more.
+    #[inline(always)]
+    fn reaches(&self, verb: &str, way: Way, variant: impl FnOnce() -> Option<&'static str>) {
+        if way == Way::There {
+            let thread = self.mailbox.thread.index() as u64;
+            point(thread, || format!("{verb} {}::{} -> {}", M::name(), variant().unwrap_or("_"), self.id()));
         }
     }
 
@@ -260,27 +275,54 @@ impl<M: Payload> Endpoint<M> {
     /// ended meanwhile. See `contents.rs`.
     #[inline]
     pub(crate) fn send(&self, way: Way, message: &mut Option<M>, sent_as: SentAs) {
+        self.reaches("send", way, || message.as_ref().map(M::variant));
         (self.delivery.send)(message, self, way, sent_as);
+    }
+
+    /// Sends a copy of a broadcast that was admitted, as [`send`](Self::send).
+    pub(crate) fn send_copy(&self, way: Way, message: &mut Option<M>, sent_as: SentAs) {
+        let Some(copy) = self.delivery.copy else { return self.send(way, message, sent_as) };
+        self.reaches("send", way, || message.as_ref().map(M::variant));
+        copy(message, self, way, sent_as);
+    }
+
+    /// Whether the instance stands for a pool elsewhere.
+    pub(crate) fn is_link(&self) -> bool {
+        self.delivery.copy.is_some()
     }
 
     /// Sends a call that was admitted, as [`send`](Self::send).
     pub(crate) fn call(&self, way: Way, call: &mut Option<Call<M>>, sent_as: SentAs) {
+        self.reaches("call", way, || call.as_ref().map(|call| call.message.variant()));
         (self.delivery.call)(call, self, way, sent_as);
     }
 
     /// Sends a message that was admitted into the inner queue, as [`send`](Self::send); it stays in its place too if
-    /// there is no room.
-    pub(crate) fn send_inner(&self, message: &mut Option<M>, sent_as: SentAs) -> Result<(), Refusal> {
-        if (self.delivery.inner)(message, self, sent_as) { Ok(()) } else { Err(Refusal::Full) }
+    /// there is no room, or if `take_turn` finds that the turn was another's. That is asked last, under a lock.
+    pub(crate) fn send_inner(
+        &self,
+        message: &mut Option<M>,
+        sent_as: SentAs,
+        take_turn: &dyn Fn() -> bool,
+    ) -> Result<(), Refusal> {
+        self.reaches("send", Way::There, || message.as_ref().map(M::variant));
+        if (self.delivery.inner)(message, self, sent_as, take_turn) { Ok(()) } else { Err(Refusal::Full) }
     }
 
     /// As [`send_inner`](Self::send_inner), for a call.
-    pub(crate) fn call_inner(&self, call: &mut Option<Call<M>>, sent_as: SentAs) -> Result<(), Refusal> {
-        if (self.delivery.inner_call)(call, self, sent_as) { Ok(()) } else { Err(Refusal::Full) }
+    pub(crate) fn call_inner(
+        &self,
+        call: &mut Option<Call<M>>,
+        sent_as: SentAs,
+        take_turn: &dyn Fn() -> bool,
+    ) -> Result<(), Refusal> {
+        self.reaches("call", Way::There, || call.as_ref().map(|call| call.message.variant()));
+        if (self.delivery.inner_call)(call, self, sent_as, take_turn) { Ok(()) } else { Err(Refusal::Full) }
     }
 
     /// Sends a batch that was admitted; gives its messages back if the receiver's thread has ended meanwhile.
     pub(crate) fn send_batch(&self, way: Way, messages: Vec<M>, sent_as: SentAs) -> Vec<M> {
+        self.reaches("send a batch with", way, || messages.first().map(M::variant));
         let mut messages = messages.into();
         (self.delivery.batch)(&mut messages, self, way, sent_as);
         messages.into()
@@ -288,10 +330,20 @@ impl<M: Payload> Endpoint<M> {
 
     /// Tells the instance to end, after the mail that came before.
     pub(crate) fn stop(&self, way: Way) {
-        // An order is never given back. If it comes too late, the instance has ended, as was asked for.
+        self.order(way, Order::End);
+    }
+
+    /// Tells the instance to build its state afresh, after the mail that came before.
+    pub(crate) fn reset(&self, way: Way) {
+        self.order(way, Order::Reset);
+    }
+
+    fn order(&self, way: Way, order: Order) {
+        self.reaches("order", way, || None);
+        // An order is never given back. If it comes too late, the instance has ended, and its state with it.
         // The orders for the inner queue lie in the mailbox, and this comes behind them.
         let way = if self.mailbox.inner.is_some() { Way::There } else { way };
-        let _ = self.deliver(way, Mail::order(self.slot, Order::End));
+        let _ = self.deliver(way, Mail::order(self.slot, order));
     }
 
     /// Does what `deliver` does, for a batch.

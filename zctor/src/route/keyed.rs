@@ -12,12 +12,14 @@ impl<M: Payload> Pool<M> {
     /// Thaler and Ravishankar 1998). So about 1/n of the keys move when the pool changes, all of them to the instance
     /// that has joined, or from the one that has left.
     pub(crate) fn of_key(&self, key: u64) -> Result<Chosen<'_, M>, Refusal> {
-        let places = self.places.load();
-        // An instance that restarts or backs off keeps its keys: only those that have ended are passed over.
-        let open =
-            places.iter().enumerate().filter_map(|(index, place)| Some((index, place, place.endpoint.admit().ok()?)));
-        let best = open.max_by_key(|(_, place, _)| mix(key ^ mix(place.number)));
-        let (index, _, way) = best.ok_or_else(|| self.nobody())?;
+        let (places, best) = self.choose(|places| {
+            // An instance that restarts or backs off keeps its keys: only those that have ended are passed over.
+            let open = places.iter().enumerate();
+            let open = open.filter_map(|(index, place)| Some((index, place, place.endpoint.admit().ok()?)));
+            let best = open.max_by_key(|(_, place, _)| mix(key ^ mix(place.number)));
+            best.map(|(index, _, way)| (index, way))
+        });
+        let (index, way) = best.ok_or_else(|| self.nobody())?;
         let entry = places[index].endpoint.enter();
         Ok(Chosen::place(places, index, way, entry, false))
     }

@@ -11,16 +11,18 @@ impl<M: Payload> Pool<M> {
     /// The instance whose thread has the least to do, after `more` is added to the load of each. An instance that does
     /// not back off is preferred to one that does, and then one with room to one without.
     pub(crate) fn least_loaded(&self, more: impl Fn(InstanceId) -> usize) -> Result<Chosen<'_, M>, Refusal> {
-        let places = self.places.load();
         loop {
-            let open = places.iter().enumerate();
-            let open = open.filter_map(|(index, place)| Some((index, place, place.endpoint.admit().ok()?)));
-            let best = open.min_by_key(|(_, place, _)| {
-                let endpoint = &place.endpoint;
-                let last = (!endpoint.status.is_ready(), !endpoint.has_room());
-                (last, endpoint.mailbox.load() + more(endpoint.id()))
+            let (places, best) = self.choose(|places| {
+                let open = places.iter().enumerate();
+                let open =
+                    open.filter_map(|(index, place)| Some((index, &place.endpoint, place.endpoint.admit().ok()?)));
+                let best = open.min_by_key(|(_, endpoint, _)| {
+                    let last = (!endpoint.status.is_ready(), !endpoint.has_room());
+                    (last, endpoint.mailbox.load() + more(endpoint.id()))
+                });
+                best.map(|(index, _, way)| (index, way))
             });
-            let (index, _, way) = best.ok_or_else(|| self.nobody())?;
+            let (index, way) = best.ok_or_else(|| self.nobody())?;
             let entry = places[index].endpoint.enter();
             if entry != Entry::Full || !has_somebody_room(&places) {
                 return Ok(Chosen::place(places, index, way, entry, false));

@@ -17,6 +17,7 @@ use crate::mailbox::edge::Edge;
 use crate::mailbox::mail::SentAs;
 use crate::route::contents::Call;
 use crate::route::endpoint::{Endpoint, Entry, Way};
+use crate::route::linked::unlinked;
 use crate::route::payload::Payload;
 use crate::route::places::{Place, Places, own_number, refill};
 use crate::route::pools::{Additions, AnyPool, Enlist, PoolEntry, Pools};
@@ -183,6 +184,25 @@ impl<M: Payload> Pool<M> {
         places.version() == self.version()
     }
 
+    /// Whether these places are no longer the latest. It is asked after a choice among them: an instance that was passed
+    /// over, since it had ended, may have a replacement by then, which the places do not show. See
+    /// `route/replacement.rs`.
+    pub(crate) fn is_stale(&self, places: &Places<M>) -> bool {
+        places.version() < self.version()
+    }
+
+    /// Chooses among the places, and again if they are stale by then.
+    #[inline]
+    pub(super) fn choose<T>(&self, choice: impl Fn(&Places<M>) -> T) -> (Guard<Arc<Places<M>>>, T) {
+        loop {
+            let places = self.places.load();
+            let chosen = choice(&places);
+            if !self.is_stale(&places) {
+                return (places, chosen);
+            }
+        }
+    }
+
     /// Why no instance was found.
     pub(crate) fn nobody(&self) -> Refusal {
         if self.edge.is_open() { Refusal::NotRegistered } else { Refusal::Stopped }
@@ -231,11 +251,13 @@ impl<M: Payload> AnyPool for Pool<M> {
         }
         let mut places = self.places.load().to_vec();
         let mut newcomers = std::mem::take(&mut pending.newcomers);
-        // Of two spawns at once, the one with the lower numbers may be published second.
-        newcomers.sort_by_key(|place| place.number);
         pending.ended -= refill(&mut places, &mut newcomers).min(pending.ended);
-        places.append(&mut newcomers);
-        places.sort_by_key(|place| place.number);
+        for newcomer in newcomers {
+            // At the end, but of two spawns at once, the one with the lower numbers may be published second. A sort
+            // would be compiled again for each message type, and is a lot of code.
+            let index = places.partition_point(|place| place.number < newcomer.number);
+            places.insert(index, newcomer);
+        }
         Some(Box::new(self.replace(places)))
     }
 
@@ -247,17 +269,21 @@ impl<M: Payload> AnyPool for Pool<M> {
         let is_inner = |endpoint: &Endpoint<M>| from_inner && endpoint.mailbox.inner.is_some();
         let send = |endpoint: &Endpoint<M>, way, place: &mut Option<M>, sent_as| {
             if is_inner(endpoint) {
-                return endpoint.send_inner(place, sent_as);
+                return endpoint.send_inner(place, sent_as, &|| true);
             }
             endpoint.send(way, place, sent_as);
             Ok(())
         };
         let call = |endpoint: &Endpoint<M>, way, place: &mut Option<Call<M>>, sent_as| {
             if is_inner(endpoint) {
-                return endpoint.call_inner(place, sent_as);
+                return endpoint.call_inner(place, sent_as, &|| true);
             }
             endpoint.call(way, place, sent_as);
             Ok(())
+        };
+        let content = match unlinked::<M>(content) {
+            Some(content) => content,
+            None => content,
         };
         if let Some(message) = content.downcast_mut::<Option<M>>() {
             hand_over(self, message, send);
@@ -330,6 +356,9 @@ pub(crate) struct Chosen<'a, M: Payload> {
     pub(crate) way: Way,
     pub(crate) entry: Entry,
     in_turn: bool,
+    /// The turn that is to be moved when the message is accepted, and where it stood. Only for the inner queue: else
+    /// it has been moved.
+    turn: Option<(&'a AtomicU64, u64)>,
 }
 
 enum Found<'a, M: Payload> {
@@ -342,16 +371,29 @@ impl<'a, M: Payload> Chosen<'a, M> {
         if entry != Entry::Full {
             trace::routed(M::name, places[index].endpoint.id(), index + 1, places.len());
         }
-        Self { found: Found::Place(places, index), way, entry, in_turn }
+        Self { found: Found::Place(places, index), way, entry, in_turn, turn: None }
     }
 
     pub(crate) fn straight(endpoint: &'a Endpoint<M>, way: Way, sent_as: SentAs) -> Self {
-        Self { found: Found::Bound(endpoint), way, entry: Entry::Free, in_turn: sent_as.in_turn }
+        Self { found: Found::Bound(endpoint), way, entry: Entry::Free, in_turn: sent_as.in_turn, turn: None }
     }
 
     /// An instance that was not chosen in turn.
     pub(crate) fn bound(endpoint: &'a Endpoint<M>, way: Way, entry: Entry) -> Self {
-        Self { found: Found::Bound(endpoint), way, entry, in_turn: false }
+        Self { found: Found::Bound(endpoint), way, entry, in_turn: false, turn: None }
+    }
+
+    /// Leaves the turn to be moved from there when the message is accepted.
+    pub(super) fn with_turn(self, turn: &'a AtomicU64, from: u64) -> Self {
+        Self { turn: Some((turn, from)), ..self }
+    }
+
+    /// Moves the turn on to this instance, if that is still to be done; `false` if another sender has moved it.
+    pub(crate) fn move_turn(&self) -> bool {
+        let (Some((turn, from)), Found::Place(places, index)) = (self.turn, &self.found) else { return true };
+        let to = places[*index].number;
+        // Relaxed: the turn orders nothing but itself. A pool of one leaves it as it is.
+        to == from || turn.compare_exchange(from, to, Ordering::Relaxed, Ordering::Relaxed).is_ok()
     }
 
     pub(crate) fn is_full(&self) -> bool {

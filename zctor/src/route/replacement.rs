@@ -6,6 +6,9 @@
 //! 3. Published, it stands in the place: from now on mail for the place goes to its mailbox, and to no other instance.
 //! 4. The instance before is told to end, in its turn: after all that was sent to it. When it has ended, the thread of
 //!    the replacement runs. So messages by one key are handled in their order, by one instance at a time.
+//! 5. A sender chooses from a list of places that it has loaded, and looks at the version of the pool after that. If it
+//!    has found the instance before at its end, the replacement had been published: then the version is a newer one, and
+//!    the sender chooses again. So it takes no other place for the one that is filled again.
 
 use std::sync::Arc;
 

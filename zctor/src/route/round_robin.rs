@@ -18,9 +18,12 @@ use crate::trace;
 impl<M: Payload> Pool<M> {
     /// The instance whose turn it is; the turn moves on to it, unless it has no room.
     pub(crate) fn next(&self) -> Result<Chosen<'_, M>, Refusal> {
-        let places = self.places.load();
-        let (index, way, entry) = self.take_turn(&places)?;
-        Ok(Chosen::place(places, index, way, entry, true))
+        loop {
+            let places = self.places.load();
+            let Some((index, way, entry, turn)) = self.take_turn(&places)? else { continue };
+            let chosen = Chosen::place(places, index, way, entry, true);
+            return Ok(if entry == Entry::Inner { chosen.with_turn(&self.turn, turn) } else { chosen });
+        }
     }
 
     /// As `next`, but only for the common case: the places are known, and the very next one takes mail.
@@ -43,23 +46,28 @@ impl<M: Payload> Pool<M> {
         Some((endpoint, way))
     }
 
-    fn take_turn(&self, places: &[Place<M>]) -> Result<(usize, Way, Entry), Refusal> {
+    /// Chooses the next instance, and moves the turn on to it, unless it has no room, or may have none: whether an
+    /// inner queue accepts the message is only known there. Gives also where the turn stood; `None` if
+    /// the places are stale.
+    fn take_turn(&self, places: &Places<M>) -> Result<Option<(usize, Way, Entry, u64)>, Refusal> {
         loop {
             let turn = self.turn.load(Ordering::Relaxed);
-            let Some((index, way)) = next_open(places, turn) else {
-                return Err(self.nobody());
-            };
+            let found = next_open(places, turn);
+            if self.is_stale(places) {
+                return Ok(None);
+            }
+            let (index, way) = found.ok_or_else(|| self.nobody())?;
             let Place { number, endpoint } = &places[index];
             let entry = endpoint.enter();
             if entry == Entry::Full && has_somebody_room(places) {
                 continue; // another sender was faster
             }
             // Relaxed: the turn orders nothing but itself. A pool of one leaves it as it is.
-            if entry == Entry::Full
+            if matches!(entry, Entry::Full | Entry::Inner)
                 || *number == turn
                 || self.turn.compare_exchange_weak(turn, *number, Ordering::Relaxed, Ordering::Relaxed).is_ok()
             {
-                return Ok((index, way, entry));
+                return Ok(Some((index, way, entry, turn)));
             }
             if entry == Entry::Permit {
                 endpoint.mailbox.give_back(1);
@@ -68,8 +76,8 @@ impl<M: Payload> Pool<M> {
     }
 
     /// Distributes a batch in turn, so that each message goes where it would go alone. Messages that come too late for
-    /// their receiver go to `late`. If one of the receivers has a bounded mailbox, or none takes mail, the turn does
-    /// not move and all messages come back.
+    /// their receiver go to `late`. If one of the receivers has a bounded mailbox, or none takes mail, or the pool
+    /// changes meanwhile, the turn does not move and all messages come back.
     pub(crate) fn distribute(&self, messages: Vec<M>, late: &mut Vec<M>) -> Result<(), Vec<M>> {
         let places = self.places.load();
         let Some(mut shares) = self.take_turns(&places, messages.len()) else { return Err(messages) };
@@ -96,7 +104,7 @@ impl<M: Payload> Pool<M> {
 
     /// Moves the turn on by `count` messages at once; `count` is at least one. Gives a share for each of the instances
     /// whose turns these are, the first in front; after the last of them the first has its turn again.
-    fn take_turns<'p>(&self, places: &'p [Place<M>], count: usize) -> Option<Vec<Share<'p, M>>> {
+    fn take_turns<'p>(&self, places: &'p Places<M>, count: usize) -> Option<Vec<Share<'p, M>>> {
         loop {
             let turn = self.turn.load(Ordering::Relaxed);
             let start = after(places, turn);
@@ -109,7 +117,7 @@ impl<M: Payload> Pool<M> {
             });
             let mut shares = Vec::with_capacity(count.min(places.len()));
             shares.extend(open.take(count));
-            if shares.iter().any(|share| share.endpoint.mailbox.is_bounded) {
+            if self.is_stale(places) || shares.iter().any(|share| share.endpoint.mailbox.is_bounded) {
                 return None;
             }
             let last = &shares[(count - 1).checked_rem(shares.len())?];
@@ -124,8 +132,8 @@ impl<M: Payload> Pool<M> {
     /// The substitute for an ended instance: it takes over a message sent in turn. Substitutes have a turn of their
     /// own; the pool's turn stays as it is, since the message was counted there when it was sent.
     pub(crate) fn substitute(&self) -> Option<(Arc<Endpoint<M>>, Way)> {
-        let places = self.places.load();
-        let (index, way) = next_open(&places, self.substitutes.load(Ordering::Relaxed))?;
+        let (places, found) = self.choose(|places| next_open(places, self.substitutes.load(Ordering::Relaxed)));
+        let (index, way) = found?;
         self.substitutes.store(places[index].number, Ordering::Relaxed);
         Some((Arc::clone(&places[index].endpoint), way))
     }
@@ -152,18 +160,32 @@ fn after<M: Payload>(places: &[Place<M>], turn: u64) -> usize {
 /// The next place after `turn` that takes mail. An instance that does not back off is preferred to one that does, and
 /// then one with room to one without.
 fn next_open<M: Payload>(places: &[Place<M>], turn: u64) -> Option<(usize, Way)> {
-    let n = places.len();
-    let open = |index: usize| places[index].endpoint.admit().ok().map(|way| (index, way));
-    if n <= 1 {
-        return if n == 1 { open(0) } else { None };
+    if let [only] = places {
+        return only.endpoint.admit().ok().map(|way| (0, way));
     }
-    let is_ready = |index: &usize| places[*index].endpoint.status.is_ready();
-    let has_room = |index: &usize| places[*index].endpoint.has_room();
-    let start = after(places, turn);
-    let in_turn = || (start..n).chain(0..start);
-    let ready = || in_turn().filter(is_ready);
-    let best = ready().filter(has_room).find_map(open).or_else(|| ready().find_map(open));
-    best.or_else(|| in_turn().filter(has_room).find_map(open)).or_else(|| in_turn().find_map(open))
+    best_in_turn(places.len(), after(places, turn), &|index| {
+        let endpoint = &places[index].endpoint;
+        endpoint.admit().ok().map(|way| (way, endpoint.status.is_ready(), endpoint.has_room()))
+    })
+}
+
+/// What rotation asks of a place that takes mail: the way there, whether its instance is ready, whether it has room.
+type Look<'a> = &'a dyn Fn(usize) -> Option<(Way, bool, bool)>;
+
+/// The first of the best places, from `start` on and around. Not generic, since it would be compiled again for each
+/// message type.
+fn best_in_turn(count: usize, start: usize, look: Look<'_>) -> Option<(usize, Way)> {
+    let mut best = None;
+    for index in (start..count).chain(0..start) {
+        let Some((way, is_ready, has_room)) = look(index) else { continue };
+        if is_ready && has_room {
+            return Some((index, way));
+        }
+        if best.is_none_or(|(rank, _)| rank < (is_ready, has_room)) {
+            best = Some(((is_ready, has_room), (index, way)));
+        }
+    }
+    best.map(|(_, place)| place)
 }
 
 /// Whether one of the instances that rotation prefers has room: of those that do not back off, or of all if all do.

@@ -11,6 +11,7 @@ use once_cell::sync::Lazy;
 
 use crate::sys::clock::now;
 use crate::sys::monitor::Monitor;
+use crate::sys::simulated::seat;
 use crate::sys::spawn::start_thread;
 use crate::sys::unwind::{ignoring_panic, wake};
 
@@ -45,6 +46,9 @@ impl Alarms {
 /// `None` if the system refuses that thread. Then `waker` is woken at once, so that its task looks again and sets
 /// another alarm: the deadline is kept by a busy task, until there is a thread to keep it.
 pub(crate) fn set_alarm(deadline: Instant, waker: Waker) -> Option<AlarmId> {
+    if let Some(seat) = seat() {
+        return Some(seat.set_alarm(deadline, Box::new(move || wake(waker))));
+    }
     let mut state = ALARMS.lock();
     if !state.start() {
         drop(state);
@@ -63,6 +67,10 @@ pub(crate) fn set_alarm(deadline: Instant, waker: Waker) -> Option<AlarmId> {
 }
 
 pub(crate) fn clear_alarm(id: AlarmId) {
+    if let Some(seat) = seat() {
+        let alarm = seat.clear_alarm(id);
+        return ignoring_panic(|| drop(alarm));
+    }
     let waker = ALARMS.lock().wakers.remove(&id);
     ignoring_panic(|| drop(waker));
 }

@@ -3,6 +3,7 @@
 use std::task::Waker;
 
 use crate::id::ThreadId;
+use crate::sys::spin::Spin;
 
 /// Something that a thread can wait for, by `wait` or `wait_outside`.
 pub(crate) trait Awaited {
@@ -11,6 +12,10 @@ pub(crate) trait Awaited {
     fn is_ready(&self) -> bool;
     /// Gives the outcome, or has `waker` woken when it is time to poll again.
     fn poll(&mut self, waker: &Waker) -> Option<Self::Output>;
+    /// How a thread outside spins while it waits for this: as its engine was told.
+    fn spin(&self) -> Spin {
+        Spin::default()
+    }
     /// For the statistics: the message type of the callee, and its thread.
     fn callee(&self) -> Option<(&'static str, ThreadId)> {
         None

@@ -3,10 +3,19 @@
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
-/// Reads the clock. No other code does.
+use crate::sys::simulated::seat;
+
+/// Reads the clock: that of the system, or the virtual one on a thread of a simulation.
+///
+/// Code that is to run in a simulation asks this, and not `Instant::now`, which knows of no virtual time.
+///
+/// ```
+/// let before = zctor::now();
+/// assert!(zctor::now() >= before);
+/// ```
 #[expect(clippy::disallowed_methods, reason = "the seam that the ban points to")]
-pub(crate) fn now() -> Instant {
-    Instant::now()
+pub fn now() -> Instant {
+    seat().map_or_else(Instant::now, |seat| seat.now())
 }
 
 /// The time `after` from now. `None` if the clock cannot represent it: then there is no limit.

@@ -6,6 +6,7 @@ use std::sync::PoisonError;
 use std::time::Instant;
 
 use crate::sys::clock::now;
+use crate::sys::simulated::seat;
 use crate::sys::sync::{Condvar, Mutex, MutexGuard, lock};
 
 /// State behind a lock, with a wait until it has changed.
@@ -29,13 +30,26 @@ impl<T> Monitor<T> {
         lock(&self.state)
     }
 
+    /// Names the monitor in a simulation.
+    fn address(&self) -> usize {
+        std::ptr::from_ref(self) as usize
+    }
+
     /// Wakes all waiting threads, to look again. The state is changed before.
     pub(crate) fn notify(&self) {
+        if let Some(seat) = seat() {
+            seat.notify(self.address());
+        }
         self.changed.notify_all();
     }
 
     /// Releases the lock until a thread notifies, or until the time is up. It may also return for no reason.
-    pub(crate) fn wait<'a>(&self, state: MutexGuard<'a, T>, until: Option<Instant>) -> MutexGuard<'a, T> {
+    pub(crate) fn wait<'a>(&'a self, state: MutexGuard<'a, T>, until: Option<Instant>) -> MutexGuard<'a, T> {
+        if let Some(seat) = seat() {
+            drop(state);
+            seat.wait_at(self.address(), until);
+            return self.lock();
+        }
         match until {
             None => self.changed.wait(state).unwrap_or_else(PoisonError::into_inner),
             Some(until) => {

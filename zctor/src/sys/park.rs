@@ -8,7 +8,7 @@
 //! 2. The giver gives first, and then looks at the word. From `WATCHING` it sets the word to `RUNNING`. From `PARKED`
 //!    it does so too, and unparks the thread. From `STANDBY` it does so too, and calls the thread's hook. It leaves
 //!    `RUNNING` alone.
-//! 3. The waiter spins on its word for a while, then moves it from `WATCHING` to `PARKED` by compare-and-swap, and
+//! 3. The waiter spins on its word for a while (`spin.rs` says how long), then moves it from `WATCHING` to `PARKED` by compare-and-swap, and
 //!    parks until the word is `RUNNING`. A waiter that goes back to an event loop of its own moves it to `STANDBY`
 //!    instead.
 //! 4. A thread that ends sets `CLOSED` for good; for a thread that is abandoned, the shutdown does. A sender that has
@@ -26,6 +26,8 @@ use std::time::Instant;
 use once_cell::sync::{Lazy, OnceCell};
 
 use crate::sys::awaited::Awaited;
+use crate::sys::simulated::seat;
+use crate::sys::spin::{Budgets, Spin};
 use crate::sys::sync::{AtomicU8, Thread, current, park, park_timeout, spin_loop, thread_local, yield_now};
 use crate::sys::unwind::{Quiet, ignoring_panic};
 
@@ -41,42 +43,6 @@ const CLOSED: u8 = 3;
 
 /// As `PARKED`, for a thread that is in code of its own meanwhile: its hook is called, and it is not unparked.
 const STANDBY: u8 = 4;
-
-/// How many looks at the word a thread spins at most before it parks, at 25 to 40 nanoseconds each: together they take
-/// about as long as a wake-up.
-const MAX_SPIN: u32 = 2_000;
-
-/// The shortest spin, but for the countdown below it: from here on each failed spin is one look shorter, and so counts
-/// the failures.
-const MIN_SPIN: u32 = 50;
-
-/// After so many spins in that countdown a long one is tried again.
-const SHORT_SPINS: u32 = 32;
-
-const _: () = assert!(SHORT_SPINS < MIN_SPIN);
-
-/// The spin that remains for mail that always comes at once: it covers an interrupt in between, say.
-const SHORT_SPIN: u32 = 400;
-
-/// How long to spin the next time, if something came at look number `turn`.
-fn after_success(budget: u32, turn: u32) -> u32 {
-    let slowly = budget - budget / 8;
-    slowly.max(4 * turn + SHORT_SPIN).min(MAX_SPIN)
-}
-
-/// How long to spin the next time, if nothing came.
-///
-/// After many short spins comes a long one again. Otherwise two threads that answer each other would both go on
-/// parking, each too late for the short spin of the other (measured: 7,400 ns a call instead of 500). It does not come
-/// sooner: where more threads want a core than there are cores, a long spin takes the core from the thread that would
-/// answer.
-fn after_failure(budget: u32) -> u32 {
-    match budget {
-        short if short + SHORT_SPINS <= MIN_SPIN => MAX_SPIN,
-        short @ ..=MIN_SPIN => short - 1,
-        long => (long / 2).max(MIN_SPIN),
-    }
-}
 
 /// How many actor threads of this process are not parked. Spinning only pays while each of them can have a core.
 static AWAKE: std::sync::atomic::AtomicUsize = std::sync::atomic::AtomicUsize::new(0);
@@ -230,47 +196,47 @@ impl Parker {
         }
     }
 
-    /// As `spin`, for a reply. A caller that had to unpark its callee does not spin: the callee runs sooner on the core
-    /// that the caller leaves to it than on another core that must wake up (measured: 90 of 100 calls within 15
-    /// microseconds, and 60 with a spin).
-    pub(crate) fn spin_for_reply(&self, budget: &Cell<u32>, ready: impl Fn() -> bool) -> bool {
-        !WOKE.with(|woke| woke.replace(false)) && self.spin(budget, ready)
+    /// As `spin`, for a reply. A caller that had to unpark its callee does not adapt a spin to that: the callee runs
+    /// sooner on the core that the caller leaves to it than on another core that must wake up (measured: 90 of 100 calls
+    /// within 15 microseconds, and 60 with a spin).
+    pub(crate) fn spin_for_reply(&self, budgets: &Budgets, spin: Spin, ready: impl Fn() -> bool) -> bool {
+        let parks = spin == Spin::Adapt && WOKE.with(|woke| woke.replace(false));
+        !parks && self.spin(budgets, spin, ready)
     }
 
     /// Spins, after `announce`, until the thread is woken or its time is up. `true` if something came.
     ///
-    /// `budget` says for how many looks it may spin: a few times as many as it lately took, so that a failed spin costs
-    /// little.
-    ///
-    /// A thread that has just unparked another, which may answer, spins as long as a wake-up takes: otherwise two
-    /// threads that are always parked stay so. It yields first, since schedulers like to put the woken thread on the
-    /// core of its waker, where it would wait for the end of the spin.
-    pub(crate) fn spin(&self, budget: &Cell<u32>, ready: impl Fn() -> bool) -> bool {
-        let cores = *CORES;
-        let woke = WOKE.with(|woke| woke.replace(false));
-        if cores == 1 {
+    /// A thread that has just unparked another, which may answer, spins as long as a wake-up takes, if that has lately
+    /// been worth it: otherwise two threads that are always parked stay so. It yields first, since schedulers like to
+    /// put the woken thread on the core of its waker, where it would wait for the end of the spin.
+    pub(crate) fn spin(&self, budgets: &Budgets, spin: Spin, ready: impl Fn() -> bool) -> bool {
+        // In a simulation no other thread runs meanwhile.
+        if seat().is_some() {
             return false;
         }
+        let cores = *CORES;
+        let woke = WOKE.with(|woke| woke.replace(false));
+        if cores == 1 || spin == Spin::Never {
+            return false;
+        }
+        let attempt = budgets.begin(spin, woke);
         let others = usize::from(!self.counted);
-        if woke && AWAKE.load(Ordering::Relaxed) + others <= cores {
+        if woke && attempt.is_long() && AWAKE.load(Ordering::Relaxed) + others <= cores {
             yield_now();
         }
-        let turns = if woke { MAX_SPIN } else { budget.get() };
-        for turn in 0..turns {
+        let mut turn = 0;
+        while attempt.goes_on(turn) {
             if self.word.load(Ordering::Acquire) != WATCHING || ready() {
-                if !woke {
-                    budget.set(after_success(budget.get(), turn));
-                }
+                attempt.succeeded(turn);
                 return true;
             }
             if turn % 32 == 0 && AWAKE.load(Ordering::Relaxed) + others > cores {
                 return false;
             }
             spin_loop();
+            turn = turn.wrapping_add(1);
         }
-        if !woke {
-            budget.set(after_failure(budget.get()));
-        }
+        attempt.failed();
         false
     }
 
@@ -309,26 +275,23 @@ impl Wake for Parker {
     }
 }
 
-/// How long a thread spins the first time.
-pub(crate) const FIRST_SPIN: u32 = MAX_SPIN;
-
 thread_local! {
     /// The word of a thread outside the engine, made when it first waits.
     static OUTSIDE: Outside = Outside::new();
 }
 
-/// The parker of a thread outside the engine, with its waker and its spin budget.
+/// The parker of a thread outside the engine, with its waker and its budgets for spins.
 pub(crate) struct Outside {
     pub(crate) parker: Arc<Parker>,
     waker: Waker,
-    budget: Cell<u32>,
+    budgets: Budgets,
 }
 
 impl Outside {
     fn new() -> Self {
         let parker = Arc::new(Parker::default());
         parker.adopt_current_thread();
-        Self { waker: Waker::from(Arc::clone(&parker)), parker, budget: Cell::new(FIRST_SPIN) }
+        Self { waker: Waker::from(Arc::clone(&parker)), parker, budgets: Budgets::new() }
     }
 }
 
@@ -344,7 +307,8 @@ impl Outside {
     pub(crate) fn wait<A: Awaited>(&self, awaited: &mut A, deadline: Option<Instant>) -> Option<A::Output> {
         // The spin looks at the reply alone: no waker need be registered for a reply that comes at once.
         self.parker.announce();
-        let came = self.parker.spin_for_reply(&self.budget, || awaited.is_ready());
+        let came =
+            self.parker.spin_for_reply(&self.budgets, awaited.spin().no_later_than(deadline), || awaited.is_ready());
         self.parker.retract();
         if came {
             if let Some(value) = awaited.poll(Waker::noop()) {
@@ -380,30 +344,6 @@ mod tests {
         parker.announce();
         assert!(parker.wake());
         parker.park(None); // returns at once, or hangs
-    }
-
-    #[test]
-    fn failed_spins_get_short_and_stay_so_for_a_while() {
-        let mut budget = FIRST_SPIN;
-        let mut spins = vec![budget];
-        loop {
-            budget = after_failure(budget);
-            if budget == MAX_SPIN {
-                break;
-            }
-            spins.push(budget);
-        }
-        let long = spins.iter().filter(|spin| **spin > MIN_SPIN).count();
-        let short = spins.len() - long;
-        assert!(spins.is_sorted_by(|a, b| a > b), "{spins:?}");
-        assert_eq!((long, short), (6, 33), "{spins:?}");
-    }
-
-    #[test]
-    fn a_successful_spin_sets_the_next_to_a_few_times_its_length() {
-        assert_eq!(after_success(MIN_SPIN, 100), 4 * 100 + SHORT_SPIN);
-        assert_eq!(after_success(MAX_SPIN, 100), MAX_SPIN - MAX_SPIN / 8, "and gets shorter slowly");
-        assert_eq!(after_success(MAX_SPIN, MAX_SPIN), MAX_SPIN);
     }
 
     #[test]

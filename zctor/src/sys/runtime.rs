@@ -19,8 +19,9 @@ pub(crate) fn assert_may_block() {
     let Ok(runtime) = Handle::try_current() else { return };
     if catch(|| runtime.block_on(ready(()))).is_err() {
         panic!(
-            "a blocking wait on a thread of a tokio runtime stops that runtime: call by `.non_blocking()` and `.await` \
-             the reply, or move the code to `tokio::task::spawn_blocking`"
+            "a blocking wait on a thread of a tokio runtime stops that runtime: take a \
+             `.non_blocking()` client, `.await` the reply, the engine's `shutdown_async()` or its `stopped()`, or move \
+             the code to `tokio::task::spawn_blocking`"
         );
     }
 }

@@ -3,26 +3,35 @@
 use std::io;
 use std::sync::{Arc, Mutex};
 use std::thread::{Builder, JoinHandle, current};
+use std::time::Duration;
 
 use crate::sys::lock::lock;
+use crate::sys::simulated::{Seat, seat};
 use crate::sys::sync::yield_now;
 
 /// A thread that was started, to be joined.
-pub(crate) struct Started(JoinHandle<()>);
+pub(crate) enum Started {
+    Os(JoinHandle<()>),
+    Simulated(Seat),
+}
 
 impl Started {
     /// Whether it has ended. The destructors of its thread-locals may still run.
     pub(crate) fn is_finished(&self) -> bool {
-        self.0.is_finished()
+        match self {
+            Self::Os(thread) => thread.is_finished(),
+            Self::Simulated(seat) => seat.is_gone(),
+        }
     }
 
     /// Waits until it is gone, with its thread-locals. It cannot be waited for on itself: there this returns at once.
     pub(crate) fn until_gone(self) {
-        if self.0.thread().id() == current().id() {
-            return;
+        match self {
+            Self::Os(thread) if thread.thread().id() == current().id() => {}
+            // If zctor's own code has panicked there, the panic hook has reported that.
+            Self::Os(thread) => drop(thread.join()),
+            Self::Simulated(seat) => seat.until_gone(),
         }
-        // If zctor's own code has panicked there, the panic hook has reported that.
-        let _ = self.0.join();
     }
 }
 
@@ -37,7 +46,10 @@ pub(crate) fn start_thread(
     if let Some(bytes) = stack_size {
         builder = builder.stack_size(bytes);
     }
-    builder.spawn(body).map(Started)
+    match seat() {
+        Some(seat) => seat.start(builder, name, body).map(Started::Simulated),
+        None => builder.spawn(body).map(Started::Os),
+    }
 }
 
 /// Has another thread wait until threads are gone, and run `then`. `false` if the system refuses that thread: then
@@ -58,12 +70,16 @@ pub(crate) fn join_aside(threads: Vec<Started>, then: impl FnOnce() + Send + 'st
 }
 
 /// Runs the work in `place` on a thread of its own, and `meanwhile` on this one; then waits for the work, and gives its
-/// outcome: an error is its panic. `None` if the system refuses that thread; the work is still in its place then.
+/// outcome: an error is its panic. `None` if the system refuses that thread, or if this is one of a simulation; the
+/// work is still in its place then.
 pub(crate) fn run_beside<R: Send>(
     name: &str,
     place: &mut Option<impl FnOnce() -> R + Send>,
     meanwhile: impl FnOnce(),
 ) -> Option<std::thread::Result<R>> {
+    if seat().is_some() {
+        return None;
+    }
     std::thread::scope(|scope| {
         let builder = Builder::new().name(name.replace('\0', " "));
         let started = builder.spawn_scoped(scope, || place.take().map(|work| work())).ok()?;
@@ -77,11 +93,37 @@ pub(crate) fn let_others_run() {
     yield_now();
 }
 
-/// Tells how many threads can run at once on this machine. 1 if that cannot be found out.
+/// Lets this thread sleep, in the virtual time if it is one of a simulation.
+///
+/// # Blocking
+/// A handler that sleeps holds its actor thread: nothing else is served there meanwhile.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// let before = zctor::now();
+/// zctor::sleep(Duration::from_millis(1));
+/// assert!(zctor::now() >= before + Duration::from_millis(1));
+/// ```
+#[expect(clippy::disallowed_methods, reason = "the seam that the ban points to")]
+pub fn sleep(time: Duration) {
+    match seat() {
+        Some(seat) => seat.sleep(time),
+        None => std::thread::sleep(time),
+    }
+}
+
+/// How many cores a simulation says that it has, on every machine.
+const SIMULATED_CORES: usize = 4;
+
+/// Tells how many threads can run at once on this machine. 1 if that cannot be found out; 4 in a simulation.
 ///
 /// ```
 /// assert!(zctor::available_threads() >= 1);
 /// ```
 pub fn available_threads() -> usize {
+    if seat().is_some() {
+        return SIMULATED_CORES;
+    }
     std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
 }

@@ -11,10 +11,11 @@ mod picked {
     pub(crate) use std::hint::spin_loop;
     pub(crate) use std::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, fence};
     pub(crate) use std::sync::{Condvar, Mutex, MutexGuard};
-    pub(crate) use std::thread::{Thread, current, park, park_timeout, yield_now};
+    pub(crate) use std::thread::yield_now;
     pub(crate) use std::thread_local;
 
     pub(crate) use crate::sys::lock::lock;
+    pub(crate) use crate::sys::simulated::{Thread, current, park, park_timeout};
     pub(crate) use flume as queue;
 }
 

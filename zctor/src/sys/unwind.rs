@@ -28,7 +28,18 @@ fn run_in<R>(frame: Frame, f: impl FnOnce() -> R) -> Result<R, Arc<str>> {
 }
 
 /// Runs user code that may not wait, such as a drop, and ignores its panic.
+#[inline]
 pub(crate) fn ignoring_panic(f: impl FnOnce()) {
+    let mut f = Some(f);
+    run_ignoring_panic(&mut || {
+        if let Some(f) = f.take() {
+            f();
+        }
+    });
+}
+
+/// Not generic, since it would be compiled again for each closure.
+fn run_ignoring_panic(f: &mut dyn FnMut()) {
     let _ = run_user(0, None, f);
 }
 

@@ -6,8 +6,7 @@ use std::mem::{Discriminant, discriminant};
 use std::sync::{Arc, Mutex};
 
 use crate::actor::Actor;
-use crate::actor::double::role::Role;
-use crate::actor::double::test::Double;
+use crate::actor::double::{Double, Role};
 use crate::client::message::Message;
 use crate::reply::reply_to::{ReplySlot, ReplyTo};
 use crate::sys::lock::lock;

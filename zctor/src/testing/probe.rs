@@ -6,8 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::actor::Actor;
-use crate::actor::double::role::Role;
-use crate::actor::double::test::Double;
+use crate::actor::double::{Double, Role};
 use crate::client::message::{Message, Request};
 use crate::reply::reply_to::{ReplySlot, ReplyTo};
 use crate::sys::clock::{deadline, now};

@@ -6,8 +6,10 @@
 
 use std::rc::Rc;
 
+use crate::mailbox::parked::Park;
 use crate::sys::alarm::{clear_alarm, set_alarm};
 use crate::sys::frame::{self, Frame};
+use crate::sys::simulated::look;
 use crate::thread::local::{Elsewhere, Local};
 use crate::thread::run::{BATCH, ThreadGuard, begin_rest, close, end_all, free_memory};
 use crate::thread::serve::{queue_due_timers, serve_one, take_in};
@@ -51,6 +53,7 @@ pub(crate) fn end_later(local: &Local, guard: ThreadGuard) {
 /// Makes the thread an actor thread again: it comes back from its own code.
 fn return_from_own_code(local: &Local) {
     if let Some(Elsewhere { stands, rests, alarm }) = local.borrowed.elsewhere.take() {
+        local.mailbox.parked.end(Park::Idle);
         if let Some(alarm) = alarm {
             clear_alarm(alarm);
         }
@@ -81,6 +84,7 @@ fn leave_for_own_code(local: &Local) {
         parker.retract();
     }
     local.borrowed.elsewhere.set(Some(Elsewhere { stands, rests, alarm }));
+    local.mailbox.parked.begin(Park::Idle);
     let is_over = local.ending.get() && local.is_empty();
     if !stands && !is_over {
         parker.notify();
@@ -108,6 +112,7 @@ pub(crate) fn run_pending(local: &Rc<Local>) -> bool {
     if Frame::current().is_user_code() {
         return true;
     }
+    look(|| "run what is pending".to_owned());
     as_actor_thread(local, || {
         take_in(local);
         queue_due_timers(local);

@@ -21,7 +21,7 @@ use crate::mailbox::roster::Removed;
 use crate::reply::cancellation::Caller;
 use crate::report::InstanceReport;
 use crate::sys::alarm::AlarmId;
-use crate::sys::park::FIRST_SPIN;
+use crate::sys::spin::Budgets;
 use crate::thread::held::Held;
 use crate::thread::queue::Queue;
 use crate::thread::slots::{Occupant, Slots};
@@ -46,6 +46,8 @@ pub(crate) trait Parent: Send + Sync {
     fn came_to_rest(&self);
     /// Tells it that an instance of the thread has ended.
     fn instance_ended(&self, report: InstanceReport);
+    /// Tells it to stop: an instance has ended that it cannot do without.
+    fn stop(self: Arc<Self>);
     /// Tells it that the thread has ended.
     fn thread_ended(&self, mailbox: &Arc<Mailbox>);
     /// Gives the messages in an envelope, whose receiver has ended, to siblings of the receiver. Messages that no
@@ -111,8 +113,8 @@ pub(crate) struct Local {
     /// Whether the engine has told this thread to end.
     pub(super) ending: Cell<bool>,
     pub(super) borrowed: Borrowed,
-    /// How long the thread spins before it parks, in turns of `Parker::spin`.
-    pub(super) budget: Cell<u32>,
+    /// How long the thread spins before it parks.
+    pub(super) budgets: Budgets,
     /// Of the calls being handled here that their callers can give up, the innermost, and the instance that handles it.
     caller: Cell<Option<(Slot, Arc<dyn Caller>)>>,
     /// Values that the layers above keep here.
@@ -131,7 +133,7 @@ impl Local {
             timers: Timers::default(),
             ending: Cell::new(false),
             borrowed: Borrowed::default(),
-            budget: Cell::new(FIRST_SPIN),
+            budgets: Budgets::new(),
             caller: Cell::new(None),
             kept,
         }
@@ -275,6 +277,9 @@ pub(crate) trait Instance {
     fn start(self: Rc<Self>, local: &Rc<Local>);
     /// Ends the instance in an orderly way: runs `on_stop`, and drops the state.
     fn end(self: Rc<Self>, local: &Rc<Local>);
+    /// Builds the state afresh, after `on_stop` and the drop of the old one, if there is one: an instance that backs off
+    /// gets a fresh state anyway.
+    fn reset(self: Rc<Self>, local: &Rc<Local>);
     /// Drops the instance without `on_stop`, and frees its slot: its thread will not run, or its factory failed.
     fn discard(&self, local: &Rc<Local>);
     /// Does what the timer with this number is for.

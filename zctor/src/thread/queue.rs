@@ -79,6 +79,15 @@ impl Queue {
         }
     }
 
+    /// The one lane, with its depth, if mail that does not go ahead is queued there without a number.
+    #[inline(always)]
+    pub(crate) fn only_lane(&mut self) -> Option<(u16, &mut VecDeque<Mail>)> {
+        match &mut self.lanes[..] {
+            [lane] if self.waiting == 0 => Some((lane.depth, &mut lane.mail)),
+            _ => None,
+        }
+    }
+
     /// Numbers mail if that is needed: gives the lane that it goes to, and its number.
     #[inline(never)]
     fn number(&mut self, depth: u16, ahead: bool) -> (&mut VecDeque<Mail>, Option<u64>) {

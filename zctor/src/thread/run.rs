@@ -4,9 +4,11 @@
 
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Instant;
 
 use crate::error::SpawnError;
 use crate::mailbox::Mailbox;
+use crate::mailbox::parked::Park;
 use crate::reply::cancellation::Cancellation;
 use crate::reply::oneshot;
 use crate::sys::frame;
@@ -14,7 +16,7 @@ use crate::sys::park::wait_outside;
 use crate::sys::spawn::{Started, start_thread};
 use crate::sys::unwind::ignoring_panic;
 use crate::thread::local::{Kept, LOCAL, Local, Parent};
-use crate::thread::serve::{queue_due_timers, serve_one, take_in};
+use crate::thread::serve::{publish_timers, queue_due_timers, serve_one, take_in};
 use crate::thread::undelivered::{clear_queue, divert_here};
 
 /// Builds one instance on its thread. The `T` that it returns goes into the registry once all instances of the thread
@@ -179,13 +181,20 @@ fn rest(local: &Local) {
         return;
     }
     at_rest(local, local.held.is_empty(), || {
-        if parker.spin(&local.budget, || false) {
+        if parker.spin(&local.budgets, local.mailbox.edge.spin.no_later_than(local.next_timer()), || false) {
             parker.retract();
         } else {
             free_memory(local);
-            parker.park(local.next_timer());
+            parked(local, Park::Idle, local.next_timer());
         }
     });
+}
+
+/// Parks the thread, and counts for how long.
+pub(super) fn parked(local: &Local, park: Park, until: Option<Instant>) {
+    local.mailbox.parked.begin(park);
+    local.mailbox.parker.park(until);
+    local.mailbox.parked.end(park);
 }
 
 /// Waits by `f`. If `rests` says that the thread has nothing to do meanwhile, it counts as at rest until `f` returns.
@@ -201,6 +210,7 @@ pub(super) fn at_rest(local: &Local, rests: bool, f: impl FnOnce()) {
 
 /// Says that the thread has nothing to do, until `Mailbox::end_rest`.
 pub(super) fn begin_rest(local: &Local) {
+    publish_timers(local);
     local.mailbox.begin_rest();
     local.parent.came_to_rest();
 }

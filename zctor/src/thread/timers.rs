@@ -41,6 +41,10 @@ impl Timers {
         self.due.borrow().is_empty()
     }
 
+    pub(super) fn len(&self) -> usize {
+        self.due.borrow().len()
+    }
+
     /// When the first timer is due.
     pub(super) fn first(&self) -> Option<Instant> {
         self.due.borrow().first_key_value().map(|((due, _), _)| *due)

@@ -124,7 +124,7 @@ fn discard(mailbox: &Mailbox, mail: Mail) {
     let why = if mailbox.edge.is_sealed() { Undelivered::Stopped } else { Undelivered::Ended };
     let instance = InstanceId { thread: mailbox.thread, slot: mail.to };
     if let MailContents::Envelope(envelope) = &mut mail.contents {
-        losses.count(envelope.len(), why);
+        losses.count(envelope.name(), envelope.len(), why);
         envelope.discard(Undeliverable { losses, instance, why, from_hook: mail.from_hook });
     }
 }

@@ -10,15 +10,17 @@ use std::task::Waker;
 use std::time::Instant;
 
 use crate::mailbox::Mailbox;
+use crate::mailbox::parked::Park;
 use crate::report::RunningInstance;
 use crate::sys::awaited::Awaited;
 use crate::sys::clock::now;
 use crate::sys::frame::Frame;
 use crate::sys::park::wait_outside;
+use crate::sys::spin::Spin;
 use crate::thread::borrowed::{as_actor_thread, is_done};
 use crate::thread::carried::home;
 use crate::thread::local::{Local, local};
-use crate::thread::run::{at_rest, free_memory};
+use crate::thread::run::{at_rest, free_memory, parked};
 use crate::thread::serve::{queue_due_timers, serve_one, take_in};
 
 /// A wait that is listed in the statistics until this is dropped.
@@ -80,9 +82,23 @@ fn wait_here<A: Awaited>(
     deadline: Option<Instant>,
 ) -> Option<A::Output> {
     let parker = &local.mailbox.parker;
-    parker.announce();
-    parker.spin_for_reply(&local.budget, || awaited.is_ready());
-    parker.retract();
+    let spin = local.mailbox.edge.spin.no_later_than([deadline, local.next_timer()].into_iter().flatten().min());
+    if matches!(spin, Spin::UpTo(_)) {
+        // A push that came before the announcement does not end the spin, and this one may be long.
+        take_in(local);
+    }
+    // What can be served comes first: the reply may depend on it.
+    if !local.has_mail(below) {
+        parker.announce();
+        parker.spin_for_reply(&local.budgets, spin, || awaited.is_ready());
+        parker.retract();
+    }
+    if awaited.is_ready() {
+        if let Some(value) = awaited.poll(Waker::noop()) {
+            return Some(value);
+        }
+    }
+    // Only a wait that serves or parks is listed.
     let _wait = note_wait(local, awaited);
     loop {
         if awaited.is_ready() {
@@ -117,6 +133,7 @@ fn wait_here<A: Awaited>(
         if rests {
             free_memory(local);
         }
-        at_rest(local, rests, || parker.park([deadline, local.next_timer()].into_iter().flatten().min()));
+        let until = [deadline, local.next_timer()].into_iter().flatten().min();
+        at_rest(local, rests, || parked(local, if is_loop { Park::Idle } else { Park::Waiting }, until));
     }
 }

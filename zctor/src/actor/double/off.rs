@@ -1,5 +1,4 @@
-//! Doubles and links without the features `testing` and `remote`: there are none, and every message goes to its
-//! handler.
+//! Test doubles without the feature `testing`: there are none, and every message goes to its handler.
 
 use crate::actor::context::Context;
 use crate::actor::dispatch::Dispatch;
@@ -16,8 +15,15 @@ pub(crate) fn dispatch<M: Dispatch<H>, H: 'static>(
     message.__handle(handler, ctx, slot);
 }
 
-/// Never: there are none.
+/// Never: there are no doubles.
 #[expect(clippy::extra_unused_type_parameters, reason = "those of its counterpart")]
-pub(crate) fn takes_whole<M: Message, S: 'static>() -> bool {
+pub(crate) fn is_double<M: Message, S: 'static>() -> bool {
     false
+}
+
+/// Makes nothing: no enum has a double.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __double {
+    ($($tokens:tt)*) => {};
 }

@@ -32,7 +32,7 @@ fn receive(parker: &Parker, mail: &queue::Receiver<u8>, spins: u32, mut deadline
             parker.retract();
             return envelope;
         }
-        if parker.spin(&Cell::new(spins), || false) {
+        if parker.spin(&Budgets::of(spins), Spin::Adapt, || false) {
             parker.retract();
         } else {
             parker.park(deadline.take());
@@ -201,7 +201,7 @@ impl Awaited for Arc<Reply> {
 }
 
 pub(crate) fn outside(spins: u32) -> Outside {
-    Outside { budget: Cell::new(spins), ..Outside::new() }
+    Outside { budgets: Budgets::of(spins), ..Outside::new() }
 }
 
 /// Caught: `Outside::wait` that announces after its last look; the three mutations of `wake` above.

@@ -7,8 +7,10 @@
 //!    mailbox, `Order::TakeInner`, which names the instance and not the message. So the thread takes in orders only,
 //!    and what waits can be taken out, or changed, by others.
 //! 2. A sender does all of this under the lock. If the queue is closed, it takes its message back. Else the policy says
-//!    whether the message takes the place of one that waits, costs the oldest its place, or is refused. If it is added
-//!    at the end, and there are not more orders for its instance than messages, an order is pushed into the mailbox.
+//!    whether the message takes the place of one that waits, costs the oldest its place, or is refused. A message that
+//!    is sent in turn moves the turn of its pool now, when it is known to be accepted; if another sender has moved it
+//!    meanwhile, the sender takes its message back, and chooses anew. If the message is added at the end, and there are
+//!    not more orders for its instance than messages, an order is pushed into the mailbox.
 //! 3. An order stays when its message is lost, and the next message for the same instance uses it. So there are never
 //!    fewer orders for an instance than messages, and never more than there were messages for it at a time: the memory
 //!    is bounded, however many are lost.
@@ -27,6 +29,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use crate::event::Undelivered;
 use crate::id::Slot;
 use crate::mailbox::mail::{Mail, MailKind, Order};
+use crate::report::RoomStats;
 use crate::sys::sync::{Mutex, MutexGuard, lock};
 
 /// What becomes of a message from inside that finds an [inner bound](crate::ActorThread::inner_bound) used up.
@@ -140,8 +143,8 @@ pub(super) enum Added {
     InPlaceOf { lost: Mail, why: Undelivered, needs_order: bool },
     /// There is no room.
     Full(Mail),
-    /// Nothing goes in any more.
-    Closed(Mail),
+    /// The queue is as it was: it is closed, or the turn was another's. The sender chooses anew.
+    Back(Mail),
 }
 
 impl InnerQueue {
@@ -154,23 +157,42 @@ impl InnerQueue {
     }
 
     /// Whether the policy may accept a message just now.
-    pub(crate) fn has_room(&self) -> bool {
-        self.policy != Inner::Refuse || self.lock().mail.len() < self.bound
+    pub(crate) fn may_accept(&self) -> bool {
+        self.policy != Inner::Refuse || self.has_room()
     }
 
-    /// Step 2, under the lock.
-    pub(super) fn add(&self, waiting: &mut Waiting, mail: Mail, same: Option<Same>) -> Added {
+    /// Whether the queue has room for one more, so that nothing would be lost.
+    pub(crate) fn has_room(&self) -> bool {
+        self.lock().mail.len() < self.bound
+    }
+
+    /// The room of the queue, for the statistics. Nobody waits for it.
+    pub(crate) fn room(&self) -> RoomStats {
+        RoomStats { bound: self.bound, taken: self.lock().mail.len(), waiting: 0 }
+    }
+
+    /// Step 2, under the lock. `take_turn` moves the turn of the pool; `false` if that was another's meanwhile.
+    pub(super) fn add(
+        &self,
+        waiting: &mut Waiting,
+        mail: Mail,
+        same: Option<Same>,
+        take_turn: &dyn Fn() -> bool,
+    ) -> Added {
         if waiting.is_closed {
-            return Added::Closed(mail);
+            return Added::Back(mail);
         }
         let like = same.and_then(|same| waiting.same.get(&same).copied());
+        let is_full = waiting.mail.len() >= self.bound;
+        if like.is_none() && is_full && self.policy != Inner::DropOldest {
+            return Added::Full(mail);
+        }
+        if !take_turn() {
+            return Added::Back(mail);
+        }
         if let Some(entry) = like.and_then(|number| waiting.mail.get_mut(&number)) {
             let lost = std::mem::replace(&mut entry.mail, mail);
             return Added::InPlaceOf { lost, why: Undelivered::Conflated, needs_order: false };
-        }
-        let is_full = waiting.mail.len() >= self.bound;
-        if is_full && self.policy != Inner::DropOldest {
-            return Added::Full(mail);
         }
         let lost = if is_full { waiting.take_oldest() } else { None };
         let needs_order = waiting.append(mail, same);

@@ -1,0 +1,8 @@
+//! What an engine says of itself while it runs.
+
+mod queues;
+mod reasons;
+mod sums;
+mod times;
+mod waits;
+mod work;

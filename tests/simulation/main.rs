@@ -1,0 +1,8 @@
+//! Simulations find what they are for, and zctor keeps its promises in them.
+//!
+//! `ZCTOR_SEEDS=100000` makes a long search of each.
+
+mod found;
+mod promises;
+mod reproducible;
+mod time;

@@ -1,0 +1,182 @@
+//! The map shows the declared calls of the definitions, and what a running engine is doing.
+
+use std::thread;
+
+use zctor::map::Map;
+use zctor::{ActorEngine, ActorThread, Context, Definition, Message, actor};
+use zctor_tests::{Gate, LIMIT, bounded};
+
+#[actor]
+enum StoreMessage {
+    #[reply(u32)]
+    Load {
+        #[key]
+        id: u32,
+    },
+    Keep(Gate),
+}
+
+#[actor(calls(StoreMessage))]
+enum AuthMessage {
+    #[reply(bool)]
+    Check(u32),
+}
+
+#[actor(calls(AuthMessage, StoreMessage))]
+enum WebMessage {
+    #[reply(Result<u32, ()>)]
+    Page,
+    #[reply(Vec<u8>, deferred)]
+    Watch,
+    #[reply(u32)]
+    r#Type,
+}
+
+#[actor(name = "the \"shelf\" #1 & <more>")]
+enum ShelfMessage {
+    Fill,
+}
+
+#[actor(calls(StoreMessage))]
+enum CacheMessage<K, const N: usize> {
+    #[reply(Option<K>)]
+    Get([K; N]),
+}
+
+struct Store;
+impl StoreHandler for Store {
+    fn load(&mut self, id: u32) -> u32 {
+        id
+    }
+    fn keep(&mut self, gate: Gate) {
+        gate.pass();
+    }
+}
+
+struct Auth;
+impl AuthHandler for Auth {
+    fn check(&mut self, ctx: &mut Context<AuthMessage>, value: u32) -> bool {
+        ctx.call(StoreMessage::load(value)).is_ok()
+    }
+}
+
+struct Web;
+impl WebHandler for Web {
+    fn page(&mut self, ctx: &mut Context<WebMessage>) -> Result<u32, ()> {
+        ctx.call(AuthMessage::check(7)).map(u32::from).map_err(|_| ())
+    }
+    fn watch(&mut self, _: &mut Context<WebMessage>, reply: zctor::ReplyTo<Vec<u8>>) {
+        reply.send(Vec::new());
+    }
+    fn r#type(&mut self, _: &mut Context<WebMessage>) -> u32 {
+        0
+    }
+}
+
+fn callees(definition: &'static Definition) -> Vec<&'static str> {
+    definition.calls().map(Definition::name).collect()
+}
+
+#[test]
+fn a_definition_has_the_variants_and_the_declared_calls() {
+    let web = WebMessage::DEFINITION;
+    assert_eq!((web.name(), web.call_depth()), (WebMessage::name(), WebMessage::CALL_DEPTH));
+    assert_eq!(callees(web), ["AuthMessage", "StoreMessage"]);
+    let variants: Vec<_> = web.variants().map(|one| (one.name(), one.reply(), one.is_deferred())).collect();
+    let expected =
+        [("Page", Some("Result<u32, ()>"), false), ("Watch", Some("Vec<u8>"), true), ("Type", Some("u32"), false)];
+    assert_eq!(variants, expected);
+    let keyed: Vec<_> = StoreMessage::DEFINITION.variants().map(|one| (one.reply(), one.is_keyed())).collect();
+    assert_eq!(keyed, [(Some("u32"), true), (None, false)]);
+    assert_eq!(ShelfMessage::DEFINITION.variants().len(), 1);
+}
+
+#[test]
+fn each_instance_of_a_generic_enum_has_a_definition_of_its_own() {
+    let (small, large) = (CacheMessage::<u8, 2>::DEFINITION, CacheMessage::<u8, 3>::DEFINITION);
+    assert_ne!(small, large);
+    assert_eq!((small.name(), large.name()), ("CacheMessage<u8, 2>", "CacheMessage<u8, 3>"));
+    assert_eq!(callees(small), ["StoreMessage"]);
+    let text = Map::of([small, large, small]).mermaid();
+    assert_eq!(text.matches("<b>CacheMessage#lt;u8, ").count(), 2, "{text}");
+    assert_eq!(text.matches(" --> StoreMessage").count(), 2, "{text}");
+}
+
+#[test]
+fn a_map_has_each_type_and_each_declared_call_once() {
+    let map = Map::of([WebMessage::DEFINITION, AuthMessage::DEFINITION, ShelfMessage::DEFINITION]);
+    let mermaid = map.mermaid();
+    let arrows: Vec<&str> = mermaid.lines().filter(|line| line.contains("-->")).collect();
+    let expected = ["  WebMessage --> AuthMessage", "  WebMessage --> StoreMessage", "  AuthMessage --> StoreMessage"];
+    assert_eq!(arrows, expected);
+    for part in [
+        "Watch → Vec#lt;u8#gt;, deferred",
+        "Load → u32, by key",
+        "<b>the #quot;shelf#quot; #35;1 #amp; #lt;more#gt;</b>",
+    ] {
+        assert_eq!(mermaid.matches(part).count(), 1, "{part} in {mermaid}");
+    }
+
+    let dot = map.dot();
+    assert_eq!((dot.matches(" -> ").count(), dot.matches("[label=").count()), (3, 4), "{dot}");
+    assert!(dot.contains("the \\\"shelf\\\" #1 & <more>"), "{dot}");
+
+    let svg = map.svg();
+    assert_eq!((svg.matches("class=\"head\"").count(), svg.matches("class=\"box\"").count()), (3, 4), "{svg}");
+    assert!(svg.contains("the &quot;shelf&quot; #1 &amp; &lt;more&gt;"), "{svg}");
+    for outside in ["href", "url(", "@import", "<script", "<image"] {
+        assert!(!svg.contains(outside), "{outside} in {svg}");
+    }
+}
+
+#[test]
+fn the_map_of_a_running_engine_shows_threads_instances_and_waits() {
+    bounded(|| {
+        let engine = ActorEngine::new();
+        let (store, auth) = (StoreMessage::actor(|| Store), AuthMessage::actor(|| Auth));
+        engine.spawn(ActorThread::named("store").register(store.clone()).register(store)).expect("it starts");
+        engine.spawn(ActorThread::named("auth").register(auth)).expect("it starts");
+        engine.spawn(ActorThread::named("web").register(WebMessage::actor(|| Web))).expect("it starts");
+        let gate = Gate::new();
+        // The handler at the gate holds the thread, and with it both of its instances.
+        engine.send(StoreMessage::Keep(gate.clone())).expect("it is taken");
+        gate.await_arrivals(1);
+        let page = engine.client::<WebMessage>().expect("it is registered").non_blocking().page();
+
+        // Nothing tells when a handler has begun to wait; the limit of the test bounds the loop.
+        let map = loop {
+            let stats = engine.stats();
+            if stats.threads.iter().filter(|thread| !thread.waits.is_empty()).count() == 2 {
+                break Map::of([AuthMessage::DEFINITION]).running(&engine.registry(), &stats);
+            }
+            thread::yield_now();
+        };
+        let mermaid = map.mermaid();
+        for part in [
+            "<b>StoreMessage ×2</b>",
+            "<b>AuthMessage ×1</b>",
+            "subgraph others[\"without a definition\"]\n    WebMessage[\"<b>WebMessage ×1</b>\"]",
+            "AuthMessage -->|1 waits| StoreMessage",
+            "WebMessage -->|1 waits| AuthMessage",
+            "linkStyle 0 stroke",
+            "linkStyle 1 stroke",
+            "<b>store</b><br/>StoreMessage ×2<br/>",
+            "runs StoreMessage 0.",
+            "waits for AuthMessage",
+            "style thread1 stroke",
+            "style thread2 stroke",
+        ] {
+            assert_eq!(mermaid.matches(part).count(), 1, "{part} in {mermaid}");
+        }
+        assert!(!mermaid.contains("style thread0"), "{mermaid}");
+        assert_eq!(map.svg().matches("class=\"waits\"").count(), 4);
+        assert_eq!(map.dot().matches("#d1242f").count(), 4);
+
+        gate.open();
+        assert_eq!(page.wait_timeout(LIMIT), Some(Ok(Ok(1))));
+        engine.settle();
+        let quiet = Map::of([WebMessage::DEFINITION]).running(&engine.registry(), &engine.stats()).mermaid();
+        assert!(!quiet.contains("waits") && !quiet.contains("stroke"), "{quiet}");
+        engine.shutdown().expect("all handlers have returned");
+    });
+}

@@ -1,0 +1,138 @@
+//! How threads spin before they park (`EngineBuilder::spin`) changes when they use CPU, and nothing else.
+
+use std::sync::mpsc::{self, Sender};
+use std::time::Duration;
+
+use zctor::{ActorEngine, ActorThread, CallError, Context, Spin, actor};
+use zctor_tests::{Gate, bounded, receive};
+
+/// Longer than any test may take: whatever waits for the end of such a spin fails.
+const LONG: Spin = Spin::UpTo(Duration::from_secs(24 * 3_600));
+
+const CHOICES: [Spin; 5] = [Spin::Never, Spin::Adapt, Spin::UpTo(Duration::ZERO), Spin::UpTo(Duration::MAX), LONG];
+
+#[actor]
+enum BelowMessage {
+    #[reply(u32)]
+    Increase {
+        value: u32,
+    },
+    Note,
+    #[reply(())]
+    Hold {
+        gate: Gate,
+    },
+}
+
+struct Below;
+
+impl BelowHandler for Below {
+    fn increase(&mut self, value: u32) -> u32 {
+        value + 1
+    }
+
+    fn note(&mut self) {}
+
+    fn hold(&mut self, gate: Gate) {
+        gate.pass();
+    }
+}
+
+#[actor(calls(BelowMessage))]
+enum AboveMessage {
+    #[reply(u32)]
+    Twice {
+        value: u32,
+    },
+    /// Calls while something is queued for the callee, so that the call is queued behind it.
+    #[reply(u32)]
+    Queued {
+        value: u32,
+    },
+    Later {
+        done: Sender<()>,
+    },
+    Due {
+        done: Sender<()>,
+    },
+}
+
+struct Above;
+
+impl AboveHandler for Above {
+    fn twice(&mut self, ctx: &mut Context<AboveMessage>, value: u32) -> u32 {
+        let once = ctx.call(BelowMessage::increase(value)).expect("it is live");
+        ctx.call(BelowMessage::increase(once)).expect("it is live")
+    }
+
+    fn queued(&mut self, ctx: &mut Context<AboveMessage>, value: u32) -> u32 {
+        ctx.send(BelowMessage::Note).expect("it is live");
+        ctx.call(BelowMessage::increase(value)).expect("it is live")
+    }
+
+    fn later(&mut self, ctx: &mut Context<AboveMessage>, done: Sender<()>) {
+        // Dropping the timer's handle does not cancel it.
+        let _ = ctx.send_after(Duration::from_millis(5), AboveMessage::Due { done });
+    }
+
+    fn due(&mut self, _ctx: &mut Context<AboveMessage>, done: Sender<()>) {
+        let _ = done.send(());
+    }
+}
+
+#[test]
+fn calls_end_with_their_replies_whichever_way_threads_spin() {
+    bounded(|| {
+        for spin in CHOICES {
+            let engine = ActorEngine::builder().spin(spin).build();
+            let below = engine.pool(1, BelowMessage::actor(|| Below)).unwrap();
+            let above = engine.pool(1, AboveMessage::actor(|| Above)).unwrap();
+            for value in 0..50 {
+                assert_eq!(below.increase(value), Ok(value + 1), "{spin:?}");
+                assert_eq!(above.twice(value), Ok(value + 2), "{spin:?}");
+            }
+            engine.shutdown().unwrap();
+        }
+    });
+}
+
+#[test]
+fn a_handler_serves_what_its_reply_depends_on_before_it_spins() {
+    bounded(|| {
+        for spin in CHOICES {
+            let engine = ActorEngine::builder().spin(spin).build();
+            let thread = ActorThread::new();
+            let thread = thread.register(BelowMessage::actor(|| Below)).register(AboveMessage::actor(|| Above));
+            engine.spawn(thread).unwrap();
+            let above = engine.client::<AboveMessage>().unwrap();
+            for value in 0..50 {
+                assert_eq!(above.queued(value), Ok(value + 1), "{spin:?}");
+            }
+            engine.shutdown().unwrap();
+        }
+    });
+}
+
+#[test]
+fn a_timer_is_due_before_the_end_of_a_long_spin() {
+    bounded(|| {
+        let engine = ActorEngine::builder().spin(LONG).build();
+        engine.pool(1, BelowMessage::actor(|| Below)).unwrap();
+        let above = engine.pool(1, AboveMessage::actor(|| Above)).unwrap();
+        let (done, due) = mpsc::channel();
+        above.later(done).unwrap();
+        receive(&due);
+    });
+}
+
+#[test]
+fn a_deadline_ends_a_wait_before_the_end_of_a_long_spin() {
+    bounded(|| {
+        let engine = ActorEngine::builder().spin(LONG).build();
+        let below = engine.pool(1, BelowMessage::actor(|| Below)).unwrap();
+        let gate = Gate::new();
+        let late = below.within(Duration::from_millis(20)).hold(gate.clone());
+        assert!(matches!(late, Err(CallError::Timeout { .. })), "{late:?}");
+        gate.open();
+    });
+}

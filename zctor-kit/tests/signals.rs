@@ -1,0 +1,66 @@
+//! A process under load that gets a signal handles what it has accepted, and ends well.
+
+use std::io::{BufRead, BufReader, Read};
+use std::process::{Command, Stdio};
+use std::{env, io};
+
+use zctor::{ActorEngine, actor};
+use zctor_kit::signals::stop_on_signals;
+use zctor_tests::bounded;
+
+#[actor]
+enum WorkMessage {
+    Work,
+}
+
+struct Work;
+
+impl WorkHandler for Work {
+    fn work(&mut self) {}
+}
+
+/// Sends until it is refused: a signal has stopped the engine.
+fn child() -> Result<(), Box<dyn std::error::Error>> {
+    let engine = ActorEngine::new();
+    let work: WorkClient = engine.pool(2, WorkMessage::actor(|| Work))?;
+    stop_on_signals(&engine)?;
+    assert!(stop_on_signals(&engine).is_err(), "once in a process");
+    let mut accepted = 0;
+    while work.work().is_ok() {
+        accepted += 1;
+        if accepted == 1 {
+            println!("ready");
+        }
+        if accepted % 1_000 == 0 {
+            engine.settle();
+        }
+    }
+    engine.wait();
+    let report = engine.shutdown()?;
+    assert_eq!((report.handled(), report.dead_letters), (accepted, 0));
+    println!("balanced");
+    Ok(())
+}
+
+fn end_by(signal: &str) -> io::Result<()> {
+    let mut process = Command::new(env::current_exe()?).env("ZCTOR_KIT_CHILD", "1").stdout(Stdio::piped()).spawn()?;
+    let mut output = BufReader::new(process.stdout.take().expect("it is piped"));
+    let mut line = String::new();
+    output.read_line(&mut line)?;
+    assert_eq!(line, "ready\n");
+    assert!(Command::new("kill").arg(signal).arg(process.id().to_string()).status()?.success());
+    let mut rest = String::new();
+    output.read_to_string(&mut rest)?;
+    assert!(process.wait()?.success(), "after {signal}");
+    assert_eq!(rest, "balanced\n");
+    Ok(())
+}
+
+fn main() {
+    if env::var_os("ZCTOR_KIT_CHILD").is_some() {
+        return child().expect("it ends well");
+    }
+    if cfg!(unix) {
+        bounded(|| ["-INT", "-TERM"].into_iter().try_for_each(end_by).expect("processes can be started"));
+    }
+}

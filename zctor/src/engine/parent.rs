@@ -1,0 +1,53 @@
+//! The engine as its threads know it: they tell it that they rest, what has ended, and what another must take over.
+
+use std::sync::Arc;
+
+use crate::engine::core::{Core, EnginePhase};
+use crate::engine::shutdown;
+use crate::mailbox::Mailbox;
+use crate::mailbox::envelope::Envelope;
+use crate::report::InstanceReport;
+use crate::thread::local::Parent;
+
+impl Parent for Core {
+    fn came_to_rest(&self) {
+        Self::came_to_rest(self);
+    }
+
+    fn stop(self: Arc<Self>) {
+        shutdown::stop(&self, None);
+    }
+
+    fn instance_ended(&self, report: InstanceReport) {
+        let mut state = self.state.lock();
+        if matches!(state.phase, EnginePhase::Open) {
+            state.earlier.instances += 1;
+            state.earlier.handled += report.handled;
+            state.earlier.panicked += report.panicked;
+        } else {
+            state.reports.push(report);
+        }
+    }
+
+    fn thread_ended(&self, mailbox: &Arc<Mailbox>) {
+        let mut state = self.state.lock();
+        // A number names one thread of the engine, for ever.
+        if let Some(running) = state.threads.remove(&mailbox.thread) {
+            // The handles of threads that are gone by now are dropped, so that those of short-lived threads do not pile
+            // up.
+            state.ended.retain(|handle| !handle.is_finished());
+            state.ended.extend(running.handle);
+            for (name, ended) in mailbox.roster.ended() {
+                state.gone.entry(name).or_default().add(ended.instances, ended.handled, ended.panicked);
+            }
+        }
+        drop(state);
+        self.state.notify();
+    }
+
+    fn redirect(&self, envelope: &mut Envelope, from_inner: bool) {
+        if let Some(pool) = self.pools.of_type(envelope.message()) {
+            pool.take_over(envelope.content(), from_inner);
+        }
+    }
+}

@@ -1,0 +1,106 @@
+//! How long a thread was parked, and for what. The clock is read at each real park and nowhere else: a spin counts as
+//! work.
+//!
+//! A total is one word, so that a reader never sees half of a change. While the thread is not parked, the word is the
+//! total, in nanoseconds. While it is parked since `p`, the word is the total less `p`, and is marked: a reader adds the
+//! time at which it reads. The lowest bit is the mark.
+
+use std::time::{Duration, Instant};
+
+use crate::sys::clock::now;
+use crate::sys::counter::Counter;
+
+/// What a thread is parked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Park {
+    /// It has nothing to do. The calling thread of `here` is also in code of its own then.
+    Idle,
+    /// A handler on it waits for a reply, and nothing that may be served meanwhile is there.
+    Waiting,
+}
+
+/// The times for which one thread was parked. Only that thread writes them.
+pub(crate) struct Parked {
+    /// When the thread was made: all times count from then.
+    since: Instant,
+    idle: Counter,
+    waiting: Counter,
+}
+
+/// The words of both totals at one moment.
+pub(crate) struct Look {
+    idle: u64,
+    waiting: u64,
+}
+
+impl Parked {
+    pub(super) fn new() -> Self {
+        Self { since: now(), idle: Counter::default(), waiting: Counter::default() }
+    }
+
+    /// The time since the thread was made.
+    pub(crate) fn age(&self, at: Instant) -> Duration {
+        at.saturating_duration_since(self.since)
+    }
+
+    /// A time in the unit of the words: twice its nanoseconds.
+    fn doubled(&self, at: Instant) -> u64 {
+        (self.age(at).as_nanos() as u64) << 1
+    }
+
+    fn total(&self, park: Park) -> &Counter {
+        match park {
+            Park::Idle => &self.idle,
+            Park::Waiting => &self.waiting,
+        }
+    }
+
+    /// The thread is about to park.
+    pub(crate) fn begin(&self, park: Park) {
+        self.total(park).add(1u64.wrapping_sub(self.doubled(now())));
+    }
+
+    /// The thread has parked, for the same as it began to.
+    pub(crate) fn end(&self, park: Park) {
+        self.total(park).add(self.doubled(now()).wrapping_sub(1));
+    }
+
+    /// Looks at the totals. The clock is to be read after that.
+    pub(crate) fn look(&self) -> Look {
+        Look { idle: self.idle.get(), waiting: self.waiting.get() }
+    }
+
+    /// How long the thread had been idle, and how long it had waited, at a time after the look.
+    pub(crate) fn until(&self, look: &Look, at: Instant) -> (Duration, Duration) {
+        let total = |word: u64| {
+            let running = if word & 1 == 1 { self.doubled(at) } else { 0 };
+            Duration::from_nanos(word.wrapping_add(running) >> 1)
+        };
+        (total(look.idle), total(look.waiting))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_park_that_lasts_counts_until_it_is_read() {
+        let parked = Parked::new();
+        let second = Duration::from_secs(1);
+        let read = |after: Duration| parked.until(&parked.look(), parked.since + after);
+        parked.begin(Park::Waiting);
+        let begun = now();
+        let (idle, waiting) = read(begun - parked.since + second);
+        assert_eq!(idle, Duration::ZERO);
+        assert!(waiting >= second);
+        assert_eq!(read(begun - parked.since + 11 * second).1, waiting + 10 * second);
+        parked.end(Park::Waiting);
+        let total = read(10 * second);
+        assert_eq!(read(20 * second), total, "nothing is added after the end");
+        assert!(total.1 <= parked.age(now()));
+        parked.begin(Park::Idle);
+        parked.end(Park::Idle);
+        assert_eq!(read(20 * second).1, total.1, "the other total is another");
+    }
+}

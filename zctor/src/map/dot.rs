@@ -1,0 +1,40 @@
+//! The map in the language of Graphviz.
+
+use crate::map::chart::{Chart, waits};
+
+const RED: &str = "color=\"#d1242f\", penwidth=2";
+
+pub(super) fn write(chart: &Chart) -> String {
+    let mut out = String::from("digraph map {\n  rankdir=TB\n  node [shape=box, style=rounded, fontname=monospace]\n");
+    for (_, row) in chart.rows() {
+        out += "  {\n    rank=same\n";
+        for at in row {
+            let of = &chart.types[at];
+            out += &format!("    type{at} [label=\"{}\"]\n", label(&of.title(), &of.lines()));
+        }
+        out += "  }\n";
+    }
+    if !chart.threads.is_empty() {
+        out += "  subgraph cluster_threads {\n    label=threads\n";
+        for (at, thread) in chart.threads.iter().enumerate() {
+            let red = if thread.waits { format!(", {RED}") } else { String::new() };
+            out += &format!("    thread{at} [label=\"{}\"{red}]\n", label(&thread.name, &thread.lines));
+        }
+        out += "  }\n";
+    }
+    for arrow in &chart.arrows {
+        let red = waits(arrow).map(|label| format!(" [label=\"{label}\", {RED}]")).unwrap_or_default();
+        out += &format!("  type{} -> type{}{red}\n", arrow.from, arrow.to);
+    }
+    out + "}\n"
+}
+
+/// The title is centred, and the lines below it begin at the left.
+fn label(title: &str, lines: &[String]) -> String {
+    let lines: String = lines.iter().map(|line| format!("{}\\l", escaped(line))).collect();
+    format!("{}\\n{lines}", escaped(title))
+}
+
+fn escaped(text: &str) -> String {
+    text.replace('\\', "\\\\").replace('"', "\\\"")
+}

@@ -1,0 +1,75 @@
+//! The map as a flowchart of Mermaid.
+
+use crate::map::chart::{Chart, TypeBox, waits};
+
+const RED: &str = "stroke:#d1242f,stroke-width:3px";
+
+pub(super) fn write(chart: &Chart) -> String {
+    let mut out = String::from("flowchart TB\n");
+    for (depth, row) in chart.rows() {
+        out += &match depth {
+            Some(depth) => format!("  subgraph depth{depth}[\"call depth {depth}\"]\n"),
+            None => "  subgraph others[\"without a definition\"]\n".to_owned(),
+        };
+        for at in row {
+            let of = &chart.types[at];
+            out += &node(&id(chart, at), &of.title(), &of.lines());
+        }
+        out += "  end\n";
+    }
+    if !chart.threads.is_empty() {
+        out += "  subgraph threads[\"threads\"]\n";
+        for (at, thread) in chart.threads.iter().enumerate() {
+            out += &node(&format!("thread{at}"), &thread.name, &thread.lines);
+        }
+        out += "  end\n";
+    }
+    for arrow in &chart.arrows {
+        let label = waits(arrow).map(|label| format!("|{label}|")).unwrap_or_default();
+        out += &format!("  {} -->{label} {}\n", id(chart, arrow.from), id(chart, arrow.to));
+    }
+    for (at, _) in chart.arrows.iter().enumerate().filter(|(_, arrow)| arrow.waits > 0) {
+        out += &format!("  linkStyle {at} {RED}\n");
+    }
+    for (at, _) in chart.threads.iter().enumerate().filter(|(_, thread)| thread.waits) {
+        out += &format!("  style thread{at} {RED}\n");
+    }
+    out
+}
+
+fn node(id: &str, title: &str, lines: &[String]) -> String {
+    let lines: String = lines.iter().map(|line| format!("<br/>{}", escaped(line))).collect();
+    format!("    {id}[\"<b>{}</b>{lines}\"]\n", escaped(title))
+}
+
+/// The name of the type where Mermaid takes it for a name, and else one that is made from it. A name in lower case may
+/// be a keyword, such as `end`.
+fn id(chart: &Chart, at: usize) -> String {
+    let name = chart.types[at].name;
+    let is_plain = name.starts_with(|first: char| first.is_ascii_uppercase())
+        && name.chars().all(|char| char.is_ascii_alphanumeric());
+    let same = |of: &TypeBox| of.name == name;
+    if is_plain && chart.types.iter().position(same) == Some(at) {
+        name.to_owned()
+    } else {
+        let letters: String = name.chars().map(|char| if char.is_ascii_alphanumeric() { char } else { '_' }).collect();
+        format!("type{at}_{letters}")
+    }
+}
+
+/// Mermaid writes an entity with `#` in place of `&`.
+fn escaped(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for char in text.chars() {
+        match char {
+            '<' => out += "#lt;",
+            '>' => out += "#gt;",
+            '&' => out += "#amp;",
+            '"' => out += "#quot;",
+            '#' => out += "#35;",
+            '`' => out += "#96;",
+            other => out.push(other),
+        }
+    }
+    out
+}

@@ -1,0 +1,137 @@
+//! What the body of a simulation is given: its chance, and threads outside the engines.
+
+use std::any::Any;
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::{Arc, Mutex};
+
+use crate::sys::lock::lock;
+use crate::sys::simulated::Seat;
+use crate::sys::spawn::{Started, start_thread};
+
+/// The simulation that a body runs in: what the body asks for that is not of an engine.
+///
+/// ```
+/// use zctor::simulation::simulate;
+///
+/// simulate(|simulation| {
+///     let seller = simulation.clone();
+///     let sold = simulation.spawn("seller", move || seller.below(10)).join();
+///     assert!(sold < 10);
+///     Ok(())
+/// })
+/// .seeds(0..20)
+/// .run();
+/// ```
+#[derive(Clone)]
+pub struct Simulation(pub(super) Seat);
+
+impl fmt::Debug for Simulation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Simulation(seed {})", self.seed())
+    }
+}
+
+impl Simulation {
+    /// Returns the seed of this run.
+    ///
+    /// ```
+    /// zctor::simulation::simulate(|simulation| {
+    ///     assert!(simulation.seed() < 5);
+    ///     Ok(())
+    /// })
+    /// .seeds(0..5)
+    /// .run();
+    /// ```
+    pub fn seed(&self) -> u64 {
+        self.0.seed()
+    }
+
+    /// Draws a number below `n` from the seed, for a program's own chance; 0 if `n` is 0.
+    ///
+    /// ```
+    /// zctor::simulation::simulate(|simulation| {
+    ///     assert!(simulation.below(6) < 6);
+    ///     Ok(())
+    /// })
+    /// .seeds(0..5)
+    /// .run();
+    /// ```
+    pub fn below(&self, n: u64) -> u64 {
+        self.0.below(n)
+    }
+
+    /// Starts a thread of the simulation, outside the engines, as a client of theirs.
+    ///
+    /// A thread that is started in any other way is no part of the simulation: when it runs is not in the seed.
+    ///
+    /// # Panics
+    /// If the system refuses the thread.
+    ///
+    /// ```
+    /// zctor::simulation::simulate(|simulation| {
+    ///     let sum = simulation.spawn("adder", || 2 + 3);
+    ///     assert_eq!(sum.join(), 5);
+    ///     Ok(())
+    /// })
+    /// .seeds(0..5)
+    /// .run();
+    /// ```
+    pub fn spawn<T: Send + 'static>(&self, name: &str, f: impl FnOnce() -> T + Send + 'static) -> Outside<T> {
+        let place = Arc::new(Mutex::new(None));
+        let result = Arc::clone(&place);
+        let thread = start_thread(name, None, move || {
+            let outcome = catch_unwind(AssertUnwindSafe(f));
+            *lock(&result) = Some(outcome);
+        });
+        match thread {
+            Ok(thread) => Outside { thread, place },
+            Err(error) => panic!("the system refuses the thread `{name}`: {error}"),
+        }
+    }
+}
+
+type Place<T> = Arc<Mutex<Option<Result<T, Box<dyn Any + Send>>>>>;
+
+/// A thread that [`Simulation::spawn`] has started.
+///
+/// ```
+/// zctor::simulation::simulate(|simulation| {
+///     assert_eq!(simulation.spawn("one", || 1).join(), 1);
+///     Ok(())
+/// })
+/// .seeds(0..5)
+/// .run();
+/// ```
+#[must_use = "the run fails if the thread is still there at its end; `join` waits for it"]
+pub struct Outside<T> {
+    thread: Started,
+    place: Place<T>,
+}
+
+impl<T> fmt::Debug for Outside<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Outside")
+    }
+}
+
+impl<T> Outside<T> {
+    /// Waits until the thread has ended, and gives what it returned. A panic of the thread goes on here.
+    ///
+    /// ```
+    /// zctor::simulation::simulate(|simulation| {
+    ///     assert_eq!(simulation.spawn("two", || 2).join(), 2);
+    ///     Ok(())
+    /// })
+    /// .seeds(0..5)
+    /// .run();
+    /// ```
+    pub fn join(self) -> T {
+        self.thread.until_gone();
+        match lock(&self.place).take() {
+            Some(Ok(value)) => value,
+            Some(Err(panic)) => resume_unwind(panic),
+            None => unreachable!("a thread writes down its outcome before it ends"),
+        }
+    }
+}
