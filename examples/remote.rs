@@ -16,10 +16,11 @@ use zctor::{ActorEngine, CallError, Context, Overflow, actor};
 #[derive(Clone, Serialize, Deserialize)]
 pub enum CounterMessage {
     /// Adds the words of a line.
-    Count(String),
+    Count(#[msg(into)] String),
     /// Gives the number of times that a word was counted, by this instance.
     #[reply(u64)]
     Total {
+        #[msg(into)]
         word: String,
     },
     Forget,
@@ -46,7 +47,12 @@ impl CounterHandler for Counter {
 #[actor(calls(CounterMessage))]
 pub enum EditorMessage {
     #[reply(Result<u64, CallError>)]
-    Uses { text: String, word: String },
+    Uses {
+        #[msg(into)]
+        text: String,
+        #[msg(into)]
+        word: String,
+    },
 }
 struct Editor;
 

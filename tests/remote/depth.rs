@@ -215,7 +215,8 @@ impl old::WebHandler for Web {
         // It may not be waited for in a handler, here as little as in one engine.
         let late = ctx.engine().client::<old::StoreMessage>().expect("a link").non_blocking().late();
         assert!(matches!(late.wait(), Err(CallError::Undeclared { .. })));
-        thread::spawn(move || reply.send(late.wait().expect("it comes")));
+        let wait = move || reply.send(late.wait().expect("it comes"));
+        thread::Builder::new().spawn(wait).expect("a thread");
     }
 }
 

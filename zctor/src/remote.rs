@@ -33,6 +33,10 @@ pub use value::RemoteValue;
 
 #[doc(hidden)]
 pub use message::{__DEFERRED, __reply, Answering, Called, RemotePort};
+#[doc(hidden)]
+pub use serde::Deserialize as __Deserialize;
+#[doc(hidden)]
+pub use value::{__assert_value, __serialize, Travels};
 
 /// The body of a link's handler methods, which are never called: a link takes its messages before they are dispatched.
 #[doc(hidden)]

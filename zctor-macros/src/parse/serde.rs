@@ -1,13 +1,13 @@
 //! What serde is told of an enum whose messages may leave their process.
 //!
-//! An internal variant is left out. Of every other field serde's impls require that it travels, by a bound in their
-//! where clause. Rustc reports a bound that does not hold there, once, at the field's type and with our text; without it
-//! there would be an error for each place in serde's code that needs the field.
+//! An internal variant is left out. Every other field that cannot travel is one error, at its type and with our text,
+//! and not one for each place in serde's code that needs the field. That error is in `expand/remote.rs`; serde's impls
+//! are given bounds that are none, and serialize the field by a function of ours, which requires no more.
 //!
-//! No bound is set where serde may need none, or where it could not be resolved: for a field that has an attribute of
-//! serde's, or whose type mentions the enum itself or one of its parameters.
+//! Serde is told nothing where it may need none of that, or where a bound could not be resolved: of a field that has an
+//! attribute of serde's, or whose type mentions the enum itself or one of its parameters.
 
-use proc_macro2::Ident;
+use proc_macro2::{Ident, TokenStream};
 use quote::{ToTokens, quote};
 use syn::spanned::Spanned;
 use syn::{Attribute, ItemEnum, LitStr, Path, Type};
@@ -15,7 +15,7 @@ use syn::{Attribute, ItemEnum, LitStr, Path, Type};
 use crate::types;
 
 const SERDE: &str = "serde";
-const TRAVELS: &str = "RemoteValue";
+const OURS: &str = "__serialize";
 
 /// Adds serde's attributes to the enum, if it derives serde's traits.
 pub(crate) fn tell(item: &mut ItemEnum, krate: &Path, is_internal: impl Fn(usize, &syn::Variant) -> bool) {
@@ -31,8 +31,14 @@ pub(crate) fn tell(item: &mut ItemEnum, krate: &Path, is_internal: impl Fn(usize
         let serdes = has_own(&variant.attrs);
         for field in variant.fields.iter_mut().filter(|field| !serdes && is_plain(&field.ty, &field.attrs, &own)) {
             let ty = &field.ty;
-            let bound = LitStr::new(&quote!(#ty: #krate::remote::RemoteValue).to_string(), ty.span());
-            field.attrs.push(syn::parse_quote!(#[serde(bound = #bound)]));
+            // The errors are to point at the type.
+            let text = |tokens: TokenStream| LitStr::new(&tokens.to_string(), ty.span());
+            let function = text(quote!(#krate::remote::__serialize));
+            let out = text(quote!(#ty: for<'__travels> #krate::remote::Travels<'__travels>));
+            let back = text(quote!(#ty: #krate::remote::__Deserialize<'de>));
+            field.attrs.push(syn::parse_quote! {
+                #[serde(serialize_with = #function, bound(serialize = #out, deserialize = #back))]
+            });
         }
     }
 }
@@ -71,5 +77,5 @@ fn has_own(attributes: &[Attribute]) -> bool {
 
 /// Whether `tell` has added the attribute.
 fn is_bound(attribute: &Attribute) -> bool {
-    attribute.path().is_ident(SERDE) && attribute.meta.to_token_stream().to_string().contains(TRAVELS)
+    attribute.path().is_ident(SERDE) && attribute.meta.to_token_stream().to_string().contains(OURS)
 }

@@ -14,7 +14,6 @@ use crate::mailbox::Mailbox;
 use crate::remote::ledger::{Entry, Ledger, Sender, Sent};
 use crate::remote::letter::{Answer, CallTerms, Carrier, Letter, Receipt};
 use crate::remote::message::{RemoteMessage, RemotePort};
-use crate::remote::wire;
 
 pub(super) struct Link<M> {
     pub(super) ledger: Arc<Ledger>,
@@ -47,7 +46,7 @@ impl<M: RemoteMessage> Outlet<M> for Link<M> {
 
 impl<M: RemoteMessage> Link<M> {
     fn carry(&self, message: &M, entry: Box<Entry>, letter: impl FnOnce(Vec<u8>) -> Letter) {
-        match wire::encode(message) {
+        match message.__encode() {
             Ok(bytes) => self.carrier.carry(M::WIRE, letter(bytes), entry),
             Err(text) => entry.answer(Answer::Unfit(text)),
         }

@@ -8,8 +8,7 @@ use crate::client::Client;
 use crate::client::message::IntoRequest;
 use crate::error::CallError;
 use crate::remote::letter::Answer;
-use crate::remote::value::RemoteValue;
-use crate::remote::wire;
+use crate::remote::value::Travels;
 use crate::reply::reply_to::ReplyTo;
 use crate::route::payload::Kind;
 use crate::sys::frame::{ABOVE_HANDLERS, as_inside};
@@ -40,7 +39,7 @@ use crate::sys::frame::{ABOVE_HANDLERS, as_inside};
     message = "the messages of `{Self}` do not leave their process",
     note = "write `#[actor(remote)]` on the enum, and derive serde's `Serialize` and `Deserialize` below it"
 )]
-pub trait RemoteMessage: Dispatch<Remote<Self>, Port: RemotePort> + RemoteValue {
+pub trait RemoteMessage: Dispatch<Remote<Self>, Port: RemotePort> + for<'a> Travels<'a> + Send {
     /// The name by which the two sides find each other: `remote = ".."`, or else the enum's name.
     const WIRE: &'static str;
 
@@ -88,7 +87,7 @@ impl<M: RemoteMessage> Called<'_, M> {
     pub fn __call<Q>(&self, request: Q) -> Answering
     where
         Q: IntoRequest<Message = M>,
-        Q::Reply: RemoteValue,
+        Q::Reply: for<'a> Travels<'a> + Send,
     {
         if Q::Kind::depth(M::CALL_DEPTH) > self.depth {
             return Answering(Err(Answer::Undeclared));
@@ -102,8 +101,8 @@ impl<M: RemoteMessage> Called<'_, M> {
     }
 }
 
-fn answer<R: RemoteValue>(outcome: Result<R, CallError>) -> Answer {
-    match outcome.map(|reply| wire::encode(&reply)) {
+fn answer<R: for<'a> Travels<'a>>(outcome: Result<R, CallError>) -> Answer {
+    match outcome.map(|reply| reply.__encode()) {
         Ok(Ok(bytes)) => Answer::Reply(bytes),
         Ok(Err(text)) => Answer::Unfit(format!("its reply: {text}").into()),
         Err(error) => error.into(),
@@ -111,9 +110,13 @@ fn answer<R: RemoteValue>(outcome: Result<R, CallError>) -> Answer {
 }
 
 #[doc(hidden)]
-pub fn __reply<R: RemoteValue>(to: ReplyTo<R>, message: &'static str, outcome: Result<Vec<u8>, CallError>) {
+pub fn __reply<R: for<'a> Travels<'a> + 'static>(
+    to: ReplyTo<R>,
+    message: &'static str,
+    outcome: Result<Vec<u8>, CallError>,
+) {
     let decoded = outcome.and_then(|bytes| {
-        wire::decode(&bytes).map_err(|text| CallError::Unfit { message, text: format!("its reply: {text}").into() })
+        R::__decode(&bytes).map_err(|text| CallError::Unfit { message, text: format!("its reply: {text}").into() })
     });
     match decoded {
         Ok(reply) => to.send(reply),

@@ -22,7 +22,6 @@ use crate::remote::lane::Lane;
 use crate::remote::ledger::Ledger;
 use crate::remote::letter::{Answer, CallTerms, Letter, Receipt};
 use crate::remote::message::{Answering, Called, RemoteMessage, Reply};
-use crate::remote::wire;
 use crate::sys::frame::as_inside;
 use crate::sys::unwind::catch;
 
@@ -56,7 +55,7 @@ impl<M: RemoteMessage> Served for ServedPool<M> {
 impl<M: RemoteMessage> ServedPool<M> {
     fn feed(&self, letter: Letter, mut receipt: Box<dyn Receipt>) {
         let Letter { bytes, call, inside, copy } = letter;
-        let fed = wire::decode::<M>(&bytes).map_err(Answer::Unfit).and_then(|message| match call {
+        let fed = M::__decode(&bytes).map_err(Answer::Unfit).and_then(|message| match call {
             Some(terms) => self.call(message, inside, &terms).map(Some),
             None if copy => self.broadcast(message, &bytes, inside).map(|()| None),
             None => self.send(message, inside).map(|()| None),
@@ -84,7 +83,7 @@ impl<M: RemoteMessage> ServedPool<M> {
     /// Gives each instance a copy, which is decoded for it: messages need not be `Clone`.
     fn broadcast(&self, message: M, bytes: &[u8], inside: bool) -> Result<(), Answer> {
         let mut first = Some(message);
-        let mut copy = |_| match first.take().map_or_else(|| wire::decode(bytes), Ok) {
+        let mut copy = |_| match first.take().map_or_else(|| M::__decode(bytes), Ok) {
             Ok(copy) => copy,
             // It could be decoded just before. A panic tells of the rest.
             Err(text) => panic!("{text}"),

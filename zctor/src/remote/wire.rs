@@ -2,17 +2,19 @@
 
 use std::sync::Arc;
 
-use crate::remote::value::RemoteValue;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
 use crate::sys::unwind::catch;
 
 /// How deep a value may be nested. Deeper bytes are refused before they can overflow the stack.
 const DEEPEST: usize = 128;
 
-pub(super) fn encode<T: RemoteValue>(value: &T) -> Result<Vec<u8>, Arc<str>> {
+pub(super) fn encode<T: Serialize>(value: &T) -> Result<Vec<u8>, Arc<str>> {
     refused(|| rmp_serde::to_vec_named(value))
 }
 
-pub(super) fn decode<T: RemoteValue>(bytes: &[u8]) -> Result<T, Arc<str>> {
+pub(super) fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Arc<str>> {
     refused(|| {
         let mut decoder = rmp_serde::Deserializer::from_read_ref(bytes);
         decoder.set_max_depth(DEEPEST);

@@ -15,7 +15,6 @@ pub(crate) fn is<M: Message, S: 'static>() -> bool {
     false
 }
 
-#[expect(clippy::extra_unused_type_parameters, reason = "those of its counterpart")]
 pub(crate) fn delivery<M, S>() -> Option<&'static Delivery<M>>
 where
     M: Dispatch<S, Port: Send> + Send,
