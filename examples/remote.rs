@@ -14,7 +14,7 @@ use zctor::{ActorEngine, CallError, Context, Overflow, actor};
 /// What travels. It is the one enum that both sides know.
 #[actor(remote)]
 #[derive(Clone, Serialize, Deserialize)]
-pub enum CounterMessage {
+enum CounterMessage {
     /// Adds the words of a line.
     Count(#[msg(into)] String),
     /// Gives the number of times that a word was counted, by this instance.
@@ -45,7 +45,7 @@ impl CounterHandler for Counter {
 
 /// Stays here, and calls the counters as if they did too.
 #[actor(calls(CounterMessage))]
-pub enum EditorMessage {
+enum EditorMessage {
     #[reply(Result<u64, CallError>)]
     Uses {
         #[msg(into)]

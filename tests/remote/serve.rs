@@ -58,3 +58,14 @@ fn a_pool_that_is_not_there_cannot_be_served() {
         assert!(matches!(stopped, ServeError::Stopped { name: "job" }), "{stopped:?}");
     });
 }
+
+#[test]
+fn why_a_pool_is_not_served_is_an_error_like_any_other() {
+    fn is_error<E: std::error::Error + Send + Sync + 'static>(error: E) -> String {
+        error.to_string()
+    }
+    assert_eq!(
+        is_error(ServeError::NameTaken { name: "job" }),
+        "another enum is served as `job`; give one of them another name: `#[actor(remote = \"..\")]`"
+    );
+}
