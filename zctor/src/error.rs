@@ -243,6 +243,12 @@ pub enum CallError {
         /// What is wrong.
         text: Arc<str>,
     },
+    /// The way to the other side broke while the call was under way: its handler may have run, or not. Only calls to
+    /// another process end so.
+    Lost {
+        /// The name of the message's type.
+        message: &'static str,
+    },
 }
 
 impl CallError {
@@ -257,7 +263,8 @@ impl CallError {
             | Self::HandlerTimeout { message }
             | Self::Undeclared { message, .. }
             | Self::NoReply { message }
-            | Self::Unfit { message, .. } => message,
+            | Self::Unfit { message, .. }
+            | Self::Lost { message } => message,
         }
     }
 
@@ -300,6 +307,9 @@ impl fmt::Display for CallError {
                 )
             }
             Self::NoReply { message } => write!(f, "no reply can come to this call to `{message}` any more"),
+            Self::Lost { message } => {
+                write!(f, "the connection was lost while a call to `{message}` was under way; it may have been handled")
+            }
             Self::Unfit { message, text } => write!(f, "the call to `{message}` cannot go through bytes: {text}"),
         }
     }

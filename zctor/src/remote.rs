@@ -38,6 +38,13 @@ pub use serde::Deserialize as __Deserialize;
 #[doc(hidden)]
 pub use value::{__assert_value, __serialize, Travels};
 
+/// What a crate needs that carries letters over a network: it stands for the two ends of a way what `Loopback` is.
+#[doc(hidden)]
+pub mod transport {
+    pub use super::end::End;
+    pub use super::letter::{Answer, CallTerms, Carrier, Letter, Receipt};
+}
+
 /// The body of a link's handler methods, which are never called: a link takes its messages before they are dispatched.
 #[doc(hidden)]
 pub fn __past() -> ! {

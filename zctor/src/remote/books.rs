@@ -30,6 +30,9 @@ pub struct Books {
     /// Those that cannot go through bytes, or are not understood on the other side: dead letters with
     /// [`Undelivered::Unfit`].
     pub unfit: u64,
+    /// Those of which the other side has not said in time that it has them: dead letters with [`Undelivered::Lost`],
+    /// which may have been handled. There are none in a loopback.
+    pub lost: u64,
     /// The calls that the links of this end have taken.
     pub called: u64,
     /// Those of them that have ended, with a reply or an error. The rest are under way.
@@ -55,13 +58,14 @@ impl Books {
     /// assert_eq!(Books::default().unsettled(), 0);
     /// ```
     pub fn unsettled(&self) -> u64 {
-        self.accepted - self.acked - self.unreachable - self.full - self.unfit
+        self.accepted - self.acked - self.unreachable - self.full - self.unfit - self.lost
     }
 
     pub(super) fn lost(&mut self, why: Undelivered) {
         match why {
             Undelivered::Full => self.full += 1,
             Undelivered::Unfit => self.unfit += 1,
+            Undelivered::Lost => self.lost += 1,
             _ => self.unreachable += 1,
         }
     }
@@ -69,10 +73,10 @@ impl Books {
 
 impl fmt::Display for Books {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { accepted, acked, unreachable, full, unfit, called, ended, taken } = self;
+        let Self { accepted, acked, unreachable, full, unfit, lost, called, ended, taken } = self;
         write!(
             f,
-            "sent {accepted}: {acked} acknowledged, {unreachable} unreachable, {full} full, {unfit} unfit; called {called}: \
+            "sent {accepted}: {acked} acknowledged, {unreachable} unreachable, {full} full, {unfit} unfit, {lost} lost; called {called}: \
              {ended} ended; taken {taken}"
         )
     }

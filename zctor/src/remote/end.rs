@@ -28,7 +28,8 @@ use crate::sys::lock::lock;
 
 /// One end of the way between two engines, whatever carries letters between the ends.
 #[derive(Default)]
-pub(super) struct End {
+#[expect(missing_debug_implementations, reason = "only crates that carry letters see it")]
+pub struct End {
     served: Mutex<HashMap<&'static str, Arc<dyn Served>>>,
     ledger: Arc<Ledger>,
     /// Started with the first pool that is served.
@@ -37,7 +38,7 @@ pub(super) struct End {
 
 impl End {
     /// Serves the engine's pool of `M`.
-    pub(super) fn serve<M: RemoteMessage>(&self, engine: &ActorEngine) -> Result<(), ServeError> {
+    pub fn serve<M: RemoteMessage>(&self, engine: &ActorEngine) -> Result<(), ServeError> {
         let pool = Client::clone(&*engine.client::<M>().map_err(|error| ServeError::of(&error, M::WIRE))?);
         let thread = |source| ServeError::Thread { source };
         let (feeder, lane) = (Lane::start("zctor-feeder").map_err(thread)?, self.lane().map_err(thread)?);
@@ -62,7 +63,7 @@ impl End {
     }
 
     /// Takes a letter from the other side in. Never waits.
-    pub(super) fn deliver(&self, wire: &str, letter: Letter, receipt: Box<dyn Receipt>) {
+    pub fn deliver(&self, wire: &str, letter: Letter, receipt: Box<dyn Receipt>) {
         let served = lock(&self.served).get(wire).cloned();
         match served {
             Some(pool) => pool.deliver(letter, receipt),
@@ -71,7 +72,7 @@ impl End {
     }
 
     /// Makes a pool of one link, whose letters go by `carrier`.
-    pub(super) fn attach<M: RemoteMessage>(
+    pub fn attach<M: RemoteMessage>(
         &self,
         engine: &ActorEngine,
         carrier: Arc<dyn Carrier>,
@@ -95,11 +96,12 @@ impl End {
     }
 
     /// Waits until each message that was sent is settled, for `limit` at most.
-    pub(super) fn flush(&self, limit: Duration) -> Books {
+    pub fn flush(&self, limit: Duration) -> Books {
         self.ledger.settle(deadline(limit))
     }
 
-    pub(super) fn books(&self) -> Books {
+    /// The books.
+    pub fn books(&self) -> Books {
         self.ledger.books()
     }
 }

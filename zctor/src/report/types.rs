@@ -129,6 +129,8 @@ pub struct DeadLetterCounts {
     pub conflated: u64,
     /// They went through a link, and nobody serves their pool on the other side.
     pub unreachable: u64,
+    /// They went to another process, and nobody has said that they arrived.
+    pub lost: u64,
     /// They went through a link, and cannot go through bytes or are not understood on the other side.
     pub unfit: u64,
 }
@@ -142,8 +144,8 @@ impl DeadLetterCounts {
 
     /// Returns the number of all of them.
     pub fn total(&self) -> u64 {
-        let Self { ended, stopped, given_up, full, conflated, unreachable, unfit } = *self;
-        ended + stopped + given_up + full + conflated + unreachable + unfit
+        let Self { ended, stopped, given_up, full, conflated, unreachable, lost, unfit } = *self;
+        ended + stopped + given_up + full + conflated + unreachable + lost + unfit
     }
 
     pub(crate) fn place(&mut self, why: Undelivered) -> &mut u64 {
@@ -154,6 +156,7 @@ impl DeadLetterCounts {
             Undelivered::Full => &mut self.full,
             Undelivered::Conflated => &mut self.conflated,
             Undelivered::Unreachable => &mut self.unreachable,
+            Undelivered::Lost => &mut self.lost,
             Undelivered::Unfit => &mut self.unfit,
         }
     }
