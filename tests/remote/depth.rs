@@ -18,6 +18,7 @@ enum LeafMessage {
 enum LowMessage {
     #[reply(Result<u64, String>)]
     Get(u64),
+    Note,
 }
 #[actor(remote, calls(LowMessage))]
 #[derive(Serialize, Deserialize)]
@@ -43,6 +44,7 @@ impl LowHandler for Low {
     fn get(&mut self, ctx: &mut Context<LowMessage>, value: u64) -> Result<u64, String> {
         ctx.call(LeafMessage::get(value + 10)).map_err(|error| error.to_string())
     }
+    fn note(&mut self, _: &mut Context<LowMessage>) {}
 }
 struct High;
 impl HighHandler for High {
@@ -60,10 +62,10 @@ impl TopHandler for Top {
 }
 
 struct World {
-    // Both stop when they are dropped.
     one: ActorEngine,
-    _other: ActorEngine,
-    _ends: (Loopback, Loopback),
+    other: ActorEngine,
+    ends: (Loopback, Loopback),
+    low: LowClient,
     gate: Gate,
 }
 
@@ -84,8 +86,8 @@ fn world() -> World {
     ends.1.serve::<LeafMessage>(&other).expect("it has the pool");
     ends.0.attach::<HighMessage>(&one).expect("a link");
     ends.0.attach::<LeafMessage>(&one).expect("a link");
-    ends.1.attach::<LowMessage>(&other).expect("a link");
-    World { one, _other: other, _ends: ends, gate }
+    let low = ends.1.attach::<LowMessage>(&other).expect("a link");
+    World { one, other, ends, low, gate }
 }
 
 #[test]
@@ -97,8 +99,14 @@ fn a_chain_of_calls_comes_back_to_a_full_mailbox_whose_handler_waits() {
         at.gate.await_arrivals(1);
         top.note().expect("there is room for one");
         assert!(top.non_blocking().note().expect_err("and for no other").is_full());
+        for _ in 0..3 {
+            at.low.note().expect("it is under way");
+        }
+        at.other.settle();
+        assert_eq!(at.ends.1.books().unsettled(), 3, "they wait for that room");
         at.gate.open();
         assert_eq!(got.wait(), Ok(Ok(1_111)));
+        assert_eq!(at.ends.1.flush(LIMIT).acked, 3);
     });
 }
 

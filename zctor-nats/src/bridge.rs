@@ -122,6 +122,7 @@ impl Bridge {
     ///   this name.
     /// - [`BridgeError::Name`]: the name of the enum cannot be part of a subject. Give it another:
     ///   `#[actor(remote = "..")]`.
+    /// - [`BridgeError::Disconnected`]: the server could not be told.
     /// - [`BridgeError::Closed`]: the bridge is closed.
     ///
     /// # Blocking
@@ -129,13 +130,16 @@ impl Bridge {
     pub fn serve<M: RemoteMessage>(&self, engine: &ActorEngine) -> Result<(), BridgeError> {
         self.check_name(M::WIRE)?;
         self.end.serve::<M>(engine)?;
-        if !self.served.lock().unwrap_or_else(PoisonError::into_inner).insert(M::WIRE) {
+        let mut served = self.served.lock().unwrap_or_else(PoisonError::into_inner);
+        if served.contains(M::WIRE) {
             return Ok(());
         }
-        let (done, served) = mpsc::channel();
+        let (done, told) = mpsc::channel();
         let command = Command::Serve { namespace: self.namespace.clone(), name: M::WIRE, done };
         self.connection.commands.send(command).map_err(|_| BridgeError::Closed)?;
-        served.recv().unwrap_or(Err(BridgeError::Closed))
+        told.recv().unwrap_or(Err(BridgeError::Closed))?;
+        served.insert(M::WIRE);
+        Ok(())
     }
 
     /// Makes a pool of `M` in the engine whose messages go to the processes that serve it. From outside at most 1,024

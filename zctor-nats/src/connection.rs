@@ -4,9 +4,8 @@
 //! it offers beyond that is left alone: its requests are not told of a broken connection, and its drain loses messages.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{Builder, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -103,8 +102,11 @@ impl Connection {
 
 /// Whether the client is connected just now.
 struct State {
-    connected: AtomicBool,
+    /// Since when it is not.
+    lost: Mutex<Option<Instant>>,
     changed: Notify,
+    /// How long what is to be published waits for a connection, from its loss on.
+    patience: Duration,
 }
 
 async fn run(
@@ -115,7 +117,7 @@ async fn run(
     tell: &mpsc::Sender<Result<(), BridgeError>>,
 ) {
     let under_way = Arc::new(UnderWay::new(settings.ack_wait));
-    let state = Arc::new(State { connected: AtomicBool::new(true), changed: Notify::new() });
+    let state = Arc::new(State { lost: Mutex::default(), changed: Notify::new(), patience: settings.patience });
     let (client, inbox, answers) = match connect(&settings, &state, &under_way).await {
         Ok(connected) => connected,
         Err(source) => {
@@ -135,8 +137,7 @@ async fn run(
         async move { held.tell(&commands, interval).await }
     });
     drop(tell.send(Ok(())));
-    let outgoing =
-        Outgoing { client, inbox, state, under_way: Arc::clone(&under_way), patience: settings.patience, next: 0 };
+    let outgoing = Outgoing { client, inbox, state, under_way: Arc::clone(&under_way), next: 0 };
     outgoing.carry_out(orders, &end, &held, &commands).await;
     under_way.lose_all();
 }
@@ -172,27 +173,33 @@ async fn connect(
 
 impl State {
     fn set(&self, connected: bool) {
-        self.connected.store(connected, Ordering::Release);
+        let mut lost = self.lost();
+        *lost = if connected { None } else { lost.or_else(|| Some(Instant::now())) };
+        drop(lost);
         self.changed.notify_waiters();
     }
 
-    fn is_connected(&self) -> bool {
-        self.connected.load(Ordering::Acquire)
+    fn lost(&self) -> MutexGuard<'_, Option<Instant>> {
+        self.lost.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits until the client is connected, or the time is up; gives whether it is.
-    async fn await_connected(&self, until: Instant) -> bool {
+    /// Waits until the client is connected, or has not been for too long; gives whether it is.
+    async fn await_connected(&self) -> bool {
         loop {
             // Before the look, so that a change after it is not missed.
             let changed = self.changed.notified();
-            if self.is_connected() {
-                return true;
-            }
-            let left = until.saturating_duration_since(Instant::now());
-            if tokio::time::timeout(left, changed).await.is_err() {
-                return self.is_connected();
+            let lost = *self.lost();
+            let Some(lost) = lost else { return true };
+            let left = (lost + self.patience).saturating_duration_since(Instant::now());
+            if left.is_zero() || tokio::time::timeout(left, changed).await.is_err() {
+                return self.lost().is_none();
             }
         }
+    }
+
+    /// Does what the client may wait with while it is not connected. `None` if it waits for too long.
+    async fn patiently<T>(&self, work: impl Future<Output = T>) -> Option<T> {
+        tokio::time::timeout(self.patience, work).await.ok()
     }
 }
 
@@ -222,7 +229,6 @@ struct Outgoing {
     inbox: String,
     state: Arc<State>,
     under_way: Arc<UnderWay>,
-    patience: Duration,
     next: u64,
 }
 
@@ -252,7 +258,7 @@ impl Outgoing {
                     }
                     Command::Close => {
                         self.acknowledge(&mut acks).await;
-                        drop(self.client.flush().await);
+                        self.state.patiently(self.client.flush()).await;
                         return;
                     }
                 }
@@ -271,9 +277,7 @@ impl Outgoing {
 
     async fn send(&mut self, letter: Outbound) {
         let Outbound { subject, bytes, inside, call, receipt } = letter;
-        let patience = Instant::now() + self.patience;
-        let until = call.map_or(patience, |(until, _)| until.min(patience));
-        if !self.state.is_connected() && !self.state.await_connected(until).await {
+        if !self.state.await_connected().await {
             return receipt.answer(Answer::Unreachable);
         }
         if let Some(text) = self.too_large(bytes.len()) {
@@ -284,15 +288,19 @@ impl Outgoing {
         self.under_way.add(number, receipt, call.map(|(until, _)| until));
         let call = call.map(|(until, depth)| (until.saturating_duration_since(Instant::now()), depth));
         let published = match wire::header(inside, call) {
-            None => self.client.publish_with_reply(subject, reply, bytes.into()).await,
+            None => self.state.patiently(self.client.publish_with_reply(subject, reply, bytes.into())).await,
             Some(header) => {
                 let mut headers = HeaderMap::new();
                 headers.insert(wire::HEADER, header);
-                self.client.publish_with_reply_and_headers(subject, reply, headers, bytes.into()).await
+                let publish = self.client.publish_with_reply_and_headers(subject, reply, headers, bytes.into());
+                self.state.patiently(publish).await
             }
         };
-        if let Err(error) = published {
-            self.under_way.answer(number, Answer::Unfit(error.to_string().into()));
+        match published {
+            Some(Ok(())) => {}
+            Some(Err(error)) => self.under_way.answer(number, Answer::Unfit(error.to_string().into())),
+            // The client takes no more until it is connected again.
+            None => self.under_way.answer(number, Answer::Unreachable),
         }
     }
 
@@ -312,8 +320,11 @@ impl Outgoing {
     }
 
     async fn publish(&self, subject: String, payload: Vec<u8>) {
-        // It fails for a payload that is too large, which this is not, and when the client has ended.
-        drop(self.client.publish(subject, payload.into()).await);
+        // It fails for a payload that is too large, which this is not, and when the client has ended. Whoever waits for
+        // this in vain is told by the time.
+        if self.state.await_connected().await {
+            self.state.patiently(self.client.publish(subject, payload.into())).await;
+        }
     }
 
     async fn serve(
@@ -331,10 +342,13 @@ impl Outgoing {
             } else {
                 self.client.queue_subscribe(subject, wire::GROUP.to_owned()).await
             };
-            let subscription = subscribed.map_err(|_| BridgeError::Closed)?;
+            let subscription = subscribed.map_err(|_| BridgeError::Disconnected)?;
             let (end, held, commands) = (Arc::clone(end), Arc::clone(held), commands.clone());
             tokio::spawn(receive(subscription, name, copy, end, held, commands));
         }
-        self.client.flush().await.map_err(|_| BridgeError::Closed)
+        match self.state.patiently(self.client.flush()).await {
+            Some(Ok(())) => Ok(()),
+            _ => Err(BridgeError::Disconnected),
+        }
     }
 }

@@ -33,6 +33,8 @@ pub enum BridgeError {
     },
     /// The bridge is closed.
     Closed,
+    /// The connection is lost just now. The bridge connects again by itself.
+    Disconnected,
     /// The system refused a thread.
     Thread {
         /// Its reason.
@@ -59,6 +61,7 @@ impl fmt::Display for BridgeError {
             ),
             Self::Connect { server, source } => write!(f, "no connection to the NATS server at {server}: {source}"),
             Self::Closed => f.write_str("the bridge is closed"),
+            Self::Disconnected => f.write_str("the connection to the NATS server is lost just now; try again"),
             Self::Thread { .. } => f.write_str("the system refused a thread for the bridge"),
             Self::Serve { source } => source.fmt(f),
             Self::Spawn { source } => source.fmt(f),
@@ -73,7 +76,7 @@ impl Error for BridgeError {
             Self::Thread { source } => Some(source),
             Self::Serve { source } => source.source(),
             Self::Spawn { source } => source.source(),
-            Self::Name { .. } | Self::Closed => None,
+            Self::Name { .. } | Self::Closed | Self::Disconnected => None,
         }
     }
 }
