@@ -13,6 +13,7 @@ use async_nats::{Client, ConnectOptions, Event, HeaderMap, StatusCode, Subscribe
 use futures_util::StreamExt;
 use tokio::sync::Notify;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use zctor::now;
 use zctor::remote::transport::{Answer, End, Receipt};
 
 use crate::error::BridgeError;
@@ -174,7 +175,7 @@ async fn connect(
 impl State {
     fn set(&self, connected: bool) {
         let mut lost = self.lost();
-        *lost = if connected { None } else { lost.or_else(|| Some(Instant::now())) };
+        *lost = if connected { None } else { lost.or_else(|| Some(now())) };
         drop(lost);
         self.changed.notify_waiters();
     }
@@ -190,7 +191,7 @@ impl State {
             let changed = self.changed.notified();
             let lost = *self.lost();
             let Some(lost) = lost else { return true };
-            let left = (lost + self.patience).saturating_duration_since(Instant::now());
+            let left = (lost + self.patience).saturating_duration_since(now());
             if left.is_zero() || tokio::time::timeout(left, changed).await.is_err() {
                 return self.lost().is_none();
             }
@@ -286,7 +287,7 @@ impl Outgoing {
         self.next += 1;
         let (number, reply) = (self.next, format!("{}.r.{}", self.inbox, self.next));
         self.under_way.add(number, receipt, call.map(|(until, _)| until));
-        let call = call.map(|(until, depth)| (until.saturating_duration_since(Instant::now()), depth));
+        let call = call.map(|(until, depth)| (until.saturating_duration_since(now()), depth));
         let published = match wire::header(inside, call) {
             None => self.state.patiently(self.client.publish_with_reply(subject, reply, bytes.into())).await,
             Some(header) => {

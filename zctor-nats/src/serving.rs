@@ -2,12 +2,13 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use async_nats::{Message, Subscriber};
 use futures_util::StreamExt;
 use tokio::sync::Notify;
 use tokio::sync::mpsc::UnboundedSender;
+use zctor::now;
 use zctor::remote::transport::{Answer, End, Letter, Receipt};
 
 use crate::connection::Command;
@@ -74,7 +75,7 @@ pub(crate) async fn receive(
     while let Some(message) = subscription.next().await {
         let Some(sender) = Sender::of(&message, &held, &commands) else { continue };
         let header = message.headers.as_ref().and_then(|headers| headers.get(wire::HEADER));
-        let read = header.map_or(Some((false, None)), |header| wire::read_header(header.as_str(), Instant::now()));
+        let read = header.map_or(Some((false, None)), |header| wire::read_header(header.as_str(), now()));
         let receipt = Box::new(sender);
         match read {
             Some((inside, call)) => {

@@ -5,6 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
+use zctor::now;
 use zctor::remote::transport::{Answer, Receipt};
 
 struct Letter {
@@ -34,7 +35,7 @@ impl UnderWay {
     /// Adds a letter. `until` is the deadline of a call.
     pub(crate) fn add(&self, number: u64, receipt: Box<dyn Receipt>, until: Option<Instant>) {
         let is_call = until.is_some();
-        let until = until.unwrap_or_else(|| Instant::now() + self.ack_wait);
+        let until = until.unwrap_or_else(|| now() + self.ack_wait);
         self.lock().insert(number, Letter { receipt, is_call, until });
         self.begun.notify_one();
     }
@@ -55,7 +56,7 @@ impl UnderWay {
 
     /// These letters wait for room where they arrived.
     pub(crate) fn held(&self, numbers: impl Iterator<Item = u64>) {
-        let until = Instant::now() + self.ack_wait;
+        let until = now() + self.ack_wait;
         let mut letters = self.lock();
         for number in numbers {
             if let Some(letter) = letters.get_mut(&number).filter(|letter| !letter.is_call) {
@@ -98,11 +99,11 @@ impl UnderWay {
                 None => self.begun.notified().await,
                 Some(next) => {
                     // Not at each letter's very end: the table is looked through each time.
-                    let wait = next.saturating_duration_since(Instant::now()).max(Duration::from_millis(10));
+                    let wait = next.saturating_duration_since(now()).max(Duration::from_millis(10));
                     tokio::time::sleep(wait.min(Duration::from_secs(1))).await;
-                    let now = Instant::now();
+                    let time = now();
                     self.settle(
-                        |letter| letter.until <= now,
+                        |letter| letter.until <= time,
                         |letter| if letter.is_call { Answer::Timeout { begun: true } } else { Answer::Lost },
                     );
                 }

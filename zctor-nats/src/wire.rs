@@ -115,7 +115,7 @@ mod tests {
 
     #[test]
     fn a_header_comes_back_as_it_went() {
-        let now = Instant::now();
+        let now = zctor::now();
         assert_eq!(header(false, None), None);
         assert!(matches!(read_header("i", now), Some((true, None))));
         let text = header(true, Some((Duration::from_millis(100), 3))).expect("a call has one");

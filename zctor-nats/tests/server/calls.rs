@@ -186,7 +186,7 @@ fn a_full_pool_there_holds_its_senders_back_and_no_message_counts_as_lost_meanwh
             sent += u64::from(account.note(sent).is_ok());
         }
         assert!(account.note(77).expect_err("there is no room").is_full());
-        thread::sleep(4 * wait);
+        zctor::sleep(4 * wait);
         let books = bridge.books();
         assert_eq!((books.acked, books.unsettled(), books.lost), (2, 4, 0), "{books}");
         gate.open();
