@@ -126,6 +126,17 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
+#[cfg(test)]
+#[path = "picture.rs"]
+mod picture;
+
+#[cfg(test)]
+#[test]
+fn the_picture_shows_the_definitions() {
+    use zctor::Message;
+    picture::shows("cache.svg", [CacheMessage::DEFINITION, OriginMessage::DEFINITION]);
+}
+
 #[cfg(all(test, feature = "testing"))]
 mod tests {
     use zctor::testing::{Port, Probe, context};

@@ -1,9 +1,9 @@
 //! A chat over TCP: a session for each connection, rooms, and people who leave.
 //!
-//! A session is an actor with a thread of its own: it writes to its socket, and a reader thread sends it the lines that
-//! come in. The lobby knows which sessions are in which room, and watches them, so it hears of each end. A slow reader
-//! at the other end holds up its own session only; `inner_bound` drops the oldest lines for it, so they cannot fill the
-//! memory. Look at what three people see, and at the report: no session is left behind.
+//! A session is an actor with a thread of its own: it writes to its socket, and a thread forwards to it the lines that
+//! come in. A room is a topic, to which its sessions subscribe. The lobby knows the rooms, and watches the sessions, so
+//! it hears of each end. A slow reader at the other end holds up its own session only; `inner_bound` drops the oldest
+//! lines for it, so they cannot fill the memory. Look at what three people see, and at the report: no session is left behind.
 //!
 //! ```text
 //! cargo run --example chat
@@ -20,6 +20,8 @@ use std::thread;
 use std::time::Duration;
 
 use zctor::{ActorEngine, ActorThread, Context, EngineHandle, Inner, InstanceId, actor};
+use zctor_kit::forward;
+use zctor_kit::topic::{Subscription, Topic};
 
 #[actor(ctx)]
 enum LobbyMessage {
@@ -41,7 +43,7 @@ enum SessionMessage {
 }
 
 struct Member {
-    session: SessionClient,
+    subscription: Subscription,
     name: String,
     room: String,
 }
@@ -49,38 +51,40 @@ struct Member {
 #[derive(Default)]
 struct Lobby {
     members: HashMap<InstanceId, Member>,
+    rooms: HashMap<String, Topic<Arc<str>>>,
 }
 
 impl Lobby {
-    fn show(&self, room: &str, line: &str) {
-        let line: Arc<str> = line.into();
-        for member in self.members.values().filter(|member| member.room == room) {
-            // A session that has just ended refuses it, and its `Left` is on the way.
-            member.session.show(Arc::clone(&line)).unwrap_or_default();
+    fn show(&self, room: &str, line: String) {
+        if let Some(room) = self.rooms.get(room) {
+            room.publish(line.into());
         }
     }
 
-    fn leave(&mut self, session: InstanceId) -> Option<Member> {
-        let member = self.members.remove(&session)?;
-        self.show(&member.room, &format!("* {} has left", member.name));
-        Some(member)
+    /// Gives whether it was in a room.
+    fn leave(&mut self, session: InstanceId) -> bool {
+        let Some(Member { subscription, name, room }) = self.members.remove(&session) else { return false };
+        drop(subscription); // it sees no more of that room
+        self.show(&room, format!("* {name} has left"));
+        self.rooms.retain(|_, room| !room.is_empty());
+        true
     }
 }
 
 impl LobbyHandler for Lobby {
     fn join(&mut self, ctx: &mut Context<LobbyMessage>, session: SessionClient, name: String, room: String) {
         let Some(id) = session.instance_id() else { return }; // a session is one instance
-        if self.leave(id).is_none() {
+        if !self.leave(id) {
             ctx.watch(&session, |ended| LobbyMessage::Left(ended.instance)).expect("a client of one instance");
         }
-        let line = format!("* {name} is here");
-        self.members.insert(id, Member { session, name, room: room.clone() });
-        self.show(&room, &line);
+        let subscription = self.rooms.entry(room.clone()).or_default().subscribe(&session, SessionMessage::Show);
+        self.show(&room, format!("* {name} is here"));
+        self.members.insert(id, Member { subscription, name, room });
     }
 
     fn say(&mut self, _ctx: &mut Context<LobbyMessage>, session: InstanceId, text: String) {
         if let Some(Member { name, room, .. }) = self.members.get(&session) {
-            self.show(room, &format!("{name}: {text}"));
+            self.show(room, format!("{name}: {text}"));
         }
     }
 
@@ -124,18 +128,15 @@ impl<W: Write + 'static> SessionHandler for Session<W> {
 
 /// Starts the session of a connection, and the thread that reads from it.
 fn connect(engine: &EngineHandle, socket: TcpStream) -> Result<(), Box<dyn Error>> {
-    let lines = BufReader::new(socket.try_clone()?).lines();
+    // The end of the connection is the end of the session.
+    let lines = BufReader::new(socket.try_clone()?).lines().map_while(Result::ok).chain(["/quit".to_owned()]);
     // A peer that takes nothing for so long is gone.
     socket.set_write_timeout(Some(Duration::from_secs(30)))?;
     // The reader waits at eight lines, and TCP makes the peer wait. From the lobby come at most a hundred.
     let thread = ActorThread::named("session").mailbox_bound(8).inner_bound(100, Inner::DropOldest);
     let close = |socket: &TcpStream| socket.shutdown(Shutdown::Both).unwrap_or_default();
     let session = engine.start_on(thread, SessionMessage::actor_once(move || Session { socket, close, name: None }))?;
-    thread::spawn(move || {
-        // It ends with the connection, or when the session refuses a line.
-        lines.map_while(Result::ok).try_for_each(|line| session.line(line).map_err(drop)).unwrap_or_default();
-        session.stop().unwrap_or_default();
-    });
+    forward::iterator("reader", lines, &session, SessionMessage::Line)?.detach();
     Ok(())
 }
 
@@ -223,6 +224,17 @@ fn talk(at: SocketAddr) -> io::Result<[Person; 2]> {
     cyd.sees("* cyd is here")?;
     ann.sees("* cyd is here")?;
     Ok([ann, cyd])
+}
+
+#[cfg(test)]
+#[path = "picture.rs"]
+mod picture;
+
+#[cfg(test)]
+#[test]
+fn the_picture_shows_the_definitions() {
+    use zctor::Message;
+    picture::shows("chat.svg", [LobbyMessage::DEFINITION, SessionMessage::DEFINITION]);
 }
 
 #[cfg(all(test, feature = "testing"))]

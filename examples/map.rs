@@ -1,8 +1,9 @@
-//! A map: who may call whom, what runs now, and which handler all others wait for.
+//! A map: who may call whom, what runs now, which handler all others wait for, and which is slow.
 //!
 //! The map is made from the definitions, without running anything, and a test can hold a picture in the documentation to
 //! it. With the registry and the statistics of an engine it shows threads and waits too. Here three services wait for
-//! one that is held. Look at the last line of the waits: it names the one that runs.
+//! one that is held. Look at the last line of the waits: it names the one that runs. The same one is told as slow, and
+//! those that wait for it are not.
 //!
 //! ```text
 //! cargo run --example map
@@ -69,9 +70,12 @@ fn main() -> Result<(), Box<dyn Error>> {
     let engine = ActorEngine::builder().spin(Spin::Never).build();
     let (begun, begins) = mpsc::channel();
     let (open, gate) = mpsc::channel();
+    let (tell, told) = mpsc::channel();
+    engine.on_slow(Duration::from_millis(100), move |slow| tell.send(slow.clone()).unwrap_or_default())?;
     let actor = DatabaseMessage::actor_once(move || Database { begun, gate });
     engine.spawn(ActorThread::named("database").register(actor))?;
-    let web = engine.pool(3, WebMessage::actor(|| Web))?;
+    // Pages may take their time to draw: these would be told after ten seconds.
+    let web = engine.pool(3, WebMessage::actor(|| Web).slow(Duration::from_secs(10)))?;
 
     let pages: Vec<Pending<_>> = (0..3).map(|user| web.non_blocking().page(user)).collect();
     begins.recv_timeout(LIMIT)?;
@@ -84,6 +88,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     };
     println!("{waits}");
     assert!(waits.lines().last().is_some_and(|line| line.contains("DatabaseMessage")));
+    let slow = told.recv_timeout(LIMIT)?;
+    println!("{slow}");
+    assert_eq!((slow.message, slow.variant), ("DatabaseMessage", Some("Name")));
+    assert_eq!(engine.slow(Duration::from_millis(100)).len(), 1);
     let now = map.running(&engine.registry(), &engine.stats());
     assert!(now.svg().starts_with("<svg"));
 

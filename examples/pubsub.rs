@@ -1,63 +1,47 @@
-//! Publish and subscribe: a broker that knows the subscribers of each topic.
+//! Publish and subscribe: topics whose subscribers come and go.
 //!
-//! If the topics are known when the program is written, make each a message type and `broadcast` it. Here they come and
-//! go. A subscriber is an actor of its own, its client is plain data, and to subscribe you send that client to the
-//! broker. Look at the inboxes, and at the subscriber that ends: the broker notices when a send to it is refused.
+//! If the topics are known when the program is written, and all instances of a type listen, make each a message type and
+//! `broadcast` it. Here they come and go. A `Topic` needs no actor between publisher and subscriber: who publishes sends
+//! a copy to each. A subscriber names the variant that takes the value, so subscribers may be of different types. Look
+//! at the inboxes, and at the two that leave: one drops its subscription, and one ends.
 //!
 //! ```text
 //! cargo run --example pubsub
 //! ```
 
-use std::collections::HashMap;
-
 use zctor::{ActorEngine, actor};
+use zctor_kit::topic::Topic;
 
 #[actor]
-enum BrokerMessage {
-    /// Sends all that is published under `topic` from now on to a subscriber.
-    Subscribe { topic: &'static str, subscriber: SubscriberClient },
-    /// Passes `text` to the subscribers of `topic` and gives their number.
-    #[reply(usize)]
-    Publish { topic: &'static str, text: String },
-}
-
-#[actor]
-enum SubscriberMessage {
+enum ReaderMessage {
     /// Takes a piece of news.
-    News { topic: &'static str, text: String },
+    News(String),
     /// Gives all the news so far, oldest first.
     #[reply(Vec<String>)]
     Inbox,
 }
 
-#[derive(Default)]
-struct Broker {
-    topics: HashMap<&'static str, Vec<SubscriberClient>>,
+#[actor]
+enum ArchiveMessage {
+    /// Counts the letters of what is kept.
+    Keep { text: String },
+    #[reply(usize)]
+    Letters,
 }
 
 #[derive(Default)]
-struct Subscriber {
+struct Reader {
     inbox: Vec<String>,
 }
 
-impl BrokerHandler for Broker {
-    fn subscribe(&mut self, topic: &'static str, subscriber: SubscriberClient) {
-        self.topics.entry(topic).or_default().push(subscriber);
-    }
-
-    fn publish(&mut self, topic: &'static str, text: String) -> usize {
-        let Some(subscribers) = self.topics.get_mut(topic) else {
-            return 0;
-        };
-        // A send to a subscriber that has ended is refused, and the subscriber is removed.
-        subscribers.retain(|subscriber| subscriber.news(topic, text.clone()).is_ok());
-        subscribers.len()
-    }
+#[derive(Default)]
+struct Archive {
+    letters: usize,
 }
 
-impl SubscriberHandler for Subscriber {
-    fn news(&mut self, topic: &'static str, text: String) {
-        self.inbox.push(format!("{topic}: {text}"));
+impl ReaderHandler for Reader {
+    fn news(&mut self, value: String) {
+        self.inbox.push(value);
     }
 
     fn inbox(&mut self) -> Vec<String> {
@@ -65,34 +49,47 @@ impl SubscriberHandler for Subscriber {
     }
 }
 
-fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let engine = ActorEngine::new();
-    let broker = engine.pool(1, BrokerMessage::actor(Broker::default))?;
-    // Each subscriber is in no pool and has a thread of its own: its client reaches this one subscriber only.
-    let ann = engine.start(SubscriberMessage::actor(Subscriber::default))?;
-    let bob = engine.start(SubscriberMessage::actor(Subscriber::default))?;
-    let cyd = engine.start(SubscriberMessage::actor(Subscriber::default))?;
-
-    broker.subscribe("sports", ann.clone())?;
-    for subscriber in [&ann, &bob, &cyd] {
-        broker.subscribe("weather", subscriber.clone())?;
+impl ArchiveHandler for Archive {
+    fn keep(&mut self, text: String) {
+        self.letters += text.len();
     }
 
-    assert_eq!(broker.publish("weather", "rain".to_owned())?, 3);
-    assert_eq!(broker.publish("sports", "a draw".to_owned())?, 1);
-    assert_eq!(broker.publish("opera", "a premiere".to_owned())?, 0);
+    fn letters(&mut self) -> usize {
+        self.letters
+    }
+}
 
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let engine = ActorEngine::new();
+    // Each subscriber is in no pool and has a thread of its own: its client reaches this one subscriber only.
+    let ann = engine.start(ReaderMessage::actor(Reader::default))?;
+    let bob = engine.start(ReaderMessage::actor(Reader::default))?;
+    let cyd = engine.start(ReaderMessage::actor(Reader::default))?;
+    let archive = engine.start(ArchiveMessage::actor(Archive::default))?;
+
+    let (sports, weather) = (Topic::new(), Topic::new());
+    sports.subscribe(&ann, ReaderMessage::News).detach(); // for as long as she lives
+    for reader in [&ann, &cyd] {
+        weather.subscribe(reader, ReaderMessage::News).detach();
+    }
+    let subscription = weather.subscribe(&bob, ReaderMessage::News);
+    weather.subscribe(&archive, |text| ArchiveMessage::Keep { text }).detach();
+
+    assert_eq!(weather.publish("rain".to_owned()).reached, 4);
+    assert_eq!(sports.publish("a draw".to_owned()).reached, 1);
+
+    drop(subscription); // nothing is sent to Bob any more
     cyd.stop()?; // handled after the messages queued before, the rain among them
     engine.settle();
-    let reached = broker.publish("weather", "sun".to_owned())?;
-    println!("the sun reaches {reached} subscribers");
-    assert_eq!(reached, 2);
+    let published = weather.publish("sun".to_owned());
+    println!("the sun reaches {} subscribers", published.reached);
+    assert_eq!((published.reached, published.refused, weather.len()), (2, 1, 2)); // Cyd is struck off
 
-    // The broker sent the news before it replied, so the news is in the mailboxes of the subscribers already.
     let (ann_has, bob_has) = (ann.inbox()?, bob.inbox()?);
     println!("ann has {ann_has:?}\nbob has {bob_has:?}");
-    assert_eq!(ann_has, ["weather: rain", "sports: a draw", "weather: sun"]);
-    assert_eq!(bob_has, ["weather: rain", "weather: sun"]);
+    assert_eq!(ann_has, ["rain", "a draw", "sun"]);
+    assert_eq!(bob_has, ["rain"]);
+    assert_eq!(archive.letters()?, 7);
     assert!(cyd.inbox().is_err(), "an ended subscriber answers nobody");
 
     engine.shutdown()?;

@@ -117,19 +117,13 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     Ok(())
 }
 
-/// Holds the picture in the README to the definitions above. After a change, `MAP=overwrite cargo test -p
-/// zctor-examples --example service_mesh` draws it anew.
+#[cfg(test)]
+#[path = "picture.rs"]
+mod picture;
+
 #[cfg(test)]
 #[test]
 fn the_picture_shows_the_definitions() {
     use zctor::Message;
-    use zctor::map::Map;
-
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/service_mesh.svg");
-    let drawn = Map::of([WebMessage::DEFINITION]).svg();
-    if std::env::var_os("MAP").is_some_and(|mode| mode == "overwrite") {
-        std::fs::write(path, &drawn).expect("the picture can be written");
-    }
-    let committed = std::fs::read_to_string(path).expect("the picture is beside the example");
-    assert!(drawn == committed, "service_mesh.svg shows other definitions; read the command above this test");
+    picture::shows("service_mesh.svg", [WebMessage::DEFINITION]);
 }

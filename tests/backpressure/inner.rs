@@ -585,18 +585,27 @@ fn a_shutdown_amid_a_storm_accounts_for_all_that_was_accepted() {
                     };
                     source.run(Box::new(storm)).unwrap();
                 }
-                let report = match limit {
-                    None => engine.shutdown().unwrap(),
-                    Some(limit) => match engine.shutdown_timeout(limit) {
-                        Ok(report) | Err(zctor::ShutdownError::Abandoned { report, .. }) => report,
+                let (report, is_whole) =
+                    match limit.map_or_else(|| engine.shutdown(), |limit| engine.shutdown_timeout(limit)) {
+                        Ok(report) => (report, true),
+                        Err(zctor::ShutdownError::Abandoned { report, .. }) => (report, false),
                         Err(error) => panic!("{error}"),
-                    },
-                };
+                    };
                 drop(tell);
                 let accepted: usize = receive_many(&accepted, SENDERS as usize).into_iter().sum();
-                let (handled, lost) = (handled.try_iter().count(), lost.lock().unwrap().len());
-                assert_eq!(handled + lost, accepted, "{policy:?}, {limit:?}");
-                assert_eq!(report.dead_letters as usize, lost, "{policy:?}, {limit:?}");
+                let mut count = 0;
+                let mut accounted = || {
+                    count += handled.try_iter().count();
+                    count + lost.lock().unwrap().len()
+                };
+                // A thread that was abandoned on a busy machine accounts for the rest later.
+                while !is_whole && accounted() < accepted {
+                    std::thread::yield_now();
+                }
+                assert_eq!(accounted(), accepted, "{policy:?}, {limit:?}");
+                if is_whole {
+                    assert_eq!(report.dead_letters as usize, lost.lock().unwrap().len(), "{policy:?}, {limit:?}");
+                }
             }
         }
     });

@@ -1,5 +1,6 @@
 //! Bounded mailboxes: who waits, who is refused, and that all the room comes back.
 
+mod awaited;
 mod held;
 mod inner;
 mod overload;

@@ -9,7 +9,7 @@ use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 use std::time::Duration;
 
-use zctor::{ActorEngine, ActorThread, Context, Spin, actor};
+use zctor::{ActorEngine, ActorThread, Context, Slow, Spin, actor};
 use zctor_tests::{Gate, bounded, receive};
 
 /// How long the threads are watched while nothing happens.
@@ -229,5 +229,27 @@ fn several_instances_of_a_thread_use_no_cpu() {
         engine.settle();
         let task = sleeper.task().unwrap();
         assert_idle(&[task]);
+    });
+}
+
+#[test]
+fn the_watcher_over_slow_handlers_sleeps_while_all_threads_rest() {
+    bounded(|| {
+        let engine = ActorEngine::new();
+        let (tell, told) = mpsc::channel();
+        let hook = move |_: &Slow| tell.send(own_task()).expect("the test listens");
+        engine.on_slow(Duration::from_millis(10), hook).expect("it is watched");
+        let sleeper = engine.pool(1, SleeperMessage::actor(|| Sleeper)).expect("it starts");
+        // Twice: the second time the watcher is woken by the thread that ends its rest.
+        for _ in 0..2 {
+            let gate = Gate::new();
+            let held = sleeper.non_blocking().hold(gate.clone());
+            let watcher = receive(&told);
+            gate.open();
+            held.wait().expect("the sleeper answers");
+            engine.settle();
+            assert_idle(&[watcher]);
+            while told.try_recv().is_ok() {}
+        }
     });
 }

@@ -283,7 +283,7 @@ fn nothing_of_a_batch_is_handled_when_the_time_of_a_shutdown_is_up() {
         assert_eq!(walker.send_all(batch(&dropped, hold)).unwrap(), 100);
         gate.await_arrivals(1);
         let error = engine.shutdown_timeout(Duration::from_millis(20)).expect_err("a handler does not return");
-        let ShutdownError::Abandoned { threads, report } = error else { panic!("{error}") };
+        let ShutdownError::Abandoned { threads, report, .. } = error else { panic!("{error}") };
         assert_eq!(threads[0].handled, 50);
         assert_eq!(
             (report.instances[0].handled, report.instances[0].left),

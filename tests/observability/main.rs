@@ -2,6 +2,7 @@
 
 mod queues;
 mod reasons;
+mod slow;
 mod sums;
 mod times;
 mod waits;

@@ -1,13 +1,18 @@
 //! Of handlers that wait for one another, the one that all wait for is named, with the times.
 
+use std::thread;
 use std::time::Duration;
 
-use zctor::{ActorEngine, ActorThread, Context, actor};
+use zctor::{ActorEngine, ActorThread, Context, ReplyTo, WaitForest, actor, first};
 use zctor_tests::{Gate, bounded};
 
 use crate::work::look_until;
 
 const HELD: Duration = Duration::from_millis(200);
+
+/// How much less than the truth the time may be that a handler has run: it begins before its callers are listed, but
+/// when its thread woke up is known to within two steps of a millisecond.
+const RESOLUTION: Duration = Duration::from_millis(5);
 
 #[actor(ctx)]
 enum DatabaseMessage {
@@ -75,19 +80,28 @@ fn a_chain_of_waits_ends_in_the_handler_that_runs_with_times() {
             },
         );
         let [root] = &forest.roots[..] else { panic!("one chain has one root: {forest}") };
-        assert_eq!((root.name.as_str(), root.message), ("db", Some("DatabaseMessage")));
-        assert_eq!(root.runs, Some(engine.instances()[0].id));
-        let chain: Vec<_> = root.handlers.iter().map(|one| (one.message, one.callee, one.distance)).collect();
-        assert_eq!(chain, [("WebMessage", "AuthMessage", 2), ("AuthMessage", "DatabaseMessage", 1)]);
+        let ids: Vec<_> = engine.instances().iter().map(|one| one.id).collect();
+        assert_eq!((root.name.as_str(), root.message, root.variant), ("db", Some("DatabaseMessage"), Some("UserOf")));
+        assert_eq!(root.runs, Some(ids[0]));
+        assert!(root.lasted >= HELD - RESOLUTION, "it has run as long as they have waited: {forest}");
+        let chain: Vec<_> = root.handlers.iter().map(|one| (one.message, one.variant, one.distance)).collect();
+        assert_eq!(chain, [("WebMessage", Some("Page"), 2), ("AuthMessage", Some("Check"), 1)]);
+        let callees: Vec<_> =
+            root.handlers.iter().map(|one| (one.callee, one.callee_variant, one.callee_instance)).collect();
+        let expected =
+            [("AuthMessage", Some("Check"), Some(ids[1])), ("DatabaseMessage", Some("UserOf"), Some(ids[0]))];
+        assert_eq!(callees, expected);
         let text = forest.to_string();
         let lines: Vec<&str> = text.lines().map(str::trim_start).collect();
         assert_eq!(lines.len(), 4, "{text}");
         assert_eq!(lines[0], "2 handlers wait, all for one:");
-        assert!(lines[1].starts_with("`WebMessage` 2.0 waits ") && lines[1].ends_with("for `AuthMessage` on thread 1"));
-        assert!(lines[3].starts_with("`DatabaseMessage` 0.0 RUNS on thread 0 `db`"), "the culprit comes last: {text}");
+        assert!(lines[1].starts_with("`WebMessage::Page` 2.0 waits "), "{text}");
+        assert!(lines[1].ends_with(" for `AuthMessage::Check` 1.0 on thread 1"), "{text}");
+        assert!(lines[3].starts_with("`DatabaseMessage::UserOf` 0.0 RUNS for "), "the culprit comes last: {text}");
+        assert!(lines[3].contains(" on thread 0 `db` and waits for nothing of zctor's"), "{text}");
         gate.open();
         engine.settle();
-        assert_eq!(engine.stats().waits().to_string(), "no handler waits");
+        assert_eq!(engine.stats().waits().to_string(), "nothing waits");
     });
 }
 
@@ -135,6 +149,215 @@ fn a_wait_for_a_handler_of_ones_own_thread_names_what_runs_there() {
         gate.await_arrivals(1);
         let forest = look_until(|| engine.stats().waits(), |forest| !forest.roots.is_empty());
         assert!(forest.roots.iter().all(|root| root.name == "db"), "{forest}");
+        gate.open();
+    });
+}
+
+/// Looks at the waits until there are so many of handlers, and so many of threads outside.
+fn waits(engine: &ActorEngine, handlers: usize, callers: usize) -> WaitForest {
+    look_until(
+        || engine.stats().waits(),
+        |forest| {
+            let count = |of: fn(&zctor::WaitRoot) -> usize| forest.roots.iter().map(of).sum::<usize>();
+            (count(|root| root.handlers.len()), count(|root| root.callers.len())) == (handlers, callers)
+        },
+    )
+}
+
+#[test]
+fn threads_outside_are_counted_and_named_at_the_root_that_they_wait_for() {
+    bounded(|| {
+        let engine = service();
+        let gate = Gate::new();
+        thread::scope(|scope| {
+            let start = |name: &str, work: Box<dyn FnOnce() + Send>| {
+                thread::Builder::new().name(name.into()).spawn_scoped(scope, work).expect("it starts");
+            };
+            let auth: AuthClient = engine.client::<AuthMessage>().expect("it lives");
+            let held = gate.clone();
+            start("reader", Box::new(move || auth.check(held).expect("auth answers")));
+            gate.await_arrivals(1);
+            let database: DatabaseClient = engine.client::<DatabaseMessage>().expect("it lives");
+            let held = gate.clone();
+            start("writer", Box::new(move || database.user_of(held).expect("the database answers")));
+            let forest = waits(&engine, 1, 2);
+            let [root] = &forest.roots[..] else { panic!("all wait for one: {forest}") };
+            let callers: Vec<_> = root
+                .callers
+                .iter()
+                .map(|one| (one.caller.thread.as_deref(), one.caller.callee_variant, one.distance))
+                .collect();
+            assert_eq!(callers, [(Some("reader"), Some("Check"), 2), (Some("writer"), Some("UserOf"), 1)]);
+            assert_eq!((root.message, root.variant, root.queued), (Some("DatabaseMessage"), Some("UserOf"), 2));
+            let text = forest.to_string();
+            let lines: Vec<&str> = text.lines().collect();
+            assert_eq!(lines[0], "1 handler and 2 threads outside wait, all for one:");
+            assert!(lines[1].starts_with("  thread `reader` outside waits "), "{text}");
+            assert!(lines[2].starts_with("    thread `writer` outside waits "), "{text}");
+            assert!(lines[4].starts_with("      `DatabaseMessage::UserOf` 0.0 RUNS "), "{text}");
+            gate.open();
+        });
+        assert!(engine.stats().callers.is_empty());
+    });
+}
+
+#[actor]
+enum NoiseMessage {
+    Make(Gate),
+}
+
+struct Noise;
+
+impl NoiseHandler for Noise {
+    fn make(&mut self, gate: Gate) {
+        gate.pass();
+    }
+}
+
+#[test]
+fn a_call_behind_the_handler_of_a_neighbour_says_so() {
+    bounded(|| {
+        let engine = ActorEngine::new();
+        let shared =
+            ActorThread::new().register(DatabaseMessage::actor(|| Database)).register(NoiseMessage::actor(|| Noise));
+        engine.spawn(shared).expect("it starts");
+        engine.spawn(ActorThread::new().register(AuthMessage::actor(|| Auth))).expect("it starts");
+        let gate = Gate::new();
+        engine.send(NoiseMessage::Make(gate.clone())).expect("it lives");
+        gate.await_arrivals(1);
+        let auth: AuthClient = engine.client::<AuthMessage>().expect("it lives");
+        auth.non_blocking().check(gate.clone()).detach();
+        let forest = waits(&engine, 1, 0);
+        let [root] = &forest.roots[..] else { panic!("it waits for one: {forest}") };
+        assert_eq!(
+            (root.message, root.variant),
+            (Some("NoiseMessage"), None),
+            "it was sent, so nobody says of what kind"
+        );
+        assert_eq!(root.handlers[0].behind, root.runs);
+        let text = forest.to_string();
+        assert!(text.contains(" for `DatabaseMessage::UserOf` 0.0 on thread 0, queued behind 0.1\n"), "{text}");
+        gate.open();
+    });
+}
+
+#[actor]
+enum DoorMessage {
+    #[reply((), deferred)]
+    Pass,
+    Open,
+}
+
+#[derive(Default)]
+struct Door(Vec<ReplyTo<()>>);
+
+impl DoorHandler for Door {
+    fn pass(&mut self, reply: ReplyTo<()>) {
+        self.0.push(reply);
+    }
+    fn open(&mut self) {
+        self.0.drain(..).for_each(|reply| reply.send(()));
+    }
+}
+
+#[test]
+fn a_reply_that_a_handler_keeps_is_told_from_one_that_a_handler_works_on() {
+    bounded(|| {
+        let engine = ActorEngine::new();
+        let door: DoorClient = engine.start(DoorMessage::actor(Door::default)).expect("it starts");
+        thread::scope(|scope| {
+            scope.spawn(|| door.pass().expect("the door opens"));
+            let forest = waits(&engine, 0, 1);
+            engine.settle();
+            let text = look_until(|| engine.stats().waits().to_string(), |text| text.contains("nothing runs"));
+            assert!(text.starts_with("1 thread outside waits:\n"), "{text}");
+            assert!(text.contains(" for `DoorMessage::Pass` 0.0 on thread 0"), "{text}");
+            assert!(text.contains("a handler that has returned keeps the reply"), "{text}");
+            assert_eq!(forest.roots[0].callers[0].caller.callee_instance, door.instance_id());
+            door.open().expect("it lives");
+        });
+    });
+}
+
+#[actor(calls(DatabaseMessage))]
+enum FanMessage {
+    One(DatabaseClient, Gate),
+    First(DatabaseClient, Gate),
+    Twice(DatabaseClient, Gate, Gate),
+}
+
+struct Fan;
+
+impl FanHandler for Fan {
+    fn one(&mut self, _: &mut Context<FanMessage>, database: DatabaseClient, gate: Gate) {
+        database.non_blocking().user_of(gate).wait().expect("the database answers");
+    }
+    fn first(&mut self, _: &mut Context<FanMessage>, database: DatabaseClient, gate: Gate) {
+        first([database.non_blocking().user_of(gate)]).wait().expect("the database answers");
+    }
+    fn twice(&mut self, ctx: &mut Context<FanMessage>, database: DatabaseClient, first: Gate, second: Gate) {
+        ctx.call(DatabaseMessage::user_of(first)).expect("the database answers");
+        database.user_of(second).expect("the database answers");
+    }
+}
+
+#[test]
+fn a_wait_for_a_pending_knows_the_instance_and_not_the_variant() {
+    bounded(|| {
+        let engine = ActorEngine::new();
+        let database: DatabaseClient = engine.start(DatabaseMessage::actor(|| Database)).expect("it starts");
+        let fan: FanClient = engine.start(FanMessage::actor(|| Fan)).expect("it starts");
+        for (message, variant) in [(FanMessage::One as fn(_, _) -> _, "One"), (FanMessage::First, "First")] {
+            let gate = Gate::new();
+            fan.send(message(database.clone(), gate.clone())).expect("it lives");
+            let forest = waits(&engine, 1, 0);
+            let waiting = &forest.roots[0].handlers[0];
+            assert_eq!((waiting.variant, waiting.callee_variant), (Some(variant), None));
+            assert_eq!(waiting.callee_instance, database.instance_id());
+            gate.open();
+            engine.settle();
+        }
+    });
+}
+
+#[test]
+fn each_wait_of_a_handler_says_its_variant_whatever_was_served_in_the_one_before() {
+    bounded(|| {
+        let engine = ActorEngine::new();
+        let database: DatabaseClient = engine.start(DatabaseMessage::actor(|| Database)).expect("it starts");
+        // The first call is for an instance of the fan's own thread, which is served in the wait or on the spot.
+        let shared =
+            ActorThread::new().register(DatabaseMessage::actor(|| Database)).register(FanMessage::actor(|| Fan));
+        engine.spawn(shared).expect("it starts");
+        let (opened, gate) = (Gate::new(), Gate::new());
+        opened.open();
+        engine.send(FanMessage::Twice(database.clone(), opened, gate.clone())).expect("it lives");
+        let forest = waits(&engine, 1, 0);
+        let waiting = &forest.roots[0].handlers[0];
+        assert_eq!((waiting.message, waiting.variant), ("FanMessage", Some("Twice")));
+        assert_eq!(waiting.callee_instance, database.instance_id());
+        gate.open();
+    });
+}
+
+#[test]
+fn a_wait_for_another_engine_is_listed_in_both() {
+    bounded(|| {
+        let (there, here) = (ActorEngine::new(), ActorEngine::new());
+        let database: DatabaseClient = there.start(DatabaseMessage::actor(|| Database)).expect("it starts");
+        let fan: FanClient = here.start_on(ActorThread::named("fan"), FanMessage::actor(|| Fan)).expect("it starts");
+        let gate = Gate::new();
+        fan.send(FanMessage::One(database.clone(), gate.clone())).expect("it lives");
+        gate.await_arrivals(1);
+        let forest = waits(&here, 1, 0);
+        assert!(forest.roots[0].is_elsewhere, "{forest}");
+        assert!(
+            forest.to_string().ends_with("thread 0 of another engine: look at the waits of that engine"),
+            "{forest}"
+        );
+        let forest = waits(&there, 0, 1);
+        assert_eq!(forest.roots[0].callers[0].caller.thread.as_deref(), Some("fan"));
+        assert_eq!(forest.roots[0].message, Some("DatabaseMessage"));
         gate.open();
     });
 }

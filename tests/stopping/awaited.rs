@@ -96,7 +96,7 @@ fn an_awaited_shutdown_with_a_limit_names_what_did_not_return() {
     bounded(|| {
         let (engine, door) = engine();
         let gate = held(&door);
-        let Err(ShutdownError::Abandoned { threads, report, .. }) =
+        let Err(ShutdownError::Abandoned { threads, waits, report, .. }) =
             block_on(engine.shutdown_timeout_async(Duration::from_millis(200)))
         else {
             panic!("its handler does not return");
@@ -104,7 +104,7 @@ fn an_awaited_shutdown_with_a_limit_names_what_did_not_return() {
         assert_eq!((threads.len(), report.left), (1, 1));
         let runs = threads[0].runs.expect("it runs a handler");
         assert_eq!(runs.message, "DoorMessage");
-        let text = ShutdownError::Abandoned { threads, report }.to_string();
+        let text = ShutdownError::Abandoned { threads, waits, report }.to_string();
         assert!(text.ends_with("0 `zctor-0` (runs `DoorMessage` 0.0)"), "{text}");
         gate.open();
     });

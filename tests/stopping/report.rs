@@ -160,7 +160,7 @@ fn an_on_stop_that_does_not_return_leaves_no_message() {
                 cling.leave().unwrap();
             }
             let error = engine.shutdown_timeout(Duration::from_millis(50)).expect_err("a hook does not return");
-            let ShutdownError::Abandoned { threads, report } = error else { panic!("a thread was abandoned") };
+            let ShutdownError::Abandoned { threads, report, .. } = error else { panic!("a thread was abandoned") };
             assert_eq!((report.handled(), report.left), (u64::from(leaves), 0));
             let runs = threads[0].runs.expect("its code runs");
             assert_eq!(
@@ -206,12 +206,23 @@ fn the_error_says_whose_code_runs_and_who_waits_for_whom() {
             let wait = waiting.waits[0];
             assert_eq!((wait.message, wait.callee, wait.on), ("AskMessage", "WorkMessage", stubborn.thread));
             assert_eq!(waiting.runs.map(|runs| runs.instance), Some(wait.instance));
-            assert!(stubborn.to_string().ends_with("runs `WorkMessage` 0.1"), "{stubborn}");
-            assert!(waiting.to_string().ends_with("`AskMessage` 1.1 waits for `WorkMessage` on thread 0"), "{waiting}");
+            assert_eq!(runs.variant.unwrap_or("Hold"), "Hold", "the order to end is in the queue when it is abandoned");
+            assert!(stubborn.to_string().ends_with("` 0.1"), "{stubborn}");
+            assert!(
+                waiting.to_string().ends_with("`AskMessage::Ask` 1.1 waits for `WorkMessage::Hold` on thread 0"),
+                "{waiting}"
+            );
         };
         check(&stats());
         let error = engine.shutdown_timeout(Duration::from_millis(50)).expect_err("a handler does not return");
-        let ShutdownError::Abandoned { threads, .. } = error else { panic!("threads were abandoned") };
+        let text = error.to_string();
+        let lines: Vec<&str> = text.lines().map(str::trim_start).collect();
+        let [first, "1 handler waits:", waiting, culprit] = lines[..] else { panic!("not four lines: {text}") };
+        assert!(first.starts_with("the time was up before these threads had ended: 0 `stubborn`"), "{text}");
+        assert!(waiting.starts_with("`AskMessage::Ask` 1.1 waits "), "{text}");
+        assert!(culprit.starts_with("`WorkMessage") && culprit.contains(" 0.1 RUNS for "), "it comes last: {text}");
+        let ShutdownError::Abandoned { threads, waits, .. } = error else { panic!("threads were abandoned") };
+        assert_eq!(waits.roots[0].runs, second.instance_id());
         assert_eq!(threads[0].runs.map(|runs| runs.message), Some("WorkMessage"));
         // The waiting thread is answered when the time is up: too late to end in time.
         check(&threads);

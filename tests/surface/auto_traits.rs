@@ -49,6 +49,15 @@ macro_rules! is_not_send {
 }
 
 #[test]
+fn what_awaits_room_can_be_a_task_of_its_own() {
+    fn is_task<T: Future + Send + 'static>(_: T) {}
+    let engine = ActorEngine::new();
+    let client = engine.start(CellMessage::actor(|| Local(Rc::new(0)))).expect("it starts").non_blocking();
+    is_task(client.send_async(CellMessage::Swap(Cell::new(1))));
+    is_task(client.call_async(CellMessage::swap(Cell::new(1))));
+}
+
+#[test]
 fn clients_and_handles_go_everywhere_whatever_the_message() {
     is_send::<Client<CellMessage>>();
     is_sync::<Client<CellMessage>>();

@@ -1,4 +1,4 @@
-//! Every public function is used in an example, and so is every public type that programs name.
+//! Every public function is used in an example, and so is every public type that programs name, and every tool of the kit.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -17,7 +17,7 @@ const HIDDEN: [&str; 7] = [
 
 /// Programs get values of these types, or meet these traits as bounds, and need not name them: the fields and methods are
 /// what they use. Each is used in `public_api.rs`.
-const UNNAMED: [&str; 49] = [
+const UNNAMED: [&str; 50] = [
     "ActorOnce",
     "AfterPanic",
     "AnsweredInHandler",
@@ -30,7 +30,6 @@ const UNNAMED: [&str; 49] = [
     "DeadLetter",
     "DeadLetterCounts",
     "Deferred",
-    "Definition",
     "Dispatch",
     "EarlierReport",
     "EngineBuilder",
@@ -41,6 +40,7 @@ const UNNAMED: [&str; 49] = [
     "LocalRegistration",
     "MessageField",
     "NoDeadline",
+    "OutsideCaller",
     "Pendings",
     "Pipe",
     "PoolRegistration",
@@ -64,6 +64,7 @@ const UNNAMED: [&str; 49] = [
     "Wait",
     "WaitForest",
     "WaitRoot",
+    "WaitingCaller",
     "WaitingHandler",
     "Waits",
     "WatchError",
@@ -163,6 +164,16 @@ fn every_public_type_that_programs_name_is_in_an_example() {
 }
 
 #[test]
+fn every_tool_of_the_kit_is_used_in_an_example() {
+    let kit = code(&workspace().join("zctor-kit/src/lib.rs"));
+    let tools: Vec<_> = kit.lines().filter_map(|line| line.strip_prefix("pub mod ")).map(first_word).collect();
+    assert!(tools.len() > 5, "the tools were not found");
+    let examples = examples();
+    let unused: Vec<_> = tools.iter().filter(|tool| !examples.contains(&format!("zctor_kit::{tool}"))).collect();
+    assert!(unused.is_empty(), "no example uses {unused:?}");
+}
+
+#[test]
 fn the_index_and_the_list_name_every_example_and_no_other() {
     let folder = workspace().join("examples");
     let read = |path: &Path| fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
@@ -180,7 +191,9 @@ fn the_index_and_the_list_name_every_example_and_no_other() {
 
     let list = read(&folder.join("README.md"));
     let links = list.split("](").skip(1).filter_map(|link| link.split(')').next());
-    let listed: BTreeSet<&str> =
-        links.filter(|link| !link.starts_with("..")).map(|link| link.trim_end_matches(".rs")).collect();
+    let listed: BTreeSet<&str> = links
+        .filter(|link| !link.starts_with("..") && !link.ends_with(".svg"))
+        .map(|link| link.trim_end_matches(".rs"))
+        .collect();
     assert_eq!(listed, names, "examples and list differ");
 }

@@ -1,10 +1,12 @@
 //! What a user writes and sees: the macro, the types, the errors.
 
 mod auto_traits;
+mod compiles;
 #[cfg(feature = "testing")]
 mod doubles;
 mod errors;
 mod examples;
+mod guide;
 mod handles;
 mod map;
 // It has items that are reachable from outside.

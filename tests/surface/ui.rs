@@ -13,11 +13,6 @@ use std::process::Command;
 const WRITTEN_WITH: &str = "rustc 1.95.";
 
 #[test]
-fn right_programs_compile() {
-    trybuild::TestCases::new().pass("surface/ui/pass/*.rs");
-}
-
-#[test]
 fn wrong_programs_draw_the_recorded_errors() {
     let compiler = compiler();
     if !compiler.starts_with(WRITTEN_WITH) {

@@ -298,7 +298,7 @@ fn the_statistics_list_a_carried_wait_as_one_of_its_handler() {
             }
             thread::yield_now();
         };
-        assert_eq!(wait, "`RootMessage` 1.0 waits for `LeafMessage` on thread 0");
+        assert_eq!(wait, "`RootMessage::Do` 1.0 waits for `LeafMessage::Hold` on thread 0");
         gate.open();
         assert_eq!(receive(&told), Ok(1));
         engine.settle();

@@ -82,7 +82,7 @@ fn a_loop_that_never_comes_back_is_abandoned() {
         open.open();
         work.ask_behind(open, window.clone(), back).unwrap();
         let error = engine.shutdown_timeout(SHORT).expect_err("nobody serves it");
-        let ShutdownError::Abandoned { threads, report } = error else { panic!("it names a thread") };
+        let ShutdownError::Abandoned { threads, report, .. } = error else { panic!("it names a thread") };
         // The other waits for it, and may not have ended in time for that.
         assert_eq!(threads.last().map(|thread| &*thread.name), Some("the loop"));
         assert_eq!(report.handled() + report.dead_letters + report.left, 3);

@@ -1,7 +1,8 @@
 //! A blocking wait on a thread of a tokio runtime would stop that: it panics, and says what to write instead.
 
 use std::panic::{self, AssertUnwindSafe, catch_unwind};
-use std::sync::Mutex;
+use std::sync::{Mutex, Once, PoisonError};
+use std::thread::{self, ThreadId};
 use std::time::Duration;
 
 use tokio::runtime::{Builder, Runtime};
@@ -111,6 +112,42 @@ fn every_blocking_wait_on_a_thread_of_a_runtime_panics_and_says_what_to_write() 
     });
 }
 
+/// Where panics of this thread were, by its hook.
+fn place_of_panic<T>(code: impl FnOnce() -> T) -> Option<(String, u32)> {
+    static PLACES: Mutex<Vec<(ThreadId, String, u32)>> = Mutex::new(Vec::new());
+    static HOOK: Once = Once::new();
+    HOOK.call_once(|| {
+        let before = panic::take_hook();
+        panic::set_hook(Box::new(move |panic| {
+            if let Some(place) = panic.location() {
+                let place = (thread::current().id(), place.file().to_owned(), place.line());
+                PLACES.lock().unwrap_or_else(PoisonError::into_inner).push(place);
+            }
+            before(panic);
+        }));
+    });
+    panic_of(code)?;
+    let places = PLACES.lock().unwrap_or_else(PoisonError::into_inner);
+    let (_, file, line) = places.iter().rfind(|(thread, ..)| *thread == thread::current().id())?;
+    Some((file.clone(), *line))
+}
+
+#[test]
+fn the_panic_names_the_line_of_the_call() {
+    bounded(|| {
+        let [runtime, _] = runtimes();
+        let (engine, adder) = engine();
+        runtime.block_on(async {
+            let here = |line: u32| Some((file!().to_owned(), line));
+            assert_eq!(place_of_panic(|| adder.add(1, 2)), here(line!()), "a generated method");
+            assert_eq!(place_of_panic(|| adder.call(AdderMessage::add(1, 2))), here(line!()));
+            assert_eq!(place_of_panic(|| engine.call(AdderMessage::add(1, 2))), here(line!()));
+            assert_eq!(place_of_panic(|| adder.non_blocking().add(1, 2).wait()), here(line!()));
+            assert_eq!(place_of_panic(|| engine.shutdown()), here(line!()));
+        });
+    });
+}
+
 #[test]
 fn a_wait_for_room_panics_and_a_send_that_finds_room_does_not() {
     bounded(|| {
@@ -155,29 +192,5 @@ fn an_executor_inside_a_handler_awaits_as_before() {
         let web = engine.start(WebMessage::actor(build)).expect("it starts");
         let sum = web.await_inside().expect("its handler does not panic");
         assert!(sum == 0 || sum == 2, "refused, or there already: {sum}");
-    });
-}
-
-#[test]
-fn the_panic_names_the_line_of_the_wait() {
-    bounded(|| {
-        let (_engine, adder) = engine();
-        let [runtime, _] = runtimes();
-        static LINES: Mutex<Vec<(String, u32)>> = Mutex::new(Vec::new());
-        let before = panic::take_hook();
-        panic::set_hook(Box::new(move |info| {
-            if let Some(place) = info.location() {
-                LINES.lock().expect("no hook panics").push((place.file().to_owned(), place.line()));
-            }
-            before(info);
-        }));
-        let line = runtime.block_on(async {
-            let pending = adder.non_blocking().add(1, 2);
-            let wait = || pending.wait();
-            assert!(is_refused(wait));
-            line!() - 2
-        });
-        let lines = LINES.lock().expect("no hook panics");
-        assert!(lines.iter().any(|place| place.0.ends_with("tokio_runtime.rs") && place.1 == line), "{lines:?}");
     });
 }

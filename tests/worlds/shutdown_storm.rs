@@ -130,7 +130,7 @@ fn account(world: &World, ended: &Result<Report, ShutdownError>, stuck: bool, ow
             world.claim_report(report);
         }
         // A thread that is still at work goes on counting while the report is made; one that stands still does not.
-        Err(ShutdownError::Abandoned { threads, report }) if stuck && threads.len() == 1 => {
+        Err(ShutdownError::Abandoned { threads, report, .. }) if stuck && threads.len() == 1 => {
             world.claim_report_of_abandoned(report, threads, own);
         }
         Err(ShutdownError::Abandoned { .. }) => {}

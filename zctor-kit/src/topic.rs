@@ -91,7 +91,8 @@ impl<T: Clone + Send + 'static> Topic<T> {
     /// Sends a copy of `value` to each subscriber, in the order in which they subscribed.
     ///
     /// The values of one publisher come to each subscriber in the order in which they were published. One that has ended
-    /// is struck off. One without room misses this value: see [`Published::refused`].
+    /// is struck off. One without room misses this value: see [`Published::refused`]. So does a pool that has no live
+    /// instance just now; it stays subscribed, since its places can be filled again.
     ///
     /// # Blocking
     /// Never.
@@ -123,7 +124,7 @@ impl<T: Clone + Send + 'static> Topic<T> {
                 Ok(()) => published.reached += 1,
                 Err(refused) => {
                     published.refused += 1;
-                    if !refused.is_full() {
+                    if refused.is_stopped() {
                         ended.push(Arc::clone(member));
                     }
                 }
@@ -185,7 +186,8 @@ impl<T> fmt::Debug for Topic<T> {
 pub struct Published {
     /// How many subscribers got it.
     pub reached: usize,
-    /// How many did not: they had no room in a bounded mailbox, or had ended. Those that had ended are struck off.
+    /// How many did not: they had no room in a bounded mailbox, were a pool without a live instance, or had ended. Those
+    /// that had ended are struck off.
     pub refused: usize,
 }
 
@@ -201,7 +203,7 @@ pub struct Subscription {
 }
 
 impl Subscription {
-    /// Keeps the subscription until its actor has ended.
+    /// Keeps the subscription until its actor has ended; that of a pool until the engine has stopped.
     pub fn detach(mut self) {
         self.member = None;
     }

@@ -217,3 +217,25 @@ fn a_drop_waits_for_the_send_that_is_under_way() {
         });
     });
 }
+
+#[test]
+fn a_pool_without_a_live_instance_misses_a_value_and_stays_subscribed() {
+    bounded(|| {
+        let (engine, topic) = (ActorEngine::new(), Topic::new());
+        let pool = engine.pool(1, ListenerMessage::actor(Listener::default)).expect("a thread starts");
+        let _subscription = topic.subscribe(&pool, ListenerMessage::Value);
+        let first = pool.instances()[0];
+        pool.pin(first).stop().expect("it lives");
+        engine.settle();
+        let missed = topic.publish((0, 0));
+        assert_eq!((missed.reached, missed.refused, topic.len()), (0, 1, 1));
+
+        engine.replace(first, ListenerMessage::actor(Listener::default)).expect("its place is free");
+        assert_eq!(topic.publish((0, 1)).reached, 1);
+        assert_eq!(pool.values(), Ok(vec![(0, 1)]));
+
+        engine.shutdown().expect("it ends");
+        assert_eq!(topic.publish((0, 2)).refused, 1);
+        assert!(topic.is_empty(), "the engine takes no more");
+    });
+}

@@ -41,19 +41,19 @@ pub(crate) mod timer;
 use std::fmt;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
 use sealed::{Install, Installed, LocalHandle};
 
 use crate::actor::context::Context;
 use crate::actor::dispatch::Dispatch;
 use crate::actor::factory::{Blueprint, Rebuild, StateFactory};
-use crate::actor::instance::install;
+use crate::actor::instance::{Options, install};
 use crate::actor::restart::Restart;
 use crate::client::Client;
 use crate::client::message::Message;
 use crate::error::{BoxError, SpawnError};
 use crate::event::Undelivered;
-use crate::route::contents::OnUndelivered;
 use crate::route::endpoint::Endpoint;
 use crate::sys::unwind::Quiet;
 use crate::thread::local::Local;
@@ -268,7 +268,7 @@ impl<M: Dispatch<S, Port: Send> + Send, S: 'static> Install<M> for Actor<M, S> {
             local.local,
             local.pooled,
             StateFactory::Again(Blueprint { factory: self.factory, restart: self.restart }),
-            self.undelivered,
+            self.options,
         )
         .map(Installed)
     }
@@ -276,7 +276,7 @@ impl<M: Dispatch<S, Port: Send> + Send, S: 'static> Install<M> for Actor<M, S> {
 
 impl<M: Dispatch<S, Port: Send> + Send, S: 'static> Install<M> for ActorOnce<M, S> {
     fn __install(self, local: &LocalHandle<'_>) -> Result<Installed<M>, SpawnError> {
-        install(local.local, local.pooled, StateFactory::Once(self.factory), self.undelivered).map(Installed)
+        install(local.local, local.pooled, StateFactory::Once(self.factory), self.options).map(Installed)
     }
 }
 
@@ -287,7 +287,7 @@ where
     F: FnOnce() -> S + 'static,
 {
     fn __install(self, local: &LocalHandle<'_>) -> Result<Installed<M>, SpawnError> {
-        install(local.local, local.pooled, StateFactory::Once(Box::new(self)), None).map(Installed)
+        install(local.local, local.pooled, StateFactory::Once(Box::new(self)), Options::default()).map(Installed)
     }
 }
 
@@ -330,18 +330,18 @@ pub(crate) fn install_on<M: Message>(
 pub struct Actor<M: Message, S> {
     pub(crate) factory: Arc<Rebuild<M, S>>,
     pub(crate) restart: Restart,
-    pub(crate) undelivered: Option<Arc<OnUndelivered<M>>>,
+    pub(crate) options: Options<M>,
 }
 
 impl<M: Dispatch<S>, S: 'static> Actor<M, S> {
     #[doc(hidden)]
     pub fn __new(factory: impl Fn() -> S + Send + Sync + 'static) -> Self {
-        Self { factory: Arc::new(move |_| Ok(factory())), restart: Restart::default(), undelivered: None }
+        Self { factory: Arc::new(move |_| Ok(factory())), restart: Restart::default(), options: Options::default() }
     }
 
     #[doc(hidden)]
     pub fn __try_new(factory: impl Fn(&mut Context<M>) -> Result<S, BoxError> + Send + Sync + 'static) -> Self {
-        Self { factory: Arc::new(factory), restart: Restart::default(), undelivered: None }
+        Self { factory: Arc::new(factory), restart: Restart::default(), options: Options::default() }
     }
 }
 
@@ -419,14 +419,48 @@ impl<M: Message, S> Actor<M, S> {
     /// ```
     #[must_use]
     pub fn on_undelivered(mut self, hook: impl Fn(M, Undelivered) + Send + Sync + 'static) -> Self {
-        self.undelivered = Some(Arc::new(Quiet::new(Box::new(hook))));
+        self.options.undelivered = Some(Arc::new(Quiet::new(Box::new(hook))));
+        self
+    }
+
+    /// Says that handlers of this actor may run for as long as `limit`: it is slow by right, as one that computes or
+    /// reads much. [`ActorEngine::slow`](crate::ActorEngine::slow) and
+    /// [`on_slow`](crate::ActorEngine::on_slow) take this limit for it in place of their own.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use zctor::{ActorEngine, actor};
+    ///
+    /// #[actor]
+    /// pub enum ReportMessage {
+    ///     #[reply(u64)]
+    ///     Sum(u64),
+    /// }
+    /// struct Report;
+    /// impl ReportHandler for Report {
+    ///     fn sum(&mut self, to: u64) -> u64 {
+    ///         (0..to).sum() // it may take a while
+    ///     }
+    /// }
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let engine = ActorEngine::new();
+    /// engine.on_slow(Duration::from_millis(100), |slow| eprintln!("{slow}"))?;
+    /// let report: ReportClient = engine.start(ReportMessage::actor(|| Report).slow(Duration::from_secs(30)))?;
+    /// assert_eq!(report.sum(1_000)?, 499_500);
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn slow(mut self, limit: Duration) -> Self {
+        self.options.slow = Some(limit);
         self
     }
 }
 
 impl<M: Message, S> Clone for Actor<M, S> {
     fn clone(&self) -> Self {
-        Self { factory: Arc::clone(&self.factory), restart: self.restart, undelivered: self.undelivered.clone() }
+        Self { factory: Arc::clone(&self.factory), restart: self.restart, options: self.options.clone() }
     }
 }
 
@@ -466,13 +500,13 @@ impl<M: Message, S> fmt::Debug for Actor<M, S> {
 /// ```
 pub struct ActorOnce<M: Message, S> {
     pub(crate) factory: Box<dyn FnOnce() -> S + Send>,
-    pub(crate) undelivered: Option<Arc<OnUndelivered<M>>>,
+    pub(crate) options: Options<M>,
 }
 
 impl<M: Dispatch<S>, S: 'static> ActorOnce<M, S> {
     #[doc(hidden)]
     pub fn __new(factory: impl FnOnce() -> S + Send + 'static) -> Self {
-        Self { factory: Box::new(factory), undelivered: None }
+        Self { factory: Box::new(factory), options: Options::default() }
     }
 
     /// Never compiles: an error that says why tells more than one about a missing method.
@@ -488,7 +522,41 @@ impl<M: Dispatch<S>, S: 'static> ActorOnce<M, S> {
     /// Sets the hook for undelivered messages, as [`Actor::on_undelivered`] does.
     #[must_use]
     pub fn on_undelivered(mut self, hook: impl Fn(M, Undelivered) + Send + Sync + 'static) -> Self {
-        self.undelivered = Some(Arc::new(Quiet::new(Box::new(hook))));
+        self.options.undelivered = Some(Arc::new(Quiet::new(Box::new(hook))));
+        self
+    }
+
+    /// Says that handlers of this actor may run for as long as `limit`: it is slow by right, as one that computes or
+    /// reads much. [`ActorEngine::slow`](crate::ActorEngine::slow) and
+    /// [`on_slow`](crate::ActorEngine::on_slow) take this limit for it in place of their own.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use zctor::{ActorEngine, actor};
+    ///
+    /// #[actor]
+    /// pub enum ReportMessage {
+    ///     #[reply(u64)]
+    ///     Sum(u64),
+    /// }
+    /// struct Report;
+    /// impl ReportHandler for Report {
+    ///     fn sum(&mut self, to: u64) -> u64 {
+    ///         (0..to).sum() // it may take a while
+    ///     }
+    /// }
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let engine = ActorEngine::new();
+    /// engine.on_slow(Duration::from_millis(100), |slow| eprintln!("{slow}"))?;
+    /// let report: ReportClient = engine.start(ReportMessage::actor_once(|| Report).slow(Duration::from_secs(30)))?;
+    /// assert_eq!(report.sum(1_000)?, 499_500);
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn slow(mut self, limit: Duration) -> Self {
+        self.options.slow = Some(limit);
         self
     }
 }

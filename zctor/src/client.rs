@@ -13,6 +13,7 @@ pub(crate) mod recipient;
 pub(crate) mod watch;
 
 use std::fmt;
+use std::future::poll_fn;
 use std::hash::Hash;
 use std::marker::PhantomData;
 use std::sync::Arc;
@@ -26,6 +27,7 @@ use crate::messaging;
 use crate::messaging::binding::{Binding, Limit, View};
 use crate::messaging::broadcast::{Pendings, Replies};
 use crate::messaging::pending::Pending;
+use crate::messaging::room::{Calling, Sending};
 use crate::messaging::target::Target;
 use crate::route::endpoint::{Endpoint, Way};
 use crate::route::keyed::{KeyOf, key_hash};
@@ -557,7 +559,8 @@ impl<M: Message, V> Client<M, V> {
     /// mailbox.
     ///
     /// The generated methods of this view give a [`Pending`] for a call, as [`request`](Client::request) does. Its
-    /// `call_all` gives all [`Pendings`](crate::Pendings), and there is no `call`.
+    /// `call_all` gives all [`Pendings`](crate::Pendings), and there is no `call`. Async code can await room by
+    /// [`send_async`](Client::send_async) and [`call_async`](Client::call_async).
     ///
     /// ```
     /// # use zctor::{ActorEngine, actor};
@@ -802,6 +805,141 @@ impl<M: Message> Client<M, NonBlocking> {
         Q: IntoRequest<Message = M>,
     {
         messaging::request_all::<M, Q::Reply, Q::Kind>(&self.target(), |id| make(id).__into().into_parts())
+    }
+
+    /// Sends a message when there is room for it: [`send`](Client::send) as a future.
+    ///
+    /// The message goes where `send` would send it, so its `#[key]` decides which mailbox must have room. It is sent in
+    /// the poll that gives `Ok`. If the future is dropped before, the message is dropped with it, and its place in line
+    /// goes to the next: whoever has waited longest for room is woken first, task or thread. A future that is neither
+    /// polled nor dropped when it was woken leaves its room to others.
+    ///
+    /// A task's messages to one instance keep their order if it awaits each before it makes the next.
+    ///
+    /// # Errors
+    /// As [`send`](Client::send). [`SendError::Full`] only where `within` or `until` sets a limit, which counts from
+    /// this call on, or where the mailbox refuses those that find it full ([`Overflow`](crate::Overflow)).
+    ///
+    /// # Blocking
+    /// Never. Inside a handler there is always room, as for `send`.
+    ///
+    /// ```
+    /// # use std::{pin::pin, sync::Arc, task::{Context, Poll, Wake, Waker}, thread};
+    /// # struct Unpark(thread::Thread);
+    /// # impl Wake for Unpark { fn wake(self: Arc<Self>) { self.0.unpark() } }
+    /// # fn block_on<T>(future: impl Future<Output = T>) -> T {
+    /// #     let (mut future, waker) = (pin!(future), Waker::from(Arc::new(Unpark(thread::current()))));
+    /// #     loop {
+    /// #         match future.as_mut().poll(&mut Context::from_waker(&waker)) {
+    /// #             Poll::Ready(value) => return value,
+    /// #             Poll::Pending => thread::park(),
+    /// #         }
+    /// #     }
+    /// # }
+    /// use std::sync::mpsc;
+    /// use std::time::Duration;
+    /// use zctor::{ActorEngine, ActorThread, actor};
+    ///
+    /// #[actor]
+    /// pub enum DiskMessage {
+    ///     Write(u32),
+    /// }
+    /// struct Disk {
+    ///     begun: mpsc::Sender<()>,
+    ///     go: mpsc::Receiver<()>,
+    /// }
+    /// impl DiskHandler for Disk {
+    ///     fn write(&mut self, _value: u32) {
+    ///         self.begun.send(()).unwrap_or_default();
+    ///         self.go.recv().unwrap_or_default();
+    ///     }
+    /// }
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let engine = ActorEngine::new();
+    /// let ((begun, began), (let_go, go)) = (mpsc::channel(), mpsc::channel());
+    /// let thread = ActorThread::new().mailbox_bound(1);
+    /// let disk = engine.start_on(thread, DiskMessage::actor_once(move || Disk { begun, go }))?.non_blocking();
+    /// disk.write(1)?;
+    /// began.recv()?; // the disk is at work
+    /// disk.write(2)?; // and the mailbox is full
+    ///
+    /// let soon = disk.within(Duration::from_millis(5)).send_async(DiskMessage::Write(3));
+    /// assert!(block_on(soon).unwrap_err().is_full());
+    ///
+    /// let write = disk.send_async(DiskMessage::Write(4));
+    /// drop(let_go);
+    /// block_on(write)?; // when there is room
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn send_async(&self, message: M) -> impl Future<Output = Result<(), SendError<M>>> + use<M> {
+        let client = self.clone();
+        let mut sending = Sending::new(&client.target(), message);
+        async move { poll_fn(|task| sending.poll(&client.target(), task.waker())).await }
+    }
+
+    /// Calls when there is room for the request, and gives the reply: [`request`](Client::request) that awaits both.
+    ///
+    /// Nothing is sent before the first poll. From then on it is as [`send_async`](Client::send_async) until the request
+    /// is sent, and then as a [`Pending`](crate::Pending): dropping the future gives the call up. A limit of the client
+    /// counts from this call on, for room and reply together.
+    ///
+    /// # Errors
+    /// As [`Pending::wait`](crate::Pending::wait). [`CallError::Full`] only as [`send_async`](Client::send_async) says.
+    ///
+    /// # Blocking
+    /// Never; but a poll inside a handler waits for the reply, as that of a `Pending` does.
+    ///
+    /// ```
+    /// # use std::{pin::pin, sync::Arc, task::{Context, Poll, Wake, Waker}, thread};
+    /// # struct Unpark(thread::Thread);
+    /// # impl Wake for Unpark { fn wake(self: Arc<Self>) { self.0.unpark() } }
+    /// # fn block_on<T>(future: impl Future<Output = T>) -> T {
+    /// #     let (mut future, waker) = (pin!(future), Waker::from(Arc::new(Unpark(thread::current()))));
+    /// #     loop {
+    /// #         match future.as_mut().poll(&mut Context::from_waker(&waker)) {
+    /// #             Poll::Ready(value) => return value,
+    /// #             Poll::Pending => thread::park(),
+    /// #         }
+    /// #     }
+    /// # }
+    /// use zctor::{ActorEngine, ActorThread, actor};
+    ///
+    /// #[actor]
+    /// pub enum AdderMessage {
+    ///     #[reply(u32)]
+    ///     Add(u32, u32),
+    /// }
+    /// # struct Adder;
+    /// # impl AdderHandler for Adder { fn add(&mut self, a: u32, b: u32) -> u32 { a + b } }
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let engine = ActorEngine::new();
+    /// let adders = engine.pool_on(2, |_| ActorThread::new().mailbox_bound(8), AdderMessage::actor(|| Adder))?;
+    /// let adders = adders.non_blocking();
+    /// let sum = async {
+    ///     let mut sum = 0;
+    ///     for value in 1..=100 {
+    ///         sum = adders.call_async(AdderMessage::add(sum, value)).await?;
+    ///     }
+    ///     Ok::<_, zctor::CallError>(sum)
+    /// };
+    /// assert_eq!(block_on(sum)?, 5_050);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn call_async<Q>(&self, request: Q) -> impl Future<Output = Result<Q::Reply, CallError>> + use<M, Q>
+    where
+        Q: IntoRequest<Message = M>,
+    {
+        let client = self.clone();
+        let (message, port) = request.__into().into_parts();
+        let mut calling = Calling::new(&client.target(), message, port);
+        async move {
+            let sent = poll_fn(|task| calling.poll::<Q::Kind>(&client.target(), task.waker())).await;
+            sent?.await
+        }
     }
 }
 

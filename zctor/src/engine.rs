@@ -12,16 +12,19 @@ pub(crate) mod actor_thread;
 mod ages;
 pub(crate) mod core;
 pub(crate) mod handle;
+mod handlings;
 pub(crate) mod here;
 mod parent;
 pub(crate) mod registry;
 mod replace;
 pub(crate) mod settle;
 pub(crate) mod shutdown;
+mod slow;
 pub(crate) mod spawn;
 mod stats;
 pub(crate) mod stopped;
 mod targets;
+mod watch;
 
 use std::fmt;
 use std::sync::Arc;
@@ -45,6 +48,7 @@ use crate::id::{InstanceId, ThreadId};
 use crate::messaging;
 use crate::messaging::broadcast::Replies;
 use crate::report::instances::InstanceStats;
+use crate::report::slow::Slow;
 use crate::report::{Report, Stats};
 use crate::sys::frame::{is_engines_own, is_inside};
 use crate::sys::runtime::assert_may_block;
@@ -680,6 +684,48 @@ impl ActorEngine {
     /// An example is at [`Restarted`].
     pub fn on_restart(&self, hook: impl Fn(&Restarted) + Send + Sync + 'static) {
         self.core.edge.losses.on_restart(Box::new(hook));
+    }
+
+    /// Returns the handlers that have run for longer than `limit`, in the order of their threads. Empty: the engine is
+    /// healthy.
+    ///
+    /// A handler that waits for a reply is none of them. The times are those of [`RunningInstance`]: looks at the
+    /// statistics make them exact, so call it regularly. An actor that is slow by right has a limit of its own
+    /// ([`Actor::slow`](crate::Actor::slow)). From the first call on, each handler notes its variant when it begins, which
+    /// costs some tens of instructions a message.
+    ///
+    /// [`RunningInstance`]: crate::RunningInstance
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use zctor::ActorEngine;
+    ///
+    /// let engine = ActorEngine::new();
+    /// assert!(engine.slow(Duration::from_secs(1)).is_empty());
+    /// ```
+    pub fn slow(&self, limit: Duration) -> Vec<Slow> {
+        slow::slow(&self.core, limit)
+    }
+
+    /// Calls `hook` from now on for each handler that runs for longer than `limit`: once, and again when it has run for
+    /// ten times as long, and so on.
+    ///
+    /// A handler that waits for a reply is not told, but the one that it waits for. An actor that is slow by right has a
+    /// limit of its own ([`Actor::slow`](crate::Actor::slow)). The hook comes between `limit` and one and a half times that;
+    /// it may miss a handler that runs for less. With the feature `tracing`, each is an event too. From now on, each
+    /// handler notes its variant when it begins, which costs some tens of instructions a message.
+    ///
+    /// It replaces the hook and the limit that were set before. The hook runs on a thread of its own, which looks four
+    /// times in a limit, and sleeps while all threads are at rest. It may send, but not wait. It is dropped when the engine
+    /// has stopped, so it may hold clients of the same engine. In a simulation it is never called.
+    ///
+    /// # Errors
+    /// - [`SpawnError::Stopped`]: the engine has stopped.
+    /// - [`SpawnError::Thread`]: the operating system started no thread to look.
+    ///
+    /// An example is at [`Slow`].
+    pub fn on_slow(&self, limit: Duration, hook: impl Fn(&Slow) + Send + Sync + 'static) -> Result<(), SpawnError> {
+        slow::on_slow(&self.core, limit, Box::new(hook))
     }
 
     /// Waits until the inside is quiet: until no message is queued and no handler runs, on any thread.

@@ -5,6 +5,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::id::InstanceId;
+use crate::report::waits::WaitForest;
 use crate::report::{Report, ThreadStats};
 
 /// An error of any type, as fallible factories return it.
@@ -442,6 +443,8 @@ pub enum ShutdownError {
     Abandoned {
         /// The abandoned threads, as they were when they were abandoned.
         threads: Vec<ThreadStats>,
+        /// What waited for them then, each chain of waits down to the handler that had not returned.
+        waits: WaitForest,
         /// The report on all instances, those of the abandoned threads included.
         report: Report,
     },
@@ -454,13 +457,14 @@ impl fmt::Display for ShutdownError {
                 "an actor thread cannot wait for its own end; the shutdown has begun (drop what `here` gave, or let \
                  its `run` return, and call it again)",
             ),
-            Self::Abandoned { threads, .. } => {
+            Self::Abandoned { threads, waits, .. } => {
                 f.write_str("the time was up before these threads had ended: ")?;
                 for (i, thread) in threads.iter().enumerate() {
                     write!(f, "{}{} `{}`", if i == 0 { "" } else { ", " }, thread.thread, thread.name)?;
                     thread.write_holder(f)?;
                 }
-                Ok(())
+                // Last, so that the last line is the handler that did not return.
+                if waits.roots.is_empty() { Ok(()) } else { write!(f, "\n{waits}") }
             }
         }
     }

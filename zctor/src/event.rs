@@ -282,6 +282,8 @@ impl fmt::Display for PanicEvent {
         let Self { instance, message, origin, text, in_window, next } = self;
         match origin {
             PanicOrigin::Handler(variant) => write!(f, "`{message}::{variant}` of {instance} panicked: {text}")?,
+            // It panicked or returned an error.
+            PanicOrigin::Factory => write!(f, "the factory of `{message}` {instance} failed: {text}")?,
             origin => write!(f, "{origin} of `{message}` {instance} panicked: {text}")?,
         }
         write!(f, " ({in_window} in its window); {next}")
@@ -311,7 +313,7 @@ pub enum PanicOrigin {
     Timer,
     /// The closure of a pipe or of a watch.
     Pipe,
-    /// The factory, when it was to build the state again; or it gave an error.
+    /// The factory, when it was to build the state again: it panicked or returned an error.
     Factory,
     /// The drop of the state, or of a message or closure that belonged to it.
     Drop,

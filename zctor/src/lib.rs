@@ -7,7 +7,7 @@
 //!
 //! ```
 //! use std::time::Duration;
-//! use zctor::{ActorEngine, ActorThread, actor};
+//! use zctor::{ActorEngine, actor};
 //!
 //! #[derive(Debug, PartialEq)]
 //! pub struct DivideByZero;
@@ -44,10 +44,8 @@
 //!
 //! fn main() -> Result<(), Box<dyn std::error::Error>> {
 //!     let engine = ActorEngine::new();
-//!     for _ in 0..5 {
-//!         engine.spawn(ActorThread::new().register(CalculatorMessage::actor(Calculator::default)))?;
-//!     }
-//!     let calculator: CalculatorClient = engine.client::<CalculatorMessage>()?;
+//!     // Five threads with an instance each.
+//!     let calculator: CalculatorClient = engine.pool(5, CalculatorMessage::actor(Calculator::default))?;
 //!
 //!     assert_eq!(calculator.add(10, 5)?, 15); // call: blocks until the typed reply is here
 //!     assert_eq!(calculator.divide(1, 0)?, Err(DivideByZero)); // the inner result is the handler's reply
@@ -116,9 +114,10 @@
 //! - `tracing`: emits events of the `tracing` facade. Target `zctor::route`: a message was routed to one of a pool's
 //!   instances, in turn, by key or by load. Target `zctor::restart`: code of an instance panicked, or its factory
 //!   failed to build its state again; with what becomes of the instance. Target `zctor::dead_letter`: a dead letter; at
-//!   level `DEBUG` if it is a call that was given up, else at `WARN`.
+//!   level `DEBUG` if it is a call that was given up, else at `WARN`. Target `zctor::slow`: a handler that has run for
+//!   longer than the limit of `on_slow`.
 //! - `tokio`: in debug builds, a blocking wait on a thread of a tokio runtime panics and says what to write instead.
-//!   See [the page on foreign threads](guide::foreign_threads).
+//!   See [the page on async code](guide::async_tasks).
 //! - `testing`: the module `testing`, with doubles of actors for tests, a probe and a mock, and with a context for
 //!   handlers that are tested as plain methods. It belongs among the dev-dependencies.
 //! - `simulation`: the module `simulation`, which runs a program one thread at a time, in an order drawn from a seed. It
@@ -190,9 +189,11 @@ pub use messaging::first::{First, first};
 pub use messaging::pending::Pending;
 pub use reply::reply_to::ReplyTo;
 pub use report::instances::{BackingOff, InstanceStats};
+pub use report::running::{RunningInstance, Wait};
+pub use report::slow::Slow;
 pub use report::types::{DeadLetterCounts, RefusalCounts, TimeoutCounts, TypeStats};
-pub use report::waits::{WaitForest, WaitRoot, WaitingHandler};
-pub use report::{EarlierReport, InstanceReport, Report, RoomStats, RunningInstance, Stats, ThreadStats, Wait};
+pub use report::waits::{OutsideCaller, WaitForest, WaitRoot, WaitingCaller, WaitingHandler};
+pub use report::{EarlierReport, InstanceReport, Report, RoomStats, Stats, ThreadStats};
 pub use route::payload::{Deferred, Prompt};
 pub use sys::clock::now;
 pub use sys::spawn::{available_threads, sleep};

@@ -28,6 +28,7 @@ pub(crate) mod parked;
 pub(crate) mod permits;
 pub(crate) mod roster;
 mod tally;
+pub(crate) mod waits;
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -36,9 +37,9 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use crate::event::{PanicEvent, Undelivered};
-use crate::id::{InstanceId, ThreadId};
+use crate::id::{InstanceId, Slot, ThreadId};
 use crate::mailbox::buffers::Buffers;
-use crate::mailbox::counters::{Meter, Waits};
+use crate::mailbox::counters::{Account, Meter};
 use crate::mailbox::edge::Edge;
 use crate::mailbox::envelope::Undeliverable;
 use crate::mailbox::inner_bound::{Added, Inner, InnerQueue, Same};
@@ -46,6 +47,7 @@ use crate::mailbox::mail::{Mail, MailContents};
 use crate::mailbox::parked::Parked;
 use crate::mailbox::permits::Permits;
 use crate::mailbox::roster::Roster;
+use crate::mailbox::waits::{NotedVariant, Waiter, Waits};
 use crate::sys::frame;
 use crate::sys::park::Parker;
 use crate::sys::sync::{AtomicU64, AtomicUsize, Mutex, lock, queue};
@@ -67,7 +69,8 @@ pub(crate) struct Mailbox {
     /// The instances that live on the thread.
     pub(crate) roster: Roster,
     pub(crate) buffers: Buffers,
-    pub(crate) waits: Waits,
+    pub(crate) waits: Waits<Waiter>,
+    pub(crate) noted: NotedVariant,
     sender: queue::Sender<Mail>,
     receiver: queue::Receiver<Mail>,
     /// How many messages lie in batches in the queue, beyond the one that each batch counts for in the queue's length.
@@ -99,6 +102,7 @@ impl Mailbox {
             roster: Roster::new(thread),
             buffers: Buffers::default(),
             waits: Waits::default(),
+            noted: NotedVariant::default(),
             sender,
             receiver,
             batched: AtomicUsize::new(0),
@@ -134,6 +138,16 @@ impl Mailbox {
 
     pub(crate) fn engine_address(&self) -> usize {
         Arc::as_ptr(&self.edge) as usize
+    }
+
+    /// Notes the variant of a message that is about to be handled. Whether the edge allows that it is.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn heed(&self, slot: Slot, account: &Account, variant: Option<&'static str>) -> bool {
+        if let Some(variant) = variant {
+            self.noted.note(slot, account, variant);
+        }
+        !self.edge.is_sealed()
     }
 
     /// Puts mail in and wakes the thread. Mail that came too late, behind the close, is given back.

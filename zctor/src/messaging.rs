@@ -13,6 +13,7 @@ pub(crate) mod call;
 pub(crate) mod first;
 pub(crate) mod in_flight;
 pub(crate) mod pending;
+pub(crate) mod room;
 pub(crate) mod send;
 pub(crate) mod send_all;
 pub(crate) mod target;

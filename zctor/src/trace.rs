@@ -16,6 +16,7 @@ mod on {
 
     use crate::event::{AfterPanic, DeadLetter, PanicEvent, Undelivered};
     use crate::id::InstanceId;
+    use crate::report::slow::Slow;
     use crate::sys::frame::as_event;
     use crate::sys::unwind::ignoring_panic;
 
@@ -91,6 +92,23 @@ mod on {
         });
     }
 
+    /// A handler that has run for longer than its limit.
+    pub(crate) fn slow(slow: &Slow) {
+        tell(|| {
+            warn!(
+                target: "zctor::slow",
+                message_type = slow.message,
+                variant = slow.variant,
+                instance = %slow.instance,
+                thread = slow.thread_name,
+                lasted_ms = u64::try_from(slow.lasted.as_millis()).unwrap_or(u64::MAX),
+                limit_ms = u64::try_from(slow.limit.as_millis()).unwrap_or(u64::MAX),
+                queued = slow.queued,
+                "has run for longer than its limit"
+            );
+        });
+    }
+
     /// Nothing: each was an event.
     pub(crate) fn line(_: &dyn fmt::Display, _: u64) {}
     pub(crate) fn more_lines(_: u64, _: &'static str) {}
@@ -102,11 +120,13 @@ mod off {
 
     use crate::event::{DeadLetter, PanicEvent};
     use crate::id::InstanceId;
+    use crate::report::slow::Slow;
 
     #[inline(always)]
     pub(crate) fn routed(_: fn() -> &'static str, _: InstanceId, _: usize, _: usize) {}
     pub(crate) fn dead_letter(_: &DeadLetter) {}
     pub(crate) fn panicked(_: &PanicEvent) {}
+    pub(crate) fn slow(_: &Slow) {}
 
     /// An event that no hook is told of, and how many of its kind were passed over since the last line.
     pub(crate) fn line(event: &dyn fmt::Display, more: u64) {

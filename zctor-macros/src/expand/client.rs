@@ -213,7 +213,10 @@ fn method(model: &Model<'_>, face: &Face<'_>, variant: &Variant<'_>, blocking: b
         }
     };
     let function = quote_spanned!(span=> #vis fn #method(&self, #parameters) -> #output { #body });
-    quote!(#docs #(#lints)* #deprecated #must_use #many #function)
+    // The recorded expansions are those without.
+    let waits = blocking && variant.reply.is_some();
+    let caller = (waits && cfg!(all(feature = "track_caller", not(test)))).then(|| quote!(#[track_caller]));
+    quote!(#docs #(#lints)* #deprecated #must_use #many #caller #function)
 }
 
 /// The sentences of a method's own: the message that it sends, the reply, and the errors that may come instead.

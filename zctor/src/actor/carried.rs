@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::actor::context::Context;
 use crate::client::message::Message;
-use crate::report::RunningInstance;
+use crate::report::running::NamedInstance;
 use crate::thread::beside;
 use crate::thread::carried::{self, Home};
 
@@ -87,8 +87,8 @@ impl<M: Message> Context<M> {
     ///
     /// An example is at [`Carried`].
     pub fn carry(&self) -> Carried {
-        let handler = RunningInstance { instance: self.instance_id(), message: M::name() };
-        Carried { home: Home::new(&self.local.mailbox, handler) }
+        let handler = NamedInstance { instance: self.instance_id(), message: M::name() };
+        Carried { home: Home::new(&self.local, handler) }
     }
 
     /// Runs `work` on a thread of its own as a part of this handler, and serves the instances of lower call depth on

@@ -80,12 +80,23 @@ impl<M: Message> Context<M> {
         self.shared.endpoint.id()
     }
 
-    /// The scheduling point of a handler that is about to begin.
+    /// A handler is about to begin. If it may wait, its variant is noted: each wait says what it is in. Here is also the
+    /// scheduling point of the handler.
     #[inline(always)]
-    pub(super) fn begins<'a>(&self, message: impl FnOnce() -> Option<&'a M>) {
+    pub(super) fn begins<'a>(&self, message: impl Fn() -> Option<&'a M>) {
+        if M::CALL_DEPTH > 0 {
+            self.local.variant.set(message().map(Message::variant));
+        }
         let thread = self.local.mailbox.thread.index() as u64;
         let variant = || message().map_or("_", Message::variant);
         point(thread, || format!("{} begins {}::{}", self.instance_id(), M::name(), variant()));
+    }
+
+    /// Whether the edge allows that the next message of a batch is handled.
+    #[inline(always)]
+    pub(super) fn may_begin<'a>(&self, message: impl FnOnce() -> Option<&'a M>) -> bool {
+        let (mailbox, shared) = (&*self.local.mailbox, &self.shared);
+        mailbox.edge.is_plain() || mailbox.heed(shared.endpoint.slot, shared.account(), message().map(M::variant))
     }
 
     /// Gives a client bound to this very instance, to pass on to others.

@@ -97,11 +97,17 @@ where
 
     /// Runs `on_start` if that is due, since it comes before all else. Whether the instance takes messages then.
     #[inline]
-    pub(super) fn start_if_new(self: &Rc<Self>, local: &Rc<Local>) -> bool {
+    pub(super) fn start_if_new<'a>(
+        self: &Rc<Self>,
+        local: &Rc<Local>,
+        message: impl FnOnce() -> Option<&'a M>,
+    ) -> bool {
         if self.common.phase.get() == Phase::New {
             Rc::clone(self).start(local);
         }
-        self.common.phase.get() == Phase::Live && !local.mailbox.edge.is_sealed()
+        self.common.phase.get() == Phase::Live
+            && (local.mailbox.edge.is_plain()
+                || local.mailbox.heed(self.slot(), self.account(), message().map(M::variant)))
     }
 
     /// Whether the instance can handle a call that is made now, on the spot.

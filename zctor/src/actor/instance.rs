@@ -9,7 +9,7 @@ use std::collections::VecDeque;
 
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::actor::cell::{Finished, InstanceCell};
 use crate::actor::dispatch::Dispatch;
@@ -32,18 +32,38 @@ use crate::sys::unwind::{catch, ignoring_panic, run_user};
 use crate::thread::local::{Common, FollowUp, Instance, Local, OnTheSpot, Phase, Requested};
 use crate::thread::serve::enqueue;
 
+/// What an actor may say of its instances beside how they are built.
+pub(crate) struct Options<M> {
+    /// Its hook for messages that are not delivered.
+    pub(crate) undelivered: Option<Arc<OnUndelivered<M>>>,
+    /// For how long its handlers may run.
+    pub(crate) slow: Option<Duration>,
+}
+
+impl<M> Default for Options<M> {
+    fn default() -> Self {
+        Self { undelivered: None, slow: None }
+    }
+}
+
+impl<M> Clone for Options<M> {
+    fn clone(&self) -> Self {
+        Self { undelivered: self.undelivered.clone(), slow: self.slow }
+    }
+}
+
 /// Builds a state on the current thread and gives it a slot; its `on_start` is queued.
 pub(crate) fn install<M, S>(
     local: &Rc<Local>,
     pooled: bool,
     factory: StateFactory<M, S>,
-    undelivered: Option<Arc<OnUndelivered<M>>>,
+    options: Options<M>,
 ) -> Result<Arc<Endpoint<M>>, SpawnError>
 where
     M: Dispatch<S, Port: Send> + Send,
     S: 'static,
 {
-    install_cell(local, pooled, factory, undelivered).map(|cell| Arc::clone(&cell.endpoint))
+    install_cell(local, pooled, factory, options).map(|cell| Arc::clone(&cell.endpoint))
 }
 
 /// As `install`; gives the instance itself.
@@ -51,7 +71,7 @@ pub(crate) fn install_cell<M, S>(
     local: &Rc<Local>,
     pooled: bool,
     factory: StateFactory<M, S>,
-    undelivered: Option<Arc<OnUndelivered<M>>>,
+    Options { undelivered, slow }: Options<M>,
 ) -> Result<Rc<TypedCell<M, S>>, SpawnError>
 where
     M: Dispatch<S, Port: Send> + Send,
@@ -83,6 +103,9 @@ where
         block: local.add(slot, M::name()),
         typed: Typed { state: RefCell::new(None), attachments: Cell::default() },
     });
+    if let Some(limit) = slow {
+        local.mailbox.roster.set_slow_limit(slot, limit);
+    }
     if undelivered.is_some() {
         instance.with_extras(|extras| extras.undelivered = undelivered);
     }
@@ -132,12 +155,14 @@ where
     }
 
     fn handle_message(self: Rc<Self>, local: &Rc<Local>, serving: Serving, message: &mut dyn Any) -> bool {
-        let Some(place) = message.downcast_mut() else { return link::handle(self, local, serving, message, false) };
-        if !self.start_if_new(local) {
+        let Some(message) = message.downcast_mut::<Option<M>>() else {
+            return link::handle(self, local, serving, message, false);
+        };
+        if !self.start_if_new(local, || message.as_ref()) {
             return false;
         }
         return_permit(local, serving);
-        self.handle_one(local, place, &mut ReplySlot::Nobody, None);
+        self.handle_one(local, message, &mut ReplySlot::Nobody, None);
         true
     }
 
@@ -148,14 +173,14 @@ where
         call: &mut dyn Any,
         can_be_given_up: bool,
     ) -> bool {
-        let Some(place) = call.downcast_mut::<Option<Call<M>>>() else {
+        let Some(call) = call.downcast_mut::<Option<Call<M>>>() else {
             return link::handle(self, local, serving, call, can_be_given_up);
         };
-        if !self.start_if_new(local) {
+        if !self.start_if_new(local, || call.as_ref().map(|call| &call.message)) {
             return false;
         }
         return_permit(local, serving);
-        let Some(call) = place.take() else { return true };
+        let Some(call) = call.take() else { return true };
         let cancellation = if can_be_given_up { call.port.cancellation() } else { None };
         let (deadline, caller) = match cancellation {
             Some(cancellation) if !cancellation.begin() => {
@@ -175,10 +200,10 @@ where
     }
 
     fn handle_batch(self: Rc<Self>, local: &Rc<Local>, serving: Serving, messages: &mut dyn Any) -> bool {
-        let Some(batch) = messages.downcast_mut::<VecDeque<M>>() else {
+        let Some(messages) = messages.downcast_mut::<VecDeque<M>>() else {
             return link::handle(self, local, serving, messages, false);
         };
-        if !self.start_if_new(local) {
+        if !self.start_if_new(local, || messages.front()) {
             return false;
         }
         // Messages stay in the envelope until each is begun. Those behind a panic, or behind a handler that asked for a
@@ -186,16 +211,16 @@ where
         let mut budget = serving.budget;
         self.handle(local, &mut ReplySlot::Nobody, None, |state, ctx, slot| {
             return_permit(local, serving);
-            ctx.begins(|| batch.front());
-            if let Some(message) = batch.pop_front() {
+            ctx.begins(|| messages.front());
+            if let Some(message) = messages.pop_front() {
                 double::dispatch(message, state, ctx, slot);
             }
             budget = budget.saturating_sub(1);
-            budget > 0 && !batch.is_empty() && !local.mailbox.edge.is_sealed()
+            budget > 0 && !messages.is_empty() && ctx.may_begin(|| messages.front())
         });
-        let all_done = batch.is_empty();
+        let all_done = messages.is_empty();
         if all_done {
-            local.mailbox.buffers.keep(batch);
+            local.mailbox.buffers.keep(messages);
         }
         all_done
     }
@@ -214,6 +239,8 @@ where
         let meter = &local.mailbox.meter;
         count_taken(account, meter);
         let mut slot = ReplySlot::Here(reply);
+        // The caller's, which goes on after this.
+        let variant = if M::CALL_DEPTH > 0 { local.variant.get() } else { None };
         let outcome = self.work(local, deadline, |state, ctx| {
             // Out of the caller's place where the handler begins: see `route/contents.rs`.
             ctx.begins(|| message.as_ref());
@@ -221,6 +248,9 @@ where
                 double::dispatch(message, state, ctx, &mut slot);
             }
         });
+        if M::CALL_DEPTH > 0 {
+            local.variant.set(variant);
+        }
         match outcome {
             // The caller learns of the panic from the return value.
             Some(Err(text)) => OnTheSpot::FollowUp(FollowUp { callee: self, panic: Some(text) }),
@@ -239,7 +269,7 @@ where
             return;
         }
         self.common.phase.set(Phase::Live);
-        match self.work(local, None, M::__on_start) {
+        match self.work_as_hook(local, M::__on_start) {
             Some(Err(text)) => self.cannot_start(local, &text),
             _ => self.fulfil(local, Origin::Start),
         }

@@ -112,7 +112,8 @@ where
     M: Dispatch<S, Port: Send> + Send,
     S: 'static,
 {
-    if !cell.start_if_new(local) {
+    // What a link does is never long, so nobody need be told its variant.
+    if !cell.start_if_new(local, || None) {
         return false;
     }
     if let Some(Linked { content, copy }) = content.downcast_mut::<Linked<Option<M>>>() {
@@ -149,12 +150,12 @@ fn send<M, S>(
     M: Dispatch<S, Port: Send> + Send,
     S: 'static,
 {
-    cell.handle(local, &mut ReplySlot::Nobody, None, |state, _, _| {
+    cell.handle(local, &mut ReplySlot::Nobody, None, |state, ctx, _| {
         let (message, goes_on) = next();
         if let (Some(message), Some(outlet)) = (message, outlet::<M>(state)) {
             outlet.send(message, How::of(local, serving, copy));
         }
-        goes_on && !local.mailbox.edge.is_sealed()
+        goes_on && ctx.may_begin(|| None)
     });
 }
 

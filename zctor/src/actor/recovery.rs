@@ -266,7 +266,7 @@ where
     /// Runs `on_stop`, if the instance is live. A stop or a reset that it asks for is ignored: one is under way.
     pub(super) fn run_on_stop(self: &Rc<Self>, local: &Rc<Local>, next: AfterPanic) {
         if self.common.phase.get() == Phase::Live {
-            let outcome = self.work(local, None, M::__on_stop);
+            let outcome = self.work_as_hook(local, M::__on_stop);
             // A panic in `on_stop` changes nothing: the state is dropped next in any case.
             if let Some(Err(text)) = outcome {
                 self.tell_uncounted(local, PanicOrigin::OnStop, &text, next);

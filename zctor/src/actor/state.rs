@@ -130,4 +130,19 @@ where
         self.common.busy.set(false);
         Some(outcome)
     }
+
+    /// As `work`, for a hook, which handles no variant.
+    pub(super) fn work_as_hook(
+        self: &Rc<Self>,
+        local: &Rc<Local>,
+        hook: fn(&mut S, &mut Context<M>),
+    ) -> Option<Result<(), Arc<str>>> {
+        if M::CALL_DEPTH == 0 {
+            return self.work(local, None, hook);
+        }
+        let variant = local.variant.replace(None);
+        let outcome = self.work(local, None, hook);
+        local.variant.set(variant);
+        outcome
+    }
 }

@@ -14,6 +14,8 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use crate::engine::ages::Ages;
+use crate::engine::handlings::Handlings;
+use crate::engine::watch::Watch;
 use crate::error::ShutdownError;
 use crate::id::ThreadId;
 use crate::mailbox::Mailbox;
@@ -38,6 +40,9 @@ pub(crate) struct Core {
     watchers: AtomicUsize,
     /// The looks at the threads that the statistics have taken.
     pub(super) ages: Mutex<Ages>,
+    pub(super) handlings: Mutex<Handlings>,
+    /// The watcher over slow handlers.
+    pub(super) slow: Monitor<Watch>,
     pub(super) state: Monitor<State>,
 }
 
@@ -86,6 +91,8 @@ impl Core {
             name,
             watchers: AtomicUsize::new(0),
             ages: Mutex::default(),
+            handlings: Mutex::default(),
+            slow: Monitor::default(),
             state: Monitor::default(),
         })
     }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::{Arc, Weak};
+use std::time::Duration;
 
 use crate::actor::context::Context;
 use crate::actor::dispatch::Dispatch;
@@ -12,13 +13,14 @@ use crate::engine::actor_thread::ActorThread;
 use crate::engine::core::Core;
 use crate::engine::registry::Registry;
 use crate::engine::stopped::Stopped;
-use crate::engine::{replace, shutdown, spawn, stats, targets};
+use crate::engine::{replace, shutdown, slow, spawn, stats, targets};
 use crate::error::{CallError, Refusal, SendError, SpawnError};
 use crate::id::{InstanceId, ThreadId};
 use crate::messaging;
 use crate::messaging::broadcast::Replies;
 use crate::report::Stats;
 use crate::report::instances::InstanceStats;
+use crate::report::slow::Slow;
 use crate::sys::runtime::assert_may_block;
 
 /// A handle to an engine: `Clone`, `Send` and `Sync`.
@@ -266,6 +268,12 @@ impl EngineHandle {
     /// when the engine is gone.
     pub fn instances(&self) -> Vec<InstanceStats> {
         self.core.upgrade().map(|core| stats::instances(&core)).unwrap_or_default()
+    }
+
+    /// Returns the handlers that have run for longer than `limit`, as
+    /// [`ActorEngine::slow`](crate::ActorEngine::slow) does.
+    pub fn slow(&self, limit: Duration) -> Vec<Slow> {
+        self.with(Vec::new(), |core| slow::slow(core, limit))
     }
 
     /// Returns the number of actor threads that run; 0 when the engine is gone.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::engine::core::{Core, EnginePhase};
-use crate::engine::shutdown;
+use crate::engine::{shutdown, slow};
 use crate::mailbox::Mailbox;
 use crate::mailbox::envelope::Envelope;
 use crate::report::InstanceReport;
@@ -12,6 +12,10 @@ use crate::thread::local::Parent;
 impl Parent for Core {
     fn came_to_rest(&self) {
         Self::came_to_rest(self);
+    }
+
+    fn wake_watcher(&self) {
+        slow::wake(self);
     }
 
     fn stop(self: Arc<Self>) {

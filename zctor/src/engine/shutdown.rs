@@ -17,13 +17,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::engine::core::{Core, EnginePhase, RunningThread, State};
-use crate::engine::stats::thread_stats;
+use crate::engine::{slow, stats};
 use crate::error::ShutdownError;
 use crate::event::{End, Ended};
 use crate::id::Slot;
 use crate::mailbox::Mailbox;
 use crate::mailbox::mail::{Mail, Order};
-use crate::report::{InstanceReport, Report, RunningInstance, ThreadStats};
+use crate::report::running::NamedInstance;
+use crate::report::waits::WaitForest;
+use crate::report::{InstanceReport, Report};
 use crate::sys::clock::{deadline, now};
 use crate::sys::frame::{Frame, is_engines_own};
 use crate::sys::spawn::{Started, join_aside, let_others_run, start_thread};
@@ -126,7 +128,9 @@ fn finish_shutdown(core: &Arc<Core>) {
         (std::mem::take(&mut state.ended), threads.into_values().collect::<Vec<_>>())
     };
     // Read before the waiters are answered, so that it still says which handler waits for which type.
-    let threads: Vec<ThreadStats> = abandoned.iter().map(|running| thread_stats(core, &running.mailbox)).collect();
+    let mailboxes: Vec<_> = abandoned.iter().map(|running| Arc::clone(&running.mailbox)).collect();
+    let (threads, callers) = stats::threads(core, &mailboxes);
+    let waits = WaitForest::of(&threads, &callers);
     if !abandoned.is_empty() {
         // The waiters are answered first. The mail comes after them, since its drops are the user's and may take long.
         core.edge.abandon();
@@ -136,10 +140,11 @@ fn finish_shutdown(core: &Arc<Core>) {
             divert(mailbox, &**core, mail);
         }
     }
-    join(core, ended);
+    let watcher = slow::close(core);
+    join(core, ended.into_iter().chain(watcher).collect());
     // Each instance of an abandoned thread is on its roster still, or has been reported by now.
     let living: Vec<_> = abandoned.iter().map(|running| running.mailbox.roster.abandon()).collect();
-    for RunningInstance { instance, message } in living.iter().flatten().copied() {
+    for NamedInstance { instance, message } in living.iter().flatten().copied() {
         core.edge.losses.ended(&Ended { instance, message, why: End::Abandoned });
     }
     core.edge.losses.finish();
@@ -153,7 +158,7 @@ fn finish_shutdown(core: &Arc<Core>) {
     state.phase = EnginePhase::Stopped(if abandoned.is_empty() {
         Ok(report)
     } else {
-        Err(ShutdownError::Abandoned { threads, report })
+        Err(ShutdownError::Abandoned { threads, waits, report })
     });
     drop(state);
     core.state.notify();
@@ -186,7 +191,7 @@ fn join(core: &Arc<Core>, ended: Vec<Started>) {
 ///
 /// A thread that still moves changes its counts while they are read. So they are read again until two looks agree, at
 /// most 1,000 times.
-fn reconcile(core: &Core, abandoned: &[RunningThread], living: &[Vec<RunningInstance>]) -> Ledger {
+fn reconcile(core: &Core, abandoned: &[RunningThread], living: &[Vec<NamedInstance>]) -> Ledger {
     let look = || Ledger {
         instances: abandoned.iter().zip(living).flat_map(|(one, living)| one.mailbox.roster.reports(living)).collect(),
         dead_letters: core.edge.losses.letters(),

@@ -6,14 +6,18 @@ use std::collections::BTreeMap;
 use std::ptr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
 
 use crate::engine::core::{Core, State};
+use crate::engine::handlings::Sight;
 use crate::mailbox::Mailbox;
 use crate::mailbox::inner_bound::InnerQueue;
 use crate::mailbox::permits::Permits;
 use crate::mailbox::roster::EndedTotals;
 use crate::report::instances::InstanceStats;
+use crate::report::running::RunningInstance;
 use crate::report::types::TypeStats;
+use crate::report::waits::OutsideCaller;
 use crate::report::{InstanceReport, Stats, ThreadStats};
 use crate::sys::clock::now;
 use crate::sys::sync::lock;
@@ -31,8 +35,10 @@ pub(super) fn stats(core: &Core) -> Stats {
     }
     mailboxes.iter().for_each(|mailbox| add_thread(&mut types, mailbox));
     let losses = &core.edge.losses;
-    let threads: Vec<_> = mailboxes.iter().map(|mailbox| thread_stats(core, mailbox)).collect();
-    lock(&core.ages).keep(|thread| threads.binary_search_by_key(&thread, |one| one.thread).is_ok());
+    let (threads, callers) = threads(core, &mailboxes);
+    let runs = |thread| threads.binary_search_by_key(&thread, |one| one.thread).is_ok();
+    lock(&core.ages).keep(runs);
+    lock(&core.handlings).keep(runs);
     Stats {
         threads,
         types: types.into_values().collect(),
@@ -41,14 +47,73 @@ pub(super) fn stats(core: &Core) -> Stats {
         refused: losses.refused(),
         restarts: losses.restarts(),
         timed_out: losses.timed_out(),
+        callers,
     }
+}
+
+/// The mailboxes of the threads that run, in the order of their numbers.
+pub(super) fn mailboxes(core: &Core) -> Vec<Arc<Mailbox>> {
+    running(&core.state.lock())
 }
 
 fn running(state: &State) -> Vec<Arc<Mailbox>> {
     state.threads.values().map(|running| Arc::clone(&running.mailbox)).collect()
 }
 
-pub(super) fn thread_stats(core: &Core, mailbox: &Mailbox) -> ThreadStats {
+/// What these threads do, and what threads outside wait for.
+pub(super) fn threads(core: &Core, mailboxes: &[Arc<Mailbox>]) -> (Vec<ThreadStats>, Vec<OutsideCaller>) {
+    let mut threads: Vec<_> = mailboxes.iter().map(|mailbox| thread_stats(core, mailbox)).collect();
+    let mut callers = core.edge.callers.list();
+    let only = |on, message| mailboxes.iter().find(|mailbox| mailbox.thread == on)?.roster.only(message);
+    let waits = threads.iter_mut().flat_map(|thread| &mut thread.waits).filter(|wait| !wait.is_elsewhere);
+    for wait in waits.filter(|wait| wait.callee_instance.is_none()) {
+        wait.callee_instance = only(wait.on, wait.callee);
+    }
+    for caller in callers.iter_mut().filter(|caller| caller.callee_instance.is_none()) {
+        caller.callee_instance = only(caller.on, caller.callee);
+    }
+    let variants: Vec<_> = threads.iter().map(|thread| variant(thread, &threads, &callers)).collect();
+    for (thread, variant) in threads.iter_mut().zip(variants) {
+        thread.runs = thread.runs.map(|runs| RunningInstance { variant: runs.variant.or(variant), ..runs });
+    }
+    (threads, callers)
+}
+
+/// The variant that the instance which runs on a thread handles, as far as it follows from the waits.
+fn variant(thread: &ThreadStats, threads: &[ThreadStats], callers: &[OutsideCaller]) -> Option<&'static str> {
+    let runs = thread.runs?;
+    if let Some(wait) = thread.waits.last().filter(|wait| wait.instance == runs.instance) {
+        return wait.variant;
+    }
+    // If the caller of each message here is known, the instance handles one of those calls.
+    let waits = threads.iter().flat_map(|thread| &thread.waits).filter(|wait| !wait.is_elsewhere);
+    let waits = waits.map(|wait| (wait.on, wait.callee_instance, wait.callee_variant));
+    let callers = callers.iter().map(|caller| (caller.on, caller.callee_instance, caller.callee_variant));
+    let calls: Vec<_> = waits.chain(callers).filter(|(on, ..)| *on == thread.thread).collect();
+    let mut own = calls.iter().filter(|(_, callee, _)| *callee == Some(runs.instance)).map(|(_, _, variant)| *variant);
+    let variant = own.next().flatten().filter(|_| calls.len() == thread.queued);
+    variant.filter(|_| own.all(|other| other == variant))
+}
+
+/// The instance whose code runs on a thread, at a time after which nothing is read.
+fn running_instance(
+    core: &Core,
+    mailbox: &Mailbox,
+    at: Instant,
+    (idle, waiting): (Duration, Duration),
+) -> Option<RunningInstance> {
+    let meter = &mailbox.meter;
+    let found = meter.running().and_then(|slot| Some((slot, mailbox.roster.find_with_done(slot)?)));
+    let sight = found.map(|(slot, (_, done))| Sight { slot, done, idle, waiting });
+    let spanned = lock(&core.handlings).look(mailbox.thread, at, sight);
+    let (slot, (named, done)) = found?;
+    let since_wake = mailbox.parked.runs_since_wake(at, meter.done()).filter(|_| meter.running() == Some(slot));
+    let lasted = spanned.max(since_wake.unwrap_or_default());
+    let variant = mailbox.noted.get(slot, done);
+    Some(RunningInstance { instance: named.instance, message: named.message, variant, lasted })
+}
+
+fn thread_stats(core: &Core, mailbox: &Mailbox) -> ThreadStats {
     let meter = &mailbox.meter;
     // Before the clock is read, so that all that is counted had come by then.
     let (accepted, done) = mailbox.flow();
@@ -71,14 +136,14 @@ pub(super) fn thread_stats(core: &Core, mailbox: &Mailbox) -> ThreadStats {
         timers: meter.timers.load(Ordering::Relaxed),
         room: mailbox.permits.as_ref().map(Permits::room),
         inner_room: mailbox.inner.as_ref().map(InnerQueue::room),
-        runs: meter.running().and_then(|slot| mailbox.roster.find(slot)),
-        waits: mailbox.waits.list(),
+        runs: running_instance(core, mailbox, at, (idle, waiting)),
+        waits: mailbox.waits.list(&mailbox.roster),
         backing_off: mailbox.roster.backing_off(),
     }
 }
 
 pub(super) fn instances(core: &Core) -> Vec<InstanceStats> {
-    let mailboxes = running(&core.state.lock());
+    let mailboxes = mailboxes(core);
     let mut all = Vec::new();
     for mailbox in &mailboxes {
         let first = all.len();

@@ -2,14 +2,11 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Instant;
 
-use crate::id::{Slot, ThreadId};
+use crate::id::Slot;
 use crate::mailbox::mail::ORDER;
-use crate::report::{RunningInstance, Wait};
-use crate::sys::clock::now;
 use crate::sys::counter::Counter;
-use crate::sys::sync::{AtomicU64, AtomicUsize, Mutex, lock};
+use crate::sys::sync::{AtomicU64, AtomicUsize};
 
 /// The counters of one thread. Only that thread writes them; others read them as statistics. They have cache lines of
 /// their own.
@@ -63,59 +60,6 @@ impl Meter {
     /// How many messages the thread has taken and is done with.
     pub(crate) fn done(&self) -> u64 {
         [&self.handled, &self.panicked, &self.passed].map(Counter::get).iter().sum()
-    }
-}
-
-/// The waits of handlers on one thread that did not end at once, in the order in which they began.
-#[derive(Default)]
-pub(crate) struct Waits(Mutex<Listed>);
-
-#[derive(Default)]
-struct Listed {
-    last: u64,
-    waits: Vec<(u64, Begun)>,
-}
-
-/// A wait, and when it began.
-#[derive(Clone, Copy)]
-struct Begun {
-    waiter: RunningInstance,
-    callee: &'static str,
-    on: ThreadId,
-    since: Instant,
-}
-
-impl Waits {
-    /// Notes that an instance waits from now on, until `end` is called with the number that this gives.
-    pub(crate) fn begin(&self, waiter: RunningInstance, callee: &'static str, on: ThreadId) -> u64 {
-        let begun = Begun { waiter, callee, on, since: now() };
-        let mut listed = lock(&self.0);
-        listed.last += 1;
-        let number = listed.last;
-        listed.waits.push((number, begun));
-        number
-    }
-
-    /// Notes that a wait is over. It is the innermost of its thread, but for those of carried code.
-    pub(crate) fn end(&self, number: u64) {
-        let waits = &mut lock(&self.0).waits;
-        match waits.last() {
-            Some((last, _)) if *last == number => drop(waits.pop()),
-            _ => waits.retain(|(known, _)| *known != number),
-        }
-    }
-
-    pub(crate) fn list(&self) -> Vec<Wait> {
-        let waits: Vec<Begun> = lock(&self.0).waits.iter().map(|(_, wait)| *wait).collect();
-        let at = now();
-        let wait = |Begun { waiter: RunningInstance { instance, message }, callee, on, since }| Wait {
-            instance,
-            message,
-            callee,
-            on,
-            lasted: at.saturating_duration_since(since),
-        };
-        waits.into_iter().map(wait).collect()
     }
 }
 
@@ -175,6 +119,11 @@ impl Account {
     #[inline]
     pub(crate) fn has_nothing_queued(&self) -> bool {
         self.load.get() == 0
+    }
+
+    /// How many of its messages are done with: handled, or panicked.
+    pub(super) fn done(&self) -> u64 {
+        self.handled.get() + u64::from(self.panicked.load(Ordering::Relaxed))
     }
 
     /// Reads three numbers of messages: handled; those whose handlers panicked; those of the load.

@@ -11,6 +11,8 @@ use std::task::Waker;
 use std::time::Duration;
 
 use crate::mailbox::dead_letters::Losses;
+use crate::mailbox::waits::Waits;
+use crate::sys::spawn::ThreadName;
 use crate::sys::spin::Spin;
 use crate::sys::sync::{AtomicU8, Mutex, fence, lock};
 use crate::sys::unwind::{ignoring_panic, wake};
@@ -20,6 +22,11 @@ use crate::sys::waiters::Waiters;
 /// when threads are abandoned, and the counts of losses.
 pub(crate) struct Edge {
     word: AtomicU8,
+    /// What a thread must heed before it has an instance handle a message: the bits `IS_SEALED` and `NOTES`. Nearly always
+    /// none, so it costs one look.
+    heed: AtomicU8,
+    /// Whether the watcher over slow handlers sleeps.
+    watcher_asleep: AtomicU8,
     pub(crate) losses: Losses,
     /// The deadline of calls that set none themselves.
     pub(crate) default_deadline: Option<Duration>,
@@ -27,6 +34,8 @@ pub(crate) struct Edge {
     pub(crate) spin: Spin,
     /// The wakers of callers that wait for a reply from this engine, to be woken if threads are abandoned.
     waiters: Mutex<Waiters>,
+    /// The threads outside that wait for a reply from this engine, for the statistics.
+    pub(crate) callers: Waits<ThreadName>,
 }
 
 impl Edge {
@@ -35,13 +44,21 @@ impl Edge {
     const SEALED: u8 = 2;
     const ABANDONED: u8 = 3;
 
+    /// The edge is sealed: no message may be handled any more.
+    const IS_SEALED: u8 = 1;
+    /// The variant of the message is to be noted.
+    const NOTES: u8 = 2;
+
     pub(crate) fn new(default_deadline: Option<Duration>) -> Self {
         Self {
             word: AtomicU8::new(Self::OPEN),
+            heed: AtomicU8::new(0),
+            watcher_asleep: AtomicU8::new(0),
             losses: Losses::default(),
             default_deadline,
             spin: Spin::default(),
             waiters: Mutex::default(),
+            callers: Waits::default(),
         }
     }
 
@@ -76,10 +93,32 @@ impl Edge {
 
     pub(crate) fn seal(&self) {
         self.word.fetch_max(Self::SEALED, Ordering::AcqRel);
+        self.heed.fetch_or(Self::IS_SEALED, Ordering::AcqRel);
+    }
+
+    /// Whether a message may be handled, and nothing is to be noted of it.
+    #[inline]
+    pub(crate) fn is_plain(&self) -> bool {
+        self.heed.load(Ordering::Acquire) == 0
+    }
+
+    /// From now on each message that is handled is noted, for the statistics.
+    pub(crate) fn note_variants(&self) {
+        self.heed.fetch_or(Self::NOTES, Ordering::Relaxed);
+    }
+
+    pub(crate) fn set_watcher_asleep(&self, is_asleep: bool) {
+        self.watcher_asleep.store(is_asleep.into(), Ordering::Relaxed); // a hint: see `engine/slow.rs`
+    }
+
+    #[inline]
+    pub(crate) fn is_watcher_asleep(&self) -> bool {
+        self.watcher_asleep.load(Ordering::Relaxed) != 0
     }
 
     pub(crate) fn abandon(&self) {
         self.word.fetch_max(Self::ABANDONED, Ordering::AcqRel);
+        self.heed.fetch_or(Self::IS_SEALED, Ordering::AcqRel);
         fence(Ordering::SeqCst); // pairs with the one in `is_abandoned`
         let wakers = lock(&self.waiters).take(0, usize::MAX);
         for waker in wakers {

@@ -25,6 +25,26 @@ pub(crate) struct Parked {
     since: Instant,
     idle: Counter,
     waiting: Counter,
+    /// When it last woke up, and how many messages it was done with then, in one word: see `Woke`.
+    woke: Counter,
+}
+
+/// When a thread last woke up, in 2^20 nanoseconds, rounded up, in the upper 36 bits; and how many messages it was done
+/// with by then, in the lower 28. 0 before its first park.
+struct Woke;
+
+impl Woke {
+    const DONE: u64 = (1 << 28) - 1;
+
+    fn pack(age: Duration, done: u64) -> u64 {
+        ((age.as_nanos() as u64 >> 20) + 1) << 28 | (done & Self::DONE)
+    }
+
+    /// The time from the start of the thread to its wake-up, if it has done nothing since.
+    fn age(word: u64, done: u64) -> Option<Duration> {
+        let has_done_nothing = word != 0 && word & Self::DONE == done & Self::DONE;
+        has_done_nothing.then(|| Duration::from_nanos(word >> 28 << 20))
+    }
 }
 
 /// The words of both totals at one moment.
@@ -35,7 +55,7 @@ pub(crate) struct Look {
 
 impl Parked {
     pub(super) fn new() -> Self {
-        Self { since: now(), idle: Counter::default(), waiting: Counter::default() }
+        Self { since: now(), idle: Counter::default(), waiting: Counter::default(), woke: Counter::default() }
     }
 
     /// The time since the thread was made.
@@ -60,9 +80,16 @@ impl Parked {
         self.total(park).add(1u64.wrapping_sub(self.doubled(now())));
     }
 
-    /// The thread has parked, for the same as it began to.
-    pub(crate) fn end(&self, park: Park) {
-        self.total(park).add(self.doubled(now()).wrapping_sub(1));
+    /// The thread has parked, for the same as it began to. `done`: how many messages it was done with.
+    pub(crate) fn end(&self, park: Park, done: u64) {
+        let at = now();
+        self.woke.set(Woke::pack(self.age(at), done));
+        self.total(park).add(self.doubled(at).wrapping_sub(1));
+    }
+
+    /// For how long the thread has run since it last woke up, if it has finished no message since.
+    pub(crate) fn runs_since_wake(&self, at: Instant, done: u64) -> Option<Duration> {
+        Woke::age(self.woke.get(), done).map(|woke| self.age(at).saturating_sub(woke))
     }
 
     /// Looks at the totals. The clock is to be read after that.
@@ -95,12 +122,24 @@ mod tests {
         assert_eq!(idle, Duration::ZERO);
         assert!(waiting >= second);
         assert_eq!(read(begun - parked.since + 11 * second).1, waiting + 10 * second);
-        parked.end(Park::Waiting);
+        parked.end(Park::Waiting, 0);
         let total = read(10 * second);
         assert_eq!(read(20 * second), total, "nothing is added after the end");
         assert!(total.1 <= parked.age(now()));
         parked.begin(Park::Idle);
-        parked.end(Park::Idle);
+        parked.end(Park::Idle, 0);
         assert_eq!(read(20 * second).1, total.1, "the other total is another");
+    }
+
+    #[test]
+    fn a_thread_that_has_finished_nothing_has_run_since_it_woke() {
+        let parked = Parked::new();
+        let later = |seconds| now() + Duration::from_secs(seconds);
+        assert_eq!(parked.runs_since_wake(later(10), 0), None, "it has never parked");
+        parked.begin(Park::Idle);
+        parked.end(Park::Idle, 7);
+        let ran = parked.runs_since_wake(later(10), 7).expect("nothing was finished");
+        assert!(ran > Duration::from_secs(9) && ran <= Duration::from_secs(10), "{ran:?}");
+        assert_eq!(parked.runs_since_wake(later(10), 8), None);
     }
 }

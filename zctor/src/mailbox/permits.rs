@@ -17,6 +17,9 @@
 //! 6. There are other changes that a sender waits for: an instance ends, comes, or is live again; the edge or the
 //!    mailbox closes. Such a change is made first; then all waiters are woken.
 //!
+//! A sender is a thread, or a task that an executor polls. A task may be polled without a wake, or with another waker than
+//! before: then it joins again in its old place, as in 4. It may be dropped at any time, which is 5.
+//!
 //! No wake is missed. A fence between joining and trying again, and one between giving back and looking at the waiters,
 //! let one of the two sides see the other. In 6 the lock of the waiters does.
 //!

@@ -9,14 +9,16 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::Waker;
+use std::time::Duration;
 use std::{array, ptr};
 
 use crate::event::{End, PanicEvent};
 use crate::id::{InstanceId, Slot, ThreadId};
 use crate::mailbox::counters::{Account, BLOCK, Block, account};
 use crate::mailbox::panic_inbox::PanicInbox;
+use crate::report::InstanceReport;
 use crate::report::instances::BackingOff;
-use crate::report::{InstanceReport, RunningInstance};
+use crate::report::running::NamedInstance;
 use crate::sys::sync::{Mutex, lock};
 use crate::sys::unwind::{ignoring_panic, wake};
 use crate::sys::waiters::Waiters;
@@ -44,6 +46,8 @@ struct Members {
     watchers: HashMap<Slot, Box<Waiters>>,
     /// Those who are to be told of panics.
     panic_watchers: HashMap<Slot, PanicWatchers>,
+    /// The limits of the instances that are slow by right.
+    slow_limits: HashMap<Slot, Duration>,
     /// The instances that back off.
     backing_off: HashMap<Slot, BackingOff>,
     /// Whether the thread was abandoned, and all its instances were reported then.
@@ -175,6 +179,9 @@ impl Roster {
             }
             report(own);
         }
+        if !members.slow_limits.is_empty() {
+            members.slow_limits.remove(&slot);
+        }
         let watchers = if members.watchers.is_empty() { None } else { members.watchers.remove(&slot) };
         let panic_watchers =
             if members.panic_watchers.is_empty() { None } else { members.panic_watchers.remove(&slot) };
@@ -187,27 +194,56 @@ impl Roster {
         drop(text);
     }
 
+    /// An instance counts as slow when one of its handlers has run for so long.
+    pub(crate) fn set_slow_limit(&self, slot: Slot, limit: Duration) {
+        lock(&self.members).slow_limits.insert(slot, limit);
+    }
+
+    /// The limit that was set for an instance.
+    pub(crate) fn slow_limit(&self, slot: Slot) -> Option<Duration> {
+        lock(&self.members).slow_limits.get(&slot).copied()
+    }
+
     /// The instance in a slot, if it lives there still.
-    pub(crate) fn find(&self, slot: Slot) -> Option<RunningInstance> {
+    pub(crate) fn find(&self, slot: Slot) -> Option<NamedInstance> {
         let message = lock(&self.members).name(slot)?;
-        Some(RunningInstance { instance: self.id(slot), message })
+        Some(NamedInstance { instance: self.id(slot), message })
+    }
+
+    /// As `find`, and how many messages the instance is done with.
+    pub(crate) fn find_with_done(&self, slot: Slot) -> Option<(NamedInstance, u64)> {
+        let members = lock(&self.members);
+        let message = members.name(slot)?;
+        let done = members.account(slot)?.done();
+        Some((NamedInstance { instance: self.id(slot), message }, done))
+    }
+
+    /// The one instance of a type on this thread, if there is just one and the thread has few slots.
+    pub(crate) fn only(&self, message: &'static str) -> Option<InstanceId> {
+        let members = lock(&self.members);
+        let few = (0..members.occupants.len().min(BLOCK)).filter(|index| members.name_at(*index) == Some(message));
+        let mut all = few.filter(|_| members.occupants.len() <= BLOCK);
+        let (index, None) = (all.next()?, all.next()) else { return None };
+        let slot = Slot { index: index as u32, generation: 0 };
+        let generation = members.blocks.first()?.account(slot).generation.load(Ordering::Relaxed);
+        Some(self.id(Slot { generation, ..slot }))
     }
 
     /// Notes that the thread is abandoned; gives the instances that still live there.
-    pub(crate) fn abandon(&self) -> Vec<RunningInstance> {
+    pub(crate) fn abandon(&self) -> Vec<NamedInstance> {
         let mut members = lock(&self.members);
         members.abandoned = true;
         let there = (0..members.occupants.len()).filter_map(|index| {
             let message = members.name_at(index)?;
             let slot = Slot { index: index as u32, generation: 0 };
             let generation = members.blocks.get(Block::number(slot))?.account(slot).generation.load(Ordering::Relaxed);
-            Some(RunningInstance { instance: self.id(Slot { generation, ..slot }), message })
+            Some(NamedInstance { instance: self.id(Slot { generation, ..slot }), message })
         });
         there.collect()
     }
 
     /// Reads the accounts of instances.
-    pub(crate) fn reports(&self, instances: &[RunningInstance]) -> Vec<InstanceReport> {
+    pub(crate) fn reports(&self, instances: &[NamedInstance]) -> Vec<InstanceReport> {
         let members = lock(&self.members);
         instances.iter().map(|one| members.report(one.instance.slot, one.instance, one.message)).collect()
     }

@@ -1,4 +1,6 @@
 //! No room in a bounded mailbox: the sender waits, its message is refused, or the newest is dropped.
+//!
+//! A thread waits here. A task waits by `messaging/room.rs`, with the same [`PermitWait`].
 
 use std::sync::Arc;
 use std::task::Waker;
@@ -14,10 +16,10 @@ use crate::route::endpoint::Endpoint;
 use crate::route::payload::Payload;
 use crate::route::pool::Chosen;
 use crate::sys::awaited::Awaited;
-use crate::sys::frame::{is_inside_code, may_wait_for_room};
+use crate::sys::frame::{as_task, is_inside_code, may_wait_for_room};
 use crate::sys::runtime::assert_may_block;
 use crate::sys::spin::Spin;
-use crate::thread::wait::wait;
+use crate::thread::wait::{Reply, wait};
 
 /// Chooses an instance, as `Target::choose` does; if its mailbox has no room, does what the mailbox's [`Overflow`]
 /// says. A choice that comes back full means that the message is to be dropped.
@@ -39,20 +41,27 @@ pub(super) fn overflow<'a, M: Payload>(
     chosen: Chosen<'a, M>,
     until: impl FnOnce() -> Option<Instant>,
 ) -> Result<Chosen<'a, M>, Refusal> {
-    if is_inside_code() {
-        // There is an inner bound.
-        return Err(Refusal::Full);
-    }
-    let overflow = chosen.endpoint().mailbox.permits.as_ref().map_or(Overflow::Wait, |permits| permits.overflow);
-    match overflow {
+    match policy(&chosen) {
         Overflow::DropNewest => Ok(chosen),
-        Overflow::Wait if target.view.waits() && may_wait_for_room() => {
+        Overflow::Wait if target.view.waits() => {
             assert_may_block();
-            let mut permit_wait = PermitWait::new(target, key, &chosen);
+            let mut wait_for_room = ThreadWait { target, key, permits: PermitWait::new(target, key, &chosen) };
             drop(chosen);
-            wait(&mut permit_wait, until()).unwrap_or(Err(Refusal::Full))
+            wait(&mut wait_for_room, until()).unwrap_or(Err(Refusal::Full))
         }
         Overflow::Wait | Overflow::Refuse => Err(Refusal::Full),
+    }
+}
+
+/// What is to be done if this instance has no room, as far as the code that runs here may wait.
+pub(super) fn policy<M: Payload>(chosen: &Chosen<'_, M>) -> Overflow {
+    if is_inside_code() {
+        // There is an inner bound.
+        return Overflow::Refuse;
+    }
+    match chosen.endpoint().mailbox.permits.as_ref().map_or(Overflow::Wait, |permits| permits.overflow) {
+        Overflow::Wait if !may_wait_for_room() => Overflow::Refuse,
+        overflow => overflow,
     }
 }
 
@@ -61,12 +70,36 @@ pub(super) fn room_deadline<'a, M: Payload>(target: &Target<'a, M>) -> Option<In
     target.view.limit().end()
 }
 
-/// A sender's wait for room: in the mailbox that its message must go to, or in all mailboxes of a pool if any will do.
-///
-/// The protocol of the waiters stands in `mailbox/permits.rs`.
-struct PermitWait<'t, 'a, M: Payload> {
+/// The wait of a thread for room.
+struct ThreadWait<'t, 'a, M: Payload> {
     target: &'t Target<'a, M>,
     key: Option<u64>,
+    permits: PermitWait,
+}
+
+impl<'a, M: Payload> Awaited for ThreadWait<'_, 'a, M> {
+    type Output = Result<Chosen<'a, M>, Refusal>;
+
+    fn is_ready(&self) -> bool {
+        self.permits.is_ready()
+    }
+
+    fn spin(&self) -> Spin {
+        self.target.engine_edge().map_or_else(Spin::default, |edge| edge.spin)
+    }
+
+    fn poll(&mut self, waker: &Waker) -> Option<Self::Output> {
+        self.permits.poll(self.target, self.key, waker)
+    }
+}
+
+impl<M: Payload> Reply for ThreadWait<'_, '_, M> {}
+
+/// A sender's wait for room: in the mailbox that its message must go to, or in all mailboxes of a pool if any will do.
+///
+/// It borrows nothing, so that a task can keep it from one poll to the next. The protocol of the waiters stands in
+/// `mailbox/permits.rs`.
+pub(super) struct PermitWait {
     /// Each with the sender's ticket there, which names its place among the waiters.
     mailboxes: Vec<(Arc<Mailbox>, Ticket)>,
     /// The instance that it must go to, if no other will do, whose end it is told of: not all ends concern all senders.
@@ -101,17 +134,17 @@ impl Drop for Watched {
     }
 }
 
-impl<'t, 'a, M: Payload> PermitWait<'t, 'a, M> {
-    fn new(target: &'t Target<'a, M>, key: Option<u64>, chosen: &Chosen<'a, M>) -> Self {
-        let mut permit_wait = Self { target, key, mailboxes: Vec::new(), only: None };
-        permit_wait.find_mailboxes(chosen);
+impl PermitWait {
+    pub(super) fn new<M: Payload>(target: &Target<'_, M>, key: Option<u64>, chosen: &Chosen<'_, M>) -> Self {
+        let mut permit_wait = Self { mailboxes: Vec::new(), only: None };
+        permit_wait.find_mailboxes(target, key, chosen);
         permit_wait
     }
 
     /// Adds the mailboxes that are not known yet: the pool may have changed since the last look.
-    fn find_mailboxes(&mut self, chosen: &Chosen<'a, M>) {
-        let any_will_do = matches!((self.target.binding, self.key), (Binding::Turn(_) | Binding::LeastLoaded, None));
-        let mailboxes = match self.target.pool {
+    fn find_mailboxes<M: Payload>(&mut self, target: &Target<'_, M>, key: Option<u64>, chosen: &Chosen<'_, M>) {
+        let any_will_do = matches!((target.binding, key), (Binding::Turn(_) | Binding::LeastLoaded, None));
+        let mailboxes = match target.pool {
             Some(pool) if any_will_do => pool.bounded(),
             _ => {
                 let Endpoint { mailbox, slot, .. } = chosen.endpoint();
@@ -123,6 +156,39 @@ impl<'t, 'a, M: Payload> PermitWait<'t, 'a, M> {
             if !self.mailboxes.iter().any(|(known, _)| Arc::ptr_eq(known, &mailbox)) {
                 self.mailboxes.push((mailbox, Ticket::default()));
             }
+        }
+    }
+
+    fn is_ready(&self) -> bool {
+        self.mailboxes.iter().any(|(mailbox, _)| mailbox.permits.as_ref().is_none_or(Permits::has_free))
+    }
+
+    /// Chooses an instance with room, or has `waker` woken when there may be one.
+    pub(super) fn poll<'a, M: Payload>(
+        &mut self,
+        target: &Target<'a, M>,
+        key: Option<u64>,
+        waker: &Waker,
+    ) -> Option<Result<Chosen<'a, M>, Refusal>> {
+        match as_task(|| target.choose(key)) {
+            Ok(chosen) if chosen.is_full() => self.find_mailboxes(target, key, &chosen),
+            outcome => return Some(outcome),
+        }
+        if waker.will_wake(Waker::noop()) {
+            return None;
+        }
+        self.join(waker);
+        if let Some(only) = &mut self.only {
+            only.watch(waker);
+        }
+        // After the sender has joined the waiters, so that a permit given back in between is not missed.
+        match as_task(|| target.choose(key)) {
+            Ok(chosen) if chosen.is_full() => {
+                drop(chosen);
+                self.decline();
+                None
+            }
+            outcome => Some(outcome),
         }
     }
 
@@ -144,42 +210,7 @@ impl<'t, 'a, M: Payload> PermitWait<'t, 'a, M> {
     }
 }
 
-impl<'a, M: Payload> Awaited for PermitWait<'_, 'a, M> {
-    type Output = Result<Chosen<'a, M>, Refusal>;
-
-    fn is_ready(&self) -> bool {
-        self.mailboxes.iter().any(|(mailbox, _)| mailbox.permits.as_ref().is_none_or(Permits::has_free))
-    }
-
-    fn spin(&self) -> Spin {
-        self.target.engine_edge().map_or_else(Spin::default, |edge| edge.spin)
-    }
-
-    fn poll(&mut self, waker: &Waker) -> Option<Self::Output> {
-        match self.target.choose(self.key) {
-            Ok(chosen) if chosen.is_full() => self.find_mailboxes(&chosen),
-            outcome => return Some(outcome),
-        }
-        if waker.will_wake(Waker::noop()) {
-            return None;
-        }
-        self.join(waker);
-        if let Some(only) = &mut self.only {
-            only.watch(waker);
-        }
-        // After the sender has joined the waiters, so that a permit given back in between is not missed.
-        match self.target.choose(self.key) {
-            Ok(chosen) if chosen.is_full() => {
-                drop(chosen);
-                self.decline();
-                None
-            }
-            outcome => Some(outcome),
-        }
-    }
-}
-
-impl<M: Payload> Drop for PermitWait<'_, '_, M> {
+impl Drop for PermitWait {
     fn drop(&mut self) {
         for (mailbox, ticket) in &self.mailboxes {
             if let Some(permits) = &mailbox.permits {

@@ -18,7 +18,7 @@ use crate::mailbox::envelope::Undeliverable;
 use crate::mailbox::permits::{Overflow, Permits};
 use crate::messaging::backpressure::enter;
 use crate::messaging::binding::Limit;
-use crate::messaging::in_flight::InFlight;
+use crate::messaging::in_flight::{Called, InFlight};
 use crate::messaging::pending::Pending;
 use crate::messaging::target::Target;
 use crate::messaging::undeclared::undeclared;
@@ -118,8 +118,10 @@ fn call_there<'a, M: Payload, R: 'static>(
 ) -> Result<R, CallError> {
     // Without a deadline the call is never given up.
     let cancellation = until.map_or_else(Cancellation::none, |until| Cancellation::new(Some(until)));
+    let variant = message.variant();
     let (receiver, chosen) = start(target, chosen, message, port, cancellation, |key| find(target, key, until))?;
-    InFlight::new(receiver, &*chosen.endpoint().mailbox, M::name).wait(until)
+    let Endpoint { mailbox, slot, .. } = chosen.endpoint();
+    InFlight::new(receiver, Called { mailbox, variant, slot: *slot }, M::name).wait(until)
 }
 
 /// Sends a call to the instance that was chosen. If the thread of that has ended just now, `again` chooses another one.
@@ -137,20 +139,34 @@ fn start<'a, M: Payload, R: 'static>(
     let (reply_to, receiver) = ReplyTo::channel(cancellation);
     let mut call = Some(Call { message, port: port(reply_to) });
     loop {
-        match call.take() {
-            Some(Call { message, .. }) if chosen.is_full() => {
-                return Err(turn_away(target, chosen.endpoint(), message));
-            }
-            fits => call = fits,
-        }
-        if chosen.entry != Entry::Inner {
-            chosen.endpoint().call(chosen.way, &mut call, chosen.sent_as());
-        } else if let Err(refusal) = chosen.endpoint().call_inner(&mut call, chosen.sent_as(), &|| chosen.move_turn()) {
-            return Err(target.call_error(refusal));
-        }
+        deliver(target, &chosen, &mut call)?;
         let Some(Call { message, .. }) = &call else { return Ok((receiver, chosen)) };
         chosen = again(message.key())?;
     }
+}
+
+/// Sends a call to the instance that was chosen, or turns it away if there is no room. If the thread of that has ended
+/// just now, the call is back in its place.
+#[inline]
+pub(super) fn deliver<M: Payload>(
+    target: &Target<'_, M>,
+    chosen: &Chosen<'_, M>,
+    call: &mut Option<Call<M>>,
+) -> Result<(), CallError> {
+    match call.take() {
+        Some(Call { message, .. }) if chosen.is_full() => {
+            return Err(turn_away(target, chosen.endpoint(), message));
+        }
+        fits => *call = fits,
+    }
+    if chosen.entry != Entry::Inner {
+        chosen.endpoint().call(chosen.way, call, chosen.sent_as());
+        return Ok(());
+    }
+    chosen
+        .endpoint()
+        .call_inner(call, chosen.sent_as(), &|| chosen.move_turn())
+        .map_err(|refusal| target.call_error(refusal))
 }
 
 /// Sends a request, and gives its reply as a [`Pending`]. Never waits, not even for room.
@@ -195,14 +211,20 @@ fn pending<M: Payload, R: 'static, K: Kind>(
     target: &Target<'_, M>,
     started: Result<(Receiver<Outcome<R>>, Chosen<'_, M>), CallError>,
 ) -> Pending<R> {
-    let depth = K::depth(M::CALL_DEPTH);
     match started {
-        Ok((receiver, chosen)) => {
-            let in_flight = InFlight::new(receiver, Arc::clone(&chosen.endpoint().mailbox), M::name);
-            Pending::sent(in_flight, M::name, depth, target.view.limit() != Limit::None)
-        }
-        Err(error) => Pending::refused(error, M::name, depth),
+        Ok((receiver, chosen)) => under_way::<M, R, K>(target, receiver, &chosen),
+        Err(error) => Pending::refused(error, M::name, K::depth(M::CALL_DEPTH)),
     }
+}
+
+/// The `Pending` of a call that the chosen instance has.
+pub(super) fn under_way<M: Payload, R: 'static, K: Kind>(
+    target: &Target<'_, M>,
+    receiver: Receiver<Outcome<R>>,
+    chosen: &Chosen<'_, M>,
+) -> Pending<R> {
+    let in_flight = InFlight::new(receiver, Arc::clone(&chosen.endpoint().mailbox), M::name);
+    Pending::sent(in_flight, M::name, K::depth(M::CALL_DEPTH), target.view.limit() != Limit::None)
 }
 
 /// The error of a call for which there is no room: it is refused, or dropped as the newest.

@@ -3,11 +3,13 @@
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context as TaskContext, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use crate::error::CallError;
-use crate::id::ThreadId;
+use crate::mailbox::edge::Edge;
+use crate::mailbox::waits::Callee;
 use crate::messaging::pending::Pending;
 use crate::reply::reply_to::Outcome;
 use crate::sys::awaited::Awaited;
@@ -15,7 +17,7 @@ use crate::sys::clock::{deadline, now};
 use crate::sys::frame::Frame;
 use crate::sys::runtime::assert_may_block;
 use crate::sys::spin::Spin;
-use crate::thread::wait::wait;
+use crate::thread::wait::{Reply, wait};
 
 /// Waits for the first of several replies, and then for the next ones, as they come. Of replies that are there at the
 /// same look, the one that was given first comes first.
@@ -243,9 +245,12 @@ impl<R> Awaited for First<R> {
     fn spin(&self) -> Spin {
         self.replies.iter().find_map(|(_, reply)| reply.spin()).unwrap_or_default()
     }
+}
 
-    fn callee(&self) -> Option<(&'static str, ThreadId)> {
-        self.replies.iter().find_map(|(_, reply)| reply.callee())
+impl<R> Reply for First<R> {
+    fn with_callee<T>(&self, f: impl FnOnce(Callee, &Arc<Edge>) -> T) -> Option<T> {
+        let (_, first) = self.replies.iter().find(|(_, reply)| reply.is_sent())?;
+        first.with_callee(f)
     }
 }
 

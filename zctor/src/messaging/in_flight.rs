@@ -9,12 +9,15 @@
 //! Then an abandonment is seen by that look, or it wakes the caller. The model in `in_flight/loom_models.rs` checks it.
 
 use std::ops::Deref;
+use std::sync::Arc;
 use std::task::Waker;
 use std::time::Instant;
 
 use crate::error::CallError;
-use crate::id::ThreadId;
+use crate::id::Slot;
 use crate::mailbox::Mailbox;
+use crate::mailbox::edge::Edge;
+use crate::mailbox::waits::Callee;
 use crate::reply::oneshot::{Gone, Receiver};
 use crate::reply::reply_to::{Outcome, arrived};
 use crate::sys::alarm::{AlarmId, clear_alarm, set_alarm};
@@ -23,12 +26,43 @@ use crate::sys::clock::now;
 use crate::sys::simulated::point;
 use crate::sys::spin::Spin;
 use crate::sys::unwind::ignoring_panic;
-use crate::thread::wait::wait;
+use crate::thread::wait::{Reply, wait};
 
-/// The caller's end of a call to an instance on the thread of `mailbox`. A call borrows that; a [`Pending`] shares it.
+/// The mailbox of the thread that a call has gone to. A call borrows it and knows more; a [`Pending`] shares it.
 ///
 /// [`Pending`]: crate::Pending
-pub(crate) struct InFlight<R, B: Deref<Target = Mailbox>> {
+pub(crate) trait Callees: Deref<Target = Mailbox> {
+    /// What the call is, for the statistics: its variant, and the slot of the callee.
+    fn called(&self) -> Option<(&'static str, Slot)> {
+        None
+    }
+}
+
+impl Callees for Arc<Mailbox> {}
+
+/// A mailbox, and the call that went there.
+pub(super) struct Called<'a> {
+    pub(super) mailbox: &'a Mailbox,
+    pub(super) variant: &'static str,
+    pub(super) slot: Slot,
+}
+
+impl Deref for Called<'_> {
+    type Target = Mailbox;
+
+    fn deref(&self) -> &Mailbox {
+        self.mailbox
+    }
+}
+
+impl Callees for Called<'_> {
+    fn called(&self) -> Option<(&'static str, Slot)> {
+        Some((self.variant, self.slot))
+    }
+}
+
+/// The caller's end of a call to an instance on the thread of `mailbox`.
+pub(crate) struct InFlight<R, B: Callees> {
     receiver: Receiver<Outcome<R>>,
     mailbox: B,
     message: fn() -> &'static str,
@@ -44,7 +78,7 @@ struct Attendance {
     alarm: Option<AlarmId>,
 }
 
-impl<R, B: Deref<Target = Mailbox>> InFlight<R, B> {
+impl<R, B: Callees> InFlight<R, B> {
     pub(crate) fn new(receiver: Receiver<Outcome<R>>, mailbox: B, message: fn() -> &'static str) -> Self {
         Self { receiver, mailbox, message, attending: None }
     }
@@ -135,7 +169,7 @@ impl<R, B: Deref<Target = Mailbox>> InFlight<R, B> {
     }
 }
 
-impl<R, B: Deref<Target = Mailbox>> Awaited for InFlight<R, B> {
+impl<R, B: Callees> Awaited for InFlight<R, B> {
     type Output = Outcome<R>;
 
     fn is_ready(&self) -> bool {
@@ -149,13 +183,16 @@ impl<R, B: Deref<Target = Mailbox>> Awaited for InFlight<R, B> {
     fn spin(&self) -> Spin {
         self.mailbox.edge.spin
     }
+}
 
-    fn callee(&self) -> Option<(&'static str, ThreadId)> {
-        Some(((self.message)(), self.mailbox.thread))
+impl<R, B: Callees> Reply for InFlight<R, B> {
+    fn with_callee<T>(&self, f: impl FnOnce(Callee, &Arc<Edge>) -> T) -> Option<T> {
+        let (message, called, on) = (self.message, self.mailbox.called(), self.mailbox.thread);
+        Some(f(Callee { message, called, on }, &self.mailbox.edge))
     }
 }
 
-impl<R, B: Deref<Target = Mailbox>> Drop for InFlight<R, B> {
+impl<R, B: Callees> Drop for InFlight<R, B> {
     fn drop(&mut self) {
         self.unwatch();
     }

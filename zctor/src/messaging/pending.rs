@@ -10,8 +10,9 @@ use std::task::{Context as TaskContext, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use crate::error::CallError;
-use crate::id::ThreadId;
 use crate::mailbox::Mailbox;
+use crate::mailbox::edge::Edge;
+use crate::mailbox::waits::Callee;
 use crate::messaging::in_flight::InFlight;
 use crate::messaging::undeclared::undeclared;
 use crate::reply::reply_to::Outcome;
@@ -22,7 +23,7 @@ use crate::sys::runtime::assert_may_block;
 use crate::sys::simulated::look;
 use crate::sys::spin::Spin;
 use crate::thread::carried;
-use crate::thread::wait::wait;
+use crate::thread::wait::{Reply, wait};
 
 /// A reply on its way. The request went out when this was made.
 ///
@@ -330,7 +331,7 @@ impl<R> Pending<R> {
 
     /// Forgets the waker of a wait that is over.
     pub(super) fn unwatch(&self) {
-        if matches!(&*self.state.borrow(), State::Sent(_)) {
+        if self.is_sent() {
             let _none = self.look_by(|call| {
                 call.unwatch();
                 None
@@ -359,10 +360,15 @@ impl<R> Pending<R> {
         }
     }
 
-    /// For the statistics.
-    pub(super) fn callee(&self) -> Option<(&'static str, ThreadId)> {
+    /// Whether its call is on its way.
+    pub(super) fn is_sent(&self) -> bool {
+        matches!(&*self.state.borrow(), State::Sent(_))
+    }
+
+    /// Calls `f` with the callee and the edge of its engine, for the statistics.
+    pub(super) fn with_callee<T>(&self, f: impl FnOnce(Callee, &Arc<Edge>) -> T) -> Option<T> {
         match &*self.state.borrow() {
-            State::Sent(sent) => sent.call.callee(),
+            State::Sent(sent) => sent.call.with_callee(f),
             State::Refused(_) | State::Taken => None,
         }
     }

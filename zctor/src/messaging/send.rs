@@ -5,6 +5,7 @@ use crate::messaging::backpressure::{enter, room_deadline};
 use crate::messaging::target::Target;
 use crate::route::endpoint::Entry;
 use crate::route::payload::Payload;
+use crate::route::pool::Chosen;
 
 /// Sends the message in `place`, where its sender has made it: see `route/contents.rs`.
 #[inline]
@@ -13,7 +14,11 @@ pub(crate) fn send<M: Payload>(target: &Target<'_, M>, place: &mut Option<M>) ->
 }
 
 #[cold]
-fn give_back<M: Payload>(target: &Target<'_, M>, place: &mut Option<M>, refusal: Refusal) -> Result<(), SendError<M>> {
+pub(super) fn give_back<M: Payload>(
+    target: &Target<'_, M>,
+    place: &mut Option<M>,
+    refusal: Refusal,
+) -> Result<(), SendError<M>> {
     place.take().map_or(Ok(()), |message| Err(target.send_error(message, refusal)))
 }
 
@@ -35,7 +40,12 @@ pub(super) fn try_send<M: Payload>(target: &Target<'_, M>, place: &mut Option<M>
 /// Makes one attempt to send, to the instance that `enter` chooses. The message may be back in its place after it.
 #[inline(never)]
 fn send_by_choice<M: Payload>(target: &Target<'_, M>, key: Option<u64>, place: &mut Option<M>) -> Result<(), Refusal> {
-    let chosen = enter(target, key, || room_deadline(target))?;
+    deliver(&enter(target, key, || room_deadline(target))?, place)
+}
+
+/// Sends the message to the instance that was chosen, or drops it if there is no room. It may be back in its place.
+#[inline(always)]
+pub(super) fn deliver<M: Payload>(chosen: &Chosen<'_, M>, place: &mut Option<M>) -> Result<(), Refusal> {
     if chosen.entry == Entry::Inner {
         return chosen.endpoint().send_inner(place, chosen.sent_as(), &|| chosen.move_turn());
     }

@@ -9,24 +9,22 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::id::{InstanceId, ThreadId};
-
-/// The instance whose code runs on a thread, or that waits: its id, and the name of its message type.
-pub(crate) type Occupant = (InstanceId, &'static str);
+use crate::report::running::{Readable, RunningInstance, Typed, Wait};
 
 /// A thread, as far as waits lead to it and on from it.
-pub(crate) struct Link {
+pub(crate) struct Link<'a> {
     pub(crate) thread: ThreadId,
-    pub(crate) name: String,
+    pub(crate) name: &'a str,
     /// The code that runs there beside its waits.
-    pub(crate) runs: Option<Occupant>,
+    pub(crate) runs: Option<RunningInstance>,
     pub(crate) queued: usize,
     pub(crate) oldest: Duration,
-    /// Its waits, the outermost first: who waits, for which type, on which thread, for how long.
-    pub(crate) waits: Vec<(Occupant, &'static str, ThreadId, Duration)>,
+    /// Its waits, the outermost first.
+    pub(crate) waits: &'a [Wait],
 }
 
-/// The waits of all handlers, as [`Stats::waits`](crate::Stats::waits) gives them: for each handler that others wait
-/// for, directly or behind one another, a block of lines of which it is the last.
+/// The waits of all handlers and of threads outside, as [`Stats::waits`](crate::Stats::waits) gives them: for each handler
+/// that others wait for, directly or behind one another, a block of lines of which it is the last.
 ///
 /// ```
 /// use std::sync::mpsc::{Receiver, channel};
@@ -57,7 +55,7 @@ pub(crate) struct Link {
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let engine = ActorEngine::new();
-/// assert_eq!(engine.stats().waits().to_string(), "no handler waits");
+/// assert_eq!(engine.stats().waits().to_string(), "nothing waits");
 /// let (open, gate) = channel();
 /// engine.spawn(ActorThread::named("db").register(DatabaseMessage::actor_once(|| Database(gate))))?;
 /// engine.spawn(ActorThread::named("web").register(WebMessage::actor(|| Web)))?;
@@ -68,10 +66,12 @@ pub(crate) struct Link {
 ///         break waits;
 ///     }
 /// };
-/// assert_eq!(waits.roots[0].message, Some("DatabaseMessage"));
+/// let root = &waits.roots[0];
+/// assert_eq!((root.message, root.variant), (Some("DatabaseMessage"), Some("Load")));
+/// assert_eq!((root.handlers[0].message, root.handlers[0].variant), ("WebMessage", Some("Page")));
 /// let text = waits.to_string();
 /// let culprit = text.lines().last().unwrap_or_default();
-/// assert!(culprit.starts_with("    `DatabaseMessage` 0.0 RUNS on thread 0 `db`"), "{text}");
+/// assert!(culprit.starts_with("    `DatabaseMessage::Load` 0.0 RUNS "), "{text}");
 /// drop(open);
 /// # Ok(())
 /// # }
@@ -98,17 +98,25 @@ pub struct WaitRoot {
     pub thread: ThreadId,
     /// The name of the thread.
     pub name: String,
+    /// Whether it is a thread of another engine, which has numbers of its own. Nothing else is known of it then.
+    pub is_elsewhere: bool,
     /// The instance whose code runs there and waits for nothing of zctor's. `None` if no code runs there: the reply is
     /// on its way, or a handler that has returned keeps its [`ReplyTo`](crate::ReplyTo).
     pub runs: Option<InstanceId>,
     /// The name of the message type of that instance.
     pub message: Option<&'static str>,
+    /// The variant that it handles, where that is known: see [`RunningInstance::variant`].
+    pub variant: Option<&'static str>,
+    /// For how long it has run, at least: see [`RunningInstance::lasted`].
+    pub lasted: Duration,
     /// Messages that wait on that thread or are being handled there.
     pub queued: usize,
     /// The time for which the oldest of them has waited, at least: see [`ThreadStats::oldest`](crate::ThreadStats).
     pub oldest: Duration,
     /// The handlers that wait for it, those furthest from it first.
     pub handlers: Vec<WaitingHandler>,
+    /// The threads outside that wait for it, those furthest from it first.
+    pub callers: Vec<WaitingCaller>,
 }
 
 /// A handler that waits, in [`WaitRoot`].
@@ -127,69 +135,182 @@ pub struct WaitingHandler {
     pub instance: InstanceId,
     /// The name of the message type that it handles.
     pub message: &'static str,
+    /// The variant of the message that it handles: see [`Wait::variant`].
+    pub variant: Option<&'static str>,
     /// The name of the message type whose reply it waits for.
     pub callee: &'static str,
+    /// The variant that it has called, where that is known: see [`Wait::callee_variant`].
+    pub callee_variant: Option<&'static str>,
+    /// The instance that it has called, where that is known: see [`Wait::callee_instance`].
+    pub callee_instance: Option<InstanceId>,
     /// The thread that the reply must come from.
     pub on: ThreadId,
     /// For how long it has waited.
     pub lasted: Duration,
     /// The number of waits from here to the root: 1 if it waits for the root's thread itself.
     pub distance: usize,
+    /// The other instance whose code holds that thread, if the call is queued behind it there.
+    pub behind: Option<InstanceId>,
 }
 
+/// A thread outside the engine that waits for a reply, in [`Stats`](crate::Stats).
+///
+/// ```
+/// use std::sync::mpsc::{Receiver, channel};
+/// use zctor::{ActorEngine, OutsideCaller, actor};
+///
+/// #[actor]
+/// pub enum DatabaseMessage {
+///     #[reply(())]
+///     Load,
+/// }
+/// struct Database(Receiver<()>);
+/// impl DatabaseHandler for Database {
+///     fn load(&mut self) {
+///         self.0.recv().unwrap_or_default();
+///     }
+/// }
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let engine = ActorEngine::new();
+/// let (open, gate) = channel();
+/// let database: DatabaseClient = engine.start(DatabaseMessage::actor_once(|| Database(gate)))?;
+/// std::thread::scope(|scope| {
+///     let reader = std::thread::Builder::new().name("reader".into()).spawn_scoped(scope, || database.load());
+///     let caller: OutsideCaller = loop {
+///         if let Some(caller) = engine.stats().callers.first() {
+///             break caller.clone();
+///         }
+///     };
+///     assert_eq!(caller.thread.as_deref(), Some("reader"));
+///     assert_eq!((caller.callee, caller.callee_variant), ("DatabaseMessage", Some("Load")));
+///     drop(open);
+///     reader.map(|reader| reader.join().is_ok())
+/// })?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct OutsideCaller {
+    /// The name of the thread, if it has one. It may be an actor thread of another engine.
+    pub thread: Option<String>,
+    /// The name of the message type whose reply it waits for.
+    pub callee: &'static str,
+    /// The variant that it has called, where that is known: see [`Wait::callee_variant`].
+    pub callee_variant: Option<&'static str>,
+    /// The instance that it has called, where that is known: see [`Wait::callee_instance`].
+    pub callee_instance: Option<InstanceId>,
+    /// The thread that the reply must come from.
+    pub on: ThreadId,
+    /// For how long it has waited.
+    pub lasted: Duration,
+}
+
+/// A thread outside that waits, in [`WaitRoot`].
+///
+/// ```
+/// use zctor::{ActorEngine, WaitingCaller};
+///
+/// let waits = ActorEngine::new().stats().waits();
+/// let callers: Vec<WaitingCaller> = waits.roots.into_iter().flat_map(|root| root.callers).collect();
+/// assert!(callers.is_empty());
+/// ```
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct WaitingCaller {
+    /// What it waits for, and for how long.
+    pub caller: OutsideCaller,
+    /// The number of waits from here to the root: 1 if it waits for the root's thread itself.
+    pub distance: usize,
+    /// The other instance whose code holds that thread, if the call is queued behind it there.
+    pub behind: Option<InstanceId>,
+}
+
+/// A thread as the end of a chain: its number, and whether it belongs to another engine.
+type End = (ThreadId, bool);
+
 impl WaitForest {
-    pub(crate) fn new(links: &[Link]) -> Self {
-        let by_thread: BTreeMap<ThreadId, &Link> = links.iter().map(|link| (link.thread, link)).collect();
-        let mut roots: BTreeMap<ThreadId, WaitRoot> = BTreeMap::new();
-        for ((instance, message), callee, on, lasted) in links.iter().flat_map(|link| link.waits.iter().copied()) {
-            let (end, distance) = end_of_chain(&by_thread, instance, on);
-            let root = roots.entry(end).or_insert_with(|| WaitRoot::new(end, by_thread.get(&end).copied()));
-            root.handlers.push(WaitingHandler { instance, message, callee, on, lasted, distance });
+    pub(crate) fn new(links: &[Link<'_>], callers: &[OutsideCaller]) -> Self {
+        let threads = Threads(links.iter().map(|link| (link.thread, link)).collect());
+        let mut roots: BTreeMap<End, WaitRoot> = BTreeMap::new();
+        for wait in links.iter().flat_map(|link| link.waits) {
+            let (end, distance) = threads.end_of_chain(Some(wait.instance), (wait.on, wait.is_elsewhere));
+            let root = roots.entry(end).or_insert_with(|| threads.root(end));
+            root.handlers.push(WaitingHandler {
+                instance: wait.instance,
+                message: wait.message,
+                variant: wait.variant,
+                callee: wait.callee,
+                callee_variant: wait.callee_variant,
+                callee_instance: wait.callee_instance,
+                on: wait.on,
+                lasted: wait.lasted,
+                distance,
+                behind: if wait.is_elsewhere { None } else { threads.holder(wait.on, wait.callee_instance) },
+            });
+        }
+        for caller in callers {
+            let (end, distance) = threads.end_of_chain(None, (caller.on, false));
+            let root = roots.entry(end).or_insert_with(|| threads.root(end));
+            let behind = threads.holder(caller.on, caller.callee_instance);
+            root.callers.push(WaitingCaller { caller: caller.clone(), distance, behind });
         }
         let mut roots: Vec<_> = roots.into_values().collect();
-        roots.iter_mut().for_each(|root| root.handlers.sort_by_key(|one| std::cmp::Reverse(one.distance)));
+        for root in &mut roots {
+            root.handlers.sort_by_key(|one| std::cmp::Reverse(one.distance));
+            root.callers.sort_by_key(|one| std::cmp::Reverse(one.distance));
+        }
         Self { roots }
     }
 }
 
-/// The thread that a chain ends on which begins with a wait for the thread `on`, and the number of waits until there.
-fn end_of_chain(by_thread: &BTreeMap<ThreadId, &Link>, waiter: InstanceId, mut on: ThreadId) -> (ThreadId, usize) {
-    let mut last = waiter;
-    // The threads were not read all at once, so links of different moments might lead in a circle: each is followed
-    // once.
-    for distance in 1..=by_thread.len() {
-        let Some(link) = by_thread.get(&on) else { return (on, distance) };
-        match link.waits.last() {
-            Some(((next, _), _, further, _)) if link.runs.is_none() && *next != last => (last, on) = (*next, *further),
-            _ => return (on, distance),
-        }
-    }
-    (on, by_thread.len())
-}
+/// The threads of an engine by their numbers.
+struct Threads<'a>(BTreeMap<ThreadId, &'a Link<'a>>);
 
-impl WaitRoot {
-    fn new(thread: ThreadId, link: Option<&Link>) -> Self {
+impl Threads<'_> {
+    /// The thread that a chain ends on which begins with a wait for the thread `on`, and the number of waits until there.
+    fn end_of_chain(&self, waiter: Option<InstanceId>, on: End) -> (End, usize) {
+        let (mut last, mut on) = (waiter, on);
+        // The threads were not read all at once, so links of different moments might lead in a circle: each is followed
+        // once.
+        for distance in 1..=self.0.len() {
+            let (thread, false) = on else { return (on, distance) };
+            let Some(link) = self.0.get(&thread) else { return (on, distance) };
+            match link.waits.last() {
+                Some(wait) if link.runs.is_none() && Some(wait.instance) != last => {
+                    (last, on) = (Some(wait.instance), (wait.on, wait.is_elsewhere));
+                }
+                _ => return (on, distance),
+            }
+        }
+        (on, self.0.len())
+    }
+
+    /// The instance whose code holds a thread, if it is another than the callee.
+    fn holder(&self, on: ThreadId, callee: Option<InstanceId>) -> Option<InstanceId> {
+        let link = self.0.get(&on)?;
+        let waiting = link.waits.iter().map(|wait| wait.instance);
+        let mut inside = waiting.chain(link.runs.map(|runs| runs.instance));
+        let holds = inside.clone().last()?;
+        (callee.is_some() && inside.all(|one| Some(one) != callee)).then_some(holds)
+    }
+
+    fn root(&self, (thread, is_elsewhere): End) -> WaitRoot {
+        let link = if is_elsewhere { None } else { self.0.get(&thread) };
         let runs = link.and_then(|link| link.runs);
-        Self {
+        WaitRoot {
             thread,
-            name: link.map(|link| link.name.clone()).unwrap_or_default(),
-            runs: runs.map(|(instance, _)| instance),
-            message: runs.map(|(_, message)| message),
+            name: link.map(|link| link.name.to_owned()).unwrap_or_default(),
+            is_elsewhere,
+            runs: runs.map(|runs| runs.instance),
+            message: runs.map(|runs| runs.message),
+            variant: runs.and_then(|runs| runs.variant),
+            lasted: runs.map_or(Duration::ZERO, |runs| runs.lasted),
             queued: link.map_or(0, |link| link.queued),
             oldest: link.map_or(Duration::ZERO, |link| link.oldest),
             handlers: Vec::new(),
-        }
-    }
-}
-
-/// A time as people read it: `12.4 s`, `30 ms`.
-struct Readable(Duration);
-
-impl fmt::Display for Readable {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0.as_millis() {
-            ms @ ..1_000 => write!(f, "{ms} ms"),
-            _ => write!(f, "{:.1} s", self.0.as_secs_f64()),
+            callers: Vec::new(),
         }
     }
 }
@@ -197,7 +318,7 @@ impl fmt::Display for Readable {
 impl fmt::Display for WaitForest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.roots.is_empty() {
-            return f.write_str("no handler waits");
+            return f.write_str("nothing waits");
         }
         for (index, root) in self.roots.iter().enumerate() {
             if index > 0 {
@@ -211,35 +332,84 @@ impl fmt::Display for WaitForest {
 
 impl fmt::Display for WaitRoot {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { thread, name, queued, oldest, handlers, .. } = self;
-        match handlers.len() {
-            1 => writeln!(f, "1 handler waits:")?,
-            many => writeln!(f, "{many} handlers wait, all for one:")?,
-        }
-        let furthest = handlers.first().map_or(0, |one| one.distance);
-        for WaitingHandler { instance, message, callee, on, lasted, distance } in handlers {
-            let indent = 2 * (furthest - distance + 1);
-            writeln!(
-                f,
-                "{:indent$}`{message}` {instance} waits {} for `{callee}` on thread {on}",
-                "",
-                Readable(*lasted)
-            )?;
-        }
-        let indent = 2 * (furthest + 1);
-        match self.runs.zip(self.message) {
-            Some((instance, message)) => {
-                write!(f, "{:indent$}`{message}` {instance} RUNS on thread {thread} `{name}`", "")?;
-                write!(
-                    f,
-                    " and waits for nothing of zctor's; {queued} messages there, the oldest for {}",
-                    Readable(*oldest)
-                )
-            }
-            None => {
-                write!(f, "{:indent$}no handler runs on thread {thread} `{name}`: the reply is on its way, or ", "")?;
-                f.write_str("a handler that has returned keeps it")
+        match (self.handlers.len(), self.callers.len()) {
+            (1, 0) => writeln!(f, "1 handler waits:")?,
+            (0, 1) => writeln!(f, "1 thread outside waits:")?,
+            (many, 0) => writeln!(f, "{many} handlers wait, all for one:")?,
+            (0, many) => writeln!(f, "{many} threads outside wait, all for one:")?,
+            (handlers, callers) => {
+                let plural = |count: usize| if count == 1 { "" } else { "s" };
+                let (some, more) = (plural(handlers), plural(callers));
+                writeln!(f, "{handlers} handler{some} and {callers} thread{more} outside wait, all for one:")?;
             }
         }
+        let mut lines: Vec<(usize, String)> = Vec::new();
+        lines.extend(self.callers.iter().map(|one| (one.distance, one.to_string())));
+        lines.extend(self.handlers.iter().map(|one| (one.distance, one.to_string())));
+        lines.sort_by_key(|(distance, _)| std::cmp::Reverse(*distance));
+        let furthest = lines.first().map_or(0, |(distance, _)| *distance);
+        for (distance, line) in lines {
+            writeln!(f, "{:indent$}{line}", "", indent = 2 * (furthest - distance + 1))?;
+        }
+        write!(f, "{:indent$}", "", indent = 2 * (furthest + 1))?;
+        self.write_end(f)
     }
+}
+
+impl WaitRoot {
+    /// Writes what all the others wait for.
+    fn write_end(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { thread, name, queued, oldest, lasted, .. } = self;
+        if self.is_elsewhere {
+            return write!(f, "thread {thread} of another engine: look at the waits of that engine");
+        }
+        let Some((instance, message)) = self.runs.zip(self.message) else {
+            return match queued {
+                0 => write!(
+                    f,
+                    "nothing runs and nothing is queued on thread {thread} `{name}`: a handler that has returned keeps \
+                     the reply, or it comes just now"
+                ),
+                _ => write!(f, "no handler runs on thread {thread} `{name}`: the reply is on its way"),
+            };
+        };
+        write!(f, "{} {instance} RUNS ", Typed(message, self.variant))?;
+        if !lasted.is_zero() {
+            write!(f, "for {} ", Readable(*lasted))?;
+        }
+        write!(f, "on thread {thread} `{name}` and waits for nothing of zctor's; ")?;
+        write!(f, "{queued} messages there, the oldest for {}", Readable(*oldest))
+    }
+}
+
+impl fmt::Display for WaitingHandler {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {} ", Typed(self.message, self.variant), self.instance)?;
+        let callee = (self.callee, self.callee_variant, self.callee_instance);
+        write_wait(f, self.lasted, callee, self.on, self.behind)
+    }
+}
+
+impl fmt::Display for WaitingCaller {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let OutsideCaller { thread, callee, callee_variant, callee_instance, on, lasted } = &self.caller;
+        match thread {
+            Some(name) => write!(f, "thread `{name}` outside ")?,
+            None => f.write_str("a thread outside ")?,
+        }
+        write_wait(f, *lasted, (callee, *callee_variant, *callee_instance), *on, self.behind)
+    }
+}
+
+fn write_wait(
+    f: &mut fmt::Formatter<'_>,
+    lasted: Duration,
+    (callee, variant, instance): (&'static str, Option<&'static str>, Option<InstanceId>),
+    on: ThreadId,
+    behind: Option<InstanceId>,
+) -> fmt::Result {
+    write!(f, "waits {} for {}", Readable(lasted), Typed(callee, variant))?;
+    instance.map_or(Ok(()), |instance| write!(f, " {instance}"))?;
+    write!(f, " on thread {on}")?;
+    behind.map_or(Ok(()), |holder| write!(f, ", queued behind {holder}"))
 }

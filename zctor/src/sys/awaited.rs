@@ -2,7 +2,6 @@
 
 use std::task::Waker;
 
-use crate::id::ThreadId;
 use crate::sys::spin::Spin;
 
 /// Something that a thread can wait for, by `wait` or `wait_outside`.
@@ -15,10 +14,6 @@ pub(crate) trait Awaited {
     /// How a thread outside spins while it waits for this: as its engine was told.
     fn spin(&self) -> Spin {
         Spin::default()
-    }
-    /// For the statistics: the message type of the callee, and its thread.
-    fn callee(&self) -> Option<(&'static str, ThreadId)> {
-        None
     }
 }
 

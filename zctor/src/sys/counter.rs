@@ -19,6 +19,10 @@ impl Counter {
         self.0.load(Ordering::Relaxed)
     }
 
+    pub(crate) fn set(&self, value: u64) {
+        self.0.store(value, Ordering::Relaxed);
+    }
+
     pub(crate) fn reset(&self) {
         self.0.store(0, Ordering::Relaxed);
     }

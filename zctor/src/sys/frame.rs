@@ -227,6 +227,12 @@ pub(crate) fn as_inside<R>(code: impl FnOnce() -> R) -> R {
     Frame::of_user_code(0, None).run(code)
 }
 
+/// Runs code of a task that an executor polls. If that is inside a waker, on whichever thread, the code counts as outside:
+/// the task is none of the thread's.
+pub(crate) fn as_task<R>(code: impl FnOnce() -> R) -> R {
+    if Frame::current().is_waker() { Frame::OUTSIDE.run(code) } else { code() }
+}
+
 /// Whether the current thread is an actor thread, of any engine.
 #[inline]
 pub(crate) fn on_actor_thread() -> bool {

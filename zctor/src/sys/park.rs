@@ -297,14 +297,29 @@ impl Outside {
 
 /// Waits on a thread outside the engine. `None` at the deadline.
 pub(crate) fn wait_outside<A: Awaited>(awaited: &mut A, deadline: Option<Instant>) -> Option<A::Output> {
+    wait_outside_noted(awaited, deadline, |_| ())
+}
+
+/// As `wait_outside`; keeps what `note` gives while the thread parks. `note` is not called if the outcome comes during
+/// the spin.
+pub(crate) fn wait_outside_noted<A: Awaited, N>(
+    awaited: &mut A,
+    deadline: Option<Instant>,
+    note: impl Fn(&A) -> N,
+) -> Option<A::Output> {
     // The thread-local may be gone: this may run in the destructor of another. Then the wait makes a word for itself.
     OUTSIDE
-        .try_with(|outside| outside.wait(awaited, deadline))
-        .unwrap_or_else(|_| Outside::new().wait(awaited, deadline))
+        .try_with(|outside| outside.wait(awaited, deadline, &note))
+        .unwrap_or_else(|_| Outside::new().wait(awaited, deadline, &note))
 }
 
 impl Outside {
-    pub(crate) fn wait<A: Awaited>(&self, awaited: &mut A, deadline: Option<Instant>) -> Option<A::Output> {
+    pub(crate) fn wait<A: Awaited, N>(
+        &self,
+        awaited: &mut A,
+        deadline: Option<Instant>,
+        note: impl Fn(&A) -> N,
+    ) -> Option<A::Output> {
         // The spin looks at the reply alone: no waker need be registered for a reply that comes at once.
         self.parker.announce();
         let came =
@@ -315,6 +330,7 @@ impl Outside {
                 return Some(value);
             }
         }
+        let _noted = note(awaited);
         loop {
             self.parker.announce();
             if let Some(value) = awaited.poll(&self.waker) {

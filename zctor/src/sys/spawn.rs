@@ -88,6 +88,20 @@ pub(crate) fn run_beside<R: Send>(
     })
 }
 
+/// A thread, for its name.
+#[derive(Clone)]
+pub(crate) struct ThreadName(std::thread::Thread);
+
+impl ThreadName {
+    pub(crate) fn of_current() -> Self {
+        Self(current())
+    }
+
+    pub(crate) fn get(&self) -> Option<&str> {
+        self.0.name()
+    }
+}
+
 /// Lets other threads run, if any are ready to.
 pub(crate) fn let_others_run() {
     yield_now();

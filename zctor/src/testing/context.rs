@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::actor::context::Context;
 use crate::actor::factory::StateFactory;
-use crate::actor::instance::install_cell;
+use crate::actor::instance::{Options, install_cell};
 use crate::actor::recorder::{Recorded, Recorder};
 use crate::client::message::{Message, Request};
 use crate::engine::{ActorEngine, spawn};
@@ -76,7 +76,7 @@ pub fn context<M: Doubled>() -> TestContext<M> {
     drop(local.kept.put(Rc::clone(&recorder)));
     let inbox = Probe::new();
     let double = inbox.double();
-    let Ok(cell) = install_cell(&local, false, StateFactory::Once(Box::new(|| double)), None) else {
+    let Ok(cell) = install_cell(&local, false, StateFactory::Once(Box::new(|| double)), Options::default()) else {
         panic!("this factory does not fail")
     };
     let test = TestContext { ctx: Context::new(Rc::clone(&local), cell), local, recorder, inbox, engine };

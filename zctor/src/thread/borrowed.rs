@@ -11,7 +11,7 @@ use crate::sys::alarm::{clear_alarm, set_alarm};
 use crate::sys::frame::{self, Frame};
 use crate::sys::simulated::look;
 use crate::thread::local::{Elsewhere, Local};
-use crate::thread::run::{BATCH, ThreadGuard, begin_rest, close, end_all, free_memory};
+use crate::thread::run::{BATCH, ThreadGuard, begin_rest, close, end_all, end_rest, free_memory};
 use crate::thread::serve::{queue_due_timers, serve_one, take_in};
 
 /// Makes a thread that has just become an actor thread a borrowed one, which goes on without instances. It goes back to
@@ -53,7 +53,7 @@ pub(crate) fn end_later(local: &Local, guard: ThreadGuard) {
 /// Makes the thread an actor thread again: it comes back from its own code.
 fn return_from_own_code(local: &Local) {
     if let Some(Elsewhere { stands, rests, alarm }) = local.borrowed.elsewhere.take() {
-        local.mailbox.parked.end(Park::Idle);
+        local.mailbox.parked.end(Park::Idle, local.mailbox.meter.done());
         if let Some(alarm) = alarm {
             clear_alarm(alarm);
         }
@@ -61,7 +61,7 @@ fn return_from_own_code(local: &Local) {
             local.mailbox.parker.come_back();
         }
         if rests {
-            local.mailbox.end_rest();
+            end_rest(local);
         }
     }
     local.mailbox.make_current();

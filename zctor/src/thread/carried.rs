@@ -18,23 +18,32 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::mailbox::Mailbox;
-use crate::report::RunningInstance;
+use crate::mailbox::waits::Waiter;
+use crate::report::running::NamedInstance;
 use crate::sys::frame::{self, Frame};
+use crate::thread::local::Local;
 
 /// The handler that carried code is a part of, as other threads know it.
 pub(crate) struct Home {
     pub(super) mailbox: Arc<Mailbox>,
-    pub(crate) handler: RunningInstance,
+    pub(crate) handler: NamedInstance,
+    /// The variant that the handler handles, if it is one that may wait.
+    variant: Option<&'static str>,
     frame: Frame,
     /// Whether the handler's thread serves while the handler waits for the code.
     serves: AtomicBool,
 }
 
 impl Home {
-    /// The home of code that is handed on by the code that runs here: a handler on the thread of `mailbox`.
-    pub(crate) fn new(mailbox: &Arc<Mailbox>, handler: RunningInstance) -> Arc<Self> {
-        let (mailbox, frame) = (Arc::clone(mailbox), Frame::current());
-        Arc::new(Self { mailbox, handler, frame, serves: AtomicBool::new(false) })
+    /// The home of code that is handed on by the code that runs here: a handler on this thread.
+    pub(crate) fn new(local: &Local, handler: NamedInstance) -> Arc<Self> {
+        let (mailbox, variant, frame) = (Arc::clone(&local.mailbox), local.variant.get(), Frame::current());
+        Arc::new(Self { mailbox, handler, variant, frame, serves: AtomicBool::new(false) })
+    }
+
+    /// The handler, as one that waits.
+    pub(super) fn waiter(&self, is_elsewhere: bool) -> Waiter {
+        Waiter { slot: self.handler.instance.slot, variant: self.variant, is_elsewhere }
     }
 
     /// Says whether the handler's thread serves from now on.

@@ -44,6 +44,8 @@ pub(crate) fn local() -> Option<Rc<Local>> {
 pub(crate) trait Parent: Send + Sync {
     /// Tells it that the thread has come to rest.
     fn came_to_rest(&self);
+    /// Tells it that the thread has ended its rest, while its watcher sleeps.
+    fn wake_watcher(&self);
     /// Tells it that an instance of the thread has ended.
     fn instance_ended(&self, report: InstanceReport);
     /// Tells it to stop: an instance has ended that it cannot do without.
@@ -117,6 +119,8 @@ pub(crate) struct Local {
     pub(super) budgets: Budgets,
     /// Of the calls being handled here that their callers can give up, the innermost, and the instance that handles it.
     caller: Cell<Option<(Slot, Arc<dyn Caller>)>>,
+    /// The variant that the innermost handler which may wait handles.
+    pub(crate) variant: Cell<Option<&'static str>>,
     /// Values that the layers above keep here.
     pub(crate) kept: Kept,
 }
@@ -135,6 +139,7 @@ impl Local {
             borrowed: Borrowed::default(),
             budgets: Budgets::new(),
             caller: Cell::new(None),
+            variant: Cell::new(None),
             kept,
         }
     }

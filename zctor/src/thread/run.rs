@@ -194,7 +194,7 @@ fn rest(local: &Local) {
 pub(super) fn parked(local: &Local, park: Park, until: Option<Instant>) {
     local.mailbox.parked.begin(park);
     local.mailbox.parker.park(until);
-    local.mailbox.parked.end(park);
+    local.mailbox.parked.end(park, local.mailbox.meter.done());
 }
 
 /// Waits by `f`. If `rests` says that the thread has nothing to do meanwhile, it counts as at rest until `f` returns.
@@ -204,11 +204,19 @@ pub(super) fn at_rest(local: &Local, rests: bool, f: impl FnOnce()) {
     }
     f();
     if rests {
-        local.mailbox.end_rest();
+        end_rest(local);
     }
 }
 
-/// Says that the thread has nothing to do, until `Mailbox::end_rest`.
+/// Ends what `begin_rest` began.
+pub(super) fn end_rest(local: &Local) {
+    local.mailbox.end_rest();
+    if local.mailbox.edge.is_watcher_asleep() {
+        local.parent.wake_watcher();
+    }
+}
+
+/// Says that the thread has nothing to do, until `end_rest`.
 pub(super) fn begin_rest(local: &Local) {
     publish_timers(local);
     local.mailbox.begin_rest();

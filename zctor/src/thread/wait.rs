@@ -10,12 +10,15 @@ use std::task::Waker;
 use std::time::Instant;
 
 use crate::mailbox::Mailbox;
+use crate::mailbox::edge::Edge;
 use crate::mailbox::parked::Park;
-use crate::report::RunningInstance;
+use crate::mailbox::waits::{Callee, Waiter};
+use crate::reply::oneshot::Receiver;
 use crate::sys::awaited::Awaited;
 use crate::sys::clock::now;
 use crate::sys::frame::Frame;
-use crate::sys::park::wait_outside;
+use crate::sys::park::wait_outside_noted;
+use crate::sys::spawn::ThreadName;
 use crate::sys::spin::Spin;
 use crate::thread::borrowed::{as_actor_thread, is_done};
 use crate::thread::carried::home;
@@ -23,41 +26,98 @@ use crate::thread::local::{Local, local};
 use crate::thread::run::{at_rest, free_memory, parked};
 use crate::thread::serve::{queue_due_timers, serve_one, take_in};
 
-/// A wait that is listed in the statistics until this is dropped.
-struct Noted<B: Deref<Target = Mailbox>> {
+/// Something that `wait` waits for. The statistics list the waits for replies.
+pub(crate) trait Reply: Awaited {
+    /// Calls `f` with the callee that the reply must come from, and the edge of its engine.
+    fn with_callee<T>(&self, _f: impl FnOnce(Callee, &Arc<Edge>) -> T) -> Option<T> {
+        None
+    }
+}
+
+impl<T> Reply for Receiver<T> {}
+
+/// A handler's wait that is listed in the statistics until this is dropped.
+struct NotedHandler<B: Deref<Target = Mailbox>> {
     mailbox: B,
     number: u64,
 }
 
-impl<B: Deref<Target = Mailbox>> Noted<B> {
-    fn new(mailbox: B, waiter: RunningInstance, awaited: &impl Awaited) -> Option<Self> {
-        let (callee, on) = awaited.callee()?;
-        let number = mailbox.waits.begin(waiter, callee, on);
-        Some(Self { mailbox, number })
+impl<B: Deref<Target = Mailbox>> NotedHandler<B> {
+    fn new(mailbox: B, waiter: Waiter, callee: Callee) -> Self {
+        let number = mailbox.waits.begin(waiter, callee);
+        Self { mailbox, number }
     }
 }
 
-impl<B: Deref<Target = Mailbox>> Drop for Noted<B> {
+impl<B: Deref<Target = Mailbox>> Drop for NotedHandler<B> {
     fn drop(&mut self) {
         self.mailbox.waits.end(self.number);
     }
 }
 
-/// Lists in the statistics what the instance that runs here waits for, until the result is dropped.
-fn note_wait<'l>(local: &'l Local, awaited: &impl Awaited) -> Option<Noted<&'l Mailbox>> {
-    let mailbox = &*local.mailbox;
-    Noted::new(mailbox, mailbox.roster.find(mailbox.meter.running()?)?, awaited)
+/// The same of a thread outside the engine of the callee.
+struct NotedCaller {
+    edge: Arc<Edge>,
+    number: u64,
 }
 
-/// Lists in the statistics what carried code waits for, as a wait of its handler, until the result is dropped.
-fn note_carried_wait(awaited: &impl Awaited) -> Option<Noted<Arc<Mailbox>>> {
-    let home = home()?;
-    Noted::new(Arc::clone(&home.mailbox), home.handler, awaited)
+impl NotedCaller {
+    fn new(edge: Arc<Edge>, callee: Callee) -> Self {
+        let number = edge.callers.begin(ThreadName::of_current(), callee);
+        Self { edge, number }
+    }
+}
+
+impl Drop for NotedCaller {
+    fn drop(&mut self) {
+        self.edge.callers.end(self.number);
+    }
+}
+
+/// A wait of an actor thread, listed until this is dropped.
+struct NotedWait<'l> {
+    local: &'l Local,
+    /// What the handler handles that waits. Handlers that are served meanwhile note their own.
+    variant: Option<&'static str>,
+    _handler: Option<NotedHandler<&'l Mailbox>>,
+    _caller: Option<NotedCaller>,
+}
+
+impl Drop for NotedWait<'_> {
+    fn drop(&mut self) {
+        self.local.variant.set(self.variant);
+    }
+}
+
+/// Lists in the statistics what the instance that runs here waits for. What runs here beside the instances is outside,
+/// and so is each engine but this thread's own.
+fn note_wait<'l>(local: &'l Local, awaited: &impl Reply) -> NotedWait<'l> {
+    let (mailbox, variant) = (&*local.mailbox, local.variant.get());
+    let noted = awaited.with_callee(|callee, edge| {
+        let is_elsewhere = !Arc::ptr_eq(edge, &mailbox.edge);
+        let waiter = mailbox.meter.running().map(|slot| Waiter { slot, variant, is_elsewhere });
+        let caller = (is_elsewhere || waiter.is_none()).then(|| NotedCaller::new(Arc::clone(edge), callee));
+        (waiter.map(|waiter| NotedHandler::new(mailbox, waiter, callee)), caller)
+    });
+    let (handler, caller) = noted.unwrap_or_default();
+    NotedWait { local, variant, _handler: handler, _caller: caller }
+}
+
+/// Lists what a thread outside waits for. A wait of carried code is one of its handler.
+fn note_outside(awaited: &impl Reply) -> (Option<NotedHandler<Arc<Mailbox>>>, Option<NotedCaller>) {
+    let noted = awaited.with_callee(|callee, edge| {
+        let note_caller = || NotedCaller::new(Arc::clone(edge), callee);
+        let Some(home) = home() else { return (None, Some(note_caller())) };
+        let is_elsewhere = !Arc::ptr_eq(edge, &home.mailbox.edge);
+        let handler = NotedHandler::new(Arc::clone(&home.mailbox), home.waiter(is_elsewhere), callee);
+        (Some(handler), is_elsewhere.then(note_caller))
+    });
+    noted.unwrap_or_default()
 }
 
 /// Waits for `awaited`. An actor thread serves the lanes below the current handler's call depth meanwhile. `None` at
 /// the deadline, or when the waiting thread itself must end or was abandoned.
-pub(crate) fn wait<A: Awaited>(awaited: &mut A, until: Option<Instant>) -> Option<A::Output> {
+pub(crate) fn wait<A: Reply>(awaited: &mut A, until: Option<Instant>) -> Option<A::Output> {
     // A callee on this thread has answered already.
     if awaited.is_ready() {
         if let Some(output) = awaited.poll(Waker::noop()) {
@@ -65,22 +125,15 @@ pub(crate) fn wait<A: Awaited>(awaited: &mut A, until: Option<Instant>) -> Optio
         }
     }
     match local() {
-        Some(local) if is_done(&local) && !Frame::current().is_user_code() => wait_outside(awaited, until),
-        Some(local) => as_actor_thread(&local, || wait_here(&local, Frame::current().serves_below(), awaited, until)),
-        None => {
-            let _wait = note_carried_wait(awaited);
-            wait_outside(awaited, until)
+        Some(local) if !is_done(&local) || Frame::current().is_user_code() => {
+            as_actor_thread(&local, || wait_here(&local, Frame::current().serves_below(), awaited, until))
         }
+        _ => wait_outside_noted(awaited, until, note_outside),
     }
 }
 
 /// Waits on an actor thread, and serves the lanes below a call depth meanwhile.
-fn wait_here<A: Awaited>(
-    local: &Rc<Local>,
-    below: u32,
-    awaited: &mut A,
-    deadline: Option<Instant>,
-) -> Option<A::Output> {
+fn wait_here<A: Reply>(local: &Rc<Local>, below: u32, awaited: &mut A, deadline: Option<Instant>) -> Option<A::Output> {
     let parker = &local.mailbox.parker;
     let spin = local.mailbox.edge.spin.no_later_than([deadline, local.next_timer()].into_iter().flatten().min());
     if matches!(spin, Spin::UpTo(_)) {

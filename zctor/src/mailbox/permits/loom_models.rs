@@ -26,19 +26,24 @@ impl Caller {
     /// Waits for a wake after each try, until `done`.
     fn wait(&self, permits: &Permits, done: impl Fn() -> bool) {
         let mut ticket = Ticket::default();
+        self.wait_with(permits, &mut ticket, done);
+        permits.leave(&ticket);
+    }
+
+    /// As `wait`, with a ticket that may have a place already.
+    fn wait_with(&self, permits: &Permits, ticket: &mut Ticket, done: impl Fn() -> bool) {
         loop {
             self.parker.announce();
             if done() {
                 break;
             }
-            permits.join(&mut ticket, &self.waker);
+            permits.join(ticket, &self.waker);
             if done() {
                 break;
             }
-            permits.decline(&mut ticket);
+            permits.decline(ticket);
             self.parker.park(None);
         }
-        permits.leave(&ticket);
     }
 }
 
@@ -162,6 +167,74 @@ fn a_sender_that_gets_in_elsewhere_passes_the_wake_on() {
         both[1].give_back(1);
         either.join().unwrap();
         waits.join().unwrap();
+    });
+}
+
+/// A task of which nobody but its executor knows moves from one thread to another: it is polled with another waker, perhaps
+/// just when the first is woken. A thread waits behind it.
+///
+/// Caught, by a deadlock: `Waiters::join_again` that leaves the old waker in place.
+#[test]
+fn a_task_that_is_polled_with_another_waker_is_woken_by_that() {
+    loom::model(|| {
+        let permits = Arc::new(Permits::new(1, Overflow::Wait));
+        assert!(permits.take());
+        let task = {
+            let permits = Arc::clone(&permits);
+            spawn(move || {
+                // Its first poll, on a thread that is gone since.
+                let mut ticket = Ticket::default();
+                let elsewhere = Caller::new();
+                permits.join(&mut ticket, &elsewhere.waker);
+                let is_in = permits.take();
+                if !is_in {
+                    permits.decline(&mut ticket);
+                    Caller::new().wait_with(&permits, &mut ticket, || permits.take());
+                }
+                permits.leave(&ticket);
+                permits.give_back(1);
+            })
+        };
+        let waits = {
+            let permits = Arc::clone(&permits);
+            spawn(move || {
+                Caller::new().wait(&permits, || permits.take());
+                permits.give_back(1);
+            })
+        };
+        permits.give_back(1);
+        task.join().unwrap();
+        waits.join().unwrap();
+        assert!(permits.has_free());
+    });
+}
+
+/// The drop of a task that was polled, woken perhaps, and polled again in vain.
+///
+/// Caught, by a deadlock: `leave` that passes no wake on; `join` that does not note that its sender was woken.
+#[test]
+fn a_task_that_is_dropped_after_some_polls_wakes_the_next() {
+    loom::model(|| {
+        let permits = Arc::new(Permits::new(1, Overflow::Wait));
+        assert!(permits.take());
+        let dropped = {
+            let permits = Arc::clone(&permits);
+            spawn(move || {
+                let (mut ticket, caller) = (Ticket::default(), Caller::new());
+                for _ in 0..2 {
+                    permits.join(&mut ticket, &caller.waker);
+                }
+                permits.leave(&ticket);
+            })
+        };
+        let waits = {
+            let permits = Arc::clone(&permits);
+            spawn(move || Caller::new().wait(&permits, || permits.take()))
+        };
+        permits.give_back(1);
+        dropped.join().unwrap();
+        waits.join().unwrap();
+        assert!(!permits.has_free());
     });
 }
 

@@ -41,8 +41,9 @@ fn wait_for_an_abandonment(late_wakes: usize) {
             spawn(move || Parker::wake(&parker))
         })
         .collect();
-    let mut reply = InFlight::new(receiver, &mailbox, || "message");
-    let outcome = outside.wait(&mut reply, None);
+    let called = Called { mailbox: &mailbox, variant: "Variant", slot: Slot { index: 0, generation: 0 } };
+    let mut reply = InFlight::new(receiver, called, || "message");
+    let outcome = outside.wait(&mut reply, None, |_| ());
     assert_eq!(outcome, Some(Err(CallError::Stopped { message: "message" })));
     drop((reply, port));
     abandoner.join().unwrap();

@@ -211,7 +211,7 @@ fn a_reply_is_not_missed() {
         loom::model(move || {
             let mut reply = Arc::<Reply>::default();
             let sender = reply.sender();
-            outside(spins).wait(&mut reply, None).unwrap();
+            outside(spins).wait(&mut reply, None, |_| ()).unwrap();
             sender.join().unwrap();
         });
     }
@@ -225,8 +225,8 @@ fn a_reply_is_not_missed_over_the_late_wake_of_another() {
         let senders = [first.sender(), second.sender()];
         let outside = outside(0);
         // This wait is given up at once, and leaves its waker behind.
-        outside.wait(&mut first, Some(crate::sys::clock::now()));
-        outside.wait(&mut second, None).unwrap();
+        outside.wait(&mut first, Some(crate::sys::clock::now()), |_| ());
+        outside.wait(&mut second, None, |_| ()).unwrap();
         for sender in senders {
             sender.join().unwrap();
         }

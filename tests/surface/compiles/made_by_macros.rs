@@ -3,7 +3,7 @@
 #![allow(dead_code)]
 
 mod vendor {
-    pub use zctor as threads;
+    pub(crate) use zctor as threads;
 }
 
 macro_rules! whole {
@@ -26,7 +26,7 @@ macro_rules! visible {
 
 macro_rules! variants {
     ($name:ident { $($(#[$meta:meta])* $variant:ident $(($($ty:ty),*))?),* $(,)? }) => {
-        #[$crate::vendor::threads::actor(crate = $crate::vendor::threads)]
+        #[$crate::compiles::made_by_macros::vendor::threads::actor(crate = $crate::compiles::made_by_macros::vendor::threads)]
         #[derive(Clone)]
         enum $name { $($(#[$meta])* $variant $(($($ty),*))?),* }
     };
@@ -89,7 +89,8 @@ numbered! { Eight, 3 + 4, "eight", Octo, One, Two }
 handled! { Ten, TenReader: A B, Option<String> }
 generic! { Nine<T: Clone>, 'static, T }
 
-fn main() {
+#[test]
+fn compiles() {
     let _ = (One::a(), Two::a(), Five::a(3), Six::a(3), Seven::a(1, 2, 3, 4, 5), Nine::a('x', Box::new('y')));
     let _: Option<Octo> = None;
     let _ = |reader: &TenReader| (reader.a("a".to_owned()), reader.non_blocking().b(None));

@@ -52,7 +52,8 @@ enum EmptyMessage {
     Never,
 }
 
-fn main() {
+#[test]
+fn compiles() {
     let _ = FileMessage::actor(|| Files);
     let _ = FileMessage::<String>::close(3);
     let _: Option<EmptyClient> = None;

@@ -65,5 +65,5 @@ impl OwnHandler for Own {
 
 fn main() {
     drop(OwnMessage::actor(|| Own(3)));
-    drop((OwnMessage::Put(3), OwnMessage::Get));
+    let _ = (OwnMessage::Put(3), OwnMessage::Get);
 }

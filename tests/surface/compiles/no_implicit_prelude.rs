@@ -1,10 +1,10 @@
-//! A whole crate without a prelude and with nothing allowed.
+//! A module without a prelude and with nothing allowed.
 #![no_implicit_prelude]
 #![forbid(dead_code, unsafe_code, unused, missing_docs, unreachable_pub)]
 
 /// Messages.
 #[::zctor::actor(ctx)]
-pub enum CounterMessage {
+pub(super) enum CounterMessage {
     /// Adds.
     Add(u64),
     /// Tells.
@@ -23,6 +23,7 @@ impl CounterHandler for Counter {
     }
 }
 
-fn main() {
+#[::core::prelude::v1::test]
+fn compiles() {
     let _ = CounterMessage::actor(|| Counter(0));
 }

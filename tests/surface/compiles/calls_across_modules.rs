@@ -1,17 +1,18 @@
 //! Declared calls by path, of generic and plain enums, in a diamond.
 #![deny(warnings)]
+#![allow(unused_qualifications, reason = "paths of every form are the point")]
 
 use zctor::{Context, Message};
 
 mod store {
     #[zctor::actor]
-    pub enum StoreMessage<T: Clone> {
+    pub(super) enum StoreMessage<T: Clone> {
         #[reply(Option<T>)]
         Load(u8),
         Save(T),
     }
     #[zctor::actor(ctx)]
-    pub enum LogMessage {
+    pub(super) enum LogMessage {
         Line(String),
     }
 }
@@ -22,7 +23,7 @@ enum LeftMessage {
     Get,
 }
 
-#[zctor::actor(calls(store::LogMessage, crate::store::StoreMessage<T>))]
+#[zctor::actor(calls(store::LogMessage, crate::compiles::calls_across_modules::store::StoreMessage<T>))]
 enum RightMessage<T: Clone> {
     #[reply(T)]
     Get(T),
@@ -43,7 +44,8 @@ impl TopHandler for Top {
     }
 }
 
-fn main() {
+#[test]
+fn declared_calls_are_found_by_any_path() {
     let _ = TopMessage::actor(|| Top);
     assert_eq!([store::LogMessage::CALL_DEPTH, LeftMessage::CALL_DEPTH, TopMessage::CALL_DEPTH], [0, 1, 2]);
     assert_eq!(RightMessage::<u8>::CALL_DEPTH, 1);

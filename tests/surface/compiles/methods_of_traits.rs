@@ -44,6 +44,7 @@ fn names(client: NamesClient, shared: &NamesClient) -> [[Result<(), SendError<Na
     ]
 }
 
-fn main() {
+#[test]
+fn names_of_methods_of_the_prelude_are_free() {
     let _ = names;
 }

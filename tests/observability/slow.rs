@@ -1,0 +1,186 @@
+//! A handler that runs for longer than its limit is told, once, and no other is.
+
+use std::sync::mpsc::{self, Receiver, TryRecvError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use zctor::{ActorEngine, ActorThread, Slow, SpawnError};
+use zctor_tests::{Gate, bounded, receive};
+
+use crate::work::{Boss, BossMessage, Job, JobClient, JobMessage, look_until};
+
+const LIMIT: Duration = Duration::from_millis(50);
+
+/// A limit that nothing in these tests reaches.
+const NEVER: Duration = Duration::from_secs(3600);
+
+/// An engine that tells of slow handlers.
+fn watched(limit: Duration) -> (ActorEngine, Receiver<Slow>) {
+    let engine = ActorEngine::new();
+    let (tell, told) = mpsc::channel();
+    engine.on_slow(limit, move |slow| tell.send(slow.clone()).expect("the test listens")).expect("it is watched");
+    (engine, told)
+}
+
+/// The engine's watcher has looked so many times more: it looks four times in a limit.
+fn let_it_look(looks: u32) {
+    let until = Instant::now() + LIMIT / 4 * looks;
+    while Instant::now() < until {
+        thread::park_timeout(LIMIT / 8);
+    }
+}
+
+#[test]
+fn a_handler_beyond_the_limit_is_told_once_and_again_at_ten_times() {
+    bounded(|| {
+        let (engine, told) = watched(LIMIT);
+        engine.spawn(ActorThread::named("job").register(JobMessage::actor(Job::default))).expect("it starts");
+        let gate = Gate::new();
+        engine.send(JobMessage::Hold(gate.clone())).expect("it lives");
+        engine.send(JobMessage::Run).expect("it lives");
+        let slow = receive(&told);
+        assert_eq!((slow.message, slow.variant, &*slow.thread_name), ("JobMessage", Some("Hold"), "job"));
+        assert!(slow.lasted >= LIMIT && slow.limit == LIMIT, "{slow}");
+        assert_eq!((slow.instance, slow.queued), (engine.instances()[0].id, 1));
+        // The second time is at ten times the limit, and nothing comes in between.
+        let again = receive(&told);
+        assert!(again.lasted >= 10 * LIMIT, "{again}");
+        assert_eq!((again.instance, again.variant), (slow.instance, slow.variant));
+        gate.open();
+        engine.settle();
+        // Another handling is told by itself.
+        let gate = Gate::new();
+        engine.send(JobMessage::Hold(gate.clone())).expect("it lives");
+        let next = receive(&told);
+        assert!(next.lasted >= LIMIT && next.lasted < again.lasted, "a new handling begins at nothing: {next}");
+        gate.open();
+        engine.shutdown().expect("it ends");
+        assert_eq!(told.try_recv().map(|slow| slow.to_string()), Err(TryRecvError::Disconnected));
+    });
+}
+
+#[test]
+fn ten_thousand_short_handlers_are_not_slow() {
+    bounded(|| {
+        // As long as the others, since machines stall; and each handler is far shorter than the time for all.
+        let (engine, told) = watched(Duration::from_secs(5));
+        let jobs = engine.pool(1, JobMessage::actor(Job::default)).expect("it starts");
+        let until = Instant::now() + Duration::from_millis(500);
+        let mut sent = 0;
+        while sent < 10_000 || Instant::now() < until {
+            for _ in 0..100 {
+                jobs.run().expect("it lives");
+            }
+            sent += 100;
+            engine.settle();
+        }
+        assert!(engine.slow(Duration::from_secs(5)).is_empty());
+        drop(engine);
+        assert_eq!(told.try_recv().map(|slow| slow.to_string()), Err(TryRecvError::Disconnected));
+    });
+}
+
+#[test]
+fn of_handlers_that_wait_the_one_that_runs_is_told() {
+    bounded(|| {
+        let (engine, told) = watched(LIMIT);
+        let job = engine.pool(1, JobMessage::actor(Job::default)).expect("it starts");
+        let boss = engine.start(BossMessage::actor(Boss::default)).expect("it starts");
+        let gate = Gate::new();
+        boss.delegate(gate.clone()).expect("it lives");
+        let slow = receive(&told);
+        assert_eq!((slow.message, slow.variant), ("JobMessage", Some("Ask")));
+        assert_eq!(slow.instance, job.instances()[0]);
+        let seen = look_until(|| engine.slow(LIMIT), |slow| !slow.is_empty());
+        assert_eq!(seen.iter().map(|slow| slow.instance).collect::<Vec<_>>(), [slow.instance]);
+        let_it_look(8);
+        gate.open();
+        engine.settle();
+        drop(engine);
+        // The boss waited as long, and went on for a moment.
+        let others: Vec<_> = told.iter().filter(|other| other.instance != slow.instance).collect();
+        assert!(others.is_empty(), "{others:?}");
+    });
+}
+
+#[test]
+fn an_actor_that_is_slow_by_right_is_told_at_its_own_limit() {
+    bounded(|| {
+        let (engine, told) = watched(LIMIT);
+        let patient = engine.start(JobMessage::actor(Job::default).slow(NEVER)).expect("it starts");
+        let once = engine.start(JobMessage::actor_once(Job::default).slow(NEVER)).expect("it starts");
+        let other = engine.start(JobMessage::actor(Job::default)).expect("it starts");
+        let gate = Gate::new();
+        let hold = |job: &JobClient| job.hold(gate.clone()).expect("it lives");
+        [&patient, &once].into_iter().for_each(hold);
+        gate.await_arrivals(2);
+        let_it_look(8);
+        hold(&other);
+        let slow = receive(&told);
+        assert_eq!(Some(slow.instance), other.instance_id(), "of three that run, the one without a limit of its own");
+        let seen = look_until(|| engine.slow(LIMIT), |slow| !slow.is_empty());
+        assert_eq!(seen.len(), 1);
+        // Two looks apart by more than the limit find all three, if the engine's limit is asked for.
+        gate.open();
+        drop(engine);
+        assert!(told.iter().all(|slow| Some(slow.instance) == other.instance_id()));
+    });
+}
+
+#[test]
+fn slow_by_itself_finds_what_runs_from_the_first_look_on() {
+    bounded(|| {
+        let engine = ActorEngine::new();
+        assert!(engine.slow(Duration::ZERO).is_empty());
+        let job: JobClient = engine.start(JobMessage::actor(Job::default)).expect("it starts");
+        engine.settle();
+        let gate = Gate::new();
+        job.hold(gate.clone()).expect("it lives");
+        gate.await_arrivals(1);
+        let slow = look_until(|| engine.handle().slow(LIMIT), |slow| !slow.is_empty());
+        assert_eq!((slow[0].variant, slow[0].limit), (Some("Hold"), LIMIT));
+        assert!(engine.slow(NEVER).is_empty());
+        gate.open();
+        engine.settle();
+        assert!(engine.slow(Duration::ZERO).is_empty());
+    });
+}
+
+#[test]
+fn a_later_hook_replaces_the_one_before_and_a_stopped_engine_takes_none() {
+    bounded(|| {
+        let (engine, first) = watched(NEVER);
+        let (tell, told) = mpsc::channel();
+        engine.on_slow(LIMIT, move |slow| tell.send(slow.instance).expect("the test listens")).expect("it is watched");
+        assert_eq!(first.try_recv().map(drop), Err(TryRecvError::Disconnected), "the hook before is let go");
+        let job: JobClient = engine.start(JobMessage::actor(Job::default)).expect("it starts");
+        let gate = Gate::new();
+        job.hold(gate.clone()).expect("it lives");
+        assert_eq!(Some(receive(&told)), job.instance_id());
+        gate.open();
+        engine.shutdown().expect("it ends");
+        assert!(matches!(engine.on_slow(LIMIT, |_| ()), Err(SpawnError::Stopped)));
+    });
+}
+
+#[test]
+fn a_hook_may_panic_stop_the_engine_and_hold_its_own_client() {
+    zctor_tests::expect_panics("the hook breaks");
+    bounded(|| {
+        let engine = ActorEngine::new();
+        let job: JobClient = engine.start(JobMessage::actor(Job::default)).expect("it starts");
+        let (gate, held, handle) = (Gate::new(), job.clone(), engine.handle());
+        let door = gate.clone();
+        let hook = move |slow: &Slow| {
+            held.run().expect("it lives");
+            handle.stop();
+            door.open();
+            assert!(slow.lasted < LIMIT, "the hook breaks");
+        };
+        engine.on_slow(LIMIT, hook).expect("it is watched");
+        job.hold(gate.clone()).expect("it lives");
+        engine.wait();
+        let report = engine.shutdown().expect("it has ended");
+        assert_eq!(report.handled(), 2);
+    });
+}

@@ -1,0 +1,173 @@
+//! Slow handlers are found by looks from beside: no handler reads a clock.
+//!
+//! An engine that has a hook for them has one thread that watches. The protocol:
+//!
+//! 1. While the code of an instance runs or waits somewhere, the watcher looks four times in its limit. What it compares
+//!    is in `handlings.rs`.
+//! 2. If all threads are at rest, the watcher says so (`Edge::set_watcher_asleep`), looks once more, and sleeps. A
+//!    thread that ends its rest wakes it (`wake`). That thread has no fence between the end of its rest and its look,
+//!    since it is on the way of each message that finds a thread parked. So the watcher may be missed, and wakes by
+//!    itself each second.
+//! 3. A handling is told when it has lasted for its limit, and again at each tenfold of that.
+//! 4. The watcher ends with the engine: `close` takes its hook, and gives its thread to be joined.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::engine::core::Core;
+use crate::engine::handlings::Sight;
+use crate::engine::stats;
+use crate::engine::watch::Hook;
+use crate::error::SpawnError;
+use crate::id::ThreadId;
+use crate::mailbox::Mailbox;
+use crate::mailbox::dead_letters::run_hook;
+use crate::report::ThreadStats;
+use crate::report::slow::Slow;
+use crate::sys::clock::{deadline, now};
+use crate::sys::simulated::seat;
+use crate::sys::spawn::{Started, start_thread};
+use crate::sys::sync::lock;
+use crate::sys::unwind::Quiet;
+use crate::trace;
+
+/// The shortest time between two looks.
+const SHORTEST: Duration = Duration::from_millis(1);
+
+/// For how long a watcher sleeps at most while all threads are at rest.
+const DOZE: Duration = Duration::from_secs(1);
+
+/// Has `hook` told of each handler that runs for longer than `limit`.
+pub(super) fn on_slow(
+    core: &Arc<Core>,
+    limit: Duration,
+    hook: Box<dyn Fn(&Slow) + Send + Sync>,
+) -> Result<(), SpawnError> {
+    let hook = Arc::new(Quiet::new(hook));
+    if seat().is_some() {
+        return Ok(());
+    }
+    core.edge.note_variants();
+    let mut watch = core.slow.lock();
+    if watch.is_closed {
+        return Err(SpawnError::Stopped);
+    }
+    if watch.thread.is_none() {
+        let watched = Arc::clone(core);
+        let started = start_thread("zctor-slow", None, move || watch_over(&watched));
+        watch.thread = Some(started.map_err(|source| SpawnError::Thread { source })?);
+    }
+    let before = watch.told.replace((limit, hook));
+    watch.is_woken = true;
+    drop(watch);
+    core.slow.notify();
+    drop(before);
+    Ok(())
+}
+
+/// A thread has ended its rest, and the watcher sleeps.
+#[cold]
+pub(super) fn wake(core: &Core) {
+    core.slow.lock().is_woken = true;
+    core.slow.notify();
+}
+
+/// Step 4. Gives the thread of the watcher.
+pub(super) fn close(core: &Core) -> Option<Started> {
+    let mut watch = core.slow.lock();
+    watch.is_closed = true;
+    let (told, thread) = (watch.told.take(), watch.thread.take());
+    drop(watch);
+    core.slow.notify();
+    drop(told);
+    thread
+}
+
+/// The handlers that have run for longer than `limit`, or than the limit of their own actor.
+pub(super) fn slow(core: &Core, limit: Duration) -> Vec<Slow> {
+    core.edge.note_variants();
+    let mailboxes = stats::mailboxes(core);
+    let (threads, _) = stats::threads(core, &mailboxes);
+    mailboxes.iter().zip(&threads).filter_map(|(mailbox, thread)| slow_on(mailbox, thread, limit)).collect()
+}
+
+/// The handler that runs on a thread, if it is slow.
+fn slow_on(mailbox: &Mailbox, thread: &ThreadStats, limit: Duration) -> Option<Slow> {
+    let runs = thread.runs_beside_waits()?;
+    let limit = mailbox.roster.slow_limit(runs.instance.slot).unwrap_or(limit);
+    (runs.lasted >= limit).then(|| Slow {
+        instance: runs.instance,
+        message: runs.message,
+        variant: runs.variant,
+        thread_name: thread.name.clone(),
+        lasted: runs.lasted,
+        limit,
+        queued: thread.queued.saturating_sub(1),
+    })
+}
+
+/// A handling that was told.
+struct Told {
+    thread: ThreadId,
+    sight: Sight,
+    /// When it is told again.
+    next: Duration,
+}
+
+impl Told {
+    /// Whether the instance has neither finished a message since, nor was its thread idle.
+    fn goes_on(&self, mailbox: &Mailbox, thread: &ThreadStats) -> bool {
+        let done = mailbox.roster.find_with_done(self.sight.slot).map(|(_, done)| done);
+        thread.idle == self.sight.idle && done == Some(self.sight.done)
+    }
+}
+
+fn watch_over(core: &Arc<Core>) {
+    let mut told: Vec<Told> = Vec::new();
+    loop {
+        let mailboxes = stats::mailboxes(core);
+        let Some((limit, hook)) = core.slow.lock().told.clone() else { return };
+        look(core, &mailboxes, (limit, &hook), &mut told);
+        // Dropped before the wait: the hook may hold what must go before the engine does.
+        drop(hook);
+        let are_at_rest = || mailboxes.iter().all(|mailbox| mailbox.rest().is_some());
+        let mut sleeps = are_at_rest();
+        if sleeps {
+            core.edge.set_watcher_asleep(true);
+            sleeps = are_at_rest();
+        }
+        let until = deadline(if sleeps { DOZE } else { (limit / 4).max(SHORTEST) });
+        let mut watch = core.slow.lock();
+        while !watch.is_closed && !watch.is_woken && until.is_none_or(|until| until > now()) {
+            watch = core.slow.wait(watch, until);
+        }
+        watch.is_woken = false;
+        core.edge.set_watcher_asleep(false);
+        if watch.is_closed {
+            return;
+        }
+    }
+}
+
+/// Steps 1 and 3.
+fn look(core: &Core, mailboxes: &[Arc<Mailbox>], (limit, hook): (Duration, &Arc<Hook>), told: &mut Vec<Told>) {
+    let (threads, _) = stats::threads(core, mailboxes);
+    let both = || mailboxes.iter().zip(&threads);
+    told.retain(|one| both().any(|(mailbox, thread)| thread.thread == one.thread && one.goes_on(mailbox, thread)));
+    for (mailbox, thread) in both() {
+        let Some(slow) = slow_on(mailbox, thread, limit) else { continue };
+        let Some(sight) = lock(&core.handlings).sight(thread.thread) else { continue };
+        if sight.slot != slow.instance.slot {
+            continue; // another handler since
+        }
+        let is_known =
+            |one: &&mut Told| (one.thread, one.sight.slot, one.sight.done) == (thread.thread, sight.slot, sight.done);
+        match told.iter_mut().find(is_known) {
+            Some(one) if slow.lasted < one.next => continue,
+            Some(one) => one.next = one.next.saturating_mul(10),
+            None => told.push(Told { thread: thread.thread, sight, next: slow.limit.saturating_mul(10) }),
+        }
+        trace::slow(&slow);
+        run_hook(|| hook.get().into_iter().for_each(|hook| hook(&slow)));
+    }
+}

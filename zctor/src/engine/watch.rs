@@ -1,0 +1,23 @@
+//! What the watcher over slow handlers has to do: `slow.rs` does it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::report::slow::Slow;
+use crate::sys::spawn::Started;
+use crate::sys::unwind::Quiet;
+
+/// A hook for slow handlers, which is the user's.
+pub(super) type Hook = Quiet<dyn Fn(&Slow) + Send + Sync>;
+
+/// What the watcher of an engine has to do.
+#[derive(Default)]
+pub(super) struct Watch {
+    /// The limit, and the hook to be told.
+    pub(super) told: Option<(Duration, Arc<Hook>)>,
+    pub(super) thread: Option<Started>,
+    /// It is to look again at once.
+    pub(super) is_woken: bool,
+    /// The engine has stopped.
+    pub(super) is_closed: bool,
+}

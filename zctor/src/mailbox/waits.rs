@@ -1,0 +1,144 @@
+//! The waits for replies that did not end at once: of the handlers of one thread, and of the threads outside an engine.
+//! And the variant that a thread handles, where that is noted.
+
+use std::time::Instant;
+
+use crate::id::{InstanceId, Slot, ThreadId};
+use crate::mailbox::counters::Account;
+use crate::mailbox::roster::Roster;
+use crate::report::running::{NamedInstance, Wait};
+use crate::report::waits::OutsideCaller;
+use crate::sys::clock::now;
+use crate::sys::spawn::ThreadName;
+use crate::sys::sync::{Mutex, lock};
+
+/// A handler that waits. Its name is found when somebody looks: it lives while it waits.
+#[derive(Clone, Copy)]
+pub(crate) struct Waiter {
+    pub(crate) slot: Slot,
+    /// The variant that it handles.
+    pub(crate) variant: Option<&'static str>,
+    /// Whether it waits for another engine.
+    pub(crate) is_elsewhere: bool,
+}
+
+/// What a wait is for, as far as the caller knows it.
+#[derive(Clone, Copy)]
+pub(crate) struct Callee {
+    /// The name of its message type.
+    pub(crate) message: fn() -> &'static str,
+    /// The variant that was called, and the slot of the instance.
+    pub(crate) called: Option<(&'static str, Slot)>,
+    pub(crate) on: ThreadId,
+}
+
+impl Callee {
+    fn variant(&self) -> Option<&'static str> {
+        self.called.map(|(variant, _)| variant)
+    }
+
+    fn instance(&self) -> Option<InstanceId> {
+        self.called.map(|(_, slot)| InstanceId { thread: self.on, slot })
+    }
+}
+
+/// The waits of handlers on one thread, or those of threads outside for one engine, in the order in which they began.
+pub(crate) struct Waits<W>(Mutex<Listed<W>>);
+
+struct Listed<W> {
+    last: u64,
+    waits: Vec<(u64, Begun<W>)>,
+}
+
+/// A wait, and when it began.
+#[derive(Clone)]
+struct Begun<W> {
+    waiter: W,
+    callee: Callee,
+    since: Instant,
+}
+
+impl<W> Default for Waits<W> {
+    fn default() -> Self {
+        Self(Mutex::new(Listed { last: 0, waits: Vec::new() }))
+    }
+}
+
+impl<W: Clone> Waits<W> {
+    /// Notes a wait that lasts from now on until `end` is called with the number that this gives.
+    #[inline]
+    pub(crate) fn begin(&self, waiter: W, callee: Callee) -> u64 {
+        let begun = Begun { waiter, callee, since: now() };
+        let mut listed = lock(&self.0);
+        listed.last += 1;
+        let number = listed.last;
+        listed.waits.push((number, begun));
+        number
+    }
+
+    /// Notes that a wait is over. Of the handlers of one thread it is the innermost, but for those of carried code.
+    pub(crate) fn end(&self, number: u64) {
+        let waits = &mut lock(&self.0).waits;
+        match waits.last() {
+            Some((last, _)) if *last == number => waits.truncate(waits.len() - 1), // `pop` would move it out
+            _ => waits.retain(|(known, _)| *known != number),
+        }
+    }
+
+    fn copy(&self) -> Vec<Begun<W>> {
+        lock(&self.0).waits.iter().map(|(_, wait)| wait.clone()).collect()
+    }
+}
+
+impl Waits<Waiter> {
+    /// The waits of the handlers of a thread, whose roster has their names.
+    pub(crate) fn list(&self, roster: &Roster) -> Vec<Wait> {
+        let (waits, at) = (self.copy(), now());
+        let wait = |Begun { waiter, callee, since }: Begun<Waiter>| {
+            let NamedInstance { instance, message } = roster.find(waiter.slot)?;
+            Some(Wait {
+                instance,
+                message,
+                variant: waiter.variant,
+                callee: (callee.message)(),
+                callee_variant: callee.variant(),
+                callee_instance: callee.instance(),
+                on: callee.on,
+                is_elsewhere: waiter.is_elsewhere,
+                lasted: at.saturating_duration_since(since),
+            })
+        };
+        waits.into_iter().filter_map(wait).collect()
+    }
+}
+
+impl Waits<ThreadName> {
+    pub(crate) fn list(&self) -> Vec<OutsideCaller> {
+        let (waits, at) = (self.copy(), now());
+        let caller = |Begun { waiter, callee, since }: Begun<ThreadName>| OutsideCaller {
+            thread: waiter.get().map(str::to_owned),
+            callee: (callee.message)(),
+            callee_variant: callee.variant(),
+            callee_instance: callee.instance(),
+            on: callee.on,
+            lasted: at.saturating_duration_since(since),
+        };
+        waits.into_iter().map(caller).collect()
+    }
+}
+
+/// The variant that was noted last on a thread, with the slot of its instance and the number of messages which that was
+/// done with before.
+#[derive(Default)]
+pub(crate) struct NotedVariant(Mutex<Option<(Slot, u64, &'static str)>>);
+
+impl NotedVariant {
+    pub(crate) fn note(&self, slot: Slot, account: &Account, variant: &'static str) {
+        *lock(&self.0) = Some((slot, account.done(), variant));
+    }
+
+    /// The variant that an instance handles which is done with so many messages; `None` if it was not noted.
+    pub(crate) fn get(&self, slot: Slot, done: u64) -> Option<&'static str> {
+        lock(&self.0).filter(|(noted, before, _)| (*noted, *before) == (slot, done)).map(|(.., variant)| variant)
+    }
+}
