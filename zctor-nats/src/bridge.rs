@@ -92,6 +92,41 @@ impl fmt::Debug for Builder {
 /// An engine's way to the pools of other processes, and theirs to its own, over a NATS server.
 ///
 /// Dropping it closes it, without a wait for what is under way.
+///
+/// ```no_run
+/// use serde::{Deserialize, Serialize};
+/// use std::time::Duration;
+/// use zctor::{ActorEngine, Overflow, actor};
+/// use zctor_nats::Bridge;
+///
+/// #[actor(remote)]
+/// #[derive(Serialize, Deserialize)]
+/// pub enum JobMessage {
+///     Run(u64),
+/// }
+/// struct Job;
+/// impl JobHandler for Job {
+///     fn run(&mut self, _value: u64) {}
+/// }
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// // Both sides in one process, for a test.
+/// let (there, here) = (ActorEngine::new(), ActorEngine::new());
+/// there.pool(2, JobMessage::actor(|| Job))?;
+/// let (serves, calls) = (Bridge::builder("test").connect()?, Bridge::builder("test").connect()?);
+/// serves.serve::<JobMessage>(&there)?;
+///
+/// let job = calls.attach_bounded::<JobMessage>(&here, 64, Overflow::Wait)?;
+/// for number in 0..1_000 {
+///     job.run(number)?; // waits while 64 are under way
+/// }
+/// here.settle(); // the link has taken everything
+/// assert_eq!(calls.flush(Duration::from_secs(10)).acked, 1_000);
+/// assert_eq!(serves.books().taken, 1_000);
+/// assert!(calls.close(Duration::from_secs(10)).is_balanced());
+/// # Ok(())
+/// # }
+/// ```
 pub struct Bridge {
     namespace: String,
     end: Arc<End>,

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{Builder, JoinHandle};
 use std::time::{Duration, Instant};
 
-use async_nats::{Client, ConnectOptions, Event, HeaderMap, StatusCode, Subscriber};
+use async_nats::{Client, ConnectOptions, Event, HeaderMap, ServerAddr, StatusCode, Subscriber};
 use futures_util::StreamExt;
 use tokio::sync::Notify;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
@@ -164,8 +164,13 @@ async fn connect(
             }
         }
     };
-    let options = ConnectOptions::new().name(&settings.name).event_callback(on_event);
-    let client = options.connect(&settings.server).await?;
+    let server: ServerAddr = settings.server.parse()?;
+    let mut options = ConnectOptions::new().name(&settings.name).event_callback(on_event);
+    // The client does not read them from the address.
+    if let (Some(user), password) = (server.username(), server.password()) {
+        options = options.user_and_password(user.to_owned(), password.unwrap_or_default().to_owned());
+    }
+    let client = options.connect(server).await?;
     let inbox = client.new_inbox();
     let answers = client.subscribe(format!("{inbox}.>")).await?;
     client.flush().await?;

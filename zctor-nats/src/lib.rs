@@ -60,6 +60,29 @@
 //! | | where the server cannot be reached, a message waits for [`Builder::patience`]; then a call ends with `NotRegistered`, and a send is a dead letter with `Unreachable` |
 //! | a broadcast reaches every instance | of every process that serves the pool and is connected; it is acknowledged when one has it |
 //!
+//! # The server
+//!
+//! A `nats-server` without configuration does. In a configuration:
+//!
+//! - `ping_interval: 10s` finds processes and servers that are gone without a word, as behind a pulled cable, in half a
+//!   minute; by itself that takes minutes. Calls end at their deadlines in any case.
+//! - `max_payload` limits messages and replies: 1 MB by itself. What is larger is refused, and the text says its size.
+//! - A user and a password stand in the address, `nats://user:password@host:4222`, as they are: without characters that
+//!   an address escapes.
+//! - `nats sub 'zctor.1.shop.>'`, with the tool of that name, shows what goes over the wire in the namespace `shop`.
+//!
+//! # What to do when
+//!
+//! | what you see | what has happened | what to do |
+//! | --- | --- | --- |
+//! | a call ends with `NotRegistered`, or a dead letter says `Unreachable` | no process serves the pool, or the server was not there for longer than [`Builder::patience`] | it never ran: try again later |
+//! | a call ends with `Lost` | the connection broke while it was under way | it may have run: try again if that does no harm |
+//! | a call ends with `Timeout { begun: true }` | its handler took too long, or its process is gone | the same |
+//! | a dead letter says `Lost` | nobody has said within [`Builder::ack_wait`] that the message arrived | the same |
+//! | `Unfit` | the two sides have versions of the enum that do not fit, or it is too large; the text says which | bring one side up to date |
+//! | `Undeclared` | the enum of the process that serves has a greater call depth | bring the callers up to date first |
+//! | senders wait, or are refused `Full` | the pool that they call is full | add a process that serves it |
+//!
 //! The bridge runs one thread of its own. Beyond it, the threads are those of the engines, and for each pool that is
 //! served one that feeds it.
 

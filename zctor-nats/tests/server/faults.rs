@@ -6,9 +6,11 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use zctor::{ActorEngine, CallError, actor};
-use zctor_tests::{Counter, Gate, LIMIT, bounded};
+use zctor_nats::Bridge;
+use zctor_tests::{Counter, Gate, LIMIT, SplitMix64, bounded};
 
 use crate::nats::Server;
+use crate::proxy::Proxy;
 
 #[actor(remote)]
 #[derive(Serialize, Deserialize)]
@@ -38,7 +40,7 @@ impl WorkHandler for Work {
 struct Joined {
     there: ActorEngine,
     here: ActorEngine,
-    bridges: (zctor_nats::Bridge, zctor_nats::Bridge),
+    bridges: (Bridge, Bridge),
     work: WorkClient,
     done: Counter,
     gate: Gate,
@@ -46,7 +48,12 @@ struct Joined {
 }
 
 fn joined(server: &Server) -> Joined {
-    let (there, here, bridges) = (ActorEngine::new(), ActorEngine::new(), (server.bridge(), server.bridge()));
+    joined_by(server.bridge(), server.bridge())
+}
+
+/// A pool that is served by one bridge and called by another.
+fn joined_by(serves: Bridge, calls: Bridge) -> Joined {
+    let (there, here, bridges) = (ActorEngine::new(), ActorEngine::new(), (serves, calls));
     let (done, gate, dead) = (Counter::new(), Gate::new(), Counter::new());
     let (counted, inside) = (done.clone(), gate.clone());
     there.pool(2, WorkMessage::actor(move || Work { done: counted.clone(), gate: inside.clone() })).expect("a pool");
@@ -153,5 +160,59 @@ fn an_idle_bridge_is_closed_at_once_and_a_call_through_it_ends() {
         assert!(books.is_balanced(), "{books}");
         assert_eq!(work.ask(1), Err(CallError::NotRegistered { message: "WorkMessage" }));
         here.settle();
+    });
+}
+
+#[test]
+fn calls_end_by_their_deadline_while_the_way_to_the_server_is_stalled() {
+    bounded(|| {
+        let server = Server::start();
+        let proxy = Proxy::to(server.port());
+        let at = joined_by(server.bridge(), server.builder().server(proxy.url()).connect().expect("it is there"));
+        assert_eq!(at.work.ask(1), Ok(2));
+        proxy.stall(true);
+        let late = at.work.within(Duration::from_millis(200)).ask(1);
+        assert!(matches!(late, Err(CallError::Timeout { .. })), "{late:?}");
+        at.work.r#do(1).expect("the link takes it");
+        at.here.settle();
+        let books = at.bridges.1.flush(LIMIT);
+        assert_eq!((books.lost, at.dead.get()), (1, 1), "nobody has said that it arrived: {books}");
+        proxy.stall(false);
+        assert_eq!(at.work.within(LIMIT).ask(1), Ok(2));
+    });
+}
+
+#[test]
+fn the_books_balance_when_the_connection_is_cut_in_the_middle_of_a_message() {
+    bounded(|| {
+        const CUTS: u64 = 12;
+        let server = Server::start();
+        let proxy = Proxy::to(server.port());
+        let at = joined_by(server.bridge(), server.builder().server(proxy.url()).connect().expect("it is there"));
+        let mut random = SplitMix64::new(17);
+        let mut sent = 0;
+        for _ in 0..CUTS {
+            proxy.cut_after(random.below(20_000));
+            // Far more than the bytes that still pass.
+            for number in 0..1_000 {
+                at.work.r#do(number).expect("it waits for room");
+                sent += 1;
+                if number % 100 == 0 {
+                    match at.work.within(LIMIT).ask(number) {
+                        Ok(reply) => assert_eq!(reply, number + 1),
+                        Err(CallError::Lost { .. } | CallError::NotRegistered { .. }) => {}
+                        Err(error) => panic!("{error}"),
+                    }
+                }
+            }
+            await_answer(&at.work);
+        }
+        at.here.settle();
+        let books = at.bridges.1.flush(LIMIT);
+        at.there.settle();
+        assert_eq!((books.accepted, books.unsettled()), (sent, 0), "{books}");
+        assert_eq!(books.accepted - books.acked, at.dead.get(), "each loss is one dead letter: {books}");
+        let handled = at.done.get();
+        assert!(books.acked <= handled && handled <= books.acked + books.lost, "{handled} were handled: {books}");
     });
 }

@@ -4,4 +4,5 @@ mod calls;
 mod faults;
 mod nats;
 mod processes;
+mod proxy;
 mod refused;

@@ -19,13 +19,22 @@ pub(crate) struct Server {
 impl Server {
     /// Starts a server on a free port.
     pub(crate) fn start() -> Self {
+        Self::start_with(&[])
+    }
+
+    /// The same, with more arguments.
+    pub(crate) fn start_with(arguments: &[&str]) -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let folder = env::temp_dir().join(format!("zctor-nats-{}-{number}", std::process::id()));
         fs::create_dir_all(&folder).expect("a folder for the server");
-        let process = run(&["-p", "-1", "--ports_file_dir", &folder.to_string_lossy()]);
+        let process = run(&[&["-p", "-1", "--ports_file_dir", &folder.to_string_lossy()], arguments].concat());
         let port = await_port(&folder);
         Self { process, port, folder }
+    }
+
+    pub(crate) fn port(&self) -> u16 {
+        self.port
     }
 
     pub(crate) fn url(&self) -> String {

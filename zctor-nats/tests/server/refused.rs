@@ -3,9 +3,9 @@
 use std::sync::mpsc;
 
 use serde::{Deserialize, Serialize};
-use zctor::{ActorEngine, CallError, Context, DeadLetter, Undelivered, actor};
+use zctor::{ActorEngine, ActorThread, CallError, Context, DeadLetter, Overflow, ReplyTo, Undelivered, actor};
 use zctor_nats::{Bridge, BridgeError};
-use zctor_tests::{LIMIT, bounded, receive};
+use zctor_tests::{Gate, LIMIT, bounded, receive};
 
 use crate::nats::Server;
 
@@ -95,6 +95,65 @@ fn what_another_version_does_not_understand_is_refused_and_the_rest_goes_on() {
     });
 }
 
+#[actor(remote)]
+#[derive(Serialize, Deserialize)]
+enum DoorMessage {
+    #[reply(u64, deferred)]
+    Pass,
+    #[reply(())]
+    Hold,
+    Knock,
+    #[msg(internal)]
+    Tick(Local),
+}
+/// No trait of serde's.
+struct Local;
+struct Door(Gate);
+impl DoorHandler for Door {
+    fn pass(&mut self, reply: ReplyTo<u64>) {
+        drop(reply);
+    }
+    fn hold(&mut self) {
+        self.0.pass();
+    }
+    fn knock(&mut self) {}
+    fn tick(&mut self, _value: Local) {
+        unreachable!("it never travels");
+    }
+}
+
+#[test]
+fn a_dropped_reply_a_full_mailbox_there_and_an_internal_variant_are_told() {
+    bounded(|| {
+        let (server, there, here, gate) = (Server::start(), ActorEngine::new(), ActorEngine::new(), Gate::new());
+        let (serves, calls) = (server.bridge(), server.bridge());
+        let inside = gate.clone();
+        let thread = ActorThread::new().mailbox_bound(1).overflow(Overflow::Refuse);
+        there.spawn(thread.register(DoorMessage::actor(move || Door(inside.clone())))).expect("a pool");
+        serves.serve::<DoorMessage>(&there).expect("it has the pool");
+        let (tell, letters) = mpsc::channel();
+        here.on_dead_letter(move |letter: &DeadLetter| tell.send(letter.clone()).unwrap_or_default());
+        let door = calls.attach::<DoorMessage>(&here).expect("a link");
+        assert_eq!(door.pass(), Err(CallError::NoReply { message: "DoorMessage" }));
+        let held = door.non_blocking().hold();
+        gate.await_arrivals(1);
+        door.knock().expect("there is room for one");
+        here.settle();
+        assert_eq!(calls.flush(LIMIT).acked, 1);
+        assert_eq!(door.pass(), Err(CallError::Full { message: "DoorMessage" }));
+        door.knock().expect("the link takes it");
+        let letter = receive(&letters);
+        assert_eq!((letter.variant, letter.why), ("Knock", Undelivered::Full));
+        door.tick(Local).expect("the link takes it");
+        let letter = receive(&letters);
+        assert_eq!((letter.variant, letter.why), ("Tick", Undelivered::Unfit));
+        gate.open();
+        assert_eq!(held.wait(), Ok(()));
+        let books = calls.flush(LIMIT);
+        assert_eq!((books.accepted, books.acked, books.full, books.unfit), (3, 1, 1, 1));
+    });
+}
+
 #[test]
 fn a_stopped_engine_there_is_told() {
     bounded(|| {
@@ -105,6 +164,28 @@ fn a_stopped_engine_there_is_told() {
         let store = calls.attach::<new::StoreMessage>(&here).expect("a link");
         there.shutdown().expect("nothing is in its way");
         assert_eq!(store.load(), Err(CallError::Stopped { message: "StoreMessage" }));
+    });
+}
+
+#[test]
+fn a_server_that_wants_a_password_lets_in_who_has_it() {
+    bounded(|| {
+        let server = Server::start_with(&["--user", "ann", "--pass", "secret"]);
+        for wrong in ["", "ann:guess@"] {
+            let refused =
+                Bridge::builder("test").server(format!("nats://{wrong}127.0.0.1:{}", server.port())).connect();
+            match refused {
+                Err(error @ BridgeError::Connect { .. }) => {
+                    assert!(!error.to_string().contains("guess"), "{error}");
+                }
+                other => panic!("{other:?}"),
+            }
+        }
+        let url = format!("nats://ann:secret@127.0.0.1:{}", server.port());
+        let bridge = Bridge::builder("test").server(url).connect().expect("it has the password");
+        let here = ActorEngine::new();
+        let store = bridge.attach::<old::StoreMessage>(&here).expect("a link");
+        assert_eq!(store.load(), Err(CallError::NotRegistered { message: "StoreMessage" }));
     });
 }
 
