@@ -38,6 +38,9 @@ pub struct End {
 
 impl End {
     /// Serves the engine's pool of `M`.
+    ///
+    /// # Errors
+    /// As [`Loopback::serve`](crate::remote::Loopback::serve).
     pub fn serve<M: RemoteMessage>(&self, engine: &ActorEngine) -> Result<(), ServeError> {
         let pool = Client::clone(&*engine.client::<M>().map_err(|error| ServeError::of(&error, M::WIRE))?);
         let thread = |source| ServeError::Thread { source };
@@ -72,6 +75,9 @@ impl End {
     }
 
     /// Makes a pool of one link, whose letters go by `carrier`.
+    ///
+    /// # Errors
+    /// As [`ActorEngine::pool`].
     pub fn attach<M: RemoteMessage>(
         &self,
         engine: &ActorEngine,
