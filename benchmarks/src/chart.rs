@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use zctor_benchmarks::libraries::{ENTRANTS, Kind, OURS};
+use zctor_benchmarks::measure::is_cpu;
 use zctor_benchmarks::workloads::Spec;
 
 use crate::claims::figure;
@@ -14,7 +15,10 @@ const VALUES: f64 = 120.0;
 const BAR: f64 = 16.0;
 const TOP: f64 = 48.0;
 const SHADES: [&str; 3] = ["1", "0.65", "0.35"];
-const LINES: [&str; 4] = ["#c2410c", "#475569", "#0891b2", "#7c3aed"];
+const LINES: [&str; 14] = [
+    "#c2410c", "#475569", "#0891b2", "#7c3aed", "#15803d", "#be185d", "#a16207", "#1d4ed8", "#94a3b8", "#0f766e",
+    "#b91c1c", "#6d28d9", "#65a30d", "#0c4a6e",
+];
 
 pub(crate) fn draw(spec: &Spec, lines: &[&Line]) -> String {
     if spec.points.is_empty() { bars(spec, lines) } else { curves(spec, lines) }
@@ -54,7 +58,10 @@ pub(crate) fn colour(library: &str) -> &'static str {
 
 /// The cells of a line that the chart shows.
 fn charted<'a>(spec: &Spec, line: &'a Line) -> Vec<&'a Cell> {
-    let is_charted = |cell: &&Cell| spec.charted.is_empty() || spec.charted.contains(&cell.column.as_str());
+    let is_charted = |cell: &&Cell| match spec.charted {
+        [] => !is_cpu(&cell.column),
+        some => some.contains(&cell.column.as_str()),
+    };
     line.cells.iter().filter(is_charted).collect()
 }
 
@@ -129,12 +136,13 @@ fn round_up(most: f64) -> f64 {
 }
 
 /// A line a library over the points, which stand at equal distances, since each is some times the one before; at each
-/// point from the least to the most.
+/// point from the least to the most. Of a library that has rows for several numbers of threads, that for one.
 fn curves(spec: &Spec, lines: &[&Line]) -> String {
+    let lines: Vec<&&Line> = lines.iter().filter(|line| line.row.threads.is_none_or(|threads| threads == 1)).collect();
     const HEIGHT: f64 = 260.0;
     const LEFT: f64 = 70.0;
     const RIGHT: f64 = 230.0;
-    let most = round_up(lines.iter().flat_map(|line| &line.cells).map(Cell::most).fold(1.0, f64::max));
+    let most = round_up(lines.iter().flat_map(|line| charted(spec, line)).map(Cell::most).fold(1.0, f64::max));
     let bottom = TOP + HEIGHT;
     let x = |index: usize| LEFT + (WIDTH - LEFT - RIGHT) * index as f64 / (spec.points.len() - 1).max(1) as f64;
     let y = |value: f64| bottom - HEIGHT * value / most;
@@ -193,5 +201,6 @@ fn curves(spec: &Spec, lines: &[&Line]) -> String {
         bottom + 38.0,
         escape(spec.axis)
     );
-    frame(spec, "", bottom + 50.0, &body)
+    let legend = TOP + 20.0 * lines.len() as f64;
+    frame(spec, "", legend.max(bottom + 50.0), &body)
 }

@@ -1,9 +1,10 @@
 //! What the results must show, as ratios of medians of one run.
 
 use zctor_benchmarks::libraries::{ENTRANTS, Kind, OURS};
+use zctor_benchmarks::measure::{CPU, is_cpu};
 use zctor_benchmarks::workloads;
 
-use crate::results::Results;
+use crate::results::{Line, Results};
 
 /// A promise, what was measured, and whether it holds; a promise without a limit only reports.
 pub(crate) struct Claim {
@@ -14,6 +15,7 @@ pub(crate) struct Claim {
 
 const DRAIN: &str = "flume, drain()";
 const SPIN: &str = "flume + oneshot, spinning";
+const TASKS: &str = "tokio mpsc + oneshot";
 
 /// All claims whose workloads were run.
 pub(crate) fn check(results: &Results) -> Vec<Claim> {
@@ -32,6 +34,7 @@ pub(crate) fn check(results: &Results) -> Vec<Claim> {
             holds: Some(ratio <= limit),
         })
     };
+    let tasks = |workload: &str, column: &str| results.best(workload, TASKS, column);
     let first = |workload: &str, column: &str, title: &str| {
         let (value, (best, name)) = (results.best(workload, OURS, column)?, peer(workload, column)?);
         Some(Claim {
@@ -109,6 +112,38 @@ pub(crate) fn check(results: &Results) -> Vec<Claim> {
         measured: format!("{} bytes", figure(bytes)),
         holds: None,
     }));
+    // The second round of speed: no cliffs.
+    let on_one = |column: &str| results.best_on(|threads| threads == 1, "curve-instances", OURS, column);
+    claims.push(at_most(
+        "Round robin over 60 actors: at most 1.3 times the same to one",
+        on_one("60"),
+        on_one("1"),
+        1.3,
+    ));
+    claims.push(at_most(
+        "Round robin over 60 actors: within 1.5 times tokio tasks",
+        results.best("curve-instances", OURS, "60"),
+        tasks("curve-instances", "60"),
+        1.5,
+    ));
+    claims.push(at_most(
+        "Broadcast to 8: within 1.5 times tokio tasks",
+        ours("broadcast"),
+        tasks("broadcast", ""),
+        1.5,
+    ));
+    let across = |workload: &str, library: &str| results.best_on(|threads| threads > 1, workload, library, "");
+    let libraries = || ENTRANTS.iter().filter(|entrant| entrant.kind == Kind::Library);
+    let others = libraries().filter_map(|other| Some((across("big", other.name)?, other.name)));
+    let best = others.min_by(|a, b| a.0.total_cmp(&b.0));
+    claims.push(across("big", OURS).zip(best).map(|(value, (best, name))| Claim {
+        text: "'big' on two threads: no worse than the best library".into(),
+        measured: format!("{} to {} of {name}", figure(value), figure(best)),
+        holds: Some(value <= best),
+    }));
+    claims.extend(ping_pong(results));
+    claims.extend(["latency-100us", "latency-1ms", "latency-10ms"].map(|workload| paced(results, workload)));
+    claims.extend(forms(results));
     for curve in ["curve-threads", "curve-instances", "curve-queued"] {
         claims.push(flat(results, curve));
     }
@@ -134,11 +169,86 @@ pub(crate) fn check(results: &Results) -> Vec<Claim> {
     claims.into_iter().flatten().collect()
 }
 
+/// What ping-pong on several threads must show.
+fn ping_pong(results: &Results) -> [Option<Claim>; 2] {
+    let is_ours = |line: &&Line| line.row.library == OURS && line.row.threads.is_some_and(|threads| threads > 1);
+    let ours = || results.of("ping-pong").find(is_ours)?.cell("");
+    let steady = ours().map(|cell| Claim {
+        text: "Ping-pong on two threads: the rounds within 1.5 times one another".into(),
+        measured: format!(
+            "{:.2} times ({} to {})",
+            cell.most() / cell.least(),
+            figure(cell.most()),
+            figure(cell.least())
+        ),
+        holds: Some(cell.most() <= 1.5 * cell.least()),
+    });
+    let other = |name| results.best_on(|threads| threads > 1, "ping-pong", name, "");
+    let compared = ours().zip(other("ractor").zip(other("xtra"))).map(|(cell, (ractor, xtra))| Claim {
+        text: "Ping-pong on two threads: no worse than ractor and xtra".into(),
+        measured: format!("{} to {} and {}", figure(cell.median()), figure(ractor), figure(xtra)),
+        holds: Some(cell.median() <= ractor.min(xtra)),
+    });
+    [steady, compared]
+}
+
+/// A call at a fixed pace: little CPU, or an answer in less than the time of a wake-up.
+fn paced(results: &Results, workload: &str) -> Option<Claim> {
+    let title = workloads::all().find(|spec| spec.name == workload).map_or(workload, |spec| spec.title);
+    let best = |column: &str| {
+        let libraries = ENTRANTS.iter().filter(|entrant| entrant.kind == Kind::Library);
+        libraries.filter_map(|other| results.best(workload, other.name, column)).min_by(f64::total_cmp)
+    };
+    let [p50, p99, cpu] =
+        ["p50", "p99", CPU].map(|column| Some((results.best(workload, OURS, column)?, best(column)?)));
+    let (p50, p99, cpu) = (p50?, p99?, cpu?);
+    let is_lean = cpu.0 <= 1.1 * cpu.1 && p50.0 <= p50.1 && p99.0 <= p99.1;
+    let pair = |(ours, best)| format!("{} to {}", figure(ours), figure(best));
+    Some(Claim {
+        text: format!(
+            "{title}: CPU at most 1.1 times that of the best library, p50 and p99 no worse; or p50 under 3 µs"
+        ),
+        measured: format!("CPU {}, p50 {}, p99 {} µs", pair(cpu), pair(p50), pair(p99)),
+        holds: Some(is_lean || p50.0 < 3.0),
+    })
+}
+
+/// The forms of a call: close together, and across threads not far from the mark.
+fn forms(results: &Results) -> [Option<Claim>; 3] {
+    let costs = |workload: &'static str| {
+        let line = results.of(workload).find(|line| line.row.library == OURS)?;
+        let times = line.cells.iter().filter(|cell| !is_cpu(&cell.column));
+        let mut sorted: Vec<(f64, &str)> = times.map(|cell| (cell.median(), cell.column.as_str())).collect();
+        sorted.sort_by(|a, b| a.0.total_cmp(&b.0));
+        Some((*sorted.first()?, *sorted.last()?))
+    };
+    let close = |workload: &'static str, text: &str| {
+        let ((least, cheapest), (most, dearest)) = costs(workload)?;
+        Some(Claim {
+            text: format!("{text}: all forms within 1.15 times one another"),
+            measured: format!("{:.2} times ({dearest} {}, {cheapest} {})", most / least, figure(most), figure(least)),
+            holds: Some(most <= 1.15 * least),
+        })
+    };
+    let spinning = results.best("call-inside", SPIN, "");
+    let marked = costs("forms-call-inside").zip(spinning).map(|((_, (most, dearest)), mark)| Claim {
+        text: "A call to another thread: at most 2 times flume and oneshot that spin, whatever the form".into(),
+        measured: format!("{:.2} times ({dearest} {}, {})", most / mark, figure(most), figure(mark)),
+        holds: Some(most <= 2.0 * mark),
+    });
+    [
+        close("forms-call-same-thread", "A call on one thread"),
+        close("forms-call-inside", "A call across threads"),
+        marked,
+    ]
+}
+
 /// How much more a message costs at any point of a curve of ours than at one before it. The limit is a reading of
 /// "flat", not a figure of the design.
 fn flat(results: &Results, workload: &str) -> Option<Claim> {
     let spec = workloads::all().find(|spec| spec.name == workload)?;
-    let points = spec.points.iter().filter_map(|point| results.best(workload, OURS, &point.to_string()));
+    let on_one = |point: &u64| results.best_on(|threads| threads == 1, workload, OURS, &point.to_string());
+    let points = spec.points.iter().filter_map(on_one);
     let (least, most) = steepest(points)?;
     Some(Claim {
         text: format!("{}: flat (no point above 2 times one before it)", spec.title),

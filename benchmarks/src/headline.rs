@@ -6,6 +6,7 @@ use std::io;
 use std::path::Path;
 
 use zctor_benchmarks::libraries::{ENTRANTS, Kind, OURS};
+use zctor_benchmarks::measure::CPU;
 
 use crate::build::home;
 use crate::chart::{self, colour, escape};
@@ -18,12 +19,22 @@ struct Row {
     workload: &'static str,
     column: &'static str,
     label: &'static str,
+    /// Only on several threads.
+    is_across: bool,
     /// Has a panel in the chart.
     charted: bool,
 }
 
 const fn row(workload: &'static str, label: &'static str, charted: bool) -> Row {
-    Row { workload, column: "", label, charted }
+    Row { workload, column: "", label, is_across: false, charted }
+}
+
+const fn column(workload: &'static str, column: &'static str, label: &'static str) -> Row {
+    Row { workload, column, label, is_across: false, charted: false }
+}
+
+const fn across(workload: &'static str, label: &'static str) -> Row {
+    Row { workload, column: "", label, is_across: true, charted: false }
 }
 
 const ROWS: &[Row] = &[
@@ -31,17 +42,24 @@ const ROWS: &[Row] = &[
     row("one-way-batched", "the same in batches of 64", false),
     row("one-way-inside", "message to another thread", false),
     row("one-way-same-thread", "message on one thread", false),
+    column("curve-instances", "60", "message to each of 60 in turn"),
     row("call", "call from outside", true),
     row("call-inside", "call to another thread", false),
     row("call-same-thread", "call on one thread", false),
     row("ping-pong", "ping-pong, a message", true),
+    across("ping-pong", "ping-pong between two threads"),
     row("ring", "ring of 100, a hop", true),
+    across("ring", "ring of 100 between two threads"),
     row("fan-in", "fan-in of 60, a message", true),
     row("big", "'big', a message", false),
+    across("big", "'big' on two threads"),
     row("create", "create and stop an instance", true),
     row("broadcast", "broadcast to 8, a copy", false),
-    Row { workload: "latency-idle", column: "p99.9", label: "call at a fixed pace, idle: p99.9, µs", charted: false },
-    Row { workload: "latency-loaded", column: "p99.9", label: "the same under load: p99.9, µs", charted: false },
+    column("latency-100us", "p50", "a call every 100 µs: p50, µs"),
+    column("latency-100us", CPU, "the same: CPU time a call, µs"),
+    column("latency-1ms", CPU, "a call every millisecond: CPU time a call, µs"),
+    column("latency-idle", "p99.9", "a call every 500 µs: p99.9, µs"),
+    column("latency-loaded", "p99.9", "the same under load: p99.9, µs"),
     row("memory-instance", "idle instance, bytes", false),
     row("memory-message", "queued message, bytes", false),
 ];
@@ -56,7 +74,7 @@ pub(crate) const FILE: &str = "headline.md";
 
 /// The best figure of each in a row: ours, each library, and the quickest program without one.
 fn values(results: &Results, row: &Row) -> Vec<(&'static str, Option<f64>)> {
-    let best = |name: &str| results.best(row.workload, name, row.column);
+    let best = |name: &str| results.best_on(|threads| !row.is_across || threads > 1, row.workload, name, row.column);
     let libraries = ENTRANTS.iter().filter(|entrant| matches!(entrant.kind, Kind::Ours | Kind::Library));
     let bare = ENTRANTS.iter().filter(|entrant| matches!(entrant.kind, Kind::Mark | Kind::Floor));
     let bare = bare.filter_map(|entrant| best(entrant.name)).min_by(f64::total_cmp);

@@ -63,6 +63,7 @@ impl Entrant {
         match spec.field {
             Field::All => true,
             Field::Libraries => matches!(self.kind, Kind::Ours | Kind::Library),
+            Field::Alone => self.kind == Kind::Ours,
             Field::Ours => matches!(self.kind, Kind::Ours | Kind::Mark),
         }
     }

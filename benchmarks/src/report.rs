@@ -6,6 +6,7 @@ use std::io;
 use std::path::Path;
 
 use zctor_benchmarks::libraries::OURS;
+use zctor_benchmarks::measure::{CPU, is_cpu};
 use zctor_benchmarks::workloads::{self, Spec};
 
 use crate::build;
@@ -99,40 +100,20 @@ fn threads(line: &Line) -> String {
     }
 }
 
+/// The figures of a workload: one column with the CPU time beside it, or several. Where each of several columns has a
+/// CPU time, these have a table of their own.
 fn table(results: &Results, spec: &Spec, lines: &[&Line]) -> String {
-    let columns = columns(lines);
-    let is_single = columns.len() == 1;
-    let mut text = if is_single {
-        format!(
-            "| {} | threads | median | least | most | to zctor |\n| --- | --- | --: | --: | --: | --: |\n",
-            spec.unit
-        )
+    let all = columns(lines);
+    let mut text = String::new();
+    if all.iter().any(String::is_empty) {
+        single(&mut text, results, spec, lines);
     } else {
-        let heads = columns.join(" | ");
-        format!("| {} | threads | {heads} |\n| --- | --- |{}\n", spec.unit, " --: |".repeat(columns.len()))
-    };
-    let ours = results.best(spec.name, OURS, "");
-    for line in lines.iter().filter(|line| !line.cells.is_empty()) {
-        let _ = write!(text, "| {} | {} |", line.row.library, threads(line));
-        if is_single {
-            if let Some(cell) = line.cell(&columns[0]) {
-                let (median, least, most) = (cell.median(), cell.least(), cell.most());
-                let ratio = ours.map_or_else(String::new, |ours| format!("{:.2}", median / ours));
-                let _ = write!(text, " {} | {} | {} | {ratio} |", figure(median), figure(least), figure(most));
-            }
-        } else {
-            for column in &columns {
-                let cell = line.cell(column).map_or_else(String::new, |cell| {
-                    if cell.values().len() == 1 {
-                        figure(cell.median())
-                    } else {
-                        format!("{} ({}–{})", figure(cell.median()), figure(cell.least()), figure(cell.most()))
-                    }
-                });
-                let _ = write!(text, " {cell} |");
-            }
+        let (cpu, times): (Vec<String>, _) = all.iter().cloned().partition(|column| is_cpu(column) && column != CPU);
+        several(&mut text, spec.unit, &times, lines);
+        if !cpu.is_empty() {
+            text.push('\n');
+            several(&mut text, &format!("CPU, {}", spec.unit), &cpu, lines);
         }
-        text.push('\n');
     }
     let missing: Vec<String> =
         lines.iter().filter_map(|line| Some(format!("{} ({})", line.row.library, line.missing.as_ref()?))).collect();
@@ -140,6 +121,58 @@ fn table(results: &Results, spec: &Spec, lines: &[&Line]) -> String {
         let _ = write!(text, "\nNot here: {}.\n", missing.join(", "));
     }
     text
+}
+
+/// Appends the table of a workload with one column.
+fn single(text: &mut String, results: &Results, spec: &Spec, lines: &[&Line]) {
+    let has_cpu = lines.iter().any(|line| line.cell(CPU).is_some());
+    let (head, rule) = if has_cpu { (" CPU |", " --: |") } else { ("", "") };
+    // A String takes whatever is written.
+    let _ = writeln!(
+        text,
+        "| {} | threads | median | least | most | to zctor |{head}\n| --- | --- | --: | --: | --: | --: |{rule}",
+        spec.unit
+    );
+    let ours = results.best(spec.name, OURS, "");
+    for line in lines {
+        let Some(cell) = line.cell("") else { continue };
+        let (median, least, most) = (cell.median(), cell.least(), cell.most());
+        let ratio = ours.map_or_else(String::new, |ours| format!("{:.2}", median / ours));
+        let (library, threads) = (&line.row.library, threads(line));
+        let [middle, low, high] = [median, least, most].map(figure);
+        let _ = write!(text, "| {library} | {threads} | {middle} | {low} | {high} | {ratio} |");
+        if has_cpu {
+            let _ = write!(text, " {} |", line.cell(CPU).map_or_else(String::new, |cell| figure(cell.median())));
+        }
+        text.push('\n');
+    }
+}
+
+/// Appends a table of several columns.
+fn several(text: &mut String, unit: &str, columns: &[String], lines: &[&Line]) {
+    let heads: Vec<&str> = columns.iter().map(|column| timed(column)).collect();
+    let rule = " --: |".repeat(columns.len());
+    // A String takes whatever is written.
+    let _ = writeln!(text, "| {unit} | threads | {} |\n| --- | --- |{rule}", heads.join(" | "));
+    for line in lines.iter().filter(|line| !line.cells.is_empty()) {
+        let _ = write!(text, "| {} | {} |", line.row.library, threads(line));
+        for column in columns {
+            let cell = line.cell(column).map_or_else(String::new, |cell| {
+                if cell.values().len() == 1 {
+                    figure(cell.median())
+                } else {
+                    format!("{} ({}–{})", figure(cell.median()), figure(cell.least()), figure(cell.most()))
+                }
+            });
+            let _ = write!(text, " {cell} |");
+        }
+        text.push('\n');
+    }
+}
+
+/// The column of time that a column of CPU time belongs to; any other as it is.
+fn timed(column: &str) -> &str {
+    column.split_once(' ').filter(|_| is_cpu(column)).map_or(column, |(_, name)| name)
 }
 
 /// Every figure of every round.

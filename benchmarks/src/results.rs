@@ -98,7 +98,19 @@ impl Results {
 
     /// The least median that `library` reached in a column, whatever its threads.
     pub(crate) fn best(&self, workload: &str, library: &str, column: &str) -> Option<f64> {
+        self.best_on(|_| true, workload, library, column)
+    }
+
+    /// As `best`, on the threads that `are_meant`; a library whose actors have a thread each is on them anyway.
+    pub(crate) fn best_on(
+        &self,
+        are_meant: impl Fn(usize) -> bool,
+        workload: &str,
+        library: &str,
+        column: &str,
+    ) -> Option<f64> {
         let lines = self.of(workload).filter(|line| line.row.library == library);
+        let lines = lines.filter(|line| line.row.threads.is_none_or(&are_meant));
         lines.filter_map(|line| Some(line.cell(column)?.median())).min_by(f64::total_cmp)
     }
 }

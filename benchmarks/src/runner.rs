@@ -7,7 +7,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use zctor_benchmarks::libraries::{ENTRANTS, Entrant};
-use zctor_benchmarks::measure::{Figure, Plan};
+use zctor_benchmarks::library::Need;
+use zctor_benchmarks::measure::{Figure, Plan, cpu_of, is_cpu};
 use zctor_benchmarks::workloads::{self, LIMIT, Spec, Threads};
 
 use crate::build;
@@ -42,30 +43,36 @@ pub(crate) const RUN: &str = "run";
 
 impl Entry {
     fn row(&self) -> Row {
-        let points = !self.spec.points.is_empty();
-        let threads = (self.entrant.shares_threads && !points).then_some(self.threads);
+        let are_columns = self.spec.threads == Threads::Point;
+        let threads = (self.entrant.shares_threads && !are_columns).then_some(self.threads);
         Row { workload: self.spec.name.into(), library: self.entrant.name.into(), threads }
     }
 
-    fn points(&self) -> &'static [u64] {
-        if self.spec.points.is_empty() { &[0] } else { self.spec.points }
+    fn points(&self) -> impl Iterator<Item = u64> {
+        let points: &'static [u64] = if self.spec.points.is_empty() { &[0] } else { self.spec.points };
+        let limit = if (self.entrant.lacks)(Need::Many).is_some() { self.spec.many_from } else { u64::MAX };
+        points.iter().copied().filter(move |&point| point < limit)
     }
 
     /// About how long a run of it takes: the measured time, what goes before, and the process.
     fn estimate(&self, options: &Options) -> Duration {
         let run = options.budget.mul_f64(1.15 * f64::from(self.spec.stretch)) + Duration::from_millis(50);
-        run * self.points().len() as u32
+        run * self.points().count() as u32
     }
 
     /// Runs it once and adds what it gave, or why it gave nothing.
     fn run(&self, options: &Options, results: &mut Results) {
-        for &point in self.points() {
+        for point in self.points() {
             let threads = if self.spec.threads == Threads::Point { point as usize } else { self.threads };
             let budget = options.budget * self.spec.stretch;
             match in_a_process(self.spec, self.entrant, &Plan { threads, point, budget }) {
                 Ok(figures) => {
                     for figure in figures {
-                        let column = if point == 0 { figure.column } else { point.to_string() };
+                        let column = match point {
+                            0 => figure.column,
+                            _ if is_cpu(&figure.column) => cpu_of(&point.to_string()),
+                            _ => point.to_string(),
+                        };
                         results.add(self.row(), &column, figure.value);
                     }
                 }
@@ -93,7 +100,7 @@ fn entries(spec: &'static Spec, options: &Options, results: &mut Results) -> Vec
             Threads::One => vec![1],
             Threads::Both | Threads::Cores => vec![cores],
             Threads::Exactly(threads) => vec![threads],
-            Threads::Point => vec![0],
+            Threads::Point => vec![1],
         };
         for threads in threads {
             let entry = Entry { spec, entrant, threads };

@@ -6,6 +6,7 @@ mod create;
 mod crowd;
 mod curves;
 mod fan_in;
+mod forms;
 mod idle;
 mod latency;
 mod memory;
@@ -44,6 +45,8 @@ pub enum Field {
     Libraries,
     /// zctor, and the marks that it is measured against.
     Ours,
+    /// zctor alone: its ways to do the same, side by side.
+    Alone,
 }
 
 /// What a workload is.
@@ -60,6 +63,8 @@ pub struct Spec {
     pub field: Field,
     /// The places on the curve, or nothing.
     pub points: &'static [u64],
+    /// From this place on it takes a library that can have thousands of instances.
+    pub many_from: u64,
     /// What the places are a number of.
     pub axis: &'static str,
     /// How many times longer than usual it takes to see anything.
@@ -79,6 +84,7 @@ impl Spec {
         threads: Threads::Both,
         field: Field::All,
         points: &[],
+        many_from: u64::MAX,
         axis: "",
         stretch: 1,
         charted: &[],
@@ -124,11 +130,18 @@ workloads! {
     calls::SAME => same,
     ring::PING_PONG => ping_pong,
     ring::RING => ring,
+    ring::PING_PONG_TOGETHER => ping_pong_together,
+    ring::RING_TOGETHER => ring_together,
     fan_in::SPEC => run,
     create::SPEC => run,
     big::SPEC => run,
     pool::SPEC => run,
+    pool::SMALL => small,
     broadcast::SPEC => run,
+    curves::INSTANCES => instances,
+    latency::EVERY_100_US => every_100_us,
+    latency::EVERY_1_MS => every_1_ms,
+    latency::EVERY_10_MS => every_10_ms,
     latency::IDLE => idle,
     latency::LOADED => loaded,
     latency::FLOODED => flooded,
@@ -142,7 +155,6 @@ workloads! {
     GROWTH, growth:
     crowd::SPEC => run,
     curves::THREADS => threads,
-    curves::INSTANCES => instances,
     curves::QUEUED => queued,
 }
 
@@ -159,9 +171,19 @@ workloads! {
     queens::SPEC => run,
 }
 
+/// The workloads of zctor alone.
+static FORMS: &[&Spec] = &[
+    &forms::CALL_OUTSIDE,
+    &forms::CALL_INSIDE,
+    &forms::CALL_SAME,
+    &forms::SEND_OUTSIDE,
+    &forms::SEND_INSIDE,
+    &forms::SEND_SAME,
+];
+
 /// All workloads, in the order of the tables.
 pub fn all() -> impl Iterator<Item = &'static Spec> {
-    CORE.iter().chain(GROWTH).chain(PROGRAMS).copied()
+    CORE.iter().chain(FORMS).chain(GROWTH).chain(PROGRAMS).copied()
 }
 
 fn start<L: Library>(run: Option<Run<L>>, plan: &Plan) -> Vec<Figure> {
@@ -171,6 +193,9 @@ fn start<L: Library>(run: Option<Run<L>>, plan: &Plan) -> Vec<Figure> {
 
 /// Runs any workload.
 pub(crate) fn run_any<L: Library>(spec: &Spec, plan: &Plan) -> Vec<Figure> {
+    if let Some(run) = forms::find(spec.name) {
+        return run(plan);
+    }
     start(core::<L>(spec.name).or_else(|| growth(spec.name)).or_else(|| programs(spec.name)), plan)
 }
 

@@ -259,6 +259,34 @@ fn the_key_decides_in_which_mailbox_there_must_be_room() {
 }
 
 #[test]
+fn a_task_that_waits_for_a_key_goes_to_the_instance_that_takes_its_place() {
+    bounded(|| {
+        let engine = ActorEngine::new();
+        engine.on_dead_letter(|_| {});
+        let bounded = |_| ActorThread::new().mailbox_bound(1);
+        let shards = engine.pool_on(1, bounded, ShardMessage::actor(|| Shard)).expect("a thread starts");
+        let before = shards.whose(0).expect("it lives");
+        let gate = Gate::new();
+        shards.hold(0, gate.clone()).expect("there is room");
+        gate.await_arrivals(1);
+        shards.put(0).expect("there is room for one");
+        let (ring, bell) = mpsc::channel();
+        let call = shards.non_blocking().call_async(ShardMessage::whose(0));
+        let mut task = Task::new(0, &ring, call);
+        assert!(task.poll().is_none());
+        engine.replace(shards.instances()[0], ShardMessage::actor(|| Shard)).expect("its place can be filled");
+        gate.open();
+        let owner = loop {
+            receive(&bell);
+            if let Some(owner) = task.poll() {
+                break owner;
+            }
+        };
+        assert_ne!(owner.expect("the new one answers"), before);
+    });
+}
+
+#[test]
 fn in_turn_a_task_takes_the_room_of_whichever_instance_has_some_first() {
     bounded(|| {
         let engine = ActorEngine::new();

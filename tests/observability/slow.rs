@@ -2,9 +2,9 @@
 
 use std::sync::mpsc::{self, Receiver, TryRecvError};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use zctor::{ActorEngine, ActorThread, Slow, SpawnError};
+use zctor::{ActorEngine, ActorThread, Slow, SpawnError, now};
 use zctor_tests::{Gate, bounded, receive};
 
 use crate::work::{Boss, BossMessage, Job, JobClient, JobMessage, look_until};
@@ -24,8 +24,8 @@ fn watched(limit: Duration) -> (ActorEngine, Receiver<Slow>) {
 
 /// The engine's watcher has looked so many times more: it looks four times in a limit.
 fn let_it_look(looks: u32) {
-    let until = Instant::now() + LIMIT / 4 * looks;
-    while Instant::now() < until {
+    let until = now() + LIMIT / 4 * looks;
+    while now() < until {
         thread::park_timeout(LIMIT / 8);
     }
 }
@@ -65,9 +65,9 @@ fn ten_thousand_short_handlers_are_not_slow() {
         // As long as the others, since machines stall; and each handler is far shorter than the time for all.
         let (engine, told) = watched(Duration::from_secs(5));
         let jobs = engine.pool(1, JobMessage::actor(Job::default)).expect("it starts");
-        let until = Instant::now() + Duration::from_millis(500);
+        let until = now() + Duration::from_millis(500);
         let mut sent = 0;
-        while sent < 10_000 || Instant::now() < until {
+        while sent < 10_000 || now() < until {
             for _ in 0..100 {
                 jobs.run().expect("it lives");
             }

@@ -3,6 +3,8 @@
 //! `ZCTOR_SEEDS=100000` makes a long search of each.
 
 mod found;
+mod kit;
 mod promises;
 mod reproducible;
+mod room;
 mod time;

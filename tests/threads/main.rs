@@ -8,7 +8,6 @@ mod here_run;
 mod here_waits;
 mod many_threads;
 mod not_send_state;
-mod spin;
 mod thread_locals;
 mod timers;
 mod wakers;

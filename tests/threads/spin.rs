@@ -1,10 +1,22 @@
 //! How threads spin before they park (`EngineBuilder::spin`) changes when they use CPU, and nothing else.
+//!
+//! In a process of its own, one test after the other: no thread spins while more actor threads of the process are awake
+//! than there are cores, and then these tests would prove nothing.
 
 use std::sync::mpsc::{self, Sender};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use zctor::{ActorEngine, ActorThread, CallError, Context, Spin, actor};
-use zctor_tests::{Gate, bounded, receive};
+use zctor_tests::{Gate, receive};
+
+/// Runs a test alone, with a bound on its time.
+#[track_caller]
+fn bounded(body: impl FnOnce() + Send + 'static) {
+    static ALONE: Mutex<()> = Mutex::new(());
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    zctor_tests::bounded(body);
+}
 
 /// Longer than any test may take: whatever waits for the end of such a spin fails.
 const LONG: Spin = Spin::UpTo(Duration::from_secs(24 * 3_600));
@@ -55,6 +67,10 @@ enum AboveMessage {
     Due {
         done: Sender<()>,
     },
+    /// Where the kernel keeps the account of this thread.
+    #[cfg(all(target_os = "linux", not(miri)))]
+    #[reply(std::path::PathBuf)]
+    Account,
 }
 
 struct Above;
@@ -78,6 +94,39 @@ impl AboveHandler for Above {
     fn due(&mut self, _ctx: &mut Context<AboveMessage>, done: Sender<()>) {
         let _ = done.send(());
     }
+
+    #[cfg(all(target_os = "linux", not(miri)))]
+    fn account(&mut self, _ctx: &mut Context<AboveMessage>) -> std::path::PathBuf {
+        std::path::Path::new("/proc").join(std::fs::read_link("/proc/thread-self").expect("the kernel has one"))
+    }
+}
+
+/// The CPU time that a thread has used.
+#[cfg(all(target_os = "linux", not(miri)))]
+fn cpu_time(account: &std::path::Path) -> Duration {
+    let text = std::fs::read_to_string(account.join("schedstat")).expect("the thread lives");
+    let used = text.split_whitespace().next().and_then(|used| used.parse().ok());
+    Duration::from_nanos(used.expect("the time comes first"))
+}
+
+// Without this the others could pass since no thread spins here at all.
+#[cfg(all(target_os = "linux", not(miri)))]
+#[test]
+fn a_thread_with_nothing_to_do_spins_as_long_as_its_engine_was_told() {
+    bounded(|| {
+        // On one core no thread spins.
+        if zctor::available_threads() == 1 {
+            return;
+        }
+        let engine = ActorEngine::builder().spin(LONG).build();
+        let above = engine.pool(1, AboveMessage::actor(|| Above)).unwrap();
+        let account = above.account().unwrap();
+        let before = cpu_time(&account);
+        let (_silent, nothing) = mpsc::channel::<()>();
+        while cpu_time(&account) < before + Duration::from_millis(50) {
+            assert!(nothing.recv_timeout(Duration::from_millis(1)).is_err());
+        }
+    });
 }
 
 #[test]

@@ -15,6 +15,8 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use zctor::now;
+
 /// A circuit breaker. It is cheap to clone; all clones are the same breaker.
 ///
 /// It wraps whatever can fail, not only calls. No lock is held while an attempt runs.
@@ -210,6 +212,20 @@ enum Outcome {
 
 /// An attempt under way, which a [`Breaker`] has let through. Dropping it gives it up, which is neither success nor
 /// failure.
+///
+/// ```
+/// use std::time::Duration;
+/// use zctor_kit::breaker::Breaker;
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let breaker = Breaker::new(1, Duration::from_secs(60));
+/// drop(breaker.begin()?);
+/// assert!(!breaker.is_open());
+/// breaker.begin()?.end(false);
+/// assert!(breaker.is_open());
+/// # Ok(())
+/// # }
+/// ```
 #[must_use = "dropping an attempt gives it up; tell its `end`"]
 pub struct Attempt {
     shared: Arc<Shared>,
@@ -238,6 +254,15 @@ impl fmt::Debug for Attempt {
 }
 
 /// Error of [`Breaker::begin`]: the breaker is open.
+///
+/// ```
+/// use std::time::Duration;
+/// use zctor_kit::breaker::Breaker;
+///
+/// let breaker = Breaker::new(1, Duration::MAX);
+/// assert!(breaker.call(|| Err::<(), _>("no")).is_err());
+/// assert_eq!(breaker.begin().unwrap_err().retry_after, Duration::MAX); // for good
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Open {
@@ -287,9 +312,4 @@ impl<E: Error + 'static> Error for BreakerError<E> {
 /// How long that is from now.
 fn left(until: Option<Instant>) -> Duration {
     until.map_or(Duration::MAX, |until| until.saturating_duration_since(now()))
-}
-
-#[expect(clippy::disallowed_methods, reason = "the ban is for the runtime, whose clock a simulation replaces")]
-fn now() -> Instant {
-    Instant::now()
 }

@@ -4,6 +4,9 @@
 //! [`iterator`]. A stream is read by the task that awaits `stream`, with the feature `stream`. Either waits for room in
 //! a bounded mailbox before it takes the next item, so a fast source cannot fill the memory, and either ends when the
 //! actor takes no more.
+//!
+//! A simulation does not know the thread of [`iterator`]: there, send in a loop on a thread of
+//! `zctor::simulation::Simulation::spawn`.
 
 use std::fmt;
 use std::io;
@@ -168,6 +171,27 @@ pub struct Forward<M> {
 impl<M> Forward<M> {
     /// Ends the forwarding before its next item. An item that comes later is taken from the iterator and dropped; while
     /// none comes, the thread goes on waiting, since nothing can interrupt an iterator.
+    ///
+    /// ```
+    /// # use std::sync::mpsc;
+    /// # use zctor::{ActorEngine, actor};
+    /// # use zctor_kit::forward;
+    /// # #[actor]
+    /// # pub enum LogMessage { Line(String), #[reply(usize)] Count }
+    /// # #[derive(Default)]
+    /// # struct Log(usize);
+    /// # impl LogHandler for Log { fn line(&mut self, _value: String) { self.0 += 1 } fn count(&mut self) -> usize { self.0 } }
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let engine = ActorEngine::new();
+    /// # let log: LogClient = engine.start(LogMessage::actor(Log::default))?;
+    /// let (lines, source) = mpsc::channel();
+    /// let forward = forward::iterator("lines", source, &log, LogMessage::Line)?;
+    /// forward.stop();
+    /// lines.send("too late".to_owned())?;
+    /// assert_eq!(forward.join()?, 0);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn stop(&self) {
         self.stop.store(true, Ordering::Relaxed);
     }
@@ -182,6 +206,29 @@ impl<M> Forward<M> {
     ///
     /// # Blocking
     /// Until the iterator has ended, or a message was refused; after [`stop`](Forward::stop) until the next item.
+    ///
+    /// ```
+    /// # use std::sync::mpsc;
+    /// # use zctor::{ActorEngine, actor};
+    /// # use zctor_kit::forward;
+    /// # #[actor]
+    /// # pub enum LogMessage { Line(String), #[reply(usize)] Count }
+    /// # #[derive(Default)]
+    /// # struct Log(usize);
+    /// # impl LogHandler for Log { fn line(&mut self, _value: String) { self.0 += 1 } fn count(&mut self) -> usize { self.0 } }
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let engine = ActorEngine::new();
+    /// # let log: LogClient = engine.start(LogMessage::actor(Log::default))?;
+    /// # let _ = mpsc::channel::<()>();
+    /// let lines = ["one", "two"].map(str::to_owned);
+    /// assert_eq!(forward::iterator("lines", lines.clone(), &log, LogMessage::Line)?.join()?, 2);
+    ///
+    /// engine.shutdown()?;
+    /// let refused = forward::iterator("lines", lines, &log, LogMessage::Line)?.join().unwrap_err();
+    /// assert!(matches!(refused.into_inner(), LogMessage::Line(line) if line == "one"));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn join(mut self) -> Result<u64, SendError<M>> {
         match self.thread.take().map(JoinHandle::join) {
             Some(Ok(outcome)) => outcome,
@@ -191,6 +238,30 @@ impl<M> Forward<M> {
     }
 
     /// Keeps the forwarding until its source ends, or a message is refused.
+    ///
+    /// ```
+    /// # use std::sync::mpsc;
+    /// # use zctor::{ActorEngine, actor};
+    /// # use zctor_kit::forward;
+    /// # #[actor]
+    /// # pub enum LogMessage { Line(String), #[reply(usize)] Count }
+    /// # #[derive(Default)]
+    /// # struct Log(usize);
+    /// # impl LogHandler for Log { fn line(&mut self, _value: String) { self.0 += 1 } fn count(&mut self) -> usize { self.0 } }
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let engine = ActorEngine::new();
+    /// # let log: LogClient = engine.start(LogMessage::actor(Log::default))?;
+    /// let (lines, source) = mpsc::channel();
+    /// let (done, ended) = mpsc::channel();
+    /// let source = source.into_iter().inspect(move |_| done.send(()).unwrap_or_default());
+    /// forward::iterator("lines", source, &log, LogMessage::Line)?.detach();
+    /// lines.send("one".to_owned())?;
+    /// drop(lines);
+    /// assert_eq!(ended.iter().count(), 1); // until the thread has ended
+    /// assert_eq!(log.count()?, 1);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn detach(mut self) {
         self.thread = None;
     }

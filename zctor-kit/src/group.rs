@@ -23,7 +23,7 @@ use std::time::{Duration, Instant};
 
 use zctor::{
     ActorThread, AfterPanic, CallError, Client, Context, End, Ended, EngineHandle, InstanceId, Message, PanicEvent,
-    PanicOrigin, SpawnError, WatchError, actor,
+    PanicOrigin, SpawnError, WatchError, actor, now,
 };
 
 /// Rules of a group in which a panic of one member has all others reset.
@@ -129,12 +129,46 @@ impl Rules {
     /// Sets the limit: one more panic than `restarts` within `window` ends the group. Without it there is no limit.
     ///
     /// A member's own [`Restart`](zctor::Restart) counts that member's panics beside it.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use zctor_kit::group::one_for_all;
+    ///
+    /// let rules = one_for_all().at_most(3, Duration::from_secs(10));
+    /// assert_eq!(format!("{rules:?}"), "Rules { limit: Some((3, 10s)), .. }");
+    /// ```
     pub fn at_most(self, restarts: usize, window: Duration) -> Self {
         Self { limit: Some((restarts, window)), ..self }
     }
 
     /// Stops the engine when the group ends by a panic, as [`Restart::or_stop_engine`](zctor::Restart::or_stop_engine)
     /// does for one actor.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use zctor::{ActorEngine, actor};
+    /// # #[actor]
+    /// # pub enum CounterMessage { #[reply(u32)] Next, #[reply(())] Break }
+    /// # #[derive(Default)]
+    /// # struct Counter(u32);
+    /// # impl CounterHandler for Counter {
+    /// #     fn next(&mut self) -> u32 { self.0 += 1; self.0 }
+    /// #     fn r#break(&mut self) { panic!("broken"); }
+    /// # }
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # std::panic::set_hook(Box::new(|_| {}));
+    /// use zctor_kit::group::one_for_all;
+    ///
+    /// let engine = ActorEngine::new();
+    /// let counter: CounterClient = engine.start(CounterMessage::actor(Counter::default))?;
+    /// let group = one_for_all().at_most(0, Duration::from_secs(10)).or_stop_engine().start(&engine.handle())?;
+    /// group.add(&counter)?;
+    /// assert!(counter.r#break().is_err());
+    /// engine.wait(); // until the group has ended, and the engine with it
+    /// assert_eq!(engine.shutdown()?.panicked(), 1);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn or_stop_engine(self) -> Self {
         Self { stops_engine: true, ..self }
     }
@@ -218,6 +252,30 @@ impl Group {
     /// # Blocking
     /// Until the group watches the member. A handler that adds members needs a call depth of one or more; another actor
     /// can add them before.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use zctor::{ActorEngine, actor};
+    /// # #[actor]
+    /// # pub enum CounterMessage { #[reply(u32)] Next, #[reply(())] Break }
+    /// # #[derive(Default)]
+    /// # struct Counter(u32);
+    /// # impl CounterHandler for Counter {
+    /// #     fn next(&mut self) -> u32 { self.0 += 1; self.0 }
+    /// #     fn r#break(&mut self) { panic!("broken"); }
+    /// # }
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use zctor_kit::group::{AddError, one_for_all};
+    ///
+    /// let engine = ActorEngine::new();
+    /// let pool: CounterClient = engine.pool(2, CounterMessage::actor(Counter::default))?;
+    /// let group = one_for_all().start(&engine.handle())?;
+    /// assert_eq!(group.add(&pool), Err(AddError::Unbound { message: "CounterMessage" }));
+    /// pool.instances().into_iter().try_for_each(|id| group.add(&pool.pin(id)))?;
+    /// # let _ = Duration::ZERO;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn add<M: Message, V: 'static>(&self, client: &Client<M, V>) -> Result<(), AddError> {
         let Some(id) = client.instance_id() else { return Err(AddError::Unbound { message: M::name() }) };
         match self.client.add(Box::new(Bound { client: client.clone(), id })) {
@@ -401,9 +459,4 @@ impl GroupHandler for Members {
             self.end(ctx, &GroupEnd { instance, message, text });
         }
     }
-}
-
-#[expect(clippy::disallowed_methods, reason = "the ban is for the runtime, whose clock a simulation replaces")]
-fn now() -> Instant {
-    Instant::now()
 }

@@ -126,7 +126,7 @@ pub struct EngineBuilder {
 }
 
 impl EngineBuilder {
-    /// Sets the first part of the names of its threads; the default is `zctor`.
+    /// Sets its name, which is the first part of the names of its threads; the default is `zctor`.
     #[must_use]
     pub fn name(mut self, name: impl Into<String>) -> Self {
         self.name = name.into();
@@ -267,6 +267,18 @@ impl ActorEngine {
     /// Returns a handle to share: it can send, call and start instances, but it cannot wait for the engine itself.
     pub fn handle(&self) -> EngineHandle {
         EngineHandle::new(&self.core)
+    }
+
+    /// Returns the name that it was built with: [`EngineBuilder::name`].
+    ///
+    /// ```
+    /// use zctor::ActorEngine;
+    ///
+    /// assert_eq!(ActorEngine::builder().name("jobs").build().name(), "jobs");
+    /// assert_eq!(ActorEngine::new().name(), "zctor");
+    /// ```
+    pub fn name(&self) -> &str {
+        &self.core.name
     }
 
     /// Starts a thread, and returns its number when all its instances are built and registered.

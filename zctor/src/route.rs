@@ -10,6 +10,7 @@
 pub(crate) mod contents;
 pub(crate) mod endpoint;
 pub(crate) mod keyed;
+pub(crate) mod known_pool;
 pub(crate) mod least_loaded;
 #[cfg(feature = "remote")]
 pub(crate) mod linked;

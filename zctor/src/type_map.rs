@@ -2,15 +2,22 @@
 
 use std::any::TypeId;
 use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, Hasher};
+use std::hash::{BuildHasher, BuildHasherDefault, Hasher};
 
 /// A map whose keys are types. A `TypeId` is a hash already, so the hasher passes it on.
 pub(crate) type TypeMap<V> = HashMap<TypeId, V, BuildHasherDefault<TypeHasher>>;
+
+/// The hash of a type. The compiler knows it, so it costs nothing at run time.
+#[inline(always)]
+pub(crate) fn hash_of<T: 'static>() -> u64 {
+    BuildHasherDefault::<TypeHasher>::default().hash_one(TypeId::of::<T>())
+}
 
 #[derive(Default)]
 pub(crate) struct TypeHasher(u64);
 
 impl Hasher for TypeHasher {
+    #[inline]
     fn finish(&self) -> u64 {
         self.0
     }
@@ -21,6 +28,7 @@ impl Hasher for TypeHasher {
         }
     }
 
+    #[inline]
     fn write_u64(&mut self, id: u64) {
         self.0 ^= id;
     }

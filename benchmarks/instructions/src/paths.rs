@@ -7,7 +7,7 @@
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::time::Duration;
 
-use zctor::{ActorEngine, ActorThread, CallError, Context, ReplyTo, actor};
+use zctor::{ActorEngine, ActorThread, CallError, Context, EngineHandle, ReplyTo, actor};
 
 /// The numbers of messages of the two walks.
 pub(crate) const LESS: u64 = 1_000;
@@ -50,17 +50,25 @@ pub(crate) const PATHS: &[Path] = &[
     Path { name: "send, from outside, in turn to 4", sides: SENDER, walk: in_turn },
     Path { name: "send, from outside, in turn to 2 on one thread", sides: FROM_OUTSIDE, walk: spread::<2> },
     Path { name: "send, from outside, in turn to 60 on one thread", sides: FROM_OUTSIDE, walk: spread::<60> },
+    Path { name: "send, from outside, by the engine", sides: FROM_OUTSIDE, walk: by_engine },
     Path { name: "broadcast to 8 on one thread, a copy", sides: FROM_OUTSIDE, walk: broadcasts },
     Path { name: "send, from outside, keyed among 4", sides: SENDER, walk: keyed },
     Path { name: "send, from outside, least loaded of 4", sides: SENDER, walk: least_loaded },
     Path { name: "`send_all` of 64, from outside", sides: FROM_OUTSIDE, walk: batches },
     Path { name: "send, to another thread", sides: FROM_INSIDE, walk: across },
+    Path { name: "send, to another thread, in turn to 60", sides: FROM_INSIDE, walk: spread_inside },
     Path { name: "send, same thread", sides: ONE_THREAD, walk: same },
+    Path { name: "send, same thread, by a client", sides: ONE_THREAD, walk: same_by_client },
+    Path { name: "send, same thread, by a bound client", sides: ONE_THREAD, walk: same_by_bound_client },
+    Path { name: "send, same thread, by the engine", sides: ONE_THREAD, walk: same_by_engine },
+    Path { name: "send, same thread, by `send_local`", sides: ONE_THREAD, walk: same_by_send_local },
     // What one of the two finds done already is the other's, so it takes turns which of them does more.
     Path { name: "call, from outside, parking", sides: &[side("both", &[1, 2])], walk: calls_outside },
     Path { name: "call, from outside, parking, deferred reply", sides: &[side("both", &[1, 2])], walk: calls_deferred },
     Path { name: "call, to another thread, parking", sides: &[side("both", &[2, 3])], walk: calls_across },
     Path { name: "call, same thread, by a client", sides: ONE_THREAD, walk: calls_same },
+    Path { name: "call, same thread, by a bound client", sides: ONE_THREAD, walk: bound_calls },
+    Path { name: "call, same thread, by the engine", sides: ONE_THREAD, walk: engine_calls },
     Path { name: "call, same thread, by the context", sides: ONE_THREAD, walk: context_calls },
     Path { name: "call, same thread, by `call_local`", sides: ONE_THREAD, walk: local_calls },
     Path { name: "call, same thread, non-blocking and waited for", sides: ONE_THREAD, walk: calls_pending },
@@ -153,6 +161,12 @@ fn release(client: &SinkClient, outside: &Outside) -> u64 {
     outside.told.recv_timeout(LIMIT).expect("it lives")
 }
 
+fn send_each(engine: &EngineHandle, count: u64) {
+    for value in 0..count {
+        engine.send(SinkMessage::Put(value, 1, 2)).expect("it lives");
+    }
+}
+
 fn put_each(client: &SinkClient, count: u64) {
     for value in 0..count {
         client.put(value, 1, 2).expect("it lives");
@@ -174,6 +188,17 @@ fn pool_of_one(thread: ActorThread, count: u64) {
     let client: SinkClient = engine.client::<SinkMessage>().expect("it is there");
     for count in [MORE, count] {
         send_held(&client, &outside, count, |count| put_each(&client, count));
+    }
+}
+
+fn by_engine(count: u64) {
+    let engine = ActorEngine::new();
+    let (make, outside) = sink();
+    engine.spawn(ActorThread::new().register(SinkMessage::actor_once(make))).expect("it starts");
+    let client: SinkClient = engine.client::<SinkMessage>().expect("it is there");
+    let handle = engine.handle();
+    for count in [MORE, count] {
+        send_held(&client, &outside, count, |count| send_each(&handle, count));
     }
 }
 
@@ -266,6 +291,11 @@ fn words<const N: usize>(count: u64) {
 /// A sink, to hold the thread, and so many instances that carry three words.
 fn crowd<const N: usize>() -> (ActorEngine, SinkClient, Outside, WordsClient<3>) {
     let engine = ActorEngine::new();
+    let (sink, outside, words) = crowd_on::<N>(&engine);
+    (engine, sink, outside, words)
+}
+
+fn crowd_on<const N: usize>(engine: &ActorEngine) -> (SinkClient, Outside, WordsClient<3>) {
     let (make, outside) = sink();
     let mut thread = ActorThread::new().register(SinkMessage::actor_once(make));
     for _ in 0..N {
@@ -274,7 +304,7 @@ fn crowd<const N: usize>() -> (ActorEngine, SinkClient, Outside, WordsClient<3>)
     engine.spawn(thread).expect("it starts");
     let sink = engine.client::<SinkMessage>().expect("it is there");
     let words = engine.client::<WordsMessage<3>>().expect("it is there");
-    (engine, sink, outside, words)
+    (sink, outside, words)
 }
 
 fn seen_by_all(words: &WordsClient<3>) -> u64 {
@@ -322,6 +352,20 @@ fn batches(count: u64) {
     }
 }
 
+/// A hop on the first actor thread, sixty receivers on the second with a sink that holds it.
+fn spread_inside(count: u64) {
+    let engine = ActorEngine::new();
+    engine.spawn(ActorThread::new().register(HopMessage::actor(Hop::default))).expect("it starts");
+    let hop = engine.client::<HopMessage>().expect("it is there");
+    let (sink, outside, words) = crowd_on::<60>(&engine);
+    for count in [MORE, count] {
+        hold(&sink, &outside);
+        hop.spread(words.clone(), count).expect("it lives");
+        release(&sink, &outside);
+    }
+    assert_eq!(seen_by_all(&words), MORE + count);
+}
+
 /// Does from inside what it is told to.
 #[actor(calls(SinkMessage))]
 enum HopMessage {
@@ -331,10 +375,20 @@ enum HopMessage {
     /// Sends that client's instance so many.
     #[reply(())]
     SendTo(SinkClient, u64),
+    /// Sends through the engine.
+    #[reply(())]
+    SendByEngine(u64),
+    #[reply(())]
+    SendLocal(u64),
+    /// Sends to a pool in turn.
+    #[reply(())]
+    Spread(WordsClient<3>, u64),
     #[reply(u64)]
     Call(u64),
     #[reply(u64)]
     CallBy(SinkClient, u64),
+    #[reply(u64)]
+    CallByEngine(u64),
     #[reply(u64)]
     CallLocal(u64),
     /// Calls without blocking, and waits.
@@ -367,12 +421,33 @@ impl HopHandler for Hop {
         put_each(&sink, count);
     }
 
+    fn send_by_engine(&mut self, ctx: &mut Context<HopMessage>, count: u64) {
+        send_each(&ctx.engine(), count);
+    }
+
+    fn send_local(&mut self, ctx: &mut Context<HopMessage>, count: u64) {
+        for value in 0..count {
+            ctx.send_local(SinkMessage::Put(value, 1, 2)).expect("it lives");
+        }
+    }
+
+    fn spread(&mut self, _ctx: &mut Context<HopMessage>, words: WordsClient<3>, count: u64) {
+        for _ in 0..count {
+            words.put([1; 3]).expect("one lives");
+        }
+    }
+
     fn call(&mut self, ctx: &mut Context<HopMessage>, count: u64) -> u64 {
         (0..count).map(|value| ctx.call(SinkMessage::get(value)).expect("it lives")).sum()
     }
 
     fn call_by(&mut self, _ctx: &mut Context<HopMessage>, sink: SinkClient, count: u64) -> u64 {
         get_each(&sink, count)
+    }
+
+    fn call_by_engine(&mut self, ctx: &mut Context<HopMessage>, count: u64) -> u64 {
+        let engine = ctx.engine();
+        (0..count).map(|value| engine.call(SinkMessage::get(value)).expect("it lives")).sum()
     }
 
     fn call_local(&mut self, ctx: &mut Context<HopMessage>, count: u64) -> u64 {
@@ -468,12 +543,38 @@ fn across(count: u64) {
 }
 
 fn same(count: u64) {
-    let Neighbours { hop, sink, outside, engine: _engine } = neighbours();
+    sends(count, |there, count| there.hop.send(count));
+}
+
+fn same_by_client(count: u64) {
+    sends(count, |there, count| there.hop.send_to(there.sink.clone(), count));
+}
+
+fn same_by_bound_client(count: u64) {
+    sends(count, |there, count| there.hop.send_to(bind(&there.sink), count));
+}
+
+fn same_by_engine(count: u64) {
+    sends(count, |there, count| there.hop.send_by_engine(count));
+}
+
+fn same_by_send_local(count: u64) {
+    sends(count, |there, count| there.hop.send_local(count));
+}
+
+/// The hop sends the sink beside it `count` messages by `send`.
+fn sends(count: u64, send: impl Fn(&Neighbours, u64) -> Result<(), CallError>) {
+    let there = neighbours();
     for count in [MORE, count] {
-        hop.send(count).expect("it lives");
-        sink.tell().expect("it lives");
-        outside.expect(sum_to(count));
+        send(&there, count).expect("it lives");
+        there.sink.tell().expect("it lives");
+        there.outside.expect(sum_to(count));
     }
+}
+
+/// A client that is bound to the one sink of the pool.
+fn bind(sink: &SinkClient) -> SinkClient {
+    sink.pin(sink.instances()[0])
 }
 
 fn calls_outside(count: u64) {
@@ -489,6 +590,14 @@ fn calls_across(count: u64) {
 
 fn calls_same(count: u64) {
     calls(&neighbours(), count, |there, count| there.hop.call_by(there.sink.clone(), count));
+}
+
+fn bound_calls(count: u64) {
+    calls(&neighbours(), count, |there, count| there.hop.call_by(bind(&there.sink), count));
+}
+
+fn engine_calls(count: u64) {
+    calls(&neighbours(), count, |there, count| there.hop.call_by_engine(count));
 }
 
 fn context_calls(count: u64) {

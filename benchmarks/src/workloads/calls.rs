@@ -3,7 +3,7 @@
 use super::sink::sum_to;
 use super::{Spec, Threads};
 use crate::library::{Library, Need, Oracle};
-use crate::measure::{Figure, Plan, one, rate};
+use crate::measure::{Figure, Plan, each, rate};
 
 const FIRST: u64 = 20;
 const MOST: u64 = 100_000;
@@ -20,7 +20,7 @@ pub(crate) const OUTSIDE: Spec = Spec {
 
 pub(crate) fn outside<L: Library>(library: &L, plan: &Plan) -> Vec<Figure> {
     let oracle = library.spawn(0, Oracle::new);
-    one(rate(plan, FIRST, MOST, |count| {
+    each(rate(plan, FIRST, MOST, |count| {
         let sum: u64 = (0..count).map(|i| L::ask(&oracle, [i, 1, 0])).sum();
         assert_eq!(sum, sum_to(count) + count);
     }))
@@ -58,5 +58,5 @@ pub(crate) fn same<L: Library>(library: &L, plan: &Plan) -> Vec<Figure> {
 fn from_inside<L: Library>(library: &L, plan: &Plan, place: usize) -> Vec<Figure> {
     let oracle = library.spawn(place, Oracle::new);
     let caller = library.caller(0, oracle);
-    one(rate(plan, FIRST, MOST, |count| assert_eq!(caller(count), sum_to(count) + count)))
+    each(rate(plan, FIRST, MOST, |count| assert_eq!(caller(count), sum_to(count) + count)))
 }

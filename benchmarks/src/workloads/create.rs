@@ -6,7 +6,7 @@ use std::sync::mpsc::{self, Sender};
 
 use super::{Spec, sink};
 use crate::library::{Behaviour, Library, Need, Never};
-use crate::measure::{Figure, Plan, one, rate};
+use crate::measure::{Figure, Plan, each, rate};
 
 pub(crate) const SPEC: Spec = Spec {
     name: "create",
@@ -48,7 +48,7 @@ impl Drop for Brief {
 pub(crate) fn run<L: Library>(library: &L, plan: &Plan) -> Vec<Figure> {
     let most = if L::lacks(Need::Many).is_none() { 20_000 } else { 200 };
     let (done, ends) = mpsc::channel();
-    one(rate(plan, most / 100, most, |size| {
+    each(rate(plan, most / 100, most, |size| {
         let tally = Tally { size, handled: AtomicU64::new(0), ended: AtomicU64::new(0), done: done.clone() };
         let tally = Arc::new(tally);
         library.create(size, move || Brief(Arc::clone(&tally)));

@@ -3,7 +3,7 @@
 use super::ring::{Pass, relays};
 use super::{Field, Spec, Threads, sink};
 use crate::library::Library;
-use crate::measure::{Figure, Plan, one, rate};
+use crate::measure::{Figure, Plan, each, rate};
 
 pub(crate) const SPEC: Spec = Spec {
     name: "crowd",
@@ -21,7 +21,7 @@ pub(crate) const SPEC: Spec = Spec {
 
 pub(crate) fn run<L: Library>(library: &L, plan: &Plan) -> Vec<Figure> {
     let pairs: Vec<_> = (0..plan.point as usize / 2).map(|pair| relays(library, 2, 2 * pair)).collect();
-    one(rate(plan, 20 * pairs.len() as u64, 500_000, |trips| {
+    each(rate(plan, 20 * pairs.len() as u64, 500_000, |trips| {
         let each = trips / pairs.len() as u64;
         pairs.iter().for_each(|(first, _)| L::tell(first, Pass::Token(2 * each)));
         pairs.iter().for_each(|(_, ends)| sink::expect(ends, 0));

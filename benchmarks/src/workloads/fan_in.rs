@@ -3,7 +3,7 @@
 use super::Spec;
 use super::sink::{self, Source, sum_to};
 use crate::library::Library;
-use crate::measure::{Figure, Plan, one, rate};
+use crate::measure::{Figure, Plan, each, rate};
 
 const SENDERS: u64 = 60;
 
@@ -22,7 +22,7 @@ pub(crate) fn run<L: Library>(library: &L, plan: &Plan) -> Vec<Figure> {
             library.spawn(place as usize, move || Source::<L> { target })
         })
         .collect();
-    one(rate(plan, 100 * SENDERS, 200_000, |count| {
+    each(rate(plan, 100 * SENDERS, 200_000, |count| {
         let each = count / SENDERS;
         sources.iter().for_each(|source| L::tell(source, each));
         sink::expect(&sums, SENDERS * sum_to(each));

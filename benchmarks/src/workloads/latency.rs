@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::{LIMIT, Spec, Threads};
 use crate::library::{Behaviour, Library, Need, Never, Oracle, Payload};
-use crate::measure::{Figure, Plan, figure, percentiles};
+use crate::measure::{CPU, Figure, Plan, cpu_time, figure, percentiles};
 
 const PACE: Duration = Duration::from_micros(500);
 /// Where calls may take longer than [`PACE`], and would have to be timed from when they were due.
@@ -17,12 +17,12 @@ const BATCH: u64 = 10_000;
 const UNIT: &str = "µs a call";
 const CHARTED: &[&str] = &["p50", "p99", "p99.9"];
 
-/// Calls once every `pace`. Between calls the thread sleeps, as a caller with something else to do would. A call that
+/// Calls once every `pace`; gives the latencies, and the CPU time of the process for each call. Between calls the thread sleeps, as a caller with something else to do would. A call that
 /// is late because the one before it took long is timed from when it was due.
 fn calls<L: Library>(oracle: &L::Address<Oracle>, plan: &Plan, pace: Duration) -> Vec<Figure> {
     let count = (plan.budget.as_nanos() / pace.as_nanos()).max(100) as u32;
     let mut latencies = Vec::with_capacity(count as usize);
-    let start = Instant::now();
+    let (start, before) = (Instant::now(), cpu_time());
     for i in 0..count {
         let due = start + pace * i;
         let free = Instant::now();
@@ -31,7 +31,10 @@ fn calls<L: Library>(oracle: &L::Address<Oracle>, plan: &Plan, pace: Duration) -
         assert_eq!(L::ask(oracle, [u64::from(i), 1, 0]), u64::from(i) + 1);
         latencies.push(begin.elapsed());
     }
-    percentiles(latencies)
+    let used = cpu_time() - before;
+    let mut figures = percentiles(latencies);
+    figures.push(figure(CPU, used.as_nanos() as f64 / 1_000.0 / f64::from(count)));
+    figures
 }
 
 pub(crate) const IDLE: Spec = Spec {
@@ -48,6 +51,47 @@ pub(crate) const IDLE: Spec = Spec {
 
 pub(crate) fn idle<L: Library>(library: &L, plan: &Plan) -> Vec<Figure> {
     calls::<L>(&library.spawn(0, Oracle::new), plan, PACE)
+}
+
+/// At another pace; nothing else happens.
+const PACED: Spec =
+    Spec { unit: UNIT, needs: &[Need::Ask], threads: Threads::One, charted: &["p50", "p99", CPU], ..Spec::BASE };
+
+pub(crate) const EVERY_100_US: Spec = Spec {
+    name: "latency-100us",
+    title: "A call every 100 µs",
+    about: "A thread outside calls once every 100 microseconds and sleeps in between; nothing else happens. The CPU time is \
+            that of the whole process, the sleeping thread's wake-ups among it.",
+    stretch: 4,
+    ..PACED
+};
+
+pub(crate) fn every_100_us<L: Library>(library: &L, plan: &Plan) -> Vec<Figure> {
+    calls::<L>(&library.spawn(0, Oracle::new), plan, Duration::from_micros(100))
+}
+
+pub(crate) const EVERY_1_MS: Spec = Spec {
+    name: "latency-1ms",
+    title: "A call every millisecond",
+    about: "The same once a millisecond.",
+    stretch: 5,
+    ..PACED
+};
+
+pub(crate) fn every_1_ms<L: Library>(library: &L, plan: &Plan) -> Vec<Figure> {
+    calls::<L>(&library.spawn(0, Oracle::new), plan, Duration::from_millis(1))
+}
+
+pub(crate) const EVERY_10_MS: Spec = Spec {
+    name: "latency-10ms",
+    title: "A call every 10 ms",
+    about: "The same once in ten milliseconds.",
+    stretch: 8,
+    ..PACED
+};
+
+pub(crate) fn every_10_ms<L: Library>(library: &L, plan: &Plan) -> Vec<Figure> {
+    calls::<L>(&library.spawn(0, Oracle::new), plan, Duration::from_millis(10))
 }
 
 /// Counts what it has handled.

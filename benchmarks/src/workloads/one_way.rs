@@ -5,7 +5,7 @@ use std::thread;
 use super::sink::{self, Source, nth, sum_to};
 use super::{Field, Spec, Threads};
 use crate::library::{Library, Need};
-use crate::measure::{Figure, Plan, one, rate};
+use crate::measure::{Figure, Plan, each, rate};
 
 const FIRST: u64 = 1_000;
 const MOST: u64 = 200_000;
@@ -19,7 +19,7 @@ pub(crate) const OUTSIDE: Spec = Spec {
 
 pub(crate) fn outside<L: Library>(library: &L, plan: &Plan) -> Vec<Figure> {
     let (sink, sums) = sink::spawn(library, 0, 1);
-    one(rate(plan, FIRST, MOST, |count| {
+    each(rate(plan, FIRST, MOST, |count| {
         for i in 0..count {
             L::tell(&sink, nth(i, count));
         }
@@ -37,7 +37,7 @@ pub(crate) const FOUR: Spec = Spec {
 pub(crate) fn four<L: Library>(library: &L, plan: &Plan) -> Vec<Figure> {
     const SENDERS: u64 = 4;
     let (sink, sums) = sink::spawn(library, 0, SENDERS);
-    one(rate(plan, FIRST * SENDERS, MOST, |count| {
+    each(rate(plan, FIRST * SENDERS, MOST, |count| {
         let each = count / SENDERS;
         thread::scope(|scope| {
             for _ in 0..SENDERS {
@@ -64,7 +64,7 @@ pub(crate) const BATCH: Spec = Spec {
 pub(crate) fn batch<L: Library>(library: &L, plan: &Plan) -> Vec<Figure> {
     const BATCH: u64 = 64;
     let (sink, sums) = sink::spawn(library, 0, 1);
-    one(rate(plan, FIRST, MOST, |count| {
+    each(rate(plan, FIRST, MOST, |count| {
         for first in (0..count).step_by(BATCH as usize) {
             let last = (first + BATCH).min(count);
             L::tell_all(&sink, (first..last).map(|i| nth(i, count)));
@@ -102,7 +102,7 @@ pub(crate) fn same<L: Library>(library: &L, plan: &Plan) -> Vec<Figure> {
 fn from_inside<L: Library>(library: &L, plan: &Plan, place: usize) -> Vec<Figure> {
     let (target, sums) = sink::spawn(library, place, 1);
     let source = library.spawn(0, move || Source::<L> { target });
-    one(rate(plan, FIRST, MOST, |count| {
+    each(rate(plan, FIRST, MOST, |count| {
         L::tell(&source, count);
         sink::expect(&sums, sum_to(count));
     }))

@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use super::{LIMIT, Spec, Threads};
 use crate::library::{Behaviour, Library, Never};
-use crate::measure::{Figure, Plan, figure, rate};
+use crate::measure::{CPU, Figure, Plan, figure, rate};
 
 pub(crate) const SPEC: Spec = Spec {
     name: "pool",
@@ -17,14 +17,26 @@ pub(crate) const SPEC: Spec = Spec {
             last is done. The speed-up is against a plain loop on one thread, timed in the same process.",
     unit: "ns a job, and times",
     threads: Threads::Cores,
-    charted: &["ns a job"],
+    charted: &[COLUMN],
     ..Spec::BASE
 };
 
-/// Counts primes by trial division: long enough to dwarf a message, short enough for it to count.
-fn job(seed: u64) -> u64 {
+pub(crate) const SMALL: Spec = Spec {
+    name: "pool-small",
+    title: "Pool of small CPU-bound jobs",
+    about: "The same with jobs of about a microsecond, for which the way there counts.",
+    unit: "ns a job, and times",
+    threads: Threads::Cores,
+    charted: &[COLUMN],
+    ..Spec::BASE
+};
+
+const COLUMN: &str = "ns a job";
+
+/// Counts the primes among so many numbers by trial division.
+fn job(seed: u64, numbers: u64) -> u64 {
     let first = 1_000 + black_box(seed) % 64;
-    (first..first + 900).filter(|&n| (2..).take_while(|d| d * d <= n).all(|d| n % d != 0)).count() as u64
+    (first..first + numbers).filter(|&n| (2..).take_while(|d| d * d <= n).all(|d| n % d != 0)).count() as u64
 }
 
 /// What the workers have done, of a batch of jobs. Who does the last of them tells the outside, so that no core is
@@ -36,6 +48,7 @@ struct Tally {
 }
 
 struct Worker {
+    numbers: u64,
     tally: Arc<Tally>,
     done: Sender<()>,
 }
@@ -45,7 +58,7 @@ impl Behaviour for Worker {
     type Question = Never;
 
     fn receive(&mut self, seed: u64) {
-        self.tally.sum.fetch_add(job(seed), Ordering::Relaxed);
+        self.tally.sum.fetch_add(job(seed, self.numbers), Ordering::Relaxed);
         if self.tally.left.fetch_sub(1, Ordering::AcqRel) == 1 {
             self.done.send(()).expect("the outside waits");
         }
@@ -53,19 +66,29 @@ impl Behaviour for Worker {
 }
 
 pub(crate) fn run<L: Library>(library: &L, plan: &Plan) -> Vec<Figure> {
+    // Long enough to dwarf a message, short enough for it to count.
+    jobs(library, plan, 900)
+}
+
+pub(crate) fn small<L: Library>(library: &L, plan: &Plan) -> Vec<Figure> {
+    jobs(library, plan, 75)
+}
+
+fn jobs<L: Library>(library: &L, plan: &Plan, numbers: u64) -> Vec<Figure> {
     const JOBS: u64 = 256;
-    let expected: u64 = (0..JOBS).map(job).sum();
+    let all = || (0..JOBS).map(|seed| job(seed, numbers)).sum::<u64>();
+    let expected = all();
     let mut alone = f64::MAX;
     for _ in 0..4 {
         let start = Instant::now();
-        assert_eq!((0..JOBS).map(job).sum::<u64>(), expected);
+        assert_eq!(all(), expected);
         alone = alone.min(start.elapsed().as_nanos() as f64 / JOBS as f64);
     }
     let tally = Arc::new(Tally::default());
     let (done, told) = mpsc::channel();
     let mut give = {
         let tally = Arc::clone(&tally);
-        library.rotator(plan.threads, move || Worker { tally: Arc::clone(&tally), done: done.clone() })
+        library.rotator(plan.threads, move || Worker { numbers, tally: Arc::clone(&tally), done: done.clone() })
     };
     let pooled = rate(plan, JOBS, JOBS * 16, |count| {
         tally.left.store(count, Ordering::Release);
@@ -73,5 +96,5 @@ pub(crate) fn run<L: Library>(library: &L, plan: &Plan) -> Vec<Figure> {
         told.recv_timeout(LIMIT).expect("the last job ends");
         assert_eq!(tally.sum.swap(0, Ordering::Relaxed), expected * (count / JOBS));
     });
-    vec![figure("ns a job", pooled), figure("speed-up", alone / pooled)]
+    vec![figure(COLUMN, pooled.time), figure("speed-up", alone / pooled.time), figure(CPU, pooled.cpu)]
 }

@@ -19,14 +19,14 @@ use std::hint::black_box;
 
 use super::{Field, Spec};
 use crate::library::Need;
-use crate::measure::{Figure, Plan, one, rate};
+use crate::measure::{Figure, Plan, rate};
 
 /// What the programs have in common.
 const PROGRAM: Spec = Spec { unit: "ms a run", needs: &[Need::Stop], field: Field::Libraries, ..Spec::BASE };
 
 /// Milliseconds a run.
 fn program(plan: &Plan, mut run: impl FnMut()) -> Vec<Figure> {
-    one(rate(plan, 1, 1, |_| run()) / 1e6)
+    rate(plan, 1, 1, |_| run()).in_column("", 1e6).into()
 }
 
 /// A small generator of numbers (xorshift), the same for every library.

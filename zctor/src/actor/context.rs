@@ -16,10 +16,10 @@ use crate::event::{Ended, PanicEvent};
 use crate::id::{InstanceId, ThreadId};
 use crate::mailbox::mail::{Mail, Order};
 use crate::messaging;
-use crate::messaging::binding::{Binding, Limit};
+use crate::messaging::binding::Limit;
 use crate::messaging::target::Target;
+use crate::route::known_pool::{KnownPool, known_pool, with_known_pool};
 use crate::route::payload::{Kind, ToPort};
-use crate::route::pool::{KnownPool, known_pool};
 use crate::sys::awaited::Running;
 use crate::sys::clock::now;
 use crate::sys::frame::Frame;
@@ -110,8 +110,9 @@ impl<M: Message> Context<M> {
         known_pool(&self.local)
     }
 
-    fn target<T: Message, R>(&self, limit: Limit, f: impl FnOnce(Target<'_, T>) -> R) -> R {
-        Target::with(&self.local, |target| f(target.with_limit(limit)))
+    #[inline(always)]
+    fn target<T: Message, R>(&self, f: impl FnOnce(Target<'_, T>) -> R) -> R {
+        Target::with(&self.local, f)
     }
 
     /// What is left of the deadline of this handler's caller; `None` without one. Zero: the caller waits no more.
@@ -207,7 +208,7 @@ impl<M: Message> Context<M> {
 
     #[inline(never)]
     fn send_from<T: Message>(&self, place: &mut Option<T>) -> Result<(), SendError<T>> {
-        recorder::sent(&self.local, self.target(Limit::Inherited, |target| messaging::send(&target, place)))
+        recorder::sent(&self.local, self.target(|target| messaging::send(&target, place)))
     }
 
     /// Sends a copy to every instance of the type, and gives the number of instances reached.
@@ -218,7 +219,7 @@ impl<M: Message> Context<M> {
     /// # Blocking
     /// Never.
     pub fn broadcast<T: Message + Clone>(&self, message: T) -> Result<usize, SendError<T>> {
-        match self.target(Limit::Inherited, |target| messaging::broadcast(&target, message)) {
+        match self.target(|target| messaging::broadcast(&target, message)) {
             Ok(reached) => Ok(reached),
             // A recorder counts as one receiver.
             Err(refused) => recorder::sent(&self.local, Err(refused)).map(|()| 1),
@@ -295,7 +296,7 @@ impl<M: Message> Context<M> {
         place: &mut Option<T>,
         port: ToPort<T, R>,
     ) -> Result<R, CallError> {
-        self.target(Limit::Inherited, |target| messaging::call::<T, R, K>(&target, place, port))
+        self.target(|target| messaging::call::<T, R, K>(&target, place, port))
     }
 
     /// Sends a message to the next instance of its type on this thread, in turn among those.
@@ -307,10 +308,17 @@ impl<M: Message> Context<M> {
     /// # Blocking
     /// Never.
     pub fn send_local<T: Message>(&self, message: T) -> Result<(), SendError<T>> {
-        let sent = match self.local_binding::<T>() {
-            Ok(binding) => messaging::send(&Target::at_one(&binding), &mut Some(message)),
-            Err(refusal) => Err(SendError::new(T::name(), message, refusal)),
-        };
+        self.send_local_from(&mut Some(message))
+    }
+
+    #[inline(never)]
+    fn send_local_from<T: Message>(&self, place: &mut Option<T>) -> Result<(), SendError<T>> {
+        let sent = self.local_target(|target| match (target, place) {
+            (Ok(target), place) => messaging::send(&target, place),
+            (Err(refusal), place) => {
+                place.take().map_or(Ok(()), |message| Err(SendError::new(T::name(), message, refusal)))
+            }
+        });
         recorder::sent(&self.local, sent)
     }
 
@@ -328,16 +336,30 @@ impl<M: Message> Context<M> {
         Q::Message: CallableFrom<M>,
     {
         assert_may_block();
-        let name = <Q::Message as Message>::name();
-        let binding = self.local_binding::<Q::Message>().map_err(|refusal| CallError::refused(name, refusal))?;
-        call(&Target::at_one(&binding), request)
+        let (message, port) = request.__into().into_parts();
+        self.call_local_from::<_, _, Q::Kind>(&mut Some(message), port)
     }
 
-    /// The next instance of the type on this thread. If there is none, the refusal is counted here.
-    fn local_binding<T: Message>(&self) -> Result<Binding<T>, Refusal> {
-        let known = self.pool::<T>().ok_or(Refusal::NotRegistered);
-        let endpoint = known.and_then(|known| known.next_local(&self.local));
-        endpoint.map(Binding::One).inspect_err(|refusal| self.local.mailbox.edge.losses.refuse(T::name(), 1, *refusal))
+    #[inline(never)]
+    fn call_local_from<T: Message, R: 'static, K: Kind>(
+        &self,
+        place: &mut Option<T>,
+        port: ToPort<T, R>,
+    ) -> Result<R, CallError> {
+        self.local_target(|target| match target {
+            Ok(target) => messaging::call::<T, R, K>(&target, place, port),
+            Err(refusal) => Err(CallError::refused(T::name(), refusal)),
+        })
+    }
+
+    /// Runs `f` with the next instance of the type on this thread as its target. If there is none, the refusal is counted
+    /// here.
+    fn local_target<T: Message, R>(&self, f: impl FnOnce(Result<Target<'_, T>, Refusal>) -> R) -> R {
+        with_known_pool::<T, R>(&self.local, |known| {
+            let next = known.ok_or(Refusal::NotRegistered).and_then(|known| known.next_local(&self.local));
+            let target = next.map(|endpoint| Target::at_one(endpoint).on(&self.local));
+            f(target.inspect_err(|refusal| self.local.mailbox.edge.losses.refuse(T::name(), 1, *refusal)))
+        })
     }
 
     /// Gives a client whose calls wait; this needs the declaration `calls(..)` in this enum's `#[actor]`.
@@ -672,7 +694,7 @@ impl<M: Message> NoDeadline<'_, M> {
         Q: AnsweredInHandler,
         Q::Message: CallableFrom<M>,
     {
-        self.ctx.target(Limit::None, |target| call(&target, request))
+        self.ctx.target(|target| call(&target.with_limit(Limit::None), request))
     }
 
     /// Gives a client, as [`Context::client`] does; its calls inherit no deadline.

@@ -204,7 +204,7 @@ impl<M: Message, R: 'static, K: Kind> Pipe for Request<M, R, K> {
 }
 
 #[expect(missing_debug_implementations, reason = "sealed: nobody outside can name it")]
-pub struct PipeStarter<'a>(pub(crate) &'a Local);
+pub struct PipeStarter<'a>(pub(crate) &'a Rc<Local>);
 
 pub trait StartPipe {
     type Running: Running + 'static;

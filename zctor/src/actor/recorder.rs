@@ -12,8 +12,8 @@ use crate::messaging::in_flight::InFlight;
 use crate::messaging::pending::Pending;
 use crate::reply::cancellation::Cancellation;
 use crate::reply::reply_to::ReplyTo;
+use crate::route::known_pool::known_pool;
 use crate::route::payload::{Kind, ToPort};
-use crate::route::pool::known_pool;
 use crate::thread::local::Local;
 use crate::type_map::TypeMap;
 
@@ -52,12 +52,20 @@ fn recorder(local: &Local) -> Option<Rc<Recorder>> {
 
 /// Records a message that found no instance.
 pub(crate) fn sent<T: Message>(local: &Local, outcome: Result<(), SendError<T>>) -> Result<(), SendError<T>> {
-    match (outcome, recorder(local)) {
-        (Err(SendError::NotRegistered(refused)), Some(recorder)) => {
+    match outcome {
+        Ok(()) => Ok(()),
+        Err(error) => record_refused(local, error),
+    }
+}
+
+#[cold]
+fn record_refused<T: Message>(local: &Local, error: SendError<T>) -> Result<(), SendError<T>> {
+    match (error, recorder(local)) {
+        (SendError::NotRegistered(refused), Some(recorder)) => {
             recorder.record(refused.into_inner(), None);
             Ok(())
         }
-        (outcome, _) => outcome,
+        (error, _) => Err(error),
     }
 }
 

@@ -11,7 +11,7 @@
 //!    (at the end of the instance, before the caller is told).
 //! 6. The factory builds a fresh state, unless `on_panic` has asked for the end. The engine's hook for restarts is told.
 
-use std::mem::take;
+use std::mem::{needs_drop, take};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,8 +24,8 @@ use crate::actor::state::TypedCell;
 use crate::error::CallError;
 use crate::event::{AfterPanic, End, Ended, PanicEvent, PanicOrigin, Restarted};
 use crate::report::instances::BackingOff;
+use crate::route::known_pool::{KnownPool, known_pool};
 use crate::route::payload::Port;
-use crate::route::pool::{KnownPool, known_pool};
 use crate::sys::chance::stable_fraction;
 use crate::sys::clock::{due_in, now};
 use crate::sys::unwind::{ignoring_panic, run_user, take_unwound};
@@ -298,7 +298,8 @@ where
     pub(super) fn drop_state(&self, local: &Rc<Local>, next: AfterPanic) {
         let state = self.typed.state.take();
         self.drop_part(local, state, next);
-        let (timers, pipes) = self.if_extras(|extras| (take(&mut extras.timers), take(&mut extras.pipes)));
+        let extras = self.if_extras(|extras| Some((take(&mut extras.timers), take(&mut extras.pipes))));
+        let Some((timers, pipes)) = extras else { return };
         for (id, message) in timers.into_values() {
             local.timers.clear(message.due, id);
             self.drop_part(local, message, next);
@@ -311,6 +312,10 @@ where
     /// Drops something of the user's.
     #[inline]
     fn drop_part<T>(&self, local: &Local, part: T, next: AfterPanic) {
+        // Without code to run, nothing can panic.
+        if !needs_drop::<T>() {
+            return;
+        }
         if let Err(text) = run_user(0, None, || drop(part)) {
             self.tell_uncounted(local, PanicOrigin::Drop, &text, next);
         }
@@ -319,8 +324,9 @@ where
     /// Drops the factory and the hook of an instance that will not be built again. Mail for it that is still under way
     /// carries the hook.
     pub(super) fn drop_factory(&self) {
-        let blueprint = self.typed.if_attachments(|attachments| attachments.blueprint.take());
-        ignoring_panic(|| drop(blueprint));
+        if let Some(blueprint) = self.typed.if_attachments(|attachments| attachments.blueprint.take()) {
+            ignoring_panic(|| drop(blueprint));
+        }
         drop(self.if_extras(|extras| extras.undelivered.take()));
     }
 

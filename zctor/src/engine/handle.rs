@@ -18,6 +18,7 @@ use crate::error::{CallError, Refusal, SendError, SpawnError};
 use crate::id::{InstanceId, ThreadId};
 use crate::messaging;
 use crate::messaging::broadcast::Replies;
+use crate::messaging::target::Target;
 use crate::report::Stats;
 use crate::report::instances::InstanceStats;
 use crate::report::slow::Slow;
@@ -170,9 +171,14 @@ impl EngineHandle {
     /// # Errors
     /// As [`ActorEngine::send`](crate::ActorEngine::send).
     pub fn send<M: Message>(&self, message: M) -> Result<(), SendError<M>> {
-        match self.core.upgrade() {
-            Some(core) => targets::target(&core, |target| messaging::send(&target, &mut Some(message))),
-            None => Err(SendError::new(M::name(), message, Refusal::Stopped)),
+        let mut place = Some(message);
+        if let Some(local) = targets::own_thread(&self.core) {
+            return Target::with(&local, |target| messaging::send(&target, &mut place));
+        }
+        match (self.core.upgrade(), place) {
+            (Some(core), mut place) => targets::target(&core, |target| messaging::send(&target, &mut place)),
+            (None, Some(message)) => Err(SendError::new(M::name(), message, Refusal::Stopped)),
+            (None, None) => Ok(()), // not reached: nothing has taken it
         }
     }
 
@@ -186,6 +192,9 @@ impl EngineHandle {
     #[cfg_attr(feature = "tokio", track_caller)]
     pub fn call<Q: IntoRequest>(&self, request: Q) -> Result<Q::Reply, CallError> {
         assert_may_block();
+        if let Some(local) = targets::own_thread(&self.core) {
+            return Target::with(&local, |target| call(&target, request));
+        }
         let message = <Q::Message as Message>::name();
         self.with(Err(CallError::Stopped { message }), |core| targets::target(core, |target| call(&target, request)))
     }

@@ -197,6 +197,8 @@ pub mod debugging {
 
 pub mod observability {
     #![doc = include_str!("observability.md")]
+    // The upper part of the page, as `examples/console` shows it.
+    #![doc = include_str!("console_picture.html")]
     #![doc = "\n# A chain of waits\n"]
     #![doc = concat!("<div>\n", include_str!("chain_of_waits.svg"), "</div>")]
 }

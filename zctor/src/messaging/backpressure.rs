@@ -10,7 +10,7 @@ use crate::error::Refusal;
 use crate::id::Slot;
 use crate::mailbox::Mailbox;
 use crate::mailbox::permits::{Overflow, Permits, Ticket};
-use crate::messaging::binding::Binding;
+use crate::messaging::binding::Among;
 use crate::messaging::target::Target;
 use crate::route::endpoint::Endpoint;
 use crate::route::payload::Payload;
@@ -41,7 +41,7 @@ pub(super) fn overflow<'a, M: Payload>(
     chosen: Chosen<'a, M>,
     until: impl FnOnce() -> Option<Instant>,
 ) -> Result<Chosen<'a, M>, Refusal> {
-    match policy(&chosen) {
+    match policy(&chosen, may_wait_for_room()) {
         Overflow::DropNewest => Ok(chosen),
         Overflow::Wait if target.view.waits() => {
             assert_may_block();
@@ -53,14 +53,14 @@ pub(super) fn overflow<'a, M: Payload>(
     }
 }
 
-/// What is to be done if this instance has no room, as far as the code that runs here may wait.
-pub(super) fn policy<M: Payload>(chosen: &Chosen<'_, M>) -> Overflow {
+/// What is to be done if this instance has no room, for a sender that may wait or not.
+pub(super) fn policy<M: Payload>(chosen: &Chosen<'_, M>, may_wait: bool) -> Overflow {
     if is_inside_code() {
         // There is an inner bound.
         return Overflow::Refuse;
     }
     match chosen.endpoint().mailbox.permits.as_ref().map_or(Overflow::Wait, |permits| permits.overflow) {
-        Overflow::Wait if !may_wait_for_room() => Overflow::Refuse,
+        Overflow::Wait if !may_wait => Overflow::Refuse,
         overflow => overflow,
     }
 }
@@ -143,7 +143,7 @@ impl PermitWait {
 
     /// Adds the mailboxes that are not known yet: the pool may have changed since the last look.
     fn find_mailboxes<M: Payload>(&mut self, target: &Target<'_, M>, key: Option<u64>, chosen: &Chosen<'_, M>) {
-        let any_will_do = matches!((target.binding, key), (Binding::Turn(_) | Binding::LeastLoaded, None));
+        let any_will_do = matches!((target.among, key), (Among::Turn | Among::LeastLoaded, None));
         let mailboxes = match target.pool {
             Some(pool) if any_will_do => pool.bounded(),
             _ => {

@@ -34,6 +34,38 @@ impl<M: Payload> Clone for Binding<M> {
     }
 }
 
+impl<M: Payload> Binding<M> {
+    /// Which instances it lets a send choose from, without the places: those belong to the target.
+    #[inline(always)]
+    pub(super) fn among(&self) -> Among<'_, M> {
+        match self {
+            Self::Turn(_) => Among::Turn,
+            Self::Key(key) => Among::Key(*key),
+            Self::LeastLoaded => Among::LeastLoaded,
+            Self::One(endpoint) => Among::One(endpoint),
+            Self::NotFound(_) => Among::Nobody,
+        }
+    }
+}
+
+/// A binding as a target has it: borrowed, and without the places of the pool.
+pub(crate) enum Among<'a, M: Payload> {
+    Turn,
+    Key(u64),
+    LeastLoaded,
+    One(&'a Endpoint<M>),
+    Nobody,
+}
+
+// By hand: derived, they would ask for messages that can be copied.
+impl<M: Payload> Copy for Among<'_, M> {}
+
+impl<M: Payload> Clone for Among<'_, M> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
 /// How long a call may take.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
 pub(crate) enum Limit {

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use crate::error::{CallError, Refusal, SendError};
 use crate::id::InstanceId;
-use crate::messaging::binding::Binding;
+use crate::messaging::binding::Among;
 use crate::messaging::call::{call_deadline, check_depth, own_deadline, request_at};
 use crate::messaging::pending::Pending;
 use crate::messaging::target::Target;
@@ -43,13 +43,13 @@ enum Members<'a, M: Payload> {
 impl<'a, M: Payload> Members<'a, M> {
     /// The pool as it is now, or the one instance of a client that has no pool.
     fn of(target: &Target<'a, M>) -> Self {
-        match (target.pool, target.binding) {
-            (_, Binding::NotFound(_)) => Self::Nobody,
+        match (target.pool, target.among) {
+            (_, Among::Nobody) => Self::Nobody,
             (Some(pool), _) => match target.snapshot.filter(|places| pool.is_current(places)) {
                 Some(places) => Self::Known(places),
                 None => Self::Loaded(pool.places.load_full()),
             },
-            (None, Binding::One(endpoint)) => Self::One(endpoint),
+            (None, Among::One(endpoint)) => Self::One(endpoint),
             (None, _) => Self::Nobody,
         }
     }
@@ -64,9 +64,9 @@ impl<'a, M: Payload> Members<'a, M> {
         };
         let mut open = Vec::with_capacity(places.len());
         open.extend(places.iter().filter_map(|place| Some((&*place.endpoint, place.endpoint.admit().ok()?))));
-        match (open.is_empty(), target.binding) {
+        match (open.is_empty(), target.among) {
             (false, _) => Ok(open),
-            (true, Binding::NotFound(_)) => Err(Refusal::Stopped),
+            (true, Among::Nobody) => Err(Refusal::Stopped),
             (true, _) => Err(nobody(target)),
         }
     }
@@ -199,8 +199,8 @@ fn not_all<M: Payload, R: 'static, K: Kind>() -> Pending<R> {
 }
 
 pub(crate) fn stop_all<M: Payload>(target: &Target<'_, M>) -> Result<usize, Refusal> {
-    let members = match target.binding {
-        Binding::One(endpoint) => Members::One(endpoint),
+    let members = match target.among {
+        Among::One(endpoint) => Members::One(endpoint),
         _ => Members::of(target),
     };
     with_open(target, members, |everybody| {

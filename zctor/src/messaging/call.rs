@@ -9,6 +9,7 @@
 //! A request is a call that nothing waits for yet: it is sent as in 3, and its depth is checked where it is waited for.
 
 use std::any::Any;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -32,7 +33,7 @@ use crate::route::pool::Chosen;
 use crate::sys::clock::{deadline, now};
 use crate::sys::frame::{Frame, is_inside_code};
 use crate::thread::carried;
-use crate::thread::local::{OnTheSpot, local};
+use crate::thread::local::{Local, OnTheSpot, local};
 
 /// Calls with the message in `place`, where its caller has made it (see `route/contents.rs`), and waits for the reply.
 #[inline]
@@ -50,7 +51,7 @@ pub(crate) fn call<M: Payload, R: 'static, K: Kind>(
     // A call that was handled on the spot returns from here: one way out for both kinds costs 30 instructions of 400.
     let chosen = match target.straight(key) {
         Some((endpoint, way, sent_as)) => {
-            if is_here::<K>(way) && call_here(endpoint, place, &mut reply, until)? {
+            if is_here::<K>(way) && call_here(target.local, endpoint, place, &mut reply, until)? {
                 return replied(reply);
             }
             Chosen::straight(endpoint, way, sent_as)
@@ -96,7 +97,7 @@ fn call_by_choice<'a, M: Payload, K: Kind>(
 ) -> Result<Option<Chosen<'a, M>>, CallError> {
     let chosen = find(target, key, until)?;
     let is_free = chosen.entry == Entry::Free && is_here::<K>(chosen.way);
-    let handled = is_free && call_here(chosen.endpoint(), place, reply, until)?;
+    let handled = is_free && call_here(target.local, chosen.endpoint(), place, reply, until)?;
     Ok((!handled).then_some(chosen))
 }
 
@@ -263,23 +264,25 @@ fn is_here<K: Kind>(way: Way) -> bool {
 }
 
 /// Calls an instance of this thread, which handles the call on the spot and puts its reply into `reply`, an `Option` of
-/// the reply's type; `false` if the instance must handle something else first.
+/// the reply's type; `false` if the instance must handle something else first. `known` is this thread, if it is known.
 #[inline(always)]
 fn call_here<M: Payload>(
+    known: Option<&Rc<Local>>,
     endpoint: &Endpoint<M>,
     place: &mut Option<M>,
     reply: &mut dyn Any,
     until: Option<Instant>,
 ) -> Result<bool, CallError> {
-    let Some(local) = local() else { return Ok(false) };
+    let found = if known.is_none() { local() } else { None };
+    let Some(local) = known.or(found.as_ref()) else { return Ok(false) };
     let Some(callee) = local.instance(endpoint.slot) else { return Ok(false) };
     if until.is_some_and(|until| until <= now()) {
         return Err(come_too_late(endpoint, place));
     }
-    let panic = match callee.handle_here(&local, place, reply, until) {
+    let panic = match callee.handle_here(local, place, reply, until) {
         OnTheSpot::Handled => None,
         OnTheSpot::Busy => return Ok(false),
-        OnTheSpot::FollowUp(follow_up) => follow_up.run(&local),
+        OnTheSpot::FollowUp(follow_up) => follow_up.run(local),
     };
     match panic {
         None => Ok(true),

@@ -26,7 +26,7 @@ use crate::route::payload::{Kind, Payload, ToPort};
 use crate::route::pool::Chosen;
 use crate::sys::alarm::{AlarmId, clear_alarm, set_alarm};
 use crate::sys::clock::now;
-use crate::sys::frame::{as_task, may_wait_for_room};
+use crate::sys::frame::{as_task, may_await_room};
 use crate::sys::unwind::ignoring_panic;
 
 /// A task's wait for room, kept from one poll to the next.
@@ -82,12 +82,12 @@ impl Room {
         key: Option<u64>,
         waker: &Waker,
     ) -> Option<Result<Chosen<'a, M>, Refusal>> {
-        if self.permits.is_none() || !as_task(may_wait_for_room) {
+        if self.permits.is_none() || !may_await_room() {
             let chosen = match as_task(|| target.choose(key)) {
                 Ok(chosen) if chosen.is_full() => chosen,
                 outcome => return Some(outcome),
             };
-            match as_task(|| policy(&chosen)) {
+            match as_task(|| policy(&chosen, may_await_room())) {
                 Overflow::Wait => self.permits = Some(PermitWait::new(target, key, &chosen)),
                 Overflow::DropNewest => return Some(Ok(chosen)),
                 Overflow::Refuse => return Some(Err(Refusal::Full)),

@@ -6,7 +6,7 @@ use crate::error::{Refusal, SendError};
 use crate::id::InstanceId;
 use crate::mailbox::mail::SentAs;
 use crate::messaging::backpressure::{overflow, room_deadline};
-use crate::messaging::binding::Binding;
+use crate::messaging::binding::Among;
 use crate::messaging::send::try_send;
 use crate::messaging::target::Target;
 use crate::route::endpoint::Entry;
@@ -45,13 +45,13 @@ pub(crate) fn send_all<'a, M: Payload>(target: &Target<'a, M>, messages: Vec<M>)
 /// or distributed in turn. If a bound, a key or the like stands against that, the batch comes back untouched, for
 /// `send_each`.
 fn send_straight<'a, M: Payload>(target: &Target<'a, M>, messages: Vec<M>, late: &mut Vec<M>) -> Result<(), Vec<M>> {
-    match (target.binding, target.pool) {
-        (Binding::One(endpoint), _) => {
+    match (target.among, target.pool) {
+        (Among::One(endpoint), _) => {
             let Some(way) = endpoint.admit_freely() else { return Err(messages) };
             late.extend(endpoint.send_batch(way, messages, SentAs::default()));
             Ok(())
         }
-        (Binding::Turn(_), Some(pool)) if messages.iter().all(|message| message.key().is_none()) => {
+        (Among::Turn, Some(pool)) if messages.iter().all(|message| message.key().is_none()) => {
             pool.distribute(messages, late)
         }
         _ => Err(messages),
@@ -65,14 +65,14 @@ fn send_each<'a, M: Payload>(
     messages: Vec<M>,
     late: &mut Vec<M>,
 ) -> Result<(), (Vec<M>, Refusal)> {
-    let mut batches = Batches::new(matches!(target.binding, Binding::LeastLoaded), late);
+    let mut batches = Batches::new(matches!(target.among, Among::LeastLoaded), late);
     let until = room_deadline(target);
     let mut messages = messages.into_iter();
     let mut refused = None;
     for message in messages.by_ref() {
         let key = message.key();
-        let chosen = match (target.binding, key) {
-            (Binding::LeastLoaded, None) => target.pool().and_then(|pool| pool.least_loaded(|id| batches.given_to(id))),
+        let chosen = match (target.among, key) {
+            (Among::LeastLoaded, None) => target.pool().and_then(|pool| pool.least_loaded(|id| batches.given_to(id))),
             (_, key) => target.choose(key),
         };
         let chosen = match chosen {

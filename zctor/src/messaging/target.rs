@@ -1,55 +1,82 @@
 //! Targets: which instances a send or a call is for, by pool, binding and view; and the choice of one of them.
 
 use std::ptr;
+use std::rc::Rc;
 
 use crate::error::{CallError, Refusal, SendError};
 use crate::mailbox::Mailbox;
 use crate::mailbox::edge::Edge;
 use crate::mailbox::mail::SentAs;
-use crate::messaging::binding::{Binding, Limit, View};
+use crate::messaging::binding::{Among, Binding, Limit, View};
 use crate::route::endpoint::{Endpoint, Way};
+use crate::route::known_pool::with_known_pool;
 use crate::route::payload::Payload;
 use crate::route::places::Places;
-use crate::route::pool::{Chosen, Pool, known_pool};
+use crate::route::pool::{Chosen, Pool};
 use crate::thread::local::Local;
 
 /// All that a send or a call needs to know besides its message, borrowed. Clients, engines and contexts all send by it.
 #[derive(Clone, Copy)]
 pub(crate) struct Target<'a, M: Payload> {
     pub(super) pool: Option<&'a Pool<M>>,
-    pub(super) binding: &'a Binding<M>,
+    pub(super) among: Among<'a, M>,
     edge: Option<&'a Edge>,
     pub(super) view: View,
     /// The pool's places as its sender last knew them.
     pub(super) snapshot: Option<&'a Places<M>>,
+    /// The actor thread that this code runs on, if its sender knows it.
+    pub(super) local: Option<&'a Rc<Local>>,
 }
 
 impl<'a, M: Payload> Target<'a, M> {
     /// The instances of a pool, in turn; `pool` is `None` if the type was never registered.
     pub(crate) fn at_pool(pool: Option<&'a Pool<M>>, edge: &'a Edge) -> Self {
-        Self { pool, binding: &Binding::Turn(None), edge: Some(edge), view: View::default(), snapshot: None }
+        Self { pool, among: Among::Turn, edge: Some(edge), view: View::default(), snapshot: None, local: None }
     }
 
     /// The pool of a type, in turn, as this actor thread knows it: for its handlers.
-    pub(crate) fn with<R>(local: &Local, f: impl FnOnce(Target<'_, M>) -> R) -> R {
-        match known_pool::<M>(local) {
-            Some(known) => {
-                f(Target::at_pool(Some(&known.pool), &known.pool.edge).with_snapshot(known.snapshot.as_deref()))
-            }
-            None => f(Target::at_pool(None, &local.mailbox.edge)),
-        }
+    #[inline(always)]
+    pub(crate) fn with<R>(local: &Rc<Local>, f: impl FnOnce(Target<'_, M>) -> R) -> R {
+        with_known_pool::<M, R>(local, |known| {
+            let target = match known {
+                Some(known) => {
+                    Target::at_pool(Some(&known.pool), &known.pool.edge).with_snapshot(known.snapshot.as_deref())
+                }
+                None => Target::at_pool(None, &local.mailbox.edge),
+            };
+            f(target.on(local))
+        })
     }
 
-    /// The one instance of `binding`.
-    pub(crate) fn at_one(binding: &'a Binding<M>) -> Self {
-        Self { pool: None, binding, edge: None, view: View::default(), snapshot: None }
+    /// The same, for code that runs on this actor thread.
+    #[inline(always)]
+    pub(crate) fn on(self, local: &'a Rc<Local>) -> Self {
+        Self { local: Some(local), ..self }
+    }
+
+    /// One instance.
+    #[inline]
+    pub(crate) fn at_one(endpoint: &'a Endpoint<M>) -> Self {
+        Self::without_pool(Among::One(endpoint))
+    }
+
+    /// What a client is bound to that has no pool.
+    #[inline]
+    pub(crate) fn at_binding(binding: &'a Binding<M>) -> Self {
+        Self::without_pool(binding.among())
+    }
+
+    #[inline]
+    fn without_pool(among: Among<'a, M>) -> Self {
+        Self { pool: None, among, edge: None, view: View::default(), snapshot: None, local: None }
     }
 
     /// The instances of the pool that a client is bound to.
+    #[inline]
     pub(crate) fn bound(self, binding: &'a Binding<M>) -> Self {
         match binding {
             Binding::Turn(snapshot) => self.with_snapshot(snapshot.as_deref()),
-            _ => Self { binding, ..self },
+            _ => Self { among: binding.among(), ..self },
         }
     }
 
@@ -74,8 +101,8 @@ impl<'a, M: Payload> Target<'a, M> {
 
     /// Whether one of the instances that this may choose lives on the thread of a mailbox.
     pub(super) fn lives_on(&self, mailbox: &Mailbox) -> bool {
-        match self.binding {
-            Binding::One(endpoint) => ptr::eq(&*endpoint.mailbox, mailbox),
+        match self.among {
+            Among::One(endpoint) => ptr::eq(&*endpoint.mailbox, mailbox),
             _ => self.pool.is_some_and(|pool| pool.lives_on(mailbox)),
         }
     }
@@ -90,8 +117,8 @@ impl<'a, M: Payload> Target<'a, M> {
 
     /// The edge of the target's engine, if it is known.
     pub(super) fn engine_edge(&self) -> Option<&'a Edge> {
-        self.edge.or(match self.binding {
-            Binding::One(endpoint) => Some(&*endpoint.mailbox.edge),
+        self.edge.or(match self.among {
+            Among::One(endpoint) => Some(&*endpoint.mailbox.edge),
             _ => None,
         })
     }
@@ -109,16 +136,16 @@ impl<'a, M: Payload> Target<'a, M> {
         if let Some((endpoint, way, sent_as)) = self.straight(key) {
             return Ok(Chosen::straight(endpoint, way, sent_as));
         }
-        match (self.binding, key) {
-            (Binding::One(endpoint), _) => {
+        match (self.among, key) {
+            (Among::One(endpoint), _) => {
                 let way = endpoint.admit()?;
                 Ok(Chosen::bound(endpoint, way, endpoint.enter()))
             }
-            (Binding::NotFound(_), _) => Err(Refusal::Stopped),
-            (Binding::Key(key), _) => self.pool()?.of_key(*key),
+            (Among::Nobody, _) => Err(Refusal::Stopped),
+            (Among::Key(key), _) => self.pool()?.of_key(key),
             (_, Some(key)) => self.pool()?.of_key(key),
-            (Binding::LeastLoaded, None) => self.pool()?.least_loaded(|_| 0),
-            (Binding::Turn(_), None) => self.pool()?.next(),
+            (Among::LeastLoaded, None) => self.pool()?.least_loaded(|_| 0),
+            (Among::Turn, None) => self.pool()?.next(),
         }
     }
 
@@ -127,9 +154,9 @@ impl<'a, M: Payload> Target<'a, M> {
     /// closer.
     #[inline(always)]
     pub(super) fn straight(&self, key: Option<u64>) -> Option<(&'a Endpoint<M>, Way, SentAs)> {
-        let (endpoint, way, in_turn) = match (self.binding, key) {
-            (Binding::One(endpoint), _) => (endpoint, endpoint.admit_freely()?, false),
-            (Binding::Turn(_), None) => {
+        let (endpoint, way, in_turn) = match (self.among, key) {
+            (Among::One(endpoint), _) => (endpoint, endpoint.admit_freely()?, false),
+            (Among::Turn, None) => {
                 let (endpoint, way) = self.pool?.step(self.snapshot?)?;
                 (endpoint, way, true)
             }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::id::{InstanceId, ThreadId};
 
-/// An instance whose code runs, in [`ThreadStats`].
+/// An instance whose code runs, in [`ThreadStats`](crate::ThreadStats).
 ///
 /// ```
 /// use zctor::ActorEngine;
@@ -54,7 +54,7 @@ impl fmt::Display for NamedInstance {
     }
 }
 
-/// A handler that waits for a reply, in [`ThreadStats`].
+/// A handler that waits for a reply, in [`ThreadStats`](crate::ThreadStats).
 ///
 /// ```
 /// use zctor::ActorEngine;

@@ -183,7 +183,13 @@ impl<M: Payload> Endpoint<M> {
     /// put into an envelope.
     #[inline]
     pub(crate) fn admit(&self) -> Result<Way, Refusal> {
-        if self.status.has_ended() || self.mailbox.parker.is_closed() {
+        if self.status.has_ended() { Err(Refusal::Stopped) } else { self.way() }
+    }
+
+    /// As `admit`, for an instance that has not ended.
+    #[inline(always)]
+    fn way(&self) -> Result<Way, Refusal> {
+        if self.mailbox.parker.is_closed() {
             return Err(Refusal::Stopped);
         }
         let edge = &self.mailbox.edge;
@@ -198,6 +204,15 @@ impl<M: Payload> Endpoint<M> {
     #[inline]
     pub(crate) fn admit_freely(&self) -> Option<Way> {
         self.admit().ok().filter(|_| !self.mailbox.is_bounded)
+    }
+
+    /// As `admit_freely`, but only if the instance does not back off.
+    #[inline(always)]
+    pub(crate) fn admit_in_turn(&self) -> Option<Way> {
+        if self.mailbox.is_bounded || !self.status.is_ready() {
+            return None;
+        }
+        self.way().ok()
     }
 
     /// Gets a message past the bounds of the mailbox, if it has any. A message from outside takes a permit. One from

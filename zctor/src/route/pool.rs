@@ -1,11 +1,9 @@
 //! Pools: all registered instances of one message type, and where its turn stands.
 
 use std::any::{Any, TypeId};
-use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::ptr;
-use std::rc::Rc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use arc_swap::{ArcSwap, Guard};
@@ -22,8 +20,6 @@ use crate::route::payload::Payload;
 use crate::route::places::{Place, Places, own_number, refill};
 use crate::route::pools::{Additions, AnyPool, Enlist, PoolEntry, Pools};
 use crate::sys::lock::lock;
-use crate::sys::unwind::ignoring_panic;
-use crate::thread::local::Local;
 use crate::trace;
 use crate::type_map::TypeMap;
 
@@ -47,27 +43,6 @@ pub(super) fn hand_over<M: Payload, T>(
 /// The places that a client keeps of a pool, so that it need not load them for each message.
 pub(crate) type Snapshot<M> = Option<Arc<Places<M>>>;
 
-/// A pool as an actor thread knows it, for what its handlers send.
-pub(crate) struct KnownPool<M: Payload> {
-    pub(crate) pool: Arc<Pool<M>>,
-    version: u64,
-    pub(crate) snapshot: Snapshot<M>,
-    /// The turn among the thread's own instances: the number of the place last used.
-    pub(super) local_turn: Cell<u64>,
-}
-
-impl<M: Payload> KnownPool<M> {
-    fn new(pool: Arc<Pool<M>>, local_turn: u64) -> Self {
-        // The version is read first: if the places are newer than it, this one is merely looked up again next time.
-        let version = pool.version();
-        Self { version, snapshot: pool.snapshot(), local_turn: Cell::new(local_turn), pool }
-    }
-
-    fn is_current(&self) -> bool {
-        self.version == self.pool.version()
-    }
-}
-
 /// All registered instances of one message type.
 pub(crate) struct Pool<M: Payload> {
     pub(crate) places: ArcSwap<Places<M>>,
@@ -75,6 +50,8 @@ pub(crate) struct Pool<M: Payload> {
     version: AtomicU64,
     /// The turn: the number of the place last used; 0 before the first.
     pub(super) turn: AtomicU64,
+    /// Where the place last used is in the list, perhaps: a guess that spares a search.
+    pub(super) turn_index: AtomicUsize,
     /// The turn among substitutes, which take over the mail of instances that ended.
     pub(super) substitutes: AtomicU64,
     /// What joins when the pool is published. Its lock serializes all changes of `places`.
@@ -119,6 +96,7 @@ impl<M: Payload> Pool<M> {
             places: ArcSwap::default(),
             version: AtomicU64::new(0),
             turn: AtomicU64::new(0),
+            turn_index: AtomicUsize::new(0),
             substitutes: AtomicU64::new(0),
             pending: Mutex::new(Pending {
                 newcomers: Vec::new(),
@@ -170,7 +148,7 @@ impl<M: Payload> Pool<M> {
         old
     }
 
-    fn version(&self) -> u64 {
+    pub(super) fn version(&self) -> u64 {
         // Acquire, pairs with `replace`.
         self.version.load(Ordering::Acquire)
     }
@@ -328,26 +306,6 @@ impl Pools {
         let pool = Arc::clone(self.by_type.load().get(&TypeId::of::<M>())?);
         pool.into_any().downcast().ok()
     }
-}
-
-/// The pool of a type with its current places, kept on this thread: looked up again only if the places have changed.
-#[inline]
-pub(crate) fn known_pool<M: Payload>(local: &Local) -> Option<Rc<KnownPool<M>>> {
-    let known = local.kept.get::<Rc<KnownPool<M>>>().filter(|known| known.is_current());
-    known.or_else(|| look_up(local))
-}
-
-#[cold]
-fn look_up<M: Payload>(local: &Local) -> Option<Rc<KnownPool<M>>> {
-    let known = match local.kept.get::<Rc<KnownPool<M>>>() {
-        Some(old) => KnownPool::new(Arc::clone(&old.pool), old.local_turn.get()),
-        None => KnownPool::new(local.kept.get::<Arc<Pools>>()?.get::<M>()?, 0),
-    };
-    let known = Rc::new(known);
-    let old = local.kept.put(Rc::clone(&known));
-    // Drops old places, and so perhaps the last of an endpoint, with what the user moved into its actor's hook.
-    ignoring_panic(|| drop(old));
-    Some(known)
 }
 
 /// The instance that a message goes to.

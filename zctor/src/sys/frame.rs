@@ -130,6 +130,8 @@ struct Current {
     in_hook: Cell<bool>,
     /// Somebody is told of an event: what that does is no event.
     in_event: Cell<bool>,
+    /// A task is polled inside a waker.
+    in_task: Cell<bool>,
 }
 
 /// Makes the current thread this actor thread of this engine. Neither number is 0.
@@ -175,8 +177,8 @@ thread_local! {
         let Frame { below, deadline } = Frame::OUTSIDE;
         let (thread, engine) = (Cell::new(0), Cell::new(0));
         let (below, deadline, is_engines_own) = (Cell::new(below), Cell::new(deadline), Cell::new(false));
-        let (in_hook, in_event) = (Cell::new(false), Cell::new(false));
-        Current { thread, engine, is_engines_own, below, deadline, in_hook, in_event }
+        let (in_hook, in_event, in_task) = (Cell::new(false), Cell::new(false), Cell::new(false));
+        Current { thread, engine, is_engines_own, below, deadline, in_hook, in_event, in_task }
     };
 }
 
@@ -193,10 +195,11 @@ pub(crate) fn is_in_engine(engine: usize) -> bool {
 }
 
 /// Whether this is user code on an actor thread, or carried code. Its messages go past the bounds of mailboxes, since
-/// others may wait for what it does. The own code of a thread that is borrowed by `here` does not count.
+/// others may wait for what it does. The own code of a thread that is borrowed by `here` does not count, nor does that of
+/// a task.
 #[inline]
 pub(crate) fn is_inside_code() -> bool {
-    is_inside() && Frame::current().is_user_code()
+    is_inside() && Frame::current().is_user_code() && !CURRENT.with(|current| current.in_task.get())
 }
 
 /// Whether this is an actor thread of any engine, or one that runs carried code.
@@ -227,10 +230,26 @@ pub(crate) fn as_inside<R>(code: impl FnOnce() -> R) -> R {
     Frame::of_user_code(0, None).run(code)
 }
 
-/// Runs code of a task that an executor polls. If that is inside a waker, on whichever thread, the code counts as outside:
-/// the task is none of the thread's.
+/// Runs code of a task that an executor polls. Inside a waker, on whichever thread, the task is none of the thread's: it
+/// takes room as it does outside.
 pub(crate) fn as_task<R>(code: impl FnOnce() -> R) -> R {
-    if Frame::current().is_waker() { Frame::OUTSIDE.run(code) } else { code() }
+    struct Back(bool);
+
+    impl Drop for Back {
+        fn drop(&mut self) {
+            CURRENT.with(|current| current.in_task.set(self.0));
+        }
+    }
+
+    let is_in_waker = Frame::current().is_waker();
+    let _back = Back(CURRENT.with(|current| current.in_task.replace(is_in_waker)));
+    code()
+}
+
+/// Whether a task that is polled here may come again when there is room. A handler runs its executor for one task alone, so
+/// that would wait there.
+pub(crate) fn may_await_room() -> bool {
+    may_wait_for_room() || Frame::current().is_waker()
 }
 
 /// Whether the current thread is an actor thread, of any engine.

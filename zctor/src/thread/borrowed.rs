@@ -12,7 +12,7 @@ use crate::sys::frame::{self, Frame};
 use crate::sys::simulated::look;
 use crate::thread::local::{Elsewhere, Local};
 use crate::thread::run::{BATCH, ThreadGuard, begin_rest, close, end_all, end_rest, free_memory};
-use crate::thread::serve::{queue_due_timers, serve_one, take_in};
+use crate::thread::serve::{queue_due_timers, serve, take_in};
 
 /// Makes a thread that has just become an actor thread a borrowed one, which goes on without instances. It goes back to
 /// its own code. To be called once.
@@ -116,13 +116,8 @@ pub(crate) fn run_pending(local: &Rc<Local>) -> bool {
     as_actor_thread(local, || {
         take_in(local);
         queue_due_timers(local);
-        let mut waiting = local.hosting.borrow().queue.len();
-        while waiting > 0 {
-            match serve_one(local, u32::MAX, waiting) {
-                0 => break,
-                done => waiting = waiting.saturating_sub(done),
-            }
-        }
+        let waiting = local.hosting.borrow().queue.len();
+        serve(local, u32::MAX, waiting);
         // If the mailbox was closed from outside, this thread was abandoned.
         let told = local.ending.get() || local.mailbox.parker.is_closed();
         let waits = local.has_mail(u32::MAX) || !local.held.is_empty();
@@ -144,7 +139,7 @@ pub(crate) fn run_until_idle(local: &Rc<Local>) {
         while !local.ending.get() {
             queue_due_timers(local);
             if !take_in(local) || local.has_mail(u32::MAX) {
-                serve_one(local, u32::MAX, BATCH);
+                serve(local, u32::MAX, BATCH);
             } else {
                 break;
             }

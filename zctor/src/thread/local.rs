@@ -26,7 +26,7 @@ use crate::thread::held::Held;
 use crate::thread::queue::Queue;
 use crate::thread::slots::{Occupant, Slots};
 use crate::thread::timers::Timers;
-use crate::type_map::TypeMap;
+use crate::type_map::{TypeMap, hash_of};
 
 thread_local! {
     /// Without a destructor, so that it is there to the very end of a thread: destructors of the user's thread-locals
@@ -35,9 +35,16 @@ thread_local! {
 }
 
 /// The actor thread that this code runs on.
-#[inline]
+#[inline(always)]
 pub(crate) fn local() -> Option<Rc<Local>> {
-    LOCAL.with(|local| local.borrow().clone())
+    local_if(|_| true)
+}
+
+/// The same, if `is_meant`.
+#[inline(always)]
+pub(crate) fn local_if(is_meant: impl FnOnce(&Local) -> bool) -> Option<Rc<Local>> {
+    // It never fails, but `with` is a function of its own.
+    LOCAL.try_with(|local| local.borrow().as_ref().filter(|local| is_meant(local)).cloned()).ok().flatten()
 }
 
 /// The engine of an actor thread, as the thread knows it.
@@ -59,17 +66,31 @@ pub(crate) trait Parent: Send + Sync {
 
 /// Values that the layers above keep on a thread: one of each type.
 #[derive(Default)]
-pub(crate) struct Kept(RefCell<TypeMap<Box<dyn Any>>>);
+pub(crate) struct Kept {
+    by_type: RefCell<TypeMap<Box<dyn Any>>>,
+    /// Values that were used lately, each at a place that its type says: found again without a search.
+    lately: [Cell<Option<Rc<dyn Any>>>; LATELY],
+}
+
+/// A power of two.
+const LATELY: usize = 8;
 
 impl Kept {
     #[inline]
     pub(crate) fn get<T: Clone + 'static>(&self) -> Option<T> {
-        self.0.borrow().get(&TypeId::of::<T>())?.downcast_ref().cloned()
+        self.by_type.borrow().get(&TypeId::of::<T>())?.downcast_ref().cloned()
+    }
+
+    /// The place for a value of this type that was used lately. Another value, of a type that has the same place, may be
+    /// in it.
+    #[inline(always)]
+    pub(crate) fn lately<T: 'static>(&self) -> &Cell<Option<Rc<dyn Any>>> {
+        &self.lately[hash_of::<T>() as usize % LATELY]
     }
 
     /// Keeps a value. Gives the one that it replaces, for the caller to drop: it may hold values of the user's.
     pub(crate) fn put<T: 'static>(&self, value: T) -> Option<Box<dyn Any>> {
-        self.0.borrow_mut().insert(TypeId::of::<T>(), Box::new(value))
+        self.by_type.borrow_mut().insert(TypeId::of::<T>(), Box::new(value))
     }
 }
 

@@ -16,7 +16,7 @@ use crate::sys::park::wait_outside;
 use crate::sys::spawn::{Started, start_thread};
 use crate::sys::unwind::ignoring_panic;
 use crate::thread::local::{Kept, LOCAL, Local, Parent};
-use crate::thread::serve::{publish_timers, queue_due_timers, serve_one, take_in};
+use crate::thread::serve::{publish_timers, queue_due_timers, serve, take_in};
 use crate::thread::undelivered::{clear_queue, divert_here};
 
 /// Builds one instance on its thread. The `T` that it returns goes into the registry once all instances of the thread
@@ -136,13 +136,7 @@ pub(crate) fn discard_all(local: &Rc<Local>) {
 pub(crate) fn run(local: &Rc<Local>) {
     let mailbox = &local.mailbox;
     loop {
-        let mut served = 0;
-        while served < BATCH {
-            match serve_one(local, u32::MAX, BATCH - served) {
-                0 => break,
-                done => served += done,
-            }
-        }
+        serve(local, u32::MAX, BATCH);
         take_in(local);
         queue_due_timers(local);
         // Once the edge is sealed nothing is handled any more: `close` gives up what is queued.
@@ -168,7 +162,7 @@ pub(super) fn end_all(local: &Rc<Local>) {
         Rc::clone(&instance).start(local);
         instance.end(local);
         take_in(local);
-        while !local.mailbox.edge.is_sealed() && serve_one(local, u32::MAX, BATCH) > 0 {}
+        while !local.mailbox.edge.is_sealed() && serve(local, u32::MAX, BATCH) > 0 {}
     }
 }
 

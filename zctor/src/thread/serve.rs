@@ -1,7 +1,7 @@
 //! Gives the next mail to its instance.
 //!
 //! Mail comes into the queue in three ways: `take_in` moves it from the mailbox, `enqueue` and `send_here` put it there
-//! for instances of the same thread, and `queue_due_timers` queues the timers that are due. `serve_one` takes it out
+//! for instances of the same thread, and `queue_due_timers` queues the timers that are due. `serve` takes it out
 //! and has its instance handle it.
 
 use std::rc::Rc;
@@ -180,10 +180,23 @@ pub(crate) fn enqueue(local: &Local, mail: Mail) {
     hosting.queue.push(depth, ahead, || mail);
 }
 
-/// Serves the next mail of call depths below `below`: of a batch at most `budget` messages, and the part that is left
-/// goes back to its place in the queue. Gives the number of messages that were dealt with, where an order counts as
-/// one; 0 if there was nothing to do.
-pub(super) fn serve_one(local: &Rc<Local>, below: u32, budget: usize) -> usize {
+/// Serves mail of call depths below `below`, at most `budget` messages, where an order counts as one. Gives the number
+/// of messages that were dealt with; fewer than `budget` if there was no more to do.
+pub(super) fn serve(local: &Rc<Local>, below: u32, budget: usize) -> usize {
+    let mut served = 0;
+    while served < budget {
+        match serve_next(local, below, budget - served) {
+            0 => break,
+            done => served += done,
+        }
+    }
+    served
+}
+
+/// Serves the next mail: of a batch at most `budget` messages, and the part that is left goes back to its place in the
+/// queue. Gives the number of messages that were dealt with; 0 if there was nothing to do.
+#[inline(always)]
+fn serve_next(local: &Rc<Local>, below: u32, budget: usize) -> usize {
     let mut hosting = local.hosting.borrow_mut();
     let Hosting { slots, queue } = &mut *hosting;
     let Some((depth, lane)) = queue.choose_next(below) else { return 0 };

@@ -23,6 +23,9 @@ pub(super) fn give_up_all(local: &Local) {
 
 /// Gives up the mail that is held for an instance that has ended.
 pub(crate) fn give_up(local: &Local, slot: Slot) {
+    if local.held.is_empty() {
+        return;
+    }
     for mail in local.held.take(slot) {
         give_up_one(local, mail);
     }

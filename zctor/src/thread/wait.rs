@@ -24,7 +24,7 @@ use crate::thread::borrowed::{as_actor_thread, is_done};
 use crate::thread::carried::home;
 use crate::thread::local::{Local, local};
 use crate::thread::run::{at_rest, free_memory, parked};
-use crate::thread::serve::{queue_due_timers, serve_one, take_in};
+use crate::thread::serve::{queue_due_timers, serve, take_in};
 
 /// Something that `wait` waits for. The statistics list the waits for replies.
 pub(crate) trait Reply: Awaited {
@@ -161,7 +161,7 @@ fn wait_here<A: Reply>(local: &Rc<Local>, below: u32, awaited: &mut A, deadline:
         }
         take_in(local);
         queue_due_timers(local);
-        let served = serve_one(local, below, 1) > 0;
+        let served = serve(local, below, 1) > 0;
         // Code outside every handler runs here only on the calling thread of `here`. Its wait ends when the engine
         // tells that thread to end.
         let is_loop = below == u32::MAX;

@@ -5,7 +5,7 @@ use std::sync::mpsc::{self, Sender};
 
 use super::Random;
 use crate::library::{Behaviour, Library, Never};
-use crate::measure::{Figure, Plan, one, rate};
+use crate::measure::{Figure, Plan, each, rate};
 use crate::workloads::{Field, Spec, sink};
 
 const ACTORS: u64 = 100;
@@ -75,7 +75,7 @@ pub(crate) fn run<L: Library>(library: &L, plan: &Plan) -> Vec<Figure> {
         .collect();
     nodes.iter().for_each(|node| L::tell(node, Message::Link(Arc::clone(&nodes))));
     // Two messages a ping.
-    one(rate(plan, 20 * ACTORS, 400_000, |messages| {
+    each(rate(plan, 20 * ACTORS, 400_000, |messages| {
         let pings = messages / ACTORS / 2;
         nodes.iter().for_each(|node| L::tell(node, Message::Start(pings)));
         let ids: u64 = nodes.iter().map(|_| ends.recv_timeout(crate::workloads::LIMIT).expect("a node ends")).sum();

@@ -1,0 +1,95 @@
+//! The terminal: keys, and when it is drawn anew.
+
+use std::io;
+use std::sync::mpsc::channel;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use ratatui::DefaultTerminal;
+use ratatui::crossterm::event::{self, Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
+use zctor_console::snapshot::Snapshot;
+
+use crate::view::View;
+
+/// Shows what `look` gives, again and again, until the user quits.
+pub(crate) fn live(look: impl Fn() -> io::Result<Snapshot> + Send + 'static, period: Duration) -> io::Result<()> {
+    // The first look comes before the terminal is taken, so that its error is an ordinary line.
+    let mut snapshot = look()?;
+    let (tell, told) = channel();
+    // A look may take long, where the program does not answer; the keys must not wait for it.
+    thread::spawn(move || {
+        while tell.send(look()).is_ok() {
+            thread::sleep(period);
+        }
+    });
+    shown(|terminal| {
+        let mut view = View::default();
+        loop {
+            match told.try_recv() {
+                Ok(Ok(_)) if view.paused => {}
+                Ok(Ok(newer)) => {
+                    snapshot = newer;
+                    view.state = "live".to_owned();
+                }
+                Ok(Err(error)) => view.state = format!("the program does not answer: {error}"),
+                Err(_) => {}
+            }
+            terminal.draw(|frame| view.draw(frame, &snapshot))?;
+            if !view.key(next_key(period / 4)?) {
+                return Ok(());
+            }
+        }
+    })
+}
+
+/// Shows a recording, a snapshot at a time.
+pub(crate) fn recorded(snapshots: &[Snapshot]) -> io::Result<()> {
+    if snapshots.is_empty() {
+        return Err(io::Error::new(io::ErrorKind::InvalidData, "the recording is empty"));
+    }
+    shown(|terminal| {
+        let (mut view, mut at) = (View::default(), 0_usize);
+        let mut since = Instant::now();
+        loop {
+            let pace =
+                snapshots.get(at + 1).map(|next| Duration::from_secs_f64((next.time - snapshots[at].time).max(0.0)));
+            if !view.paused && pace.is_some_and(|pace| since.elapsed() >= pace) {
+                (at, since) = (at + 1, Instant::now());
+            }
+            view.state = format!("recording, {} of {}: ← and → step", at + 1, snapshots.len());
+            terminal.draw(|frame| view.draw(frame, &snapshots[at]))?;
+            let key = next_key(Duration::from_millis(50))?;
+            match key.map(|key| key.code) {
+                Some(KeyCode::Left) => (at, view.paused) = (at.saturating_sub(1), true),
+                Some(KeyCode::Right) => (at, view.paused) = ((at + 1).min(snapshots.len() - 1), true),
+                _ => {}
+            }
+            if !view.key(key) {
+                return Ok(());
+            }
+        }
+    })
+}
+
+/// Takes the terminal, and gives it back as it was, whatever happens.
+fn shown(run: impl FnOnce(&mut DefaultTerminal) -> io::Result<()>) -> io::Result<()> {
+    let mut terminal = ratatui::try_init()?;
+    let result = run(&mut terminal);
+    ratatui::try_restore()?;
+    result
+}
+
+/// The next key within this time; Ctrl-C counts as `q`.
+fn next_key(time: Duration) -> io::Result<Option<KeyEvent>> {
+    if !event::poll(time)? {
+        return Ok(None);
+    }
+    match event::read()? {
+        Event::Key(key) if key.kind == KeyEventKind::Release => Ok(None),
+        Event::Key(key) if key.code == KeyCode::Char('c') && key.modifiers.contains(KeyModifiers::CONTROL) => {
+            Ok(Some(KeyEvent::from(KeyCode::Char('q'))))
+        }
+        Event::Key(key) => Ok(Some(key)),
+        _ => Ok(None),
+    }
+}

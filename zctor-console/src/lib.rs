@@ -1,0 +1,64 @@
+//! A look into a running [`zctor`] engine, for curl, Prometheus, a browser and a terminal. It is read-only.
+//!
+//! ```
+//! use zctor::ActorEngine;
+//! use zctor_console::Console;
+//!
+//! # fn main() -> std::io::Result<()> {
+//! let engine = ActorEngine::new();
+//! let served = Console::new(&engine).serve_tcp("127.0.0.1:0")?;
+//! eprintln!("zctor-console at {served}"); // http://127.0.0.1:46723/6f0c…/
+//! # assert!(served.to_string().starts_with("http://127.0.0.1:"));
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! | look | with |
+//! | --- | --- |
+//! | in a browser | the address that was printed |
+//! | by text | `curl -s http://127.0.0.1:46723/6f0c…/`; its last line is the culprit |
+//! | at a Unix socket, of [`Console::serve`] | `curl -s --unix-socket /run/user/1000/zctor/4711-zctor.sock http://localhost/` |
+//! | in a terminal | the program `zctor-console`: `cargo install zctor-console --features terminal` |
+//! | by Prometheus | the route `metrics` |
+//!
+//! # Routes
+//!
+//! | route | answer |
+//! | --- | --- |
+//! | `/` | a page for a browser, which looks twice a second while it is seen; text for everyone else |
+//! | `/snapshot.txt`, `/snapshot.json` | the [`Snapshot`](snapshot::Snapshot) as text and as data |
+//! | `/waits.txt` | who waits for whom; the last line is what all wait for |
+//! | `/metrics` | the metrics of `zctor-metrics` |
+//! | `/map.svg`, `/map.mmd`, `/map.dot` | who may call whom, and who waits just now |
+//!
+//! # What it costs
+//!
+//! One thread, which sleeps until somebody connects. Nothing is sampled while nobody looks, and no message costs more.
+//! A look reads counters from beside; no actor thread is stopped.
+//!
+//! # Who may look
+//!
+//! A Unix socket is in a folder of mode 0700: this user alone. A TCP port is on this machine alone, with a random token
+//! in its path; requests for any other host are refused, so no page of a foreign site reads it by DNS rebinding. Only
+//! GET is answered, and no request changes anything. Answers have names and numbers, never the contents of messages or
+//! states.
+
+mod client;
+mod console;
+#[cfg(test)]
+mod fuzz;
+mod look;
+mod pause;
+mod record;
+mod server;
+mod site;
+pub mod snapshot;
+#[cfg(unix)]
+mod socket;
+mod text;
+
+pub use client::{fetch, fetch_text};
+pub use console::{Console, Served};
+pub use record::{Recorder, replay};
+#[cfg(unix)]
+pub use socket::sockets;

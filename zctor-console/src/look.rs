@@ -1,0 +1,340 @@
+//! Looks at an engine: each is a snapshot, with rates against an earlier look.
+//!
+//! Nothing is sampled while nobody looks: whoever asks takes the look, and the one before is kept for the rates.
+
+use std::cmp::Reverse;
+use std::collections::{HashMap, VecDeque};
+use std::process;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use zctor::{EngineHandle, InstanceId, InstanceStats, Stats, ThreadId, ThreadStats, TypeStats, WaitForest};
+
+use crate::snapshot::{Event, Instance, Room, Snapshot, Thread, Type, VERSION, WaitRoot, Waiting};
+
+/// Rates are against the newest look that is at least this old.
+pub(crate) const SHORT: Duration = Duration::from_millis(200);
+/// A look that is older says nothing about now.
+const LONG: Duration = Duration::from_secs(10);
+/// How many instances of each kind are listed.
+const TOP: usize = 20;
+/// How many events are kept.
+const EVENTS: usize = 200;
+/// A wait, or a message, that is this old makes a culprit.
+const OLD: Duration = Duration::from_secs(1);
+
+/// What was counted at an earlier look.
+struct Look {
+    at: Instant,
+    threads: HashMap<ThreadId, ThreadStats>,
+    /// In the order of their ids: what each has handled.
+    instances: Vec<(InstanceId, u64)>,
+    types: Counts,
+}
+
+impl Look {
+    fn handled(&self, id: InstanceId) -> Option<u64> {
+        let at = self.instances.binary_search_by_key(&id, |(id, _)| *id).ok()?;
+        Some(self.instances[at].1)
+    }
+}
+
+type Counts = HashMap<&'static str, TypeStats>;
+
+/// The counts of the last look, and when it was.
+struct Told {
+    at: Instant,
+    time: f64,
+    counts: Counts,
+}
+
+/// The looks of the last seconds, and what changed between them.
+#[derive(Default)]
+pub(crate) struct Looks {
+    looks: VecDeque<Look>,
+    /// What events were told up to.
+    told: Option<Told>,
+    /// The newest first.
+    events: VecDeque<Event>,
+}
+
+impl Looks {
+    /// Whether a look now has one before to compare with.
+    pub(crate) fn has_earlier(&self) -> bool {
+        self.earlier(Instant::now()).is_some()
+    }
+
+    fn earlier(&self, at: Instant) -> Option<&Look> {
+        let ages = self.looks.iter().map(|look| (look, at.saturating_duration_since(look.at)));
+        ages.filter(|(_, age)| (SHORT..=LONG).contains(age)).min_by_key(|(_, age)| *age).map(|(look, _)| look)
+    }
+
+    /// Takes a look.
+    pub(crate) fn look(&mut self, engine: &EngineHandle, name: &str) -> Snapshot {
+        let (stats, instances) = (engine.stats(), engine.instances());
+        let (at, time) = (Instant::now(), seconds_since_1970());
+        self.tell_changes(&stats, at, time);
+        let earlier = self.earlier(at);
+        let window = earlier.map_or(Duration::ZERO, |look| at.saturating_duration_since(look.at));
+        let waits = worst_last(stats.waits());
+        let snapshot = Snapshot {
+            version: VERSION,
+            engine: clean(name),
+            process: process::id(),
+            time,
+            window: window.as_secs_f64(),
+            threads: stats.threads.iter().map(|row| thread(row, earlier, window)).collect(),
+            types: stats.types.iter().map(|row| message_type(row, earlier, window)).collect(),
+            instances: instances.len(),
+            top: top(&instances, earlier, window),
+            waits_text: waits.to_string(),
+            culprit: culprit(&waits, &stats),
+            waits: waits.roots.iter().map(root).collect(),
+            events: self.events.iter().cloned().collect(),
+        };
+        self.keep(at, stats, &instances);
+        snapshot
+    }
+
+    fn keep(&mut self, at: Instant, stats: Stats, instances: &[InstanceStats]) {
+        let age = |look: &Look| at.saturating_duration_since(look.at);
+        // Looks that come fast need not all be kept, and of those that are old enough to compare with, the newest is
+        // enough. An engine may have many instances.
+        if self.looks.back().is_some_and(|last| age(last) < SHORT / 4) {
+            return;
+        }
+        while self.looks.get(1).is_some_and(|second| age(second) >= SHORT) {
+            self.looks.pop_front();
+        }
+        self.looks.push_back(Look {
+            at,
+            threads: stats.threads.into_iter().map(|row| (row.thread, row)).collect(),
+            instances: instances.iter().map(|one| (one.id, one.handled)).collect(),
+            types: stats.types.into_iter().map(|row| (row.message, row)).collect(),
+        });
+    }
+
+    /// Makes events of what has changed since the last look, unless that is long ago.
+    fn tell_changes(&mut self, stats: &Stats, at: Instant, time: f64) {
+        let counts_now = stats.types.iter().map(|row| (row.message, row.clone())).collect();
+        let told = self.told.replace(Told { at, time, counts: counts_now });
+        let is_recent = |told: &Told| at.saturating_duration_since(told.at) <= LONG;
+        let Some(Told { time: since, counts: last, .. }) = told.filter(is_recent) else { return };
+        for row in &stats.types {
+            let before = last.get(row.message).cloned().unwrap_or_default();
+            let changes = counts(row).into_iter().zip(counts(&before));
+            for ((what, now), (_, before)) in changes.filter(|((_, now), (_, before))| now > before) {
+                self.tell(Event {
+                    since,
+                    time,
+                    what: what.to_owned(),
+                    count: now - before,
+                    message: row.message.to_owned(),
+                });
+            }
+        }
+        self.events.truncate(EVENTS);
+    }
+
+    /// Adds an event; to the one before of the same kind, while that goes on.
+    fn tell(&mut self, mut event: Event) {
+        let is_same = |other: &Event| {
+            let ago = Duration::try_from_secs_f64(event.time - other.time).unwrap_or_default();
+            other.what == event.what && other.message == event.message && ago <= LONG
+        };
+        if let Some(before) = self.events.iter().position(is_same).and_then(|at| self.events.remove(at)) {
+            event.since = before.since;
+            event.count += before.count;
+        }
+        self.events.push_front(event);
+    }
+}
+
+/// What is an event when it grows.
+fn counts(row: &TypeStats) -> [(&'static str, u64); 6] {
+    [
+        ("panics", row.panicked),
+        ("restarts", row.restarts),
+        ("ended", row.ended),
+        ("dead letters", row.dead_letters.total()),
+        ("refused", row.refused.total()),
+        ("timed out", row.timed_out.total()),
+    ]
+}
+
+fn seconds_since_1970() -> f64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64()
+}
+
+/// How many a second; 0 without an earlier look.
+fn rate(now: u64, before: u64, window: Duration) -> f64 {
+    if window.is_zero() { 0.0 } else { now.saturating_sub(before) as f64 / window.as_secs_f64() }
+}
+
+fn thread(row: &ThreadStats, earlier: Option<&Look>, window: Duration) -> Thread {
+    let before = earlier.and_then(|look| look.threads.get(&row.thread));
+    // A thread that is younger than the earlier look is compared with its own start.
+    let age = row.age.saturating_sub(before.map_or(Duration::ZERO, |before| before.age)).as_secs_f64();
+    let share = |now: Duration, before: Option<Duration>| {
+        let time = now.saturating_sub(before.unwrap_or_default()).as_secs_f64();
+        if age > 0.0 { (time / age).clamp(0.0, 1.0) } else { 0.0 }
+    };
+    let waits: Vec<String> = row
+        .waits
+        .iter()
+        .map(|wait| {
+            let (waiter, callee) = (named(wait.message, wait.variant), named(wait.callee, wait.callee_variant));
+            format!("{waiter} {} waits for {callee}{}", wait.instance, for_time(wait.lasted))
+        })
+        .collect();
+    let beside = row.runs.filter(|runs| row.waits.last().is_none_or(|wait| wait.instance != runs.instance));
+    let runs =
+        beside.map(|runs| format!("{} {}{}", named(runs.message, runs.variant), runs.instance, for_time(runs.lasted)));
+    let rooms = [(false, row.room), (true, row.inner_room)];
+    Thread {
+        thread: row.thread.to_string(),
+        name: clean(&row.name),
+        busy: share(row.busy(), before.map(ThreadStats::busy)),
+        waiting: share(row.waiting, before.map(|before| before.waiting)),
+        rate: rate(row.handled, before.map_or(0, |before| before.handled), window),
+        instances: row.instances,
+        queued: row.queued,
+        oldest: row.oldest.as_secs_f64(),
+        rooms: rooms.into_iter().filter_map(|(inside, room)| Some(room_of(inside, room?))).collect(),
+        timers: row.timers,
+        handled: row.handled,
+        panicked: row.panicked,
+        waits: runs.is_none() && !waits.is_empty(),
+        runs: waits.into_iter().chain(runs).collect::<Vec<_>>().join("; "),
+        backing_off: row.backing_off.len(),
+    }
+}
+
+fn named(message: &str, variant: Option<&str>) -> String {
+    variant.map_or_else(|| message.to_owned(), |variant| format!("{message}::{variant}"))
+}
+
+/// How long something has lasted, as the end of a line; nothing if that is not known or no time at all.
+fn for_time(lasted: Duration) -> String {
+    match lasted.as_millis() {
+        0 => String::new(),
+        ms @ ..1_000 => format!(", for {ms} ms"),
+        _ => format!(", for {:.1} s", lasted.as_secs_f64()),
+    }
+}
+
+fn room_of(inside: bool, room: zctor::RoomStats) -> Room {
+    Room { inside, bound: room.bound, taken: room.taken, waiting: room.waiting }
+}
+
+fn message_type(row: &TypeStats, earlier: Option<&Look>, window: Duration) -> Type {
+    let before = earlier.and_then(|look| look.types.get(row.message)).map_or(0, |before| before.handled);
+    Type {
+        message: row.message.to_owned(),
+        instances: row.instances,
+        ended: row.ended,
+        queued: row.queued,
+        rate: rate(row.handled, before, window),
+        handled: row.handled,
+        panicked: row.panicked,
+        restarts: row.restarts,
+        dead_letters: row.dead_letters.total(),
+        refused: row.refused.total(),
+        timed_out: row.timed_out.total(),
+    }
+}
+
+/// The instances with the longest queues, those that did the most, and those that panicked most.
+fn top(instances: &[InstanceStats], earlier: Option<&Look>, window: Duration) -> Vec<Instance> {
+    let done = |one: &InstanceStats| {
+        let before = earlier.and_then(|look| look.handled(one.id)).unwrap_or_default();
+        one.handled.saturating_sub(before)
+    };
+    let mut chosen: Vec<usize> = Vec::new();
+    let mut order: Vec<usize> = (0..instances.len()).collect();
+    let mut choose = |key: &dyn Fn(&InstanceStats) -> u64| {
+        let count = TOP.min(order.len());
+        if count > 0 {
+            order.select_nth_unstable_by_key(count - 1, |at| Reverse(key(&instances[*at])));
+            chosen.extend_from_slice(&order[..count]);
+        }
+    };
+    choose(&|one| one.queued as u64);
+    choose(&done);
+    choose(&|one| one.panicked);
+    chosen.sort_unstable();
+    chosen.dedup();
+    chosen.sort_by_key(|at| Reverse((instances[*at].queued, done(&instances[*at]))));
+    let row = |one: &InstanceStats| Instance {
+        instance: one.id.to_string(),
+        message: one.message.to_owned(),
+        queued: one.queued,
+        rate: rate(done(one), 0, window),
+        handled: one.handled,
+        panicked: one.panicked,
+        backing_off: one.backing_off.is_some(),
+    };
+    chosen.into_iter().map(|at| row(&instances[at])).collect()
+}
+
+/// A name without what would break its line, or move the cursor of a terminal.
+fn clean(name: &str) -> String {
+    name.replace(char::is_control, " ")
+}
+
+/// The end of chains that was waited for longest comes last; of those that are not old, the one that the most wait for.
+fn worst_last(mut waits: WaitForest) -> WaitForest {
+    let old = |root: &zctor::WaitRoot| Some(longest(root)).filter(|longest| *longest >= OLD);
+    waits.roots.sort_by_key(|root| (old(root), root.handlers.len() + root.callers.len()));
+    waits.roots.iter_mut().for_each(|root| root.name = clean(&root.name));
+    let callers = waits.roots.iter_mut().flat_map(|root| &mut root.callers);
+    callers.for_each(|one| one.caller.thread = one.caller.thread.as_deref().map(clean));
+    waits
+}
+
+fn longest(root: &zctor::WaitRoot) -> Duration {
+    let handlers = root.handlers.iter().map(|handler| handler.lasted);
+    handlers.chain(root.callers.iter().map(|one| one.caller.lasted)).max().unwrap_or_default()
+}
+
+fn last_line(text: impl ToString) -> String {
+    text.to_string().lines().last().unwrap_or_default().trim().to_owned()
+}
+
+fn root(root: &zctor::WaitRoot) -> WaitRoot {
+    let handlers = root.handlers.iter().map(|one| (one.to_string(), false, one.lasted, one.distance));
+    let callers = root.callers.iter().map(|one| (one.to_string(), true, one.caller.lasted, one.distance));
+    let mut waiting: Vec<Waiting> = callers
+        .chain(handlers)
+        .map(|(text, outside, lasted, distance)| Waiting { text, outside, lasted: lasted.as_secs_f64(), distance })
+        .collect();
+    waiting.sort_by_key(|one| Reverse(one.distance));
+    WaitRoot {
+        text: last_line(root),
+        thread: root.thread.to_string(),
+        name: root.name.clone(),
+        instance: root.runs.map(|id| id.to_string()),
+        message: root.message.map(str::to_owned),
+        variant: root.variant.map(str::to_owned),
+        lasted: root.lasted.as_secs_f64(),
+        longest: longest(root).as_secs_f64(),
+        handlers: root.handlers.len(),
+        callers: root.callers.len(),
+        waiting,
+    }
+}
+
+/// What needs a look first: the worst end of waits, or the code behind which the oldest messages lie.
+fn culprit(waits: &WaitForest, stats: &Stats) -> Option<String> {
+    if let Some(worst) = waits.roots.last().filter(|root| longest(root) >= OLD) {
+        return Some(last_line(worst));
+    }
+    let holds = |row: &&ThreadStats| row.queued > 1 && row.oldest >= OLD && row.runs.is_some();
+    let oldest = stats.threads.iter().filter(holds).max_by_key(|row| row.oldest)?;
+    let (thread, name, queued, age) = (oldest.thread, clean(&oldest.name), oldest.queued, oldest.oldest.as_secs_f64());
+    let runs = oldest.runs?;
+    let lasted = match runs.lasted {
+        Duration::ZERO => String::new(),
+        lasted => format!("for {:.1} s ", lasted.as_secs_f64()),
+    };
+    Some(format!("{runs} RUNS {lasted}on thread {thread} `{name}`; {queued} messages there, the oldest for {age:.1} s"))
+}

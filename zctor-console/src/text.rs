@@ -1,0 +1,151 @@
+//! A snapshot as a page of text.
+
+use std::fmt;
+use std::fmt::Write as _;
+
+use crate::snapshot::{Event, Room, Snapshot, Thread, Type};
+
+/// How many threads, types, instances and events a page of text shows at most.
+const ROWS: usize = 30;
+const EVENTS: usize = 10;
+
+impl fmt::Display for Snapshot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { engine, process, time, window, threads, types, instances, .. } = self;
+        write!(f, "zctor `{engine}` in process {process} at {}: ", clock(*time))?;
+        writeln!(f, "{} threads, {} types, {instances} instances", threads.len(), types.len())?;
+        match *window {
+            0.0 => writeln!(f, "shares since each thread started; rates need a second look\n")?,
+            window => writeln!(f, "shares and rates of the last {window:.1} s\n")?,
+        }
+        table(f, &THREAD, threads.iter().map(thread_cells))?;
+        table(f, &TYPE, types.iter().map(type_cells))?;
+        let instances = self.top.iter().map(|one| {
+            let state = if one.backing_off { "backs off" } else { "" };
+            cells([
+                &format!("{} {}", one.message, one.instance),
+                &one.queued,
+                &format!("{:.0}", one.rate),
+                &one.handled,
+                &one.panicked,
+                &state,
+            ])
+        });
+        table(f, &INSTANCE, instances)?;
+        if !self.events.is_empty() {
+            writeln!(f, "what happened, the newest first")?;
+            let events = self.events.iter().take(EVENTS);
+            events.clone().try_for_each(|event| writeln!(f, "  {event}"))?;
+            writeln!(f)?;
+        }
+        f.write_str(&self.waits_text)?;
+        // Old waits end with the culprit.
+        match &self.culprit {
+            Some(culprit) if !self.waits_text.ends_with(culprit) => write!(f, "\n\n{culprit}"),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl fmt::Display for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { since, time, what, count, message } = self;
+        write!(f, "{} {message}: {count} {what}", clock(*time))?;
+        if time - since >= 1.0 { write!(f, " in {:.0} s", time - since) } else { Ok(()) }
+    }
+}
+
+impl fmt::Display for Room {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.taken, self.bound)?;
+        if self.inside {
+            f.write_str(" inside")?;
+        }
+        if self.waiting > 0 { write!(f, " +{}", self.waiting) } else { Ok(()) }
+    }
+}
+
+/// The heads of the columns. The first and the last are to the left, numbers to the right.
+const THREAD: [&str; 9] = ["THREAD", "busy", "waits", "queued", "oldest", "room", "handled", "/s", "runs"];
+const TYPE: [&str; 9] = ["TYPE", "instances", "queued", "handled", "/s", "panics", "restarts", "dead letters", "else"];
+const INSTANCE: [&str; 6] = ["TOP INSTANCES", "queued", "/s", "handled", "panics", ""];
+
+fn cells<const N: usize>(values: [&dyn fmt::Display; N]) -> [String; N] {
+    values.map(ToString::to_string)
+}
+
+fn thread_cells(row: &Thread) -> [String; 9] {
+    let rooms: Vec<String> = row.rooms.iter().map(Room::to_string).collect();
+    let oldest = if row.oldest > 0.0 { format!("{:.1} s", row.oldest) } else { String::new() };
+    let mut runs = row.runs.clone();
+    if row.backing_off > 0 {
+        let _ = write!(runs, " ({} back off)", row.backing_off); // a `String` takes all
+    }
+    cells([
+        &format!("{} `{}`", row.thread, row.name),
+        &percent(row.busy),
+        &percent(row.waiting),
+        &row.queued,
+        &oldest,
+        &rooms.join(" "),
+        &row.handled,
+        &format!("{:.0}", row.rate),
+        &runs.trim(),
+    ])
+}
+
+fn type_cells(row: &Type) -> [String; 9] {
+    let rare = [(row.refused, "refused"), (row.timed_out, "timed out"), (row.ended, "ended")];
+    let rare: Vec<String> =
+        rare.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}")).collect();
+    cells([
+        &row.message,
+        &row.instances,
+        &row.queued,
+        &row.handled,
+        &format!("{:.0}", row.rate),
+        &row.panicked,
+        &row.restarts,
+        &row.dead_letters,
+        &rare.join(", "),
+    ])
+}
+
+fn percent(share: f64) -> String {
+    format!("{:.0} %", share * 100.0)
+}
+
+/// Writes rows under their heads, each column as wide as its widest cell.
+fn table<const N: usize>(
+    f: &mut fmt::Formatter<'_>,
+    head: &[&str; N],
+    rows: impl Iterator<Item = [String; N]>,
+) -> fmt::Result {
+    let mut rows: Vec<[String; N]> = [head.map(str::to_owned)].into_iter().chain(rows).collect();
+    let more = rows.len().saturating_sub(1 + ROWS);
+    rows.truncate(1 + ROWS);
+    let widths: [usize; N] =
+        std::array::from_fn(|at| rows.iter().map(|row| row[at].chars().count()).max().unwrap_or_default());
+    for row in &rows {
+        let mut line = String::new();
+        for (at, (cell, width)) in row.iter().zip(widths).enumerate() {
+            let gap = if at == 0 { "" } else { "  " };
+            match at {
+                0 => write!(line, "{gap}{cell:<width$}")?,
+                _ if at == N - 1 => write!(line, "{gap}{cell}")?,
+                _ => write!(line, "{gap}{cell:>width$}")?,
+            }
+        }
+        writeln!(f, "{}", line.trim_end())?;
+    }
+    if more > 0 {
+        writeln!(f, "and {more} more, in snapshot.json")?;
+    }
+    writeln!(f)
+}
+
+/// The time of day, in UTC.
+fn clock(time: f64) -> String {
+    let seconds = time as u64 % 86_400;
+    format!("{:02}:{:02}:{:02} UTC", seconds / 3_600, seconds / 60 % 60, seconds % 60)
+}

@@ -1,0 +1,308 @@
+//! Who is answered and who is refused, over real connections; and that a look stops nobody.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+
+use zctor::{ActorEngine, actor};
+use zctor_console::{Console, Served, fetch, fetch_text};
+use zctor_tests::{Gate, LIMIT, bounded};
+
+#[actor]
+enum JobMessage {
+    Run,
+    Hold(Gate),
+}
+
+struct Job;
+
+impl JobHandler for Job {
+    fn run(&mut self) {}
+    fn hold(&mut self, gate: Gate) {
+        gate.pass();
+    }
+}
+
+/// The host, and the path that begins with the token.
+fn parts(served: &Served) -> (String, String) {
+    let address = served.to_string();
+    let (host, path) =
+        address.strip_prefix("http://").and_then(|rest| rest.split_once('/')).expect("an address with a path");
+    (host.to_owned(), format!("/{path}"))
+}
+
+/// Sends a request as it is, and gives the whole answer.
+fn exchange(host: &str, request: &str) -> String {
+    let mut stream = TcpStream::connect(host).expect("it is served");
+    stream.set_read_timeout(Some(LIMIT)).expect("a limit is taken");
+    stream.write_all(request.as_bytes()).expect("the request is taken");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("an answer in text");
+    answer
+}
+
+fn get(host: &str, path: &str, headers: &str) -> String {
+    exchange(host, &format!("GET {path} HTTP/1.1\r\n{headers}\r\n"))
+}
+
+fn status(answer: &str) -> &str {
+    answer.split(' ').nth(1).unwrap_or_default()
+}
+
+#[test]
+fn a_foreign_host_a_wrong_token_and_a_post_are_refused() {
+    bounded(|| {
+        let engine = ActorEngine::new();
+        let served = Console::new(&engine).serve_tcp("127.0.0.1:0").unwrap();
+        let (host, path) = parts(&served);
+        let right = format!("Host: {host}\r\n");
+        assert_eq!(status(&get(&host, &path, &right)), "200");
+        for mine in ["Host: localhost\r\n", "host: LOCALHOST:8080\r\n", "Host: [::1]:1\r\n", "Host: 127.0.0.1\r\n"] {
+            assert_eq!(status(&get(&host, &path, mine)), "200", "{mine}");
+        }
+        let foreign = [
+            "Host: evil.example\r\n",
+            "Host: 127.0.0.1.evil.example\r\n",
+            "Host: localhost.evil.example:80\r\n",
+            "Host: evil.example:127.0.0.1\r\n",
+            "Host:\r\n",
+            "",
+        ];
+        for foreign in foreign {
+            assert_eq!(status(&get(&host, &path, foreign)), "403", "{foreign}");
+        }
+        let twice = format!("{right}Host: evil.example\r\n");
+        assert_eq!(status(&get(&host, &path, &twice)), "400");
+        let mut wrong = path.clone();
+        let digit = if wrong.ends_with("0/") { "1/" } else { "0/" };
+        wrong.replace_range(wrong.len() - 2.., digit);
+        for wrong in [&*wrong, "/", "//", "/snapshot.json", &path[..path.len() - 2], "*"] {
+            assert_eq!(status(&get(&host, wrong, &right)), "403", "{wrong}");
+        }
+        for method in ["POST", "PUT", "DELETE", "HEAD", "OPTIONS", "PATCH"] {
+            let request = format!("{method} {path} HTTP/1.1\r\n{right}Content-Length: 4\r\n\r\nstop");
+            let answer = exchange(&host, &request);
+            assert!(answer.starts_with("HTTP/1.1 405 ") && answer.contains("Allow: GET"), "{answer}");
+        }
+        assert_eq!(status(&get(&host, &format!("{path}nothing"), &right)), "404");
+        assert!(!get(&host, &path, &right).to_ascii_lowercase().contains("access-control-allow"));
+        assert!(!format!("{served:?}").contains(path.trim_matches('/')), "the token is no matter for logs");
+    });
+}
+
+#[test]
+fn a_browser_gets_the_page_and_everyone_else_text() {
+    bounded(|| {
+        let engine = ActorEngine::new();
+        let served = Console::new(&engine).serve_tcp("127.0.0.1:0").unwrap();
+        let (host, path) = parts(&served);
+        let page = get(&host, &path, &format!("Host: {host}\r\nAccept: text/html,application/xhtml+xml\r\n"));
+        assert!(page.contains("Content-Type: text/html") && page.contains("<!doctype html>"), "{page}");
+        assert!(page.contains("Content-Security-Policy: default-src 'none'"), "{page}");
+        let text = get(&host, &path, &format!("Host: {host}\r\nAccept: */*\r\n"));
+        assert!(text.contains("Content-Type: text/plain") && text.ends_with("nothing waits\n"), "{text}");
+        // The page loads nothing from elsewhere.
+        let links = page.split(['"', '\'', '(', ' ']).filter(|word| word.starts_with("http") || word.starts_with("//"));
+        let links: Vec<_> = links.filter(|link| !link.starts_with("http://www.w3.org/") && *link != "//").collect();
+        assert!(links.is_empty(), "{links:?}");
+    });
+}
+
+#[test]
+fn an_address_that_others_can_reach_is_refused() {
+    let engine = ActorEngine::new();
+    for address in ["0.0.0.0:0", "[::]:0", "192.0.2.1:80"] {
+        let error = Console::new(&engine).serve_tcp(address).unwrap_err();
+        assert_eq!(error.kind(), std::io::ErrorKind::InvalidInput, "{error}");
+    }
+}
+
+#[test]
+fn clients_that_say_nothing_or_too_much_hold_up_nobody() {
+    bounded(|| {
+        let engine = ActorEngine::new();
+        let served = Console::new(&engine).serve_tcp("127.0.0.1:0").unwrap();
+        let (host, _) = parts(&served);
+        // More than are served at once.
+        let silent: Vec<TcpStream> = (0..10).map(|_| TcpStream::connect(&host).unwrap()).collect();
+        assert_eq!(fetch(&served.to_string()).unwrap().engine, "zctor");
+        drop(silent);
+        let long = format!("GET /{} HTTP/1.1\r\n", "x".repeat(64 * 1024));
+        let mut stream = TcpStream::connect(&host).unwrap();
+        // The server may close before it has taken all.
+        let _ = stream.write_all(long.as_bytes());
+        let mut answer = Vec::new();
+        let _ = stream.read_to_end(&mut answer);
+        assert!(answer.is_empty() || answer.starts_with(b"HTTP/1.1 431 "), "{}", String::from_utf8_lossy(&answer));
+        let many: String = (0..100).map(|number| format!("X-{number}: 1\r\n")).collect();
+        assert_eq!(status(&get(&host, "/", &many)), "431");
+        assert_eq!(status(&exchange(&host, "\x16\x03\x01\x02\x00\r\n\r\n")), "400");
+        assert!(fetch_text(&served.to_string(), "metrics").unwrap().ends_with("# EOF\n"));
+    });
+}
+
+#[test]
+fn a_look_at_an_engine_that_is_held_or_gone_is_answered() {
+    bounded(|| {
+        let engine = ActorEngine::new();
+        let served = Console::new(&engine).serve_tcp("127.0.0.1:0").unwrap();
+        let place = served.to_string();
+        let jobs: JobClient = engine.pool(1, JobMessage::actor(|| Job)).unwrap();
+        let gate = Gate::new();
+        jobs.hold(gate.clone()).unwrap();
+        gate.await_arrivals(1);
+        for _ in 0..3 {
+            jobs.run().unwrap();
+        }
+        let snapshot = fetch(&place).unwrap();
+        let held = &snapshot.threads[0];
+        assert!(held.queued == 4 && held.runs.starts_with("JobMessage") && held.runs.contains(" 0.0"), "{held:?}");
+        gate.open();
+        engine.settle();
+        let snapshot = fetch(&place).unwrap();
+        assert_eq!((snapshot.types[0].handled, snapshot.top[0].handled, snapshot.instances), (4, 4, 1));
+        engine.shutdown().unwrap();
+        drop(engine);
+        let snapshot = fetch(&place).unwrap();
+        assert_eq!((snapshot.engine.as_str(), snapshot.threads.len()), ("zctor", 0));
+    });
+}
+
+#[test]
+fn rates_and_shares_are_of_the_time_between_two_looks() {
+    bounded(|| {
+        let engine = ActorEngine::new();
+        let console = Console::new(&engine);
+        let jobs: JobClient = engine.pool(1, JobMessage::actor(|| Job)).unwrap();
+        let first = console.snapshot();
+        assert_eq!((first.window, first.threads[0].rate), (0.0, 0.0));
+        for _ in 0..1_000 {
+            jobs.run().unwrap();
+        }
+        engine.settle();
+        let second = loop {
+            let snapshot = console.snapshot();
+            if snapshot.window > 0.0 {
+                break snapshot;
+            }
+        };
+        let thread = &second.threads[0];
+        assert!((thread.rate * second.window - 1_000.0).abs() < 1.0, "{second:?}");
+        assert!((0.0..=1.0).contains(&thread.busy) && (0.0..=1.0).contains(&thread.waiting), "{second:?}");
+        assert!((second.types[0].rate * second.window - 1_000.0).abs() < 1.0, "{second:?}");
+    });
+}
+
+#[test]
+fn what_happened_between_looks_is_one_event_that_counts_each_once() {
+    bounded(|| {
+        let engine = ActorEngine::new();
+        let console = Console::new(&engine);
+        assert!(engine.send(JobMessage::Run).is_err());
+        assert!(console.snapshot().events.is_empty(), "what was before the first look is no event");
+        for count in 1..=5 {
+            assert!(engine.send(JobMessage::Run).is_err());
+            // Looks that come at once after one another tell nothing twice.
+            let events = [console.snapshot(), console.snapshot()].map(|snapshot| snapshot.events);
+            for events in events {
+                let [event] = &events[..] else { panic!("one kind is one event: {events:?}") };
+                assert_eq!((&*event.what, &*event.message, event.count), ("refused", "JobMessage", count));
+                assert!(event.since <= event.time);
+            }
+        }
+    });
+}
+
+#[test]
+fn many_look_at_once_while_threads_come_and_go() {
+    const LOOKERS: usize = 4;
+    const LOOKS: usize = 50;
+    bounded(|| {
+        let engine = ActorEngine::new();
+        let served = Console::new(&engine).serve_tcp("127.0.0.1:0").unwrap();
+        let (place, done) = (served.to_string(), AtomicBool::new(false));
+        thread::scope(|scope| {
+            let lookers: Vec<_> = (0..LOOKERS)
+                .map(|number| {
+                    let place = &place;
+                    scope.spawn(move || {
+                        for _ in 0..LOOKS {
+                            let route = ["snapshot.json", "snapshot.txt", "metrics", "map.svg"][number % 4];
+                            assert!(!fetch_text(place, route).unwrap().is_empty());
+                        }
+                    })
+                })
+                .collect();
+            scope.spawn(|| {
+                while !done.load(Ordering::Relaxed) {
+                    let job: JobClient = engine.start(JobMessage::actor(|| Job)).unwrap();
+                    job.run().unwrap();
+                    job.stop().unwrap();
+                }
+            });
+            for looker in lookers {
+                looker.join().unwrap();
+            }
+            done.store(true, Ordering::Relaxed);
+        });
+        engine.settle();
+        let row = fetch(&place).unwrap().types[0].clone();
+        assert_eq!(row.handled, row.ended, "each has handled one message and ended");
+    });
+}
+
+#[cfg(unix)]
+mod socket {
+    use std::fs;
+    use std::os::unix::fs::PermissionsExt;
+    use std::os::unix::net::UnixListener;
+
+    use zctor_console::sockets;
+
+    use super::*;
+
+    #[test]
+    fn the_folder_of_the_sockets_is_this_users_alone_and_sockets_go_with_their_engines() {
+        bounded(|| {
+            let engine = ActorEngine::builder().name("shop/../é").build();
+            let served = Console::new(&engine).serve().unwrap();
+            let path = served.path().unwrap().to_owned();
+            let folder = path.parent().unwrap().to_owned();
+            assert_eq!(fs::metadata(&folder).unwrap().permissions().mode() & 0o777, 0o700);
+            assert!(path.to_string_lossy().ends_with("-shop.sock"), "{path:?}");
+            assert_eq!(fetch(&served.to_string()).unwrap().engine, "shop/../é");
+            // A second console of the same name has a socket of its own.
+            let second = Console::new(&engine).serve().unwrap();
+            assert_ne!(second.path(), served.path());
+            // What an ended process left behind is removed.
+            let stale = folder.join(format!("{}-stale.sock", std::process::id()));
+            drop(UnixListener::bind(&stale).unwrap());
+            assert!(stale.exists());
+            let listed = sockets().unwrap();
+            assert!(listed.contains(&path) && !listed.contains(&stale) && !stale.exists(), "{listed:?}");
+            drop(served);
+            assert!(!path.exists());
+            // Somebody has removed the socket: the drop does not hang.
+            fs::remove_file(second.path().unwrap()).unwrap();
+            drop(second);
+        });
+    }
+}
+
+#[test]
+fn a_console_can_be_dropped_while_it_is_asked() {
+    bounded(|| {
+        let engine = ActorEngine::new();
+        for _ in 0..20 {
+            let served = Console::new(&engine).serve_tcp("127.0.0.1:0").unwrap();
+            let place = served.to_string();
+            let asked = thread::spawn(move || fetch_text(&place, "snapshot.txt"));
+            drop(served);
+            // Answered, or refused since nobody served any more.
+            if let Ok(text) = asked.join().unwrap() {
+                assert!(text.ends_with("nothing waits\n"));
+            }
+        }
+    });
+}

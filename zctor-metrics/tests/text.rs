@@ -1,0 +1,233 @@
+//! The metrics are those of the statistics, under the promised names, in a format that no name can break.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use zctor::{ActorEngine, ActorThread, Context, Overflow, TypeStats, actor};
+use zctor_metrics::{DASHBOARD, EngineMetrics};
+use zctor_tests::{Gate, bounded, expect_panics};
+
+#[actor]
+enum DatabaseMessage {
+    #[reply(())]
+    Load(Gate),
+    Break,
+}
+
+struct Database;
+
+impl DatabaseHandler for Database {
+    fn load(&mut self, gate: Gate) {
+        gate.pass();
+    }
+    fn r#break(&mut self) {
+        panic!("the disk is broken");
+    }
+}
+
+#[actor(calls(DatabaseMessage))]
+enum AuthMessage {
+    #[reply(())]
+    Check(Gate),
+}
+
+struct Auth;
+
+impl AuthHandler for Auth {
+    fn check(&mut self, ctx: &mut Context<AuthMessage>, gate: Gate) {
+        ctx.call(DatabaseMessage::load(gate)).expect("the database answers");
+    }
+}
+
+#[actor(calls(AuthMessage))]
+enum WebMessage {
+    Page(Gate),
+}
+
+struct Web;
+
+impl WebHandler for Web {
+    fn page(&mut self, ctx: &mut Context<WebMessage>, gate: Gate) {
+        ctx.call(AuthMessage::check(gate)).expect("auth answers");
+    }
+}
+
+/// The samples of a text: what stands before the value, and the value.
+fn samples(text: &str) -> BTreeMap<&str, f64> {
+    let lines: Vec<&str> = text.lines().filter(|line| !line.starts_with('#')).collect();
+    let samples: BTreeMap<_, _> = lines
+        .iter()
+        .map(|line| {
+            let (series, value) = line.rsplit_once(' ').expect("a value");
+            (series, value.parse().unwrap_or_else(|error| panic!("{line}: {error}")))
+        })
+        .collect();
+    assert_eq!(samples.len(), lines.len(), "a series comes twice:\n{text}");
+    samples
+}
+
+/// The names of the metric families that a text declares.
+fn families(text: &str) -> BTreeSet<&str> {
+    text.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split(' ').next()).collect()
+}
+
+#[test]
+fn after_settle_the_metrics_are_those_of_the_statistics() {
+    bounded(|| {
+        expect_panics("the disk is broken");
+        let engine = ActorEngine::builder().name("shop").build();
+        let metrics = EngineMetrics::new(&engine);
+        assert!(engine.send(WebMessage::Page(Gate::new())).is_err());
+        let thread = ActorThread::named("db").mailbox_bound(8).overflow(Overflow::Refuse);
+        engine.spawn(thread.register(DatabaseMessage::actor(|| Database))).expect("it starts");
+        let gate = Gate::new();
+        engine
+            .call(DatabaseMessage::load({
+                gate.open();
+                gate.clone()
+            }))
+            .expect("it answers");
+        engine.send(DatabaseMessage::Break).expect("it lives");
+        engine.settle();
+        let (text, stats) = (metrics.text(), engine.stats());
+        let samples = samples(&text);
+        for TypeStats { message, handled, panicked, restarts, instances, queued, .. } in &stats.types {
+            let row = |name: &str| samples[&*format!("zctor_{name}{{engine=\"shop\",message=\"{message}\"}}")];
+            assert_eq!(row("messages_handled_total"), *handled as f64);
+            assert_eq!(row("messages_panicked_total"), *panicked as f64);
+            assert_eq!(row("restarts_total"), *restarts as f64);
+            assert_eq!(row("instances"), *instances as f64);
+            assert_eq!(row("messages_queued"), *queued as f64);
+        }
+        let refused = |reason: &str| {
+            samples[&*format!(
+                "zctor_messages_refused_total{{engine=\"shop\",message=\"WebMessage\",reason=\"{reason}\"}}"
+            )]
+        };
+        assert_eq!((refused("not_registered"), refused("full"), refused("stopped")), (1.0, 0.0, 0.0));
+        // The labels tell all reasons apart that the statistics know: nothing is missing in the sums.
+        let sum = |name: &str| {
+            let of = samples.iter().filter(|(series, _)| series.starts_with(name));
+            of.map(|(_, value)| *value as u64).sum::<u64>()
+        };
+        assert_eq!(sum("zctor_dead_letters_total"), stats.dead_letters);
+        assert_eq!(sum("zctor_messages_refused_total"), stats.refused);
+        assert_eq!(sum("zctor_calls_timed_out_total"), stats.timed_out);
+        let bound = "zctor_mailbox_bound{engine=\"shop\",thread=\"0\",name=\"db\",side=\"outside\"}";
+        assert_eq!(samples[bound], 8.0);
+    });
+}
+
+#[test]
+fn every_promised_name_is_in_the_text_and_no_other() {
+    let engine = ActorEngine::new();
+    let text = EngineMetrics::new(&engine).text();
+    // The table at the head of the crate.
+    let page = include_str!("../src/lib.rs");
+    let rows = page.lines().filter(|line| line.starts_with("//! | `zctor_"));
+    let cells = rows.filter_map(|line| line.split('|').nth(1));
+    let names = cells.flat_map(|cell| cell.split('`').skip(1).step_by(2));
+    let promised: BTreeSet<&str> = names.map(|name| name.strip_suffix("_total").unwrap_or(name)).collect();
+    assert_eq!(families(&text), promised);
+}
+
+#[test]
+fn a_chain_of_waits_names_its_root() {
+    bounded(|| {
+        let engine = ActorEngine::builder().name("shop").build();
+        let metrics = EngineMetrics::new(&engine);
+        engine.spawn(ActorThread::named("db").register(DatabaseMessage::actor(|| Database))).expect("it starts");
+        engine.spawn(ActorThread::named("auth").register(AuthMessage::actor(|| Auth))).expect("it starts");
+        engine.spawn(ActorThread::named("web").register(WebMessage::actor(|| Web))).expect("it starts");
+        let gate = Gate::new();
+        engine.send(WebMessage::Page(gate.clone())).expect("it lives");
+        gate.await_arrivals(1);
+        let root = "{engine=\"shop\",thread=\"0\",name=\"db\",message=\"DatabaseMessage\"}";
+        let handlers = format!("zctor_wait_root_handlers{root}");
+        let text = loop {
+            let text = metrics.text();
+            if samples(&text).get(&*handlers) == Some(&2.0) {
+                break text;
+            }
+        };
+        let samples = samples(&text);
+        assert!(samples.contains_key(&*format!("zctor_wait_root_seconds{root}")));
+        assert_eq!(samples["zctor_waits{engine=\"shop\",message=\"AuthMessage\",callee=\"DatabaseMessage\"}"], 1.0);
+        assert_eq!(samples["zctor_waits{engine=\"shop\",message=\"WebMessage\",callee=\"AuthMessage\"}"], 1.0);
+        gate.open();
+        engine.settle();
+        assert!(!metrics.text().contains("zctor_waits{"));
+    });
+}
+
+#[test]
+fn no_counter_falls_in_a_storm_of_restarts() {
+    const PANICS: usize = 500;
+    bounded(|| {
+        expect_panics("the disk is broken");
+        let engine = ActorEngine::new();
+        let metrics = EngineMetrics::new(&engine);
+        let actor = DatabaseMessage::actor(|| Database);
+        let restart = zctor::Restart::always().backoff(std::time::Duration::ZERO, std::time::Duration::ZERO);
+        let database: DatabaseClient = engine.pool(2, actor.restart(restart)).expect("it starts");
+        let mut before = BTreeMap::new();
+        for _ in 0..PANICS {
+            database.r#break().expect("it lives");
+            let text = metrics.text();
+            let now: BTreeMap<String, f64> = samples(&text)
+                .into_iter()
+                .filter(|(series, _)| series.split('{').next().is_some_and(|name| name.ends_with("_total")))
+                .map(|(series, value)| (series.to_owned(), value))
+                .collect();
+            for (series, value) in &before {
+                assert!(now[series] >= *value, "{series} fell from {value} to {}", now[series]);
+            }
+            before = now;
+        }
+        engine.settle();
+        let text = metrics.text();
+        let restarts = samples(&text)["zctor_restarts_total{engine=\"zctor\",message=\"DatabaseMessage\"}"];
+        assert_eq!(restarts, PANICS as f64);
+    });
+}
+
+#[test]
+fn no_name_breaks_out_of_its_label() {
+    let engine = ActorEngine::builder().name("a\"b\\c\nd").build();
+    let thread = ActorThread::named("x\"} 1\n# EOF\n");
+    engine.spawn(thread.register(DatabaseMessage::actor(|| Database))).expect("it starts");
+    let text = EngineMetrics::new(&engine).text();
+    let samples = samples(&text);
+    let labels = r#"{engine="a\"b\\c\nd",thread="0",name="x\"} 1\n# EOF\n"}"#;
+    assert!(samples.contains_key(&*format!("zctor_queue_messages{labels}")), "{text}");
+    assert_eq!(text.matches("# EOF\n").count(), 1);
+}
+
+#[test]
+fn engines_of_one_name_and_an_engine_that_is_gone_give_no_series_twice() {
+    let (first, second) = (ActorEngine::new(), ActorEngine::new());
+    let metrics = EngineMetrics::new(&first).with(&second);
+    for engine in [&first, &second] {
+        engine.pool(3, DatabaseMessage::actor(|| Database)).expect("it starts");
+    }
+    let text = metrics.text();
+    let all = samples(&text);
+    assert_eq!(all["zctor_instances{engine=\"zctor-2\",message=\"DatabaseMessage\"}"], 3.0);
+    drop(second);
+    let text = metrics.text();
+    assert!(!text.contains("engine=\"zctor-2\""), "{text}");
+    drop(first);
+    assert!(samples(&metrics.text()).is_empty());
+}
+
+#[test]
+fn the_board_asks_for_metrics_that_there_are() {
+    let engine = ActorEngine::new();
+    let text = EngineMetrics::new(&engine).text();
+    let families = families(&text);
+    let is_word = |c: char| c.is_alphanumeric() || c == '_';
+    let asked: BTreeSet<&str> = DASHBOARD.split(|c| !is_word(c)).filter(|word| word.starts_with("zctor_")).collect();
+    assert!(asked.len() > 12, "the board was not read");
+    let unknown: Vec<_> =
+        asked.iter().filter(|name| !families.contains(name.strip_suffix("_total").unwrap_or(name))).collect();
+    assert!(unknown.is_empty(), "{unknown:?}");
+}
