@@ -128,7 +128,8 @@ async fn run(
         }
     };
     let held = Arc::new(Held::default());
-    tokio::spawn(listen(answers, inbox.clone(), Arc::clone(&under_way)));
+    let echo = Arc::new(Notify::new());
+    tokio::spawn(listen(answers, inbox.clone(), Arc::clone(&under_way), Arc::clone(&echo)));
     tokio::spawn({
         let under_way = Arc::clone(&under_way);
         async move { under_way.expire().await }
@@ -138,7 +139,7 @@ async fn run(
         async move { held.tell(&commands, interval).await }
     });
     drop(tell.send(Ok(())));
-    let outgoing = Outgoing { client, inbox, state, under_way: Arc::clone(&under_way), next: 0 };
+    let outgoing = Outgoing { client, inbox, echo, state, under_way: Arc::clone(&under_way), next: 0 };
     outgoing.carry_out(orders, &end, &held, &commands).await;
     under_way.lose_all();
 }
@@ -210,13 +211,14 @@ impl State {
 }
 
 /// Hears what is said of the letters that this bridge has sent.
-async fn listen(mut answers: Subscriber, inbox: String, under_way: Arc<UnderWay>) {
+async fn listen(mut answers: Subscriber, inbox: String, under_way: Arc<UnderWay>, echo: Arc<Notify>) {
     while let Some(message) = answers.next().await {
         let Some(what) = message.subject.as_str().strip_prefix(&inbox).and_then(|rest| rest.strip_prefix('.')) else {
             continue;
         };
         match what.split_once('.') {
             None if what == "a" => under_way.taken(wire::read_numbers(&message.payload)),
+            None if what == "s" => echo.notify_one(),
             None if what == "h" => under_way.held(wire::read_numbers(&message.payload)),
             Some(("r", number)) => {
                 let Ok(number) = number.parse() else { continue };
@@ -233,6 +235,8 @@ async fn listen(mut answers: Subscriber, inbox: String, under_way: Arc<UnderWay>
 struct Outgoing {
     client: Client,
     inbox: String,
+    /// What this bridge has sent to itself has come back.
+    echo: Arc<Notify>,
     state: Arc<State>,
     under_way: Arc<UnderWay>,
     next: u64,
@@ -352,9 +356,9 @@ impl Outgoing {
             let (end, held, commands) = (Arc::clone(end), Arc::clone(held), commands.clone());
             tokio::spawn(receive(subscription, name, copy, end, held, commands));
         }
-        match self.state.patiently(self.client.flush()).await {
-            Some(Ok(())) => Ok(()),
-            _ => Err(BridgeError::Disconnected),
-        }
+        // The client's own flush waits for the socket alone. What comes back to this inbox has passed the server, and so
+        // have the subscriptions before it.
+        self.publish(format!("{}.s", self.inbox), Vec::new()).await;
+        self.state.patiently(self.echo.notified()).await.ok_or(BridgeError::Disconnected)
     }
 }
