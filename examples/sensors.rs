@@ -2,16 +2,19 @@
 //!
 //! A thread reads the lines of a device and waits while the parsers have 32 of them to go. The calibration asks a service
 //! that breaks now and then: it tries again after a growing pause, and not at all while the breaker is open. The disk is
-//! full in the middle: what waits for it, and what comes later, goes to a spool, and from there to the next disk. Look
-//! at the sums: each reading is stored, once.
+//! full in the middle: what waits for it, and what comes later, goes to a file, and from there to the next disk. Look at
+//! the sums: each reading is stored, once.
 //!
 //! ```text
 //! cargo run --example sensors
 //! ```
 
 use std::error::Error;
+use std::fs::{self, File};
+use std::io::{BufRead, BufReader, Write};
 use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
+use std::{env, process};
 
 use zctor::{Actor, ActorEngine, ActorThread, CallError, Context, Restart, actor};
 use zctor_kit::breaker::Breaker;
@@ -24,6 +27,26 @@ const PAUSE: Duration = Duration::from_micros(100);
 struct Reading {
     sensor: u32,
     value: u32,
+}
+
+impl Reading {
+    fn parse(line: &str) -> Self {
+        let (sensor, value) = line.split_once(' ').expect("a line has two numbers");
+        Self { sensor: sensor.parse().expect("a number"), value: value.parse().expect("a number") }
+    }
+}
+
+/// Keeps in a file what no disk has taken.
+struct Spool {
+    file: Mutex<File>,
+    kept: mpsc::Sender<()>,
+}
+
+impl Spool {
+    fn keep(&self, DiskMessage::Put(Reading { sensor, value }): DiskMessage) {
+        writeln!(self.file.lock().expect("nobody panics with it"), "{sensor} {value}").expect("there is room");
+        self.kept.send(()).unwrap_or_default();
+    }
 }
 
 #[actor(ctx)]
@@ -61,16 +84,14 @@ struct Parser;
 
 impl ParseHandler for Parser {
     fn line(&mut self, ctx: &mut Context<ParseMessage>, value: String) {
-        let (sensor, value) = value.split_once(' ').expect("a line has two numbers");
-        let (sensor, value) = (sensor.parse().expect("a number"), value.parse().expect("a number"));
-        let raw = CalibrateMessage::Raw { reading: Reading { sensor, value }, tries: 0 };
+        let raw = CalibrateMessage::Raw { reading: Reading::parse(&value), tries: 0 };
         ctx.send(raw).expect("the calibration outlives the parsers");
     }
 }
 
 struct Calibration {
     breaker: Breaker,
-    spool: mpsc::Sender<Reading>,
+    spool: Arc<Spool>,
 }
 
 impl CalibrateHandler for Calibration {
@@ -103,8 +124,7 @@ impl CalibrateHandler for Calibration {
         };
         let put = DiskMessage::Put(Reading { value: reading.value + offset, ..reading });
         if let Err(refused) = ctx.send(put) {
-            let DiskMessage::Put(reading) = refused.into_inner(); // between two disks
-            self.spool.send(reading).unwrap_or_default();
+            self.spool.keep(refused.into_inner()); // between two disks
         }
     }
 }
@@ -143,18 +163,20 @@ fn main() -> Result<(), Box<dyn Error>> {
     engine.on_panic(|_| {});
     engine.on_dead_letter(|_| {}); // the spool has them
     let shelf: Arc<Mutex<Vec<Reading>>> = Arc::default();
-    let ((spool, spooled), (stored, each)) = (mpsc::channel(), mpsc::channel());
+    let ((kept, spooled), (stored, each)) = (mpsc::channel(), mpsc::channel());
+    let path = env::temp_dir().join(format!("zctor-sensors-{}.spool", process::id()));
+    let spool = Arc::new(Spool { file: Mutex::new(File::create(&path)?), kept });
 
     let disk = |room| -> Actor<DiskMessage, Disk> {
-        let (shelf, stored, spool) = (Arc::clone(&shelf), stored.clone(), spool.clone());
+        let (shelf, stored, spool) = (Arc::clone(&shelf), stored.clone(), Arc::clone(&spool));
         let disk = DiskMessage::actor(move || Disk { room, shelf: Arc::clone(&shelf), stored: stored.clone() });
-        disk.on_undelivered(move |DiskMessage::Put(reading), _why| spool.send(reading).unwrap_or_default())
+        disk.on_undelivered(move |message, _why| spool.keep(message))
     };
     let disks = engine.pool(1, disk(500))?;
     let reference = ReferenceMessage::actor(Reference::default);
     engine.pool(2, reference.restart(Restart::always().backoff(Duration::ZERO, Duration::ZERO)))?;
-    let (breaker, to_spool) = (Breaker::new(3, PAUSE * 10), spool.clone());
-    let calibration = move || Calibration { breaker: breaker.clone(), spool: to_spool.clone() };
+    let (breaker, to_spool) = (Breaker::new(3, PAUSE * 10), Arc::clone(&spool));
+    let calibration = move || Calibration { breaker: breaker.clone(), spool: Arc::clone(&to_spool) };
     engine.pool(1, CalibrateMessage::actor(calibration))?;
     let bounded = |number| ActorThread::named(format!("parser-{number}")).mailbox_bound(16);
     let parsers = engine.pool_on(2, bounded, ParseMessage::actor(|| Parser))?;
@@ -165,16 +187,20 @@ fn main() -> Result<(), Box<dyn Error>> {
     let device = forward::iterator("device", lines, &parsers, ParseMessage::Line)?;
     assert_eq!(device.join()?, u64::from(READINGS));
 
-    // The first disk takes 500; the others are in the spool, each once, when they have been calibrated.
+    // The first disk takes 500; the others are in the file when they have been calibrated.
     for _ in 0..500 {
         each.recv()?;
     }
-    let left: Vec<_> = spooled.iter().take(READINGS as usize - 500).collect();
-    println!("the disk is full; {} readings are in the spool", left.len());
+    for _ in 500..READINGS {
+        spooled.recv()?;
+    }
+    println!("the disk is full");
 
-    // A new disk takes the place of the first, and the spool is its source.
+    // A new disk takes the place of the first, and the file is its source.
     engine.replace(first_disk, disk(usize::MAX))?;
-    let replayed = forward::iterator("spool", left, &disks, DiskMessage::Put)?.join()?;
+    let lines = BufReader::new(File::open(&path)?).lines().map_while(Result::ok);
+    let replayed = forward::iterator("spool", lines, &disks, |line| DiskMessage::Put(Reading::parse(&line)))?.join()?;
+    fs::remove_file(&path)?;
     let report = engine.shutdown()?;
     println!("{replayed} sent again\n{report}");
 

@@ -180,3 +180,21 @@ fn the_map_of_a_running_engine_shows_threads_instances_and_waits() {
         engine.shutdown().expect("all handlers have returned");
     });
 }
+
+#[test]
+fn instances_in_no_pool_are_on_the_map_with_the_others_of_their_type() {
+    bounded(|| {
+        let engine = ActorEngine::new();
+        engine.pool(2, StoreMessage::actor(|| Store)).expect("it starts");
+        engine.start(StoreMessage::actor(|| Store)).expect("it starts");
+        engine.start(AuthMessage::actor(|| Auth)).expect("it starts");
+        let map = Map::of([StoreMessage::DEFINITION]).running(&engine.registry(), &engine.stats()).mermaid();
+        for part in [
+            "<b>StoreMessage ×3</b><br/>Load → u32, by key<br/>Keep<br/>(1 in no pool)",
+            "<b>AuthMessage ×1</b><br/>(1 in no pool)",
+        ] {
+            assert_eq!(map.matches(part).count(), 1, "{part} in {map}");
+        }
+        engine.shutdown().expect("all handlers have returned");
+    });
+}

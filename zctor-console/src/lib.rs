@@ -28,6 +28,7 @@
 //! | `/` | a page for a browser, which looks twice a second while it is seen; text for everyone else |
 //! | `/snapshot.txt`, `/snapshot.json` | the [`Snapshot`](snapshot::Snapshot) as text and as data |
 //! | `/waits.txt` | who waits for whom; the last line is what all wait for |
+//! | `/healthz?limit=5` | 200 if nothing is stuck for so many seconds, or else 503 and the culprit: for `curl -f` |
 //! | `/metrics` | the metrics of `zctor-metrics` |
 //! | `/map.svg`, `/map.mmd`, `/map.dot` | who may call whom, and who waits just now |
 //!

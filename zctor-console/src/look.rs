@@ -87,7 +87,7 @@ impl Looks {
             instances: instances.len(),
             top: top(&instances, earlier, window),
             waits_text: waits.to_string(),
-            culprit: culprit(&waits, &stats),
+            culprit: culprit(&waits, &stats, OLD),
             waits: waits.roots.iter().map(root).collect(),
             events: self.events.iter().cloned().collect(),
         };
@@ -276,6 +276,14 @@ fn top(instances: &[InstanceStats], earlier: Option<&Look>, window: Duration) ->
     chosen.into_iter().map(|at| row(&instances[at])).collect()
 }
 
+/// What others have waited for, or what messages lie behind, for this long.
+pub(crate) fn stuck(engine: &EngineHandle, limit: Duration) -> Option<String> {
+    let stats = engine.stats();
+    let mut waits = worst_last(stats.waits());
+    waits.roots.sort_by_key(longest);
+    culprit(&waits, &stats, limit)
+}
+
 /// A name without what would break its line, or move the cursor of a terminal.
 fn clean(name: &str) -> String {
     name.replace(char::is_control, " ")
@@ -324,11 +332,11 @@ fn root(root: &zctor::WaitRoot) -> WaitRoot {
 }
 
 /// What needs a look first: the worst end of waits, or the code behind which the oldest messages lie.
-fn culprit(waits: &WaitForest, stats: &Stats) -> Option<String> {
-    if let Some(worst) = waits.roots.last().filter(|root| longest(root) >= OLD) {
+fn culprit(waits: &WaitForest, stats: &Stats, limit: Duration) -> Option<String> {
+    if let Some(worst) = waits.roots.last().filter(|root| longest(root) >= limit) {
         return Some(last_line(worst));
     }
-    let holds = |row: &&ThreadStats| row.queued > 1 && row.oldest >= OLD && row.runs.is_some();
+    let holds = |row: &&ThreadStats| row.queued > 1 && row.oldest >= limit && row.runs.is_some();
     let oldest = stats.threads.iter().filter(holds).max_by_key(|row| row.oldest)?;
     let (thread, name, queued, age) = (oldest.thread, clean(&oldest.name), oldest.queued, oldest.oldest.as_secs_f64());
     let runs = oldest.runs?;
@@ -336,5 +344,5 @@ fn culprit(waits: &WaitForest, stats: &Stats) -> Option<String> {
         Duration::ZERO => String::new(),
         lasted => format!("for {:.1} s ", lasted.as_secs_f64()),
     };
-    Some(format!("{runs} RUNS {lasted}on thread {thread} `{name}`; {queued} messages there, the oldest for {age:.1} s"))
+    Some(format!("{runs} RUNS {lasted}on thread {thread} `{name}`; {queued} queued there, the oldest for {age:.1} s"))
 }

@@ -3,17 +3,21 @@
 //! There are read methods only, so no request changes anything.
 
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use zctor::map::Map;
 use zctor::{Definition, EngineHandle};
 use zctor_metrics::EngineMetrics;
 
-use crate::look::{Looks, SHORT};
+use crate::look::{Looks, SHORT, stuck};
 use crate::pause::Pause;
 use crate::snapshot::Snapshot;
 
 /// How many headers a request may have.
 const HEADERS: usize = 64;
+
+/// After how many seconds a program counts as ill, unless the request says otherwise.
+const HEALTHY: f64 = 5.0;
 
 /// Who may ask.
 pub(crate) enum Access {
@@ -154,14 +158,29 @@ impl Site {
                 Err(error) => Answer::refusal("500 Internal Server Error", &error.to_string()),
             },
             "waits.txt" => Answer::text(self.snapshot().waits_text),
+            "healthz" => self.health(&request.target),
             "metrics" => Answer::ok(zctor_metrics::CONTENT_TYPE, self.metrics.text()),
             "map.svg" => Answer::ok("image/svg+xml", self.map().svg()),
             "map.mmd" => Answer::ok("text/plain; charset=utf-8", self.map().mermaid()),
             "map.dot" => Answer::ok("text/plain; charset=utf-8", self.map().dot()),
             _ => Answer::refusal(
                 "404 Not Found",
-                "there are /, /snapshot.txt, /snapshot.json, /waits.txt, /metrics, /map.svg, /map.mmd and /map.dot",
+                "there are /, /snapshot.txt, /snapshot.json, /waits.txt, /healthz, /metrics, /map.svg, /map.mmd and /map.dot",
             ),
+        }
+    }
+
+    /// Whether nothing is stuck for as long as the query says.
+    fn health(&self, target: &str) -> Answer {
+        let query = target.split_once('?').map_or("", |(_, query)| query);
+        let seconds =
+            if query.is_empty() { Some(HEALTHY) } else { query.strip_prefix("limit=").and_then(|n| n.parse().ok()) };
+        match seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok()) {
+            Some(limit) => match stuck(&self.engine, limit) {
+                None => Answer::text("nothing is stuck".to_owned()),
+                Some(culprit) => Answer::refusal("503 Service Unavailable", &culprit),
+            },
+            None => Answer::refusal("400 Bad Request", "ask for healthz?limit=5, with a number of seconds"),
         }
     }
 

@@ -64,13 +64,17 @@
 //! [`DASHBOARD`] is a board for Grafana with these and more.
 
 mod families;
+mod highest;
 mod scrape;
+
+use std::sync::Arc;
 
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, text};
 use prometheus_client::registry::Registry;
 use zctor::{ActorEngine, EngineHandle};
 
+use crate::highest::Highest;
 use crate::scrape::Scrape;
 
 /// The content type of [`EngineMetrics::text`], for the header of an answer.
@@ -116,12 +120,14 @@ pub struct EngineMetrics {
     /// The values of the label `engine`, and the engines.
     engines: Vec<(String, EngineHandle)>,
     threads: bool,
+    /// Clones are one: the numbers that a scraper has seen must not fall, whichever of them it asks.
+    highest: Arc<Highest>,
 }
 
 impl EngineMetrics {
     /// Makes the metrics of one engine.
     pub fn new(engine: &ActorEngine) -> Self {
-        Self { engines: Vec::new(), threads: true }.with(engine)
+        Self { engines: Vec::new(), threads: true, highest: Arc::default() }.with(engine)
     }
 
     /// Adds another engine. An engine whose name one of the others has gets a number behind it: `zctor-2`.
@@ -150,6 +156,7 @@ impl EngineMetrics {
             name = format!("{}-{number}", engine.name());
         }
         self.engines.push((name, engine.handle()));
+        self.highest = Arc::default(); // a clone from before has other rows
         self
     }
 
@@ -186,8 +193,9 @@ impl EngineMetrics {
 impl Collector for EngineMetrics {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
         let scrape = Scrape::of(&self.engines);
-        families::types(&scrape, &mut encoder)?;
+        let mut highest = self.highest.raise();
+        families::types(&scrape, &mut encoder, &mut highest)?;
         families::waits(&scrape, &mut encoder)?;
-        if self.threads { families::threads(&scrape, &mut encoder) } else { Ok(()) }
+        if self.threads { families::threads(&scrape, &mut encoder, &mut highest) } else { Ok(()) }
     }
 }

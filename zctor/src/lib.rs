@@ -115,7 +115,8 @@
 //!   instances, in turn, by key or by load. Target `zctor::restart`: code of an instance panicked, or its factory
 //!   failed to build its state again; with what becomes of the instance. Target `zctor::dead_letter`: a dead letter; at
 //!   level `DEBUG` if it is a call that was given up, else at `WARN`. Target `zctor::slow`: a handler that has run for
-//!   longer than the limit of `on_slow`.
+//!   longer than the limit of `on_slow`. And a span around each handler, at level `DEBUG` for calls (`zctor::call`), else at
+//!   `TRACE` (`zctor::send`, `zctor::own`): see [the page on observability](guide::observability#spans).
 //! - `tokio`: in debug builds, a blocking wait on a thread of a tokio runtime panics and says what to write instead.
 //!   See [the page on async code](guide::async_tasks).
 //! - `testing`: the module `testing`, with doubles of actors for tests, a probe and a mock, and with a context for

@@ -70,9 +70,8 @@ impl Map {
     /// Adds what an engine is doing: the number of instances of each type, a box for each thread, and in red the
     /// handlers that wait for a reply.
     ///
-    /// A type in the registry whose definition the map lacks gets a box without variants. An instance that
-    /// [`start`](crate::ActorEngine::start) started is in no pool, so the registry does not know its type; its thread
-    /// counts it.
+    /// A type of which an instance lives and whose definition the map lacks gets a box without variants. An instance that
+    /// [`start`](crate::ActorEngine::start) started is in no pool; its type says how many there are.
     ///
     /// ```
     /// use zctor::map::Map;

@@ -3,6 +3,16 @@
 //!
 //! Imports: sys and the plain data.
 
+#[cfg(feature = "tracing")]
+mod subscriber;
+pub(crate) mod work;
+
+#[cfg(feature = "tracing")]
+pub(crate) mod spans;
+#[cfg(not(feature = "tracing"))]
+#[path = "trace/spans/off.rs"]
+pub(crate) mod spans;
+
 #[cfg(not(feature = "tracing"))]
 pub(crate) use off::*;
 #[cfg(feature = "tracing")]
@@ -12,19 +22,13 @@ pub(crate) use on::*;
 mod on {
     use std::fmt;
 
-    use tracing::{Level, debug, enabled, error, trace, warn};
+    use tracing::{Level, Span, debug, enabled, error, trace, warn};
 
-    use crate::event::{AfterPanic, DeadLetter, PanicEvent, Undelivered};
+    use crate::event::{AfterPanic, DeadLetter, PanicEvent, PanicOrigin, Undelivered};
     use crate::id::InstanceId;
     use crate::report::slow::Slow;
-    use crate::sys::frame::as_event;
-    use crate::sys::unwind::ignoring_panic;
-
-    /// Tells the subscriber of an event. It is the user's code: its panic must not unwind a sender, which may hold a
-    /// permit, and the messages that it sends, to an actor that writes a log perhaps, are no events in turn.
-    fn tell(event: impl FnOnce()) {
-        as_event(|| ignoring_panic(event));
-    }
+    use crate::trace::spans;
+    use crate::trace::subscriber::tell;
 
     /// A message was routed to the instance in place `option`, counted from 1, of the `options` places of its pool.
     pub(crate) fn routed(message: fn() -> &'static str, instance: InstanceId, option: usize, options: usize) {
@@ -71,11 +75,19 @@ mod on {
             AfterPanic::BackingOff { backoff, .. } => Some(u64::try_from(backoff.as_millis()).unwrap_or(u64::MAX)),
             AfterPanic::Rebuilt | AfterPanic::Ended => None,
         };
+        let variant = match &panic.origin {
+            PanicOrigin::Handler(variant) => Some(*variant),
+            _ => None,
+        };
+        let span = spans::panicked();
+        let parent = span.as_ref().and_then(Span::id);
         macro_rules! panic_event {
             ($level:ident, $text:literal) => {
                 $level!(
                     target: "zctor::restart",
+                    parent: parent,
                     message_type = panic.message,
+                    variant,
                     origin = %panic.origin,
                     instance = %panic.instance,
                     text = &*panic.text,
@@ -90,6 +102,7 @@ mod on {
             AfterPanic::BackingOff { .. } => panic_event!(warn, "panicked again; waits before it is rebuilt"),
             AfterPanic::Ended => panic_event!(error, "panicked; it ends"),
         });
+        tell(|| drop(span));
     }
 
     /// A handler that has run for longer than its limit.

@@ -6,11 +6,12 @@ use std::process::Command;
 use std::{env, fs, panic, process};
 
 use console_demo::Shop;
+use zctor::ActorEngine;
 use zctor_console::{Console, fetch};
 use zctor_tests::bounded;
 
 #[test]
-fn the_page_names_the_culprit_light_and_dark() {
+fn the_page_names_the_culprit_light_and_dark_and_none_where_nothing_is_stuck() {
     panic::set_hook(Box::new(|info| {
         if !info.payload_as_str().is_some_and(|text| text.starts_with("no price in")) {
             eprintln!("{info}");
@@ -40,6 +41,13 @@ fn the_page_names_the_culprit_light_and_dark() {
                 fs::copy(&picture, Path::new(&keep).join(format!("console-{theme}.png"))).unwrap();
             }
         }
+
+        // An engine that is well.
+        let engine = ActorEngine::builder().name("calm").build();
+        let served = Console::new(&engine).serve_tcp("127.0.0.1:0").unwrap();
+        let page = open(&served.to_string(), "light", &folder, &folder.join("calm.png"));
+        assert!(page.contains("<title>calm – zctor</title>"), "{page}");
+        assert!(page.contains(r#"<section class="verdict""#) && page.contains("<h2>Nothing is stuck</h2>"), "{page}");
         fs::remove_dir_all(&folder).unwrap();
     });
 }

@@ -4,19 +4,23 @@
 //! cargo run -p web_service                       # http://127.0.0.1:8080, notes.db in this folder
 //! cargo run -p web_service -- 0.0.0.0:80 my.db   # another address and another file
 //! cargo run -p web_service -- --drive            # its own client, on a free port and a file that is removed
+//! LOG=debug cargo run -p web_service --features tracing   # a line for each note, with its request and its handler
 //! ```
 
 use std::error::Error;
 use std::net::TcpListener;
 use std::path::Path;
-use std::{env, fs, process, thread};
+use std::{env, fs, io, process, thread};
 
 use tokio::sync::oneshot;
+use tracing::Level;
 use web_service::load;
 use web_service::serve::{Served, interrupted, serve};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = env::args().skip(1).collect();
+    let level = env::var("LOG").map_or(Ok(Level::INFO), |level| level.parse())?;
+    tracing_subscriber::fmt().with_max_level(level).with_writer(io::stderr).init();
     let served = match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["--drive"] => drive()?,
         [] => until_interrupted("127.0.0.1:8080", "notes.db")?,

@@ -46,7 +46,7 @@ pub fn serve(
 ) -> Result<Served, Box<dyn Error>> {
     let engine = ActorEngine::builder().name("notes").build();
     let (writer, readers) = store::start(&engine, database)?;
-    let app = App::new(&writer, &readers, engine.handle(), ANSWER);
+    let app = App::new(&writer, &readers, &engine, ANSWER);
     let counts = app.counts().clone();
 
     listener.set_nonblocking(true)?;

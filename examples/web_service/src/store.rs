@@ -4,6 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags, OptionalExtension};
+use tracing::debug;
 use zctor::{ActorEngine, ActorThread, BoxError, SpawnError, actor};
 
 /// How many requests may wait for a thread of the store. Beyond it the service answers 503.
@@ -71,7 +72,9 @@ impl Reader {
 
 impl WriterHandler for Writer {
     fn add(&mut self, text: String) -> rusqlite::Result<i64> {
-        self.0.prepare("INSERT INTO notes (text) VALUES (?1)")?.insert([text])
+        let number = self.0.prepare("INSERT INTO notes (text) VALUES (?1)")?.insert([text])?;
+        debug!(note = number, "stored"); // with the feature `tracing`, in the span of the request
+        Ok(number)
     }
 }
 
@@ -110,4 +113,15 @@ pub fn start(engine: &ActorEngine, path: &Path) -> Result<(WriterClient, ReaderC
         ReaderMessage::try_actor(move |_ctx| Reader::open(&path_of_readers)),
     )?;
     Ok((writer, readers))
+}
+
+#[cfg(test)]
+#[path = "../../picture.rs"]
+mod picture;
+
+#[cfg(test)]
+#[test]
+fn the_picture_shows_the_definitions() {
+    use zctor::Message;
+    picture::shows("web_service.svg", [WriterMessage::DEFINITION, ReaderMessage::DEFINITION]);
 }

@@ -10,7 +10,9 @@ use axum::middleware::{self, Next};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::get;
 use axum::{Router, body::Body};
-use zctor::{CallError, EngineHandle, NonBlocking};
+use tracing::{Instrument, info_span};
+use zctor::{ActorEngine, CallError, EngineHandle, NonBlocking};
+use zctor_metrics::EngineMetrics;
 
 use crate::store::{ReaderClient, WriterClient};
 
@@ -23,6 +25,7 @@ pub struct App {
     writer: WriterClient<NonBlocking>,
     readers: ReaderClient<NonBlocking>,
     engine: EngineHandle,
+    metrics: EngineMetrics,
     counts: Arc<Counts>,
 }
 
@@ -39,9 +42,10 @@ impl App {
     /// The routes' side of the actors, each of which has `limit` to answer. No task may block, so the clients are
     /// non-blocking ones.
     #[must_use]
-    pub fn new(writer: &WriterClient, readers: &ReaderClient, engine: EngineHandle, limit: Duration) -> Self {
+    pub fn new(writer: &WriterClient, readers: &ReaderClient, engine: &ActorEngine, limit: Duration) -> Self {
         let (writer, readers) = (writer.within(limit).non_blocking(), readers.within(limit).non_blocking());
-        Self { writer, readers, engine, counts: Arc::default() }
+        let (engine, metrics) = (engine.handle(), EngineMetrics::new(engine));
+        Self { writer, readers, engine, metrics, counts: Arc::default() }
     }
 
     /// The counts of requests.
@@ -57,15 +61,17 @@ impl App {
             .route("/notes", get(latest).post(add))
             .route("/notes/{number}", get(find))
             .route("/stats", get(async |State(app): State<App>| app.engine.stats().to_string()))
+            .route("/metrics", get(metrics))
             .layer(middleware::from_fn_with_state(self.clone(), number))
             .with_state(self)
     }
 }
 
-/// Counts a request, and gives its answer the same number.
+/// Counts a request, and gives its answer the same number, and all that is logged on its way.
 async fn number(State(app): State<App>, request: Request, next: Next) -> Response {
     let number = app.counts.accepted.fetch_add(1, Relaxed);
-    let mut response = next.run(request).await;
+    let span = info_span!("request", number, method = %request.method(), path = request.uri().path());
+    let mut response = next.run(request).instrument(span).await;
     app.counts.answered.fetch_add(1, Relaxed);
     response.headers_mut().insert("x-request-id", HeaderValue::from(number));
     response
@@ -86,6 +92,11 @@ async fn find(State(app): State<App>, Path(number): Path<i64>) -> Result<Respons
 
 async fn latest(State(app): State<App>) -> Result<String, Failure> {
     Ok(app.readers.latest(SHOWN).await??.join("\n"))
+}
+
+/// For Prometheus. It reads counters from beside, so it does not block.
+async fn metrics(State(app): State<App>) -> Response {
+    ([(header::CONTENT_TYPE, zctor_metrics::CONTENT_TYPE)], app.metrics.text()).into_response()
 }
 
 /// Why a request has no answer of its own.

@@ -47,18 +47,18 @@ fn a_note_is_what_the_store_answers() {
         ReaderMessage::Find { number: 8 } => Ok(None),
         _ => Err(rusqlite::Error::InvalidQuery),
     });
-    let app = App::new(
-        &engine.pool(1, writer.actor()).unwrap(),
-        &engine.pool(1, readers.actor()).unwrap(),
-        engine.handle(),
-        LIMIT,
-    );
+    let app =
+        App::new(&engine.pool(1, writer.actor()).unwrap(), &engine.pool(1, readers.actor()).unwrap(), &engine, LIMIT);
     serve_while(app, |ask| {
         assert_eq!(ask("POST", "/notes", "buy milk"), (201, "7\n".to_owned()));
         assert_eq!(ask("GET", "/notes/7", ""), (200, "buy milk".to_owned()));
         assert_eq!(ask("GET", "/notes/8", "").0, 404);
         assert_eq!(ask("GET", "/notes/9", "").0, 500);
         assert_eq!(ask("POST", "/notes", " ").0, 400);
+        let (status, metrics) = ask("GET", "/metrics", "");
+        assert_eq!(status, 200);
+        let live = "zctor_instances{engine=\"zctor\",message=\"WriterMessage\"} 1\n";
+        assert!(metrics.contains(live) && metrics.ends_with("# EOF\n"), "{metrics}");
     });
     assert_eq!(writer.messages(), [WriterMessage::Add { text: "buy milk".to_owned() }]);
 }
@@ -68,7 +68,7 @@ fn a_full_store_is_503_a_slow_one_504_and_a_stopped_one_503() {
     let engine = ActorEngine::new();
     let (writer, readers) = (Probe::<WriterMessage>::new(), Mock::<ReaderMessage>::new());
     let writer_client = engine.pool_on(1, |_| ActorThread::new().mailbox_bound(1), writer.actor()).unwrap();
-    let app = App::new(&writer_client, &engine.pool(1, readers.actor()).unwrap(), engine.handle(), SHORT);
+    let app = App::new(&writer_client, &engine.pool(1, readers.actor()).unwrap(), &engine, SHORT);
     serve_while(app, |ask| {
         // The probe is stopped at the first message, and the second waits in its mailbox: there is no room for a third.
         let held = writer.hold();

@@ -26,6 +26,8 @@ use crate::sys::frame::Frame;
 use crate::sys::runtime::assert_may_block;
 use crate::sys::simulated::point;
 use crate::thread::local::{Local, Requested};
+use crate::trace::spans::{Entered, enter};
+use crate::trace::work::Work;
 
 /// The first parameter of the handlers of `M`, if the enum has `calls(..)` or `#[actor(ctx)]`.
 ///
@@ -90,6 +92,12 @@ impl<M: Message> Context<M> {
         let thread = self.local.mailbox.thread.index() as u64;
         let variant = || message().map_or("_", Message::variant);
         point(thread, || format!("{} begins {}::{}", self.instance_id(), M::name(), variant()));
+    }
+
+    /// Enters the span of a handler, if spans are asked for.
+    #[inline(always)]
+    pub(super) fn enter<'a>(&self, work: Work, message: impl FnOnce() -> Option<&'a M>) -> Entered {
+        enter(work, M::name, || message().map(M::variant), || self.instance_id())
     }
 
     /// Whether the edge allows that the next message of a batch is handled.

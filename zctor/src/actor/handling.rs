@@ -21,6 +21,8 @@ use crate::route::payload::Port;
 use crate::sys::unwind::{count_uncaught, ignoring_panic, tell_caught};
 use crate::thread::local::{Common, Instance, Local, Phase, Requested};
 use crate::thread::undelivered::write_off;
+use crate::trace::spans::keep;
+use crate::trace::work::Work;
 
 /// Ends a call whose caller had given up before its handler began: it is a dead letter, and never handled.
 #[cold]
@@ -79,9 +81,11 @@ where
         message: &mut Option<M>,
         slot: &mut ReplySlot<'_, M::Port>,
         deadline: Option<Instant>,
+        work: Work,
     ) {
         self.handle(local, slot, deadline, |state, ctx, slot| {
             ctx.begins(|| message.as_ref());
+            let _span = ctx.enter(work, || message.as_ref());
             if let Some(message) = message.take() {
                 double::dispatch(message, state, ctx, slot);
             }
@@ -90,9 +94,9 @@ where
     }
 
     /// Handles a message that a timer or a pipe of the instance has made.
-    pub(super) fn handle_own(self: Rc<Self>, local: &Rc<Local>, message: M) {
+    pub(super) fn handle_own(self: Rc<Self>, local: &Rc<Local>, message: M, work: Work) {
         count_taken(self.account(), &local.mailbox.meter);
-        self.handle_one(local, &mut Some(message), &mut ReplySlot::Nobody, None);
+        self.handle_one(local, &mut Some(message), &mut ReplySlot::Nobody, None, work);
     }
 
     /// Runs `on_start` if that is due, since it comes before all else. Whether the instance takes messages then.
@@ -103,7 +107,7 @@ where
         message: impl FnOnce() -> Option<&'a M>,
     ) -> bool {
         if self.common.phase.get() == Phase::New {
-            Rc::clone(self).start(local);
+            keep(|| Rc::clone(self).start(local));
         }
         self.common.phase.get() == Phase::Live
             && (local.mailbox.edge.is_plain()
@@ -135,6 +139,12 @@ pub(super) fn count_taken(account: &Account, meter: &Meter) {
 pub(super) fn count_handled(account: &Account, meter: &Meter) {
     account.count_handled();
     meter.handled.add(1);
+}
+
+/// The work that is done for mail, unless a hook has sent it.
+#[inline(always)]
+pub(super) fn told(work: Work, serving: Serving) -> Work {
+    if serving.from_hook { Work::Untold } else { work }
 }
 
 /// The content of an envelope, or the place of a caller on this thread, as the type that it has.

@@ -15,7 +15,7 @@ use crate::actor::cell::{Finished, InstanceCell};
 use crate::actor::dispatch::Dispatch;
 use crate::actor::double;
 use crate::actor::factory::StateFactory;
-use crate::actor::handling::{count_handled, count_taken, downcast, return_permit, skip_given_up};
+use crate::actor::handling::{count_handled, count_taken, downcast, return_permit, skip_given_up, told};
 use crate::actor::link;
 use crate::actor::state::TypedCell;
 use crate::actor::state::{Origin, Typed};
@@ -31,6 +31,8 @@ use crate::route::payload::Port;
 use crate::sys::unwind::{catch, ignoring_panic, run_user};
 use crate::thread::local::{Common, FollowUp, Instance, Local, OnTheSpot, Phase, Requested};
 use crate::thread::serve::enqueue;
+use crate::trace::spans::forget;
+use crate::trace::work::Work;
 
 /// What an actor may say of its instances beside how they are built.
 pub(crate) struct Options<M> {
@@ -162,7 +164,7 @@ where
             return false;
         }
         return_permit(local, serving);
-        self.handle_one(local, message, &mut ReplySlot::Nobody, None);
+        self.handle_one(local, message, &mut ReplySlot::Nobody, None, told(Work::Send, serving));
         true
     }
 
@@ -192,7 +194,8 @@ where
         };
         let outer = caller.map(|caller| local.set_caller(Some((self.slot(), caller))));
         let Call { message, port } = call;
-        self.handle_one(local, &mut Some(message), &mut ReplySlot::Port(port), deadline);
+        let work = told(Work::Call, serving);
+        self.handle_one(local, &mut Some(message), &mut ReplySlot::Port(port), deadline, work);
         if let Some(outer) = outer {
             local.set_caller(outer);
         }
@@ -212,6 +215,7 @@ where
         self.handle(local, &mut ReplySlot::Nobody, None, |state, ctx, slot| {
             return_permit(local, serving);
             ctx.begins(|| messages.front());
+            let _span = ctx.enter(told(Work::Batch, serving), || messages.front());
             if let Some(message) = messages.pop_front() {
                 double::dispatch(message, state, ctx, slot);
             }
@@ -220,6 +224,7 @@ where
         });
         let all_done = messages.is_empty();
         if all_done {
+            forget();
             local.mailbox.buffers.keep(messages);
         }
         all_done
@@ -244,6 +249,7 @@ where
         let outcome = self.work(local, deadline, |state, ctx| {
             // Out of the caller's place where the handler begins: see `route/contents.rs`.
             ctx.begins(|| message.as_ref());
+            let _span = ctx.enter(Work::CallHere, || message.as_ref());
             if let Some(message) = message.take() {
                 double::dispatch(message, state, ctx, &mut slot);
             }
@@ -269,7 +275,7 @@ where
             return;
         }
         self.common.phase.set(Phase::Live);
-        match self.work_as_hook(local, M::__on_start) {
+        match self.work_as_hook(local, Work::Start, M::__on_start) {
             Some(Err(text)) => self.cannot_start(local, &text),
             _ => self.fulfil(local, Origin::Start),
         }
@@ -315,7 +321,7 @@ where
             return;
         };
         match message.fire(local, &*self, id) {
-            Ok(message) => self.handle_own(local, message),
+            Ok(message) => self.handle_own(local, message, Work::Timer),
             Err(text) => self.recover(local, PanicOrigin::Timer, &text, None),
         }
     }
@@ -325,10 +331,10 @@ where
         match catch(|| pipe.poll(&waker)) {
             Ok(false) => self.with_extras(|extras| extras.pipes.add(id, (waker, pipe))),
             Ok(true) => match run_user(0, None, || pipe.finish()) {
-                Ok(Finished::Last(message)) => self.handle_own(local, message),
+                Ok(Finished::Last(message)) => self.handle_own(local, message, Work::Pipe),
                 Ok(Finished::More(message, pipe)) => {
                     self.with_extras(|extras| extras.pipes.add(id, (waker, pipe)));
-                    self.handle_own(local, message);
+                    self.handle_own(local, message, Work::Pipe);
                 }
                 Ok(Finished::Nothing) => {}
                 Err(text) => self.recover(local, PanicOrigin::Pipe, &text, None),

@@ -31,6 +31,7 @@ use crate::sys::clock::{due_in, now};
 use crate::sys::unwind::{ignoring_panic, run_user, take_unwound};
 use crate::thread::local::{Instance, Local, Phase, Requested};
 use crate::thread::undelivered::{give_up, requeue, start_first};
+use crate::trace::work::Work;
 
 impl<M, S> TypedCell<M, S>
 where
@@ -266,7 +267,7 @@ where
     /// Runs `on_stop`, if the instance is live. A stop or a reset that it asks for is ignored: one is under way.
     pub(super) fn run_on_stop(self: &Rc<Self>, local: &Rc<Local>, next: AfterPanic) {
         if self.common.phase.get() == Phase::Live {
-            let outcome = self.work_as_hook(local, M::__on_stop);
+            let outcome = self.work_as_hook(local, Work::Stop, M::__on_stop);
             // A panic in `on_stop` changes nothing: the state is dropped next in any case.
             if let Some(Err(text)) = outcome {
                 self.tell_uncounted(local, PanicOrigin::OnStop, &text, next);

@@ -13,6 +13,7 @@ use crate::client::message::Message;
 use crate::error::BoxError;
 use crate::sys::unwind::run_user;
 use crate::thread::local::{Local, Phase, Requested};
+use crate::trace::work::Work;
 
 /// Which of the user's code has just run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -135,8 +136,13 @@ where
     pub(super) fn work_as_hook(
         self: &Rc<Self>,
         local: &Rc<Local>,
+        work: Work,
         hook: fn(&mut S, &mut Context<M>),
     ) -> Option<Result<(), Arc<str>>> {
+        let hook = |state: &mut S, ctx: &mut Context<M>| {
+            let _span = ctx.enter(work, || None);
+            hook(state, ctx);
+        };
         if M::CALL_DEPTH == 0 {
             return self.work(local, None, hook);
         }

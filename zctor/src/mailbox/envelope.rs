@@ -8,6 +8,7 @@ use crate::event::Undelivered;
 use crate::id::InstanceId;
 use crate::mailbox::buffers::Buffers;
 use crate::mailbox::dead_letters::Losses;
+use crate::trace::spans::SentFrom;
 
 /// How many words an envelope holds inline: enough for a message of four words with the port of its call.
 const INLINE: usize = 7;
@@ -36,6 +37,9 @@ pub(crate) trait ErasedContents {
     /// Gives up what is left, which nobody will handle and which has been counted: reports the dead letters, and ends
     /// the calls.
     fn discard(&mut self, undeliverable: Undeliverable<'_>);
+
+    /// Where the messages come from, if spans are asked for.
+    fn sent_from(&self) -> Option<SentFrom>;
 
     /// For the sender, which knows the type, to take back what was not accepted.
     fn as_any_mut(&mut self) -> &mut dyn Any;

@@ -24,8 +24,10 @@ pub(super) struct TypeBox {
     /// `None` for a type of which only the engine told, without its definition.
     pub(super) depth: Option<u16>,
     pub(super) variants: Vec<VariantDefinition>,
-    /// The number of instances in the pool, if an engine told.
+    /// The number of instances, if an engine told.
     pub(super) instances: Option<usize>,
+    /// How many of them are in no pool.
+    pub(super) unpooled: usize,
 }
 
 /// From a type to one that it may call, or waits for; both by their places in the list.
@@ -77,6 +79,14 @@ impl Chart {
             let at = at.unwrap_or_else(|| self.add(entry.message(), Some(entry.id())));
             self.types[at].instances = Some(entry.instances().len());
         }
+        for row in stats.types.iter().filter(|row| row.instances > 0) {
+            let at = self.named(row.message);
+            let of = &mut self.types[at];
+            let pooled = of.instances.unwrap_or(0);
+            // The registry and the statistics were not read at once.
+            of.unpooled = row.instances.saturating_sub(pooled);
+            of.instances = Some(pooled + of.unpooled);
+        }
         for wait in stats.threads.iter().flat_map(|thread| &thread.waits) {
             let (from, to) = (self.named(wait.message), self.named(wait.callee));
             match self.arrows.iter_mut().find(|arrow| (arrow.from, arrow.to) == (from, to)) {
@@ -88,7 +98,7 @@ impl Chart {
     }
 
     fn add(&mut self, name: &'static str, id: Option<TypeId>) -> usize {
-        self.types.push(TypeBox { id, name, depth: None, variants: Vec::new(), instances: None });
+        self.types.push(TypeBox { id, name, depth: None, variants: Vec::new(), instances: None, unpooled: 0 });
         self.types.len() - 1
     }
 
@@ -119,6 +129,7 @@ impl TypeBox {
             depth: Some(definition.call_depth()),
             variants: definition.variants().collect(),
             instances: None,
+            unpooled: 0,
         }
     }
 
@@ -129,14 +140,15 @@ impl TypeBox {
         }
     }
 
-    /// A line for each variant.
+    /// A line for each variant, and one for the instances in no pool.
     pub(super) fn lines(&self) -> Vec<String> {
         let line = |variant: &VariantDefinition| {
             let deferred = if variant.is_deferred() { ", deferred" } else { "" };
             let keyed = if variant.is_keyed() { ", by key" } else { "" };
             format!("{variant}{deferred}{keyed}")
         };
-        self.variants.iter().map(line).collect()
+        let unpooled = (self.unpooled > 0).then(|| format!("({} in no pool)", self.unpooled));
+        self.variants.iter().map(line).chain(unpooled).collect()
     }
 }
 

@@ -17,7 +17,8 @@ pub(crate) type Outcome<R> = Result<R, CallError>;
 ///
 /// The handler of a variant with `#[reply(T, deferred)]` gets it as its last parameter. The handler may reply at once,
 /// keep it in its state and reply later, move it to another thread, or forward it in a message. If it is dropped, the
-/// call ends with [`CallError::NoReply`]; if it is dropped by a panic in a handler, with [`CallError::Panicked`].
+/// call ends with [`CallError::NoReply`]; if it is dropped by a panic in a handler, with [`CallError::Panicked`]. A call
+/// whose `ReplyTo` is kept on a thread outside goes on after the engine has stopped: give such calls a deadline.
 ///
 /// ```
 /// use zctor::{ActorEngine, ReplyTo, actor};

@@ -66,6 +66,6 @@ impl fmt::Display for Slow {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { instance, message, variant, thread_name, lasted, queued, .. } = self;
         write!(f, "{} {instance} has run for {} ", Typed(message, *variant), Readable(*lasted))?;
-        write!(f, "on thread {} `{thread_name}`, {queued} more messages there", instance.thread)
+        write!(f, "on thread {} `{thread_name}`, {queued} more queued there", instance.thread)
     }
 }

@@ -378,7 +378,7 @@ impl WaitRoot {
             write!(f, "for {} ", Readable(*lasted))?;
         }
         write!(f, "on thread {thread} `{name}` and waits for nothing of zctor's; ")?;
-        write!(f, "{queued} messages there, the oldest for {}", Readable(*oldest))
+        write!(f, "{queued} queued there, the oldest for {}", Readable(*oldest))
     }
 }
 

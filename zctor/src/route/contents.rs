@@ -35,11 +35,31 @@ use crate::route::payload::Payload;
 use crate::route::payload::Port;
 use crate::sys::frame::in_hook;
 use crate::sys::unwind::{Quiet, ignoring_panic};
+use crate::trace::spans::{SentFrom, may_be_told, sent_from};
 
-/// The inside of an envelope: its content, and the hook that gets the messages if no handler does.
-struct Contents<C, H> {
+/// The inside of an envelope: its content, the hook that gets the messages if no handler does, and where they come from.
+struct Contents<C, H, O = ()> {
     content: C,
     undelivered: H,
+    sent_from: O,
+}
+
+/// The origin of messages for which no spans are asked for takes no memory.
+trait MaybeSentFrom: Send + 'static {
+    fn sent_from(&self) -> Option<SentFrom>;
+}
+
+impl MaybeSentFrom for () {
+    #[inline]
+    fn sent_from(&self) -> Option<SentFrom> {
+        None
+    }
+}
+
+impl MaybeSentFrom for SentFrom {
+    fn sent_from(&self) -> Option<SentFrom> {
+        Some(self.clone())
+    }
 }
 
 /// The `on_undelivered` hook of the actor that an envelope is for, or none.
@@ -68,6 +88,7 @@ impl<M: 'static> Hook<M> for Arc<OnUndelivered<M>> {
 /// What an envelope may hold: a message, a call, or a batch. The default is an empty one.
 pub(super) trait Content: Default + Send + 'static {
     type Message: Payload;
+    const IS_CALL: bool;
 
     fn len(&self) -> usize;
     /// Does what `ErasedContents::gather` does, with the place of a single message.
@@ -92,24 +113,44 @@ pub(super) fn enclose<C: Content>(
         None => Some(bare(place)),
         Some(hook) => {
             let undelivered = hook.upgrade()?;
-            Some(erase(Contents { content: take(place), undelivered }))
+            Some(put(place, undelivered))
         }
+    }
+}
+
+/// Moves a content into an envelope, with its origin if spans are asked for.
+#[inline]
+fn put<C: Content, H: Hook<C::Message>>(place: &mut C, undelivered: H) -> Envelope {
+    if may_be_told(C::IS_CALL) {
+        return put_told(place, undelivered);
+    }
+    erase(Contents { content: take(place), undelivered, sent_from: () })
+}
+
+#[cold]
+#[inline(never)]
+fn put_told<C: Content, H: Hook<C::Message>>(place: &mut C, undelivered: H) -> Envelope {
+    match sent_from(C::IS_CALL) {
+        None => erase(Contents { content: take(place), undelivered, sent_from: () }),
+        Some(sent_from) => erase(Contents { content: take(place), undelivered, sent_from }),
     }
 }
 
 /// Moves a content into an envelope without a hook.
 #[inline]
 pub(super) fn bare<C: Content>(place: &mut C) -> Envelope {
-    erase(Contents { content: take(place), undelivered: NoHook })
+    put(place, NoHook)
 }
 
 #[cold]
 pub(super) fn open<C: Content>(mut envelope: Envelope) -> Option<C> {
-    let any = envelope.as_any_mut();
-    if let Some(envelope) = any.downcast_mut::<Contents<C, NoHook>>() {
-        return Some(take(&mut envelope.content));
+    fn inside<C: Content, H: Hook<C::Message>, O: MaybeSentFrom>(envelope: &mut Envelope) -> Option<C> {
+        envelope.as_any_mut().downcast_mut::<Contents<C, H, O>>().map(|contents| take(&mut contents.content))
     }
-    any.downcast_mut::<Contents<C, Arc<OnUndelivered<C::Message>>>>().map(|envelope| take(&mut envelope.content))
+    inside::<C, NoHook, ()>(&mut envelope)
+        .or_else(|| inside::<C, Arc<OnUndelivered<C::Message>>, ()>(&mut envelope))
+        .or_else(|| inside::<C, NoHook, SentFrom>(&mut envelope))
+        .or_else(|| inside::<C, Arc<OnUndelivered<C::Message>>, SentFrom>(&mut envelope))
 }
 
 /// Whether messages of this type are too large to gather: they lie in boxes, and to move one out of its box into a
@@ -125,13 +166,13 @@ pub(super) fn join<M: Payload + Send, H: Hook<M>>(
     place: &mut Option<M>,
     buffers: &Buffers,
 ) -> Gathered {
-    if is_bulky::<M>() {
+    if is_bulky::<M>() || may_be_told(false) {
         return Gathered::Not;
     }
     let any = envelope.as_any_mut();
-    if let Some(Contents { content, undelivered }) = any.downcast_mut::<Contents<VecDeque<M>, H>>() {
+    if let Some(Contents { content, undelivered, .. }) = any.downcast_mut::<Contents<VecDeque<M>, H>>() {
         content.gather(place, undelivered, buffers)
-    } else if let Some(Contents { content, undelivered }) = any.downcast_mut::<Contents<Option<M>, H>>() {
+    } else if let Some(Contents { content, undelivered, .. }) = any.downcast_mut::<Contents<Option<M>, H>>() {
         content.gather(place, undelivered, buffers)
     } else {
         Gathered::Not
@@ -172,7 +213,7 @@ fn tell<M: Payload>(message: M, hook: Option<&OnUndelivered<M>>, undeliverable: 
     }
 }
 
-impl<C: Content, H: Hook<C::Message>> ErasedContents for Contents<C, H> {
+impl<C: Content, H: Hook<C::Message>, O: MaybeSentFrom> ErasedContents for Contents<C, H, O> {
     fn content(&mut self) -> &mut dyn Any {
         &mut self.content
     }
@@ -186,7 +227,8 @@ impl<C: Content, H: Hook<C::Message>> ErasedContents for Contents<C, H> {
     }
 
     fn gather(&mut self, next: &mut Envelope, buffers: &Buffers) -> Gathered {
-        if is_bulky::<C::Message>() {
+        // A message with an origin of its own joins no batch.
+        if is_bulky::<C::Message>() || TypeId::of::<O>() != TypeId::of::<()>() {
             return Gathered::Not;
         }
         match next.as_any_mut().downcast_mut::<Contents<Option<C::Message>, H>>() {
@@ -203,6 +245,10 @@ impl<C: Content, H: Hook<C::Message>> ErasedContents for Contents<C, H> {
         self.content.discard(undeliverable, self.undelivered.hook());
     }
 
+    fn sent_from(&self) -> Option<SentFrom> {
+        self.sent_from.sent_from()
+    }
+
     fn as_any_mut(&mut self) -> &mut dyn Any {
         self
     }
@@ -211,6 +257,7 @@ impl<C: Content, H: Hook<C::Message>> ErasedContents for Contents<C, H> {
 /// A message.
 impl<M: Payload + Send> Content for Option<M> {
     type Message = M;
+    const IS_CALL: bool = false;
 
     fn len(&self) -> usize {
         usize::from(self.is_some())
@@ -220,7 +267,7 @@ impl<M: Payload + Send> Content for Option<M> {
         let mut messages: VecDeque<M> = buffers.take(2);
         messages.extend(self.take());
         messages.extend(next.take());
-        Gathered::Batch(erase(Contents { content: messages, undelivered: hook.clone() }))
+        Gathered::Batch(erase(Contents { content: messages, undelivered: hook.clone(), sent_from: () }))
     }
 
     fn discard(&mut self, undeliverable: Undeliverable<'_>, hook: Option<&OnUndelivered<M>>) {
@@ -233,6 +280,7 @@ impl<M: Payload + Send> Content for Option<M> {
 /// A call.
 impl<M: Payload<Port: Send> + Send> Content for Option<Call<M>> {
     type Message = M;
+    const IS_CALL: bool = true;
 
     fn len(&self) -> usize {
         usize::from(self.is_some())
@@ -257,6 +305,7 @@ impl<M: Payload<Port: Send> + Send> Content for Option<Call<M>> {
 /// A batch.
 impl<M: Payload + Send> Content for VecDeque<M> {
     type Message = M;
+    const IS_CALL: bool = false;
 
     fn len(&self) -> usize {
         VecDeque::len(self)

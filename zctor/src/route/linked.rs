@@ -24,6 +24,7 @@ pub(crate) struct Linked<C> {
 
 impl<C: Content> Content for Linked<C> {
     type Message = C::Message;
+    const IS_CALL: bool = C::IS_CALL;
 
     fn len(&self) -> usize {
         self.content.len()

@@ -17,6 +17,7 @@ use crate::sys::frame::in_hook;
 use crate::sys::simulated::point_if;
 use crate::thread::local::{Hosting, Instance, LOCAL, Local, Phase, local};
 use crate::thread::undelivered::{divert_here, give_up_all, keep, pass, take_off_load, write_off};
+use crate::trace::spans::{forget, receive};
 
 /// Queues mail for an instance of the actor thread that this code runs on. Gives the mail back if there is no such
 /// thread any more, as while thread-locals are destroyed.
@@ -226,6 +227,7 @@ fn serve_next(local: &Rc<Local>, below: u32, budget: usize) -> usize {
     if comes_back {
         local.hosting.borrow_mut().queue.in_hand += 1;
     }
+    receive(|| envelope.sent_from());
     let content = envelope.content();
     let all_done = match mail.kind {
         MailKind::Message => instance.handle_message(local, serving, content),
@@ -238,6 +240,7 @@ fn serve_next(local: &Rc<Local>, below: u32, budget: usize) -> usize {
     }
     let mut done = messages;
     if !all_done {
+        forget();
         if let Some(left) = place.and_then(|mail| keep(local, mail)) {
             done -= left.messages;
             local.hosting.borrow_mut().queue.put_back(depth, left);
@@ -263,6 +266,7 @@ fn serve_inner(local: &Rc<Local>, instance: &Rc<dyn Instance>, order: Mail, dept
     let Some(mut mail) = local.mailbox.resolve(order) else { return write_off(local, slot, 1) };
     let serving = Serving { budget: 1, permitted: false, from_hook: mail.from_hook };
     let MailContents::Envelope(envelope) = &mut mail.contents else { return };
+    receive(|| envelope.sent_from());
     let (content, instance) = (envelope.content(), Rc::clone(instance));
     let is_done = match mail.kind {
         MailKind::Message | MailKind::Batch => instance.handle_message(local, serving, content),
@@ -271,6 +275,7 @@ fn serve_inner(local: &Rc<Local>, instance: &Rc<dyn Instance>, order: Mail, dept
     };
     // The edge was sealed this very moment.
     if !is_done {
+        forget();
         if let Some(left) = keep(local, mail) {
             local.hosting.borrow_mut().queue.put_back(depth, left);
         }

@@ -1,0 +1,219 @@
+//! Spans of the `tracing` facade: one around each handler, so that log lines say which message they belong to.
+//!
+//! 1. A call carries the span that was current where it was made, and its handler's span is a child of that. A call that
+//!    is handled on its caller's thread needs to carry none.
+//! 2. A send carries that span too, and its handler's span is a root that follows from it: two actors that send to and fro
+//!    make many short traces, not one endless one.
+//! 3. Nothing is carried where no subscriber asks for such spans, and no envelope is larger then.
+//! 4. The subscriber is the user's code. It runs as in `trace.rs`: it cannot unwind into the runtime, and for the messages
+//!    that it sends there are no spans.
+
+use std::cell::{Cell, RefCell};
+use std::time::Instant;
+
+use tracing::level_filters::LevelFilter;
+use tracing::span::EnteredSpan;
+use tracing::{Level, Span, debug_span, enabled, trace_span};
+
+use crate::id::InstanceId;
+use crate::sys::clock::now;
+use crate::sys::frame::in_hook;
+use crate::trace::subscriber::tell;
+use crate::trace::work::Work;
+
+/// Where a message comes from.
+#[derive(Clone)]
+pub(crate) struct SentFrom {
+    /// The span that was current where it was sent. `None` only while this is dropped.
+    span: Option<Span>,
+    at: Instant,
+}
+
+impl Drop for SentFrom {
+    fn drop(&mut self) {
+        let span = self.span.take();
+        tell(|| drop(span));
+    }
+}
+
+/// Whether the subscriber may ask for spans of this level: one load. All else is on cold paths.
+#[inline(always)]
+fn may_ask(level: LevelFilter) -> bool {
+    LevelFilter::current() >= level
+}
+
+/// Whether spans may be asked for around the handlers of messages that are sent here, or of calls that are made here.
+#[inline(always)]
+pub(crate) fn may_be_told(is_call: bool) -> bool {
+    may_ask(if is_call { LevelFilter::DEBUG } else { LevelFilter::TRACE })
+}
+
+/// The origin of a message that is sent here, or of a call that is made here, if spans are asked for.
+#[cold]
+pub(crate) fn sent_from(is_call: bool) -> Option<SentFrom> {
+    let mut sent_from = None;
+    if !in_hook() {
+        tell(|| {
+            let is_enabled = match is_call {
+                true => enabled!(target: "zctor::call", Level::DEBUG),
+                false => enabled!(target: "zctor::send", Level::TRACE),
+            };
+            sent_from = is_enabled.then(|| SentFrom { span: Some(Span::current()), at: now() });
+        });
+    }
+    sent_from
+}
+
+thread_local! {
+    /// The origin of the mail that is served, until its handler begins; of a batch, until all of them have ended.
+    static ARRIVED: Cell<Option<SentFrom>> = const { Cell::new(None) };
+    /// The spans of the handlers that run here, the innermost last, with the origin of a batch.
+    static ENTERED: RefCell<Vec<(EnteredSpan, Option<SentFrom>)>> = const { RefCell::new(Vec::new()) };
+    /// The span of the handler that has panicked last, for the event that tells of the panic.
+    static PANICKED: Cell<Option<Span>> = const { Cell::new(None) };
+}
+
+fn set_arrived(sent_from: Option<SentFrom>) -> Option<SentFrom> {
+    ARRIVED.try_with(|arrived| arrived.replace(sent_from)).ok().flatten()
+}
+
+/// Takes the origin out of an envelope that is about to be served, if spans may be asked for.
+#[inline(always)]
+pub(crate) fn receive(sent_from: impl FnOnce() -> Option<SentFrom>) {
+    if may_ask(LevelFilter::DEBUG) {
+        replace_arrived(sent_from);
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn replace_arrived(sent_from: impl FnOnce() -> Option<SentFrom>) {
+    drop(set_arrived(sent_from()));
+}
+
+/// Forgets what was received: it is not handled now, or all of it was.
+#[inline(always)]
+pub(crate) fn forget() {
+    if may_ask(LevelFilter::DEBUG) {
+        replace_arrived(|| None);
+    }
+}
+
+/// Keeps what was received while other code of the instance runs before it.
+#[cold]
+#[inline(never)]
+pub(crate) fn keep(code: impl FnOnce()) {
+    let sent_from = set_arrived(None);
+    code();
+    drop(set_arrived(sent_from));
+}
+
+/// Whether a span was entered, which is left when this is dropped.
+pub(crate) struct Entered(bool);
+
+impl Drop for Entered {
+    #[inline(always)]
+    fn drop(&mut self) {
+        if self.0 {
+            leave();
+        }
+    }
+}
+
+/// Enters the span of a piece of work, if such spans are asked for.
+#[inline(always)]
+pub(crate) fn enter(
+    work: Work,
+    message: fn() -> &'static str,
+    variant: impl FnOnce() -> Option<&'static str>,
+    instance: impl FnOnce() -> InstanceId,
+) -> Entered {
+    let is_call = matches!(work, Work::Call | Work::CallHere);
+    Entered(may_be_told(is_call) && begin(work, message(), variant(), instance()))
+}
+
+#[cold]
+#[inline(never)]
+fn begin(work: Work, message: &'static str, variant: Option<&'static str>, instance: InstanceId) -> bool {
+    let sent_from = match work {
+        Work::Call | Work::Send | Work::Batch => set_arrived(None),
+        _ => None,
+    };
+    let caller = sent_from.as_ref().and_then(|sent_from| sent_from.span.as_ref());
+    let queued = sent_from.as_ref().map(|sent_from| now().saturating_duration_since(sent_from.at));
+    let queued_us = queued.map(|queued| u64::try_from(queued.as_micros()).unwrap_or(u64::MAX));
+    macro_rules! new {
+        ($span:ident, $target:literal, $name:literal, $kind:literal, $parent:expr) => {
+            $span!(
+                target: $target,
+                parent: $parent,
+                $name,
+                message_type = message,
+                variant,
+                instance = %instance,
+                thread = instance.thread.index(),
+                queued_us,
+                otel.name = %Named(message, variant.unwrap_or($name)),
+                otel.kind = $kind
+            )
+        };
+    }
+    let mut entered = None;
+    tell(|| {
+        let span = match work {
+            Work::Call => new!(debug_span, "zctor::call", "call", "server", caller.and_then(Span::id)),
+            Work::CallHere => new!(debug_span, "zctor::call", "call", "server", Span::current().id()),
+            Work::Send | Work::Batch => new!(trace_span, "zctor::send", "send", "consumer", None),
+            Work::Timer => new!(trace_span, "zctor::own", "timer", "internal", None),
+            Work::Pipe => new!(trace_span, "zctor::own", "pipe", "internal", None),
+            Work::Start => new!(trace_span, "zctor::own", "start", "internal", None),
+            Work::Stop => new!(trace_span, "zctor::own", "stop", "internal", None),
+            Work::Untold => return,
+        };
+        if span.is_disabled() {
+            return;
+        }
+        if let (Work::Send | Work::Batch, Some(caller)) = (work, caller) {
+            span.follows_from(caller);
+        }
+        entered = Some(span.entered());
+    });
+    let of_batch = sent_from.filter(|_| work == Work::Batch);
+    match entered {
+        Some(span) => ENTERED.try_with(|all| all.borrow_mut().push((span, of_batch))).is_ok(),
+        None => {
+            drop(set_arrived(of_batch));
+            false
+        }
+    }
+}
+
+/// Leaves the innermost span. If its handler panics, the span is kept for the event that tells of it.
+#[cold]
+#[inline(never)]
+fn leave() {
+    let innermost = ENTERED.try_with(|all| all.borrow_mut().pop()).ok().flatten();
+    let Some((span, of_batch)) = innermost else { return };
+    let panics = std::thread::panicking();
+    tell(|| {
+        let span = Some(span.exit());
+        if panics {
+            drop(PANICKED.try_with(|panicked| panicked.replace(span)));
+        }
+    });
+    drop(set_arrived(of_batch));
+}
+
+/// The span of the handler that has panicked last, once.
+pub(super) fn panicked() -> Option<Span> {
+    PANICKED.try_with(Cell::take).ok().flatten()
+}
+
+/// The name of a message and its variant, for those who show spans by one name.
+struct Named(&'static str, &'static str);
+
+impl std::fmt::Display for Named {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}::{}", self.0, self.1)
+    }
+}
