@@ -20,6 +20,7 @@ use crate::route::endpoint::Delivery;
 use crate::route::linked::Linked;
 use crate::route::payload::Port;
 use crate::thread::local::Local;
+use crate::trace::spans::forget;
 
 /// The state of a link to a pool elsewhere. [`Loopback::attach`](crate::remote::Loopback::attach) makes it; it is of no
 /// use by itself.
@@ -112,6 +113,8 @@ where
     M: Dispatch<S, Port: Send> + Send,
     S: 'static,
 {
+    // A link has no spans: the message goes on.
+    forget();
     // What a link does is never long, so nobody need be told its variant.
     if !cell.start_if_new(local, || None) {
         return false;
