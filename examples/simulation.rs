@@ -78,6 +78,7 @@ fn main() {
     println!("{failure}");
     println!("why: {}", failure.explanation());
     println!("{} decisions away from the steady order", failure.deviations());
+    println!("as a diagram:\n{}", failure.mermaid());
 
     if let Some(seed) = failure.seed() {
         let again = deposits(false).seeds(seed..seed + 1).outcome().expect_err("the same seed fails in the same way");

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use zctor::simulation::simulate;
 
-use crate::promises::order_and_totals;
+use crate::order::order_and_totals;
 
 #[test]
 fn two_searches_over_the_same_seeds_see_the_same_traces() {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use zctor::simulation::simulate;
+use zctor::simulation::{Search, simulate};
 use zctor::{ActorEngine, Context, actor};
 
 #[actor(ctx)]
@@ -30,9 +30,8 @@ impl ClockHandler for Clock {
     }
 }
 
-#[test]
-fn a_day_of_ticks_passes_by_itself() {
-    let search = simulate(|_| {
+pub(crate) fn a_day() -> Search {
+    simulate(|_| {
         let engine = ActorEngine::new();
         let clock: ClockClient = engine.pool(1, ClockMessage::actor(Clock::default))?;
         let before = zctor::now();
@@ -42,8 +41,12 @@ fn a_day_of_ticks_passes_by_itself() {
         assert_eq!(zctor::now() - before, Duration::from_secs(24 * 3600 + 1));
         engine.shutdown()?;
         Ok(())
-    });
-    search.slowest(Duration::ZERO).seeds(0..20).run();
+    })
+}
+
+#[test]
+fn a_day_of_ticks_passes_by_itself() {
+    a_day().slowest(Duration::ZERO).seeds(0..20).run();
 }
 
 #[test]

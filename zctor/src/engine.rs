@@ -52,6 +52,7 @@ use crate::report::slow::Slow;
 use crate::report::{Report, Stats};
 use crate::sys::frame::{is_engines_own, is_inside};
 use crate::sys::runtime::assert_may_block;
+use crate::sys::simulated::refuse_what_outlives_a_run;
 use crate::sys::spin::Spin;
 use crate::thread::local::local;
 
@@ -254,12 +255,17 @@ impl ActorEngine {
     /// It is for programs, not for libraries and tests. It is never dropped, so `main` should end with its
     /// [`shutdown`](ActorEngine::shutdown).
     ///
+    /// # Panics
+    /// In a simulation, each run of which has engines of its own.
+    ///
     /// ```
     /// use zctor::ActorEngine;
     ///
     /// assert!(std::ptr::eq(ActorEngine::global(), ActorEngine::global()));
     /// ```
+    #[track_caller]
     pub fn global() -> &'static Self {
+        refuse_what_outlives_a_run("`ActorEngine::global()`", "make an engine in the body");
         static GLOBAL: Lazy<ActorEngine> = Lazy::new(ActorEngine::new);
         &GLOBAL
     }

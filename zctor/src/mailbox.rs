@@ -49,7 +49,9 @@ use crate::mailbox::permits::Permits;
 use crate::mailbox::roster::Roster;
 use crate::mailbox::waits::{NotedVariant, Waiter, Waits};
 use crate::sys::frame;
+use crate::sys::operation::Operation;
 use crate::sys::park::Parker;
+use crate::sys::simulated::{Planted, is_planted, point};
 use crate::sys::sync::{AtomicU64, AtomicUsize, Mutex, lock, queue};
 
 /// The mailbox of one actor thread, and all else that other threads touch of that thread.
@@ -188,6 +190,7 @@ impl Mailbox {
     /// Step 2: closes the mailbox. Gives the mail that was in it, for which the caller finds another receiver or none.
     #[must_use = "what is inside finds another receiver, or none"]
     pub(crate) fn close(&self) -> Vec<Mail> {
+        point(&self.edge.home, self.thread.index(), || Operation::Plain("close the mailbox"));
         // Under this lock, so that the `take_back` of a late sender comes after. The mail that is found here was pushed
         // in time, or by a sender that will not find it in `take_back`, and so takes it for accepted.
         let late = lock(&self.late);
@@ -327,7 +330,7 @@ impl Mailbox {
     /// The number of the spell of rest that the thread is in, or `None` while it has something to do.
     pub(crate) fn rest(&self) -> Option<u64> {
         // In this order: if mail was taken out just now, the spell of work that began before is seen.
-        let empty = self.is_empty();
+        let empty = self.is_empty() || is_planted(Planted::FalseQuiet);
         // Acquire: pairs with `begin_rest`, so that all that was handled, and all that it pushed, is visible.
         let activity = self.meter.activity.load(Ordering::Acquire);
         (empty && activity % 2 == 0).then_some(activity)

@@ -16,6 +16,7 @@ pub(crate) mod counter;
 pub(crate) mod frame;
 pub(crate) mod lock;
 pub(crate) mod monitor;
+pub(crate) mod operation;
 pub(crate) mod park;
 #[cfg(feature = "tokio")]
 pub(crate) mod runtime;

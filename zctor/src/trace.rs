@@ -134,6 +134,7 @@ mod off {
     use crate::event::{DeadLetter, PanicEvent};
     use crate::id::InstanceId;
     use crate::report::slow::Slow;
+    use crate::sys::simulated::seat;
 
     #[inline(always)]
     pub(crate) fn routed(_: fn() -> &'static str, _: InstanceId, _: usize, _: usize) {}
@@ -141,9 +142,11 @@ mod off {
     pub(crate) fn panicked(_: &PanicEvent) {}
     pub(crate) fn slow(_: &Slow) {}
 
-    /// An event that no hook is told of, and how many of its kind were passed over since the last line.
+    /// An event that no hook is told of, and how many of its kind were passed over since the last line. The lines of the
+    /// thousands of runs of a simulation would help nobody: their traces tell of those that fail.
     pub(crate) fn line(event: &dyn fmt::Display, more: u64) {
         match more {
+            _ if seat().is_some() => {}
             0 => eprintln!("zctor: {event}"),
             _ => eprintln!("zctor: {event}; {more} more before it"),
         }
@@ -151,6 +154,8 @@ mod off {
 
     /// So many events of a kind were passed over.
     pub(crate) fn more_lines(more: u64, what: &'static str) {
-        eprintln!("zctor: {more} more {what}");
+        if seat().is_none() {
+            eprintln!("zctor: {more} more {what}");
+        }
     }
 }

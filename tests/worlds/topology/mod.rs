@@ -202,15 +202,16 @@ impl World {
         thread::scope(|scope| {
             let senders = (0..self.style.senders).map(|_| {
                 let sender = Sender::new(self.number());
-                let dice = SplitMix64::new(self.seed ^ u64::from(sender.number) << 48);
-                scope.spawn(move || self.send_from_outside(&sender, dice))
+                scope.spawn(move || self.send_from_outside(&sender))
             });
             let senders: Vec<_> = senders.collect();
             senders.into_iter().flat_map(|sender| sender.join().expect("it does not panic")).collect()
         })
     }
 
-    fn send_from_outside(&self, sender: &Sender, mut dice: SplitMix64) -> Vec<Asked> {
+    /// What a thread outside does. Gives the requests that nobody has waited for.
+    pub(crate) fn send_from_outside(&self, sender: &Sender) -> Vec<Asked> {
+        let mut dice = SplitMix64::new(self.seed ^ u64::from(sender.number) << 48);
         let (mut asked, mut deferred) = (Vec::new(), Vec::new());
         while self.take_operation() {
             // Mostly short lives, and some that may go down the whole chain.
@@ -304,6 +305,23 @@ impl World {
         }
     }
 
+    /// Ends a world when all its operations are done, and holds it against its books. Gives how many handlers panicked.
+    pub(crate) fn finish(&self, engine: ActorEngine, asked: Vec<Asked>) -> u64 {
+        self.flush(&engine);
+        let stats = engine.stats();
+        self.ledger.claim(stats.queued() == 0, || format!("settled, and not quiet: {stats:?}"));
+        for asked in &asked {
+            self.ledger.claim(asked.pending.try_take().is_some(), || "a call has no answer when all is quiet".into());
+        }
+        self.expect_stop();
+        let report = engine.shutdown().expect("every handler returns");
+        drop(asked);
+        self.claim_report(&report);
+        self.ledger.claim_nothing_leaked();
+        self.assert_no_faults();
+        self.ledger.panicked.get()
+    }
+
     /// Fails with all faults that were found, if any were.
     pub(crate) fn assert_no_faults(&self) {
         let faults = self.ledger.faults();
@@ -317,21 +335,8 @@ pub(crate) fn run(seed: u64, style: Style) -> u64 {
     let (engine, world) = World::start(seed, style);
     let its = Arc::clone(&world);
     watched(&world, move || {
-        let world = its;
-        let asked = world.load();
-        world.flush(&engine);
-        let stats = engine.stats();
-        world.ledger.claim(stats.queued() == 0, || format!("settled, and not quiet: {stats:?}"));
-        for asked in &asked {
-            world.ledger.claim(asked.pending.try_take().is_some(), || "a call has no answer when all is quiet".into());
-        }
-        world.expect_stop();
-        let report = engine.shutdown().expect("every handler returns");
-        drop(asked);
-        world.claim_report(&report);
-        world.ledger.claim_nothing_leaked();
-        world.assert_no_faults();
-        world.ledger.panicked.get()
+        let asked = its.load();
+        its.finish(engine, asked)
     })
 }
 

@@ -14,6 +14,7 @@ use crate::client::{Client, call};
 use crate::error::{CallError, Refusal, SendError, WatchError};
 use crate::event::{Ended, PanicEvent};
 use crate::id::{InstanceId, ThreadId};
+use crate::mailbox::Mailbox;
 use crate::mailbox::mail::{Mail, Order};
 use crate::messaging;
 use crate::messaging::binding::Limit;
@@ -23,11 +24,10 @@ use crate::route::payload::{Kind, ToPort};
 use crate::sys::awaited::Running;
 use crate::sys::clock::now;
 use crate::sys::frame::Frame;
+use crate::sys::operation::Operation;
 use crate::sys::runtime::assert_may_block;
-use crate::sys::simulated::point;
+use crate::sys::simulated::begin_point;
 use crate::thread::local::{Local, Requested};
-use crate::trace::spans::{Entered, enter};
-use crate::trace::work::Work;
 
 /// The first parameter of the handlers of `M`, if the enum has `calls(..)` or `#[actor(ctx)]`.
 ///
@@ -82,22 +82,21 @@ impl<M: Message> Context<M> {
         self.shared.endpoint.id()
     }
 
-    /// A handler is about to begin. If it may wait, its variant is noted: each wait says what it is in. Here is also the
-    /// scheduling point of the handler.
+    /// A handler is about to begin, with its message in this place. If it may wait, its variant is noted: each wait says
+    /// what it is in. Here is also the scheduling point of the handler. A fault may have it panic: `lose` takes the message
+    /// out then.
     #[inline(always)]
-    pub(super) fn begins<'a>(&self, message: impl Fn() -> Option<&'a M>) {
+    pub(super) fn begins<P>(&self, place: &mut P, message: fn(&P) -> Option<&M>, lose: fn(&mut P)) {
         if M::CALL_DEPTH > 0 {
-            self.local.variant.set(message().map(Message::variant));
+            self.local.variant.set(message(place).map(Message::variant));
         }
-        let thread = self.local.mailbox.thread.index() as u64;
-        let variant = || message().map_or("_", Message::variant);
-        point(thread, || format!("{} begins {}::{}", self.instance_id(), M::name(), variant()));
-    }
-
-    /// Enters the span of a handler, if spans are asked for.
-    #[inline(always)]
-    pub(super) fn enter<'a>(&self, work: Work, message: impl FnOnce() -> Option<&'a M>) -> Entered {
-        enter(work, M::name, || message().map(M::variant), || self.instance_id())
+        let Mailbox { thread, edge, .. } = &*self.local.mailbox;
+        let operation = |place: &P| Operation::Begin {
+            instance: self.instance_id(),
+            message: M::name(),
+            variant: message(place).map_or("_", Message::variant),
+        };
+        begin_point(&edge.home, thread.index(), place, operation, lose);
     }
 
     /// Whether the edge allows that the next message of a batch is handled.

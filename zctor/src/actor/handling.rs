@@ -21,7 +21,7 @@ use crate::route::payload::Port;
 use crate::sys::unwind::{count_uncaught, ignoring_panic, tell_caught};
 use crate::thread::local::{Common, Instance, Local, Phase, Requested};
 use crate::thread::undelivered::write_off;
-use crate::trace::spans::keep;
+use crate::trace::spans::{enter, keep, may_be_told};
 use crate::trace::work::Work;
 
 /// Ends a call whose caller had given up before its handler began: it is a dead letter, and never handled.
@@ -84,11 +84,8 @@ where
         work: Work,
     ) {
         self.handle(local, slot, deadline, |state, ctx, slot| {
-            ctx.begins(|| message.as_ref());
-            let _span = ctx.enter(work, || message.as_ref());
-            if let Some(message) = message.take() {
-                double::dispatch(message, state, ctx, slot);
-            }
+            ctx.begins(message, Option::as_ref, |place| drop(place.take()));
+            dispatch(work, || message.take(), state, ctx, slot);
             false
         });
     }
@@ -139,6 +136,38 @@ pub(super) fn count_taken(account: &Account, meter: &Meter) {
 pub(super) fn count_handled(account: &Account, meter: &Meter) {
     account.count_handled();
     meter.handled.add(1);
+}
+
+/// Takes a message out of its place, and gives it to its handler.
+#[inline(always)]
+pub(super) fn dispatch<M: Dispatch<S>, S: 'static>(
+    work: Work,
+    take: impl FnOnce() -> Option<M>,
+    state: &mut S,
+    ctx: &mut Context<M>,
+    slot: &mut ReplySlot<'_, M::Port>,
+) {
+    if may_be_told(work.is_call()) {
+        return dispatch_told(work, take(), state, ctx, slot);
+    }
+    if let Some(message) = take() {
+        double::dispatch(message, state, ctx, slot);
+    }
+}
+
+/// The same in a span. By itself, since the guard of a span would cost each message one more move.
+#[cold]
+#[inline(never)]
+fn dispatch_told<M: Dispatch<S>, S: 'static>(
+    work: Work,
+    message: Option<M>,
+    state: &mut S,
+    ctx: &mut Context<M>,
+    slot: &mut ReplySlot<'_, M::Port>,
+) {
+    let Some(message) = message else { return };
+    let _span = enter(work, M::name, || Some(message.variant()), || ctx.instance_id());
+    double::dispatch(message, state, ctx, slot);
 }
 
 /// The work that is done for mail, unless a hook has sent it.

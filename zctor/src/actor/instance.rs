@@ -15,7 +15,7 @@ use crate::actor::cell::{Finished, InstanceCell};
 use crate::actor::dispatch::Dispatch;
 use crate::actor::double;
 use crate::actor::factory::StateFactory;
-use crate::actor::handling::{count_handled, count_taken, downcast, return_permit, skip_given_up, told};
+use crate::actor::handling::{count_handled, count_taken, dispatch, downcast, return_permit, skip_given_up, told};
 use crate::actor::link;
 use crate::actor::state::TypedCell;
 use crate::actor::state::{Origin, Typed};
@@ -28,6 +28,7 @@ use crate::reply::reply_to::ReplySlot;
 use crate::route::contents::{Call, OnUndelivered};
 use crate::route::endpoint::{Delivery, Endpoint, Status};
 use crate::route::payload::Port;
+use crate::sys::simulated::may_break;
 use crate::sys::unwind::{catch, ignoring_panic, run_user};
 use crate::thread::local::{Common, FollowUp, Instance, Local, OnTheSpot, Phase, Requested};
 use crate::thread::serve::enqueue;
@@ -214,11 +215,8 @@ where
         let mut budget = serving.budget;
         self.handle(local, &mut ReplySlot::Nobody, None, |state, ctx, slot| {
             return_permit(local, serving);
-            ctx.begins(|| messages.front());
-            let _span = ctx.enter(told(Work::Batch, serving), || messages.front());
-            if let Some(message) = messages.pop_front() {
-                double::dispatch(message, state, ctx, slot);
-            }
+            ctx.begins(messages, VecDeque::front, |place| drop(place.pop_front()));
+            dispatch(told(Work::Batch, serving), || messages.pop_front(), state, ctx, slot);
             budget = budget.saturating_sub(1);
             budget > 0 && !messages.is_empty() && ctx.may_begin(|| messages.front())
         });
@@ -248,11 +246,10 @@ where
         let variant = if M::CALL_DEPTH > 0 { local.variant.get() } else { None };
         let outcome = self.work(local, deadline, |state, ctx| {
             // Out of the caller's place where the handler begins: see `route/contents.rs`.
-            ctx.begins(|| message.as_ref());
-            let _span = ctx.enter(Work::CallHere, || message.as_ref());
-            if let Some(message) = message.take() {
-                double::dispatch(message, state, ctx, &mut slot);
-            }
+            ctx.begins(message, Option::as_ref, |place| drop(place.take()));
+            dispatch(Work::CallHere, || message.take(), state, ctx, &mut slot);
+            // Its caller does not have the reply yet.
+            may_break();
         });
         if M::CALL_DEPTH > 0 {
             local.variant.set(variant);

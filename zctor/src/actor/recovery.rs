@@ -23,11 +23,14 @@ use crate::actor::state::Origin;
 use crate::actor::state::TypedCell;
 use crate::error::CallError;
 use crate::event::{AfterPanic, End, Ended, PanicEvent, PanicOrigin, Restarted};
+use crate::mailbox::Mailbox;
 use crate::report::instances::BackingOff;
 use crate::route::known_pool::{KnownPool, known_pool};
 use crate::route::payload::Port;
 use crate::sys::chance::stable_fraction;
 use crate::sys::clock::{due_in, now};
+use crate::sys::operation::Operation;
+use crate::sys::simulated::point;
 use crate::sys::unwind::{ignoring_panic, run_user, take_unwound};
 use crate::thread::local::{Instance, Local, Phase, Requested};
 use crate::thread::undelivered::{give_up, requeue, start_first};
@@ -334,6 +337,8 @@ where
     /// Ends the instance, whose state is dropped: it leaves the registry and its slot, and mail that still comes for it
     /// has no receiver. Its watchers are told, after all messages that it has sent.
     pub(super) fn vacate(&self, local: &Rc<Local>, why: End) {
+        let Mailbox { thread, edge, .. } = &*local.mailbox;
+        point(&edge.home, thread.index(), || Operation::To("end an instance of", M::name()));
         match self.common.phase.replace(Phase::Ended) {
             Phase::Ended => return,
             Phase::BackingOff => local.mailbox.roster.end_backoff(self.slot()),

@@ -13,6 +13,7 @@ use crate::client::message::Message;
 use crate::error::BoxError;
 use crate::sys::unwind::run_user;
 use crate::thread::local::{Local, Phase, Requested};
+use crate::trace::spans::enter;
 use crate::trace::work::Work;
 
 /// Which of the user's code has just run.
@@ -140,7 +141,7 @@ where
         hook: fn(&mut S, &mut Context<M>),
     ) -> Option<Result<(), Arc<str>>> {
         let hook = |state: &mut S, ctx: &mut Context<M>| {
-            let _span = ctx.enter(work, || None);
+            let _span = enter(work, M::name, || None, || ctx.instance_id());
             hook(state, ctx);
         };
         if M::CALL_DEPTH == 0 {

@@ -28,6 +28,8 @@ use crate::report::waits::WaitForest;
 use crate::report::{InstanceReport, Report};
 use crate::sys::clock::{deadline, now};
 use crate::sys::frame::{Frame, is_engines_own};
+use crate::sys::operation::Operation;
+use crate::sys::simulated::point;
 use crate::sys::spawn::{Started, join_aside, let_others_run, start_thread};
 
 use crate::thread::local::local;
@@ -48,6 +50,7 @@ struct Ledger {
 /// caller must.
 fn begin_shutdown(core: &Core, limit: Option<Duration>) -> bool {
     let limit = limit.and_then(deadline);
+    point(&core.edge.home, 0, || Operation::Plain("close the edge"));
     let mut state = core.state.lock();
     let must_drive = match &mut state.phase {
         EnginePhase::Open => {
@@ -87,7 +90,7 @@ pub(super) fn drive_shutdown(core: &Arc<Core>) {
     let (state, quiet) = core.watch(Core::is_quiet, |state| seal_at(state, begun));
     drop(state);
     if !quiet {
-        core.edge.seal();
+        seal(core);
     }
     loop {
         let state = core.state.lock();
@@ -109,13 +112,19 @@ pub(super) fn drive_shutdown(core: &Arc<Core>) {
         let (state, gone) = core.watch(is_gone, |state| seal_at(state, begun));
         drop(state);
         if !gone {
-            core.edge.seal();
+            seal(core);
         }
     }
     finish_shutdown(core);
 }
 
+fn seal(core: &Core) {
+    point(&core.edge.home, 0, || Operation::Plain("seal the edge"));
+    core.edge.seal();
+}
+
 fn order_end(mailbox: &Mailbox) {
+    point(&mailbox.edge.home, mailbox.thread.index(), || Operation::Plain("order a thread to end"));
     let to = Slot { index: u32::MAX, generation: u32::MAX };
     // It cannot fail: an order is never given back.
     let _ = mailbox.push(Mail::order(to, Order::Shutdown));

@@ -19,6 +19,8 @@ use crate::reply::oneshot;
 use crate::route::endpoint::Endpoint;
 use crate::route::pools::Enlist;
 use crate::sys::frame::{Frame, on_actor_thread};
+use crate::sys::operation::Operation;
+use crate::sys::simulated::{mailbox_bound, point};
 #[cfg(feature = "testing")]
 use crate::thread::local::Local;
 use crate::thread::local::{Kept, Parent, local};
@@ -75,7 +77,7 @@ fn start_all(core: &Arc<Core>, ids: Range<u32>, threads: Vec<ActorThread>) -> (V
     let mut starting = Vec::with_capacity(threads.len());
     for (id, thread) in ids.map(ThreadId).zip(threads) {
         let name = thread.name.unwrap_or_else(|| format!("{}-{id}", core.name));
-        let permits = thread.mailbox_bound.map(|bound| Permits::new(bound, thread.overflow));
+        let permits = thread.mailbox_bound.map(|bound| Permits::new(mailbox_bound(bound), thread.overflow));
         let mut mailbox = Mailbox::new(id, name, Arc::clone(&core.edge), permits);
         if let Some((bound, policy)) = thread.inner_bound {
             mailbox = mailbox.with_inner_bound(bound, policy);
@@ -114,6 +116,7 @@ fn publish(
     starting: Vec<Thread>,
     run: impl FnOnce(Vec<Commit>),
 ) -> Result<(), Vec<Thread>> {
+    point(&core.edge.home, 0, || Operation::Plain("register the new instances"));
     let mut state = core.state.lock();
     if !matches!(state.phase, EnginePhase::Open) {
         return Err(starting);

@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use crate::mailbox::dead_letters::Losses;
 use crate::mailbox::waits::Waits;
+use crate::sys::simulated::Home;
 use crate::sys::spawn::ThreadName;
 use crate::sys::spin::Spin;
 use crate::sys::sync::{AtomicU8, Mutex, fence, lock};
@@ -30,6 +31,8 @@ pub(crate) struct Edge {
     pub(crate) losses: Losses,
     /// The deadline of calls that set none themselves.
     pub(crate) default_deadline: Option<Duration>,
+    /// The simulation that the engine was made in, if it was.
+    pub(crate) home: Home,
     /// How threads spin that wait in the engine or for it.
     pub(crate) spin: Spin,
     /// The wakers of callers that wait for a reply from this engine, to be woken if threads are abandoned.
@@ -56,6 +59,7 @@ impl Edge {
             watcher_asleep: AtomicU8::new(0),
             losses: Losses::default(),
             default_deadline,
+            home: Home::here(),
             spin: Spin::default(),
             waiters: Mutex::default(),
             callers: Waits::default(),

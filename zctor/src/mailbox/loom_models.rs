@@ -49,6 +49,10 @@ impl ErasedContents for Probe {
         self.0.discarded.fetch_add(1, Ordering::Relaxed);
     }
 
+    fn sent_from(&self) -> Option<crate::trace::spans::SentFrom> {
+        None
+    }
+
     fn as_any_mut(&mut self) -> &mut dyn Any {
         self
     }

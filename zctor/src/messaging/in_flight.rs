@@ -23,7 +23,8 @@ use crate::reply::reply_to::{Outcome, arrived};
 use crate::sys::alarm::{AlarmId, clear_alarm, set_alarm};
 use crate::sys::awaited::Awaited;
 use crate::sys::clock::now;
-use crate::sys::simulated::point;
+use crate::sys::operation::Operation;
+use crate::sys::simulated::{Planted, is_planted, point};
 use crate::sys::spin::Spin;
 use crate::sys::unwind::ignoring_panic;
 use crate::thread::wait::{Reply, wait};
@@ -114,7 +115,7 @@ impl<R, B: Callees> InFlight<R, B> {
 
     /// Gives the call up: if its handler has not begun, it never will.
     pub(crate) fn give_up(&self) {
-        point(0, || format!("give up {}", (self.message)()));
+        point(&self.mailbox.edge.home, self.mailbox.thread.index(), || Operation::To("give up", (self.message)()));
         self.receiver.cancellation().give_up();
     }
 
@@ -131,7 +132,9 @@ impl<R, B: Callees> InFlight<R, B> {
 
     /// The call's time is up: if its handler has not begun, it never will.
     pub(super) fn time_out(&mut self) -> Outcome<R> {
-        point(0, || format!("time is up for {}", (self.message)()));
+        point(&self.mailbox.edge.home, self.mailbox.thread.index(), || {
+            Operation::To("time is up for", (self.message)())
+        });
         let (message, begun) = (self.message, !self.receiver.cancellation().give_up());
         // The reply may have come just now.
         let late = self.receiver.poll(Waker::noop()).map(|outcome| self.arrived(outcome));
@@ -149,7 +152,9 @@ impl<R, B: Callees> InFlight<R, B> {
 
     fn look(&mut self, waker: &Waker, alarm: Option<Instant>) -> Option<Outcome<R>> {
         if let Some(outcome) = self.receiver.poll(waker) {
-            return Some(self.arrived(outcome));
+            if self.attending.is_none() || !is_planted(Planted::DroppedReply) {
+                return Some(self.arrived(outcome));
+            }
         }
         self.watch(waker, alarm);
         // After `attend`, so that an abandonment in between is not missed.

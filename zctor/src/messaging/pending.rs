@@ -210,7 +210,7 @@ impl<R> Pending<R> {
     /// # }
     /// ```
     pub fn try_take(&self) -> Option<Result<R, CallError>> {
-        look(|| "look for a reply".to_owned());
+        look("look for a reply");
         self.poll_with(Waker::noop())
     }
 

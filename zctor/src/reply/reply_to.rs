@@ -7,8 +7,9 @@ use std::sync::Arc;
 use crate::error::CallError;
 use crate::reply::cancellation::{Caller, Cancellation};
 use crate::reply::oneshot::{self, Gone, Receiver};
-use crate::sys::frame::on_actor_thread;
-use crate::sys::simulated::point;
+use crate::sys::frame::{Frame, on_actor_thread};
+use crate::sys::operation::Operation;
+use crate::sys::simulated::reply_point;
 use crate::sys::unwind::{ignoring_panic, when_caught};
 
 pub(crate) type Outcome<R> = Result<R, CallError>;
@@ -76,6 +77,8 @@ impl<R: 'static> ReplyTo<R> {
 
     /// Answers the call. If its caller has given up, the reply is dropped.
     pub fn send(mut self, reply: R) {
+        // While the sender is in its place: a fault may have the handler panic here.
+        reply_point(|| self.reply(), is_in_handler);
         if let Some(sender) = self.sender.take() {
             answer(sender, Ok(reply));
         }
@@ -84,6 +87,12 @@ impl<R: 'static> ReplyTo<R> {
     /// Whether no caller waits for the reply any more, so that the work for it can be saved.
     pub fn is_given_up(&self) -> bool {
         self.sender.as_ref().is_some_and(oneshot::Sender::is_closed)
+    }
+
+    /// The reply, as a simulation is told of it. It is named by where it goes: no other that is under way lies at this address.
+    fn reply(&self) -> Operation {
+        let place = self.__cancellation().map_or(0, |cancellation| std::ptr::from_ref(cancellation) as usize);
+        Operation::Reply { call: place }
     }
 
     #[doc(hidden)]
@@ -98,6 +107,7 @@ impl<R: 'static> ReplyTo<R> {
 
     #[doc(hidden)]
     pub fn __fail(mut self, error: CallError) {
+        reply_point(|| self.reply(), || false);
         if let Some(sender) = self.sender.take() {
             answer(sender, Err(error));
         }
@@ -143,8 +153,12 @@ impl<P> ReplySlot<'_, P> {
     }
 }
 
+/// Whether this is the code of an instance, and none that runs while it panics.
+fn is_in_handler() -> bool {
+    on_actor_thread() && Frame::current().is_user_code() && !std::thread::panicking()
+}
+
 fn answer<R>(sender: oneshot::Sender<Outcome<R>>, outcome: Outcome<R>) {
-    point(0, || "reply".to_owned());
     // A reply whose caller is gone comes back, and is dropped here.
     if let Err(outcome) = sender.send(outcome) {
         ignoring_panic(|| drop(outcome));
@@ -153,6 +167,7 @@ fn answer<R>(sender: oneshot::Sender<Outcome<R>>, outcome: Outcome<R>) {
 
 impl<R: 'static> Drop for ReplyTo<R> {
     fn drop(&mut self) {
+        let reply = self.reply();
         let Some(sender) = self.sender.take() else { return };
         if std::thread::panicking() && on_actor_thread() {
             // A handler panics. The text of the panic is known when that has been caught, and goes to the caller then.
@@ -162,6 +177,7 @@ impl<R: 'static> Drop for ReplyTo<R> {
                     Some(text) => CallError::Panicked { message: "", text: Arc::clone(text) },
                     None => CallError::NoReply { message: "" },
                 };
+                reply_point(|| reply, || false);
                 answer(sender, Err(error));
             }));
         } else {

@@ -122,17 +122,18 @@ pub(super) fn enclose<C: Content>(
 #[inline]
 fn put<C: Content, H: Hook<C::Message>>(place: &mut C, undelivered: H) -> Envelope {
     if may_be_told(C::IS_CALL) {
-        return put_told(place, undelivered);
+        // By value: a place whose address is given away would have to lie in memory.
+        return put_told(take(place), undelivered);
     }
     erase(Contents { content: take(place), undelivered, sent_from: () })
 }
 
 #[cold]
 #[inline(never)]
-fn put_told<C: Content, H: Hook<C::Message>>(place: &mut C, undelivered: H) -> Envelope {
+fn put_told<C: Content, H: Hook<C::Message>>(content: C, undelivered: H) -> Envelope {
     match sent_from(C::IS_CALL) {
-        None => erase(Contents { content: take(place), undelivered, sent_from: () }),
-        Some(sent_from) => erase(Contents { content: take(place), undelivered, sent_from }),
+        None => erase(Contents { content, undelivered, sent_from: () }),
+        Some(sent_from) => erase(Contents { content, undelivered, sent_from }),
     }
 }
 

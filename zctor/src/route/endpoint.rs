@@ -17,7 +17,9 @@ use crate::route::contents::{Call, Content, NoHook, OnUndelivered, bare, enclose
 use crate::route::payload::Payload;
 use crate::route::payload::Port;
 use crate::sys::frame::is_inside_code;
-use crate::sys::simulated::point;
+use crate::sys::operation::Operation;
+use crate::sys::simulated::{either, point};
+use crate::thread::local::running_here;
 use crate::thread::serve::{enqueue_here, send_here};
 
 impl<M: Payload<Port: Send> + Send> Delivery<M> {
@@ -85,6 +87,13 @@ impl<M: Payload<Port: Send> + Send> Delivery<M> {
 pub(super) fn can_be_given_up<M: Payload>(call: &Option<Call<M>>) -> bool {
     let cancellation = call.as_ref().and_then(|call| call.port.cancellation());
     cancellation.is_some_and(Cancellation::can_be_given_up)
+}
+
+/// The variant of a call, and what names the call in a simulation: no other that is under way lies at this address.
+fn named<M: Payload>(call: &Option<Call<M>>) -> (Option<&'static str>, usize) {
+    let variant = call.as_ref().map(|call| call.message.variant());
+    let place = call.as_ref().and_then(|call| call.port.cancellation()).map(std::ptr::from_ref);
+    (variant, place.map_or(0, |place| place as usize))
 }
 
 /// Puts the content of refused mail back into its place.
@@ -231,6 +240,7 @@ impl<M: Payload> Endpoint<M> {
                 Some(_) => Entry::Full,
             };
         }
+        point(&mailbox.edge.home, mailbox.thread.index(), || Operation::Plain("take a permit"));
         match &mailbox.permits {
             None => Entry::Free,
             Some(permits) if permits.take() => Entry::Permit,
@@ -279,10 +289,13 @@ impl<M: Payload> Endpoint<M> {
     /// The scheduling point of what is put into the mailbox of another thread. It stands before the envelope is made:
     /// behind that it would have the mail moved once more.
     #[inline(always)]
-    fn reaches(&self, verb: &str, way: Way, variant: impl FnOnce() -> Option<&'static str>) {
+    fn reaches(&self, verb: &'static str, way: Way, what: impl FnOnce() -> (Option<&'static str>, usize)) {
         if way == Way::There {
-            let thread = self.mailbox.thread.index() as u64;
-            point(thread, || format!("{verb} {}::{} -> {}", M::name(), variant().unwrap_or("_"), self.id()));
+            point(&self.mailbox.edge.home, self.mailbox.thread.index(), || {
+                let (variant, call) = what();
+                let (message, variant) = (M::name(), variant.unwrap_or("_"));
+                Operation::Deliver { verb, message, variant, from: running_here(), to: self.id(), call }
+            });
         }
     }
 
@@ -290,14 +303,22 @@ impl<M: Payload> Endpoint<M> {
     /// ended meanwhile. See `contents.rs`.
     #[inline]
     pub(crate) fn send(&self, way: Way, message: &mut Option<M>, sent_as: SentAs) {
-        self.reaches("send", way, || message.as_ref().map(M::variant));
-        (self.delivery.send)(message, self, way, sent_as);
+        either(
+            message,
+            // Here and not before both: `send` needs no stack of its own, and with the point in it a send takes 32
+            // instructions more.
+            |message| {
+                self.reaches("send", way, || (message.as_ref().map(M::variant), 0));
+                (self.delivery.send)(message, self, way, sent_as);
+            },
+            |message| (self.delivery.send)(message, self, way, sent_as),
+        );
     }
 
     /// Sends a copy of a broadcast that was admitted, as [`send`](Self::send).
     pub(crate) fn send_copy(&self, way: Way, message: &mut Option<M>, sent_as: SentAs) {
         let Some(copy) = self.delivery.copy else { return self.send(way, message, sent_as) };
-        self.reaches("send", way, || message.as_ref().map(M::variant));
+        self.reaches("send", way, || (message.as_ref().map(M::variant), 0));
         copy(message, self, way, sent_as);
     }
 
@@ -308,7 +329,7 @@ impl<M: Payload> Endpoint<M> {
 
     /// Sends a call that was admitted, as [`send`](Self::send).
     pub(crate) fn call(&self, way: Way, call: &mut Option<Call<M>>, sent_as: SentAs) {
-        self.reaches("call", way, || call.as_ref().map(|call| call.message.variant()));
+        self.reaches("call", way, || named(call));
         (self.delivery.call)(call, self, way, sent_as);
     }
 
@@ -320,7 +341,7 @@ impl<M: Payload> Endpoint<M> {
         sent_as: SentAs,
         take_turn: &dyn Fn() -> bool,
     ) -> Result<(), Refusal> {
-        self.reaches("send", Way::There, || message.as_ref().map(M::variant));
+        self.reaches("send", Way::There, || (message.as_ref().map(M::variant), 0));
         if (self.delivery.inner)(message, self, sent_as, take_turn) { Ok(()) } else { Err(Refusal::Full) }
     }
 
@@ -331,13 +352,13 @@ impl<M: Payload> Endpoint<M> {
         sent_as: SentAs,
         take_turn: &dyn Fn() -> bool,
     ) -> Result<(), Refusal> {
-        self.reaches("call", Way::There, || call.as_ref().map(|call| call.message.variant()));
+        self.reaches("call", Way::There, || named(call));
         if (self.delivery.inner_call)(call, self, sent_as, take_turn) { Ok(()) } else { Err(Refusal::Full) }
     }
 
     /// Sends a batch that was admitted; gives its messages back if the receiver's thread has ended meanwhile.
     pub(crate) fn send_batch(&self, way: Way, messages: Vec<M>, sent_as: SentAs) -> Vec<M> {
-        self.reaches("send a batch with", way, || messages.first().map(M::variant));
+        self.reaches("send a batch with", way, || (messages.first().map(M::variant), 0));
         let mut messages = messages.into();
         (self.delivery.batch)(&mut messages, self, way, sent_as);
         messages.into()
@@ -354,7 +375,7 @@ impl<M: Payload> Endpoint<M> {
     }
 
     fn order(&self, way: Way, order: Order) {
-        self.reaches("order", way, || None);
+        self.reaches("order", way, || (None, 0));
         // An order is never given back. If it comes too late, the instance has ended, and its state with it.
         // The orders for the inner queue lie in the mailbox, and this comes behind them.
         let way = if self.mailbox.inner.is_some() { Way::There } else { way };

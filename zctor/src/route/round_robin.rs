@@ -12,6 +12,8 @@ use crate::route::endpoint::{Endpoint, Entry, Way};
 use crate::route::payload::Payload;
 use crate::route::places::{Place, Places};
 use crate::route::pool::{Chosen, Pool};
+use crate::sys::operation::Operation;
+use crate::sys::simulated::point_anywhere;
 use crate::trace;
 
 impl<M: Payload> Pool<M> {
@@ -44,6 +46,7 @@ impl<M: Payload> Pool<M> {
 
     /// `step` among several places, or none.
     fn step_among<'s>(&self, places: &'s Places<M>) -> Option<(&'s Endpoint<M>, Way)> {
+        turn_point::<M>(places.len());
         let turn = self.turn.load(Ordering::Relaxed);
         let index = after_guess(places, turn, self.turn_index.load(Ordering::Relaxed));
         let Place { number, endpoint } = places.get(index)?;
@@ -69,6 +72,7 @@ impl<M: Payload> Pool<M> {
     /// the places are stale.
     fn take_turn(&self, places: &Places<M>) -> Result<Option<(usize, Way, Entry, u64)>, Refusal> {
         loop {
+            turn_point::<M>(places.len());
             let turn = self.turn.load(Ordering::Relaxed);
             let found = next_open(places, turn);
             if self.is_stale(places) {
@@ -124,6 +128,7 @@ impl<M: Payload> Pool<M> {
     /// whose turns these are, the first in front; after the last of them the first has its turn again.
     fn take_turns<'p>(&self, places: &'p Places<M>, count: usize) -> Option<Vec<Share<'p, M>>> {
         loop {
+            turn_point::<M>(places.len());
             let turn = self.turn.load(Ordering::Relaxed);
             let start = after(places, turn);
             let in_turn = (start..places.len()).chain(0..start);
@@ -154,6 +159,14 @@ impl<M: Payload> Pool<M> {
         let (index, way) = found?;
         self.substitutes.store(places[index].number, Ordering::Relaxed);
         Some((Arc::clone(&places[index].endpoint), way))
+    }
+}
+
+/// The scheduling point of a turn. In a pool of one nobody's turn depends on that of others.
+#[inline(always)]
+fn turn_point<M: Payload>(places: usize) {
+    if places > 1 {
+        point_anywhere(|| Operation::To("take the turn of", M::name()));
     }
 }
 

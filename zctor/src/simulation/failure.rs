@@ -3,7 +3,10 @@
 use std::error::Error;
 use std::fmt;
 
-use crate::sys::simulated::state::{Event, Record};
+use crate::simulation::diagram::diagram;
+use crate::simulation::trace::trace;
+use crate::sys::simulated::faults::INJECTED;
+use crate::sys::simulated::state::Record;
 
 /// A run that failed: its seed, why it failed, and what its threads did.
 ///
@@ -16,14 +19,25 @@ use crate::sys::simulated::state::{Event, Record};
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Failure {
-    pub(super) seed: Option<u64>,
-    pub(super) text: String,
-    pub(super) explanation: String,
-    pub(super) deviations: usize,
-    pub(super) trace: String,
+    seed: Option<u64>,
+    text: String,
+    explanation: String,
+    deviations: usize,
+    trace: String,
+    mermaid: String,
 }
 
 impl Failure {
+    /// `deviations` is how many reasons the explanation names.
+    pub(super) fn new(
+        seed: Option<u64>,
+        text: String,
+        record: &Record,
+        (explanation, deviations): (String, usize),
+    ) -> Self {
+        Self { seed, text, explanation, deviations, trace: trace(record), mermaid: diagram(record) }
+    }
+
     /// Returns the seed of the run, or `None` if the program fails in the steady order already, by which a search
     /// begins.
     ///
@@ -47,7 +61,8 @@ impl Failure {
         &self.text
     }
 
-    /// Says in words what it takes for the run to fail.
+    /// Says in words what it takes for the run to fail: which thread is slow and between which steps, or which
+    /// decisions differ from the steady order, and which faults there are.
     ///
     /// ```
     /// # use zctor::simulation::simulate;
@@ -58,8 +73,8 @@ impl Failure {
         &self.explanation
     }
 
-    /// Returns how many decisions of the shrunk run differ from the steady order, in which each thread runs on until it
-    /// blocks.
+    /// Returns how many reasons there are: slow threads, faults, or decisions of the shrunk run that differ from the
+    /// steady order, in which each thread runs on until it blocks.
     ///
     /// ```
     /// # use zctor::simulation::simulate;
@@ -70,7 +85,7 @@ impl Failure {
         self.deviations
     }
 
-    /// Returns the trace of the shrunk run, a line for each step.
+    /// Returns the trace of the shrunk run, a line for each step, up to the one where it failed.
     ///
     /// ```
     /// # use zctor::simulation::simulate;
@@ -79,6 +94,18 @@ impl Failure {
     /// ```
     pub fn trace(&self) -> &str {
         &self.trace
+    }
+
+    /// Returns the messages and replies of the shrunk run as a sequence diagram in the language of Mermaid, which many
+    /// viewers of Markdown draw.
+    ///
+    /// ```
+    /// # use zctor::simulation::simulate;
+    /// let failure = simulate(|_| Err("not today".into())).seeds(0..10).outcome().unwrap_err();
+    /// assert!(failure.mermaid().starts_with("sequenceDiagram"));
+    /// ```
+    pub fn mermaid(&self) -> &str {
+        &self.mermaid
     }
 }
 
@@ -90,7 +117,7 @@ impl fmt::Display for Failure {
         }
         writeln!(f, "\n{}", self.explanation)?;
         if let Some(seed) = self.seed {
-            writeln!(f, "to run it again: ZCTOR_SEED={seed}")?;
+            writeln!(f, "to run it again: ZCTOR_SEED={seed}; with ZCTOR_TRACE=run.mmd for a diagram")?;
         }
         write!(f, "\n{}", self.trace)
     }
@@ -100,26 +127,15 @@ impl Error for Failure {}
 
 /// Why a run failed, if it did.
 pub(super) fn verdict(record: &Record, allow_panics: bool) -> Option<String> {
+    let mut own = record.panics.iter().filter(|text| !text.starts_with(INJECTED));
     if let Some(failure) = &record.failure {
         let is_panic = failure == "main has panicked";
         return Some(record.panics.last().filter(|_| is_panic).unwrap_or(failure).clone());
     }
-    if let Some(panic) = record.panics.first().filter(|_| !allow_panics) {
+    if let Some(panic) = own.next().filter(|_| !allow_panics) {
         return Some(format!("code of an actor has panicked: {panic}"));
     }
     (record.left > 0).then(|| {
         format!("main has ended, and {} threads of the simulation still wait: shut each engine down, and join what was spawned", record.left)
     })
-}
-
-/// The steps of a run, a line each.
-pub(super) fn trace(record: &Record) -> String {
-    let mut text = String::from("  step          time  thread\n");
-    let mut before = None;
-    for (step, Event { time, thread, what }) in record.events.iter().enumerate() {
-        let turn = if before.replace(*thread).is_some_and(|before| before != *thread) { '>' } else { ' ' };
-        let name = format!("{thread} `{}`", record.names[*thread]);
-        text.push_str(&format!("{turn}{step:5}  {:>12}  {name:<16} {what}\n", format!("{time:?}")));
-    }
-    text
 }

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 
 use crate::sys::lock::lock;
 use crate::sys::simulated::Seat;
+use crate::sys::simulated::state::Invariant;
 use crate::sys::spawn::{Started, start_thread};
 
 /// The simulation that a body runs in: what the body asks for that is not of an engine.
@@ -61,9 +62,57 @@ impl Simulation {
         self.0.below(n)
     }
 
+    /// Has a condition looked at after each step of this run, from now on. The run fails where it does not hold.
+    ///
+    /// A step is what a thread does between two operations that others can see. The condition may look at what the
+    /// program shares with it, such as counters. It must not send, call or wait; and it must not take a lock that the
+    /// program holds across a send or a call.
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use std::sync::atomic::{AtomicU32, Ordering};
+    /// use zctor::simulation::simulate;
+    ///
+    /// let failure = simulate(|simulation| {
+    ///     let sold = Arc::new(AtomicU32::new(0));
+    ///     let seen = Arc::clone(&sold);
+    ///     simulation.invariant("at most one is sold", move || seen.load(Ordering::Relaxed) <= 1);
+    ///     let sellers = [1, 2].map(|_| {
+    ///         let sold = Arc::clone(&sold);
+    ///         simulation.spawn("seller", move || sold.fetch_add(1, Ordering::Relaxed))
+    ///     });
+    ///     sellers.map(|seller| seller.join());
+    ///     Ok(())
+    /// })
+    /// .seeds(0..10)
+    /// .outcome()
+    /// .unwrap_err();
+    /// assert!(failure.text().contains("the invariant `at most one is sold` does not hold"));
+    /// ```
+    pub fn invariant(&self, name: &'static str, holds: impl Fn() -> bool + Send + Sync + 'static) {
+        self.0.add_invariant(Invariant { name, holds: Box::new(holds) });
+    }
+
+    /// Notes that this run has come here: for [`must_reach`](crate::simulation::Search::must_reach), and for
+    /// [`Summary::reached`](crate::simulation::Summary::reached).
+    ///
+    /// ```
+    /// let search = zctor::simulation::simulate(|simulation| {
+    ///     if simulation.below(10) == 7 {
+    ///         simulation.mark("seven");
+    ///     }
+    ///     Ok(())
+    /// });
+    /// assert!(search.seeds(0..200).outcome().unwrap().reached("seven") > 0);
+    /// ```
+    pub fn mark(&self, name: &'static str) {
+        self.0.mark(name);
+    }
+
     /// Starts a thread of the simulation, outside the engines, as a client of theirs.
     ///
-    /// A thread that is started in any other way is no part of the simulation: when it runs is not in the seed.
+    /// A thread that is started in any other way is no part of the simulation, since when it runs is not in the seed: it
+    /// is refused, by a panic, where it sends to an engine of the simulation.
     ///
     /// # Panics
     /// If the system refuses the thread.

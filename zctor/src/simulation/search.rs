@@ -2,17 +2,25 @@
 
 use std::fmt;
 use std::ops::Range;
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use crate::error::BoxError;
-use crate::simulation::failure::{Failure, trace, verdict};
+use crate::simulation::environment;
+use crate::simulation::failure::{Failure, verdict};
 use crate::simulation::handle::Simulation;
 use crate::simulation::shrink::shrink;
+use crate::simulation::summary::Summary;
+use crate::simulation::trace::{trace, what};
+use crate::sys::clock::{deadline, now};
+use crate::sys::lock::lock;
 use crate::sys::simulated::dice::Dice;
-use crate::sys::simulated::run;
+use crate::sys::simulated::faults::Faults;
+use crate::sys::simulated::planted::Planted;
 use crate::sys::simulated::schedule::Policy;
 use crate::sys::simulated::state::{Record, Setup};
+use crate::sys::simulated::{run, side_by_side};
 
 type Body = dyn Fn(&Simulation) -> Result<(), BoxError> + Send + Sync;
 
@@ -46,7 +54,19 @@ type Body = dyn Fn(&Simulation) -> Result<(), BoxError> + Send + Sync;
 /// .run();
 /// ```
 pub fn simulate(body: impl Fn(&Simulation) -> Result<(), BoxError> + Send + Sync + 'static) -> Search {
-    Search { body: Arc::new(body), seeds: 0..1_000, slowest: None, allow_panics: false, max_steps: 100_000 }
+    Search {
+        body: Arc::new(body),
+        seeds: 0..1_000,
+        jobs: 1,
+        time_limit: None,
+        slowest: None,
+        allow_panics: false,
+        max_steps: 100_000,
+        patience: Duration::from_secs(10),
+        faults: Faults::new(),
+        marks: Vec::new(),
+        planted: None,
+    }
 }
 
 /// A search over seeds, made by [`simulate`].
@@ -59,59 +79,20 @@ pub fn simulate(body: impl Fn(&Simulation) -> Result<(), BoxError> + Send + Sync
 pub struct Search {
     body: Arc<Body>,
     seeds: Range<u64>,
+    jobs: usize,
+    time_limit: Option<Duration>,
     slowest: Option<Duration>,
     allow_panics: bool,
     max_steps: u64,
+    patience: Duration,
+    faults: Faults,
+    marks: Vec<&'static str>,
+    planted: Option<Planted>,
 }
 
 impl fmt::Debug for Search {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Search").field("seeds", &self.seeds).finish_non_exhaustive()
-    }
-}
-
-/// What a search without a failure has done.
-///
-/// ```
-/// let summary = zctor::simulation::simulate(|_| Ok(())).seeds(0..50).outcome().unwrap();
-/// assert_eq!(summary.steps(), 0, "a body that sends nothing takes no step");
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Summary {
-    runs: u64,
-    steps: u64,
-    traces: u64,
-}
-
-impl Summary {
-    /// Returns how many runs there were: one in the steady order, and one for each seed.
-    ///
-    /// ```
-    /// let summary = zctor::simulation::simulate(|_| Ok(())).seeds(0..50).outcome().unwrap();
-    /// assert_eq!(summary.runs(), 51);
-    /// ```
-    pub fn runs(&self) -> u64 {
-        self.runs
-    }
-
-    /// Returns how many steps all runs took together: sends, calls, replies, handlers, looks.
-    ///
-    /// ```
-    /// let summary = zctor::simulation::simulate(|_| Ok(())).seeds(0..50).outcome().unwrap();
-    /// assert_eq!(summary.steps(), 0, "a body that sends nothing takes no step");
-    /// ```
-    pub fn steps(&self) -> u64 {
-        self.steps
-    }
-
-    /// Returns a hash of the traces of all runs. Two searches over the same seeds of one program give the same.
-    ///
-    /// ```
-    /// let search = || zctor::simulation::simulate(|_| Ok(())).seeds(0..50).outcome().unwrap();
-    /// assert_eq!(search().traces(), search().traces());
-    /// ```
-    pub fn traces(&self) -> u64 {
-        self.traces
     }
 }
 
@@ -127,6 +108,75 @@ impl Search {
     /// ```
     pub fn seeds(self, seeds: Range<u64>) -> Self {
         Self { seeds, ..self }
+    }
+
+    /// Sets how many runs are made at a time, each in a world of its own; 1 by default. `ZCTOR_JOBS=8` comes first.
+    ///
+    /// Runs are the same however many there are at a time, as long as they share nothing: statics of the program are
+    /// shared by all.
+    ///
+    /// ```
+    /// let search = |jobs| zctor::simulation::simulate(|_| Ok(())).seeds(0..50).jobs(jobs).outcome().unwrap();
+    /// assert_eq!(search(1), search(4));
+    /// ```
+    pub fn jobs(self, jobs: usize) -> Self {
+        Self { jobs, ..self }
+    }
+
+    /// Ends the search after this much real time, with the seeds that it has come to by then.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// let search = zctor::simulation::simulate(|_| Ok(())).seeds(0..u64::MAX);
+    /// assert!(search.time_limit(Duration::from_millis(20)).outcome().is_ok());
+    /// ```
+    pub fn time_limit(self, limit: Duration) -> Self {
+        Self { time_limit: Some(limit), ..self }
+    }
+
+    /// Lets faults happen, at the seed's choice; none by default.
+    ///
+    /// ```
+    /// use zctor::simulation::{Faults, simulate};
+    ///
+    /// simulate(|_| Ok(())).faults(Faults::new().panics().timeouts()).seeds(0..10).run();
+    /// ```
+    pub fn faults(self, faults: Faults) -> Self {
+        Self { faults, ..self }
+    }
+
+    /// Fails the search if none of its runs reaches one of these [marks](Simulation::mark): then it proves nothing of what
+    /// lies behind that.
+    ///
+    /// ```
+    /// use zctor::simulation::simulate;
+    ///
+    /// simulate(|simulation| Ok(simulation.mark("the end"))).must_reach(&["the end"]).seeds(0..10).run();
+    /// let failure = simulate(|_| Ok(())).must_reach(&["the end"]).seeds(0..10).outcome().unwrap_err();
+    /// assert_eq!(failure.text(), "no run has reached `the end`");
+    /// ```
+    pub fn must_reach(mut self, marks: &[&'static str]) -> Self {
+        self.marks.extend(marks);
+        self
+    }
+
+    /// Sets how long a step may take, in real time, before the run fails since its thread does not come back; 10 s by
+    /// default. The thread is left behind.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// zctor::simulation::simulate(|_| Ok(())).patience(Duration::from_secs(60)).seeds(0..10).run();
+    /// ```
+    pub fn patience(self, patience: Duration) -> Self {
+        Self { patience, ..self }
+    }
+
+    /// Plants a fault in the runtime: for tests that show that others can fail.
+    #[doc(hidden)]
+    pub fn __plant(self, fault: Planted) -> Self {
+        Self { planted: Some(fault), ..self }
     }
 
     /// Sets how much virtual time a step takes at most.
@@ -202,75 +252,145 @@ impl Search {
     /// assert_eq!(outcome.unwrap_err().text(), "always");
     /// ```
     pub fn outcome(self) -> Result<Summary, Box<Failure>> {
-        let steady = Setup {
+        let outcome = self.search();
+        if let Err(failure) = &outcome {
+            environment::write_trace(failure);
+        }
+        outcome
+    }
+
+    /// Runs the seed, and returns its trace as it is, whether it fails or not.
+    ///
+    /// # Blocking
+    /// Until two runs have ended: a steady one first, as in a search.
+    ///
+    /// ```
+    /// let trace = zctor::simulation::simulate(|simulation| Ok(simulation.spawn("one", || ()).join())).trace(7);
+    /// assert!(trace.contains("`one`"));
+    /// ```
+    pub fn trace(&self, seed: u64) -> String {
+        let steady = self.steady();
+        let decisions = self.once(&steady).decisions;
+        trace(&self.once(&self.setup(seed, decisions, &steady)))
+    }
+
+    /// The run by which each search begins.
+    fn steady(&self) -> Setup {
+        Setup {
             seed: 0,
             policy: Policy::Steady,
             decisions: 0,
             slowest: Duration::ZERO,
             max_steps: self.max_steps,
+            patience: self.patience,
+            faults: Faults::new(),
+            planted: self.planted,
             plan: None,
-        };
-        let mut summary = Summary { runs: 0, steps: 0, traces: 0 };
-        let first = self.check(&steady, None, &mut summary)?;
-        // How long a run is about: the same for each seed, whatever seeds came before.
-        let length = first.decisions;
-        for seed in self.seeds_to_run() {
-            let setup = self.setup(seed, length, &steady);
-            self.check(&setup, Some(seed), &mut summary)?;
-        }
-        Ok(summary)
-    }
-
-    fn seeds_to_run(&self) -> Range<u64> {
-        let number = |name| {
-            let text = std::env::var(name).ok()?;
-            let number = text.trim().parse::<u64>();
-            Some(number.unwrap_or_else(|_| panic!("{name} must be a whole number, and is `{text}`")))
-        };
-        match (number("ZCTOR_SEED"), number("ZCTOR_SEEDS")) {
-            (Some(seed), _) => seed..seed.saturating_add(1),
-            (None, Some(seeds)) => 0..seeds,
-            (None, None) => self.seeds.clone(),
         }
     }
 
-    /// A seed chooses how its run goes: by which policy, and how slow steps are.
+    fn search(&self) -> Result<Summary, Box<Failure>> {
+        let until = self.time_limit.and_then(deadline);
+        let steady = self.steady();
+        let mut summary = Summary::default();
+        let first = match self.check(&steady, None) {
+            Ok(first) => first,
+            Err(failed) => return Err(self.explain(&steady, None, failed)),
+        };
+        summary.add(None, &first);
+        let (mut summary, failed) = self.search_seeds(&steady, first.decisions, summary, until);
+        if let Some((seed, failed)) = failed {
+            let setup = self.setup(seed, first.decisions, &steady);
+            return Err(self.explain(&setup, Some(seed), failed));
+        }
+        let summary = std::mem::take(&mut summary);
+        match self.marks.iter().find(|mark| summary.reached(mark) == 0) {
+            Some(mark) => {
+                let text = format!("no run has reached `{mark}`");
+                let why = format!("{} runs were made; the trace is that of the first", summary.runs());
+                Err(Box::new(Failure::new(None, text, &first, (why, 0))))
+            }
+            None => Ok(summary),
+        }
+    }
+
+    /// Runs the seeds, several at a time. They are begun in their order, so of several that fail the first is always the
+    /// same one. `decisions` is how long a run is about: the same for each seed, whatever seeds came before.
+    fn search_seeds(
+        &self,
+        steady: &Setup,
+        decisions: u64,
+        summary: Summary,
+        until: Option<Instant>,
+    ) -> (Summary, Option<(u64, Box<Failed>)>) {
+        let Range { start, end } = environment::seeds(&self.seeds);
+        let (next, has_failed) = (AtomicU64::new(start), AtomicBool::new(false));
+        let (summary, failed) = (Mutex::new(summary), Mutex::new(None::<(u64, Box<Failed>)>));
+        side_by_side(environment::jobs(self.jobs), || {
+            let is_over = || has_failed.load(Ordering::Relaxed) || until.is_some_and(|until| until <= now());
+            while !is_over() {
+                let seed = next.fetch_add(1, Ordering::Relaxed);
+                if seed >= end {
+                    break;
+                }
+                match self.check(&self.setup(seed, decisions, steady), Some(seed)) {
+                    Ok(record) => lock(&summary).add(Some(seed), &record),
+                    Err(found) => {
+                        has_failed.store(true, Ordering::Relaxed);
+                        let mut failed = lock(&failed);
+                        if failed.as_ref().is_none_or(|(other, _)| seed < *other) {
+                            *failed = Some((seed, found));
+                        }
+                    }
+                }
+            }
+        });
+        let (summary, failed) = (std::mem::take(&mut *lock(&summary)), lock(&failed).take());
+        (summary, failed)
+    }
+
+    /// A seed chooses how its run goes: by which policy, how slow steps are, and which faults there are.
     fn setup(&self, seed: u64, decisions: u64, steady: &Setup) -> Setup {
         let mut dice = Dice::new(seed, 0);
         let policy = Policy::draw(&mut dice);
         let drawn = Duration::from_millis([0, 0, 1, 20][dice.below(4) as usize]);
-        Setup { seed, policy, decisions, slowest: self.slowest.unwrap_or(drawn), ..steady.clone() }
+        let (slowest, faults) = (self.slowest.unwrap_or(drawn), self.faults.of_seed(seed));
+        Setup { seed, policy, decisions, slowest, faults, ..steady.clone() }
     }
 
-    /// Runs once, and every hundredth time twice, to see that the two runs are the same.
-    fn check(&self, setup: &Setup, seed: Option<u64>, summary: &mut Summary) -> Result<Record, Box<Failure>> {
+    /// Runs once, and twice if the run fails and for every hundredth seed, to see that the two runs are the same.
+    fn check(&self, setup: &Setup, seed: Option<u64>) -> Result<Record, Box<Failed>> {
         let record = self.once(setup);
         let text = verdict(&record, self.allow_panics);
-        if text.is_some() || summary.runs % 100 == 0 {
+        let is_looked_at_twice = text.is_some() || seed.is_none_or(|seed| seed % 100 == 0);
+        if is_looked_at_twice && !record.is_stuck {
             let again = self.once(setup);
             if let Some(text) = difference(&record, &again) {
-                let explanation =
-                    "a simulation controls zctor's threads, time and chance; not the order of a `HashMap`, \
-                                   the system's clock, random numbers, statics, nor threads of the program's own"
-                        .to_owned();
-                return Err(Box::new(Failure { seed, text, explanation, deviations: 0, trace: trace(&again) }));
+                return Err(Box::new(Failed { text, record: again, kind: Kind::Differs }));
             }
         }
-        summary.runs += 1;
-        summary.steps += record.steps;
-        for byte in trace(&record).bytes() {
-            summary.traces = (summary.traces ^ u64::from(byte)).wrapping_mul(0x0100_0000_01B3);
-        }
+        let kind = if record.is_stuck { Kind::Stuck } else { Kind::Fails };
         match text {
             None => Ok(record),
-            Some(text) => {
-                let fails = |setup: &Setup| {
-                    let record = self.once(setup);
-                    (verdict(&record, self.allow_panics), record)
-                };
-                Err(Box::new(shrink(setup, seed, text, &record, fails)))
-            }
+            Some(text) => Err(Box::new(Failed { text, record, kind })),
         }
+    }
+
+    fn explain(&self, setup: &Setup, seed: Option<u64>, failed: Box<Failed>) -> Box<Failure> {
+        let Failed { text, record, kind } = *failed;
+        let as_it_is = |why: &str| Failure::new(seed, text.clone(), &record, (why.to_owned(), 0));
+        Box::new(match kind {
+            Kind::Fails => shrink(setup, seed, text, &record, &|setup| {
+                let record = self.once(setup);
+                (verdict(&record, self.allow_panics), record)
+            }),
+            // Each further run would take as long.
+            Kind::Stuck => as_it_is("the trace is that of the whole run, up to the step that does not end"),
+            Kind::Differs => as_it_is(
+                "a simulation controls zctor's threads, time and chance; not the order of a `HashMap`, the system's \
+                 clock, random numbers, statics, nor threads of the program's own",
+            ),
+        })
     }
 
     fn once(&self, setup: &Setup) -> Record {
@@ -283,12 +403,27 @@ impl Search {
     }
 }
 
+/// A run that has failed, as it was found.
+struct Failed {
+    text: String,
+    record: Record,
+    kind: Kind,
+}
+
+enum Kind {
+    Fails,
+    /// A thread did not come back from a step.
+    Stuck,
+    /// A second run with the same seed was another one.
+    Differs,
+}
+
 /// Where two runs with one seed differ.
 fn difference(one: &Record, other: &Record) -> Option<String> {
     let length = one.events.len().max(other.events.len());
     let step = (0..length).find(|&step| one.events.get(step) != other.events.get(step))?;
     let show = |record: &Record| match record.events.get(step) {
-        Some(event) => format!("`{}`: {}", record.names[event.thread], event.what),
+        Some(event) => format!("`{}`: {}", record.names[event.thread], what(record, event)),
         None => "the end".to_owned(),
     };
     Some(format!("two runs with one seed differ at step {step}, {} and {}", show(one), show(other)))

@@ -1,69 +1,147 @@
 //! From a run that fails to the few reasons why.
 //!
-//! 1. Does the program fail in the steady order, with the times of that seed?
-//! 2. Is it enough to hold one thread back, and from which decision to which?
-//! 3. Else the deviations from the steady order are halved and halved again (delta debugging), as long as the run fails
+//! 1. Does the program fail in the steady order, with no time passing and no fault?
+//! 2. Which of the times and the faults of its seed does it need, in the steady order or in its own?
+//! 3. Is it enough to hold one thread back, or two, and from which decision to which?
+//! 4. Else the deviations from the steady order are halved and halved again (delta debugging), as long as the run fails
 //!    in the same way.
 
+use std::collections::BTreeSet;
 use std::ops::Range;
+use std::time::Duration;
 
-use crate::simulation::failure::{Failure, trace};
+use crate::simulation::explain::{decisions, slow, steady};
+use crate::simulation::failure::Failure;
+use crate::sys::clock::{deadline, now};
 use crate::sys::simulated::state::{Plan, Record, Setup};
 
-/// How many runs the last stage may take.
-const RUNS: usize = 300;
+/// How long shrinking may take; what it has found by then is told.
+const LIMIT: Duration = Duration::from_secs(8);
 
+/// The two outcomes of a run of a plan: why it failed, and what was seen.
+type Found = (String, Record);
+
+struct Shrinker<'a> {
+    setup: Setup,
+    kind: String,
+    run: &'a dyn Fn(&Setup) -> (Option<String>, Record),
+    until: Option<std::time::Instant>,
+}
+
+impl Shrinker<'_> {
+    fn has_time(&self) -> bool {
+        self.until.is_none_or(|until| now() < until)
+    }
+
+    /// Runs by a plan. `None` if the run does not fail in the same way, or if there is no time to see it.
+    fn attempt(&self, plan: Plan) -> Option<Found> {
+        let (failed, record) = (self.run)(&Setup { plan: Some(plan), ..self.setup.clone() });
+        failed.filter(|text| without_numbers(text) == self.kind).map(|text| (text, record))
+    }
+
+    fn fails(&self, plan: Plan) -> bool {
+        self.has_time() && self.attempt(plan).is_some()
+    }
+}
+
+/// Shrinks a run that has failed. `run` makes a run and says why it failed, if it did.
 pub(super) fn shrink(
     setup: &Setup,
     seed: Option<u64>,
     text: String,
     record: &Record,
-    run: impl Fn(&Setup) -> (Option<String>, Record),
+    run: &dyn Fn(&Setup) -> (Option<String>, Record),
 ) -> Failure {
     let kind = without_numbers(&text);
-    let attempt = |plan: Plan| {
-        let (failed, record) = run(&Setup { plan: Some(plan), ..setup.clone() });
-        failed.filter(|text| without_numbers(text) == kind).map(|text| (text, record))
-    };
-    let failure = |(text, record): (String, Record), explanation| Failure {
-        seed,
-        text,
-        explanation,
-        deviations: record.deviations.len(),
-        trace: trace(&record),
-    };
-    if let Some(found) = attempt(Plan::default()) {
-        let explanation = "it fails in the steady order, in which each thread runs on until it blocks".to_owned();
-        return failure(found, explanation);
+    let mut shrinker = Shrinker { setup: setup.clone(), kind, run, until: deadline(LIMIT) };
+    let all: Vec<(u64, usize)> = record.deviations.iter().map(|(at, deviation)| (*at, deviation.to)).collect();
+    let with_all = || Plan { deviations: all.iter().copied().collect(), ..Plan::default() };
+    // Time: it is left out if the run fails without it.
+    let faults = record.faults.clone();
+    if !setup.slowest.is_zero() {
+        let timed = std::mem::replace(&mut shrinker.setup.slowest, Duration::ZERO);
+        let is_enough = |plan: Plan| shrinker.fails(Plan { faults: faults.clone(), ..plan });
+        if !is_enough(Plan::default()) && !is_enough(with_all()) {
+            shrinker.setup.slowest = timed;
+        }
     }
-    let hold = |thread, during: Range<u64>| attempt(Plan { held: Some((thread, during)), ..Plan::default() });
-    for (thread, name) in record.names.iter().enumerate() {
-        if hold(thread, 0..u64::MAX).is_none() {
+    let faults: Vec<u64> = faults.into_iter().collect();
+    let of = |some: &[u64], plan: Plan| Plan { faults: some.iter().copied().collect(), ..plan };
+    for plan in [Plan::default(), with_all()] {
+        if !shrinker.fails(of(&faults, plan.clone())) {
             continue;
         }
-        let during = narrow(record.decisions.saturating_mul(2), |during| hold(thread, during).is_some());
-        if let Some(found) = hold(thread, during.clone()) {
-            let Range { start, end } = during;
-            let explanation =
-                format!("it fails whenever thread {thread} `{name}` is slow, from decision {start} to {end}");
-            return failure(found, explanation);
+        let left = minimize(faults.clone(), |some| shrinker.fails(of(some, plan.clone())));
+        if shrinker.fails(of(&left, plan)) {
+            let faults: BTreeSet<u64> = left.into_iter().collect();
+            return by_schedule(&shrinker, seed, &all, &faults).unwrap_or_else(|| unshrunk(seed, text, record));
         }
     }
-    let plan = |deviations: &[(u64, usize)]| Plan { deviations: deviations.iter().copied().collect(), held: None };
-    let all: Vec<(u64, usize)> = record.deviations.iter().map(|(at, thread)| (*at, *thread)).collect();
-    let left = minimize(all, RUNS, |some| attempt(plan(some)).is_some());
-    let explanation = format!("it takes {} decisions that differ from the steady order", left.len());
-    match attempt(plan(&left)) {
-        Some(found) => Failure { deviations: left.len(), ..failure(found, explanation) },
-        // Its deviations alone do not make it fail: what the policy drew at a look had a part.
-        None => Failure {
-            seed,
-            text,
-            explanation: "it could not be shrunk".to_owned(),
-            deviations: record.deviations.len(),
-            trace: trace(record),
-        },
+    unshrunk(seed, text, record)
+}
+
+/// Shrinks the schedule, with these faults.
+fn by_schedule(
+    shrinker: &Shrinker<'_>,
+    seed: Option<u64>,
+    all: &[(u64, usize)],
+    faults: &BTreeSet<u64>,
+) -> Option<Failure> {
+    let plan = || Plan { faults: faults.clone(), ..Plan::default() };
+    let failure = |(text, record): Found, explain: &dyn Fn(&Record) -> (String, usize)| {
+        let (words, reasons) = explain(&record);
+        let words = with_conditions(words, shrinker.setup.slowest, faults.len());
+        Failure::new(seed, text, &record, (words, reasons + faults.len()))
+    };
+    let held = |held: Vec<(usize, Range<u64>)>| Plan { held, ..plan() };
+    if let Some(found) = shrinker.attempt(plan()) {
+        return Some(failure(found, &|_| (steady(), 0)));
     }
+    let with_deviations = |some: &[(u64, usize)]| Plan { deviations: some.iter().copied().collect(), ..plan() };
+    let (_, record) = shrinker.attempt(with_deviations(all))?;
+    let threads = 0..record.names.len();
+    let ever = || 0..u64::MAX;
+    let one = threads.clone().map(|thread| vec![thread]);
+    let two = threads.clone().flat_map(|a| (a + 1..threads.end).map(move |b| vec![a, b]));
+    for group in one.chain(two) {
+        if !shrinker.fails(held(group.iter().map(|thread| (*thread, ever())).collect())) {
+            continue;
+        }
+        let mut spans: Vec<(usize, Range<u64>)> = group.iter().map(|thread| (*thread, ever())).collect();
+        for index in 0..spans.len() {
+            let during = narrow(record.decisions.saturating_mul(2), |during| {
+                let mut spans = spans.clone();
+                spans[index].1 = during;
+                shrinker.fails(held(spans))
+            });
+            spans[index].1 = during;
+        }
+        if let Some(found) = shrinker.attempt(held(spans.clone())) {
+            return Some(failure(found, &|record| (slow(record, &spans), spans.len())));
+        }
+    }
+    let left = minimize(all.to_vec(), |some| shrinker.fails(with_deviations(some)));
+    let found = shrinker.attempt(with_deviations(&left))?;
+    Some(failure(found, &|record| (decisions(record), record.deviations.len())))
+}
+
+/// Says what else it takes.
+fn with_conditions(mut words: String, slowest: Duration, faults: usize) -> String {
+    if !slowest.is_zero() {
+        words.push_str(&format!("\nit takes time too: steps that take up to {slowest:?} each"));
+    }
+    match faults {
+        0 => {}
+        1 => words.push_str("\nit takes a fault too, which the trace shows"),
+        faults => words.push_str(&format!("\nit takes {faults} faults too, which the trace shows")),
+    }
+    words
+}
+
+/// Its deviations, times and faults alone do not make it fail: what the policy drew at a look had a part.
+fn unshrunk(seed: Option<u64>, text: String, record: &Record) -> Failure {
+    let explanation = "it could not be shrunk: the trace is that of the whole run".to_owned();
+    Failure::new(seed, text, record, (explanation, record.deviations.len() + record.faults.len()))
 }
 
 /// The smallest range that still fails, begun late and ended early; `fails` holds for all decisions.
@@ -85,13 +163,12 @@ fn narrow(length: u64, fails: impl Fn(Range<u64>) -> bool) -> Range<u64> {
 }
 
 /// Takes away parts as long as the rest fails.
-fn minimize<T: Clone>(mut all: Vec<T>, mut runs: usize, fails: impl Fn(&[T]) -> bool) -> Vec<T> {
+fn minimize<T: Clone>(mut all: Vec<T>, fails: impl Fn(&[T]) -> bool) -> Vec<T> {
     let mut size = all.len().div_ceil(2).max(1);
     loop {
         let mut at = 0;
         let mut is_smaller = false;
-        while at < all.len() && runs > 0 {
-            runs -= 1;
+        while at < all.len() {
             let rest: Vec<T> = all[..at].iter().chain(&all[(at + size).min(all.len())..]).cloned().collect();
             if fails(&rest) {
                 all = rest;
@@ -100,7 +177,7 @@ fn minimize<T: Clone>(mut all: Vec<T>, mut runs: usize, fails: impl Fn(&[T]) -> 
                 at += size;
             }
         }
-        if runs == 0 || (size == 1 && !is_smaller) {
+        if size == 1 && !is_smaller {
             return all;
         }
         size = size.div_ceil(2).max(1);
@@ -119,7 +196,7 @@ mod tests {
 
     #[test]
     fn what_matters_is_left() {
-        let left = minimize((0..100).collect(), 300, |some: &[u64]| some.contains(&17) && some.contains(&60));
+        let left = minimize((0..100).collect(), |some: &[u64]| some.contains(&17) && some.contains(&60));
         assert_eq!(left, [17, 60]);
     }
 

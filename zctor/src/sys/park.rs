@@ -26,7 +26,8 @@ use std::time::Instant;
 use once_cell::sync::{Lazy, OnceCell};
 
 use crate::sys::awaited::Awaited;
-use crate::sys::simulated::seat;
+use crate::sys::operation::Operation;
+use crate::sys::simulated::{Planted, is_planted, point_anywhere, seat};
 use crate::sys::spin::{Budgets, Spin};
 use crate::sys::sync::{AtomicU8, Thread, current, park, park_timeout, spin_loop, thread_local, yield_now};
 use crate::sys::unwind::{Quiet, ignoring_panic};
@@ -171,7 +172,10 @@ impl Parker {
     /// Step 3: parks until the thread is woken, or until the deadline. The word is `RUNNING` then, unless it was
     /// closed.
     pub(crate) fn park(&self, deadline: Option<Instant>) {
-        if self.word.compare_exchange(WATCHING, PARKED, Ordering::AcqRel, Ordering::Acquire).is_err() {
+        point_anywhere(|| Operation::Park);
+        if is_planted(Planted::LostWakeUp) {
+            self.word.store(PARKED, Ordering::Release);
+        } else if self.word.compare_exchange(WATCHING, PARKED, Ordering::AcqRel, Ordering::Acquire).is_err() {
             return; // woken meanwhile, or closed
         }
         if self.counted {

@@ -3,27 +3,48 @@
 //! A thread of a world has a *seat* there. All that blocks, wakes, starts threads or reads the clock asks for the seat
 //! of its thread first. Threads without one use the machine as it is, in the same process.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Once};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, Once, Weak};
 use std::thread::Builder;
 use std::time::{Duration, Instant};
 
-use self::state::{Alarm, On, Record, Setup};
+use self::faults::INJECTED;
+use self::invariants::is_asking;
+use self::state::{Alarm, Invariant, On, Record, Setup};
 use self::world::World;
+use crate::sys::lock::lock;
+use crate::sys::operation::Operation;
+use crate::sys::unwind::Unwound;
 
+mod choice;
 pub(crate) mod dice;
+pub(crate) mod faults;
+mod invariants;
+pub(crate) mod planted;
+mod report;
 pub(crate) mod schedule;
 pub(crate) mod state;
+mod strikes;
 mod world;
+
+pub(crate) use self::planted::Planted;
 
 /// How many worlds there are: while there is none, nobody looks for its seat.
 static WORLDS: AtomicUsize = AtomicUsize::new(0);
 
+/// The worlds that run, to be told of what threads outside do to them.
+static RUNNING: Mutex<Vec<Weak<World>>> = Mutex::new(Vec::new());
+
 thread_local! {
     static SEAT: RefCell<Option<Seat>> = const { RefCell::new(None) };
+}
+
+thread_local! {
+    /// Whether this thread has been one of a world.
+    static HAS_LEFT: Cell<bool> = const { Cell::new(false) };
 }
 
 /// The place of a thread in a world.
@@ -33,11 +54,17 @@ pub(crate) struct Seat {
     id: usize,
 }
 
+/// Whether there is a world, and so maybe a seat.
+#[inline(always)]
+fn are_there_worlds() -> bool {
+    // Relaxed: a thread of a world was started after its world was counted.
+    WORLDS.load(Ordering::Relaxed) != 0
+}
+
 /// The seat of this thread, if it is one of a world.
 #[inline]
 pub(crate) fn seat() -> Option<Seat> {
-    // Relaxed: a thread of a world was started after its world was counted.
-    if WORLDS.load(Ordering::Relaxed) == 0 { None } else { find_seat() }
+    if are_there_worlds() { find_seat() } else { None }
 }
 
 #[cold]
@@ -46,33 +73,238 @@ fn find_seat() -> Option<Seat> {
     SEAT.try_with(|seat| seat.borrow().clone()).ok().flatten()
 }
 
-/// A scheduling point: to be called before an operation on something that other threads can see; never under a lock.
-#[inline]
-pub(crate) fn point(object: u64, what: impl FnOnce() -> String) {
-    if let Some(seat) = seat() {
-        seat.world.step(seat.id, object + 1, false, what);
+/// The world that an engine belongs to, by its number; 0 for the real one.
+pub(crate) struct Home(u64);
+
+impl Home {
+    /// The world of this thread.
+    pub(crate) fn here() -> Self {
+        Self(seat().map_or(0, |seat| seat.world.number))
     }
 }
 
+/// A scheduling point: to be called before an operation on something that other threads can see; never under a lock.
+/// `home` is that of the engine that it belongs to.
+///
+/// While there is no world it is a load and a branch. All else is in functions of their own, so that it does not weigh on
+/// the code around the point.
+///
+/// # Panics
+/// If this thread is not of that world: when it comes here would not be in the seed.
+#[inline(always)]
+pub(crate) fn point(home: &Home, object: usize, operation: impl FnOnce() -> Operation) {
+    if are_there_worlds() {
+        take_step(home, object, operation);
+    }
+}
+
+/// Runs the first while there is a world, which begins with a point, and otherwise the second.
+#[inline(always)]
+pub(crate) fn either<P>(place: P, in_world: impl FnOnce(P), real: impl FnOnce(P)) {
+    if are_there_worlds() { out_of_the_way(place, in_world) } else { real(place) }
+}
+
+#[cold]
+#[inline(never)]
+fn out_of_the_way<P>(place: P, code: impl FnOnce(P)) {
+    code(place);
+}
+
 /// As `point`, if the condition holds.
-#[inline]
-pub(crate) fn point_if(object: u64, condition: impl FnOnce() -> bool, what: impl FnOnce() -> String) {
-    if let Some(seat) = seat().filter(|_| condition()) {
-        seat.world.step(seat.id, object + 1, false, what);
+#[inline(always)]
+pub(crate) fn point_if(
+    home: &Home,
+    object: usize,
+    condition: impl FnOnce() -> bool,
+    operation: impl FnOnce() -> Operation,
+) {
+    if are_there_worlds() && condition() {
+        take_step(home, object, operation);
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn take_step(home: &Home, object: usize, operation: impl FnOnce() -> Operation) {
+    if let Some(seat) = seat_in(home) {
+        seat.step(object as u64 + 1, false, operation());
+    }
+}
+
+/// As `point`, for what belongs to no one engine, or to no one thread.
+#[inline(always)]
+pub(crate) fn point_anywhere(operation: impl FnOnce() -> Operation) {
+    if are_there_worlds() {
+        take_step_anywhere(operation);
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn take_step_anywhere(operation: impl FnOnce() -> Operation) {
+    if let Some(seat) = find_seat() {
+        seat.step(0, false, operation());
     }
 }
 
 /// The scheduling point of an operation that only looks, so that a loop of looks keeps nobody from running.
 #[inline]
-pub(crate) fn look(what: impl FnOnce() -> String) {
+pub(crate) fn look(what: &'static str) {
     if let Some(seat) = seat() {
-        seat.world.step(seat.id, 0, true, what);
+        seat.step(0, true, Operation::Plain(what));
     }
 }
 
+/// The scheduling point of a handler that begins. A fault may have it panic here: then `lose` takes the message out of
+/// its place, as the handler would.
+#[inline(always)]
+pub(crate) fn begin_point<P: ?Sized>(
+    home: &Home,
+    object: usize,
+    place: &mut P,
+    operation: impl FnOnce(&P) -> Operation,
+    lose: fn(&mut P),
+) {
+    if are_there_worlds() {
+        begin_step(home, object, place, operation, lose);
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn begin_step<P: ?Sized>(
+    home: &Home,
+    object: usize,
+    place: &mut P,
+    operation: impl FnOnce(&P) -> Operation,
+    lose: fn(&mut P),
+) {
+    if let Some(seat) = seat_in(home) {
+        let operation = operation(place);
+        seat.step(object as u64 + 1, false, operation);
+        if seat.world.breaks(seat.id) {
+            let _names_the_handler = match operation {
+                Operation::Begin { variant, .. } => Some(Unwound::names(variant)),
+                _ => None,
+            };
+            lose(place);
+            panic!("{INJECTED}");
+        }
+    }
+}
+
+/// The scheduling point of a reply, where a fault may have the handler panic that gives it.
+#[inline(always)]
+pub(crate) fn reply_point(operation: impl FnOnce() -> Operation, may_panic: impl FnOnce() -> bool) {
+    if are_there_worlds() {
+        reply_step(operation, may_panic);
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn reply_step(operation: impl FnOnce() -> Operation, may_panic: impl FnOnce() -> bool) {
+    if let Some(seat) = find_seat() {
+        seat.step(0, false, operation());
+        if may_panic() {
+            seat.may_break();
+        }
+    }
+}
+
+/// A place at which a fault may have a handler panic.
+#[inline(always)]
+pub(crate) fn may_break() {
+    if are_there_worlds() {
+        break_maybe();
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn break_maybe() {
+    if let Some(seat) = find_seat() {
+        seat.may_break();
+    }
+}
+
+/// Whether this fault is planted in the world of this thread.
+#[inline(always)]
+pub(crate) fn is_planted(fault: Planted) -> bool {
+    are_there_worlds() && is_planted_here(fault)
+}
+
+#[cold]
+#[inline(never)]
+fn is_planted_here(fault: Planted) -> bool {
+    seat().is_some_and(|seat| seat.world.setup().planted == Some(fault))
+}
+
+/// The bound of a mailbox whose owner has asked for this one.
+pub(crate) fn mailbox_bound(bound: usize) -> usize {
+    seat().map_or(bound, |seat| seat.world.setup().faults.bound(bound))
+}
+
+/// Panics on a thread of a simulation: this thing of the process outlives each run.
+#[track_caller]
+pub(crate) fn refuse_what_outlives_a_run(what: &str, instead: &str) {
+    if seat().is_some() {
+        panic!("{what} is not for simulations, since it outlives each run; {instead}");
+    }
+}
+
+/// Fails the run, and panics: this thread is none of it.
+fn refuse_foreign(number: u64) -> ! {
+    let name = std::thread::current().name().unwrap_or("without a name").to_owned();
+    let text = format!(
+        "the thread `{name}` uses an engine of the simulation and is no part of it, so when it comes is not in the seed; \
+         start it by `Simulation::spawn`"
+    );
+    let world = lock(&RUNNING).iter().filter_map(Weak::upgrade).find(|world| world.number == number);
+    if let Some(world) = world {
+        world.fail(text.clone());
+    }
+    panic!("{text}");
+}
+
+/// The seat of this thread, which must be in the world of `home`.
+fn seat_in(home: &Home) -> Option<Seat> {
+    let seat = find_seat();
+    match (&seat, home.0) {
+        (None, 0) => {}
+        // The destructors of its thread-locals run, or it panics already.
+        (None, _) if HAS_LEFT.get() || std::thread::panicking() => {}
+        (None, number) => refuse_foreign(number),
+        (Some(_), 0) => panic!("a simulation uses a real engine; make the engine in the body of the simulation"),
+        (Some(seat), number) if seat.world.number == number => {}
+        (Some(_), _) => panic!("a simulation uses an engine of another one; make an engine in each body"),
+    }
+    seat
+}
+
 impl Seat {
+    fn step(&self, object: u64, yields: bool, operation: Operation) {
+        assert!(!is_asking(), "an invariant sends, calls or waits; it may only look");
+        self.world.step(self.id, object, yields, operation);
+    }
+
+    /// Panics here if the seed says so.
+    fn may_break(&self) {
+        if self.world.breaks(self.id) {
+            panic!("{INJECTED}");
+        }
+    }
+
+    pub(crate) fn add_invariant(&self, invariant: Invariant) {
+        self.world.add_invariant(invariant);
+    }
+
+    pub(crate) fn mark(&self, name: &'static str) {
+        self.world.mark(name);
+    }
+
     pub(crate) fn seed(&self) -> u64 {
-        self.world.seed()
+        self.world.setup().seed
     }
 
     pub(crate) fn below(&self, n: u64) -> u64 {
@@ -158,13 +390,11 @@ struct Leaving(Seat);
 impl Drop for Leaving {
     fn drop(&mut self) {
         self.0.world.leave(self.0.id);
+        HAS_LEFT.set(true);
         let own = SEAT.try_with(RefCell::take);
         drop(own);
     }
 }
-
-/// How long a thread may take for a step, in real time, before the world is given up.
-const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Runs `main` in a new world, and waits until no thread of that runs any more.
 pub(crate) fn run(setup: Setup, main: impl FnOnce(&Seat) -> Result<(), String> + Send + 'static) -> io::Result<Record> {
@@ -177,8 +407,12 @@ pub(crate) fn run(setup: Setup, main: impl FnOnce(&Seat) -> Result<(), String> +
 
 #[expect(clippy::disallowed_methods, reason = "the origin of the world's own time")]
 fn run_counted(setup: Setup, main: impl FnOnce(&Seat) -> Result<(), String> + Send + 'static) -> io::Result<Record> {
-    let world = World::new(setup, Instant::now());
-    let outcome = Arc::new(std::sync::Mutex::new(None));
+    /// The number of the last world.
+    static NUMBER: AtomicU64 = AtomicU64::new(0);
+    let number = 1 + NUMBER.fetch_add(1, Ordering::Relaxed);
+    let world = World::new(number, setup, Instant::now());
+    lock(&RUNNING).push(Arc::downgrade(&world));
+    let outcome = Arc::new(Mutex::new(None));
     let told = Arc::clone(&outcome);
     start_in(&world, Builder::new().name("main".to_owned()), "main", move || {
         let result = match find_seat() {
@@ -189,13 +423,25 @@ fn run_counted(setup: Setup, main: impl FnOnce(&Seat) -> Result<(), String> + Se
             Ok(result) => result,
             Err(_) => Err("main has panicked".to_owned()),
         };
-        *crate::sys::lock::lock(&told) = result.err();
+        *lock(&told) = result.err();
     })?;
     world.begin();
-    let mut record = world.until_over(PATIENCE);
-    let failed = crate::sys::lock::lock(&outcome).take();
+    let mut record = world.until_over();
+    lock(&RUNNING).retain(|other| other.upgrade().is_some_and(|other| other.number != number));
+    let failed = lock(&outcome).take();
     record.failure = record.failure.or(failed);
     Ok(record)
+}
+
+/// Runs `work` on so many threads at a time, outside every world, and waits for all of them. Fewer, if the system
+/// refuses some.
+pub(crate) fn side_by_side(threads: usize, work: impl Fn() + Sync) {
+    std::thread::scope(|scope| {
+        let others = (1..threads).map(|_| Builder::new().name("zctor-search".to_owned()).spawn_scoped(scope, &work));
+        let others: Vec<_> = others.collect();
+        work();
+        drop(others);
+    });
 }
 
 /// Has the panics of simulated threads written down and not printed: those of thousands of runs help nobody.

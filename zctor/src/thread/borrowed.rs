@@ -112,7 +112,7 @@ pub(crate) fn run_pending(local: &Rc<Local>) -> bool {
     if Frame::current().is_user_code() {
         return true;
     }
-    look(|| "run what is pending".to_owned());
+    look("run what is pending");
     as_actor_thread(local, || {
         take_in(local);
         queue_due_timers(local);

@@ -13,7 +13,7 @@ use std::task::Waker;
 use std::time::Instant;
 
 use crate::event::End;
-use crate::id::{Birth, Slot};
+use crate::id::{Birth, InstanceId, Slot};
 use crate::mailbox::Mailbox;
 use crate::mailbox::counters::Block;
 use crate::mailbox::envelope::{Envelope, Serving};
@@ -45,6 +45,13 @@ pub(crate) fn local() -> Option<Rc<Local>> {
 pub(crate) fn local_if(is_meant: impl FnOnce(&Local) -> bool) -> Option<Rc<Local>> {
     // It never fails, but `with` is a function of its own.
     LOCAL.try_with(|local| local.borrow().as_ref().filter(|local| is_meant(local)).cloned()).ok().flatten()
+}
+
+/// The instance whose code runs on this thread, if it is an actor thread.
+pub(crate) fn running_here() -> Option<InstanceId> {
+    let local = LOCAL.try_with(|local| local.borrow().clone()).ok().flatten()?;
+    let (thread, slot) = (local.mailbox.thread, local.mailbox.meter.running()?);
+    Some(InstanceId { thread, slot })
 }
 
 /// The engine of an actor thread, as the thread knows it.

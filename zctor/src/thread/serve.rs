@@ -14,6 +14,7 @@ use crate::mailbox::envelope::{Envelope, Gathered, Serving};
 use crate::mailbox::mail::{Mail, MailContents, MailKind, ORDER, Order, SentAs};
 use crate::sys::clock::now;
 use crate::sys::frame::in_hook;
+use crate::sys::operation::Operation;
 use crate::sys::simulated::point_if;
 use crate::thread::local::{Hosting, Instance, LOCAL, Local, Phase, local};
 use crate::thread::undelivered::{divert_here, give_up_all, keep, pass, take_off_load, write_off};
@@ -65,7 +66,8 @@ pub(crate) fn send_here<P>(
 /// Moves mail from the mailbox to the queue. `true` if there was none.
 pub(super) fn take_in(local: &Local) -> bool {
     let mailbox = &local.mailbox;
-    point_if(mailbox.thread.index() as u64, || !mailbox.is_empty(), || "take mail".to_owned());
+    let home = &mailbox.edge.home;
+    point_if(home, mailbox.thread.index(), || !mailbox.is_empty(), || Operation::Plain("take mail"));
     let mut arrivals = mailbox.take();
     let (emptied, counted) = (arrivals.is_none(), arrivals.counted as u64);
     if !emptied {

@@ -128,8 +128,7 @@ pub(crate) fn enter(
     variant: impl FnOnce() -> Option<&'static str>,
     instance: impl FnOnce() -> InstanceId,
 ) -> Entered {
-    let is_call = matches!(work, Work::Call | Work::CallHere);
-    Entered(may_be_told(is_call) && begin(work, message(), variant(), instance()))
+    Entered(may_be_told(work.is_call()) && begin(work, message(), variant(), instance()))
 }
 
 #[cold]

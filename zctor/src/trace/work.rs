@@ -19,3 +19,10 @@ pub(crate) enum Work {
     /// The handler of a message that a hook has sent.
     Untold,
 }
+
+impl Work {
+    #[inline(always)]
+    pub(crate) fn is_call(self) -> bool {
+        matches!(self, Self::Call | Self::CallHere)
+    }
+}

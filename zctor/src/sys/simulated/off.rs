@@ -5,22 +5,71 @@ use std::time::{Duration, Instant};
 
 pub(crate) use std::thread::{Thread, current, park, park_timeout};
 
+use crate::sys::operation::Operation;
+
 /// The place of a thread in a world: there are none.
 pub(crate) enum Seat {}
+
+#[inline(always)]
+pub(crate) fn either<P>(place: P, _: impl FnOnce(P), real: impl FnOnce(P)) {
+    real(place);
+}
 
 #[inline(always)]
 pub(crate) fn seat() -> Option<Seat> {
     None
 }
 
-#[inline(always)]
-pub(crate) fn point(_: u64, _: impl FnOnce() -> String) {}
+/// The world that an engine belongs to: the real one.
+pub(crate) struct Home;
+
+impl Home {
+    pub(crate) fn here() -> Self {
+        Self
+    }
+}
 
 #[inline(always)]
-pub(crate) fn point_if(_: u64, _: impl FnOnce() -> bool, _: impl FnOnce() -> String) {}
+pub(crate) fn point(_: &Home, _: usize, _: impl FnOnce() -> Operation) {}
 
 #[inline(always)]
-pub(crate) fn look(_: impl FnOnce() -> String) {}
+pub(crate) fn point_if(_: &Home, _: usize, _: impl FnOnce() -> bool, _: impl FnOnce() -> Operation) {}
+
+#[inline(always)]
+pub(crate) fn point_anywhere(_: impl FnOnce() -> Operation) {}
+
+#[inline(always)]
+pub(crate) fn look(_: &'static str) {}
+
+#[inline(always)]
+pub(crate) fn begin_point<P: ?Sized>(_: &Home, _: usize, _: &mut P, _: impl FnOnce(&P) -> Operation, _: fn(&mut P)) {}
+
+#[inline(always)]
+pub(crate) fn reply_point(_: impl FnOnce() -> Operation, _: impl FnOnce() -> bool) {}
+
+#[inline(always)]
+pub(crate) fn may_break() {}
+
+#[inline(always)]
+pub(crate) fn mailbox_bound(bound: usize) -> usize {
+    bound
+}
+
+#[inline(always)]
+pub(crate) fn refuse_what_outlives_a_run(_: &str, _: &str) {}
+
+/// A fault of the runtime's own, which only simulations plant: see `planted.rs`.
+#[derive(Clone, Copy)]
+pub(crate) enum Planted {
+    LostWakeUp,
+    FalseQuiet,
+    DroppedReply,
+}
+
+#[inline(always)]
+pub(crate) fn is_planted(_: Planted) -> bool {
+    false
+}
 
 impl Seat {
     pub(crate) fn now(&self) -> Instant {

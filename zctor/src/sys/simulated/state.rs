@@ -1,14 +1,18 @@
 //! What a world knows of its threads, of the time, and of what has happened.
 
-use std::collections::BTreeMap;
-use std::fmt::Write;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Range;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::thread::{JoinHandle, Thread};
 use std::time::Duration;
 
+use crate::id::InstanceId;
+use crate::sys::operation::Operation;
 use crate::sys::simulated::dice::Dice;
+use crate::sys::simulated::faults::Faults;
+use crate::sys::simulated::planted::Planted;
 use crate::sys::simulated::schedule::{Policy, Schedule};
 
 /// How one run goes.
@@ -21,6 +25,10 @@ pub(crate) struct Setup {
     /// How long a step may take at most.
     pub(crate) slowest: Duration,
     pub(crate) max_steps: u64,
+    /// How long a thread may take for a step, in real time, before the world is given up.
+    pub(crate) patience: Duration,
+    pub(crate) faults: Faults,
+    pub(crate) planted: Option<Planted>,
     /// In place of the policy, if there is one.
     pub(crate) plan: Option<Plan>,
 }
@@ -30,16 +38,45 @@ pub(crate) struct Setup {
 pub(crate) struct Plan {
     /// Which thread is taken at which decision. What is not ready then is not taken.
     pub(crate) deviations: BTreeMap<u64, usize>,
-    /// A thread that is taken between these decisions only if no other is ready.
-    pub(crate) held: Option<(usize, Range<u64>)>,
+    /// Threads that are taken between these decisions only if no other is ready.
+    pub(crate) held: Vec<(usize, Range<u64>)>,
+    /// The places at which there is a fault.
+    pub(crate) faults: BTreeSet<u64>,
 }
 
 /// Something that a thread has done.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Event {
     pub(crate) time: Duration,
     pub(crate) thread: usize,
-    pub(crate) what: String,
+    pub(crate) operation: Operation,
+    /// The caller that a reply is for.
+    pub(crate) call: Option<Call>,
+}
+
+/// A call, as its reply is told of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Call {
+    /// The thread that called.
+    pub(crate) thread: usize,
+    /// The instance that called, if one did.
+    pub(crate) from: Option<InstanceId>,
+    pub(crate) to: InstanceId,
+    pub(crate) message: &'static str,
+    pub(crate) variant: &'static str,
+}
+
+/// A decision by which a run leaves the steady order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Deviation {
+    /// The event that comes next.
+    pub(crate) step: usize,
+    /// The thread that goes on.
+    pub(crate) to: usize,
+    /// The thread that would have gone on.
+    pub(crate) in_place_of: usize,
+    /// What that was about to do; `None` if it had only just been woken.
+    pub(crate) held_up: Option<Operation>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -69,30 +106,49 @@ pub(super) struct Member {
     pub(super) permit: bool,
     /// What its next operation is on.
     pub(super) object: u64,
+    /// The operation that it is about to do, while it waits for its turn to.
+    pub(super) pending: Option<Operation>,
     /// That it has the token.
     pub(super) go: Arc<AtomicBool>,
     pub(super) os: Option<Thread>,
     pub(super) handle: Option<JoinHandle<()>>,
-    pub(super) last: Option<String>,
+    /// Where the system says what the thread does, if it does.
+    pub(super) account: Option<PathBuf>,
+    pub(super) last: Option<Operation>,
 }
 
 pub(super) struct State {
     pub(super) members: Vec<Member>,
+    /// The thread that has the token.
+    pub(super) running: usize,
     pub(super) now: Duration,
     pub(super) changes: u64,
     pub(super) steps: u64,
     pub(super) decisions: u64,
     pub(super) schedule: Schedule,
-    pub(super) deviations: BTreeMap<u64, usize>,
+    pub(super) deviations: BTreeMap<u64, Deviation>,
+    /// The event that came next, of each decision.
+    pub(super) decided_at: Vec<usize>,
+    /// How many places for faults there were.
+    pub(super) fault_places: u64,
+    pub(super) faults: BTreeSet<u64>,
     pub(super) alarms: BTreeMap<(Duration, u64), Alarm>,
     pub(super) alarm_serial: u64,
     pub(super) events: Vec<Event>,
+    /// The calls that are under way. It is only looked up in: its order is of no account.
+    pub(super) calls: HashMap<usize, Call>,
+    pub(super) invariants: Vec<Arc<Invariant>>,
+    pub(super) marks: BTreeSet<&'static str>,
     /// Threads that have ended, to be joined.
     pub(super) ended: Vec<JoinHandle<()>>,
     pub(super) failure: Option<String>,
     pub(super) panics: Vec<String>,
-    /// `main` is to panic with the failure when it comes back from where it is blocked.
-    pub(super) is_condemned: bool,
+    /// `main` is to panic with this when it comes back from where it is blocked.
+    pub(super) condemned: Option<String>,
+    /// Nobody could move, and `main` was told so.
+    pub(super) is_hung: bool,
+    /// A thread did not come back from a step.
+    pub(super) is_stuck: bool,
     /// No thread runs any more.
     pub(super) is_over: bool,
     pub(super) own: Dice,
@@ -100,17 +156,27 @@ pub(super) struct State {
 
 pub(crate) type Alarm = Box<dyn FnOnce() + Send>;
 
+/// What is to hold between any two steps.
+pub(crate) struct Invariant {
+    pub(crate) name: &'static str,
+    pub(crate) holds: Box<dyn Fn() -> bool + Send + Sync>,
+}
+
 /// What a run has left behind.
 pub(crate) struct Record {
     pub(crate) failure: Option<String>,
     pub(crate) panics: Vec<String>,
     pub(crate) events: Vec<Event>,
     pub(crate) names: Vec<String>,
-    pub(crate) deviations: BTreeMap<u64, usize>,
+    pub(crate) deviations: BTreeMap<u64, Deviation>,
+    pub(crate) decided_at: Vec<usize>,
+    pub(crate) faults: BTreeSet<u64>,
+    pub(crate) marks: BTreeSet<&'static str>,
     pub(crate) decisions: u64,
     pub(crate) steps: u64,
     /// Threads that were still there when `main` had ended and no thread could move.
     pub(crate) left: usize,
+    pub(crate) is_stuck: bool,
 }
 
 impl State {
@@ -118,28 +184,56 @@ impl State {
         let schedule = Schedule::new(setup.policy, Dice::new(setup.seed, 1), setup.decisions);
         Self {
             members: Vec::new(),
+            running: 0,
             now: Duration::ZERO,
             changes: 0,
             steps: 0,
             decisions: 0,
             schedule,
             deviations: BTreeMap::new(),
+            decided_at: Vec::new(),
+            fault_places: 0,
+            faults: BTreeSet::new(),
             alarms: BTreeMap::new(),
             alarm_serial: 0,
             events: Vec::new(),
+            calls: HashMap::new(),
+            invariants: Vec::new(),
+            marks: BTreeSet::new(),
             ended: Vec::new(),
             failure: None,
             panics: Vec::new(),
-            is_condemned: false,
+            condemned: None,
+            is_hung: false,
+            is_stuck: false,
             is_over: false,
             own: Dice::new(setup.seed, 3),
         }
     }
 
-    pub(super) fn note(&mut self, thread: usize, what: impl FnOnce() -> String) {
-        let what = what();
-        self.members[thread].last = Some(what.clone());
-        self.events.push(Event { time: self.now, thread, what });
+    /// Writes down what a thread does, unless the run has failed already: then what follows is of no account.
+    pub(super) fn note(&mut self, thread: usize, mut operation: Operation) {
+        let key = operation.take_call();
+        let call = match operation {
+            Operation::Deliver { message, variant, from, to, .. } if key != 0 => {
+                self.calls.insert(key, Call { thread, from, to, message, variant });
+                None
+            }
+            Operation::Reply { .. } => self.calls.remove(&key),
+            _ => None,
+        };
+        // That it waits is told by itself.
+        if operation != Operation::Park {
+            self.members[thread].last = Some(operation);
+        }
+        if self.failure.is_none() {
+            self.events.push(Event { time: self.now, thread, operation, call });
+        }
+    }
+
+    /// The run has failed, unless it had before.
+    pub(super) fn fail(&mut self, text: String) {
+        self.failure.get_or_insert(text);
     }
 
     pub(super) fn wake(&mut self, id: usize) {
@@ -155,55 +249,6 @@ impl State {
         }
     }
 
-    /// Lets it be this time. Who waits for that is ready; alarms that are due are given.
-    pub(super) fn advance(&mut self, to: Duration) -> Vec<Alarm> {
-        self.now = to;
-        for id in 0..self.members.len() {
-            if matches!(self.members[id].status, Status::Blocked(_, Some(until)) if until <= to) {
-                self.wake(id);
-            }
-        }
-        let mut due = Vec::new();
-        while self.alarms.first_key_value().is_some_and(|((at, _), _)| *at <= to) {
-            due.extend(self.alarms.pop_first().map(|(_, alarm)| alarm));
-        }
-        due
-    }
-
-    /// What a hang is reported with.
-    pub(super) fn report(&self) -> String {
-        let mut text = format!("nobody can move, {:?} after the start:", self.now);
-        for (id, member) in self.members.iter().enumerate() {
-            let waits = match member.status {
-                Status::Gone => continue,
-                Status::Ready(_) => "is ready".to_owned(),
-                Status::Blocked(On::Park, _) => "waits for mail, a reply or room".to_owned(),
-                Status::Blocked(On::Monitor(_), _) => {
-                    "waits for the engine: to settle, to stop or to be stopped".to_owned()
-                }
-                Status::Blocked(On::End(other), _) => {
-                    format!("waits for the end of {other} `{}`", self.members[other].name)
-                }
-                Status::Blocked(On::Time, _) => "sleeps".to_owned(),
-            };
-            let last = member.last.as_deref().unwrap_or("none");
-            let _ = write!(text, "\n  {id} `{}` {waits}; its last step: {last}", member.name);
-        }
-        text
-    }
-
-    /// What is reported if the thread that runs does not come back.
-    pub(super) fn stuck(&self, patience: Duration) -> String {
-        let last = self.events.last();
-        let thread = last.map_or("main", |event| &self.members[event.thread].name);
-        let what = last.map_or("none", |event| &event.what);
-        format!(
-            "no step for {patience:?} of real time; the last one was of `{thread}`: {what}. Either its code does not end, or it \
-             waits for something that is not zctor's, while no other thread of the simulation may run: hold no lock \
-             across a send or a call, and wait for no channel or thread of your own"
-        )
-    }
-
     /// What the run has left behind.
     pub(super) fn record(&mut self) -> Record {
         Record {
@@ -212,9 +257,13 @@ impl State {
             events: std::mem::take(&mut self.events),
             names: self.members.iter().map(|member| member.name.clone()).collect(),
             deviations: std::mem::take(&mut self.deviations),
+            decided_at: std::mem::take(&mut self.decided_at),
+            faults: std::mem::take(&mut self.faults),
+            marks: std::mem::take(&mut self.marks),
             decisions: self.decisions,
             steps: self.steps,
             left: self.members.iter().filter(|member| member.status != Status::Gone).count(),
+            is_stuck: self.is_stuck,
         }
     }
 }

@@ -17,11 +17,15 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use crate::sys::lock::lock;
-use crate::sys::simulated::dice::Dice;
-use crate::sys::simulated::schedule::Candidate;
-use crate::sys::simulated::state::{Alarm, Member, On, Record, Setup, State, Status};
+use crate::sys::operation::Operation;
+use crate::sys::simulated::choice::Passed;
+use crate::sys::simulated::invariants::Violated;
+use crate::sys::simulated::report::account_of_this_thread;
+use crate::sys::simulated::state::{Alarm, Invariant, Member, On, Record, Setup, State, Status};
 
 pub(crate) struct World {
+    /// Names the world among those of the process; 0 is the real one.
+    pub(super) number: u64,
     setup: Setup,
     start: Instant,
     state: Mutex<State>,
@@ -29,17 +33,17 @@ pub(crate) struct World {
 }
 
 impl World {
-    pub(crate) fn new(setup: Setup, start: Instant) -> Arc<Self> {
+    pub(crate) fn new(number: u64, setup: Setup, start: Instant) -> Arc<Self> {
         let state = State::new(&setup);
-        Arc::new(Self { setup, start, state: Mutex::new(state), over: Condvar::new() })
+        Arc::new(Self { number, setup, start, state: Mutex::new(state), over: Condvar::new() })
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    pub(super) fn setup(&self) -> &Setup {
+        &self.setup
+    }
+
+    pub(super) fn state(&self) -> MutexGuard<'_, State> {
         lock(&self.state)
-    }
-
-    pub(crate) fn seed(&self) -> u64 {
-        self.setup.seed
     }
 
     pub(crate) fn below(&self, n: u64) -> u64 {
@@ -61,9 +65,18 @@ impl World {
         let mut state = self.state();
         state.changes += 1;
         let status = Status::Ready(state.changes);
-        let go = Arc::default();
-        let name = name.to_owned();
-        state.members.push(Member { name, status, permit: false, object: 0, go, os: None, handle: None, last: None });
+        state.members.push(Member {
+            name: name.to_owned(),
+            status,
+            permit: false,
+            object: 0,
+            pending: None,
+            go: Arc::default(),
+            os: None,
+            handle: None,
+            account: None,
+            last: None,
+        });
         state.members.len() - 1
     }
 
@@ -86,23 +99,28 @@ impl World {
 
     /// Called by a new thread: waits for its turn.
     pub(crate) fn enter(&self, me: usize) {
-        let go = Arc::clone(&self.state().members[me].go);
+        let account = account_of_this_thread();
+        let go = {
+            let member = &mut self.state().members[me];
+            member.account = account;
+            Arc::clone(&member.go)
+        };
         self.until_turn(me, &go);
     }
 
     /// Called by a thread at its end.
     pub(crate) fn leave(&self, me: usize) {
-        let mut state = self.state();
-        state.note(me, || "ends".to_owned());
+        let mut state = self.after_step(me);
+        state.note(me, Operation::Plain("ends"));
         let handle = state.members[me].handle.take();
         state.ended.extend(handle);
         loop {
             state.members[me].status = Status::Gone;
             state.make_ready(|on| on == On::End(me));
-            if let Some(next) = self.pick(&mut state, me, false) {
+            if let Some(next) = state.pick(&self.setup, me, false) {
                 return self.hand_over(state, next);
             }
-            match self.pass_time(&mut state) {
+            match state.pass_time() {
                 Passed::Woken => {}
                 Passed::Alarms(due) => {
                     // The wakers may send, which is a step: so the thread is back for as long.
@@ -111,7 +129,6 @@ impl World {
                     due.into_iter().for_each(|alarm| alarm());
                     state = self.state();
                 }
-                Passed::Condemned => {}
                 Passed::Over => return self.end(state),
             }
         }
@@ -124,20 +141,20 @@ impl World {
     // What threads do.
 
     /// Called before an operation that others can see. `yields`: it only looks, so the others come first.
-    pub(crate) fn step(&self, me: usize, object: u64, yields: bool, what: impl FnOnce() -> String) {
-        let mut state = self.state();
-        state.members[me].object = object;
+    pub(crate) fn step(&self, me: usize, object: u64, yields: bool, operation: Operation) {
+        let mut state = self.after_step(me);
+        let member = &mut state.members[me];
+        (member.object, member.pending) = (object, Some(operation));
         state.steps += 1;
-        if state.steps > self.setup.max_steps && state.failure.is_none() {
-            state.failure = Some(format!(
+        if state.steps > self.setup.max_steps {
+            state.fail(format!(
                 "the run does not end within {} steps; raise `max_steps` if it may take more",
                 self.setup.max_steps
             ));
             return self.give_up(state);
         }
-        let alarms = self.take_time(&mut state);
-        state.changes += 1;
-        state.members[me].status = Status::Ready(state.changes);
+        let alarms = state.take_time(&self.setup);
+        state.wake(me);
         if yields {
             state.schedule.fall_behind(me);
         }
@@ -146,29 +163,30 @@ impl World {
             alarms.into_iter().for_each(|alarm| alarm());
             state = self.state();
         }
-        if let Some(next) = self.pick(&mut state, me, yields) {
+        if let Some(next) = state.pick(&self.setup, me, yields) {
             self.go_to(state, me, next);
         }
-        self.state().note(me, what);
+        let mut state = self.state();
+        state.members[me].pending = None;
+        state.note(me, operation);
     }
 
     /// Blocks the thread. It may come back for no reason, as from `std::thread::park`.
     pub(crate) fn block(&self, me: usize, on: On, until: Option<Instant>) {
-        let mut state = self.state();
+        let mut state = self.after_step(me);
         if on == On::Park && std::mem::take(&mut state.members[me].permit) {
             return;
         }
         state.members[me].status = Status::Blocked(on, until.map(|until| self.virtual_time(until)));
         loop {
-            if let Some(next) = self.pick(&mut state, me, false) {
+            if let Some(next) = state.pick(&self.setup, me, false) {
                 self.go_to(state, me, next);
                 break;
             }
-            match self.pass_time(&mut state) {
-                Passed::Woken | Passed::Condemned => {}
+            match state.pass_time() {
+                Passed::Woken => {}
                 Passed::Alarms(due) => {
-                    state.changes += 1;
-                    state.members[me].status = Status::Ready(state.changes);
+                    state.wake(me);
                     drop(state);
                     due.into_iter().for_each(|alarm| alarm());
                     break;
@@ -178,11 +196,55 @@ impl World {
         }
         let mut state = self.state();
         state.members[me].permit = false;
-        if me == 0 && std::mem::take(&mut state.is_condemned) {
-            let report = state.failure.clone().unwrap_or_default();
+        if let Some(report) = state.condemned.take_if(|_| me == 0) {
             drop(state);
             panic!("{report}");
         }
+    }
+
+    /// The state, behind a step that has just been taken: the invariants are asked whether they hold.
+    fn after_step(&self, me: usize) -> MutexGuard<'_, State> {
+        let state = self.state();
+        if state.invariants.is_empty() || state.failure.is_some() {
+            return state;
+        }
+        let invariants = state.invariants.clone();
+        drop(state);
+        let violated = Violated::among(&invariants);
+        let mut state = self.state();
+        if let Some(violated) = violated {
+            let last = state.members[me].last.map_or_else(|| "its start".to_owned(), |last| format!("`{last}`"));
+            let why = match violated {
+                Violated::Panics(_) => state.panics.last().map(|panic| format!(": {panic}")),
+                Violated::No(_) => None,
+            };
+            let text = format!("{violated} behind {last} of `{}`{}", state.members[me].name, why.unwrap_or_default());
+            state.fail(text);
+        }
+        state
+    }
+
+    pub(crate) fn add_invariant(&self, invariant: Invariant) {
+        self.state().invariants.push(Arc::new(invariant));
+    }
+
+    pub(crate) fn mark(&self, name: &'static str) {
+        self.state().marks.insert(name);
+    }
+
+    /// The run fails, unless it has failed before.
+    pub(super) fn fail(&self, text: String) {
+        self.state().fail(text);
+    }
+
+    /// Whether a fault has the handler on this thread panic here.
+    pub(crate) fn breaks(&self, me: usize) -> bool {
+        let mut state = self.state();
+        let breaks = state.breaks(&self.setup);
+        if breaks {
+            state.note(me, Operation::Plain("panics, by a fault"));
+        }
+        breaks
     }
 
     pub(crate) fn unpark(&self, id: usize) {
@@ -214,78 +276,7 @@ impl World {
         self.state().panics.push(text);
     }
 
-    // Who runs next, and when.
-
-    /// The thread that gets the token; `None` if no thread is ready.
-    fn pick(&self, state: &mut State, me: usize, yields: bool) -> Option<usize> {
-        let since = |member: &Member| match member.status {
-            Status::Ready(since) => Some(since),
-            _ => None,
-        };
-        let ready = state.members.iter().enumerate().filter(|(_, member)| since(member).is_some());
-        let mut ready: Vec<Candidate> = ready.map(|(id, member)| Candidate { id, object: member.object }).collect();
-        if yields && ready.len() > 1 {
-            ready.retain(|one| one.id != me);
-        }
-        if ready.len() < 2 {
-            return ready.first().map(|one| one.id);
-        }
-        let decision = state.decisions;
-        state.decisions += 1;
-        let held = self.setup.plan.as_ref().and_then(|plan| plan.held.as_ref());
-        if let Some((held, _)) = held.filter(|(_, during)| during.contains(&decision)) {
-            ready.retain(|one| one.id != *held);
-        }
-        let current = ready.iter().map(|one| one.id).find(|id| *id == me);
-        let oldest = ready.iter().map(|one| one.id).min_by_key(|id| since(&state.members[*id]));
-        let default = current.or(oldest)?;
-        let next = match &self.setup.plan {
-            Some(plan) => {
-                let planned = plan.deviations.get(&decision).copied();
-                planned.filter(|id| ready.iter().any(|one| one.id == *id)).unwrap_or(default)
-            }
-            None => state.schedule.choose(decision, &ready, current, default),
-        };
-        if next != default {
-            state.deviations.insert(decision, next);
-        }
-        Some(next)
-    }
-
-    /// A step may take time: one in eight does. How long follows from the seed and from the number of the step, so that
-    /// it stays the same while a schedule is shrunk. Gives the alarms that are due then.
-    fn take_time(&self, state: &mut State) -> Vec<Alarm> {
-        let mut dice = Dice::new(self.setup.seed ^ state.steps.rotate_left(32), 2);
-        if self.setup.slowest.is_zero() || dice.below(8) != 0 {
-            return Vec::new();
-        }
-        let nanos = u64::try_from(self.setup.slowest.as_nanos()).unwrap_or(u64::MAX);
-        let to = state.now + Duration::from_nanos(dice.below(nanos));
-        state.advance(to)
-    }
-
-    /// Called when no thread is ready.
-    fn pass_time(&self, state: &mut State) -> Passed {
-        if state.members[0].status == Status::Gone {
-            return Passed::Over;
-        }
-        let deadlines = state.members.iter().filter_map(|member| match member.status {
-            Status::Blocked(_, until) => until,
-            _ => None,
-        });
-        let alarm = state.alarms.first_key_value().map(|((at, _), _)| *at);
-        if let Some(next) = deadlines.chain(alarm).min() {
-            let due = state.advance(next.max(state.now));
-            return if due.is_empty() { Passed::Woken } else { Passed::Alarms(due) };
-        }
-        if state.failure.is_some() {
-            return Passed::Over;
-        }
-        state.failure = Some(state.report());
-        state.is_condemned = true;
-        state.wake(0);
-        Passed::Condemned
-    }
+    // The token.
 
     /// Gives the token to another thread, and waits until this one has it again.
     fn go_to(&self, state: MutexGuard<'_, State>, me: usize, next: usize) {
@@ -296,7 +287,8 @@ impl World {
         }
     }
 
-    fn hand_over(&self, state: MutexGuard<'_, State>, next: usize) {
+    fn hand_over(&self, mut state: MutexGuard<'_, State>, next: usize) {
+        state.running = next;
         let Member { go, os, .. } = &state.members[next];
         go.store(true, Ordering::Release); // pairs with `until_turn`
         let os = os.clone();
@@ -340,7 +332,8 @@ impl World {
 
     /// Waits, outside the world, until no thread of it runs any more. If no step is made for `patience` of real time,
     /// the world is given up.
-    pub(crate) fn until_over(&self, patience: Duration) -> Record {
+    pub(crate) fn until_over(&self) -> Record {
+        let patience = self.setup.patience;
         let mut state = self.state();
         let mut seen = 0;
         while !state.is_over {
@@ -350,8 +343,8 @@ impl World {
             let moves = state.steps + state.changes;
             if waited.timed_out() && moves == seen && !state.is_over {
                 let report = state.stuck(patience);
-                state.failure.get_or_insert(report);
-                state.is_over = true;
+                state.fail(report);
+                (state.is_stuck, state.is_over) = (true, true);
             }
             seen = moves;
         }
@@ -363,13 +356,4 @@ impl World {
         let mut state = self.state();
         state.record()
     }
-}
-
-enum Passed {
-    /// Some thread is ready.
-    Woken,
-    Alarms(Vec<Alarm>),
-    /// Nobody can move; `main` is ready, to say so.
-    Condemned,
-    Over,
 }
