@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::sync::mpsc::UnboundedSender;
 use zctor::now;
-use zctor::remote::transport::{Carrier, Letter, Receipt};
+use zctor::remote::transport::{Carrier, Packet, Receipt};
 
 use crate::connection::{Command, Outbound};
 use crate::wire;
@@ -17,11 +17,11 @@ pub(crate) struct NatsCarrier {
 }
 
 impl Carrier for NatsCarrier {
-    fn carry(&self, name: &'static str, letter: Letter, receipt: Box<dyn Receipt>) {
-        let Letter { bytes, call, inside, copy } = letter;
+    fn carry(&self, name: &'static str, packet: Packet, receipt: Box<dyn Receipt>) {
+        let Packet { bytes, call, inside, copy } = packet;
         let subject = wire::subject(&self.namespace, name, copy);
-        let call = call.map(|terms| (terms.until.unwrap_or_else(|| now() + self.deadline), terms.depth));
+        let call = call.map(|header| (header.until.unwrap_or_else(|| now() + self.deadline), header.depth));
         // If the bridge is closed, the receipt is dropped, which says that nobody serves the pool.
-        drop(self.commands.send(Command::Letter(Outbound { subject, bytes, inside, call, receipt })));
+        drop(self.commands.send(Command::Packet(Outbound { subject, bytes, inside, call, receipt })));
     }
 }

@@ -23,7 +23,7 @@ use crate::wire;
 
 /// What the thread of a connection is to do.
 pub(crate) enum Command {
-    Letter(Outbound),
+    Packet(Outbound),
     Publish {
         subject: String,
         payload: Vec<u8>,
@@ -46,7 +46,7 @@ pub(crate) enum Command {
     Close,
 }
 
-/// A letter on its way out.
+/// A packet on its way out.
 pub(crate) struct Outbound {
     pub(crate) subject: String,
     pub(crate) bytes: Vec<u8>,
@@ -210,7 +210,7 @@ impl State {
     }
 }
 
-/// Hears what is said of the letters that this bridge has sent.
+/// Hears what is said of the packets that this bridge has sent.
 async fn listen(mut answers: Subscriber, inbox: String, under_way: Arc<UnderWay>, echo: Arc<Notify>) {
     while let Some(message) = answers.next().await {
         let Some(what) = message.subject.as_str().strip_prefix(&inbox).and_then(|rest| rest.strip_prefix('.')) else {
@@ -222,7 +222,7 @@ async fn listen(mut answers: Subscriber, inbox: String, under_way: Arc<UnderWay>
             None if what == "h" => under_way.held(wire::read_numbers(&message.payload)),
             Some(("r", number)) => {
                 let Ok(number) = number.parse() else { continue };
-                // The server says that nobody listens to the letter's subject.
+                // The server says that nobody listens to the packet's subject.
                 let nobody = message.status == Some(StatusCode::NO_RESPONDERS);
                 under_way
                     .answer(number, if nobody { Answer::Unreachable } else { wire::read_answer(&message.payload) });
@@ -259,7 +259,7 @@ impl Outgoing {
             let mut gathered = 0;
             while let Some(command) = next {
                 match command {
-                    Command::Letter(letter) => self.send(letter).await,
+                    Command::Packet(packet) => self.send(packet).await,
                     Command::Publish { subject, payload } => self.publish(subject, payload).await,
                     Command::Answer { subject, answer } => self.answer(subject, &answer).await,
                     Command::Ack { inbox, number } => acks.entry(inbox).or_default().push(number),
@@ -285,8 +285,8 @@ impl Outgoing {
         }
     }
 
-    async fn send(&mut self, letter: Outbound) {
-        let Outbound { subject, bytes, inside, call, receipt } = letter;
+    async fn send(&mut self, packet: Outbound) {
+        let Outbound { subject, bytes, inside, call, receipt } = packet;
         if !self.state.await_connected().await {
             return receipt.answer(Answer::Unreachable);
         }

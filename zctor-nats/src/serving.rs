@@ -9,12 +9,12 @@ use futures_util::StreamExt;
 use tokio::sync::Notify;
 use tokio::sync::mpsc::UnboundedSender;
 use zctor::now;
-use zctor::remote::transport::{Answer, End, Letter, Receipt};
+use zctor::remote::transport::{Answer, End, Packet, Receipt};
 
 use crate::connection::Command;
 use crate::wire;
 
-/// The letters that have arrived and are in no mailbox yet: they wait for room. Their senders are told so now and then.
+/// The packets that have arrived and are in no mailbox yet: they wait for room. Their senders are told so now and then.
 #[derive(Default)]
 pub(crate) struct Held {
     /// By the inboxes of their senders.
@@ -79,15 +79,15 @@ pub(crate) async fn receive(
         let receipt = Box::new(sender);
         match read {
             Some((inside, call)) => {
-                let letter = Letter { bytes: message.payload.to_vec(), call, inside, copy };
-                end.deliver(name, letter, receipt);
+                let packet = Packet { bytes: message.payload.to_vec(), call, inside, copy };
+                end.deliver(name, packet, receipt);
             }
             None => receipt.answer(Answer::Unfit("its header cannot be read on the other side".into())),
         }
     }
 }
 
-/// The sender of a letter that has arrived.
+/// The sender of a packet that has arrived.
 struct Sender {
     /// The prefix of the subjects that it listens to.
     inbox: String,

@@ -4,9 +4,9 @@
 //! | --- | --- |
 //! | `zctor.1.<namespace>.<name>.t` | a message for one instance; those that serve it are one queue group |
 //! | `zctor.1.<namespace>.<name>.b` | a copy of a broadcast |
-//! | `<inbox>.r.<number>` | the reply subject of a letter, and what is answered: a status byte, then a reply or a text |
-//! | `<inbox>.a` | the numbers of letters that are in mailboxes, eight bytes each |
-//! | `<inbox>.h` | the numbers of letters that wait for room where they arrived |
+//! | `<inbox>.r.<number>` | the reply subject of a packet, and what is answered: a status byte, then a reply or a text |
+//! | `<inbox>.a` | the numbers of packets that are in mailboxes, eight bytes each |
+//! | `<inbox>.h` | the numbers of packets that wait for room where they arrived |
 //! | `<inbox>.s` | nothing, from a bridge to itself: the server has what it was told before |
 //!
 //! A message is MessagePack with names. Where it needs more than its bytes, a header `Zctor` has these words: `c` for a
@@ -16,7 +16,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use zctor::remote::transport::{Answer, CallTerms};
+use zctor::remote::transport::{Answer, CallHeader};
 
 pub(crate) const HEADER: &str = "Zctor";
 /// The queue group of those that serve a pool.
@@ -33,7 +33,7 @@ pub(crate) fn subject(namespace: &str, name: &str, copy: bool) -> String {
     format!("zctor.1.{namespace}.{name}.{}", if copy { 'b' } else { 't' })
 }
 
-/// The header of a letter, if it needs one.
+/// The header of a packet, if it needs one.
 pub(crate) fn header(inside: bool, call: Option<(Duration, u32)>) -> Option<String> {
     let inside = if inside { " i" } else { "" };
     match call {
@@ -42,8 +42,8 @@ pub(crate) fn header(inside: bool, call: Option<(Duration, u32)>) -> Option<Stri
     }
 }
 
-/// What the header of a letter says: whether a handler has sent it, and the terms of a call.
-pub(crate) fn read_header(header: &str, now: Instant) -> Option<(bool, Option<CallTerms>)> {
+/// What the header of a packet says: whether a handler has sent it, and the header of a call.
+pub(crate) fn read_header(header: &str, now: Instant) -> Option<(bool, Option<CallHeader>)> {
     let (mut inside, mut call, mut left, mut depth) = (false, false, None, 0);
     for word in header.split_whitespace() {
         match word.split_at_checked(1)? {
@@ -57,7 +57,7 @@ pub(crate) fn read_header(header: &str, now: Instant) -> Option<(bool, Option<Ca
     }
     // So much earlier than at the caller, that what is said of the end arrives there in time.
     let until = left.map(|left| now + left.saturating_sub((left / 10).max(Duration::from_millis(5))));
-    Some((inside, call.then_some(CallTerms { until, depth })))
+    Some((inside, call.then_some(CallHeader { until, depth })))
 }
 
 pub(crate) fn numbers(numbers: &[u64]) -> Vec<u8> {

@@ -16,10 +16,10 @@ mod end;
 mod error;
 mod lane;
 mod ledger;
-mod letter;
 mod link;
 mod loopback;
 mod message;
+mod packet;
 mod served;
 mod value;
 mod wire;
@@ -38,11 +38,11 @@ pub use serde::Deserialize as __Deserialize;
 #[doc(hidden)]
 pub use value::{__assert_value, __serialize, Travels};
 
-/// What a crate needs that carries letters over a network: it stands for the two ends of a way what `Loopback` is.
+/// What a crate needs that carries packets over a network: it stands for the two ends of a way what `Loopback` is.
 #[doc(hidden)]
 pub mod transport {
     pub use super::end::End;
-    pub use super::letter::{Answer, CallTerms, Carrier, Letter, Receipt};
+    pub use super::packet::{Answer, CallHeader, Carrier, Packet, Receipt};
 }
 
 /// The body of a link's handler methods, which are never called: a link takes its messages before they are dispatched.

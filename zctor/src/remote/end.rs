@@ -19,16 +19,16 @@ use crate::remote::books::Books;
 use crate::remote::error::ServeError;
 use crate::remote::lane::Lane;
 use crate::remote::ledger::Ledger;
-use crate::remote::letter::{Answer, Carrier, Letter, Receipt};
 use crate::remote::link::Link;
 use crate::remote::message::RemoteMessage;
+use crate::remote::packet::{Answer, Carrier, Packet, Receipt};
 use crate::remote::served::{Served, ServedPool};
 use crate::sys::clock::deadline;
 use crate::sys::lock::lock;
 
-/// One end of the way between two engines, whatever carries letters between the ends.
+/// One end of the way between two engines, whatever carries packets between the ends.
 #[derive(Default)]
-#[expect(missing_debug_implementations, reason = "only crates that carry letters see it")]
+#[expect(missing_debug_implementations, reason = "only crates that carry packets see it")]
 pub struct End {
     served: Mutex<HashMap<&'static str, Arc<dyn Served>>>,
     ledger: Arc<Ledger>,
@@ -65,16 +65,16 @@ impl End {
         }
     }
 
-    /// Takes a letter from the other side in. Never waits.
-    pub fn deliver(&self, wire: &str, letter: Letter, receipt: Box<dyn Receipt>) {
+    /// Takes a packet from the other side in. Never waits.
+    pub fn deliver(&self, wire: &str, packet: Packet, receipt: Box<dyn Receipt>) {
         let served = lock(&self.served).get(wire).cloned();
         match served {
-            Some(pool) => pool.deliver(letter, receipt),
+            Some(pool) => pool.deliver(packet, receipt),
             None => receipt.answer(Answer::Unreachable),
         }
     }
 
-    /// Makes a pool of one link, whose letters go by `carrier`.
+    /// Makes a pool of one link, whose packets go by `carrier`.
     ///
     /// # Errors
     /// As [`ActorEngine::pool`].

@@ -1,4 +1,4 @@
-//! The ledger of one end: an entry for each letter that is under way, which is settled once.
+//! The ledger of one end: an entry for each packet that is under way, which is settled once.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -8,7 +8,7 @@ use crate::error::CallError;
 use crate::event::{DeadLetter, Undelivered};
 use crate::mailbox::Mailbox;
 use crate::remote::books::Books;
-use crate::remote::letter::{Answer, Receipt};
+use crate::remote::packet::{Answer, Receipt};
 use crate::sys::clock::now;
 use crate::sys::monitor::Monitor;
 
@@ -41,7 +41,7 @@ impl Ledger {
     }
 }
 
-/// A letter under way, at its sender. If it is dropped, nobody serves its pool.
+/// A packet under way, at its sender. If it is dropped, nobody serves its pool.
 pub(super) struct Entry {
     ledger: Arc<Ledger>,
     /// Taken out when it is settled.
@@ -56,7 +56,7 @@ pub(super) enum Sender {
 
 /// A message that was sent: what a dead letter says of it, and to whom.
 pub(super) struct Sent {
-    pub(super) letter: DeadLetter,
+    pub(super) packet: DeadLetter,
     pub(super) mailbox: Arc<Mailbox>,
     /// A hook has sent it: its loss is counted, and no hook is told.
     pub(super) from_hook: bool,
@@ -113,9 +113,9 @@ impl Drop for Entry {
 impl Sent {
     fn lose(self, why: Undelivered) {
         let losses = &self.mailbox.edge.losses;
-        losses.count(self.letter.message, 1, why);
+        losses.count(self.packet.message, 1, why);
         if !self.from_hook {
-            losses.tell(losses.listener(), &DeadLetter { why, ..self.letter });
+            losses.tell(losses.listener(), &DeadLetter { why, ..self.packet });
         }
     }
 }

@@ -12,8 +12,8 @@ use crate::event::{DeadLetter, Undelivered};
 use crate::id::InstanceId;
 use crate::mailbox::Mailbox;
 use crate::remote::ledger::{Entry, Ledger, Sender, Sent};
-use crate::remote::letter::{Answer, CallTerms, Carrier, Letter, Receipt};
 use crate::remote::message::{RemoteMessage, RemotePort};
+use crate::remote::packet::{Answer, CallHeader, Carrier, Packet, Receipt};
 
 pub(super) struct Link<M> {
     pub(super) ledger: Arc<Ledger>,
@@ -29,25 +29,25 @@ impl<M: RemoteMessage> Outlet<M> for Link<M> {
         let How { permit, copy, from_hook } = how;
         let inside = permit.is_none();
         let (instance, why) = (self.instance, Undelivered::Unreachable);
-        let letter = DeadLetter { message: M::name(), variant: message.variant(), instance, why };
-        let sender = Sender::Send(Sent { letter, mailbox: Arc::clone(&self.mailbox), from_hook });
+        let packet = DeadLetter { message: M::name(), variant: message.variant(), instance, why };
+        let sender = Sender::Send(Sent { packet, mailbox: Arc::clone(&self.mailbox), from_hook });
         let entry = Entry::new(&self.ledger, sender, permit);
-        self.carry(&message, entry, |bytes| Letter { bytes, call: None, inside, copy });
+        self.carry(&message, entry, |bytes| Packet { bytes, call: None, inside, copy });
     }
 
     fn call(&self, message: M, port: M::Port, how: How, until: Option<Instant>) {
         let inside = how.permit.is_none();
         let answer = Box::new(|outcome| port.__answered(M::name(), outcome));
         let entry = Entry::new(&self.ledger, Sender::Call { message: M::name(), answer }, how.permit);
-        let call = Some(CallTerms { until, depth: message.__depth() });
-        self.carry(&message, entry, |bytes| Letter { bytes, call, inside, copy: false });
+        let call = Some(CallHeader { until, depth: message.__depth() });
+        self.carry(&message, entry, |bytes| Packet { bytes, call, inside, copy: false });
     }
 }
 
 impl<M: RemoteMessage> Link<M> {
-    fn carry(&self, message: &M, entry: Box<Entry>, letter: impl FnOnce(Vec<u8>) -> Letter) {
+    fn carry(&self, message: &M, entry: Box<Entry>, packet: impl FnOnce(Vec<u8>) -> Packet) {
         match message.__encode() {
-            Ok(bytes) => self.carrier.carry(M::WIRE, letter(bytes), entry),
+            Ok(bytes) => self.carrier.carry(M::WIRE, packet(bytes), entry),
             Err(text) => entry.answer(Answer::Unfit(text)),
         }
     }

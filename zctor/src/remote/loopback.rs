@@ -10,8 +10,8 @@ use crate::mailbox::permits::Overflow;
 use crate::remote::books::Books;
 use crate::remote::end::End;
 use crate::remote::error::ServeError;
-use crate::remote::letter::{Carrier, Letter, Receipt};
 use crate::remote::message::RemoteMessage;
+use crate::remote::packet::{Carrier, Packet, Receipt};
 
 /// For how many messages the mailbox of a link has room by itself.
 const ROOM: usize = 1_024;
@@ -75,8 +75,8 @@ pub struct Loopback {
 struct To(Arc<End>);
 
 impl Carrier for To {
-    fn carry(&self, wire: &'static str, letter: Letter, receipt: Box<dyn Receipt>) {
-        self.0.deliver(wire, letter, receipt);
+    fn carry(&self, wire: &'static str, packet: Packet, receipt: Box<dyn Receipt>) {
+        self.0.deliver(wire, packet, receipt);
     }
 }
 

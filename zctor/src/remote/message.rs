@@ -7,7 +7,7 @@ use crate::actor::link::Remote;
 use crate::client::Client;
 use crate::client::message::IntoRequest;
 use crate::error::CallError;
-use crate::remote::letter::Answer;
+use crate::remote::packet::Answer;
 use crate::remote::value::Travels;
 use crate::reply::reply_to::ReplyTo;
 use crate::route::payload::Kind;

@@ -2,11 +2,11 @@
 //!
 //! The protocol, by which nobody waits for what it could hold up:
 //!
-//! 1. A letter from outside goes into the pool's own lane, the feeder. There it waits for room as its sender would here,
+//! 1. A packet from outside goes into the pool's own lane, the feeder. There it waits for room as its sender would here,
 //!    or is refused, as the full mailbox says. Those behind it wait too, which keeps their order.
-//! 2. A letter from a handler goes through the lane of the end, past all bounds, as it would here. It waits for nothing,
-//!    and for no letter from outside: room may come only when its sender goes on.
-//! 3. Its sender is told when it is in a mailbox. Until then a letter from outside keeps its permit there, so no more
+//! 2. A packet from a handler goes through the lane of the end, past all bounds, as it would here. It waits for nothing,
+//!    and for no packet from outside: room may come only when its sender goes on.
+//! 3. Its sender is told when it is in a mailbox. Until then a packet from outside keeps its permit there, so no more
 //!    are under way than the mailbox of the link has room for.
 //! 4. The reply goes back through the lane of the end, so a full pool delays no reply, and no other pool.
 //! 5. A call is refused if its callee is deeper here than its sender counts. So a handler that waits stands above its
@@ -20,15 +20,15 @@ use crate::error::SendError;
 use crate::messaging::binding::Limit;
 use crate::remote::lane::Lane;
 use crate::remote::ledger::Ledger;
-use crate::remote::letter::{Answer, CallTerms, Letter, Receipt};
 use crate::remote::message::{Answering, Called, RemoteMessage, Reply};
+use crate::remote::packet::{Answer, CallHeader, Packet, Receipt};
 use crate::sys::frame::as_inside;
 use crate::sys::unwind::catch;
 
 /// A pool whose messages come as bytes, whatever their type.
 pub(super) trait Served: Send + Sync {
-    /// Takes a letter in. Never waits.
-    fn deliver(self: Arc<Self>, letter: Letter, receipt: Box<dyn Receipt>);
+    /// Takes a packet in. Never waits.
+    fn deliver(self: Arc<Self>, packet: Packet, receipt: Box<dyn Receipt>);
     /// The type of its messages.
     fn message(&self) -> TypeId;
 }
@@ -42,9 +42,9 @@ pub(super) struct ServedPool<M: RemoteMessage> {
 }
 
 impl<M: RemoteMessage> Served for ServedPool<M> {
-    fn deliver(self: Arc<Self>, letter: Letter, receipt: Box<dyn Receipt>) {
-        let lane = if letter.inside { self.lane.clone() } else { self.feeder.clone() };
-        lane.spawn(async move { self.feed(letter, receipt) });
+    fn deliver(self: Arc<Self>, packet: Packet, receipt: Box<dyn Receipt>) {
+        let lane = if packet.inside { self.lane.clone() } else { self.feeder.clone() };
+        lane.spawn(async move { self.feed(packet, receipt) });
     }
 
     fn message(&self) -> TypeId {
@@ -53,10 +53,10 @@ impl<M: RemoteMessage> Served for ServedPool<M> {
 }
 
 impl<M: RemoteMessage> ServedPool<M> {
-    fn feed(&self, letter: Letter, mut receipt: Box<dyn Receipt>) {
-        let Letter { bytes, call, inside, copy } = letter;
+    fn feed(&self, packet: Packet, mut receipt: Box<dyn Receipt>) {
+        let Packet { bytes, call, inside, copy } = packet;
         let fed = M::__decode(&bytes).map_err(Answer::Unfit).and_then(|message| match call {
-            Some(terms) => self.call(message, inside, &terms).map(Some),
+            Some(header) => self.call(message, inside, &header).map(Some),
             None if copy => self.broadcast(message, &bytes, inside).map(|()| None),
             None => self.send(message, inside).map(|()| None),
         });
@@ -95,13 +95,13 @@ impl<M: RemoteMessage> ServedPool<M> {
         }
     }
 
-    fn call(&self, message: M, inside: bool, terms: &CallTerms) -> Result<Reply, Answer> {
-        let pool = match terms.until {
+    fn call(&self, message: M, inside: bool, header: &CallHeader) -> Result<Reply, Answer> {
+        let pool = match header.until {
             Some(until) => self.pool.clone().with_limit(Limit::Until(until)),
             None => self.pool.clone(),
         };
         let variant = message.variant();
-        match message.__serve(&Called { pool: &pool, inside, depth: terms.depth }) {
+        match message.__serve(&Called { pool: &pool, inside, depth: header.depth }) {
             Some(Answering(called)) => called,
             None => Err(Answer::Unfit(format!("`{variant}` has no reply on the other side").into())),
         }

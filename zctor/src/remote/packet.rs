@@ -1,4 +1,4 @@
-//! A letter: a message on its way to another engine, and what its sender is told of it.
+//! A packet: a message on its way to another engine, and what its sender is told of it.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -8,11 +8,11 @@ use crate::event::Undelivered;
 
 /// A message as bytes, and what the other side must know of it.
 #[derive(Debug)]
-pub struct Letter {
+pub struct Packet {
     /// The message.
     pub bytes: Vec<u8>,
     /// For a call.
-    pub call: Option<CallTerms>,
+    pub call: Option<CallHeader>,
     /// A handler has sent it: no bound refuses it, and it waits for no room.
     pub inside: bool,
     /// It is a copy of a broadcast, for every instance.
@@ -21,7 +21,7 @@ pub struct Letter {
 
 /// The conditions of a call.
 #[derive(Debug)]
-pub struct CallTerms {
+pub struct CallHeader {
     /// The deadline.
     pub until: Option<Instant>,
     /// The call depth that the sender counts the callee at: that of its own version of the enum. A handler may wait for
@@ -29,13 +29,13 @@ pub struct CallTerms {
     pub depth: u32,
 }
 
-/// What carries letters to the other side.
+/// What carries packets to the other side.
 pub trait Carrier: Send + Sync {
-    /// Sends a letter to the pool of this name. It waits for nothing.
-    fn carry(&self, wire: &'static str, letter: Letter, receipt: Box<dyn Receipt>);
+    /// Sends a packet to the pool of this name. It waits for nothing.
+    fn carry(&self, wire: &'static str, packet: Packet, receipt: Box<dyn Receipt>);
 }
 
-/// The way back to the sender of a letter.
+/// The way back to the sender of a packet.
 pub trait Receipt: Send {
     /// The message is in a mailbox. Of a send nothing more is told.
     fn taken(&mut self);
@@ -43,7 +43,7 @@ pub trait Receipt: Send {
     fn answer(self: Box<Self>, answer: Answer);
 }
 
-/// What the other side says of a letter.
+/// What the other side says of a packet.
 #[derive(Debug)]
 pub enum Answer {
     /// The reply.
