@@ -13,7 +13,7 @@ mod source;
 const LAYERS: &[(&str, &[&str])] = &[
     ("the crate's root", &["lib", "private"]),
     ("simulation", &["simulation"]),
-    ("testing", &["testing"]),
+    ("testing and remote", &["testing", "remote"]),
     ("map", &["map"]),
     ("engine", &["engine"]),
     ("actor", &["actor"]),

@@ -5,7 +5,15 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// What generated code alone calls, through `__private`.
-const HIDDEN: [&str; 5] = ["private.rs", "client/name.rs", "route/keyed.rs", "route/payload.rs", "sys/unwind.rs"];
+const HIDDEN: [&str; 7] = [
+    "private.rs",
+    "client/name.rs",
+    "remote/end.rs",
+    "remote/letter.rs",
+    "route/keyed.rs",
+    "route/payload.rs",
+    "sys/unwind.rs",
+];
 
 /// Programs get values of these types, or meet these traits as bounds, and need not name them: the fields and methods are
 /// what they use. Each is used in `public_api.rs`.

@@ -12,7 +12,7 @@ use syn::{Attribute, ItemEnum, Meta};
 
 use crate::errors::Errors;
 use crate::model::Model;
-use crate::parse::{ast, attr};
+use crate::parse::{ast, attr, serde};
 use crate::{check, expand, fallback, read, types};
 
 const ARGUMENTS: &str = "__actor";
@@ -75,6 +75,7 @@ pub(crate) fn first_hop(args: &TokenStream, item: &TokenStream) -> TokenStream {
     let krate = attr::krate(args);
     let item = &without_must_use(item);
     let errors = unknown_in_handles(args, item).err().map(|errors| errors.to_compile_error());
+    let item = if attr::is_remote(args) { &told_serde(item, &krate) } else { item };
     quote! {
         #[::core::prelude::v1::derive(#krate::__private::__Actor)]
         #[__actor(#args)]
@@ -99,6 +100,17 @@ fn without_must_use(item: &TokenStream) -> TokenStream {
         found = true;
     }
     if found { parsed.to_token_stream() } else { item.clone() }
+}
+
+/// The enum whose messages may travel, after serde was told which of them do.
+fn told_serde(item: &TokenStream, krate: &syn::Path) -> TokenStream {
+    let Ok(mut parsed) = ast::parse(item.clone()) else { return item.clone() };
+    let is_internal = |attribute: &Attribute| match &attribute.meta {
+        Meta::List(meta) => attr::is(attribute, attr::MSG) && mentions_any(&meta.tokens, &[attr::INTERNAL]),
+        _ => false,
+    };
+    serde::tell(&mut parsed, krate, |_, variant| variant.attrs.iter().any(is_internal));
+    parsed.to_token_stream()
 }
 
 /// Reports the variants that a handle lists and the enum lacks. Later hops cannot, since a `cfg` may have taken listed

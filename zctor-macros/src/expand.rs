@@ -9,6 +9,7 @@ mod glue;
 mod handler;
 mod handles;
 mod message;
+mod remote;
 mod request;
 
 use proc_macro2::TokenStream;
@@ -28,6 +29,7 @@ pub(crate) fn definition(model: &Model<'_>) -> TokenStream {
         calls::definition,
         checks::definition,
         double::definition,
+        remote::definition,
     ];
     items.into_iter().map(|item| item(model)).collect()
 }

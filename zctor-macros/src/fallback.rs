@@ -18,7 +18,7 @@ pub(crate) fn definition(args: TokenStream, item: TokenStream, error: &syn::Erro
     let Some(definition) = mended(args, item.clone()) else {
         return quote!(#item #errors);
     };
-    let (item, generated) = (&definition.item, expand::definition(&Model::resolve(&definition)));
+    let (item, generated) = (definition.emitted(), expand::definition(&Model::resolve(&definition)));
     quote!(#item #errors #generated)
 }
 

@@ -80,6 +80,6 @@ fn attribute(args: TokenStream, item: TokenStream) -> TokenStream {
 
 fn try_actor(args: TokenStream, item: TokenStream) -> syn::Result<TokenStream> {
     let definition = read::checked(args, item, false)?;
-    let (item, generated) = (&definition.item, expand::definition(&Model::resolve(&definition)));
+    let (item, generated) = (definition.emitted(), expand::definition(&Model::resolve(&definition)));
     Ok(quote!(#item #generated))
 }

@@ -33,6 +33,10 @@ pub(crate) struct Model<'a> {
     pub(crate) port: Ident,
     /// The position of the option that gives the context to handler methods, if one does.
     pub(crate) ctx: Option<Span>,
+    /// The name of its messages on their way to another process, if they may go there.
+    pub(crate) remote: Option<LitStr>,
+    /// The types of its fields that must travel.
+    pub(crate) travelling: Vec<Type>,
     pub(crate) calls: Vec<Type>,
     pub(crate) generics: Generics,
     /// The enum as a type: `CacheMessage<K, V>`.
@@ -89,15 +93,18 @@ impl<'a> Model<'a> {
             let variants = definition.variants.iter().filter(|variant| variant.extent == extent);
             variants.map(|variant| Variant::resolve(variant, definition, &ty)).collect()
         };
+        let name = definition.options.name.get().cloned().unwrap_or_else(|| LitStr::new(&unraw(ident), ident.span()));
         Self {
             item,
             krate: attr::krate_or_default(&definition.options),
             is_krate_given: definition.options.krate.get().is_some(),
-            name: definition.options.name.get().cloned().unwrap_or_else(|| LitStr::new(&unraw(ident), ident.span())),
             handler: named(&handler, definition.options.handler.get()),
             client: named(&client, definition.options.client.get()),
             port: names::port(ident),
             ctx: definition.options.ctx.key().or(definition.options.calls.key()).map(position::at),
+            remote: definition.options.remote.get().map(|given| given.clone().unwrap_or_else(|| name.clone())),
+            travelling: definition.travelling(),
+            name,
             calls,
             generics,
             variants: variants(Extent::Everything),

@@ -2,3 +2,4 @@
 
 pub(crate) mod ast;
 pub(crate) mod attr;
+pub(crate) mod serde;

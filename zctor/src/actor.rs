@@ -22,6 +22,11 @@ pub(crate) mod double;
 pub(crate) mod factory;
 pub(crate) mod handling;
 pub(crate) mod instance;
+#[cfg(feature = "remote")]
+pub(crate) mod link;
+#[cfg(not(feature = "remote"))]
+#[path = "actor/link/off.rs"]
+pub(crate) mod link;
 pub(crate) mod pipe;
 #[cfg(feature = "testing")]
 pub(crate) mod recorder;

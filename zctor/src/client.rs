@@ -328,6 +328,13 @@ impl<M: Message, V> Client<M, V> {
         messaging::request::<M, Q::Reply, Q::Kind>(&self.target(), message, port)
     }
 
+    /// As `request`, but waits for room, as a call does.
+    #[cfg(feature = "remote")]
+    pub(crate) fn request_when_room<Q: IntoRequest<Message = M>>(&self, request: Q) -> Pending<Q::Reply> {
+        let (message, port) = request.__into().into_parts();
+        messaging::request_when_room::<M, Q::Reply, Q::Kind>(&self.target(), message, port)
+    }
+
     /// Sends a copy to every instance of the pool, and returns the number of instances reached.
     ///
     /// It makes no difference which instance or key of the pool this client is bound to. An instance whose bounded

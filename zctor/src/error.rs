@@ -236,6 +236,20 @@ pub enum CallError {
         /// The name of the message's type.
         message: &'static str,
     },
+    /// The message or its reply cannot go through bytes, or the other side does not understand it. If the text speaks
+    /// of the reply, the handler ran; otherwise it never ran. Only calls through a link of the feature `remote` end so.
+    Unfit {
+        /// The name of the message's type.
+        message: &'static str,
+        /// What is wrong.
+        text: Arc<str>,
+    },
+    /// The way to the other side broke while the call was under way: its handler may have run, or not. Only calls to
+    /// another process end so.
+    Lost {
+        /// The name of the message's type.
+        message: &'static str,
+    },
 }
 
 impl CallError {
@@ -249,7 +263,9 @@ impl CallError {
             | Self::Timeout { message, .. }
             | Self::HandlerTimeout { message }
             | Self::Undeclared { message, .. }
-            | Self::NoReply { message } => message,
+            | Self::NoReply { message }
+            | Self::Unfit { message, .. }
+            | Self::Lost { message } => message,
         }
     }
 
@@ -292,6 +308,10 @@ impl fmt::Display for CallError {
                 )
             }
             Self::NoReply { message } => write!(f, "no reply can come to this call to `{message}` any more"),
+            Self::Lost { message } => {
+                write!(f, "the connection was lost while a call to `{message}` was under way; it may have been handled")
+            }
+            Self::Unfit { message, text } => write!(f, "the call to `{message}` cannot go through bytes: {text}"),
         }
     }
 }

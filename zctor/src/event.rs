@@ -29,6 +29,13 @@ pub enum Undelivered {
     /// It waited from inside, and a newer message of its variant and its key took its place
     /// ([`Inner::Conflate`](crate::Inner::Conflate)).
     Conflated,
+    /// It went through a link of the feature `remote`, and nobody serves its pool on the other side.
+    Unreachable,
+    /// It went to another process, and nobody has said that it arrived: it may have been handled, or not.
+    Lost,
+    /// It went through a link of the feature `remote`, and it cannot go through bytes, or the other side does not
+    /// understand it.
+    Unfit,
 }
 
 impl fmt::Display for Undelivered {
@@ -39,6 +46,9 @@ impl fmt::Display for Undelivered {
             Self::GivenUp => "its caller had given up",
             Self::Full => "the mailbox was full",
             Self::Conflated => "a newer message took its place",
+            Self::Unreachable => "nobody serves its pool on the other side",
+            Self::Lost => "nobody has said that it arrived, and it may have been handled",
+            Self::Unfit => "it cannot go through bytes, or is not understood on the other side",
         })
     }
 }

@@ -123,6 +123,8 @@
 //!   handlers that are tested as plain methods. It belongs among the dev-dependencies.
 //! - `simulation`: the module `simulation`, which runs a program one thread at a time, in an order drawn from a seed. It
 //!   belongs among the dev-dependencies.
+//! - `remote`: the module `remote`, for pools whose messages go through bytes, as between processes. It brings serde and
+//!   MessagePack.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
@@ -137,6 +139,9 @@ mod id;
 mod mailbox;
 pub mod map;
 mod messaging;
+#[cfg(feature = "remote")]
+#[cfg_attr(docsrs, doc(cfg(feature = "remote")))]
+pub mod remote;
 mod reply;
 mod report;
 mod route;

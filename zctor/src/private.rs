@@ -6,6 +6,7 @@ use std::any::Any;
 use crate::client::message::{MessageField, ReplyType};
 
 pub use crate::__double as double;
+pub use crate::__remote as remote;
 pub use crate::actor::{Factory, FactoryOnce};
 pub use crate::client::Part;
 pub use crate::client::name::{Parameters, name};

@@ -12,6 +12,11 @@ pub(crate) mod endpoint;
 pub(crate) mod keyed;
 pub(crate) mod known_pool;
 pub(crate) mod least_loaded;
+#[cfg(feature = "remote")]
+pub(crate) mod linked;
+#[cfg(not(feature = "remote"))]
+#[path = "route/linked/off.rs"]
+pub(crate) mod linked;
 pub(crate) mod payload;
 pub(crate) mod places;
 pub(crate) mod pool;

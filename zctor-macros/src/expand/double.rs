@@ -29,7 +29,7 @@ pub(crate) fn definition(model: &Model<'_>) -> TokenStream {
     }
 }
 
-fn method(model: &Model<'_>, variant: &Variant<'_>) -> TokenStream {
+pub(super) fn method(model: &Model<'_>, variant: &Variant<'_>) -> TokenStream {
     let Model { krate, ty, .. } = model;
     let method = &variant.method;
     let types = variant.fields.iter().map(|field| &field.ty);

@@ -9,6 +9,7 @@ use syn::{Attribute, Item, ItemEnum, Lifetime, Type};
 
 use crate::errors::Errors;
 use crate::parse::attr::{self, MsgOptions, Options, reply};
+use crate::parse::serde;
 use crate::{names, position};
 
 pub(crate) struct Definition {
@@ -164,6 +165,24 @@ impl Definition {
 
     pub(crate) fn client(&self) -> Ident {
         self.options.client.get().cloned().unwrap_or_else(|| names::client(&self.item.ident))
+    }
+
+    /// The enum as it is given back. Serde is told of one whose messages may travel which of them do.
+    pub(crate) fn emitted(&self) -> ItemEnum {
+        let mut item = self.item.clone();
+        if self.options.remote.key().is_some() {
+            serde::tell(&mut item, &attr::krate_or_default(&self.options), |index, _| self.is_internal(index));
+        }
+        item
+    }
+
+    /// The types of the fields that must travel.
+    pub(crate) fn travelling(&self) -> Vec<Type> {
+        serde::bound(&self.emitted())
+    }
+
+    fn is_internal(&self, index: usize) -> bool {
+        self.variants.get(index).is_some_and(|variant| variant.options.internal.get().is_some())
     }
 
     /// The lifetimes that the enum declares.

@@ -29,10 +29,12 @@ const CTX: &str = "ctx";
 const CALLS: &str = "calls";
 const CRATE: &str = "crate";
 const HANDLES: &str = "handles";
-const INTERNAL: &str = "internal";
+const REMOTE: &str = "remote";
+pub(crate) const INTERNAL: &str = "internal";
 const INTO: &str = "into";
 
-const ON_ENUM: Known<'_> = Known { keys: &[NAME, HANDLER, CLIENT, HANDLES, CTX, CALLS, CRATE], place: "Options" };
+const ON_ENUM: Known<'_> =
+    Known { keys: &[NAME, HANDLER, CLIENT, HANDLES, CTX, CALLS, REMOTE, CRATE], place: "Options" };
 const ON_VARIANT: Known<'_> = Known { keys: &[NAME, INTERNAL], place: "On a variant" };
 const ON_FIELD: Known<'_> = Known { keys: &[NAME, INTO], place: "On a field" };
 
@@ -85,6 +87,8 @@ pub(crate) struct Options {
     pub(crate) handles: Slot<Vec<Handle>>,
     pub(crate) ctx: Slot<()>,
     pub(crate) calls: Slot<Vec<Type>>,
+    /// Whether its messages may go to another process, and their name on the way if it is not that of the enum.
+    pub(crate) remote: Slot<Option<LitStr>>,
     pub(crate) krate: Slot<Path>,
 }
 
@@ -97,6 +101,8 @@ impl Options {
                 HANDLER => options.handler.set(key, ident(key, input)?, errors),
                 CLIENT => options.client.set(key, ident(key, input)?, errors),
                 HANDLES => options.handles.set(key, handles::read(key, input)?, errors),
+                REMOTE if input.peek(Token![=]) => options.remote.set(key, Some(string(key, input)?), errors),
+                REMOTE => options.remote.set(key, flag(key, input).map(|()| None)?, errors),
                 CTX => options.ctx.set(key, flag(key, input)?, errors),
                 CALLS => {
                     let paths;
@@ -186,6 +192,11 @@ pub(crate) fn krate(args: &TokenStream) -> Path {
 /// The option `handles` alone, whatever faults the others have.
 pub(crate) fn handles(args: &TokenStream) -> Option<Vec<Handle>> {
     whatever_is_right(args).handles.take()
+}
+
+/// The option `remote` alone, whatever faults the others have.
+pub(crate) fn is_remote(args: &TokenStream) -> bool {
+    whatever_is_right(args).remote.key().is_some()
 }
 
 fn whatever_is_right(args: &TokenStream) -> Options {

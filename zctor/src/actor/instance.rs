@@ -16,6 +16,7 @@ use crate::actor::dispatch::Dispatch;
 use crate::actor::double;
 use crate::actor::factory::StateFactory;
 use crate::actor::handling::{count_handled, count_taken, dispatch, downcast, return_permit, skip_given_up, told};
+use crate::actor::link;
 use crate::actor::state::TypedCell;
 use crate::actor::state::{Origin, Typed};
 use crate::error::SpawnError;
@@ -88,7 +89,7 @@ where
     let endpoint = Arc::new(Endpoint {
         mailbox: Arc::clone(&local.mailbox),
         slot,
-        delivery: &Delivery::ALL,
+        delivery: link::delivery::<M, S>().unwrap_or(&Delivery::ALL),
         undelivered: undelivered.as_ref().map(Arc::downgrade),
         status: Status::live(),
         pooled,
@@ -99,7 +100,7 @@ where
             phase: Cell::new(Phase::New),
             requested: Cell::default(),
             busy: Cell::new(false),
-            answers_itself: !double::is_double::<M, S>(),
+            answers_itself: !double::is_double::<M, S>() && !link::is::<M, S>(),
         },
         endpoint,
         block: local.add(slot, M::name()),
@@ -157,7 +158,9 @@ where
     }
 
     fn handle_message(self: Rc<Self>, local: &Rc<Local>, serving: Serving, message: &mut dyn Any) -> bool {
-        let Some(message) = downcast::<Option<M>>(message) else { return true };
+        let Some(message) = message.downcast_mut::<Option<M>>() else {
+            return link::handle(self, local, serving, message, false);
+        };
         if !self.start_if_new(local, || message.as_ref()) {
             return false;
         }
@@ -173,7 +176,9 @@ where
         call: &mut dyn Any,
         can_be_given_up: bool,
     ) -> bool {
-        let Some(call) = downcast::<Option<Call<M>>>(call) else { return true };
+        let Some(call) = call.downcast_mut::<Option<Call<M>>>() else {
+            return link::handle(self, local, serving, call, can_be_given_up);
+        };
         if !self.start_if_new(local, || call.as_ref().map(|call| &call.message)) {
             return false;
         }
@@ -199,7 +204,9 @@ where
     }
 
     fn handle_batch(self: Rc<Self>, local: &Rc<Local>, serving: Serving, messages: &mut dyn Any) -> bool {
-        let Some(messages) = downcast::<VecDeque<M>>(messages) else { return true };
+        let Some(messages) = messages.downcast_mut::<VecDeque<M>>() else {
+            return link::handle(self, local, serving, messages, false);
+        };
         if !self.start_if_new(local, || messages.front()) {
             return false;
         }

@@ -34,6 +34,7 @@
 //! | [`production`] | what to set, watch and test before a program runs unattended |
 //! | [`testing`] | how to test an actor, alone, in an engine, and among doubles |
 //! | [`simulation`] | how to search the orders of events for a bug, under a seed and with virtual time |
+//! | [`remote`] | what is no longer true when messages go through bytes, and what is |
 //! | [`debugging`] | which instance handled what, on which thread, and what is stuck |
 //! | [`observability`] | queues, times and counts by thread, type and instance |
 //! | [`common_patterns`] | programs to start from: worker pool, service mesh, publisher and subscribers, sessions, shards |
@@ -167,6 +168,15 @@ pub mod testing {
     #![cfg_attr(
         not(feature = "testing"),
         doc = "How to test actors: build the documentation with the feature `testing`."
+    )]
+}
+
+pub mod remote {
+    // The snippets of this page need the feature; without it the page says so.
+    #![cfg_attr(feature = "remote", doc = include_str!("remote.md"))]
+    #![cfg_attr(
+        not(feature = "remote"),
+        doc = "How messages go through bytes: build the documentation with the feature `remote`."
     )]
 }
 

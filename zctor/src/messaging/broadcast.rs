@@ -142,7 +142,7 @@ fn send_copies<'m, M: Payload>(copies: impl Iterator<Item = ((&'m Endpoint<M>, W
         }
         let mut place = Some(copy);
         if entry != Entry::Inner {
-            endpoint.send(way, &mut place, entry.sent_as(false));
+            endpoint.send_copy(way, &mut place, entry.sent_as(false));
         } else if endpoint.send_inner(&mut place, entry.sent_as(false), &|| true).is_err() {
             missed.extend(place.and_then(|copy| endpoint.drop_newest(copy).err()));
             continue;
@@ -181,10 +181,21 @@ fn ask_all<M: Payload, R: 'static, K: Kind>(
         let everybody = everybody.map_err(|refusal| target.call_error(refusal))?;
         let requests = everybody.into_iter().map(|(endpoint, way)| {
             let id = endpoint.id();
-            (id, request_at::<M, R, K>(target, endpoint, way, make(id), until))
+            let request = make(id);
+            if endpoint.is_link() {
+                return (id, not_all::<M, R, K>());
+            }
+            (id, request_at::<M, R, K>(target, endpoint, way, request, until))
         });
         Ok(requests.collect())
     })
+}
+
+/// The refusal of a request to all, for a link: it stands for many instances, and has room for one reply.
+#[cold]
+fn not_all<M: Payload, R: 'static, K: Kind>() -> Pending<R> {
+    let text = "`call_all` knows the instances of its own engine alone; this one stands for a pool elsewhere".into();
+    Pending::refused(CallError::Unfit { message: M::name(), text }, M::name, K::depth(M::CALL_DEPTH))
 }
 
 pub(crate) fn stop_all<M: Payload>(target: &Target<'_, M>) -> Result<usize, Refusal> {

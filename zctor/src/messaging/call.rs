@@ -182,6 +182,19 @@ pub(crate) fn request<M: Payload, R: 'static, K: Kind>(
     pending::<M, R, K>(target, started)
 }
 
+/// As `request`, but waits for room, as a call does.
+#[cfg(feature = "remote")]
+pub(crate) fn request_when_room<M: Payload, R: 'static, K: Kind>(
+    target: &Target<'_, M>,
+    message: M,
+    port: ToPort<M, R>,
+) -> Pending<R> {
+    let (key, until) = (message.key(), own_deadline(target));
+    let choose = |key| find(target, key, until);
+    let started = choose(key).and_then(|chosen| start(target, chosen, message, port, Cancellation::new(until), choose));
+    pending::<M, R, K>(target, started)
+}
+
 /// Sends a request to just this instance.
 pub(super) fn request_at<M: Payload, R: 'static, K: Kind>(
     target: &Target<'_, M>,

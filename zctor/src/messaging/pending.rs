@@ -118,6 +118,15 @@ impl<R> Pending<R> {
         Self { state: RefCell::new(state), message, depth, inherits }
     }
 
+    /// Why the request could not be sent, if it could not.
+    #[cfg(feature = "remote")]
+    pub(crate) fn refusal(&self) -> Option<CallError> {
+        match &*self.state.borrow() {
+            State::Refused(error) => Some(error.clone()),
+            State::Sent(_) | State::Taken => None,
+        }
+    }
+
     pub(super) fn refused(error: CallError, message: fn() -> &'static str, depth: u32) -> Self {
         Self { state: RefCell::new(State::Refused(error)), message, depth, inherits: true }
     }

@@ -127,6 +127,12 @@ pub struct DeadLetterCounts {
     pub full: u64,
     /// A newer message took their place.
     pub conflated: u64,
+    /// They went through a link, and nobody serves their pool on the other side.
+    pub unreachable: u64,
+    /// They went to another process, and nobody has said that they arrived.
+    pub lost: u64,
+    /// They went through a link, and cannot go through bytes or are not understood on the other side.
+    pub unfit: u64,
 }
 
 impl DeadLetterCounts {
@@ -138,8 +144,8 @@ impl DeadLetterCounts {
 
     /// Returns the number of all of them.
     pub fn total(&self) -> u64 {
-        let Self { ended, stopped, given_up, full, conflated } = *self;
-        ended + stopped + given_up + full + conflated
+        let Self { ended, stopped, given_up, full, conflated, unreachable, lost, unfit } = *self;
+        ended + stopped + given_up + full + conflated + unreachable + lost + unfit
     }
 
     pub(crate) fn place(&mut self, why: Undelivered) -> &mut u64 {
@@ -149,6 +155,9 @@ impl DeadLetterCounts {
             Undelivered::GivenUp => &mut self.given_up,
             Undelivered::Full => &mut self.full,
             Undelivered::Conflated => &mut self.conflated,
+            Undelivered::Unreachable => &mut self.unreachable,
+            Undelivered::Lost => &mut self.lost,
+            Undelivered::Unfit => &mut self.unfit,
         }
     }
 }

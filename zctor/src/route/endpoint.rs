@@ -23,7 +23,9 @@ use crate::thread::local::running_here;
 use crate::thread::serve::{enqueue_here, send_here};
 
 impl<M: Payload<Port: Send> + Send> Delivery<M> {
+    /// The table of all instances but links.
     pub(crate) const ALL: Self = Self {
+        copy: None,
         send: |place, endpoint, way, sent_as| {
             if way == Way::Here && queue_here(place, endpoint, sent_as) {
                 return;
@@ -82,7 +84,7 @@ impl<M: Payload<Port: Send> + Send> Delivery<M> {
 
 /// Whether the caller of this call may give it up before it is begun.
 #[inline]
-fn can_be_given_up<M: Payload>(call: &Option<Call<M>>) -> bool {
+pub(super) fn can_be_given_up<M: Payload>(call: &Option<Call<M>>) -> bool {
     let cancellation = call.as_ref().and_then(|call| call.port.cancellation());
     cancellation.is_some_and(Cancellation::can_be_given_up)
 }
@@ -96,7 +98,7 @@ fn named<M: Payload>(call: &Option<Call<M>>) -> (Option<&'static str>, usize) {
 
 /// Puts the content of refused mail back into its place.
 #[inline]
-fn take_back<C: Content>(place: &mut C, refused: Option<Mail>) {
+pub(super) fn take_back<C: Content>(place: &mut C, refused: Option<Mail>) {
     if let Some(refused) = refused {
         *place = refused.into_envelope().and_then(open).unwrap_or_default();
     }
@@ -141,6 +143,8 @@ type DeliverInnerFn<M, C> = fn(&mut C, &Endpoint<M>, SentAs, &dyn Fn() -> bool) 
 /// `Send` is one compile error and not two.
 pub(crate) struct Delivery<M: Payload> {
     pub(crate) send: DeliverFn<M, Option<M>>,
+    /// As `send`, for a copy of a broadcast. A link alone has this: the other side copies it to each instance there.
+    pub(crate) copy: Option<DeliverFn<M, Option<M>>>,
     pub(crate) call: DeliverFn<M, Option<Call<M>>>,
     pub(crate) batch: DeliverFn<M, VecDeque<M>>,
     pub(crate) inner: DeliverInnerFn<M, Option<M>>,
@@ -276,7 +280,7 @@ impl<M: Payload> Endpoint<M> {
 
     /// Gives the permits of messages back that are refused, since the instance has ended meanwhile.
     #[cold]
-    fn refuse(&self, messages: usize, sent_as: SentAs) {
+    pub(super) fn refuse(&self, messages: usize, sent_as: SentAs) {
         if sent_as.permitted {
             self.mailbox.give_back(messages);
         }
@@ -309,6 +313,18 @@ impl<M: Payload> Endpoint<M> {
             },
             |message| (self.delivery.send)(message, self, way, sent_as),
         );
+    }
+
+    /// Sends a copy of a broadcast that was admitted, as [`send`](Self::send).
+    pub(crate) fn send_copy(&self, way: Way, message: &mut Option<M>, sent_as: SentAs) {
+        let Some(copy) = self.delivery.copy else { return self.send(way, message, sent_as) };
+        self.reaches("send", way, || (message.as_ref().map(M::variant), 0));
+        copy(message, self, way, sent_as);
+    }
+
+    /// Whether the instance stands for a pool elsewhere.
+    pub(crate) fn is_link(&self) -> bool {
+        self.delivery.copy.is_some()
     }
 
     /// Sends a call that was admitted, as [`send`](Self::send).

@@ -15,6 +15,7 @@ use crate::mailbox::edge::Edge;
 use crate::mailbox::mail::SentAs;
 use crate::route::contents::Call;
 use crate::route::endpoint::{Endpoint, Entry, Way};
+use crate::route::linked::unlinked;
 use crate::route::payload::Payload;
 use crate::route::places::{Place, Places, own_number, refill};
 use crate::route::pools::{Additions, AnyPool, Enlist, PoolEntry, Pools};
@@ -257,6 +258,10 @@ impl<M: Payload> AnyPool for Pool<M> {
             }
             endpoint.call(way, place, sent_as);
             Ok(())
+        };
+        let content = match unlinked::<M>(content) {
+            Some(content) => content,
+            None => content,
         };
         if let Some(message) = content.downcast_mut::<Option<M>>() {
             hand_over(self, message, send);

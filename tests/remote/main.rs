@@ -1,0 +1,10 @@
+//! Pools whose messages go through bytes, as between processes.
+
+mod backpressure;
+mod books;
+mod broadcast;
+mod depth;
+mod fields;
+mod loopback;
+mod serve;
+mod versions;

@@ -1,0 +1,27 @@
+//! The way out of the engine: what a link sends becomes a command to the connection.
+
+use std::time::Duration;
+
+use tokio::sync::mpsc::UnboundedSender;
+use zctor::now;
+use zctor::remote::transport::{Carrier, Letter, Receipt};
+
+use crate::connection::{Command, Outbound};
+use crate::wire;
+
+pub(crate) struct NatsCarrier {
+    pub(crate) namespace: String,
+    pub(crate) commands: UnboundedSender<Command>,
+    /// The deadline of calls that have none.
+    pub(crate) deadline: Duration,
+}
+
+impl Carrier for NatsCarrier {
+    fn carry(&self, name: &'static str, letter: Letter, receipt: Box<dyn Receipt>) {
+        let Letter { bytes, call, inside, copy } = letter;
+        let subject = wire::subject(&self.namespace, name, copy);
+        let call = call.map(|terms| (terms.until.unwrap_or_else(|| now() + self.deadline), terms.depth));
+        // If the bridge is closed, the receipt is dropped, which says that nobody serves the pool.
+        drop(self.commands.send(Command::Letter(Outbound { subject, bytes, inside, call, receipt })));
+    }
+}

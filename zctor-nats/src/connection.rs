@@ -1,0 +1,364 @@
+//! The connection to the server: one thread, which runs the client's runtime and carries out commands.
+//!
+//! The client crate is named here and in `serving.rs` alone. It is used for connecting, publishing and subscribing. What
+//! it offers beyond that is left alone: its requests are not told of a broken connection, and its drain loses messages.
+
+use std::collections::HashMap;
+use std::sync::mpsc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::{Builder, JoinHandle};
+use std::time::{Duration, Instant};
+
+use async_nats::{Client, ConnectOptions, Event, HeaderMap, ServerAddr, StatusCode, Subscriber};
+use futures_util::StreamExt;
+use tokio::sync::Notify;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use zctor::now;
+use zctor::remote::transport::{Answer, End, Receipt};
+
+use crate::error::BridgeError;
+use crate::serving::{Held, receive};
+use crate::under_way::UnderWay;
+use crate::wire;
+
+/// What the thread of a connection is to do.
+pub(crate) enum Command {
+    Letter(Outbound),
+    Publish {
+        subject: String,
+        payload: Vec<u8>,
+    },
+    Answer {
+        subject: String,
+        answer: Answer,
+    },
+    Ack {
+        inbox: String,
+        number: u64,
+    },
+    /// Receive what comes for a pool. Answered once the server has been told.
+    Serve {
+        namespace: String,
+        name: &'static str,
+        done: mpsc::Sender<Result<(), BridgeError>>,
+    },
+    /// End, after what came before.
+    Close,
+}
+
+/// A letter on its way out.
+pub(crate) struct Outbound {
+    pub(crate) subject: String,
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) inside: bool,
+    /// The deadline of a call, and the depth that its callee is counted at.
+    pub(crate) call: Option<(Instant, u32)>,
+    pub(crate) receipt: Box<dyn Receipt>,
+}
+
+/// How to connect.
+#[derive(Clone)]
+pub(crate) struct Settings {
+    pub(crate) server: String,
+    pub(crate) name: String,
+    pub(crate) patience: Duration,
+    pub(crate) ack_wait: Duration,
+}
+
+pub(crate) struct Connection {
+    pub(crate) commands: UnboundedSender<Command>,
+    pub(crate) thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl Connection {
+    /// Starts the thread, and waits until it is connected.
+    pub(crate) fn open(settings: Settings, end: &Arc<End>) -> Result<Self, BridgeError> {
+        let (commands, orders) = unbounded_channel();
+        let (tell, told) = mpsc::channel();
+        let (end, own) = (Arc::clone(end), commands.clone());
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(|source| BridgeError::Thread { source })?;
+        let body = move || runtime.block_on(run(settings, end, own, orders, &tell));
+        let thread = Builder::new()
+            .name("zctor-nats".to_owned())
+            .spawn(body)
+            .map_err(|source| BridgeError::Thread { source })?;
+        // An error: the thread has ended without a word.
+        told.recv().unwrap_or(Err(BridgeError::Closed))?;
+        Ok(Self { commands, thread: Mutex::new(Some(thread)) })
+    }
+
+    /// Has the thread end, and waits for that.
+    pub(crate) fn close(&self) {
+        drop(self.commands.send(Command::Close));
+        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(thread) = thread {
+            // If it has panicked, the panic hook has reported that.
+            drop(thread.join());
+        }
+    }
+}
+
+/// Whether the client is connected just now.
+struct State {
+    /// Since when it is not.
+    lost: Mutex<Option<Instant>>,
+    changed: Notify,
+    /// How long what is to be published waits for a connection, from its loss on.
+    patience: Duration,
+}
+
+async fn run(
+    settings: Settings,
+    end: Arc<End>,
+    commands: UnboundedSender<Command>,
+    orders: UnboundedReceiver<Command>,
+    tell: &mpsc::Sender<Result<(), BridgeError>>,
+) {
+    let under_way = Arc::new(UnderWay::new(settings.ack_wait));
+    let state = Arc::new(State { lost: Mutex::default(), changed: Notify::new(), patience: settings.patience });
+    let (client, inbox, answers) = match connect(&settings, &state, &under_way).await {
+        Ok(connected) => connected,
+        Err(source) => {
+            let server = settings.server;
+            drop(tell.send(Err(BridgeError::Connect { server, source })));
+            return;
+        }
+    };
+    let held = Arc::new(Held::default());
+    let echo = Arc::new(Notify::new());
+    tokio::spawn(listen(answers, inbox.clone(), Arc::clone(&under_way), Arc::clone(&echo)));
+    tokio::spawn({
+        let under_way = Arc::clone(&under_way);
+        async move { under_way.expire().await }
+    });
+    tokio::spawn({
+        let (held, commands, interval) = (Arc::clone(&held), commands.clone(), settings.ack_wait / 3);
+        async move { held.tell(&commands, interval).await }
+    });
+    drop(tell.send(Ok(())));
+    let outgoing = Outgoing { client, inbox, echo, state, under_way: Arc::clone(&under_way), next: 0 };
+    outgoing.carry_out(orders, &end, &held, &commands).await;
+    under_way.lose_all();
+}
+
+type Connected = (Client, String, Subscriber);
+
+async fn connect(
+    settings: &Settings,
+    state: &Arc<State>,
+    under_way: &Arc<UnderWay>,
+) -> Result<Connected, Box<dyn std::error::Error + Send + Sync>> {
+    let (state, under_way) = (Arc::clone(state), Arc::clone(under_way));
+    let on_event = move |event| {
+        let (state, under_way) = (Arc::clone(&state), Arc::clone(&under_way));
+        async move {
+            match event {
+                Event::Connected => state.set(true),
+                Event::Disconnected | Event::Closed => {
+                    state.set(false);
+                    under_way.lose_calls();
+                }
+                _ => {}
+            }
+        }
+    };
+    let server: ServerAddr = settings.server.parse()?;
+    let mut options = ConnectOptions::new().name(&settings.name).event_callback(on_event);
+    // The client does not read them from the address.
+    if let (Some(user), password) = (server.username(), server.password()) {
+        options = options.user_and_password(user.to_owned(), password.unwrap_or_default().to_owned());
+    }
+    let client = options.connect(server).await?;
+    let inbox = client.new_inbox();
+    let answers = client.subscribe(format!("{inbox}.>")).await?;
+    client.flush().await?;
+    Ok((client, inbox, answers))
+}
+
+impl State {
+    fn set(&self, connected: bool) {
+        let mut lost = self.lost();
+        *lost = if connected { None } else { lost.or_else(|| Some(now())) };
+        drop(lost);
+        self.changed.notify_waiters();
+    }
+
+    fn lost(&self) -> MutexGuard<'_, Option<Instant>> {
+        self.lost.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits until the client is connected, or has not been for too long; gives whether it is.
+    async fn await_connected(&self) -> bool {
+        loop {
+            // Before the look, so that a change after it is not missed.
+            let changed = self.changed.notified();
+            let lost = *self.lost();
+            let Some(lost) = lost else { return true };
+            let left = (lost + self.patience).saturating_duration_since(now());
+            if left.is_zero() || tokio::time::timeout(left, changed).await.is_err() {
+                return self.lost().is_none();
+            }
+        }
+    }
+
+    /// Does what the client may wait with while it is not connected. `None` if it waits for too long.
+    async fn patiently<T>(&self, work: impl Future<Output = T>) -> Option<T> {
+        tokio::time::timeout(self.patience, work).await.ok()
+    }
+}
+
+/// Hears what is said of the letters that this bridge has sent.
+async fn listen(mut answers: Subscriber, inbox: String, under_way: Arc<UnderWay>, echo: Arc<Notify>) {
+    while let Some(message) = answers.next().await {
+        let Some(what) = message.subject.as_str().strip_prefix(&inbox).and_then(|rest| rest.strip_prefix('.')) else {
+            continue;
+        };
+        match what.split_once('.') {
+            None if what == "a" => under_way.taken(wire::read_numbers(&message.payload)),
+            None if what == "s" => echo.notify_one(),
+            None if what == "h" => under_way.held(wire::read_numbers(&message.payload)),
+            Some(("r", number)) => {
+                let Ok(number) = number.parse() else { continue };
+                // The server says that nobody listens to the letter's subject.
+                let nobody = message.status == Some(StatusCode::NO_RESPONDERS);
+                under_way
+                    .answer(number, if nobody { Answer::Unreachable } else { wire::read_answer(&message.payload) });
+            }
+            _ => {}
+        }
+    }
+}
+
+struct Outgoing {
+    client: Client,
+    inbox: String,
+    /// What this bridge has sent to itself has come back.
+    echo: Arc<Notify>,
+    state: Arc<State>,
+    under_way: Arc<UnderWay>,
+    next: u64,
+}
+
+/// How many acknowledgements are gathered before they are published, if there is no end of commands.
+const BATCH: usize = 256;
+
+impl Outgoing {
+    async fn carry_out(
+        mut self,
+        mut orders: UnboundedReceiver<Command>,
+        end: &Arc<End>,
+        held: &Arc<Held>,
+        commands: &UnboundedSender<Command>,
+    ) {
+        let mut acks: HashMap<String, Vec<u64>> = HashMap::new();
+        while let Some(first) = orders.recv().await {
+            let mut next = Some(first);
+            let mut gathered = 0;
+            while let Some(command) = next {
+                match command {
+                    Command::Letter(letter) => self.send(letter).await,
+                    Command::Publish { subject, payload } => self.publish(subject, payload).await,
+                    Command::Answer { subject, answer } => self.answer(subject, &answer).await,
+                    Command::Ack { inbox, number } => acks.entry(inbox).or_default().push(number),
+                    Command::Serve { namespace, name, done } => {
+                        drop(done.send(self.serve(&namespace, name, end, held, commands).await));
+                    }
+                    Command::Close => {
+                        self.acknowledge(&mut acks).await;
+                        self.state.patiently(self.client.flush()).await;
+                        return;
+                    }
+                }
+                gathered += 1;
+                next = if gathered < BATCH { orders.try_recv().ok() } else { None };
+            }
+            self.acknowledge(&mut acks).await;
+        }
+    }
+
+    async fn acknowledge(&self, acks: &mut HashMap<String, Vec<u64>>) {
+        for (inbox, numbers) in acks.drain() {
+            self.publish(format!("{inbox}.a"), wire::numbers(&numbers)).await;
+        }
+    }
+
+    async fn send(&mut self, letter: Outbound) {
+        let Outbound { subject, bytes, inside, call, receipt } = letter;
+        if !self.state.await_connected().await {
+            return receipt.answer(Answer::Unreachable);
+        }
+        if let Some(text) = self.too_large(bytes.len()) {
+            return receipt.answer(Answer::Unfit(text.into()));
+        }
+        self.next += 1;
+        let (number, reply) = (self.next, format!("{}.r.{}", self.inbox, self.next));
+        self.under_way.add(number, receipt, call.map(|(until, _)| until));
+        let call = call.map(|(until, depth)| (until.saturating_duration_since(now()), depth));
+        let published = match wire::header(inside, call) {
+            None => self.state.patiently(self.client.publish_with_reply(subject, reply, bytes.into())).await,
+            Some(header) => {
+                let mut headers = HeaderMap::new();
+                headers.insert(wire::HEADER, header);
+                let publish = self.client.publish_with_reply_and_headers(subject, reply, headers, bytes.into());
+                self.state.patiently(publish).await
+            }
+        };
+        match published {
+            Some(Ok(())) => {}
+            Some(Err(error)) => self.under_way.answer(number, Answer::Unfit(error.to_string().into())),
+            // The client takes no more until it is connected again.
+            None => self.under_way.answer(number, Answer::Unreachable),
+        }
+    }
+
+    /// What is wrong with a payload of this size, if anything is. The headers count too.
+    fn too_large(&self, bytes: usize) -> Option<String> {
+        const HEADERS: usize = 256;
+        let most = self.client.max_payload().saturating_sub(HEADERS);
+        (bytes > most).then(|| format!("it has {bytes} bytes, and the NATS server takes {most}"))
+    }
+
+    async fn answer(&self, subject: String, answer: &Answer) {
+        let mut payload = wire::answer(answer);
+        if let Some(text) = self.too_large(payload.len()) {
+            payload = wire::answer(&Answer::Unfit(format!("its reply: {text}").into()));
+        }
+        self.publish(subject, payload).await;
+    }
+
+    async fn publish(&self, subject: String, payload: Vec<u8>) {
+        // It fails for a payload that is too large, which this is not, and when the client has ended. Whoever waits for
+        // this in vain is told by the time.
+        if self.state.await_connected().await {
+            self.state.patiently(self.client.publish(subject, payload.into())).await;
+        }
+    }
+
+    async fn serve(
+        &self,
+        namespace: &str,
+        name: &'static str,
+        end: &Arc<End>,
+        held: &Arc<Held>,
+        commands: &UnboundedSender<Command>,
+    ) -> Result<(), BridgeError> {
+        for copy in [false, true] {
+            let subject = wire::subject(namespace, name, copy);
+            let subscribed = if copy {
+                self.client.subscribe(subject).await
+            } else {
+                self.client.queue_subscribe(subject, wire::GROUP.to_owned()).await
+            };
+            let subscription = subscribed.map_err(|_| BridgeError::Disconnected)?;
+            let (end, held, commands) = (Arc::clone(end), Arc::clone(held), commands.clone());
+            tokio::spawn(receive(subscription, name, copy, end, held, commands));
+        }
+        // The client's own flush waits for the socket alone. What comes back to this inbox has passed the server, and so
+        // have the subscriptions before it.
+        self.publish(format!("{}.s", self.inbox), Vec::new()).await;
+        self.state.patiently(self.echo.notified()).await.ok_or(BridgeError::Disconnected)
+    }
+}

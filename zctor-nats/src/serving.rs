@@ -1,0 +1,136 @@
+//! The way in: what arrives for a pool that is served, and what its sender is told of it.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use async_nats::{Message, Subscriber};
+use futures_util::StreamExt;
+use tokio::sync::Notify;
+use tokio::sync::mpsc::UnboundedSender;
+use zctor::now;
+use zctor::remote::transport::{Answer, End, Letter, Receipt};
+
+use crate::connection::Command;
+use crate::wire;
+
+/// The letters that have arrived and are in no mailbox yet: they wait for room. Their senders are told so now and then.
+#[derive(Default)]
+pub(crate) struct Held {
+    /// By the inboxes of their senders.
+    numbers: Mutex<HashMap<String, HashSet<u64>>>,
+    begun: Notify,
+}
+
+impl Held {
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, HashSet<u64>>> {
+        self.numbers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn add(&self, inbox: &str, number: u64) {
+        self.lock().entry(inbox.to_owned()).or_default().insert(number);
+        self.begun.notify_one();
+    }
+
+    fn remove(&self, inbox: &str, number: u64) {
+        let mut all = self.lock();
+        if let Some(numbers) = all.get_mut(inbox) {
+            numbers.remove(&number);
+            if numbers.is_empty() {
+                all.remove(inbox);
+            }
+        }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.lock().is_empty()
+    }
+
+    /// Tells the senders, each `interval`, while there are any.
+    pub(crate) async fn tell(&self, commands: &UnboundedSender<Command>, interval: Duration) {
+        loop {
+            if self.is_empty() {
+                self.begun.notified().await;
+            }
+            tokio::time::sleep(interval).await;
+            let held: Vec<(String, Vec<u64>)> =
+                self.lock().iter().map(|(inbox, numbers)| (inbox.clone(), numbers.iter().copied().collect())).collect();
+            for (inbox, numbers) in held {
+                let payload = wire::numbers(&numbers);
+                drop(commands.send(Command::Publish { subject: format!("{inbox}.h"), payload }));
+            }
+        }
+    }
+}
+
+/// Takes in what arrives by one subscription, until that ends.
+pub(crate) async fn receive(
+    mut subscription: Subscriber,
+    name: &'static str,
+    copy: bool,
+    end: Arc<End>,
+    held: Arc<Held>,
+    commands: UnboundedSender<Command>,
+) {
+    while let Some(message) = subscription.next().await {
+        let Some(sender) = Sender::of(&message, &held, &commands) else { continue };
+        let header = message.headers.as_ref().and_then(|headers| headers.get(wire::HEADER));
+        let read = header.map_or(Some((false, None)), |header| wire::read_header(header.as_str(), now()));
+        let receipt = Box::new(sender);
+        match read {
+            Some((inside, call)) => {
+                let letter = Letter { bytes: message.payload.to_vec(), call, inside, copy };
+                end.deliver(name, letter, receipt);
+            }
+            None => receipt.answer(Answer::Unfit("its header cannot be read on the other side".into())),
+        }
+    }
+}
+
+/// The sender of a letter that has arrived.
+struct Sender {
+    /// The prefix of the subjects that it listens to.
+    inbox: String,
+    number: u64,
+    held: Arc<Held>,
+    commands: UnboundedSender<Command>,
+    is_answered: bool,
+}
+
+impl Sender {
+    /// `None` for a message that is none of a bridge's.
+    fn of(message: &Message, held: &Arc<Held>, commands: &UnboundedSender<Command>) -> Option<Self> {
+        let (inbox, number) = message.reply.as_ref()?.as_str().rsplit_once(".r.")?;
+        let (inbox, number) = (inbox.to_owned(), number.parse().ok()?);
+        held.add(&inbox, number);
+        Some(Self { inbox, number, held: Arc::clone(held), commands: commands.clone(), is_answered: false })
+    }
+
+    fn publish(&mut self, answer: Answer) {
+        self.is_answered = true;
+        self.held.remove(&self.inbox, self.number);
+        let subject = format!("{}.r.{}", self.inbox, self.number);
+        drop(self.commands.send(Command::Answer { subject, answer }));
+    }
+}
+
+impl Receipt for Sender {
+    fn taken(&mut self) {
+        self.is_answered = true;
+        self.held.remove(&self.inbox, self.number);
+        drop(self.commands.send(Command::Ack { inbox: self.inbox.clone(), number: self.number }));
+    }
+
+    fn answer(mut self: Box<Self>, answer: Answer) {
+        self.publish(answer);
+    }
+}
+
+impl Drop for Sender {
+    fn drop(&mut self) {
+        // A pool that was served before, and is no more.
+        if !self.is_answered {
+            self.publish(Answer::Unreachable);
+        }
+    }
+}

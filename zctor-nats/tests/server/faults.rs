@@ -1,0 +1,218 @@
+//! The server is killed under load: every call ends, the books balance, and the next server is used.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use zctor::{ActorEngine, CallError, actor};
+use zctor_nats::Bridge;
+use zctor_tests::{Counter, Gate, LIMIT, SplitMix64, bounded};
+
+use crate::nats::Server;
+use crate::proxy::Proxy;
+
+#[actor(remote)]
+#[derive(Serialize, Deserialize)]
+enum WorkMessage {
+    Do(u64),
+    #[reply(u64)]
+    Ask(u64),
+    #[reply(())]
+    Hold,
+}
+struct Work {
+    done: Counter,
+    gate: Gate,
+}
+impl WorkHandler for Work {
+    fn r#do(&mut self, _value: u64) {
+        self.done.increment();
+    }
+    fn ask(&mut self, value: u64) -> u64 {
+        value + 1
+    }
+    fn hold(&mut self) {
+        self.gate.pass();
+    }
+}
+
+struct Joined {
+    there: ActorEngine,
+    here: ActorEngine,
+    bridges: (Bridge, Bridge),
+    work: WorkClient,
+    done: Counter,
+    gate: Gate,
+    dead: Counter,
+}
+
+fn joined(server: &Server) -> Joined {
+    joined_by(server.bridge(), server.bridge())
+}
+
+/// A pool that is served by one bridge and called by another.
+fn joined_by(serves: Bridge, calls: Bridge) -> Joined {
+    let (there, here, bridges) = (ActorEngine::new(), ActorEngine::new(), (serves, calls));
+    let (done, gate, dead) = (Counter::new(), Gate::new(), Counter::new());
+    let (counted, inside) = (done.clone(), gate.clone());
+    there.pool(2, WorkMessage::actor(move || Work { done: counted.clone(), gate: inside.clone() })).expect("a pool");
+    bridges.0.serve::<WorkMessage>(&there).expect("it has the pool");
+    let letters = dead.clone();
+    here.on_dead_letter(move |_| {
+        letters.increment();
+    });
+    let work = bridges.1.attach::<WorkMessage>(&here).expect("a link");
+    Joined { there, here, bridges, work, done, gate, dead }
+}
+
+/// Asks until there is an answer: the bridges connect again in their own time.
+fn await_answer(work: &WorkClient) {
+    while work.within(LIMIT).ask(1) != Ok(2) {
+        thread::yield_now();
+    }
+}
+
+#[test]
+fn calls_under_way_are_lost_with_the_connection_and_the_next_one_is_used() {
+    bounded(|| {
+        let mut server = Server::start();
+        let at = joined(&server);
+        let held = at.work.non_blocking().hold();
+        at.gate.await_arrivals(1);
+        server.kill();
+        assert_eq!(held.wait(), Err(CallError::Lost { message: "WorkMessage" }));
+        let nobody = at.work.ask(1);
+        assert_eq!(nobody, Err(CallError::NotRegistered { message: "WorkMessage" }), "it was patient");
+        at.work.r#do(1).expect("the link takes it");
+        at.here.settle();
+        let books = at.bridges.1.flush(LIMIT);
+        assert_eq!((books.accepted, books.unreachable, at.dead.get()), (1, 1, 1), "{books}");
+        at.gate.open();
+        server.restart();
+        await_answer(&at.work);
+    });
+}
+
+#[test]
+fn the_books_balance_when_the_server_is_killed_under_load() {
+    bounded(|| {
+        for _ in 0..5 {
+            round();
+        }
+    });
+}
+
+fn round() {
+    const SENDERS: u64 = 3;
+    let mut server = Server::start();
+    let at = joined(&server);
+    let over = AtomicBool::new(false);
+    let sent: u64 = thread::scope(|scope| {
+        let senders: Vec<_> = (0..SENDERS)
+            .map(|_| {
+                let (work, over) = (at.work.clone(), &over);
+                scope.spawn(move || {
+                    let mut sent = 0;
+                    while !over.load(Ordering::Relaxed) {
+                        work.r#do(sent).expect("it waits for room");
+                        sent += 1;
+                        if sent % 16 == 0 {
+                            // It ends in any case, and says how.
+                            if let Ok(reply) = work.ask(sent) {
+                                assert_eq!(reply, sent + 1);
+                            }
+                        }
+                    }
+                    sent
+                })
+            })
+            .collect();
+        while at.done.get() < 200 {
+            thread::yield_now();
+        }
+        server.kill();
+        while at.dead.get() == 0 {
+            thread::yield_now();
+        }
+        server.restart();
+        await_answer(&at.work);
+        over.store(true, Ordering::Relaxed);
+        senders.into_iter().map(|sender| sender.join().expect("it ends")).sum()
+    });
+    at.here.settle();
+    let books = at.bridges.1.flush(LIMIT);
+    at.there.settle();
+    assert_eq!(books.unsettled(), 0, "{books}");
+    assert_eq!(books.accepted, sent);
+    assert_eq!(books.accepted - books.acked, at.dead.get(), "each loss is one dead letter: {books}");
+    let handled = at.done.get();
+    assert!(books.acked <= handled && handled <= books.acked + books.lost, "{handled} were handled: {books}");
+}
+
+#[test]
+fn an_idle_bridge_is_closed_at_once_and_a_call_through_it_ends() {
+    bounded(|| {
+        let server = Server::start();
+        let Joined { there: _there, here, bridges: (_serves, calls), work, .. } = joined(&server);
+        assert_eq!(work.ask(1), Ok(2));
+        let books = calls.close(Duration::from_secs(1));
+        assert!(books.is_balanced(), "{books}");
+        assert_eq!(work.ask(1), Err(CallError::NotRegistered { message: "WorkMessage" }));
+        here.settle();
+    });
+}
+
+#[test]
+fn calls_end_by_their_deadline_while_the_way_to_the_server_is_stalled() {
+    bounded(|| {
+        let server = Server::start();
+        let proxy = Proxy::to(server.port());
+        let at = joined_by(server.bridge(), server.builder().server(proxy.url()).connect().expect("it is there"));
+        assert_eq!(at.work.ask(1), Ok(2));
+        proxy.stall(true);
+        let late = at.work.within(Duration::from_millis(200)).ask(1);
+        assert!(matches!(late, Err(CallError::Timeout { .. })), "{late:?}");
+        at.work.r#do(1).expect("the link takes it");
+        at.here.settle();
+        let books = at.bridges.1.flush(LIMIT);
+        assert_eq!((books.lost, at.dead.get()), (1, 1), "nobody has said that it arrived: {books}");
+        proxy.stall(false);
+        assert_eq!(at.work.within(LIMIT).ask(1), Ok(2));
+    });
+}
+
+#[test]
+fn the_books_balance_when_the_connection_is_cut_in_the_middle_of_a_message() {
+    bounded(|| {
+        const CUTS: u64 = 12;
+        let server = Server::start();
+        let proxy = Proxy::to(server.port());
+        let at = joined_by(server.bridge(), server.builder().server(proxy.url()).connect().expect("it is there"));
+        let mut random = SplitMix64::new(17);
+        let mut sent = 0;
+        for _ in 0..CUTS {
+            proxy.cut_after(random.below(20_000));
+            // Far more than the bytes that still pass.
+            for number in 0..1_000 {
+                at.work.r#do(number).expect("it waits for room");
+                sent += 1;
+                if number % 100 == 0 {
+                    match at.work.within(LIMIT).ask(number) {
+                        Ok(reply) => assert_eq!(reply, number + 1),
+                        Err(CallError::Lost { .. } | CallError::NotRegistered { .. }) => {}
+                        Err(error) => panic!("{error}"),
+                    }
+                }
+            }
+            await_answer(&at.work);
+        }
+        at.here.settle();
+        let books = at.bridges.1.flush(LIMIT);
+        at.there.settle();
+        assert_eq!((books.accepted, books.unsettled()), (sent, 0), "{books}");
+        assert_eq!(books.accepted - books.acked, at.dead.get(), "each loss is one dead letter: {books}");
+        let handled = at.done.get();
+        assert!(books.acked <= handled && handled <= books.acked + books.lost, "{handled} were handled: {books}");
+    });
+}

@@ -1,0 +1,113 @@
+//! A NATS server of a test's own, on a free port of this machine.
+
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+use std::{env, fs, thread};
+
+use zctor_nats::{Bridge, Builder};
+use zctor_tests::LIMIT;
+
+/// A server, which is killed when this is dropped.
+pub(crate) struct Server {
+    process: Child,
+    port: u16,
+    folder: PathBuf,
+}
+
+impl Server {
+    /// Starts a server on a free port.
+    pub(crate) fn start() -> Self {
+        Self::start_with(&[])
+    }
+
+    /// The same, with more arguments.
+    pub(crate) fn start_with(arguments: &[&str]) -> Self {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let folder = env::temp_dir().join(format!("zctor-nats-{}-{number}", std::process::id()));
+        fs::create_dir_all(&folder).expect("a folder for the server");
+        let process = run(&[&["-p", "-1", "--ports_file_dir", &folder.to_string_lossy()], arguments].concat());
+        let port = await_port(&folder);
+        Self { process, port, folder }
+    }
+
+    pub(crate) fn port(&self) -> u16 {
+        self.port
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("nats://127.0.0.1:{}", self.port)
+    }
+
+    /// A builder of bridges to this server that does not wait long for it.
+    pub(crate) fn builder(&self) -> Builder {
+        Bridge::builder("test").server(self.url()).ack_wait(Duration::from_secs(1)).patience(Duration::from_millis(200))
+    }
+
+    pub(crate) fn bridge(&self) -> Bridge {
+        self.builder().connect().expect("the server is there")
+    }
+
+    /// Kills it, as `kill -9` does.
+    pub(crate) fn kill(&mut self) {
+        self.process.kill().expect("it can be killed");
+        self.process.wait().expect("it ends");
+    }
+
+    /// Starts it again, on the same port.
+    pub(crate) fn restart(&mut self) {
+        self.process = run(&["-p", &self.port.to_string()]);
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // It may have been killed already.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+        let _ = fs::remove_dir_all(&self.folder);
+    }
+}
+
+/// Where the system's package puts it, beside what the path says.
+fn program() -> PathBuf {
+    let given = env::var_os("NATS_SERVER").map(PathBuf::from);
+    let path = env::var_os("PATH").unwrap_or_default();
+    let mut places = env::split_paths(&path).map(|folder| folder.join("nats-server"));
+    given.or_else(|| places.find(|place| place.is_file())).unwrap_or_else(|| PathBuf::from("/usr/sbin/nats-server"))
+}
+
+fn run(arguments: &[&str]) -> Child {
+    let program = program();
+    let mut command = Command::new(&program);
+    command.args(["-a", "127.0.0.1"]).args(arguments).stdout(Stdio::null()).stderr(Stdio::null());
+    command.spawn().unwrap_or_else(|error| {
+        panic!(
+            "{}: {error}. These tests need a NATS server: install the package `nats-server`, or unpack it \
+             (`apt-get download nats-server && dpkg-deb -x nats-server_*.deb nats`) and give its path in NATS_SERVER",
+            program.display()
+        )
+    })
+}
+
+/// The port that the server has written down.
+fn await_port(folder: &PathBuf) -> u16 {
+    let begun = zctor::now();
+    loop {
+        let files = fs::read_dir(folder).expect("the folder").flatten().map(|entry| entry.path());
+        let ports = files.filter(|path| path.extension().is_some_and(|extension| extension == "ports"));
+        for text in ports.filter_map(|path| fs::read_to_string(path).ok()) {
+            if let Some(port) = text.split("nats://127.0.0.1:").nth(1) {
+                let digits: String = port.chars().take_while(char::is_ascii_digit).collect();
+                if let Ok(port) = digits.parse() {
+                    return port;
+                }
+            }
+        }
+        assert!(zctor::now() - begun < LIMIT, "the server has written no port");
+        // There is nothing to wait for but the file.
+        thread::yield_now();
+    }
+}

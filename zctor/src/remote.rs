@@ -1,0 +1,118 @@
+//! Pools whose messages go through bytes, as they do between processes (feature `remote`).
+//!
+//! `#[actor(remote)]` lets the messages of an enum travel. The enum derives serde's `Serialize` and `Deserialize`,
+//! below `#[actor]`, and its fields and replies implement both. Variants with `#[msg(internal)]` never travel, and need
+//! neither.
+//!
+//! A [`Loopback`] joins two engines of one process without any network. One end serves a pool of the first engine, the
+//! other attaches it in the second. There the client is that of a local pool, and every message, reply and text of a
+//! panic comes back as it would from another process. So a test finds what cannot travel.
+//!
+//! The format is MessagePack with the names of variants and fields. A variant may be added, fields may be reordered, and
+//! a field with `#[serde(default)]` may be added, while the other side still has the older enum.
+
+mod books;
+mod end;
+mod error;
+mod lane;
+mod ledger;
+mod letter;
+mod link;
+mod loopback;
+mod message;
+mod served;
+mod value;
+mod wire;
+
+pub use crate::actor::link::Remote;
+pub use books::Books;
+pub use error::ServeError;
+pub use loopback::Loopback;
+pub use message::RemoteMessage;
+pub use value::RemoteValue;
+
+#[doc(hidden)]
+pub use message::{__DEFERRED, __reply, Answering, Called, RemotePort};
+#[doc(hidden)]
+pub use serde::Deserialize as __Deserialize;
+#[doc(hidden)]
+pub use value::{__assert_value, __serialize, Travels};
+
+/// What a crate needs that carries letters over a network: it stands for the two ends of a way what `Loopback` is.
+#[doc(hidden)]
+pub mod transport {
+    pub use super::end::End;
+    pub use super::letter::{Answer, CallTerms, Carrier, Letter, Receipt};
+}
+
+/// The body of a link's handler methods, which are never called: a link takes its messages before they are dispatched.
+#[doc(hidden)]
+pub fn __past() -> ! {
+    unreachable!("a link is given its messages before they are dispatched")
+}
+
+/// Implements the handler trait for `Remote<Enum>`, so that its type fits, and [`RemoteMessage`] for the enum.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __remote {
+    (
+        $(#[$attr:meta])*
+        [$($params:tt)*] [$($bounds:tt)*] $message:ty: $handler:path as $wire:literal {
+            $(fn $method:ident($($ty:ty),* $(,)?) -> $reply:ty;)*
+        }
+        serve($to:ident) { $($pattern:pat => ($request:expr))* }
+        deferred { $($late:ident)* }
+        $port:ty { $($called:ident)* $(| $never:ident)? }
+    ) => {
+        $(#[$attr])*
+        #[automatically_derived]
+        impl $($params)* $handler for $crate::remote::Remote<$message> $($bounds)* {
+            $(fn $method(&mut self $(, _: $ty)*) -> $reply {
+                $crate::remote::__past()
+            })*
+        }
+
+        $(#[$attr])*
+        #[automatically_derived]
+        impl $($params)* $crate::remote::RemoteMessage for $message $($bounds)* {
+            const WIRE: &'static ::core::primitive::str = $wire;
+
+            // Where every variant has a reply, the last arm is not reached.
+            #[allow(unreachable_patterns, unused_variables)]
+            fn __serve(
+                self,
+                $to: &$crate::remote::Called<'_, Self>,
+            ) -> ::core::option::Option<$crate::remote::Answering> {
+                match self {
+                    $($pattern => ::core::option::Option::Some($to.__call($request)),)*
+                    _ => ::core::option::Option::None,
+                }
+            }
+
+            #[allow(unreachable_patterns)]
+            fn __depth(&self) -> ::core::primitive::u32 {
+                match self {
+                    $(Self::$late { .. } => $crate::remote::__DEFERRED,)*
+                    _ => <::core::primitive::u32 as ::core::convert::From<::core::primitive::u16>>::from(<Self as $crate::Message>::CALL_DEPTH),
+                }
+            }
+        }
+
+        $(#[$attr])*
+        #[automatically_derived]
+        impl $($params)* $crate::remote::RemotePort for $port $($bounds)* {
+            // An enum without calls has no port to answer.
+            #[allow(unused_variables)]
+            fn __answered(
+                self,
+                message: &'static ::core::primitive::str,
+                outcome: ::core::result::Result<::std::vec::Vec<::core::primitive::u8>, $crate::CallError>,
+            ) {
+                match self {
+                    $(Self::$called(to) => $crate::remote::__reply(to, message, outcome),)*
+                    $(Self::$never(_, never) => match never {},)?
+                }
+            }
+        }
+    };
+}

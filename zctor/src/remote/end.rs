@@ -1,0 +1,113 @@
+//! One end of the way between two engines: the pools that it serves, the links that it makes, and its books.
+
+use std::any::TypeId;
+use std::collections::HashMap;
+use std::io;
+use std::marker::PhantomData;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use crate::actor::Actor;
+use crate::actor::context::Context;
+use crate::actor::link::Remote;
+use crate::client::Client;
+use crate::engine::ActorEngine;
+use crate::engine::actor_thread::ActorThread;
+use crate::error::SpawnError;
+use crate::mailbox::permits::Overflow;
+use crate::remote::books::Books;
+use crate::remote::error::ServeError;
+use crate::remote::lane::Lane;
+use crate::remote::ledger::Ledger;
+use crate::remote::letter::{Answer, Carrier, Letter, Receipt};
+use crate::remote::link::Link;
+use crate::remote::message::RemoteMessage;
+use crate::remote::served::{Served, ServedPool};
+use crate::sys::clock::deadline;
+use crate::sys::lock::lock;
+
+/// One end of the way between two engines, whatever carries letters between the ends.
+#[derive(Default)]
+#[expect(missing_debug_implementations, reason = "only crates that carry letters see it")]
+pub struct End {
+    served: Mutex<HashMap<&'static str, Arc<dyn Served>>>,
+    ledger: Arc<Ledger>,
+    /// Started with the first pool that is served.
+    lane: Mutex<Option<Lane>>,
+}
+
+impl End {
+    /// Serves the engine's pool of `M`.
+    ///
+    /// # Errors
+    /// As [`Loopback::serve`](crate::remote::Loopback::serve).
+    pub fn serve<M: RemoteMessage>(&self, engine: &ActorEngine) -> Result<(), ServeError> {
+        let pool = Client::clone(&*engine.client::<M>().map_err(|error| ServeError::of(&error, M::WIRE))?);
+        let thread = |source| ServeError::Thread { source };
+        let (feeder, lane) = (Lane::start("zctor-feeder").map_err(thread)?, self.lane().map_err(thread)?);
+        let served = Arc::new(ServedPool { pool, ledger: Arc::clone(&self.ledger), feeder, lane });
+        let before = {
+            let mut all = lock(&self.served);
+            if all.get(M::WIRE).is_some_and(|before| before.message() != TypeId::of::<M>()) {
+                return Err(ServeError::NameTaken { name: M::WIRE });
+            }
+            all.insert(M::WIRE, served)
+        };
+        drop(before);
+        Ok(())
+    }
+
+    fn lane(&self) -> io::Result<Lane> {
+        let mut lane = lock(&self.lane);
+        match &*lane {
+            Some(lane) => Ok(lane.clone()),
+            None => Ok(lane.insert(Lane::start("zctor-remote")?).clone()),
+        }
+    }
+
+    /// Takes a letter from the other side in. Never waits.
+    pub fn deliver(&self, wire: &str, letter: Letter, receipt: Box<dyn Receipt>) {
+        let served = lock(&self.served).get(wire).cloned();
+        match served {
+            Some(pool) => pool.deliver(letter, receipt),
+            None => receipt.answer(Answer::Unreachable),
+        }
+    }
+
+    /// Makes a pool of one link, whose letters go by `carrier`.
+    ///
+    /// # Errors
+    /// As [`ActorEngine::pool`].
+    pub fn attach<M: RemoteMessage>(
+        &self,
+        engine: &ActorEngine,
+        carrier: Arc<dyn Carrier>,
+        bound: usize,
+        overflow: Overflow,
+    ) -> Result<M::Client, SpawnError> {
+        let ledger = Arc::clone(&self.ledger);
+        let remote = move |ctx: &mut Context<M>| {
+            let link = Link::<M> {
+                ledger: Arc::clone(&ledger),
+                carrier: Arc::clone(&carrier),
+                instance: ctx.instance_id(),
+                mailbox: Arc::clone(&ctx.local.mailbox),
+                of: PhantomData,
+            };
+            Ok(Remote::<M> { outlet: Box::new(link) })
+        };
+        // Bounded, since a message without a permit counts as a handler's: see `link.rs`.
+        let thread = |_| ActorThread::new().mailbox_bound(bound).overflow(overflow);
+        engine.pool_on(1, thread, Actor::__try_new(remote))
+    }
+
+    /// Waits until each message that was sent is settled, for `limit` at most.
+    pub fn flush(&self, limit: Duration) -> Books {
+        self.ledger.settle(deadline(limit))
+    }
+
+    /// The books.
+    pub fn books(&self) -> Books {
+        self.ledger.books()
+    }
+}

@@ -1,0 +1,121 @@
+//! The ledger of one end: an entry for each letter that is under way, which is settled once.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use crate::actor::link::HeldPermit;
+use crate::error::CallError;
+use crate::event::{DeadLetter, Undelivered};
+use crate::mailbox::Mailbox;
+use crate::remote::books::Books;
+use crate::remote::letter::{Answer, Receipt};
+use crate::sys::clock::now;
+use crate::sys::monitor::Monitor;
+
+/// The books of one end.
+#[derive(Default)]
+pub(super) struct Ledger(Monitor<Books>);
+
+impl Ledger {
+    pub(super) fn books(&self) -> Books {
+        *self.0.lock()
+    }
+
+    /// A message from the other side is in a mailbox here.
+    pub(super) fn taken(&self) {
+        self.change(|books| books.taken += 1);
+    }
+
+    /// Waits until each accepted message is settled, or the time is up. Gives the books as they are then.
+    pub(super) fn settle(&self, until: Option<Instant>) -> Books {
+        let mut books = self.0.lock();
+        while books.unsettled() > 0 && until.is_none_or(|until| until > now()) {
+            books = self.0.wait(books, until);
+        }
+        *books
+    }
+
+    fn change(&self, change: impl FnOnce(&mut Books)) {
+        change(&mut self.0.lock());
+        self.0.notify();
+    }
+}
+
+/// A letter under way, at its sender. If it is dropped, nobody serves its pool.
+pub(super) struct Entry {
+    ledger: Arc<Ledger>,
+    /// Taken out when it is settled.
+    sender: Option<Sender>,
+    permit: Option<HeldPermit>,
+}
+
+pub(super) enum Sender {
+    Send(Sent),
+    Call { message: &'static str, answer: Box<dyn FnOnce(Result<Vec<u8>, CallError>) + Send> },
+}
+
+/// A message that was sent: what a dead letter says of it, and to whom.
+pub(super) struct Sent {
+    pub(super) letter: DeadLetter,
+    pub(super) mailbox: Arc<Mailbox>,
+    /// A hook has sent it: its loss is counted, and no hook is told.
+    pub(super) from_hook: bool,
+}
+
+impl Entry {
+    pub(super) fn new(ledger: &Arc<Ledger>, sender: Sender, permit: Option<HeldPermit>) -> Box<Self> {
+        ledger.change(|books| match sender {
+            Sender::Send(_) => books.accepted += 1,
+            Sender::Call { .. } => books.called += 1,
+        });
+        Box::new(Self { ledger: Arc::clone(ledger), sender: Some(sender), permit })
+    }
+
+    /// Whoever learns of the end of a call finds it in the books; and whoever finds a dead letter in the books, or waits
+    /// for that, finds it told.
+    fn settle(&mut self, answer: Answer) {
+        match self.sender.take() {
+            None => {}
+            Some(Sender::Send(sent)) => {
+                let why = answer.of_send();
+                sent.lose(why);
+                self.ledger.change(|books| books.lost(why));
+            }
+            Some(Sender::Call { message, answer: tell }) => {
+                self.ledger.change(|books| books.ended += 1);
+                tell(answer.of_call(message));
+            }
+        }
+    }
+}
+
+impl Receipt for Entry {
+    fn taken(&mut self) {
+        // After the books: whoever gets the room finds this message counted.
+        if let Some(Sender::Send(_)) = self.sender {
+            self.sender = None;
+            self.ledger.change(|books| books.acked += 1);
+        }
+        self.permit = None;
+    }
+
+    fn answer(mut self: Box<Self>, answer: Answer) {
+        self.settle(answer);
+    }
+}
+
+impl Drop for Entry {
+    fn drop(&mut self) {
+        self.settle(Answer::Unreachable);
+    }
+}
+
+impl Sent {
+    fn lose(self, why: Undelivered) {
+        let losses = &self.mailbox.edge.losses;
+        losses.count(self.letter.message, 1, why);
+        if !self.from_hook {
+            losses.tell(losses.listener(), &DeadLetter { why, ..self.letter });
+        }
+    }
+}

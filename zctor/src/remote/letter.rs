@@ -1,0 +1,118 @@
+//! A letter: a message on its way to another engine, and what its sender is told of it.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use crate::error::CallError;
+use crate::event::Undelivered;
+
+/// A message as bytes, and what the other side must know of it.
+#[derive(Debug)]
+pub struct Letter {
+    /// The message.
+    pub bytes: Vec<u8>,
+    /// For a call.
+    pub call: Option<CallTerms>,
+    /// A handler has sent it: no bound refuses it, and it waits for no room.
+    pub inside: bool,
+    /// It is a copy of a broadcast, for every instance.
+    pub copy: bool,
+}
+
+/// The conditions of a call.
+#[derive(Debug)]
+pub struct CallTerms {
+    /// The deadline.
+    pub until: Option<Instant>,
+    /// The call depth that the sender counts the callee at: that of its own version of the enum. A handler may wait for
+    /// the reply, so the callee must be no deeper.
+    pub depth: u32,
+}
+
+/// What carries letters to the other side.
+pub trait Carrier: Send + Sync {
+    /// Sends a letter to the pool of this name. It waits for nothing.
+    fn carry(&self, wire: &'static str, letter: Letter, receipt: Box<dyn Receipt>);
+}
+
+/// The way back to the sender of a letter.
+pub trait Receipt: Send {
+    /// The message is in a mailbox. Of a send nothing more is told.
+    fn taken(&mut self);
+    /// What became of a call, or why a send is in no mailbox.
+    fn answer(self: Box<Self>, answer: Answer);
+}
+
+/// What the other side says of a letter.
+#[derive(Debug)]
+pub enum Answer {
+    /// The reply.
+    Reply(Vec<u8>),
+    /// Nobody serves the pool, or it has no instance.
+    Unreachable,
+    /// The engine of the pool has stopped.
+    Stopped,
+    /// There is no room.
+    Full,
+    /// It cannot go through bytes, or is not understood.
+    Unfit(Arc<str>),
+    /// A handler may not wait for it.
+    Undeclared,
+    /// Its handler has panicked, with this text.
+    Panicked(Arc<str>),
+    /// The reply was dropped.
+    NoReply,
+    /// The way to the other side broke while it was under way: it may have been handled, or not.
+    Lost,
+    /// Its time was up.
+    Timeout {
+        /// Its handler had begun.
+        begun: bool,
+    },
+}
+
+impl Answer {
+    /// The outcome of a call to messages of this name.
+    pub(super) fn of_call(self, message: &'static str) -> Result<Vec<u8>, CallError> {
+        Err(match self {
+            Self::Reply(bytes) => return Ok(bytes),
+            Self::Unreachable => CallError::NotRegistered { message },
+            Self::Stopped => CallError::Stopped { message },
+            Self::Full => CallError::Full { message },
+            Self::Unfit(text) => CallError::Unfit { message, text },
+            Self::Undeclared => CallError::Undeclared { message, caller: None },
+            Self::Panicked(text) => CallError::Panicked { message, text },
+            Self::NoReply => CallError::NoReply { message },
+            Self::Lost => CallError::Lost { message },
+            Self::Timeout { begun } => CallError::Timeout { message, begun },
+        })
+    }
+
+    /// Why a send is in no mailbox.
+    pub(super) fn of_send(&self) -> Undelivered {
+        match self {
+            Self::Full => Undelivered::Full,
+            Self::Unfit(_) => Undelivered::Unfit,
+            Self::Lost => Undelivered::Lost,
+            _ => Undelivered::Unreachable,
+        }
+    }
+}
+
+impl From<CallError> for Answer {
+    fn from(error: CallError) -> Self {
+        match error {
+            CallError::NotRegistered { .. } => Self::Unreachable,
+            CallError::Stopped { .. } => Self::Stopped,
+            CallError::Full { .. } => Self::Full,
+            CallError::Unfit { text, .. } => Self::Unfit(text),
+            CallError::Undeclared { .. } => Self::Undeclared,
+            CallError::Panicked { text, .. } => Self::Panicked(text),
+            CallError::NoReply { .. } => Self::NoReply,
+            CallError::Lost { .. } => Self::Lost,
+            CallError::Timeout { begun, .. } => Self::Timeout { begun },
+            // No handler waits for what is served.
+            CallError::HandlerTimeout { .. } => Self::Timeout { begun: true },
+        }
+    }
+}

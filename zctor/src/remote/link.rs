@@ -1,0 +1,54 @@
+//! The link: what stands in the place of a pool's instance, and sends its messages to the other side as bytes.
+//!
+//! It tells apart what came from outside and what handlers have sent: the former holds a permit of the link's mailbox,
+//! which is always bounded.
+
+use std::marker::PhantomData;
+use std::sync::Arc;
+use std::time::Instant;
+
+use crate::actor::link::{How, Outlet};
+use crate::event::{DeadLetter, Undelivered};
+use crate::id::InstanceId;
+use crate::mailbox::Mailbox;
+use crate::remote::ledger::{Entry, Ledger, Sender, Sent};
+use crate::remote::letter::{Answer, CallTerms, Carrier, Letter, Receipt};
+use crate::remote::message::{RemoteMessage, RemotePort};
+
+pub(super) struct Link<M> {
+    pub(super) ledger: Arc<Ledger>,
+    pub(super) carrier: Arc<dyn Carrier>,
+    /// The instance whose state this is, and the mailbox of its thread.
+    pub(super) instance: InstanceId,
+    pub(super) mailbox: Arc<Mailbox>,
+    pub(super) of: PhantomData<fn(M)>,
+}
+
+impl<M: RemoteMessage> Outlet<M> for Link<M> {
+    fn send(&self, message: M, how: How) {
+        let How { permit, copy, from_hook } = how;
+        let inside = permit.is_none();
+        let (instance, why) = (self.instance, Undelivered::Unreachable);
+        let letter = DeadLetter { message: M::name(), variant: message.variant(), instance, why };
+        let sender = Sender::Send(Sent { letter, mailbox: Arc::clone(&self.mailbox), from_hook });
+        let entry = Entry::new(&self.ledger, sender, permit);
+        self.carry(&message, entry, |bytes| Letter { bytes, call: None, inside, copy });
+    }
+
+    fn call(&self, message: M, port: M::Port, how: How, until: Option<Instant>) {
+        let inside = how.permit.is_none();
+        let answer = Box::new(|outcome| port.__answered(M::name(), outcome));
+        let entry = Entry::new(&self.ledger, Sender::Call { message: M::name(), answer }, how.permit);
+        let call = Some(CallTerms { until, depth: message.__depth() });
+        self.carry(&message, entry, |bytes| Letter { bytes, call, inside, copy: false });
+    }
+}
+
+impl<M: RemoteMessage> Link<M> {
+    fn carry(&self, message: &M, entry: Box<Entry>, letter: impl FnOnce(Vec<u8>) -> Letter) {
+        match message.__encode() {
+            Ok(bytes) => self.carrier.carry(M::WIRE, letter(bytes), entry),
+            Err(text) => entry.answer(Answer::Unfit(text)),
+        }
+    }
+}

@@ -1,0 +1,252 @@
+//! `Loopback`: two engines of one process, joined by bytes.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::engine::ActorEngine;
+use crate::error::SpawnError;
+use crate::mailbox::permits::Overflow;
+use crate::remote::books::Books;
+use crate::remote::end::End;
+use crate::remote::error::ServeError;
+use crate::remote::letter::{Carrier, Letter, Receipt};
+use crate::remote::message::RemoteMessage;
+
+/// For how many messages the mailbox of a link has room by itself.
+const ROOM: usize = 1_024;
+
+/// One of two ends between which messages go as bytes, without a network.
+///
+/// One end serves a pool of its engine, the other attaches that pool in another engine. Every message is encoded,
+/// decoded, and put into a mailbox of the served pool; the reply comes back in the same way.
+///
+/// The attached pool has one instance, the link, on a thread of its own. From outside at most 1,024 messages are under
+/// way through a link, until they are in a mailbox on the other side. Beyond that a sender waits, as it does where a
+/// [`mailbox_bound`](crate::ActorThread::mailbox_bound) is reached; [`attach_bounded`](Loopback::attach_bounded) says
+/// otherwise. So a full pool on the other side holds back the senders here. What handlers send goes past all bounds on
+/// both sides.
+///
+/// ```
+/// use serde::{Deserialize, Serialize};
+/// use zctor::remote::Loopback;
+/// use zctor::{ActorEngine, actor};
+///
+/// #[actor(remote)]
+/// #[derive(Serialize, Deserialize)]
+/// pub enum CounterMessage {
+///     Add(u64),
+///     #[reply(u64)]
+///     Total,
+/// }
+/// #[derive(Default)]
+/// struct Counter(u64);
+/// impl CounterHandler for Counter {
+///     fn add(&mut self, value: u64) {
+///         self.0 += value;
+///     }
+///     fn total(&mut self) -> u64 {
+///         self.0
+///     }
+/// }
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let (serves, calls) = Loopback::pair();
+///
+/// let engine = ActorEngine::new();
+/// engine.pool(1, CounterMessage::actor(Counter::default))?;
+/// serves.serve::<CounterMessage>(&engine)?;
+///
+/// let elsewhere = ActorEngine::new();
+/// let counter: CounterClient = calls.attach::<CounterMessage>(&elsewhere)?; // in place of `elsewhere.pool(..)`
+/// counter.add(40)?;
+/// counter.add(2)?;
+/// assert_eq!(counter.total()?, 42);
+/// assert_eq!((calls.books().acked, serves.books().taken), (2, 3));
+/// # Ok(())
+/// # }
+/// ```
+pub struct Loopback {
+    mine: Arc<End>,
+    theirs: Arc<End>,
+}
+
+/// The way to the other end.
+struct To(Arc<End>);
+
+impl Carrier for To {
+    fn carry(&self, wire: &'static str, letter: Letter, receipt: Box<dyn Receipt>) {
+        self.0.deliver(wire, letter, receipt);
+    }
+}
+
+impl Loopback {
+    /// Makes two ends that are joined.
+    ///
+    /// ```
+    /// use zctor::remote::Loopback;
+    ///
+    /// let (one, other) = Loopback::pair();
+    /// assert_eq!(one.books(), other.books());
+    /// ```
+    pub fn pair() -> (Self, Self) {
+        let (one, other) = (Arc::<End>::default(), Arc::<End>::default());
+        (Self { mine: Arc::clone(&one), theirs: Arc::clone(&other) }, Self { mine: other, theirs: one })
+    }
+
+    /// Serves the engine's pool of `M` to the other end, under the name [`RemoteMessage::WIRE`].
+    ///
+    /// It takes the place of a pool of `M` that was served before. The loopback keeps no engine alive: when this engine
+    /// stops, calls end with [`CallError::Stopped`](crate::CallError::Stopped), and sends become dead letters at their
+    /// sender.
+    ///
+    /// # Errors
+    /// - [`ServeError::NotRegistered`]: the engine has no pool of this type yet. Make it first.
+    /// - [`ServeError::Stopped`]: the engine stops.
+    /// - [`ServeError::NameTaken`]: another enum is served under this name.
+    /// - [`ServeError::Thread`]: the system refused a thread.
+    ///
+    /// ```
+    /// # use serde::{Deserialize, Serialize};
+    /// # use zctor::remote::{Loopback, ServeError};
+    /// # use zctor::{ActorEngine, actor};
+    /// # #[actor(remote)]
+    /// # #[derive(Serialize, Deserialize)]
+    /// # pub enum JobMessage { Run }
+    /// # struct Job;
+    /// # impl JobHandler for Job { fn run(&mut self) {} }
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let (serves, _) = Loopback::pair();
+    /// let engine = ActorEngine::new();
+    /// assert!(matches!(serves.serve::<JobMessage>(&engine), Err(ServeError::NotRegistered { .. })));
+    /// engine.pool(2, JobMessage::actor(|| Job))?;
+    /// serves.serve::<JobMessage>(&engine)?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn serve<M: RemoteMessage>(&self, engine: &ActorEngine) -> Result<(), ServeError> {
+        self.mine.serve::<M>(engine)
+    }
+
+    /// Makes a pool of `M` in the engine whose messages go to the pool that the other end serves.
+    ///
+    /// The other end may serve it later. Until then a call ends with
+    /// [`CallError::NotRegistered`](crate::CallError::NotRegistered), and a message that is sent becomes a dead letter
+    /// with [`Undelivered::Unreachable`](crate::Undelivered::Unreachable).
+    ///
+    /// # Errors
+    /// As [`ActorEngine::pool`].
+    ///
+    /// ```
+    /// # use serde::{Deserialize, Serialize};
+    /// # use zctor::remote::Loopback;
+    /// # use zctor::{ActorEngine, CallError, actor};
+    /// # #[actor(remote)]
+    /// # #[derive(Serialize, Deserialize)]
+    /// # pub enum ClockMessage { #[reply(u64)] Now }
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let (_serves, calls) = Loopback::pair();
+    /// let engine = ActorEngine::new();
+    /// let clock = calls.attach::<ClockMessage>(&engine)?;
+    /// assert_eq!(clock.now(), Err(CallError::NotRegistered { message: "ClockMessage" }));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn attach<M: RemoteMessage>(&self, engine: &ActorEngine) -> Result<M::Client, SpawnError> {
+        self.attach_bounded::<M>(engine, ROOM, Overflow::Wait)
+    }
+
+    /// As [`attach`](Loopback::attach), with another bound for the messages from outside that are under way, and with
+    /// what becomes of those beyond it.
+    ///
+    /// # Errors
+    /// As [`ActorEngine::pool`].
+    ///
+    /// ```
+    /// # use serde::{Deserialize, Serialize};
+    /// # use std::sync::mpsc;
+    /// # use zctor::remote::Loopback;
+    /// # use zctor::{ActorEngine, ActorThread, Overflow, actor};
+    /// # #[actor(remote)]
+    /// # #[derive(Serialize, Deserialize)]
+    /// # pub enum JobMessage { Run }
+    /// # struct Job(mpsc::Receiver<()>);
+    /// # impl JobHandler for Job { fn run(&mut self) { self.0.recv().unwrap_or_default() } }
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let (serves, calls) = Loopback::pair();
+    /// # let (engine, elsewhere) = (ActorEngine::new(), ActorEngine::new());
+    /// # let (open, gate) = mpsc::channel();
+    /// // The job takes its time, and its mailbox has room for one message.
+    /// engine.spawn(ActorThread::new().mailbox_bound(1).register(JobMessage::actor_once(|| Job(gate))))?;
+    /// serves.serve::<JobMessage>(&engine)?;
+    ///
+    /// let job = calls.attach_bounded::<JobMessage>(&elsewhere, 8, Overflow::Refuse)?;
+    /// let sent = (0..100).filter(|_| job.run().is_ok()).count();
+    /// assert!((8..=10).contains(&sent)); // 8 are under way, 1 is in the mailbox over there, 1 is being handled
+    /// # drop(open);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn attach_bounded<M: RemoteMessage>(
+        &self,
+        engine: &ActorEngine,
+        bound: usize,
+        overflow: Overflow,
+    ) -> Result<M::Client, SpawnError> {
+        let carrier = Arc::new(To(Arc::clone(&self.theirs)));
+        self.mine.attach::<M>(engine, carrier, bound, overflow)
+    }
+
+    /// Waits until every message that the links of this end have taken is acknowledged or a dead letter, for `limit` at
+    /// most. Returns the books as they are then.
+    ///
+    /// A message that still lies in the mailbox of a link is not counted yet: [`settle`](ActorEngine::settle) the
+    /// attaching engine first. Calls are not waited for.
+    ///
+    /// # Blocking
+    /// As long as messages are under way, which wait for room on the other side.
+    ///
+    /// ```
+    /// # use serde::{Deserialize, Serialize};
+    /// # use std::time::Duration;
+    /// # use zctor::remote::Loopback;
+    /// # use zctor::{ActorEngine, actor};
+    /// # #[actor(remote)]
+    /// # #[derive(Serialize, Deserialize)]
+    /// # pub enum JobMessage { Run }
+    /// # struct Job;
+    /// # impl JobHandler for Job { fn run(&mut self) {} }
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let (serves, calls) = Loopback::pair();
+    /// # let (engine, elsewhere) = (ActorEngine::new(), ActorEngine::new());
+    /// # engine.pool(1, JobMessage::actor(|| Job))?;
+    /// # serves.serve::<JobMessage>(&engine)?;
+    /// let job = calls.attach::<JobMessage>(&elsewhere)?;
+    /// job.run()?;
+    /// elsewhere.settle(); // the link has taken it
+    /// let books = calls.flush(Duration::from_secs(60)); // it is in a mailbox over there
+    /// assert_eq!((books.accepted, books.acked), (1, 1));
+    /// engine.settle(); // it is handled
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn flush(&self, limit: Duration) -> Books {
+        self.mine.flush(limit)
+    }
+
+    /// Returns what this end has sent and taken so far.
+    ///
+    /// ```
+    /// let (end, _other) = zctor::remote::Loopback::pair();
+    /// assert_eq!(end.books().accepted, 0);
+    /// ```
+    pub fn books(&self) -> Books {
+        self.mine.books()
+    }
+}
+
+impl fmt::Debug for Loopback {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Loopback({})", self.books())
+    }
+}

@@ -1,0 +1,125 @@
+//! What `#[actor(remote)]` implements, and the functions that it calls.
+
+use std::pin::Pin;
+
+use crate::actor::dispatch::Dispatch;
+use crate::actor::link::Remote;
+use crate::client::Client;
+use crate::client::message::IntoRequest;
+use crate::error::CallError;
+use crate::remote::letter::Answer;
+use crate::remote::value::Travels;
+use crate::reply::reply_to::ReplyTo;
+use crate::route::payload::Kind;
+use crate::sys::frame::{ABOVE_HANDLERS, as_inside};
+
+/// An enum whose messages go through bytes. The attribute `#[actor(remote)]` implements it; do not implement it by hand.
+///
+/// ```
+/// use serde::{Deserialize, Serialize};
+/// use zctor::actor;
+/// use zctor::remote::RemoteMessage;
+///
+/// #[actor(remote)]
+/// #[derive(Serialize, Deserialize)]
+/// pub enum MeterMessage {
+///     Add(u64),
+/// }
+///
+/// #[actor(remote = "meter.v2")]
+/// #[derive(Serialize, Deserialize)]
+/// pub enum NewMeterMessage {
+///     Add { amount: u64 },
+/// }
+///
+/// assert_eq!(MeterMessage::WIRE, "MeterMessage");
+/// assert_eq!(NewMeterMessage::WIRE, "meter.v2");
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "the messages of `{Self}` do not leave their process",
+    note = "write `#[actor(remote)]` on the enum, and derive serde's `Serialize` and `Deserialize` below it"
+)]
+pub trait RemoteMessage: Dispatch<Remote<Self>, Port: RemotePort> + for<'a> Travels<'a> + Send {
+    /// The name by which the two sides find each other: `remote = ".."`, or else the enum's name.
+    const WIRE: &'static str;
+
+    /// Calls the pool with this message; `None` if its variant has no reply.
+    #[doc(hidden)]
+    fn __serve(self, to: &Called<'_, Self>) -> Option<Answering>;
+
+    /// The call depth that a wait for the reply to this message is checked against.
+    #[doc(hidden)]
+    fn __depth(&self) -> u32;
+}
+
+/// The ports of such an enum.
+#[doc(hidden)]
+pub trait RemotePort: Send {
+    /// Ends the call that this port is for.
+    fn __answered(self, message: &'static str, outcome: Result<Vec<u8>, CallError>);
+}
+
+/// The depth of a call that no handler waits for.
+#[doc(hidden)]
+pub const __DEFERRED: u32 = ABOVE_HANDLERS;
+
+/// A pool that a call from the other side is for.
+#[doc(hidden)]
+#[expect(missing_debug_implementations, reason = "only generated code sees it")]
+pub struct Called<'a, M: RemoteMessage> {
+    pub(super) pool: &'a Client<M>,
+    /// A handler calls.
+    pub(super) inside: bool,
+    /// The call depth that the caller counts the callee at.
+    pub(super) depth: u32,
+}
+
+/// The reply that a call was sent for, or why it was not sent.
+#[doc(hidden)]
+#[expect(missing_debug_implementations, reason = "only generated code sees it")]
+pub struct Answering(pub(super) Result<Reply, Answer>);
+
+/// The reply to a call, as bytes.
+pub(super) type Reply = Pin<Box<dyn Future<Output = Answer> + Send>>;
+
+impl<M: RemoteMessage> Called<'_, M> {
+    #[doc(hidden)]
+    pub fn __call<Q>(&self, request: Q) -> Answering
+    where
+        Q: IntoRequest<Message = M>,
+        Q::Reply: for<'a> Travels<'a> + Send,
+    {
+        if Q::Kind::depth(M::CALL_DEPTH) > self.depth {
+            return Answering(Err(Answer::Undeclared));
+        }
+        let pending =
+            if self.inside { as_inside(|| self.pool.request(request)) } else { self.pool.request_when_room(request) };
+        match pending.refusal() {
+            Some(error) => Answering(Err(error.into())),
+            None => Answering(Ok(Box::pin(async { answer(pending.await) }))),
+        }
+    }
+}
+
+fn answer<R: for<'a> Travels<'a>>(outcome: Result<R, CallError>) -> Answer {
+    match outcome.map(|reply| reply.__encode()) {
+        Ok(Ok(bytes)) => Answer::Reply(bytes),
+        Ok(Err(text)) => Answer::Unfit(format!("its reply: {text}").into()),
+        Err(error) => error.into(),
+    }
+}
+
+#[doc(hidden)]
+pub fn __reply<R: for<'a> Travels<'a> + 'static>(
+    to: ReplyTo<R>,
+    message: &'static str,
+    outcome: Result<Vec<u8>, CallError>,
+) {
+    let decoded = outcome.and_then(|bytes| {
+        R::__decode(&bytes).map_err(|text| CallError::Unfit { message, text: format!("its reply: {text}").into() })
+    });
+    match decoded {
+        Ok(reply) => to.send(reply),
+        Err(error) => to.__fail(error),
+    }
+}
