@@ -340,6 +340,63 @@ fn each_wait_of_a_handler_says_its_variant_whatever_was_served_in_the_one_before
     });
 }
 
+#[actor(calls(AuthMessage, DatabaseMessage))]
+enum RelayMessage {
+    OnTheSpot(AuthClient, DatabaseClient, Gate, Gate),
+    Served(AuthClient, DatabaseClient, Gate, Gate),
+}
+
+struct Relay;
+
+impl RelayHandler for Relay {
+    fn on_the_spot(
+        &mut self,
+        _: &mut Context<RelayMessage>,
+        auth: AuthClient,
+        database: DatabaseClient,
+        first: Gate,
+        second: Gate,
+    ) {
+        auth.check(first).expect("auth answers");
+        database.user_of(second).expect("the database answers");
+    }
+    fn served(
+        &mut self,
+        _: &mut Context<RelayMessage>,
+        auth: AuthClient,
+        database: DatabaseClient,
+        first: Gate,
+        second: Gate,
+    ) {
+        auth.non_blocking().check(first).wait().expect("auth answers");
+        database.user_of(second).expect("the database answers");
+    }
+}
+
+#[test]
+fn a_handler_that_waits_itself_in_the_wait_of_another_leaves_that_its_variant() {
+    bounded(|| {
+        let engine = ActorEngine::new();
+        let database: DatabaseClient = engine.pool(1, DatabaseMessage::actor(|| Database)).expect("it starts");
+        let shared = ActorThread::new().register(AuthMessage::actor(|| Auth)).register(RelayMessage::actor(|| Relay));
+        engine.spawn(shared).expect("it starts");
+        let auth: AuthClient = engine.client::<AuthMessage>().expect("it lives");
+        let messages = [RelayMessage::OnTheSpot as fn(_, _, _, _) -> _, RelayMessage::Served];
+        for (message, variant) in messages.into_iter().zip(["OnTheSpot", "Served"]) {
+            let (opened, gate) = (Gate::new(), Gate::new());
+            opened.open();
+            engine.send(message(auth.clone(), database.clone(), opened, gate.clone())).expect("it lives");
+            gate.await_arrivals(1);
+            let forest = waits(&engine, 1, 0);
+            assert_eq!(forest.roots[0].handlers[0].variant, Some(variant), "{forest}");
+            let runs = engine.stats().threads[1].runs.expect("the relay runs");
+            assert_eq!((runs.message, runs.variant), ("RelayMessage", Some(variant)));
+            gate.open();
+            engine.settle();
+        }
+    });
+}
+
 #[test]
 fn a_wait_for_another_engine_is_listed_in_both() {
     bounded(|| {
