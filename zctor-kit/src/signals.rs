@@ -10,8 +10,11 @@ use zctor::ActorEngine;
 /// The shutdown is the usual one: what was accepted is handled. A signal that comes meanwhile changes nothing; a limit
 /// for the rest is [`ActorEngine::shutdown_timeout`].
 ///
+/// A process may be started with some of these signals ignored, as `nohup` and the `&` of a script do. They stop the engine
+/// there too. A handler that other code of the process has set for one of them is replaced.
+///
 /// # Errors
-/// The system refused the handler, or the process has one already: this works for one engine of a process.
+/// The system refused the handler, or this was called before: it works for one engine of a process.
 ///
 /// # Blocking
 /// Never.
@@ -31,7 +34,7 @@ use zctor::ActorEngine;
 /// ```
 pub fn stop_on_signals(engine: &ActorEngine) -> io::Result<()> {
     let handle = engine.handle();
-    ctrlc::try_set_handler(move || handle.stop()).map_err(|error| match error {
+    ctrlc::set_handler(move || handle.stop()).map_err(|error| match error {
         ctrlc::Error::System(error) => error,
         error => io::Error::other(error.to_string()),
     })

@@ -42,8 +42,10 @@ fn child() -> Result<(), Box<dyn std::error::Error>> {
     Ok(())
 }
 
-fn end_by(signal: &str) -> io::Result<()> {
-    let mut process = Command::new(env::current_exe()?).env("ZCTOR_KIT_CHILD", "1").stdout(Stdio::piped()).spawn()?;
+fn end_by(signal: &str, start: &str) -> io::Result<()> {
+    let mut shell = Command::new("sh");
+    shell.args(["-c", &format!("{start} exec \"$0\"")]).arg(env::current_exe()?);
+    let mut process = shell.env("ZCTOR_KIT_CHILD", "1").stdout(Stdio::piped()).spawn()?;
     let mut output = BufReader::new(process.stdout.take().expect("it is piped"));
     let mut line = String::new();
     output.read_line(&mut line)?;
@@ -61,6 +63,13 @@ fn main() {
         return child().expect("it ends well");
     }
     if cfg!(unix) {
-        bounded(|| ["-INT", "-TERM"].into_iter().try_for_each(end_by).expect("processes can be started"));
+        bounded(|| {
+            // As `nohup` and scripts start a process, too: with signals ignored.
+            for start in ["", "trap '' INT HUP;"] {
+                for signal in ["-INT", "-TERM", "-HUP"] {
+                    end_by(signal, start).expect("processes can be started");
+                }
+            }
+        });
     }
 }
