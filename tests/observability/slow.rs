@@ -1,11 +1,12 @@
 //! A handler that runs for longer than its limit is told, once, and no other is.
 
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc::{self, Receiver, TryRecvError};
 use std::thread;
 use std::time::Duration;
 
-use zctor::{ActorEngine, ActorThread, Slow, SpawnError, now};
-use zctor_tests::{Gate, bounded, receive};
+use zctor::{ActorEngine, ActorThread, Context, Slow, SpawnError, actor, now};
+use zctor_tests::{Gate, bounded, expect_panics, receive};
 
 use crate::work::{Boss, BossMessage, Job, JobClient, JobMessage, look_until};
 
@@ -143,6 +144,80 @@ fn slow_by_itself_finds_what_runs_from_the_first_look_on() {
         gate.open();
         engine.settle();
         assert!(engine.slow(Duration::ZERO).is_empty());
+    });
+}
+
+#[actor(calls(JobMessage))]
+enum ComputeMessage {
+    /// Passes the first gate, then has a job pass the second, on the same thread.
+    Compute(Gate, Gate),
+}
+
+struct Compute;
+
+impl ComputeHandler for Compute {
+    fn compute(&mut self, ctx: &mut Context<ComputeMessage>, own: Gate, job: Gate) {
+        own.pass();
+        ctx.call(JobMessage::ask(job)).expect("the job answers");
+    }
+}
+
+/// What runs, when its code is this: for how long it has.
+fn running(engine: &ActorEngine, message: &str) -> Option<Duration> {
+    let runs = engine.stats().threads[0].runs.filter(|runs| runs.message == message)?;
+    Some(runs.lasted)
+}
+
+#[test]
+fn a_call_on_the_spot_has_not_run_for_the_time_of_its_caller() {
+    bounded(|| {
+        let engine = ActorEngine::new();
+        let both =
+            ActorThread::new().register(JobMessage::actor(Job::default)).register(ComputeMessage::actor(|| Compute));
+        engine.spawn(both).expect("it starts");
+        engine.settle();
+        let (own, job) = (Gate::new(), Gate::new());
+        engine.send(ComputeMessage::Compute(own.clone(), job.clone())).expect("it lives");
+        let computed =
+            look_until(|| running(&engine, "ComputeMessage"), |lasted| lasted.is_some_and(|lasted| lasted > LIMIT));
+        assert!(computed.is_some());
+        let begun = now();
+        own.open();
+        job.await_arrivals(1);
+        let lasted = running(&engine, "JobMessage").expect("it holds the job");
+        assert!(lasted <= now() - begun, "{lasted:?}");
+        job.open();
+        engine.shutdown().expect("it ends");
+    });
+}
+
+#[test]
+fn a_handler_has_not_run_for_the_time_of_the_factory_before_it() {
+    expect_panics("the job breaks");
+    bounded(|| {
+        let engine = ActorEngine::new();
+        let (factory, held) = (Gate::new(), Gate::new());
+        let (builds, gate) = (AtomicU32::new(0), factory.clone());
+        let build = move || {
+            // The third panic has it built again by a timer: the thread wakes up for that.
+            if builds.fetch_add(1, Ordering::Relaxed) == 3 {
+                gate.pass();
+            }
+            Job
+        };
+        let job: JobClient = engine.start(JobMessage::actor(build)).expect("it starts");
+        engine.settle();
+        (0..3).for_each(|_| job.r#break().expect("it lives"));
+        factory.await_arrivals(1);
+        let_it_look(8);
+        job.hold(held.clone()).expect("it lives");
+        let begun = now();
+        factory.open();
+        held.await_arrivals(1);
+        let lasted = running(&engine, "JobMessage").expect("it is held");
+        assert!(lasted <= now() - begun, "{lasted:?}");
+        held.open();
+        engine.shutdown().expect("it ends");
     });
 }
 

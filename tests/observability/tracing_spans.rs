@@ -1,15 +1,17 @@
 //! With the feature `tracing` there is a span around each handler: a child of its caller's for a call, a root that
 //! follows from its sender's for a send.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::fmt;
+use std::mem::take;
 use std::sync::{Mutex, MutexGuard, Once, PoisonError};
 use std::time::Duration;
 
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id};
-use tracing::subscriber::set_global_default;
-use tracing::{Event, Subscriber, info, info_span};
+use tracing::subscriber::{Interest, set_global_default};
+use tracing::{Event, Metadata, Subscriber, info, info_span};
 use tracing_subscriber::layer::{Context as LayerContext, Layer, SubscriberExt};
 use tracing_subscriber::registry::{LookupSpan, Registry};
 use zctor::{ActorEngine, ActorThread, Context, actor};
@@ -53,7 +55,26 @@ fn seen() -> MutexGuard<'static, Seens> {
 
 struct Collect;
 
+thread_local! {
+    /// What the subscriber does when it is asked next whether it takes spans of sends.
+    static ASKED: Cell<Option<Box<dyn FnOnce()>>> = const { Cell::new(None) };
+}
+
 impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Collect {
+    fn register_callsite(&self, metadata: &'static Metadata<'static>) -> Interest {
+        // So that it is asked at each send.
+        if metadata.target() == "zctor::send" { Interest::sometimes() } else { Interest::always() }
+    }
+
+    fn enabled(&self, metadata: &Metadata<'_>, _: LayerContext<'_, S>) -> bool {
+        if metadata.target() == "zctor::send"
+            && let Some(act) = ASKED.take()
+        {
+            act();
+        }
+        true
+    }
+
     fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, ctx: LayerContext<'_, S>) {
         let parent = ctx.span(id).and_then(|span| span.parent()).map(|parent| parent.id().into_u64());
         let mut fields = Fields::new();
@@ -403,5 +424,56 @@ fn a_caller_s_span_may_close_before_the_handler_begins() {
         let seen = seen();
         assert!(spans.iter().all(|(_, one)| one.closed));
         assert!(seen.all.iter().filter(|one| one.name == "caller").all(|one| one.closed), "no span is kept open");
+    });
+}
+
+#[actor]
+enum NoteMessage {
+    Note(u32),
+    #[reply(Vec<u32>)]
+    Noted,
+}
+
+#[derive(Default)]
+struct Notes(Vec<u32>);
+
+impl NoteHandler for Notes {
+    fn note(&mut self, number: u32) {
+        self.0.push(number);
+    }
+    fn noted(&mut self) -> Vec<u32> {
+        take(&mut self.0)
+    }
+}
+
+#[actor(ctx)]
+enum WriterMessage {
+    Write,
+}
+
+struct Writer;
+
+impl WriterHandler for Writer {
+    fn write(&mut self, ctx: &mut Context<WriterMessage>) {
+        let engine = ctx.engine();
+        ASKED.set(Some(Box::new(move || engine.send(NoteMessage::Note(1)).expect("it lives"))));
+        ctx.send(NoteMessage::Note(2)).expect("it lives");
+    }
+}
+
+#[test]
+fn a_subscriber_may_send_to_the_thread_of_the_send_that_it_is_asked_about() {
+    collect();
+    bounded(|| {
+        let engine = ActorEngine::new();
+        let both =
+            ActorThread::new().register(NoteMessage::actor(Notes::default)).register(WriterMessage::actor(|| Writer));
+        engine.spawn(both).expect("it starts");
+        engine.send(WriterMessage::Write).expect("it lives");
+        engine.settle();
+        let mut noted = engine.call(NoteMessage::noted()).expect("it answers");
+        noted.sort_unstable();
+        assert_eq!(noted, [1, 2]);
+        engine.shutdown().expect("it ends");
     });
 }

@@ -187,6 +187,7 @@ where
         let cancellation = if can_be_given_up { call.port.cancellation() } else { None };
         let (deadline, caller) = match cancellation {
             Some(cancellation) if !cancellation.begin() => {
+                forget();
                 skip_given_up(call, &self.endpoint, local, serving.from_hook);
                 return true;
             }
@@ -241,6 +242,7 @@ where
         };
         let meter = &local.mailbox.meter;
         count_taken(account, meter);
+        meter.others.add(1);
         let mut slot = ReplySlot::Here(reply);
         // The caller's, which goes on after this.
         let variant = if M::CALL_DEPTH > 0 { local.variant.get() } else { None };

@@ -100,7 +100,9 @@ where
         factory: impl FnOnce(&mut Context<M>) -> Result<S, BoxError>,
     ) -> Result<(), Failure> {
         let mut ctx = self.context(local);
-        let built = run_user(0, None, || factory(&mut ctx)).map_err(Failure::Panic)?;
+        let built = run_user(0, None, || factory(&mut ctx));
+        local.mailbox.meter.others.add(1);
+        let built = built.map_err(Failure::Panic)?;
         self.typed.state.replace(Some(built.map_err(Failure::Error)?));
         self.common.requested.set(Requested::None);
         self.common.phase.set(Phase::New);
@@ -144,12 +146,12 @@ where
             let _span = enter(work, M::name, || None, || ctx.instance_id());
             hook(state, ctx);
         };
-        if M::CALL_DEPTH == 0 {
-            return self.work(local, None, hook);
-        }
-        let variant = local.variant.replace(None);
+        let variant = if M::CALL_DEPTH > 0 { local.variant.replace(None) } else { None };
         let outcome = self.work(local, None, hook);
-        local.variant.set(variant);
+        if M::CALL_DEPTH > 0 {
+            local.variant.set(variant);
+        }
+        local.mailbox.meter.others.add(1);
         outcome
     }
 }

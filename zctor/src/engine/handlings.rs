@@ -24,6 +24,8 @@ pub(super) struct Sight {
     pub(super) slot: Slot,
     /// How many messages the instance is done with.
     pub(super) done: u64,
+    /// How many other pieces of code the thread has begun or ended: see `Meter::others`.
+    pub(super) others: u64,
     /// For how long the thread was idle, and for how long it waited, since it started.
     pub(super) idle: Duration,
     pub(super) waiting: Duration,
@@ -36,7 +38,8 @@ impl Handlings {
             self.0.remove(&thread);
             return Duration::ZERO;
         };
-        let same = |first: &Sight| (first.slot, first.done, first.idle) == (sight.slot, sight.done, sight.idle);
+        let key = |sight: &Sight| (sight.slot, sight.done, sight.others, sight.idle);
+        let same = |first: &Sight| key(first) == key(&sight);
         match self.0.get(&thread).filter(|seen| same(&seen.first)) {
             Some(seen) => {
                 let waited = sight.waiting.saturating_sub(seen.first.waiting);
@@ -73,7 +76,7 @@ mod tests {
 
     fn sight(slot: u32, done: u64, idle: u64, waiting: u64) -> Option<Sight> {
         let slot = Slot { index: slot, generation: 0 };
-        Some(Sight { slot, done, idle: ms(idle), waiting: ms(waiting) })
+        Some(Sight { slot, done, others: 0, idle: ms(idle), waiting: ms(waiting) })
     }
 
     #[test]

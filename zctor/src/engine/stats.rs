@@ -103,11 +103,12 @@ fn running_instance(
     (idle, waiting): (Duration, Duration),
 ) -> Option<RunningInstance> {
     let meter = &mailbox.meter;
+    let others = meter.others.get();
     let found = meter.running().and_then(|slot| Some((slot, mailbox.roster.find_with_done(slot)?)));
-    let sight = found.map(|(slot, (_, done))| Sight { slot, done, idle, waiting });
+    let sight = found.map(|(slot, (_, done))| Sight { slot, done, others, idle, waiting });
     let spanned = lock(&core.handlings).look(mailbox.thread, at, sight);
     let (slot, (named, done)) = found?;
-    let since_wake = mailbox.parked.runs_since_wake(at, meter.done()).filter(|_| meter.running() == Some(slot));
+    let since_wake = mailbox.parked.runs_since_wake(at, meter.pieces()).filter(|_| meter.running() == Some(slot));
     let lasted = spanned.max(since_wake.unwrap_or_default());
     let variant = mailbox.noted.get(slot, done);
     Some(RunningInstance { instance: named.instance, message: named.message, variant, lasted })

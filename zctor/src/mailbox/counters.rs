@@ -19,6 +19,9 @@ pub(crate) struct Meter {
     pub(crate) taken: Counter,
     /// How many of those went to another thread, or to nobody.
     pub(crate) passed: Counter,
+    /// How many pieces of an instance's code have begun or ended that are no messages of the thread's queue: factories,
+    /// hooks, and calls that are handled on the spot.
+    pub(crate) others: Counter,
     pub(crate) instances: AtomicUsize,
     /// How many timers were set when the thread last came to rest, or last had one that was due.
     pub(crate) timers: AtomicUsize,
@@ -60,6 +63,11 @@ impl Meter {
     /// How many messages the thread has taken and is done with.
     pub(crate) fn done(&self) -> u64 {
         [&self.handled, &self.panicked, &self.passed].map(Counter::get).iter().sum()
+    }
+
+    /// A number that differs if another piece of code than before may run.
+    pub(crate) fn pieces(&self) -> u64 {
+        self.done().wrapping_add(self.others.get())
     }
 }
 

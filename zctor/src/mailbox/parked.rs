@@ -25,25 +25,25 @@ pub(crate) struct Parked {
     since: Instant,
     idle: Counter,
     waiting: Counter,
-    /// When it last woke up, and how many messages it was done with then, in one word: see `Woke`.
+    /// When it last woke up, and how many pieces of code it had run by then, in one word: see `Woke`.
     woke: Counter,
 }
 
-/// When a thread last woke up, in 2^20 nanoseconds, rounded up, in the upper 36 bits; and how many messages it was done
-/// with by then, in the lower 28. 0 before its first park.
+/// When a thread last woke up, in 2^20 nanoseconds, rounded up, in the upper 36 bits; and `Meter::pieces` then, in the
+/// lower 28. 0 before its first park.
 struct Woke;
 
 impl Woke {
-    const DONE: u64 = (1 << 28) - 1;
+    const PIECES: u64 = (1 << 28) - 1;
 
-    fn pack(age: Duration, done: u64) -> u64 {
-        ((age.as_nanos() as u64 >> 20) + 1) << 28 | (done & Self::DONE)
+    fn pack(age: Duration, pieces: u64) -> u64 {
+        ((age.as_nanos() as u64 >> 20) + 1) << 28 | (pieces & Self::PIECES)
     }
 
-    /// The time from the start of the thread to its wake-up, if it has done nothing since.
-    fn age(word: u64, done: u64) -> Option<Duration> {
-        let has_done_nothing = word != 0 && word & Self::DONE == done & Self::DONE;
-        has_done_nothing.then(|| Duration::from_nanos(word >> 28 << 20))
+    /// The time from the start of the thread to its wake-up, if one piece of code has run since.
+    fn age(word: u64, pieces: u64) -> Option<Duration> {
+        let is_the_same = word != 0 && word & Self::PIECES == pieces & Self::PIECES;
+        is_the_same.then(|| Duration::from_nanos(word >> 28 << 20))
     }
 }
 
@@ -80,16 +80,16 @@ impl Parked {
         self.total(park).add(1u64.wrapping_sub(self.doubled(now())));
     }
 
-    /// The thread has parked, for the same as it began to. `done`: how many messages it was done with.
-    pub(crate) fn end(&self, park: Park, done: u64) {
+    /// The thread has parked, for the same as it began to. `pieces`: of its meter.
+    pub(crate) fn end(&self, park: Park, pieces: u64) {
         let at = now();
-        self.woke.set(Woke::pack(self.age(at), done));
+        self.woke.set(Woke::pack(self.age(at), pieces));
         self.total(park).add(self.doubled(at).wrapping_sub(1));
     }
 
-    /// For how long the thread has run since it last woke up, if it has finished no message since.
-    pub(crate) fn runs_since_wake(&self, at: Instant, done: u64) -> Option<Duration> {
-        Woke::age(self.woke.get(), done).map(|woke| self.age(at).saturating_sub(woke))
+    /// For how long the thread has run since it last woke up, if no other piece of code has begun since.
+    pub(crate) fn runs_since_wake(&self, at: Instant, pieces: u64) -> Option<Duration> {
+        Woke::age(self.woke.get(), pieces).map(|woke| self.age(at).saturating_sub(woke))
     }
 
     /// Looks at the totals. The clock is to be read after that.

@@ -21,14 +21,20 @@ use crate::sys::operation::Operation;
 use crate::sys::simulated::{either, point};
 use crate::thread::local::running_here;
 use crate::thread::serve::{enqueue_here, send_here};
+use crate::trace::spans::may_be_told;
 
 impl<M: Payload<Port: Send> + Send> Delivery<M> {
     /// The table of all instances but links.
     pub(crate) const ALL: Self = Self {
         copy: None,
         send: |place, endpoint, way, sent_as| {
-            if way == Way::Here && queue_here(place, endpoint, sent_as) {
-                return;
+            if way == Way::Here {
+                if may_be_told(false) {
+                    return queue_told(place, endpoint, sent_as);
+                }
+                if queue_here(place, endpoint, sent_as) {
+                    return;
+                }
             }
             match enclose(place, endpoint.undelivered.as_ref()) {
                 Some(envelope) => {
@@ -128,6 +134,19 @@ fn queue_here<M: Payload + Send>(place: &mut Option<M>, endpoint: &Endpoint<M>, 
         let envelope = enclose(place, endpoint.undelivered.as_ref()).unwrap_or_else(|| bare(place));
         Mail::message(endpoint.slot, envelope, sent_as)
     })
+}
+
+/// As `queue_here`, where spans may be asked for: the subscriber's code runs before the queue is borrowed, and may send.
+#[cold]
+#[inline(never)]
+fn queue_told<M: Payload + Send>(place: &mut Option<M>, endpoint: &Endpoint<M>, sent_as: SentAs) {
+    match enclose(place, endpoint.undelivered.as_ref()) {
+        Some(envelope) => {
+            let mail = Mail::message(endpoint.slot, envelope, sent_as).signed();
+            take_back(place, endpoint.deliver(Way::Here, mail));
+        }
+        None => endpoint.refuse(1, sent_as),
+    }
 }
 
 /// Moves a content from its place into an envelope and delivers that; puts it back if it is refused. All in one step,

@@ -162,7 +162,8 @@ pub(super) fn end_all(local: &Rc<Local>) {
         Rc::clone(&instance).start(local);
         instance.end(local);
         take_in(local);
-        while !local.mailbox.edge.is_sealed() && serve(local, u32::MAX, BATCH) > 0 {}
+        // One by one: orders run code of their own, for which there is no time behind the seal.
+        while !local.mailbox.edge.is_sealed() && serve(local, u32::MAX, 1) > 0 {}
     }
 }
 
@@ -188,7 +189,7 @@ fn rest(local: &Local) {
 pub(super) fn parked(local: &Local, park: Park, until: Option<Instant>) {
     local.mailbox.parked.begin(park);
     local.mailbox.parker.park(until);
-    local.mailbox.parked.end(park, local.mailbox.meter.done());
+    local.mailbox.parked.end(park, local.mailbox.meter.pieces());
 }
 
 /// Waits by `f`. If `rests` says that the thread has nothing to do meanwhile, it counts as at rest until `f` returns.

@@ -22,11 +22,19 @@ use crate::trace::subscriber::tell;
 use crate::trace::work::Work;
 
 /// Where a message comes from.
-#[derive(Clone)]
 pub(crate) struct SentFrom {
-    /// The span that was current where it was sent. `None` only while this is dropped.
+    /// The span that was current where it was sent. `None` if the subscriber panicked at it, and while this
+    /// is dropped.
     span: Option<Span>,
     at: Instant,
+}
+
+impl Clone for SentFrom {
+    fn clone(&self) -> Self {
+        let mut span = None;
+        tell(|| span.clone_from(&self.span));
+        Self { span, at: self.at }
+    }
 }
 
 impl Drop for SentFrom {
