@@ -157,7 +157,8 @@ impl Bridge {
     ///   this name.
     /// - [`BridgeError::Name`]: the name of the enum cannot be part of a subject. Give it another:
     ///   `#[actor(remote = "..")]`.
-    /// - [`BridgeError::Disconnected`]: the server could not be told.
+    /// - [`BridgeError::Disconnected`]: the server has not said in time that it knows of the pool. It is told with the
+    ///   next connection; serve the pool again to wait for that.
     /// - [`BridgeError::Closed`]: the bridge is closed.
     ///
     /// # Blocking
