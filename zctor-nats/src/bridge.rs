@@ -10,7 +10,7 @@ use zctor::remote::{Books, RemoteMessage};
 use zctor::{ActorEngine, Overflow};
 
 use crate::carrier::NatsCarrier;
-use crate::connection::{Command, Connection, Settings};
+use crate::connection::{Command, Connection, LONGEST, Settings};
 use crate::error::BridgeError;
 use crate::wire;
 
@@ -27,6 +27,8 @@ const ROOM: usize = 1_024;
 /// let bridge = Bridge::builder("shop").server("nats://127.0.0.1:1").deadline(Duration::from_secs(5)).connect();
 /// assert!(matches!(bridge, Err(BridgeError::Connect { .. })));
 /// ```
+///
+/// A time of more than a century counts as a century.
 #[derive(Clone)]
 #[must_use = "a builder does nothing until it connects"]
 pub struct Builder {
@@ -46,20 +48,20 @@ impl Builder {
     /// Sets the deadline of calls that have none: 30 s by itself. There is always one, since nobody may ever tell of a
     /// process that has gone.
     pub fn deadline(mut self, deadline: Duration) -> Self {
-        self.deadline = deadline;
+        self.deadline = deadline.min(LONGEST);
         self
     }
 
     /// Sets how long a message waits for a connection that is lost: 2 s by itself.
     pub fn patience(mut self, patience: Duration) -> Self {
-        self.settings.patience = patience;
+        self.settings.patience = patience.min(LONGEST);
         self
     }
 
     /// Sets how long after it was last heard of a message that was sent counts as lost: 10 s by itself. The process that
     /// has it, and has no room for it, says so every third of its own such time.
     pub fn ack_wait(mut self, ack_wait: Duration) -> Self {
-        self.settings.ack_wait = ack_wait;
+        self.settings.ack_wait = ack_wait.min(LONGEST);
         self
     }
 

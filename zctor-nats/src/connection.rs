@@ -56,6 +56,9 @@ pub(crate) struct Outbound {
     pub(crate) receipt: Box<dyn Receipt>,
 }
 
+/// No time of a bridge is longer: a century, which can be added to every `Instant` and counted in milliseconds.
+pub(crate) const LONGEST: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
+
 /// How to connect.
 #[derive(Clone)]
 pub(crate) struct Settings {
@@ -313,7 +316,7 @@ impl Outgoing {
         self.next += 1;
         let (number, reply) = (self.next, format!("{}.r.{}", self.inbox, self.next));
         self.under_way.add(number, receipt, call.map(|(until, _)| until));
-        let call = call.map(|(until, depth)| (until.saturating_duration_since(now()), depth));
+        let call = call.map(|(until, depth)| (until.saturating_duration_since(now()).min(LONGEST), depth));
         let published = match wire::header(inside, call) {
             None => self.state.patiently(self.client.publish_with_reply(subject, reply, bytes.into())).await,
             Some(header) => {

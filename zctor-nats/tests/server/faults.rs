@@ -219,6 +219,33 @@ fn the_books_balance_when_the_connection_is_cut_in_the_middle_of_a_message() {
 
 /// Issue #17.
 #[test]
+fn times_without_end_stop_no_bridge() {
+    bounded(|| {
+        let mut server = Server::start();
+        let endless =
+            || server.builder().deadline(Duration::MAX).patience(Duration::MAX).ack_wait(Duration::MAX).connect();
+        let at = joined_by(endless().expect("it is there"), endless().expect("it is there"));
+        assert_eq!(at.work.ask(1), Ok(2));
+        assert_eq!(at.work.within(Duration::from_secs(u64::MAX / 4)).ask(1), Ok(2));
+        at.work.r#do(1).expect("the link takes it");
+        at.here.settle();
+        assert_eq!(at.bridges.1.flush(LIMIT).acked, 1);
+        let held = at.work.non_blocking().hold();
+        at.gate.await_arrivals(1);
+        server.kill();
+        assert_eq!(held.wait(), Err(CallError::Lost { message: "WorkMessage" }));
+        let patient = at.work.non_blocking().ask(1);
+        server.restart();
+        // The bridge that serves may be connected again later than the other.
+        let patient = patient.wait();
+        assert!(matches!(patient, Ok(2) | Err(CallError::NotRegistered { .. })), "{patient:?}");
+        at.gate.open();
+        await_answer(&at.work);
+    });
+}
+
+/// Issue #17.
+#[test]
 fn a_pool_whose_serving_failed_and_was_tried_again_has_each_broadcast_once() {
     bounded(|| {
         const MANY: u64 = 50;
