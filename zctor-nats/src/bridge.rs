@@ -93,7 +93,8 @@ impl fmt::Debug for Builder {
 
 /// An engine's way to the pools of other processes, and theirs to its own, over a NATS server.
 ///
-/// Dropping it closes it, without a wait for what is under way.
+/// Dropping it closes it, without a wait for what is under way. A hook that drops it on the bridge's own thread, such as
+/// that for dead letters, does not wait for the end of that thread either.
 ///
 /// ```no_run
 /// use serde::{Deserialize, Serialize};

@@ -6,7 +6,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::mpsc;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::thread::{Builder, JoinHandle};
+use std::thread::{Builder, JoinHandle, current};
 use std::time::{Duration, Instant};
 
 use async_nats::{Client, ConnectOptions, Event, HeaderMap, ServerAddr, StatusCode, Subscriber};
@@ -97,7 +97,8 @@ impl Connection {
     pub(crate) fn close(&self) {
         drop(self.commands.send(Command::Close));
         let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(thread) = thread {
+        // A hook that runs on it may drop the bridge. It cannot wait for itself, and ends after the hook.
+        if let Some(thread) = thread.filter(|thread| thread.thread().id() != current().id()) {
             // If it has panicked, the panic hook has reported that.
             drop(thread.join());
         }

@@ -1,6 +1,7 @@
 //! What cannot arrive is told: nobody there, another version, a deeper callee, a server that is not there.
 
-use std::sync::mpsc;
+use std::sync::{Arc, Mutex, mpsc};
+use std::thread;
 
 use serde::{Deserialize, Serialize};
 use zctor::{ActorEngine, ActorThread, CallError, Context, DeadLetter, Overflow, ReplyTo, Undelivered, actor};
@@ -185,6 +186,28 @@ fn a_server_that_wants_a_password_lets_in_who_has_it() {
         let bridge = Bridge::builder("test").server(url).connect().expect("it has the password");
         let here = ActorEngine::new();
         let store = bridge.attach::<old::StoreMessage>(&here).expect("a link");
+        assert_eq!(store.load(), Err(CallError::NotRegistered { message: "StoreMessage" }));
+    });
+}
+
+/// Issue #17.
+#[test]
+fn a_bridge_may_be_dropped_on_its_own_thread() {
+    bounded(|| {
+        let (server, here) = (Server::start(), ActorEngine::new());
+        let place = Arc::new(Mutex::new(None));
+        let (tell, told) = mpsc::channel();
+        let own = Arc::clone(&place);
+        here.on_dead_letter(move |_| {
+            let bridge: Option<Bridge> = own.lock().expect("nobody panics with it").take();
+            drop(bridge);
+            tell.send(thread::current().name().map(str::to_owned)).unwrap_or_default();
+        });
+        let bridge = server.bridge();
+        let store = bridge.attach::<old::StoreMessage>(&here).expect("a link");
+        *place.lock().expect("nobody panics with it") = Some(bridge);
+        store.note(1).expect("the link takes it");
+        assert_eq!(receive(&told).as_deref(), Some("zctor-nats"), "it is told that nobody serves the pool");
         assert_eq!(store.load(), Err(CallError::NotRegistered { message: "StoreMessage" }));
     });
 }
