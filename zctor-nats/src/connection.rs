@@ -16,7 +16,7 @@ use tokio::sync::{Notify, watch};
 use zctor::now;
 use zctor::remote::transport::{Answer, End, Receipt};
 
-use crate::error::BridgeError;
+use crate::error::{BridgeError, without_password};
 use crate::serving::{Held, receive};
 use crate::under_way::UnderWay;
 use crate::wire;
@@ -126,7 +126,7 @@ async fn run(
     let (client, inbox, answers) = match connect(&settings, &state, &under_way).await {
         Ok(connected) => connected,
         Err(source) => {
-            let server = settings.server;
+            let server = without_password(&settings.server);
             drop(tell.send(Err(BridgeError::Connect { server, source })));
             return;
         }
