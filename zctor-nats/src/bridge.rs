@@ -235,6 +235,19 @@ impl Bridge {
     /// with [`Undelivered::Lost`](zctor::Undelivered::Lost). Shut the engines down before, if their handlers are to
     /// answer what they have.
     ///
+    /// # A process that leaves
+    /// The server goes on choosing this process for messages to the pools that it serves until the bridge is closed.
+    /// So other processes lose messages at each rolling restart today, even though others serve the same pool:
+    ///
+    /// - Between the engine's shutdown and `close`, calls end with [`CallError::Stopped`](zctor::CallError::Stopped), and
+    ///   sends are dead letters with [`Undelivered::Unreachable`](zctor::Undelivered::Unreachable). None of them ran:
+    ///   they can be tried again. Close right after the shutdown, so that they are few.
+    /// - A message that is on its way to this process while the bridge closes is told of by nobody. A send is a dead
+    ///   letter with `Lost` at its sender after that one's [`ack_wait`](Builder::ack_wait), and a call ends at its
+    ///   deadline.
+    /// - If the bridge is closed first, calls that handlers still have end at their deadlines too, since no reply goes
+    ///   out any more.
+    ///
     /// # Blocking
     /// For `limit` at most, and until the thread of the bridge has ended.
     pub fn close(self, limit: Duration) -> Books {

@@ -165,6 +165,11 @@ fn a_stopped_engine_there_is_told() {
         let store = calls.attach::<new::StoreMessage>(&here).expect("a link");
         there.shutdown().expect("nothing is in its way");
         assert_eq!(store.load(), Err(CallError::Stopped { message: "StoreMessage" }));
+        let (tell, letters) = mpsc::channel();
+        here.on_dead_letter(move |letter: &DeadLetter| tell.send(letter.clone()).unwrap_or_default());
+        store.note(1).expect("the link takes it");
+        let letter = receive(&letters);
+        assert_eq!((letter.variant, letter.why), ("Note", Undelivered::Unreachable));
     });
 }
 
