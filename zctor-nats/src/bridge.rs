@@ -10,7 +10,7 @@ use zctor::remote::{Books, RemoteMessage};
 use zctor::{ActorEngine, Overflow};
 
 use crate::carrier::NatsCarrier;
-use crate::connection::{Command, Connection, Settings};
+use crate::connection::{Command, Connection, LONGEST, Settings};
 use crate::error::BridgeError;
 use crate::wire;
 
@@ -27,6 +27,8 @@ const ROOM: usize = 1_024;
 /// let bridge = Bridge::builder("shop").server("nats://127.0.0.1:1").deadline(Duration::from_secs(5)).connect();
 /// assert!(matches!(bridge, Err(BridgeError::Connect { .. })));
 /// ```
+///
+/// A time of more than a century counts as a century.
 #[derive(Clone)]
 #[must_use = "a builder does nothing until it connects"]
 pub struct Builder {
@@ -46,20 +48,20 @@ impl Builder {
     /// Sets the deadline of calls that have none: 30 s by itself. There is always one, since nobody may ever tell of a
     /// process that has gone.
     pub fn deadline(mut self, deadline: Duration) -> Self {
-        self.deadline = deadline;
+        self.deadline = deadline.min(LONGEST);
         self
     }
 
     /// Sets how long a message waits for a connection that is lost: 2 s by itself.
     pub fn patience(mut self, patience: Duration) -> Self {
-        self.settings.patience = patience;
+        self.settings.patience = patience.min(LONGEST);
         self
     }
 
     /// Sets how long after it was last heard of a message that was sent counts as lost: 10 s by itself. The process that
     /// has it, and has no room for it, says so every third of its own such time.
     pub fn ack_wait(mut self, ack_wait: Duration) -> Self {
-        self.settings.ack_wait = ack_wait;
+        self.settings.ack_wait = ack_wait.min(LONGEST);
         self
     }
 
@@ -91,7 +93,8 @@ impl fmt::Debug for Builder {
 
 /// An engine's way to the pools of other processes, and theirs to its own, over a NATS server.
 ///
-/// Dropping it closes it, without a wait for what is under way.
+/// Dropping it closes it, without a wait for what is under way. A hook that drops it on the bridge's own thread, such as
+/// that for dead letters, does not wait for the end of that thread either.
 ///
 /// ```no_run
 /// use serde::{Deserialize, Serialize};
@@ -157,7 +160,8 @@ impl Bridge {
     ///   this name.
     /// - [`BridgeError::Name`]: the name of the enum cannot be part of a subject. Give it another:
     ///   `#[actor(remote = "..")]`.
-    /// - [`BridgeError::Disconnected`]: the server could not be told.
+    /// - [`BridgeError::Disconnected`]: the server has not said in time that it knows of the pool. It is told with the
+    ///   next connection; serve the pool again to wait for that.
     /// - [`BridgeError::Closed`]: the bridge is closed.
     ///
     /// # Blocking
@@ -230,6 +234,19 @@ impl Bridge {
     /// Calls that are under way then end with [`CallError::Lost`](zctor::CallError::Lost), and sends are dead letters
     /// with [`Undelivered::Lost`](zctor::Undelivered::Lost). Shut the engines down before, if their handlers are to
     /// answer what they have.
+    ///
+    /// # A process that leaves
+    /// The server goes on choosing this process for messages to the pools that it serves until the bridge is closed.
+    /// So other processes lose messages at each rolling restart today, even though others serve the same pool:
+    ///
+    /// - Between the engine's shutdown and `close`, calls end with [`CallError::Stopped`](zctor::CallError::Stopped), and
+    ///   sends are dead letters with [`Undelivered::Unreachable`](zctor::Undelivered::Unreachable). None of them ran:
+    ///   they can be tried again. Close right after the shutdown, so that they are few.
+    /// - A message that is on its way to this process while the bridge closes is told of by nobody. A send is a dead
+    ///   letter with `Lost` at its sender after that one's [`ack_wait`](Builder::ack_wait), and a call ends at its
+    ///   deadline.
+    /// - If the bridge is closed first, calls that handlers still have end at their deadlines too, since no reply goes
+    ///   out any more.
     ///
     /// # Blocking
     /// For `limit` at most, and until the thread of the bridge has ended.

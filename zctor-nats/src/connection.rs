@@ -3,20 +3,20 @@
 //! The client crate is named here and in `serving.rs` alone. It is used for connecting, publishing and subscribing. What
 //! it offers beyond that is left alone: its requests are not told of a broken connection, and its drain loses messages.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::mpsc;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::thread::{Builder, JoinHandle};
+use std::thread::{Builder, JoinHandle, current};
 use std::time::{Duration, Instant};
 
 use async_nats::{Client, ConnectOptions, Event, HeaderMap, ServerAddr, StatusCode, Subscriber};
 use futures_util::StreamExt;
-use tokio::sync::Notify;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::sync::{Notify, watch};
 use zctor::now;
 use zctor::remote::transport::{Answer, End, Receipt};
 
-use crate::error::BridgeError;
+use crate::error::{BridgeError, without_password};
 use crate::serving::{Held, receive};
 use crate::under_way::UnderWay;
 use crate::wire;
@@ -56,6 +56,9 @@ pub(crate) struct Outbound {
     pub(crate) receipt: Box<dyn Receipt>,
 }
 
+/// No time of a bridge is longer: a century, which can be added to every `Instant` and counted in milliseconds.
+pub(crate) const LONGEST: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
+
 /// How to connect.
 #[derive(Clone)]
 pub(crate) struct Settings {
@@ -94,7 +97,8 @@ impl Connection {
     pub(crate) fn close(&self) {
         drop(self.commands.send(Command::Close));
         let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(thread) = thread {
+        // A hook that runs on it may drop the bridge. It cannot wait for itself, and ends after the hook.
+        if let Some(thread) = thread.filter(|thread| thread.thread().id() != current().id()) {
             // If it has panicked, the panic hook has reported that.
             drop(thread.join());
         }
@@ -122,14 +126,14 @@ async fn run(
     let (client, inbox, answers) = match connect(&settings, &state, &under_way).await {
         Ok(connected) => connected,
         Err(source) => {
-            let server = settings.server;
+            let server = without_password(&settings.server);
             drop(tell.send(Err(BridgeError::Connect { server, source })));
             return;
         }
     };
     let held = Arc::new(Held::default());
-    let echo = Arc::new(Notify::new());
-    tokio::spawn(listen(answers, inbox.clone(), Arc::clone(&under_way), Arc::clone(&echo)));
+    let (echoed, echo) = watch::channel(0);
+    tokio::spawn(listen(answers, inbox.clone(), Arc::clone(&under_way), echoed));
     tokio::spawn({
         let under_way = Arc::clone(&under_way);
         async move { under_way.expire().await }
@@ -139,7 +143,16 @@ async fn run(
         async move { held.tell(&commands, interval).await }
     });
     drop(tell.send(Ok(())));
-    let outgoing = Outgoing { client, inbox, echo, state, under_way: Arc::clone(&under_way), next: 0 };
+    let outgoing = Outgoing {
+        client,
+        inbox,
+        echo,
+        echoes: 0,
+        subscribed: HashSet::new(),
+        state,
+        under_way: Arc::clone(&under_way),
+        next: 0,
+    };
     outgoing.carry_out(orders, &end, &held, &commands).await;
     under_way.lose_all();
 }
@@ -211,15 +224,19 @@ impl State {
 }
 
 /// Hears what is said of the packets that this bridge has sent.
-async fn listen(mut answers: Subscriber, inbox: String, under_way: Arc<UnderWay>, echo: Arc<Notify>) {
+async fn listen(mut answers: Subscriber, inbox: String, under_way: Arc<UnderWay>, echoed: watch::Sender<u64>) {
     while let Some(message) = answers.next().await {
         let Some(what) = message.subject.as_str().strip_prefix(&inbox).and_then(|rest| rest.strip_prefix('.')) else {
             continue;
         };
         match what.split_once('.') {
             None if what == "a" => under_way.taken(wire::read_numbers(&message.payload)),
-            None if what == "s" => echo.notify_one(),
             None if what == "h" => under_way.held(wire::read_numbers(&message.payload)),
+            Some(("s", number)) => {
+                // The echo of an attempt that was given up may come after that of the next one: the greatest stays.
+                let number: u64 = number.parse().unwrap_or_default();
+                echoed.send_modify(|last| *last = number.max(*last));
+            }
             Some(("r", number)) => {
                 let Ok(number) = number.parse() else { continue };
                 // The server says that nobody listens to the packet's subject.
@@ -235,8 +252,12 @@ async fn listen(mut answers: Subscriber, inbox: String, under_way: Arc<UnderWay>
 struct Outgoing {
     client: Client,
     inbox: String,
-    /// What this bridge has sent to itself has come back.
-    echo: Arc<Notify>,
+    /// The number of the last echo that has come back.
+    echo: watch::Receiver<u64>,
+    /// How many echoes this bridge has sent to itself.
+    echoes: u64,
+    /// The subjects that the client keeps subscribed, at the next connection too.
+    subscribed: HashSet<String>,
     state: Arc<State>,
     under_way: Arc<UnderWay>,
     next: u64,
@@ -296,7 +317,7 @@ impl Outgoing {
         self.next += 1;
         let (number, reply) = (self.next, format!("{}.r.{}", self.inbox, self.next));
         self.under_way.add(number, receipt, call.map(|(until, _)| until));
-        let call = call.map(|(until, depth)| (until.saturating_duration_since(now()), depth));
+        let call = call.map(|(until, depth)| (until.saturating_duration_since(now()).min(LONGEST), depth));
         let published = match wire::header(inside, call) {
             None => self.state.patiently(self.client.publish_with_reply(subject, reply, bytes.into())).await,
             Some(header) => {
@@ -338,7 +359,7 @@ impl Outgoing {
     }
 
     async fn serve(
-        &self,
+        &mut self,
         namespace: &str,
         name: &'static str,
         end: &Arc<End>,
@@ -347,18 +368,26 @@ impl Outgoing {
     ) -> Result<(), BridgeError> {
         for copy in [false, true] {
             let subject = wire::subject(namespace, name, copy);
+            // An attempt before has subscribed to it, and was given up before the server had been heard.
+            if self.subscribed.contains(&subject) {
+                continue;
+            }
             let subscribed = if copy {
-                self.client.subscribe(subject).await
+                self.client.subscribe(subject.clone()).await
             } else {
-                self.client.queue_subscribe(subject, wire::GROUP.to_owned()).await
+                self.client.queue_subscribe(subject.clone(), wire::GROUP.to_owned()).await
             };
             let subscription = subscribed.map_err(|_| BridgeError::Disconnected)?;
+            self.subscribed.insert(subject);
             let (end, held, commands) = (Arc::clone(end), Arc::clone(held), commands.clone());
             tokio::spawn(receive(subscription, name, copy, end, held, commands));
         }
         // The client's own flush waits for the socket alone. What comes back to this inbox has passed the server, and so
         // have the subscriptions before it.
-        self.publish(format!("{}.s", self.inbox), Vec::new()).await;
-        self.state.patiently(self.echo.notified()).await.ok_or(BridgeError::Disconnected)
+        self.echoes += 1;
+        let number = self.echoes;
+        self.publish(format!("{}.s.{number}", self.inbox), Vec::new()).await;
+        let echoed = self.state.patiently(self.echo.wait_for(|last| *last >= number)).await;
+        echoed.and_then(Result::ok).map(drop).ok_or(BridgeError::Disconnected)
     }
 }

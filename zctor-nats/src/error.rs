@@ -26,7 +26,7 @@ pub enum BridgeError {
     },
     /// The server did not let the bridge in, or cannot be reached.
     Connect {
-        /// The address of the server. It may hold a password, which the text of the error leaves out.
+        /// The address of the server, without the user and the password that it may hold.
         server: String,
         /// What went wrong.
         source: Box<dyn Error + Send + Sync>,
@@ -59,9 +59,7 @@ impl fmt::Display for BridgeError {
                 f,
                 "`{name}` cannot be part of a NATS subject: write words joined by dots, without spaces, `*` and `>`"
             ),
-            Self::Connect { server, source } => {
-                write!(f, "no connection to the NATS server at {}: {source}", without_password(server))
-            }
+            Self::Connect { server, source } => write!(f, "no connection to the NATS server at {server}: {source}"),
             Self::Closed => f.write_str("the bridge is closed"),
             Self::Disconnected => f.write_str("the connection to the NATS server is lost just now; try again"),
             Self::Thread { .. } => f.write_str("the system refused a thread for the bridge"),
@@ -96,7 +94,7 @@ impl From<SpawnError> for BridgeError {
 }
 
 /// The address of a server without the user and the password that it may hold.
-fn without_password(server: &str) -> String {
+pub(crate) fn without_password(server: &str) -> String {
     match (server.split_once("://"), server.rsplit_once('@')) {
         (Some((scheme, _)), Some((_, host))) => format!("{scheme}://{host}"),
         (None, Some((_, host))) => host.to_owned(),

@@ -14,6 +14,9 @@ use zctor::remote::transport::{Answer, End, Packet, Receipt};
 use crate::connection::Command;
 use crate::wire;
 
+/// How many numbers one payload has at most: 32 KiB of them, and servers take 1 MB if nobody has set less.
+const MOST_NUMBERS: usize = 4_096;
+
 /// The packets that have arrived and are in no mailbox yet: they wait for room. Their senders are told so now and then.
 #[derive(Default)]
 pub(crate) struct Held {
@@ -56,8 +59,10 @@ impl Held {
             let held: Vec<(String, Vec<u64>)> =
                 self.lock().iter().map(|(inbox, numbers)| (inbox.clone(), numbers.iter().copied().collect())).collect();
             for (inbox, numbers) in held {
-                let payload = wire::numbers(&numbers);
-                drop(commands.send(Command::Publish { subject: format!("{inbox}.h"), payload }));
+                for numbers in numbers.chunks(MOST_NUMBERS) {
+                    let payload = wire::numbers(numbers);
+                    drop(commands.send(Command::Publish { subject: format!("{inbox}.h"), payload }));
+                }
             }
         }
     }
@@ -132,5 +137,33 @@ impl Drop for Sender {
         if !self.is_answered {
             self.publish(Answer::Unreachable);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    /// Issue #17.
+    #[test]
+    fn senders_are_told_of_many_packets_in_payloads_that_the_server_takes() {
+        const MANY: u64 = 200_000;
+        let (commands, mut orders) = tokio::sync::mpsc::unbounded_channel();
+        let held = Held::default();
+        (0..MANY).for_each(|number| held.add("inbox", number));
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
+        let told = runtime.block_on(async {
+            tokio::spawn(async move { held.tell(&commands, Duration::from_millis(1)).await });
+            let mut told = BTreeSet::new();
+            while told.len() < MANY as usize {
+                let Some(Command::Publish { payload, .. }) = orders.recv().await else { panic!("a publication") };
+                assert!(payload.len() <= 32 * 1_024, "{}", payload.len());
+                told.extend(wire::read_numbers(&payload));
+            }
+            told
+        });
+        assert!(told.into_iter().eq(0..MANY));
     }
 }

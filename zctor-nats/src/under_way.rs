@@ -111,3 +111,35 @@ impl UnderWay {
         }
     }
 }
+
+impl Drop for UnderWay {
+    /// The thread of the bridge may have ended by a panic: nobody else would answer then.
+    fn drop(&mut self) {
+        self.lose_all();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use super::*;
+
+    struct Tell(mpsc::Sender<Answer>);
+    impl Receipt for Tell {
+        fn taken(&mut self) {}
+        fn answer(self: Box<Self>, answer: Answer) {
+            self.0.send(answer).unwrap_or_default();
+        }
+    }
+
+    /// Issue #17.
+    #[test]
+    fn what_is_under_way_is_lost_with_the_table() {
+        let (tell, told) = mpsc::channel();
+        let table = UnderWay::new(Duration::from_secs(1));
+        table.add(1, Box::new(Tell(tell)), None);
+        drop(table);
+        assert!(matches!(told.try_recv(), Ok(Answer::Lost)));
+    }
+}

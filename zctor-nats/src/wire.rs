@@ -7,7 +7,7 @@
 //! | `<inbox>.r.<number>` | the reply subject of a packet, and what is answered: a status byte, then a reply or a text |
 //! | `<inbox>.a` | the numbers of packets that are in mailboxes, eight bytes each |
 //! | `<inbox>.h` | the numbers of packets that wait for room where they arrived |
-//! | `<inbox>.s` | nothing, from a bridge to itself: the server has what it was told before |
+//! | `<inbox>.s.<number>` | nothing, from a bridge to itself: the server has what it was told before |
 //!
 //! A message is MessagePack with names. Where it needs more than its bytes, a header `Zctor` has these words: `c` for a
 //! call, `d<n>` for the milliseconds that are left of its deadline, `w<n>` for the depth that its caller counts the callee

@@ -6,14 +6,14 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use zctor::{ActorEngine, CallError, actor};
-use zctor_nats::Bridge;
+use zctor_nats::{Bridge, BridgeError};
 use zctor_tests::{Counter, Gate, LIMIT, SplitMix64, bounded};
 
 use crate::nats::Server;
 use crate::proxy::Proxy;
 
 #[actor(remote)]
-#[derive(Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 enum WorkMessage {
     Do(u64),
     #[reply(u64)]
@@ -214,5 +214,65 @@ fn the_books_balance_when_the_connection_is_cut_in_the_middle_of_a_message() {
         assert_eq!(books.accepted - books.acked, at.dead.get(), "each loss is one dead letter: {books}");
         let handled = at.done.get();
         assert!(books.acked <= handled && handled <= books.acked + books.lost, "{handled} were handled: {books}");
+    });
+}
+
+/// Issue #17.
+#[test]
+fn times_without_end_stop_no_bridge() {
+    bounded(|| {
+        let mut server = Server::start();
+        let endless =
+            || server.builder().deadline(Duration::MAX).patience(Duration::MAX).ack_wait(Duration::MAX).connect();
+        let at = joined_by(endless().expect("it is there"), endless().expect("it is there"));
+        assert_eq!(at.work.ask(1), Ok(2));
+        assert_eq!(at.work.within(Duration::from_secs(u64::MAX / 4)).ask(1), Ok(2));
+        at.work.r#do(1).expect("the link takes it");
+        at.here.settle();
+        assert_eq!(at.bridges.1.flush(LIMIT).acked, 1);
+        let held = at.work.non_blocking().hold();
+        at.gate.await_arrivals(1);
+        server.kill();
+        assert_eq!(held.wait(), Err(CallError::Lost { message: "WorkMessage" }));
+        let patient = at.work.non_blocking().ask(1);
+        server.restart();
+        // The bridge that serves may be connected again later than the other.
+        let patient = patient.wait();
+        assert!(matches!(patient, Ok(2) | Err(CallError::NotRegistered { .. })), "{patient:?}");
+        at.gate.open();
+        await_answer(&at.work);
+    });
+}
+
+/// Issue #17.
+#[test]
+fn a_pool_whose_serving_failed_and_was_tried_again_has_each_broadcast_once() {
+    bounded(|| {
+        const MANY: u64 = 50;
+        let server = Server::start();
+        let proxy = Proxy::to(server.port());
+        let serves = server.builder().server(proxy.url()).connect().expect("it is there");
+        let (there, here, calls) = (ActorEngine::new(), ActorEngine::new(), server.bridge());
+        let (done, gate) = (Counter::new(), Gate::new());
+        let counted = done.clone();
+        there.pool(1, WorkMessage::actor(move || Work { done: counted.clone(), gate: gate.clone() })).expect("a pool");
+        proxy.stall(true);
+        for _ in 0..2 {
+            let stalled = serves.serve::<WorkMessage>(&there);
+            assert!(matches!(stalled, Err(BridgeError::Disconnected)), "{stalled:?}");
+        }
+        proxy.stall(false);
+        while let Err(error) = serves.serve::<WorkMessage>(&there) {
+            assert!(matches!(error, BridgeError::Disconnected), "{error}");
+        }
+        let work = calls.attach::<WorkMessage>(&here).expect("a link");
+        for number in 0..MANY {
+            work.broadcast(WorkMessage::Do(number)).expect("it is sent");
+        }
+        here.settle();
+        assert_eq!(calls.flush(LIMIT).acked, MANY);
+        assert_eq!(work.within(LIMIT).ask(1), Ok(2), "it comes after all copies");
+        there.settle();
+        assert_eq!(done.get(), MANY);
     });
 }

@@ -1,6 +1,7 @@
 //! What cannot arrive is told: nobody there, another version, a deeper callee, a server that is not there.
 
-use std::sync::mpsc;
+use std::sync::{Arc, Mutex, mpsc};
+use std::thread;
 
 use serde::{Deserialize, Serialize};
 use zctor::{ActorEngine, ActorThread, CallError, Context, DeadLetter, Overflow, ReplyTo, Undelivered, actor};
@@ -164,6 +165,11 @@ fn a_stopped_engine_there_is_told() {
         let store = calls.attach::<new::StoreMessage>(&here).expect("a link");
         there.shutdown().expect("nothing is in its way");
         assert_eq!(store.load(), Err(CallError::Stopped { message: "StoreMessage" }));
+        let (tell, letters) = mpsc::channel();
+        here.on_dead_letter(move |letter: &DeadLetter| tell.send(letter.clone()).unwrap_or_default());
+        store.note(1).expect("the link takes it");
+        let letter = receive(&letters);
+        assert_eq!((letter.variant, letter.why), ("Note", Undelivered::Unreachable));
     });
 }
 
@@ -176,7 +182,8 @@ fn a_server_that_wants_a_password_lets_in_who_has_it() {
                 Bridge::builder("test").server(format!("nats://{wrong}127.0.0.1:{}", server.port())).connect();
             match refused {
                 Err(error @ BridgeError::Connect { .. }) => {
-                    assert!(!error.to_string().contains("guess"), "{error}");
+                    // Issue #17: of its fields too.
+                    assert!(!format!("{error} {error:?}").contains("guess"), "{error:?}");
                 }
                 other => panic!("{other:?}"),
             }
@@ -185,6 +192,28 @@ fn a_server_that_wants_a_password_lets_in_who_has_it() {
         let bridge = Bridge::builder("test").server(url).connect().expect("it has the password");
         let here = ActorEngine::new();
         let store = bridge.attach::<old::StoreMessage>(&here).expect("a link");
+        assert_eq!(store.load(), Err(CallError::NotRegistered { message: "StoreMessage" }));
+    });
+}
+
+/// Issue #17.
+#[test]
+fn a_bridge_may_be_dropped_on_its_own_thread() {
+    bounded(|| {
+        let (server, here) = (Server::start(), ActorEngine::new());
+        let place = Arc::new(Mutex::new(None));
+        let (tell, told) = mpsc::channel();
+        let own = Arc::clone(&place);
+        here.on_dead_letter(move |_| {
+            let bridge: Option<Bridge> = own.lock().expect("nobody panics with it").take();
+            drop(bridge);
+            tell.send(thread::current().name().map(str::to_owned)).unwrap_or_default();
+        });
+        let bridge = server.bridge();
+        let store = bridge.attach::<old::StoreMessage>(&here).expect("a link");
+        *place.lock().expect("nobody panics with it") = Some(bridge);
+        store.note(1).expect("the link takes it");
+        assert_eq!(receive(&told).as_deref(), Some("zctor-nats"), "it is told that nobody serves the pool");
         assert_eq!(store.load(), Err(CallError::NotRegistered { message: "StoreMessage" }));
     });
 }
