@@ -164,6 +164,25 @@ fn a_later_hook_replaces_the_one_before_and_a_stopped_engine_takes_none() {
 }
 
 #[test]
+fn a_later_hook_is_told_of_what_the_one_before_was_told_of() {
+    bounded(|| {
+        let (engine, first) = watched(LIMIT);
+        let job: JobClient = engine.start(JobMessage::actor(Job::default)).expect("it starts");
+        let gate = Gate::new();
+        job.hold(gate.clone()).expect("it lives");
+        let before = [receive(&first), receive(&first)].map(|slow| (slow.instance, slow.variant));
+        let (tell, told) = mpsc::channel();
+        let hook = move |slow: &Slow| tell.send(slow.clone()).expect("the test listens");
+        engine.on_slow(LIMIT, hook).expect("it is watched");
+        let after = receive(&told);
+        assert_eq!(before, [(after.instance, after.variant); 2]);
+        assert!(after.lasted < 100 * LIMIT, "the hook before would be told next at a hundred times: {after}");
+        gate.open();
+        engine.shutdown().expect("it ends");
+    });
+}
+
+#[test]
 fn a_hook_may_panic_stop_the_engine_and_hold_its_own_client() {
     zctor_tests::expect_panics("the hook breaks");
     bounded(|| {

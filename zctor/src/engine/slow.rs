@@ -8,9 +8,11 @@
 //!    thread that ends its rest wakes it (`wake`). That thread has no fence between the end of its rest and its look,
 //!    since it is on the way of each message that finds a thread parked. So the watcher may be missed, and wakes by
 //!    itself each second.
-//! 3. A handling is told when it has lasted for its limit, and again at each tenfold of that.
+//! 3. A handling is told when it has lasted for its limit, and again at each tenfold of that. A new hook is told of what
+//!    the hook before was told of.
 //! 4. The watcher ends with the engine: `close` takes its hook, and gives its thread to be joined.
 
+use std::mem::take;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -58,6 +60,7 @@ pub(super) fn on_slow(
         watch.thread = Some(started.map_err(|source| SpawnError::Thread { source })?);
     }
     let before = watch.told.replace((limit, hook));
+    watch.is_new = true;
     watch.is_woken = true;
     drop(watch);
     core.slow.notify();
@@ -126,7 +129,13 @@ fn watch_over(core: &Arc<Core>) {
     let mut told: Vec<Told> = Vec::new();
     loop {
         let mailboxes = stats::mailboxes(core);
-        let Some((limit, hook)) = core.slow.lock().told.clone() else { return };
+        let mut watch = core.slow.lock();
+        let (is_new, current) = (take(&mut watch.is_new), watch.told.clone());
+        drop(watch);
+        let Some((limit, hook)) = current else { return };
+        if is_new {
+            told.clear();
+        }
         look(core, &mailboxes, (limit, &hook), &mut told);
         // Dropped before the wait: the hook may hold what must go before the engine does.
         drop(hook);
