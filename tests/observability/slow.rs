@@ -128,6 +128,26 @@ fn an_actor_that_is_slow_by_right_is_told_at_its_own_limit() {
 }
 
 #[test]
+fn a_limit_of_an_actor_that_is_shorter_than_the_engines_is_kept_too() {
+    bounded(|| {
+        let (engine, told) = watched(NEVER);
+        let other = engine.start(JobMessage::actor(Job::default)).expect("it starts");
+        let gate = Gate::new();
+        other.hold(gate.clone()).expect("it lives");
+        gate.await_arrivals(1);
+        let_it_look(4);
+        // The watcher is between two looks, and knows of no limit but the engine's.
+        let hasty = engine.start(JobMessage::actor(Job::default).slow(LIMIT)).expect("it starts");
+        hasty.hold(gate.clone()).expect("it lives");
+        let slow = receive(&told);
+        assert_eq!((Some(slow.instance), slow.limit), (hasty.instance_id(), LIMIT));
+        gate.open();
+        drop(engine);
+        assert_eq!(told.try_recv().map(|slow| slow.to_string()), Err(TryRecvError::Disconnected));
+    });
+}
+
+#[test]
 fn slow_by_itself_finds_what_runs_from_the_first_look_on() {
     bounded(|| {
         let engine = ActorEngine::new();
