@@ -129,6 +129,26 @@ fn an_actor_that_is_slow_by_right_is_told_at_its_own_limit() {
 }
 
 #[test]
+fn a_limit_of_an_actor_that_is_shorter_than_the_engines_is_kept_too() {
+    bounded(|| {
+        let (engine, told) = watched(NEVER);
+        let other = engine.start(JobMessage::actor(Job::default)).expect("it starts");
+        let gate = Gate::new();
+        other.hold(gate.clone()).expect("it lives");
+        gate.await_arrivals(1);
+        let_it_look(4);
+        // The watcher is between two looks, and knows of no limit but the engine's.
+        let hasty = engine.start(JobMessage::actor(Job::default).slow(LIMIT)).expect("it starts");
+        hasty.hold(gate.clone()).expect("it lives");
+        let slow = receive(&told);
+        assert_eq!((Some(slow.instance), slow.limit), (hasty.instance_id(), LIMIT));
+        gate.open();
+        drop(engine);
+        assert_eq!(told.try_recv().map(|slow| slow.to_string()), Err(TryRecvError::Disconnected));
+    });
+}
+
+#[test]
 fn slow_by_itself_finds_what_runs_from_the_first_look_on() {
     bounded(|| {
         let engine = ActorEngine::new();
@@ -235,6 +255,25 @@ fn a_later_hook_replaces_the_one_before_and_a_stopped_engine_takes_none() {
         gate.open();
         engine.shutdown().expect("it ends");
         assert!(matches!(engine.on_slow(LIMIT, |_| ()), Err(SpawnError::Stopped)));
+    });
+}
+
+#[test]
+fn a_later_hook_is_told_of_what_the_one_before_was_told_of() {
+    bounded(|| {
+        let (engine, first) = watched(LIMIT);
+        let job: JobClient = engine.start(JobMessage::actor(Job::default)).expect("it starts");
+        let gate = Gate::new();
+        job.hold(gate.clone()).expect("it lives");
+        let before = [receive(&first), receive(&first)].map(|slow| (slow.instance, slow.variant));
+        let (tell, told) = mpsc::channel();
+        let hook = move |slow: &Slow| tell.send(slow.clone()).expect("the test listens");
+        engine.on_slow(LIMIT, hook).expect("it is watched");
+        let after = receive(&told);
+        assert_eq!(before, [(after.instance, after.variant); 2]);
+        assert!(after.lasted < 100 * LIMIT, "the hook before would be told next at a hundred times: {after}");
+        gate.open();
+        engine.shutdown().expect("it ends");
     });
 }
 

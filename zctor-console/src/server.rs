@@ -173,8 +173,7 @@ fn talk(mut stream: Box<dyn Stream>, running: &Running) -> io::Result<()> {
             return Ok(());
         }
     };
-    stream.limit(TIME)?;
-    stream.write_all(&answer.bytes())?;
+    write(&mut *stream, Instant::now() + TIME, &answer.bytes())?;
     stream.end()?;
     // What the client still sends is taken: if the connection closed over it, the client would lose the answer.
     let end = Instant::now() + TIME;
@@ -183,13 +182,29 @@ fn talk(mut stream: Box<dyn Stream>, running: &Running) -> io::Result<()> {
     Ok(())
 }
 
+/// Writes all of an answer. The time is for the whole, since a client may take it a byte at a time.
+fn write(stream: &mut dyn Stream, end: Instant, mut bytes: &[u8]) -> io::Result<()> {
+    while !bytes.is_empty() {
+        stream.limit(time_left(end)?)?;
+        match stream.write(bytes) {
+            Ok(0) => return Err(ErrorKind::WriteZero.into()),
+            Ok(count) => bytes = &bytes[count..],
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+/// The time until `end`; an error when it is up.
+fn time_left(end: Instant) -> io::Result<Duration> {
+    let left = end.saturating_duration_since(Instant::now());
+    if left.is_zero() { Err(ErrorKind::TimedOut.into()) } else { Ok(left) }
+}
+
 /// Reads what has come. Whether there may be more; the time is an error when it is up.
 fn read_some(stream: &mut dyn Stream, end: Instant, to: &mut Vec<u8>) -> io::Result<bool> {
-    let left = end.saturating_duration_since(Instant::now());
-    if left.is_zero() {
-        return Err(ErrorKind::TimedOut.into());
-    }
-    stream.limit(left)?;
+    stream.limit(time_left(end)?)?;
     let mut some = [0; 2048];
     match stream.read(&mut some) {
         Ok(0) => Ok(false),
@@ -199,5 +214,58 @@ fn read_some(stream: &mut dyn Stream, end: Instant, to: &mut Vec<u8>) -> io::Res
         }
         Err(error) if error.kind() == ErrorKind::Interrupted => Ok(true),
         Err(error) => Err(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A client that takes its answer a byte at a time.
+    #[derive(Default)]
+    struct Slow {
+        limits: Mutex<Vec<Duration>>,
+        taken: usize,
+    }
+
+    impl Read for Slow {
+        fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+            Ok(0)
+        }
+    }
+
+    impl Write for Slow {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.taken += bytes.len().min(1);
+            Ok(bytes.len().min(1))
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    impl Stream for Slow {
+        fn limit(&self, time: Duration) -> io::Result<()> {
+            self.limits.lock().unwrap().push(time);
+            Ok(())
+        }
+
+        fn end(&self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_client_that_takes_its_answer_slowly_has_one_time_for_all_of_it() {
+        let mut client = Slow::default();
+        // So many writes take longer than this on any machine.
+        let (time, bytes) = (Duration::from_millis(5), vec![0; 10_000_000]);
+        let error = write(&mut client, Instant::now() + time, &bytes).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::TimedOut);
+        assert!(client.taken < bytes.len());
+        let limits = client.limits.into_inner().unwrap();
+        assert!(limits.is_sorted_by(|before, after| before >= after) && limits[0] <= time, "what is left, each time");
+        write(&mut Slow::default(), Instant::now() + TIME, b"short").unwrap();
     }
 }

@@ -240,7 +240,7 @@ pub struct Group {
 }
 
 impl Group {
-    /// Adds the instance that `client` is bound to.
+    /// Adds the instance that `client` is bound to. If it is a member already, nothing changes.
     ///
     /// A member that is stopped leaves the group. For a pool, add a client of each instance:
     /// `pool.instances().into_iter().try_for_each(|id| group.add(&pool.pin(id)))`.
@@ -427,6 +427,10 @@ impl Members {
 
 impl GroupHandler for Members {
     fn add(&mut self, ctx: &mut Context<GroupMessage>, member: Box<dyn Member>) -> Result<(), WatchError> {
+        // A second watch would tell of each panic twice.
+        if self.position(member.id()).is_some() {
+            return Ok(());
+        }
         member.watch(ctx)?;
         self.members.push(member);
         Ok(())

@@ -110,6 +110,23 @@ fn rest_for_one_resets_those_that_were_added_later() {
 }
 
 #[test]
+fn a_member_that_is_added_again_is_still_one_member() {
+    bounded(|| {
+        let engine = engine();
+        let restarts = Counter::new();
+        let count = restarts.clone();
+        engine.on_restart(move |_| {
+            count.increment();
+        });
+        let parts = parts::<2>(&engine);
+        let group = group(&engine, one_for_all().at_most(1, HOUR), &parts);
+        group.add(&parts[0]).expect("it is bound");
+        assert_eq!(anew_after(&engine, &parts, 0), [true; 2], "one panic counts once");
+        assert_eq!(restarts.get(), 2, "and resets each once");
+    });
+}
+
+#[test]
 fn beyond_the_limit_all_members_end_the_last_first_and_the_reason_is_told_once() {
     bounded(|| {
         let engine = engine();

@@ -2,15 +2,18 @@
 //!
 //! An engine that has a hook for them has one thread that watches. The protocol:
 //!
-//! 1. While the code of an instance runs or waits somewhere, the watcher looks four times in its limit. What it compares
-//!    is in `handlings.rs`.
+//! 1. While the code of an instance runs or waits somewhere, the watcher looks four times in the least limit of all
+//!    instances, and at least each second: the next to start may have a lesser limit. What it compares is in
+//!    `handlings.rs`.
 //! 2. If all threads are at rest, the watcher says so (`Edge::set_watcher_asleep`), looks once more, and sleeps. A
 //!    thread that ends its rest wakes it (`wake`). That thread has no fence between the end of its rest and its look,
 //!    since it is on the way of each message that finds a thread parked. So the watcher may be missed, and wakes by
 //!    itself each second.
-//! 3. A handling is told when it has lasted for its limit, and again at each tenfold of that.
+//! 3. A handling is told when it has lasted for its limit, and again at each tenfold of that. A new hook is told of what
+//!    the hook before was told of.
 //! 4. The watcher ends with the engine: `close` takes its hook, and gives its thread to be joined.
 
+use std::mem::take;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -34,8 +37,8 @@ use crate::trace;
 /// The shortest time between two looks.
 const SHORTEST: Duration = Duration::from_millis(1);
 
-/// For how long a watcher sleeps at most while all threads are at rest.
-const DOZE: Duration = Duration::from_secs(1);
+/// The longest time between two looks. So long a watcher sleeps while all threads are at rest, unless it is woken.
+const LONGEST: Duration = Duration::from_secs(1);
 
 /// Has `hook` told of each handler that runs for longer than `limit`.
 pub(super) fn on_slow(
@@ -58,6 +61,7 @@ pub(super) fn on_slow(
         watch.thread = Some(started.map_err(|source| SpawnError::Thread { source })?);
     }
     let before = watch.told.replace((limit, hook));
+    watch.is_new = true;
     watch.is_woken = true;
     drop(watch);
     core.slow.notify();
@@ -126,7 +130,13 @@ fn watch_over(core: &Arc<Core>) {
     let mut told: Vec<Told> = Vec::new();
     loop {
         let mailboxes = stats::mailboxes(core);
-        let Some((limit, hook)) = core.slow.lock().told.clone() else { return };
+        let mut watch = core.slow.lock();
+        let (is_new, current) = (take(&mut watch.is_new), watch.told.clone());
+        drop(watch);
+        let Some((limit, hook)) = current else { return };
+        if is_new {
+            told.clear();
+        }
         look(core, &mailboxes, (limit, &hook), &mut told);
         // Dropped before the wait: the hook may hold what must go before the engine does.
         drop(hook);
@@ -136,7 +146,7 @@ fn watch_over(core: &Arc<Core>) {
             core.edge.set_watcher_asleep(true);
             sleeps = are_at_rest();
         }
-        let until = deadline(if sleeps { DOZE } else { (limit / 4).max(SHORTEST) });
+        let until = deadline(if sleeps { LONGEST } else { pace(limit, &mailboxes) });
         let mut watch = core.slow.lock();
         while !watch.is_closed && !watch.is_woken && until.is_none_or(|until| until > now()) {
             watch = core.slow.wait(watch, until);
@@ -147,6 +157,12 @@ fn watch_over(core: &Arc<Core>) {
             return;
         }
     }
+}
+
+/// The time between two looks while something runs, where `limit` is that of the instances without one of their own.
+fn pace(limit: Duration, mailboxes: &[Arc<Mailbox>]) -> Duration {
+    let own = mailboxes.iter().filter_map(|mailbox| mailbox.roster.least_slow_limit()).min();
+    (own.unwrap_or(limit).min(limit) / 4).clamp(SHORTEST, LONGEST)
 }
 
 /// Steps 1 and 3.

@@ -15,6 +15,8 @@ pub(super) type Hook = Quiet<dyn Fn(&Slow) + Send + Sync>;
 pub(super) struct Watch {
     /// The limit, and the hook to be told.
     pub(super) told: Option<(Duration, Arc<Hook>)>,
+    /// The hook was set since the last look, and has been told of nothing.
+    pub(super) is_new: bool,
     pub(super) thread: Option<Started>,
     /// It is to look again at once.
     pub(super) is_woken: bool,

@@ -46,12 +46,45 @@ struct Members {
     watchers: HashMap<Slot, Box<Waiters>>,
     /// Those who are to be told of panics.
     panic_watchers: HashMap<Slot, PanicWatchers>,
-    /// The limits of the instances that are slow by right.
-    slow_limits: HashMap<Slot, Duration>,
+    slow_limits: SlowLimits,
     /// The instances that back off.
     backing_off: HashMap<Slot, BackingOff>,
     /// Whether the thread was abandoned, and all its instances were reported then.
     abandoned: bool,
+}
+
+/// The limits of the instances that have one of their own.
+#[derive(Default)]
+struct SlowLimits {
+    by_slot: HashMap<Slot, Duration>,
+    /// How many instances have each limit: the least is asked for at each look, and many instances may have one.
+    counts: BTreeMap<Duration, usize>,
+}
+
+impl SlowLimits {
+    fn set(&mut self, slot: Slot, limit: Duration) {
+        self.remove(slot);
+        self.by_slot.insert(slot, limit);
+        *self.counts.entry(limit).or_default() += 1;
+    }
+
+    fn remove(&mut self, slot: Slot) {
+        // Most instances have none, and need no hash when they end.
+        if self.by_slot.is_empty() {
+            return;
+        }
+        let Some(limit) = self.by_slot.remove(&slot) else { return };
+        if let Some(count) = self.counts.get_mut(&limit) {
+            *count -= 1;
+            if *count == 0 {
+                self.counts.remove(&limit);
+            }
+        }
+    }
+
+    fn least(&self) -> Option<Duration> {
+        self.counts.first_key_value().map(|(limit, _)| *limit)
+    }
 }
 
 /// What instances had done that have ended.
@@ -179,9 +212,7 @@ impl Roster {
             }
             report(own);
         }
-        if !members.slow_limits.is_empty() {
-            members.slow_limits.remove(&slot);
-        }
+        members.slow_limits.remove(slot);
         let watchers = if members.watchers.is_empty() { None } else { members.watchers.remove(&slot) };
         let panic_watchers =
             if members.panic_watchers.is_empty() { None } else { members.panic_watchers.remove(&slot) };
@@ -196,12 +227,17 @@ impl Roster {
 
     /// An instance counts as slow when one of its handlers has run for so long.
     pub(crate) fn set_slow_limit(&self, slot: Slot, limit: Duration) {
-        lock(&self.members).slow_limits.insert(slot, limit);
+        lock(&self.members).slow_limits.set(slot, limit);
     }
 
     /// The limit that was set for an instance.
     pub(crate) fn slow_limit(&self, slot: Slot) -> Option<Duration> {
-        lock(&self.members).slow_limits.get(&slot).copied()
+        lock(&self.members).slow_limits.by_slot.get(&slot).copied()
+    }
+
+    /// The least limit that was set for an instance which lives.
+    pub(crate) fn least_slow_limit(&self) -> Option<Duration> {
+        lock(&self.members).slow_limits.least()
     }
 
     /// The instance in a slot, if it lives there still.

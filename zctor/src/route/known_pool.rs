@@ -115,8 +115,8 @@ impl Drop for InUse<'_> {
     }
 }
 
-/// Drops a pool as it was known. Its old places may be the last to hold an endpoint, with what the user moved into its
-/// actor's hook.
+/// Drops a pool as it was known, out of line, since a send seldom does. Its old places may be the last to hold the mailbox
+/// of a thread that was abandoned, with wakers of the user's.
 #[inline(never)]
 fn let_go(known: Rc<dyn Any>) {
     if Rc::strong_count(&known) == 1 {
@@ -132,7 +132,7 @@ fn look_up<M: Payload>(local: &Local) -> Option<Rc<KnownPool<M>>> {
     };
     let known = Rc::new(known);
     let old = local.kept.put(Rc::clone(&known));
-    // Drops old places, and so perhaps the last of an endpoint, with what the user moved into its actor's hook.
+    // As in `let_go`.
     ignoring_panic(|| drop(old));
     Some(known)
 }

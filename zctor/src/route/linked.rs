@@ -1,7 +1,7 @@
 //! Mail for a link to another engine: the usual contents, and whether they are a copy of a broadcast.
 //!
 //! A link's endpoint has a delivery table of its own, so the mail of all other instances is as it would be without
-//! links. By its contents mail for a link goes another way where it is handled, too (`actor/double/link.rs`).
+//! links. By its contents mail for a link goes another way where it is handled, too (`actor/link.rs`).
 
 use std::any::Any;
 use std::collections::VecDeque;

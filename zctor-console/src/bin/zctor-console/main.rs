@@ -40,7 +40,7 @@ fn run(arguments: Arguments) -> io::Result<()> {
         }
         Arguments::Record(place, file, seconds) => {
             let mut recorder = Recorder::create(&file)?;
-            let end = seconds.map(|seconds| Instant::now() + Duration::from_secs(seconds));
+            let end = seconds.and_then(end_after);
             let mut count = 0;
             while end.is_none_or(|end| Instant::now() < end) {
                 match fetch(&place) {
@@ -57,6 +57,11 @@ fn run(arguments: Arguments) -> io::Result<()> {
         Arguments::Replay(file) => screen::recorded(&replay(&file).map_err(|error| at(&file, &error))?)?,
     }
     Ok(())
+}
+
+/// When a recording of so many seconds ends. More than the clock has are no limit.
+fn end_after(seconds: u64) -> Option<Instant> {
+    Instant::now().checked_add(Duration::from_secs(seconds))
 }
 
 /// The sockets of this user's programs.
@@ -78,4 +83,15 @@ fn list() -> io::Result<()> {
 
 fn at(place: &str, error: &io::Error) -> io::Error {
     io::Error::new(error.kind(), format!("{place}: {error}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_recording_of_more_seconds_than_the_clock_has_goes_on_without_an_end() {
+        assert_eq!(end_after(u64::MAX), None);
+        assert!(end_after(0).is_some_and(|end| end <= Instant::now()));
+    }
 }

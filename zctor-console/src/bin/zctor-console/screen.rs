@@ -47,12 +47,13 @@ pub(crate) fn recorded(snapshots: &[Snapshot]) -> io::Result<()> {
     if snapshots.is_empty() {
         return Err(io::Error::new(io::ErrorKind::InvalidData, "the recording is empty"));
     }
+    // Before the terminal is taken, so that the error is an ordinary line.
+    let paces = paces(snapshots)?;
     shown(|terminal| {
         let (mut view, mut at) = (View::default(), 0_usize);
         let mut since = Instant::now();
         loop {
-            let pace =
-                snapshots.get(at + 1).map(|next| Duration::from_secs_f64((next.time - snapshots[at].time).max(0.0)));
+            let pace = paces.get(at).copied();
             if !view.paused && pace.is_some_and(|pace| since.elapsed() >= pace) {
                 (at, since) = (at + 1, Instant::now());
             }
@@ -69,6 +70,17 @@ pub(crate) fn recorded(snapshots: &[Snapshot]) -> io::Result<()> {
             }
         }
     })
+}
+
+/// How long each snapshot but the last is shown.
+fn paces(snapshots: &[Snapshot]) -> io::Result<Vec<Duration>> {
+    let pace = |(index, pair): (usize, &[Snapshot])| {
+        Duration::try_from_secs_f64((pair[1].time - pair[0].time).max(0.0)).map_err(|_| {
+            let why = format!("line {}: its time is too far from the one before", index + 2);
+            io::Error::new(io::ErrorKind::InvalidData, why)
+        })
+    };
+    snapshots.windows(2).enumerate().map(pace).collect()
 }
 
 /// Takes the terminal, and gives it back as it was, whatever happens.
@@ -91,5 +103,25 @@ fn next_key(time: Duration) -> io::Result<Option<KeyEvent>> {
         }
         Event::Key(key) => Ok(Some(key)),
         _ => Ok(None),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_recording_with_a_time_that_is_none_is_refused() {
+        let at = |time| {
+            let mut snapshot = Snapshot::default();
+            snapshot.time = time;
+            snapshot
+        };
+        assert_eq!(paces(&[at(1.0), at(1.5), at(0.0)]).unwrap(), [Duration::from_millis(500), Duration::ZERO]);
+        let error = paces(&[at(0.0), at(1.0), at(1e300)]).unwrap_err();
+        assert_eq!(
+            (error.kind(), &*error.to_string()),
+            (io::ErrorKind::InvalidData, "line 3: its time is too far from the one before")
+        );
     }
 }
