@@ -165,6 +165,15 @@ fn pace(limit: Duration, mailboxes: &[Arc<Mailbox>]) -> Duration {
     (own.unwrap_or(limit).min(limit) / 4).clamp(SHORTEST, LONGEST)
 }
 
+/// The first tenfold of a limit that has not passed yet: a look may come late, and tells once.
+fn tenfold_beyond(limit: Duration, lasted: Duration) -> Duration {
+    let mut next = limit.max(Duration::from_nanos(1)).saturating_mul(10);
+    while next <= lasted {
+        next = next.saturating_mul(10);
+    }
+    next
+}
+
 /// Steps 1 and 3.
 fn look(core: &Core, mailboxes: &[Arc<Mailbox>], (limit, hook): (Duration, &Arc<Hook>), told: &mut Vec<Told>) {
     let (threads, _) = stats::threads(core, mailboxes);
@@ -176,12 +185,15 @@ fn look(core: &Core, mailboxes: &[Arc<Mailbox>], (limit, hook): (Duration, &Arc<
         if sight.slot != slow.instance.slot {
             continue; // another handler since
         }
-        let is_known =
-            |one: &&mut Told| (one.thread, one.sight.slot, one.sight.done) == (thread.thread, sight.slot, sight.done);
+        let key = |sight: &Sight| (sight.slot, sight.done, sight.others);
+        let is_known = |one: &&mut Told| one.thread == thread.thread && key(&one.sight) == key(&sight);
         match told.iter_mut().find(is_known) {
             Some(one) if slow.lasted < one.next => continue,
-            Some(one) => one.next = one.next.saturating_mul(10),
-            None => told.push(Told { thread: thread.thread, sight, next: slow.limit.saturating_mul(10) }),
+            Some(one) => one.next = tenfold_beyond(one.next, slow.lasted),
+            None => {
+                let next = tenfold_beyond(slow.limit, slow.lasted);
+                told.push(Told { thread: thread.thread, sight, next });
+            }
         }
         trace::slow(&slow);
         run_hook(|| hook.get().into_iter().for_each(|hook| hook(&slow)));
