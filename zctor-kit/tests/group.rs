@@ -64,6 +64,16 @@ fn parts<const N: usize>(engine: &ActorEngine) -> [PartClient; N] {
     })
 }
 
+/// Counts the restarts of an engine's instances.
+fn restarts(engine: &ActorEngine) -> Counter {
+    let restarts = Counter::new();
+    let count = restarts.clone();
+    engine.on_restart(move |_| {
+        count.increment();
+    });
+    restarts
+}
+
 fn group(engine: &ActorEngine, rules: Rules, members: &[PartClient]) -> Group {
     let group = rules.start(&engine.handle()).expect("a thread starts");
     members.iter().try_for_each(|member| group.add(member)).expect("they are bound");
@@ -82,11 +92,7 @@ fn anew_after(engine: &ActorEngine, parts: &[PartClient], broken: usize) -> Vec<
 fn one_for_all_resets_all_others_whichever_panics() {
     bounded(|| {
         let engine = engine();
-        let restarts = Counter::new();
-        let count = restarts.clone();
-        engine.on_restart(move |_| {
-            count.increment();
-        });
+        let restarts = restarts(&engine);
         let parts = parts::<3>(&engine);
         let _group = group(&engine, one_for_all().at_most(10, HOUR), &parts);
         for broken in 0..3 {
@@ -113,11 +119,7 @@ fn rest_for_one_resets_those_that_were_added_later() {
 fn a_member_that_is_added_again_is_still_one_member() {
     bounded(|| {
         let engine = engine();
-        let restarts = Counter::new();
-        let count = restarts.clone();
-        engine.on_restart(move |_| {
-            count.increment();
-        });
+        let restarts = restarts(&engine);
         let parts = parts::<2>(&engine);
         let group = group(&engine, one_for_all().at_most(1, HOUR), &parts);
         group.add(&parts[0]).expect("it is bound");

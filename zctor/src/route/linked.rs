@@ -44,12 +44,7 @@ impl<M: Payload<Port: Send> + Send> Delivery<M> {
     pub(crate) const LINK: Self = Self {
         send: |place, endpoint, way, sent_as| deliver(place, endpoint, way, sent_as, false, Mail::message),
         copy: Some(|place, endpoint, way, sent_as| deliver(place, endpoint, way, sent_as, true, Mail::message)),
-        call: |place, endpoint, way, sent_as| {
-            let given_up = can_be_given_up(place);
-            deliver(place, endpoint, way, sent_as, false, |to, envelope, sent_as| {
-                Mail::call(to, envelope, given_up, sent_as)
-            });
-        },
+        call: deliver_call,
         batch: |place, endpoint, way, sent_as| deliver(place, endpoint, way, sent_as, false, Mail::batch),
         // The thread of a link has no inner bound.
         inner: |place, endpoint, sent_as, _| {
@@ -57,13 +52,20 @@ impl<M: Payload<Port: Send> + Send> Delivery<M> {
             true
         },
         inner_call: |place, endpoint, sent_as, _| {
-            let given_up = can_be_given_up(place);
-            deliver(place, endpoint, Way::There, sent_as, false, |to, envelope, sent_as| {
-                Mail::call(to, envelope, given_up, sent_as)
-            });
+            deliver_call(place, endpoint, Way::There, sent_as);
             true
         },
     };
+}
+
+fn deliver_call<M: Payload<Port: Send> + Send>(
+    place: &mut Option<Call<M>>,
+    endpoint: &Endpoint<M>,
+    way: Way,
+    sent_as: SentAs,
+) {
+    let given_up = can_be_given_up(place);
+    deliver(place, endpoint, way, sent_as, false, |to, envelope, sent_as| Mail::call(to, envelope, given_up, sent_as));
 }
 
 /// Moves a content from its place into an envelope for a link, and delivers that; puts it back if it is refused.
