@@ -9,7 +9,7 @@ use futures_util::StreamExt;
 use tokio::sync::Notify;
 use tokio::sync::mpsc::UnboundedSender;
 use zctor::now;
-use zctor::remote::transport::{Answer, End, Packet, Receipt};
+use zctor::remote::transport::{Answer, End, Format, Packet, Receipt};
 
 use crate::connection::Command;
 use crate::wire;
@@ -84,7 +84,8 @@ pub(crate) async fn receive(
         let receipt = Box::new(sender);
         match read {
             Some((inside, call)) => {
-                let packet = Packet { bytes: message.payload.to_vec(), call, inside, copy };
+                let bytes = message.payload.to_vec();
+                let packet = Packet { bytes, format: Format::MessagePack, call, inside, copy };
                 end.deliver(name, packet, receipt);
             }
             None => receipt.answer(Answer::Unfit("its header cannot be read on the other side".into())),

@@ -14,6 +14,10 @@ use crate::mailbox::Mailbox;
 use crate::remote::ledger::{Entry, Ledger, Sender, Sent};
 use crate::remote::message::{RemoteMessage, RemotePort};
 use crate::remote::packet::{Answer, CallHeader, Carrier, Packet, Receipt};
+use crate::remote::wire::Format;
+
+/// What links speak.
+const FORMAT: Format = Format::MessagePack;
 
 pub(super) struct Link<M> {
     pub(super) ledger: Arc<Ledger>,
@@ -32,21 +36,21 @@ impl<M: RemoteMessage> Outlet<M> for Link<M> {
         let packet = DeadLetter { message: M::name(), variant: message.variant(), instance, why };
         let sender = Sender::Send(Sent { packet, mailbox: Arc::clone(&self.mailbox), from_hook });
         let entry = Entry::new(&self.ledger, sender, permit);
-        self.carry(&message, entry, |bytes| Packet { bytes, call: None, inside, copy });
+        self.carry(&message, entry, |bytes| Packet { bytes, format: FORMAT, call: None, inside, copy });
     }
 
     fn call(&self, message: M, port: M::Port, how: How, until: Option<Instant>) {
         let inside = how.permit.is_none();
         let answer = Box::new(|outcome| port.__answered(M::name(), outcome));
         let entry = Entry::new(&self.ledger, Sender::Call { message: M::name(), answer }, how.permit);
-        let call = Some(CallHeader { until, depth: message.__depth() });
-        self.carry(&message, entry, |bytes| Packet { bytes, call, inside, copy: false });
+        let call = Some(CallHeader { until, depth: message.__depth(), or_send: false });
+        self.carry(&message, entry, |bytes| Packet { bytes, format: FORMAT, call, inside, copy: false });
     }
 }
 
 impl<M: RemoteMessage> Link<M> {
     fn carry(&self, message: &M, entry: Box<Entry>, packet: impl FnOnce(Vec<u8>) -> Packet) {
-        match message.__encode() {
+        match message.__encode(FORMAT) {
             Ok(bytes) => self.carrier.carry(M::WIRE, packet(bytes), entry),
             Err(text) => entry.answer(Answer::Unfit(text)),
         }

@@ -9,6 +9,7 @@ use crate::client::message::IntoRequest;
 use crate::error::CallError;
 use crate::remote::packet::Answer;
 use crate::remote::value::Travels;
+use crate::remote::wire::Format;
 use crate::reply::reply_to::ReplyTo;
 use crate::route::payload::Kind;
 use crate::sys::frame::{ABOVE_HANDLERS, as_inside};
@@ -72,6 +73,8 @@ pub struct Called<'a, M: RemoteMessage> {
     pub(super) inside: bool,
     /// The call depth that the caller counts the callee at.
     pub(super) depth: u32,
+    /// How the reply is written.
+    pub(super) format: Format,
 }
 
 /// The reply that a call was sent for, or why it was not sent.
@@ -96,13 +99,16 @@ impl<M: RemoteMessage> Called<'_, M> {
             if self.inside { as_inside(|| self.pool.request(request)) } else { self.pool.request_when_room(request) };
         match pending.refusal() {
             Some(error) => Answering(Err(error.into())),
-            None => Answering(Ok(Box::pin(async { answer(pending.await) }))),
+            None => {
+                let format = self.format;
+                Answering(Ok(Box::pin(async move { answer(pending.await, format) })))
+            }
         }
     }
 }
 
-fn answer<R: for<'a> Travels<'a>>(outcome: Result<R, CallError>) -> Answer {
-    match outcome.map(|reply| reply.__encode()) {
+fn answer<R: for<'a> Travels<'a>>(outcome: Result<R, CallError>, format: Format) -> Answer {
+    match outcome.map(|reply| reply.__encode(format)) {
         Ok(Ok(bytes)) => Answer::Reply(bytes),
         Ok(Err(text)) => Answer::Unfit(format!("its reply: {text}").into()),
         Err(error) => error.into(),
@@ -116,7 +122,8 @@ pub fn __reply<R: for<'a> Travels<'a> + 'static>(
     outcome: Result<Vec<u8>, CallError>,
 ) {
     let decoded = outcome.and_then(|bytes| {
-        R::__decode(&bytes).map_err(|text| CallError::Unfit { message, text: format!("its reply: {text}").into() })
+        R::__decode(&bytes, Format::MessagePack)
+            .map_err(|text| CallError::Unfit { message, text: format!("its reply: {text}").into() })
     });
     match decoded {
         Ok(reply) => to.send(reply),
