@@ -9,6 +9,7 @@ use zctor::remote::transport::End;
 use zctor::remote::{Books, RemoteMessage};
 use zctor::{ActorEngine, Overflow};
 
+use crate::authority::Authority;
 use crate::carrier::NatsCarrier;
 use crate::connection::{Command, Connection, LONGEST, Settings};
 use crate::error::BridgeError;
@@ -33,13 +34,13 @@ const ROOM: usize = 1_024;
 #[must_use = "a builder does nothing until it connects"]
 pub struct Builder {
     namespace: String,
-    settings: Settings,
+    pub(crate) settings: Settings,
     deadline: Duration,
 }
 
 impl Builder {
-    /// Sets the address of the server; `nats://127.0.0.1:4222` by itself. It may hold a user and a password:
-    /// `nats://user:password@host:4222`.
+    /// Sets the address of the server; `nats://127.0.0.1:4222` by itself. It may hold a user and a password,
+    /// `nats://user:password@host:4222`, or a token, `nats://token@host:4222`.
     pub fn server(mut self, address: impl Into<String>) -> Self {
         self.settings.server = address.into();
         self
@@ -69,14 +70,19 @@ impl Builder {
     ///
     /// # Errors
     /// - [`BridgeError::Name`]: the namespace cannot be part of a subject.
-    /// - [`BridgeError::Connect`]: the server cannot be reached, or does not let the bridge in.
+    /// - [`BridgeError::Connect`]: the server cannot be reached.
+    /// - [`BridgeError::Refused`]: it does not let the bridge in.
+    /// - [`BridgeError::Tls`]: the connection cannot be encrypted, or one side does not trust the other.
+    /// - [`BridgeError::File`], [`BridgeError::Nkey`]: what the builder was given cannot be used.
+    /// - [`BridgeError::Permission`]: the server does not permit the bridge to hear of its own messages, or to answer
+    ///   those of others.
     /// - [`BridgeError::Thread`]: the system refused a thread.
     ///
     /// # Blocking
     /// Until it is connected, or has failed to.
     pub fn connect(self) -> Result<Bridge, BridgeError> {
-        if !wire::is_name(&self.namespace) {
-            return Err(BridgeError::Name { name: self.namespace });
+        for name in [Some(&self.namespace), self.settings.authority.inbox_prefix.as_ref()].into_iter().flatten() {
+            check_name(name)?;
         }
         let end = Arc::<End>::default();
         let connection = Connection::open(self.settings, &end)?;
@@ -148,6 +154,7 @@ impl Bridge {
             name: "zctor".to_owned(),
             patience: Duration::from_secs(2),
             ack_wait: Duration::from_secs(10),
+            authority: Authority::default(),
         };
         Builder { namespace: namespace.into(), settings, deadline: Duration::from_secs(30) }
     }
@@ -162,12 +169,13 @@ impl Bridge {
     ///   `#[actor(remote = "..")]`.
     /// - [`BridgeError::Disconnected`]: the server has not said in time that it knows of the pool. It is told with the
     ///   next connection; serve the pool again to wait for that.
+    /// - [`BridgeError::Permission`]: the server does not permit the bridge to receive messages to this pool.
     /// - [`BridgeError::Closed`]: the bridge is closed.
     ///
     /// # Blocking
     /// Until the server knows of it.
     pub fn serve<M: RemoteMessage>(&self, engine: &ActorEngine) -> Result<(), BridgeError> {
-        self.check_name(M::WIRE)?;
+        check_name(M::WIRE)?;
         self.end.serve::<M>(engine)?;
         let mut served = self.served.lock().unwrap_or_else(PoisonError::into_inner);
         if served.contains(M::WIRE) {
@@ -187,6 +195,10 @@ impl Bridge {
     /// # Errors
     /// - [`BridgeError::Spawn`]: as [`ActorEngine::pool`].
     /// - [`BridgeError::Name`]: the name of the enum cannot be part of a subject.
+    /// - [`BridgeError::Permission`]: the server does not permit the bridge to send messages to this pool.
+    ///
+    /// # Blocking
+    /// Until the server has said whether it permits that; not if the connection is lost just now.
     pub fn attach<M: RemoteMessage>(&self, engine: &ActorEngine) -> Result<M::Client, BridgeError> {
         self.attach_bounded::<M>(engine, ROOM, Overflow::Wait)
     }
@@ -196,20 +208,20 @@ impl Bridge {
     ///
     /// # Errors
     /// As [`attach`](Bridge::attach).
+    ///
+    /// # Blocking
+    /// As [`attach`](Bridge::attach).
     pub fn attach_bounded<M: RemoteMessage>(
         &self,
         engine: &ActorEngine,
         bound: usize,
         overflow: Overflow,
     ) -> Result<M::Client, BridgeError> {
-        self.check_name(M::WIRE)?;
+        check_name(M::WIRE)?;
+        self.connection.may_publish(wire::subject(&self.namespace, M::WIRE, false))?;
         let (namespace, commands) = (self.namespace.clone(), self.connection.commands.clone());
         let carrier = Arc::new(NatsCarrier { namespace, commands, deadline: self.deadline });
         Ok(self.end.attach::<M>(engine, carrier, bound, overflow)?)
-    }
-
-    fn check_name(&self, name: &str) -> Result<(), BridgeError> {
-        if wire::is_name(name) { Ok(()) } else { Err(BridgeError::Name { name: name.to_owned() }) }
     }
 
     /// Waits until every message that the links of this bridge have taken is acknowledged or a dead letter, for `limit`
@@ -255,6 +267,10 @@ impl Bridge {
         self.connection.close();
         self.end.books()
     }
+}
+
+fn check_name(name: &str) -> Result<(), BridgeError> {
+    if wire::is_name(name) { Ok(()) } else { Err(BridgeError::Name { name: name.to_owned() }) }
 }
 
 impl Drop for Bridge {

@@ -88,13 +88,18 @@
 //! The bridge runs one thread of its own. Beyond it, the threads are those of the engines, and for each pool that is
 //! served one that feeds it.
 
+mod authority;
 mod bridge;
 mod carrier;
+mod connect;
 mod connection;
 mod error;
+mod heard;
 mod serving;
+mod state;
 mod under_way;
 mod wire;
 
+pub use authority::Tls;
 pub use bridge::{Bridge, Builder};
-pub use error::BridgeError;
+pub use error::{BridgeError, Operation};
