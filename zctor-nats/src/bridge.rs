@@ -33,9 +33,7 @@ const ROOM: usize = 1_024;
 #[derive(Clone)]
 #[must_use = "a builder does nothing until it connects"]
 pub struct Builder {
-    namespace: String,
     pub(crate) settings: Settings,
-    deadline: Duration,
 }
 
 impl Builder {
@@ -47,9 +45,9 @@ impl Builder {
     }
 
     /// Sets the deadline of calls that have none: 30 s by itself. There is always one, since nobody may ever tell of a
-    /// process that has gone.
+    /// process that has gone. A program that is no bridge has it for its requests to the pools that this one serves.
     pub fn deadline(mut self, deadline: Duration) -> Self {
-        self.deadline = deadline.min(LONGEST);
+        self.settings.deadline = deadline.min(LONGEST);
         self
     }
 
@@ -81,19 +79,22 @@ impl Builder {
     /// # Blocking
     /// Until it is connected, or has failed to.
     pub fn connect(self) -> Result<Bridge, BridgeError> {
-        for name in [Some(&self.namespace), self.settings.authority.inbox_prefix.as_ref()].into_iter().flatten() {
+        for name in
+            [Some(&self.settings.namespace), self.settings.authority.inbox_prefix.as_ref()].into_iter().flatten()
+        {
             check_name(name)?;
         }
         let end = Arc::<End>::default();
+        let (namespace, deadline) = (self.settings.namespace.clone(), self.settings.deadline);
         let connection = Connection::open(self.settings, &end)?;
-        Ok(Bridge { namespace: self.namespace, end, connection, deadline: self.deadline, served: Mutex::default() })
+        Ok(Bridge { namespace, end, connection, deadline, served: Mutex::default() })
     }
 }
 
 impl fmt::Debug for Builder {
     /// Without the address, which may hold a password.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Builder({})", self.namespace)
+        write!(f, "Builder({})", self.settings.namespace)
     }
 }
 
@@ -151,16 +152,19 @@ impl Bridge {
     pub fn builder(namespace: impl Into<String>) -> Builder {
         let settings = Settings {
             server: "nats://127.0.0.1:4222".to_owned(),
+            namespace: namespace.into(),
+            deadline: Duration::from_secs(30),
             name: "zctor".to_owned(),
             patience: Duration::from_secs(2),
             ack_wait: Duration::from_secs(10),
             authority: Authority::default(),
         };
-        Builder { namespace: namespace.into(), settings, deadline: Duration::from_secs(30) }
+        Builder { settings }
     }
 
     /// Serves the engine's pool of `M` to all bridges of the namespace. Several processes may serve the same pool: each
-    /// message goes to one of them.
+    /// message goes to one of them. The process is a service to the tools of NATS then, and programs that are no bridge
+    /// may call the pool: see [`guide::running`](crate::guide::running).
     ///
     /// # Errors
     /// - [`BridgeError::Serve`]: the engine has no pool of this type, or has stopped; or another enum is served under
@@ -182,7 +186,7 @@ impl Bridge {
             return Ok(());
         }
         let (done, told) = mpsc::channel();
-        let command = Command::Serve { namespace: self.namespace.clone(), name: M::WIRE, done };
+        let command = Command::Serve { name: M::WIRE, done };
         self.connection.commands.send(command).map_err(|_| BridgeError::Closed)?;
         told.recv().unwrap_or(Err(BridgeError::Closed))?;
         served.insert(M::WIRE);

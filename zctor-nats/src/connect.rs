@@ -6,6 +6,8 @@ use std::io;
 use async_nats::rustls::{self, CertificateError};
 use async_nats::{Client, ConnectError, ConnectErrorKind, ConnectOptions, Event, ServerAddr, ServerError};
 
+use tokio::sync::Semaphore;
+
 use crate::connection::Settings;
 use crate::error::{BridgeError, without_password};
 
@@ -23,6 +25,8 @@ pub(crate) async fn connect(
         on_event(event);
         async {}
     });
+    // What comes beyond the room that a subscription has is dropped, and nobody counts it.
+    let options = options.subscription_capacity(Semaphore::MAX_PERMITS);
     let options = settings.authority.apply(options, &address)?;
     let shown = settings.authority.shown(&address);
     let has_certificate = settings.authority.has_certificate();

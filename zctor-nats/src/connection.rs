@@ -19,7 +19,9 @@ use zctor::remote::transport::{Answer, End, Receipt};
 use crate::authority::Authority;
 use crate::connect::connect;
 use crate::error::{BridgeError, Operation, without_password};
+use crate::foreign::response;
 use crate::heard::{Hearing, read_refusal};
+use crate::service::Service;
 use crate::serving::{Held, receive};
 use crate::state::State;
 use crate::under_way::UnderWay;
@@ -36,13 +38,17 @@ pub(crate) enum Command {
         subject: String,
         answer: Answer,
     },
+    /// Answer a program that is no bridge.
+    Respond {
+        subject: String,
+        answer: Answer,
+    },
     Ack {
         inbox: String,
         number: u64,
     },
     /// Receive what comes for a pool. Answered once the server has been told.
     Serve {
-        namespace: String,
         name: &'static str,
         done: mpsc::Sender<Result<(), BridgeError>>,
     },
@@ -72,7 +78,10 @@ pub(crate) const LONGEST: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 6
 #[derive(Clone)]
 pub(crate) struct Settings {
     pub(crate) server: String,
+    pub(crate) namespace: String,
     pub(crate) name: String,
+    /// The deadline of calls that have none.
+    pub(crate) deadline: Duration,
     pub(crate) patience: Duration,
     pub(crate) ack_wait: Duration,
     pub(crate) authority: Authority,
@@ -144,7 +153,7 @@ async fn run(
     tell: &mpsc::Sender<Result<(), BridgeError>>,
 ) {
     let under_way = Arc::new(UnderWay::new(settings.ack_wait));
-    let outgoing = match Outgoing::start(&settings, &under_way).await {
+    let outgoing = match Outgoing::start(&settings, &end, &under_way).await {
         Ok(outgoing) => outgoing,
         Err(error) => return drop(tell.send(Err(error))),
     };
@@ -209,12 +218,14 @@ async fn listen(mut answers: Subscriber, inbox: String, under_way: Arc<UnderWay>
 
 struct Outgoing {
     client: Client,
+    namespace: String,
     inbox: String,
     hearing: Hearing,
     /// How many echoes this bridge has sent to itself.
     echoes: u64,
     /// The subjects that the client keeps subscribed, at the next connection too.
     subscribed: HashSet<String>,
+    service: Arc<Service>,
     state: Arc<State>,
     under_way: Arc<UnderWay>,
     next: u64,
@@ -225,7 +236,7 @@ const BATCH: usize = 256;
 
 impl Outgoing {
     /// Connects, and finds out that the bridge hears what is said to it.
-    async fn start(settings: &Settings, under_way: &Arc<UnderWay>) -> Result<Self, BridgeError> {
+    async fn start(settings: &Settings, end: &Arc<End>, under_way: &Arc<UnderWay>) -> Result<Self, BridgeError> {
         let (state, hearing) = (Arc::new(State::new(settings.patience)), Hearing::new());
         let tell = {
             let (state, under_way, hearing) = (Arc::clone(&state), Arc::clone(under_way), hearing.clone());
@@ -237,9 +248,12 @@ impl Outgoing {
             |text: &str| BridgeError::Connect { server: without_password(&settings.server), source: text.into() };
         let answers = client.subscribe(format!("{inbox}.>")).await.map_err(|error| gone(&error.to_string()))?;
         tokio::spawn(listen(answers, inbox.clone(), Arc::clone(under_way), hearing.clone()));
-        let under_way = Arc::clone(under_way);
+        let id = inbox.rsplit('.').next().unwrap_or_default();
+        let service = Arc::new(Service::new(&settings.namespace, id, settings.deadline, Arc::clone(end)));
+        let (namespace, under_way) = (settings.namespace.clone(), Arc::clone(under_way));
+        let (echoes, subscribed, next) = Default::default();
         let mut outgoing =
-            Self { client, inbox, hearing, echoes: 0, subscribed: HashSet::new(), state, under_way, next: 0 };
+            Self { client, namespace, inbox, hearing, echoes, subscribed, service, state, under_way, next };
         match outgoing.echo(settings.patience.max(GREETING)).await {
             Err(BridgeError::Disconnected) => Err(gone("it does not answer")),
             other => other.map(|()| outgoing),
@@ -274,9 +288,10 @@ impl Outgoing {
                     Command::Packet(packet) => self.send(packet).await,
                     Command::Publish { subject, payload } => self.publish(subject, payload).await,
                     Command::Answer { subject, answer } => self.answer(subject, &answer).await,
+                    Command::Respond { subject, answer } => self.respond(subject, answer).await,
                     Command::Ack { inbox, number } => acks.entry(inbox).or_default().push(number),
-                    Command::Serve { namespace, name, done } => {
-                        drop(done.send(self.serve(&namespace, name, end, held, commands).await));
+                    Command::Serve { name, done } => {
+                        drop(done.send(self.serve(name, end, held, commands).await));
                     }
                     Command::Probe { subject, done } => drop(done.send(self.probe(subject).await)),
                     Command::Close => {
@@ -345,6 +360,20 @@ impl Outgoing {
         self.publish(subject, payload).await;
     }
 
+    async fn respond(&self, subject: String, answer: Answer) {
+        let (mut payload, mut headers) = response(answer);
+        if let Some(text) = self.too_large(payload.len()) {
+            (payload, headers) = response(Answer::Unfit(format!("its reply: {text}").into()));
+        }
+        match headers {
+            None => self.publish(subject, payload).await,
+            Some(headers) => {
+                let publish = self.client.publish_with_headers(subject, headers, payload.into());
+                drop(self.state.patiently(publish).await);
+            }
+        }
+    }
+
     async fn publish(&self, subject: String, payload: Vec<u8>) {
         // It fails for a payload that is too large, which this is not, and when the client has ended. Whoever waits for
         // this in vain is told by the time.
@@ -355,14 +384,13 @@ impl Outgoing {
 
     async fn serve(
         &mut self,
-        namespace: &str,
         name: &'static str,
         end: &Arc<End>,
         held: &Arc<Held>,
         commands: &UnboundedSender<Command>,
     ) -> Result<(), BridgeError> {
         for copy in [false, true] {
-            let subject = wire::subject(namespace, name, copy);
+            let subject = wire::subject(&self.namespace, name, copy);
             // An attempt before has subscribed to it, and was given up before the server had been heard.
             if self.subscribed.contains(&subject) {
                 continue;
@@ -375,11 +403,25 @@ impl Outgoing {
             let subscription = subscribed.map_err(|_| BridgeError::Disconnected)?;
             self.subscribed.insert(subject);
             let (end, held, commands) = (Arc::clone(end), Arc::clone(held), commands.clone());
-            tokio::spawn(receive(subscription, name, copy, end, held, commands));
+            let endpoint = self.service.endpoint(name);
+            tokio::spawn(receive(subscription, copy, endpoint, end, held, commands));
         }
+        self.be_a_service(commands).await?;
         self.echo(self.state.patience).await?;
         for copy in [false, true] {
-            self.hearing.permits(Operation::Subscribe, &wire::subject(namespace, name, copy))?;
+            self.hearing.permits(Operation::Subscribe, &wire::subject(&self.namespace, name, copy))?;
+        }
+        Ok(())
+    }
+
+    /// Answers the tools for services from now on. Where the server does not permit that, they do not see this bridge.
+    async fn be_a_service(&mut self, commands: &UnboundedSender<Command>) -> Result<(), BridgeError> {
+        for subject in self.service.subjects() {
+            if !self.subscribed.contains(&subject) {
+                let requests = self.client.subscribe(subject.clone()).await.map_err(|_| BridgeError::Disconnected)?;
+                self.subscribed.insert(subject);
+                tokio::spawn(Arc::clone(&self.service).answer(requests, commands.clone()));
+            }
         }
         Ok(())
     }

@@ -2,10 +2,16 @@
 
 mod authority;
 mod calls;
+mod client;
+mod errors;
 mod faults;
+mod json;
 mod nats;
 mod permissions;
 mod processes;
 mod proxy;
 mod refused;
+mod service;
+mod stock;
 mod tls;
+mod versions;

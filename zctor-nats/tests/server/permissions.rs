@@ -45,6 +45,11 @@ fn serving(url: &str, notes: &mpsc::Sender<u64>) -> (ActorEngine, Bridge) {
     (there, worker)
 }
 
+#[test]
+fn the_guide_shows_the_configuration_that_is_tried_here() {
+    assert!(include_str!("../../src/guide/running.md").contains(GUIDE));
+}
+
 fn not_permitted<T: std::fmt::Debug>(outcome: Result<T, BridgeError>, expected: Operation, subject: &str) {
     match outcome {
         Err(error @ BridgeError::Permission { .. }) => {
