@@ -3,7 +3,7 @@
 //! The client crate is named here and in `serving.rs` alone. It is used for connecting, publishing and subscribing. What
 //! it offers beyond that is left alone: its requests are not told of a broken connection, and its drain loses messages.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::mpsc;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{Builder, JoinHandle, current};
@@ -17,7 +17,8 @@ use zctor::now;
 use zctor::remote::transport::{Answer, End, Receipt};
 
 use crate::error::{BridgeError, without_password};
-use crate::serving::{Held, receive};
+use crate::serving::{Held, take_in};
+use crate::subscription::{Subscription, Topic};
 use crate::under_way::UnderWay;
 use crate::wire;
 
@@ -41,6 +42,11 @@ pub(crate) enum Command {
         namespace: String,
         name: &'static str,
         done: mpsc::Sender<Result<(), BridgeError>>,
+    },
+    /// Receive nothing more. Answered when nothing more comes, or when it is so late.
+    Leave {
+        until: Instant,
+        done: mpsc::Sender<()>,
     },
     /// End, after what came before.
     Close,
@@ -109,6 +115,8 @@ impl Connection {
 struct State {
     /// Since when it is not.
     lost: Mutex<Option<Instant>>,
+    /// How many connections were lost.
+    losses: watch::Sender<u64>,
     changed: Notify,
     /// How long what is to be published waits for a connection, from its loss on.
     patience: Duration,
@@ -122,7 +130,12 @@ async fn run(
     tell: &mpsc::Sender<Result<(), BridgeError>>,
 ) {
     let under_way = Arc::new(UnderWay::new(settings.ack_wait));
-    let state = Arc::new(State { lost: Mutex::default(), changed: Notify::new(), patience: settings.patience });
+    let state = Arc::new(State {
+        lost: Mutex::default(),
+        losses: watch::Sender::new(0),
+        changed: Notify::new(),
+        patience: settings.patience,
+    });
     let (client, inbox, answers) = match connect(&settings, &state, &under_way).await {
         Ok(connected) => connected,
         Err(source) => {
@@ -148,7 +161,7 @@ async fn run(
         inbox,
         echo,
         echoes: 0,
-        subscribed: HashSet::new(),
+        subscribed: HashMap::new(),
         state,
         under_way: Arc::clone(&under_way),
         next: 0,
@@ -196,6 +209,9 @@ impl State {
         let mut lost = self.lost();
         *lost = if connected { None } else { lost.or_else(|| Some(now())) };
         drop(lost);
+        if !connected {
+            self.losses.send_modify(|losses| *losses += 1);
+        }
         self.changed.notify_waiters();
     }
 
@@ -257,7 +273,7 @@ struct Outgoing {
     /// How many echoes this bridge has sent to itself.
     echoes: u64,
     /// The subjects that the client keeps subscribed, at the next connection too.
-    subscribed: HashSet<String>,
+    subscribed: HashMap<String, Subscription>,
     state: Arc<State>,
     under_way: Arc<UnderWay>,
     next: u64,
@@ -287,6 +303,7 @@ impl Outgoing {
                     Command::Serve { namespace, name, done } => {
                         drop(done.send(self.serve(&namespace, name, end, held, commands).await));
                     }
+                    Command::Leave { until, done } => self.leave(until, done),
                     Command::Close => {
                         self.acknowledge(&mut acks).await;
                         self.state.patiently(self.client.flush()).await;
@@ -369,18 +386,18 @@ impl Outgoing {
         for copy in [false, true] {
             let subject = wire::subject(namespace, name, copy);
             // An attempt before has subscribed to it, and was given up before the server had been heard.
-            if self.subscribed.contains(&subject) {
+            if self.subscribed.contains_key(&subject) {
                 continue;
             }
-            let subscribed = if copy {
-                self.client.subscribe(subject.clone()).await
-            } else {
-                self.client.queue_subscribe(subject.clone(), wire::GROUP.to_owned()).await
+            let topic = Topic {
+                client: self.client.clone(),
+                subject: subject.clone(),
+                group: (!copy).then_some(wire::GROUP),
+                losses: self.state.losses.subscribe(),
             };
-            let subscription = subscribed.map_err(|_| BridgeError::Disconnected)?;
-            self.subscribed.insert(subject);
-            let (end, held, commands) = (Arc::clone(end), Arc::clone(held), commands.clone());
-            tokio::spawn(receive(subscription, name, copy, end, held, commands));
+            let take_in = take_in(name, copy, Arc::clone(end), Arc::clone(held), commands.clone());
+            let subscription = Subscription::start(topic, take_in).await.map_err(|_| BridgeError::Disconnected)?;
+            self.subscribed.insert(subject, subscription);
         }
         // The client's own flush waits for the socket alone. What comes back to this inbox has passed the server, and so
         // have the subscriptions before it.
@@ -389,5 +406,15 @@ impl Outgoing {
         self.publish(format!("{}.s.{number}", self.inbox), Vec::new()).await;
         let echoed = self.state.patiently(self.echo.wait_for(|last| *last >= number)).await;
         echoed.and_then(Result::ok).map(drop).ok_or(BridgeError::Disconnected)
+    }
+    fn leave(&mut self, until: Instant, done: mpsc::Sender<()>) {
+        let leaving: Vec<_> = self.subscribed.drain().map(|(_, subscription)| subscription.leave(until)).collect();
+        tokio::spawn(async move {
+            for task in leaving {
+                // If it has panicked, the panic hook has reported that.
+                drop(task.await);
+            }
+            let _ = done.send(());
+        });
     }
 }

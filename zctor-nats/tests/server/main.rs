@@ -2,6 +2,7 @@
 
 mod calls;
 mod faults;
+mod leaving;
 mod nats;
 mod processes;
 mod proxy;
