@@ -5,6 +5,7 @@ mod books;
 mod broadcast;
 mod depth;
 mod fields;
+mod leaving;
 mod loopback;
 mod serve;
 mod versions;

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use zctor::remote::transport::End;
 use zctor::remote::{Books, RemoteMessage};
-use zctor::{ActorEngine, Overflow};
+use zctor::{ActorEngine, Overflow, now};
 
 use crate::authority::Authority;
 use crate::carrier::NatsCarrier;
@@ -100,7 +100,7 @@ impl fmt::Debug for Builder {
 
 /// An engine's way to the pools of other processes, and theirs to its own, over a NATS server.
 ///
-/// Dropping it closes it, without a wait for what is under way. A hook that drops it on the bridge's own thread, such as
+/// Dropping it closes it, without a wait for what is under way: what is on its way to it is lost. A hook that drops it on the bridge's own thread, such as
 /// that for dead letters, does not wait for the end of that thread either.
 ///
 /// ```no_run
@@ -245,29 +245,76 @@ impl Bridge {
         self.end.books()
     }
 
-    /// Closes the bridge, after it has waited for what is under way as [`flush`](Bridge::flush) does. Returns the books.
+    /// Stops serving: everything that this bridge has taken is finished, and nothing more is taken. So a process can be
+    /// replaced, and nobody notices: what its callers send from then on goes to the other processes that serve the pools.
+    /// Returns the books as they are then: [drained](Books::is_drained), unless `limit` was up before.
     ///
-    /// Calls that are under way then end with [`CallError::Lost`](zctor::CallError::Lost), and sends are dead letters
-    /// with [`Undelivered::Lost`](zctor::Undelivered::Lost). Shut the engines down before, if their handlers are to
-    /// answer what they have.
+    /// First the server stops choosing this process, without a loss of what is on its way. Meanwhile the process may get
+    /// some thousand more messages, and handles them like all others. Then what waits for room goes into mailboxes, and
+    /// the calls are answered. Pools that this bridge has attached are not touched, so handlers that call other
+    /// processes can still do so. Pools may be served again.
     ///
-    /// # A process that leaves
-    /// The server goes on choosing this process for messages to the pools that it serves until the bridge is closed.
-    /// So other processes lose messages at each rolling restart today, even though others serve the same pool:
+    /// The order at the end of a process: leave, shut the engine down, close.
     ///
-    /// - Between the engine's shutdown and `close`, calls end with [`CallError::Stopped`](zctor::CallError::Stopped), and
-    ///   sends are dead letters with [`Undelivered::Unreachable`](zctor::Undelivered::Unreachable). None of them ran:
-    ///   they can be tried again. Close right after the shutdown, so that they are few.
-    /// - A message that is on its way to this process while the bridge closes is told of by nobody. A send is a dead
-    ///   letter with `Lost` at its sender after that one's [`ack_wait`](Builder::ack_wait), and a call ends at its
-    ///   deadline.
-    /// - If the bridge is closed first, calls that handlers still have end at their deadlines too, since no reply goes
-    ///   out any more.
+    /// ```no_run
+    /// # use serde::{Deserialize, Serialize};
+    /// # use std::time::Duration;
+    /// # use zctor::{ActorEngine, actor};
+    /// # use zctor_nats::Bridge;
+    /// # #[actor(remote)]
+    /// # #[derive(Serialize, Deserialize)]
+    /// # pub enum JobMessage { Run(u64) }
+    /// # struct Job;
+    /// # impl JobHandler for Job { fn run(&mut self, _value: u64) {} }
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let engine = ActorEngine::new();
+    /// engine.pool(8, JobMessage::actor(|| Job))?;
+    /// let bridge = Bridge::builder("shop").connect()?;
+    /// bridge.serve::<JobMessage>(&engine)?;
+    /// // .. until the process is to end
+    /// let books = bridge.leave(Duration::from_secs(10)); // takes no more; calls are answered
+    /// assert!(books.is_drained());
+    /// engine.shutdown()?; // handles what is in the mailboxes
+    /// bridge.close(Duration::from_secs(10)); // sends what its handlers have sent
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// If the limit is up, or the connection breaks meanwhile, messages on their way to this process may be lost; their
+    /// senders find that out, as of messages to a process that was killed. What the process has taken goes on all the
+    /// same.
+    ///
+    /// # Blocking
+    /// Until calls are answered, for `limit` at most. If a handler of a served pool calls it, or a hook on the bridge's
+    /// own thread, it waits for itself until the limit.
+    pub fn leave(&self, limit: Duration) -> Books {
+        let until = now() + limit.min(LONGEST);
+        let (done, left) = mpsc::channel();
+        if self.connection.commands.send(Command::Leave { until, done }).is_ok() {
+            // An error if the time is up, or the bridge is closed.
+            let _ = left.recv_timeout(until.saturating_duration_since(now()));
+        }
+        self.served.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        self.end.leave(until.saturating_duration_since(now()))
+    }
+
+    /// Closes the bridge, after it has [left](Bridge::leave) what it serves, and has waited for what is under way as
+    /// [`flush`](Bridge::flush) does; both within `limit`. Returns the books.
+    ///
+    /// Calls that are still under way then end with [`CallError::Lost`](zctor::CallError::Lost), and sends are dead
+    /// letters with [`Undelivered::Lost`](zctor::Undelivered::Lost). A call that a handler here still has ends at its
+    /// caller's deadline, since no reply goes out any more.
+    ///
+    /// An engine that is shut down while its pools are still served refuses what the server goes on sending to it: calls
+    /// end with [`CallError::Stopped`](zctor::CallError::Stopped), and sends are dead letters with
+    /// [`Undelivered::Unreachable`](zctor::Undelivered::Unreachable). So leave before the shutdown.
     ///
     /// # Blocking
     /// For `limit` at most, and until the thread of the bridge has ended.
     pub fn close(self, limit: Duration) -> Books {
-        self.end.flush(limit);
+        let until = now() + limit.min(LONGEST);
+        self.leave(limit);
+        self.end.flush(until.saturating_duration_since(now()));
         self.connection.close();
         self.end.books()
     }

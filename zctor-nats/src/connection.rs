@@ -4,15 +4,16 @@
 //! publishing and subscribing. What it offers beyond that is left alone: its requests are not told of a broken
 //! connection, and its drain loses messages.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::mpsc;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::{Builder, JoinHandle, current};
+use std::thread::{self, Builder, current};
 use std::time::{Duration, Instant};
 
 use async_nats::{Client, Event, HeaderMap, ServerError, StatusCode, Subscriber};
 use futures_util::StreamExt;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::task::JoinHandle;
 use zctor::now;
 use zctor::remote::transport::{Answer, End, Receipt};
 
@@ -22,8 +23,9 @@ use crate::error::{BridgeError, Operation, without_password};
 use crate::foreign::response;
 use crate::heard::{Hearing, read_refusal};
 use crate::service::Service;
-use crate::serving::{Held, receive};
+use crate::serving::{Held, take_in};
 use crate::state::State;
+use crate::subscription::{Subscription, Topic};
 use crate::under_way::UnderWay;
 use crate::wire;
 
@@ -56,6 +58,11 @@ pub(crate) enum Command {
     Probe {
         subject: String,
         done: mpsc::Sender<Result<(), BridgeError>>,
+    },
+    /// Receive nothing more. Answered when nothing more comes, or when it is so late.
+    Leave {
+        until: Instant,
+        done: mpsc::Sender<()>,
     },
     /// End, after what came before.
     Close,
@@ -92,7 +99,7 @@ const GREETING: Duration = Duration::from_secs(10);
 
 pub(crate) struct Connection {
     pub(crate) commands: UnboundedSender<Command>,
-    pub(crate) thread: Mutex<Option<JoinHandle<()>>>,
+    pub(crate) thread: Mutex<Option<thread::JoinHandle<()>>>,
 }
 
 impl Connection {
@@ -224,8 +231,10 @@ struct Outgoing {
     /// How many echoes this bridge has sent to itself.
     echoes: u64,
     /// The subjects that the client keeps subscribed, at the next connection too.
-    subscribed: HashSet<String>,
+    subscribed: HashMap<String, Subscription>,
     service: Arc<Service>,
+    /// What answers for the service.
+    answering: HashMap<String, JoinHandle<()>>,
     state: Arc<State>,
     under_way: Arc<UnderWay>,
     next: u64,
@@ -251,9 +260,9 @@ impl Outgoing {
         let id = inbox.rsplit('.').next().unwrap_or_default();
         let service = Arc::new(Service::new(&settings.namespace, id, settings.deadline, Arc::clone(end)));
         let (namespace, under_way) = (settings.namespace.clone(), Arc::clone(under_way));
-        let (echoes, subscribed, next) = Default::default();
+        let (echoes, subscribed, answering, next) = Default::default();
         let mut outgoing =
-            Self { client, namespace, inbox, hearing, echoes, subscribed, service, state, under_way, next };
+            Self { client, namespace, inbox, hearing, echoes, subscribed, service, answering, state, under_way, next };
         match outgoing.echo(settings.patience.max(GREETING)).await {
             Err(BridgeError::Disconnected) => Err(gone("it does not answer")),
             other => other.map(|()| outgoing),
@@ -294,6 +303,7 @@ impl Outgoing {
                         drop(done.send(self.serve(name, end, held, commands).await));
                     }
                     Command::Probe { subject, done } => drop(done.send(self.probe(subject).await)),
+                    Command::Leave { until, done } => self.leave(until, done),
                     Command::Close => {
                         self.acknowledge(&mut acks).await;
                         self.state.patiently(self.client.flush()).await;
@@ -392,19 +402,19 @@ impl Outgoing {
         for copy in [false, true] {
             let subject = wire::subject(&self.namespace, name, copy);
             // An attempt before has subscribed to it, and was given up before the server had been heard.
-            if self.subscribed.contains(&subject) {
+            if self.subscribed.contains_key(&subject) {
                 continue;
             }
-            let subscribed = if copy {
-                self.client.subscribe(subject.clone()).await
-            } else {
-                self.client.queue_subscribe(subject.clone(), wire::GROUP.to_owned()).await
+            let topic = Topic {
+                client: self.client.clone(),
+                subject: subject.clone(),
+                group: (!copy).then_some(wire::GROUP),
+                losses: self.state.losses.subscribe(),
             };
-            let subscription = subscribed.map_err(|_| BridgeError::Disconnected)?;
-            self.subscribed.insert(subject);
-            let (end, held, commands) = (Arc::clone(end), Arc::clone(held), commands.clone());
             let endpoint = self.service.endpoint(name);
-            tokio::spawn(receive(subscription, copy, endpoint, end, held, commands));
+            let take_in = take_in(copy, endpoint, Arc::clone(end), Arc::clone(held), commands.clone());
+            let subscription = Subscription::start(topic, take_in).await.map_err(|_| BridgeError::Disconnected)?;
+            self.subscribed.insert(subject, subscription);
         }
         self.be_a_service(commands).await?;
         self.echo(self.state.patience).await?;
@@ -417,10 +427,10 @@ impl Outgoing {
     /// Answers the tools for services from now on. Where the server does not permit that, they do not see this bridge.
     async fn be_a_service(&mut self, commands: &UnboundedSender<Command>) -> Result<(), BridgeError> {
         for subject in self.service.subjects() {
-            if !self.subscribed.contains(&subject) {
+            if !self.answering.contains_key(&subject) {
                 let requests = self.client.subscribe(subject.clone()).await.map_err(|_| BridgeError::Disconnected)?;
-                self.subscribed.insert(subject);
-                tokio::spawn(Arc::clone(&self.service).answer(requests, commands.clone()));
+                let answering = tokio::spawn(Arc::clone(&self.service).answer(requests, commands.clone()));
+                self.answering.insert(subject, answering);
             }
         }
         Ok(())
@@ -434,5 +444,18 @@ impl Outgoing {
             self.echo(self.state.patience).await?;
         }
         self.hearing.permits(Operation::Publish, &subject)
+    }
+
+    fn leave(&mut self, until: Instant, done: mpsc::Sender<()>) {
+        self.service.leave();
+        self.answering.drain().for_each(|(_, answering)| answering.abort());
+        let leaving: Vec<_> = self.subscribed.drain().map(|(_, subscription)| subscription.leave(until)).collect();
+        tokio::spawn(async move {
+            for task in leaving {
+                // If it has panicked, the panic hook has reported that.
+                drop(task.await);
+            }
+            let _ = done.send(());
+        });
     }
 }

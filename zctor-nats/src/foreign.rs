@@ -26,7 +26,7 @@ pub(crate) fn deliver(
     commands: &UnboundedSender<Command>,
 ) {
     let (bytes, reply) = (message.payload.to_vec(), message.reply.map(Subject::into_string));
-    // So a bridge finds out whether it may publish.
+    // So a bridge finds out whether it may publish, and one that leaves ends its subscriptions.
     if bytes.is_empty() && reply.is_none() {
         return;
     }

@@ -58,7 +58,7 @@
 //! | `Timeout { begun: true }`: the handler had begun | it may have |
 //! | an accepted message is handled once, or a dead letter | it is handled once at most; a dead letter with `Lost`, or a call that ended with `Lost`, may have been handled |
 //! | | where the server cannot be reached, a message waits for [`Builder::patience`]; then a call ends with `NotRegistered`, and a send is a dead letter with `Unreachable` |
-//! | a shutdown loses no accepted message | a process that stops serving loses what the server still sends to it: see [`Bridge::close`] |
+//! | a shutdown loses no accepted message | the same, after the bridge has left: [`Bridge::leave`] |
 //! | a broadcast reaches every instance | of every process that serves the pool and is connected; it is acknowledged when one has it |
 //!
 //! # Running it
@@ -82,6 +82,7 @@ mod heard;
 mod service;
 mod serving;
 mod state;
+mod subscription;
 mod under_way;
 mod wire;
 

@@ -83,6 +83,11 @@ impl Service {
         Arc::clone(self.endpoints().entry(pool).or_insert_with(new))
     }
 
+    /// Nothing is served any more.
+    pub(crate) fn leave(&self) {
+        self.endpoints().clear();
+    }
+
     /// The name of the service. The protocol allows fewer characters than subjects do.
     fn name(&self) -> String {
         service_name(&self.namespace)
@@ -161,6 +166,8 @@ impl Service {
                 "called": books.called,
                 "ended": books.ended,
                 "taken": books.taken,
+                "waiting": books.waiting,
+                "answering": books.answering,
             } },
         })
     }

@@ -4,8 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use async_nats::{Message, Subscriber};
-use futures_util::StreamExt;
+use async_nats::Message;
 use tokio::sync::Notify;
 use tokio::sync::mpsc::UnboundedSender;
 use zctor::now;
@@ -70,19 +69,17 @@ impl Held {
     }
 }
 
-/// Takes in what arrives by one subscription, until that ends.
-pub(crate) async fn receive(
-    mut subscription: Subscriber,
+/// Takes in what arrives for a pool, by one subscription.
+pub(crate) fn take_in(
     copy: bool,
     endpoint: Arc<Endpoint>,
     end: Arc<End>,
     held: Arc<Held>,
     commands: UnboundedSender<Command>,
-) {
-    while let Some(message) = subscription.next().await {
+) -> impl FnMut(Message) + Send + 'static {
+    move |message| {
         let Some(sender) = Sender::of(&message, &endpoint, &held, &commands) else {
-            foreign::deliver(message, copy, &endpoint, &end, &commands);
-            continue;
+            return foreign::deliver(message, copy, &endpoint, &end, &commands);
         };
         let header = message.headers.as_ref().and_then(|headers| headers.get(wire::HEADER));
         let read = header.map_or(Some((false, None)), |header| wire::read_header(header.as_str(), now()));

@@ -3,12 +3,14 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 use zctor::now;
 
 pub(crate) struct State {
     /// Since when it is not.
     lost: Mutex<Option<Instant>>,
+    /// How many connections were lost.
+    pub(crate) losses: watch::Sender<u64>,
     changed: Notify,
     /// How long what is to be published waits for a connection, from its loss on.
     pub(crate) patience: Duration,
@@ -16,13 +18,16 @@ pub(crate) struct State {
 
 impl State {
     pub(crate) fn new(patience: Duration) -> Self {
-        Self { lost: Mutex::default(), changed: Notify::new(), patience }
+        Self { lost: Mutex::default(), losses: watch::Sender::new(0), changed: Notify::new(), patience }
     }
 
     pub(crate) fn set(&self, connected: bool) {
         let mut lost = self.lost();
         *lost = if connected { None } else { lost.or_else(|| Some(now())) };
         drop(lost);
+        if !connected {
+            self.losses.send_modify(|losses| *losses += 1);
+        }
         self.changed.notify_waiters();
     }
 

@@ -6,6 +6,7 @@ mod client;
 mod errors;
 mod faults;
 mod json;
+mod leaving;
 mod nats;
 mod permissions;
 mod processes;

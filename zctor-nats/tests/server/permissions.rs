@@ -14,6 +14,9 @@ use crate::proxy::Proxy;
 /// The configuration of the guide.
 const GUIDE: &str = include_str!("../../src/guide/permissions.conf");
 
+/// A user who may send nothing to any pool.
+const MUTE: &str = "authorization { users = [ { user: mute, password: d, permissions { publish: [\"_INBOX.>\"] } } ] }";
+
 #[actor(remote)]
 #[derive(Clone, Serialize, Deserialize)]
 enum WorkerMessage {
@@ -80,6 +83,9 @@ fn the_permissions_of_the_guide_are_enough() {
         let books = web.flush(LIMIT);
         assert_eq!((books.accepted, books.acked), (2, 2), "{books}");
         assert_eq!(worker.books().taken, 3);
+        assert!(worker.leave(LIMIT).is_drained());
+        // So nobody serves the pool, and no message is on its way to this process.
+        assert_eq!(client.square(1), Err(CallError::NotRegistered { message: "WorkerMessage" }));
     });
 }
 
@@ -94,9 +100,10 @@ fn serving_and_attaching_without_permission_are_errors() {
             let served = web.serve::<WorkerMessage>(&there);
             not_permitted(served, Operation::Subscribe, "zctor.1.shop.WorkerMessage.t");
         }
-        let (here, worker) = (ActorEngine::new(), of(&server.url(), "worker", "a").connect().expect("it is let in"));
+        let server = Server::configured(MUTE);
+        let (here, mute) = (ActorEngine::new(), of(&server.url(), "mute", "d").connect().expect("it is let in"));
         for _ in 0..2 {
-            let attached = worker.attach::<WorkerMessage>(&here).map(drop);
+            let attached = mute.attach::<WorkerMessage>(&here).map(drop);
             not_permitted(attached, Operation::Publish, "zctor.1.shop.WorkerMessage.t");
         }
         assert_eq!(here.registry().len(), 0, "no pool was made");
@@ -124,16 +131,16 @@ fn a_bridge_that_may_not_hear_of_its_messages_is_not_connected() {
 #[test]
 fn a_message_without_permission_is_told_of_at_once() {
     bounded(|| {
-        let server = Server::configured(GUIDE);
+        let server = Server::configured(MUTE);
         let proxy = Proxy::to(server.port());
         // Nobody waits so long for an acknowledgement.
-        let worker = of(&proxy.url(), "worker", "a").ack_wait(10 * LIMIT).deadline(10 * LIMIT);
-        let (here, worker) = (ActorEngine::new(), worker.connect().expect("it is let in"));
+        let mute = of(&proxy.url(), "mute", "d").ack_wait(10 * LIMIT).deadline(10 * LIMIT);
+        let (here, mute) = (ActorEngine::new(), mute.connect().expect("it is let in"));
         let (tell, letters) = mpsc::channel();
         here.on_dead_letter(move |letter: &DeadLetter| tell.send(letter.clone()).unwrap_or_default());
         // While the server is not heard, nobody knows.
         proxy.stall(true);
-        let client = worker.attach::<WorkerMessage>(&here).expect("a link");
+        let client = mute.attach::<WorkerMessage>(&here).expect("a link");
         let called = client.non_blocking().square(1);
         client.note(1).expect("the link takes it");
         client.broadcast(WorkerMessage::Note(1)).expect("the link takes it");
@@ -151,7 +158,7 @@ fn a_message_without_permission_is_told_of_at_once() {
             let letter = receive(&letters);
             assert_eq!((letter.variant, letter.why), ("Note", Undelivered::Unfit));
         }
-        let books = worker.flush(LIMIT);
+        let books = mute.flush(LIMIT);
         assert_eq!((books.accepted, books.unfit, books.called, books.ended), (2, 2, 2, 2), "{books}");
     });
 }

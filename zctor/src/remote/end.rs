@@ -4,6 +4,7 @@ use std::any::TypeId;
 use std::collections::HashMap;
 use std::io;
 use std::marker::PhantomData;
+use std::mem::take;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -45,7 +46,7 @@ impl End {
         let pool = Client::clone(&*engine.client::<M>().map_err(|error| ServeError::of(&error, M::WIRE))?);
         let thread = |source| ServeError::Thread { source };
         let (feeder, lane) = (Lane::start("zctor-feeder").map_err(thread)?, self.lane().map_err(thread)?);
-        let served = Arc::new(ServedPool { pool, ledger: Arc::clone(&self.ledger), feeder, lane });
+        let served = Arc::new(ServedPool { pool, feeder, lane });
         let before = {
             let mut all = lock(&self.served);
             if all.get(M::WIRE).is_some_and(|before| before.message() != TypeId::of::<M>()) {
@@ -67,11 +68,22 @@ impl End {
 
     /// Takes a packet from the other side in. Never waits.
     pub fn deliver(&self, wire: &str, packet: Packet, receipt: Box<dyn Receipt>) {
-        let served = lock(&self.served).get(wire).cloned();
+        let served = lock(&self.served).get(wire).map(|pool| (Arc::clone(pool), self.ledger.arrived()));
         match served {
-            Some(pool) => pool.deliver(packet, receipt),
+            Some((pool, arrived)) => pool.deliver(packet, receipt, arrived),
             None => receipt.answer(Answer::Unreachable),
         }
+    }
+
+    /// Serves nothing any more, and waits until what has come is in mailboxes and answered, for `limit` at most.
+    pub fn leave(&self, limit: Duration) -> Books {
+        drop(take(&mut *lock(&self.served)));
+        self.drain(limit)
+    }
+
+    /// Waits until what has come is in mailboxes and answered, for `limit` at most.
+    pub fn drain(&self, limit: Duration) -> Books {
+        self.ledger.drain(deadline(limit))
     }
 
     /// Makes a pool of one link, whose packets go by `carrier`.

@@ -128,6 +128,50 @@ impl Loopback {
         self.mine.serve::<M>(engine)
     }
 
+    /// Stops serving: everything that this end has taken is finished, and nothing more is taken. Then the engine can be
+    /// shut down without a loss.
+    ///
+    /// From now on, what comes for the pools that this end served ends as if nobody served them. What has come before
+    /// goes into their mailboxes, and calls are answered. Returns the books as they are then: they are
+    /// [drained](Books::is_drained), unless `limit` was up before. What is left then goes on all the same.
+    ///
+    /// Pools that this end has attached are not touched, and pools may be served again.
+    ///
+    /// # Blocking
+    /// Until the served pools had room for what has come, and its calls are answered, for `limit` at most. If a handler
+    /// of a served pool calls this, it waits for itself until the limit.
+    ///
+    /// ```
+    /// # use serde::{Deserialize, Serialize};
+    /// # use std::time::Duration;
+    /// # use zctor::remote::Loopback;
+    /// # use zctor::{ActorEngine, CallError, actor};
+    /// # #[actor(remote)]
+    /// # #[derive(Serialize, Deserialize)]
+    /// # pub enum JobMessage { #[reply(u64)] Run(u64) }
+    /// # struct Job;
+    /// # impl JobHandler for Job { fn run(&mut self, value: u64) -> u64 { value + 1 } }
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let (serves, calls) = Loopback::pair();
+    /// # let (engine, elsewhere) = (ActorEngine::new(), ActorEngine::new());
+    /// # engine.pool(1, JobMessage::actor(|| Job))?;
+    /// # serves.serve::<JobMessage>(&engine)?;
+    /// let job = calls.attach::<JobMessage>(&elsewhere)?;
+    /// let before = job.non_blocking().run(1);
+    /// elsewhere.settle(); // the link has sent it
+    ///
+    /// let books = serves.leave(Duration::from_secs(60));
+    /// assert!(books.is_drained());
+    /// assert_eq!(before.wait(), Ok(2)); // what was taken is answered
+    /// assert_eq!(job.run(1), Err(CallError::NotRegistered { message: "JobMessage" }));
+    /// engine.shutdown()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn leave(&self, limit: Duration) -> Books {
+        self.mine.leave(limit)
+    }
+
     /// Makes a pool of `M` in the engine whose messages go to the pool that the other end serves.
     ///
     /// The other end may serve it later. Until then a call ends with

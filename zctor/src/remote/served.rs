@@ -9,7 +9,10 @@
 //! 3. Its sender is told when it is in a mailbox. Until then a packet from outside keeps its permit there, so no more
 //!    are under way than the mailbox of the link has room for.
 //! 4. The reply goes back through the lane of the end, so a full pool delays no reply, and no other pool.
-//! 5. A call is refused if its callee is deeper here than its sender counts. So a handler that waits stands above its
+//! 5. Each packet is counted when it arrives, until its sender has been told that it is in a mailbox or refused; and each
+//!    call until its reply has gone out. An end counts it under the lock under which it finds the pool. So once the pool
+//!    has been taken out and nothing is counted, nothing goes into its mailboxes any more (`End::leave`).
+//! 6. A call is refused if its callee is deeper here than its sender counts. So a handler that waits stands above its
 //!    callee by the callee's own count, whatever the versions, and along a chain of waits the depths fall.
 
 use std::any::TypeId;
@@ -19,7 +22,7 @@ use crate::client::Client;
 use crate::error::SendError;
 use crate::messaging::binding::Limit;
 use crate::remote::lane::Lane;
-use crate::remote::ledger::Ledger;
+use crate::remote::ledger::Arrived;
 use crate::remote::message::{Answering, Called, RemoteMessage, Reply};
 use crate::remote::packet::{Answer, CallHeader, Packet, Receipt};
 use crate::remote::wire::{Format, of_variant};
@@ -29,23 +32,22 @@ use crate::sys::unwind::catch;
 /// A pool whose messages come as bytes, whatever their type.
 pub(super) trait Served: Send + Sync {
     /// Takes a packet in. Never waits.
-    fn deliver(self: Arc<Self>, packet: Packet, receipt: Box<dyn Receipt>);
+    fn deliver(self: Arc<Self>, packet: Packet, receipt: Box<dyn Receipt>, arrived: Arrived);
     /// The type of its messages.
     fn message(&self) -> TypeId;
 }
 
 pub(super) struct ServedPool<M: RemoteMessage> {
     pub(super) pool: Client<M>,
-    pub(super) ledger: Arc<Ledger>,
     pub(super) feeder: Lane,
     /// The lane of the end.
     pub(super) lane: Lane,
 }
 
 impl<M: RemoteMessage> Served for ServedPool<M> {
-    fn deliver(self: Arc<Self>, packet: Packet, receipt: Box<dyn Receipt>) {
+    fn deliver(self: Arc<Self>, packet: Packet, receipt: Box<dyn Receipt>, arrived: Arrived) {
         let lane = if packet.inside { self.lane.clone() } else { self.feeder.clone() };
-        lane.spawn(async move { self.feed(packet, receipt) });
+        lane.spawn(async move { self.feed(packet, receipt, &arrived) });
     }
 
     fn message(&self) -> TypeId {
@@ -54,7 +56,7 @@ impl<M: RemoteMessage> Served for ServedPool<M> {
 }
 
 impl<M: RemoteMessage> ServedPool<M> {
-    fn feed(&self, packet: Packet, mut receipt: Box<dyn Receipt>) {
+    fn feed(&self, packet: Packet, mut receipt: Box<dyn Receipt>, arrived: &Arrived) {
         let Packet { bytes, format, call, inside, copy } = packet;
         let decoded = M::__decode(&bytes, format).map_err(|text| Answer::Unfit(of_variant(&bytes, format, text)));
         let fed = decoded.and_then(|message| match call {
@@ -67,10 +69,13 @@ impl<M: RemoteMessage> ServedPool<M> {
         match fed {
             Err(answer) => receipt.answer(answer),
             Ok(reply) => {
-                self.ledger.taken();
+                let answering = arrived.taken(reply.is_some());
                 receipt.taken();
                 if let Some(reply) = reply {
-                    self.lane.spawn(async move { receipt.answer(reply.await) });
+                    self.lane.spawn(async move {
+                        receipt.answer(reply.await);
+                        drop(answering);
+                    });
                 }
             }
         }
