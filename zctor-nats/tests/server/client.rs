@@ -110,3 +110,32 @@ fn a_pool_that_is_served_is_known_to_the_server() {
         }
     });
 }
+
+/// A socket that is closed with something unread takes with it what it has not sent yet.
+#[test]
+fn what_was_sent_is_at_the_server_when_the_bridge_is_dropped() {
+    bounded(|| {
+        const ROUNDS: u64 = 10;
+        const MANY: u64 = 1_000;
+        let server = Server::start();
+        let (there, serves, done) = (ActorEngine::new(), server.bridge(), Counter::new());
+        let counted = done.clone();
+        there.pool(1, SinkMessage::actor(move || Sink(counted.clone()))).expect("a pool");
+        serves.serve::<SinkMessage>(&there).expect("it has the pool");
+        for round in 1..=ROUNDS {
+            let (here, calls) = (ActorEngine::new(), server.bridge());
+            let sink = calls.attach::<SinkMessage>(&here).expect("a link");
+            for _ in 0..MANY {
+                sink.drop().expect("it waits for room");
+            }
+            // Nobody waits for the acknowledgements.
+            here.on_dead_letter(|_| {});
+            here.settle();
+            drop(calls);
+            while done.get() < round * MANY {
+                thread::yield_now();
+            }
+        }
+        assert_eq!(done.get(), ROUNDS * MANY);
+    });
+}
