@@ -300,7 +300,7 @@ where
         self.endpoint.status.set_ended(&End::Stopped);
         self.drop_state(local, AfterPanic::Ended);
         self.drop_factory();
-        local.leave(self.slot(), &End::Stopped, |_| ()).tell();
+        local.clear(self.slot()).tell();
     }
 
     fn tick(self: Rc<Self>, local: &Rc<Local>, id: u64) {
