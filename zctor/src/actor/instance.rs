@@ -23,7 +23,6 @@ use crate::error::SpawnError;
 use crate::event::{AfterPanic, End, PanicOrigin};
 use crate::id::{Birth, InstanceId, Slot};
 use crate::mailbox::envelope::Serving;
-use crate::mailbox::mail::{Mail, Order};
 use crate::reply::reply_to::ReplySlot;
 use crate::route::contents::{Call, OnUndelivered};
 use crate::route::endpoint::{Delivery, Endpoint, Status};
@@ -31,7 +30,7 @@ use crate::route::payload::Port;
 use crate::sys::simulated::may_break;
 use crate::sys::unwind::{catch, ignoring_panic, run_user};
 use crate::thread::local::{Common, FollowUp, Instance, Local, OnTheSpot, Phase, Requested};
-use crate::thread::serve::enqueue;
+use crate::thread::serve::queue_start;
 use crate::trace::spans::forget;
 use crate::trace::work::Work;
 
@@ -126,7 +125,7 @@ where
         instance.discard(local);
         return Err(failure.into_spawn_error(M::name()));
     }
-    enqueue(local, Mail::order(slot, Order::Start));
+    queue_start(local, slot, M::CALL_DEPTH);
     Ok(instance)
 }
 
