@@ -25,7 +25,8 @@ use crate::id::{Birth, InstanceId, Slot};
 use crate::mailbox::envelope::Serving;
 use crate::reply::reply_to::ReplySlot;
 use crate::route::contents::{Call, OnUndelivered};
-use crate::route::endpoint::{Delivery, Endpoint, Status};
+use crate::route::endpoint::{Delivery, Endpoint};
+use crate::route::location::{Location, Status};
 use crate::route::payload::Port;
 use crate::sys::simulated::may_break;
 use crate::sys::unwind::{catch, ignoring_panic, run_user};
@@ -85,14 +86,11 @@ where
         assert!(size_of::<Endpoint<M>>() <= 40 && beyond <= 32, "there is one of each for each instance");
     }
     let (slot, born) = local.reserve();
+    let mailbox = Arc::clone(&local.mailbox);
     let endpoint = Arc::new(Endpoint {
-        mailbox: Arc::clone(&local.mailbox),
-        slot,
+        location: Location { mailbox, slot, status: Status::live(), pooled, born },
         delivery: link::delivery::<M, S>().unwrap_or(&Delivery::ALL),
         undelivered: undelivered.as_ref().map(Arc::downgrade),
-        status: Status::live(),
-        pooled,
-        born,
     });
     let instance = Rc::new(InstanceCell {
         common: Common {
