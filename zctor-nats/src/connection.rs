@@ -3,7 +3,7 @@
 //! The client crate is named here and in `serving.rs` alone. It is used for connecting, publishing and subscribing. What
 //! it offers beyond that is left alone: its requests are not told of a broken connection, and its drain loses messages.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::mpsc;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{Builder, JoinHandle, current};
@@ -14,9 +14,10 @@ use futures_util::StreamExt;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::{Notify, watch};
 use zctor::now;
-use zctor::remote::transport::{Answer, End, Receipt};
+use zctor::remote::transport::{Answer, End, Receipt, Route};
 
 use crate::error::{BridgeError, without_password};
+use crate::owners;
 use crate::serving::{Held, take_in};
 use crate::subscription::{Subscription, Topic};
 use crate::under_way::UnderWay;
@@ -41,7 +42,13 @@ pub(crate) enum Command {
     Serve {
         namespace: String,
         name: &'static str,
+        routes: Vec<Route>,
         done: mpsc::Sender<Result<(), BridgeError>>,
+    },
+    /// Find out which of these subjects have listeners.
+    FindOwners {
+        subjects: Vec<String>,
+        done: mpsc::Sender<Result<HashSet<usize>, BridgeError>>,
     },
     /// Receive nothing more. Answered when nothing more comes, or when it is so late.
     Leave {
@@ -300,9 +307,11 @@ impl Outgoing {
                     Command::Publish { subject, payload } => self.publish(subject, payload).await,
                     Command::Answer { subject, answer } => self.answer(subject, &answer).await,
                     Command::Ack { inbox, number } => acks.entry(inbox).or_default().push(number),
-                    Command::Serve { namespace, name, done } => {
-                        drop(done.send(self.serve(&namespace, name, end, held, commands).await));
+                    Command::Serve { namespace, name, routes, done } => {
+                        let subjects = routes.into_iter().map(|route| (wire::subject(&namespace, name, route), route));
+                        drop(done.send(self.serve(name, subjects, end, held, commands).await));
                     }
+                    Command::FindOwners { subjects, done } => drop(done.send(self.find_owners(&subjects).await)),
                     Command::Leave { until, done } => self.leave(until, done),
                     Command::Close => {
                         self.acknowledge(&mut acks).await;
@@ -377,14 +386,13 @@ impl Outgoing {
 
     async fn serve(
         &mut self,
-        namespace: &str,
         name: &'static str,
+        subjects: impl Iterator<Item = (String, Route)>,
         end: &Arc<End>,
         held: &Arc<Held>,
         commands: &UnboundedSender<Command>,
     ) -> Result<(), BridgeError> {
-        for copy in [false, true] {
-            let subject = wire::subject(namespace, name, copy);
+        for (subject, route) in subjects {
             // An attempt before has subscribed to it, and was given up before the server had been heard.
             if self.subscribed.contains_key(&subject) {
                 continue;
@@ -392,10 +400,10 @@ impl Outgoing {
             let topic = Topic {
                 client: self.client.clone(),
                 subject: subject.clone(),
-                group: (!copy).then_some(wire::GROUP),
+                group: (route != Route::Copy).then_some(wire::GROUP),
                 losses: self.state.losses.subscribe(),
             };
-            let take_in = take_in(name, copy, Arc::clone(end), Arc::clone(held), commands.clone());
+            let take_in = take_in(name, route, Arc::clone(end), Arc::clone(held), commands.clone());
             let subscription = Subscription::start(topic, take_in).await.map_err(|_| BridgeError::Disconnected)?;
             self.subscribed.insert(subject, subscription);
         }
@@ -407,6 +415,14 @@ impl Outgoing {
         let echoed = self.state.patiently(self.echo.wait_for(|last| *last >= number)).await;
         echoed.and_then(Result::ok).map(drop).ok_or(BridgeError::Disconnected)
     }
+    async fn find_owners(&self, subjects: &[String]) -> Result<HashSet<usize>, BridgeError> {
+        // Those that this bridge has subscribed to itself: it tries again.
+        let own = |index: &usize| subjects.get(*index).is_some_and(|subject| self.subscribed.contains_key(subject));
+        let owned = self.state.patiently(owners::find(&self.client, subjects)).await.flatten();
+        let owned = owned.ok_or(BridgeError::Disconnected)?;
+        Ok(owned.into_iter().filter(|index| !own(index)).collect())
+    }
+
     fn leave(&mut self, until: Instant, done: mpsc::Sender<()>) {
         let leaving: Vec<_> = self.subscribed.drain().map(|(_, subscription)| subscription.leave(until)).collect();
         tokio::spawn(async move {

@@ -92,6 +92,7 @@ mod bridge;
 mod carrier;
 mod connection;
 mod error;
+mod owners;
 mod serving;
 mod subscription;
 mod under_way;

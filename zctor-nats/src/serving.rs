@@ -8,7 +8,7 @@ use async_nats::Message;
 use tokio::sync::Notify;
 use tokio::sync::mpsc::UnboundedSender;
 use zctor::now;
-use zctor::remote::transport::{Answer, End, Packet, Receipt};
+use zctor::remote::transport::{Answer, End, Packet, Receipt, Route};
 
 use crate::connection::Command;
 use crate::wire;
@@ -70,7 +70,7 @@ impl Held {
 /// Takes in what arrives for a pool, by one subscription.
 pub(crate) fn take_in(
     name: &'static str,
-    copy: bool,
+    route: Route,
     end: Arc<End>,
     held: Arc<Held>,
     commands: UnboundedSender<Command>,
@@ -82,7 +82,7 @@ pub(crate) fn take_in(
         let receipt = Box::new(sender);
         match read {
             Some((inside, call)) => {
-                let packet = Packet { bytes: message.payload.to_vec(), call, inside, copy };
+                let packet = Packet { bytes: message.payload.to_vec(), call, inside, route };
                 end.deliver(name, packet, receipt);
             }
             None => receipt.answer(Answer::Unfit("its header cannot be read on the other side".into())),

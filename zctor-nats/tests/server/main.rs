@@ -4,6 +4,7 @@ mod calls;
 mod faults;
 mod leaving;
 mod nats;
+mod partitions;
 mod processes;
 mod proxy;
 mod refused;
