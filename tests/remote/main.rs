@@ -7,5 +7,6 @@ mod depth;
 mod fields;
 mod leaving;
 mod loopback;
+mod partitions;
 mod serve;
 mod versions;

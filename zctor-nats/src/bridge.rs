@@ -2,10 +2,11 @@
 
 use std::collections::HashSet;
 use std::fmt;
+use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::time::Duration;
 
-use zctor::remote::transport::End;
+use zctor::remote::transport::{End, Partitions, Route};
 use zctor::remote::{Books, RemoteMessage};
 use zctor::{ActorEngine, Overflow, now};
 
@@ -179,18 +180,111 @@ impl Bridge {
     /// # Blocking
     /// Until the server knows of it.
     pub fn serve<M: RemoteMessage>(&self, engine: &ActorEngine) -> Result<(), BridgeError> {
+        self.serve_routes::<M>(engine, None)
+    }
+
+    /// Serves some partitions of the engine's pool of `M`: the messages with a `#[key]` whose key is in one of them, and
+    /// all messages without a key. Broadcasts reach the pool too.
+    ///
+    /// The keys are divided into `of` partitions, which are numbered from 0. A key is always in the same one, on every
+    /// machine and in every version. Each process states its own `numbers`, such as `16 * i..16 * (i + 1)` of 64 for
+    /// process `i` of four. So a key always reaches the same process, and there the same instance as in any keyed pool.
+    /// Whoever calls says how many there are, too: [`attach_partitions`](Bridge::attach_partitions).
+    ///
+    /// A partition moves only when that is stated: one process [leaves](Bridge::leave), shuts its engine down, and
+    /// another serves it then. States do not move. Meanwhile, as for each partition that nobody serves, a call with such
+    /// a key ends with [`CallError::NotRegistered`](zctor::CallError::NotRegistered), and a send is a dead letter with
+    /// [`Undelivered::Unreachable`](zctor::Undelivered::Unreachable).
+    ///
+    /// ```no_run
+    /// # use serde::{Deserialize, Serialize};
+    /// # use zctor::{ActorEngine, actor};
+    /// # use zctor_nats::Bridge;
+    /// #[actor(remote)]
+    /// #[derive(Serialize, Deserialize)]
+    /// pub enum AccountMessage {
+    ///     #[reply(u64)]
+    ///     Deposit { #[key] account: u64, amount: u64 },
+    /// }
+    /// # #[derive(Default)]
+    /// # struct Account(u64);
+    /// # impl AccountHandler for Account {
+    /// #     fn deposit(&mut self, _account: u64, amount: u64) -> u64 { self.0 += amount; self.0 }
+    /// # }
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// // Both processes in one, for a test.
+    /// let (engines, bridge) = ([ActorEngine::new(), ActorEngine::new()], || Bridge::builder("shop").connect());
+    /// let bridges = [bridge()?, bridge()?];
+    /// for (engine, (bridge, numbers)) in engines.iter().zip(bridges.iter().zip([0..32, 32..64])) {
+    ///     engine.pool(4, AccountMessage::actor(Account::default))?;
+    ///     bridge.serve_partitions::<AccountMessage>(engine, numbers, 64)?;
+    /// }
+    /// let (elsewhere, calls) = (ActorEngine::new(), bridge()?);
+    /// let accounts = calls.attach_partitions::<AccountMessage>(&elsewhere, 64)?;
+    /// accounts.deposit(7, 40)?;
+    /// assert_eq!(accounts.deposit(7, 2), Ok(42)); // the same instance of the same process
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// As [`serve`](Bridge::serve), and:
+    /// - [`BridgeError::PartitionTaken`]: another process serves one of them. Processes that begin at the same moment may
+    ///   both miss that.
+    /// - [`BridgeError::Serve`]: there are no such partitions, or this bridge serves the pool already, whole or with
+    ///   other partitions.
+    ///
+    /// # Blocking
+    /// As [`serve`](Bridge::serve).
+    pub fn serve_partitions<M: RemoteMessage>(
+        &self,
+        engine: &ActorEngine,
+        numbers: Range<u32>,
+        of: u32,
+    ) -> Result<(), BridgeError> {
+        self.serve_routes::<M>(engine, Some(Partitions { numbers, of }))
+    }
+
+    fn serve_routes<M: RemoteMessage>(
+        &self,
+        engine: &ActorEngine,
+        partitions: Option<Partitions>,
+    ) -> Result<(), BridgeError> {
         check_name(M::WIRE)?;
-        self.end.serve::<M>(engine)?;
+        let mut routes = vec![Route::Turn, Route::Copy];
+        if let Some(partitions) = partitions.as_ref().filter(|partitions| partitions.exist()) {
+            routes.extend(partitions.each().map(Route::Key));
+        }
         let mut served = self.served.lock().unwrap_or_else(PoisonError::into_inner);
+        if !served.contains(M::WIRE) {
+            self.find_owners(M::WIRE, &routes)?;
+        }
+        self.end.serve::<M>(engine, partitions)?;
         if served.contains(M::WIRE) {
             return Ok(());
         }
         let (done, told) = mpsc::channel();
-        let command = Command::Serve { name: M::WIRE, done };
+        let command = Command::Serve { name: M::WIRE, routes, done };
         self.connection.commands.send(command).map_err(|_| BridgeError::Closed)?;
         told.recv().unwrap_or(Err(BridgeError::Closed))?;
         served.insert(M::WIRE);
         Ok(())
+    }
+
+    /// Fails if another process serves one of the partitions.
+    fn find_owners(&self, name: &'static str, routes: &[Route]) -> Result<(), BridgeError> {
+        let partitions: Vec<_> = routes.iter().filter(|route| matches!(route, Route::Key(_))).copied().collect();
+        if partitions.is_empty() {
+            return Ok(());
+        }
+        let (done, told) = mpsc::channel();
+        let subjects = partitions.iter().map(|route| wire::subject(&self.namespace, name, *route)).collect();
+        self.connection.commands.send(Command::FindOwners { subjects, done }).map_err(|_| BridgeError::Closed)?;
+        let owned = told.recv().unwrap_or(Err(BridgeError::Closed))?;
+        match owned.into_iter().min().and_then(|index| partitions.get(index)) {
+            Some(Route::Key(partition)) => Err(BridgeError::PartitionTaken { name, partition: partition.number }),
+            _ => Ok(()),
+        }
     }
 
     /// Makes a pool of `M` in the engine whose messages go to the processes that serve it. From outside at most 1,024
@@ -207,6 +301,16 @@ impl Bridge {
         self.attach_bounded::<M>(engine, ROOM, Overflow::Wait)
     }
 
+    /// As [`attach`](Bridge::attach), for a pool that is served by partitions: each message with a `#[key]` goes to the
+    /// process that serves the partition of its key, and all others go in turn. `of` is the number of partitions, the
+    /// same as at [`serve_partitions`](Bridge::serve_partitions); 0 counts as 1.
+    ///
+    /// # Errors
+    /// As [`attach`](Bridge::attach).
+    pub fn attach_partitions<M: RemoteMessage>(&self, engine: &ActorEngine, of: u32) -> Result<M::Client, BridgeError> {
+        self.attach_routes::<M>(engine, Some(of), ROOM, Overflow::Wait)
+    }
+
     /// As [`attach`](Bridge::attach), with another bound for the messages from outside that are under way, and with what
     /// becomes of those beyond it.
     ///
@@ -221,11 +325,21 @@ impl Bridge {
         bound: usize,
         overflow: Overflow,
     ) -> Result<M::Client, BridgeError> {
+        self.attach_routes::<M>(engine, None, bound, overflow)
+    }
+
+    fn attach_routes<M: RemoteMessage>(
+        &self,
+        engine: &ActorEngine,
+        partitions: Option<u32>,
+        bound: usize,
+        overflow: Overflow,
+    ) -> Result<M::Client, BridgeError> {
         check_name(M::WIRE)?;
-        self.connection.may_publish(wire::subject(&self.namespace, M::WIRE, false))?;
+        self.connection.may_publish(wire::subject(&self.namespace, M::WIRE, Route::Turn))?;
         let (namespace, commands) = (self.namespace.clone(), self.connection.commands.clone());
         let carrier = Arc::new(NatsCarrier { namespace, commands, deadline: self.deadline });
-        Ok(self.end.attach::<M>(engine, carrier, bound, overflow)?)
+        Ok(self.end.attach::<M>(engine, carrier, partitions, bound, overflow)?)
     }
 
     /// Waits until every message that the links of this bridge have taken is acknowledged or a dead letter, for `limit`

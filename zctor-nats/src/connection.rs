@@ -4,7 +4,7 @@
 //! publishing and subscribing. What it offers beyond that is left alone: its requests are not told of a broken
 //! connection, and its drain loses messages.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::mpsc;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, Builder, current};
@@ -15,13 +15,14 @@ use futures_util::StreamExt;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::JoinHandle;
 use zctor::now;
-use zctor::remote::transport::{Answer, End, Receipt};
+use zctor::remote::transport::{Answer, End, Receipt, Route};
 
 use crate::authority::Authority;
 use crate::connect::connect;
 use crate::error::{BridgeError, Operation, without_password};
 use crate::foreign::response;
 use crate::heard::{Hearing, read_refusal};
+use crate::owners;
 use crate::service::Service;
 use crate::serving::{Held, take_in};
 use crate::state::State;
@@ -52,12 +53,18 @@ pub(crate) enum Command {
     /// Receive what comes for a pool. Answered once the server has been told.
     Serve {
         name: &'static str,
+        routes: Vec<Route>,
         done: mpsc::Sender<Result<(), BridgeError>>,
     },
     /// Find out whether the server lets the bridge publish to this subject.
     Probe {
         subject: String,
         done: mpsc::Sender<Result<(), BridgeError>>,
+    },
+    /// Find out which of these subjects have listeners.
+    FindOwners {
+        subjects: Vec<String>,
+        done: mpsc::Sender<Result<HashSet<usize>, BridgeError>>,
     },
     /// Receive nothing more. Answered when nothing more comes, or when it is so late.
     Leave {
@@ -299,10 +306,11 @@ impl Outgoing {
                     Command::Answer { subject, answer } => self.answer(subject, &answer).await,
                     Command::Respond { subject, answer } => self.respond(subject, answer).await,
                     Command::Ack { inbox, number } => acks.entry(inbox).or_default().push(number),
-                    Command::Serve { name, done } => {
-                        drop(done.send(self.serve(name, end, held, commands).await));
+                    Command::Serve { name, routes, done } => {
+                        drop(done.send(self.serve(name, &routes, end, held, commands).await));
                     }
                     Command::Probe { subject, done } => drop(done.send(self.probe(subject).await)),
+                    Command::FindOwners { subjects, done } => drop(done.send(self.find_owners(&subjects).await)),
                     Command::Leave { until, done } => self.leave(until, done),
                     Command::Close => {
                         self.acknowledge(&mut acks).await;
@@ -395,12 +403,13 @@ impl Outgoing {
     async fn serve(
         &mut self,
         name: &'static str,
+        routes: &[Route],
         end: &Arc<End>,
         held: &Arc<Held>,
         commands: &UnboundedSender<Command>,
     ) -> Result<(), BridgeError> {
-        for copy in [false, true] {
-            let subject = wire::subject(&self.namespace, name, copy);
+        for route in routes {
+            let (subject, route) = (wire::subject(&self.namespace, name, *route), *route);
             // An attempt before has subscribed to it, and was given up before the server had been heard.
             if self.subscribed.contains_key(&subject) {
                 continue;
@@ -408,18 +417,18 @@ impl Outgoing {
             let topic = Topic {
                 client: self.client.clone(),
                 subject: subject.clone(),
-                group: (!copy).then_some(wire::GROUP),
+                group: (route != Route::Copy).then_some(wire::GROUP),
                 losses: self.state.losses.subscribe(),
             };
             let endpoint = self.service.endpoint(name);
-            let take_in = take_in(copy, endpoint, Arc::clone(end), Arc::clone(held), commands.clone());
+            let take_in = take_in(route, endpoint, Arc::clone(end), Arc::clone(held), commands.clone());
             let subscription = Subscription::start(topic, take_in).await.map_err(|_| BridgeError::Disconnected)?;
             self.subscribed.insert(subject, subscription);
         }
         self.be_a_service(commands).await?;
         self.echo(self.state.patience).await?;
-        for copy in [false, true] {
-            self.hearing.permits(Operation::Subscribe, &wire::subject(&self.namespace, name, copy))?;
+        for route in routes {
+            self.hearing.permits(Operation::Subscribe, &wire::subject(&self.namespace, name, *route))?;
         }
         Ok(())
     }
@@ -444,6 +453,15 @@ impl Outgoing {
             self.echo(self.state.patience).await?;
         }
         self.hearing.permits(Operation::Publish, &subject)
+    }
+    async fn find_owners(&self, subjects: &[String]) -> Result<HashSet<usize>, BridgeError> {
+        // Those that this bridge has subscribed to itself: it tries again.
+        let own = |index: &usize| subjects.get(*index).is_some_and(|subject| self.subscribed.contains_key(subject));
+        let owned = self.state.patiently(owners::find(&self.client, subjects)).await.flatten();
+        let owned = owned.ok_or(BridgeError::Disconnected)?;
+        // Of a subject that it may not ask the bridge hears nothing, as if it had an owner.
+        subjects.iter().try_for_each(|subject| self.hearing.permits(Operation::Publish, subject))?;
+        Ok(owned.into_iter().filter(|index| !own(index)).collect())
     }
 
     fn leave(&mut self, until: Instant, done: mpsc::Sender<()>) {

@@ -6,7 +6,7 @@ use std::time::Instant;
 use async_nats::{HeaderMap, Message, Subject};
 use tokio::sync::mpsc::UnboundedSender;
 use zctor::now;
-use zctor::remote::transport::{Answer, CallHeader, End, Format, Packet, Receipt};
+use zctor::remote::transport::{Answer, CallHeader, End, Format, Packet, Receipt, Route};
 
 use crate::connection::Command;
 use crate::service::Endpoint;
@@ -20,14 +20,18 @@ const ERROR_CODE: &str = "Nats-Service-Error-Code";
 /// mailbox.
 pub(crate) fn deliver(
     message: Message,
-    copy: bool,
+    route: Route,
     endpoint: &Arc<Endpoint>,
     end: &End,
     commands: &UnboundedSender<Command>,
 ) {
     let (bytes, reply) = (message.payload.to_vec(), message.reply.map(Subject::into_string));
-    // So a bridge finds out whether it may publish, and one that leaves ends its subscriptions.
-    if bytes.is_empty() && reply.is_none() {
+    // So a bridge finds out whether it may publish and who serves a partition, and so one that leaves ends its
+    // subscriptions. Whoever else sends nothing is told.
+    if bytes.is_empty() {
+        if let Some(subject) = reply {
+            drop(commands.send(Command::Respond { subject, answer: Answer::Unfit("it is empty".into()) }));
+        }
         return;
     }
     // An enum in MessagePack is a map or a text, and begins with a byte that JSON never begins with.
@@ -35,11 +39,12 @@ pub(crate) fn deliver(
     let arrived = now();
     let until = Some(arrived + endpoint.deadline);
     // No handler waits for it, so no depth is too great.
-    let call = (reply.is_some() && !copy).then_some(CallHeader { until, depth: u32::MAX, or_send: true });
+    let call =
+        (reply.is_some() && route != Route::Copy).then_some(CallHeader { until, depth: u32::MAX, or_send: true });
     endpoint.arrived();
     let (endpoint_of, commands) = (Arc::clone(endpoint), commands.clone());
     let requester = Requester { reply, endpoint: endpoint_of, arrived, commands, is_taken: false, is_answered: false };
-    end.deliver(endpoint.pool, Packet { bytes, format, call, inside: false, copy }, Box::new(requester));
+    end.deliver(endpoint.pool, Packet { bytes, format, call, inside: false, route }, Box::new(requester));
 }
 
 /// Who has sent such a message.

@@ -79,6 +79,7 @@ mod error;
 mod foreign;
 pub mod guide;
 mod heard;
+mod owners;
 mod service;
 mod serving;
 mod state;

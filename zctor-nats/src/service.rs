@@ -11,7 +11,7 @@ use futures_util::StreamExt;
 use humantime::format_rfc3339_millis;
 use serde_json::{Value, json};
 use tokio::sync::mpsc::UnboundedSender;
-use zctor::remote::transport::{Answer, End};
+use zctor::remote::transport::{Answer, End, Route};
 
 use crate::connection::Command;
 use crate::wire;
@@ -138,7 +138,7 @@ impl Service {
         let said = endpoints.iter().map(|(pool, endpoint)| {
             let mut said = say(endpoint);
             said["name"] = service_name(pool).into();
-            said["subject"] = wire::subject(&self.namespace, pool, false).into();
+            said["subject"] = wire::subject(&self.namespace, pool, Route::Turn).into();
             said["queue_group"] = wire::GROUP.into();
             said
         });

@@ -8,7 +8,7 @@ use async_nats::Message;
 use tokio::sync::Notify;
 use tokio::sync::mpsc::UnboundedSender;
 use zctor::now;
-use zctor::remote::transport::{Answer, End, Format, Packet, Receipt};
+use zctor::remote::transport::{Answer, End, Format, Packet, Receipt, Route};
 
 use crate::connection::Command;
 use crate::foreign;
@@ -71,7 +71,7 @@ impl Held {
 
 /// Takes in what arrives for a pool, by one subscription.
 pub(crate) fn take_in(
-    copy: bool,
+    route: Route,
     endpoint: Arc<Endpoint>,
     end: Arc<End>,
     held: Arc<Held>,
@@ -79,7 +79,7 @@ pub(crate) fn take_in(
 ) -> impl FnMut(Message) + Send + 'static {
     move |message| {
         let Some(sender) = Sender::of(&message, &endpoint, &held, &commands) else {
-            return foreign::deliver(message, copy, &endpoint, &end, &commands);
+            return foreign::deliver(message, route, &endpoint, &end, &commands);
         };
         let header = message.headers.as_ref().and_then(|headers| headers.get(wire::HEADER));
         let read = header.map_or(Some((false, None)), |header| wire::read_header(header.as_str(), now()));
@@ -88,7 +88,7 @@ pub(crate) fn take_in(
             Some((inside, call)) => {
                 receipt.arrived = call.is_some().then(now);
                 let bytes = message.payload.to_vec();
-                let packet = Packet { bytes, format: Format::MessagePack, call, inside, copy };
+                let packet = Packet { bytes, format: Format::MessagePack, call, inside, route };
                 end.deliver(endpoint.pool, packet, receipt);
             }
             None => receipt.answer(Answer::Unfit("its header cannot be read on the other side".into())),

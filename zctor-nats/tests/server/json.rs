@@ -133,7 +133,7 @@ fn what_goes_wrong_is_told_in_the_headers_of_services() {
             (r#"{"Withdraw":{"account":7,"amount":"x"}}"#, 400, "`Withdraw`: invalid type: string \"x\", expected u64"),
             (r#""Other""#, 400, "unknown variant `Other`"),
             ("not JSON", 400, "expected value"),
-            ("", 400, "EOF"),
+            ("", 400, "it is empty"),
             (r#""Break""#, 500, "its handler has panicked: broken in two lines"),
         ] {
             let headers = told(json);

@@ -23,6 +23,7 @@ use crate::remote::ledger::Ledger;
 use crate::remote::link::Link;
 use crate::remote::message::RemoteMessage;
 use crate::remote::packet::{Answer, Carrier, Packet, Receipt};
+use crate::remote::partition::Partitions;
 use crate::remote::served::{Served, ServedPool};
 use crate::sys::clock::deadline;
 use crate::sys::lock::lock;
@@ -42,15 +43,25 @@ impl End {
     ///
     /// # Errors
     /// As [`Loopback::serve`](crate::remote::Loopback::serve).
-    pub fn serve<M: RemoteMessage>(&self, engine: &ActorEngine) -> Result<(), ServeError> {
+    pub fn serve<M: RemoteMessage>(
+        &self,
+        engine: &ActorEngine,
+        partitions: Option<Partitions>,
+    ) -> Result<(), ServeError> {
+        if let Some(Partitions { numbers, of }) = partitions.as_ref().filter(|partitions| !partitions.exist()) {
+            return Err(ServeError::NoPartition { name: M::WIRE, numbers: numbers.clone(), of: *of });
+        }
         let pool = Client::clone(&*engine.client::<M>().map_err(|error| ServeError::of(&error, M::WIRE))?);
         let thread = |source| ServeError::Thread { source };
         let (feeder, lane) = (Lane::start("zctor-feeder").map_err(thread)?, self.lane().map_err(thread)?);
-        let served = Arc::new(ServedPool { pool, feeder, lane });
+        let served = Arc::new(ServedPool { pool, partitions, feeder, lane });
         let before = {
             let mut all = lock(&self.served);
             if all.get(M::WIRE).is_some_and(|before| before.message() != TypeId::of::<M>()) {
                 return Err(ServeError::NameTaken { name: M::WIRE });
+            }
+            if all.get(M::WIRE).is_some_and(|before| before.partitions() != served.partitions()) {
+                return Err(ServeError::PartitionsStated { name: M::WIRE });
             }
             all.insert(M::WIRE, served)
         };
@@ -86,7 +97,7 @@ impl End {
         self.ledger.drain(deadline(limit))
     }
 
-    /// Makes a pool of one link, whose packets go by `carrier`.
+    /// Makes a pool of one link, whose packets go by `carrier`. `partitions`: into how many the keys are divided.
     ///
     /// # Errors
     /// As [`ActorEngine::pool`].
@@ -94,6 +105,7 @@ impl End {
         &self,
         engine: &ActorEngine,
         carrier: Arc<dyn Carrier>,
+        partitions: Option<u32>,
         bound: usize,
         overflow: Overflow,
     ) -> Result<M::Client, SpawnError> {
@@ -102,6 +114,7 @@ impl End {
             let link = Link::<M> {
                 ledger: Arc::clone(&ledger),
                 carrier: Arc::clone(&carrier),
+                partitions: partitions.map(|of| of.max(1)),
                 instance: ctx.instance_id(),
                 mailbox: Arc::clone(&ctx.local.mailbox),
                 of: PhantomData,

@@ -25,6 +25,7 @@ use crate::remote::lane::Lane;
 use crate::remote::ledger::Arrived;
 use crate::remote::message::{Answering, Called, RemoteMessage, Reply};
 use crate::remote::packet::{Answer, CallHeader, Packet, Receipt};
+use crate::remote::partition::{Partition, Partitions, Route};
 use crate::remote::wire::{Format, of_variant};
 use crate::sys::frame::as_inside;
 use crate::sys::unwind::catch;
@@ -35,10 +36,13 @@ pub(super) trait Served: Send + Sync {
     fn deliver(self: Arc<Self>, packet: Packet, receipt: Box<dyn Receipt>, arrived: Arrived);
     /// The type of its messages.
     fn message(&self) -> TypeId;
+    fn partitions(&self) -> Option<&Partitions>;
 }
 
 pub(super) struct ServedPool<M: RemoteMessage> {
     pub(super) pool: Client<M>,
+    /// Those that are served; `None` if the pool is served whole.
+    pub(super) partitions: Option<Partitions>,
     pub(super) feeder: Lane,
     /// The lane of the end.
     pub(super) lane: Lane,
@@ -53,17 +57,21 @@ impl<M: RemoteMessage> Served for ServedPool<M> {
     fn message(&self) -> TypeId {
         TypeId::of::<M>()
     }
+
+    fn partitions(&self) -> Option<&Partitions> {
+        self.partitions.as_ref()
+    }
 }
 
 impl<M: RemoteMessage> ServedPool<M> {
     fn feed(&self, packet: Packet, mut receipt: Box<dyn Receipt>, arrived: &Arrived) {
-        let Packet { bytes, format, call, inside, copy } = packet;
+        let Packet { bytes, format, call, inside, route } = packet;
         let decoded = M::__decode(&bytes, format).map_err(|text| Answer::Unfit(of_variant(&bytes, format, text)));
-        let fed = decoded.and_then(|message| match call {
+        let fed = decoded.and_then(|message| self.check(message, route)).and_then(|message| match call {
             Some(header) if !(header.or_send && is_sent(&message)) => {
                 self.call(message, inside, &header, format).map(Some)
             }
-            _ if copy => self.broadcast(message, &bytes, format, inside).map(|()| None),
+            _ if route == Route::Copy => self.broadcast(message, &bytes, format, inside).map(|()| None),
             _ => self.send(message, inside).map(|()| None),
         });
         match fed {
@@ -78,6 +86,27 @@ impl<M: RemoteMessage> ServedPool<M> {
                     });
                 }
             }
+        }
+    }
+
+    /// Refuses a message with a key whose partition is not served here: another process has its state.
+    fn check(&self, message: M, route: Route) -> Result<M, Answer> {
+        let unfit = |text: &str| Err(Answer::Unfit(text.into()));
+        match (&self.partitions, route) {
+            (None, Route::Turn | Route::Copy) | (Some(_), Route::Copy) => Ok(message),
+            (None, Route::Key(_)) => Err(Answer::Unreachable),
+            (Some(_), Route::Turn) if message.__key_hash().is_none() => Ok(message),
+            (Some(served), Route::Turn) => {
+                let of = served.of;
+                unfit(&format!(
+                    "it has a key, and its pool is served by partitions: attach that with `attach_partitions` and {of}"
+                ))
+            }
+            (Some(served), Route::Key(to)) if !served.contain(to) => Err(Answer::Unreachable),
+            (Some(_), Route::Key(to)) => match message.__key_hash().map(|hash| Partition::of_hash(hash, to.of)) {
+                Some(own) if own == to => Ok(message),
+                _ => unfit("the two sides take another field for its key, or another type"),
+            },
         }
     }
 
