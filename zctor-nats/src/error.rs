@@ -45,6 +45,14 @@ pub enum BridgeError {
         /// Why not.
         source: ServeError,
     },
+    /// Another process serves this partition. Give each process partitions of its own; one that is to take a partition
+    /// over waits until the other has left.
+    PartitionTaken {
+        /// The name of the enum.
+        name: &'static str,
+        /// The number of the partition.
+        partition: u32,
+    },
     /// The link cannot be made.
     Spawn {
         /// Why not.
@@ -64,6 +72,10 @@ impl fmt::Display for BridgeError {
             Self::Disconnected => f.write_str("the connection to the NATS server is lost just now; try again"),
             Self::Thread { .. } => f.write_str("the system refused a thread for the bridge"),
             Self::Serve { source } => source.fmt(f),
+            Self::PartitionTaken { name, partition } => write!(
+                f,
+                "another process serves partition {partition} of `{name}`; wait until it has left, or serve other partitions"
+            ),
             Self::Spawn { source } => source.fmt(f),
         }
     }
@@ -76,7 +88,7 @@ impl Error for BridgeError {
             Self::Thread { source } => Some(source),
             Self::Serve { source } => source.source(),
             Self::Spawn { source } => source.source(),
-            Self::Name { .. } | Self::Closed | Self::Disconnected => None,
+            Self::Name { .. } | Self::PartitionTaken { .. } | Self::Closed | Self::Disconnected => None,
         }
     }
 }

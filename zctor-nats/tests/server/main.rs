@@ -2,7 +2,11 @@
 
 mod calls;
 mod faults;
+mod isolation;
+mod leaving;
 mod nats;
+mod partitions;
 mod processes;
 mod proxy;
 mod refused;
+mod storms;
