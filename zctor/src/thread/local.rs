@@ -317,7 +317,7 @@ pub(crate) trait Instance {
     /// gets a fresh state anyway.
     fn reset(self: Rc<Self>, local: &Rc<Local>);
     /// Drops the instance without `on_stop`, and frees its slot: its thread will not run, or its factory failed.
-    fn discard(&self, local: &Rc<Local>);
+    fn discard(self: Rc<Self>, local: &Rc<Local>);
     /// Does what the timer with this number is for.
     fn tick(self: Rc<Self>, local: &Rc<Local>, id: u64);
     /// Goes on with the pipe of this number.
