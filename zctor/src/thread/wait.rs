@@ -19,7 +19,7 @@ use crate::sys::clock::now;
 use crate::sys::frame::Frame;
 use crate::sys::park::wait_outside_noted;
 use crate::sys::spawn::ThreadName;
-use crate::sys::spin::Spin;
+use crate::sys::spin::{Spin, Spun};
 use crate::thread::borrowed::{as_actor_thread, is_done};
 use crate::thread::carried::home;
 use crate::thread::local::{Local, local};
@@ -141,9 +141,12 @@ fn wait_here<A: Reply>(local: &Rc<Local>, below: u32, awaited: &mut A, deadline:
         take_in(local);
     }
     // What can be served comes first: the reply may depend on it.
+    let mut budget = None;
     if !local.has_mail(below) {
         parker.announce();
-        parker.spin_for_reply(&local.budgets, spin, || awaited.is_ready());
+        if let Spun::Nothing(of_reply) = parker.spin_for_reply(&local.budgets, spin, || awaited.is_ready()) {
+            budget = of_reply;
+        }
         parker.retract();
     }
     if awaited.is_ready() {
@@ -187,6 +190,9 @@ fn wait_here<A: Reply>(local: &Rc<Local>, below: u32, awaited: &mut A, deadline:
             free_memory(local);
         }
         let until = [deadline, local.next_timer()].into_iter().flatten().min();
-        at_rest(local, rests, || parked(local, if is_loop { Park::Idle } else { Park::Waiting }, until));
+        at_rest(local, rests, || {
+            let time = parked(local, if is_loop { Park::Idle } else { Park::Waiting }, until);
+            budget.take().into_iter().for_each(|budget| budget.parked_for(time));
+        });
     }
 }

@@ -32,7 +32,7 @@ fn receive(parker: &Parker, mail: &queue::Receiver<u8>, spins: u32, mut deadline
             parker.retract();
             return envelope;
         }
-        if parker.spin(&Budgets::of(spins), Spin::Adapt, || false) {
+        if matches!(parker.spin(&Budgets::of(spins), Spin::Adapt), Spun::Came) {
             parker.retract();
         } else {
             parker.park(deadline.take());
