@@ -303,17 +303,17 @@ impl Outside {
     }
 }
 
-/// Waits on a thread outside the engine. `None` at the deadline.
+/// Waits on a thread outside the engine, for an outcome that is sure to come. `None` at the deadline.
 pub(crate) fn wait_outside<A: Awaited>(awaited: &mut A, deadline: Option<Instant>) -> Option<A::Output> {
-    wait_outside_noted(awaited, deadline, |_| ())
+    wait_outside_noted(awaited, deadline, |_, _| ())
 }
 
-/// As `wait_outside`; keeps what `note` gives while the thread parks. `note` is not called if the outcome comes during
-/// the spin.
+/// As `wait_outside`, for an outcome that may never come; keeps what `note` gives while the thread parks. `note` lists
+/// the wait, with the waker of the thread. It is not called if the outcome comes during the spin.
 pub(crate) fn wait_outside_noted<A: Awaited, N>(
     awaited: &mut A,
     deadline: Option<Instant>,
-    note: impl Fn(&A) -> N,
+    note: impl Fn(&A, &Waker) -> N,
 ) -> Option<A::Output> {
     // The thread-local may be gone: this may run in the destructor of another. Then the wait makes a word for itself.
     OUTSIDE
@@ -326,7 +326,7 @@ impl Outside {
         &self,
         awaited: &mut A,
         deadline: Option<Instant>,
-        note: impl Fn(&A) -> N,
+        note: impl Fn(&A, &Waker) -> N,
     ) -> Option<A::Output> {
         // The spin looks at the reply alone: no waker need be registered for a reply that comes at once.
         self.parker.announce();
@@ -340,10 +340,10 @@ impl Outside {
                 None => None,
             },
         };
-        let _noted = note(awaited);
+        let _noted = note(awaited, &self.waker);
         loop {
             self.parker.announce();
-            if let Some(value) = awaited.poll(&self.waker) {
+            if let Some(value) = awaited.poll_listed(&self.waker) {
                 self.parker.retract();
                 return Some(value);
             }
