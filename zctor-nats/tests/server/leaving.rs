@@ -78,7 +78,7 @@ fn round(number: usize) {
     let (tell, done) = mpsc::channel();
     let proxy = Proxy::to(server.port());
     // In every other round more is on its way between the server and the process that leaves.
-    let way = if number % 2 == 0 { server.builder() } else { server.builder().server(proxy.url()) };
+    let way = if number.is_multiple_of(2) { server.builder() } else { server.builder().server(proxy.url()) };
     let leaves = Process::start(0, way.connect().expect("it is there"), ActorThread::new(), &tell);
     let stay: Vec<_> =
         (1..3).map(|process| Process::start(process, server.bridge(), ActorThread::new(), &tell)).collect();

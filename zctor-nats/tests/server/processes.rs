@@ -76,9 +76,8 @@ impl Worker {
         let output = process.stdout.take().expect("it is piped");
         let mut lines = BufReader::new(output).lines();
         assert!(lines.any(|line| line.is_ok_and(|line| line == SERVING)), "the worker serves");
-        let read = move || {
-            lines.map_while(Result::ok).filter_map(|line| line.strip_prefix(RAN)?.parse().ok()).collect()
-        };
+        let read =
+            move || lines.map_while(Result::ok).filter_map(|line| line.strip_prefix(RAN)?.parse().ok()).collect();
         Self { process, reader: Some(thread::Builder::new().spawn(read).expect("a thread")) }
     }
 

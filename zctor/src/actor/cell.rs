@@ -13,7 +13,7 @@ use crate::id::Slot;
 use crate::mailbox::counters::{Account, Block};
 use crate::route::contents::OnUndelivered;
 use crate::route::endpoint::Endpoint;
-use crate::thread::local::Common;
+use crate::thread::local::{Common, Local, Requested};
 
 /// A timer of an instance, with the message that it will send or the closure that makes it.
 pub(crate) struct TimerEntry<M> {
@@ -53,6 +53,15 @@ impl<M: Message, O: ?Sized> InstanceCell<M, O> {
 
     pub(super) fn account(&self) -> &Account {
         self.block.account(self.slot())
+    }
+
+    /// Does what is to be done before a message is handled, since the edge says that something is. Whether the message may
+    /// be handled: what the handler before it has asked for comes first.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn heed(&self, local: &Local, message: Option<&M>) -> bool {
+        let names = message.map(|message| (M::name(), message.variant()));
+        self.common.requested.get() == Requested::None && local.heed(self.slot(), self.account(), names)
     }
 }
 

@@ -31,6 +31,7 @@ pub(super) fn skip_given_up<M: Message>(call: Call<M>, endpoint: &Endpoint<M>, l
     let (losses, why) = (&local.mailbox.edge.losses, Undelivered::GivenUp);
     losses.count(M::name(), 1, why);
     write_off(local, endpoint.slot, 1);
+    local.measured.forget(endpoint.slot);
     let Call { message, port } = call;
     ignoring_panic(|| port.fail(CallError::Timeout { message: M::name(), begun: false }));
     let undeliverable = Undeliverable { losses, instance: endpoint.id(), why, from_hook };
@@ -65,10 +66,17 @@ where
             }
         });
         match outcome {
+            // Whoever has given it the message measures its end.
             Some(Ok(())) if self.common.requested.get() == Requested::None => {}
-            Some(Ok(())) => self.fulfil(local),
+            Some(Ok(())) => {
+                local.measured.end(self.slot());
+                self.fulfil(local);
+            }
             // The panic was the last handler's: all messages but that one were counted as handled.
-            Some(Err(text)) => self.handler_panicked(local, slot.take(), &text),
+            Some(Err(text)) => {
+                local.measured.end(self.slot());
+                self.handler_panicked(local, slot.take(), &text);
+            }
             // Not reached: messages are handled by live instances only, and those have a state.
             None => debug_assert!(false, "delivered to an instance without a state"),
         }
@@ -126,7 +134,12 @@ where
     /// Handles a message that a timer or a pipe of the instance has made.
     pub(super) fn handle_own(self: Rc<Self>, local: &Rc<Local>, message: M, work: Work) {
         count_taken(self.account(), &local.mailbox.meter);
+        if local.measured.is_on() {
+            local.measured.begin(self.slot(), M::name(), message.variant());
+        }
+        let slot = self.slot();
         self.handle_alone(local, &mut Some(message), &mut ReplySlot::Nobody, None, work);
+        local.measured.end(slot);
     }
 
     /// Runs `on_start` if that is due, since it comes before all else. Whether the instance takes messages then.
@@ -139,9 +152,7 @@ where
         if self.common.phase.get() == Phase::New {
             self.start_new(local);
         }
-        self.common.phase.get() == Phase::Live
-            && (local.mailbox.edge.is_plain()
-                || local.mailbox.heed(self.slot(), self.account(), message().map(M::variant)))
+        self.common.phase.get() == Phase::Live && (local.mailbox.edge.is_plain() || self.heed(local, message()))
     }
 
     #[cold]
