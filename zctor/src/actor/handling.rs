@@ -4,6 +4,7 @@ use std::any::Any;
 use std::rc::Rc;
 use std::time::Instant;
 
+use crate::actor::beginning::take;
 use crate::actor::context::Context;
 use crate::actor::dispatch::Dispatch;
 use crate::actor::double;
@@ -84,7 +85,7 @@ where
         work: Work,
     ) {
         self.handle(local, slot, deadline, |state, ctx, slot| {
-            ctx.begins(message, Option::as_ref, |place| drop(place.take()));
+            ctx.begins(message.as_ref());
             dispatch(work, || message.take(), state, ctx, slot);
             false
         });
@@ -93,7 +94,10 @@ where
     /// Handles a message that a timer or a pipe of the instance has made.
     pub(super) fn handle_own(self: Rc<Self>, local: &Rc<Local>, message: M, work: Work) {
         count_taken(self.account(), &local.mailbox.meter);
-        self.handle_one(local, &mut Some(message), &mut ReplySlot::Nobody, None, work);
+        let message = &mut Some(message);
+        if !self.breaks(local, message, Option::as_ref, take) {
+            self.handle_one(local, message, &mut ReplySlot::Nobody, None, work);
+        }
     }
 
     /// Runs `on_start` if that is due, since it comes before all else. Whether the instance takes messages then.

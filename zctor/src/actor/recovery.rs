@@ -30,7 +30,7 @@ use crate::route::payload::Port;
 use crate::sys::chance::stable_fraction;
 use crate::sys::clock::{due_in, now};
 use crate::sys::operation::Operation;
-use crate::sys::simulated::point;
+use crate::sys::simulated::{failed_rebuild, point};
 use crate::sys::unwind::{ignoring_panic, run_user, take_unwound};
 use crate::thread::local::{Instance, Local, Phase, Requested};
 use crate::thread::undelivered::{give_up, requeue, start_first};
@@ -77,12 +77,21 @@ where
             self.back_off(local, Duration::ZERO);
             return;
         }
-        match self.build(local) {
+        match self.rebuild(local) {
             Ok(()) => {
                 self.tell_restarted(local);
                 start_first(local, self.slot(), M::CALL_DEPTH);
             }
             Err(failure) => self.rebuild_failed(local, failure),
+        }
+    }
+
+    /// Builds the state by the instance's own factory. A fault of a simulation may have that fail.
+    fn rebuild(self: &Rc<Self>, local: &Rc<Local>) -> Result<(), Failure> {
+        let failed = if self.blueprint().is_some() { failed_rebuild() } else { None };
+        match failed {
+            Some(text) => Err(Failure::Error(text.into())),
+            None => self.build(local),
         }
     }
 
@@ -252,7 +261,7 @@ where
         if let Some(known) = self.pool(local) {
             known.pool.wake_waiting();
         }
-        match self.build(local) {
+        match self.rebuild(local) {
             Ok(()) => {
                 self.tell_restarted(local);
                 requeue(local, self.slot(), M::CALL_DEPTH);
