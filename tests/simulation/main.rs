@@ -21,6 +21,8 @@ mod order;
 mod planted;
 mod quiet;
 mod refused;
+#[cfg(feature = "remote")]
+mod remote;
 mod reports;
 mod reproducible;
 mod restarts;
