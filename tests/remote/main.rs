@@ -5,6 +5,8 @@ mod books;
 mod broadcast;
 mod depth;
 mod fields;
+mod leaving;
 mod loopback;
+mod partitions;
 mod serve;
 mod versions;

@@ -76,7 +76,7 @@ where
             let engine = Arc::clone(&local.parent);
             move || engine.stop()
         });
-        let operation = Operation::Begin { instance: self.id(), message: M::name(), variant };
+        let operation = Operation::Begin { instance: self.endpoint.id(), message: M::name(), variant };
         let panics = begin_point(&edge.home, thread.index(), operation);
         if stops_behind() {
             // As if it said so by itself: the runtime looks when the handler has ended.
