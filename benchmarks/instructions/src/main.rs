@@ -90,6 +90,9 @@ fn count(part: &str, satisfies: impl Fn(&[Row]) -> bool) -> Result<Vec<Row>, Str
 }
 
 fn accept() -> Result<(), String> {
+    if cfg!(feature = "simulation") {
+        return Err("the table is that of the library without features: leave `--features simulation` out".to_owned());
+    }
     let table = Table { tools: tools()?, rows: count("", |_| false)? };
     fs::write(table_path(), table.to_string()).map_err(|error| error.to_string())?;
     println!("written to {TABLE}");
@@ -108,6 +111,12 @@ fn guard(part: &str) -> Result<(), String> {
         return Ok(());
     }
     let faults = verdict.faults.join("\n");
+    if cfg!(feature = "simulation") && tools == committed.tools {
+        return Err(format!(
+            "{faults}\nThe table is that of the library without features. A thread that is not simulated pays for the \
+             feature at each scheduling point: see `sys::simulated::either`."
+        ));
+    }
     if tools == committed.tools {
         return Err(format!(
             "{faults}\nIf that is meant, `cargo run --release -p zctor-instructions -- --accept` writes the new table."

@@ -14,7 +14,7 @@ use crate::route::contents::{Call, Content, NoHook, OnUndelivered, bare, enclose
 use crate::route::location::{Location, Way};
 use crate::route::payload::{Payload, Port};
 use crate::sys::operation::Operation;
-use crate::sys::simulated::{either, point};
+use crate::sys::simulated::point;
 use crate::thread::local::running_here;
 use crate::thread::serve::send_here;
 use crate::trace::spans::may_be_told;
@@ -218,22 +218,16 @@ impl<M: Payload> Endpoint<M> {
     /// Sends a message that was admitted: takes it out of its place, and puts it back if the receiver's thread has
     /// ended meanwhile. See `contents.rs`.
     #[inline]
-    pub(crate) fn send(&self, way: Way, message: &mut Option<M>, sent_as: SentAs) {
-        either(
-            message,
-            // Here and not before both: `send` needs no stack of its own, and with the point in it a send takes 32
-            // instructions more.
-            |message| {
-                self.reaches("send", way, || (message.as_ref().map(M::variant), 0));
-                (self.delivery.send)(message, self, way, sent_as);
-            },
-            |message| (self.delivery.send)(message, self, way, sent_as),
-        );
+    pub(crate) fn send<const POINTS: bool>(&self, way: Way, message: &mut Option<M>, sent_as: SentAs) {
+        if POINTS {
+            self.reaches("send", way, || (message.as_ref().map(M::variant), 0));
+        }
+        (self.delivery.send)(message, self, way, sent_as);
     }
 
     /// Sends a copy of a broadcast that was admitted, as [`send`](Self::send).
     pub(crate) fn send_copy(&self, way: Way, message: &mut Option<M>, sent_as: SentAs) {
-        let Some(copy) = self.delivery.copy else { return self.send(way, message, sent_as) };
+        let Some(copy) = self.delivery.copy else { return self.send::<true>(way, message, sent_as) };
         self.reaches("send", way, || (message.as_ref().map(M::variant), 0));
         copy(message, self, way, sent_as);
     }
