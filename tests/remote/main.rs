@@ -9,4 +9,5 @@ mod leaving;
 mod loopback;
 mod partitions;
 mod serve;
+mod topologies;
 mod versions;

@@ -394,9 +394,9 @@ impl Bridge {
     /// # }
     /// ```
     ///
-    /// If the limit is up, or the connection breaks meanwhile, messages on their way to this process may be lost; their
-    /// senders find that out, as of messages to a process that was killed. What the process has taken goes on all the
-    /// same.
+    /// Messages on their way to this process may be lost if the limit is up, if the connection breaks meanwhile, or if the
+    /// server does not permit the bridge to publish to the subjects of its own pools. Their senders find that out, as of
+    /// messages to a process that was killed. What the process has taken goes on all the same.
     ///
     /// # Blocking
     /// Until calls are answered, for `limit` at most. If a handler of a served pool calls it, or a hook on the bridge's
