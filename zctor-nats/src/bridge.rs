@@ -252,9 +252,7 @@ impl Bridge {
     ) -> Result<(), BridgeError> {
         check_name(M::WIRE)?;
         let mut routes = vec![Route::Turn, Route::Copy];
-        if let Some(partitions) = partitions.as_ref().filter(|partitions| partitions.exist()) {
-            routes.extend(partitions.each().map(Route::Key));
-        }
+        routes.extend(partitions.iter().flat_map(Partitions::each).map(Route::Key));
         let mut served = self.served.lock().unwrap_or_else(PoisonError::into_inner);
         if !served.contains(M::WIRE) {
             self.find_owners(M::WIRE, &routes)?;

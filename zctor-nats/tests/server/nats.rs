@@ -87,6 +87,11 @@ impl Server {
         self.builder().connect().expect("the server is there")
     }
 
+    /// A bridge for which nothing is ever late, however busy the machine.
+    pub(crate) fn patient_bridge(&self) -> Bridge {
+        self.builder().ack_wait(LIMIT).connect().expect("the server is there")
+    }
+
     /// Kills it, as `kill -9` does.
     pub(crate) fn kill(&mut self) {
         self.process.kill().expect("it can be killed");
