@@ -2,6 +2,7 @@
 
 pub(crate) mod instances;
 pub(crate) mod running;
+pub(crate) mod sends;
 pub(crate) mod slow;
 pub(crate) mod types;
 pub(crate) mod waits;
@@ -12,6 +13,7 @@ use std::time::Duration;
 use crate::id::{InstanceId, ThreadId};
 use crate::report::instances::BackingOff;
 use crate::report::running::{RunningInstance, Wait};
+use crate::report::sends::SendStats;
 use crate::report::types::TypeStats;
 use crate::report::waits::{Link, OutsideCaller, WaitForest};
 
@@ -67,6 +69,9 @@ pub struct Stats {
     /// The threads outside that wait for a reply, in the order in which their waits began. A task that awaits one is not
     /// among them.
     pub callers: Vec<OutsideCaller>,
+    /// Which types have sent to which, and started which, by their names. Empty unless the engine was told to
+    /// [record](crate::EngineBuilder::record_sends) it.
+    pub sends: Vec<SendStats>,
 }
 
 impl Stats {

@@ -11,6 +11,7 @@ use std::task::Waker;
 use std::time::Duration;
 
 use crate::mailbox::dead_letters::Losses;
+use crate::mailbox::sends::Sends;
 use crate::mailbox::waits::Waits;
 use crate::sys::simulated::Home;
 use crate::sys::spawn::ThreadName;
@@ -29,6 +30,8 @@ pub(crate) struct Edge {
     /// Whether the watcher over slow handlers sleeps.
     watcher_asleep: AtomicU8,
     pub(crate) losses: Losses,
+    /// Which types have sent to which, if that is recorded.
+    pub(crate) sends: Option<Sends>,
     /// The deadline of calls that set none themselves.
     pub(crate) default_deadline: Option<Duration>,
     /// The simulation that the engine was made in, if it was.
@@ -58,6 +61,7 @@ impl Edge {
             heed: AtomicU8::new(0),
             watcher_asleep: AtomicU8::new(0),
             losses: Losses::default(),
+            sends: None,
             default_deadline,
             home: Home::here(),
             spin: Spin::default(),
@@ -68,6 +72,11 @@ impl Edge {
 
     pub(crate) fn with_spin(self, spin: Spin) -> Self {
         Self { spin, ..self }
+    }
+
+    /// Has it recorded which types send to which, or not.
+    pub(crate) fn with_sends(self, are_recorded: bool) -> Self {
+        Self { sends: are_recorded.then(Sends::default), ..self }
     }
 
     /// Whether threads outside may send.

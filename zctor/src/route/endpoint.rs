@@ -12,10 +12,12 @@ use crate::mailbox::envelope::{Envelope, Undeliverable};
 use crate::mailbox::inner_bound::{Inner, InnerQueue, Same};
 use crate::mailbox::mail::{Mail, Order, SentAs};
 use crate::mailbox::permits::Permits;
+use crate::mailbox::sends::Done;
 use crate::reply::cancellation::Cancellation;
 use crate::route::contents::{Call, Content, NoHook, OnUndelivered, bare, enclose, join, lose_at_edge, open};
 use crate::route::payload::Payload;
 use crate::route::payload::Port;
+use crate::route::recorded::note;
 use crate::sys::frame::is_inside_code;
 use crate::sys::operation::Operation;
 use crate::sys::simulated::{either, point};
@@ -253,6 +255,7 @@ impl<M: Payload> Endpoint<M> {
     #[cold]
     fn enter_bounded(mailbox: &Mailbox) -> Entry {
         if is_inside_code() {
+            note(&mailbox.edge, M::name, Done::Sent);
             return match &mailbox.inner {
                 None => Entry::Free,
                 Some(inner) if inner.may_accept() => Entry::Inner,
