@@ -213,8 +213,16 @@ impl ThreadStats {
         self.age.saturating_sub(self.idle + self.waiting)
     }
 
-    /// The instance whose code runs, unless it is the one that waits.
-    pub(crate) fn runs_beside_waits(&self) -> Option<RunningInstance> {
+    /// Returns the instance whose code runs, unless that is the one that waits: whose work holds the thread just now.
+    ///
+    /// ```
+    /// use zctor::ActorEngine;
+    ///
+    /// let engine = ActorEngine::new();
+    /// let stats = engine.stats();
+    /// assert!(stats.threads.iter().all(|thread| thread.runs_beside_waits().is_none()));
+    /// ```
+    pub fn runs_beside_waits(&self) -> Option<RunningInstance> {
         self.runs.filter(|runs| self.waits.last().is_none_or(|wait| wait.instance != runs.instance))
     }
 
