@@ -58,43 +58,35 @@
 //! | `Timeout { begun: true }`: the handler had begun | it may have |
 //! | an accepted message is handled once, or a dead letter | it is handled once at most; a dead letter with `Lost`, or a call that ended with `Lost`, may have been handled |
 //! | | where the server cannot be reached, a message waits for [`Builder::patience`]; then a call ends with `NotRegistered`, and a send is a dead letter with `Unreachable` |
-//! | a shutdown loses no accepted message | a process that stops serving loses what the server still sends to it: see [`Bridge::close`] |
+//! | a shutdown loses no accepted message | the same, after the bridge has left: [`Bridge::leave`] |
 //! | a broadcast reaches every instance | of every process that serves the pool and is connected; it is acknowledged when one has it |
 //!
-//! # The server
+//! # Running it
 //!
-//! A `nats-server` without configuration does. In a configuration:
-//!
-//! - `ping_interval: 10s` finds processes and servers that are gone without a word, as behind a pulled cable, in half a
-//!   minute; by itself that takes minutes. Calls end at their deadlines in any case.
-//! - `max_payload` limits messages and replies: 1 MB by itself. What is larger is refused, and the text says its size.
-//! - A user and a password stand in the address, `nats://user:password@host:4222`, as they are: without characters that
-//!   an address escapes.
-//! - `nats sub 'zctor.1.shop.>'`, with the tool of that name, shows what goes over the wire in the namespace `shop`.
-//!
-//! # What to do when
-//!
-//! | what you see | what has happened | what to do |
-//! | --- | --- | --- |
-//! | a call ends with `NotRegistered`, or a dead letter says `Unreachable` | no process serves the pool, or the server was not there for longer than [`Builder::patience`]; a send may also have gone to a process that is leaving | it never ran: try again later |
-//! | a call ends with `Lost` | the connection broke while it was under way | it may have run: try again if that does no harm |
-//! | a call ends with `Timeout { begun: true }` | its handler took too long, or its process is gone | the same |
-//! | a dead letter says `Lost` | nobody has said within [`Builder::ack_wait`] that the message arrived | the same |
-//! | a call ends with `Stopped` | the process that the server chose is leaving | it never ran: try again, another process may be chosen |
-//! | `Unfit` | the two sides have versions of the enum that do not fit, or it is too large; the text says which | bring one side up to date |
-//! | `Undeclared` | the enum of the process that serves has a greater call depth | bring the callers up to date first |
-//! | senders wait, or are refused `Full` | the pool that they call is full | add a process that serves it |
+//! A `nats-server` without configuration does to begin with. [`guide::running`] says what to configure, who may do what,
+//! what to look at, and what to do when something is wrong; and how programs in other languages call a pool.
+//! [`guide::errors`] is the table of what calls and sends end with.
 //!
 //! The bridge runs one thread of its own. Beyond it, the threads are those of the engines, and for each pool that is
 //! served one that feeds it.
 
+mod authority;
 mod bridge;
 mod carrier;
+mod connect;
 mod connection;
 mod error;
+mod foreign;
+pub mod guide;
+mod heard;
+mod owners;
+mod service;
 mod serving;
+mod state;
+mod subscription;
 mod under_way;
 mod wire;
 
+pub use authority::Tls;
 pub use bridge::{Bridge, Builder};
-pub use error::BridgeError;
+pub use error::{BridgeError, Operation};

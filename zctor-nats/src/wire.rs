@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | `zctor.1.<namespace>.<name>.t` | a message for one instance; those that serve it are one queue group |
 //! | `zctor.1.<namespace>.<name>.b` | a copy of a broadcast |
+//! | `zctor.1.<namespace>.<name>.k.<n>.<i>` | a message with a key in partition `i` of `n` |
 //! | `<inbox>.r.<number>` | the reply subject of a packet, and what is answered: a status byte, then a reply or a text |
 //! | `<inbox>.a` | the numbers of packets that are in mailboxes, eight bytes each |
 //! | `<inbox>.h` | the numbers of packets that wait for room where they arrived |
@@ -11,12 +12,12 @@
 //!
 //! A message is MessagePack with names. Where it needs more than its bytes, a header `Zctor` has these words: `c` for a
 //! call, `d<n>` for the milliseconds that are left of its deadline, `w<n>` for the depth that its caller counts the callee
-//! at, `i` for what a handler has sent.
+//! at, `i` for what a handler has sent. What any other program says is in `foreign.rs`.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use zctor::remote::transport::{Answer, CallHeader};
+use zctor::remote::transport::{Answer, CallHeader, Partition, Route};
 
 pub(crate) const HEADER: &str = "Zctor";
 /// The queue group of those that serve a pool.
@@ -28,9 +29,13 @@ pub(crate) fn is_name(name: &str) -> bool {
     name.split('.').all(is_word)
 }
 
-/// The subject of the messages for one instance, or of copies for all.
-pub(crate) fn subject(namespace: &str, name: &str, copy: bool) -> String {
-    format!("zctor.1.{namespace}.{name}.{}", if copy { 'b' } else { 't' })
+/// The subject of the messages that go this way.
+pub(crate) fn subject(namespace: &str, name: &str, route: Route) -> String {
+    match route {
+        Route::Turn => format!("zctor.1.{namespace}.{name}.t"),
+        Route::Copy => format!("zctor.1.{namespace}.{name}.b"),
+        Route::Key(Partition { number, of }) => format!("zctor.1.{namespace}.{name}.k.{of}.{number}"),
+    }
 }
 
 /// The header of a packet, if it needs one.
@@ -57,7 +62,7 @@ pub(crate) fn read_header(header: &str, now: Instant) -> Option<(bool, Option<Ca
     }
     // So much earlier than at the caller, that what is said of the end arrives there in time.
     let until = left.map(|left| now + left.saturating_sub((left / 10).max(Duration::from_millis(5))));
-    Some((inside, call.then_some(CallHeader { until, depth })))
+    Some((inside, call.then_some(CallHeader { until, depth, or_send: false })))
 }
 
 pub(crate) fn numbers(numbers: &[u64]) -> Vec<u8> {
@@ -102,6 +107,23 @@ pub(crate) fn read_answer(bytes: &[u8]) -> Answer {
         Some((b':', _)) => Answer::Timeout { begun: true },
         _ => Answer::Unfit("the other side answered with a status that this side does not know".into()),
     }
+}
+
+/// The code and the text of an error, as services tell of it. A reply is none.
+pub(crate) fn service_error(answer: &Answer) -> Option<(u16, Arc<str>)> {
+    Some(match answer {
+        Answer::Reply(_) => return None,
+        Answer::Unfit(text) => (400, Arc::clone(text)),
+        Answer::Unreachable => (404, "the pool has no instance".into()),
+        Answer::Timeout { begun: false } => (408, "its time was up before its handler began".into()),
+        Answer::Timeout { begun: true } => (408, "its time was up".into()),
+        Answer::Undeclared => (409, "the callee is deeper than its caller counts".into()),
+        Answer::Full => (429, "the mailbox is full".into()),
+        Answer::Panicked(text) => (500, format!("its handler has panicked: {text}").into()),
+        Answer::NoReply => (500, "its handler has dropped the reply".into()),
+        Answer::Lost => (500, "it was lost".into()),
+        Answer::Stopped => (503, "the engine of the pool has stopped".into()),
+    })
 }
 
 #[cfg(test)]

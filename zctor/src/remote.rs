@@ -20,6 +20,7 @@ mod link;
 mod loopback;
 mod message;
 mod packet;
+mod partition;
 mod served;
 mod value;
 mod wire;
@@ -32,7 +33,7 @@ pub use message::RemoteMessage;
 pub use value::RemoteValue;
 
 #[doc(hidden)]
-pub use message::{__DEFERRED, __reply, Answering, Called, RemotePort};
+pub use message::{__DEFERRED, __key_hash, __reply, Answering, Called, RemotePort};
 #[doc(hidden)]
 pub use serde::Deserialize as __Deserialize;
 #[doc(hidden)]
@@ -43,6 +44,8 @@ pub use value::{__assert_value, __serialize, Travels};
 pub mod transport {
     pub use super::end::End;
     pub use super::packet::{Answer, CallHeader, Carrier, Packet, Receipt};
+    pub use super::partition::{Partition, Partitions, Route};
+    pub use super::wire::Format;
 }
 
 /// The body of a link's handler methods, which are never called: a link takes its messages before they are dispatched.
@@ -62,6 +65,7 @@ macro_rules! __remote {
         }
         serve($to:ident) { $($pattern:pat => ($request:expr))* }
         deferred { $($late:ident)* }
+        keys($key:ident) { $($keyed:pat,)* }
         $port:ty { $($called:ident)* $(| $never:ident)? }
     ) => {
         $(#[$attr])*
@@ -85,6 +89,14 @@ macro_rules! __remote {
             ) -> ::core::option::Option<$crate::remote::Answering> {
                 match self {
                     $($pattern => ::core::option::Option::Some($to.__call($request)),)*
+                    _ => ::core::option::Option::None,
+                }
+            }
+
+            #[allow(unreachable_patterns)]
+            fn __key_hash(&self) -> ::core::option::Option<::core::primitive::u64> {
+                match self {
+                    $($keyed => $crate::remote::__key_hash($key),)*
                     _ => ::core::option::Option::None,
                 }
             }

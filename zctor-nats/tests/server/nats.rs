@@ -9,11 +9,41 @@ use std::{env, fs, thread};
 use zctor_nats::{Bridge, Builder};
 use zctor_tests::LIMIT;
 
+/// A folder of a test's own, which is removed when this is dropped.
+pub(crate) struct Folder(PathBuf);
+
+impl Folder {
+    pub(crate) fn new() -> Self {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let folder = env::temp_dir().join(format!("zctor-nats-{}-{number}", std::process::id()));
+        fs::create_dir_all(&folder).expect("a folder");
+        Self(folder)
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.0.join(name)
+    }
+
+    /// Writes a file in it.
+    pub(crate) fn write(&self, name: &str, text: &str) -> PathBuf {
+        let path = self.path(name);
+        fs::write(&path, text).expect("the folder is there");
+        path
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
 /// A server, which is killed when this is dropped.
 pub(crate) struct Server {
     process: Child,
     port: u16,
-    folder: PathBuf,
+    _folder: Folder,
 }
 
 impl Server {
@@ -24,13 +54,20 @@ impl Server {
 
     /// The same, with more arguments.
     pub(crate) fn start_with(arguments: &[&str]) -> Self {
-        static NEXT: AtomicU32 = AtomicU32::new(0);
-        let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        let folder = env::temp_dir().join(format!("zctor-nats-{}-{number}", std::process::id()));
-        fs::create_dir_all(&folder).expect("a folder for the server");
-        let process = run(&[&["-p", "-1", "--ports_file_dir", &folder.to_string_lossy()], arguments].concat());
-        let port = await_port(&folder);
-        Self { process, port, folder }
+        Self::start_in(Folder::new(), arguments)
+    }
+
+    /// Starts a server with a configuration.
+    pub(crate) fn configured(configuration: &str) -> Self {
+        let folder = Folder::new();
+        let path = folder.write("nats.conf", configuration);
+        Self::start_in(folder, &["-c", &path.to_string_lossy()])
+    }
+
+    fn start_in(folder: Folder, arguments: &[&str]) -> Self {
+        let process = run(&[&["-p", "-1", "--ports_file_dir", &folder.0.to_string_lossy()], arguments].concat());
+        let port = await_port(&folder.0);
+        Self { process, port, _folder: folder }
     }
 
     pub(crate) fn port(&self) -> u16 {
@@ -43,7 +80,7 @@ impl Server {
 
     /// A builder of bridges to this server that does not wait long for it.
     pub(crate) fn builder(&self) -> Builder {
-        Bridge::builder("test").server(self.url()).ack_wait(Duration::from_secs(1)).patience(Duration::from_millis(200))
+        Bridge::builder("test").server(self.url()).ack_wait(Duration::from_secs(1)).patience(Duration::from_secs(2))
     }
 
     pub(crate) fn bridge(&self) -> Bridge {
@@ -67,7 +104,6 @@ impl Drop for Server {
         // It may have been killed already.
         let _ = self.process.kill();
         let _ = self.process.wait();
-        let _ = fs::remove_dir_all(&self.folder);
     }
 }
 
@@ -99,7 +135,7 @@ fn await_port(folder: &PathBuf) -> u16 {
         let files = fs::read_dir(folder).expect("the folder").flatten().map(|entry| entry.path());
         let ports = files.filter(|path| path.extension().is_some_and(|extension| extension == "ports"));
         for text in ports.filter_map(|path| fs::read_to_string(path).ok()) {
-            if let Some(port) = text.split("nats://127.0.0.1:").nth(1) {
+            if let Some(port) = text.split("://127.0.0.1:").nth(1) {
                 let digits: String = port.chars().take_while(char::is_ascii_digit).collect();
                 if let Ok(port) = digits.parse() {
                     return port;

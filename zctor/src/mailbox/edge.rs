@@ -6,15 +6,16 @@
 //!    letters.
 //! 4. *Abandoned*: some threads did not end in time. All that wait for those are answered `Stopped`.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::Waker;
 use std::time::Duration;
 
 use crate::mailbox::dead_letters::Losses;
+use crate::mailbox::handling_times::Observed;
 use crate::mailbox::sends::Sends;
-use crate::mailbox::waits::Waits;
+use crate::mailbox::waits::{Caller, Waits};
 use crate::sys::simulated::Home;
-use crate::sys::spawn::ThreadName;
 use crate::sys::spin::Spin;
 use crate::sys::sync::{AtomicU8, Mutex, fence, lock};
 use crate::sys::unwind::{ignoring_panic, wake};
@@ -24,24 +25,28 @@ use crate::sys::waiters::Waiters;
 /// when threads are abandoned, and the counts of losses.
 pub(crate) struct Edge {
     word: AtomicU8,
-    /// What a thread must heed before it has an instance handle a message: the bits `IS_SEALED` and `NOTES`. Nearly always
-    /// none, so it costs one look.
+    /// What a thread must heed before it has an instance handle a message: the bits `IS_SEALED`, `NOTES` and `MEASURES`.
+    /// Nearly always none, so it costs one look.
     heed: AtomicU8,
     /// Whether the watcher over slow handlers sleeps.
     watcher_asleep: AtomicU8,
     pub(crate) losses: Losses,
     /// Which types have sent to which, if that is recorded.
     pub(crate) sends: Option<Sends>,
+    /// How long handlers took while somebody observed.
+    pub(crate) observed: Arc<Observed>,
     /// The deadline of calls that set none themselves.
     pub(crate) default_deadline: Option<Duration>,
     /// The simulation that the engine was made in, if it was.
     pub(crate) home: Home,
     /// How threads spin that wait in the engine or for it.
     pub(crate) spin: Spin,
-    /// The wakers of callers that wait for a reply from this engine, to be woken if threads are abandoned.
+    /// The wakers of tasks and of carried code that wait for a reply from this engine, to be woken if threads are
+    /// abandoned.
     waiters: Mutex<Waiters>,
-    /// The threads outside that wait for a reply from this engine, for the statistics.
-    pub(crate) callers: Waits<ThreadName>,
+    /// The threads outside that wait for a reply from this engine: for the statistics, and to be woken if threads are
+    /// abandoned.
+    pub(crate) callers: Waits<Caller>,
 }
 
 impl Edge {
@@ -54,6 +59,9 @@ impl Edge {
     const IS_SEALED: u8 = 1;
     /// The variant of the message is to be noted.
     const NOTES: u8 = 2;
+    /// The time of the handler is to be measured.
+    #[cfg(feature = "observe")]
+    const MEASURES: u8 = 4;
 
     pub(crate) fn new(default_deadline: Option<Duration>) -> Self {
         Self {
@@ -62,6 +70,7 @@ impl Edge {
             watcher_asleep: AtomicU8::new(0),
             losses: Losses::default(),
             sends: None,
+            observed: Arc::default(),
             default_deadline,
             home: Home::here(),
             spin: Spin::default(),
@@ -109,7 +118,7 @@ impl Edge {
         self.heed.fetch_or(Self::IS_SEALED, Ordering::AcqRel);
     }
 
-    /// Whether a message may be handled, and nothing is to be noted of it.
+    /// Whether a message may be handled, and nothing is to be noted or measured.
     #[inline]
     pub(crate) fn is_plain(&self) -> bool {
         self.heed.load(Ordering::Acquire) == 0
@@ -118,6 +127,21 @@ impl Edge {
     /// From now on each message that is handled is noted, for the statistics.
     pub(crate) fn note_variants(&self) {
         self.heed.fetch_or(Self::NOTES, Ordering::Relaxed);
+    }
+
+    pub(crate) fn notes_variants(&self) -> bool {
+        self.heed.load(Ordering::Relaxed) & Self::NOTES != 0
+    }
+
+    /// One more observes, or one less (-1): while anybody does, each handler is measured.
+    #[cfg(feature = "observe")]
+    pub(crate) fn observe(&self, by: isize) {
+        self.observed.change(by, |is_on| {
+            match is_on {
+                true => self.heed.fetch_or(Self::MEASURES, Ordering::Relaxed),
+                false => self.heed.fetch_and(!Self::MEASURES, Ordering::Relaxed),
+            };
+        });
     }
 
     pub(crate) fn set_watcher_asleep(&self, is_asleep: bool) {
@@ -129,14 +153,13 @@ impl Edge {
         self.watcher_asleep.load(Ordering::Relaxed) != 0
     }
 
+    /// Step 4. The threads of the engine that are left are to be woken next: their own waits are not listed here.
     pub(crate) fn abandon(&self) {
         self.word.fetch_max(Self::ABANDONED, Ordering::AcqRel);
         self.heed.fetch_or(Self::IS_SEALED, Ordering::AcqRel);
         fence(Ordering::SeqCst); // pairs with the one in `is_abandoned`
         let wakers = lock(&self.waiters).take(0, usize::MAX);
-        for waker in wakers {
-            wake(waker);
-        }
+        wakers.into_iter().chain(self.callers.wakers()).for_each(wake);
     }
 
     /// Has `waker` woken if threads are abandoned, until `leave` is called with the number that this returns.

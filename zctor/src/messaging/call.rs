@@ -27,7 +27,8 @@ use crate::reply::cancellation::Cancellation;
 use crate::reply::oneshot::Receiver;
 use crate::reply::reply_to::{Outcome, ReplyTo};
 use crate::route::contents::{Call, lose};
-use crate::route::endpoint::{Endpoint, Entry, Way};
+use crate::route::endpoint::Endpoint;
+use crate::route::location::{Entry, Location, Way};
 use crate::route::payload::{Kind, Payload, ToPort};
 use crate::route::pool::Chosen;
 use crate::sys::clock::{deadline, now};
@@ -121,7 +122,7 @@ fn call_there<'a, M: Payload, R: 'static>(
     let cancellation = until.map_or_else(Cancellation::none, |until| Cancellation::new(Some(until)));
     let variant = message.variant();
     let (receiver, chosen) = start(target, chosen, message, port, cancellation, |key| find(target, key, until))?;
-    let Endpoint { mailbox, slot, .. } = chosen.endpoint();
+    let Location { mailbox, slot, .. } = &chosen.endpoint().location;
     InFlight::new(receiver, Called { mailbox, variant, slot: *slot }, M::name).wait(until)
 }
 
@@ -279,7 +280,12 @@ fn call_here<M: Payload>(
     if until.is_some_and(|until| until <= now()) {
         return Err(come_too_late(endpoint, place));
     }
-    let panic = match callee.handle_here(local, place, reply, until) {
+    let on_the_spot = |place: &mut Option<M>| callee.handle_here(local, place, reply, until);
+    let outcome = match local.measured.is_on() {
+        false => on_the_spot(place),
+        true => measured(local, endpoint, place, on_the_spot),
+    };
+    let panic = match outcome {
         OnTheSpot::Handled => None,
         OnTheSpot::Busy => return Ok(false),
         OnTheSpot::FollowUp(follow_up) => follow_up.run(local),
@@ -288,6 +294,26 @@ fn call_here<M: Payload>(
         None => Ok(true),
         Some(text) => Err(CallError::Panicked { message: M::name(), text }),
     }
+}
+
+/// Has a call handled on the spot, and measures its handler.
+#[cold]
+#[inline(never)]
+fn measured<M: Payload>(
+    local: &Local,
+    endpoint: &Endpoint<M>,
+    place: &mut Option<M>,
+    on_the_spot: impl FnOnce(&mut Option<M>) -> OnTheSpot,
+) -> OnTheSpot {
+    if let Some(message) = place {
+        local.measured.begin(endpoint.slot, M::name(), message.variant());
+    }
+    let outcome = on_the_spot(place);
+    match outcome {
+        OnTheSpot::Busy => local.measured.forget(endpoint.slot),
+        OnTheSpot::Handled | OnTheSpot::FollowUp(_) => local.measured.end(endpoint.slot),
+    }
+    outcome
 }
 
 /// The error of a call that was to be handled on the spot, and whose time was up before it began.

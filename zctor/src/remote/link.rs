@@ -14,10 +14,17 @@ use crate::mailbox::Mailbox;
 use crate::remote::ledger::{Entry, Ledger, Sender, Sent};
 use crate::remote::message::{RemoteMessage, RemotePort};
 use crate::remote::packet::{Answer, CallHeader, Carrier, Packet, Receipt};
+use crate::remote::partition::{Partition, Route};
+use crate::remote::wire::Format;
+
+/// What links speak.
+const FORMAT: Format = Format::MessagePack;
 
 pub(super) struct Link<M> {
     pub(super) ledger: Arc<Ledger>,
     pub(super) carrier: Arc<dyn Carrier>,
+    /// Into how many partitions the keys are divided; `None` if the pool is served whole.
+    pub(super) partitions: Option<u32>,
     /// The instance whose state this is, and the mailbox of its thread.
     pub(super) instance: InstanceId,
     pub(super) mailbox: Arc<Mailbox>,
@@ -32,21 +39,28 @@ impl<M: RemoteMessage> Outlet<M> for Link<M> {
         let packet = DeadLetter { message: M::name(), variant: message.variant(), instance, why };
         let sender = Sender::Send(Sent { packet, mailbox: Arc::clone(&self.mailbox), from_hook });
         let entry = Entry::new(&self.ledger, sender, permit);
-        self.carry(&message, entry, |bytes| Packet { bytes, call: None, inside, copy });
+        let route = if copy { Route::Copy } else { self.route(&message) };
+        self.carry(&message, entry, |bytes| Packet { bytes, format: FORMAT, call: None, inside, route });
     }
 
     fn call(&self, message: M, port: M::Port, how: How, until: Option<Instant>) {
         let inside = how.permit.is_none();
         let answer = Box::new(|outcome| port.__answered(M::name(), outcome));
         let entry = Entry::new(&self.ledger, Sender::Call { message: M::name(), answer }, how.permit);
-        let call = Some(CallHeader { until, depth: message.__depth() });
-        self.carry(&message, entry, |bytes| Packet { bytes, call, inside, copy: false });
+        let call = Some(CallHeader { until, depth: message.__depth(), or_send: false });
+        let route = self.route(&message);
+        self.carry(&message, entry, |bytes| Packet { bytes, format: FORMAT, call, inside, route });
     }
 }
 
 impl<M: RemoteMessage> Link<M> {
+    fn route(&self, message: &M) -> Route {
+        let partition = self.partitions.and_then(|of| Some(Partition::of_hash(message.__key_hash()?, of)));
+        partition.map_or(Route::Turn, Route::Key)
+    }
+
     fn carry(&self, message: &M, entry: Box<Entry>, packet: impl FnOnce(Vec<u8>) -> Packet) {
-        match message.__encode() {
+        match message.__encode(FORMAT) {
             Ok(bytes) => self.carrier.carry(M::WIRE, packet(bytes), entry),
             Err(text) => entry.answer(Answer::Unfit(text)),
         }

@@ -8,7 +8,9 @@ use crate::client::Client;
 use crate::client::message::IntoRequest;
 use crate::error::CallError;
 use crate::remote::packet::Answer;
+use crate::remote::partition::hash;
 use crate::remote::value::Travels;
+use crate::remote::wire::Format;
 use crate::reply::reply_to::ReplyTo;
 use crate::route::payload::Kind;
 use crate::sys::frame::{ABOVE_HANDLERS, as_inside};
@@ -47,6 +49,10 @@ pub trait RemoteMessage: Dispatch<Remote<Self>, Port: RemotePort> + for<'a> Trav
     #[doc(hidden)]
     fn __serve(self, to: &Called<'_, Self>) -> Option<Answering>;
 
+    /// The hash of its `#[key]`, by which its partition is found: another than that by which an instance is.
+    #[doc(hidden)]
+    fn __key_hash(&self) -> Option<u64>;
+
     /// The call depth that a wait for the reply to this message is checked against.
     #[doc(hidden)]
     fn __depth(&self) -> u32;
@@ -72,6 +78,8 @@ pub struct Called<'a, M: RemoteMessage> {
     pub(super) inside: bool,
     /// The call depth that the caller counts the callee at.
     pub(super) depth: u32,
+    /// How the reply is written.
+    pub(super) format: Format,
 }
 
 /// The reply that a call was sent for, or why it was not sent.
@@ -96,17 +104,26 @@ impl<M: RemoteMessage> Called<'_, M> {
             if self.inside { as_inside(|| self.pool.request(request)) } else { self.pool.request_when_room(request) };
         match pending.refusal() {
             Some(error) => Answering(Err(error.into())),
-            None => Answering(Ok(Box::pin(async { answer(pending.await) }))),
+            None => {
+                let format = self.format;
+                Answering(Ok(Box::pin(async move { answer(pending.await, format) })))
+            }
         }
     }
 }
 
-fn answer<R: for<'a> Travels<'a>>(outcome: Result<R, CallError>) -> Answer {
-    match outcome.map(|reply| reply.__encode()) {
+fn answer<R: for<'a> Travels<'a>>(outcome: Result<R, CallError>, format: Format) -> Answer {
+    match outcome.map(|reply| reply.__encode(format)) {
         Ok(Ok(bytes)) => Answer::Reply(bytes),
         Ok(Err(text)) => Answer::Unfit(format!("its reply: {text}").into()),
         Err(error) => error.into(),
     }
+}
+
+/// The hash of a key that can be encoded. A message whose key cannot be is refused whole.
+#[doc(hidden)]
+pub fn __key_hash<K: for<'a> Travels<'a>>(key: &K) -> Option<u64> {
+    key.__encode(Format::MessagePack).ok().map(|bytes| hash(&bytes))
 }
 
 #[doc(hidden)]
@@ -116,7 +133,8 @@ pub fn __reply<R: for<'a> Travels<'a> + 'static>(
     outcome: Result<Vec<u8>, CallError>,
 ) {
     let decoded = outcome.and_then(|bytes| {
-        R::__decode(&bytes).map_err(|text| CallError::Unfit { message, text: format!("its reply: {text}").into() })
+        R::__decode(&bytes, Format::MessagePack)
+            .map_err(|text| CallError::Unfit { message, text: format!("its reply: {text}").into() })
     });
     match decoded {
         Ok(reply) => to.send(reply),

@@ -1,15 +1,27 @@
 //! Sends are recorded at no cost to an engine that does not: a message for a bounded mailbox leaves the short way, to take
 //! a permit, and where sends are recorded all mailboxes count as bounded.
 
+use crate::id::Slot;
+use crate::mailbox::Mailbox;
 use crate::mailbox::edge::Edge;
 use crate::mailbox::sends::{Done, Sends};
 use crate::thread::local::{local, running_here};
 
-/// Notes what the handler that runs here does, if one does and this is recorded.
+/// Notes that the handler which runs here, if one does, sends to the instance in a slot, if this is recorded.
 #[inline]
-pub(crate) fn note(edge: &Edge, receiver: fn() -> &'static str, done: Done) {
+pub(super) fn note_send(mailbox: &Mailbox, slot: Slot) {
+    if let Some(sends) = &mailbox.edge.sends {
+        // One that has ended meanwhile is not found, and takes no mail.
+        let receiver = mailbox.roster.find(slot);
+        receiver.into_iter().for_each(|receiver| note_in(sends, receiver.message, Done::Sent));
+    }
+}
+
+/// Notes that the handler which runs here, if one does, has started an instance of this name, if this is recorded.
+#[inline]
+pub(crate) fn note_start(edge: &Edge, started: fn() -> &'static str) {
     if let Some(sends) = &edge.sends {
-        note_in(sends, receiver(), done);
+        note_in(sends, started(), Done::Started);
     }
 }
 
