@@ -20,6 +20,7 @@ pub(crate) fn definition(definition: &Definition, errors: &mut Errors) {
     ownership::no_lifetimes(definition, errors);
     types::parameters_in_fields(definition, errors);
     calls::callees_are_other_actors(definition, errors);
+    calls::receivers_are_actors(definition, errors);
     types::keys_of_one_type(definition, errors);
     handles::names_are_free(definition, errors);
     handles::lists_hold_variants(definition, errors);
