@@ -7,15 +7,16 @@ use std::time::Duration;
 
 use zctor::remote::transport::End;
 use zctor::remote::{Books, RemoteMessage};
-use zctor::{ActorEngine, Overflow};
+use zctor::{ActorEngine, Overflow, now};
 
 use crate::carrier::NatsCarrier;
-use crate::connection::{Command, Connection, LONGEST, Settings};
+use crate::connection::{Command, Connection, LONGEST, Session, Settings};
+use crate::durable::Queues;
 use crate::error::BridgeError;
 use crate::wire;
 
 /// For how many messages from outside a link has room by itself.
-const ROOM: usize = 1_024;
+pub(crate) const ROOM: usize = 1_024;
 
 /// How a bridge connects; made by [`Bridge::builder`].
 ///
@@ -79,8 +80,11 @@ impl Builder {
             return Err(BridgeError::Name { name: self.namespace });
         }
         let end = Arc::<End>::default();
+        let ack_wait = self.settings.ack_wait;
         let connection = Connection::open(self.settings, &end)?;
-        Ok(Bridge { namespace: self.namespace, end, connection, deadline: self.deadline, served: Mutex::default() })
+        let (namespace, deadline) = (self.namespace, self.deadline);
+        let (served, queues) = (Mutex::default(), Queues::default());
+        Ok(Bridge { namespace, end, connection, deadline, ack_wait, served, queues })
     }
 }
 
@@ -135,8 +139,10 @@ pub struct Bridge {
     end: Arc<End>,
     connection: Connection,
     deadline: Duration,
+    ack_wait: Duration,
     /// The names that the server has been told of.
     served: Mutex<HashSet<&'static str>>,
+    queues: Queues,
 }
 
 impl Bridge {
@@ -202,10 +208,35 @@ impl Bridge {
         bound: usize,
         overflow: Overflow,
     ) -> Result<M::Client, BridgeError> {
+        let carrier = Arc::new(self.carrier::<M>()?);
+        Ok(self.end.attach::<M>(engine, carrier, bound, overflow)?)
+    }
+
+    /// The way out for the messages of `M`.
+    pub(crate) fn carrier<M: RemoteMessage>(&self) -> Result<NatsCarrier, BridgeError> {
         self.check_name(M::WIRE)?;
         let (namespace, commands) = (self.namespace.clone(), self.connection.commands.clone());
-        let carrier = Arc::new(NatsCarrier { namespace, commands, deadline: self.deadline });
-        Ok(self.end.attach::<M>(engine, carrier, bound, overflow)?)
+        Ok(NatsCarrier { namespace, commands, deadline: self.deadline })
+    }
+
+    pub(crate) fn namespace(&self) -> &str {
+        &self.namespace
+    }
+
+    pub(crate) fn end(&self) -> &Arc<End> {
+        &self.end
+    }
+
+    pub(crate) fn session(&self) -> &Session {
+        &self.connection.session
+    }
+
+    pub(crate) fn ack_wait(&self) -> Duration {
+        self.ack_wait
+    }
+
+    pub(crate) fn queues(&self) -> &Queues {
+        &self.queues
     }
 
     fn check_name(&self, name: &str) -> Result<(), BridgeError> {
@@ -248,10 +279,15 @@ impl Bridge {
     /// - If the bridge is closed first, calls that handlers still have end at their deadlines too, since no reply goes
     ///   out any more.
     ///
+    /// A [`WorkQueue`](crate::WorkQueue) loses nothing then: `close` waits for the handlers that have begun with its
+    /// messages, and what is not through after `limit` is given to another process.
+    ///
     /// # Blocking
     /// For `limit` at most, and until the thread of the bridge has ended.
     pub fn close(self, limit: Duration) -> Books {
-        self.end.flush(limit);
+        let begun = now();
+        self.queues.leave(&self.connection.session, limit);
+        self.end.flush(limit.saturating_sub(now() - begun));
         self.connection.close();
         self.end.books()
     }

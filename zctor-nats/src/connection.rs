@@ -11,6 +11,8 @@ use std::time::{Duration, Instant};
 
 use async_nats::{Client, ConnectOptions, Event, HeaderMap, ServerAddr, StatusCode, Subscriber};
 use futures_util::StreamExt;
+use tokio::runtime::Handle;
+use tokio::sync::futures::Notified;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::{Notify, watch};
 use zctor::now;
@@ -70,6 +72,7 @@ pub(crate) struct Settings {
 
 pub(crate) struct Connection {
     pub(crate) commands: UnboundedSender<Command>,
+    pub(crate) session: Session,
     pub(crate) thread: Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -89,8 +92,8 @@ impl Connection {
             .spawn(body)
             .map_err(|source| BridgeError::Thread { source })?;
         // An error: the thread has ended without a word.
-        told.recv().unwrap_or(Err(BridgeError::Closed))?;
-        Ok(Self { commands, thread: Mutex::new(Some(thread)) })
+        let session = told.recv().unwrap_or(Err(BridgeError::Closed))?;
+        Ok(Self { commands, session, thread: Mutex::new(Some(thread)) })
     }
 
     /// Has the thread end, and waits for that.
@@ -105,8 +108,30 @@ impl Connection {
     }
 }
 
+/// The client, for what goes beyond commands: work of its own on the thread of the connection.
+#[derive(Clone)]
+pub(crate) struct Session {
+    pub(crate) client: Client,
+    pub(crate) runtime: Handle,
+    pub(crate) state: Arc<State>,
+}
+
+impl Session {
+    /// Has the thread of the connection do this, and waits for it. `None` if the bridge is closed.
+    pub(crate) fn wait_for<T: Send + 'static>(&self, work: impl Future<Output = T> + Send + 'static) -> Option<T> {
+        let (tell, told) = mpsc::channel();
+        self.runtime.spawn(async move { drop(tell.send(work.await)) });
+        told.recv().ok()
+    }
+
+    /// How long a request waits for its answer.
+    pub(crate) fn patience(&self) -> Duration {
+        self.state.patience
+    }
+}
+
 /// Whether the client is connected just now.
-struct State {
+pub(crate) struct State {
     /// Since when it is not.
     lost: Mutex<Option<Instant>>,
     changed: Notify,
@@ -119,7 +144,7 @@ async fn run(
     end: Arc<End>,
     commands: UnboundedSender<Command>,
     orders: UnboundedReceiver<Command>,
-    tell: &mpsc::Sender<Result<(), BridgeError>>,
+    tell: &mpsc::Sender<Result<Session, BridgeError>>,
 ) {
     let under_way = Arc::new(UnderWay::new(settings.ack_wait));
     let state = Arc::new(State { lost: Mutex::default(), changed: Notify::new(), patience: settings.patience });
@@ -142,7 +167,7 @@ async fn run(
         let (held, commands, interval) = (Arc::clone(&held), commands.clone(), settings.ack_wait / 3);
         async move { held.tell(&commands, interval).await }
     });
-    drop(tell.send(Ok(())));
+    drop(tell.send(Ok(Session { client: client.clone(), runtime: Handle::current(), state: Arc::clone(&state) })));
     let outgoing = Outgoing {
         client,
         inbox,
@@ -201,6 +226,23 @@ impl State {
 
     fn lost(&self) -> MutexGuard<'_, Option<Instant>> {
         self.lost.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Is over when the connection is lost, or made again, after this call.
+    pub(crate) fn changed(&self) -> Notified<'_> {
+        self.changed.notified()
+    }
+
+    /// Waits until the client is connected, however long that takes.
+    pub(crate) async fn connected(&self) {
+        loop {
+            // Before the look, so that a change after it is not missed.
+            let changed = self.changed.notified();
+            if self.lost().is_none() {
+                return;
+            }
+            changed.await;
+        }
     }
 
     /// Waits until the client is connected, or has not been for too long; gives whether it is.
@@ -263,6 +305,13 @@ struct Outgoing {
     next: u64,
 }
 
+/// What is wrong with a payload of this size, if anything is. The headers count too.
+pub(crate) fn too_large(client: &Client, bytes: usize) -> Option<String> {
+    const HEADERS: usize = 256;
+    let most = client.max_payload().saturating_sub(HEADERS);
+    (bytes > most).then(|| format!("it has {bytes} bytes, and the NATS server takes {most}"))
+}
+
 /// How many acknowledgements are gathered before they are published, if there is no end of commands.
 const BATCH: usize = 256;
 
@@ -311,7 +360,7 @@ impl Outgoing {
         if !self.state.await_connected().await {
             return receipt.answer(Answer::Unreachable);
         }
-        if let Some(text) = self.too_large(bytes.len()) {
+        if let Some(text) = too_large(&self.client, bytes.len()) {
             return receipt.answer(Answer::Unfit(text.into()));
         }
         self.next += 1;
@@ -335,16 +384,9 @@ impl Outgoing {
         }
     }
 
-    /// What is wrong with a payload of this size, if anything is. The headers count too.
-    fn too_large(&self, bytes: usize) -> Option<String> {
-        const HEADERS: usize = 256;
-        let most = self.client.max_payload().saturating_sub(HEADERS);
-        (bytes > most).then(|| format!("it has {bytes} bytes, and the NATS server takes {most}"))
-    }
-
     async fn answer(&self, subject: String, answer: &Answer) {
         let mut payload = wire::answer(answer);
-        if let Some(text) = self.too_large(payload.len()) {
+        if let Some(text) = too_large(&self.client, payload.len()) {
             payload = wire::answer(&Answer::Unfit(format!("its reply: {text}").into()));
         }
         self.publish(subject, payload).await;

@@ -45,6 +45,13 @@ pub enum BridgeError {
         /// Why not.
         source: ServeError,
     },
+    /// A work queue cannot be used.
+    Queue {
+        /// Its name.
+        queue: String,
+        /// Why not, and what to do.
+        text: String,
+    },
     /// The link cannot be made.
     Spawn {
         /// Why not.
@@ -64,6 +71,7 @@ impl fmt::Display for BridgeError {
             Self::Disconnected => f.write_str("the connection to the NATS server is lost just now; try again"),
             Self::Thread { .. } => f.write_str("the system refused a thread for the bridge"),
             Self::Serve { source } => source.fmt(f),
+            Self::Queue { queue, text } => write!(f, "the work queue `{queue}` cannot be used: {text}"),
             Self::Spawn { source } => source.fmt(f),
         }
     }
@@ -76,7 +84,7 @@ impl Error for BridgeError {
             Self::Thread { source } => Some(source),
             Self::Serve { source } => source.source(),
             Self::Spawn { source } => source.source(),
-            Self::Name { .. } | Self::Closed | Self::Disconnected => None,
+            Self::Name { .. } | Self::Queue { .. } | Self::Closed | Self::Disconnected => None,
         }
     }
 }

@@ -61,6 +61,11 @@
 //! | a shutdown loses no accepted message | a process that stops serving loses what the server still sends to it: see [`Bridge::close`] |
 //! | a broadcast reaches every instance | of every process that serves the pool and is connected; it is acknowledged when one has it |
 //!
+//! # Messages that must not be lost
+//!
+//! What goes through a bridge is handled once at most. Messages of a variant with `#[msg(durable)]` can go through a
+//! [`WorkQueue`] instead, which keeps them until they are handled: at least once, whatever is killed meanwhile.
+//!
 //! # The server
 //!
 //! A `nats-server` without configuration does. In a configuration:
@@ -83,6 +88,8 @@
 //! | a call ends with `Stopped` | the process that the server chose is leaving | it never ran: try again, another process may be chosen |
 //! | `Unfit` | the two sides have versions of the enum that do not fit, or it is too large; the text says which | bring one side up to date |
 //! | `Undeclared` | the enum of the process that serves has a greater call depth | bring the callers up to date first |
+//! | a dead letter of a durable message says `Full` | the work queue has reached its limit, or the server its storage | add a process that serves the queue, or raise the limit |
+//! | a stream `<namespace>-<queue>-dead` has messages | they were given out as often as the queue allows, or were not understood | their header `Zctor-Reason` says why; mend that, and publish them to their `Zctor-Subject` |
 //! | senders wait, or are refused `Full` | the pool that they call is full | add a process that serves it |
 //!
 //! The bridge runs one thread of its own. Beyond it, the threads are those of the engines, and for each pool that is
@@ -91,10 +98,12 @@
 mod bridge;
 mod carrier;
 mod connection;
+mod durable;
 mod error;
 mod serving;
 mod under_way;
 mod wire;
 
 pub use bridge::{Bridge, Builder};
+pub use durable::{QueueBooks, WorkQueue};
 pub use error::BridgeError;

@@ -14,6 +14,7 @@ pub(crate) struct Server {
     process: Child,
     port: u16,
     folder: PathBuf,
+    arguments: Vec<String>,
 }
 
 impl Server {
@@ -24,13 +25,21 @@ impl Server {
 
     /// The same, with more arguments.
     pub(crate) fn start_with(arguments: &[&str]) -> Self {
-        static NEXT: AtomicU32 = AtomicU32::new(0);
-        let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        let folder = env::temp_dir().join(format!("zctor-nats-{}-{number}", std::process::id()));
-        fs::create_dir_all(&folder).expect("a folder for the server");
-        let process = run(&[&["-p", "-1", "--ports_file_dir", &folder.to_string_lossy()], arguments].concat());
+        Self::start_in(new_folder(), arguments.iter().map(|&argument| argument.to_owned()).collect())
+    }
+
+    /// The same, with JetStream, which keeps its streams when it is killed.
+    pub(crate) fn start_with_streams() -> Self {
+        let folder = new_folder();
+        let streams = folder.join("streams").to_string_lossy().into_owned();
+        Self::start_in(folder, vec!["-js".to_owned(), "-sd".to_owned(), streams])
+    }
+
+    fn start_in(folder: PathBuf, arguments: Vec<String>) -> Self {
+        let ports = folder.to_string_lossy();
+        let process = run(&["-p", "-1", "--ports_file_dir", &ports], &arguments);
         let port = await_port(&folder);
-        Self { process, port, folder }
+        Self { process, port, folder, arguments }
     }
 
     pub(crate) fn port(&self) -> u16 {
@@ -58,7 +67,7 @@ impl Server {
 
     /// Starts it again, on the same port.
     pub(crate) fn restart(&mut self) {
-        self.process = run(&["-p", &self.port.to_string()]);
+        self.process = run(&["-p", &self.port.to_string()], &self.arguments);
     }
 }
 
@@ -79,10 +88,18 @@ fn program() -> PathBuf {
     given.or_else(|| places.find(|place| place.is_file())).unwrap_or_else(|| PathBuf::from("/usr/sbin/nats-server"))
 }
 
-fn run(arguments: &[&str]) -> Child {
+fn new_folder() -> PathBuf {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let number = NEXT.fetch_add(1, Ordering::Relaxed);
+    let folder = env::temp_dir().join(format!("zctor-nats-{}-{number}", std::process::id()));
+    fs::create_dir_all(&folder).expect("a folder for the server");
+    folder
+}
+
+fn run(place: &[&str], arguments: &[String]) -> Child {
     let program = program();
     let mut command = Command::new(&program);
-    command.args(["-a", "127.0.0.1"]).args(arguments).stdout(Stdio::null()).stderr(Stdio::null());
+    command.args(["-a", "127.0.0.1"]).args(place).args(arguments).stdout(Stdio::null()).stderr(Stdio::null());
     command.spawn().unwrap_or_else(|error| {
         panic!(
             "{}: {error}. These tests need a NATS server: install the package `nats-server`, or unpack it \

@@ -27,12 +27,20 @@ pub struct CallHeader {
     /// The call depth that the sender counts the callee at: that of its own version of the enum. A handler may wait for
     /// the reply, so the callee must be no deeper.
     pub depth: u32,
+    /// It comes out of a work queue, and nobody waits for the reply: that is nothing if the message was handled, and else
+    /// a text that says why it was not.
+    pub queued: bool,
 }
 
 /// What carries packets to the other side.
 pub trait Carrier: Send + Sync {
     /// Sends a packet to the pool of this name. It waits for nothing.
     fn carry(&self, wire: &'static str, packet: Packet, receipt: Box<dyn Receipt>);
+    /// Has a message of a durable variant, which was sent and not called, kept until it is handled. It waits for nothing.
+    /// A carrier that keeps none sends it.
+    fn store(&self, wire: &'static str, packet: Packet, receipt: Box<dyn Receipt>) {
+        self.carry(wire, packet, receipt);
+    }
 }
 
 /// The way back to the sender of a packet.
