@@ -158,7 +158,7 @@ fn several(text: &mut String, unit: &str, columns: &[String], lines: &[&Line]) {
         let _ = write!(text, "| {} | {} |", line.row.library, threads(line));
         for column in columns {
             let cell = line.cell(column).map_or_else(String::new, |cell| {
-                if cell.values().len() == 1 {
+                if cell.rounds().len() == 1 {
                     figure(cell.median())
                 } else {
                     format!("{} ({}–{})", figure(cell.median()), figure(cell.least()), figure(cell.most()))
@@ -177,11 +177,11 @@ fn timed(column: &str) -> &str {
 
 /// Every figure of every round.
 fn bare(results: &Results) -> String {
-    let mut text = String::from("workload\tlibrary\tthreads\tcolumn\tfigures, in order of size\n");
+    let mut text = String::from("workload\tlibrary\tthreads\tcolumn\tfigures, in the order of the rounds\n");
     for spec in workloads::all().chain([&build::SPEC, &variants::SPEC]) {
         for line in results.of(spec.name) {
             for cell in &line.cells {
-                let values: Vec<String> = cell.values().iter().map(|value| format!("{value:.2}")).collect();
+                let values: Vec<String> = cell.rounds().iter().map(|value| format!("{value:.2}")).collect();
                 let (library, threads) = (&line.row.library, threads(line));
                 let _ = writeln!(text, "{}\t{library}\t{threads}\t{}\t{}", spec.name, cell.column, values.join("\t"));
             }

@@ -13,30 +13,34 @@ pub(crate) struct Row {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Cell {
     pub(crate) column: String,
-    values: Vec<f64>,
+    /// In the order of the rounds, of which there is one at least.
+    rounds: Vec<f64>,
 }
 
 impl Cell {
     pub(crate) fn median(&self) -> f64 {
-        let middle = self.values.len() / 2;
-        if self.values.len() % 2 == 1 {
-            self.values[middle]
-        } else {
-            (self.values[middle - 1] + self.values[middle]) / 2.0
-        }
+        median(self.rounds.iter().copied()).unwrap_or(f64::NAN)
     }
 
     pub(crate) fn least(&self) -> f64 {
-        self.values[0]
+        self.rounds.iter().copied().fold(f64::INFINITY, f64::min)
     }
 
     pub(crate) fn most(&self) -> f64 {
-        self.values[self.values.len() - 1]
+        self.rounds.iter().copied().fold(f64::NEG_INFINITY, f64::max)
     }
 
-    pub(crate) fn values(&self) -> &[f64] {
-        &self.values
+    /// The figures in the order of the rounds.
+    pub(crate) fn rounds(&self) -> &[f64] {
+        &self.rounds
     }
+}
+
+pub(crate) fn median(values: impl Iterator<Item = f64>) -> Option<f64> {
+    let mut sorted: Vec<f64> = values.collect();
+    sorted.sort_by(f64::total_cmp);
+    let (lower, upper) = (sorted.get(sorted.len().checked_sub(1)? / 2)?, sorted.get(sorted.len() / 2)?);
+    Some((lower + upper) / 2.0)
 }
 
 /// A row with its figures, or the reason why it has none.
@@ -76,12 +80,10 @@ impl Results {
     pub(crate) fn add(&mut self, row: Row, column: &str, value: f64) {
         let cells = &mut self.line(row).cells;
         let index = cells.iter().position(|cell| cell.column == column).unwrap_or_else(|| {
-            cells.push(Cell { column: column.into(), values: Vec::new() });
+            cells.push(Cell { column: column.into(), rounds: Vec::new() });
             cells.len() - 1
         });
-        let values = &mut cells[index].values;
-        let place = values.partition_point(|&other| other < value);
-        values.insert(place, value);
+        cells[index].rounds.push(value);
     }
 
     pub(crate) fn fail(&mut self, row: Row, reason: &str) {
@@ -131,6 +133,7 @@ mod tests {
         }
         let summary = |results: &Results| {
             let cell = results.of("ring").find_map(|line| line.cell("").cloned()).expect("it was added");
+            assert_eq!(cell.rounds()[..3], [5.0, 1.0, 9.0]);
             [cell.least(), cell.median(), cell.most()]
         };
         assert_eq!(summary(&results), [1.0, 5.0, 9.0]);

@@ -6,6 +6,8 @@ mod broadcast;
 mod depth;
 mod durable;
 mod fields;
+mod leaving;
 mod loopback;
+mod partitions;
 mod serve;
 mod versions;

@@ -3,6 +3,7 @@
 mod awaited;
 mod calls_at_both_ends;
 mod deadline;
+mod ends;
 mod lifecycle;
 mod quiet;
 mod report;

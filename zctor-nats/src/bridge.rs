@@ -2,10 +2,11 @@
 
 use std::collections::HashSet;
 use std::fmt;
+use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::time::Duration;
 
-use zctor::remote::transport::End;
+use zctor::remote::transport::{End, Partitions, Route};
 use zctor::remote::{Books, RemoteMessage};
 use zctor::{ActorEngine, Overflow, now};
 
@@ -97,7 +98,7 @@ impl fmt::Debug for Builder {
 
 /// An engine's way to the pools of other processes, and theirs to its own, over a NATS server.
 ///
-/// Dropping it closes it, without a wait for what is under way. A hook that drops it on the bridge's own thread, such as
+/// Dropping it closes it, without a wait for what is under way: what is on its way to it is lost. A hook that drops it on the bridge's own thread, such as
 /// that for dead letters, does not wait for the end of that thread either.
 ///
 /// ```no_run
@@ -173,18 +174,111 @@ impl Bridge {
     /// # Blocking
     /// Until the server knows of it.
     pub fn serve<M: RemoteMessage>(&self, engine: &ActorEngine) -> Result<(), BridgeError> {
+        self.serve_routes::<M>(engine, None)
+    }
+
+    /// Serves some partitions of the engine's pool of `M`: the messages with a `#[key]` whose key is in one of them, and
+    /// all messages without a key. Broadcasts reach the pool too.
+    ///
+    /// The keys are divided into `of` partitions, which are numbered from 0. A key is always in the same one, on every
+    /// machine and in every version. Each process states its own `numbers`, such as `16 * i..16 * (i + 1)` of 64 for
+    /// process `i` of four. So a key always reaches the same process, and there the same instance as in any keyed pool.
+    /// Whoever calls says how many there are, too: [`attach_partitions`](Bridge::attach_partitions).
+    ///
+    /// A partition moves only when that is stated: one process [leaves](Bridge::leave), shuts its engine down, and
+    /// another serves it then. States do not move. Meanwhile, as for each partition that nobody serves, a call with such
+    /// a key ends with [`CallError::NotRegistered`](zctor::CallError::NotRegistered), and a send is a dead letter with
+    /// [`Undelivered::Unreachable`](zctor::Undelivered::Unreachable).
+    ///
+    /// ```no_run
+    /// # use serde::{Deserialize, Serialize};
+    /// # use zctor::{ActorEngine, actor};
+    /// # use zctor_nats::Bridge;
+    /// #[actor(remote)]
+    /// #[derive(Serialize, Deserialize)]
+    /// pub enum AccountMessage {
+    ///     #[reply(u64)]
+    ///     Deposit { #[key] account: u64, amount: u64 },
+    /// }
+    /// # #[derive(Default)]
+    /// # struct Account(u64);
+    /// # impl AccountHandler for Account {
+    /// #     fn deposit(&mut self, _account: u64, amount: u64) -> u64 { self.0 += amount; self.0 }
+    /// # }
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// // Both processes in one, for a test.
+    /// let (engines, bridge) = ([ActorEngine::new(), ActorEngine::new()], || Bridge::builder("shop").connect());
+    /// let bridges = [bridge()?, bridge()?];
+    /// for (engine, (bridge, numbers)) in engines.iter().zip(bridges.iter().zip([0..32, 32..64])) {
+    ///     engine.pool(4, AccountMessage::actor(Account::default))?;
+    ///     bridge.serve_partitions::<AccountMessage>(engine, numbers, 64)?;
+    /// }
+    /// let (elsewhere, calls) = (ActorEngine::new(), bridge()?);
+    /// let accounts = calls.attach_partitions::<AccountMessage>(&elsewhere, 64)?;
+    /// accounts.deposit(7, 40)?;
+    /// assert_eq!(accounts.deposit(7, 2), Ok(42)); // the same instance of the same process
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// As [`serve`](Bridge::serve), and:
+    /// - [`BridgeError::PartitionTaken`]: another process serves one of them. Processes that begin at the same moment may
+    ///   both miss that.
+    /// - [`BridgeError::Serve`]: there are no such partitions, or this bridge serves the pool already, whole or with
+    ///   other partitions.
+    ///
+    /// # Blocking
+    /// As [`serve`](Bridge::serve).
+    pub fn serve_partitions<M: RemoteMessage>(
+        &self,
+        engine: &ActorEngine,
+        numbers: Range<u32>,
+        of: u32,
+    ) -> Result<(), BridgeError> {
+        self.serve_routes::<M>(engine, Some(Partitions { numbers, of }))
+    }
+
+    fn serve_routes<M: RemoteMessage>(
+        &self,
+        engine: &ActorEngine,
+        partitions: Option<Partitions>,
+    ) -> Result<(), BridgeError> {
         self.check_name(M::WIRE)?;
-        self.end.serve::<M>(engine)?;
+        let mut routes = vec![Route::Turn, Route::Copy];
+        if let Some(partitions) = partitions.as_ref().filter(|partitions| partitions.exist()) {
+            routes.extend(partitions.each().map(Route::Key));
+        }
         let mut served = self.served.lock().unwrap_or_else(PoisonError::into_inner);
+        if !served.contains(M::WIRE) {
+            self.find_owners(M::WIRE, &routes)?;
+        }
+        self.end.serve::<M>(engine, partitions)?;
         if served.contains(M::WIRE) {
             return Ok(());
         }
         let (done, told) = mpsc::channel();
-        let command = Command::Serve { namespace: self.namespace.clone(), name: M::WIRE, done };
+        let command = Command::Serve { namespace: self.namespace.clone(), name: M::WIRE, routes, done };
         self.connection.commands.send(command).map_err(|_| BridgeError::Closed)?;
         told.recv().unwrap_or(Err(BridgeError::Closed))?;
         served.insert(M::WIRE);
         Ok(())
+    }
+
+    /// Fails if another process serves one of the partitions.
+    fn find_owners(&self, name: &'static str, routes: &[Route]) -> Result<(), BridgeError> {
+        let partitions: Vec<_> = routes.iter().filter(|route| matches!(route, Route::Key(_))).copied().collect();
+        if partitions.is_empty() {
+            return Ok(());
+        }
+        let (done, told) = mpsc::channel();
+        let subjects = partitions.iter().map(|route| wire::subject(&self.namespace, name, *route)).collect();
+        self.connection.commands.send(Command::FindOwners { subjects, done }).map_err(|_| BridgeError::Closed)?;
+        let owned = told.recv().unwrap_or(Err(BridgeError::Closed))?;
+        match owned.into_iter().min().and_then(|index| partitions.get(index)) {
+            Some(Route::Key(partition)) => Err(BridgeError::PartitionTaken { name, partition: partition.number }),
+            _ => Ok(()),
+        }
     }
 
     /// Makes a pool of `M` in the engine whose messages go to the processes that serve it. From outside at most 1,024
@@ -195,6 +289,16 @@ impl Bridge {
     /// - [`BridgeError::Name`]: the name of the enum cannot be part of a subject.
     pub fn attach<M: RemoteMessage>(&self, engine: &ActorEngine) -> Result<M::Client, BridgeError> {
         self.attach_bounded::<M>(engine, ROOM, Overflow::Wait)
+    }
+
+    /// As [`attach`](Bridge::attach), for a pool that is served by partitions: each message with a `#[key]` goes to the
+    /// process that serves the partition of its key, and all others go in turn. `of` is the number of partitions, the
+    /// same as at [`serve_partitions`](Bridge::serve_partitions); 0 counts as 1.
+    ///
+    /// # Errors
+    /// As [`attach`](Bridge::attach).
+    pub fn attach_partitions<M: RemoteMessage>(&self, engine: &ActorEngine, of: u32) -> Result<M::Client, BridgeError> {
+        self.attach_routes::<M>(engine, Some(of), ROOM, Overflow::Wait)
     }
 
     /// As [`attach`](Bridge::attach), with another bound for the messages from outside that are under way, and with what
@@ -208,8 +312,18 @@ impl Bridge {
         bound: usize,
         overflow: Overflow,
     ) -> Result<M::Client, BridgeError> {
+        self.attach_routes::<M>(engine, None, bound, overflow)
+    }
+
+    fn attach_routes<M: RemoteMessage>(
+        &self,
+        engine: &ActorEngine,
+        partitions: Option<u32>,
+        bound: usize,
+        overflow: Overflow,
+    ) -> Result<M::Client, BridgeError> {
         let carrier = Arc::new(self.carrier::<M>()?);
-        Ok(self.end.attach::<M>(engine, carrier, bound, overflow)?)
+        Ok(self.end.attach::<M>(engine, carrier, partitions, bound, overflow)?)
     }
 
     /// The way out for the messages of `M`.
@@ -260,34 +374,80 @@ impl Bridge {
         self.end.books()
     }
 
-    /// Closes the bridge, after it has waited for what is under way as [`flush`](Bridge::flush) does. Returns the books.
+    /// Stops serving: everything that this bridge has taken is finished, and nothing more is taken. So a process can be
+    /// replaced, and nobody notices: what its callers send from then on goes to the other processes that serve the pools.
+    /// Returns the books as they are then: [drained](Books::is_drained), unless `limit` was up before.
     ///
-    /// Calls that are under way then end with [`CallError::Lost`](zctor::CallError::Lost), and sends are dead letters
-    /// with [`Undelivered::Lost`](zctor::Undelivered::Lost). Shut the engines down before, if their handlers are to
-    /// answer what they have.
+    /// First the server stops choosing this process, without a loss of what is on its way. Meanwhile the process may get
+    /// some thousand more messages, and handles them like all others. Then what waits for room goes into mailboxes, and
+    /// the calls are answered. Pools that this bridge has attached are not touched, so handlers that call other
+    /// processes can still do so. Pools may be served again.
     ///
-    /// # A process that leaves
-    /// The server goes on choosing this process for messages to the pools that it serves until the bridge is closed.
-    /// So other processes lose messages at each rolling restart today, even though others serve the same pool:
+    /// The order at the end of a process: leave, shut the engine down, close.
     ///
-    /// - Between the engine's shutdown and `close`, calls end with [`CallError::Stopped`](zctor::CallError::Stopped), and
-    ///   sends are dead letters with [`Undelivered::Unreachable`](zctor::Undelivered::Unreachable). None of them ran:
-    ///   they can be tried again. Close right after the shutdown, so that they are few.
-    /// - A message that is on its way to this process while the bridge closes is told of by nobody. A send is a dead
-    ///   letter with `Lost` at its sender after that one's [`ack_wait`](Builder::ack_wait), and a call ends at its
-    ///   deadline.
-    /// - If the bridge is closed first, calls that handlers still have end at their deadlines too, since no reply goes
-    ///   out any more.
+    /// ```no_run
+    /// # use serde::{Deserialize, Serialize};
+    /// # use std::time::Duration;
+    /// # use zctor::{ActorEngine, actor};
+    /// # use zctor_nats::Bridge;
+    /// # #[actor(remote)]
+    /// # #[derive(Serialize, Deserialize)]
+    /// # pub enum JobMessage { Run(u64) }
+    /// # struct Job;
+    /// # impl JobHandler for Job { fn run(&mut self, _value: u64) {} }
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let engine = ActorEngine::new();
+    /// engine.pool(8, JobMessage::actor(|| Job))?;
+    /// let bridge = Bridge::builder("shop").connect()?;
+    /// bridge.serve::<JobMessage>(&engine)?;
+    /// // .. until the process is to end
+    /// let books = bridge.leave(Duration::from_secs(10)); // takes no more; calls are answered
+    /// assert!(books.is_drained());
+    /// engine.shutdown()?; // handles what is in the mailboxes
+    /// bridge.close(Duration::from_secs(10)); // sends what its handlers have sent
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
-    /// A [`WorkQueue`](crate::WorkQueue) loses nothing then: `close` waits for the handlers that have begun with its
-    /// messages, and what is not through after `limit` is given to another process.
+    /// A [`WorkQueue`](crate::WorkQueue) gives this process nothing more, and the handlers that have begun with its messages
+    /// are waited for. What is not through after `limit` is given to another process.
+    ///
+    /// If the limit is up, or the connection breaks meanwhile, messages on their way to this process may be lost; their
+    /// senders find that out, as of messages to a process that was killed. What the process has taken goes on all the
+    /// same.
+    ///
+    /// # Blocking
+    /// Until calls are answered, for `limit` at most. If a handler of a served pool calls it, or a hook on the bridge's
+    /// own thread, it waits for itself until the limit.
+    pub fn leave(&self, limit: Duration) -> Books {
+        let until = now() + limit.min(LONGEST);
+        self.queues.leave(&self.connection.session, limit);
+        let (done, left) = mpsc::channel();
+        if self.connection.commands.send(Command::Leave { until, done }).is_ok() {
+            // An error if the time is up, or the bridge is closed.
+            let _ = left.recv_timeout(until.saturating_duration_since(now()));
+        }
+        self.served.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        self.end.leave(until.saturating_duration_since(now()))
+    }
+
+    /// Closes the bridge, after it has [left](Bridge::leave) what it serves, and has waited for what is under way as
+    /// [`flush`](Bridge::flush) does; both within `limit`. Returns the books.
+    ///
+    /// Calls that are still under way then end with [`CallError::Lost`](zctor::CallError::Lost), and sends are dead
+    /// letters with [`Undelivered::Lost`](zctor::Undelivered::Lost). A call that a handler here still has ends at its
+    /// caller's deadline, since no reply goes out any more.
+    ///
+    /// An engine that is shut down while its pools are still served refuses what the server goes on sending to it: calls
+    /// end with [`CallError::Stopped`](zctor::CallError::Stopped), and sends are dead letters with
+    /// [`Undelivered::Unreachable`](zctor::Undelivered::Unreachable). So leave before the shutdown.
     ///
     /// # Blocking
     /// For `limit` at most, and until the thread of the bridge has ended.
     pub fn close(self, limit: Duration) -> Books {
-        let begun = now();
-        self.queues.leave(&self.connection.session, limit);
-        self.end.flush(limit.saturating_sub(now() - begun));
+        let until = now() + limit.min(LONGEST);
+        self.leave(limit);
+        self.end.flush(until.saturating_duration_since(now()));
         self.connection.close();
         self.end.books()
     }

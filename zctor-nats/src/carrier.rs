@@ -18,8 +18,8 @@ pub(crate) struct NatsCarrier {
 
 impl Carrier for NatsCarrier {
     fn carry(&self, name: &'static str, packet: Packet, receipt: Box<dyn Receipt>) {
-        let Packet { bytes, call, inside, copy } = packet;
-        let subject = wire::subject(&self.namespace, name, copy);
+        let Packet { bytes, call, inside, route } = packet;
+        let subject = wire::subject(&self.namespace, name, route);
         let call = call.map(|header| (header.until.unwrap_or_else(|| now() + self.deadline), header.depth));
         // If the bridge is closed, the receipt is dropped, which says that nobody serves the pool.
         drop(self.commands.send(Command::Packet(Outbound { subject, bytes, inside, call, receipt })));

@@ -16,10 +16,12 @@ use tokio::sync::futures::Notified;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::{Notify, watch};
 use zctor::now;
-use zctor::remote::transport::{Answer, End, Receipt};
+use zctor::remote::transport::{Answer, End, Receipt, Route};
 
 use crate::error::{BridgeError, without_password};
-use crate::serving::{Held, receive};
+use crate::owners;
+use crate::serving::{Held, take_in};
+use crate::subscription::{Subscription, Topic};
 use crate::under_way::UnderWay;
 use crate::wire;
 
@@ -42,7 +44,18 @@ pub(crate) enum Command {
     Serve {
         namespace: String,
         name: &'static str,
+        routes: Vec<Route>,
         done: mpsc::Sender<Result<(), BridgeError>>,
+    },
+    /// Find out which of these subjects have listeners.
+    FindOwners {
+        subjects: Vec<String>,
+        done: mpsc::Sender<Result<HashSet<usize>, BridgeError>>,
+    },
+    /// Receive nothing more. Answered when nothing more comes, or when it is so late.
+    Leave {
+        until: Instant,
+        done: mpsc::Sender<()>,
     },
     /// End, after what came before.
     Close,
@@ -134,6 +147,8 @@ impl Session {
 pub(crate) struct State {
     /// Since when it is not.
     lost: Mutex<Option<Instant>>,
+    /// How many connections were lost.
+    losses: watch::Sender<u64>,
     changed: Notify,
     /// How long what is to be published waits for a connection, from its loss on.
     patience: Duration,
@@ -147,7 +162,12 @@ async fn run(
     tell: &mpsc::Sender<Result<Session, BridgeError>>,
 ) {
     let under_way = Arc::new(UnderWay::new(settings.ack_wait));
-    let state = Arc::new(State { lost: Mutex::default(), changed: Notify::new(), patience: settings.patience });
+    let state = Arc::new(State {
+        lost: Mutex::default(),
+        losses: watch::Sender::new(0),
+        changed: Notify::new(),
+        patience: settings.patience,
+    });
     let (client, inbox, answers) = match connect(&settings, &state, &under_way).await {
         Ok(connected) => connected,
         Err(source) => {
@@ -173,7 +193,7 @@ async fn run(
         inbox,
         echo,
         echoes: 0,
-        subscribed: HashSet::new(),
+        subscribed: HashMap::new(),
         state,
         under_way: Arc::clone(&under_way),
         next: 0,
@@ -221,6 +241,9 @@ impl State {
         let mut lost = self.lost();
         *lost = if connected { None } else { lost.or_else(|| Some(now())) };
         drop(lost);
+        if !connected {
+            self.losses.send_modify(|losses| *losses += 1);
+        }
         self.changed.notify_waiters();
     }
 
@@ -299,7 +322,7 @@ struct Outgoing {
     /// How many echoes this bridge has sent to itself.
     echoes: u64,
     /// The subjects that the client keeps subscribed, at the next connection too.
-    subscribed: HashSet<String>,
+    subscribed: HashMap<String, Subscription>,
     state: Arc<State>,
     under_way: Arc<UnderWay>,
     next: u64,
@@ -333,9 +356,12 @@ impl Outgoing {
                     Command::Publish { subject, payload } => self.publish(subject, payload).await,
                     Command::Answer { subject, answer } => self.answer(subject, &answer).await,
                     Command::Ack { inbox, number } => acks.entry(inbox).or_default().push(number),
-                    Command::Serve { namespace, name, done } => {
-                        drop(done.send(self.serve(&namespace, name, end, held, commands).await));
+                    Command::Serve { namespace, name, routes, done } => {
+                        let subjects = routes.into_iter().map(|route| (wire::subject(&namespace, name, route), route));
+                        drop(done.send(self.serve(name, subjects, end, held, commands).await));
                     }
+                    Command::FindOwners { subjects, done } => drop(done.send(self.find_owners(&subjects).await)),
+                    Command::Leave { until, done } => self.leave(until, done),
                     Command::Close => {
                         self.acknowledge(&mut acks).await;
                         self.state.patiently(self.client.flush()).await;
@@ -402,27 +428,26 @@ impl Outgoing {
 
     async fn serve(
         &mut self,
-        namespace: &str,
         name: &'static str,
+        subjects: impl Iterator<Item = (String, Route)>,
         end: &Arc<End>,
         held: &Arc<Held>,
         commands: &UnboundedSender<Command>,
     ) -> Result<(), BridgeError> {
-        for copy in [false, true] {
-            let subject = wire::subject(namespace, name, copy);
+        for (subject, route) in subjects {
             // An attempt before has subscribed to it, and was given up before the server had been heard.
-            if self.subscribed.contains(&subject) {
+            if self.subscribed.contains_key(&subject) {
                 continue;
             }
-            let subscribed = if copy {
-                self.client.subscribe(subject.clone()).await
-            } else {
-                self.client.queue_subscribe(subject.clone(), wire::GROUP.to_owned()).await
+            let topic = Topic {
+                client: self.client.clone(),
+                subject: subject.clone(),
+                group: (route != Route::Copy).then_some(wire::GROUP),
+                losses: self.state.losses.subscribe(),
             };
-            let subscription = subscribed.map_err(|_| BridgeError::Disconnected)?;
-            self.subscribed.insert(subject);
-            let (end, held, commands) = (Arc::clone(end), Arc::clone(held), commands.clone());
-            tokio::spawn(receive(subscription, name, copy, end, held, commands));
+            let take_in = take_in(name, route, Arc::clone(end), Arc::clone(held), commands.clone());
+            let subscription = Subscription::start(topic, take_in).await.map_err(|_| BridgeError::Disconnected)?;
+            self.subscribed.insert(subject, subscription);
         }
         // The client's own flush waits for the socket alone. What comes back to this inbox has passed the server, and so
         // have the subscriptions before it.
@@ -431,5 +456,23 @@ impl Outgoing {
         self.publish(format!("{}.s.{number}", self.inbox), Vec::new()).await;
         let echoed = self.state.patiently(self.echo.wait_for(|last| *last >= number)).await;
         echoed.and_then(Result::ok).map(drop).ok_or(BridgeError::Disconnected)
+    }
+    async fn find_owners(&self, subjects: &[String]) -> Result<HashSet<usize>, BridgeError> {
+        // Those that this bridge has subscribed to itself: it tries again.
+        let own = |index: &usize| subjects.get(*index).is_some_and(|subject| self.subscribed.contains_key(subject));
+        let owned = self.state.patiently(owners::find(&self.client, subjects)).await.flatten();
+        let owned = owned.ok_or(BridgeError::Disconnected)?;
+        Ok(owned.into_iter().filter(|index| !own(index)).collect())
+    }
+
+    fn leave(&mut self, until: Instant, done: mpsc::Sender<()>) {
+        let leaving: Vec<_> = self.subscribed.drain().map(|(_, subscription)| subscription.leave(until)).collect();
+        tokio::spawn(async move {
+            for task in leaving {
+                // If it has panicked, the panic hook has reported that.
+                drop(task.await);
+            }
+            let _ = done.send(());
+        });
     }
 }

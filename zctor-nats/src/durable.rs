@@ -128,14 +128,14 @@ impl Bridge {
         made.unwrap_or(Err(BridgeError::Closed))?;
         let publisher = self.queues().publisher(self.session(), self.ack_wait())?;
         let carrier = Arc::new(QueueCarrier { direct, publisher, subject });
-        Ok(self.end().attach::<M>(engine, carrier, ROOM, Overflow::Wait)?)
+        Ok(self.end().attach::<M>(engine, carrier, None, ROOM, Overflow::Wait)?)
     }
 
     /// Serves the engine's pool of `M` to a work queue. Several processes may serve one queue: each message goes to one of
     /// them, until it is handled.
     ///
     /// This makes the queue on the server if it is not there. It serves the queue alone:
-    /// [`serve`](Bridge::serve) the pool too, for calls and for what is not durable. [`close`](Bridge::close) waits for the
+    /// [`serve`](Bridge::serve) the pool too, for calls and for what is not durable. [`leave`](Bridge::leave) waits for the
     /// handlers that have begun with a message of the queue. When the engine stops, so does this.
     ///
     /// # Errors
@@ -145,7 +145,7 @@ impl Bridge {
     /// Until the server has the queue.
     pub fn serve_durable<M: DurableMessage>(&self, engine: &ActorEngine, queue: &WorkQueue) -> Result<(), BridgeError> {
         let names = Names::new(self.namespace(), queue, M::WIRE)?;
-        self.end().serve::<M>(engine)?;
+        self.end().serve::<M>(engine, None)?;
         let key = (names.stream.clone(), names.consumer.clone());
         let mut consumers = self.queues().consumers.lock().unwrap_or_else(PoisonError::into_inner);
         if consumers.get(&key).is_some_and(|consumer| !consumer.is_stopped()) {

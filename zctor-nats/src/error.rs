@@ -52,6 +52,14 @@ pub enum BridgeError {
         /// Why not, and what to do.
         text: String,
     },
+    /// Another process serves this partition. Give each process partitions of its own; one that is to take a partition
+    /// over waits until the other has left.
+    PartitionTaken {
+        /// The name of the enum.
+        name: &'static str,
+        /// The number of the partition.
+        partition: u32,
+    },
     /// The link cannot be made.
     Spawn {
         /// Why not.
@@ -72,6 +80,10 @@ impl fmt::Display for BridgeError {
             Self::Thread { .. } => f.write_str("the system refused a thread for the bridge"),
             Self::Serve { source } => source.fmt(f),
             Self::Queue { queue, text } => write!(f, "the work queue `{queue}` cannot be used: {text}"),
+            Self::PartitionTaken { name, partition } => write!(
+                f,
+                "another process serves partition {partition} of `{name}`; wait until it has left, or serve other partitions"
+            ),
             Self::Spawn { source } => source.fmt(f),
         }
     }
@@ -84,7 +96,11 @@ impl Error for BridgeError {
             Self::Thread { source } => Some(source),
             Self::Serve { source } => source.source(),
             Self::Spawn { source } => source.source(),
-            Self::Name { .. } | Self::Queue { .. } | Self::Closed | Self::Disconnected => None,
+            Self::Name { .. }
+            | Self::PartitionTaken { .. }
+            | Self::Queue { .. }
+            | Self::Closed
+            | Self::Disconnected => None,
         }
     }
 }

@@ -58,7 +58,7 @@
 //! | `Timeout { begun: true }`: the handler had begun | it may have |
 //! | an accepted message is handled once, or a dead letter | it is handled once at most; a dead letter with `Lost`, or a call that ended with `Lost`, may have been handled |
 //! | | where the server cannot be reached, a message waits for [`Builder::patience`]; then a call ends with `NotRegistered`, and a send is a dead letter with `Unreachable` |
-//! | a shutdown loses no accepted message | a process that stops serving loses what the server still sends to it: see [`Bridge::close`] |
+//! | a shutdown loses no accepted message | the same, after the bridge has left: [`Bridge::leave`] |
 //! | a broadcast reaches every instance | of every process that serves the pool and is connected; it is acknowledged when one has it |
 //!
 //! # Messages that must not be lost
@@ -81,11 +81,11 @@
 //!
 //! | what you see | what has happened | what to do |
 //! | --- | --- | --- |
-//! | a call ends with `NotRegistered`, or a dead letter says `Unreachable` | no process serves the pool, or the server was not there for longer than [`Builder::patience`]; a send may also have gone to a process that is leaving | it never ran: try again later |
+//! | a call ends with `NotRegistered`, or a dead letter says `Unreachable` | no process serves the pool, or the server was not there for longer than [`Builder::patience`]; a send may also have gone to a process whose engine was shut down before its bridge had left | it never ran: try again later |
 //! | a call ends with `Lost` | the connection broke while it was under way | it may have run: try again if that does no harm |
 //! | a call ends with `Timeout { begun: true }` | its handler took too long, or its process is gone | the same |
 //! | a dead letter says `Lost` | nobody has said within [`Builder::ack_wait`] that the message arrived | the same |
-//! | a call ends with `Stopped` | the process that the server chose is leaving | it never ran: try again, another process may be chosen |
+//! | a call ends with `Stopped` | the process that the server chose has shut its engine down before its bridge had left | it never ran: try again; and there, call [`Bridge::leave`] before the shutdown |
 //! | `Unfit` | the two sides have versions of the enum that do not fit, or it is too large; the text says which | bring one side up to date |
 //! | `Undeclared` | the enum of the process that serves has a greater call depth | bring the callers up to date first |
 //! | a dead letter of a durable message says `Full` | the work queue has reached its limit, or the server its storage | add a process that serves the queue, or raise the limit |
@@ -100,7 +100,9 @@ mod carrier;
 mod connection;
 mod durable;
 mod error;
+mod owners;
 mod serving;
+mod subscription;
 mod under_way;
 mod wire;
 

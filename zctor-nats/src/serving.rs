@@ -4,12 +4,11 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use async_nats::{Message, Subscriber};
-use futures_util::StreamExt;
+use async_nats::Message;
 use tokio::sync::Notify;
 use tokio::sync::mpsc::UnboundedSender;
 use zctor::now;
-use zctor::remote::transport::{Answer, End, Packet, Receipt};
+use zctor::remote::transport::{Answer, End, Packet, Receipt, Route};
 
 use crate::connection::Command;
 use crate::wire;
@@ -68,23 +67,22 @@ impl Held {
     }
 }
 
-/// Takes in what arrives by one subscription, until that ends.
-pub(crate) async fn receive(
-    mut subscription: Subscriber,
+/// Takes in what arrives for a pool, by one subscription.
+pub(crate) fn take_in(
     name: &'static str,
-    copy: bool,
+    route: Route,
     end: Arc<End>,
     held: Arc<Held>,
     commands: UnboundedSender<Command>,
-) {
-    while let Some(message) = subscription.next().await {
-        let Some(sender) = Sender::of(&message, &held, &commands) else { continue };
+) -> impl FnMut(Message) + Send + 'static {
+    move |message| {
+        let Some(sender) = Sender::of(&message, &held, &commands) else { return };
         let header = message.headers.as_ref().and_then(|headers| headers.get(wire::HEADER));
         let read = header.map_or(Some((false, None)), |header| wire::read_header(header.as_str(), now()));
         let receipt = Box::new(sender);
         match read {
             Some((inside, call)) => {
-                let packet = Packet { bytes: message.payload.to_vec(), call, inside, copy };
+                let packet = Packet { bytes: message.payload.to_vec(), call, inside, route };
                 end.deliver(name, packet, receipt);
             }
             None => receipt.answer(Answer::Unfit("its header cannot be read on the other side".into())),

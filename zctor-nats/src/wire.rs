@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | `zctor.1.<namespace>.<name>.t` | a message for one instance; those that serve it are one queue group |
 //! | `zctor.1.<namespace>.<name>.b` | a copy of a broadcast |
+//! | `zctor.1.<namespace>.<name>.k.<n>.<i>` | a message with a key in partition `i` of `n` |
 //! | `<inbox>.r.<number>` | the reply subject of a packet, and what is answered: a status byte, then a reply or a text |
 //! | `<inbox>.a` | the numbers of packets that are in mailboxes, eight bytes each |
 //! | `<inbox>.h` | the numbers of packets that wait for room where they arrived |
@@ -16,7 +17,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use zctor::remote::transport::{Answer, CallHeader};
+use zctor::remote::transport::{Answer, CallHeader, Partition, Route};
 
 pub(crate) const HEADER: &str = "Zctor";
 /// The queue group of those that serve a pool.
@@ -28,9 +29,13 @@ pub(crate) fn is_name(name: &str) -> bool {
     name.split('.').all(is_word)
 }
 
-/// The subject of the messages for one instance, or of copies for all.
-pub(crate) fn subject(namespace: &str, name: &str, copy: bool) -> String {
-    format!("zctor.1.{namespace}.{name}.{}", if copy { 'b' } else { 't' })
+/// The subject of the messages that go this way.
+pub(crate) fn subject(namespace: &str, name: &str, route: Route) -> String {
+    match route {
+        Route::Turn => format!("zctor.1.{namespace}.{name}.t"),
+        Route::Copy => format!("zctor.1.{namespace}.{name}.b"),
+        Route::Key(Partition { number, of }) => format!("zctor.1.{namespace}.{name}.k.{of}.{number}"),
+    }
 }
 
 /// The header of a packet, if it needs one.

@@ -23,6 +23,7 @@ mod link;
 mod loopback;
 mod message;
 mod packet;
+mod partition;
 mod served;
 mod value;
 mod wire;
@@ -38,7 +39,7 @@ pub use value::RemoteValue;
 #[doc(hidden)]
 pub use durable::{__assert_durable, Tells};
 #[doc(hidden)]
-pub use message::{__DEFERRED, __reply, Answering, Called, RemotePort};
+pub use message::{__DEFERRED, __key_hash, __reply, Answering, Called, RemotePort};
 #[doc(hidden)]
 pub use serde::Deserialize as __Deserialize;
 #[doc(hidden)]
@@ -49,6 +50,7 @@ pub use value::{__assert_value, __serialize, Travels};
 pub mod transport {
     pub use super::end::End;
     pub use super::packet::{Answer, CallHeader, Carrier, Packet, Receipt};
+    pub use super::partition::{Partition, Partitions, Route};
 }
 
 /// The body of a link's handler methods, which are never called: a link takes its messages before they are dispatched.
@@ -69,6 +71,7 @@ macro_rules! __remote {
         serve($to:ident) { $($pattern:pat => $call:ident($request:expr))* }
         deferred { $($late:ident)* }
         durable { $($kept:ident)* }
+        keys($key:ident) { $($keyed:pat,)* }
         $port:ty { $($called:ident)* $(| $never:ident)? }
     ) => {
         $(#[$attr])*
@@ -92,6 +95,14 @@ macro_rules! __remote {
             ) -> ::core::option::Option<$crate::remote::Answering> {
                 match self {
                     $($pattern => ::core::option::Option::Some($to.$call($request)),)*
+                    _ => ::core::option::Option::None,
+                }
+            }
+
+            #[allow(unreachable_patterns)]
+            fn __key_hash(&self) -> ::core::option::Option<::core::primitive::u64> {
+                match self {
+                    $($keyed => $crate::remote::__key_hash($key),)*
                     _ => ::core::option::Option::None,
                 }
             }

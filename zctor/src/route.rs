@@ -17,6 +17,7 @@ pub(crate) mod linked;
 #[cfg(not(feature = "remote"))]
 #[path = "route/linked/off.rs"]
 pub(crate) mod linked;
+pub(crate) mod location;
 pub(crate) mod payload;
 pub(crate) mod places;
 pub(crate) mod pool;

@@ -15,6 +15,7 @@ use crate::model::Model;
 ///          serve(to) { Self::Add { a, b } => __call(Self::add(a, b)) }
 ///          deferred { }
 ///          durable { }
+///          keys(key) { }
 ///          __CalculatorMessagePort { Add }
 ///      }
 /// ```
@@ -44,6 +45,11 @@ pub(crate) fn definition(model: &Model<'_>) -> TokenStream {
     });
     let late = called().filter(|(_, reply)| reply.deferred.is_some()).map(|(variant, _)| &variant.ident);
     let kept = called().filter(|(variant, _)| variant.durable).map(|(variant, _)| &variant.ident);
+    let key = quote_spanned!(Span::mixed_site()=> key);
+    let keyed = model.variants.iter().filter(|variant| !variant.internal).filter_map(|variant| {
+        let (ident, member) = (&variant.ident, &variant.fields.get(variant.key?)?.member);
+        Some(quote!(Self::#ident { #member: #key, .. }))
+    });
     let ports = called().map(|(variant, _)| &variant.ident);
     let never = (!model.generics.types().is_empty()).then(|| format_ident!("__Never")).into_iter();
     let assertions = assertions(model, &values, &outcomes);
@@ -65,6 +71,7 @@ pub(crate) fn definition(model: &Model<'_>) -> TokenStream {
             serve(#to) { #(#arms)* }
             deferred { #(#late)* }
             durable { #(#kept)* }
+            keys(#key) { #(#keyed,)* }
             #port { #(#ports)* #(| #never)* }
         }
     }

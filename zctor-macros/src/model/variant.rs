@@ -18,6 +18,8 @@ pub(crate) struct Variant<'a> {
     pub(crate) key: Option<usize>,
     /// Whether a work queue may keep it until its reply says that it is handled.
     pub(crate) durable: bool,
+    /// Whether it is for the actor itself, and never leaves its process.
+    pub(crate) internal: bool,
     /// The visibility of the variant's request and client methods.
     pub(crate) vis: Visibility,
     /// The position of each token that stands for this variant.
@@ -67,6 +69,7 @@ impl<'a> Variant<'a> {
             reply,
             key: variant.fields.iter().position(|field| !field.keys.is_empty()),
             durable: variant.options.durable.get().is_some(),
+            internal: variant.options.internal.get().is_some(),
             vis: vis(variant, definition, span),
             span,
             docs: docs::Copied::of(variant, &definition.item.ident),

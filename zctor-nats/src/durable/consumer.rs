@@ -11,7 +11,7 @@ use async_nats::jetstream::consumer::pull::Batch;
 use async_nats::jetstream::{AckKind, Context, Message};
 use futures_util::{FutureExt, StreamExt};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
-use zctor::remote::transport::{Answer, CallHeader, End, Packet, Receipt};
+use zctor::remote::transport::{Answer, CallHeader, End, Packet, Receipt, Route};
 
 use crate::connection::Session;
 use crate::durable::books::{QueueBooks, QueueLedger};
@@ -234,7 +234,7 @@ impl Consumer {
         let (tell, told) = oneshot::channel();
         // Nobody waits for the reply, so that its handler may be of any depth.
         let call = CallHeader { until: None, depth: u32::MAX, queued: true };
-        let packet = Packet { bytes: message.payload.to_vec(), call: Some(call), inside: false, copy: false };
+        let packet = Packet { bytes: message.payload.to_vec(), call: Some(call), inside: false, route: Route::Turn };
         self.end.deliver(self.wire, packet, Box::new(Delivery(tell)));
         told
     }

@@ -3,7 +3,11 @@
 mod calls;
 mod durable;
 mod faults;
+mod isolation;
+mod leaving;
 mod nats;
+mod partitions;
 mod processes;
 mod proxy;
 mod refused;
+mod storms;

@@ -1,18 +1,22 @@
-//! Workers in processes of their own, one of which is killed: the others go on, and the books balance.
+//! Workers in processes of their own, one of which is killed: the others go on, the books balance, and no message is
+//! handled twice.
 
 use std::env;
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use zctor::{ActorEngine, CallError, actor};
 use zctor_nats::Bridge;
-use zctor_tests::{Counter, LIMIT, bounded};
+use zctor_tests::{Counter, LIMIT, SplitMix64};
 
 use crate::nats::Server;
+use crate::storms::runs;
 
+/// What a worker says before the number of a message that it has handled.
+const RAN: &str = "ran ";
 /// Where a worker finds the server.
 const URL: &str = "ZCTOR_NATS_TEST_WORKER";
 
@@ -23,10 +27,11 @@ enum JobMessage {
     #[reply(u32)]
     Process,
 }
-struct Job(u64);
+struct Job;
 impl JobHandler for Job {
     fn run(&mut self, value: u64) {
-        self.0 += value;
+        // One write, so that what is told before the process is killed is told whole.
+        println!("{RAN}{value}");
     }
     fn process(&mut self) -> u32 {
         std::process::id()
@@ -40,10 +45,10 @@ fn a_worker_serves_until_its_input_ends() {
     let server = env::var(URL).is_err().then(Server::start);
     let url = server.as_ref().map_or_else(|| env::var(URL).expect("it is given"), Server::url);
     let engine = ActorEngine::new();
-    engine.pool(2, JobMessage::actor(|| Job(0))).expect("a pool");
+    engine.pool(2, JobMessage::actor(|| Job)).expect("a pool");
     let bridge = Bridge::builder("test").server(url.clone()).connect().expect("the server is there");
     bridge.serve::<JobMessage>(&engine).expect("it has the pool");
-    println!("\nserving");
+    println!("\n{SERVING}");
     if server.is_some() {
         let (here, own) = (ActorEngine::new(), Bridge::builder("test").server(url).connect().expect("it is there"));
         let job = own.attach::<JobMessage>(&here).expect("a link");
@@ -54,7 +59,13 @@ fn a_worker_serves_until_its_input_ends() {
     }
 }
 
-struct Worker(Child);
+const SERVING: &str = "serving";
+
+struct Worker {
+    process: Child,
+    /// Reads what it says, until it ends.
+    reader: Option<JoinHandle<Vec<u64>>>,
+}
 
 impl Worker {
     fn start(server: &Server) -> Self {
@@ -64,25 +75,44 @@ impl Worker {
         let mut process = command.spawn().expect("a process");
         let output = process.stdout.take().expect("it is piped");
         let mut lines = BufReader::new(output).lines();
-        assert!(lines.any(|line| line.is_ok_and(|line| line == "serving")), "the worker serves");
-        // What it says after that goes nowhere, and must not hold it up.
-        thread::Builder::new().spawn(move || lines.for_each(drop)).expect("a thread");
-        Self(process)
+        assert!(lines.any(|line| line.is_ok_and(|line| line == SERVING)), "the worker serves");
+        let read =
+            move || lines.map_while(Result::ok).filter_map(|line| line.strip_prefix(RAN)?.parse().ok()).collect();
+        Self { process, reader: Some(thread::Builder::new().spawn(read).expect("a thread")) }
+    }
+
+    /// Kills it, as `kill -9` does; gives what it has handled.
+    fn kill(mut self) -> Vec<u64> {
+        self.process.kill().expect("it can be killed");
+        self.handled()
+    }
+
+    /// Has it end in order; gives what it has handled.
+    fn end(mut self) -> Vec<u64> {
+        drop(self.process.stdin.take());
+        self.handled()
+    }
+
+    fn handled(&mut self) -> Vec<u64> {
+        self.process.wait().expect("it ends");
+        self.reader.take().expect("it is read once").join().expect("it ends with the process")
     }
 }
 
 impl Drop for Worker {
     fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
+        // It may have ended already.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
     }
 }
 
 #[test]
 fn one_of_three_workers_is_killed_and_the_others_go_on() {
-    bounded(|| {
-        const EACH: u64 = 4_000;
-        let server = Server::start();
+    runs(|seed| {
+        const SENDERS: u64 = 2;
+        const EACH: u64 = 3_000;
+        let (mut random, server) = (SplitMix64::new(seed), Server::start());
         let mut workers: Vec<Worker> = (0..3).map(|_| Worker::start(&server)).collect();
         let (here, bridge) = (ActorEngine::new(), server.bridge());
         let dead = Counter::new();
@@ -92,11 +122,12 @@ fn one_of_three_workers_is_killed_and_the_others_go_on() {
         });
         let job = bridge.attach::<JobMessage>(&here).expect("a link");
         let begun = Counter::new();
-        thread::scope(|scope| {
-            for _ in 0..2 {
-                scope.spawn(|| {
+        let handled_by_killed = thread::scope(|scope| {
+            for sender in 0..SENDERS {
+                let (job, begun) = (&job, &begun);
+                scope.spawn(move || {
                     for number in 0..EACH {
-                        job.run(number).expect("it waits for room");
+                        job.run(number * SENDERS + sender).expect("it waits for room");
                         begun.increment();
                         if number % 50 == 0 {
                             // Nobody tells of a process that is gone: a call that it had ends at its deadline.
@@ -108,20 +139,29 @@ fn one_of_three_workers_is_killed_and_the_others_go_on() {
                     }
                 });
             }
-            while begun.get() < EACH / 2 {
+            let least = random.below(EACH as usize) as u64;
+            while begun.get() < least {
                 thread::yield_now();
             }
-            workers.remove(0);
+            workers.swap_remove(random.below(3)).kill()
         });
         here.settle();
         let books = bridge.flush(LIMIT);
-        assert_eq!((books.accepted, books.unsettled()), (2 * EACH, 0), "{books}");
-        assert_eq!((books.acked + books.lost, books.lost), (2 * EACH, dead.get()), "{books}");
-        let left: Vec<u32> = workers.iter().map(|worker| worker.0.id()).collect();
+        assert!(books.is_balanced(), "{books}");
+        assert_eq!((books.accepted, books.acked + books.lost), (SENDERS * EACH, SENDERS * EACH), "{books}");
+        assert_eq!(books.lost, dead.get(), "{books}");
+        let left: Vec<u32> = workers.iter().map(|worker| worker.process.id()).collect();
         for _ in 0..20 {
             let process = job.within(LIMIT).process().expect("the others are there");
             assert!(left.contains(&process));
         }
-        std::io::stdout().flush().expect("it can be written");
+        let mut handled = handled_by_killed;
+        handled.extend(workers.into_iter().flat_map(Worker::end));
+        let count = handled.len() as u64;
+        handled.sort_unstable();
+        handled.dedup();
+        assert_eq!(handled.len() as u64, count, "none was handled twice");
+        // What was in the mailboxes of the killed one was acknowledged, and is handled by nobody.
+        assert!(count <= books.acked + books.lost, "{count} were handled: {books}");
     });
 }

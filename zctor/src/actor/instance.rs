@@ -23,15 +23,15 @@ use crate::error::SpawnError;
 use crate::event::{AfterPanic, End, PanicOrigin};
 use crate::id::{Birth, InstanceId, Slot};
 use crate::mailbox::envelope::Serving;
-use crate::mailbox::mail::{Mail, Order};
 use crate::reply::reply_to::ReplySlot;
 use crate::route::contents::{Call, OnUndelivered};
-use crate::route::endpoint::{Delivery, Endpoint, Status};
+use crate::route::endpoint::{Delivery, Endpoint};
+use crate::route::location::{Location, Status};
 use crate::route::payload::Port;
 use crate::sys::simulated::may_break;
 use crate::sys::unwind::{catch, ignoring_panic, run_user};
 use crate::thread::local::{Common, FollowUp, Instance, Local, OnTheSpot, Phase, Requested};
-use crate::thread::serve::enqueue;
+use crate::thread::serve::queue_start;
 use crate::trace::spans::forget;
 use crate::trace::work::Work;
 
@@ -86,14 +86,11 @@ where
         assert!(size_of::<Endpoint<M>>() <= 40 && beyond <= 32, "there is one of each for each instance");
     }
     let (slot, born) = local.reserve();
+    let mailbox = Arc::clone(&local.mailbox);
     let endpoint = Arc::new(Endpoint {
-        mailbox: Arc::clone(&local.mailbox),
-        slot,
+        location: Location { mailbox, slot, status: Status::live(), pooled, born },
         delivery: link::delivery::<M, S>().unwrap_or(&Delivery::ALL),
         undelivered: undelivered.as_ref().map(Arc::downgrade),
-        status: Status::live(),
-        pooled,
-        born,
     });
     let instance = Rc::new(InstanceCell {
         common: Common {
@@ -126,7 +123,7 @@ where
         instance.discard(local);
         return Err(failure.into_spawn_error(M::name()));
     }
-    enqueue(local, Mail::order(slot, Order::Start));
+    queue_start(local, slot, M::CALL_DEPTH);
     Ok(instance)
 }
 
@@ -300,7 +297,7 @@ where
         self.endpoint.status.set_ended(&End::Stopped);
         self.drop_state(local, AfterPanic::Ended);
         self.drop_factory();
-        local.leave(self.slot(), &End::Stopped, |_| ()).tell();
+        local.clear(self.slot()).tell();
     }
 
     fn tick(self: Rc<Self>, local: &Rc<Local>, id: u64) {

@@ -358,7 +358,7 @@ where
         let is_first_report = removed.is_first_report;
         removed.tell();
         if is_first_report {
-            local.mailbox.edge.losses.ended(&Ended { instance: self.id(), message: M::name(), why });
+            local.mailbox.edge.losses.ended(|| Ended { instance: self.id(), message: M::name(), why });
         }
         if stops_engine {
             Arc::clone(&local.parent).stop();

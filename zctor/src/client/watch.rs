@@ -8,16 +8,13 @@ use crate::id::InstanceId;
 use crate::mailbox::Mailbox;
 use crate::mailbox::panic_inbox::PanicInbox;
 use crate::route::endpoint::Endpoint;
+use crate::route::location::Location;
 use crate::route::payload::Payload;
 use crate::sys::awaited::Running;
 
 impl<M: Payload> Watched for Endpoint<M> {
-    fn mailbox(&self) -> &Mailbox {
-        &self.mailbox
-    }
-
-    fn id(&self) -> InstanceId {
-        self.id()
+    fn location(&self) -> &Location {
+        &self.location
     }
 
     fn name(&self) -> &'static str {
@@ -28,8 +25,7 @@ impl<M: Payload> Watched for Endpoint<M> {
 /// An endpoint without its type: an instance whose end can be awaited. While it is held, the roster of the instance's
 /// thread knows why the instance ended.
 pub(crate) trait Watched: Send + Sync {
-    fn mailbox(&self) -> &Mailbox;
-    fn id(&self) -> InstanceId;
+    fn location(&self) -> &Location;
     /// The name of its message type.
     fn name(&self) -> &'static str;
 }
@@ -65,9 +61,9 @@ impl Watch {
             Watching::Living { endpoint, wakers } => (endpoint, wakers),
             Watching::Ended(ended) => return Some(ended.clone()),
         };
-        let Mailbox { edge, roster, .. } = endpoint.mailbox();
-        let slot = endpoint.id().slot;
-        let ended = |why| Some(Ended { instance: endpoint.id(), message: endpoint.name(), why });
+        let Mailbox { edge, roster, .. } = &*endpoint.location().mailbox;
+        let slot = endpoint.location().slot;
+        let ended = |why| Some(Ended { instance: endpoint.location().id(), message: endpoint.name(), why });
         if wakers.is_none() {
             let waiter = edge.watch(waker);
             match roster.watch(slot, waker.clone()) {
@@ -100,7 +96,7 @@ impl Running for Watch {
         self.outcome.take().unwrap_or_else(|| match &self.watching {
             // Not reached: the outcome is taken only after a poll has found it.
             Watching::Living { endpoint, .. } => {
-                Ended { instance: endpoint.id(), message: endpoint.name(), why: End::Stopped }
+                Ended { instance: endpoint.location().id(), message: endpoint.name(), why: End::Stopped }
             }
             Watching::Ended(ended) => ended.clone(),
         })
@@ -110,9 +106,9 @@ impl Running for Watch {
 impl Drop for Watch {
     fn drop(&mut self) {
         if let Watching::Living { endpoint, wakers: Some((watcher, waiter)) } = &self.watching {
-            let Mailbox { edge, roster, .. } = endpoint.mailbox();
+            let Mailbox { edge, roster, .. } = &*endpoint.location().mailbox;
             edge.unwatch(*waiter);
-            roster.unwatch(endpoint.id().slot, *watcher);
+            roster.unwatch(endpoint.location().slot, *watcher);
         }
     }
 }
@@ -138,7 +134,7 @@ impl PanicWatch {
             Some(_) => true,
             None => {
                 let inbox = Arc::new(PanicInbox::new(waker.clone()));
-                let number = who.mailbox().roster.watch_panics(who.id().slot, &inbox);
+                let number = who.location().mailbox.roster.watch_panics(who.location().slot, &inbox);
                 self.inbox = number.map(|number| (inbox, number));
                 self.inbox.is_none()
             }
@@ -154,7 +150,7 @@ impl PanicWatch {
 impl Drop for PanicWatch {
     fn drop(&mut self) {
         if let (Some(who), Some((_, number))) = (&self.who, &self.inbox) {
-            who.mailbox().roster.leave_panics(who.id().slot, *number);
+            who.location().mailbox.roster.leave_panics(who.location().slot, *number);
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::engine::core::{Core, EnginePhase};
+use crate::engine::core::Core;
 use crate::engine::{shutdown, slow};
 use crate::mailbox::Mailbox;
 use crate::mailbox::envelope::Envelope;
@@ -23,14 +23,7 @@ impl Parent for Core {
     }
 
     fn instance_ended(&self, report: InstanceReport) {
-        let mut state = self.state.lock();
-        if matches!(state.phase, EnginePhase::Open) {
-            state.earlier.instances += 1;
-            state.earlier.handled += report.handled;
-            state.earlier.panicked += report.panicked;
-        } else {
-            state.reports.push(report);
-        }
+        self.state.lock().reports.push(report);
     }
 
     fn thread_ended(&self, mailbox: &Arc<Mailbox>) {

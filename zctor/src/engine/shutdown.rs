@@ -23,9 +23,10 @@ use crate::event::{End, Ended};
 use crate::id::Slot;
 use crate::mailbox::Mailbox;
 use crate::mailbox::mail::{Mail, Order};
+use crate::mailbox::roster::EndedTotals;
 use crate::report::running::NamedInstance;
 use crate::report::waits::WaitForest;
-use crate::report::{InstanceReport, Report};
+use crate::report::{EarlierReport, InstanceReport, Report};
 use crate::sys::clock::{deadline, now};
 use crate::sys::frame::{Frame, is_engines_own};
 use crate::sys::operation::Operation;
@@ -57,6 +58,7 @@ fn begin_shutdown(core: &Core, limit: Option<Duration>) -> bool {
             core.edge.close();
             // Senders that wait for room must see that the edge is closed.
             state.threads.values().for_each(|running| running.mailbox.wake_all());
+            state.earlier = ended_earlier(&state);
             state.phase = EnginePhase::Stopping { until: limit, has_driver: true };
             true
         }
@@ -69,6 +71,21 @@ fn begin_shutdown(core: &Core, limit: Option<Duration>) -> bool {
     drop(state);
     core.state.notify();
     must_drive
+}
+
+/// What the instances had done that have ended by now. Those that end later are reported one by one.
+///
+/// An end while the engine is open takes no lock of the engine's: its thread adds it up (`Roster::remove`). The lock of
+/// a roster is taken under that of the engine here, once for each; a report takes them in the other order, but only
+/// after that.
+fn ended_earlier(state: &State) -> EarlierReport {
+    let mut all = EndedTotals::sum(state.gone.values());
+    for running in state.threads.values() {
+        let EndedTotals { instances, handled, panicked } = running.mailbox.roster.report_ends();
+        all.add(instances, handled, panicked);
+    }
+    let EndedTotals { instances, handled, panicked } = all;
+    EarlierReport { instances, handled, panicked }
 }
 
 fn deadline_of(state: &State) -> Option<Instant> {
@@ -154,7 +171,7 @@ fn finish_shutdown(core: &Arc<Core>) {
     // Each instance of an abandoned thread is on its roster still, or has been reported by now.
     let living: Vec<_> = abandoned.iter().map(|running| running.mailbox.roster.abandon()).collect();
     for NamedInstance { instance, message } in living.iter().flatten().copied() {
-        core.edge.losses.ended(&Ended { instance, message, why: End::Abandoned });
+        core.edge.losses.ended(|| Ended { instance, message, why: End::Abandoned });
     }
     core.edge.losses.finish();
     let Ledger { instances: abandoned_instances, dead_letters, left } = reconcile(core, &abandoned, &living);

@@ -129,6 +129,12 @@ impl Account {
         self.load.get() == 0
     }
 
+    /// Whether its thread has no mail for it but one order.
+    #[inline]
+    pub(crate) fn has_one_order(&self) -> bool {
+        self.load.get() == ORDER
+    }
+
     /// How many of its messages are done with: handled, or panicked.
     pub(super) fn done(&self) -> u64 {
         self.handled.get() + u64::from(self.panicked.load(Ordering::Relaxed))

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -23,39 +23,52 @@ use crate::trace;
 /// A hook of the engine's, set by the user.
 type Hook<T> = Quiet<dyn Fn(&T) + Send + Sync>;
 
-/// Where a hook is kept.
+/// The place of a hook. Where none was ever set, a look takes no lock: all threads of the engine look here.
+struct HookPlace<T> {
+    was_set: AtomicBool,
+    slot: Mutex<HookSlot<T>>,
+}
+
+/// What is at the place of a hook.
 enum HookSlot<T> {
     Open(Option<Arc<Hook<T>>>),
     /// The engine has stopped, and keeps no hook any more.
     Closed,
 }
 
-impl<T> Default for HookSlot<T> {
+impl<T> Default for HookPlace<T> {
     fn default() -> Self {
-        Self::Open(None)
+        Self { was_set: AtomicBool::new(false), slot: Mutex::new(HookSlot::Open(None)) }
     }
 }
 
-impl<T> HookSlot<T> {
-    fn hook(slot: &Mutex<Self>) -> Option<Arc<Hook<T>>> {
-        match &*lock(slot) {
-            Self::Open(hook) => hook.clone(),
-            Self::Closed => None,
+impl<T> HookPlace<T> {
+    fn hook(&self) -> Option<Arc<Hook<T>>> {
+        // Relaxed: the hook itself is behind the lock. An event that follows from the setting of the hook sees it.
+        if !self.was_set.load(Ordering::Relaxed) {
+            return None;
+        }
+        match &*lock(&self.slot) {
+            HookSlot::Open(hook) => hook.clone(),
+            HookSlot::Closed => None,
         }
     }
 
     /// Keeps a hook. Gives the one to be dropped, which the caller does outside the lock: the one before, or this one
-    /// if the slot is closed.
-    fn put(slot: &Mutex<Self>, hook: Hook<T>) -> Option<Arc<Hook<T>>> {
+    /// if the place is closed.
+    fn put(&self, hook: Hook<T>) -> Option<Arc<Hook<T>>> {
         let hook = Some(Arc::new(hook));
-        match &mut *lock(slot) {
-            Self::Open(place) => std::mem::replace(place, hook),
-            Self::Closed => hook,
+        match &mut *lock(&self.slot) {
+            HookSlot::Open(place) => {
+                self.was_set.store(true, Ordering::Relaxed);
+                std::mem::replace(place, hook)
+            }
+            HookSlot::Closed => hook,
         }
     }
 
-    fn close(slot: &Mutex<Self>) -> Self {
-        std::mem::replace(&mut *lock(slot), Self::Closed)
+    fn close(&self) -> HookSlot<T> {
+        std::mem::replace(&mut *lock(&self.slot), HookSlot::Closed)
     }
 }
 
@@ -74,10 +87,10 @@ pub(crate) struct Losses {
     timed_out: AtomicU64,
     /// The same by message type.
     tally: Tally,
-    on_dead_letter: Mutex<HookSlot<DeadLetter>>,
-    on_end: Mutex<HookSlot<Ended>>,
-    on_panic: Mutex<HookSlot<PanicEvent>>,
-    on_restart: Mutex<HookSlot<Restarted>>,
+    on_dead_letter: HookPlace<DeadLetter>,
+    on_end: HookPlace<Ended>,
+    on_panic: HookPlace<PanicEvent>,
+    on_restart: HookPlace<Restarted>,
     log: Mutex<Log>,
     panic_log: Mutex<Log>,
 }
@@ -116,7 +129,7 @@ impl Losses {
 
     /// The hook that dead letters are reported to just now.
     pub(crate) fn listener(&self) -> Listener {
-        Listener(HookSlot::hook(&self.on_dead_letter))
+        Listener(self.on_dead_letter.hook())
     }
 
     /// Reports a message that was counted as lost.
@@ -133,7 +146,7 @@ impl Losses {
     /// Tells of a panic in the code of an instance.
     pub(crate) fn panicked(&self, panic: &PanicEvent) {
         trace::panicked(panic);
-        match HookSlot::hook(&self.on_panic) {
+        match self.on_panic.hook() {
             Some(hook) => run_hook(|| hook.get().into_iter().for_each(|hook| hook(panic))),
             None => self.write(&self.panic_log, panic),
         }
@@ -150,43 +163,44 @@ impl Losses {
     }
 
     /// Tells the engine's hook that an instance has ended.
-    pub(crate) fn ended(&self, ended: &Ended) {
-        if let Some(hook) = HookSlot::hook(&self.on_end) {
-            run_hook(|| hook.get().into_iter().for_each(|hook| hook(ended)));
+    pub(crate) fn ended(&self, ended: impl FnOnce() -> Ended) {
+        if let Some(hook) = self.on_end.hook() {
+            let ended = ended();
+            run_hook(|| hook.get().into_iter().for_each(|hook| hook(&ended)));
         }
     }
 
     /// Tells the engine's hook that the state of an instance was built again.
     pub(crate) fn restarted(&self, restarted: &Restarted) {
-        if let Some(hook) = HookSlot::hook(&self.on_restart) {
+        if let Some(hook) = self.on_restart.hook() {
             run_hook(|| hook.get().into_iter().for_each(|hook| hook(restarted)));
         }
     }
 
     pub(crate) fn on_dead_letter(&self, hook: Box<dyn Fn(&DeadLetter) + Send + Sync>) {
-        drop(HookSlot::put(&self.on_dead_letter, Quiet::new(hook)));
+        drop(self.on_dead_letter.put(Quiet::new(hook)));
     }
 
     pub(crate) fn on_end(&self, hook: Box<dyn Fn(&Ended) + Send + Sync>) {
-        drop(HookSlot::put(&self.on_end, Quiet::new(hook)));
+        drop(self.on_end.put(Quiet::new(hook)));
     }
 
     pub(crate) fn on_panic(&self, hook: Box<dyn Fn(&PanicEvent) + Send + Sync>) {
-        drop(HookSlot::put(&self.on_panic, Quiet::new(hook)));
+        drop(self.on_panic.put(Quiet::new(hook)));
     }
 
     pub(crate) fn on_restart(&self, hook: Box<dyn Fn(&Restarted) + Send + Sync>) {
-        drop(HookSlot::put(&self.on_restart, Quiet::new(hook)));
+        drop(self.on_restart.put(Quiet::new(hook)));
     }
 
     /// Closes the count, and drops the hooks, which may hold clients of this engine: it has stopped. Logs how many
     /// events were passed over.
     pub(crate) fn finish(&self) {
         self.letters.fetch_or(CLOSED, Ordering::AcqRel); // before the hooks are dropped, see `count_at_edge`
-        drop(HookSlot::close(&self.on_dead_letter));
-        drop(HookSlot::close(&self.on_end));
-        drop(HookSlot::close(&self.on_panic));
-        drop(HookSlot::close(&self.on_restart));
+        drop(self.on_dead_letter.close());
+        drop(self.on_end.close());
+        drop(self.on_panic.close());
+        drop(self.on_restart.close());
         for (log, what) in [(&self.log, "dead letters"), (&self.panic_log, "panics")] {
             let more = std::mem::take(&mut lock(log).more);
             if more > 0 {

@@ -134,6 +134,12 @@ impl Mail {
         Self { number: number.unwrap_or(self.number), ..self }
     }
 
+    /// Whether it is the order to run `on_start`.
+    #[inline]
+    pub(crate) fn is_start(&self) -> bool {
+        matches!(self.contents, MailContents::Order(Order::Start))
+    }
+
     /// Whether it stands for mail that waits in the inner queue.
     pub(crate) fn is_to_take(&self) -> bool {
         matches!(self.contents, MailContents::Order(Order::TakeInner))

@@ -49,6 +49,8 @@ struct Members {
     slow_limits: SlowLimits,
     /// The instances that back off.
     backing_off: HashMap<Slot, BackingOff>,
+    /// Whether each end is reported by itself: a shutdown has begun.
+    reports_ends: bool,
     /// Whether the thread was abandoned, and all its instances were reported then.
     abandoned: bool,
 }
@@ -96,6 +98,12 @@ pub(crate) struct EndedTotals {
 }
 
 impl EndedTotals {
+    pub(crate) fn sum<'a>(all: impl Iterator<Item = &'a Self>) -> Self {
+        let mut sum = Self::default();
+        all.for_each(|one| sum.add(one.instances, one.handled, one.panicked));
+        sum
+    }
+
     pub(crate) fn add(&mut self, instances: u64, handled: u64, panicked: u64) {
         self.instances += instances;
         self.handled += handled;
@@ -192,25 +200,28 @@ impl Roster {
         block
     }
 
-    /// Takes an instance that has ended off the roster. `report` is given what its account says at the end, unless that
-    /// was reported before, when the thread was abandoned.
-    pub(crate) fn remove(&self, slot: Slot, why: &End, report: impl FnOnce(InstanceReport)) -> Removed {
+    /// Takes an instance that has ended off the roster. What its account says at the end is added to the totals of its
+    /// type, and `report` is given it if each end is reported by itself; unless it was reported before, when the thread
+    /// was abandoned. Without `report` it counts for nothing: it was never built.
+    pub(crate) fn remove(&self, slot: Slot, why: &End, report: Option<impl FnOnce(InstanceReport)>) -> Removed {
         // Reported under the lock, so that an abandonment finds the instance either on the roster or among the reports.
         let mut members = lock(&self.members);
-        let Some(name) = members.name(slot) else {
+        let Members { blocks, occupants, names, ended, abandoned, reports_ends, .. } = &mut *members;
+        let lives = account(blocks, slot).zip(occupants.get_mut(slot.index as usize).filter(|place| **place > 0));
+        let Some((account, place)) = lives else {
             return Removed { is_first_report: false, watchers: None, panic_watchers: None };
         };
-        let place = std::mem::take(&mut members.occupants[slot.index as usize]);
+        let place = std::mem::take(place) as usize - 1;
         if let End::Panicked(text) = why {
             lock(&self.panics).insert(slot, Arc::clone(text));
         }
-        if !members.abandoned {
-            // Nothing is left: the mail for it finds another receiver, or is counted as dead letters.
-            let own = InstanceReport { left: 0, ..members.report(slot, self.id(slot), name) };
-            if let Some(ended) = members.ended.get_mut(place as usize - 1) {
-                ended.add(1, own.handled, own.panicked);
+        if let Some(report) = report.filter(|_| !*abandoned) {
+            let (handled, panicked, _) = account.read();
+            ended[place].add(1, handled, panicked);
+            if *reports_ends {
+                // Nothing is left: the mail for it finds another receiver, or is counted as dead letters.
+                report(InstanceReport { id: self.id(slot), message: names[place], handled, panicked, left: 0 });
             }
-            report(own);
         }
         members.slow_limits.remove(slot);
         let watchers = if members.watchers.is_empty() { None } else { members.watchers.remove(&slot) };
@@ -298,6 +309,13 @@ impl Roster {
             each(InstanceReport { id, message, handled, panicked, left });
         }
         true
+    }
+
+    /// Has each instance that ends from now on reported by itself. Gives what those had done, in all, that had ended.
+    pub(crate) fn report_ends(&self) -> EndedTotals {
+        let mut members = lock(&self.members);
+        members.reports_ends = true;
+        EndedTotals::sum(members.ended.iter())
     }
 
     /// What the instances had done that have ended here, by the names of their types.
@@ -411,12 +429,30 @@ mod tests {
         block.account(first).add_load(2);
         block.account(first).count_handled();
         let mut reported = None;
-        assert!(roster.remove(first, &End::Stopped, |report| reported = Some(report)).is_first_report);
+        roster.report_ends();
+        assert!(roster.remove(first, &End::Stopped, Some(|report| reported = Some(report))).is_first_report);
         assert_eq!(reported.map(|report| (report.handled, report.left)), Some((1, 0)));
         assert!(roster.add(second, "Second").account(second).has_nothing_queued());
         assert_eq!(roster.find(first), None);
         assert_eq!(roster.find(second).map(|found| found.message), Some("Second"));
-        assert!(!roster.remove(first, &End::Stopped, |_| unreachable!("it was removed before")).is_first_report);
+        let twice = roster.remove(first, &End::Stopped, Some(|_| unreachable!("it was removed before")));
+        assert!(!twice.is_first_report);
+    }
+
+    #[test]
+    fn each_end_is_in_the_totals_and_is_reported_from_the_shutdown_on() {
+        let roster = Roster::new(ThreadId(0));
+        let slots = [0, 1, 2].map(|index| Slot { index, generation: 0 });
+        slots.iter().for_each(|slot| drop(roster.add(*slot, "Job")));
+        let mut reported = Vec::new();
+        let mut end = |slot| roster.remove(slot, &End::Stopped, Some(|report| reported.push(report))).tell();
+        end(slots[0]);
+        assert_eq!(roster.report_ends().instances, 1);
+        end(slots[1]);
+        assert_eq!(reported.iter().map(|report| report.id.slot).collect::<Vec<_>>(), [slots[1]]);
+        roster.remove(slots[2], &End::Stopped, None::<fn(InstanceReport)>).tell();
+        assert_eq!(roster.ended().len(), 1);
+        assert_eq!(roster.ended()[0].1.instances, 2, "one was never built");
     }
 
     #[test]
@@ -428,7 +464,7 @@ mod tests {
         let number = roster.watch(slot, Waker::noop().clone());
         assert!(number.is_ok());
         let why = End::Panicked("broken".into());
-        roster.remove(slot, &why, |_| {}).tell();
+        roster.remove(slot, &why, Some(|_| {})).tell();
         assert_eq!(roster.watch(slot, Waker::noop().clone()), Err(why));
         roster.forget(slot);
         assert_eq!(roster.why_ended(slot), Some(End::Stopped));
@@ -441,7 +477,8 @@ mod tests {
         roster.add(slot, "Job");
         let there = roster.abandon();
         assert_eq!(roster.reports(&there).len(), 1);
-        assert!(!roster.remove(slot, &End::Stopped, |_| unreachable!("it was reported")).is_first_report);
+        let again = roster.remove(slot, &End::Stopped, Some(|_| unreachable!("it was reported")));
+        assert!(!again.is_first_report);
         assert_eq!(roster.why_ended(slot), Some(End::Stopped));
     }
 }

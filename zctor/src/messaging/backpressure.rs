@@ -12,7 +12,7 @@ use crate::mailbox::Mailbox;
 use crate::mailbox::permits::{Overflow, Permits, Ticket};
 use crate::messaging::binding::Among;
 use crate::messaging::target::Target;
-use crate::route::endpoint::Endpoint;
+use crate::route::location::Location;
 use crate::route::payload::Payload;
 use crate::route::pool::Chosen;
 use crate::sys::awaited::Awaited;
@@ -147,7 +147,7 @@ impl PermitWait {
         let mailboxes = match target.pool {
             Some(pool) if any_will_do => pool.bounded(),
             _ => {
-                let Endpoint { mailbox, slot, .. } = chosen.endpoint();
+                let Location { mailbox, slot, .. } = &chosen.endpoint().location;
                 self.only = Some(Watched { mailbox: Arc::clone(mailbox), slot: *slot, number: None });
                 vec![Arc::clone(mailbox)]
             }

@@ -27,7 +27,8 @@ use crate::reply::cancellation::Cancellation;
 use crate::reply::oneshot::Receiver;
 use crate::reply::reply_to::{Outcome, ReplyTo};
 use crate::route::contents::{Call, lose};
-use crate::route::endpoint::{Endpoint, Entry, Way};
+use crate::route::endpoint::Endpoint;
+use crate::route::location::{Entry, Location, Way};
 use crate::route::payload::{Kind, Payload, ToPort};
 use crate::route::pool::Chosen;
 use crate::sys::clock::{deadline, now};
@@ -121,7 +122,7 @@ fn call_there<'a, M: Payload, R: 'static>(
     let cancellation = until.map_or_else(Cancellation::none, |until| Cancellation::new(Some(until)));
     let variant = message.variant();
     let (receiver, chosen) = start(target, chosen, message, port, cancellation, |key| find(target, key, until))?;
-    let Endpoint { mailbox, slot, .. } = chosen.endpoint();
+    let Location { mailbox, slot, .. } = &chosen.endpoint().location;
     InFlight::new(receiver, Called { mailbox, variant, slot: *slot }, M::name).wait(until)
 }
 

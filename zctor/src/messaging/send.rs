@@ -3,7 +3,7 @@
 use crate::error::{Refusal, SendError};
 use crate::messaging::backpressure::{enter, room_deadline};
 use crate::messaging::target::Target;
-use crate::route::endpoint::Entry;
+use crate::route::location::Entry;
 use crate::route::payload::Payload;
 use crate::route::pool::Chosen;
 

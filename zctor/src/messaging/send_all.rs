@@ -9,7 +9,7 @@ use crate::messaging::backpressure::{overflow, room_deadline};
 use crate::messaging::binding::Among;
 use crate::messaging::send::try_send;
 use crate::messaging::target::Target;
-use crate::route::endpoint::Entry;
+use crate::route::location::Entry;
 use crate::route::payload::Payload;
 use crate::route::pool::Chosen;
 

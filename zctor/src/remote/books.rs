@@ -40,6 +40,10 @@ pub struct Books {
     /// The messages and calls from the other side that have come into mailboxes of pools that this end serves. A
     /// broadcast is one.
     pub taken: u64,
+    /// Those that have come from the other side and wait for a mailbox.
+    pub waiting: u64,
+    /// The calls among those taken that have not been answered yet.
+    pub answering: u64,
 }
 
 impl Books {
@@ -61,6 +65,18 @@ impl Books {
         self.accepted - self.acked - self.unreachable - self.full - self.unfit - self.lost
     }
 
+    /// Whether everything that has come from the other side is in a mailbox or was refused, and every call that came has
+    /// been answered. [`Loopback::leave`](crate::remote::Loopback::leave) waits for that.
+    ///
+    /// ```
+    /// use zctor::remote::Books;
+    ///
+    /// assert!(Books::default().is_drained());
+    /// ```
+    pub fn is_drained(&self) -> bool {
+        self.waiting == 0 && self.answering == 0
+    }
+
     pub(super) fn lost(&mut self, why: Undelivered) {
         match why {
             Undelivered::Full => self.full += 1,
@@ -73,11 +89,11 @@ impl Books {
 
 impl fmt::Display for Books {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { accepted, acked, unreachable, full, unfit, lost, called, ended, taken } = self;
+        let Self { accepted, acked, unreachable, full, unfit, lost, called, ended, taken, waiting, answering } = self;
         write!(
             f,
             "sent {accepted}: {acked} acknowledged, {unreachable} unreachable, {full} full, {unfit} unfit, {lost} lost; called {called}: \
-             {ended} ended; taken {taken}"
+             {ended} ended; taken {taken}: {waiting} wait, {answering} are not answered"
         )
     }
 }

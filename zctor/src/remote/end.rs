@@ -4,6 +4,7 @@ use std::any::TypeId;
 use std::collections::HashMap;
 use std::io;
 use std::marker::PhantomData;
+use std::mem::take;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -22,6 +23,7 @@ use crate::remote::ledger::Ledger;
 use crate::remote::link::Link;
 use crate::remote::message::RemoteMessage;
 use crate::remote::packet::{Answer, Carrier, Packet, Receipt};
+use crate::remote::partition::Partitions;
 use crate::remote::served::{Served, ServedPool};
 use crate::sys::clock::deadline;
 use crate::sys::lock::lock;
@@ -41,15 +43,25 @@ impl End {
     ///
     /// # Errors
     /// As [`Loopback::serve`](crate::remote::Loopback::serve).
-    pub fn serve<M: RemoteMessage>(&self, engine: &ActorEngine) -> Result<(), ServeError> {
+    pub fn serve<M: RemoteMessage>(
+        &self,
+        engine: &ActorEngine,
+        partitions: Option<Partitions>,
+    ) -> Result<(), ServeError> {
+        if let Some(Partitions { numbers, of }) = partitions.as_ref().filter(|partitions| !partitions.exist()) {
+            return Err(ServeError::NoPartition { name: M::WIRE, numbers: numbers.clone(), of: *of });
+        }
         let pool = Client::clone(&*engine.client::<M>().map_err(|error| ServeError::of(&error, M::WIRE))?);
         let thread = |source| ServeError::Thread { source };
         let (feeder, lane) = (Lane::start("zctor-feeder").map_err(thread)?, self.lane().map_err(thread)?);
-        let served = Arc::new(ServedPool { pool, ledger: Arc::clone(&self.ledger), feeder, lane });
+        let served = Arc::new(ServedPool { pool, partitions, feeder, lane });
         let before = {
             let mut all = lock(&self.served);
             if all.get(M::WIRE).is_some_and(|before| before.message() != TypeId::of::<M>()) {
                 return Err(ServeError::NameTaken { name: M::WIRE });
+            }
+            if all.get(M::WIRE).is_some_and(|before| before.partitions() != served.partitions()) {
+                return Err(ServeError::PartitionsStated { name: M::WIRE });
             }
             all.insert(M::WIRE, served)
         };
@@ -67,14 +79,25 @@ impl End {
 
     /// Takes a packet from the other side in. Never waits.
     pub fn deliver(&self, wire: &str, packet: Packet, receipt: Box<dyn Receipt>) {
-        let served = lock(&self.served).get(wire).cloned();
+        let served = lock(&self.served).get(wire).map(|pool| (Arc::clone(pool), self.ledger.arrived()));
         match served {
-            Some(pool) => pool.deliver(packet, receipt),
+            Some((pool, arrived)) => pool.deliver(packet, receipt, arrived),
             None => receipt.answer(Answer::Unreachable),
         }
     }
 
-    /// Makes a pool of one link, whose packets go by `carrier`.
+    /// Serves nothing any more, and waits until what has come is in mailboxes and answered, for `limit` at most.
+    pub fn leave(&self, limit: Duration) -> Books {
+        drop(take(&mut *lock(&self.served)));
+        self.drain(limit)
+    }
+
+    /// Waits until what has come is in mailboxes and answered, for `limit` at most.
+    pub fn drain(&self, limit: Duration) -> Books {
+        self.ledger.drain(deadline(limit))
+    }
+
+    /// Makes a pool of one link, whose packets go by `carrier`. `partitions`: into how many the keys are divided.
     ///
     /// # Errors
     /// As [`ActorEngine::pool`].
@@ -82,6 +105,7 @@ impl End {
         &self,
         engine: &ActorEngine,
         carrier: Arc<dyn Carrier>,
+        partitions: Option<u32>,
         bound: usize,
         overflow: Overflow,
     ) -> Result<M::Client, SpawnError> {
@@ -90,6 +114,7 @@ impl End {
             let link = Link::<M> {
                 ledger: Arc::clone(&ledger),
                 carrier: Arc::clone(&carrier),
+                partitions: partitions.map(|of| of.max(1)),
                 instance: ctx.instance_id(),
                 mailbox: Arc::clone(&ctx.local.mailbox),
                 of: PhantomData,

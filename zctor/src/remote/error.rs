@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::fmt;
 use std::io;
+use std::ops::Range;
 
 use crate::error::CallError;
 
@@ -32,6 +33,21 @@ pub enum ServeError {
         /// The name.
         name: &'static str,
     },
+    /// There are no such partitions: the numbers begin with 0 and end below the count.
+    NoPartition {
+        /// The name under which they would be served.
+        name: &'static str,
+        /// The numbers that were given.
+        numbers: Range<u32>,
+        /// The count of all partitions.
+        of: u32,
+    },
+    /// The pool is served by this end already, with other partitions or whole. A partition moves when it is stated: leave,
+    /// then state the new ones.
+    PartitionsStated {
+        /// The name under which it is served.
+        name: &'static str,
+    },
     /// The system refused a thread.
     Thread {
         /// Its reason.
@@ -58,6 +74,13 @@ impl fmt::Display for ServeError {
                 f,
                 "another enum is served as `{name}`; give one of them another name: `#[actor(remote = \"..\")]`"
             ),
+            Self::NoPartition { name, numbers, of } => write!(
+                f,
+                "there are no partitions {numbers:?} of {of} to serve of `{name}`; give numbers below {of}, and one at least"
+            ),
+            Self::PartitionsStated { name } => {
+                write!(f, "`{name}` is served with other partitions; leave, then serve it with the new ones")
+            }
             Self::Thread { .. } => f.write_str("the system refused a thread for a pool that is to be served"),
         }
     }

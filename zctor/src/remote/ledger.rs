@@ -1,4 +1,5 @@
-//! The ledger of one end: an entry for each packet that is under way, which is settled once.
+//! The ledger of one end: an entry for each packet that is under way, which is settled once, and for each that has
+//! arrived, which is done once.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -21,15 +22,25 @@ impl Ledger {
         *self.0.lock()
     }
 
-    /// A message from the other side is in a mailbox here.
-    pub(super) fn taken(&self) {
-        self.change(|books| books.taken += 1);
+    /// A packet from the other side has arrived.
+    pub(super) fn arrived(self: &Arc<Self>) -> Arrived {
+        self.change(|books| books.waiting += 1);
+        Arrived(Arc::clone(self))
     }
 
     /// Waits until each accepted message is settled, or the time is up. Gives the books as they are then.
     pub(super) fn settle(&self, until: Option<Instant>) -> Books {
+        self.wait(until, |books| books.unsettled() == 0)
+    }
+
+    /// Waits until each packet that has arrived is done, or the time is up. Gives the books as they are then.
+    pub(super) fn drain(&self, until: Option<Instant>) -> Books {
+        self.wait(until, Books::is_drained)
+    }
+
+    fn wait(&self, until: Option<Instant>, is_over: impl Fn(&Books) -> bool) -> Books {
         let mut books = self.0.lock();
-        while books.unsettled() > 0 && until.is_none_or(|until| until > now()) {
+        while !is_over(&books) && until.is_none_or(|until| until > now()) {
             books = self.0.wait(books, until);
         }
         *books
@@ -38,6 +49,35 @@ impl Ledger {
     fn change(&self, change: impl FnOnce(&mut Books)) {
         change(&mut self.0.lock());
         self.0.notify();
+    }
+}
+
+/// A packet that has arrived: it waits until this is dropped, which comes after its sender was told.
+pub(super) struct Arrived(Arc<Ledger>);
+
+impl Arrived {
+    /// It is in a mailbox here. A call goes on until what this gives is dropped.
+    pub(super) fn taken(&self, is_call: bool) -> Option<Answering> {
+        self.0.change(|books| {
+            books.taken += 1;
+            books.answering += u64::from(is_call);
+        });
+        is_call.then(|| Answering(Arc::clone(&self.0)))
+    }
+}
+
+impl Drop for Arrived {
+    fn drop(&mut self) {
+        self.0.change(|books| books.waiting -= 1);
+    }
+}
+
+/// A call in a mailbox here: its sender has been answered when this is dropped.
+pub(super) struct Answering(Arc<Ledger>);
+
+impl Drop for Answering {
+    fn drop(&mut self) {
+        self.0.change(|books| books.answering -= 1);
     }
 }
 

@@ -14,10 +14,13 @@ use crate::mailbox::Mailbox;
 use crate::remote::ledger::{Entry, Ledger, Sender, Sent};
 use crate::remote::message::{RemoteMessage, RemotePort};
 use crate::remote::packet::{Answer, CallHeader, Carrier, Packet, Receipt};
+use crate::remote::partition::{Partition, Route};
 
 pub(super) struct Link<M> {
     pub(super) ledger: Arc<Ledger>,
     pub(super) carrier: Arc<dyn Carrier>,
+    /// Into how many partitions the keys are divided; `None` if the pool is served whole.
+    pub(super) partitions: Option<u32>,
     /// The instance whose state this is, and the mailbox of its thread.
     pub(super) instance: InstanceId,
     pub(super) mailbox: Arc<Mailbox>,
@@ -32,7 +35,8 @@ impl<M: RemoteMessage> Outlet<M> for Link<M> {
         let packet = DeadLetter { message: M::name(), variant: message.variant(), instance, why };
         let sender = Sender::Send(Sent { packet, mailbox: Arc::clone(&self.mailbox), from_hook });
         let entry = Entry::new(&self.ledger, sender, permit);
-        self.carry(&message, entry, |bytes| Packet { bytes, call: None, inside, copy });
+        let route = if copy { Route::Copy } else { self.route(&message) };
+        self.carry(&message, entry, |bytes| Packet { bytes, call: None, inside, route });
     }
 
     fn call(&self, message: M, port: M::Port, how: How, until: Option<Instant>) {
@@ -40,17 +44,23 @@ impl<M: RemoteMessage> Outlet<M> for Link<M> {
         let answer = Box::new(|outcome| port.__answered(M::name(), outcome));
         let entry = Entry::new(&self.ledger, Sender::Call { message: M::name(), answer }, how.permit);
         let call = Some(CallHeader { until, depth: message.__depth(), queued: false });
-        self.carry(&message, entry, |bytes| Packet { bytes, call, inside, copy: false });
+        let route = self.route(&message);
+        self.carry(&message, entry, |bytes| Packet { bytes, call, inside, route });
     }
 }
 
 impl<M: RemoteMessage> Link<M> {
+    fn route(&self, message: &M) -> Route {
+        let partition = self.partitions.and_then(|of| Some(Partition::of_hash(message.__key_hash()?, of)));
+        partition.map_or(Route::Turn, Route::Key)
+    }
+
     fn carry(&self, message: &M, entry: Box<Entry>, packet: impl FnOnce(Vec<u8>) -> Packet) {
         match message.__encode() {
             Ok(bytes) => {
                 let packet = packet(bytes);
                 // Of a call the reply is waited for. A copy is for every instance, and what a queue keeps is for one.
-                if packet.call.is_none() && !packet.copy && message.__is_durable() {
+                if packet.call.is_none() && packet.route != Route::Copy && message.__is_durable() {
                     self.carrier.store(M::WIRE, packet, entry);
                 } else {
                     self.carrier.carry(M::WIRE, packet, entry);

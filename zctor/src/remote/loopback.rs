@@ -1,6 +1,7 @@
 //! `Loopback`: two engines of one process, joined by bytes.
 
 use std::fmt;
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,6 +13,7 @@ use crate::remote::end::End;
 use crate::remote::error::ServeError;
 use crate::remote::message::RemoteMessage;
 use crate::remote::packet::{Carrier, Packet, Receipt};
+use crate::remote::partition::Partitions;
 
 /// For how many messages the mailbox of a link has room by itself.
 const ROOM: usize = 1_024;
@@ -125,7 +127,115 @@ impl Loopback {
     /// # }
     /// ```
     pub fn serve<M: RemoteMessage>(&self, engine: &ActorEngine) -> Result<(), ServeError> {
-        self.mine.serve::<M>(engine)
+        self.mine.serve::<M>(engine, None)
+    }
+
+    /// Serves some partitions of the pool of `M`: the messages with a `#[key]` whose key is in one of them, and all
+    /// messages without a key.
+    ///
+    /// The keys are divided into `of` partitions, which are numbered from 0. A key is always in the same one: that of
+    /// its bytes, on every machine. Over a network each process states its own `numbers`, and so a key always reaches the
+    /// same process, and there the same instance as in any keyed pool. Whoever calls says how many there are:
+    /// [`attach_partitions`](Loopback::attach_partitions).
+    ///
+    /// A partition moves only when that is stated: the one end [leaves](Loopback::leave), another serves it then. States
+    /// do not move. Meanwhile, as for each partition that nobody serves, a call with such a key ends with
+    /// [`CallError::NotRegistered`](crate::CallError::NotRegistered), and a send is a dead letter with
+    /// [`Undelivered::Unreachable`](crate::Undelivered::Unreachable).
+    ///
+    /// A message with a key that comes in turn, from a link that does not know of the partitions, is refused as
+    /// [`Unfit`](crate::CallError::Unfit).
+    ///
+    /// # Errors
+    /// As [`serve`](Loopback::serve), and:
+    /// - [`ServeError::NoPartition`]: `numbers` is empty, or goes beyond `of`.
+    /// - [`ServeError::PartitionsStated`]: this end serves the pool already, whole or with other partitions.
+    ///
+    /// ```
+    /// # use serde::{Deserialize, Serialize};
+    /// # use zctor::remote::Loopback;
+    /// # use zctor::{ActorEngine, CallError, actor};
+    /// # use std::collections::HashMap;
+    /// #[actor(remote)]
+    /// #[derive(Serialize, Deserialize)]
+    /// pub enum AccountMessage {
+    ///     #[reply(u64)]
+    ///     Deposit { #[key] owner: String, amount: u64 },
+    /// }
+    /// # #[derive(Default)]
+    /// # struct Account(HashMap<String, u64>);
+    /// # impl AccountHandler for Account {
+    /// #     fn deposit(&mut self, owner: String, amount: u64) -> u64 {
+    /// #         let account = self.0.entry(owner).or_default();
+    /// #         *account += amount;
+    /// #         *account
+    /// #     }
+    /// # }
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let (serves, calls) = Loopback::pair();
+    /// let (engine, elsewhere) = (ActorEngine::new(), ActorEngine::new());
+    /// engine.pool(4, AccountMessage::actor(Account::default))?;
+    /// serves.serve_partitions::<AccountMessage>(&engine, 0..32, 64)?; // the others are elsewhere
+    ///
+    /// let accounts = calls.attach_partitions::<AccountMessage>(&elsewhere, 64)?;
+    /// assert_eq!(accounts.deposit("grace".to_owned(), 40), Ok(40)); // in partition 24
+    /// assert_eq!(accounts.deposit("grace".to_owned(), 2), Ok(42)); // the same instance
+    /// let nobody = accounts.deposit("ada".to_owned(), 1); // in partition 34, which nobody serves
+    /// assert_eq!(nobody, Err(CallError::NotRegistered { message: "AccountMessage" }));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn serve_partitions<M: RemoteMessage>(
+        &self,
+        engine: &ActorEngine,
+        numbers: Range<u32>,
+        of: u32,
+    ) -> Result<(), ServeError> {
+        self.mine.serve::<M>(engine, Some(Partitions { numbers, of }))
+    }
+
+    /// Stops serving: everything that this end has taken is finished, and nothing more is taken. Then the engine can be
+    /// shut down without a loss.
+    ///
+    /// From now on, what comes for the pools that this end served ends as if nobody served them. What has come before
+    /// goes into their mailboxes, and calls are answered. Returns the books as they are then: they are
+    /// [drained](Books::is_drained), unless `limit` was up before. What is left then goes on all the same.
+    ///
+    /// Pools that this end has attached are not touched, and pools may be served again.
+    ///
+    /// # Blocking
+    /// Until the served pools had room for what has come, and its calls are answered, for `limit` at most. If a handler
+    /// of a served pool calls this, it waits for itself until the limit.
+    ///
+    /// ```
+    /// # use serde::{Deserialize, Serialize};
+    /// # use std::time::Duration;
+    /// # use zctor::remote::Loopback;
+    /// # use zctor::{ActorEngine, CallError, actor};
+    /// # #[actor(remote)]
+    /// # #[derive(Serialize, Deserialize)]
+    /// # pub enum JobMessage { #[reply(u64)] Run(u64) }
+    /// # struct Job;
+    /// # impl JobHandler for Job { fn run(&mut self, value: u64) -> u64 { value + 1 } }
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let (serves, calls) = Loopback::pair();
+    /// # let (engine, elsewhere) = (ActorEngine::new(), ActorEngine::new());
+    /// # engine.pool(1, JobMessage::actor(|| Job))?;
+    /// # serves.serve::<JobMessage>(&engine)?;
+    /// let job = calls.attach::<JobMessage>(&elsewhere)?;
+    /// let before = job.non_blocking().run(1);
+    /// elsewhere.settle(); // the link has sent it
+    ///
+    /// let books = serves.leave(Duration::from_secs(60));
+    /// assert!(books.is_drained());
+    /// assert_eq!(before.wait(), Ok(2)); // what was taken is answered
+    /// assert_eq!(job.run(1), Err(CallError::NotRegistered { message: "JobMessage" }));
+    /// engine.shutdown()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn leave(&self, limit: Duration) -> Books {
+        self.mine.leave(limit)
     }
 
     /// Makes a pool of `M` in the engine whose messages go to the pool that the other end serves.
@@ -154,6 +264,19 @@ impl Loopback {
     /// ```
     pub fn attach<M: RemoteMessage>(&self, engine: &ActorEngine) -> Result<M::Client, SpawnError> {
         self.attach_bounded::<M>(engine, ROOM, Overflow::Wait)
+    }
+
+    /// As [`attach`](Loopback::attach), for a pool that is served by partitions: each message with a `#[key]` goes to
+    /// where the partition of its key is served, and all others go in turn. `of` is the number of partitions, the same
+    /// as at [`serve_partitions`](Loopback::serve_partitions); 0 counts as 1.
+    ///
+    /// A client bound by [`keyed`](crate::Client::keyed) is bound to the link, and to no partition.
+    ///
+    /// # Errors
+    /// As [`ActorEngine::pool`].
+    pub fn attach_partitions<M: RemoteMessage>(&self, engine: &ActorEngine, of: u32) -> Result<M::Client, SpawnError> {
+        let carrier = Arc::new(To(Arc::clone(&self.theirs)));
+        self.mine.attach::<M>(engine, carrier, Some(of), ROOM, Overflow::Wait)
     }
 
     /// As [`attach`](Loopback::attach), with another bound for the messages from outside that are under way, and with
@@ -194,7 +317,7 @@ impl Loopback {
         overflow: Overflow,
     ) -> Result<M::Client, SpawnError> {
         let carrier = Arc::new(To(Arc::clone(&self.theirs)));
-        self.mine.attach::<M>(engine, carrier, bound, overflow)
+        self.mine.attach::<M>(engine, carrier, None, bound, overflow)
     }
 
     /// Waits until every message that the links of this end have taken is acknowledged or a dead letter, for `limit` at

@@ -9,6 +9,7 @@ use crate::client::message::IntoRequest;
 use crate::error::CallError;
 use crate::remote::durable::{Tells, outcome};
 use crate::remote::packet::Answer;
+use crate::remote::partition::hash;
 use crate::remote::value::Travels;
 use crate::reply::reply_to::ReplyTo;
 use crate::route::payload::Kind;
@@ -47,6 +48,10 @@ pub trait RemoteMessage: Dispatch<Remote<Self>, Port: RemotePort> + for<'a> Trav
     /// Calls the pool with this message; `None` if its variant has no reply.
     #[doc(hidden)]
     fn __serve(self, to: &Called<'_, Self>) -> Option<Answering>;
+
+    /// The hash of its `#[key]`, by which its partition is found: another than that by which an instance is.
+    #[doc(hidden)]
+    fn __key_hash(&self) -> Option<u64>;
 
     /// The call depth that a wait for the reply to this message is checked against.
     #[doc(hidden)]
@@ -171,6 +176,12 @@ fn answer<R: for<'a> Travels<'a>>(outcome: Result<R, CallError>) -> Answer {
         Ok(Err(text)) => Answer::Unfit(format!("its reply: {text}").into()),
         Err(error) => error.into(),
     }
+}
+
+/// The hash of a key that can be encoded. A message whose key cannot be is refused whole.
+#[doc(hidden)]
+pub fn __key_hash<K: for<'a> Travels<'a>>(key: &K) -> Option<u64> {
+    key.__encode().ok().map(|bytes| hash(&bytes))
 }
 
 #[doc(hidden)]

@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use crate::error::CallError;
 use crate::event::Undelivered;
+use crate::remote::partition::Route;
 
 /// A message as bytes, and what the other side must know of it.
 #[derive(Debug)]
@@ -15,8 +16,8 @@ pub struct Packet {
     pub call: Option<CallHeader>,
     /// A handler has sent it: no bound refuses it, and it waits for no room.
     pub inside: bool,
-    /// It is a copy of a broadcast, for every instance.
-    pub copy: bool,
+    /// To which instances it goes.
+    pub route: Route,
 }
 
 /// The conditions of a call.

@@ -9,7 +9,10 @@
 //! 3. Its sender is told when it is in a mailbox. Until then a packet from outside keeps its permit there, so no more
 //!    are under way than the mailbox of the link has room for.
 //! 4. The reply goes back through the lane of the end, so a full pool delays no reply, and no other pool.
-//! 5. A call is refused if its callee is deeper here than its sender counts. So a handler that waits stands above its
+//! 5. Each packet is counted when it arrives, until its sender has been told that it is in a mailbox or refused; and each
+//!    call until its reply has gone out. An end counts it under the lock under which it finds the pool. So once the pool
+//!    has been taken out and nothing is counted, nothing goes into its mailboxes any more (`End::leave`).
+//! 6. A call is refused if its callee is deeper here than its sender counts. So a handler that waits stands above its
 //!    callee by the callee's own count, whatever the versions, and along a chain of waits the depths fall.
 
 use std::any::TypeId;
@@ -19,56 +22,88 @@ use crate::client::Client;
 use crate::error::SendError;
 use crate::messaging::binding::Limit;
 use crate::remote::lane::Lane;
-use crate::remote::ledger::Ledger;
+use crate::remote::ledger::Arrived;
 use crate::remote::message::{Answering, Called, RemoteMessage, Reply};
 use crate::remote::packet::{Answer, CallHeader, Packet, Receipt};
+use crate::remote::partition::{Partition, Partitions, Route};
 use crate::sys::frame::as_inside;
 use crate::sys::unwind::catch;
 
 /// A pool whose messages come as bytes, whatever their type.
 pub(super) trait Served: Send + Sync {
     /// Takes a packet in. Never waits.
-    fn deliver(self: Arc<Self>, packet: Packet, receipt: Box<dyn Receipt>);
+    fn deliver(self: Arc<Self>, packet: Packet, receipt: Box<dyn Receipt>, arrived: Arrived);
     /// The type of its messages.
     fn message(&self) -> TypeId;
+    fn partitions(&self) -> Option<&Partitions>;
 }
 
 pub(super) struct ServedPool<M: RemoteMessage> {
     pub(super) pool: Client<M>,
-    pub(super) ledger: Arc<Ledger>,
+    /// Those that are served; `None` if the pool is served whole.
+    pub(super) partitions: Option<Partitions>,
     pub(super) feeder: Lane,
     /// The lane of the end.
     pub(super) lane: Lane,
 }
 
 impl<M: RemoteMessage> Served for ServedPool<M> {
-    fn deliver(self: Arc<Self>, packet: Packet, receipt: Box<dyn Receipt>) {
+    fn deliver(self: Arc<Self>, packet: Packet, receipt: Box<dyn Receipt>, arrived: Arrived) {
         let lane = if packet.inside { self.lane.clone() } else { self.feeder.clone() };
-        lane.spawn(async move { self.feed(packet, receipt) });
+        lane.spawn(async move { self.feed(packet, receipt, &arrived) });
     }
 
     fn message(&self) -> TypeId {
         TypeId::of::<M>()
     }
+
+    fn partitions(&self) -> Option<&Partitions> {
+        self.partitions.as_ref()
+    }
 }
 
 impl<M: RemoteMessage> ServedPool<M> {
-    fn feed(&self, packet: Packet, mut receipt: Box<dyn Receipt>) {
-        let Packet { bytes, call, inside, copy } = packet;
-        let fed = M::__decode(&bytes).map_err(Answer::Unfit).and_then(|message| match call {
+    fn feed(&self, packet: Packet, mut receipt: Box<dyn Receipt>, arrived: &Arrived) {
+        let Packet { bytes, call, inside, route } = packet;
+        let decoded = M::__decode(&bytes).map_err(Answer::Unfit).and_then(|message| self.check(message, route));
+        let fed = decoded.and_then(|message| match call {
             Some(header) => self.call(message, inside, &header).map(Some),
-            None if copy => self.broadcast(message, &bytes, inside).map(|()| None),
+            None if route == Route::Copy => self.broadcast(message, &bytes, inside).map(|()| None),
             None => self.send(message, inside).map(|()| None),
         });
         match fed {
             Err(answer) => receipt.answer(answer),
             Ok(reply) => {
-                self.ledger.taken();
+                let answering = arrived.taken(reply.is_some());
                 receipt.taken();
                 if let Some(reply) = reply {
-                    self.lane.spawn(async move { receipt.answer(reply.await) });
+                    self.lane.spawn(async move {
+                        receipt.answer(reply.await);
+                        drop(answering);
+                    });
                 }
             }
+        }
+    }
+
+    /// Refuses a message with a key whose partition is not served here: another process has its state.
+    fn check(&self, message: M, route: Route) -> Result<M, Answer> {
+        let unfit = |text: &str| Err(Answer::Unfit(text.into()));
+        match (&self.partitions, route) {
+            (None, Route::Turn | Route::Copy) | (Some(_), Route::Copy) => Ok(message),
+            (None, Route::Key(_)) => Err(Answer::Unreachable),
+            (Some(_), Route::Turn) if message.__key_hash().is_none() => Ok(message),
+            (Some(served), Route::Turn) => {
+                let of = served.of;
+                unfit(&format!(
+                    "it has a key, and its pool is served by partitions: attach that with `attach_partitions` and {of}"
+                ))
+            }
+            (Some(served), Route::Key(to)) if !served.contain(to) => Err(Answer::Unreachable),
+            (Some(_), Route::Key(to)) => match message.__key_hash().map(|hash| Partition::of_hash(hash, to.of)) {
+                Some(own) if own == to => Ok(message),
+                _ => unfit("the two sides take another field for its key, or another type"),
+            },
         }
     }
 

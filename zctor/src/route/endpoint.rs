@@ -1,26 +1,22 @@
-//! Endpoints: where one instance lives, whether it takes mail, and how mail gets there.
+//! Endpoints: where one instance lives, and how mail of its type gets there.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::ops::Deref;
 use std::sync::{Arc, Weak};
 
 use crate::error::Refusal;
-use crate::event::{End, Undelivered};
-use crate::id::{Birth, InstanceId, Slot};
-use crate::mailbox::Mailbox;
+use crate::event::Undelivered;
 use crate::mailbox::envelope::{Envelope, Undeliverable};
-use crate::mailbox::inner_bound::{Inner, InnerQueue, Same};
+use crate::mailbox::inner_bound::{Inner, Same};
 use crate::mailbox::mail::{Mail, Order, SentAs};
-use crate::mailbox::permits::Permits;
 use crate::reply::cancellation::Cancellation;
 use crate::route::contents::{Call, Content, NoHook, OnUndelivered, bare, enclose, join, lose_at_edge, open};
-use crate::route::payload::Payload;
-use crate::route::payload::Port;
-use crate::sys::frame::is_inside_code;
+use crate::route::location::{Location, Way};
+use crate::route::payload::{Payload, Port};
 use crate::sys::operation::Operation;
 use crate::sys::simulated::{either, point};
 use crate::thread::local::running_here;
-use crate::thread::serve::{enqueue_here, send_here};
+use crate::thread::serve::send_here;
 use crate::trace::spans::may_be_told;
 
 impl<M: Payload<Port: Send> + Send> Delivery<M> {
@@ -173,114 +169,23 @@ pub(crate) struct Delivery<M: Payload> {
 /// Where one instance lives, and how mail gets there. All clients of the instance share one endpoint, so that a client
 /// is small enough to travel in a message.
 pub(crate) struct Endpoint<M: Payload> {
-    pub(crate) mailbox: Arc<Mailbox>,
-    pub(crate) slot: Slot,
+    pub(crate) location: Location,
     pub(crate) delivery: &'static Delivery<M>,
     /// The actor's hook for undelivered messages. The instance holds it, and each envelope that is under way, but no
     /// client: the hook may hold one, and both would be held for ever.
     pub(crate) undelivered: Option<Weak<OnUndelivered<M>>>,
-    pub(crate) status: Status,
-    /// Whether the instance is, or will be, in the pool of its type.
-    pub(crate) pooled: bool,
-    pub(crate) born: Birth,
 }
 
-impl<M: Payload> Drop for Endpoint<M> {
-    fn drop(&mut self) {
-        if self.status.ended_by_panic() {
-            self.mailbox.roster.forget(self.slot);
-        }
+impl<M: Payload> Deref for Endpoint<M> {
+    type Target = Location;
+
+    #[inline(always)]
+    fn deref(&self) -> &Location {
+        &self.location
     }
-}
-
-/// The way by which mail gets to an instance that takes mail.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Way {
-    /// The instance lives on this thread: by the thread's own queue.
-    Here,
-    /// By the mailbox of the instance's thread.
-    There,
 }
 
 impl<M: Payload> Endpoint<M> {
-    pub(crate) fn id(&self) -> InstanceId {
-        InstanceId { thread: self.mailbox.thread, slot: self.slot }
-    }
-
-    /// Whether the code that runs here may send to the instance just now, and by which way. Asked before the message is
-    /// put into an envelope.
-    #[inline]
-    pub(crate) fn admit(&self) -> Result<Way, Refusal> {
-        if self.status.has_ended() { Err(Refusal::Stopped) } else { self.way() }
-    }
-
-    /// As `admit`, for an instance that has not ended.
-    #[inline(always)]
-    fn way(&self) -> Result<Way, Refusal> {
-        if self.mailbox.parker.is_closed() {
-            return Err(Refusal::Stopped);
-        }
-        let edge = &self.mailbox.edge;
-        if edge.is_open() || (self.mailbox.is_inside() && !edge.is_sealed()) {
-            Ok(if self.mailbox.is_current() { Way::Here } else { Way::There })
-        } else {
-            Err(Refusal::Stopped)
-        }
-    }
-
-    /// As `admit`, but only if the mailbox has no bound.
-    #[inline]
-    pub(crate) fn admit_freely(&self) -> Option<Way> {
-        self.admit().ok().filter(|_| !self.mailbox.is_bounded)
-    }
-
-    /// As `admit_freely`, but only if the instance does not back off.
-    #[inline(always)]
-    pub(crate) fn admit_in_turn(&self) -> Option<Way> {
-        if self.mailbox.is_bounded || !self.status.is_ready() {
-            return None;
-        }
-        self.way().ok()
-    }
-
-    /// Gets a message past the bounds of the mailbox, if it has any. A message from outside takes a permit. One from
-    /// inside takes none, whatever the view of its sender: it goes through, or into the inner queue.
-    #[inline]
-    pub(crate) fn enter(&self) -> Entry {
-        if self.mailbox.is_bounded { Self::enter_bounded(&self.mailbox) } else { Entry::Free }
-    }
-
-    #[cold]
-    fn enter_bounded(mailbox: &Mailbox) -> Entry {
-        if is_inside_code() {
-            return match &mailbox.inner {
-                None => Entry::Free,
-                Some(inner) if inner.may_accept() => Entry::Inner,
-                Some(_) => Entry::Full,
-            };
-        }
-        point(&mailbox.edge.home, mailbox.thread.index(), || Operation::Plain("take a permit"));
-        match &mailbox.permits {
-            None => Entry::Free,
-            Some(permits) if permits.take() => Entry::Permit,
-            Some(_) => Entry::Full,
-        }
-    }
-
-    /// Whether `enter` would find room; takes no permit.
-    #[inline]
-    pub(crate) fn has_room(&self) -> bool {
-        !self.mailbox.is_bounded || Self::has_room_bounded(&self.mailbox)
-    }
-
-    #[cold]
-    fn has_room_bounded(mailbox: &Mailbox) -> bool {
-        match is_inside_code() {
-            true => mailbox.inner.as_ref().is_none_or(InnerQueue::has_room),
-            false => mailbox.permits.as_ref().is_none_or(Permits::has_free),
-        }
-    }
-
     /// Drops a message for which there is no room, as a dead letter; gives it back if the engine has stopped meanwhile.
     pub(crate) fn drop_newest(&self, message: M) -> Result<(), M> {
         let losses = &self.mailbox.edge.losses;
@@ -295,14 +200,6 @@ impl<M: Payload> Endpoint<M> {
     /// The actor's hook for undelivered messages, if it has one and the instance has not ended.
     pub(crate) fn hook(&self) -> Option<Arc<OnUndelivered<M>>> {
         self.undelivered.as_ref()?.upgrade()
-    }
-
-    /// Gives the permits of messages back that are refused, since the instance has ended meanwhile.
-    #[cold]
-    pub(super) fn refuse(&self, messages: usize, sent_as: SentAs) {
-        if sent_as.permitted {
-            self.mailbox.give_back(messages);
-        }
     }
 
     /// The scheduling point of what is put into the mailbox of another thread. It stands before the envelope is made:
@@ -399,86 +296,5 @@ impl<M: Payload> Endpoint<M> {
         // The orders for the inner queue lie in the mailbox, and this comes behind them.
         let way = if self.mailbox.inner.is_some() { Way::There } else { way };
         let _ = self.deliver(way, Mail::order(self.slot, order));
-    }
-
-    /// Does what `deliver` does, for a batch.
-    pub(crate) fn deliver_batch(&self, way: Way, mail: Mail) -> Option<Mail> {
-        match way {
-            Way::There => self.mailbox.push_batch(mail),
-            Way::Here => enqueue_here(mail).and_then(|mail| self.mailbox.push_batch(mail)),
-        }
-    }
-
-    /// Delivers mail. It will be handled or become a dead letter, unless it is given back, since the thread has ended.
-    #[inline(always)]
-    pub(crate) fn deliver(&self, way: Way, mail: Mail) -> Option<Mail> {
-        match way {
-            Way::There => self.mailbox.push(mail),
-            Way::Here => enqueue_here(mail).and_then(|mail| self.mailbox.push(mail)),
-        }
-    }
-}
-
-/// How a message gets past the bound of a mailbox.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Entry {
-    /// Without a permit: there is no bound, or the message comes from inside.
-    Free,
-    /// With a permit, which is given back when the message is begun.
-    Permit,
-    /// By the inner queue, which has a bound of its own.
-    Inner,
-    /// Not at all: there is no room.
-    Full,
-}
-
-impl Entry {
-    pub(crate) fn sent_as(self, in_turn: bool) -> SentAs {
-        SentAs { in_turn, permitted: self == Self::Permit }
-    }
-}
-
-/// Whether an instance takes mail, for its senders. The instance's own thread alone writes it, with `Release`; each
-/// look is an `Acquire` that pairs with that.
-pub(crate) struct Status(AtomicU8);
-
-impl Status {
-    const LIVE: u8 = 0;
-    const BACKING_OFF: u8 = 1;
-    const ENDED: u8 = 2;
-    const PANICKED: u8 = 3;
-
-    pub(crate) fn live() -> Self {
-        Self(AtomicU8::new(Self::LIVE))
-    }
-
-    pub(crate) fn set_live(&self) {
-        self.0.store(Self::LIVE, Ordering::Release);
-    }
-
-    pub(crate) fn set_backing_off(&self) {
-        self.0.store(Self::BACKING_OFF, Ordering::Release);
-    }
-
-    /// The instance takes no more mail. Its watchers are told later, by `Removed::tell`.
-    pub(crate) fn set_ended(&self, why: &End) {
-        let by_panic = matches!(why, End::Panicked(_));
-        self.0.store(if by_panic { Self::PANICKED } else { Self::ENDED }, Ordering::Release);
-    }
-
-    /// Whether rotation may choose the instance: it has not ended, and does not back off after panics.
-    #[inline]
-    pub(crate) fn is_ready(&self) -> bool {
-        self.0.load(Ordering::Acquire) == Self::LIVE
-    }
-
-    #[inline]
-    pub(crate) fn has_ended(&self) -> bool {
-        self.0.load(Ordering::Acquire) >= Self::ENDED
-    }
-
-    /// Whether a panic has ended the instance.
-    pub(crate) fn ended_by_panic(&self) -> bool {
-        self.0.load(Ordering::Acquire) == Self::PANICKED
     }
 }

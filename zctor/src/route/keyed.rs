@@ -4,7 +4,9 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::marker::PhantomData;
 
 use crate::error::Refusal;
+use crate::route::location::Way;
 use crate::route::payload::Payload;
+use crate::route::places::AnyPlaces;
 use crate::route::pool::{Chosen, Pool};
 
 impl<M: Payload> Pool<M> {
@@ -12,17 +14,26 @@ impl<M: Payload> Pool<M> {
     /// Thaler and Ravishankar 1998). So about 1/n of the keys move when the pool changes, all of them to the instance
     /// that has joined, or from the one that has left.
     pub(crate) fn of_key(&self, key: u64) -> Result<Chosen<'_, M>, Refusal> {
-        let (places, best) = self.choose(|places| {
-            // An instance that restarts or backs off keeps its keys: only those that have ended are passed over.
-            let open = places.iter().enumerate();
-            let open = open.filter_map(|(index, place)| Some((index, place, place.endpoint.admit().ok()?)));
-            let best = open.max_by_key(|(_, place, _)| mix(key ^ mix(place.number)));
-            best.map(|(index, _, way)| (index, way))
-        });
+        let (places, best) = self.choose(|places| of_key(places.as_any(), key));
         let (index, way) = best.ok_or_else(|| self.nobody())?;
         let entry = places[index].endpoint.enter();
         Ok(Chosen::place(places, index, way, entry, false))
     }
+}
+
+fn of_key(places: &dyn AnyPlaces, key: u64) -> Option<(usize, Way)> {
+    let mut best = None;
+    for index in 0..places.count() {
+        let (number, location) = places.at(index);
+        let hash = mix(key ^ mix(number));
+        if best.is_none_or(|(highest, _)| hash > highest) {
+            // An instance that restarts or backs off keeps its keys: only those that have ended are passed over.
+            if let Ok(way) = location.admit() {
+                best = Some((hash, (index, way)));
+            }
+        }
+    }
+    best.map(|(_, found)| found)
 }
 
 /// Spreads every bit of a number over all bits: the finalizer of splitmix64 (Steele, Lea and Flood 2014).

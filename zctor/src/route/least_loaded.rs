@@ -2,8 +2,9 @@
 
 use crate::error::Refusal;
 use crate::id::InstanceId;
-use crate::route::endpoint::Entry;
+use crate::route::location::{Entry, Way};
 use crate::route::payload::Payload;
+use crate::route::places::AnyPlaces;
 use crate::route::pool::{Chosen, Pool};
 use crate::route::round_robin::has_somebody_room;
 
@@ -12,21 +13,26 @@ impl<M: Payload> Pool<M> {
     /// not back off is preferred to one that does, and then one with room to one without.
     pub(crate) fn least_loaded(&self, more: impl Fn(InstanceId) -> usize) -> Result<Chosen<'_, M>, Refusal> {
         loop {
-            let (places, best) = self.choose(|places| {
-                let open = places.iter().enumerate();
-                let open =
-                    open.filter_map(|(index, place)| Some((index, &place.endpoint, place.endpoint.admit().ok()?)));
-                let best = open.min_by_key(|(_, endpoint, _)| {
-                    let last = (!endpoint.status.is_ready(), !endpoint.has_room());
-                    (last, endpoint.mailbox.load() + more(endpoint.id()))
-                });
-                best.map(|(index, _, way)| (index, way))
-            });
+            let (places, best) = self.choose(|places| least_loaded(places.as_any(), &more));
             let (index, way) = best.ok_or_else(|| self.nobody())?;
             let entry = places[index].endpoint.enter();
-            if entry != Entry::Full || !has_somebody_room(&places) {
+            if entry != Entry::Full || !has_somebody_room(places.as_any()) {
                 return Ok(Chosen::place(places, index, way, entry, false));
             }
         }
     }
+}
+
+fn least_loaded(places: &dyn AnyPlaces, more: &dyn Fn(InstanceId) -> usize) -> Option<(usize, Way)> {
+    let mut best = None;
+    for index in 0..places.count() {
+        let (_, location) = places.at(index);
+        let Ok(way) = location.admit() else { continue };
+        let last = (!location.status.is_ready(), !location.has_room());
+        let rank = (last, location.mailbox.load() + more(location.id()));
+        if best.is_none_or(|(least, _)| rank < least) {
+            best = Some((rank, (index, way)));
+        }
+    }
+    best.map(|(_, found)| found)
 }

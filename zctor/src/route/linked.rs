@@ -12,7 +12,8 @@ use crate::mailbox::buffers::Buffers;
 use crate::mailbox::envelope::{Envelope, Gathered, Undeliverable};
 use crate::mailbox::mail::{Mail, SentAs};
 use crate::route::contents::{Call, Content, Hook, OnUndelivered, enclose};
-use crate::route::endpoint::{Delivery, Endpoint, Way, can_be_given_up, take_back};
+use crate::route::endpoint::{Delivery, Endpoint, can_be_given_up, take_back};
+use crate::route::location::Way;
 use crate::route::payload::Payload;
 
 /// A message, a call or a batch for a link.

@@ -2,6 +2,7 @@
 
 use std::any::{Any, TypeId};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::mem::take;
 use std::ptr;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -14,10 +15,11 @@ use crate::mailbox::Mailbox;
 use crate::mailbox::edge::Edge;
 use crate::mailbox::mail::SentAs;
 use crate::route::contents::Call;
-use crate::route::endpoint::{Endpoint, Entry, Way};
+use crate::route::endpoint::Endpoint;
 use crate::route::linked::unlinked;
+use crate::route::location::{Entry, Way};
 use crate::route::payload::Payload;
-use crate::route::places::{Place, Places, own_number, refill};
+use crate::route::places::{AnyPlaces, Place, Places, own_number};
 use crate::route::pools::{Additions, AnyPool, Enlist, PoolEntry, Pools};
 use crate::sys::lock::lock;
 use crate::trace;
@@ -63,6 +65,11 @@ pub(super) struct Pending<M: Payload> {
     pub(super) newcomers: Vec<Place<M>>,
     /// Places whose instance has ended since the last compaction.
     pub(super) ended: usize,
+    pub(super) vacancies: Vacancies,
+}
+
+#[derive(Default)]
+pub(super) struct Vacancies {
     /// The places whose last instance has ended and that a compaction has taken off the list, by that instance: to be
     /// filled again.
     pub(super) vacant: BTreeMap<InstanceId, u64>,
@@ -73,22 +80,25 @@ pub(super) struct Pending<M: Payload> {
 /// So many vacant places a pool remembers; or as many as it has instances, if those are more.
 const VACANT: usize = 1_024;
 
-impl<M: Payload> Pending<M> {
+impl Vacancies {
     /// Remembers the places of instances that have ended. If there are too many, those of the oldest threads are
-    /// forgotten.
-    fn keep_vacant(&mut self, ended: &[Place<M>], live: usize) {
-        self.vacant.extend(ended.iter().map(|place| (place.endpoint.id(), place.number)));
+    /// forgotten. Gives, for each place, whether its instance lives.
+    fn keep(&mut self, places: &dyn AnyPlaces) -> Vec<bool> {
+        let lives: Vec<bool> = places.iter().map(|(_, location)| !location.status.has_ended()).collect();
+        let vacant = places.iter().zip(&lives).filter(|(_, lives)| !**lives);
+        self.vacant.extend(vacant.map(|((number, location), _)| (location.id(), number)));
+        let live = lives.iter().filter(|lives| **lives).count();
         while self.vacant.len() > VACANT.max(live) {
             self.vacant.pop_first();
         }
+        lives
     }
 }
 
 impl<M: Payload> Pool<M> {
     /// Whether an instance of the pool that takes mail lives on the thread of a mailbox.
     pub(crate) fn lives_on(&self, mailbox: &Mailbox) -> bool {
-        let lives_on = |place: &Place<M>| ptr::eq(&*place.endpoint.mailbox, mailbox) && place.endpoint.admit().is_ok();
-        self.places.load().iter().any(lives_on)
+        self.places.load().as_any().open().any(|(_, _, location, _)| ptr::eq(&*location.mailbox, mailbox))
     }
 
     pub(crate) fn new(edge: Arc<Edge>) -> Self {
@@ -98,12 +108,7 @@ impl<M: Payload> Pool<M> {
             turn: AtomicU64::new(0),
             turn_index: AtomicUsize::new(0),
             substitutes: AtomicU64::new(0),
-            pending: Mutex::new(Pending {
-                newcomers: Vec::new(),
-                ended: 0,
-                vacant: BTreeMap::new(),
-                claimed: BTreeSet::new(),
-            }),
+            pending: Mutex::new(Pending { newcomers: Vec::new(), ended: 0, vacancies: Vacancies::default() }),
             edge,
         }
     }
@@ -124,10 +129,10 @@ impl<M: Payload> Pool<M> {
         let places = self.places.load_full();
         if places.len() < 64 || pending.ended * 2 >= places.len() {
             pending.ended = 0;
-            let (ended, live): (Vec<_>, Vec<_>) =
-                places.iter().cloned().partition(|place| place.endpoint.status.has_ended());
-            pending.keep_vacant(&ended, live.len());
-            old = Some((self.replace(live), ended));
+            let mut lives = pending.vacancies.keep(places.as_any()).into_iter();
+            let mut live = places.to_vec();
+            live.retain(|_| lives.next().unwrap_or_default());
+            old = Some(self.replace(live));
         }
         // An instance may leave the list before it is counted here. Then the list seems emptier than it is, never
         // fuller.
@@ -193,9 +198,11 @@ impl<M: Payload> Pool<M> {
 
     /// The bounded mailboxes of the pool.
     pub(crate) fn bounded(&self) -> Vec<Arc<Mailbox>> {
-        let places = self.places.load();
-        let bounded = places.iter().map(|place| &place.endpoint.mailbox).filter(|mailbox| mailbox.permits.is_some());
-        bounded.cloned().collect()
+        fn bounded(places: &dyn AnyPlaces) -> Vec<Arc<Mailbox>> {
+            let mailboxes = places.iter().map(|(_, location)| &location.mailbox);
+            mailboxes.filter(|mailbox| mailbox.permits.is_some()).cloned().collect()
+        }
+        bounded(self.places.load().as_any())
     }
 
     pub(crate) fn find(&self, id: InstanceId) -> Option<Arc<Endpoint<M>>> {
@@ -204,12 +211,11 @@ impl<M: Payload> Pool<M> {
     }
 
     pub(crate) fn has_instances(&self) -> bool {
-        self.places.load().iter().any(|place| !place.endpoint.status.has_ended())
+        self.places.load().as_any().has_instances()
     }
 
     pub(crate) fn instances(&self) -> Vec<InstanceId> {
-        let places = self.places.load();
-        places.iter().filter(|place| !place.endpoint.status.has_ended()).map(|place| place.endpoint.id()).collect()
+        self.places.load().as_any().instances()
     }
 }
 
@@ -228,13 +234,17 @@ impl<M: Payload> AnyPool for Pool<M> {
             return None;
         }
         let mut places = self.places.load().to_vec();
-        let mut newcomers = std::mem::take(&mut pending.newcomers);
-        pending.ended -= refill(&mut places, &mut newcomers).min(pending.ended);
-        for newcomer in newcomers {
-            // At the end, but of two spawns at once, the one with the lower numbers may be published second. A sort
-            // would be compiled again for each message type, and is a lot of code.
-            let index = places.partition_point(|place| place.number < newcomer.number);
-            places.insert(index, newcomer);
+        for newcomer in take(&mut pending.newcomers) {
+            match places.as_any().search(newcomer.number) {
+                // It fills the place of another.
+                Ok(index) => {
+                    let had_ended = places[index].endpoint.status.has_ended();
+                    pending.ended -= usize::from(had_ended).min(pending.ended);
+                    places[index] = newcomer;
+                }
+                // At the end, but of two spawns at once, the one with the lower numbers may be published second.
+                Err(index) => places.insert(index, newcomer),
+            }
         }
         Some(Box::new(self.replace(places)))
     }

@@ -32,7 +32,7 @@ pub(crate) struct Claim<'p, M: Payload> {
 
 impl<M: Payload> Drop for Claim<'_, M> {
     fn drop(&mut self) {
-        lock(&self.pool.pending).claimed.remove(&self.instance);
+        lock(&self.pool.pending).vacancies.claimed.remove(&self.instance);
     }
 }
 
@@ -42,10 +42,10 @@ impl<M: Payload> Pool<M> {
         let mut pending = lock(&self.pending);
         let places = self.places.load();
         let place = places.position(instance).map(|index| &places[index]);
-        let number = place.map(|place| place.number).or_else(|| pending.vacant.get(&instance).copied())?;
+        let number = place.map(|place| place.number).or_else(|| pending.vacancies.vacant.get(&instance).copied())?;
         let before = place.map(|place| Arc::clone(&place.endpoint));
         // A claim is only made where it is held: its drop takes the lock.
-        pending.claimed.insert(instance).then(|| Claim { pool: self, instance, number, before })
+        pending.vacancies.claimed.insert(instance).then(|| Claim { pool: self, instance, number, before })
     }
 }
 
@@ -62,7 +62,7 @@ impl<M: Payload> Enlist for Replacement<M> {
         let Self { endpoint, number, instance } = *self;
         let pool = pools.pool::<M>();
         let mut pending = lock(&pool.pending);
-        pending.vacant.remove(&instance);
+        pending.vacancies.vacant.remove(&instance);
         pending.newcomers.push(Place { number, endpoint });
     }
 }

@@ -8,9 +8,10 @@ use std::sync::atomic::Ordering;
 
 use crate::error::Refusal;
 use crate::mailbox::mail::SentAs;
-use crate::route::endpoint::{Endpoint, Entry, Way};
+use crate::route::endpoint::Endpoint;
+use crate::route::location::{Entry, Location, Way};
 use crate::route::payload::Payload;
-use crate::route::places::{Place, Places};
+use crate::route::places::{AnyPlaces, Place, Places};
 use crate::route::pool::{Chosen, Pool};
 use crate::sys::operation::Operation;
 use crate::sys::simulated::point_anywhere;
@@ -74,14 +75,14 @@ impl<M: Payload> Pool<M> {
         loop {
             turn_point::<M>(places.len());
             let turn = self.turn.load(Ordering::Relaxed);
-            let found = next_open(places, turn);
+            let found = next_open(places.as_any(), turn);
             if self.is_stale(places) {
                 return Ok(None);
             }
             let (index, way) = found.ok_or_else(|| self.nobody())?;
             let Place { number, endpoint } = &places[index];
             let entry = endpoint.enter();
-            if entry == Entry::Full && has_somebody_room(places) {
+            if entry == Entry::Full && has_somebody_room(places.as_any()) {
                 continue; // another sender was faster
             }
             // Relaxed: the turn orders nothing but itself. A pool of one leaves it as it is.
@@ -155,7 +156,8 @@ impl<M: Payload> Pool<M> {
     /// The substitute for an ended instance: it takes over a message sent in turn. Substitutes have a turn of their
     /// own; the pool's turn stays as it is, since the message was counted there when it was sent.
     pub(crate) fn substitute(&self) -> Option<(Arc<Endpoint<M>>, Way)> {
-        let (places, found) = self.choose(|places| next_open(places, self.substitutes.load(Ordering::Relaxed)));
+        let (places, found) =
+            self.choose(|places| next_open(places.as_any(), self.substitutes.load(Ordering::Relaxed)));
         let (index, way) = found?;
         self.substitutes.store(places[index].number, Ordering::Relaxed);
         Some((Arc::clone(&places[index].endpoint), way))
@@ -205,13 +207,13 @@ pub(super) fn after<M: Payload>(places: &[Place<M>], turn: u64) -> usize {
 
 /// The next place after `turn` that takes mail. An instance that does not back off is preferred to one that does, and
 /// then one with room to one without.
-fn next_open<M: Payload>(places: &[Place<M>], turn: u64) -> Option<(usize, Way)> {
-    if let [only] = places {
-        return only.endpoint.admit().ok().map(|way| (0, way));
+fn next_open(places: &dyn AnyPlaces, turn: u64) -> Option<(usize, Way)> {
+    if places.count() == 1 {
+        return places.at(0).1.admit().ok().map(|way| (0, way));
     }
-    best_in_turn(places.len(), after(places, turn), &|index| {
-        let endpoint = &places[index].endpoint;
-        endpoint.admit().ok().map(|way| (way, endpoint.status.is_ready(), endpoint.has_room()))
+    best_in_turn(places.count(), places.after(turn), &|index| {
+        let (_, location) = places.at(index);
+        location.admit().ok().map(|way| (way, location.status.is_ready(), location.has_room()))
     })
 }
 
@@ -236,8 +238,8 @@ pub(super) fn best_in_turn(count: usize, start: usize, look: Look<'_>) -> Option
 
 /// Whether one of the instances that rotation prefers has room: of those that do not back off, or of all if all do.
 #[cold]
-pub(super) fn has_somebody_room<M: Payload>(places: &[Place<M>]) -> bool {
-    let open = || places.iter().map(|place| &place.endpoint).filter(|endpoint| endpoint.admit().is_ok());
-    let all_back_off = !open().any(|endpoint| endpoint.status.is_ready());
-    open().filter(|endpoint| all_back_off || endpoint.status.is_ready()).any(|endpoint| endpoint.has_room())
+pub(super) fn has_somebody_room(places: &dyn AnyPlaces) -> bool {
+    let open = || places.open().map(|(_, _, location, _)| location);
+    let all_back_off = !open().any(|location| location.status.is_ready());
+    open().filter(|location| all_back_off || location.status.is_ready()).any(Location::has_room)
 }

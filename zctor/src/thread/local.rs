@@ -60,7 +60,7 @@ pub(crate) trait Parent: Send + Sync {
     fn came_to_rest(&self);
     /// Tells it that the thread has ended its rest, while its watcher sleeps.
     fn wake_watcher(&self);
-    /// Tells it that an instance of the thread has ended.
+    /// Tells it that an instance of the thread has ended, once its shutdown has begun.
     fn instance_ended(&self, report: InstanceReport);
     /// Tells it to stop: an instance has ended that it cannot do without.
     fn stop(self: Arc<Self>);
@@ -210,12 +210,15 @@ impl Local {
 
     /// Frees the slot of an instance that has ended, and reports the end to the engine.
     pub(crate) fn vacate(&self, slot: Slot, why: &End) -> Removed {
-        self.leave(slot, why, |report| self.parent.instance_ended(report))
+        self.leave(slot, why, Some(|report| self.parent.instance_ended(report)))
     }
 
-    /// Frees the slot of an instance that has ended. `report` is given what its account says, unless that was reported
-    /// before, when the thread was abandoned.
-    pub(crate) fn leave(&self, slot: Slot, why: &End, report: impl FnOnce(InstanceReport)) -> Removed {
+    /// Frees the slot of an instance that was never built.
+    pub(crate) fn clear(&self, slot: Slot) -> Removed {
+        self.leave(slot, &End::Stopped, None::<fn(InstanceReport)>)
+    }
+
+    fn leave(&self, slot: Slot, why: &End, report: Option<impl FnOnce(InstanceReport)>) -> Removed {
         let removed = self.mailbox.roster.remove(slot, why, report);
         // If the instance was reported with its abandoned thread, its account is still read; no other instance may get
         // that then.

@@ -46,6 +46,25 @@ pub(crate) struct Queue {
     pub(crate) in_hand: usize,
 }
 
+/// A place in a lane, which an order holds until mail is put there.
+pub(crate) struct PlaceInLane<'q> {
+    mail: &'q mut Mail,
+    number: Option<u64>,
+}
+
+impl<'q> PlaceInLane<'q> {
+    /// The place of an order that waits in the queue.
+    pub(crate) fn of_order(mail: &'q mut Mail) -> Self {
+        Self { number: Some(mail.number), mail }
+    }
+
+    /// Puts mail there. It is best made in the argument, and so not moved.
+    #[inline(always)]
+    pub(crate) fn put(self, mail: Mail) {
+        forget(replace(self.mail, mail.numbered(self.number))); // an order needs no drop
+    }
+}
+
 struct Lane {
     depth: u16,
     mail: VecDeque<Mail>,
@@ -65,18 +84,22 @@ impl Queue {
     /// Queues the mail that `make` gives.
     #[inline(always)]
     pub(crate) fn push(&mut self, depth: u16, ahead: bool, make: impl FnOnce() -> Mail) {
-        let (lane, number) = match &mut self.lanes[..] {
-            [lane] if lane.depth == depth && self.waiting == 0 && !ahead => (&mut lane.mail, None),
-            _ => self.number(depth, ahead),
-        };
+        if let Some(place) = self.place(depth, ahead) {
+            place.put(make());
+        }
+    }
+
+    /// Adds a place at the end of a lane, into which mail must be put.
+    #[inline(always)]
+    pub(crate) fn place(&mut self, depth: u16, ahead: bool) -> Option<PlaceInLane<'_>> {
+        let is_plain = matches!(&self.lanes[..], [lane] if lane.depth == depth && self.waiting == 0 && !ahead);
+        let (lane, number) = if is_plain { (&mut self.lanes[0].mail, None) } else { self.number(depth, ahead) };
         // The mail is made where it is to lie, in place of an order that is pushed first. Mail that is made elsewhere
         // and moved at once is read in larger pieces than it was written in, and a processor waits for that until all
         // of these have left its store buffer. `push_back` would make it elsewhere, to drop it there should the queue
         // fail to grow.
         lane.push_back(Mail::order(Slot { index: 0, generation: 0 }, Order::Start));
-        if let Some(place) = lane.back_mut() {
-            forget(replace(place, make().numbered(number))); // `make` cannot panic, and an order needs no drop
-        }
+        lane.back_mut().map(|mail| PlaceInLane { mail, number })
     }
 
     /// The one lane, with its depth, if mail that does not go ahead is queued there without a number.

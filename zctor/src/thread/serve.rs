@@ -10,6 +10,7 @@ use std::sync::atomic::Ordering;
 use crate::id::Slot;
 use crate::mailbox::Arrivals;
 use crate::mailbox::buffers::Buffers;
+use crate::mailbox::counters::Account;
 use crate::mailbox::envelope::{Envelope, Gathered, Serving};
 use crate::mailbox::mail::{Mail, MailContents, MailKind, ORDER, Order, SentAs};
 use crate::sys::clock::now;
@@ -17,6 +18,7 @@ use crate::sys::frame::in_hook;
 use crate::sys::operation::Operation;
 use crate::sys::simulated::point_if;
 use crate::thread::local::{Hosting, Instance, LOCAL, Local, Phase, local};
+use crate::thread::queue::PlaceInLane;
 use crate::thread::undelivered::{divert_here, give_up_all, keep, pass, take_off_load, write_off};
 use crate::trace::spans::{forget, receive};
 
@@ -52,11 +54,19 @@ pub(crate) fn send_here<P>(
             account.add_load(1);
         }
         local.mailbox.meter.taken.add(1);
-        let last = queue.last(depth).filter(|mail| mail.takes(slot, sent_as, in_hook()));
-        if last.is_some_and(|mail| mail.join(1, |envelope| add(envelope, place))) {
+        let mut last = queue.last(depth).filter(|mail| mail.takes(slot, sent_as, in_hook()));
+        if last.as_mut().is_some_and(|last| last.join(1, |envelope| add(envelope, place))) {
             return;
         }
-        queue.push(depth, false, || make(place));
+        let start = last.filter(|last| last.is_start()).and_then(|start| Some((start, slots.account(slot)?)));
+        let place_in_lane = match start {
+            // The message is in the load already.
+            Some((start, account)) => Some(place_of_start(account, start, 0)),
+            None => queue.place(depth, false),
+        };
+        if let Some(place_in_lane) = place_in_lane {
+            place_in_lane.put(make(place));
+        }
     };
     // Borrowed throughout: only the runtime's own code runs meanwhile.
     // It never fails; but by `with` a send takes 60 instructions more.
@@ -179,8 +189,31 @@ impl Hosting {
 pub(crate) fn enqueue(local: &Local, mail: Mail) {
     local.mailbox.meter.taken.add(u64::from(mail.messages));
     let mut hosting = local.hosting.borrow_mut();
+    let Hosting { slots, queue } = &mut *hosting;
+    if let Some((depth, account)) = slots.occupant(mail.to).filter(|(_, account)| account.has_one_order()) {
+        if let Some(start) = queue.last(depth).filter(|last| last.is_start() && last.to == mail.to) {
+            return place_of_start(account, start, mail.weight()).put(mail);
+        }
+    }
     let (depth, ahead) = hosting.note(&mail);
     hosting.queue.push(depth, ahead, || mail);
+}
+
+/// Queues `on_start` of a new instance of this thread.
+pub(crate) fn queue_start(local: &Local, slot: Slot, depth: u16) {
+    let Hosting { slots, queue } = &mut *local.hosting.borrow_mut();
+    if let Some(account) = slots.account(slot) {
+        account.add_load(ORDER);
+    }
+    queue.push(depth, false, || Mail::order(slot, Order::Start));
+}
+
+/// The place of an order to start an instance, for mail of this weight to that instance: it starts before its first mail
+/// anyway.
+fn place_of_start<'q>(account: &Account, start: &'q mut Mail, weight: u64) -> PlaceInLane<'q> {
+    account.take_off_load(ORDER);
+    account.add_load(weight);
+    PlaceInLane::of_order(start)
 }
 
 /// Serves mail of call depths below `below`, at most `budget` messages, where an order counts as one. Gives the number
