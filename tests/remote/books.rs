@@ -154,7 +154,7 @@ fn a_value_that_panics_where_it_is_decoded_is_refused_and_counted() {
         here.on_dead_letter(|_| {});
         feed.eat(Poison).expect("the link takes it");
         let tasted = feed.taste(Poison);
-        assert_eq!(tasted, Err(CallError::Unfit { message: "FeedMessage", text: "poison".into() }));
+        assert_eq!(tasted, Err(CallError::Unfit { message: "FeedMessage", text: "`Taste`: poison".into() }));
         assert_eq!(feed.wait(), Ok(1), "the link goes on");
         here.settle();
         let books = ends.1.flush(LIMIT);

@@ -22,6 +22,10 @@ mod old {
         },
         #[reply(String)]
         Name,
+        #[reply(u64)]
+        Limit {
+            at: u64,
+        },
     }
 }
 
@@ -44,6 +48,10 @@ mod new {
         },
         #[reply(u64)]
         Name,
+        #[reply(u64)]
+        Limit {
+            at: String,
+        },
     }
 }
 
@@ -57,6 +65,9 @@ impl old::JobHandler for Old {
     }
     fn name(&mut self) -> String {
         "old".to_owned()
+    }
+    fn limit(&mut self, at: u64) -> u64 {
+        at
     }
 }
 
@@ -73,6 +84,9 @@ impl new::JobHandler for New {
     }
     fn name(&mut self) -> u64 {
         7
+    }
+    fn limit(&mut self, at: String) -> u64 {
+        at.len() as u64
     }
 }
 
@@ -113,6 +127,18 @@ fn a_newer_caller_reaches_an_older_pool() {
         let text = unfit(job.added());
         assert!(text.contains("unknown variant `Added`"), "{text}");
         assert_eq!(ends.0.books().taken, 2, "what is not understood was not taken");
+    });
+}
+
+#[test]
+fn a_field_of_another_type_is_refused_with_the_name_of_its_variant() {
+    bounded(|| {
+        let (ends, there, here) = (Loopback::pair(), ActorEngine::new(), ActorEngine::new());
+        there.pool(1, new::JobMessage::actor(|| New(mpsc::channel().0))).expect("a pool");
+        ends.0.serve::<new::JobMessage>(&there).expect("it has the pool");
+        let job = ends.1.attach::<old::JobMessage>(&here).expect("a link");
+        let text = unfit(job.limit(5));
+        assert!(text.starts_with("`Limit`: invalid type: integer"), "{text}");
     });
 }
 

@@ -103,6 +103,53 @@ fn on_start_comes_before_a_message_that_the_factory_queued() {
     });
 }
 
+/// Starts instances beside itself, and gives them something to do at once.
+#[actor(ctx)]
+enum NestMessage {
+    #[reply(())]
+    Fill(Sender<(&'static str, ThreadId)>),
+}
+
+struct Nest;
+
+impl NestHandler for Nest {
+    fn fill(&mut self, ctx: &mut Context<NestMessage>, seen: Sender<(&'static str, ThreadId)>) {
+        let start = || {
+            let seen = seen.clone();
+            ctx.start(LogMessage::actor(move || Log { seen: seen.clone() })).expect("it is built")
+        };
+        let all: [fn(&LogClient); 5] = [
+            |log| log.note("a message").and_then(|()| log.note("another")).expect("it lives"),
+            |log| drop(log.send_all(["of a batch", "the same"].map(LogMessage::Note))),
+            |log| log.non_blocking().call("a call").detach(),
+            |log| zctor::Client::reset(log).expect("it lives"),
+            |_| {},
+        ];
+        for first in all {
+            let log: LogClient = start();
+            first(&log);
+            log.stop().expect("it lives");
+        }
+    }
+}
+
+#[test]
+fn on_start_comes_once_before_what_is_sent_behind_the_start() {
+    bounded(|| {
+        let engine = ActorEngine::new();
+        let (seen, told) = mpsc::channel();
+        engine.start(NestMessage::actor(|| Nest)).unwrap().fill(seen).unwrap();
+        assert_next(&told, &["start", "a message", "another", "stop", "drop"]);
+        assert_next(&told, &["start", "of a batch", "the same", "stop", "drop"]);
+        assert_next(&told, &["start", "a call", "stop", "drop"]);
+        assert_next(&told, &["start", "stop", "drop", "start", "stop", "drop"]);
+        assert_next(&told, &["start", "stop", "drop"]);
+        engine.settle();
+        let report = engine.shutdown().unwrap();
+        assert_eq!((report.earlier.instances, report.handled(), report.dead_letters), (5, 6, 0));
+    });
+}
+
 #[test]
 fn the_hooks_of_an_orderly_life_come_in_their_order() {
     bounded(|| {

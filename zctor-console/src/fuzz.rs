@@ -60,7 +60,16 @@ const PARTS: [&str; 27] = [
 fn request(random: &mut SplitMix64) -> Vec<u8> {
     let mut bytes = Vec::new();
     if random.below(2) == 0 {
-        let routes = ["", "snapshot.json", "healthz?limit=1", "waits.txt", "metrics", "map.dot", "nothing"];
+        let routes = [
+            "",
+            "snapshot.json",
+            "healthz?limit=1",
+            "times.txt?seconds=9",
+            "waits.txt",
+            "metrics",
+            "map.dot",
+            "nothing",
+        ];
         let route = routes[random.below(routes.len())];
         bytes.extend_from_slice(format!("GET /{TOKEN}/{route} HTTP/1.1\r\nHost: 127.0.0.1:80\r\n\r\n").as_bytes());
     } else {

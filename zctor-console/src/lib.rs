@@ -29,13 +29,15 @@
 //! | `/snapshot.txt`, `/snapshot.json` | the [`Snapshot`](snapshot::Snapshot) as text and as data |
 //! | `/waits.txt` | who waits for whom; the last line is what all wait for |
 //! | `/healthz?limit=5` | 200 if nothing is stuck for so many seconds, or else 503 and the culprit: for `curl -f` |
+//! | `/times.txt?seconds=5`, `/times.json?seconds=5` | how long handlers took, by variant, in so many seconds from the request on, up to 60; 1 unless it says otherwise (feature `observe`) |
 //! | `/metrics` | the metrics of `zctor-metrics` |
 //! | `/map.svg`, `/map.mmd`, `/map.dot` | who may call whom, and who waits just now |
 //!
 //! # What it costs
 //!
 //! One thread, which sleeps until somebody connects. Nothing is sampled while nobody looks, and no message costs more.
-//! A look reads counters from beside; no actor thread is stopped.
+//! A look reads counters from beside; no actor thread is stopped. Only while a request for `times.txt` or `times.json` is
+//! under way does a message cost more: see `ActorEngine::observe`.
 //!
 //! # Who may look
 //!
@@ -57,6 +59,11 @@ pub mod snapshot;
 #[cfg(unix)]
 mod socket;
 mod text;
+#[cfg(feature = "observe")]
+mod times;
+#[cfg(not(feature = "observe"))]
+#[path = "times/off.rs"]
+mod times;
 
 pub use client::{fetch, fetch_text};
 pub use console::{Console, Served};

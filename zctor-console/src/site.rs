@@ -12,6 +12,7 @@ use zctor_metrics::EngineMetrics;
 use crate::look::{Looks, SHORT, stuck};
 use crate::pause::Pause;
 use crate::snapshot::Snapshot;
+use crate::times;
 
 /// How many headers a request may have.
 const HEADERS: usize = 64;
@@ -64,7 +65,11 @@ impl Answer {
         Self { status: "200 OK", content_type, body }
     }
 
-    fn text(body: String) -> Self {
+    pub(crate) fn json(body: String) -> Self {
+        Self::ok("application/json", body)
+    }
+
+    pub(crate) fn text(body: String) -> Self {
         Self::ok("text/plain; charset=utf-8", body + "\n")
     }
 
@@ -154,7 +159,7 @@ impl Site {
             "" if request.wants_html => Answer::ok("text/html; charset=utf-8", include_str!("page.html").to_owned()),
             "" | "snapshot.txt" => Answer::text(self.patient_snapshot(pause).to_string()),
             "snapshot.json" => match serde_json::to_string(&self.snapshot()) {
-                Ok(json) => Answer::ok("application/json", json),
+                Ok(json) => Answer::json(json),
                 Err(error) => Answer::refusal("500 Internal Server Error", &error.to_string()),
             },
             "waits.txt" => Answer::text(self.snapshot().waits_text),
@@ -163,16 +168,16 @@ impl Site {
             "map.svg" => Answer::ok("image/svg+xml", self.map().svg()),
             "map.mmd" => Answer::ok("text/plain; charset=utf-8", self.map().mermaid()),
             "map.dot" => Answer::ok("text/plain; charset=utf-8", self.map().dot()),
-            _ => Answer::refusal(
+            _ => times::answer(path, query(&request.target), &self.engine, pause).unwrap_or_else(|| Answer::refusal(
                 "404 Not Found",
                 "there are /, /snapshot.txt, /snapshot.json, /waits.txt, /healthz, /metrics, /map.svg, /map.mmd and /map.dot",
-            ),
+            )),
         }
     }
 
     /// Whether nothing is stuck for as long as the query says.
     fn health(&self, target: &str) -> Answer {
-        let query = target.split_once('?').map_or("", |(_, query)| query);
+        let query = query(target);
         let seconds =
             if query.is_empty() { Some(HEALTHY) } else { query.strip_prefix("limit=").and_then(|n| n.parse().ok()) };
         match seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok()) {
@@ -202,6 +207,11 @@ impl Site {
     fn map(&self) -> Map {
         Map::of(self.definitions.iter().copied()).running(&self.engine.registry(), &self.engine.stats())
     }
+}
+
+/// What stands behind the path.
+fn query(target: &str) -> &str {
+    target.split_once('?').map_or("", |(_, query)| query)
 }
 
 /// Whether the name of a host, with its port or without, means this machine whatever a name server says.

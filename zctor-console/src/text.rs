@@ -70,7 +70,7 @@ const THREAD: [&str; 9] = ["THREAD", "busy", "waits", "queued", "oldest", "room"
 const TYPE: [&str; 9] = ["TYPE", "instances", "queued", "handled", "/s", "panics", "restarts", "dead letters", "else"];
 const INSTANCE: [&str; 6] = ["TOP INSTANCES", "queued", "/s", "handled", "panics", ""];
 
-fn cells<const N: usize>(values: [&dyn fmt::Display; N]) -> [String; N] {
+pub(crate) fn cells<const N: usize>(values: [&dyn fmt::Display; N]) -> [String; N] {
     values.map(ToString::to_string)
 }
 
@@ -116,8 +116,8 @@ fn percent(share: f64) -> String {
 }
 
 /// Writes rows under their heads, each column as wide as its widest cell.
-fn table<const N: usize>(
-    f: &mut fmt::Formatter<'_>,
+pub(crate) fn table<const N: usize>(
+    f: &mut dyn fmt::Write,
     head: &[&str; N],
     rows: impl Iterator<Item = [String; N]>,
 ) -> fmt::Result {
@@ -139,7 +139,7 @@ fn table<const N: usize>(
         writeln!(f, "{}", line.trim_end())?;
     }
     if more > 0 {
-        writeln!(f, "and {more} more, in snapshot.json")?;
+        writeln!(f, "and {more} more, in the JSON")?;
     }
     writeln!(f)
 }

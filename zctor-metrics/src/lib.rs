@@ -42,6 +42,7 @@
 //! | `zctor_calls_timed_out_total` | counter | `message`, `begun`: whether the handler had begun |
 //! | `zctor_restarts_total`, `zctor_instances_ended_total` | counter | `message` |
 //! | `zctor_instances`, `zctor_messages_queued` | gauge | `message` |
+//! | `zctor_handler_seconds` | histogram | `message`, `variant`: with the feature `observe`, after `EngineMetrics::with_handling_times` |
 //! | `zctor_waits` | gauge | `message`, `callee`: handlers of one that wait for the other |
 //! | `zctor_wait_root_handlers`, `zctor_wait_root_callers`, `zctor_wait_root_seconds` | gauge | `message`, `thread`, `name`: what others wait for in the end, how many handlers and threads outside, and the longest wait |
 //! | `zctor_thread_busy_seconds_total`, `zctor_thread_waiting_seconds_total`, `zctor_thread_idle_seconds_total` | counter | `thread`, `name` |
@@ -59,11 +60,18 @@
 //!
 //! - How busy is a thread: `rate(zctor_thread_busy_seconds_total[1m])`, from 0 to 1.
 //! - What is stuck: `zctor_wait_root_seconds > 5`. Its labels name the handler that all in the chain wait for.
+//! - How long do handlers take, 99 in 100 of them:
+//!   `histogram_quantile(0.99, sum by (le, message, variant) (rate(zctor_handler_seconds_bucket[5m])))`.
 //! - Whose queue grows: `deriv(zctor_queue_messages[5m]) > 0`.
 //!
 //! [`DASHBOARD`] is a board for Grafana with these and more.
 
 mod families;
+#[cfg(feature = "observe")]
+mod handling_times;
+#[cfg(not(feature = "observe"))]
+#[path = "handling_times/off.rs"]
+mod handling_times;
 mod highest;
 mod scrape;
 
@@ -74,6 +82,7 @@ use prometheus_client::encoding::{DescriptorEncoder, text};
 use prometheus_client::registry::Registry;
 use zctor::{ActorEngine, EngineHandle};
 
+use crate::handling_times::Observers;
 use crate::highest::Highest;
 use crate::scrape::Scrape;
 
@@ -120,6 +129,7 @@ pub struct EngineMetrics {
     /// The values of the label `engine`, and the engines.
     engines: Vec<(String, EngineHandle)>,
     threads: bool,
+    observers: Observers,
     /// Clones are one: the numbers that a scraper has seen must not fall, whichever of them it asks.
     highest: Arc<Highest>,
 }
@@ -127,7 +137,8 @@ pub struct EngineMetrics {
 impl EngineMetrics {
     /// Makes the metrics of one engine.
     pub fn new(engine: &ActorEngine) -> Self {
-        Self { engines: Vec::new(), threads: true, highest: Arc::default() }.with(engine)
+        let (observers, highest) = (Observers::default(), Arc::default());
+        Self { engines: Vec::new(), threads: true, observers, highest }.with(engine)
     }
 
     /// Adds another engine. An engine whose name one of the others has gets a number behind it: `zctor-2`.
@@ -155,7 +166,9 @@ impl EngineMetrics {
             number += 1;
             name = format!("{}-{number}", engine.name());
         }
-        self.engines.push((name, engine.handle()));
+        let handle = engine.handle();
+        self.observers.add(&name, &handle);
+        self.engines.push((name, handle));
         self.highest = Arc::default(); // a clone from before has other rows
         self
     }
@@ -196,6 +209,7 @@ impl Collector for EngineMetrics {
         let mut highest = self.highest.raise();
         families::types(&scrape, &mut encoder, &mut highest)?;
         families::waits(&scrape, &mut encoder)?;
+        self.observers.encode(&scrape, &mut encoder)?;
         if self.threads { families::threads(&scrape, &mut encoder, &mut highest) } else { Ok(()) }
     }
 }

@@ -13,6 +13,12 @@ impl Scrape {
         Self(engines.iter().map(|(name, engine)| (name.clone(), engine.stats())).collect())
     }
 
+    /// Whether an engine is there, and has something to show.
+    #[cfg(feature = "observe")]
+    pub(crate) fn has(&self, engine: &str) -> bool {
+        self.0.iter().any(|(name, stats)| name == engine && !stats.types.is_empty())
+    }
+
     /// A row for each message type.
     pub(crate) fn types<V>(&self, value: impl Fn(&TypeStats) -> V) -> Vec<(Labels, V)> {
         let rows = self.0.iter().flat_map(|(engine, stats)| stats.types.iter().map(move |row| (engine, row)));
@@ -71,7 +77,7 @@ impl Scrape {
     }
 }
 
-fn labels(engine: &str, further: &[(&'static str, &str)]) -> Labels {
+pub(crate) fn labels(engine: &str, further: &[(&'static str, &str)]) -> Labels {
     let further = further.iter().map(|(name, value)| (*name, (*value).to_owned()));
     [("engine", engine.to_owned())].into_iter().chain(further).collect()
 }

@@ -34,6 +34,7 @@ fn the_reference_parser_finds_every_count() {
     let engine = ActorEngine::builder().name("a \"quoted\"\\ name").build();
     let thread = ActorThread::named("first\nsecond").mailbox_bound(4).inner_bound(4, zctor::Inner::Refuse);
     engine.spawn(thread.register(JobMessage::<Vec<u8>>::actor(|| Job))).expect("it starts");
+    let metrics = EngineMetrics::new(&engine).with_handling_times();
     engine.send(JobMessage::Run(vec![1_u8])).expect("it lives");
     assert!(engine.send(JobMessage::Run("nobody handles text")).is_err());
     engine.settle();
@@ -44,7 +45,7 @@ fn the_reference_parser_finds_every_count() {
         .stdout(Stdio::piped())
         .spawn()
         .unwrap_or_else(|error| panic!("{python}: {error}; install Python, or name another interpreter in PYTHON"));
-    let text = EngineMetrics::new(&engine).text();
+    let text = metrics.text();
     parser.stdin.take().expect("it is piped").write_all(text.as_bytes()).expect("the parser reads");
     let output = parser.wait_with_output().expect("the parser ends");
     assert!(output.status.success(), "the parser refuses this text:\n{text}");
@@ -52,6 +53,8 @@ fn the_reference_parser_finds_every_count() {
     let handled = r#"counter zctor_messages_handled_total [('engine', 'a "quoted"\\ name'), ('message', 'JobMessage<Vec<u8>>')] 1"#;
     let found = parsed.lines().find(|line| line.starts_with(handled));
     assert!(found.is_some_and(|line| matches!(&line[handled.len()..], "" | ".0")), "{handled} is not in:\n{parsed}");
+    let bucket = "histogram zctor_handler_seconds_bucket";
+    assert_eq!(parsed.lines().filter(|line| line.starts_with(bucket)).count(), 28, "{parsed}");
     let samples = text.lines().filter(|line| !line.starts_with('#')).count();
     assert_eq!(parsed.lines().count(), samples);
     assert!(parsed.contains(r"('name', 'first\nsecond')"), "{parsed}");

@@ -1,4 +1,4 @@
-//! Words are counted by workers in processes of their own, one of which is killed in the middle.
+//! Words are counted by workers in processes of their own, one of which is killed in the middle, and one leaves in order.
 //!
 //! One command runs it all: it starts a NATS server if it is given none, and itself again as the workers.
 //!
@@ -10,9 +10,11 @@
 use std::collections::BTreeMap;
 use std::env;
 use std::error::Error;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Lines};
 use std::net::TcpListener;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -23,12 +25,16 @@ use zctor_nats::Bridge;
 #[actor(remote)]
 #[derive(Serialize, Deserialize)]
 enum CounterMessage {
-    /// Counts the words of a text.
+    /// Counts the words of a text: a call.
     #[reply(BTreeMap<String, u64>)]
     Count(#[msg(into)] String),
+    /// Counts a text whose words nobody wants to know: a send.
+    Skip(#[msg(into)] String),
 }
 
-struct Counter;
+struct Counter {
+    skipped: Arc<AtomicU64>,
+}
 impl CounterHandler for Counter {
     fn count(&mut self, value: String) -> BTreeMap<String, u64> {
         let mut words = BTreeMap::new();
@@ -36,6 +42,9 @@ impl CounterHandler for Counter {
             *words.entry(word.to_lowercase()).or_default() += 1;
         }
         words
+    }
+    fn skip(&mut self, _value: String) {
+        self.skipped.fetch_add(1, Ordering::Relaxed);
     }
 }
 
@@ -59,14 +68,18 @@ fn main() -> Result<(), Box<dyn Error>> {
 
 /// Serves counters until its input ends, or it is killed.
 fn worker(server: &str) -> Result<(), Box<dyn Error>> {
-    let engine = ActorEngine::new();
-    engine.pool(2, CounterMessage::actor(|| Counter))?;
+    let (engine, skipped) = (ActorEngine::new(), Arc::<AtomicU64>::default());
+    let counted = Arc::clone(&skipped);
+    engine.pool(2, CounterMessage::actor(move || Counter { skipped: Arc::clone(&counted) }))?;
     let bridge = Bridge::builder("example").server(server).connect()?;
     bridge.serve::<CounterMessage>(&engine)?;
     println!("serving");
     std::io::stdin().lines().for_each(drop);
+    // The order at the end of a process, by which nothing is lost.
+    assert!(bridge.leave(Duration::from_secs(5)).is_drained());
     engine.shutdown()?;
-    bridge.close(Duration::from_secs(5));
+    let books = bridge.close(Duration::from_secs(5));
+    println!("{} texts, and its books are: {books}", skipped.load(Ordering::Relaxed));
     Ok(())
 }
 
@@ -74,7 +87,8 @@ fn worker(server: &str) -> Result<(), Box<dyn Error>> {
 fn client(server: &str) -> Result<(), Box<dyn Error>> {
     let mut workers = (0..WORKERS).map(|_| start_worker(server)).collect::<Result<Vec<_>, _>>()?;
     let engine = ActorEngine::new();
-    let bridge = Bridge::builder("example").server(server).connect()?;
+    // What was sent to a worker that is killed counts as lost after so long.
+    let bridge = Bridge::builder("example").server(server).ack_wait(Duration::from_secs(2)).connect()?;
     // In place of `engine.pool(WORKERS, CounterMessage::actor(|| Counter))?`.
     let counter = bridge.attach::<CounterMessage>(&engine)?;
 
@@ -85,6 +99,7 @@ fn client(server: &str) -> Result<(), Box<dyn Error>> {
             drop(workers.pop());
             println!("one of {WORKERS} workers was killed");
         }
+        counter.skip(TEXT)?;
         let counted = loop {
             // A text may be counted twice when its worker is killed. That does no harm: the second reply is used.
             match counter.within(Duration::from_secs(1)).count(TEXT) {
@@ -101,14 +116,36 @@ fn client(server: &str) -> Result<(), Box<dyn Error>> {
     assert_eq!(words.values().sum::<u64>(), 9 * TEXTS);
     println!("{TEXTS} texts were counted, {again} of them again");
 
-    let books = bridge.close(Duration::from_secs(5));
+    engine.settle(); // the link has taken every message
+    let books = bridge.flush(Duration::from_secs(30)); // each is in a mailbox over there, or was lost with its worker
     assert!(books.is_balanced());
-    println!("{books}");
+    assert_eq!(books.accepted, TEXTS);
+    assert_eq!(books.accepted, books.acked + books.lost);
+    println!("here: {books}");
+
+    let mut skipped = 0;
+    for worker in workers {
+        let said = worker.end()?;
+        println!("a worker skipped {said}");
+        skipped += said.split(' ').next().map_or(Ok(0), str::parse::<u64>)?;
+    }
+    // The worker that was killed has taken the others with it.
+    assert!(skipped <= TEXTS);
     Ok(())
 }
 
 /// A process that is killed when this is dropped.
-struct Process(Child);
+struct Process(Child, Option<Lines<BufReader<ChildStdout>>>);
+
+impl Process {
+    /// Has a worker end in order, and gives what it says then.
+    fn end(mut self) -> Result<String, Box<dyn Error>> {
+        drop(self.0.stdin.take());
+        let last = self.1.as_mut().and_then(Iterator::next).ok_or("the worker has said nothing")??;
+        self.0.wait()?;
+        Ok(last)
+    }
+}
 
 impl Drop for Process {
     fn drop(&mut self) {
@@ -120,9 +157,10 @@ impl Drop for Process {
 
 fn start_worker(server: &str) -> Result<Process, Box<dyn Error>> {
     let mut command = Command::new(env::current_exe()?);
-    let mut worker = Process(command.args(["worker", server]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?);
-    let output = worker.0.stdout.take().ok_or("its output is piped")?;
-    let first = BufReader::new(output).lines().next().transpose()?;
+    let mut child = command.args(["worker", server]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
+    let mut lines = child.stdout.take().map(|output| BufReader::new(output).lines());
+    let first = lines.as_mut().and_then(Iterator::next).transpose()?;
+    let worker = Process(child, lines);
     if first.as_deref() == Some("serving") { Ok(worker) } else { Err("the worker has ended".into()) }
 }
 
@@ -135,7 +173,7 @@ fn start_server() -> Result<(Process, String), Box<dyn Error>> {
     let server = command.spawn().map_err(|error| {
         format!("{program}: {error}. Install the package `nats-server`, give its path in NATS_SERVER, or the address of one that runs")
     })?;
-    let (server, address) = (Process(server), format!("nats://127.0.0.1:{port}"));
+    let (server, address) = (Process(server, None), format!("nats://127.0.0.1:{port}"));
     // Until it listens, or will not.
     for _ in 0..100 {
         if Bridge::builder("example").server(&address).connect().is_ok() {

@@ -10,10 +10,12 @@ use zctor::remote::transport::{End, Partitions, Route};
 use zctor::remote::{Books, RemoteMessage};
 use zctor::{ActorEngine, Overflow, now};
 
+use crate::authority::Authority;
 use crate::carrier::NatsCarrier;
-use crate::connection::{Command, Connection, LONGEST, Session, Settings};
+use crate::connection::{Command, Connection, LONGEST, Settings};
 use crate::durable::Queues;
 use crate::error::BridgeError;
+use crate::session::Session;
 use crate::wire;
 
 /// For how many messages from outside a link has room by itself.
@@ -34,23 +36,21 @@ pub(crate) const ROOM: usize = 1_024;
 #[derive(Clone)]
 #[must_use = "a builder does nothing until it connects"]
 pub struct Builder {
-    namespace: String,
-    settings: Settings,
-    deadline: Duration,
+    pub(crate) settings: Settings,
 }
 
 impl Builder {
-    /// Sets the address of the server; `nats://127.0.0.1:4222` by itself. It may hold a user and a password:
-    /// `nats://user:password@host:4222`.
+    /// Sets the address of the server; `nats://127.0.0.1:4222` by itself. It may hold a user and a password,
+    /// `nats://user:password@host:4222`, or a token, `nats://token@host:4222`.
     pub fn server(mut self, address: impl Into<String>) -> Self {
         self.settings.server = address.into();
         self
     }
 
     /// Sets the deadline of calls that have none: 30 s by itself. There is always one, since nobody may ever tell of a
-    /// process that has gone.
+    /// process that has gone. A program that is no bridge has it for its requests to the pools that this one serves.
     pub fn deadline(mut self, deadline: Duration) -> Self {
-        self.deadline = deadline.min(LONGEST);
+        self.settings.deadline = deadline.min(LONGEST);
         self
     }
 
@@ -71,19 +71,26 @@ impl Builder {
     ///
     /// # Errors
     /// - [`BridgeError::Name`]: the namespace cannot be part of a subject.
-    /// - [`BridgeError::Connect`]: the server cannot be reached, or does not let the bridge in.
+    /// - [`BridgeError::Connect`]: the server cannot be reached.
+    /// - [`BridgeError::Refused`]: it does not let the bridge in.
+    /// - [`BridgeError::Tls`]: the connection cannot be encrypted, or one side does not trust the other.
+    /// - [`BridgeError::File`], [`BridgeError::Nkey`]: what the builder was given cannot be used.
+    /// - [`BridgeError::Permission`]: the server does not permit the bridge to hear of its own messages, or to answer
+    ///   those of others.
     /// - [`BridgeError::Thread`]: the system refused a thread.
     ///
     /// # Blocking
     /// Until it is connected, or has failed to.
     pub fn connect(self) -> Result<Bridge, BridgeError> {
-        if !wire::is_name(&self.namespace) {
-            return Err(BridgeError::Name { name: self.namespace });
+        for name in
+            [Some(&self.settings.namespace), self.settings.authority.inbox_prefix.as_ref()].into_iter().flatten()
+        {
+            check_name(name)?;
         }
         let end = Arc::<End>::default();
-        let ack_wait = self.settings.ack_wait;
+        let (namespace, deadline, ack_wait) =
+            (self.settings.namespace.clone(), self.settings.deadline, self.settings.ack_wait);
         let connection = Connection::open(self.settings, &end)?;
-        let (namespace, deadline) = (self.namespace, self.deadline);
         let (served, queues) = (Mutex::default(), Queues::default());
         Ok(Bridge { namespace, end, connection, deadline, ack_wait, served, queues })
     }
@@ -92,7 +99,7 @@ impl Builder {
 impl fmt::Debug for Builder {
     /// Without the address, which may hold a password.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Builder({})", self.namespace)
+        write!(f, "Builder({})", self.settings.namespace)
     }
 }
 
@@ -152,15 +159,19 @@ impl Bridge {
     pub fn builder(namespace: impl Into<String>) -> Builder {
         let settings = Settings {
             server: "nats://127.0.0.1:4222".to_owned(),
+            namespace: namespace.into(),
+            deadline: Duration::from_secs(30),
             name: "zctor".to_owned(),
             patience: Duration::from_secs(2),
             ack_wait: Duration::from_secs(10),
+            authority: Authority::default(),
         };
-        Builder { namespace: namespace.into(), settings, deadline: Duration::from_secs(30) }
+        Builder { settings }
     }
 
     /// Serves the engine's pool of `M` to all bridges of the namespace. Several processes may serve the same pool: each
-    /// message goes to one of them.
+    /// message goes to one of them. The process is a service to the tools of NATS then, and programs that are no bridge
+    /// may call the pool: see [`guide::running`](crate::guide::running).
     ///
     /// # Errors
     /// - [`BridgeError::Serve`]: the engine has no pool of this type, or has stopped; or another enum is served under
@@ -169,6 +180,7 @@ impl Bridge {
     ///   `#[actor(remote = "..")]`.
     /// - [`BridgeError::Disconnected`]: the server has not said in time that it knows of the pool. It is told with the
     ///   next connection; serve the pool again to wait for that.
+    /// - [`BridgeError::Permission`]: the server does not permit the bridge to receive messages to this pool.
     /// - [`BridgeError::Closed`]: the bridge is closed.
     ///
     /// # Blocking
@@ -244,7 +256,7 @@ impl Bridge {
         engine: &ActorEngine,
         partitions: Option<Partitions>,
     ) -> Result<(), BridgeError> {
-        self.check_name(M::WIRE)?;
+        check_name(M::WIRE)?;
         let mut routes = vec![Route::Turn, Route::Copy];
         if let Some(partitions) = partitions.as_ref().filter(|partitions| partitions.exist()) {
             routes.extend(partitions.each().map(Route::Key));
@@ -258,7 +270,7 @@ impl Bridge {
             return Ok(());
         }
         let (done, told) = mpsc::channel();
-        let command = Command::Serve { namespace: self.namespace.clone(), name: M::WIRE, routes, done };
+        let command = Command::Serve { name: M::WIRE, routes, done };
         self.connection.commands.send(command).map_err(|_| BridgeError::Closed)?;
         told.recv().unwrap_or(Err(BridgeError::Closed))?;
         served.insert(M::WIRE);
@@ -287,6 +299,10 @@ impl Bridge {
     /// # Errors
     /// - [`BridgeError::Spawn`]: as [`ActorEngine::pool`].
     /// - [`BridgeError::Name`]: the name of the enum cannot be part of a subject.
+    /// - [`BridgeError::Permission`]: the server does not permit the bridge to send messages to this pool.
+    ///
+    /// # Blocking
+    /// Until the server has said whether it permits that; not if the connection is lost just now.
     pub fn attach<M: RemoteMessage>(&self, engine: &ActorEngine) -> Result<M::Client, BridgeError> {
         self.attach_bounded::<M>(engine, ROOM, Overflow::Wait)
     }
@@ -305,6 +321,9 @@ impl Bridge {
     /// becomes of those beyond it.
     ///
     /// # Errors
+    /// As [`attach`](Bridge::attach).
+    ///
+    /// # Blocking
     /// As [`attach`](Bridge::attach).
     pub fn attach_bounded<M: RemoteMessage>(
         &self,
@@ -328,7 +347,8 @@ impl Bridge {
 
     /// The way out for the messages of `M`.
     pub(crate) fn carrier<M: RemoteMessage>(&self) -> Result<NatsCarrier, BridgeError> {
-        self.check_name(M::WIRE)?;
+        check_name(M::WIRE)?;
+        self.connection.may_publish(wire::subject(&self.namespace, M::WIRE, Route::Turn))?;
         let (namespace, commands) = (self.namespace.clone(), self.connection.commands.clone());
         Ok(NatsCarrier { namespace, commands, deadline: self.deadline })
     }
@@ -351,10 +371,6 @@ impl Bridge {
 
     pub(crate) fn queues(&self) -> &Queues {
         &self.queues
-    }
-
-    fn check_name(&self, name: &str) -> Result<(), BridgeError> {
-        if wire::is_name(name) { Ok(()) } else { Err(BridgeError::Name { name: name.to_owned() }) }
     }
 
     /// Waits until every message that the links of this bridge have taken is acknowledged or a dead letter, for `limit`
@@ -451,6 +467,10 @@ impl Bridge {
         self.connection.close();
         self.end.books()
     }
+}
+
+fn check_name(name: &str) -> Result<(), BridgeError> {
+    if wire::is_name(name) { Ok(()) } else { Err(BridgeError::Name { name: name.to_owned() }) }
 }
 
 impl Drop for Bridge {

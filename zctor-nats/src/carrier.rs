@@ -18,7 +18,7 @@ pub(crate) struct NatsCarrier {
 
 impl Carrier for NatsCarrier {
     fn carry(&self, name: &'static str, packet: Packet, receipt: Box<dyn Receipt>) {
-        let Packet { bytes, call, inside, route } = packet;
+        let Packet { bytes, call, inside, route, .. } = packet;
         let subject = wire::subject(&self.namespace, name, route);
         let call = call.map(|header| (header.until.unwrap_or_else(|| now() + self.deadline), header.depth));
         // If the bridge is closed, the receipt is dropped, which says that nobody serves the pool.

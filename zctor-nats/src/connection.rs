@@ -1,26 +1,33 @@
 //! The connection to the server: one thread, which runs the client's runtime and carries out commands.
 //!
-//! The client crate is named here and in `serving.rs` alone. It is used for connecting, publishing and subscribing. What
-//! it offers beyond that is left alone: its requests are not told of a broken connection, and its drain loses messages.
+//! The client crate is named here, in `connect.rs`, `authority.rs` and `serving.rs`, and for work queues in `durable/`. It is used for connecting,
+//! publishing and subscribing. What it offers beyond that is left alone: its requests are not told of a broken
+//! connection, and its drain loses messages.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::mpsc;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::thread::{Builder, JoinHandle, current};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{self, Builder, current};
 use std::time::{Duration, Instant};
 
-use async_nats::{Client, ConnectOptions, Event, HeaderMap, ServerAddr, StatusCode, Subscriber};
+use async_nats::{Client, Event, HeaderMap, ServerError, StatusCode, Subscriber};
 use futures_util::StreamExt;
 use tokio::runtime::Handle;
-use tokio::sync::futures::Notified;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
-use tokio::sync::{Notify, watch};
+use tokio::task::JoinHandle;
 use zctor::now;
 use zctor::remote::transport::{Answer, End, Receipt, Route};
 
-use crate::error::{BridgeError, without_password};
+use crate::authority::Authority;
+use crate::connect::connect;
+use crate::error::{BridgeError, Operation, without_password};
+use crate::foreign::response;
+use crate::heard::{Hearing, read_refusal};
 use crate::owners;
+use crate::service::Service;
 use crate::serving::{Held, take_in};
+use crate::session::{Session, too_large};
+use crate::state::State;
 use crate::subscription::{Subscription, Topic};
 use crate::under_way::UnderWay;
 use crate::wire;
@@ -36,15 +43,24 @@ pub(crate) enum Command {
         subject: String,
         answer: Answer,
     },
+    /// Answer a program that is no bridge.
+    Respond {
+        subject: String,
+        answer: Answer,
+    },
     Ack {
         inbox: String,
         number: u64,
     },
     /// Receive what comes for a pool. Answered once the server has been told.
     Serve {
-        namespace: String,
         name: &'static str,
         routes: Vec<Route>,
+        done: mpsc::Sender<Result<(), BridgeError>>,
+    },
+    /// Find out whether the server lets the bridge publish to this subject.
+    Probe {
+        subject: String,
         done: mpsc::Sender<Result<(), BridgeError>>,
     },
     /// Find out which of these subjects have listeners.
@@ -78,15 +94,22 @@ pub(crate) const LONGEST: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 6
 #[derive(Clone)]
 pub(crate) struct Settings {
     pub(crate) server: String,
+    pub(crate) namespace: String,
     pub(crate) name: String,
+    /// The deadline of calls that have none.
+    pub(crate) deadline: Duration,
     pub(crate) patience: Duration,
     pub(crate) ack_wait: Duration,
+    pub(crate) authority: Authority,
 }
+
+/// How long the server has at least to answer a new connection.
+const GREETING: Duration = Duration::from_secs(10);
 
 pub(crate) struct Connection {
     pub(crate) commands: UnboundedSender<Command>,
     pub(crate) session: Session,
-    pub(crate) thread: Mutex<Option<JoinHandle<()>>>,
+    pub(crate) thread: Mutex<Option<thread::JoinHandle<()>>>,
 }
 
 impl Connection {
@@ -109,6 +132,19 @@ impl Connection {
         Ok(Self { commands, session, thread: Mutex::new(Some(thread)) })
     }
 
+    /// Asks the server whether the bridge may publish to this subject. Where that cannot be known, messages will tell:
+    /// without a connection, and in a hook on the bridge's own thread, which cannot wait for itself.
+    pub(crate) fn may_publish(&self, subject: String) -> Result<(), BridgeError> {
+        let (done, told) = mpsc::channel();
+        if self.is_own_thread() || self.commands.send(Command::Probe { subject, done }).is_err() {
+            return Ok(());
+        }
+        match told.recv() {
+            Ok(Err(error @ BridgeError::Permission { .. })) => Err(error),
+            _ => Ok(()),
+        }
+    }
+
     /// Has the thread end, and waits for that.
     pub(crate) fn close(&self) {
         drop(self.commands.send(Command::Close));
@@ -119,39 +155,11 @@ impl Connection {
             drop(thread.join());
         }
     }
-}
 
-/// The client, for what goes beyond commands: work of its own on the thread of the connection.
-#[derive(Clone)]
-pub(crate) struct Session {
-    pub(crate) client: Client,
-    pub(crate) runtime: Handle,
-    pub(crate) state: Arc<State>,
-}
-
-impl Session {
-    /// Has the thread of the connection do this, and waits for it. `None` if the bridge is closed.
-    pub(crate) fn wait_for<T: Send + 'static>(&self, work: impl Future<Output = T> + Send + 'static) -> Option<T> {
-        let (tell, told) = mpsc::channel();
-        self.runtime.spawn(async move { drop(tell.send(work.await)) });
-        told.recv().ok()
+    fn is_own_thread(&self) -> bool {
+        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner);
+        thread.as_ref().is_some_and(|thread| thread.thread().id() == current().id())
     }
-
-    /// How long a request waits for its answer.
-    pub(crate) fn patience(&self) -> Duration {
-        self.state.patience
-    }
-}
-
-/// Whether the client is connected just now.
-pub(crate) struct State {
-    /// Since when it is not.
-    lost: Mutex<Option<Instant>>,
-    /// How many connections were lost.
-    losses: watch::Sender<u64>,
-    changed: Notify,
-    /// How long what is to be published waits for a connection, from its loss on.
-    patience: Duration,
 }
 
 async fn run(
@@ -162,23 +170,11 @@ async fn run(
     tell: &mpsc::Sender<Result<Session, BridgeError>>,
 ) {
     let under_way = Arc::new(UnderWay::new(settings.ack_wait));
-    let state = Arc::new(State {
-        lost: Mutex::default(),
-        losses: watch::Sender::new(0),
-        changed: Notify::new(),
-        patience: settings.patience,
-    });
-    let (client, inbox, answers) = match connect(&settings, &state, &under_way).await {
-        Ok(connected) => connected,
-        Err(source) => {
-            let server = without_password(&settings.server);
-            drop(tell.send(Err(BridgeError::Connect { server, source })));
-            return;
-        }
+    let outgoing = match Outgoing::start(&settings, &end, &under_way).await {
+        Ok(outgoing) => outgoing,
+        Err(error) => return drop(tell.send(Err(error))),
     };
     let held = Arc::new(Held::default());
-    let (echoed, echo) = watch::channel(0);
-    tokio::spawn(listen(answers, inbox.clone(), Arc::clone(&under_way), echoed));
     tokio::spawn({
         let under_way = Arc::clone(&under_way);
         async move { under_way.expire().await }
@@ -187,109 +183,37 @@ async fn run(
         let (held, commands, interval) = (Arc::clone(&held), commands.clone(), settings.ack_wait / 3);
         async move { held.tell(&commands, interval).await }
     });
-    drop(tell.send(Ok(Session { client: client.clone(), runtime: Handle::current(), state: Arc::clone(&state) })));
-    let outgoing = Outgoing {
-        client,
-        inbox,
-        echo,
-        echoes: 0,
-        subscribed: HashMap::new(),
-        state,
-        under_way: Arc::clone(&under_way),
-        next: 0,
-    };
+    let (client, state) = (outgoing.client.clone(), Arc::clone(&outgoing.state));
+    drop(tell.send(Ok(Session { client, runtime: Handle::current(), state })));
     outgoing.carry_out(orders, &end, &held, &commands).await;
     under_way.lose_all();
 }
 
-type Connected = (Client, String, Subscriber);
-
-async fn connect(
-    settings: &Settings,
-    state: &Arc<State>,
-    under_way: &Arc<UnderWay>,
-) -> Result<Connected, Box<dyn std::error::Error + Send + Sync>> {
-    let (state, under_way) = (Arc::clone(state), Arc::clone(under_way));
-    let on_event = move |event| {
-        let (state, under_way) = (Arc::clone(&state), Arc::clone(&under_way));
-        async move {
-            match event {
-                Event::Connected => state.set(true),
-                Event::Disconnected | Event::Closed => {
-                    state.set(false);
-                    under_way.lose_calls();
-                }
-                _ => {}
+/// What follows from what the client tells of the connection.
+fn on_event(event: Event, state: &State, under_way: &UnderWay, hearing: &Hearing) {
+    match event {
+        Event::Connected => {
+            hearing.forget_refusals();
+            state.set(true);
+        }
+        Event::Disconnected | Event::Closed => {
+            state.set(false);
+            under_way.lose_calls();
+        }
+        Event::ServerError(ServerError::Other(text)) => {
+            let Some((operation, subject)) = read_refusal(&text) else { return };
+            hearing.refused(operation, subject.clone());
+            if operation == Operation::Publish {
+                let error = BridgeError::Permission { operation, subject: subject.clone() };
+                under_way.refuse(&subject, &error.to_string().into());
             }
         }
-    };
-    let server: ServerAddr = settings.server.parse()?;
-    let mut options = ConnectOptions::new().name(&settings.name).event_callback(on_event);
-    // The client does not read them from the address.
-    if let (Some(user), password) = (server.username(), server.password()) {
-        options = options.user_and_password(user.to_owned(), password.unwrap_or_default().to_owned());
-    }
-    let client = options.connect(server).await?;
-    let inbox = client.new_inbox();
-    let answers = client.subscribe(format!("{inbox}.>")).await?;
-    client.flush().await?;
-    Ok((client, inbox, answers))
-}
-
-impl State {
-    fn set(&self, connected: bool) {
-        let mut lost = self.lost();
-        *lost = if connected { None } else { lost.or_else(|| Some(now())) };
-        drop(lost);
-        if !connected {
-            self.losses.send_modify(|losses| *losses += 1);
-        }
-        self.changed.notify_waiters();
-    }
-
-    fn lost(&self) -> MutexGuard<'_, Option<Instant>> {
-        self.lost.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Is over when the connection is lost, or made again, after this call.
-    pub(crate) fn changed(&self) -> Notified<'_> {
-        self.changed.notified()
-    }
-
-    /// Waits until the client is connected, however long that takes.
-    pub(crate) async fn connected(&self) {
-        loop {
-            // Before the look, so that a change after it is not missed.
-            let changed = self.changed.notified();
-            if self.lost().is_none() {
-                return;
-            }
-            changed.await;
-        }
-    }
-
-    /// Waits until the client is connected, or has not been for too long; gives whether it is.
-    async fn await_connected(&self) -> bool {
-        loop {
-            // Before the look, so that a change after it is not missed.
-            let changed = self.changed.notified();
-            let lost = *self.lost();
-            let Some(lost) = lost else { return true };
-            let left = (lost + self.patience).saturating_duration_since(now());
-            if left.is_zero() || tokio::time::timeout(left, changed).await.is_err() {
-                return self.lost().is_none();
-            }
-        }
-    }
-
-    /// Does what the client may wait with while it is not connected. `None` if it waits for too long.
-    async fn patiently<T>(&self, work: impl Future<Output = T>) -> Option<T> {
-        tokio::time::timeout(self.patience, work).await.ok()
+        _ => {}
     }
 }
 
 /// Hears what is said of the packets that this bridge has sent.
-async fn listen(mut answers: Subscriber, inbox: String, under_way: Arc<UnderWay>, echoed: watch::Sender<u64>) {
+async fn listen(mut answers: Subscriber, inbox: String, under_way: Arc<UnderWay>, hearing: Hearing) {
     while let Some(message) = answers.next().await {
         let Some(what) = message.subject.as_str().strip_prefix(&inbox).and_then(|rest| rest.strip_prefix('.')) else {
             continue;
@@ -297,11 +221,7 @@ async fn listen(mut answers: Subscriber, inbox: String, under_way: Arc<UnderWay>
         match what.split_once('.') {
             None if what == "a" => under_way.taken(wire::read_numbers(&message.payload)),
             None if what == "h" => under_way.held(wire::read_numbers(&message.payload)),
-            Some(("s", number)) => {
-                // The echo of an attempt that was given up may come after that of the next one: the greatest stays.
-                let number: u64 = number.parse().unwrap_or_default();
-                echoed.send_modify(|last| *last = number.max(*last));
-            }
+            Some(("s", number)) => hearing.echoed(number.parse().unwrap_or_default()),
             Some(("r", number)) => {
                 let Ok(number) = number.parse() else { continue };
                 // The server says that nobody listens to the packet's subject.
@@ -316,29 +236,62 @@ async fn listen(mut answers: Subscriber, inbox: String, under_way: Arc<UnderWay>
 
 struct Outgoing {
     client: Client,
+    namespace: String,
     inbox: String,
-    /// The number of the last echo that has come back.
-    echo: watch::Receiver<u64>,
+    hearing: Hearing,
     /// How many echoes this bridge has sent to itself.
     echoes: u64,
     /// The subjects that the client keeps subscribed, at the next connection too.
     subscribed: HashMap<String, Subscription>,
+    service: Arc<Service>,
+    /// What answers for the service.
+    answering: HashMap<String, JoinHandle<()>>,
     state: Arc<State>,
     under_way: Arc<UnderWay>,
     next: u64,
-}
-
-/// What is wrong with a payload of this size, if anything is. The headers count too.
-pub(crate) fn too_large(client: &Client, bytes: usize) -> Option<String> {
-    const HEADERS: usize = 256;
-    let most = client.max_payload().saturating_sub(HEADERS);
-    (bytes > most).then(|| format!("it has {bytes} bytes, and the NATS server takes {most}"))
 }
 
 /// How many acknowledgements are gathered before they are published, if there is no end of commands.
 const BATCH: usize = 256;
 
 impl Outgoing {
+    /// Connects, and finds out that the bridge hears what is said to it.
+    async fn start(settings: &Settings, end: &Arc<End>, under_way: &Arc<UnderWay>) -> Result<Self, BridgeError> {
+        let (state, hearing) = (Arc::new(State::new(settings.patience)), Hearing::new());
+        let tell = {
+            let (state, under_way, hearing) = (Arc::clone(&state), Arc::clone(under_way), hearing.clone());
+            move |event| on_event(event, &state, &under_way, &hearing)
+        };
+        let client = connect(settings, tell).await?;
+        let inbox = client.new_inbox();
+        let gone =
+            |text: &str| BridgeError::Connect { server: without_password(&settings.server), source: text.into() };
+        let answers = client.subscribe(format!("{inbox}.>")).await.map_err(|error| gone(&error.to_string()))?;
+        tokio::spawn(listen(answers, inbox.clone(), Arc::clone(under_way), hearing.clone()));
+        let id = inbox.rsplit('.').next().unwrap_or_default();
+        let service = Arc::new(Service::new(&settings.namespace, id, settings.deadline, Arc::clone(end)));
+        let (namespace, under_way) = (settings.namespace.clone(), Arc::clone(under_way));
+        let (echoes, subscribed, answering, next) = Default::default();
+        let mut outgoing =
+            Self { client, namespace, inbox, hearing, echoes, subscribed, service, answering, state, under_way, next };
+        match outgoing.echo(settings.patience.max(GREETING)).await {
+            Err(BridgeError::Disconnected) => Err(gone("it does not answer")),
+            other => other.map(|()| outgoing),
+        }
+    }
+
+    /// Waits until the server has heard everything before this: the client's own flush waits for the socket alone. What
+    /// comes back to this inbox has passed the server, and so has what went before it. If the server has refused some of
+    /// that, it has said so before, and the client has told of it: its tasks run on this thread, one after the other.
+    async fn echo(&mut self, limit: Duration) -> Result<(), BridgeError> {
+        self.echoes += 1;
+        let subject = format!("{}.s.{}", self.inbox, self.echoes);
+        self.publish(subject.clone(), Vec::new()).await;
+        let heard_by = format!("{}.>", self.inbox);
+        let echoed = tokio::time::timeout(limit, self.hearing.echo(self.echoes, &subject, &heard_by)).await;
+        echoed.unwrap_or(Err(BridgeError::Disconnected))
+    }
+
     async fn carry_out(
         mut self,
         mut orders: UnboundedReceiver<Command>,
@@ -355,11 +308,12 @@ impl Outgoing {
                     Command::Packet(packet) => self.send(packet).await,
                     Command::Publish { subject, payload } => self.publish(subject, payload).await,
                     Command::Answer { subject, answer } => self.answer(subject, &answer).await,
+                    Command::Respond { subject, answer } => self.respond(subject, answer).await,
                     Command::Ack { inbox, number } => acks.entry(inbox).or_default().push(number),
-                    Command::Serve { namespace, name, routes, done } => {
-                        let subjects = routes.into_iter().map(|route| (wire::subject(&namespace, name, route), route));
-                        drop(done.send(self.serve(name, subjects, end, held, commands).await));
+                    Command::Serve { name, routes, done } => {
+                        drop(done.send(self.serve(name, &routes, end, held, commands).await));
                     }
+                    Command::Probe { subject, done } => drop(done.send(self.probe(subject).await)),
                     Command::FindOwners { subjects, done } => drop(done.send(self.find_owners(&subjects).await)),
                     Command::Leave { until, done } => self.leave(until, done),
                     Command::Close => {
@@ -389,9 +343,12 @@ impl Outgoing {
         if let Some(text) = too_large(&self.client, bytes.len()) {
             return receipt.answer(Answer::Unfit(text.into()));
         }
+        if let Err(error) = self.hearing.permits(Operation::Publish, &subject) {
+            return receipt.answer(Answer::Unfit(error.to_string().into()));
+        }
         self.next += 1;
         let (number, reply) = (self.next, format!("{}.r.{}", self.inbox, self.next));
-        self.under_way.add(number, receipt, call.map(|(until, _)| until));
+        self.under_way.add(number, receipt, subject.clone(), call.map(|(until, _)| until));
         let call = call.map(|(until, depth)| (until.saturating_duration_since(now()).min(LONGEST), depth));
         let published = match wire::header(inside, call) {
             None => self.state.patiently(self.client.publish_with_reply(subject, reply, bytes.into())).await,
@@ -418,6 +375,20 @@ impl Outgoing {
         self.publish(subject, payload).await;
     }
 
+    async fn respond(&self, subject: String, answer: Answer) {
+        let (mut payload, mut headers) = response(answer);
+        if let Some(text) = too_large(&self.client, payload.len()) {
+            (payload, headers) = response(Answer::Unfit(format!("its reply: {text}").into()));
+        }
+        match headers {
+            None => self.publish(subject, payload).await,
+            Some(headers) => {
+                let publish = self.client.publish_with_headers(subject, headers, payload.into());
+                drop(self.state.patiently(publish).await);
+            }
+        }
+    }
+
     async fn publish(&self, subject: String, payload: Vec<u8>) {
         // It fails for a payload that is too large, which this is not, and when the client has ended. Whoever waits for
         // this in vain is told by the time.
@@ -429,12 +400,13 @@ impl Outgoing {
     async fn serve(
         &mut self,
         name: &'static str,
-        subjects: impl Iterator<Item = (String, Route)>,
+        routes: &[Route],
         end: &Arc<End>,
         held: &Arc<Held>,
         commands: &UnboundedSender<Command>,
     ) -> Result<(), BridgeError> {
-        for (subject, route) in subjects {
+        for route in routes {
+            let (subject, route) = (wire::subject(&self.namespace, name, *route), *route);
             // An attempt before has subscribed to it, and was given up before the server had been heard.
             if self.subscribed.contains_key(&subject) {
                 continue;
@@ -445,27 +417,53 @@ impl Outgoing {
                 group: (route != Route::Copy).then_some(wire::GROUP),
                 losses: self.state.losses.subscribe(),
             };
-            let take_in = take_in(name, route, Arc::clone(end), Arc::clone(held), commands.clone());
+            let endpoint = self.service.endpoint(name);
+            let take_in = take_in(route, endpoint, Arc::clone(end), Arc::clone(held), commands.clone());
             let subscription = Subscription::start(topic, take_in).await.map_err(|_| BridgeError::Disconnected)?;
             self.subscribed.insert(subject, subscription);
         }
-        // The client's own flush waits for the socket alone. What comes back to this inbox has passed the server, and so
-        // have the subscriptions before it.
-        self.echoes += 1;
-        let number = self.echoes;
-        self.publish(format!("{}.s.{number}", self.inbox), Vec::new()).await;
-        let echoed = self.state.patiently(self.echo.wait_for(|last| *last >= number)).await;
-        echoed.and_then(Result::ok).map(drop).ok_or(BridgeError::Disconnected)
+        self.be_a_service(commands).await?;
+        self.echo(self.state.patience).await?;
+        for route in routes {
+            self.hearing.permits(Operation::Subscribe, &wire::subject(&self.namespace, name, *route))?;
+        }
+        Ok(())
+    }
+
+    /// Answers the tools for services from now on. Where the server does not permit that, they do not see this bridge.
+    async fn be_a_service(&mut self, commands: &UnboundedSender<Command>) -> Result<(), BridgeError> {
+        for subject in self.service.subjects() {
+            if !self.answering.contains_key(&subject) {
+                let requests = self.client.subscribe(subject.clone()).await.map_err(|_| BridgeError::Disconnected)?;
+                let answering = tokio::spawn(Arc::clone(&self.service).answer(requests, commands.clone()));
+                self.answering.insert(subject, answering);
+            }
+        }
+        Ok(())
+    }
+
+    /// Publishes nothing to the subject, and hears whether the server says a word against it.
+    async fn probe(&mut self, subject: String) -> Result<(), BridgeError> {
+        if !self.hearing.is_refused(Operation::Publish, &subject) {
+            // Whoever serves the pool takes a message without a reply subject for none of a bridge's.
+            self.publish(subject.clone(), Vec::new()).await;
+            self.echo(self.state.patience).await?;
+        }
+        self.hearing.permits(Operation::Publish, &subject)
     }
     async fn find_owners(&self, subjects: &[String]) -> Result<HashSet<usize>, BridgeError> {
         // Those that this bridge has subscribed to itself: it tries again.
         let own = |index: &usize| subjects.get(*index).is_some_and(|subject| self.subscribed.contains_key(subject));
         let owned = self.state.patiently(owners::find(&self.client, subjects)).await.flatten();
         let owned = owned.ok_or(BridgeError::Disconnected)?;
+        // Of a subject that it may not ask the bridge hears nothing, as if it had an owner.
+        subjects.iter().try_for_each(|subject| self.hearing.permits(Operation::Publish, subject))?;
         Ok(owned.into_iter().filter(|index| !own(index)).collect())
     }
 
     fn leave(&mut self, until: Instant, done: mpsc::Sender<()>) {
+        self.service.leave();
+        self.answering.drain().for_each(|(_, answering)| answering.abort());
         let leaving: Vec<_> = self.subscribed.drain().map(|(_, subscription)| subscription.leave(until)).collect();
         tokio::spawn(async move {
             for task in leaving {

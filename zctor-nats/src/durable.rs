@@ -36,7 +36,6 @@ use zctor::remote::DurableMessage;
 use zctor::{ActorEngine, Overflow};
 
 use crate::bridge::{Bridge, ROOM};
-use crate::connection::Session;
 pub use crate::durable::books::QueueBooks;
 use crate::durable::books::QueueLedger;
 use crate::durable::consumer::Consumer;
@@ -44,6 +43,7 @@ use crate::durable::names::Names;
 use crate::durable::publisher::{Publisher, QueueCarrier};
 pub use crate::durable::work_queue::WorkQueue;
 use crate::error::BridgeError;
+use crate::session::Session;
 
 /// The work queues of one bridge.
 #[derive(Default)]

@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::fmt;
 use std::io;
+use std::path::PathBuf;
 
 use zctor::SpawnError;
 use zctor::remote::ServeError;
@@ -24,12 +25,44 @@ pub enum BridgeError {
         /// The name.
         name: String,
     },
-    /// The server did not let the bridge in, or cannot be reached.
+    /// The server cannot be reached, or its address cannot be read.
     Connect {
         /// The address of the server, without the user and the password that it may hold.
         server: String,
         /// What went wrong.
         source: Box<dyn Error + Send + Sync>,
+    },
+    /// The server did not let the bridge in.
+    Refused {
+        /// The address of the server, without the user and the password that it may hold.
+        server: String,
+        /// What the server says.
+        text: String,
+        /// What the bridge has shown: `"nkey"`, for example, or nothing.
+        shown: Option<&'static str>,
+    },
+    /// The connection cannot be encrypted, or one side does not trust the other.
+    Tls {
+        /// The address of the server, without the user and the password that it may hold.
+        server: String,
+        /// What went wrong, and what to do.
+        text: String,
+    },
+    /// A file that the builder was given cannot be read, or does not hold what it should.
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        source: io::Error,
+    },
+    /// The text that [`Builder::nkey`](crate::Builder::nkey) was given is no seed of an nkey.
+    Nkey,
+    /// The server let the bridge in, and does not permit this to it.
+    Permission {
+        /// What it does not permit.
+        operation: Operation,
+        /// Of which subject.
+        subject: String,
     },
     /// The bridge is closed.
     Closed,
@@ -67,6 +100,30 @@ pub enum BridgeError {
     },
 }
 
+/// What a server permits to a user, subject by subject.
+///
+/// ```
+/// use zctor_nats::Operation;
+///
+/// assert_eq!(Operation::Publish.to_string(), "publish to");
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Operation {
+    /// To send messages to a subject.
+    Publish,
+    /// To receive what is sent to it.
+    Subscribe,
+}
+
+impl fmt::Display for Operation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Publish => "publish to",
+            Self::Subscribe => "subscribe to",
+        })
+    }
+}
+
 impl fmt::Display for BridgeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -75,6 +132,23 @@ impl fmt::Display for BridgeError {
                 "`{name}` cannot be part of a NATS subject: write words joined by dots, without spaces, `*` and `>`"
             ),
             Self::Connect { server, source } => write!(f, "no connection to the NATS server at {server}: {source}"),
+            Self::Refused { server, text, shown: Some(shown) } => {
+                write!(f, "the NATS server at {server} does not let the bridge in: {text}; is the {shown} right?")
+            }
+            Self::Refused { server, text, shown: None } => write!(
+                f,
+                "the NATS server at {server} does not let the bridge in: {text}; it may want to know who that is: give the \
+                 builder a `user`, `token`, `nkey` or `credentials`"
+            ),
+            Self::Tls { server, text } => write!(f, "no secure connection to the NATS server at {server}: {text}"),
+            Self::File { path, source } => write!(f, "{}: {source}", path.display()),
+            Self::Nkey => f.write_str("the text given as an nkey is no seed; a seed of a user begins with `SU`"),
+            Self::Permission { operation, subject } => {
+                write!(
+                    f,
+                    "the NATS server does not permit the bridge to {operation} `{subject}`; let it, in the permissions of its user"
+                )
+            }
             Self::Closed => f.write_str("the bridge is closed"),
             Self::Disconnected => f.write_str("the connection to the NATS server is lost just now; try again"),
             Self::Thread { .. } => f.write_str("the system refused a thread for the bridge"),
@@ -93,10 +167,14 @@ impl Error for BridgeError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
             Self::Connect { source, .. } => Some(&**source),
-            Self::Thread { source } => Some(source),
+            Self::Thread { source } | Self::File { source, .. } => Some(source),
             Self::Serve { source } => source.source(),
             Self::Spawn { source } => source.source(),
             Self::Name { .. }
+            | Self::Refused { .. }
+            | Self::Tls { .. }
+            | Self::Nkey
+            | Self::Permission { .. }
             | Self::PartitionTaken { .. }
             | Self::Queue { .. }
             | Self::Closed

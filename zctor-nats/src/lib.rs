@@ -66,46 +66,35 @@
 //! What goes through a bridge is handled once at most. Messages of a variant with `#[msg(durable)]` can go through a
 //! [`WorkQueue`] instead, which keeps them until they are handled: at least once, whatever is killed meanwhile.
 //!
-//! # The server
+//! # Running it
 //!
-//! A `nats-server` without configuration does. In a configuration:
-//!
-//! - `ping_interval: 10s` finds processes and servers that are gone without a word, as behind a pulled cable, in half a
-//!   minute; by itself that takes minutes. Calls end at their deadlines in any case.
-//! - `max_payload` limits messages and replies: 1 MB by itself. What is larger is refused, and the text says its size.
-//! - A user and a password stand in the address, `nats://user:password@host:4222`, as they are: without characters that
-//!   an address escapes.
-//! - `nats sub 'zctor.1.shop.>'`, with the tool of that name, shows what goes over the wire in the namespace `shop`.
-//!
-//! # What to do when
-//!
-//! | what you see | what has happened | what to do |
-//! | --- | --- | --- |
-//! | a call ends with `NotRegistered`, or a dead letter says `Unreachable` | no process serves the pool, or the server was not there for longer than [`Builder::patience`]; a send may also have gone to a process whose engine was shut down before its bridge had left | it never ran: try again later |
-//! | a call ends with `Lost` | the connection broke while it was under way | it may have run: try again if that does no harm |
-//! | a call ends with `Timeout { begun: true }` | its handler took too long, or its process is gone | the same |
-//! | a dead letter says `Lost` | nobody has said within [`Builder::ack_wait`] that the message arrived | the same |
-//! | a call ends with `Stopped` | the process that the server chose has shut its engine down before its bridge had left | it never ran: try again; and there, call [`Bridge::leave`] before the shutdown |
-//! | `Unfit` | the two sides have versions of the enum that do not fit, or it is too large; the text says which | bring one side up to date |
-//! | `Undeclared` | the enum of the process that serves has a greater call depth | bring the callers up to date first |
-//! | a dead letter of a durable message says `Full` | the work queue has reached its limit, or the server its storage | add a process that serves the queue, or raise the limit |
-//! | a stream `<namespace>-<queue>-dead` has messages | they were given out as often as the queue allows, or were not understood | their header `Zctor-Reason` says why; mend that, and publish them to their `Zctor-Subject` |
-//! | senders wait, or are refused `Full` | the pool that they call is full | add a process that serves it |
+//! A `nats-server` without configuration does to begin with. [`guide::running`] says what to configure, who may do what,
+//! what to look at, and what to do when something is wrong; and how programs in other languages call a pool.
+//! [`guide::errors`] is the table of what calls and sends end with.
 //!
 //! The bridge runs one thread of its own. Beyond it, the threads are those of the engines, and for each pool that is
 //! served one that feeds it.
 
+mod authority;
 mod bridge;
 mod carrier;
+mod connect;
 mod connection;
 mod durable;
 mod error;
+mod foreign;
+pub mod guide;
+mod heard;
 mod owners;
+mod service;
 mod serving;
+mod session;
+mod state;
 mod subscription;
 mod under_way;
 mod wire;
 
+pub use authority::Tls;
 pub use bridge::{Bridge, Builder};
 pub use durable::{QueueBooks, WorkQueue};
-pub use error::BridgeError;
+pub use error::{BridgeError, Operation};

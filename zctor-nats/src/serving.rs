@@ -2,15 +2,17 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_nats::Message;
 use tokio::sync::Notify;
 use tokio::sync::mpsc::UnboundedSender;
 use zctor::now;
-use zctor::remote::transport::{Answer, End, Packet, Receipt, Route};
+use zctor::remote::transport::{Answer, End, Format, Packet, Receipt, Route};
 
 use crate::connection::Command;
+use crate::foreign;
+use crate::service::Endpoint;
 use crate::wire;
 
 /// How many numbers one payload has at most: 32 KiB of them, and servers take 1 MB if nobody has set less.
@@ -69,21 +71,25 @@ impl Held {
 
 /// Takes in what arrives for a pool, by one subscription.
 pub(crate) fn take_in(
-    name: &'static str,
     route: Route,
+    endpoint: Arc<Endpoint>,
     end: Arc<End>,
     held: Arc<Held>,
     commands: UnboundedSender<Command>,
 ) -> impl FnMut(Message) + Send + 'static {
     move |message| {
-        let Some(sender) = Sender::of(&message, &held, &commands) else { return };
+        let Some(sender) = Sender::of(&message, &endpoint, &held, &commands) else {
+            return foreign::deliver(message, route, &endpoint, &end, &commands);
+        };
         let header = message.headers.as_ref().and_then(|headers| headers.get(wire::HEADER));
         let read = header.map_or(Some((false, None)), |header| wire::read_header(header.as_str(), now()));
-        let receipt = Box::new(sender);
+        let mut receipt = Box::new(sender);
         match read {
             Some((inside, call)) => {
-                let packet = Packet { bytes: message.payload.to_vec(), call, inside, route };
-                end.deliver(name, packet, receipt);
+                receipt.arrived = call.is_some().then(now);
+                let bytes = message.payload.to_vec();
+                let packet = Packet { bytes, format: Format::MessagePack, call, inside, route };
+                end.deliver(endpoint.pool, packet, receipt);
             }
             None => receipt.answer(Answer::Unfit("its header cannot be read on the other side".into())),
         }
@@ -95,6 +101,9 @@ struct Sender {
     /// The prefix of the subjects that it listens to.
     inbox: String,
     number: u64,
+    endpoint: Arc<Endpoint>,
+    /// When a call has arrived.
+    arrived: Option<Instant>,
     held: Arc<Held>,
     commands: UnboundedSender<Command>,
     is_answered: bool,
@@ -102,16 +111,27 @@ struct Sender {
 
 impl Sender {
     /// `None` for a message that is none of a bridge's.
-    fn of(message: &Message, held: &Arc<Held>, commands: &UnboundedSender<Command>) -> Option<Self> {
+    fn of(
+        message: &Message,
+        endpoint: &Arc<Endpoint>,
+        held: &Arc<Held>,
+        commands: &UnboundedSender<Command>,
+    ) -> Option<Self> {
         let (inbox, number) = message.reply.as_ref()?.as_str().rsplit_once(".r.")?;
         let (inbox, number) = (inbox.to_owned(), number.parse().ok()?);
         held.add(&inbox, number);
-        Some(Self { inbox, number, held: Arc::clone(held), commands: commands.clone(), is_answered: false })
+        endpoint.arrived();
+        let (endpoint, held, commands) = (Arc::clone(endpoint), Arc::clone(held), commands.clone());
+        Some(Self { inbox, number, endpoint, arrived: None, held, commands, is_answered: false })
     }
 
     fn publish(&mut self, answer: Answer) {
         self.is_answered = true;
         self.held.remove(&self.inbox, self.number);
+        self.endpoint.answered(&answer);
+        if let Some(arrived) = self.arrived {
+            self.endpoint.took(now().saturating_duration_since(arrived));
+        }
         let subject = format!("{}.r.{}", self.inbox, self.number);
         drop(self.commands.send(Command::Answer { subject, answer }));
     }

@@ -1,7 +1,7 @@
 //! The packets of one bridge that are under way: each is settled once, by an answer, or by the time that is up.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
@@ -10,6 +10,7 @@ use zctor::remote::transport::{Answer, Receipt};
 
 struct Packet {
     receipt: Box<dyn Receipt>,
+    subject: String,
     is_call: bool,
     until: Instant,
 }
@@ -33,10 +34,10 @@ impl UnderWay {
     }
 
     /// Adds a packet. `until` is the deadline of a call.
-    pub(crate) fn add(&self, number: u64, receipt: Box<dyn Receipt>, until: Option<Instant>) {
+    pub(crate) fn add(&self, number: u64, receipt: Box<dyn Receipt>, subject: String, until: Option<Instant>) {
         let is_call = until.is_some();
         let until = until.unwrap_or_else(|| now() + self.ack_wait);
-        self.lock().insert(number, Packet { receipt, is_call, until });
+        self.lock().insert(number, Packet { receipt, subject, is_call, until });
         self.begun.notify_one();
     }
 
@@ -75,6 +76,11 @@ impl UnderWay {
     /// The connection is gone: nobody will answer the calls that it carried. Sends may be acknowledged by the next one.
     pub(crate) fn lose_calls(&self) {
         self.settle(|packet| packet.is_call, |_| Answer::Lost);
+    }
+
+    /// The server does not permit what goes to this subject.
+    pub(crate) fn refuse(&self, subject: &str, text: &Arc<str>) {
+        self.settle(|packet| packet.subject == subject, |_| Answer::Unfit(Arc::clone(text)));
     }
 
     /// Nothing that is under way can be answered any more.
@@ -138,7 +144,7 @@ mod tests {
     fn what_is_under_way_is_lost_with_the_table() {
         let (tell, told) = mpsc::channel();
         let table = UnderWay::new(Duration::from_secs(1));
-        table.add(1, Box::new(Tell(tell)), None);
+        table.add(1, Box::new(Tell(tell)), "a".to_owned(), None);
         drop(table);
         assert!(matches!(told.try_recv(), Ok(Answer::Lost)));
     }

@@ -12,7 +12,7 @@
 //!
 //! A message is MessagePack with names. Where it needs more than its bytes, a header `Zctor` has these words: `c` for a
 //! call, `d<n>` for the milliseconds that are left of its deadline, `w<n>` for the depth that its caller counts the callee
-//! at, `i` for what a handler has sent.
+//! at, `i` for what a handler has sent. What any other program says is in `foreign.rs`.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -62,7 +62,7 @@ pub(crate) fn read_header(header: &str, now: Instant) -> Option<(bool, Option<Ca
     }
     // So much earlier than at the caller, that what is said of the end arrives there in time.
     let until = left.map(|left| now + left.saturating_sub((left / 10).max(Duration::from_millis(5))));
-    Some((inside, call.then_some(CallHeader { until, depth, queued: false })))
+    Some((inside, call.then_some(CallHeader { until, depth, or_send: false, queued: false })))
 }
 
 pub(crate) fn numbers(numbers: &[u64]) -> Vec<u8> {
@@ -107,6 +107,23 @@ pub(crate) fn read_answer(bytes: &[u8]) -> Answer {
         Some((b':', _)) => Answer::Timeout { begun: true },
         _ => Answer::Unfit("the other side answered with a status that this side does not know".into()),
     }
+}
+
+/// The code and the text of an error, as services tell of it. A reply is none.
+pub(crate) fn service_error(answer: &Answer) -> Option<(u16, Arc<str>)> {
+    Some(match answer {
+        Answer::Reply(_) => return None,
+        Answer::Unfit(text) => (400, Arc::clone(text)),
+        Answer::Unreachable => (404, "the pool has no instance".into()),
+        Answer::Timeout { begun: false } => (408, "its time was up before its handler began".into()),
+        Answer::Timeout { begun: true } => (408, "its time was up".into()),
+        Answer::Undeclared => (409, "the callee is deeper than its caller counts".into()),
+        Answer::Full => (429, "the mailbox is full".into()),
+        Answer::Panicked(text) => (500, format!("its handler has panicked: {text}").into()),
+        Answer::NoReply => (500, "its handler has dropped the reply".into()),
+        Answer::Lost => (500, "it was lost".into()),
+        Answer::Stopped => (503, "the engine of the pool has stopped".into()),
+    })
 }
 
 #[cfg(test)]

@@ -236,8 +236,9 @@ pub enum CallError {
         /// The name of the message's type.
         message: &'static str,
     },
-    /// The message or its reply cannot go through bytes, or the other side does not understand it. If the text speaks
-    /// of the reply, the handler ran; otherwise it never ran. Only calls through a link of the feature `remote` end so.
+    /// The message or its reply cannot go through bytes, the other side does not understand it, or what carries it does
+    /// not permit it. If the text speaks of the reply, the handler ran; otherwise it never ran. Only calls through a link
+    /// of the feature `remote` end so.
     Unfit {
         /// The name of the message's type.
         message: &'static str,
@@ -311,7 +312,7 @@ impl fmt::Display for CallError {
             Self::Lost { message } => {
                 write!(f, "the connection was lost while a call to `{message}` was under way; it may have been handled")
             }
-            Self::Unfit { message, text } => write!(f, "the call to `{message}` cannot go through bytes: {text}"),
+            Self::Unfit { message, text } => write!(f, "the call to `{message}` cannot be carried: {text}"),
         }
     }
 }

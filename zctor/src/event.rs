@@ -33,8 +33,8 @@ pub enum Undelivered {
     Unreachable,
     /// It went to another process, and nobody has said that it arrived: it may have been handled, or not.
     Lost,
-    /// It went through a link of the feature `remote`, and it cannot go through bytes, or the other side does not
-    /// understand it.
+    /// It went through a link of the feature `remote`, and it cannot go through bytes, the other side does not understand
+    /// it, or what carries it does not permit it.
     Unfit,
 }
 
@@ -48,7 +48,7 @@ impl fmt::Display for Undelivered {
             Self::Conflated => "a newer message took its place",
             Self::Unreachable => "nobody serves its pool on the other side",
             Self::Lost => "nobody has said that it arrived, and it may have been handled",
-            Self::Unfit => "it cannot go through bytes, or is not understood on the other side",
+            Self::Unfit => "it cannot be carried, or is not understood on the other side",
         })
     }
 }

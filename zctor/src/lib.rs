@@ -117,6 +117,8 @@
 //!   level `DEBUG` if it is a call that was given up, else at `WARN`. Target `zctor::slow`: a handler that has run for
 //!   longer than the limit of `on_slow`. And a span around each handler, at level `DEBUG` for calls (`zctor::call`), else at
 //!   `TRACE` (`zctor::send`, `zctor::own`): see [the page on observability](guide::observability#spans).
+//! - `observe`: measures how long handlers take, by variant, while somebody observes. See [the page on
+//!   observability](guide::observability#handling-times).
 //! - `tokio`: in debug builds, a blocking wait on a thread of a tokio runtime panics and says what to write instead.
 //!   See [the page on async code](guide::async_tasks).
 //! - `testing`: the module `testing`, with doubles of actors for tests, a probe and a mock, and with a context for
@@ -177,6 +179,9 @@ pub use definition::{Definition, VariantDefinition};
 pub use engine::actor_thread::ActorThread;
 pub use engine::handle::EngineHandle;
 pub use engine::here::Here;
+#[cfg(feature = "observe")]
+#[cfg_attr(docsrs, doc(cfg(feature = "observe")))]
+pub use engine::observer::Observer;
 pub use engine::registry::{Registry, RegistryEntry};
 pub use engine::stopped::{Shutdown, Stopped};
 pub use engine::{ActorEngine, EngineBuilder};
@@ -189,6 +194,9 @@ pub use messaging::broadcast::{Pendings, Replies};
 pub use messaging::first::{First, first};
 pub use messaging::pending::Pending;
 pub use reply::reply_to::ReplyTo;
+#[cfg(feature = "observe")]
+#[cfg_attr(docsrs, doc(cfg(feature = "observe")))]
+pub use report::handling_times::HandlingTimes;
 pub use report::instances::{BackingOff, InstanceStats};
 pub use report::running::{RunningInstance, Wait};
 pub use report::slow::Slow;

@@ -21,6 +21,11 @@ pub(crate) mod counters;
 pub(crate) mod dead_letters;
 pub(crate) mod edge;
 pub(crate) mod envelope;
+#[cfg(feature = "observe")]
+pub(crate) mod handling_times;
+#[cfg(not(feature = "observe"))]
+#[path = "mailbox/handling_times/off.rs"]
+pub(crate) mod handling_times;
 pub(crate) mod inner_bound;
 pub(crate) mod mail;
 pub(crate) mod panic_inbox;
@@ -37,9 +42,9 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use crate::event::{PanicEvent, Undelivered};
-use crate::id::{InstanceId, Slot, ThreadId};
+use crate::id::{InstanceId, ThreadId};
 use crate::mailbox::buffers::Buffers;
-use crate::mailbox::counters::{Account, Meter};
+use crate::mailbox::counters::Meter;
 use crate::mailbox::edge::Edge;
 use crate::mailbox::envelope::Undeliverable;
 use crate::mailbox::inner_bound::{Added, Inner, InnerQueue, Same};
@@ -140,16 +145,6 @@ impl Mailbox {
 
     pub(crate) fn engine_address(&self) -> usize {
         Arc::as_ptr(&self.edge) as usize
-    }
-
-    /// Notes the variant of a message that is about to be handled. Whether the edge allows that it is.
-    #[cold]
-    #[inline(never)]
-    pub(crate) fn heed(&self, slot: Slot, account: &Account, variant: Option<&'static str>) -> bool {
-        if let Some(variant) = variant {
-            self.noted.note(slot, account, variant);
-        }
-        !self.edge.is_sealed()
     }
 
     /// Puts mail in and wakes the thread. Mail that came too late, behind the close, is given back.

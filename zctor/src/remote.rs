@@ -51,6 +51,7 @@ pub mod transport {
     pub use super::end::End;
     pub use super::packet::{Answer, CallHeader, Carrier, Packet, Receipt};
     pub use super::partition::{Partition, Partitions, Route};
+    pub use super::wire::Format;
 }
 
 /// The body of a link's handler methods, which are never called: a link takes its messages before they are dispatched.

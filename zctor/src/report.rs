@@ -1,5 +1,7 @@
 //! Statistics of a running engine, and the report of a shutdown.
 
+#[cfg(feature = "observe")]
+pub(crate) mod handling_times;
 pub(crate) mod instances;
 pub(crate) mod running;
 pub(crate) mod slow;

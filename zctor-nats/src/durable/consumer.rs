@@ -11,13 +11,13 @@ use async_nats::jetstream::consumer::pull::Batch;
 use async_nats::jetstream::{AckKind, Context, Message};
 use futures_util::{FutureExt, StreamExt};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
-use zctor::remote::transport::{Answer, CallHeader, End, Packet, Receipt, Route};
+use zctor::remote::transport::{Answer, CallHeader, End, Format, Packet, Receipt, Route};
 
-use crate::connection::Session;
 use crate::durable::books::{QueueBooks, QueueLedger};
 use crate::durable::names::Names;
 use crate::durable::{WorkQueue, streams};
 use crate::error::BridgeError;
+use crate::session::Session;
 
 /// How long the server keeps a request for messages while it has none.
 const EXPIRES: Duration = Duration::from_secs(30);
@@ -233,8 +233,14 @@ impl Consumer {
     fn offer(&self, message: &Message) -> oneshot::Receiver<Answer> {
         let (tell, told) = oneshot::channel();
         // Nobody waits for the reply, so that its handler may be of any depth.
-        let call = CallHeader { until: None, depth: u32::MAX, queued: true };
-        let packet = Packet { bytes: message.payload.to_vec(), call: Some(call), inside: false, route: Route::Turn };
+        let call = CallHeader { until: None, depth: u32::MAX, or_send: false, queued: true };
+        let packet = Packet {
+            bytes: message.payload.to_vec(),
+            format: Format::MessagePack,
+            call: Some(call),
+            inside: false,
+            route: Route::Turn,
+        };
         self.end.deliver(self.wire, packet, Box::new(Delivery(tell)));
         told
     }

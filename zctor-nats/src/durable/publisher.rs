@@ -17,8 +17,8 @@ use zctor::now;
 use zctor::remote::transport::{Answer, Carrier, Packet, Receipt};
 
 use crate::carrier::NatsCarrier;
-use crate::connection::{Session, too_large};
 use crate::error::BridgeError;
+use crate::session::{Session, too_large};
 
 /// The way of a link whose durable messages go into a queue.
 pub(crate) struct QueueCarrier {

@@ -1,13 +1,22 @@
 //! The bridge against a `nats-server`, which each test starts for itself.
 
+mod authority;
 mod calls;
+mod client;
 mod durable;
+mod errors;
 mod faults;
 mod isolation;
+mod json;
 mod leaving;
 mod nats;
 mod partitions;
+mod permissions;
 mod processes;
 mod proxy;
 mod refused;
+mod service;
+mod stock;
 mod storms;
+mod tls;
+mod versions;

@@ -9,11 +9,41 @@ use std::{env, fs, thread};
 use zctor_nats::{Bridge, Builder};
 use zctor_tests::LIMIT;
 
+/// A folder of a test's own, which is removed when this is dropped.
+pub(crate) struct Folder(PathBuf);
+
+impl Folder {
+    pub(crate) fn new() -> Self {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let folder = env::temp_dir().join(format!("zctor-nats-{}-{number}", std::process::id()));
+        fs::create_dir_all(&folder).expect("a folder");
+        Self(folder)
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.0.join(name)
+    }
+
+    /// Writes a file in it.
+    pub(crate) fn write(&self, name: &str, text: &str) -> PathBuf {
+        let path = self.path(name);
+        fs::write(&path, text).expect("the folder is there");
+        path
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
 /// A server, which is killed when this is dropped.
 pub(crate) struct Server {
     process: Child,
     port: u16,
-    folder: PathBuf,
+    _folder: Folder,
     arguments: Vec<String>,
 }
 
@@ -25,21 +55,28 @@ impl Server {
 
     /// The same, with more arguments.
     pub(crate) fn start_with(arguments: &[&str]) -> Self {
-        Self::start_in(new_folder(), arguments.iter().map(|&argument| argument.to_owned()).collect())
+        Self::start_in(Folder::new(), arguments)
     }
 
     /// The same, with JetStream, which keeps its streams when it is killed.
     pub(crate) fn start_with_streams() -> Self {
-        let folder = new_folder();
-        let streams = folder.join("streams").to_string_lossy().into_owned();
-        Self::start_in(folder, vec!["-js".to_owned(), "-sd".to_owned(), streams])
+        let folder = Folder::new();
+        let streams = folder.path("streams");
+        Self::start_in(folder, &["-js", "-sd", &streams.to_string_lossy()])
     }
 
-    fn start_in(folder: PathBuf, arguments: Vec<String>) -> Self {
-        let ports = folder.to_string_lossy();
-        let process = run(&["-p", "-1", "--ports_file_dir", &ports], &arguments);
-        let port = await_port(&folder);
-        Self { process, port, folder, arguments }
+    /// Starts a server with a configuration.
+    pub(crate) fn configured(configuration: &str) -> Self {
+        let folder = Folder::new();
+        let path = folder.write("nats.conf", configuration);
+        Self::start_in(folder, &["-c", &path.to_string_lossy()])
+    }
+
+    fn start_in(folder: Folder, arguments: &[&str]) -> Self {
+        let arguments: Vec<String> = arguments.iter().map(|&argument| argument.to_owned()).collect();
+        let process = run(&["-p", "-1", "--ports_file_dir", &folder.0.to_string_lossy()], &arguments);
+        let port = await_port(&folder.0);
+        Self { process, port, _folder: folder, arguments }
     }
 
     pub(crate) fn port(&self) -> u16 {
@@ -76,7 +113,6 @@ impl Drop for Server {
         // It may have been killed already.
         let _ = self.process.kill();
         let _ = self.process.wait();
-        let _ = fs::remove_dir_all(&self.folder);
     }
 }
 
@@ -86,14 +122,6 @@ fn program() -> PathBuf {
     let path = env::var_os("PATH").unwrap_or_default();
     let mut places = env::split_paths(&path).map(|folder| folder.join("nats-server"));
     given.or_else(|| places.find(|place| place.is_file())).unwrap_or_else(|| PathBuf::from("/usr/sbin/nats-server"))
-}
-
-fn new_folder() -> PathBuf {
-    static NEXT: AtomicU32 = AtomicU32::new(0);
-    let number = NEXT.fetch_add(1, Ordering::Relaxed);
-    let folder = env::temp_dir().join(format!("zctor-nats-{}-{number}", std::process::id()));
-    fs::create_dir_all(&folder).expect("a folder for the server");
-    folder
 }
 
 fn run(place: &[&str], arguments: &[String]) -> Child {
@@ -116,7 +144,7 @@ fn await_port(folder: &PathBuf) -> u16 {
         let files = fs::read_dir(folder).expect("the folder").flatten().map(|entry| entry.path());
         let ports = files.filter(|path| path.extension().is_some_and(|extension| extension == "ports"));
         for text in ports.filter_map(|path| fs::read_to_string(path).ok()) {
-            if let Some(port) = text.split("nats://127.0.0.1:").nth(1) {
+            if let Some(port) = text.split("://127.0.0.1:").nth(1) {
                 let digits: String = port.chars().take_while(char::is_ascii_digit).collect();
                 if let Ok(port) = digits.parse() {
                     return port;

@@ -173,29 +173,6 @@ fn a_stopped_engine_there_is_told() {
     });
 }
 
-#[test]
-fn a_server_that_wants_a_password_lets_in_who_has_it() {
-    bounded(|| {
-        let server = Server::start_with(&["--user", "ann", "--pass", "secret"]);
-        for wrong in ["", "ann:guess@"] {
-            let refused =
-                Bridge::builder("test").server(format!("nats://{wrong}127.0.0.1:{}", server.port())).connect();
-            match refused {
-                Err(error @ BridgeError::Connect { .. }) => {
-                    // Issue #17: of its fields too.
-                    assert!(!format!("{error} {error:?}").contains("guess"), "{error:?}");
-                }
-                other => panic!("{other:?}"),
-            }
-        }
-        let url = format!("nats://ann:secret@127.0.0.1:{}", server.port());
-        let bridge = Bridge::builder("test").server(url).connect().expect("it has the password");
-        let here = ActorEngine::new();
-        let store = bridge.attach::<old::StoreMessage>(&here).expect("a link");
-        assert_eq!(store.load(), Err(CallError::NotRegistered { message: "StoreMessage" }));
-    });
-}
-
 /// Issue #17.
 #[test]
 fn a_bridge_may_be_dropped_on_its_own_thread() {

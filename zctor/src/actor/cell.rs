@@ -7,13 +7,13 @@ use std::task::Waker;
 use std::time::{Duration, Instant};
 
 use crate::actor::by_id::ById;
-use crate::actor::restart::Panics;
+use crate::actor::restart::History;
 use crate::client::message::Message;
 use crate::id::Slot;
 use crate::mailbox::counters::{Account, Block};
 use crate::route::contents::OnUndelivered;
 use crate::route::endpoint::Endpoint;
-use crate::thread::local::Common;
+use crate::thread::local::{Common, Local, Requested};
 
 /// A timer of an instance, with the message that it will send or the closure that makes it.
 pub(crate) struct TimerEntry<M> {
@@ -54,6 +54,15 @@ impl<M: Message, O: ?Sized> InstanceCell<M, O> {
     pub(super) fn account(&self) -> &Account {
         self.block.account(self.slot())
     }
+
+    /// Does what is to be done before a message is handled, since the edge says that something is. Whether the message may
+    /// be handled: what the handler before it has asked for comes first.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn heed(&self, local: &Local, message: Option<&M>) -> bool {
+        let names = message.map(|message| (M::name(), message.variant()));
+        self.common.requested.get() == Requested::None && local.heed(self.slot(), self.account(), names)
+    }
 }
 
 impl<M: Message, O: HasExtras<M> + ?Sized> InstanceCell<M, O> {
@@ -74,18 +83,16 @@ impl<M: Message, O: HasExtras<M> + ?Sized> InstanceCell<M, O> {
     }
 }
 
-/// What most instances do not have: timers, pipes, and the panics that still count.
+/// What most instances do not have: timers, pipes, and a history.
 pub(crate) struct Extras<M> {
     pub(crate) timers: ById<TimerEntry<M>>,
     /// The timer whose closure runs now.
     pub(crate) firing: Option<u64>,
     /// Each with its waker, by which the instance polls it again.
     pub(crate) pipes: ById<WakingPipe<M>>,
-    pub(super) panics: Panics,
+    pub(super) history: History,
     /// The actor's hook for undelivered messages, until the end.
     pub(super) undelivered: Option<Arc<OnUndelivered<M>>>,
-    /// The timer that ends the instance's backoff.
-    pub(super) backoff_timer: u64,
 }
 
 impl<M> Default for Extras<M> {
@@ -94,9 +101,8 @@ impl<M> Default for Extras<M> {
             timers: ById::default(),
             firing: None,
             pipes: ById::default(),
-            panics: Panics::default(),
+            history: History::default(),
             undelivered: None,
-            backoff_timer: 0,
         }
     }
 }

@@ -102,8 +102,7 @@ impl<M: Message> Context<M> {
     /// Whether the edge allows that the next message of a batch is handled.
     #[inline(always)]
     pub(super) fn may_begin<'a>(&self, message: impl FnOnce() -> Option<&'a M>) -> bool {
-        let (mailbox, shared) = (&*self.local.mailbox, &self.shared);
-        mailbox.edge.is_plain() || mailbox.heed(shared.endpoint.slot, shared.account(), message().map(M::variant))
+        self.local.mailbox.edge.is_plain() || self.shared.heed(&self.local, message())
     }
 
     /// Gives a client bound to this very instance, to pass on to others.

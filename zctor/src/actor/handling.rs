@@ -2,12 +2,13 @@
 
 use std::any::Any;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Instant;
 
 use crate::actor::context::Context;
 use crate::actor::dispatch::Dispatch;
 use crate::actor::double;
-use crate::actor::state::Origin;
+use crate::actor::recovery::{self, Origin};
 use crate::actor::state::TypedCell;
 use crate::client::message::Message;
 use crate::error::CallError;
@@ -30,6 +31,7 @@ pub(super) fn skip_given_up<M: Message>(call: Call<M>, endpoint: &Endpoint<M>, l
     let (losses, why) = (&local.mailbox.edge.losses, Undelivered::GivenUp);
     losses.count(M::name(), 1, why);
     write_off(local, endpoint.slot, 1);
+    local.measured.forget(endpoint.slot);
     let Call { message, port } = call;
     ignoring_panic(|| port.fail(CallError::Timeout { message: M::name(), begun: false }));
     let undeliverable = Undeliverable { losses, instance: endpoint.id(), why, from_hook };
@@ -64,13 +66,39 @@ where
             }
         });
         match outcome {
+            // Whoever has given it the message measures its end.
             Some(Ok(())) if self.common.requested.get() == Requested::None => {}
-            Some(Ok(())) => self.fulfil(local, Origin::Handler),
+            Some(Ok(())) => {
+                local.measured.end(self.slot());
+                self.fulfil(local);
+            }
             // The panic was the last handler's: all messages but that one were counted as handled.
-            Some(Err(text)) => self.handler_panicked(local, slot.take(), &text),
+            Some(Err(text)) => {
+                local.measured.end(self.slot());
+                self.handler_panicked(local, slot.take(), &text);
+            }
             // Not reached: messages are handled by live instances only, and those have a state.
             None => debug_assert!(false, "delivered to an instance without a state"),
         }
+    }
+
+    /// Does what the handler that has just returned asked for.
+    // Not in line, nor are the two below: what they need on the stack would cost each message.
+    #[cold]
+    #[inline(never)]
+    fn fulfil(self: Rc<Self>, local: &Rc<Local>) {
+        recovery::fulfil(&self.erased(), local, Origin::Handler);
+    }
+
+    /// Follows up a handler's panic, and tells the caller by `port`, if it was a call.
+    #[cold]
+    #[inline(never)]
+    fn handler_panicked(self: Rc<Self>, local: &Rc<Local>, mut port: Option<M::Port>, text: &Arc<str>) {
+        recovery::handler_panicked(&self.erased(), local, text, &mut |text| {
+            if let Some(port) = port.take() {
+                ignoring_panic(|| port.fail(CallError::Panicked { message: M::name(), text: Arc::clone(text) }));
+            }
+        });
     }
 
     /// Handles one message, which is taken out of its place where its handler begins: see `route/contents.rs`.
@@ -90,10 +118,28 @@ where
         });
     }
 
+    /// As `handle_one`, by a function that is compiled once for a type: for all but plain messages, which cost least.
+    #[inline(never)]
+    pub(super) fn handle_alone(
+        self: Rc<Self>,
+        local: &Rc<Local>,
+        message: &mut Option<M>,
+        slot: &mut ReplySlot<'_, M::Port>,
+        deadline: Option<Instant>,
+        work: Work,
+    ) {
+        self.handle_one(local, message, slot, deadline, work);
+    }
+
     /// Handles a message that a timer or a pipe of the instance has made.
     pub(super) fn handle_own(self: Rc<Self>, local: &Rc<Local>, message: M, work: Work) {
         count_taken(self.account(), &local.mailbox.meter);
-        self.handle_one(local, &mut Some(message), &mut ReplySlot::Nobody, None, work);
+        if local.measured.is_on() {
+            local.measured.begin(self.slot(), M::name(), message.variant());
+        }
+        let slot = self.slot();
+        self.handle_alone(local, &mut Some(message), &mut ReplySlot::Nobody, None, work);
+        local.measured.end(slot);
     }
 
     /// Runs `on_start` if that is due, since it comes before all else. Whether the instance takes messages then.
@@ -104,11 +150,15 @@ where
         message: impl FnOnce() -> Option<&'a M>,
     ) -> bool {
         if self.common.phase.get() == Phase::New {
-            keep(|| Rc::clone(self).start(local));
+            self.start_new(local);
         }
-        self.common.phase.get() == Phase::Live
-            && (local.mailbox.edge.is_plain()
-                || local.mailbox.heed(self.slot(), self.account(), message().map(M::variant)))
+        self.common.phase.get() == Phase::Live && (local.mailbox.edge.is_plain() || self.heed(local, message()))
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn start_new(self: &Rc<Self>, local: &Rc<Local>) {
+        keep(|| Rc::clone(self).start(local));
     }
 
     /// Whether the instance can handle a call that is made now, on the spot.

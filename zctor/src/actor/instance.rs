@@ -17,11 +17,11 @@ use crate::actor::double;
 use crate::actor::factory::StateFactory;
 use crate::actor::handling::{count_handled, count_taken, dispatch, downcast, return_permit, skip_given_up, told};
 use crate::actor::link;
-use crate::actor::state::TypedCell;
-use crate::actor::state::{Origin, Typed};
+use crate::actor::recovery::{self, Origin, Recover, no_answer};
+use crate::actor::state::{Typed, TypedCell};
 use crate::error::SpawnError;
-use crate::event::{AfterPanic, End, PanicOrigin};
-use crate::id::{Birth, InstanceId, Slot};
+use crate::event::PanicOrigin;
+use crate::id::{Birth, Slot};
 use crate::mailbox::envelope::Serving;
 use crate::reply::reply_to::ReplySlot;
 use crate::route::contents::{Call, OnUndelivered};
@@ -111,14 +111,10 @@ where
     }
     // It is in its slot before its state is built, so that messages which its factory sends to it find it there.
     local.occupy(Rc::clone(&instance) as Rc<dyn Instance>, M::CALL_DEPTH);
-    let built = match factory {
-        StateFactory::Again(blueprint) => {
-            instance.typed.with_attachments(|attachments| attachments.blueprint = Some(blueprint));
-            instance.build(local)
-        }
-        StateFactory::Once(factory) => instance.build_by(local, |_| Ok(factory())),
-    };
-    if let Err(failure) = built {
+    if let StateFactory::Again(blueprint) = &factory {
+        instance.typed.with_attachments(|attachments| attachments.blueprint = Some(blueprint.clone()));
+    }
+    if let Err(failure) = instance.build_by(local, factory) {
         // It never became an instance, so no report counts it.
         instance.discard(local);
         return Err(failure.into_spawn_error(M::name()));
@@ -132,8 +128,9 @@ where
     M: Dispatch<S, Port: Send> + Send,
     S: 'static,
 {
-    pub(crate) fn id(&self) -> InstanceId {
-        self.endpoint.id()
+    /// The instance as its recovery knows it.
+    pub(super) fn erased(self: Rc<Self>) -> Rc<dyn Recover> {
+        self
     }
 }
 
@@ -194,7 +191,7 @@ where
         let outer = caller.map(|caller| local.set_caller(Some((self.slot(), caller))));
         let Call { message, port } = call;
         let work = told(Work::Call, serving);
-        self.handle_one(local, &mut Some(message), &mut ReplySlot::Port(port), deadline, work);
+        self.handle_alone(local, &mut Some(message), &mut ReplySlot::Port(port), deadline, work);
         if let Some(outer) = outer {
             local.set_caller(outer);
         }
@@ -267,45 +264,26 @@ where
     }
 
     fn start(self: Rc<Self>, local: &Rc<Local>) {
-        if self.common.phase.get() != Phase::New {
-            return;
-        }
-        self.common.phase.set(Phase::Live);
-        match self.work_as_hook(local, Work::Start, M::__on_start) {
-            Some(Err(text)) => self.cannot_start(local, &text),
-            _ => self.fulfil(local, Origin::Start),
-        }
+        recovery::start(&self.erased(), local);
     }
 
     fn end(self: Rc<Self>, local: &Rc<Local>) {
-        if self.common.phase.get() == Phase::Ended {
-            return;
-        }
-        self.run_on_stop(local, AfterPanic::Ended);
-        self.drop_state(local, AfterPanic::Ended);
-        self.vacate(local, End::Stopped);
+        recovery::end(&self.erased(), local);
     }
 
     fn reset(self: Rc<Self>, local: &Rc<Local>) {
         if self.common.phase.get() == Phase::Live {
-            self.renew(local, Origin::Handler);
+            recovery::renew(&self.erased(), local, Origin::Handler);
         }
     }
 
-    fn discard(&self, local: &Rc<Local>) {
-        self.common.phase.set(Phase::Ended);
-        self.endpoint.status.set_ended(&End::Stopped);
-        self.drop_state(local, AfterPanic::Ended);
-        self.drop_factory();
-        local.clear(self.slot()).tell();
+    fn discard(self: Rc<Self>, local: &Rc<Local>) {
+        recovery::discard(&self.erased(), local);
     }
 
     fn tick(self: Rc<Self>, local: &Rc<Local>, id: u64) {
         if self.common.phase.get() == Phase::BackingOff {
-            if self.if_extras(|extras| extras.backoff_timer == id) {
-                self.resume(local);
-            }
-            return;
+            return recovery::resume_by(&self.erased(), local, id);
         }
         // A shutdown closes the timers. Only those that end a backoff, above, still fire, since held mail waits for
         // that.
@@ -318,7 +296,7 @@ where
         };
         match message.fire(local, &*self, id) {
             Ok(message) => self.handle_own(local, message, Work::Timer),
-            Err(text) => self.recover(local, PanicOrigin::Timer, &text, None),
+            Err(text) => recovery::recover(&self.erased(), local, PanicOrigin::Timer, &text, &mut no_answer),
         }
     }
 
@@ -333,7 +311,7 @@ where
                     self.handle_own(local, message, Work::Pipe);
                 }
                 Ok(Finished::Nothing) => {}
-                Err(text) => self.recover(local, PanicOrigin::Pipe, &text, None),
+                Err(text) => recovery::recover(&self.erased(), local, PanicOrigin::Pipe, &text, &mut no_answer),
             },
             Err(_) => debug_assert!(false, "a pipe's own poll runs no user code"),
         }
@@ -353,8 +331,8 @@ where
 
     fn follow_up(self: Rc<Self>, local: &Rc<Local>, panic: Option<&Arc<str>>) {
         match panic {
-            None => self.fulfil(local, Origin::Handler),
-            Some(text) => self.handler_panicked(local, None, text),
+            None => recovery::fulfil(&self.erased(), local, Origin::Handler),
+            Some(text) => recovery::handler_panicked(&self.erased(), local, text, &mut no_answer),
         }
     }
 }

@@ -146,6 +146,14 @@ pub(crate) enum Decision {
     End,
 }
 
+/// What counts for the next restart of an instance.
+#[derive(Default)]
+pub(crate) struct History {
+    pub(super) panics: Panics,
+    /// The timer that ends its backoff.
+    pub(super) backoff_timer: u64,
+}
+
 /// The panics of one instance that still count.
 #[derive(Default)]
 pub(crate) struct Panics {

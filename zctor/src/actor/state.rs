@@ -1,6 +1,7 @@
-//! A state: how it is kept and built, and the one way in which code runs on it.
+//! A state: how it is kept, built and dropped, and the one way in which code runs on it.
 
 use std::cell::{Cell, RefCell};
+use std::mem::{needs_drop, take};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Instant;
@@ -8,22 +9,17 @@ use std::time::Instant;
 use crate::actor::cell::{Extras, HasExtras, InstanceCell, SharedCell};
 use crate::actor::context::Context;
 use crate::actor::dispatch::Dispatch;
-use crate::actor::factory::{Blueprint, Failure};
+use crate::actor::factory::{Blueprint, Failure, StateFactory};
+use crate::actor::recovery::{Hook, Recover};
+use crate::actor::restart::{History, Restart};
 use crate::client::message::Message;
-use crate::error::BoxError;
-use crate::sys::unwind::run_user;
+use crate::mailbox::counters::Account;
+use crate::route::known_pool::{KnownPool, known_pool};
+use crate::route::location::Location;
+use crate::sys::unwind::{ignoring_panic, run_seldom, run_user};
 use crate::thread::local::{Local, Phase, Requested};
 use crate::trace::spans::enter;
 use crate::trace::work::Work;
-
-/// Which of the user's code has just run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Origin {
-    /// The handler of a message, or a closure that was to make one.
-    Handler,
-    /// `on_start`.
-    Start,
-}
 
 /// An instance whose state's type is known.
 pub(crate) type TypedCell<M, S> = InstanceCell<M, Typed<M, S>>;
@@ -82,25 +78,15 @@ where
     M: Dispatch<S, Port: Send> + Send,
     S: 'static,
 {
-    /// How the state is built again, if it can be: a copy, so that the factory runs while nothing of ours is borrowed.
-    pub(super) fn blueprint(&self) -> Option<Blueprint<M, S>> {
-        self.typed.if_attachments(|attachments| attachments.blueprint.clone())
-    }
-
-    /// Builds the state by the instance's own factory; fails if that runs once.
-    pub(super) fn build(self: &Rc<Self>, local: &Rc<Local>) -> Result<(), Failure> {
-        let Blueprint { factory, .. } = self.blueprint().ok_or(Failure::RunsOnce)?;
-        self.build_by(local, |ctx| factory(ctx))
-    }
-
     /// Builds the state by `factory`. It runs at depth 0: it may send, but not wait.
-    pub(super) fn build_by(
-        self: &Rc<Self>,
-        local: &Rc<Local>,
-        factory: impl FnOnce(&mut Context<M>) -> Result<S, BoxError>,
-    ) -> Result<(), Failure> {
-        let mut ctx = self.context(local);
-        let built = run_user(0, None, || factory(&mut ctx));
+    pub(super) fn build_by(self: &Rc<Self>, local: &Rc<Local>, factory: StateFactory<M, S>) -> Result<(), Failure> {
+        let built = match factory {
+            StateFactory::Again(Blueprint { factory, .. }) => {
+                let mut ctx = self.context(local);
+                run_seldom(0, || factory(&mut ctx))
+            }
+            StateFactory::Once(factory) => run_seldom(0, || Ok(factory())),
+        };
         local.mailbox.meter.others.add(1);
         let built = built.map_err(Failure::Panic)?;
         self.typed.state.replace(Some(built.map_err(Failure::Error)?));
@@ -135,23 +121,118 @@ where
         Some(outcome)
     }
 
-    /// As `work`, for a hook, which handles no variant.
-    pub(super) fn work_as_hook(
-        self: &Rc<Self>,
-        local: &Rc<Local>,
-        work: Work,
-        hook: fn(&mut S, &mut Context<M>),
-    ) -> Option<Result<(), Arc<str>>> {
-        let hook = |state: &mut S, ctx: &mut Context<M>| {
-            let _span = enter(work, M::name, || None, || ctx.instance_id());
-            hook(state, ctx);
-        };
+    /// Drops something of the user's. `failed` is given the text of its panic.
+    #[inline]
+    fn drop_part<T>(part: T, failed: &mut dyn FnMut(&Arc<str>)) {
+        // Without code to run, nothing can panic.
+        if needs_drop::<T>() {
+            if let Err(text) = run_seldom(0, || drop(part)) {
+                failed(&text);
+            }
+        }
+    }
+
+    /// The pool that the instance is in, if it is in one.
+    fn pool(&self, local: &Local) -> Option<Rc<KnownPool<M>>> {
+        if self.endpoint.pooled { known_pool(local) } else { None }
+    }
+}
+
+impl<M, S> Recover for TypedCell<M, S>
+where
+    M: Dispatch<S, Port: Send> + Send,
+    S: 'static,
+{
+    fn location(&self) -> &Location {
+        &self.endpoint.location
+    }
+
+    fn message(&self) -> &'static str {
+        M::name()
+    }
+
+    fn depth(&self) -> u16 {
+        M::CALL_DEPTH
+    }
+
+    fn account(&self) -> &Account {
+        InstanceCell::account(self)
+    }
+
+    fn restart(&self) -> Option<Restart> {
+        self.typed.if_attachments(|attachments| attachments.blueprint.as_ref().map(|blueprint| blueprint.restart))
+    }
+
+    fn with_history(&self, makes: bool, f: &mut dyn FnMut(&mut History)) {
+        let extras = HasExtras::take(&self.typed);
+        if let Some(mut extras) = extras.or_else(|| makes.then(Box::default)) {
+            f(&mut extras.history);
+            HasExtras::put(&self.typed, extras);
+        }
+    }
+
+    fn build(self: Rc<Self>, local: &Rc<Local>) -> Result<(), Failure> {
+        // A copy, so that the factory runs while nothing of ours is borrowed.
+        let blueprint = self.typed.if_attachments(|attachments| attachments.blueprint.clone());
+        self.build_by(local, StateFactory::Again(blueprint.ok_or(Failure::RunsOnce)?))
+    }
+
+    fn run_hook(self: Rc<Self>, local: &Rc<Local>, hook: Hook) -> Option<Result<(), Arc<str>>> {
+        // It handles no variant.
         let variant = if M::CALL_DEPTH > 0 { local.variant.replace(None) } else { None };
-        let outcome = self.work(local, None, hook);
+        let outcome = self.work(local, None, |state, ctx| {
+            let work = if hook == Hook::Start { Work::Start } else { Work::Stop };
+            let _span = enter(work, M::name, || None, || ctx.instance_id());
+            match hook {
+                Hook::Start => M::__on_start(state, ctx),
+                Hook::Stop => M::__on_stop(state, ctx),
+            }
+        });
         if M::CALL_DEPTH > 0 {
             local.variant.set(variant);
         }
         local.mailbox.meter.others.add(1);
         outcome
+    }
+
+    fn run_on_panic(self: Rc<Self>, local: &Rc<Local>, text: &str) -> Result<(), Arc<str>> {
+        let Some(state) = self.typed.state.take() else { return Ok(()) };
+        let mut ctx = self.context(local);
+        let meter = &local.mailbox.meter;
+        let before = meter.run(self.slot());
+        let outcome = run_seldom(0, || M::__on_panic(state, &mut ctx, text));
+        meter.resume(before);
+        outcome
+    }
+
+    fn drop_parts(&self, local: &Local, failed: &mut dyn FnMut(&Arc<str>)) {
+        let state = self.typed.state.take();
+        Self::drop_part(state, failed);
+        let extras = self.if_extras(|extras| Some((take(&mut extras.timers), take(&mut extras.pipes))));
+        let Some((timers, pipes)) = extras else { return };
+        for (id, message) in timers.into_values() {
+            local.timers.clear(message.due, id);
+            Self::drop_part(message, failed);
+        }
+        for (_, pipe) in pipes.into_values() {
+            Self::drop_part(pipe, failed);
+        }
+    }
+
+    fn drop_factory(&self) {
+        if let Some(blueprint) = self.typed.if_attachments(|attachments| attachments.blueprint.take()) {
+            ignoring_panic(|| drop(blueprint));
+        }
+        drop(self.if_extras(|extras| extras.undelivered.take()));
+    }
+
+    fn leave_pool(&self, local: &Local) -> bool {
+        self.pool(local).is_some_and(|known| known.pool.remove_one())
+    }
+
+    fn wake_pool(&self, local: &Local) {
+        if let Some(known) = self.pool(local) {
+            known.pool.wake_waiting();
+        }
     }
 }

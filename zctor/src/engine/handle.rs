@@ -11,6 +11,8 @@ use crate::client::message::{IntoRequest, Message};
 use crate::client::{Client, call, call_all_with};
 use crate::engine::actor_thread::ActorThread;
 use crate::engine::core::Core;
+#[cfg(feature = "observe")]
+use crate::engine::observer::Observer;
 use crate::engine::registry::Registry;
 use crate::engine::stopped::Stopped;
 use crate::engine::{replace, shutdown, slow, spawn, stats, targets};
@@ -294,6 +296,14 @@ impl EngineHandle {
     /// [`ActorEngine::slow`](crate::ActorEngine::slow) does.
     pub fn slow(&self, limit: Duration) -> Vec<Slow> {
         self.with(Vec::new(), |core| slow::slow(core, limit))
+    }
+
+    /// Has handlers measured, as [`ActorEngine::observe`](crate::ActorEngine::observe) does; the observer of an engine that
+    /// is gone sees nothing.
+    #[cfg(feature = "observe")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "observe")))]
+    pub fn observe(&self) -> Observer {
+        Observer::new(self.core.upgrade().map(|core| Arc::clone(&core.edge)))
     }
 
     /// Returns the number of actor threads that run; 0 when the engine is gone.

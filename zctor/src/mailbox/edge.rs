@@ -6,11 +6,13 @@
 //!    letters.
 //! 4. *Abandoned*: some threads did not end in time. All that wait for those are answered `Stopped`.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::Waker;
 use std::time::Duration;
 
 use crate::mailbox::dead_letters::Losses;
+use crate::mailbox::handling_times::Observed;
 use crate::mailbox::waits::Waits;
 use crate::sys::simulated::Home;
 use crate::sys::spawn::ThreadName;
@@ -23,12 +25,14 @@ use crate::sys::waiters::Waiters;
 /// when threads are abandoned, and the counts of losses.
 pub(crate) struct Edge {
     word: AtomicU8,
-    /// What a thread must heed before it has an instance handle a message: the bits `IS_SEALED` and `NOTES`. Nearly always
-    /// none, so it costs one look.
+    /// What a thread must heed before it has an instance handle a message: the bits `IS_SEALED`, `NOTES` and `MEASURES`.
+    /// Nearly always none, so it costs one look.
     heed: AtomicU8,
     /// Whether the watcher over slow handlers sleeps.
     watcher_asleep: AtomicU8,
     pub(crate) losses: Losses,
+    /// How long handlers took while somebody observed.
+    pub(crate) observed: Arc<Observed>,
     /// The deadline of calls that set none themselves.
     pub(crate) default_deadline: Option<Duration>,
     /// The simulation that the engine was made in, if it was.
@@ -51,6 +55,9 @@ impl Edge {
     const IS_SEALED: u8 = 1;
     /// The variant of the message is to be noted.
     const NOTES: u8 = 2;
+    /// The time of the handler is to be measured.
+    #[cfg(feature = "observe")]
+    const MEASURES: u8 = 4;
 
     pub(crate) fn new(default_deadline: Option<Duration>) -> Self {
         Self {
@@ -58,6 +65,7 @@ impl Edge {
             heed: AtomicU8::new(0),
             watcher_asleep: AtomicU8::new(0),
             losses: Losses::default(),
+            observed: Arc::default(),
             default_deadline,
             home: Home::here(),
             spin: Spin::default(),
@@ -100,7 +108,7 @@ impl Edge {
         self.heed.fetch_or(Self::IS_SEALED, Ordering::AcqRel);
     }
 
-    /// Whether a message may be handled, and nothing is to be noted of it.
+    /// Whether a message may be handled, and nothing is to be noted or measured.
     #[inline]
     pub(crate) fn is_plain(&self) -> bool {
         self.heed.load(Ordering::Acquire) == 0
@@ -109,6 +117,21 @@ impl Edge {
     /// From now on each message that is handled is noted, for the statistics.
     pub(crate) fn note_variants(&self) {
         self.heed.fetch_or(Self::NOTES, Ordering::Relaxed);
+    }
+
+    pub(crate) fn notes_variants(&self) -> bool {
+        self.heed.load(Ordering::Relaxed) & Self::NOTES != 0
+    }
+
+    /// One more observes, or one less (-1): while anybody does, each handler is measured.
+    #[cfg(feature = "observe")]
+    pub(crate) fn observe(&self, by: isize) {
+        self.observed.change(by, |is_on| {
+            match is_on {
+                true => self.heed.fetch_or(Self::MEASURES, Ordering::Relaxed),
+                false => self.heed.fetch_and(!Self::MEASURES, Ordering::Relaxed),
+            };
+        });
     }
 
     pub(crate) fn set_watcher_asleep(&self, is_asleep: bool) {

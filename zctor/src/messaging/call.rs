@@ -280,7 +280,12 @@ fn call_here<M: Payload>(
     if until.is_some_and(|until| until <= now()) {
         return Err(come_too_late(endpoint, place));
     }
-    let panic = match callee.handle_here(local, place, reply, until) {
+    let on_the_spot = |place: &mut Option<M>| callee.handle_here(local, place, reply, until);
+    let outcome = match local.measured.is_on() {
+        false => on_the_spot(place),
+        true => measured(local, endpoint, place, on_the_spot),
+    };
+    let panic = match outcome {
         OnTheSpot::Handled => None,
         OnTheSpot::Busy => return Ok(false),
         OnTheSpot::FollowUp(follow_up) => follow_up.run(local),
@@ -289,6 +294,26 @@ fn call_here<M: Payload>(
         None => Ok(true),
         Some(text) => Err(CallError::Panicked { message: M::name(), text }),
     }
+}
+
+/// Has a call handled on the spot, and measures its handler.
+#[cold]
+#[inline(never)]
+fn measured<M: Payload>(
+    local: &Local,
+    endpoint: &Endpoint<M>,
+    place: &mut Option<M>,
+    on_the_spot: impl FnOnce(&mut Option<M>) -> OnTheSpot,
+) -> OnTheSpot {
+    if let Some(message) = place {
+        local.measured.begin(endpoint.slot, M::name(), message.variant());
+    }
+    let outcome = on_the_spot(place);
+    match outcome {
+        OnTheSpot::Busy => local.measured.forget(endpoint.slot),
+        OnTheSpot::Handled | OnTheSpot::FollowUp(_) => local.measured.end(endpoint.slot),
+    }
+    outcome
 }
 
 /// The error of a call that was to be handled on the spot, and whose time was up before it began.

@@ -4,6 +4,7 @@ use std::fmt::Debug;
 
 use crate::error::CallError;
 use crate::remote::packet::Answer;
+use crate::remote::wire::Format;
 use crate::sys::unwind::catch;
 
 /// The reply of a durable variant, which says whether the message was handled: `()`, or a `Result<(), E>` whose error is
@@ -56,7 +57,7 @@ impl<R: DurableReply> Tells<'_> for R {
 pub const fn __assert_durable<R: DurableReply>() {}
 
 /// The outcome of a message that came out of a queue: see `CallHeader`.
-pub(super) fn outcome<R: for<'a> Tells<'a>>(outcome: Result<R, CallError>) -> Answer {
+pub(super) fn outcome<R: for<'a> Tells<'a>>(outcome: Result<R, CallError>, _: Format) -> Answer {
     match outcome {
         // The error is the user's, and so is its text.
         Ok(reply) => match catch(|| reply.__failure()) {

@@ -15,6 +15,10 @@ use crate::remote::ledger::{Entry, Ledger, Sender, Sent};
 use crate::remote::message::{RemoteMessage, RemotePort};
 use crate::remote::packet::{Answer, CallHeader, Carrier, Packet, Receipt};
 use crate::remote::partition::{Partition, Route};
+use crate::remote::wire::Format;
+
+/// What links speak.
+const FORMAT: Format = Format::MessagePack;
 
 pub(super) struct Link<M> {
     pub(super) ledger: Arc<Ledger>,
@@ -36,16 +40,16 @@ impl<M: RemoteMessage> Outlet<M> for Link<M> {
         let sender = Sender::Send(Sent { packet, mailbox: Arc::clone(&self.mailbox), from_hook });
         let entry = Entry::new(&self.ledger, sender, permit);
         let route = if copy { Route::Copy } else { self.route(&message) };
-        self.carry(&message, entry, |bytes| Packet { bytes, call: None, inside, route });
+        self.carry(&message, entry, |bytes| Packet { bytes, format: FORMAT, call: None, inside, route });
     }
 
     fn call(&self, message: M, port: M::Port, how: How, until: Option<Instant>) {
         let inside = how.permit.is_none();
         let answer = Box::new(|outcome| port.__answered(M::name(), outcome));
         let entry = Entry::new(&self.ledger, Sender::Call { message: M::name(), answer }, how.permit);
-        let call = Some(CallHeader { until, depth: message.__depth(), queued: false });
+        let call = Some(CallHeader { until, depth: message.__depth(), or_send: false, queued: false });
         let route = self.route(&message);
-        self.carry(&message, entry, |bytes| Packet { bytes, call, inside, route });
+        self.carry(&message, entry, |bytes| Packet { bytes, format: FORMAT, call, inside, route });
     }
 }
 
@@ -56,7 +60,7 @@ impl<M: RemoteMessage> Link<M> {
     }
 
     fn carry(&self, message: &M, entry: Box<Entry>, packet: impl FnOnce(Vec<u8>) -> Packet) {
-        match message.__encode() {
+        match message.__encode(FORMAT) {
             Ok(bytes) => {
                 let packet = packet(bytes);
                 // Of a call the reply is waited for. A copy is for every instance, and what a queue keeps is for one.

@@ -11,6 +11,7 @@ use crate::remote::durable::{Tells, outcome};
 use crate::remote::packet::Answer;
 use crate::remote::partition::hash;
 use crate::remote::value::Travels;
+use crate::remote::wire::Format;
 use crate::reply::reply_to::ReplyTo;
 use crate::route::payload::Kind;
 use crate::sys::frame::{ABOVE_HANDLERS, as_inside};
@@ -119,6 +120,8 @@ pub struct Called<'a, M: RemoteMessage> {
     pub(super) depth: u32,
     /// The message comes out of a work queue.
     pub(super) queued: bool,
+    /// How the reply is written.
+    pub(super) format: Format,
 }
 
 /// The reply that a call was sent for, or why it was not sent.
@@ -153,7 +156,7 @@ impl<M: RemoteMessage> Called<'_, M> {
         self.call(request, if self.queued { outcome } else { answer })
     }
 
-    fn call<Q>(&self, request: Q, answer: fn(Result<Q::Reply, CallError>) -> Answer) -> Answering
+    fn call<Q>(&self, request: Q, answer: fn(Result<Q::Reply, CallError>, Format) -> Answer) -> Answering
     where
         Q: IntoRequest<Message = M>,
         Q::Reply: Send,
@@ -165,13 +168,16 @@ impl<M: RemoteMessage> Called<'_, M> {
             if self.inside { as_inside(|| self.pool.request(request)) } else { self.pool.request_when_room(request) };
         match pending.refusal() {
             Some(error) => Answering(Err(error.into())),
-            None => Answering(Ok(Box::pin(async move { answer(pending.await) }))),
+            None => {
+                let format = self.format;
+                Answering(Ok(Box::pin(async move { answer(pending.await, format) })))
+            }
         }
     }
 }
 
-fn answer<R: for<'a> Travels<'a>>(outcome: Result<R, CallError>) -> Answer {
-    match outcome.map(|reply| reply.__encode()) {
+fn answer<R: for<'a> Travels<'a>>(outcome: Result<R, CallError>, format: Format) -> Answer {
+    match outcome.map(|reply| reply.__encode(format)) {
         Ok(Ok(bytes)) => Answer::Reply(bytes),
         Ok(Err(text)) => Answer::Unfit(format!("its reply: {text}").into()),
         Err(error) => error.into(),
@@ -181,7 +187,7 @@ fn answer<R: for<'a> Travels<'a>>(outcome: Result<R, CallError>) -> Answer {
 /// The hash of a key that can be encoded. A message whose key cannot be is refused whole.
 #[doc(hidden)]
 pub fn __key_hash<K: for<'a> Travels<'a>>(key: &K) -> Option<u64> {
-    key.__encode().ok().map(|bytes| hash(&bytes))
+    key.__encode(Format::MessagePack).ok().map(|bytes| hash(&bytes))
 }
 
 #[doc(hidden)]
@@ -191,7 +197,8 @@ pub fn __reply<R: for<'a> Travels<'a> + 'static>(
     outcome: Result<Vec<u8>, CallError>,
 ) {
     let decoded = outcome.and_then(|bytes| {
-        R::__decode(&bytes).map_err(|text| CallError::Unfit { message, text: format!("its reply: {text}").into() })
+        R::__decode(&bytes, Format::MessagePack)
+            .map_err(|text| CallError::Unfit { message, text: format!("its reply: {text}").into() })
     });
     match decoded {
         Ok(reply) => to.send(reply),

@@ -6,12 +6,15 @@ use std::time::Instant;
 use crate::error::CallError;
 use crate::event::Undelivered;
 use crate::remote::partition::Route;
+use crate::remote::wire::Format;
 
 /// A message as bytes, and what the other side must know of it.
 #[derive(Debug)]
 pub struct Packet {
     /// The message.
     pub bytes: Vec<u8>,
+    /// How it is written. Its reply is written alike.
+    pub format: Format,
     /// For a call.
     pub call: Option<CallHeader>,
     /// A handler has sent it: no bound refuses it, and it waits for no room.
@@ -28,6 +31,8 @@ pub struct CallHeader {
     /// The call depth that the sender counts the callee at: that of its own version of the enum. A handler may wait for
     /// the reply, so the callee must be no deeper.
     pub depth: u32,
+    /// The sender does not know whether the variant has a reply: one that has none is sent.
+    pub or_send: bool,
     /// It comes out of a work queue, and nobody waits for the reply: that is nothing if the message was handled, and else
     /// a text that says why it was not.
     pub queued: bool,

@@ -26,6 +26,7 @@ use crate::remote::ledger::Arrived;
 use crate::remote::message::{Answering, Called, RemoteMessage, Reply};
 use crate::remote::packet::{Answer, CallHeader, Packet, Receipt};
 use crate::remote::partition::{Partition, Partitions, Route};
+use crate::remote::wire::{Format, of_variant};
 use crate::sys::frame::as_inside;
 use crate::sys::unwind::catch;
 
@@ -64,12 +65,14 @@ impl<M: RemoteMessage> Served for ServedPool<M> {
 
 impl<M: RemoteMessage> ServedPool<M> {
     fn feed(&self, packet: Packet, mut receipt: Box<dyn Receipt>, arrived: &Arrived) {
-        let Packet { bytes, call, inside, route } = packet;
-        let decoded = M::__decode(&bytes).map_err(Answer::Unfit).and_then(|message| self.check(message, route));
-        let fed = decoded.and_then(|message| match call {
-            Some(header) => self.call(message, inside, &header).map(Some),
-            None if route == Route::Copy => self.broadcast(message, &bytes, inside).map(|()| None),
-            None => self.send(message, inside).map(|()| None),
+        let Packet { bytes, format, call, inside, route } = packet;
+        let decoded = M::__decode(&bytes, format).map_err(|text| Answer::Unfit(of_variant(&bytes, format, text)));
+        let fed = decoded.and_then(|message| self.check(message, route)).and_then(|message| match call {
+            Some(header) if !(header.or_send && is_sent(&message)) => {
+                self.call(message, inside, &header, format).map(Some)
+            }
+            _ if route == Route::Copy => self.broadcast(message, &bytes, format, inside).map(|()| None),
+            _ => self.send(message, inside).map(|()| None),
         });
         match fed {
             Err(answer) => receipt.answer(answer),
@@ -116,9 +119,9 @@ impl<M: RemoteMessage> ServedPool<M> {
     }
 
     /// Gives each instance a copy, which is decoded for it: messages need not be `Clone`.
-    fn broadcast(&self, message: M, bytes: &[u8], inside: bool) -> Result<(), Answer> {
+    fn broadcast(&self, message: M, bytes: &[u8], format: Format, inside: bool) -> Result<(), Answer> {
         let mut first = Some(message);
-        let mut copy = |_| match first.take().map_or_else(|| M::__decode(bytes), Ok) {
+        let mut copy = |_| match first.take().map_or_else(|| M::__decode(bytes, format), Ok) {
             Ok(copy) => copy,
             // It could be decoded just before. A panic tells of the rest.
             Err(text) => panic!("{text}"),
@@ -130,15 +133,21 @@ impl<M: RemoteMessage> ServedPool<M> {
         }
     }
 
-    fn call(&self, message: M, inside: bool, header: &CallHeader) -> Result<Reply, Answer> {
+    fn call(&self, message: M, inside: bool, header: &CallHeader, format: Format) -> Result<Reply, Answer> {
         let pool = match header.until {
             Some(until) => self.pool.clone().with_limit(Limit::Until(until)),
             None => self.pool.clone(),
         };
         let variant = message.variant();
-        match message.__serve(&Called { pool: &pool, inside, depth: header.depth, queued: header.queued }) {
+        match message.__serve(&Called { pool: &pool, inside, depth: header.depth, format, queued: header.queued }) {
             Some(Answering(called)) => called,
             None => Err(Answer::Unfit(format!("`{variant}` has no reply on the other side").into())),
         }
     }
+}
+
+/// Whether the message is of a variant without a reply.
+fn is_sent<M: RemoteMessage>(message: &M) -> bool {
+    let name = message.variant();
+    M::DEFINITION.variants().any(|variant| variant.name() == name && variant.reply().is_none())
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::de::DeserializeOwned;
 use serde::{Serialize, Serializer};
 
-use crate::remote::wire;
+use crate::remote::wire::{self, Format};
 
 /// The requirement on a message and a reply that go through bytes: serde's `Serialize` and `DeserializeOwned`.
 ///
@@ -36,19 +36,19 @@ impl<T: Serialize + DeserializeOwned + Send + 'static> RemoteValue for T {}
     note = "derive serde's `Serialize` and `Deserialize`, on the enum below `#[actor]`"
 )]
 pub trait Travels<'a>: Sized {
-    fn __encode(&self) -> Result<Vec<u8>, Arc<str>>;
-    fn __decode(bytes: &[u8]) -> Result<Self, Arc<str>>;
+    fn __encode(&self, format: Format) -> Result<Vec<u8>, Arc<str>>;
+    fn __decode(bytes: &[u8], format: Format) -> Result<Self, Arc<str>>;
     fn __serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error>;
 }
 
 #[diagnostic::do_not_recommend]
 impl<T: RemoteValue> Travels<'_> for T {
-    fn __encode(&self) -> Result<Vec<u8>, Arc<str>> {
-        wire::encode(self)
+    fn __encode(&self, format: Format) -> Result<Vec<u8>, Arc<str>> {
+        wire::encode(self, format)
     }
 
-    fn __decode(bytes: &[u8]) -> Result<Self, Arc<str>> {
-        wire::decode(bytes)
+    fn __decode(bytes: &[u8], format: Format) -> Result<Self, Arc<str>> {
+        wire::decode(bytes, format)
     }
 
     fn __serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

@@ -27,20 +27,27 @@ fn run_in<R>(frame: Frame, f: impl FnOnce() -> R) -> Result<R, Arc<str>> {
     outcome
 }
 
+/// As `run_user`, for code that seldom runs: what catches its panics is not compiled again for each closure.
+#[inline]
+pub(crate) fn run_seldom<R>(depth: u16, f: impl FnOnce() -> R) -> Result<R, Arc<str>> {
+    let (mut f, mut result) = (Some(f), None);
+    let run = &mut || {
+        if let Some(f) = f.take() {
+            result = Some(f());
+        }
+    };
+    run_erased(depth, run).map(|()| result.expect("what has not panicked has returned"))
+}
+
 /// Runs user code that may not wait, such as a drop, and ignores its panic.
 #[inline]
 pub(crate) fn ignoring_panic(f: impl FnOnce()) {
-    let mut f = Some(f);
-    run_ignoring_panic(&mut || {
-        if let Some(f) = f.take() {
-            f();
-        }
-    });
+    let _ = run_seldom(0, f);
 }
 
-/// Not generic, since it would be compiled again for each closure.
-fn run_ignoring_panic(f: &mut dyn FnMut()) {
-    let _ = run_user(0, None, f);
+#[inline(never)]
+fn run_erased(depth: u16, f: &mut dyn FnMut()) -> Result<(), Arc<str>> {
+    run_user(depth, None, f)
 }
 
 /// Wakes a waker, which may be the user's, and may not wait; ignores its panic.

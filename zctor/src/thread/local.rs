@@ -15,8 +15,9 @@ use std::time::Instant;
 use crate::event::End;
 use crate::id::{Birth, InstanceId, Slot};
 use crate::mailbox::Mailbox;
-use crate::mailbox::counters::Block;
+use crate::mailbox::counters::{Account, Block};
 use crate::mailbox::envelope::{Envelope, Serving};
+use crate::mailbox::handling_times::Measured;
 use crate::mailbox::roster::Removed;
 use crate::reply::cancellation::Caller;
 use crate::report::InstanceReport;
@@ -149,6 +150,8 @@ pub(crate) struct Local {
     caller: Cell<Option<(Slot, Arc<dyn Caller>)>>,
     /// The variant that the innermost handler which may wait handles.
     pub(crate) variant: Cell<Option<&'static str>>,
+    /// The handlers whose times are measured.
+    pub(crate) measured: Measured,
     /// Values that the layers above keep here.
     pub(crate) kept: Kept,
 }
@@ -156,6 +159,7 @@ pub(crate) struct Local {
 impl Local {
     pub(crate) fn new(parent: Arc<dyn Parent>, mailbox: Arc<Mailbox>, kept: Kept) -> Self {
         let waker = Waker::from(Arc::clone(&mailbox.parker));
+        let measured = Measured::new(&mailbox.edge.observed);
         Self {
             parent,
             mailbox,
@@ -168,8 +172,27 @@ impl Local {
             budgets: Budgets::new(),
             caller: Cell::new(None),
             variant: Cell::new(None),
+            measured,
             kept,
         }
+    }
+
+    /// Does what is to be done before a message is handled: notes its variant, begins to measure its handler. Whether the
+    /// edge allows that it is handled. Called where `Edge::is_plain` says no.
+    pub(crate) fn heed(&self, slot: Slot, account: &Account, message: Option<(&'static str, &'static str)>) -> bool {
+        let Mailbox { edge, noted, .. } = &*self.mailbox;
+        if edge.is_sealed() {
+            return false;
+        }
+        if let Some((message, variant)) = message {
+            if edge.notes_variants() {
+                noted.note(slot, account, variant);
+            }
+            if self.measured.is_on() {
+                self.measured.begin(slot, message, variant);
+            }
+        }
+        true
     }
 
     /// An instance begins to handle a call, or ends to if this is given back what it gave.
@@ -317,7 +340,7 @@ pub(crate) trait Instance {
     /// gets a fresh state anyway.
     fn reset(self: Rc<Self>, local: &Rc<Local>);
     /// Drops the instance without `on_stop`, and frees its slot: its thread will not run, or its factory failed.
-    fn discard(&self, local: &Rc<Local>);
+    fn discard(self: Rc<Self>, local: &Rc<Local>);
     /// Does what the timer with this number is for.
     fn tick(self: Rc<Self>, local: &Rc<Local>, id: u64);
     /// Goes on with the pipe of this number.

@@ -270,6 +270,7 @@ fn serve_next(local: &Rc<Local>, below: u32, budget: usize) -> usize {
         MailKind::Call => instance.handle_call(local, serving, content, false),
         MailKind::CancellableCall => instance.handle_call(local, serving, content, true),
     };
+    local.measured.end(mail.to);
     if comes_back {
         local.hosting.borrow_mut().queue.in_hand -= 1;
     }
@@ -308,6 +309,7 @@ fn serve_inner(local: &Rc<Local>, instance: &Rc<dyn Instance>, order: Mail, dept
         MailKind::Call => instance.handle_call(local, serving, content, false),
         MailKind::CancellableCall => instance.handle_call(local, serving, content, true),
     };
+    local.measured.end(slot);
     // The edge was sealed this very moment.
     if !is_done {
         forget();

@@ -1,0 +1,180 @@
+//! Who the bridge is to the server, and how it knows the server: what [`Builder`] is told of both.
+
+use std::fs;
+use std::io::{Error, ErrorKind};
+use std::path::{Path, PathBuf};
+
+use async_nats::{ConnectOptions, ServerAddr};
+
+use crate::bridge::Builder;
+use crate::error::BridgeError;
+
+/// What a bridge shows to the server, and which servers it trusts. It is printed nowhere.
+#[derive(Clone, Default)]
+pub(crate) struct Authority {
+    identity: Option<Identity>,
+    tls: Option<Tls>,
+    pub(crate) inbox_prefix: Option<String>,
+}
+
+#[derive(Clone)]
+enum Identity {
+    User { user: String, password: String },
+    Token(String),
+    Nkey(String),
+    Credentials(PathBuf),
+}
+
+/// A connection that is encrypted, to a server whose certificate is checked.
+///
+/// ```
+/// use zctor_nats::{Bridge, BridgeError, Tls};
+///
+/// // The server's certificate is signed by a root of the company's own, and the server wants one of the bridge too.
+/// let tls = Tls::ca("company.pem").certificate("worker.pem", "worker.key");
+/// let bridge = Bridge::builder("shop").server("nats://nats.company.example:4222").tls(tls).connect();
+/// match bridge {
+///     Err(BridgeError::File { path, .. }) => assert_eq!(path.to_str(), Some("company.pem")), // there is none here
+///     other => panic!("{other:?}"),
+/// }
+/// ```
+#[derive(Clone, Debug)]
+#[must_use = "it does nothing until a builder is given it"]
+pub struct Tls {
+    ca: Option<PathBuf>,
+    certificate: Option<(PathBuf, PathBuf)>,
+}
+
+impl Tls {
+    /// Trusts the servers whose certificates are signed by a root that this system knows.
+    pub fn system() -> Self {
+        Self { ca: None, certificate: None }
+    }
+
+    /// Trusts the servers whose certificates are signed by a root in this file alone. The file is in the PEM format, and
+    /// may hold several roots.
+    pub fn ca(file: impl Into<PathBuf>) -> Self {
+        Self { ca: Some(file.into()), certificate: None }
+    }
+
+    /// Shows a certificate of the bridge's own to the server, as a server with `verify: true` wants it. Both files are in
+    /// the PEM format; the first may hold the certificates between its own and the root, too.
+    pub fn certificate(mut self, certificate: impl Into<PathBuf>, key: impl Into<PathBuf>) -> Self {
+        self.certificate = Some((certificate.into(), key.into()));
+        self
+    }
+}
+
+/// Authority. Of user, token, nkey and credentials the last one that is set counts.
+impl Builder {
+    /// Connects as a user, with a password. They count more than those in the address.
+    pub fn user(self, user: impl Into<String>, password: impl Into<String>) -> Self {
+        self.identity(Identity::User { user: user.into(), password: password.into() })
+    }
+
+    /// Connects with a token, which is all that the server knows of its clients then.
+    pub fn token(self, token: impl Into<String>) -> Self {
+        self.identity(Identity::Token(token.into()))
+    }
+
+    /// Connects with an nkey: the text of its seed, which begins with `SU`. The server knows the public key, and the
+    /// seed does not leave this process.
+    pub fn nkey(self, seed: impl Into<String>) -> Self {
+        self.identity(Identity::Nkey(seed.into()))
+    }
+
+    /// Connects with a credentials file (`.creds`), which holds the token of a user that an account has signed, and the
+    /// seed of its nkey. The file is read by [`connect`](Builder::connect), and not again.
+    pub fn credentials(self, file: impl Into<PathBuf>) -> Self {
+        self.identity(Identity::Credentials(file.into()))
+    }
+
+    /// Connects by TLS alone. Without this the connection is encrypted if the server asks for it or the address begins
+    /// with `tls://`, and the roots that this system knows are trusted.
+    pub fn tls(mut self, tls: Tls) -> Self {
+        self.settings.authority.tls = Some(tls);
+        self
+    }
+
+    /// Sets the first words of the subjects by which this bridge hears of its messages: `_INBOX` by itself. With one for
+    /// each user, a server can keep users from reading the replies to one another.
+    pub fn inbox_prefix(mut self, prefix: impl Into<String>) -> Self {
+        self.settings.authority.inbox_prefix = Some(prefix.into());
+        self
+    }
+
+    fn identity(mut self, identity: Identity) -> Self {
+        self.settings.authority.identity = Some(identity);
+        self
+    }
+}
+
+impl Authority {
+    /// What the bridge shows to the server, in words.
+    pub(crate) fn shown(&self, address: &ServerAddr) -> Option<&'static str> {
+        match &self.identity {
+            Some(Identity::User { .. }) => Some("user and password"),
+            Some(Identity::Token(_)) => Some("token"),
+            Some(Identity::Nkey(_)) => Some("nkey"),
+            Some(Identity::Credentials(_)) => Some("credentials file"),
+            None => address.username().map(|_| "user, password or token in the address"),
+        }
+    }
+
+    /// Whether the bridge has a certificate of its own.
+    pub(crate) fn has_certificate(&self) -> bool {
+        self.tls.as_ref().is_some_and(|tls| tls.certificate.is_some())
+    }
+
+    /// The options of the client. The files are read here, for errors that name them.
+    pub(crate) fn apply(
+        &self,
+        mut options: ConnectOptions,
+        address: &ServerAddr,
+    ) -> Result<ConnectOptions, BridgeError> {
+        options = match &self.identity {
+            Some(Identity::User { user, password }) => options.user_and_password(user.clone(), password.clone()),
+            Some(Identity::Token(token)) => options.token(token.clone()),
+            Some(Identity::Nkey(seed)) => options.nkey(seed.trim().to_owned()),
+            Some(Identity::Credentials(path)) => {
+                let text = read(path)?;
+                options.credentials(&text).map_err(|source| BridgeError::File { path: path.clone(), source })?
+            }
+            // The client does not read them from the address.
+            None => match (address.username(), address.password()) {
+                (Some(user), Some(password)) => options.user_and_password(user.to_owned(), password.to_owned()),
+                (Some(token), None) => options.token(token.to_owned()),
+                (None, _) => options,
+            },
+        };
+        if let Some(Tls { ca, certificate }) = &self.tls {
+            options = options.require_tls(true);
+            if let Some(ca) = ca {
+                expect_pem(ca, "CERTIFICATE-----")?;
+                options = options.add_root_certificates(ca.clone());
+            }
+            if let Some((certificate, key)) = certificate {
+                expect_pem(certificate, "CERTIFICATE-----")?;
+                expect_pem(key, "PRIVATE KEY-----")?;
+                options = options.add_client_certificate(certificate.clone(), key.clone());
+            }
+        }
+        Ok(match &self.inbox_prefix {
+            Some(prefix) => options.custom_inbox_prefix(prefix),
+            None => options,
+        })
+    }
+}
+
+fn read(path: &Path) -> Result<String, BridgeError> {
+    fs::read_to_string(path).map_err(|source| BridgeError::File { path: path.to_owned(), source })
+}
+
+/// The client takes a file without a certificate for one with none, and trusts nobody then.
+fn expect_pem(path: &Path, what: &str) -> Result<(), BridgeError> {
+    if read(path)?.contains(what) {
+        return Ok(());
+    }
+    let source = Error::new(ErrorKind::InvalidData, format!("it holds no `-----BEGIN {what}`"));
+    Err(BridgeError::File { path: path.to_owned(), source })
+}

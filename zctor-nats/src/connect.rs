@@ -1,0 +1,82 @@
+//! The way to a connection, and what stands in it: faults of the client become errors that say what to do.
+
+use std::error::Error;
+use std::io;
+
+use async_nats::rustls::{self, CertificateError};
+use async_nats::{Client, ConnectError, ConnectErrorKind, ConnectOptions, Event, ServerAddr, ServerError};
+
+use tokio::sync::Semaphore;
+
+use crate::connection::Settings;
+use crate::error::{BridgeError, without_password};
+
+/// Connects. `on_event` is told of what happens to the connection afterwards.
+pub(crate) async fn connect(
+    settings: &Settings,
+    on_event: impl Fn(Event) + Send + Sync + 'static,
+) -> Result<Client, BridgeError> {
+    let server = without_password(&settings.server);
+    let address: ServerAddr = settings
+        .server
+        .parse()
+        .map_err(|source: io::Error| BridgeError::Connect { server: server.clone(), source: source.into() })?;
+    let options = ConnectOptions::new().name(&settings.name).event_callback(move |event| {
+        on_event(event);
+        async {}
+    });
+    // What comes beyond the room that a subscription has is dropped, and nobody counts it.
+    let options = options.subscription_capacity(Semaphore::MAX_PERMITS);
+    let options = settings.authority.apply(options, &address)?;
+    let shown = settings.authority.shown(&address);
+    let has_certificate = settings.authority.has_certificate();
+    options.connect(address).await.map_err(|error| fault(server, shown, has_certificate, error))
+}
+
+fn fault(server: String, shown: Option<&'static str>, has_certificate: bool, error: ConnectError) -> BridgeError {
+    if error.kind() == ConnectErrorKind::Authentication {
+        return BridgeError::Nkey;
+    }
+    let source = error.source();
+    if let Some(said) = source.and_then(|source| source.downcast_ref::<ServerError>()) {
+        let text = match said {
+            ServerError::Other(text) => text.clone(),
+            other => other.to_string().trim_start_matches("nats: ").to_owned(),
+        };
+        return BridgeError::Refused { server, text, shown };
+    }
+    match tls_fault(source, error.kind() == ConnectErrorKind::Tls, has_certificate) {
+        Some(text) => BridgeError::Tls { server, text },
+        None => BridgeError::Connect { server, source: error.into() },
+    }
+}
+
+/// What is wrong with TLS, and what to do, if that is the fault.
+fn tls_fault(source: Option<&(dyn Error + 'static)>, is_tls: bool, has_certificate: bool) -> Option<String> {
+    let source = source?;
+    // The client wraps what TLS says into an error of a stream.
+    let stream = source.downcast_ref::<io::Error>();
+    let inner = stream.and_then(io::Error::get_ref).and_then(|inner| inner.downcast_ref::<rustls::Error>());
+    let advice = match inner.or_else(|| source.downcast_ref()) {
+        Some(rustls::Error::InvalidCertificate(
+            CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
+        )) => "connect by a name that its certificate is for",
+        Some(rustls::Error::InvalidCertificate(_)) => {
+            "if the certificate is right, trust the root that has signed it: `Tls::ca`"
+        }
+        Some(rustls::Error::InvalidMessage(_)) => {
+            "does the server speak TLS? If not, leave `Builder::tls` and `tls://` out, or give it a certificate"
+        }
+        Some(rustls::Error::AlertReceived(_)) if has_certificate => {
+            "the server does not take the certificate of the bridge: it has to be signed by a root that the server trusts"
+        }
+        Some(rustls::Error::AlertReceived(_)) => "the server may want a certificate of the bridge: `Tls::certificate`",
+        Some(_) => "see the certificates on both sides",
+        None if is_tls => "see the files that `Tls` was given: does the key belong to the certificate?",
+        None => return None,
+    };
+    Some(match stream {
+        Some(stream) => format!("{stream}; {advice}"),
+        None => format!("{source}; {advice}"),
+    })
+}

@@ -1,0 +1,106 @@
+//! What the server has said of this connection: how far it has come with what it was told, and what it does not permit.
+
+use std::collections::HashSet;
+
+use tokio::sync::watch;
+
+use crate::error::{BridgeError, Operation};
+
+/// What has been heard of one connection. It changes with what the server says, and is waited for.
+#[derive(Clone)]
+pub(crate) struct Hearing(watch::Sender<Heard>);
+
+#[derive(Default)]
+struct Heard {
+    /// The number of the last message to itself that has come back.
+    echo: u64,
+    /// What the server has refused since the client was connected.
+    refused: HashSet<(Operation, String)>,
+}
+
+impl Hearing {
+    pub(crate) fn new() -> Self {
+        Self(watch::Sender::new(Heard::default()))
+    }
+
+    /// A message of this bridge to itself has come back. That of an attempt which was given up may come after that of the
+    /// next one: the greatest stays.
+    pub(crate) fn echoed(&self, number: u64) {
+        self.0.send_modify(|heard| heard.echo = heard.echo.max(number));
+    }
+
+    pub(crate) fn refused(&self, operation: Operation, subject: String) {
+        self.0.send_modify(|heard| {
+            heard.refused.insert((operation, subject));
+        });
+    }
+
+    /// The client is connected anew, perhaps with other permissions.
+    pub(crate) fn forget_refusals(&self) {
+        self.0.send_modify(|heard| heard.refused.clear());
+    }
+
+    /// Whether the server has refused this.
+    pub(crate) fn is_refused(&self, operation: Operation, subject: &str) -> bool {
+        let heard = self.0.borrow();
+        // Most bridges are refused nothing.
+        !heard.refused.is_empty() && heard.refused.contains(&(operation, subject.to_owned()))
+    }
+
+    /// The error, if the server has refused this.
+    pub(crate) fn permits(&self, operation: Operation, subject: &str) -> Result<(), BridgeError> {
+        match self.is_refused(operation, subject) {
+            true => Err(BridgeError::Permission { operation, subject: subject.to_owned() }),
+            false => Ok(()),
+        }
+    }
+
+    /// Waits until this message to itself has come back, or the server has refused it, or to hear it.
+    pub(crate) async fn echo(&self, number: u64, subject: &str, heard_by: &str) -> Result<(), BridgeError> {
+        let (publish, subscribe) =
+            ((Operation::Publish, subject.to_owned()), (Operation::Subscribe, heard_by.to_owned()));
+        let mut heard = self.0.subscribe();
+        let is_refused = |heard: &Heard| heard.refused.contains(&publish) || heard.refused.contains(&subscribe);
+        // It cannot fail: the sender is here.
+        drop(heard.wait_for(|heard| heard.echo >= number || is_refused(heard)).await);
+        self.permits(subscribe.0, heard_by).and_then(|()| self.permits(publish.0, subject))
+    }
+}
+
+/// What the server does not permit, if that is what it says:
+/// `Permissions Violation for Publish to "some.subject"`, or `.. Subscription to "some.subject" using queue "z"`.
+pub(crate) fn read_refusal(text: &str) -> Option<(Operation, String)> {
+    let (what, rest) = text.strip_prefix("Permissions Violation for ")?.split_once(" to \"")?;
+    let operation = match what {
+        "Publish" => Operation::Publish,
+        "Subscription" => Operation::Subscribe,
+        _ => return None,
+    };
+    rest.split_once('"').map(|(subject, _)| (operation, subject.to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_server_refuses_is_read() {
+        let published = read_refusal("Permissions Violation for Publish to \"a.b\"");
+        assert_eq!(published, Some((Operation::Publish, "a.b".to_owned())));
+        let subscribed = read_refusal("Permissions Violation for Subscription to \"a.>\" using queue \"z\"");
+        assert_eq!(subscribed, Some((Operation::Subscribe, "a.>".to_owned())));
+        assert_eq!(read_refusal("Stale Connection"), None);
+    }
+
+    #[test]
+    fn a_refusal_holds_until_the_next_connection() {
+        let hearing = Hearing::new();
+        assert!(hearing.permits(Operation::Publish, "a").is_ok());
+        hearing.refused(Operation::Publish, "a".to_owned());
+        assert!(hearing.is_refused(Operation::Publish, "a") && !hearing.is_refused(Operation::Subscribe, "a"));
+        let error = hearing.permits(Operation::Publish, "a").expect_err("it is refused");
+        assert!(error.to_string().contains("publish to `a`"), "{error}");
+        hearing.forget_refusals();
+        assert!(hearing.permits(Operation::Publish, "a").is_ok());
+    }
+}

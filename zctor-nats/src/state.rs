@@ -1,0 +1,74 @@
+//! Whether the client is connected just now, and for how long that is waited for.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokio::sync::futures::Notified;
+use tokio::sync::{Notify, watch};
+use zctor::now;
+
+pub(crate) struct State {
+    /// Since when it is not.
+    lost: Mutex<Option<Instant>>,
+    /// How many connections were lost.
+    pub(crate) losses: watch::Sender<u64>,
+    changed: Notify,
+    /// How long what is to be published waits for a connection, from its loss on.
+    pub(crate) patience: Duration,
+}
+
+impl State {
+    pub(crate) fn new(patience: Duration) -> Self {
+        Self { lost: Mutex::default(), losses: watch::Sender::new(0), changed: Notify::new(), patience }
+    }
+
+    pub(crate) fn set(&self, connected: bool) {
+        let mut lost = self.lost();
+        *lost = if connected { None } else { lost.or_else(|| Some(now())) };
+        drop(lost);
+        if !connected {
+            self.losses.send_modify(|losses| *losses += 1);
+        }
+        self.changed.notify_waiters();
+    }
+
+    fn lost(&self) -> MutexGuard<'_, Option<Instant>> {
+        self.lost.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Is over when the connection is lost, or made again, after this call.
+    pub(crate) fn changed(&self) -> Notified<'_> {
+        self.changed.notified()
+    }
+
+    /// Waits until the client is connected, however long that takes.
+    pub(crate) async fn connected(&self) {
+        loop {
+            // Before the look, so that a change after it is not missed.
+            let changed = self.changed.notified();
+            if self.lost().is_none() {
+                return;
+            }
+            changed.await;
+        }
+    }
+
+    /// Waits until the client is connected, or has not been for too long; gives whether it is.
+    pub(crate) async fn await_connected(&self) -> bool {
+        loop {
+            // Before the look, so that a change after it is not missed.
+            let changed = self.changed.notified();
+            let lost = *self.lost();
+            let Some(lost) = lost else { return true };
+            let left = (lost + self.patience).saturating_duration_since(now());
+            if left.is_zero() || tokio::time::timeout(left, changed).await.is_err() {
+                return self.lost().is_none();
+            }
+        }
+    }
+
+    /// Does what the client may wait with while it is not connected. `None` if it waits for too long.
+    pub(crate) async fn patiently<T>(&self, work: impl Future<Output = T>) -> Option<T> {
+        tokio::time::timeout(self.patience, work).await.ok()
+    }
+}

@@ -1,0 +1,142 @@
+//! A bridge that shows what the server wants is let in; any other is told why not, without its secrets.
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use nkeys::KeyPair;
+use serde::{Deserialize, Serialize};
+use zctor::{ActorEngine, CallError, actor};
+use zctor_nats::{Bridge, BridgeError, Builder};
+use zctor_tests::bounded;
+
+use crate::nats::{Folder, Server};
+
+#[actor(remote)]
+#[derive(Serialize, Deserialize)]
+enum DoorMessage {
+    #[reply(u64)]
+    Knock,
+}
+
+/// The bridge is in, and hears what the server says of its messages.
+pub(crate) fn is_let_in(builder: Builder) {
+    let (here, bridge) = (ActorEngine::new(), builder.connect().expect("it is let in"));
+    let door = bridge.attach::<DoorMessage>(&here).expect("a link");
+    assert_eq!(door.knock(), Err(CallError::NotRegistered { message: "DoorMessage" }));
+}
+
+/// The text of the refusal, in which no secret stands.
+fn refused(builder: Builder, with: Option<&str>, secret: &str) {
+    let builder_text = format!("{builder:?}");
+    match builder.connect() {
+        Err(error @ BridgeError::Refused { .. }) => {
+            let BridgeError::Refused { shown, .. } = &error else { unreachable!() };
+            assert_eq!(*shown, with, "{error}");
+            let text = format!("{error} {error:?} {builder_text}");
+            assert!(!text.contains(secret), "{text}");
+            let advice = with.map_or("give the builder a `user`".to_owned(), |with| format!("is the {with} right?"));
+            assert!(error.to_string().contains(&advice), "{error}");
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_user_and_a_password_let_a_bridge_in() {
+    bounded(|| {
+        let server = Server::start_with(&["--user", "ann", "--pass", "s3cret"]);
+        is_let_in(server.builder().user("ann", "s3cret"));
+        let at = |who: &str| Bridge::builder("test").server(format!("nats://{who}@127.0.0.1:{}", server.port()));
+        is_let_in(at("ann:s3cret"));
+        is_let_in(at("ann:guess").user("ann", "s3cret"));
+        refused(server.builder(), None, "s3cret");
+        refused(server.builder().user("ann", "guess"), Some("user and password"), "guess");
+        refused(at("ann:guess"), Some("user, password or token in the address"), "guess");
+    });
+}
+
+#[test]
+fn a_token_lets_a_bridge_in() {
+    bounded(|| {
+        let server = Server::start_with(&["--auth", "s3cret"]);
+        is_let_in(server.builder().token("s3cret"));
+        is_let_in(Bridge::builder("test").server(format!("nats://s3cret@127.0.0.1:{}", server.port())));
+        refused(server.builder(), None, "s3cret");
+        refused(server.builder().token("guess"), Some("token"), "guess");
+    });
+}
+
+fn seed(key: &KeyPair) -> String {
+    key.seed().expect("it is a whole key")
+}
+
+#[test]
+fn an_nkey_lets_a_bridge_in() {
+    bounded(|| {
+        let (ann, bob) = (KeyPair::new_user(), KeyPair::new_user());
+        let server = Server::configured(&format!("authorization {{ users = [ {{ nkey: {} }} ] }}", ann.public_key()));
+        is_let_in(server.builder().nkey(seed(&ann)));
+        // As it is read from a file.
+        is_let_in(server.builder().nkey(seed(&ann) + "\n"));
+        refused(server.builder(), None, &seed(&ann));
+        refused(server.builder().nkey(seed(&bob)), Some("nkey"), &seed(&bob));
+        let none = server.builder().nkey("s3cret").connect();
+        match none {
+            Err(error @ BridgeError::Nkey) => assert!(!format!("{error} {error:?}").contains("s3cret")),
+            other => panic!("{other:?}"),
+        }
+    });
+}
+
+/// A token in the form of the operators' tool, of `subject`, with these claims, signed by `by`.
+fn token(subject: &KeyPair, by: &KeyPair, claims: &str) -> String {
+    let head = URL_SAFE_NO_PAD.encode(r#"{"typ":"JWT","alg":"ed25519-nkey"}"#);
+    let (subject, issuer) = (subject.public_key(), by.public_key());
+    let body = format!(
+        r#"{{"jti":"1","iat":1,"iss":"{issuer}","sub":"{subject}","name":"n","nats":{{{claims},"version":2}}}}"#
+    );
+    let text = format!("{head}.{}", URL_SAFE_NO_PAD.encode(body));
+    let signature = by.sign(text.as_bytes()).expect("it is a whole key");
+    format!("{text}.{}", URL_SAFE_NO_PAD.encode(signature))
+}
+
+/// A credentials file.
+fn credentials(token: &str, key: &KeyPair) -> String {
+    format!(
+        "-----BEGIN NATS USER JWT-----\n{token}\n------END NATS USER JWT------\n\n\
+         -----BEGIN USER NKEY SEED-----\n{}\n------END USER NKEY SEED------\n",
+        seed(key)
+    )
+}
+
+#[test]
+fn a_credentials_file_lets_a_bridge_in() {
+    bounded(|| {
+        let (operator, account, user) = (KeyPair::new_operator(), KeyPair::new_account(), KeyPair::new_user());
+        let limits = r#""limits":{"subs":-1,"data":-1,"payload":-1,"imports":-1,"exports":-1,"wildcards":true,"conn":-1,"leaf":-1}"#;
+        let server = Server::configured(&format!(
+            "operator: {}\nresolver: MEMORY\nresolver_preload: {{ {}: {} }}\n",
+            token(&operator, &operator, r#""type":"operator""#),
+            account.public_key(),
+            token(&account, &operator, &format!(r#""type":"account",{limits}"#)),
+        ));
+        let folder = Folder::new();
+        let of_user = |by: &KeyPair| token(&user, by, r#""type":"user","subs":-1,"data":-1,"payload":-1"#);
+        let right = folder.write("ann.creds", &credentials(&of_user(&account), &user));
+        is_let_in(server.builder().credentials(&right));
+        refused(server.builder(), None, &seed(&user));
+        let forged = folder.write("forged.creds", &credentials(&of_user(&KeyPair::new_account()), &user));
+        refused(server.builder().credentials(&forged), Some("credentials file"), &seed(&user));
+
+        let broken = folder.write("broken.creds", "s3cret");
+        for (path, expected) in [(broken, "credentials file"), (folder.path("no.creds"), "os error")] {
+            match server.builder().credentials(&path).connect() {
+                Err(error @ BridgeError::File { .. }) => {
+                    let text = error.to_string();
+                    assert!(text.starts_with(&*path.to_string_lossy()) && text.contains(expected), "{text}");
+                    assert!(!format!("{error:?}").contains("s3cret"), "{error:?}");
+                }
+                other => panic!("{other:?}"),
+            }
+        }
+    });
+}

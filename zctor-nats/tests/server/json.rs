@@ -1,0 +1,147 @@
+//! Programs that are no bridge send JSON or MessagePack to the subject of a pool, and get the reply alike.
+
+use std::sync::mpsc;
+
+use serde::{Deserialize, Serialize};
+use zctor::{ActorEngine, actor};
+use zctor_nats::Bridge;
+use zctor_tests::{bounded, expect_panics, receive};
+
+use crate::nats::Server;
+use crate::stock::Stock;
+
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+struct Overdrawn {
+    by: u64,
+}
+
+#[actor(remote = "account")]
+#[derive(Clone, Serialize, Deserialize)]
+enum AccountMessage {
+    #[reply(Result<u64, Overdrawn>)]
+    Withdraw {
+        account: u64,
+        amount: u64,
+    },
+    #[reply(std::net::IpAddr)]
+    Address,
+    #[reply(())]
+    Break,
+    Note(f64),
+}
+
+struct Account(mpsc::Sender<f64>);
+impl AccountHandler for Account {
+    fn withdraw(&mut self, _account: u64, amount: u64) -> Result<u64, Overdrawn> {
+        100_u64.checked_sub(amount).ok_or(Overdrawn { by: amount.saturating_sub(100) })
+    }
+    fn address(&mut self) -> std::net::IpAddr {
+        [127, 0, 0, 1].into()
+    }
+    fn r#break(&mut self) {
+        panic!("broken\nin two lines");
+    }
+    fn note(&mut self, value: f64) {
+        self.0.send(value).unwrap_or_default();
+    }
+}
+
+const SUBJECT: &str = "zctor.1.test.account.t";
+
+struct At {
+    server: Server,
+    there: ActorEngine,
+    bridge: Bridge,
+    notes: mpsc::Receiver<f64>,
+}
+
+fn serving() -> At {
+    let (server, there) = (Server::start(), ActorEngine::new());
+    let bridge = server.bridge();
+    let (tell, notes) = mpsc::channel();
+    there.pool(2, AccountMessage::actor(move || Account(tell.clone()))).expect("a pool");
+    bridge.serve::<AccountMessage>(&there).expect("it has the pool");
+    At { server, there, bridge, notes }
+}
+
+#[test]
+fn a_request_in_json_is_answered_in_json() {
+    bounded(|| {
+        let at = serving();
+        let mut stock = Stock::connect(at.server.port());
+        let mut ask = |json: &str| stock.request(SUBJECT, json);
+        assert_eq!(ask(r#"{"Withdraw":{"account":7,"amount":30}}"#).text(), r#"{"Ok":70}"#);
+        assert_eq!(
+            ask(r#" { "Withdraw" : { "amount": 130, "account": 7, "note": "more" } }"#).text(),
+            r#"{"Err":{"by":30}}"#
+        );
+        // As people read it, and not as MessagePack has it.
+        assert_eq!(ask(r#""Address""#).text(), r#""127.0.0.1""#);
+        // A variant without a reply: nothing comes back when it is in a mailbox.
+        let sent = ask(r#"{"Note":2.5}"#);
+        assert_eq!((sent.text(), sent.headers.as_str()), ("", ""));
+        assert_eq!(receive(&at.notes), 2.5);
+        assert_eq!(at.bridge.books().taken, 4);
+    });
+}
+
+#[test]
+fn a_message_in_json_may_be_sent_or_broadcast_without_a_reply_subject() {
+    bounded(|| {
+        let at = serving();
+        let mut stock = Stock::connect(at.server.port());
+        stock.publish(SUBJECT, br#"{"Note":1}"#);
+        assert_eq!(receive(&at.notes), 1.0);
+        stock.publish("zctor.1.test.account.b", br#"{"Note":2}"#);
+        assert_eq!([receive(&at.notes), receive(&at.notes)], [2.0, 2.0], "one for each instance");
+        assert_eq!(stock.request("zctor.1.test.account.b", r#"{"Note":3}"#).text(), "");
+        assert_eq!([receive(&at.notes), receive(&at.notes)], [3.0, 3.0]);
+        // A call whose reply nobody wants.
+        stock.publish(SUBJECT, br#""Address""#);
+        assert_eq!(stock.request(SUBJECT, r#""Address""#).text(), r#""127.0.0.1""#);
+        at.there.settle();
+        assert_eq!(at.bridge.books().taken, 5);
+    });
+}
+
+#[test]
+fn a_request_in_message_pack_is_answered_in_message_pack() {
+    bounded(|| {
+        let at = serving();
+        let mut stock = Stock::connect(at.server.port());
+        // {"Withdraw": {"account": 7, "amount": 30}}
+        let request =
+            [&[0x81, 0xa8][..], b"Withdraw", &[0x82, 0xa7], b"account", &[7, 0xa6], b"amount", &[30]].concat();
+        // {"Ok": 70}
+        assert_eq!(stock.request(SUBJECT, request).payload, [&[0x81, 0xa2][..], b"Ok", &[70]].concat());
+    });
+}
+
+#[test]
+fn what_goes_wrong_is_told_in_the_headers_of_services() {
+    bounded(|| {
+        expect_panics("broken");
+        let at = serving();
+        let mut stock = Stock::connect(at.server.port());
+        let mut told = |json: &str| {
+            let reply = stock.request(SUBJECT, json);
+            assert!(reply.payload.is_empty(), "{reply:?}");
+            reply.headers
+        };
+        for (json, code, text) in [
+            (r#"{"Withdraw":{"account":7}}"#, 400, "`Withdraw`: missing field `amount`"),
+            (r#"{"Withdraw":{"account":7,"amount":"x"}}"#, 400, "`Withdraw`: invalid type: string \"x\", expected u64"),
+            (r#""Other""#, 400, "unknown variant `Other`"),
+            ("not JSON", 400, "expected value"),
+            ("", 400, "it is empty"),
+            (r#""Break""#, 500, "its handler has panicked: broken in two lines"),
+        ] {
+            let headers = told(json);
+            assert!(headers.contains(&format!("Nats-Service-Error-Code: {code}\r\n")), "{headers}");
+            assert!(headers.contains("Nats-Service-Error: ") && headers.contains(text), "{headers}");
+        }
+        at.there.shutdown().expect("nothing is in its way");
+        let headers = told(r#""Address""#);
+        assert!(headers.contains("Nats-Service-Error-Code: 503\r\n"), "{headers}");
+    });
+}

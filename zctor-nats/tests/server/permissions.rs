@@ -1,0 +1,164 @@
+//! A server that permits just what the guide says is enough; what it does not permit is told at once.
+
+use std::sync::mpsc;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use zctor::{ActorEngine, CallError, DeadLetter, Undelivered, actor};
+use zctor_nats::{Bridge, BridgeError, Builder, Operation};
+use zctor_tests::{LIMIT, bounded, receive};
+
+use crate::nats::Server;
+use crate::proxy::Proxy;
+
+/// The configuration of the guide.
+const GUIDE: &str = include_str!("../../src/guide/permissions.conf");
+
+/// A user who may send nothing to any pool.
+const MUTE: &str = "authorization { users = [ { user: mute, password: d, permissions { publish: [\"_INBOX.>\"] } } ] }";
+
+#[actor(remote)]
+#[derive(Clone, Serialize, Deserialize)]
+enum WorkerMessage {
+    #[reply(u64)]
+    Square(u64),
+    Note(u64),
+}
+struct Worker(mpsc::Sender<u64>);
+impl WorkerHandler for Worker {
+    fn square(&mut self, value: u64) -> u64 {
+        value * value
+    }
+    fn note(&mut self, value: u64) {
+        self.0.send(value).unwrap_or_default();
+    }
+}
+
+/// A bridge of this user, whose password is in the configuration.
+fn of(url: &str, user: &str, password: &str) -> Builder {
+    let builder = Bridge::builder("shop").server(url).user(user, password).inbox_prefix(format!("_INBOX.{user}"));
+    builder.patience(Duration::from_millis(500))
+}
+
+fn serving(url: &str, notes: &mpsc::Sender<u64>) -> (ActorEngine, Bridge) {
+    let (there, notes) = (ActorEngine::new(), notes.clone());
+    there.pool(1, WorkerMessage::actor(move || Worker(notes.clone()))).expect("a pool");
+    let worker = of(url, "worker", "a").connect().expect("it is let in");
+    worker.serve::<WorkerMessage>(&there).expect("it is permitted");
+    (there, worker)
+}
+
+#[test]
+fn the_guide_shows_the_configuration_that_is_tried_here() {
+    assert!(include_str!("../../src/guide/running.md").contains(GUIDE));
+}
+
+fn not_permitted<T: std::fmt::Debug>(outcome: Result<T, BridgeError>, expected: Operation, subject: &str) {
+    match outcome {
+        Err(error @ BridgeError::Permission { .. }) => {
+            let text = error.to_string();
+            let BridgeError::Permission { operation, subject: of } = error else { unreachable!() };
+            assert_eq!(operation, expected, "{text}");
+            assert!(of.starts_with(subject) && text.contains(&of), "{text}");
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn the_permissions_of_the_guide_are_enough() {
+    bounded(|| {
+        let server = Server::configured(GUIDE);
+        let (tell, notes) = mpsc::channel();
+        let (_there, worker) = serving(&server.url(), &tell);
+        let (here, web) = (ActorEngine::new(), of(&server.url(), "web", "b").connect().expect("it is let in"));
+        let client = web.attach::<WorkerMessage>(&here).expect("it is permitted");
+        assert_eq!(client.square(12), Ok(144));
+        client.note(1).expect("it is sent");
+        client.broadcast(WorkerMessage::Note(2)).expect("it is sent");
+        let mut came = [receive(&notes), receive(&notes)];
+        came.sort_unstable();
+        assert_eq!(came, [1, 2]);
+        here.settle();
+        let books = web.flush(LIMIT);
+        assert_eq!((books.accepted, books.acked), (2, 2), "{books}");
+        assert_eq!(worker.books().taken, 3);
+        assert!(worker.leave(LIMIT).is_drained());
+        // So nobody serves the pool, and no message is on its way to this process.
+        assert_eq!(client.square(1), Err(CallError::NotRegistered { message: "WorkerMessage" }));
+    });
+}
+
+#[test]
+fn serving_and_attaching_without_permission_are_errors() {
+    bounded(|| {
+        let server = Server::configured(GUIDE);
+        let there = ActorEngine::new();
+        there.pool(1, WorkerMessage::actor(|| Worker(mpsc::channel().0))).expect("a pool");
+        let web = of(&server.url(), "web", "b").connect().expect("it is let in");
+        for _ in 0..2 {
+            let served = web.serve::<WorkerMessage>(&there);
+            not_permitted(served, Operation::Subscribe, "zctor.1.shop.WorkerMessage.t");
+        }
+        let server = Server::configured(MUTE);
+        let (here, mute) = (ActorEngine::new(), of(&server.url(), "mute", "d").connect().expect("it is let in"));
+        for _ in 0..2 {
+            let attached = mute.attach::<WorkerMessage>(&here).map(drop);
+            not_permitted(attached, Operation::Publish, "zctor.1.shop.WorkerMessage.t");
+        }
+        assert_eq!(here.registry().len(), 0, "no pool was made");
+    });
+}
+
+#[test]
+fn a_bridge_that_may_not_hear_of_its_messages_is_not_connected() {
+    bounded(|| {
+        let server = Server::configured(GUIDE);
+        // By itself the prefix is `_INBOX`, and each user of the guide has one of its own.
+        let deaf = Bridge::builder("shop").server(server.url()).user("web", "b").connect();
+        not_permitted(deaf, Operation::Subscribe, "_INBOX.");
+        let mute = Server::configured(
+            "authorization { users = [ { user: a, password: a, permissions { publish: [\"b\"] } } ] }",
+        );
+        not_permitted(mute.builder().user("a", "a").connect(), Operation::Publish, "_INBOX.");
+        let deaf = Server::configured(
+            "authorization { users = [ { user: a, password: a, permissions { subscribe: [\"b\"] } } ] }",
+        );
+        not_permitted(deaf.builder().user("a", "a").connect(), Operation::Subscribe, "_INBOX.");
+    });
+}
+
+#[test]
+fn a_message_without_permission_is_told_of_at_once() {
+    bounded(|| {
+        let server = Server::configured(MUTE);
+        let proxy = Proxy::to(server.port());
+        // Nobody waits so long for an acknowledgement.
+        let mute = of(&proxy.url(), "mute", "d").ack_wait(10 * LIMIT).deadline(10 * LIMIT);
+        let (here, mute) = (ActorEngine::new(), mute.connect().expect("it is let in"));
+        let (tell, letters) = mpsc::channel();
+        here.on_dead_letter(move |letter: &DeadLetter| tell.send(letter.clone()).unwrap_or_default());
+        // While the server is not heard, nobody knows.
+        proxy.stall(true);
+        let client = mute.attach::<WorkerMessage>(&here).expect("a link");
+        let called = client.non_blocking().square(1);
+        client.note(1).expect("the link takes it");
+        client.broadcast(WorkerMessage::Note(1)).expect("the link takes it");
+        here.settle();
+        proxy.stall(false);
+        for outcome in [called.wait(), client.square(1)] {
+            match outcome {
+                Err(CallError::Unfit { text, .. }) => {
+                    assert!(text.contains("publish to `zctor.1.shop.WorkerMessage.t`"), "{text}");
+                }
+                other => panic!("{other:?}"),
+            }
+        }
+        for _ in 0..2 {
+            let letter = receive(&letters);
+            assert_eq!((letter.variant, letter.why), ("Note", Undelivered::Unfit));
+        }
+        let books = mute.flush(LIMIT);
+        assert_eq!((books.accepted, books.unfit, books.called, books.ended), (2, 2, 2, 2), "{books}");
+    });
+}
