@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use zctor::{ActorEngine, ActorThread, Restart};
+use zctor::{ActorEngine, ActorThread, Context, Restart, actor};
 use zctor_tests::{Gate, SplitMix64, bounded, expect_panics};
 
 use crate::work::{Boss, BossMessage, Job, JobMessage, look_until, row};
@@ -98,6 +98,56 @@ fn what_the_ended_had_done_stays_in_the_row_of_their_type() {
         let row = row(&stats, "JobMessage");
         assert_eq!((row.instances, row.ended, row.handled), (1, 3, 7));
         assert_eq!(engine.instances().iter().map(|one| one.handled).sum::<u64>(), 1);
+    });
+}
+
+#[actor(ctx)]
+enum NurseryMessage {
+    #[reply(BriefClient)]
+    Start,
+}
+
+struct Nursery;
+
+impl NurseryHandler for Nursery {
+    fn start(&mut self, ctx: &mut Context<NurseryMessage>) -> BriefClient {
+        ctx.start::<BriefMessage>(|| Brief).expect("it starts")
+    }
+}
+
+#[actor]
+enum BriefMessage {
+    Run,
+}
+
+struct Brief;
+
+impl BriefHandler for Brief {
+    fn run(&mut self) {}
+}
+
+#[test]
+fn an_instance_that_ends_during_a_look_is_counted_once() {
+    const LOOKS: u64 = if cfg!(miri) { 5 } else { 300 };
+    bounded(|| {
+        let engine = ActorEngine::new();
+        // So that a look takes its time.
+        let mut thread = ActorThread::new().register(NurseryMessage::actor(|| Nursery));
+        for _ in 0..MANY / 5 {
+            thread = thread.register(JobMessage::actor(Job::default));
+        }
+        engine.spawn(thread).expect("a thread starts");
+        for started in 1..=LOOKS {
+            let brief = engine.call(NurseryMessage::start()).expect("it answers");
+            brief.run().expect("it lives");
+            brief.stop().expect("it lives");
+            // Its thread ends it meanwhile, or has ended it, or will.
+            let stats = engine.stats();
+            let row = row(&stats, "BriefMessage");
+            assert_eq!(row.instances as u64 + row.ended, started);
+            assert!(row.handled == started || row.instances == 1 && row.handled == started - 1, "{row}");
+            engine.settle();
+        }
     });
 }
 

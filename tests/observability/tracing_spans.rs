@@ -9,9 +9,11 @@ use std::sync::{Mutex, MutexGuard, Once, PoisonError};
 use std::time::Duration;
 
 use tracing::field::{Field, Visit};
-use tracing::span::{Attributes, Id};
+use tracing::level_filters::LevelFilter;
+use tracing::span::{Attributes, Id, Record};
 use tracing::subscriber::{Interest, set_global_default};
 use tracing::{Event, Metadata, Subscriber, info, info_span};
+use tracing_core::span::Current;
 use tracing_subscriber::layer::{Context as LayerContext, Layer, SubscriberExt};
 use tracing_subscriber::registry::{LookupSpan, Registry};
 use zctor::{ActorEngine, ActorThread, Context, actor};
@@ -124,9 +126,60 @@ impl Visit for Texts<'_> {
     }
 }
 
+/// A subscriber that panics when the spans are cloned that are in `UNCLONED`.
+struct Brittle<S>(S);
+
+/// The spans of which no clone can be made.
+static UNCLONED: Mutex<Vec<Id>> = Mutex::new(Vec::new());
+
+fn uncloned() -> MutexGuard<'static, Vec<Id>> {
+    UNCLONED.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl<S: Subscriber> Subscriber for Brittle<S> {
+    fn register_callsite(&self, metadata: &'static Metadata<'static>) -> Interest {
+        self.0.register_callsite(metadata)
+    }
+    fn max_level_hint(&self) -> Option<LevelFilter> {
+        self.0.max_level_hint()
+    }
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        self.0.enabled(metadata)
+    }
+    fn new_span(&self, attributes: &Attributes<'_>) -> Id {
+        self.0.new_span(attributes)
+    }
+    fn record(&self, span: &Id, values: &Record<'_>) {
+        self.0.record(span, values);
+    }
+    fn record_follows_from(&self, span: &Id, follows: &Id) {
+        self.0.record_follows_from(span, follows);
+    }
+    fn event(&self, event: &Event<'_>) {
+        self.0.event(event);
+    }
+    fn enter(&self, span: &Id) {
+        self.0.enter(span);
+    }
+    fn exit(&self, span: &Id) {
+        self.0.exit(span);
+    }
+    fn clone_span(&self, span: &Id) -> Id {
+        let is_brittle = uncloned().contains(span);
+        assert!(!is_brittle, "the span does not let itself be cloned");
+        self.0.clone_span(span)
+    }
+    fn try_close(&self, span: Id) -> bool {
+        self.0.try_close(span)
+    }
+    fn current_span(&self) -> Current {
+        self.0.current_span()
+    }
+}
+
 fn collect() {
     static ONCE: Once = Once::new();
-    ONCE.call_once(|| set_global_default(Registry::default().with(Collect)).expect("no other is set"));
+    ONCE.call_once(|| set_global_default(Brittle(Registry::default().with(Collect))).expect("no other is set"));
 }
 
 /// The spans of handlers of a message type, in the order in which they began.
@@ -424,6 +477,53 @@ fn a_caller_s_span_may_close_before_the_handler_begins() {
         let seen = seen();
         assert!(spans.iter().all(|(_, one)| one.closed));
         assert!(seen.all.iter().filter(|one| one.name == "caller").all(|one| one.closed), "no span is kept open");
+    });
+}
+
+#[test]
+fn the_span_of_a_call_that_is_skipped_is_let_go_at_once() {
+    bounded(|| {
+        let spans = balls(|engine| {
+            let ball: BallClient = engine.start(BallMessage::actor(Ball::default)).expect("it starts");
+            let gate = Gate::new();
+            ball.wait(gate.clone()).expect("it lives");
+            gate.await_arrivals(1);
+            info_span!("gives_up").in_scope(|| drop(ball.non_blocking().quick()));
+            gate.open();
+            engine.settle();
+            // No mail has come behind it.
+            let seen = seen();
+            let caller = seen.all.iter().find(|one| one.name == "gives_up").expect("there was one");
+            assert!(caller.closed, "the thread of the callee still has it");
+        });
+        assert!(spans.iter().all(|(_, one)| !one.is("BallMessage", "Quick")), "it was skipped");
+    });
+}
+
+#[test]
+fn a_subscriber_may_panic_at_the_clone_of_a_span() {
+    expect_panics("the span does not let itself be cloned");
+    bounded(|| {
+        let spans = balls(|engine| {
+            let ball: BallClient = engine.start(BallMessage::actor(Ball::default)).expect("it starts");
+            let gate = Gate::new();
+            ball.wait(gate.clone()).expect("it lives");
+            gate.await_arrivals(1);
+            let span = info_span!("brittle");
+            let (asked, ticked) = span.in_scope(|| (ball.non_blocking().quick(), ball.tick()));
+            ticked.expect("it lives");
+            uncloned().extend(span.id());
+            gate.open();
+            asked.wait().expect("it answers");
+            // Nor can it be taken along, as the sender's own.
+            span.in_scope(|| ball.quick()).expect("it answers");
+            engine.settle();
+            assert_eq!((engine.stats().threads.len(), engine.stats().threads[0].panicked), (1, 0));
+            uncloned().clear();
+        });
+        let handled: Vec<_> = spans.iter().filter(|(_, one)| one.is("BallMessage", "Quick")).collect();
+        assert!(handled.len() == 2 && handled.iter().all(|(_, one)| one.parent.is_none() && one.closed), "{handled:?}");
+        assert!(spans.iter().any(|(_, one)| one.is("BallMessage", "Tick") && one.follows.is_none()));
     });
 }
 

@@ -10,4 +10,5 @@ mod leaving;
 mod loopback;
 mod partitions;
 mod serve;
+mod topologies;
 mod versions;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use zctor::{ActorEngine, ActorThread, CallError, Context, Restart, actor};
 use zctor_tests::{Counter, DropGuard, Gate, IN_TIME, bounded, receive, receive_many};
 
-use crate::work::{Seen, WorkMessage, is_stopped};
+use crate::work::{Seen, WorkClient, WorkMessage, is_stopped};
 
 const CHORES: usize = 20_000;
 
@@ -61,31 +61,74 @@ fn an_abandoned_thread_ends_once_its_handler_returns() {
     });
 }
 
-#[test]
-fn a_handler_that_waits_for_a_stubborn_thread_is_answered_too() {
-    #[actor(calls(WorkMessage))]
-    enum WaiterMessage {
-        Wait(Gate, Sender<Result<(), CallError>>),
+#[actor(calls(WorkMessage))]
+enum WaiterMessage {
+    Wait(WorkClient, Gate, Sender<Result<(), CallError>>),
+    /// Waits on another thread, as a part of the handler.
+    WaitElsewhere(WorkClient, Gate, Sender<Result<(), CallError>>),
+}
+
+struct Waiter;
+
+impl WaiterHandler for Waiter {
+    fn wait(
+        &mut self,
+        _: &mut Context<WaiterMessage>,
+        work: WorkClient,
+        gate: Gate,
+        seen: Sender<Result<(), CallError>>,
+    ) {
+        seen.send(work.hold(gate)).expect("the test listens");
     }
-    struct Waiter;
-    impl WaiterHandler for Waiter {
-        fn wait(&mut self, ctx: &mut Context<WaiterMessage>, gate: Gate, seen: Sender<Result<(), CallError>>) {
-            seen.send(ctx.call(WorkMessage::hold(gate))).expect("the test listens");
-        }
+
+    fn wait_elsewhere(
+        &mut self,
+        ctx: &mut Context<WaiterMessage>,
+        work: WorkClient,
+        gate: Gate,
+        seen: Sender<Result<(), CallError>>,
+    ) {
+        let carried = ctx.carry();
+        let outcome = thread::scope(|scope| scope.spawn(|| carried.run(|| work.hold(gate))).join());
+        seen.send(outcome.expect("the call gives an error")).expect("the test listens");
     }
-    bounded(|| {
-        let (engine, seen) = (ActorEngine::new(), Seen::default());
+}
+
+/// Has a waiter of one engine, or of another, wait for a stubborn thread, which is abandoned.
+fn wait_for_a_stubborn_thread(
+    is_elsewhere: bool,
+    wait: fn(WorkClient, Gate, Sender<Result<(), CallError>>) -> WaiterMessage,
+) {
+    bounded(move || {
+        let (engine, other, seen) = (ActorEngine::new(), ActorEngine::new(), Seen::default());
         engine.spawn(ActorThread::named("stubborn").register(seen.actor())).unwrap();
-        engine.spawn(ActorThread::named("waiter").register(WaiterMessage::actor(|| Waiter))).unwrap();
+        let work = engine.client::<WorkMessage>().unwrap();
+        let waiters = if is_elsewhere { &other } else { &engine };
+        waiters.spawn(ActorThread::named("waiter").register(WaiterMessage::actor(|| Waiter))).unwrap();
         let gate = Gate::new();
         let (outcome, ended) = mpsc::channel();
-        engine.send(WaiterMessage::Wait(gate.clone(), outcome)).unwrap();
+        waiters.send(wait(work, gate.clone(), outcome)).unwrap();
         gate.await_arrivals(1);
         let error = engine.shutdown_timeout(Duration::from_millis(100)).expect_err("a handler does not return");
         assert!(error.to_string().contains("stubborn"), "{error}");
         assert!(is_stopped(&receive(&ended)));
         gate.open();
     });
+}
+
+#[test]
+fn a_handler_that_waits_for_a_stubborn_thread_is_answered_too() {
+    wait_for_a_stubborn_thread(false, WaiterMessage::Wait);
+}
+
+#[test]
+fn a_handler_of_another_engine_that_waits_for_a_stubborn_thread_is_answered_too() {
+    wait_for_a_stubborn_thread(true, WaiterMessage::Wait);
+}
+
+#[test]
+fn carried_code_that_waits_for_a_stubborn_thread_is_answered_too() {
+    wait_for_a_stubborn_thread(false, WaiterMessage::WaitElsewhere);
 }
 
 #[test]

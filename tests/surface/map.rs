@@ -130,6 +130,17 @@ fn a_map_has_each_type_and_each_declared_call_once() {
 }
 
 #[test]
+fn no_control_character_of_a_name_is_in_a_picture() {
+    let engine = ActorEngine::new();
+    let thread = ActorThread::named("a\ttab, \u{1b}[31mred\r\n\u{7f}\u{85}]]>");
+    engine.spawn(thread.register(StoreMessage::actor(|| Store))).expect("it starts");
+    let svg = Map::of([StoreMessage::DEFINITION]).running(&engine.registry(), &engine.stats()).svg();
+    assert!(svg.contains("a tab,  [31mred    ]]&gt;"), "{svg}");
+    let controls: Vec<char> = svg.chars().filter(|char| char.is_control() && *char != '\n').collect();
+    assert!(controls.is_empty(), "{controls:?} in {svg}");
+}
+
+#[test]
 fn the_map_of_a_running_engine_shows_threads_instances_and_waits() {
     bounded(|| {
         let engine = ActorEngine::new();

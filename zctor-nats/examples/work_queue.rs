@@ -84,11 +84,12 @@ fn main() -> Result<(), Box<dyn Error>> {
 
 /// Serves the queue until every order is charged and the wrong one is a dead letter, or it is killed.
 fn worker(server: &str, book: PathBuf) -> Result<(), Box<dyn Error>> {
-    let engine = ActorEngine::new();
-    engine.pool(1, OrderMessage::actor(move || Orders::open(book.clone())))?;
+    let (engine, own) = (ActorEngine::new(), book.clone());
+    engine.pool(1, OrderMessage::actor(move || Orders::open(own.clone())))?;
     let bridge = Bridge::builder("example").server(server).connect()?;
     bridge.serve_durable::<OrderMessage>(&engine, &queue())?;
-    while bridge.queue_books().dead == 0 || bridge.queue_books().under_way() > 0 {
+    // What the first worker had comes again after its time to acknowledge.
+    while bridge.queue_books().dead == 0 || (Orders::open(book.clone()).charged.len() as u64) < ORDERS {
         zctor::sleep(Duration::from_millis(20));
     }
     println!("the worker: {}", bridge.queue_books());

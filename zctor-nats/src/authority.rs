@@ -68,29 +68,67 @@ impl Tls {
 /// Authority. Of user, token, nkey and credentials the last one that is set counts.
 impl Builder {
     /// Connects as a user, with a password. They count more than those in the address.
+    ///
+    /// ```no_run
+    /// use zctor_nats::{Bridge, BridgeError};
+    ///
+    /// // A server that was started with `--user ann --pass secret`.
+    /// match Bridge::builder("shop").user("ann", "guess").connect() {
+    ///     Err(BridgeError::Refused { shown, .. }) => assert_eq!(shown, Some("user and password")),
+    ///     other => panic!("{other:?}"),
+    /// }
+    /// assert!(Bridge::builder("shop").user("ann", "secret").connect().is_ok());
+    /// ```
     pub fn user(self, user: impl Into<String>, password: impl Into<String>) -> Self {
         self.identity(Identity::User { user: user.into(), password: password.into() })
     }
 
     /// Connects with a token, which is all that the server knows of its clients then.
+    ///
+    /// ```no_run
+    /// # use zctor_nats::Bridge;
+    /// // A server that was started with `--auth secret`.
+    /// assert!(Bridge::builder("shop").token("guess").connect().is_err());
+    /// assert!(Bridge::builder("shop").token("secret").connect().is_ok());
+    /// ```
     pub fn token(self, token: impl Into<String>) -> Self {
         self.identity(Identity::Token(token.into()))
     }
 
     /// Connects with an nkey: the text of its seed, which begins with `SU`. The server knows the public key, and the
     /// seed does not leave this process.
+    ///
+    /// ```no_run
+    /// # use zctor_nats::Bridge;
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// // A server with `authorization { users = [ { nkey: UABC.. } ] }`, and the seed of that key in a file.
+    /// let bridge = Bridge::builder("shop").nkey(std::fs::read_to_string("worker.nk")?).connect()?;
+    /// assert!(bridge.books().is_balanced());
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn nkey(self, seed: impl Into<String>) -> Self {
         self.identity(Identity::Nkey(seed.into()))
     }
 
     /// Connects with a credentials file (`.creds`), which holds the token of a user that an account has signed, and the
     /// seed of its nkey. The file is read by [`connect`](Builder::connect), and not again.
+    ///
+    /// ```
+    /// use zctor_nats::{Bridge, BridgeError};
+    ///
+    /// // There is no such file.
+    /// match Bridge::builder("shop").credentials("worker.creds").connect() {
+    ///     Err(error @ BridgeError::File { .. }) => assert!(error.to_string().starts_with("worker.creds: ")),
+    ///     other => panic!("{other:?}"),
+    /// }
+    /// ```
     pub fn credentials(self, file: impl Into<PathBuf>) -> Self {
         self.identity(Identity::Credentials(file.into()))
     }
 
     /// Connects by TLS alone. Without this the connection is encrypted if the server asks for it or the address begins
-    /// with `tls://`, and the roots that this system knows are trusted.
+    /// with `tls://`, and the roots that this system knows are trusted. See [`Tls`] for an example.
     pub fn tls(mut self, tls: Tls) -> Self {
         self.settings.authority.tls = Some(tls);
         self
@@ -98,6 +136,14 @@ impl Builder {
 
     /// Sets the first words of the subjects by which this bridge hears of its messages: `_INBOX` by itself. With one for
     /// each user, a server can keep users from reading the replies to one another.
+    ///
+    /// ```
+    /// use zctor_nats::{Bridge, BridgeError};
+    ///
+    /// // It is part of a subject, and so has no spaces.
+    /// let bridge = Bridge::builder("shop").user("web", "secret").inbox_prefix("_INBOX web").connect();
+    /// assert!(matches!(bridge, Err(BridgeError::Name { .. })));
+    /// ```
     pub fn inbox_prefix(mut self, prefix: impl Into<String>) -> Self {
         self.settings.authority.inbox_prefix = Some(prefix.into());
         self

@@ -428,9 +428,9 @@ impl Bridge {
     /// A [`WorkQueue`](crate::WorkQueue) gives this process nothing more, and the handlers that have begun with its messages
     /// are waited for. What is not through after `limit` is given to another process.
     ///
-    /// If the limit is up, or the connection breaks meanwhile, messages on their way to this process may be lost; their
-    /// senders find that out, as of messages to a process that was killed. What the process has taken goes on all the
-    /// same.
+    /// Messages on their way to this process may be lost if the limit is up, if the connection breaks meanwhile, or if the
+    /// server does not permit the bridge to publish to the subjects of its own pools. Their senders find that out, as of
+    /// messages to a process that was killed. What the process has taken goes on all the same.
     ///
     /// # Blocking
     /// Until calls are answered, for `limit` at most. If a handler of a served pool calls it, or a hook on the bridge's

@@ -415,6 +415,7 @@ impl Outgoing {
                 client: self.client.clone(),
                 subject: subject.clone(),
                 group: (route != Route::Copy).then_some(wire::GROUP),
+                hearing: self.hearing.clone(),
                 losses: self.state.losses.subscribe(),
             };
             let endpoint = self.service.endpoint(name);

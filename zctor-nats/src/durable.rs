@@ -66,11 +66,12 @@ impl Queues {
             .map(|(_, consumer)| consumer)
             .collect();
         if !consumers.is_empty() {
-            session.wait_for(async move {
-                let all = futures_util::future::join_all(consumers.iter().map(|consumer| consumer.leave()));
-                // What is not through by then is given to another process after its `ack_wait`.
-                tokio::time::timeout(limit, all).await.is_ok()
+            let left = session.begin(async move {
+                futures_util::future::join_all(consumers.iter().map(|consumer| consumer.leave())).await;
             });
+            // An error: the time is up, or the bridge is closed. What is not through is given to another process after its
+            // `ack_wait`. A hook on the bridge's own thread waits for itself, until the limit.
+            let _ = left.recv_timeout(limit);
         }
     }
 

@@ -18,9 +18,14 @@ pub(crate) struct Session {
 impl Session {
     /// Has the thread of the connection do this, and waits for it. `None` if the bridge is closed.
     pub(crate) fn wait_for<T: Send + 'static>(&self, work: impl Future<Output = T> + Send + 'static) -> Option<T> {
+        self.begin(work).recv().ok()
+    }
+
+    /// Has the thread of the connection do this.
+    pub(crate) fn begin<T: Send + 'static>(&self, work: impl Future<Output = T> + Send + 'static) -> mpsc::Receiver<T> {
         let (tell, told) = mpsc::channel();
         self.runtime.spawn(async move { drop(tell.send(work.await)) });
-        told.recv().ok()
+        told
     }
 
     /// How long a request waits for its answer.

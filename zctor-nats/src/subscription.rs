@@ -12,8 +12,8 @@
 //!    server shares them out in the queue group as it does all others, so more are sent than are missing.
 //! 4. What comes meanwhile is served like what came before.
 //!
-//! If the subscription has ended before the echo of step 2, or the time is up, messages may be lost on their way to it;
-//! their senders find that out, as of those to a process that was killed.
+//! Messages may be lost on their way to it if it has ended before the echo of step 2, if the bridge is not permitted to
+//! publish to its subject, or if the time is up. Their senders find that out, as of those to a process that was killed.
 //!
 //! A client that connects again counts on, and the server from zero. So with each connection that breaks the
 //! subscription is made anew.
@@ -28,6 +28,9 @@ use tokio::sync::{oneshot, watch};
 use tokio::task::{JoinHandle, unconstrained};
 use zctor::now;
 
+use crate::error::Operation;
+use crate::heard::Hearing;
+
 /// After how many more messages a subscription ends at least.
 const LEAST: u64 = 1_024;
 /// How many fillers go out before the next echo, at most.
@@ -39,6 +42,7 @@ pub(crate) struct Topic {
     pub(crate) subject: String,
     /// The queue group that shares the messages.
     pub(crate) group: Option<&'static str>,
+    pub(crate) hearing: Hearing,
     /// Counts the connections that broke.
     pub(crate) losses: watch::Receiver<u64>,
 }
@@ -162,6 +166,9 @@ impl<F: FnMut(Message)> Receiving<F> {
             let subject = self.topic.subject.clone();
             self.until(subscriber, fill(&client, subject, fillers)).await??;
             self.until(subscriber, echo.pass()).await??;
+            if self.topic.hearing.is_refused(Operation::Publish, &self.topic.subject) {
+                return None;
+            }
         }
     }
 }

@@ -139,6 +139,31 @@ mod tests {
         }
     }
 
+    /// A call that is given up leaves nothing. In the client's own requests it leaves an entry for good.
+    #[test]
+    fn calls_whose_time_is_up_leave_nothing() {
+        const MANY: u64 = 10_000;
+        let (tell, told) = mpsc::channel();
+        let table = UnderWay::new(Duration::from_secs(1));
+        for number in 0..MANY {
+            table.add(number, Box::new(Tell(tell.clone())), "a".to_owned(), Some(now()));
+        }
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
+        runtime.block_on(async {
+            let expire = tokio::time::timeout(Duration::from_millis(100), table.expire());
+            assert!(expire.await.is_err(), "it goes on");
+        });
+        assert!(table.lock().is_empty());
+        assert_eq!(
+            told.try_iter().filter(|answer| matches!(answer, Answer::Timeout { begun: true })).count() as u64,
+            MANY
+        );
+        // A reply that comes late is of no packet.
+        table.answer(7, Answer::NoReply);
+        table.taken([7].into_iter());
+        assert!(table.lock().is_empty() && told.try_recv().is_err());
+    }
+
     /// Issue #17.
     #[test]
     fn what_is_under_way_is_lost_with_the_table() {

@@ -89,7 +89,7 @@ impl Server {
 
     /// A builder of bridges to this server that does not wait long for it.
     pub(crate) fn builder(&self) -> Builder {
-        Bridge::builder("test").server(self.url()).ack_wait(Duration::from_secs(1)).patience(Duration::from_millis(200))
+        Bridge::builder("test").server(self.url()).ack_wait(Duration::from_secs(1)).patience(Duration::from_secs(2))
     }
 
     pub(crate) fn bridge(&self) -> Bridge {

@@ -13,7 +13,7 @@ use zctor_nats::Bridge;
 use zctor_tests::{Counter, LIMIT, SplitMix64};
 
 use crate::nats::Server;
-use crate::storms::runs;
+use crate::storms::{balanced, runs};
 
 /// What a worker says before the number of a message that it has handled.
 const RAN: &str = "ran ";
@@ -146,8 +146,7 @@ fn one_of_three_workers_is_killed_and_the_others_go_on() {
             workers.swap_remove(random.below(3)).kill()
         });
         here.settle();
-        let books = bridge.flush(LIMIT);
-        assert!(books.is_balanced(), "{books}");
+        let books = balanced(&bridge);
         assert_eq!((books.accepted, books.acked + books.lost), (SENDERS * EACH, SENDERS * EACH), "{books}");
         assert_eq!(books.lost, dead.get(), "{books}");
         let left: Vec<u32> = workers.iter().map(|worker| worker.process.id()).collect();

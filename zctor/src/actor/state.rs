@@ -164,11 +164,13 @@ where
     }
 
     fn with_history(&self, makes: bool, f: &mut dyn FnMut(&mut History)) {
-        let extras = HasExtras::take(&self.typed);
-        if let Some(mut extras) = extras.or_else(|| makes.then(Box::default)) {
-            f(&mut extras.history);
-            HasExtras::put(&self.typed, extras);
-        }
+        let mut extras = match HasExtras::take(&self.typed) {
+            Some(extras) => extras,
+            None if makes => Box::default(),
+            None => return,
+        };
+        f(&mut extras.history);
+        HasExtras::put(&self.typed, extras);
     }
 
     fn build(self: Rc<Self>, local: &Rc<Local>) -> Result<(), Failure> {

@@ -160,6 +160,9 @@ fn finish_shutdown(core: &Arc<Core>) {
     if !abandoned.is_empty() {
         // The waiters are answered first. The mail comes after them, since its drops are the user's and may take long.
         core.edge.abandon();
+        for mailbox in &mailboxes {
+            mailbox.parker.wake();
+        }
     }
     for RunningThread { mailbox, .. } in &abandoned {
         for mail in mailbox.close() {

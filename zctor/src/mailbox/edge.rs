@@ -13,9 +13,8 @@ use std::time::Duration;
 
 use crate::mailbox::dead_letters::Losses;
 use crate::mailbox::handling_times::Observed;
-use crate::mailbox::waits::Waits;
+use crate::mailbox::waits::{Caller, Waits};
 use crate::sys::simulated::Home;
-use crate::sys::spawn::ThreadName;
 use crate::sys::spin::Spin;
 use crate::sys::sync::{AtomicU8, Mutex, fence, lock};
 use crate::sys::unwind::{ignoring_panic, wake};
@@ -39,10 +38,12 @@ pub(crate) struct Edge {
     pub(crate) home: Home,
     /// How threads spin that wait in the engine or for it.
     pub(crate) spin: Spin,
-    /// The wakers of callers that wait for a reply from this engine, to be woken if threads are abandoned.
+    /// The wakers of tasks and of carried code that wait for a reply from this engine, to be woken if threads are
+    /// abandoned.
     waiters: Mutex<Waiters>,
-    /// The threads outside that wait for a reply from this engine, for the statistics.
-    pub(crate) callers: Waits<ThreadName>,
+    /// The threads outside that wait for a reply from this engine: for the statistics, and to be woken if threads are
+    /// abandoned.
+    pub(crate) callers: Waits<Caller>,
 }
 
 impl Edge {
@@ -143,14 +144,13 @@ impl Edge {
         self.watcher_asleep.load(Ordering::Relaxed) != 0
     }
 
+    /// Step 4. The threads of the engine that are left are to be woken next: their own waits are not listed here.
     pub(crate) fn abandon(&self) {
         self.word.fetch_max(Self::ABANDONED, Ordering::AcqRel);
         self.heed.fetch_or(Self::IS_SEALED, Ordering::AcqRel);
         fence(Ordering::SeqCst); // pairs with the one in `is_abandoned`
         let wakers = lock(&self.waiters).take(0, usize::MAX);
-        for waker in wakers {
-            wake(waker);
-        }
+        wakers.into_iter().chain(self.callers.wakers()).for_each(wake);
     }
 
     /// Has `waker` woken if threads are abandoned, until `leave` is called with the number that this returns.

@@ -75,16 +75,19 @@ impl Parked {
         }
     }
 
-    /// The thread is about to park.
-    pub(crate) fn begin(&self, park: Park) {
-        self.total(park).add(1u64.wrapping_sub(self.doubled(now())));
+    /// The thread is about to park. Gives the time.
+    pub(crate) fn begin(&self, park: Park) -> Instant {
+        let at = now();
+        self.total(park).add(1u64.wrapping_sub(self.doubled(at)));
+        at
     }
 
-    /// The thread has parked, for the same as it began to. `pieces`: of its meter.
-    pub(crate) fn end(&self, park: Park, pieces: u64) {
+    /// The thread has parked, for the same as it began to. `pieces`: of its meter. Gives the time.
+    pub(crate) fn end(&self, park: Park, pieces: u64) -> Instant {
         let at = now();
         self.woke.set(Woke::pack(self.age(at), pieces));
         self.total(park).add(self.doubled(at).wrapping_sub(1));
+        at
     }
 
     /// For how long the thread has run since it last woke up, if no other piece of code has begun since.

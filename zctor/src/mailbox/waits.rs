@@ -1,6 +1,7 @@
 //! The waits for replies that did not end at once: of the handlers of one thread, and of the threads outside an engine.
 //! And the variant that a thread handles, where that is noted.
 
+use std::task::Waker;
 use std::time::Instant;
 
 use crate::id::{InstanceId, Slot, ThreadId};
@@ -20,6 +21,21 @@ pub(crate) struct Waiter {
     pub(crate) variant: Option<&'static str>,
     /// Whether it waits for another engine.
     pub(crate) is_elsewhere: bool,
+}
+
+/// A thread outside that waits.
+#[derive(Clone)]
+pub(crate) struct Caller {
+    thread: ThreadName,
+    /// Wakes the thread, if the reply can never come.
+    waker: Waker,
+}
+
+impl Caller {
+    /// The current thread, which this waker wakes.
+    pub(crate) fn current(waker: &Waker) -> Self {
+        Self { thread: ThreadName::of_current(), waker: waker.clone() }
+    }
 }
 
 /// What a wait is for, as far as the caller knows it.
@@ -112,11 +128,16 @@ impl Waits<Waiter> {
     }
 }
 
-impl Waits<ThreadName> {
+impl Waits<Caller> {
+    /// The wakers of all that wait.
+    pub(super) fn wakers(&self) -> Vec<Waker> {
+        lock(&self.0).waits.iter().map(|(_, wait)| wait.waiter.waker.clone()).collect()
+    }
+
     pub(crate) fn list(&self) -> Vec<OutsideCaller> {
         let (waits, at) = (self.copy(), now());
-        let caller = |Begun { waiter, callee, since }: Begun<ThreadName>| OutsideCaller {
-            thread: waiter.get().map(str::to_owned),
+        let caller = |Begun { waiter, callee, since }: Begun<Caller>| OutsideCaller {
+            thread: waiter.thread.get().map(str::to_owned),
             callee: (callee.message)(),
             callee_variant: callee.variant(),
             callee_instance: callee.instance(),

@@ -3,7 +3,8 @@
 //! The reply may never come, since the callee's thread may be abandoned. So a waiting caller does two things in this
 //! order:
 //!
-//! 1. It joins those that are woken at an abandonment (`Edge::attend`).
+//! 1. It joins those that are woken at an abandonment: a task those of `Edge::watch`, and a thread outside the list of
+//!    waits (`thread/wait.rs`). A thread of the engine is one of them already: all that have not ended are woken.
 //! 2. It looks whether there has been one (`Edge::is_abandoned`).
 //!
 //! Then an abandonment is seen by that look, or it wakes the caller. The model in `in_flight/loom_models.rs` checks it.
@@ -68,9 +69,11 @@ pub(crate) struct InFlight<R, B: Callees> {
     mailbox: B,
     message: fn() -> &'static str,
     attending: Option<Attendance>,
+    /// Whether a waiter has left its waker. Only a planted fault asks for it.
+    is_awaited: bool,
 }
 
-/// A waker that is woken not by the reply alone: also by an abandonment, and by an alarm.
+/// The waker of a task, which is woken not by the reply alone: also by an abandonment, and by an alarm.
 struct Attendance {
     waker: Waker,
     /// Its number among the wakers that an abandonment wakes.
@@ -81,7 +84,7 @@ struct Attendance {
 
 impl<R, B: Callees> InFlight<R, B> {
     pub(crate) fn new(receiver: Receiver<Outcome<R>>, mailbox: B, message: fn() -> &'static str) -> Self {
-        Self { receiver, mailbox, message, attending: None }
+        Self { receiver, mailbox, message, attending: None, is_awaited: false }
     }
 
     /// The mailbox of the callee's thread.
@@ -151,13 +154,23 @@ impl<R, B: Callees> InFlight<R, B> {
     }
 
     fn look(&mut self, waker: &Waker, alarm: Option<Instant>) -> Option<Outcome<R>> {
-        if let Some(outcome) = self.receiver.poll(waker) {
-            if self.attending.is_none() || !is_planted(Planted::DroppedReply) {
-                return Some(self.arrived(outcome));
-            }
+        let arrived = self.look_for_reply(waker);
+        if arrived.is_some() {
+            return arrived;
         }
         self.watch(waker, alarm);
-        // After `attend`, so that an abandonment in between is not missed.
+        self.look_for_abandonment()
+    }
+
+    fn look_for_reply(&mut self, waker: &Waker) -> Option<Outcome<R>> {
+        let outcome = self.receiver.poll(waker)?;
+        let is_dropped = self.is_awaited && is_planted(Planted::DroppedReply);
+        (!is_dropped).then(|| self.arrived(outcome))
+    }
+
+    /// To be asked when the waiter has joined those that an abandonment wakes, so that none in between is missed.
+    fn look_for_abandonment(&mut self) -> Option<Outcome<R>> {
+        self.is_awaited = true;
         self.mailbox.edge.is_abandoned().then_some(Err(CallError::Stopped { message: (self.message)() }))
     }
 
@@ -183,6 +196,11 @@ impl<R, B: Callees> Awaited for InFlight<R, B> {
 
     fn poll(&mut self, waker: &Waker) -> Option<Outcome<R>> {
         self.look(waker, None)
+    }
+
+    fn poll_listed(&mut self, waker: &Waker) -> Option<Outcome<R>> {
+        let arrived = self.look_for_reply(waker);
+        if arrived.is_some() { arrived } else { self.look_for_abandonment() }
     }
 
     fn spin(&self) -> Spin {

@@ -70,7 +70,7 @@ mod tests {
     use crate::remote::wire;
 
     fn number(key: &impl serde::Serialize, of: u32) -> u32 {
-        Partition::of_hash(hash(&wire::encode(key).expect("it is a value")), of).number
+        Partition::of_hash(hash(&wire::encode(key, wire::Format::MessagePack).expect("it is a value")), of).number
     }
 
     /// Whoever changes these numbers moves keys to other processes while both versions run.

@@ -145,13 +145,7 @@ pub(super) fn bare<C: Content>(place: &mut C) -> Envelope {
 
 #[cold]
 pub(super) fn open<C: Content>(mut envelope: Envelope) -> Option<C> {
-    fn inside<C: Content, H: Hook<C::Message>, O: MaybeSentFrom>(envelope: &mut Envelope) -> Option<C> {
-        envelope.as_any_mut().downcast_mut::<Contents<C, H, O>>().map(|contents| take(&mut contents.content))
-    }
-    inside::<C, NoHook, ()>(&mut envelope)
-        .or_else(|| inside::<C, Arc<OnUndelivered<C::Message>>, ()>(&mut envelope))
-        .or_else(|| inside::<C, NoHook, SentFrom>(&mut envelope))
-        .or_else(|| inside::<C, Arc<OnUndelivered<C::Message>>, SentFrom>(&mut envelope))
+    envelope.content().downcast_mut().map(take)
 }
 
 /// Whether messages of this type are too large to gather: they lie in boxes, and to move one out of its box into a

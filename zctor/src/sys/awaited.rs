@@ -11,6 +11,11 @@ pub(crate) trait Awaited {
     fn is_ready(&self) -> bool;
     /// Gives the outcome, or has `waker` woken when it is time to poll again.
     fn poll(&mut self, waker: &Waker) -> Option<Self::Output>;
+    /// As `poll`, by a thread whose wait is listed (`thread/wait.rs`): if the outcome can never come, the thread is woken
+    /// by that list.
+    fn poll_listed(&mut self, waker: &Waker) -> Option<Self::Output> {
+        self.poll(waker)
+    }
     /// How a thread outside spins while it waits for this: as its engine was told.
     fn spin(&self) -> Spin {
         Spin::default()

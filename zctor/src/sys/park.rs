@@ -26,9 +26,10 @@ use std::time::Instant;
 use once_cell::sync::{Lazy, OnceCell};
 
 use crate::sys::awaited::Awaited;
+use crate::sys::clock::now;
 use crate::sys::operation::Operation;
 use crate::sys::simulated::{Planted, is_planted, point_anywhere, seat};
-use crate::sys::spin::{Budgets, Spin};
+use crate::sys::spin::{Attempt, Budget, Budgets, For, Spin, Spun};
 use crate::sys::sync::{AtomicU8, Thread, current, park, park_timeout, spin_loop, thread_local, yield_now};
 use crate::sys::unwind::{Quiet, ignoring_panic};
 
@@ -185,7 +186,7 @@ impl Parker {
             match deadline {
                 None => park(),
                 Some(deadline) => {
-                    let left = deadline.saturating_duration_since(crate::sys::clock::now());
+                    let left = deadline.saturating_duration_since(now());
                     if left.is_zero() {
                         let by_itself =
                             self.word.compare_exchange(PARKED, RUNNING, Ordering::AcqRel, Ordering::Relaxed);
@@ -203,45 +204,48 @@ impl Parker {
     /// As `spin`, for a reply. A caller that had to unpark its callee does not adapt a spin to that: the callee runs
     /// sooner on the core that the caller leaves to it than on another core that must wake up (measured: 90 of 100 calls
     /// within 15 microseconds, and 60 with a spin).
-    pub(crate) fn spin_for_reply(&self, budgets: &Budgets, spin: Spin, ready: impl Fn() -> bool) -> bool {
-        let parks = spin == Spin::Adapt && WOKE.with(|woke| woke.replace(false));
-        !parks && self.spin(budgets, spin, ready)
+    pub(crate) fn spin_for_reply<'a>(&self, budgets: &'a Budgets, spin: Spin, ready: impl Fn() -> bool) -> Spun<'a> {
+        let woke = WOKE.with(|woke| woke.replace(false));
+        match woke && spin == Spin::Adapt {
+            true => Spun::Nothing(None),
+            false => self.spin_by(budgets.get(For::Reply, woke), spin, woke, ready),
+        }
     }
 
-    /// Spins, after `announce`, until the thread is woken or its time is up. `true` if something came.
-    ///
-    /// A thread that has just unparked another, which may answer, spins as long as a wake-up takes, if that has lately
-    /// been worth it: otherwise two threads that are always parked stay so. It yields first, since schedulers like to
-    /// put the woken thread on the core of its waker, where it would wait for the end of the spin.
-    pub(crate) fn spin(&self, budgets: &Budgets, spin: Spin, ready: impl Fn() -> bool) -> bool {
+    /// Spins for mail: after `announce`, until the thread is woken or its time is up.
+    pub(crate) fn spin<'a>(&self, budgets: &'a Budgets, spin: Spin) -> Spun<'a> {
+        let woke = WOKE.with(|woke| woke.replace(false));
+        self.spin_by(budgets.get(For::Mail, woke), spin, woke, || false)
+    }
+
+    /// A thread that has just unparked another, which may answer, yields first, since schedulers like to put the woken
+    /// thread on the core of its waker, where it would wait for the end of the spin.
+    fn spin_by<'a>(&self, budget: &'a Budget, spin: Spin, woke: bool, ready: impl Fn() -> bool) -> Spun<'a> {
+        let nothing = Spun::Nothing(Some(budget));
         // In a simulation no other thread runs meanwhile.
         if seat().is_some() {
-            return false;
+            return nothing;
         }
-        let cores = *CORES;
-        let woke = WOKE.with(|woke| woke.replace(false));
-        if cores == 1 || spin == Spin::Never {
-            return false;
-        }
-        let attempt = budgets.begin(spin, woke);
+        let Some(attempt) = Attempt::begin(budget, spin).filter(|_| *CORES > 1) else { return nothing };
         let others = usize::from(!self.counted);
-        if woke && attempt.is_long() && AWAKE.load(Ordering::Relaxed) + others <= cores {
+        let has_core = || AWAKE.load(Ordering::Relaxed) + others <= *CORES;
+        if woke && has_core() {
             yield_now();
         }
         let mut turn = 0;
         while attempt.goes_on(turn) {
             if self.word.load(Ordering::Acquire) != WATCHING || ready() {
                 attempt.succeeded(turn);
-                return true;
+                return Spun::Came;
             }
-            if turn % 32 == 0 && AWAKE.load(Ordering::Relaxed) + others > cores {
-                return false;
+            if turn % 32 == 0 && !has_core() {
+                return nothing;
             }
             spin_loop();
             turn = turn.wrapping_add(1);
         }
         attempt.failed();
-        false
+        nothing
     }
 
     /// Step 4: closes the word. A sender that pushes from now on must take its mail out again.
@@ -299,17 +303,17 @@ impl Outside {
     }
 }
 
-/// Waits on a thread outside the engine. `None` at the deadline.
+/// Waits on a thread outside the engine, for an outcome that is sure to come. `None` at the deadline.
 pub(crate) fn wait_outside<A: Awaited>(awaited: &mut A, deadline: Option<Instant>) -> Option<A::Output> {
-    wait_outside_noted(awaited, deadline, |_| ())
+    wait_outside_noted(awaited, deadline, |_, _| ())
 }
 
-/// As `wait_outside`; keeps what `note` gives while the thread parks. `note` is not called if the outcome comes during
-/// the spin.
+/// As `wait_outside`, for an outcome that may never come; keeps what `note` gives while the thread parks. `note` lists
+/// the wait, with the waker of the thread. It is not called if the outcome comes during the spin.
 pub(crate) fn wait_outside_noted<A: Awaited, N>(
     awaited: &mut A,
     deadline: Option<Instant>,
-    note: impl Fn(&A) -> N,
+    note: impl Fn(&A, &Waker) -> N,
 ) -> Option<A::Output> {
     // The thread-local may be gone: this may run in the destructor of another. Then the wait makes a word for itself.
     OUTSIDE
@@ -322,30 +326,39 @@ impl Outside {
         &self,
         awaited: &mut A,
         deadline: Option<Instant>,
-        note: impl Fn(&A) -> N,
+        note: impl Fn(&A, &Waker) -> N,
     ) -> Option<A::Output> {
         // The spin looks at the reply alone: no waker need be registered for a reply that comes at once.
         self.parker.announce();
-        let came =
+        let spun =
             self.parker.spin_for_reply(&self.budgets, awaited.spin().no_later_than(deadline), || awaited.is_ready());
         self.parker.retract();
-        if came {
-            if let Some(value) = awaited.poll(Waker::noop()) {
-                return Some(value);
-            }
-        }
-        let _noted = note(awaited);
+        let mut budget = match spun {
+            Spun::Nothing(budget) => budget,
+            Spun::Came => match awaited.poll(Waker::noop()) {
+                Some(value) => return Some(value),
+                None => None,
+            },
+        };
+        let _noted = note(awaited, &self.waker);
         loop {
             self.parker.announce();
-            if let Some(value) = awaited.poll(&self.waker) {
+            if let Some(value) = awaited.poll_listed(&self.waker) {
                 self.parker.retract();
                 return Some(value);
             }
-            if deadline.is_some_and(|deadline| deadline <= crate::sys::clock::now()) {
+            if deadline.is_some_and(|deadline| deadline <= now()) {
                 self.parker.retract();
                 return None;
             }
-            self.parker.park(deadline);
+            match budget.take() {
+                Some(budget) => {
+                    let since = now();
+                    self.parker.park(deadline);
+                    budget.parked_for(now().saturating_duration_since(since));
+                }
+                None => self.parker.park(deadline),
+            }
         }
     }
 }

@@ -48,8 +48,9 @@ pub enum Spin {
     /// A thread spins as long as its recent waits say that it pays, and at most some tens of microseconds. This is the
     /// default.
     ///
-    /// A spin that found nothing makes the next one half as long, down to one or two microseconds. After 32 of those
-    /// comes one long spin, which finds out whether messages come sooner now.
+    /// A spin that found nothing is the last for now: the thread parks at once from then on. It spins again when its
+    /// parks get so short that a spin would have found what ended them. So a thread whose messages come seldom does not
+    /// spin.
     #[default]
     Adapt,
     /// A thread spins so long each time, whatever its recent waits took; but not beyond its next timer or the deadline
@@ -74,14 +75,23 @@ impl Spin {
 /// long as a wake-up.
 const MAX_SPIN: u32 = 2_000;
 
-/// The shortest spin, but for the countdown below it: from here on each failed spin is one look shorter, and so counts
-/// the failures.
-const MIN_SPIN: u32 = 50;
+/// A spin of `MAX_SPIN` looks would have found what ended a park that took no longer.
+const SHORT_PARK: Duration = Duration::from_micros(50);
 
-/// After so many spins in that countdown a long one is tried again.
-const SHORT_SPINS: u32 = 32;
+/// It may have found what ended a park that took no longer: the thread's own wake-up is a part of that, which takes some
+/// microseconds on one machine and some tens on another.
+const LONG_PARK: Duration = Duration::from_micros(150);
 
-const _: () = assert!(SHORT_SPINS < MIN_SPIN);
+/// What a short park counts as evidence that a spin pays. One that is neither short nor long counts 1.
+const SHORT: u32 = 8;
+
+/// The most evidence that a thread needs to spin again, however many of its spins were in vain: 32 short parks, or 256
+/// others that were not long.
+///
+/// With more, two threads that answer each other, and always park, would stay so for too long. With less, many threads
+/// that share few cores would spin too often: all their parks are short, and a long spin takes the core from the thread
+/// that would answer.
+const MOST_EVIDENCE: u32 = 32 * SHORT;
 
 /// The spin that remains for mail that always comes at once: it covers an interrupt in between, say.
 const SHORT_SPIN: u32 = 400;
@@ -92,55 +102,104 @@ fn after_success(budget: u32, turn: u32) -> u32 {
     slowly.max(turn.saturating_mul(4).saturating_add(SHORT_SPIN)).min(MAX_SPIN)
 }
 
-/// How long to spin the next time, if nothing came.
+/// What the recent waits of one kind say about the next spin of a thread.
 ///
-/// After many short spins comes a long one again. Otherwise two threads that answer each other would both go on
-/// parking, each too late for the short spin of the other (measured: 7,400 ns a call instead of 500). It does not come
-/// sooner: where more threads want a core than there are cores, a long spin takes the core from the thread that would
-/// answer.
-fn after_failure(budget: u32) -> u32 {
-    match budget {
-        short if short + SHORT_SPINS <= MIN_SPIN => MAX_SPIN,
-        short @ ..=MIN_SPIN => short - 1,
-        long => (long / 2).max(MIN_SPIN),
+/// A spin in vain ends the spins. From then on the parks say whether a spin would pay: they cost no looks, and each tells
+/// how long what the thread waited for took to come. So a thread whose mail comes seldom does not spin at all.
+pub(crate) struct Budget {
+    /// How many looks the next spin takes.
+    looks: Cell<u32>,
+    /// What the parks since the last spin in vain, or since the last long park, say for a spin.
+    evidence: Cell<u32>,
+    /// So much evidence makes the thread spin again: twice as much after each spin in vain, until one succeeds.
+    needed: Cell<u32>,
+}
+
+impl Budget {
+    /// A thread first spins as long as it may.
+    fn new() -> Self {
+        Self::of(MAX_SPIN)
+    }
+
+    fn of(looks: u32) -> Self {
+        Self { looks: Cell::new(looks), evidence: Cell::new(0), needed: Cell::new(SHORT) }
+    }
+
+    /// Something came at look number `turn` of a spin.
+    fn succeeded(&self, turn: u32) {
+        self.looks.set(after_success(self.looks.get(), turn));
+        self.needed.set(SHORT);
+    }
+
+    /// A spin was in vain.
+    fn failed(&self) {
+        self.looks.set(0);
+        self.evidence.set(0);
+        self.needed.set((self.needed.get() * 2).min(MOST_EVIDENCE));
+    }
+
+    /// The park behind a spin, or in place of one, took so long.
+    pub(crate) fn parked_for(&self, time: Duration) {
+        let more = match time {
+            short if short <= SHORT_PARK => SHORT,
+            long if long > LONG_PARK => return self.evidence.set(0),
+            _ => 1,
+        };
+        self.evidence.set(self.evidence.get().saturating_add(more));
+        if self.evidence.get() >= self.needed.get() {
+            self.looks.set(MAX_SPIN);
+        }
     }
 }
 
-/// What the recent waits of a thread say about its next spin, in looks at what it waits for.
+/// The budgets of one thread.
 pub(crate) struct Budgets {
-    /// For a wait behind work that woke nobody.
-    plain: Cell<u32>,
-    /// For a wait of a thread that has just unparked another, which may answer when it has woken up. A caller that
-    /// comes seldom does not: then a thread that spins for it, as long as a wake-up takes, does so in vain each time.
-    after_waking: Cell<u32>,
+    /// For mail, behind work that woke nobody.
+    mail: Budget,
+    /// For mail, when the thread has just unparked another, which may answer when it has woken up.
+    mail_after_waking: Budget,
+    /// For a reply.
+    reply: Budget,
+}
+
+/// What a thread spins for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum For {
+    Mail,
+    Reply,
 }
 
 impl Budgets {
-    /// A thread first spins as long as it may.
     pub(crate) fn new() -> Self {
-        Self { plain: Cell::new(MAX_SPIN), after_waking: Cell::new(MAX_SPIN) }
+        Self { mail: Budget::new(), mail_after_waking: Budget::new(), reply: Budget::new() }
     }
 
     #[cfg(all(test, loom))]
     pub(crate) fn of(looks: u32) -> Self {
-        Self { plain: Cell::new(looks), after_waking: Cell::new(looks) }
+        Self { mail: Budget::of(looks), mail_after_waking: Budget::of(looks), reply: Budget::of(looks) }
     }
 
-    /// Begins a wait of a thread that has just unparked another, or has not.
-    pub(super) fn begin(&self, spin: Spin, woke: bool) -> Attempt<'_> {
-        let budget = if woke { &self.after_waking } else { &self.plain };
-        let limit = match spin {
-            Spin::Never => Limit::Looks(0),
-            Spin::Adapt => Limit::Looks(budget.get()),
-            Spin::UpTo(time) => Limit::Until(deadline(time)),
-        };
-        Attempt { budget, limit, learns: spin == Spin::Adapt }
+    /// The budget for a wait of a thread that has just unparked another, or has not.
+    pub(super) fn get(&self, what: For, woke: bool) -> &Budget {
+        match (what, woke) {
+            (For::Mail, false) => &self.mail,
+            (For::Mail, true) => &self.mail_after_waking,
+            (For::Reply, _) => &self.reply,
+        }
     }
+}
+
+/// How a spin ended.
+pub(crate) enum Spun<'a> {
+    /// Something came.
+    Came,
+    /// Nothing came. The thread parks, and tells the budget for how long, if there is one.
+    Nothing(Option<&'a Budget>),
 }
 
 /// One spin.
 pub(super) struct Attempt<'a> {
-    budget: &'a Cell<u32>,
+    pub(super) budget: &'a Budget,
     limit: Limit,
     /// Whether its outcome says how long the next may be.
     learns: bool,
@@ -155,13 +214,18 @@ enum Limit {
 /// The clock is read once in so many looks.
 const LOOKS_A_READING: u32 = 32;
 
-impl Attempt<'_> {
-    /// Whether it may last as long as a wake-up takes.
-    pub(super) fn is_long(&self) -> bool {
-        match self.limit {
-            Limit::Looks(looks) => looks > MIN_SPIN,
-            Limit::Until(_) => true,
-        }
+impl<'a> Attempt<'a> {
+    /// Begins a spin; `None` if it would not take one look.
+    pub(super) fn begin(budget: &'a Budget, spin: Spin) -> Option<Self> {
+        let limit = match spin {
+            Spin::Never => return None,
+            Spin::Adapt => match budget.looks.get() {
+                0 => return None,
+                looks => Limit::Looks(looks),
+            },
+            Spin::UpTo(time) => Limit::Until(deadline(time)),
+        };
+        Some(Self { budget, limit, learns: spin == Spin::Adapt })
     }
 
     /// Whether look number `turn` may still be taken.
@@ -176,14 +240,14 @@ impl Attempt<'_> {
     /// Something came at look number `turn`.
     pub(super) fn succeeded(self, turn: u32) {
         if self.learns {
-            self.budget.set(after_success(self.budget.get(), turn));
+            self.budget.succeeded(turn);
         }
     }
 
     /// Nothing came.
     pub(super) fn failed(self) {
         if self.learns {
-            self.budget.set(after_failure(self.budget.get()));
+            self.budget.failed();
         }
     }
 }
@@ -192,64 +256,77 @@ impl Attempt<'_> {
 mod tests {
     use super::*;
 
+    const MEDIUM_PARK: Duration = Duration::from_micros(100);
+    const LONGER_PARK: Duration = Duration::from_micros(200);
+
+    /// The looks of a spin in vain, and of the park behind it the budget learns.
+    fn wait_in_vain(budget: &Budget, park: Duration) -> u32 {
+        let looks = Attempt::begin(budget, Spin::Adapt).map_or(0, |attempt| {
+            let looks = (0..).take_while(|turn| attempt.goes_on(*turn)).count() as u32;
+            attempt.failed();
+            looks
+        });
+        budget.parked_for(park);
+        looks
+    }
+
     #[test]
-    fn failed_spins_get_short_and_stay_so_for_a_while() {
-        let mut budget = MAX_SPIN;
-        let mut spins = vec![budget];
-        loop {
-            budget = after_failure(budget);
-            if budget == MAX_SPIN {
-                break;
-            }
-            spins.push(budget);
-        }
-        let long = spins.iter().filter(|spin| **spin > MIN_SPIN).count();
-        let short = spins.len() - long;
-        assert!(spins.is_sorted_by(|a, b| a > b), "{spins:?}");
-        assert_eq!((long, short), (6, 33), "{spins:?}");
+    fn a_thread_whose_parks_are_long_spins_once_and_never_again() {
+        let budget = Budget::new();
+        let looks: u32 = (0..10_000).map(|_| wait_in_vain(&budget, LONGER_PARK)).sum();
+        assert_eq!(looks, MAX_SPIN);
+    }
+
+    #[test]
+    fn after_short_parks_a_thread_spins_again() {
+        let budget = Budget::new();
+        assert_eq!(wait_in_vain(&budget, LONGER_PARK), MAX_SPIN);
+        assert_eq!([SHORT_PARK; 2].map(|park| wait_in_vain(&budget, park)), [0; 2]);
+        let attempt = Attempt::begin(&budget, Spin::Adapt).expect("a spin would have found what ended the parks");
+        attempt.succeeded(100);
+        assert_eq!(budget.looks.get(), MAX_SPIN - MAX_SPIN / 8);
+    }
+
+    #[test]
+    fn a_long_park_takes_back_what_short_ones_have_said() {
+        let budget = Budget::new();
+        wait_in_vain(&budget, LONGER_PARK);
+        let looks: u32 = (0..1_000).map(|wait| wait_in_vain(&budget, [SHORT_PARK, LONGER_PARK][wait % 2])).sum();
+        assert_eq!(looks, 0);
+    }
+
+    /// How many of 10,000 waits are spins in vain, if all parks take so long.
+    fn spins_in_vain(park: Duration) -> usize {
+        let budget = Budget::new();
+        (0..10_000).filter(|_| wait_in_vain(&budget, park) > 0).count()
+    }
+
+    #[test]
+    fn spins_in_vain_get_seldom() {
+        let (short, medium) = (spins_in_vain(SHORT_PARK), spins_in_vain(MEDIUM_PARK));
+        assert!((10_000 / 33..=10_000 / 32 + 6).contains(&short), "{short}");
+        assert!((10_000 / 257..=10_000 / 256 + 6).contains(&medium), "{medium}");
     }
 
     #[test]
     fn a_successful_spin_sets_the_next_to_a_few_times_its_length() {
-        assert_eq!(after_success(MIN_SPIN, 100), 4 * 100 + SHORT_SPIN);
+        assert_eq!(after_success(50, 100), 4 * 100 + SHORT_SPIN);
         assert_eq!(after_success(MAX_SPIN, 100), MAX_SPIN - MAX_SPIN / 8, "and gets shorter slowly");
         assert_eq!(after_success(MAX_SPIN, MAX_SPIN), MAX_SPIN);
-    }
-
-    /// The looks of `waits` spins in vain.
-    fn looks_in_vain(budgets: &Budgets, woke: bool, waits: u32) -> u32 {
-        let looks = |_| {
-            let attempt = budgets.begin(Spin::Adapt, woke);
-            let looks = (0..).take_while(|turn| attempt.goes_on(*turn)).count() as u32;
-            attempt.failed();
-            looks
-        };
-        (0..waits).map(looks).sum()
-    }
-
-    #[test]
-    fn spins_in_vain_cost_a_tenth_of_a_wake_up_at_most_behind_one_too() {
-        for woke in [false, true] {
-            let looks = looks_in_vain(&Budgets::new(), woke, 10_000);
-            assert!(looks / 10_000 <= MAX_SPIN / 10, "{looks}");
-        }
     }
 
     #[test]
     fn spins_behind_a_wake_up_and_others_learn_apart() {
         let budgets = Budgets::new();
-        looks_in_vain(&budgets, true, 10);
-        assert!(!budgets.begin(Spin::Adapt, true).is_long());
-        assert!(budgets.begin(Spin::Adapt, false).is_long());
+        wait_in_vain(budgets.get(For::Mail, true), LONGER_PARK);
+        assert!(Attempt::begin(budgets.get(For::Mail, true), Spin::Adapt).is_none());
+        assert!(Attempt::begin(budgets.get(For::Mail, false), Spin::Adapt).is_some());
+        assert!(Attempt::begin(budgets.get(For::Reply, false), Spin::Adapt).is_some());
     }
 
     #[test]
-    fn a_thread_that_never_spins_looks_not_once_and_learns_nothing() {
-        let budgets = Budgets::new();
-        let attempt = budgets.begin(Spin::Never, false);
-        assert!(!attempt.goes_on(0));
-        attempt.failed();
-        assert_eq!(budgets.plain.get(), MAX_SPIN);
+    fn a_thread_that_never_spins_looks_not_once() {
+        assert!(Attempt::begin(&Budget::new(), Spin::Never).is_none());
     }
 
     #[test]
@@ -262,14 +339,15 @@ mod tests {
 
     #[test]
     fn a_fixed_time_is_spun_and_then_ends() {
-        let budgets = Budgets::new();
+        let budget = Budget::new();
         let time = Duration::from_millis(20);
         let begun = now();
-        let attempt = budgets.begin(Spin::UpTo(time), false);
+        let attempt = Attempt::begin(&budget, Spin::UpTo(time)).expect("it takes a look");
         let looks = (0..).take_while(|turn| attempt.goes_on(*turn)).count();
         assert!(begun.elapsed() >= time, "{looks} looks");
         attempt.failed();
-        assert_eq!(budgets.plain.get(), MAX_SPIN, "and learns nothing");
-        assert!(!budgets.begin(Spin::UpTo(Duration::ZERO), false).goes_on(0));
+        assert_eq!(budget.looks.get(), MAX_SPIN, "and learns nothing");
+        let none = Attempt::begin(&budget, Spin::UpTo(Duration::ZERO)).expect("it takes a look at the clock");
+        assert!(!none.goes_on(0));
     }
 }

@@ -31,18 +31,27 @@ fn run_in<R>(frame: Frame, f: impl FnOnce() -> R) -> Result<R, Arc<str>> {
 #[inline]
 pub(crate) fn run_seldom<R>(depth: u16, f: impl FnOnce() -> R) -> Result<R, Arc<str>> {
     let (mut f, mut result) = (Some(f), None);
-    let run = &mut || {
+    run_erased(depth, &mut || {
         if let Some(f) = f.take() {
             result = Some(f());
         }
-    };
-    run_erased(depth, run).map(|()| result.expect("what has not panicked has returned"))
+    })?;
+    // No combinator: that would be compiled again too.
+    match result {
+        Some(result) => Ok(result),
+        None => unreachable!("what has not panicked has returned"),
+    }
 }
 
 /// Runs user code that may not wait, such as a drop, and ignores its panic.
 #[inline]
 pub(crate) fn ignoring_panic(f: impl FnOnce()) {
-    let _ = run_seldom(0, f);
+    let mut f = Some(f);
+    let _ = run_erased(0, &mut || {
+        if let Some(f) = f.take() {
+            f();
+        }
+    });
 }
 
 #[inline(never)]

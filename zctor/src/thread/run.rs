@@ -4,7 +4,7 @@
 
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::error::SpawnError;
 use crate::mailbox::Mailbox;
@@ -14,6 +14,7 @@ use crate::reply::oneshot;
 use crate::sys::frame;
 use crate::sys::park::wait_outside;
 use crate::sys::spawn::{Started, start_thread};
+use crate::sys::spin::Spun;
 use crate::sys::unwind::ignoring_panic;
 use crate::thread::local::{Kept, LOCAL, Local, Parent};
 use crate::thread::serve::{publish_timers, queue_due_timers, serve, take_in};
@@ -176,20 +177,22 @@ fn rest(local: &Local) {
         return;
     }
     at_rest(local, local.held.is_empty(), || {
-        if parker.spin(&local.budgets, local.mailbox.edge.spin.no_later_than(local.next_timer()), || false) {
-            parker.retract();
-        } else {
-            free_memory(local);
-            parked(local, Park::Idle, local.next_timer());
+        match parker.spin(&local.budgets, local.mailbox.edge.spin.no_later_than(local.next_timer())) {
+            Spun::Came => parker.retract(),
+            Spun::Nothing(budget) => {
+                free_memory(local);
+                let time = parked(local, Park::Idle, local.next_timer());
+                budget.into_iter().for_each(|budget| budget.parked_for(time));
+            }
         }
     });
 }
 
-/// Parks the thread, and counts for how long.
-pub(super) fn parked(local: &Local, park: Park, until: Option<Instant>) {
-    local.mailbox.parked.begin(park);
+/// Parks the thread, and counts for how long. Gives that time.
+pub(super) fn parked(local: &Local, park: Park, until: Option<Instant>) -> Duration {
+    let since = local.mailbox.parked.begin(park);
     local.mailbox.parker.park(until);
-    local.mailbox.parked.end(park, local.mailbox.meter.pieces());
+    local.mailbox.parked.end(park, local.mailbox.meter.pieces()).saturating_duration_since(since)
 }
 
 /// Waits by `f`. If `rests` says that the thread has nothing to do meanwhile, it counts as at rest until `f` returns.

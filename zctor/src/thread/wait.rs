@@ -12,14 +12,13 @@ use std::time::Instant;
 use crate::mailbox::Mailbox;
 use crate::mailbox::edge::Edge;
 use crate::mailbox::parked::Park;
-use crate::mailbox::waits::{Callee, Waiter};
+use crate::mailbox::waits::{Callee, Caller, Waiter};
 use crate::reply::oneshot::Receiver;
 use crate::sys::awaited::Awaited;
 use crate::sys::clock::now;
 use crate::sys::frame::Frame;
 use crate::sys::park::wait_outside_noted;
-use crate::sys::spawn::ThreadName;
-use crate::sys::spin::Spin;
+use crate::sys::spin::{Spin, Spun};
 use crate::thread::borrowed::{as_actor_thread, is_done};
 use crate::thread::carried::home;
 use crate::thread::local::{Local, local};
@@ -62,8 +61,8 @@ struct NotedCaller {
 }
 
 impl NotedCaller {
-    fn new(edge: Arc<Edge>, callee: Callee) -> Self {
-        let number = edge.callers.begin(ThreadName::of_current(), callee);
+    fn new(edge: Arc<Edge>, callee: Callee, waker: &Waker) -> Self {
+        let number = edge.callers.begin(Caller::current(waker), callee);
         Self { edge, number }
     }
 }
@@ -71,6 +70,24 @@ impl NotedCaller {
 impl Drop for NotedCaller {
     fn drop(&mut self) {
         self.edge.callers.end(self.number);
+    }
+}
+
+/// A wait that an abandonment ends until this is dropped.
+struct Watched {
+    edge: Arc<Edge>,
+    number: u64,
+}
+
+impl Watched {
+    fn new(edge: &Arc<Edge>, waker: &Waker) -> Self {
+        Self { edge: Arc::clone(edge), number: edge.watch(waker) }
+    }
+}
+
+impl Drop for Watched {
+    fn drop(&mut self) {
+        self.edge.unwatch(self.number);
     }
 }
 
@@ -89,28 +106,43 @@ impl Drop for NotedWait<'_> {
     }
 }
 
-/// Lists in the statistics what the instance that runs here waits for. What runs here beside the instances is outside,
+/// Lists what the instance that runs here waits for: for the statistics, and at the edge of another engine, to be woken
+/// if that abandons threads. A thread of this engine is woken then in any case. What runs here beside the instances is outside,
 /// and so is each engine but this thread's own.
 fn note_wait<'l>(local: &'l Local, awaited: &impl Reply) -> NotedWait<'l> {
     let (mailbox, variant) = (&*local.mailbox, local.variant.get());
     let noted = awaited.with_callee(|callee, edge| {
         let is_elsewhere = !Arc::ptr_eq(edge, &mailbox.edge);
         let waiter = mailbox.meter.running().map(|slot| Waiter { slot, variant, is_elsewhere });
-        let caller = (is_elsewhere || waiter.is_none()).then(|| NotedCaller::new(Arc::clone(edge), callee));
+        let caller =
+            (is_elsewhere || waiter.is_none()).then(|| NotedCaller::new(Arc::clone(edge), callee, &local.waker));
         (waiter.map(|waiter| NotedHandler::new(mailbox, waiter, callee)), caller)
     });
     let (handler, caller) = noted.unwrap_or_default();
     NotedWait { local, variant, _handler: handler, _caller: caller }
 }
 
-/// Lists what a thread outside waits for. A wait of carried code is one of its handler.
-fn note_outside(awaited: &impl Reply) -> (Option<NotedHandler<Arc<Mailbox>>>, Option<NotedCaller>) {
+/// A wait of a thread outside, listed until this is dropped.
+#[derive(Default)]
+struct NotedOutside {
+    _handler: Option<NotedHandler<Arc<Mailbox>>>,
+    _caller: Option<NotedCaller>,
+    _watched: Option<Watched>,
+}
+
+/// Lists what a thread outside waits for. A wait of carried code is one of its handler, whose thread is not this one.
+fn note_outside(awaited: &impl Reply, waker: &Waker) -> NotedOutside {
     let noted = awaited.with_callee(|callee, edge| {
-        let note_caller = || NotedCaller::new(Arc::clone(edge), callee);
-        let Some(home) = home() else { return (None, Some(note_caller())) };
+        let note_caller = || NotedCaller::new(Arc::clone(edge), callee, waker);
+        let Some(home) = home() else {
+            return NotedOutside { _caller: Some(note_caller()), ..NotedOutside::default() };
+        };
         let is_elsewhere = !Arc::ptr_eq(edge, &home.mailbox.edge);
-        let handler = NotedHandler::new(Arc::clone(&home.mailbox), home.waiter(is_elsewhere), callee);
-        (Some(handler), is_elsewhere.then(note_caller))
+        NotedOutside {
+            _handler: Some(NotedHandler::new(Arc::clone(&home.mailbox), home.waiter(is_elsewhere), callee)),
+            _caller: is_elsewhere.then(note_caller),
+            _watched: (!is_elsewhere).then(|| Watched::new(edge, waker)),
+        }
     });
     noted.unwrap_or_default()
 }
@@ -141,9 +173,12 @@ fn wait_here<A: Reply>(local: &Rc<Local>, below: u32, awaited: &mut A, deadline:
         take_in(local);
     }
     // What can be served comes first: the reply may depend on it.
+    let mut budget = None;
     if !local.has_mail(below) {
         parker.announce();
-        parker.spin_for_reply(&local.budgets, spin, || awaited.is_ready());
+        if let Spun::Nothing(of_reply) = parker.spin_for_reply(&local.budgets, spin, || awaited.is_ready()) {
+            budget = of_reply;
+        }
         parker.retract();
     }
     if awaited.is_ready() {
@@ -173,7 +208,7 @@ fn wait_here<A: Reply>(local: &Rc<Local>, below: u32, awaited: &mut A, deadline:
             continue;
         }
         parker.announce();
-        if let Some(value) = awaited.poll(&local.waker) {
+        if let Some(value) = awaited.poll_listed(&local.waker) {
             parker.retract();
             return Some(value);
         }
@@ -187,6 +222,9 @@ fn wait_here<A: Reply>(local: &Rc<Local>, below: u32, awaited: &mut A, deadline:
             free_memory(local);
         }
         let until = [deadline, local.next_timer()].into_iter().flatten().min();
-        at_rest(local, rests, || parked(local, if is_loop { Park::Idle } else { Park::Waiting }, until));
+        at_rest(local, rests, || {
+            let time = parked(local, if is_loop { Park::Idle } else { Park::Waiting }, until);
+            budget.take().into_iter().for_each(|budget| budget.parked_for(time));
+        });
     }
 }

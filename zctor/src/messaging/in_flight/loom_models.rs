@@ -10,6 +10,7 @@ use loom::thread::spawn;
 use super::*;
 use crate::id::ThreadId;
 use crate::mailbox::edge::Edge;
+use crate::mailbox::waits::Caller;
 use crate::reply::cancellation::Cancellation;
 use crate::reply::reply_to::ReplyTo;
 use crate::sys::park::Parker;
@@ -23,6 +24,11 @@ fn a_caller_of_an_abandoned_thread_is_woken_and_told() {
     for late_wakes in 0..=1 {
         loom::model(move || wait_for_an_abandonment(late_wakes));
     }
+}
+
+/// Lists the wait of a thread outside, as thread/wait.rs does.
+fn list(reply: &InFlight<(), Called<'_>>, waker: &Waker) {
+    reply.with_callee(|callee, edge| edge.callers.begin(Caller::current(waker), callee));
 }
 
 /// The caller is also woken `late_wakes` times by wakers of an earlier wait, and looks again after each.
@@ -43,7 +49,7 @@ fn wait_for_an_abandonment(late_wakes: usize) {
         .collect();
     let called = Called { mailbox: &mailbox, variant: "Variant", slot: Slot { index: 0, generation: 0 } };
     let mut reply = InFlight::new(receiver, called, || "message");
-    let outcome = outside.wait(&mut reply, None, |_| ());
+    let outcome = outside.wait(&mut reply, None, |reply, waker| list(reply, waker));
     assert_eq!(outcome, Some(Err(CallError::Stopped { message: "message" })));
     drop((reply, port));
     abandoner.join().unwrap();

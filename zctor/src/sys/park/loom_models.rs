@@ -32,7 +32,7 @@ fn receive(parker: &Parker, mail: &queue::Receiver<u8>, spins: u32, mut deadline
             parker.retract();
             return envelope;
         }
-        if parker.spin(&Budgets::of(spins), Spin::Adapt, || false) {
+        if matches!(parker.spin(&Budgets::of(spins), Spin::Adapt), Spun::Came) {
             parker.retract();
         } else {
             parker.park(deadline.take());
@@ -77,7 +77,7 @@ fn mail_that_comes_at_the_deadline_is_not_missed() {
         let (sender, receiver) = queue::unbounded();
         let giver = giver(&parker, &Arc::new(sender), 1);
         // The first time the deadline is up at once; then there is none.
-        assert_eq!(receive(&parker, &receiver, 0, Some(crate::sys::clock::now())), 1);
+        assert_eq!(receive(&parker, &receiver, 0, Some(now())), 1);
         giver.join().unwrap();
     });
 }
@@ -140,7 +140,7 @@ fn a_thread_that_rests_is_woken_by_its_closing_and_stays_closed() {
             spawn(move || parker.close())
         };
         // As `run` in thread/run.rs does. The first time the deadline is up at once.
-        let mut deadline = Some(crate::sys::clock::now());
+        let mut deadline = Some(now());
         while !parker.is_closed() {
             parker.announce();
             if receiver.try_recv().is_ok() {
@@ -211,7 +211,7 @@ fn a_reply_is_not_missed() {
         loom::model(move || {
             let mut reply = Arc::<Reply>::default();
             let sender = reply.sender();
-            outside(spins).wait(&mut reply, None, |_| ()).unwrap();
+            outside(spins).wait(&mut reply, None, |_, _| ()).unwrap();
             sender.join().unwrap();
         });
     }
@@ -225,8 +225,8 @@ fn a_reply_is_not_missed_over_the_late_wake_of_another() {
         let senders = [first.sender(), second.sender()];
         let outside = outside(0);
         // This wait is given up at once, and leaves its waker behind.
-        outside.wait(&mut first, Some(crate::sys::clock::now()), |_| ());
-        outside.wait(&mut second, None, |_| ()).unwrap();
+        outside.wait(&mut first, Some(now()), |_, _| ());
+        outside.wait(&mut second, None, |_, _| ()).unwrap();
         for sender in senders {
             sender.join().unwrap();
         }
