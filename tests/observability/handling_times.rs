@@ -2,7 +2,7 @@
 
 use std::array::from_fn;
 use std::collections::BTreeMap;
-use std::sync::mpsc;
+use std::sync::mpsc::{self, TryRecvError};
 use std::thread;
 use std::time::Duration;
 
@@ -259,16 +259,17 @@ fn counts_are_exact_while_observers_come_and_go_and_threads_send() {
         let engine = ActorEngine::new();
         let jobs: JobClient = engine.pool(2, JobMessage::actor(|| Job)).expect("they start");
         let observer = engine.observe();
-        let (done, is_done) = mpsc::channel::<()>();
+        let (handle, (done, is_done)) = (engine.handle(), mpsc::channel::<()>());
         thread::scope(|scope| {
-            let watcher = scope.spawn(|| {
+            let done = done; // gone with a failure, which ends the watcher
+            let watcher = scope.spawn(move || {
                 let mut looks = 0_u64;
                 loop {
-                    let (one, another) = (engine.observe(), engine.observe());
+                    let (one, another) = (handle.observe(), handle.observe());
                     assert!(another.handling_times().iter().all(|times| times.count <= 2 * MESSAGES));
                     drop(one);
                     looks += 1;
-                    if is_done.try_recv().is_ok() {
+                    if is_done.try_recv() != Err(TryRecvError::Empty) {
                         return looks;
                     }
                 }
