@@ -26,7 +26,7 @@ enum OriginMessage {
     Fetch { path: String },
 }
 
-#[actor(ctx)]
+#[actor(ctx, sends(OriginMessage))]
 #[derive(Debug, PartialEq)]
 enum CacheMessage {
     /// Gives the page at a path, from the cache if it is there.

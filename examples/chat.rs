@@ -23,7 +23,7 @@ use zctor::{ActorEngine, ActorThread, Context, EngineHandle, Inner, InstanceId, 
 use zctor_kit::forward;
 use zctor_kit::topic::{Subscription, Topic};
 
-#[actor(ctx)]
+#[actor(ctx, sends(SessionMessage))]
 enum LobbyMessage {
     /// Brings a session into a room, out of the one where it was.
     Join { session: SessionClient, name: String, room: String },
@@ -33,7 +33,7 @@ enum LobbyMessage {
     Left(InstanceId),
 }
 
-#[actor(ctx)]
+#[actor(ctx, sends(LobbyMessage))]
 #[derive(Debug, PartialEq)]
 enum SessionMessage {
     /// A line from the other end of the connection.

@@ -59,7 +59,7 @@ impl Port {
     }
 }
 
-#[actor(ctx)]
+#[actor(ctx, sends(LogMessage))]
 #[derive(Debug, PartialEq)]
 enum DeviceMessage {
     /// Sends a command, and gives the answer of the device.

@@ -46,7 +46,7 @@ enum WorkerMessage {
     Run(Job),
 }
 
-#[actor(ctx, handles(QueueControl = [Cancel]))]
+#[actor(ctx, sends(WorkerMessage, ProgressMessage), handles(QueueControl = [Cancel]))]
 #[derive(Debug, PartialEq)]
 enum QueueMessage {
     Add(u64),

@@ -14,7 +14,7 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use zctor::map::Map;
-use zctor::{ActorEngine, ActorThread, CallError, Context, Message, Pending, Spin, actor, first};
+use zctor::{ActorEngine, ActorThread, CallError, Context, Message, Pending, SendStats, Spin, actor, first};
 
 #[actor]
 enum DatabaseMessage {
@@ -67,7 +67,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     assert!(map.dot().contains("DatabaseMessage"));
 
     // A batch program: threads that wait leave the cores to others at once.
-    let engine = ActorEngine::builder().spin(Spin::Never).build();
+    let engine = ActorEngine::builder().spin(Spin::Never).record_sends().build();
     let (begun, begins) = mpsc::channel();
     let (open, gate) = mpsc::channel();
     let (tell, told) = mpsc::channel();
@@ -94,6 +94,13 @@ fn main() -> Result<(), Box<dyn Error>> {
     assert_eq!(engine.slow(Duration::from_millis(100)).len(), 1);
     let now = map.running(&engine.registry(), &engine.stats());
     assert!(now.svg().starts_with("<svg"));
+    // What the handlers have done is what the definitions say, and no more.
+    let stats = engine.stats();
+    let seen: Vec<_> = stats.sends.iter().map(|SendStats { message, receiver, .. }| (*message, *receiver)).collect();
+    assert_eq!(seen, [("WebMessage", "DatabaseMessage")]);
+    assert!(definition.sends().next().is_none());
+    let held = stats.threads[0].runs_beside_waits().map(|runs| runs.message);
+    assert_eq!(held, Some("DatabaseMessage"));
 
     // Whichever page is there first.
     (0..3).try_for_each(|_| open.send(()))?;

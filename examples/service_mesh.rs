@@ -1,8 +1,9 @@
-//! Services on threads of their own: web calls auth and the database, auth calls the database.
+//! Services on threads of their own: web calls auth and the database, auth calls the database. What web has answered it
+//! sends to an audit, and waits for nothing there.
 //!
 //! The database is SQLite. Its connection is the actor's state, opened on the actor's thread by `try_actor`, so a
 //! database that cannot be opened is an error of `spawn`. `calls(…)` declares which actor waits for which; a cycle
-//! would not compile. Look at the four answers: 200, 401, 200, and 500 for a statement that SQLite refuses.
+//! would not compile. `sends(…)` is for the map, where it is a dashed arrow. Look at the four answers: 200, 401, 200, and 500 for a statement that SQLite refuses.
 //!
 //! ```text
 //! cargo run --example service_mesh
@@ -30,7 +31,16 @@ enum AuthMessage {
     Authenticate { token: String },
 }
 
-#[actor(calls(AuthMessage, DatabaseMessage))]
+#[actor]
+enum AuditMessage {
+    /// Keeps the status of an answer.
+    Answered(u16),
+    /// Gives the statuses of all answers.
+    #[reply(Vec<u16>)]
+    Statuses,
+}
+
+#[actor(calls(AuthMessage, DatabaseMessage), sends(AuditMessage))]
 enum WebMessage {
     /// Answers a request to keep a note.
     #[reply(Response)]
@@ -42,6 +52,8 @@ struct Response(u16, String);
 
 struct Database(Connection);
 struct Auth;
+#[derive(Default)]
+struct Audit(Vec<u16>);
 struct Web;
 
 impl Database {
@@ -73,6 +85,16 @@ impl AuthHandler for Auth {
     }
 }
 
+impl AuditHandler for Audit {
+    fn answered(&mut self, value: u16) {
+        self.0.push(value);
+    }
+
+    fn statuses(&mut self) -> Vec<u16> {
+        self.0.clone()
+    }
+}
+
 impl WebHandler for Web {
     fn post_note(&mut self, ctx: &mut Context<WebMessage>, token: String, text: String) -> Response {
         let post = || -> Result<Response, BoxError> {
@@ -82,7 +104,9 @@ impl WebHandler for Web {
             let notes = ctx.call(DatabaseMessage::add_note(user.clone(), text))??;
             Ok(Response(200, format!("{user} has {notes} notes")))
         };
-        post().unwrap_or_else(|error| Response(500, error.to_string()))
+        let response = post().unwrap_or_else(|error| Response(500, error.to_string()));
+        let _ = ctx.send(AuditMessage::Answered(response.0)); // an answer without an audit is an answer still
+        response
     }
 }
 
@@ -98,6 +122,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     engine.spawn(ActorThread::named("database").register(database(":memory:")))?;
     engine.spawn(ActorThread::named("auth").register(AuthMessage::actor(|| Auth)))?;
+    engine.spawn(ActorThread::named("audit").register(AuditMessage::actor(Audit::default)))?;
     engine.spawn(ActorThread::named("web").register(WebMessage::actor(|| Web)))?;
     println!("{}", engine.registry());
 
@@ -112,6 +137,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     assert_eq!(post("t-2", "let me in")?, 401);
     assert_eq!(post("t-1", "sell milk")?, 200);
     assert_eq!(post("t-1", "")?, 500);
+    assert_eq!(engine.call(AuditMessage::statuses())?, [200, 401, 200, 500]);
 
     println!("{}", engine.shutdown()?);
     Ok(())

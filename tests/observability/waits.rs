@@ -76,7 +76,7 @@ fn a_chain_of_waits_ends_in_the_handler_that_runs_with_times() {
             || engine.stats().waits(),
             |forest| {
                 let handlers = || forest.roots.iter().flat_map(|root| &root.handlers);
-                handlers().count() == 2 && handlers().all(|one| one.lasted >= HELD)
+                handlers().count() == 2 && handlers().all(|one| one.wait.lasted >= HELD)
             },
         );
         let [root] = &forest.roots[..] else { panic!("one chain has one root: {forest}") };
@@ -84,10 +84,14 @@ fn a_chain_of_waits_ends_in_the_handler_that_runs_with_times() {
         assert_eq!((root.name.as_str(), root.message, root.variant), ("db", Some("DatabaseMessage"), Some("UserOf")));
         assert_eq!(root.runs, Some(ids[0]));
         assert!(root.lasted >= HELD - RESOLUTION, "it has run as long as they have waited: {forest}");
-        let chain: Vec<_> = root.handlers.iter().map(|one| (one.message, one.variant, one.distance)).collect();
+        let chain: Vec<_> =
+            root.handlers.iter().map(|one| (one.wait.message, one.wait.variant, one.distance)).collect();
         assert_eq!(chain, [("WebMessage", Some("Page"), 2), ("AuthMessage", Some("Check"), 1)]);
-        let callees: Vec<_> =
-            root.handlers.iter().map(|one| (one.callee, one.callee_variant, one.callee_instance)).collect();
+        let callees: Vec<_> = root
+            .handlers
+            .iter()
+            .map(|one| (one.wait.callee, one.wait.callee_variant, one.wait.callee_instance))
+            .collect();
         let expected =
             [("AuthMessage", Some("Check"), Some(ids[1])), ("DatabaseMessage", Some("UserOf"), Some(ids[0]))];
         assert_eq!(callees, expected);
@@ -98,7 +102,7 @@ fn a_chain_of_waits_ends_in_the_handler_that_runs_with_times() {
         assert!(lines[1].starts_with("`WebMessage::Page` 2.0 waits "), "{text}");
         assert!(lines[1].ends_with(" for `AuthMessage::Check` 1.0 on thread 1"), "{text}");
         assert!(lines[3].starts_with("`DatabaseMessage::UserOf` 0.0 RUNS for "), "the culprit comes last: {text}");
-        assert!(lines[3].contains(" on thread 0 `db` and waits for nothing of zctor's"), "{text}");
+        assert!(lines[3].contains(" on thread 0 `db` and waits for no actor; nothing else is queued there"), "{text}");
         gate.open();
         engine.settle();
         assert_eq!(engine.stats().waits().to_string(), "nothing waits");
@@ -311,7 +315,7 @@ fn a_wait_for_a_pending_knows_the_instance_and_not_the_variant() {
             let gate = Gate::new();
             fan.send(message(database.clone(), gate.clone())).expect("it lives");
             let forest = waits(&engine, 1, 0);
-            let waiting = &forest.roots[0].handlers[0];
+            let waiting = forest.roots[0].handlers[0].wait;
             assert_eq!((waiting.variant, waiting.callee_variant), (Some(variant), None));
             assert_eq!(waiting.callee_instance, database.instance_id());
             gate.open();
@@ -333,7 +337,7 @@ fn each_wait_of_a_handler_says_its_variant_whatever_was_served_in_the_one_before
         opened.open();
         engine.send(FanMessage::Twice(database.clone(), opened, gate.clone())).expect("it lives");
         let forest = waits(&engine, 1, 0);
-        let waiting = &forest.roots[0].handlers[0];
+        let waiting = forest.roots[0].handlers[0].wait;
         assert_eq!((waiting.message, waiting.variant), ("FanMessage", Some("Twice")));
         assert_eq!(waiting.callee_instance, database.instance_id());
         gate.open();
@@ -388,7 +392,7 @@ fn a_handler_that_waits_itself_in_the_wait_of_another_leaves_that_its_variant() 
             engine.send(message(auth.clone(), database.clone(), opened, gate.clone())).expect("it lives");
             gate.await_arrivals(1);
             let forest = waits(&engine, 1, 0);
-            assert_eq!(forest.roots[0].handlers[0].variant, Some(variant), "{forest}");
+            assert_eq!(forest.roots[0].handlers[0].wait.variant, Some(variant), "{forest}");
             let runs = engine.stats().threads[1].runs.expect("the relay runs");
             assert_eq!((runs.message, runs.variant), ("RelayMessage", Some(variant)));
             gate.open();

@@ -207,11 +207,10 @@ fn the_error_says_whose_code_runs_and_who_waits_for_whom() {
             assert_eq!((wait.message, wait.callee, wait.on), ("AskMessage", "WorkMessage", stubborn.thread));
             assert_eq!(waiting.runs.map(|runs| runs.instance), Some(wait.instance));
             assert_eq!(runs.variant.unwrap_or("Hold"), "Hold", "the order to end is in the queue when it is abandoned");
-            assert!(stubborn.to_string().ends_with("` 0.1"), "{stubborn}");
-            assert!(
-                waiting.to_string().ends_with("`AskMessage::Ask` 1.1 waits for `WorkMessage::Hold` on thread 0"),
-                "{waiting}"
-            );
+            assert!(stubborn.to_string().contains("` 0.1"), "{stubborn}");
+            let text = waiting.to_string();
+            assert!(text.contains("`AskMessage::Ask` 1.1 waits "), "{text}");
+            assert!(text.ends_with(" for `WorkMessage::Hold` 0.1 on thread 0"), "{text}");
         };
         check(&stats());
         let error = engine.shutdown_timeout(Duration::from_millis(50)).expect_err("a handler does not return");

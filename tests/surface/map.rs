@@ -16,7 +16,7 @@ enum StoreMessage {
     Keep(Gate),
 }
 
-#[actor(calls(StoreMessage))]
+#[actor(calls(StoreMessage), sends(StoreMessage))]
 enum AuthMessage {
     #[reply(bool)]
     Check(u32),
@@ -32,7 +32,7 @@ enum WebMessage {
     r#Type,
 }
 
-#[actor(name = "the \"shelf\" #1 & <more>")]
+#[actor(name = "the \"shelf\" #1 & <more>", sends(WebMessage, Self))]
 enum ShelfMessage {
     Fill,
 }
@@ -88,7 +88,11 @@ fn a_definition_has_the_variants_and_the_declared_calls() {
     assert_eq!(variants, expected);
     let keyed: Vec<_> = StoreMessage::DEFINITION.variants().map(|one| (one.reply(), one.is_keyed())).collect();
     assert_eq!(keyed, [(Some("u32"), true), (None, false)]);
-    assert_eq!(ShelfMessage::DEFINITION.variants().len(), 1);
+    let shelf = ShelfMessage::DEFINITION;
+    assert_eq!(shelf.variants().len(), 1);
+    assert!(shelf.sends().eq([web, shelf]));
+    assert_eq!((shelf.calls().count(), shelf.call_depth()), (0, 0));
+    assert!(web.sends().next().is_none());
 }
 
 #[test]
@@ -100,6 +104,61 @@ fn each_instance_of_a_generic_enum_has_a_definition_of_its_own() {
     let text = Map::of([small, large, small]).mermaid();
     assert_eq!(text.matches("<b>CacheMessage#lt;u8, ").count(), 2, "{text}");
     assert_eq!(text.matches(" --> StoreMessage").count(), 2, "{text}");
+}
+
+#[test]
+fn a_map_has_each_declared_send_once_and_none_beside_a_call() {
+    let map = Map::of([ShelfMessage::DEFINITION]);
+    let mermaid = map.mermaid();
+    let name = |id: &str| if id.contains("shelf") { "shelf" } else { id }.to_owned();
+    let arrows: Vec<Vec<String>> = mermaid
+        .lines()
+        .filter(|line| line.contains("->"))
+        .map(|line| line.split_whitespace().map(name).collect())
+        .collect();
+    let expected = [
+        ["WebMessage", "-->", "AuthMessage"],
+        ["WebMessage", "-->", "StoreMessage"],
+        ["AuthMessage", "-->", "StoreMessage"],
+        ["shelf", "-.->", "WebMessage"],
+        ["shelf", "-.->", "shelf"],
+    ];
+    assert_eq!(arrows, expected, "{mermaid}");
+
+    let dot = map.dot();
+    assert_eq!((dot.matches(" -> ").count(), dot.matches("[style=dashed]").count()), (5, 2), "{dot}");
+    let svg = map.svg();
+    // The third is in the legend.
+    assert_eq!(svg.matches("<g class=\"sends\">").count(), 3, "{svg}");
+    assert_eq!(
+        svg.matches("<title>the &quot;shelf&quot; #1 &amp; &lt;more&gt; sends to WebMessage</title>").count(),
+        1
+    );
+}
+
+/// Types of one call depth that send to one another stand one below the other, also where they send in a circle.
+#[test]
+fn a_sender_stands_above_its_receivers_of_the_same_call_depth() {
+    #[actor(sends(SecondMessage, ThirdMessage))]
+    enum FirstMessage {
+        Go,
+    }
+    #[actor(sends(ThirdMessage))]
+    enum SecondMessage {
+        Go,
+    }
+    #[actor(sends(FirstMessage))]
+    enum ThirdMessage {
+        Go,
+    }
+    let svg = Map::of([ThirdMessage::DEFINITION, SecondMessage::DEFINITION, FirstMessage::DEFINITION]).svg();
+    let top = |name: &str| -> usize {
+        let end = svg.find(&format!(">{name}</text>")).unwrap_or_else(|| panic!("{name} in {svg}"));
+        let y = svg[..end].rsplit(" y=\"").next().and_then(|y| y.split('"').next()).and_then(|y| y.parse().ok());
+        y.unwrap_or_else(|| panic!("{name} in {svg}"))
+    };
+    let (third, first, second) = (top("ThirdMessage"), top("FirstMessage"), top("SecondMessage"));
+    assert!(third < first && first < second, "{svg}");
 }
 
 #[test]
@@ -118,11 +177,12 @@ fn a_map_has_each_type_and_each_declared_call_once() {
     }
 
     let dot = map.dot();
-    assert_eq!((dot.matches(" -> ").count(), dot.matches("[label=").count()), (3, 4), "{dot}");
+    assert_eq!((dot.matches(" -> ").count(), dot.matches("[label=").count()), (5, 4), "{dot}");
     assert!(dot.contains("the \\\"shelf\\\" #1 & <more>"), "{dot}");
 
     let svg = map.svg();
-    assert_eq!((svg.matches("class=\"head\"").count(), svg.matches("class=\"box\"").count()), (3, 4), "{svg}");
+    // Two heads are in the legend.
+    assert_eq!((svg.matches("class=\"head\"").count(), svg.matches("class=\"box\"").count()), (7, 4), "{svg}");
     assert!(svg.contains("the &quot;shelf&quot; #1 &amp; &lt;more&gt;"), "{svg}");
     for outside in ["href", "url(", "@import", "<script", "<image"] {
         assert!(!svg.contains(outside), "{outside} in {svg}");
@@ -166,7 +226,7 @@ fn the_map_of_a_running_engine_shows_threads_instances_and_waits() {
         for part in [
             "<b>StoreMessage ×2</b>",
             "<b>AuthMessage ×1</b>",
-            "subgraph others[\"without a definition\"]\n    WebMessage[\"<b>WebMessage ×1</b>\"]",
+            "  WebMessage[\"<b>WebMessage ×1</b>\"]",
             "AuthMessage -->|1 waits| StoreMessage",
             "WebMessage -->|1 waits| AuthMessage",
             "linkStyle 0 stroke",

@@ -178,17 +178,8 @@ fn thread(row: &ThreadStats, earlier: Option<&Look>, window: Duration) -> Thread
         let time = now.saturating_sub(before.unwrap_or_default()).as_secs_f64();
         if age > 0.0 { (time / age).clamp(0.0, 1.0) } else { 0.0 }
     };
-    let waits: Vec<String> = row
-        .waits
-        .iter()
-        .map(|wait| {
-            let (waiter, callee) = (named(wait.message, wait.variant), named(wait.callee, wait.callee_variant));
-            format!("{waiter} {} waits for {callee}{}", wait.instance, for_time(wait.lasted))
-        })
-        .collect();
-    let beside = row.runs.filter(|runs| row.waits.last().is_none_or(|wait| wait.instance != runs.instance));
-    let runs =
-        beside.map(|runs| format!("{} {}{}", named(runs.message, runs.variant), runs.instance, for_time(runs.lasted)));
+    let waits = row.waits.iter().map(ToString::to_string);
+    let runs = row.runs_beside_waits();
     let rooms = [(false, row.room), (true, row.inner_room)];
     Thread {
         thread: row.thread.to_string(),
@@ -203,22 +194,9 @@ fn thread(row: &ThreadStats, earlier: Option<&Look>, window: Duration) -> Thread
         timers: row.timers,
         handled: row.handled,
         panicked: row.panicked,
-        waits: runs.is_none() && !waits.is_empty(),
-        runs: waits.into_iter().chain(runs).collect::<Vec<_>>().join("; "),
+        waits: runs.is_none() && !row.waits.is_empty(),
+        runs: waits.chain(runs.map(|runs| runs.to_string())).collect::<Vec<_>>().join("; "),
         backing_off: row.backing_off.len(),
-    }
-}
-
-fn named(message: &str, variant: Option<&str>) -> String {
-    variant.map_or_else(|| message.to_owned(), |variant| format!("{message}::{variant}"))
-}
-
-/// How long something has lasted, as the end of a line; nothing if that is not known or no time at all.
-fn for_time(lasted: Duration) -> String {
-    match lasted.as_millis() {
-        0 => String::new(),
-        ms @ ..1_000 => format!(", for {ms} ms"),
-        _ => format!(", for {:.1} s", lasted.as_secs_f64()),
     }
 }
 
@@ -300,7 +278,7 @@ fn worst_last(mut waits: WaitForest) -> WaitForest {
 }
 
 fn longest(root: &zctor::WaitRoot) -> Duration {
-    let handlers = root.handlers.iter().map(|handler| handler.lasted);
+    let handlers = root.handlers.iter().map(|handler| handler.wait.lasted);
     handlers.chain(root.callers.iter().map(|one| one.caller.lasted)).max().unwrap_or_default()
 }
 
@@ -309,7 +287,7 @@ fn last_line(text: impl ToString) -> String {
 }
 
 fn root(root: &zctor::WaitRoot) -> WaitRoot {
-    let handlers = root.handlers.iter().map(|one| (one.to_string(), false, one.lasted, one.distance));
+    let handlers = root.handlers.iter().map(|one| (one.to_string(), false, one.wait.lasted, one.distance));
     let callers = root.callers.iter().map(|one| (one.to_string(), true, one.caller.lasted, one.distance));
     let mut waiting: Vec<Waiting> = callers
         .chain(handlers)
@@ -338,11 +316,8 @@ fn culprit(waits: &WaitForest, stats: &Stats, limit: Duration) -> Option<String>
     }
     let holds = |row: &&ThreadStats| row.queued > 1 && row.oldest >= limit && row.runs.is_some();
     let oldest = stats.threads.iter().filter(holds).max_by_key(|row| row.oldest)?;
-    let (thread, name, queued, age) = (oldest.thread, clean(&oldest.name), oldest.queued, oldest.oldest.as_secs_f64());
+    let (thread, name, more, age) =
+        (oldest.thread, clean(&oldest.name), oldest.queued - 1, oldest.oldest.as_secs_f64());
     let runs = oldest.runs?;
-    let lasted = match runs.lasted {
-        Duration::ZERO => String::new(),
-        lasted => format!("for {:.1} s ", lasted.as_secs_f64()),
-    };
-    Some(format!("{runs} RUNS {lasted}on thread {thread} `{name}`; {queued} queued there, the oldest for {age:.1} s"))
+    Some(format!("thread {thread} `{name}` RUNS {runs}; {more} more queued there, the oldest for {age:.1} s"))
 }

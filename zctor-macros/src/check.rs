@@ -3,6 +3,7 @@
 
 mod attributes;
 pub(crate) mod calls;
+mod durable;
 pub(crate) mod handles;
 pub(crate) mod names;
 mod ownership;
@@ -20,6 +21,7 @@ pub(crate) fn definition(definition: &Definition, errors: &mut Errors) {
     ownership::no_lifetimes(definition, errors);
     types::parameters_in_fields(definition, errors);
     calls::callees_are_other_actors(definition, errors);
+    calls::receivers_are_actors(definition, errors);
     types::keys_of_one_type(definition, errors);
     handles::names_are_free(definition, errors);
     handles::lists_hold_variants(definition, errors);
@@ -27,6 +29,7 @@ pub(crate) fn definition(definition: &Definition, errors: &mut Errors) {
     for variant in &definition.variants {
         attributes::one_reply(variant, errors);
         attributes::one_key(variant, errors);
+        durable::can_be_kept(definition, variant, errors);
         names::names_are_free(definition, variant, errors);
         names::parameters_differ(variant, errors);
         for field in &variant.fields {

@@ -99,19 +99,27 @@ fn use_the_parameters(definition: &mut Definition) {
     }
 }
 
-/// Each callee without a fault stays, once.
+/// Each callee and each receiver without a fault stays, once.
 fn keep_good_calls(definition: &mut Definition) {
-    let Some(calls) = definition.options.calls.get().cloned() else {
-        return;
-    };
+    if let Some(calls) = definition.options.calls.get().cloned() {
+        let good = good_types(calls, |ty| check::calls::fault_of_callee(definition, ty));
+        definition.options.calls.replace(good);
+    }
+    if let Some(sends) = definition.options.sends.get().cloned() {
+        let good = good_types(sends, |ty| check::calls::fault_of_receiver(definition, ty));
+        definition.options.sends.replace(good);
+    }
+}
+
+fn good_types(types: Vec<Type>, fault: impl Fn(&Type) -> Option<String>) -> Vec<Type> {
     let mut good: Vec<Type> = Vec::new();
-    for ty in calls {
+    for ty in types {
         let known = good.iter().any(|before| types::print(before) == types::print(&ty));
-        if !known && check::calls::fault_of_callee(definition, &ty).is_none() {
+        if !known && fault(&ty).is_none() {
             good.push(ty);
         }
     }
-    definition.options.calls.replace(good);
+    good
 }
 
 /// Each handle with a free name stays. The model leaves out the unknown variants of its list.

@@ -38,6 +38,8 @@ pub(crate) struct Model<'a> {
     /// The types of its fields that must travel.
     pub(crate) travelling: Vec<Type>,
     pub(crate) calls: Vec<Type>,
+    /// For the map alone.
+    pub(crate) sends: Vec<Type>,
     pub(crate) generics: Generics,
     /// The enum as a type: `CacheMessage<K, V>`.
     pub(crate) ty: TokenStream,
@@ -89,6 +91,7 @@ impl<'a> Model<'a> {
         let named =
             |name: &Ident, option: Option<&Ident>| option.map_or_else(|| Named::by_enum(name, ident), Named::by_option);
         let calls = definition.options.calls.get().cloned().unwrap_or_default();
+        let sends = definition.options.sends.get().cloned().unwrap_or_default();
         let variants = |extent: Extent| {
             let variants = definition.variants.iter().filter(|variant| variant.extent == extent);
             variants.map(|variant| Variant::resolve(variant, definition, &ty)).collect()
@@ -106,6 +109,7 @@ impl<'a> Model<'a> {
             travelling: definition.travelling(),
             name,
             calls,
+            sends,
             generics,
             variants: variants(Extent::Everything),
             handles,

@@ -494,7 +494,7 @@ const SEEDS: [&str; 3] = [
      #[reply(Option<V>, deferred)] #[cfg(x)] r#Match(Cow<'_, str>), Gen = 3 }",
     "#[actor] #[reply(u8)] enum Msg { #[reply] A, #[reply(impl Fn(&str) -> u8)] B(dyn T), #[key] C(m!(Self)), a, OnStart }",
 ];
-const ARGUMENTS: &str = "name = \"x\", handler = H, client = r#type, ctx, calls(A, b::B<K>, Msg), handles(R = [Get, A], S = []), crate = ::z";
+const ARGUMENTS: &str = "name = \"x\", handler = H, client = r#type, ctx, calls(A, b::B<K>, Msg), sends(Self, A), handles(R = [Get, A], S = []), crate = ::z";
 
 /// Every seed with each of its tokens dropped, doubled, or replaced by another of the seed's, at every depth.
 #[test]
@@ -536,7 +536,7 @@ fn no_random_input_makes_the_macro_panic_or_differ() {
 
 /// Words that the rules are about, and words that the macro cannot expect.
 const VOCABULARY: &str = "enum struct fn pub crate Self self super 'a 'static 'x' r#gen gen _ , ; : :: = -> & # ! ? \"text\" 3 4.5 \
-    () [] {} (u8) [u8; 4] {A} <T> name handler client handles ctx calls reply msg key into internal deferred dyn impl where \
+    () [] {} (u8) [u8; 4] {A} <T> name handler client handles ctx calls sends reply msg key into internal durable remote deferred dyn impl where \
     Message Clone On_Start OnStart Self_ #[reply(u8)] #[reply] #[msg(name = a, into)] #[msg(internal)] #[key] #[cfg(x)] \
     #[cfg_attr(x, reply(u8))] #[actor] #[deprecated] #[doc = include_str!(\"x\")] A(u8) B{b: Vec<Self>} C = 3 T: Clone";
 

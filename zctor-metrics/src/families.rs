@@ -56,7 +56,8 @@ pub(crate) fn waits(scrape: &Scrape, to: &mut DescriptorEncoder<'_>) -> fmt::Res
     gauge(to, callers, scrape.roots(|root| root.callers.len()))?;
     let longest = ("zctor_wait_root", "The longest wait for this handler", Some(Unit::Seconds));
     let longest_wait = |root: &zctor::WaitRoot| {
-        let waits = root.handlers.iter().map(|one| one.lasted).chain(root.callers.iter().map(|one| one.caller.lasted));
+        let waits =
+            root.handlers.iter().map(|one| one.wait.lasted).chain(root.callers.iter().map(|one| one.caller.lasted));
         waits.max().unwrap_or_default().as_secs_f64()
     };
     gauge(to, longest, scrape.roots(longest_wait))

@@ -9,6 +9,7 @@
 //! layer imports its own folder and the layers below: client, messaging, route, thread, mailbox, reply, trace, sys, and
 //! the plain data.
 
+mod beginning;
 pub(crate) mod by_id;
 pub(crate) mod carried;
 pub(crate) mod cell;
@@ -55,6 +56,7 @@ use crate::client::message::Message;
 use crate::error::{BoxError, SpawnError};
 use crate::event::Undelivered;
 use crate::route::endpoint::Endpoint;
+use crate::route::recorded::note_start;
 use crate::sys::unwind::Quiet;
 use crate::thread::local::Local;
 
@@ -113,6 +115,7 @@ impl<M: Message> Context<M> {
             return Err(SpawnError::Stopped);
         }
         let endpoint = install_on::<T>(&self.local, false, actor)?;
+        note_start(&self.local.mailbox.edge, T::name);
         Ok(Client::of_one(None, endpoint).into())
     }
 }

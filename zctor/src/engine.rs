@@ -128,6 +128,7 @@ pub struct EngineBuilder {
     name: String,
     default_deadline: Option<Duration>,
     spin: Spin,
+    record_sends: bool,
 }
 
 impl EngineBuilder {
@@ -215,9 +216,26 @@ impl EngineBuilder {
         self
     }
 
+    /// Has the engine note which types send to which, and start which: [`Stats::sends`], which a
+    /// [`Map`](crate::map::Map::running) draws.
+    ///
+    /// What counts is who runs: whatever a handler sends or calls, by its context, by a client, a recipient or an engine,
+    /// one that is refused for want of room too. A timer is no send, and neither is a reply. Sends from outside have no
+    /// type to come from.
+    ///
+    /// Each send takes two locks for it, and a longer way: some tenth of a microsecond. It is for tests, and for a look at
+    /// a program; an engine without it pays nothing.
+    ///
+    /// An example is at [`SendStats`](crate::SendStats).
+    #[must_use]
+    pub fn record_sends(mut self) -> Self {
+        self.record_sends = true;
+        self
+    }
+
     /// Makes the engine, which has no threads yet.
     pub fn build(self) -> ActorEngine {
-        ActorEngine { core: Core::new(self.name, self.default_deadline, self.spin) }
+        ActorEngine { core: Core::new(self.name, self.default_deadline, self.spin, self.record_sends) }
     }
 }
 
@@ -240,7 +258,7 @@ impl ActorEngine {
 
     /// Returns the settings of an engine, to change and to build.
     pub fn builder() -> EngineBuilder {
-        EngineBuilder { name: "zctor".into(), default_deadline: None, spin: Spin::default() }
+        EngineBuilder { name: "zctor".into(), default_deadline: None, spin: Spin::default(), record_sends: false }
     }
 
     /// Makes the calling thread an actor thread, for states that only this thread may touch.
@@ -555,7 +573,7 @@ impl ActorEngine {
     /// # Blocking
     /// As [`Client::send`](crate::Client::send).
     pub fn send<M: Message>(&self, message: M) -> Result<(), SendError<M>> {
-        targets::target(&self.core, |target| messaging::send(&target, &mut Some(message)))
+        targets::target(&self.core, |target| messaging::send::<true, M>(&target, &mut Some(message)))
     }
 
     /// Sends a request to the instance that [`send`](ActorEngine::send) would choose, and waits for the reply.

@@ -199,6 +199,7 @@ pub use reply::reply_to::ReplyTo;
 pub use report::handling_times::HandlingTimes;
 pub use report::instances::{BackingOff, InstanceStats};
 pub use report::running::{RunningInstance, Wait};
+pub use report::sends::SendStats;
 pub use report::slow::Slow;
 pub use report::types::{DeadLetterCounts, RefusalCounts, TimeoutCounts, TypeStats};
 pub use report::waits::{OutsideCaller, WaitForest, WaitRoot, WaitingCaller, WaitingHandler};

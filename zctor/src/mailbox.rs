@@ -32,6 +32,7 @@ pub(crate) mod panic_inbox;
 pub(crate) mod parked;
 pub(crate) mod permits;
 pub(crate) mod roster;
+pub(crate) mod sends;
 mod tally;
 pub(crate) mod waits;
 
@@ -100,10 +101,10 @@ impl Mailbox {
             thread,
             name,
             parker: Arc::new(Parker::for_actor_thread()),
+            is_bounded: permits.is_some() || edge.sends.is_some(),
             edge,
             meter,
             parked: Parked::new(),
-            is_bounded: permits.is_some(),
             permits,
             inner: None,
             roster: Roster::new(thread),

@@ -1,4 +1,4 @@
-//! Draws who may call whom, as text for Mermaid and for Graphviz, and as an SVG picture.
+//! Draws who may call and who sends to whom, as text for Mermaid and for Graphviz, and as an SVG picture.
 //!
 //! A [`Map`] comes from the definitions of the messages alone, so no engine need run and no code is executed. With the
 //! registry and the statistics of an engine it shows threads, instances, queues and waits as well.
@@ -14,10 +14,11 @@ use crate::engine::registry::Registry;
 use crate::map::chart::Chart;
 use crate::report::Stats;
 
-/// A map of message types: a box for each type, and an arrow from each type to those that its handlers may call.
+/// A map of message types: a box for each type, a solid arrow from each type to those that its handlers may call
+/// (`calls(..)`), and a dashed one to those that they send to (`sends(..)`). The arrow of a call stands for sends too.
 ///
-/// The rows are the call depths, the deepest callers on top, so every arrow of a declared call points down. A test that
-/// compares the map with a committed file keeps a picture in the documentation true:
+/// Rows are call depths, the deepest callers on top, so every arrow of a declared call points down. (Mermaid makes rows
+/// of its own.) Senders of one call depth stand above their receivers. A test that compares the map with a committed file keeps a picture in the documentation true:
 ///
 /// ```
 /// use zctor::map::Map;
@@ -28,7 +29,11 @@ use crate::report::Stats;
 ///     #[reply(Option<u32>)]
 ///     Load(u64),
 /// }
-/// #[actor(calls(StoreMessage))]
+/// #[actor]
+/// pub enum AuditMessage {
+///     Note(String),
+/// }
+/// #[actor(calls(StoreMessage), sends(AuditMessage))]
 /// pub enum WebMessage {
 ///     #[reply(String)]
 ///     Page(u64),
@@ -36,14 +41,13 @@ use crate::report::Stats;
 /// }
 ///
 /// let map = Map::of([WebMessage::DEFINITION]);
-/// let committed = r#"flowchart TB
-///   subgraph depth1["call depth 1"]
-///     WebMessage["<b>WebMessage</b><br/>Page → String<br/>Reload"]
-///   end
-///   subgraph depth0["call depth 0"]
-///     StoreMessage["<b>StoreMessage</b><br/>Load → Option#lt;u32#gt;"]
-///   end
+/// let committed = r#"%%{init: {"flowchart": {"wrappingWidth": 600}}}%%
+/// flowchart TB
+///   WebMessage["<b>WebMessage</b><br/>Page → String<br/>Reload"]
+///   StoreMessage["<b>StoreMessage</b><br/>Load → Option#lt;u32#gt;"]
+///   AuditMessage["<b>AuditMessage</b><br/>Note"]
 ///   WebMessage --> StoreMessage
+///   WebMessage -.-> AuditMessage
 /// "#;
 /// assert_eq!(map.mermaid(), committed);
 /// assert!(map.dot().starts_with("digraph"));
@@ -55,20 +59,21 @@ pub struct Map {
 }
 
 impl Map {
-    /// Makes a map of these types, and of all that their handlers may call, directly or not.
+    /// Makes a map of these types, and of all that their handlers may call or send to, directly or not.
     ///
     /// ```
     /// use zctor::map::Map;
     ///
     /// let map = Map::of([]);
-    /// assert_eq!(map.mermaid(), "flowchart TB\n");
+    /// assert!(map.mermaid().ends_with("flowchart TB\n"));
     /// ```
     pub fn of(definitions: impl IntoIterator<Item = &'static Definition>) -> Self {
         Self { chart: Chart::of(definitions.into_iter().collect()) }
     }
 
     /// Adds what an engine is doing: the number of instances of each type, a box for each thread, and in red the
-    /// handlers that wait for a reply.
+    /// handlers that wait for a reply. If the engine [records](crate::EngineBuilder::record_sends) it, also a dashed arrow
+    /// for each pair of types of which the one has sent to the other or started it, unless a call is declared.
     ///
     /// A type of which an instance lives and whose definition the map lacks gets a box without variants. An instance that
     /// [`start`](crate::ActorEngine::start) started is in no pool; its type says how many there are.

@@ -4,6 +4,7 @@
 pub(crate) mod handling_times;
 pub(crate) mod instances;
 pub(crate) mod running;
+pub(crate) mod sends;
 pub(crate) mod slow;
 pub(crate) mod types;
 pub(crate) mod waits;
@@ -14,6 +15,7 @@ use std::time::Duration;
 use crate::id::{InstanceId, ThreadId};
 use crate::report::instances::BackingOff;
 use crate::report::running::{RunningInstance, Wait};
+use crate::report::sends::SendStats;
 use crate::report::types::TypeStats;
 use crate::report::waits::{Link, OutsideCaller, WaitForest};
 
@@ -69,6 +71,9 @@ pub struct Stats {
     /// The threads outside that wait for a reply, in the order in which their waits began. A task that awaits one is not
     /// among them.
     pub callers: Vec<OutsideCaller>,
+    /// Which types have sent to which, and started which, by their names. Empty unless the engine was told to
+    /// [record](crate::EngineBuilder::record_sends) it.
+    pub sends: Vec<SendStats>,
 }
 
 impl Stats {
@@ -210,8 +215,16 @@ impl ThreadStats {
         self.age.saturating_sub(self.idle + self.waiting)
     }
 
-    /// The instance whose code runs, unless it is the one that waits.
-    pub(crate) fn runs_beside_waits(&self) -> Option<RunningInstance> {
+    /// Returns the instance whose code runs, unless that is the one that waits: whose work holds the thread just now.
+    ///
+    /// ```
+    /// use zctor::ActorEngine;
+    ///
+    /// let engine = ActorEngine::new();
+    /// let stats = engine.stats();
+    /// assert!(stats.threads.iter().all(|thread| thread.runs_beside_waits().is_none()));
+    /// ```
+    pub fn runs_beside_waits(&self) -> Option<RunningInstance> {
         self.runs.filter(|runs| self.waits.last().is_none_or(|wait| wait.instance != runs.instance))
     }
 

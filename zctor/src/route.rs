@@ -22,5 +22,6 @@ pub(crate) mod payload;
 pub(crate) mod places;
 pub(crate) mod pool;
 pub(crate) mod pools;
+pub(crate) mod recorded;
 pub(crate) mod replacement;
 pub(crate) mod round_robin;

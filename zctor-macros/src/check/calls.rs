@@ -1,4 +1,4 @@
-//! Rules about the callees in `calls`.
+//! Rules about the types in `calls` and `sends`.
 
 use proc_macro2::Ident;
 use syn::Type;
@@ -9,15 +9,26 @@ use crate::types::{peel, print};
 
 /// The generated constant that refuses cycles misses these, or shows them far from their cause.
 pub(super) fn callees_are_other_actors(definition: &Definition, errors: &mut Errors) {
-    let Some(calls) = definition.options.calls.get() else {
-        return;
-    };
-    for (index, ty) in calls.iter().enumerate() {
-        let before = calls.iter().take(index);
-        if let Some(fault) = fault_of_callee(definition, ty) {
+    each_is_right("calls", definition.options.calls.get(), errors, |ty| fault_of_callee(definition, ty));
+}
+
+/// Without it rustc shows a fault in the expansion. An actor may send to its own kind.
+pub(super) fn receivers_are_actors(definition: &Definition, errors: &mut Errors) {
+    each_is_right("sends", definition.options.sends.get(), errors, |ty| fault_of_receiver(definition, ty));
+}
+
+fn each_is_right(
+    option: &str,
+    types: Option<&Vec<Type>>,
+    errors: &mut Errors,
+    fault: impl Fn(&Type) -> Option<String>,
+) {
+    let types = types.map(Vec::as_slice).unwrap_or_default();
+    for (index, ty) in types.iter().enumerate() {
+        if let Some(fault) = fault(ty) {
             errors.add(ty, fault);
-        } else if before.into_iter().any(|before| print(before) == print(ty)) {
-            errors.add(ty, format_args!("`{}` is in `calls` already; keep one", print(ty)));
+        } else if types.iter().take(index).any(|before| print(before) == print(ty)) {
+            errors.add(ty, format_args!("`{}` is in `{option}` already; keep one", print(ty)));
         }
     }
 }
@@ -31,8 +42,20 @@ pub(crate) fn fault_of_callee(definition: &Definition, ty: &Type) -> Option<Stri
     if alone && first.is_some_and(|first| *first == definition.item.ident || first == "Self") {
         return Some("an instance cannot wait for its own type; pipe the request instead".to_owned());
     }
-    let is_parameter = |ident: &Ident| definition.item.generics.type_params().any(|param| param.ident == *ident);
-    first
-        .filter(|first| alone && is_parameter(first))
+    parameter(definition, ty)
         .map(|first| format!("`{first}` could be any type, so its calls cannot be checked; name an actor's enum"))
+}
+
+pub(crate) fn fault_of_receiver(definition: &Definition, ty: &Type) -> Option<String> {
+    let Type::Path(_) = peel(ty) else {
+        return Some("`sends` takes the enums of actors, each by its path".to_owned());
+    };
+    parameter(definition, ty).map(|first| format!("`{first}` could be any type; name an actor's enum"))
+}
+
+/// The type parameter that this type is, if it is one.
+fn parameter<'d>(definition: &'d Definition, ty: &Type) -> Option<&'d Ident> {
+    let Type::Path(path) = peel(ty) else { return None };
+    let name = path.path.get_ident().filter(|_| path.qself.is_none())?;
+    definition.item.generics.type_params().map(|param| &param.ident).find(|param| *param == name)
 }

@@ -120,16 +120,18 @@ fn written(model: &Model<'_>) -> TokenStream {
         quote!((#name, #reply, #is_deferred, #is_keyed))
     });
     // A callee that is no enum of messages is reported at its path, as by the depth.
-    let calls = model.calls.iter().map(|callee| {
-        let span = position::of_type(callee);
-        quote_spanned!(span=> <#callee as #krate::Message>::__definition)
-    });
+    let definition = |ty| {
+        let span = position::of_type(ty);
+        quote_spanned!(span=> <#ty as #krate::Message>::__definition)
+    };
+    let (calls, sends) = (model.calls.iter().map(definition), model.sends.iter().map(definition));
     quote! {
         const DEFINITION: &'static #krate::Definition = &#krate::Definition::__new::<Self>(
             <Self as #krate::Message>::name,
             <Self as #krate::Message>::CALL_DEPTH,
             &[#(#rows),*],
             &[#(#calls),*],
+            &[#(#sends),*],
         );
     }
 }

@@ -6,6 +6,7 @@ pub(crate) mod reply;
 
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::ToTokens;
+use syn::parse::ParseStream;
 use syn::punctuated::Punctuated;
 use syn::{Attribute, LitStr, Meta, Path, Token, Type, parenthesized};
 
@@ -27,15 +28,17 @@ const HANDLER: &str = "handler";
 const CLIENT: &str = "client";
 const CTX: &str = "ctx";
 const CALLS: &str = "calls";
+const SENDS: &str = "sends";
 const CRATE: &str = "crate";
 const HANDLES: &str = "handles";
 const REMOTE: &str = "remote";
 pub(crate) const INTERNAL: &str = "internal";
+const DURABLE: &str = "durable";
 const INTO: &str = "into";
 
 const ON_ENUM: Known<'_> =
-    Known { keys: &[NAME, HANDLER, CLIENT, HANDLES, CTX, CALLS, REMOTE, CRATE], place: "Options" };
-const ON_VARIANT: Known<'_> = Known { keys: &[NAME, INTERNAL], place: "On a variant" };
+    Known { keys: &[NAME, HANDLER, CLIENT, HANDLES, CTX, CALLS, SENDS, REMOTE, CRATE], place: "Options" };
+const ON_VARIANT: Known<'_> = Known { keys: &[NAME, INTERNAL, DURABLE], place: "On a variant" };
 const ON_FIELD: Known<'_> = Known { keys: &[NAME, INTO], place: "On a field" };
 
 /// An option's value, given at most once.
@@ -87,6 +90,8 @@ pub(crate) struct Options {
     pub(crate) handles: Slot<Vec<Handle>>,
     pub(crate) ctx: Slot<()>,
     pub(crate) calls: Slot<Vec<Type>>,
+    /// For the map alone.
+    pub(crate) sends: Slot<Vec<Type>>,
     /// Whether its messages may go to another process, and their name on the way if it is not that of the enum.
     pub(crate) remote: Slot<Option<LitStr>>,
     pub(crate) krate: Slot<Path>,
@@ -104,18 +109,8 @@ impl Options {
                 REMOTE if input.peek(Token![=]) => options.remote.set(key, Some(string(key, input)?), errors),
                 REMOTE => options.remote.set(key, flag(key, input).map(|()| None)?, errors),
                 CTX => options.ctx.set(key, flag(key, input)?, errors),
-                CALLS => {
-                    let paths;
-                    if !input.peek(syn::token::Paren) {
-                        return Err(syn::Error::new_spanned(
-                            key,
-                            "`calls` takes the messages called: `calls(OtherMessage)`",
-                        ));
-                    }
-                    parenthesized!(paths in input);
-                    let paths = Punctuated::<Type, Token![,]>::parse_terminated(&paths)?;
-                    options.calls.set(key, paths.into_iter().collect(), errors);
-                }
+                CALLS => options.calls.set(key, paths(key, input, "called")?, errors),
+                SENDS => options.sends.set(key, paths(key, input, "sent")?, errors),
                 CRATE => {
                     input.parse::<Token![=]>()?;
                     let path = Path::parse_mod_style(input)?;
@@ -141,6 +136,8 @@ impl Options {
 pub(crate) struct MsgOptions {
     pub(crate) name: Slot<Ident>,
     pub(crate) internal: Slot<()>,
+    /// Whether a work queue may keep it until it is handled.
+    pub(crate) durable: Slot<()>,
     pub(crate) into: Slot<()>,
 }
 
@@ -165,14 +162,28 @@ impl MsgOptions {
             match key.to_string().as_str() {
                 NAME => self.name.set(key, ident(key, input)?, errors),
                 INTERNAL if known.keys.contains(&INTERNAL) => self.internal.set(key, flag(key, input)?, errors),
+                DURABLE if known.keys.contains(&DURABLE) => self.durable.set(key, flag(key, input)?, errors),
                 INTO if known.keys.contains(&INTO) => self.into.set(key, flag(key, input)?, errors),
                 INTERNAL => return Err(syn::Error::new_spanned(key, "`internal` goes on a variant")),
+                DURABLE => return Err(syn::Error::new_spanned(key, "`durable` goes on a variant")),
                 INTO => return Err(syn::Error::new_spanned(key, "`into` goes on a field")),
                 _ => return Err(known.unknown(key)),
             }
             Ok(())
         });
     }
+}
+
+/// Paths in parentheses. `what` is what becomes of the messages.
+fn paths(key: &Ident, input: ParseStream<'_>, what: &str) -> syn::Result<Vec<Type>> {
+    let paths;
+    if !input.peek(syn::token::Paren) {
+        let text = format!("`{key}` takes the messages {what}: `{key}(OtherMessage)`");
+        return Err(syn::Error::new_spanned(key, text));
+    }
+    parenthesized!(paths in input);
+    let paths = Punctuated::<Type, Token![,]>::parse_terminated(&paths)?;
+    Ok(paths.into_iter().collect())
 }
 
 /// Whether the attribute has this name. `actor` may end a path, as in `#[zctor::actor]`.

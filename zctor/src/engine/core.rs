@@ -83,8 +83,8 @@ pub(super) enum EnginePhase {
 }
 
 impl Core {
-    pub(crate) fn new(name: String, default_deadline: Option<Duration>, spin: Spin) -> Arc<Self> {
-        let edge = Arc::new(Edge::new(default_deadline).with_spin(spin));
+    pub(crate) fn new(name: String, default_deadline: Option<Duration>, spin: Spin, sends: bool) -> Arc<Self> {
+        let edge = Arc::new(Edge::new(default_deadline).with_spin(spin).with_sends(sends));
         Arc::new(Self {
             pools: Arc::new(Pools::new(Arc::clone(&edge))),
             edge,

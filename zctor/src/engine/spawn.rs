@@ -15,9 +15,11 @@ use crate::error::SpawnError;
 use crate::id::ThreadId;
 use crate::mailbox::Mailbox;
 use crate::mailbox::permits::Permits;
+use crate::mailbox::sends::{Done, Sends};
 use crate::reply::oneshot;
 use crate::route::endpoint::Endpoint;
 use crate::route::pools::Enlist;
+use crate::route::recorded::note_in;
 use crate::sys::frame::{Frame, on_actor_thread};
 use crate::sys::operation::Operation;
 use crate::sys::simulated::{mailbox_bound, point};
@@ -116,6 +118,9 @@ fn publish(
     starting: Vec<Thread>,
     run: impl FnOnce(Vec<Commit>),
 ) -> Result<(), Vec<Thread>> {
+    if let Some(sends) = &core.edge.sends {
+        starting.iter().for_each(|thread| note_start(sends, &thread.mailbox));
+    }
     point(&core.edge.home, 0, || Operation::Plain("register the new instances"));
     let mut state = core.state.lock();
     if !matches!(state.phase, EnginePhase::Open) {
@@ -132,6 +137,13 @@ fn publish(
     run(commits);
     published.finish();
     Ok(())
+}
+
+/// Notes that the handler which runs here, if one does, has started the instances of a thread.
+fn note_start(sends: &Sends, mailbox: &Mailbox) {
+    let mut started = Vec::new();
+    mailbox.roster.read_block(0, |report| started.push(report.message));
+    started.into_iter().for_each(|message| note_in(sends, message, Done::Started));
 }
 
 /// Ends threads that were started and whose instances are not registered.

@@ -14,6 +14,7 @@ use crate::mailbox::Mailbox;
 use crate::mailbox::inner_bound::InnerQueue;
 use crate::mailbox::permits::Permits;
 use crate::mailbox::roster::EndedTotals;
+use crate::mailbox::sends::Sends;
 use crate::report::instances::InstanceStats;
 use crate::report::running::RunningInstance;
 use crate::report::types::TypeStats;
@@ -48,6 +49,7 @@ pub(super) fn stats(core: &Core) -> Stats {
         restarts: losses.restarts(),
         timed_out: losses.timed_out(),
         callers,
+        sends: core.edge.sends.as_ref().map(Sends::rows).unwrap_or_default(),
     }
 }
 

@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use crate::mailbox::dead_letters::Losses;
 use crate::mailbox::handling_times::Observed;
+use crate::mailbox::sends::Sends;
 use crate::mailbox::waits::{Caller, Waits};
 use crate::sys::simulated::Home;
 use crate::sys::spin::Spin;
@@ -30,6 +31,8 @@ pub(crate) struct Edge {
     /// Whether the watcher over slow handlers sleeps.
     watcher_asleep: AtomicU8,
     pub(crate) losses: Losses,
+    /// Which types have sent to which, if that is recorded.
+    pub(crate) sends: Option<Sends>,
     /// How long handlers took while somebody observed.
     pub(crate) observed: Arc<Observed>,
     /// The deadline of calls that set none themselves.
@@ -66,6 +69,7 @@ impl Edge {
             heed: AtomicU8::new(0),
             watcher_asleep: AtomicU8::new(0),
             losses: Losses::default(),
+            sends: None,
             observed: Arc::default(),
             default_deadline,
             home: Home::here(),
@@ -77,6 +81,11 @@ impl Edge {
 
     pub(crate) fn with_spin(self, spin: Spin) -> Self {
         Self { spin, ..self }
+    }
+
+    /// Has it recorded which types send to which, or not.
+    pub(crate) fn with_sends(self, are_recorded: bool) -> Self {
+        Self { sends: are_recorded.then(Sends::default), ..self }
     }
 
     /// Whether threads outside may send.

@@ -30,13 +30,35 @@ pub(super) struct TypeBox {
     pub(super) unpooled: usize,
 }
 
-/// From a type to one that it may call, or waits for; both by their places in the list.
-#[derive(Clone, Debug)]
+/// From a type to one that it may call, or sends to; both by their places in the list.
+#[derive(Clone, Debug, Default)]
 pub(super) struct Arrow {
     pub(super) from: usize,
     pub(super) to: usize,
+    /// `calls(..)` declares it. Then the arrow stands for sends too.
+    pub(super) calls: bool,
+    /// Handlers of the one have started instances of the other.
+    pub(super) starts: bool,
     /// The number of handlers that wait for a reply over this arrow.
     pub(super) waits: usize,
+}
+
+impl Arrow {
+    /// Whether the two are joined by messages alone, as far as is known.
+    pub(super) fn is_dashed(&self) -> bool {
+        !self.calls && self.waits == 0
+    }
+
+    pub(super) fn is_loop(&self) -> bool {
+        self.from == self.to
+    }
+
+    /// What the arrow says, if it says more than that a call or a send may go this way.
+    pub(super) fn label(&self) -> Option<String> {
+        let waits = (self.waits > 0).then(|| format!("{} waits", self.waits));
+        let parts: Vec<String> = self.starts.then(|| "starts".to_owned()).into_iter().chain(waits).collect();
+        (!parts.is_empty()).then(|| parts.join(", "))
+    }
 }
 
 /// An actor thread.
@@ -49,7 +71,7 @@ pub(super) struct ThreadBox {
 }
 
 impl Chart {
-    /// The chart of these types, and of all that their handlers may call.
+    /// The chart of these types, and of all that their handlers may call or send to.
     pub(super) fn of(definitions: Vec<&'static Definition>) -> Self {
         let mut all: Vec<&'static Definition> = Vec::new();
         let mut next = definitions;
@@ -57,16 +79,20 @@ impl Chart {
         while let Some(definition) = next.pop() {
             if !all.contains(&definition) {
                 all.push(definition);
+                next.extend(definition.sends().rev());
                 next.extend(definition.calls().rev());
             }
         }
         all.sort_by_key(|definition| std::cmp::Reverse(definition.call_depth())); // it keeps the order within a row
         let mut chart =
             Self { types: all.iter().map(|definition| TypeBox::of(definition)).collect(), ..Self::default() };
+        let at = |definition| all.iter().position(|other| *other == definition);
         for (from, definition) in all.iter().enumerate() {
-            for callee in definition.calls() {
-                let to = all.iter().position(|other| *other == callee);
-                chart.arrows.extend(to.map(|to| Arrow { from, to, waits: 0 }));
+            for to in definition.calls().filter_map(at) {
+                chart.arrow(from, to).calls = true;
+            }
+            for to in definition.sends().filter_map(at) {
+                chart.arrow(from, to);
             }
         }
         chart
@@ -89,12 +115,23 @@ impl Chart {
         }
         for wait in stats.threads.iter().flat_map(|thread| &thread.waits) {
             let (from, to) = (self.named(wait.message), self.named(wait.callee));
-            match self.arrows.iter_mut().find(|arrow| (arrow.from, arrow.to) == (from, to)) {
-                Some(arrow) => arrow.waits += 1,
-                None => self.arrows.push(Arrow { from, to, waits: 1 }),
-            }
+            self.arrow(from, to).waits += 1;
+        }
+        for row in &stats.sends {
+            let (from, to) = (self.named(row.message), self.named(row.receiver));
+            self.arrow(from, to).starts |= row.starts;
         }
         self.threads = stats.threads.iter().map(|thread| ThreadBox::of(thread, registry)).collect();
+    }
+
+    /// The one arrow from a type to another.
+    fn arrow(&mut self, from: usize, to: usize) -> &mut Arrow {
+        let known = self.arrows.iter().position(|arrow| (arrow.from, arrow.to) == (from, to));
+        let at = known.unwrap_or_else(|| {
+            self.arrows.push(Arrow { from, to, ..Arrow::default() });
+            self.arrows.len() - 1
+        });
+        &mut self.arrows[at]
     }
 
     fn add(&mut self, name: &'static str, id: Option<TypeId>) -> usize {
@@ -118,6 +155,56 @@ impl Chart {
             }
         }
         rows
+    }
+
+    /// The rows of a picture. Types of one call depth are in one row, unless they send to one another: then the senders
+    /// stand above their receivers, so that no arrow runs along a row. Where they send in a circle, one arrow points up.
+    pub(super) fn ranks(&self) -> Vec<Vec<usize>> {
+        self.rows().into_iter().flat_map(|(_, row)| self.layers(&row)).collect()
+    }
+
+    /// The layers of types that are in one row: each type is below all that send to it.
+    fn layers(&self, row: &[usize]) -> Vec<Vec<usize>> {
+        let is_sent_to = |at: &usize| self.arrows.iter().any(|arrow| arrow.to == *at && row.contains(&arrow.from));
+        let (later, first): (Vec<usize>, Vec<usize>) = row.iter().partition(|at| is_sent_to(at));
+        let mut search = Search { chart: self, row, begun: Vec::new(), ended: Vec::new(), kept: Vec::new() };
+        first.into_iter().chain(later).for_each(|at| search.visit(at));
+        let Search { mut ended, kept, .. } = search;
+        ended.reverse(); // now each is before all that it sends to
+        let mut layers = vec![0; self.types.len()];
+        for at in ended {
+            for (_, to) in kept.iter().filter(|(from, _)| *from == at) {
+                layers[*to] = layers[*to].max(layers[at] + 1);
+            }
+        }
+        let count = row.iter().map(|at| layers[*at] + 1).max().unwrap_or(0);
+        (0..count).map(|layer| row.iter().copied().filter(|at| layers[*at] == layer).collect()).collect()
+    }
+}
+
+/// A search in depth along the arrows within a row. An arrow back to where the search is closes a circle, and is left
+/// out.
+struct Search<'c> {
+    chart: &'c Chart,
+    row: &'c [usize],
+    begun: Vec<usize>,
+    ended: Vec<usize>,
+    kept: Vec<(usize, usize)>,
+}
+
+impl Search<'_> {
+    fn visit(&mut self, at: usize) {
+        if self.begun.contains(&at) {
+            return;
+        }
+        self.begun.push(at);
+        for arrow in self.chart.arrows.iter().filter(|arrow| arrow.from == at && self.row.contains(&arrow.to)) {
+            if !self.begun.contains(&arrow.to) || self.ended.contains(&arrow.to) {
+                self.kept.push((at, arrow.to));
+                self.visit(arrow.to);
+            }
+        }
+        self.ended.push(at);
     }
 }
 
@@ -171,9 +258,4 @@ impl ThreadBox {
 fn instances_on(entry: &RegistryEntry, thread: ThreadId) -> Option<String> {
     let count = entry.threads().iter().filter(|on| **on == thread).count();
     (count > 0).then(|| format!("{} ×{count}", entry.message()))
-}
-
-/// What an arrow says, if it says more than that a call is allowed.
-pub(super) fn waits(arrow: &Arrow) -> Option<String> {
-    (arrow.waits > 0).then(|| format!("{} waits", arrow.waits))
 }

@@ -1,12 +1,12 @@
 //! The map in the language of Graphviz.
 
-use crate::map::chart::{Chart, waits};
+use crate::map::chart::Chart;
 
 const RED: &str = "color=\"#d1242f\", penwidth=2";
 
 pub(super) fn write(chart: &Chart) -> String {
     let mut out = String::from("digraph map {\n  rankdir=TB\n  node [shape=box, style=rounded, fontname=monospace]\n");
-    for (_, row) in chart.rows() {
+    for row in chart.ranks() {
         out += "  {\n    rank=same\n";
         for at in row {
             let of = &chart.types[at];
@@ -23,8 +23,15 @@ pub(super) fn write(chart: &Chart) -> String {
         out += "  }\n";
     }
     for arrow in &chart.arrows {
-        let red = waits(arrow).map(|label| format!(" [label=\"{label}\", {RED}]")).unwrap_or_default();
-        out += &format!("  type{} -> type{}{red}\n", arrow.from, arrow.to);
+        let label = arrow.label().map(|label| format!("label=\"{label}\""));
+        let dashed = arrow.is_dashed().then(|| "style=dashed".to_owned());
+        let red = (arrow.waits > 0).then(|| RED.to_owned());
+        let attributes: Vec<String> = label.into_iter().chain(dashed).chain(red).collect();
+        let attributes = match &attributes[..] {
+            [] => String::new(),
+            some => format!(" [{}]", some.join(", ")),
+        };
+        out += &format!("  type{} -> type{}{attributes}\n", arrow.from, arrow.to);
     }
     out + "}\n"
 }

@@ -1,10 +1,10 @@
-//! Where the boxes and arrows of a picture are. The call depth is the row, so no search for rows is needed.
+//! Where the boxes and arrows of a picture are. The rows are those of `Chart::ranks`.
 //!
 //! 1. An arrow that passes rows gets a narrow gap in each of them, so that it crosses no box (Sugiyama, 1981).
 //! 2. Each row is ordered by the mean place of its neighbours in the row above, then in the row below, a few times.
 //! 3. The rows are centred one below the other.
 
-use crate::map::chart::Chart;
+use crate::map::chart::{Arrow, Chart};
 
 /// The advance of a character of the monospaced font, in tenths of a pixel.
 const ADVANCE: usize = 73;
@@ -16,6 +16,8 @@ const MARGIN: usize = 16;
 /// Around the gap of an arrow that passes a row.
 const GAP: usize = 8;
 const SWEEPS: usize = 4;
+/// From the beginning of a sign in the legend to that of the next.
+pub(super) const LEGEND_STEP: usize = 130;
 
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Rect {
@@ -37,6 +39,8 @@ pub(super) struct Layout {
     /// The points that each arrow goes through.
     pub(super) arrows: Vec<Vec<(usize, usize)>>,
     pub(super) threads: Vec<Rect>,
+    /// Where the names of the two kinds of arrows stand, if both are needed.
+    pub(super) legend: Option<(usize, usize)>,
     pub(super) width: usize,
     pub(super) height: usize,
 }
@@ -57,7 +61,7 @@ fn size(title: &str, lines: &[String]) -> Rect {
 
 pub(super) fn of(chart: &Chart) -> Layout {
     let mut rows: Vec<Vec<Cell>> =
-        chart.rows().into_iter().map(|(_, row)| row.into_iter().map(Cell::Type).collect()).collect();
+        chart.ranks().into_iter().map(|row| row.into_iter().map(Cell::Type).collect()).collect();
     let row_of = |rows: &[Vec<Cell>], at: usize| rows.iter().position(|row| row.contains(&Cell::Type(at))).unwrap_or(0);
     for (arrow, between) in chart.arrows.iter().enumerate() {
         let (from, to) = (row_of(&rows, between.from), row_of(&rows, between.to));
@@ -76,7 +80,15 @@ pub(super) fn of(chart: &Chart) -> Layout {
         |row: &[Cell]| row.iter().map(|cell| size_of(cell).width).sum::<usize>() + BESIDE * row.len().saturating_sub(1);
     let mut threads: Vec<Rect> = chart.threads.iter().map(|thread| size(&thread.name, &thread.lines)).collect();
     let widest = rows.iter().map(|row| width_of(row)).chain(threads.iter().map(|thread| thread.width)).max();
-    let widest = widest.unwrap_or(0).max(if threads.is_empty() { 0 } else { 640 });
+    let has_legend = chart.arrows.iter().any(Arrow::is_dashed);
+    let least = if !threads.is_empty() {
+        640
+    } else if has_legend {
+        2 * LEGEND_STEP - 40
+    } else {
+        0
+    };
+    let widest = widest.unwrap_or(0).max(least);
 
     let mut types = sizes.clone();
     let mut gaps: Vec<(usize, Rect)> = Vec::new();
@@ -95,9 +107,11 @@ pub(super) fn of(chart: &Chart) -> Layout {
         y += height + BELOW;
     }
     y = lines_of_threads(&mut threads, widest, y);
-    let height = (y + MARGIN).saturating_sub(BELOW);
+    y = y.saturating_sub(BELOW);
+    let legend = has_legend.then_some((MARGIN, y + LINE + PADDING));
+    let height = legend.map_or(y, |(_, legend)| legend) + MARGIN;
     let arrows = (0..chart.arrows.len()).map(|arrow| route(chart, &types, &gaps, arrow)).collect();
-    Layout { types, arrows, threads, width: widest + 2 * MARGIN, height }
+    Layout { types, arrows, threads, legend, width: widest + 2 * MARGIN, height }
 }
 
 /// The threads stand below the types, in as many lines as they need. Returns where the next row would begin.
@@ -158,6 +172,10 @@ fn spread(place: usize, length: usize) -> usize {
 /// From the lower edge of the caller through the gaps to the upper edge of the callee.
 fn route(chart: &Chart, types: &[Rect], gaps: &[(usize, Rect)], arrow: usize) -> Vec<(usize, usize)> {
     let (from, to) = (&types[chart.arrows[arrow].from], &types[chart.arrows[arrow].to]);
+    if chart.arrows[arrow].is_loop() {
+        let right = from.x + from.width;
+        return vec![(right, from.y + 8), (right, from.y + 22)];
+    }
     let passed = gaps.iter().filter(|(of, _)| *of == arrow).map(|(_, gap)| gap);
     let mut points: Vec<(usize, usize)> =
         passed.flat_map(|gap| [(gap.middle(), gap.y), (gap.middle(), gap.y + gap.height)]).collect();
@@ -165,25 +183,31 @@ fn route(chart: &Chart, types: &[Rect], gaps: &[(usize, Rect)], arrow: usize) ->
     if !is_down {
         points.reverse();
     }
-    let first = (end(chart, types, gaps, arrow, true), if is_down { from.y + from.height } else { from.y });
-    let last = (end(chart, types, gaps, arrow, false), if is_down { to.y } else { to.y + to.height });
+    let end = |at: usize| end(chart, types, gaps, arrow, at);
+    let first = (end(chart.arrows[arrow].from), if is_down { from.y + from.height } else { from.y });
+    let last = (end(chart.arrows[arrow].to), if is_down { to.y } else { to.y + to.height });
     points.insert(0, first);
     points.push(last);
     points
 }
 
-/// Where an arrow meets its caller's edge, or its callee's. The arrows at one edge share it from left to right, in the
+/// Where an arrow meets the edge of one of its two boxes. The arrows at one edge share it from left to right, in the
 /// order of what they come from or go to next, so that none hides another.
-fn end(chart: &Chart, types: &[Rect], gaps: &[(usize, Rect)], arrow: usize, at_caller: bool) -> usize {
-    let near = |arrow: usize| if at_caller { chart.arrows[arrow].from } else { chart.arrows[arrow].to };
-    let next = |arrow: usize| {
-        let mut passed = gaps.iter().filter(|(of, _)| *of == arrow).map(|(_, gap)| gap.middle());
-        let far = if at_caller { chart.arrows[arrow].to } else { chart.arrows[arrow].from };
-        if at_caller { passed.next() } else { passed.next_back() }.unwrap_or(types[far].middle())
+fn end(chart: &Chart, types: &[Rect], gaps: &[(usize, Rect)], arrow: usize, at: usize) -> usize {
+    let other = |arrow: &Arrow| if arrow.from == at { arrow.to } else { arrow.from };
+    let is_below = |arrow: &Arrow| types[at].y < types[other(arrow)].y;
+    let next = |number: usize| {
+        let mut passed = gaps.iter().filter(|(of, _)| *of == number).map(|(_, gap)| gap.middle());
+        let is_below = is_below(&chart.arrows[number]);
+        // The gaps are listed from the top.
+        let nearest = if is_below { passed.next() } else { passed.next_back() };
+        nearest.unwrap_or(types[other(&chart.arrows[number])].middle())
     };
-    let mut sharing: Vec<usize> = (0..chart.arrows.len()).filter(|other| near(*other) == near(arrow)).collect();
-    sharing.sort_by_key(|other| next(*other));
-    let place = sharing.iter().position(|other| *other == arrow).unwrap_or(0);
-    let rect = &types[near(arrow)];
+    let edge = is_below(&chart.arrows[arrow]);
+    let touches = |of: &Arrow| (of.from == at || of.to == at) && !of.is_loop() && is_below(of) == edge;
+    let mut sharing: Vec<usize> = (0..chart.arrows.len()).filter(|of| touches(&chart.arrows[*of])).collect();
+    sharing.sort_by_key(|of| next(*of));
+    let place = sharing.iter().position(|of| *of == arrow).unwrap_or(0);
+    let rect = &types[at];
     rect.x + rect.width * (place + 1) / (sharing.len() + 1)
 }

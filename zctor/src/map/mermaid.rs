@@ -1,32 +1,26 @@
 //! The map as a flowchart of Mermaid.
 
-use crate::map::chart::{Chart, TypeBox, waits};
+use crate::map::chart::{Chart, TypeBox};
 
 const RED: &str = "stroke:#d1242f,stroke-width:3px";
 
 pub(super) fn write(chart: &Chart) -> String {
-    let mut out = String::from("flowchart TB\n");
-    for (depth, row) in chart.rows() {
-        out += &match depth {
-            Some(depth) => format!("  subgraph depth{depth}[\"call depth {depth}\"]\n"),
-            None => "  subgraph others[\"without a definition\"]\n".to_owned(),
-        };
-        for at in row {
-            let of = &chart.types[at];
-            out += &node(&id(chart, at), &of.title(), &of.lines());
-        }
-        out += "  end\n";
+    // Types with many parameters have long lines, which Mermaid would break after some thirty letters.
+    let mut out = String::from("%%{init: {\"flowchart\": {\"wrappingWidth\": 600}}}%%\nflowchart TB\n");
+    for (at, of) in chart.types.iter().enumerate() {
+        out += &node("  ", &id(chart, at), &of.title(), &of.lines());
     }
     if !chart.threads.is_empty() {
         out += "  subgraph threads[\"threads\"]\n";
         for (at, thread) in chart.threads.iter().enumerate() {
-            out += &node(&format!("thread{at}"), &thread.name, &thread.lines);
+            out += &node("    ", &format!("thread{at}"), &thread.name, &thread.lines);
         }
         out += "  end\n";
     }
     for arrow in &chart.arrows {
-        let label = waits(arrow).map(|label| format!("|{label}|")).unwrap_or_default();
-        out += &format!("  {} -->{label} {}\n", id(chart, arrow.from), id(chart, arrow.to));
+        let label = arrow.label().map(|label| format!("|{label}|")).unwrap_or_default();
+        let line = if arrow.is_dashed() { "-.->" } else { "-->" };
+        out += &format!("  {} {line}{label} {}\n", id(chart, arrow.from), id(chart, arrow.to));
     }
     for (at, _) in chart.arrows.iter().enumerate().filter(|(_, arrow)| arrow.waits > 0) {
         out += &format!("  linkStyle {at} {RED}\n");
@@ -37,9 +31,9 @@ pub(super) fn write(chart: &Chart) -> String {
     out
 }
 
-fn node(id: &str, title: &str, lines: &[String]) -> String {
+fn node(indent: &str, id: &str, title: &str, lines: &[String]) -> String {
     let lines: String = lines.iter().map(|line| format!("<br/>{}", escaped(line))).collect();
-    format!("    {id}[\"<b>{}</b>{lines}\"]\n", escaped(title))
+    format!("{indent}{id}[\"<b>{}</b>{lines}\"]\n", escaped(title))
 }
 
 /// The name of the type where Mermaid takes it for a name, and else one that is made from it. A name in lower case may

@@ -1,7 +1,7 @@
 //! The map as an SVG picture, which needs no script, no font and no other file.
 
-use crate::map::chart::{Chart, waits};
-use crate::map::layout::{self, LINE, PADDING, Rect};
+use crate::map::chart::{Arrow, Chart};
+use crate::map::layout::{self, LEGEND_STEP, LINE, PADDING, Rect};
 
 /// The colours of both themes. All rules are for this picture alone, since it may stand in a page with others.
 const STYLE: &str = "<style>\
@@ -15,6 +15,7 @@ const STYLE: &str = "<style>\
 .zctor-map text.title{font-weight:600;fill:var(--ink)}\
 .zctor-map path{fill:none;stroke:var(--edge);stroke-width:1.5}\
 .zctor-map path.head{fill:var(--edge);stroke:none}\
+.zctor-map .sends path{stroke-dasharray:5 4}\
 .zctor-map .waits path{stroke:var(--red);stroke-width:2.5}\
 .zctor-map .waits path.head{fill:var(--red);stroke:none}\
 .zctor-map .waits text{fill:var(--red)}\
@@ -25,15 +26,22 @@ pub(super) fn write(chart: &Chart) -> String {
     let (width, height) = (layout.width, layout.height);
     let mut out = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"zctor-map\" role=\"img\" width=\"{width}\" \
-         height=\"{height}\" viewBox=\"0 0 {width} {height}\">\n<title>Who may call whom</title>\n{STYLE}\
-         <rect class=\"ground\" width=\"{width}\" height=\"{height}\" rx=\"8\"/>\n"
+         height=\"{height}\" viewBox=\"0 0 {width} {height}\">\n<title>{}</title>\n{STYLE}\
+         <rect class=\"ground\" width=\"{width}\" height=\"{height}\" rx=\"8\"/>\n",
+        if layout.legend.is_some() { "Who may call whom, and who sends to whom" } else { "Who may call whom" }
     );
     for (arrow, points) in chart.arrows.iter().zip(&layout.arrows) {
         let (from, to) = (chart.types[arrow.from].name, chart.types[arrow.to].name);
-        let class = if arrow.waits > 0 { " class=\"waits\"" } else { "" };
-        out += &format!("<g{class}><title>{} → {}</title>{}", escaped(from), escaped(to), curve(points));
-        if let (Some(label), [.., (x, y)]) = (waits(arrow), &points[..]) {
-            out += &format!("<text x=\"{}\" y=\"{}\">{label}</text>", x + 10, y.saturating_sub(12));
+        let class = match arrow {
+            Arrow { waits: 1.., .. } => " class=\"waits\"",
+            _ if arrow.is_dashed() => " class=\"sends\"",
+            _ => "",
+        };
+        let line = if arrow.is_loop() { turned(points) } else { curve(points) };
+        out += &format!("<g{class}><title>{} {} {}</title>{line}", escaped(from), verb(arrow), escaped(to));
+        if let (Some(label), [.., (_, before), (x, y)]) = (arrow.label(), &points[..]) {
+            let y = if before <= y { y.saturating_sub(12) } else { y + 20 };
+            out += &format!("<text x=\"{}\" y=\"{y}\">{label}</text>", x + 10);
         }
         out += "</g>\n";
     }
@@ -43,7 +51,42 @@ pub(super) fn write(chart: &Chart) -> String {
     for (thread, rect) in chart.threads.iter().zip(&layout.threads) {
         out += &boxed("thread", thread.waits, rect, &thread.name, &thread.lines);
     }
+    if let Some((x, y)) = layout.legend {
+        out += &legend(x, y);
+    }
     out + "</svg>\n"
+}
+
+/// What the arrow says in words.
+fn verb(arrow: &Arrow) -> &'static str {
+    match arrow {
+        Arrow { waits: 1.., .. } => "waits for",
+        Arrow { calls: true, .. } => "may call",
+        Arrow { starts: true, .. } => "starts",
+        _ => "sends to",
+    }
+}
+
+/// The two kinds of arrows, each beside its name.
+fn legend(x: usize, y: usize) -> String {
+    let line = |x: usize| {
+        format!("<path d=\"M{x} {}h28\"/><path class=\"head\" d=\"M{} {}l-9 -4.5v9z\"/>", y - 4, x + 34, y - 4)
+    };
+    let (calls, sends) = (line(x), line(x + LEGEND_STEP));
+    let (calls_at, sends_at) = (x + 42, x + LEGEND_STEP + 42);
+    format!(
+        "<g>{calls}<text x=\"{calls_at}\" y=\"{y}\">may call</text></g>\n\
+         <g class=\"sends\">{sends}<text x=\"{sends_at}\" y=\"{y}\">sends</text></g>\n"
+    )
+}
+
+/// From a type to itself: a turn at the right edge of its box.
+fn turned(points: &[(usize, usize)]) -> String {
+    let [(x, from), .., (_, to)] = points else { return String::new() };
+    let out = x + 20;
+    format!(
+        "<path d=\"M{x} {from}C{out} {from} {out} {to} {x} {to}\"/><path class=\"head\" d=\"M{x} {to}l9 -4.5v9z\"/>"
+    )
 }
 
 /// A smooth line through the points, and the head of an arrow at its end. The parts within a row are straight.

@@ -37,7 +37,8 @@ pub struct RunningInstance {
 
 impl fmt::Display for RunningInstance {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", Typed(self.message, self.variant), self.instance)
+        write!(f, "{} {}", Typed(self.message, self.variant), self.instance)?;
+        if self.lasted.is_zero() { Ok(()) } else { write!(f, " for {}", Readable(self.lasted)) }
     }
 }
 
@@ -89,10 +90,23 @@ pub struct Wait {
 
 impl fmt::Display for Wait {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (waiter, callee) = (Typed(self.message, self.variant), Typed(self.callee, self.callee_variant));
-        write!(f, "{waiter} {} waits for {callee} on thread {}", self.instance, self.on)?;
+        let Self { message, variant, instance, callee, callee_variant, callee_instance, on, lasted, .. } = *self;
+        write!(f, "{} {instance} ", Typed(message, variant))?;
+        write_wait(f, lasted, (callee, callee_variant, callee_instance), on)?;
         if self.is_elsewhere { f.write_str(" of another engine") } else { Ok(()) }
     }
+}
+
+/// Writes what somebody waits for, and for how long.
+pub(crate) fn write_wait(
+    f: &mut fmt::Formatter<'_>,
+    lasted: Duration,
+    (callee, variant, instance): (&'static str, Option<&'static str>, Option<InstanceId>),
+    on: ThreadId,
+) -> fmt::Result {
+    write!(f, "waits {} for {}", Readable(lasted), Typed(callee, variant))?;
+    instance.map_or(Ok(()), |instance| write!(f, " {instance}"))?;
+    write!(f, " on thread {on}")
 }
 
 /// The name of a message type, with the variant if that is known, as people read it.

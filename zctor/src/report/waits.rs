@@ -9,7 +9,7 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::id::{InstanceId, ThreadId};
-use crate::report::running::{Readable, RunningInstance, Typed, Wait};
+use crate::report::running::{Readable, RunningInstance, Typed, Wait, write_wait};
 
 /// A thread, as far as waits lead to it and on from it.
 pub(crate) struct Link<'a> {
@@ -68,7 +68,8 @@ pub(crate) struct Link<'a> {
 /// };
 /// let root = &waits.roots[0];
 /// assert_eq!((root.message, root.variant), (Some("DatabaseMessage"), Some("Load")));
-/// assert_eq!((root.handlers[0].message, root.handlers[0].variant), ("WebMessage", Some("Page")));
+/// let wait = root.handlers[0].wait;
+/// assert_eq!((wait.message, wait.variant), ("WebMessage", Some("Page")));
 /// let text = waits.to_string();
 /// let culprit = text.lines().last().unwrap_or_default();
 /// assert!(culprit.starts_with("    `DatabaseMessage::Load` 0.0 RUNS "), "{text}");
@@ -131,22 +132,8 @@ pub struct WaitRoot {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct WaitingHandler {
-    /// The instance that waits.
-    pub instance: InstanceId,
-    /// The name of the message type that it handles.
-    pub message: &'static str,
-    /// The variant of the message that it handles: see [`Wait::variant`].
-    pub variant: Option<&'static str>,
-    /// The name of the message type whose reply it waits for.
-    pub callee: &'static str,
-    /// The variant that it has called, where that is known: see [`Wait::callee_variant`].
-    pub callee_variant: Option<&'static str>,
-    /// The instance that it has called, where that is known: see [`Wait::callee_instance`].
-    pub callee_instance: Option<InstanceId>,
-    /// The thread that the reply must come from.
-    pub on: ThreadId,
-    /// For how long it has waited.
-    pub lasted: Duration,
+    /// Which handler waits, for what, and for how long.
+    pub wait: Wait,
     /// The number of waits from here to the root: 1 if it waits for the root's thread itself.
     pub distance: usize,
     /// The other instance whose code holds that thread, if the call is queued behind it there.
@@ -237,18 +224,8 @@ impl WaitForest {
         for wait in links.iter().flat_map(|link| link.waits) {
             let (end, distance) = threads.end_of_chain(Some(wait.instance), (wait.on, wait.is_elsewhere));
             let root = roots.entry(end).or_insert_with(|| threads.root(end));
-            root.handlers.push(WaitingHandler {
-                instance: wait.instance,
-                message: wait.message,
-                variant: wait.variant,
-                callee: wait.callee,
-                callee_variant: wait.callee_variant,
-                callee_instance: wait.callee_instance,
-                on: wait.on,
-                lasted: wait.lasted,
-                distance,
-                behind: if wait.is_elsewhere { None } else { threads.holder(wait.on, wait.callee_instance) },
-            });
+            let behind = if wait.is_elsewhere { None } else { threads.holder(wait.on, wait.callee_instance) };
+            root.handlers.push(WaitingHandler { wait: *wait, distance, behind });
         }
         for caller in callers {
             let (end, distance) = threads.end_of_chain(None, (caller.on, false));
@@ -377,16 +354,19 @@ impl WaitRoot {
         if !lasted.is_zero() {
             write!(f, "for {} ", Readable(*lasted))?;
         }
-        write!(f, "on thread {thread} `{name}` and waits for nothing of zctor's; ")?;
-        write!(f, "{queued} queued there, the oldest for {}", Readable(*oldest))
+        // The message that it handles counts as queued.
+        write!(f, "on thread {thread} `{name}` and waits for no actor; ")?;
+        match queued.saturating_sub(1) {
+            0 => f.write_str("nothing else is queued there"),
+            more => write!(f, "{more} more queued there, the oldest for {}", Readable(*oldest)),
+        }
     }
 }
 
 impl fmt::Display for WaitingHandler {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {} ", Typed(self.message, self.variant), self.instance)?;
-        let callee = (self.callee, self.callee_variant, self.callee_instance);
-        write_wait(f, self.lasted, callee, self.on, self.behind)
+        write!(f, "{}", self.wait)?;
+        write_behind(f, self.behind)
     }
 }
 
@@ -397,19 +377,11 @@ impl fmt::Display for WaitingCaller {
             Some(name) => write!(f, "thread `{name}` outside ")?,
             None => f.write_str("a thread outside ")?,
         }
-        write_wait(f, *lasted, (callee, *callee_variant, *callee_instance), *on, self.behind)
+        write_wait(f, *lasted, (callee, *callee_variant, *callee_instance), *on)?;
+        write_behind(f, self.behind)
     }
 }
 
-fn write_wait(
-    f: &mut fmt::Formatter<'_>,
-    lasted: Duration,
-    (callee, variant, instance): (&'static str, Option<&'static str>, Option<InstanceId>),
-    on: ThreadId,
-    behind: Option<InstanceId>,
-) -> fmt::Result {
-    write!(f, "waits {} for {}", Readable(lasted), Typed(callee, variant))?;
-    instance.map_or(Ok(()), |instance| write!(f, " {instance}"))?;
-    write!(f, " on thread {on}")?;
+fn write_behind(f: &mut fmt::Formatter<'_>, behind: Option<InstanceId>) -> fmt::Result {
     behind.map_or(Ok(()), |holder| write!(f, ", queued behind {holder}"))
 }

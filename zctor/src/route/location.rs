@@ -11,6 +11,7 @@ use crate::mailbox::Mailbox;
 use crate::mailbox::inner_bound::InnerQueue;
 use crate::mailbox::mail::{Mail, SentAs};
 use crate::mailbox::permits::Permits;
+use crate::route::recorded::note_send;
 use crate::sys::frame::is_inside_code;
 use crate::sys::operation::Operation;
 use crate::sys::simulated::point;
@@ -88,12 +89,14 @@ impl Location {
     /// inside takes none, whatever the view of its sender: it goes through, or into the inner queue.
     #[inline]
     pub(crate) fn enter(&self) -> Entry {
-        if self.mailbox.is_bounded { Self::enter_bounded(&self.mailbox) } else { Entry::Free }
+        if self.mailbox.is_bounded { self.enter_bounded() } else { Entry::Free }
     }
 
     #[cold]
-    fn enter_bounded(mailbox: &Mailbox) -> Entry {
+    fn enter_bounded(&self) -> Entry {
+        let mailbox = &self.mailbox;
         if is_inside_code() {
+            note_send(mailbox, self.slot);
             return match &mailbox.inner {
                 None => Entry::Free,
                 Some(inner) if inner.may_accept() => Entry::Inner,

@@ -59,20 +59,24 @@ impl View {
 
     pub(crate) fn draw(&self, frame: &mut Frame<'_>, snapshot: &Snapshot) {
         let waits = waits(snapshot);
+        let inner = usize::from(frame.area().width.saturating_sub(2)).max(1);
+        let rows_of_waits = waits.iter().map(|line| line.width().div_ceil(inner).max(1)).sum();
         let most = |share: u16| usize::from(frame.area().height * share / 100).max(4);
         let high = |lines: usize, share: u16| Constraint::Length((lines + 2).min(most(share)) as u16);
         let areas = Layout::vertical([
             Constraint::Length(1),
-            high(waits.len(), 40),
+            high(rows_of_waits, 40),
             high(snapshot.threads.len() + 1, 40),
             Constraint::Min(4),
             Constraint::Length(1),
         ])
         .split(frame.area());
         frame.render_widget(self.head(snapshot), areas[0]);
-        let colour = if snapshot.culprit.is_some() { Color::Red } else { Color::Green };
-        let waits =
-            Paragraph::new(waits).block(Block::bordered().title(" waits ").border_style(Style::new().fg(colour)));
+        let (title, colour) = match snapshot.culprit {
+            Some(_) => (" what is stuck, and who waits for it ", Color::Red),
+            None => (" waits ", Color::Green),
+        };
+        let waits = Paragraph::new(waits).block(Block::bordered().title(title).border_style(Style::new().fg(colour)));
         frame.render_widget(waits.wrap(Wrap { trim: false }), areas[1]);
         frame.render_widget(threads(snapshot), areas[2]);
         self.draw_pane(frame, snapshot, areas[3]);
@@ -158,18 +162,16 @@ impl View {
     }
 }
 
-/// The waits; the culprit is the last line, in red.
+/// The waits. The culprit comes first, in red: a small terminal cuts the end off.
 fn waits(snapshot: &Snapshot) -> Vec<Line<'static>> {
-    let mut lines: Vec<String> = snapshot.waits_text.lines().map(str::to_owned).collect();
-    if let Some(culprit) = snapshot.culprit.clone().filter(|culprit| !snapshot.waits_text.ends_with(culprit)) {
-        lines.push(culprit);
+    let mut lines: Vec<Line<'static>> = snapshot.waits_text.lines().map(|line| Line::from(line.to_owned())).collect();
+    if let Some(culprit) = &snapshot.culprit {
+        if snapshot.waits_text.ends_with(culprit) {
+            lines.pop();
+        }
+        lines.insert(0, Line::from(culprit.clone()).red().bold());
     }
-    let last = lines.len().saturating_sub(1);
-    let line = |(at, line): (usize, String)| match &snapshot.culprit {
-        Some(_) if at == last => Line::from(line).red().bold(),
-        _ => Line::from(line),
-    };
-    lines.into_iter().enumerate().map(line).collect()
+    lines
 }
 
 fn threads(snapshot: &Snapshot) -> Table<'_> {
@@ -244,8 +246,8 @@ mod tests {
     }
 
     #[test]
-    fn the_culprit_is_the_last_line_of_the_waits() {
-        let line = "`DatabaseMessage` 0.0 RUNS on thread 0 `db` and waits for nothing of zctor's";
+    fn the_culprit_is_above_all_also_where_the_waits_need_more_room_than_there_is() {
+        let line = "`DatabaseMessage` 0.0 RUNS on thread 0 `db` and waits for no actor";
         let json = serde_json::json!({
             "version": 1, "engine": "shop", "process": 1, "time": 0.0, "window": 0.5, "instances": 1, "types": [], "top": [],
             "events": [], "culprit": line,
@@ -259,8 +261,11 @@ mod tests {
         let snapshot: Snapshot = serde_json::from_value(json).unwrap();
         let mut view = View::default();
         let lines = screen(&view, &snapshot);
-        let end = lines.iter().position(|found| found.starts_with('└')).unwrap();
-        assert!(lines[end - 1].contains(line), "{lines:#?}");
+        assert!(lines[2].contains(line) && lines[4].contains("`AuthMessage` 1.0 waits 5.0 s"), "{lines:#?}");
+        let mut small = Terminal::new(TestBackend::new(40, 12)).unwrap();
+        small.draw(|frame| view.draw(frame, &snapshot)).unwrap();
+        let text: String = small.backend().buffer().content.iter().map(|cell| cell.symbol()).collect();
+        assert!(text.contains("`DatabaseMessage` 0.0 RUNS on thread 0"), "{text}");
         let thread = lines.iter().find(|found| found.starts_with("│0 db")).unwrap_or_else(|| panic!("{lines:#?}"));
         assert!(thread.contains("8/8 +2") && thread.contains("▮▮▮▮") && thread.contains("5.0 s"), "{thread}");
         assert!(view.key(Some(KeyCode::Char('e').into())));

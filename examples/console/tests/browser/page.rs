@@ -1,30 +1,23 @@
-//! The page in a headless Chromium, light and dark: it names the culprit, in its row and above all.
-#![cfg(feature = "browser")]
+//! The page, light and dark: it names the culprit, in its row and above all.
 
 use std::path::Path;
 use std::process::Command;
-use std::{env, fs, panic, process};
+use std::{env, fs};
 
-use console_demo::Shop;
 use zctor::ActorEngine;
-use zctor_console::{Console, fetch};
+use zctor_console::Console;
 use zctor_tests::bounded;
+
+use crate::chromium::{ARGUMENTS, program};
+use crate::stuck;
 
 #[test]
 fn the_page_names_the_culprit_light_and_dark_and_none_where_nothing_is_stuck() {
-    panic::set_hook(Box::new(|info| {
-        if !info.payload_as_str().is_some_and(|text| text.starts_with("no price in")) {
-            eprintln!("{info}");
-        }
-    }));
     bounded(|| {
-        let folder = env::temp_dir().join(format!("zctor-console-browser-{}", process::id()));
-        fs::create_dir_all(&folder).unwrap();
-        let shop = Shop::open().unwrap();
-        let served = Console::new(shop.engine()).definitions(Shop::definitions()).serve_tcp("127.0.0.1:0").unwrap();
-        let place = served.to_string();
+        let folder = crate::folder("page");
         // Stuck for a while, so that the picture shows times.
-        while fetch(&place).unwrap().waits.last().is_none_or(|root| root.longest < 4.0) {}
+        let (_shop, served) = stuck(4.0);
+        let place = served.to_string();
         for theme in ["light", "dark"] {
             let picture = folder.join(format!("{theme}.png"));
             let page = open(&place, theme, &folder, &picture);
@@ -32,7 +25,10 @@ fn the_page_names_the_culprit_light_and_dark_and_none_where_nothing_is_stuck() {
             assert!(page.contains("<code>DatabaseMessage::UserOf</code> 0.0 RUNS for "), "{page}");
             let row = page.split(r#"<tr class="culprit">"#).nth(1).and_then(|row| row.split("</tr>").next());
             let row = row.unwrap_or_else(|| panic!("no row is marked: {page}"));
-            assert!(row.contains("<code>db</code>") && row.contains("DatabaseMessage::UserOf 0.0"), "{row}");
+            assert!(
+                row.contains("<code>db</code>") && row.contains("<code>DatabaseMessage::UserOf</code> 0.0 for "),
+                "{row}"
+            );
             assert!(page.contains(r#"class="zctor-map""#) && page.contains("UserOf"), "{page}");
             assert!(page.contains(r#"role="status">live<"#), "{page}");
             // The picture stays where the caller wants to look at it.
@@ -54,15 +50,16 @@ fn the_page_names_the_culprit_light_and_dark_and_none_where_nothing_is_stuck() {
 
 /// Opens the page, takes a picture of it, and gives the document as it is by then. `timeout` ends a browser that hangs.
 fn open(place: &str, theme: &str, folder: &Path, picture: &Path) -> String {
-    let browser = env::var("CHROMIUM").unwrap_or_else(|_| "chromium".to_owned());
+    let browser = program();
     let dark = if theme == "dark" {
         "--blink-settings=preferredColorScheme=0"
     } else {
         "--blink-settings=preferredColorScheme=1"
     };
     let output = Command::new("timeout")
-        .args(["120", &browser, "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"])
-        .args(["--hide-scrollbars", "--window-size=1320,1380", "--virtual-time-budget=4000", "--dump-dom", dark])
+        .args(["120", &browser])
+        .args(ARGUMENTS)
+        .args(["--window-size=1320,1380", "--virtual-time-budget=4000", "--dump-dom", dark])
         .arg(format!("--user-data-dir={}", folder.join(theme).display()))
         .arg(format!("--screenshot={}", picture.display()))
         .arg(place)

@@ -1,0 +1,56 @@
+//! A screen reader is told what there is, by roles and names, and what is stuck, once.
+
+use std::fs;
+
+use zctor_tests::bounded;
+
+use crate::chromium::Page;
+use crate::{folder, stuck};
+
+#[test]
+fn everything_has_a_role_and_a_name_and_the_culprit_is_told_once() {
+    bounded(|| {
+        let (shop, served) = stuck(1.5);
+        let folder = folder("accessible");
+        let mut page = Page::open(&served.to_string(), &folder);
+        page.until("document.querySelector('tr.culprit') !== null");
+        let tree = page.accessible();
+        let named = |role: &str| -> Vec<&str> {
+            tree.iter().filter(|(of, _)| of == role).map(|(_, name)| name.as_str()).collect()
+        };
+        let regions = ["What needs a look", "In sum", "Threads", "Message types", "Top instances", "Events", "Map"];
+        assert_eq!(named("region"), regions);
+        assert_eq!(named("table"), ["Threads", "Message types", "Top instances"]);
+        assert_eq!(named("heading")[0], "shop");
+        assert!(named("heading")[1].starts_with("Stuck since "), "{tree:?}");
+        assert!(named("heading")[1].ends_with(": DatabaseMessage::UserOf 0.0 on thread db"), "{tree:?}");
+        assert!(named("rowheader").contains(&"db 0 is stuck"), "{tree:?}");
+        assert!(named("rowheader").contains(&"FeedMessage"), "{tree:?}");
+        assert!(named("button").contains(&"Pause"), "{tree:?}");
+        assert_eq!(named("alert").len(), 1, "{tree:?}");
+        assert_eq!(named("status").len(), 1, "{tree:?}");
+        for role in
+            ["button", "link", "region", "table", "columnheader", "rowheader", "heading", "group", "image", "img"]
+        {
+            assert!(named(role).iter().all(|name| !name.trim().is_empty()), "a {role} has no name: {tree:?}");
+        }
+        // Whatever takes the focus says what it is.
+        let unnamed = "[...document.querySelectorAll('[tabindex=\"0\"]')].filter(one => !one.getAttribute('role') || !one.getAttribute('aria-label')).length";
+        assert_eq!(page.value(unnamed), 0);
+
+        // It is told once: the text stays as it is while the times grow.
+        let alarm = "document.querySelector('#alert').textContent";
+        assert_eq!(page.text(alarm), "Stuck: DatabaseMessage UserOf on thread db");
+        page.value(
+            "globalThis.changes = 0; new MutationObserver(all => changes += all.length)\
+             .observe(document.querySelector('#alert'), { childList: true, characterData: true, subtree: true }); true",
+        );
+        let looks = page.value("looks");
+        page.until(&format!("looks > {looks} + 3"));
+        assert_eq!(page.value("changes"), 0);
+        shop.free_database();
+        page.until(&format!("!{alarm}.includes('DatabaseMessage')"));
+        drop(page);
+        fs::remove_dir_all(folder).unwrap();
+    });
+}

@@ -1,0 +1,32 @@
+//! The page in a headless Chromium: what it shows, what its keys do, what a screen reader is told.
+#![cfg(feature = "browser")]
+
+mod accessible;
+mod chromium;
+mod keys;
+mod page;
+
+use std::path::PathBuf;
+use std::{env, fs, process};
+
+use console_demo::Shop;
+use zctor_console::{Console, Served, fetch};
+use zctor_tests::expect_panics;
+
+/// A shop whose database has been stuck for so many seconds, and its console.
+fn stuck(seconds: f64) -> (Shop, Served) {
+    expect_panics("no price in");
+    let shop = Shop::open().expect("the machine has threads");
+    let console = Console::new(shop.engine()).definitions(Shop::definitions());
+    let served = console.serve_tcp("127.0.0.1:0").expect("a port is free");
+    let look = || fetch(&served.to_string()).expect("it is served");
+    while look().waits.last().is_none_or(|root| root.longest < seconds) {}
+    (shop, served)
+}
+
+/// An empty folder for one test.
+fn folder(test: &str) -> PathBuf {
+    let folder = env::temp_dir().join(format!("zctor-console-{test}-{}", process::id()));
+    fs::create_dir_all(&folder).expect("there is a folder for temporary files");
+    folder
+}

@@ -1,0 +1,8 @@
+use zctor::actor;
+
+#[actor(sends(String))]
+enum CalculatorMessage {
+    Add(u64),
+}
+
+fn main() {}

@@ -1,0 +1,34 @@
+//! Sends are recorded at no cost to an engine that does not: a message for a bounded mailbox leaves the short way, to take
+//! a permit, and where sends are recorded all mailboxes count as bounded.
+
+use crate::id::Slot;
+use crate::mailbox::Mailbox;
+use crate::mailbox::edge::Edge;
+use crate::mailbox::sends::{Done, Sends};
+use crate::thread::local::{local, running_here};
+
+/// Notes that the handler which runs here, if one does, sends to the instance in a slot, if this is recorded.
+#[inline]
+pub(super) fn note_send(mailbox: &Mailbox, slot: Slot) {
+    if let Some(sends) = &mailbox.edge.sends {
+        // One that has ended meanwhile is not found, and takes no mail.
+        let receiver = mailbox.roster.find(slot);
+        receiver.into_iter().for_each(|receiver| note_in(sends, receiver.message, Done::Sent));
+    }
+}
+
+/// Notes that the handler which runs here, if one does, has started an instance of this name, if this is recorded.
+#[inline]
+pub(crate) fn note_start(edge: &Edge, started: fn() -> &'static str) {
+    if let Some(sends) = &edge.sends {
+        note_in(sends, started(), Done::Started);
+    }
+}
+
+#[cold]
+pub(crate) fn note_in(sends: &Sends, receiver: &'static str, done: Done) {
+    let sender = running_here().and_then(|running| local()?.mailbox.roster.find(running.slot));
+    if let Some(sender) = sender {
+        sends.note(sender.message, receiver, done);
+    }
+}
