@@ -82,7 +82,7 @@ fn a_run_of_two_hundred_steps_shrinks_to_a_few_reasons_and_fails_in_the_same_way
 fn a_failure_is_told_in_words() {
     let failure = overtaken().outcome().expect_err("no seed finds it");
     let is_told =
-        ["is slow between step", "goes on, and thread"].iter().any(|words| failure.explanation().contains(words));
+        ["is held back between step", "goes on, and thread"].iter().any(|words| failure.explanation().contains(words));
     assert!(is_told, "{failure}");
     for part in
         ["ZCTOR_SEED=", "`main`", "call AccountMessage::Balance -> 0.0", "reply to AccountMessage::Balance of `main`"]

@@ -64,7 +64,7 @@ impl Failure {
         &self.text
     }
 
-    /// Says in words what it takes for the run to fail: which thread is slow and between which steps, or which
+    /// Says in words what it takes for the run to fail: which thread is held back and between which steps, or which
     /// decisions differ from the steady order, and which faults there are.
     ///
     /// ```
@@ -76,7 +76,7 @@ impl Failure {
         &self.explanation
     }
 
-    /// Returns how many reasons there are: slow threads, faults, or decisions of the shrunk run that differ
+    /// Returns how many reasons there are: threads that are held back, faults, or decisions of the shrunk run that differ
     /// from the steady order, in which each thread runs on until it blocks.
     ///
     /// ```
