@@ -1,6 +1,6 @@
 //! The steps of a run as text, a line each.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
 use crate::id::InstanceId;
@@ -68,16 +68,17 @@ pub(super) fn types(record: &Record) -> BTreeMap<InstanceId, &'static str> {
     known.collect()
 }
 
-/// Which actor each instance is, and on which thread it has handled something.
+/// Which actor each instance is, and on which thread it has handled something. Each engine has instances of its own, which
+/// may have the same numbers.
 pub(super) fn instances(record: &Record) -> String {
-    let at_home = record.events.iter().filter_map(|event| match event.operation {
-        Operation::Begin { instance, .. } => Some((instance, event.thread)),
+    let begun = record.events.iter().filter_map(|event| match event.operation {
+        Operation::Begin { instance, message, .. } => Some((instance, message, event.thread)),
         _ => None,
     });
-    let homes: BTreeMap<InstanceId, usize> = at_home.collect();
-    let one = |(instance, message): (InstanceId, &str)| {
-        let home = homes.get(&instance).map(|thread| format!(" on {}", name(record, *thread)));
-        format!("{instance} {message}{}", home.unwrap_or_default())
-    };
-    types(record).into_iter().map(one).collect::<Vec<_>>().join(", ")
+    let begun: BTreeSet<(InstanceId, &str, usize)> = begun.collect();
+    let idle =
+        types(record).into_iter().filter(|(id, message)| !begun.iter().any(|one| (one.0, one.1) == (*id, *message)));
+    let idle = idle.map(|(id, message)| format!("{id} {message}"));
+    let at_home = begun.iter().map(|(id, message, thread)| format!("{id} {message} on {}", name(record, *thread)));
+    at_home.chain(idle).collect::<Vec<_>>().join(", ")
 }
