@@ -1,7 +1,7 @@
 //! A pool that is served to another engine: every message goes through bytes, as it would to another process.
 //!
-//! The words of a text are counted by workers of one engine for a handler of the other. Then the workers stop, and the
-//! books say what became of every message.
+//! The words of a text are counted by workers of one engine for a handler of the other, and visits by the partitions of
+//! their pages. Then one side leaves, and the books say what became of every message.
 
 use std::collections::HashMap;
 use std::error::Error;
@@ -67,6 +67,30 @@ impl EditorHandler for Editor {
     }
 }
 
+/// The visits of a page belong to its name.
+#[actor(remote)]
+#[derive(Serialize, Deserialize)]
+enum VisitMessage {
+    /// Gives how often the page was visited.
+    #[reply(u64)]
+    Visit {
+        #[key]
+        #[msg(into)]
+        page: String,
+    },
+}
+
+#[derive(Default)]
+struct Visits(HashMap<String, u64>);
+
+impl VisitHandler for Visits {
+    fn visit(&mut self, page: String) -> u64 {
+        let visits = self.0.entry(page).or_default();
+        *visits += 1;
+        *visits
+    }
+}
+
 const TEXT: &str = "the quick brown fox\njumps over the lazy dog\nthe end";
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -97,11 +121,24 @@ fn main() -> Result<(), Box<dyn Error>> {
     assert_eq!((books.unsettled(), books.acked), (0, 3 + 1 + 1_000 - refused));
     assert!(books.is_balanced());
 
-    // What is sent now has nobody to take it: each message is a dead letter, and each call ends.
+    // The pages are divided into 16 partitions. Another process would serve those from 8 on.
+    there.pool(2, VisitMessage::actor(Visits::default))?;
+    serves.serve_partitions::<VisitMessage>(&there, 0..8, 16)?;
+    let visits = calls.attach_partitions::<VisitMessage>(&here, 16)?;
+    let pages = ["index", "news", "about", "help"].into_iter();
+    let served: Vec<&str> = pages.filter(|page| visits.visit(*page).is_ok()).collect();
+    println!("visits are counted here of {served:?}");
+    for page in served {
+        assert_eq!(visits.visit(page)?, 2);
+    }
+
+    // One side leaves: it finishes what it has taken. What is sent now has nobody to take it: each message is a dead
+    // letter, and each call ends.
+    assert!(serves.leave(Duration::from_secs(60)).is_drained());
     there.shutdown()?;
     here.on_dead_letter(|letter| println!("{letter}"));
     counter.count("late")?;
-    assert_eq!(counter.total("late"), Err(CallError::Stopped { message: "CounterMessage" }));
+    assert_eq!(counter.total("late"), Err(CallError::NotRegistered { message: "CounterMessage" }));
     here.settle();
     println!("{}", calls.flush(Duration::from_secs(60)));
     assert_eq!(calls.books().unreachable, 1);

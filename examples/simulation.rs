@@ -97,6 +97,7 @@ fn main() {
     });
     assert!(panics.allow_panics().seeds(0..10).outcome().is_err(), "a factory that fails is an error of `pool`");
 
-    // In a test: panics with the seed, the reason and the trace if a run fails.
-    deposits(true).seeds(0..100).run();
+    // In a test: panics with the seed, the reason and the trace if a run fails. Each is made twice, to see that nothing but
+    // the seed decides.
+    deposits(true).seeds(0..100).check_determinism().run();
 }

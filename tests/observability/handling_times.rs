@@ -2,7 +2,7 @@
 
 use std::array::from_fn;
 use std::collections::BTreeMap;
-use std::sync::mpsc;
+use std::sync::mpsc::{self, TryRecvError};
 use std::thread;
 use std::time::Duration;
 
@@ -259,27 +259,29 @@ fn counts_are_exact_while_observers_come_and_go_and_threads_send() {
         let engine = ActorEngine::new();
         let jobs: JobClient = engine.pool(2, JobMessage::actor(|| Job)).expect("they start");
         let observer = engine.observe();
-        let (done, is_done) = mpsc::channel();
-        let watched = engine.handle();
-        let watcher = thread::spawn(move || {
-            let mut looks = 0_u64;
-            while is_done.try_recv().is_err() {
-                let (one, another) = (watched.observe(), watched.observe());
-                assert!(another.handling_times().iter().all(|times| times.count <= 2 * MESSAGES));
-                drop(one);
-                looks += 1;
-            }
-            looks
+        let (handle, (done, is_done)) = (engine.handle(), mpsc::channel::<()>());
+        thread::scope(|scope| {
+            let done = done; // gone with a failure, which ends the watcher
+            let watcher = scope.spawn(move || {
+                let mut looks = 0_u64;
+                loop {
+                    let (one, another) = (handle.observe(), handle.observe());
+                    assert!(another.handling_times().iter().all(|times| times.count <= 2 * MESSAGES));
+                    drop(one);
+                    looks += 1;
+                    if is_done.try_recv() != Err(TryRecvError::Empty) {
+                        return looks;
+                    }
+                }
+            });
+            let send = || (0..MESSAGES).for_each(|_| jobs.run().expect("they live"));
+            let senders = [(); 2].map(|()| scope.spawn(send));
+            senders.into_iter().for_each(|sender| sender.join().expect("it sends"));
+            engine.settle();
+            assert_eq!(counts(&observer), counted([("Run", 2 * MESSAGES)]));
+            done.send(()).expect("the watcher lives");
+            assert!(watcher.join().expect("it looks") > 0);
         });
-        let senders = [(); 2].map(|()| {
-            let jobs = jobs.clone();
-            thread::spawn(move || (0..MESSAGES).for_each(|_| jobs.run().expect("they live")))
-        });
-        senders.into_iter().for_each(|sender| sender.join().expect("it sends"));
-        engine.settle();
-        assert_eq!(counts(&observer), counted([("Run", 2 * MESSAGES)]));
-        done.send(()).expect("the watcher lives");
-        assert!(watcher.join().expect("it looks") > 0);
     });
 }
 

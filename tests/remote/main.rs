@@ -4,6 +4,7 @@ mod backpressure;
 mod books;
 mod broadcast;
 mod depth;
+mod durable;
 mod fields;
 mod leaving;
 mod loopback;

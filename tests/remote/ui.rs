@@ -23,7 +23,7 @@ fn one_mistake_is_one_error() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("remote/ui");
     let paths = fs::read_dir(&folder).expect("the folder of the cases").map(|entry| entry.expect("an entry").path());
     let texts: Vec<_> = paths.filter(|path| path.extension().is_some_and(|extension| extension == "stderr")).collect();
-    assert_eq!(texts.len(), 5, "the cases");
+    assert_eq!(texts.len(), 9, "the cases");
     for path in texts {
         let text = fs::read_to_string(&path).expect("a text that was listed can be read");
         let errors = text.lines().filter(|line| line.starts_with("error")).count();

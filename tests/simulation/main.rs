@@ -5,11 +5,13 @@
 use std::error::Error;
 use std::process::Command;
 
+mod awaits;
 mod bounds;
 mod dead_letters;
 mod deadlocks;
 #[cfg(feature = "testing")]
 mod doubles;
+mod ends;
 mod faults;
 mod figures;
 mod found;
@@ -19,6 +21,8 @@ mod order;
 mod planted;
 mod quiet;
 mod refused;
+#[cfg(feature = "remote")]
+mod remote;
 mod reports;
 mod reproducible;
 mod restarts;

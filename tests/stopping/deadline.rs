@@ -101,13 +101,15 @@ fn wait_for_a_stubborn_thread(
 ) {
     bounded(move || {
         let (engine, other, seen) = (ActorEngine::new(), ActorEngine::new(), Seen::default());
-        engine.spawn(ActorThread::named("stubborn").register(seen.actor())).unwrap();
-        let work = engine.client::<WorkMessage>().unwrap();
+        engine.spawn(ActorThread::named("stubborn").register(seen.actor())).expect("the engine is open");
+        let work = engine.client::<WorkMessage>().expect("the engine is open");
         let waiters = if is_elsewhere { &other } else { &engine };
-        waiters.spawn(ActorThread::named("waiter").register(WaiterMessage::actor(|| Waiter))).unwrap();
+        waiters
+            .spawn(ActorThread::named("waiter").register(WaiterMessage::actor(|| Waiter)))
+            .expect("the engine is open");
         let gate = Gate::new();
         let (outcome, ended) = mpsc::channel();
-        waiters.send(wait(work, gate.clone(), outcome)).unwrap();
+        waiters.send(wait(work, gate.clone(), outcome)).expect("the engine is open");
         gate.await_arrivals(1);
         let error = engine.shutdown_timeout(Duration::from_millis(100)).expect_err("a handler does not return");
         assert!(error.to_string().contains("stubborn"), "{error}");

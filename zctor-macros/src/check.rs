@@ -3,6 +3,7 @@
 
 mod attributes;
 pub(crate) mod calls;
+mod durable;
 pub(crate) mod handles;
 pub(crate) mod names;
 mod ownership;
@@ -28,6 +29,7 @@ pub(crate) fn definition(definition: &Definition, errors: &mut Errors) {
     for variant in &definition.variants {
         attributes::one_reply(variant, errors);
         attributes::one_key(variant, errors);
+        durable::can_be_kept(definition, variant, errors);
         names::names_are_free(definition, variant, errors);
         names::parameters_differ(variant, errors);
         for field in &variant.fields {

@@ -536,7 +536,7 @@ fn no_random_input_makes_the_macro_panic_or_differ() {
 
 /// Words that the rules are about, and words that the macro cannot expect.
 const VOCABULARY: &str = "enum struct fn pub crate Self self super 'a 'static 'x' r#gen gen _ , ; : :: = -> & # ! ? \"text\" 3 4.5 \
-    () [] {} (u8) [u8; 4] {A} <T> name handler client handles ctx calls sends reply msg key into internal deferred dyn impl where \
+    () [] {} (u8) [u8; 4] {A} <T> name handler client handles ctx calls sends reply msg key into internal durable remote deferred dyn impl where \
     Message Clone On_Start OnStart Self_ #[reply(u8)] #[reply] #[msg(name = a, into)] #[msg(internal)] #[key] #[cfg(x)] \
     #[cfg_attr(x, reply(u8))] #[actor] #[deprecated] #[doc = include_str!(\"x\")] A(u8) B{b: Vec<Self>} C = 3 T: Clone";
 

@@ -13,11 +13,13 @@ use zctor::{ActorEngine, Overflow, now};
 use crate::authority::Authority;
 use crate::carrier::NatsCarrier;
 use crate::connection::{Command, Connection, LONGEST, Settings};
+use crate::durable::Queues;
 use crate::error::BridgeError;
+use crate::session::Session;
 use crate::wire;
 
 /// For how many messages from outside a link has room by itself.
-const ROOM: usize = 1_024;
+pub(crate) const ROOM: usize = 1_024;
 
 /// How a bridge connects; made by [`Bridge::builder`].
 ///
@@ -86,9 +88,11 @@ impl Builder {
             check_name(name)?;
         }
         let end = Arc::<End>::default();
-        let (namespace, deadline) = (self.settings.namespace.clone(), self.settings.deadline);
+        let (namespace, deadline, ack_wait) =
+            (self.settings.namespace.clone(), self.settings.deadline, self.settings.ack_wait);
         let connection = Connection::open(self.settings, &end)?;
-        Ok(Bridge { namespace, end, connection, deadline, served: Mutex::default() })
+        let (served, queues) = (Mutex::default(), Queues::default());
+        Ok(Bridge { namespace, end, connection, deadline, ack_wait, served, queues })
     }
 }
 
@@ -143,8 +147,10 @@ pub struct Bridge {
     end: Arc<End>,
     connection: Connection,
     deadline: Duration,
+    ack_wait: Duration,
     /// The names that the server has been told of.
     served: Mutex<HashSet<&'static str>>,
+    queues: Queues,
 }
 
 impl Bridge {
@@ -252,9 +258,7 @@ impl Bridge {
     ) -> Result<(), BridgeError> {
         check_name(M::WIRE)?;
         let mut routes = vec![Route::Turn, Route::Copy];
-        if let Some(partitions) = partitions.as_ref().filter(|partitions| partitions.exist()) {
-            routes.extend(partitions.each().map(Route::Key));
-        }
+        routes.extend(partitions.iter().flat_map(Partitions::each).map(Route::Key));
         let mut served = self.served.lock().unwrap_or_else(PoisonError::into_inner);
         if !served.contains(M::WIRE) {
             self.find_owners(M::WIRE, &routes)?;
@@ -335,11 +339,36 @@ impl Bridge {
         bound: usize,
         overflow: Overflow,
     ) -> Result<M::Client, BridgeError> {
+        let carrier = Arc::new(self.carrier::<M>()?);
+        Ok(self.end.attach::<M>(engine, carrier, partitions, bound, overflow)?)
+    }
+
+    /// The way out for the messages of `M`.
+    pub(crate) fn carrier<M: RemoteMessage>(&self) -> Result<NatsCarrier, BridgeError> {
         check_name(M::WIRE)?;
         self.connection.may_publish(wire::subject(&self.namespace, M::WIRE, Route::Turn))?;
         let (namespace, commands) = (self.namespace.clone(), self.connection.commands.clone());
-        let carrier = Arc::new(NatsCarrier { namespace, commands, deadline: self.deadline });
-        Ok(self.end.attach::<M>(engine, carrier, partitions, bound, overflow)?)
+        Ok(NatsCarrier { namespace, commands, deadline: self.deadline })
+    }
+
+    pub(crate) fn namespace(&self) -> &str {
+        &self.namespace
+    }
+
+    pub(crate) fn end(&self) -> &Arc<End> {
+        &self.end
+    }
+
+    pub(crate) fn session(&self) -> &Session {
+        &self.connection.session
+    }
+
+    pub(crate) fn ack_wait(&self) -> Duration {
+        self.ack_wait
+    }
+
+    pub(crate) fn queues(&self) -> &Queues {
+        &self.queues
     }
 
     /// Waits until every message that the links of this bridge have taken is acknowledged or a dead letter, for `limit`
@@ -394,6 +423,9 @@ impl Bridge {
     /// # }
     /// ```
     ///
+    /// A [`WorkQueue`](crate::WorkQueue) gives this process nothing more, and the handlers that have begun with its messages
+    /// are waited for. What is not through after `limit` is given to another process.
+    ///
     /// Messages on their way to this process may be lost if the limit is up, if the connection breaks meanwhile, or if the
     /// server does not permit the bridge to publish to the subjects of its own pools. Their senders find that out, as of
     /// messages to a process that was killed. What the process has taken goes on all the same.
@@ -403,6 +435,7 @@ impl Bridge {
     /// own thread, it waits for itself until the limit.
     pub fn leave(&self, limit: Duration) -> Books {
         let until = now() + limit.min(LONGEST);
+        self.queues.leave(&self.connection.session, limit);
         let (done, left) = mpsc::channel();
         if self.connection.commands.send(Command::Leave { until, done }).is_ok() {
             // An error if the time is up, or the bridge is closed.

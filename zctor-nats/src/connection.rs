@@ -1,6 +1,6 @@
 //! The connection to the server: one thread, which runs the client's runtime and carries out commands.
 //!
-//! The client crate is named here, in `connect.rs`, `authority.rs` and `serving.rs` alone. It is used for connecting,
+//! The client crate is named here, in `connect.rs`, `authority.rs` and `serving.rs`, and for work queues in `durable/`. It is used for connecting,
 //! publishing and subscribing. What it offers beyond that is left alone: its requests are not told of a broken
 //! connection, and its drain loses messages.
 
@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use async_nats::{Client, Event, HeaderMap, ServerError, StatusCode, Subscriber};
 use futures_util::StreamExt;
+use tokio::runtime::Handle;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::JoinHandle;
 use zctor::now;
@@ -25,6 +26,7 @@ use crate::heard::{Hearing, read_refusal};
 use crate::owners;
 use crate::service::Service;
 use crate::serving::{Held, take_in};
+use crate::session::{Session, too_large};
 use crate::state::State;
 use crate::subscription::{Subscription, Topic};
 use crate::under_way::UnderWay;
@@ -106,6 +108,7 @@ const GREETING: Duration = Duration::from_secs(10);
 
 pub(crate) struct Connection {
     pub(crate) commands: UnboundedSender<Command>,
+    pub(crate) session: Session,
     pub(crate) thread: Mutex<Option<thread::JoinHandle<()>>>,
 }
 
@@ -125,8 +128,8 @@ impl Connection {
             .spawn(body)
             .map_err(|source| BridgeError::Thread { source })?;
         // An error: the thread has ended without a word.
-        told.recv().unwrap_or(Err(BridgeError::Closed))?;
-        Ok(Self { commands, thread: Mutex::new(Some(thread)) })
+        let session = told.recv().unwrap_or(Err(BridgeError::Closed))?;
+        Ok(Self { commands, session, thread: Mutex::new(Some(thread)) })
     }
 
     /// Asks the server whether the bridge may publish to this subject. Where that cannot be known, messages will tell:
@@ -164,7 +167,7 @@ async fn run(
     end: Arc<End>,
     commands: UnboundedSender<Command>,
     orders: UnboundedReceiver<Command>,
-    tell: &mpsc::Sender<Result<(), BridgeError>>,
+    tell: &mpsc::Sender<Result<Session, BridgeError>>,
 ) {
     let under_way = Arc::new(UnderWay::new(settings.ack_wait));
     let outgoing = match Outgoing::start(&settings, &end, &under_way).await {
@@ -180,7 +183,8 @@ async fn run(
         let (held, commands, interval) = (Arc::clone(&held), commands.clone(), settings.ack_wait / 3);
         async move { held.tell(&commands, interval).await }
     });
-    drop(tell.send(Ok(())));
+    let (client, state) = (outgoing.client.clone(), Arc::clone(&outgoing.state));
+    drop(tell.send(Ok(Session { client, runtime: Handle::current(), state })));
     outgoing.carry_out(orders, &end, &held, &commands).await;
     under_way.lose_all();
 }
@@ -336,7 +340,7 @@ impl Outgoing {
         if !self.state.await_connected().await {
             return receipt.answer(Answer::Unreachable);
         }
-        if let Some(text) = self.too_large(bytes.len()) {
+        if let Some(text) = too_large(&self.client, bytes.len()) {
             return receipt.answer(Answer::Unfit(text.into()));
         }
         if let Err(error) = self.hearing.permits(Operation::Publish, &subject) {
@@ -363,16 +367,9 @@ impl Outgoing {
         }
     }
 
-    /// What is wrong with a payload of this size, if anything is. The headers count too.
-    fn too_large(&self, bytes: usize) -> Option<String> {
-        const HEADERS: usize = 256;
-        let most = self.client.max_payload().saturating_sub(HEADERS);
-        (bytes > most).then(|| format!("it has {bytes} bytes, and the NATS server takes {most}"))
-    }
-
     async fn answer(&self, subject: String, answer: &Answer) {
         let mut payload = wire::answer(answer);
-        if let Some(text) = self.too_large(payload.len()) {
+        if let Some(text) = too_large(&self.client, payload.len()) {
             payload = wire::answer(&Answer::Unfit(format!("its reply: {text}").into()));
         }
         self.publish(subject, payload).await;
@@ -380,7 +377,7 @@ impl Outgoing {
 
     async fn respond(&self, subject: String, answer: Answer) {
         let (mut payload, mut headers) = response(answer);
-        if let Some(text) = self.too_large(payload.len()) {
+        if let Some(text) = too_large(&self.client, payload.len()) {
             (payload, headers) = response(Answer::Unfit(format!("its reply: {text}").into()));
         }
         match headers {

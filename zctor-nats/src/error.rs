@@ -78,6 +78,13 @@ pub enum BridgeError {
         /// Why not.
         source: ServeError,
     },
+    /// A work queue cannot be used.
+    Queue {
+        /// Its name.
+        queue: String,
+        /// Why not, and what to do.
+        text: String,
+    },
     /// Another process serves this partition. Give each process partitions of its own; one that is to take a partition
     /// over waits until the other has left.
     PartitionTaken {
@@ -146,6 +153,7 @@ impl fmt::Display for BridgeError {
             Self::Disconnected => f.write_str("the connection to the NATS server is lost just now; try again"),
             Self::Thread { .. } => f.write_str("the system refused a thread for the bridge"),
             Self::Serve { source } => source.fmt(f),
+            Self::Queue { queue, text } => write!(f, "the work queue `{queue}` cannot be used: {text}"),
             Self::PartitionTaken { name, partition } => write!(
                 f,
                 "another process serves partition {partition} of `{name}`; wait until it has left, or serve other partitions"
@@ -168,6 +176,7 @@ impl Error for BridgeError {
             | Self::Nkey
             | Self::Permission { .. }
             | Self::PartitionTaken { .. }
+            | Self::Queue { .. }
             | Self::Closed
             | Self::Disconnected => None,
         }

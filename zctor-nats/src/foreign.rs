@@ -39,8 +39,12 @@ pub(crate) fn deliver(
     let arrived = now();
     let until = Some(arrived + endpoint.deadline);
     // No handler waits for it, so no depth is too great.
-    let call =
-        (reply.is_some() && route != Route::Copy).then_some(CallHeader { until, depth: u32::MAX, or_send: true });
+    let call = (reply.is_some() && route != Route::Copy).then_some(CallHeader {
+        until,
+        depth: u32::MAX,
+        or_send: true,
+        queued: false,
+    });
     endpoint.arrived();
     let (endpoint_of, commands) = (Arc::clone(endpoint), commands.clone());
     let requester = Requester { reply, endpoint: endpoint_of, arrived, commands, is_taken: false, is_answered: false };

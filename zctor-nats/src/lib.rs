@@ -61,6 +61,11 @@
 //! | a shutdown loses no accepted message | the same, after the bridge has left: [`Bridge::leave`] |
 //! | a broadcast reaches every instance | of every process that serves the pool and is connected; it is acknowledged when one has it |
 //!
+//! # Messages that must not be lost
+//!
+//! What goes through a bridge is handled once at most. Messages of a variant with `#[msg(durable)]` can go through a
+//! [`WorkQueue`] instead, which keeps them until they are handled: at least once, whatever is killed meanwhile.
+//!
 //! # Running it
 //!
 //! A `nats-server` without configuration does to begin with. [`guide::running`] says what to configure, who may do what,
@@ -75,6 +80,7 @@ mod bridge;
 mod carrier;
 mod connect;
 mod connection;
+mod durable;
 mod error;
 mod foreign;
 pub mod guide;
@@ -82,6 +88,7 @@ mod heard;
 mod owners;
 mod service;
 mod serving;
+mod session;
 mod state;
 mod subscription;
 mod under_way;
@@ -89,4 +96,5 @@ mod wire;
 
 pub use authority::Tls;
 pub use bridge::{Bridge, Builder};
+pub use durable::{QueueBooks, WorkQueue};
 pub use error::{BridgeError, Operation};

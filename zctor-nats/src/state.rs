@@ -3,6 +3,7 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use tokio::sync::futures::Notified;
 use tokio::sync::{Notify, watch};
 use zctor::now;
 
@@ -33,6 +34,23 @@ impl State {
 
     fn lost(&self) -> MutexGuard<'_, Option<Instant>> {
         self.lost.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Is over when the connection is lost, or made again, after this call.
+    pub(crate) fn changed(&self) -> Notified<'_> {
+        self.changed.notified()
+    }
+
+    /// Waits until the client is connected, however long that takes.
+    pub(crate) async fn connected(&self) {
+        loop {
+            // Before the look, so that a change after it is not missed.
+            let changed = self.changed.notified();
+            if self.lost().is_none() {
+                return;
+            }
+            changed.await;
+        }
     }
 
     /// Waits until the client is connected, or has not been for too long; gives whether it is.

@@ -62,7 +62,7 @@ pub(crate) fn read_header(header: &str, now: Instant) -> Option<(bool, Option<Ca
     }
     // So much earlier than at the caller, that what is said of the end arrives there in time.
     let until = left.map(|left| now + left.saturating_sub((left / 10).max(Duration::from_millis(5))));
-    Some((inside, call.then_some(CallHeader { until, depth, or_send: false })))
+    Some((inside, call.then_some(CallHeader { until, depth, or_send: false, queued: false })))
 }
 
 pub(crate) fn numbers(numbers: &[u64]) -> Vec<u8> {

@@ -50,7 +50,7 @@ fn what_is_under_way_to_a_slow_handler_is_bounded() {
     let sends: u64 = env::var("ZCTOR_NATS_SENDS").map_or(50_000, |sends| sends.parse().expect("a number"));
     within(30 * LIMIT, move || {
         let (server, there, here) = (nats::Server::start(), ActorEngine::new(), ActorEngine::new());
-        let (serves, calls) = (server.bridge(), server.bridge());
+        let (serves, calls) = (server.bridge(), server.patient_bridge());
         let slow = SlowMessage::actor(|| Slow(0));
         there.spawn(ActorThread::new().mailbox_bound(BOUND as usize).register(slow)).expect("a pool");
         serves.serve::<SlowMessage>(&there).expect("it has the pool");

@@ -9,6 +9,7 @@
 //! layer imports its own folder and the layers below: client, messaging, route, thread, mailbox, reply, trace, sys, and
 //! the plain data.
 
+mod beginning;
 pub(crate) mod by_id;
 pub(crate) mod carried;
 pub(crate) mod cell;

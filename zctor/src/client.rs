@@ -35,6 +35,7 @@ use crate::route::location::Way;
 use crate::route::payload::{Kind, ToPort};
 use crate::route::pool::Pool;
 use crate::sys::runtime::assert_may_block;
+use crate::sys::simulated::either;
 
 /// A typed handle to the instances of a message type; the client that `#[actor]` generates dereferences to it.
 ///
@@ -221,7 +222,11 @@ impl<M: Message, V> Client<M, V> {
 
     #[inline(never)]
     fn send_from(&self, place: &mut Option<M>) -> Result<(), SendError<M>> {
-        messaging::send(&self.target(), place)
+        either(
+            (self, place),
+            |(client, place)| messaging::send::<true, M>(&client.target(), place),
+            |(client, place)| messaging::send::<false, M>(&client.target(), place),
+        )
     }
 
     /// Sends many messages with one push for each receiver, and returns their number: the fast way for bulk.

@@ -8,10 +8,13 @@
 //! other attaches it in the second. There the client is that of a local pool, and every message, reply and text of a
 //! panic comes back as it would from another process. So a test finds what cannot travel.
 //!
+//! Variants with `#[msg(durable)]` can be kept by a work queue until they are handled: see [`DurableMessage`].
+//!
 //! The format is MessagePack with the names of variants and fields. A variant may be added, fields may be reordered, and
 //! a field with `#[serde(default)]` may be added, while the other side still has the older enum.
 
 mod books;
+mod durable;
 mod end;
 mod error;
 mod lane;
@@ -27,11 +30,14 @@ mod wire;
 
 pub use crate::actor::link::Remote;
 pub use books::Books;
+pub use durable::DurableReply;
 pub use error::ServeError;
 pub use loopback::Loopback;
-pub use message::RemoteMessage;
+pub use message::{DurableMessage, RemoteMessage};
 pub use value::RemoteValue;
 
+#[doc(hidden)]
+pub use durable::{__assert_durable, Tells};
 #[doc(hidden)]
 pub use message::{__DEFERRED, __key_hash, __reply, Answering, Called, RemotePort};
 #[doc(hidden)]
@@ -63,8 +69,9 @@ macro_rules! __remote {
         [$($params:tt)*] [$($bounds:tt)*] $message:ty: $handler:path as $wire:literal {
             $(fn $method:ident($($ty:ty),* $(,)?) -> $reply:ty;)*
         }
-        serve($to:ident) { $($pattern:pat => ($request:expr))* }
+        serve($to:ident) { $($pattern:pat => $call:ident($request:expr))* }
         deferred { $($late:ident)* }
+        durable { $($kept:ident)* }
         keys($key:ident) { $($keyed:pat,)* }
         $port:ty { $($called:ident)* $(| $never:ident)? }
     ) => {
@@ -88,7 +95,7 @@ macro_rules! __remote {
                 $to: &$crate::remote::Called<'_, Self>,
             ) -> ::core::option::Option<$crate::remote::Answering> {
                 match self {
-                    $($pattern => ::core::option::Option::Some($to.__call($request)),)*
+                    $($pattern => ::core::option::Option::Some($to.$call($request)),)*
                     _ => ::core::option::Option::None,
                 }
             }
@@ -106,6 +113,14 @@ macro_rules! __remote {
                 match self {
                     $(Self::$late { .. } => $crate::remote::__DEFERRED,)*
                     _ => <::core::primitive::u32 as ::core::convert::From<::core::primitive::u16>>::from(<Self as $crate::Message>::CALL_DEPTH),
+                }
+            }
+
+            #[allow(unreachable_patterns)]
+            fn __is_durable(&self) -> ::core::primitive::bool {
+                match self {
+                    $(Self::$kept { .. } => true,)*
+                    _ => false,
                 }
             }
         }

@@ -8,6 +8,7 @@ mod handle;
 mod search;
 mod shrink;
 mod summary;
+mod task;
 mod trace;
 
 pub use failure::Failure;

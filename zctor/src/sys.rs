@@ -13,6 +13,8 @@ pub(crate) mod awaited;
 pub(crate) mod chance;
 pub(crate) mod clock;
 pub(crate) mod counter;
+#[cfg(all(feature = "simulation", not(loom)))]
+pub(crate) mod executor;
 pub(crate) mod frame;
 pub(crate) mod lock;
 pub(crate) mod monitor;

@@ -22,6 +22,7 @@ pub(crate) use on::*;
 mod on {
     use std::fmt;
 
+    use tracing::level_filters::LevelFilter;
     use tracing::{Level, Span, debug, enabled, error, trace, warn};
 
     use crate::event::{AfterPanic, DeadLetter, PanicEvent, PanicOrigin, Undelivered};
@@ -31,7 +32,16 @@ mod on {
     use crate::trace::subscriber::tell;
 
     /// A message was routed to the instance in place `option`, counted from 1, of the `options` places of its pool.
+    #[inline(always)]
     pub(crate) fn routed(message: fn() -> &'static str, instance: InstanceId, option: usize, options: usize) {
+        if spans::may_ask(LevelFilter::TRACE) {
+            tell_routed(message, instance, option, options);
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn tell_routed(message: fn() -> &'static str, instance: InstanceId, option: usize, options: usize) {
         if !enabled!(target: "zctor::route", Level::TRACE) {
             return;
         }

@@ -18,6 +18,9 @@ usage: cargo run --release -p zctor-instructions -- [options]
   --accept         writes what is counted to the committed table, after a change that is meant
   --path <part>    only paths whose name contains this; not with --accept";
 
+/// Whether the library that is counted has a feature, which the committed table's has not.
+const HAS_FEATURES: bool = cfg!(any(feature = "simulation", feature = "observe", feature = "tracing"));
+
 /// How a process is told to walk one path, in place of the options above.
 const WALK: &str = "walk";
 
@@ -90,6 +93,9 @@ fn count(part: &str, satisfies: impl Fn(&[Row]) -> bool) -> Result<Vec<Row>, Str
 }
 
 fn accept() -> Result<(), String> {
+    if HAS_FEATURES {
+        return Err("the table is that of the library without features: leave `--features` out".to_owned());
+    }
     let table = Table { tools: tools()?, rows: count("", |_| false)? };
     fs::write(table_path(), table.to_string()).map_err(|error| error.to_string())?;
     println!("written to {TABLE}");
@@ -108,6 +114,11 @@ fn guard(part: &str) -> Result<(), String> {
         return Ok(());
     }
     let faults = verdict.faults.join("\n");
+    if HAS_FEATURES && tools == committed.tools {
+        return Err(format!(
+            "{faults}\nThe table is that of the library without features, so this is what a feature costs that is not used."
+        ));
+    }
     if tools == committed.tools {
         return Err(format!(
             "{faults}\nIf that is meant, `cargo run --release -p zctor-instructions -- --accept` writes the new table."

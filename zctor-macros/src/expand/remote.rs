@@ -12,8 +12,9 @@ use crate::model::Model;
 ///          [] [where i64: for<'__travels> Travels<'__travels>] CalculatorMessage: CalculatorHandler as "CalculatorMessage" {
 ///              fn add(i64, i64) -> i64;
 ///          }
-///          serve(to) { Self::Add { a, b } => (Self::add(a, b)) }
+///          serve(to) { Self::Add { a, b } => __call(Self::add(a, b)) }
 ///          deferred { }
+///          durable { }
 ///          keys(key) { }
 ///          __CalculatorMessagePort { Add }
 ///      }
@@ -24,8 +25,14 @@ pub(crate) fn definition(model: &Model<'_>) -> TokenStream {
     let called = || model.variants.iter().filter_map(|variant| Some((variant, variant.reply.as_ref()?)));
     let (whole, fields) = (Type::Verbatim(ty.clone()), &model.travelling);
     let values: Vec<&Type> = fields.iter().chain(called().map(|(_, reply)| &reply.ty)).chain([&whole]).collect();
+    let outcomes: Vec<&Type> = called().filter(|(variant, _)| variant.durable).map(|(_, reply)| &reply.ty).collect();
     let mut generics = model.generics.plain().clone();
     generics.make_where_clause().predicates.extend(assumptions(krate, &values, fields));
+    generics.make_where_clause().predicates.extend(
+        outcomes
+            .iter()
+            .map(|ty| -> WherePredicate { syn::parse_quote!(#ty: for<'__travels> #krate::remote::Tells<'__travels>) }),
+    );
     let (params, _, bounds) = generics.split_for_impl();
     let (handler, port, attrs) = (model.handler_type(), model.port_type(), model.attrs_of_all());
     let methods = model.variants.iter().chain(&model.handler_only).map(|variant| method(model, variant));
@@ -33,9 +40,11 @@ pub(crate) fn definition(model: &Model<'_>) -> TokenStream {
     let arms = called().map(|(variant, _)| {
         let (pattern, method) = (variant.pattern(quote!(Self)), &variant.method);
         let names = variant.fields.iter().map(|field| &field.param);
-        quote!(#pattern => (Self::#method(#(#names),*)))
+        let call = if variant.durable { quote!(__call_durable) } else { quote!(__call) };
+        quote!(#pattern => #call(Self::#method(#(#names),*)))
     });
     let late = called().filter(|(_, reply)| reply.deferred.is_some()).map(|(variant, _)| &variant.ident);
+    let kept = called().filter(|(variant, _)| variant.durable).map(|(variant, _)| &variant.ident);
     let key = quote_spanned!(Span::mixed_site()=> key);
     let keyed = model.variants.iter().filter(|variant| !variant.internal).filter_map(|variant| {
         let (ident, member) = (&variant.ident, &variant.fields.get(variant.key?)?.member);
@@ -43,9 +52,17 @@ pub(crate) fn definition(model: &Model<'_>) -> TokenStream {
     });
     let ports = called().map(|(variant, _)| &variant.ident);
     let never = (!model.generics.types().is_empty()).then(|| format_ident!("__Never")).into_iter();
-    let assertions = assertions(model, &values);
+    let assertions = assertions(model, &values, &outcomes);
+    let is_kept = (!outcomes.is_empty()).then(|| {
+        quote! {
+            #attrs
+            #[automatically_derived]
+            impl #params #krate::remote::DurableMessage for #ty #bounds {}
+        }
+    });
     quote! {
         #assertions
+        #is_kept
         #krate::__private::remote! {
             #attrs
             [#params] [#bounds] #ty: #handler as #wire {
@@ -53,6 +70,7 @@ pub(crate) fn definition(model: &Model<'_>) -> TokenStream {
             }
             serve(#to) { #(#arms)* }
             deferred { #(#late)* }
+            durable { #(#kept)* }
             keys(#key) { #(#keyed,)* }
             #port { #(#ports)* #(| #never)* }
         }
@@ -70,9 +88,9 @@ fn assumptions(krate: &Path, values: &[&Type], fields: &[Type]) -> Vec<WherePred
     out.chain(back).collect()
 }
 
-/// Rustc reports a field, a reply or an enum that cannot travel here, once, on its type. Of a generic enum it reports
+/// Rustc reports a field, a reply or an enum that cannot travel here, and a reply that says nothing of its message, once, on its type. Of a generic enum it reports
 /// that where the parameters are given.
-fn assertions(model: &Model<'_>, values: &[&Type]) -> TokenStream {
+fn assertions(model: &Model<'_>, values: &[&Type], outcomes: &[&Type]) -> TokenStream {
     if !model.generics.is_empty() {
         return TokenStream::new();
     }
@@ -84,6 +102,7 @@ fn assertions(model: &Model<'_>, values: &[&Type]) -> TokenStream {
         const _: () = {
             fn __assert() where #(#assumptions),* {
                 #(#krate::remote::__assert_value::<#values>();)*
+                #(#krate::remote::__assert_durable::<#outcomes>();)*
             }
         };
     }

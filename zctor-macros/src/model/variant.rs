@@ -16,6 +16,8 @@ pub(crate) struct Variant<'a> {
     pub(crate) fields: Vec<Field>,
     pub(crate) reply: Option<Reply>,
     pub(crate) key: Option<usize>,
+    /// Whether a work queue may keep it until its reply says that it is handled.
+    pub(crate) durable: bool,
     /// Whether it is for the actor itself, and never leaves its process.
     pub(crate) internal: bool,
     /// The visibility of the variant's request and client methods.
@@ -66,6 +68,7 @@ impl<'a> Variant<'a> {
             fields: variant.fields.iter().enumerate().map(field).collect(),
             reply,
             key: variant.fields.iter().position(|field| !field.keys.is_empty()),
+            durable: variant.options.durable.get().is_some(),
             internal: variant.options.internal.get().is_some(),
             vis: vis(variant, definition, span),
             span,

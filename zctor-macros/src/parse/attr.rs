@@ -33,11 +33,12 @@ const CRATE: &str = "crate";
 const HANDLES: &str = "handles";
 const REMOTE: &str = "remote";
 pub(crate) const INTERNAL: &str = "internal";
+const DURABLE: &str = "durable";
 const INTO: &str = "into";
 
 const ON_ENUM: Known<'_> =
     Known { keys: &[NAME, HANDLER, CLIENT, HANDLES, CTX, CALLS, SENDS, REMOTE, CRATE], place: "Options" };
-const ON_VARIANT: Known<'_> = Known { keys: &[NAME, INTERNAL], place: "On a variant" };
+const ON_VARIANT: Known<'_> = Known { keys: &[NAME, INTERNAL, DURABLE], place: "On a variant" };
 const ON_FIELD: Known<'_> = Known { keys: &[NAME, INTO], place: "On a field" };
 
 /// An option's value, given at most once.
@@ -135,6 +136,8 @@ impl Options {
 pub(crate) struct MsgOptions {
     pub(crate) name: Slot<Ident>,
     pub(crate) internal: Slot<()>,
+    /// Whether a work queue may keep it until it is handled.
+    pub(crate) durable: Slot<()>,
     pub(crate) into: Slot<()>,
 }
 
@@ -159,8 +162,10 @@ impl MsgOptions {
             match key.to_string().as_str() {
                 NAME => self.name.set(key, ident(key, input)?, errors),
                 INTERNAL if known.keys.contains(&INTERNAL) => self.internal.set(key, flag(key, input)?, errors),
+                DURABLE if known.keys.contains(&DURABLE) => self.durable.set(key, flag(key, input)?, errors),
                 INTO if known.keys.contains(&INTO) => self.into.set(key, flag(key, input)?, errors),
                 INTERNAL => return Err(syn::Error::new_spanned(key, "`internal` goes on a variant")),
+                DURABLE => return Err(syn::Error::new_spanned(key, "`durable` goes on a variant")),
                 INTO => return Err(syn::Error::new_spanned(key, "`into` goes on a field")),
                 _ => return Err(known.unknown(key)),
             }

@@ -8,7 +8,7 @@ use zctor::EngineHandle;
 use crate::scrape::Scrape;
 
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Observers;
+pub(crate) struct Observers(());
 
 impl Observers {
     pub(crate) fn add(&mut self, _: &str, _: &EngineHandle) {}

@@ -44,7 +44,7 @@ fn calls_and_sends_to_a_pool_go_on_while_another_of_its_bridge_is_full() {
         // Beyond the link's own room of 1,024, the mailbox there and the handler.
         const SENDS: u64 = 1_100;
         let (server, there, here) = (Server::start(), ActorEngine::new(), ActorEngine::new());
-        let (serves, calls) = (server.bridge(), server.bridge());
+        let (serves, calls) = (server.bridge(), server.patient_bridge());
         let (gate, notes) = (Gate::new(), Counter::new());
         let (inside, counted) = (gate.clone(), notes.clone());
         let slow = SlowMessage::actor(move || Slow(inside.clone()));

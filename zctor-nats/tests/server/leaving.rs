@@ -82,7 +82,7 @@ fn round(number: usize) {
     let leaves = Process::start(0, way.connect().expect("it is there"), ActorThread::new(), &tell);
     let stay: Vec<_> =
         (1..3).map(|process| Process::start(process, server.bridge(), ActorThread::new(), &tell)).collect();
-    let (here, calls) = (ActorEngine::new(), server.bridge());
+    let (here, calls) = (ActorEngine::new(), server.patient_bridge());
     let dead = Counter::new();
     let letters = dead.clone();
     here.on_dead_letter(move |_| {
@@ -144,7 +144,7 @@ fn a_process_that_leaves_under_load_loses_nothing_and_the_others_go_on() {
 fn alone(thread: ActorThread) -> (Server, Process, ActorEngine, Bridge, WorkClient) {
     let server = Server::start();
     let process = Process::start(0, server.bridge(), thread, &mpsc::channel().0);
-    let (here, calls) = (ActorEngine::new(), server.bridge());
+    let (here, calls) = (ActorEngine::new(), server.patient_bridge());
     let work = calls.attach::<WorkMessage>(&here).expect("a link");
     (server, process, here, calls, work)
 }

@@ -3,6 +3,7 @@
 mod authority;
 mod calls;
 mod client;
+mod durable;
 mod errors;
 mod faults;
 mod isolation;

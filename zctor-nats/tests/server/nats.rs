@@ -44,6 +44,7 @@ pub(crate) struct Server {
     process: Child,
     port: u16,
     _folder: Folder,
+    arguments: Vec<String>,
 }
 
 impl Server {
@@ -57,6 +58,13 @@ impl Server {
         Self::start_in(Folder::new(), arguments)
     }
 
+    /// The same, with JetStream, which keeps its streams when it is killed.
+    pub(crate) fn start_with_streams() -> Self {
+        let folder = Folder::new();
+        let streams = folder.path("streams");
+        Self::start_in(folder, &["-js", "-sd", &streams.to_string_lossy()])
+    }
+
     /// Starts a server with a configuration.
     pub(crate) fn configured(configuration: &str) -> Self {
         let folder = Folder::new();
@@ -65,9 +73,10 @@ impl Server {
     }
 
     fn start_in(folder: Folder, arguments: &[&str]) -> Self {
-        let process = run(&[&["-p", "-1", "--ports_file_dir", &folder.0.to_string_lossy()], arguments].concat());
+        let arguments: Vec<String> = arguments.iter().map(|&argument| argument.to_owned()).collect();
+        let process = run(&["-p", "-1", "--ports_file_dir", &folder.0.to_string_lossy()], &arguments);
         let port = await_port(&folder.0);
-        Self { process, port, _folder: folder }
+        Self { process, port, _folder: folder, arguments }
     }
 
     pub(crate) fn port(&self) -> u16 {
@@ -87,6 +96,11 @@ impl Server {
         self.builder().connect().expect("the server is there")
     }
 
+    /// A bridge for which nothing is ever late, however busy the machine.
+    pub(crate) fn patient_bridge(&self) -> Bridge {
+        self.builder().ack_wait(LIMIT).connect().expect("the server is there")
+    }
+
     /// Kills it, as `kill -9` does.
     pub(crate) fn kill(&mut self) {
         self.process.kill().expect("it can be killed");
@@ -95,7 +109,7 @@ impl Server {
 
     /// Starts it again, on the same port.
     pub(crate) fn restart(&mut self) {
-        self.process = run(&["-p", &self.port.to_string()]);
+        self.process = run(&["-p", &self.port.to_string()], &self.arguments);
     }
 }
 
@@ -115,10 +129,10 @@ fn program() -> PathBuf {
     given.or_else(|| places.find(|place| place.is_file())).unwrap_or_else(|| PathBuf::from("/usr/sbin/nats-server"))
 }
 
-fn run(arguments: &[&str]) -> Child {
+fn run(place: &[&str], arguments: &[String]) -> Child {
     let program = program();
     let mut command = Command::new(&program);
-    command.args(["-a", "127.0.0.1"]).args(arguments).stdout(Stdio::null()).stderr(Stdio::null());
+    command.args(["-a", "127.0.0.1"]).args(place).args(arguments).stdout(Stdio::null()).stderr(Stdio::null());
     command.spawn().unwrap_or_else(|error| {
         panic!(
             "{}: {error}. These tests need a NATS server: install the package `nats-server`, or unpack it \

@@ -74,7 +74,7 @@ fn a_key_reaches_the_same_instance_of_the_same_process_and_broadcasts_reach_all(
         let mut owners = HashMap::new();
         // Two callers, who agree.
         for round in 1..=2 {
-            let (here, calls) = (ActorEngine::new(), server.bridge());
+            let (here, calls) = (ActorEngine::new(), server.patient_bridge());
             let account = calls.attach_partitions::<AccountMessage>(&here, 16).expect("a link");
             for key in 0..KEYS {
                 let (process, instance, total) = account.deposit(key, 1).expect("its partition is served");
@@ -105,7 +105,7 @@ fn a_partition_that_nobody_serves_and_a_link_that_knows_of_no_partitions_are_tol
         let (server, (tell, _told)) = (Server::start(), mpsc::channel());
         let (engine, serves) = process(&server, 0, &tell);
         serves.serve_partitions::<AccountMessage>(&engine, 0..8, 16).expect("it has the pool");
-        let (here, calls) = (ActorEngine::new(), server.bridge());
+        let (here, calls) = (ActorEngine::new(), server.patient_bridge());
         let (say, letters) = mpsc::channel();
         here.on_dead_letter(move |letter: &DeadLetter| say.send(letter.clone()).unwrap_or_default());
         let account = calls.attach_partitions::<AccountMessage>(&here, 16).expect("a link");
@@ -137,7 +137,7 @@ fn a_partition_moves_when_its_process_has_left_and_not_before() {
         let taken = second.1.serve_partitions::<AccountMessage>(&second.0, 3..8, 8);
         assert!(matches!(taken, Err(BridgeError::PartitionTaken { partition: 3, .. })), "{taken:?}");
         second.1.serve_partitions::<AccountMessage>(&second.0, 4..8, 8).expect("they are free");
-        let (here, calls) = (ActorEngine::new(), server.bridge());
+        let (here, calls) = (ActorEngine::new(), server.patient_bridge());
         let account = calls.attach_partitions::<AccountMessage>(&here, 8).expect("a link");
         let owner = |key| account.deposit(key, 1).map(|(process, _, _)| process);
         let moves = (0..KEYS).find(|key| owner(*key) == Ok(0)).expect("it has some");

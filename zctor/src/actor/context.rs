@@ -14,7 +14,6 @@ use crate::client::{Client, call};
 use crate::error::{CallError, Refusal, SendError, WatchError};
 use crate::event::{Ended, PanicEvent};
 use crate::id::{InstanceId, ThreadId};
-use crate::mailbox::Mailbox;
 use crate::mailbox::mail::{Mail, Order};
 use crate::messaging;
 use crate::messaging::binding::Limit;
@@ -24,9 +23,8 @@ use crate::route::payload::{Kind, ToPort};
 use crate::sys::awaited::Running;
 use crate::sys::clock::now;
 use crate::sys::frame::Frame;
-use crate::sys::operation::Operation;
 use crate::sys::runtime::assert_may_block;
-use crate::sys::simulated::begin_point;
+use crate::sys::simulated::either;
 use crate::thread::local::{Local, Requested};
 
 /// The first parameter of the handlers of `M`, if the enum has `calls(..)` or `#[actor(ctx)]`.
@@ -82,21 +80,12 @@ impl<M: Message> Context<M> {
         self.shared.endpoint.id()
     }
 
-    /// A handler is about to begin, with its message in this place. If it may wait, its variant is noted: each wait says
-    /// what it is in. Here is also the scheduling point of the handler. A fault may have it panic: `lose` takes the message
-    /// out then.
+    /// The handler of this message is about to begin. If it may wait, its variant is noted: each wait says what it is in.
     #[inline(always)]
-    pub(super) fn begins<P>(&self, place: &mut P, message: fn(&P) -> Option<&M>, lose: fn(&mut P)) {
+    pub(super) fn begins(&self, message: Option<&M>) {
         if M::CALL_DEPTH > 0 {
-            self.local.variant.set(message(place).map(Message::variant));
+            self.local.variant.set(message.map(Message::variant));
         }
-        let Mailbox { thread, edge, .. } = &*self.local.mailbox;
-        let operation = |place: &P| Operation::Begin {
-            instance: self.instance_id(),
-            message: M::name(),
-            variant: message(place).map_or("_", Message::variant),
-        };
-        begin_point(&edge.home, thread.index(), place, operation, lose);
     }
 
     /// Whether the edge allows that the next message of a batch is handled.
@@ -214,7 +203,12 @@ impl<M: Message> Context<M> {
 
     #[inline(never)]
     fn send_from<T: Message>(&self, place: &mut Option<T>) -> Result<(), SendError<T>> {
-        recorder::sent(&self.local, self.target(|target| messaging::send(&target, place)))
+        let sent = either(
+            (self, place),
+            |(ctx, place)| ctx.target(|target| messaging::send::<true, T>(&target, place)),
+            |(ctx, place)| ctx.target(|target| messaging::send::<false, T>(&target, place)),
+        );
+        recorder::sent(&self.local, sent)
     }
 
     /// Sends a copy to every instance of the type, and gives the number of instances reached.
@@ -320,7 +314,7 @@ impl<M: Message> Context<M> {
     #[inline(never)]
     fn send_local_from<T: Message>(&self, place: &mut Option<T>) -> Result<(), SendError<T>> {
         let sent = self.local_target(|target| match (target, place) {
-            (Ok(target), place) => messaging::send(&target, place),
+            (Ok(target), place) => messaging::send::<true, T>(&target, place),
             (Err(refusal), place) => {
                 place.take().map_or(Ok(()), |message| Err(SendError::new(T::name(), message, refusal)))
             }

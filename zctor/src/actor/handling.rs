@@ -5,6 +5,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Instant;
 
+use crate::actor::beginning::take;
 use crate::actor::context::Context;
 use crate::actor::dispatch::Dispatch;
 use crate::actor::double;
@@ -112,7 +113,7 @@ where
         work: Work,
     ) {
         self.handle(local, slot, deadline, |state, ctx, slot| {
-            ctx.begins(message, Option::as_ref, |place| drop(place.take()));
+            ctx.begins(message.as_ref());
             dispatch(work, || message.take(), state, ctx, slot);
             false
         });
@@ -137,8 +138,10 @@ where
         if local.measured.is_on() {
             local.measured.begin(self.slot(), M::name(), message.variant());
         }
-        let slot = self.slot();
-        self.handle_alone(local, &mut Some(message), &mut ReplySlot::Nobody, None, work);
+        let (slot, message) = (self.slot(), &mut Some(message));
+        if !self.breaks(local, message, Option::as_ref, take) {
+            self.handle_alone(local, message, &mut ReplySlot::Nobody, None, work);
+        }
         local.measured.end(slot);
     }
 

@@ -11,6 +11,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use crate::actor::beginning::{take, take_first, take_port};
 use crate::actor::cell::{Finished, InstanceCell};
 use crate::actor::dispatch::Dispatch;
 use crate::actor::double;
@@ -28,7 +29,7 @@ use crate::route::contents::{Call, OnUndelivered};
 use crate::route::endpoint::{Delivery, Endpoint};
 use crate::route::location::{Location, Status};
 use crate::route::payload::Port;
-use crate::sys::simulated::may_break;
+use crate::sys::simulated::{in_world, may_break};
 use crate::sys::unwind::{catch, ignoring_panic, run_user};
 use crate::thread::local::{Common, FollowUp, Instance, Local, OnTheSpot, Phase, Requested};
 use crate::thread::serve::queue_start;
@@ -159,7 +160,9 @@ where
             return false;
         }
         return_permit(local, serving);
-        self.handle_one(local, message, &mut ReplySlot::Nobody, None, told(Work::Send, serving));
+        if !self.breaks(local, message, Option::as_ref, take) {
+            self.handle_one(local, message, &mut ReplySlot::Nobody, None, told(Work::Send, serving));
+        }
         true
     }
 
@@ -177,19 +180,24 @@ where
             return false;
         }
         return_permit(local, serving);
-        let Some(call) = call.take() else { return true };
-        let cancellation = if can_be_given_up { call.port.cancellation() } else { None };
+        let Some(request) = call else { return true };
+        let cancellation = if can_be_given_up { request.port.cancellation() } else { None };
         let (deadline, caller) = match cancellation {
             Some(cancellation) if !cancellation.begin() => {
                 forget();
-                skip_given_up(call, &self.endpoint, local, serving.from_hook);
+                if let Some(call) = call.take() {
+                    skip_given_up(call, &self.endpoint, local, serving.from_hook);
+                }
                 return true;
             }
-            Some(cancellation) => (cancellation.deadline(), call.port.caller()),
+            Some(cancellation) => (cancellation.deadline(), request.port.caller()),
             None => (None, None),
         };
+        if self.breaks(local, call, |call| call.as_ref().map(|call| &call.message), take_port) {
+            return true;
+        }
         let outer = caller.map(|caller| local.set_caller(Some((self.slot(), caller))));
-        let Call { message, port } = call;
+        let Some(Call { message, port }) = call.take() else { return true };
         let work = told(Work::Call, serving);
         self.handle_alone(local, &mut Some(message), &mut ReplySlot::Port(port), deadline, work);
         if let Some(outer) = outer {
@@ -205,12 +213,16 @@ where
         if !self.start_if_new(local, || messages.front()) {
             return false;
         }
+        if self.breaks(local, messages, VecDeque::front, take_first) {
+            return_permit(local, serving);
+            return messages.is_empty();
+        }
         // Messages stay in the envelope until each is begun. Those behind a panic, or behind a handler that asked for a
         // stop or a reset, are left there.
         let mut budget = serving.budget;
         self.handle(local, &mut ReplySlot::Nobody, None, |state, ctx, slot| {
             return_permit(local, serving);
-            ctx.begins(messages, VecDeque::front, |place| drop(place.pop_front()));
+            ctx.begins(messages.front());
             dispatch(told(Work::Batch, serving), || messages.pop_front(), state, ctx, slot);
             budget = budget.saturating_sub(1);
             budget > 0 && !messages.is_empty() && ctx.may_begin(|| messages.front())
@@ -240,12 +252,18 @@ where
         let mut slot = ReplySlot::Here(reply);
         // The caller's, which goes on after this.
         let variant = if M::CALL_DEPTH > 0 { local.variant.get() } else { None };
-        let outcome = self.work(local, deadline, |state, ctx| {
-            // Out of the caller's place where the handler begins: see `route/contents.rs`.
-            ctx.begins(message, Option::as_ref, |place| drop(place.take()));
-            dispatch(Work::CallHere, || message.take(), state, ctx, &mut slot);
-            // Its caller does not have the reply yet.
-            may_break();
+        let broken = in_world(|| self.break_on_the_spot(local, message));
+        let outcome = broken.unwrap_or_else(|| {
+            self.work(local, deadline, |state, ctx| {
+                // Out of the caller's place where the handler begins: see `route/contents.rs`.
+                ctx.begins(message.as_ref());
+                dispatch(Work::CallHere, || message.take(), state, ctx, &mut slot);
+                // Its caller does not have the reply yet.
+                in_world(|| {
+                    may_break();
+                    Some(())
+                });
+            })
         });
         if M::CALL_DEPTH > 0 {
             local.variant.set(variant);

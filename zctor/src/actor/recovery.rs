@@ -27,7 +27,7 @@ use crate::route::location::Location;
 use crate::sys::chance::stable_fraction;
 use crate::sys::clock::{due_in, now};
 use crate::sys::operation::Operation;
-use crate::sys::simulated::point;
+use crate::sys::simulated::{failed_rebuild, point};
 use crate::sys::unwind::take_unwound;
 use crate::thread::local::{Instance, Local, Phase, Requested};
 use crate::thread::undelivered::{give_up, requeue, start_first};
@@ -162,12 +162,20 @@ fn build_again(instance: &Rc<dyn Recover>, local: &Rc<Local>, origin: Origin) {
         back_off(instance, local, Duration::ZERO);
         return;
     }
-    match Rc::clone(instance).build(local) {
+    match rebuild(instance, local) {
         Ok(()) => {
             tell_restarted(instance, local);
             start_first(local, instance.slot(), instance.depth());
         }
         Err(failure) => rebuild_failed(instance, local, failure),
+    }
+}
+
+/// Builds the state by the instance's own factory. A fault of a simulation may have that fail.
+fn rebuild(instance: &Rc<dyn Recover>, local: &Rc<Local>) -> Result<(), Failure> {
+    match instance.restart().and_then(|_| failed_rebuild()) {
+        Some(text) => Err(Failure::Error(text.into())),
+        None => Rc::clone(instance).build(local),
     }
 }
 
@@ -338,7 +346,7 @@ fn resume(instance: &Rc<dyn Recover>, local: &Rc<Local>) {
     instance.location().status.set_live();
     local.mailbox.roster.end_backoff(instance.slot());
     instance.wake_pool(local);
-    match Rc::clone(instance).build(local) {
+    match rebuild(instance, local) {
         Ok(()) => {
             tell_restarted(instance, local);
             requeue(local, instance.slot(), instance.depth());

@@ -64,8 +64,9 @@ fn running(state: &State) -> Vec<Arc<Mailbox>> {
 
 /// What these threads do, and what threads outside wait for.
 pub(super) fn threads(core: &Core, mailboxes: &[Arc<Mailbox>]) -> (Vec<ThreadStats>, Vec<OutsideCaller>) {
-    let mut threads: Vec<_> = mailboxes.iter().map(|mailbox| thread_stats(core, mailbox)).collect();
+    // In this order: a caller is listed when its message has been sent, so each that is listed has its message counted.
     let mut callers = core.edge.callers.list();
+    let mut threads: Vec<_> = mailboxes.iter().map(|mailbox| thread_stats(core, mailbox)).collect();
     let only = |on, message| mailboxes.iter().find(|mailbox| mailbox.thread == on)?.roster.only(message);
     let waits = threads.iter_mut().flat_map(|thread| &mut thread.waits).filter(|wait| !wait.is_elsewhere);
     for wait in waits.filter(|wait| wait.callee_instance.is_none()) {

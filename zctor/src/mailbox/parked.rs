@@ -58,14 +58,14 @@ impl Parked {
         Self { since: now(), idle: Counter::default(), waiting: Counter::default(), woke: Counter::default() }
     }
 
-    /// The time since the thread was made.
+    /// The age of the thread: the time since it was made.
     pub(crate) fn age(&self, at: Instant) -> Duration {
         at.saturating_duration_since(self.since)
     }
 
-    /// A time in the unit of the words: twice its nanoseconds.
-    fn doubled(&self, at: Instant) -> u64 {
-        (self.age(at).as_nanos() as u64) << 1
+    /// An age in the unit of the words: twice its nanoseconds.
+    fn doubled(age: Duration) -> u64 {
+        (age.as_nanos() as u64) << 1
     }
 
     fn total(&self, park: Park) -> &Counter {
@@ -75,19 +75,19 @@ impl Parked {
         }
     }
 
-    /// The thread is about to park. Gives the time.
-    pub(crate) fn begin(&self, park: Park) -> Instant {
-        let at = now();
-        self.total(park).add(1u64.wrapping_sub(self.doubled(at)));
-        at
+    /// The thread is about to park. Gives its age.
+    pub(crate) fn begin(&self, park: Park) -> Duration {
+        let age = self.age(now());
+        self.total(park).add(1u64.wrapping_sub(Self::doubled(age)));
+        age
     }
 
-    /// The thread has parked, for the same as it began to. `pieces`: of its meter. Gives the time.
-    pub(crate) fn end(&self, park: Park, pieces: u64) -> Instant {
-        let at = now();
-        self.woke.set(Woke::pack(self.age(at), pieces));
-        self.total(park).add(self.doubled(at).wrapping_sub(1));
-        at
+    /// The thread has parked, for the same as it began to. `pieces`: of its meter. Gives its age.
+    pub(crate) fn end(&self, park: Park, pieces: u64) -> Duration {
+        let age = self.age(now());
+        self.woke.set(Woke::pack(age, pieces));
+        self.total(park).add(Self::doubled(age).wrapping_sub(1));
+        age
     }
 
     /// For how long the thread has run since it last woke up, if no other piece of code has begun since.
@@ -103,7 +103,7 @@ impl Parked {
     /// How long the thread had been idle, and how long it had waited, at a time after the look.
     pub(crate) fn until(&self, look: &Look, at: Instant) -> (Duration, Duration) {
         let total = |word: u64| {
-            let running = if word & 1 == 1 { self.doubled(at) } else { 0 };
+            let running = if word & 1 == 1 { Self::doubled(self.age(at)) } else { 0 };
             Duration::from_nanos(word.wrapping_add(running) >> 1)
         };
         (total(look.idle), total(look.waiting))

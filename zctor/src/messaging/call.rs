@@ -50,7 +50,7 @@ pub(crate) fn call<M: Payload, R: 'static, K: Kind>(
     let mut reply = None;
     let replied = |reply: Option<R>| reply.ok_or_else(|| CallError::NoReply { message: M::name() });
     // A call that was handled on the spot returns from here: one way out for both kinds costs 30 instructions of 400.
-    let chosen = match target.straight(key) {
+    let chosen = match target.straight::<true>(key) {
         Some((endpoint, way, sent_as)) => {
             if is_here::<K>(way) && call_here(target.local, endpoint, place, &mut reply, until)? {
                 return replied(reply);

@@ -7,10 +7,14 @@ use crate::route::location::Entry;
 use crate::route::payload::Payload;
 use crate::route::pool::Chosen;
 
-/// Sends the message in `place`, where its sender has made it: see `route/contents.rs`.
+/// Sends the message in `place`, where its sender has made it: see `route/contents.rs`. With scheduling `POINTS`, if its
+/// sender may be simulated: see `sys::simulated::either`.
 #[inline]
-pub(crate) fn send<M: Payload>(target: &Target<'_, M>, place: &mut Option<M>) -> Result<(), SendError<M>> {
-    try_send(target, place).or_else(|refusal| give_back(target, place, refusal))
+pub(crate) fn send<const POINTS: bool, M: Payload>(
+    target: &Target<'_, M>,
+    place: &mut Option<M>,
+) -> Result<(), SendError<M>> {
+    try_send::<POINTS, M>(target, place).or_else(|refusal| give_back(target, place, refusal))
 }
 
 #[cold]
@@ -25,11 +29,14 @@ pub(super) fn give_back<M: Payload>(
 /// As `send`, but a refusal is not counted, and leaves the message in its place.
 // Always: by a call a send takes 13 instructions more, and the compiler changes its mind about it with what else uses it.
 #[inline(always)]
-pub(super) fn try_send<M: Payload>(target: &Target<'_, M>, place: &mut Option<M>) -> Result<(), Refusal> {
+pub(super) fn try_send<const POINTS: bool, M: Payload>(
+    target: &Target<'_, M>,
+    place: &mut Option<M>,
+) -> Result<(), Refusal> {
     while let Some(message) = place {
         let key = message.key();
-        if let Some((endpoint, way, sent_as)) = target.straight(key) {
-            endpoint.send(way, place, sent_as);
+        if let Some((endpoint, way, sent_as)) = target.straight::<POINTS>(key) {
+            endpoint.send::<POINTS>(way, place, sent_as);
         } else {
             send_by_choice(target, key, place)?;
         }
@@ -51,7 +58,7 @@ pub(super) fn deliver<M: Payload>(chosen: &Chosen<'_, M>, place: &mut Option<M>)
         return chosen.endpoint().send_inner(place, chosen.sent_as(), &|| chosen.move_turn());
     }
     if !chosen.is_full() {
-        chosen.endpoint().send(chosen.way, place, chosen.sent_as());
+        chosen.endpoint().send::<true>(chosen.way, place, chosen.sent_as());
         return Ok(());
     }
     *place = place.take().and_then(|message| chosen.endpoint().drop_newest(message).err());

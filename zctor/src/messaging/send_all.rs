@@ -24,7 +24,7 @@ pub(crate) fn send_all<'a, M: Payload>(target: &Target<'a, M>, messages: Vec<M>)
     let mut left = Vec::new();
     for message in late {
         let mut place = Some(message);
-        let _ = try_send(target, &mut place); // a refused message stays in its place
+        let _ = try_send::<true, M>(target, &mut place); // a refused message stays in its place
         left.extend(place);
     }
     let refusal = match outcome {

@@ -12,6 +12,8 @@ use std::task::{Context, Wake, Waker};
 
 use crate::sys::lock::lock;
 use crate::sys::monitor::Monitor;
+use crate::sys::operation::Operation;
+use crate::sys::simulated::point_anywhere;
 use crate::sys::spawn::start_thread;
 use crate::sys::unwind::catch;
 
@@ -93,6 +95,7 @@ impl Task {
 
 impl Wake for Task {
     fn wake(self: Arc<Self>) {
+        point_anywhere(|| Operation::Plain("give work to a lane"));
         let lane = Arc::clone(&self.lane);
         lane.0.lock().tasks.push_back(self);
         lane.0.notify();

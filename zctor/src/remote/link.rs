@@ -47,7 +47,7 @@ impl<M: RemoteMessage> Outlet<M> for Link<M> {
         let inside = how.permit.is_none();
         let answer = Box::new(|outcome| port.__answered(M::name(), outcome));
         let entry = Entry::new(&self.ledger, Sender::Call { message: M::name(), answer }, how.permit);
-        let call = Some(CallHeader { until, depth: message.__depth(), or_send: false });
+        let call = Some(CallHeader { until, depth: message.__depth(), or_send: false, queued: false });
         let route = self.route(&message);
         self.carry(&message, entry, |bytes| Packet { bytes, format: FORMAT, call, inside, route });
     }
@@ -61,7 +61,15 @@ impl<M: RemoteMessage> Link<M> {
 
     fn carry(&self, message: &M, entry: Box<Entry>, packet: impl FnOnce(Vec<u8>) -> Packet) {
         match message.__encode(FORMAT) {
-            Ok(bytes) => self.carrier.carry(M::WIRE, packet(bytes), entry),
+            Ok(bytes) => {
+                let packet = packet(bytes);
+                // Of a call the reply is waited for. A copy is for every instance, and what a queue keeps is for one.
+                if packet.call.is_none() && packet.route != Route::Copy && message.__is_durable() {
+                    self.carrier.store(M::WIRE, packet, entry);
+                } else {
+                    self.carrier.carry(M::WIRE, packet, entry);
+                }
+            }
             Err(text) => entry.answer(Answer::Unfit(text)),
         }
     }

@@ -7,6 +7,7 @@ use crate::actor::link::Remote;
 use crate::client::Client;
 use crate::client::message::IntoRequest;
 use crate::error::CallError;
+use crate::remote::durable::{Tells, outcome};
 use crate::remote::packet::Answer;
 use crate::remote::partition::hash;
 use crate::remote::value::Travels;
@@ -56,7 +57,46 @@ pub trait RemoteMessage: Dispatch<Remote<Self>, Port: RemotePort> + for<'a> Trav
     /// The call depth that a wait for the reply to this message is checked against.
     #[doc(hidden)]
     fn __depth(&self) -> u32;
+
+    /// Whether its variant is durable.
+    #[doc(hidden)]
+    fn __is_durable(&self) -> bool;
 }
+
+/// An enum with a variant whose messages a work queue can keep until they are handled: one with `#[msg(durable)]`. The
+/// attribute `#[actor(remote)]` implements it; do not implement it by hand.
+///
+/// What keeps them is a crate that carries messages between processes, such as `zctor-nats`. Elsewhere, as through a
+/// [`Loopback`](crate::remote::Loopback), a message of such a variant is sent like any other.
+///
+/// ```
+/// use serde::{Deserialize, Serialize};
+/// use zctor::actor;
+/// use zctor::remote::DurableMessage;
+///
+/// #[derive(Debug, Serialize, Deserialize)]
+/// pub struct Declined;
+///
+/// #[actor(remote)]
+/// #[derive(Serialize, Deserialize)]
+/// pub enum OrderMessage {
+///     #[msg(durable)]
+///     #[reply(Result<(), Declined>)]
+///     Charge(u64),
+///     #[reply(u64)]
+///     Total,
+/// }
+///
+/// fn can_be_kept<M: DurableMessage>() -> bool {
+///     true
+/// }
+/// assert!(can_be_kept::<OrderMessage>());
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "no message of `{Self}` is durable",
+    note = "write `#[msg(durable)]` on the variants that a work queue is to keep, and `#[actor(remote)]` on the enum"
+)]
+pub trait DurableMessage: RemoteMessage {}
 
 /// The ports of such an enum.
 #[doc(hidden)]
@@ -78,6 +118,8 @@ pub struct Called<'a, M: RemoteMessage> {
     pub(super) inside: bool,
     /// The call depth that the caller counts the callee at.
     pub(super) depth: u32,
+    /// The message comes out of a work queue.
+    pub(super) queued: bool,
     /// How the reply is written.
     pub(super) format: Format,
 }
@@ -96,6 +138,28 @@ impl<M: RemoteMessage> Called<'_, M> {
     where
         Q: IntoRequest<Message = M>,
         Q::Reply: for<'a> Travels<'a> + Send,
+    {
+        // Its reply does not say whether it is handled.
+        if self.queued {
+            return Answering(Err(Answer::Unfit("its variant is not durable on the other side".into())));
+        }
+        self.call(request, answer)
+    }
+
+    /// Calls with a durable variant, which may come out of a queue.
+    #[doc(hidden)]
+    pub fn __call_durable<Q>(&self, request: Q) -> Answering
+    where
+        Q: IntoRequest<Message = M>,
+        Q::Reply: for<'a> Travels<'a> + for<'a> Tells<'a> + Send,
+    {
+        self.call(request, if self.queued { outcome } else { answer })
+    }
+
+    fn call<Q>(&self, request: Q, answer: fn(Result<Q::Reply, CallError>, Format) -> Answer) -> Answering
+    where
+        Q: IntoRequest<Message = M>,
+        Q::Reply: Send,
     {
         if Q::Kind::depth(M::CALL_DEPTH) > self.depth {
             return Answering(Err(Answer::Undeclared));

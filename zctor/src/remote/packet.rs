@@ -33,12 +33,20 @@ pub struct CallHeader {
     pub depth: u32,
     /// The sender does not know whether the variant has a reply: one that has none is sent.
     pub or_send: bool,
+    /// It comes out of a work queue, and nobody waits for the reply: that is nothing if the message was handled, and else
+    /// a text that says why it was not.
+    pub queued: bool,
 }
 
 /// What carries packets to the other side.
 pub trait Carrier: Send + Sync {
     /// Sends a packet to the pool of this name. It waits for nothing.
     fn carry(&self, wire: &'static str, packet: Packet, receipt: Box<dyn Receipt>);
+    /// Has a message of a durable variant, which was sent and not called, kept until it is handled. It waits for nothing.
+    /// A carrier that keeps none sends it.
+    fn store(&self, wire: &'static str, packet: Packet, receipt: Box<dyn Receipt>) {
+        self.carry(wire, packet, receipt);
+    }
 }
 
 /// The way back to the sender of a packet.

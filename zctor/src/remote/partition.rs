@@ -44,14 +44,15 @@ pub struct Partitions {
 
 impl Partitions {
     /// Whether there are such partitions, and at least one.
-    pub fn exist(&self) -> bool {
+    pub(super) fn exist(&self) -> bool {
         !self.numbers.is_empty() && self.numbers.end <= self.of
     }
 
-    /// Each of them.
+    /// Each of them; none if some do not exist.
     pub fn each(&self) -> impl Iterator<Item = Partition> + use<> {
         let of = self.of;
-        self.numbers.clone().map(move |number| Partition { number, of })
+        let numbers = if self.exist() { self.numbers.clone() } else { 0..0 };
+        numbers.map(move |number| Partition { number, of })
     }
 
     pub(super) fn contain(&self, partition: Partition) -> bool {

@@ -139,7 +139,7 @@ impl<M: RemoteMessage> ServedPool<M> {
             None => self.pool.clone(),
         };
         let variant = message.variant();
-        match message.__serve(&Called { pool: &pool, inside, depth: header.depth, format }) {
+        match message.__serve(&Called { pool: &pool, inside, depth: header.depth, format, queued: header.queued }) {
             Some(Answering(called)) => called,
             None => Err(Answer::Unfit(format!("`{variant}` has no reply on the other side").into())),
         }

@@ -104,6 +104,9 @@ pub(super) trait Content: Default + Send + 'static {
 
 /// Moves a content from its place into an envelope, which carries the hook of the actor that it is for. `None` if that
 /// hook is gone, for the instance has ended: the content stays in its place then, and is refused.
+///
+/// The caller has found that no spans are asked for (`may_be_told`). To ask here would make two ways that end in one
+/// envelope, so that it has to be moved once more.
 #[inline]
 pub(super) fn enclose<C: Content>(
     place: &mut C,
@@ -118,26 +121,39 @@ pub(super) fn enclose<C: Content>(
     }
 }
 
-/// Moves a content into an envelope, with its origin if spans are asked for.
+/// As `enclose`, with the origin of the messages, if spans are asked for.
+#[inline]
+pub(super) fn enclose_told<C: Content>(
+    place: &mut C,
+    undelivered: Option<&Weak<OnUndelivered<C::Message>>>,
+) -> Option<Envelope> {
+    if !may_be_told(C::IS_CALL) {
+        return enclose(place, undelivered);
+    }
+    match undelivered {
+        None => Some(put_told(place, NoHook)),
+        Some(hook) => {
+            let undelivered = hook.upgrade()?;
+            Some(put_told(place, undelivered))
+        }
+    }
+}
+
 #[inline(always)]
 fn put<C: Content, H: Hook<C::Message>>(place: &mut C, undelivered: H) -> Envelope {
-    if may_be_told(C::IS_CALL) {
-        // By value: a place whose address is given away would have to lie in memory.
-        return put_told(take(place), undelivered);
-    }
     erase(Contents { content: take(place), undelivered, sent_from: () })
 }
 
 #[cold]
 #[inline(never)]
-fn put_told<C: Content, H: Hook<C::Message>>(content: C, undelivered: H) -> Envelope {
+fn put_told<C: Content, H: Hook<C::Message>>(place: &mut C, undelivered: H) -> Envelope {
     match sent_from(C::IS_CALL) {
-        None => erase(Contents { content, undelivered, sent_from: () }),
-        Some(sent_from) => erase(Contents { content, undelivered, sent_from }),
+        None => put(place, undelivered),
+        Some(sent_from) => erase(Contents { content: take(place), undelivered, sent_from }),
     }
 }
 
-/// Moves a content into an envelope without a hook.
+/// Moves a content into an envelope without a hook, as `enclose` does.
 #[inline]
 pub(super) fn bare<C: Content>(place: &mut C) -> Envelope {
     put(place, NoHook)
@@ -161,7 +177,7 @@ pub(super) fn join<M: Payload + Send, H: Hook<M>>(
     place: &mut Option<M>,
     buffers: &Buffers,
 ) -> Gathered {
-    if is_bulky::<M>() || may_be_told(false) {
+    if is_bulky::<M>() {
         return Gathered::Not;
     }
     let any = envelope.as_any_mut();

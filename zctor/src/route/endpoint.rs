@@ -10,11 +10,13 @@ use crate::mailbox::envelope::{Envelope, Undeliverable};
 use crate::mailbox::inner_bound::{Inner, Same};
 use crate::mailbox::mail::{Mail, Order, SentAs};
 use crate::reply::cancellation::Cancellation;
-use crate::route::contents::{Call, Content, NoHook, OnUndelivered, bare, enclose, join, lose_at_edge, open};
+use crate::route::contents::{
+    Call, Content, NoHook, OnUndelivered, bare, enclose, enclose_told, join, lose_at_edge, open,
+};
 use crate::route::location::{Location, Way};
 use crate::route::payload::{Payload, Port};
 use crate::sys::operation::Operation;
-use crate::sys::simulated::{either, point};
+use crate::sys::simulated::point;
 use crate::thread::local::running_here;
 use crate::thread::serve::send_here;
 use crate::trace::spans::may_be_told;
@@ -24,13 +26,11 @@ impl<M: Payload<Port: Send> + Send> Delivery<M> {
     pub(crate) const ALL: Self = Self {
         copy: None,
         send: |place, endpoint, way, sent_as| {
-            if way == Way::Here {
-                if may_be_told(false) {
-                    return queue_told(place, endpoint, sent_as);
-                }
-                if queue_here(place, endpoint, sent_as) {
-                    return;
-                }
+            if may_be_told(false) {
+                return send_told(place, endpoint, way, sent_as);
+            }
+            if way == Way::Here && queue_here(place, endpoint, sent_as) {
+                return;
             }
             match enclose(place, endpoint.undelivered.as_ref()) {
                 Some(envelope) => {
@@ -41,6 +41,9 @@ impl<M: Payload<Port: Send> + Send> Delivery<M> {
             }
         },
         call: |place, endpoint, way, sent_as| {
+            if may_be_told(true) {
+                return call_told(place, endpoint, way, sent_as);
+            }
             let can_be_given_up = can_be_given_up(place);
             match enclose(place, endpoint.undelivered.as_ref()) {
                 Some(envelope) => {
@@ -58,20 +61,20 @@ impl<M: Payload<Port: Send> + Send> Delivery<M> {
                 key: message.key(),
             });
             // Without an envelope the instance has ended: the message stays in its place.
-            let Some(envelope) = enclose(place, endpoint.undelivered.as_ref()) else { return true };
+            let Some(envelope) = enclose_told(place, endpoint.undelivered.as_ref()) else { return true };
             let mail = Mail::message(endpoint.slot, envelope, sent_as);
             take_back_inner(place, endpoint.mailbox.push_inner(inner, mail, same, take_turn))
         },
         inner_call: |place, endpoint, sent_as, take_turn| {
             let Some(inner) = &endpoint.mailbox.inner else { return true };
             let can_be_given_up = can_be_given_up(place);
-            let Some(envelope) = enclose(place, endpoint.undelivered.as_ref()) else { return true };
+            let Some(envelope) = enclose_told(place, endpoint.undelivered.as_ref()) else { return true };
             let mail = Mail::call(endpoint.slot, envelope, can_be_given_up, sent_as);
             take_back_inner(place, endpoint.mailbox.push_inner(inner, mail, None, take_turn))
         },
         batch: |messages, endpoint, way, sent_as| {
             let mut batch = endpoint.mailbox.buffers.fill(messages);
-            match enclose(&mut batch, endpoint.undelivered.as_ref()) {
+            match enclose_told(&mut batch, endpoint.undelivered.as_ref()) {
                 Some(envelope) => {
                     take_back(messages, endpoint.deliver_batch(way, Mail::batch(endpoint.slot, envelope, sent_as)));
                 }
@@ -132,14 +135,34 @@ fn queue_here<M: Payload + Send>(place: &mut Option<M>, endpoint: &Endpoint<M>, 
     })
 }
 
-/// As `queue_here`, where spans may be asked for: the subscriber's code runs before the queue is borrowed, and may send.
+/// As `send` in the table, where spans may be asked for: the subscriber's code runs before a queue is borrowed, and may
+/// send.
 #[cold]
 #[inline(never)]
-fn queue_told<M: Payload + Send>(place: &mut Option<M>, endpoint: &Endpoint<M>, sent_as: SentAs) {
-    match enclose(place, endpoint.undelivered.as_ref()) {
+fn send_told<M: Payload + Send>(place: &mut Option<M>, endpoint: &Endpoint<M>, way: Way, sent_as: SentAs) {
+    match enclose_told(place, endpoint.undelivered.as_ref()) {
         Some(envelope) => {
             let mail = Mail::message(endpoint.slot, envelope, sent_as).signed();
-            take_back(place, endpoint.deliver(Way::Here, mail));
+            take_back(place, endpoint.deliver(way, mail));
+        }
+        None => endpoint.refuse(1, sent_as),
+    }
+}
+
+/// As `call` in the table, where spans may be asked for.
+#[cold]
+#[inline(never)]
+fn call_told<M: Payload<Port: Send> + Send>(
+    place: &mut Option<Call<M>>,
+    endpoint: &Endpoint<M>,
+    way: Way,
+    sent_as: SentAs,
+) {
+    let can_be_given_up = can_be_given_up(place);
+    match enclose_told(place, endpoint.undelivered.as_ref()) {
+        Some(envelope) => {
+            let mail = Mail::call(endpoint.slot, envelope, can_be_given_up, sent_as);
+            take_back(place, endpoint.deliver(way, mail));
         }
         None => endpoint.refuse(1, sent_as),
     }
@@ -218,22 +241,16 @@ impl<M: Payload> Endpoint<M> {
     /// Sends a message that was admitted: takes it out of its place, and puts it back if the receiver's thread has
     /// ended meanwhile. See `contents.rs`.
     #[inline]
-    pub(crate) fn send(&self, way: Way, message: &mut Option<M>, sent_as: SentAs) {
-        either(
-            message,
-            // Here and not before both: `send` needs no stack of its own, and with the point in it a send takes 32
-            // instructions more.
-            |message| {
-                self.reaches("send", way, || (message.as_ref().map(M::variant), 0));
-                (self.delivery.send)(message, self, way, sent_as);
-            },
-            |message| (self.delivery.send)(message, self, way, sent_as),
-        );
+    pub(crate) fn send<const POINTS: bool>(&self, way: Way, message: &mut Option<M>, sent_as: SentAs) {
+        if POINTS {
+            self.reaches("send", way, || (message.as_ref().map(M::variant), 0));
+        }
+        (self.delivery.send)(message, self, way, sent_as);
     }
 
     /// Sends a copy of a broadcast that was admitted, as [`send`](Self::send).
     pub(crate) fn send_copy(&self, way: Way, message: &mut Option<M>, sent_as: SentAs) {
-        let Some(copy) = self.delivery.copy else { return self.send(way, message, sent_as) };
+        let Some(copy) = self.delivery.copy else { return self.send::<true>(way, message, sent_as) };
         self.reaches("send", way, || (message.as_ref().map(M::variant), 0));
         copy(message, self, way, sent_as);
     }

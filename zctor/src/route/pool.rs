@@ -259,7 +259,7 @@ impl<M: Payload> AnyPool for Pool<M> {
             if is_inner(endpoint) {
                 return endpoint.send_inner(place, sent_as, &|| true);
             }
-            endpoint.send(way, place, sent_as);
+            endpoint.send::<true>(way, place, sent_as);
             Ok(())
         };
         let call = |endpoint: &Endpoint<M>, way, place: &mut Option<Call<M>>, sent_as| {

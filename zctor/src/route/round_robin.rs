@@ -30,11 +30,11 @@ impl<M: Payload> Pool<M> {
 
     /// As `next`, but only for the common case: the places are known, and the very next one takes mail.
     #[inline(always)]
-    pub(crate) fn step<'s>(&self, places: &'s Places<M>) -> Option<(&'s Endpoint<M>, Way)> {
+    pub(crate) fn step<'s, const POINTS: bool>(&self, places: &'s Places<M>) -> Option<(&'s Endpoint<M>, Way)> {
         if !self.is_current(places) {
             return None;
         }
-        let [Place { number, endpoint }] = &places[..] else { return self.step_among(places) };
+        let [Place { number, endpoint }] = &places[..] else { return self.step_among::<POINTS>(places) };
         let way = endpoint.admit_in_turn()?;
         // Relaxed: the turn orders nothing but itself. A pool of one leaves it as it is.
         let turn = self.turn.load(Ordering::Relaxed);
@@ -46,8 +46,10 @@ impl<M: Payload> Pool<M> {
     }
 
     /// `step` among several places, or none.
-    fn step_among<'s>(&self, places: &'s Places<M>) -> Option<(&'s Endpoint<M>, Way)> {
-        turn_point::<M>(places.len());
+    fn step_among<'s, const POINTS: bool>(&self, places: &'s Places<M>) -> Option<(&'s Endpoint<M>, Way)> {
+        if POINTS {
+            turn_point::<M>(places.len());
+        }
         let turn = self.turn.load(Ordering::Relaxed);
         let index = after_guess(places, turn, self.turn_index.load(Ordering::Relaxed));
         let Place { number, endpoint } = places.get(index)?;

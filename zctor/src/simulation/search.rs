@@ -10,7 +10,7 @@ use crate::error::BoxError;
 use crate::simulation::environment;
 use crate::simulation::failure::{Failure, verdict};
 use crate::simulation::handle::Simulation;
-use crate::simulation::shrink::shrink;
+use crate::simulation::shrink::{shrink, without_numbers};
 use crate::simulation::summary::Summary;
 use crate::simulation::trace::{trace, what};
 use crate::sys::clock::{deadline, now};
@@ -19,7 +19,7 @@ use crate::sys::simulated::dice::Dice;
 use crate::sys::simulated::faults::Faults;
 use crate::sys::simulated::planted::Planted;
 use crate::sys::simulated::schedule::Policy;
-use crate::sys::simulated::state::{Record, Setup};
+use crate::sys::simulated::state::{Event, Record, Setup};
 use crate::sys::simulated::{run, side_by_side};
 
 type Body = dyn Fn(&Simulation) -> Result<(), BoxError> + Send + Sync;
@@ -65,6 +65,7 @@ pub fn simulate(body: impl Fn(&Simulation) -> Result<(), BoxError> + Send + Sync
         patience: Duration::from_secs(10),
         faults: Faults::new(),
         marks: Vec::new(),
+        checks_each: false,
         planted: None,
     }
 }
@@ -87,6 +88,7 @@ pub struct Search {
     patience: Duration,
     faults: Faults,
     marks: Vec<&'static str>,
+    checks_each: bool,
     planted: Option<Planted>,
 }
 
@@ -159,6 +161,32 @@ impl Search {
     pub fn must_reach(mut self, marks: &[&'static str]) -> Self {
         self.marks.extend(marks);
         self
+    }
+
+    /// Makes each run twice, to see that the two are the same. Without this it is done for each run that fails, and for
+    /// every hundredth.
+    ///
+    /// A seed names a run only if the program depends on nothing else. The order of a `HashMap`, the system's clock,
+    /// addresses in memory, random numbers and statics are others in each run. If that shows in what threads do or in how the
+    /// run ends, the search fails, and says at which step two runs with one seed differ first.
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use std::sync::atomic::{AtomicU32, Ordering};
+    ///
+    /// let runs = Arc::new(AtomicU32::new(0));
+    /// let search = zctor::simulation::simulate(move |simulation| {
+    ///     // What a static would do.
+    ///     for _ in 0..runs.fetch_add(1, Ordering::Relaxed) % 3 {
+    ///         simulation.spawn("one more", || ()).join();
+    ///     }
+    ///     Ok(())
+    /// });
+    /// let failure = search.seeds(0..10).check_determinism().outcome().unwrap_err();
+    /// assert!(failure.text().contains("two runs with one seed differ at step"));
+    /// ```
+    pub fn check_determinism(self) -> Self {
+        Self { checks_each: true, ..self }
     }
 
     /// Sets how long a step may take, in real time, before the run fails since its thread does not come back; 10 s by
@@ -358,14 +386,15 @@ impl Search {
         Setup { seed, policy, decisions, slowest, faults, ..steady.clone() }
     }
 
-    /// Runs once, and twice if the run fails and for every hundredth seed, to see that the two runs are the same.
+    /// Runs once, and twice if the run fails, for every hundredth seed or for each, to see that the two are the same.
     fn check(&self, setup: &Setup, seed: Option<u64>) -> Result<Record, Box<Failed>> {
         let record = self.once(setup);
         let text = verdict(&record, self.allow_panics);
-        let is_looked_at_twice = text.is_some() || seed.is_none_or(|seed| seed % 100 == 0);
+        let is_looked_at_twice = self.checks_each || text.is_some() || seed.is_none_or(|seed| seed % 100 == 0);
         if is_looked_at_twice && !record.is_stuck {
             let again = self.once(setup);
-            if let Some(text) = difference(&record, &again) {
+            let ends = [text.clone(), verdict(&again, self.allow_panics)];
+            if let Some(text) = difference(&record, &again).or_else(|| other_end(ends)) {
                 return Err(Box::new(Failed { text, record: again, kind: Kind::Differs }));
             }
         }
@@ -388,7 +417,7 @@ impl Search {
             Kind::Stuck => as_it_is("the trace is that of the whole run, up to the step that does not end"),
             Kind::Differs => as_it_is(
                 "a simulation controls zctor's threads, time and chance; not the order of a `HashMap`, the system's \
-                 clock, random numbers, statics, nor threads of the program's own",
+                 clock, addresses in memory, random numbers, statics, nor threads of the program's own",
             ),
         })
     }
@@ -421,10 +450,22 @@ enum Kind {
 /// Where two runs with one seed differ.
 fn difference(one: &Record, other: &Record) -> Option<String> {
     let length = one.events.len().max(other.events.len());
-    let step = (0..length).find(|&step| one.events.get(step) != other.events.get(step))?;
+    let at = |record: &Record, step| {
+        record.events.get(step).map(|event: &Event| (*event, record.names[event.thread].clone()))
+    };
+    let step = (0..length).find(|&step| at(one, step) != at(other, step))?;
     let show = |record: &Record| match record.events.get(step) {
         Some(event) => format!("`{}`: {}", record.names[event.thread], what(record, event)),
         None => "the end".to_owned(),
     };
     Some(format!("two runs with one seed differ at step {step}, {} and {}", show(one), show(other)))
+}
+
+/// How two runs with one seed end in which threads do the same, if that differs. Numbers in a text may.
+fn other_end(ends: [Option<String>; 2]) -> Option<String> {
+    let [one, other] = ends.each_ref().map(|text| text.as_deref().map(without_numbers));
+    let show = |end: &Option<String>| end.as_ref().map_or_else(|| "well".to_owned(), |text| format!("with `{text}`"));
+    let [first, second] = &ends;
+    let text = || format!("two runs with one seed end differently, {} and {}", show(first), show(second));
+    (one != other).then(|| text() + ", though their threads take the same steps")
 }

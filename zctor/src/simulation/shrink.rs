@@ -185,7 +185,7 @@ fn minimize<T: Clone>(mut all: Vec<T>, fails: impl Fn(&[T]) -> bool) -> Vec<T> {
 }
 
 /// The text of a failure without its numbers: so two runs fail in the same way.
-fn without_numbers(text: &str) -> String {
+pub(super) fn without_numbers(text: &str) -> String {
     let first = text.lines().next().unwrap_or_default();
     first.chars().filter(|one| !one.is_ascii_digit() && !matches!(one, '.' | 'µ' | 'm' | 'n')).collect()
 }

@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, Once, Weak};
 use std::thread::Builder;
 use std::time::{Duration, Instant};
 
-use self::faults::INJECTED;
+use self::faults::{INJECTED, Strike};
 use self::invariants::is_asking;
 use self::state::{Alarm, Invariant, On, Record, Setup};
 use self::world::World;
@@ -98,16 +98,19 @@ pub(crate) fn point(home: &Home, object: usize, operation: impl FnOnce() -> Oper
     }
 }
 
-/// Runs the first while there is a world, which begins with a point, and otherwise the second.
+/// Runs the first while there is a world, and otherwise the second, which is the same without points.
+///
+/// A point in the midst of code that is called for each message weighs on all of it, by the registers that must outlive
+/// the point. So such code is there twice, and the choice stands at its head.
 #[inline(always)]
-pub(crate) fn either<P>(place: P, in_world: impl FnOnce(P), real: impl FnOnce(P)) {
+pub(crate) fn either<P, R>(place: P, in_world: impl FnOnce(P) -> R, real: impl FnOnce(P) -> R) -> R {
     if are_there_worlds() { out_of_the_way(place, in_world) } else { real(place) }
 }
 
 #[cold]
 #[inline(never)]
-fn out_of_the_way<P>(place: P, code: impl FnOnce(P)) {
-    code(place);
+fn out_of_the_way<P, R>(place: P, code: impl FnOnce(P) -> R) -> R {
+    code(place)
 }
 
 /// As `point`, if the condition holds.
@@ -155,42 +158,23 @@ pub(crate) fn look(what: &'static str) {
     }
 }
 
-/// The scheduling point of a handler that begins. A fault may have it panic here: then `lose` takes the message out of
-/// its place, as the handler would.
+/// Runs this while there is a world, in which code goes another way; `None` if it does not.
 #[inline(always)]
-pub(crate) fn begin_point<P: ?Sized>(
-    home: &Home,
-    object: usize,
-    place: &mut P,
-    operation: impl FnOnce(&P) -> Operation,
-    lose: fn(&mut P),
-) {
-    if are_there_worlds() {
-        begin_step(home, object, place, operation, lose);
-    }
+pub(crate) fn in_world<R>(code: impl FnOnce() -> Option<R>) -> Option<R> {
+    if are_there_worlds() { out_of_the_way((), |()| code()) } else { None }
 }
 
-#[cold]
-#[inline(never)]
-fn begin_step<P: ?Sized>(
-    home: &Home,
-    object: usize,
-    place: &mut P,
-    operation: impl FnOnce(&P) -> Operation,
-    lose: fn(&mut P),
-) {
-    if let Some(seat) = seat_in(home) {
-        let operation = operation(place);
-        seat.step(object as u64 + 1, false, operation);
-        if seat.world.breaks(seat.id) {
-            let _names_the_handler = match operation {
-                Operation::Begin { variant, .. } => Some(Unwound::names(variant)),
-                _ => None,
-            };
-            lose(place);
-            panic!("{INJECTED}");
-        }
-    }
+/// The scheduling point of a handler that begins. `true` if a fault has it panic in place of its code.
+pub(crate) fn begin_point(home: &Home, object: usize, operation: Operation) -> bool {
+    let Some(seat) = seat_in(home) else { return false };
+    seat.step(object as u64 + 1, false, operation);
+    seat.strikes(Strike::Panic)
+}
+
+/// Panics in place of the handler of this variant.
+pub(crate) fn break_handler(variant: &'static str) -> bool {
+    let _names_the_handler = Unwound::names(variant);
+    panic!("{INJECTED}");
 }
 
 /// The scheduling point of a reply, where a fault may have the handler panic that gives it.
@@ -213,19 +197,44 @@ fn reply_step(operation: impl FnOnce() -> Operation, may_panic: impl FnOnce() ->
 }
 
 /// A place at which a fault may have a handler panic.
-#[inline(always)]
 pub(crate) fn may_break() {
-    if are_there_worlds() {
-        break_maybe();
-    }
-}
-
-#[cold]
-#[inline(never)]
-fn break_maybe() {
     if let Some(seat) = find_seat() {
         seat.may_break();
     }
+}
+
+/// Whether a fault stops the instance whose handler begins, when that has ended.
+pub(crate) fn stops_behind() -> bool {
+    find_seat().is_some_and(|seat| seat.strikes(Strike::Stop))
+}
+
+/// Why a state is not built again, if a fault has that fail.
+pub(crate) fn failed_rebuild() -> Option<&'static str> {
+    seat().filter(|seat| seat.strikes(Strike::FailedRebuild)).map(|_| INJECTED)
+}
+
+/// Whether a fault drops the task of this thread, which awaits something.
+pub(crate) fn drops_task() -> bool {
+    seat().is_some_and(|seat| seat.strikes(Strike::Cancellation))
+}
+
+/// The bound of a mailbox whose owner has asked for this one.
+pub(crate) fn mailbox_bound(bound: usize) -> usize {
+    seat().map_or(bound, |seat| seat.world.setup().faults.bound(bound))
+}
+
+/// Has a thread stop the engine whose handler begins here, as somebody's handle would, if this is the first handler since
+/// the step that the seed has drawn for it.
+pub(crate) fn may_be_stopped<F: FnOnce() + Send + 'static>(stop: impl FnOnce() -> F) {
+    let Some(seat) = find_seat().filter(|seat| seat.world.is_shutdown_due()) else { return };
+    let (stop, builder) = (stop(), Builder::new().name("stopper".to_owned()));
+    // If the system refuses the thread, there is no fault.
+    let _ = start_in(&seat.world, builder, "stopper", move || {
+        if let Some(seat) = find_seat() {
+            seat.step(0, false, Operation::Plain(Strike::Shutdown.text()));
+        }
+        stop();
+    });
 }
 
 /// Whether this fault is planted in the world of this thread.
@@ -238,11 +247,6 @@ pub(crate) fn is_planted(fault: Planted) -> bool {
 #[inline(never)]
 fn is_planted_here(fault: Planted) -> bool {
     seat().is_some_and(|seat| seat.world.setup().planted == Some(fault))
-}
-
-/// The bound of a mailbox whose owner has asked for this one.
-pub(crate) fn mailbox_bound(bound: usize) -> usize {
-    seat().map_or(bound, |seat| seat.world.setup().faults.bound(bound))
 }
 
 /// Panics on a thread of a simulation: this thing of the process outlives each run.
@@ -288,9 +292,13 @@ impl Seat {
         self.world.step(self.id, object, yields, operation);
     }
 
+    fn strikes(&self, strike: Strike) -> bool {
+        self.world.strikes(self.id, strike)
+    }
+
     /// Panics here if the seed says so.
     fn may_break(&self) {
-        if self.world.breaks(self.id) {
+        if self.strikes(Strike::Panic) {
             panic!("{INJECTED}");
         }
     }
@@ -322,6 +330,11 @@ impl Seat {
 
     pub(crate) fn notify(&self, monitor: usize) {
         self.world.notify(monitor);
+    }
+
+    /// Waits until another thread has taken a step.
+    pub(crate) fn wait_for_change(&self) {
+        self.world.block(self.id, On::Change, None);
     }
 
     pub(crate) fn sleep(&self, time: Duration) {

@@ -16,7 +16,7 @@ use crate::mailbox::mail::{Mail, MailContents, MailKind, ORDER, Order, SentAs};
 use crate::sys::clock::now;
 use crate::sys::frame::in_hook;
 use crate::sys::operation::Operation;
-use crate::sys::simulated::point_if;
+use crate::sys::simulated::{in_world, point_if};
 use crate::thread::local::{Hosting, Instance, LOCAL, Local, Phase, local};
 use crate::thread::queue::PlaceInLane;
 use crate::thread::undelivered::{divert_here, give_up_all, keep, pass, take_off_load, write_off};
@@ -243,6 +243,8 @@ fn serve_next(local: &Rc<Local>, below: u32, budget: usize) -> usize {
     // A call that waits to go ahead lets one message pass, not a batch.
     let budget = if queue.waiting > 0 { 1 } else { budget };
     drop(hosting);
+    // In a simulation each message has a point of its own, which stands before a batch is handled.
+    let budget = in_world(|| Some(1)).unwrap_or(budget);
     let messages = mail.messages;
     let serving = Serving { budget, permitted: mail.permitted, from_hook: mail.from_hook };
     let Some(instance) = instance else {

@@ -44,9 +44,9 @@ impl Drop for SentFrom {
     }
 }
 
-/// Whether the subscriber may ask for spans of this level: one load. All else is on cold paths.
+/// Whether the subscriber may ask for spans or events of this level: one load. All else is on cold paths.
 #[inline(always)]
-fn may_ask(level: LevelFilter) -> bool {
+pub(super) fn may_ask(level: LevelFilter) -> bool {
     LevelFilter::current() >= level
 }
 

@@ -67,7 +67,7 @@ struct Hop {
 
 impl Hop {
     fn begin() -> Self {
-        let (core, first, second) = (Core::new(String::new(), None, Spin::default()), mailbox(0), mailbox(1));
+        let (core, first, second) = (Core::new(String::new(), None, Spin::default(), false), mailbox(0), mailbox(1));
         first.begin_rest();
         second.begin_rest();
         send(&first);
@@ -113,7 +113,7 @@ fn quiet_is_not_said_while_a_message_hops() {
 #[test]
 fn a_waiter_for_quiet_is_woken() {
     loom::model(|| {
-        let (core, mailbox) = (Core::new(String::new(), None, Spin::default()), mailbox(0));
+        let (core, mailbox) = (Core::new(String::new(), None, Spin::default(), false), mailbox(0));
         mailbox.begin_rest();
         send(&mailbox);
         let thread = actor(&core, &mailbox, || ());

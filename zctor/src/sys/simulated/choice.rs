@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::sys::operation::Operation;
 use crate::sys::simulated::dice::Dice;
+use crate::sys::simulated::faults::Strike;
 use crate::sys::simulated::schedule::Candidate;
 use crate::sys::simulated::state::{Alarm, Deviation, Member, On, Setup, State, Status};
 
@@ -63,9 +64,9 @@ impl State {
     /// A step may take time: one in eight does. How long follows from the seed and from the number of the step, so that
     /// it stays the same while a schedule is shrunk. Gives the alarms that are due then.
     pub(super) fn take_time(&mut self, setup: &Setup) -> Vec<Alarm> {
-        if self.stalls(setup) {
+        if self.strikes(setup, Strike::Slow) {
             if let Some(next) = self.next_that_may_be_early() {
-                self.note(self.running, Operation::Plain("is slow, by a fault"));
+                self.note(self.running, Operation::Plain(Strike::Slow.text()));
                 return self.advance(next.max(self.now));
             }
         }

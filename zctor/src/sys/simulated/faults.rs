@@ -45,9 +45,13 @@ use crate::sys::simulated::dice::Dice;
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Faults {
-    pub(super) panics: bool,
-    pub(super) timeouts: bool,
+    panics: bool,
+    timeouts: bool,
     small_mailboxes: bool,
+    stops: bool,
+    shutdowns: bool,
+    failed_rebuilds: bool,
+    cancellations: bool,
 }
 
 impl Faults {
@@ -97,14 +101,78 @@ impl Faults {
         Self { small_mailboxes: true, ..self }
     }
 
+    /// An instance may stop when a handler of it has ended, as by [`Context::stop`](crate::Context::stop): what waits for
+    /// it goes to others of its pool, or is a dead letter, and its clients get `Stopped` or `NotRegistered`.
+    ///
+    /// ```
+    /// use zctor::simulation::Faults;
+    ///
+    /// assert_ne!(Faults::new().stops(), Faults::new());
+    /// ```
+    pub fn stops(self) -> Self {
+        Self { stops: true, ..self }
+    }
+
+    /// An engine may begin to stop at any moment once one of its handlers has begun, as by
+    /// [`EngineHandle::stop`](crate::EngineHandle::stop) on a thread `stopper`. At most one engine of a run does.
+    ///
+    /// ```
+    /// use zctor::simulation::Faults;
+    ///
+    /// assert_ne!(Faults::new().shutdowns(), Faults::new());
+    /// ```
+    pub fn shutdowns(self) -> Self {
+        Self { shutdowns: true, ..self }
+    }
+
+    /// A factory may fail where it is to build a state again, after a panic or a reset, as if it had returned an error.
+    /// The actor's [`Restart`](crate::Restart) says what follows.
+    ///
+    /// ```
+    /// use zctor::simulation::Faults;
+    ///
+    /// assert_ne!(Faults::new().failed_rebuilds(), Faults::new());
+    /// ```
+    pub fn failed_rebuilds(self) -> Self {
+        Self { failed_rebuilds: true, ..self }
+    }
+
+    /// A [task](crate::simulation::Simulation::spawn_task) may be dropped where it awaits something, with the
+    /// [`Pending`](crate::Pending)s that it holds, as executors do with the task of a client that has gone.
+    ///
+    /// ```
+    /// use zctor::simulation::Faults;
+    ///
+    /// assert_ne!(Faults::new().cancellations(), Faults::new());
+    /// ```
+    pub fn cancellations(self) -> Self {
+        Self { cancellations: true, ..self }
+    }
+
     /// Those that a seed switches on: each in half of all seeds.
     pub(crate) fn of_seed(self, seed: u64) -> Self {
         let drawn = Dice::new(seed, 5).next();
-        let [panics, timeouts, small_mailboxes] = [1, 2, 4].map(|bit| drawn & bit != 0);
+        let is_on = |bit: u32| drawn & (1 << bit) != 0;
         Self {
-            panics: self.panics && panics,
-            timeouts: self.timeouts && timeouts,
-            small_mailboxes: self.small_mailboxes && small_mailboxes,
+            panics: self.panics && is_on(0),
+            timeouts: self.timeouts && is_on(1),
+            small_mailboxes: self.small_mailboxes && is_on(2),
+            stops: self.stops && is_on(3),
+            shutdowns: self.shutdowns && is_on(4),
+            failed_rebuilds: self.failed_rebuilds && is_on(5),
+            cancellations: self.cancellations && is_on(6),
+        }
+    }
+
+    /// Whether this may happen in the run.
+    pub(super) fn allow(self, strike: Strike) -> bool {
+        match strike {
+            Strike::Panic => self.panics,
+            Strike::Slow => self.timeouts,
+            Strike::Stop => self.stops,
+            Strike::FailedRebuild => self.failed_rebuilds,
+            Strike::Cancellation => self.cancellations,
+            Strike::Shutdown => self.shutdowns,
         }
     }
 
@@ -113,5 +181,36 @@ impl Faults {
     }
 }
 
-/// What every panic says that a simulation has a handler do.
+/// A thing that goes wrong in one place.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Strike {
+    /// A handler panics.
+    Panic,
+    /// The thread is so slow that time passes to the next deadline.
+    Slow,
+    /// The instance stops when its handler has ended.
+    Stop,
+    /// The factory fails that was to build a state again.
+    FailedRebuild,
+    /// The task is dropped while it awaits something.
+    Cancellation,
+    /// An engine begins to stop.
+    Shutdown,
+}
+
+impl Strike {
+    /// As the trace tells it of the thread on which it happens.
+    pub(super) fn text(self) -> &'static str {
+        match self {
+            Self::Panic => "panics, by a fault",
+            Self::Slow => "is slow, by a fault",
+            Self::Stop => "stops its instance, by a fault",
+            Self::FailedRebuild => "cannot build a state again, by a fault",
+            Self::Cancellation => "drops its task, by a fault",
+            Self::Shutdown => "stops an engine, by a fault",
+        }
+    }
+}
+
+/// What every panic and every error says that a fault of a simulation makes.
 pub(crate) const INJECTED: &str = "a fault of the simulation";

@@ -11,8 +11,8 @@ use crate::sys::operation::Operation;
 pub(crate) enum Seat {}
 
 #[inline(always)]
-pub(crate) fn either<P>(place: P, _: impl FnOnce(P), real: impl FnOnce(P)) {
-    real(place);
+pub(crate) fn either<P, R>(place: P, _: impl FnOnce(P) -> R, real: impl FnOnce(P) -> R) -> R {
+    real(place)
 }
 
 #[inline(always)]
@@ -42,13 +42,34 @@ pub(crate) fn point_anywhere(_: impl FnOnce() -> Operation) {}
 pub(crate) fn look(_: &'static str) {}
 
 #[inline(always)]
-pub(crate) fn begin_point<P: ?Sized>(_: &Home, _: usize, _: &mut P, _: impl FnOnce(&P) -> Operation, _: fn(&mut P)) {}
+pub(crate) fn in_world<R>(_: impl FnOnce() -> Option<R>) -> Option<R> {
+    None
+}
+
+/// Not reached, as what follows here: `in_world` does not run its code.
+pub(crate) fn begin_point(_: &Home, _: usize, _: Operation) -> bool {
+    false
+}
+
+pub(crate) fn break_handler(_: &'static str) -> bool {
+    false
+}
 
 #[inline(always)]
 pub(crate) fn reply_point(_: impl FnOnce() -> Operation, _: impl FnOnce() -> bool) {}
 
-#[inline(always)]
 pub(crate) fn may_break() {}
+
+pub(crate) fn stops_behind() -> bool {
+    false
+}
+
+pub(crate) fn may_be_stopped<F>(_: impl FnOnce() -> F) {}
+
+#[inline(always)]
+pub(crate) fn failed_rebuild() -> Option<&'static str> {
+    None
+}
 
 #[inline(always)]
 pub(crate) fn mailbox_bound(bound: usize) -> usize {

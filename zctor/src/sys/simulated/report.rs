@@ -27,6 +27,7 @@ impl State {
                     format!("waits for the end of {other} `{}`", self.members[other].name)
                 }
                 Status::Blocked(On::Time, _) => "sleeps".to_owned(),
+                Status::Blocked(On::Change, _) => "waits until a condition holds, by `wait_until`".to_owned(),
             };
             let last = member.last.map_or_else(|| "none".to_owned(), |last| last.to_string());
             let _ = write!(text, "\n  {id} `{}` {waits}; its last step: {last}", member.name);

@@ -96,6 +96,8 @@ pub(crate) enum On {
     Monitor(usize),
     /// The end of a thread.
     End(usize),
+    /// A step of another thread.
+    Change,
     Time,
 }
 
@@ -132,6 +134,8 @@ pub(super) struct State {
     /// How many places for faults there were.
     pub(super) fault_places: u64,
     pub(super) faults: BTreeSet<u64>,
+    /// The step since which a fault may stop an engine, until it has had its occasion.
+    pub(super) shutdown_at: Option<u64>,
     pub(super) alarms: BTreeMap<(Duration, u64), Alarm>,
     pub(super) alarm_serial: u64,
     pub(super) events: Vec<Event>,
@@ -194,6 +198,8 @@ impl State {
             decided_at: Vec::new(),
             fault_places: 0,
             faults: BTreeSet::new(),
+            // A run takes about two steps for each decision, so some runs end before it.
+            shutdown_at: Some(Dice::new(setup.seed, 6).below(setup.decisions.max(8).saturating_mul(2))),
             alarms: BTreeMap::new(),
             alarm_serial: 0,
             events: Vec::new(),

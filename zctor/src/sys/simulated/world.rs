@@ -19,6 +19,7 @@ use std::time::{Duration, Instant};
 use crate::sys::lock::lock;
 use crate::sys::operation::Operation;
 use crate::sys::simulated::choice::Passed;
+use crate::sys::simulated::faults::Strike;
 use crate::sys::simulated::invariants::Violated;
 use crate::sys::simulated::report::account_of_this_thread;
 use crate::sys::simulated::state::{Alarm, Invariant, Member, On, Record, Setup, State, Status};
@@ -111,6 +112,7 @@ impl World {
     /// Called by a thread at its end.
     pub(crate) fn leave(&self, me: usize) {
         let mut state = self.after_step(me);
+        state.make_ready(|on| on == On::Change);
         state.note(me, Operation::Plain("ends"));
         let handle = state.members[me].handle.take();
         state.ended.extend(handle);
@@ -143,6 +145,7 @@ impl World {
     /// Called before an operation that others can see. `yields`: it only looks, so the others come first.
     pub(crate) fn step(&self, me: usize, object: u64, yields: bool, operation: Operation) {
         let mut state = self.after_step(me);
+        state.make_ready(|on| on == On::Change);
         let member = &mut state.members[me];
         (member.object, member.pending) = (object, Some(operation));
         state.steps += 1;
@@ -176,6 +179,10 @@ impl World {
         let mut state = self.after_step(me);
         if on == On::Park && std::mem::take(&mut state.members[me].permit) {
             return;
+        }
+        // A thread that has only looked has changed nothing: two that wait for a change do not wake one another.
+        if on != On::Change {
+            state.make_ready(|on| on == On::Change);
         }
         state.members[me].status = Status::Blocked(on, until.map(|until| self.virtual_time(until)));
         loop {
@@ -237,14 +244,21 @@ impl World {
         self.state().fail(text);
     }
 
-    /// Whether a fault has the handler on this thread panic here.
-    pub(crate) fn breaks(&self, me: usize) -> bool {
+    /// Whether there is this fault here, on this thread.
+    pub(super) fn strikes(&self, me: usize, strike: Strike) -> bool {
         let mut state = self.state();
-        let breaks = state.breaks(&self.setup);
-        if breaks {
-            state.note(me, Operation::Plain("panics, by a fault"));
+        let strikes = state.strikes(&self.setup, strike);
+        if strikes {
+            state.note(me, Operation::Plain(strike.text()));
         }
-        breaks
+        strikes
+    }
+
+    /// Whether a fault stops the engine now whose handler begins. It is asked once, and only once, since the step has come.
+    pub(super) fn is_shutdown_due(&self) -> bool {
+        let mut state = self.state();
+        let steps = state.steps;
+        state.shutdown_at.take_if(|at| *at <= steps).is_some() && state.strikes(&self.setup, Strike::Shutdown)
     }
 
     pub(crate) fn unpark(&self, id: usize) {

@@ -1,0 +1,298 @@
+//! The way out of a queue: as many messages as there are free places, each called, and settled by what its handler
+//! answers.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_nats::HeaderMap;
+use async_nats::header::NATS_MESSAGE_ID;
+use async_nats::jetstream::consumer::PullConsumer;
+use async_nats::jetstream::consumer::pull::Batch;
+use async_nats::jetstream::{AckKind, Context, Message};
+use futures_util::{FutureExt, StreamExt};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
+use zctor::remote::transport::{Answer, CallHeader, End, Format, Packet, Receipt, Route};
+
+use crate::durable::books::{QueueBooks, QueueLedger};
+use crate::durable::names::Names;
+use crate::durable::{WorkQueue, streams};
+use crate::error::BridgeError;
+use crate::session::Session;
+
+/// How long the server keeps a request for messages while it has none.
+const EXPIRES: Duration = Duration::from_secs(30);
+/// How long after something went wrong it is tried again.
+const PAUSE: Duration = Duration::from_millis(500);
+/// How long a reason is at most, in bytes.
+const LONGEST_REASON: usize = 1_024;
+
+pub(crate) struct Consumer {
+    session: Session,
+    context: Context,
+    names: Names,
+    queue: WorkQueue,
+    /// The name by which the pool is served.
+    wire: &'static str,
+    end: Arc<End>,
+    ledger: Arc<QueueLedger>,
+    places: Arc<Semaphore>,
+    stopped: watch::Sender<bool>,
+}
+
+/// What becomes of a message.
+enum Outcome {
+    Handled,
+    /// It is given out again, unless this was the last try.
+    Again(String),
+    /// No try can help.
+    Dead(String),
+    /// The pool has stopped.
+    Stopped,
+}
+
+impl Consumer {
+    pub(crate) fn new(
+        session: Session,
+        context: Context,
+        names: Names,
+        queue: WorkQueue,
+        wire: &'static str,
+        end: &Arc<End>,
+        ledger: Arc<QueueLedger>,
+    ) -> Self {
+        let (end, places) = (Arc::clone(end), Arc::new(Semaphore::new(queue.in_flight as usize)));
+        Self { session, context, names, queue, wire, end, ledger, places, stopped: watch::Sender::new(false) }
+    }
+
+    pub(crate) fn is_stopped(&self) -> bool {
+        *self.stopped.borrow()
+    }
+
+    /// Asks for no more, and waits until each message that has come is settled.
+    pub(crate) async fn leave(&self) {
+        self.stopped.send_replace(true);
+        // An error: the places are closed, which nobody does.
+        drop(self.places.acquire_many(self.queue.in_flight).await);
+    }
+
+    pub(crate) async fn make_or_check(&self) -> Result<PullConsumer, BridgeError> {
+        streams::make_or_check(&self.context, &self.names, &self.queue).await?;
+        streams::consumer(&self.context, &self.names, &self.queue).await
+    }
+
+    /// Takes messages until it is stopped.
+    pub(crate) async fn run(self: Arc<Self>, mut pull: PullConsumer) {
+        let mut stopped = self.stopped.subscribe();
+        let stop = async move { drop(stopped.wait_for(|stopped| *stopped).await) };
+        tokio::pin!(stop);
+        loop {
+            let ready = async {
+                self.session.state.connected().await;
+                self.free_places().await
+            };
+            let mut places = tokio::select! {
+                biased;
+                () = &mut stop => return,
+                places = ready => places,
+            };
+            let changed = self.session.state.changed();
+            tokio::pin!(changed);
+            let batch = pull.batch().max_messages(places.num_permits()).expires(EXPIRES).messages().await;
+            let mut is_well = batch.is_ok();
+            if let Ok(mut batch) = batch {
+                loop {
+                    let next = tokio::select! {
+                        biased;
+                        () = &mut stop => return self.give_back(batch).await,
+                        // The server that had the request is gone.
+                        () = &mut changed => break,
+                        next = batch.next() => next,
+                    };
+                    match (next, places.split(1)) {
+                        (Some(Ok(message)), Some(place)) => drop(tokio::spawn(Arc::clone(&self).take(message, place))),
+                        (Some(Err(_)), _) => {
+                            is_well = false;
+                            break;
+                        }
+                        _ => break,
+                    }
+                }
+            }
+            if !is_well {
+                // Somebody may have deleted the consumer. What is wrong beyond that is tried again.
+                tokio::time::sleep(PAUSE).await;
+                if let Ok(made) = self.make_or_check().await {
+                    pull = made;
+                }
+            }
+        }
+    }
+
+    /// Waits for a free place, and takes all.
+    async fn free_places(&self) -> OwnedSemaphorePermit {
+        loop {
+            let Ok(mut places) = Arc::clone(&self.places).acquire_owned().await else { continue };
+            let more = u32::try_from(self.places.available_permits()).unwrap_or(u32::MAX);
+            if let Ok(more) = Arc::clone(&self.places).try_acquire_many_owned(more) {
+                places.merge(more);
+            }
+            return places;
+        }
+    }
+
+    /// What has come just before the end goes to another process at once.
+    async fn give_back(&self, mut batch: Batch) {
+        while let Some(Some(Ok(message))) = batch.next().now_or_never() {
+            drop(message.ack_with(AckKind::Nak(None)).await);
+        }
+    }
+
+    /// Has a message handled, and tells the server what became of it. Its place is free after that.
+    async fn take(self: Arc<Self>, message: Message, place: OwnedSemaphorePermit) {
+        let (tried, number) = match message.info() {
+            Ok(info) => (u32::try_from(info.delivered).unwrap_or(u32::MAX), info.stream_sequence),
+            // None of a queue's.
+            Err(_) => return,
+        };
+        self.settle(|books| books.delivered += 1);
+        let outcome = if tried > self.queue.tries {
+            Outcome::Dead("the processes that it was given to have ended before they answered".to_owned())
+        } else {
+            self.handle(&message).await
+        };
+        let said = match outcome {
+            Outcome::Handled => {
+                self.settle(|books| books.handled += 1);
+                AckKind::Ack
+            }
+            Outcome::Again(_) if tried < self.queue.tries => {
+                self.settle(|books| books.returned += 1);
+                AckKind::Nak(Some(self.queue.pause(tried)))
+            }
+            Outcome::Again(reason) | Outcome::Dead(reason) => {
+                while !self.store_dead(&message, number, tried, &reason).await {
+                    drop(message.ack_with(AckKind::Progress).await);
+                    tokio::time::sleep(PAUSE.min(self.queue.ack_wait / 3)).await;
+                }
+                self.settle(|books| books.dead += 1);
+                AckKind::Term
+            }
+            Outcome::Stopped => {
+                self.stopped.send_replace(true);
+                self.settle(|books| books.returned += 1);
+                AckKind::Nak(None)
+            }
+        };
+        // If the server does not hear this, it gives the message out again.
+        drop(message.ack_with(said).await);
+        drop(place);
+    }
+
+    fn settle(&self, change: impl FnOnce(&mut QueueBooks)) {
+        self.ledger.change(change);
+    }
+
+    /// Calls the handler until it answers. Meanwhile the server is told that somebody is at it.
+    async fn handle(&self, message: &Message) -> Outcome {
+        let mut progress = tokio::time::interval(self.queue.ack_wait / 3);
+        progress.tick().await;
+        let mut tried = 0;
+        loop {
+            let mut answer = self.offer(message);
+            let answer = loop {
+                tokio::select! {
+                    answer = &mut answer => break answer.unwrap_or(Answer::Unreachable),
+                    _ = progress.tick() => drop(message.ack_with(AckKind::Progress).await),
+                }
+            };
+            match answer {
+                Answer::Reply(text) if text.is_empty() => return Outcome::Handled,
+                Answer::Reply(text) => return Outcome::Again(String::from_utf8_lossy(&text).into_owned()),
+                Answer::Panicked(text) => return Outcome::Again(format!("its handler panicked: {text}")),
+                Answer::NoReply => return Outcome::Again("its handler dropped the reply".to_owned()),
+                Answer::Unfit(text) => return Outcome::Dead(format!("it is not understood: {text}")),
+                Answer::Stopped => return Outcome::Stopped,
+                Answer::Lost | Answer::Undeclared | Answer::Timeout { .. } => {
+                    return Outcome::Again(format!("its call ended with {answer:?}"));
+                }
+                // It has not come to a handler, so this is no try: the pool is full, or its instances back off or are gone.
+                Answer::Full | Answer::Unreachable => {
+                    if self.is_stopped() {
+                        return Outcome::Stopped;
+                    }
+                    tried += 1;
+                    let pause = Duration::from_millis(10).saturating_mul(tried).min(PAUSE);
+                    let pause = tokio::time::sleep(pause.min(self.queue.ack_wait / 3));
+                    pause.await;
+                    drop(message.ack_with(AckKind::Progress).await);
+                }
+            }
+        }
+    }
+
+    fn offer(&self, message: &Message) -> oneshot::Receiver<Answer> {
+        let (tell, told) = oneshot::channel();
+        // Nobody waits for the reply, so that its handler may be of any depth.
+        let call = CallHeader { until: None, depth: u32::MAX, or_send: false, queued: true };
+        let packet = Packet {
+            bytes: message.payload.to_vec(),
+            format: Format::MessagePack,
+            call: Some(call),
+            inside: false,
+            route: Route::Turn,
+        };
+        self.end.deliver(self.wire, packet, Box::new(Delivery(tell)));
+        told
+    }
+
+    /// Whether the server has stored the message among the dead letters.
+    async fn store_dead(&self, message: &Message, number: u64, tried: u32, reason: &str) -> bool {
+        let Names { stream, subject, dead_subject, .. } = &self.names;
+        let ids = 256 + stream.len() + subject.len();
+        let room = self.session.client.max_payload().saturating_sub(message.payload.len() + ids);
+        let mut headers = HeaderMap::new();
+        headers.insert(NATS_MESSAGE_ID, format!("{stream}.{number}"));
+        headers.insert("Zctor-Reason", one_line(reason, room.min(LONGEST_REASON)));
+        headers.insert("Zctor-Tries", tried.to_string());
+        headers.insert("Zctor-Subject", subject.as_str());
+        match self.context.publish_with_headers(dead_subject.clone(), headers, message.payload.clone()).await {
+            Ok(stored) => stored.await.is_ok(),
+            Err(_) => false,
+        }
+    }
+}
+
+/// The reason as a header takes it.
+fn one_line(reason: &str, most: usize) -> String {
+    let mut line: String = reason.split(char::is_control).collect::<Vec<_>>().join(" ");
+    let mut end = most.min(line.len());
+    while !line.is_char_boundary(end) {
+        end -= 1;
+    }
+    line.truncate(end);
+    line
+}
+
+/// What tells of a message that was offered to the pool.
+struct Delivery(oneshot::Sender<Answer>);
+
+impl Receipt for Delivery {
+    fn taken(&mut self) {}
+
+    fn answer(self: Box<Self>, answer: Answer) {
+        // An error: the bridge has closed. The server gives the message out again.
+        drop(self.0.send(answer));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reason_is_one_short_line() {
+        assert_eq!(one_line("a\r\nb\tc", 100), "a  b c");
+        assert_eq!(one_line("äöü", 3), "ä");
+        assert_eq!(one_line("a", 0), "");
+    }
+}

@@ -1,0 +1,193 @@
+//! The way into a queue: a message is published until the server says that it is stored.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use async_nats::header::NATS_MESSAGE_ID;
+use async_nats::jetstream::ErrorCode;
+use async_nats::jetstream::publish::PublishAck;
+use async_nats::jetstream::response::Response;
+use async_nats::{HeaderMap, Message, StatusCode, Subscriber};
+use bytes::Bytes;
+use futures_util::StreamExt;
+use tokio::sync::oneshot;
+use zctor::now;
+use zctor::remote::transport::{Answer, Carrier, Packet, Receipt};
+
+use crate::carrier::NatsCarrier;
+use crate::error::BridgeError;
+use crate::session::{Session, too_large};
+
+/// The way of a link whose durable messages go into a queue.
+pub(crate) struct QueueCarrier {
+    /// The way of the others.
+    pub(crate) direct: NatsCarrier,
+    pub(crate) publisher: Arc<Publisher>,
+    pub(crate) subject: String,
+}
+
+impl Carrier for QueueCarrier {
+    fn carry(&self, name: &'static str, packet: Packet, receipt: Box<dyn Receipt>) {
+        self.direct.carry(name, packet, receipt);
+    }
+
+    fn store(&self, _: &'static str, packet: Packet, receipt: Box<dyn Receipt>) {
+        self.publisher.store(self.subject.clone(), packet.bytes.into(), receipt);
+    }
+}
+
+/// What publishes the durable messages of a bridge.
+pub(crate) struct Publisher {
+    session: Session,
+    /// The prefix of the subjects on which the server answers, and of the ids.
+    inbox: String,
+    next: AtomicU64,
+    /// Who waits for an answer, by number.
+    waiting: Mutex<HashMap<u64, oneshot::Sender<Message>>>,
+    ack_wait: Duration,
+}
+
+/// A receipt that says `Lost` if the bridge ends first.
+struct Unstored(Option<Box<dyn Receipt>>);
+
+impl Unstored {
+    fn stored(mut self) {
+        if let Some(mut receipt) = self.0.take() {
+            receipt.taken();
+        }
+    }
+
+    fn answer(mut self, answer: Answer) {
+        if let Some(receipt) = self.0.take() {
+            receipt.answer(answer);
+        }
+    }
+}
+
+impl Drop for Unstored {
+    fn drop(&mut self) {
+        if let Some(receipt) = self.0.take() {
+            receipt.answer(Answer::Lost);
+        }
+    }
+}
+
+/// What the server says of a publication.
+#[derive(Debug)]
+enum Heard {
+    Stored,
+    Refused(Answer),
+    /// It cannot just now.
+    NotNow,
+    /// No stream listens to the subject.
+    Nobody,
+}
+
+/// How long after it was refused for the moment a message is published again.
+const PAUSE: Duration = Duration::from_millis(100);
+
+impl Publisher {
+    pub(crate) async fn open(session: Session, ack_wait: Duration) -> Result<Arc<Self>, BridgeError> {
+        let inbox = session.client.new_inbox();
+        let answers = session.client.subscribe(format!("{inbox}.*")).await.map_err(|_| BridgeError::Disconnected)?;
+        let publisher = Arc::new(Self { session, inbox, next: AtomicU64::new(0), waiting: Mutex::default(), ack_wait });
+        tokio::spawn(Arc::clone(&publisher).listen(answers));
+        Ok(publisher)
+    }
+
+    async fn listen(self: Arc<Self>, mut answers: Subscriber) {
+        while let Some(message) = answers.next().await {
+            let number = message.subject.as_str().strip_prefix(&self.inbox).and_then(|rest| rest.strip_prefix('.'));
+            let waiting = number.and_then(|number| self.waiting().remove(&number.parse().ok()?));
+            if let Some(waiting) = waiting {
+                // An error: it has been given up, and is published again.
+                drop(waiting.send(message));
+            }
+        }
+    }
+
+    fn waiting(&self) -> MutexGuard<'_, HashMap<u64, oneshot::Sender<Message>>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Publishes a message, in the order of these calls as long as nothing goes wrong. Waits for nothing.
+    fn store(self: &Arc<Self>, subject: String, bytes: Bytes, receipt: Box<dyn Receipt>) {
+        // Relaxed: it only counts.
+        let number = self.next.fetch_add(1, Ordering::Relaxed);
+        let (publisher, receipt) = (Arc::clone(self), Unstored(Some(receipt)));
+        self.session.runtime.spawn(async move { publisher.publish(number, subject, bytes, receipt).await });
+    }
+
+    async fn publish(&self, number: u64, subject: String, bytes: Bytes, receipt: Unstored) {
+        if let Some(text) = too_large(&self.session.client, bytes.len()) {
+            return receipt.answer(Answer::Unfit(text.into()));
+        }
+        // Since when nobody has listened to the subject.
+        let mut nobody = None;
+        loop {
+            match self.publish_once(number, &subject, &bytes).await {
+                Some(Heard::Stored) => return receipt.stored(),
+                Some(Heard::Refused(answer)) => return receipt.answer(answer),
+                Some(Heard::Nobody) => {
+                    if now() - *nobody.get_or_insert_with(now) > self.ack_wait {
+                        return receipt.answer(Answer::Unreachable);
+                    }
+                    tokio::time::sleep(PAUSE).await;
+                }
+                Some(Heard::NotNow) => {
+                    nobody = None;
+                    tokio::time::sleep(PAUSE).await;
+                }
+                None => nobody = None,
+            }
+        }
+    }
+
+    /// `None` if nothing was heard.
+    async fn publish_once(&self, number: u64, subject: &str, bytes: &Bytes) -> Option<Heard> {
+        self.session.state.connected().await;
+        let changed = self.session.state.changed();
+        let (tell, told) = oneshot::channel();
+        self.waiting().insert(number, tell);
+        let reply = format!("{}.{number}", self.inbox);
+        let mut headers = HeaderMap::new();
+        headers.insert(NATS_MESSAGE_ID, reply.as_str());
+        let publish =
+            self.session.client.publish_with_reply_and_headers(subject.to_owned(), reply, headers, bytes.clone());
+        let heard = async {
+            publish.await.ok()?;
+            told.await.ok()
+        };
+        let heard = tokio::select! {
+            heard = heard => heard,
+            // What was heard by the last connection is not answered by the next.
+            () = changed => None,
+            () = tokio::time::sleep(self.ack_wait) => None,
+        };
+        self.waiting().remove(&number);
+        heard.map(|message| read(&message))
+    }
+}
+
+fn read(message: &Message) -> Heard {
+    if message.status == Some(StatusCode::NO_RESPONDERS) {
+        return Heard::Nobody;
+    }
+    match serde_json::from_slice(&message.payload) {
+        Ok(Response::<PublishAck>::Ok(_)) => Heard::Stored,
+        Ok(Response::Err { error }) => match error.error_code() {
+            ErrorCode::STREAM_STORE_FAILED
+            | ErrorCode::INSUFFICIENT_RESOURCES
+            | ErrorCode::ACCOUNT_RESOURCES_EXCEEDED
+            | ErrorCode::STORAGE_RESOURCES_EXCEEDED
+            | ErrorCode::MEMORY_RESOURCES_EXCEEDED => Heard::Refused(Answer::Full),
+            ErrorCode::STREAM_MESSAGE_EXCEEDS_MAXIMUM => {
+                Heard::Refused(Answer::Unfit(format!("the queue does not take it: {error}").into()))
+            }
+            _ => Heard::NotNow,
+        },
+        Err(_) => Heard::NotNow,
+    }
+}

@@ -1,0 +1,95 @@
+//! What cannot be kept is told, with what to do.
+
+use std::sync::mpsc;
+
+use zctor::{ActorEngine, Undelivered};
+use zctor_nats::{BridgeError, WorkQueue};
+use zctor_tests::{LIMIT, bounded, receive};
+
+use super::{Filling, TaskMessage, jobs, stream};
+use crate::nats::Server;
+
+fn refused(server: &Server, queue: &WorkQueue) -> String {
+    let engine = ActorEngine::new();
+    match server.bridge().attach_durable::<TaskMessage>(&engine, queue) {
+        Err(error @ BridgeError::Queue { .. }) => error.to_string(),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_server_without_streams_is_told() {
+    bounded(|| {
+        let told = refused(&Server::start(), &jobs());
+        assert!(told.contains("`jobs`") && told.contains("start it with `-js`"), "{told}");
+    });
+}
+
+#[test]
+fn a_stream_that_is_no_work_queue_is_told() {
+    bounded(|| {
+        let server = Server::start_with_streams();
+        stream::make(&server, "test-jobs");
+        let told = refused(&server, &jobs());
+        assert!(told.contains("retention of Limits; delete it, or give the queue another name"), "{told}");
+        let told = refused(&server, &WorkQueue::new("two words"));
+        assert!(told.contains("its name is one word"), "{told}");
+    });
+}
+
+#[test]
+fn another_limit_than_that_of_the_queue_is_told() {
+    bounded(|| {
+        let server = Server::start_with_streams();
+        Filling::start(&server, &jobs().max_messages(5));
+        let told = refused(&server, &jobs().max_messages(6));
+        assert!(told.contains("a limit of 5 messages, and not of 6"), "{told}");
+        // Whoever states none takes the queue as it is.
+        Filling::start(&server, &jobs());
+    });
+}
+
+#[test]
+fn beyond_its_limit_a_queue_is_full() {
+    bounded(|| {
+        let server = Server::start_with_streams();
+        let filling = Filling::start(&server, &jobs().max_messages(2));
+        let (tell, letters) = mpsc::channel();
+        filling.engine.on_dead_letter(move |letter| tell.send(letter.why).unwrap_or_default());
+        let books = filling.fill(0..5);
+        assert_eq!((books.accepted, books.acked, books.full), (5, 2, 3), "{books}");
+        for _ in 0..3 {
+            assert_eq!(receive(&letters), Undelivered::Full);
+        }
+        assert_eq!(stream::len(&server, "test-jobs"), 2);
+    });
+}
+
+#[test]
+fn a_queue_that_was_deleted_is_told_in_time() {
+    bounded(|| {
+        let server = Server::start_with_streams();
+        let filling = Filling::start(&server, &jobs());
+        stream::with(&server, async |streams| {
+            streams.delete_stream("test-jobs").await.map(drop).expect("it was there")
+        });
+        let books = filling.fill([1]);
+        assert_eq!((books.acked, books.unreachable), (0, 1), "{books}");
+    });
+}
+
+#[test]
+fn what_is_not_stored_when_the_bridge_closes_may_be_lost() {
+    bounded(|| {
+        let mut server = Server::start_with_streams();
+        let filling = Filling::start(&server, &jobs());
+        let (tell, letters) = mpsc::channel();
+        filling.engine.on_dead_letter(move |letter| tell.send(letter.why).unwrap_or_default());
+        server.kill();
+        filling.task.send(TaskMessage::Do(1)).expect("the link takes it");
+        filling.engine.settle();
+        let books = filling.bridge.close(std::time::Duration::from_millis(300));
+        assert_eq!((books.accepted, books.lost), (1, 1), "{books}");
+        assert_eq!(letters.recv_timeout(LIMIT), Ok(Undelivered::Lost));
+    });
+}

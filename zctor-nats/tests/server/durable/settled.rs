@@ -1,0 +1,244 @@
+//! What a handler answers decides what becomes of a message.
+
+use std::time::Duration;
+
+use zctor::Overflow;
+use zctor::{ActorEngine, ActorThread, actor};
+use zctor_nats::WorkQueue;
+use zctor_tests::{LIMIT, bounded, expect_panics, receive};
+
+use super::{Declined, Filling, Serving, TaskMessage, Told, WELL, jobs, stream, until};
+use crate::nats::Server;
+
+#[test]
+fn what_was_sent_before_anybody_serves_is_handled_later() {
+    bounded(|| {
+        const ALL: u64 = 200;
+        let server = Server::start_with_streams();
+        let filling = Filling::start(&server, &jobs());
+        let books = filling.fill(0..ALL);
+        assert_eq!((books.accepted, books.acked), (ALL, ALL), "{books}");
+        assert_eq!(stream::len(&server, "test-jobs"), ALL);
+        let serving = Serving::start(&server, &jobs(), WELL);
+        let mut did: Vec<u64> = (0..ALL).map(|_| serving.did()).collect();
+        did.sort_unstable();
+        assert!(did.into_iter().eq(0..ALL));
+        let books = serving.await_books(ALL, 0);
+        assert_eq!(books.delivered, ALL, "{books}");
+        until(|| stream::len(&server, "test-jobs") == 0);
+        assert!(filling.bridge.close(LIMIT).is_balanced());
+    });
+}
+
+#[test]
+fn an_error_and_a_panic_give_a_message_again() {
+    expect_panics("told to panic");
+    bounded(|| {
+        let server = Server::start_with_streams();
+        let course = |order, tried| match tried {
+            1 => Err(Declined { order }),
+            2 => Ok(()),
+            _ => unreachable!("it is handled"),
+        };
+        let serving = Serving::start(&server, &jobs(), course);
+        let filling = Filling::start(&server, &jobs());
+        filling.fill([7]);
+        assert_eq!([serving.did(), serving.did()], [7, 7]);
+        let books = serving.await_books(1, 0);
+        assert_eq!((books.delivered, books.returned), (2, 1), "{books}");
+
+        // A panic takes the state with it, so what comes first is all that the next one knows.
+        let other = WorkQueue::new("other").backoff(Duration::from_millis(10)).tries(2);
+        let panicking = Serving::start(&server, &other, |order, _| panic!("told to panic at {order}"));
+        Filling::start(&server, &other).fill([8]);
+        assert_eq!([panicking.did(), panicking.did()], [8, 8]);
+        let books = panicking.await_books(0, 1);
+        assert_eq!((books.delivered, books.returned), (2, 1), "{books}");
+        let (headers, _) = stream::first(&server, "test-other-dead");
+        let reason = headers.get("Zctor-Reason").map(|reason| reason.as_str().to_owned());
+        assert_eq!(reason.as_deref(), Some("its handler panicked: told to panic at 8"));
+    });
+}
+
+#[test]
+fn after_its_last_try_a_message_is_a_dead_letter_with_its_reason() {
+    bounded(|| {
+        let server = Server::start_with_streams();
+        let queue = jobs().tries(3);
+        let serving =
+            Serving::start(&server, &queue, |order, tried| if tried > 3 { Ok(()) } else { Err(Declined { order }) });
+        Filling::start(&server, &queue).fill([7]);
+        let books = serving.await_books(0, 1);
+        assert_eq!((books.delivered, books.returned), (3, 2), "{books}");
+        until(|| stream::len(&server, "test-jobs") == 0);
+        assert_eq!(stream::len(&server, "test-jobs-dead"), 1);
+        let (headers, bytes) = stream::first(&server, "test-jobs-dead");
+        let header = |name: &str| headers.get(name).map_or("", |value| value.as_str()).to_owned();
+        assert_eq!(header("Zctor-Reason"), "its handler gave Declined { order: 7 }");
+        assert_eq!(header("Zctor-Tries"), "3");
+        // As the documentation says, it can be put into the queue again.
+        stream::put(&server, &header("Zctor-Subject"), &bytes);
+        serving.await_books(1, 1);
+    });
+}
+
+#[test]
+fn what_is_not_understood_is_a_dead_letter_at_once() {
+    bounded(|| {
+        let server = Server::start_with_streams();
+        let serving = Serving::start(&server, &jobs(), WELL);
+        stream::put(&server, "zctor.1.test.$q.jobs.TaskMessage", b"no message");
+        let books = serving.await_books(0, 1);
+        assert_eq!(books.delivered, 1, "{books}");
+        let (headers, bytes) = stream::first(&server, "test-jobs-dead");
+        assert_eq!(bytes, b"no message");
+        let reason = headers.get("Zctor-Reason").map_or("", |reason| reason.as_str());
+        assert!(reason.starts_with("it is not understood: "), "{reason}");
+        // One of a variant whose reply does not say that it is handled: `{"Ask": 1}`.
+        stream::put(&server, "zctor.1.test.$q.jobs.TaskMessage", b"\x81\xa3Ask\x01");
+        serving.await_books(0, 2);
+        assert_eq!(stream::len(&server, "test-jobs"), 0);
+    });
+}
+
+#[test]
+fn a_deferred_reply_says_when_the_message_is_handled() {
+    bounded(|| {
+        let server = Server::start_with_streams();
+        let serving = Serving::start(&server, &jobs(), WELL);
+        let filling = Filling::start(&server, &jobs());
+        filling.task.send(TaskMessage::Later(1)).expect("the link takes it");
+        let Told::Later(reply) = receive(&serving.told) else { panic!("it comes") };
+        assert_eq!((serving.bridge.queue_books().under_way(), stream::len(&server, "test-jobs")), (1, 1));
+        reply.send(());
+        serving.await_books(1, 0);
+        // Dropped, it is as if nobody had been there.
+        filling.task.send(TaskMessage::Later(2)).expect("the link takes it");
+        let Told::Later(reply) = receive(&serving.told) else { panic!("it comes") };
+        drop(reply);
+        let Told::Later(reply) = receive(&serving.told) else { panic!("it comes again") };
+        reply.send(());
+        let books = serving.await_books(2, 0);
+        assert_eq!((books.delivered, books.returned), (3, 1), "{books}");
+    });
+}
+
+#[test]
+fn while_its_handler_is_at_it_a_message_is_given_to_nobody_else() {
+    bounded(|| {
+        let server = Server::start_with_streams();
+        let queue = jobs();
+        let (slow, other) = (Serving::start_held(&server, &queue, WELL), Serving::start_held(&server, &queue, WELL));
+        Filling::start(&server, &queue).fill([7]);
+        until(|| slow.bridge.queue_books().delivered + other.bridge.queue_books().delivered == 1);
+        let (at_it, idle) = if slow.bridge.queue_books().delivered == 1 { (slow, other) } else { (other, slow) };
+        assert_eq!(at_it.did(), 7);
+        // More than twice the time after which it is given out again if nobody is.
+        assert!(idle.told.recv_timeout(Duration::from_secs(5)).is_err());
+        at_it.gate.open();
+        at_it.await_books(1, 0);
+        assert_eq!((at_it.bridge.queue_books().delivered, idle.bridge.queue_books().delivered), (1, 0));
+    });
+}
+
+#[test]
+fn a_process_has_no_more_messages_than_it_asks_for() {
+    bounded(|| {
+        let server = Server::start_with_streams();
+        let queue = jobs().in_flight(2);
+        Filling::start(&server, &queue).fill(0..5);
+        let held = Serving::start_held(&server, &queue, WELL);
+        held.did();
+        until(|| held.bridge.queue_books().delivered == 2);
+        // The others go to a process that has places.
+        let free = Serving::start(&server, &queue, WELL);
+        free.await_books(3, 0);
+        assert_eq!(held.bridge.queue_books().under_way(), 2);
+        held.gate.open();
+        held.await_books(2, 0);
+    });
+}
+
+#[test]
+fn a_full_pool_uses_up_no_try() {
+    bounded(|| {
+        const ALL: u64 = 50;
+        let server = Server::start_with_streams();
+        let queue = jobs().tries(1);
+        let (there, bridge) = (ActorEngine::new(), server.bridge());
+        let thread = ActorThread::new().mailbox_bound(1).overflow(Overflow::Refuse);
+        there.spawn(thread.register(CountMessage::actor(Count::default))).expect("a thread");
+        bridge.serve_durable::<CountMessage>(&there, &queue).expect("the server has streams");
+        let (here, fills) = (ActorEngine::new(), server.bridge());
+        let count = fills.attach_durable::<CountMessage>(&here, &queue).expect("the server has streams");
+        for _ in 0..ALL {
+            count.send(CountMessage::One).expect("the link takes it");
+        }
+        until(|| bridge.queue_books().handled == ALL);
+        let books = bridge.queue_books();
+        assert_eq!((books.delivered, books.dead, books.returned), (ALL, 0, 0), "{books}");
+        assert_eq!(there.call(CountMessage::count()), Ok(ALL));
+    });
+}
+
+#[actor(remote)]
+#[derive(serde::Serialize, serde::Deserialize)]
+enum CountMessage {
+    #[msg(durable)]
+    #[reply(())]
+    One,
+    #[reply(u64)]
+    Count,
+}
+#[derive(Default)]
+struct Count(u64);
+impl CountHandler for Count {
+    fn one(&mut self) {
+        self.0 += 1;
+    }
+    fn count(&mut self) -> u64 {
+        self.0
+    }
+}
+
+#[test]
+fn calls_and_what_is_not_durable_do_not_go_through_the_queue() {
+    bounded(|| {
+        let server = Server::start_with_streams();
+        let serving = Serving::start(&server, &jobs(), WELL);
+        serving.bridge.serve::<TaskMessage>(&serving.engine).expect("it has the pool");
+        let filling = Filling::start(&server, &jobs());
+        assert_eq!(filling.task.ask(1), Ok(2));
+        assert_eq!(filling.task.r#do(3), Ok(Ok(())), "a durable variant can be called, too");
+        assert_eq!(serving.did(), 3);
+        filling.task.note(4).expect("the link takes it");
+        assert!(matches!(receive(&serving.told), Told::Noted(4)));
+        assert_eq!(filling.engine.broadcast(TaskMessage::Do(5)).expect("the link takes it"), 1);
+        assert_eq!(serving.did(), 5);
+        assert_eq!(serving.bridge.queue_books(), Default::default());
+        assert_eq!(stream::len(&server, "test-jobs"), 0);
+    });
+}
+
+#[test]
+fn close_waits_for_the_handlers_that_have_begun() {
+    bounded(|| {
+        let server = Server::start_with_streams();
+        let queue = jobs().in_flight(1);
+        let Serving { bridge, gate, told, engine } = Serving::start_held(&server, &queue, WELL);
+        Filling::start(&server, &queue).fill([1, 2]);
+        assert!(matches!(receive(&told), Told::Did(1)));
+        let (tell, closed) = std::sync::mpsc::channel();
+        let closing = std::thread::Builder::new().spawn(move || {
+            let books = bridge.close(LIMIT);
+            tell.send(()).expect("the test waits");
+            books
+        });
+        assert!(closed.recv_timeout(Duration::from_millis(500)).is_err(), "a handler has begun");
+        gate.open();
+        closing.expect("a thread").join().expect("it closes");
+        // The first is handled, and the second was never asked for.
+        assert_eq!(stream::len(&server, "test-jobs"), 1);
+        drop(engine);
+    });
+}

@@ -1,0 +1,44 @@
+//! The streams of a server, as a client of NATS sees them.
+
+use async_nats::HeaderMap;
+use async_nats::jetstream::{self, Context, stream};
+use tokio::runtime::Builder;
+
+use crate::nats::Server;
+
+/// Runs this with access to the server's streams.
+pub(super) fn with<R>(server: &Server, work: impl AsyncFnOnce(Context) -> R) -> R {
+    let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
+    runtime.block_on(async {
+        let client = async_nats::connect(server.url()).await.expect("the server is there");
+        work(jetstream::new(client)).await
+    })
+}
+
+/// How many messages a stream holds.
+pub(super) fn len(server: &Server, name: &str) -> u64 {
+    with(server, async |streams| streams.get_stream(name).await.expect("it is there").cached_info().state.messages)
+}
+
+/// The first message of a stream.
+pub(super) fn first(server: &Server, name: &str) -> (HeaderMap, Vec<u8>) {
+    with(server, async |streams| {
+        let stream = streams.get_stream(name).await.expect("it is there");
+        let message = stream.get_raw_message(stream.cached_info().state.first_sequence).await.expect("it has one");
+        (message.headers, message.payload.to_vec())
+    })
+}
+
+/// Puts bytes into a stream.
+pub(super) fn put(server: &Server, subject: &str, bytes: &[u8]) {
+    let (subject, bytes) = (subject.to_owned(), bytes.to_vec());
+    with(server, async |streams| {
+        streams.publish(subject, bytes.into()).await.expect("it goes out").await.expect("it is stored")
+    });
+}
+
+/// Makes a stream that is no work queue.
+pub(super) fn make(server: &Server, name: &str) {
+    let config = stream::Config { name: name.to_owned(), subjects: vec!["other".to_owned()], ..Default::default() };
+    with(server, async |streams| streams.create_stream(config).await.map(drop).expect("it is new"));
+}
