@@ -235,7 +235,9 @@ impl<M: Message, V> Client<M, V> {
     /// iterator.
     ///
     /// # Errors
-    /// As [`send`](Client::send). The messages that were not sent are in the error, in order.
+    /// As [`send`](Client::send). The messages that were not sent are in the error, in order for each receiver. Among them are
+    /// those whose instance was chosen by key, and whose thread has ended just then: later ones may have come to the
+    /// key's next instance already.
     ///
     /// # Blocking
     /// As [`send`](Client::send). The iterator is run to its end first.

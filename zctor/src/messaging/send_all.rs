@@ -18,11 +18,11 @@ pub(crate) fn send_all<'a, M: Payload>(target: &Target<'a, M>, messages: Vec<M>)
     if count == 0 {
         return Ok(0);
     }
-    let mut late = Vec::new();
-    let outcome = send_straight(target, messages, &mut late).or_else(|messages| send_each(target, messages, &mut late));
-    // Messages in `late` were for threads that have ended just now: each goes to another receiver, or is refused.
-    let mut left = Vec::new();
-    for message in late {
+    let mut late = Late { again: Vec::new(), refused: Vec::new() };
+    let outcome =
+        send_straight(target, messages, &mut late.again).or_else(|messages| send_each(target, messages, &mut late));
+    let mut left = late.refused;
+    for message in late.again {
         let mut place = Some(message);
         let _ = try_send::<true, M>(target, &mut place); // a refused message stays in its place
         left.extend(place);
@@ -39,6 +39,22 @@ pub(crate) fn send_all<'a, M: Payload>(target: &Target<'a, M>, messages: Vec<M>)
     }
     let refusal = target.refused(refusal, left.len());
     Err(SendError::new(M::name(), left, refusal))
+}
+
+/// The messages that came back, since the threads of their receivers had ended just now.
+struct Late<M> {
+    /// Those for which any instance will do: each goes to another one, or is refused.
+    again: Vec<M>,
+    /// Those whose instance was chosen by key. The instance that has the key now may have got later messages of this
+    /// `send_all` already, and each instance gets them in order. So these go back to the caller.
+    refused: Vec<M>,
+}
+
+impl<M> Late<M> {
+    /// `any` says whether any instance will do.
+    fn extend(&mut self, any: bool, back: impl IntoIterator<Item = M>) {
+        if any { self.again.extend(back) } else { self.refused.extend(back) }
+    }
 }
 
 /// Sends a batch the short way, which nearly every batch takes: as a whole to the instance that a client is bound to,
@@ -63,7 +79,7 @@ fn send_straight<'a, M: Payload>(target: &Target<'a, M>, messages: Vec<M>, late:
 fn send_each<'a, M: Payload>(
     target: &Target<'a, M>,
     messages: Vec<M>,
-    late: &mut Vec<M>,
+    late: &mut Late<M>,
 ) -> Result<(), (Vec<M>, Refusal)> {
     let mut batches = Batches::new(matches!(target.among, Among::LeastLoaded), late);
     let until = room_deadline(target);
@@ -92,7 +108,7 @@ fn send_each<'a, M: Payload>(
                 match (chosen.endpoint().send_inner(&mut place, chosen.sent_as(), &|| chosen.move_turn()), place) {
                     (Err(refusal), Some(message)) => Err((message, refusal)),
                     (_, back) => {
-                        batches.late.extend(back);
+                        batches.late.extend(batches.takes_any(&chosen), back);
                         Ok(())
                     }
                 }
@@ -127,19 +143,23 @@ struct Batches<'a, M: Payload> {
     latest: HashMap<InstanceId, usize>,
     /// How many messages each instance was given, if `given_to` will be asked.
     given: Option<HashMap<InstanceId, usize>>,
-    /// Messages that came back, since a thread had just ended.
-    late: &'a mut Vec<M>,
+    late: &'a mut Late<M>,
 }
 
 impl<'a, M: Payload> Batches<'a, M> {
     /// Makes it empty. `counts` says whether `given_to` will be asked.
-    fn new(counts: bool, late: &'a mut Vec<M>) -> Self {
+    fn new(counts: bool, late: &'a mut Late<M>) -> Self {
         let given = counts.then(HashMap::new);
         Self { batches: Vec::new(), cursor: 0, uniform: true, latest: HashMap::new(), given, late }
     }
 
     fn given_to(&self, instance: InstanceId) -> usize {
         self.given.as_ref().and_then(|given| given.get(&instance)).copied().unwrap_or(0)
+    }
+
+    /// Whether any other instance would do for the messages of this choice. The counts are there for the least loaded.
+    fn takes_any(&self, chosen: &Chosen<'a, M>) -> bool {
+        chosen.sent_as().in_turn || self.given.is_some()
     }
 
     fn add(&mut self, chosen: Chosen<'a, M>, message: M) {
@@ -178,8 +198,9 @@ impl<'a, M: Payload> Batches<'a, M> {
         if let Some(given) = &mut self.given {
             given.clear();
         }
-        for (chosen, batch) in self.batches.drain(..) {
-            self.late.extend(chosen.endpoint().send_batch(chosen.way, batch, chosen.sent_as()));
+        for (chosen, batch) in std::mem::take(&mut self.batches) {
+            let back = chosen.endpoint().send_batch(chosen.way, batch, chosen.sent_as());
+            self.late.extend(self.takes_any(&chosen), back);
         }
     }
 }
