@@ -101,7 +101,8 @@ impl Bridge {
     /// server has stored it: then [`books`](Bridge::books) counts it as `acked`, and [`flush`](Bridge::flush) waits for
     /// that. Meanwhile the link sends it again as often as it must, however long the server is away; `ack_wait` and
     /// `patience` of the bridge end nothing there. If the queue is full the message is a dead letter with
-    /// [`Undelivered::Full`](zctor::Undelivered::Full); if it is not there for longer than `ack_wait`, since somebody has
+    /// [`Undelivered::Full`](zctor::Undelivered::Full); if the server does not permit the bridge to publish to it, one with
+    /// `Unfit`; if it is not there for longer than `ack_wait`, since somebody has
     /// deleted it, one with `Unreachable`; and if the bridge closes before, one with `Lost`, which may have been stored.
     ///
     /// Calls, broadcasts, and messages of other variants go as through `attach`: a call of a durable variant is handled

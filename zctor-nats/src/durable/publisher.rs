@@ -17,7 +17,7 @@ use zctor::now;
 use zctor::remote::transport::{Answer, Carrier, Packet, Receipt};
 
 use crate::carrier::NatsCarrier;
-use crate::error::BridgeError;
+use crate::error::{BridgeError, Operation};
 use crate::session::{Session, too_large};
 
 /// The way of a link whose durable messages go into a queue.
@@ -161,13 +161,17 @@ impl Publisher {
             told.await.ok()
         };
         let heard = tokio::select! {
-            heard = heard => heard,
+            heard = heard => heard.map(|message| read(&message)),
+            // The server tells of it by a word of its own, and does not answer.
+            error = self.session.hearing.refusal(Operation::Publish, subject) => {
+                Some(Heard::Refused(Answer::Unfit(error.to_string().into())))
+            }
             // What was heard by the last connection is not answered by the next.
             () = changed => None,
             () = tokio::time::sleep(self.ack_wait) => None,
         };
         self.waiting().remove(&number);
-        heard.map(|message| read(&message))
+        heard
     }
 }
 

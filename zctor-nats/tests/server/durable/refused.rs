@@ -7,7 +7,7 @@ use zctor_nats::{BridgeError, WorkQueue};
 use zctor_tests::{LIMIT, bounded, receive};
 
 use super::{Filling, TaskMessage, jobs, stream};
-use crate::nats::Server;
+use crate::nats::{Folder, Server};
 
 fn refused(server: &Server, queue: &WorkQueue) -> String {
     let engine = ActorEngine::new();
@@ -91,5 +91,24 @@ fn what_is_not_stored_when_the_bridge_closes_may_be_lost() {
         let books = filling.bridge.close(std::time::Duration::from_millis(300));
         assert_eq!((books.accepted, books.lost), (1, 1), "{books}");
         assert_eq!(letters.recv_timeout(LIMIT), Ok(Undelivered::Lost));
+    });
+}
+
+#[test]
+fn a_message_that_may_not_go_into_the_queue_is_told() {
+    bounded(|| {
+        let folder = Folder::new();
+        let server = Server::configured(&format!(
+            "jetstream {{ store_dir: {:?} }}\nauthorization {{ users = [ {{ user: a, password: a, permissions {{ publish: \
+             {{ deny: [\"zctor.1.test.$q.>\"] }} }} }} ] }}",
+            folder.path("streams")
+        ));
+        // Nobody waits so long for the server's word.
+        let bridge = server.builder().user("a", "a").ack_wait(10 * LIMIT).connect().expect("it is let in");
+        let filling = Filling::start_by(bridge, &jobs());
+        for all in 1..=2 {
+            let books = filling.fill([all]);
+            assert_eq!((books.accepted, books.acked, books.unfit), (all, 0, all), "{books}");
+        }
     });
 }
