@@ -8,6 +8,7 @@ use async_nats::HeaderMap;
 use async_nats::header::NATS_MESSAGE_ID;
 use async_nats::jetstream::consumer::PullConsumer;
 use async_nats::jetstream::consumer::pull::Batch;
+use async_nats::jetstream::context::PublishErrorKind;
 use async_nats::jetstream::{AckKind, Context, Message};
 use futures_util::{FutureExt, StreamExt};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
@@ -23,6 +24,8 @@ use crate::session::Session;
 const EXPIRES: Duration = Duration::from_secs(30);
 /// How long after something went wrong it is tried again.
 const PAUSE: Duration = Duration::from_millis(500);
+/// How often a dead letter is stored, until that is left to the next giving-out of its message.
+const BURIALS: u32 = 5;
 /// How long a reason is at most, in bytes.
 const LONGEST_REASON: usize = 1_024;
 
@@ -170,12 +173,13 @@ impl Consumer {
                 AckKind::Nak(Some(self.queue.pause(tried)))
             }
             Outcome::Again(reason) | Outcome::Dead(reason) => {
-                while !self.store_dead(&message, number, tried, &reason).await {
-                    drop(message.ack_with(AckKind::Progress).await);
-                    tokio::time::sleep(PAUSE.min(self.queue.ack_wait / 3)).await;
+                if self.bury(&message, number, tried, &reason).await {
+                    self.settle(|books| books.dead += 1);
+                    AckKind::Term
+                } else {
+                    self.settle(|books| books.returned += 1);
+                    AckKind::Nak(Some(self.queue.pause(tried).max(PAUSE)))
                 }
-                self.settle(|books| books.dead += 1);
-                AckKind::Term
             }
             Outcome::Stopped => {
                 self.stopped.send_replace(true);
@@ -245,6 +249,20 @@ impl Consumer {
         told
     }
 
+    /// Whether the message is stored among the dead letters. It is not if their stream is deleted or full, or the server
+    /// does not permit it; then the message stays in the queue, and its place is for others.
+    async fn bury(&self, message: &Message, number: u64, tried: u32, reason: &str) -> bool {
+        for _ in 0..BURIALS {
+            self.session.state.connected().await;
+            if self.store_dead(message, number, tried, reason).await {
+                return true;
+            }
+            drop(message.ack_with(AckKind::Progress).await);
+            tokio::time::sleep(PAUSE.min(self.queue.ack_wait / 3)).await;
+        }
+        false
+    }
+
     /// Whether the server has stored the message among the dead letters.
     async fn store_dead(&self, message: &Message, number: u64, tried: u32, reason: &str) -> bool {
         let Names { stream, subject, dead_subject, .. } = &self.names;
@@ -255,7 +273,15 @@ impl Consumer {
         headers.insert("Zctor-Reason", one_line(reason, room.min(LONGEST_REASON)));
         headers.insert("Zctor-Tries", tried.to_string());
         headers.insert("Zctor-Subject", subject.as_str());
-        match self.context.publish_with_headers(dead_subject.clone(), headers, message.payload.clone()).await {
+        let (subject, payload) = (dead_subject.clone(), message.payload.clone());
+        let stored = match self.context.publish_with_headers(subject.clone(), headers, payload.clone()).await {
+            // The payload alone has come this way already, so there is room for that.
+            Err(error) if error.kind() == PublishErrorKind::MaxPayloadExceeded => {
+                self.context.publish(subject, payload).await
+            }
+            stored => stored,
+        };
+        match stored {
             Ok(stored) => stored.await.is_ok(),
             Err(_) => false,
         }

@@ -6,7 +6,7 @@ use zctor::{ActorEngine, Undelivered};
 use zctor_nats::{BridgeError, WorkQueue};
 use zctor_tests::{LIMIT, bounded, receive};
 
-use super::{Filling, TaskMessage, jobs, stream};
+use super::{Filling, Serving, TaskMessage, WELL, jobs, stream, until};
 use crate::nats::{Folder, Server};
 
 fn refused(server: &Server, queue: &WorkQueue) -> String {
@@ -110,5 +110,39 @@ fn a_message_that_may_not_go_into_the_queue_is_told() {
             let books = filling.fill([all]);
             assert_eq!((books.accepted, books.acked, books.unfit), (all, 0, all), "{books}");
         }
+    });
+}
+
+#[test]
+fn a_dead_letter_that_cannot_be_stored_does_not_keep_its_place() {
+    bounded(|| {
+        let server = Server::start_with_streams();
+        let queue = jobs().in_flight(1);
+        let serving = Serving::start(&server, &queue, WELL);
+        stream::with(&server, async |streams| {
+            streams.delete_stream("test-jobs-dead").await.map(drop).expect("it was there")
+        });
+        stream::put(&server, "zctor.1.test.$q.jobs.TaskMessage", b"no message");
+        stream::put(&server, "zctor.1.test.$q.jobs.TaskMessage", b"\x81\xa2Do\x07");
+        assert_eq!(serving.did(), 7);
+        assert_eq!(serving.bridge.queue_books().dead, 0);
+        // This makes the stream anew.
+        Filling::start(&server, &queue);
+        until(|| serving.bridge.queue_books().dead == 1);
+        until(|| stream::len(&server, "test-jobs") == 0);
+    });
+}
+
+#[test]
+fn a_dead_letter_without_room_for_its_headers_is_stored_without_them() {
+    bounded(|| {
+        let server = Server::start_with_streams();
+        let serving = Serving::start(&server, &jobs(), WELL);
+        // As much as the server takes.
+        let bytes = vec![0; 1 << 20];
+        stream::put(&server, "zctor.1.test.$q.jobs.TaskMessage", &bytes);
+        until(|| serving.bridge.queue_books().dead == 1);
+        let (headers, stored) = stream::first(&server, "test-jobs-dead");
+        assert!(headers.is_empty() && stored == bytes, "{headers:?}, {} bytes", stored.len());
     });
 }
