@@ -17,8 +17,8 @@
 //! 6. Or it was not: the server is asked to give it again after a while. After the last try, or if no process could ever
 //!    understand it, it is stored among the dead letters of the queue first, and leaves the queue then. So it is in one of
 //!    them at any time.
-//! 7. A bridge that closes asks for no more, gives back what has come and is not begun, and waits for the handlers that
-//!    have begun.
+//! 7. A bridge that closes asks for no more, and waits until what has come is handled, or is given back since the pool has
+//!    no room for it.
 
 mod books;
 mod consumer;

@@ -90,8 +90,11 @@ impl Consumer {
         tokio::pin!(stop);
         loop {
             let ready = async {
+                // The connection last: one that was lost meanwhile would take the request with it, and what the server
+                // gives out for that counts as a try.
+                let places = self.free_places().await;
                 self.session.state.connected().await;
-                self.free_places().await
+                places
             };
             let mut places = tokio::select! {
                 biased;
@@ -106,10 +109,11 @@ impl Consumer {
                 loop {
                     let next = tokio::select! {
                         biased;
-                        () = &mut stop => return self.give_back(batch).await,
+                        () = &mut stop => return self.take_the_rest(batch, places),
+                        // Before the loss of the connection: what has come until then has used up a try.
+                        next = batch.next() => next,
                         // The server that had the request is gone.
                         () = &mut changed => break,
-                        next = batch.next() => next,
                     };
                     match (next, places.split(1)) {
                         (Some(Ok(message)), Some(place)) => drop(tokio::spawn(Arc::clone(&self).take(message, place))),
@@ -143,10 +147,11 @@ impl Consumer {
         }
     }
 
-    /// What has come just before the end goes to another process at once.
-    async fn give_back(&self, mut batch: Batch) {
+    /// What has come just before the end is handled too, since it has used up a try.
+    fn take_the_rest(self: &Arc<Self>, mut batch: Batch, mut places: OwnedSemaphorePermit) {
         while let Some(Some(Ok(message))) = batch.next().now_or_never() {
-            drop(message.ack_with(AckKind::Nak(None)).await);
+            let Some(place) = places.split(1) else { return };
+            drop(tokio::spawn(Arc::clone(self).take(message, place)));
         }
     }
 
@@ -159,7 +164,7 @@ impl Consumer {
         };
         self.settle(|books| books.delivered += 1);
         let outcome = if tried > self.queue.tries {
-            Outcome::Dead("the processes that it was given to have ended before they answered".to_owned())
+            Outcome::Dead(format!("it was given out {tried} times and nobody has answered"))
         } else {
             self.handle(&message).await
         };

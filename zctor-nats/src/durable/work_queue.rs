@@ -125,7 +125,8 @@ impl WorkQueue {
         self
     }
 
-    /// Sets how often a message is given out before it is a dead letter: 5 times by itself, once at least.
+    /// Sets how often a message is given out before it is a dead letter: 5 times by itself, once at least. Every giving-out
+    /// counts, also one whose process ended or lost the server before a handler had the message.
     pub fn tries(mut self, tries: u32) -> Self {
         self.tries = tries.max(1);
         self
