@@ -421,7 +421,10 @@ impl Outgoing {
             };
             let endpoint = self.service.endpoint(name);
             let take_in = take_in(route, endpoint, Arc::clone(end), Arc::clone(held), commands.clone());
-            let subscription = Subscription::start(topic, take_in).await.map_err(|_| BridgeError::Disconnected)?;
+            // While it is not connected the client takes a limited number of commands, and the drop of the bridge waits
+            // for this.
+            let subscription = self.state.patiently(Subscription::start(topic, take_in)).await;
+            let subscription = subscription.and_then(Result::ok).ok_or(BridgeError::Disconnected)?;
             self.subscribed.insert(subject, subscription);
         }
         self.be_a_service(commands).await?;
@@ -436,7 +439,8 @@ impl Outgoing {
     async fn be_a_service(&mut self, commands: &UnboundedSender<Command>) -> Result<(), BridgeError> {
         for subject in self.service.subjects() {
             if !self.answering.contains_key(&subject) {
-                let requests = self.client.subscribe(subject.clone()).await.map_err(|_| BridgeError::Disconnected)?;
+                let requests = self.state.patiently(self.client.subscribe(subject.clone())).await;
+                let requests = requests.and_then(Result::ok).ok_or(BridgeError::Disconnected)?;
                 let answering = tokio::spawn(Arc::clone(&self.service).answer(requests, commands.clone()));
                 self.answering.insert(subject, answering);
             }
