@@ -2,13 +2,14 @@
 //! answers.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use async_nats::HeaderMap;
 use async_nats::header::NATS_MESSAGE_ID;
 use async_nats::jetstream::consumer::PullConsumer;
 use async_nats::jetstream::consumer::pull::Batch;
 use async_nats::jetstream::context::PublishErrorKind;
+use async_nats::jetstream::message::Info;
 use async_nats::jetstream::{AckKind, Context, Message};
 use futures_util::{FutureExt, StreamExt};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
@@ -157,8 +158,8 @@ impl Consumer {
 
     /// Has a message handled, and tells the server what became of it. Its place is free after that.
     async fn take(self: Arc<Self>, message: Message, place: OwnedSemaphorePermit) {
-        let (tried, number) = match message.info() {
-            Ok(info) => (u32::try_from(info.delivered).unwrap_or(u32::MAX), info.stream_sequence),
+        let (tried, id) = match message.info() {
+            Ok(info) => (u32::try_from(info.delivered).unwrap_or(u32::MAX), self.dead_id(&info)),
             // None of a queue's.
             Err(_) => return,
         };
@@ -178,7 +179,7 @@ impl Consumer {
                 AckKind::Nak(Some(self.queue.pause(tried)))
             }
             Outcome::Again(reason) | Outcome::Dead(reason) => {
-                if self.bury(&message, number, tried, &reason).await {
+                if self.bury(&message, &id, tried, &reason).await {
                     self.settle(|books| books.dead += 1);
                     AckKind::Term
                 } else {
@@ -254,12 +255,19 @@ impl Consumer {
         told
     }
 
+    /// The id of the message among the dead letters. The number alone would be that of another one if the stream was deleted
+    /// and made anew.
+    fn dead_id(&self, info: &Info<'_>) -> String {
+        let stored = SystemTime::from(info.published).duration_since(UNIX_EPOCH).unwrap_or_default();
+        format!("{}.{}.{}", self.names.stream, info.stream_sequence, stored.as_nanos())
+    }
+
     /// Whether the message is stored among the dead letters. It is not if their stream is deleted or full, or the server
     /// does not permit it; then the message stays in the queue, and its place is for others.
-    async fn bury(&self, message: &Message, number: u64, tried: u32, reason: &str) -> bool {
+    async fn bury(&self, message: &Message, id: &str, tried: u32, reason: &str) -> bool {
         for _ in 0..BURIALS {
             self.session.state.connected().await;
-            if self.store_dead(message, number, tried, reason).await {
+            if self.store_dead(message, id, tried, reason).await {
                 return true;
             }
             drop(message.ack_with(AckKind::Progress).await);
@@ -269,12 +277,12 @@ impl Consumer {
     }
 
     /// Whether the server has stored the message among the dead letters.
-    async fn store_dead(&self, message: &Message, number: u64, tried: u32, reason: &str) -> bool {
+    async fn store_dead(&self, message: &Message, id: &str, tried: u32, reason: &str) -> bool {
         let Names { stream, subject, dead_subject, .. } = &self.names;
         let ids = 256 + stream.len() + subject.len();
         let room = self.session.client.max_payload().saturating_sub(message.payload.len() + ids);
         let mut headers = HeaderMap::new();
-        headers.insert(NATS_MESSAGE_ID, format!("{stream}.{number}"));
+        headers.insert(NATS_MESSAGE_ID, id);
         headers.insert("Zctor-Reason", one_line(reason, room.min(LONGEST_REASON)));
         headers.insert("Zctor-Tries", tried.to_string());
         headers.insert("Zctor-Subject", subject.as_str());

@@ -146,3 +146,21 @@ fn a_dead_letter_without_room_for_its_headers_is_stored_without_them() {
         assert!(headers.is_empty() && stored == bytes, "{headers:?}, {} bytes", stored.len());
     });
 }
+
+#[test]
+fn a_queue_that_is_made_anew_has_dead_letters_of_its_own() {
+    bounded(|| {
+        let server = Server::start_with_streams();
+        for round in 1..=2 {
+            let serving = Serving::start(&server, &jobs(), WELL);
+            // The first one of its stream.
+            stream::put(&server, "zctor.1.test.$q.jobs.TaskMessage", b"no message");
+            until(|| serving.bridge.queue_books().dead == 1);
+            assert_eq!(stream::len(&server, "test-jobs-dead"), round);
+            serving.bridge.close(LIMIT);
+            stream::with(&server, async |streams| {
+                streams.delete_stream("test-jobs").await.map(drop).expect("it was there")
+            });
+        }
+    });
+}
