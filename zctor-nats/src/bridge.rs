@@ -467,7 +467,7 @@ impl Bridge {
     }
 }
 
-fn check_name(name: &str) -> Result<(), BridgeError> {
+pub(crate) fn check_name(name: &str) -> Result<(), BridgeError> {
     if wire::is_name(name) { Ok(()) } else { Err(BridgeError::Name { name: name.to_owned() }) }
 }
 

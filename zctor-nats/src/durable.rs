@@ -28,14 +28,14 @@ mod streams;
 mod work_queue;
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_nats::jetstream::{Context, ContextBuilder};
 use zctor::remote::DurableMessage;
 use zctor::{ActorEngine, Overflow};
 
-use crate::bridge::{Bridge, ROOM};
+use crate::bridge::{Bridge, ROOM, check_name};
 pub use crate::durable::books::QueueBooks;
 use crate::durable::books::QueueLedger;
 use crate::durable::consumer::Consumer;
@@ -58,13 +58,7 @@ pub(crate) struct Queues {
 impl Queues {
     /// Has the consumers ask for no more, and waits for what they have, for `limit` at most.
     pub(crate) fn leave(&self, session: &Session, limit: Duration) {
-        let consumers: Vec<_> = self
-            .consumers
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .drain()
-            .map(|(_, consumer)| consumer)
-            .collect();
+        let consumers: Vec<_> = self.consumers().drain().map(|(_, consumer)| consumer).collect();
         if !consumers.is_empty() {
             let left = session.begin(async move {
                 futures_util::future::join_all(consumers.iter().map(|consumer| consumer.leave())).await;
@@ -73,6 +67,10 @@ impl Queues {
             // `ack_wait`. A hook on the bridge's own thread waits for itself, until the limit.
             let _ = left.recv_timeout(limit);
         }
+    }
+
+    fn consumers(&self) -> MutexGuard<'_, HashMap<(String, String), Arc<Consumer>>> {
+        self.consumers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn publisher(&self, session: &Session, ack_wait: Duration) -> Result<Arc<Publisher>, BridgeError> {
@@ -146,11 +144,11 @@ impl Bridge {
     /// # Blocking
     /// Until the server has the queue.
     pub fn serve_durable<M: DurableMessage>(&self, engine: &ActorEngine, queue: &WorkQueue) -> Result<(), BridgeError> {
+        check_name(M::WIRE)?;
         let names = Names::new(self.namespace(), queue, M::WIRE)?;
         self.end().serve::<M>(engine, None)?;
         let key = (names.stream.clone(), names.consumer.clone());
-        let mut consumers = self.queues().consumers.lock().unwrap_or_else(PoisonError::into_inner);
-        if consumers.get(&key).is_some_and(|consumer| !consumer.is_stopped()) {
+        if self.queues().consumers().get(&key).is_some_and(|consumer| !consumer.is_stopped()) {
             return Ok(());
         }
         let context = context(self.session());
@@ -159,13 +157,14 @@ impl Bridge {
             Consumer::new(self.session().clone(), context, names, queue.clone(), M::WIRE, self.end(), ledger);
         let consumer = Arc::new(consumer);
         let own = Arc::clone(&consumer);
-        let made = self.session().wait_for(async move {
-            let pull = own.make_or_check().await?;
-            tokio::spawn(own.run(pull));
-            Ok(())
-        });
-        made.unwrap_or(Err(BridgeError::Closed))?;
-        consumers.insert(key, consumer);
+        let made = self.session().wait_for(async move { own.make_or_check().await });
+        let pull = made.unwrap_or(Err(BridgeError::Closed))?;
+        // Without the lock until here: the server may be slow, and `leave` takes it too. Another thread may have been faster.
+        let mut consumers = self.queues().consumers();
+        if !consumers.get(&key).is_some_and(|served| !served.is_stopped()) {
+            consumers.insert(key, Arc::clone(&consumer));
+            self.session().runtime.spawn(consumer.run(pull));
+        }
         Ok(())
     }
 

@@ -2,7 +2,8 @@
 
 use std::sync::mpsc;
 
-use zctor::{ActorEngine, Undelivered};
+use serde::{Deserialize, Serialize};
+use zctor::{ActorEngine, Undelivered, actor};
 use zctor_nats::{BridgeError, WorkQueue};
 use zctor_tests::{LIMIT, bounded, receive};
 
@@ -161,6 +162,30 @@ fn a_queue_that_is_made_anew_has_dead_letters_of_its_own() {
             stream::with(&server, async |streams| {
                 streams.delete_stream("test-jobs").await.map(drop).expect("it was there")
             });
+        }
+    });
+}
+
+#[actor(remote = "two words")]
+#[derive(Serialize, Deserialize)]
+enum WordsMessage {
+    #[msg(durable)]
+    #[reply(())]
+    Speak,
+}
+struct Words;
+impl WordsHandler for Words {
+    fn speak(&mut self) {}
+}
+
+#[test]
+fn a_name_that_cannot_be_part_of_a_subject_is_told() {
+    bounded(|| {
+        let (server, engine) = (Server::start_with_streams(), ActorEngine::new());
+        engine.pool(1, WordsMessage::actor(|| Words)).expect("a pool");
+        match server.bridge().serve_durable::<WordsMessage>(&engine, &jobs()) {
+            Err(BridgeError::Name { name }) => assert_eq!(name, "two words"),
+            other => panic!("{other:?}"),
         }
     });
 }
