@@ -122,7 +122,11 @@ impl Connection {
             .enable_all()
             .build()
             .map_err(|source| BridgeError::Thread { source })?;
-        let body = move || runtime.block_on(run(settings, end, own, orders, &tell));
+        let body = move || {
+            runtime.block_on(run(settings, end, own, orders, &tell));
+            // A drop of the runtime would wait for a look-up of the server's name, which may take long.
+            runtime.shutdown_background();
+        };
         let thread = Builder::new()
             .name("zctor-nats".to_owned())
             .spawn(body)
@@ -319,7 +323,9 @@ impl Outgoing {
                     Command::Leave { until, done } => self.leave(until, done),
                     Command::Close => {
                         self.acknowledge(&mut acks).await;
-                        self.state.patiently(self.client.flush()).await;
+                        // The client's own flush waits for the socket alone.
+                        let state = Arc::clone(&self.state);
+                        drop(state.patiently(self.echo(state.patience)).await);
                         return;
                     }
                 }
