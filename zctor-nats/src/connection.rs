@@ -160,6 +160,11 @@ impl Connection {
         }
     }
 
+    /// An error in a hook on the bridge's own thread, which would wait for itself.
+    pub(crate) fn may_wait(&self) -> Result<(), BridgeError> {
+        if self.is_own_thread() { Err(BridgeError::OwnThread) } else { Ok(()) }
+    }
+
     fn is_own_thread(&self) -> bool {
         let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner);
         thread.as_ref().is_some_and(|thread| thread.thread().id() == current().id())

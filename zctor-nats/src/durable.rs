@@ -110,6 +110,7 @@ impl Bridge {
     /// - [`BridgeError::Queue`]: the server has no JetStream, or its stream is not that of this queue. The text says what
     ///   to do.
     /// - [`BridgeError::Disconnected`]: the server has not answered within [`Builder::patience`](crate::Builder::patience).
+    /// - [`BridgeError::OwnThread`]: a hook on the bridge's own thread called this.
     /// - [`BridgeError::Closed`]: the bridge is closed.
     /// - Else as [`attach`](Bridge::attach).
     ///
@@ -120,6 +121,7 @@ impl Bridge {
         engine: &ActorEngine,
         queue: &WorkQueue,
     ) -> Result<M::Client, BridgeError> {
+        self.may_wait()?;
         let direct = self.carrier::<M>()?;
         let names = Names::new(self.namespace(), queue, M::WIRE)?;
         let subject = names.subject.clone();
@@ -145,6 +147,7 @@ impl Bridge {
     /// Until the server has the queue.
     pub fn serve_durable<M: DurableMessage>(&self, engine: &ActorEngine, queue: &WorkQueue) -> Result<(), BridgeError> {
         check_name(M::WIRE)?;
+        self.may_wait()?;
         let names = Names::new(self.namespace(), queue, M::WIRE)?;
         self.end().serve::<M>(engine, None)?;
         let key = (names.stream.clone(), names.consumer.clone());

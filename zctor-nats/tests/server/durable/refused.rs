@@ -1,6 +1,6 @@
 //! What cannot be kept is told, with what to do.
 
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
 
 use serde::{Deserialize, Serialize};
 use zctor::{ActorEngine, Undelivered, actor};
@@ -187,5 +187,32 @@ fn a_name_that_cannot_be_part_of_a_subject_is_told() {
             Err(BridgeError::Name { name }) => assert_eq!(name, "two words"),
             other => panic!("{other:?}"),
         }
+    });
+}
+
+#[test]
+fn a_hook_on_the_bridge_s_own_thread_is_told_that_it_cannot_wait_for_itself() {
+    bounded(|| {
+        let server = Server::start_with_streams();
+        let serving = Serving::start(&server, &jobs(), WELL);
+        let there = serving.engine;
+        let Filling { engine, bridge, task } = Filling::start(&server, &jobs());
+        let bridge = Arc::new(bridge);
+        let (own, (tell, told)) = (Arc::clone(&bridge), mpsc::channel());
+        // Nobody serves what is not durable, and the bridge says so on its own thread.
+        engine.on_dead_letter(move |_| {
+            let outcomes = [
+                own.serve::<TaskMessage>(&there),
+                own.serve_partitions::<TaskMessage>(&there, 0..1, 2),
+                own.serve_durable::<TaskMessage>(&there, &jobs()),
+                own.attach_durable::<TaskMessage>(&ActorEngine::new(), &jobs()).map(drop),
+            ];
+            tell.send(outcomes).unwrap_or_default();
+        });
+        task.note(1).expect("the link takes it");
+        for outcome in receive(&told) {
+            assert!(matches!(outcome, Err(BridgeError::OwnThread)), "{outcome:?}");
+        }
+        drop(bridge);
     });
 }
