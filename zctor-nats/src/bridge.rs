@@ -41,7 +41,8 @@ pub struct Builder {
 
 impl Builder {
     /// Sets the address of the server; `nats://127.0.0.1:4222` by itself. It may hold a user and a password,
-    /// `nats://user:password@host:4222`, or a token, `nats://token@host:4222`.
+    /// `nats://user:password@host:4222`, or a token, `nats://token@host:4222`. There `@`, `:`, `/` and `%` are written as
+    /// `%40`, `%3A`, `%2F` and `%25`.
     pub fn server(mut self, address: impl Into<String>) -> Self {
         self.settings.server = address.into();
         self

@@ -89,7 +89,7 @@ pub enum BridgeError {
         text: String,
     },
     /// Another process serves this partition. Give each process partitions of its own; one that is to take a partition
-    /// over waits until the other has left.
+    /// over waits until the other has left. A program that watches the subject of the partition counts as such a process.
     PartitionTaken {
         /// The name of the enum.
         name: &'static str,

@@ -72,6 +72,13 @@ impl Server {
         Self::start_in(folder, &["-c", &path.to_string_lossy()])
     }
 
+    /// The same, with JetStream.
+    pub(crate) fn configured_with_streams(configuration: &str) -> Self {
+        let folder = Folder::new();
+        let (path, streams) = (folder.write("nats.conf", configuration), folder.path("streams"));
+        Self::start_in(folder, &["-c", &path.to_string_lossy(), "-js", "-sd", &streams.to_string_lossy()])
+    }
+
     fn start_in(folder: Folder, arguments: &[&str]) -> Self {
         let arguments: Vec<String> = arguments.iter().map(|&argument| argument.to_owned()).collect();
         let process = run(&["-p", "-1", "--ports_file_dir", &folder.0.to_string_lossy()], &arguments);
