@@ -1,10 +1,11 @@
 //! Who the bridge is to the server, and how it knows the server: what [`Builder`] is told of both.
 
 use std::fs;
-use std::io::{Error, ErrorKind};
+use std::io::{self, Error, ErrorKind};
 use std::path::{Path, PathBuf};
 
 use async_nats::{ConnectOptions, ServerAddr};
+use percent_encoding::percent_decode_str;
 
 use crate::bridge::Builder;
 use crate::error::BridgeError;
@@ -128,7 +129,7 @@ impl Builder {
     }
 
     /// Connects by TLS alone. Without this the connection is encrypted if the server asks for it or the address begins
-    /// with `tls://`, and the roots that this system knows are trusted. See [`Tls`] for an example.
+    /// with `tls://`, then to each server of its cluster too, and the roots that this system knows are trusted. See [`Tls`] for an example.
     pub fn tls(mut self, tls: Tls) -> Self {
         self.settings.authority.tls = Some(tls);
         self
@@ -187,14 +188,18 @@ impl Authority {
                 options.credentials(&text).map_err(|source| BridgeError::File { path: path.clone(), source })?
             }
             // The client does not read them from the address.
-            None => match (address.username(), address.password()) {
-                (Some(user), Some(password)) => options.user_and_password(user.to_owned(), password.to_owned()),
-                (Some(token), None) => options.token(token.to_owned()),
+            None => match (address.username().map(decoded), address.password().map(decoded)) {
+                (Some(user), Some(password)) => options.user_and_password(user, password),
+                (Some(token), None) => options.token(token),
                 (None, _) => options,
             },
         };
-        if let Some(Tls { ca, certificate }) = &self.tls {
+        // From an address with `tls://` the client takes it for that address alone. The server names others, and without
+        // this the client would show them its password in the clear.
+        if self.tls.is_some() || address.tls_required() {
             options = options.require_tls(true);
+        }
+        if let Some(Tls { ca, certificate }) = &self.tls {
             if let Some(ca) = ca {
                 expect_pem(ca, "CERTIFICATE-----")?;
                 options = options.add_root_certificates(ca.clone());
@@ -212,6 +217,19 @@ impl Authority {
     }
 }
 
+/// A part of an address in the user's own characters: an address escapes many of them, `=` among them.
+fn decoded(part: &str) -> String {
+    percent_decode_str(part).decode_utf8_lossy().into_owned()
+}
+
+/// The address without a user, a password and a token. The client writes the address that it is given into its log.
+pub(crate) fn without_user(address: &ServerAddr) -> io::Result<ServerAddr> {
+    let mut url = address.clone().into_inner();
+    // An error: the address has no host, and so no user either.
+    let _ = url.set_username("").and_then(|()| url.set_password(None));
+    ServerAddr::from_url(url)
+}
+
 fn read(path: &Path) -> Result<String, BridgeError> {
     fs::read_to_string(path).map_err(|source| BridgeError::File { path: path.to_owned(), source })
 }
@@ -223,4 +241,33 @@ fn expect_pem(path: &Path, what: &str) -> Result<(), BridgeError> {
     }
     let source = Error::new(ErrorKind::InvalidData, format!("it holds no `-----BEGIN {what}`"));
     Err(BridgeError::File { path: path.to_owned(), source })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_with_tls_asks_for_it_of_the_servers_that_it_names_too() {
+        for (address, expected) in [("tls://a.example", true), ("nats://a.example", false)] {
+            let address: ServerAddr = address.parse().expect("an address");
+            let options = Authority::default().apply(ConnectOptions::new(), &address).expect("there are no files");
+            assert!(format!("{options:?}").contains(&format!("\"tls_required\": {expected}")), "{options:?}");
+        }
+    }
+
+    /// Issue #17.
+    #[test]
+    fn the_client_is_given_no_secret_in_the_address() {
+        for address in ["nats://ann:s3cret@10.0.0.7:4222", "tls://s3cret@nats.example:4222", "s3cret@10.0.0.7"] {
+            let address: ServerAddr = address.parse().expect("an address");
+            let given = without_user(&address).expect("an address");
+            let text = format!("{given:?}");
+            assert!(!text.contains("s3cret") && !text.contains("ann"), "{text}");
+            assert_eq!(
+                (given.host(), given.port(), given.scheme()),
+                (address.host(), address.port(), address.scheme())
+            );
+        }
+    }
 }

@@ -41,7 +41,8 @@ pub struct Builder {
 
 impl Builder {
     /// Sets the address of the server; `nats://127.0.0.1:4222` by itself. It may hold a user and a password,
-    /// `nats://user:password@host:4222`, or a token, `nats://token@host:4222`.
+    /// `nats://user:password@host:4222`, or a token, `nats://token@host:4222`. There `@`, `:`, `/` and `%` are written as
+    /// `%40`, `%3A`, `%2F` and `%25`.
     pub fn server(mut self, address: impl Into<String>) -> Self {
         self.settings.server = address.into();
         self
@@ -181,6 +182,7 @@ impl Bridge {
     /// - [`BridgeError::Disconnected`]: the server has not said in time that it knows of the pool. It is told with the
     ///   next connection; serve the pool again to wait for that.
     /// - [`BridgeError::Permission`]: the server does not permit the bridge to receive messages to this pool.
+    /// - [`BridgeError::OwnThread`]: a hook on the bridge's own thread called this.
     /// - [`BridgeError::Closed`]: the bridge is closed.
     ///
     /// # Blocking
@@ -257,6 +259,7 @@ impl Bridge {
         partitions: Option<Partitions>,
     ) -> Result<(), BridgeError> {
         check_name(M::WIRE)?;
+        self.may_wait()?;
         let mut routes = vec![Route::Turn, Route::Copy];
         routes.extend(partitions.iter().flat_map(Partitions::each).map(Route::Key));
         let mut served = self.served.lock().unwrap_or_else(PoisonError::into_inner);
@@ -349,6 +352,10 @@ impl Bridge {
         self.connection.may_publish(wire::subject(&self.namespace, M::WIRE, Route::Turn))?;
         let (namespace, commands) = (self.namespace.clone(), self.connection.commands.clone());
         Ok(NatsCarrier { namespace, commands, deadline: self.deadline })
+    }
+
+    pub(crate) fn may_wait(&self) -> Result<(), BridgeError> {
+        self.connection.may_wait()
     }
 
     pub(crate) fn namespace(&self) -> &str {
@@ -467,7 +474,7 @@ impl Bridge {
     }
 }
 
-fn check_name(name: &str) -> Result<(), BridgeError> {
+pub(crate) fn check_name(name: &str) -> Result<(), BridgeError> {
     if wire::is_name(name) { Ok(()) } else { Err(BridgeError::Name { name: name.to_owned() }) }
 }
 

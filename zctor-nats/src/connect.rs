@@ -8,6 +8,7 @@ use async_nats::{Client, ConnectError, ConnectErrorKind, ConnectOptions, Event, 
 
 use tokio::sync::Semaphore;
 
+use crate::authority::without_user;
 use crate::connection::Settings;
 use crate::error::{BridgeError, without_password};
 
@@ -17,10 +18,9 @@ pub(crate) async fn connect(
     on_event: impl Fn(Event) + Send + Sync + 'static,
 ) -> Result<Client, BridgeError> {
     let server = without_password(&settings.server);
-    let address: ServerAddr = settings
-        .server
-        .parse()
-        .map_err(|source: io::Error| BridgeError::Connect { server: server.clone(), source: source.into() })?;
+    let unfit = |source: io::Error| BridgeError::Connect { server: server.clone(), source: source.into() };
+    let address: ServerAddr = settings.server.parse().map_err(unfit)?;
+    let bare = without_user(&address).map_err(unfit)?;
     let options = ConnectOptions::new().name(&settings.name).event_callback(move |event| {
         on_event(event);
         async {}
@@ -30,7 +30,7 @@ pub(crate) async fn connect(
     let options = settings.authority.apply(options, &address)?;
     let shown = settings.authority.shown(&address);
     let has_certificate = settings.authority.has_certificate();
-    options.connect(address).await.map_err(|error| fault(server, shown, has_certificate, error))
+    options.connect(bare).await.map_err(|error| fault(server, shown, has_certificate, error))
 }
 
 fn fault(server: String, shown: Option<&'static str>, has_certificate: bool, error: ConnectError) -> BridgeError {

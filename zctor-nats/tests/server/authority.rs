@@ -65,6 +65,17 @@ fn a_token_lets_a_bridge_in() {
     });
 }
 
+/// Issue #17.
+#[test]
+fn an_address_may_hold_any_character_of_a_secret() {
+    bounded(|| {
+        let server = Server::start_with(&["--auth", "aGk+/w=="]);
+        is_let_in(Bridge::builder("test").server(format!("nats://aGk+%2Fw==@127.0.0.1:{}", server.port())));
+        let server = Server::start_with(&["--user", "ann@home", "--pass", "p|w d%"]);
+        is_let_in(Bridge::builder("test").server(format!("nats://ann%40home:p|w d%25@127.0.0.1:{}", server.port())));
+    });
+}
+
 fn seed(key: &KeyPair) -> String {
     key.seed().expect("it is a whole key")
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use zctor::{ActorEngine, CallError, DeadLetter, Undelivered, actor};
-use zctor_nats::{Bridge, BridgeError, Builder, Operation};
+use zctor_nats::{Bridge, BridgeError, Builder, Operation, WorkQueue};
 use zctor_tests::{LIMIT, bounded, receive};
 
 use crate::nats::Server;
@@ -13,6 +13,9 @@ use crate::proxy::Proxy;
 
 /// The configuration of the guide.
 const GUIDE: &str = include_str!("../../src/guide/permissions.conf");
+
+/// That for a work queue.
+const QUEUE: &str = include_str!("../../src/guide/permissions_queue.conf");
 
 /// A user who may send nothing to any pool.
 const MUTE: &str = "authorization { users = [ { user: mute, password: d, permissions { publish: [\"_INBOX.>\"] } } ] }";
@@ -49,8 +52,11 @@ fn serving(url: &str, notes: &mpsc::Sender<u64>) -> (ActorEngine, Bridge) {
 }
 
 #[test]
-fn the_guide_shows_the_configuration_that_is_tried_here() {
-    assert!(include_str!("../../src/guide/running.md").contains(GUIDE));
+fn the_guide_shows_the_configurations_that_are_tried_here() {
+    let guide = include_str!("../../src/guide/running.md");
+    assert!(guide.contains(GUIDE) && guide.contains(QUEUE));
+    // Nobody may write into the inboxes of everybody, or manage all streams.
+    assert!(!guide.contains("\"_INBOX.>\"") && !guide.contains("\"$JS.API.>\""));
 }
 
 fn not_permitted<T: std::fmt::Debug>(outcome: Result<T, BridgeError>, expected: Operation, subject: &str) {
@@ -86,6 +92,60 @@ fn the_permissions_of_the_guide_are_enough() {
         assert!(worker.leave(LIMIT).is_drained());
         // So nobody serves the pool, and no message is on its way to this process.
         assert_eq!(client.square(1), Err(CallError::NotRegistered { message: "WorkerMessage" }));
+    });
+}
+
+#[actor(remote)]
+#[derive(Clone, Serialize, Deserialize)]
+enum OrderMessage {
+    #[msg(durable)]
+    #[reply(Result<(), u64>)]
+    Charge(u64),
+}
+struct Orders(mpsc::Sender<u64>);
+impl OrderHandler for Orders {
+    fn charge(&mut self, value: u64) -> Result<(), u64> {
+        self.0.send(value).unwrap_or_default();
+        if value == 0 { Err(value) } else { Ok(()) }
+    }
+}
+
+/// Issue #17.
+#[test]
+fn the_permissions_of_the_guide_are_enough_for_a_work_queue() {
+    bounded(|| {
+        let server = Server::configured_with_streams(QUEUE);
+        let jobs = WorkQueue::new("jobs").tries(1);
+        let (tell, charged) = mpsc::channel();
+        let (there, here) = (ActorEngine::new(), ActorEngine::new());
+        there.pool(1, OrderMessage::actor(move || Orders(tell.clone()))).expect("a pool");
+        let worker = of(&server.url(), "worker", "a").patience(LIMIT).connect().expect("it is let in");
+        worker.serve_durable::<OrderMessage>(&there, &jobs).expect("it is permitted");
+        let web = of(&server.url(), "web", "b").patience(LIMIT).connect().expect("it is let in");
+        let orders = web.attach_durable::<OrderMessage>(&here, &jobs).expect("it is permitted");
+        for order in [7, 0] {
+            orders.send(OrderMessage::Charge(order)).expect("the link takes it");
+        }
+        here.settle();
+        assert_eq!(web.flush(LIMIT).acked, 2, "both are stored");
+        let mut came = [receive(&charged), receive(&charged)];
+        came.sort_unstable();
+        assert_eq!(came, [0, 7]);
+        while worker.queue_books().under_way() > 0 {
+            std::thread::yield_now();
+        }
+        let books = worker.queue_books();
+        assert_eq!((books.handled, books.dead), (1, 1), "{books}");
+        // Who serves the queue does not fill it.
+        let filled = worker.attach_durable::<OrderMessage>(&ActorEngine::new(), &jobs).map(drop);
+        not_permitted(filled, Operation::Publish, "zctor.1.shop.OrderMessage.t");
+        // Who fills it does not serve it, and is told of nothing.
+        there.shutdown().expect("nothing is in its way");
+        let web = of(&server.url(), "web", "b").connect().expect("it is let in");
+        let engine = ActorEngine::new();
+        engine.pool(1, OrderMessage::actor(|| Orders(mpsc::channel().0))).expect("a pool");
+        let served = web.serve_durable::<OrderMessage>(&engine, &jobs);
+        assert!(matches!(served, Err(BridgeError::Disconnected | BridgeError::Queue { .. })), "{served:?}");
     });
 }
 

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use crate::error::{Refusal, SendError};
 use crate::id::InstanceId;
+use crate::mailbox::edge::Edge;
 use crate::mailbox::mail::SentAs;
 use crate::messaging::backpressure::{overflow, room_deadline};
 use crate::messaging::binding::Among;
@@ -18,16 +19,19 @@ pub(crate) fn send_all<'a, M: Payload>(target: &Target<'a, M>, messages: Vec<M>)
     if count == 0 {
         return Ok(0);
     }
-    let mut late = Vec::new();
-    let outcome = send_straight(target, messages, &mut late).or_else(|messages| send_each(target, messages, &mut late));
-    // Messages in `late` were for threads that have ended just now: each goes to another receiver, or is refused.
-    let mut left = Vec::new();
-    for message in late {
+    let is_least_loaded = matches!(target.among, Among::LeastLoaded);
+    let mut late = Late { is_least_loaded, again: Vec::new(), refused: Vec::new() };
+    let outcome =
+        send_straight(target, messages, &mut late.again).or_else(|messages| send_each(target, messages, &mut late));
+    let (refused_by_key, mut left) = (late.refused.len(), late.refused);
+    for message in late.again {
         let mut place = Some(message);
         let _ = try_send::<true, M>(target, &mut place); // a refused message stays in its place
         left.extend(place);
     }
     let refusal = match outcome {
+        // One thread has ended, not the pool: a later attempt may work.
+        Ok(()) if left.len() == refused_by_key && is_open(target) => Refusal::Full,
         Ok(()) => Refusal::Stopped,
         Err((messages, refusal)) => {
             left.extend(messages);
@@ -39,6 +43,32 @@ pub(crate) fn send_all<'a, M: Payload>(target: &Target<'a, M>, messages: Vec<M>)
     }
     let refusal = target.refused(refusal, left.len());
     Err(SendError::new(M::name(), left, refusal))
+}
+
+/// Whether a later attempt may work: the target is a pool, and its engine is open.
+fn is_open<M: Payload>(target: &Target<'_, M>) -> bool {
+    !matches!(target.among, Among::One(_)) && target.engine_edge().is_some_and(Edge::is_open)
+}
+
+/// The messages that came back, since the threads of their receivers had ended just now.
+struct Late<M> {
+    /// Whether those without a key were for the least loaded instance.
+    is_least_loaded: bool,
+    /// Those for which any instance will do: each goes to another one, or is refused.
+    again: Vec<M>,
+    /// Those whose instance was chosen by key. The instance that has the key now may have got later messages of this
+    /// `send_all` already, and each instance gets them in order. So these go back to the caller.
+    refused: Vec<M>,
+}
+
+impl<M: Payload> Late<M> {
+    /// Takes messages that came back, which were sent in turn, or were not.
+    fn extend(&mut self, in_turn: bool, back: impl IntoIterator<Item = M>) {
+        for message in back {
+            let any_will_do = in_turn || self.is_least_loaded && message.key().is_none();
+            if any_will_do { self.again.push(message) } else { self.refused.push(message) }
+        }
+    }
 }
 
 /// Sends a batch the short way, which nearly every batch takes: as a whole to the instance that a client is bound to,
@@ -63,7 +93,7 @@ fn send_straight<'a, M: Payload>(target: &Target<'a, M>, messages: Vec<M>, late:
 fn send_each<'a, M: Payload>(
     target: &Target<'a, M>,
     messages: Vec<M>,
-    late: &mut Vec<M>,
+    late: &mut Late<M>,
 ) -> Result<(), (Vec<M>, Refusal)> {
     let mut batches = Batches::new(matches!(target.among, Among::LeastLoaded), late);
     let until = room_deadline(target);
@@ -92,7 +122,7 @@ fn send_each<'a, M: Payload>(
                 match (chosen.endpoint().send_inner(&mut place, chosen.sent_as(), &|| chosen.move_turn()), place) {
                     (Err(refusal), Some(message)) => Err((message, refusal)),
                     (_, back) => {
-                        batches.late.extend(back);
+                        batches.late.extend(chosen.sent_as().in_turn, back);
                         Ok(())
                     }
                 }
@@ -127,13 +157,12 @@ struct Batches<'a, M: Payload> {
     latest: HashMap<InstanceId, usize>,
     /// How many messages each instance was given, if `given_to` will be asked.
     given: Option<HashMap<InstanceId, usize>>,
-    /// Messages that came back, since a thread had just ended.
-    late: &'a mut Vec<M>,
+    late: &'a mut Late<M>,
 }
 
 impl<'a, M: Payload> Batches<'a, M> {
     /// Makes it empty. `counts` says whether `given_to` will be asked.
-    fn new(counts: bool, late: &'a mut Vec<M>) -> Self {
+    fn new(counts: bool, late: &'a mut Late<M>) -> Self {
         let given = counts.then(HashMap::new);
         Self { batches: Vec::new(), cursor: 0, uniform: true, latest: HashMap::new(), given, late }
     }
@@ -179,7 +208,8 @@ impl<'a, M: Payload> Batches<'a, M> {
             given.clear();
         }
         for (chosen, batch) in self.batches.drain(..) {
-            self.late.extend(chosen.endpoint().send_batch(chosen.way, batch, chosen.sent_as()));
+            let back = chosen.endpoint().send_batch(chosen.way, batch, chosen.sent_as());
+            self.late.extend(chosen.sent_as().in_turn, back);
         }
     }
 }

@@ -96,7 +96,9 @@ impl Location {
     fn enter_bounded(&self) -> Entry {
         let mailbox = &self.mailbox;
         if is_inside_code() {
-            note_send(mailbox, self.slot);
+            if mailbox.edge.sends.is_some() {
+                note_send(mailbox, self.slot);
+            }
             return match &mailbox.inner {
                 None => Entry::Free,
                 Some(inner) if inner.may_accept() => Entry::Inner,

@@ -109,7 +109,7 @@ fn a_message_that_kills_its_processes_is_a_dead_letter_in_the_end() {
         serving.await_books(0, 1);
         let (headers, _) = stream::first(&server, "test-jobs-dead");
         let reason = headers.get("Zctor-Reason").map_or("", |reason| reason.as_str());
-        assert_eq!(reason, "the processes that it was given to have ended before they answered");
+        assert_eq!(reason, "it was given out 2 times and nobody has answered");
     });
 }
 
@@ -159,6 +159,7 @@ fn a_message_that_is_sent_again_is_stored_once() {
         let proxy = Proxy::to(server.port());
         let through = server.builder().server(proxy.url()).connect().expect("the server is there");
         let filling = Filling::start_by(through, &jobs());
+        let count = stream::Count::start(&server, "zctor.1.test.$q.jobs.TaskMessage");
         let mut random = SplitMix64::new(17);
         for order in 0..ALL {
             if order % 60 == 0 {
@@ -173,5 +174,7 @@ fn a_message_that_is_sent_again_is_stored_once() {
         let books = filling.bridge.flush(LIMIT);
         assert_eq!((books.accepted, books.acked), (ALL, ALL), "{books} after {:?}", now() - begun);
         assert_eq!(stream::len(&server, "test-jobs"), ALL);
+        let published = count.end(&server);
+        assert!(published > ALL, "nothing was sent again");
     });
 }
