@@ -166,6 +166,20 @@ fn a_trace_shows_a_panic_of_a_handler_and_ends_there() {
 }
 
 #[test]
+fn what_panics_while_main_unwinds_is_not_the_reason() {
+    let search = simulate(|simulation| {
+        let engine = ActorEngine::new();
+        let fragile: FragileClient = engine.pool(1, FragileMessage::actor(|| Fragile))?;
+        fragile.fall()?;
+        assert_eq!(simulation.below(1), 1, "it has not fallen yet");
+        engine.shutdown()?;
+        Ok(())
+    });
+    let failure = search.allow_panics().seeds(0..10).outcome().expect_err("the steady order fails");
+    assert!(failure.text().contains("it has not fallen yet"), "{failure}");
+}
+
+#[test]
 fn a_failure_says_which_actor_an_instance_is_and_where_it_lives() {
     let failure = asserted().seeds(0..10).outcome().expect_err("it always fails");
     assert!(failure.to_string().contains("\ninstances: 0.0 AccountMessage on 1 `zctor-0`\n"), "{failure}");
@@ -175,6 +189,7 @@ fn a_failure_says_which_actor_an_instance_is_and_where_it_lives() {
 enum FragileMessage {
     #[reply(())]
     BreakDown,
+    Fall,
 }
 
 struct Fragile;
@@ -182,6 +197,10 @@ struct Fragile;
 impl FragileHandler for Fragile {
     fn break_down(&mut self) {
         panic!("it breaks down");
+    }
+
+    fn fall(&mut self) {
+        panic!("it falls");
     }
 }
 
