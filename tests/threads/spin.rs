@@ -226,3 +226,24 @@ fn an_abandonment_ends_a_wait_before_the_end_of_a_long_spin() {
         }
     });
 }
+
+#[test]
+fn a_stop_ends_a_wait_for_room_before_the_end_of_a_long_spin() {
+    bounded(|| {
+        let engine = ActorEngine::builder().spin(LONG).build();
+        let thread = ActorThread::new().mailbox_bound(1);
+        let below = engine.start_on(thread, BelowMessage::actor(|| Below)).unwrap();
+        let (gate, (told, outcome)) = (Gate::new(), mpsc::channel());
+        let held = below.non_blocking().hold(gate.clone());
+        gate.await_arrivals(1);
+        below.note().unwrap();
+        thread::scope(|scope| {
+            scope.spawn(move || told.send(below.note().map_err(|error| error.is_stopped())));
+            assert!(outcome.recv_timeout(Duration::from_millis(20)).is_err(), "it waits for room");
+            engine.handle().stop();
+            assert_eq!(receive(&outcome), Err(true));
+            gate.open();
+        });
+        assert_eq!(held.wait(), Ok(()));
+    });
+}
