@@ -53,6 +53,7 @@ impl End {
         }
         let pool = Client::clone(&*engine.client::<M>().map_err(|error| ServeError::of(&error, M::WIRE))?);
         let thread = |source| ServeError::Thread { source };
+        // Not the feeder of the pool before, which may wait for room in another engine that never has any.
         let (feeder, lane) = (Lane::start("zctor-feeder").map_err(thread)?, self.lane().map_err(thread)?);
         let served = Arc::new(ServedPool { pool, partitions, feeder, lane });
         let before = {
