@@ -174,6 +174,9 @@ impl Bridge {
     /// message goes to one of them. The process is a service to the tools of NATS then, and programs that are no bridge
     /// may call the pool: see [`guide::running`](crate::guide::running).
     ///
+    /// It takes the place of a pool of `M` that this bridge served before. Order is not kept across this, even if it is the
+    /// same pool again: a message that still waits for room may be overtaken by later ones.
+    ///
     /// # Errors
     /// - [`BridgeError::Serve`]: the engine has no pool of this type, or has stopped; or another enum is served under
     ///   this name.
@@ -402,7 +405,8 @@ impl Bridge {
     /// First the server stops choosing this process, without a loss of what is on its way. Meanwhile the process may get
     /// some thousand more messages, and handles them like all others. Then what waits for room goes into mailboxes, and
     /// the calls are answered. Pools that this bridge has attached are not touched, so handlers that call other
-    /// processes can still do so. Pools may be served again.
+    /// processes can still do so. Pools may be served again. If the books were not drained by then, order is not kept: a
+    /// message that still waits for room may be overtaken by later ones.
     ///
     /// The order at the end of a process: leave, shut the engine down, close.
     ///

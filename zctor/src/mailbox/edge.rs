@@ -109,6 +109,13 @@ impl Edge {
         self.word.load(Ordering::Acquire) == Self::ABANDONED
     }
 
+    /// As `is_abandoned`, for a caller that spins: it may see an abandonment late, but looks again.
+    #[inline]
+    pub(crate) fn seems_abandoned(&self) -> bool {
+        // Relaxed: who sees it asks `is_abandoned` next, which reads the same word and so sees it too.
+        self.word.load(Ordering::Relaxed) == Self::ABANDONED
+    }
+
     pub(crate) fn close(&self) {
         self.word.fetch_max(Self::CLOSED, Ordering::AcqRel);
     }
