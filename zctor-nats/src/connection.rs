@@ -192,8 +192,7 @@ async fn run(
         let (held, commands, interval) = (Arc::clone(&held), commands.clone(), settings.ack_wait / 3);
         async move { held.tell(&commands, interval).await }
     });
-    let (client, state, hearing) =
-        (outgoing.client.clone(), Arc::clone(&outgoing.state), outgoing.hearing.clone());
+    let (client, state, hearing) = (outgoing.client.clone(), Arc::clone(&outgoing.state), outgoing.hearing.clone());
     drop(tell.send(Ok(Session { client, runtime: Handle::current(), state, hearing })));
     outgoing.carry_out(orders, &end, &held, &commands).await;
     under_way.lose_all();

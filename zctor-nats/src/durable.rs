@@ -164,7 +164,7 @@ impl Bridge {
         let pull = made.unwrap_or(Err(BridgeError::Closed))?;
         // Without the lock until here: the server may be slow, and `leave` takes it too. Another thread may have been faster.
         let mut consumers = self.queues().consumers();
-        if !consumers.get(&key).is_some_and(|served| !served.is_stopped()) {
+        if consumers.get(&key).is_none_or(|served| served.is_stopped()) {
             consumers.insert(key, Arc::clone(&consumer));
             self.session().runtime.spawn(consumer.run(pull));
         }

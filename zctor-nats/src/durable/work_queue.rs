@@ -31,7 +31,8 @@ use std::time::Duration;
 /// The server needs JetStream: `nats-server -js -sd <folder>`. The queue `jobs` of the namespace `shop` is the stream
 /// `shop-jobs`, whose retention is that of a work queue; each enum has a consumer of its name there. They are made when
 /// they are missing. A stream that is there is checked and used as it is, so make it by hand for several replicas or
-/// another storage. One that drops what it has stored, by age or for newer messages, is refused: `nats stream add shop-jobs --subjects 'zctor.1.shop.$q.jobs.>' --retention work --discard new`.
+/// another storage: `nats stream add shop-jobs --subjects 'zctor.1.shop.$q.jobs.>' --retention work --discard new`. One that
+/// drops what it has stored, for its age or for newer messages, is refused.
 ///
 /// ```no_run
 /// use serde::{Deserialize, Serialize};

@@ -83,7 +83,7 @@ impl Server {
         let arguments: Vec<String> = arguments.iter().map(|&argument| argument.to_owned()).collect();
         let process = run(&["-p", "-1", "--ports_file_dir", &folder.0.to_string_lossy()], &arguments);
         let port = await_port(&folder.0);
-        Self { process, port, folder: folder, arguments }
+        Self { process, port, folder, arguments }
     }
 
     pub(crate) fn port(&self) -> u16 {

@@ -152,6 +152,23 @@ fn a_server_that_is_killed_and_started_again_loses_no_message() {
 }
 
 #[test]
+fn a_server_that_is_away_while_places_become_free_uses_up_no_try() {
+    bounded(|| {
+        let mut server = Server::start_with_streams();
+        let queue = jobs().in_flight(1).tries(1);
+        Filling::start(&server, &queue).fill([1, 2]);
+        let serving = Serving::start_held(&server, &queue, WELL);
+        assert_eq!(serving.did(), 1);
+        server.kill();
+        serving.gate.open();
+        until(|| serving.bridge.queue_books().handled == 1);
+        server.restart();
+        until(|| stream::len(&server, "test-jobs") == 0);
+        assert!(matches!(serving.told.try_recv(), Ok(Told::Did(2))), "{}", serving.bridge.queue_books());
+    });
+}
+
+#[test]
 fn a_message_that_is_sent_again_is_stored_once() {
     bounded(|| {
         const ALL: u64 = 600;
