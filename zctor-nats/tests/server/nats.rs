@@ -43,7 +43,7 @@ impl Drop for Folder {
 pub(crate) struct Server {
     process: Child,
     port: u16,
-    _folder: Folder,
+    folder: Folder,
     arguments: Vec<String>,
 }
 
@@ -79,11 +79,18 @@ impl Server {
         Self::start_in(folder, &["-c", &path.to_string_lossy(), "-js", "-sd", &streams.to_string_lossy()])
     }
 
+    /// Gives it another configuration while it runs.
+    pub(crate) fn reconfigure(&self, configuration: &str) {
+        self.folder.write("nats.conf", configuration);
+        let told = Command::new("kill").args(["-HUP", &self.process.id().to_string()]).status();
+        assert!(told.expect("the system has it").success());
+    }
+
     fn start_in(folder: Folder, arguments: &[&str]) -> Self {
         let arguments: Vec<String> = arguments.iter().map(|&argument| argument.to_owned()).collect();
         let process = run(&["-p", "-1", "--ports_file_dir", &folder.0.to_string_lossy()], &arguments);
         let port = await_port(&folder.0);
-        Self { process, port, _folder: folder, arguments }
+        Self { process, port, folder: folder, arguments }
     }
 
     pub(crate) fn port(&self) -> u16 {
