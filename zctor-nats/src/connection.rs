@@ -273,6 +273,7 @@ impl Outgoing {
         };
         let client = connect(settings, tell).await?;
         let inbox = client.new_inbox();
+        hearing.hears_by(&inbox);
         let gone =
             |text: &str| BridgeError::Connect { server: without_password(&settings.server), source: text.into() };
         let answers = client.subscribe(format!("{inbox}.>")).await.map_err(|error| gone(&error.to_string()))?;
@@ -418,6 +419,10 @@ impl Outgoing {
     ) -> Result<(), BridgeError> {
         for route in routes {
             let (subject, route) = (wire::subject(&self.namespace, name, *route), *route);
+            // The server has not kept a subscription that it has refused.
+            if self.hearing.forget(Operation::Subscribe, &subject) {
+                self.subscribed.remove(&subject);
+            }
             // An attempt before has subscribed to it, and was given up before the server had been heard.
             if self.subscribed.contains_key(&subject) {
                 continue;
@@ -460,16 +465,20 @@ impl Outgoing {
 
     /// Publishes nothing to the subject, and hears whether the server says a word against it.
     async fn probe(&mut self, subject: String) -> Result<(), BridgeError> {
-        if !self.hearing.is_refused(Operation::Publish, &subject) {
-            // Whoever serves the pool takes a message without a reply subject for none of a bridge's.
-            self.publish(subject.clone(), Vec::new()).await;
-            self.echo(self.state.patience).await?;
-        }
+        // The server may permit now what it has refused before.
+        self.hearing.forget(Operation::Publish, &subject);
+        // Whoever serves the pool takes a message without a reply subject for none of a bridge's.
+        self.publish(subject.clone(), Vec::new()).await;
+        self.echo(self.state.patience).await?;
         self.hearing.permits(Operation::Publish, &subject)
     }
+
     async fn find_owners(&self, subjects: &[String]) -> Result<HashSet<usize>, BridgeError> {
         // Those that this bridge has subscribed to itself: it tries again.
         let own = |index: &usize| subjects.get(*index).is_some_and(|subject| self.subscribed.contains_key(subject));
+        for subject in subjects {
+            self.hearing.forget(Operation::Publish, subject);
+        }
         let owned = self.state.patiently(owners::find(&self.client, subjects)).await.flatten();
         let owned = owned.ok_or(BridgeError::Disconnected)?;
         // Of a subject that it may not ask the bridge hears nothing, as if it had an owner.

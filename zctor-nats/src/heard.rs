@@ -1,10 +1,13 @@
 //! What the server has said of this connection: how far it has come with what it was told, and what it does not permit.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
+use zctor::now;
 
 use crate::error::{BridgeError, Operation};
+use crate::wire::PREFIX;
 
 /// What has been heard of one connection. It changes with what the server says, and is waited for.
 #[derive(Clone)]
@@ -14,8 +17,25 @@ pub(crate) struct Hearing(watch::Sender<Heard>);
 struct Heard {
     /// The number of the last message to itself that has come back.
     echo: u64,
-    /// What the server has refused since the client was connected.
-    refused: HashSet<(Operation, String)>,
+    /// What the server has refused since the client was connected, and when.
+    refused: HashMap<(Operation, String), Instant>,
+    /// By which subjects the bridge hears of its messages, once it is known.
+    inbox: Option<String>,
+}
+
+/// How long a refusal counts. The server may be given other permissions meanwhile, and does not tell of that.
+const COUNTS: Duration = Duration::from_secs(5);
+
+impl Heard {
+    /// Only of these refusals somebody wants to know: the reply subjects of others are new each time, and would be kept
+    /// without an end.
+    fn is_of_interest(&self, subject: &str) -> bool {
+        subject.starts_with(PREFIX) || self.inbox.as_ref().is_some_and(|inbox| subject.starts_with(inbox))
+    }
+
+    fn is_refused(&self, what: &(Operation, String)) -> bool {
+        self.refused.get(what).is_some_and(|since| now().saturating_duration_since(*since) < COUNTS)
+    }
 }
 
 impl Hearing {
@@ -29,10 +49,26 @@ impl Hearing {
         self.0.send_modify(|heard| heard.echo = heard.echo.max(number));
     }
 
+    /// The bridge hears of its messages by subjects that begin with this.
+    pub(crate) fn hears_by(&self, inbox: &str) {
+        self.0.send_modify(|heard| heard.inbox = Some(inbox.to_owned()));
+    }
+
     pub(crate) fn refused(&self, operation: Operation, subject: String) {
-        self.0.send_modify(|heard| {
-            heard.refused.insert((operation, subject));
+        self.0.send_if_modified(|heard| {
+            let counts = heard.is_of_interest(&subject);
+            if counts {
+                heard.refused.insert((operation, subject), now());
+            }
+            counts
         });
+    }
+
+    /// The server is to be asked again. Gives whether it has refused this the last time, however long ago.
+    pub(crate) fn forget(&self, operation: Operation, subject: &str) -> bool {
+        let mut was_refused = false;
+        self.0.send_modify(|heard| was_refused = heard.refused.remove(&(operation, subject.to_owned())).is_some());
+        was_refused
     }
 
     /// The client is connected anew, perhaps with other permissions.
@@ -40,11 +76,11 @@ impl Hearing {
         self.0.send_modify(|heard| heard.refused.clear());
     }
 
-    /// Whether the server has refused this.
+    /// Whether the server has refused this just now.
     pub(crate) fn is_refused(&self, operation: Operation, subject: &str) -> bool {
         let heard = self.0.borrow();
         // Most bridges are refused nothing.
-        !heard.refused.is_empty() && heard.refused.contains(&(operation, subject.to_owned()))
+        !heard.refused.is_empty() && heard.is_refused(&(operation, subject.to_owned()))
     }
 
     /// The error, if the server has refused this.
@@ -68,7 +104,7 @@ impl Hearing {
         let (publish, subscribe) =
             ((Operation::Publish, subject.to_owned()), (Operation::Subscribe, heard_by.to_owned()));
         let mut heard = self.0.subscribe();
-        let is_refused = |heard: &Heard| heard.refused.contains(&publish) || heard.refused.contains(&subscribe);
+        let is_refused = |heard: &Heard| heard.is_refused(&publish) || heard.is_refused(&subscribe);
         // It cannot fail: the sender is here.
         drop(heard.wait_for(|heard| heard.echo >= number || is_refused(heard)).await);
         self.permits(subscribe.0, heard_by).and_then(|()| self.permits(publish.0, subject))
@@ -103,12 +139,40 @@ mod tests {
     #[test]
     fn a_refusal_holds_until_the_next_connection() {
         let hearing = Hearing::new();
-        assert!(hearing.permits(Operation::Publish, "a").is_ok());
-        hearing.refused(Operation::Publish, "a".to_owned());
-        assert!(hearing.is_refused(Operation::Publish, "a") && !hearing.is_refused(Operation::Subscribe, "a"));
-        let error = hearing.permits(Operation::Publish, "a").expect_err("it is refused");
-        assert!(error.to_string().contains("publish to `a`"), "{error}");
+        assert!(hearing.permits(Operation::Publish, "zctor.1.a").is_ok());
+        hearing.refused(Operation::Publish, "zctor.1.a".to_owned());
+        assert!(hearing.is_refused(Operation::Publish, "zctor.1.a"));
+        assert!(!hearing.is_refused(Operation::Subscribe, "zctor.1.a"));
+        let error = hearing.permits(Operation::Publish, "zctor.1.a").expect_err("it is refused");
+        assert!(error.to_string().contains("publish to `zctor.1.a`"), "{error}");
         hearing.forget_refusals();
-        assert!(hearing.permits(Operation::Publish, "a").is_ok());
+        assert!(hearing.permits(Operation::Publish, "zctor.1.a").is_ok());
+    }
+
+    /// Issue #17.
+    #[test]
+    fn a_refusal_that_is_forgotten_or_old_counts_no_more() {
+        let hearing = Hearing::new();
+        hearing.refused(Operation::Publish, "zctor.1.a".to_owned());
+        assert!(hearing.forget(Operation::Publish, "zctor.1.a") && !hearing.forget(Operation::Publish, "zctor.1.a"));
+        assert!(!hearing.is_refused(Operation::Publish, "zctor.1.a"));
+        let Some(long_ago) = now().checked_sub(COUNTS) else { return };
+        hearing.0.send_modify(|heard| {
+            heard.refused.insert((Operation::Publish, "zctor.1.a".to_owned()), long_ago);
+        });
+        assert!(!hearing.is_refused(Operation::Publish, "zctor.1.a"));
+    }
+
+    /// Issue #17.
+    #[test]
+    fn refused_replies_to_others_are_not_kept() {
+        let hearing = Hearing::new();
+        hearing.hears_by("_INBOX.worker.own");
+        for number in 0..100 {
+            hearing.refused(Operation::Publish, format!("_INBOX.web.other.r.{number}"));
+        }
+        assert!(hearing.0.borrow().refused.is_empty());
+        hearing.refused(Operation::Publish, "_INBOX.worker.own.s.1".to_owned());
+        assert!(hearing.is_refused(Operation::Publish, "_INBOX.worker.own.s.1"));
     }
 }

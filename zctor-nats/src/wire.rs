@@ -19,6 +19,8 @@ use std::time::{Duration, Instant};
 
 use zctor::remote::transport::{Answer, CallHeader, Partition, Route};
 
+/// With this begin the subjects of all pools.
+pub(crate) const PREFIX: &str = "zctor.1.";
 pub(crate) const HEADER: &str = "Zctor";
 /// The queue group of those that serve a pool.
 pub(crate) const GROUP: &str = "z";

@@ -79,6 +79,13 @@ impl Server {
         Self::start_in(folder, &["-c", &path.to_string_lossy(), "-js", "-sd", &streams.to_string_lossy()])
     }
 
+    /// Gives it another configuration while it runs.
+    pub(crate) fn reconfigure(&self, configuration: &str) {
+        self.folder.write("nats.conf", configuration);
+        let told = Command::new("kill").args(["-HUP", &self.process.id().to_string()]).status();
+        assert!(told.expect("the system has it").success());
+    }
+
     fn start_in(folder: Folder, arguments: &[&str]) -> Self {
         let arguments: Vec<String> = arguments.iter().map(|&argument| argument.to_owned()).collect();
         let process = run(&["-p", "-1", "--ports_file_dir", &folder.0.to_string_lossy()], &arguments);

@@ -170,6 +170,72 @@ fn serving_and_attaching_without_permission_are_errors() {
     });
 }
 
+/// Issue #17.
+#[test]
+fn what_the_server_permits_later_is_done_by_a_bridge_that_was_refused_before() {
+    bounded(|| {
+        let user = |permissions: &str| {
+            let inbox = "\"_INBOX.>\"";
+            format!(
+                "authorization {{ users = [ {{ user: late, password: d, permissions {{ publish: [{inbox}{permissions}], \
+                 subscribe: [{inbox}{permissions}] }} }} ] }}"
+            )
+        };
+        let server = Server::configured(&user(""));
+        let late = || of(&server.url(), "late", "d").patience(LIMIT).connect().expect("it is let in");
+        let (there, here, serves, calls) = (ActorEngine::new(), ActorEngine::new(), late(), late());
+        let (tell, notes) = mpsc::channel();
+        there.pool(1, WorkerMessage::actor(move || Worker(tell.clone()))).expect("a pool");
+        not_permitted(serves.serve::<WorkerMessage>(&there), Operation::Subscribe, "zctor.1.shop.WorkerMessage.t");
+        let attached = calls.attach::<WorkerMessage>(&here).map(drop);
+        not_permitted(attached, Operation::Publish, "zctor.1.shop.WorkerMessage.t");
+        server.reconfigure(&user(", \"zctor.1.shop.>\""));
+        let begun = zctor::now();
+        while serves.serve::<WorkerMessage>(&there).is_err() {
+            assert!(zctor::now() - begun < LIMIT, "it is permitted now");
+        }
+        let client = calls.attach::<WorkerMessage>(&here).expect("it is permitted now");
+        assert_eq!(client.square(12), Ok(144));
+        client.broadcast(WorkerMessage::Note(1)).expect("it is sent");
+        assert_eq!(receive(&notes), 1);
+    });
+}
+
+/// Issue #17.
+#[test]
+fn a_link_sends_again_what_the_server_permits_later() {
+    bounded(|| {
+        let user = |more: &str| {
+            format!(
+                "authorization {{ users = [ {{ user: a, password: a }}, {{ user: late, password: d, permissions {{ publish: \
+                 [\"_INBOX.>\", \"zctor.1.shop.WorkerMessage.t\"{more}] }} }} ] }}"
+            )
+        };
+        let server = Server::configured(&user(""));
+        let (there, here) = (ActorEngine::new(), ActorEngine::new());
+        let (tell, notes) = mpsc::channel();
+        there.pool(1, WorkerMessage::actor(move || Worker(tell.clone()))).expect("a pool");
+        let serves = of(&server.url(), "a", "a").patience(LIMIT).connect().expect("it is let in");
+        serves.serve::<WorkerMessage>(&there).expect("it is permitted");
+        let late = of(&server.url(), "late", "d").connect().expect("it is let in");
+        let client = late.attach::<WorkerMessage>(&here).expect("it is permitted");
+        here.on_dead_letter(|_| {});
+        client.broadcast(WorkerMessage::Note(1)).expect("the link takes it");
+        here.settle();
+        assert_eq!(late.flush(LIMIT).unfit, 1);
+        server.reconfigure(&user(", \"zctor.1.shop.WorkerMessage.b\""));
+        let begun = zctor::now();
+        while late.books().acked == 0 {
+            assert!(zctor::now() - begun < LIMIT, "it is permitted now");
+            client.broadcast(WorkerMessage::Note(2)).expect("the link takes it");
+            here.settle();
+            late.flush(LIMIT);
+            zctor::sleep(Duration::from_millis(100));
+        }
+        assert_eq!(receive(&notes), 2);
+    });
+}
+
 #[test]
 fn a_bridge_that_may_not_hear_of_its_messages_is_not_connected() {
     bounded(|| {
