@@ -2,8 +2,7 @@
 
 use std::future::Future;
 use std::pin::{Pin, pin};
-use std::sync::Arc;
-use std::sync::mpsc;
+use std::sync::{Arc, Mutex, mpsc};
 use std::task::{Context as TaskContext, Poll, Wake, Waker};
 use std::thread::{self, Thread};
 use std::time::Duration;
@@ -185,5 +184,41 @@ fn the_future_of_a_shutdown_can_go_to_another_thread() {
             scope.spawn(move || tell.send(block_on(shutdown).is_ok()));
             assert!(receive(&told));
         });
+    });
+}
+
+type Work = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// A task whose `wake` polls it on the spot.
+struct Inline(Mutex<Option<Work>>);
+
+impl Wake for Inline {
+    fn wake(self: Arc<Self>) {
+        let mut work = self.0.lock().expect("nobody panics with it");
+        let waker = Waker::from(Arc::clone(&self));
+        if work.as_mut().is_some_and(|work| poll(work, &waker).is_ready()) {
+            *work = None;
+        }
+    }
+}
+
+#[test]
+fn a_task_that_is_polled_inside_a_waker_goes_on_after_an_end_as_any_other() {
+    bounded(|| {
+        let ((first, _), (second, door)) = (engine(), engine());
+        let gate = held(&door);
+        let (stopped, reply, (tell, told)) = (first.stopped(), door.non_blocking().hold(gate.clone()), mpsc::channel());
+        let work = async move {
+            stopped.await;
+            let reply = reply.await;
+            let handled = second.shutdown_async().await.map(|report| report.handled());
+            tell.send((reply, handled)).unwrap_or_default();
+        };
+        Arc::new(Inline(Mutex::new(Some(Box::pin(work))))).wake();
+        first.shutdown().expect("nothing is in its way");
+        gate.open();
+        let (reply, handled) = receive(&told);
+        assert_eq!(reply, Ok(()));
+        assert_eq!(handled.expect("it is awaited, and blocks nothing"), 2);
     });
 }

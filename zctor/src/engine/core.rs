@@ -28,7 +28,7 @@ use crate::sys::monitor::Monitor;
 use crate::sys::spawn::Started;
 use crate::sys::spin::Spin;
 use crate::sys::sync::{AtomicUsize, Mutex, MutexGuard, fence};
-use crate::sys::unwind::ignoring_panic;
+use crate::sys::unwind::wake;
 use crate::sys::waiters::Waiters;
 
 /// What the threads, the owner and the handles of an engine share.
@@ -130,9 +130,7 @@ impl Core {
     /// Wakes the tasks that await the end: it has come, or they must drive the shutdown.
     pub(super) fn wake_awaiting(&self) {
         let wakers = self.state.lock().awaiting.take(0, usize::MAX);
-        for waker in wakers {
-            ignoring_panic(|| waker.wake());
-        }
+        wakers.into_iter().for_each(wake);
     }
 
     pub(crate) fn thread_count(&self) -> usize {

@@ -143,11 +143,17 @@ impl Future for Shutdown {
     fn poll(mut self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Self::Output> {
         match self.awaiting.poll(cx.waker()) {
             Some(outcome) => Poll::Ready(outcome),
-            // The shutdown waits for the handler that would wait here for the shutdown.
-            None if Frame::current().is_user_code() => Poll::Ready(Err(ShutdownError::OnActorThread)),
+            // The shutdown waits for the handler that would wait here for the shutdown. A task in a waker waits for nothing.
+            None if is_in_handler() => Poll::Ready(Err(ShutdownError::OnActorThread)),
             None => Poll::Pending,
         }
     }
+}
+
+/// Whether the code that polls here is the user's, and not a task that is polled inside a waker.
+fn is_in_handler() -> bool {
+    let frame = Frame::current();
+    frame.is_user_code() && !frame.is_waker()
 }
 
 impl fmt::Debug for Shutdown {
