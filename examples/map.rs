@@ -99,8 +99,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     let seen: Vec<_> = stats.sends.iter().map(|SendStats { message, receiver, .. }| (*message, *receiver)).collect();
     assert_eq!(seen, [("WebMessage", "DatabaseMessage")]);
     assert!(definition.sends().next().is_none());
-    let held = stats.threads[0].holder().map(|runs| runs.message);
-    assert_eq!(held, Some("DatabaseMessage"));
+    let database = &stats.threads[0];
+    assert_eq!(database.holder().map(|runs| runs.message), Some("DatabaseMessage"));
+    assert_eq!(database.queued_behind(), database.queued - 1, "it handles one of them");
 
     // Whichever page is there first.
     (0..3).try_for_each(|_| open.send(()))?;

@@ -301,3 +301,46 @@ fn a_hook_may_panic_stop_the_engine_and_hold_its_own_client() {
         assert_eq!(report.handled(), 2);
     });
 }
+
+#[actor(ctx)]
+enum StarterMessage {
+    #[reply(())]
+    Ask,
+}
+
+struct Starter(Gate);
+
+impl StarterHandler for Starter {
+    fn on_start(&mut self, _: &mut Context<StarterMessage>) {
+        self.0.pass();
+    }
+    fn ask(&mut self, _: &mut Context<StarterMessage>) {}
+}
+
+#[test]
+fn what_waits_behind_a_hook_is_queued_and_is_not_what_the_hook_handles() {
+    bounded(|| {
+        let engine = ActorEngine::new();
+        let gate = Gate::new();
+        let held = gate.clone();
+        let build = move || Starter(held.clone());
+        let starter: StarterClient = engine.start(StarterMessage::actor(build)).expect("it starts");
+        gate.await_arrivals(1);
+        thread::scope(|scope| {
+            let asked = scope.spawn(|| starter.ask());
+            let waits = look_until(
+                || engine.stats().waits(),
+                |waits| waits.roots.iter().any(|root| root.runs.is_some() && root.queued > 0),
+            );
+            let root = &waits.roots[0];
+            let text = waits.to_string();
+            let slow = look_until(|| engine.slow(LIMIT), |slow| !slow.is_empty());
+            gate.open();
+            asked.join().expect("it does not panic").expect("it replies");
+            assert_eq!((root.message, root.variant), (Some("StarterMessage"), None), "{text}");
+            assert!(text.contains("; 1 more queued there, "), "{text}");
+            assert_eq!((slow[0].variant, slow[0].queued), (None, 1), "{}", slow[0]);
+        });
+        engine.shutdown().expect("it ends");
+    });
+}

@@ -314,10 +314,10 @@ fn culprit(waits: &WaitForest, stats: &Stats, limit: Duration) -> Option<String>
     if let Some(worst) = waits.roots.last().filter(|root| longest(root) >= limit) {
         return Some(last_line(worst));
     }
-    let holds = |row: &&ThreadStats| row.queued > 1 && row.oldest >= limit && row.runs.is_some();
+    let holds = |row: &&ThreadStats| row.queued_behind() > 0 && row.oldest >= limit && row.runs.is_some();
     let oldest = stats.threads.iter().filter(holds).max_by_key(|row| row.oldest)?;
     let (thread, name, more, age) =
-        (oldest.thread, clean(&oldest.name), oldest.queued - 1, oldest.oldest.as_secs_f64());
+        (oldest.thread, clean(&oldest.name), oldest.queued_behind(), oldest.oldest.as_secs_f64());
     let runs = oldest.runs?;
     Some(format!("thread {thread} `{name}` RUNS {runs}; {more} more queued there, the oldest for {age:.1} s"))
 }

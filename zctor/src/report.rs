@@ -228,6 +228,21 @@ impl ThreadStats {
         self.runs.filter(|runs| self.waits.last().is_none_or(|wait| wait.instance != runs.instance))
     }
 
+    /// Returns how many of the messages that are [`queued`](ThreadStats::queued) the code that runs does not handle: all
+    /// but one at most. Those that waiting handlers handle are among them.
+    ///
+    /// ```
+    /// use zctor::ActorEngine;
+    ///
+    /// let engine = ActorEngine::new();
+    /// let stats = engine.stats();
+    /// assert!(stats.threads.iter().all(|thread| thread.queued_behind() == 0));
+    /// ```
+    pub fn queued_behind(&self) -> usize {
+        let handles = self.runs.is_some_and(|runs| runs.handles);
+        self.queued.saturating_sub(handles.into())
+    }
+
     /// The thread, as far as chains of waits lead over it.
     fn link(&self) -> Link<'_> {
         Link {
@@ -235,6 +250,7 @@ impl ThreadStats {
             name: &self.name,
             runs: self.holder(),
             queued: self.queued,
+            queued_behind: self.queued_behind(),
             oldest: self.oldest,
             waits: &self.waits,
         }

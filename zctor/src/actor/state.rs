@@ -183,6 +183,7 @@ where
         // It handles no variant.
         let variant = if M::CALL_DEPTH > 0 { local.variant.replace(None) } else { None };
         let outcome = self.work(local, None, |state, ctx| {
+            local.mailbox.meter.handles_no_message();
             let work = if hook == Hook::Start { Work::Start } else { Work::Stop };
             let _span = enter(work, M::name, || None, || ctx.instance_id());
             match hook {

@@ -106,7 +106,7 @@ fn slow_on(mailbox: &Mailbox, thread: &ThreadStats, limit: Duration) -> Option<S
         thread_name: thread.name.clone(),
         lasted: runs.lasted,
         limit,
-        queued: thread.queued.saturating_sub(1),
+        queued: thread.queued_behind(),
     })
 }
 

@@ -84,7 +84,7 @@ pub(super) fn threads(core: &Core, mailboxes: &[Arc<Mailbox>]) -> (Vec<ThreadSta
 
 /// The variant that the instance which runs on a thread handles, as far as it follows from the waits.
 fn variant(thread: &ThreadStats, threads: &[ThreadStats], callers: &[OutsideCaller]) -> Option<&'static str> {
-    let runs = thread.runs?;
+    let runs = thread.runs.filter(|runs| runs.handles)?;
     if let Some(wait) = thread.waits.last().filter(|wait| wait.instance == runs.instance) {
         return wait.variant;
     }
@@ -107,14 +107,15 @@ fn running_instance(
 ) -> Option<RunningInstance> {
     let meter = &mailbox.meter;
     let others = meter.others.get();
-    let found = meter.running().and_then(|slot| Some((slot, mailbox.roster.find_with_done(slot)?)));
-    let sight = found.map(|(slot, (_, done))| Sight { slot, done, others, idle, waiting });
+    let running = meter.running_with_message();
+    let found = running.and_then(|(slot, handles)| Some((slot, handles, mailbox.roster.find_with_done(slot)?)));
+    let sight = found.map(|(slot, _, (_, done))| Sight { slot, done, others, idle, waiting });
     let spanned = lock(&core.handlings).look(mailbox.thread, at, sight);
-    let (slot, (named, done)) = found?;
+    let (slot, handles, (named, done)) = found?;
     let since_wake = mailbox.parked.runs_since_wake(at, meter.pieces()).filter(|_| meter.running() == Some(slot));
     let lasted = spanned.max(since_wake.unwrap_or_default());
-    let variant = mailbox.noted.get(slot, done);
-    Some(RunningInstance { instance: named.instance, message: named.message, variant, lasted })
+    let variant = mailbox.noted.get(slot, done).filter(|_| handles);
+    Some(RunningInstance { instance: named.instance, message: named.message, handles, variant, lasted })
 }
 
 fn thread_stats(core: &Core, mailbox: &Mailbox) -> ThreadStats {

@@ -35,6 +35,10 @@ pub(crate) struct Meter {
 impl Meter {
     pub(super) const IDLE: u64 = u64::MAX;
 
+    /// Set beside a slot whose instance handles no message just now: the code is that of a hook, a factory, a closure or
+    /// a drop. It is the highest bit of the slot's index, which no thread has the memory for.
+    const NO_MESSAGE: u64 = 1 << 31;
+
     /// Notes that code of this instance runs from now on. Gives what ran before, for `resume`.
     #[inline]
     pub(crate) fn run(&self, slot: Slot) -> u64 {
@@ -51,15 +55,28 @@ impl Meter {
     /// Runs code of this instance that is no handler: of a factory, of a timer's or a pipe's closure, of a drop.
     pub(crate) fn around<R>(&self, slot: Slot, code: impl FnOnce() -> R) -> R {
         let before = self.run(slot);
+        self.handles_no_message();
         let result = code();
         self.resume(before);
         self.others.add(1);
         result
     }
 
+    /// Notes that the code which runs, of an instance, handles no message.
+    pub(crate) fn handles_no_message(&self) {
+        self.running.store(self.running.load(Ordering::Relaxed) | Self::NO_MESSAGE, Ordering::Relaxed);
+    }
+
     pub(crate) fn running(&self) -> Option<Slot> {
+        self.running_with_message().map(|(slot, _)| slot)
+    }
+
+    /// The instance whose code runs, and whether that handles a message.
+    pub(crate) fn running_with_message(&self) -> Option<(Slot, bool)> {
         let packed = self.running.load(Ordering::Relaxed);
-        (packed != Self::IDLE).then_some(Slot { index: packed as u32, generation: (packed >> 32) as u32 })
+        let index = (packed & !Self::NO_MESSAGE) as u32;
+        let slot = Slot { index, generation: (packed >> 32) as u32 };
+        (packed != Self::IDLE).then_some((slot, packed & Self::NO_MESSAGE == 0))
     }
 
     /// How many messages the thread has taken and is not done with.

@@ -20,6 +20,8 @@ pub struct RunningInstance {
     pub instance: InstanceId,
     /// The name of the message type that it handles.
     pub message: &'static str,
+    /// Whether it handles a message. Otherwise its factory runs, a hook, the closure of a timer or of a pipe, or a drop.
+    pub handles: bool,
     /// The variant of the message that it handles, if that is known.
     ///
     /// It is known if all messages on its thread are calls of threads and handlers that wait, and those for this instance

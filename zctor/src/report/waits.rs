@@ -18,6 +18,8 @@ pub(crate) struct Link<'a> {
     /// The code that runs there beside its waits.
     pub(crate) runs: Option<RunningInstance>,
     pub(crate) queued: usize,
+    /// How many of those the code that runs does not handle.
+    pub(crate) queued_behind: usize,
     pub(crate) oldest: Duration,
     /// Its waits, the outermost first.
     pub(crate) waits: &'a [Wait],
@@ -112,6 +114,8 @@ pub struct WaitRoot {
     pub lasted: Duration,
     /// Messages that wait on that thread or are being handled there.
     pub queued: usize,
+    /// How many of those the code that runs does not handle: all but one at most.
+    pub queued_behind: usize,
     /// The time for which the oldest of them has waited, at least: see [`ThreadStats::oldest`](crate::ThreadStats).
     pub oldest: Duration,
     /// The handlers that wait for it, those furthest from it first.
@@ -285,6 +289,7 @@ impl Threads<'_> {
             variant: runs.and_then(|runs| runs.variant),
             lasted: runs.map_or(Duration::ZERO, |runs| runs.lasted),
             queued: link.map_or(0, |link| link.queued),
+            queued_behind: link.map_or(0, |link| link.queued_behind),
             oldest: link.map_or(Duration::ZERO, |link| link.oldest),
             handlers: Vec::new(),
             callers: Vec::new(),
@@ -336,7 +341,7 @@ impl fmt::Display for WaitRoot {
 impl WaitRoot {
     /// Writes what all the others wait for.
     fn write_end(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { thread, name, queued, oldest, lasted, .. } = self;
+        let Self { thread, name, queued, queued_behind, oldest, lasted, .. } = self;
         if self.is_elsewhere {
             return write!(f, "thread {thread} of another engine: look at the waits of that engine");
         }
@@ -354,9 +359,8 @@ impl WaitRoot {
         if !lasted.is_zero() {
             write!(f, "for {} ", Readable(*lasted))?;
         }
-        // The message that it handles counts as queued.
         write!(f, "on thread {thread} `{name}` and waits for no actor; ")?;
-        match queued.saturating_sub(1) {
+        match queued_behind {
             0 => f.write_str("nothing else is queued there"),
             more => write!(f, "{more} more queued there, the oldest for {}", Readable(*oldest)),
         }
