@@ -1,5 +1,6 @@
 //! The server is killed under load: every call ends, the books balance, and the next server is used.
 
+use std::net::TcpListener;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
@@ -274,5 +275,22 @@ fn a_pool_whose_serving_failed_and_was_tried_again_has_each_broadcast_once() {
         assert_eq!(work.within(LIMIT).ask(1), Ok(2), "it comes after all copies");
         there.settle();
         assert_eq!(done.get(), MANY);
+    });
+}
+
+#[test]
+fn a_server_of_a_test_is_started_again_when_somebody_else_has_left_its_port() {
+    bounded(|| {
+        let mut server = Server::start();
+        server.kill();
+        // An error: somebody else has it already.
+        let taken = TcpListener::bind(("127.0.0.1", server.port()));
+        let leaves = thread::Builder::new().spawn(move || {
+            thread::park_timeout(Duration::from_millis(300));
+            drop(taken);
+        });
+        server.restart();
+        assert!(server.bridge().close(LIMIT).is_balanced());
+        leaves.expect("a thread").join().expect("it ends");
     });
 }
