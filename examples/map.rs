@@ -99,7 +99,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let seen: Vec<_> = stats.sends.iter().map(|SendStats { message, receiver, .. }| (*message, *receiver)).collect();
     assert_eq!(seen, [("WebMessage", "DatabaseMessage")]);
     assert!(definition.sends().next().is_none());
-    let held = stats.threads[0].runs_beside_waits().map(|runs| runs.message);
+    let held = stats.threads[0].holder().map(|runs| runs.message);
     assert_eq!(held, Some("DatabaseMessage"));
 
     // Whichever page is there first.

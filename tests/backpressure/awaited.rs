@@ -488,6 +488,27 @@ fn a_task_that_is_polled_inside_a_waker_takes_room_as_any_other() {
     });
 }
 
+#[test]
+fn a_task_that_a_stop_refuses_inside_a_waker_asks_the_engine_there() {
+    bounded(|| {
+        let engine = ActorEngine::new();
+        let (desk, gate) = full_desk(&engine, Overflow::Wait);
+        let (handle, sending) = (engine.handle(), desk.non_blocking().send_async(DeskMessage::Note(1)));
+        let (tell, told) = mpsc::channel();
+        let work = async move {
+            let is_stopped = sending.await.is_err_and(|error| error.is_stopped());
+            handle.stop();
+            tell.send((is_stopped, handle.stats().threads.len())).unwrap_or_default();
+        };
+        Arc::new(Inline(Mutex::new(Some(Box::pin(work))))).wake();
+        await_waiting(&engine, 1);
+        engine.handle().stop();
+        assert_eq!(receive(&told), (true, 1));
+        gate.open();
+        assert_eq!(engine.shutdown().expect("it ends").handled(), 2);
+    });
+}
+
 // A storm.
 
 const TASKS: usize = if cfg!(miri) { 20 } else { 1_000 };

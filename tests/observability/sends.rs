@@ -1,8 +1,12 @@
 //! An engine that records sends says which types have sent to which, and started which, and nothing else.
 
+use std::sync::{Arc, mpsc};
+use std::thread;
+use std::time::Duration;
+
 use zctor::map::Map;
-use zctor::{ActorEngine, ActorThread, Context, Message, Recipient, SendStats, actor};
-use zctor_tests::bounded;
+use zctor::{ActorEngine, ActorThread, Context, Message, Recipient, SendStats, Timer, actor};
+use zctor_tests::{Gate, bounded, receive};
 
 #[actor]
 #[derive(Clone)]
@@ -10,6 +14,8 @@ enum LogMessage {
     Write(u32),
     #[reply(u32)]
     Lines,
+    #[reply(())]
+    Hold(Gate),
 }
 
 #[derive(Default)]
@@ -21,6 +27,9 @@ impl LogHandler for Log {
     }
     fn lines(&mut self) -> u32 {
         self.0
+    }
+    fn hold(&mut self, gate: Gate) {
+        gate.pass();
     }
 }
 
@@ -49,6 +58,7 @@ enum By {
     Pipe,
     Start,
     StartThere,
+    SpawnMany,
     Stop,
     Nothing,
 }
@@ -82,6 +92,11 @@ impl WebHandler for Web {
             By::Pipe => drop(ctx.pipe(LogMessage::lines(), |lines| WebMessage::Seen(lines.ok()))),
             By::Start => drop(ctx.start(ChildMessage::actor(|| Child)).expect("it starts")),
             By::StartThere => drop(ctx.engine().start(ChildMessage::actor(|| Child)).expect("it starts")),
+            By::SpawnMany => {
+                let many =
+                    (0..100).fold(ActorThread::new(), |thread, _| thread.register(ChildMessage::actor(|| Child)));
+                ctx.engine().spawn(many.register(LogMessage::actor(Log::default))).expect("they start");
+            }
             By::Stop => {
                 self.log.pin(self.log.instances()[0]).stop().expect("it lives");
                 let _ = self.log.stop_all();
@@ -131,6 +146,150 @@ fn a_start_is_recorded_and_is_no_send() {
     bounded(|| {
         for by in [By::Start, By::StartThere] {
             assert_eq!(recorded(&[by]), ["WebMessage starts ChildMessage"], "{by:?}");
+        }
+        let both = ["WebMessage starts ChildMessage", "WebMessage starts LogMessage"];
+        assert_eq!(recorded(&[By::SpawnMany]), both, "each of the many on a thread");
+    });
+}
+
+/// Code of an instance beside its handlers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum At {
+    Factory,
+    Tick,
+    Pipe,
+    Drop,
+    Carried,
+    Beside,
+}
+
+#[actor(ctx)]
+enum GuestMessage {
+    Do,
+    #[msg(internal)]
+    Done,
+}
+
+type Act = Arc<dyn Fn() + Send + Sync>;
+
+struct Guest {
+    at: At,
+    act: Act,
+    timer: Option<Timer>,
+}
+
+impl GuestHandler for Guest {
+    fn r#do(&mut self, ctx: &mut Context<GuestMessage>) {
+        let act = Arc::clone(&self.act);
+        match self.at {
+            At::Tick => {
+                self.timer = Some(ctx.send_every(Duration::from_millis(1), move || {
+                    act();
+                    GuestMessage::Done
+                }));
+            }
+            At::Pipe => drop(ctx.pipe(LogMessage::lines(), move |_| {
+                act();
+                GuestMessage::Done
+            })),
+            At::Carried => {
+                let carried = ctx.carry();
+                thread::scope(|scope| drop(scope.spawn(|| carried.run(|| act())).join()));
+            }
+            At::Beside => ctx.serve_while(|_| act()),
+            At::Factory | At::Drop => {}
+        }
+    }
+    fn done(&mut self, _: &mut Context<GuestMessage>) {
+        if let Some(timer) = self.timer.take() {
+            timer.cancel();
+        }
+    }
+}
+
+impl Drop for Guest {
+    fn drop(&mut self) {
+        if self.at == At::Drop {
+            (self.act)();
+        }
+    }
+}
+
+/// An engine that records, and what sends to a child in it and then tells the test.
+fn child() -> (ActorEngine, Act, mpsc::Receiver<()>) {
+    let engine = ActorEngine::builder().record_sends().build();
+    engine.spawn(ActorThread::new().register(LogMessage::actor(Log::default))).expect("it starts");
+    let child: ChildClient = engine.start(ChildMessage::actor(|| Child)).expect("it starts");
+    let (tell, told) = mpsc::channel();
+    let act = move || {
+        child.idle().expect("it lives");
+        // The test has enough of the first time.
+        let _ = tell.send(());
+    };
+    (engine, Arc::new(act), told)
+}
+
+fn guest(at: At, act: &Act) -> Guest {
+    let act = Arc::clone(act);
+    if at == At::Factory {
+        act();
+    }
+    Guest { at, act, timer: None }
+}
+
+#[test]
+fn what_an_instance_sends_beside_its_handlers_is_recorded_as_its_own() {
+    bounded(|| {
+        for at in [At::Factory, At::Tick, At::Pipe, At::Drop, At::Carried, At::Beside] {
+            let (engine, act, told) = child();
+            let guest: GuestClient = engine.start(GuestMessage::actor(move || guest(at, &act))).expect("it starts");
+            guest.r#do().expect("it lives");
+            if at == At::Drop {
+                guest.stop().expect("it lives");
+            }
+            receive(&told);
+            let sends = engine.stats().sends;
+            let to_child: Vec<_> = sends.iter().filter(|row| row.receiver == "ChildMessage").collect();
+            assert_eq!(to_child.iter().map(|row| row.message).collect::<Vec<_>>(), ["GuestMessage"], "{at:?}");
+        }
+    });
+}
+
+#[actor(calls(LogMessage))]
+enum AskerMessage {
+    Ask(Gate),
+}
+
+struct Asker;
+
+impl AskerHandler for Asker {
+    fn ask(&mut self, ctx: &mut Context<AskerMessage>, gate: Gate) {
+        ctx.call(LogMessage::hold(gate)).expect("it replies");
+    }
+}
+
+#[test]
+fn what_a_thread_sends_for_another_instance_while_a_handler_waits_is_not_recorded_as_the_handlers() {
+    bounded(|| {
+        for at in [At::Tick, At::Drop] {
+            let (engine, act, told) = child();
+            let both = ActorThread::new()
+                .register(AskerMessage::actor(|| Asker))
+                .register(GuestMessage::actor(move || guest(at, &act)));
+            engine.spawn(both).expect("both start");
+            let guest: GuestClient = engine.client::<GuestMessage>().expect("it is registered");
+            let gate = Gate::new();
+            engine.send(AskerMessage::Ask(gate.clone())).expect("it lives");
+            gate.await_arrivals(1);
+            guest.r#do().expect("it lives");
+            if at == At::Drop {
+                guest.stop_all().expect("it lives");
+            }
+            receive(&told);
+            gate.open();
+            let sends = engine.stats().sends;
+            let to_child: Vec<_> = sends.iter().filter(|row| row.receiver == "ChildMessage").collect();
+            assert_eq!(to_child.iter().map(|row| row.message).collect::<Vec<_>>(), ["GuestMessage"], "{at:?}");
         }
     });
 }

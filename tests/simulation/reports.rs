@@ -82,7 +82,7 @@ fn a_run_of_two_hundred_steps_shrinks_to_a_few_reasons_and_fails_in_the_same_way
 fn a_failure_is_told_in_words() {
     let failure = overtaken().outcome().expect_err("no seed finds it");
     let is_told =
-        ["is slow between step", "goes on, and thread"].iter().any(|words| failure.explanation().contains(words));
+        ["is held back between step", "goes on, and thread"].iter().any(|words| failure.explanation().contains(words));
     assert!(is_told, "{failure}");
     for part in
         ["ZCTOR_SEED=", "`main`", "call AccountMessage::Balance -> 0.0", "reply to AccountMessage::Balance of `main`"]
@@ -101,6 +101,107 @@ fn a_failure_is_drawn_as_a_sequence_diagram() {
         assert!(diagram.contains(part), "no {part:?}: {diagram}");
     }
     assert!(!diagram.contains("as ?"), "{diagram}");
+}
+
+/// The body asserts while its engine still works, so the engine is taken down behind the failure.
+fn asserted() -> Search {
+    simulate(|_| {
+        let engine = ActorEngine::new();
+        let account: AccountClient = engine.pool(1, AccountMessage::actor(Account::default))?;
+        account.set(1)?;
+        assert_eq!(account.balance()?, 2, "it is set to another");
+        engine.shutdown()?;
+        Ok(())
+    })
+}
+
+#[test]
+fn a_trace_ends_where_main_panics() {
+    let failure = asserted().seeds(0..10).outcome().expect_err("it always fails");
+    let told = "panics: assertion `left == right` failed: it is set to another (";
+    let last = |text: &str| text.trim_end().lines().last().unwrap_or_default().to_owned();
+    assert!(last(failure.trace()).contains(told), "{failure}");
+    assert!(failure.trace().contains("0 `main`"), "{failure}");
+    assert!(last(failure.mermaid()).contains("panics  assertion `left == right` failed"), "{}", failure.mermaid());
+    let trace = asserted().trace(3);
+    assert!(last(&trace).contains(told), "{trace}");
+}
+
+#[test]
+fn a_trace_ends_where_a_thread_panics_that_main_joins() {
+    let search = simulate(|simulation| {
+        let engine = ActorEngine::new();
+        let account: AccountClient = engine.pool(1, AccountMessage::actor(Account::default))?;
+        let other = account.clone();
+        let beside = simulation.spawn("beside", move || assert_eq!(other.balance().expect("it lives"), 2, "not yet"));
+        account.set(1)?;
+        beside.join();
+        engine.shutdown()?;
+        Ok(())
+    });
+    let failure = search.seeds(0..10).outcome().expect_err("it always fails");
+    let last = failure.trace().lines().last().unwrap_or_default();
+    assert!(last.contains("`beside`") && last.contains("panics: assertion"), "{failure}");
+}
+
+#[test]
+fn a_trace_ends_where_main_returns_an_error() {
+    let failure = overtaken().outcome().expect_err("no seed finds it");
+    let last = failure.trace().lines().last().unwrap_or_default();
+    assert!(last.contains("`main`") && last.ends_with("ends with an error"), "{failure}");
+}
+
+#[test]
+fn a_trace_shows_a_panic_of_a_handler_and_ends_there() {
+    let search = simulate(|_| {
+        let engine = ActorEngine::new();
+        let fragile: FragileClient = engine.pool(1, FragileMessage::actor(|| Fragile))?;
+        assert!(fragile.break_down().is_err());
+        engine.shutdown()?;
+        Ok(())
+    });
+    let failure = search.seeds(0..10).outcome().expect_err("it always fails");
+    let last = failure.trace().lines().last().unwrap_or_default();
+    assert!(last.contains("`zctor-0`") && last.contains("panics: it breaks down ("), "{failure}");
+}
+
+#[test]
+fn what_panics_while_main_unwinds_is_not_the_reason() {
+    let search = simulate(|simulation| {
+        let engine = ActorEngine::new();
+        let fragile: FragileClient = engine.pool(1, FragileMessage::actor(|| Fragile))?;
+        fragile.fall()?;
+        assert_eq!(simulation.below(1), 1, "it has not fallen yet");
+        engine.shutdown()?;
+        Ok(())
+    });
+    let failure = search.allow_panics().seeds(0..10).outcome().expect_err("the steady order fails");
+    assert!(failure.text().contains("it has not fallen yet"), "{failure}");
+}
+
+#[test]
+fn a_failure_says_which_actor_an_instance_is_and_where_it_lives() {
+    let failure = asserted().seeds(0..10).outcome().expect_err("it always fails");
+    assert!(failure.to_string().contains("\ninstances: 0.0 AccountMessage on 1 `zctor-0`\n"), "{failure}");
+}
+
+#[actor]
+enum FragileMessage {
+    #[reply(())]
+    BreakDown,
+    Fall,
+}
+
+struct Fragile;
+
+impl FragileHandler for Fragile {
+    fn break_down(&mut self) {
+        panic!("it breaks down");
+    }
+
+    fn fall(&mut self) {
+        panic!("it falls");
+    }
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use zctor::simulation::simulate;
+use zctor::simulation::{Failure, Summary, simulate};
 use zctor::{ActorEngine, actor};
 
 use crate::found::{Account, AccountClient, AccountMessage, TellerMessage, bank};
@@ -91,4 +91,24 @@ fn an_invariant_that_holds_changes_no_run() {
         search.seeds(0..200).outcome().unwrap_or_else(|failure| panic!("{failure}"))
     };
     assert_eq!(search(true), search(false));
+}
+
+/// A thread that `main` does not join, and what becomes of the run.
+fn left_behind(ends: impl Fn() + Clone + Send + Sync + 'static) -> Result<Summary, Box<Failure>> {
+    let search = simulate(move |simulation| {
+        drop(simulation.spawn("left behind", ends.clone()));
+        Ok(())
+    });
+    search.seeds(0..20).outcome()
+}
+
+#[test]
+fn a_thread_that_outlives_main_may_run_to_its_end_and_may_not_wait() {
+    let ended = left_behind(|| assert!(zctor::now() <= zctor::now()));
+    assert!(ended.is_ok(), "{ended:?}");
+    let waits = left_behind(|| zctor::sleep(Duration::from_millis(1))).expect_err("it sleeps");
+    assert_eq!(
+        waits.text(),
+        "main has ended, and 1 thread of the simulation still waits: shut each engine down, and join what was spawned"
+    );
 }

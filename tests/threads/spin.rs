@@ -5,6 +5,7 @@
 
 use std::sync::mpsc::{self, Sender};
 use std::sync::{Mutex, PoisonError};
+use std::thread;
 use std::time::Duration;
 
 use zctor::{ActorEngine, ActorThread, CallError, Context, Spin, actor};
@@ -67,6 +68,12 @@ enum AboveMessage {
     Due {
         done: Sender<()>,
     },
+    /// Calls an instance of another engine.
+    Elsewhere {
+        below: BelowClient,
+        gate: Gate,
+        told: Sender<Result<(), CallError>>,
+    },
     /// Where the kernel keeps the account of this thread.
     #[cfg(all(target_os = "linux", not(miri)))]
     #[reply(std::path::PathBuf)]
@@ -93,6 +100,16 @@ impl AboveHandler for Above {
 
     fn due(&mut self, _ctx: &mut Context<AboveMessage>, done: Sender<()>) {
         let _ = done.send(());
+    }
+
+    fn elsewhere(
+        &mut self,
+        _ctx: &mut Context<AboveMessage>,
+        below: BelowClient,
+        gate: Gate,
+        told: Sender<Result<(), CallError>>,
+    ) {
+        let _ = told.send(below.hold(gate));
     }
 
     #[cfg(all(target_os = "linux", not(miri)))]
@@ -183,5 +200,50 @@ fn a_deadline_ends_a_wait_before_the_end_of_a_long_spin() {
         let late = below.within(Duration::from_millis(20)).hold(gate.clone());
         assert!(matches!(late, Err(CallError::Timeout { .. })), "{late:?}");
         gate.open();
+    });
+}
+
+#[test]
+fn an_abandonment_ends_a_wait_before_the_end_of_a_long_spin() {
+    bounded(|| {
+        for is_handler in [false, true] {
+            let [engine, other] = [(); 2].map(|()| ActorEngine::builder().spin(LONG).build());
+            let below = engine.pool(1, BelowMessage::actor(|| Below)).unwrap();
+            let (gate, (told, outcome)) = (Gate::new(), mpsc::channel());
+            thread::scope(|scope| {
+                if is_handler {
+                    let above = other.pool(1, AboveMessage::actor(|| Above)).unwrap();
+                    above.elsewhere(below, gate.clone(), told).unwrap();
+                } else {
+                    let held = gate.clone();
+                    scope.spawn(move || told.send(below.hold(held)));
+                }
+                gate.await_arrivals(1);
+                engine.shutdown_timeout(Duration::from_millis(20)).expect_err("a handler does not return");
+                assert_eq!(receive(&outcome), Err(CallError::Stopped { message: "BelowMessage" }), "{is_handler}");
+                gate.open();
+            });
+        }
+    });
+}
+
+#[test]
+fn a_stop_ends_a_wait_for_room_before_the_end_of_a_long_spin() {
+    bounded(|| {
+        let engine = ActorEngine::builder().spin(LONG).build();
+        let thread = ActorThread::new().mailbox_bound(1);
+        let below = engine.start_on(thread, BelowMessage::actor(|| Below)).unwrap();
+        let (gate, (told, outcome)) = (Gate::new(), mpsc::channel());
+        let held = below.non_blocking().hold(gate.clone());
+        gate.await_arrivals(1);
+        below.note().unwrap();
+        thread::scope(|scope| {
+            scope.spawn(move || told.send(below.note().map_err(|error| error.is_stopped())));
+            assert!(outcome.recv_timeout(Duration::from_millis(20)).is_err(), "it waits for room");
+            engine.handle().stop();
+            assert_eq!(receive(&outcome), Err(true));
+            gate.open();
+        });
+        assert_eq!(held.wait(), Ok(()));
     });
 }

@@ -179,7 +179,7 @@ fn thread(row: &ThreadStats, earlier: Option<&Look>, window: Duration) -> Thread
         if age > 0.0 { (time / age).clamp(0.0, 1.0) } else { 0.0 }
     };
     let waits = row.waits.iter().map(ToString::to_string);
-    let runs = row.runs_beside_waits();
+    let runs = row.holder();
     let rooms = [(false, row.room), (true, row.inner_room)];
     Thread {
         thread: row.thread.to_string(),

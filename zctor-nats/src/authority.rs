@@ -129,7 +129,7 @@ impl Builder {
     }
 
     /// Connects by TLS alone. Without this the connection is encrypted if the server asks for it or the address begins
-    /// with `tls://`, and the roots that this system knows are trusted. See [`Tls`] for an example.
+    /// with `tls://`, then to each server of its cluster too, and the roots that this system knows are trusted. See [`Tls`] for an example.
     pub fn tls(mut self, tls: Tls) -> Self {
         self.settings.authority.tls = Some(tls);
         self
@@ -194,8 +194,12 @@ impl Authority {
                 (None, _) => options,
             },
         };
-        if let Some(Tls { ca, certificate }) = &self.tls {
+        // From an address with `tls://` the client takes it for that address alone. The server names others, and without
+        // this the client would show them its password in the clear.
+        if self.tls.is_some() || address.tls_required() {
             options = options.require_tls(true);
+        }
+        if let Some(Tls { ca, certificate }) = &self.tls {
             if let Some(ca) = ca {
                 expect_pem(ca, "CERTIFICATE-----")?;
                 options = options.add_root_certificates(ca.clone());
@@ -242,6 +246,15 @@ fn expect_pem(path: &Path, what: &str) -> Result<(), BridgeError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_address_with_tls_asks_for_it_of_the_servers_that_it_names_too() {
+        for (address, expected) in [("tls://a.example", true), ("nats://a.example", false)] {
+            let address: ServerAddr = address.parse().expect("an address");
+            let options = Authority::default().apply(ConnectOptions::new(), &address).expect("there are no files");
+            assert!(format!("{options:?}").contains(&format!("\"tls_required\": {expected}")), "{options:?}");
+        }
+    }
 
     /// Issue #17.
     #[test]

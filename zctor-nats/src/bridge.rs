@@ -174,6 +174,9 @@ impl Bridge {
     /// message goes to one of them. The process is a service to the tools of NATS then, and programs that are no bridge
     /// may call the pool: see [`guide::running`](crate::guide::running).
     ///
+    /// It takes the place of a pool of `M` that this bridge served before. Order is not kept across this, even if it is the
+    /// same pool again: a message that still waits for room may be overtaken by later ones.
+    ///
     /// # Errors
     /// - [`BridgeError::Serve`]: the engine has no pool of this type, or has stopped; or another enum is served under
     ///   this name.
@@ -182,6 +185,7 @@ impl Bridge {
     /// - [`BridgeError::Disconnected`]: the server has not said in time that it knows of the pool. It is told with the
     ///   next connection; serve the pool again to wait for that.
     /// - [`BridgeError::Permission`]: the server does not permit the bridge to receive messages to this pool.
+    /// - [`BridgeError::OwnThread`]: a hook on the bridge's own thread called this.
     /// - [`BridgeError::Closed`]: the bridge is closed.
     ///
     /// # Blocking
@@ -258,6 +262,7 @@ impl Bridge {
         partitions: Option<Partitions>,
     ) -> Result<(), BridgeError> {
         check_name(M::WIRE)?;
+        self.may_wait()?;
         let mut routes = vec![Route::Turn, Route::Copy];
         routes.extend(partitions.iter().flat_map(Partitions::each).map(Route::Key));
         let mut served = self.served.lock().unwrap_or_else(PoisonError::into_inner);
@@ -352,6 +357,10 @@ impl Bridge {
         Ok(NatsCarrier { namespace, commands, deadline: self.deadline })
     }
 
+    pub(crate) fn may_wait(&self) -> Result<(), BridgeError> {
+        self.connection.may_wait()
+    }
+
     pub(crate) fn namespace(&self) -> &str {
         &self.namespace
     }
@@ -396,7 +405,8 @@ impl Bridge {
     /// First the server stops choosing this process, without a loss of what is on its way. Meanwhile the process may get
     /// some thousand more messages, and handles them like all others. Then what waits for room goes into mailboxes, and
     /// the calls are answered. Pools that this bridge has attached are not touched, so handlers that call other
-    /// processes can still do so. Pools may be served again.
+    /// processes can still do so. Pools may be served again. If the books were not drained by then, order is not kept: a
+    /// message that still waits for room may be overtaken by later ones.
     ///
     /// The order at the end of a process: leave, shut the engine down, close.
     ///
@@ -468,7 +478,7 @@ impl Bridge {
     }
 }
 
-fn check_name(name: &str) -> Result<(), BridgeError> {
+pub(crate) fn check_name(name: &str) -> Result<(), BridgeError> {
     if wire::is_name(name) { Ok(()) } else { Err(BridgeError::Name { name: name.to_owned() }) }
 }
 

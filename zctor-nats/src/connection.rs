@@ -122,7 +122,11 @@ impl Connection {
             .enable_all()
             .build()
             .map_err(|source| BridgeError::Thread { source })?;
-        let body = move || runtime.block_on(run(settings, end, own, orders, &tell));
+        let body = move || {
+            runtime.block_on(run(settings, end, own, orders, &tell));
+            // A drop of the runtime would wait for a look-up of the server's name, which may take long.
+            runtime.shutdown_background();
+        };
         let thread = Builder::new()
             .name("zctor-nats".to_owned())
             .spawn(body)
@@ -156,6 +160,11 @@ impl Connection {
         }
     }
 
+    /// An error in a hook on the bridge's own thread, which would wait for itself.
+    pub(crate) fn may_wait(&self) -> Result<(), BridgeError> {
+        if self.is_own_thread() { Err(BridgeError::OwnThread) } else { Ok(()) }
+    }
+
     fn is_own_thread(&self) -> bool {
         let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner);
         thread.as_ref().is_some_and(|thread| thread.thread().id() == current().id())
@@ -183,8 +192,8 @@ async fn run(
         let (held, commands, interval) = (Arc::clone(&held), commands.clone(), settings.ack_wait / 3);
         async move { held.tell(&commands, interval).await }
     });
-    let (client, state) = (outgoing.client.clone(), Arc::clone(&outgoing.state));
-    drop(tell.send(Ok(Session { client, runtime: Handle::current(), state })));
+    let (client, state, hearing) = (outgoing.client.clone(), Arc::clone(&outgoing.state), outgoing.hearing.clone());
+    drop(tell.send(Ok(Session { client, runtime: Handle::current(), state, hearing })));
     outgoing.carry_out(orders, &end, &held, &commands).await;
     under_way.lose_all();
 }
@@ -319,7 +328,9 @@ impl Outgoing {
                     Command::Leave { until, done } => self.leave(until, done),
                     Command::Close => {
                         self.acknowledge(&mut acks).await;
-                        self.state.patiently(self.client.flush()).await;
+                        // The client's own flush waits for the socket alone.
+                        let state = Arc::clone(&self.state);
+                        drop(state.patiently(self.echo(state.patience)).await);
                         return;
                     }
                 }
@@ -425,7 +436,10 @@ impl Outgoing {
             };
             let endpoint = self.service.endpoint(name);
             let take_in = take_in(route, endpoint, Arc::clone(end), Arc::clone(held), commands.clone());
-            let subscription = Subscription::start(topic, take_in).await.map_err(|_| BridgeError::Disconnected)?;
+            // While it is not connected the client takes a limited number of commands, and the drop of the bridge waits
+            // for this.
+            let subscription = self.state.patiently(Subscription::start(topic, take_in)).await;
+            let subscription = subscription.and_then(Result::ok).ok_or(BridgeError::Disconnected)?;
             self.subscribed.insert(subject, subscription);
         }
         self.be_a_service(commands).await?;
@@ -440,7 +454,8 @@ impl Outgoing {
     async fn be_a_service(&mut self, commands: &UnboundedSender<Command>) -> Result<(), BridgeError> {
         for subject in self.service.subjects() {
             if !self.answering.contains_key(&subject) {
-                let requests = self.client.subscribe(subject.clone()).await.map_err(|_| BridgeError::Disconnected)?;
+                let requests = self.state.patiently(self.client.subscribe(subject.clone())).await;
+                let requests = requests.and_then(Result::ok).ok_or(BridgeError::Disconnected)?;
                 let answering = tokio::spawn(Arc::clone(&self.service).answer(requests, commands.clone()));
                 self.answering.insert(subject, answering);
             }

@@ -17,8 +17,8 @@
 //! 6. Or it was not: the server is asked to give it again after a while. After the last try, or if no process could ever
 //!    understand it, it is stored among the dead letters of the queue first, and leaves the queue then. So it is in one of
 //!    them at any time.
-//! 7. A bridge that closes asks for no more, gives back what has come and is not begun, and waits for the handlers that
-//!    have begun.
+//! 7. A bridge that closes asks for no more, and waits until what has come is handled, or is given back since the pool has
+//!    no room for it.
 
 mod books;
 mod consumer;
@@ -28,14 +28,14 @@ mod streams;
 mod work_queue;
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_nats::jetstream::{Context, ContextBuilder};
 use zctor::remote::DurableMessage;
 use zctor::{ActorEngine, Overflow};
 
-use crate::bridge::{Bridge, ROOM};
+use crate::bridge::{Bridge, ROOM, check_name};
 pub use crate::durable::books::QueueBooks;
 use crate::durable::books::QueueLedger;
 use crate::durable::consumer::Consumer;
@@ -58,13 +58,7 @@ pub(crate) struct Queues {
 impl Queues {
     /// Has the consumers ask for no more, and waits for what they have, for `limit` at most.
     pub(crate) fn leave(&self, session: &Session, limit: Duration) {
-        let consumers: Vec<_> = self
-            .consumers
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .drain()
-            .map(|(_, consumer)| consumer)
-            .collect();
+        let consumers: Vec<_> = self.consumers().drain().map(|(_, consumer)| consumer).collect();
         if !consumers.is_empty() {
             let left = session.begin(async move {
                 futures_util::future::join_all(consumers.iter().map(|consumer| consumer.leave())).await;
@@ -73,6 +67,10 @@ impl Queues {
             // `ack_wait`. A hook on the bridge's own thread waits for itself, until the limit.
             let _ = left.recv_timeout(limit);
         }
+    }
+
+    fn consumers(&self) -> MutexGuard<'_, HashMap<(String, String), Arc<Consumer>>> {
+        self.consumers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn publisher(&self, session: &Session, ack_wait: Duration) -> Result<Arc<Publisher>, BridgeError> {
@@ -101,7 +99,8 @@ impl Bridge {
     /// server has stored it: then [`books`](Bridge::books) counts it as `acked`, and [`flush`](Bridge::flush) waits for
     /// that. Meanwhile the link sends it again as often as it must, however long the server is away; `ack_wait` and
     /// `patience` of the bridge end nothing there. If the queue is full the message is a dead letter with
-    /// [`Undelivered::Full`](zctor::Undelivered::Full); if it is not there for longer than `ack_wait`, since somebody has
+    /// [`Undelivered::Full`](zctor::Undelivered::Full); if the server does not permit the bridge to publish to it, one with
+    /// `Unfit`; if it is not there for longer than `ack_wait`, since somebody has
     /// deleted it, one with `Unreachable`; and if the bridge closes before, one with `Lost`, which may have been stored.
     ///
     /// Calls, broadcasts, and messages of other variants go as through `attach`: a call of a durable variant is handled
@@ -111,6 +110,7 @@ impl Bridge {
     /// - [`BridgeError::Queue`]: the server has no JetStream, or its stream is not that of this queue. The text says what
     ///   to do.
     /// - [`BridgeError::Disconnected`]: the server has not answered within [`Builder::patience`](crate::Builder::patience).
+    /// - [`BridgeError::OwnThread`]: a hook on the bridge's own thread called this.
     /// - [`BridgeError::Closed`]: the bridge is closed.
     /// - Else as [`attach`](Bridge::attach).
     ///
@@ -121,6 +121,7 @@ impl Bridge {
         engine: &ActorEngine,
         queue: &WorkQueue,
     ) -> Result<M::Client, BridgeError> {
+        self.may_wait()?;
         let direct = self.carrier::<M>()?;
         let names = Names::new(self.namespace(), queue, M::WIRE)?;
         let subject = names.subject.clone();
@@ -145,11 +146,12 @@ impl Bridge {
     /// # Blocking
     /// Until the server has the queue.
     pub fn serve_durable<M: DurableMessage>(&self, engine: &ActorEngine, queue: &WorkQueue) -> Result<(), BridgeError> {
+        check_name(M::WIRE)?;
+        self.may_wait()?;
         let names = Names::new(self.namespace(), queue, M::WIRE)?;
         self.end().serve::<M>(engine, None)?;
         let key = (names.stream.clone(), names.consumer.clone());
-        let mut consumers = self.queues().consumers.lock().unwrap_or_else(PoisonError::into_inner);
-        if consumers.get(&key).is_some_and(|consumer| !consumer.is_stopped()) {
+        if self.queues().consumers().get(&key).is_some_and(|consumer| !consumer.is_stopped()) {
             return Ok(());
         }
         let context = context(self.session());
@@ -158,13 +160,14 @@ impl Bridge {
             Consumer::new(self.session().clone(), context, names, queue.clone(), M::WIRE, self.end(), ledger);
         let consumer = Arc::new(consumer);
         let own = Arc::clone(&consumer);
-        let made = self.session().wait_for(async move {
-            let pull = own.make_or_check().await?;
-            tokio::spawn(own.run(pull));
-            Ok(())
-        });
-        made.unwrap_or(Err(BridgeError::Closed))?;
-        consumers.insert(key, consumer);
+        let made = self.session().wait_for(async move { own.make_or_check().await });
+        let pull = made.unwrap_or(Err(BridgeError::Closed))?;
+        // Without the lock until here: the server may be slow, and `leave` takes it too. Another thread may have been faster.
+        let mut consumers = self.queues().consumers();
+        if consumers.get(&key).is_none_or(|served| served.is_stopped()) {
+            consumers.insert(key, Arc::clone(&consumer));
+            self.session().runtime.spawn(consumer.run(pull));
+        }
         Ok(())
     }
 

@@ -64,6 +64,9 @@ pub enum BridgeError {
         /// Of which subject.
         subject: String,
     },
+    /// This was called by a hook on the bridge's own thread, such as that for dead letters, which would wait for itself.
+    /// Have another thread do it.
+    OwnThread,
     /// The bridge is closed.
     Closed,
     /// The connection is lost just now. The bridge connects again by itself.
@@ -149,6 +152,9 @@ impl fmt::Display for BridgeError {
                     "the NATS server does not permit the bridge to {operation} `{subject}`; let it, in the permissions of its user"
                 )
             }
+            Self::OwnThread => f.write_str(
+                "a hook on the bridge's own thread cannot wait for what that thread is to do; have another thread do it",
+            ),
             Self::Closed => f.write_str("the bridge is closed"),
             Self::Disconnected => f.write_str("the connection to the NATS server is lost just now; try again"),
             Self::Thread { .. } => f.write_str("the system refused a thread for the bridge"),
@@ -177,6 +183,7 @@ impl Error for BridgeError {
             | Self::Permission { .. }
             | Self::PartitionTaken { .. }
             | Self::Queue { .. }
+            | Self::OwnThread
             | Self::Closed
             | Self::Disconnected => None,
         }

@@ -91,6 +91,14 @@ impl Hearing {
         }
     }
 
+    /// Waits until the server has refused this.
+    pub(crate) async fn refusal(&self, operation: Operation, subject: &str) -> BridgeError {
+        let refused = (operation, subject.to_owned());
+        // It cannot fail: the sender is here.
+        drop(self.0.subscribe().wait_for(|heard| heard.refused.contains(&refused)).await);
+        BridgeError::Permission { operation, subject: refused.1 }
+    }
+
     /// Waits until this message to itself has come back, or the server has refused it, or to hear it.
     pub(crate) async fn echo(&self, number: u64, subject: &str, heard_by: &str) -> Result<(), BridgeError> {
         let (publish, subscribe) =

@@ -6,6 +6,7 @@ use std::time::Duration;
 use async_nats::Client;
 use tokio::runtime::Handle;
 
+use crate::heard::Hearing;
 use crate::state::State;
 
 #[derive(Clone)]
@@ -13,6 +14,7 @@ pub(crate) struct Session {
     pub(crate) client: Client,
     pub(crate) runtime: Handle,
     pub(crate) state: Arc<State>,
+    pub(crate) hearing: Hearing,
 }
 
 impl Session {

@@ -235,9 +235,11 @@ impl<M: Message, V> Client<M, V> {
     /// iterator.
     ///
     /// # Errors
-    /// As [`send`](Client::send). The messages that were not sent are in the error, in order for each receiver. Among them are
-    /// those whose instance was chosen by key, and whose thread has ended just then: later ones may have come to the
-    /// key's next instance already.
+    /// As [`send`](Client::send). The messages that were not sent are in the error, in order for each receiver.
+    ///
+    /// If the thread of an instance that was chosen by key ends meanwhile, its messages are in the error
+    /// [`Full`](SendError::Full): later messages may have come to the key's next instance already, so to send them again is
+    /// the caller's choice.
     ///
     /// # Blocking
     /// As [`send`](Client::send). The iterator is run to its end first.

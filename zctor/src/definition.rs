@@ -4,8 +4,8 @@ use std::any::TypeId;
 use std::fmt;
 
 /// A variant as generated code writes it: its name, the type of its reply (empty for a send), whether that reply is
-/// deferred, whether one of its fields is the key. Literals alone cost rustc the least:
-/// with 50 enums of six variants in a crate, all definitions together are 2.4 % of what checking it takes.
+/// deferred, whether one of its fields is the key. Literals alone cost rustc the least: with 50 enums of six variants in
+/// a crate, all definitions together are 2.4 % of what checking it takes.
 type Row = (&'static str, &'static str, bool, bool);
 
 /// The definition of an enum of messages, as a constant: [`Message::DEFINITION`](crate::Message::DEFINITION).

@@ -88,7 +88,8 @@ pub enum SendError<M> {
     /// bound to it reach it.
     NotRegistered(Refused<M>),
     /// A bounded mailbox has no room. The send does not wait for room, or its time was up first. A later attempt may
-    /// work.
+    /// work. [`send_all`](crate::Client::send_all) gives it too if the thread of an instance that was chosen by key has
+    /// ended meanwhile.
     Full(Refused<M>),
     /// The engine has stopped, or the instance that the client is bound to has ended; no attempt will work.
     Stopped(Refused<M>),

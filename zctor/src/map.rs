@@ -18,7 +18,9 @@ use crate::report::Stats;
 /// (`calls(..)`), and a dashed one to those that they send to (`sends(..)`). The arrow of a call stands for sends too.
 ///
 /// Rows are call depths, the deepest callers on top, so every arrow of a declared call points down. (Mermaid makes rows
-/// of its own.) Senders of one call depth stand above their receivers. A test that compares the map with a committed file keeps a picture in the documentation true:
+/// of its own.) Senders of one call depth stand above their receivers.
+///
+/// A test that compares the map with a committed file keeps a picture in the documentation true:
 ///
 /// ```
 /// use zctor::map::Map;

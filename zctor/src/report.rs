@@ -201,7 +201,7 @@ impl fmt::Display for ThreadStats {
         for one in backing_off {
             write!(f, ", {one}")?;
         }
-        match self.runs_beside_waits() {
+        match self.holder() {
             Some(runs) => write!(f, ", runs {runs}"),
             None => Ok(()),
         }
@@ -215,16 +215,16 @@ impl ThreadStats {
         self.age.saturating_sub(self.idle + self.waiting)
     }
 
-    /// Returns the instance whose code runs, unless that is the one that waits: whose work holds the thread just now.
+    /// Returns the instance whose code holds the thread: the one that runs, unless it waits itself.
     ///
     /// ```
     /// use zctor::ActorEngine;
     ///
     /// let engine = ActorEngine::new();
     /// let stats = engine.stats();
-    /// assert!(stats.threads.iter().all(|thread| thread.runs_beside_waits().is_none()));
+    /// assert!(stats.threads.iter().all(|thread| thread.holder().is_none()));
     /// ```
-    pub fn runs_beside_waits(&self) -> Option<RunningInstance> {
+    pub fn holder(&self) -> Option<RunningInstance> {
         self.runs.filter(|runs| self.waits.last().is_none_or(|wait| wait.instance != runs.instance))
     }
 
@@ -233,7 +233,7 @@ impl ThreadStats {
         Link {
             thread: self.thread,
             name: &self.name,
-            runs: self.runs_beside_waits(),
+            runs: self.holder(),
             queued: self.queued,
             oldest: self.oldest,
             waits: &self.waits,
@@ -243,7 +243,7 @@ impl ThreadStats {
     /// Writes whose code holds the thread: the waits of its handlers, and the code that runs.
     pub(crate) fn write_holder(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let waits = self.waits.iter().map(|wait| format!("{wait}"));
-        let runs = self.runs_beside_waits().map(|runs| format!("runs {runs}"));
+        let runs = self.holder().map(|runs| format!("runs {runs}"));
         let holders: Vec<String> = waits.chain(runs).collect();
         if holders.is_empty() { Ok(()) } else { write!(f, " ({})", holders.join(", ")) }
     }

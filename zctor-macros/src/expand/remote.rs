@@ -88,8 +88,8 @@ fn assumptions(krate: &Path, values: &[&Type], fields: &[Type]) -> Vec<WherePred
     out.chain(back).collect()
 }
 
-/// Rustc reports a field, a reply or an enum that cannot travel here, and a reply that says nothing of its message, once, on its type. Of a generic enum it reports
-/// that where the parameters are given.
+/// Rustc reports here, once, on its type: a field, a reply or an enum that cannot travel, and a reply that says nothing
+/// of its message. Of a generic enum it reports that where the parameters are given.
 fn assertions(model: &Model<'_>, values: &[&Type], outcomes: &[&Type]) -> TokenStream {
     if !model.generics.is_empty() {
         return TokenStream::new();

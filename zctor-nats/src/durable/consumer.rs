@@ -2,12 +2,14 @@
 //! answers.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use async_nats::HeaderMap;
 use async_nats::header::NATS_MESSAGE_ID;
 use async_nats::jetstream::consumer::PullConsumer;
 use async_nats::jetstream::consumer::pull::Batch;
+use async_nats::jetstream::context::PublishErrorKind;
+use async_nats::jetstream::message::Info;
 use async_nats::jetstream::{AckKind, Context, Message};
 use futures_util::{FutureExt, StreamExt};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
@@ -23,6 +25,8 @@ use crate::session::Session;
 const EXPIRES: Duration = Duration::from_secs(30);
 /// How long after something went wrong it is tried again.
 const PAUSE: Duration = Duration::from_millis(500);
+/// How often a dead letter is stored, until that is left to the next giving-out of its message.
+const BURIALS: u32 = 5;
 /// How long a reason is at most, in bytes.
 const LONGEST_REASON: usize = 1_024;
 
@@ -87,8 +91,11 @@ impl Consumer {
         tokio::pin!(stop);
         loop {
             let ready = async {
+                // The connection last: one that was lost meanwhile would take the request with it, and what the server
+                // gives out for that counts as a try.
+                let places = self.free_places().await;
                 self.session.state.connected().await;
-                self.free_places().await
+                places
             };
             let mut places = tokio::select! {
                 biased;
@@ -103,10 +110,11 @@ impl Consumer {
                 loop {
                     let next = tokio::select! {
                         biased;
-                        () = &mut stop => return self.give_back(batch).await,
+                        () = &mut stop => return self.take_the_rest(batch, places),
+                        // Before the loss of the connection: what has come until then has used up a try.
+                        next = batch.next() => next,
                         // The server that had the request is gone.
                         () = &mut changed => break,
-                        next = batch.next() => next,
                     };
                     match (next, places.split(1)) {
                         (Some(Ok(message)), Some(place)) => drop(tokio::spawn(Arc::clone(&self).take(message, place))),
@@ -140,23 +148,24 @@ impl Consumer {
         }
     }
 
-    /// What has come just before the end goes to another process at once.
-    async fn give_back(&self, mut batch: Batch) {
+    /// What has come just before the end is handled too, since it has used up a try.
+    fn take_the_rest(self: &Arc<Self>, mut batch: Batch, mut places: OwnedSemaphorePermit) {
         while let Some(Some(Ok(message))) = batch.next().now_or_never() {
-            drop(message.ack_with(AckKind::Nak(None)).await);
+            let Some(place) = places.split(1) else { return };
+            drop(tokio::spawn(Arc::clone(self).take(message, place)));
         }
     }
 
     /// Has a message handled, and tells the server what became of it. Its place is free after that.
     async fn take(self: Arc<Self>, message: Message, place: OwnedSemaphorePermit) {
-        let (tried, number) = match message.info() {
-            Ok(info) => (u32::try_from(info.delivered).unwrap_or(u32::MAX), info.stream_sequence),
+        let (tried, id) = match message.info() {
+            Ok(info) => (u32::try_from(info.delivered).unwrap_or(u32::MAX), self.dead_id(&info)),
             // None of a queue's.
             Err(_) => return,
         };
         self.settle(|books| books.delivered += 1);
         let outcome = if tried > self.queue.tries {
-            Outcome::Dead("the processes that it was given to have ended before they answered".to_owned())
+            Outcome::Dead(format!("it was given out {tried} times and nobody has answered"))
         } else {
             self.handle(&message).await
         };
@@ -170,12 +179,13 @@ impl Consumer {
                 AckKind::Nak(Some(self.queue.pause(tried)))
             }
             Outcome::Again(reason) | Outcome::Dead(reason) => {
-                while !self.store_dead(&message, number, tried, &reason).await {
-                    drop(message.ack_with(AckKind::Progress).await);
-                    tokio::time::sleep(PAUSE.min(self.queue.ack_wait / 3)).await;
+                if self.bury(&message, &id, tried, &reason).await {
+                    self.settle(|books| books.dead += 1);
+                    AckKind::Term
+                } else {
+                    self.settle(|books| books.returned += 1);
+                    AckKind::Nak(Some(self.queue.pause(tried).max(PAUSE)))
                 }
-                self.settle(|books| books.dead += 1);
-                AckKind::Term
             }
             Outcome::Stopped => {
                 self.stopped.send_replace(true);
@@ -245,17 +255,46 @@ impl Consumer {
         told
     }
 
+    /// The id of the message among the dead letters. The number alone would be that of another one if the stream was deleted
+    /// and made anew.
+    fn dead_id(&self, info: &Info<'_>) -> String {
+        let stored = SystemTime::from(info.published).duration_since(UNIX_EPOCH).unwrap_or_default();
+        format!("{}.{}.{}", self.names.stream, info.stream_sequence, stored.as_nanos())
+    }
+
+    /// Whether the message is stored among the dead letters. It is not if their stream is deleted or full, or the server
+    /// does not permit it; then the message stays in the queue, and its place is for others.
+    async fn bury(&self, message: &Message, id: &str, tried: u32, reason: &str) -> bool {
+        for _ in 0..BURIALS {
+            self.session.state.connected().await;
+            if self.store_dead(message, id, tried, reason).await {
+                return true;
+            }
+            drop(message.ack_with(AckKind::Progress).await);
+            tokio::time::sleep(PAUSE.min(self.queue.ack_wait / 3)).await;
+        }
+        false
+    }
+
     /// Whether the server has stored the message among the dead letters.
-    async fn store_dead(&self, message: &Message, number: u64, tried: u32, reason: &str) -> bool {
+    async fn store_dead(&self, message: &Message, id: &str, tried: u32, reason: &str) -> bool {
         let Names { stream, subject, dead_subject, .. } = &self.names;
         let ids = 256 + stream.len() + subject.len();
         let room = self.session.client.max_payload().saturating_sub(message.payload.len() + ids);
         let mut headers = HeaderMap::new();
-        headers.insert(NATS_MESSAGE_ID, format!("{stream}.{number}"));
+        headers.insert(NATS_MESSAGE_ID, id);
         headers.insert("Zctor-Reason", one_line(reason, room.min(LONGEST_REASON)));
         headers.insert("Zctor-Tries", tried.to_string());
         headers.insert("Zctor-Subject", subject.as_str());
-        match self.context.publish_with_headers(dead_subject.clone(), headers, message.payload.clone()).await {
+        let (subject, payload) = (dead_subject.clone(), message.payload.clone());
+        let stored = match self.context.publish_with_headers(subject.clone(), headers, payload.clone()).await {
+            // The payload alone has come this way already, so there is room for that.
+            Err(error) if error.kind() == PublishErrorKind::MaxPayloadExceeded => {
+                self.context.publish(subject, payload).await
+            }
+            stored => stored,
+        };
+        match stored {
             Ok(stored) => stored.await.is_ok(),
             Err(_) => false,
         }

@@ -17,7 +17,7 @@ use zctor::now;
 use zctor::remote::transport::{Answer, Carrier, Packet, Receipt};
 
 use crate::carrier::NatsCarrier;
-use crate::error::BridgeError;
+use crate::error::{BridgeError, Operation};
 use crate::session::{Session, too_large};
 
 /// The way of a link whose durable messages go into a queue.
@@ -91,7 +91,8 @@ const PAUSE: Duration = Duration::from_millis(100);
 impl Publisher {
     pub(crate) async fn open(session: Session, ack_wait: Duration) -> Result<Arc<Self>, BridgeError> {
         let inbox = session.client.new_inbox();
-        let answers = session.client.subscribe(format!("{inbox}.*")).await.map_err(|_| BridgeError::Disconnected)?;
+        let answers = session.state.patiently(session.client.subscribe(format!("{inbox}.*"))).await;
+        let answers = answers.and_then(Result::ok).ok_or(BridgeError::Disconnected)?;
         let publisher = Arc::new(Self { session, inbox, next: AtomicU64::new(0), waiting: Mutex::default(), ack_wait });
         tokio::spawn(Arc::clone(&publisher).listen(answers));
         Ok(publisher)
@@ -161,13 +162,17 @@ impl Publisher {
             told.await.ok()
         };
         let heard = tokio::select! {
-            heard = heard => heard,
+            heard = heard => heard.map(|message| read(&message)),
+            // The server tells of it by a word of its own, and does not answer.
+            error = self.session.hearing.refusal(Operation::Publish, subject) => {
+                Some(Heard::Refused(Answer::Unfit(error.to_string().into())))
+            }
             // What was heard by the last connection is not answered by the next.
             () = changed => None,
             () = tokio::time::sleep(self.ack_wait) => None,
         };
         self.waiting().remove(&number);
-        heard.map(|message| read(&message))
+        heard
     }
 }
 

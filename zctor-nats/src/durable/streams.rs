@@ -83,6 +83,9 @@ fn check(found: &Config, wanted: &Config, limit: Option<i64>) -> Result<(), Stri
         let (is, needs) = (found.subjects.join(", "), wanted.subjects.join(", "));
         return Err(format!("the stream `{name}` is there for the subjects {is}, and not for {needs}; {other}"));
     }
+    if wanted.retention == RetentionPolicy::WorkQueue {
+        keeps(found)?;
+    }
     match limit {
         Some(limit) if limit != found.max_messages => Err(format!(
             "the stream `{name}` is there with a limit of {} messages, and not of {limit}; state the same everywhere, \
@@ -91,6 +94,22 @@ fn check(found: &Config, wanted: &Config, limit: Option<i64>) -> Result<(), Stri
         )),
         _ => Ok(()),
     }
+}
+
+/// What of a work queue that is there would lose messages after it has said that they are stored, or never say so.
+fn keeps(found: &Config) -> Result<(), String> {
+    let is_limited = found.max_messages > 0 || found.max_bytes > 0;
+    let refuses = found.discard == DiscardPolicy::New;
+    let subjects_are_limited = found.max_messages_per_subject > 0 && !(refuses && found.discard_new_per_subject);
+    let (is, change) = match () {
+        () if found.no_ack => ("does not say what it has stored", "--ack"),
+        () if !found.max_age.is_zero() => ("drops messages that are old", "--max-age 0s"),
+        () if is_limited && !refuses => ("drops its oldest messages when it is full", "--discard new"),
+        () if subjects_are_limited => ("drops the oldest messages of a subject", "--max-msgs-per-subject=-1"),
+        () => return Ok(()),
+    };
+    let name = &found.name;
+    Err(format!("the stream `{name}` is there, and {is}; change it: `nats stream edit {name} {change}`"))
 }
 
 /// Makes the consumer of the enum, or brings it up to date.
@@ -118,6 +137,7 @@ pub(crate) async fn consumer(context: &Context, names: &Names, queue: &WorkQueue
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::time::Duration;
 
     #[test]
     fn a_stream_that_does_not_fit_is_told() {
@@ -125,6 +145,7 @@ mod tests {
             name: "shop-jobs".to_owned(),
             subjects: vec!["a.>".to_owned()],
             retention: RetentionPolicy::WorkQueue,
+            discard: DiscardPolicy::New,
             ..Config::default()
         };
         let found = Config { max_messages: 5, ..wanted.clone() };
@@ -136,5 +157,18 @@ mod tests {
         assert!(told(&limits, None).contains("retention of Limits; delete it"));
         let other = Config { subjects: vec!["b".to_owned()], ..found };
         assert!(told(&other, None).contains("for the subjects b, and not for a.>"));
+
+        let old = Config { discard: DiscardPolicy::Old, ..wanted.clone() };
+        assert_eq!(check(&old, &wanted, None), Ok(()), "it has no limit");
+        for (found, expected) in [
+            (Config { no_ack: true, ..wanted.clone() }, "nats stream edit shop-jobs --ack`"),
+            (Config { max_age: Duration::from_secs(1), ..wanted.clone() }, "nats stream edit shop-jobs --max-age 0s`"),
+            (Config { max_messages: 5, ..old.clone() }, "nats stream edit shop-jobs --discard new`"),
+            (Config { max_bytes: 5, ..old.clone() }, "nats stream edit shop-jobs --discard new`"),
+            (Config { max_messages_per_subject: 5, ..wanted.clone() }, "--max-msgs-per-subject=-1`"),
+        ] {
+            let text = told(&found, None);
+            assert!(text.contains(expected), "{text}");
+        }
     }
 }

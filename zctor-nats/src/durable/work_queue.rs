@@ -24,13 +24,15 @@ use std::time::Duration;
 /// A message that was given out [`tries`](WorkQueue::tries) times without being handled leaves the queue, and so does one,
 /// at once, that the process that serves does not understand. It is stored in a stream of its own, with a header
 /// `Zctor-Reason`, and `Zctor-Tries`. `nats stream view shop-jobs-dead` shows those of the queue `jobs` in the namespace
-/// `shop`; a message that is published to its `Zctor-Subject` with the same payload is in the queue again.
+/// `shop`. Headers for which a very large message leaves no room are left out. While a dead letter cannot be stored, its
+/// message stays in the queue, and is given out again. A message that is published to its `Zctor-Subject` with the same payload is in the queue again.
 ///
 /// # On the server
 /// The server needs JetStream: `nats-server -js -sd <folder>`. The queue `jobs` of the namespace `shop` is the stream
 /// `shop-jobs`, whose retention is that of a work queue; each enum has a consumer of its name there. They are made when
 /// they are missing. A stream that is there is checked and used as it is, so make it by hand for several replicas or
-/// another storage: `nats stream add shop-jobs --subjects 'zctor.1.shop.$q.jobs.>' --retention work --discard new`.
+/// another storage: `nats stream add shop-jobs --subjects 'zctor.1.shop.$q.jobs.>' --retention work --discard new`. One that
+/// drops what it has stored, for its age or for newer messages, is refused.
 ///
 /// ```no_run
 /// use serde::{Deserialize, Serialize};
@@ -124,7 +126,8 @@ impl WorkQueue {
         self
     }
 
-    /// Sets how often a message is given out before it is a dead letter: 5 times by itself, once at least.
+    /// Sets how often a message is given out before it is a dead letter: 5 times by itself, once at least. Every giving-out
+    /// counts, also one whose process ended or lost the server before a handler had the message.
     pub fn tries(mut self, tries: u32) -> Self {
         self.tries = tries.max(1);
         self

@@ -90,7 +90,7 @@ impl Server {
         let arguments: Vec<String> = arguments.iter().map(|&argument| argument.to_owned()).collect();
         let process = run(&["-p", "-1", "--ports_file_dir", &folder.0.to_string_lossy()], &arguments);
         let port = await_port(&folder.0);
-        Self { process, port, folder: folder, arguments }
+        Self { process, port, folder, arguments }
     }
 
     pub(crate) fn port(&self) -> u16 {
@@ -121,9 +121,26 @@ impl Server {
         self.process.wait().expect("it ends");
     }
 
-    /// Starts it again, on the same port.
+    /// Starts it again, on the same port. Meanwhile the system may have given that to a server of another test: then this
+    /// one ends at once, and is started until that one has gone.
     pub(crate) fn restart(&mut self) {
-        self.process = run(&["-p", &self.port.to_string()], &self.arguments);
+        let folder = self.folder.0.to_string_lossy().into_owned();
+        let place = ["-p", &self.port.to_string(), "--ports_file_dir", &folder];
+        let begun = zctor::now();
+        loop {
+            self.process = run(&place, &self.arguments);
+            let name = program().file_name().unwrap_or_default().to_string_lossy().into_owned();
+            let written = self.folder.path(&format!("{name}_{}.ports", self.process.id()));
+            while self.process.try_wait().expect("it is a child").is_none() {
+                if written.exists() {
+                    return;
+                }
+                assert!(zctor::now() - begun < LIMIT, "the server has written no port");
+                // There is nothing to wait for but the file.
+                thread::yield_now();
+            }
+            assert!(zctor::now() - begun < LIMIT, "somebody else has the port {}", self.port);
+        }
     }
 }
 

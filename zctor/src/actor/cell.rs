@@ -59,9 +59,9 @@ impl<M: Message, O: ?Sized> InstanceCell<M, O> {
     /// be handled: what the handler before it has asked for comes first.
     #[cold]
     #[inline(never)]
-    pub(super) fn heed(&self, local: &Local, message: Option<&M>) -> bool {
+    pub(super) fn may_begin(&self, local: &Local, message: Option<&M>) -> bool {
         let names = message.map(|message| (M::name(), message.variant()));
-        self.common.requested.get() == Requested::None && local.heed(self.slot(), self.account(), names)
+        self.common.requested.get() == Requested::None && local.may_begin(self.slot(), self.account(), names)
     }
 }
 

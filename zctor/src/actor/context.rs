@@ -91,7 +91,7 @@ impl<M: Message> Context<M> {
     /// Whether the edge allows that the next message of a batch is handled.
     #[inline(always)]
     pub(super) fn may_begin<'a>(&self, message: impl FnOnce() -> Option<&'a M>) -> bool {
-        self.local.mailbox.edge.is_plain() || self.shared.heed(&self.local, message())
+        self.local.mailbox.edge.is_plain() || self.shared.may_begin(&self.local, message())
     }
 
     /// Gives a client bound to this very instance, to pass on to others.

@@ -155,7 +155,7 @@ where
         if self.common.phase.get() == Phase::New {
             self.start_new(local);
         }
-        self.common.phase.get() == Phase::Live && (local.mailbox.edge.is_plain() || self.heed(local, message()))
+        self.common.phase.get() == Phase::Live && (local.mailbox.edge.is_plain() || self.may_begin(local, message()))
     }
 
     #[cold]
@@ -226,7 +226,7 @@ fn dispatch_told<M: Dispatch<S>, S: 'static>(
 /// The work that is done for mail, unless a hook has sent it.
 #[inline(always)]
 pub(super) fn told(work: Work, serving: Serving) -> Work {
-    if serving.from_hook { Work::Untold } else { work }
+    if serving.from_hook { Work::FromHook } else { work }
 }
 
 /// The content of an envelope, or the place of a caller on this thread, as the type that it has.

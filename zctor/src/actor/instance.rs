@@ -322,7 +322,7 @@ where
         let Some((waker, mut pipe)) = self.if_extras(|extras| extras.pipes.remove(id)) else { return };
         match catch(|| pipe.poll(&waker)) {
             Ok(false) => self.with_extras(|extras| extras.pipes.add(id, (waker, pipe))),
-            Ok(true) => match run_user(0, None, || pipe.finish()) {
+            Ok(true) => match local.mailbox.meter.around(self.slot(), || run_user(0, None, || pipe.finish())) {
                 Ok(Finished::Last(message)) => self.handle_own(local, message, Work::Pipe),
                 Ok(Finished::More(message, pipe)) => {
                     self.with_extras(|extras| extras.pipes.add(id, (waker, pipe)));

@@ -55,7 +55,7 @@ pub(super) trait Recover: Instance {
     fn drop_parts(&self, local: &Local, failed: &mut dyn FnMut(&Arc<str>));
     /// Drops the factory and the hook of an instance that will not be built again. Mail for it that is still under way
     /// carries the hook.
-    fn drop_factory(&self);
+    fn drop_factory(&self, local: &Local);
     /// Takes it out of its pool, if it is in one. `true` if that has no instance left.
     fn leave_pool(&self, local: &Local) -> bool;
     /// Wakes those who wait for room in its pool, if it is in one.
@@ -113,7 +113,7 @@ pub(super) fn discard(instance: &Rc<dyn Recover>, local: &Rc<Local>) {
     instance.common().phase.set(Phase::Ended);
     instance.location().status.set_ended(&End::Stopped);
     drop_state(instance, local, AfterPanic::Ended);
-    instance.drop_factory();
+    instance.drop_factory(local);
     local.clear(instance.slot()).tell();
 }
 
@@ -399,7 +399,7 @@ fn vacate(instance: &Rc<dyn Recover>, local: &Rc<Local>, why: End) {
     location.status.set_ended(&why);
     let panicked = matches!(why, End::Panicked(_));
     let stops_engine = panicked && instance.restart().is_some_and(|restart| restart.stops_engine());
-    instance.drop_factory();
+    instance.drop_factory(local);
     if instance.leave_pool(local) {
         // Senders that wait for room in the pool find that it is empty. A sender that waits for this instance alone
         // watches it.

@@ -80,14 +80,13 @@ where
 {
     /// Builds the state by `factory`. It runs at depth 0: it may send, but not wait.
     pub(super) fn build_by(self: &Rc<Self>, local: &Rc<Local>, factory: StateFactory<M, S>) -> Result<(), Failure> {
-        let built = match factory {
+        let built = local.mailbox.meter.around(self.slot(), || match factory {
             StateFactory::Again(Blueprint { factory, .. }) => {
                 let mut ctx = self.context(local);
                 run_seldom(0, || factory(&mut ctx))
             }
             StateFactory::Once(factory) => run_seldom(0, || Ok(factory())),
-        };
-        local.mailbox.meter.others.add(1);
+        });
         let built = built.map_err(Failure::Panic)?;
         self.typed.state.replace(Some(built.map_err(Failure::Error)?));
         self.common.requested.set(Requested::None);
@@ -123,10 +122,11 @@ where
 
     /// Drops something of the user's. `failed` is given the text of its panic.
     #[inline]
-    fn drop_part<T>(part: T, failed: &mut dyn FnMut(&Arc<str>)) {
+    fn drop_part<T>(&self, local: &Local, part: T, failed: &mut dyn FnMut(&Arc<str>)) {
         // Without code to run, nothing can panic.
         if needs_drop::<T>() {
-            if let Err(text) = run_seldom(0, || drop(part)) {
+            let dropped = local.mailbox.meter.around(self.slot(), || run_seldom(0, || drop(part)));
+            if let Err(text) = dropped {
                 failed(&text);
             }
         }
@@ -200,30 +200,26 @@ where
     fn run_on_panic(self: Rc<Self>, local: &Rc<Local>, text: &str) -> Result<(), Arc<str>> {
         let Some(state) = self.typed.state.take() else { return Ok(()) };
         let mut ctx = self.context(local);
-        let meter = &local.mailbox.meter;
-        let before = meter.run(self.slot());
-        let outcome = run_seldom(0, || M::__on_panic(state, &mut ctx, text));
-        meter.resume(before);
-        outcome
+        local.mailbox.meter.around(self.slot(), || run_seldom(0, || M::__on_panic(state, &mut ctx, text)))
     }
 
     fn drop_parts(&self, local: &Local, failed: &mut dyn FnMut(&Arc<str>)) {
         let state = self.typed.state.take();
-        Self::drop_part(state, failed);
+        self.drop_part(local, state, failed);
         let extras = self.if_extras(|extras| Some((take(&mut extras.timers), take(&mut extras.pipes))));
         let Some((timers, pipes)) = extras else { return };
         for (id, message) in timers.into_values() {
             local.timers.clear(message.due, id);
-            Self::drop_part(message, failed);
+            self.drop_part(local, message, failed);
         }
         for (_, pipe) in pipes.into_values() {
-            Self::drop_part(pipe, failed);
+            self.drop_part(local, pipe, failed);
         }
     }
 
-    fn drop_factory(&self) {
+    fn drop_factory(&self, local: &Local) {
         if let Some(blueprint) = self.typed.if_attachments(|attachments| attachments.blueprint.take()) {
-            ignoring_panic(|| drop(blueprint));
+            local.mailbox.meter.around(self.slot(), || ignoring_panic(|| drop(blueprint)));
         }
         drop(self.if_extras(|extras| extras.undelivered.take()));
     }

@@ -141,10 +141,11 @@ impl<M: Message> TimerEntry<M> {
             Schedule::Every(every, make) => (every, make),
         };
         shared.with_extras(|extras| extras.firing = Some(id));
-        let made = run_user(0, None, &mut make);
+        let meter = &local.mailbox.meter;
+        let made = meter.around(shared.slot(), || run_user(0, None, &mut make));
         shared.with_extras(|extras| extras.firing = None);
         if made.is_err() || self.cancelled.get() {
-            ignoring_panic(|| drop(make));
+            meter.around(shared.slot(), || ignoring_panic(|| drop(make)));
         } else {
             let due = next_due(self.due, every, now());
             local.timers.set_again(due, id, shared.slot());

@@ -52,12 +52,12 @@ struct Ledger {
 fn begin_shutdown(core: &Core, limit: Option<Duration>) -> bool {
     let limit = limit.and_then(deadline);
     point(&core.edge.home, 0, || Operation::Plain("close the edge"));
+    let mut mailboxes = Vec::new();
     let mut state = core.state.lock();
     let must_drive = match &mut state.phase {
         EnginePhase::Open => {
             core.edge.close();
-            // Senders that wait for room must see that the edge is closed.
-            state.threads.values().for_each(|running| running.mailbox.wake_all());
+            mailboxes.extend(state.threads.values().map(|running| Arc::clone(&running.mailbox)));
             state.earlier = ended_earlier(&state);
             state.phase = EnginePhase::Stopping { until: limit, has_driver: true };
             true
@@ -70,6 +70,9 @@ fn begin_shutdown(core: &Core, limit: Option<Duration>) -> bool {
     };
     drop(state);
     core.state.notify();
+    // Senders that wait for room must see that the edge is closed. They are woken under no lock, since a task that is
+    // polled inside its waker may ask the engine.
+    mailboxes.iter().for_each(|mailbox| mailbox.wake_all());
     must_drive
 }
 

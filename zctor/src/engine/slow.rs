@@ -97,7 +97,7 @@ pub(super) fn slow(core: &Core, limit: Duration) -> Vec<Slow> {
 
 /// The handler that runs on a thread, if it is slow.
 fn slow_on(mailbox: &Mailbox, thread: &ThreadStats, limit: Duration) -> Option<Slow> {
-    let runs = thread.runs_beside_waits()?;
+    let runs = thread.holder()?;
     let limit = mailbox.roster.slow_limit(runs.instance.slot).unwrap_or(limit);
     (runs.lasted >= limit).then(|| Slow {
         instance: runs.instance,

@@ -141,8 +141,10 @@ fn publish(
 
 /// Notes that the handler which runs here, if one does, has started the instances of a thread.
 fn note_start(sends: &Sends, mailbox: &Mailbox) {
-    let mut started = Vec::new();
-    mailbox.roster.read_block(0, |report| started.push(report.message));
+    let (mut started, mut number) = (Vec::new(), 0);
+    while mailbox.roster.read_block(number, |report| started.push(report.message)) {
+        number += 1;
+    }
     started.into_iter().for_each(|message| note_in(sends, message, Done::Started));
 }
 

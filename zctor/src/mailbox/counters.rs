@@ -20,7 +20,7 @@ pub(crate) struct Meter {
     /// How many of those went to another thread, or to nobody.
     pub(crate) passed: Counter,
     /// How many pieces of an instance's code have begun or ended that are no messages of the thread's queue: factories,
-    /// hooks, and calls that are handled on the spot.
+    /// hooks, closures, drops, and calls that are handled on the spot.
     pub(crate) others: Counter,
     pub(crate) instances: AtomicUsize,
     /// How many timers were set when the thread last came to rest, or last had one that was due.
@@ -46,6 +46,15 @@ impl Meter {
     #[inline]
     pub(crate) fn resume(&self, before: u64) {
         self.running.store(before, Ordering::Relaxed);
+    }
+
+    /// Runs code of this instance that is no handler: of a factory, of a timer's or a pipe's closure, of a drop.
+    pub(crate) fn around<R>(&self, slot: Slot, code: impl FnOnce() -> R) -> R {
+        let before = self.run(slot);
+        let result = code();
+        self.resume(before);
+        self.others.add(1);
+        result
     }
 
     pub(crate) fn running(&self) -> Option<Slot> {

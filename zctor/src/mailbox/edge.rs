@@ -25,9 +25,9 @@ use crate::sys::waiters::Waiters;
 /// when threads are abandoned, and the counts of losses.
 pub(crate) struct Edge {
     word: AtomicU8,
-    /// What a thread must heed before it has an instance handle a message: the bits `IS_SEALED`, `NOTES` and `MEASURES`.
+    /// What a thread does where an instance begins to handle a message: the bits `IS_SEALED`, `NOTES` and `MEASURES`.
     /// Nearly always none, so it costs one look.
-    heed: AtomicU8,
+    at_beginning: AtomicU8,
     /// Whether the watcher over slow handlers sleeps.
     watcher_asleep: AtomicU8,
     pub(crate) losses: Losses,
@@ -66,7 +66,7 @@ impl Edge {
     pub(crate) fn new(default_deadline: Option<Duration>) -> Self {
         Self {
             word: AtomicU8::new(Self::OPEN),
-            heed: AtomicU8::new(0),
+            at_beginning: AtomicU8::new(0),
             watcher_asleep: AtomicU8::new(0),
             losses: Losses::default(),
             sends: None,
@@ -109,28 +109,35 @@ impl Edge {
         self.word.load(Ordering::Acquire) == Self::ABANDONED
     }
 
+    /// As `is_abandoned`, for a caller that spins: it may see an abandonment late, but looks again.
+    #[inline]
+    pub(crate) fn seems_abandoned(&self) -> bool {
+        // Relaxed: who sees it asks `is_abandoned` next, which reads the same word and so sees it too.
+        self.word.load(Ordering::Relaxed) == Self::ABANDONED
+    }
+
     pub(crate) fn close(&self) {
         self.word.fetch_max(Self::CLOSED, Ordering::AcqRel);
     }
 
     pub(crate) fn seal(&self) {
         self.word.fetch_max(Self::SEALED, Ordering::AcqRel);
-        self.heed.fetch_or(Self::IS_SEALED, Ordering::AcqRel);
+        self.at_beginning.fetch_or(Self::IS_SEALED, Ordering::AcqRel);
     }
 
     /// Whether a message may be handled, and nothing is to be noted or measured.
     #[inline]
     pub(crate) fn is_plain(&self) -> bool {
-        self.heed.load(Ordering::Acquire) == 0
+        self.at_beginning.load(Ordering::Acquire) == 0
     }
 
     /// From now on each message that is handled is noted, for the statistics.
     pub(crate) fn note_variants(&self) {
-        self.heed.fetch_or(Self::NOTES, Ordering::Relaxed);
+        self.at_beginning.fetch_or(Self::NOTES, Ordering::Relaxed);
     }
 
     pub(crate) fn notes_variants(&self) -> bool {
-        self.heed.load(Ordering::Relaxed) & Self::NOTES != 0
+        self.at_beginning.load(Ordering::Relaxed) & Self::NOTES != 0
     }
 
     /// One more observes, or one less (-1): while anybody does, each handler is measured.
@@ -138,8 +145,8 @@ impl Edge {
     pub(crate) fn observe(&self, by: isize) {
         self.observed.change(by, |is_on| {
             match is_on {
-                true => self.heed.fetch_or(Self::MEASURES, Ordering::Relaxed),
-                false => self.heed.fetch_and(!Self::MEASURES, Ordering::Relaxed),
+                true => self.at_beginning.fetch_or(Self::MEASURES, Ordering::Relaxed),
+                false => self.at_beginning.fetch_and(!Self::MEASURES, Ordering::Relaxed),
             };
         });
     }
@@ -156,7 +163,7 @@ impl Edge {
     /// Step 4. The threads of the engine that are left are to be woken next: their own waits are not listed here.
     pub(crate) fn abandon(&self) {
         self.word.fetch_max(Self::ABANDONED, Ordering::AcqRel);
-        self.heed.fetch_or(Self::IS_SEALED, Ordering::AcqRel);
+        self.at_beginning.fetch_or(Self::IS_SEALED, Ordering::AcqRel);
         fence(Ordering::SeqCst); // pairs with the one in `is_abandoned`
         let wakers = lock(&self.waiters).take(0, usize::MAX);
         wakers.into_iter().chain(self.callers.wakers()).for_each(wake);

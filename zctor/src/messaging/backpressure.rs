@@ -81,7 +81,8 @@ impl<'a, M: Payload> Awaited for ThreadWait<'_, 'a, M> {
     type Output = Result<Chosen<'a, M>, Refusal>;
 
     fn is_ready(&self) -> bool {
-        self.permits.is_ready()
+        // A sender that spins has not joined the waiters that a stop wakes, and its spin may be long.
+        self.permits.is_ready() || self.target.engine_edge().is_some_and(|edge| !edge.is_open())
     }
 
     fn spin(&self) -> Spin {

@@ -8,6 +8,7 @@
 //! 2. It looks whether there has been one (`Edge::is_abandoned`).
 //!
 //! Then an abandonment is seen by that look, or it wakes the caller. The model in `in_flight/loom_models.rs` checks it.
+//! A thread that spins before has not joined them, and looks at each turn (`InFlight::is_ready`).
 
 use std::ops::Deref;
 use std::sync::Arc;
@@ -191,7 +192,8 @@ impl<R, B: Callees> Awaited for InFlight<R, B> {
     type Output = Outcome<R>;
 
     fn is_ready(&self) -> bool {
-        self.receiver.is_ready()
+        // A caller that spins is on no list that an abandonment wakes, and its spin may be long.
+        self.receiver.is_ready() || self.mailbox.edge.seems_abandoned()
     }
 
     fn poll(&mut self, waker: &Waker) -> Option<Outcome<R>> {

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use crate::error::{Refusal, SendError};
 use crate::id::InstanceId;
+use crate::mailbox::edge::Edge;
 use crate::mailbox::mail::SentAs;
 use crate::messaging::backpressure::{overflow, room_deadline};
 use crate::messaging::binding::Among;
@@ -18,16 +19,19 @@ pub(crate) fn send_all<'a, M: Payload>(target: &Target<'a, M>, messages: Vec<M>)
     if count == 0 {
         return Ok(0);
     }
-    let mut late = Late { again: Vec::new(), refused: Vec::new() };
+    let is_least_loaded = matches!(target.among, Among::LeastLoaded);
+    let mut late = Late { is_least_loaded, again: Vec::new(), refused: Vec::new() };
     let outcome =
         send_straight(target, messages, &mut late.again).or_else(|messages| send_each(target, messages, &mut late));
-    let mut left = late.refused;
+    let (refused_by_key, mut left) = (late.refused.len(), late.refused);
     for message in late.again {
         let mut place = Some(message);
         let _ = try_send::<true, M>(target, &mut place); // a refused message stays in its place
         left.extend(place);
     }
     let refusal = match outcome {
+        // One thread has ended, not the pool: a later attempt may work.
+        Ok(()) if left.len() == refused_by_key && is_open(target) => Refusal::Full,
         Ok(()) => Refusal::Stopped,
         Err((messages, refusal)) => {
             left.extend(messages);
@@ -41,8 +45,15 @@ pub(crate) fn send_all<'a, M: Payload>(target: &Target<'a, M>, messages: Vec<M>)
     Err(SendError::new(M::name(), left, refusal))
 }
 
+/// Whether a later attempt may work: the target is a pool, and its engine is open.
+fn is_open<M: Payload>(target: &Target<'_, M>) -> bool {
+    !matches!(target.among, Among::One(_)) && target.engine_edge().is_some_and(Edge::is_open)
+}
+
 /// The messages that came back, since the threads of their receivers had ended just now.
 struct Late<M> {
+    /// Whether those without a key were for the least loaded instance.
+    is_least_loaded: bool,
     /// Those for which any instance will do: each goes to another one, or is refused.
     again: Vec<M>,
     /// Those whose instance was chosen by key. The instance that has the key now may have got later messages of this
@@ -50,10 +61,13 @@ struct Late<M> {
     refused: Vec<M>,
 }
 
-impl<M> Late<M> {
-    /// `any` says whether any instance will do.
-    fn extend(&mut self, any: bool, back: impl IntoIterator<Item = M>) {
-        if any { self.again.extend(back) } else { self.refused.extend(back) }
+impl<M: Payload> Late<M> {
+    /// Takes messages that came back, which were sent in turn, or were not.
+    fn extend(&mut self, in_turn: bool, back: impl IntoIterator<Item = M>) {
+        for message in back {
+            let any_will_do = in_turn || self.is_least_loaded && message.key().is_none();
+            if any_will_do { self.again.push(message) } else { self.refused.push(message) }
+        }
     }
 }
 
@@ -108,7 +122,7 @@ fn send_each<'a, M: Payload>(
                 match (chosen.endpoint().send_inner(&mut place, chosen.sent_as(), &|| chosen.move_turn()), place) {
                     (Err(refusal), Some(message)) => Err((message, refusal)),
                     (_, back) => {
-                        batches.late.extend(batches.takes_any(&chosen), back);
+                        batches.late.extend(chosen.sent_as().in_turn, back);
                         Ok(())
                     }
                 }
@@ -157,11 +171,6 @@ impl<'a, M: Payload> Batches<'a, M> {
         self.given.as_ref().and_then(|given| given.get(&instance)).copied().unwrap_or(0)
     }
 
-    /// Whether any other instance would do for the messages of this choice. The counts are there for the least loaded.
-    fn takes_any(&self, chosen: &Chosen<'a, M>) -> bool {
-        chosen.sent_as().in_turn || self.given.is_some()
-    }
-
     fn add(&mut self, chosen: Chosen<'a, M>, message: M) {
         let id = chosen.endpoint().id();
         if let Some(given) = &mut self.given {
@@ -198,9 +207,9 @@ impl<'a, M: Payload> Batches<'a, M> {
         if let Some(given) = &mut self.given {
             given.clear();
         }
-        for (chosen, batch) in std::mem::take(&mut self.batches) {
+        for (chosen, batch) in self.batches.drain(..) {
             let back = chosen.endpoint().send_batch(chosen.way, batch, chosen.sent_as());
-            self.late.extend(self.takes_any(&chosen), back);
+            self.late.extend(chosen.sent_as().in_turn, back);
         }
     }
 }

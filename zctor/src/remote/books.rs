@@ -92,8 +92,8 @@ impl fmt::Display for Books {
         let Self { accepted, acked, unreachable, full, unfit, lost, called, ended, taken, waiting, answering } = self;
         write!(
             f,
-            "sent {accepted}: {acked} acknowledged, {unreachable} unreachable, {full} full, {unfit} unfit, {lost} lost; called {called}: \
-             {ended} ended; taken {taken}: {waiting} wait, {answering} are not answered"
+            "sent {accepted}: {acked} acknowledged, {unreachable} unreachable, {full} full, {unfit} unfit, {lost} lost; \
+             called {called}: {ended} ended; taken {taken}: {waiting} wait, {answering} are not answered"
         )
     }
 }

@@ -53,6 +53,7 @@ impl End {
         }
         let pool = Client::clone(&*engine.client::<M>().map_err(|error| ServeError::of(&error, M::WIRE))?);
         let thread = |source| ServeError::Thread { source };
+        // Not the feeder of the pool before, which may wait for room in another engine that never has any.
         let (feeder, lane) = (Lane::start("zctor-feeder").map_err(thread)?, self.lane().map_err(thread)?);
         let served = Arc::new(ServedPool { pool, partitions, feeder, lane });
         let before = {
@@ -88,7 +89,8 @@ impl End {
 
     /// Serves nothing any more, and waits until what has come is in mailboxes and answered, for `limit` at most.
     pub fn leave(&self, limit: Duration) -> Books {
-        drop(take(&mut *lock(&self.served)));
+        let served = take(&mut *lock(&self.served));
+        drop(served); // under no lock, since the last reference to a pool may be among these
         self.drain(limit)
     }
 

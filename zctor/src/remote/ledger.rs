@@ -57,12 +57,12 @@ pub(super) struct Arrived(Arc<Ledger>);
 
 impl Arrived {
     /// It is in a mailbox here. A call goes on until what this gives is dropped.
-    pub(super) fn taken(&self, is_call: bool) -> Option<Answering> {
+    pub(super) fn taken(&self, is_call: bool) -> Option<UnansweredCall> {
         self.0.change(|books| {
             books.taken += 1;
             books.answering += u64::from(is_call);
         });
-        is_call.then(|| Answering(Arc::clone(&self.0)))
+        is_call.then(|| UnansweredCall(Arc::clone(&self.0)))
     }
 }
 
@@ -73,9 +73,9 @@ impl Drop for Arrived {
 }
 
 /// A call in a mailbox here: its sender has been answered when this is dropped.
-pub(super) struct Answering(Arc<Ledger>);
+pub(super) struct UnansweredCall(Arc<Ledger>);
 
-impl Drop for Answering {
+impl Drop for UnansweredCall {
     fn drop(&mut self) {
         self.0.change(|books| books.answering -= 1);
     }

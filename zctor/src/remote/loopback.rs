@@ -98,9 +98,12 @@ impl Loopback {
 
     /// Serves the engine's pool of `M` to the other end, under the name [`RemoteMessage::WIRE`].
     ///
-    /// It takes the place of a pool of `M` that was served before. The loopback keeps no engine alive: when this engine
-    /// stops, calls end with [`CallError::Stopped`](crate::CallError::Stopped), and sends become dead letters at their
-    /// sender.
+    /// It takes the place of a pool of `M` that was served before. What has come for that one goes into it all the same.
+    /// Order is not kept across this, even if it is the same pool again: a message that still waits for room may be
+    /// overtaken by later ones.
+    ///
+    /// The loopback keeps no engine alive: when this engine stops, calls end with
+    /// [`CallError::Stopped`](crate::CallError::Stopped), and sends become dead letters at their sender.
     ///
     /// # Errors
     /// - [`ServeError::NotRegistered`]: the engine has no pool of this type yet. Make it first.
@@ -201,7 +204,8 @@ impl Loopback {
     /// goes into their mailboxes, and calls are answered. Returns the books as they are then: they are
     /// [drained](Books::is_drained), unless `limit` was up before. What is left then goes on all the same.
     ///
-    /// Pools that this end has attached are not touched, and pools may be served again.
+    /// Pools that this end has attached are not touched, and pools may be served again. If the books were not drained by
+    /// then, order is not kept: a message that still waits for room may be overtaken by later ones.
     ///
     /// # Blocking
     /// Until the served pools had room for what has come, and its calls are answered, for `limit` at most. If a handler

@@ -96,8 +96,9 @@ impl HandlingTimes {
     /// Returns the time that this share of the handlers did not exceed: `quantile(0.5)` is the median, `quantile(0.99)` is
     /// exceeded by one handler in a hundred. Zero without any.
     ///
-    /// It lies in the right bucket, so it is wrong by half at most; within the bucket it is estimated as Prometheus does,
-    /// along a straight line. Beyond the last bound it is the last bound. A share below 0 counts as 0, one above 1 as 1.
+    /// The estimate lies in the right bucket, so it is wrong by a factor of two at most, above a microsecond; of shorter
+    /// times it says only that they are shorter. Within the bucket it is estimated as Prometheus does, along a straight
+    /// line. Beyond the last bound it is the last bound. A share below 0 counts as 0, one above 1 as 1.
     pub fn quantile(&self, share: f64) -> Duration {
         let rank = share.clamp(0.0, 1.0) * self.count as f64;
         let mut below = 0;

@@ -2,7 +2,7 @@
 //!
 //! A wait says which thread its reply must come from. The next link is what that thread does just now: its innermost
 //! wait, or the code that runs there. Chains of waits end, since every wait is for a lower call depth: the last link
-//! waits for nothing of zctor's.
+//! waits for no actor.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -101,7 +101,7 @@ pub struct WaitRoot {
     pub name: String,
     /// Whether it is a thread of another engine, which has numbers of its own. Nothing else is known of it then.
     pub is_elsewhere: bool,
-    /// The instance whose code runs there and waits for nothing of zctor's. `None` if no code runs there: the reply is
+    /// The instance whose code runs there and waits for no actor. `None` if no code runs there: the reply is
     /// on its way, or a handler that has returned keeps its [`ReplyTo`](crate::ReplyTo).
     pub runs: Option<InstanceId>,
     /// The name of the message type of that instance.

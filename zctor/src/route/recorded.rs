@@ -5,9 +5,10 @@ use crate::id::Slot;
 use crate::mailbox::Mailbox;
 use crate::mailbox::edge::Edge;
 use crate::mailbox::sends::{Done, Sends};
+use crate::thread::carried::home;
 use crate::thread::local::{local, running_here};
 
-/// Notes that the handler which runs here, if one does, sends to the instance in a slot, if this is recorded.
+/// Notes that the instance whose code runs here, if one's does, sends to the instance in a slot, if this is recorded.
 // A function of its own, since it would make the way into a bounded mailbox longer for those who do not record.
 #[cold]
 #[inline(never)]
@@ -18,7 +19,7 @@ pub(super) fn note_send(mailbox: &Mailbox, slot: Slot) {
     }
 }
 
-/// Notes that the handler which runs here, if one does, has started an instance of this name, if this is recorded.
+/// Notes that the instance whose code runs here, if one's does, has started an instance of this name, if this is recorded.
 #[inline]
 pub(crate) fn note_start(edge: &Edge, started: fn() -> &'static str) {
     if let Some(sends) = &edge.sends {
@@ -28,7 +29,9 @@ pub(crate) fn note_start(edge: &Edge, started: fn() -> &'static str) {
 
 #[cold]
 pub(crate) fn note_in(sends: &Sends, receiver: &'static str, done: Done) {
-    let sender = running_here().and_then(|running| local()?.mailbox.roster.find(running.slot));
+    // Carried code is a part of a handler elsewhere, on whichever thread it runs.
+    let carried = home().map(|home| home.handler);
+    let sender = carried.or_else(|| local()?.mailbox.roster.find(running_here()?.slot));
     if let Some(sender) = sender {
         sends.note(sender.message, receiver, done);
     }

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use crate::id::InstanceId;
+use crate::simulation::trace::{panic_text, returns_error, types};
 use crate::sys::operation::Operation;
 use crate::sys::simulated::state::{Call, Event, Record};
 
@@ -20,9 +21,12 @@ enum Party {
 /// The diagram of a run.
 pub(super) fn diagram(record: &Record) -> String {
     let mut diagram = Diagram::default();
-    for event in &record.events {
+    for (step, event) in record.events.iter().enumerate() {
         // It cannot fail: the text is a `String`.
-        let _ = diagram.add(event);
+        let _ = diagram.add(record, event);
+        if returns_error(record, step) {
+            let _ = diagram.note(event.thread, "ends with an error");
+        }
     }
     let types = types(record);
     let mut text = "sequenceDiagram\n".to_owned();
@@ -58,7 +62,7 @@ impl Diagram {
     }
 
     /// Adds what an event is drawn as, if it is.
-    fn add(&mut self, event: &Event) -> std::fmt::Result {
+    fn add(&mut self, record: &Record, event: &Event) -> std::fmt::Result {
         let thread = event.thread;
         match (event.operation, event.call) {
             (Operation::Deliver { verb, variant, from, to, .. }, _) => {
@@ -84,6 +88,7 @@ impl Diagram {
                 self.note(thread, &format!("{verb} {message}"))
             }
             (Operation::Plain(what), _) if what.contains("fault") => self.note(thread, what),
+            (Operation::Panics(number), _) => self.note(thread, &format!("panics: {}", panic_text(record, number))),
             _ => Ok(()),
         }
     }
@@ -92,16 +97,6 @@ impl Diagram {
         let over = self.party(self.begun.get(&thread).copied(), thread);
         writeln!(self.lines, "    note over p{over}: {}", escaped(what))
     }
-}
-
-/// The message type of each instance that anything was done with.
-fn types(record: &Record) -> BTreeMap<InstanceId, &'static str> {
-    let known = record.events.iter().filter_map(|event| match event.operation {
-        Operation::Deliver { to, message, .. } => Some((to, message)),
-        Operation::Begin { instance, message, .. } => Some((instance, message)),
-        _ => None,
-    });
-    known.collect()
 }
 
 /// A label that ends where it should: a semicolon or a hash would end it.

@@ -10,14 +10,18 @@ pub(super) fn steady() -> String {
     "it fails in the steady order, in which each thread runs on until it blocks".to_owned()
 }
 
-/// It fails whenever these threads are slow.
-pub(super) fn slow(record: &Record, spans: &[(usize, Range<u64>)]) -> String {
-    let spans: Vec<String> = spans.iter().map(|(thread, during)| slow_one(record, *thread, during)).collect();
-    format!("it fails whenever thread {}", spans.join(",\n  and thread "))
+/// It fails whenever these threads are held back.
+pub(super) fn held_back(record: &Record, spans: &[(usize, Range<u64>)]) -> String {
+    let spans: Vec<String> = spans.iter().map(|(thread, during)| held_back_one(record, *thread, during)).collect();
+    let means = match spans.len() {
+        1 => "it runs there only while all other threads wait",
+        _ => "they run there only while all other threads wait",
+    };
+    format!("it fails whenever thread {}\n  ({means})", spans.join(",\n  and thread "))
 }
 
-/// A thread is slow between the last thing that it does before these decisions and the first one after them.
-fn slow_one(record: &Record, thread: usize, during: &Range<u64>) -> String {
+/// A thread is held back between the last thing that it does before these decisions and the first one after them.
+fn held_back_one(record: &Record, thread: usize, during: &Range<u64>) -> String {
     let step = |decision: u64| {
         let known = usize::try_from(decision).ok().and_then(|decision| record.decided_at.get(decision));
         known.copied().unwrap_or(record.events.len())
@@ -27,7 +31,7 @@ fn slow_one(record: &Record, thread: usize, during: &Range<u64>) -> String {
     let tell = |step: usize| format!("step {step} ({})", what(record, &record.events[step]));
     let before = (0..start).rev().find(of_thread).map_or_else(|| "its start".to_owned(), tell);
     let after = (end..record.events.len()).find(of_thread).map_or_else(|| "the end".to_owned(), tell);
-    format!("{} is slow between {before} and {after}", name(record, thread))
+    format!("{} is held back between {before} and {after}", name(record, thread))
 }
 
 /// It fails if these decisions are taken.

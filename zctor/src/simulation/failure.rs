@@ -4,9 +4,9 @@ use std::error::Error;
 use std::fmt;
 
 use crate::simulation::diagram::diagram;
-use crate::simulation::trace::trace;
+use crate::simulation::trace::{instances, trace};
 use crate::sys::simulated::faults::INJECTED;
-use crate::sys::simulated::state::Record;
+use crate::sys::simulated::state::{Panic, Record};
 
 /// A run that failed: its seed, why it failed, and what its threads did.
 ///
@@ -23,6 +23,8 @@ pub struct Failure {
     text: String,
     explanation: String,
     deviations: usize,
+    /// Which actor each instance is; empty if there is none.
+    instances: String,
     trace: String,
     mermaid: String,
 }
@@ -35,11 +37,12 @@ impl Failure {
         record: &Record,
         (explanation, deviations): (String, usize),
     ) -> Self {
-        Self { seed, text, explanation, deviations, trace: trace(record), mermaid: diagram(record) }
+        let (instances, trace, mermaid) = (instances(record), trace(record), diagram(record));
+        Self { seed, text, explanation, deviations, instances, trace, mermaid }
     }
 
-    /// Returns the seed of the run, or `None` if the program fails in the steady order already, by which a search
-    /// begins.
+    /// Returns the seed of the run. It is `None` if the program fails in the steady order already, by which a search
+    /// begins, and if no run has reached a mark that the search must reach: then there is no seed to run again.
     ///
     /// ```
     /// # use zctor::simulation::simulate;
@@ -61,7 +64,7 @@ impl Failure {
         &self.text
     }
 
-    /// Says in words what it takes for the run to fail: which thread is slow and between which steps, or which
+    /// Says in words what it takes for the run to fail: which thread is held back and between which steps, or which
     /// decisions differ from the steady order, and which faults there are.
     ///
     /// ```
@@ -73,8 +76,8 @@ impl Failure {
         &self.explanation
     }
 
-    /// Returns how many reasons there are: slow threads, faults, or decisions of the shrunk run that differ from the
-    /// steady order, in which each thread runs on until it blocks.
+    /// Returns how many reasons there are: threads that are held back, faults, or decisions of the shrunk run that differ
+    /// from the steady order, in which each thread runs on until it blocks.
     ///
     /// ```
     /// # use zctor::simulation::simulate;
@@ -85,7 +88,8 @@ impl Failure {
         self.deviations
     }
 
-    /// Returns the trace of the shrunk run, a line for each step, up to the one where it failed.
+    /// Returns the trace of the shrunk run, a line for each step, up to the one where it failed. How the engines are taken
+    /// down behind that is left out.
     ///
     /// ```
     /// # use zctor::simulation::simulate;
@@ -119,6 +123,9 @@ impl fmt::Display for Failure {
         if let Some(seed) = self.seed {
             writeln!(f, "to run it again: ZCTOR_SEED={seed}; with ZCTOR_TRACE=run.mmd for a diagram")?;
         }
+        if !self.instances.is_empty() {
+            writeln!(f, "instances: {}", self.instances)?;
+        }
         write!(f, "\n{}", self.trace)
     }
 }
@@ -127,15 +134,29 @@ impl Error for Failure {}
 
 /// Why a run failed, if it did.
 pub(super) fn verdict(record: &Record, allow_panics: bool) -> Option<String> {
-    let mut own = record.panics.iter().filter(|text| !text.starts_with(INJECTED));
     if let Some(failure) = &record.failure {
-        let is_panic = failure == "main has panicked";
-        return Some(record.panics.last().filter(|_| is_panic).unwrap_or(failure).clone());
+        return Some(failure.clone());
     }
-    if let Some(panic) = own.next().filter(|_| !allow_panics) {
-        return Some(format!("code of an actor has panicked: {panic}"));
+    if let Some(panic) = own_panic(record, allow_panics) {
+        return Some(format!("code of an actor has panicked: {}", panic.text));
     }
-    (record.left > 0).then(|| {
-        format!("main has ended, and {} threads of the simulation still wait: shut each engine down, and join what was spawned", record.left)
-    })
+    let waiting = match record.left {
+        0 => return None,
+        1 => "1 thread of the simulation still waits".to_owned(),
+        left => format!("{left} threads of the simulation still wait"),
+    };
+    Some(format!("main has ended, and {waiting}: shut each engine down, and join what was spawned"))
+}
+
+/// The event at which a run failed, if steps may come behind it.
+pub(super) fn failed_at(record: &Record, allow_panics: bool) -> Option<usize> {
+    match &record.failure {
+        Some(_) => record.failed_at,
+        None => own_panic(record, allow_panics).and_then(|panic| panic.step),
+    }
+}
+
+/// The first panic that is no fault of the simulation, if none is allowed.
+fn own_panic(record: &Record, allow_panics: bool) -> Option<&Panic> {
+    record.panics.iter().find(|panic| !panic.text.starts_with(INJECTED)).filter(|_| !allow_panics)
 }

@@ -152,7 +152,7 @@ type Place<T> = Arc<Mutex<Option<Result<T, Box<dyn Any + Send>>>>>;
 /// .seeds(0..5)
 /// .run();
 /// ```
-#[must_use = "the run fails if the thread is still there at its end; `join` waits for it"]
+#[must_use = "`join` it: the run fails if this thread waits for anything, a timer too, when `main` has ended"]
 pub struct Outside<T> {
     thread: Started,
     place: Place<T>,

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use crate::error::BoxError;
 use crate::simulation::environment;
-use crate::simulation::failure::{Failure, verdict};
+use crate::simulation::failure::{Failure, failed_at, verdict};
 use crate::simulation::handle::Simulation;
 use crate::simulation::shrink::{shrink, without_numbers};
 use crate::simulation::summary::Summary;
@@ -287,7 +287,7 @@ impl Search {
         outcome
     }
 
-    /// Runs the seed, and returns its trace as it is, whether it fails or not.
+    /// Runs the seed, and returns its trace: to the end, or to the step at which it fails. It is not shrunk.
     ///
     /// # Blocking
     /// Until two runs have ended: a steady one first, as in a search.
@@ -426,7 +426,12 @@ impl Search {
         let body = Arc::clone(&self.body);
         let run = run(setup.clone(), move |seat| body(&Simulation(seat.clone())).map_err(|error| error.to_string()));
         match run {
-            Ok(record) => record,
+            Ok(mut record) => {
+                if let Some(step) = failed_at(&record, self.allow_panics) {
+                    record.cut_behind(step);
+                }
+                record
+            }
             Err(error) => panic!("the system refuses the thread `main` of a simulation: {error}"),
         }
     }

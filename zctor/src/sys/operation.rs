@@ -32,6 +32,9 @@ pub(crate) enum Operation {
     Plain(&'static str),
     /// Parks, if nothing has come since it looked last.
     Park,
+    /// Panics, with the text that has this number among those of the run.
+    #[cfg_attr(not(feature = "simulation"), expect(dead_code, reason = "only simulations write panics down"))]
+    Panics(u32),
 }
 
 impl Operation {
@@ -54,6 +57,7 @@ impl fmt::Display for Operation {
             Self::To(verb, message) => write!(f, "{verb} {message}"),
             Self::Plain(text) => f.write_str(text),
             Self::Park => f.write_str("park"),
+            Self::Panics(_) => f.write_str("panics"),
         }
     }
 }

@@ -8,9 +8,9 @@
 //! 2. The giver gives first, and then looks at the word. From `WATCHING` it sets the word to `RUNNING`. From `PARKED`
 //!    it does so too, and unparks the thread. From `STANDBY` it does so too, and calls the thread's hook. It leaves
 //!    `RUNNING` alone.
-//! 3. The waiter spins on its word for a while (`spin.rs` says how long), then moves it from `WATCHING` to `PARKED` by compare-and-swap, and
-//!    parks until the word is `RUNNING`. A waiter that goes back to an event loop of its own moves it to `STANDBY`
-//!    instead.
+//! 3. The waiter spins on its word for a while (`spin.rs` says how long), then moves it from `WATCHING` to `PARKED` by
+//!    compare-and-swap, and parks until the word is `RUNNING`. A waiter that goes back to an event loop of its own moves
+//!    it to `STANDBY` instead.
 //! 4. A thread that ends sets `CLOSED` for good; for a thread that is abandoned, the shutdown does. A sender that has
 //!    pushed and finds that takes its mail out of the mailbox again.
 //!

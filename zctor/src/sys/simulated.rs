@@ -3,6 +3,7 @@
 //! A thread of a world has a *seat* there. All that blocks, wakes, starts threads or reads the clock asks for the seat
 //! of its thread first. Threads without one use the machine as it is, in the same process.
 
+use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -425,24 +426,17 @@ fn run_counted(setup: Setup, main: impl FnOnce(&Seat) -> Result<(), String> + Se
     let number = 1 + NUMBER.fetch_add(1, Ordering::Relaxed);
     let world = World::new(number, setup, Instant::now());
     lock(&RUNNING).push(Arc::downgrade(&world));
-    let outcome = Arc::new(Mutex::new(None));
-    let told = Arc::clone(&outcome);
     start_in(&world, Builder::new().name("main".to_owned()), "main", move || {
-        let result = match find_seat() {
-            Some(seat) => catch_unwind(AssertUnwindSafe(|| main(&seat))),
-            None => Ok(Ok(())),
-        };
-        let result = match result {
-            Ok(result) => result,
-            Err(_) => Err("main has panicked".to_owned()),
-        };
-        *lock(&told) = result.err();
+        let Some(seat) = find_seat() else { return };
+        match catch_unwind(AssertUnwindSafe(|| main(&seat))) {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => seat.world.main_returns(error),
+            Err(payload) => seat.world.main_panics(text_of(&*payload)),
+        }
     })?;
     world.begin();
-    let mut record = world.until_over();
+    let record = world.until_over();
     lock(&RUNNING).retain(|other| other.upgrade().is_some_and(|other| other.number != number));
-    let failed = lock(&outcome).take();
-    record.failure = record.failure.or(failed);
     Ok(record)
 }
 
@@ -464,15 +458,19 @@ fn silence_panics() {
         let before = std::panic::take_hook();
         std::panic::set_hook(Box::new(move |info| match find_seat() {
             Some(seat) => {
-                let payload = info.payload();
-                let text = payload.downcast_ref::<&str>().copied();
-                let text = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
                 let place = info.location().map(|at| format!("{}:{}", at.file(), at.line())).unwrap_or_default();
-                seat.world.note_panic(format!("{} ({place})", text.unwrap_or("a panic without a text")));
+                seat.world.note_panic(seat.id, format!("{} ({place})", text_of(info.payload())));
             }
             None => before(info),
         }));
     });
+}
+
+/// The text of a panic.
+fn text_of(payload: &dyn Any) -> &str {
+    let text = payload.downcast_ref::<&str>().copied();
+    let text = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
+    text.unwrap_or("a panic without a text")
 }
 
 /// A thread to be unparked, of a world or of the system.

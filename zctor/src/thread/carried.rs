@@ -114,7 +114,7 @@ pub(crate) fn run<R>(home: &Arc<Home>, code: impl FnOnce() -> R) -> R {
 }
 
 /// The home of the carried code that runs here.
-pub(super) fn home() -> Option<Arc<Home>> {
+pub(crate) fn home() -> Option<Arc<Home>> {
     if !Frame::current().is_carried() {
         return None;
     }

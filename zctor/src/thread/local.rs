@@ -179,7 +179,12 @@ impl Local {
 
     /// Does what is to be done before a message is handled: notes its variant, begins to measure its handler. Whether the
     /// edge allows that it is handled. Called where `Edge::is_plain` says no.
-    pub(crate) fn heed(&self, slot: Slot, account: &Account, message: Option<(&'static str, &'static str)>) -> bool {
+    pub(crate) fn may_begin(
+        &self,
+        slot: Slot,
+        account: &Account,
+        message: Option<(&'static str, &'static str)>,
+    ) -> bool {
         let Mailbox { edge, noted, .. } = &*self.mailbox;
         if edge.is_sealed() {
             return false;

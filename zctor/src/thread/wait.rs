@@ -106,9 +106,12 @@ impl Drop for NotedWait<'_> {
     }
 }
 
-/// Lists what the instance that runs here waits for: for the statistics, and at the edge of another engine, to be woken
-/// if that abandons threads. A thread of this engine is woken then in any case. What runs here beside the instances is outside,
-/// and so is each engine but this thread's own.
+/// Lists a wait on this actor thread, for the statistics.
+///
+/// A wait of an instance is listed as one of its handler. It is listed at the edge of the callee's engine too, as one of
+/// a thread outside, if that is another engine: there it must be woken when that engine abandons threads. When this
+/// thread's own engine does, it wakes all of its threads. A wait of code that is no instance's, on a thread that is
+/// borrowed by `here`, is listed only as one of a thread outside.
 fn note_wait<'l>(local: &'l Local, awaited: &impl Reply) -> NotedWait<'l> {
     let (mailbox, variant) = (&*local.mailbox, local.variant.get());
     let noted = awaited.with_callee(|callee, edge| {

@@ -175,7 +175,7 @@ fn begin(work: Work, message: &'static str, variant: Option<&'static str>, insta
             Work::Pipe => new!(trace_span, "zctor::own", "pipe", "internal", None),
             Work::Start => new!(trace_span, "zctor::own", "start", "internal", None),
             Work::Stop => new!(trace_span, "zctor::own", "stop", "internal", None),
-            Work::Untold => return,
+            Work::FromHook => return,
         };
         if span.is_disabled() {
             return;

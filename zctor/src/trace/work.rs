@@ -17,7 +17,7 @@ pub(crate) enum Work {
     Start,
     Stop,
     /// The handler of a message that a hook has sent.
-    Untold,
+    FromHook,
 }
 
 impl Work {

@@ -109,7 +109,7 @@ fn a_message_that_kills_its_processes_is_a_dead_letter_in_the_end() {
         serving.await_books(0, 1);
         let (headers, _) = stream::first(&server, "test-jobs-dead");
         let reason = headers.get("Zctor-Reason").map_or("", |reason| reason.as_str());
-        assert_eq!(reason, "the processes that it was given to have ended before they answered");
+        assert_eq!(reason, "it was given out 2 times and nobody has answered");
     });
 }
 
@@ -152,6 +152,23 @@ fn a_server_that_is_killed_and_started_again_loses_no_message() {
 }
 
 #[test]
+fn a_server_that_is_away_while_places_become_free_uses_up_no_try() {
+    bounded(|| {
+        let mut server = Server::start_with_streams();
+        let queue = jobs().in_flight(1).tries(1);
+        Filling::start(&server, &queue).fill([1, 2]);
+        let serving = Serving::start_held(&server, &queue, WELL);
+        assert_eq!(serving.did(), 1);
+        server.kill();
+        serving.gate.open();
+        until(|| serving.bridge.queue_books().handled == 1);
+        server.restart();
+        until(|| stream::len(&server, "test-jobs") == 0);
+        assert!(matches!(serving.told.try_recv(), Ok(Told::Did(2))), "{}", serving.bridge.queue_books());
+    });
+}
+
+#[test]
 fn a_message_that_is_sent_again_is_stored_once() {
     bounded(|| {
         const ALL: u64 = 600;
@@ -159,6 +176,7 @@ fn a_message_that_is_sent_again_is_stored_once() {
         let proxy = Proxy::to(server.port());
         let through = server.builder().server(proxy.url()).connect().expect("the server is there");
         let filling = Filling::start_by(through, &jobs());
+        let count = stream::Count::start(&server, "zctor.1.test.$q.jobs.TaskMessage");
         let mut random = SplitMix64::new(17);
         for order in 0..ALL {
             if order % 60 == 0 {
@@ -173,5 +191,7 @@ fn a_message_that_is_sent_again_is_stored_once() {
         let books = filling.bridge.flush(LIMIT);
         assert_eq!((books.accepted, books.acked), (ALL, ALL), "{books} after {:?}", now() - begun);
         assert_eq!(stream::len(&server, "test-jobs"), ALL);
+        let published = count.end(&server);
+        assert!(published > ALL, "nothing was sent again");
     });
 }

@@ -1,13 +1,14 @@
 //! What cannot be kept is told, with what to do.
 
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
 
-use zctor::{ActorEngine, Undelivered};
+use serde::{Deserialize, Serialize};
+use zctor::{ActorEngine, Undelivered, actor};
 use zctor_nats::{BridgeError, WorkQueue};
 use zctor_tests::{LIMIT, bounded, receive};
 
-use super::{Filling, TaskMessage, jobs, stream};
-use crate::nats::Server;
+use super::{Filling, Serving, TaskMessage, WELL, jobs, stream, until};
+use crate::nats::{Folder, Server};
 
 fn refused(server: &Server, queue: &WorkQueue) -> String {
     let engine = ActorEngine::new();
@@ -91,5 +92,127 @@ fn what_is_not_stored_when_the_bridge_closes_may_be_lost() {
         let books = filling.bridge.close(std::time::Duration::from_millis(300));
         assert_eq!((books.accepted, books.lost), (1, 1), "{books}");
         assert_eq!(letters.recv_timeout(LIMIT), Ok(Undelivered::Lost));
+    });
+}
+
+#[test]
+fn a_message_that_may_not_go_into_the_queue_is_told() {
+    bounded(|| {
+        let folder = Folder::new();
+        let server = Server::configured(&format!(
+            "jetstream {{ store_dir: {:?} }}\nauthorization {{ users = [ {{ user: a, password: a, permissions {{ publish: \
+             {{ deny: [\"zctor.1.test.$q.>\"] }} }} }} ] }}",
+            folder.path("streams")
+        ));
+        // Nobody waits so long for the server's word.
+        let bridge = server.builder().user("a", "a").ack_wait(10 * LIMIT).connect().expect("it is let in");
+        let filling = Filling::start_by(bridge, &jobs());
+        for all in 1..=2 {
+            let books = filling.fill([all]);
+            assert_eq!((books.accepted, books.acked, books.unfit), (all, 0, all), "{books}");
+        }
+    });
+}
+
+#[test]
+fn a_dead_letter_that_cannot_be_stored_does_not_keep_its_place() {
+    bounded(|| {
+        let server = Server::start_with_streams();
+        let queue = jobs().in_flight(1);
+        let serving = Serving::start(&server, &queue, WELL);
+        stream::with(&server, async |streams| {
+            streams.delete_stream("test-jobs-dead").await.map(drop).expect("it was there")
+        });
+        stream::put(&server, "zctor.1.test.$q.jobs.TaskMessage", b"no message");
+        stream::put(&server, "zctor.1.test.$q.jobs.TaskMessage", b"\x81\xa2Do\x07");
+        assert_eq!(serving.did(), 7);
+        assert_eq!(serving.bridge.queue_books().dead, 0);
+        // This makes the stream anew.
+        Filling::start(&server, &queue);
+        until(|| serving.bridge.queue_books().dead == 1);
+        until(|| stream::len(&server, "test-jobs") == 0);
+    });
+}
+
+#[test]
+fn a_dead_letter_without_room_for_its_headers_is_stored_without_them() {
+    bounded(|| {
+        let server = Server::start_with_streams();
+        let serving = Serving::start(&server, &jobs(), WELL);
+        // As much as the server takes.
+        let bytes = vec![0; 1 << 20];
+        stream::put(&server, "zctor.1.test.$q.jobs.TaskMessage", &bytes);
+        until(|| serving.bridge.queue_books().dead == 1);
+        let (headers, stored) = stream::first(&server, "test-jobs-dead");
+        assert!(headers.is_empty() && stored == bytes, "{headers:?}, {} bytes", stored.len());
+    });
+}
+
+#[test]
+fn a_queue_that_is_made_anew_has_dead_letters_of_its_own() {
+    bounded(|| {
+        let server = Server::start_with_streams();
+        for round in 1..=2 {
+            let serving = Serving::start(&server, &jobs(), WELL);
+            // The first one of its stream.
+            stream::put(&server, "zctor.1.test.$q.jobs.TaskMessage", b"no message");
+            until(|| serving.bridge.queue_books().dead == 1);
+            assert_eq!(stream::len(&server, "test-jobs-dead"), round);
+            serving.bridge.close(LIMIT);
+            stream::with(&server, async |streams| {
+                streams.delete_stream("test-jobs").await.map(drop).expect("it was there")
+            });
+        }
+    });
+}
+
+#[actor(remote = "two words")]
+#[derive(Serialize, Deserialize)]
+enum WordsMessage {
+    #[msg(durable)]
+    #[reply(())]
+    Speak,
+}
+struct Words;
+impl WordsHandler for Words {
+    fn speak(&mut self) {}
+}
+
+#[test]
+fn a_name_that_cannot_be_part_of_a_subject_is_told() {
+    bounded(|| {
+        let (server, engine) = (Server::start_with_streams(), ActorEngine::new());
+        engine.pool(1, WordsMessage::actor(|| Words)).expect("a pool");
+        match server.bridge().serve_durable::<WordsMessage>(&engine, &jobs()) {
+            Err(BridgeError::Name { name }) => assert_eq!(name, "two words"),
+            other => panic!("{other:?}"),
+        }
+    });
+}
+
+#[test]
+fn a_hook_on_the_bridge_s_own_thread_is_told_that_it_cannot_wait_for_itself() {
+    bounded(|| {
+        let server = Server::start_with_streams();
+        let serving = Serving::start(&server, &jobs(), WELL);
+        let there = serving.engine;
+        let Filling { engine, bridge, task } = Filling::start(&server, &jobs());
+        let bridge = Arc::new(bridge);
+        let (own, (tell, told)) = (Arc::clone(&bridge), mpsc::channel());
+        // Nobody serves what is not durable, and the bridge says so on its own thread.
+        engine.on_dead_letter(move |_| {
+            let outcomes = [
+                own.serve::<TaskMessage>(&there),
+                own.serve_partitions::<TaskMessage>(&there, 0..1, 2),
+                own.serve_durable::<TaskMessage>(&there, &jobs()),
+                own.attach_durable::<TaskMessage>(&ActorEngine::new(), &jobs()).map(drop),
+            ];
+            tell.send(outcomes).unwrap_or_default();
+        });
+        task.note(1).expect("the link takes it");
+        for outcome in receive(&told) {
+            assert!(matches!(outcome, Err(BridgeError::OwnThread)), "{outcome:?}");
+        }
+        drop(bridge);
     });
 }

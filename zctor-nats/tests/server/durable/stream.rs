@@ -1,8 +1,13 @@
 //! The streams of a server, as a client of NATS sees them.
 
+use std::sync::mpsc;
+use std::thread::{self, JoinHandle};
+
 use async_nats::HeaderMap;
 use async_nats::jetstream::{self, Context, stream};
+use futures_util::StreamExt;
 use tokio::runtime::Builder;
+use zctor_tests::receive;
 
 use crate::nats::Server;
 
@@ -41,4 +46,38 @@ pub(super) fn put(server: &Server, subject: &str, bytes: &[u8]) {
 pub(super) fn make(server: &Server, name: &str) {
     let config = stream::Config { name: name.to_owned(), subjects: vec!["other".to_owned()], ..Default::default() };
     with(server, async |streams| streams.create_stream(config).await.map(drop).expect("it is new"));
+}
+
+/// Counts what is published to a subject, stored or not.
+pub(super) struct Count {
+    subject: String,
+    counting: JoinHandle<u64>,
+}
+
+impl Count {
+    /// What is published from now on.
+    pub(super) fn start(server: &Server, subject: &str) -> Self {
+        let (url, own, (tell, told)) = (server.url(), subject.to_owned(), mpsc::channel());
+        let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
+        let count = async move {
+            let client = async_nats::connect(url).await.expect("the server is there");
+            let mut published = client.subscribe(own).await.expect("it goes out");
+            client.flush().await.expect("it goes out");
+            tell.send(()).expect("the test waits");
+            let mut count = 0;
+            while published.next().await.is_some_and(|message| !message.payload.is_empty()) {
+                count += 1;
+            }
+            count
+        };
+        let counting = thread::Builder::new().spawn(move || runtime.block_on(count)).expect("a thread");
+        receive(&told);
+        Self { subject: subject.to_owned(), counting }
+    }
+
+    /// How often something was published until now.
+    pub(super) fn end(self, server: &Server) -> u64 {
+        put(server, &self.subject, b"");
+        self.counting.join().expect("it counts")
+    }
 }

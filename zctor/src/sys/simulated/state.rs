@@ -11,7 +11,7 @@ use std::time::Duration;
 use crate::id::InstanceId;
 use crate::sys::operation::Operation;
 use crate::sys::simulated::dice::Dice;
-use crate::sys::simulated::faults::Faults;
+use crate::sys::simulated::faults::{Faults, INJECTED};
 use crate::sys::simulated::planted::Planted;
 use crate::sys::simulated::schedule::{Policy, Schedule};
 
@@ -146,7 +146,11 @@ pub(super) struct State {
     /// Threads that have ended, to be joined.
     pub(super) ended: Vec<JoinHandle<()>>,
     pub(super) failure: Option<String>,
-    pub(super) panics: Vec<String>,
+    pub(super) panics: Vec<Panic>,
+    /// The event at which `main` began to fail.
+    pub(super) failed_at: Option<usize>,
+    /// The error that `main` has returned, until it ends.
+    pub(super) returned: Option<String>,
     /// `main` is to panic with this when it comes back from where it is blocked.
     pub(super) condemned: Option<String>,
     /// Nobody could move, and `main` was told so.
@@ -166,10 +170,20 @@ pub(crate) struct Invariant {
     pub(crate) holds: Box<dyn Fn() -> bool + Send + Sync>,
 }
 
+/// A panic of a thread of the world.
+pub(crate) struct Panic {
+    /// Ends in the place, in parentheses.
+    pub(crate) text: String,
+    /// Its event; `None` for a fault, which has an event of its own, and for a panic behind the failure of the run.
+    pub(crate) step: Option<usize>,
+}
+
 /// What a run has left behind.
 pub(crate) struct Record {
     pub(crate) failure: Option<String>,
-    pub(crate) panics: Vec<String>,
+    pub(crate) panics: Vec<Panic>,
+    /// The event at which `main` began to fail, if that is known.
+    pub(crate) failed_at: Option<usize>,
     pub(crate) events: Vec<Event>,
     pub(crate) names: Vec<String>,
     pub(crate) deviations: BTreeMap<u64, Deviation>,
@@ -181,6 +195,15 @@ pub(crate) struct Record {
     /// Threads that were still there when `main` had ended and no thread could move.
     pub(crate) left: usize,
     pub(crate) is_stuck: bool,
+}
+
+impl Record {
+    /// Takes away all that comes behind this event: the run has failed there, and is only taken down.
+    pub(crate) fn cut_behind(&mut self, step: usize) {
+        self.events.truncate(step + 1);
+        self.decided_at.retain(|next| *next <= step);
+        self.deviations.retain(|_, deviation| deviation.step <= step);
+    }
 }
 
 impl State {
@@ -209,6 +232,8 @@ impl State {
             ended: Vec::new(),
             failure: None,
             panics: Vec::new(),
+            failed_at: None,
+            returned: None,
             condemned: None,
             is_hung: false,
             is_stuck: false,
@@ -228,13 +253,46 @@ impl State {
             Operation::Reply { .. } => self.calls.remove(&key),
             _ => None,
         };
-        // That it waits is told by itself.
-        if operation != Operation::Park {
+        // That it waits is told by itself, and a panic is no step.
+        if !matches!(operation, Operation::Park | Operation::Panics(_)) {
             self.members[thread].last = Some(operation);
         }
         if self.failure.is_none() {
             self.events.push(Event { time: self.now, thread, operation, call });
         }
+    }
+
+    /// Writes down a panic.
+    pub(super) fn note_panic(&mut self, thread: usize, text: String) {
+        let is_told = self.failure.is_none() && !text.starts_with(INJECTED);
+        let step = is_told.then_some(self.events.len());
+        if is_told {
+            let number = u32::try_from(self.panics.len()).unwrap_or(u32::MAX);
+            self.note(thread, Operation::Panics(number));
+        }
+        self.panics.push(Panic { text, step });
+    }
+
+    /// `main` has panicked with this text: on this thread, or on one whose panic went on here.
+    pub(super) fn main_panics(&mut self, text: &str) {
+        let begins = format!("{text} (");
+        let panic = self.panics.iter().rev().find(|panic| panic.text.starts_with(&begins));
+        let (step, text) = match panic {
+            Some(panic) => (panic.step, panic.text.clone()),
+            None => (None, format!("main has panicked: {text}")),
+        };
+        if self.failure.is_none() {
+            self.failed_at = step;
+        }
+        self.fail(text);
+    }
+
+    /// `main` has ended, with an error.
+    pub(super) fn main_fails(&mut self, error: String) {
+        if self.failure.is_none() {
+            self.failed_at = self.events.len().checked_sub(1);
+        }
+        self.fail(error);
     }
 
     /// The run has failed, unless it had before.
@@ -260,6 +318,7 @@ impl State {
         Record {
             failure: self.failure.take(),
             panics: std::mem::take(&mut self.panics),
+            failed_at: self.failed_at,
             events: std::mem::take(&mut self.events),
             names: self.members.iter().map(|member| member.name.clone()).collect(),
             deviations: std::mem::take(&mut self.deviations),

@@ -114,6 +114,9 @@ impl World {
         let mut state = self.after_step(me);
         state.make_ready(|on| on == On::Change);
         state.note(me, Operation::Plain("ends"));
+        if let Some(error) = state.returned.take_if(|_| me == 0) {
+            state.main_fails(error);
+        }
         let handle = state.members[me].handle.take();
         state.ended.extend(handle);
         loop {
@@ -222,7 +225,7 @@ impl World {
         if let Some(violated) = violated {
             let last = state.members[me].last.map_or_else(|| "its start".to_owned(), |last| format!("`{last}`"));
             let why = match violated {
-                Violated::Panics(_) => state.panics.last().map(|panic| format!(": {panic}")),
+                Violated::Panics(_) => state.panics.last().map(|panic| format!(": {}", panic.text)),
                 Violated::No(_) => None,
             };
             let text = format!("{violated} behind {last} of `{}`{}", state.members[me].name, why.unwrap_or_default());
@@ -286,8 +289,18 @@ impl World {
     }
 
     /// Writes down a panic of one of the threads.
-    pub(crate) fn note_panic(&self, text: String) {
-        self.state().panics.push(text);
+    pub(crate) fn note_panic(&self, me: usize, text: String) {
+        self.state().note_panic(me, text);
+    }
+
+    /// `main` has returned an error: the run fails with its end.
+    pub(super) fn main_returns(&self, error: String) {
+        self.state().returned = Some(error);
+    }
+
+    /// `main` has panicked, and so the run has failed, unless the last step broke an invariant.
+    pub(super) fn main_panics(&self, text: &str) {
+        self.after_step(0).main_panics(text);
     }
 
     // The token.
