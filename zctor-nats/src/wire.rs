@@ -117,7 +117,11 @@ const LONGEST_TEXT: usize = 1_024;
 /// The text as a header takes it, in so many bytes at most.
 pub(crate) fn one_line(text: &str, most: usize) -> String {
     let mut line: String = text.split(char::is_control).collect::<Vec<_>>().join(" ");
-    line.truncate(line.floor_char_boundary(most));
+    let mut end = most.min(line.len());
+    while !line.is_char_boundary(end) {
+        end -= 1;
+    }
+    line.truncate(end);
     line
 }
 
