@@ -50,6 +50,8 @@ impl CounterHandler for Counter {
 
 const WORKERS: usize = 3;
 const TEXTS: u64 = 600;
+/// What was sent to a worker that is killed counts as lost after so long. It is the same in all processes.
+const ACK_WAIT: Duration = Duration::from_secs(2);
 const TEXT: &str = "the quick brown fox jumps over the lazy dog";
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -71,7 +73,7 @@ fn worker(server: &str) -> Result<(), Box<dyn Error>> {
     let (engine, skipped) = (ActorEngine::new(), Arc::<AtomicU64>::default());
     let counted = Arc::clone(&skipped);
     engine.pool(2, CounterMessage::actor(move || Counter { skipped: Arc::clone(&counted) }))?;
-    let bridge = Bridge::builder("example").server(server).connect()?;
+    let bridge = Bridge::builder("example").server(server).ack_wait(ACK_WAIT).connect()?;
     bridge.serve::<CounterMessage>(&engine)?;
     println!("serving");
     std::io::stdin().lines().for_each(drop);
@@ -87,8 +89,7 @@ fn worker(server: &str) -> Result<(), Box<dyn Error>> {
 fn client(server: &str) -> Result<(), Box<dyn Error>> {
     let mut workers = (0..WORKERS).map(|_| start_worker(server)).collect::<Result<Vec<_>, _>>()?;
     let engine = ActorEngine::new();
-    // What was sent to a worker that is killed counts as lost after so long.
-    let bridge = Bridge::builder("example").server(server).ack_wait(Duration::from_secs(2)).connect()?;
+    let bridge = Bridge::builder("example").server(server).ack_wait(ACK_WAIT).connect()?;
     // In place of `engine.pool(WORKERS, CounterMessage::actor(|| Counter))?`.
     let counter = bridge.attach::<CounterMessage>(&engine)?;
 

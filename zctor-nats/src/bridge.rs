@@ -62,7 +62,8 @@ impl Builder {
     }
 
     /// Sets how long after it was last heard of a message that was sent counts as lost: 10 s by itself. The process that
-    /// has it, and has no room for it, says so every third of its own such time.
+    /// has it, and has no room for it, says so every third of its own such time. So all bridges of a namespace need the
+    /// same: one with a shorter time than that third counts as lost what another one has.
     pub fn ack_wait(mut self, ack_wait: Duration) -> Self {
         self.settings.ack_wait = ack_wait.min(LONGEST);
         self
@@ -106,8 +107,8 @@ impl fmt::Debug for Builder {
 
 /// An engine's way to the pools of other processes, and theirs to its own, over a NATS server.
 ///
-/// Dropping it closes it, without a wait for what is under way: what is on its way to it is lost. A hook that drops it on the bridge's own thread, such as
-/// that for dead letters, does not wait for the end of that thread either.
+/// Dropping it closes it, without a wait for what is under way: what is on its way to it is lost. A hook that drops it on
+/// the bridge's own thread, such as that for dead letters, does not wait for the end of that thread either.
 ///
 /// ```no_run
 /// use serde::{Deserialize, Serialize};
@@ -195,7 +196,8 @@ impl Bridge {
     }
 
     /// Serves some partitions of the engine's pool of `M`: the messages with a `#[key]` whose key is in one of them, and
-    /// all messages without a key. Broadcasts reach the pool too.
+    /// all messages without a key. Broadcasts reach the pool too. A pool that is served by partitions serves no
+    /// [`WorkQueue`](crate::WorkQueue), whose messages have none.
     ///
     /// The keys are divided into `of` partitions, which are numbered from 0. A key is always in the same one, on every
     /// machine and in every version. Each process states its own `numbers`, such as `16 * i..16 * (i + 1)` of 64 for
@@ -242,8 +244,8 @@ impl Bridge {
     /// As [`serve`](Bridge::serve), and:
     /// - [`BridgeError::PartitionTaken`]: another process serves one of them. Processes that begin at the same moment may
     ///   both miss that.
-    /// - [`BridgeError::Serve`]: there are no such partitions, or this bridge serves the pool already, whole or with
-    ///   other partitions.
+    /// - [`BridgeError::Serve`]: there are no such partitions, or this bridge serves the pool already: whole, to a work
+    ///   queue, or with other partitions.
     ///
     /// # Blocking
     /// As [`serve`](Bridge::serve).

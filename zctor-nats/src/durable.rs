@@ -9,13 +9,13 @@
 //! 2. When it is stored, its sender's books count it as acknowledged. If the server refuses it for good, since the queue
 //!    is full or the message too large, it is a dead letter at its sender.
 //! 3. Each process that serves the queue asks for as many messages as it has free places. A message keeps its place until
-//!    step 5 or 6, so that none waits here while it could be handled elsewhere.
+//!    step 5 or 6, so no more than those wait here, in the mailboxes of the pool, while others could handle them.
 //! 4. The handler is called, without a deadline. Until it answers, the server is told each third of the queue's
 //!    `ack_wait` that somebody is at it. If the process ends, nobody tells it any more, and after `ack_wait` the server
 //!    gives the message to another process, or to this one again.
 //! 5. The reply says that the message is handled: it is acknowledged, and leaves the queue.
-//! 6. Or it was not: the server is asked to give it again after a while. After the last try, or if no process could ever
-//!    understand it, it is stored among the dead letters of the queue first, and leaves the queue then. So it is in one of
+//! 6. Or it was not: the server is asked to give it again after a while. After the last try, or if this process does
+//!    not understand it, it is stored among the dead letters of the queue first, and leaves the queue then. So it is in one of
 //!    them at any time.
 //! 7. A bridge that closes asks for no more, and waits until what has come is handled, or is given back since the pool has
 //!    no room for it.
@@ -97,10 +97,10 @@ impl Bridge {
     ///
     /// [`send`](zctor::Client::send) returns when the link has the message. It is kept from the moment on at which the
     /// server has stored it: then [`books`](Bridge::books) counts it as `acked`, and [`flush`](Bridge::flush) waits for
-    /// that. Meanwhile the link sends it again as often as it must, however long the server is away; `ack_wait` and
-    /// `patience` of the bridge end nothing there. If the queue is full the message is a dead letter with
+    /// that. Meanwhile the link sends it again as often as it must, however long the server is away: neither
+    /// `ack_wait` nor `patience` of the bridge limits that. If the queue is full the message is a dead letter with
     /// [`Undelivered::Full`](zctor::Undelivered::Full); if the server does not permit the bridge to publish to it, one with
-    /// `Unfit`; if it is not there for longer than `ack_wait`, since somebody has
+    /// `Unfit`; if the server is there and says for longer than `ack_wait` that the queue is not, since somebody has
     /// deleted it, one with `Unreachable`; and if the bridge closes before, one with `Lost`, which may have been stored.
     ///
     /// Calls, broadcasts, and messages of other variants go as through `attach`: a call of a durable variant is handled

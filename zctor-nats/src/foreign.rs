@@ -46,6 +46,13 @@ pub(crate) fn deliver(
         queued: false,
     });
     endpoint.arrived();
+    if !endpoint.wait() {
+        endpoint.answered(&Answer::Full);
+        if let Some(subject) = reply {
+            drop(commands.send(Command::Respond { subject, answer: Answer::Full }));
+        }
+        return;
+    }
     let (endpoint_of, commands) = (Arc::clone(endpoint), commands.clone());
     let requester = Requester { reply, endpoint: endpoint_of, arrived, commands, is_taken: false, is_answered: false };
     end.deliver(endpoint.pool, Packet { bytes, format, call, inside: false, route }, Box::new(requester));
@@ -64,6 +71,9 @@ struct Requester {
 impl Requester {
     fn tell(&mut self, answer: Answer) {
         self.is_answered = true;
+        if !self.is_taken {
+            self.endpoint.wait_no_more();
+        }
         self.endpoint.answered(&answer);
         if let Some(subject) = self.reply.take() {
             drop(self.commands.send(Command::Respond { subject, answer }));
@@ -73,6 +83,9 @@ impl Requester {
 
 impl Receipt for Requester {
     fn taken(&mut self) {
+        if !self.is_taken {
+            self.endpoint.wait_no_more();
+        }
         self.is_taken = true;
     }
 
@@ -96,8 +109,7 @@ pub(crate) fn response(answer: Answer) -> (Vec<u8>, Option<HeaderMap>) {
     let error = wire::service_error(&answer).map(|(code, text)| {
         let mut headers = HeaderMap::new();
         headers.insert(ERROR_CODE, code.to_string());
-        // A header is one line.
-        headers.insert(ERROR, text.replace(['\r', '\n'], " "));
+        headers.insert(ERROR, &*text);
         headers
     });
     match answer {

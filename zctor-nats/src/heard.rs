@@ -95,7 +95,7 @@ impl Hearing {
     pub(crate) async fn refusal(&self, operation: Operation, subject: &str) -> BridgeError {
         let refused = (operation, subject.to_owned());
         // It cannot fail: the sender is here.
-        drop(self.0.subscribe().wait_for(|heard| heard.refused.contains(&refused)).await);
+        drop(self.0.subscribe().wait_for(|heard| heard.is_refused(&refused)).await);
         BridgeError::Permission { operation, subject: refused.1 }
     }
 

@@ -59,7 +59,7 @@
 //! | an accepted message is handled once, or a dead letter | it is handled once at most; a dead letter with `Lost`, or a call that ended with `Lost`, may have been handled |
 //! | | where the server cannot be reached, a message waits for [`Builder::patience`]; then a call ends with `NotRegistered`, and a send is a dead letter with `Unreachable` |
 //! | a shutdown loses no accepted message | the same, after the bridge has left: [`Bridge::leave`] |
-//! | a broadcast reaches every instance | of every process that serves the pool and is connected; it is acknowledged when one has it |
+//! | a broadcast reaches every instance | of every process that serves the pool and is connected; the first word of one of them settles it: it is acknowledged, or a dead letter if that one refuses it, though others have it |
 //!
 //! # Messages that must not be lost
 //!
@@ -72,8 +72,8 @@
 //! what to look at, and what to do when something is wrong; and how programs in other languages call a pool.
 //! [`guide::errors`] is the table of what calls and sends end with.
 //!
-//! The bridge runs one thread of its own. Beyond it, the threads are those of the engines, and for each pool that is
-//! served one that feeds it.
+//! The bridge runs one thread of its own. Beyond it, the threads are those of the engines, and where pools are served one
+//! for all of them, which has their calls answered, and one for each, which feeds it.
 
 mod authority;
 mod bridge;

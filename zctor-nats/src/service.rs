@@ -2,7 +2,7 @@
 //! `$SRV.STATS`, as the protocol for services has them (ADR-32 of NATS). A pool is an endpoint.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use tokio::sync::mpsc::UnboundedSender;
 use zctor::remote::transport::{Answer, End, Route};
 
+use crate::bridge::ROOM;
 use crate::connection::Command;
 use crate::wire;
 
@@ -36,12 +37,28 @@ pub(crate) struct Endpoint {
     calls: AtomicU64,
     nanos: AtomicU64,
     last_error: Mutex<String>,
+    /// How many messages of programs that are no bridge wait for room.
+    waiting: AtomicUsize,
 }
 
 impl Endpoint {
     fn new(pool: &'static str, deadline: Duration) -> Self {
-        let (requests, errors, calls, nanos) = Default::default();
-        Self { pool, deadline, requests, errors, calls, nanos, last_error: Mutex::default() }
+        let (requests, errors, calls, nanos, waiting) = Default::default();
+        Self { pool, deadline, requests, errors, calls, nanos, last_error: Mutex::default(), waiting }
+    }
+
+    /// One more message of a program that is no bridge waits for room. `false` if too many do: nothing but this holds
+    /// such programs back.
+    pub(crate) fn wait(&self) -> bool {
+        let fits = self.waiting.fetch_add(1, Ordering::Relaxed) < ROOM;
+        if !fits {
+            self.wait_no_more();
+        }
+        fits
+    }
+
+    pub(crate) fn wait_no_more(&self) {
+        self.waiting.fetch_sub(1, Ordering::Relaxed);
     }
 
     pub(crate) fn arrived(&self) {

@@ -111,17 +111,31 @@ pub(crate) fn read_answer(bytes: &[u8]) -> Answer {
     }
 }
 
+/// How long the text of an error is at most, in bytes. It may hold what was sent, and the server limits headers, too.
+const LONGEST_TEXT: usize = 1_024;
+
+/// The text as a header takes it, in so many bytes at most.
+pub(crate) fn one_line(text: &str, most: usize) -> String {
+    let mut line: String = text.split(char::is_control).collect::<Vec<_>>().join(" ");
+    let mut end = most.min(line.len());
+    while !line.is_char_boundary(end) {
+        end -= 1;
+    }
+    line.truncate(end);
+    line
+}
+
 /// The code and the text of an error, as services tell of it. A reply is none.
 pub(crate) fn service_error(answer: &Answer) -> Option<(u16, Arc<str>)> {
     Some(match answer {
         Answer::Reply(_) => return None,
-        Answer::Unfit(text) => (400, Arc::clone(text)),
+        Answer::Unfit(text) => (400, one_line(text, LONGEST_TEXT).into()),
         Answer::Unreachable => (404, "the pool has no instance".into()),
         Answer::Timeout { begun: false } => (408, "its time was up before its handler began".into()),
         Answer::Timeout { begun: true } => (408, "its time was up".into()),
         Answer::Undeclared => (409, "the callee is deeper than its caller counts".into()),
         Answer::Full => (429, "the mailbox is full".into()),
-        Answer::Panicked(text) => (500, format!("its handler has panicked: {text}").into()),
+        Answer::Panicked(text) => (500, format!("its handler has panicked: {}", one_line(text, LONGEST_TEXT)).into()),
         Answer::NoReply => (500, "its handler has dropped the reply".into()),
         Answer::Lost => (500, "it was lost".into()),
         Answer::Stopped => (503, "the engine of the pool has stopped".into()),
@@ -149,6 +163,12 @@ mod tests {
         assert_eq!((inside, call.depth, call.until), (true, 3, Some(now + Duration::from_millis(90))));
         assert!(read_header("c dx", now).is_none());
         assert!(read_header("c x9", now).is_some(), "a later version may say more");
+    }
+
+    #[test]
+    fn a_text_is_cut_to_one_short_line() {
+        assert_eq!(one_line("a\r\nb\tc", 100), "a  b c");
+        assert_eq!((&*one_line("äöü", 3), &*one_line("a", 0)), ("ä", ""));
     }
 
     #[test]

@@ -6,6 +6,8 @@
 #[allow(dead_code)]
 #[path = "server/nats.rs"]
 mod nats;
+#[path = "server/over.rs"]
+mod over;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -59,6 +61,7 @@ fn what_is_under_way_to_a_slow_handler_is_bounded() {
         let before = peak();
         let over = AtomicBool::new(false);
         thread::scope(|scope| {
+            let _ends = over::Ends(&over);
             scope.spawn(|| {
                 while !over.load(Ordering::Relaxed) {
                     let (sent, taken) = (calls.books(), serves.books());
@@ -71,7 +74,6 @@ fn what_is_under_way_to_a_slow_handler_is_bounded() {
             for _ in 0..sends {
                 slow.r#do(text.clone()).expect("it waits for room");
             }
-            over.store(true, Ordering::Relaxed);
         });
         here.settle();
         let books = calls.flush(30 * LIMIT);

@@ -20,6 +20,7 @@ use crate::durable::names::Names;
 use crate::durable::{WorkQueue, streams};
 use crate::error::BridgeError;
 use crate::session::Session;
+use crate::wire::one_line;
 
 /// How long the server keeps a request for messages while it has none.
 const EXPIRES: Duration = Duration::from_secs(30);
@@ -301,17 +302,6 @@ impl Consumer {
     }
 }
 
-/// The reason as a header takes it.
-fn one_line(reason: &str, most: usize) -> String {
-    let mut line: String = reason.split(char::is_control).collect::<Vec<_>>().join(" ");
-    let mut end = most.min(line.len());
-    while !line.is_char_boundary(end) {
-        end -= 1;
-    }
-    line.truncate(end);
-    line
-}
-
 /// What tells of a message that was offered to the pool.
 struct Delivery(oneshot::Sender<Answer>);
 
@@ -321,17 +311,5 @@ impl Receipt for Delivery {
     fn answer(self: Box<Self>, answer: Answer) {
         // An error: the bridge has closed. The server gives the message out again.
         drop(self.0.send(answer));
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_reason_is_one_short_line() {
-        assert_eq!(one_line("a\r\nb\tc", 100), "a  b c");
-        assert_eq!(one_line("äöü", 3), "ä");
-        assert_eq!(one_line("a", 0), "");
     }
 }

@@ -6,6 +6,9 @@
 //! | `zctor.1.<namespace>.$dead.<queue>.<name>` | that of its dead letters |
 //! | `<namespace>-<queue>`, `<namespace>-<queue>-dead` | the two streams; dots of the namespace are `-` |
 //! | the enum's name | the consumer of its messages; dots are `-` |
+//!
+//! So the queue `jobs` of the namespace `shop.eu` and the queue `eu-jobs` of `shop` have one name for their streams. The
+//! subjects differ, and by those the second one is refused.
 
 use crate::durable::WorkQueue;
 use crate::error::BridgeError;

@@ -14,8 +14,8 @@ use std::time::Duration;
 /// *Handled* means that the handler has answered: the reply of a durable variant is `()`, or `Ok(())` of a
 /// `Result<(), E>`. A deferred reply answers later, as for a batch that is written at once. With `Err`, a panic, or a reply
 /// that is dropped, the message is given out again after [`backoff`](WorkQueue::backoff), twice that the next time and so
-/// on, a minute at most. While the handler is at it the message is given to nobody else, however long that takes. If its
-/// process ends, the message is given to another one after [`ack_wait`](WorkQueue::ack_wait).
+/// on, a minute at most. While the handler is at it, and its process says so to the server, the message is given to nobody
+/// else, however long that takes. If the process ends, or cannot reach the server for longer than `ack_wait`, the message is given to another one after [`ack_wait`](WorkQueue::ack_wait).
 ///
 /// Messages are given out in the order in which they were stored, to several handlers at a time; one that comes again
 /// comes later than those behind it. So **no order is promised**.

@@ -11,6 +11,7 @@ use zctor_nats::{Bridge, BridgeError};
 use zctor_tests::{Counter, Gate, LIMIT, SplitMix64, bounded};
 
 use crate::nats::Server;
+use crate::over::Ends;
 use crate::proxy::Proxy;
 
 #[actor(remote)]
@@ -110,6 +111,7 @@ fn round() {
     let at = joined(&server);
     let over = AtomicBool::new(false);
     let sent: u64 = thread::scope(|scope| {
+        let ends = Ends(&over);
         let senders: Vec<_> = (0..SENDERS)
             .map(|_| {
                 let (work, over) = (at.work.clone(), &over);
@@ -138,7 +140,7 @@ fn round() {
         }
         server.restart();
         await_answer(&at.work);
-        over.store(true, Ordering::Relaxed);
+        drop(ends);
         senders.into_iter().map(|sender| sender.join().expect("it ends")).sum()
     });
     at.here.settle();

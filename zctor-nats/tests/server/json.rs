@@ -3,9 +3,9 @@
 use std::sync::mpsc;
 
 use serde::{Deserialize, Serialize};
-use zctor::{ActorEngine, actor};
+use zctor::{ActorEngine, ActorThread, actor};
 use zctor_nats::Bridge;
-use zctor_tests::{bounded, expect_panics, receive};
+use zctor_tests::{Gate, bounded, expect_panics, receive};
 
 use crate::nats::Server;
 use crate::stock::Stock;
@@ -135,6 +135,8 @@ fn what_goes_wrong_is_told_in_the_headers_of_services() {
             ("not JSON", 400, "expected value"),
             ("", 400, "it is empty"),
             (r#""Break""#, 500, "its handler has panicked: broken in two lines"),
+            // Issue #17: its name is in the text, which does not go through the server as long as that is.
+            (&format!("\"{}\"", "x".repeat(1_000_000)), 400, "unknown variant `xxx"),
         ] {
             let headers = told(json);
             assert!(headers.contains(&format!("Nats-Service-Error-Code: {code}\r\n")), "{headers}");
@@ -143,5 +145,45 @@ fn what_goes_wrong_is_told_in_the_headers_of_services() {
         at.there.shutdown().expect("nothing is in its way");
         let headers = told(r#""Address""#);
         assert!(headers.contains("Nats-Service-Error-Code: 503\r\n"), "{headers}");
+    });
+}
+
+struct Slow(Gate);
+impl AccountHandler for Slow {
+    fn withdraw(&mut self, _account: u64, _amount: u64) -> Result<u64, Overdrawn> {
+        Ok(0)
+    }
+    fn address(&mut self) -> std::net::IpAddr {
+        [127, 0, 0, 1].into()
+    }
+    fn r#break(&mut self) {}
+    fn note(&mut self, _value: f64) {
+        self.0.pass();
+    }
+}
+
+/// Issue #17.
+#[test]
+fn beyond_a_thousand_messages_that_wait_for_room_the_next_is_refused() {
+    bounded(|| {
+        let (server, there, gate) = (Server::start(), ActorEngine::new(), Gate::new());
+        let (bridge, inside) = (server.bridge(), gate.clone());
+        let slow = AccountMessage::actor(move || Slow(inside.clone()));
+        there.spawn(ActorThread::new().mailbox_bound(1).register(slow)).expect("a pool");
+        bridge.serve::<AccountMessage>(&there).expect("it has the pool");
+        let mut stock = Stock::connect(server.port());
+        stock.publish(SUBJECT, br#"{"Note":1}"#);
+        gate.await_arrivals(1);
+        for _ in 0..2_000 {
+            stock.publish(SUBJECT, br#"{"Note":1}"#);
+        }
+        let headers = stock.request(SUBJECT, r#""Address""#).headers;
+        assert!(headers.contains("Nats-Service-Error-Code: 429\r\n"), "{headers}");
+        assert!(bridge.books().waiting <= 1_024, "{}", bridge.books());
+        gate.open();
+        while bridge.books().waiting > 0 {
+            std::thread::yield_now();
+        }
+        assert_eq!(stock.request(SUBJECT, r#""Address""#).text(), r#""127.0.0.1""#);
     });
 }

@@ -10,6 +10,7 @@ mod isolation;
 mod json;
 mod leaving;
 mod nats;
+mod over;
 mod partitions;
 mod permissions;
 mod processes;

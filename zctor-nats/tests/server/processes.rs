@@ -4,6 +4,7 @@
 use std::env;
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -15,6 +16,12 @@ use zctor_tests::{Counter, LIMIT, SplitMix64};
 use crate::nats::Server;
 use crate::storms::{balanced, runs};
 
+const SENDERS: u64 = 2;
+/// How many messages each of them sends.
+const EACH: u64 = 3_000;
+/// How many messages come between two calls of one sender.
+const BETWEEN: u64 = 50;
+const CALLS: u64 = SENDERS * EACH / BETWEEN;
 /// What a worker says before the number of a message that it has handled.
 const RAN: &str = "ran ";
 /// Where a worker finds the server.
@@ -28,12 +35,16 @@ enum JobMessage {
     Process,
 }
 struct Job;
+/// How many messages this process has handled.
+static HANDLED: AtomicU64 = AtomicU64::new(0);
 impl JobHandler for Job {
     fn run(&mut self, value: u64) {
         // One write, so that what is told before the process is killed is told whole.
         println!("{RAN}{value}");
+        HANDLED.fetch_add(1, Ordering::Relaxed);
     }
     fn process(&mut self) -> u32 {
+        HANDLED.fetch_add(1, Ordering::Relaxed);
         std::process::id()
     }
 }
@@ -57,6 +68,12 @@ fn a_worker_serves_until_its_input_ends() {
         // Until the input ends, or this process is killed.
         std::io::stdin().lines().for_each(drop);
     }
+    // It handles all that it has taken, but for calls whose time is up before.
+    let books = bridge.leave(LIMIT);
+    engine.shutdown().expect("nothing is in its way");
+    assert!(books.is_drained(), "{books}");
+    let handled = HANDLED.load(Ordering::Relaxed);
+    assert!((handled..=handled + CALLS).contains(&books.taken), "{handled} were handled: {books}");
 }
 
 const SERVING: &str = "serving";
@@ -90,7 +107,9 @@ impl Worker {
     /// Has it end in order; gives what it has handled.
     fn end(mut self) -> Vec<u64> {
         drop(self.process.stdin.take());
-        self.handled()
+        let handled = self.handled();
+        assert!(self.process.wait().expect("it has ended").success(), "a worker handles all that it has taken");
+        handled
     }
 
     fn handled(&mut self) -> Vec<u64> {
@@ -110,8 +129,6 @@ impl Drop for Worker {
 #[test]
 fn one_of_three_workers_is_killed_and_the_others_go_on() {
     runs(|seed| {
-        const SENDERS: u64 = 2;
-        const EACH: u64 = 3_000;
         let (mut random, server) = (SplitMix64::new(seed), Server::start());
         let mut workers: Vec<Worker> = (0..3).map(|_| Worker::start(&server)).collect();
         let (here, bridge) = (ActorEngine::new(), server.bridge());
@@ -129,7 +146,7 @@ fn one_of_three_workers_is_killed_and_the_others_go_on() {
                     for number in 0..EACH {
                         job.run(number * SENDERS + sender).expect("it waits for room");
                         begun.increment();
-                        if number % 50 == 0 {
+                        if number % BETWEEN == 0 {
                             // Nobody tells of a process that is gone: a call that it had ends at its deadline.
                             match job.within(Duration::from_secs(2)).process() {
                                 Ok(_) | Err(CallError::Timeout { .. }) => {}
