@@ -146,7 +146,7 @@ fn a_server_that_is_killed_and_started_again_loses_no_message() {
             done.insert(serving.did());
         }
         assert!(done.into_iter().eq(0..SENDERS * EACH));
-        until(|| stream::len(&server, "test-jobs") == 0);
+        until(|| stream::left(&server) == 0);
         assert_eq!(serving.bridge.queue_books().dead, 0);
     });
 }
@@ -163,7 +163,7 @@ fn a_server_that_is_away_while_places_become_free_uses_up_no_try() {
         serving.gate.open();
         until(|| serving.bridge.queue_books().handled == 1);
         server.restart();
-        until(|| stream::len(&server, "test-jobs") == 0);
+        until(|| stream::left(&server) == 0);
         assert!(matches!(serving.told.try_recv(), Ok(Told::Did(2))), "{}", serving.bridge.queue_books());
     });
 }

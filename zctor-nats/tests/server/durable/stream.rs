@@ -4,6 +4,7 @@ use std::sync::mpsc;
 use std::thread::{self, JoinHandle};
 
 use async_nats::HeaderMap;
+use async_nats::jetstream::consumer::PullConsumer;
 use async_nats::jetstream::{self, Context, stream};
 use futures_util::StreamExt;
 use tokio::runtime::Builder;
@@ -23,6 +24,17 @@ pub(super) fn with<R>(server: &Server, work: impl AsyncFnOnce(Context) -> R) -> 
 /// How many messages a stream holds.
 pub(super) fn len(server: &Server, name: &str) -> u64 {
     with(server, async |streams| streams.get_stream(name).await.expect("it is there").cached_info().state.messages)
+}
+
+/// How many messages of the queue of the tests are still to be given out or acknowledged. A server that was killed may have
+/// forgotten that it had removed some from the stream, though their consumer knows that they are acknowledged.
+pub(super) fn left(server: &Server) -> u64 {
+    with(server, async |streams| {
+        let stream = streams.get_stream("test-jobs").await.expect("it is there");
+        let consumer: PullConsumer = stream.get_consumer("TaskMessage").await.expect("it is there");
+        let info = consumer.cached_info();
+        info.num_pending + info.num_ack_pending as u64
+    })
 }
 
 /// The first message of a stream.
