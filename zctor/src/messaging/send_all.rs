@@ -95,7 +95,7 @@ fn send_each<'a, M: Payload>(
     messages: Vec<M>,
     late: &mut Late<M>,
 ) -> Result<(), (Vec<M>, Refusal)> {
-    let mut batches = Batches::new(matches!(target.among, Among::LeastLoaded), late);
+    let mut batches = Batches::new(late);
     let until = room_deadline(target);
     let mut messages = messages.into_iter();
     let mut refused = None;
@@ -161,9 +161,8 @@ struct Batches<'a, M: Payload> {
 }
 
 impl<'a, M: Payload> Batches<'a, M> {
-    /// Makes it empty. `counts` says whether `given_to` will be asked.
-    fn new(counts: bool, late: &'a mut Late<M>) -> Self {
-        let given = counts.then(HashMap::new);
+    fn new(late: &'a mut Late<M>) -> Self {
+        let given = late.is_least_loaded.then(HashMap::new);
         Self { batches: Vec::new(), cursor: 0, uniform: true, latest: HashMap::new(), given, late }
     }
 
