@@ -5,7 +5,6 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::actor::beginning::take;
 use crate::actor::context::Context;
 use crate::actor::dispatch::Dispatch;
 use crate::actor::double;
@@ -17,13 +16,13 @@ use crate::event::Undelivered;
 use crate::mailbox::counters::{Account, Meter};
 use crate::mailbox::envelope::{Serving, Undeliverable};
 use crate::reply::reply_to::ReplySlot;
-use crate::route::contents::{Call, lose};
+use crate::route::contents::{Call, lose, typed};
 use crate::route::endpoint::Endpoint;
 use crate::route::payload::Port;
 use crate::sys::unwind::{count_uncaught, ignoring_panic, tell_caught};
 use crate::thread::local::{Common, Instance, Local, Phase, Requested};
 use crate::thread::undelivered::write_off;
-use crate::trace::spans::{enter, keep, may_be_told};
+use crate::trace::spans::{SPANS, enter, keep, may_be_told};
 use crate::trace::work::Work;
 
 /// Ends a call whose caller had given up before its handler began: it is a dead letter, and never handled.
@@ -36,7 +35,7 @@ pub(super) fn skip_given_up<M: Message>(call: Call<M>, endpoint: &Endpoint<M>, l
     let Call { message, port } = call;
     ignoring_panic(|| port.fail(CallError::Timeout { message: M::name(), begun: false }));
     let undeliverable = Undeliverable { losses, instance: endpoint.id(), why, from_hook };
-    lose(message, endpoint.hook().as_deref(), undeliverable);
+    lose(message, endpoint.hook().as_ref().and_then(typed), undeliverable);
 }
 
 impl<M, S> TypedCell<M, S>
@@ -132,19 +131,6 @@ where
         self.handle_one(local, message, slot, deadline, work);
     }
 
-    /// Handles a message that a timer or a pipe of the instance has made.
-    pub(super) fn handle_own(self: Rc<Self>, local: &Rc<Local>, message: M, work: Work) {
-        count_taken(self.account(), &local.mailbox.meter);
-        if local.measured.is_on() {
-            local.measured.begin(self.slot(), M::name(), message.variant());
-        }
-        let (slot, message) = (self.slot(), &mut Some(message));
-        if !self.breaks(local, message, Option::as_ref, take) {
-            self.handle_alone(local, message, &mut ReplySlot::Nobody, None, work);
-        }
-        local.measured.end(slot);
-    }
-
     /// Runs `on_start` if that is due, since it comes before all else. Whether the instance takes messages then.
     #[inline]
     pub(super) fn start_if_new<'a>(
@@ -200,7 +186,7 @@ pub(super) fn dispatch<M: Dispatch<S>, S: 'static>(
     ctx: &mut Context<M>,
     slot: &mut ReplySlot<'_, M::Port>,
 ) {
-    if may_be_told(work.is_call()) {
+    if SPANS && may_be_told(work.is_call()) {
         return dispatch_told(work, take(), state, ctx, slot);
     }
     if let Some(message) = take() {

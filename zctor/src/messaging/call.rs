@@ -26,7 +26,7 @@ use crate::messaging::undeclared::undeclared;
 use crate::reply::cancellation::Cancellation;
 use crate::reply::oneshot::Receiver;
 use crate::reply::reply_to::{Outcome, ReplyTo};
-use crate::route::contents::{Call, lose};
+use crate::route::contents::{Call, lose, typed};
 use crate::route::endpoint::Endpoint;
 use crate::route::location::{Entry, Location, Way};
 use crate::route::payload::{Kind, Payload, ToPort};
@@ -107,7 +107,7 @@ fn find<'a, M: Payload>(
     key: Option<u64>,
     until: Option<Instant>,
 ) -> Result<Chosen<'a, M>, CallError> {
-    enter(target, key, || until).map_err(|refusal| target.call_error(refusal))
+    enter(target, key, &|| until).map_err(|refusal| target.call_error(refusal))
 }
 
 #[inline(never)]
@@ -323,6 +323,6 @@ fn come_too_late<M: Payload>(endpoint: &Endpoint<M>, place: &mut Option<M>) -> C
     losses.count(M::name(), 1, why);
     losses.time_out(M::name(), false);
     let undeliverable = Undeliverable { losses, instance: endpoint.id(), why, from_hook: false };
-    place.take().into_iter().for_each(|message| lose(message, endpoint.hook().as_deref(), undeliverable));
+    place.take().into_iter().for_each(|message| lose(message, endpoint.hook().as_ref().and_then(typed), undeliverable));
     CallError::Timeout { message: M::name(), begun: false }
 }

@@ -48,7 +48,7 @@ pub(super) fn try_send<const POINTS: bool, M: Payload>(
 /// Makes one attempt to send, to the instance that `enter` chooses. The message may be back in its place after it.
 #[inline(never)]
 fn send_by_choice<M: Payload>(target: &Target<'_, M>, key: Option<u64>, place: &mut Option<M>) -> Result<(), Refusal> {
-    deliver(&enter(target, key, || room_deadline(target))?, place)
+    deliver(&enter(target, key, &|| room_deadline(target))?, place)
 }
 
 /// Sends the message to the instance that was chosen, or drops it if there is no room. It may be back in its place.

@@ -109,7 +109,7 @@ fn send_each<'a, M: Payload>(
             Ok(chosen) if chosen.is_full() => {
                 // Messages that were gathered so far hold permits. They make room only once they are sent and begun.
                 batches.send();
-                overflow(target, key, chosen, || until)
+                overflow(target, key, chosen, &|| until)
             }
             chosen => chosen,
         };

@@ -310,7 +310,7 @@ pub(crate) fn wait_outside<A: Awaited>(awaited: &mut A, deadline: Option<Instant
 
 /// As `wait_outside`, for an outcome that may never come; keeps what `note` gives while the thread parks. `note` lists
 /// the wait, with the waker of the thread. It is not called if the outcome comes during the spin.
-pub(crate) fn wait_outside_noted<A: Awaited, N>(
+pub(crate) fn wait_outside_noted<A: Awaited + ?Sized, N>(
     awaited: &mut A,
     deadline: Option<Instant>,
     note: impl Fn(&A, &Waker) -> N,
@@ -322,7 +322,7 @@ pub(crate) fn wait_outside_noted<A: Awaited, N>(
 }
 
 impl Outside {
-    pub(crate) fn wait<A: Awaited, N>(
+    pub(crate) fn wait<A: Awaited + ?Sized, N>(
         &self,
         awaited: &mut A,
         deadline: Option<Instant>,

@@ -27,36 +27,21 @@ fn run_in<R>(frame: Frame, f: impl FnOnce() -> R) -> Result<R, Arc<str>> {
     outcome
 }
 
-/// As `run_user`, for code that seldom runs: what catches its panics is not compiled again for each closure.
-#[inline]
-pub(crate) fn run_seldom<R>(depth: u16, f: impl FnOnce() -> R) -> Result<R, Arc<str>> {
-    let (mut f, mut result) = (Some(f), None);
-    run_erased(depth, &mut || {
-        if let Some(f) = f.take() {
-            result = Some(f());
-        }
-    })?;
-    // No combinator: that would be compiled again too.
-    match result {
-        Some(result) => Ok(result),
-        None => unreachable!("what has not panicked has returned"),
-    }
-}
-
 /// Runs user code that may not wait, such as a drop, and ignores its panic.
 #[inline]
 pub(crate) fn ignoring_panic(f: impl FnOnce()) {
     let mut f = Some(f);
-    let _ = run_erased(0, &mut || {
+    let _ = run_seldom(&mut || {
         if let Some(f) = f.take() {
             f();
         }
     });
 }
 
+/// Runs user code that seldom runs and may not wait: what catches its panics is not compiled again for each closure.
 #[inline(never)]
-fn run_erased(depth: u16, f: &mut dyn FnMut()) -> Result<(), Arc<str>> {
-    run_user(depth, None, f)
+pub(crate) fn run_seldom(f: &mut dyn FnMut()) -> Result<(), Arc<str>> {
+    run_user(0, None, f)
 }
 
 /// Wakes a waker, which may be the user's, and may not wait; ignores its panic.
