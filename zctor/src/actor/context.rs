@@ -24,7 +24,7 @@ use crate::sys::awaited::Running;
 use crate::sys::clock::now;
 use crate::sys::frame::Frame;
 use crate::sys::runtime::assert_may_block;
-use crate::sys::simulated::either;
+use crate::sys::simulated::{HAS_POINTS, either};
 use crate::thread::local::{Local, Requested};
 
 /// The first parameter of the handlers of `M`, if the enum has `calls(..)` or `#[actor(ctx)]`.
@@ -81,7 +81,7 @@ impl<M: Message> Context<M> {
     }
 
     /// The handler of this message is about to begin. If it may wait, its variant is noted: each wait says what it is in.
-    #[inline(always)]
+    #[cfg_attr(not(debug_assertions), inline(always))]
     pub(super) fn begins(&self, message: Option<&M>) {
         if M::CALL_DEPTH > 0 {
             self.local.variant.set(message.map(Message::variant));
@@ -89,7 +89,7 @@ impl<M: Message> Context<M> {
     }
 
     /// Whether the edge allows that the next message of a batch is handled.
-    #[inline(always)]
+    #[cfg_attr(not(debug_assertions), inline(always))]
     pub(super) fn may_begin<'a>(&self, message: impl FnOnce() -> Option<&'a M>) -> bool {
         self.local.mailbox.edge.is_plain() || self.shared.may_begin(&self.local, message())
     }
@@ -105,7 +105,7 @@ impl<M: Message> Context<M> {
         known_pool(&self.local)
     }
 
-    #[inline(always)]
+    #[cfg_attr(not(debug_assertions), inline(always))]
     fn target<T: Message, R>(&self, f: impl FnOnce(Target<'_, T>) -> R) -> R {
         Target::with(&self.local, f)
     }
@@ -314,7 +314,7 @@ impl<M: Message> Context<M> {
     #[inline(never)]
     fn send_local_from<T: Message>(&self, place: &mut Option<T>) -> Result<(), SendError<T>> {
         let sent = self.local_target(|target| match (target, place) {
-            (Ok(target), place) => messaging::send::<true, T>(&target, place),
+            (Ok(target), place) => messaging::send::<HAS_POINTS, T>(&target, place),
             (Err(refusal), place) => {
                 place.take().map_or(Ok(()), |message| Err(SendError::new(T::name(), message, refusal)))
             }

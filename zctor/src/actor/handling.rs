@@ -45,7 +45,7 @@ where
 {
     /// Handles messages that came as mail. Each `next` runs the handler of one, and says whether another may follow. To
     /// the runtime they all are one piece of the user's code, whose beginning and end cost more than a small handler.
-    #[inline(always)]
+    #[cfg_attr(not(debug_assertions), inline(always))]
     pub(super) fn handle(
         self: Rc<Self>,
         local: &Rc<Local>,
@@ -102,7 +102,7 @@ where
     }
 
     /// Handles one message, which is taken out of its place where its handler begins: see `route/contents.rs`.
-    #[inline(always)]
+    #[cfg_attr(not(debug_assertions), inline(always))]
     pub(super) fn handle_one(
         self: Rc<Self>,
         local: &Rc<Local>,
@@ -178,7 +178,7 @@ pub(super) fn count_handled(account: &Account, meter: &Meter) {
 }
 
 /// Takes a message out of its place, and gives it to its handler.
-#[inline(always)]
+#[cfg_attr(not(debug_assertions), inline(always))]
 pub(super) fn dispatch<M: Dispatch<S>, S: 'static>(
     work: Work,
     take: impl FnOnce() -> Option<M>,
@@ -210,7 +210,7 @@ fn dispatch_told<M: Dispatch<S>, S: 'static>(
 }
 
 /// The work that is done for mail, unless a hook has sent it.
-#[inline(always)]
+#[cfg_attr(not(debug_assertions), inline(always))]
 pub(super) fn told(work: Work, serving: Serving) -> Work {
     if serving.from_hook { Work::FromHook } else { work }
 }

@@ -55,7 +55,7 @@ where
     }
 
     /// Runs a piece of the user's code on the state; `None` if there is no state. An error is the text of a panic.
-    #[inline(always)]
+    #[cfg_attr(not(debug_assertions), inline(always))]
     pub(super) fn work<R>(
         self: &Rc<Self>,
         local: &Rc<Local>,

@@ -25,6 +25,7 @@ use crate::report::Stats;
 use crate::report::instances::InstanceStats;
 use crate::report::slow::Slow;
 use crate::sys::runtime::assert_may_block;
+use crate::sys::simulated::HAS_POINTS;
 
 /// A handle to an engine: `Clone`, `Send` and `Sync`.
 ///
@@ -176,7 +177,7 @@ impl EngineHandle {
     #[inline(always)]
     pub fn send<M: Message>(&self, message: M) -> Result<(), SendError<M>> {
         match targets::own_thread(&self.core) {
-            Some(local) => Target::with(&local, |target| messaging::send::<true, M>(&target, &mut Some(message))),
+            Some(local) => Target::with(&local, |target| messaging::send::<HAS_POINTS, M>(&target, &mut Some(message))),
             None => self.send_from_outside(message),
         }
     }
@@ -184,7 +185,9 @@ impl EngineHandle {
     #[inline(never)]
     fn send_from_outside<M: Message>(&self, message: M) -> Result<(), SendError<M>> {
         match self.core.upgrade() {
-            Some(core) => targets::target(&core, |target| messaging::send::<true, M>(&target, &mut Some(message))),
+            Some(core) => {
+                targets::target(&core, |target| messaging::send::<HAS_POINTS, M>(&target, &mut Some(message)))
+            }
             None => Err(SendError::new(M::name(), message, Refusal::Stopped)),
         }
     }

@@ -33,6 +33,7 @@ use crate::route::payload::{Kind, Payload, ToPort};
 use crate::route::pool::Chosen;
 use crate::sys::clock::{deadline, now};
 use crate::sys::frame::{Frame, is_inside_code};
+use crate::sys::simulated::HAS_POINTS;
 use crate::thread::carried;
 use crate::thread::local::{Local, OnTheSpot, local};
 
@@ -50,7 +51,7 @@ pub(crate) fn call<M: Payload, R: 'static, K: Kind>(
     let mut reply = None;
     let replied = |reply: Option<R>| reply.ok_or_else(|| CallError::NoReply { message: M::name() });
     // A call that was handled on the spot returns from here: one way out for both kinds costs 30 instructions of 400.
-    let chosen = match target.straight::<true>(key) {
+    let chosen = match target.straight::<HAS_POINTS>(key) {
         Some((endpoint, way, sent_as)) => {
             if is_here::<K>(way) && call_here(target.local, endpoint, place, &mut reply, until)? {
                 return replied(reply);
@@ -70,7 +71,7 @@ pub(crate) fn call<M: Payload, R: 'static, K: Kind>(
 
 /// When a call is given up that its caller waits for: at the client's own limit, or when the time of the handler that
 /// calls is up.
-#[inline(always)]
+#[cfg_attr(not(debug_assertions), inline(always))]
 pub(super) fn call_deadline<M: Payload>(target: &Target<'_, M>, frame: Frame) -> Option<Instant> {
     match target.view.limit() {
         Limit::Inherited => frame.deadline.or_else(|| default_deadline(target)),
@@ -266,7 +267,7 @@ fn is_here<K: Kind>(way: Way) -> bool {
 
 /// Calls an instance of this thread, which handles the call on the spot and puts its reply into `reply`, an `Option` of
 /// the reply's type; `false` if the instance must handle something else first. `known` is this thread, if it is known.
-#[inline(always)]
+#[cfg_attr(not(debug_assertions), inline(always))]
 fn call_here<M: Payload>(
     known: Option<&Rc<Local>>,
     endpoint: &Endpoint<M>,

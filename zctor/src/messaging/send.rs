@@ -6,6 +6,7 @@ use crate::messaging::target::Target;
 use crate::route::location::Entry;
 use crate::route::payload::Payload;
 use crate::route::pool::Chosen;
+use crate::sys::simulated::HAS_POINTS;
 
 /// Sends the message in `place`, where its sender has made it: see `route/contents.rs`. With scheduling `POINTS`, if its
 /// sender may be simulated: see `sys::simulated::either`.
@@ -28,7 +29,7 @@ pub(super) fn give_back<M: Payload>(
 
 /// As `send`, but a refusal is not counted, and leaves the message in its place.
 // Always: by a call a send takes 13 instructions more, and the compiler changes its mind about it with what else uses it.
-#[inline(always)]
+#[cfg_attr(not(debug_assertions), inline(always))]
 pub(super) fn try_send<const POINTS: bool, M: Payload>(
     target: &Target<'_, M>,
     place: &mut Option<M>,
@@ -52,13 +53,13 @@ fn send_by_choice<M: Payload>(target: &Target<'_, M>, key: Option<u64>, place: &
 }
 
 /// Sends the message to the instance that was chosen, or drops it if there is no room. It may be back in its place.
-#[inline(always)]
+#[cfg_attr(not(debug_assertions), inline(always))]
 pub(super) fn deliver<M: Payload>(chosen: &Chosen<'_, M>, place: &mut Option<M>) -> Result<(), Refusal> {
     if chosen.entry == Entry::Inner {
         return chosen.endpoint().send_inner(place, chosen.sent_as(), &|| chosen.move_turn());
     }
     if !chosen.is_full() {
-        chosen.endpoint().send::<true>(chosen.way, place, chosen.sent_as());
+        chosen.endpoint().send::<HAS_POINTS>(chosen.way, place, chosen.sent_as());
         return Ok(());
     }
     *place = place.take().and_then(|message| chosen.endpoint().drop_newest(message).err());

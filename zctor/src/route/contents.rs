@@ -148,7 +148,7 @@ pub(super) fn enclose_told<C: Content, H: Hook<C::Message>>(
     Some(put(place, hook))
 }
 
-#[inline(always)]
+#[cfg_attr(not(debug_assertions), inline(always))]
 fn put<C: Content, H: Hook<C::Message>>(place: &mut C, undelivered: H) -> Envelope {
     erase(Contents { content: take(place), undelivered, sent_from: () })
 }

@@ -15,7 +15,7 @@ use crate::route::contents::{
 use crate::route::location::{Location, Way};
 use crate::route::payload::{Payload, Port};
 use crate::sys::operation::Operation;
-use crate::sys::simulated::point;
+use crate::sys::simulated::{HAS_POINTS, point};
 use crate::thread::local::running_here;
 use crate::thread::serve::send_here;
 use crate::trace::spans::{SPANS, may_be_told};
@@ -125,7 +125,7 @@ fn take_back_inner<C: Content>(place: &mut C, pushed: Result<Option<Mail>, Mail>
 
 /// Queues a message for an instance of this thread, by `thread::serve::send_here`; `false` if the thread is no more,
 /// or the instance has ended since it was asked.
-#[inline(always)]
+#[cfg_attr(not(debug_assertions), inline(always))]
 fn queue_here<M: Payload + Send, H: Hook<M>>(place: &mut Option<M>, endpoint: &Endpoint<M>, sent_as: SentAs) -> bool {
     if H::IS_ONE && endpoint.status.has_ended() {
         return false;
@@ -207,7 +207,7 @@ pub(crate) struct Endpoint<M: Payload> {
 impl<M: Payload> Deref for Endpoint<M> {
     type Target = Location;
 
-    #[inline(always)]
+    #[cfg_attr(not(debug_assertions), inline(always))]
     fn deref(&self) -> &Location {
         &self.location
     }
@@ -232,7 +232,7 @@ impl<M: Payload> Endpoint<M> {
 
     /// The scheduling point of what is put into the mailbox of another thread. It stands before the envelope is made:
     /// behind that it would have the mail moved once more.
-    #[inline(always)]
+    #[cfg_attr(not(debug_assertions), inline(always))]
     fn reaches(&self, verb: &'static str, way: Way, what: impl FnOnce() -> (Option<&'static str>, usize)) {
         if way == Way::There {
             point(&self.mailbox.edge.home, self.mailbox.thread.index(), || {
@@ -255,7 +255,7 @@ impl<M: Payload> Endpoint<M> {
 
     /// Sends a copy of a broadcast that was admitted, as [`send`](Self::send).
     pub(crate) fn send_copy(&self, way: Way, message: &mut Option<M>, sent_as: SentAs) {
-        let Some(copy) = self.delivery.copy else { return self.send::<true>(way, message, sent_as) };
+        let Some(copy) = self.delivery.copy else { return self.send::<HAS_POINTS>(way, message, sent_as) };
         self.reaches("send", way, || (message.as_ref().map(M::variant), 0));
         copy(message, self, way, sent_as);
     }

@@ -42,7 +42,7 @@ impl<M: Payload> KnownPool<M> {
 
 impl<M: Payload> KnownPool<M> {
     /// The next, in turn, of the thread's own instances in the pool.
-    #[inline(always)]
+    #[cfg_attr(not(debug_assertions), inline(always))]
     pub(crate) fn next_local(&self, local: &Local) -> Result<&Endpoint<M>, Refusal> {
         let place = match self.here.get().map(|here| &**here) {
             Some([only]) if only.endpoint.status.is_ready() => only,
@@ -85,7 +85,7 @@ pub(crate) fn known_pool<M: Payload>(local: &Local) -> Option<Rc<KnownPool<M>>> 
 }
 
 /// Runs `f` with the pool of a type as `known_pool` gives it. A pool that this thread has used lately is found at once.
-#[inline(always)]
+#[cfg_attr(not(debug_assertions), inline(always))]
 pub(crate) fn with_known_pool<M: Payload, R>(local: &Local, f: impl FnOnce(Option<&KnownPool<M>>) -> R) -> R {
     let place = local.kept.lately::<KnownPool<M>>();
     let mut in_use = InUse { pool: place.take(), place };
@@ -107,7 +107,7 @@ struct InUse<'k> {
 }
 
 impl Drop for InUse<'_> {
-    #[inline(always)]
+    #[cfg_attr(not(debug_assertions), inline(always))]
     fn drop(&mut self) {
         if let Some(other) = self.place.replace(self.pool.take()) {
             let_go(other);

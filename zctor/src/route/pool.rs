@@ -22,6 +22,7 @@ use crate::route::payload::Payload;
 use crate::route::places::{AnyPlaces, Place, Places, own_number};
 use crate::route::pools::{Additions, AnyPool, Enlist, PoolEntry, Pools};
 use crate::sys::lock::lock;
+use crate::sys::simulated::HAS_POINTS;
 use crate::trace;
 use crate::type_map::TypeMap;
 
@@ -282,7 +283,7 @@ impl<M: Payload> AnyPool for Pool<M> {
             if is_inner(endpoint) {
                 return endpoint.send_inner(place, sent_as, &|| true);
             }
-            endpoint.send::<true>(way, place, sent_as);
+            endpoint.send::<HAS_POINTS>(way, place, sent_as);
             Ok(())
         };
         let call = |endpoint: &Endpoint<M>, way, place: &mut Option<Call<M>>, sent_as| {

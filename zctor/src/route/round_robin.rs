@@ -29,7 +29,7 @@ impl<M: Payload> Pool<M> {
     }
 
     /// As `next`, but only for the common case: the places are known, and the very next one takes mail.
-    #[inline(always)]
+    #[cfg_attr(not(debug_assertions), inline(always))]
     pub(crate) fn step<'s, const POINTS: bool>(&self, places: &'s Places<M>) -> Option<(&'s Endpoint<M>, Way)> {
         if !self.is_current(places) {
             return None;
@@ -167,7 +167,7 @@ impl<M: Payload> Pool<M> {
 }
 
 /// The scheduling point of a turn. In a pool of one nobody's turn depends on that of others.
-#[inline(always)]
+#[cfg_attr(not(debug_assertions), inline(always))]
 fn turn_point<M: Payload>(places: usize) {
     if places > 1 {
         point_anywhere(|| Operation::To("take the turn of", M::name()));

@@ -11,12 +11,12 @@ use crate::sys::frame::Frame;
 
 /// Runs user code in a frame of its own, in which it may wait for call depths below `depth`. A panic comes back as its
 /// text.
-#[inline(always)]
+#[cfg_attr(not(debug_assertions), inline(always))]
 pub(crate) fn run_user<R>(depth: u16, deadline: Option<Instant>, f: impl FnOnce() -> R) -> Result<R, Arc<str>> {
     run_in(Frame::of_user_code(depth, deadline), f)
 }
 
-#[inline(always)]
+#[cfg_attr(not(debug_assertions), inline(always))]
 fn run_in<R>(frame: Frame, f: impl FnOnce() -> R) -> Result<R, Arc<str>> {
     let older = count_uncaught();
     let before = Frame::current();
@@ -72,7 +72,7 @@ impl<F: ?Sized> Drop for Quiet<F> {
 
 /// Runs `f`, and catches a panic as its text. Always in line: as a function of its own, which the compiler makes of it
 /// where a handler is called from several places, it costs a message 40 instructions.
-#[inline(always)]
+#[cfg_attr(not(debug_assertions), inline(always))]
 pub(crate) fn catch<R>(f: impl FnOnce() -> R) -> Result<R, Arc<str>> {
     catch_unwind(AssertUnwindSafe(f)).map_err(into_text)
 }
@@ -112,13 +112,13 @@ pub struct Unwound(&'static str);
 
 impl Unwound {
     /// The code that runs from now on has this name.
-    #[inline(always)]
+    #[cfg_attr(not(debug_assertions), inline(always))]
     pub fn names(name: &'static str) -> Self {
         Self(name)
     }
 
     /// That code has returned.
-    #[inline(always)]
+    #[cfg_attr(not(debug_assertions), inline(always))]
     pub fn returned(self) {
         std::mem::forget(self);
     }
