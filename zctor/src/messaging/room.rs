@@ -121,7 +121,7 @@ impl<M: Payload> Sending<M> {
             let Poll::Ready(found) = self.room.poll(&mut choosing, waker) else { return Poll::Pending };
             let found = found.and_then(|()| choosing.take());
             if let Err(refusal) = found.and_then(|chosen| send::deliver(&chosen, &mut self.message)) {
-                return Poll::Ready(send::give_back(target, &mut self.message, refusal));
+                return Poll::Ready(send::give_back(*target, &mut self.message, refusal));
             }
             // A message that is back in its place was for a thread that has ended just now: see `send::try_send`.
         }
