@@ -28,7 +28,7 @@ use once_cell::sync::{Lazy, OnceCell};
 use crate::sys::awaited::Awaited;
 use crate::sys::clock::now;
 use crate::sys::operation::Operation;
-use crate::sys::simulated::{Planted, is_planted, point_anywhere, seat};
+use crate::sys::simulated::{Planted, in_world, is_planted, point_anywhere, seat};
 use crate::sys::spin::{Attempt, Budget, Budgets, For, Spin, Spun};
 use crate::sys::sync::{AtomicU8, Thread, current, park, park_timeout, spin_loop, thread_local, yield_now};
 use crate::sys::unwind::{Quiet, ignoring_panic};
@@ -173,8 +173,11 @@ impl Parker {
     /// Step 3: parks until the thread is woken, or until the deadline. The word is `RUNNING` then, unless it was
     /// closed.
     pub(crate) fn park(&self, deadline: Option<Instant>) {
-        point_anywhere(|| Operation::Park);
-        if is_planted(Planted::LostWakeUp) {
+        let loses_wake_up = in_world(|| {
+            point_anywhere(|| Operation::Park);
+            is_planted(Planted::LostWakeUp).then_some(())
+        });
+        if loses_wake_up.is_some() {
             self.word.store(PARKED, Ordering::Release);
         } else if self.word.compare_exchange(WATCHING, PARKED, Ordering::AcqRel, Ordering::Acquire).is_err() {
             return; // woken meanwhile, or closed
@@ -223,7 +226,7 @@ impl Parker {
     fn spin_by<'a>(&self, budget: &'a Budget, spin: Spin, woke: bool, ready: impl Fn() -> bool) -> Spun<'a> {
         let nothing = Spun::Nothing(Some(budget));
         // In a simulation no other thread runs meanwhile.
-        if seat().is_some() {
+        if in_world(|| seat().map(drop)).is_some() {
             return nothing;
         }
         let Some(attempt) = Attempt::begin(budget, spin).filter(|_| *CORES > 1) else { return nothing };
