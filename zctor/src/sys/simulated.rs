@@ -29,6 +29,7 @@ mod report;
 pub(crate) mod schedule;
 pub(crate) mod state;
 mod strikes;
+pub(crate) mod turns;
 mod world;
 
 pub(crate) use self::planted::Planted;

@@ -8,11 +8,11 @@ use std::rc::Rc;
 use std::sync::atomic::Ordering;
 
 use crate::id::Slot;
-use crate::mailbox::{Arrivals, Mailbox};
 use crate::mailbox::buffers::Buffers;
 use crate::mailbox::counters::Account;
 use crate::mailbox::envelope::{Envelope, Gathered, Serving};
 use crate::mailbox::mail::{Mail, MailContents, MailKind, ORDER, Order, SentAs};
+use crate::mailbox::{Arrivals, Mailbox};
 use crate::sys::clock::now;
 use crate::sys::frame::in_hook;
 use crate::sys::operation::Operation;
