@@ -41,6 +41,10 @@ impl State {
         self.changed.notified()
     }
 
+    pub(crate) fn is_connected(&self) -> bool {
+        self.lost().is_none()
+    }
+
     /// Waits until the client is connected, however long that takes.
     pub(crate) async fn connected(&self) {
         loop {

@@ -12,7 +12,8 @@
 //!
 //! A message is MessagePack with names. Where it needs more than its bytes, a header `Zctor` has these words: `c` for a
 //! call, `d<n>` for the milliseconds that are left of its deadline, `w<n>` for the depth that its caller counts the callee
-//! at, `i` for what a handler has sent. What any other program says is in `foreign.rs`.
+//! at, `i` for what a handler has sent, `n` for a copy whose sender wants to know how many instances have one. What any
+//! other program says is in `foreign.rs`.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -22,6 +23,8 @@ use zctor::remote::transport::{Answer, CallHeader, Partition, Route};
 /// With this begin the subjects of all pools.
 pub(crate) const PREFIX: &str = "zctor.1.";
 pub(crate) const HEADER: &str = "Zctor";
+/// The header of a copy whose sender wants to know how many instances have one.
+pub(crate) const COUNTED: &str = "n";
 /// The queue group of those that serve a pool.
 pub(crate) const GROUP: &str = "z";
 
@@ -55,7 +58,8 @@ pub(crate) fn read_header(header: &str, now: Instant) -> Option<(bool, Option<Ca
     for word in header.split_whitespace() {
         match word.split_at_checked(1)? {
             ("i", "") => inside = true,
-            ("c", "") => call = true,
+            // Both are answered.
+            ("c" | COUNTED, "") => call = true,
             ("d", number) => left = Some(Duration::from_millis(number.parse().ok()?)),
             ("w", number) => depth = number.parse().ok()?,
             // A later version may say more.

@@ -1,6 +1,7 @@
 //! The bridge against a `nats-server`, which each test starts for itself.
 
 mod authority;
+mod broadcast;
 mod calls;
 mod client;
 mod durable;
