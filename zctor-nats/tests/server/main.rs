@@ -4,6 +4,7 @@ mod authority;
 mod broadcast;
 mod calls;
 mod client;
+mod cluster;
 mod durable;
 mod errors;
 mod faults;
