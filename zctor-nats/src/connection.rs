@@ -337,8 +337,8 @@ impl Outgoing {
                     Command::Close => {
                         self.acknowledge(&mut acks).await;
                         // The client's own flush waits for the socket alone.
-                        let state = Arc::clone(&self.state);
-                        drop(state.patiently(self.echo(state.patience)).await);
+                        let patience = self.state.patience;
+                        drop(tokio::time::timeout(patience, self.echo(patience)).await);
                         return;
                     }
                 }
@@ -487,7 +487,8 @@ impl Outgoing {
         for subject in subjects {
             self.hearing.forget(Operation::Publish, subject);
         }
-        let owned = self.state.patiently(owners::find(&self.client, subjects)).await.flatten();
+        let find = owners::find(&self.client, subjects);
+        let owned = tokio::time::timeout(self.state.patience, find).await.ok().flatten();
         let owned = owned.ok_or(BridgeError::Disconnected)?;
         // Of a subject that it may not ask the bridge hears nothing, as if it had an owner.
         subjects.iter().try_for_each(|subject| self.hearing.permits(Operation::Publish, subject))?;

@@ -1,10 +1,12 @@
 //! Whether the client is connected just now, and for how long that is waited for.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::sync::futures::Notified;
 use tokio::sync::{Notify, watch};
+use tokio::task::unconstrained;
 use zctor::now;
 
 pub(crate) struct State {
@@ -13,13 +15,21 @@ pub(crate) struct State {
     /// How many connections were lost.
     pub(crate) losses: watch::Sender<u64>,
     changed: Notify,
+    /// The client has not taken the last command in time.
+    is_stuck: AtomicBool,
     /// How long what is to be published waits for a connection, from its loss on.
     pub(crate) patience: Duration,
 }
 
 impl State {
     pub(crate) fn new(patience: Duration) -> Self {
-        Self { lost: Mutex::default(), losses: watch::Sender::new(0), changed: Notify::new(), patience }
+        Self {
+            lost: Mutex::default(),
+            losses: watch::Sender::new(0),
+            changed: Notify::new(),
+            is_stuck: AtomicBool::new(false),
+            patience,
+        }
     }
 
     pub(crate) fn set(&self, connected: bool) {
@@ -71,8 +81,15 @@ impl State {
         }
     }
 
-    /// Does what the client may wait with while it is not connected. `None` if it waits for too long.
-    pub(crate) async fn patiently<T>(&self, work: impl Future<Output = T>) -> Option<T> {
-        tokio::time::timeout(self.patience, work).await.ok()
+    /// Has the client take a command, with which it waits while it has too many that the server has not taken. `None` if it
+    /// waits for too long. From then on nothing waits, until it takes one again: else each of many messages would wait as
+    /// long, one after the other.
+    pub(crate) async fn patiently<T>(&self, command: impl Future<Output = T>) -> Option<T> {
+        // Relaxed: one thread has both.
+        let limit = if self.is_stuck.load(Ordering::Relaxed) { Duration::ZERO } else { self.patience };
+        // Without a limit on what one task may do at a time, which would look as if the client did not take it.
+        let taken = tokio::time::timeout(limit, unconstrained(command)).await.ok();
+        self.is_stuck.store(taken.is_none(), Ordering::Relaxed);
+        taken
     }
 }
