@@ -3,6 +3,7 @@
 mod backpressure;
 mod books;
 mod broadcast;
+mod delivery;
 mod depth;
 mod durable;
 mod fields;

@@ -7,7 +7,7 @@
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant};
 
-use async_nats::{HeaderMap, StatusCode};
+use async_nats::StatusCode;
 use futures_util::StreamExt;
 use tokio::sync::oneshot;
 use zctor::now;
@@ -19,6 +19,9 @@ use crate::connection::LONGEST;
 use crate::error::{BridgeError, Operation};
 use crate::session::{Session, too_large};
 use crate::wire;
+
+/// The number of the one packet that an inbox is for.
+const NUMBER: u64 = 0;
 
 impl Bridge {
     /// Sends a copy of the message to every instance of every process that serves the pool of `M`, and says who has one
@@ -174,18 +177,19 @@ async fn ask(
     let inbox = client.new_inbox();
     let answers = state.patiently(client.subscribe(format!("{inbox}.>"))).await;
     let mut answers = answers.and_then(Result::ok).ok_or(BridgeError::Disconnected)?;
-    let (reply, mut headers) = (format!("{inbox}.r.0"), HeaderMap::new());
-    headers.insert(wire::HEADER, wire::COUNTED);
-    let publish = client.publish_with_reply_and_headers(subject.clone(), reply.clone(), headers, bytes.into());
+    let (reply, answered) = (wire::counted_reply(&inbox, NUMBER), format!("{inbox}.r"));
+    let publish = client.publish_with_reply(subject.clone(), reply, bytes.into());
     state.patiently(publish).await.and_then(Result::ok).ok_or(BridgeError::Disconnected)?;
     let hear = async {
-        while let Some(answer) = answers.next().await {
+        while let Some(message) = answers.next().await {
+            if message.status == Some(StatusCode::NO_RESPONDERS) {
+                return;
+            }
             // The other subjects are those of acknowledgements.
-            if answer.subject.as_str() == reply {
-                if answer.status == Some(StatusCode::NO_RESPONDERS) {
-                    return;
+            if message.subject.as_str() == answered {
+                for (_, answer) in wire::read_answers(&message.payload) {
+                    drop(tell.send(Ok(answer)));
                 }
-                drop(tell.send(Ok(wire::read_answer(&answer.payload))));
             }
         }
     };

@@ -1,7 +1,10 @@
 //! Whether the client is connected just now, and for how long that is waited for.
 
+use std::future::poll_fn;
+use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use tokio::sync::futures::Notified;
@@ -85,10 +88,15 @@ impl State {
     /// waits for too long. From then on nothing waits, until it takes one again: else each of many messages would wait as
     /// long, one after the other.
     pub(crate) async fn patiently<T>(&self, command: impl Future<Output = T>) -> Option<T> {
-        // Relaxed: one thread has both.
-        let limit = if self.is_stuck.load(Ordering::Relaxed) { Duration::ZERO } else { self.patience };
         // Without a limit on what one task may do at a time, which would look as if the client did not take it.
-        let taken = tokio::time::timeout(limit, unconstrained(command)).await.ok();
+        let mut command = pin!(unconstrained(command));
+        // Mostly there is nothing to wait for, and a timeout begins with a look at the clock.
+        let taken = match poll_fn(|task| Poll::Ready(command.as_mut().poll(task))).await {
+            Poll::Ready(done) => Some(done),
+            // Relaxed: one thread has both.
+            Poll::Pending if self.is_stuck.load(Ordering::Relaxed) => None,
+            Poll::Pending => tokio::time::timeout(self.patience, command).await.ok(),
+        };
         self.is_stuck.store(taken.is_none(), Ordering::Relaxed);
         taken
     }

@@ -25,6 +25,7 @@ mod message;
 mod packet;
 mod partition;
 mod reached;
+mod reply_task;
 mod served;
 mod value;
 mod wire;

@@ -159,7 +159,7 @@ pub(crate) fn call_all_with<M: Payload, R: 'static, K: Kind>(
     make: impl FnMut(InstanceId) -> (M, ToPort<M, R>),
 ) -> Result<Replies<R>, CallError> {
     let frame = Frame::current();
-    check_depth::<M, K>(target, frame)?;
+    check_depth::<M, K>(*target, frame)?;
     let pendings = ask_all::<M, R, K>(target, make, call_deadline(target, frame))?;
     Ok(pendings.into_iter().map(|(id, reply)| (id, reply.wait())).collect())
 }

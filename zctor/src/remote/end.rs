@@ -55,7 +55,8 @@ impl End {
         let thread = |source| ServeError::Thread { source };
         // Not the feeder of the pool before, which may wait for room in another engine that never has any.
         let (feeder, lane) = (Lane::start("zctor-feeder").map_err(thread)?, self.lane().map_err(thread)?);
-        let served = Arc::new(ServedPool { pool, partitions, feeder, lane });
+        let pool_at_once = pool.non_blocking().seen();
+        let served = Arc::new(ServedPool { pool, pool_at_once, partitions, feeder, lane });
         let before = {
             let mut all = lock(&self.served);
             if all.get(M::WIRE).is_some_and(|before| before.message() != TypeId::of::<M>()) {

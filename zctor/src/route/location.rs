@@ -59,12 +59,14 @@ impl Location {
     /// As `admit`, for an instance that has not ended.
     #[inline(always)]
     fn way(&self) -> Result<Way, Refusal> {
-        if self.mailbox.parker.is_closed() {
+        // By references: behind an acquire the compiler reads the pointers to them again.
+        let mailbox = &*self.mailbox;
+        let edge = &*mailbox.edge;
+        if mailbox.parker.is_closed() {
             return Err(Refusal::Stopped);
         }
-        let edge = &self.mailbox.edge;
-        if edge.is_open() || (self.mailbox.is_inside() && !edge.is_sealed()) {
-            Ok(if self.mailbox.is_current() { Way::Here } else { Way::There })
+        if edge.is_open() || (mailbox.is_inside() && !edge.is_sealed()) {
+            Ok(if mailbox.is_current() { Way::Here } else { Way::There })
         } else {
             Err(Refusal::Stopped)
         }

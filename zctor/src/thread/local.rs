@@ -135,6 +135,8 @@ pub(super) struct Elsewhere {
 /// Its cells are borrowed only briefly, and never while user code runs.
 pub(crate) struct Local {
     pub(crate) parent: Arc<dyn Parent>,
+    /// The address of the engine, which names it for as long as there is the thread.
+    pub(crate) parent_address: usize,
     pub(crate) mailbox: Arc<Mailbox>,
     /// Wakes this thread.
     pub(super) waker: Waker,
@@ -161,6 +163,7 @@ impl Local {
         let waker = Waker::from(Arc::clone(&mailbox.parker));
         let measured = Measured::new(&mailbox.edge.observed);
         Self {
+            parent_address: Arc::as_ptr(&parent) as *const () as usize,
             parent,
             mailbox,
             waker,
