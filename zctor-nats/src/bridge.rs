@@ -424,6 +424,22 @@ impl Bridge {
         self.end.books()
     }
 
+    /// Whether the bridge has a connection to a server just now, as far as it knows: for what a process says of its own
+    /// health. Without one it tries again by itself, as long as it lives. A machine that is gone without a word is found out
+    /// by the time: [`guide::running`](crate::guide::running) says by which.
+    ///
+    /// ```no_run
+    /// # use zctor_nats::Bridge;
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let bridge = Bridge::builder("shop").connect()?;
+    /// assert!(bridge.is_connected());
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn is_connected(&self) -> bool {
+        self.connection.session.state.is_connected()
+    }
+
     /// Stops serving: everything that this bridge has taken is finished, and nothing more is taken. So a process can be
     /// replaced, and nobody notices: what its callers send from then on goes to the other processes that serve the pools.
     /// Returns the books as they are then: [drained](Books::is_drained), unless `limit` was up before.

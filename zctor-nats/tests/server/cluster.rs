@@ -44,6 +44,14 @@ fn await_answer(clock: &ClockClient) {
     }
 }
 
+fn await_connected(bridge: &Bridge, connected: bool) {
+    let begun = zctor::now();
+    while bridge.is_connected() != connected {
+        assert!(zctor::now() - begun < LIMIT, "it is to be {connected}");
+        thread::yield_now();
+    }
+}
+
 #[test]
 fn bridges_that_know_both_servers_of_a_cluster_go_on_when_one_is_killed() {
     bounded(|| {
@@ -70,6 +78,12 @@ fn bridges_that_know_both_servers_of_a_cluster_go_on_when_one_is_killed() {
         await_answer(&clock);
         first.restart();
         second.kill();
+        await_answer(&clock);
+        assert!(calls.is_connected());
+        first.kill();
+        await_connected(&calls, false);
+        second.restart();
+        await_connected(&calls, true);
         await_answer(&clock);
         assert!(calls.close(LIMIT).is_balanced());
     });
