@@ -60,6 +60,13 @@ impl Attachments {
         self.with_extras(|extras| extras.undelivered = Some(hook));
     }
 
+    /// Drops the extras of an instance that has ended: nothing of the user's is left in them.
+    pub(super) fn forget_extras(&mut self) {
+        if let Some(attached) = self.0.get_mut() {
+            attached.extras = None;
+        }
+    }
+
     /// Runs `f`, which must run none of the user's code, on the extras; makes them if there are none.
     pub(crate) fn with_extras<R>(&self, f: impl FnOnce(&mut Extras) -> R) -> R {
         let mut attached = self.0.take().unwrap_or_default();

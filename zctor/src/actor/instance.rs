@@ -17,7 +17,9 @@ use crate::actor::cell::InstanceCell;
 use crate::actor::dispatch::Dispatch;
 use crate::actor::double;
 use crate::actor::factory::{Blueprint, StateFactory};
-use crate::actor::handling::{count_handled, count_taken, dispatch, downcast, return_permit, skip_given_up, told};
+use crate::actor::handling::{
+    Beginning, count_handled, count_taken, dispatch, downcast, return_permit, skip_given_up, told,
+};
 use crate::actor::link;
 use crate::actor::pipe;
 use crate::actor::recovery::{self, Origin, Recover, no_answer};
@@ -27,15 +29,17 @@ use crate::actor::to_itself;
 use crate::client::message::Message;
 use crate::error::SpawnError;
 use crate::id::{Birth, Slot};
+use crate::mailbox::counters::Block;
 use crate::mailbox::envelope::Serving;
+use crate::mailbox::mail::Order;
 use crate::reply::reply_to::ReplySlot;
-use crate::route::contents::{AnyHook, Call, OnUndelivered};
+use crate::route::contents::{AnyHook, Call, OnUndelivered, WeakHook};
 use crate::route::endpoint::{Delivery, Endpoint};
 use crate::route::location::{Location, Status};
 use crate::route::payload::Port;
 use crate::sys::simulated::{in_world, may_break};
-use crate::thread::local::{Common, FollowUp, Instance, Local, OnTheSpot, Phase, Requested};
-use crate::thread::serve::queue_start;
+use crate::thread::local::{Common, FollowUp, Instance, Local, OnTheSpot, Phase, Requested, Reserved};
+use crate::thread::serve::queue_order;
 use crate::trace::spans::forget;
 use crate::trace::work::Work;
 
@@ -107,29 +111,15 @@ where
         let beyond = size_of::<TypedCell<M, S>>() - size_of::<RefCell<Option<S>>>();
         assert!(size_of::<Endpoint<M>>() <= 40 && beyond <= 32, "there is one of each for each instance");
     }
-    let (slot, born) = local.reserve();
-    let mailbox = Arc::clone(&local.mailbox);
-    let endpoint = Arc::new(Endpoint {
-        location: Location { mailbox, slot, status: Status::live(), pooled, born },
-        delivery: match (link::delivery::<M, S>(), &undelivered) {
-            (Some(link), _) => link,
-            (None, Some(undelivered)) => undelivered.delivery,
-            (None, None) => &Delivery::PLAIN,
-        },
-        undelivered: undelivered.as_ref().map(|undelivered| Arc::downgrade(&undelivered.hook)),
-    });
-    let instance = Rc::new(InstanceCell {
-        common: Common {
-            phase: Cell::new(Phase::New),
-            requested: Cell::default(),
-            busy: Cell::new(false),
-            answers_itself: !double::is_double::<M, S>() && !link::is::<M, S>(),
-        },
-        endpoint,
-        block: local.add(slot, M::name()),
-        attachments: Attachments::default(),
-        state: RefCell::new(None),
-    });
+    let Reserved { slot, born, ended } = local.reserve();
+    let block = local.add(slot, M::name());
+    let delivery = match (link::delivery::<M, S>(), &undelivered) {
+        (Some(link), _) => link,
+        (None, Some(undelivered)) => undelivered.delivery,
+        (None, None) => &Delivery::PLAIN,
+    };
+    let hook = undelivered.as_ref().map(|undelivered| Arc::downgrade(&undelivered.hook));
+    let instance = cell_for(local, ended, Newcomer { slot, born, pooled, block, delivery, hook });
     if let Some(limit) = slow {
         local.mailbox.roster.set_slow_limit(slot, limit);
     }
@@ -157,8 +147,48 @@ where
         instance.discard(local);
         return Err(failure.into_spawn_error(M::name()));
     }
-    queue_start(local, slot, M::CALL_DEPTH);
+    queue_order(local, slot, Order::Start);
     Ok(instance)
+}
+
+/// What tells a new instance from others of its types.
+struct Newcomer<M: Message> {
+    slot: Slot,
+    born: Birth,
+    pooled: bool,
+    block: Arc<Block>,
+    delivery: &'static Delivery<M>,
+    hook: Option<WeakHook>,
+}
+
+/// The cell of a new instance: in the memory of one that has ended on this thread, if that is of the same types and
+/// nothing holds it any more, as a timer's handle may.
+#[inline]
+fn cell_for<M, S>(local: &Local, ended: Option<Rc<dyn Instance>>, newcomer: Newcomer<M>) -> Rc<TypedCell<M, S>>
+where
+    M: Dispatch<S, Port: Send> + Send,
+    S: 'static,
+{
+    if let Some(mut ended) = ended.and_then(|ended| ended.into_any().downcast::<TypedCell<M, S>>().ok()) {
+        if let Some(cell) = Rc::get_mut(&mut ended) {
+            cell.begin_anew(newcomer);
+            return ended;
+        }
+    }
+    let Newcomer { slot, born, pooled, block, delivery, hook } = newcomer;
+    let mailbox = Arc::clone(&local.mailbox);
+    let common = Common {
+        phase: Cell::new(Phase::New),
+        requested: Cell::default(),
+        busy: Cell::new(false),
+        answers_itself: !double::is_double::<M, S>() && !link::is::<M, S>(),
+    };
+    let endpoint = Arc::new(Endpoint {
+        location: Location { mailbox, slot, status: Status::live(), pooled, born },
+        delivery,
+        undelivered: hook,
+    });
+    Rc::new(InstanceCell { common, endpoint, block, attachments: Attachments::default(), state: RefCell::new(None) })
 }
 
 impl<M, S> TypedCell<M, S>
@@ -166,6 +196,27 @@ where
     M: Dispatch<S, Port: Send> + Send,
     S: 'static,
 {
+    /// Becomes the cell of another instance, since this one has ended: it has no state and no factory any more.
+    fn begin_anew(&mut self, Newcomer { slot, born, pooled, block, delivery, hook }: Newcomer<M>) {
+        debug_assert!(self.common.phase.get() == Phase::Ended && self.state.get_mut().is_none());
+        match Arc::get_mut(&mut self.endpoint) {
+            Some(endpoint) => {
+                endpoint.location.begin_anew(slot, born, pooled);
+                (endpoint.delivery, endpoint.undelivered) = (delivery, hook);
+            }
+            // Clients of the ended one have its endpoint.
+            None => {
+                let mailbox = Arc::clone(&self.endpoint.mailbox);
+                let location = Location { mailbox, slot, status: Status::live(), pooled, born };
+                self.endpoint = Arc::new(Endpoint { location, delivery, undelivered: hook });
+            }
+        }
+        self.common.phase.set(Phase::New);
+        self.common.requested.set(Requested::None);
+        self.block = block;
+        self.attachments.forget_extras();
+    }
+
     /// The instance as its recovery knows it.
     pub(super) fn erased(self: Rc<Self>) -> Rc<dyn Recover> {
         self
@@ -177,6 +228,10 @@ where
     M: Dispatch<S, Port: Send> + Send,
     S: 'static,
 {
+    fn into_any(self: Rc<Self>) -> Rc<dyn Any> {
+        self
+    }
+
     fn common(&self) -> &Common {
         &self.common
     }
@@ -193,13 +248,16 @@ where
         let Some(message) = message.downcast_mut::<Option<M>>() else {
             return link::handle(self, local, serving, message, false);
         };
-        if !self.start_if_new(local, || message.as_ref()) {
-            return false;
-        }
+        let serving = match self.start_if_new(local, || message.as_ref()) {
+            Beginning::None => return false,
+            Beginning::Plain => serving,
+            Beginning::Simulated => match self.begin_sent(local, serving, message, Option::as_ref, take) {
+                Some(serving) => serving,
+                None => return true,
+            },
+        };
         return_permit(local, serving);
-        if !self.breaks(local, message, Option::as_ref, take) {
-            self.handle_one(local, message, &mut ReplySlot::Nobody, None, told(Work::Send, serving));
-        }
+        self.handle_one(local, message, &mut ReplySlot::Nobody, None, told(Work::Send, serving));
         true
     }
 
@@ -213,10 +271,12 @@ where
         let Some(call) = call.downcast_mut::<Option<Call<M>>>() else {
             return link::handle(self, local, serving, call, can_be_given_up);
         };
-        if !self.start_if_new(local, || call.as_ref().map(|call| &call.message)) {
+        if self.start_if_new(local, || call.as_ref().map(|call| &call.message)) == Beginning::None {
             return false;
         }
-        return_permit(local, serving);
+        if serving.permitted {
+            local.mailbox.give_back(1);
+        }
         let Some(request) = call else { return true };
         let cancellation = if can_be_given_up { request.port.cancellation() } else { None };
         let (deadline, caller) = match cancellation {
@@ -247,13 +307,14 @@ where
         let Some(messages) = messages.downcast_mut::<VecDeque<M>>() else {
             return link::handle(self, local, serving, messages, false);
         };
-        if !self.start_if_new(local, || messages.front()) {
-            return false;
-        }
-        if self.breaks(local, messages, VecDeque::front, take_first) {
-            return_permit(local, serving);
-            return messages.is_empty();
-        }
+        let serving = match self.start_if_new(local, || messages.front()) {
+            Beginning::None => return false,
+            Beginning::Plain => serving,
+            Beginning::Simulated => match self.begin_sent(local, serving, messages, VecDeque::front, take_first) {
+                Some(serving) => serving,
+                None => return messages.is_empty(),
+            },
+        };
         // Messages stay in the envelope until each is begun. Those behind a panic, or behind a handler that asked for a
         // stop or a reset, are left there.
         let mut budget = serving.budget;
