@@ -9,6 +9,7 @@ mod durable;
 mod fields;
 mod leaving;
 mod loopback;
+mod order;
 mod partitions;
 mod serve;
 mod topologies;

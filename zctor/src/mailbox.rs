@@ -79,6 +79,9 @@ pub(crate) struct Mailbox {
     pub(crate) buffers: Buffers,
     pub(crate) waits: Waits<Waiter>,
     pub(crate) noted: NotedVariant,
+    /// How messages for a link go out past its thread: see `route/linked.rs`.
+    #[cfg(feature = "remote")]
+    pub(crate) outlet: std::sync::OnceLock<Box<dyn std::any::Any + Send + Sync>>,
     sender: queue::Sender<Mail>,
     receiver: queue::Receiver<Mail>,
     /// How many messages lie in batches in the queue, beyond the one that each batch counts for in the queue's length.
@@ -111,6 +114,8 @@ impl Mailbox {
             buffers: Buffers::default(),
             waits: Waits::default(),
             noted: NotedVariant::default(),
+            #[cfg(feature = "remote")]
+            outlet: std::sync::OnceLock::new(),
             sender,
             receiver,
             batched: AtomicUsize::new(0),
@@ -317,7 +322,8 @@ impl Mailbox {
         // In this order, so that not more seems to be done than has come.
         let done = self.meter.done();
         let waiting = self.receiver.len() + self.batched.load(Ordering::Relaxed);
-        (self.meter.taken.get() + waiting as u64, done)
+        let past = self.meter.past.get();
+        (self.meter.taken.get() + waiting as u64 + past, done + past)
     }
 
     /// How many messages wait here, or were taken by the thread and are not done with.

@@ -8,7 +8,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 
 use std::rc::Rc;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use crate::actor::beginning::{take, take_first, take_port};
@@ -25,7 +25,9 @@ use crate::actor::state::{Typed, TypedCell};
 use crate::error::SpawnError;
 use crate::event::PanicOrigin;
 use crate::id::{Birth, Slot};
+use crate::mailbox::counters::Block;
 use crate::mailbox::envelope::Serving;
+use crate::mailbox::mail::Order;
 use crate::reply::reply_to::ReplySlot;
 use crate::route::contents::{Call, OnUndelivered};
 use crate::route::endpoint::{Delivery, Endpoint};
@@ -33,8 +35,8 @@ use crate::route::location::{Location, Status};
 use crate::route::payload::Port;
 use crate::sys::simulated::{in_world, may_break};
 use crate::sys::unwind::{catch, ignoring_panic, run_user};
-use crate::thread::local::{Common, FollowUp, Instance, Local, OnTheSpot, Phase, Requested};
-use crate::thread::serve::queue_start;
+use crate::thread::local::{Common, FollowUp, Instance, Local, OnTheSpot, Phase, Requested, Reserved};
+use crate::thread::serve::queue_order;
 use crate::trace::spans::forget;
 use crate::trace::work::Work;
 
@@ -88,24 +90,10 @@ where
         let beyond = size_of::<TypedCell<M, S>>() - size_of::<RefCell<Option<S>>>();
         assert!(size_of::<Endpoint<M>>() <= 40 && beyond <= 32, "there is one of each for each instance");
     }
-    let (slot, born) = local.reserve();
-    let mailbox = Arc::clone(&local.mailbox);
-    let endpoint = Arc::new(Endpoint {
-        location: Location { mailbox, slot, status: Status::live(), pooled, born },
-        delivery: link::delivery::<M, S>().unwrap_or(&Delivery::ALL),
-        undelivered: undelivered.as_ref().map(Arc::downgrade),
-    });
-    let instance = Rc::new(InstanceCell {
-        common: Common {
-            phase: Cell::new(Phase::New),
-            requested: Cell::default(),
-            busy: Cell::new(false),
-            answers_itself: !double::is_double::<M, S>() && !link::is::<M, S>(),
-        },
-        endpoint,
-        block: local.add(slot, M::name()),
-        typed: Typed { state: RefCell::new(None), attachments: Cell::default() },
-    });
+    let Reserved { slot, born, ended } = local.reserve();
+    let block = local.add(slot, M::name());
+    let hook = undelivered.as_ref().map(Arc::downgrade);
+    let instance = cell_for(local, ended, Newcomer { slot, born, pooled, block, hook });
     if let Some(limit) = slow {
         local.mailbox.roster.set_slow_limit(slot, limit);
     }
@@ -122,8 +110,48 @@ where
         instance.discard(local);
         return Err(failure.into_spawn_error(M::name()));
     }
-    queue_start(local, slot, M::CALL_DEPTH);
+    queue_order(local, slot, Order::Start);
     Ok(instance)
+}
+
+/// What tells a new instance from others of its types.
+struct Newcomer<M> {
+    slot: Slot,
+    born: Birth,
+    pooled: bool,
+    block: Arc<Block>,
+    hook: Option<Weak<OnUndelivered<M>>>,
+}
+
+/// The cell of a new instance: in the memory of one that has ended on this thread, if that is of the same types and
+/// nothing holds it any more, as a timer's handle may.
+#[inline]
+fn cell_for<M, S>(local: &Local, ended: Option<Rc<dyn Instance>>, newcomer: Newcomer<M>) -> Rc<TypedCell<M, S>>
+where
+    M: Dispatch<S, Port: Send> + Send,
+    S: 'static,
+{
+    if let Some(mut ended) = ended.and_then(|ended| ended.into_any().downcast::<TypedCell<M, S>>().ok()) {
+        if let Some(cell) = Rc::get_mut(&mut ended) {
+            cell.begin_anew(newcomer);
+            return ended;
+        }
+    }
+    let Newcomer { slot, born, pooled, block, hook } = newcomer;
+    let mailbox = Arc::clone(&local.mailbox);
+    let common = Common {
+        phase: Cell::new(Phase::New),
+        requested: Cell::default(),
+        busy: Cell::new(false),
+        answers_itself: !double::is_double::<M, S>() && !link::is::<M, S>(),
+    };
+    let endpoint = Arc::new(Endpoint {
+        location: Location { mailbox, slot, status: Status::live(), pooled, born },
+        delivery: link::delivery::<M, S>().unwrap_or(&Delivery::ALL),
+        undelivered: hook,
+    });
+    let typed = Typed { state: RefCell::new(None), attachments: Cell::default() };
+    Rc::new(InstanceCell { common, endpoint, block, typed })
 }
 
 impl<M, S> TypedCell<M, S>
@@ -131,6 +159,27 @@ where
     M: Dispatch<S, Port: Send> + Send,
     S: 'static,
 {
+    /// Becomes the cell of another instance, since this one has ended: it has no state and no factory any more.
+    fn begin_anew(&mut self, Newcomer { slot, born, pooled, block, hook }: Newcomer<M>) {
+        debug_assert!(self.common.phase.get() == Phase::Ended && self.typed.state.get_mut().is_none());
+        match Arc::get_mut(&mut self.endpoint) {
+            Some(Endpoint { location, undelivered, .. }) => {
+                location.begin_anew(slot, born, pooled);
+                *undelivered = hook;
+            }
+            // Clients of the ended one have its endpoint.
+            None => {
+                let mailbox = Arc::clone(&self.endpoint.mailbox);
+                let location = Location { mailbox, slot, status: Status::live(), pooled, born };
+                self.endpoint = Arc::new(Endpoint { location, delivery: self.endpoint.delivery, undelivered: hook });
+            }
+        }
+        self.common.phase.set(Phase::New);
+        self.common.requested.set(Requested::None);
+        self.block = block;
+        self.typed.forget_extras();
+    }
+
     /// The instance as its recovery knows it.
     pub(super) fn erased(self: Rc<Self>) -> Rc<dyn Recover> {
         self
@@ -142,6 +191,10 @@ where
     M: Dispatch<S, Port: Send> + Send,
     S: 'static,
 {
+    fn into_any(self: Rc<Self>) -> Rc<dyn Any> {
+        self
+    }
+
     fn common(&self) -> &Common {
         &self.common
     }

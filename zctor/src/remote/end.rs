@@ -122,7 +122,7 @@ impl End {
                 mailbox: Arc::clone(&ctx.local.mailbox),
                 of: PhantomData,
             };
-            Ok(Remote::<M> { outlet: Box::new(link) })
+            Ok(Remote::<M> { outlet: Arc::new(link) })
         };
         // Bounded, since a message without a permit counts as a handler's: see `link.rs`.
         let thread = |_| ActorThread::new().mailbox_bound(bound).overflow(overflow);

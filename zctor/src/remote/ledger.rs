@@ -4,12 +4,12 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::actor::link::HeldPermit;
 use crate::error::CallError;
 use crate::event::{DeadLetter, Undelivered};
 use crate::mailbox::Mailbox;
 use crate::remote::books::Books;
 use crate::remote::packet::{Answer, Receipt};
+use crate::route::linked::HeldPermit;
 use crate::sys::clock::now;
 use crate::sys::monitor::Monitor;
 

@@ -18,7 +18,7 @@ use crate::route::payload::{Payload, Port};
 use crate::sys::operation::Operation;
 use crate::sys::simulated::{either, point};
 use crate::thread::local::running_here;
-use crate::thread::serve::send_here;
+use crate::thread::serve::{order_here, send_here};
 use crate::trace::spans::may_be_told;
 
 impl<M: Payload<Port: Send> + Send> Delivery<M> {
@@ -317,7 +317,9 @@ impl<M: Payload> Endpoint<M> {
         self.reaches("order", way, || (None, 0));
         // An order is never given back. If it comes too late, the instance has ended, and its state with it.
         // The orders for the inner queue lie in the mailbox, and this comes behind them.
-        let way = if self.mailbox.inner.is_some() { Way::There } else { way };
-        let _ = self.deliver(way, Mail::order(self.slot, order));
+        let is_here = way == Way::Here && self.mailbox.inner.is_none();
+        if !is_here || !order_here(self.slot, order) {
+            let _ = self.mailbox.push(Mail::order(self.slot, order));
+        }
     }
 }

@@ -49,6 +49,11 @@ impl Location {
         InstanceId { thread: self.mailbox.thread, slot: self.slot }
     }
 
+    /// Becomes the location of another instance of the thread, since this one has ended in an orderly way.
+    pub(crate) fn begin_anew(&mut self, slot: Slot, born: Birth, pooled: bool) {
+        (self.slot, self.born, self.pooled, self.status) = (slot, born, pooled, Status::live());
+    }
+
     /// Whether the code that runs here may send to the instance just now, and by which way. Asked before the message is
     /// put into an envelope.
     #[inline]

@@ -49,7 +49,7 @@ pub(crate) fn send_here<P>(
     make: impl FnOnce(&mut P) -> Mail,
 ) -> bool {
     let send = |local: &Local| {
-        let Hosting { slots, queue } = &mut *local.hosting.borrow_mut();
+        let Hosting { slots, queue, .. } = &mut *local.hosting.borrow_mut();
         if let Some(account) = slots.account(slot) {
             account.add_load(1);
         }
@@ -153,7 +153,7 @@ impl Hosting {
     #[inline(always)]
     fn take_in_apart(&mut self, mut last: Slot, place: &mut Option<Mail>, arrivals: &mut Arrivals<'_>) -> u64 {
         let mut taken = 0;
-        let Self { slots, queue } = self;
+        let Self { slots, queue, .. } = self;
         if let Some((lane_depth, lane)) = queue.only_lane() {
             // Mail is moved to its lane first, and out of it again where it does not belong there: a copy less.
             while arrivals.next_onto(lane) {
@@ -195,7 +195,7 @@ impl Hosting {
 pub(crate) fn enqueue(local: &Local, mail: Mail) {
     local.mailbox.meter.taken.add(u64::from(mail.messages));
     let mut hosting = local.hosting.borrow_mut();
-    let Hosting { slots, queue } = &mut *hosting;
+    let Hosting { slots, queue, .. } = &mut *hosting;
     if let Some((depth, account)) = slots.occupant(mail.to).filter(|(_, account)| account.has_one_order()) {
         if let Some(start) = queue.last(depth).filter(|last| last.is_start() && last.to == mail.to) {
             return place_of_start(account, start, mail.weight()).put(mail);
@@ -205,13 +205,31 @@ pub(crate) fn enqueue(local: &Local, mail: Mail) {
     hosting.queue.push(depth, ahead, || mail);
 }
 
-/// Queues `on_start` of a new instance of this thread.
-pub(crate) fn queue_start(local: &Local, slot: Slot, depth: u16) {
-    let Hosting { slots, queue } = &mut *local.hosting.borrow_mut();
-    if let Some(account) = slots.account(slot) {
+/// Queues an order for an instance of the actor thread that this code runs on. `false` if there is no such thread any
+/// more.
+pub(crate) fn order_here(slot: Slot, order: Order) -> bool {
+    // Borrowed throughout: only the runtime's own code runs meanwhile.
+    LOCAL
+        .try_with(|local| local.borrow().as_deref().map(|local| queue_order(local, slot, order)))
+        .is_ok_and(|queued| queued.is_some())
+}
+
+/// Queues an order for an instance of this thread. It takes the place of an order to start that instance, if that is
+/// all that is queued for it.
+pub(crate) fn queue_order(local: &Local, slot: Slot, order: Order) {
+    let Hosting { slots, queue, .. } = &mut *local.hosting.borrow_mut();
+    let mut depth = 0; // of an instance that has ended: see `note`
+    if let Some((its_depth, account)) = slots.occupant(slot) {
+        depth = its_depth;
+        if account.has_one_order() {
+            if let Some(start) = queue.last(depth).filter(|last| last.is_start() && last.to == slot) {
+                start.contents = MailContents::Order(order);
+                return;
+            }
+        }
         account.add_load(ORDER);
     }
-    queue.push(depth, false, || Mail::order(slot, Order::Start));
+    queue.push_order(depth, slot, order);
 }
 
 /// The place of an order to start an instance, for mail of this weight to that instance: it starts before its first mail
@@ -248,7 +266,7 @@ fn serve_pieces(local: &Rc<Local>, below: u32, budget: usize, piece: usize) -> u
 #[inline(always)]
 fn serve_next(local: &Rc<Local>, below: u32, budget: usize) -> usize {
     let mut hosting = local.hosting.borrow_mut();
-    let Hosting { slots, queue } = &mut *hosting;
+    let Hosting { slots, queue, .. } = &mut *hosting;
     let Some((depth, lane)) = queue.choose_next(below) else { return 0 };
     // The mail stays in this variable: each move of it would cost more than all else that is done with it.
     let mut place = lane.pop_front();
@@ -359,10 +377,7 @@ fn obey(local: &Rc<Local>, instance: Rc<dyn Instance>, mail: &Mail, order: Order
             Rc::clone(&instance).start(local);
             instance.reset(local);
         }
-        Order::End => {
-            Rc::clone(&instance).start(local);
-            instance.end(local);
-        }
+        Order::End => instance.end(local),
     }
     take_off_load(local, slot, ORDER);
 }
@@ -383,7 +398,7 @@ pub(super) fn queue_due_timers(local: &Local) {
     let Some(mut first) = local.timers.take_due(now) else { return };
     loop {
         let (id, slot) = first;
-        enqueue(local, Mail::order(slot, Order::Tick(id)));
+        queue_order(local, slot, Order::Tick(id));
         match local.timers.take_due(now) {
             Some(next) => first = next,
             None => break,
