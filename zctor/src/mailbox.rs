@@ -57,7 +57,7 @@ use crate::mailbox::waits::{NotedVariant, Waiter, Waits};
 use crate::sys::frame;
 use crate::sys::operation::Operation;
 use crate::sys::park::Parker;
-use crate::sys::simulated::{Planted, is_planted, point};
+use crate::sys::simulated::{Planted, is_planted, point, point_anywhere};
 use crate::sys::sync::{AtomicU64, AtomicUsize, Mutex, lock, queue};
 
 /// The mailbox of one actor thread, and all else that other threads touch of that thread.
@@ -271,9 +271,11 @@ impl Mailbox {
         mail
     }
 
+    /// Gives permits back.
     #[inline]
     pub(crate) fn give_back(&self, permits: usize) {
         if let Some(all) = &self.permits {
+            point_anywhere(|| Operation::Plain("give permits back"));
             all.give_back(permits);
         }
     }

@@ -7,7 +7,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use crate::actor::dispatch::Dispatch;
-use crate::actor::handling::skip_given_up;
+use crate::actor::handling::{Beginning, skip_given_up};
 use crate::actor::state::TypedCell;
 use crate::client::message::Message;
 use crate::mailbox::envelope::Serving;
@@ -87,7 +87,7 @@ where
     // A link has no spans: the message goes on.
     forget();
     // What a link does is never long, so nobody need be told its variant.
-    if !cell.start_if_new(local, || None) {
+    if cell.start_if_new(local, || None) == Beginning::None {
         return false;
     }
     if let Some(Linked { content, copy }) = content.downcast_mut::<Linked<Option<M>>>() {

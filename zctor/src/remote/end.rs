@@ -139,3 +139,48 @@ impl End {
         self.ledger.books()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Weak;
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use super::*;
+    use crate::remote::ledger::Arrived;
+
+    /// A pool whose drop tells whether it asks its end under the lock.
+    struct Asks {
+        end: Weak<End>,
+        is_free: Arc<AtomicBool>,
+    }
+
+    impl Served for Asks {
+        fn deliver(self: Arc<Self>, _: Packet, receipt: Box<dyn Receipt>, _: Arrived) {
+            receipt.answer(Answer::Unreachable);
+        }
+
+        fn message(&self) -> TypeId {
+            TypeId::of::<Self>()
+        }
+
+        fn partitions(&self) -> Option<&Partitions> {
+            None
+        }
+    }
+
+    impl Drop for Asks {
+        fn drop(&mut self) {
+            let end = self.end.upgrade().expect("the test has it");
+            self.is_free.store(end.served.try_lock().is_ok(), Ordering::Relaxed);
+        }
+    }
+
+    #[test]
+    fn a_pool_is_dropped_under_no_lock_when_its_end_leaves() {
+        let (end, is_free) = (Arc::new(End::default()), Arc::new(AtomicBool::new(false)));
+        let pool = Asks { end: Arc::downgrade(&end), is_free: Arc::clone(&is_free) };
+        lock(&end.served).insert("asks", Arc::new(pool));
+        assert!(end.leave(Duration::ZERO).is_drained());
+        assert!(is_free.load(Ordering::Relaxed));
+    }
+}

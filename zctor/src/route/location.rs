@@ -14,7 +14,7 @@ use crate::mailbox::permits::Permits;
 use crate::route::recorded::note_send;
 use crate::sys::frame::is_inside_code;
 use crate::sys::operation::Operation;
-use crate::sys::simulated::point;
+use crate::sys::simulated::{either, point};
 use crate::thread::serve::enqueue_here;
 
 /// Where one instance lives, and whether it takes mail.
@@ -47,6 +47,11 @@ pub(crate) enum Way {
 impl Location {
     pub(crate) fn id(&self) -> InstanceId {
         InstanceId { thread: self.mailbox.thread, slot: self.slot }
+    }
+
+    /// Becomes the location of another instance of the thread, since this one has ended in an orderly way.
+    pub(crate) fn begin_anew(&mut self, slot: Slot, born: Birth, pooled: bool) {
+        (self.slot, self.born, self.pooled, self.status) = (slot, born, pooled, Status::live());
     }
 
     /// Whether the code that runs here may send to the instance just now, and by which way. Asked before the message is
@@ -107,12 +112,16 @@ impl Location {
                 Some(_) => Entry::Full,
             };
         }
-        point(&mailbox.edge.home, mailbox.thread.index(), || Operation::Plain("take a permit"));
-        match &mailbox.permits {
+        let take = |mailbox: &Mailbox| match &mailbox.permits {
             None => Entry::Free,
             Some(permits) if permits.take() => Entry::Permit,
             Some(_) => Entry::Full,
-        }
+        };
+        let with_point = |mailbox: &Mailbox| {
+            point(&mailbox.edge.home, mailbox.thread.index(), || Operation::Plain("take a permit"));
+            take(mailbox)
+        };
+        either(&**mailbox, with_point, take)
     }
 
     /// Whether `enter` would find room; takes no permit.
