@@ -108,7 +108,7 @@ impl Kept {
 pub(super) struct Hosting {
     pub(super) slots: Slots<Rc<dyn Instance>>,
     pub(super) queue: Queue,
-    free: FreeList,
+    free: FreeList<dyn Instance>,
 }
 
 /// What a new instance of a thread gets.
