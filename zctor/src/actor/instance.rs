@@ -99,7 +99,7 @@ where
         instance.with_extras(|extras| extras.undelivered = undelivered);
     }
     // It is in its slot before its state is built, so that messages which its factory sends to it find it there.
-    local.occupy(Rc::clone(&instance) as Rc<dyn Instance>, M::CALL_DEPTH);
+    local.occupy(slot, born, M::CALL_DEPTH, Rc::clone(&instance) as Rc<dyn Instance>);
     if let StateFactory::Again(blueprint) = &factory {
         instance.typed.with_attachments(|attachments| attachments.blueprint = Some(blueprint.clone()));
     }

@@ -14,8 +14,9 @@ use crate::actor::recovery::{Hook, Recover};
 use crate::actor::restart::{History, Restart};
 use crate::client::message::Message;
 use crate::mailbox::counters::Account;
-use crate::route::known_pool::{KnownPool, known_pool};
+use crate::route::known_pool::known_pool;
 use crate::route::location::Location;
+use crate::route::pool::Pool;
 use crate::sys::unwind::{ignoring_panic, run_seldom, run_user};
 use crate::thread::local::{Local, Phase, Requested};
 use crate::trace::spans::enter;
@@ -140,7 +141,7 @@ where
     }
 
     /// The pool that the instance is in, if it is in one.
-    fn pool(&self, local: &Local) -> Option<Rc<KnownPool<M>>> {
+    fn pool(&self, local: &Local) -> Option<Arc<Pool<M>>> {
         if self.endpoint.pooled { known_pool(local) } else { None }
     }
 }
@@ -233,12 +234,12 @@ where
     }
 
     fn leave_pool(&self, local: &Local) -> bool {
-        self.pool(local).is_some_and(|known| known.pool.remove_one())
+        self.pool(local).is_some_and(|pool| pool.remove_one())
     }
 
     fn wake_pool(&self, local: &Local) {
-        if let Some(known) = self.pool(local) {
-            known.pool.wake_waiting();
+        if let Some(pool) = self.pool(local) {
+            pool.wake_waiting();
         }
     }
 }
