@@ -354,9 +354,10 @@ impl Bridge {
     /// The way out for the messages of `M`.
     pub(crate) fn carrier<M: RemoteMessage>(&self) -> Result<NatsCarrier, BridgeError> {
         check_name(M::WIRE)?;
-        self.connection.may_publish(wire::subject(&self.namespace, M::WIRE, Route::Turn))?;
+        let turn = wire::subject(&self.namespace, M::WIRE, Route::Turn);
+        self.connection.may_publish(turn.clone())?;
         let (namespace, commands) = (self.namespace.clone(), self.connection.commands.clone());
-        Ok(NatsCarrier { namespace, commands, deadline: self.deadline })
+        Ok(NatsCarrier { namespace, turn: turn.into(), commands, deadline: self.deadline })
     }
 
     pub(crate) fn may_wait(&self) -> Result<(), BridgeError> {

@@ -172,6 +172,12 @@ impl<M: Message, V> Client<M, V> {
         Client { pool: self.pool, binding: self.binding, view: self.view, of: PhantomData }
     }
 
+    /// Whether a sender from outside may find no room in the pool.
+    #[cfg(feature = "remote")]
+    pub(crate) fn is_bounded(&self) -> bool {
+        self.pool.as_ref().is_none_or(|pool| pool.is_bounded())
+    }
+
     fn bound(&self, binding: Binding<M>) -> Self {
         Self { pool: self.pool.clone(), binding, view: self.view, of: PhantomData }
     }

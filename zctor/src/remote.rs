@@ -24,6 +24,7 @@ mod loopback;
 mod message;
 mod packet;
 mod partition;
+mod reply_task;
 mod served;
 mod value;
 mod wire;

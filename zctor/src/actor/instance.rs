@@ -16,7 +16,9 @@ use crate::actor::cell::{Finished, InstanceCell};
 use crate::actor::dispatch::Dispatch;
 use crate::actor::double;
 use crate::actor::factory::StateFactory;
-use crate::actor::handling::{count_handled, count_taken, dispatch, downcast, return_permit, skip_given_up, told};
+use crate::actor::handling::{
+    Beginning, count_handled, count_taken, dispatch, downcast, return_permit, skip_given_up, told,
+};
 use crate::actor::link;
 use crate::actor::recovery::{self, Origin, Recover, no_answer};
 use crate::actor::state::{Typed, TypedCell};
@@ -209,13 +211,16 @@ where
         let Some(message) = message.downcast_mut::<Option<M>>() else {
             return link::handle(self, local, serving, message, false);
         };
-        if !self.start_if_new(local, || message.as_ref()) {
-            return false;
-        }
+        let serving = match self.start_if_new(local, || message.as_ref()) {
+            Beginning::None => return false,
+            Beginning::Plain => serving,
+            Beginning::Simulated => match self.begin_sent(local, serving, message, Option::as_ref, take) {
+                Some(serving) => serving,
+                None => return true,
+            },
+        };
         return_permit(local, serving);
-        if !self.breaks(local, message, Option::as_ref, take) {
-            self.handle_one(local, message, &mut ReplySlot::Nobody, None, told(Work::Send, serving));
-        }
+        self.handle_one(local, message, &mut ReplySlot::Nobody, None, told(Work::Send, serving));
         true
     }
 
@@ -229,10 +234,12 @@ where
         let Some(call) = call.downcast_mut::<Option<Call<M>>>() else {
             return link::handle(self, local, serving, call, can_be_given_up);
         };
-        if !self.start_if_new(local, || call.as_ref().map(|call| &call.message)) {
+        if self.start_if_new(local, || call.as_ref().map(|call| &call.message)) == Beginning::None {
             return false;
         }
-        return_permit(local, serving);
+        if serving.permitted {
+            local.mailbox.give_back(1);
+        }
         let Some(request) = call else { return true };
         let cancellation = if can_be_given_up { request.port.cancellation() } else { None };
         let (deadline, caller) = match cancellation {
@@ -263,13 +270,14 @@ where
         let Some(messages) = messages.downcast_mut::<VecDeque<M>>() else {
             return link::handle(self, local, serving, messages, false);
         };
-        if !self.start_if_new(local, || messages.front()) {
-            return false;
-        }
-        if self.breaks(local, messages, VecDeque::front, take_first) {
-            return_permit(local, serving);
-            return messages.is_empty();
-        }
+        let serving = match self.start_if_new(local, || messages.front()) {
+            Beginning::None => return false,
+            Beginning::Plain => serving,
+            Beginning::Simulated => match self.begin_sent(local, serving, messages, VecDeque::front, take_first) {
+                Some(serving) => serving,
+                None => return messages.is_empty(),
+            },
+        };
         // Messages stay in the envelope until each is begun. Those behind a panic, or behind a handler that asked for a
         // stop or a reset, are left there.
         let mut budget = serving.budget;

@@ -40,7 +40,7 @@ pub(super) fn try_send<const POINTS: bool, M: Payload>(
         if let Some((endpoint, way, sent_as)) = target.straight::<POINTS>(key) {
             endpoint.send::<POINTS>(way, place, sent_as);
         } else {
-            send_by_choice(target, key, place)?;
+            send_by_choice::<POINTS, M>(target, key, place)?;
         }
         // A message that is back in its place was for a thread that has ended just now, which will not be chosen again.
     }
@@ -49,18 +49,25 @@ pub(super) fn try_send<const POINTS: bool, M: Payload>(
 
 /// Makes one attempt to send, to the instance that `enter` chooses. The message may be back in its place after it.
 #[inline(never)]
-fn send_by_choice<M: Payload>(target: Target<'_, M>, key: Option<u64>, place: &mut Option<M>) -> Result<(), Refusal> {
-    deliver(&enter(&target, key, || room_deadline(&target))?, place)
+fn send_by_choice<const POINTS: bool, M: Payload>(
+    target: Target<'_, M>,
+    key: Option<u64>,
+    place: &mut Option<M>,
+) -> Result<(), Refusal> {
+    deliver::<POINTS, M>(&enter(&target, key, || room_deadline(&target))?, place)
 }
 
 /// Sends the message to the instance that was chosen, or drops it if there is no room. It may be back in its place.
 #[inline(always)]
-pub(super) fn deliver<M: Payload>(chosen: &Chosen<'_, M>, place: &mut Option<M>) -> Result<(), Refusal> {
+pub(super) fn deliver<const POINTS: bool, M: Payload>(
+    chosen: &Chosen<'_, M>,
+    place: &mut Option<M>,
+) -> Result<(), Refusal> {
     if chosen.entry == Entry::Inner {
         return chosen.endpoint().send_inner(place, chosen.sent_as(), &|| chosen.move_turn());
     }
     if !chosen.is_full() {
-        chosen.endpoint().send::<true>(chosen.way, place, chosen.sent_as());
+        chosen.endpoint().send::<POINTS>(chosen.way, place, chosen.sent_as());
         return Ok(());
     }
     *place = place.take().and_then(|message| chosen.endpoint().drop_newest(message).err());

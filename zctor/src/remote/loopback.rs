@@ -23,7 +23,8 @@ const ROOM: usize = 1_024;
 /// One end serves a pool of its engine, the other attaches that pool in another engine. Every message is encoded,
 /// decoded, and put into a mailbox of the served pool; the reply comes back in the same way.
 ///
-/// The attached pool has one instance, the link, on a thread of its own. From outside at most 1,024 messages are under
+/// The attached pool has one instance, the link, on a thread of its own. A message from outside goes past that thread if
+/// it has nothing to do: it is encoded on the thread that sends it. From outside at most 1,024 messages are under
 /// way through a link, until they are in a mailbox on the other side. Beyond that a sender waits, as it does where a
 /// [`mailbox_bound`](crate::ActorThread::mailbox_bound) is reached; [`attach_bounded`](Loopback::attach_bounded) says
 /// otherwise. So a full pool on the other side holds back the senders here. What handlers send goes past all bounds on

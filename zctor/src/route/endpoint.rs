@@ -16,7 +16,7 @@ use crate::route::contents::{
 use crate::route::location::{Location, Way};
 use crate::route::payload::{Payload, Port};
 use crate::sys::operation::Operation;
-use crate::sys::simulated::point;
+use crate::sys::simulated::{either, point};
 use crate::thread::local::running_here;
 use crate::thread::serve::{order_here, send_here};
 use crate::trace::spans::may_be_told;
@@ -249,9 +249,11 @@ impl<M: Payload> Endpoint<M> {
     }
 
     /// Sends a copy of a broadcast that was admitted, as [`send`](Self::send).
-    pub(crate) fn send_copy(&self, way: Way, message: &mut Option<M>, sent_as: SentAs) {
-        let Some(copy) = self.delivery.copy else { return self.send::<true>(way, message, sent_as) };
-        self.reaches("send", way, || (message.as_ref().map(M::variant), 0));
+    pub(crate) fn send_copy<const POINTS: bool>(&self, way: Way, message: &mut Option<M>, sent_as: SentAs) {
+        let Some(copy) = self.delivery.copy else { return self.send::<POINTS>(way, message, sent_as) };
+        if POINTS {
+            self.reaches("send", way, || (message.as_ref().map(M::variant), 0));
+        }
         copy(message, self, way, sent_as);
     }
 
@@ -262,8 +264,12 @@ impl<M: Payload> Endpoint<M> {
 
     /// Sends a call that was admitted, as [`send`](Self::send).
     pub(crate) fn call(&self, way: Way, call: &mut Option<Call<M>>, sent_as: SentAs) {
-        self.reaches("call", way, || named(call));
-        (self.delivery.call)(call, self, way, sent_as);
+        let deliver = |call: &mut Option<Call<M>>| (self.delivery.call)(call, self, way, sent_as);
+        let with_point = |call: &mut Option<Call<M>>| {
+            self.reaches("call", way, || named(call));
+            deliver(call);
+        };
+        either(call, with_point, deliver);
     }
 
     /// Sends a message that was admitted into the inner queue, as [`send`](Self::send); it stays in its place too if

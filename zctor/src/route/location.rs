@@ -14,7 +14,7 @@ use crate::mailbox::permits::Permits;
 use crate::route::recorded::note_send;
 use crate::sys::frame::is_inside_code;
 use crate::sys::operation::Operation;
-use crate::sys::simulated::point;
+use crate::sys::simulated::{either, point};
 use crate::thread::serve::enqueue_here;
 
 /// Where one instance lives, and whether it takes mail.
@@ -112,12 +112,16 @@ impl Location {
                 Some(_) => Entry::Full,
             };
         }
-        point(&mailbox.edge.home, mailbox.thread.index(), || Operation::Plain("take a permit"));
-        match &mailbox.permits {
+        let take = |mailbox: &Mailbox| match &mailbox.permits {
             None => Entry::Free,
             Some(permits) if permits.take() => Entry::Permit,
             Some(_) => Entry::Full,
-        }
+        };
+        let with_point = |mailbox: &Mailbox| {
+            point(&mailbox.edge.home, mailbox.thread.index(), || Operation::Plain("take a permit"));
+            take(mailbox)
+        };
+        either(&**mailbox, with_point, take)
     }
 
     /// Whether `enter` would find room; takes no permit.

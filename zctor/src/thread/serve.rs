@@ -8,15 +8,15 @@ use std::rc::Rc;
 use std::sync::atomic::Ordering;
 
 use crate::id::Slot;
-use crate::mailbox::Arrivals;
 use crate::mailbox::buffers::Buffers;
 use crate::mailbox::counters::Account;
 use crate::mailbox::envelope::{Envelope, Gathered, Serving};
 use crate::mailbox::mail::{Mail, MailContents, MailKind, ORDER, Order, SentAs};
+use crate::mailbox::{Arrivals, Mailbox};
 use crate::sys::clock::now;
 use crate::sys::frame::in_hook;
 use crate::sys::operation::Operation;
-use crate::sys::simulated::{in_world, point_if};
+use crate::sys::simulated::{in_world, point};
 use crate::thread::local::{Hosting, Instance, LOCAL, Local, Phase, local};
 use crate::thread::queue::PlaceInLane;
 use crate::thread::undelivered::{divert_here, give_up_all, keep, pass, take_off_load, write_off};
@@ -76,8 +76,7 @@ pub(crate) fn send_here<P>(
 /// Moves mail from the mailbox to the queue. `true` if there was none.
 pub(super) fn take_in(local: &Local) -> bool {
     let mailbox = &local.mailbox;
-    let home = &mailbox.edge.home;
-    point_if(home, mailbox.thread.index(), || !mailbox.is_empty(), || Operation::Plain("take mail"));
+    in_world(|| Some(point_if_mail(mailbox)));
     let mut arrivals = mailbox.take();
     let (emptied, counted) = (arrivals.is_none(), arrivals.counted as u64);
     if !emptied {
@@ -101,6 +100,13 @@ pub(super) fn take_in(local: &Local) -> bool {
         give_up_all(local);
     }
     emptied
+}
+
+/// The scheduling point of mail that is taken in, if there is any.
+fn point_if_mail(mailbox: &Mailbox) {
+    if !mailbox.is_empty() {
+        point(&mailbox.edge.home, mailbox.thread.index(), || Operation::Plain("take mail"));
+    }
 }
 
 impl Hosting {
@@ -237,9 +243,17 @@ fn place_of_start<'q>(account: &Account, start: &'q mut Mail, weight: u64) -> Pl
 /// Serves mail of call depths below `below`, at most `budget` messages, where an order counts as one. Gives the number
 /// of messages that were dealt with; fewer than `budget` if there was no more to do.
 pub(super) fn serve(local: &Rc<Local>, below: u32, budget: usize) -> usize {
+    // In a simulation each message has a point of its own, which stands before a batch is handled.
+    in_world(|| Some(serve_pieces(local, below, budget, 1)))
+        .unwrap_or_else(|| serve_pieces(local, below, budget, usize::MAX))
+}
+
+/// As `serve`. Of a batch, at most `piece` messages are served before a look at the queue.
+#[inline(always)]
+fn serve_pieces(local: &Rc<Local>, below: u32, budget: usize, piece: usize) -> usize {
     let mut served = 0;
     while served < budget {
-        match serve_next(local, below, budget - served) {
+        match serve_next(local, below, piece.min(budget - served)) {
             0 => break,
             done => served += done,
         }
@@ -261,8 +275,6 @@ fn serve_next(local: &Rc<Local>, below: u32, budget: usize) -> usize {
     // A call that waits to go ahead lets one message pass, not a batch.
     let budget = if queue.waiting > 0 { 1 } else { budget };
     drop(hosting);
-    // In a simulation each message has a point of its own, which stands before a batch is handled.
-    let budget = in_world(|| Some(1)).unwrap_or(budget);
     let messages = mail.messages;
     let serving = Serving { budget, permitted: mail.permitted, from_hook: mail.from_hook };
     let Some(instance) = instance else {

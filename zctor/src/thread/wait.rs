@@ -17,7 +17,7 @@ use crate::reply::oneshot::Receiver;
 use crate::sys::awaited::Awaited;
 use crate::sys::clock::now;
 use crate::sys::frame::Frame;
-use crate::sys::park::wait_outside_noted;
+use crate::sys::park::{Parker, wait_outside_noted};
 use crate::sys::spin::{Spin, Spun};
 use crate::thread::borrowed::{as_actor_thread, is_done};
 use crate::thread::carried::home;
@@ -42,8 +42,8 @@ struct NotedHandler<B: Deref<Target = Mailbox>> {
 }
 
 impl<B: Deref<Target = Mailbox>> NotedHandler<B> {
-    fn new(mailbox: B, waiter: Waiter, callee: Callee) -> Self {
-        let number = mailbox.waits.begin(waiter, callee);
+    fn new(mailbox: B, waiter: Waiter, callee: Callee, since: Instant) -> Self {
+        let number = mailbox.waits.begin(waiter, callee, since);
         Self { mailbox, number }
     }
 }
@@ -61,8 +61,8 @@ struct NotedCaller {
 }
 
 impl NotedCaller {
-    fn new(edge: Arc<Edge>, callee: Callee, waker: &Waker) -> Self {
-        let number = edge.callers.begin(Caller::current(waker), callee);
+    fn new(edge: Arc<Edge>, callee: Callee, parker: &Arc<Parker>, since: Instant) -> Self {
+        let number = edge.callers.begin(Caller(Arc::clone(parker)), callee, since);
         Self { edge, number }
     }
 }
@@ -112,14 +112,14 @@ impl Drop for NotedWait<'_> {
 /// a thread outside, if that is another engine: there it must be woken when that engine abandons threads. When this
 /// thread's own engine does, it wakes all of its threads. A wait of code that is no instance's, on a thread that is
 /// borrowed by `here`, is listed only as one of a thread outside.
-fn note_wait<'l>(local: &'l Local, awaited: &impl Reply) -> NotedWait<'l> {
+fn note_wait<'l>(local: &'l Local, awaited: &impl Reply, since: Instant) -> NotedWait<'l> {
     let (mailbox, variant) = (&*local.mailbox, local.variant.get());
     let noted = awaited.with_callee(|callee, edge| {
         let is_elsewhere = !Arc::ptr_eq(edge, &mailbox.edge);
         let waiter = mailbox.meter.running().map(|slot| Waiter { slot, variant, is_elsewhere });
-        let caller =
-            (is_elsewhere || waiter.is_none()).then(|| NotedCaller::new(Arc::clone(edge), callee, &local.waker));
-        (waiter.map(|waiter| NotedHandler::new(mailbox, waiter, callee)), caller)
+        let caller = (is_elsewhere || waiter.is_none())
+            .then(|| NotedCaller::new(Arc::clone(edge), callee, &mailbox.parker, since));
+        (waiter.map(|waiter| NotedHandler::new(mailbox, waiter, callee, since)), caller)
     });
     let (handler, caller) = noted.unwrap_or_default();
     NotedWait { local, variant, _handler: handler, _caller: caller }
@@ -134,17 +134,18 @@ struct NotedOutside {
 }
 
 /// Lists what a thread outside waits for. A wait of carried code is one of its handler, whose thread is not this one.
-fn note_outside(awaited: &impl Reply, waker: &Waker) -> NotedOutside {
+fn note_outside(awaited: &impl Reply, parker: &Arc<Parker>) -> NotedOutside {
+    let since = now();
     let noted = awaited.with_callee(|callee, edge| {
-        let note_caller = || NotedCaller::new(Arc::clone(edge), callee, waker);
+        let note_caller = || NotedCaller::new(Arc::clone(edge), callee, parker, since);
         let Some(home) = home() else {
             return NotedOutside { _caller: Some(note_caller()), ..NotedOutside::default() };
         };
         let is_elsewhere = !Arc::ptr_eq(edge, &home.mailbox.edge);
         NotedOutside {
-            _handler: Some(NotedHandler::new(Arc::clone(&home.mailbox), home.waiter(is_elsewhere), callee)),
+            _handler: Some(NotedHandler::new(Arc::clone(&home.mailbox), home.waiter(is_elsewhere), callee, since)),
             _caller: is_elsewhere.then(note_caller),
-            _watched: (!is_elsewhere).then(|| Watched::new(edge, waker)),
+            _watched: (!is_elsewhere).then(|| Watched::new(edge, &Waker::from(Arc::clone(parker)))),
         }
     });
     noted.unwrap_or_default()
@@ -176,13 +177,12 @@ fn wait_here<A: Reply>(local: &Rc<Local>, below: u32, awaited: &mut A, deadline:
         take_in(local);
     }
     // What can be served comes first: the reply may depend on it.
+    let mut may_serve = local.has_mail(below);
     let mut budget = None;
-    if !local.has_mail(below) {
-        parker.announce();
+    if !may_serve {
         if let Spun::Nothing(of_reply) = parker.spin_for_reply(&local.budgets, spin, || awaited.is_ready()) {
             budget = of_reply;
         }
-        parker.retract();
     }
     if awaited.is_ready() {
         if let Some(value) = awaited.poll(Waker::noop()) {
@@ -190,16 +190,24 @@ fn wait_here<A: Reply>(local: &Rc<Local>, below: u32, awaited: &mut A, deadline:
         }
     }
     // Only a wait that serves or parks is listed.
-    let _wait = note_wait(local, awaited);
+    let since = now();
+    let _wait = note_wait(local, awaited, since);
+    // The first turn serves what is queued, if anything is. Then it looks at the mailbox behind the announcement, and
+    // parks at the time that the wait is listed with.
+    let mut first = Some(since);
     loop {
         if awaited.is_ready() {
             if let Some(value) = awaited.poll(Waker::noop()) {
                 return Some(value);
             }
         }
-        take_in(local);
-        queue_due_timers(local);
-        let served = serve(local, below, 1) > 0;
+        let since = first.take();
+        if since.is_none() {
+            take_in(local);
+            queue_due_timers(local);
+        }
+        let served = may_serve && serve(local, below, 1) > 0;
+        may_serve = true;
         // Code outside every handler runs here only on the calling thread of `here`. Its wait ends when the engine
         // tells that thread to end.
         let is_loop = below == u32::MAX;
@@ -226,7 +234,8 @@ fn wait_here<A: Reply>(local: &Rc<Local>, below: u32, awaited: &mut A, deadline:
         }
         let until = [deadline, local.next_timer()].into_iter().flatten().min();
         at_rest(local, rests, || {
-            let time = parked(local, if is_loop { Park::Idle } else { Park::Waiting }, until);
+            let park = if is_loop { Park::Idle } else { Park::Waiting };
+            let time = parked(local, park, since.unwrap_or_else(now), until);
             budget.take().into_iter().for_each(|budget| budget.parked_for(time));
         });
     }
