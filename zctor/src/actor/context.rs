@@ -18,7 +18,7 @@ use crate::id::{InstanceId, Slot, ThreadId};
 use crate::messaging;
 use crate::messaging::binding::Limit;
 use crate::messaging::target::Target;
-use crate::route::known_pool::{KnownPool, known_pool, with_known_pool};
+use crate::route::known_pool::{known_pool, with_known_pool};
 use crate::route::payload::{Kind, ToPort};
 use crate::sys::awaited::Running;
 use crate::sys::clock::now;
@@ -97,12 +97,8 @@ impl<M: Message> Context<M> {
     /// Gives a client bound to this very instance, to pass on to others.
     pub fn me(&self) -> M::Client {
         let endpoint = Arc::clone(&self.shared.endpoint);
-        let pool = if self.shared.endpoint.pooled { self.pool::<M>() } else { None };
-        Client::of_one(pool.map(|known| Arc::clone(&known.pool)), endpoint).into()
-    }
-
-    fn pool<T: Message>(&self) -> Option<Rc<KnownPool<T>>> {
-        known_pool(&self.local)
+        let pool = if self.shared.endpoint.pooled { known_pool(&self.local) } else { None };
+        Client::of_one(pool, endpoint).into()
     }
 
     #[cfg_attr(not(debug_assertions), inline(always))]

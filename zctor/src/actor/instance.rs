@@ -127,7 +127,7 @@ where
         instance.attachments.keep_hook(undelivered.hook);
     }
     // It is in its slot before its state is built, so that messages which its factory sends to it find it there.
-    local.occupy(Rc::clone(&instance) as Rc<dyn Instance>, M::CALL_DEPTH);
+    local.occupy(slot, born, M::CALL_DEPTH, Rc::clone(&instance) as Rc<dyn Instance>);
     let built = match factory {
         StateFactory::Again(Blueprint { factory, restart }) => {
             let again = Arc::clone(&factory);

@@ -172,7 +172,7 @@ impl<M: Payload> Pool<M> {
         old
     }
 
-    pub(super) fn version(&self) -> u64 {
+    pub(crate) fn version(&self) -> u64 {
         // Acquire, pairs with `replace`.
         self.version.load(Ordering::Acquire)
     }
