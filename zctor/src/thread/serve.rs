@@ -363,10 +363,14 @@ fn start_new(local: &Rc<Local>, instance: &Rc<dyn Instance>) {
 }
 
 /// Queues a tick for each timer that is due.
+#[inline]
 pub(super) fn queue_due_timers(local: &Local) {
-    if local.timers.is_empty() {
-        return;
+    if !local.timers.is_empty() {
+        queue_those_due(local);
     }
+}
+
+fn queue_those_due(local: &Local) {
     let now = now();
     let Some(mut first) = local.timers.take_due(now) else { return };
     loop {
