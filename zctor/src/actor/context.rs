@@ -205,8 +205,8 @@ impl<M: Message> Context<M> {
     fn send_from<T: Message>(&self, place: &mut Option<T>) -> Result<(), SendError<T>> {
         let sent = either(
             (self, place),
-            |(ctx, place)| ctx.target(|target| messaging::send::<true, T>(&target, place)),
-            |(ctx, place)| ctx.target(|target| messaging::send::<false, T>(&target, place)),
+            |(ctx, place)| ctx.target(|target| messaging::send::<true, T>(target, place)),
+            |(ctx, place)| ctx.target(|target| messaging::send::<false, T>(target, place)),
         );
         recorder::sent(&self.local, sent)
     }
@@ -296,7 +296,7 @@ impl<M: Message> Context<M> {
         place: &mut Option<T>,
         port: ToPort<T, R>,
     ) -> Result<R, CallError> {
-        self.target(|target| messaging::call::<T, R, K>(&target, place, port))
+        self.target(|target| messaging::call::<T, R, K>(target, place, port))
     }
 
     /// Sends a message to the next instance of its type on this thread, in turn among those.
@@ -314,7 +314,7 @@ impl<M: Message> Context<M> {
     #[inline(never)]
     fn send_local_from<T: Message>(&self, place: &mut Option<T>) -> Result<(), SendError<T>> {
         let sent = self.local_target(|target| match (target, place) {
-            (Ok(target), place) => messaging::send::<true, T>(&target, place),
+            (Ok(target), place) => messaging::send::<true, T>(target, place),
             (Err(refusal), place) => {
                 place.take().map_or(Ok(()), |message| Err(SendError::new(T::name(), message, refusal)))
             }
@@ -347,7 +347,7 @@ impl<M: Message> Context<M> {
         port: ToPort<T, R>,
     ) -> Result<R, CallError> {
         self.local_target(|target| match target {
-            Ok(target) => messaging::call::<T, R, K>(&target, place, port),
+            Ok(target) => messaging::call::<T, R, K>(target, place, port),
             Err(refusal) => Err(CallError::refused(T::name(), refusal)),
         })
     }
@@ -694,7 +694,7 @@ impl<M: Message> NoDeadline<'_, M> {
         Q: AnsweredInHandler,
         Q::Message: CallableFrom<M>,
     {
-        self.ctx.target(|target| call(&target.with_limit(Limit::None), request))
+        self.ctx.target(|target| call(target.with_limit(Limit::None), request))
     }
 
     /// Gives a client, as [`Context::client`] does; its calls inherit no deadline.

@@ -145,17 +145,28 @@ where
         local.measured.end(slot);
     }
 
-    /// Runs `on_start` if that is due, since it comes before all else. Whether the instance takes messages then.
+    /// Runs `on_start` if that is due, since it comes before all else. Says how the message begins then.
     #[inline]
     pub(super) fn start_if_new<'a>(
         self: &Rc<Self>,
         local: &Rc<Local>,
         message: impl FnOnce() -> Option<&'a M>,
-    ) -> bool {
+    ) -> Beginning {
         if self.common.phase.get() == Phase::New {
             self.start_new(local);
         }
-        self.common.phase.get() == Phase::Live && (local.mailbox.edge.is_plain() || self.may_begin(local, message()))
+        if self.common.phase.get() != Phase::Live {
+            return Beginning::None;
+        }
+        let edge = &local.mailbox.edge;
+        if edge.is_plain() {
+            return Beginning::Plain;
+        }
+        match self.may_begin(local, message()) {
+            false => Beginning::None,
+            true if edge.home.is_simulated() => Beginning::Simulated,
+            true => Beginning::Plain,
+        }
     }
 
     #[cold]
@@ -174,6 +185,18 @@ where
         let Common { phase, busy, answers_itself, .. } = &self.common;
         account.has_nothing_queued() && !busy.get() && phase.get() == Phase::Live && *answers_itself
     }
+}
+
+/// How the handler of a message begins.
+///
+/// It says once what the edge says, so that code for simulations costs the others nothing here.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Beginning {
+    /// It does not: the instance takes no messages now.
+    None,
+    Plain,
+    /// It has its scheduling point first: see `actor/beginning.rs`.
+    Simulated,
 }
 
 /// Counts a message as taken in, which is handled at once.
@@ -237,10 +260,13 @@ pub(super) fn downcast<T: 'static>(content: &mut dyn Any) -> Option<&mut T> {
     content
 }
 
-/// Notes that a message is begun: it gives its permit back, if it has one.
+/// Notes that a message is begun: it gives its permit back, if it has one. In a simulation one that was sent has done so
+/// before: see `actor/beginning.rs`.
 #[inline]
 pub(super) fn return_permit(local: &Local, serving: Serving) {
     if serving.permitted {
-        local.mailbox.give_back(1);
+        if let Some(permits) = &local.mailbox.permits {
+            permits.give_back(1);
+        }
     }
 }

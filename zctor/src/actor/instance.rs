@@ -8,7 +8,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 
 use std::rc::Rc;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use crate::actor::beginning::{take, take_first, take_port};
@@ -16,14 +16,18 @@ use crate::actor::cell::{Finished, InstanceCell};
 use crate::actor::dispatch::Dispatch;
 use crate::actor::double;
 use crate::actor::factory::StateFactory;
-use crate::actor::handling::{count_handled, count_taken, dispatch, downcast, return_permit, skip_given_up, told};
+use crate::actor::handling::{
+    Beginning, count_handled, count_taken, dispatch, downcast, return_permit, skip_given_up, told,
+};
 use crate::actor::link;
 use crate::actor::recovery::{self, Origin, Recover, no_answer};
 use crate::actor::state::{Typed, TypedCell};
 use crate::error::SpawnError;
 use crate::event::PanicOrigin;
 use crate::id::{Birth, Slot};
+use crate::mailbox::counters::Block;
 use crate::mailbox::envelope::Serving;
+use crate::mailbox::mail::Order;
 use crate::reply::reply_to::ReplySlot;
 use crate::route::contents::{Call, OnUndelivered};
 use crate::route::endpoint::{Delivery, Endpoint};
@@ -31,8 +35,8 @@ use crate::route::location::{Location, Status};
 use crate::route::payload::Port;
 use crate::sys::simulated::{in_world, may_break};
 use crate::sys::unwind::{catch, ignoring_panic, run_user};
-use crate::thread::local::{Common, FollowUp, Instance, Local, OnTheSpot, Phase, Requested};
-use crate::thread::serve::queue_start;
+use crate::thread::local::{Common, FollowUp, Instance, Local, OnTheSpot, Phase, Requested, Reserved};
+use crate::thread::serve::queue_order;
 use crate::trace::spans::forget;
 use crate::trace::work::Work;
 
@@ -86,24 +90,10 @@ where
         let beyond = size_of::<TypedCell<M, S>>() - size_of::<RefCell<Option<S>>>();
         assert!(size_of::<Endpoint<M>>() <= 40 && beyond <= 32, "there is one of each for each instance");
     }
-    let (slot, born) = local.reserve();
-    let mailbox = Arc::clone(&local.mailbox);
-    let endpoint = Arc::new(Endpoint {
-        location: Location { mailbox, slot, status: Status::live(), pooled, born },
-        delivery: link::delivery::<M, S>().unwrap_or(&Delivery::ALL),
-        undelivered: undelivered.as_ref().map(Arc::downgrade),
-    });
-    let instance = Rc::new(InstanceCell {
-        common: Common {
-            phase: Cell::new(Phase::New),
-            requested: Cell::default(),
-            busy: Cell::new(false),
-            answers_itself: !double::is_double::<M, S>() && !link::is::<M, S>(),
-        },
-        endpoint,
-        block: local.add(slot, M::name()),
-        typed: Typed { state: RefCell::new(None), attachments: Cell::default() },
-    });
+    let Reserved { slot, born, ended } = local.reserve();
+    let block = local.add(slot, M::name());
+    let hook = undelivered.as_ref().map(Arc::downgrade);
+    let instance = cell_for(local, ended, Newcomer { slot, born, pooled, block, hook });
     if let Some(limit) = slow {
         local.mailbox.roster.set_slow_limit(slot, limit);
     }
@@ -120,8 +110,48 @@ where
         instance.discard(local);
         return Err(failure.into_spawn_error(M::name()));
     }
-    queue_start(local, slot, M::CALL_DEPTH);
+    queue_order(local, slot, Order::Start);
     Ok(instance)
+}
+
+/// What tells a new instance from others of its types.
+struct Newcomer<M> {
+    slot: Slot,
+    born: Birth,
+    pooled: bool,
+    block: Arc<Block>,
+    hook: Option<Weak<OnUndelivered<M>>>,
+}
+
+/// The cell of a new instance: in the memory of one that has ended on this thread, if that is of the same types and
+/// nothing holds it any more, as a timer's handle may.
+#[inline]
+fn cell_for<M, S>(local: &Local, ended: Option<Rc<dyn Instance>>, newcomer: Newcomer<M>) -> Rc<TypedCell<M, S>>
+where
+    M: Dispatch<S, Port: Send> + Send,
+    S: 'static,
+{
+    if let Some(mut ended) = ended.and_then(|ended| ended.into_any().downcast::<TypedCell<M, S>>().ok()) {
+        if let Some(cell) = Rc::get_mut(&mut ended) {
+            cell.begin_anew(newcomer);
+            return ended;
+        }
+    }
+    let Newcomer { slot, born, pooled, block, hook } = newcomer;
+    let mailbox = Arc::clone(&local.mailbox);
+    let common = Common {
+        phase: Cell::new(Phase::New),
+        requested: Cell::default(),
+        busy: Cell::new(false),
+        answers_itself: !double::is_double::<M, S>() && !link::is::<M, S>(),
+    };
+    let endpoint = Arc::new(Endpoint {
+        location: Location { mailbox, slot, status: Status::live(), pooled, born },
+        delivery: link::delivery::<M, S>().unwrap_or(&Delivery::ALL),
+        undelivered: hook,
+    });
+    let typed = Typed { state: RefCell::new(None), attachments: Cell::default() };
+    Rc::new(InstanceCell { common, endpoint, block, typed })
 }
 
 impl<M, S> TypedCell<M, S>
@@ -129,6 +159,27 @@ where
     M: Dispatch<S, Port: Send> + Send,
     S: 'static,
 {
+    /// Becomes the cell of another instance, since this one has ended: it has no state and no factory any more.
+    fn begin_anew(&mut self, Newcomer { slot, born, pooled, block, hook }: Newcomer<M>) {
+        debug_assert!(self.common.phase.get() == Phase::Ended && self.typed.state.get_mut().is_none());
+        match Arc::get_mut(&mut self.endpoint) {
+            Some(Endpoint { location, undelivered, .. }) => {
+                location.begin_anew(slot, born, pooled);
+                *undelivered = hook;
+            }
+            // Clients of the ended one have its endpoint.
+            None => {
+                let mailbox = Arc::clone(&self.endpoint.mailbox);
+                let location = Location { mailbox, slot, status: Status::live(), pooled, born };
+                self.endpoint = Arc::new(Endpoint { location, delivery: self.endpoint.delivery, undelivered: hook });
+            }
+        }
+        self.common.phase.set(Phase::New);
+        self.common.requested.set(Requested::None);
+        self.block = block;
+        self.typed.forget_extras();
+    }
+
     /// The instance as its recovery knows it.
     pub(super) fn erased(self: Rc<Self>) -> Rc<dyn Recover> {
         self
@@ -140,6 +191,10 @@ where
     M: Dispatch<S, Port: Send> + Send,
     S: 'static,
 {
+    fn into_any(self: Rc<Self>) -> Rc<dyn Any> {
+        self
+    }
+
     fn common(&self) -> &Common {
         &self.common
     }
@@ -156,13 +211,16 @@ where
         let Some(message) = message.downcast_mut::<Option<M>>() else {
             return link::handle(self, local, serving, message, false);
         };
-        if !self.start_if_new(local, || message.as_ref()) {
-            return false;
-        }
+        let serving = match self.start_if_new(local, || message.as_ref()) {
+            Beginning::None => return false,
+            Beginning::Plain => serving,
+            Beginning::Simulated => match self.begin_sent(local, serving, message, Option::as_ref, take) {
+                Some(serving) => serving,
+                None => return true,
+            },
+        };
         return_permit(local, serving);
-        if !self.breaks(local, message, Option::as_ref, take) {
-            self.handle_one(local, message, &mut ReplySlot::Nobody, None, told(Work::Send, serving));
-        }
+        self.handle_one(local, message, &mut ReplySlot::Nobody, None, told(Work::Send, serving));
         true
     }
 
@@ -176,10 +234,12 @@ where
         let Some(call) = call.downcast_mut::<Option<Call<M>>>() else {
             return link::handle(self, local, serving, call, can_be_given_up);
         };
-        if !self.start_if_new(local, || call.as_ref().map(|call| &call.message)) {
+        if self.start_if_new(local, || call.as_ref().map(|call| &call.message)) == Beginning::None {
             return false;
         }
-        return_permit(local, serving);
+        if serving.permitted {
+            local.mailbox.give_back(1);
+        }
         let Some(request) = call else { return true };
         let cancellation = if can_be_given_up { request.port.cancellation() } else { None };
         let (deadline, caller) = match cancellation {
@@ -210,13 +270,14 @@ where
         let Some(messages) = messages.downcast_mut::<VecDeque<M>>() else {
             return link::handle(self, local, serving, messages, false);
         };
-        if !self.start_if_new(local, || messages.front()) {
-            return false;
-        }
-        if self.breaks(local, messages, VecDeque::front, take_first) {
-            return_permit(local, serving);
-            return messages.is_empty();
-        }
+        let serving = match self.start_if_new(local, || messages.front()) {
+            Beginning::None => return false,
+            Beginning::Plain => serving,
+            Beginning::Simulated => match self.begin_sent(local, serving, messages, VecDeque::front, take_first) {
+                Some(serving) => serving,
+                None => return messages.is_empty(),
+            },
+        };
         // Messages stay in the envelope until each is begun. Those behind a panic, or behind a handler that asked for a
         // stop or a reset, are left there.
         let mut budget = serving.budget;

@@ -98,8 +98,9 @@ pub(super) fn start(instance: &Rc<dyn Recover>, local: &Rc<Local>) {
     }
 }
 
-/// Ends an instance in an orderly way.
+/// Ends an instance in an orderly way. It has started before it ends.
 pub(super) fn end(instance: &Rc<dyn Recover>, local: &Rc<Local>) {
+    start(instance, local);
     if instance.common().phase.get() == Phase::Ended {
         return;
     }

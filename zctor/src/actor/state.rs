@@ -54,6 +54,13 @@ impl<M: Message, S> Typed<M, S> {
         self.attachments.set(Some(attachments));
     }
 
+    /// Drops the extras of an instance that has ended: nothing of the user's is left in them.
+    pub(super) fn forget_extras(&mut self) {
+        if let Some(attachments) = self.attachments.get_mut() {
+            attachments.extras = None;
+        }
+    }
+
     /// As `with_attachments`, but only if there are attachments.
     pub(super) fn if_attachments<R>(&self, f: impl FnOnce(&mut Attachments<M, S>) -> Option<R>) -> Option<R> {
         let mut attachments = self.attachments.take()?;

@@ -133,7 +133,7 @@ fn thread_stats(core: &Core, mailbox: &Mailbox) -> ThreadStats {
         oldest: lock(&core.ages).look(mailbox.thread, at, accepted, done),
         accepted,
         done,
-        handled: meter.handled.get(),
+        handled: meter.handled.get() + meter.past.get(),
         panicked: meter.panicked.get(),
         age: mailbox.parked.age(at),
         idle,

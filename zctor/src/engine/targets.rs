@@ -1,9 +1,8 @@
 //! How the owner of an engine and its handles reach the instances: the targets that they send to, and the clients that
 //! they return.
 
-use std::ptr;
 use std::rc::Rc;
-use std::sync::{Arc, Weak};
+use std::sync::Weak;
 
 use crate::client::Client;
 use crate::client::message::Message;
@@ -22,7 +21,7 @@ pub(super) fn target<M: Message, R>(core: &Core, f: impl FnOnce(Target<'_, M>) -
 /// The actor thread that this code runs on, if it is one of this engine: it knows the pools that its handlers use.
 #[inline(always)]
 pub(super) fn own_thread(core: &Weak<Core>) -> Option<Rc<Local>> {
-    local_if(|local| ptr::addr_eq(Arc::as_ptr(&local.parent), core.as_ptr()))
+    local_if(|local| local.parent_address == core.as_ptr() as usize)
 }
 
 /// Makes a client of the pool of a type, if the pool has instances.

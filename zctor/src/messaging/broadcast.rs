@@ -16,6 +16,7 @@ use crate::route::payload::{Kind, ToPort};
 use crate::route::places::{Place, Places};
 use crate::route::pool::Pool;
 use crate::sys::frame::Frame;
+use crate::sys::simulated::either;
 
 /// What `call_all` gives: the reply of each instance, or why it has none, in registry order.
 ///
@@ -134,6 +135,13 @@ pub(crate) fn broadcast_with<M: Payload>(
 /// Gives how many instances were reached, and the copies that came back, since a thread or the engine has ended
 /// meanwhile.
 fn send_copies<'m, M: Payload>(copies: impl Iterator<Item = ((&'m Endpoint<M>, Way), M)>) -> (usize, Vec<M>) {
+    either(copies, |copies| send_each::<true, M>(copies), |copies| send_each::<false, M>(copies))
+}
+
+/// As `send_copies`. `POINTS`: whether the sender may be simulated.
+fn send_each<'m, const POINTS: bool, M: Payload>(
+    copies: impl Iterator<Item = ((&'m Endpoint<M>, Way), M)>,
+) -> (usize, Vec<M>) {
     let (mut reached, mut missed) = (0, Vec::new());
     for ((endpoint, way), copy) in copies {
         let entry = endpoint.enter();
@@ -143,7 +151,7 @@ fn send_copies<'m, M: Payload>(copies: impl Iterator<Item = ((&'m Endpoint<M>, W
         }
         let mut place = Some(copy);
         if entry != Entry::Inner {
-            endpoint.send_copy(way, &mut place, entry.sent_as(false));
+            endpoint.send_copy::<POINTS>(way, &mut place, entry.sent_as(false));
         } else if endpoint.send_inner(&mut place, entry.sent_as(false), &|| true).is_err() {
             missed.extend(place.and_then(|copy| endpoint.drop_newest(copy).err()));
             continue;
@@ -159,7 +167,7 @@ pub(crate) fn call_all_with<M: Payload, R: 'static, K: Kind>(
     make: impl FnMut(InstanceId) -> (M, ToPort<M, R>),
 ) -> Result<Replies<R>, CallError> {
     let frame = Frame::current();
-    check_depth::<M, K>(target, frame)?;
+    check_depth::<M, K>(*target, frame)?;
     let pendings = ask_all::<M, R, K>(target, make, call_deadline(target, frame))?;
     Ok(pendings.into_iter().map(|(id, reply)| (id, reply.wait())).collect())
 }
@@ -184,7 +192,7 @@ fn ask_all<M: Payload, R: 'static, K: Kind>(
             let id = endpoint.id();
             let request = make(id);
             if endpoint.is_link() {
-                return (id, not_all::<M, R, K>());
+                return (id, not_all::<M, R, K>(target));
             }
             (id, request_at::<M, R, K>(target, endpoint, way, request, until))
         });
@@ -194,7 +202,10 @@ fn ask_all<M: Payload, R: 'static, K: Kind>(
 
 /// The refusal of a request to all, for a link: it stands for many instances, and has room for one reply.
 #[cold]
-fn not_all<M: Payload, R: 'static, K: Kind>() -> Pending<R> {
+fn not_all<M: Payload, R: 'static, K: Kind>(target: &Target<'_, M>) -> Pending<R> {
+    if let Some(edge) = target.engine_edge() {
+        edge.losses.refuse_unfit(M::name());
+    }
     let text = "`call_all` knows the instances of its own engine alone; this one stands for a pool elsewhere".into();
     Pending::refused(CallError::Unfit { message: M::name(), text }, M::name, K::depth(M::CALL_DEPTH))
 }

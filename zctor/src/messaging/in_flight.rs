@@ -163,6 +163,7 @@ impl<R, B: Callees> InFlight<R, B> {
         self.look_for_abandonment()
     }
 
+    #[inline]
     fn look_for_reply(&mut self, waker: &Waker) -> Option<Outcome<R>> {
         let outcome = self.receiver.poll(waker)?;
         let is_dropped = self.is_awaited && is_planted(Planted::DroppedReply);

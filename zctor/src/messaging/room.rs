@@ -130,8 +130,8 @@ impl<M: Payload> Sending<M> {
     pub(crate) fn poll(&mut self, target: &Target<'_, M>, waker: &Waker) -> Poll<Result<(), SendError<M>>> {
         while let Some(message) = &self.message {
             let Poll::Ready(found) = self.room.poll(target, message.key(), waker) else { return Poll::Pending };
-            if let Err(refusal) = found.and_then(|chosen| send::deliver(&chosen, &mut self.message)) {
-                return Poll::Ready(send::give_back(target, &mut self.message, refusal));
+            if let Err(refusal) = found.and_then(|chosen| send::deliver::<true, M>(&chosen, &mut self.message)) {
+                return Poll::Ready(send::give_back(*target, &mut self.message, refusal));
             }
             // A message that is back in its place was for a thread that has ended just now: see `send::try_send`.
         }

@@ -9,9 +9,11 @@ use crate::route::pool::Chosen;
 
 /// Sends the message in `place`, where its sender has made it: see `route/contents.rs`. With scheduling `POINTS`, if its
 /// sender may be simulated: see `sys::simulated::either`.
+///
+/// The target is handed on by value, as `call` does.
 #[inline]
 pub(crate) fn send<const POINTS: bool, M: Payload>(
-    target: &Target<'_, M>,
+    target: Target<'_, M>,
     place: &mut Option<M>,
 ) -> Result<(), SendError<M>> {
     try_send::<POINTS, M>(target, place).or_else(|refusal| give_back(target, place, refusal))
@@ -19,7 +21,7 @@ pub(crate) fn send<const POINTS: bool, M: Payload>(
 
 #[cold]
 pub(super) fn give_back<M: Payload>(
-    target: &Target<'_, M>,
+    target: Target<'_, M>,
     place: &mut Option<M>,
     refusal: Refusal,
 ) -> Result<(), SendError<M>> {
@@ -30,7 +32,7 @@ pub(super) fn give_back<M: Payload>(
 // Always: by a call a send takes 13 instructions more, and the compiler changes its mind about it with what else uses it.
 #[inline(always)]
 pub(super) fn try_send<const POINTS: bool, M: Payload>(
-    target: &Target<'_, M>,
+    target: Target<'_, M>,
     place: &mut Option<M>,
 ) -> Result<(), Refusal> {
     while let Some(message) = place {
@@ -38,7 +40,7 @@ pub(super) fn try_send<const POINTS: bool, M: Payload>(
         if let Some((endpoint, way, sent_as)) = target.straight::<POINTS>(key) {
             endpoint.send::<POINTS>(way, place, sent_as);
         } else {
-            send_by_choice(target, key, place)?;
+            send_by_choice::<POINTS, M>(target, key, place)?;
         }
         // A message that is back in its place was for a thread that has ended just now, which will not be chosen again.
     }
@@ -47,18 +49,25 @@ pub(super) fn try_send<const POINTS: bool, M: Payload>(
 
 /// Makes one attempt to send, to the instance that `enter` chooses. The message may be back in its place after it.
 #[inline(never)]
-fn send_by_choice<M: Payload>(target: &Target<'_, M>, key: Option<u64>, place: &mut Option<M>) -> Result<(), Refusal> {
-    deliver(&enter(target, key, || room_deadline(target))?, place)
+fn send_by_choice<const POINTS: bool, M: Payload>(
+    target: Target<'_, M>,
+    key: Option<u64>,
+    place: &mut Option<M>,
+) -> Result<(), Refusal> {
+    deliver::<POINTS, M>(&enter(&target, key, || room_deadline(&target))?, place)
 }
 
 /// Sends the message to the instance that was chosen, or drops it if there is no room. It may be back in its place.
 #[inline(always)]
-pub(super) fn deliver<M: Payload>(chosen: &Chosen<'_, M>, place: &mut Option<M>) -> Result<(), Refusal> {
+pub(super) fn deliver<const POINTS: bool, M: Payload>(
+    chosen: &Chosen<'_, M>,
+    place: &mut Option<M>,
+) -> Result<(), Refusal> {
     if chosen.entry == Entry::Inner {
         return chosen.endpoint().send_inner(place, chosen.sent_as(), &|| chosen.move_turn());
     }
     if !chosen.is_full() {
-        chosen.endpoint().send::<true>(chosen.way, place, chosen.sent_as());
+        chosen.endpoint().send::<POINTS>(chosen.way, place, chosen.sent_as());
         return Ok(());
     }
     *place = place.take().and_then(|message| chosen.endpoint().drop_newest(message).err());

@@ -26,7 +26,7 @@ pub(crate) fn send_all<'a, M: Payload>(target: &Target<'a, M>, messages: Vec<M>)
     let (refused_by_key, mut left) = (late.refused.len(), late.refused);
     for message in late.again {
         let mut place = Some(message);
-        let _ = try_send::<true, M>(target, &mut place); // a refused message stays in its place
+        let _ = try_send::<true, M>(*target, &mut place); // a refused message stays in its place
         left.extend(place);
     }
     let refusal = match outcome {

@@ -17,7 +17,6 @@ use crate::route::pool::{Chosen, Pool};
 use crate::thread::local::Local;
 
 /// All that a send or a call needs to know besides its message, borrowed. Clients, engines and contexts all send by it.
-#[derive(Clone, Copy)]
 pub(crate) struct Target<'a, M: Payload> {
     pub(super) pool: Option<&'a Pool<M>>,
     pub(super) among: Among<'a, M>,
@@ -27,6 +26,15 @@ pub(crate) struct Target<'a, M: Payload> {
     pub(super) snapshot: Option<&'a Places<M>>,
     /// The actor thread that this code runs on, if its sender knows it.
     pub(super) local: Option<&'a Rc<Local>>,
+}
+
+// By hand: derived, they would ask for messages that can be copied.
+impl<M: Payload> Copy for Target<'_, M> {}
+
+impl<M: Payload> Clone for Target<'_, M> {
+    fn clone(&self) -> Self {
+        *self
+    }
 }
 
 impl<'a, M: Payload> Target<'a, M> {

@@ -16,9 +16,9 @@ use crate::route::contents::{
 use crate::route::location::{Location, Way};
 use crate::route::payload::{Payload, Port};
 use crate::sys::operation::Operation;
-use crate::sys::simulated::point;
+use crate::sys::simulated::{either, point};
 use crate::thread::local::running_here;
-use crate::thread::serve::send_here;
+use crate::thread::serve::{order_here, send_here};
 use crate::trace::spans::may_be_told;
 
 impl<M: Payload<Port: Send> + Send> Delivery<M> {
@@ -249,9 +249,11 @@ impl<M: Payload> Endpoint<M> {
     }
 
     /// Sends a copy of a broadcast that was admitted, as [`send`](Self::send).
-    pub(crate) fn send_copy(&self, way: Way, message: &mut Option<M>, sent_as: SentAs) {
-        let Some(copy) = self.delivery.copy else { return self.send::<true>(way, message, sent_as) };
-        self.reaches("send", way, || (message.as_ref().map(M::variant), 0));
+    pub(crate) fn send_copy<const POINTS: bool>(&self, way: Way, message: &mut Option<M>, sent_as: SentAs) {
+        let Some(copy) = self.delivery.copy else { return self.send::<POINTS>(way, message, sent_as) };
+        if POINTS {
+            self.reaches("send", way, || (message.as_ref().map(M::variant), 0));
+        }
         copy(message, self, way, sent_as);
     }
 
@@ -262,8 +264,12 @@ impl<M: Payload> Endpoint<M> {
 
     /// Sends a call that was admitted, as [`send`](Self::send).
     pub(crate) fn call(&self, way: Way, call: &mut Option<Call<M>>, sent_as: SentAs) {
-        self.reaches("call", way, || named(call));
-        (self.delivery.call)(call, self, way, sent_as);
+        let deliver = |call: &mut Option<Call<M>>| (self.delivery.call)(call, self, way, sent_as);
+        let with_point = |call: &mut Option<Call<M>>| {
+            self.reaches("call", way, || named(call));
+            deliver(call);
+        };
+        either(call, with_point, deliver);
     }
 
     /// Sends a message that was admitted into the inner queue, as [`send`](Self::send); it stays in its place too if
@@ -311,7 +317,9 @@ impl<M: Payload> Endpoint<M> {
         self.reaches("order", way, || (None, 0));
         // An order is never given back. If it comes too late, the instance has ended, and its state with it.
         // The orders for the inner queue lie in the mailbox, and this comes behind them.
-        let way = if self.mailbox.inner.is_some() { Way::There } else { way };
-        let _ = self.deliver(way, Mail::order(self.slot, order));
+        let is_here = way == Way::Here && self.mailbox.inner.is_none();
+        if !is_here || !order_here(self.slot, order) {
+            let _ = self.mailbox.push(Mail::order(self.slot, order));
+        }
     }
 }

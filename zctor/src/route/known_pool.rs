@@ -89,15 +89,21 @@ pub(crate) fn known_pool<M: Payload>(local: &Local) -> Option<Rc<KnownPool<M>>> 
 pub(crate) fn with_known_pool<M: Payload, R>(local: &Local, f: impl FnOnce(Option<&KnownPool<M>>) -> R) -> R {
     let place = local.kept.lately::<KnownPool<M>>();
     let mut in_use = InUse { pool: place.take(), place };
-    match in_use.pool.as_deref().and_then(<dyn Any>::downcast_ref::<KnownPool<M>>) {
-        Some(known) if known.is_current() => f(Some(known)),
-        _ => {
-            let known = known_pool::<M>(local);
-            let pool = known.clone().map(|known| known as Rc<dyn Any>);
-            replace(&mut in_use.pool, pool).into_iter().for_each(let_go);
-            f(known.as_deref())
+    let mut found = None;
+    let lately = in_use.pool.as_deref().and_then(<dyn Any>::downcast_ref::<KnownPool<M>>);
+    let known = match lately.filter(|known| known.is_current()) {
+        Some(known) => Some(known),
+        None => {
+            found = known_pool::<M>(local);
+            found.as_deref()
         }
+    };
+    // Called in one place, so that it is put in line there.
+    let result = f(known);
+    if let Some(found) = found {
+        replace(&mut in_use.pool, Some(found)).into_iter().for_each(let_go);
     }
+    result
 }
 
 /// A pool as a thread knows it, out of its place while it is used: handlers may run meanwhile that use it too.

@@ -205,6 +205,15 @@ impl<M: Payload> Pool<M> {
         bounded(self.places.load().as_any())
     }
 
+    /// Whether a sender from outside may find no room in it.
+    #[cfg(feature = "remote")]
+    pub(crate) fn is_bounded(&self) -> bool {
+        fn is_bounded(places: &dyn AnyPlaces) -> bool {
+            places.iter().any(|(_, location)| location.mailbox.permits.is_some())
+        }
+        is_bounded(self.places.load().as_any())
+    }
+
     pub(crate) fn find(&self, id: InstanceId) -> Option<Arc<Endpoint<M>>> {
         let places = self.places.load();
         places.position(id).map(|index| Arc::clone(&places[index].endpoint))

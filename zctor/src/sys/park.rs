@@ -28,7 +28,7 @@ use once_cell::sync::{Lazy, OnceCell};
 use crate::sys::awaited::Awaited;
 use crate::sys::clock::now;
 use crate::sys::operation::Operation;
-use crate::sys::simulated::{Planted, is_planted, point_anywhere, seat};
+use crate::sys::simulated::{Planted, in_world, is_planted, point_anywhere, seat};
 use crate::sys::spawn::ThreadName;
 use crate::sys::spin::{Attempt, Budget, Budgets, For, Spin, Spun};
 use crate::sys::sync::{AtomicU8, Thread, current, park, park_timeout, spin_loop, thread_local, yield_now};
@@ -179,8 +179,11 @@ impl Parker {
     /// Step 3: parks until the thread is woken, or until the deadline. The word is `RUNNING` then, unless it was
     /// closed.
     pub(crate) fn park(&self, deadline: Option<Instant>) {
-        point_anywhere(|| Operation::Park);
-        if is_planted(Planted::LostWakeUp) {
+        let loses_wake_up = in_world(|| {
+            point_anywhere(|| Operation::Park);
+            is_planted(Planted::LostWakeUp).then_some(())
+        });
+        if loses_wake_up.is_some() {
             self.word.store(PARKED, Ordering::Release);
         } else if self.word.compare_exchange(WATCHING, PARKED, Ordering::AcqRel, Ordering::Acquire).is_err() {
             return; // woken meanwhile, or closed
@@ -287,7 +290,7 @@ impl Parker {
 
 /// Begins a spin, if it would take a look. In a simulation no other thread runs meanwhile, and on one core neither.
 fn may_spin(budget: &Budget, spin: Spin) -> Option<Attempt<'_>> {
-    if seat().is_some() {
+    if in_world(|| seat().map(drop)).is_some() {
         return None;
     }
     Attempt::begin(budget, spin).filter(|_| *CORES > 1)

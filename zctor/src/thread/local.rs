@@ -23,6 +23,7 @@ use crate::reply::cancellation::Caller;
 use crate::report::InstanceReport;
 use crate::sys::alarm::AlarmId;
 use crate::sys::spin::Budgets;
+use crate::thread::free_list::FreeList;
 use crate::thread::held::Held;
 use crate::thread::queue::Queue;
 use crate::thread::slots::{Occupant, Slots};
@@ -107,6 +108,16 @@ impl Kept {
 pub(super) struct Hosting {
     pub(super) slots: Slots<Rc<dyn Instance>>,
     pub(super) queue: Queue,
+    free: FreeList,
+}
+
+/// What a new instance of a thread gets.
+pub(crate) struct Reserved {
+    pub(crate) slot: Slot,
+    /// Its age.
+    pub(crate) born: Birth,
+    /// An instance that has ended, whose memory the new one may take if it is of the same types.
+    pub(crate) ended: Option<Rc<dyn Instance>>,
 }
 
 /// The part of the state that only the calling thread of `here` uses; see `borrowed.rs`.
@@ -135,6 +146,8 @@ pub(super) struct Elsewhere {
 /// Its cells are borrowed only briefly, and never while user code runs.
 pub(crate) struct Local {
     pub(crate) parent: Arc<dyn Parent>,
+    /// The address of the engine, which names it for as long as there is the thread.
+    pub(crate) parent_address: usize,
     pub(crate) mailbox: Arc<Mailbox>,
     /// Wakes this thread.
     pub(super) waker: Waker,
@@ -161,6 +174,7 @@ impl Local {
         let waker = Waker::from(Arc::clone(&mailbox.parker));
         let measured = Measured::new(&mailbox.edge.observed);
         Self {
+            parent_address: Arc::as_ptr(&parent) as *const () as usize,
             parent,
             mailbox,
             waker,
@@ -218,9 +232,10 @@ impl Local {
         self.hosting.borrow().slots.instance(slot)
     }
 
-    /// Reserves a slot for a new instance; gives its age too.
-    pub(crate) fn reserve(&self) -> (Slot, Birth) {
-        (self.hosting.borrow_mut().slots.reserve(), Birth::of(self.timers.next_serial()))
+    /// Reserves a slot for a new instance.
+    pub(crate) fn reserve(&self) -> Reserved {
+        let Hosting { slots, free, .. } = &mut *self.hosting.borrow_mut();
+        Reserved { slot: slots.reserve(), born: Birth::of(self.timers.next_serial()), ended: free.take() }
     }
 
     /// Puts a new instance on the roster; gives the block that holds its account.
@@ -250,7 +265,12 @@ impl Local {
         let removed = self.mailbox.roster.remove(slot, why, report);
         // If the instance was reported with its abandoned thread, its account is still read; no other instance may get
         // that then.
-        let left = self.hosting.borrow_mut().slots.vacate(slot, removed.is_first_report);
+        let left = {
+            let Hosting { slots, free, .. } = &mut *self.hosting.borrow_mut();
+            let left = slots.vacate(slot, removed.is_first_report);
+            // After a panic its text is known for as long as there is an endpoint, so that is not kept for the next.
+            if matches!(why, End::Stopped) { left.and_then(|left| free.keep(left)) } else { left }
+        };
         self.mailbox.meter.instances.fetch_sub(1, Ordering::Relaxed);
         // This drop runs no user code: the state and the factory were dropped before.
         drop(left);
@@ -311,6 +331,8 @@ pub(crate) struct Common {
 
 /// An instance as its thread knows it, whatever the types of its messages and its state.
 pub(crate) trait Instance {
+    /// The instance as a value of its own type, for another of that type to take its memory.
+    fn into_any(self: Rc<Self>) -> Rc<dyn Any>;
     fn common(&self) -> &Common;
     fn slot(&self) -> Slot;
     fn born(&self) -> Birth;
@@ -339,7 +361,7 @@ pub(crate) trait Instance {
     ) -> OnTheSpot;
     /// Runs `on_start` if it has not run yet.
     fn start(self: Rc<Self>, local: &Rc<Local>);
-    /// Ends the instance in an orderly way: runs `on_stop`, and drops the state.
+    /// Ends the instance in an orderly way: runs `on_start` if it has not run yet, then `on_stop`, and drops the state.
     fn end(self: Rc<Self>, local: &Rc<Local>);
     /// Builds the state afresh, after `on_stop` and the drop of the old one, if there is one: an instance that backs off
     /// gets a fresh state anyway.

@@ -168,7 +168,6 @@ pub(crate) fn run(local: &Rc<Local>) {
 /// end.
 pub(super) fn end_all(local: &Rc<Local>) {
     while let Some(instance) = local.youngest() {
-        Rc::clone(&instance).start(local);
         instance.end(local);
         take_in(local);
         // One by one: orders run code of their own, for which there is no time behind the seal.

@@ -9,15 +9,15 @@ use std::rc::Rc;
 use std::sync::atomic::Ordering;
 
 use crate::id::Slot;
-use crate::mailbox::Arrivals;
 use crate::mailbox::buffers::Buffers;
 use crate::mailbox::counters::Account;
 use crate::mailbox::envelope::{Envelope, Gathered, Serving};
 use crate::mailbox::mail::{Mail, MailContents, MailKind, ORDER, Order, SentAs};
+use crate::mailbox::{Arrivals, Mailbox};
 use crate::sys::clock::now;
 use crate::sys::frame::in_hook;
 use crate::sys::operation::Operation;
-use crate::sys::simulated::{in_world, point_if};
+use crate::sys::simulated::{in_world, point};
 use crate::thread::local::{Hosting, Instance, LOCAL, Local, Phase, local};
 use crate::thread::queue::PlaceInLane;
 use crate::thread::undelivered::{divert_here, give_up_all, keep, pass, take_off_load, write_off};
@@ -51,7 +51,7 @@ pub(crate) fn send_here<P>(
     make: impl FnOnce(&mut P) -> Mail,
 ) -> bool {
     let send = |local: &Local| {
-        let Hosting { slots, queue } = &mut *local.hosting.borrow_mut();
+        let Hosting { slots, queue, .. } = &mut *local.hosting.borrow_mut();
         if let Some(account) = slots.account(slot) {
             account.add_load(1);
         }
@@ -78,8 +78,7 @@ pub(crate) fn send_here<P>(
 /// Moves mail from the mailbox to the queue. `true` if there was none.
 pub(super) fn take_in(local: &Local) -> bool {
     let mailbox = &local.mailbox;
-    let home = &mailbox.edge.home;
-    point_if(home, mailbox.thread.index(), || !mailbox.is_empty(), || Operation::Plain("take mail"));
+    in_world(|| Some(point_if_mail(mailbox)));
     let mut arrivals = mailbox.take();
     let (emptied, counted) = (arrivals.is_none(), arrivals.counted as u64);
     if !emptied {
@@ -105,6 +104,13 @@ pub(super) fn take_in(local: &Local) -> bool {
         give_up_all(local);
     }
     emptied
+}
+
+/// The scheduling point of mail that is taken in, if there is any.
+fn point_if_mail(mailbox: &Mailbox) {
+    if !mailbox.is_empty() {
+        point(&mailbox.edge.home, mailbox.thread.index(), || Operation::Plain("take mail"));
+    }
 }
 
 impl Hosting {
@@ -147,7 +153,7 @@ impl Hosting {
     /// taken in, from `place` or from where it lies.
     #[inline(never)]
     fn take_in_alone(&mut self, place: &mut Option<Mail>, arrivals: &mut Arrivals<'_>) -> u64 {
-        let Self { slots, queue } = self;
+        let Self { slots, queue, .. } = self;
         if queue.in_hand > 0 {
             return 0;
         }
@@ -175,7 +181,7 @@ impl Hosting {
     #[inline(always)]
     fn take_in_apart(&mut self, mut last: Slot, place: &mut Option<Mail>, arrivals: &mut Arrivals<'_>) -> u64 {
         let mut taken = 0;
-        let Self { slots, queue } = self;
+        let Self { slots, queue, .. } = self;
         if let Some((lane_depth, lane)) = queue.only_lane() {
             // Mail is moved to its lane first, and out of it again where it does not belong there: a copy less.
             while arrivals.next_onto(lane) {
@@ -217,7 +223,7 @@ impl Hosting {
 pub(crate) fn enqueue(local: &Local, mail: Mail) {
     local.mailbox.meter.taken.add(u64::from(mail.messages));
     let mut hosting = local.hosting.borrow_mut();
-    let Hosting { slots, queue } = &mut *hosting;
+    let Hosting { slots, queue, .. } = &mut *hosting;
     if let Some((depth, account)) = slots.occupant(mail.to).filter(|(_, account)| account.has_one_order()) {
         if let Some(start) = queue.last(depth).filter(|last| last.is_start() && last.to == mail.to) {
             return place_of_start(account, start, mail.weight()).put(mail);
@@ -227,13 +233,31 @@ pub(crate) fn enqueue(local: &Local, mail: Mail) {
     hosting.queue.push(depth, ahead, || mail);
 }
 
-/// Queues `on_start` of a new instance of this thread.
-pub(crate) fn queue_start(local: &Local, slot: Slot, depth: u16) {
-    let Hosting { slots, queue } = &mut *local.hosting.borrow_mut();
-    if let Some(account) = slots.account(slot) {
+/// Queues an order for an instance of the actor thread that this code runs on. `false` if there is no such thread any
+/// more.
+pub(crate) fn order_here(slot: Slot, order: Order) -> bool {
+    // Borrowed throughout: only the runtime's own code runs meanwhile.
+    LOCAL
+        .try_with(|local| local.borrow().as_deref().map(|local| queue_order(local, slot, order)))
+        .is_ok_and(|queued| queued.is_some())
+}
+
+/// Queues an order for an instance of this thread. It takes the place of an order to start that instance, if that is
+/// all that is queued for it.
+pub(crate) fn queue_order(local: &Local, slot: Slot, order: Order) {
+    let Hosting { slots, queue, .. } = &mut *local.hosting.borrow_mut();
+    let mut depth = 0; // of an instance that has ended: see `note`
+    if let Some((its_depth, account)) = slots.occupant(slot) {
+        depth = its_depth;
+        if account.has_one_order() {
+            if let Some(start) = queue.last(depth).filter(|last| last.is_start() && last.to == slot) {
+                start.contents = MailContents::Order(order);
+                return;
+            }
+        }
         account.add_load(ORDER);
     }
-    queue.push(depth, false, || Mail::order(slot, Order::Start));
+    queue.push_order(depth, slot, order);
 }
 
 /// The place of an order to start an instance, for mail of this weight to that instance: it starts before its first mail
@@ -247,9 +271,17 @@ fn place_of_start<'q>(account: &Account, start: &'q mut Mail, weight: u64) -> Pl
 /// Serves mail of call depths below `below`, at most `budget` messages, where an order counts as one. Gives the number
 /// of messages that were dealt with; fewer than `budget` if there was no more to do.
 pub(super) fn serve(local: &Rc<Local>, below: u32, budget: usize) -> usize {
+    // In a simulation each message has a point of its own, which stands before a batch is handled.
+    in_world(|| Some(serve_pieces(local, below, budget, 1)))
+        .unwrap_or_else(|| serve_pieces(local, below, budget, usize::MAX))
+}
+
+/// As `serve`. Of a batch, at most `piece` messages are served before a look at the queue.
+#[inline(always)]
+fn serve_pieces(local: &Rc<Local>, below: u32, budget: usize, piece: usize) -> usize {
     let mut served = 0;
     while served < budget {
-        match serve_next(local, below, budget - served) {
+        match serve_next(local, below, piece.min(budget - served)) {
             0 => break,
             done => served += done,
         }
@@ -262,7 +294,7 @@ pub(super) fn serve(local: &Rc<Local>, below: u32, budget: usize) -> usize {
 #[inline(always)]
 fn serve_next(local: &Rc<Local>, below: u32, budget: usize) -> usize {
     let mut hosting = local.hosting.borrow_mut();
-    let Hosting { slots, queue } = &mut *hosting;
+    let Hosting { slots, queue, .. } = &mut *hosting;
     let Some((depth, lane)) = queue.choose_next(below) else { return 0 };
     // The mail stays in this variable: each move of it would cost more than all else that is done with it.
     let mut place = lane.pop_front();
@@ -271,8 +303,6 @@ fn serve_next(local: &Rc<Local>, below: u32, budget: usize) -> usize {
     // A call that waits to go ahead lets one message pass, not a batch.
     let budget = if queue.waiting > 0 { 1 } else { budget };
     drop(hosting);
-    // In a simulation each message has a point of its own, which stands before a batch is handled.
-    let budget = in_world(|| Some(1)).unwrap_or(budget);
     let messages = mail.messages;
     let serving = Serving { budget, permitted: mail.permitted, from_hook: mail.from_hook };
     let Some(instance) = instance else {
@@ -375,10 +405,7 @@ fn obey(local: &Rc<Local>, instance: Rc<dyn Instance>, mail: &Mail, order: Order
             Rc::clone(&instance).start(local);
             instance.reset(local);
         }
-        Order::End => {
-            Rc::clone(&instance).start(local);
-            instance.end(local);
-        }
+        Order::End => instance.end(local),
     }
     take_off_load(local, slot, ORDER);
 }
@@ -403,7 +430,7 @@ fn queue_those_due(local: &Local) {
     let Some(mut first) = local.timers.take_due(now) else { return };
     loop {
         let (id, slot) = first;
-        enqueue(local, Mail::order(slot, Order::Tick(id)));
+        queue_order(local, slot, Order::Tick(id));
         match local.timers.take_due(now) {
             Some(next) => first = next,
             None => break,

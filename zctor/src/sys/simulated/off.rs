@@ -27,13 +27,15 @@ impl Home {
     pub(crate) fn here() -> Self {
         Self
     }
+
+    #[inline(always)]
+    pub(crate) fn is_simulated(&self) -> bool {
+        false
+    }
 }
 
 #[inline(always)]
 pub(crate) fn point(_: &Home, _: usize, _: impl FnOnce() -> Operation) {}
-
-#[inline(always)]
-pub(crate) fn point_if(_: &Home, _: usize, _: impl FnOnce() -> bool, _: impl FnOnce() -> Operation) {}
 
 #[inline(always)]
 pub(crate) fn point_anywhere(_: impl FnOnce() -> Operation) {}
