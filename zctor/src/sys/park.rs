@@ -353,7 +353,7 @@ impl Outside {
         note: impl Fn(&A, &Arc<Parker>) -> N,
     ) -> Option<A::Output> {
         // The spin looks at the reply alone: no waker need be registered for a reply that comes at once.
-        let spin = awaited.spin().no_later_than(deadline);
+        let spin = awaited.spin().no_later_than(|| deadline);
         let spun = self.parker.spin_for_reply(&self.budgets, spin, || awaited.is_ready());
         let mut budget = match spun {
             Spun::Nothing(budget) => budget,

@@ -240,7 +240,8 @@ fn wait_for_any(awaited: &mut dyn AnyReply, until: Option<Instant>) {
 /// Waits on an actor thread, and serves the lanes below a call depth meanwhile.
 fn wait_here(local: &Rc<Local>, below: u32, awaited: &mut dyn AnyReply, deadline: Option<Instant>) -> Option<()> {
     let parker = &local.mailbox.parker;
-    let spin = local.mailbox.edge.spin.no_later_than([deadline, local.next_timer()].into_iter().flatten().min());
+    let due = || [deadline, local.next_timer()].into_iter().flatten().min();
+    let spin = local.mailbox.edge.spin.no_later_than(due);
     if matches!(spin, Spin::UpTo(_)) {
         // A push that came before the announcement does not end the spin, and this one may be long.
         take_in(local);
@@ -297,10 +298,9 @@ fn wait_here(local: &Rc<Local>, below: u32, awaited: &mut dyn AnyReply, deadline
         if rests {
             free_memory(local);
         }
-        let until = [deadline, local.next_timer()].into_iter().flatten().min();
         at_rest(local, rests, || {
             let park = if is_loop { Park::Idle } else { Park::Waiting };
-            let time = parked(local, park, since.unwrap_or_else(now), until);
+            let time = parked(local, park, since.unwrap_or_else(now), due());
             budget.take().into_iter().for_each(|budget| budget.parked_for(time));
         });
     }
