@@ -18,7 +18,7 @@
 //! | in a browser | the address that was printed |
 //! | by text | `curl -s http://127.0.0.1:46723/6f0c…/`; its last line is the culprit |
 //! | at a Unix socket, of [`Console::serve`] | `curl -s --unix-socket /run/user/1000/zctor/4711-zctor.sock http://localhost/` |
-//! | in a terminal | the program `zctor-console`: `cargo install zctor-console --features terminal` |
+//! | in a terminal | in a checkout of zctor, `cargo run -p zctor-console --features terminal -- http://127.0.0.1:46723/6f0c…/` |
 //! | by Prometheus | the route `metrics` |
 //!
 //! # Routes
