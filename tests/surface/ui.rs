@@ -79,8 +79,9 @@ fn one_mistake_is_one_error() {
 #[test]
 fn errors_in_the_guide_are_those_of_the_cases() {
     let page = include_str!("../../zctor/src/guide/compile_errors.md");
-    let said: Vec<String> = texts(Path::new(env!("CARGO_MANIFEST_DIR")).join("surface/ui/fail").as_path())
+    let said: Vec<String> = ["surface/ui/fail", "remote/ui"]
         .into_iter()
+        .flat_map(|folder| texts(&Path::new(env!("CARGO_MANIFEST_DIR")).join(folder)))
         .map(|path| fs::read_to_string(path).expect("a text that was listed can be read"))
         .collect();
     let cells = page.lines().filter_map(|line| line.strip_prefix("| ")?.split(" | ").next());
