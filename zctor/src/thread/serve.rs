@@ -76,7 +76,10 @@ pub(crate) fn send_here<P>(
 /// Moves mail from the mailbox to the queue. `true` if there was none.
 pub(super) fn take_in(local: &Local) -> bool {
     let mailbox = &local.mailbox;
-    in_world(|| Some(point_if_mail(mailbox)));
+    in_world(|| {
+        point_if_mail(mailbox);
+        Some(())
+    });
     let mut arrivals = mailbox.take();
     let (emptied, counted) = (arrivals.is_none(), arrivals.counted as u64);
     if !emptied {
