@@ -96,10 +96,11 @@ fn rest_of_a_group(simulation: &Simulation) -> Result<(), BoxError> {
         simulation.spawn("outside", move || {
             let mut of_first = 0;
             for _ in 0..3 {
-                match chance.below(4) {
-                    0 => of_first += u32::from(parts[0].next().is_ok()),
-                    1 => drop(parts[1].next()),
-                    which => drop(parts[which as usize - 1].r#break()),
+                let part = chance.below(3) as usize;
+                match (part, chance.below(2)) {
+                    (0, _) => of_first += u32::from(parts[0].next().is_ok()),
+                    (_, 0) => drop(parts[part].next()),
+                    _ => drop(parts[part].r#break()),
                 }
             }
             of_first

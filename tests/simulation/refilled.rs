@@ -4,7 +4,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use zctor::simulation::{Faults, Simulation, simulate};
-use zctor::{ActorEngine, BoxError, Context, InstanceId, Restart, actor};
+use zctor::{ActorEngine, BoxError, Context, InstanceId, Restart, SendError, actor};
 
 #[actor(ctx)]
 enum ShelfMessage {
@@ -39,13 +39,15 @@ fn refilled(simulation: &Simulation) -> Result<(), BoxError> {
     let shelves: ShelfClient = engine.pool(2, shelf())?;
     let places = shelves.instances();
     let sender = {
-        let shelves = shelves.clone();
+        let (shelves, chance) = (shelves.clone(), simulation.clone());
         simulation.spawn("sender", move || {
             let mut back = Vec::new();
             for batch in 0..BATCHES {
                 let numbers = batch * EACH..(batch + 1) * EACH;
                 let all = numbers.map(|number| ShelfMessage::Put { key: number % KEYS, number });
-                if let Err(refused) = shelves.send_all(all) {
+                if chance.below(2) == 0 {
+                    all.for_each(|message| back.extend(shelves.send(message).err().map(SendError::into_inner)));
+                } else if let Err(refused) = shelves.send_all(all) {
                     back.extend(refused.into_inner());
                 }
             }
@@ -70,6 +72,7 @@ fn refilled(simulation: &Simulation) -> Result<(), BoxError> {
             simulation.mark("a key went from one instance to the next");
         }
         assert!(by.iter().enumerate().all(|(at, one)| !by[..at].contains(one)), "one at a time has it: {by:?}");
+        assert!(by.len() < 2 || !by.contains(&places[0]), "the key went to another place: {by:?}");
     }
     assert_eq!(book.len() + report.dead_letters as usize + back.len(), (BATCHES * EACH) as usize, "{report}");
     if report.dead_letters > 0 {
