@@ -26,6 +26,7 @@ use crate::error::{BridgeError, Operation, without_password};
 use crate::foreign::response;
 use crate::heard::{Hearing, read_refusal};
 use crate::owners;
+use crate::pack::{Next, Pack, gather};
 use crate::service::Service;
 use crate::serving::Desk;
 use crate::session::{Session, too_large};
@@ -261,7 +262,7 @@ async fn listen(mut answers: Subscriber, inbox: String, under_way: Arc<UnderWay>
             Some(("s", number)) => hearing.echoed(number.parse().unwrap_or_default()),
             // The server says that nobody listens to the packet's subject.
             Some(("r", rest)) if message.status == Some(StatusCode::NO_RESPONDERS) => {
-                wire::read_number(rest).into_iter().for_each(|number| under_way.answer(number, Answer::Unreachable));
+                wire::read_numbers_of(rest).for_each(|number| under_way.answer(number, Answer::Unreachable));
             }
             _ => {}
         }
@@ -368,8 +369,16 @@ impl Outgoing {
             let mut next = Some(first);
             let mut gathered = 0;
             while let Some(command) = next {
+                let mut follows = None;
                 match command {
-                    Command::Packet(packet) => self.send(packet).await,
+                    Command::Packet(packet) => {
+                        let (packets, command) = gather(packet, &mut orders);
+                        follows = command;
+                        match packets {
+                            Next::One(packet) => self.send(packet).await,
+                            Next::Pack(pack) => self.send_pack(pack).await,
+                        }
+                    }
                     Command::Publish { subject, payload } => self.publish(subject, payload).await,
                     Command::Answer { to, answer } => self.answer(&mut said, to, answer).await,
                     Command::Respond { subject, answer } => self.respond(subject, answer).await,
@@ -390,7 +399,7 @@ impl Outgoing {
                     }
                 }
                 gathered += 1;
-                next = if gathered < BATCH { orders.try_recv().ok() } else { None };
+                next = follows.or_else(|| if gathered < BATCH { orders.try_recv().ok() } else { None });
             }
             self.say(&mut said).await;
         }
@@ -429,6 +438,40 @@ impl Outgoing {
             Some(Err(error)) => self.under_way.answer(number, Answer::Unfit(error.to_string().into())),
             // The client takes no more until it is connected again.
             None => self.under_way.answer(number, Answer::Unreachable),
+        }
+    }
+
+    async fn send_pack(&mut self, pack: Pack) {
+        let Pack { subject, inside, sends } = pack;
+        let size = sends.iter().map(|(bytes, _)| bytes.len() + 4).sum();
+        if !self.state.await_connected().await
+            || too_large(&self.client, size).is_some()
+            || self.hearing.permits(Operation::Publish, &subject).is_err()
+        {
+            // Each by itself finds out what stands against it.
+            for (bytes, receipt) in sends {
+                self.send(Outbound { subject: subject.clone(), bytes, inside, call: None, receipt }).await;
+            }
+            return;
+        }
+        let (first, mut payload) = (self.next + 1, Vec::with_capacity(size));
+        for (bytes, receipt) in sends {
+            self.next += 1;
+            wire::add_to_pack(&mut payload, &bytes);
+            self.under_way.add(self.next, receipt, subject.clone(), None);
+        }
+        let numbers = first..=self.next;
+        let reply = wire::reply_to_pack(&self.inbox, first, inside, self.next + 1 - first);
+        let answer = match self.state.patiently(self.client.publish_with_reply(subject, reply, payload.into())).await {
+            Some(Ok(())) => return,
+            Some(Err(error)) => Answer::Unfit(error.to_string().into()),
+            // The client takes no more until it is connected again.
+            None => Answer::Unreachable,
+        };
+        for number in numbers {
+            let answer =
+                if let Answer::Unfit(text) = &answer { Answer::Unfit(Arc::clone(text)) } else { Answer::Unreachable };
+            self.under_way.answer(number, answer);
         }
     }
 

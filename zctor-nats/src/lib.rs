@@ -51,7 +51,7 @@
 //!
 //! | in one process | over NATS |
 //! | --- | --- |
-//! | each message in turn to one of n instances | to a process that the server chooses at random among those that serve the pool, and there in turn |
+//! | each message in turn to one of n instances | to a process that the server chooses at random among those that serve the pool, and there in turn; where sends come faster than the bridge can pass them on, up to 32 small ones go to one process together |
 //! | a key reaches the same instance | in one process; another process that serves the same pool has the key too |
 //! | sends and broadcasts of one sender keep their order | sends do, and broadcasts do, to each process; not the one against the other |
 //! | a call has the deadline that its caller set | one that has none gets [`Builder::deadline`] |
@@ -91,6 +91,7 @@ mod foreign;
 pub mod guide;
 mod heard;
 mod owners;
+mod pack;
 mod service;
 mod serving;
 mod session;

@@ -6,13 +6,13 @@ use std::time::Instant;
 use async_nats::Message;
 use tokio::sync::mpsc::UnboundedSender;
 use zctor::now;
-use zctor::remote::transport::{Answer, End, Format, Packet, Receipt, Route};
+use zctor::remote::transport::{Answer, CallHeader, End, Format, Packet, Receipt, Route};
 
 use crate::arrived::Arrived;
 use crate::connection::Command;
 use crate::foreign;
 use crate::service::Endpoint;
-use crate::wire::{self, Origin};
+use crate::wire::{self, Origin, Terms};
 
 /// What takes the messages of one subscription in.
 pub(crate) struct Desk {
@@ -29,17 +29,31 @@ impl Desk {
         let Some((origin, terms)) = message.reply.as_ref().and_then(|reply| wire::read_reply(reply, now)) else {
             return foreign::deliver(message, self.route, &self.endpoint, &self.end, &self.commands);
         };
-        self.endpoint.arrived();
-        let since = terms.as_ref().and_then(|(_, call)| call.as_ref()).map(|_| now());
-        let receipt = Box::new(Sender { origin, desk: Arc::clone(self), since, is_noted: false, is_answered: false });
         match terms {
-            Some((inside, call)) => {
-                let bytes = message.payload.to_vec();
-                let packet = Packet { bytes, format: Format::MessagePack, call, inside, route: self.route };
-                self.end.deliver(self.endpoint.pool, packet, receipt);
+            Some(Terms { inside, call, pack: None }) => self.deliver(origin, message.payload.to_vec(), inside, call),
+            Some(Terms { inside, pack: Some(packets), .. }) => {
+                let Origin { inbox, number } = origin;
+                let mut bytes = wire::read_pack(&message.payload);
+                for number in (number..).take(usize::try_from(packets).unwrap_or(usize::MAX)) {
+                    let origin = Origin { inbox: Arc::clone(&inbox), number };
+                    // Whoever waits for one that is not there is told by the time.
+                    let Some(bytes) = bytes.next() else { return };
+                    self.deliver(origin, bytes.to_vec(), inside, None);
+                }
             }
-            None => receipt.answer(Answer::Unfit("its terms cannot be read on the other side".into())),
+            None => {
+                self.endpoint.arrived();
+                let text = "its terms cannot be read on the other side";
+                Box::new(Sender::new(self, origin, None)).answer(Answer::Unfit(text.into()));
+            }
         }
+    }
+
+    fn deliver(self: &Arc<Self>, origin: Origin, bytes: Vec<u8>, inside: bool, call: Option<CallHeader>) {
+        self.endpoint.arrived();
+        let receipt = Box::new(Sender::new(self, origin, call.as_ref().map(|_| now())));
+        let packet = Packet { bytes, format: Format::MessagePack, call, inside, route: self.route };
+        self.end.deliver(self.endpoint.pool, packet, receipt);
     }
 }
 
@@ -55,6 +69,10 @@ struct Sender {
 }
 
 impl Sender {
+    fn new(desk: &Arc<Desk>, origin: Origin, since: Option<Instant>) -> Self {
+        Self { origin, desk: Arc::clone(desk), since, is_noted: false, is_answered: false }
+    }
+
     fn forget(&mut self) {
         if std::mem::take(&mut self.is_noted) {
             self.desk.arrived.forget(&self.origin);

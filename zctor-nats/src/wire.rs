@@ -17,6 +17,7 @@
 //! handler has sent, `n` for a copy whose sender wants to know how many instances have one. They stand there since headers
 //! cost a client more than all the rest of a message. What any other program says is in `foreign.rs`.
 
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -42,6 +43,9 @@ pub(crate) fn subject(namespace: &str, name: &str, route: Route) -> String {
     }
 }
 
+/// How many packets a pack has at most.
+pub(crate) const LARGEST_PACK: u64 = 32;
+
 /// Who has sent a packet, and which of theirs it is.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Origin {
@@ -50,8 +54,15 @@ pub(crate) struct Origin {
     pub(crate) number: u64,
 }
 
-/// What is to be known of a packet beside its bytes: whether a handler has sent it, and what there is to know of a call.
-pub(crate) type Terms = (bool, Option<CallHeader>);
+/// What is to be known of a packet beside its bytes.
+#[derive(Debug, Default)]
+pub(crate) struct Terms {
+    /// A handler has sent it.
+    pub(crate) inside: bool,
+    pub(crate) call: Option<CallHeader>,
+    /// How many packets the message has, if it is a pack.
+    pub(crate) pack: Option<u64>,
+}
 
 /// The reply subject of a packet.
 pub(crate) fn reply(inbox: &str, number: u64, inside: bool, call: Option<(Duration, u32)>) -> String {
@@ -67,16 +78,22 @@ pub(crate) fn counted_reply(inbox: &str, number: u64) -> String {
     format!("{inbox}.r.{number}.n")
 }
 
+/// The reply subject of a pack, whose first packet has this number.
+pub(crate) fn reply_to_pack(inbox: &str, first: u64, inside: bool, packets: u64) -> String {
+    let inside = if inside { ".i" } else { "" };
+    format!("{inbox}.r.{first}.p{packets}{inside}")
+}
+
 /// Reads the reply subject of a packet; `None` for any other. The terms are `None` if they cannot be read.
 pub(crate) fn read_reply(subject: &str, now: impl FnOnce() -> Instant) -> Option<(Origin, Option<Terms>)> {
     let (inbox, rest) = subject.rsplit_once(".r.")?;
     let (number, words) = rest.split_once('.').unwrap_or((rest, ""));
     let origin = Origin { inbox: inbox.into(), number: number.parse().ok()? };
-    Some((origin, if words.is_empty() { Some((false, None)) } else { read_terms(words, now()) }))
+    Some((origin, if words.is_empty() { Some(Terms::default()) } else { read_terms(words, now()) }))
 }
 
 fn read_terms(words: &str, now: Instant) -> Option<Terms> {
-    let (mut inside, mut call, mut left, mut depth) = (false, false, None, 0);
+    let (mut inside, mut call, mut left, mut depth, mut pack) = (false, false, None, 0, None);
     for word in words.split('.') {
         match word.split_at_checked(1)? {
             ("i", "") => inside = true,
@@ -84,18 +101,40 @@ fn read_terms(words: &str, now: Instant) -> Option<Terms> {
             ("c" | "n", "") => call = true,
             ("d", number) => left = Some(Duration::from_millis(number.parse().ok()?)),
             ("w", number) => depth = number.parse().ok()?,
+            ("p", number) => pack = Some(number.parse().ok()?),
             // A later version may say more.
             _ => {}
         }
     }
     // So much earlier than at the caller, that what is said of the end arrives there in time.
     let until = left.map(|left| now + left.saturating_sub((left / 10).max(Duration::from_millis(5))));
-    Some((inside, call.then_some(CallHeader { until, depth, or_send: false, queued: false })))
+    Some(Terms { inside, call: call.then_some(CallHeader { until, depth, or_send: false, queued: false }), pack })
 }
 
-/// The number at the front of what follows `<inbox>.r.` in the subject of a packet's reply.
-pub(crate) fn read_number(rest: &str) -> Option<u64> {
-    rest.split('.').next()?.parse().ok()
+/// The numbers of the packets that what follows `<inbox>.r.` in the subject of a reply is for.
+pub(crate) fn read_numbers_of(rest: &str) -> Range<u64> {
+    let mut words = rest.split('.');
+    let Some(first) = words.next().and_then(|number| number.parse().ok()) else { return 0..0 };
+    let packets: u64 = words.find_map(|word| word.strip_prefix('p')?.parse().ok()).unwrap_or(1);
+    // Who else publishes here may write any number.
+    first..first.saturating_add(packets.min(LARGEST_PACK))
+}
+
+/// Adds a packet to a pack.
+pub(crate) fn add_to_pack(pack: &mut Vec<u8>, bytes: &[u8]) {
+    // No payload of the server's is as long as the largest number.
+    pack.extend_from_slice(&u32::try_from(bytes.len()).unwrap_or(u32::MAX).to_be_bytes());
+    pack.extend_from_slice(bytes);
+}
+
+/// The packets of a pack. What makes no sense is none, and the last.
+pub(crate) fn read_pack(mut bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
+    std::iter::from_fn(move || {
+        let (length, rest) = bytes.split_first_chunk::<4>()?;
+        let (packet, rest) = rest.split_at_checked(usize::try_from(u32::from_be_bytes(*length)).ok()?)?;
+        bytes = rest;
+        Some(packet)
+    })
 }
 
 pub(crate) fn numbers(numbers: &[u64]) -> Vec<u8> {
@@ -218,17 +257,32 @@ mod tests {
         let read = |subject: &str| read_reply(subject, || now);
         let (origin, terms) = read(&reply("_INBOX.a", 7, false, None)).expect("it is a packet's");
         assert_eq!((&*origin.inbox, origin.number), ("_INBOX.a", 7));
-        assert!(matches!(terms, Some((false, None))));
-        assert!(matches!(read(&reply("a", 7, true, None)), Some((_, Some((true, None))))));
+        assert!(matches!(terms, Some(Terms { inside: false, call: None, pack: None })));
+        let inside = read(&reply("a", 7, true, None));
+        assert!(matches!(inside, Some((_, Some(Terms { inside: true, call: None, pack: None })))));
         let subject = reply("a", 7, true, Some((Duration::from_millis(100), 3)));
-        assert_eq!(subject.strip_prefix("a.r.").and_then(read_number), Some(7));
+        assert_eq!(subject.strip_prefix("a.r.").map(read_numbers_of), Some(7..8));
         let (_, terms) = read(&subject).expect("it is a packet's");
-        let (inside, call) = terms.expect("it can be read");
+        let Terms { inside, call, .. } = terms.expect("it can be read");
         let call = call.expect("it is one of a call");
         assert_eq!((inside, call.depth, call.until), (true, 3, Some(now + Duration::from_millis(90))));
         assert!(matches!(read("a.r.7.c.dx"), Some((_, None))));
         assert!(matches!(read("a.r.7.c.x9"), Some((_, Some(_)))), "a later version may say more");
         assert!(read("_INBOX.a.7").is_none() && read("a.r.x").is_none(), "other programs have reply subjects, too");
+    }
+
+    #[test]
+    fn a_pack_comes_back_as_it_went() {
+        let subject = reply_to_pack("a", 7, true, 3);
+        assert_eq!(subject.strip_prefix("a.r.").map(read_numbers_of), Some(7..10));
+        let (_, terms) = read_reply(&subject, zctor::now).expect("it is a packet's");
+        assert!(matches!(terms, Some(Terms { inside: true, call: None, pack: Some(3) })));
+        let packets: [&[u8]; 3] = [b"one", b"", b"three"];
+        let mut pack = Vec::new();
+        packets.iter().for_each(|packet| add_to_pack(&mut pack, packet));
+        assert!(read_pack(&pack).eq(packets));
+        pack.truncate(pack.len() - 1);
+        assert_eq!(read_pack(&pack).count(), 2, "what is cut off in the middle is none");
     }
 
     #[test]

@@ -8,6 +8,7 @@ mod cluster;
 mod durable;
 mod errors;
 mod faults;
+mod floods;
 mod isolation;
 mod json;
 mod leaving;

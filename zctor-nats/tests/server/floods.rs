@@ -1,0 +1,85 @@
+//! Sends that come faster than a bridge passes them on go out together, and are one by one what they would be alone.
+
+use std::sync::mpsc;
+
+use serde::{Deserialize, Serialize};
+use zctor::{ActorEngine, Context, Overflow, actor};
+use zctor_tests::{LIMIT, bounded, receive_many};
+
+use crate::nats::Server;
+
+/// So many of a flood cannot but wait for the bridge.
+const FLOOD: u32 = 20_000;
+
+#[actor(remote)]
+#[derive(Serialize, Deserialize)]
+enum LogMessage {
+    Note(u32, Vec<u8>),
+    #[reply(u32)]
+    Ask(u32),
+}
+struct Log(mpsc::Sender<u32>);
+impl LogHandler for Log {
+    fn note(&mut self, value0: u32, _: Vec<u8>) {
+        self.0.send(value0).unwrap_or_default();
+    }
+    fn ask(&mut self, value: u32) -> u32 {
+        self.0.send(value).unwrap_or_default();
+        value
+    }
+}
+
+#[actor(ctx)]
+enum SourceMessage {
+    Flood,
+}
+struct Source;
+impl SourceHandler for Source {
+    fn flood(&mut self, ctx: &mut Context<SourceMessage>) {
+        for number in 0..FLOOD {
+            match number % 1_000 {
+                // A call, and what is large, stand between sends that go out together.
+                500 => ctx.non_blocking::<LogMessage>().expect("it is attached").ask(number).detach(),
+                700 => ctx.send(LogMessage::Note(number, vec![0; 5_000])).expect("nothing holds a handler back"),
+                _ => ctx.send(LogMessage::Note(number, Vec::new())).expect("nothing holds a handler back"),
+            }
+        }
+    }
+}
+
+#[test]
+fn a_flood_of_sends_and_calls_keeps_its_order() {
+    bounded(|| {
+        let server = Server::start();
+        let (there, here) = (ActorEngine::new(), ActorEngine::new());
+        let (serves, calls) = (server.patient_bridge(), server.patient_bridge());
+        let (tell, told) = mpsc::channel();
+        there.pool(1, LogMessage::actor(move || Log(tell.clone()))).expect("a pool");
+        serves.serve::<LogMessage>(&there).expect("it has the pool");
+        calls.attach::<LogMessage>(&here).expect("a link");
+        let source: SourceClient = here.start(SourceMessage::actor(|| Source)).expect("a thread");
+        source.flood().expect("it is live");
+        assert!(receive_many(&told, FLOOD as usize).into_iter().eq(0..FLOOD));
+        here.settle();
+        let books = calls.close(LIMIT);
+        let asked = u64::from(FLOOD / 1_000);
+        assert!(books.is_balanced(), "{books}");
+        assert_eq!((books.acked, books.ended), (u64::from(FLOOD) - asked, asked), "{books}");
+        assert_eq!(serves.books().taken, u64::from(FLOOD));
+    });
+}
+
+#[test]
+fn of_a_flood_to_nobody_each_send_is_told() {
+    bounded(|| {
+        let (server, here) = (Server::start(), ActorEngine::new());
+        let calls = server.patient_bridge();
+        let log = calls.attach_bounded::<LogMessage>(&here, FLOOD as usize, Overflow::Wait).expect("a link");
+        for number in 0..FLOOD {
+            log.note(number, Vec::new()).expect("there is room");
+        }
+        here.settle();
+        let books = calls.flush(LIMIT);
+        assert_eq!((books.accepted, books.unreachable), (u64::from(FLOOD), u64::from(FLOOD)), "{books}");
+    });
+}
