@@ -54,7 +54,8 @@
 //! made for an instance, since a program may have any number of them. A program that starts threads without end leaves
 //! the series of threads out, by [`EngineMetrics::without_threads`].
 //!
-//! `zctor_queue_oldest_seconds` comes from the counts of earlier scrapes, and of other looks: it is 0 at the first.
+//! `zctor_queue_oldest_seconds` comes from the counts of earlier scrapes, and of other looks: at the first it is the
+//! time for which the handler has run that runs, or 0.
 //!
 //! # Queries
 //!

@@ -36,6 +36,8 @@ pub(crate) struct Callee {
     /// The variant that was called, and the slot of the instance.
     pub(crate) called: Option<(&'static str, Slot)>,
     pub(crate) on: ThreadId,
+    /// `Meter::pieces` of that thread when the wait began: if it has not changed, the thread has ended nothing since.
+    pub(crate) pieces: u64,
 }
 
 impl Callee {
@@ -97,12 +99,12 @@ impl<W: Clone> Waits<W> {
 }
 
 impl Waits<Waiter> {
-    /// The waits of the handlers of a thread, whose roster has their names.
-    pub(crate) fn list(&self, roster: &Roster) -> Vec<Wait> {
+    /// The waits of the handlers of a thread, whose roster has their names, with the pieces of their callees.
+    pub(crate) fn list(&self, roster: &Roster) -> Vec<(Wait, u64)> {
         let (waits, at) = (self.copy(), now());
         let wait = |Begun { waiter, callee, since }: Begun<Waiter>| {
             let NamedInstance { instance, message } = roster.find(waiter.slot)?;
-            Some(Wait {
+            let wait = Wait {
                 instance,
                 message,
                 variant: waiter.variant,
@@ -112,7 +114,8 @@ impl Waits<Waiter> {
                 on: callee.on,
                 is_elsewhere: waiter.is_elsewhere,
                 lasted: at.saturating_duration_since(since),
-            })
+            };
+            Some((wait, callee.pieces))
         };
         waits.into_iter().filter_map(wait).collect()
     }
@@ -124,15 +127,19 @@ impl Waits<Caller> {
         lock(&self.0).waits.iter().map(|(_, wait)| Waker::from(Arc::clone(&wait.waiter.0))).collect()
     }
 
-    pub(crate) fn list(&self) -> Vec<OutsideCaller> {
+    /// The waits of threads outside, with the pieces of their callees.
+    pub(crate) fn list(&self) -> Vec<(OutsideCaller, u64)> {
         let (waits, at) = (self.copy(), now());
-        let caller = |Begun { waiter, callee, since }: Begun<Caller>| OutsideCaller {
-            thread: waiter.0.thread_name().map(str::to_owned),
-            callee: (callee.message)(),
-            callee_variant: callee.variant(),
-            callee_instance: callee.instance(),
-            on: callee.on,
-            lasted: at.saturating_duration_since(since),
+        let caller = |Begun { waiter, callee, since }: Begun<Caller>| {
+            let caller = OutsideCaller {
+                thread: waiter.0.thread_name().map(str::to_owned),
+                callee: (callee.message)(),
+                callee_variant: callee.variant(),
+                callee_instance: callee.instance(),
+                on: callee.on,
+                lasted: at.saturating_duration_since(since),
+            };
+            (caller, callee.pieces)
         };
         waits.into_iter().map(caller).collect()
     }

@@ -36,7 +36,8 @@ pub type Pendings<R> = Vec<(InstanceId, Pending<R>)>;
 
 /// The instances that a broadcast is for.
 enum Members<'a, M: Payload> {
-    Known(&'a Places<M>),
+    /// With the version of the pool that these are of.
+    Known(&'a [Place<M>], u64),
     Loaded(Arc<Places<M>>),
     One(&'a Endpoint<M>),
     Nobody,
@@ -47,8 +48,8 @@ impl<'a, M: Payload> Members<'a, M> {
     fn of(target: &Target<'a, M>) -> Self {
         match (target.pool, target.among) {
             (_, Among::Nobody) => Self::Nobody,
-            (Some(pool), _) => match target.snapshot.filter(|places| pool.is_current(places)) {
-                Some(places) => Self::Known(places),
+            (Some(pool), _) => match target.places() {
+                Some(places) => Self::Known(places, target.version),
                 None => Self::Loaded(pool.places.load_full()),
             },
             (None, Among::One(endpoint)) => Self::One(endpoint),
@@ -59,7 +60,7 @@ impl<'a, M: Payload> Members<'a, M> {
     /// The instances that take mail now, each with the way to it.
     fn open(&self, target: &Target<'_, M>) -> Result<Vec<(&Endpoint<M>, Way)>, Refusal> {
         let places: &[Place<M>] = match self {
-            Self::Known(places) => places,
+            Self::Known(places, _) => places,
             Self::Loaded(places) => places,
             Self::One(endpoint) => return Ok(vec![(endpoint, endpoint.admit()?)]),
             Self::Nobody => &[],
@@ -83,7 +84,7 @@ fn with_open<'a, M: Payload, R>(
     loop {
         let open = members.open(target);
         let stale = match &members {
-            Members::Known(places) => target.pool.filter(|pool| pool.is_stale(places)),
+            Members::Known(_, version) => target.pool.filter(|pool| pool.version() > *version),
             Members::Loaded(places) => target.pool.filter(|pool| pool.is_stale(places)),
             Members::One(_) | Members::Nobody => None,
         };
