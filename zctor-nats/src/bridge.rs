@@ -1,10 +1,13 @@
 //! [`Bridge`]: an engine's way to the pools of other processes, and theirs to its own.
 
 use std::collections::HashSet;
+use std::ffi::OsStr;
 use std::fmt;
 use std::ops::Range;
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::time::Duration;
+use std::{env, process};
 
 use zctor::remote::transport::{End, Partitions, Route};
 use zctor::remote::{Books, RemoteMessage};
@@ -183,11 +186,12 @@ impl Bridge {
     /// Returns a builder of a bridge. Bridges of one namespace know each other's pools; the namespace is a part of every
     /// subject.
     pub fn builder(namespace: impl Into<String>) -> Builder {
+        let namespace = namespace.into();
         let settings = Settings {
             servers: vec!["nats://127.0.0.1:4222".to_owned()],
-            namespace: namespace.into(),
+            name: connection_name(&namespace),
+            namespace,
             deadline: Duration::from_secs(30),
-            name: "zctor".to_owned(),
             patience: Duration::from_secs(2),
             ack_wait: Duration::from_secs(10),
             authority: Authority::default(),
@@ -536,6 +540,13 @@ impl Bridge {
         self.connection.close();
         self.end.books()
     }
+}
+
+/// By this the server's monitoring tells processes apart.
+fn connection_name(namespace: &str) -> String {
+    let program = env::current_exe().ok();
+    let program = program.as_deref().and_then(Path::file_name).map(OsStr::to_string_lossy).unwrap_or_default();
+    format!("zctor {namespace} {program} {}", process::id())
 }
 
 pub(crate) fn check_name(name: &str) -> Result<(), BridgeError> {

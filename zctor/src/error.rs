@@ -286,13 +286,13 @@ impl fmt::Display for CallError {
             Self::NotRegistered { message } => write!(
                 f,
                 "no live instance in the pool of `{message}`; the call was not sent (what `start` made is reached by its \
-                 own client alone)"
+                 own client alone; behind a link nobody serves the pool, or there is no way to it)"
             ),
             Self::Full { message } => write!(f, "the mailbox for `{message}` is full; the call was not sent"),
             Self::Stopped { message } => write!(f, "the receiver of `{message}` stopped before it handled the call"),
             Self::Panicked { message, text } => write!(f, "the handler of `{message}` panicked: {text}"),
             Self::Timeout { message, begun: true } => {
-                write!(f, "the call to `{message}` timed out after its handler had begun")
+                write!(f, "the call to `{message}` timed out; its handler had begun, or may have in another process")
             }
             Self::Timeout { message, begun: false } => {
                 write!(f, "the call to `{message}` timed out before its handler began, and never will run")

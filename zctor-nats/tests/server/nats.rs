@@ -97,16 +97,21 @@ impl Server {
 
     /// Where other servers of its cluster reach it.
     fn route(&self) -> String {
+        format!("nats-route://127.0.0.1:{}", self.port_for("cluster"))
+    }
+
+    /// The port of its own for this.
+    pub(crate) fn port_for(&self, what: &str) -> u16 {
         let begun = zctor::now();
         loop {
             for text in written_ports(&self.folder.0) {
-                let routes = text.split_once("\"cluster\"").and_then(|(_, rest)| rest.split_once("127.0.0.1:"));
-                if let Some((_, rest)) = routes {
-                    let port: String = rest.chars().take_while(char::is_ascii_digit).collect();
-                    return format!("nats-route://127.0.0.1:{port}");
+                let port = text.split_once(what).and_then(|(_, rest)| rest.split_once("127.0.0.1:"));
+                let port = port.map(|(_, rest)| rest.chars().take_while(char::is_ascii_digit).collect::<String>());
+                if let Some(Ok(port)) = port.map(|port| port.parse()) {
+                    return port;
                 }
             }
-            assert!(zctor::now() - begun < LIMIT, "the server has written no route");
+            assert!(zctor::now() - begun < LIMIT, "the server has written no port for {what}");
             thread::yield_now();
         }
     }
