@@ -239,9 +239,14 @@ fn the_map_of_a_running_engine_shows_threads_instances_and_waits() {
         ] {
             assert_eq!(mermaid.matches(part).count(), 1, "{part} in {mermaid}");
         }
-        assert!(!mermaid.contains("style thread0"), "{mermaid}");
-        assert_eq!(map.svg().matches("class=\"waits\"").count(), 4);
-        assert_eq!(map.dot().matches("#d1242f").count(), 4);
+        // What all wait for stands out from those that wait.
+        assert!(mermaid.contains("  style thread0 stroke:#d1242f"), "{mermaid}");
+        assert_eq!(mermaid.matches("#bc4c00").count(), 4, "{mermaid}");
+        let svg = map.svg();
+        assert_eq!([svg.matches("class=\"waits\"").count(), svg.matches("class=\"root\"").count()], [4, 1]);
+        let dot = map.dot();
+        let root = dot.lines().find(|line| line.contains("#d1242f")).expect("the thread that runs");
+        assert!(root.contains("store") && dot.matches("#bc4c00").count() == 4, "{dot}");
 
         gate.open();
         assert_eq!(page.wait_timeout(LIMIT), Some(Ok(Ok(1))));

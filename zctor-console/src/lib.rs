@@ -29,9 +29,11 @@
 //! | `/snapshot.txt`, `/snapshot.json` | the [`Snapshot`](snapshot::Snapshot) as text and as data |
 //! | `/waits.txt` | who waits for whom; the last line is what all wait for |
 //! | `/healthz?limit=5` | 200, or 503 and the [culprit](#what-is-stuck) if something is stuck for so many seconds: for `curl -f` |
-//! | `/times.txt?seconds=5`, `/times.json?seconds=5` | how long handlers took, by variant, in so many seconds from the request on, up to 60; 1 unless it says otherwise (feature `observe`) |
+//! | `/times.txt?seconds=5`, `/times.json?seconds=5` | how long handlers took, by variant, in so many seconds from the request on, up to 60; 1 unless it says otherwise; with the feature `observe` of this crate alone |
 //! | `/metrics` | the metrics of `zctor-metrics` |
 //! | `/map.svg`, `/map.mmd`, `/map.dot` | who may call whom, and who waits just now |
+//!
+//! The column `queued` counts the message that is being handled too.
 //!
 //! # What is stuck
 //!

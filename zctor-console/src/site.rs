@@ -149,7 +149,8 @@ impl Site {
                     let why = "the address lacks the token; use the whole address that the program printed";
                     return Answer::refusal("403 Forbidden", why);
                 }
-                self.route(rest, request, pause)
+                // The address ends in a slash, and so a script may put a second one before the route.
+                self.route(rest.trim_start_matches('/'), request, pause)
             }
         }
     }

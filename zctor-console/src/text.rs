@@ -18,7 +18,7 @@ impl fmt::Display for Snapshot {
             0.0 => writeln!(f, "shares since each thread started; rates need a second look\n")?,
             window => writeln!(f, "shares and rates of the last {window:.1} s\n")?,
         }
-        table(f, &THREAD, threads.iter().map(thread_cells))?;
+        table(f, &THREAD, threads.iter().map(|row| thread_cells(row, *window)))?;
         table(f, &TYPE, types.iter().map(type_cells))?;
         let instances = self.top.iter().map(|one| {
             let state = if one.backing_off { "backs off" } else { "" };
@@ -65,6 +65,46 @@ impl fmt::Display for Room {
     }
 }
 
+impl Thread {
+    /// The age of the oldest message in words, where the snapshot has this window: empty if nothing is queued, and `?` if
+    /// nothing is known of it yet.
+    ///
+    /// ```
+    /// use zctor_console::snapshot::Thread;
+    ///
+    /// let mut thread = Thread::default();
+    /// assert_eq!(thread.oldest_text(0.0), "");
+    /// thread.queued = 297;
+    /// assert_eq!([0.0, 0.5].map(|window| thread.oldest_text(window)), ["?", "<0.5 s"]);
+    /// thread.oldest = 12.34;
+    /// assert_eq!(thread.oldest_text(0.5), "12.3 s");
+    /// ```
+    pub fn oldest_text(&self, window: f64) -> String {
+        match (self.queued, self.oldest) {
+            (0, _) => String::new(),
+            // An earlier look, at the begin of the window, had counted none of them.
+            (_, 0.0) if window > 0.0 => format!("<{window:.1} s"),
+            (_, 0.0) => "?".to_owned(),
+            (_, age) => format!("{age:.1} s"),
+        }
+    }
+
+    /// What runs in words, and how many instances back off.
+    ///
+    /// ```
+    /// use zctor_console::snapshot::Thread;
+    ///
+    /// let mut thread = Thread::default();
+    /// thread.backing_off = 1;
+    /// assert_eq!(thread.runs_text(), "(1 back off)");
+    /// ```
+    pub fn runs_text(&self) -> String {
+        let back_off = (self.backing_off > 0).then(|| format!("({} back off)", self.backing_off));
+        let runs = Some(self.runs.clone()).filter(|runs| !runs.is_empty());
+        runs.into_iter().chain(back_off).collect::<Vec<_>>().join(" ")
+    }
+}
+
 /// The heads of the columns. The first and the last are to the left, numbers to the right.
 const THREAD: [&str; 9] = ["THREAD", "busy", "waits", "queued", "oldest", "room", "handled", "/s", "runs"];
 const TYPE: [&str; 9] = ["TYPE", "instances", "queued", "handled", "/s", "panics", "restarts", "dead letters", "else"];
@@ -74,23 +114,18 @@ pub(crate) fn cells<const N: usize>(values: [&dyn fmt::Display; N]) -> [String; 
     values.map(ToString::to_string)
 }
 
-fn thread_cells(row: &Thread) -> [String; 9] {
+fn thread_cells(row: &Thread, window: f64) -> [String; 9] {
     let rooms: Vec<String> = row.rooms.iter().map(Room::to_string).collect();
-    let oldest = if row.oldest > 0.0 { format!("{:.1} s", row.oldest) } else { String::new() };
-    let mut runs = row.runs.clone();
-    if row.backing_off > 0 {
-        let _ = write!(runs, " ({} back off)", row.backing_off); // a `String` takes all
-    }
     cells([
         &format!("{} `{}`", row.thread, row.name),
         &percent(row.busy),
         &percent(row.waiting),
         &row.queued,
-        &oldest,
+        &row.oldest_text(window),
         &rooms.join(" "),
         &row.handled,
         &format!("{:.0}", row.rate),
-        &runs.trim(),
+        &row.runs_text(),
     ])
 }
 

@@ -89,6 +89,13 @@ fn a_foreign_host_a_wrong_token_and_a_post_are_refused() {
             assert!(answer.starts_with("HTTP/1.1 405 ") && answer.contains("Allow: GET"), "{answer}");
         }
         assert_eq!(status(&get(&host, &format!("{path}nothing"), &right)), "404");
+        assert_eq!(status(&get(&host, &format!("{path}/waits.txt"), &right)), "200");
+        if cfg!(not(feature = "observe")) {
+            for times in ["times.txt", "times.json?seconds=1"] {
+                let answer = get(&host, &format!("{path}{times}"), &right);
+                assert!(status(&answer) == "404" && answer.contains("the feature `observe`"), "{answer}");
+            }
+        }
         assert!(!get(&host, &path, &right).to_ascii_lowercase().contains("access-control-allow"));
         assert!(!format!("{served:?}").contains(path.trim_matches('/')), "the token is no matter for logs");
     });

@@ -66,8 +66,17 @@ impl Arrow {
 pub(super) struct ThreadBox {
     pub(super) name: String,
     pub(super) lines: Vec<String>,
-    /// A handler of the thread waits for a reply.
-    pub(super) waits: bool,
+    pub(super) state: ThreadState,
+}
+
+/// What a thread has to do with waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum ThreadState {
+    /// Its code runs, and others wait for it.
+    Root,
+    /// A handler of it waits for a reply.
+    Waits,
+    Free,
 }
 
 impl Chart {
@@ -121,7 +130,14 @@ impl Chart {
             let (from, to) = (self.named(row.message), self.named(row.receiver));
             self.arrow(from, to).starts |= row.starts;
         }
-        self.threads = stats.threads.iter().map(|thread| ThreadBox::of(thread, registry)).collect();
+        let roots: Vec<ThreadId> =
+            stats.waits().roots.iter().filter(|root| root.runs.is_some()).map(|root| root.thread).collect();
+        let state = |thread: &ThreadStats| match roots.contains(&thread.thread) {
+            true => ThreadState::Root,
+            false if thread.waits.is_empty() => ThreadState::Free,
+            false => ThreadState::Waits,
+        };
+        self.threads = stats.threads.iter().map(|thread| ThreadBox::of(thread, registry, state(thread))).collect();
     }
 
     /// The one arrow from a type to another.
@@ -240,7 +256,7 @@ impl TypeBox {
 }
 
 impl ThreadBox {
-    fn of(thread: &ThreadStats, registry: &Registry) -> Self {
+    fn of(thread: &ThreadStats, registry: &Registry, state: ThreadState) -> Self {
         let mut lines: Vec<String> = registry.iter().filter_map(|entry| instances_on(entry, thread.thread)).collect();
         let pooled: usize =
             registry.iter().map(|entry| entry.threads().iter().filter(|on| **on == thread.thread).count()).sum();
@@ -251,7 +267,7 @@ impl ThreadBox {
         lines.extend(thread.runs.iter().map(|runs| format!("runs {} {}", runs.message, runs.instance)));
         let waits = thread.waits.iter();
         lines.extend(waits.map(|wait| format!("{} {} waits for {}", wait.message, wait.instance, wait.callee)));
-        Self { name: thread.name.clone(), lines, waits: !thread.waits.is_empty() }
+        Self { name: thread.name.clone(), lines, state }
     }
 }
 

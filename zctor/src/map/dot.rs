@@ -1,8 +1,10 @@
 //! The map in the language of Graphviz.
 
-use crate::map::chart::Chart;
+use crate::map::chart::{Chart, ThreadState};
 
-const RED: &str = "color=\"#d1242f\", penwidth=2";
+/// What waits, and what it waits for in the end.
+const WAITS: &str = "color=\"#bc4c00\", penwidth=2";
+const ROOT: &str = "color=\"#d1242f\", fontcolor=\"#d1242f\", penwidth=4";
 
 pub(super) fn write(chart: &Chart) -> String {
     let mut out = String::from("digraph map {\n  rankdir=TB\n  node [shape=box, style=rounded, fontname=monospace]\n");
@@ -17,16 +19,20 @@ pub(super) fn write(chart: &Chart) -> String {
     if !chart.threads.is_empty() {
         out += "  subgraph cluster_threads {\n    label=threads\n";
         for (at, thread) in chart.threads.iter().enumerate() {
-            let red = if thread.waits { format!(", {RED}") } else { String::new() };
-            out += &format!("    thread{at} [label=\"{}\"{red}]\n", label(&thread.name, &thread.lines));
+            let colour = match thread.state {
+                ThreadState::Root => format!(", {ROOT}"),
+                ThreadState::Waits => format!(", {WAITS}"),
+                ThreadState::Free => String::new(),
+            };
+            out += &format!("    thread{at} [label=\"{}\"{colour}]\n", label(&thread.name, &thread.lines));
         }
         out += "  }\n";
     }
     for arrow in &chart.arrows {
         let label = arrow.label().map(|label| format!("label=\"{label}\""));
         let dashed = arrow.is_dashed().then(|| "style=dashed".to_owned());
-        let red = (arrow.waits > 0).then(|| RED.to_owned());
-        let attributes: Vec<String> = label.into_iter().chain(dashed).chain(red).collect();
+        let waits = (arrow.waits > 0).then(|| WAITS.to_owned());
+        let attributes: Vec<String> = label.into_iter().chain(dashed).chain(waits).collect();
         let attributes = match &attributes[..] {
             [] => String::new(),
             some => format!(" [{}]", some.join(", ")),

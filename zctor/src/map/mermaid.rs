@@ -1,8 +1,10 @@
 //! The map as a flowchart of Mermaid.
 
-use crate::map::chart::{Chart, TypeBox};
+use crate::map::chart::{Chart, ThreadState, TypeBox};
 
-const RED: &str = "stroke:#d1242f,stroke-width:3px";
+/// What waits, and what it waits for in the end.
+const WAITS: &str = "stroke:#bc4c00,stroke-width:3px";
+const ROOT: &str = "stroke:#d1242f,stroke-width:5px";
 
 pub(super) fn write(chart: &Chart) -> String {
     // Types with many parameters have long lines, which Mermaid would break after some thirty letters.
@@ -23,10 +25,14 @@ pub(super) fn write(chart: &Chart) -> String {
         out += &format!("  {} {line}{label} {}\n", id(chart, arrow.from), id(chart, arrow.to));
     }
     for (at, _) in chart.arrows.iter().enumerate().filter(|(_, arrow)| arrow.waits > 0) {
-        out += &format!("  linkStyle {at} {RED}\n");
+        out += &format!("  linkStyle {at} {WAITS}\n");
     }
-    for (at, _) in chart.threads.iter().enumerate().filter(|(_, thread)| thread.waits) {
-        out += &format!("  style thread{at} {RED}\n");
+    for (at, thread) in chart.threads.iter().enumerate() {
+        match thread.state {
+            ThreadState::Root => out += &format!("  style thread{at} {ROOT}\n"),
+            ThreadState::Waits => out += &format!("  style thread{at} {WAITS}\n"),
+            ThreadState::Free => {}
+        }
     }
     out
 }

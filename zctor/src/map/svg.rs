@@ -1,24 +1,26 @@
 //! The map as an SVG picture, which needs no script, no font and no other file.
 
-use crate::map::chart::{Arrow, Chart};
+use crate::map::chart::{Arrow, Chart, ThreadState};
 use crate::map::layout::{self, LEGEND_STEP, LINE, PADDING, Rect};
 
 /// The colours of both themes. All rules are for this picture alone, since it may stand in a page with others.
 const STYLE: &str = "<style>\
-.zctor-map{--ground:#fff;--box:#f6f8fa;--edge:#59636e;--ink:#1f2328;--dim:#59636e;--red:#d1242f}\
-@media(prefers-color-scheme:dark){.zctor-map{--ground:#0d1117;--box:#151b23;--edge:#9198a1;--ink:#f0f6fc;--dim:#9198a1;--red:#ff7b72}}\
+.zctor-map{--ground:#fff;--box:#f6f8fa;--edge:#59636e;--ink:#1f2328;--dim:#59636e;--red:#d1242f;--wait:#bc4c00}\
+@media(prefers-color-scheme:dark){.zctor-map{--ground:#0d1117;--box:#151b23;--edge:#9198a1;--ink:#f0f6fc;--dim:#9198a1;--red:#ff7b72;--wait:#f0883e}}\
 .zctor-map .ground{fill:var(--ground)}\
 .zctor-map rect.box{fill:var(--box);stroke:var(--edge)}\
 .zctor-map rect.thread{fill:none;stroke:var(--edge);stroke-dasharray:4 3}\
-.zctor-map .waits rect{stroke:var(--red);stroke-width:2}\
+.zctor-map .waits rect{stroke:var(--wait);stroke-width:2}\
 .zctor-map text{font:12px ui-monospace,SFMono-Regular,Menlo,Consolas,monospace;fill:var(--dim)}\
 .zctor-map text.title{font-weight:600;fill:var(--ink)}\
 .zctor-map path{fill:none;stroke:var(--edge);stroke-width:1.5}\
 .zctor-map path.head{fill:var(--edge);stroke:none}\
 .zctor-map .sends path{stroke-dasharray:5 4}\
-.zctor-map .waits path{stroke:var(--red);stroke-width:2.5}\
-.zctor-map .waits path.head{fill:var(--red);stroke:none}\
-.zctor-map .waits text{fill:var(--red)}\
+.zctor-map .waits path{stroke:var(--wait);stroke-width:2.5}\
+.zctor-map .waits path.head{fill:var(--wait);stroke:none}\
+.zctor-map .waits text{fill:var(--wait)}\
+.zctor-map .root rect{stroke:var(--red);stroke-width:4;stroke-dasharray:none}\
+.zctor-map .root text{fill:var(--red)}\
 </style>\n";
 
 pub(super) fn write(chart: &Chart) -> String {
@@ -46,10 +48,10 @@ pub(super) fn write(chart: &Chart) -> String {
         out += "</g>\n";
     }
     for (of, rect) in chart.types.iter().zip(&layout.types) {
-        out += &boxed("box", false, rect, &of.title(), &of.lines());
+        out += &boxed("box", ThreadState::Free, rect, &of.title(), &of.lines());
     }
     for (thread, rect) in chart.threads.iter().zip(&layout.threads) {
-        out += &boxed("thread", thread.waits, rect, &thread.name, &thread.lines);
+        out += &boxed("thread", thread.state, rect, &thread.name, &thread.lines);
     }
     if let Some((x, y)) = layout.legend {
         out += &legend(x, y);
@@ -109,11 +111,15 @@ fn curve(points: &[(usize, usize)]) -> String {
     format!("<path d=\"{path}\"/>{}", head.unwrap_or_default())
 }
 
-fn boxed(class: &str, waits: bool, rect: &Rect, title: &str, lines: &[String]) -> String {
+fn boxed(class: &str, state: ThreadState, rect: &Rect, title: &str, lines: &[String]) -> String {
     let Rect { x, y, width, height } = *rect;
-    let waits = if waits { " class=\"waits\"" } else { "" };
+    let state = match state {
+        ThreadState::Root => " class=\"root\"",
+        ThreadState::Waits => " class=\"waits\"",
+        ThreadState::Free => "",
+    };
     let mut out = format!(
-        "<g{waits}><rect class=\"{class}\" x=\"{x}\" y=\"{y}\" width=\"{width}\" height=\"{height}\" rx=\"6\"/>\
+        "<g{state}><rect class=\"{class}\" x=\"{x}\" y=\"{y}\" width=\"{width}\" height=\"{height}\" rx=\"6\"/>\
          <text class=\"title\" x=\"{}\" y=\"{}\">{}</text>",
         x + PADDING,
         y + PADDING + LINE - 8,

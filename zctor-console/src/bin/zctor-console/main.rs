@@ -1,6 +1,7 @@
 //! Shows a running engine in a terminal, prints it, records it, or shows a recording.
 
 mod arguments;
+mod columns;
 mod screen;
 mod view;
 

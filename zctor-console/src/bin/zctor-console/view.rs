@@ -5,8 +5,10 @@ use ratatui::crossterm::event::{KeyCode, KeyEvent};
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::style::{Color, Modifier, Style, Stylize};
 use ratatui::text::{Line, Span};
-use ratatui::widgets::{Block, Cell, Paragraph, Row, Table, Wrap};
+use ratatui::widgets::{Block, Paragraph, Widget};
 use zctor_console::snapshot::{Room, Snapshot, Thread};
+
+use crate::columns::{Column, table};
 
 /// How wide the bar of a thread is.
 const BAR: usize = 16;
@@ -58,9 +60,9 @@ impl View {
     }
 
     pub(crate) fn draw(&self, frame: &mut Frame<'_>, snapshot: &Snapshot) {
-        let waits = waits(snapshot);
         let inner = usize::from(frame.area().width.saturating_sub(2)).max(1);
-        let rows_of_waits = waits.iter().map(|line| line.width().div_ceil(inner).max(1)).sum();
+        let waits = waits(snapshot, inner);
+        let rows_of_waits = waits.iter().map(Vec::len).sum();
         let most = |share: u16| usize::from(frame.area().height * share / 100).max(4);
         let high = |lines: usize, share: u16| Constraint::Length((lines + 2).min(most(share)) as u16);
         let areas = Layout::vertical([
@@ -76,9 +78,10 @@ impl View {
             Some(_) => (" what is stuck, and who waits for it ", Color::Red),
             None => (" waits ", Color::Green),
         };
-        let waits = Paragraph::new(waits).block(Block::bordered().title(title).border_style(Style::new().fg(colour)));
-        frame.render_widget(waits.wrap(Wrap { trim: false }), areas[1]);
-        frame.render_widget(threads(snapshot), areas[2]);
+        let waits = Paragraph::new(fitting(waits, usize::from(areas[1].height.saturating_sub(2))));
+        let border = Block::bordered().title(title).border_style(Style::new().fg(colour));
+        frame.render_widget(waits.block(border), areas[1]);
+        frame.render_widget(threads(snapshot, areas[2]), areas[2]);
         self.draw_pane(frame, snapshot, areas[3]);
         let keys = "q quit   p pause   t types   i instances   e events   ↑ ↓ scroll";
         frame.render_widget(Line::from(keys).dim(), areas[4]);
@@ -94,7 +97,8 @@ impl View {
         };
         Line::from(vec![
             Span::from(format!(" {} ", snapshot.engine)).bold().reversed(),
-            Span::from(format!("  process {}, {rate:.0} handled/s, {queued} queued   ", snapshot.process)),
+            Span::from(format!("  process {}, {}", snapshot.process, clock(snapshot.time))),
+            Span::from(format!(", {rate:.0} handled/s, {queued} queued   ")),
             Span::from(state).dim(),
         ])
     }
@@ -102,41 +106,38 @@ impl View {
     fn draw_pane(&self, frame: &mut Frame<'_>, snapshot: &Snapshot, area: Rect) {
         match self.pane {
             Pane::Types => {
-                let rows = snapshot.types.iter().map(|row| {
-                    let numbers = [row.instances as u64, row.queued as u64, row.rate.round() as u64, row.handled];
-                    let bad = [row.panicked, row.restarts, row.ended, row.dead_letters, row.refused, row.timed_out];
-                    let cells = numbers.map(number).into_iter().chain(bad.map(bad_number));
-                    Row::new([Cell::from(row.message.clone())].into_iter().chain(cells))
-                });
-                let head = [
-                    "type",
-                    "instances",
-                    "queued",
-                    "handled/s",
-                    "handled",
-                    "panics",
-                    "restarts",
-                    "ended",
-                    "dead",
-                    "refused",
-                    "timed out",
+                let rows = || snapshot.types.iter().skip(self.scroll);
+                let columns = vec![
+                    Column::text("type", 9, rows().map(|row| Line::from(row.message.clone()))),
+                    Column::number("instances", 5, rows().map(|row| number(row.instances as u64))),
+                    Column::number("queued", 8, rows().map(|row| number(row.queued as u64))),
+                    Column::number("handled/s", 7, rows().map(|row| number(row.rate.round() as u64))),
+                    Column::number("handled", 4, rows().map(|row| number(row.handled))),
+                    Column::number("panics", 6, rows().map(|row| bad_number(row.panicked))),
+                    Column::number("restarts", 1, rows().map(|row| bad_number(row.restarts))),
+                    Column::number("ended", 0, rows().map(|row| bad_number(row.ended))),
+                    Column::number("dead", 3, rows().map(|row| bad_number(row.dead_letters))),
+                    Column::number("refused", 3, rows().map(|row| bad_number(row.refused))),
+                    Column::number("timed out", 2, rows().map(|row| bad_number(row.timed_out))),
                 ];
-                frame.render_widget(self.table(" types ", head, 10, rows), area);
+                frame.render_widget(table("types", columns, area, &[]), area);
             }
             Pane::Instances => {
-                let rows = snapshot.top.iter().map(|row| {
-                    let state = if row.backing_off { Cell::from("backs off").red() } else { Cell::default() };
-                    Row::new([
-                        Cell::from(format!("{} {}", row.message, row.instance)),
-                        number(row.queued as u64),
-                        number(row.rate.round() as u64),
-                        number(row.handled),
-                        bad_number(row.panicked),
-                        state,
-                    ])
-                });
-                let head = ["instance", "queued", "handled/s", "handled", "panics", ""];
-                frame.render_widget(self.table(" top instances ", head, 10, rows), area);
+                let rows = || snapshot.top.iter().skip(self.scroll);
+                let state = |backs_off: bool| if backs_off { Line::from("backs off").red() } else { Line::default() };
+                let columns = vec![
+                    Column::text(
+                        "instance",
+                        9,
+                        rows().map(|row| Line::from(format!("{} {}", row.message, row.instance))),
+                    ),
+                    Column::number("queued", 8, rows().map(|row| number(row.queued as u64))),
+                    Column::number("handled/s", 5, rows().map(|row| number(row.rate.round() as u64))),
+                    Column::number("handled", 4, rows().map(|row| number(row.handled))),
+                    Column::number("panics", 6, rows().map(|row| bad_number(row.panicked))),
+                    Column::text("state", 7, rows().map(|row| state(row.backing_off))),
+                ];
+                frame.render_widget(table("top instances", columns, area, &[]), area);
             }
             Pane::Events => {
                 let lines = snapshot.events.iter().skip(self.scroll).map(|event| Line::from(event.to_string()));
@@ -145,65 +146,102 @@ impl View {
             }
         }
     }
-
-    fn table<'a, const N: usize>(
-        &self,
-        title: &'static str,
-        head: [&'static str; N],
-        width: u16,
-        rows: impl Iterator<Item = Row<'a>>,
-    ) -> Table<'a> {
-        let widths = (0..N).map(|at| if at == 0 { Constraint::Min(24) } else { Constraint::Length(width) });
-        let head = head.iter().enumerate().map(|(at, name)| {
-            let name = Line::from(*name);
-            Cell::from(if at == 0 { name } else { name.right_aligned() })
-        });
-        Table::new(rows.skip(self.scroll), widths).header(Row::new(head).dim()).block(Block::bordered().title(title))
-    }
 }
 
-/// The waits. The culprit comes first, in red: a small terminal cuts the end off.
-fn waits(snapshot: &Snapshot) -> Vec<Line<'static>> {
-    let mut lines: Vec<Line<'static>> = snapshot.waits_text.lines().map(|line| Line::from(line.to_owned())).collect();
-    if let Some(culprit) = &snapshot.culprit {
-        if snapshot.waits_text.ends_with(culprit) {
-            lines.pop();
+/// The time of day, in UTC.
+fn clock(time: f64) -> String {
+    let seconds = time as u64 % 86_400;
+    format!("{:02}:{:02}:{:02} UTC", seconds / 3_600, seconds / 60 % 60, seconds % 60)
+}
+
+/// The waits, each as the rows that it takes. The culprit comes first, in red, and then those that wait for it, the
+/// nearest first: a small terminal cuts the end off.
+fn waits(snapshot: &Snapshot, width: usize) -> Vec<Vec<Line<'static>>> {
+    let rows = |indent: usize, text: &str, style: Style| -> Vec<Line<'static>> {
+        wrapped(text, width, indent).into_iter().map(|row| Line::from(row).style(style)).collect()
+    };
+    let red = Style::new().fg(Color::Red).add_modifier(Modifier::BOLD);
+    let mut all: Vec<Vec<Line<'static>>> = snapshot.culprit.iter().map(|culprit| rows(0, culprit, red)).collect();
+    for root in snapshot.waits.iter().rev() {
+        if snapshot.culprit.as_ref() != Some(&root.text) {
+            all.push(rows(0, &root.text, Style::new()));
         }
-        lines.insert(0, Line::from(culprit.clone()).red().bold());
+        let nearest_first = root.waiting.iter().rev();
+        all.extend(nearest_first.map(|one| rows(2 * one.distance, &one.text, Style::new())));
     }
-    lines
+    if all.is_empty() {
+        all.push(rows(0, "nothing waits", Style::new()));
+    }
+    all
 }
 
-fn threads(snapshot: &Snapshot) -> Table<'_> {
+/// As many of them as fit into so many rows, and below how many do not.
+fn fitting(waits: Vec<Vec<Line<'static>>>, height: usize) -> Vec<Line<'static>> {
+    let (total, needed) = (waits.len(), waits.iter().map(Vec::len).sum::<usize>());
+    // One row is for the culprit, whatever is cut.
+    let is_cut = needed > height && height > 1;
+    let room = if is_cut { height - 1 } else { height };
+    let (mut fit, mut shown) = (Vec::new(), 0);
+    for one in waits {
+        // Of the first there is a part rather than nothing.
+        if fit.len() + one.len() > room && shown > 0 {
+            break;
+        }
+        fit.extend(one.into_iter().take(room));
+        shown += 1;
+    }
+    if is_cut {
+        let rest = match total - shown {
+            0 => "… the rest needs a larger window".to_owned(),
+            more => format!("… {more} more in a larger window"),
+        };
+        fit.push(Line::from(rest).dim());
+    }
+    fit
+}
+
+/// A text in rows of this width, broken at blanks where that goes. Rows after the first are further in.
+fn wrapped(text: &str, width: usize, indent: usize) -> Vec<String> {
+    let indent = indent.min(width / 2);
+    let (mut rows, mut row) = (Vec::new(), " ".repeat(indent));
+    let mut is_empty = true;
+    for word in text.split(' ') {
+        if !is_empty && row.chars().count() + 1 + word.chars().count() > width {
+            rows.push(std::mem::replace(&mut row, " ".repeat((indent + 2).min(width / 2))));
+            is_empty = true;
+        }
+        if !is_empty {
+            row.push(' ');
+        }
+        row.push_str(word);
+        is_empty = false;
+    }
+    rows.push(row);
+    rows
+}
+
+fn threads(snapshot: &Snapshot, area: Rect) -> impl Widget {
     let old = snapshot.waits.iter().filter(|root| root.longest >= 1.0);
     let roots: Vec<&str> = old.map(|root| &*root.thread).collect();
-    let rows = snapshot.threads.iter().map(|row| {
-        let style = if roots.contains(&&*row.thread) {
-            Style::new().fg(Color::Red).add_modifier(Modifier::BOLD)
-        } else {
-            Style::new()
-        };
-        let oldest = if row.oldest > 0.0 { format!("{:.1} s", row.oldest) } else { String::new() };
-        let rooms: Vec<String> = row.rooms.iter().map(Room::to_string).collect();
-        Row::new([
-            Cell::from(format!("{} {}", row.thread, row.name)),
-            Cell::from(bar(row)),
-            number(row.queued as u64),
-            Cell::from(Line::from(oldest).right_aligned()),
-            Cell::from(Line::from(rooms.join(" ")).right_aligned()),
-            number(row.rate.round() as u64),
-            bad_number(row.panicked),
-            Cell::from(row.runs.clone()),
-        ])
-        .style(style)
-    });
-    let widths = [18, BAR as u16, 8, 9, 12, 10, 8].map(Constraint::Length).into_iter().chain([Constraint::Min(20)]);
-    let head = ["thread", "busy ▮ waits ▯", "queued", "oldest", "room", "handled/s", "panics", "runs"];
-    let head = head.iter().enumerate().map(|(at, name)| match at {
-        2..=6 => Line::from(*name).right_aligned(),
-        _ => Line::from(*name),
-    });
-    Table::new(rows, widths).header(Row::new(head).dim()).block(Block::bordered().title(" threads "))
+    let style = |row: &Thread| {
+        let is_root = roots.contains(&&*row.thread);
+        if is_root { Style::new().fg(Color::Red).add_modifier(Modifier::BOLD) } else { Style::new() }
+    };
+    let styles: Vec<Style> = snapshot.threads.iter().map(style).collect();
+    let rows = || snapshot.threads.iter();
+    let oldest = |row: &Thread| Line::from(row.oldest_text(snapshot.window));
+    let rooms = |row: &Thread| Line::from(row.rooms.iter().map(Room::to_string).collect::<Vec<_>>().join(" "));
+    let columns = vec![
+        Column::text("thread", 9, rows().map(|row| Line::from(format!("{} {}", row.thread, row.name)))),
+        Column::text("busy ▮ waits ▯", 3, rows().map(bar)),
+        Column::number("queued", 7, rows().map(|row| number(row.queued as u64))),
+        Column::number("oldest", 6, rows().map(oldest)),
+        Column::number("room", 2, rows().map(rooms)),
+        Column::number("handled/s", 1, rows().map(|row| number(row.rate.round() as u64))),
+        Column::number("panics", 0, rows().map(|row| bad_number(row.panicked))),
+        Column::rest("runs", 8, rows().map(|row| Line::from(row.runs_text()))),
+    ];
+    table("threads", columns, area, &styles)
 }
 
 /// A bar: busy, waiting, idle.
@@ -218,14 +256,14 @@ fn bar(row: &Thread) -> Line<'static> {
     ])
 }
 
-fn number(value: u64) -> Cell<'static> {
-    let line = Line::from(value.to_string()).right_aligned();
-    Cell::from(if value == 0 { line.dim() } else { line })
+fn number(value: u64) -> Line<'static> {
+    let line = Line::from(value.to_string());
+    if value == 0 { line.dim() } else { line }
 }
 
-fn bad_number(value: u64) -> Cell<'static> {
-    let line = Line::from(value.to_string()).right_aligned();
-    Cell::from(if value == 0 { line.dim() } else { line.red() })
+fn bad_number(value: u64) -> Line<'static> {
+    let line = Line::from(value.to_string());
+    if value == 0 { line.dim() } else { line.red() }
 }
 
 #[cfg(test)]
@@ -253,7 +291,8 @@ mod tests {
             "events": [], "culprit": line,
             "waits_text": format!("1 handler waits:\n  `AuthMessage` 1.0 waits 5.0 s for `DatabaseMessage` on thread 0\n    {line}"),
             "waits": [{"text": line, "thread": "0", "name": "db", "instance": "0.0", "message": "DatabaseMessage", "variant": null,
-                "lasted": 5.0, "longest": 5.0, "handlers": 1, "callers": 0, "waiting": []}],
+                "lasted": 5.0, "longest": 5.0, "handlers": 1, "callers": 0,
+                "waiting": [{"text": "`AuthMessage` 1.0 waits 5.0 s for `DatabaseMessage` on thread 0", "outside": false, "lasted": 5.0, "distance": 1}]}],
             "threads": [{"thread": "0", "name": "db", "busy": 1.0, "waiting": 0.0, "rate": 0.0, "instances": 1, "queued": 1,
                 "oldest": 5.0, "rooms": [{"inside": false, "bound": 8, "taken": 8, "waiting": 2}], "timers": 0, "handled": 0,
                 "panicked": 0, "runs": "DatabaseMessage 0.0", "waits": false, "backing_off": 0}],
@@ -261,7 +300,7 @@ mod tests {
         let snapshot: Snapshot = serde_json::from_value(json).unwrap();
         let mut view = View::default();
         let lines = screen(&view, &snapshot);
-        assert!(lines[2].contains(line) && lines[4].contains("`AuthMessage` 1.0 waits 5.0 s"), "{lines:#?}");
+        assert!(lines[2].contains(line) && lines[3].contains("`AuthMessage` 1.0 waits 5.0 s"), "{lines:#?}");
         let mut small = Terminal::new(TestBackend::new(40, 12)).unwrap();
         small.draw(|frame| view.draw(frame, &snapshot)).unwrap();
         let text: String = small.backend().buffer().content.iter().map(|cell| cell.symbol()).collect();
@@ -271,6 +310,33 @@ mod tests {
         assert!(view.key(Some(KeyCode::Char('e').into())));
         assert!(screen(&view, &snapshot).iter().any(|found| found.contains("events")));
         assert!(!view.key(Some(KeyCode::Char('q').into())));
+    }
+
+    #[test]
+    fn waits_that_are_cut_off_say_how_many_and_the_nearest_come_first() {
+        let lines = |count: usize| {
+            let line = |number: usize| wrapped(&format!("{number} waits for the database"), 16, 2);
+            (0..count).map(|number| line(number).into_iter().map(Line::from).collect()).collect()
+        };
+        let text = |lines: Vec<Line<'_>>| lines.iter().map(Line::to_string).collect::<Vec<_>>();
+        assert_eq!(text(fitting(lines(1), 2)), ["  0 waits for", "    the database"]);
+        let cut = text(fitting(lines(4), 6));
+        assert_eq!(cut[2..], ["  1 waits for", "    the database", "… 2 more in a larger window"]);
+        assert_eq!(text(fitting(lines(2), 1)), ["  0 waits for"]);
+        assert!(fitting(lines(2), 0).is_empty());
+    }
+
+    #[test]
+    fn an_instance_that_backs_off_and_the_time_of_day_are_shown() {
+        let (mut snapshot, mut feed) = (Snapshot::default(), Thread::default());
+        snapshot.time = 58_230.0;
+        (feed.thread, feed.name) = ("5".to_owned(), "feed".to_owned());
+        (feed.queued, feed.backing_off) = (3_388, 1);
+        snapshot.threads.push(feed);
+        let lines = screen(&View::default(), &snapshot);
+        assert!(lines[0].contains("16:10:30 UTC"), "{lines:#?}");
+        let feed = lines.iter().find(|line| line.contains("5 feed")).unwrap();
+        assert!(feed.contains("(1 back off)") && feed.contains(" ? "), "{lines:#?}");
     }
 
     #[test]
