@@ -91,9 +91,9 @@ where
         assert!(size_of::<Endpoint<M>>() <= 40 && beyond <= 32, "there is one of each for each instance");
     }
     let Reserved { slot, born, ended } = local.reserve();
-    let block = local.add(slot, M::name());
+    local.add(slot, M::name());
     let hook = undelivered.as_ref().map(Arc::downgrade);
-    let instance = cell_for(local, ended, Newcomer { slot, born, pooled, block, hook });
+    let instance = cell_for(local, ended, Newcomer { slot, born, pooled, hook });
     if let Some(limit) = slow {
         local.mailbox.roster.set_slow_limit(slot, limit);
     }
@@ -119,7 +119,6 @@ struct Newcomer<M> {
     slot: Slot,
     born: Birth,
     pooled: bool,
-    block: Arc<Block>,
     hook: Option<Weak<OnUndelivered<M>>>,
 }
 
@@ -133,11 +132,11 @@ where
 {
     if let Some(mut ended) = ended.and_then(|ended| ended.into_any().downcast::<TypedCell<M, S>>().ok()) {
         if let Some(cell) = Rc::get_mut(&mut ended) {
-            cell.begin_anew(newcomer);
+            cell.begin_anew(local, newcomer);
             return ended;
         }
     }
-    let Newcomer { slot, born, pooled, block, hook } = newcomer;
+    let Newcomer { slot, born, pooled, hook } = newcomer;
     let mailbox = Arc::clone(&local.mailbox);
     let common = Common {
         phase: Cell::new(Phase::New),
@@ -151,7 +150,7 @@ where
         undelivered: hook,
     });
     let typed = Typed { state: RefCell::new(None), attachments: Cell::default() };
-    Rc::new(InstanceCell { common, endpoint, block, typed })
+    Rc::new(InstanceCell { common, endpoint, block: local.block(slot), typed })
 }
 
 impl<M, S> TypedCell<M, S>
@@ -160,8 +159,11 @@ where
     S: 'static,
 {
     /// Becomes the cell of another instance, since this one has ended: it has no state and no factory any more.
-    fn begin_anew(&mut self, Newcomer { slot, born, pooled, block, hook }: Newcomer<M>) {
+    fn begin_anew(&mut self, local: &Local, Newcomer { slot, born, pooled, hook }: Newcomer<M>) {
         debug_assert!(self.common.phase.get() == Phase::Ended && self.typed.state.get_mut().is_none());
+        if Block::number(self.slot()) != Block::number(slot) {
+            self.block = local.block(slot);
+        }
         match Arc::get_mut(&mut self.endpoint) {
             Some(Endpoint { location, undelivered, .. }) => {
                 location.begin_anew(slot, born, pooled);
@@ -176,7 +178,6 @@ where
         }
         self.common.phase.set(Phase::New);
         self.common.requested.set(Requested::None);
-        self.block = block;
         self.typed.forget_extras();
     }
 

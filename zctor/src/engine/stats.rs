@@ -128,7 +128,7 @@ fn thread_stats(core: &Core, mailbox: &Mailbox) -> ThreadStats {
     ThreadStats {
         thread: mailbox.thread,
         name: mailbox.name.clone(),
-        instances: meter.instances.load(Ordering::Relaxed),
+        instances: meter.instances.get() as usize,
         queued: mailbox.load(),
         oldest: lock(&core.ages).look(mailbox.thread, at, accepted, done),
         accepted,
