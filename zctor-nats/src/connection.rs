@@ -94,7 +94,7 @@ pub(crate) const LONGEST: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 6
 /// How to connect.
 #[derive(Clone)]
 pub(crate) struct Settings {
-    pub(crate) server: String,
+    pub(crate) servers: Vec<String>,
     pub(crate) namespace: String,
     pub(crate) name: String,
     /// The deadline of calls that have none.
@@ -102,6 +102,14 @@ pub(crate) struct Settings {
     pub(crate) patience: Duration,
     pub(crate) ack_wait: Duration,
     pub(crate) authority: Authority,
+}
+
+impl Settings {
+    /// The addresses as they are told: without the user and the password that they may hold.
+    pub(crate) fn told_servers(&self) -> String {
+        let addresses: Vec<String> = self.servers.iter().map(|server| without_password(server)).collect();
+        addresses.join(", ")
+    }
 }
 
 /// How long the server has at least to answer a new connection.
@@ -308,8 +316,7 @@ impl Outgoing {
         let client = connect(settings, tell).await?;
         let inbox = client.new_inbox();
         hearing.hears_by(&inbox);
-        let gone =
-            |text: &str| BridgeError::Connect { server: without_password(&settings.server), source: text.into() };
+        let gone = |text: &str| BridgeError::Connect { server: settings.told_servers(), source: text.into() };
         let answers = client.subscribe(format!("{inbox}.>")).await.map_err(|error| gone(&error.to_string()))?;
         tokio::spawn(listen(answers, inbox.clone(), Arc::clone(under_way), hearing.clone()));
         let id = inbox.rsplit('.').next().unwrap_or_default();
@@ -364,8 +371,8 @@ impl Outgoing {
                         arrived.unanswered().into_iter().for_each(|to| said.acknowledge(to));
                         self.say(&mut said).await;
                         // The client's own flush waits for the socket alone.
-                        let state = Arc::clone(&self.state);
-                        drop(state.patiently(self.echo(state.patience)).await);
+                        let patience = self.state.patience;
+                        drop(tokio::time::timeout(patience, self.echo(patience)).await);
                         return;
                     }
                 }
@@ -515,7 +522,8 @@ impl Outgoing {
         for subject in subjects {
             self.hearing.forget(Operation::Publish, subject);
         }
-        let owned = self.state.patiently(owners::find(&self.client, subjects)).await.flatten();
+        let find = owners::find(&self.client, subjects);
+        let owned = tokio::time::timeout(self.state.patience, find).await.ok().flatten();
         let owned = owned.ok_or(BridgeError::Disconnected)?;
         // Of a subject that it may not ask the bridge hears nothing, as if it had an owner.
         subjects.iter().try_for_each(|subject| self.hearing.permits(Operation::Publish, subject))?;

@@ -4,9 +4,10 @@ use std::error::Error;
 use std::fmt;
 use std::io;
 use std::path::PathBuf;
+use std::sync::Arc;
 
-use zctor::SpawnError;
 use zctor::remote::ServeError;
+use zctor::{CallError, SpawnError};
 
 /// Error returned by the methods of [`Bridge`](crate::Bridge) and its builder.
 ///
@@ -96,6 +97,13 @@ pub enum BridgeError {
         /// The number of the partition.
         partition: u32,
     },
+    /// A message cannot be sent: it cannot be written as bytes, or is too large.
+    Unfit {
+        /// The name of the enum.
+        message: &'static str,
+        /// What is wrong with it.
+        text: Arc<str>,
+    },
     /// The link cannot be made.
     Spawn {
         /// Why not.
@@ -164,8 +172,20 @@ impl fmt::Display for BridgeError {
                 f,
                 "another process serves partition {partition} of `{name}`; wait until it has left, or serve other partitions"
             ),
+            Self::Unfit { message, text } => write!(f, "this `{message}` cannot be sent: {text}"),
             Self::Spawn { source } => source.fmt(f),
         }
+    }
+}
+
+impl BridgeError {
+    /// A message that cannot be written.
+    pub(crate) fn unfit(error: CallError) -> Self {
+        let text = match &error {
+            CallError::Unfit { text, .. } => Arc::clone(text),
+            other => other.to_string().into(),
+        };
+        Self::Unfit { message: error.message(), text }
     }
 }
 
@@ -182,6 +202,7 @@ impl Error for BridgeError {
             | Self::Nkey
             | Self::Permission { .. }
             | Self::PartitionTaken { .. }
+            | Self::Unfit { .. }
             | Self::Queue { .. }
             | Self::OwnThread
             | Self::Closed

@@ -61,6 +61,8 @@
 //! | a shutdown loses no accepted message | the same, after the bridge has left: [`Bridge::leave`] |
 //! | a broadcast reaches every instance | of every process that serves the pool and is connected; the first word of one of them settles it: it is acknowledged, or a dead letter if that one refuses it, though others have it |
 //!
+//! [`Bridge::broadcast`] is a broadcast that says which processes have it.
+//!
 //! # Messages that must not be lost
 //!
 //! What goes through a bridge is handled once at most. Messages of a variant with `#[msg(durable)]` can go through a
@@ -79,6 +81,7 @@
 mod arrived;
 mod authority;
 mod bridge;
+mod broadcast;
 mod carrier;
 mod connect;
 mod connection;

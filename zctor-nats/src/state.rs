@@ -2,12 +2,14 @@
 
 use std::future::poll_fn;
 use std::pin::pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use tokio::sync::futures::Notified;
 use tokio::sync::{Notify, watch};
+use tokio::task::unconstrained;
 use zctor::now;
 
 pub(crate) struct State {
@@ -16,13 +18,21 @@ pub(crate) struct State {
     /// How many connections were lost.
     pub(crate) losses: watch::Sender<u64>,
     changed: Notify,
+    /// The client has not taken the last command in time.
+    is_stuck: AtomicBool,
     /// How long what is to be published waits for a connection, from its loss on.
     pub(crate) patience: Duration,
 }
 
 impl State {
     pub(crate) fn new(patience: Duration) -> Self {
-        Self { lost: Mutex::default(), losses: watch::Sender::new(0), changed: Notify::new(), patience }
+        Self {
+            lost: Mutex::default(),
+            losses: watch::Sender::new(0),
+            changed: Notify::new(),
+            is_stuck: AtomicBool::new(false),
+            patience,
+        }
     }
 
     pub(crate) fn set(&self, connected: bool) {
@@ -42,6 +52,10 @@ impl State {
     /// Is over when the connection is lost, or made again, after this call.
     pub(crate) fn changed(&self) -> Notified<'_> {
         self.changed.notified()
+    }
+
+    pub(crate) fn is_connected(&self) -> bool {
+        self.lost().is_none()
     }
 
     /// Waits until the client is connected, however long that takes.
@@ -70,13 +84,20 @@ impl State {
         }
     }
 
-    /// Does what the client may wait with while it is not connected. `None` if it waits for too long.
-    pub(crate) async fn patiently<T>(&self, work: impl Future<Output = T>) -> Option<T> {
-        let mut work = pin!(work);
+    /// Has the client take a command, with which it waits while it has too many that the server has not taken. `None` if it
+    /// waits for too long. From then on nothing waits, until it takes one again: else each of many messages would wait as
+    /// long, one after the other.
+    pub(crate) async fn patiently<T>(&self, command: impl Future<Output = T>) -> Option<T> {
+        // Without a limit on what one task may do at a time, which would look as if the client did not take it.
+        let mut command = pin!(unconstrained(command));
         // Mostly there is nothing to wait for, and a timeout begins with a look at the clock.
-        match poll_fn(|task| Poll::Ready(work.as_mut().poll(task))).await {
+        let taken = match poll_fn(|task| Poll::Ready(command.as_mut().poll(task))).await {
             Poll::Ready(done) => Some(done),
-            Poll::Pending => tokio::time::timeout(self.patience, work).await.ok(),
-        }
+            // Relaxed: one thread has both.
+            Poll::Pending if self.is_stuck.load(Ordering::Relaxed) => None,
+            Poll::Pending => tokio::time::timeout(self.patience, command).await.ok(),
+        };
+        self.is_stuck.store(taken.is_none(), Ordering::Relaxed);
+        taken
     }
 }

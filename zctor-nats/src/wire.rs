@@ -14,8 +14,8 @@
 //! A number has eight bytes and a length four, the most significant byte first. A message is MessagePack with names. The
 //! words behind a packet's number, each after a dot, say what else is to be known of it: `c` for a call, `d<n>` for the
 //! milliseconds that are left of its deadline, `w<n>` for the depth that its caller counts the callee at, `i` for what a
-//! handler has sent. They stand there since headers cost a client more than all the rest of a message. What any other
-//! program says is in `foreign.rs`.
+//! handler has sent, `n` for a copy whose sender wants to know how many instances have one. They stand there since headers
+//! cost a client more than all the rest of a message. What any other program says is in `foreign.rs`.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -62,6 +62,11 @@ pub(crate) fn reply(inbox: &str, number: u64, inside: bool, call: Option<(Durati
     }
 }
 
+/// That of a copy whose sender wants to know how many instances have one.
+pub(crate) fn counted_reply(inbox: &str, number: u64) -> String {
+    format!("{inbox}.r.{number}.n")
+}
+
 /// Reads the reply subject of a packet; `None` for any other. The terms are `None` if they cannot be read.
 pub(crate) fn read_reply(subject: &str, now: impl FnOnce() -> Instant) -> Option<(Origin, Option<Terms>)> {
     let (inbox, rest) = subject.rsplit_once(".r.")?;
@@ -75,7 +80,8 @@ fn read_terms(words: &str, now: Instant) -> Option<Terms> {
     for word in words.split('.') {
         match word.split_at_checked(1)? {
             ("i", "") => inside = true,
-            ("c", "") => call = true,
+            // Both are answered.
+            ("c" | "n", "") => call = true,
             ("d", number) => left = Some(Duration::from_millis(number.parse().ok()?)),
             ("w", number) => depth = number.parse().ok()?,
             // A later version may say more.

@@ -27,7 +27,7 @@ where
 {
     /// The scheduling point of the handler of the message in this place. `true` if a fault has it panic in place of its
     /// code: the message is taken out then, as the handler would, and with it the port if it has one.
-    #[inline(always)]
+    #[cfg_attr(not(debug_assertions), inline(always))]
     pub(super) fn breaks<P>(
         self: &Rc<Self>,
         local: &Rc<Local>,

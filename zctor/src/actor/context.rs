@@ -5,16 +5,16 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::actor::cell::{PipeTask, SharedCell};
-use crate::actor::pipe::{PanicPipe, Pipe, PipeHandle, PipeStarter, Piped, StartPipe, pipe_waker};
+use crate::actor::attachments::Attachments;
+use crate::actor::cell::SharedCell;
+use crate::actor::pipe::{self, PanicPipe, Pipe, PipeHandle, PipeStarter, Piped, StartPipe};
 use crate::actor::recorder;
-use crate::actor::timer::{Timer, send_after, send_every};
+use crate::actor::timer::{self, Timer};
 use crate::client::message::{AnsweredInHandler, CallableFrom, Message};
 use crate::client::{Client, call};
 use crate::error::{CallError, Refusal, SendError, WatchError};
 use crate::event::{Ended, PanicEvent};
-use crate::id::{InstanceId, ThreadId};
-use crate::mailbox::mail::{Mail, Order};
+use crate::id::{InstanceId, Slot, ThreadId};
 use crate::messaging;
 use crate::messaging::binding::Limit;
 use crate::messaging::target::Target;
@@ -24,7 +24,7 @@ use crate::sys::awaited::Running;
 use crate::sys::clock::now;
 use crate::sys::frame::Frame;
 use crate::sys::runtime::assert_may_block;
-use crate::sys::simulated::either;
+use crate::sys::simulated::{HAS_POINTS, either};
 use crate::thread::local::{Local, Requested};
 
 /// The first parameter of the handlers of `M`, if the enum has `calls(..)` or `#[actor(ctx)]`.
@@ -81,7 +81,7 @@ impl<M: Message> Context<M> {
     }
 
     /// The handler of this message is about to begin. If it may wait, its variant is noted: each wait says what it is in.
-    #[inline(always)]
+    #[cfg_attr(not(debug_assertions), inline(always))]
     pub(super) fn begins(&self, message: Option<&M>) {
         if M::CALL_DEPTH > 0 {
             self.local.variant.set(message.map(Message::variant));
@@ -89,7 +89,7 @@ impl<M: Message> Context<M> {
     }
 
     /// Whether the edge allows that the next message of a batch is handled.
-    #[inline(always)]
+    #[cfg_attr(not(debug_assertions), inline(always))]
     pub(super) fn may_begin<'a>(&self, message: impl FnOnce() -> Option<&'a M>) -> bool {
         self.local.mailbox.edge.is_plain() || self.shared.may_begin(&self.local, message())
     }
@@ -101,7 +101,7 @@ impl<M: Message> Context<M> {
         Client::of_one(pool, endpoint).into()
     }
 
-    #[inline(always)]
+    #[cfg_attr(not(debug_assertions), inline(always))]
     fn target<T: Message, R>(&self, f: impl FnOnce(Target<'_, T>) -> R) -> R {
         Target::with(&self.local, f)
     }
@@ -310,7 +310,7 @@ impl<M: Message> Context<M> {
     #[inline(never)]
     fn send_local_from<T: Message>(&self, place: &mut Option<T>) -> Result<(), SendError<T>> {
         let sent = self.local_target(|target| match (target, place) {
-            (Ok(target), place) => messaging::send::<true, T>(target, place),
+            (Ok(target), place) => messaging::send::<HAS_POINTS, T>(target, place),
             (Err(refusal), place) => {
                 place.take().map_or(Ok(()), |message| Err(SendError::new(T::name(), message, refusal)))
             }
@@ -445,20 +445,12 @@ impl<M: Message> Context<M> {
     /// Sends this instance the message that `then` makes, when the outcome of `running` is there. Gives the pipe's
     /// number.
     fn add_pipe<W: Running + 'static>(&self, running: W, then: impl FnOnce(W::Outcome) -> M + 'static) -> u64 {
-        self.add_task(Box::new(Piped { running, then }))
+        pipe::begin(&self.local, self.attached(), Box::new(Piped { running, then }))
     }
 
-    fn add_task(&self, mut task: Box<dyn PipeTask<M>>) -> u64 {
-        let id = self.local.timers.next_serial();
-        let slot = self.shared.slot();
-        let waker = pipe_waker(&self.local, slot, id);
-        let there = task.poll(&waker);
-        self.shared.with_extras(|extras| extras.pipes.add(id, (waker, task)));
-        if there {
-            // Behind what is in the mailbox already: for an instance that has ended, all that it had sent.
-            let _ = self.local.mailbox.push(Mail::order(slot, Order::Piped(id)));
-        }
-        id
+    /// The instance, as its timers and pipes know it.
+    fn attached(&self) -> (Slot, &Attachments) {
+        (self.shared.slot(), &self.shared.attachments)
     }
 
     /// Turns the end of another instance into a message to this one.
@@ -578,7 +570,7 @@ impl<M: Message> Context<M> {
         client: &Client<T, V>,
         then: impl FnMut(PanicEvent) -> M + 'static,
     ) -> Result<(), WatchError> {
-        self.add_task(Box::new(PanicPipe { watch: client.panics()?, then }));
+        pipe::begin(&self.local, self.attached(), Box::new(PanicPipe { watch: client.panics()?, then }));
         Ok(())
     }
 
@@ -586,7 +578,7 @@ impl<M: Message> Context<M> {
     ///
     /// The timer ends with the instance, with a rebuild of its state, and when a shutdown begins.
     pub fn send_after(&self, delay: Duration, message: M) -> Timer {
-        send_after(&self.local, &self.shared, delay, message)
+        timer::send_after(&self.local, self.attached(), delay, Box::new(Some(message)))
     }
 
     /// Sends this instance the message that `make` gives, every `period`, for the first time after one period.
@@ -594,8 +586,8 @@ impl<M: Message> Context<M> {
     /// The timer does not drift: ticks are due at multiples of the period. Ticks that were missed, because the thread
     /// was busy, are not made up for by a burst. `make` may send, but not wait. A period below a millisecond counts as
     /// one. The timer ends as that of [`send_after`](Context::send_after) does.
-    pub fn send_every(&self, period: Duration, make: impl FnMut() -> M + 'static) -> Timer {
-        send_every(&self.local, &self.shared, period, Box::new(make))
+    pub fn send_every(&self, period: Duration, mut make: impl FnMut() -> M + 'static) -> Timer {
+        timer::send_every(&self.local, self.attached(), period, Box::new(move || Box::new(Some(make()))))
     }
 
     /// Gives the means to call without this handler's deadline, for calls that must go out though it may have passed,

@@ -5,7 +5,6 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::actor::beginning::take;
 use crate::actor::context::Context;
 use crate::actor::dispatch::Dispatch;
 use crate::actor::double;
@@ -17,13 +16,13 @@ use crate::event::Undelivered;
 use crate::mailbox::counters::{Account, Meter};
 use crate::mailbox::envelope::{Serving, Undeliverable};
 use crate::reply::reply_to::ReplySlot;
-use crate::route::contents::{Call, lose};
+use crate::route::contents::{Call, lose, typed};
 use crate::route::endpoint::Endpoint;
 use crate::route::payload::Port;
 use crate::sys::unwind::{count_uncaught, ignoring_panic, tell_caught};
 use crate::thread::local::{Common, Instance, Local, Phase, Requested};
 use crate::thread::undelivered::write_off;
-use crate::trace::spans::{enter, keep, may_be_told};
+use crate::trace::spans::{SPANS, enter, keep, may_be_told};
 use crate::trace::work::Work;
 
 /// Ends a call whose caller had given up before its handler began: it is a dead letter, and never handled.
@@ -36,7 +35,7 @@ pub(super) fn skip_given_up<M: Message>(call: Call<M>, endpoint: &Endpoint<M>, l
     let Call { message, port } = call;
     ignoring_panic(|| port.fail(CallError::Timeout { message: M::name(), begun: false }));
     let undeliverable = Undeliverable { losses, instance: endpoint.id(), why, from_hook };
-    lose(message, endpoint.hook().as_deref(), undeliverable);
+    lose(message, endpoint.hook().as_ref().and_then(typed), undeliverable);
 }
 
 impl<M, S> TypedCell<M, S>
@@ -46,7 +45,7 @@ where
 {
     /// Handles messages that came as mail. Each `next` runs the handler of one, and says whether another may follow. To
     /// the runtime they all are one piece of the user's code, whose beginning and end cost more than a small handler.
-    #[inline(always)]
+    #[cfg_attr(not(debug_assertions), inline(always))]
     pub(super) fn handle(
         self: Rc<Self>,
         local: &Rc<Local>,
@@ -103,7 +102,7 @@ where
     }
 
     /// Handles one message, which is taken out of its place where its handler begins: see `route/contents.rs`.
-    #[inline(always)]
+    #[cfg_attr(not(debug_assertions), inline(always))]
     pub(super) fn handle_one(
         self: Rc<Self>,
         local: &Rc<Local>,
@@ -130,19 +129,6 @@ where
         work: Work,
     ) {
         self.handle_one(local, message, slot, deadline, work);
-    }
-
-    /// Handles a message that a timer or a pipe of the instance has made.
-    pub(super) fn handle_own(self: Rc<Self>, local: &Rc<Local>, message: M, work: Work) {
-        count_taken(self.account(), &local.mailbox.meter);
-        if local.measured.is_on() {
-            local.measured.begin(self.slot(), M::name(), message.variant());
-        }
-        let (slot, message) = (self.slot(), &mut Some(message));
-        if !self.breaks(local, message, Option::as_ref, take) {
-            self.handle_alone(local, message, &mut ReplySlot::Nobody, None, work);
-        }
-        local.measured.end(slot);
     }
 
     /// Runs `on_start` if that is due, since it comes before all else. Says how the message begins then.
@@ -215,7 +201,7 @@ pub(super) fn count_handled(account: &Account, meter: &Meter) {
 }
 
 /// Takes a message out of its place, and gives it to its handler.
-#[inline(always)]
+#[cfg_attr(not(debug_assertions), inline(always))]
 pub(super) fn dispatch<M: Dispatch<S>, S: 'static>(
     work: Work,
     take: impl FnOnce() -> Option<M>,
@@ -223,7 +209,7 @@ pub(super) fn dispatch<M: Dispatch<S>, S: 'static>(
     ctx: &mut Context<M>,
     slot: &mut ReplySlot<'_, M::Port>,
 ) {
-    if may_be_told(work.is_call()) {
+    if SPANS && may_be_told(work.is_call()) {
         return dispatch_told(work, take(), state, ctx, slot);
     }
     if let Some(message) = take() {
@@ -247,7 +233,7 @@ fn dispatch_told<M: Dispatch<S>, S: 'static>(
 }
 
 /// The work that is done for mail, unless a hook has sent it.
-#[inline(always)]
+#[cfg_attr(not(debug_assertions), inline(always))]
 pub(super) fn told(work: Work, serving: Serving) -> Work {
     if serving.from_hook { Work::FromHook } else { work }
 }

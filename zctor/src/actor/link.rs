@@ -49,11 +49,10 @@ impl<M: Message> fmt::Debug for Remote<M> {
     }
 }
 
-impl How {
-    fn of(local: &Local, serving: Serving, copy: bool) -> Self {
-        let permit = serving.permitted.then(|| HeldPermit(Arc::clone(&local.mailbox)));
-        Self { permit, copy, from_hook: serving.from_hook }
-    }
+/// How mail came to a link.
+fn how(local: &Local, serving: Serving, copy: bool) -> How {
+    let permit = serving.permitted.then(|| HeldPermit(Arc::clone(&local.mailbox)));
+    How { permit, copy, from_hook: serving.from_hook }
 }
 
 /// Whether a state of this type is a link.
@@ -129,7 +128,7 @@ fn send<M, S>(
         let (message, goes_on) = next();
         if let (Some(message), Some(outlet)) = (message, outlet::<M>(state)) {
             make_known(&local.mailbox, outlet, &block);
-            outlet.send(message, How::of(local, serving, copy));
+            outlet.send(message, how(local, serving, copy));
         }
         goes_on && ctx.may_begin(|| None)
     });
@@ -141,7 +140,7 @@ where
     M: Dispatch<S, Port: Send> + Send,
     S: 'static,
 {
-    let how = How::of(local, serving, false);
+    let how = how(local, serving, false);
     let cancellation = call.port.cancellation().filter(|_| can_be_given_up);
     if cancellation.is_some_and(|cancellation| !cancellation.begin()) {
         return skip_given_up(call, &cell.endpoint, local, serving.from_hook);

@@ -223,6 +223,13 @@ impl Losses {
         self.refused.fetch_add(messages as u64, Ordering::Relaxed);
     }
 
+    /// Counts a request of this type that its instance cannot take.
+    #[cold]
+    pub(crate) fn refuse_unfit(&self, message: &'static str) {
+        self.tally.unfit(message);
+        self.refused.fetch_add(1, Ordering::Relaxed);
+    }
+
     /// Counts a call that ended at its deadline.
     #[cold]
     pub(crate) fn time_out(&self, message: &'static str, begun: bool) {

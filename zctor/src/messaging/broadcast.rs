@@ -193,7 +193,7 @@ fn ask_all<M: Payload, R: 'static, K: Kind>(
             let id = endpoint.id();
             let request = make(id);
             if endpoint.is_link() {
-                return (id, not_all::<M, R, K>());
+                return (id, not_all::<M, R, K>(target));
             }
             (id, request_at::<M, R, K>(target, endpoint, way, request, until))
         });
@@ -203,7 +203,10 @@ fn ask_all<M: Payload, R: 'static, K: Kind>(
 
 /// The refusal of a request to all, for a link: it stands for many instances, and has room for one reply.
 #[cold]
-fn not_all<M: Payload, R: 'static, K: Kind>() -> Pending<R> {
+fn not_all<M: Payload, R: 'static, K: Kind>(target: &Target<'_, M>) -> Pending<R> {
+    if let Some(edge) = target.engine_edge() {
+        edge.losses.refuse_unfit(M::name());
+    }
     let text = "`call_all` knows the instances of its own engine alone; this one stands for a pool elsewhere".into();
     Pending::refused(CallError::Unfit { message: M::name(), text }, M::name, K::depth(M::CALL_DEPTH))
 }

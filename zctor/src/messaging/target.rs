@@ -14,6 +14,7 @@ use crate::route::location::Way;
 use crate::route::payload::Payload;
 use crate::route::places::{Place, Places};
 use crate::route::pool::{Chosen, Pool};
+use crate::sys::simulated::HAS_POINTS;
 use crate::thread::local::Local;
 
 /// All that a send or a call needs to know besides its message, borrowed. Clients, engines and contexts all send by it.
@@ -60,7 +61,7 @@ impl<'a, M: Payload> Target<'a, M> {
     }
 
     /// The pool of a type, in turn, as this actor thread knows it: for its handlers.
-    #[inline(always)]
+    #[cfg_attr(not(debug_assertions), inline(always))]
     pub(crate) fn with<R>(local: &Rc<Local>, f: impl FnOnce(Target<'_, M>) -> R) -> R {
         with_known_pool::<M, R>(local, |known| {
             let target = match known {
@@ -74,7 +75,7 @@ impl<'a, M: Payload> Target<'a, M> {
     }
 
     /// The same, for code that runs on this actor thread.
-    #[inline(always)]
+    #[cfg_attr(not(debug_assertions), inline(always))]
     pub(crate) fn on(self, local: &'a Rc<Local>) -> Self {
         Self { local: Some(local), ..self }
     }
@@ -176,7 +177,7 @@ impl<'a, M: Payload> Target<'a, M> {
 
     /// Chooses an instance: a bound client beats `#[key]`, and `#[key]` beats least-loaded and rotation.
     pub(super) fn choose(&self, key: Option<u64>) -> Result<Chosen<'a, M>, Refusal> {
-        if let Some((endpoint, way, sent_as)) = self.straight::<true>(key) {
+        if let Some((endpoint, way, sent_as)) = self.straight::<HAS_POINTS>(key) {
             return Ok(Chosen::straight(endpoint, way, sent_as));
         }
         match (self.among, key) {
@@ -195,7 +196,7 @@ impl<'a, M: Payload> Target<'a, M> {
     /// The short way, which nearly every message takes: to the instance that a client is bound to, or to the next in
     /// turn of a pool whose places are known. `None` if a bound, a key or the like stands against it: `enter` looks
     /// closer.
-    #[inline(always)]
+    #[cfg_attr(not(debug_assertions), inline(always))]
     pub(super) fn straight<const POINTS: bool>(&self, key: Option<u64>) -> Option<(&'a Endpoint<M>, Way, SentAs)> {
         let (endpoint, way, in_turn) = match (self.among, key) {
             (Among::One(endpoint), _) => (endpoint, endpoint.admit_freely()?, false),

@@ -30,6 +30,7 @@ use crate::remote::ledger::Arrived;
 use crate::remote::message::{Answering, Called, RemoteMessage, Reply};
 use crate::remote::packet::{Answer, CallHeader, Packet, Receipt};
 use crate::remote::partition::{Partition, Partitions, Route};
+use crate::remote::reached;
 use crate::remote::reply_task::answer_when_there;
 use crate::remote::wire::{Format, of_variant};
 use crate::sys::frame::{as_inside, is_inside};
@@ -59,13 +60,14 @@ pub(super) struct ServedPool<M: RemoteMessage> {
 }
 
 impl<M: RemoteMessage> Served for ServedPool<M> {
-    fn deliver(self: Arc<Self>, packet: Packet, receipt: Box<dyn Receipt>, arrived: Arrived) {
+    fn deliver(self: Arc<Self>, packet: Packet, mut receipt: Box<dyn Receipt>, arrived: Arrived) {
         let lane = if packet.inside { &self.lane } else { &self.feeder };
         if self.takes_at_once(&packet) && lane.is_idle() {
             // A panic is that of a drop of the user's.
             drop(catch(|| self.feed(&self.pool_at_once, packet, receipt, &arrived)));
         } else {
             let lane = lane.clone();
+            receipt.waits();
             lane.give(move || self.feed(&self.pool, packet, receipt, &arrived));
         }
     }
@@ -89,10 +91,14 @@ impl<M: RemoteMessage> ServedPool<M> {
         let Packet { bytes, format, call, inside, route } = packet;
         let decoded = M::__decode(&bytes, format).map_err(|text| Answer::Unfit(of_variant(&bytes, format, text)));
         let fed = decoded.and_then(|message| self.check(message, route)).and_then(|message| match call {
+            Some(_) if route == Route::Copy => {
+                let reached = self.broadcast(message, &bytes, format, inside);
+                reached.and_then(|reached| reached::reply(reached, format)).map(Some)
+            }
             Some(header) if !(header.or_send && is_sent(&message)) => {
                 request(pool, message, inside, &header, format).map(Some)
             }
-            _ if route == Route::Copy => self.broadcast(message, &bytes, format, inside).map(|()| None),
+            _ if route == Route::Copy => self.broadcast(message, &bytes, format, inside).map(|_| None),
             _ => send(pool, message, inside).map(|()| None),
         });
         match fed {
@@ -128,8 +134,8 @@ impl<M: RemoteMessage> ServedPool<M> {
         }
     }
 
-    /// Gives each instance a copy, which is decoded for it: messages need not be `Clone`.
-    fn broadcast(&self, message: M, bytes: &[u8], format: Format, inside: bool) -> Result<(), Answer> {
+    /// Gives each instance a copy, which is decoded for it: messages need not be `Clone`. Returns how many have one.
+    fn broadcast(&self, message: M, bytes: &[u8], format: Format, inside: bool) -> Result<usize, Answer> {
         let mut first = Some(message);
         let mut copy = |_| match first.take().map_or_else(|| M::__decode(bytes, format), Ok) {
             Ok(copy) => copy,
@@ -138,7 +144,7 @@ impl<M: RemoteMessage> ServedPool<M> {
         };
         let mut broadcast = || self.pool.broadcast_with(&mut copy);
         match catch(|| if inside { as_inside(broadcast) } else { broadcast() }) {
-            Ok(reached) => reached.map(|_| ()).map_err(Answer::from),
+            Ok(reached) => reached.map_err(Answer::from),
             Err(text) => Err(Answer::Unfit(text)),
         }
     }

@@ -73,7 +73,7 @@ impl<M: Payload> KnownPool<M> {
 
 impl<M: Payload> KnownPool<M> {
     /// The next, in turn, of the thread's own instances in the pool.
-    #[inline(always)]
+    #[cfg_attr(not(debug_assertions), inline(always))]
     pub(crate) fn next_local(&self, local: &Local) -> Result<&Endpoint<M>, Refusal> {
         let place = match self.here.get() {
             Some(Here::Only(only)) if only.endpoint.status.is_ready() => only,
@@ -119,7 +119,7 @@ pub(crate) fn known_pool<M: Payload>(local: &Local) -> Option<Arc<Pool<M>>> {
 
 /// Runs `f` with the pool of a type with its current places, as this thread keeps it: looked up again only if the places
 /// have changed. A pool that this thread has used lately is found at once.
-#[inline(always)]
+#[cfg_attr(not(debug_assertions), inline(always))]
 pub(crate) fn with_known_pool<M: Payload, R>(local: &Local, f: impl FnOnce(Option<&KnownPool<M>>) -> R) -> R {
     // Held while `f` runs, which may be handlers that have other pools put in its place.
     let lately = InUse(local.kept.lately::<KnownPool<M>>());
@@ -140,14 +140,14 @@ struct InUse(Option<Rc<Erased>>);
 
 impl InUse {
     /// The pool, if it is that of this type.
-    #[inline(always)]
+    #[cfg_attr(not(debug_assertions), inline(always))]
     fn pool<M: Payload>(&self) -> Option<&KnownPool<M>> {
         self.0.as_deref()?.get()
     }
 }
 
 impl Drop for InUse {
-    #[inline(always)]
+    #[cfg_attr(not(debug_assertions), inline(always))]
     fn drop(&mut self) {
         if let Some(known) = self.0.take() {
             let_go(known);

@@ -29,7 +29,7 @@ impl<M: Payload> Pool<M> {
     }
 
     /// As `next`, but only for the common case: these are the places, and the very next one takes mail.
-    #[inline(always)]
+    #[cfg_attr(not(debug_assertions), inline(always))]
     pub(crate) fn step<'s, const POINTS: bool>(&self, places: &'s [Place<M>]) -> Option<(&'s Endpoint<M>, Way)> {
         let [Place { number, endpoint }] = places else { return self.step_among::<POINTS>(places) };
         let way = endpoint.admit_in_turn()?;
@@ -164,7 +164,7 @@ impl<M: Payload> Pool<M> {
 }
 
 /// The scheduling point of a turn. In a pool of one nobody's turn depends on that of others.
-#[inline(always)]
+#[cfg_attr(not(debug_assertions), inline(always))]
 fn turn_point<M: Payload>(places: usize) {
     if places > 1 {
         point_anywhere(|| Operation::To("take the turn of", M::name()));

@@ -104,6 +104,9 @@ pub(crate) fn point(home: &Home, object: usize, operation: impl FnOnce() -> Oper
     }
 }
 
+/// Whether scheduling points are built in.
+pub(crate) const HAS_POINTS: bool = true;
+
 /// Runs the first while there is a world, and otherwise the second, which is the same without points.
 ///
 /// A point in the midst of code that is called for each message weighs on all of it, by the registers that must outlive

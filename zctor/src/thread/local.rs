@@ -27,6 +27,7 @@ use crate::thread::held::Held;
 use crate::thread::queue::Queue;
 use crate::thread::slots::{Occupant, Slots};
 use crate::thread::timers::Timers;
+use crate::trace::work::Work;
 use crate::type_map::{TypeMap, hash_of};
 
 thread_local! {
@@ -389,6 +390,8 @@ pub(crate) trait Instance {
         reply: &mut dyn Any,
         deadline: Option<Instant>,
     ) -> OnTheSpot;
+    /// Handles a message that a timer or a pipe of the instance has made. `message` is an `Option` of it.
+    fn handle_own(self: Rc<Self>, local: &Rc<Local>, message: &mut dyn Any, work: Work);
     /// Runs `on_start` if it has not run yet.
     fn start(self: Rc<Self>, local: &Rc<Local>);
     /// Ends the instance in an orderly way: runs `on_start` if it has not run yet, then `on_stop`, and drops the state.
@@ -400,6 +403,8 @@ pub(crate) trait Instance {
     fn discard(self: Rc<Self>, local: &Rc<Local>);
     /// Does what the timer with this number is for.
     fn tick(self: Rc<Self>, local: &Rc<Local>, id: u64);
+    /// Ends a timer of it. `true` if it was set; or, if `may_fire`, if its closure runs just now.
+    fn cancel_timer(&self, local: &Local, id: u64, may_fire: bool) -> bool;
     /// Goes on with the pipe of this number.
     fn piped(self: Rc<Self>, local: &Rc<Local>, id: u64);
     /// Whether it has this pipe, whose outcome is still awaited.

@@ -50,6 +50,9 @@ pub(super) fn may_ask(level: LevelFilter) -> bool {
     LevelFilter::current() >= level
 }
 
+/// Whether spans are built in.
+pub(crate) const SPANS: bool = true;
+
 /// Whether spans may be asked for around the handlers of messages that are sent here, or of calls that are made here.
 #[inline(always)]
 pub(crate) fn may_be_told(is_call: bool) -> bool {
