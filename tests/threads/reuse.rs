@@ -111,7 +111,7 @@ impl NestHandler for Nest {
 
 fn nest() -> (ActorEngine, NestClient) {
     let engine = ActorEngine::new();
-    let nest = engine.start(NestMessage::actor(|| Nest)).expect("it is built");
+    let nest = engine.start(NestMessage::actor(|| Nest)).expect("it starts");
     (engine, nest)
 }
 

@@ -112,14 +112,14 @@ where
         assert!(size_of::<Endpoint<M>>() <= 40 && beyond <= 32, "there is one of each for each instance");
     }
     let Reserved { slot, born, ended } = local.reserve();
-    let block = local.add(slot, M::name());
+    local.add(slot, M::name());
     let delivery = match (link::delivery::<M, S>(), &undelivered) {
         (Some(link), _) => link,
         (None, Some(undelivered)) => undelivered.delivery,
         (None, None) => &Delivery::PLAIN,
     };
     let hook = undelivered.as_ref().map(|undelivered| Arc::downgrade(&undelivered.hook));
-    let instance = cell_for(local, ended, Newcomer { slot, born, pooled, block, delivery, hook });
+    let instance = cell_for(local, ended, Newcomer { slot, born, pooled, delivery, hook });
     if let Some(limit) = slow {
         local.mailbox.roster.set_slow_limit(slot, limit);
     }
@@ -156,7 +156,6 @@ struct Newcomer<M: Message> {
     slot: Slot,
     born: Birth,
     pooled: bool,
-    block: Arc<Block>,
     delivery: &'static Delivery<M>,
     hook: Option<WeakHook>,
 }
@@ -171,11 +170,11 @@ where
 {
     if let Some(mut ended) = ended.and_then(|ended| ended.into_any().downcast::<TypedCell<M, S>>().ok()) {
         if let Some(cell) = Rc::get_mut(&mut ended) {
-            cell.begin_anew(newcomer);
+            cell.begin_anew(local, newcomer);
             return ended;
         }
     }
-    let Newcomer { slot, born, pooled, block, delivery, hook } = newcomer;
+    let Newcomer { slot, born, pooled, delivery, hook } = newcomer;
     let mailbox = Arc::clone(&local.mailbox);
     let common = Common {
         phase: Cell::new(Phase::New),
@@ -188,7 +187,8 @@ where
         delivery,
         undelivered: hook,
     });
-    Rc::new(InstanceCell { common, endpoint, block, attachments: Attachments::default(), state: RefCell::new(None) })
+    let (block, attachments) = (local.block(slot), Attachments::default());
+    Rc::new(InstanceCell { common, endpoint, block, attachments, state: RefCell::new(None) })
 }
 
 impl<M, S> TypedCell<M, S>
@@ -197,8 +197,11 @@ where
     S: 'static,
 {
     /// Becomes the cell of another instance, since this one has ended: it has no state and no factory any more.
-    fn begin_anew(&mut self, Newcomer { slot, born, pooled, block, delivery, hook }: Newcomer<M>) {
+    fn begin_anew(&mut self, local: &Local, Newcomer { slot, born, pooled, delivery, hook }: Newcomer<M>) {
         debug_assert!(self.common.phase.get() == Phase::Ended && self.state.get_mut().is_none());
+        if Block::number(self.slot()) != Block::number(slot) {
+            self.block = local.block(slot);
+        }
         match Arc::get_mut(&mut self.endpoint) {
             Some(endpoint) => {
                 endpoint.location.begin_anew(slot, born, pooled);
@@ -213,7 +216,6 @@ where
         }
         self.common.phase.set(Phase::New);
         self.common.requested.set(Requested::None);
-        self.block = block;
         self.attachments.forget_extras();
     }
 

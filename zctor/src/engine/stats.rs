@@ -164,7 +164,7 @@ fn thread_stats(core: &Core, mailbox: &Mailbox, awaited: &mut Vec<Awaited>) -> (
     let thread = ThreadStats {
         thread: mailbox.thread,
         name: mailbox.name.clone(),
-        instances: meter.instances.load(Ordering::Relaxed),
+        instances: meter.instances.get() as usize,
         queued: mailbox.load(),
         oldest: lock(&core.ages).look(mailbox.thread, at, accepted, done),
         accepted,

@@ -24,7 +24,8 @@ pub(crate) struct Meter {
     /// How many pieces of an instance's code have begun or ended that are no messages of the thread's queue: factories,
     /// hooks, closures, drops, and calls that are handled on the spot.
     pub(crate) others: Counter,
-    pub(crate) instances: AtomicUsize,
+    /// How many instances live on the thread.
+    pub(crate) instances: Counter,
     /// How many timers were set when the thread last came to rest, or last had one that was due.
     pub(crate) timers: AtomicUsize,
     /// The slot of the instance whose code runs, packed; `IDLE` if no instance's code does.

@@ -195,17 +195,19 @@ impl Roster {
         InstanceId { thread: self.thread, slot }
     }
 
-    /// Opens the account of a new instance; gives the block that holds it.
-    pub(crate) fn add(&self, slot: Slot, name: &'static str) -> Arc<Block> {
+    /// Opens the account of a new instance. Gives the block that holds it, if that is new: the first instance in a slot
+    /// has the index behind all that there were.
+    pub(crate) fn add(&self, slot: Slot, name: &'static str) -> Option<Arc<Block>> {
         let mut members = lock(&self.members);
         let number = Block::number(slot);
-        if members.blocks.len() <= number {
-            members.blocks.resize_with(number + 1, || Arc::new(Block(array::from_fn(|_| Account::default()))));
+        let is_new = members.blocks.len() <= number;
+        if is_new {
+            members.blocks.push(Arc::new(Block(array::from_fn(|_| Account::default()))));
         }
         members.occupy(slot.index as usize, name);
-        let block = Arc::clone(&members.blocks[number]);
+        let block = &members.blocks[number];
         block.account(slot).open(slot.generation);
-        block
+        is_new.then(|| Arc::clone(block))
     }
 
     /// Takes an instance that has ended off the roster. What its account says at the end is added to the totals of its
@@ -431,16 +433,16 @@ mod tests {
     #[test]
     fn a_slot_has_a_new_account_for_each_occupant() {
         let roster = Roster::new(ThreadId(0));
-        let (first, second) = (Slot { index: 200, generation: 0 }, Slot { index: 200, generation: 1 });
+        let (first, second) = (Slot { index: 20, generation: 0 }, Slot { index: 20, generation: 1 });
         assert_eq!(roster.find(first), None);
-        let block = roster.add(first, "First");
+        let block = roster.add(first, "First").expect("the first is in a new block");
         block.account(first).add_load(2);
         block.account(first).count_handled();
         let mut reported = None;
         roster.report_ends();
         assert!(roster.remove(first, &End::Stopped, Some(|report| reported = Some(report))).is_first_report);
         assert_eq!(reported.map(|report| (report.handled, report.left)), Some((1, 0)));
-        assert!(roster.add(second, "Second").account(second).has_nothing_queued());
+        assert!(roster.add(second, "Second").is_none() && block.account(second).has_nothing_queued());
         assert_eq!(roster.find(first), None);
         assert_eq!(roster.find(second).map(|found| found.message), Some("Second"));
         let twice = roster.remove(first, &End::Stopped, Some(|_| unreachable!("it was removed before")));

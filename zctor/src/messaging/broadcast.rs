@@ -48,8 +48,8 @@ impl<'a, M: Payload> Members<'a, M> {
     fn of(target: &Target<'a, M>) -> Self {
         match (target.pool, target.among) {
             (_, Among::Nobody) => Self::Nobody,
-            (Some(pool), _) => match target.places() {
-                Some(places) => Self::Known(places, target.version),
+            (Some(pool), _) => match target.places(pool) {
+                Some((places, version)) => Self::Known(places, version),
                 None => Self::Loaded(pool.places.load_full()),
             },
             (None, Among::One(endpoint)) => Self::One(endpoint),

@@ -23,17 +23,29 @@ pub(crate) struct Target<'a, M: Payload> {
     pub(super) among: Among<'a, M>,
     edge: Option<&'a Edge>,
     pub(super) view: View,
-    /// The pool's places as its sender last knew them.
-    places: Option<&'a [Place<M>]>,
-    /// The version of the pool that these are of.
-    pub(super) version: u64,
-    /// Whether the sender has looked just now that they are the latest.
-    is_current: bool,
+    known: Known<'a, M>,
     /// The actor thread that this code runs on, if its sender knows it.
     pub(super) local: Option<&'a Rc<Local>>,
 }
 
+/// What a sender knows of the places of a pool.
+enum Known<'a, M: Payload> {
+    Nothing,
+    /// They were the latest once.
+    Once(&'a Places<M>),
+    /// They are the latest, as the sender has seen just now. With their version.
+    Now(&'a [Place<M>], u64),
+}
+
 // By hand: derived, they would ask for messages that can be copied.
+impl<M: Payload> Copy for Known<'_, M> {}
+
+impl<M: Payload> Clone for Known<'_, M> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
 impl<M: Payload> Copy for Target<'_, M> {}
 
 impl<M: Payload> Clone for Target<'_, M> {
@@ -82,8 +94,7 @@ impl<'a, M: Payload> Target<'a, M> {
 
     #[inline]
     fn without_pool(among: Among<'a, M>) -> Self {
-        let (view, version, is_current) = (View::default(), 0, false);
-        Self { pool: None, among, edge: None, view, places: None, version, is_current, local: None }
+        Self { pool: None, among, edge: None, view: View::default(), known: Known::Nothing, local: None }
     }
 
     /// The instances of the pool that a client is bound to.
@@ -106,20 +117,23 @@ impl<'a, M: Payload> Target<'a, M> {
     /// With the places of the pool as they were at some time.
     #[inline(always)]
     fn with_snapshot(self, places: Option<&'a Places<M>>) -> Self {
-        let version = places.map_or(0, Places::version);
-        Self { places: places.map(|places| &**places), version, is_current: false, ..self }
+        Self { known: places.map_or(Known::Nothing, Known::Once), ..self }
     }
 
     /// With the places of the pool as they are just now.
     #[inline(always)]
     pub(crate) fn with_current(self, places: Option<&'a [Place<M>]>, version: u64) -> Self {
-        Self { places, version, is_current: true, ..self }
+        Self { known: places.map_or(Known::Nothing, |places| Known::Now(places, version)), ..self }
     }
 
-    /// The places of the pool, if the sender knows the latest.
+    /// The places of a pool, which is that of this target, and their version, if the sender knows the latest.
     #[inline(always)]
-    pub(super) fn places(&self) -> Option<&'a [Place<M>]> {
-        self.places.filter(|_| self.is_current || self.pool.is_some_and(|pool| pool.version() == self.version))
+    pub(super) fn places(&self, pool: &Pool<M>) -> Option<(&'a [Place<M>], u64)> {
+        match self.known {
+            Known::Once(places) if pool.is_current(places) => Some((places, places.version())),
+            Known::Now(places, version) => Some((places, version)),
+            _ => None,
+        }
     }
 
     pub(super) fn pool(&self) -> Result<&'a Pool<M>, Refusal> {
@@ -187,7 +201,8 @@ impl<'a, M: Payload> Target<'a, M> {
         let (endpoint, way, in_turn) = match (self.among, key) {
             (Among::One(endpoint), _) => (endpoint, endpoint.admit_freely()?, false),
             (Among::Turn, None) => {
-                let (pool, places) = (self.pool?, self.places()?);
+                let pool = self.pool?;
+                let (places, _) = self.places(pool)?;
                 let (endpoint, way) = pool.step::<POINTS>(places)?;
                 (endpoint, way, true)
             }

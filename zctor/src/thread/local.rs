@@ -8,7 +8,6 @@ use std::cell::{Cell, RefCell};
 use std::mem::ManuallyDrop;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::task::Waker;
 use std::time::Instant;
 
@@ -265,17 +264,22 @@ impl Local {
         Reserved { slot: slots.reserve(), born: Birth::of(self.timers.next_serial()), ended: free.take() }
     }
 
-    /// Puts a new instance on the roster; gives the block that holds its account.
-    pub(crate) fn add(&self, slot: Slot, name: &'static str) -> Arc<Block> {
-        let block = self.mailbox.roster.add(slot, name);
-        self.hosting.borrow_mut().slots.keep(slot, &block);
-        block
+    /// Puts a new instance on the roster, which opens its account.
+    pub(crate) fn add(&self, slot: Slot, name: &'static str) {
+        if let Some(block) = self.mailbox.roster.add(slot, name) {
+            self.hosting.borrow_mut().slots.keep(block);
+        }
+    }
+
+    /// The block that holds the account of an instance.
+    pub(crate) fn block(&self, slot: Slot) -> Arc<Block> {
+        self.hosting.borrow().slots.block(slot)
     }
 
     /// Puts an instance into the slot that was reserved for it.
     pub(crate) fn occupy(&self, slot: Slot, born: Birth, depth: u16, instance: Rc<dyn Instance>) {
         self.hosting.borrow_mut().slots.occupy(slot, born, depth, instance);
-        self.mailbox.meter.instances.fetch_add(1, Ordering::Relaxed);
+        self.mailbox.meter.instances.add(1);
     }
 
     /// Frees the slot of an instance that has ended, and reports the end to the engine.
@@ -298,7 +302,7 @@ impl Local {
             // After a panic its text is known for as long as there is an endpoint, so that is not kept for the next.
             if matches!(why, End::Stopped) { left.and_then(|left| free.keep(left)) } else { left }
         };
-        self.mailbox.meter.instances.fetch_sub(1, Ordering::Relaxed);
+        self.mailbox.meter.instances.add(1_u64.wrapping_neg());
         // This drop runs no user code: the state and the factory were dropped before.
         drop(left);
         removed
@@ -306,7 +310,7 @@ impl Local {
 
     /// Whether no instance lives on this thread.
     pub(super) fn is_empty(&self) -> bool {
-        self.mailbox.meter.instances.load(Ordering::Relaxed) == 0
+        self.mailbox.meter.instances.get() == 0
     }
 
     /// The youngest instance on this thread.

@@ -78,11 +78,14 @@ impl<T: Occupant> Slots<T> {
         }
     }
 
-    /// Keeps the block that holds the account of a new instance.
-    pub(super) fn keep(&mut self, slot: Slot, block: &Arc<Block>) {
-        if self.blocks.len() == Block::number(slot) {
-            self.blocks.push(Arc::clone(block));
-        }
+    /// Keeps a new block of accounts. They come in the order of their numbers, as the indices of slots do.
+    pub(super) fn keep(&mut self, block: Arc<Block>) {
+        self.blocks.push(block);
+    }
+
+    /// The block that holds the account of an instance.
+    pub(super) fn block(&self, slot: Slot) -> Arc<Block> {
+        Arc::clone(&self.blocks[Block::number(slot)])
     }
 
     /// Puts an occupant into its slot.
