@@ -20,7 +20,7 @@ use crate::route::endpoint::Delivery;
 use crate::route::linked::Linked;
 use crate::route::payload::Port;
 use crate::thread::local::Local;
-use crate::trace::spans::forget;
+use crate::trace::spans::{InSpans, forget};
 
 /// The state of a link to a pool elsewhere. [`Loopback::attach`](crate::remote::Loopback::attach) makes it; it is of no
 /// use by itself.
@@ -81,7 +81,7 @@ impl Drop for HeldPermit {
 impl How {
     fn of(local: &Local, serving: Serving, copy: bool) -> Self {
         let permit = serving.permitted.then(|| HeldPermit(Arc::clone(&local.mailbox)));
-        Self { permit, copy, from_hook: serving.from_hook }
+        Self { permit, copy, from_hook: serving.is_from_hook() }
     }
 }
 
@@ -153,7 +153,7 @@ fn send<M, S>(
     M: Dispatch<S, Port: Send> + Send,
     S: 'static,
 {
-    cell.handle(local, &mut ReplySlot::Nobody, None, |state, ctx, _| {
+    cell.handle(local, &mut ReplySlot::Nobody, None, InSpans::NotAsked, |state, ctx, _| {
         let (message, goes_on) = next();
         if let (Some(message), Some(outlet)) = (message, outlet::<M>(state)) {
             outlet.send(message, How::of(local, serving, copy));
@@ -171,11 +171,11 @@ where
     let how = How::of(local, serving, false);
     let cancellation = call.port.cancellation().filter(|_| can_be_given_up);
     if cancellation.is_some_and(|cancellation| !cancellation.begin()) {
-        return skip_given_up(call, &cell.endpoint, local, serving.from_hook);
+        return skip_given_up(call, &cell.endpoint, local, serving.is_from_hook());
     }
     let until = cancellation.and_then(Cancellation::deadline);
     let mut request = Some((call, how));
-    cell.handle(local, &mut ReplySlot::Nobody, None, |state, _, _| {
+    cell.handle(local, &mut ReplySlot::Nobody, None, InSpans::NotAsked, |state, _, _| {
         if let (Some((Call { message, port }, how)), Some(outlet)) = (request.take(), outlet::<M>(state)) {
             outlet.call(message, port, how, until);
         }

@@ -176,7 +176,7 @@ impl EngineHandle {
     #[inline(always)]
     pub fn send<M: Message>(&self, message: M) -> Result<(), SendError<M>> {
         match targets::own_thread(&self.core) {
-            Some(local) => Target::with(&local, |target| messaging::send::<true, M>(&target, &mut Some(message))),
+            Some(local) => Target::with(&local, |target| messaging::send_either(&target, &mut Some(message))),
             None => self.send_from_outside(message),
         }
     }
@@ -184,7 +184,7 @@ impl EngineHandle {
     #[inline(never)]
     fn send_from_outside<M: Message>(&self, message: M) -> Result<(), SendError<M>> {
         match self.core.upgrade() {
-            Some(core) => targets::target(&core, |target| messaging::send::<true, M>(&target, &mut Some(message))),
+            Some(core) => targets::target(&core, |target| messaging::send_either(&target, &mut Some(message))),
             None => Err(SendError::new(M::name(), message, Refusal::Stopped)),
         }
     }

@@ -28,6 +28,7 @@ use crate::sys::alarm::{AlarmId, clear_alarm, set_alarm};
 use crate::sys::clock::now;
 use crate::sys::frame::{as_task, may_await_room};
 use crate::sys::unwind::ignoring_panic;
+use crate::trace::CAN_BE_WATCHED;
 
 /// A task's wait for room, kept from one poll to the next.
 struct Room {
@@ -130,7 +131,9 @@ impl<M: Payload> Sending<M> {
     pub(crate) fn poll(&mut self, target: &Target<'_, M>, waker: &Waker) -> Poll<Result<(), SendError<M>>> {
         while let Some(message) = &self.message {
             let Poll::Ready(found) = self.room.poll(target, message.key(), waker) else { return Poll::Pending };
-            if let Err(refusal) = found.and_then(|chosen| send::deliver(&chosen, &mut self.message)) {
+            if let Err(refusal) =
+                found.and_then(|chosen| send::deliver::<CAN_BE_WATCHED, M>(&chosen, &mut self.message))
+            {
                 return Poll::Ready(send::give_back(target, &mut self.message, refusal));
             }
             // A message that is back in its place was for a thread that has ended just now: see `send::try_send`.

@@ -154,11 +154,11 @@ impl<'a, M: Payload> Target<'a, M> {
     /// turn of a pool whose places are known. `None` if a bound, a key or the like stands against it: `enter` looks
     /// closer.
     #[inline(always)]
-    pub(super) fn straight<const POINTS: bool>(&self, key: Option<u64>) -> Option<(&'a Endpoint<M>, Way, SentAs)> {
+    pub(super) fn straight<const WATCHED: bool>(&self, key: Option<u64>) -> Option<(&'a Endpoint<M>, Way, SentAs)> {
         let (endpoint, way, in_turn) = match (self.among, key) {
             (Among::One(endpoint), _) => (endpoint, endpoint.admit_freely()?, false),
             (Among::Turn, None) => {
-                let (endpoint, way) = self.pool?.step::<POINTS>(self.snapshot?)?;
+                let (endpoint, way) = self.pool?.step::<WATCHED>(self.snapshot?)?;
                 (endpoint, way, true)
             }
             _ => return None,

@@ -19,16 +19,13 @@ use crate::sys::operation::Operation;
 use crate::sys::simulated::point;
 use crate::thread::local::running_here;
 use crate::thread::serve::send_here;
-use crate::trace::spans::may_be_told;
+use crate::trace::spans::{if_told, may_be_told};
 
 impl<M: Payload<Port: Send> + Send> Delivery<M> {
     /// The table of all instances but links.
     pub(crate) const ALL: Self = Self {
         copy: None,
         send: |place, endpoint, way, sent_as| {
-            if may_be_told(false) {
-                return send_told(place, endpoint, way, sent_as);
-            }
             if way == Way::Here && queue_here(place, endpoint, sent_as) {
                 return;
             }
@@ -40,6 +37,7 @@ impl<M: Payload<Port: Send> + Send> Delivery<M> {
                 None => endpoint.refuse(1, sent_as),
             }
         },
+        send_told: if_told(send_told),
         call: |place, endpoint, way, sent_as| {
             if may_be_told(true) {
                 return call_told(place, endpoint, way, sent_as);
@@ -181,6 +179,8 @@ type DeliverInnerFn<M, C> = fn(&mut C, &Endpoint<M>, SentAs, &dyn Fn() -> bool) 
 /// `Send` is one compile error and not two.
 pub(crate) struct Delivery<M: Payload> {
     pub(crate) send: DeliverFn<M, Option<M>>,
+    /// As `send`, where spans may be asked for.
+    pub(crate) send_told: Option<DeliverFn<M, Option<M>>>,
     /// As `send`, for a copy of a broadcast. A link alone has this: the other side copies it to each instance there.
     pub(crate) copy: Option<DeliverFn<M, Option<M>>>,
     pub(crate) call: DeliverFn<M, Option<Call<M>>>,
@@ -241,9 +241,14 @@ impl<M: Payload> Endpoint<M> {
     /// Sends a message that was admitted: takes it out of its place, and puts it back if the receiver's thread has
     /// ended meanwhile. See `contents.rs`.
     #[inline]
-    pub(crate) fn send<const POINTS: bool>(&self, way: Way, message: &mut Option<M>, sent_as: SentAs) {
-        if POINTS {
+    pub(crate) fn send<const WATCHED: bool>(&self, way: Way, message: &mut Option<M>, sent_as: SentAs) {
+        if WATCHED {
             self.reaches("send", way, || (message.as_ref().map(M::variant), 0));
+            if may_be_told(false) {
+                if let Some(send_told) = self.delivery.send_told {
+                    return send_told(message, self, way, sent_as);
+                }
+            }
         }
         (self.delivery.send)(message, self, way, sent_as);
     }

@@ -44,6 +44,7 @@ impl<M: Payload<Port: Send> + Send> Delivery<M> {
     /// The table of a link.
     pub(crate) const LINK: Self = Self {
         send: |place, endpoint, way, sent_as| deliver(place, endpoint, way, sent_as, false, Mail::message),
+        send_told: None,
         copy: Some(|place, endpoint, way, sent_as| deliver(place, endpoint, way, sent_as, true, Mail::message)),
         call: deliver_call,
         batch: |place, endpoint, way, sent_as| deliver(place, endpoint, way, sent_as, false, Mail::batch),

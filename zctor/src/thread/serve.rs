@@ -20,7 +20,7 @@ use crate::sys::simulated::{in_world, point_if};
 use crate::thread::local::{Hosting, Instance, LOCAL, Local, Phase, local};
 use crate::thread::queue::PlaceInLane;
 use crate::thread::undelivered::{divert_here, give_up_all, keep, pass, take_off_load, write_off};
-use crate::trace::spans::{forget, receive};
+use crate::trace::spans::{InSpans, forget};
 
 /// Queues mail for an instance of the actor thread that this code runs on. Gives the mail back if there is no such
 /// thread any more, as while thread-locals are destroyed.
@@ -246,7 +246,6 @@ fn serve_next(local: &Rc<Local>, below: u32, budget: usize) -> usize {
     // In a simulation each message has a point of its own, which stands before a batch is handled.
     let budget = in_world(|| Some(1)).unwrap_or(budget);
     let messages = mail.messages;
-    let serving = Serving { budget, permitted: mail.permitted, from_hook: mail.from_hook };
     let Some(instance) = instance else {
         pass(local, messages);
         place.into_iter().for_each(|mail| divert_here(local, mail));
@@ -264,7 +263,8 @@ fn serve_next(local: &Rc<Local>, below: u32, budget: usize) -> usize {
     if comes_back {
         local.hosting.borrow_mut().queue.in_hand += 1;
     }
-    receive(|| envelope.sent_from());
+    let in_spans = InSpans::receive(mail.from_hook, || envelope.sent_from());
+    let serving = Serving { budget, permitted: mail.permitted, in_spans };
     let content = envelope.content();
     let all_done = match mail.kind {
         MailKind::Message => instance.handle_message(local, serving, content),
@@ -302,9 +302,9 @@ fn serve_inner(local: &Rc<Local>, instance: &Rc<dyn Instance>, order: Mail, dept
     }
     let slot = order.to;
     let Some(mut mail) = local.mailbox.resolve(order) else { return write_off(local, slot, 1) };
-    let serving = Serving { budget: 1, permitted: false, from_hook: mail.from_hook };
     let MailContents::Envelope(envelope) = &mut mail.contents else { return };
-    receive(|| envelope.sent_from());
+    let in_spans = InSpans::receive(mail.from_hook, || envelope.sent_from());
+    let serving = Serving { budget: 1, permitted: false, in_spans };
     let (content, instance) = (envelope.content(), Rc::clone(instance));
     let is_done = match mail.kind {
         MailKind::Message | MailKind::Batch => instance.handle_message(local, serving, content),
