@@ -5,6 +5,8 @@ use zctor::EngineHandle;
 use crate::pause::Pause;
 use crate::site::Answer;
 
+pub(crate) const ROUTES: &[&str] = &[];
+
 pub(crate) fn answer(_: &str, _: &str, _: &EngineHandle, _: &Pause) -> Option<Answer> {
     None
 }

@@ -193,7 +193,7 @@ fn threads(snapshot: &Snapshot) -> Table<'_> {
             Cell::from(Line::from(rooms.join(" ")).right_aligned()),
             number(row.rate.round() as u64),
             bad_number(row.panicked),
-            Cell::from(row.runs.clone()),
+            Cell::from(runs(row)),
         ])
         .style(style)
     });
@@ -204,6 +204,14 @@ fn threads(snapshot: &Snapshot) -> Table<'_> {
         _ => Line::from(*name),
     });
     Table::new(rows, widths).header(Row::new(head).dim()).block(Block::bordered().title(" threads "))
+}
+
+/// What runs on a thread, and how many of its instances wait for their rebuild.
+fn runs(row: &Thread) -> String {
+    match row.backing_off {
+        0 => row.runs.clone(),
+        some => format!("{} ({some} back off)", row.runs).trim_start().to_owned(),
+    }
 }
 
 /// A bar: busy, waiting, idle.
@@ -256,7 +264,7 @@ mod tests {
                 "lasted": 5.0, "longest": 5.0, "handlers": 1, "callers": 0, "waiting": []}],
             "threads": [{"thread": "0", "name": "db", "busy": 1.0, "waiting": 0.0, "rate": 0.0, "instances": 1, "queued": 1,
                 "oldest": 5.0, "rooms": [{"inside": false, "bound": 8, "taken": 8, "waiting": 2}], "timers": 0, "handled": 0,
-                "panicked": 0, "runs": "DatabaseMessage 0.0", "waits": false, "backing_off": 0}],
+                "panicked": 0, "runs": "DatabaseMessage 0.0", "waits": false, "backing_off": 2}],
         });
         let snapshot: Snapshot = serde_json::from_value(json).unwrap();
         let mut view = View::default();
@@ -268,6 +276,7 @@ mod tests {
         assert!(text.contains("`DatabaseMessage` 0.0 RUNS on thread 0"), "{text}");
         let thread = lines.iter().find(|found| found.starts_with("│0 db")).unwrap_or_else(|| panic!("{lines:#?}"));
         assert!(thread.contains("8/8 +2") && thread.contains("▮▮▮▮") && thread.contains("5.0 s"), "{thread}");
+        assert!(thread.contains("DatabaseMessage 0.0 (2 back off)"), "{thread}");
         assert!(view.key(Some(KeyCode::Char('e').into())));
         assert!(screen(&view, &snapshot).iter().any(|found| found.contains("events")));
         assert!(!view.key(Some(KeyCode::Char('q').into())));
