@@ -8,7 +8,7 @@ use std::error::Error;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use zctor::remote::{Books, Loopback};
+use zctor::remote::{Books, Loopback, Reached};
 use zctor::{ActorEngine, CallError, Context, Overflow, actor};
 
 /// What travels. It is the one enum that both sides know.
@@ -108,6 +108,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     assert_eq!(editor.uses(TEXT, "the")??, 3);
     counter.broadcast(CounterMessage::Forget)?;
     assert_eq!(counter.total("the")?, 0);
+    // This one waits until the other side has said how many instances have it.
+    let reached: Reached = calls.broadcast(CounterMessage::Forget, Duration::from_secs(60))?;
+    assert_eq!((reached.instances, reached.answers()), (1, 1));
 
     // Of the messages to this link no more than 8 are under way; the next one is refused while they are.
     let hasty = ActorEngine::new();

@@ -77,7 +77,7 @@ fn main() {
     assert_eq!(failure.text(), "a deposit is lost: 10");
     println!("{failure}");
     println!("why: {}", failure.explanation());
-    println!("{} decisions away from the steady order", failure.deviations());
+    println!("{} reasons away from the steady order", failure.deviations());
     println!("as a diagram:\n{}", failure.mermaid());
 
     if let Some(seed) = failure.seed() {

@@ -110,6 +110,8 @@ enum CountMessage {
     SendAll(Sender<u64>),
     /// Calls of a neighbour.
     CallAll(Sender<u64>),
+    /// Starts and stops of instances that live at the same time.
+    StartInstances(Sender<u64>),
 }
 
 struct Count;
@@ -119,6 +121,15 @@ impl CountHandler for Count {
         let counted = measure(|| {
             for value in 0..TIMES {
                 ctx.send(SinkMessage::Put(value, [1; 5])).expect("the sink lives");
+            }
+        });
+        tell.send(counted.count_total).expect("the test waits");
+    }
+    fn start_instances(&mut self, ctx: &mut Context<CountMessage>, tell: Sender<u64>) {
+        let counted = measure(|| {
+            for _ in 0..TIMES {
+                let sink = ctx.start::<SinkMessage>(Sink::default).expect("it is built");
+                sink.stop().expect("it lives");
             }
         });
         tell.send(counted.count_total).expect("the test waits");
@@ -287,5 +298,22 @@ fn messages_and_calls_on_one_thread_allocate_nothing_each() {
         // The first time the queue and the register grow.
         assert!(counted[2] <= TIMES / 10, "{} allocations for {TIMES} messages", counted[2]);
         assert!(counted[3] <= TIMES / 10, "{} allocations for {TIMES} calls", counted[3]);
+    });
+}
+
+#[test]
+fn instances_that_start_where_as_many_have_ended_allocate_nothing() {
+    bounded(|| {
+        let engine = ActorEngine::new();
+        let count = engine.start(CountMessage::actor(|| Count)).unwrap();
+        let (tell, told) = mpsc::channel();
+        let counted = [(); 3].map(|()| {
+            count.start_instances(tell.clone()).unwrap();
+            engine.settle();
+            receive(&told)
+        });
+        // The first time each has two pieces of memory of its own.
+        assert!(counted[0] >= 2 * TIMES, "{} allocations for the first {TIMES} instances", counted[0]);
+        assert!(counted[2] <= TIMES / 10, "{} allocations for {TIMES} instances", counted[2]);
     });
 }

@@ -110,6 +110,39 @@ fn a_chain_of_waits_ends_in_the_handler_that_runs_with_times() {
 }
 
 #[test]
+fn the_first_look_knows_how_long_a_handler_has_run_that_somebody_waits_for() {
+    bounded(|| {
+        let engine = service();
+        let database: DatabaseClient = engine.client::<DatabaseMessage>().expect("it lives");
+        let [first, second, third] = [(); 3].map(|()| Gate::new());
+        // The thread does not sleep between the first two, so its clock does not tell when the second began.
+        for gate in [&first, &second] {
+            database.non_blocking().user_of(gate.clone()).detach();
+        }
+        first.await_arrivals(1);
+        first.open();
+        second.await_arrivals(1);
+        engine.send(AuthMessage::Check(third.clone())).expect("it lives");
+        thread::park_timeout(HELD); // looks would tell the time too
+        let stats = engine.stats();
+        let forest = stats.waits();
+        let [root] = &forest.roots[..] else { panic!("auth waits for the database: {forest}") };
+        let waited = root.handlers[0].wait.lasted;
+        assert!(root.lasted >= waited - RESOLUTION.min(waited), "{forest}");
+        assert!(root.oldest >= root.lasted, "{forest}");
+        second.open();
+        // The third has not run for the time that auth waited for the second.
+        third.await_arrivals(1);
+        let forest = engine.stats().waits();
+        let [root] = &forest.roots[..] else { panic!("auth waits for the database: {forest}") };
+        assert!(root.lasted < root.handlers[0].wait.lasted, "{forest}");
+        let forest = look_until(|| engine.stats().waits(), |forest| !forest.roots[0].lasted.is_zero());
+        assert!(forest.to_string().contains(" RUNS for at least "), "{forest}");
+        third.open();
+    });
+}
+
+#[test]
 fn several_that_wait_for_one_are_in_its_block_and_others_have_their_own() {
     bounded(|| {
         let engine = service();

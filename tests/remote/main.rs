@@ -3,11 +3,13 @@
 mod backpressure;
 mod books;
 mod broadcast;
+mod delivery;
 mod depth;
 mod durable;
 mod fields;
 mod leaving;
 mod loopback;
+mod order;
 mod partitions;
 mod serve;
 mod topologies;

@@ -7,6 +7,7 @@ use std::process::Command;
 
 mod awaits;
 mod bounds;
+mod carried;
 mod dead_letters;
 mod deadlocks;
 #[cfg(feature = "testing")]
@@ -20,6 +21,7 @@ mod kit;
 mod order;
 mod planted;
 mod quiet;
+mod refilled;
 mod refused;
 #[cfg(feature = "remote")]
 mod remote;
@@ -29,6 +31,7 @@ mod restarts;
 mod room;
 mod searches;
 mod shutdowns;
+mod tasks;
 mod time;
 #[path = "../worlds/topology/mod.rs"]
 #[expect(dead_code, reason = "what the worlds on the machine's own threads need besides")]

@@ -1,12 +1,37 @@
 //! Two engines joined by a loopback, in one simulation: what goes through the link is handled once and in order, the books
 //! balance and every call ends, whenever one of the engines stops.
 
-use serde::{Deserialize, Serialize};
-use zctor::remote::Loopback;
-use zctor::simulation::{Faults, Search, simulate};
-use zctor::{ActorEngine, Context, actor};
+use std::time::Duration;
 
-const LIMIT: std::time::Duration = std::time::Duration::from_secs(60);
+use serde::{Deserialize, Serialize};
+use zctor::remote::{Loopback, RemoteMessage};
+use zctor::simulation::{Faults, Search, Simulation, simulate};
+use zctor::{ActorEngine, BoxError, CallError, Context, SpawnError, actor};
+
+const LIMIT: Duration = Duration::from_secs(60);
+
+/// An engine that serves a pool of one, and one that has a link to it.
+struct Joined<M: RemoteMessage> {
+    serves: Loopback,
+    calls: Loopback,
+    there: ActorEngine,
+    here: ActorEngine,
+    /// Of the pool there.
+    pool: M::Client,
+    /// Of the link to it.
+    link: M::Client,
+}
+
+fn joined<M: RemoteMessage>(
+    pool: impl FnOnce(&ActorEngine) -> Result<M::Client, SpawnError>,
+) -> Result<Joined<M>, BoxError> {
+    let (serves, calls) = Loopback::pair();
+    let (there, here) = (ActorEngine::new(), ActorEngine::new());
+    let pool = pool(&there)?;
+    serves.serve::<M>(&there)?;
+    let link = calls.attach::<M>(&here)?;
+    Ok(Joined { serves, calls, there, here, pool, link })
+}
 
 #[actor(remote)]
 #[derive(Serialize, Deserialize)]
@@ -32,11 +57,8 @@ impl LogHandler for Log {
 #[test]
 fn what_goes_through_a_link_is_handled_once_and_in_its_senders_order() {
     let search = simulate(|simulation| {
-        let (serves, calls) = Loopback::pair();
-        let (there, here) = (ActorEngine::new(), ActorEngine::new());
-        there.pool(1, LogMessage::actor(Log::default))?;
-        serves.serve::<LogMessage>(&there)?;
-        let log: LogClient = calls.attach::<LogMessage>(&here)?;
+        let Joined { calls, there, here, link: log, .. } =
+            joined::<LogMessage>(|there| there.pool(1, LogMessage::actor(Log::default)))?;
         let senders = [0, 1].map(|me| {
             let log = log.clone();
             simulation.spawn("sender", move || (0..3).all(|number| log.note(me, number).is_ok()))
@@ -61,11 +83,8 @@ fn what_goes_through_a_link_is_handled_once_and_in_its_senders_order() {
 #[test]
 fn the_books_balance_whenever_the_serving_engine_stops() {
     let search = simulate(|simulation| {
-        let (serves, calls) = Loopback::pair();
-        let (there, here) = (ActorEngine::new(), ActorEngine::new());
-        there.pool(1, LogMessage::actor(Log::default))?;
-        serves.serve::<LogMessage>(&there)?;
-        let log: LogClient = calls.attach::<LogMessage>(&here)?;
+        let Joined { calls, there, here, link: log, .. } =
+            joined::<LogMessage>(|there| there.pool(1, LogMessage::actor(Log::default)))?;
         let handle = there.handle();
         let stopper = simulation.spawn("stopper", move || handle.stop());
         for number in 0..3 {
@@ -84,6 +103,63 @@ fn the_books_balance_whenever_the_serving_engine_stops() {
         Ok(())
     });
     search.faults(Faults::new().timeouts()).must_reach(&["a call found it stopped"]).seeds(0..500).run();
+}
+
+/// The end that serves leaves, or its engine stops, while calls are on their way and on their way back.
+fn cut(simulation: &Simulation) -> Result<(), BoxError> {
+    let Joined { serves, calls, there, here, link: log, .. } =
+        joined::<LogMessage>(|there| there.pool(1, LogMessage::actor(Log::default)))?;
+    let callers = [0, 1].map(|me| {
+        let log = log.clone();
+        simulation.spawn("caller", move || {
+            let (mut answered, mut sent) = (0, 0);
+            for number in 0..3 {
+                sent += u64::from(log.note(me, number).is_ok());
+                match log.notes() {
+                    Ok(_) => answered += 1,
+                    // Nobody serves it, or no longer.
+                    Err(CallError::NotRegistered { .. } | CallError::Stopped { .. }) => {}
+                    Err(error) => panic!("{error}"),
+                }
+            }
+            (answered, sent)
+        })
+    });
+    let leaves = simulation.below(3);
+    match leaves {
+        0 => there.handle().stop(),
+        1 => drop(serves.leave(Duration::ZERO)),
+        _ => {
+            let books = serves.leave(LIMIT);
+            assert!(books.is_drained(), "{books}");
+        }
+    }
+    let (answered, sent) =
+        callers.map(|caller| caller.join()).into_iter().fold((0, 0), |sum, one| (sum.0 + one.0, sum.1 + one.1));
+    here.settle();
+    let books = calls.flush(LIMIT);
+    assert!(books.is_balanced() && (books.accepted, books.called) == (sent, 6), "{books}");
+    let report = there.shutdown()?;
+    if leaves > 0 {
+        assert_eq!(
+            report.handled(),
+            books.acked + answered,
+            "what was taken is handled and answered: {report}, {books}"
+        );
+    }
+    assert!(report.handled() >= answered && report.left == 0, "{report}, {books}");
+    let report = here.shutdown()?;
+    assert_eq!(report.dead_letters, sent - books.acked, "{report}, {books}");
+    if (1..6).contains(&answered) {
+        simulation.mark("it was cut in the middle");
+    }
+    Ok(())
+}
+
+#[test]
+fn each_call_ends_wherever_it_is_when_the_link_is_cut() {
+    let search = simulate(cut).faults(Faults::new().timeouts());
+    search.must_reach(&["it was cut in the middle"]).seeds(0..1_000).run();
 }
 
 #[actor(remote)]
@@ -123,11 +199,8 @@ impl SellerHandler for Seller {
 
 fn sales() -> Search {
     simulate(|_| {
-        let (serves, calls) = Loopback::pair();
-        let (there, here) = (ActorEngine::new(), ActorEngine::new());
-        let stock: StockClient = there.pool(1, StockMessage::actor(|| Stock(10)))?;
-        serves.serve::<StockMessage>(&there)?;
-        calls.attach::<StockMessage>(&here)?;
+        let Joined { calls, there, here, pool: stock, .. } =
+            joined::<StockMessage>(|there| there.pool(1, StockMessage::actor(|| Stock(10))))?;
         let sellers: SellerClient = here.pool(2, SellerMessage::actor(|| Seller))?;
         sellers.sell()?;
         sellers.sell()?;

@@ -8,6 +8,7 @@ mod here_run;
 mod here_waits;
 mod many_threads;
 mod not_send_state;
+mod reuse;
 mod thread_locals;
 mod timers;
 mod wakers;

@@ -18,7 +18,7 @@
 //! | in a browser | the address that was printed |
 //! | by text | `curl -s http://127.0.0.1:46723/6f0c…/`; its last line is the culprit |
 //! | at a Unix socket, of [`Console::serve`] | `curl -s --unix-socket /run/user/1000/zctor/4711-zctor.sock http://localhost/` |
-//! | in a terminal | the program `zctor-console`: `cargo install zctor-console --features terminal` |
+//! | in a terminal | in a checkout of zctor, `cargo run -p zctor-console --features terminal -- http://127.0.0.1:46723/6f0c…/` |
 //! | by Prometheus | the route `metrics` |
 //!
 //! # Routes
@@ -28,10 +28,20 @@
 //! | `/` | a page for a browser, which looks twice a second while it is seen; text for everyone else |
 //! | `/snapshot.txt`, `/snapshot.json` | the [`Snapshot`](snapshot::Snapshot) as text and as data |
 //! | `/waits.txt` | who waits for whom; the last line is what all wait for |
-//! | `/healthz?limit=5` | 200 if nothing is stuck for so many seconds, or else 503 and the culprit: for `curl -f` |
+//! | `/healthz?limit=5` | 200, or 503 and the [culprit](#what-is-stuck) if something is stuck for so many seconds: for `curl -f` |
 //! | `/times.txt?seconds=5`, `/times.json?seconds=5` | how long handlers took, by variant, in so many seconds from the request on, up to 60; 1 unless it says otherwise (feature `observe`) |
 //! | `/metrics` | the metrics of `zctor-metrics` |
 //! | `/map.svg`, `/map.mmd`, `/map.dot` | who may call whom, and who waits just now |
+//!
+//! # What is stuck
+//!
+//! For `healthz`, two things are: a reply that somebody has waited for so long, and a handler that has run for so long
+//! though nobody waits for it. A thread that goes on from message to message is slow and not stuck, however old its queue
+//! is: the page and the text name it as behind, and `zctor_queue_oldest_seconds` of `metrics` has its age.
+//!
+//! No handler reads a clock. For how long one has run is known at the first look if its thread had slept before, or if
+//! somebody waits for it; otherwise from the second look on. A check that asks regularly therefore misses one look at
+//! most.
 //!
 //! # What it costs
 //!

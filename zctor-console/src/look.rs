@@ -87,7 +87,7 @@ impl Looks {
             instances: instances.len(),
             top: top(&instances, earlier, window),
             waits_text: waits.to_string(),
-            culprit: culprit(&waits, &stats, OLD),
+            culprit: culprit(&waits, &stats),
             waits: waits.roots.iter().map(root).collect(),
             events: self.events.iter().cloned().collect(),
         };
@@ -254,12 +254,13 @@ fn top(instances: &[InstanceStats], earlier: Option<&Look>, window: Duration) ->
     chosen.into_iter().map(|at| row(&instances[at])).collect()
 }
 
-/// What others have waited for, or what messages lie behind, for this long.
+/// What others have waited for, or the code that has run, for so long. Messages that are old while their thread goes on
+/// make nobody stuck: it is slow.
 pub(crate) fn stuck(engine: &EngineHandle, limit: Duration) -> Option<String> {
     let stats = engine.stats();
     let mut waits = worst_last(stats.waits());
     waits.roots.sort_by_key(longest);
-    culprit(&waits, &stats, limit)
+    awaited(&waits, limit).or_else(|| holds(&stats, limit, 0))
 }
 
 /// A name without what would break its line, or move the cursor of a terminal.
@@ -309,15 +310,42 @@ fn root(root: &zctor::WaitRoot) -> WaitRoot {
     }
 }
 
-/// What needs a look first: the worst end of waits, or the code behind which the oldest messages lie.
-fn culprit(waits: &WaitForest, stats: &Stats, limit: Duration) -> Option<String> {
-    if let Some(worst) = waits.roots.last().filter(|root| longest(root) >= limit) {
-        return Some(last_line(worst));
+/// What needs a look first: the worst end of waits, or the code that holds up what lies behind it, or the thread whose
+/// messages are the oldest.
+fn culprit(waits: &WaitForest, stats: &Stats) -> Option<String> {
+    awaited(waits, OLD).or_else(|| holds(stats, OLD, 1)).or_else(|| is_behind(stats))
+}
+
+/// The last of the ends of waits, if it was waited for so long.
+fn awaited(waits: &WaitForest, limit: Duration) -> Option<String> {
+    waits.roots.last().filter(|root| longest(root) >= limit).map(last_line)
+}
+
+/// The code that holds a thread for longest, if that is so long and so many messages lie behind it.
+fn holds(stats: &Stats, limit: Duration, behind: usize) -> Option<String> {
+    let holders = stats.threads.iter().filter_map(|row| Some((row, row.holder()?)));
+    let old = holders.filter(|(row, runs)| runs.lasted >= limit && row.queued_behind() >= behind);
+    let (row, runs) = old.max_by_key(|(_, runs)| runs.lasted)?;
+    let line = format!("thread {} `{}` RUNS {runs}", row.thread, clean(&row.name));
+    Some(match row.queued_behind() {
+        0 => line + "; nothing else is queued there",
+        more => format!("{line}; {more} more queued there, the oldest for {:.1} s", row.oldest.as_secs_f64()),
+    })
+}
+
+/// The thread whose messages are the oldest, if they are old, though none of its handlers runs for long.
+fn is_behind(stats: &Stats) -> Option<String> {
+    let old = stats.threads.iter().filter(|row| row.oldest >= OLD && row.queued_behind() > 0);
+    let row = old.max_by_key(|row| (row.oldest, row.queued))?;
+    let (thread, name, queued, age) = (row.thread, clean(&row.name), row.queued, row.oldest.as_secs_f64());
+    let mut line = format!("thread {thread} `{name}` is behind: {queued} queued, the oldest for {age:.1} s");
+    if let Some(runs) = row.holder() {
+        line += &format!("; it runs {runs}");
     }
-    let holds = |row: &&ThreadStats| row.queued_behind() > 0 && row.oldest >= limit && row.runs.is_some();
-    let oldest = stats.threads.iter().filter(holds).max_by_key(|row| row.oldest)?;
-    let (thread, name, more, age) =
-        (oldest.thread, clean(&oldest.name), oldest.queued_behind(), oldest.oldest.as_secs_f64());
-    let runs = oldest.runs?;
-    Some(format!("thread {thread} `{name}` RUNS {runs}; {more} more queued there, the oldest for {age:.1} s"))
+    match row.backing_off.len() {
+        0 => {}
+        1 => line += "; 1 instance backs off",
+        many => line += &format!("; {many} instances back off"),
+    }
+    Some(line)
 }

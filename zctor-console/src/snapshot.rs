@@ -53,8 +53,9 @@ pub struct Snapshot {
     pub waits: Vec<WaitRoot>,
     /// The waits as `zctor` prints them; the culprit is the last line.
     pub waits_text: String,
-    /// What needs a look first, in a line: what others have waited for longest, if that is a second and more. `None` if
-    /// nothing waits for long.
+    /// What needs a look first, in a line: what others have waited for longest, if that is a second and more; or else the
+    /// handler that holds up messages for so long; or else the thread whose messages are the oldest. `None` if nothing
+    /// waits for long.
     pub culprit: Option<String>,
     /// What changed between looks, the newest first.
     pub events: Vec<Event>,

@@ -4,10 +4,13 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
+use std::time::{Duration, Instant};
 
 use zctor::{ActorEngine, actor};
 use zctor_console::{Console, Served, fetch, fetch_text};
 use zctor_tests::{Gate, LIMIT, bounded};
+
+const HELD: Duration = Duration::from_millis(300);
 
 #[actor]
 enum JobMessage {
@@ -181,6 +184,64 @@ fn a_look_at_an_engine_that_is_held_or_gone_is_answered_and_what_holds_it_is_ill
         drop(engine);
         let snapshot = fetch(&place).unwrap();
         assert_eq!((snapshot.engine.as_str(), snapshot.threads.len()), ("zctor", 0));
+    });
+}
+
+#[test]
+fn the_first_look_finds_a_handler_that_is_stuck_though_nobody_waits_for_it() {
+    bounded(|| {
+        let engine = ActorEngine::new();
+        let served = Console::new(&engine).serve_tcp("127.0.0.1:0").unwrap();
+        let jobs: JobClient = engine.pool(1, JobMessage::actor(|| Job)).unwrap();
+        engine.settle();
+        let gate = Gate::new();
+        jobs.hold(gate.clone()).unwrap();
+        gate.await_arrivals(1);
+        thread::park_timeout(HELD); // a look would tell the time too
+        let (host, path) = parts(&served);
+        let ill = get(&host, &format!("{path}healthz?limit=0.2"), &format!("Host: {host}\r\n"));
+        assert!(status(&ill) == "503" && ill.contains("RUNS `JobMessage` 0.0 for "), "{ill}");
+        // It is no matter for the page, as long as nothing lies behind it.
+        let seen = loop {
+            let snapshot = fetch(&served.to_string()).unwrap();
+            if snapshot.threads[0].oldest > 1.1 {
+                break snapshot;
+            }
+        };
+        assert_eq!(seen.culprit, None);
+        gate.open();
+    });
+}
+
+#[test]
+fn a_thread_that_is_behind_is_named_and_is_not_stuck() {
+    bounded(|| {
+        let engine = ActorEngine::new();
+        let served = Console::new(&engine).serve_tcp("127.0.0.1:0").unwrap();
+        let jobs: JobClient = engine.pool(1, JobMessage::actor(|| Job)).unwrap();
+        let gates: Vec<Gate> = (0..20).map(|_| Gate::new()).collect();
+        for gate in &gates {
+            jobs.hold(gate.clone()).unwrap();
+        }
+        while fetch(&served.to_string()).unwrap().threads[0].oldest < 1.0 {}
+        let (host, path) = parts(&served);
+        let mut seen = None;
+        for pair in gates.windows(2) {
+            let begun = Instant::now();
+            pair[0].open();
+            pair[1].await_arrivals(1);
+            let health = get(&host, &format!("{path}healthz?limit=1"), &format!("Host: {host}\r\n"));
+            let snapshot = fetch(&served.to_string()).unwrap();
+            // Otherwise the machine is so slow that the handler is.
+            if begun.elapsed() < Duration::from_secs(1) {
+                assert_eq!(status(&health), "200", "{health}");
+                seen = snapshot.culprit.or(seen);
+            }
+        }
+        let behind = seen.expect("each is older than the one before");
+        assert!(behind.starts_with("thread 0 `") && behind.contains("` is behind: "), "{behind}");
+        assert!(behind.contains(" queued, the oldest for ") && behind.contains("; it runs `JobMessage"), "{behind}");
+        gates.iter().for_each(Gate::open);
     });
 }
 

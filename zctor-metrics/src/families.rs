@@ -21,7 +21,12 @@ pub(crate) fn types(scrape: &Scrape, to: &mut DescriptorEncoder<'_>, highest: &m
     let refused = ("zctor_messages_refused", "Sends and calls that were refused with an error", None);
     let reasons = scrape.types_by("reason", |row| {
         let refused = row.refused;
-        [("not_registered", refused.not_registered), ("full", refused.full), ("stopped", refused.stopped)]
+        [
+            ("not_registered", refused.not_registered),
+            ("full", refused.full),
+            ("stopped", refused.stopped),
+            ("unfit", refused.unfit),
+        ]
     });
     counter(to, highest, refused, reasons)?;
     let lost = ("zctor_dead_letters", "Accepted messages that no handler got", None);
@@ -33,6 +38,9 @@ pub(crate) fn types(scrape: &Scrape, to: &mut DescriptorEncoder<'_>, highest: &m
             ("given_up", lost.given_up),
             ("full", lost.full),
             ("conflated", lost.conflated),
+            ("unreachable", lost.unreachable),
+            ("lost", lost.lost),
+            ("unfit", lost.unfit),
         ]
     });
     counter(to, highest, lost, reasons)?;

@@ -37,8 +37,8 @@
 //! | metric | type | further labels |
 //! | --- | --- | --- |
 //! | `zctor_messages_handled_total`, `zctor_messages_panicked_total` | counter | `message` |
-//! | `zctor_messages_refused_total` | counter | `message`, `reason`: `not_registered`, `full`, `stopped` |
-//! | `zctor_dead_letters_total` | counter | `message`, `reason`: `ended`, `stopped`, `given_up`, `full`, `conflated` |
+//! | `zctor_messages_refused_total` | counter | `message`, `reason`: `not_registered`, `full`, `stopped`, `unfit` |
+//! | `zctor_dead_letters_total` | counter | `message`, `reason`: `ended`, `stopped`, `given_up`, `full`, `conflated`, `unreachable`, `lost`, `unfit` |
 //! | `zctor_calls_timed_out_total` | counter | `message`, `begun`: whether the handler had begun |
 //! | `zctor_restarts_total`, `zctor_instances_ended_total` | counter | `message` |
 //! | `zctor_instances`, `zctor_messages_queued` | gauge | `message` |
@@ -54,7 +54,8 @@
 //! made for an instance, since a program may have any number of them. A program that starts threads without end leaves
 //! the series of threads out, by [`EngineMetrics::without_threads`].
 //!
-//! `zctor_queue_oldest_seconds` comes from the counts of earlier scrapes, and of other looks: it is 0 at the first.
+//! `zctor_queue_oldest_seconds` comes from the counts of earlier scrapes, and of other looks: at the first it is the
+//! time for which the handler has run that runs, or 0.
 //!
 //! # Queries
 //!
@@ -156,7 +157,7 @@ impl EngineMetrics {
     /// let metrics = EngineMetrics::new(&store).with(&web);
     /// assert!(store.send(PingMessage::Ping).is_err() && web.send(PingMessage::Ping).is_err()); // nobody handles it
     /// let refused = metrics.text().lines().filter(|line| line.starts_with("zctor_messages_refused_total")).count();
-    /// assert_eq!(refused, 2 * 3); // a line for each engine and reason
+    /// assert_eq!(refused, 2 * 4); // a line for each engine and reason
     /// ```
     #[must_use]
     pub fn with(mut self, engine: &ActorEngine) -> Self {

@@ -126,6 +126,18 @@ fn after_settle_the_metrics_are_those_of_the_statistics() {
         assert_eq!(sum("zctor_dead_letters_total"), stats.dead_letters);
         assert_eq!(sum("zctor_messages_refused_total"), stats.refused);
         assert_eq!(sum("zctor_calls_timed_out_total"), stats.timed_out);
+        let row = &stats.types[0];
+        for (family, reasons) in [
+            ("zctor_dead_letters_total", format!("{:?}", row.dead_letters)),
+            ("zctor_messages_refused_total", format!("{:?}", row.refused)),
+        ] {
+            // `Counts { ended: 0, stopped: 0 }`.
+            let names = reasons.split(['{', ',']).filter_map(|part| part.split_once(": "));
+            for name in names.map(|(name, _)| name.trim()) {
+                let label = format!("reason=\"{name}\"");
+                assert!(samples.keys().any(|series| series.starts_with(family) && series.contains(&label)), "{label}");
+            }
+        }
         let bound = "zctor_mailbox_bound{engine=\"shop\",thread=\"0\",name=\"db\",side=\"outside\"}";
         assert_eq!(samples[bound], 8.0);
     });

@@ -1,5 +1,9 @@
 //! Who the bridge is to the server, and how it knows the server: what [`Builder`] is told of both.
 
+#[cfg_attr(feature = "nkeys", path = "authority/keys.rs")]
+#[cfg_attr(not(feature = "nkeys"), path = "authority/keys_off.rs")]
+mod keys;
+
 use std::fs;
 use std::io::{self, Error, ErrorKind};
 use std::path::{Path, PathBuf};
@@ -7,8 +11,9 @@ use std::path::{Path, PathBuf};
 use async_nats::{ConnectOptions, ServerAddr};
 use percent_encoding::percent_decode_str;
 
+use crate::authority::keys::Key;
 use crate::bridge::Builder;
-use crate::error::BridgeError;
+use crate::error::{BridgeError, without_password};
 
 /// What a bridge shows to the server, and which servers it trusts. It is printed nowhere.
 #[derive(Clone, Default)]
@@ -20,10 +25,13 @@ pub(crate) struct Authority {
 
 #[derive(Clone)]
 enum Identity {
-    User { user: String, password: String },
+    User {
+        user: String,
+        password: String,
+    },
     Token(String),
-    Nkey(String),
-    Credentials(PathBuf),
+    #[cfg_attr(not(feature = "nkeys"), expect(dead_code, reason = "there are no keys"))]
+    Key(Key),
 }
 
 /// A connection that is encrypted, to a server whose certificate is checked.
@@ -66,7 +74,7 @@ impl Tls {
     }
 }
 
-/// Authority. Of user, token, nkey and credentials the last one that is set counts.
+/// Authority. Of `user`, `token`, `nkey` and `credentials` the last one that is set counts.
 impl Builder {
     /// Connects as a user, with a password. They count more than those in the address.
     ///
@@ -96,40 +104,13 @@ impl Builder {
         self.identity(Identity::Token(token.into()))
     }
 
-    /// Connects with an nkey: the text of its seed, which begins with `SU`. The server knows the public key, and the
-    /// seed does not leave this process.
+    /// Connects by TLS alone. Without this the connection is encrypted if the server asks for it or an address begins
+    /// with `tls://`, then to each server of its cluster too, and the roots that this system knows are trusted. See [`Tls`]
+    /// for an example.
     ///
-    /// ```no_run
-    /// # use zctor_nats::Bridge;
-    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// // A server with `authorization { users = [ { nkey: UABC.. } ] }`, and the seed of that key in a file.
-    /// let bridge = Bridge::builder("shop").nkey(std::fs::read_to_string("worker.nk")?).connect()?;
-    /// assert!(bridge.books().is_balanced());
-    /// # Ok(())
-    /// # }
-    /// ```
-    pub fn nkey(self, seed: impl Into<String>) -> Self {
-        self.identity(Identity::Nkey(seed.into()))
-    }
-
-    /// Connects with a credentials file (`.creds`), which holds the token of a user that an account has signed, and the
-    /// seed of its nkey. The file is read by [`connect`](Builder::connect), and not again.
-    ///
-    /// ```
-    /// use zctor_nats::{Bridge, BridgeError};
-    ///
-    /// // There is no such file.
-    /// match Bridge::builder("shop").credentials("worker.creds").connect() {
-    ///     Err(error @ BridgeError::File { .. }) => assert!(error.to_string().starts_with("worker.creds: ")),
-    ///     other => panic!("{other:?}"),
-    /// }
-    /// ```
-    pub fn credentials(self, file: impl Into<PathBuf>) -> Self {
-        self.identity(Identity::Credentials(file.into()))
-    }
-
-    /// Connects by TLS alone. Without this the connection is encrypted if the server asks for it or the address begins
-    /// with `tls://`, then to each server of its cluster too, and the roots that this system knows are trusted. See [`Tls`] for an example.
+    /// A certificate is for names. The servers of a cluster that a bridge has not been given tell of one another by numbers
+    /// mostly, such as `10.0.0.7`: unless their certificates are for these, too, give [`servers`](Builder::servers) all of
+    /// their names.
     pub fn tls(mut self, tls: Tls) -> Self {
         self.settings.authority.tls = Some(tls);
         self
@@ -156,15 +137,53 @@ impl Builder {
     }
 }
 
+/// The addresses of a cluster's servers.
+pub(crate) struct Addresses {
+    /// Without a user, a password and a token. The client writes the addresses that it is given into its log.
+    pub(crate) bare: Vec<ServerAddr>,
+    /// The user and the password, or the token and nothing, that stand in them.
+    user: Option<(String, Option<String>)>,
+    requires_tls: bool,
+}
+
+impl Addresses {
+    pub(crate) fn read(servers: &[String]) -> Result<Self, BridgeError> {
+        let unfit = |server: &str, source: Error| {
+            let server = without_password(server);
+            BridgeError::Connect { server, source: source.into() }
+        };
+        let of = |text: &str| Error::new(ErrorKind::InvalidInput, text);
+        if servers.is_empty() {
+            return Err(unfit("..", of("no address was given; give `Builder::servers` one at least")));
+        }
+        let mut addresses = Self { bare: Vec::new(), user: None, requires_tls: false };
+        for server in servers {
+            let address: ServerAddr = server.parse().map_err(|source| unfit(server, source))?;
+            let user = address.username().map(|user| (decoded(user), address.password().map(decoded)));
+            match (&addresses.user, user) {
+                (Some(known), Some(user)) if *known != user => {
+                    let text = "another user stands in another address; write it into none, and give the builder one `user` \
+                                or `token` for all servers";
+                    return Err(unfit(server, of(text)));
+                }
+                (None, Some(user)) => addresses.user = Some(user),
+                _ => {}
+            }
+            addresses.requires_tls |= address.tls_required();
+            addresses.bare.push(without_user(&address).map_err(|source| unfit(server, source))?);
+        }
+        Ok(addresses)
+    }
+}
+
 impl Authority {
     /// What the bridge shows to the server, in words.
-    pub(crate) fn shown(&self, address: &ServerAddr) -> Option<&'static str> {
+    pub(crate) fn shown(&self, addresses: &Addresses) -> Option<&'static str> {
         match &self.identity {
             Some(Identity::User { .. }) => Some("user and password"),
             Some(Identity::Token(_)) => Some("token"),
-            Some(Identity::Nkey(_)) => Some("nkey"),
-            Some(Identity::Credentials(_)) => Some("credentials file"),
-            None => address.username().map(|_| "user, password or token in the address"),
+            Some(Identity::Key(key)) => Some(key.shown()),
+            None => addresses.user.as_ref().map(|_| "user, password or token in the address"),
         }
     }
 
@@ -174,29 +193,22 @@ impl Authority {
     }
 
     /// The options of the client. The files are read here, for errors that name them.
-    pub(crate) fn apply(
-        &self,
-        mut options: ConnectOptions,
-        address: &ServerAddr,
-    ) -> Result<ConnectOptions, BridgeError> {
-        options = match &self.identity {
+    pub(crate) fn options(&self, addresses: &Addresses) -> Result<ConnectOptions, BridgeError> {
+        let options = ConnectOptions::new();
+        let mut options = match &self.identity {
             Some(Identity::User { user, password }) => options.user_and_password(user.clone(), password.clone()),
             Some(Identity::Token(token)) => options.token(token.clone()),
-            Some(Identity::Nkey(seed)) => options.nkey(seed.trim().to_owned()),
-            Some(Identity::Credentials(path)) => {
-                let text = read(path)?;
-                options.credentials(&text).map_err(|source| BridgeError::File { path: path.clone(), source })?
-            }
+            Some(Identity::Key(key)) => key.options()?,
             // The client does not read them from the address.
-            None => match (address.username().map(decoded), address.password().map(decoded)) {
-                (Some(user), Some(password)) => options.user_and_password(user, password),
-                (Some(token), None) => options.token(token),
-                (None, _) => options,
+            None => match addresses.user.clone() {
+                Some((user, Some(password))) => options.user_and_password(user, password),
+                Some((token, None)) => options.token(token),
+                None => options,
             },
         };
         // From an address with `tls://` the client takes it for that address alone. The server names others, and without
         // this the client would show them its password in the clear.
-        if self.tls.is_some() || address.tls_required() {
+        if self.tls.is_some() || addresses.requires_tls {
             options = options.require_tls(true);
         }
         if let Some(Tls { ca, certificate }) = &self.tls {
@@ -222,8 +234,8 @@ fn decoded(part: &str) -> String {
     percent_decode_str(part).decode_utf8_lossy().into_owned()
 }
 
-/// The address without a user, a password and a token. The client writes the address that it is given into its log.
-pub(crate) fn without_user(address: &ServerAddr) -> io::Result<ServerAddr> {
+/// The address without a user, a password and a token.
+fn without_user(address: &ServerAddr) -> io::Result<ServerAddr> {
     let mut url = address.clone().into_inner();
     // An error: the address has no host, and so no user either.
     let _ = url.set_username("").and_then(|()| url.set_password(None));
@@ -250,8 +262,10 @@ mod tests {
     #[test]
     fn an_address_with_tls_asks_for_it_of_the_servers_that_it_names_too() {
         for (address, expected) in [("tls://a.example", true), ("nats://a.example", false)] {
-            let address: ServerAddr = address.parse().expect("an address");
-            let options = Authority::default().apply(ConnectOptions::new(), &address).expect("there are no files");
+            // One of them is enough for all.
+            let addresses = ["nats://b.example".to_owned(), address.to_owned()];
+            let addresses = Addresses::read(&addresses).expect("they are addresses");
+            let options = Authority::default().options(&addresses).expect("there are no files");
             assert!(format!("{options:?}").contains(&format!("\"tls_required\": {expected}")), "{options:?}");
         }
     }
@@ -260,14 +274,29 @@ mod tests {
     #[test]
     fn the_client_is_given_no_secret_in_the_address() {
         for address in ["nats://ann:s3cret@10.0.0.7:4222", "tls://s3cret@nats.example:4222", "s3cret@10.0.0.7"] {
-            let address: ServerAddr = address.parse().expect("an address");
-            let given = without_user(&address).expect("an address");
+            let given = Addresses::read(&[address.to_owned()]).expect("an address").bare.remove(0);
             let text = format!("{given:?}").replace("cannot", "");
             assert!(!text.contains("s3cret") && !text.contains("ann"), "{text}");
+            let address: ServerAddr = address.parse().expect("an address");
             assert_eq!(
                 (given.host(), given.port(), given.scheme()),
                 (address.host(), address.port(), address.scheme())
             );
         }
+    }
+
+    /// Issue #17.
+    #[test]
+    fn addresses_that_cannot_be_used_together_are_told_without_their_secrets() {
+        let read = |addresses: &[&str]| {
+            let addresses: Vec<String> = addresses.iter().map(|&address| address.to_owned()).collect();
+            Addresses::read(&addresses).map(|addresses| addresses.bare.len())
+        };
+        assert!(matches!(read(&["nats://ann:s3cret@a", "nats://b", "nats://ann:s3cret@c"]), Ok(3)));
+        let text = |addresses: &[&str]| read(addresses).expect_err("they cannot be used").to_string();
+        let two = text(&["nats://ann:s3cret@a", "nats://ann:guess@b"]);
+        assert!(two.contains("nats://b") && two.contains("`user`"), "{two}");
+        assert!(!two.contains("s3cret") && !two.contains("guess"), "{two}");
+        assert!(text(&[]).contains("`Builder::servers`"));
     }
 }

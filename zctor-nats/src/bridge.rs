@@ -16,6 +16,7 @@ use crate::connection::{Command, Connection, LONGEST, Settings};
 use crate::durable::Queues;
 use crate::error::BridgeError;
 use crate::session::Session;
+use crate::state::ConnectionState;
 use crate::wire;
 
 /// For how many messages from outside a link has room by itself.
@@ -43,8 +44,31 @@ impl Builder {
     /// Sets the address of the server; `nats://127.0.0.1:4222` by itself. It may hold a user and a password,
     /// `nats://user:password@host:4222`, or a token, `nats://token@host:4222`. There `@`, `:`, `/` and `%` are written as
     /// `%40`, `%3A`, `%2F` and `%25`.
-    pub fn server(mut self, address: impl Into<String>) -> Self {
-        self.settings.server = address.into();
+    ///
+    /// Any server of a cluster will do: the bridge learns of the others from it. But it has to be there when the bridge
+    /// connects: see [`servers`](Builder::servers).
+    pub fn server(self, address: impl Into<String>) -> Self {
+        self.servers([address])
+    }
+
+    /// Sets the addresses of several servers of one cluster. The bridge connects to one of them, which is chosen at random,
+    /// and passes over those that are not there; when the connection is lost, it goes to another one.
+    ///
+    /// All servers are shown the same user, password or token: what stands in an address counts for all of them, and two
+    /// that differ are an error.
+    ///
+    /// ```
+    /// use zctor_nats::{Bridge, BridgeError};
+    ///
+    /// // Nothing listens at these ports.
+    /// let bridge = Bridge::builder("shop").servers(["nats://127.0.0.1:1", "nats://ann:secret@127.0.0.1:2"]).connect();
+    /// match bridge {
+    ///     Err(BridgeError::Connect { server, .. }) => assert_eq!(server, "nats://127.0.0.1:1, nats://127.0.0.1:2"),
+    ///     other => panic!("{other:?}"),
+    /// }
+    /// ```
+    pub fn servers<A: Into<String>>(mut self, addresses: impl IntoIterator<Item = A>) -> Self {
+        self.settings.servers = addresses.into_iter().map(Into::into).collect();
         self
     }
 
@@ -160,7 +184,7 @@ impl Bridge {
     /// subject.
     pub fn builder(namespace: impl Into<String>) -> Builder {
         let settings = Settings {
-            server: "nats://127.0.0.1:4222".to_owned(),
+            servers: vec!["nats://127.0.0.1:4222".to_owned()],
             namespace: namespace.into(),
             deadline: Duration::from_secs(30),
             name: "zctor".to_owned(),
@@ -354,9 +378,10 @@ impl Bridge {
     /// The way out for the messages of `M`.
     pub(crate) fn carrier<M: RemoteMessage>(&self) -> Result<NatsCarrier, BridgeError> {
         check_name(M::WIRE)?;
-        self.connection.may_publish(wire::subject(&self.namespace, M::WIRE, Route::Turn))?;
+        let turn = wire::subject(&self.namespace, M::WIRE, Route::Turn);
+        self.connection.may_publish(turn.clone())?;
         let (namespace, commands) = (self.namespace.clone(), self.connection.commands.clone());
-        Ok(NatsCarrier { namespace, commands, deadline: self.deadline })
+        Ok(NatsCarrier { namespace, turn: turn.into(), commands, deadline: self.deadline })
     }
 
     pub(crate) fn may_wait(&self) -> Result<(), BridgeError> {
@@ -398,6 +423,39 @@ impl Bridge {
     /// Returns what this bridge has sent and taken so far.
     pub fn books(&self) -> Books {
         self.end.books()
+    }
+
+    /// Whether the bridge has a connection to a server just now, as far as it knows: for what a process says of its own
+    /// health. Without one it tries again by itself, as long as it lives. A machine that is gone without a word is found out
+    /// by the time: [`guide::running`](crate::guide::running) says by which.
+    ///
+    /// ```no_run
+    /// # use zctor_nats::Bridge;
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let bridge = Bridge::builder("shop").connect()?;
+    /// assert!(bridge.is_connected());
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn is_connected(&self) -> bool {
+        self.state() == ConnectionState::Connected
+    }
+
+    /// What the bridge knows of its connection: whether there is one, and else since when not and why. So a call that ended
+    /// with `NotRegistered` since nobody serves its pool is told apart from one that found no server.
+    ///
+    /// If a server lets the bridge in no more, a line on standard error says so, once until it is connected again.
+    ///
+    /// ```no_run
+    /// # use zctor_nats::{Bridge, ConnectionState};
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let bridge = Bridge::builder("shop").connect()?;
+    /// assert_eq!(bridge.state(), ConnectionState::Connected);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn state(&self) -> ConnectionState {
+        self.connection.session.state.told()
     }
 
     /// Stops serving: everything that this bridge has taken is finished, and nothing more is taken. So a process can be

@@ -2,15 +2,18 @@
 
 use std::time::Duration;
 
+use async_nats::Subject;
 use tokio::sync::mpsc::UnboundedSender;
 use zctor::now;
-use zctor::remote::transport::{Carrier, Packet, Receipt};
+use zctor::remote::transport::{Carrier, Packet, Receipt, Route};
 
 use crate::connection::{Command, Outbound};
 use crate::wire;
 
 pub(crate) struct NatsCarrier {
     pub(crate) namespace: String,
+    /// The subject of the messages that go in turn: most do.
+    pub(crate) turn: Subject,
     pub(crate) commands: UnboundedSender<Command>,
     /// The deadline of calls that have none.
     pub(crate) deadline: Duration,
@@ -19,7 +22,10 @@ pub(crate) struct NatsCarrier {
 impl Carrier for NatsCarrier {
     fn carry(&self, name: &'static str, packet: Packet, receipt: Box<dyn Receipt>) {
         let Packet { bytes, call, inside, route, .. } = packet;
-        let subject = wire::subject(&self.namespace, name, route);
+        let subject = match route {
+            Route::Turn => self.turn.clone(),
+            _ => wire::subject(&self.namespace, name, route).into(),
+        };
         let call = call.map(|header| (header.until.unwrap_or_else(|| now() + self.deadline), header.depth));
         // If the bridge is closed, the receipt is dropped, which says that nobody serves the pool.
         drop(self.commands.send(Command::Packet(Outbound { subject, bytes, inside, call, receipt })));

@@ -4,37 +4,33 @@ use std::error::Error;
 use std::io;
 
 use async_nats::rustls::{self, CertificateError};
-use async_nats::{Client, ConnectError, ConnectErrorKind, ConnectOptions, Event, ServerAddr, ServerError};
+use async_nats::{Client, ConnectError, ConnectErrorKind, Event, ServerError};
 
 use tokio::sync::Semaphore;
 
-use crate::authority::without_user;
+use crate::authority::Addresses;
 use crate::connection::Settings;
-use crate::error::{BridgeError, without_password};
+use crate::error::BridgeError;
 
 /// Connects. `on_event` is told of what happens to the connection afterwards.
 pub(crate) async fn connect(
     settings: &Settings,
     on_event: impl Fn(Event) + Send + Sync + 'static,
 ) -> Result<Client, BridgeError> {
-    let server = without_password(&settings.server);
-    let unfit = |source: io::Error| BridgeError::Connect { server: server.clone(), source: source.into() };
-    let address: ServerAddr = settings.server.parse().map_err(unfit)?;
-    let bare = without_user(&address).map_err(unfit)?;
-    let options = ConnectOptions::new().name(&settings.name).event_callback(move |event| {
+    let addresses = Addresses::read(&settings.servers)?;
+    let options = settings.authority.options(&addresses)?.name(&settings.name).event_callback(move |event| {
         on_event(event);
         async {}
     });
     // What comes beyond the room that a subscription has is dropped, and nobody counts it.
     let options = options.subscription_capacity(Semaphore::MAX_PERMITS);
-    let options = settings.authority.apply(options, &address)?;
-    let shown = settings.authority.shown(&address);
+    let (server, shown) = (settings.told_servers(), settings.authority.shown(&addresses));
     let has_certificate = settings.authority.has_certificate();
-    options.connect(bare).await.map_err(|error| fault(server, shown, has_certificate, error))
+    options.connect(addresses.bare).await.map_err(|error| fault(server, shown, has_certificate, error))
 }
 
 fn fault(server: String, shown: Option<&'static str>, has_certificate: bool, error: ConnectError) -> BridgeError {
-    if error.kind() == ConnectErrorKind::Authentication {
+    if error.kind() == ConnectErrorKind::Authentication && error.source().is_none() {
         return BridgeError::Nkey;
     }
     let source = error.source();

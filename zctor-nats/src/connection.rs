@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, Builder, current};
 use std::time::{Duration, Instant};
 
-use async_nats::{Client, Event, HeaderMap, ServerError, StatusCode, Subscriber};
+use async_nats::{Client, ClientError, Event, ServerError, StatusCode, Subject, Subscriber};
 use futures_util::StreamExt;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
@@ -19,6 +19,7 @@ use tokio::task::JoinHandle;
 use zctor::now;
 use zctor::remote::transport::{Answer, End, Receipt, Route};
 
+use crate::arrived::Arrived;
 use crate::authority::Authority;
 use crate::connect::connect;
 use crate::error::{BridgeError, Operation, without_password};
@@ -26,12 +27,12 @@ use crate::foreign::response;
 use crate::heard::{Hearing, read_refusal};
 use crate::owners;
 use crate::service::Service;
-use crate::serving::{Held, take_in};
+use crate::serving::Desk;
 use crate::session::{Session, too_large};
 use crate::state::State;
 use crate::subscription::{Subscription, Topic};
 use crate::under_way::UnderWay;
-use crate::wire;
+use crate::wire::{self, Origin};
 
 /// What the thread of a connection is to do.
 pub(crate) enum Command {
@@ -41,7 +42,7 @@ pub(crate) enum Command {
         payload: Vec<u8>,
     },
     Answer {
-        subject: String,
+        to: Origin,
         answer: Answer,
     },
     /// Answer a program that is no bridge.
@@ -50,8 +51,7 @@ pub(crate) enum Command {
         answer: Answer,
     },
     Ack {
-        inbox: String,
-        number: u64,
+        to: Origin,
     },
     /// Receive what comes for a pool. Answered once the server has been told.
     Serve {
@@ -80,7 +80,7 @@ pub(crate) enum Command {
 
 /// A packet on its way out.
 pub(crate) struct Outbound {
-    pub(crate) subject: String,
+    pub(crate) subject: Subject,
     pub(crate) bytes: Vec<u8>,
     pub(crate) inside: bool,
     /// The deadline of a call, and the depth that its callee is counted at.
@@ -94,7 +94,7 @@ pub(crate) const LONGEST: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 6
 /// How to connect.
 #[derive(Clone)]
 pub(crate) struct Settings {
-    pub(crate) server: String,
+    pub(crate) servers: Vec<String>,
     pub(crate) namespace: String,
     pub(crate) name: String,
     /// The deadline of calls that have none.
@@ -102,6 +102,14 @@ pub(crate) struct Settings {
     pub(crate) patience: Duration,
     pub(crate) ack_wait: Duration,
     pub(crate) authority: Authority,
+}
+
+impl Settings {
+    /// The addresses as they are told: without the user and the password that they may hold.
+    pub(crate) fn told_servers(&self) -> String {
+        let addresses: Vec<String> = self.servers.iter().map(|server| without_password(server)).collect();
+        addresses.join(", ")
+    }
 }
 
 /// How long the server has at least to answer a new connection.
@@ -184,23 +192,27 @@ async fn run(
         Ok(outgoing) => outgoing,
         Err(error) => return drop(tell.send(Err(error))),
     };
-    let held = Arc::new(Held::default());
+    let arrived = Arc::new(Arrived::default());
     tokio::spawn({
         let under_way = Arc::clone(&under_way);
         async move { under_way.expire().await }
     });
     tokio::spawn({
-        let (held, commands, interval) = (Arc::clone(&held), commands.clone(), settings.ack_wait / 3);
-        async move { held.tell(&commands, interval).await }
+        let (arrived, commands, interval) = (Arc::clone(&arrived), commands.clone(), settings.ack_wait / 3);
+        async move { arrived.tell(&commands, interval).await }
+    });
+    tokio::spawn({
+        let (arrived, commands) = (Arc::clone(&arrived), commands.clone());
+        async move { arrived.acknowledge(&commands).await }
     });
     let (client, state, hearing) = (outgoing.client.clone(), Arc::clone(&outgoing.state), outgoing.hearing.clone());
     drop(tell.send(Ok(Session { client, runtime: Handle::current(), state, hearing })));
-    outgoing.carry_out(orders, &end, &held, &commands).await;
+    outgoing.carry_out(orders, &end, &arrived, &commands).await;
     under_way.lose_all();
 }
 
 /// What follows from what the client tells of the connection.
-fn on_event(event: Event, state: &State, under_way: &UnderWay, hearing: &Hearing) {
+fn on_event(event: Event, servers: &str, state: &State, under_way: &UnderWay, hearing: &Hearing) {
     match event {
         Event::Connected => {
             hearing.forget_refusals();
@@ -209,6 +221,18 @@ fn on_event(event: Event, state: &State, under_way: &UnderWay, hearing: &Hearing
         Event::Disconnected | Event::Closed => {
             state.set(false);
             under_way.lose_calls();
+        }
+        // Of an attempt to connect again: the bridge itself tells of the first.
+        Event::ClientError(ClientError::Other(text)) => {
+            let (text, is_refusal) = match text.as_str() {
+                "authorization violation" => ("authorization violation; is the user of the bridge known there?", true),
+                "failed signing nonce" => ("the credentials file cannot be read, or holds none", true),
+                other => (other, false),
+            };
+            if state.failed(text.to_owned(), is_refusal) && !state.is_connected() {
+                // It may go on for hours, and nobody may ask.
+                eprintln!("zctor-nats: the bridge is not let in any more at {servers}: {text}. It tries again.");
+            }
         }
         Event::ServerError(ServerError::Other(text)) => {
             let Some((operation, subject)) = read_refusal(&text) else { return };
@@ -230,14 +254,14 @@ async fn listen(mut answers: Subscriber, inbox: String, under_way: Arc<UnderWay>
         };
         match what.split_once('.') {
             None if what == "a" => under_way.taken(wire::read_numbers(&message.payload)),
+            None if what == "r" => {
+                wire::read_answers(&message.payload).for_each(|(number, answer)| under_way.answer(number, answer));
+            }
             None if what == "h" => under_way.held(wire::read_numbers(&message.payload)),
             Some(("s", number)) => hearing.echoed(number.parse().unwrap_or_default()),
-            Some(("r", number)) => {
-                let Ok(number) = number.parse() else { continue };
-                // The server says that nobody listens to the packet's subject.
-                let nobody = message.status == Some(StatusCode::NO_RESPONDERS);
-                under_way
-                    .answer(number, if nobody { Answer::Unreachable } else { wire::read_answer(&message.payload) });
+            // The server says that nobody listens to the packet's subject.
+            Some(("r", rest)) if message.status == Some(StatusCode::NO_RESPONDERS) => {
+                wire::read_number(rest).into_iter().for_each(|number| under_way.answer(number, Answer::Unreachable));
             }
             _ => {}
         }
@@ -261,8 +285,37 @@ struct Outgoing {
     next: u64,
 }
 
-/// How many acknowledgements are gathered before they are published, if there is no end of commands.
+/// How many commands are carried out before what they say to other bridges is published, if there is no end of commands.
 const BATCH: usize = 256;
+/// How many bytes of answers go out together, unless one alone is larger.
+const MOST_BYTES: usize = 32 * 1_024;
+
+/// What is to be said to other bridges, by their inboxes: what there is for one goes out together.
+#[derive(Default)]
+struct Said(HashMap<Arc<str>, ToBridge>);
+
+#[derive(Default)]
+struct ToBridge {
+    /// The numbers of the packets that are to be acknowledged.
+    acks: Vec<u64>,
+    answers: Vec<u8>,
+}
+
+impl Said {
+    fn acknowledge(&mut self, to: Origin) {
+        self.0.entry(to.inbox).or_default().acks.push(to.number);
+    }
+
+    /// Adds an answer. Gives those before it if they go out without it.
+    fn answer(&mut self, to: Origin, answer: &Answer) -> Option<(Arc<str>, Vec<u8>)> {
+        let inbox = Arc::clone(&to.inbox);
+        let answers = &mut self.0.entry(to.inbox).or_default().answers;
+        let is_full = !answers.is_empty() && answers.len() + wire::size(answer) > MOST_BYTES;
+        let before = is_full.then(|| (inbox, std::mem::take(answers)));
+        wire::add_answer(answers, to.number, answer);
+        before
+    }
+}
 
 impl Outgoing {
     /// Connects, and finds out that the bridge hears what is said to it.
@@ -270,13 +323,13 @@ impl Outgoing {
         let (state, hearing) = (Arc::new(State::new(settings.patience)), Hearing::new());
         let tell = {
             let (state, under_way, hearing) = (Arc::clone(&state), Arc::clone(under_way), hearing.clone());
-            move |event| on_event(event, &state, &under_way, &hearing)
+            let servers = settings.told_servers();
+            move |event| on_event(event, &servers, &state, &under_way, &hearing)
         };
         let client = connect(settings, tell).await?;
         let inbox = client.new_inbox();
         hearing.hears_by(&inbox);
-        let gone =
-            |text: &str| BridgeError::Connect { server: without_password(&settings.server), source: text.into() };
+        let gone = |text: &str| BridgeError::Connect { server: settings.told_servers(), source: text.into() };
         let answers = client.subscribe(format!("{inbox}.>")).await.map_err(|error| gone(&error.to_string()))?;
         tokio::spawn(listen(answers, inbox.clone(), Arc::clone(under_way), hearing.clone()));
         let id = inbox.rsplit('.').next().unwrap_or_default();
@@ -307,10 +360,10 @@ impl Outgoing {
         mut self,
         mut orders: UnboundedReceiver<Command>,
         end: &Arc<End>,
-        held: &Arc<Held>,
+        arrived: &Arc<Arrived>,
         commands: &UnboundedSender<Command>,
     ) {
-        let mut acks: HashMap<String, Vec<u64>> = HashMap::new();
+        let mut said = Said::default();
         while let Some(first) = orders.recv().await {
             let mut next = Some(first);
             let mut gathered = 0;
@@ -318,33 +371,39 @@ impl Outgoing {
                 match command {
                     Command::Packet(packet) => self.send(packet).await,
                     Command::Publish { subject, payload } => self.publish(subject, payload).await,
-                    Command::Answer { subject, answer } => self.answer(subject, &answer).await,
+                    Command::Answer { to, answer } => self.answer(&mut said, to, answer).await,
                     Command::Respond { subject, answer } => self.respond(subject, answer).await,
-                    Command::Ack { inbox, number } => acks.entry(inbox).or_default().push(number),
+                    Command::Ack { to } => said.acknowledge(to),
                     Command::Serve { name, routes, done } => {
-                        drop(done.send(self.serve(name, &routes, end, held, commands).await));
+                        drop(done.send(self.serve(name, &routes, end, arrived, commands).await));
                     }
                     Command::Probe { subject, done } => drop(done.send(self.probe(subject).await)),
                     Command::FindOwners { subjects, done } => drop(done.send(self.find_owners(&subjects).await)),
                     Command::Leave { until, done } => self.leave(until, done),
                     Command::Close => {
-                        self.acknowledge(&mut acks).await;
+                        arrived.unanswered().into_iter().for_each(|to| said.acknowledge(to));
+                        self.say(&mut said).await;
                         // The client's own flush waits for the socket alone.
-                        let state = Arc::clone(&self.state);
-                        drop(state.patiently(self.echo(state.patience)).await);
+                        let patience = self.state.patience;
+                        drop(tokio::time::timeout(patience, self.echo(patience)).await);
                         return;
                     }
                 }
                 gathered += 1;
                 next = if gathered < BATCH { orders.try_recv().ok() } else { None };
             }
-            self.acknowledge(&mut acks).await;
+            self.say(&mut said).await;
         }
     }
 
-    async fn acknowledge(&self, acks: &mut HashMap<String, Vec<u64>>) {
-        for (inbox, numbers) in acks.drain() {
-            self.publish(format!("{inbox}.a"), wire::numbers(&numbers)).await;
+    async fn say(&self, said: &mut Said) {
+        for (inbox, ToBridge { acks, answers }) in said.0.drain() {
+            if !acks.is_empty() {
+                self.publish(format!("{inbox}.a"), wire::numbers(&acks)).await;
+            }
+            if !answers.is_empty() {
+                self.publish(format!("{inbox}.r"), answers).await;
+            }
         }
     }
 
@@ -360,18 +419,11 @@ impl Outgoing {
             return receipt.answer(Answer::Unfit(error.to_string().into()));
         }
         self.next += 1;
-        let (number, reply) = (self.next, format!("{}.r.{}", self.inbox, self.next));
+        let number = self.next;
         self.under_way.add(number, receipt, subject.clone(), call.map(|(until, _)| until));
         let call = call.map(|(until, depth)| (until.saturating_duration_since(now()).min(LONGEST), depth));
-        let published = match wire::header(inside, call) {
-            None => self.state.patiently(self.client.publish_with_reply(subject, reply, bytes.into())).await,
-            Some(header) => {
-                let mut headers = HeaderMap::new();
-                headers.insert(wire::HEADER, header);
-                let publish = self.client.publish_with_reply_and_headers(subject, reply, headers, bytes.into());
-                self.state.patiently(publish).await
-            }
-        };
+        let reply = wire::reply(&self.inbox, number, inside, call);
+        let published = self.state.patiently(self.client.publish_with_reply(subject, reply, bytes.into())).await;
         match published {
             Some(Ok(())) => {}
             Some(Err(error)) => self.under_way.answer(number, Answer::Unfit(error.to_string().into())),
@@ -380,12 +432,13 @@ impl Outgoing {
         }
     }
 
-    async fn answer(&self, subject: String, answer: &Answer) {
-        let mut payload = wire::answer(answer);
-        if let Some(text) = too_large(&self.client, payload.len()) {
-            payload = wire::answer(&Answer::Unfit(format!("its reply: {text}").into()));
+    async fn answer(&self, said: &mut Said, to: Origin, mut answer: Answer) {
+        if let Some(text) = too_large(&self.client, wire::size(&answer)) {
+            answer = Answer::Unfit(format!("its reply: {text}").into());
         }
-        self.publish(subject, payload).await;
+        if let Some((inbox, answers)) = said.answer(to, &answer) {
+            self.publish(format!("{inbox}.r"), answers).await;
+        }
     }
 
     async fn respond(&self, subject: String, answer: Answer) {
@@ -402,11 +455,11 @@ impl Outgoing {
         }
     }
 
-    async fn publish(&self, subject: String, payload: Vec<u8>) {
+    async fn publish(&self, subject: impl Into<Subject>, payload: Vec<u8>) {
         // It fails for a payload that is too large, which this is not, and when the client has ended. Whoever waits for
         // this in vain is told by the time.
         if self.state.await_connected().await {
-            self.state.patiently(self.client.publish(subject, payload.into())).await;
+            self.state.patiently(self.client.publish(subject.into(), payload.into())).await;
         }
     }
 
@@ -415,7 +468,7 @@ impl Outgoing {
         name: &'static str,
         routes: &[Route],
         end: &Arc<End>,
-        held: &Arc<Held>,
+        arrived: &Arc<Arrived>,
         commands: &UnboundedSender<Command>,
     ) -> Result<(), BridgeError> {
         for route in routes {
@@ -436,7 +489,9 @@ impl Outgoing {
                 losses: self.state.losses.subscribe(),
             };
             let endpoint = self.service.endpoint(name);
-            let take_in = take_in(route, endpoint, Arc::clone(end), Arc::clone(held), commands.clone());
+            let (end, arrived, commands) = (Arc::clone(end), Arc::clone(arrived), commands.clone());
+            let desk = Arc::new(Desk { route, endpoint, end, arrived, commands });
+            let take_in = move |message| desk.take_in(message);
             // While it is not connected the client takes a limited number of commands, and the drop of the bridge waits
             // for this.
             let subscription = self.state.patiently(Subscription::start(topic, take_in)).await;
@@ -480,7 +535,8 @@ impl Outgoing {
         for subject in subjects {
             self.hearing.forget(Operation::Publish, subject);
         }
-        let owned = self.state.patiently(owners::find(&self.client, subjects)).await.flatten();
+        let find = owners::find(&self.client, subjects);
+        let owned = tokio::time::timeout(self.state.patience, find).await.ok().flatten();
         let owned = owned.ok_or(BridgeError::Disconnected)?;
         // Of a subject that it may not ask the bridge hears nothing, as if it had an owner.
         subjects.iter().try_for_each(|subject| self.hearing.permits(Operation::Publish, subject))?;

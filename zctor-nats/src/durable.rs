@@ -24,6 +24,7 @@ mod books;
 mod consumer;
 mod names;
 mod publisher;
+mod reasons;
 mod streams;
 mod work_queue;
 

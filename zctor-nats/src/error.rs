@@ -4,9 +4,12 @@ use std::error::Error;
 use std::fmt;
 use std::io;
 use std::path::PathBuf;
+use std::sync::Arc;
 
-use zctor::SpawnError;
 use zctor::remote::ServeError;
+use zctor::{CallError, SpawnError};
+
+use crate::wire::PREFIX;
 
 /// Error returned by the methods of [`Bridge`](crate::Bridge) and its builder.
 ///
@@ -96,6 +99,13 @@ pub enum BridgeError {
         /// The number of the partition.
         partition: u32,
     },
+    /// A message cannot be sent: it cannot be written as bytes, or is too large.
+    Unfit {
+        /// The name of the enum.
+        message: &'static str,
+        /// What is wrong with it.
+        text: Arc<str>,
+    },
     /// The link cannot be made.
     Spawn {
         /// Why not.
@@ -147,10 +157,15 @@ impl fmt::Display for BridgeError {
             Self::File { path, source } => write!(f, "{}: {source}", path.display()),
             Self::Nkey => f.write_str("the text given as an nkey is no seed; a seed of a user begins with `SU`"),
             Self::Permission { operation, subject } => {
-                write!(
-                    f,
-                    "the NATS server does not permit the bridge to {operation} `{subject}`; let it, in the permissions of its user"
-                )
+                write!(f, "the NATS server does not permit the bridge to {operation} `{subject}`; ")?;
+                match pattern(subject) {
+                    Some(pattern) => write!(f, "add `{pattern}` to the permissions of its user"),
+                    None if subject.starts_with("_INBOX.") => f.write_str(
+                        "its inbox has another name each time: give the builder `inbox_prefix(\"_INBOX.<user>\")`, and \
+                         permit its user to publish and subscribe to `_INBOX.<user>.>`",
+                    ),
+                    None => f.write_str("let it, in the permissions of its user"),
+                }
             }
             Self::OwnThread => f.write_str(
                 "a hook on the bridge's own thread cannot wait for what that thread is to do; have another thread do it",
@@ -164,8 +179,20 @@ impl fmt::Display for BridgeError {
                 f,
                 "another process serves partition {partition} of `{name}`; wait until it has left, or serve other partitions"
             ),
+            Self::Unfit { message, text } => write!(f, "this `{message}` cannot be sent: {text}"),
             Self::Spawn { source } => source.fmt(f),
         }
+    }
+}
+
+impl BridgeError {
+    /// A message that cannot be written.
+    pub(crate) fn unfit(error: CallError) -> Self {
+        let text = match &error {
+            CallError::Unfit { text, .. } => Arc::clone(text),
+            other => other.to_string().into(),
+        };
+        Self::Unfit { message: error.message(), text }
     }
 }
 
@@ -182,6 +209,7 @@ impl Error for BridgeError {
             | Self::Nkey
             | Self::Permission { .. }
             | Self::PartitionTaken { .. }
+            | Self::Unfit { .. }
             | Self::Queue { .. }
             | Self::OwnThread
             | Self::Closed
@@ -209,4 +237,12 @@ pub(crate) fn without_password(server: &str) -> String {
         (None, Some((_, host))) => host.to_owned(),
         (_, None) => server.to_owned(),
     }
+}
+
+/// What to permit for all messages of the pool that this subject is of.
+fn pattern(subject: &str) -> Option<String> {
+    let pool = subject.strip_suffix(".t").or_else(|| subject.strip_suffix(".b"));
+    let pool = pool.or_else(|| subject.rsplit_once(".k.").map(|(pool, _)| pool));
+    // A work queue's has no more than one subject.
+    pool.filter(|pool| pool.starts_with(PREFIX) && !pool.contains('$')).map(|pool| format!("{pool}.>"))
 }

@@ -30,7 +30,7 @@
 //! engine.pool(8, WorkerMessage::actor(|| Worker))?;
 //! let bridge = Bridge::builder("shop").server("nats://10.0.0.7:4222").connect()?;
 //! bridge.serve::<WorkerMessage>(&engine)?;
-//! # engine.wait();
+//! engine.wait(); // until another thread stops it
 //! # Ok(())
 //! # }
 //!
@@ -61,6 +61,8 @@
 //! | a shutdown loses no accepted message | the same, after the bridge has left: [`Bridge::leave`] |
 //! | a broadcast reaches every instance | of every process that serves the pool and is connected; the first word of one of them settles it: it is acknowledged, or a dead letter if that one refuses it, though others have it |
 //!
+//! [`Bridge::broadcast`] is a broadcast that says which processes have it.
+//!
 //! # Messages that must not be lost
 //!
 //! What goes through a bridge is handled once at most. Messages of a variant with `#[msg(durable)]` can go through a
@@ -72,11 +74,14 @@
 //! what to look at, and what to do when something is wrong; and how programs in other languages call a pool.
 //! [`guide::errors`] is the table of what calls and sends end with.
 //!
-//! The bridge runs one thread of its own. Beyond it, the threads are those of the engines, and where pools are served one
-//! for all of them, which has their calls answered, and one for each, which feeds it.
+//! The bridge runs one thread of its own. What comes for a pool is decoded there, and a reply is encoded on the thread that
+//! replies. Beyond it, the threads are those of the engines, and where pools are served one for each, and one for what
+//! handlers elsewhere have sent to all of them. Those take what is large, and what may have to wait for room.
 
+mod arrived;
 mod authority;
 mod bridge;
+mod broadcast;
 mod carrier;
 mod connect;
 mod connection;
@@ -98,3 +103,4 @@ pub use authority::Tls;
 pub use bridge::{Bridge, Builder};
 pub use durable::{QueueBooks, WorkQueue};
 pub use error::{BridgeError, Operation};
+pub use state::ConnectionState;

@@ -4,13 +4,14 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use async_nats::Subject;
 use tokio::sync::Notify;
 use zctor::now;
 use zctor::remote::transport::{Answer, Receipt};
 
 struct Packet {
     receipt: Box<dyn Receipt>,
-    subject: String,
+    subject: Subject,
     is_call: bool,
     until: Instant,
 }
@@ -34,7 +35,7 @@ impl UnderWay {
     }
 
     /// Adds a packet. `until` is the deadline of a call.
-    pub(crate) fn add(&self, number: u64, receipt: Box<dyn Receipt>, subject: String, until: Option<Instant>) {
+    pub(crate) fn add(&self, number: u64, receipt: Box<dyn Receipt>, subject: Subject, until: Option<Instant>) {
         let is_call = until.is_some();
         let until = until.unwrap_or_else(|| now() + self.ack_wait);
         self.lock().insert(number, Packet { receipt, subject, is_call, until });
@@ -43,14 +44,15 @@ impl UnderWay {
 
     /// These packets are in mailboxes.
     pub(crate) fn taken(&self, numbers: impl Iterator<Item = u64>) {
-        for number in numbers {
-            // Out of the table meanwhile: what it tells runs code of others.
-            let packet = self.lock().remove(&number);
-            if let Some(mut packet) = packet {
-                packet.receipt.taken();
-                if packet.is_call {
-                    self.lock().insert(number, packet);
-                }
+        // Out of the table meanwhile: what they tell runs code of others.
+        let taken: Vec<(u64, Packet)> = {
+            let mut packets = self.lock();
+            numbers.filter_map(|number| Some((number, packets.remove(&number)?))).collect()
+        };
+        for (number, mut packet) in taken {
+            packet.receipt.taken();
+            if packet.is_call {
+                self.lock().insert(number, packet);
             }
         }
     }
@@ -80,7 +82,7 @@ impl UnderWay {
 
     /// The server does not permit what goes to this subject.
     pub(crate) fn refuse(&self, subject: &str, text: &Arc<str>) {
-        self.settle(|packet| packet.subject == subject, |_| Answer::Unfit(Arc::clone(text)));
+        self.settle(|packet| packet.subject.as_str() == subject, |_| Answer::Unfit(Arc::clone(text)));
     }
 
     /// Nothing that is under way can be answered any more.
@@ -146,7 +148,7 @@ mod tests {
         let (tell, told) = mpsc::channel();
         let table = UnderWay::new(Duration::from_secs(1));
         for number in 0..MANY {
-            table.add(number, Box::new(Tell(tell.clone())), "a".to_owned(), Some(now()));
+            table.add(number, Box::new(Tell(tell.clone())), "a".into(), Some(now()));
         }
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
         runtime.block_on(async {
@@ -169,7 +171,7 @@ mod tests {
     fn what_is_under_way_is_lost_with_the_table() {
         let (tell, told) = mpsc::channel();
         let table = UnderWay::new(Duration::from_secs(1));
-        table.add(1, Box::new(Tell(tell)), "a".to_owned(), None);
+        table.add(1, Box::new(Tell(tell)), "a".into(), None);
         drop(table);
         assert!(matches!(told.try_recv(), Ok(Answer::Lost)));
     }

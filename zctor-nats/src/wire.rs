@@ -5,14 +5,17 @@
 //! | `zctor.1.<namespace>.<name>.t` | a message for one instance; those that serve it are one queue group |
 //! | `zctor.1.<namespace>.<name>.b` | a copy of a broadcast |
 //! | `zctor.1.<namespace>.<name>.k.<n>.<i>` | a message with a key in partition `i` of `n` |
-//! | `<inbox>.r.<number>` | the reply subject of a packet, and what is answered: a status byte, then a reply or a text |
-//! | `<inbox>.a` | the numbers of packets that are in mailboxes, eight bytes each |
+//! | `<inbox>.r.<number>`, and words behind it | nothing: it is the reply subject of a packet. The server answers here that nobody serves the pool |
+//! | `<inbox>.r` | answers to packets: for each its number, its length in bytes, a status byte, and a reply or a text |
+//! | `<inbox>.a` | the numbers of packets that are in mailboxes; not those of calls whose answer comes soon |
 //! | `<inbox>.h` | the numbers of packets that wait for room where they arrived |
 //! | `<inbox>.s.<number>` | nothing, from a bridge to itself: the server has what it was told before |
 //!
-//! A message is MessagePack with names. Where it needs more than its bytes, a header `Zctor` has these words: `c` for a
-//! call, `d<n>` for the milliseconds that are left of its deadline, `w<n>` for the depth that its caller counts the callee
-//! at, `i` for what a handler has sent. What any other program says is in `foreign.rs`.
+//! A number has eight bytes and a length four, the most significant byte first. A message is MessagePack with names. The
+//! words behind a packet's number, each after a dot, say what else is to be known of it: `c` for a call, `d<n>` for the
+//! milliseconds that are left of its deadline, `w<n>` for the depth that its caller counts the callee at, `i` for what a
+//! handler has sent, `n` for a copy whose sender wants to know how many instances have one. They stand there since headers
+//! cost a client more than all the rest of a message. What any other program says is in `foreign.rs`.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -21,7 +24,6 @@ use zctor::remote::transport::{Answer, CallHeader, Partition, Route};
 
 /// With this begin the subjects of all pools.
 pub(crate) const PREFIX: &str = "zctor.1.";
-pub(crate) const HEADER: &str = "Zctor";
 /// The queue group of those that serve a pool.
 pub(crate) const GROUP: &str = "z";
 
@@ -40,22 +42,46 @@ pub(crate) fn subject(namespace: &str, name: &str, route: Route) -> String {
     }
 }
 
-/// The header of a packet, if it needs one.
-pub(crate) fn header(inside: bool, call: Option<(Duration, u32)>) -> Option<String> {
-    let inside = if inside { " i" } else { "" };
+/// Who has sent a packet, and which of theirs it is.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Origin {
+    /// The prefix of the subjects that the sender listens to.
+    pub(crate) inbox: Arc<str>,
+    pub(crate) number: u64,
+}
+
+/// What is to be known of a packet beside its bytes: whether a handler has sent it, and what there is to know of a call.
+pub(crate) type Terms = (bool, Option<CallHeader>);
+
+/// The reply subject of a packet.
+pub(crate) fn reply(inbox: &str, number: u64, inside: bool, call: Option<(Duration, u32)>) -> String {
+    let inside = if inside { ".i" } else { "" };
     match call {
-        Some((left, depth)) => Some(format!("c d{} w{depth}{inside}", left.as_millis())),
-        None => (!inside.is_empty()).then(|| "i".to_owned()),
+        Some((left, depth)) => format!("{inbox}.r.{number}.c.d{}.w{depth}{inside}", left.as_millis()),
+        None => format!("{inbox}.r.{number}{inside}"),
     }
 }
 
-/// What the header of a packet says: whether a handler has sent it, and the header of a call.
-pub(crate) fn read_header(header: &str, now: Instant) -> Option<(bool, Option<CallHeader>)> {
+/// That of a copy whose sender wants to know how many instances have one.
+pub(crate) fn counted_reply(inbox: &str, number: u64) -> String {
+    format!("{inbox}.r.{number}.n")
+}
+
+/// Reads the reply subject of a packet; `None` for any other. The terms are `None` if they cannot be read.
+pub(crate) fn read_reply(subject: &str, now: impl FnOnce() -> Instant) -> Option<(Origin, Option<Terms>)> {
+    let (inbox, rest) = subject.rsplit_once(".r.")?;
+    let (number, words) = rest.split_once('.').unwrap_or((rest, ""));
+    let origin = Origin { inbox: inbox.into(), number: number.parse().ok()? };
+    Some((origin, if words.is_empty() { Some((false, None)) } else { read_terms(words, now()) }))
+}
+
+fn read_terms(words: &str, now: Instant) -> Option<Terms> {
     let (mut inside, mut call, mut left, mut depth) = (false, false, None, 0);
-    for word in header.split_whitespace() {
+    for word in words.split('.') {
         match word.split_at_checked(1)? {
             ("i", "") => inside = true,
-            ("c", "") => call = true,
+            // Both are answered.
+            ("c" | "n", "") => call = true,
             ("d", number) => left = Some(Duration::from_millis(number.parse().ok()?)),
             ("w", number) => depth = number.parse().ok()?,
             // A later version may say more.
@@ -67,6 +93,11 @@ pub(crate) fn read_header(header: &str, now: Instant) -> Option<(bool, Option<Ca
     Some((inside, call.then_some(CallHeader { until, depth, or_send: false, queued: false })))
 }
 
+/// The number at the front of what follows `<inbox>.r.` in the subject of a packet's reply.
+pub(crate) fn read_number(rest: &str) -> Option<u64> {
+    rest.split('.').next()?.parse().ok()
+}
+
 pub(crate) fn numbers(numbers: &[u64]) -> Vec<u8> {
     numbers.iter().flat_map(|number| number.to_be_bytes()).collect()
 }
@@ -76,8 +107,38 @@ pub(crate) fn read_numbers(bytes: &[u8]) -> impl Iterator<Item = u64> {
     numbers.iter().map(|number| u64::from_be_bytes(*number))
 }
 
-pub(crate) fn answer(answer: &Answer) -> Vec<u8> {
-    let (status, rest): (u8, &[u8]) = match answer {
+/// What stands before the answer to a packet, and its status.
+const BEFORE: usize = 8 + 4 + 1;
+
+/// How many bytes [`add_answer`] adds.
+pub(crate) fn size(answer: &Answer) -> usize {
+    BEFORE + of_answer(answer).1.len()
+}
+
+/// Adds the answer to a packet to others.
+pub(crate) fn add_answer(answers: &mut Vec<u8>, number: u64, answer: &Answer) {
+    let (status, rest) = of_answer(answer);
+    answers.extend_from_slice(&number.to_be_bytes());
+    // No payload of the server's is as long as the largest number.
+    answers.extend_from_slice(&u32::try_from(rest.len() + 1).unwrap_or(u32::MAX).to_be_bytes());
+    answers.push(status);
+    answers.extend_from_slice(rest);
+}
+
+/// The answers, with the numbers of their packets. What makes no sense is the last.
+pub(crate) fn read_answers(mut bytes: &[u8]) -> impl Iterator<Item = (u64, Answer)> {
+    std::iter::from_fn(move || {
+        let (number, rest) = bytes.split_first_chunk::<8>()?;
+        let (length, rest) = rest.split_first_chunk::<4>()?;
+        let length = usize::try_from(u32::from_be_bytes(*length)).ok()?;
+        let (answer, rest) = rest.split_at_checked(length)?;
+        bytes = rest;
+        Some((u64::from_be_bytes(*number), read_answer(answer)))
+    })
+}
+
+fn of_answer(answer: &Answer) -> (u8, &[u8]) {
+    match answer {
         Answer::Reply(bytes) => (b'0', bytes),
         Answer::Unreachable => (b'1', b""),
         Answer::Stopped => (b'2', b""),
@@ -89,11 +150,10 @@ pub(crate) fn answer(answer: &Answer) -> Vec<u8> {
         Answer::Lost => (b'8', b""),
         Answer::Timeout { begun: false } => (b'9', b""),
         Answer::Timeout { begun: true } => (b':', b""),
-    };
-    [&[status], rest].concat()
+    }
 }
 
-pub(crate) fn read_answer(bytes: &[u8]) -> Answer {
+fn read_answer(bytes: &[u8]) -> Answer {
     let text = |rest: &[u8]| Arc::<str>::from(String::from_utf8_lossy(rest));
     match bytes.split_first() {
         Some((b'0', reply)) => Answer::Reply(reply.to_vec()),
@@ -153,16 +213,22 @@ mod tests {
     }
 
     #[test]
-    fn a_header_comes_back_as_it_went() {
+    fn the_terms_of_a_packet_come_back_as_they_went() {
         let now = zctor::now();
-        assert_eq!(header(false, None), None);
-        assert!(matches!(read_header("i", now), Some((true, None))));
-        let text = header(true, Some((Duration::from_millis(100), 3))).expect("a call has one");
-        let (inside, call) = read_header(&text, now).expect("it can be read");
+        let read = |subject: &str| read_reply(subject, || now);
+        let (origin, terms) = read(&reply("_INBOX.a", 7, false, None)).expect("it is a packet's");
+        assert_eq!((&*origin.inbox, origin.number), ("_INBOX.a", 7));
+        assert!(matches!(terms, Some((false, None))));
+        assert!(matches!(read(&reply("a", 7, true, None)), Some((_, Some((true, None))))));
+        let subject = reply("a", 7, true, Some((Duration::from_millis(100), 3)));
+        assert_eq!(subject.strip_prefix("a.r.").and_then(read_number), Some(7));
+        let (_, terms) = read(&subject).expect("it is a packet's");
+        let (inside, call) = terms.expect("it can be read");
         let call = call.expect("it is one of a call");
         assert_eq!((inside, call.depth, call.until), (true, 3, Some(now + Duration::from_millis(90))));
-        assert!(read_header("c dx", now).is_none());
-        assert!(read_header("c x9", now).is_some(), "a later version may say more");
+        assert!(matches!(read("a.r.7.c.dx"), Some((_, None))));
+        assert!(matches!(read("a.r.7.c.x9"), Some((_, Some(_)))), "a later version may say more");
+        assert!(read("_INBOX.a.7").is_none() && read("a.r.x").is_none(), "other programs have reply subjects, too");
     }
 
     #[test]
@@ -173,7 +239,7 @@ mod tests {
 
     #[test]
     fn answers_come_back_as_they_went() {
-        for said in [
+        let said = [
             Answer::Reply(vec![1, 2]),
             Answer::Unreachable,
             Answer::Stopped,
@@ -185,9 +251,19 @@ mod tests {
             Answer::Lost,
             Answer::Timeout { begun: false },
             Answer::Timeout { begun: true },
-        ] {
-            assert_eq!(format!("{said:?}"), format!("{:?}", read_answer(&answer(&said))));
+        ];
+        let mut bytes = Vec::new();
+        for (number, answer) in (0..).zip(&said) {
+            let before = bytes.len();
+            add_answer(&mut bytes, number, answer);
+            assert_eq!(bytes.len() - before, size(answer));
         }
+        let read: Vec<(u64, Answer)> = read_answers(&bytes).collect();
+        let expected: Vec<(u64, Answer)> = (0..).zip(said).collect();
+        assert_eq!(format!("{read:?}"), format!("{expected:?}"));
+        // What is cut off in the middle is none.
+        bytes.truncate(bytes.len() - 1);
+        assert_eq!(read_answers(&bytes).count(), expected.len() - 1);
         assert!(matches!(read_answer(b""), Answer::Unfit(_)));
         assert_eq!(read_numbers(&numbers(&[0, 7, u64::MAX])).collect::<Vec<_>>(), [0, 7, u64::MAX]);
     }

@@ -172,6 +172,12 @@ impl<M: Message, V> Client<M, V> {
         Client { pool: self.pool, binding: self.binding, view: self.view, of: PhantomData }
     }
 
+    /// Whether a sender from outside may find no room in the pool.
+    #[cfg(feature = "remote")]
+    pub(crate) fn is_bounded(&self) -> bool {
+        self.pool.as_ref().is_none_or(|pool| pool.is_bounded())
+    }
+
     fn bound(&self, binding: Binding<M>) -> Self {
         Self { pool: self.pool.clone(), binding, view: self.view, of: PhantomData }
     }
@@ -224,8 +230,8 @@ impl<M: Message, V> Client<M, V> {
     fn send_from(&self, place: &mut Option<M>) -> Result<(), SendError<M>> {
         watched_or_not(
             (self, place),
-            |(client, place)| messaging::send::<true, M>(&client.target(), place),
-            |(client, place)| messaging::send::<false, M>(&client.target(), place),
+            |(client, place)| messaging::send::<true, M>(client.target(), place),
+            |(client, place)| messaging::send::<false, M>(client.target(), place),
         )
     }
 
@@ -309,7 +315,7 @@ impl<M: Message, V> Client<M, V> {
 
     #[inline(never)]
     fn call_from<R: 'static, K: Kind>(&self, place: &mut Option<M>, port: ToPort<M, R>) -> Result<R, CallError> {
-        messaging::call::<M, R, K>(&self.target(), place, port)
+        messaging::call::<M, R, K>(self.target(), place, port)
     }
 
     /// Sends a request, and returns a [`Pending`] for its reply.
@@ -1044,7 +1050,7 @@ impl<M: Message, V> fmt::Debug for Client<M, V> {
 }
 
 /// Sends a request and waits for its reply.
-pub(crate) fn call<Q: IntoRequest>(target: &Target<'_, Q::Message>, request: Q) -> Result<Q::Reply, CallError> {
+pub(crate) fn call<Q: IntoRequest>(target: Target<'_, Q::Message>, request: Q) -> Result<Q::Reply, CallError> {
     let (message, port) = request.__into().into_parts();
     messaging::call::<Q::Message, Q::Reply, Q::Kind>(target, &mut Some(message), port)
 }

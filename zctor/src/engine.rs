@@ -573,7 +573,7 @@ impl ActorEngine {
     /// # Blocking
     /// As [`Client::send`](crate::Client::send).
     pub fn send<M: Message>(&self, message: M) -> Result<(), SendError<M>> {
-        targets::target(&self.core, |target| messaging::send_either(&target, &mut Some(message)))
+        targets::target(&self.core, |target| messaging::send_either(target, &mut Some(message)))
     }
 
     /// Sends a request to the instance that [`send`](ActorEngine::send) would choose, and waits for the reply.
@@ -586,7 +586,7 @@ impl ActorEngine {
     #[cfg_attr(feature = "tokio", track_caller)]
     pub fn call<Q: IntoRequest>(&self, request: Q) -> Result<Q::Reply, CallError> {
         assert_may_block();
-        targets::target(&self.core, |target| call(&target, request))
+        targets::target(&self.core, |target| call(target, request))
     }
 
     /// Sends a copy to every instance of the type, and returns the number of instances reached.

@@ -57,7 +57,7 @@ use crate::mailbox::waits::{NotedVariant, Waiter, Waits};
 use crate::sys::frame;
 use crate::sys::operation::Operation;
 use crate::sys::park::Parker;
-use crate::sys::simulated::{Planted, is_planted, point};
+use crate::sys::simulated::{Planted, is_planted, point, point_anywhere};
 use crate::sys::sync::{AtomicU64, AtomicUsize, Mutex, lock, queue};
 
 /// The mailbox of one actor thread, and all else that other threads touch of that thread.
@@ -79,6 +79,9 @@ pub(crate) struct Mailbox {
     pub(crate) buffers: Buffers,
     pub(crate) waits: Waits<Waiter>,
     pub(crate) noted: NotedVariant,
+    /// How messages for a link go out past its thread: see `route/linked.rs`.
+    #[cfg(feature = "remote")]
+    pub(crate) outlet: std::sync::OnceLock<Box<dyn std::any::Any + Send + Sync>>,
     sender: queue::Sender<Mail>,
     receiver: queue::Receiver<Mail>,
     /// How many messages lie in batches in the queue, beyond the one that each batch counts for in the queue's length.
@@ -111,6 +114,8 @@ impl Mailbox {
             buffers: Buffers::default(),
             waits: Waits::default(),
             noted: NotedVariant::default(),
+            #[cfg(feature = "remote")]
+            outlet: std::sync::OnceLock::new(),
             sender,
             receiver,
             batched: AtomicUsize::new(0),
@@ -266,9 +271,11 @@ impl Mailbox {
         mail
     }
 
+    /// Gives permits back.
     #[inline]
     pub(crate) fn give_back(&self, permits: usize) {
         if let Some(all) = &self.permits {
+            point_anywhere(|| Operation::Plain("give permits back"));
             all.give_back(permits);
         }
     }
@@ -315,7 +322,8 @@ impl Mailbox {
         // In this order, so that not more seems to be done than has come.
         let done = self.meter.done();
         let waiting = self.receiver.len() + self.batched.load(Ordering::Relaxed);
-        (self.meter.taken.get() + waiting as u64, done)
+        let past = self.meter.past.get();
+        (self.meter.taken.get() + waiting as u64 + past, done + past)
     }
 
     /// How many messages wait here, or were taken by the thread and are not done with.

@@ -24,6 +24,8 @@ mod loopback;
 mod message;
 mod packet;
 mod partition;
+mod reached;
+mod reply_task;
 mod served;
 mod value;
 mod wire;
@@ -34,6 +36,7 @@ pub use durable::DurableReply;
 pub use error::ServeError;
 pub use loopback::Loopback;
 pub use message::{DurableMessage, RemoteMessage};
+pub use reached::Reached;
 pub use value::RemoteValue;
 
 #[doc(hidden)]
@@ -51,6 +54,7 @@ pub mod transport {
     pub use super::end::End;
     pub use super::packet::{Answer, CallHeader, Carrier, Packet, Receipt};
     pub use super::partition::{Partition, Partitions, Route};
+    pub use super::reached::counted;
     pub use super::wire::Format;
 }
 

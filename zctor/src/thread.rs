@@ -29,6 +29,7 @@
 pub(crate) mod beside;
 pub(crate) mod borrowed;
 pub(crate) mod carried;
+pub(crate) mod free_list;
 pub(crate) mod held;
 pub(crate) mod local;
 pub(crate) mod queue;

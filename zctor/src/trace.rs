@@ -13,10 +13,15 @@ pub(crate) mod spans;
 #[path = "trace/spans/off.rs"]
 pub(crate) mod spans;
 
+/// Whether anybody may watch, a subscriber or a simulation: then there is a way of each message for that.
+pub(crate) const CAN_BE_WATCHED: bool = HAS_POINTS || spans::SPANS;
+
 #[cfg(not(feature = "tracing"))]
 pub(crate) use off::*;
 #[cfg(feature = "tracing")]
 pub(crate) use on::*;
+
+use crate::sys::simulated::HAS_POINTS;
 
 #[cfg(feature = "tracing")]
 mod on {
@@ -31,8 +36,6 @@ mod on {
     use crate::sys::simulated::are_there_worlds;
     use crate::trace::spans;
     use crate::trace::subscriber::tell;
-
-    pub(crate) const CAN_BE_WATCHED: bool = true;
 
     /// Runs the first while somebody may watch what is sent here, a subscriber or a simulation, and otherwise the second,
     /// which is the same without events, spans and scheduling points.
@@ -166,9 +169,6 @@ mod off {
     use crate::sys::simulated::seat;
 
     pub(crate) use crate::sys::simulated::either as watched_or_not;
-
-    /// Whether anybody may watch: then there is a way of each message for that.
-    pub(crate) const CAN_BE_WATCHED: bool = cfg!(feature = "simulation");
 
     #[inline(always)]
     pub(crate) fn routed(_: impl FnOnce() -> (&'static str, InstanceId, usize, usize)) {}

@@ -2,11 +2,12 @@
 //!
 //! ```text
 //! cargo run -p console_demo    # prints where to look; Enter frees the database, and Enter again ends it
+//! cargo run -p console_demo </dev/null &    # the same until it is killed
 //! ```
 
 use std::error::Error;
 use std::io::{self, BufRead};
-use std::panic;
+use std::{panic, thread};
 
 use console_demo::Shop;
 use zctor_console::{Console, fetch_text};
@@ -14,14 +15,14 @@ use zctor_console::{Console, fetch_text};
 fn main() -> Result<(), Box<dyn Error>> {
     panic::set_hook(Box::new(|_| {})); // the feed panics many times a second, and the console counts it
     let shop = Shop::open()?;
-    let console = || Console::new(shop.engine()).definitions(Shop::definitions());
-    let page = console().serve_tcp("127.0.0.1:0")?;
+    let (engine, definitions) = (shop.engine(), Shop::definitions());
+    let page = Console::new(engine).definitions(definitions).serve_tcp("127.0.0.1:0")?;
     println!("in a browser      {page}");
     println!("as text           curl -s {page}");
     println!("by Prometheus     curl -s {page}metrics");
     println!("in a terminal     cargo run -p zctor-console --features terminal -- {page}");
     #[cfg(unix)]
-    let socket = console().serve()?;
+    let socket = Console::new(engine).definitions(definitions).serve()?;
     #[cfg(unix)]
     println!("at a Unix socket  curl -s --unix-socket {socket} http://localhost/");
 
@@ -39,9 +40,15 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     let mut lines = io::stdin().lock().lines();
     println!("Enter frees the database.");
-    lines.next().transpose()?;
-    shop.free_database();
-    println!("Enter ends it.");
-    lines.next().transpose()?;
-    Ok(())
+    if lines.next().transpose()?.is_some() {
+        shop.free_database();
+        println!("Enter ends it.");
+        if lines.next().transpose()?.is_some() {
+            return Ok(());
+        }
+    }
+    println!("Nobody can press Enter, since the input is closed: it goes on until it is killed.");
+    loop {
+        thread::park();
+    }
 }

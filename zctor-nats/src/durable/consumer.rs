@@ -17,6 +17,7 @@ use zctor::remote::transport::{Answer, CallHeader, End, Format, Packet, Receipt,
 
 use crate::durable::books::{QueueBooks, QueueLedger};
 use crate::durable::names::Names;
+use crate::durable::reasons::Reasons;
 use crate::durable::{WorkQueue, streams};
 use crate::error::BridgeError;
 use crate::session::Session;
@@ -42,6 +43,8 @@ pub(crate) struct Consumer {
     ledger: Arc<QueueLedger>,
     places: Arc<Semaphore>,
     stopped: watch::Sender<bool>,
+    /// Of the dead letters that could not be stored.
+    reasons: Reasons,
 }
 
 /// What becomes of a message.
@@ -66,7 +69,8 @@ impl Consumer {
         ledger: Arc<QueueLedger>,
     ) -> Self {
         let (end, places) = (Arc::clone(end), Arc::new(Semaphore::new(queue.in_flight as usize)));
-        Self { session, context, names, queue, wire, end, ledger, places, stopped: watch::Sender::new(false) }
+        let (stopped, reasons) = (watch::Sender::new(false), Reasons::default());
+        Self { session, context, names, queue, wire, end, ledger, places, stopped, reasons }
     }
 
     pub(crate) fn is_stopped(&self) -> bool {
@@ -166,7 +170,8 @@ impl Consumer {
         };
         self.settle(|books| books.delivered += 1);
         let outcome = if tried > self.queue.tries {
-            Outcome::Dead(format!("it was given out {tried} times and nobody has answered"))
+            let unknown = || format!("it was given out {tried} times, and nobody has said that it is handled");
+            Outcome::Dead(self.reasons.take(&id).unwrap_or_else(unknown))
         } else {
             self.handle(&message).await
         };
@@ -184,6 +189,7 @@ impl Consumer {
                     self.settle(|books| books.dead += 1);
                     AckKind::Term
                 } else {
+                    self.reasons.keep(id, reason);
                     self.settle(|books| books.returned += 1);
                     AckKind::Nak(Some(self.queue.pause(tried).max(PAUSE)))
                 }

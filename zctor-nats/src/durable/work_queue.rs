@@ -25,7 +25,9 @@ use std::time::Duration;
 /// at once, that the process that serves does not understand. It is stored in a stream of its own, with a header
 /// `Zctor-Reason`, and `Zctor-Tries`. `nats stream view shop-jobs-dead` shows those of the queue `jobs` in the namespace
 /// `shop`. Headers for which a very large message leaves no room are left out. While a dead letter cannot be stored, its
-/// message stays in the queue, and is given out again. A message that is published to its `Zctor-Subject` with the same payload is in the queue again.
+/// message stays in the queue, and is given out again; the process that has found it dead keeps the reason, and another one
+/// that is given it does not know that. A message that is published to its `Zctor-Subject` with the same payload is in the
+/// queue again.
 ///
 /// # On the server
 /// The server needs JetStream: `nats-server -js -sd <folder>`. The queue `jobs` of the namespace `shop` is the stream

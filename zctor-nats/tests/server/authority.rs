@@ -5,16 +5,22 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use nkeys::KeyPair;
 use serde::{Deserialize, Serialize};
 use zctor::{ActorEngine, CallError, actor};
-use zctor_nats::{Bridge, BridgeError, Builder};
-use zctor_tests::bounded;
+use zctor_nats::{Bridge, BridgeError, Builder, ConnectionState};
+use zctor_tests::{LIMIT, bounded};
 
 use crate::nats::{Folder, Server};
 
 #[actor(remote)]
 #[derive(Serialize, Deserialize)]
-enum DoorMessage {
+pub(crate) enum DoorMessage {
     #[reply(u64)]
     Knock,
+}
+struct Door;
+impl DoorHandler for Door {
+    fn knock(&mut self) -> u64 {
+        1
+    }
 }
 
 /// The bridge is in, and hears what the server says of its messages.
@@ -119,19 +125,71 @@ fn credentials(token: &str, key: &KeyPair) -> String {
     )
 }
 
+/// The configuration of a server that knows this account.
+fn knows(account: &KeyPair, operator: &KeyPair) -> String {
+    let limits =
+        r#""limits":{"subs":-1,"data":-1,"payload":-1,"imports":-1,"exports":-1,"wildcards":true,"conn":-1,"leaf":-1}"#;
+    format!(
+        "operator: {}\nresolver: MEMORY\nresolver_preload: {{ {}: {} }}\n",
+        token(operator, operator, r#""type":"operator""#),
+        account.public_key(),
+        token(account, operator, &format!(r#""type":"account",{limits}"#)),
+    )
+}
+
+/// The token of a user that an account has signed.
+fn of_account(user: &KeyPair, account: &KeyPair) -> String {
+    token(user, account, r#""type":"user","subs":-1,"data":-1,"payload":-1"#)
+}
+
+/// Issue #17.
+#[test]
+fn a_credentials_file_is_read_anew_at_each_connection() {
+    bounded(|| {
+        let (operator, user) = (KeyPair::new_operator(), KeyPair::new_user());
+        let (before, after) = (KeyPair::new_account(), KeyPair::new_account());
+        let mut server = Server::configured(&knows(&before, &operator));
+        let folder = Folder::new();
+        let file = folder.write("ann.creds", &credentials(&of_account(&user, &before), &user));
+        let (here, bridge) = (ActorEngine::new(), server.builder().credentials(&file).connect().expect("it is let in"));
+        let (there, door) = (ActorEngine::new(), bridge.attach::<DoorMessage>(&here).expect("a link"));
+        there.pool(1, DoorMessage::actor(|| Door)).expect("a pool");
+        bridge.serve::<DoorMessage>(&there).expect("it has the pool");
+        assert_eq!(door.knock(), Ok(1));
+        // The server knows another account now, and the file is not there yet.
+        server.kill();
+        std::fs::remove_file(&file).expect("it is there");
+        server.restart_with(&knows(&after, &operator));
+        assert_eq!(door.knock(), Err(CallError::NotRegistered { message: "DoorMessage" }), "it is not let in");
+        let begun = zctor::now();
+        let refused = |text: &str| {
+            while !matches!(bridge.state(), ConnectionState::Refused { text: told, .. } if told.contains(text)) {
+                assert!(zctor::now() - begun < LIMIT, "it is told: {}", bridge.state());
+            }
+        };
+        refused("the credentials file cannot be read");
+        folder.write("ann.creds", &credentials(&of_account(&user, &before), &user));
+        refused("authorization violation");
+        folder.write("ann.creds", &credentials(&of_account(&user, &after), &user));
+        let begun = zctor::now();
+        while door.knock() != Ok(1) {
+            assert!(zctor::now() - begun < LIMIT, "it is let in");
+        }
+        assert_eq!(bridge.state(), ConnectionState::Connected);
+        server.kill();
+        while !matches!(bridge.state(), ConnectionState::Away { .. }) {
+            assert!(zctor::now() - begun < LIMIT, "no server is there: {}", bridge.state());
+        }
+    });
+}
+
 #[test]
 fn a_credentials_file_lets_a_bridge_in() {
     bounded(|| {
         let (operator, account, user) = (KeyPair::new_operator(), KeyPair::new_account(), KeyPair::new_user());
-        let limits = r#""limits":{"subs":-1,"data":-1,"payload":-1,"imports":-1,"exports":-1,"wildcards":true,"conn":-1,"leaf":-1}"#;
-        let server = Server::configured(&format!(
-            "operator: {}\nresolver: MEMORY\nresolver_preload: {{ {}: {} }}\n",
-            token(&operator, &operator, r#""type":"operator""#),
-            account.public_key(),
-            token(&account, &operator, &format!(r#""type":"account",{limits}"#)),
-        ));
+        let server = Server::configured(&knows(&account, &operator));
         let folder = Folder::new();
-        let of_user = |by: &KeyPair| token(&user, by, r#""type":"user","subs":-1,"data":-1,"payload":-1"#);
+        let of_user = |by: &KeyPair| of_account(&user, by);
         let right = folder.write("ann.creds", &credentials(&of_user(&account), &user));
         is_let_in(server.builder().credentials(&right));
         refused(server.builder(), None, &seed(&user));

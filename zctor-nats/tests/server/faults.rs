@@ -2,13 +2,14 @@
 
 use std::net::TcpListener;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use zctor::{ActorEngine, CallError, actor};
+use zctor::{ActorEngine, CallError, DeadLetter, Overflow, Undelivered, actor};
 use zctor_nats::{Bridge, BridgeError};
-use zctor_tests::{Counter, Gate, LIMIT, SplitMix64, bounded};
+use zctor_tests::{Counter, Gate, LIMIT, SplitMix64, bounded, receive};
 
 use crate::nats::Server;
 use crate::over::Ends;
@@ -218,6 +219,42 @@ fn the_books_balance_when_the_connection_is_cut_in_the_middle_of_a_message() {
         let handled = at.done.get();
         assert!(books.acked <= handled && handled <= books.acked + books.lost, "{handled} were handled: {books}");
     });
+}
+
+/// Issue #17: each message that found no room in the client waited for the whole patience, one after the other.
+#[test]
+fn a_bridge_whose_server_takes_nothing_more_waits_once_and_not_for_each_message() {
+    bounded(|| {
+        const MANY: u64 = 8_000;
+        let server = Server::start();
+        let proxy = Proxy::to(server.port());
+        let calls = server.builder().server(proxy.url()).ack_wait(LIMIT).connect().expect("it is there");
+        let (here, (tell, letters)) = (ActorEngine::new(), mpsc::channel());
+        here.on_dead_letter(move |letter: &DeadLetter| tell.send(letter.why).unwrap_or_default());
+        let load = calls.attach_bounded::<LoadMessage>(&here, 2 * MANY as usize, Overflow::Refuse).expect("a link");
+        proxy.stall(true);
+        // More than the client, the system and the proxy take.
+        for _ in 0..MANY {
+            load.carry(vec![0; 8_192]).expect("there is room");
+        }
+        here.settle();
+        assert_eq!(receive(&letters), Undelivered::Unreachable, "the client takes no more");
+        // What comes behind all of that is refused, or ends, in time.
+        let late = load.within(10 * LIMIT).ask();
+        assert_eq!(late, Err(CallError::NotRegistered { message: "LoadMessage" }));
+        let books = calls.close(Duration::from_secs(1));
+        assert_eq!((books.accepted, books.unsettled()), (MANY, 0), "{books}");
+        assert!(books.unreachable > 0 && books.lost > 0, "{books}");
+        proxy.stall(false);
+    });
+}
+
+#[actor(remote)]
+#[derive(Serialize, Deserialize)]
+enum LoadMessage {
+    Carry(Vec<u8>),
+    #[reply(())]
+    Ask,
 }
 
 /// Issue #17.

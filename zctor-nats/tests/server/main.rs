@@ -1,8 +1,10 @@
 //! The bridge against a `nats-server`, which each test starts for itself.
 
 mod authority;
+mod broadcast;
 mod calls;
 mod client;
+mod cluster;
 mod durable;
 mod errors;
 mod faults;

@@ -1,6 +1,6 @@
 //! A NATS server of a test's own, on a free port of this machine.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -84,6 +84,37 @@ impl Server {
         self.folder.write("nats.conf", configuration);
         let told = Command::new("kill").args(["-HUP", &self.process.id().to_string()]).status();
         assert!(told.expect("the system has it").success());
+    }
+
+    /// A server of a cluster, with the routes to these others. A bridge hears of none that it is not given.
+    pub(crate) fn of_cluster(others: &[&Self], more: &str) -> Self {
+        let routes: Vec<String> = others.iter().map(|other| format!("\"{}\"", other.route())).collect();
+        Self::configured(&format!(
+            "cluster {{ name: c, listen: \"127.0.0.1:-1\", no_advertise: true, routes: [ {} ] }}\n{more}",
+            routes.join(", ")
+        ))
+    }
+
+    /// Where other servers of its cluster reach it.
+    fn route(&self) -> String {
+        let begun = zctor::now();
+        loop {
+            for text in written_ports(&self.folder.0) {
+                let routes = text.split_once("\"cluster\"").and_then(|(_, rest)| rest.split_once("127.0.0.1:"));
+                if let Some((_, rest)) = routes {
+                    let port: String = rest.chars().take_while(char::is_ascii_digit).collect();
+                    return format!("nats-route://127.0.0.1:{port}");
+                }
+            }
+            assert!(zctor::now() - begun < LIMIT, "the server has written no route");
+            thread::yield_now();
+        }
+    }
+
+    /// Starts it again with another configuration, on the same port.
+    pub(crate) fn restart_with(&mut self, configuration: &str) {
+        self.folder.write("nats.conf", configuration);
+        self.restart();
     }
 
     fn start_in(folder: Folder, arguments: &[&str]) -> Self {
@@ -174,12 +205,10 @@ fn run(place: &[&str], arguments: &[String]) -> Child {
 }
 
 /// The port that the server has written down.
-fn await_port(folder: &PathBuf) -> u16 {
+fn await_port(folder: &Path) -> u16 {
     let begun = zctor::now();
     loop {
-        let files = fs::read_dir(folder).expect("the folder").flatten().map(|entry| entry.path());
-        let ports = files.filter(|path| path.extension().is_some_and(|extension| extension == "ports"));
-        for text in ports.filter_map(|path| fs::read_to_string(path).ok()) {
+        for text in written_ports(folder) {
             if let Some(port) = text.split("://127.0.0.1:").nth(1) {
                 let digits: String = port.chars().take_while(char::is_ascii_digit).collect();
                 if let Ok(port) = digits.parse() {
@@ -191,4 +220,11 @@ fn await_port(folder: &PathBuf) -> u16 {
         // There is nothing to wait for but the file.
         thread::yield_now();
     }
+}
+
+/// What servers with this folder have written of their ports.
+fn written_ports(folder: &Path) -> Vec<String> {
+    let files = fs::read_dir(folder).expect("the folder").flatten().map(|entry| entry.path());
+    let ports = files.filter(|path| path.extension().is_some_and(|extension| extension == "ports"));
+    ports.filter_map(|path| fs::read_to_string(path).ok()).collect()
 }

@@ -11,7 +11,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use zctor::{ActorEngine, CallError, actor};
 use zctor_nats::Bridge;
-use zctor_tests::{Counter, LIMIT, SplitMix64};
+use zctor_tests::{Counter, LIMIT, SplitMix64, bounded};
 
 use crate::nats::Server;
 use crate::storms::{balanced, runs};
@@ -31,6 +31,7 @@ const URL: &str = "ZCTOR_NATS_TEST_WORKER";
 #[derive(Serialize, Deserialize)]
 enum JobMessage {
     Run(u64),
+    Tell,
     #[reply(u32)]
     Process,
 }
@@ -43,6 +44,7 @@ impl JobHandler for Job {
         println!("{RAN}{value}");
         HANDLED.fetch_add(1, Ordering::Relaxed);
     }
+    fn tell(&mut self) {}
     fn process(&mut self) -> u32 {
         HANDLED.fetch_add(1, Ordering::Relaxed);
         std::process::id()
@@ -179,5 +181,25 @@ fn one_of_three_workers_is_killed_and_the_others_go_on() {
         assert_eq!(handled.len() as u64, count, "none was handled twice");
         // What was in the mailboxes of the killed one was acknowledged, and is handled by nobody.
         assert!(count <= books.acked + books.lost, "{count} were handled: {books}");
+    });
+}
+
+/// Issue #17.
+#[test]
+fn a_broadcast_that_is_waited_for_counts_no_worker_that_was_killed() {
+    bounded(|| {
+        let (server, mut workers) = (Server::start(), Vec::new());
+        let bridge = server.bridge();
+        workers.extend((0..3).map(|_| Worker::start(&server)));
+        let reached = bridge.broadcast_expecting(JobMessage::Tell, 3, LIMIT).expect("it is sent");
+        assert_eq!((reached.processes, reached.instances), (3, 6), "{reached}");
+        workers.swap_remove(0).kill();
+        for _ in 0..20 {
+            let reached = bridge.broadcast_expecting(JobMessage::Tell, 2, LIMIT).expect("it is sent");
+            assert_eq!((reached.processes, reached.instances), (2, 4), "{reached}");
+        }
+        // The wait for one that is gone ends.
+        let reached = bridge.broadcast(JobMessage::Tell, Duration::from_millis(300)).expect("it is sent");
+        assert!(reached.answers() <= 2, "{reached}");
     });
 }

@@ -3,10 +3,11 @@
 use std::path::PathBuf;
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
+use zctor::{ActorEngine, CallError};
 use zctor_nats::{BridgeError, Builder, Tls};
-use zctor_tests::bounded;
+use zctor_tests::{LIMIT, bounded};
 
-use crate::authority::is_let_in;
+use crate::authority::{DoorMessage, is_let_in};
 use crate::nats::{Folder, Server};
 
 /// Certificates that one root has signed.
@@ -127,5 +128,32 @@ fn a_file_that_is_not_there_or_holds_something_else_is_named() {
                 other => panic!("{other:?}"),
             }
         }
+    });
+}
+
+/// Issue #17.
+#[test]
+fn each_server_of_several_is_checked_by_the_name_in_its_own_address() {
+    bounded(|| {
+        let own = Authority::new("own");
+        let (mut first, mut second) = (server(&own, "127.0.0.1", ""), server(&own, "localhost", ""));
+        let (by_number, by_name) = (first.url(), format!("tls://localhost:{}", second.port()));
+        // A call waits for the next connection, and not for this time to pass.
+        let builder = first.builder().servers([by_number, by_name]).tls(Tls::ca(own.ca())).patience(10 * LIMIT);
+        let (here, bridge) = (ActorEngine::new(), builder.connect().expect("one is there"));
+        let door = bridge.attach::<DoorMessage>(&here).expect("a link");
+        let is_in = || loop {
+            match door.within(LIMIT).knock() {
+                Err(CallError::Lost { .. }) => {}
+                outcome => return assert_eq!(outcome, Err(CallError::NotRegistered { message: "DoorMessage" })),
+            }
+        };
+        is_in();
+        // One of the two is that to which it is connected.
+        first.kill();
+        is_in();
+        first.restart();
+        second.kill();
+        is_in();
     });
 }

@@ -5,7 +5,6 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::actor::beginning::take;
 use crate::actor::context::Context;
 use crate::actor::dispatch::Dispatch;
 use crate::actor::double;
@@ -17,7 +16,7 @@ use crate::event::Undelivered;
 use crate::mailbox::counters::{Account, Meter};
 use crate::mailbox::envelope::{Serving, Undeliverable};
 use crate::reply::reply_to::ReplySlot;
-use crate::route::contents::{Call, lose};
+use crate::route::contents::{Call, lose, typed};
 use crate::route::endpoint::Endpoint;
 use crate::route::payload::Port;
 use crate::sys::unwind::{count_uncaught, ignoring_panic, tell_caught};
@@ -36,7 +35,7 @@ pub(super) fn skip_given_up<M: Message>(call: Call<M>, endpoint: &Endpoint<M>, l
     let Call { message, port } = call;
     ignoring_panic(|| port.fail(CallError::Timeout { message: M::name(), begun: false }));
     let undeliverable = Undeliverable { losses, instance: endpoint.id(), why, from_hook };
-    lose(message, endpoint.hook().as_deref(), undeliverable);
+    lose(message, endpoint.hook().as_ref().and_then(typed), undeliverable);
 }
 
 impl<M, S> TypedCell<M, S>
@@ -46,7 +45,7 @@ where
 {
     /// Handles messages that came as mail. Each `next` runs the handler of one, and says whether another may follow. To
     /// the runtime they all are one piece of the user's code, whose beginning and end cost more than a small handler.
-    #[inline(always)]
+    #[cfg_attr(not(debug_assertions), inline(always))]
     pub(super) fn handle(
         self: Rc<Self>,
         local: &Rc<Local>,
@@ -105,7 +104,7 @@ where
     }
 
     /// Handles one message, which is taken out of its place where its handler begins: see `route/contents.rs`.
-    #[inline(always)]
+    #[cfg_attr(not(debug_assertions), inline(always))]
     pub(super) fn handle_one(
         self: Rc<Self>,
         local: &Rc<Local>,
@@ -135,30 +134,28 @@ where
         self.handle_one(local, message, slot, deadline, work);
     }
 
-    /// Handles a message that a timer or a pipe of the instance has made.
-    pub(super) fn handle_own(self: Rc<Self>, local: &Rc<Local>, message: M, work: Work) {
-        count_taken(self.account(), &local.mailbox.meter);
-        if local.measured.is_on() {
-            local.measured.begin(self.slot(), M::name(), message.variant());
-        }
-        let (slot, message) = (self.slot(), &mut Some(message));
-        if !self.breaks(local, message, Option::as_ref, take) {
-            self.handle_alone(local, message, &mut ReplySlot::Nobody, None, (work, InSpans::around(work)));
-        }
-        local.measured.end(slot);
-    }
-
-    /// Runs `on_start` if that is due, since it comes before all else. Whether the instance takes messages then.
+    /// Runs `on_start` if that is due, since it comes before all else. Says how the message begins then.
     #[inline]
     pub(super) fn start_if_new<'a>(
         self: &Rc<Self>,
         local: &Rc<Local>,
         message: impl FnOnce() -> Option<&'a M>,
-    ) -> bool {
+    ) -> Beginning {
         if self.common.phase.get() == Phase::New {
             self.start_new(local);
         }
-        self.common.phase.get() == Phase::Live && (local.mailbox.edge.is_plain() || self.may_begin(local, message()))
+        if self.common.phase.get() != Phase::Live {
+            return Beginning::None;
+        }
+        let edge = &local.mailbox.edge;
+        if edge.is_plain() {
+            return Beginning::Plain;
+        }
+        match self.may_begin(local, message()) {
+            false => Beginning::None,
+            true if edge.home.is_simulated() => Beginning::Simulated,
+            true => Beginning::Plain,
+        }
     }
 
     #[cold]
@@ -179,6 +176,18 @@ where
     }
 }
 
+/// How the handler of a message begins.
+///
+/// It says once what the edge says, so that code for simulations costs the others nothing here.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Beginning {
+    /// It does not: the instance takes no messages now.
+    None,
+    Plain,
+    /// It has its scheduling point first: see `actor/beginning.rs`.
+    Simulated,
+}
+
 /// Counts a message as taken in, which is handled at once.
 #[inline]
 pub(super) fn count_taken(account: &Account, meter: &Meter) {
@@ -195,7 +204,7 @@ pub(super) fn count_handled(account: &Account, meter: &Meter) {
 }
 
 /// Takes a message out of its place, and gives it to its handler.
-#[inline(always)]
+#[cfg_attr(not(debug_assertions), inline(always))]
 pub(super) fn dispatch<M: Dispatch<S>, S: 'static>(
     take: impl FnOnce() -> Option<M>,
     state: &mut S,
@@ -215,10 +224,13 @@ pub(super) fn downcast<T: 'static>(content: &mut dyn Any) -> Option<&mut T> {
     content
 }
 
-/// Notes that a message is begun: it gives its permit back, if it has one.
+/// Notes that a message is begun: it gives its permit back, if it has one. In a simulation one that was sent has done so
+/// before: see `actor/beginning.rs`.
 #[inline]
 pub(super) fn return_permit(local: &Local, serving: Serving) {
     if serving.permitted {
-        local.mailbox.give_back(1);
+        if let Some(permits) = &local.mailbox.permits {
+            permits.give_back(1);
+        }
     }
 }

@@ -5,19 +5,17 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Instant;
 
 use crate::actor::dispatch::Dispatch;
-use crate::actor::handling::skip_given_up;
+use crate::actor::handling::{Beginning, skip_given_up};
 use crate::actor::state::TypedCell;
 use crate::client::message::Message;
-use crate::mailbox::Mailbox;
 use crate::mailbox::envelope::Serving;
 use crate::reply::cancellation::Cancellation;
 use crate::reply::reply_to::ReplySlot;
 use crate::route::contents::Call;
 use crate::route::endpoint::Delivery;
-use crate::route::linked::Linked;
+use crate::route::linked::{HeldPermit, How, Linked, Outlet, make_known};
 use crate::route::payload::Port;
 use crate::thread::local::Local;
 use crate::trace::spans::{InSpans, forget};
@@ -42,7 +40,7 @@ use crate::trace::spans::{InSpans, forget};
 /// assert!(is_handled_by::<ClockMessage, Remote<ClockMessage>>());
 /// ```
 pub struct Remote<M: Message> {
-    pub(crate) outlet: Box<dyn Outlet<M>>,
+    pub(crate) outlet: Arc<dyn Outlet<M>>,
 }
 
 impl<M: Message> fmt::Debug for Remote<M> {
@@ -51,38 +49,10 @@ impl<M: Message> fmt::Debug for Remote<M> {
     }
 }
 
-/// Where the messages of a link go. It never waits: neither for room elsewhere nor for a reply.
-pub(crate) trait Outlet<M: Message> {
-    fn send(&self, message: M, how: How);
-    /// `until`: the deadline of the call.
-    fn call(&self, message: M, port: M::Port, how: How, until: Option<Instant>);
-}
-
-/// How a message came to a link.
-pub(crate) struct How {
-    /// The permit of a message from outside. A message from inside has none, and no bound holds it back.
-    pub(crate) permit: Option<HeldPermit>,
-    /// It is a copy of a broadcast.
-    pub(crate) copy: bool,
-    /// A hook has sent it: its loss is counted, and no hook is told.
-    pub(crate) from_hook: bool,
-}
-
-/// The permit of a message in the mailbox of a link. The message keeps it beyond that mailbox, until it is in one on the
-/// other side: so that senders here wait while there is no room there. Dropping it gives it back.
-pub(crate) struct HeldPermit(Arc<Mailbox>);
-
-impl Drop for HeldPermit {
-    fn drop(&mut self) {
-        self.0.give_back(1);
-    }
-}
-
-impl How {
-    fn of(local: &Local, serving: Serving, copy: bool) -> Self {
-        let permit = serving.permitted.then(|| HeldPermit(Arc::clone(&local.mailbox)));
-        Self { permit, copy, from_hook: serving.is_from_hook() }
-    }
+/// How mail came to a link.
+fn how(local: &Local, serving: Serving, copy: bool) -> How {
+    let permit = serving.permitted.then(|| HeldPermit(Arc::clone(&local.mailbox)));
+    How { permit, copy, from_hook: serving.is_from_hook() }
 }
 
 /// Whether a state of this type is a link.
@@ -116,7 +86,7 @@ where
     // A link has no spans: the message goes on.
     forget();
     // What a link does is never long, so nobody need be told its variant.
-    if !cell.start_if_new(local, || None) {
+    if cell.start_if_new(local, || None) == Beginning::None {
         return false;
     }
     if let Some(Linked { content, copy }) = content.downcast_mut::<Linked<Option<M>>>() {
@@ -153,10 +123,12 @@ fn send<M, S>(
     M: Dispatch<S, Port: Send> + Send,
     S: 'static,
 {
+    let block = Arc::clone(&cell.block);
     cell.handle(local, &mut ReplySlot::Nobody, None, InSpans::NotAsked, |state, ctx, _| {
         let (message, goes_on) = next();
         if let (Some(message), Some(outlet)) = (message, outlet::<M>(state)) {
-            outlet.send(message, How::of(local, serving, copy));
+            make_known(&local.mailbox, outlet, &block);
+            outlet.send(message, how(local, serving, copy));
         }
         goes_on && ctx.may_begin(|| None)
     });
@@ -168,21 +140,22 @@ where
     M: Dispatch<S, Port: Send> + Send,
     S: 'static,
 {
-    let how = How::of(local, serving, false);
+    let how = how(local, serving, false);
     let cancellation = call.port.cancellation().filter(|_| can_be_given_up);
     if cancellation.is_some_and(|cancellation| !cancellation.begin()) {
         return skip_given_up(call, &cell.endpoint, local, serving.is_from_hook());
     }
     let until = cancellation.and_then(Cancellation::deadline);
-    let mut request = Some((call, how));
+    let (mut request, block) = (Some((call, how)), Arc::clone(&cell.block));
     cell.handle(local, &mut ReplySlot::Nobody, None, InSpans::NotAsked, |state, _, _| {
         if let (Some((Call { message, port }, how)), Some(outlet)) = (request.take(), outlet::<M>(state)) {
+            make_known(&local.mailbox, outlet, &block);
             outlet.call(message, port, how, until);
         }
         false
     });
 }
 
-fn outlet<M: Message>(state: &dyn Any) -> Option<&dyn Outlet<M>> {
-    state.downcast_ref::<Remote<M>>().map(|state| &*state.outlet)
+fn outlet<M: Message>(state: &dyn Any) -> Option<&Arc<dyn Outlet<M>>> {
+    state.downcast_ref::<Remote<M>>().map(|state| &state.outlet)
 }

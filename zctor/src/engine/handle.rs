@@ -8,7 +8,7 @@ use crate::actor::context::Context;
 use crate::actor::dispatch::Dispatch;
 use crate::actor::{PoolRegistration, Registration};
 use crate::client::message::{IntoRequest, Message};
-use crate::client::{Client, call, call_all_with};
+use crate::client::{Client, call_all_with};
 use crate::engine::actor_thread::ActorThread;
 use crate::engine::core::Core;
 #[cfg(feature = "observe")]
@@ -24,6 +24,7 @@ use crate::messaging::target::Target;
 use crate::report::Stats;
 use crate::report::instances::InstanceStats;
 use crate::report::slow::Slow;
+use crate::route::payload::{Kind, ToPort};
 use crate::sys::runtime::assert_may_block;
 
 /// A handle to an engine: `Clone`, `Send` and `Sync`.
@@ -172,20 +173,25 @@ impl EngineHandle {
     ///
     /// # Errors
     /// As [`ActorEngine::send`](crate::ActorEngine::send).
-    // Always: the way of a handler is short, and by a call it takes 35 instructions more. So does a call.
-    #[inline(always)]
+    #[inline]
     pub fn send<M: Message>(&self, message: M) -> Result<(), SendError<M>> {
+        self.send_from(&mut Some(message))
+    }
+
+    // By itself, with the message where its sender has made it: see `route/contents.rs`. So is the call.
+    #[inline(never)]
+    fn send_from<M: Message>(&self, place: &mut Option<M>) -> Result<(), SendError<M>> {
         match targets::own_thread(&self.core) {
-            Some(local) => Target::with(&local, |target| messaging::send_either(&target, &mut Some(message))),
-            None => self.send_from_outside(message),
+            Some(local) => Target::with(&local, |target| messaging::send_either(target, place)),
+            None => self.send_from_outside(place),
         }
     }
 
     #[inline(never)]
-    fn send_from_outside<M: Message>(&self, message: M) -> Result<(), SendError<M>> {
+    fn send_from_outside<M: Message>(&self, place: &mut Option<M>) -> Result<(), SendError<M>> {
         match self.core.upgrade() {
-            Some(core) => targets::target(&core, |target| messaging::send_either(&target, &mut Some(message))),
-            None => Err(SendError::new(M::name(), message, Refusal::Stopped)),
+            Some(core) => targets::target(&core, |target| messaging::send_either(target, place)),
+            None => place.take().map_or(Ok(()), |message| Err(SendError::new(M::name(), message, Refusal::Stopped))),
         }
     }
 
@@ -197,19 +203,34 @@ impl EngineHandle {
     /// # Blocking
     /// As [`ActorEngine::call`](crate::ActorEngine::call).
     #[cfg_attr(feature = "tokio", track_caller)]
-    #[inline(always)]
+    #[inline]
     pub fn call<Q: IntoRequest>(&self, request: Q) -> Result<Q::Reply, CallError> {
         assert_may_block();
+        let (message, port) = request.__into().into_parts();
+        self.call_from::<_, _, Q::Kind>(&mut Some(message), port)
+    }
+
+    #[inline(never)]
+    fn call_from<M: Message, R: 'static, K: Kind>(
+        &self,
+        place: &mut Option<M>,
+        port: ToPort<M, R>,
+    ) -> Result<R, CallError> {
         match targets::own_thread(&self.core) {
-            Some(local) => Target::with(&local, |target| call(&target, request)),
-            None => self.call_from_outside(request),
+            Some(local) => Target::with(&local, |target| messaging::call::<M, R, K>(target, place, port)),
+            None => self.call_from_outside::<M, R, K>(place, port),
         }
     }
 
     #[inline(never)]
-    fn call_from_outside<Q: IntoRequest>(&self, request: Q) -> Result<Q::Reply, CallError> {
-        let message = <Q::Message as Message>::name();
-        self.with(Err(CallError::Stopped { message }), |core| targets::target(core, |target| call(&target, request)))
+    fn call_from_outside<M: Message, R: 'static, K: Kind>(
+        &self,
+        place: &mut Option<M>,
+        port: ToPort<M, R>,
+    ) -> Result<R, CallError> {
+        self.with(Err(CallError::Stopped { message: M::name() }), |core| {
+            targets::target(core, |target| messaging::call::<M, R, K>(target, place, port))
+        })
     }
 
     /// Sends a copy to every instance of a type, as [`ActorEngine::broadcast`](crate::ActorEngine::broadcast) does.

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use crate::engine::core::{Core, State};
 use crate::engine::handlings::Sight;
+use crate::id::ThreadId;
 use crate::mailbox::Mailbox;
 use crate::mailbox::inner_bound::InnerQueue;
 use crate::mailbox::permits::Permits;
@@ -65,8 +66,19 @@ fn running(state: &State) -> Vec<Arc<Mailbox>> {
 /// What these threads do, and what threads outside wait for.
 pub(super) fn threads(core: &Core, mailboxes: &[Arc<Mailbox>]) -> (Vec<ThreadStats>, Vec<OutsideCaller>) {
     // In this order: a caller is listed when its message has been sent, so each that is listed has its message counted.
-    let mut callers = core.edge.callers.list();
-    let mut threads: Vec<_> = mailboxes.iter().map(|mailbox| thread_stats(core, mailbox)).collect();
+    let (mut callers, pieces): (Vec<OutsideCaller>, Vec<u64>) = core.edge.callers.list().into_iter().unzip();
+    let mut awaited: Vec<Awaited> =
+        callers.iter().zip(pieces).map(|(caller, pieces)| (caller.on, pieces, caller.lasted)).collect();
+    let mut ended = Vec::with_capacity(mailboxes.len());
+    let mut threads = Vec::with_capacity(mailboxes.len());
+    for mailbox in mailboxes {
+        let (thread, pieces) = thread_stats(core, mailbox, &mut awaited);
+        threads.push(thread);
+        ended.push(pieces);
+    }
+    for (thread, pieces) in threads.iter_mut().zip(ended) {
+        run_as_long_as_awaited(thread, pieces, &awaited);
+    }
     let only = |on, message| mailboxes.iter().find(|mailbox| mailbox.thread == on)?.roster.only(message);
     let waits = threads.iter_mut().flat_map(|thread| &mut thread.waits).filter(|wait| !wait.is_elsewhere);
     for wait in waits.filter(|wait| wait.callee_instance.is_none()) {
@@ -80,6 +92,21 @@ pub(super) fn threads(core: &Core, mailboxes: &[Arc<Mailbox>]) -> (Vec<ThreadSta
         thread.runs = thread.runs.map(|runs| RunningInstance { variant: runs.variant.or(variant), ..runs });
     }
     (threads, callers)
+}
+
+/// A wait for a thread: what that had ended when the wait began (`Callee::pieces`), and how long it has lasted.
+type Awaited = (ThreadId, u64, Duration);
+
+/// Has a handler run for at least as long as somebody has waited for its thread, if that has ended nothing since. It
+/// is of use where the thread has not slept since an earlier message, so that no clock tells when this one began. And
+/// the oldest message is as old as the handling of this one.
+fn run_as_long_as_awaited(thread: &mut ThreadStats, pieces: Option<u64>, awaited: &[Awaited]) {
+    let on = thread.thread;
+    // In the wait of a handler another may begin without a trace in the pieces.
+    let Some(runs) = thread.runs.as_mut().filter(|runs| runs.handles && thread.waits.is_empty()) else { return };
+    let since_then = awaited.iter().filter(|(awaited, at, _)| *awaited == on && Some(*at) == pieces);
+    runs.lasted = since_then.map(|(.., lasted)| *lasted).fold(runs.lasted, Duration::max);
+    thread.oldest = thread.oldest.max(runs.lasted);
 }
 
 /// The variant that the instance which runs on a thread handles, as far as it follows from the waits.
@@ -98,34 +125,43 @@ fn variant(thread: &ThreadStats, threads: &[ThreadStats], callers: &[OutsideCall
     variant.filter(|_| own.all(|other| other == variant))
 }
 
-/// The instance whose code runs on a thread, at a time after which nothing is read.
+/// The instance whose code runs on a thread, at a time after which nothing is read. And what the thread has ended by
+/// then (`Meter::pieces`), unless its clock tells how long that code has run, or it is other code by now.
 fn running_instance(
     core: &Core,
     mailbox: &Mailbox,
     at: Instant,
     (idle, waiting): (Duration, Duration),
-) -> Option<RunningInstance> {
+) -> (Option<RunningInstance>, Option<u64>) {
     let meter = &mailbox.meter;
     let others = meter.others.get();
     let running = meter.running_with_message();
     let found = running.and_then(|(slot, handles)| Some((slot, handles, mailbox.roster.find_with_done(slot)?)));
     let sight = found.map(|(slot, _, (_, done))| Sight { slot, done, others, idle, waiting });
     let spanned = lock(&core.handlings).look(mailbox.thread, at, sight);
-    let (slot, handles, (named, done)) = found?;
-    let since_wake = mailbox.parked.runs_since_wake(at, meter.pieces()).filter(|_| meter.running() == Some(slot));
+    let Some((slot, handles, (named, done))) = found else { return (None, None) };
+    let pieces = Some(meter.pieces()).filter(|_| meter.running() == Some(slot));
+    let since_wake = pieces.and_then(|pieces| mailbox.parked.runs_since_wake(at, pieces));
     let lasted = spanned.max(since_wake.unwrap_or_default());
     let variant = mailbox.noted.get(slot, done).filter(|_| handles);
-    Some(RunningInstance { instance: named.instance, message: named.message, handles, variant, lasted })
+    let runs = RunningInstance { instance: named.instance, message: named.message, handles, variant, lasted };
+    (Some(runs), pieces.filter(|_| since_wake.is_none()))
 }
 
-fn thread_stats(core: &Core, mailbox: &Mailbox) -> ThreadStats {
+/// What a thread does, and what it has ended as `running_instance` says it. Adds what its handlers wait for to
+/// `awaited`.
+fn thread_stats(core: &Core, mailbox: &Mailbox, awaited: &mut Vec<Awaited>) -> (ThreadStats, Option<u64>) {
     let meter = &mailbox.meter;
     // Before the clock is read, so that all that is counted had come by then.
     let (accepted, done) = mailbox.flow();
     // The clock is read after the look, and at once.
     let (look, at) = (mailbox.parked.look(), now());
     let (idle, waiting) = mailbox.parked.until(&look, at);
-    ThreadStats {
+    let (runs, pieces) = running_instance(core, mailbox, at, (idle, waiting));
+    let waits = mailbox.waits.list(&mailbox.roster);
+    let inside = waits.iter().filter(|(wait, _)| !wait.is_elsewhere);
+    awaited.extend(inside.map(|(wait, pieces)| (wait.on, *pieces, wait.lasted)));
+    let thread = ThreadStats {
         thread: mailbox.thread,
         name: mailbox.name.clone(),
         instances: meter.instances.load(Ordering::Relaxed),
@@ -133,7 +169,7 @@ fn thread_stats(core: &Core, mailbox: &Mailbox) -> ThreadStats {
         oldest: lock(&core.ages).look(mailbox.thread, at, accepted, done),
         accepted,
         done,
-        handled: meter.handled.get(),
+        handled: meter.handled.get() + meter.past.get(),
         panicked: meter.panicked.get(),
         age: mailbox.parked.age(at),
         idle,
@@ -141,10 +177,11 @@ fn thread_stats(core: &Core, mailbox: &Mailbox) -> ThreadStats {
         timers: meter.timers.load(Ordering::Relaxed),
         room: mailbox.permits.as_ref().map(Permits::room),
         inner_room: mailbox.inner.as_ref().map(InnerQueue::room),
-        runs: running_instance(core, mailbox, at, (idle, waiting)),
-        waits: mailbox.waits.list(&mailbox.roster),
+        runs,
+        waits: waits.into_iter().map(|(wait, _)| wait).collect(),
         backing_off: mailbox.roster.backing_off(),
-    }
+    };
+    (thread, pieces)
 }
 
 pub(super) fn instances(core: &Core) -> Vec<InstanceStats> {

@@ -1,9 +1,8 @@
 //! How the owner of an engine and its handles reach the instances: the targets that they send to, and the clients that
 //! they return.
 
-use std::ptr;
 use std::rc::Rc;
-use std::sync::{Arc, Weak};
+use std::sync::Weak;
 
 use crate::client::Client;
 use crate::client::message::Message;
@@ -15,14 +14,18 @@ use crate::thread::local::{Local, local_if};
 /// Runs `f` with the pool of a type as its target.
 pub(super) fn target<M: Message, R>(core: &Core, f: impl FnOnce(Target<'_, M>) -> R) -> R {
     let pool = core.pools.get::<M>();
-    let places = pool.as_deref().map(|pool| pool.places.load());
-    f(Target::at_pool(pool.as_deref(), &core.edge).with_snapshot(places.as_deref().map(|places| &**places)))
+    let loaded = pool.as_deref().map(|pool| pool.places.load());
+    let target = Target::at_pool(pool.as_deref(), &core.edge);
+    f(match &loaded {
+        Some(places) => target.with_current(Some(places), places.version()),
+        None => target,
+    })
 }
 
 /// The actor thread that this code runs on, if it is one of this engine: it knows the pools that its handlers use.
 #[inline(always)]
 pub(super) fn own_thread(core: &Weak<Core>) -> Option<Rc<Local>> {
-    local_if(|local| ptr::addr_eq(Arc::as_ptr(&local.parent), core.as_ptr()))
+    local_if(|local| local.parent_address == core.as_ptr() as usize)
 }
 
 /// Makes a client of the pool of a type, if the pool has instances.

@@ -7,6 +7,7 @@ use std::any::Any;
 use std::collections::VecDeque;
 use std::mem::take;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// How many bytes the buffers of one type may hold while the thread is busy.
 const BYTES: usize = 1024 * 1024;
@@ -24,6 +25,8 @@ const TYPES: usize = 4;
 #[derive(Default)]
 pub(crate) struct Buffers {
     types: Mutex<Vec<Box<dyn AnyByType>>>,
+    /// Whether a buffer was kept since the thread last freed memory. The thread alone writes it.
+    has_kept: AtomicBool,
 }
 
 /// The empty buffers of one message type.
@@ -100,6 +103,7 @@ impl Buffers {
             return;
         }
         let Ok(mut types) = self.types.try_lock() else { return };
+        self.has_kept.store(true, Ordering::Relaxed);
         match by_type::<M>(&mut types) {
             Some(by_type) => by_type.push(batch),
             None => {
@@ -121,8 +125,16 @@ impl Buffers {
     }
 
     /// Frees the memory that is too much for a thread at rest.
+    #[inline]
     pub(crate) fn shrink(&self) {
+        if self.has_kept.load(Ordering::Relaxed) {
+            self.shrink_kept();
+        }
+    }
+
+    fn shrink_kept(&self) {
         if let Ok(mut types) = self.types.try_lock() {
+            self.has_kept.store(false, Ordering::Relaxed);
             types.iter_mut().for_each(|by_type| by_type.shrink());
         }
     }

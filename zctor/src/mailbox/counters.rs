@@ -5,10 +5,10 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use crate::id::Slot;
 use crate::mailbox::mail::ORDER;
-use crate::sys::counter::Counter;
+use crate::sys::counter::{Counter, SharedCounter};
 use crate::sys::sync::{AtomicU64, AtomicUsize};
 
-/// The counters of one thread. Only that thread writes them; others read them as statistics. They have cache lines of
+/// The counters of one thread. Only that thread writes them, but for what goes past it; others read them as statistics. They have cache lines of
 /// their own.
 #[repr(align(128))]
 #[derive(Default)]
@@ -19,6 +19,8 @@ pub(crate) struct Meter {
     pub(crate) taken: Counter,
     /// How many of those went to another thread, or to nobody.
     pub(crate) passed: Counter,
+    /// How many messages for a link have gone out past its thread: see `route/linked.rs`.
+    pub(crate) past: SharedCounter,
     /// How many pieces of an instance's code have begun or ended that are no messages of the thread's queue: factories,
     /// hooks, closures, drops, and calls that are handled on the spot.
     pub(crate) others: Counter,
@@ -100,12 +102,14 @@ impl Meter {
 /// The counts of one instance: messages handled, messages that panicked, and its load, which is the mail for it that
 /// its thread has taken in and is not done with.
 ///
-/// Only its own thread writes it, with no read-modify-write; others read it as a statistic.
+/// Only its own thread writes it, with no read-modify-write, but for what goes past it; others read it as a statistic.
 #[derive(Default)]
 pub(crate) struct Account {
     /// The mail for it that its thread has taken in and is not done with: messages in the low half, orders in the high.
     load: Counter,
     handled: Counter,
+    /// How many messages for a link have gone out past its thread. They count as handled.
+    past: SharedCounter,
     /// Stays at the largest number.
     panicked: AtomicU32,
     /// The generation of the slot's occupant whose account it is.
@@ -117,6 +121,7 @@ impl Account {
     pub(super) fn open(&self, generation: u32) {
         self.load.reset();
         self.handled.reset();
+        self.past.reset();
         self.panicked.store(0, Ordering::Relaxed);
         // Relaxed: other threads come to the account through the lock of the roster.
         self.generation.store(generation, Ordering::Relaxed);
@@ -127,6 +132,12 @@ impl Account {
     pub(crate) fn count_handled(&self) {
         self.handled.add(1);
         self.take_off_load(1);
+    }
+
+    /// Counts a message for a link that has gone out past its thread.
+    #[cfg(feature = "remote")]
+    pub(crate) fn count_past(&self) {
+        self.past.increment();
     }
 
     /// Counts a message whose handler has panicked, and takes it off the load.
@@ -161,15 +172,19 @@ impl Account {
         self.load.get() == ORDER
     }
 
+    fn handled(&self) -> u64 {
+        self.handled.get() + self.past.get()
+    }
+
     /// How many of its messages are done with: handled, or panicked.
     pub(super) fn done(&self) -> u64 {
-        self.handled.get() + u64::from(self.panicked.load(Ordering::Relaxed))
+        self.handled() + u64::from(self.panicked.load(Ordering::Relaxed))
     }
 
     /// Reads three numbers of messages: handled; those whose handlers panicked; those of the load.
     pub(super) fn read(&self) -> (u64, u64, u64) {
         let panicked = self.panicked.load(Ordering::Relaxed).into();
-        (self.handled.get(), panicked, self.load.get() % ORDER)
+        (self.handled(), panicked, self.load.get() % ORDER)
     }
 }
 

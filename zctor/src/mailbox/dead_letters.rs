@@ -43,6 +43,7 @@ impl<T> Default for HookPlace<T> {
 }
 
 impl<T> HookPlace<T> {
+    #[inline]
     fn hook(&self) -> Option<Arc<Hook<T>>> {
         // Relaxed: the hook itself is behind the lock. An event that follows from the setting of the hook sees it.
         if !self.was_set.load(Ordering::Relaxed) {
@@ -163,6 +164,7 @@ impl Losses {
     }
 
     /// Tells the engine's hook that an instance has ended.
+    #[inline]
     pub(crate) fn ended(&self, ended: impl FnOnce() -> Ended) {
         if let Some(hook) = self.on_end.hook() {
             let ended = ended();
@@ -219,6 +221,13 @@ impl Losses {
     pub(crate) fn refuse(&self, message: &'static str, messages: usize, why: Refusal) {
         self.tally.refused(message, messages as u64, why);
         self.refused.fetch_add(messages as u64, Ordering::Relaxed);
+    }
+
+    /// Counts a request of this type that its instance cannot take.
+    #[cold]
+    pub(crate) fn refuse_unfit(&self, message: &'static str) {
+        self.tally.unfit(message);
+        self.refused.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Counts a call that ended at its deadline.

@@ -25,8 +25,8 @@ use crate::sys::waiters::Waiters;
 /// when threads are abandoned, and the counts of losses.
 pub(crate) struct Edge {
     word: AtomicU8,
-    /// What a thread does where an instance begins to handle a message: the bits `IS_SEALED`, `NOTES` and `MEASURES`.
-    /// Nearly always none, so it costs one look.
+    /// What a thread does where an instance begins to handle a message: the bits `IS_SEALED`, `NOTES`, `MEASURES` and
+    /// `IS_SIMULATED`. Nearly always none, so it costs one look.
     at_beginning: AtomicU8,
     /// Whether the watcher over slow handlers sleeps.
     watcher_asleep: AtomicU8,
@@ -62,17 +62,20 @@ impl Edge {
     /// The time of the handler is to be measured.
     #[cfg(feature = "observe")]
     const MEASURES: u8 = 4;
+    /// The handler has a scheduling point, and a fault may strike there.
+    const IS_SIMULATED: u8 = 8;
 
     pub(crate) fn new(default_deadline: Option<Duration>) -> Self {
+        let home = Home::here();
         Self {
             word: AtomicU8::new(Self::OPEN),
-            at_beginning: AtomicU8::new(0),
+            at_beginning: AtomicU8::new(if home.is_simulated() { Self::IS_SIMULATED } else { 0 }),
             watcher_asleep: AtomicU8::new(0),
             losses: Losses::default(),
             sends: None,
             observed: Arc::default(),
             default_deadline,
-            home: Home::here(),
+            home,
             spin: Spin::default(),
             waiters: Mutex::default(),
             callers: Waits::default(),
@@ -125,7 +128,7 @@ impl Edge {
         self.at_beginning.fetch_or(Self::IS_SEALED, Ordering::AcqRel);
     }
 
-    /// Whether a message may be handled, and nothing is to be noted or measured.
+    /// Whether a message may be handled, nothing is to be noted or measured, and it is no simulation's.
     #[inline]
     pub(crate) fn is_plain(&self) -> bool {
         self.at_beginning.load(Ordering::Acquire) == 0

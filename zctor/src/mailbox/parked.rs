@@ -75,9 +75,9 @@ impl Parked {
         }
     }
 
-    /// The thread is about to park. Gives its age.
-    pub(crate) fn begin(&self, park: Park) -> Duration {
-        let age = self.age(now());
+    /// The thread is about to park, at this time. Gives its age.
+    pub(crate) fn begin(&self, park: Park, at: Instant) -> Duration {
+        let age = self.age(at);
         self.total(park).add(1u64.wrapping_sub(Self::doubled(age)));
         age
     }
@@ -119,7 +119,7 @@ mod tests {
         let parked = Parked::new();
         let second = Duration::from_secs(1);
         let read = |after: Duration| parked.until(&parked.look(), parked.since + after);
-        parked.begin(Park::Waiting);
+        parked.begin(Park::Waiting, now());
         let begun = now();
         let (idle, waiting) = read(begun - parked.since + second);
         assert_eq!(idle, Duration::ZERO);
@@ -129,7 +129,7 @@ mod tests {
         let total = read(10 * second);
         assert_eq!(read(20 * second), total, "nothing is added after the end");
         assert!(total.1 <= parked.age(now()));
-        parked.begin(Park::Idle);
+        parked.begin(Park::Idle, now());
         parked.end(Park::Idle, 0);
         assert_eq!(read(20 * second).1, total.1, "the other total is another");
     }
@@ -139,7 +139,7 @@ mod tests {
         let parked = Parked::new();
         let later = |seconds| now() + Duration::from_secs(seconds);
         assert_eq!(parked.runs_since_wake(later(10), 0), None, "it has never parked");
-        parked.begin(Park::Idle);
+        parked.begin(Park::Idle, now());
         parked.end(Park::Idle, 7);
         let ran = parked.runs_since_wake(later(10), 7).expect("nothing was finished");
         assert!(ran > Duration::from_secs(9) && ran <= Duration::from_secs(10), "{ran:?}");

@@ -32,8 +32,6 @@ use std::sync::atomic::Ordering;
 use std::task::Waker;
 
 use crate::report::RoomStats;
-use crate::sys::operation::Operation;
-use crate::sys::simulated::{either, point_anywhere};
 use crate::sys::sync::{AtomicUsize, Mutex, fence, lock};
 use crate::sys::unwind::{ignoring_panic, wake};
 use crate::sys::waiters::Waiters;
@@ -144,18 +142,6 @@ impl Permits {
 
     /// Step 3: gives permits back, and wakes as many waiters.
     pub(crate) fn give_back(&self, permits: usize) {
-        either(
-            permits,
-            |permits| {
-                point_anywhere(|| Operation::Plain("give permits back"));
-                self.release(permits);
-            },
-            |permits| self.release(permits),
-        );
-    }
-
-    #[inline(always)]
-    fn release(&self, permits: usize) {
         self.taken.fetch_sub(permits, Ordering::Relaxed);
         fence(Ordering::SeqCst); // pairs with the one in `join`
         if self.waiting.load(Ordering::Relaxed) > 0 {

@@ -29,6 +29,10 @@ impl Tally {
         });
     }
 
+    pub(super) fn unfit(&self, message: &'static str) {
+        self.change(message, |row| row.refused.unfit += 1);
+    }
+
     pub(super) fn restarted(&self, message: &'static str) {
         self.change(message, |row| row.restarts += 1);
     }

@@ -1,6 +1,7 @@
 //! The waits for replies that did not end at once: of the handlers of one thread, and of the threads outside an engine.
 //! And the variant that a thread handles, where that is noted.
 
+use std::sync::Arc;
 use std::task::Waker;
 use std::time::Instant;
 
@@ -10,7 +11,7 @@ use crate::mailbox::roster::Roster;
 use crate::report::running::{NamedInstance, Wait};
 use crate::report::waits::OutsideCaller;
 use crate::sys::clock::now;
-use crate::sys::spawn::ThreadName;
+use crate::sys::park::Parker;
 use crate::sys::sync::{Mutex, lock};
 
 /// A handler that waits. Its name is found when somebody looks: it lives while it waits.
@@ -23,20 +24,9 @@ pub(crate) struct Waiter {
     pub(crate) is_elsewhere: bool,
 }
 
-/// A thread outside that waits.
+/// A thread outside that waits: its word, which also wakes it if the reply can never come.
 #[derive(Clone)]
-pub(crate) struct Caller {
-    thread: ThreadName,
-    /// Wakes the thread, if the reply can never come.
-    waker: Waker,
-}
-
-impl Caller {
-    /// The current thread, which this waker wakes.
-    pub(crate) fn current(waker: &Waker) -> Self {
-        Self { thread: ThreadName::of_current(), waker: waker.clone() }
-    }
-}
+pub(crate) struct Caller(pub(crate) Arc<Parker>);
 
 /// What a wait is for, as far as the caller knows it.
 #[derive(Clone, Copy)]
@@ -46,6 +36,8 @@ pub(crate) struct Callee {
     /// The variant that was called, and the slot of the instance.
     pub(crate) called: Option<(&'static str, Slot)>,
     pub(crate) on: ThreadId,
+    /// `Meter::pieces` of that thread when the wait began: if it has not changed, the thread has ended nothing since.
+    pub(crate) pieces: u64,
 }
 
 impl Callee {
@@ -81,10 +73,10 @@ impl<W> Default for Waits<W> {
 }
 
 impl<W: Clone> Waits<W> {
-    /// Notes a wait that lasts from now on until `end` is called with the number that this gives.
+    /// Notes a wait that lasts from this time on until `end` is called with the number that this gives.
     #[inline]
-    pub(crate) fn begin(&self, waiter: W, callee: Callee) -> u64 {
-        let begun = Begun { waiter, callee, since: now() };
+    pub(crate) fn begin(&self, waiter: W, callee: Callee, since: Instant) -> u64 {
+        let begun = Begun { waiter, callee, since };
         let mut listed = lock(&self.0);
         listed.last += 1;
         let number = listed.last;
@@ -107,12 +99,12 @@ impl<W: Clone> Waits<W> {
 }
 
 impl Waits<Waiter> {
-    /// The waits of the handlers of a thread, whose roster has their names.
-    pub(crate) fn list(&self, roster: &Roster) -> Vec<Wait> {
+    /// The waits of the handlers of a thread, whose roster has their names, with the pieces of their callees.
+    pub(crate) fn list(&self, roster: &Roster) -> Vec<(Wait, u64)> {
         let (waits, at) = (self.copy(), now());
         let wait = |Begun { waiter, callee, since }: Begun<Waiter>| {
             let NamedInstance { instance, message } = roster.find(waiter.slot)?;
-            Some(Wait {
+            let wait = Wait {
                 instance,
                 message,
                 variant: waiter.variant,
@@ -122,7 +114,8 @@ impl Waits<Waiter> {
                 on: callee.on,
                 is_elsewhere: waiter.is_elsewhere,
                 lasted: at.saturating_duration_since(since),
-            })
+            };
+            Some((wait, callee.pieces))
         };
         waits.into_iter().filter_map(wait).collect()
     }
@@ -131,18 +124,22 @@ impl Waits<Waiter> {
 impl Waits<Caller> {
     /// The wakers of all that wait.
     pub(super) fn wakers(&self) -> Vec<Waker> {
-        lock(&self.0).waits.iter().map(|(_, wait)| wait.waiter.waker.clone()).collect()
+        lock(&self.0).waits.iter().map(|(_, wait)| Waker::from(Arc::clone(&wait.waiter.0))).collect()
     }
 
-    pub(crate) fn list(&self) -> Vec<OutsideCaller> {
+    /// The waits of threads outside, with the pieces of their callees.
+    pub(crate) fn list(&self) -> Vec<(OutsideCaller, u64)> {
         let (waits, at) = (self.copy(), now());
-        let caller = |Begun { waiter, callee, since }: Begun<Caller>| OutsideCaller {
-            thread: waiter.thread.get().map(str::to_owned),
-            callee: (callee.message)(),
-            callee_variant: callee.variant(),
-            callee_instance: callee.instance(),
-            on: callee.on,
-            lasted: at.saturating_duration_since(since),
+        let caller = |Begun { waiter, callee, since }: Begun<Caller>| {
+            let caller = OutsideCaller {
+                thread: waiter.0.thread_name().map(str::to_owned),
+                callee: (callee.message)(),
+                callee_variant: callee.variant(),
+                callee_instance: callee.instance(),
+                on: callee.on,
+                lasted: at.saturating_duration_since(since),
+            };
+            (caller, callee.pieces)
         };
         waits.into_iter().map(caller).collect()
     }

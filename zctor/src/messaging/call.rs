@@ -15,6 +15,7 @@ use std::time::Instant;
 
 use crate::error::{CallError, Refusal};
 use crate::event::Undelivered;
+use crate::mailbox::edge::Edge;
 use crate::mailbox::envelope::Undeliverable;
 use crate::mailbox::permits::{Overflow, Permits};
 use crate::messaging::backpressure::enter;
@@ -26,7 +27,7 @@ use crate::messaging::undeclared::undeclared;
 use crate::reply::cancellation::Cancellation;
 use crate::reply::oneshot::Receiver;
 use crate::reply::reply_to::{Outcome, ReplyTo};
-use crate::route::contents::{Call, lose};
+use crate::route::contents::{Call, lose, typed};
 use crate::route::endpoint::Endpoint;
 use crate::route::location::{Entry, Location, Way};
 use crate::route::payload::{Kind, Payload, ToPort};
@@ -35,45 +36,45 @@ use crate::sys::clock::{deadline, now};
 use crate::sys::frame::{Frame, is_inside_code};
 use crate::thread::carried;
 use crate::thread::local::{Local, OnTheSpot, local};
+use crate::trace::CAN_BE_WATCHED;
 
 /// Calls with the message in `place`, where its caller has made it (see `route/contents.rs`), and waits for the reply.
-#[inline]
+///
+/// In line, this finds out which instance is called, which differs among the forms of a call; then all of them go the
+/// same ways, which are functions. Those get the target by value: for a reference to it, all of it would have to be
+/// written to memory.
+#[cfg_attr(not(debug_assertions), inline(always))]
 pub(crate) fn call<M: Payload, R: 'static, K: Kind>(
-    target: &Target<'_, M>,
+    target: Target<'_, M>,
     place: &mut Option<M>,
     port: ToPort<M, R>,
 ) -> Result<R, CallError> {
     let frame = Frame::current();
     check_depth::<M, K>(target, frame)?;
-    let until = call_deadline(target, frame);
+    let until = call_deadline(&target, frame);
     let key = place.as_ref().and_then(M::key);
-    let mut reply = None;
-    let replied = |reply: Option<R>| reply.ok_or_else(|| CallError::NoReply { message: M::name() });
-    // A call that was handled on the spot returns from here: one way out for both kinds costs 30 instructions of 400.
-    let chosen = match target.straight::<true>(key) {
-        Some((endpoint, way, sent_as)) => {
-            if is_here::<K>(way) && call_here(target.local, endpoint, place, &mut reply, until)? {
-                return replied(reply);
-            }
-            Chosen::straight(endpoint, way, sent_as)
-        }
-        None => match call_by_choice::<M, K>(target, key, place, &mut reply, until)? {
-            Some(chosen) => chosen,
-            None => return replied(reply),
-        },
+    let Some((endpoint, way, sent_as)) = target.straight::<CAN_BE_WATCHED>(key) else {
+        return call_by_choice::<M, R, K>(target, key, place, port, until);
     };
-    match place.take() {
-        Some(message) => call_there(target, chosen, message, port, until),
-        None => replied(reply), // not reached: only a call that was handled on the spot is taken out of its place
+    let mut reply = None;
+    if is_here::<K>(way) && call_here(target.local, endpoint, place, &mut reply, until)? {
+        return replied::<M, R>(reply);
     }
+    call_there(target, Chosen::straight(endpoint, way, sent_as), place, port, until)
+}
+
+/// The outcome of a call that was handled on the spot.
+#[cfg_attr(not(debug_assertions), inline(always))]
+fn replied<M: Payload, R>(reply: Option<R>) -> Result<R, CallError> {
+    reply.ok_or_else(|| CallError::NoReply { message: M::name() })
 }
 
 /// When a call is given up that its caller waits for: at the client's own limit, or when the time of the handler that
 /// calls is up.
-#[inline(always)]
+#[cfg_attr(not(debug_assertions), inline(always))]
 pub(super) fn call_deadline<M: Payload>(target: &Target<'_, M>, frame: Frame) -> Option<Instant> {
     match target.view.limit() {
-        Limit::Inherited => frame.deadline.or_else(|| default_deadline(target)),
+        Limit::Inherited => frame.deadline.or_else(|| default_deadline(target.engine_edge())),
         Limit::None => None,
         limit => [frame.deadline, limit.end()].into_iter().flatten().min(),
     }
@@ -81,25 +82,29 @@ pub(super) fn call_deadline<M: Payload>(target: &Target<'_, M>, frame: Frame) ->
 
 /// Whether the code that runs in this frame may wait for a reply.
 #[inline]
-pub(super) fn check_depth<M: Payload, K: Kind>(target: &Target<'_, M>, frame: Frame) -> Result<(), CallError> {
+pub(super) fn check_depth<M: Payload, K: Kind>(target: Target<'_, M>, frame: Frame) -> Result<(), CallError> {
     let depth = K::depth(M::CALL_DEPTH);
-    let is_allowed = frame.may_wait_for(depth) || carried::may_wait_for(frame, depth, |home| target.lives_on(home));
+    let is_allowed =
+        frame.may_wait_for(depth) || carried::may_wait_for(frame, depth, move |home| target.lives_on(home));
     if is_allowed { Ok(()) } else { Err(undeclared(M::name())) }
 }
 
-/// Chooses a callee, as `enter` does; `None` if it has handled the call on the spot.
+/// Calls an instance that is chosen as `enter` does.
 #[inline(never)]
-fn call_by_choice<'a, M: Payload, K: Kind>(
-    target: &Target<'a, M>,
+fn call_by_choice<M: Payload, R: 'static, K: Kind>(
+    target: Target<'_, M>,
     key: Option<u64>,
     place: &mut Option<M>,
-    reply: &mut dyn Any,
+    port: ToPort<M, R>,
     until: Option<Instant>,
-) -> Result<Option<Chosen<'a, M>>, CallError> {
-    let chosen = find(target, key, until)?;
+) -> Result<R, CallError> {
+    let chosen = find(&target, key, until)?;
     let is_free = chosen.entry == Entry::Free && is_here::<K>(chosen.way);
-    let handled = is_free && call_here(target.local, chosen.endpoint(), place, reply, until)?;
-    Ok((!handled).then_some(chosen))
+    let mut reply = None;
+    if is_free && call_here(target.local, chosen.endpoint(), place, &mut reply, until)? {
+        return replied::<M, R>(reply);
+    }
+    call_there(target, chosen, place, port, until)
 }
 
 fn find<'a, M: Payload>(
@@ -107,21 +112,24 @@ fn find<'a, M: Payload>(
     key: Option<u64>,
     until: Option<Instant>,
 ) -> Result<Chosen<'a, M>, CallError> {
-    enter(target, key, || until).map_err(|refusal| target.call_error(refusal))
+    enter(target, key, &|| until).map_err(|refusal| target.call_error(refusal))
 }
 
 #[inline(never)]
 fn call_there<'a, M: Payload, R: 'static>(
-    target: &Target<'a, M>,
+    target: Target<'a, M>,
     chosen: Chosen<'a, M>,
-    message: M,
+    place: &mut Option<M>,
     port: ToPort<M, R>,
     until: Option<Instant>,
 ) -> Result<R, CallError> {
+    // Not reached without a message: only a call that was handled on the spot is taken out of its place.
+    let Some(message) = place.take() else { return replied::<M, R>(None) };
     // Without a deadline the call is never given up.
     let cancellation = until.map_or_else(Cancellation::none, |until| Cancellation::new(Some(until)));
     let variant = message.variant();
-    let (receiver, chosen) = start(target, chosen, message, port, cancellation, |key| find(target, key, until))?;
+    let again = |key| find(&target, key, until);
+    let (receiver, chosen) = start(&target, chosen, message, port, cancellation, again)?;
     let Location { mailbox, slot, .. } = &chosen.endpoint().location;
     InFlight::new(receiver, Called { mailbox, variant, slot: *slot }, M::name).wait(until)
 }
@@ -249,24 +257,26 @@ pub(super) fn own_deadline<M: Payload>(target: &Target<'_, M>) -> Option<Instant
     match target.view.limit() {
         // The handler's own deadline limits each of its waits for the reply instead: see `Pending::inherited`.
         Limit::Inherited if Frame::current().deadline.is_some() => None,
-        Limit::Inherited => default_deadline(target),
+        Limit::Inherited => default_deadline(target.engine_edge()),
         limit => limit.end(),
     }
 }
 
 /// The engine's default deadline, for calls that set no other.
-fn default_deadline<M: Payload>(target: &Target<'_, M>) -> Option<Instant> {
-    target.engine_edge()?.default_deadline.and_then(deadline)
+#[inline]
+fn default_deadline(edge: Option<&Edge>) -> Option<Instant> {
+    edge?.default_deadline.and_then(deadline)
 }
 
 /// Whether a call may be handled on the spot: its callee lives on this very thread, and answers when it returns.
+#[inline(always)]
 fn is_here<K: Kind>(way: Way) -> bool {
     K::IS_PROMPT && way == Way::Here
 }
 
 /// Calls an instance of this thread, which handles the call on the spot and puts its reply into `reply`, an `Option` of
 /// the reply's type; `false` if the instance must handle something else first. `known` is this thread, if it is known.
-#[inline(always)]
+#[cfg_attr(not(debug_assertions), inline(always))]
 fn call_here<M: Payload>(
     known: Option<&Rc<Local>>,
     endpoint: &Endpoint<M>,
@@ -323,6 +333,6 @@ fn come_too_late<M: Payload>(endpoint: &Endpoint<M>, place: &mut Option<M>) -> C
     losses.count(M::name(), 1, why);
     losses.time_out(M::name(), false);
     let undeliverable = Undeliverable { losses, instance: endpoint.id(), why, from_hook: false };
-    place.take().into_iter().for_each(|message| lose(message, endpoint.hook().as_deref(), undeliverable));
+    place.take().into_iter().for_each(|message| lose(message, endpoint.hook().as_ref().and_then(typed), undeliverable));
     CallError::Timeout { message: M::name(), begun: false }
 }

@@ -163,6 +163,7 @@ impl<R, B: Callees> InFlight<R, B> {
         self.look_for_abandonment()
     }
 
+    #[inline]
     fn look_for_reply(&mut self, waker: &Waker) -> Option<Outcome<R>> {
         let outcome = self.receiver.poll(waker)?;
         let is_dropped = self.is_awaited && is_planted(Planted::DroppedReply);
@@ -211,9 +212,10 @@ impl<R, B: Callees> Awaited for InFlight<R, B> {
 }
 
 impl<R, B: Callees> Reply for InFlight<R, B> {
-    fn with_callee<T>(&self, f: impl FnOnce(Callee, &Arc<Edge>) -> T) -> Option<T> {
+    fn with_callee(&self, f: &mut dyn FnMut(Callee, &Arc<Edge>)) {
         let (message, called, on) = (self.message, self.mailbox.called(), self.mailbox.thread);
-        Some(f(Callee { message, called, on }, &self.mailbox.edge))
+        let pieces = self.mailbox.meter.pieces();
+        f(Callee { message, called, on, pieces }, &self.mailbox.edge);
     }
 }
 

@@ -55,7 +55,8 @@ impl End {
         let thread = |source| ServeError::Thread { source };
         // Not the feeder of the pool before, which may wait for room in another engine that never has any.
         let (feeder, lane) = (Lane::start("zctor-feeder").map_err(thread)?, self.lane().map_err(thread)?);
-        let served = Arc::new(ServedPool { pool, partitions, feeder, lane });
+        let pool_at_once = pool.non_blocking().seen();
+        let served = Arc::new(ServedPool { pool, pool_at_once, partitions, feeder, lane });
         let before = {
             let mut all = lock(&self.served);
             if all.get(M::WIRE).is_some_and(|before| before.message() != TypeId::of::<M>()) {
@@ -121,7 +122,7 @@ impl End {
                 mailbox: Arc::clone(&ctx.local.mailbox),
                 of: PhantomData,
             };
-            Ok(Remote::<M> { outlet: Box::new(link) })
+            Ok(Remote::<M> { outlet: Arc::new(link) })
         };
         // Bounded, since a message without a permit counts as a handler's: see `link.rs`.
         let thread = |_| ActorThread::new().mailbox_bound(bound).overflow(overflow);
@@ -136,5 +137,50 @@ impl End {
     /// The books.
     pub fn books(&self) -> Books {
         self.ledger.books()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Weak;
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use super::*;
+    use crate::remote::ledger::Arrived;
+
+    /// A pool whose drop tells whether it asks its end under the lock.
+    struct Asks {
+        end: Weak<End>,
+        is_free: Arc<AtomicBool>,
+    }
+
+    impl Served for Asks {
+        fn deliver(self: Arc<Self>, _: Packet, receipt: Box<dyn Receipt>, _: Arrived) {
+            receipt.answer(Answer::Unreachable);
+        }
+
+        fn message(&self) -> TypeId {
+            TypeId::of::<Self>()
+        }
+
+        fn partitions(&self) -> Option<&Partitions> {
+            None
+        }
+    }
+
+    impl Drop for Asks {
+        fn drop(&mut self) {
+            let end = self.end.upgrade().expect("the test has it");
+            self.is_free.store(end.served.try_lock().is_ok(), Ordering::Relaxed);
+        }
+    }
+
+    #[test]
+    fn a_pool_is_dropped_under_no_lock_when_its_end_leaves() {
+        let (end, is_free) = (Arc::new(End::default()), Arc::new(AtomicBool::new(false)));
+        let pool = Asks { end: Arc::downgrade(&end), is_free: Arc::clone(&is_free) };
+        lock(&end.served).insert("asks", Arc::new(pool));
+        assert!(end.leave(Duration::ZERO).is_drained());
+        assert!(is_free.load(Ordering::Relaxed));
     }
 }

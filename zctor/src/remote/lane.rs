@@ -1,25 +1,22 @@
 //! A lane: a thread that does one piece of work after the other.
 //!
-//! Each pool that is served has a lane for what comes from outside, where work may wait for room. What may not wait
-//! goes through one lane of its end: what handlers have sent, and the replies on their way back. They are futures, which
-//! that thread alone polls, so that no code of a user's runs in a waker.
+//! Each pool that is served has a lane for what comes from outside, where work may wait for room. What handlers have sent
+//! may not wait behind that, and goes through one lane of its end.
 
 use std::collections::VecDeque;
 use std::io;
-use std::pin::Pin;
-use std::sync::{Arc, Mutex};
-use std::task::{Context, Wake, Waker};
+use std::mem::take;
+use std::sync::Arc;
 
-use crate::sys::lock::lock;
 use crate::sys::monitor::Monitor;
 use crate::sys::operation::Operation;
 use crate::sys::simulated::point_anywhere;
 use crate::sys::spawn::start_thread;
 use crate::sys::unwind::catch;
 
-type Work = Pin<Box<dyn Future<Output = ()> + Send>>;
+type Work = Box<dyn FnOnce() + Send>;
 
-/// The way to the thread, which ends when neither a lane nor a task knows it any more.
+/// The way to the thread, which ends when no lane knows it any more and all its work is done.
 #[derive(Clone)]
 pub(super) struct Lane(Arc<Due>);
 
@@ -28,14 +25,12 @@ struct Due(Arc<Monitor<Queue>>);
 
 #[derive(Default)]
 struct Queue {
-    tasks: VecDeque<Arc<Task>>,
-    closed: bool,
-}
-
-struct Task {
-    /// Taken out while it is polled.
-    work: Mutex<Option<Work>>,
-    lane: Arc<Due>,
+    work: VecDeque<Work>,
+    /// The thread does something just now.
+    is_busy: bool,
+    /// The thread waits for work. A notification costs a system call even if nobody waits for it.
+    is_waiting: bool,
+    is_closed: bool,
 }
 
 impl Lane {
@@ -43,61 +38,54 @@ impl Lane {
         let queue = Arc::new(Monitor::<Queue>::default());
         let due = Self(Arc::new(Due(Arc::clone(&queue))));
         start_thread(name, None, move || {
-            while let Some(task) = next(&queue) {
-                task.poll();
+            while let Some(work) = next(&queue) {
+                // A panic is that of a drop of the user's. No frame of user code stands around this, since a wait for
+                // room would be refused in it.
+                drop(catch(work));
             }
         })?;
         Ok(due)
     }
 
     /// Has the thread do this, after what was given to it before.
-    pub(super) fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
-        Arc::new(Task { work: Mutex::new(Some(Box::pin(work))), lane: Arc::clone(&self.0) }).wake();
+    pub(super) fn give(&self, work: impl FnOnce() + Send + 'static) {
+        point_anywhere(|| Operation::Plain("give work to a lane"));
+        let mut queue = self.0.0.lock();
+        queue.work.push_back(Box::new(work));
+        let is_waiting = take(&mut queue.is_waiting);
+        drop(queue);
+        if is_waiting {
+            self.0.0.notify();
+        }
+    }
+
+    /// Whether all that was given to it is done.
+    pub(super) fn is_idle(&self) -> bool {
+        let queue = self.0.0.lock();
+        queue.work.is_empty() && !queue.is_busy
     }
 }
 
-/// Waits for a task; `None` if none can come any more.
-fn next(queue: &Monitor<Queue>) -> Option<Arc<Task>> {
+/// Waits for work; `None` if none can come any more.
+fn next(queue: &Monitor<Queue>) -> Option<Work> {
     let mut state = queue.lock();
+    state.is_busy = false;
     loop {
-        if let Some(task) = state.tasks.pop_front() {
-            return Some(task);
+        if let Some(work) = state.work.pop_front() {
+            state.is_busy = true;
+            return Some(work);
         }
-        if state.closed {
+        if state.is_closed {
             return None;
         }
+        state.is_waiting = true;
         state = queue.wait(state, None);
     }
 }
 
 impl Drop for Due {
     fn drop(&mut self) {
-        self.0.lock().closed = true;
+        self.0.lock().is_closed = true;
         self.0.notify();
-    }
-}
-
-impl Task {
-    /// A wake-up meanwhile puts the task into the queue once more, and the one thread polls it after this.
-    fn poll(self: Arc<Self>) {
-        let Some(mut work) = lock(&self.work).take() else { return };
-        let waker = Waker::from(Arc::clone(&self));
-        // A panic is that of a drop of the user's. No frame of user code stands around this, since a wait for a reply
-        // would be refused in it.
-        let polled = catch(|| {
-            if work.as_mut().poll(&mut Context::from_waker(&waker)).is_pending() {
-                *lock(&self.work) = Some(work);
-            }
-        });
-        drop(polled);
-    }
-}
-
-impl Wake for Task {
-    fn wake(self: Arc<Self>) {
-        point_anywhere(|| Operation::Plain("give work to a lane"));
-        let lane = Arc::clone(&self.lane);
-        lane.0.lock().tasks.push_back(self);
-        lane.0.notify();
     }
 }

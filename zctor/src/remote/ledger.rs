@@ -4,22 +4,29 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::actor::link::HeldPermit;
 use crate::error::CallError;
 use crate::event::{DeadLetter, Undelivered};
 use crate::mailbox::Mailbox;
 use crate::remote::books::Books;
 use crate::remote::packet::{Answer, Receipt};
+use crate::route::linked::HeldPermit;
 use crate::sys::clock::now;
 use crate::sys::monitor::Monitor;
 
 /// The books of one end.
 #[derive(Default)]
-pub(super) struct Ledger(Monitor<Books>);
+pub(super) struct Ledger(Monitor<Kept>);
+
+#[derive(Default)]
+struct Kept {
+    books: Books,
+    /// How many threads wait for them to change. A notification costs a system call even if nobody waits for it.
+    waiting: usize,
+}
 
 impl Ledger {
     pub(super) fn books(&self) -> Books {
-        *self.0.lock()
+        self.0.lock().books
     }
 
     /// A packet from the other side has arrived.
@@ -39,16 +46,23 @@ impl Ledger {
     }
 
     fn wait(&self, until: Option<Instant>, is_over: impl Fn(&Books) -> bool) -> Books {
-        let mut books = self.0.lock();
-        while !is_over(&books) && until.is_none_or(|until| until > now()) {
-            books = self.0.wait(books, until);
+        let mut kept = self.0.lock();
+        kept.waiting += 1;
+        while !is_over(&kept.books) && until.is_none_or(|until| until > now()) {
+            kept = self.0.wait(kept, until);
         }
-        *books
+        kept.waiting -= 1;
+        kept.books
     }
 
     fn change(&self, change: impl FnOnce(&mut Books)) {
-        change(&mut self.0.lock());
-        self.0.notify();
+        let mut kept = self.0.lock();
+        change(&mut kept.books);
+        let is_awaited = kept.waiting > 0;
+        drop(kept);
+        if is_awaited {
+            self.0.notify();
+        }
     }
 }
 

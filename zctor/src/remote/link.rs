@@ -7,7 +7,6 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::actor::link::{How, Outlet};
 use crate::event::{DeadLetter, Undelivered};
 use crate::id::InstanceId;
 use crate::mailbox::Mailbox;
@@ -16,6 +15,7 @@ use crate::remote::message::{RemoteMessage, RemotePort};
 use crate::remote::packet::{Answer, CallHeader, Carrier, Packet, Receipt};
 use crate::remote::partition::{Partition, Route};
 use crate::remote::wire::Format;
+use crate::route::linked::{How, Outlet};
 
 /// What links speak.
 const FORMAT: Format = Format::MessagePack;

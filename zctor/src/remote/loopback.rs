@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::engine::ActorEngine;
-use crate::error::SpawnError;
+use crate::error::{CallError, SpawnError};
 use crate::mailbox::permits::Overflow;
 use crate::remote::books::Books;
 use crate::remote::end::End;
@@ -14,6 +14,8 @@ use crate::remote::error::ServeError;
 use crate::remote::message::RemoteMessage;
 use crate::remote::packet::{Carrier, Packet, Receipt};
 use crate::remote::partition::Partitions;
+use crate::remote::reached::{OneAnswer, Reached, counted};
+use crate::sys::clock::deadline;
 
 /// For how many messages the mailbox of a link has room by itself.
 const ROOM: usize = 1_024;
@@ -23,7 +25,8 @@ const ROOM: usize = 1_024;
 /// One end serves a pool of its engine, the other attaches that pool in another engine. Every message is encoded,
 /// decoded, and put into a mailbox of the served pool; the reply comes back in the same way.
 ///
-/// The attached pool has one instance, the link, on a thread of its own. From outside at most 1,024 messages are under
+/// The attached pool has one instance, the link, on a thread of its own. A message from outside goes past that thread if
+/// it has nothing to do: it is encoded on the thread that sends it. From outside at most 1,024 messages are under
 /// way through a link, until they are in a mailbox on the other side. Beyond that a sender waits, as it does where a
 /// [`mailbox_bound`](crate::ActorThread::mailbox_bound) is reached; [`attach_bounded`](Loopback::attach_bounded) says
 /// otherwise. So a full pool on the other side holds back the senders here. What handlers send goes past all bounds on
@@ -274,7 +277,8 @@ impl Loopback {
     /// where the partition of its key is served, and all others go in turn. `of` is the number of partitions, the same
     /// as at [`serve_partitions`](Loopback::serve_partitions); 0 counts as 1.
     ///
-    /// A client bound by [`keyed`](crate::Client::keyed) is bound to the link, and to no partition.
+    /// A client bound by [`keyed`](crate::Client::keyed) is bound to the link, and to no partition: a message of a variant
+    /// without a `#[key]` goes in turn.
     ///
     /// # Errors
     /// As [`ActorEngine::pool`].
@@ -322,6 +326,55 @@ impl Loopback {
     ) -> Result<M::Client, SpawnError> {
         let carrier = Arc::new(To(Arc::clone(&self.theirs)));
         self.mine.attach::<M>(engine, carrier, None, bound, overflow)
+    }
+
+    /// Sends a copy of the message to every instance of the pool of `M` that the other end serves, and waits until that
+    /// end has said how many have one, for `wait` at most.
+    ///
+    /// No link is needed for it: [`broadcast`](crate::Client::broadcast) of a client goes by its link, waits for nothing,
+    /// and gives the number of links. The books of this end do not count it; those of the other end do. It keeps no order
+    /// with what is sent by links. What comes after `wait` is not counted, and is handled all the same.
+    ///
+    /// # Errors
+    /// - [`CallError::Unfit`]: the message cannot go through bytes. None has it.
+    ///
+    /// # Blocking
+    /// Until the copies are in mailboxes over there, whatever the handlers do, for `wait` at most. The message may lie behind
+    /// others that wait for room in the pool.
+    ///
+    /// ```
+    /// # use serde::{Deserialize, Serialize};
+    /// # use std::time::Duration;
+    /// # use zctor::remote::Loopback;
+    /// # use zctor::{ActorEngine, actor};
+    /// # #[actor(remote)]
+    /// # #[derive(Serialize, Deserialize)]
+    /// # pub enum CacheMessage { Clear }
+    /// # struct Cache;
+    /// # impl CacheHandler for Cache { fn clear(&mut self) {} }
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let (serves, calls) = Loopback::pair();
+    /// # let engine = ActorEngine::new();
+    /// engine.pool(3, CacheMessage::actor(|| Cache))?;
+    /// let wait = Duration::from_secs(60);
+    /// assert_eq!(calls.broadcast(CacheMessage::Clear, wait)?.answers(), 0); // nobody serves it yet
+    ///
+    /// serves.serve::<CacheMessage>(&engine)?;
+    /// let reached = calls.broadcast(CacheMessage::Clear, wait)?;
+    /// assert_eq!((reached.processes, reached.instances), (1, 3));
+    /// assert!(reached.refused.is_empty());
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn broadcast<M: RemoteMessage>(&self, message: M, wait: Duration) -> Result<Reached, CallError> {
+        let (packet, until) = (counted(&message)?, deadline(wait));
+        let (answer, receipt) = OneAnswer::new();
+        self.theirs.deliver(M::WIRE, packet, receipt);
+        let mut reached = Reached::default();
+        if let Some(answer) = answer.wait(until) {
+            reached.__count(M::name(), answer);
+        }
+        Ok(reached)
     }
 
     /// Waits until every message that the links of this end have taken is acknowledged or a dead letter, for `limit` at

@@ -6,13 +6,17 @@
 //!    or is refused, as the full mailbox says. Those behind it wait too, which keeps their order.
 //! 2. A packet from a handler goes through the lane of the end, past all bounds, as it would here. It waits for nothing,
 //!    and for no packet from outside: room may come only when its sender goes on.
-//! 3. Its sender is told when it is in a mailbox. Until then a packet from outside keeps its permit there, so no more
+//! 3. A packet goes into its mailbox at once, on the thread that delivers it, if it can neither wait there nor hold that
+//!    thread up for long, and if its lane is idle. A sender's packets are delivered one after the other. So those before
+//!    it that went through the lane are in mailboxes by then, and their order is kept.
+//! 4. Its sender is told when it is in a mailbox. Until then a packet from outside keeps its permit there, so no more
 //!    are under way than the mailbox of the link has room for.
-//! 4. The reply goes back through the lane of the end, so a full pool delays no reply, and no other pool.
-//! 5. Each packet is counted when it arrives, until its sender has been told that it is in a mailbox or refused; and each
+//! 5. The reply goes back on the thread that replies (`reply_task.rs`), so a full pool delays no reply, and no other
+//!    pool.
+//! 6. Each packet is counted when it arrives, until its sender has been told that it is in a mailbox or refused; and each
 //!    call until its reply has gone out. An end counts it under the lock under which it finds the pool. So once the pool
 //!    has been taken out and nothing is counted, nothing goes into its mailboxes any more (`End::leave`).
-//! 6. A call is refused if its callee is deeper here than its sender counts. So a handler that waits stands above its
+//! 7. A call is refused if its callee is deeper here than its sender counts. So a handler that waits stands above its
 //!    callee by the callee's own count, whatever the versions, and along a chain of waits the depths fall.
 
 use std::any::TypeId;
@@ -26,8 +30,10 @@ use crate::remote::ledger::Arrived;
 use crate::remote::message::{Answering, Called, RemoteMessage, Reply};
 use crate::remote::packet::{Answer, CallHeader, Packet, Receipt};
 use crate::remote::partition::{Partition, Partitions, Route};
+use crate::remote::reached;
+use crate::remote::reply_task::answer_when_there;
 use crate::remote::wire::{Format, of_variant};
-use crate::sys::frame::as_inside;
+use crate::sys::frame::{as_inside, is_inside};
 use crate::sys::unwind::catch;
 
 /// A pool whose messages come as bytes, whatever their type.
@@ -39,8 +45,13 @@ pub(super) trait Served: Send + Sync {
     fn partitions(&self) -> Option<&Partitions>;
 }
 
+/// Larger packets take their time to decode.
+const LARGE: usize = 16 * 1_024;
+
 pub(super) struct ServedPool<M: RemoteMessage> {
     pub(super) pool: Client<M>,
+    /// The same, which never waits for room.
+    pub(super) pool_at_once: Client<M>,
     /// Those that are served; `None` if the pool is served whole.
     pub(super) partitions: Option<Partitions>,
     pub(super) feeder: Lane,
@@ -49,9 +60,16 @@ pub(super) struct ServedPool<M: RemoteMessage> {
 }
 
 impl<M: RemoteMessage> Served for ServedPool<M> {
-    fn deliver(self: Arc<Self>, packet: Packet, receipt: Box<dyn Receipt>, arrived: Arrived) {
-        let lane = if packet.inside { self.lane.clone() } else { self.feeder.clone() };
-        lane.spawn(async move { self.feed(packet, receipt, &arrived) });
+    fn deliver(self: Arc<Self>, packet: Packet, mut receipt: Box<dyn Receipt>, arrived: Arrived) {
+        let lane = if packet.inside { &self.lane } else { &self.feeder };
+        if self.takes_at_once(&packet) && lane.is_idle() {
+            // A panic is that of a drop of the user's.
+            drop(catch(|| self.feed(&self.pool_at_once, packet, receipt, &arrived)));
+        } else {
+            let lane = lane.clone();
+            receipt.waits();
+            lane.give(move || self.feed(&self.pool, packet, receipt, &arrived));
+        }
     }
 
     fn message(&self) -> TypeId {
@@ -64,15 +82,24 @@ impl<M: RemoteMessage> Served for ServedPool<M> {
 }
 
 impl<M: RemoteMessage> ServedPool<M> {
-    fn feed(&self, packet: Packet, mut receipt: Box<dyn Receipt>, arrived: &Arrived) {
+    /// Whether a packet neither waits for room nor takes long. On an actor thread it would be sent by a handler.
+    fn takes_at_once(&self, packet: &Packet) -> bool {
+        packet.bytes.len() <= LARGE && !is_inside() && (packet.inside || !self.pool.is_bounded())
+    }
+
+    fn feed(&self, pool: &Client<M>, packet: Packet, mut receipt: Box<dyn Receipt>, arrived: &Arrived) {
         let Packet { bytes, format, call, inside, route } = packet;
         let decoded = M::__decode(&bytes, format).map_err(|text| Answer::Unfit(of_variant(&bytes, format, text)));
         let fed = decoded.and_then(|message| self.check(message, route)).and_then(|message| match call {
-            Some(header) if !(header.or_send && is_sent(&message)) => {
-                self.call(message, inside, &header, format).map(Some)
+            Some(_) if route == Route::Copy => {
+                let reached = self.broadcast(message, &bytes, format, inside);
+                reached.and_then(|reached| reached::reply(reached, format)).map(Some)
             }
-            _ if route == Route::Copy => self.broadcast(message, &bytes, format, inside).map(|()| None),
-            _ => self.send(message, inside).map(|()| None),
+            Some(header) if !(header.or_send && is_sent(&message)) => {
+                request(pool, message, inside, &header, format).map(Some)
+            }
+            _ if route == Route::Copy => self.broadcast(message, &bytes, format, inside).map(|_| None),
+            _ => send(pool, message, inside).map(|()| None),
         });
         match fed {
             Err(answer) => receipt.answer(answer),
@@ -80,10 +107,7 @@ impl<M: RemoteMessage> ServedPool<M> {
                 let answering = arrived.taken(reply.is_some());
                 receipt.taken();
                 if let Some(reply) = reply {
-                    self.lane.spawn(async move {
-                        receipt.answer(reply.await);
-                        drop(answering);
-                    });
+                    answer_when_there(reply, receipt, answering);
                 }
             }
         }
@@ -110,16 +134,8 @@ impl<M: RemoteMessage> ServedPool<M> {
         }
     }
 
-    fn send(&self, message: M, inside: bool) -> Result<(), Answer> {
-        let sent = if inside { as_inside(|| self.pool.send(message)) } else { self.pool.send(message) };
-        sent.map_err(|refused: SendError<M>| match refused {
-            SendError::Full(_) => Answer::Full,
-            SendError::NotRegistered(_) | SendError::Stopped(_) => Answer::Unreachable,
-        })
-    }
-
-    /// Gives each instance a copy, which is decoded for it: messages need not be `Clone`.
-    fn broadcast(&self, message: M, bytes: &[u8], format: Format, inside: bool) -> Result<(), Answer> {
+    /// Gives each instance a copy, which is decoded for it: messages need not be `Clone`. Returns how many have one.
+    fn broadcast(&self, message: M, bytes: &[u8], format: Format, inside: bool) -> Result<usize, Answer> {
         let mut first = Some(message);
         let mut copy = |_| match first.take().map_or_else(|| M::__decode(bytes, format), Ok) {
             Ok(copy) => copy,
@@ -128,21 +144,35 @@ impl<M: RemoteMessage> ServedPool<M> {
         };
         let mut broadcast = || self.pool.broadcast_with(&mut copy);
         match catch(|| if inside { as_inside(broadcast) } else { broadcast() }) {
-            Ok(reached) => reached.map(|_| ()).map_err(Answer::from),
+            Ok(reached) => reached.map_err(Answer::from),
             Err(text) => Err(Answer::Unfit(text)),
         }
     }
+}
 
-    fn call(&self, message: M, inside: bool, header: &CallHeader, format: Format) -> Result<Reply, Answer> {
-        let pool = match header.until {
-            Some(until) => self.pool.clone().with_limit(Limit::Until(until)),
-            None => self.pool.clone(),
-        };
-        let variant = message.variant();
-        match message.__serve(&Called { pool: &pool, inside, depth: header.depth, format, queued: header.queued }) {
-            Some(Answering(called)) => called,
-            None => Err(Answer::Unfit(format!("`{variant}` has no reply on the other side").into())),
-        }
+fn send<M: RemoteMessage>(pool: &Client<M>, message: M, inside: bool) -> Result<(), Answer> {
+    let sent = if inside { as_inside(|| pool.send(message)) } else { pool.send(message) };
+    sent.map_err(|refused: SendError<M>| match refused {
+        SendError::Full(_) => Answer::Full,
+        SendError::NotRegistered(_) | SendError::Stopped(_) => Answer::Unreachable,
+    })
+}
+
+fn request<M: RemoteMessage>(
+    pool: &Client<M>,
+    message: M,
+    inside: bool,
+    header: &CallHeader,
+    format: Format,
+) -> Result<Reply, Answer> {
+    let pool = match header.until {
+        Some(until) => pool.clone().with_limit(Limit::Until(until)),
+        None => pool.clone(),
+    };
+    let variant = message.variant();
+    match message.__serve(&Called { pool: &pool, inside, depth: header.depth, format, queued: header.queued }) {
+        Some(Answering(called)) => called,
+        None => Err(Answer::Unfit(format!("`{variant}` has no reply on the other side").into())),
     }
 }
 

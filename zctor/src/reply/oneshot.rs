@@ -46,6 +46,8 @@ pub(crate) struct Sender<T> {
 /// The end that waits.
 pub(crate) struct Receiver<T> {
     place: Arc<Oneshot<T>>,
+    /// Whether it has taken the outcome: neither a value nor a waker lies in the place then, and no sender comes.
+    has_taken: bool,
 }
 
 /// No value comes: the sender is gone and has sent none, or its value was taken before.
@@ -55,7 +57,7 @@ pub(crate) struct Gone;
 pub(crate) fn channel<T>(cancellation: Cancellation) -> (Sender<T>, Receiver<T>) {
     let inner = Inner { value: None, waker: None, done: false, left: false };
     let place = Arc::new(Oneshot { word: AtomicU8::new(WAITING), cancellation, inner: Mutex::new(inner) });
-    (Sender { place: Arc::clone(&place) }, Receiver { place })
+    (Sender { place: Arc::clone(&place) }, Receiver { place, has_taken: false })
 }
 
 impl<T> Oneshot<T> {
@@ -131,6 +133,7 @@ impl<T> Awaited for Receiver<T> {
 
     fn poll(&mut self, waker: &Waker) -> Option<Result<T, Gone>> {
         if self.is_ready() {
+            self.has_taken = true;
             return Some(lock(&self.place.inner).value.take().ok_or(Gone));
         }
         if waker.will_wake(Waker::noop()) {
@@ -145,12 +148,16 @@ impl<T> Awaited for Receiver<T> {
             }
         };
         drop_waker(spare);
+        self.has_taken = outcome.is_some();
         outcome
     }
 }
 
 impl<T> Drop for Receiver<T> {
     fn drop(&mut self) {
+        if self.has_taken {
+            return;
+        }
         let (value, waker) = {
             let mut inner = lock(&self.place.inner);
             inner.left = true;

@@ -153,9 +153,10 @@ impl<P> ReplySlot<'_, P> {
     }
 }
 
-/// Whether this is the code of an instance, and none that runs while it panics.
+/// Whether this is the code of an instance, and none that runs while it panics, or in a waker.
 fn is_in_handler() -> bool {
-    on_actor_thread() && Frame::current().is_user_code() && !std::thread::panicking()
+    let frame = Frame::current();
+    on_actor_thread() && frame.is_user_code() && !frame.is_waker() && !std::thread::panicking()
 }
 
 fn answer<R>(sender: oneshot::Sender<Outcome<R>>, outcome: Outcome<R>) {

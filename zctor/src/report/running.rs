@@ -32,7 +32,8 @@ pub struct RunningInstance {
     /// For how long it has run, at least, without the time for which it waited.
     ///
     /// No handler reads a clock for it. It is known if nothing else was handled since the thread last woke up, to within
-    /// a millisecond or two. Otherwise it comes from earlier looks, to within the time between two calls of
+    /// a millisecond or two; and as far back as somebody waits for a reply of this thread, if it has ended nothing since.
+    /// Otherwise it comes from earlier looks, to within the time between two calls of
     /// [`ActorEngine::stats`](crate::ActorEngine::stats).
     pub lasted: Duration,
 }

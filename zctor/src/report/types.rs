@@ -200,12 +200,14 @@ pub struct RefusalCounts {
     pub full: u64,
     /// The engine or the instance had stopped.
     pub stopped: u64,
+    /// The instance was a link to another engine, and the request was one to all instances: a link has one reply.
+    pub unfit: u64,
 }
 
 impl RefusalCounts {
     /// Returns the number of all of them.
     pub fn total(&self) -> u64 {
-        self.not_registered + self.full + self.stopped
+        self.not_registered + self.full + self.stopped + self.unfit
     }
 }
 

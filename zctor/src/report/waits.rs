@@ -11,6 +11,9 @@ use std::time::Duration;
 use crate::id::{InstanceId, ThreadId};
 use crate::report::running::{Readable, RunningInstance, Typed, Wait, write_wait};
 
+/// Less than that is not told apart.
+const TENTH: Duration = Duration::from_millis(100);
+
 /// A thread, as far as waits lead to it and on from it.
 pub(crate) struct Link<'a> {
     pub(crate) thread: ThreadId,
@@ -339,6 +342,13 @@ impl fmt::Display for WaitRoot {
 }
 
 impl WaitRoot {
+    /// The time for which the first of those has waited that wait for its thread itself.
+    fn longest_direct(&self) -> Duration {
+        let handlers = self.handlers.iter().map(|one| (one.distance, one.wait.lasted));
+        let all = handlers.chain(self.callers.iter().map(|one| (one.distance, one.caller.lasted)));
+        all.filter(|(distance, _)| *distance == 1).map(|(_, lasted)| lasted).max().unwrap_or_default()
+    }
+
     /// Writes what all the others wait for.
     fn write_end(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { thread, name, queued, queued_behind, oldest, lasted, .. } = self;
@@ -356,9 +366,13 @@ impl WaitRoot {
             };
         };
         write!(f, "{} {instance} RUNS ", Typed(message, self.variant))?;
-        if !lasted.is_zero() {
-            write!(f, "for {} ", Readable(*lasted))?;
-        }
+        // Those that wait may have been queued behind others first, so their time is not its own.
+        let is_surely_less = self.longest_direct().saturating_sub(*lasted) >= TENTH;
+        match (lasted.is_zero(), is_surely_less) {
+            (true, _) => Ok(()),
+            (false, true) => write!(f, "for at least {} ", Readable(*lasted)),
+            (false, false) => write!(f, "for {} ", Readable(*lasted)),
+        }?;
         write!(f, "on thread {thread} `{name}` and waits for no actor; ")?;
         match queued_behind {
             0 => f.write_str("nothing else is queued there"),

@@ -2,19 +2,95 @@
 //!
 //! A link's endpoint has a delivery table of its own, so the mail of all other instances is as it would be without
 //! links. By its contents mail for a link goes another way where it is handled, too (`actor/link.rs`).
+//!
+//! A message or a call from outside need not wait for the link's thread:
+//!
+//! 1. It goes out on the thread that sends it, if the link's thread has nothing to do. That look (`Mailbox::rest`) finds
+//!    all that this sender has sent before: it has gone out. So its messages keep their order.
+//! 2. Else it goes through the mailbox. So does the first one: the outlet is known when the link has been started.
+//! 3. What handlers send goes through the mailbox, since the runtime holds a borrow where they send, and to encode a
+//!    message is the user's code. Batches do too.
 
 use std::any::Any;
 use std::collections::VecDeque;
 use std::mem::take;
+use std::sync::{Arc, Weak};
+use std::time::Instant;
 
 use crate::id::Slot;
+use crate::mailbox::Mailbox;
 use crate::mailbox::buffers::Buffers;
+use crate::mailbox::counters::Block;
 use crate::mailbox::envelope::{Envelope, Gathered, Undeliverable};
 use crate::mailbox::mail::{Mail, SentAs};
-use crate::route::contents::{Call, Content, Hook, OnUndelivered, enclose_told};
+use crate::reply::cancellation::Cancellation;
+use crate::route::contents::{AnyHook, Call, Content, Hook, NoHook, OnUndelivered, enclose_told};
 use crate::route::endpoint::{Delivery, Endpoint, can_be_given_up, take_back};
 use crate::route::location::Way;
-use crate::route::payload::Payload;
+use crate::route::payload::{Payload, Port};
+use crate::sys::frame::in_hook;
+
+/// Where the messages of a link go. It never waits: neither for room elsewhere nor for a reply.
+pub(crate) trait Outlet<M: Payload>: Send + Sync {
+    fn send(&self, message: M, how: How);
+    /// `until`: the deadline of the call.
+    fn call(&self, message: M, port: M::Port, how: How, until: Option<Instant>);
+}
+
+/// How a message came to a link.
+pub(crate) struct How {
+    /// The permit of a message from outside. A message from inside has none, and no bound holds it back.
+    pub(crate) permit: Option<HeldPermit>,
+    /// It is a copy of a broadcast.
+    pub(crate) copy: bool,
+    /// A hook has sent it: its loss is counted, and no hook is told.
+    pub(crate) from_hook: bool,
+}
+
+/// The permit of a message in the mailbox of a link. The message keeps it beyond that mailbox, until it is in one on the
+/// other side: so that senders here wait while there is no room there. Dropping it gives it back.
+pub(crate) struct HeldPermit(pub(crate) Arc<Mailbox>);
+
+impl Drop for HeldPermit {
+    fn drop(&mut self) {
+        self.0.give_back(1);
+    }
+}
+
+/// The outlet of a link, as its mailbox has it, and the accounts that have the link's. The link's state owns the outlet,
+/// which holds the mailbox.
+struct Known<M> {
+    outlet: Weak<dyn Outlet<M>>,
+    block: Arc<Block>,
+}
+
+impl<M: Payload> Known<M> {
+    /// The outlet for a message that goes out on the thread that sends it: see step 1.
+    fn at_once(endpoint: &Endpoint<M>, way: Way, sent_as: SentAs) -> Option<(&Self, Arc<dyn Outlet<M>>)> {
+        if way != Way::There || !sent_as.permitted {
+            return None;
+        }
+        let known = endpoint.mailbox.outlet.get()?.downcast_ref::<Self>()?;
+        endpoint.mailbox.rest()?;
+        Some((known, known.outlet.upgrade()?))
+    }
+
+    /// Counts a message that goes out, before anybody can hear of it.
+    fn count(&self, endpoint: &Endpoint<M>) {
+        endpoint.mailbox.meter.past.increment();
+        self.block.account(endpoint.slot).count_past();
+    }
+}
+
+/// Lets messages from outside go out on the threads that send them.
+pub(crate) fn make_known<M: Payload>(mailbox: &Mailbox, outlet: &Arc<dyn Outlet<M>>, block: &Arc<Block>) {
+    let known = || Known { outlet: Arc::downgrade(outlet), block: Arc::clone(block) };
+    mailbox.outlet.get_or_init(|| Box::new(known()));
+}
+
+fn from_outside<M: Payload>(endpoint: &Endpoint<M>, copy: bool) -> How {
+    How { permit: Some(HeldPermit(Arc::clone(&endpoint.mailbox))), copy, from_hook: in_hook() }
+}
 
 /// A message, a call or a batch for a link.
 #[derive(Default)]
@@ -43,9 +119,9 @@ impl<C: Content> Content for Linked<C> {
 impl<M: Payload<Port: Send> + Send> Delivery<M> {
     /// The table of a link.
     pub(crate) const LINK: Self = Self {
-        send: |place, endpoint, way, sent_as| deliver(place, endpoint, way, sent_as, false, Mail::message),
+        send: |place, endpoint, way, sent_as| deliver_message(place, endpoint, way, sent_as, false),
         send_told: None,
-        copy: Some(|place, endpoint, way, sent_as| deliver(place, endpoint, way, sent_as, true, Mail::message)),
+        copy: Some(|place, endpoint, way, sent_as| deliver_message(place, endpoint, way, sent_as, true)),
         call: deliver_call,
         batch: |place, endpoint, way, sent_as| deliver(place, endpoint, way, sent_as, false, Mail::batch),
         // The thread of a link has no inner bound.
@@ -60,12 +136,42 @@ impl<M: Payload<Port: Send> + Send> Delivery<M> {
     };
 }
 
+fn deliver_message<M: Payload<Port: Send> + Send>(
+    place: &mut Option<M>,
+    endpoint: &Endpoint<M>,
+    way: Way,
+    sent_as: SentAs,
+    copy: bool,
+) {
+    match Known::at_once(endpoint, way, sent_as) {
+        Some((known, outlet)) => {
+            if let Some(message) = place.take() {
+                known.count(endpoint);
+                outlet.send(message, from_outside(endpoint, copy));
+            }
+        }
+        None => deliver(place, endpoint, way, sent_as, copy, Mail::message),
+    }
+}
+
 fn deliver_call<M: Payload<Port: Send> + Send>(
     place: &mut Option<Call<M>>,
     endpoint: &Endpoint<M>,
     way: Way,
     sent_as: SentAs,
 ) {
+    if let Some((known, outlet)) = Known::at_once(endpoint, way, sent_as) {
+        let cancellation = place.as_ref().and_then(|call| call.port.cancellation());
+        // One whose time is up is told so by the link's thread.
+        if cancellation.is_none_or(Cancellation::begin) {
+            let until = cancellation.and_then(Cancellation::deadline);
+            if let Some(Call { message, port }) = place.take() {
+                known.count(endpoint);
+                outlet.call(message, port, from_outside(endpoint, false), until);
+            }
+            return;
+        }
+    }
     let given_up = can_be_given_up(place);
     deliver(place, endpoint, way, sent_as, false, |to, envelope, sent_as| Mail::call(to, envelope, given_up, sent_as));
 }
@@ -80,7 +186,12 @@ fn deliver<C: Content>(
     mail: impl FnOnce(Slot, Envelope, SentAs) -> Mail,
 ) {
     let mut linked = Linked { content: take(place), copy };
-    match enclose_told(&mut linked, endpoint.undelivered.as_ref()) {
+    let hook = endpoint.undelivered.as_ref();
+    let envelope = match hook {
+        None => enclose_told::<_, NoHook>(&mut linked, None),
+        Some(_) => enclose_told::<_, AnyHook>(&mut linked, hook),
+    };
+    match envelope {
         Some(envelope) => {
             take_back(&mut linked, endpoint.deliver_batch(way, mail(endpoint.slot, envelope, sent_as).signed()));
         }

@@ -14,7 +14,7 @@ use crate::mailbox::permits::Permits;
 use crate::route::recorded::note_send;
 use crate::sys::frame::is_inside_code;
 use crate::sys::operation::Operation;
-use crate::sys::simulated::point;
+use crate::sys::simulated::{either, point};
 use crate::thread::serve::enqueue_here;
 
 /// Where one instance lives, and whether it takes mail.
@@ -49,6 +49,11 @@ impl Location {
         InstanceId { thread: self.mailbox.thread, slot: self.slot }
     }
 
+    /// Becomes the location of another instance of the thread, since this one has ended in an orderly way.
+    pub(crate) fn begin_anew(&mut self, slot: Slot, born: Birth, pooled: bool) {
+        (self.slot, self.born, self.pooled, self.status) = (slot, born, pooled, Status::live());
+    }
+
     /// Whether the code that runs here may send to the instance just now, and by which way. Asked before the message is
     /// put into an envelope.
     #[inline]
@@ -59,12 +64,14 @@ impl Location {
     /// As `admit`, for an instance that has not ended.
     #[inline(always)]
     fn way(&self) -> Result<Way, Refusal> {
-        if self.mailbox.parker.is_closed() {
+        // By references: behind an acquire the compiler reads the pointers to them again.
+        let mailbox = &*self.mailbox;
+        let edge = &*mailbox.edge;
+        if mailbox.parker.is_closed() {
             return Err(Refusal::Stopped);
         }
-        let edge = &self.mailbox.edge;
-        if edge.is_open() || (self.mailbox.is_inside() && !edge.is_sealed()) {
-            Ok(if self.mailbox.is_current() { Way::Here } else { Way::There })
+        if edge.is_open() || (mailbox.is_inside() && !edge.is_sealed()) {
+            Ok(if mailbox.is_current() { Way::Here } else { Way::There })
         } else {
             Err(Refusal::Stopped)
         }
@@ -105,12 +112,16 @@ impl Location {
                 Some(_) => Entry::Full,
             };
         }
-        point(&mailbox.edge.home, mailbox.thread.index(), || Operation::Plain("take a permit"));
-        match &mailbox.permits {
+        let take = |mailbox: &Mailbox| match &mailbox.permits {
             None => Entry::Free,
             Some(permits) if permits.take() => Entry::Permit,
             Some(_) => Entry::Full,
-        }
+        };
+        let with_point = |mailbox: &Mailbox| {
+            point(&mailbox.edge.home, mailbox.thread.index(), || Operation::Plain("take a permit"));
+            take(mailbox)
+        };
+        either(&**mailbox, with_point, take)
     }
 
     /// Whether `enter` would find room; takes no permit.

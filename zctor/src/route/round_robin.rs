@@ -29,13 +29,10 @@ impl<M: Payload> Pool<M> {
         }
     }
 
-    /// As `next`, but only for the common case: the places are known, and the very next one takes mail.
-    #[inline(always)]
-    pub(crate) fn step<'s, const WATCHED: bool>(&self, places: &'s Places<M>) -> Option<(&'s Endpoint<M>, Way)> {
-        if !self.is_current(places) {
-            return None;
-        }
-        let [Place { number, endpoint }] = &places[..] else { return self.step_among::<WATCHED>(places) };
+    /// As `next`, but only for the common case: these are the places, and the very next one takes mail.
+    #[cfg_attr(not(debug_assertions), inline(always))]
+    pub(crate) fn step<'s, const WATCHED: bool>(&self, places: &'s [Place<M>]) -> Option<(&'s Endpoint<M>, Way)> {
+        let [Place { number, endpoint }] = places else { return self.step_among::<WATCHED>(places) };
         let way = endpoint.admit_in_turn()?;
         // Relaxed: the turn orders nothing but itself. A pool of one leaves it as it is.
         let turn = self.turn.load(Ordering::Relaxed);
@@ -49,7 +46,7 @@ impl<M: Payload> Pool<M> {
     }
 
     /// `step` among several places, or none.
-    fn step_among<'s, const WATCHED: bool>(&self, places: &'s Places<M>) -> Option<(&'s Endpoint<M>, Way)> {
+    fn step_among<'s, const WATCHED: bool>(&self, places: &'s [Place<M>]) -> Option<(&'s Endpoint<M>, Way)> {
         if WATCHED {
             turn_point::<M>(places.len());
         }
@@ -179,7 +176,7 @@ impl<M: Payload> Pool<M> {
 }
 
 /// The scheduling point of a turn. In a pool of one nobody's turn depends on that of others.
-#[inline(always)]
+#[cfg_attr(not(debug_assertions), inline(always))]
 fn turn_point<M: Payload>(places: usize) {
     if places > 1 {
         point_anywhere(|| Operation::To("take the turn of", M::name()));

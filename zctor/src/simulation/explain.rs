@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use crate::simulation::trace::{name, what};
 use crate::sys::simulated::state::Record;
+use crate::sys::simulated::turns::{Delay, Turn};
 
 /// It fails as it is.
 pub(super) fn steady() -> String {
@@ -34,17 +35,36 @@ fn held_back_one(record: &Record, thread: usize, during: &Range<u64>) -> String 
     format!("{} is held back between {before} and {after}", name(record, thread))
 }
 
-/// It fails if these decisions are taken.
-pub(super) fn decisions(record: &Record) -> String {
-    let mut text = format!(
-        "it takes {} decisions that differ from the steady order, in which each thread runs on until it blocks:",
-        record.deviations.len()
-    );
-    for deviation in record.deviations.values() {
-        let (to, other) = (name(record, deviation.to), name(record, deviation.in_place_of));
-        let (step, held_up) = (deviation.step, deviation.held_up);
-        let held_up = held_up.map(|next| format!(" before `{next}`")).unwrap_or_default();
-        text.push_str(&format!("\n  at step {step} thread {to} goes on, and {other} is held up{held_up}"));
+/// It fails if these turns come later than in the steady order.
+pub(super) fn delayed(record: &Record, delays: &[Delay]) -> String {
+    let what = match delays.len() {
+        1 => "1 step comes".to_owned(),
+        count => format!("{count} steps come"),
+    };
+    let mut text =
+        format!("it fails if {what} later than in the steady order, in which each thread runs on until it blocks:");
+    for Delay { turn, behind } in delays {
+        let thread = name(record, turn.thread);
+        let behind = match behind {
+            Some(behind) => format!("behind {} of thread {}", begin(record, behind), name(record, behind.thread)),
+            None => "when no other thread can go on".to_owned(),
+        };
+        text.push_str(&format!("\n  {} of thread {thread} comes {behind}", begin(record, turn)));
     }
     text
+}
+
+/// What a turn begins with.
+fn begin(record: &Record, turn: &Turn) -> String {
+    let step = record.turns.get(turn).copied();
+    let own = |step: &usize| record.events.get(*step).is_some_and(|event| event.thread == turn.thread);
+    match (turn.operation, step) {
+        (Some(_), Some(step)) if own(&step) => format!("step {step} ({})", what(record, &record.events[step])),
+        (Some(operation), _) => format!("`{operation}`, which it does not come to,"),
+        (None, _) if turn.earlier == 0 => "the start".to_owned(),
+        (None, step) => match (0..step.unwrap_or(record.events.len())).rev().find(own) {
+            Some(before) => format!("what follows step {before} ({})", what(record, &record.events[before])),
+            None => "the start".to_owned(),
+        },
+    }
 }

@@ -65,7 +65,7 @@ impl Failure {
     }
 
     /// Says in words what it takes for the run to fail: which thread is held back and between which steps, or which
-    /// decisions differ from the steady order, and which faults there are.
+    /// steps come later than in the steady order and behind which ones, and which faults there are.
     ///
     /// ```
     /// # use zctor::simulation::simulate;
@@ -76,8 +76,8 @@ impl Failure {
         &self.explanation
     }
 
-    /// Returns how many reasons there are: threads that are held back, faults, or decisions of the shrunk run that differ
-    /// from the steady order, in which each thread runs on until it blocks.
+    /// Returns how many reasons there are: threads that are held back, faults, or steps that come later than in the steady
+    /// order, in which each thread runs on until it blocks.
     ///
     /// ```
     /// # use zctor::simulation::simulate;

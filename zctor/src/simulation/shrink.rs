@@ -3,17 +3,20 @@
 //! 1. Does the program fail in the steady order, with no time passing and no fault?
 //! 2. Which of the times and the faults of its seed does it need, in the steady order or in its own?
 //! 3. Is it enough to hold one thread back, or two, and from which decision to which? Is the second still needed then?
-//! 4. Else the deviations from the steady order are halved and halved again (delta debugging), as long as the run fails
-//!    in the same way.
+//! 4. Else the run is told as delays: this turn of a thread comes behind that one of another, where the steady order has
+//!    it earlier. They name turns and not decisions, so those that are left mean the same when others are taken away: see
+//!    `sys/simulated/turns.rs`. All delays of one thread are left out, then halves of what is left and halves of those (delta
+//!    debugging), and then two of one thread become a longer one, each as long as the run fails in the same way.
 
 use std::collections::BTreeSet;
 use std::ops::Range;
 use std::time::Duration;
 
-use crate::simulation::explain::{decisions, held_back, steady};
+use crate::simulation::explain::{delayed, held_back, steady};
 use crate::simulation::failure::Failure;
 use crate::sys::clock::{deadline, now};
 use crate::sys::simulated::state::{Plan, Record, Setup};
+use crate::sys::simulated::turns::Delay;
 
 /// How long shrinking may take; what it has found by then is told.
 const LIMIT: Duration = Duration::from_secs(8);
@@ -124,9 +127,18 @@ fn by_schedule(
             return Some(failure(found, &|record| (held_back(record, &spans), spans.len())));
         }
     }
-    let left = minimize(all.to_vec(), |some| shrinker.fails(with_deviations(some)));
-    let found = shrinker.attempt(with_deviations(&left))?;
-    Some(failure(found, &|record| (decisions(record), record.deviations.len())))
+    let with_delays = |some: &[Delay]| Plan { delays: some.to_vec(), ..plan() };
+    let fails = |some: &[Delay]| shrinker.fails(with_delays(some));
+    let mut left = record.delays;
+    for thread in threads {
+        let rest: Vec<Delay> = left.iter().filter(|delay| delay.turn.thread != thread).copied().collect();
+        if rest.len() < left.len() && fails(&rest) {
+            left = rest;
+        }
+    }
+    let left = join(minimize(left, fails), fails);
+    let found = shrinker.attempt(with_delays(&left))?;
+    Some(failure(found, &|record| (delayed(record, &left), left.len())))
 }
 
 /// Says what else it takes.
@@ -188,6 +200,25 @@ fn minimize<T: Clone>(mut all: Vec<T>, fails: impl Fn(&[T]) -> bool) -> Vec<T> {
     }
 }
 
+/// Of two delays of one thread makes one, from the earlier turn on until the later one may come, as long as that fails.
+fn join(mut all: Vec<Delay>, fails: impl Fn(&[Delay]) -> bool) -> Vec<Delay> {
+    let joined = |all: &[Delay], (at, other): (usize, usize)| {
+        let mut rest = all.to_vec();
+        let behind = rest.remove(other).behind;
+        rest[at].behind = behind;
+        rest
+    };
+    let pairs = |all: &[Delay]| -> Vec<(usize, usize)> {
+        let behind = |at: usize| (at + 1..all.len()).map(move |other| (at, other));
+        let pairs = (0..all.len()).flat_map(behind);
+        pairs.filter(|(at, other)| all[*at].turn.thread == all[*other].turn.thread).collect()
+    };
+    while let Some(rest) = pairs(&all).into_iter().map(|pair| joined(&all, pair)).find(|rest| fails(rest)) {
+        all = minimize(rest, &fails);
+    }
+    all
+}
+
 /// The text of a failure without its numbers: so two runs fail in the same way.
 pub(super) fn without_numbers(text: &str) -> String {
     let first = text.lines().next().unwrap_or_default();
@@ -196,7 +227,7 @@ pub(super) fn without_numbers(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
+    use std::collections::{BTreeMap, HashMap};
 
     use super::*;
     use crate::sys::simulated::faults::Faults;
@@ -215,9 +246,8 @@ mod tests {
         let is_held = |thread, at| plan.held.iter().any(|(held, during)| *held == thread && during.contains(&at));
         let fails = !plan.deviations.is_empty() || (is_held(1, 5) && (!is_held(1, 90) || is_held(2, 20)));
         let threads = (1..3).flat_map(|thread| [5, 20, 90].map(|at| (thread, at)));
-        let held_up = threads
-            .filter(|(thread, at)| is_held(*thread, *at))
-            .map(|(thread, at)| (at, Deviation { step: 0, to: 0, in_place_of: thread, held_up: None }));
+        let held_up =
+            threads.filter(|(thread, at)| is_held(*thread, *at)).map(|(_, at)| (at, Deviation { step: 0, to: 0 }));
         let record = Record {
             failure: None,
             panics: Vec::new(),
@@ -227,6 +257,8 @@ mod tests {
             deviations: held_up.collect(),
             decided_at: vec![0; 100],
             faults: BTreeSet::new(),
+            delays: Vec::new(),
+            turns: HashMap::new(),
             marks: BTreeSet::new(),
             decisions: 100,
             steps: 0,
@@ -251,7 +283,7 @@ mod tests {
         };
         let plan = Plan { deviations: BTreeMap::from([(5, 0)]), ..Plan::default() };
         let (failed, mut record) = by_two_or_by_one(&Setup { plan: Some(plan), ..setup.clone() });
-        let deviation = Deviation { step: 0, to: 0, in_place_of: 1, held_up: None };
+        let deviation = Deviation { step: 0, to: 0 };
         record.deviations = BTreeMap::from([(5, deviation)]);
         let text = failed.expect("it is to fail");
         let failure = shrink(&setup, Some(32), text, &record, &by_two_or_by_one);

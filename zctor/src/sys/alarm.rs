@@ -25,6 +25,9 @@ static ALARMS: Lazy<Monitor<Alarms>> = Lazy::new(Monitor::default);
 struct Alarms {
     serial: u64,
     wakers: BTreeMap<AlarmId, Waker>,
+    /// When the clock thread wakes up by itself, if it waits for a time. It does not look at alarms that are set and
+    /// cleared before.
+    wakes_up: Option<Instant>,
     /// The process that the clock thread was started in. After a `fork` the child has this state, and no such thread.
     process: Option<u32>,
 }
@@ -58,9 +61,9 @@ pub(crate) fn set_alarm(deadline: Instant, waker: Waker) -> Option<AlarmId> {
     state.serial += 1;
     let id = (deadline, state.serial);
     state.wakers.insert(id, waker);
-    let is_first = state.wakers.first_key_value().is_some_and(|(first, _)| *first == id);
+    let is_too_late = state.wakes_up.is_none_or(|wakes_up| deadline < wakes_up);
     drop(state);
-    if is_first {
+    if is_too_late {
         ALARMS.notify();
     }
     Some(id)
@@ -79,7 +82,8 @@ fn run_alarms() {
     let mut state = ALARMS.lock();
     loop {
         let now = now();
-        match state.wakers.first_key_value().map(|((due, _), _)| *due) {
+        state.wakes_up = state.wakers.first_key_value().map(|((due, _), _)| *due);
+        match state.wakes_up {
             None => state = ALARMS.wait(state, None),
             Some(due) if due > now => state = ALARMS.wait(state, Some(due)),
             Some(_) => {

@@ -1,4 +1,4 @@
-//! Counters that one thread writes, and that others read as statistics.
+//! Counters that others read as statistics.
 
 // Under loom too: they only count.
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -26,4 +26,38 @@ impl Counter {
     pub(crate) fn reset(&self) {
         self.0.store(0, Ordering::Relaxed);
     }
+}
+
+/// A counter that many threads write.
+#[cfg(feature = "remote")]
+#[derive(Default)]
+pub(crate) struct SharedCounter(AtomicU64);
+
+#[cfg(feature = "remote")]
+impl SharedCounter {
+    pub(crate) fn increment(&self) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn reset(&self) {
+        self.0.store(0, Ordering::Relaxed);
+    }
+}
+
+/// The same where there is nothing to count.
+#[cfg(not(feature = "remote"))]
+#[derive(Default)]
+pub(crate) struct SharedCounter;
+
+#[cfg(not(feature = "remote"))]
+impl SharedCounter {
+    pub(crate) fn get(&self) -> u64 {
+        0
+    }
+
+    pub(crate) fn reset(&self) {}
 }

@@ -28,7 +28,8 @@ use once_cell::sync::{Lazy, OnceCell};
 use crate::sys::awaited::Awaited;
 use crate::sys::clock::now;
 use crate::sys::operation::Operation;
-use crate::sys::simulated::{Planted, is_planted, point_anywhere, seat};
+use crate::sys::simulated::{Planted, in_world, is_planted, point_anywhere, seat};
+use crate::sys::spawn::ThreadName;
 use crate::sys::spin::{Attempt, Budget, Budgets, For, Spin, Spun};
 use crate::sys::sync::{AtomicU8, Thread, current, park, park_timeout, spin_loop, thread_local, yield_now};
 use crate::sys::unwind::{Quiet, ignoring_panic};
@@ -64,7 +65,7 @@ pub(crate) type Notify = Quiet<dyn Fn() + Send + Sync>;
 #[derive(Default)]
 pub(crate) struct Parker {
     word: AtomicU8,
-    thread: OnceCell<Thread>,
+    thread: OnceCell<(Thread, ThreadName)>,
     /// Whether the thread counts in `AWAKE`: an actor thread does, a thread outside that waits does not.
     counted: bool,
     /// The hook that is called while the thread stands by: the user's, which wakes an event loop.
@@ -81,9 +82,14 @@ impl Parker {
 
     /// Makes the current thread the one of this word. To be called before the thread first waits.
     pub(crate) fn adopt_current_thread(&self) {
-        if self.thread.set(current()).is_ok() {
+        if self.thread.set((current(), ThreadName::of_current())).is_ok() {
             self.count_awake();
         }
+    }
+
+    /// The name of its thread, if that has one.
+    pub(crate) fn thread_name(&self) -> Option<&str> {
+        self.thread.get().and_then(|(_, name)| name.get())
     }
 
     /// Step 1: announces a wait. The caller must now look at what it waits for, then `park` or `retract`.
@@ -124,7 +130,7 @@ impl Parker {
         // to spin.
         self.count_awake();
         WOKE.with(|woke| woke.set(true));
-        if let Some(thread) = self.thread.get() {
+        if let Some((thread, _)) = self.thread.get() {
             thread.unpark();
         }
     }
@@ -173,8 +179,11 @@ impl Parker {
     /// Step 3: parks until the thread is woken, or until the deadline. The word is `RUNNING` then, unless it was
     /// closed.
     pub(crate) fn park(&self, deadline: Option<Instant>) {
-        point_anywhere(|| Operation::Park);
-        if is_planted(Planted::LostWakeUp) {
+        let loses_wake_up = in_world(|| {
+            point_anywhere(|| Operation::Park);
+            is_planted(Planted::LostWakeUp).then_some(())
+        });
+        if loses_wake_up.is_some() {
             self.word.store(PARKED, Ordering::Release);
         } else if self.word.compare_exchange(WATCHING, PARKED, Ordering::AcqRel, Ordering::Acquire).is_err() {
             return; // woken meanwhile, or closed
@@ -201,32 +210,39 @@ impl Parker {
         }
     }
 
-    /// As `spin`, for a reply. A caller that had to unpark its callee does not adapt a spin to that: the callee runs
-    /// sooner on the core that the caller leaves to it than on another core that must wake up (measured: 90 of 100 calls
-    /// within 15 microseconds, and 60 with a spin).
+    /// Spins for a reply: until it is ready, or the thread is woken, or its time is up. The word is announced meanwhile.
+    ///
+    /// A caller that had to unpark its callee does not adapt a spin to that: the callee runs sooner on the core that the
+    /// caller leaves to it than on another core that must wake up (measured: 90 of 100 calls within 15 microseconds, and
+    /// 60 with a spin).
     pub(crate) fn spin_for_reply<'a>(&self, budgets: &'a Budgets, spin: Spin, ready: impl Fn() -> bool) -> Spun<'a> {
         let woke = WOKE.with(|woke| woke.replace(false));
-        match woke && spin == Spin::Adapt {
-            true => Spun::Nothing(None),
-            false => self.spin_by(budgets.get(For::Reply, woke), spin, woke, ready),
+        if woke && spin == Spin::Adapt {
+            return Spun::Nothing(None);
         }
+        let budget = budgets.get(For::Reply, woke);
+        let came = may_spin(budget, spin).is_some_and(|attempt| {
+            self.announce();
+            let came = self.looks(attempt, woke, ready);
+            self.retract();
+            came
+        });
+        if came { Spun::Came } else { Spun::Nothing(Some(budget)) }
     }
 
     /// Spins for mail: after `announce`, until the thread is woken or its time is up.
     pub(crate) fn spin<'a>(&self, budgets: &'a Budgets, spin: Spin) -> Spun<'a> {
         let woke = WOKE.with(|woke| woke.replace(false));
-        self.spin_by(budgets.get(For::Mail, woke), spin, woke, || false)
+        let budget = budgets.get(For::Mail, woke);
+        let came = may_spin(budget, spin).is_some_and(|attempt| self.looks(attempt, woke, || false));
+        if came { Spun::Came } else { Spun::Nothing(Some(budget)) }
     }
 
+    /// Takes the looks of a spin. `true`: the thread was woken, or what it waits for is ready.
+    ///
     /// A thread that has just unparked another, which may answer, yields first, since schedulers like to put the woken
     /// thread on the core of its waker, where it would wait for the end of the spin.
-    fn spin_by<'a>(&self, budget: &'a Budget, spin: Spin, woke: bool, ready: impl Fn() -> bool) -> Spun<'a> {
-        let nothing = Spun::Nothing(Some(budget));
-        // In a simulation no other thread runs meanwhile.
-        if seat().is_some() {
-            return nothing;
-        }
-        let Some(attempt) = Attempt::begin(budget, spin).filter(|_| *CORES > 1) else { return nothing };
+    fn looks(&self, attempt: Attempt<'_>, woke: bool, ready: impl Fn() -> bool) -> bool {
         let others = usize::from(!self.counted);
         let has_core = || AWAKE.load(Ordering::Relaxed) + others <= *CORES;
         if woke && has_core() {
@@ -236,16 +252,16 @@ impl Parker {
         while attempt.goes_on(turn) {
             if self.word.load(Ordering::Acquire) != WATCHING || ready() {
                 attempt.succeeded(turn);
-                return Spun::Came;
+                return true;
             }
             if turn % 32 == 0 && !has_core() {
-                return nothing;
+                return false;
             }
             spin_loop();
             turn = turn.wrapping_add(1);
         }
         attempt.failed();
-        nothing
+        false
     }
 
     /// Step 4: closes the word. A sender that pushes from now on must take its mail out again.
@@ -270,6 +286,14 @@ impl Parker {
             AWAKE.fetch_sub(1, Ordering::Relaxed);
         }
     }
+}
+
+/// Begins a spin, if it would take a look. In a simulation no other thread runs meanwhile, and on one core neither.
+fn may_spin(budget: &Budget, spin: Spin) -> Option<Attempt<'_>> {
+    if in_world(|| seat().map(drop)).is_some() {
+        return None;
+    }
+    Attempt::begin(budget, spin).filter(|_| *CORES > 1)
 }
 
 /// The waker for replies is made from the same word as that for mail, so a thread waits for both at once.
@@ -309,11 +333,11 @@ pub(crate) fn wait_outside<A: Awaited>(awaited: &mut A, deadline: Option<Instant
 }
 
 /// As `wait_outside`, for an outcome that may never come; keeps what `note` gives while the thread parks. `note` lists
-/// the wait, with the waker of the thread. It is not called if the outcome comes during the spin.
-pub(crate) fn wait_outside_noted<A: Awaited, N>(
+/// the wait, with the word of the thread. It is not called if the outcome comes during the spin.
+pub(crate) fn wait_outside_noted<A: Awaited + ?Sized, N>(
     awaited: &mut A,
     deadline: Option<Instant>,
-    note: impl Fn(&A, &Waker) -> N,
+    note: impl Fn(&A, &Arc<Parker>) -> N,
 ) -> Option<A::Output> {
     // The thread-local may be gone: this may run in the destructor of another. Then the wait makes a word for itself.
     OUTSIDE
@@ -322,17 +346,15 @@ pub(crate) fn wait_outside_noted<A: Awaited, N>(
 }
 
 impl Outside {
-    pub(crate) fn wait<A: Awaited, N>(
+    pub(crate) fn wait<A: Awaited + ?Sized, N>(
         &self,
         awaited: &mut A,
         deadline: Option<Instant>,
-        note: impl Fn(&A, &Waker) -> N,
+        note: impl Fn(&A, &Arc<Parker>) -> N,
     ) -> Option<A::Output> {
         // The spin looks at the reply alone: no waker need be registered for a reply that comes at once.
-        self.parker.announce();
-        let spun =
-            self.parker.spin_for_reply(&self.budgets, awaited.spin().no_later_than(deadline), || awaited.is_ready());
-        self.parker.retract();
+        let spin = awaited.spin().no_later_than(|| deadline);
+        let spun = self.parker.spin_for_reply(&self.budgets, spin, || awaited.is_ready());
         let mut budget = match spun {
             Spun::Nothing(budget) => budget,
             Spun::Came => match awaited.poll(Waker::noop()) {
@@ -340,7 +362,7 @@ impl Outside {
                 None => None,
             },
         };
-        let _noted = note(awaited, &self.waker);
+        let _noted = note(awaited, &self.parker);
         loop {
             self.parker.announce();
             if let Some(value) = awaited.poll_listed(&self.waker) {

@@ -29,6 +29,7 @@ mod report;
 pub(crate) mod schedule;
 pub(crate) mod state;
 mod strikes;
+pub(crate) mod turns;
 mod world;
 
 pub(crate) use self::planted::Planted;
@@ -82,6 +83,10 @@ impl Home {
     pub(crate) fn here() -> Self {
         Self(seat().map_or(0, |seat| seat.world.number))
     }
+
+    pub(crate) fn is_simulated(&self) -> bool {
+        self.0 != 0
+    }
 }
 
 /// A scheduling point: to be called before an operation on something that other threads can see; never under a lock.
@@ -99,6 +104,9 @@ pub(crate) fn point(home: &Home, object: usize, operation: impl FnOnce() -> Oper
     }
 }
 
+/// Whether scheduling points are built in.
+pub(crate) const HAS_POINTS: bool = true;
+
 /// Runs the first while there is a world, and otherwise the second, which is the same without points.
 ///
 /// A point in the midst of code that is called for each message weighs on all of it, by the registers that must outlive
@@ -112,19 +120,6 @@ pub(crate) fn either<P, R>(place: P, in_world: impl FnOnce(P) -> R, real: impl F
 #[inline(never)]
 pub(crate) fn out_of_the_way<P, R>(place: P, code: impl FnOnce(P) -> R) -> R {
     code(place)
-}
-
-/// As `point`, if the condition holds.
-#[inline(always)]
-pub(crate) fn point_if(
-    home: &Home,
-    object: usize,
-    condition: impl FnOnce() -> bool,
-    operation: impl FnOnce() -> Operation,
-) {
-    if are_there_worlds() && condition() {
-        take_step(home, object, operation);
-    }
 }
 
 #[cold]
@@ -493,15 +488,12 @@ pub(crate) fn current() -> Thread {
 }
 
 pub(crate) fn park() {
-    match seat() {
-        Some(seat) => seat.world.block(seat.id, On::Park, None),
-        None => std::thread::park(),
-    }
+    let parked = in_world(|| seat().map(|seat| seat.world.block(seat.id, On::Park, None)));
+    parked.unwrap_or_else(std::thread::park);
 }
 
 pub(crate) fn park_timeout(time: Duration) {
-    match seat() {
-        Some(seat) => seat.world.block(seat.id, On::Park, seat.now().checked_add(time)),
-        None => std::thread::park_timeout(time),
-    }
+    let until = |seat: &Seat| seat.now().checked_add(time);
+    let parked = in_world(|| seat().map(|seat| seat.world.block(seat.id, On::Park, until(&seat))));
+    parked.unwrap_or_else(|| std::thread::park_timeout(time));
 }

@@ -8,6 +8,7 @@ use std::rc::Rc;
 
 use crate::mailbox::parked::Park;
 use crate::sys::alarm::{clear_alarm, set_alarm};
+use crate::sys::clock::now;
 use crate::sys::frame::{self, Frame};
 use crate::sys::simulated::look;
 use crate::thread::local::{Elsewhere, Local};
@@ -22,6 +23,7 @@ pub(crate) fn become_borrowed(local: &Local) {
 }
 
 /// Runs `f` as an actor thread, and then goes back to what the thread was before.
+#[inline]
 pub(crate) fn as_actor_thread<R>(local: &Local, f: impl FnOnce() -> R) -> R {
     if !local.borrowed.is_one.get() || local.mailbox.is_current() {
         return f();
@@ -84,7 +86,7 @@ fn leave_for_own_code(local: &Local) {
         parker.retract();
     }
     local.borrowed.elsewhere.set(Some(Elsewhere { stands, rests, alarm }));
-    local.mailbox.parked.begin(Park::Idle);
+    local.mailbox.parked.begin(Park::Idle, now());
     let is_over = local.ending.get() && local.is_empty();
     if !stands && !is_over {
         parker.notify();

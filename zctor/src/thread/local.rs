@@ -23,10 +23,12 @@ use crate::reply::cancellation::Caller;
 use crate::report::InstanceReport;
 use crate::sys::alarm::AlarmId;
 use crate::sys::spin::Budgets;
+use crate::thread::free_list::FreeList;
 use crate::thread::held::Held;
 use crate::thread::queue::Queue;
 use crate::thread::slots::{Occupant, Slots};
 use crate::thread::timers::Timers;
+use crate::trace::work::Work;
 use crate::type_map::{TypeMap, hash_of};
 
 thread_local! {
@@ -77,7 +79,23 @@ pub(crate) trait Parent: Send + Sync {
 pub(crate) struct Kept {
     by_type: RefCell<TypeMap<Box<dyn Any>>>,
     /// Values that were used lately, each at a place that its type says: found again without a search.
-    lately: [Cell<Option<Rc<dyn Any>>>; LATELY],
+    lately: [RefCell<Option<Rc<Erased>>>; LATELY],
+}
+
+/// A value whose type is erased, behind a pointer of one word. The way to a value behind a pointer of two is longer,
+/// since its alignment is looked up first, and each call of a handler waits for that.
+pub(crate) struct Erased(Box<dyn Any>);
+
+impl Erased {
+    pub(crate) fn new<T: 'static>(value: T) -> Self {
+        Self(Box::new(value))
+    }
+
+    /// The value, if it is of this type.
+    #[inline(always)]
+    pub(crate) fn get<T: 'static>(&self) -> Option<&T> {
+        self.0.downcast_ref()
+    }
 }
 
 /// A power of two.
@@ -89,11 +107,21 @@ impl Kept {
         self.by_type.borrow().get(&TypeId::of::<T>())?.downcast_ref().cloned()
     }
 
-    /// The place for a value of this type that was used lately. Another value, of a type that has the same place, may be
-    /// in it.
+    /// The value at the place for one of this type that was used lately. It may be of another type that has the same
+    /// place.
     #[inline(always)]
-    pub(crate) fn lately<T: 'static>(&self) -> &Cell<Option<Rc<dyn Any>>> {
-        &self.lately[hash_of::<T>() as usize % LATELY]
+    pub(crate) fn lately<T: 'static>(&self) -> Option<Rc<Erased>> {
+        self.lately[Self::place::<T>()].borrow().clone()
+    }
+
+    /// Puts a value of this type there. Gives the one that it replaces, as `put` does.
+    pub(crate) fn put_lately<T: 'static>(&self, value: Rc<Erased>) -> Option<Rc<Erased>> {
+        self.lately[Self::place::<T>()].replace(Some(value))
+    }
+
+    #[inline(always)]
+    fn place<T: 'static>() -> usize {
+        hash_of::<T>() as usize % LATELY
     }
 
     /// Keeps a value. Gives the one that it replaces, for the caller to drop: it may hold values of the user's.
@@ -107,6 +135,16 @@ impl Kept {
 pub(super) struct Hosting {
     pub(super) slots: Slots<Rc<dyn Instance>>,
     pub(super) queue: Queue,
+    free: FreeList<dyn Instance>,
+}
+
+/// What a new instance of a thread gets.
+pub(crate) struct Reserved {
+    pub(crate) slot: Slot,
+    /// Its age.
+    pub(crate) born: Birth,
+    /// An instance that has ended, whose memory the new one may take if it is of the same types.
+    pub(crate) ended: Option<Rc<dyn Instance>>,
 }
 
 /// The part of the state that only the calling thread of `here` uses; see `borrowed.rs`.
@@ -135,6 +173,8 @@ pub(super) struct Elsewhere {
 /// Its cells are borrowed only briefly, and never while user code runs.
 pub(crate) struct Local {
     pub(crate) parent: Arc<dyn Parent>,
+    /// The address of the engine, which names it for as long as there is the thread.
+    pub(crate) parent_address: usize,
     pub(crate) mailbox: Arc<Mailbox>,
     /// Wakes this thread.
     pub(super) waker: Waker,
@@ -161,6 +201,7 @@ impl Local {
         let waker = Waker::from(Arc::clone(&mailbox.parker));
         let measured = Measured::new(&mailbox.edge.observed);
         Self {
+            parent_address: Arc::as_ptr(&parent) as *const () as usize,
             parent,
             mailbox,
             waker,
@@ -218,9 +259,10 @@ impl Local {
         self.hosting.borrow().slots.instance(slot)
     }
 
-    /// Reserves a slot for a new instance; gives its age too.
-    pub(crate) fn reserve(&self) -> (Slot, Birth) {
-        (self.hosting.borrow_mut().slots.reserve(), Birth::of(self.timers.next_serial()))
+    /// Reserves a slot for a new instance.
+    pub(crate) fn reserve(&self) -> Reserved {
+        let Hosting { slots, free, .. } = &mut *self.hosting.borrow_mut();
+        Reserved { slot: slots.reserve(), born: Birth::of(self.timers.next_serial()), ended: free.take() }
     }
 
     /// Puts a new instance on the roster; gives the block that holds its account.
@@ -231,8 +273,8 @@ impl Local {
     }
 
     /// Puts an instance into the slot that was reserved for it.
-    pub(crate) fn occupy(&self, instance: Rc<dyn Instance>, depth: u16) {
-        self.hosting.borrow_mut().slots.occupy(instance, depth);
+    pub(crate) fn occupy(&self, slot: Slot, born: Birth, depth: u16, instance: Rc<dyn Instance>) {
+        self.hosting.borrow_mut().slots.occupy(slot, born, depth, instance);
         self.mailbox.meter.instances.fetch_add(1, Ordering::Relaxed);
     }
 
@@ -250,7 +292,12 @@ impl Local {
         let removed = self.mailbox.roster.remove(slot, why, report);
         // If the instance was reported with its abandoned thread, its account is still read; no other instance may get
         // that then.
-        let left = self.hosting.borrow_mut().slots.vacate(slot, removed.is_first_report);
+        let left = {
+            let Hosting { slots, free, .. } = &mut *self.hosting.borrow_mut();
+            let left = slots.vacate(slot, removed.is_first_report);
+            // After a panic its text is known for as long as there is an endpoint, so that is not kept for the next.
+            if matches!(why, End::Stopped) { left.and_then(|left| free.keep(left)) } else { left }
+        };
         self.mailbox.meter.instances.fetch_sub(1, Ordering::Relaxed);
         // This drop runs no user code: the state and the factory were dropped before.
         drop(left);
@@ -311,6 +358,8 @@ pub(crate) struct Common {
 
 /// An instance as its thread knows it, whatever the types of its messages and its state.
 pub(crate) trait Instance {
+    /// The instance as a value of its own type, for another of that type to take its memory.
+    fn into_any(self: Rc<Self>) -> Rc<dyn Any>;
     fn common(&self) -> &Common;
     fn slot(&self) -> Slot;
     fn born(&self) -> Birth;
@@ -337,9 +386,11 @@ pub(crate) trait Instance {
         reply: &mut dyn Any,
         deadline: Option<Instant>,
     ) -> OnTheSpot;
+    /// Handles a message that a timer or a pipe of the instance has made. `message` is an `Option` of it.
+    fn handle_own(self: Rc<Self>, local: &Rc<Local>, message: &mut dyn Any, work: Work);
     /// Runs `on_start` if it has not run yet.
     fn start(self: Rc<Self>, local: &Rc<Local>);
-    /// Ends the instance in an orderly way: runs `on_stop`, and drops the state.
+    /// Ends the instance in an orderly way: runs `on_start` if it has not run yet, then `on_stop`, and drops the state.
     fn end(self: Rc<Self>, local: &Rc<Local>);
     /// Builds the state afresh, after `on_stop` and the drop of the old one, if there is one: an instance that backs off
     /// gets a fresh state anyway.
@@ -348,6 +399,8 @@ pub(crate) trait Instance {
     fn discard(self: Rc<Self>, local: &Rc<Local>);
     /// Does what the timer with this number is for.
     fn tick(self: Rc<Self>, local: &Rc<Local>, id: u64);
+    /// Ends a timer of it. `true` if it was set; or, if `may_fire`, if its closure runs just now.
+    fn cancel_timer(&self, local: &Local, id: u64, may_fire: bool) -> bool;
     /// Goes on with the pipe of this number.
     fn piped(self: Rc<Self>, local: &Rc<Local>, id: u64);
     /// Whether it has this pipe, whose outcome is still awaited.

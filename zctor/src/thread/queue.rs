@@ -89,6 +89,13 @@ impl Queue {
         }
     }
 
+    /// Queues an order, which has no envelope to be moved.
+    pub(crate) fn push_order(&mut self, depth: u16, to: Slot, order: Order) {
+        let is_plain = matches!(&self.lanes[..], [lane] if lane.depth == depth && self.waiting == 0);
+        let (lane, number) = if is_plain { (&mut self.lanes[0].mail, None) } else { self.number(depth, false) };
+        lane.push_back(Mail::order(to, order).numbered(number));
+    }
+
     /// Adds a place at the end of a lane, into which mail must be put.
     #[inline(always)]
     pub(crate) fn place(&mut self, depth: u16, ahead: bool) -> Option<PlaceInLane<'_>> {
@@ -202,9 +209,18 @@ impl Queue {
     /// The lane whose first mail came before that of the others, of call depths below `below`, apart from calls that go
     /// ahead.
     fn earliest(&mut self, below: u32) -> Option<&mut Lane> {
-        let allowed = self.lanes.iter_mut().take_while(|lane| u32::from(lane.depth) < below);
-        let first = allowed.filter_map(|lane| Some((lane.mail.front()?.number, lane)));
-        first.min_by_key(|(arrival, _)| *arrival).map(|(_, lane)| lane)
+        // A loop: by iterators it takes three times as many instructions, for each message of a thread with two lanes.
+        let mut earliest: Option<(u64, usize)> = None;
+        for (index, lane) in self.lanes.iter().enumerate() {
+            if u32::from(lane.depth) >= below {
+                break;
+            }
+            let Some(first) = lane.mail.front() else { continue };
+            if earliest.is_none_or(|(number, _)| first.number < number) {
+                earliest = Some((first.number, index));
+            }
+        }
+        self.lanes.get_mut(earliest?.1)
     }
 
     /// Frees the memory that a burst of mail took, once it is served.

@@ -11,6 +11,7 @@ use crate::mailbox::Mailbox;
 use crate::mailbox::parked::Park;
 use crate::reply::cancellation::Cancellation;
 use crate::reply::oneshot;
+use crate::sys::clock::now;
 use crate::sys::frame;
 use crate::sys::park::wait_outside;
 use crate::sys::spawn::{Started, start_thread};
@@ -136,13 +137,19 @@ pub(crate) fn discard_all(local: &Rc<Local>) {
 /// Serves the instances until the last of them has ended, or until the engine ends the thread.
 pub(crate) fn run(local: &Rc<Local>) {
     let mailbox = &local.mailbox;
+    let (mut has_rested, mut looks) = (false, true);
+    serve(local, u32::MAX, BATCH);
     loop {
-        serve(local, u32::MAX, BATCH);
-        take_in(local);
+        if looks {
+            take_in(local);
+        }
         queue_due_timers(local);
         // Once the edge is sealed nothing is handled any more: `close` gives up what is queued.
         let out_of_time = local.ending.get() && mailbox.edge.is_sealed();
         if local.has_mail(u32::MAX) && !out_of_time {
+            serve(local, u32::MAX, BATCH);
+            // A thread that has served what ended its rest will mostly rest again, which looks at the mailbox too.
+            looks = !std::mem::take(&mut has_rested);
             continue;
         }
         let wait_for_held = !local.held.is_empty() && !mailbox.edge.is_sealed();
@@ -152,6 +159,7 @@ pub(crate) fn run(local: &Rc<Local>) {
             break;
         }
         rest(local);
+        (has_rested, looks) = (true, true);
     }
     end_all(local);
 }
@@ -160,7 +168,6 @@ pub(crate) fn run(local: &Rc<Local>) {
 /// end.
 pub(super) fn end_all(local: &Rc<Local>) {
     while let Some(instance) = local.youngest() {
-        Rc::clone(&instance).start(local);
         instance.end(local);
         take_in(local);
         // One by one: orders run code of their own, for which there is no time behind the seal.
@@ -177,20 +184,20 @@ fn rest(local: &Local) {
         return;
     }
     at_rest(local, local.held.is_empty(), || {
-        match parker.spin(&local.budgets, local.mailbox.edge.spin.no_later_than(local.next_timer())) {
+        match parker.spin(&local.budgets, local.mailbox.edge.spin.no_later_than(|| local.next_timer())) {
             Spun::Came => parker.retract(),
             Spun::Nothing(budget) => {
                 free_memory(local);
-                let time = parked(local, Park::Idle, local.next_timer());
+                let time = parked(local, Park::Idle, now(), local.next_timer());
                 budget.into_iter().for_each(|budget| budget.parked_for(time));
             }
         }
     });
 }
 
-/// Parks the thread, and counts for how long. Gives that time.
-pub(super) fn parked(local: &Local, park: Park, until: Option<Instant>) -> Duration {
-    let since = local.mailbox.parked.begin(park);
+/// Parks the thread, at this time, and counts for how long. Gives that time.
+pub(super) fn parked(local: &Local, park: Park, at: Instant, until: Option<Instant>) -> Duration {
+    let since = local.mailbox.parked.begin(park, at);
     local.mailbox.parker.park(until);
     local.mailbox.parked.end(park, local.mailbox.meter.pieces()).saturating_sub(since)
 }

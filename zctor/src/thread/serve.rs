@@ -4,23 +4,25 @@
 //! for instances of the same thread, and `queue_due_timers` queues the timers that are due. `serve` takes it out
 //! and has its instance handle it.
 
+use std::mem::{forget, replace};
 use std::rc::Rc;
 use std::sync::atomic::Ordering;
 
 use crate::id::Slot;
-use crate::mailbox::Arrivals;
 use crate::mailbox::buffers::Buffers;
 use crate::mailbox::counters::Account;
 use crate::mailbox::envelope::{Envelope, Gathered, Serving};
 use crate::mailbox::mail::{Mail, MailContents, MailKind, ORDER, Order, SentAs};
+use crate::mailbox::{Arrivals, Mailbox};
 use crate::sys::clock::now;
 use crate::sys::frame::in_hook;
 use crate::sys::operation::Operation;
-use crate::sys::simulated::{in_world, point_if};
+use crate::sys::simulated::{in_world, point};
 use crate::thread::local::{Hosting, Instance, LOCAL, Local, Phase, local};
 use crate::thread::queue::PlaceInLane;
 use crate::thread::undelivered::{divert_here, give_up_all, keep, pass, take_off_load, write_off};
-use crate::trace::spans::{InSpans, forget};
+use crate::trace::spans;
+use crate::trace::spans::InSpans;
 
 /// Queues mail for an instance of the actor thread that this code runs on. Gives the mail back if there is no such
 /// thread any more, as while thread-locals are destroyed.
@@ -49,7 +51,7 @@ pub(crate) fn send_here<P>(
     make: impl FnOnce(&mut P) -> Mail,
 ) -> bool {
     let send = |local: &Local| {
-        let Hosting { slots, queue } = &mut *local.hosting.borrow_mut();
+        let Hosting { slots, queue, .. } = &mut *local.hosting.borrow_mut();
         if let Some(account) = slots.account(slot) {
             account.add_load(1);
         }
@@ -76,17 +78,21 @@ pub(crate) fn send_here<P>(
 /// Moves mail from the mailbox to the queue. `true` if there was none.
 pub(super) fn take_in(local: &Local) -> bool {
     let mailbox = &local.mailbox;
-    let home = &mailbox.edge.home;
-    point_if(home, mailbox.thread.index(), || !mailbox.is_empty(), || Operation::Plain("take mail"));
+    in_world(|| {
+        point_if_mail(mailbox);
+        Some(())
+    });
     let mut arrivals = mailbox.take();
     let (emptied, counted) = (arrivals.is_none(), arrivals.counted as u64);
     if !emptied {
         // Borrowed for all of it at once: only the runtime's own code runs meanwhile.
         let mut hosting = local.hosting.borrow_mut();
-        let mut messages = 0;
         // Mail that joins a batch is not moved out of this variable.
         let mut place = None;
-        arrivals.next_into(&mut place);
+        let mut messages = if counted == 1 { hosting.take_in_alone(&mut place, &mut arrivals) } else { 0 };
+        if place.is_none() {
+            arrivals.next_into(&mut place);
+        }
         while let Some(mail) = &place {
             if let MailContents::Order(Order::Shutdown) = mail.contents {
                 local.ending.set(true);
@@ -101,6 +107,13 @@ pub(super) fn take_in(local: &Local) -> bool {
         give_up_all(local);
     }
     emptied
+}
+
+/// The scheduling point of mail that is taken in, if there is any.
+fn point_if_mail(mailbox: &Mailbox) {
+    if !mailbox.is_empty() {
+        point(&mailbox.edge.home, mailbox.thread.index(), || Operation::Plain("take mail"));
+    }
 }
 
 impl Hosting {
@@ -138,6 +151,30 @@ impl Hosting {
         messages + more
     }
 
+    /// Takes in the only arrival while nothing is queued: mail that ends the rest of a thread. It is moved from the mailbox
+    /// to its lane at once, as in `take_in_apart`. Gives the number of messages taken in; 0 if the arrival is still to be
+    /// taken in, from `place` or from where it lies.
+    #[inline(never)]
+    fn take_in_alone(&mut self, place: &mut Option<Mail>, arrivals: &mut Arrivals<'_>) -> u64 {
+        let Self { slots, queue, .. } = self;
+        if queue.in_hand > 0 {
+            return 0;
+        }
+        let Some((lane_depth, lane)) = queue.only_lane().filter(|(_, lane)| lane.is_empty()) else { return 0 };
+        if !arrivals.next_onto(lane) {
+            return 0;
+        }
+        let messages = lane.back().filter(|mail| matches!(mail.contents, MailContents::Envelope(_))).and_then(|mail| {
+            let (_, account) = slots.occupant(mail.to).filter(|(depth, _)| *depth == lane_depth)?;
+            account.add_load(mail.weight());
+            Some(u64::from(mail.messages))
+        });
+        if messages.is_none() {
+            forget(replace(place, lane.pop_back())); // the place is empty
+        }
+        messages.unwrap_or_default()
+    }
+
     /// Takes in arrivals that can neither join a batch nor go ahead: single messages, each for another instance than the
     /// one before it, while the queue has one lane. `last` is the instance of the mail that was queued last. Gives the
     /// number of messages taken in. `place` then holds the next arrival.
@@ -147,7 +184,7 @@ impl Hosting {
     #[inline(always)]
     fn take_in_apart(&mut self, mut last: Slot, place: &mut Option<Mail>, arrivals: &mut Arrivals<'_>) -> u64 {
         let mut taken = 0;
-        let Self { slots, queue } = self;
+        let Self { slots, queue, .. } = self;
         if let Some((lane_depth, lane)) = queue.only_lane() {
             // Mail is moved to its lane first, and out of it again where it does not belong there: a copy less.
             while arrivals.next_onto(lane) {
@@ -189,7 +226,7 @@ impl Hosting {
 pub(crate) fn enqueue(local: &Local, mail: Mail) {
     local.mailbox.meter.taken.add(u64::from(mail.messages));
     let mut hosting = local.hosting.borrow_mut();
-    let Hosting { slots, queue } = &mut *hosting;
+    let Hosting { slots, queue, .. } = &mut *hosting;
     if let Some((depth, account)) = slots.occupant(mail.to).filter(|(_, account)| account.has_one_order()) {
         if let Some(start) = queue.last(depth).filter(|last| last.is_start() && last.to == mail.to) {
             return place_of_start(account, start, mail.weight()).put(mail);
@@ -199,13 +236,31 @@ pub(crate) fn enqueue(local: &Local, mail: Mail) {
     hosting.queue.push(depth, ahead, || mail);
 }
 
-/// Queues `on_start` of a new instance of this thread.
-pub(crate) fn queue_start(local: &Local, slot: Slot, depth: u16) {
-    let Hosting { slots, queue } = &mut *local.hosting.borrow_mut();
-    if let Some(account) = slots.account(slot) {
+/// Queues an order for an instance of the actor thread that this code runs on. `false` if there is no such thread any
+/// more.
+pub(crate) fn order_here(slot: Slot, order: Order) -> bool {
+    // Borrowed throughout: only the runtime's own code runs meanwhile.
+    LOCAL
+        .try_with(|local| local.borrow().as_deref().map(|local| queue_order(local, slot, order)))
+        .is_ok_and(|queued| queued.is_some())
+}
+
+/// Queues an order for an instance of this thread. It takes the place of an order to start that instance, if that is
+/// all that is queued for it.
+pub(crate) fn queue_order(local: &Local, slot: Slot, order: Order) {
+    let Hosting { slots, queue, .. } = &mut *local.hosting.borrow_mut();
+    let mut depth = 0; // of an instance that has ended: see `note`
+    if let Some((its_depth, account)) = slots.occupant(slot) {
+        depth = its_depth;
+        if account.has_one_order() {
+            if let Some(start) = queue.last(depth).filter(|last| last.is_start() && last.to == slot) {
+                start.contents = MailContents::Order(order);
+                return;
+            }
+        }
         account.add_load(ORDER);
     }
-    queue.push(depth, false, || Mail::order(slot, Order::Start));
+    queue.push_order(depth, slot, order);
 }
 
 /// The place of an order to start an instance, for mail of this weight to that instance: it starts before its first mail
@@ -219,9 +274,17 @@ fn place_of_start<'q>(account: &Account, start: &'q mut Mail, weight: u64) -> Pl
 /// Serves mail of call depths below `below`, at most `budget` messages, where an order counts as one. Gives the number
 /// of messages that were dealt with; fewer than `budget` if there was no more to do.
 pub(super) fn serve(local: &Rc<Local>, below: u32, budget: usize) -> usize {
+    // In a simulation each message has a point of its own, which stands before a batch is handled.
+    in_world(|| Some(serve_pieces(local, below, budget, 1)))
+        .unwrap_or_else(|| serve_pieces(local, below, budget, usize::MAX))
+}
+
+/// As `serve`. Of a batch, at most `piece` messages are served before a look at the queue.
+#[inline(always)]
+fn serve_pieces(local: &Rc<Local>, below: u32, budget: usize, piece: usize) -> usize {
     let mut served = 0;
     while served < budget {
-        match serve_next(local, below, budget - served) {
+        match serve_next(local, below, piece.min(budget - served)) {
             0 => break,
             done => served += done,
         }
@@ -234,7 +297,7 @@ pub(super) fn serve(local: &Rc<Local>, below: u32, budget: usize) -> usize {
 #[inline(always)]
 fn serve_next(local: &Rc<Local>, below: u32, budget: usize) -> usize {
     let mut hosting = local.hosting.borrow_mut();
-    let Hosting { slots, queue } = &mut *hosting;
+    let Hosting { slots, queue, .. } = &mut *hosting;
     let Some((depth, lane)) = queue.choose_next(below) else { return 0 };
     // The mail stays in this variable: each move of it would cost more than all else that is done with it.
     let mut place = lane.pop_front();
@@ -243,8 +306,6 @@ fn serve_next(local: &Rc<Local>, below: u32, budget: usize) -> usize {
     // A call that waits to go ahead lets one message pass, not a batch.
     let budget = if queue.waiting > 0 { 1 } else { budget };
     drop(hosting);
-    // In a simulation each message has a point of its own, which stands before a batch is handled.
-    let budget = in_world(|| Some(1)).unwrap_or(budget);
     let messages = mail.messages;
     let Some(instance) = instance else {
         pass(local, messages);
@@ -278,7 +339,7 @@ fn serve_next(local: &Rc<Local>, below: u32, budget: usize) -> usize {
     }
     let mut done = messages;
     if !all_done {
-        forget();
+        spans::forget();
         if let Some(left) = place.and_then(|mail| keep(local, mail)) {
             done -= left.messages;
             local.hosting.borrow_mut().queue.put_back(depth, left);
@@ -314,7 +375,7 @@ fn serve_inner(local: &Rc<Local>, instance: &Rc<dyn Instance>, order: Mail, dept
     local.measured.end(slot);
     // The edge was sealed this very moment.
     if !is_done {
-        forget();
+        spans::forget();
         if let Some(left) = keep(local, mail) {
             local.hosting.borrow_mut().queue.put_back(depth, left);
         }
@@ -347,10 +408,7 @@ fn obey(local: &Rc<Local>, instance: Rc<dyn Instance>, mail: &Mail, order: Order
             Rc::clone(&instance).start(local);
             instance.reset(local);
         }
-        Order::End => {
-            Rc::clone(&instance).start(local);
-            instance.end(local);
-        }
+        Order::End => instance.end(local),
     }
     take_off_load(local, slot, ORDER);
 }
@@ -363,15 +421,19 @@ fn start_new(local: &Rc<Local>, instance: &Rc<dyn Instance>) {
 }
 
 /// Queues a tick for each timer that is due.
+#[inline]
 pub(super) fn queue_due_timers(local: &Local) {
-    if local.timers.is_empty() {
-        return;
+    if !local.timers.is_empty() {
+        queue_those_due(local);
     }
+}
+
+fn queue_those_due(local: &Local) {
     let now = now();
     let Some(mut first) = local.timers.take_due(now) else { return };
     loop {
         let (id, slot) = first;
-        enqueue(local, Mail::order(slot, Order::Tick(id)));
+        queue_order(local, slot, Order::Tick(id));
         match local.timers.take_due(now) {
             Some(next) => first = next,
             None => break,

@@ -17,7 +17,7 @@ use crate::reply::oneshot::Receiver;
 use crate::sys::awaited::Awaited;
 use crate::sys::clock::now;
 use crate::sys::frame::Frame;
-use crate::sys::park::wait_outside_noted;
+use crate::sys::park::{Parker, wait_outside_noted};
 use crate::sys::spin::{Spin, Spun};
 use crate::thread::borrowed::{as_actor_thread, is_done};
 use crate::thread::carried::home;
@@ -28,12 +28,71 @@ use crate::thread::serve::{queue_due_timers, serve, take_in};
 /// Something that `wait` waits for. The statistics list the waits for replies.
 pub(crate) trait Reply: Awaited {
     /// Calls `f` with the callee that the reply must come from, and the edge of its engine.
-    fn with_callee<T>(&self, _f: impl FnOnce(Callee, &Arc<Edge>) -> T) -> Option<T> {
-        None
-    }
+    fn with_callee(&self, _f: &mut dyn FnMut(Callee, &Arc<Edge>)) {}
 }
 
 impl<T> Reply for Receiver<T> {}
+
+/// A reply whose type is erased: its outcome is kept beside it. So a wait is compiled once, and not for each type of
+/// replies.
+trait AnyReply {
+    fn is_ready(&self) -> bool;
+    /// Whether the outcome is there, and kept.
+    fn poll(&mut self, waker: &Waker) -> bool;
+    fn poll_listed(&mut self, waker: &Waker) -> bool;
+    fn spin(&self) -> Spin;
+    fn with_callee(&self, f: &mut dyn FnMut(Callee, &Arc<Edge>));
+}
+
+/// A reply, with the place for its outcome.
+struct Waiting<'a, A: Reply> {
+    awaited: &'a mut A,
+    outcome: Option<A::Output>,
+}
+
+impl<A: Reply> AnyReply for Waiting<'_, A> {
+    fn is_ready(&self) -> bool {
+        self.awaited.is_ready()
+    }
+
+    fn poll(&mut self, waker: &Waker) -> bool {
+        self.outcome = self.awaited.poll(waker);
+        self.outcome.is_some()
+    }
+
+    fn poll_listed(&mut self, waker: &Waker) -> bool {
+        self.outcome = self.awaited.poll_listed(waker);
+        self.outcome.is_some()
+    }
+
+    fn spin(&self) -> Spin {
+        self.awaited.spin()
+    }
+
+    fn with_callee(&self, f: &mut dyn FnMut(Callee, &Arc<Edge>)) {
+        self.awaited.with_callee(f);
+    }
+}
+
+impl Awaited for dyn AnyReply + '_ {
+    type Output = ();
+
+    fn is_ready(&self) -> bool {
+        AnyReply::is_ready(self)
+    }
+
+    fn poll(&mut self, waker: &Waker) -> Option<()> {
+        AnyReply::poll(self, waker).then_some(())
+    }
+
+    fn poll_listed(&mut self, waker: &Waker) -> Option<()> {
+        AnyReply::poll_listed(self, waker).then_some(())
+    }
+
+    fn spin(&self) -> Spin {
+        AnyReply::spin(self)
+    }
+}
 
 /// A handler's wait that is listed in the statistics until this is dropped.
 struct NotedHandler<B: Deref<Target = Mailbox>> {
@@ -42,8 +101,8 @@ struct NotedHandler<B: Deref<Target = Mailbox>> {
 }
 
 impl<B: Deref<Target = Mailbox>> NotedHandler<B> {
-    fn new(mailbox: B, waiter: Waiter, callee: Callee) -> Self {
-        let number = mailbox.waits.begin(waiter, callee);
+    fn new(mailbox: B, waiter: Waiter, callee: Callee, since: Instant) -> Self {
+        let number = mailbox.waits.begin(waiter, callee, since);
         Self { mailbox, number }
     }
 }
@@ -61,8 +120,8 @@ struct NotedCaller {
 }
 
 impl NotedCaller {
-    fn new(edge: Arc<Edge>, callee: Callee, waker: &Waker) -> Self {
-        let number = edge.callers.begin(Caller::current(waker), callee);
+    fn new(edge: Arc<Edge>, callee: Callee, parker: &Arc<Parker>, since: Instant) -> Self {
+        let number = edge.callers.begin(Caller(Arc::clone(parker)), callee, since);
         Self { edge, number }
     }
 }
@@ -112,16 +171,17 @@ impl Drop for NotedWait<'_> {
 /// a thread outside, if that is another engine: there it must be woken when that engine abandons threads. When this
 /// thread's own engine does, it wakes all of its threads. A wait of code that is no instance's, on a thread that is
 /// borrowed by `here`, is listed only as one of a thread outside.
-fn note_wait<'l>(local: &'l Local, awaited: &impl Reply) -> NotedWait<'l> {
+fn note_wait<'l>(local: &'l Local, awaited: &dyn AnyReply, since: Instant) -> NotedWait<'l> {
     let (mailbox, variant) = (&*local.mailbox, local.variant.get());
-    let noted = awaited.with_callee(|callee, edge| {
+    let mut noted = (None, None);
+    awaited.with_callee(&mut |callee, edge| {
         let is_elsewhere = !Arc::ptr_eq(edge, &mailbox.edge);
         let waiter = mailbox.meter.running().map(|slot| Waiter { slot, variant, is_elsewhere });
-        let caller =
-            (is_elsewhere || waiter.is_none()).then(|| NotedCaller::new(Arc::clone(edge), callee, &local.waker));
-        (waiter.map(|waiter| NotedHandler::new(mailbox, waiter, callee)), caller)
+        let caller = (is_elsewhere || waiter.is_none())
+            .then(|| NotedCaller::new(Arc::clone(edge), callee, &mailbox.parker, since));
+        noted = (waiter.map(|waiter| NotedHandler::new(mailbox, waiter, callee, since)), caller);
     });
-    let (handler, caller) = noted.unwrap_or_default();
+    let (handler, caller) = noted;
     NotedWait { local, variant, _handler: handler, _caller: caller }
 }
 
@@ -134,20 +194,23 @@ struct NotedOutside {
 }
 
 /// Lists what a thread outside waits for. A wait of carried code is one of its handler, whose thread is not this one.
-fn note_outside(awaited: &impl Reply, waker: &Waker) -> NotedOutside {
-    let noted = awaited.with_callee(|callee, edge| {
-        let note_caller = || NotedCaller::new(Arc::clone(edge), callee, waker);
+fn note_outside(awaited: &(dyn AnyReply + '_), parker: &Arc<Parker>) -> NotedOutside {
+    let since = now();
+    let mut noted = NotedOutside::default();
+    awaited.with_callee(&mut |callee, edge| {
+        let note_caller = || NotedCaller::new(Arc::clone(edge), callee, parker, since);
         let Some(home) = home() else {
-            return NotedOutside { _caller: Some(note_caller()), ..NotedOutside::default() };
+            noted._caller = Some(note_caller());
+            return;
         };
         let is_elsewhere = !Arc::ptr_eq(edge, &home.mailbox.edge);
-        NotedOutside {
-            _handler: Some(NotedHandler::new(Arc::clone(&home.mailbox), home.waiter(is_elsewhere), callee)),
+        noted = NotedOutside {
+            _handler: Some(NotedHandler::new(Arc::clone(&home.mailbox), home.waiter(is_elsewhere), callee, since)),
             _caller: is_elsewhere.then(note_caller),
-            _watched: (!is_elsewhere).then(|| Watched::new(edge, waker)),
-        }
+            _watched: (!is_elsewhere).then(|| Watched::new(edge, &Waker::from(Arc::clone(parker)))),
+        };
     });
-    noted.unwrap_or_default()
+    noted
 }
 
 /// Waits for `awaited`. An actor thread serves the lanes below the current handler's call depth meanwhile. `None` at
@@ -159,61 +222,72 @@ pub(crate) fn wait<A: Reply>(awaited: &mut A, until: Option<Instant>) -> Option<
             return Some(output);
         }
     }
-    match local() {
+    let mut waiting = Waiting { awaited, outcome: None };
+    wait_for_any(&mut waiting, until);
+    waiting.outcome
+}
+
+#[inline(never)]
+fn wait_for_any(awaited: &mut dyn AnyReply, until: Option<Instant>) {
+    let _: Option<()> = match local() {
         Some(local) if !is_done(&local) || Frame::current().is_user_code() => {
             as_actor_thread(&local, || wait_here(&local, Frame::current().serves_below(), awaited, until))
         }
         _ => wait_outside_noted(awaited, until, note_outside),
-    }
+    };
 }
 
 /// Waits on an actor thread, and serves the lanes below a call depth meanwhile.
-fn wait_here<A: Reply>(local: &Rc<Local>, below: u32, awaited: &mut A, deadline: Option<Instant>) -> Option<A::Output> {
+fn wait_here(local: &Rc<Local>, below: u32, awaited: &mut dyn AnyReply, deadline: Option<Instant>) -> Option<()> {
     let parker = &local.mailbox.parker;
-    let spin = local.mailbox.edge.spin.no_later_than([deadline, local.next_timer()].into_iter().flatten().min());
+    let due = || [deadline, local.next_timer()].into_iter().flatten().min();
+    let spin = local.mailbox.edge.spin.no_later_than(due);
     if matches!(spin, Spin::UpTo(_)) {
         // A push that came before the announcement does not end the spin, and this one may be long.
         take_in(local);
     }
     // What can be served comes first: the reply may depend on it.
+    let mut may_serve = local.has_mail(below);
     let mut budget = None;
-    if !local.has_mail(below) {
-        parker.announce();
+    if !may_serve {
         if let Spun::Nothing(of_reply) = parker.spin_for_reply(&local.budgets, spin, || awaited.is_ready()) {
             budget = of_reply;
         }
-        parker.retract();
     }
-    if awaited.is_ready() {
-        if let Some(value) = awaited.poll(Waker::noop()) {
-            return Some(value);
-        }
+    if awaited.is_ready() && awaited.poll(Waker::noop()) {
+        return Some(());
     }
     // Only a wait that serves or parks is listed.
-    let _wait = note_wait(local, awaited);
+    let since = now();
+    let _wait = note_wait(local, awaited, since);
+    // The first turn serves what is queued, if anything is. Then it looks at the mailbox behind the announcement, and
+    // parks at the time that the wait is listed with.
+    let mut first = Some(since);
     loop {
-        if awaited.is_ready() {
-            if let Some(value) = awaited.poll(Waker::noop()) {
-                return Some(value);
-            }
+        if awaited.is_ready() && awaited.poll(Waker::noop()) {
+            return Some(());
         }
-        take_in(local);
-        queue_due_timers(local);
-        let served = serve(local, below, 1) > 0;
+        let since = first.take();
+        if since.is_none() {
+            take_in(local);
+            queue_due_timers(local);
+        }
+        let served = may_serve && serve(local, below, 1) > 0;
+        may_serve = true;
         // Code outside every handler runs here only on the calling thread of `here`. Its wait ends when the engine
         // tells that thread to end.
         let is_loop = below == u32::MAX;
         let over = parker.is_closed() || (is_loop && local.ending.get());
         if deadline.is_some_and(|deadline| deadline <= now()) || over {
-            return awaited.poll(Waker::noop());
+            return awaited.poll(Waker::noop()).then_some(());
         }
         if served {
             continue;
         }
         parker.announce();
-        if let Some(value) = awaited.poll_listed(&local.waker) {
+        if awaited.poll_listed(&local.waker) {
             parker.retract();
-            return Some(value);
+            return Some(());
         }
         if !take_in(local) || local.has_mail(below) {
             parker.retract();
@@ -224,9 +298,9 @@ fn wait_here<A: Reply>(local: &Rc<Local>, below: u32, awaited: &mut A, deadline:
         if rests {
             free_memory(local);
         }
-        let until = [deadline, local.next_timer()].into_iter().flatten().min();
         at_rest(local, rests, || {
-            let time = parked(local, if is_loop { Park::Idle } else { Park::Waiting }, until);
+            let park = if is_loop { Park::Idle } else { Park::Waiting };
+            let time = parked(local, park, since.unwrap_or_else(now), due());
             budget.take().into_iter().for_each(|budget| budget.parked_for(time));
         });
     }

@@ -53,6 +53,9 @@ pub(super) fn may_ask(level: LevelFilter) -> bool {
     LevelFilter::current() >= level
 }
 
+/// Whether spans are built in.
+pub(crate) const SPANS: bool = true;
+
 /// Whether spans may be asked for around the handlers of messages that are sent here, or of calls that are made here.
 #[inline(always)]
 pub(crate) fn may_be_told(is_call: bool) -> bool {
@@ -61,11 +64,6 @@ pub(crate) fn may_be_told(is_call: bool) -> bool {
 
 fn level_of(is_call: bool) -> LevelFilter {
     if is_call { LevelFilter::DEBUG } else { LevelFilter::TRACE }
-}
-
-/// The way of a message that is told of, where the layer above has one beside the usual way.
-pub(crate) const fn if_told<F>(way: F) -> Option<F> {
-    Some(way)
 }
 
 /// The origin of a message that is sent here, or of a call that is made here, if spans are asked for.

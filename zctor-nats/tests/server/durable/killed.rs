@@ -109,7 +109,7 @@ fn a_message_that_kills_its_processes_is_a_dead_letter_in_the_end() {
         serving.await_books(0, 1);
         let (headers, _) = stream::first(&server, "test-jobs-dead");
         let reason = headers.get("Zctor-Reason").map_or("", |reason| reason.as_str());
-        assert_eq!(reason, "it was given out 2 times and nobody has answered");
+        assert_eq!(reason, "it was given out 2 times, and nobody has said that it is handled");
     });
 }
 

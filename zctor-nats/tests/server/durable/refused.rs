@@ -7,7 +7,7 @@ use zctor::{ActorEngine, Undelivered, actor};
 use zctor_nats::{BridgeError, WorkQueue};
 use zctor_tests::{LIMIT, bounded, receive};
 
-use super::{Filling, Serving, TaskMessage, WELL, jobs, stream, until};
+use super::{Declined, Filling, Serving, TaskMessage, WELL, jobs, stream, until};
 use crate::nats::{Folder, Server};
 
 fn refused(server: &Server, queue: &WorkQueue) -> String {
@@ -131,6 +131,28 @@ fn a_dead_letter_that_cannot_be_stored_does_not_keep_its_place() {
         Filling::start(&server, &queue);
         until(|| serving.bridge.queue_books().dead == 1);
         until(|| stream::len(&server, "test-jobs") == 0);
+    });
+}
+
+/// Issue #17.
+#[test]
+fn a_dead_letter_that_is_stored_late_has_its_first_reason() {
+    bounded(|| {
+        let server = Server::start_with_streams();
+        let queue = jobs().tries(1);
+        let serving = Serving::start(&server, &queue, |order, _| Err(Declined { order }));
+        stream::with(&server, async |streams| {
+            streams.delete_stream("test-jobs-dead").await.map(drop).expect("it was there")
+        });
+        stream::put(&server, "zctor.1.test.$q.jobs.TaskMessage", b"\x81\xa2Do\x07");
+        // Given out again twice, after its last try.
+        until(|| serving.bridge.queue_books().returned >= 2);
+        Filling::start(&server, &queue);
+        serving.await_books(0, 1);
+        let (headers, _) = stream::first(&server, "test-jobs-dead");
+        let reason = headers.get("Zctor-Reason").map(|reason| reason.as_str().to_owned());
+        assert_eq!(reason.as_deref(), Some("its handler gave Declined { order: 7 }"));
+        assert_eq!(serving.told.try_iter().count(), 1, "it has come to a handler once");
     });
 }
 

@@ -5,9 +5,9 @@ use std::time::Duration;
 use zctor::Overflow;
 use zctor::{ActorEngine, ActorThread, actor};
 use zctor_nats::WorkQueue;
-use zctor_tests::{LIMIT, bounded, expect_panics, receive};
+use zctor_tests::{Gate, LIMIT, bounded, expect_panics, receive};
 
-use super::{Declined, Filling, Serving, TaskMessage, Told, WELL, jobs, stream, until};
+use super::{Declined, Filling, Serving, Task, TaskMessage, Told, WELL, jobs, stream, until};
 use crate::nats::Server;
 
 #[test]
@@ -240,5 +240,37 @@ fn close_waits_for_the_handlers_that_have_begun() {
         // The first is handled, and the second was never asked for.
         assert_eq!(stream::len(&server, "test-jobs"), 1);
         drop(engine);
+    });
+}
+
+/// Issue #17: that the books are drained says nothing of a message that the pool has no room for.
+#[test]
+fn leave_gives_back_what_the_pool_has_no_room_for() {
+    bounded(|| {
+        let (server, queue) = (Server::start_with_streams(), jobs());
+        let (engine, bridge, gate) = (ActorEngine::new(), server.bridge(), Gate::new());
+        let inside = gate.clone();
+        let thread = ActorThread::new().mailbox_bound(1).overflow(Overflow::Refuse);
+        let (tell, _told) = std::sync::mpsc::channel();
+        let task = move || Task { told: tell.clone(), gate: inside.clone(), course: WELL, tried: Vec::new() };
+        engine.spawn(thread.register(TaskMessage::actor(task))).expect("a thread");
+        bridge.serve_durable::<TaskMessage>(&engine, &queue).expect("the server has streams");
+        // One is with its handler, one in the mailbox, and one is offered again and again, after half a second at last.
+        Filling::start(&server, &queue).fill([1, 2, 3]);
+        gate.await_arrivals(1);
+        until(|| bridge.queue_books().delivered == 3);
+        zctor::sleep(Duration::from_secs(3));
+        std::thread::scope(|scope| {
+            let leaving = scope.spawn(|| bridge.leave(LIMIT));
+            zctor::sleep(Duration::from_millis(100));
+            assert!(!leaving.is_finished(), "a handler has begun");
+            gate.open();
+            assert!(leaving.join().expect("it ends").is_drained());
+        });
+        let books = bridge.queue_books();
+        assert_eq!((books.under_way(), books.handled, books.returned), (0, 2, 1), "{books}");
+        // Another process has it at once, and not after `ack_wait` alone.
+        let other = Serving::start(&server, &queue, WELL);
+        other.await_books(1, 0);
     });
 }

@@ -27,8 +27,10 @@ fn a_caller_of_an_abandoned_thread_is_woken_and_told() {
 }
 
 /// Lists the wait of a thread outside, as thread/wait.rs does.
-fn list(reply: &InFlight<(), Called<'_>>, waker: &Waker) {
-    reply.with_callee(|callee, edge| edge.callers.begin(Caller::current(waker), callee));
+fn list(reply: &InFlight<(), Called<'_>>, parker: &Arc<Parker>) {
+    reply.with_callee(&mut |callee, edge| {
+        let _number = edge.callers.begin(Caller(Arc::clone(parker)), callee, now());
+    });
 }
 
 /// The caller is also woken `late_wakes` times by wakers of an earlier wait, and looks again after each.
@@ -49,7 +51,7 @@ fn wait_for_an_abandonment(late_wakes: usize) {
         .collect();
     let called = Called { mailbox: &mailbox, variant: "Variant", slot: Slot { index: 0, generation: 0 } };
     let mut reply = InFlight::new(receiver, called, || "message");
-    let outcome = outside.wait(&mut reply, None, |reply, waker| list(reply, waker));
+    let outcome = outside.wait(&mut reply, None, |reply, parker| list(reply, parker));
     assert_eq!(outcome, Some(Err(CallError::Stopped { message: "message" })));
     drop((reply, port));
     abandoner.join().unwrap();

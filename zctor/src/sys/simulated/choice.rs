@@ -6,7 +6,8 @@ use crate::sys::operation::Operation;
 use crate::sys::simulated::dice::Dice;
 use crate::sys::simulated::faults::Strike;
 use crate::sys::simulated::schedule::Candidate;
-use crate::sys::simulated::state::{Alarm, Deviation, Member, On, Setup, State, Status};
+use crate::sys::simulated::state::{Alarm, Deviation, On, Plan, Setup, State, Status};
+use crate::sys::simulated::turns::Turn;
 
 /// What has come of a time at which no thread was ready.
 pub(super) enum Passed {
@@ -19,46 +20,69 @@ pub(super) enum Passed {
 impl State {
     /// The thread that gets the token; `None` if no thread is ready. `yields`: this one only if no other is.
     pub(super) fn pick(&mut self, setup: &Setup, me: usize, yields: bool) -> Option<usize> {
-        let since = |member: &Member| match member.status {
-            Status::Ready(since) => Some(since),
-            _ => None,
-        };
-        let ready = self.members.iter().enumerate().filter(|(_, member)| since(member).is_some());
+        let ready = self.members.iter().enumerate().filter(|(_, member)| matches!(member.status, Status::Ready(_)));
         let mut ready: Vec<Candidate> = ready.map(|(id, member)| Candidate { id, object: member.object }).collect();
         if yields && ready.len() > 1 {
             ready.retain(|one| one.id != me);
         }
-        if ready.len() < 2 {
-            return ready.first().map(|one| one.id);
+        let steady = ready.iter().map(|one| one.id).min_by_key(|id| self.steady_place(me, *id))?;
+        let next = if ready.len() > 1 { self.decide(setup, me, &ready, steady) } else { steady };
+        if setup.plan.is_some() && self.failure.is_none() {
+            self.begin_turn(me, &ready, next);
         }
+        Some(next)
+    }
+
+    /// The place of a thread in the steady order: this one goes on, and behind it the one comes that has been ready for
+    /// longest.
+    fn steady_place(&self, me: usize, id: usize) -> (bool, Option<u64>) {
+        let since = match self.members[id].status {
+            Status::Ready(since) => Some(since),
+            _ => None,
+        };
+        (id != me, since)
+    }
+
+    /// The one of two or more that gets the token.
+    fn decide(&mut self, setup: &Setup, me: usize, ready: &[Candidate], steady: usize) -> usize {
         let decision = self.decisions;
         self.decisions += 1;
-        let oldest = |ready: &[Candidate]| ready.iter().map(|one| one.id).min_by_key(|id| since(&self.members[*id]));
-        let default = |ready: &[Candidate]| ready.iter().map(|one| one.id).find(|id| *id == me).or(oldest(ready));
-        let steady = default(&ready)?;
         let next = match &setup.plan {
-            Some(plan) => {
-                let is_held = |id| plan.held.iter().any(|(held, during)| *held == id && during.contains(&decision));
-                let mut free = ready.clone();
-                free.retain(|one| !is_held(one.id));
-                let planned = plan.deviations.get(&decision).copied();
-                let planned = planned.filter(|id| ready.iter().any(|one| one.id == *id));
-                planned.or_else(|| default(&free)).unwrap_or(steady)
-            }
+            Some(plan) => self.planned(plan, decision, me, ready).unwrap_or(steady),
             None => {
                 let current = ready.iter().map(|one| one.id).find(|id| *id == me);
-                self.schedule.choose(decision, &ready, current, steady)
+                self.schedule.choose(decision, ready, current, steady)
             }
         };
         if self.failure.is_none() {
             self.decided_at.push(self.events.len());
             if next != steady {
-                let held_up = self.members[steady].pending;
-                let deviation = Deviation { step: self.events.len(), to: next, in_place_of: steady, held_up };
-                self.deviations.insert(decision, deviation);
+                self.deviations.insert(decision, Deviation { step: self.events.len(), to: next });
             }
         }
-        Some(next)
+        next
+    }
+
+    /// The one that a plan takes: the first in the steady order of those that it does not hold back.
+    fn planned(&self, plan: &Plan, decision: u64, me: usize, ready: &[Candidate]) -> Option<usize> {
+        let ready = || ready.iter().map(|one| one.id);
+        let is_held = |id| plan.held.iter().any(|(held, during)| *held == id && during.contains(&decision));
+        let is_delayed = |id| self.turns.delay(&plan.delays, &self.next_turn(id));
+        let planned = plan.deviations.get(&decision).copied().filter(|planned| ready().any(|id| id == *planned));
+        let free = ready().filter(|id| !is_held(*id) && !is_delayed(*id));
+        planned.or_else(|| free.min_by_key(|id| self.steady_place(me, *id)))
+    }
+
+    fn next_turn(&self, id: usize) -> Turn {
+        self.turns.next(id, self.members[id].pending)
+    }
+
+    /// The turn of this one begins.
+    fn begin_turn(&mut self, me: usize, ready: &[Candidate], next: usize) {
+        let place = self.steady_place(me, next);
+        let passed_over = ready.iter().filter(|one| self.steady_place(me, one.id) < place);
+        let passed_over: Vec<Turn> = passed_over.map(|one| self.next_turn(one.id)).collect();
+        self.turns.begin(self.next_turn(next), self.events.len(), passed_over.into_iter());
     }
 
     /// A step may take time: one in eight does. How long follows from the seed and from the number of the step, so that

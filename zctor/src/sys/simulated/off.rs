@@ -26,6 +26,9 @@ pub(crate) fn seat() -> Option<Seat> {
     None
 }
 
+/// There are no points: code with them is left out.
+pub(crate) const HAS_POINTS: bool = false;
+
 /// The world that an engine belongs to: the real one.
 pub(crate) struct Home;
 
@@ -33,13 +36,15 @@ impl Home {
     pub(crate) fn here() -> Self {
         Self
     }
+
+    #[inline(always)]
+    pub(crate) fn is_simulated(&self) -> bool {
+        false
+    }
 }
 
 #[inline(always)]
 pub(crate) fn point(_: &Home, _: usize, _: impl FnOnce() -> Operation) {}
-
-#[inline(always)]
-pub(crate) fn point_if(_: &Home, _: usize, _: impl FnOnce() -> bool, _: impl FnOnce() -> Operation) {}
 
 #[inline(always)]
 pub(crate) fn point_anywhere(_: impl FnOnce() -> Operation) {}

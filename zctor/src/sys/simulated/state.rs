@@ -14,6 +14,7 @@ use crate::sys::simulated::dice::Dice;
 use crate::sys::simulated::faults::{Faults, INJECTED};
 use crate::sys::simulated::planted::Planted;
 use crate::sys::simulated::schedule::{Policy, Schedule};
+use crate::sys::simulated::turns::{Delay, Turn, Turns};
 
 /// How one run goes.
 #[derive(Clone)]
@@ -40,6 +41,8 @@ pub(crate) struct Plan {
     pub(crate) deviations: BTreeMap<u64, usize>,
     /// Threads that are taken between these decisions only if no other is ready.
     pub(crate) held: Vec<(usize, Range<u64>)>,
+    /// Turns that come later.
+    pub(crate) delays: Vec<Delay>,
     /// The places at which there is a fault.
     pub(crate) faults: BTreeSet<u64>,
 }
@@ -73,10 +76,6 @@ pub(crate) struct Deviation {
     pub(crate) step: usize,
     /// The thread that goes on.
     pub(crate) to: usize,
-    /// The thread that would have gone on.
-    pub(crate) in_place_of: usize,
-    /// What that was about to do; `None` if it had only just been woken.
-    pub(crate) held_up: Option<Operation>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -143,6 +142,8 @@ pub(super) struct State {
     pub(super) calls: HashMap<usize, Call>,
     pub(super) invariants: Vec<Arc<Invariant>>,
     pub(super) marks: BTreeSet<&'static str>,
+    /// The turns of threads, in a run by a plan.
+    pub(super) turns: Turns,
     /// Threads that have ended, to be joined.
     pub(super) ended: Vec<JoinHandle<()>>,
     pub(super) failure: Option<String>,
@@ -189,6 +190,10 @@ pub(crate) struct Record {
     pub(crate) deviations: BTreeMap<u64, Deviation>,
     pub(crate) decided_at: Vec<usize>,
     pub(crate) faults: BTreeSet<u64>,
+    /// What came later than in the steady order, if it was a run by a plan.
+    pub(crate) delays: Vec<Delay>,
+    /// The event that came next at each turn, if it was a run by a plan.
+    pub(crate) turns: HashMap<Turn, usize>,
     pub(crate) marks: BTreeSet<&'static str>,
     pub(crate) decisions: u64,
     pub(crate) steps: u64,
@@ -203,6 +208,7 @@ impl Record {
         self.events.truncate(step + 1);
         self.decided_at.retain(|next| *next <= step);
         self.deviations.retain(|_, deviation| deviation.step <= step);
+        self.turns.retain(|_, next| *next <= step);
     }
 }
 
@@ -229,6 +235,7 @@ impl State {
             calls: HashMap::new(),
             invariants: Vec::new(),
             marks: BTreeSet::new(),
+            turns: Turns::default(),
             ended: Vec::new(),
             failure: None,
             panics: Vec::new(),
@@ -324,6 +331,8 @@ impl State {
             deviations: std::mem::take(&mut self.deviations),
             decided_at: std::mem::take(&mut self.decided_at),
             faults: std::mem::take(&mut self.faults),
+            delays: self.turns.take_delays(),
+            turns: self.turns.take_steps(),
             marks: std::mem::take(&mut self.marks),
             decisions: self.decisions,
             steps: self.steps,

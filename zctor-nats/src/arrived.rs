@@ -1,0 +1,215 @@
+//! The packets that have arrived and of which their senders do not know it yet.
+//!
+//! 1. A packet is noted when it has to wait, for room perhaps. Meanwhile its sender is told so now and then.
+//! 2. A send that is in a mailbox is acknowledged, and no longer noted.
+//! 3. A call that is in a mailbox is noted, and not acknowledged at once: most replies come soon, and say more. Until either comes,
+//!    the call keeps its permit at its sender. So it is acknowledged at the second look that finds it unanswered, of
+//!    which there is one each [`PAUSE`]; or with all others as soon as there are [`MOST`].
+//! 4. A packet that is answered is no longer noted.
+//!
+//! An acknowledgement and an answer that cross each other do no harm: the sender forgets a packet that is answered, and
+//! takes no notice of what it does not know.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tokio::sync::mpsc::UnboundedSender;
+
+use crate::connection::Command;
+use crate::wire::{self, Origin};
+
+/// How many numbers one payload has at most: 32 KiB of them, and servers take 1 MB if nobody has set less.
+const MOST_NUMBERS: usize = 4_096;
+/// Between two looks at the calls that are not answered.
+const PAUSE: Duration = Duration::from_millis(5);
+/// How many calls may be in mailboxes, neither answered nor acknowledged. Links have room for 1,024 messages by
+/// themselves.
+const MOST: usize = 64;
+
+/// The packets.
+#[derive(Default)]
+pub(crate) struct Arrived {
+    packets: Mutex<Packets>,
+    begun: Notify,
+    has_calls: Notify,
+}
+
+#[derive(Default)]
+struct Packets {
+    all: HashMap<Origin, Stage>,
+    /// How many of them are calls in mailboxes.
+    calls: usize,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Stage {
+    /// It waits for room.
+    Waits,
+    /// A call is in a mailbox. `seen`: one look has found it there.
+    Taken { seen: bool },
+}
+
+impl Packets {
+    /// Takes out the calls in mailboxes for which this holds.
+    fn calls(&mut self, which: impl Fn(bool) -> bool) -> Vec<Origin> {
+        let due = |_: &Origin, stage: &mut Stage| matches!(stage, Stage::Taken { seen } if which(*seen));
+        let calls: Vec<Origin> = self.all.extract_if(due).map(|(origin, _)| origin).collect();
+        self.calls -= calls.len();
+        calls
+    }
+}
+
+impl Arrived {
+    fn lock(&self) -> MutexGuard<'_, Packets> {
+        self.packets.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Step 1.
+    pub(crate) fn note(&self, origin: Origin) {
+        self.lock().all.insert(origin, Stage::Waits);
+        self.begun.notify_one();
+    }
+
+    /// Step 3: a call is in a mailbox. Gives the calls that are to be acknowledged now.
+    pub(crate) fn take_call(&self, origin: Origin) -> Vec<Origin> {
+        let mut packets = self.lock();
+        packets.all.insert(origin, Stage::Taken { seen: false });
+        packets.calls += 1;
+        match packets.calls {
+            1 => self.has_calls.notify_one(),
+            MOST.. => return packets.calls(|_| true),
+            _ => {}
+        }
+        Vec::new()
+    }
+
+    /// Steps 2 and 4.
+    pub(crate) fn forget(&self, origin: &Origin) {
+        let mut packets = self.lock();
+        if let Some(Stage::Taken { .. }) = packets.all.remove(origin) {
+            packets.calls -= 1;
+        }
+    }
+
+    /// All calls in mailboxes that are not answered, which are to be acknowledged now.
+    pub(crate) fn unanswered(&self) -> Vec<Origin> {
+        self.lock().calls(|_| true)
+    }
+
+    /// Acknowledges calls that are not answered soon.
+    pub(crate) async fn acknowledge(&self, commands: &UnboundedSender<Command>) {
+        loop {
+            if self.lock().calls == 0 {
+                self.has_calls.notified().await;
+            }
+            tokio::time::sleep(PAUSE).await;
+            for to in self.look() {
+                drop(commands.send(Command::Ack { to }));
+            }
+        }
+    }
+
+    fn look(&self) -> Vec<Origin> {
+        let mut packets = self.lock();
+        let due = packets.calls(|seen| seen);
+        for stage in packets.all.values_mut() {
+            if let Stage::Taken { seen } = stage {
+                *seen = true;
+            }
+        }
+        due
+    }
+
+    /// Tells the senders of what waits for room, each `interval`, while anything does.
+    pub(crate) async fn tell(&self, commands: &UnboundedSender<Command>, interval: Duration) {
+        loop {
+            if self.lock().all.is_empty() {
+                self.begun.notified().await;
+            }
+            tokio::time::sleep(interval).await;
+            for (inbox, numbers) in self.waiting() {
+                for numbers in numbers.chunks(MOST_NUMBERS) {
+                    let payload = wire::numbers(numbers);
+                    drop(commands.send(Command::Publish { subject: format!("{inbox}.h"), payload }));
+                }
+            }
+        }
+    }
+
+    /// What waits for room, by the inboxes of the senders.
+    fn waiting(&self) -> HashMap<Arc<str>, Vec<u64>> {
+        let mut waiting: HashMap<Arc<str>, Vec<u64>> = HashMap::new();
+        for (Origin { inbox, number }, _) in self.lock().all.iter().filter(|(_, stage)| **stage == Stage::Waits) {
+            waiting.entry(Arc::clone(inbox)).or_default().push(*number);
+        }
+        waiting
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    fn packet(number: u64) -> Origin {
+        Origin { inbox: "inbox".into(), number }
+    }
+
+    /// Issue #17.
+    #[test]
+    fn senders_are_told_of_many_packets_in_payloads_that_the_server_takes() {
+        const MANY: u64 = 200_000;
+        let (commands, mut orders) = tokio::sync::mpsc::unbounded_channel();
+        let arrived = Arrived::default();
+        (0..MANY).for_each(|number| arrived.note(packet(number)));
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
+        let told = runtime.block_on(async {
+            tokio::spawn(async move { arrived.tell(&commands, Duration::from_millis(1)).await });
+            let mut told = BTreeSet::new();
+            while told.len() < MANY as usize {
+                let Some(Command::Publish { payload, .. }) = orders.recv().await else { panic!("a publication") };
+                assert!(payload.len() <= 32 * 1_024, "{}", payload.len());
+                told.extend(wire::read_numbers(&payload));
+            }
+            told
+        });
+        assert!(told.into_iter().eq(0..MANY));
+    }
+
+    #[test]
+    fn a_call_is_acknowledged_if_no_answer_comes_soon() {
+        let arrived = Arrived::default();
+        for number in 1..3 {
+            arrived.note(packet(number));
+        }
+        // One had to wait before, the other had not.
+        assert!(arrived.take_call(packet(0)).is_empty() && arrived.take_call(packet(1)).is_empty());
+        assert!(arrived.look().is_empty(), "their answers may be on their way");
+        arrived.forget(&packet(0));
+        assert_eq!(arrived.look(), [packet(1)]);
+        assert_eq!(arrived.waiting(), HashMap::from([("inbox".into(), vec![2])]));
+        assert!(arrived.look().is_empty(), "each is acknowledged once");
+        arrived.forget(&packet(1));
+        arrived.forget(&packet(2));
+        assert!(arrived.lock().all.is_empty() && arrived.lock().calls == 0);
+    }
+
+    #[test]
+    fn many_calls_are_acknowledged_at_once() {
+        let arrived = Arrived::default();
+        let mut due = Vec::new();
+        for number in 0..MOST as u64 {
+            assert!(due.is_empty());
+            due = arrived.take_call(packet(number));
+        }
+        assert_eq!(due.len(), MOST);
+        assert!(arrived.unanswered().is_empty(), "each is acknowledged once");
+        // An answer to one that was acknowledged changes nothing.
+        arrived.forget(&packet(7));
+        assert!(arrived.take_call(packet(MOST as u64)).is_empty());
+        assert_eq!(arrived.unanswered(), [packet(MOST as u64)]);
+    }
+}
