@@ -56,7 +56,7 @@ use crate::report::slow::Slow;
 use crate::report::{Report, Stats};
 use crate::sys::frame::{is_engines_own, is_inside};
 use crate::sys::runtime::assert_may_block;
-use crate::sys::simulated::{HAS_POINTS, refuse_what_outlives_a_run};
+use crate::sys::simulated::refuse_what_outlives_a_run;
 use crate::sys::spin::Spin;
 use crate::thread::local::local;
 
@@ -573,7 +573,7 @@ impl ActorEngine {
     /// # Blocking
     /// As [`Client::send`](crate::Client::send).
     pub fn send<M: Message>(&self, message: M) -> Result<(), SendError<M>> {
-        targets::target(&self.core, |target| messaging::send::<HAS_POINTS, M>(target, &mut Some(message)))
+        targets::target(&self.core, |target| messaging::send_either(target, &mut Some(message)))
     }
 
     /// Sends a request to the instance that [`send`](ActorEngine::send) would choose, and waits for the reply.

@@ -19,6 +19,7 @@ use crate::route::contents::Call;
 use crate::sys::operation::Operation;
 use crate::sys::simulated::{begin_point, break_handler, in_world, may_be_stopped, stops_behind};
 use crate::thread::local::{Local, Requested};
+use crate::trace::spans::InSpans;
 
 impl<M, S> TypedCell<M, S>
 where
@@ -66,7 +67,7 @@ where
     ) -> Option<()> {
         let variant = message(place).map_or("_", Message::variant);
         self.begin(local, variant)?;
-        Rc::clone(self).handle(local, &mut ReplySlot::Nobody, None, |_, _, slot| {
+        Rc::clone(self).handle(local, &mut ReplySlot::Nobody, None, InSpans::NotAsked, |_, _, slot| {
             if let Some(port) = take(place) {
                 *slot = ReplySlot::Port(port);
             }

@@ -24,8 +24,10 @@ use crate::sys::awaited::Running;
 use crate::sys::clock::now;
 use crate::sys::frame::Frame;
 use crate::sys::runtime::assert_may_block;
-use crate::sys::simulated::{HAS_POINTS, either};
 use crate::thread::local::{Local, Requested};
+use crate::trace::spans::{InSpans, SPANS};
+use crate::trace::watched_or_not;
+use crate::trace::work::Work;
 
 /// The first parameter of the handlers of `M`, if the enum has `calls(..)` or `#[actor(ctx)]`.
 ///
@@ -81,10 +83,14 @@ impl<M: Message> Context<M> {
     }
 
     /// The handler of this message is about to begin. If it may wait, its variant is noted: each wait says what it is in.
+    /// If spans are asked for, its span is entered.
     #[cfg_attr(not(debug_assertions), inline(always))]
-    pub(super) fn begins(&self, message: Option<&M>) {
+    pub(super) fn begins<P>(&self, place: &P, front: fn(&P) -> Option<&M>, (work, in_spans): (Work, InSpans)) {
         if M::CALL_DEPTH > 0 {
-            self.local.variant.set(message.map(Message::variant));
+            self.local.variant.set(front(place).map(Message::variant));
+        }
+        if SPANS && in_spans.is_asked() {
+            enter_span((work, in_spans), place, front, &self.shared);
         }
     }
 
@@ -199,7 +205,7 @@ impl<M: Message> Context<M> {
 
     #[inline(never)]
     fn send_from<T: Message>(&self, place: &mut Option<T>) -> Result<(), SendError<T>> {
-        let sent = either(
+        let sent = watched_or_not(
             (self, place),
             |(ctx, place)| ctx.target(|target| messaging::send::<true, T>(target, place)),
             |(ctx, place)| ctx.target(|target| messaging::send::<false, T>(target, place)),
@@ -310,7 +316,7 @@ impl<M: Message> Context<M> {
     #[inline(never)]
     fn send_local_from<T: Message>(&self, place: &mut Option<T>) -> Result<(), SendError<T>> {
         let sent = self.local_target(|target| match (target, place) {
-            (Ok(target), place) => messaging::send::<HAS_POINTS, T>(target, place),
+            (Ok(target), place) => messaging::send_either(target, place),
             (Err(refusal), place) => {
                 place.take().map_or(Ok(()), |message| Err(SendError::new(T::name(), message, refusal)))
             }
@@ -619,6 +625,19 @@ impl<M: Message> Context<M> {
     pub fn stopping(&self) -> bool {
         !self.local.mailbox.edge.is_open()
     }
+}
+
+/// Enters the span of a handler. Out of the way of the others, and without a look at their context: what a function out of
+/// line may look at would not stay in registers.
+#[cold]
+#[inline(never)]
+fn enter_span<M: Message, P>(
+    (work, in_spans): (Work, InSpans),
+    place: &P,
+    front: fn(&P) -> Option<&M>,
+    instance: &SharedCell<M>,
+) {
+    in_spans.enter(work, M::name, || front(place).map(Message::variant), || instance.endpoint.id());
 }
 
 impl<M: Message> fmt::Debug for Context<M> {

@@ -22,7 +22,7 @@ use crate::route::payload::Port;
 use crate::sys::unwind::{count_uncaught, ignoring_panic, tell_caught};
 use crate::thread::local::{Common, Instance, Local, Phase, Requested};
 use crate::thread::undelivered::write_off;
-use crate::trace::spans::{SPANS, enter, keep, may_be_told};
+use crate::trace::spans::{InSpans, keep};
 use crate::trace::work::Work;
 
 /// Ends a call whose caller had given up before its handler began: it is a dead letter, and never handled.
@@ -51,6 +51,7 @@ where
         local: &Rc<Local>,
         slot: &mut ReplySlot<'_, M::Port>,
         deadline: Option<Instant>,
+        in_spans: InSpans,
         mut next: impl FnMut(&mut S, &mut Context<M>, &mut ReplySlot<'_, M::Port>) -> bool,
     ) {
         let (account, meter) = (self.account(), &local.mailbox.meter);
@@ -75,6 +76,7 @@ where
             // The panic was the last handler's: all messages but that one were counted as handled.
             Some(Err(text)) => {
                 local.measured.end(self.slot());
+                in_spans.unwound();
                 self.handler_panicked(local, slot.take(), &text);
             }
             // Not reached: messages are handled by live instances only, and those have a state.
@@ -109,11 +111,12 @@ where
         message: &mut Option<M>,
         slot: &mut ReplySlot<'_, M::Port>,
         deadline: Option<Instant>,
-        work: Work,
+        (work, in_spans): (Work, InSpans),
     ) {
-        self.handle(local, slot, deadline, |state, ctx, slot| {
-            ctx.begins(message.as_ref());
-            dispatch(work, || message.take(), state, ctx, slot);
+        self.handle(local, slot, deadline, in_spans, |state, ctx, slot| {
+            ctx.begins(message, Option::as_ref, (work, in_spans));
+            dispatch(|| message.take(), state, ctx, slot);
+            in_spans.leave();
             false
         });
     }
@@ -126,7 +129,7 @@ where
         message: &mut Option<M>,
         slot: &mut ReplySlot<'_, M::Port>,
         deadline: Option<Instant>,
-        work: Work,
+        work: (Work, InSpans),
     ) {
         self.handle_one(local, message, slot, deadline, work);
     }
@@ -203,39 +206,14 @@ pub(super) fn count_handled(account: &Account, meter: &Meter) {
 /// Takes a message out of its place, and gives it to its handler.
 #[cfg_attr(not(debug_assertions), inline(always))]
 pub(super) fn dispatch<M: Dispatch<S>, S: 'static>(
-    work: Work,
     take: impl FnOnce() -> Option<M>,
     state: &mut S,
     ctx: &mut Context<M>,
     slot: &mut ReplySlot<'_, M::Port>,
 ) {
-    if SPANS && may_be_told(work.is_call()) {
-        return dispatch_told(work, take(), state, ctx, slot);
-    }
     if let Some(message) = take() {
         double::dispatch(message, state, ctx, slot);
     }
-}
-
-/// The same in a span. By itself, since the guard of a span would cost each message one more move.
-#[cold]
-#[inline(never)]
-fn dispatch_told<M: Dispatch<S>, S: 'static>(
-    work: Work,
-    message: Option<M>,
-    state: &mut S,
-    ctx: &mut Context<M>,
-    slot: &mut ReplySlot<'_, M::Port>,
-) {
-    let Some(message) = message else { return };
-    let _span = enter(work, M::name, || Some(message.variant()), || ctx.instance_id());
-    double::dispatch(message, state, ctx, slot);
-}
-
-/// The work that is done for mail, unless a hook has sent it.
-#[cfg_attr(not(debug_assertions), inline(always))]
-pub(super) fn told(work: Work, serving: Serving) -> Work {
-    if serving.from_hook { Work::FromHook } else { work }
 }
 
 /// The content of an envelope, or the place of a caller on this thread, as the type that it has.

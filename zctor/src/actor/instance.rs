@@ -17,9 +17,7 @@ use crate::actor::cell::InstanceCell;
 use crate::actor::dispatch::Dispatch;
 use crate::actor::double;
 use crate::actor::factory::{Blueprint, StateFactory};
-use crate::actor::handling::{
-    Beginning, count_handled, count_taken, dispatch, downcast, return_permit, skip_given_up, told,
-};
+use crate::actor::handling::{Beginning, count_handled, count_taken, dispatch, downcast, return_permit, skip_given_up};
 use crate::actor::link;
 use crate::actor::pipe;
 use crate::actor::recovery::{self, Origin, Recover, no_answer};
@@ -40,7 +38,7 @@ use crate::route::payload::Port;
 use crate::sys::simulated::{in_world, may_break};
 use crate::thread::local::{Common, FollowUp, Instance, Local, OnTheSpot, Phase, Requested, Reserved};
 use crate::thread::serve::queue_order;
-use crate::trace::spans::forget;
+use crate::trace::spans::{InSpans, forget};
 use crate::trace::work::Work;
 
 /// What an actor may say of its instances beside how they are built.
@@ -259,7 +257,7 @@ where
             },
         };
         return_permit(local, serving);
-        self.handle_one(local, message, &mut ReplySlot::Nobody, None, told(Work::Send, serving));
+        self.handle_one(local, message, &mut ReplySlot::Nobody, None, (Work::Send, serving.in_spans));
         true
     }
 
@@ -285,7 +283,7 @@ where
             Some(cancellation) if !cancellation.begin() => {
                 forget();
                 if let Some(call) = call.take() {
-                    skip_given_up(call, &self.endpoint, local, serving.from_hook);
+                    skip_given_up(call, &self.endpoint, local, serving.is_from_hook());
                 }
                 return true;
             }
@@ -297,7 +295,7 @@ where
         }
         let outer = caller.map(|caller| local.set_caller(Some((self.slot(), caller))));
         let Some(Call { message, port }) = call.take() else { return true };
-        let work = told(Work::Call, serving);
+        let work = (Work::Call, serving.in_spans);
         self.handle_alone(local, &mut Some(message), &mut ReplySlot::Port(port), deadline, work);
         if let Some(outer) = outer {
             local.set_caller(outer);
@@ -320,10 +318,12 @@ where
         // Messages stay in the envelope until each is begun. Those behind a panic, or behind a handler that asked for a
         // stop or a reset, are left there.
         let mut budget = serving.budget;
-        self.handle(local, &mut ReplySlot::Nobody, None, |state, ctx, slot| {
+        let in_spans = serving.in_spans;
+        self.handle(local, &mut ReplySlot::Nobody, None, in_spans, |state, ctx, slot| {
             return_permit(local, serving);
-            ctx.begins(messages.front());
-            dispatch(told(Work::Batch, serving), || messages.pop_front(), state, ctx, slot);
+            ctx.begins(messages, VecDeque::front, (Work::Batch, in_spans));
+            dispatch(|| messages.pop_front(), state, ctx, slot);
+            in_spans.leave();
             budget = budget.saturating_sub(1);
             budget > 0 && !messages.is_empty() && ctx.may_begin(|| messages.front())
         });
@@ -353,16 +353,18 @@ where
         // The caller's, which goes on after this.
         let variant = if M::CALL_DEPTH > 0 { local.variant.get() } else { None };
         let broken = in_world(|| self.break_on_the_spot(local, message));
+        let in_spans = if broken.is_some() { InSpans::NotAsked } else { InSpans::around(Work::CallHere) };
         let outcome = broken.unwrap_or_else(|| {
             self.work(local, deadline, |state, ctx| {
                 // Out of the caller's place where the handler begins: see `route/contents.rs`.
-                ctx.begins(message.as_ref());
-                dispatch(Work::CallHere, || message.take(), state, ctx, &mut slot);
+                ctx.begins(message, Option::as_ref, (Work::CallHere, in_spans));
+                dispatch(|| message.take(), state, ctx, &mut slot);
                 // Its caller does not have the reply yet.
                 in_world(|| {
                     may_break();
                     Some(())
                 });
+                in_spans.leave();
             })
         });
         if M::CALL_DEPTH > 0 {
@@ -370,7 +372,10 @@ where
         }
         match outcome {
             // The caller learns of the panic from the return value.
-            Some(Err(text)) => OnTheSpot::FollowUp(FollowUp { callee: self, panic: Some(text) }),
+            Some(Err(text)) => {
+                in_spans.unwound();
+                OnTheSpot::FollowUp(FollowUp { callee: self, panic: Some(text) })
+            }
             Some(Ok(())) | None => {
                 count_handled(account, meter);
                 match self.common.requested.get() {
@@ -389,7 +394,7 @@ where
         }
         let slot = self.slot();
         if !self.breaks(local, message, Option::as_ref, take) {
-            self.handle_alone(local, message, &mut ReplySlot::Nobody, None, work);
+            self.handle_alone(local, message, &mut ReplySlot::Nobody, None, (work, InSpans::around(work)));
         }
         local.measured.end(slot);
     }

@@ -18,7 +18,7 @@ use crate::mailbox::counters::Account;
 use crate::route::location::Location;
 use crate::sys::unwind::run_user;
 use crate::thread::local::{Local, Phase, Requested};
-use crate::trace::spans::enter;
+use crate::trace::spans::InSpans;
 use crate::trace::work::Work;
 
 /// An instance whose state's type is known.
@@ -114,15 +114,20 @@ where
     fn run_hook(self: Rc<Self>, local: &Rc<Local>, hook: Hook) -> Option<Result<(), Arc<str>>> {
         // It handles no variant.
         let variant = if M::CALL_DEPTH > 0 { local.variant.replace(None) } else { None };
+        let work = if hook == Hook::Start { Work::Start } else { Work::Stop };
+        let in_spans = InSpans::around(work);
         let outcome = self.work(local, None, |state, ctx| {
             local.mailbox.meter.handles_no_message();
-            let work = if hook == Hook::Start { Work::Start } else { Work::Stop };
-            let _span = enter(work, M::name, || None, || ctx.instance_id());
+            in_spans.enter(work, M::name, || None, || ctx.instance_id());
             match hook {
                 Hook::Start => M::__on_start(state, ctx),
                 Hook::Stop => M::__on_stop(state, ctx),
             }
+            in_spans.leave();
         });
+        if let Some(Err(_)) = &outcome {
+            in_spans.unwound();
+        }
         if M::CALL_DEPTH > 0 {
             local.variant.set(variant);
         }

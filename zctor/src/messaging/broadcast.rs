@@ -16,7 +16,7 @@ use crate::route::payload::{Kind, ToPort};
 use crate::route::places::{Place, Places};
 use crate::route::pool::Pool;
 use crate::sys::frame::Frame;
-use crate::sys::simulated::either;
+use crate::trace::watched_or_not;
 
 /// What `call_all` gives: the reply of each instance, or why it has none, in registry order.
 ///
@@ -136,11 +136,11 @@ pub(crate) fn broadcast_with<M: Payload>(
 /// Gives how many instances were reached, and the copies that came back, since a thread or the engine has ended
 /// meanwhile.
 fn send_copies<'m, M: Payload>(copies: impl Iterator<Item = ((&'m Endpoint<M>, Way), M)>) -> (usize, Vec<M>) {
-    either(copies, |copies| send_each::<true, M>(copies), |copies| send_each::<false, M>(copies))
+    watched_or_not(copies, |copies| send_each::<true, M>(copies), |copies| send_each::<false, M>(copies))
 }
 
-/// As `send_copies`. `POINTS`: whether the sender may be simulated.
-fn send_each<'m, const POINTS: bool, M: Payload>(
+/// As `send_copies`. `WATCHED`: see `trace::watched_or_not`.
+fn send_each<'m, const WATCHED: bool, M: Payload>(
     copies: impl Iterator<Item = ((&'m Endpoint<M>, Way), M)>,
 ) -> (usize, Vec<M>) {
     let (mut reached, mut missed) = (0, Vec::new());
@@ -152,7 +152,7 @@ fn send_each<'m, const POINTS: bool, M: Payload>(
         }
         let mut place = Some(copy);
         if entry != Entry::Inner {
-            endpoint.send_copy::<POINTS>(way, &mut place, entry.sent_as(false));
+            endpoint.send_copy::<WATCHED>(way, &mut place, entry.sent_as(false));
         } else if endpoint.send_inner(&mut place, entry.sent_as(false), &|| true).is_err() {
             missed.extend(place.and_then(|copy| endpoint.drop_newest(copy).err()));
             continue;

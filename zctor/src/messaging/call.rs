@@ -34,9 +34,9 @@ use crate::route::payload::{Kind, Payload, ToPort};
 use crate::route::pool::Chosen;
 use crate::sys::clock::{deadline, now};
 use crate::sys::frame::{Frame, is_inside_code};
-use crate::sys::simulated::HAS_POINTS;
 use crate::thread::carried;
 use crate::thread::local::{Local, OnTheSpot, local};
+use crate::trace::CAN_BE_WATCHED;
 
 /// Calls with the message in `place`, where its caller has made it (see `route/contents.rs`), and waits for the reply.
 ///
@@ -53,7 +53,7 @@ pub(crate) fn call<M: Payload, R: 'static, K: Kind>(
     check_depth::<M, K>(target, frame)?;
     let until = call_deadline(&target, frame);
     let key = place.as_ref().and_then(M::key);
-    let Some((endpoint, way, sent_as)) = target.straight::<HAS_POINTS>(key) else {
+    let Some((endpoint, way, sent_as)) = target.straight::<CAN_BE_WATCHED>(key) else {
         return call_by_choice::<M, R, K>(target, key, place, port, until);
     };
     let mut reply = None;

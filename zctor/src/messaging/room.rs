@@ -26,8 +26,8 @@ use crate::route::payload::{Kind, Payload, ToPort};
 use crate::sys::alarm::{AlarmId, clear_alarm, set_alarm};
 use crate::sys::clock::now;
 use crate::sys::frame::{as_task, may_await_room};
-use crate::sys::simulated::HAS_POINTS;
 use crate::sys::unwind::ignoring_panic;
+use crate::trace::CAN_BE_WATCHED;
 
 /// A task's wait for room, kept from one poll to the next.
 struct Room {
@@ -121,7 +121,9 @@ impl<M: Payload> Sending<M> {
             let mut choosing = Choosing::new(target, message.key());
             let Poll::Ready(found) = self.room.poll(&mut choosing, waker) else { return Poll::Pending };
             let found = found.and_then(|()| choosing.take());
-            if let Err(refusal) = found.and_then(|chosen| send::deliver::<HAS_POINTS, M>(&chosen, &mut self.message)) {
+            if let Err(refusal) =
+                found.and_then(|chosen| send::deliver::<CAN_BE_WATCHED, M>(&chosen, &mut self.message))
+            {
                 return Poll::Ready(send::give_back(*target, &mut self.message, refusal));
             }
             // A message that is back in its place was for a thread that has ended just now: see `send::try_send`.

@@ -14,8 +14,8 @@ use crate::route::location::Way;
 use crate::route::payload::Payload;
 use crate::route::places::{Place, Places};
 use crate::route::pool::{Chosen, Pool};
-use crate::sys::simulated::HAS_POINTS;
 use crate::thread::local::Local;
+use crate::trace::CAN_BE_WATCHED;
 
 /// All that a send or a call needs to know besides its message, borrowed. Clients, engines and contexts all send by it.
 pub(crate) struct Target<'a, M: Payload> {
@@ -177,7 +177,7 @@ impl<'a, M: Payload> Target<'a, M> {
 
     /// Chooses an instance: a bound client beats `#[key]`, and `#[key]` beats least-loaded and rotation.
     pub(super) fn choose(&self, key: Option<u64>) -> Result<Chosen<'a, M>, Refusal> {
-        if let Some((endpoint, way, sent_as)) = self.straight::<HAS_POINTS>(key) {
+        if let Some((endpoint, way, sent_as)) = self.straight::<CAN_BE_WATCHED>(key) {
             return Ok(Chosen::straight(endpoint, way, sent_as));
         }
         match (self.among, key) {
@@ -197,13 +197,13 @@ impl<'a, M: Payload> Target<'a, M> {
     /// turn of a pool whose places are known. `None` if a bound, a key or the like stands against it: `enter` looks
     /// closer.
     #[cfg_attr(not(debug_assertions), inline(always))]
-    pub(super) fn straight<const POINTS: bool>(&self, key: Option<u64>) -> Option<(&'a Endpoint<M>, Way, SentAs)> {
+    pub(super) fn straight<const WATCHED: bool>(&self, key: Option<u64>) -> Option<(&'a Endpoint<M>, Way, SentAs)> {
         let (endpoint, way, in_turn) = match (self.among, key) {
             (Among::One(endpoint), _) => (endpoint, endpoint.admit_freely()?, false),
             (Among::Turn, None) => {
                 let pool = self.pool?;
                 let (places, _) = self.places(pool)?;
-                let (endpoint, way) = pool.step::<POINTS>(places)?;
+                let (endpoint, way) = pool.step::<WATCHED>(places)?;
                 (endpoint, way, true)
             }
             _ => return None,

@@ -31,9 +31,6 @@ impl<M: Payload<Port: Send> + Send> Delivery<M> {
         Self {
             copy: None,
             send: |place, endpoint, way, sent_as| {
-                if SPANS && may_be_told(false) {
-                    return send_told::<M, H>(place, endpoint, way, sent_as);
-                }
                 if way == Way::Here && queue_here::<M, H>(place, endpoint, sent_as) {
                     return;
                 }
@@ -45,6 +42,7 @@ impl<M: Payload<Port: Send> + Send> Delivery<M> {
                     None => endpoint.refuse(1, sent_as),
                 }
             },
+            send_told: if SPANS { Some(send_told::<M, H>) } else { None },
             call: |place, endpoint, way, sent_as| {
                 if SPANS && may_be_told(true) {
                     return call_told::<M, H>(place, endpoint, way, sent_as);
@@ -186,6 +184,8 @@ type DeliverInnerFn<M, C> = fn(&mut C, &Endpoint<M>, SentAs, &dyn Fn() -> bool) 
 /// `Send` is one compile error and not two.
 pub(crate) struct Delivery<M: Payload> {
     pub(crate) send: DeliverFn<M, Option<M>>,
+    /// As `send`, where spans may be asked for.
+    pub(crate) send_told: Option<DeliverFn<M, Option<M>>>,
     /// As `send`, for a copy of a broadcast. A link alone has this: the other side copies it to each instance there.
     pub(crate) copy: Option<DeliverFn<M, Option<M>>>,
     pub(crate) call: DeliverFn<M, Option<Call<M>>>,
@@ -246,17 +246,22 @@ impl<M: Payload> Endpoint<M> {
     /// Sends a message that was admitted: takes it out of its place, and puts it back if the receiver's thread has
     /// ended meanwhile. See `contents.rs`.
     #[inline]
-    pub(crate) fn send<const POINTS: bool>(&self, way: Way, message: &mut Option<M>, sent_as: SentAs) {
-        if POINTS {
+    pub(crate) fn send<const WATCHED: bool>(&self, way: Way, message: &mut Option<M>, sent_as: SentAs) {
+        if WATCHED {
             self.reaches("send", way, || (message.as_ref().map(M::variant), 0));
+            if SPANS && may_be_told(false) {
+                if let Some(send_told) = self.delivery.send_told {
+                    return send_told(message, self, way, sent_as);
+                }
+            }
         }
         (self.delivery.send)(message, self, way, sent_as);
     }
 
     /// Sends a copy of a broadcast that was admitted, as [`send`](Self::send).
-    pub(crate) fn send_copy<const POINTS: bool>(&self, way: Way, message: &mut Option<M>, sent_as: SentAs) {
-        let Some(copy) = self.delivery.copy else { return self.send::<POINTS>(way, message, sent_as) };
-        if POINTS {
+    pub(crate) fn send_copy<const WATCHED: bool>(&self, way: Way, message: &mut Option<M>, sent_as: SentAs) {
+        let Some(copy) = self.delivery.copy else { return self.send::<WATCHED>(way, message, sent_as) };
+        if WATCHED {
             self.reaches("send", way, || (message.as_ref().map(M::variant), 0));
         }
         copy(message, self, way, sent_as);

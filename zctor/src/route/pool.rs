@@ -22,8 +22,7 @@ use crate::route::payload::Payload;
 use crate::route::places::{AnyPlaces, Place, Places, own_number};
 use crate::route::pools::{Additions, AnyPool, Enlist, PoolEntry, Pools};
 use crate::sys::lock::lock;
-use crate::sys::simulated::HAS_POINTS;
-use crate::trace;
+use crate::trace::{self, CAN_BE_WATCHED};
 use crate::type_map::TypeMap;
 
 /// Gives a message or a call that went in turn to an instance, which has ended since, to a substitute.
@@ -292,7 +291,7 @@ impl<M: Payload> AnyPool for Pool<M> {
             if is_inner(endpoint) {
                 return endpoint.send_inner(place, sent_as, &|| true);
             }
-            endpoint.send::<HAS_POINTS>(way, place, sent_as);
+            endpoint.send::<CAN_BE_WATCHED>(way, place, sent_as);
             Ok(())
         };
         let call = |endpoint: &Endpoint<M>, way, place: &mut Option<Call<M>>, sent_as| {
@@ -368,9 +367,10 @@ enum Found<'a, M: Payload> {
 }
 
 impl<'a, M: Payload> Chosen<'a, M> {
+    #[inline(always)]
     pub(crate) fn place(places: Guard<Arc<Places<M>>>, index: usize, way: Way, entry: Entry, in_turn: bool) -> Self {
         if entry != Entry::Full {
-            trace::routed(M::name, places[index].endpoint.id(), index + 1, places.len());
+            trace::routed(|| (M::name(), places[index].endpoint.id(), index + 1, places.len()));
         }
         Self { found: Found::Place(places, index), way, entry, in_turn, turn: None }
     }

@@ -22,7 +22,7 @@ use crate::thread::local::{Hosting, Instance, LOCAL, Local, Phase, local};
 use crate::thread::queue::PlaceInLane;
 use crate::thread::undelivered::{divert_here, give_up_all, keep, pass, take_off_load, write_off};
 use crate::trace::spans;
-use crate::trace::spans::receive;
+use crate::trace::spans::InSpans;
 
 /// Queues mail for an instance of the actor thread that this code runs on. Gives the mail back if there is no such
 /// thread any more, as while thread-locals are destroyed.
@@ -307,7 +307,6 @@ fn serve_next(local: &Rc<Local>, below: u32, budget: usize) -> usize {
     let budget = if queue.waiting > 0 { 1 } else { budget };
     drop(hosting);
     let messages = mail.messages;
-    let serving = Serving { budget, permitted: mail.permitted, from_hook: mail.from_hook };
     let Some(instance) = instance else {
         pass(local, messages);
         place.into_iter().for_each(|mail| divert_here(local, mail));
@@ -325,7 +324,8 @@ fn serve_next(local: &Rc<Local>, below: u32, budget: usize) -> usize {
     if comes_back {
         local.hosting.borrow_mut().queue.in_hand += 1;
     }
-    receive(|| envelope.sent_from());
+    let in_spans = InSpans::receive(mail.from_hook, || envelope.sent_from());
+    let serving = Serving { budget, permitted: mail.permitted, in_spans };
     let content = envelope.content();
     let all_done = match mail.kind {
         MailKind::Message => instance.handle_message(local, serving, content),
@@ -363,9 +363,9 @@ fn serve_inner(local: &Rc<Local>, instance: &Rc<dyn Instance>, order: Mail, dept
     }
     let slot = order.to;
     let Some(mut mail) = local.mailbox.resolve(order) else { return write_off(local, slot, 1) };
-    let serving = Serving { budget: 1, permitted: false, from_hook: mail.from_hook };
     let MailContents::Envelope(envelope) = &mut mail.contents else { return };
-    receive(|| envelope.sent_from());
+    let in_spans = InSpans::receive(mail.from_hook, || envelope.sent_from());
+    let serving = Serving { budget: 1, permitted: false, in_spans };
     let (content, instance) = (envelope.content(), Rc::clone(instance));
     let is_done = match mail.kind {
         MailKind::Message | MailKind::Batch => instance.handle_message(local, serving, content),

@@ -118,6 +118,12 @@ impl Page {
         }
     }
 
+    /// Gives the window this size.
+    pub(crate) fn resize(&mut self, width: u32, height: u32) {
+        let size = json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": false });
+        self.ask("Emulation.setDeviceMetricsOverride", size);
+    }
+
     /// What a screen reader is given: the role and the name of each thing in the page that is more than text.
     pub(crate) fn accessible(&mut self) -> Vec<(String, String)> {
         let tree = self.ask("Accessibility.getFullAXTree", json!({}));
