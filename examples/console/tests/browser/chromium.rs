@@ -100,6 +100,12 @@ impl Page {
         }
     }
 
+    /// Makes the window as wide as that of a telephone.
+    pub(crate) fn narrow(&mut self) {
+        let size = json!({ "width": 400, "height": 900, "deviceScaleFactor": 1, "mobile": true });
+        self.ask("Emulation.setDeviceMetricsOverride", size);
+    }
+
     /// Presses a key as a user does. `control` is the key held meanwhile.
     pub(crate) fn press(&mut self, key: &str, control: bool) {
         let (text, code) = match key {

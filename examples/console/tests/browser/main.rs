@@ -4,6 +4,7 @@
 mod accessible;
 mod chromium;
 mod keys;
+mod narrow;
 mod page;
 
 use std::path::PathBuf;
