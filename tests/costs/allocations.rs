@@ -111,7 +111,7 @@ enum CountMessage {
     /// Calls of a neighbour.
     CallAll(Sender<u64>),
     /// Starts and stops of instances that live at the same time.
-    StartAll(Sender<u64>),
+    StartInstances(Sender<u64>),
 }
 
 struct Count;
@@ -125,7 +125,7 @@ impl CountHandler for Count {
         });
         tell.send(counted.count_total).expect("the test waits");
     }
-    fn start_all(&mut self, ctx: &mut Context<CountMessage>, tell: Sender<u64>) {
+    fn start_instances(&mut self, ctx: &mut Context<CountMessage>, tell: Sender<u64>) {
         let counted = measure(|| {
             for _ in 0..TIMES {
                 let sink = ctx.start::<SinkMessage>(Sink::default).expect("it is built");
@@ -308,7 +308,7 @@ fn instances_that_start_where_as_many_have_ended_allocate_nothing() {
         let count = engine.start(CountMessage::actor(|| Count)).unwrap();
         let (tell, told) = mpsc::channel();
         let counted = [(); 3].map(|()| {
-            count.start_all(tell.clone()).unwrap();
+            count.start_instances(tell.clone()).unwrap();
             engine.settle();
             receive(&told)
         });

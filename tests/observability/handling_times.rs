@@ -254,7 +254,7 @@ fn a_time_is_from_the_beginning_of_a_handler_to_its_end_with_its_waits() {
 
 #[test]
 fn counts_are_exact_while_observers_come_and_go_and_threads_send() {
-    const MESSAGES: u64 = 20_000;
+    const MESSAGES: u64 = 200_000;
     bounded(|| {
         let engine = ActorEngine::new();
         let jobs: JobClient = engine.pool(2, JobMessage::actor(|| Job)).expect("they start");

@@ -283,6 +283,64 @@ fn a_call_on_the_spot_is_a_child_of_its_caller() {
     });
 }
 
+#[actor]
+enum BrittleMessage {
+    #[reply(())]
+    Use(bool),
+}
+
+struct Glass;
+
+impl BrittleHandler for Glass {
+    fn r#use(&mut self, breaks: bool) {
+        assert!(!breaks, "the glass breaks");
+    }
+}
+
+#[actor(calls(BrittleMessage))]
+enum GuestMessage {
+    #[reply(())]
+    Drink,
+}
+
+struct Guest;
+
+impl GuestHandler for Guest {
+    fn drink(&mut self, ctx: &mut Context<GuestMessage>) {
+        ctx.call(BrittleMessage::r#use(false)).expect("it answers");
+        assert!(ctx.call(BrittleMessage::r#use(true)).is_err());
+        info!("drinks from the bottle");
+        ctx.call(BrittleMessage::r#use(false)).expect("it was rebuilt");
+    }
+}
+
+#[test]
+fn a_panic_on_the_spot_leaves_its_own_span_and_none_else() {
+    expect_panics("the glass breaks");
+    collect();
+    bounded(|| {
+        let engine = ActorEngine::new();
+        engine.on_panic(|_| {});
+        let shared = ActorThread::new().register(BrittleMessage::actor(|| Glass));
+        engine.spawn(shared.register(GuestMessage::actor(|| Guest))).expect("it starts");
+        engine.call(GuestMessage::drink()).expect("it answers");
+        engine.shutdown().expect("it stops");
+        let calls = |message| {
+            let calls = spans_of(message).into_iter().filter(|(_, one)| one.name == "call");
+            calls.collect::<Vec<_>>()
+        };
+        let [(at, guest)] = &calls("GuestMessage")[..] else { panic!("there is one call") };
+        let texts = |one: &Seen| {
+            let texts = one.events.iter().map(|event| event["message"].clone());
+            texts.filter(|text| text != "routed").collect::<Vec<_>>()
+        };
+        assert_eq!(texts(guest), ["drinks from the bottle"], "the event of the panic is not the caller's");
+        let glasses = calls("BrittleMessage");
+        assert_eq!(glasses.iter().map(|(_, one)| texts(one).len()).collect::<Vec<_>>(), [0, 1, 0]);
+        assert!(glasses.iter().all(|(_, one)| one.parent == Some(*at) && one.closed) && guest.closed);
+    });
+}
+
 #[actor(ctx)]
 enum BallMessage {
     Hit(Box<BallClient>, u32),

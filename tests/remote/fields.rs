@@ -48,7 +48,12 @@ enum TreeMessage {
         #[serde(skip)]
         seen: Seen,
         tuple: (u8, [u16; 2], Duration),
+        #[serde(skip)]
+        name: &'static str,
     },
+    /// It never travels, and so may borrow.
+    #[msg(internal)]
+    Label(&'static str),
 }
 
 struct Tree;
@@ -62,10 +67,11 @@ impl TreeHandler for Tree {
     fn ordered(&mut self, value: Order) -> u64 {
         sum(*value.of)
     }
-    fn walk(&mut self, far: Meters, seen: Seen, tuple: (u8, [u16; 2], Duration)) -> u64 {
-        assert!(!seen.0, "it is left out");
+    fn walk(&mut self, far: Meters, seen: Seen, tuple: (u8, [u16; 2], Duration), name: &'static str) -> u64 {
+        assert!(!seen.0 && name.is_empty(), "both are left out");
         far.0 + u64::from(tuple.0) + u64::from(tuple.1[1]) + tuple.2.as_secs()
     }
+    fn label(&mut self, _value: &'static str) {}
 }
 
 fn sum(tree: TreeMessage) -> u64 {
@@ -74,6 +80,7 @@ fn sum(tree: TreeMessage) -> u64 {
         TreeMessage::Branch { children, more } => children.into_iter().chain(more.map(|more| *more)).map(sum).sum(),
         TreeMessage::Ordered(order) => sum(*order.of),
         TreeMessage::Walk { far, .. } => far.0,
+        TreeMessage::Label(_) => 0,
     }
 }
 
@@ -88,7 +95,7 @@ fn enums_that_hold_themselves_and_fields_with_functions_of_their_own_travel() {
         let branch = TreeMessage::Branch { children: vec![TreeMessage::Leaf(1), TreeMessage::Leaf(2)], more: None };
         assert_eq!(tree.branch(vec![branch.clone(), TreeMessage::Leaf(3)], Some(Box::new(branch.clone()))), Ok(9));
         assert_eq!(tree.ordered(Order { of: Box::new(branch) }), Ok(3));
-        assert_eq!(tree.walk(Meters(100), Seen(true), (1, [2, 3], Duration::from_secs(10))), Ok(114));
+        assert_eq!(tree.walk(Meters(100), Seen(true), (1, [2, 3], Duration::from_secs(10)), "path"), Ok(114));
     });
 }
 

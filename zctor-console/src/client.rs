@@ -17,6 +17,7 @@ const SIZE: u64 = 64 * 1024 * 1024;
 /// # Errors
 /// - Nobody serves there, or does not answer within some seconds.
 /// - [`ErrorKind::PermissionDenied`]: the token is missing or wrong.
+/// - [`ErrorKind::InvalidInput`]: the place is an address of another kind, such as `https://`.
 /// - [`ErrorKind::InvalidData`]: it is no console, or one of another version.
 ///
 /// # Blocking
@@ -70,6 +71,10 @@ pub fn fetch_text(place: &str, route: &str) -> io::Result<String> {
             stream.set_write_timeout(Some(TIME))?;
             let path = path.trim_end_matches('/');
             exchange(stream, host, &if path.is_empty() { format!("/{route}") } else { format!("/{path}/{route}") })
+        }
+        None if place.contains("://") => {
+            let why = "a console is at an address that begins with http://, as its program printed it";
+            Err(io::Error::new(ErrorKind::InvalidInput, why))
         }
         None => at_socket(place, route),
     }

@@ -169,10 +169,8 @@ impl Site {
             "map.svg" => Answer::ok("image/svg+xml", self.map().svg()),
             "map.mmd" => Answer::ok("text/plain; charset=utf-8", self.map().mermaid()),
             "map.dot" => Answer::ok("text/plain; charset=utf-8", self.map().dot()),
-            _ => times::answer(path, query(&request.target), &self.engine, pause).unwrap_or_else(|| Answer::refusal(
-                "404 Not Found",
-                "there are /, /snapshot.txt, /snapshot.json, /waits.txt, /healthz, /metrics, /map.svg, /map.mmd and /map.dot",
-            )),
+            _ => times::answer(path, query(&request.target), &self.engine, pause)
+                .unwrap_or_else(|| Answer::refusal("404 Not Found", &there_are())),
         }
     }
 
@@ -208,6 +206,14 @@ impl Site {
     fn map(&self) -> Map {
         Map::of(self.definitions.iter().copied()).running(&self.engine.registry(), &self.engine.stats())
     }
+}
+
+/// What can be asked for.
+fn there_are() -> String {
+    let routes =
+        ["", "snapshot.txt", "snapshot.json", "waits.txt", "healthz", "metrics", "map.svg", "map.mmd", "map.dot"];
+    let routes: Vec<String> = routes.iter().chain(times::ROUTES).map(|route| format!("/{route}")).collect();
+    format!("there are {}", routes.join(", "))
 }
 
 /// What stands behind the path.

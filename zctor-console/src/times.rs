@@ -28,6 +28,9 @@ struct Row {
     share: f64,
 }
 
+/// What can be asked for.
+pub(crate) const ROUTES: &[&str] = &["times.txt", "times.json"];
+
 /// The answer to a request for `times.txt` or `times.json`.
 pub(crate) fn answer(path: &str, query: &str, engine: &EngineHandle, pause: &Pause) -> Option<Answer> {
     let as_json = match path {

@@ -88,7 +88,12 @@ fn a_foreign_host_a_wrong_token_and_a_post_are_refused() {
             let answer = exchange(&host, &request);
             assert!(answer.starts_with("HTTP/1.1 405 ") && answer.contains("Allow: GET"), "{answer}");
         }
-        assert_eq!(status(&get(&host, &format!("{path}nothing"), &right)), "404");
+        let unknown = get(&host, &format!("{path}nothing"), &right);
+        assert_eq!(status(&unknown), "404");
+        assert!(unknown.contains("there are /, /snapshot.txt, ") && unknown.contains(", /map.dot"), "{unknown}");
+        assert_eq!(unknown.contains(", /times.txt, /times.json"), cfg!(feature = "observe"), "{unknown}");
+        let error = fetch(&format!("https://{host}{path}")).unwrap_err();
+        assert_eq!(error.kind(), std::io::ErrorKind::InvalidInput, "{error}");
         assert_eq!(status(&get(&host, &format!("{path}/waits.txt"), &right)), "200");
         if cfg!(not(feature = "observe")) {
             for times in ["times.txt", "times.json?seconds=1"] {

@@ -30,6 +30,7 @@ pub(crate) fn definition(definition: &Definition, errors: &mut Errors) {
         attributes::one_reply(variant, errors);
         attributes::one_key(variant, errors);
         durable::can_be_kept(definition, variant, errors);
+        ownership::what_travels_is_owned(definition, variant, errors);
         names::names_are_free(definition, variant, errors);
         names::parameters_differ(variant, errors);
         for field in &variant.fields {

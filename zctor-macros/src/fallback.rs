@@ -51,6 +51,9 @@ fn own_the_data(definition: &mut Definition) {
     for field in definition.item.variants.iter_mut().flat_map(|variant| variant.fields.iter_mut()) {
         types::make_static(&mut field.ty, &declared);
     }
+    if definition.options.remote.key().is_some() {
+        own_what_travels(definition);
+    }
     for variant in &mut definition.variants {
         for field in &mut variant.fields {
             types::make_static(&mut field.ty, &[]);
@@ -59,6 +62,17 @@ fn own_the_data(definition: &mut Definition) {
             if let Some(ty) = &mut reply.ty {
                 types::make_static(ty, &[]);
             }
+        }
+    }
+}
+
+/// Each `'static` reference that travels becomes what owns its data, also in the enum, where serde's derive would fail.
+fn own_what_travels(definition: &mut Definition) {
+    for (variant, in_enum) in definition.variants.iter_mut().zip(&mut definition.item.variants) {
+        if variant.options.internal.get().is_none() {
+            in_enum.fields.iter_mut().for_each(|field| types::make_owned(&mut field.ty));
+            variant.fields.iter_mut().for_each(|field| types::make_owned(&mut field.ty));
+            variant.replies.iter_mut().filter_map(|reply| reply.ty.as_mut()).for_each(types::make_owned);
         }
     }
 }

@@ -1,8 +1,8 @@
 //! The packets that have arrived and of which their senders do not know it yet.
 //!
-//! 1. A packet is noted when it arrives. While it waits for room its sender is told so now and then.
+//! 1. A packet is noted when it has to wait, for room perhaps. Meanwhile its sender is told so now and then.
 //! 2. A send that is in a mailbox is acknowledged, and no longer noted.
-//! 3. A call that is in a mailbox is not acknowledged at once: most replies come soon, and say more. Until either comes,
+//! 3. A call that is in a mailbox is noted, and not acknowledged at once: most replies come soon, and say more. Until either comes,
 //!    the call keeps its permit at its sender. So it is acknowledged at the second look that finds it unanswered, of
 //!    which there is one each [`PAUSE`]; or with all others as soon as there are [`MOST`].
 //! 4. A packet that is answered is no longer noted.
@@ -11,7 +11,6 @@
 //! takes no notice of what it does not know.
 
 use std::collections::HashMap;
-use std::collections::hash_map::Entry;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -73,15 +72,10 @@ impl Arrived {
         self.begun.notify_one();
     }
 
-    /// Step 3. Gives the calls that are to be acknowledged now.
-    pub(crate) fn take_call(&self, origin: &Origin) -> Vec<Origin> {
+    /// Step 3: a call is in a mailbox. Gives the calls that are to be acknowledged now.
+    pub(crate) fn take_call(&self, origin: Origin) -> Vec<Origin> {
         let mut packets = self.lock();
-        match packets.all.entry(origin.clone()) {
-            Entry::Occupied(mut entry) if *entry.get() == Stage::Waits => {
-                entry.insert(Stage::Taken { seen: false });
-            }
-            _ => return Vec::new(),
-        }
+        packets.all.insert(origin, Stage::Taken { seen: false });
         packets.calls += 1;
         match packets.calls {
             1 => self.has_calls.notify_one(),
@@ -188,10 +182,11 @@ mod tests {
     #[test]
     fn a_call_is_acknowledged_if_no_answer_comes_soon() {
         let arrived = Arrived::default();
-        for number in 0..3 {
+        for number in 1..3 {
             arrived.note(packet(number));
         }
-        assert!(arrived.take_call(&packet(0)).is_empty() && arrived.take_call(&packet(1)).is_empty());
+        // One had to wait before, the other had not.
+        assert!(arrived.take_call(packet(0)).is_empty() && arrived.take_call(packet(1)).is_empty());
         assert!(arrived.look().is_empty(), "their answers may be on their way");
         arrived.forget(&packet(0));
         assert_eq!(arrived.look(), [packet(1)]);
@@ -208,14 +203,13 @@ mod tests {
         let mut due = Vec::new();
         for number in 0..MOST as u64 {
             assert!(due.is_empty());
-            arrived.note(packet(number));
-            due = arrived.take_call(&packet(number));
+            due = arrived.take_call(packet(number));
         }
         assert_eq!(due.len(), MOST);
-        // What is answered before it is taken, or was never noted, is not acknowledged.
-        assert!(arrived.take_call(&packet(7)).is_empty() && arrived.unanswered().is_empty());
-        arrived.note(packet(7));
-        assert!(arrived.take_call(&packet(7)).is_empty());
-        assert_eq!(arrived.unanswered(), [packet(7)]);
+        assert!(arrived.unanswered().is_empty(), "each is acknowledged once");
+        // An answer to one that was acknowledged changes nothing.
+        arrived.forget(&packet(7));
+        assert!(arrived.take_call(packet(MOST as u64)).is_empty());
+        assert_eq!(arrived.unanswered(), [packet(MOST as u64)]);
     }
 }

@@ -16,6 +16,7 @@ use crate::connection::{Command, Connection, LONGEST, Settings};
 use crate::durable::Queues;
 use crate::error::BridgeError;
 use crate::session::Session;
+use crate::state::ConnectionState;
 use crate::wire;
 
 /// For how many messages from outside a link has room by itself.
@@ -437,7 +438,24 @@ impl Bridge {
     /// # }
     /// ```
     pub fn is_connected(&self) -> bool {
-        self.connection.session.state.is_connected()
+        self.state() == ConnectionState::Connected
+    }
+
+    /// What the bridge knows of its connection: whether there is one, and else since when not and why. So a call that ended
+    /// with `NotRegistered` since nobody serves its pool is told apart from one that found no server.
+    ///
+    /// If a server lets the bridge in no more, a line on standard error says so, once until it is connected again.
+    ///
+    /// ```no_run
+    /// # use zctor_nats::{Bridge, ConnectionState};
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let bridge = Bridge::builder("shop").connect()?;
+    /// assert_eq!(bridge.state(), ConnectionState::Connected);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn state(&self) -> ConnectionState {
+        self.connection.session.state.told()
     }
 
     /// Stops serving: everything that this bridge has taken is finished, and nothing more is taken. So a process can be

@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, Builder, current};
 use std::time::{Duration, Instant};
 
-use async_nats::{Client, Event, ServerError, StatusCode, Subject, Subscriber};
+use async_nats::{Client, ClientError, Event, ServerError, StatusCode, Subject, Subscriber};
 use futures_util::StreamExt;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
@@ -212,7 +212,7 @@ async fn run(
 }
 
 /// What follows from what the client tells of the connection.
-fn on_event(event: Event, state: &State, under_way: &UnderWay, hearing: &Hearing) {
+fn on_event(event: Event, servers: &str, state: &State, under_way: &UnderWay, hearing: &Hearing) {
     match event {
         Event::Connected => {
             hearing.forget_refusals();
@@ -221,6 +221,18 @@ fn on_event(event: Event, state: &State, under_way: &UnderWay, hearing: &Hearing
         Event::Disconnected | Event::Closed => {
             state.set(false);
             under_way.lose_calls();
+        }
+        // Of an attempt to connect again: the bridge itself tells of the first.
+        Event::ClientError(ClientError::Other(text)) => {
+            let (text, is_refusal) = match text.as_str() {
+                "authorization violation" => ("authorization violation; is the user of the bridge known there?", true),
+                "failed signing nonce" => ("the credentials file cannot be read, or holds none", true),
+                other => (other, false),
+            };
+            if state.failed(text.to_owned(), is_refusal) && !state.is_connected() {
+                // It may go on for hours, and nobody may ask.
+                eprintln!("zctor-nats: the bridge is not let in any more at {servers}: {text}. It tries again.");
+            }
         }
         Event::ServerError(ServerError::Other(text)) => {
             let Some((operation, subject)) = read_refusal(&text) else { return };
@@ -311,7 +323,8 @@ impl Outgoing {
         let (state, hearing) = (Arc::new(State::new(settings.patience)), Hearing::new());
         let tell = {
             let (state, under_way, hearing) = (Arc::clone(&state), Arc::clone(under_way), hearing.clone());
-            move |event| on_event(event, &state, &under_way, &hearing)
+            let servers = settings.told_servers();
+            move |event| on_event(event, &servers, &state, &under_way, &hearing)
         };
         let client = connect(settings, tell).await?;
         let inbox = client.new_inbox();

@@ -9,6 +9,8 @@ use std::sync::Arc;
 use zctor::remote::ServeError;
 use zctor::{CallError, SpawnError};
 
+use crate::wire::PREFIX;
+
 /// Error returned by the methods of [`Bridge`](crate::Bridge) and its builder.
 ///
 /// ```
@@ -155,10 +157,15 @@ impl fmt::Display for BridgeError {
             Self::File { path, source } => write!(f, "{}: {source}", path.display()),
             Self::Nkey => f.write_str("the text given as an nkey is no seed; a seed of a user begins with `SU`"),
             Self::Permission { operation, subject } => {
-                write!(
-                    f,
-                    "the NATS server does not permit the bridge to {operation} `{subject}`; let it, in the permissions of its user"
-                )
+                write!(f, "the NATS server does not permit the bridge to {operation} `{subject}`; ")?;
+                match pattern(subject) {
+                    Some(pattern) => write!(f, "add `{pattern}` to the permissions of its user"),
+                    None if subject.starts_with("_INBOX.") => f.write_str(
+                        "its inbox has another name each time: give the builder `inbox_prefix(\"_INBOX.<user>\")`, and \
+                         permit its user to publish and subscribe to `_INBOX.<user>.>`",
+                    ),
+                    None => f.write_str("let it, in the permissions of its user"),
+                }
             }
             Self::OwnThread => f.write_str(
                 "a hook on the bridge's own thread cannot wait for what that thread is to do; have another thread do it",
@@ -230,4 +237,12 @@ pub(crate) fn without_password(server: &str) -> String {
         (None, Some((_, host))) => host.to_owned(),
         (_, None) => server.to_owned(),
     }
+}
+
+/// What to permit for all messages of the pool that this subject is of.
+fn pattern(subject: &str) -> Option<String> {
+    let pool = subject.strip_suffix(".t").or_else(|| subject.strip_suffix(".b"));
+    let pool = pool.or_else(|| subject.rsplit_once(".k.").map(|(pool, _)| pool));
+    // A work queue's has no more than one subject.
+    pool.filter(|pool| pool.starts_with(PREFIX) && !pool.contains('$')).map(|pool| format!("{pool}.>"))
 }

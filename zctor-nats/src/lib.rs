@@ -30,7 +30,7 @@
 //! engine.pool(8, WorkerMessage::actor(|| Worker))?;
 //! let bridge = Bridge::builder("shop").server("nats://10.0.0.7:4222").connect()?;
 //! bridge.serve::<WorkerMessage>(&engine)?;
-//! # engine.wait();
+//! engine.wait(); // until another thread stops it
 //! # Ok(())
 //! # }
 //!
@@ -103,3 +103,4 @@ pub use authority::Tls;
 pub use bridge::{Bridge, Builder};
 pub use durable::{QueueBooks, WorkQueue};
 pub use error::{BridgeError, Operation};
+pub use state::ConnectionState;

@@ -29,10 +29,9 @@ impl Desk {
         let Some((origin, terms)) = message.reply.as_ref().and_then(|reply| wire::read_reply(reply, now)) else {
             return foreign::deliver(message, self.route, &self.endpoint, &self.end, &self.commands);
         };
-        self.arrived.note(origin.clone());
         self.endpoint.arrived();
         let since = terms.as_ref().and_then(|(_, call)| call.as_ref()).map(|_| now());
-        let receipt = Box::new(Sender { origin, desk: Arc::clone(self), since, is_answered: false });
+        let receipt = Box::new(Sender { origin, desk: Arc::clone(self), since, is_noted: false, is_answered: false });
         match terms {
             Some((inside, call)) => {
                 let bytes = message.payload.to_vec();
@@ -50,13 +49,21 @@ struct Sender {
     desk: Arc<Desk>,
     /// When a call has arrived.
     since: Option<Instant>,
+    /// Whether it is among those that have arrived and of which their senders do not know it yet.
+    is_noted: bool,
     is_answered: bool,
 }
 
 impl Sender {
+    fn forget(&mut self) {
+        if std::mem::take(&mut self.is_noted) {
+            self.desk.arrived.forget(&self.origin);
+        }
+    }
+
     fn publish(&mut self, answer: Answer) {
         self.is_answered = true;
-        self.desk.arrived.forget(&self.origin);
+        self.forget();
         self.desk.endpoint.answered(&answer);
         if let Some(since) = self.since {
             self.desk.endpoint.took(now().saturating_duration_since(since));
@@ -66,14 +73,20 @@ impl Sender {
 }
 
 impl Receipt for Sender {
+    fn waits(&mut self) {
+        self.is_noted = true;
+        self.desk.arrived.note(self.origin.clone());
+    }
+
     fn taken(&mut self) {
         self.is_answered = true;
         if self.since.is_some() {
-            for to in self.desk.arrived.take_call(&self.origin) {
+            self.is_noted = true;
+            for to in self.desk.arrived.take_call(self.origin.clone()) {
                 drop(self.desk.commands.send(Command::Ack { to }));
             }
         } else {
-            self.desk.arrived.forget(&self.origin);
+            self.forget();
             drop(self.desk.commands.send(Command::Ack { to: self.origin.clone() }));
         }
     }

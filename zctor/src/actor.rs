@@ -9,6 +9,7 @@
 //! layer imports its own folder and the layers below: client, messaging, route, thread, mailbox, reply, trace, sys, and
 //! the plain data.
 
+mod attachments;
 mod beginning;
 pub(crate) mod by_id;
 pub(crate) mod carried;
@@ -38,6 +39,7 @@ pub(crate) mod recovery;
 pub(crate) mod restart;
 pub(crate) mod state;
 pub(crate) mod timer;
+mod to_itself;
 
 use std::fmt;
 use std::rc::Rc;
@@ -49,7 +51,7 @@ use sealed::{Install, Installed, LocalHandle};
 use crate::actor::context::Context;
 use crate::actor::dispatch::Dispatch;
 use crate::actor::factory::{Blueprint, Rebuild, StateFactory};
-use crate::actor::instance::{Options, install};
+use crate::actor::instance::{Options, UndeliveredHook, install};
 use crate::actor::restart::Restart;
 use crate::client::Client;
 use crate::client::message::Message;
@@ -339,16 +341,20 @@ pub struct Actor<M: Message, S> {
 impl<M: Dispatch<S>, S: 'static> Actor<M, S> {
     #[doc(hidden)]
     pub fn __new(factory: impl Fn() -> S + Send + Sync + 'static) -> Self {
-        Self { factory: Arc::new(move |_| Ok(factory())), restart: Restart::default(), options: Options::default() }
+        Self::new(Box::new(move |_| Ok(factory())))
     }
 
     #[doc(hidden)]
     pub fn __try_new(factory: impl Fn(&mut Context<M>) -> Result<S, BoxError> + Send + Sync + 'static) -> Self {
-        Self { factory: Arc::new(factory), restart: Restart::default(), options: Options::default() }
+        Self::new(Box::new(factory))
     }
 }
 
 impl<M: Message, S> Actor<M, S> {
+    fn new(factory: Rebuild<M, S>) -> Self {
+        Self { factory: Arc::new(factory), restart: Restart::default(), options: Options::default() }
+    }
+
     /// Says what happens after a panic of a handler; without this, [`Restart::always`] holds.
     ///
     /// ```
@@ -421,8 +427,11 @@ impl<M: Message, S> Actor<M, S> {
     /// # }
     /// ```
     #[must_use]
-    pub fn on_undelivered(mut self, hook: impl Fn(M, Undelivered) + Send + Sync + 'static) -> Self {
-        self.options.undelivered = Some(Arc::new(Quiet::new(Box::new(hook))));
+    pub fn on_undelivered(mut self, hook: impl Fn(M, Undelivered) + Send + Sync + 'static) -> Self
+    where
+        M: Message<Port: Send> + Send,
+    {
+        self.options.undelivered = Some(UndeliveredHook::new(Quiet::new(Box::new(hook))));
         self
     }
 
@@ -524,8 +533,11 @@ impl<M: Dispatch<S>, S: 'static> ActorOnce<M, S> {
 
     /// Sets the hook for undelivered messages, as [`Actor::on_undelivered`] does.
     #[must_use]
-    pub fn on_undelivered(mut self, hook: impl Fn(M, Undelivered) + Send + Sync + 'static) -> Self {
-        self.options.undelivered = Some(Arc::new(Quiet::new(Box::new(hook))));
+    pub fn on_undelivered(mut self, hook: impl Fn(M, Undelivered) + Send + Sync + 'static) -> Self
+    where
+        M: Message<Port: Send> + Send,
+    {
+        self.options.undelivered = Some(UndeliveredHook::new(Quiet::new(Box::new(hook))));
         self
     }
 

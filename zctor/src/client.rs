@@ -35,7 +35,7 @@ use crate::route::location::Way;
 use crate::route::payload::{Kind, ToPort};
 use crate::route::pool::Pool;
 use crate::sys::runtime::assert_may_block;
-use crate::sys::simulated::either;
+use crate::trace::watched_or_not;
 
 /// A typed handle to the instances of a message type; the client that `#[actor]` generates dereferences to it.
 ///
@@ -228,7 +228,7 @@ impl<M: Message, V> Client<M, V> {
 
     #[inline(never)]
     fn send_from(&self, place: &mut Option<M>) -> Result<(), SendError<M>> {
-        either(
+        watched_or_not(
             (self, place),
             |(client, place)| messaging::send::<true, M>(client.target(), place),
             |(client, place)| messaging::send::<false, M>(client.target(), place),

@@ -573,7 +573,7 @@ impl ActorEngine {
     /// # Blocking
     /// As [`Client::send`](crate::Client::send).
     pub fn send<M: Message>(&self, message: M) -> Result<(), SendError<M>> {
-        targets::target(&self.core, |target| messaging::send::<true, M>(target, &mut Some(message)))
+        targets::target(&self.core, |target| messaging::send_either(target, &mut Some(message)))
     }
 
     /// Sends a request to the instance that [`send`](ActorEngine::send) would choose, and waits for the reply.

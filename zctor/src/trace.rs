@@ -13,10 +13,15 @@ pub(crate) mod spans;
 #[path = "trace/spans/off.rs"]
 pub(crate) mod spans;
 
+/// Whether anybody may watch, a subscriber or a simulation: then there is a way of each message for that.
+pub(crate) const CAN_BE_WATCHED: bool = HAS_POINTS || spans::SPANS;
+
 #[cfg(not(feature = "tracing"))]
 pub(crate) use off::*;
 #[cfg(feature = "tracing")]
 pub(crate) use on::*;
+
+use crate::sys::simulated::HAS_POINTS;
 
 #[cfg(feature = "tracing")]
 mod on {
@@ -28,27 +33,44 @@ mod on {
     use crate::event::{AfterPanic, DeadLetter, PanicEvent, PanicOrigin, Undelivered};
     use crate::id::InstanceId;
     use crate::report::slow::Slow;
+    use crate::sys::simulated::are_there_worlds;
     use crate::trace::spans;
     use crate::trace::subscriber::tell;
 
-    /// A message was routed to the instance in place `option`, counted from 1, of the `options` places of its pool.
+    /// Runs the first while somebody may watch what is sent here, a subscriber or a simulation, and otherwise the second,
+    /// which is the same without events, spans and scheduling points.
+    ///
+    /// A look at each step on a message's way would weigh on all of it, by the registers that must outlive the look. So that
+    /// way is there twice, and the choice stands at its head.
     #[inline(always)]
-    pub(crate) fn routed(message: fn() -> &'static str, instance: InstanceId, option: usize, options: usize) {
+    pub(crate) fn watched_or_not<P, R>(place: P, watched: impl FnOnce(P) -> R, unwatched: impl FnOnce(P) -> R) -> R {
+        if spans::may_be_told(false) || are_there_worlds() { out_of_the_way(place, watched) } else { unwatched(place) }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn out_of_the_way<P, R>(place: P, code: impl FnOnce(P) -> R) -> R {
+        code(place)
+    }
+
+    /// A message was routed: its type, the instance, the number of its place in the pool, counted from 1, and of places.
+    #[inline(always)]
+    pub(crate) fn routed(to: impl FnOnce() -> (&'static str, InstanceId, usize, usize)) {
         if spans::may_ask(LevelFilter::TRACE) {
-            tell_routed(message, instance, option, options);
+            tell_routed(to());
         }
     }
 
     #[cold]
     #[inline(never)]
-    fn tell_routed(message: fn() -> &'static str, instance: InstanceId, option: usize, options: usize) {
+    fn tell_routed((message, instance, option, options): (&'static str, InstanceId, usize, usize)) {
         if !enabled!(target: "zctor::route", Level::TRACE) {
             return;
         }
         tell(|| {
             trace!(
                 target: "zctor::route",
-                message_type = message(),
+                message_type = message,
                 thread = instance.thread.index(),
                 instance = %instance,
                 option,
@@ -146,8 +168,10 @@ mod off {
     use crate::report::slow::Slow;
     use crate::sys::simulated::seat;
 
+    pub(crate) use crate::sys::simulated::either as watched_or_not;
+
     #[inline(always)]
-    pub(crate) fn routed(_: fn() -> &'static str, _: InstanceId, _: usize, _: usize) {}
+    pub(crate) fn routed(_: impl FnOnce() -> (&'static str, InstanceId, usize, usize)) {}
     pub(crate) fn dead_letter(_: &DeadLetter) {}
     pub(crate) fn panicked(_: &PanicEvent) {}
     pub(crate) fn slow(_: &Slow) {}

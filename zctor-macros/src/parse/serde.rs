@@ -26,6 +26,11 @@ pub(crate) fn tell(item: &mut ItemEnum, krate: &Path, is_internal: impl Fn(usize
     for (index, variant) in item.variants.iter_mut().enumerate() {
         if is_internal(index, variant) {
             variant.attrs.push(syn::parse_quote!(#[serde(skip)]));
+            // Serde has the whole enum borrow from its bytes for a reference in any variant, also in one that is left out.
+            let borrow = |field: &&mut syn::Field| !types::static_references(&field.ty).is_empty();
+            for field in variant.fields.iter_mut().filter(borrow) {
+                field.attrs.push(syn::parse_quote!(#[serde(skip_deserializing)]));
+            }
             continue;
         }
         let serdes = has_own(&variant.attrs);

@@ -33,6 +33,46 @@ pub(crate) fn make_static(ty: &mut Type, declared: &[Lifetime]) {
     Borrows { declared: declared.to_vec(), found: Vec::new(), within: None, repair: true }.visit_type_mut(ty);
 }
 
+/// Every `'static` reference in `ty`, with the type that owns the same data.
+pub(crate) fn static_references(ty: &Type) -> Vec<(TokenStream, String, String)> {
+    let mut search = Statics { found: Vec::new(), repair: false };
+    search.visit_type_mut(&mut ty.clone());
+    search.found
+}
+
+/// Puts the type that owns the same data in place of every `'static` reference in `ty`.
+pub(crate) fn make_owned(ty: &mut Type) {
+    Statics { found: Vec::new(), repair: true }.visit_type_mut(ty);
+}
+
+struct Statics {
+    found: Vec<(TokenStream, String, String)>,
+    repair: bool,
+}
+
+impl VisitMut for Statics {
+    fn visit_type_mut(&mut self, ty: &mut Type) {
+        visit_mut::visit_type_mut(self, ty);
+        let Type::Reference(reference) = &*ty else { return };
+        if reference.lifetime.as_ref().is_none_or(|lifetime| lifetime.ident != "static") {
+            return;
+        }
+        let mut at = reference.and_token.to_token_stream();
+        reference.lifetime.to_tokens(&mut at);
+        let owner = owned(&reference.elem);
+        if self.repair {
+            if let Ok(owner) = syn::parse_str(&owner) {
+                *ty = owner;
+            }
+        } else {
+            self.found.push((at, format!("&'static {}", print(&reference.elem)), owner));
+        }
+    }
+
+    // What a function takes does not travel with it.
+    fn visit_type_fn_ptr_mut(&mut self, _: &mut syn::TypeFnPtr) {}
+}
+
 struct Borrows {
     declared: Vec<Lifetime>,
     found: Vec<Borrow>,
@@ -115,6 +155,16 @@ mod tests {
             ("Box<dyn for<'b> Visit<'b> + Send>", 0),
         ] {
             assert_eq!(borrows(&ty(text), &[]).len(), count, "{text}");
+        }
+        for (text, owner) in [
+            ("&'static str", "String"),
+            ("Option<&'static [u8]>", "Option<Vec<u8>>"),
+            ("Cow<'static, str>", "Cow<'static, str>"),
+        ] {
+            let mut of = ty(text);
+            assert_eq!(static_references(&of).len(), usize::from(text != owner), "{text}");
+            make_owned(&mut of);
+            assert_eq!(print(&of), owner);
         }
         let declared = [Lifetime::new("'a", Span::call_site())];
         assert!(borrows(&ty("&'a str"), &declared).is_empty());

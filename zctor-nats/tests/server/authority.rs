@@ -5,7 +5,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use nkeys::KeyPair;
 use serde::{Deserialize, Serialize};
 use zctor::{ActorEngine, CallError, actor};
-use zctor_nats::{Bridge, BridgeError, Builder};
+use zctor_nats::{Bridge, BridgeError, Builder, ConnectionState};
 use zctor_tests::{LIMIT, bounded};
 
 use crate::nats::{Folder, Server};
@@ -161,10 +161,24 @@ fn a_credentials_file_is_read_anew_at_each_connection() {
         std::fs::remove_file(&file).expect("it is there");
         server.restart_with(&knows(&after, &operator));
         assert_eq!(door.knock(), Err(CallError::NotRegistered { message: "DoorMessage" }), "it is not let in");
+        let begun = zctor::now();
+        let refused = |text: &str| {
+            while !matches!(bridge.state(), ConnectionState::Refused { text: told, .. } if told.contains(text)) {
+                assert!(zctor::now() - begun < LIMIT, "it is told: {}", bridge.state());
+            }
+        };
+        refused("the credentials file cannot be read");
+        folder.write("ann.creds", &credentials(&of_account(&user, &before), &user));
+        refused("authorization violation");
         folder.write("ann.creds", &credentials(&of_account(&user, &after), &user));
         let begun = zctor::now();
         while door.knock() != Ok(1) {
             assert!(zctor::now() - begun < LIMIT, "it is let in");
+        }
+        assert_eq!(bridge.state(), ConnectionState::Connected);
+        server.kill();
+        while !matches!(bridge.state(), ConnectionState::Away { .. }) {
+            assert!(zctor::now() - begun < LIMIT, "no server is there: {}", bridge.state());
         }
     });
 }

@@ -66,6 +66,9 @@ fn not_permitted<T: std::fmt::Debug>(outcome: Result<T, BridgeError>, expected: 
             let BridgeError::Permission { operation, subject: of } = error else { unreachable!() };
             assert_eq!(operation, expected, "{text}");
             assert!(of.starts_with(subject) && text.contains(&of), "{text}");
+            let advice =
+                if of.starts_with("_INBOX.") { "`inbox_prefix(" } else { "`zctor.1.shop.WorkerMessage.>` to the perm" };
+            assert!(text.contains(advice) || of.contains("OrderMessage"), "{text}");
         }
         other => panic!("{other:?}"),
     }

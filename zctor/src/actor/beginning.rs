@@ -19,6 +19,7 @@ use crate::route::contents::Call;
 use crate::sys::operation::Operation;
 use crate::sys::simulated::{begin_point, break_handler, in_world, may_be_stopped, stops_behind};
 use crate::thread::local::{Local, Requested};
+use crate::trace::spans::InSpans;
 
 impl<M, S> TypedCell<M, S>
 where
@@ -27,7 +28,7 @@ where
 {
     /// The scheduling point of the handler of the message in this place. `true` if a fault has it panic in place of its
     /// code: the message is taken out then, as the handler would, and with it the port if it has one.
-    #[inline(always)]
+    #[cfg_attr(not(debug_assertions), inline(always))]
     pub(super) fn breaks<P>(
         self: &Rc<Self>,
         local: &Rc<Local>,
@@ -66,7 +67,7 @@ where
     ) -> Option<()> {
         let variant = message(place).map_or("_", Message::variant);
         self.begin(local, variant)?;
-        Rc::clone(self).handle(local, &mut ReplySlot::Nobody, None, |_, _, slot| {
+        Rc::clone(self).handle(local, &mut ReplySlot::Nobody, None, InSpans::NotAsked, |_, _, slot| {
             if let Some(port) = take(place) {
                 *slot = ReplySlot::Port(port);
             }

@@ -5,27 +5,29 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::actor::cell::{PipeTask, SharedCell};
-use crate::actor::pipe::{PanicPipe, Pipe, PipeHandle, PipeStarter, Piped, StartPipe, pipe_waker};
+use crate::actor::attachments::Attachments;
+use crate::actor::cell::SharedCell;
+use crate::actor::pipe::{self, PanicPipe, Pipe, PipeHandle, PipeStarter, Piped, StartPipe};
 use crate::actor::recorder;
-use crate::actor::timer::{Timer, send_after, send_every};
+use crate::actor::timer::{self, Timer};
 use crate::client::message::{AnsweredInHandler, CallableFrom, Message};
 use crate::client::{Client, call};
 use crate::error::{CallError, Refusal, SendError, WatchError};
 use crate::event::{Ended, PanicEvent};
-use crate::id::{InstanceId, ThreadId};
-use crate::mailbox::mail::{Mail, Order};
+use crate::id::{InstanceId, Slot, ThreadId};
 use crate::messaging;
 use crate::messaging::binding::Limit;
 use crate::messaging::target::Target;
-use crate::route::known_pool::{KnownPool, known_pool, with_known_pool};
+use crate::route::known_pool::{known_pool, with_known_pool};
 use crate::route::payload::{Kind, ToPort};
 use crate::sys::awaited::Running;
 use crate::sys::clock::now;
 use crate::sys::frame::Frame;
 use crate::sys::runtime::assert_may_block;
-use crate::sys::simulated::either;
 use crate::thread::local::{Local, Requested};
+use crate::trace::spans::{InSpans, SPANS};
+use crate::trace::watched_or_not;
+use crate::trace::work::Work;
 
 /// The first parameter of the handlers of `M`, if the enum has `calls(..)` or `#[actor(ctx)]`.
 ///
@@ -81,15 +83,19 @@ impl<M: Message> Context<M> {
     }
 
     /// The handler of this message is about to begin. If it may wait, its variant is noted: each wait says what it is in.
-    #[inline(always)]
-    pub(super) fn begins(&self, message: Option<&M>) {
+    /// If spans are asked for, its span is entered.
+    #[cfg_attr(not(debug_assertions), inline(always))]
+    pub(super) fn begins<P>(&self, place: &P, front: fn(&P) -> Option<&M>, (work, in_spans): (Work, InSpans)) {
         if M::CALL_DEPTH > 0 {
-            self.local.variant.set(message.map(Message::variant));
+            self.local.variant.set(front(place).map(Message::variant));
+        }
+        if SPANS && in_spans.is_asked() {
+            enter_span((work, in_spans), place, front, &self.shared);
         }
     }
 
     /// Whether the edge allows that the next message of a batch is handled.
-    #[inline(always)]
+    #[cfg_attr(not(debug_assertions), inline(always))]
     pub(super) fn may_begin<'a>(&self, message: impl FnOnce() -> Option<&'a M>) -> bool {
         self.local.mailbox.edge.is_plain() || self.shared.may_begin(&self.local, message())
     }
@@ -97,15 +103,11 @@ impl<M: Message> Context<M> {
     /// Gives a client bound to this very instance, to pass on to others.
     pub fn me(&self) -> M::Client {
         let endpoint = Arc::clone(&self.shared.endpoint);
-        let pool = if self.shared.endpoint.pooled { self.pool::<M>() } else { None };
-        Client::of_one(pool.map(|known| Arc::clone(&known.pool)), endpoint).into()
+        let pool = if self.shared.endpoint.pooled { known_pool(&self.local) } else { None };
+        Client::of_one(pool, endpoint).into()
     }
 
-    fn pool<T: Message>(&self) -> Option<Rc<KnownPool<T>>> {
-        known_pool(&self.local)
-    }
-
-    #[inline(always)]
+    #[cfg_attr(not(debug_assertions), inline(always))]
     fn target<T: Message, R>(&self, f: impl FnOnce(Target<'_, T>) -> R) -> R {
         Target::with(&self.local, f)
     }
@@ -203,7 +205,7 @@ impl<M: Message> Context<M> {
 
     #[inline(never)]
     fn send_from<T: Message>(&self, place: &mut Option<T>) -> Result<(), SendError<T>> {
-        let sent = either(
+        let sent = watched_or_not(
             (self, place),
             |(ctx, place)| ctx.target(|target| messaging::send::<true, T>(target, place)),
             |(ctx, place)| ctx.target(|target| messaging::send::<false, T>(target, place)),
@@ -314,7 +316,7 @@ impl<M: Message> Context<M> {
     #[inline(never)]
     fn send_local_from<T: Message>(&self, place: &mut Option<T>) -> Result<(), SendError<T>> {
         let sent = self.local_target(|target| match (target, place) {
-            (Ok(target), place) => messaging::send::<true, T>(target, place),
+            (Ok(target), place) => messaging::send_either(target, place),
             (Err(refusal), place) => {
                 place.take().map_or(Ok(()), |message| Err(SendError::new(T::name(), message, refusal)))
             }
@@ -449,20 +451,12 @@ impl<M: Message> Context<M> {
     /// Sends this instance the message that `then` makes, when the outcome of `running` is there. Gives the pipe's
     /// number.
     fn add_pipe<W: Running + 'static>(&self, running: W, then: impl FnOnce(W::Outcome) -> M + 'static) -> u64 {
-        self.add_task(Box::new(Piped { running, then }))
+        pipe::begin(&self.local, self.attached(), Box::new(Piped { running, then }))
     }
 
-    fn add_task(&self, mut task: Box<dyn PipeTask<M>>) -> u64 {
-        let id = self.local.timers.next_serial();
-        let slot = self.shared.slot();
-        let waker = pipe_waker(&self.local, slot, id);
-        let there = task.poll(&waker);
-        self.shared.with_extras(|extras| extras.pipes.add(id, (waker, task)));
-        if there {
-            // Behind what is in the mailbox already: for an instance that has ended, all that it had sent.
-            let _ = self.local.mailbox.push(Mail::order(slot, Order::Piped(id)));
-        }
-        id
+    /// The instance, as its timers and pipes know it.
+    fn attached(&self) -> (Slot, &Attachments) {
+        (self.shared.slot(), &self.shared.attachments)
     }
 
     /// Turns the end of another instance into a message to this one.
@@ -582,7 +576,7 @@ impl<M: Message> Context<M> {
         client: &Client<T, V>,
         then: impl FnMut(PanicEvent) -> M + 'static,
     ) -> Result<(), WatchError> {
-        self.add_task(Box::new(PanicPipe { watch: client.panics()?, then }));
+        pipe::begin(&self.local, self.attached(), Box::new(PanicPipe { watch: client.panics()?, then }));
         Ok(())
     }
 
@@ -590,7 +584,7 @@ impl<M: Message> Context<M> {
     ///
     /// The timer ends with the instance, with a rebuild of its state, and when a shutdown begins.
     pub fn send_after(&self, delay: Duration, message: M) -> Timer {
-        send_after(&self.local, &self.shared, delay, message)
+        timer::send_after(&self.local, self.attached(), delay, Box::new(Some(message)))
     }
 
     /// Sends this instance the message that `make` gives, every `period`, for the first time after one period.
@@ -598,8 +592,8 @@ impl<M: Message> Context<M> {
     /// The timer does not drift: ticks are due at multiples of the period. Ticks that were missed, because the thread
     /// was busy, are not made up for by a burst. `make` may send, but not wait. A period below a millisecond counts as
     /// one. The timer ends as that of [`send_after`](Context::send_after) does.
-    pub fn send_every(&self, period: Duration, make: impl FnMut() -> M + 'static) -> Timer {
-        send_every(&self.local, &self.shared, period, Box::new(make))
+    pub fn send_every(&self, period: Duration, mut make: impl FnMut() -> M + 'static) -> Timer {
+        timer::send_every(&self.local, self.attached(), period, Box::new(move || Box::new(Some(make()))))
     }
 
     /// Gives the means to call without this handler's deadline, for calls that must go out though it may have passed,
@@ -631,6 +625,19 @@ impl<M: Message> Context<M> {
     pub fn stopping(&self) -> bool {
         !self.local.mailbox.edge.is_open()
     }
+}
+
+/// Enters the span of a handler. Out of the way of the others, and without a look at their context: what a function out of
+/// line may look at would not stay in registers.
+#[cold]
+#[inline(never)]
+fn enter_span<M: Message, P>(
+    (work, in_spans): (Work, InSpans),
+    place: &P,
+    front: fn(&P) -> Option<&M>,
+    instance: &SharedCell<M>,
+) {
+    in_spans.enter(work, M::name, || front(place).map(Message::variant), || instance.endpoint.id());
 }
 
 impl<M: Message> fmt::Debug for Context<M> {

@@ -14,12 +14,6 @@ pub(crate) struct Blueprint<M: Message, S> {
     pub(crate) restart: Restart,
 }
 
-impl<M: Message, S> Clone for Blueprint<M, S> {
-    fn clone(&self) -> Self {
-        Self { factory: Arc::clone(&self.factory), restart: self.restart }
-    }
-}
-
 /// How an instance gets its state.
 pub(crate) enum StateFactory<M: Message, S> {
     Again(Blueprint<M, S>),
@@ -57,5 +51,5 @@ impl Failure {
     }
 }
 
-/// A factory that can run again.
-pub(crate) type Rebuild<M, S> = dyn Fn(&mut Context<M>) -> Result<S, BoxError> + Send + Sync;
+/// A factory that can run again. It is in a box of its own, so that its type can be erased.
+pub(crate) type Rebuild<M, S> = Box<dyn Fn(&mut Context<M>) -> Result<S, BoxError> + Send + Sync>;

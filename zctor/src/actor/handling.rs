@@ -5,7 +5,6 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::actor::beginning::take;
 use crate::actor::context::Context;
 use crate::actor::dispatch::Dispatch;
 use crate::actor::double;
@@ -17,13 +16,13 @@ use crate::event::Undelivered;
 use crate::mailbox::counters::{Account, Meter};
 use crate::mailbox::envelope::{Serving, Undeliverable};
 use crate::reply::reply_to::ReplySlot;
-use crate::route::contents::{Call, lose};
+use crate::route::contents::{Call, lose, typed};
 use crate::route::endpoint::Endpoint;
 use crate::route::payload::Port;
 use crate::sys::unwind::{count_uncaught, ignoring_panic, tell_caught};
 use crate::thread::local::{Common, Instance, Local, Phase, Requested};
 use crate::thread::undelivered::write_off;
-use crate::trace::spans::{enter, keep, may_be_told};
+use crate::trace::spans::{InSpans, keep};
 use crate::trace::work::Work;
 
 /// Ends a call whose caller had given up before its handler began: it is a dead letter, and never handled.
@@ -36,7 +35,7 @@ pub(super) fn skip_given_up<M: Message>(call: Call<M>, endpoint: &Endpoint<M>, l
     let Call { message, port } = call;
     ignoring_panic(|| port.fail(CallError::Timeout { message: M::name(), begun: false }));
     let undeliverable = Undeliverable { losses, instance: endpoint.id(), why, from_hook };
-    lose(message, endpoint.hook().as_deref(), undeliverable);
+    lose(message, endpoint.hook().as_ref().and_then(typed), undeliverable);
 }
 
 impl<M, S> TypedCell<M, S>
@@ -46,12 +45,13 @@ where
 {
     /// Handles messages that came as mail. Each `next` runs the handler of one, and says whether another may follow. To
     /// the runtime they all are one piece of the user's code, whose beginning and end cost more than a small handler.
-    #[inline(always)]
+    #[cfg_attr(not(debug_assertions), inline(always))]
     pub(super) fn handle(
         self: Rc<Self>,
         local: &Rc<Local>,
         slot: &mut ReplySlot<'_, M::Port>,
         deadline: Option<Instant>,
+        in_spans: InSpans,
         mut next: impl FnMut(&mut S, &mut Context<M>, &mut ReplySlot<'_, M::Port>) -> bool,
     ) {
         let (account, meter) = (self.account(), &local.mailbox.meter);
@@ -76,6 +76,7 @@ where
             // The panic was the last handler's: all messages but that one were counted as handled.
             Some(Err(text)) => {
                 local.measured.end(self.slot());
+                in_spans.unwound();
                 self.handler_panicked(local, slot.take(), &text);
             }
             // Not reached: messages are handled by live instances only, and those have a state.
@@ -103,18 +104,19 @@ where
     }
 
     /// Handles one message, which is taken out of its place where its handler begins: see `route/contents.rs`.
-    #[inline(always)]
+    #[cfg_attr(not(debug_assertions), inline(always))]
     pub(super) fn handle_one(
         self: Rc<Self>,
         local: &Rc<Local>,
         message: &mut Option<M>,
         slot: &mut ReplySlot<'_, M::Port>,
         deadline: Option<Instant>,
-        work: Work,
+        (work, in_spans): (Work, InSpans),
     ) {
-        self.handle(local, slot, deadline, |state, ctx, slot| {
-            ctx.begins(message.as_ref());
-            dispatch(work, || message.take(), state, ctx, slot);
+        self.handle(local, slot, deadline, in_spans, |state, ctx, slot| {
+            ctx.begins(message, Option::as_ref, (work, in_spans));
+            dispatch(|| message.take(), state, ctx, slot);
+            in_spans.leave();
             false
         });
     }
@@ -127,22 +129,9 @@ where
         message: &mut Option<M>,
         slot: &mut ReplySlot<'_, M::Port>,
         deadline: Option<Instant>,
-        work: Work,
+        work: (Work, InSpans),
     ) {
         self.handle_one(local, message, slot, deadline, work);
-    }
-
-    /// Handles a message that a timer or a pipe of the instance has made.
-    pub(super) fn handle_own(self: Rc<Self>, local: &Rc<Local>, message: M, work: Work) {
-        count_taken(self.account(), &local.mailbox.meter);
-        if local.measured.is_on() {
-            local.measured.begin(self.slot(), M::name(), message.variant());
-        }
-        let (slot, message) = (self.slot(), &mut Some(message));
-        if !self.breaks(local, message, Option::as_ref, take) {
-            self.handle_alone(local, message, &mut ReplySlot::Nobody, None, work);
-        }
-        local.measured.end(slot);
     }
 
     /// Runs `on_start` if that is due, since it comes before all else. Says how the message begins then.
@@ -215,41 +204,16 @@ pub(super) fn count_handled(account: &Account, meter: &Meter) {
 }
 
 /// Takes a message out of its place, and gives it to its handler.
-#[inline(always)]
+#[cfg_attr(not(debug_assertions), inline(always))]
 pub(super) fn dispatch<M: Dispatch<S>, S: 'static>(
-    work: Work,
     take: impl FnOnce() -> Option<M>,
     state: &mut S,
     ctx: &mut Context<M>,
     slot: &mut ReplySlot<'_, M::Port>,
 ) {
-    if may_be_told(work.is_call()) {
-        return dispatch_told(work, take(), state, ctx, slot);
-    }
     if let Some(message) = take() {
         double::dispatch(message, state, ctx, slot);
     }
-}
-
-/// The same in a span. By itself, since the guard of a span would cost each message one more move.
-#[cold]
-#[inline(never)]
-fn dispatch_told<M: Dispatch<S>, S: 'static>(
-    work: Work,
-    message: Option<M>,
-    state: &mut S,
-    ctx: &mut Context<M>,
-    slot: &mut ReplySlot<'_, M::Port>,
-) {
-    let Some(message) = message else { return };
-    let _span = enter(work, M::name, || Some(message.variant()), || ctx.instance_id());
-    double::dispatch(message, state, ctx, slot);
-}
-
-/// The work that is done for mail, unless a hook has sent it.
-#[inline(always)]
-pub(super) fn told(work: Work, serving: Serving) -> Work {
-    if serving.from_hook { Work::FromHook } else { work }
 }
 
 /// The content of an envelope, or the place of a caller on this thread, as the type that it has.

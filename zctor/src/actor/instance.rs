@@ -8,55 +8,74 @@ use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 
 use std::rc::Rc;
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use crate::actor::attachments::{AnyBlueprint, Attachments};
 use crate::actor::beginning::{take, take_first, take_port};
-use crate::actor::cell::{Finished, InstanceCell};
+use crate::actor::cell::InstanceCell;
 use crate::actor::dispatch::Dispatch;
 use crate::actor::double;
-use crate::actor::factory::StateFactory;
-use crate::actor::handling::{
-    Beginning, count_handled, count_taken, dispatch, downcast, return_permit, skip_given_up, told,
-};
+use crate::actor::factory::{Blueprint, StateFactory};
+use crate::actor::handling::{Beginning, count_handled, count_taken, dispatch, downcast, return_permit, skip_given_up};
 use crate::actor::link;
+use crate::actor::pipe;
 use crate::actor::recovery::{self, Origin, Recover, no_answer};
-use crate::actor::state::{Typed, TypedCell};
+use crate::actor::state::TypedCell;
+use crate::actor::timer;
+use crate::actor::to_itself;
+use crate::client::message::Message;
 use crate::error::SpawnError;
-use crate::event::PanicOrigin;
 use crate::id::{Birth, Slot};
 use crate::mailbox::counters::Block;
 use crate::mailbox::envelope::Serving;
 use crate::mailbox::mail::Order;
 use crate::reply::reply_to::ReplySlot;
-use crate::route::contents::{Call, OnUndelivered};
+use crate::route::contents::{AnyHook, Call, OnUndelivered, WeakHook};
 use crate::route::endpoint::{Delivery, Endpoint};
 use crate::route::location::{Location, Status};
 use crate::route::payload::Port;
 use crate::sys::simulated::{in_world, may_break};
-use crate::sys::unwind::{catch, ignoring_panic, run_user};
 use crate::thread::local::{Common, FollowUp, Instance, Local, OnTheSpot, Phase, Requested, Reserved};
 use crate::thread::serve::queue_order;
-use crate::trace::spans::forget;
+use crate::trace::spans::{InSpans, forget};
 use crate::trace::work::Work;
 
 /// What an actor may say of its instances beside how they are built.
-pub(crate) struct Options<M> {
+pub(crate) struct Options<M: Message> {
     /// Its hook for messages that are not delivered.
-    pub(crate) undelivered: Option<Arc<OnUndelivered<M>>>,
+    pub(crate) undelivered: Option<UndeliveredHook<M>>,
     /// For how long its handlers may run.
     pub(crate) slow: Option<Duration>,
 }
 
-impl<M> Default for Options<M> {
+impl<M: Message> Default for Options<M> {
     fn default() -> Self {
         Self { undelivered: None, slow: None }
     }
 }
 
-impl<M> Clone for Options<M> {
+impl<M: Message> Clone for Options<M> {
     fn clone(&self) -> Self {
         Self { undelivered: self.undelivered.clone(), slow: self.slow }
+    }
+}
+
+/// A hook for undelivered messages, with the table by which mail gets to an instance that has one.
+pub(crate) struct UndeliveredHook<M: Message> {
+    hook: AnyHook,
+    delivery: &'static Delivery<M>,
+}
+
+impl<M: Message<Port: Send> + Send> UndeliveredHook<M> {
+    pub(crate) fn new(hook: OnUndelivered<M>) -> Self {
+        Self { hook: Arc::new(Box::new(hook)), delivery: &Delivery::HOOKED }
+    }
+}
+
+impl<M: Message> Clone for UndeliveredHook<M> {
+    fn clone(&self) -> Self {
+        Self { hook: Arc::clone(&self.hook), delivery: self.delivery }
     }
 }
 
@@ -92,20 +111,36 @@ where
     }
     let Reserved { slot, born, ended } = local.reserve();
     let block = local.add(slot, M::name());
-    let hook = undelivered.as_ref().map(Arc::downgrade);
-    let instance = cell_for(local, ended, Newcomer { slot, born, pooled, block, hook });
+    let delivery = match (link::delivery::<M, S>(), &undelivered) {
+        (Some(link), _) => link,
+        (None, Some(undelivered)) => undelivered.delivery,
+        (None, None) => &Delivery::PLAIN,
+    };
+    let hook = undelivered.as_ref().map(|undelivered| Arc::downgrade(&undelivered.hook));
+    let instance = cell_for(local, ended, Newcomer { slot, born, pooled, block, delivery, hook });
     if let Some(limit) = slow {
         local.mailbox.roster.set_slow_limit(slot, limit);
     }
-    if undelivered.is_some() {
-        instance.with_extras(|extras| extras.undelivered = undelivered);
+    if let Some(undelivered) = undelivered {
+        instance.attachments.keep_hook(undelivered.hook);
     }
     // It is in its slot before its state is built, so that messages which its factory sends to it find it there.
-    local.occupy(Rc::clone(&instance) as Rc<dyn Instance>, M::CALL_DEPTH);
-    if let StateFactory::Again(blueprint) = &factory {
-        instance.typed.with_attachments(|attachments| attachments.blueprint = Some(blueprint.clone()));
-    }
-    if let Err(failure) = instance.build_by(local, factory) {
+    local.occupy(slot, born, M::CALL_DEPTH, Rc::clone(&instance) as Rc<dyn Instance>);
+    let built = match factory {
+        StateFactory::Again(Blueprint { factory, restart }) => {
+            let again = Arc::clone(&factory);
+            instance.attachments.keep_blueprint(AnyBlueprint { factory, restart });
+            instance.build_by(local, &mut |ctx| again(ctx))
+        }
+        StateFactory::Once(factory) => {
+            let mut once = Some(factory);
+            instance.build_by(local, &mut |_| match once.take() {
+                Some(factory) => Ok(factory()),
+                None => unreachable!("a build runs its factory once"),
+            })
+        }
+    };
+    if let Err(failure) = built {
         // It never became an instance, so no report counts it.
         instance.discard(local);
         return Err(failure.into_spawn_error(M::name()));
@@ -115,12 +150,13 @@ where
 }
 
 /// What tells a new instance from others of its types.
-struct Newcomer<M> {
+struct Newcomer<M: Message> {
     slot: Slot,
     born: Birth,
     pooled: bool,
     block: Arc<Block>,
-    hook: Option<Weak<OnUndelivered<M>>>,
+    delivery: &'static Delivery<M>,
+    hook: Option<WeakHook>,
 }
 
 /// The cell of a new instance: in the memory of one that has ended on this thread, if that is of the same types and
@@ -137,7 +173,7 @@ where
             return ended;
         }
     }
-    let Newcomer { slot, born, pooled, block, hook } = newcomer;
+    let Newcomer { slot, born, pooled, block, delivery, hook } = newcomer;
     let mailbox = Arc::clone(&local.mailbox);
     let common = Common {
         phase: Cell::new(Phase::New),
@@ -147,11 +183,10 @@ where
     };
     let endpoint = Arc::new(Endpoint {
         location: Location { mailbox, slot, status: Status::live(), pooled, born },
-        delivery: link::delivery::<M, S>().unwrap_or(&Delivery::ALL),
+        delivery,
         undelivered: hook,
     });
-    let typed = Typed { state: RefCell::new(None), attachments: Cell::default() };
-    Rc::new(InstanceCell { common, endpoint, block, typed })
+    Rc::new(InstanceCell { common, endpoint, block, attachments: Attachments::default(), state: RefCell::new(None) })
 }
 
 impl<M, S> TypedCell<M, S>
@@ -160,24 +195,24 @@ where
     S: 'static,
 {
     /// Becomes the cell of another instance, since this one has ended: it has no state and no factory any more.
-    fn begin_anew(&mut self, Newcomer { slot, born, pooled, block, hook }: Newcomer<M>) {
-        debug_assert!(self.common.phase.get() == Phase::Ended && self.typed.state.get_mut().is_none());
+    fn begin_anew(&mut self, Newcomer { slot, born, pooled, block, delivery, hook }: Newcomer<M>) {
+        debug_assert!(self.common.phase.get() == Phase::Ended && self.state.get_mut().is_none());
         match Arc::get_mut(&mut self.endpoint) {
-            Some(Endpoint { location, undelivered, .. }) => {
-                location.begin_anew(slot, born, pooled);
-                *undelivered = hook;
+            Some(endpoint) => {
+                endpoint.location.begin_anew(slot, born, pooled);
+                (endpoint.delivery, endpoint.undelivered) = (delivery, hook);
             }
             // Clients of the ended one have its endpoint.
             None => {
                 let mailbox = Arc::clone(&self.endpoint.mailbox);
                 let location = Location { mailbox, slot, status: Status::live(), pooled, born };
-                self.endpoint = Arc::new(Endpoint { location, delivery: self.endpoint.delivery, undelivered: hook });
+                self.endpoint = Arc::new(Endpoint { location, delivery, undelivered: hook });
             }
         }
         self.common.phase.set(Phase::New);
         self.common.requested.set(Requested::None);
         self.block = block;
-        self.typed.forget_extras();
+        self.attachments.forget_extras();
     }
 
     /// The instance as its recovery knows it.
@@ -220,7 +255,7 @@ where
             },
         };
         return_permit(local, serving);
-        self.handle_one(local, message, &mut ReplySlot::Nobody, None, told(Work::Send, serving));
+        self.handle_one(local, message, &mut ReplySlot::Nobody, None, (Work::Send, serving.in_spans));
         true
     }
 
@@ -246,7 +281,7 @@ where
             Some(cancellation) if !cancellation.begin() => {
                 forget();
                 if let Some(call) = call.take() {
-                    skip_given_up(call, &self.endpoint, local, serving.from_hook);
+                    skip_given_up(call, &self.endpoint, local, serving.is_from_hook());
                 }
                 return true;
             }
@@ -258,7 +293,7 @@ where
         }
         let outer = caller.map(|caller| local.set_caller(Some((self.slot(), caller))));
         let Some(Call { message, port }) = call.take() else { return true };
-        let work = told(Work::Call, serving);
+        let work = (Work::Call, serving.in_spans);
         self.handle_alone(local, &mut Some(message), &mut ReplySlot::Port(port), deadline, work);
         if let Some(outer) = outer {
             local.set_caller(outer);
@@ -281,10 +316,12 @@ where
         // Messages stay in the envelope until each is begun. Those behind a panic, or behind a handler that asked for a
         // stop or a reset, are left there.
         let mut budget = serving.budget;
-        self.handle(local, &mut ReplySlot::Nobody, None, |state, ctx, slot| {
+        let in_spans = serving.in_spans;
+        self.handle(local, &mut ReplySlot::Nobody, None, in_spans, |state, ctx, slot| {
             return_permit(local, serving);
-            ctx.begins(messages.front());
-            dispatch(told(Work::Batch, serving), || messages.pop_front(), state, ctx, slot);
+            ctx.begins(messages, VecDeque::front, (Work::Batch, in_spans));
+            dispatch(|| messages.pop_front(), state, ctx, slot);
+            in_spans.leave();
             budget = budget.saturating_sub(1);
             budget > 0 && !messages.is_empty() && ctx.may_begin(|| messages.front())
         });
@@ -314,16 +351,18 @@ where
         // The caller's, which goes on after this.
         let variant = if M::CALL_DEPTH > 0 { local.variant.get() } else { None };
         let broken = in_world(|| self.break_on_the_spot(local, message));
+        let in_spans = if broken.is_some() { InSpans::NotAsked } else { InSpans::around(Work::CallHere) };
         let outcome = broken.unwrap_or_else(|| {
             self.work(local, deadline, |state, ctx| {
                 // Out of the caller's place where the handler begins: see `route/contents.rs`.
-                ctx.begins(message.as_ref());
-                dispatch(Work::CallHere, || message.take(), state, ctx, &mut slot);
+                ctx.begins(message, Option::as_ref, (Work::CallHere, in_spans));
+                dispatch(|| message.take(), state, ctx, &mut slot);
                 // Its caller does not have the reply yet.
                 in_world(|| {
                     may_break();
                     Some(())
                 });
+                in_spans.leave();
             })
         });
         if M::CALL_DEPTH > 0 {
@@ -331,7 +370,10 @@ where
         }
         match outcome {
             // The caller learns of the panic from the return value.
-            Some(Err(text)) => OnTheSpot::FollowUp(FollowUp { callee: self, panic: Some(text) }),
+            Some(Err(text)) => {
+                in_spans.unwound();
+                OnTheSpot::FollowUp(FollowUp { callee: self, panic: Some(text) })
+            }
             Some(Ok(())) | None => {
                 count_handled(account, meter);
                 match self.common.requested.get() {
@@ -340,6 +382,19 @@ where
                 }
             }
         }
+    }
+
+    fn handle_own(self: Rc<Self>, local: &Rc<Local>, message: &mut dyn Any, work: Work) {
+        let Some(message) = downcast::<Option<M>>(message) else { return };
+        count_taken(InstanceCell::account(&self), &local.mailbox.meter);
+        if let (true, Some(message)) = (local.measured.is_on(), &message) {
+            local.measured.begin(self.slot(), M::name(), message.variant());
+        }
+        let slot = self.slot();
+        if !self.breaks(local, message, Option::as_ref, take) {
+            self.handle_alone(local, message, &mut ReplySlot::Nobody, None, (work, InSpans::around(work)));
+        }
+        local.measured.end(slot);
     }
 
     fn start(self: Rc<Self>, local: &Rc<Local>) {
@@ -361,51 +416,23 @@ where
     }
 
     fn tick(self: Rc<Self>, local: &Rc<Local>, id: u64) {
-        if self.common.phase.get() == Phase::BackingOff {
-            return recovery::resume_by(&self.erased(), local, id);
-        }
-        // A shutdown closes the timers. Only those that end a backoff, above, still fire, since held mail waits for
-        // that.
-        if !local.mailbox.edge.is_open() {
-            return;
-        }
-        // Out of the map while the user's closure runs: it may set and cancel timers.
-        let Some(message) = self.if_extras(|extras| extras.timers.remove(id)) else {
-            return;
-        };
-        match message.fire(local, &*self, id) {
-            Ok(message) => self.handle_own(local, message, Work::Timer),
-            Err(text) => recovery::recover(&self.erased(), local, PanicOrigin::Timer, &text, &mut no_answer),
-        }
+        to_itself::tick(self, local, id);
+    }
+
+    fn cancel_timer(&self, local: &Local, id: u64, may_fire: bool) -> bool {
+        timer::cancel(local, &self.attachments, id, may_fire)
     }
 
     fn piped(self: Rc<Self>, local: &Rc<Local>, id: u64) {
-        let Some((waker, mut pipe)) = self.if_extras(|extras| extras.pipes.remove(id)) else { return };
-        match catch(|| pipe.poll(&waker)) {
-            Ok(false) => self.with_extras(|extras| extras.pipes.add(id, (waker, pipe))),
-            Ok(true) => match local.mailbox.meter.around(self.slot(), || run_user(0, None, || pipe.finish())) {
-                Ok(Finished::Last(message)) => self.handle_own(local, message, Work::Pipe),
-                Ok(Finished::More(message, pipe)) => {
-                    self.with_extras(|extras| extras.pipes.add(id, (waker, pipe)));
-                    self.handle_own(local, message, Work::Pipe);
-                }
-                Ok(Finished::Nothing) => {}
-                Err(text) => recovery::recover(&self.erased(), local, PanicOrigin::Pipe, &text, &mut no_answer),
-            },
-            Err(_) => debug_assert!(false, "a pipe's own poll runs no user code"),
-        }
+        to_itself::go_on(self, local, id);
     }
 
     fn has_pipe(&self, id: u64) -> bool {
-        self.if_extras(|extras| extras.pipes.contains(id))
+        pipe::is_under_way(&self.attachments, id)
     }
 
     fn cancel_pipe(&self, id: u64) -> bool {
-        let pipe = self.if_extras(|extras| extras.pipes.remove(id));
-        let is_there = pipe.is_some();
-        // The closure and the reply are the user's.
-        ignoring_panic(|| drop(pipe));
-        is_there
+        pipe::cancel(&self.attachments, id)
     }
 
     fn follow_up(self: Rc<Self>, local: &Rc<Local>, panic: Option<&Arc<str>>) {

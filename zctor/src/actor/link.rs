@@ -18,7 +18,7 @@ use crate::route::endpoint::Delivery;
 use crate::route::linked::{HeldPermit, How, Linked, Outlet, make_known};
 use crate::route::payload::Port;
 use crate::thread::local::Local;
-use crate::trace::spans::forget;
+use crate::trace::spans::{InSpans, forget};
 
 /// The state of a link to a pool elsewhere. [`Loopback::attach`](crate::remote::Loopback::attach) makes it; it is of no
 /// use by itself.
@@ -49,11 +49,10 @@ impl<M: Message> fmt::Debug for Remote<M> {
     }
 }
 
-impl How {
-    fn of(local: &Local, serving: Serving, copy: bool) -> Self {
-        let permit = serving.permitted.then(|| HeldPermit(Arc::clone(&local.mailbox)));
-        Self { permit, copy, from_hook: serving.from_hook }
-    }
+/// How mail came to a link.
+fn how(local: &Local, serving: Serving, copy: bool) -> How {
+    let permit = serving.permitted.then(|| HeldPermit(Arc::clone(&local.mailbox)));
+    How { permit, copy, from_hook: serving.is_from_hook() }
 }
 
 /// Whether a state of this type is a link.
@@ -125,11 +124,11 @@ fn send<M, S>(
     S: 'static,
 {
     let block = Arc::clone(&cell.block);
-    cell.handle(local, &mut ReplySlot::Nobody, None, |state, ctx, _| {
+    cell.handle(local, &mut ReplySlot::Nobody, None, InSpans::NotAsked, |state, ctx, _| {
         let (message, goes_on) = next();
         if let (Some(message), Some(outlet)) = (message, outlet::<M>(state)) {
             make_known(&local.mailbox, outlet, &block);
-            outlet.send(message, How::of(local, serving, copy));
+            outlet.send(message, how(local, serving, copy));
         }
         goes_on && ctx.may_begin(|| None)
     });
@@ -141,14 +140,14 @@ where
     M: Dispatch<S, Port: Send> + Send,
     S: 'static,
 {
-    let how = How::of(local, serving, false);
+    let how = how(local, serving, false);
     let cancellation = call.port.cancellation().filter(|_| can_be_given_up);
     if cancellation.is_some_and(|cancellation| !cancellation.begin()) {
-        return skip_given_up(call, &cell.endpoint, local, serving.from_hook);
+        return skip_given_up(call, &cell.endpoint, local, serving.is_from_hook());
     }
     let until = cancellation.and_then(Cancellation::deadline);
     let (mut request, block) = (Some((call, how)), Arc::clone(&cell.block));
-    cell.handle(local, &mut ReplySlot::Nobody, None, |state, _, _| {
+    cell.handle(local, &mut ReplySlot::Nobody, None, InSpans::NotAsked, |state, _, _| {
         if let (Some((Call { message, port }, how)), Some(outlet)) = (request.take(), outlet::<M>(state)) {
             make_known(&local.mailbox, outlet, &block);
             outlet.call(message, port, how, until);

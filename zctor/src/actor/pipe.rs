@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Wake, Waker};
 
-use crate::actor::cell::{Finished, PipeTask};
+use crate::actor::attachments::{Attachments, Finished, PipeTask};
 use crate::actor::recorder;
 use crate::client::message::{Message, Request};
 use crate::client::watch::PanicWatch;
@@ -23,6 +23,7 @@ use crate::messaging::target::Target;
 use crate::reply::reply_to::Outcome;
 use crate::route::payload::Kind;
 use crate::sys::awaited::Running;
+use crate::sys::unwind::ignoring_panic;
 use crate::thread::local::Local;
 
 /// A pipe under way, as [`Context::pipe`](crate::Context::pipe) gives it.
@@ -107,7 +108,7 @@ impl fmt::Debug for PipeHandle {
 }
 
 /// The waker of a pipe of an instance of this thread.
-pub(super) fn pipe_waker(local: &Local, slot: Slot, id: u64) -> Waker {
+fn pipe_waker(local: &Local, slot: Slot, id: u64) -> Waker {
     Waker::from(Arc::new(PipeWaker { mailbox: Arc::clone(&local.mailbox), slot, id }))
 }
 
@@ -129,20 +130,46 @@ impl Wake for PipeWaker {
     }
 }
 
+/// Has a pipe begin, by an instance of this thread. Gives its number.
+pub(super) fn begin(local: &Local, (slot, attachments): (Slot, &Attachments), mut task: Box<dyn PipeTask>) -> u64 {
+    let id = local.timers.next_serial();
+    let waker = pipe_waker(local, slot, id);
+    let there = task.poll(&waker);
+    attachments.with_extras(|extras| extras.pipes.add(id, (waker, task)));
+    if there {
+        // Behind what is in the mailbox already: for an instance that has ended, all that it had sent.
+        let _ = local.mailbox.push(Mail::order(slot, Order::Piped(id)));
+    }
+    id
+}
+
+pub(super) fn is_under_way(attachments: &Attachments, id: u64) -> bool {
+    attachments.if_extras(|extras| extras.pipes.contains(id))
+}
+
+/// Ends a pipe; `false` if there is none of this number.
+pub(super) fn cancel(attachments: &Attachments, id: u64) -> bool {
+    let pipe = attachments.if_extras(|extras| extras.pipes.remove(id));
+    let is_there = pipe.is_some();
+    // The closure and the reply are the user's.
+    ignoring_panic(|| drop(pipe));
+    is_there
+}
+
 /// A pipe under way: what it awaits, and the user's closure for the outcome.
 pub(super) struct Piped<W, F> {
     pub(super) running: W,
     pub(super) then: F,
 }
 
-impl<W: Running, F: FnOnce(W::Outcome) -> M, M> PipeTask<M> for Piped<W, F> {
+impl<W: Running, F: FnOnce(W::Outcome) -> M, M: Message> PipeTask for Piped<W, F> {
     fn poll(&mut self, waker: &Waker) -> bool {
         self.running.__poll(waker)
     }
 
-    fn finish(mut self: Box<Self>) -> Finished<M> {
+    fn finish(mut self: Box<Self>) -> Finished {
         let outcome = self.running.__take();
-        Finished::Last((self.then)(outcome))
+        Finished::Last(Box::new(Some((self.then)(outcome))))
     }
 }
 
@@ -152,14 +179,14 @@ pub(super) struct PanicPipe<F> {
     pub(super) then: F,
 }
 
-impl<F: FnMut(PanicEvent) -> M + 'static, M> PipeTask<M> for PanicPipe<F> {
+impl<F: FnMut(PanicEvent) -> M + 'static, M: Message> PipeTask for PanicPipe<F> {
     fn poll(&mut self, waker: &Waker) -> bool {
         self.watch.poll(waker)
     }
 
-    fn finish(mut self: Box<Self>) -> Finished<M> {
+    fn finish(mut self: Box<Self>) -> Finished {
         match self.watch.take() {
-            Some(panic) => Finished::More((self.then)(panic), self),
+            Some(panic) => Finished::More(Box::new(Some((self.then)(panic))), self),
             None => Finished::Nothing,
         }
     }

@@ -13,22 +13,27 @@
 //!
 //! Nothing here depends on the types of messages and states, so it is compiled once, and not for each type.
 
+use std::any::{Any, TypeId};
+use std::mem::take;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::actor::attachments::{Attachments, Extras};
 use crate::actor::factory::Failure;
 use crate::actor::restart::{Decision, History, Restart};
 use crate::event::{AfterPanic, End, Ended, PanicEvent, PanicOrigin, Restarted};
+use crate::id::Slot;
 use crate::mailbox::Mailbox;
 use crate::mailbox::counters::Account;
 use crate::report::instances::BackingOff;
 use crate::route::location::Location;
+use crate::route::pools::{AnyPool, Pools};
 use crate::sys::chance::stable_fraction;
 use crate::sys::clock::{due_in, now};
 use crate::sys::operation::Operation;
 use crate::sys::simulated::{failed_rebuild, point};
-use crate::sys::unwind::take_unwound;
+use crate::sys::unwind::{ignoring_panic, run_seldom, take_unwound};
 use crate::thread::local::{Instance, Local, Phase, Requested};
 use crate::thread::undelivered::{give_up, requeue, start_first};
 
@@ -40,26 +45,37 @@ pub(super) trait Recover: Instance {
     /// The call depth of its messages.
     fn depth(&self) -> u16;
     fn account(&self) -> &Account;
-    /// How often it is built again; `None` if its factory runs once.
-    fn restart(&self) -> Option<Restart>;
-    /// Runs `f`, which must run none of the user's code, on its history. One is made if `makes` says so; else `f` does
-    /// not run where there is none.
-    fn with_history(&self, makes: bool, f: &mut dyn FnMut(&mut History));
-    /// Builds the state by the instance's own factory.
-    fn build(self: Rc<Self>, local: &Rc<Local>) -> Result<(), Failure>;
+    fn message_type(&self) -> TypeId;
+    fn attachments(&self) -> &Attachments;
+    /// Builds the state by the instance's own factory, which is in its blueprint.
+    fn build(self: Rc<Self>, local: &Rc<Local>, factory: &dyn Any) -> Result<(), Failure>;
     /// Runs a hook on the state; `None` if there is no state. An error is the text of a panic.
     fn run_hook(self: Rc<Self>, local: &Rc<Local>, hook: Hook) -> Option<Result<(), Arc<str>>>;
     /// Gives the state, if there is one, to its `on_panic`, at depth 0. An error is the text of a panic.
     fn run_on_panic(self: Rc<Self>, local: &Rc<Local>, text: &str) -> Result<(), Arc<str>>;
-    /// Drops the state with its timers and pipes. `failed` is given the text of each panic.
-    fn drop_parts(&self, local: &Local, failed: &mut dyn FnMut(&Arc<str>));
-    /// Drops the factory and the hook of an instance that will not be built again. Mail for it that is still under way
-    /// carries the hook.
-    fn drop_factory(&self, local: &Local);
-    /// Takes it out of its pool, if it is in one. `true` if that has no instance left.
-    fn leave_pool(&self, local: &Local) -> bool;
-    /// Wakes those who wait for room in its pool, if it is in one.
-    fn wake_pool(&self, local: &Local);
+    /// Drops the state, if there is one. An error is the text of a panic.
+    fn drop_state(&self, local: &Local) -> Result<(), Arc<str>>;
+}
+
+impl dyn Recover {
+    /// How often it is built again; `None` if its factory runs once.
+    fn restart(&self) -> Option<Restart> {
+        self.attachments().restart()
+    }
+
+    /// The pool that it is in, if it is in one.
+    fn pool(&self, local: &Local) -> Option<Arc<dyn AnyPool>> {
+        if !self.location().pooled {
+            return None;
+        }
+        local.kept.get::<Arc<Pools>>()?.of_type(self.message_type())
+    }
+}
+
+/// Runs code that an instance seldom runs, at depth 0: it may send, but not wait. An error is the text of a panic.
+#[inline(never)]
+pub(super) fn run_part(local: &Local, slot: Slot, part: &mut dyn FnMut()) -> Result<(), Arc<str>> {
+    local.mailbox.meter.around(slot, || run_seldom(part))
 }
 
 /// A hook that runs on a state.
@@ -114,15 +130,13 @@ pub(super) fn discard(instance: &Rc<dyn Recover>, local: &Rc<Local>) {
     instance.common().phase.set(Phase::Ended);
     instance.location().status.set_ended(&End::Stopped);
     drop_state(instance, local, AfterPanic::Ended);
-    instance.drop_factory(local);
+    drop_factory(instance, local);
     local.clear(instance.slot()).tell();
 }
 
 /// Resumes an instance that backs off, if this timer is the one that ends its backoff.
 pub(super) fn resume_by(instance: &Rc<dyn Recover>, local: &Rc<Local>, timer: u64) {
-    let mut is_over = false;
-    instance.with_history(false, &mut |history| is_over = history.backoff_timer == timer);
-    if is_over {
+    if instance.attachments().if_extras(|extras| extras.history.backoff_timer == timer) {
         resume(instance, local);
     }
 }
@@ -174,9 +188,11 @@ fn build_again(instance: &Rc<dyn Recover>, local: &Rc<Local>, origin: Origin) {
 
 /// Builds the state by the instance's own factory. A fault of a simulation may have that fail.
 fn rebuild(instance: &Rc<dyn Recover>, local: &Rc<Local>) -> Result<(), Failure> {
-    match instance.restart().and_then(|_| failed_rebuild()) {
+    // A copy, so that the factory runs while nothing of ours is borrowed.
+    let blueprint = instance.attachments().blueprint().ok_or(Failure::RunsOnce)?;
+    match failed_rebuild() {
         Some(text) => Err(Failure::Error(text.into())),
-        None => Rc::clone(instance).build(local),
+        None => Rc::clone(instance).build(local, &*blueprint.factory),
     }
 }
 
@@ -257,17 +273,14 @@ fn is_to_stop(instance: &Rc<dyn Recover>) -> bool {
 /// Decides what becomes of the instance after a panic just now; also gives how many there were in its window.
 fn decide(instance: &Rc<dyn Recover>) -> (Decision, usize) {
     // A factory that runs once cannot build it again.
-    let mut decided = (Decision::End, 1);
-    if let Some(restart) = instance.restart() {
-        let (at, id) = (now(), instance.location().id());
-        instance.with_history(true, &mut |History { panics, .. }| {
-            // Another number for each instance, and for each panic of one.
-            let chance = stable_fraction(&(id, panics.total()));
-            let decision = panics.decide(&restart, at, chance);
-            decided = (decision, panics.in_window(&restart, at));
-        });
-    }
-    decided
+    let Some(restart) = instance.restart() else { return (Decision::End, 1) };
+    let (at, id) = (now(), instance.location().id());
+    instance.attachments().with_extras(|Extras { history: History { panics, .. }, .. }| {
+        // Another number for each instance, and for each panic of one.
+        let chance = stable_fraction(&(id, panics.total()));
+        let decision = panics.decide(&restart, at, chance);
+        (decision, panics.in_window(&restart, at))
+    })
 }
 
 fn note_restart(instance: &Rc<dyn Recover>, local: &Local) {
@@ -291,8 +304,7 @@ fn tell(
 #[cold]
 fn tell_uncounted(instance: &Rc<dyn Recover>, local: &Local, origin: PanicOrigin, text: &Arc<str>, next: AfterPanic) {
     let restart = instance.restart().unwrap_or_else(Restart::never);
-    let mut in_window = 0;
-    instance.with_history(false, &mut |history| in_window = history.panics.in_window(&restart, now()));
+    let in_window = instance.attachments().if_extras(|extras| extras.history.panics.in_window(&restart, now()));
     tell(instance, local, origin, text, in_window, next);
 }
 
@@ -302,7 +314,7 @@ fn back_off(instance: &Rc<dyn Recover>, local: &Rc<Local>, backoff: Duration) ->
     instance.location().status.set_backing_off();
     let until = due_in(backoff);
     let timer = local.timers.set(until, instance.slot());
-    instance.with_history(true, &mut |history| history.backoff_timer = timer);
+    instance.attachments().with_extras(|extras| extras.history.backoff_timer = timer);
     if backoff.is_zero() {
         return AfterPanic::Rebuilt;
     }
@@ -346,7 +358,9 @@ fn rebuild_failed(instance: &Rc<dyn Recover>, local: &Rc<Local>, failure: Failur
 fn resume(instance: &Rc<dyn Recover>, local: &Rc<Local>) {
     instance.location().status.set_live();
     local.mailbox.roster.end_backoff(instance.slot());
-    instance.wake_pool(local);
+    if let Some(pool) = instance.pool(local) {
+        pool.wake_waiting();
+    }
     match rebuild(instance, local) {
         Ok(()) => {
             tell_restarted(instance, local);
@@ -382,7 +396,33 @@ fn hand_over(instance: &Rc<dyn Recover>, local: &Rc<Local>, text: &Arc<str>, nex
 
 /// Drops the state with its timers and pipes.
 fn drop_state(instance: &Rc<dyn Recover>, local: &Local, next: AfterPanic) {
-    instance.drop_parts(local, &mut |text| tell_uncounted(instance, local, PanicOrigin::Drop, text, next));
+    let tell = |dropped: Result<(), Arc<str>>| {
+        if let Err(text) = dropped {
+            tell_uncounted(instance, local, PanicOrigin::Drop, &text, next);
+        }
+    };
+    tell(instance.drop_state(local));
+    let parts = instance.attachments().if_extras(|extras| Some((take(&mut extras.timers), take(&mut extras.pipes))));
+    let Some((timers, pipes)) = parts else { return };
+    let drop_part = |part: &mut dyn FnMut()| tell(run_part(local, instance.slot(), part));
+    for (id, timer) in timers.into_values() {
+        local.timers.clear(timer.due, id);
+        let mut timer = Some(timer);
+        drop_part(&mut || drop(timer.take()));
+    }
+    for (_, pipe) in pipes.into_values() {
+        let mut pipe = Some(pipe);
+        drop_part(&mut || drop(pipe.take()));
+    }
+}
+
+/// Drops the factory and the hook of an instance that will not be built again. Mail for it that is still under way
+/// carries the hook.
+fn drop_factory(instance: &Rc<dyn Recover>, local: &Local) {
+    if let Some(blueprint) = instance.attachments().take_blueprint() {
+        local.mailbox.meter.around(instance.slot(), || ignoring_panic(|| drop(blueprint)));
+    }
+    drop(instance.attachments().if_extras(|extras| extras.undelivered.take()));
 }
 
 /// Ends the instance, whose state is dropped: it leaves the registry and its slot, and mail that still comes for it
@@ -400,8 +440,8 @@ fn vacate(instance: &Rc<dyn Recover>, local: &Rc<Local>, why: End) {
     location.status.set_ended(&why);
     let panicked = matches!(why, End::Panicked(_));
     let stops_engine = panicked && instance.restart().is_some_and(|restart| restart.stops_engine());
-    instance.drop_factory(local);
-    if instance.leave_pool(local) {
+    drop_factory(instance, local);
+    if instance.pool(local).is_some_and(|pool| pool.remove_one()) {
         // Senders that wait for room in the pool find that it is empty. A sender that waits for this instance alone
         // watches it.
         local.mailbox.wake_all();

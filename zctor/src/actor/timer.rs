@@ -10,8 +10,8 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::actor::cell::{Schedule, SharedCell, TimerEntry};
-use crate::client::message::Message;
+use crate::actor::attachments::{Attachments, OwnMessage, Schedule, TimerEntry};
+use crate::id::Slot;
 use crate::sys::clock::{FOREVER, due_in, now};
 use crate::sys::unwind::{ignoring_panic, run_user};
 use crate::thread::local::Local;
@@ -55,7 +55,8 @@ use crate::thread::local::Local;
 /// # }
 /// ```
 pub struct Timer {
-    owner: Rc<dyn TimerOwner>,
+    local: Rc<Local>,
+    slot: Slot,
     id: u64,
     cancelled: Rc<Cell<bool>>,
 }
@@ -64,7 +65,8 @@ impl Timer {
     /// Ends the timer: no message of it arrives after this. Gives `false` if the timer had ended before.
     pub fn cancel(&self) -> bool {
         let was_cancelled = self.cancelled.replace(true);
-        self.owner.forget(self.id) || !was_cancelled && self.owner.is_firing(self.id)
+        let owner = self.local.instance(self.slot);
+        owner.is_some_and(|owner| owner.cancel_timer(&self.local, self.id, !was_cancelled))
     }
 }
 
@@ -74,84 +76,73 @@ impl fmt::Debug for Timer {
     }
 }
 
-/// The instance that has set a timer, whatever its message type.
-trait TimerOwner {
-    fn forget(&self, id: u64) -> bool;
-    fn is_firing(&self, id: u64) -> bool;
-}
-
-struct InstanceTimers<M: Message> {
-    local: Rc<Local>,
-    shared: Rc<SharedCell<M>>,
-}
-
-impl<M: Message> TimerOwner for InstanceTimers<M> {
-    fn forget(&self, id: u64) -> bool {
-        let Some(message) = self.shared.if_extras(|extras| extras.timers.remove(id)) else {
-            return false;
-        };
-        self.local.timers.clear(message.due, id);
-        ignoring_panic(|| drop(message));
-        true
-    }
-
-    fn is_firing(&self, id: u64) -> bool {
-        self.shared.if_extras(|extras| extras.firing == Some(id))
-    }
-}
-
-/// Sets a timer of the instance that `shared` belongs to.
-pub(crate) fn send_after<M: Message>(
+/// Sets a timer of the instance in `slot`.
+pub(super) fn send_after(
     local: &Rc<Local>,
-    shared: &Rc<SharedCell<M>>,
+    (slot, attachments): (Slot, &Attachments),
     after: Duration,
-    message: M,
+    message: OwnMessage,
 ) -> Timer {
-    set(local, shared, after, Schedule::Once(message))
+    set(local, (slot, attachments), after, Schedule::Once(message))
 }
 
 /// Sets a repeated timer. A period below a millisecond counts as one.
-pub(crate) fn send_every<M: Message>(
+pub(super) fn send_every(
     local: &Rc<Local>,
-    shared: &Rc<SharedCell<M>>,
+    (slot, attachments): (Slot, &Attachments),
     every: Duration,
-    make: Box<dyn FnMut() -> M>,
+    make: Box<dyn FnMut() -> OwnMessage>,
 ) -> Timer {
     let every = every.max(Duration::from_millis(1));
-    set(local, shared, every, Schedule::Every(every, make))
+    set(local, (slot, attachments), every, Schedule::Every(every, make))
 }
 
-fn set<M: Message>(local: &Rc<Local>, shared: &Rc<SharedCell<M>>, after: Duration, schedule: Schedule<M>) -> Timer {
+fn set(local: &Rc<Local>, (slot, attachments): (Slot, &Attachments), after: Duration, schedule: Schedule) -> Timer {
     let cancelled = Rc::new(Cell::new(false));
     // A time beyond what the clock can express never comes; the timer is kept all the same, until it is cancelled.
     let due = due_in(after);
-    let id = local.timers.set(due, shared.slot());
-    let message = TimerEntry { due, cancelled: Rc::clone(&cancelled), schedule };
-    shared.with_extras(|extras| extras.timers.add(id, message));
-    let owner = Rc::new(InstanceTimers { local: Rc::clone(local), shared: Rc::clone(shared) });
-    Timer { owner, id, cancelled }
+    let id = local.timers.set(due, slot);
+    let timer = TimerEntry { due, cancelled: Rc::clone(&cancelled), schedule };
+    attachments.with_extras(|extras| extras.timers.add(id, timer));
+    Timer { local: Rc::clone(local), slot, id, cancelled }
 }
 
-impl<M: Message> TimerEntry<M> {
+/// Ends a timer. `true` if it was set; or, if `may_fire`, if its closure runs just now.
+pub(super) fn cancel(local: &Local, attachments: &Attachments, id: u64, may_fire: bool) -> bool {
+    let Some(timer) = attachments.if_extras(|extras| extras.timers.remove(id)) else {
+        return may_fire && attachments.if_extras(|extras| extras.firing == Some(id));
+    };
+    local.timers.clear(timer.due, id);
+    ignoring_panic(|| drop(timer));
+    true
+}
+
+impl TimerEntry {
     /// Gives the message of a timer that is due. That of a repeated timer is made by the user's closure, after which
-    /// the timer is set again.
-    pub(crate) fn fire(self, local: &Rc<Local>, shared: &SharedCell<M>, id: u64) -> Result<M, Arc<str>> {
+    /// the timer is set again. An error is the text of the closure's panic.
+    pub(crate) fn fire(
+        self,
+        local: &Local,
+        attachments: &Attachments,
+        slot: Slot,
+        id: u64,
+    ) -> Result<OwnMessage, Arc<str>> {
         let (every, mut make) = match self.schedule {
             Schedule::Once(message) => return Ok(message),
             Schedule::Every(every, make) => (every, make),
         };
-        shared.with_extras(|extras| extras.firing = Some(id));
+        attachments.with_extras(|extras| extras.firing = Some(id));
         let meter = &local.mailbox.meter;
-        let made = meter.around(shared.slot(), || run_user(0, None, &mut make));
-        shared.with_extras(|extras| extras.firing = None);
+        let made = meter.around(slot, || run_user(0, None, &mut make));
+        attachments.with_extras(|extras| extras.firing = None);
         if made.is_err() || self.cancelled.get() {
-            meter.around(shared.slot(), || ignoring_panic(|| drop(make)));
+            meter.around(slot, || ignoring_panic(|| drop(make)));
         } else {
             let due = next_due(self.due, every, now());
-            local.timers.set_again(due, id, shared.slot());
+            local.timers.set_again(due, id, slot);
             let schedule = Schedule::Every(every, make);
-            let message = TimerEntry { due, cancelled: self.cancelled, schedule };
-            shared.with_extras(|extras| extras.timers.add(id, message));
+            let timer = TimerEntry { due, cancelled: self.cancelled, schedule };
+            attachments.with_extras(|extras| extras.timers.add(id, timer));
         }
         made
     }

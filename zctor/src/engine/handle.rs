@@ -182,7 +182,7 @@ impl EngineHandle {
     #[inline(never)]
     fn send_from<M: Message>(&self, place: &mut Option<M>) -> Result<(), SendError<M>> {
         match targets::own_thread(&self.core) {
-            Some(local) => Target::with(&local, |target| messaging::send::<true, M>(target, place)),
+            Some(local) => Target::with(&local, |target| messaging::send_either(target, place)),
             None => self.send_from_outside(place),
         }
     }
@@ -190,7 +190,7 @@ impl EngineHandle {
     #[inline(never)]
     fn send_from_outside<M: Message>(&self, place: &mut Option<M>) -> Result<(), SendError<M>> {
         match self.core.upgrade() {
-            Some(core) => targets::target(&core, |target| messaging::send::<true, M>(target, place)),
+            Some(core) => targets::target(&core, |target| messaging::send_either(target, place)),
             None => place.take().map_or(Ok(()), |message| Err(SendError::new(M::name(), message, Refusal::Stopped))),
         }
     }

@@ -14,8 +14,12 @@ use crate::thread::local::{Local, local_if};
 /// Runs `f` with the pool of a type as its target.
 pub(super) fn target<M: Message, R>(core: &Core, f: impl FnOnce(Target<'_, M>) -> R) -> R {
     let pool = core.pools.get::<M>();
-    let places = pool.as_deref().map(|pool| pool.places.load());
-    f(Target::at_pool(pool.as_deref(), &core.edge).with_snapshot(places.as_deref().map(|places| &**places)))
+    let loaded = pool.as_deref().map(|pool| pool.places.load());
+    let target = Target::at_pool(pool.as_deref(), &core.edge);
+    f(match &loaded {
+        Some(places) => target.with_current(Some(places), places.version()),
+        None => target,
+    })
 }
 
 /// The actor thread that this code runs on, if it is one of this engine: it knows the pools that its handlers use.

@@ -43,6 +43,7 @@ impl<T> Default for HookPlace<T> {
 }
 
 impl<T> HookPlace<T> {
+    #[inline]
     fn hook(&self) -> Option<Arc<Hook<T>>> {
         // Relaxed: the hook itself is behind the lock. An event that follows from the setting of the hook sees it.
         if !self.was_set.load(Ordering::Relaxed) {
@@ -163,6 +164,7 @@ impl Losses {
     }
 
     /// Tells the engine's hook that an instance has ended.
+    #[inline]
     pub(crate) fn ended(&self, ended: impl FnOnce() -> Ended) {
         if let Some(hook) = self.on_end.hook() {
             let ended = ended();

@@ -8,7 +8,7 @@ use crate::event::Undelivered;
 use crate::id::InstanceId;
 use crate::mailbox::buffers::Buffers;
 use crate::mailbox::dead_letters::Losses;
-use crate::trace::spans::SentFrom;
+use crate::trace::spans::{InSpans, SentFrom};
 
 /// How many words an envelope holds inline: enough for a message of four words with the port of its call.
 const INLINE: usize = 7;
@@ -62,8 +62,15 @@ pub(crate) struct Serving {
     pub(crate) budget: usize,
     /// Whether each of its messages gives a permit of the mailbox back when its handler begins.
     pub(crate) permitted: bool,
-    /// Whether a hook has sent it.
-    pub(crate) from_hook: bool,
+    /// Whether spans may be asked for around its handlers, and whether a hook has sent it.
+    pub(crate) in_spans: InSpans,
+}
+
+impl Serving {
+    /// Whether a hook has sent the mail.
+    pub(crate) fn is_from_hook(self) -> bool {
+        self.in_spans == InSpans::FromHook
+    }
 }
 
 /// The facts to be reported of mail that no instance will handle, and the counts and hooks that they are reported to.

@@ -129,7 +129,15 @@ pub(crate) struct Removed {
 
 impl Removed {
     /// Wakes its watchers.
+    #[inline]
     pub(crate) fn tell(self) {
+        if self.watchers.is_some() || self.panic_watchers.is_some() {
+            self.tell_all();
+        }
+    }
+
+    #[cold]
+    fn tell_all(self) {
         if let Some(mut watchers) = self.watchers {
             for waker in watchers.take(0, usize::MAX) {
                 wake(waker);

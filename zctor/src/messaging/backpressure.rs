@@ -9,6 +9,7 @@ use std::time::Instant;
 use crate::error::Refusal;
 use crate::id::Slot;
 use crate::mailbox::Mailbox;
+use crate::mailbox::edge::Edge;
 use crate::mailbox::permits::{Overflow, Permits, Ticket};
 use crate::messaging::binding::Among;
 use crate::messaging::target::Target;
@@ -27,7 +28,7 @@ use crate::thread::wait::{Reply, wait};
 pub(super) fn enter<'a, M: Payload>(
     target: &Target<'a, M>,
     key: Option<u64>,
-    until: impl FnOnce() -> Option<Instant>,
+    until: &dyn Fn() -> Option<Instant>,
 ) -> Result<Chosen<'a, M>, Refusal> {
     let chosen = target.choose(key)?;
     if chosen.is_full() { overflow(target, key, chosen, until) } else { Ok(chosen) }
@@ -39,27 +40,34 @@ pub(super) fn overflow<'a, M: Payload>(
     target: &Target<'a, M>,
     key: Option<u64>,
     chosen: Chosen<'a, M>,
-    until: impl FnOnce() -> Option<Instant>,
+    until: &dyn Fn() -> Option<Instant>,
 ) -> Result<Chosen<'a, M>, Refusal> {
-    match policy(&chosen, may_wait_for_room()) {
-        Overflow::DropNewest => Ok(chosen),
-        Overflow::Wait if target.view.waits() => {
+    let mut choosing = Choosing { target, key, chosen: Some(Ok(chosen)) };
+    wait_for_room(&mut choosing, until)?;
+    choosing.take()
+}
+
+fn wait_for_room(choice: &mut dyn Choice, until: &dyn Fn() -> Option<Instant>) -> Result<(), Refusal> {
+    match policy(choice, may_wait_for_room()) {
+        Overflow::DropNewest => Ok(()),
+        Overflow::Wait if choice.waits() => {
             assert_may_block();
-            let mut wait_for_room = ThreadWait { target, key, permits: PermitWait::new(target, key, &chosen) };
-            drop(chosen);
-            wait(&mut wait_for_room, until()).unwrap_or(Err(Refusal::Full))
+            let permits = PermitWait::new(choice);
+            choice.let_go();
+            wait(&mut ThreadWait { choice, permits }, until()).ok_or(Refusal::Full)
         }
         Overflow::Wait | Overflow::Refuse => Err(Refusal::Full),
     }
 }
 
-/// What is to be done if this instance has no room, for a sender that may wait or not.
-pub(super) fn policy<M: Payload>(chosen: &Chosen<'_, M>, may_wait: bool) -> Overflow {
+/// What is to be done if the chosen instance has no room, for a sender that may wait or not.
+pub(super) fn policy(choice: &dyn Choice, may_wait: bool) -> Overflow {
     if is_inside_code() {
         // There is an inner bound.
         return Overflow::Refuse;
     }
-    match chosen.endpoint().mailbox.permits.as_ref().map_or(Overflow::Wait, |permits| permits.overflow) {
+    let permits = choice.chosen().and_then(|location| location.mailbox.permits.as_ref());
+    match permits.map_or(Overflow::Wait, |permits| permits.overflow) {
         Overflow::Wait if !may_wait => Overflow::Refuse,
         overflow => overflow,
     }
@@ -70,31 +78,101 @@ pub(super) fn room_deadline<'a, M: Payload>(target: &Target<'a, M>) -> Option<In
     target.view.limit().end()
 }
 
-/// The wait of a thread for room.
-struct ThreadWait<'t, 'a, M: Payload> {
+/// The choice of an instance, as a wait for room makes it again and again, whatever the type of the messages.
+pub(super) trait Choice {
+    /// Chooses an instance, and keeps it, or the refusal. `false` if the instance has no room.
+    fn choose(&mut self) -> bool;
+    /// Where the instance lives that was chosen last.
+    fn chosen(&self) -> Option<&Location>;
+    /// Lets the instance go: nothing is kept while the sender waits.
+    fn let_go(&mut self);
+    /// The bounded mailboxes of the pool, if any of its instances will do.
+    fn of_pool(&self) -> Option<Vec<Arc<Mailbox>>>;
+    fn edge(&self) -> Option<&Edge>;
+    /// Whether the view is one that waits.
+    fn waits(&self) -> bool;
+}
+
+/// The choice of an instance for one message.
+pub(super) struct Choosing<'t, 'a, M: Payload> {
     target: &'t Target<'a, M>,
     key: Option<u64>,
+    chosen: Option<Result<Chosen<'a, M>, Refusal>>,
+}
+
+impl<'t, 'a, M: Payload> Choosing<'t, 'a, M> {
+    pub(super) fn new(target: &'t Target<'a, M>, key: Option<u64>) -> Self {
+        Self { target, key, chosen: None }
+    }
+
+    /// The instance that was chosen last; one without room means that the message is to be dropped.
+    pub(super) fn take(self) -> Result<Chosen<'a, M>, Refusal> {
+        self.chosen.unwrap_or(Err(Refusal::Full))
+    }
+}
+
+impl<M: Payload> Choice for Choosing<'_, '_, M> {
+    fn choose(&mut self) -> bool {
+        let chosen = self.target.choose(self.key);
+        let has_room = match &chosen {
+            Ok(chosen) => !chosen.is_full(),
+            Err(_) => true,
+        };
+        self.chosen = Some(chosen);
+        has_room
+    }
+
+    fn chosen(&self) -> Option<&Location> {
+        match &self.chosen {
+            Some(Ok(chosen)) => Some(&chosen.endpoint().location),
+            _ => None,
+        }
+    }
+
+    fn let_go(&mut self) {
+        self.chosen = None;
+    }
+
+    fn of_pool(&self) -> Option<Vec<Arc<Mailbox>>> {
+        match (self.target.among, self.key, self.target.pool) {
+            (Among::Turn | Among::LeastLoaded, None, Some(pool)) => Some(pool.bounded()),
+            _ => None,
+        }
+    }
+
+    fn edge(&self) -> Option<&Edge> {
+        self.target.engine_edge()
+    }
+
+    fn waits(&self) -> bool {
+        self.target.view.waits()
+    }
+}
+
+/// The wait of a thread for room.
+struct ThreadWait<'t> {
+    choice: &'t mut dyn Choice,
     permits: PermitWait,
 }
 
-impl<'a, M: Payload> Awaited for ThreadWait<'_, 'a, M> {
-    type Output = Result<Chosen<'a, M>, Refusal>;
+impl Awaited for ThreadWait<'_> {
+    type Output = ();
 
     fn is_ready(&self) -> bool {
         // A sender that spins has not joined the waiters that a stop wakes, and its spin may be long.
-        self.permits.is_ready() || self.target.engine_edge().is_some_and(|edge| !edge.is_open())
+        self.permits.is_ready() || self.choice.edge().is_some_and(|edge| !edge.is_open())
     }
 
     fn spin(&self) -> Spin {
-        self.target.engine_edge().map_or_else(Spin::default, |edge| edge.spin)
+        self.choice.edge().map_or_else(Spin::default, |edge| edge.spin)
     }
 
-    fn poll(&mut self, waker: &Waker) -> Option<Self::Output> {
-        self.permits.poll(self.target, self.key, waker)
+    fn poll(&mut self, waker: &Waker) -> Option<()> {
+        self.permits.poll(self.choice, waker).then_some(())
     }
 }
 
-impl<M: Payload> Reply for ThreadWait<'_, '_, M> {}
+impl Reply for ThreadWait<'_> {}
 
 /// A sender's wait for room: in the mailbox that its message must go to, or in all mailboxes of a pool if any will do.
 ///
@@ -136,22 +214,21 @@ impl Drop for Watched {
 }
 
 impl PermitWait {
-    pub(super) fn new<M: Payload>(target: &Target<'_, M>, key: Option<u64>, chosen: &Chosen<'_, M>) -> Self {
+    pub(super) fn new(choice: &dyn Choice) -> Self {
         let mut permit_wait = Self { mailboxes: Vec::new(), only: None };
-        permit_wait.find_mailboxes(target, key, chosen);
+        permit_wait.find_mailboxes(choice);
         permit_wait
     }
 
     /// Adds the mailboxes that are not known yet: the pool may have changed since the last look.
-    fn find_mailboxes<M: Payload>(&mut self, target: &Target<'_, M>, key: Option<u64>, chosen: &Chosen<'_, M>) {
-        let any_will_do = matches!((target.among, key), (Among::Turn | Among::LeastLoaded, None));
-        let mailboxes = match target.pool {
-            Some(pool) if any_will_do => pool.bounded(),
-            _ => {
-                let Location { mailbox, slot, .. } = &chosen.endpoint().location;
+    fn find_mailboxes(&mut self, choice: &dyn Choice) {
+        let mailboxes = match (choice.of_pool(), choice.chosen()) {
+            (Some(mailboxes), _) => mailboxes,
+            (None, Some(Location { mailbox, slot, .. })) => {
                 self.only = Some(Watched { mailbox: Arc::clone(mailbox), slot: *slot, number: None });
                 vec![Arc::clone(mailbox)]
             }
+            (None, None) => Vec::new(),
         };
         for mailbox in mailboxes {
             if !self.mailboxes.iter().any(|(known, _)| Arc::ptr_eq(known, &mailbox)) {
@@ -165,32 +242,25 @@ impl PermitWait {
     }
 
     /// Chooses an instance with room, or has `waker` woken when there may be one.
-    pub(super) fn poll<'a, M: Payload>(
-        &mut self,
-        target: &Target<'a, M>,
-        key: Option<u64>,
-        waker: &Waker,
-    ) -> Option<Result<Chosen<'a, M>, Refusal>> {
-        match as_task(|| target.choose(key)) {
-            Ok(chosen) if chosen.is_full() => self.find_mailboxes(target, key, &chosen),
-            outcome => return Some(outcome),
+    pub(super) fn poll(&mut self, choice: &mut dyn Choice, waker: &Waker) -> bool {
+        if as_task(|| choice.choose()) {
+            return true;
         }
+        self.find_mailboxes(choice);
         if waker.will_wake(Waker::noop()) {
-            return None;
+            return false;
         }
         self.join(waker);
         if let Some(only) = &mut self.only {
             only.watch(waker);
         }
         // After the sender has joined the waiters, so that a permit given back in between is not missed.
-        match as_task(|| target.choose(key)) {
-            Ok(chosen) if chosen.is_full() => {
-                drop(chosen);
-                self.decline();
-                None
-            }
-            outcome => Some(outcome),
+        if as_task(|| choice.choose()) {
+            return true;
         }
+        choice.let_go();
+        self.decline();
+        false
     }
 
     fn join(&mut self, waker: &Waker) {

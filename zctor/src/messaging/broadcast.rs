@@ -16,7 +16,7 @@ use crate::route::payload::{Kind, ToPort};
 use crate::route::places::{Place, Places};
 use crate::route::pool::Pool;
 use crate::sys::frame::Frame;
-use crate::sys::simulated::either;
+use crate::trace::watched_or_not;
 
 /// What `call_all` gives: the reply of each instance, or why it has none, in registry order.
 ///
@@ -36,7 +36,8 @@ pub type Pendings<R> = Vec<(InstanceId, Pending<R>)>;
 
 /// The instances that a broadcast is for.
 enum Members<'a, M: Payload> {
-    Known(&'a Places<M>),
+    /// With the version of the pool that these are of.
+    Known(&'a [Place<M>], u64),
     Loaded(Arc<Places<M>>),
     One(&'a Endpoint<M>),
     Nobody,
@@ -47,8 +48,8 @@ impl<'a, M: Payload> Members<'a, M> {
     fn of(target: &Target<'a, M>) -> Self {
         match (target.pool, target.among) {
             (_, Among::Nobody) => Self::Nobody,
-            (Some(pool), _) => match target.snapshot.filter(|places| pool.is_current(places)) {
-                Some(places) => Self::Known(places),
+            (Some(pool), _) => match target.places() {
+                Some(places) => Self::Known(places, target.version),
                 None => Self::Loaded(pool.places.load_full()),
             },
             (None, Among::One(endpoint)) => Self::One(endpoint),
@@ -59,7 +60,7 @@ impl<'a, M: Payload> Members<'a, M> {
     /// The instances that take mail now, each with the way to it.
     fn open(&self, target: &Target<'_, M>) -> Result<Vec<(&Endpoint<M>, Way)>, Refusal> {
         let places: &[Place<M>] = match self {
-            Self::Known(places) => places,
+            Self::Known(places, _) => places,
             Self::Loaded(places) => places,
             Self::One(endpoint) => return Ok(vec![(endpoint, endpoint.admit()?)]),
             Self::Nobody => &[],
@@ -83,7 +84,7 @@ fn with_open<'a, M: Payload, R>(
     loop {
         let open = members.open(target);
         let stale = match &members {
-            Members::Known(places) => target.pool.filter(|pool| pool.is_stale(places)),
+            Members::Known(_, version) => target.pool.filter(|pool| pool.version() > *version),
             Members::Loaded(places) => target.pool.filter(|pool| pool.is_stale(places)),
             Members::One(_) | Members::Nobody => None,
         };
@@ -135,11 +136,11 @@ pub(crate) fn broadcast_with<M: Payload>(
 /// Gives how many instances were reached, and the copies that came back, since a thread or the engine has ended
 /// meanwhile.
 fn send_copies<'m, M: Payload>(copies: impl Iterator<Item = ((&'m Endpoint<M>, Way), M)>) -> (usize, Vec<M>) {
-    either(copies, |copies| send_each::<true, M>(copies), |copies| send_each::<false, M>(copies))
+    watched_or_not(copies, |copies| send_each::<true, M>(copies), |copies| send_each::<false, M>(copies))
 }
 
-/// As `send_copies`. `POINTS`: whether the sender may be simulated.
-fn send_each<'m, const POINTS: bool, M: Payload>(
+/// As `send_copies`. `WATCHED`: see `trace::watched_or_not`.
+fn send_each<'m, const WATCHED: bool, M: Payload>(
     copies: impl Iterator<Item = ((&'m Endpoint<M>, Way), M)>,
 ) -> (usize, Vec<M>) {
     let (mut reached, mut missed) = (0, Vec::new());
@@ -151,7 +152,7 @@ fn send_each<'m, const POINTS: bool, M: Payload>(
         }
         let mut place = Some(copy);
         if entry != Entry::Inner {
-            endpoint.send_copy::<POINTS>(way, &mut place, entry.sent_as(false));
+            endpoint.send_copy::<WATCHED>(way, &mut place, entry.sent_as(false));
         } else if endpoint.send_inner(&mut place, entry.sent_as(false), &|| true).is_err() {
             missed.extend(place.and_then(|copy| endpoint.drop_newest(copy).err()));
             continue;

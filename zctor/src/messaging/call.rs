@@ -27,7 +27,7 @@ use crate::messaging::undeclared::undeclared;
 use crate::reply::cancellation::Cancellation;
 use crate::reply::oneshot::Receiver;
 use crate::reply::reply_to::{Outcome, ReplyTo};
-use crate::route::contents::{Call, lose};
+use crate::route::contents::{Call, lose, typed};
 use crate::route::endpoint::Endpoint;
 use crate::route::location::{Entry, Location, Way};
 use crate::route::payload::{Kind, Payload, ToPort};
@@ -36,13 +36,14 @@ use crate::sys::clock::{deadline, now};
 use crate::sys::frame::{Frame, is_inside_code};
 use crate::thread::carried;
 use crate::thread::local::{Local, OnTheSpot, local};
+use crate::trace::CAN_BE_WATCHED;
 
 /// Calls with the message in `place`, where its caller has made it (see `route/contents.rs`), and waits for the reply.
 ///
 /// In line, this finds out which instance is called, which differs among the forms of a call; then all of them go the
 /// same ways, which are functions. Those get the target by value: for a reference to it, all of it would have to be
 /// written to memory.
-#[inline(always)]
+#[cfg_attr(not(debug_assertions), inline(always))]
 pub(crate) fn call<M: Payload, R: 'static, K: Kind>(
     target: Target<'_, M>,
     place: &mut Option<M>,
@@ -52,7 +53,7 @@ pub(crate) fn call<M: Payload, R: 'static, K: Kind>(
     check_depth::<M, K>(target, frame)?;
     let until = call_deadline(&target, frame);
     let key = place.as_ref().and_then(M::key);
-    let Some((endpoint, way, sent_as)) = target.straight::<true>(key) else {
+    let Some((endpoint, way, sent_as)) = target.straight::<CAN_BE_WATCHED>(key) else {
         return call_by_choice::<M, R, K>(target, key, place, port, until);
     };
     let mut reply = None;
@@ -63,14 +64,14 @@ pub(crate) fn call<M: Payload, R: 'static, K: Kind>(
 }
 
 /// The outcome of a call that was handled on the spot.
-#[inline(always)]
+#[cfg_attr(not(debug_assertions), inline(always))]
 fn replied<M: Payload, R>(reply: Option<R>) -> Result<R, CallError> {
     reply.ok_or_else(|| CallError::NoReply { message: M::name() })
 }
 
 /// When a call is given up that its caller waits for: at the client's own limit, or when the time of the handler that
 /// calls is up.
-#[inline(always)]
+#[cfg_attr(not(debug_assertions), inline(always))]
 pub(super) fn call_deadline<M: Payload>(target: &Target<'_, M>, frame: Frame) -> Option<Instant> {
     match target.view.limit() {
         Limit::Inherited => frame.deadline.or_else(|| default_deadline(target.engine_edge())),
@@ -111,7 +112,7 @@ fn find<'a, M: Payload>(
     key: Option<u64>,
     until: Option<Instant>,
 ) -> Result<Chosen<'a, M>, CallError> {
-    enter(target, key, || until).map_err(|refusal| target.call_error(refusal))
+    enter(target, key, &|| until).map_err(|refusal| target.call_error(refusal))
 }
 
 #[inline(never)]
@@ -275,7 +276,7 @@ fn is_here<K: Kind>(way: Way) -> bool {
 
 /// Calls an instance of this thread, which handles the call on the spot and puts its reply into `reply`, an `Option` of
 /// the reply's type; `false` if the instance must handle something else first. `known` is this thread, if it is known.
-#[inline(always)]
+#[cfg_attr(not(debug_assertions), inline(always))]
 fn call_here<M: Payload>(
     known: Option<&Rc<Local>>,
     endpoint: &Endpoint<M>,
@@ -332,6 +333,6 @@ fn come_too_late<M: Payload>(endpoint: &Endpoint<M>, place: &mut Option<M>) -> C
     losses.count(M::name(), 1, why);
     losses.time_out(M::name(), false);
     let undeliverable = Undeliverable { losses, instance: endpoint.id(), why, from_hook: false };
-    place.take().into_iter().for_each(|message| lose(message, endpoint.hook().as_deref(), undeliverable));
+    place.take().into_iter().for_each(|message| lose(message, endpoint.hook().as_ref().and_then(typed), undeliverable));
     CallError::Timeout { message: M::name(), begun: false }
 }

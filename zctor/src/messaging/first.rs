@@ -248,9 +248,10 @@ impl<R> Awaited for First<R> {
 }
 
 impl<R> Reply for First<R> {
-    fn with_callee<T>(&self, f: impl FnOnce(Callee, &Arc<Edge>) -> T) -> Option<T> {
-        let (_, first) = self.replies.iter().find(|(_, reply)| reply.is_sent())?;
-        first.with_callee(f)
+    fn with_callee(&self, f: &mut dyn FnMut(Callee, &Arc<Edge>)) {
+        if let Some((_, first)) = self.replies.iter().find(|(_, reply)| reply.is_sent()) {
+            first.with_callee(f);
+        }
     }
 }
 

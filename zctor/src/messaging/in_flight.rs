@@ -212,10 +212,10 @@ impl<R, B: Callees> Awaited for InFlight<R, B> {
 }
 
 impl<R, B: Callees> Reply for InFlight<R, B> {
-    fn with_callee<T>(&self, f: impl FnOnce(Callee, &Arc<Edge>) -> T) -> Option<T> {
+    fn with_callee(&self, f: &mut dyn FnMut(Callee, &Arc<Edge>)) {
         let (message, called, on) = (self.message, self.mailbox.called(), self.mailbox.thread);
         let pieces = self.mailbox.meter.pieces();
-        Some(f(Callee { message, called, on, pieces }, &self.mailbox.edge))
+        f(Callee { message, called, on, pieces }, &self.mailbox.edge);
     }
 }
 

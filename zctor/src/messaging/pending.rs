@@ -366,10 +366,9 @@ impl<R> Pending<R> {
     }
 
     /// Calls `f` with the callee and the edge of its engine, for the statistics.
-    pub(super) fn with_callee<T>(&self, f: impl FnOnce(Callee, &Arc<Edge>) -> T) -> Option<T> {
-        match &*self.state.borrow() {
-            State::Sent(sent) => sent.call.with_callee(f),
-            State::Refused(_) | State::Taken => None,
+    pub(super) fn with_callee(&self, f: &mut dyn FnMut(Callee, &Arc<Edge>)) {
+        if let State::Sent(sent) = &*self.state.borrow() {
+            sent.call.with_callee(f);
         }
     }
 }

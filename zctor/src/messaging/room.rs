@@ -14,7 +14,7 @@ use std::time::Instant;
 
 use crate::error::{CallError, Refusal, SendError};
 use crate::mailbox::permits::Overflow;
-use crate::messaging::backpressure::{PermitWait, policy, room_deadline};
+use crate::messaging::backpressure::{Choice, Choosing, PermitWait, policy, room_deadline};
 use crate::messaging::pending::Pending;
 use crate::messaging::target::Target;
 use crate::messaging::{call, send};
@@ -23,11 +23,11 @@ use crate::reply::oneshot::Receiver;
 use crate::reply::reply_to::{Outcome, ReplyTo};
 use crate::route::contents::Call;
 use crate::route::payload::{Kind, Payload, ToPort};
-use crate::route::pool::Chosen;
 use crate::sys::alarm::{AlarmId, clear_alarm, set_alarm};
 use crate::sys::clock::now;
 use crate::sys::frame::{as_task, may_await_room};
 use crate::sys::unwind::ignoring_panic;
+use crate::trace::CAN_BE_WATCHED;
 
 /// A task's wait for room, kept from one poll to the next.
 struct Room {
@@ -56,14 +56,9 @@ impl Room {
         Self { until, permits: None, alarm: None }
     }
 
-    /// Chooses an instance with room; one without means that the message is to be dropped.
-    fn poll<'a, M: Payload>(
-        &mut self,
-        target: &Target<'a, M>,
-        key: Option<u64>,
-        waker: &Waker,
-    ) -> Poll<Result<Chosen<'a, M>, Refusal>> {
-        if let Some(found) = self.find(target, key, waker) {
+    /// Has an instance chosen that has room; one without means that the message is to be dropped.
+    fn poll(&mut self, choice: &mut dyn Choice, waker: &Waker) -> Poll<Result<(), Refusal>> {
+        if let Some(found) = self.find(choice, waker) {
             self.leave();
             return Poll::Ready(found);
         }
@@ -76,24 +71,18 @@ impl Room {
         Poll::Pending
     }
 
-    fn find<'a, M: Payload>(
-        &mut self,
-        target: &Target<'a, M>,
-        key: Option<u64>,
-        waker: &Waker,
-    ) -> Option<Result<Chosen<'a, M>, Refusal>> {
+    fn find(&mut self, choice: &mut dyn Choice, waker: &Waker) -> Option<Result<(), Refusal>> {
         if self.permits.is_none() || !may_await_room() {
-            let chosen = match as_task(|| target.choose(key)) {
-                Ok(chosen) if chosen.is_full() => chosen,
-                outcome => return Some(outcome),
-            };
-            match as_task(|| policy(&chosen, may_await_room())) {
-                Overflow::Wait => self.permits = Some(PermitWait::new(target, key, &chosen)),
-                Overflow::DropNewest => return Some(Ok(chosen)),
+            if as_task(|| choice.choose()) {
+                return Some(Ok(()));
+            }
+            match as_task(|| policy(choice, may_await_room())) {
+                Overflow::Wait => self.permits = Some(PermitWait::new(choice)),
+                Overflow::DropNewest => return Some(Ok(())),
                 Overflow::Refuse => return Some(Err(Refusal::Full)),
             }
         }
-        self.permits.as_mut()?.poll(target, key, waker)
+        self.permits.as_mut()?.poll(choice, waker).then_some(Ok(()))
     }
 
     fn set_alarm(&mut self, waker: &Waker) {
@@ -129,8 +118,12 @@ impl<M: Payload> Sending<M> {
 
     pub(crate) fn poll(&mut self, target: &Target<'_, M>, waker: &Waker) -> Poll<Result<(), SendError<M>>> {
         while let Some(message) = &self.message {
-            let Poll::Ready(found) = self.room.poll(target, message.key(), waker) else { return Poll::Pending };
-            if let Err(refusal) = found.and_then(|chosen| send::deliver::<true, M>(&chosen, &mut self.message)) {
+            let mut choosing = Choosing::new(target, message.key());
+            let Poll::Ready(found) = self.room.poll(&mut choosing, waker) else { return Poll::Pending };
+            let found = found.and_then(|()| choosing.take());
+            if let Err(refusal) =
+                found.and_then(|chosen| send::deliver::<CAN_BE_WATCHED, M>(&chosen, &mut self.message))
+            {
                 return Poll::Ready(send::give_back(*target, &mut self.message, refusal));
             }
             // A message that is back in its place was for a thread that has ended just now: see `send::try_send`.
@@ -162,8 +155,9 @@ impl<M: Payload, R: 'static> Calling<M, R> {
         waker: &Waker,
     ) -> Poll<Result<Pending<R>, CallError>> {
         while let Some(call) = &self.call {
-            let Poll::Ready(found) = self.room.poll(target, call.message.key(), waker) else { return Poll::Pending };
-            let chosen = match found {
+            let mut choosing = Choosing::new(target, call.message.key());
+            let Poll::Ready(found) = self.room.poll(&mut choosing, waker) else { return Poll::Pending };
+            let chosen = match found.and_then(|()| choosing.take()) {
                 Ok(chosen) => chosen,
                 Err(refusal) => return Poll::Ready(Err(target.call_error(refusal))),
             };

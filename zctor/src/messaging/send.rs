@@ -6,17 +6,29 @@ use crate::messaging::target::Target;
 use crate::route::location::Entry;
 use crate::route::payload::Payload;
 use crate::route::pool::Chosen;
+use crate::trace::watched_or_not;
 
-/// Sends the message in `place`, where its sender has made it: see `route/contents.rs`. With scheduling `POINTS`, if its
-/// sender may be simulated: see `sys::simulated::either`.
+/// Sends the message in `place`, where its sender has made it: see `route/contents.rs`. `WATCHED` is the way with scheduling
+/// points, events and spans: see `trace::watched_or_not`.
 ///
 /// The target is handed on by value, as `call` does.
-#[inline]
-pub(crate) fn send<const POINTS: bool, M: Payload>(
+// Always: by a call a send on one thread takes 30 instructions more.
+#[cfg_attr(not(debug_assertions), inline(always))]
+pub(crate) fn send<const WATCHED: bool, M: Payload>(
     target: Target<'_, M>,
     place: &mut Option<M>,
 ) -> Result<(), SendError<M>> {
-    try_send::<POINTS, M>(target, place).or_else(|refusal| give_back(target, place, refusal))
+    try_send::<WATCHED, M>(target, place).or_else(|refusal| give_back(target, place, refusal))
+}
+
+/// As `send`, for those who have not chosen between the two ways.
+#[cfg_attr(not(debug_assertions), inline(always))]
+pub(crate) fn send_either<M: Payload>(target: Target<'_, M>, place: &mut Option<M>) -> Result<(), SendError<M>> {
+    watched_or_not(
+        (target, place),
+        |(target, place)| send::<true, M>(target, place),
+        |(target, place)| send::<false, M>(target, place),
+    )
 }
 
 #[cold]
@@ -30,17 +42,17 @@ pub(super) fn give_back<M: Payload>(
 
 /// As `send`, but a refusal is not counted, and leaves the message in its place.
 // Always: by a call a send takes 13 instructions more, and the compiler changes its mind about it with what else uses it.
-#[inline(always)]
-pub(super) fn try_send<const POINTS: bool, M: Payload>(
+#[cfg_attr(not(debug_assertions), inline(always))]
+pub(super) fn try_send<const WATCHED: bool, M: Payload>(
     target: Target<'_, M>,
     place: &mut Option<M>,
 ) -> Result<(), Refusal> {
     while let Some(message) = place {
         let key = message.key();
-        if let Some((endpoint, way, sent_as)) = target.straight::<POINTS>(key) {
-            endpoint.send::<POINTS>(way, place, sent_as);
+        if let Some((endpoint, way, sent_as)) = target.straight::<WATCHED>(key) {
+            endpoint.send::<WATCHED>(way, place, sent_as);
         } else {
-            send_by_choice::<POINTS, M>(target, key, place)?;
+            send_by_choice::<WATCHED, M>(target, key, place)?;
         }
         // A message that is back in its place was for a thread that has ended just now, which will not be chosen again.
     }
@@ -49,17 +61,17 @@ pub(super) fn try_send<const POINTS: bool, M: Payload>(
 
 /// Makes one attempt to send, to the instance that `enter` chooses. The message may be back in its place after it.
 #[inline(never)]
-fn send_by_choice<const POINTS: bool, M: Payload>(
+fn send_by_choice<const WATCHED: bool, M: Payload>(
     target: Target<'_, M>,
     key: Option<u64>,
     place: &mut Option<M>,
 ) -> Result<(), Refusal> {
-    deliver::<POINTS, M>(&enter(&target, key, || room_deadline(&target))?, place)
+    deliver::<WATCHED, M>(&enter(&target, key, &|| room_deadline(&target))?, place)
 }
 
 /// Sends the message to the instance that was chosen, or drops it if there is no room. It may be back in its place.
-#[inline(always)]
-pub(super) fn deliver<const POINTS: bool, M: Payload>(
+#[cfg_attr(not(debug_assertions), inline(always))]
+pub(super) fn deliver<const WATCHED: bool, M: Payload>(
     chosen: &Chosen<'_, M>,
     place: &mut Option<M>,
 ) -> Result<(), Refusal> {
@@ -67,7 +79,7 @@ pub(super) fn deliver<const POINTS: bool, M: Payload>(
         return chosen.endpoint().send_inner(place, chosen.sent_as(), &|| chosen.move_turn());
     }
     if !chosen.is_full() {
-        chosen.endpoint().send::<POINTS>(chosen.way, place, chosen.sent_as());
+        chosen.endpoint().send::<WATCHED>(chosen.way, place, chosen.sent_as());
         return Ok(());
     }
     *place = place.take().and_then(|message| chosen.endpoint().drop_newest(message).err());

@@ -13,6 +13,7 @@ use crate::messaging::target::Target;
 use crate::route::location::Entry;
 use crate::route::payload::Payload;
 use crate::route::pool::Chosen;
+use crate::trace::CAN_BE_WATCHED;
 
 pub(crate) fn send_all<'a, M: Payload>(target: &Target<'a, M>, messages: Vec<M>) -> Result<usize, SendError<Vec<M>>> {
     let count = messages.len();
@@ -26,7 +27,7 @@ pub(crate) fn send_all<'a, M: Payload>(target: &Target<'a, M>, messages: Vec<M>)
     let (refused_by_key, mut left) = (late.refused.len(), late.refused);
     for message in late.again {
         let mut place = Some(message);
-        let _ = try_send::<true, M>(*target, &mut place); // a refused message stays in its place
+        let _ = try_send::<CAN_BE_WATCHED, M>(*target, &mut place); // a refused message stays in its place
         left.extend(place);
     }
     let refusal = match outcome {
@@ -109,7 +110,7 @@ fn send_each<'a, M: Payload>(
             Ok(chosen) if chosen.is_full() => {
                 // Messages that were gathered so far hold permits. They make room only once they are sent and begun.
                 batches.send();
-                overflow(target, key, chosen, || until)
+                overflow(target, key, chosen, &|| until)
             }
             chosen => chosen,
         };

@@ -12,9 +12,10 @@ use crate::route::endpoint::Endpoint;
 use crate::route::known_pool::with_known_pool;
 use crate::route::location::Way;
 use crate::route::payload::Payload;
-use crate::route::places::Places;
+use crate::route::places::{Place, Places};
 use crate::route::pool::{Chosen, Pool};
 use crate::thread::local::Local;
+use crate::trace::CAN_BE_WATCHED;
 
 /// All that a send or a call needs to know besides its message, borrowed. Clients, engines and contexts all send by it.
 pub(crate) struct Target<'a, M: Payload> {
@@ -23,7 +24,11 @@ pub(crate) struct Target<'a, M: Payload> {
     edge: Option<&'a Edge>,
     pub(super) view: View,
     /// The pool's places as its sender last knew them.
-    pub(super) snapshot: Option<&'a Places<M>>,
+    places: Option<&'a [Place<M>]>,
+    /// The version of the pool that these are of.
+    pub(super) version: u64,
+    /// Whether the sender has looked just now that they are the latest.
+    is_current: bool,
     /// The actor thread that this code runs on, if its sender knows it.
     pub(super) local: Option<&'a Rc<Local>>,
 }
@@ -40,16 +45,16 @@ impl<M: Payload> Clone for Target<'_, M> {
 impl<'a, M: Payload> Target<'a, M> {
     /// The instances of a pool, in turn; `pool` is `None` if the type was never registered.
     pub(crate) fn at_pool(pool: Option<&'a Pool<M>>, edge: &'a Edge) -> Self {
-        Self { pool, among: Among::Turn, edge: Some(edge), view: View::default(), snapshot: None, local: None }
+        Self { pool, among: Among::Turn, edge: Some(edge), ..Self::without_pool(Among::Turn) }
     }
 
     /// The pool of a type, in turn, as this actor thread knows it: for its handlers.
-    #[inline(always)]
+    #[cfg_attr(not(debug_assertions), inline(always))]
     pub(crate) fn with<R>(local: &Rc<Local>, f: impl FnOnce(Target<'_, M>) -> R) -> R {
         with_known_pool::<M, R>(local, |known| {
             let target = match known {
                 Some(known) => {
-                    Target::at_pool(Some(&known.pool), &known.pool.edge).with_snapshot(known.snapshot.as_deref())
+                    Target::at_pool(Some(&known.pool), &known.pool.edge).with_current(known.places(), known.version)
                 }
                 None => Target::at_pool(None, &local.mailbox.edge),
             };
@@ -58,7 +63,7 @@ impl<'a, M: Payload> Target<'a, M> {
     }
 
     /// The same, for code that runs on this actor thread.
-    #[inline(always)]
+    #[cfg_attr(not(debug_assertions), inline(always))]
     pub(crate) fn on(self, local: &'a Rc<Local>) -> Self {
         Self { local: Some(local), ..self }
     }
@@ -77,7 +82,8 @@ impl<'a, M: Payload> Target<'a, M> {
 
     #[inline]
     fn without_pool(among: Among<'a, M>) -> Self {
-        Self { pool: None, among, edge: None, view: View::default(), snapshot: None, local: None }
+        let (view, version, is_current) = (View::default(), 0, false);
+        Self { pool: None, among, edge: None, view, places: None, version, is_current, local: None }
     }
 
     /// The instances of the pool that a client is bound to.
@@ -97,8 +103,23 @@ impl<'a, M: Payload> Target<'a, M> {
         Self { view, ..self }
     }
 
-    pub(crate) fn with_snapshot(self, snapshot: Option<&'a Places<M>>) -> Self {
-        Self { snapshot, ..self }
+    /// With the places of the pool as they were at some time.
+    #[inline(always)]
+    fn with_snapshot(self, places: Option<&'a Places<M>>) -> Self {
+        let version = places.map_or(0, Places::version);
+        Self { places: places.map(|places| &**places), version, is_current: false, ..self }
+    }
+
+    /// With the places of the pool as they are just now.
+    #[inline(always)]
+    pub(crate) fn with_current(self, places: Option<&'a [Place<M>]>, version: u64) -> Self {
+        Self { places, version, is_current: true, ..self }
+    }
+
+    /// The places of the pool, if the sender knows the latest.
+    #[inline(always)]
+    pub(super) fn places(&self) -> Option<&'a [Place<M>]> {
+        self.places.filter(|_| self.is_current || self.pool.is_some_and(|pool| pool.version() == self.version))
     }
 
     pub(super) fn pool(&self) -> Result<&'a Pool<M>, Refusal> {
@@ -142,7 +163,7 @@ impl<'a, M: Payload> Target<'a, M> {
 
     /// Chooses an instance: a bound client beats `#[key]`, and `#[key]` beats least-loaded and rotation.
     pub(super) fn choose(&self, key: Option<u64>) -> Result<Chosen<'a, M>, Refusal> {
-        if let Some((endpoint, way, sent_as)) = self.straight::<true>(key) {
+        if let Some((endpoint, way, sent_as)) = self.straight::<CAN_BE_WATCHED>(key) {
             return Ok(Chosen::straight(endpoint, way, sent_as));
         }
         match (self.among, key) {
@@ -161,12 +182,13 @@ impl<'a, M: Payload> Target<'a, M> {
     /// The short way, which nearly every message takes: to the instance that a client is bound to, or to the next in
     /// turn of a pool whose places are known. `None` if a bound, a key or the like stands against it: `enter` looks
     /// closer.
-    #[inline(always)]
-    pub(super) fn straight<const POINTS: bool>(&self, key: Option<u64>) -> Option<(&'a Endpoint<M>, Way, SentAs)> {
+    #[cfg_attr(not(debug_assertions), inline(always))]
+    pub(super) fn straight<const WATCHED: bool>(&self, key: Option<u64>) -> Option<(&'a Endpoint<M>, Way, SentAs)> {
         let (endpoint, way, in_turn) = match (self.among, key) {
             (Among::One(endpoint), _) => (endpoint, endpoint.admit_freely()?, false),
             (Among::Turn, None) => {
-                let (endpoint, way) = self.pool?.step::<POINTS>(self.snapshot?)?;
+                let (pool, places) = (self.pool?, self.places()?);
+                let (endpoint, way) = pool.step::<WATCHED>(places)?;
                 (endpoint, way, true)
             }
             _ => return None,

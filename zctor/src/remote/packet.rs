@@ -51,6 +51,8 @@ pub trait Carrier: Send + Sync {
 
 /// The way back to the sender of a packet.
 pub trait Receipt: Send {
+    /// The message is in no mailbox yet: others are before it, or it waits for room.
+    fn waits(&mut self) {}
     /// The message is in a mailbox. Of a send nothing more is told.
     fn taken(&mut self);
     /// What became of a call, or why a send is in no mailbox.

@@ -97,3 +97,75 @@ impl Wake for ReplyTask {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::sync::mpsc;
+    use std::thread;
+
+    use super::*;
+    use crate::remote::packet::Answer;
+
+    struct Tell(mpsc::Sender<Answer>);
+    impl Receipt for Tell {
+        fn taken(&mut self) {}
+        fn answer(self: Box<Self>, answer: Answer) {
+            self.0.send(answer).unwrap_or_default();
+        }
+    }
+
+    /// A task whose reply is there when `is_there` says so, and the waker that it was first polled with.
+    fn task(mut is_there: impl FnMut() -> bool + Send + 'static) -> (Waker, mpsc::Receiver<Answer>) {
+        let ((tell, told), (give, given)) = (mpsc::channel(), mpsc::channel());
+        let reply = poll_fn(move |task: &mut Context<'_>| {
+            give.send(task.waker().clone()).unwrap_or_default();
+            if is_there() { Poll::Ready(Answer::NoReply) } else { Poll::Pending }
+        });
+        answer_when_there(Box::pin(reply), Box::new(Tell(tell)), None);
+        (given.recv().expect("it was polled"), told)
+    }
+
+    #[test]
+    fn a_wake_up_during_a_poll_leads_to_another() {
+        let (tell, told) = mpsc::channel();
+        let mut polls = 0;
+        let reply = poll_fn(move |task| {
+            polls += 1;
+            task.waker().wake_by_ref();
+            if polls == 3 { Poll::Ready(Answer::NoReply) } else { Poll::Pending }
+        });
+        answer_when_there(Box::pin(reply), Box::new(Tell(tell)), None);
+        assert!(matches!(told.try_recv(), Ok(Answer::NoReply)));
+        assert!(told.try_recv().is_err());
+    }
+
+    #[test]
+    fn one_thread_polls_at_a_time_and_no_wake_up_is_lost() {
+        const ROUNDS: usize = if cfg!(miri) { 10 } else { 500 };
+        for _ in 0..ROUNDS {
+            let (is_polled, is_there) = (AtomicBool::new(false), Arc::new(AtomicBool::new(false)));
+            let seen = Arc::clone(&is_there);
+            let (waker, told) = task(move || {
+                assert!(!is_polled.swap(true, Ordering::Relaxed), "two threads poll it");
+                let there = seen.load(Ordering::Relaxed);
+                is_polled.store(false, Ordering::Relaxed);
+                there
+            });
+            thread::scope(|scope| {
+                for number in 0..3 {
+                    let (waker, is_there) = (waker.clone(), &is_there);
+                    scope.spawn(move || {
+                        if number == 0 {
+                            is_there.store(true, Ordering::Relaxed);
+                        }
+                        waker.wake();
+                    });
+                }
+            });
+            assert!(matches!(told.try_recv(), Ok(Answer::NoReply)));
+            assert!(told.try_recv().is_err(), "it was answered once");
+        }
+    }
+}

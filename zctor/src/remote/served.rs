@@ -60,13 +60,14 @@ pub(super) struct ServedPool<M: RemoteMessage> {
 }
 
 impl<M: RemoteMessage> Served for ServedPool<M> {
-    fn deliver(self: Arc<Self>, packet: Packet, receipt: Box<dyn Receipt>, arrived: Arrived) {
+    fn deliver(self: Arc<Self>, packet: Packet, mut receipt: Box<dyn Receipt>, arrived: Arrived) {
         let lane = if packet.inside { &self.lane } else { &self.feeder };
         if self.takes_at_once(&packet) && lane.is_idle() {
             // A panic is that of a drop of the user's.
             drop(catch(|| self.feed(&self.pool_at_once, packet, receipt, &arrived)));
         } else {
             let lane = lane.clone();
+            receipt.waits();
             lane.give(move || self.feed(&self.pool, packet, receipt, &arrived));
         }
     }

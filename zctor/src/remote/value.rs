@@ -18,7 +18,7 @@ use crate::remote::wire::{self, Format};
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot go through bytes",
     label = "an `#[actor(remote)]` enum, its fields and its replies must be serde's `Serialize` and `Deserialize`",
-    note = "derive both, on the enum below `#[actor]`: `#[derive(serde::Serialize, serde::Deserialize)]`",
+    note = "derive both on it: `#[derive(serde::Serialize, serde::Deserialize)]`; on an enum of messages below `#[actor]`",
     note = "a variant with `#[msg(internal)]` never travels, and its fields need neither"
 )]
 pub trait RemoteValue: Serialize + DeserializeOwned + Send + 'static {}
@@ -33,7 +33,7 @@ impl<T: Serialize + DeserializeOwned + Send + 'static> RemoteValue for T {}
 #[doc(hidden)]
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot go through bytes",
-    note = "derive serde's `Serialize` and `Deserialize`, on the enum below `#[actor]`"
+    note = "derive serde's `Serialize` and `Deserialize` on it; on an enum of messages below `#[actor]`"
 )]
 pub trait Travels<'a>: Sized {
     fn __encode(&self, format: Format) -> Result<Vec<u8>, Arc<str>>;

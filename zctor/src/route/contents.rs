@@ -35,7 +35,7 @@ use crate::route::payload::Payload;
 use crate::route::payload::Port;
 use crate::sys::frame::in_hook;
 use crate::sys::unwind::{Quiet, ignoring_panic};
-use crate::trace::spans::{SentFrom, may_be_told, sent_from};
+use crate::trace::spans::{SPANS, SentFrom, may_be_told, sent_from};
 
 /// The inside of an envelope: its content, the hook that gets the messages if no handler does, and where they come from.
 struct Contents<C, H, O = ()> {
@@ -66,22 +66,41 @@ impl MaybeSentFrom for SentFrom {
 ///
 /// The envelope carries the hook, since it may outlive the instance and its endpoint. Without a hook it takes no
 /// memory.
-pub(super) trait Hook<M>: Clone + Send + 'static {
+pub(crate) trait Hook<M>: Clone + Send + 'static {
+    /// Whether the instance has a hook.
+    const IS_ONE: bool;
+
+    /// The hook of an endpoint's instance; `None` if that has ended.
+    fn of(undelivered: Option<&WeakHook>) -> Option<Self>;
     fn hook(&self) -> Option<&OnUndelivered<M>>;
 }
 
+/// Of an actor without a hook.
 #[derive(Clone)]
-pub(super) struct NoHook;
+pub(crate) struct NoHook;
 
 impl<M> Hook<M> for NoHook {
+    const IS_ONE: bool = false;
+
+    #[inline(always)]
+    fn of(_: Option<&WeakHook>) -> Option<Self> {
+        Some(Self)
+    }
+
     fn hook(&self) -> Option<&OnUndelivered<M>> {
         None
     }
 }
 
-impl<M: 'static> Hook<M> for Arc<OnUndelivered<M>> {
+impl<M: 'static> Hook<M> for AnyHook {
+    const IS_ONE: bool = true;
+
+    fn of(undelivered: Option<&WeakHook>) -> Option<Self> {
+        undelivered?.upgrade()
+    }
+
     fn hook(&self) -> Option<&OnUndelivered<M>> {
-        Some(&**self)
+        typed(self)
     }
 }
 
@@ -108,38 +127,28 @@ pub(super) trait Content: Default + Send + 'static {
 /// The caller has found that no spans are asked for (`may_be_told`). To ask here would make two ways that end in one
 /// envelope, so that it has to be moved once more.
 #[inline]
-pub(super) fn enclose<C: Content>(
+pub(super) fn enclose<C: Content, H: Hook<C::Message>>(
     place: &mut C,
-    undelivered: Option<&Weak<OnUndelivered<C::Message>>>,
+    undelivered: Option<&WeakHook>,
 ) -> Option<Envelope> {
-    match undelivered {
-        None => Some(bare(place)),
-        Some(hook) => {
-            let undelivered = hook.upgrade()?;
-            Some(put(place, undelivered))
-        }
-    }
+    let hook = H::of(undelivered)?;
+    Some(put(place, hook))
 }
 
 /// As `enclose`, with the origin of the messages, if spans are asked for.
 #[inline]
-pub(super) fn enclose_told<C: Content>(
+pub(super) fn enclose_told<C: Content, H: Hook<C::Message>>(
     place: &mut C,
-    undelivered: Option<&Weak<OnUndelivered<C::Message>>>,
+    undelivered: Option<&WeakHook>,
 ) -> Option<Envelope> {
-    if !may_be_told(C::IS_CALL) {
-        return enclose(place, undelivered);
+    let hook = H::of(undelivered)?;
+    if SPANS && may_be_told(C::IS_CALL) {
+        return Some(put_told(place, hook));
     }
-    match undelivered {
-        None => Some(put_told(place, NoHook)),
-        Some(hook) => {
-            let undelivered = hook.upgrade()?;
-            Some(put_told(place, undelivered))
-        }
-    }
+    Some(put(place, hook))
 }
 
-#[inline(always)]
+#[cfg_attr(not(debug_assertions), inline(always))]
 fn put<C: Content, H: Hook<C::Message>>(place: &mut C, undelivered: H) -> Envelope {
     erase(Contents { content: take(place), undelivered, sent_from: () })
 }
@@ -276,8 +285,11 @@ impl<M: Payload + Send> Content for Option<M> {
 
     fn gather<H: Hook<M>>(&mut self, next: &mut Self, hook: &H, buffers: &Buffers) -> Gathered {
         let mut messages: VecDeque<M> = buffers.take(2);
-        messages.extend(self.take());
-        messages.extend(next.take());
+        for place in [self, next] {
+            if let Some(message) = place.take() {
+                messages.push_back(message);
+            }
+        }
         Gathered::Batch(erase(Contents { content: messages, undelivered: hook.clone(), sent_from: () }))
     }
 
@@ -331,7 +343,8 @@ impl<M: Payload + Send> Content for VecDeque<M> {
     }
 
     fn discard(&mut self, undeliverable: Undeliverable<'_>, hook: Option<&OnUndelivered<M>>) {
-        for message in self.drain(..) {
+        // Not `drain`, which is much code for each type of messages.
+        while let Some(message) = self.pop_front() {
             lose(message, hook, undeliverable);
         }
     }
@@ -345,3 +358,15 @@ pub(crate) struct Call<M: Payload> {
 
 /// The hook of an actor for its own undelivered messages.
 pub(crate) type OnUndelivered<M> = Quiet<dyn Fn(M, Undelivered) + Send + Sync>;
+
+/// The same whose type is erased, as it is kept: so what drops it is compiled once, and not for each type of messages.
+/// In a box, so that an endpoint, of which each instance has one, has a thin pointer.
+pub(crate) type AnyHook = Arc<Box<dyn Any + Send + Sync>>;
+
+/// The hook as an endpoint has it.
+pub(crate) type WeakHook = Weak<Box<dyn Any + Send + Sync>>;
+
+/// The hook for messages of this type.
+pub(crate) fn typed<M: 'static>(hook: &AnyHook) -> Option<&OnUndelivered<M>> {
+    hook.downcast_ref()
+}

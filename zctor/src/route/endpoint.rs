@@ -2,7 +2,6 @@
 
 use std::collections::VecDeque;
 use std::ops::Deref;
-use std::sync::{Arc, Weak};
 
 use crate::error::Refusal;
 use crate::event::Undelivered;
@@ -11,7 +10,7 @@ use crate::mailbox::inner_bound::{Inner, Same};
 use crate::mailbox::mail::{Mail, Order, SentAs};
 use crate::reply::cancellation::Cancellation;
 use crate::route::contents::{
-    Call, Content, NoHook, OnUndelivered, bare, enclose, enclose_told, join, lose_at_edge, open,
+    AnyHook, Call, Content, Hook, NoHook, WeakHook, bare, enclose, enclose_told, join, lose_at_edge, open, typed,
 };
 use crate::route::location::{Location, Way};
 use crate::route::payload::{Payload, Port};
@@ -19,72 +18,78 @@ use crate::sys::operation::Operation;
 use crate::sys::simulated::{either, point};
 use crate::thread::local::running_here;
 use crate::thread::serve::{order_here, send_here};
-use crate::trace::spans::may_be_told;
+use crate::trace::spans::{SPANS, may_be_told};
 
 impl<M: Payload<Port: Send> + Send> Delivery<M> {
-    /// The table of all instances but links.
-    pub(crate) const ALL: Self = Self {
-        copy: None,
-        send: |place, endpoint, way, sent_as| {
-            if may_be_told(false) {
-                return send_told(place, endpoint, way, sent_as);
-            }
-            if way == Way::Here && queue_here(place, endpoint, sent_as) {
-                return;
-            }
-            match enclose(place, endpoint.undelivered.as_ref()) {
-                Some(envelope) => {
-                    let mail = Mail::message(endpoint.slot, envelope, sent_as).signed();
-                    take_back(place, endpoint.mailbox.push(mail));
+    /// The table of all instances but links and those with a hook.
+    pub(crate) const PLAIN: Self = Self::table::<NoHook>();
+    /// The table of an instance with a hook for undelivered messages. It is code of its own, which a type of messages
+    /// without such a hook is spared.
+    pub(crate) const HOOKED: Self = Self::table::<AnyHook>();
+
+    const fn table<H: Hook<M>>() -> Self {
+        Self {
+            copy: None,
+            send: |place, endpoint, way, sent_as| {
+                if way == Way::Here && queue_here::<M, H>(place, endpoint, sent_as) {
+                    return;
                 }
-                None => endpoint.refuse(1, sent_as),
-            }
-        },
-        call: |place, endpoint, way, sent_as| {
-            if may_be_told(true) {
-                return call_told(place, endpoint, way, sent_as);
-            }
-            let can_be_given_up = can_be_given_up(place);
-            match enclose(place, endpoint.undelivered.as_ref()) {
-                Some(envelope) => {
-                    let mail = Mail::call(endpoint.slot, envelope, can_be_given_up, sent_as);
-                    take_back(place, endpoint.deliver(way, mail));
+                match enclose::<_, H>(place, endpoint.undelivered.as_ref()) {
+                    Some(envelope) => {
+                        let mail = Mail::message(endpoint.slot, envelope, sent_as).signed();
+                        take_back(place, endpoint.mailbox.push(mail));
+                    }
+                    None => endpoint.refuse(1, sent_as),
                 }
-                None => endpoint.refuse(1, sent_as),
-            }
-        },
-        inner: |place, endpoint, sent_as, take_turn| {
-            let Some(inner) = &endpoint.mailbox.inner else { return true };
-            let same = place.as_ref().filter(|_| inner.policy == Inner::Conflate).map(|message| Same {
-                to: endpoint.slot,
-                variant: message.variant(),
-                key: message.key(),
-            });
-            // Without an envelope the instance has ended: the message stays in its place.
-            let Some(envelope) = enclose_told(place, endpoint.undelivered.as_ref()) else { return true };
-            let mail = Mail::message(endpoint.slot, envelope, sent_as);
-            take_back_inner(place, endpoint.mailbox.push_inner(inner, mail, same, take_turn))
-        },
-        inner_call: |place, endpoint, sent_as, take_turn| {
-            let Some(inner) = &endpoint.mailbox.inner else { return true };
-            let can_be_given_up = can_be_given_up(place);
-            let Some(envelope) = enclose_told(place, endpoint.undelivered.as_ref()) else { return true };
-            let mail = Mail::call(endpoint.slot, envelope, can_be_given_up, sent_as);
-            take_back_inner(place, endpoint.mailbox.push_inner(inner, mail, None, take_turn))
-        },
-        batch: |messages, endpoint, way, sent_as| {
-            let mut batch = endpoint.mailbox.buffers.fill(messages);
-            match enclose_told(&mut batch, endpoint.undelivered.as_ref()) {
-                Some(envelope) => {
-                    take_back(messages, endpoint.deliver_batch(way, Mail::batch(endpoint.slot, envelope, sent_as)));
+            },
+            send_told: if SPANS { Some(send_told::<M, H>) } else { None },
+            call: |place, endpoint, way, sent_as| {
+                if SPANS && may_be_told(true) {
+                    return call_told::<M, H>(place, endpoint, way, sent_as);
                 }
-                None => {
-                    endpoint.refuse(batch.len(), sent_as);
-                    *messages = batch;
+                let can_be_given_up = can_be_given_up(place);
+                match enclose::<_, H>(place, endpoint.undelivered.as_ref()) {
+                    Some(envelope) => {
+                        let mail = Mail::call(endpoint.slot, envelope, can_be_given_up, sent_as);
+                        take_back(place, endpoint.deliver(way, mail));
+                    }
+                    None => endpoint.refuse(1, sent_as),
                 }
-            }
-        },
-    };
+            },
+            inner: |place, endpoint, sent_as, take_turn| {
+                let Some(inner) = &endpoint.mailbox.inner else { return true };
+                let same = match place {
+                    Some(message) if inner.policy == Inner::Conflate => {
+                        Some(Same { to: endpoint.slot, variant: message.variant(), key: message.key() })
+                    }
+                    _ => None,
+                };
+                // Without an envelope the instance has ended: the message stays in its place.
+                let Some(envelope) = enclose_told::<_, H>(place, endpoint.undelivered.as_ref()) else { return true };
+                let mail = Mail::message(endpoint.slot, envelope, sent_as);
+                take_back_inner(place, endpoint.mailbox.push_inner(inner, mail, same, take_turn))
+            },
+            inner_call: |place, endpoint, sent_as, take_turn| {
+                let Some(inner) = &endpoint.mailbox.inner else { return true };
+                let can_be_given_up = can_be_given_up(place);
+                let Some(envelope) = enclose_told::<_, H>(place, endpoint.undelivered.as_ref()) else { return true };
+                let mail = Mail::call(endpoint.slot, envelope, can_be_given_up, sent_as);
+                take_back_inner(place, endpoint.mailbox.push_inner(inner, mail, None, take_turn))
+            },
+            batch: |messages, endpoint, way, sent_as| {
+                let mut batch = endpoint.mailbox.buffers.fill(messages);
+                match enclose_told::<_, H>(&mut batch, endpoint.undelivered.as_ref()) {
+                    Some(envelope) => {
+                        take_back(messages, endpoint.deliver_batch(way, Mail::batch(endpoint.slot, envelope, sent_as)));
+                    }
+                    None => {
+                        endpoint.refuse(batch.len(), sent_as);
+                        *messages = batch;
+                    }
+                }
+            },
+        }
+    }
 }
 
 /// Whether the caller of this call may give it up before it is begun.
@@ -118,29 +123,27 @@ fn take_back_inner<C: Content>(place: &mut C, pushed: Result<Option<Mail>, Mail>
 
 /// Queues a message for an instance of this thread, by `thread::serve::send_here`; `false` if the thread is no more,
 /// or the instance has ended since it was asked.
-#[inline(always)]
-fn queue_here<M: Payload + Send>(place: &mut Option<M>, endpoint: &Endpoint<M>, sent_as: SentAs) -> bool {
-    if endpoint.undelivered.is_some() && endpoint.status.has_ended() {
+#[cfg_attr(not(debug_assertions), inline(always))]
+fn queue_here<M: Payload + Send, H: Hook<M>>(place: &mut Option<M>, endpoint: &Endpoint<M>, sent_as: SentAs) -> bool {
+    if H::IS_ONE && endpoint.status.has_ended() {
         return false;
     }
     let buffers = &endpoint.mailbox.buffers;
-    let add = |envelope: &mut Envelope, place: &mut Option<M>| match &endpoint.undelivered {
-        None => join::<M, NoHook>(envelope, place, buffers),
-        Some(_) => join::<M, Arc<OnUndelivered<M>>>(envelope, place, buffers),
-    };
+    let add = |envelope: &mut Envelope, place: &mut Option<M>| join::<M, H>(envelope, place, buffers);
     send_here(place, (endpoint.slot, M::CALL_DEPTH), sent_as, add, |place| {
         // The hook of an instance of this thread is there as long as that has not ended.
-        let envelope = enclose(place, endpoint.undelivered.as_ref()).unwrap_or_else(|| bare(place));
+        let envelope = match enclose::<_, H>(place, endpoint.undelivered.as_ref()) {
+            Some(envelope) => envelope,
+            None => bare(place),
+        };
         Mail::message(endpoint.slot, envelope, sent_as)
     })
 }
 
-/// As `send` in the table, where spans may be asked for: the subscriber's code runs before a queue is borrowed, and may
-/// send.
 #[cold]
 #[inline(never)]
-fn send_told<M: Payload + Send>(place: &mut Option<M>, endpoint: &Endpoint<M>, way: Way, sent_as: SentAs) {
-    match enclose_told(place, endpoint.undelivered.as_ref()) {
+fn send_told<M: Payload + Send, H: Hook<M>>(place: &mut Option<M>, endpoint: &Endpoint<M>, way: Way, sent_as: SentAs) {
+    match enclose_told::<_, H>(place, endpoint.undelivered.as_ref()) {
         Some(envelope) => {
             let mail = Mail::message(endpoint.slot, envelope, sent_as).signed();
             take_back(place, endpoint.deliver(way, mail));
@@ -152,14 +155,14 @@ fn send_told<M: Payload + Send>(place: &mut Option<M>, endpoint: &Endpoint<M>, w
 /// As `call` in the table, where spans may be asked for.
 #[cold]
 #[inline(never)]
-fn call_told<M: Payload<Port: Send> + Send>(
+fn call_told<M: Payload<Port: Send> + Send, H: Hook<M>>(
     place: &mut Option<Call<M>>,
     endpoint: &Endpoint<M>,
     way: Way,
     sent_as: SentAs,
 ) {
     let can_be_given_up = can_be_given_up(place);
-    match enclose_told(place, endpoint.undelivered.as_ref()) {
+    match enclose_told::<_, H>(place, endpoint.undelivered.as_ref()) {
         Some(envelope) => {
             let mail = Mail::call(endpoint.slot, envelope, can_be_given_up, sent_as);
             take_back(place, endpoint.deliver(way, mail));
@@ -181,6 +184,8 @@ type DeliverInnerFn<M, C> = fn(&mut C, &Endpoint<M>, SentAs, &dyn Fn() -> bool) 
 /// `Send` is one compile error and not two.
 pub(crate) struct Delivery<M: Payload> {
     pub(crate) send: DeliverFn<M, Option<M>>,
+    /// As `send`, where spans may be asked for.
+    pub(crate) send_told: Option<DeliverFn<M, Option<M>>>,
     /// As `send`, for a copy of a broadcast. A link alone has this: the other side copies it to each instance there.
     pub(crate) copy: Option<DeliverFn<M, Option<M>>>,
     pub(crate) call: DeliverFn<M, Option<Call<M>>>,
@@ -196,13 +201,13 @@ pub(crate) struct Endpoint<M: Payload> {
     pub(crate) delivery: &'static Delivery<M>,
     /// The actor's hook for undelivered messages. The instance holds it, and each envelope that is under way, but no
     /// client: the hook may hold one, and both would be held for ever.
-    pub(crate) undelivered: Option<Weak<OnUndelivered<M>>>,
+    pub(crate) undelivered: Option<WeakHook>,
 }
 
 impl<M: Payload> Deref for Endpoint<M> {
     type Target = Location;
 
-    #[inline(always)]
+    #[cfg_attr(not(debug_assertions), inline(always))]
     fn deref(&self) -> &Location {
         &self.location
     }
@@ -217,17 +222,17 @@ impl<M: Payload> Endpoint<M> {
         if self.undelivered.is_some() && hook.is_none() {
             return Err(message); // it has ended meanwhile
         }
-        lose_at_edge(message, hook.as_deref(), undeliverable)
+        lose_at_edge(message, hook.as_ref().and_then(typed), undeliverable)
     }
 
     /// The actor's hook for undelivered messages, if it has one and the instance has not ended.
-    pub(crate) fn hook(&self) -> Option<Arc<OnUndelivered<M>>> {
+    pub(crate) fn hook(&self) -> Option<AnyHook> {
         self.undelivered.as_ref()?.upgrade()
     }
 
     /// The scheduling point of what is put into the mailbox of another thread. It stands before the envelope is made:
     /// behind that it would have the mail moved once more.
-    #[inline(always)]
+    #[cfg_attr(not(debug_assertions), inline(always))]
     fn reaches(&self, verb: &'static str, way: Way, what: impl FnOnce() -> (Option<&'static str>, usize)) {
         if way == Way::There {
             point(&self.mailbox.edge.home, self.mailbox.thread.index(), || {
@@ -241,17 +246,22 @@ impl<M: Payload> Endpoint<M> {
     /// Sends a message that was admitted: takes it out of its place, and puts it back if the receiver's thread has
     /// ended meanwhile. See `contents.rs`.
     #[inline]
-    pub(crate) fn send<const POINTS: bool>(&self, way: Way, message: &mut Option<M>, sent_as: SentAs) {
-        if POINTS {
+    pub(crate) fn send<const WATCHED: bool>(&self, way: Way, message: &mut Option<M>, sent_as: SentAs) {
+        if WATCHED {
             self.reaches("send", way, || (message.as_ref().map(M::variant), 0));
+            if SPANS && may_be_told(false) {
+                if let Some(send_told) = self.delivery.send_told {
+                    return send_told(message, self, way, sent_as);
+                }
+            }
         }
         (self.delivery.send)(message, self, way, sent_as);
     }
 
     /// Sends a copy of a broadcast that was admitted, as [`send`](Self::send).
-    pub(crate) fn send_copy<const POINTS: bool>(&self, way: Way, message: &mut Option<M>, sent_as: SentAs) {
-        let Some(copy) = self.delivery.copy else { return self.send::<POINTS>(way, message, sent_as) };
-        if POINTS {
+    pub(crate) fn send_copy<const WATCHED: bool>(&self, way: Way, message: &mut Option<M>, sent_as: SentAs) {
+        let Some(copy) = self.delivery.copy else { return self.send::<WATCHED>(way, message, sent_as) };
+        if WATCHED {
             self.reaches("send", way, || (message.as_ref().map(M::variant), 0));
         }
         copy(message, self, way, sent_as);

@@ -24,7 +24,7 @@ use crate::mailbox::counters::Block;
 use crate::mailbox::envelope::{Envelope, Gathered, Undeliverable};
 use crate::mailbox::mail::{Mail, SentAs};
 use crate::reply::cancellation::Cancellation;
-use crate::route::contents::{Call, Content, Hook, OnUndelivered, enclose_told};
+use crate::route::contents::{AnyHook, Call, Content, Hook, NoHook, OnUndelivered, enclose_told};
 use crate::route::endpoint::{Delivery, Endpoint, can_be_given_up, take_back};
 use crate::route::location::Way;
 use crate::route::payload::{Payload, Port};
@@ -120,6 +120,7 @@ impl<M: Payload<Port: Send> + Send> Delivery<M> {
     /// The table of a link.
     pub(crate) const LINK: Self = Self {
         send: |place, endpoint, way, sent_as| deliver_message(place, endpoint, way, sent_as, false),
+        send_told: None,
         copy: Some(|place, endpoint, way, sent_as| deliver_message(place, endpoint, way, sent_as, true)),
         call: deliver_call,
         batch: |place, endpoint, way, sent_as| deliver(place, endpoint, way, sent_as, false, Mail::batch),
@@ -185,7 +186,12 @@ fn deliver<C: Content>(
     mail: impl FnOnce(Slot, Envelope, SentAs) -> Mail,
 ) {
     let mut linked = Linked { content: take(place), copy };
-    match enclose_told(&mut linked, endpoint.undelivered.as_ref()) {
+    let hook = endpoint.undelivered.as_ref();
+    let envelope = match hook {
+        None => enclose_told::<_, NoHook>(&mut linked, None),
+        Some(_) => enclose_told::<_, AnyHook>(&mut linked, hook),
+    };
+    match envelope {
         Some(envelope) => {
             take_back(&mut linked, endpoint.deliver_batch(way, mail(endpoint.slot, envelope, sent_as).signed()));
         }

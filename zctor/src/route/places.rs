@@ -50,7 +50,7 @@ impl<M: Payload> Places<M> {
         Self { version, list, refilled }
     }
 
-    pub(super) fn version(&self) -> u64 {
+    pub(crate) fn version(&self) -> u64 {
         self.version
     }
 

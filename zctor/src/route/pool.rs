@@ -22,7 +22,7 @@ use crate::route::payload::Payload;
 use crate::route::places::{AnyPlaces, Place, Places, own_number};
 use crate::route::pools::{Additions, AnyPool, Enlist, PoolEntry, Pools};
 use crate::sys::lock::lock;
-use crate::trace;
+use crate::trace::{self, CAN_BE_WATCHED};
 use crate::type_map::TypeMap;
 
 /// Gives a message or a call that went in turn to an instance, which has ended since, to a substitute.
@@ -82,17 +82,50 @@ const VACANT: usize = 1_024;
 
 impl Vacancies {
     /// Remembers the places of instances that have ended. If there are too many, those of the oldest threads are
-    /// forgotten. Gives, for each place, whether its instance lives.
-    fn keep(&mut self, places: &dyn AnyPlaces) -> Vec<bool> {
-        let lives: Vec<bool> = places.iter().map(|(_, location)| !location.status.has_ended()).collect();
-        let vacant = places.iter().zip(&lives).filter(|(_, lives)| !**lives);
-        self.vacant.extend(vacant.map(|((number, location), _)| (location.id(), number)));
-        let live = lives.iter().filter(|lives| **lives).count();
-        while self.vacant.len() > VACANT.max(live) {
+    /// forgotten. Gives the places of those that live.
+    fn keep(&mut self, places: &dyn AnyPlaces) -> Vec<Source> {
+        let (mut live, mut ended) = (Vec::new(), Vec::new());
+        for (index, (number, location)) in places.iter().enumerate() {
+            match location.status.has_ended() {
+                false => live.push(Source::Old(index)),
+                true => ended.push((location.id(), number)),
+            }
+        }
+        self.vacant.extend(ended);
+        while self.vacant.len() > VACANT.max(live.len()) {
             self.vacant.pop_first();
         }
-        lives
+        live
     }
+}
+
+/// Where a place of a new list of places is: in the old list, or among the newcomers.
+enum Source {
+    Old(usize),
+    New(usize),
+}
+
+/// The places of a list with those of newcomers. Of those that have ended and are counted by `ended`, newcomers may fill
+/// the places.
+fn with_newcomers(old: &dyn AnyPlaces, new: &dyn AnyPlaces, ended: &mut usize) -> Vec<Source> {
+    let old_ones = old.iter().enumerate().map(|(index, (number, _))| (number, Source::Old(index)));
+    let mut sources: Vec<(u64, Source)> = old_ones.collect();
+    for (index, (number, _)) in new.iter().enumerate() {
+        match sources.binary_search_by_key(&number, |(number, _)| *number) {
+            // It fills the place of another.
+            Ok(place) => {
+                let (_, other) = match sources[place].1 {
+                    Source::Old(index) => old.at(index),
+                    Source::New(index) => new.at(index),
+                };
+                *ended -= usize::from(other.status.has_ended()).min(*ended);
+                sources[place].1 = Source::New(index);
+            }
+            // At the end, but of two spawns at once, the one with the lower numbers may be published second.
+            Err(place) => sources.insert(place, (number, Source::New(index))),
+        }
+    }
+    sources.into_iter().map(|(_, source)| source).collect()
 }
 
 impl<M: Payload> Pool<M> {
@@ -118,33 +151,18 @@ impl<M: Payload> Pool<M> {
         lock(&self.pending).newcomers.push(Place { number: own_number(endpoint.id()), endpoint });
     }
 
-    /// Notes that one of the pool's instances has ended; by its status, no message is routed to it any more. A large
-    /// pool is compacted only when half of its instances have ended, so that to end them all costs no more than a look
-    /// or two at each. Gives whether it was the last.
-    pub(crate) fn remove_one(&self) -> bool {
-        // Declared before the guard of the lock, so that it is dropped after that in any case.
-        let mut old = None;
-        let mut pending = lock(&self.pending);
-        pending.ended += 1;
-        let places = self.places.load_full();
-        if places.len() < 64 || pending.ended * 2 >= places.len() {
-            pending.ended = 0;
-            let mut lives = pending.vacancies.keep(places.as_any()).into_iter();
-            let mut live = places.to_vec();
-            live.retain(|_| lives.next().unwrap_or_default());
-            old = Some(self.replace(live));
-        }
-        // An instance may leave the list before it is counted here. Then the list seems emptier than it is, never
-        // fuller.
-        let is_empty = self.places.load().len() <= pending.ended;
-        drop(pending);
-        drop((places, old));
-        is_empty
-    }
-
-    /// Replaces the places, under the lock of `pending`. The caller drops the old ones outside of the lock.
+    /// Puts another list of places in the place of this one: those of `sources`, in this order. Gives the old list, to be
+    /// dropped under no lock.
     #[must_use]
-    fn replace(&self, list: Vec<Place<M>>) -> Arc<Places<M>> {
+    fn arrange(&self, sources: &[Source], old: &[Place<M>], new: &[Place<M>]) -> Arc<Places<M>> {
+        let mut list = Vec::with_capacity(sources.len());
+        for source in sources {
+            let place = match *source {
+                Source::Old(index) => &old[index],
+                Source::New(index) => &new[index],
+            };
+            list.push(place.clone());
+        }
         let version = self.version() + 1;
         let old = self.places.swap(Arc::new(Places::new(version, list)));
         // Release, pairs with `version`: a sender that sees the new version sees the new places. One that does not yet
@@ -153,7 +171,7 @@ impl<M: Payload> Pool<M> {
         old
     }
 
-    pub(super) fn version(&self) -> u64 {
+    pub(crate) fn version(&self) -> u64 {
         // Acquire, pairs with `replace`.
         self.version.load(Ordering::Acquire)
     }
@@ -189,11 +207,6 @@ impl<M: Payload> Pool<M> {
     /// Why no instance was found.
     pub(crate) fn nobody(&self) -> Refusal {
         if self.edge.is_open() { Refusal::NotRegistered } else { Refusal::Stopped }
-    }
-
-    /// Wakes the senders that wait for room in the pool: it has more instances to choose from now.
-    pub(crate) fn wake_waiting(&self) {
-        self.bounded().iter().for_each(|mailbox| mailbox.wake_all());
     }
 
     /// The bounded mailboxes of the pool.
@@ -242,24 +255,34 @@ impl<M: Payload> AnyPool for Pool<M> {
         if pending.newcomers.is_empty() {
             return None;
         }
-        let mut places = self.places.load().to_vec();
-        for newcomer in take(&mut pending.newcomers) {
-            match places.as_any().search(newcomer.number) {
-                // It fills the place of another.
-                Ok(index) => {
-                    let had_ended = places[index].endpoint.status.has_ended();
-                    pending.ended -= usize::from(had_ended).min(pending.ended);
-                    places[index] = newcomer;
-                }
-                // At the end, but of two spawns at once, the one with the lower numbers may be published second.
-                Err(index) => places.insert(index, newcomer),
-            }
-        }
-        Some(Box::new(self.replace(places)))
+        let Pending { newcomers, ended, .. } = &mut *pending;
+        let (old, new) = (self.places.load_full(), take(newcomers));
+        let sources = with_newcomers(old.as_any(), new.as_any(), ended);
+        let replaced = self.arrange(&sources, &old, &new);
+        drop(pending);
+        Some(Box::new((replaced, new)))
     }
 
-    fn published(&self) {
-        self.wake_waiting();
+    fn wake_waiting(&self) {
+        self.bounded().iter().for_each(|mailbox| mailbox.wake_all());
+    }
+
+    fn remove_one(&self) -> bool {
+        // Declared before the guard of the lock, so that it is dropped after that in any case.
+        let mut old = None;
+        let mut pending = lock(&self.pending);
+        pending.ended += 1;
+        let places = self.places.load_full();
+        if places.len() < 64 || pending.ended * 2 >= places.len() {
+            pending.ended = 0;
+            old = Some(self.arrange(&pending.vacancies.keep(places.as_any()), &places, &[]));
+        }
+        // An instance may leave the list before it is counted here. Then the list seems emptier than it is, never
+        // fuller.
+        let is_empty = self.places.load().len() <= pending.ended;
+        drop(pending);
+        drop((places, old));
+        is_empty
     }
 
     fn take_over(&self, content: &mut dyn Any, from_inner: bool) {
@@ -268,7 +291,7 @@ impl<M: Payload> AnyPool for Pool<M> {
             if is_inner(endpoint) {
                 return endpoint.send_inner(place, sent_as, &|| true);
             }
-            endpoint.send::<true>(way, place, sent_as);
+            endpoint.send::<CAN_BE_WATCHED>(way, place, sent_as);
             Ok(())
         };
         let call = |endpoint: &Endpoint<M>, way, place: &mut Option<Call<M>>, sent_as| {
@@ -344,9 +367,10 @@ enum Found<'a, M: Payload> {
 }
 
 impl<'a, M: Payload> Chosen<'a, M> {
+    #[inline(always)]
     pub(crate) fn place(places: Guard<Arc<Places<M>>>, index: usize, way: Way, entry: Entry, in_turn: bool) -> Self {
         if entry != Entry::Full {
-            trace::routed(M::name, places[index].endpoint.id(), index + 1, places.len());
+            trace::routed(|| (M::name(), places[index].endpoint.id(), index + 1, places.len()));
         }
         Self { found: Found::Place(places, index), way, entry, in_turn, turn: None }
     }

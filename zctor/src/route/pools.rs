@@ -35,8 +35,12 @@ pub(crate) trait AnyPool: Send + Sync {
     /// Makes the instances that were added visible, all at once; `None` if there are none. Gives what they replaced, to
     /// be dropped under no lock, since it may hold values of the user's.
     fn publish(&self) -> Option<Box<dyn Any>>;
-    /// Wakes the senders that wait for room in the pool, after it was published.
-    fn published(&self);
+    /// Wakes the senders that wait for room in the pool: it has more instances to choose from now.
+    fn wake_waiting(&self);
+    /// Notes that one of the pool's instances has ended; by its status, no message is routed to it any more. A large
+    /// pool is compacted only when half of its instances have ended, so that to end them all costs no more than a look
+    /// or two at each. Gives whether it was the last.
+    fn remove_one(&self) -> bool;
     /// Gives the content of an envelope, whose instance in this pool has ended, to others of them in turn. A message
     /// for which there is no receiver stays in it.
     /// `from_inner`: it waited in the inner queue, and keeps to the inner bounds of the others.
@@ -50,7 +54,7 @@ pub(crate) struct Published(Vec<(Arc<dyn AnyPool>, Box<dyn Any>)>);
 impl Published {
     pub(crate) fn finish(self) {
         for (pool, replaced) in self.0 {
-            pool.published();
+            pool.wake_waiting();
             drop(replaced);
         }
     }

@@ -16,6 +16,7 @@ use crate::route::pool::{Chosen, Pool};
 use crate::sys::operation::Operation;
 use crate::sys::simulated::point_anywhere;
 use crate::trace;
+use crate::trace::spans::may_be_told;
 
 impl<M: Payload> Pool<M> {
     /// The instance whose turn it is; the turn moves on to it, unless it has no room.
@@ -28,26 +29,25 @@ impl<M: Payload> Pool<M> {
         }
     }
 
-    /// As `next`, but only for the common case: the places are known, and the very next one takes mail.
-    #[inline(always)]
-    pub(crate) fn step<'s, const POINTS: bool>(&self, places: &'s Places<M>) -> Option<(&'s Endpoint<M>, Way)> {
-        if !self.is_current(places) {
-            return None;
-        }
-        let [Place { number, endpoint }] = &places[..] else { return self.step_among::<POINTS>(places) };
+    /// As `next`, but only for the common case: these are the places, and the very next one takes mail.
+    #[cfg_attr(not(debug_assertions), inline(always))]
+    pub(crate) fn step<'s, const WATCHED: bool>(&self, places: &'s [Place<M>]) -> Option<(&'s Endpoint<M>, Way)> {
+        let [Place { number, endpoint }] = places else { return self.step_among::<WATCHED>(places) };
         let way = endpoint.admit_in_turn()?;
         // Relaxed: the turn orders nothing but itself. A pool of one leaves it as it is.
         let turn = self.turn.load(Ordering::Relaxed);
         if turn != *number && !self.move_turn(turn, *number) {
             return None;
         }
-        trace::routed(M::name, endpoint.id(), 1, 1);
+        if WATCHED {
+            trace::routed(|| (M::name(), endpoint.id(), 1, 1));
+        }
         Some((endpoint, way))
     }
 
     /// `step` among several places, or none.
-    fn step_among<'s, const POINTS: bool>(&self, places: &'s Places<M>) -> Option<(&'s Endpoint<M>, Way)> {
-        if POINTS {
+    fn step_among<'s, const WATCHED: bool>(&self, places: &'s [Place<M>]) -> Option<(&'s Endpoint<M>, Way)> {
+        if WATCHED {
             turn_point::<M>(places.len());
         }
         let turn = self.turn.load(Ordering::Relaxed);
@@ -59,7 +59,9 @@ impl<M: Payload> Pool<M> {
         }
         // Relaxed: only a guess, whatever another sender has made of it meanwhile.
         self.turn_index.store(index, Ordering::Relaxed);
-        trace::routed(M::name, endpoint.id(), index + 1, places.len());
+        if WATCHED {
+            trace::routed(|| (M::name(), endpoint.id(), index + 1, places.len()));
+        }
         Some((endpoint, way))
     }
 
@@ -106,9 +108,14 @@ impl<M: Payload> Pool<M> {
     pub(crate) fn distribute(&self, messages: Vec<M>, late: &mut Vec<M>) -> Result<(), Vec<M>> {
         let places = self.places.load();
         let Some(mut shares) = self.take_turns(&places, messages.len()) else { return Err(messages) };
-        let routed = |share: &Share<'_, M>| trace::routed(M::name, share.endpoint.id(), share.index + 1, places.len());
+        let is_told = may_be_told(false);
+        let routed = |share: &Share<'_, M>| {
+            trace::routed(|| (M::name(), share.endpoint.id(), share.index + 1, places.len()));
+        };
         if let [only] = &mut shares[..] {
-            messages.iter().for_each(|_| routed(only));
+            if is_told {
+                messages.iter().for_each(|_| routed(only));
+            }
             only.messages = messages;
         } else {
             let count = messages.len().div_ceil(shares.len());
@@ -116,7 +123,9 @@ impl<M: Payload> Pool<M> {
             let mut messages = messages.into_iter();
             while !messages.as_slice().is_empty() {
                 for (share, message) in shares.iter_mut().zip(messages.by_ref()) {
-                    routed(share);
+                    if is_told {
+                        routed(share);
+                    }
                     share.messages.push(message);
                 }
             }
@@ -167,7 +176,7 @@ impl<M: Payload> Pool<M> {
 }
 
 /// The scheduling point of a turn. In a pool of one nobody's turn depends on that of others.
-#[inline(always)]
+#[cfg_attr(not(debug_assertions), inline(always))]
 fn turn_point<M: Payload>(places: usize) {
     if places > 1 {
         point_anywhere(|| Operation::To("take the turn of", M::name()));

@@ -334,7 +334,7 @@ pub(crate) fn wait_outside<A: Awaited>(awaited: &mut A, deadline: Option<Instant
 
 /// As `wait_outside`, for an outcome that may never come; keeps what `note` gives while the thread parks. `note` lists
 /// the wait, with the word of the thread. It is not called if the outcome comes during the spin.
-pub(crate) fn wait_outside_noted<A: Awaited, N>(
+pub(crate) fn wait_outside_noted<A: Awaited + ?Sized, N>(
     awaited: &mut A,
     deadline: Option<Instant>,
     note: impl Fn(&A, &Arc<Parker>) -> N,
@@ -346,14 +346,14 @@ pub(crate) fn wait_outside_noted<A: Awaited, N>(
 }
 
 impl Outside {
-    pub(crate) fn wait<A: Awaited, N>(
+    pub(crate) fn wait<A: Awaited + ?Sized, N>(
         &self,
         awaited: &mut A,
         deadline: Option<Instant>,
         note: impl Fn(&A, &Arc<Parker>) -> N,
     ) -> Option<A::Output> {
         // The spin looks at the reply alone: no waker need be registered for a reply that comes at once.
-        let spin = awaited.spin().no_later_than(deadline);
+        let spin = awaited.spin().no_later_than(|| deadline);
         let spun = self.parker.spin_for_reply(&self.budgets, spin, || awaited.is_ready());
         let mut budget = match spun {
             Spun::Nothing(budget) => budget,

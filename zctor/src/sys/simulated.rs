@@ -58,7 +58,7 @@ pub(crate) struct Seat {
 
 /// Whether there is a world, and so maybe a seat.
 #[inline(always)]
-fn are_there_worlds() -> bool {
+pub(crate) fn are_there_worlds() -> bool {
     // Relaxed: a thread of a world was started after its world was counted.
     WORLDS.load(Ordering::Relaxed) != 0
 }
@@ -104,6 +104,9 @@ pub(crate) fn point(home: &Home, object: usize, operation: impl FnOnce() -> Oper
     }
 }
 
+/// Whether scheduling points are built in.
+pub(crate) const HAS_POINTS: bool = true;
+
 /// Runs the first while there is a world, and otherwise the second, which is the same without points.
 ///
 /// A point in the midst of code that is called for each message weighs on all of it, by the registers that must outlive
@@ -115,7 +118,7 @@ pub(crate) fn either<P, R>(place: P, in_world: impl FnOnce(P) -> R, real: impl F
 
 #[cold]
 #[inline(never)]
-fn out_of_the_way<P, R>(place: P, code: impl FnOnce(P) -> R) -> R {
+pub(crate) fn out_of_the_way<P, R>(place: P, code: impl FnOnce(P) -> R) -> R {
     code(place)
 }
 

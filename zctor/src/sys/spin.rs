@@ -62,12 +62,12 @@ pub enum Spin {
 }
 
 impl Spin {
-    /// The same, but a fixed time ends at `time`: nothing that is due then waits for the end of a spin.
-    pub(crate) fn no_later_than(self, time: Option<Instant>) -> Self {
-        match (self, time) {
-            (Self::UpTo(limit), Some(time)) => Self::UpTo(limit.min(time.saturating_duration_since(now()))),
-            _ => self,
-        }
+    /// The same, but a fixed time ends at `time`: nothing that is due then waits for the end of a spin. It is asked for
+    /// no other spin.
+    #[inline]
+    pub(crate) fn no_later_than(self, time: impl FnOnce() -> Option<Instant>) -> Self {
+        let Self::UpTo(limit) = self else { return self };
+        Self::UpTo(time().map_or(limit, |time| limit.min(time.saturating_duration_since(now()))))
     }
 }
 
@@ -332,9 +332,9 @@ mod tests {
     #[test]
     fn a_fixed_time_ends_when_something_is_due() {
         let long = Spin::UpTo(Duration::from_secs(3_600));
-        assert_eq!(long.no_later_than(Some(now())), Spin::UpTo(Duration::ZERO));
-        assert_eq!(long.no_later_than(None), long);
-        assert_eq!(Spin::Adapt.no_later_than(Some(now())), Spin::Adapt);
+        assert_eq!(long.no_later_than(|| Some(now())), Spin::UpTo(Duration::ZERO));
+        assert_eq!(long.no_later_than(|| None), long);
+        assert_eq!(Spin::Adapt.no_later_than(|| Some(now())), Spin::Adapt);
     }
 
     #[test]

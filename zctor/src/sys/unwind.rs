@@ -11,12 +11,12 @@ use crate::sys::frame::Frame;
 
 /// Runs user code in a frame of its own, in which it may wait for call depths below `depth`. A panic comes back as its
 /// text.
-#[inline(always)]
+#[cfg_attr(not(debug_assertions), inline(always))]
 pub(crate) fn run_user<R>(depth: u16, deadline: Option<Instant>, f: impl FnOnce() -> R) -> Result<R, Arc<str>> {
     run_in(Frame::of_user_code(depth, deadline), f)
 }
 
-#[inline(always)]
+#[cfg_attr(not(debug_assertions), inline(always))]
 fn run_in<R>(frame: Frame, f: impl FnOnce() -> R) -> Result<R, Arc<str>> {
     let older = count_uncaught();
     let before = Frame::current();
@@ -27,36 +27,21 @@ fn run_in<R>(frame: Frame, f: impl FnOnce() -> R) -> Result<R, Arc<str>> {
     outcome
 }
 
-/// As `run_user`, for code that seldom runs: what catches its panics is not compiled again for each closure.
-#[inline]
-pub(crate) fn run_seldom<R>(depth: u16, f: impl FnOnce() -> R) -> Result<R, Arc<str>> {
-    let (mut f, mut result) = (Some(f), None);
-    run_erased(depth, &mut || {
-        if let Some(f) = f.take() {
-            result = Some(f());
-        }
-    })?;
-    // No combinator: that would be compiled again too.
-    match result {
-        Some(result) => Ok(result),
-        None => unreachable!("what has not panicked has returned"),
-    }
-}
-
 /// Runs user code that may not wait, such as a drop, and ignores its panic.
 #[inline]
 pub(crate) fn ignoring_panic(f: impl FnOnce()) {
     let mut f = Some(f);
-    let _ = run_erased(0, &mut || {
+    let _ = run_seldom(&mut || {
         if let Some(f) = f.take() {
             f();
         }
     });
 }
 
+/// Runs user code that seldom runs and may not wait: what catches its panics is not compiled again for each closure.
 #[inline(never)]
-fn run_erased(depth: u16, f: &mut dyn FnMut()) -> Result<(), Arc<str>> {
-    run_user(depth, None, f)
+pub(crate) fn run_seldom(f: &mut dyn FnMut()) -> Result<(), Arc<str>> {
+    run_user(0, None, f)
 }
 
 /// Wakes a waker, which may be the user's, and may not wait; ignores its panic.
@@ -87,7 +72,7 @@ impl<F: ?Sized> Drop for Quiet<F> {
 
 /// Runs `f`, and catches a panic as its text. Always in line: as a function of its own, which the compiler makes of it
 /// where a handler is called from several places, it costs a message 40 instructions.
-#[inline(always)]
+#[cfg_attr(not(debug_assertions), inline(always))]
 pub(crate) fn catch<R>(f: impl FnOnce() -> R) -> Result<R, Arc<str>> {
     catch_unwind(AssertUnwindSafe(f)).map_err(into_text)
 }
@@ -127,13 +112,13 @@ pub struct Unwound(&'static str);
 
 impl Unwound {
     /// The code that runs from now on has this name.
-    #[inline(always)]
+    #[cfg_attr(not(debug_assertions), inline(always))]
     pub fn names(name: &'static str) -> Self {
         Self(name)
     }
 
     /// That code has returned.
-    #[inline(always)]
+    #[cfg_attr(not(debug_assertions), inline(always))]
     pub fn returned(self) {
         std::mem::forget(self);
     }

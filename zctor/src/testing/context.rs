@@ -250,15 +250,15 @@ impl<M: Doubled> TestContext<M> {
     pub fn fire_timers(&self) -> Vec<M> {
         let cell = self.ctx.shared();
         let mut due: Vec<_> =
-            cell.if_extras(|extras| extras.timers.iter().map(|(id, timer)| (timer.due, id)).collect());
+            cell.attachments.if_extras(|extras| extras.timers.iter().map(|(id, timer)| (timer.due, id)).collect());
         due.sort_unstable();
         let mut messages = Vec::with_capacity(due.len());
         for (due, id) in due {
             // A closure that ran before may have cancelled it.
-            let Some(timer) = cell.if_extras(|extras| extras.timers.remove(id)) else { continue };
+            let Some(timer) = cell.attachments.if_extras(|extras| extras.timers.remove(id)) else { continue };
             self.local.timers.clear(due, id);
-            match timer.fire(&self.local, cell, id) {
-                Ok(message) => messages.push(message),
+            match timer.fire(&self.local, &cell.attachments, cell.slot(), id) {
+                Ok(message) => messages.extend(message.downcast::<Option<M>>().ok().and_then(|message| *message)),
                 Err(text) => panic!("the closure of a timer panicked: {text}"),
             }
         }

@@ -23,6 +23,7 @@ pub(crate) fn become_borrowed(local: &Local) {
 }
 
 /// Runs `f` as an actor thread, and then goes back to what the thread was before.
+#[inline]
 pub(crate) fn as_actor_thread<R>(local: &Local, f: impl FnOnce() -> R) -> R {
     if !local.borrowed.is_one.get() || local.mailbox.is_current() {
         return f();

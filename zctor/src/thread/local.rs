@@ -28,6 +28,7 @@ use crate::thread::held::Held;
 use crate::thread::queue::Queue;
 use crate::thread::slots::{Occupant, Slots};
 use crate::thread::timers::Timers;
+use crate::trace::work::Work;
 use crate::type_map::{TypeMap, hash_of};
 
 thread_local! {
@@ -78,7 +79,23 @@ pub(crate) trait Parent: Send + Sync {
 pub(crate) struct Kept {
     by_type: RefCell<TypeMap<Box<dyn Any>>>,
     /// Values that were used lately, each at a place that its type says: found again without a search.
-    lately: [Cell<Option<Rc<dyn Any>>>; LATELY],
+    lately: [RefCell<Option<Rc<Erased>>>; LATELY],
+}
+
+/// A value whose type is erased, behind a pointer of one word. The way to a value behind a pointer of two is longer,
+/// since its alignment is looked up first, and each call of a handler waits for that.
+pub(crate) struct Erased(Box<dyn Any>);
+
+impl Erased {
+    pub(crate) fn new<T: 'static>(value: T) -> Self {
+        Self(Box::new(value))
+    }
+
+    /// The value, if it is of this type.
+    #[inline(always)]
+    pub(crate) fn get<T: 'static>(&self) -> Option<&T> {
+        self.0.downcast_ref()
+    }
 }
 
 /// A power of two.
@@ -90,11 +107,21 @@ impl Kept {
         self.by_type.borrow().get(&TypeId::of::<T>())?.downcast_ref().cloned()
     }
 
-    /// The place for a value of this type that was used lately. Another value, of a type that has the same place, may be
-    /// in it.
+    /// The value at the place for one of this type that was used lately. It may be of another type that has the same
+    /// place.
     #[inline(always)]
-    pub(crate) fn lately<T: 'static>(&self) -> &Cell<Option<Rc<dyn Any>>> {
-        &self.lately[hash_of::<T>() as usize % LATELY]
+    pub(crate) fn lately<T: 'static>(&self) -> Option<Rc<Erased>> {
+        self.lately[Self::place::<T>()].borrow().clone()
+    }
+
+    /// Puts a value of this type there. Gives the one that it replaces, as `put` does.
+    pub(crate) fn put_lately<T: 'static>(&self, value: Rc<Erased>) -> Option<Rc<Erased>> {
+        self.lately[Self::place::<T>()].replace(Some(value))
+    }
+
+    #[inline(always)]
+    fn place<T: 'static>() -> usize {
+        hash_of::<T>() as usize % LATELY
     }
 
     /// Keeps a value. Gives the one that it replaces, for the caller to drop: it may hold values of the user's.
@@ -108,7 +135,7 @@ impl Kept {
 pub(super) struct Hosting {
     pub(super) slots: Slots<Rc<dyn Instance>>,
     pub(super) queue: Queue,
-    free: FreeList,
+    free: FreeList<dyn Instance>,
 }
 
 /// What a new instance of a thread gets.
@@ -246,8 +273,8 @@ impl Local {
     }
 
     /// Puts an instance into the slot that was reserved for it.
-    pub(crate) fn occupy(&self, instance: Rc<dyn Instance>, depth: u16) {
-        self.hosting.borrow_mut().slots.occupy(instance, depth);
+    pub(crate) fn occupy(&self, slot: Slot, born: Birth, depth: u16, instance: Rc<dyn Instance>) {
+        self.hosting.borrow_mut().slots.occupy(slot, born, depth, instance);
         self.mailbox.meter.instances.fetch_add(1, Ordering::Relaxed);
     }
 
@@ -359,6 +386,8 @@ pub(crate) trait Instance {
         reply: &mut dyn Any,
         deadline: Option<Instant>,
     ) -> OnTheSpot;
+    /// Handles a message that a timer or a pipe of the instance has made. `message` is an `Option` of it.
+    fn handle_own(self: Rc<Self>, local: &Rc<Local>, message: &mut dyn Any, work: Work);
     /// Runs `on_start` if it has not run yet.
     fn start(self: Rc<Self>, local: &Rc<Local>);
     /// Ends the instance in an orderly way: runs `on_start` if it has not run yet, then `on_stop`, and drops the state.
@@ -370,6 +399,8 @@ pub(crate) trait Instance {
     fn discard(self: Rc<Self>, local: &Rc<Local>);
     /// Does what the timer with this number is for.
     fn tick(self: Rc<Self>, local: &Rc<Local>, id: u64);
+    /// Ends a timer of it. `true` if it was set; or, if `may_fire`, if its closure runs just now.
+    fn cancel_timer(&self, local: &Local, id: u64, may_fire: bool) -> bool;
     /// Goes on with the pipe of this number.
     fn piped(self: Rc<Self>, local: &Rc<Local>, id: u64);
     /// Whether it has this pipe, whose outcome is still awaited.

@@ -184,7 +184,7 @@ fn rest(local: &Local) {
         return;
     }
     at_rest(local, local.held.is_empty(), || {
-        match parker.spin(&local.budgets, local.mailbox.edge.spin.no_later_than(local.next_timer())) {
+        match parker.spin(&local.budgets, local.mailbox.edge.spin.no_later_than(|| local.next_timer())) {
             Spun::Came => parker.retract(),
             Spun::Nothing(budget) => {
                 free_memory(local);

@@ -4,6 +4,7 @@
 //! for instances of the same thread, and `queue_due_timers` queues the timers that are due. `serve` takes it out
 //! and has its instance handle it.
 
+use std::mem::{forget, replace};
 use std::rc::Rc;
 use std::sync::atomic::Ordering;
 
@@ -20,7 +21,8 @@ use crate::sys::simulated::{in_world, point};
 use crate::thread::local::{Hosting, Instance, LOCAL, Local, Phase, local};
 use crate::thread::queue::PlaceInLane;
 use crate::thread::undelivered::{divert_here, give_up_all, keep, pass, take_off_load, write_off};
-use crate::trace::spans::{forget, receive};
+use crate::trace::spans;
+use crate::trace::spans::InSpans;
 
 /// Queues mail for an instance of the actor thread that this code runs on. Gives the mail back if there is no such
 /// thread any more, as while thread-locals are destroyed.
@@ -76,16 +78,21 @@ pub(crate) fn send_here<P>(
 /// Moves mail from the mailbox to the queue. `true` if there was none.
 pub(super) fn take_in(local: &Local) -> bool {
     let mailbox = &local.mailbox;
-    in_world(|| Some(point_if_mail(mailbox)));
+    in_world(|| {
+        point_if_mail(mailbox);
+        Some(())
+    });
     let mut arrivals = mailbox.take();
     let (emptied, counted) = (arrivals.is_none(), arrivals.counted as u64);
     if !emptied {
         // Borrowed for all of it at once: only the runtime's own code runs meanwhile.
         let mut hosting = local.hosting.borrow_mut();
-        let mut messages = 0;
         // Mail that joins a batch is not moved out of this variable.
         let mut place = None;
-        arrivals.next_into(&mut place);
+        let mut messages = if counted == 1 { hosting.take_in_alone(&mut place, &mut arrivals) } else { 0 };
+        if place.is_none() {
+            arrivals.next_into(&mut place);
+        }
         while let Some(mail) = &place {
             if let MailContents::Order(Order::Shutdown) = mail.contents {
                 local.ending.set(true);
@@ -142,6 +149,30 @@ impl Hosting {
             account.add_load(more);
         }
         messages + more
+    }
+
+    /// Takes in the only arrival while nothing is queued: mail that ends the rest of a thread. It is moved from the mailbox
+    /// to its lane at once, as in `take_in_apart`. Gives the number of messages taken in; 0 if the arrival is still to be
+    /// taken in, from `place` or from where it lies.
+    #[inline(never)]
+    fn take_in_alone(&mut self, place: &mut Option<Mail>, arrivals: &mut Arrivals<'_>) -> u64 {
+        let Self { slots, queue, .. } = self;
+        if queue.in_hand > 0 {
+            return 0;
+        }
+        let Some((lane_depth, lane)) = queue.only_lane().filter(|(_, lane)| lane.is_empty()) else { return 0 };
+        if !arrivals.next_onto(lane) {
+            return 0;
+        }
+        let messages = lane.back().filter(|mail| matches!(mail.contents, MailContents::Envelope(_))).and_then(|mail| {
+            let (_, account) = slots.occupant(mail.to).filter(|(depth, _)| *depth == lane_depth)?;
+            account.add_load(mail.weight());
+            Some(u64::from(mail.messages))
+        });
+        if messages.is_none() {
+            forget(replace(place, lane.pop_back())); // the place is empty
+        }
+        messages.unwrap_or_default()
     }
 
     /// Takes in arrivals that can neither join a batch nor go ahead: single messages, each for another instance than the
@@ -276,7 +307,6 @@ fn serve_next(local: &Rc<Local>, below: u32, budget: usize) -> usize {
     let budget = if queue.waiting > 0 { 1 } else { budget };
     drop(hosting);
     let messages = mail.messages;
-    let serving = Serving { budget, permitted: mail.permitted, from_hook: mail.from_hook };
     let Some(instance) = instance else {
         pass(local, messages);
         place.into_iter().for_each(|mail| divert_here(local, mail));
@@ -294,7 +324,8 @@ fn serve_next(local: &Rc<Local>, below: u32, budget: usize) -> usize {
     if comes_back {
         local.hosting.borrow_mut().queue.in_hand += 1;
     }
-    receive(|| envelope.sent_from());
+    let in_spans = InSpans::receive(mail.from_hook, || envelope.sent_from());
+    let serving = Serving { budget, permitted: mail.permitted, in_spans };
     let content = envelope.content();
     let all_done = match mail.kind {
         MailKind::Message => instance.handle_message(local, serving, content),
@@ -308,7 +339,7 @@ fn serve_next(local: &Rc<Local>, below: u32, budget: usize) -> usize {
     }
     let mut done = messages;
     if !all_done {
-        forget();
+        spans::forget();
         if let Some(left) = place.and_then(|mail| keep(local, mail)) {
             done -= left.messages;
             local.hosting.borrow_mut().queue.put_back(depth, left);
@@ -332,9 +363,9 @@ fn serve_inner(local: &Rc<Local>, instance: &Rc<dyn Instance>, order: Mail, dept
     }
     let slot = order.to;
     let Some(mut mail) = local.mailbox.resolve(order) else { return write_off(local, slot, 1) };
-    let serving = Serving { budget: 1, permitted: false, from_hook: mail.from_hook };
     let MailContents::Envelope(envelope) = &mut mail.contents else { return };
-    receive(|| envelope.sent_from());
+    let in_spans = InSpans::receive(mail.from_hook, || envelope.sent_from());
+    let serving = Serving { budget: 1, permitted: false, in_spans };
     let (content, instance) = (envelope.content(), Rc::clone(instance));
     let is_done = match mail.kind {
         MailKind::Message | MailKind::Batch => instance.handle_message(local, serving, content),
@@ -344,7 +375,7 @@ fn serve_inner(local: &Rc<Local>, instance: &Rc<dyn Instance>, order: Mail, dept
     local.measured.end(slot);
     // The edge was sealed this very moment.
     if !is_done {
-        forget();
+        spans::forget();
         if let Some(left) = keep(local, mail) {
             local.hosting.borrow_mut().queue.put_back(depth, left);
         }
@@ -390,10 +421,14 @@ fn start_new(local: &Rc<Local>, instance: &Rc<dyn Instance>) {
 }
 
 /// Queues a tick for each timer that is due.
+#[inline]
 pub(super) fn queue_due_timers(local: &Local) {
-    if local.timers.is_empty() {
-        return;
+    if !local.timers.is_empty() {
+        queue_those_due(local);
     }
+}
+
+fn queue_those_due(local: &Local) {
     let now = now();
     let Some(mut first) = local.timers.take_due(now) else { return };
     loop {

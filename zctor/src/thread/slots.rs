@@ -85,8 +85,9 @@ impl<T: Occupant> Slots<T> {
         }
     }
 
-    pub(super) fn occupy(&mut self, instance: T, depth: u16) {
-        let (slot, born) = (instance.slot(), instance.born());
+    /// Puts an occupant into its slot.
+    #[inline]
+    pub(super) fn occupy(&mut self, slot: Slot, born: Birth, depth: u16, instance: T) {
         let entry = &mut self.entries[slot.index as usize];
         (entry.depth, entry.occupant) = (depth, Some(instance));
         if let Some(by_age) = &mut self.by_age {

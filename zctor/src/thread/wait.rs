@@ -28,12 +28,71 @@ use crate::thread::serve::{queue_due_timers, serve, take_in};
 /// Something that `wait` waits for. The statistics list the waits for replies.
 pub(crate) trait Reply: Awaited {
     /// Calls `f` with the callee that the reply must come from, and the edge of its engine.
-    fn with_callee<T>(&self, _f: impl FnOnce(Callee, &Arc<Edge>) -> T) -> Option<T> {
-        None
-    }
+    fn with_callee(&self, _f: &mut dyn FnMut(Callee, &Arc<Edge>)) {}
 }
 
 impl<T> Reply for Receiver<T> {}
+
+/// A reply whose type is erased: its outcome is kept beside it. So a wait is compiled once, and not for each type of
+/// replies.
+trait AnyReply {
+    fn is_ready(&self) -> bool;
+    /// Whether the outcome is there, and kept.
+    fn poll(&mut self, waker: &Waker) -> bool;
+    fn poll_listed(&mut self, waker: &Waker) -> bool;
+    fn spin(&self) -> Spin;
+    fn with_callee(&self, f: &mut dyn FnMut(Callee, &Arc<Edge>));
+}
+
+/// A reply, with the place for its outcome.
+struct Waiting<'a, A: Reply> {
+    awaited: &'a mut A,
+    outcome: Option<A::Output>,
+}
+
+impl<A: Reply> AnyReply for Waiting<'_, A> {
+    fn is_ready(&self) -> bool {
+        self.awaited.is_ready()
+    }
+
+    fn poll(&mut self, waker: &Waker) -> bool {
+        self.outcome = self.awaited.poll(waker);
+        self.outcome.is_some()
+    }
+
+    fn poll_listed(&mut self, waker: &Waker) -> bool {
+        self.outcome = self.awaited.poll_listed(waker);
+        self.outcome.is_some()
+    }
+
+    fn spin(&self) -> Spin {
+        self.awaited.spin()
+    }
+
+    fn with_callee(&self, f: &mut dyn FnMut(Callee, &Arc<Edge>)) {
+        self.awaited.with_callee(f);
+    }
+}
+
+impl Awaited for dyn AnyReply + '_ {
+    type Output = ();
+
+    fn is_ready(&self) -> bool {
+        AnyReply::is_ready(self)
+    }
+
+    fn poll(&mut self, waker: &Waker) -> Option<()> {
+        AnyReply::poll(self, waker).then_some(())
+    }
+
+    fn poll_listed(&mut self, waker: &Waker) -> Option<()> {
+        AnyReply::poll_listed(self, waker).then_some(())
+    }
+
+    fn spin(&self) -> Spin {
+        AnyReply::spin(self)
+    }
+}
 
 /// A handler's wait that is listed in the statistics until this is dropped.
 struct NotedHandler<B: Deref<Target = Mailbox>> {
@@ -112,16 +171,17 @@ impl Drop for NotedWait<'_> {
 /// a thread outside, if that is another engine: there it must be woken when that engine abandons threads. When this
 /// thread's own engine does, it wakes all of its threads. A wait of code that is no instance's, on a thread that is
 /// borrowed by `here`, is listed only as one of a thread outside.
-fn note_wait<'l>(local: &'l Local, awaited: &impl Reply, since: Instant) -> NotedWait<'l> {
+fn note_wait<'l>(local: &'l Local, awaited: &dyn AnyReply, since: Instant) -> NotedWait<'l> {
     let (mailbox, variant) = (&*local.mailbox, local.variant.get());
-    let noted = awaited.with_callee(|callee, edge| {
+    let mut noted = (None, None);
+    awaited.with_callee(&mut |callee, edge| {
         let is_elsewhere = !Arc::ptr_eq(edge, &mailbox.edge);
         let waiter = mailbox.meter.running().map(|slot| Waiter { slot, variant, is_elsewhere });
         let caller = (is_elsewhere || waiter.is_none())
             .then(|| NotedCaller::new(Arc::clone(edge), callee, &mailbox.parker, since));
-        (waiter.map(|waiter| NotedHandler::new(mailbox, waiter, callee, since)), caller)
+        noted = (waiter.map(|waiter| NotedHandler::new(mailbox, waiter, callee, since)), caller);
     });
-    let (handler, caller) = noted.unwrap_or_default();
+    let (handler, caller) = noted;
     NotedWait { local, variant, _handler: handler, _caller: caller }
 }
 
@@ -134,21 +194,23 @@ struct NotedOutside {
 }
 
 /// Lists what a thread outside waits for. A wait of carried code is one of its handler, whose thread is not this one.
-fn note_outside(awaited: &impl Reply, parker: &Arc<Parker>) -> NotedOutside {
+fn note_outside(awaited: &(dyn AnyReply + '_), parker: &Arc<Parker>) -> NotedOutside {
     let since = now();
-    let noted = awaited.with_callee(|callee, edge| {
+    let mut noted = NotedOutside::default();
+    awaited.with_callee(&mut |callee, edge| {
         let note_caller = || NotedCaller::new(Arc::clone(edge), callee, parker, since);
         let Some(home) = home() else {
-            return NotedOutside { _caller: Some(note_caller()), ..NotedOutside::default() };
+            noted._caller = Some(note_caller());
+            return;
         };
         let is_elsewhere = !Arc::ptr_eq(edge, &home.mailbox.edge);
-        NotedOutside {
+        noted = NotedOutside {
             _handler: Some(NotedHandler::new(Arc::clone(&home.mailbox), home.waiter(is_elsewhere), callee, since)),
             _caller: is_elsewhere.then(note_caller),
             _watched: (!is_elsewhere).then(|| Watched::new(edge, &Waker::from(Arc::clone(parker)))),
-        }
+        };
     });
-    noted.unwrap_or_default()
+    noted
 }
 
 /// Waits for `awaited`. An actor thread serves the lanes below the current handler's call depth meanwhile. `None` at
@@ -160,18 +222,26 @@ pub(crate) fn wait<A: Reply>(awaited: &mut A, until: Option<Instant>) -> Option<
             return Some(output);
         }
     }
-    match local() {
+    let mut waiting = Waiting { awaited, outcome: None };
+    wait_for_any(&mut waiting, until);
+    waiting.outcome
+}
+
+#[inline(never)]
+fn wait_for_any(awaited: &mut dyn AnyReply, until: Option<Instant>) {
+    let _: Option<()> = match local() {
         Some(local) if !is_done(&local) || Frame::current().is_user_code() => {
             as_actor_thread(&local, || wait_here(&local, Frame::current().serves_below(), awaited, until))
         }
         _ => wait_outside_noted(awaited, until, note_outside),
-    }
+    };
 }
 
 /// Waits on an actor thread, and serves the lanes below a call depth meanwhile.
-fn wait_here<A: Reply>(local: &Rc<Local>, below: u32, awaited: &mut A, deadline: Option<Instant>) -> Option<A::Output> {
+fn wait_here(local: &Rc<Local>, below: u32, awaited: &mut dyn AnyReply, deadline: Option<Instant>) -> Option<()> {
     let parker = &local.mailbox.parker;
-    let spin = local.mailbox.edge.spin.no_later_than([deadline, local.next_timer()].into_iter().flatten().min());
+    let due = || [deadline, local.next_timer()].into_iter().flatten().min();
+    let spin = local.mailbox.edge.spin.no_later_than(due);
     if matches!(spin, Spin::UpTo(_)) {
         // A push that came before the announcement does not end the spin, and this one may be long.
         take_in(local);
@@ -184,10 +254,8 @@ fn wait_here<A: Reply>(local: &Rc<Local>, below: u32, awaited: &mut A, deadline:
             budget = of_reply;
         }
     }
-    if awaited.is_ready() {
-        if let Some(value) = awaited.poll(Waker::noop()) {
-            return Some(value);
-        }
+    if awaited.is_ready() && awaited.poll(Waker::noop()) {
+        return Some(());
     }
     // Only a wait that serves or parks is listed.
     let since = now();
@@ -196,10 +264,8 @@ fn wait_here<A: Reply>(local: &Rc<Local>, below: u32, awaited: &mut A, deadline:
     // parks at the time that the wait is listed with.
     let mut first = Some(since);
     loop {
-        if awaited.is_ready() {
-            if let Some(value) = awaited.poll(Waker::noop()) {
-                return Some(value);
-            }
+        if awaited.is_ready() && awaited.poll(Waker::noop()) {
+            return Some(());
         }
         let since = first.take();
         if since.is_none() {
@@ -213,15 +279,15 @@ fn wait_here<A: Reply>(local: &Rc<Local>, below: u32, awaited: &mut A, deadline:
         let is_loop = below == u32::MAX;
         let over = parker.is_closed() || (is_loop && local.ending.get());
         if deadline.is_some_and(|deadline| deadline <= now()) || over {
-            return awaited.poll(Waker::noop());
+            return awaited.poll(Waker::noop()).then_some(());
         }
         if served {
             continue;
         }
         parker.announce();
-        if let Some(value) = awaited.poll_listed(&local.waker) {
+        if awaited.poll_listed(&local.waker) {
             parker.retract();
-            return Some(value);
+            return Some(());
         }
         if !take_in(local) || local.has_mail(below) {
             parker.retract();
@@ -232,10 +298,9 @@ fn wait_here<A: Reply>(local: &Rc<Local>, below: u32, awaited: &mut A, deadline:
         if rests {
             free_memory(local);
         }
-        let until = [deadline, local.next_timer()].into_iter().flatten().min();
         at_rest(local, rests, || {
             let park = if is_loop { Park::Idle } else { Park::Waiting };
-            let time = parked(local, park, since.unwrap_or_else(now), until);
+            let time = parked(local, park, since.unwrap_or_else(now), due());
             budget.take().into_iter().for_each(|budget| budget.parked_for(time));
         });
     }

@@ -4,7 +4,10 @@
 //!    is handled on its caller's thread needs to carry none.
 //! 2. A send carries that span too, and its handler's span is a root that follows from it: two actors that send to and fro
 //!    make many short traces, not one endless one.
-//! 3. Nothing is carried where no subscriber asks for such spans, and no envelope is larger then.
+//! 3. Nothing is carried where no subscriber asks for such spans, and no envelope is larger then. Whether one may ask is
+//!    decided once for each send, at its head, and once for each mail that is served: a load and a branch. What hangs on
+//!    that stands in functions of their own, and the call of a handler stands once. A guard around it, or a second copy
+//!    of it, took up to 18 instructions a message.
 //! 4. The subscriber is the user's code. It runs as in `trace.rs`: it cannot unwind into the runtime, and for the messages
 //!    that it sends there are no spans.
 
@@ -50,10 +53,17 @@ pub(super) fn may_ask(level: LevelFilter) -> bool {
     LevelFilter::current() >= level
 }
 
+/// Whether spans are built in.
+pub(crate) const SPANS: bool = true;
+
 /// Whether spans may be asked for around the handlers of messages that are sent here, or of calls that are made here.
 #[inline(always)]
 pub(crate) fn may_be_told(is_call: bool) -> bool {
-    may_ask(if is_call { LevelFilter::DEBUG } else { LevelFilter::TRACE })
+    may_ask(level_of(is_call))
+}
+
+fn level_of(is_call: bool) -> LevelFilter {
+    if is_call { LevelFilter::DEBUG } else { LevelFilter::TRACE }
 }
 
 /// The origin of a message that is sent here, or of a call that is made here, if spans are asked for.
@@ -75,36 +85,15 @@ pub(crate) fn sent_from(is_call: bool) -> Option<SentFrom> {
 thread_local! {
     /// The origin of the mail that is served, until its handler begins; of a batch, until all of them have ended.
     static ARRIVED: Cell<Option<SentFrom>> = const { Cell::new(None) };
-    /// The spans of the handlers that run here, the innermost last, with the origin of a batch.
-    static ENTERED: RefCell<Vec<(EnteredSpan, Option<SentFrom>)>> = const { RefCell::new(Vec::new()) };
+    /// The handlers that run here in `InSpans`, the innermost last: each with its span, if the subscriber took it, and
+    /// with the origin of its batch.
+    static ENTERED: RefCell<Vec<(Option<EnteredSpan>, Option<SentFrom>)>> = const { RefCell::new(Vec::new()) };
     /// The span of the handler that has panicked last, for the event that tells of the panic.
     static PANICKED: Cell<Option<Span>> = const { Cell::new(None) };
 }
 
 fn set_arrived(sent_from: Option<SentFrom>) -> Option<SentFrom> {
     ARRIVED.try_with(|arrived| arrived.replace(sent_from)).ok().flatten()
-}
-
-/// Takes the origin out of an envelope that is about to be served, if spans may be asked for.
-#[inline(always)]
-pub(crate) fn receive(sent_from: impl FnOnce() -> Option<SentFrom>) {
-    if may_ask(LevelFilter::DEBUG) {
-        replace_arrived(sent_from);
-    }
-}
-
-#[cold]
-#[inline(never)]
-fn replace_arrived(sent_from: impl FnOnce() -> Option<SentFrom>) {
-    drop(set_arrived(sent_from()));
-}
-
-/// Forgets what was received: it is not handled now, or all of it was.
-#[inline(always)]
-pub(crate) fn forget() {
-    if may_ask(LevelFilter::DEBUG) {
-        replace_arrived(|| None);
-    }
 }
 
 /// Keeps what was received while other code of the instance runs before it.
@@ -116,32 +105,94 @@ pub(crate) fn keep(code: impl FnOnce()) {
     drop(set_arrived(sent_from));
 }
 
-/// Whether a span was entered, which is left when this is dropped.
-pub(crate) struct Entered(bool);
+/// Whether spans may be asked for around a piece of work, or around the handlers of a mail: decided once, where that
+/// begins. In one byte with whether a hook has sent the mail, since each register counts there.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum InSpans {
+    NotAsked,
+    /// There are none, since a hook has sent the mail.
+    FromHook,
+    Asked,
+}
 
-impl Drop for Entered {
+impl InSpans {
+    /// For work that came by no mail.
     #[inline(always)]
-    fn drop(&mut self) {
-        if self.0 {
-            leave();
+    pub(crate) fn around(work: Work) -> Self {
+        let may_be_told = may_be_told(matches!(work, Work::Call | Work::CallHere));
+        if may_be_told { Self::Asked } else { Self::NotAsked }
+    }
+
+    /// For mail that is about to be served. If spans may be asked for, the origin is taken out of its envelope.
+    #[inline(always)]
+    pub(crate) fn receive(from_hook: bool, sent_from: impl FnOnce() -> Option<SentFrom>) -> Self {
+        let unasked = if from_hook { Self::FromHook } else { Self::NotAsked };
+        if may_ask(LevelFilter::DEBUG) { receive(unasked, sent_from) } else { unasked }
+    }
+
+    #[inline(always)]
+    pub(crate) fn is_asked(self) -> bool {
+        self == Self::Asked
+    }
+
+    /// Enters the span of a piece of work, if spans are asked for. [`leave`](Self::leave) follows, or
+    /// [`unwound`](Self::unwound).
+    #[inline(always)]
+    pub(crate) fn enter(
+        self,
+        work: Work,
+        message: fn() -> &'static str,
+        variant: impl FnOnce() -> Option<&'static str>,
+        instance: impl FnOnce() -> InstanceId,
+    ) {
+        if self.is_asked() {
+            enter(work, message(), variant(), instance());
+        }
+    }
+
+    /// Leaves the span of a handler that has returned.
+    #[inline(always)]
+    pub(crate) fn leave(self) {
+        if self.is_asked() {
+            leave(false);
+        }
+    }
+
+    /// Leaves the span of a handler that has panicked, and keeps it for the event that tells of the panic.
+    pub(crate) fn unwound(self) {
+        if self.is_asked() {
+            leave(true);
         }
     }
 }
 
-/// Enters the span of a piece of work, if such spans are asked for.
+#[cold]
+#[inline(never)]
+fn receive(unasked: InSpans, sent_from: impl FnOnce() -> Option<SentFrom>) -> InSpans {
+    if unasked == InSpans::FromHook {
+        return unasked;
+    }
+    drop(set_arrived(sent_from()));
+    InSpans::Asked
+}
+
+/// Forgets what was received: it is not handled now, or all of it was.
 #[inline(always)]
-pub(crate) fn enter(
-    work: Work,
-    message: fn() -> &'static str,
-    variant: impl FnOnce() -> Option<&'static str>,
-    instance: impl FnOnce() -> InstanceId,
-) -> Entered {
-    Entered(may_be_told(work.is_call()) && begin(work, message(), variant(), instance()))
+pub(crate) fn forget() {
+    if may_ask(LevelFilter::DEBUG) {
+        forget_arrived();
+    }
 }
 
 #[cold]
 #[inline(never)]
-fn begin(work: Work, message: &'static str, variant: Option<&'static str>, instance: InstanceId) -> bool {
+fn forget_arrived() {
+    drop(set_arrived(None));
+}
+
+#[cold]
+#[inline(never)]
+fn enter(work: Work, message: &'static str, variant: Option<&'static str>, instance: InstanceId) {
     let sent_from = match work {
         Work::Call | Work::Send | Work::Batch => set_arrived(None),
         _ => None,
@@ -175,7 +226,6 @@ fn begin(work: Work, message: &'static str, variant: Option<&'static str>, insta
             Work::Pipe => new!(trace_span, "zctor::own", "pipe", "internal", None),
             Work::Start => new!(trace_span, "zctor::own", "start", "internal", None),
             Work::Stop => new!(trace_span, "zctor::own", "stop", "internal", None),
-            Work::FromHook => return,
         };
         if span.is_disabled() {
             return;
@@ -186,26 +236,19 @@ fn begin(work: Work, message: &'static str, variant: Option<&'static str>, insta
         entered = Some(span.entered());
     });
     let of_batch = sent_from.filter(|_| work == Work::Batch);
-    match entered {
-        Some(span) => ENTERED.try_with(|all| all.borrow_mut().push((span, of_batch))).is_ok(),
-        None => {
-            drop(set_arrived(of_batch));
-            false
-        }
-    }
+    let _ = ENTERED.try_with(|all| all.borrow_mut().push((entered, of_batch)));
 }
 
-/// Leaves the innermost span. If its handler panics, the span is kept for the event that tells of it.
+/// Leaves the innermost span. That of a panic is kept for the event that tells of it.
 #[cold]
 #[inline(never)]
-fn leave() {
+fn leave(panicked: bool) {
     let innermost = ENTERED.try_with(|all| all.borrow_mut().pop()).ok().flatten();
     let Some((span, of_batch)) = innermost else { return };
-    let panics = std::thread::panicking();
     tell(|| {
-        let span = Some(span.exit());
-        if panics {
-            drop(PANICKED.try_with(|panicked| panicked.replace(span)));
+        let span = span.map(EnteredSpan::exit);
+        if panicked {
+            drop(PANICKED.try_with(|last| last.replace(span)));
         }
     });
     drop(set_arrived(of_batch));

@@ -16,13 +16,4 @@ pub(crate) enum Work {
     /// `on_start` and `on_stop`.
     Start,
     Stop,
-    /// The handler of a message that a hook has sent.
-    FromHook,
-}
-
-impl Work {
-    #[inline(always)]
-    pub(crate) fn is_call(self) -> bool {
-        matches!(self, Self::Call | Self::CallHere)
-    }
 }

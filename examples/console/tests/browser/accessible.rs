@@ -14,13 +14,23 @@ fn everything_has_a_role_and_a_name_and_the_culprit_is_told_once() {
         let folder = folder("accessible");
         let mut page = Page::open(&served.to_string(), &folder);
         page.until("document.querySelector('tr.culprit') !== null");
+        if cfg!(feature = "observe") {
+            page.until("!document.querySelector('#times').hidden");
+        }
         let tree = page.accessible();
         let named = |role: &str| -> Vec<&str> {
             tree.iter().filter(|(of, _)| of == role).map(|(_, name)| name.as_str()).collect()
         };
-        let regions = ["What needs a look", "In sum", "Threads", "Message types", "Top instances", "Events", "Map"];
+        let is_there = |name: &&str| cfg!(feature = "observe") || *name != "Handling times";
+        let tables: Vec<&str> =
+            ["Threads", "Message types", "Handling times", "Top instances"].into_iter().filter(is_there).collect();
+        let regions: Vec<&str> = ["What needs a look", "In sum"]
+            .into_iter()
+            .chain(tables.iter().copied())
+            .chain(["Events", "Map"])
+            .collect();
         assert_eq!(named("region"), regions);
-        assert_eq!(named("table"), ["Threads", "Message types", "Top instances"]);
+        assert_eq!(named("table"), tables);
         assert_eq!(named("heading")[0], "shop");
         assert!(named("heading")[1].starts_with("Stuck since "), "{tree:?}");
         assert!(named("heading")[1].ends_with(": DatabaseMessage::UserOf 0.0 on thread db"), "{tree:?}");

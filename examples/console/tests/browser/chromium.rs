@@ -100,12 +100,6 @@ impl Page {
         }
     }
 
-    /// Makes the window as wide as that of a telephone.
-    pub(crate) fn narrow(&mut self) {
-        let size = json!({ "width": 400, "height": 900, "deviceScaleFactor": 1, "mobile": true });
-        self.ask("Emulation.setDeviceMetricsOverride", size);
-    }
-
     /// Presses a key as a user does. `control` is the key held meanwhile.
     pub(crate) fn press(&mut self, key: &str, control: bool) {
         let (text, code) = match key {
@@ -122,6 +116,12 @@ impl Page {
             });
             self.ask("Input.dispatchKeyEvent", event);
         }
+    }
+
+    /// Gives the window this size.
+    pub(crate) fn resize(&mut self, width: u32, height: u32) {
+        let size = json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": false });
+        self.ask("Emulation.setDeviceMetricsOverride", size);
     }
 
     /// What a screen reader is given: the role and the name of each thing in the page that is more than text.

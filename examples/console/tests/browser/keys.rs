@@ -83,3 +83,37 @@ fn tab_and_enter_reach_what_a_mouse_does() {
         fs::remove_dir_all(folder).unwrap();
     });
 }
+
+#[test]
+#[cfg(feature = "observe")]
+fn m_has_handlers_measured_until_it_is_pressed_again() {
+    bounded(|| {
+        let (_shop, served) = stuck(1.0);
+        let folder = folder("measure");
+        let mut page = Page::open(&served.to_string(), &folder);
+        page.until("!document.querySelector('#times').hidden");
+        let label = "document.querySelector('#measure span').textContent";
+        let rows = "[...document.querySelectorAll('#times tbody th')].map(row => row.textContent).join()";
+        assert_eq!((page.text(label), page.text(rows)), ("Measure".to_owned(), String::new()));
+        page.press("m", true); // that is the browser's key
+        assert_eq!(page.text(label), "Measure");
+        page.press("m", false);
+        assert_eq!(page.text(label), "Stop");
+        page.until(&format!("{rows}.includes('FeedMessage::')"));
+        // Each row has a number in each column, and no handler that is stuck is among them, since it has not ended.
+        assert_eq!(
+            page.value("[...document.querySelectorAll('#times tbody td')].every(cell => /\\d/.test(cell.textContent))"),
+            true
+        );
+        assert!(!page.text(rows).contains("DatabaseMessage::UserOf"), "{}", page.text(rows));
+        page.press("m", false);
+        assert_eq!(page.text(label), "Measure");
+        page.until(&format!("{rows} === ''"));
+        // A click does the same.
+        page.value("document.querySelector('#measure').click(); true");
+        assert_eq!(page.text(label), "Stop");
+        page.until(&format!("{rows}.includes('FeedMessage::')"));
+        drop(page);
+        fs::remove_dir_all(folder).unwrap();
+    });
+}

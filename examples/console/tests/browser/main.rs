@@ -3,6 +3,7 @@
 
 mod accessible;
 mod chromium;
+mod controls;
 mod keys;
 mod narrow;
 mod page;

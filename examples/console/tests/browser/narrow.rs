@@ -11,9 +11,9 @@ use crate::{folder, stuck};
 fn a_narrow_page_says_where_there_is_more_and_shows_the_time_with_its_zone() {
     bounded(|| {
         let (_shop, served) = stuck(1.5);
-        let folder = folder("narrow");
+        let folder = folder("telephone");
         let mut page = Page::open(&served.to_string(), &folder);
-        page.narrow();
+        page.resize(400, 900);
         page.until("document.querySelector('#threads').classList.contains('cut')");
         page.until("getComputedStyle(document.querySelector('#threads .more')).display !== 'none'");
         // At the end of the table there is no more.

@@ -295,7 +295,7 @@ mod tests {
                 "waiting": [{"text": "`AuthMessage` 1.0 waits 5.0 s for `DatabaseMessage` on thread 0", "outside": false, "lasted": 5.0, "distance": 1}]}],
             "threads": [{"thread": "0", "name": "db", "busy": 1.0, "waiting": 0.0, "rate": 0.0, "instances": 1, "queued": 1,
                 "oldest": 5.0, "rooms": [{"inside": false, "bound": 8, "taken": 8, "waiting": 2}], "timers": 0, "handled": 0,
-                "panicked": 0, "runs": "DatabaseMessage 0.0", "waits": false, "backing_off": 0}],
+                "panicked": 0, "runs": "DatabaseMessage 0.0", "waits": false, "backing_off": 2}],
         });
         let snapshot: Snapshot = serde_json::from_value(json).unwrap();
         let mut view = View::default();
@@ -307,6 +307,7 @@ mod tests {
         assert!(text.contains("`DatabaseMessage` 0.0 RUNS on thread 0"), "{text}");
         let thread = lines.iter().find(|found| found.starts_with("│0 db")).unwrap_or_else(|| panic!("{lines:#?}"));
         assert!(thread.contains("8/8 +2") && thread.contains("▮▮▮▮") && thread.contains("5.0 s"), "{thread}");
+        assert!(thread.contains("DatabaseMessage 0.0 (2 back off)"), "{thread}");
         assert!(view.key(Some(KeyCode::Char('e').into())));
         assert!(screen(&view, &snapshot).iter().any(|found| found.contains("events")));
         assert!(!view.key(Some(KeyCode::Char('q').into())));

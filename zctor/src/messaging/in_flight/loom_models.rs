@@ -28,7 +28,9 @@ fn a_caller_of_an_abandoned_thread_is_woken_and_told() {
 
 /// Lists the wait of a thread outside, as thread/wait.rs does.
 fn list(reply: &InFlight<(), Called<'_>>, parker: &Arc<Parker>) {
-    reply.with_callee(|callee, edge| edge.callers.begin(Caller(Arc::clone(parker)), callee, now()));
+    reply.with_callee(&mut |callee, edge| {
+        let _number = edge.callers.begin(Caller(Arc::clone(parker)), callee, now());
+    });
 }
 
 /// The caller is also woken `late_wakes` times by wakers of an earlier wait, and looks again after each.

@@ -10,6 +10,12 @@ use crate::sys::operation::Operation;
 /// The place of a thread in a world: there are none.
 pub(crate) enum Seat {}
 
+#[cfg(feature = "tracing")]
+#[inline(always)]
+pub(crate) fn are_there_worlds() -> bool {
+    false
+}
+
 #[inline(always)]
 pub(crate) fn either<P, R>(place: P, _: impl FnOnce(P) -> R, real: impl FnOnce(P) -> R) -> R {
     real(place)
@@ -19,6 +25,9 @@ pub(crate) fn either<P, R>(place: P, _: impl FnOnce(P) -> R, real: impl FnOnce(P
 pub(crate) fn seat() -> Option<Seat> {
     None
 }
+
+/// There are no points: code with them is left out.
+pub(crate) const HAS_POINTS: bool = false;
 
 /// The world that an engine belongs to: the real one.
 pub(crate) struct Home;

@@ -10,6 +10,9 @@ pub(crate) struct SentFrom(Never);
 #[derive(Clone)]
 enum Never {}
 
+/// The code for spans is left out where this is asked first.
+pub(crate) const SPANS: bool = false;
+
 #[inline(always)]
 pub(crate) fn may_be_told(_: bool) -> bool {
     false
@@ -21,25 +24,49 @@ pub(crate) fn sent_from(_: bool) -> Option<SentFrom> {
 }
 
 #[inline(always)]
-pub(crate) fn receive(_: impl FnOnce() -> Option<SentFrom>) {}
-
-#[inline(always)]
-pub(crate) fn forget() {}
-
-#[inline(always)]
 pub(crate) fn keep(code: impl FnOnce()) {
     code();
 }
 
-/// Whether a span was entered: never.
-pub(crate) struct Entered;
-
 #[inline(always)]
-pub(crate) fn enter(
-    _: Work,
-    _: fn() -> &'static str,
-    _: impl FnOnce() -> Option<&'static str>,
-    _: impl FnOnce() -> InstanceId,
-) -> Entered {
-    Entered
+pub(crate) fn forget() {}
+
+/// Whether a hook has sent a mail. Spans are never asked for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum InSpans {
+    NotAsked,
+    FromHook,
+}
+
+impl InSpans {
+    #[inline(always)]
+    pub(crate) fn around(_: Work) -> Self {
+        Self::NotAsked
+    }
+
+    #[inline(always)]
+    pub(crate) fn receive(from_hook: bool, _: impl FnOnce() -> Option<SentFrom>) -> Self {
+        if from_hook { Self::FromHook } else { Self::NotAsked }
+    }
+
+    #[inline(always)]
+    pub(crate) fn is_asked(self) -> bool {
+        false
+    }
+
+    #[inline(always)]
+    pub(crate) fn enter(
+        self,
+        _: Work,
+        _: fn() -> &'static str,
+        _: impl FnOnce() -> Option<&'static str>,
+        _: impl FnOnce() -> InstanceId,
+    ) {
+    }
+
+    #[inline(always)]
+    pub(crate) fn leave(self) {}
+
+    #[inline(always)]
+    pub(crate) fn unwound(self) {}
 }

@@ -1,28 +1,26 @@
 //! A timeline: what each thread did and when, in a file that Perfetto opens.
 //!
-//! With the feature `tracing` each handler is a span, and the crate `tracing-chrome` writes them down. Open the file
-//! at <https://ui.perfetto.dev>, which reads it on your own machine. There is a track for each thread. Look at the three
-//! orders: each is handled by a shop, which waits for a warehouse; the bills are sent, and written later.
+//! With the feature `tracing` each handler is a span; `layer.rs` keeps the spans and writes them down. Open the file at
+//! <https://ui.perfetto.dev>, which reads it on your own machine. There is a track for each thread, and an arrow from where
+//! a message was sent to its handler. Look at the three orders: each is handled by a shop, which waits for a warehouse; the
+//! bills are sent, and written later. Before that `format.rs` has checked that the file is what Perfetto reads.
 //!
 //! ```text
 //! cargo run --example timeline --features timeline -- timeline.json
 //! ```
 
-use std::collections::BTreeMap;
+mod format;
+mod layer;
+
 use std::error::Error;
-use std::fmt::Debug;
 use std::fs;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use tracing::field::Field;
-use tracing::span::{Attributes, Id};
-use tracing::{Subscriber, info, info_span};
-use tracing_chrome::{ChromeLayerBuilder, EventOrSpan};
+use layer::Timeline;
+use tracing::{info, info_span};
 use tracing_subscriber::filter::LevelFilter;
-use tracing_subscriber::layer::{self, Layer};
 use tracing_subscriber::prelude::*;
-use tracing_subscriber::registry::LookupSpan;
 use zctor::{ActorEngine, ActorThread, CallError, Context, actor, sleep};
 
 #[actor]
@@ -73,43 +71,14 @@ impl ShopHandler for Shop {
     }
 }
 
-/// The name of a span on the timeline: `ShopMessage::Order`, which zctor gives in the field `otel.name`.
-struct Name(String);
-
-/// Keeps the names of spans for the layer that writes them.
-struct Names;
-
-impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Names {
-    fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, ctx: layer::Context<'_, S>) {
-        let mut name = None;
-        attributes.record(&mut |field: &Field, value: &dyn Debug| {
-            if field.name() == "otel.name" {
-                name = Some(Name(format!("{value:?}")));
-            }
-        });
-        if let (Some(name), Some(span)) = (name, ctx.span(id)) {
-            span.extensions_mut().insert(name);
-        }
-    }
-}
-
 fn main() -> Result<(), Box<dyn Error>> {
     let file = std::env::args_os().nth(1).map_or_else(
         || std::env::temp_dir().join(format!("zctor-timeline-{}.json", std::process::id())),
         PathBuf::from,
     );
-    let (layer, written) = ChromeLayerBuilder::new()
-        .file(&file)
-        .include_args(true)
-        .name_fn(Box::new(|of| match of {
-            EventOrSpan::Event(event) => event.metadata().target().to_owned(),
-            EventOrSpan::Span(span) => {
-                span.extensions().get::<Name>().map_or_else(|| span.name().to_owned(), |name| name.0.clone())
-            }
-        }))
-        .build();
+    let timeline = Timeline::new();
     // Calls are at `DEBUG`, sends at `TRACE`.
-    tracing_subscriber::registry().with(Names).with(layer).with(LevelFilter::TRACE).init();
+    tracing_subscriber::registry().with(timeline.clone()).with(LevelFilter::TRACE).init();
 
     let engine = ActorEngine::new();
     engine.spawn(ActorThread::named("warehouse").register(WarehouseMessage::actor(|| Warehouse(100))))?;
@@ -123,21 +92,20 @@ fn main() -> Result<(), Box<dyn Error>> {
     assert_eq!(left.iter().min(), Some(&70));
     engine.settle();
     engine.shutdown()?;
-    drop(written); // waits until all is in the file
+    timeline.write(&file)?;
 
-    // The file has an event for the begin of each handler.
-    let events: Vec<serde_json::Value> = serde_json::from_str(&fs::read_to_string(&file)?)?;
-    let mut begun: BTreeMap<String, u32> = BTreeMap::new();
-    for event in events.iter().filter(|event| event["ph"] == "B") {
-        if let Some(name) = event["name"].as_str() {
-            *begun.entry(name.to_owned()).or_default() += 1;
-        }
-    }
-    for (name, count) in &begun {
+    // The file has a bar for each handler, and an arrow to each from where its message was sent.
+    let shown = format::check(&fs::read_to_string(&file)?)?;
+    for (name, count) in &shown.bars {
         println!("{count} × {name}");
     }
     let handlers = ["ShopMessage::Order", "WarehouseMessage::Take", "BillMessage::Write"];
-    assert_eq!(handlers.map(|name| begun.get(name).copied()), [Some(3); 3]);
+    assert_eq!(handlers.map(|name| shown.bars.get(name).copied()), [Some(3); 3]);
+    let senders = ["customer", "ShopMessage::Order", "ShopMessage::Order"];
+    for (from, to) in senders.into_iter().zip(handlers) {
+        let arrow = (from.to_owned(), to.to_owned(), true);
+        assert_eq!(shown.arrows.iter().filter(|other| **other == arrow).count(), 3, "{from} -> {to}");
+    }
     println!("open {} at https://ui.perfetto.dev", file.display());
     if std::env::args_os().len() < 2 {
         fs::remove_file(file)?;

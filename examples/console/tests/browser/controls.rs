@@ -1,0 +1,68 @@
+//! What can be clicked does what it says, and the page says when the program is gone.
+
+use std::fs;
+
+use zctor_tests::bounded;
+
+use crate::chromium::Page;
+use crate::{folder, stuck};
+
+#[test]
+fn each_button_and_link_does_what_it_says() {
+    bounded(|| {
+        let (_shop, served) = stuck(1.0);
+        let folder = folder("controls");
+        let mut page = Page::open(&served.to_string(), &folder);
+        // Each button is the head of a column, or one of these.
+        let buttons = "[...document.querySelectorAll('button[id]')].map(one => one.id).join()";
+        assert_eq!(page.text(buttons), "pause,measure", "a button of the page is tested here");
+        let state = "document.querySelector('#state').textContent";
+        for after in ["paused", "live"] {
+            page.value("document.querySelector('#pause').click(); true");
+            assert_eq!(page.text(state), after);
+        }
+        // Every column of every table sorts, both ways.
+        let unsorted = "[...document.querySelectorAll('th button')].filter(head => ['descending', 'ascending'].some(order => \
+                        (head.click(), head.parentElement.getAttribute('aria-sort') !== order))).length";
+        assert_eq!(page.value(unsorted), 0);
+        // Each link leads to what it is named for.
+        let links = "[...document.querySelectorAll('footer a')].map(link => link.textContent).join()";
+        assert_eq!(page.text(links), "text,JSON,metrics,Mermaid");
+        for (name, part) in [
+            ("text", "`DatabaseMessage::UserOf` 0.0 RUNS for "),
+            ("JSON", "\"culprit\":"),
+            ("metrics", "zctor_wait_root_seconds"),
+            ("Mermaid", "flowchart"),
+        ] {
+            page.value(&format!(
+                "globalThis.answer = null; fetch([...document.querySelectorAll('footer a')].find(link => link.textContent === '{name}').href)\
+                 .then(answer => answer.ok ? answer.text() : '').then(text => globalThis.answer = text); true"
+            ));
+            page.until("answer !== null");
+            assert!(page.text("answer").contains(part), "{name}: {}", page.text("answer"));
+        }
+        // The page loads nothing from elsewhere.
+        let foreign =
+            "performance.getEntriesByType('resource').filter(one => !one.name.startsWith(location.origin)).length";
+        assert_eq!(page.value(foreign), 0);
+
+        drop(served);
+        page.until(&format!("{state} === 'the program does not answer'"));
+        drop(page);
+        fs::remove_dir_all(folder).unwrap();
+    });
+}
+
+#[test]
+fn the_page_fits_a_narrow_window() {
+    bounded(|| {
+        let (_shop, served) = stuck(1.0);
+        let folder = folder("narrow");
+        let mut page = Page::open(&served.to_string(), &folder);
+        page.resize(390, 844);
+        page.until("innerWidth === 390");
+        assert_eq!(page.value("document.documentElement.scrollWidth"), 390, "only tables and the map scroll sideways");
+        drop(page);
+        fs::remove_dir_all(folder).unwrap();
+    });
+}
