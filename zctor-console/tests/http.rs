@@ -92,6 +92,8 @@ fn a_foreign_host_a_wrong_token_and_a_post_are_refused() {
         assert_eq!(status(&unknown), "404");
         assert!(unknown.contains("there are /, /snapshot.txt, ") && unknown.contains(", /map.dot"), "{unknown}");
         assert_eq!(unknown.contains(", /times.txt, /times.json"), cfg!(feature = "observe"), "{unknown}");
+        let error = fetch(&format!("https://{host}{path}")).unwrap_err();
+        assert_eq!(error.kind(), std::io::ErrorKind::InvalidInput, "{error}");
         assert_eq!(status(&get(&host, &format!("{path}/waits.txt"), &right)), "200");
         if cfg!(not(feature = "observe")) {
             for times in ["times.txt", "times.json?seconds=1"] {
@@ -99,8 +101,6 @@ fn a_foreign_host_a_wrong_token_and_a_post_are_refused() {
                 assert!(status(&answer) == "404" && answer.contains("the feature `observe`"), "{answer}");
             }
         }
-        let error = fetch(&format!("https://{host}{path}")).unwrap_err();
-        assert_eq!(error.kind(), std::io::ErrorKind::InvalidInput, "{error}");
         assert!(!get(&host, &path, &right).to_ascii_lowercase().contains("access-control-allow"));
         assert!(!format!("{served:?}").contains(path.trim_matches('/')), "the token is no matter for logs");
     });

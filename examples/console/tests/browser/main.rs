@@ -5,6 +5,7 @@ mod accessible;
 mod chromium;
 mod controls;
 mod keys;
+mod narrow;
 mod page;
 
 use std::path::PathBuf;
