@@ -1,11 +1,9 @@
 //! A screen reader is told what there is, by roles and names, and what is stuck, once.
 
-use std::fs;
-
 use zctor_tests::bounded;
 
 use crate::chromium::Page;
-use crate::{folder, stuck};
+use crate::{folder, remove, stuck};
 
 #[test]
 fn everything_has_a_role_and_a_name_and_the_culprit_is_told_once() {
@@ -61,6 +59,6 @@ fn everything_has_a_role_and_a_name_and_the_culprit_is_told_once() {
         shop.free_database();
         page.until(&format!("!{alarm}.includes('DatabaseMessage')"));
         drop(page);
-        fs::remove_dir_all(folder).unwrap();
+        remove(&folder);
     });
 }

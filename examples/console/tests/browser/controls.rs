@@ -1,11 +1,9 @@
 //! What can be clicked does what it says, and the page says when the program is gone.
 
-use std::fs;
-
 use zctor_tests::bounded;
 
 use crate::chromium::Page;
-use crate::{folder, stuck};
+use crate::{folder, remove, stuck};
 
 #[test]
 fn each_button_and_link_does_what_it_says() {
@@ -49,7 +47,7 @@ fn each_button_and_link_does_what_it_says() {
         drop(served);
         page.until(&format!("{state} === 'the program does not answer'"));
         drop(page);
-        fs::remove_dir_all(folder).unwrap();
+        remove(&folder);
     });
 }
 
@@ -63,6 +61,6 @@ fn the_page_fits_a_narrow_window() {
         page.until("innerWidth === 390");
         assert_eq!(page.value("document.documentElement.scrollWidth"), 390, "only tables and the map scroll sideways");
         drop(page);
-        fs::remove_dir_all(folder).unwrap();
+        remove(&folder);
     });
 }

@@ -1,11 +1,9 @@
 //! Each key that the page names does what it says, and the page can be used without a mouse.
 
-use std::fs;
-
 use zctor_tests::bounded;
 
 use crate::chromium::Page;
-use crate::{folder, stuck};
+use crate::{folder, remove, stuck};
 
 /// The thing that has the focus: its `id`, or the first words of it.
 const FOCUSED: &str = "document.activeElement.id || document.activeElement.textContent.trim()";
@@ -43,7 +41,7 @@ fn each_key_in_the_last_line_of_the_page_does_what_it_says() {
         page.until(&more);
         assert_eq!(page.text("document.querySelector('#state').textContent"), "live");
         drop(page);
-        fs::remove_dir_all(folder).unwrap();
+        remove(&folder);
     });
 }
 
@@ -80,7 +78,7 @@ fn tab_and_enter_reach_what_a_mouse_does() {
         // Where the focus is can be seen.
         assert_eq!(page.text("getComputedStyle(document.activeElement).outlineStyle"), "solid");
         drop(page);
-        fs::remove_dir_all(folder).unwrap();
+        remove(&folder);
     });
 }
 
@@ -114,6 +112,6 @@ fn m_has_handlers_measured_until_it_is_pressed_again() {
         assert_eq!(page.text(label), "Stop");
         page.until(&format!("{rows}.includes('FeedMessage::')"));
         drop(page);
-        fs::remove_dir_all(folder).unwrap();
+        remove(&folder);
     });
 }

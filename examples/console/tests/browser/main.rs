@@ -8,8 +8,9 @@ mod keys;
 mod narrow;
 mod page;
 
-use std::path::PathBuf;
-use std::{env, fs, process};
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+use std::{env, fs, process, thread};
 
 use console_demo::Shop;
 use zctor_console::{Console, Served, fetch};
@@ -31,4 +32,12 @@ fn folder(test: &str) -> PathBuf {
     let folder = env::temp_dir().join(format!("zctor-console-{test}-{}", process::id()));
     fs::create_dir_all(&folder).expect("there is a folder for temporary files");
     folder
+}
+
+/// Removes it. Processes of a browser that was ended may still write there for a moment; the limit of the test bounds
+/// the loop.
+fn remove(folder: &Path) {
+    while fs::remove_dir_all(folder).is_err_and(|error| error.kind() != ErrorKind::NotFound) {
+        thread::yield_now();
+    }
 }

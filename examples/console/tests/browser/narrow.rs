@@ -1,11 +1,9 @@
 //! On a telephone nothing is cut off without a sign.
 
-use std::fs;
-
 use zctor_tests::bounded;
 
 use crate::chromium::Page;
-use crate::{folder, stuck};
+use crate::{folder, remove, stuck};
 
 #[test]
 fn a_narrow_page_says_where_there_is_more_and_shows_the_time_with_its_zone() {
@@ -30,6 +28,6 @@ fn a_narrow_page_says_where_there_is_more_and_shows_the_time_with_its_zone() {
         assert!(place.rsplit(' ').next().is_some_and(|zone| zone.starts_with(char::is_uppercase)), "{place}");
         page.until("document.documentElement.scrollWidth <= 400");
         drop(page);
-        let _ = fs::remove_dir_all(folder); // the browser may still write there
+        remove(&folder);
     });
 }
