@@ -98,8 +98,9 @@ pub(super) fn threads(core: &Core, mailboxes: &[Arc<Mailbox>]) -> (Vec<ThreadSta
 type Awaited = (ThreadId, u64, Duration);
 
 /// Has a handler run for at least as long as somebody has waited for its thread, if that has ended nothing since. It
-/// is of use where the thread has not slept since an earlier message, so that no clock tells when this one began. And
-/// the oldest message is as old as the handling of this one.
+/// is of use where the thread has not slept since an earlier message, so that no clock tells when this one began. Between
+/// the two it may have spun, but no longer than its callers do before they wait. And the oldest message is as old as the
+/// handling of this one.
 fn run_as_long_as_awaited(thread: &mut ThreadStats, pieces: Option<u64>, awaited: &[Awaited]) {
     let on = thread.thread;
     // In the wait of a handler another may begin without a trace in the pieces.
