@@ -23,5 +23,5 @@ pub(crate) use broadcast::{broadcast, broadcast_with, call_all_with, request_all
 #[cfg(feature = "remote")]
 pub(crate) use call::request_when_room;
 pub(crate) use call::{call, request};
-pub(crate) use send::{send, send_either};
+pub(crate) use send::send;
 pub(crate) use send_all::send_all;

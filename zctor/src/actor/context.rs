@@ -26,8 +26,8 @@ use crate::sys::frame::Frame;
 use crate::sys::runtime::assert_may_block;
 use crate::thread::local::{Local, Requested};
 use crate::trace::spans::{InSpans, SPANS};
-use crate::trace::watched_or_not;
 use crate::trace::work::Work;
+use crate::trace::{CAN_BE_WATCHED, watched_or_not};
 
 /// The first parameter of the handlers of `M`, if the enum has `calls(..)` or `#[actor(ctx)]`.
 ///
@@ -316,7 +316,7 @@ impl<M: Message> Context<M> {
     #[inline(never)]
     fn send_local_from<T: Message>(&self, place: &mut Option<T>) -> Result<(), SendError<T>> {
         let sent = self.local_target(|target| match (target, place) {
-            (Ok(target), place) => messaging::send_either(target, place),
+            (Ok(target), place) => messaging::send::<CAN_BE_WATCHED, T>(target, place),
             (Err(refusal), place) => {
                 place.take().map_or(Ok(()), |message| Err(SendError::new(T::name(), message, refusal)))
             }

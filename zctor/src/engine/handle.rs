@@ -26,6 +26,7 @@ use crate::report::instances::InstanceStats;
 use crate::report::slow::Slow;
 use crate::route::payload::{Kind, ToPort};
 use crate::sys::runtime::assert_may_block;
+use crate::trace::CAN_BE_WATCHED;
 
 /// A handle to an engine: `Clone`, `Send` and `Sync`.
 ///
@@ -182,7 +183,7 @@ impl EngineHandle {
     #[inline(never)]
     fn send_from<M: Message>(&self, place: &mut Option<M>) -> Result<(), SendError<M>> {
         match targets::own_thread(&self.core) {
-            Some(local) => Target::with(&local, |target| messaging::send_either(target, place)),
+            Some(local) => Target::with(&local, |target| messaging::send::<CAN_BE_WATCHED, M>(target, place)),
             None => self.send_from_outside(place),
         }
     }
@@ -190,7 +191,7 @@ impl EngineHandle {
     #[inline(never)]
     fn send_from_outside<M: Message>(&self, place: &mut Option<M>) -> Result<(), SendError<M>> {
         match self.core.upgrade() {
-            Some(core) => targets::target(&core, |target| messaging::send_either(target, place)),
+            Some(core) => targets::target(&core, |target| messaging::send::<CAN_BE_WATCHED, M>(target, place)),
             None => place.take().map_or(Ok(()), |message| Err(SendError::new(M::name(), message, Refusal::Stopped))),
         }
     }

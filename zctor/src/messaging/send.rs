@@ -6,7 +6,6 @@ use crate::messaging::target::Target;
 use crate::route::location::Entry;
 use crate::route::payload::Payload;
 use crate::route::pool::Chosen;
-use crate::trace::watched_or_not;
 
 /// Sends the message in `place`, where its sender has made it: see `route/contents.rs`. `WATCHED` is the way with scheduling
 /// points, events and spans: see `trace::watched_or_not`.
@@ -19,16 +18,6 @@ pub(crate) fn send<const WATCHED: bool, M: Payload>(
     place: &mut Option<M>,
 ) -> Result<(), SendError<M>> {
     try_send::<WATCHED, M>(target, place).or_else(|refusal| give_back(target, place, refusal))
-}
-
-/// As `send`, for those who have not chosen between the two ways.
-#[cfg_attr(not(debug_assertions), inline(always))]
-pub(crate) fn send_either<M: Payload>(target: Target<'_, M>, place: &mut Option<M>) -> Result<(), SendError<M>> {
-    watched_or_not(
-        (target, place),
-        |(target, place)| send::<true, M>(target, place),
-        |(target, place)| send::<false, M>(target, place),
-    )
 }
 
 #[cold]
