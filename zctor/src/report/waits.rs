@@ -365,15 +365,16 @@ impl WaitRoot {
                 _ => write!(f, "no handler runs on thread {thread} `{name}`: the reply is on its way"),
             };
         };
-        write!(f, "{} {instance} RUNS ", Typed(message, self.variant))?;
-        // Those that wait may have been queued behind others first, so their time is not its own.
-        let is_surely_less = self.longest_direct().saturating_sub(*lasted) >= TENTH;
-        match (lasted.is_zero(), is_surely_less) {
-            (true, _) => Ok(()),
-            (false, true) => write!(f, "for at least {} ", Readable(*lasted)),
-            (false, false) => write!(f, "for {} ", Readable(*lasted)),
+        write!(f, "{} {instance} RUNS", Typed(message, self.variant))?;
+        // Those that wait may have been queued behind others first, so their time need not be its own.
+        let longest = self.longest_direct();
+        match (lasted.is_zero(), longest.saturating_sub(*lasted) >= TENTH) {
+            (true, false) => Ok(()),
+            (true, true) => write!(f, " perhaps for {}", Readable(longest)),
+            (false, true) => write!(f, " for at least {}, perhaps for {},", Readable(*lasted), Readable(longest)),
+            (false, false) => write!(f, " for {}", Readable(*lasted)),
         }?;
-        write!(f, "on thread {thread} `{name}` and waits for no actor; ")?;
+        write!(f, " on thread {thread} `{name}` and waits for no actor; ")?;
         match queued_behind {
             0 => f.write_str("nothing else is queued there"),
             more => write!(f, "{more} more queued there, the oldest for {}", Readable(*oldest)),
