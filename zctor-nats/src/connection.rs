@@ -10,6 +10,7 @@ mod said;
 mod sending;
 
 use std::collections::{HashMap, HashSet};
+use std::io::{self, Write};
 use std::sync::mpsc;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, Builder, current};
@@ -235,8 +236,11 @@ fn on_event(event: Event, servers: &str, state: &State, under_way: &UnderWay, he
                 other => (other, false),
             };
             if state.failed(text.to_owned(), is_refusal) && !state.is_connected() {
-                // It may go on for hours, and nobody may ask.
-                eprintln!("zctor-nats: the bridge is not let in any more at {servers}: {text}. It tries again.");
+                // It may go on for hours, and nobody may ask. No `eprintln!`: it panics if standard error cannot be written, and
+                // would end the task that hears of connections.
+                let text =
+                    format!("zctor-nats: the bridge is not let in any more at {servers}: {text}. It tries again.");
+                let _ = writeln!(io::stderr(), "{text}");
             }
         }
         Event::ServerError(ServerError::Other(text)) => {

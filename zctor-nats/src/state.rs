@@ -57,6 +57,8 @@ impl fmt::Display for ConnectionState {
 struct Trouble {
     text: String,
     is_refusal: bool,
+    /// A refusal was told since there was a connection.
+    was_told: bool,
 }
 
 pub(crate) struct State {
@@ -100,15 +102,15 @@ impl State {
     /// An attempt to connect has failed. Gives whether this is the first refusal since there was a connection.
     pub(crate) fn failed(&self, text: String, is_refusal: bool) -> bool {
         let mut trouble = self.trouble();
-        let is_first = is_refusal && !trouble.as_ref().is_some_and(|before| before.is_refusal);
-        *trouble = Some(Trouble { text, is_refusal });
-        is_first
+        let was_told = trouble.as_ref().is_some_and(|before| before.was_told);
+        *trouble = Some(Trouble { text, is_refusal, was_told: was_told || is_refusal });
+        is_refusal && !was_told
     }
 
     pub(crate) fn told(&self) -> ConnectionState {
         let Some(since) = *self.lost() else { return ConnectionState::Connected };
         match self.trouble().clone() {
-            Some(Trouble { text, is_refusal: true }) => ConnectionState::Refused { since, text },
+            Some(Trouble { text, is_refusal: true, .. }) => ConnectionState::Refused { since, text },
             Some(Trouble { text, .. }) => ConnectionState::Away { since, text },
             None => ConnectionState::Away { since, text: "the connection is lost".to_owned() },
         }
@@ -250,5 +252,17 @@ mod tests {
             tokio::spawn(async { thread::park_timeout(20 * PATIENCE) });
             assert!(state.patiently(give.send(1)).await.is_some());
         });
+    }
+
+    /// Issue #17: whatever else had failed in between, each refusal was told.
+    #[test]
+    fn the_first_refusal_of_each_connection_is_told() {
+        let state = State::new(PATIENCE);
+        let failed = |is_refusal| state.failed("text".to_owned(), is_refusal);
+        assert!(!failed(false) && failed(true) && !failed(true));
+        assert!(!failed(false) && !failed(true), "it was told");
+        state.set(true);
+        state.set(false);
+        assert!(failed(true));
     }
 }
