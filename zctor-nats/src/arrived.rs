@@ -20,8 +20,6 @@ use tokio::sync::mpsc::UnboundedSender;
 use crate::connection::Command;
 use crate::wire::{self, Origin};
 
-/// How many numbers one payload has at most: 32 KiB of them, and servers take 1 MB if nobody has set less.
-const MOST_NUMBERS: usize = 4_096;
 /// Between two looks at the calls that are not answered.
 const PAUSE: Duration = Duration::from_millis(5);
 /// How many calls may be in mailboxes, neither answered nor acknowledged. Links have room for 1,024 messages by
@@ -122,16 +120,15 @@ impl Arrived {
         due
     }
 
-    /// Tells the senders of what waits for room, each `interval`, while anything does.
-    pub(crate) async fn tell(&self, commands: &UnboundedSender<Command>, interval: Duration) {
+    /// Tells the senders of what waits for room, each `interval`, while anything does. `most`: the bytes of a payload.
+    pub(crate) async fn tell(&self, commands: &UnboundedSender<Command>, interval: Duration, most: impl Fn() -> usize) {
         loop {
             if self.lock().all.is_empty() {
                 self.begun.notified().await;
             }
             tokio::time::sleep(interval).await;
             for (inbox, numbers) in self.waiting() {
-                for numbers in numbers.chunks(MOST_NUMBERS) {
-                    let payload = wire::numbers(numbers);
+                for payload in wire::numbers(&numbers, most()) {
                     drop(commands.send(Command::Publish { subject: format!("{inbox}.h"), payload }));
                 }
             }
@@ -162,16 +159,17 @@ mod tests {
     #[test]
     fn senders_are_told_of_many_packets_in_payloads_that_the_server_takes() {
         const MANY: u64 = 200_000;
+        const MOST_BYTES: usize = 4_096;
         let (commands, mut orders) = tokio::sync::mpsc::unbounded_channel();
         let arrived = Arrived::default();
         (0..MANY).for_each(|number| arrived.note(packet(number)));
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
         let told = runtime.block_on(async {
-            tokio::spawn(async move { arrived.tell(&commands, Duration::from_millis(1)).await });
+            tokio::spawn(async move { arrived.tell(&commands, Duration::from_millis(1), || MOST_BYTES).await });
             let mut told = BTreeSet::new();
             while told.len() < MANY as usize {
                 let Some(Command::Publish { payload, .. }) = orders.recv().await else { panic!("a publication") };
-                assert!(payload.len() <= 32 * 1_024, "{}", payload.len());
+                assert!(payload.len() <= MOST_BYTES, "{}", payload.len());
                 told.extend(wire::read_numbers(&payload));
             }
             told

@@ -34,7 +34,7 @@ use crate::owners;
 use crate::pack::Next;
 use crate::service::Service;
 use crate::serving::Desk;
-use crate::session::Session;
+use crate::session::{Session, most_together};
 use crate::state::State;
 use crate::subscription::{Subscription, Topic};
 use crate::under_way::UnderWay;
@@ -205,7 +205,8 @@ async fn run(
     });
     tokio::spawn({
         let (arrived, commands, interval) = (Arc::clone(&arrived), commands.clone(), settings.ack_wait / 3);
-        async move { arrived.tell(&commands, interval).await }
+        let client = outgoing.client.clone();
+        async move { arrived.tell(&commands, interval, || most_together(&client)).await }
     });
     tokio::spawn({
         let (arrived, commands) = (Arc::clone(&arrived), commands.clone());

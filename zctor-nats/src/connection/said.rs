@@ -7,9 +7,6 @@ use zctor::remote::transport::Answer;
 
 use crate::wire::{self, Origin};
 
-/// How many bytes of answers go out together, unless one alone is larger.
-const MOST_BYTES: usize = 32 * 1_024;
-
 /// What is to be said to other bridges, by their inboxes: what there is for one goes out together.
 #[derive(Default)]
 pub(super) struct Said(pub(super) HashMap<Arc<str>, ToBridge>);
@@ -26,11 +23,11 @@ impl Said {
         self.0.entry(to.inbox).or_default().acks.push(to.number);
     }
 
-    /// Adds an answer. Gives those before it if they go out without it.
-    pub(super) fn answer(&mut self, to: Origin, answer: &Answer) -> Option<(Arc<str>, Vec<u8>)> {
+    /// Adds an answer. Gives those before it if they go out without it: together they would be more than `most` bytes.
+    pub(super) fn answer(&mut self, to: Origin, answer: &Answer, most: usize) -> Option<(Arc<str>, Vec<u8>)> {
         let inbox = Arc::clone(&to.inbox);
         let answers = &mut self.0.entry(to.inbox).or_default().answers;
-        let is_full = !answers.is_empty() && answers.len() + wire::size(answer) > MOST_BYTES;
+        let is_full = !answers.is_empty() && answers.len() + wire::size(answer) > most;
         let before = is_full.then(|| (inbox, std::mem::take(answers)));
         wire::add_answer(answers, to.number, answer);
         before

@@ -11,14 +11,14 @@ use crate::connection::{LONGEST, Outbound, Outgoing};
 use crate::error::Operation;
 use crate::foreign::response;
 use crate::pack::Pack;
-use crate::session::too_large;
+use crate::session::{most_together, too_large};
 use crate::wire::{self, Origin};
 
 impl Outgoing {
     pub(super) async fn say(&self, said: &mut Said) {
         for (inbox, ToBridge { acks, answers }) in said.0.drain() {
-            if !acks.is_empty() {
-                self.publish(format!("{inbox}.a"), wire::numbers(&acks)).await;
+            for acks in wire::numbers(&acks, most_together(&self.client)) {
+                self.publish(format!("{inbox}.a"), acks).await;
             }
             if !answers.is_empty() {
                 self.publish(format!("{inbox}.r"), answers).await;
@@ -89,7 +89,7 @@ impl Outgoing {
         if let Some(text) = too_large(&self.client, wire::size(&answer)) {
             answer = Answer::Unfit(format!("its reply: {text}").into());
         }
-        if let Some((inbox, answers)) = said.answer(to, &answer) {
+        if let Some((inbox, answers)) = said.answer(to, &answer, most_together(&self.client)) {
             self.publish(format!("{inbox}.r"), answers).await;
         }
     }
@@ -109,8 +109,8 @@ impl Outgoing {
     }
 
     pub(super) async fn publish(&self, subject: impl Into<Subject>, payload: Vec<u8>) {
-        // It fails for a payload that is too large, which this is not, and when the client has ended. Whoever waits for
-        // this in vain is told by the time.
+        // It fails for a payload that is too large, which only the books of a service may be, and when the client has ended.
+        // Whoever waits for this in vain is told by the time.
         if self.state.await_connected().await {
             self.state.patiently(self.client.publish(subject.into(), payload.into())).await;
         }
