@@ -10,7 +10,7 @@
 //! An acknowledgement and an answer that cross each other do no harm: the sender forgets a packet that is answered, and
 //! takes no notice of what it does not know.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -20,8 +20,6 @@ use tokio::sync::mpsc::UnboundedSender;
 use crate::connection::Command;
 use crate::wire::{self, Origin};
 
-/// How many numbers one payload has at most: 32 KiB of them, and servers take 1 MB if nobody has set less.
-const MOST_NUMBERS: usize = 4_096;
 /// Between two looks at the calls that are not answered.
 const PAUSE: Duration = Duration::from_millis(5);
 /// How many calls may be in mailboxes, neither answered nor acknowledged. Links have room for 1,024 messages by
@@ -38,27 +36,10 @@ pub(crate) struct Arrived {
 
 #[derive(Default)]
 struct Packets {
-    all: HashMap<Origin, Stage>,
-    /// How many of them are calls in mailboxes.
-    calls: usize,
-}
-
-#[derive(Clone, Copy, PartialEq)]
-enum Stage {
-    /// It waits for room.
-    Waits,
-    /// A call is in a mailbox. `seen`: one look has found it there.
-    Taken { seen: bool },
-}
-
-impl Packets {
-    /// Takes out the calls in mailboxes for which this holds.
-    fn calls(&mut self, which: impl Fn(bool) -> bool) -> Vec<Origin> {
-        let due = |_: &Origin, stage: &mut Stage| matches!(stage, Stage::Taken { seen } if which(*seen));
-        let calls: Vec<Origin> = self.all.extract_if(due).map(|(origin, _)| origin).collect();
-        self.calls -= calls.len();
-        calls
-    }
+    /// Those that wait for room. There may be very many, so the looks at the calls leave them alone.
+    waiting: HashSet<Origin>,
+    /// The calls in mailboxes, less than [`MOST`], and whether one look has found them there.
+    calls: HashMap<Origin, bool>,
 }
 
 impl Arrived {
@@ -68,18 +49,18 @@ impl Arrived {
 
     /// Step 1.
     pub(crate) fn note(&self, origin: Origin) {
-        self.lock().all.insert(origin, Stage::Waits);
+        self.lock().waiting.insert(origin);
         self.begun.notify_one();
     }
 
     /// Step 3: a call is in a mailbox. Gives the calls that are to be acknowledged now.
     pub(crate) fn take_call(&self, origin: Origin) -> Vec<Origin> {
         let mut packets = self.lock();
-        packets.all.insert(origin, Stage::Taken { seen: false });
-        packets.calls += 1;
-        match packets.calls {
+        packets.waiting.remove(&origin);
+        packets.calls.insert(origin, false);
+        match packets.calls.len() {
             1 => self.has_calls.notify_one(),
-            MOST.. => return packets.calls(|_| true),
+            MOST.. => return packets.calls.drain().map(|(origin, _)| origin).collect(),
             _ => {}
         }
         Vec::new()
@@ -88,20 +69,20 @@ impl Arrived {
     /// Steps 2 and 4.
     pub(crate) fn forget(&self, origin: &Origin) {
         let mut packets = self.lock();
-        if let Some(Stage::Taken { .. }) = packets.all.remove(origin) {
-            packets.calls -= 1;
+        if !packets.waiting.remove(origin) {
+            packets.calls.remove(origin);
         }
     }
 
     /// All calls in mailboxes that are not answered, which are to be acknowledged now.
     pub(crate) fn unanswered(&self) -> Vec<Origin> {
-        self.lock().calls(|_| true)
+        self.lock().calls.drain().map(|(origin, _)| origin).collect()
     }
 
     /// Acknowledges calls that are not answered soon.
     pub(crate) async fn acknowledge(&self, commands: &UnboundedSender<Command>) {
         loop {
-            if self.lock().calls == 0 {
+            if self.lock().calls.is_empty() {
                 self.has_calls.notified().await;
             }
             tokio::time::sleep(PAUSE).await;
@@ -113,25 +94,19 @@ impl Arrived {
 
     fn look(&self) -> Vec<Origin> {
         let mut packets = self.lock();
-        let due = packets.calls(|seen| seen);
-        for stage in packets.all.values_mut() {
-            if let Stage::Taken { seen } = stage {
-                *seen = true;
-            }
-        }
-        due
+        let due = packets.calls.extract_if(|_, seen| std::mem::replace(seen, true));
+        due.map(|(origin, _)| origin).collect()
     }
 
-    /// Tells the senders of what waits for room, each `interval`, while anything does.
-    pub(crate) async fn tell(&self, commands: &UnboundedSender<Command>, interval: Duration) {
+    /// Tells the senders of what waits for room, each `interval`, while anything does. `most`: the bytes of a payload.
+    pub(crate) async fn tell(&self, commands: &UnboundedSender<Command>, interval: Duration, most: impl Fn() -> usize) {
         loop {
-            if self.lock().all.is_empty() {
+            if self.lock().waiting.is_empty() {
                 self.begun.notified().await;
             }
             tokio::time::sleep(interval).await;
             for (inbox, numbers) in self.waiting() {
-                for numbers in numbers.chunks(MOST_NUMBERS) {
-                    let payload = wire::numbers(numbers);
+                for payload in wire::numbers(&numbers, most()) {
                     drop(commands.send(Command::Publish { subject: format!("{inbox}.h"), payload }));
                 }
             }
@@ -141,7 +116,7 @@ impl Arrived {
     /// What waits for room, by the inboxes of the senders.
     fn waiting(&self) -> HashMap<Arc<str>, Vec<u64>> {
         let mut waiting: HashMap<Arc<str>, Vec<u64>> = HashMap::new();
-        for (Origin { inbox, number }, _) in self.lock().all.iter().filter(|(_, stage)| **stage == Stage::Waits) {
+        for Origin { inbox, number } in &self.lock().waiting {
             waiting.entry(Arc::clone(inbox)).or_default().push(*number);
         }
         waiting
@@ -162,16 +137,17 @@ mod tests {
     #[test]
     fn senders_are_told_of_many_packets_in_payloads_that_the_server_takes() {
         const MANY: u64 = 200_000;
+        const MOST_BYTES: usize = 4_096;
         let (commands, mut orders) = tokio::sync::mpsc::unbounded_channel();
         let arrived = Arrived::default();
         (0..MANY).for_each(|number| arrived.note(packet(number)));
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
         let told = runtime.block_on(async {
-            tokio::spawn(async move { arrived.tell(&commands, Duration::from_millis(1)).await });
+            tokio::spawn(async move { arrived.tell(&commands, Duration::from_millis(1), || MOST_BYTES).await });
             let mut told = BTreeSet::new();
             while told.len() < MANY as usize {
                 let Some(Command::Publish { payload, .. }) = orders.recv().await else { panic!("a publication") };
-                assert!(payload.len() <= 32 * 1_024, "{}", payload.len());
+                assert!(payload.len() <= MOST_BYTES, "{}", payload.len());
                 told.extend(wire::read_numbers(&payload));
             }
             told
@@ -194,7 +170,7 @@ mod tests {
         assert!(arrived.look().is_empty(), "each is acknowledged once");
         arrived.forget(&packet(1));
         arrived.forget(&packet(2));
-        assert!(arrived.lock().all.is_empty() && arrived.lock().calls == 0);
+        assert!(arrived.lock().waiting.is_empty() && arrived.lock().calls.is_empty());
     }
 
     #[test]
@@ -211,5 +187,18 @@ mod tests {
         arrived.forget(&packet(7));
         assert!(arrived.take_call(packet(MOST as u64)).is_empty());
         assert_eq!(arrived.unanswered(), [packet(MOST as u64)]);
+    }
+
+    /// Issue #17: a number that came twice was counted twice, and the looks had no end.
+    #[test]
+    fn a_call_whose_number_comes_twice_is_one() {
+        let arrived = Arrived::default();
+        arrived.note(packet(1));
+        for _ in 0..2 {
+            assert!(arrived.take_call(packet(1)).is_empty());
+        }
+        arrived.forget(&packet(1));
+        let packets = arrived.lock();
+        assert!(packets.waiting.is_empty() && packets.calls.is_empty());
     }
 }

@@ -20,6 +20,13 @@ use crate::error::{BridgeError, Operation};
 use crate::session::{Session, too_large};
 use crate::wire;
 
+/// What is told of a broadcast.
+enum Told {
+    /// The client has it.
+    Sent,
+    Answered(Answer),
+}
+
 /// The number of the one packet that an inbox is for.
 const NUMBER: u64 = 0;
 
@@ -67,7 +74,8 @@ impl Bridge {
     /// - [`BridgeError::Unfit`]: the message cannot be written as bytes, or is too large. Nobody has it.
     /// - [`BridgeError::Permission`]: the server does not permit the bridge to send broadcasts to this pool. Nobody has it.
     /// - [`BridgeError::Name`]: the name of the enum cannot be part of a subject. Nobody has it.
-    /// - [`BridgeError::Disconnected`]: there is no connection, or it broke meanwhile. Some may have it.
+    /// - [`BridgeError::Disconnected`]: there is no connection, or it broke meanwhile; or `wait` was over before the bridge had
+    ///   sent the message. Some may have it.
     /// - [`BridgeError::OwnThread`]: a hook on the bridge's own thread called this.
     /// - [`BridgeError::Closed`]: the bridge is closed.
     ///
@@ -115,7 +123,7 @@ impl Bridge {
         let until = now() + wait.min(LONGEST);
         let bytes = counted(&message).map_err(BridgeError::unfit)?.bytes;
         let subject = wire::subject(self.namespace(), M::WIRE, Route::Copy);
-        let ((tell, answers), (done, left)) = (channel(), oneshot::channel::<()>());
+        let ((tell, told), (done, left)) = (channel(), oneshot::channel::<()>());
         let (session, name) = (self.session().clone(), M::name());
         self.session().runtime.spawn(async move {
             let asked = async {
@@ -129,9 +137,9 @@ impl Bridge {
                 _ = left => {}
             }
         });
-        let reached = gather(name, &answers, processes, until)?;
+        let reached = gather(name, &told, processes, until)?;
         drop(done);
-        // It has waited for a connection, and has published nothing; or that is lost just now.
+        // The connection is lost just now.
         if reached.answers() == 0 && !self.session().state.is_connected() {
             return Err(BridgeError::Disconnected);
         }
@@ -139,18 +147,25 @@ impl Bridge {
     }
 }
 
-/// Counts what comes until the time is up, or until so many have answered, or no more can.
+/// Counts what comes until the time is up, or until so many have answered, or no more can. What was not sent by then is
+/// an error: an `Ok` with no process says that nobody has answered.
 fn gather(
     name: &'static str,
-    answers: &Receiver<Result<Answer, BridgeError>>,
+    told: &Receiver<Result<Told, BridgeError>>,
     processes: usize,
     until: Instant,
 ) -> Result<Reached, BridgeError> {
-    let mut reached = Reached::default();
-    while reached.answers() < processes {
-        match answers.recv_timeout(until.saturating_duration_since(now())) {
-            Ok(answer) => reached.__count(name, answer?),
-            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => break,
+    let (mut reached, mut is_sent) = (Reached::default(), false);
+    while !is_sent || reached.answers() < processes {
+        match told.recv_timeout(until.saturating_duration_since(now())) {
+            Ok(told) => match told? {
+                Told::Sent => is_sent = true,
+                Told::Answered(answer) => reached.__count(name, answer),
+            },
+            Err(_) if is_sent => break,
+            Err(RecvTimeoutError::Timeout) => return Err(BridgeError::Disconnected),
+            // The bridge's thread has ended.
+            Err(RecvTimeoutError::Disconnected) => return Err(BridgeError::Closed),
         }
     }
     Ok(reached)
@@ -163,7 +178,7 @@ async fn ask(
     subject: String,
     bytes: Vec<u8>,
     until: Instant,
-    tell: &Sender<Result<Answer, BridgeError>>,
+    tell: &Sender<Result<Told, BridgeError>>,
 ) -> Result<(), BridgeError> {
     let Session { client, state, hearing, .. } = session;
     if !state.await_connected().await {
@@ -180,6 +195,7 @@ async fn ask(
     let (reply, answered) = (wire::counted_reply(&inbox, NUMBER), format!("{inbox}.r"));
     let publish = client.publish_with_reply(subject.clone(), reply, bytes.into());
     state.patiently(publish).await.and_then(Result::ok).ok_or(BridgeError::Disconnected)?;
+    drop(tell.send(Ok(Told::Sent)));
     let hear = async {
         while let Some(message) = answers.next().await {
             if message.status == Some(StatusCode::NO_RESPONDERS) {
@@ -188,7 +204,7 @@ async fn ask(
             // The other subjects are those of acknowledgements.
             if message.subject.as_str() == answered {
                 for (_, answer) in wire::read_answers(&message.payload) {
-                    drop(tell.send(Ok(answer)));
+                    drop(tell.send(Ok(Told::Answered(answer))));
                 }
             }
         }

@@ -5,7 +5,12 @@
 //! connecting, publishing and subscribing. What it offers beyond that is left alone: its requests are not told of a
 //! broken connection, and its drain loses messages.
 
+mod orders;
+mod said;
+mod sending;
+
 use std::collections::{HashMap, HashSet};
+use std::io::{self, Write};
 use std::sync::mpsc;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, Builder, current};
@@ -16,20 +21,20 @@ use futures_util::StreamExt;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::JoinHandle;
-use zctor::now;
 use zctor::remote::transport::{Answer, End, Receipt, Route};
 
 use crate::arrived::Arrived;
 use crate::authority::Authority;
 use crate::connect::connect;
+use crate::connection::orders::Orders;
+use crate::connection::said::Said;
 use crate::error::{BridgeError, Operation, without_password};
-use crate::foreign::response;
 use crate::heard::{Hearing, read_refusal};
 use crate::owners;
-use crate::pack::{Next, Pack, gather};
+use crate::pack::Next;
 use crate::service::Service;
 use crate::serving::Desk;
-use crate::session::{Session, too_large};
+use crate::session::{Session, most_together};
 use crate::state::State;
 use crate::subscription::{Subscription, Topic};
 use crate::under_way::UnderWay;
@@ -200,7 +205,8 @@ async fn run(
     });
     tokio::spawn({
         let (arrived, commands, interval) = (Arc::clone(&arrived), commands.clone(), settings.ack_wait / 3);
-        async move { arrived.tell(&commands, interval).await }
+        let client = outgoing.client.clone();
+        async move { arrived.tell(&commands, interval, || most_together(&client)).await }
     });
     tokio::spawn({
         let (arrived, commands) = (Arc::clone(&arrived), commands.clone());
@@ -208,7 +214,7 @@ async fn run(
     });
     let (client, state, hearing) = (outgoing.client.clone(), Arc::clone(&outgoing.state), outgoing.hearing.clone());
     drop(tell.send(Ok(Session { client, runtime: Handle::current(), state, hearing })));
-    outgoing.carry_out(orders, &end, &arrived, &commands).await;
+    outgoing.carry_out(Orders::new(orders), &end, &arrived, &commands).await;
     under_way.lose_all();
 }
 
@@ -231,8 +237,11 @@ fn on_event(event: Event, servers: &str, state: &State, under_way: &UnderWay, he
                 other => (other, false),
             };
             if state.failed(text.to_owned(), is_refusal) && !state.is_connected() {
-                // It may go on for hours, and nobody may ask.
-                eprintln!("zctor-nats: the bridge is not let in any more at {servers}: {text}. It tries again.");
+                // It may go on for hours, and nobody may ask. No `eprintln!`: it panics if standard error cannot be written, and
+                // would end the task that hears of connections.
+                let text =
+                    format!("zctor-nats: the bridge is not let in any more at {servers}: {text}. It tries again.");
+                let _ = writeln!(io::stderr(), "{text}");
             }
         }
         Event::ServerError(ServerError::Other(text)) => {
@@ -286,38 +295,6 @@ struct Outgoing {
     next: u64,
 }
 
-/// How many commands are carried out before what they say to other bridges is published, if there is no end of commands.
-const BATCH: usize = 256;
-/// How many bytes of answers go out together, unless one alone is larger.
-const MOST_BYTES: usize = 32 * 1_024;
-
-/// What is to be said to other bridges, by their inboxes: what there is for one goes out together.
-#[derive(Default)]
-struct Said(HashMap<Arc<str>, ToBridge>);
-
-#[derive(Default)]
-struct ToBridge {
-    /// The numbers of the packets that are to be acknowledged.
-    acks: Vec<u64>,
-    answers: Vec<u8>,
-}
-
-impl Said {
-    fn acknowledge(&mut self, to: Origin) {
-        self.0.entry(to.inbox).or_default().acks.push(to.number);
-    }
-
-    /// Adds an answer. Gives those before it if they go out without it.
-    fn answer(&mut self, to: Origin, answer: &Answer) -> Option<(Arc<str>, Vec<u8>)> {
-        let inbox = Arc::clone(&to.inbox);
-        let answers = &mut self.0.entry(to.inbox).or_default().answers;
-        let is_full = !answers.is_empty() && answers.len() + wire::size(answer) > MOST_BYTES;
-        let before = is_full.then(|| (inbox, std::mem::take(answers)));
-        wire::add_answer(answers, to.number, answer);
-        before
-    }
-}
-
 impl Outgoing {
     /// Connects, and finds out that the bridge hears what is said to it.
     async fn start(settings: &Settings, end: &Arc<End>, under_way: &Arc<UnderWay>) -> Result<Self, BridgeError> {
@@ -359,26 +336,20 @@ impl Outgoing {
 
     async fn carry_out(
         mut self,
-        mut orders: UnboundedReceiver<Command>,
+        mut orders: Orders,
         end: &Arc<End>,
         arrived: &Arc<Arrived>,
         commands: &UnboundedSender<Command>,
     ) {
         let mut said = Said::default();
-        while let Some(first) = orders.recv().await {
+        while let Some(first) = orders.begin().await {
             let mut next = Some(first);
-            let mut gathered = 0;
             while let Some(command) = next {
-                let mut follows = None;
                 match command {
-                    Command::Packet(packet) => {
-                        let (packets, command) = gather(packet, &mut orders);
-                        follows = command;
-                        match packets {
-                            Next::One(packet) => self.send(packet).await,
-                            Next::Pack(pack) => self.send_pack(pack).await,
-                        }
-                    }
+                    Command::Packet(packet) => match orders.gather(packet) {
+                        Next::One(packet) => self.send(packet).await,
+                        Next::Pack(pack) => self.send_pack(pack).await,
+                    },
                     Command::Publish { subject, payload } => self.publish(subject, payload).await,
                     Command::Answer { to, answer } => self.answer(&mut said, to, answer).await,
                     Command::Respond { subject, answer } => self.respond(subject, answer).await,
@@ -398,111 +369,9 @@ impl Outgoing {
                         return;
                     }
                 }
-                gathered += 1;
-                next = follows.or_else(|| if gathered < BATCH { orders.try_recv().ok() } else { None });
+                next = orders.next();
             }
             self.say(&mut said).await;
-        }
-    }
-
-    async fn say(&self, said: &mut Said) {
-        for (inbox, ToBridge { acks, answers }) in said.0.drain() {
-            if !acks.is_empty() {
-                self.publish(format!("{inbox}.a"), wire::numbers(&acks)).await;
-            }
-            if !answers.is_empty() {
-                self.publish(format!("{inbox}.r"), answers).await;
-            }
-        }
-    }
-
-    async fn send(&mut self, packet: Outbound) {
-        let Outbound { subject, bytes, inside, call, receipt } = packet;
-        if !self.state.await_connected().await {
-            return receipt.answer(Answer::Unreachable);
-        }
-        if let Some(text) = too_large(&self.client, bytes.len()) {
-            return receipt.answer(Answer::Unfit(text.into()));
-        }
-        if let Err(error) = self.hearing.permits(Operation::Publish, &subject) {
-            return receipt.answer(Answer::Unfit(error.to_string().into()));
-        }
-        self.next += 1;
-        let number = self.next;
-        self.under_way.add(number, receipt, subject.clone(), call.map(|(until, _)| until));
-        let call = call.map(|(until, depth)| (until.saturating_duration_since(now()).min(LONGEST), depth));
-        let reply = wire::reply(&self.inbox, number, inside, call);
-        let published = self.state.patiently(self.client.publish_with_reply(subject, reply, bytes.into())).await;
-        match published {
-            Some(Ok(())) => {}
-            Some(Err(error)) => self.under_way.answer(number, Answer::Unfit(error.to_string().into())),
-            // The client takes no more until it is connected again.
-            None => self.under_way.answer(number, Answer::Unreachable),
-        }
-    }
-
-    async fn send_pack(&mut self, pack: Pack) {
-        let Pack { subject, inside, sends } = pack;
-        let size = sends.iter().map(|(bytes, _)| bytes.len() + 4).sum();
-        if !self.state.await_connected().await
-            || too_large(&self.client, size).is_some()
-            || self.hearing.permits(Operation::Publish, &subject).is_err()
-        {
-            // Each by itself finds out what stands against it.
-            for (bytes, receipt) in sends {
-                self.send(Outbound { subject: subject.clone(), bytes, inside, call: None, receipt }).await;
-            }
-            return;
-        }
-        let (first, mut payload) = (self.next + 1, Vec::with_capacity(size));
-        for (bytes, receipt) in sends {
-            self.next += 1;
-            wire::add_to_pack(&mut payload, &bytes);
-            self.under_way.add(self.next, receipt, subject.clone(), None);
-        }
-        let numbers = first..=self.next;
-        let reply = wire::reply_to_pack(&self.inbox, first, inside, self.next + 1 - first);
-        let answer = match self.state.patiently(self.client.publish_with_reply(subject, reply, payload.into())).await {
-            Some(Ok(())) => return,
-            Some(Err(error)) => Answer::Unfit(error.to_string().into()),
-            // The client takes no more until it is connected again.
-            None => Answer::Unreachable,
-        };
-        for number in numbers {
-            let answer =
-                if let Answer::Unfit(text) = &answer { Answer::Unfit(Arc::clone(text)) } else { Answer::Unreachable };
-            self.under_way.answer(number, answer);
-        }
-    }
-
-    async fn answer(&self, said: &mut Said, to: Origin, mut answer: Answer) {
-        if let Some(text) = too_large(&self.client, wire::size(&answer)) {
-            answer = Answer::Unfit(format!("its reply: {text}").into());
-        }
-        if let Some((inbox, answers)) = said.answer(to, &answer) {
-            self.publish(format!("{inbox}.r"), answers).await;
-        }
-    }
-
-    async fn respond(&self, subject: String, answer: Answer) {
-        let (mut payload, mut headers) = response(answer);
-        if let Some(text) = too_large(&self.client, payload.len()) {
-            (payload, headers) = response(Answer::Unfit(format!("its reply: {text}").into()));
-        }
-        match headers {
-            None => self.publish(subject, payload).await,
-            Some(headers) => {
-                let publish = self.client.publish_with_headers(subject, headers, payload.into());
-                drop(self.state.patiently(publish).await);
-            }
-        }
-    }
-
-    async fn publish(&self, subject: impl Into<Subject>, payload: Vec<u8>) {
-        // It fails for a payload that is too large, which this is not, and when the client has ended. Whoever waits for
-        // this in vain is told by the time.
-        if self.state.await_connected().await {
-            self.state.patiently(self.client.publish(subject.into(), payload.into())).await;
         }
     }
 

@@ -20,7 +20,7 @@ const MOST_BYTES: usize = 8 * 1_024;
 /// Larger sends go out by themselves: the server's part in what they cost is small.
 const SMALL: usize = 512;
 
-/// Sends for one subject.
+/// Sends for one subject, two at least.
 pub(crate) struct Pack {
     pub(crate) subject: Subject,
     /// Whether handlers have sent them.
@@ -39,12 +39,16 @@ pub(crate) fn gather(first: Outbound, orders: &mut UnboundedReceiver<Command>) -
     if !fits(&first) || orders.len() < MANY {
         return (Next::One(first), None);
     }
+    let second = match orders.try_recv() {
+        Ok(Command::Packet(next)) if goes_with(&next, &first.subject, first.inside) => next,
+        other => return (Next::One(first), other.ok()),
+    };
     let Outbound { subject, bytes, inside, receipt, .. } = first;
-    let mut size = bytes.len();
-    let mut pack = Pack { subject, inside, sends: vec![(bytes, receipt)] };
+    let mut size = bytes.len() + second.bytes.len();
+    let mut pack = Pack { subject, inside, sends: vec![(bytes, receipt), (second.bytes, second.receipt)] };
     while pack.sends.len() < MOST && size < MOST_BYTES {
         match orders.try_recv() {
-            Ok(Command::Packet(next)) if fits(&next) && next.subject == pack.subject && next.inside == inside => {
+            Ok(Command::Packet(next)) if goes_with(&next, &pack.subject, inside) => {
                 size += next.bytes.len();
                 pack.sends.push((next.bytes, next.receipt));
             }
@@ -52,6 +56,10 @@ pub(crate) fn gather(first: Outbound, orders: &mut UnboundedReceiver<Command>) -
         }
     }
     (Next::Pack(pack), None)
+}
+
+fn goes_with(packet: &Outbound, subject: &Subject, inside: bool) -> bool {
+    fits(packet) && packet.subject == *subject && packet.inside == inside
 }
 
 fn fits(packet: &Outbound) -> bool {
@@ -88,6 +96,7 @@ mod tests {
             next = follows;
             out.push(match gathered {
                 Next::One(packet) => vec![packet.bytes[0]],
+                Next::Pack(pack) if pack.sends.len() < 2 => panic!("a pack of one"),
                 Next::Pack(pack) => pack.sends.iter().map(|(bytes, _)| bytes[0]).collect(),
             });
         }

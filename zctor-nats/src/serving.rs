@@ -34,7 +34,7 @@ impl Desk {
             Some(Terms { inside, pack: Some(packets), .. }) => {
                 let Origin { inbox, number } = origin;
                 let mut bytes = wire::read_pack(&message.payload);
-                for number in (number..).take(usize::try_from(packets).unwrap_or(usize::MAX)) {
+                for number in (number..=u64::MAX).take(usize::try_from(packets).unwrap_or(usize::MAX)) {
                     let origin = Origin { inbox: Arc::clone(&inbox), number };
                     // Whoever waits for one that is not there is told by the time.
                     let Some(bytes) = bytes.next() else { return };
@@ -65,12 +65,14 @@ struct Sender {
     since: Option<Instant>,
     /// Whether it is among those that have arrived and of which their senders do not know it yet.
     is_noted: bool,
+    /// Whether a call is in a mailbox.
+    is_taken: bool,
     is_answered: bool,
 }
 
 impl Sender {
     fn new(desk: &Arc<Desk>, origin: Origin, since: Option<Instant>) -> Self {
-        Self { origin, desk: Arc::clone(desk), since, is_noted: false, is_answered: false }
+        Self { origin, desk: Arc::clone(desk), since, is_noted: false, is_taken: false, is_answered: false }
     }
 
     fn forget(&mut self) {
@@ -97,13 +99,13 @@ impl Receipt for Sender {
     }
 
     fn taken(&mut self) {
-        self.is_answered = true;
         if self.since.is_some() {
-            self.is_noted = true;
+            (self.is_taken, self.is_noted) = (true, true);
             for to in self.desk.arrived.take_call(self.origin.clone()) {
                 drop(self.desk.commands.send(Command::Ack { to }));
             }
         } else {
+            self.is_answered = true;
             self.forget();
             drop(self.desk.commands.send(Command::Ack { to: self.origin.clone() }));
         }
@@ -116,9 +118,9 @@ impl Receipt for Sender {
 
 impl Drop for Sender {
     fn drop(&mut self) {
-        // A pool that was served before, and is no more.
         if !self.is_answered {
-            self.publish(Answer::Unreachable);
+            // The drop of the reply has panicked; or the pool was served before, and is no more.
+            self.publish(if self.is_taken { Answer::NoReply } else { Answer::Unreachable });
         }
     }
 }

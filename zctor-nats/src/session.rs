@@ -36,9 +36,16 @@ impl Session {
     }
 }
 
-/// What is wrong with a payload of this size, if anything is. The headers count too.
+/// The server's limit on a message is one on its headers, too.
+const HEADERS: usize = 256;
+
+/// How many bytes of small things that are said to another bridge go out together.
+pub(crate) fn most_together(client: &Client) -> usize {
+    client.max_payload().saturating_sub(HEADERS).min(32 * 1_024)
+}
+
+/// What is wrong with a payload of this size, if anything is.
 pub(crate) fn too_large(client: &Client, bytes: usize) -> Option<String> {
-    const HEADERS: usize = 256;
     let most = client.max_payload().saturating_sub(HEADERS);
     (bytes > most).then(|| format!("it has {bytes} bytes, and the NATS server takes {most}"))
 }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::future::poll_fn;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::Poll;
@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::futures::Notified;
 use tokio::sync::{Notify, watch};
-use tokio::task::unconstrained;
+use tokio::task::{unconstrained, yield_now};
 use zctor::now;
 
 /// What a bridge knows of its connection: see [`Bridge::state`](crate::Bridge::state).
@@ -57,6 +57,8 @@ impl fmt::Display for ConnectionState {
 struct Trouble {
     text: String,
     is_refusal: bool,
+    /// A refusal was told since there was a connection.
+    was_told: bool,
 }
 
 pub(crate) struct State {
@@ -100,15 +102,15 @@ impl State {
     /// An attempt to connect has failed. Gives whether this is the first refusal since there was a connection.
     pub(crate) fn failed(&self, text: String, is_refusal: bool) -> bool {
         let mut trouble = self.trouble();
-        let is_first = is_refusal && !trouble.as_ref().is_some_and(|before| before.is_refusal);
-        *trouble = Some(Trouble { text, is_refusal });
-        is_first
+        let was_told = trouble.as_ref().is_some_and(|before| before.was_told);
+        *trouble = Some(Trouble { text, is_refusal, was_told: was_told || is_refusal });
+        is_refusal && !was_told
     }
 
     pub(crate) fn told(&self) -> ConnectionState {
         let Some(since) = *self.lost() else { return ConnectionState::Connected };
         match self.trouble().clone() {
-            Some(Trouble { text, is_refusal: true }) => ConnectionState::Refused { since, text },
+            Some(Trouble { text, is_refusal: true, .. }) => ConnectionState::Refused { since, text },
             Some(Trouble { text, .. }) => ConnectionState::Away { since, text },
             None => ConnectionState::Away { since, text: "the connection is lost".to_owned() },
         }
@@ -164,13 +166,103 @@ impl State {
         // Without a limit on what one task may do at a time, which would look as if the client did not take it.
         let mut command = pin!(unconstrained(command));
         // Mostly there is nothing to wait for, and a timeout begins with a look at the clock.
-        let taken = match poll_fn(|task| Poll::Ready(command.as_mut().poll(task))).await {
-            Poll::Ready(done) => Some(done),
-            // Relaxed: one thread has both.
-            Poll::Pending if self.is_stuck.load(Ordering::Relaxed) => None,
-            Poll::Pending => tokio::time::timeout(self.patience, command).await.ok(),
-        };
+        let mut taken = now_or_never(command.as_mut()).await;
+        // Relaxed: one thread has both.
+        if taken.is_none() && !self.is_stuck.load(Ordering::Relaxed) {
+            taken = tokio::time::timeout(self.patience, command.as_mut()).await.ok();
+        }
+        // The client's task, which alone makes room, is on this thread, and comes to its turn only if this one yields. It
+        // has to be woken first: by the socket, which the runtime looks at when all tasks have had their turn.
+        for _ in 0..2 {
+            if taken.is_none() {
+                yield_now().await;
+                taken = now_or_never(command.as_mut()).await;
+            }
+        }
         self.is_stuck.store(taken.is_none(), Ordering::Relaxed);
         taken
+    }
+}
+
+/// What comes of this without a wait.
+async fn now_or_never<T>(mut future: Pin<&mut impl Future<Output = T>>) -> Option<T> {
+    poll_fn(|task| {
+        Poll::Ready(match future.as_mut().poll(task) {
+            Poll::Ready(done) => Some(done),
+            Poll::Pending => None,
+        })
+    })
+    .await
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::thread;
+
+    use tokio::sync::{mpsc, oneshot};
+
+    use super::*;
+
+    const PATIENCE: Duration = Duration::from_millis(1);
+
+    fn in_runtime(test: impl Future<Output = ()>) {
+        tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime").block_on(test);
+    }
+
+    /// A client that takes nothing more, until it is told so.
+    fn stalled() -> (mpsc::Sender<u64>, oneshot::Sender<()>) {
+        let (give, mut given) = mpsc::channel(4);
+        (0..4).for_each(|number| give.try_send(number).expect("there is room"));
+        let (go_on, goes_on) = oneshot::channel::<()>();
+        tokio::spawn(async move {
+            drop(goes_on.await);
+            while given.recv().await.is_some() {}
+        });
+        (give, go_on)
+    }
+
+    /// Issue #17: all that waited was refused before the client had a turn.
+    #[test]
+    fn what_comes_after_a_stall_is_refused_no_more() {
+        in_runtime(async {
+            let state = State::new(PATIENCE);
+            let (give, go_on) = stalled();
+            for number in 0..100 {
+                assert!(state.patiently(give.send(number)).await.is_none(), "the client takes nothing");
+            }
+            go_on.send(()).unwrap_or_default();
+            for number in 0..1_000 {
+                assert!(state.patiently(give.send(number)).await.is_some(), "{number}");
+            }
+        });
+    }
+
+    /// Issue #17: the process was stopped for a while, and the server had taken all of it long before it went on.
+    #[test]
+    fn a_client_that_could_take_it_in_time_has_its_turn() {
+        in_runtime(async {
+            let state = Arc::new(State::new(PATIENCE));
+            let (give, go_on) = stalled();
+            tokio::spawn(async move {
+                tokio::time::sleep(PATIENCE).await;
+                go_on.send(()).unwrap_or_default();
+            });
+            // Both times are up when this thread looks at them again.
+            tokio::spawn(async { thread::park_timeout(20 * PATIENCE) });
+            assert!(state.patiently(give.send(1)).await.is_some());
+        });
+    }
+
+    /// Issue #17: whatever else had failed in between, each refusal was told.
+    #[test]
+    fn the_first_refusal_of_each_connection_is_told() {
+        let state = State::new(PATIENCE);
+        let failed = |is_refusal| state.failed("text".to_owned(), is_refusal);
+        assert!(!failed(false) && failed(true) && !failed(true));
+        assert!(!failed(false) && !failed(true), "it was told");
+        state.set(true);
+        state.set(false);
+        assert!(failed(true));
     }
 }

@@ -137,8 +137,9 @@ pub(crate) fn read_pack(mut bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
     })
 }
 
-pub(crate) fn numbers(numbers: &[u64]) -> Vec<u8> {
-    numbers.iter().flat_map(|number| number.to_be_bytes()).collect()
+/// The numbers, in payloads of so many bytes at most.
+pub(crate) fn numbers(numbers: &[u64], most: usize) -> impl Iterator<Item = Vec<u8>> {
+    numbers.chunks((most / 8).max(1)).map(|numbers| numbers.iter().flat_map(|number| number.to_be_bytes()).collect())
 }
 
 pub(crate) fn read_numbers(bytes: &[u8]) -> impl Iterator<Item = u64> {
@@ -319,6 +320,15 @@ mod tests {
         bytes.truncate(bytes.len() - 1);
         assert_eq!(read_answers(&bytes).count(), expected.len() - 1);
         assert!(matches!(read_answer(b""), Answer::Unfit(_)));
-        assert_eq!(read_numbers(&numbers(&[0, 7, u64::MAX])).collect::<Vec<_>>(), [0, 7, u64::MAX]);
+    }
+
+    #[test]
+    fn numbers_come_back_as_they_went() {
+        let sent = [0, 7, u64::MAX];
+        for (most, payloads) in [(1_000, 1), (24, 1), (23, 2), (8, 3), (0, 3)] {
+            let bytes: Vec<Vec<u8>> = numbers(&sent, most).collect();
+            assert_eq!(bytes.len(), payloads);
+            assert!(bytes.iter().flat_map(|bytes| read_numbers(bytes)).eq(sent));
+        }
     }
 }

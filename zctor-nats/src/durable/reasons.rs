@@ -18,6 +18,8 @@ impl Reasons {
 
     pub(super) fn keep(&self, id: String, reason: String) {
         let mut kept = self.lock();
+        // While dead letters cannot be stored there is one for each try.
+        kept.retain(|(before, _)| *before != id);
         if kept.len() == MOST {
             kept.pop_front();
         }
@@ -44,5 +46,14 @@ mod tests {
         assert_eq!(reasons.take("1").as_deref(), Some("reason 1"));
         assert_eq!(reasons.take("1"), None);
         assert_eq!(reasons.lock().len(), MOST - 1);
+    }
+
+    /// Issue #17.
+    #[test]
+    fn a_message_has_one_reason_the_last() {
+        let reasons = Reasons::default();
+        ["first", "last"].iter().for_each(|reason| reasons.keep("1".to_owned(), (*reason).to_owned()));
+        assert_eq!(reasons.take("1").as_deref(), Some("last"));
+        assert_eq!(reasons.take("1"), None);
     }
 }

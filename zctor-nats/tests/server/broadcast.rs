@@ -147,6 +147,27 @@ fn a_process_that_has_no_room_or_another_version_is_told() {
     });
 }
 
+/// Issue #17: what was not waited for was sent, or not sent, and nobody was told which.
+#[test]
+fn what_is_broadcast_without_an_error_was_sent() {
+    bounded(|| {
+        const ROUNDS: u64 = 50;
+        let server = Server::start();
+        let (there, calls) = (process(server.bridge()), server.bridge());
+        let mut sent = 0;
+        for _ in 0..ROUNDS {
+            calls.broadcast_expecting(CacheMessage::Clear, 0, LIMIT).expect("it is sent");
+            // There may be no time for it.
+            sent += 1 + u64::from(calls.broadcast(CacheMessage::Clear, Duration::ZERO).is_ok());
+            // There is room for the next ones.
+            calls.broadcast_expecting(CacheMessage::Clear, 1, LIMIT).expect("it is sent");
+            sent += 1;
+        }
+        there.engine.settle();
+        assert!(there.cleared.get() >= sent * POOL as u64, "{} copies of {sent} messages", there.cleared.get());
+    });
+}
+
 #[test]
 fn what_cannot_be_broadcast_is_an_error() {
     bounded(|| {

@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use zctor::{ActorEngine, ActorThread, CallError, Context, Overflow, ReplyTo, actor};
 use zctor_nats::Bridge;
-use zctor_tests::{Gate, LIMIT, bounded, receive, receive_many};
+use zctor_tests::{Gate, LIMIT, bounded, expect_panics, receive, receive_many};
 
 use crate::nats::Server;
 
@@ -267,5 +267,45 @@ fn a_call_ends_at_its_deadline_though_its_handler_does_not() {
         assert!(matches!(late, Err(CallError::Timeout { .. })), "{late:?}");
         there.gate.open();
         assert_eq!(account.within(LIMIT).withdraw(1, 1), Ok(Ok(99)));
+    });
+}
+
+/// Its drop panics where it is made, after it was written as bytes.
+#[derive(Debug, Serialize, Deserialize)]
+struct Brittle {
+    #[serde(skip)]
+    breaks: bool,
+}
+impl Drop for Brittle {
+    fn drop(&mut self) {
+        assert!(!self.breaks, "it breaks");
+    }
+}
+
+#[actor(remote)]
+#[derive(Serialize, Deserialize)]
+enum BrittleMessage {
+    #[reply(Brittle)]
+    Make,
+}
+struct Maker;
+impl BrittleHandler for Maker {
+    fn make(&mut self) -> Brittle {
+        Brittle { breaks: true }
+    }
+}
+
+/// Issue #17: such a call ended at its deadline.
+#[test]
+fn a_call_whose_reply_panics_in_its_drop_ends_at_once() {
+    bounded(|| {
+        expect_panics("it breaks");
+        let (server, there, here) = (Server::start(), ActorEngine::new(), ActorEngine::new());
+        let (serves, calls) = (server.patient_bridge(), server.patient_bridge());
+        there.pool(1, BrittleMessage::actor(|| Maker)).expect("a pool");
+        serves.serve::<BrittleMessage>(&there).expect("it has the pool");
+        let maker = calls.attach::<BrittleMessage>(&here).expect("a link");
+        let made = maker.within(LIMIT / 6).make();
+        assert!(matches!(made, Err(CallError::NoReply { .. })), "{made:?}");
     });
 }

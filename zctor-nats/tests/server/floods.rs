@@ -3,7 +3,7 @@
 use std::sync::mpsc;
 
 use serde::{Deserialize, Serialize};
-use zctor::{ActorEngine, Context, Overflow, actor};
+use zctor::{ActorEngine, Context, Overflow, ReplyTo, actor};
 use zctor_tests::{LIMIT, bounded, receive_many};
 
 use crate::nats::Server;
@@ -81,5 +81,42 @@ fn of_a_flood_to_nobody_each_send_is_told() {
         here.settle();
         let books = calls.flush(LIMIT);
         assert_eq!((books.accepted, books.unreachable), (u64::from(FLOOD), u64::from(FLOOD)), "{books}");
+    });
+}
+
+#[actor(remote)]
+#[derive(Serialize, Deserialize)]
+enum PageMessage {
+    #[reply(Vec<u8>, deferred)]
+    Read(u32),
+}
+/// Replies to all at once.
+struct Pages(Vec<ReplyTo<Vec<u8>>>);
+const READS: usize = 500;
+const PAGE: usize = 1_000;
+impl PageHandler for Pages {
+    fn read(&mut self, _: u32, reply: ReplyTo<Vec<u8>>) {
+        self.0.push(reply);
+        if self.0.len() == READS {
+            self.0.drain(..).for_each(|reply| reply.send(vec![0; PAGE]));
+        }
+    }
+}
+
+/// Issue #17: answers that went out together were more than the server takes, and all of them were lost.
+#[test]
+fn answers_that_go_out_together_are_no_more_than_the_server_takes() {
+    bounded(|| {
+        let server = Server::configured("max_payload: 4096");
+        let (there, here) = (ActorEngine::new(), ActorEngine::new());
+        let (serves, calls) = (server.patient_bridge(), server.patient_bridge());
+        there.pool(1, PageMessage::actor(|| Pages(Vec::new()))).expect("a pool");
+        serves.serve::<PageMessage>(&there).expect("it has the pool");
+        let pages = calls.attach::<PageMessage>(&here).expect("a link");
+        let asked: Vec<_> =
+            (0..READS as u32).map(|number| pages.non_blocking().within(LIMIT / 6).read(number)).collect();
+        for page in asked {
+            assert_eq!(page.wait().map(|page| page.len()), Ok(PAGE));
+        }
     });
 }

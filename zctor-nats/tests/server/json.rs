@@ -64,6 +64,17 @@ fn serving() -> At {
     At { server, there, bridge, notes }
 }
 
+/// Issue #17: the numbers behind the last one were counted, and the pool heard nothing more.
+#[test]
+fn a_pack_with_the_last_numbers_that_there_are_stops_no_pool() {
+    bounded(|| {
+        let at = serving();
+        let mut stock = Stock::connect(at.server.port());
+        stock.publish_with_reply(SUBJECT, "x.r.18446744073709551615.p3", &[0, 0, 0, 1, 7, 0, 0, 0, 1, 7]);
+        assert_eq!(stock.request(SUBJECT, r#"{"Withdraw":{"account":7,"amount":30}}"#).text(), r#"{"Ok":70}"#);
+    });
+}
+
 #[test]
 fn a_request_in_json_is_answered_in_json() {
     bounded(|| {

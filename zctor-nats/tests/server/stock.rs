@@ -48,7 +48,7 @@ impl Stock {
         self.publish_with_reply(subject, "", payload);
     }
 
-    fn publish_with_reply(&mut self, subject: &str, reply: &str, payload: &[u8]) {
+    pub(crate) fn publish_with_reply(&mut self, subject: &str, reply: &str, payload: &[u8]) {
         self.write(&format!("PUB {subject} {reply} {}\r\n", payload.len()));
         self.stream.get_mut().write_all(&[payload, b"\r\n"].concat()).expect("the server is there");
     }
