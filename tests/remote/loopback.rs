@@ -174,6 +174,47 @@ fn an_internal_variant_never_travels() {
 }
 
 #[test]
+fn a_hook_on_a_thread_outside_makes_requests_through_a_link() {
+    bounded(|| {
+        let at = joined(1);
+        assert_eq!(at.account.withdraw(1, 1), Ok(Ok(99)), "the link has started");
+        at.calling.settle();
+        let (tell, told) = mpsc::channel();
+        let account = at.account.clone();
+        at.calling.on_dead_letter(move |letter: &DeadLetter| {
+            let told = if letter.variant == "Tick" { Some(account.non_blocking().withdraw(1, 1)) } else { None };
+            tell.send((thread::current().id(), told)).unwrap_or_default();
+        });
+        at.account.tick(Local).expect("the link takes it");
+        let (ran_on, pending) = receive(&told);
+        assert_eq!(ran_on, thread::current().id(), "the link had nothing to do");
+        assert_eq!(pending.expect("of the tick").wait(), Ok(Ok(99)));
+    });
+}
+
+#[test]
+fn what_a_hook_has_sent_through_a_link_is_a_dead_letter_there_like_any_other() {
+    bounded(|| {
+        let at = joined(1);
+        assert_eq!(at.account.withdraw(1, 1), Ok(Ok(99)), "the link has started");
+        at.calling.settle();
+        let (tell, letters) = mpsc::channel();
+        at.serving.on_dead_letter(move |letter: &DeadLetter| tell.send(letter.clone()).unwrap_or_default());
+        let held = at.account.non_blocking().hold();
+        at.gate.await_arrivals(1);
+        at.calling.settle();
+        let account = at.account.clone();
+        at.calling.on_dead_letter(move |_| account.note("from a hook".to_owned()).unwrap_or_default());
+        at.account.tick(Local).expect("the link takes it");
+        assert_eq!(at.ends.1.flush(LIMIT).acked, 1, "the note is in the mailbox there");
+        assert!(at.serving.shutdown_timeout(Duration::ZERO).is_err(), "the handler is held");
+        at.gate.open();
+        assert_eq!(receive(&letters).variant, "Note");
+        drop(held);
+    });
+}
+
+#[test]
 fn a_stopped_engine_there_is_told() {
     bounded(|| {
         let at = joined(1);
