@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use zctor::remote::Loopback;
 use zctor::{ActorEngine, CallError, Context, DeadLetter, ReplyTo, Undelivered, actor};
-use zctor_tests::{Gate, LIMIT, bounded, receive};
+use zctor_tests::{Gate, LIMIT, bounded, expect_panics, receive};
 
 type Tested = Result<(), Box<dyn std::error::Error + Send + Sync>>;
 
@@ -309,4 +309,63 @@ fn an_enum_with_cfg_inside_travels_too() {
         Ok(())
     })
     .expect("it works");
+}
+
+/// Its drop panics where it was made, and not where it has come as bytes.
+#[derive(Deserialize)]
+#[serde(from = "()")]
+struct Bomb(bool);
+
+impl From<()> for Bomb {
+    fn from((): ()) -> Self {
+        Self(false)
+    }
+}
+
+impl Serialize for Bomb {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_unit()
+    }
+}
+
+impl Drop for Bomb {
+    fn drop(&mut self) {
+        if self.0 {
+            panic!("bomb");
+        }
+    }
+}
+
+#[actor(remote)]
+#[derive(Serialize, Deserialize)]
+enum DepotMessage {
+    Store(Bomb),
+    #[reply(u64)]
+    Weigh(Bomb),
+}
+struct Depot;
+impl DepotHandler for Depot {
+    fn store(&mut self, _value: Bomb) {}
+    fn weigh(&mut self, _value: Bomb) -> u64 {
+        7
+    }
+}
+
+#[test]
+fn a_panic_in_the_drop_of_a_message_stays_in_the_link() {
+    bounded(|| {
+        expect_panics("bomb");
+        let (ends, there, here) = (Loopback::pair(), ActorEngine::new(), ActorEngine::new());
+        there.pool(1, DepotMessage::actor(|| Depot)).expect("a pool");
+        ends.0.serve::<DepotMessage>(&there).expect("it has the pool");
+        let depot = ends.1.attach::<DepotMessage>(&here).expect("a link");
+        // The first goes through the thread of the link, those behind it past that.
+        for _ in 0..3 {
+            depot.store(Bomb(true)).expect("it is sent");
+            assert_eq!(depot.weigh(Bomb(true)), Ok(7));
+            here.settle();
+        }
+        assert_eq!(here.stats().restarts, 0);
+        assert_eq!((ends.1.flush(LIMIT).acked, ends.1.books().ended), (3, 3));
+    });
 }
