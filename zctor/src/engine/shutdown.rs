@@ -41,7 +41,7 @@ const GRACE: Duration = Duration::from_millis(500);
 
 /// What abandoned threads have done, and what they have left undone.
 #[derive(PartialEq)]
-struct Ledger {
+struct Reconciled {
     instances: Vec<InstanceReport>,
     dead_letters: u64,
     left: u64,
@@ -180,7 +180,7 @@ fn finish_shutdown(core: &Arc<Core>) {
         core.edge.losses.ended(|| Ended { instance, message, why: End::Abandoned });
     }
     core.edge.losses.finish();
-    let Ledger { instances: abandoned_instances, dead_letters, left } = reconcile(core, &abandoned, &living);
+    let Reconciled { instances: abandoned_instances, dead_letters, left } = reconcile(core, &abandoned, &living);
     let mut state = core.state.lock();
     let mut instances = std::mem::take(&mut state.reports);
     instances.extend(abandoned_instances);
@@ -219,26 +219,26 @@ fn join(core: &Arc<Core>, ended: Vec<Started>) {
     }
 }
 
-/// Reads the ledger of abandoned threads and of their instances.
+/// Reads what abandoned threads and their instances have done.
 ///
 /// A thread that still moves changes its counts while they are read. So they are read again until two looks agree, at
 /// most 1,000 times.
-fn reconcile(core: &Core, abandoned: &[RunningThread], living: &[Vec<NamedInstance>]) -> Ledger {
-    let look = || Ledger {
+fn reconcile(core: &Core, abandoned: &[RunningThread], living: &[Vec<NamedInstance>]) -> Reconciled {
+    let look = || Reconciled {
         instances: abandoned.iter().zip(living).flat_map(|(one, living)| one.mailbox.roster.reports(living)).collect(),
         dead_letters: core.edge.losses.letters(),
         left: abandoned.iter().map(|one| one.mailbox.meter.in_hand() as u64).sum(),
     };
-    let mut ledger = look();
+    let mut reconciled = look();
     for _ in 0..1_000 {
         let_others_run();
         let again = look();
-        if again == ledger {
+        if again == reconciled {
             break;
         }
-        ledger = again;
+        reconciled = again;
     }
-    ledger
+    reconciled
 }
 
 /// Begins the shutdown and has another thread drive it, for callers that may not wait.

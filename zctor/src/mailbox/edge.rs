@@ -14,7 +14,7 @@ use std::time::Duration;
 use crate::mailbox::dead_letters::Losses;
 use crate::mailbox::handling_times::Observed;
 use crate::mailbox::sends::Sends;
-use crate::mailbox::waits::{Caller, Waits};
+use crate::mailbox::waits::{OutsideThread, Waits};
 use crate::sys::simulated::Home;
 use crate::sys::spin::Spin;
 use crate::sys::sync::{AtomicU8, Mutex, fence, lock};
@@ -46,7 +46,7 @@ pub(crate) struct Edge {
     waiters: Mutex<Waiters>,
     /// The threads outside that wait for a reply from this engine: for the statistics, and to be woken if threads are
     /// abandoned.
-    pub(crate) callers: Waits<Caller>,
+    pub(crate) callers: Waits<OutsideThread>,
 }
 
 impl Edge {

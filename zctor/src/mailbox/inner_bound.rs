@@ -117,12 +117,12 @@ pub(crate) struct InnerQueue {
 pub(super) struct Waiting {
     pub(super) is_closed: bool,
     arrivals: u64,
-    mail: BTreeMap<u64, Entry>,
+    mail: BTreeMap<u64, Queued>,
     instances: HashMap<Slot, OfInstance>,
     same: HashMap<Same, u64>,
 }
 
-struct Entry {
+struct Queued {
     mail: Mail,
     same: Option<Same>,
 }
@@ -223,7 +223,7 @@ impl Waiting {
         if let Some(same) = same {
             self.same.insert(same, number);
         }
-        self.mail.insert(number, Entry { mail, same });
+        self.mail.insert(number, Queued { mail, same });
         let of_instance = self.instances.entry(to).or_default();
         of_instance.waiting.insert(number);
         let needs_order = of_instance.waiting.len() > of_instance.orders;
@@ -237,7 +237,7 @@ impl Waiting {
     }
 
     fn remove(&mut self, number: u64) -> Option<Mail> {
-        let Entry { mail, same } = self.mail.remove(&number)?;
+        let Queued { mail, same } = self.mail.remove(&number)?;
         if let Some(same) = same {
             self.same.remove(&same);
         }

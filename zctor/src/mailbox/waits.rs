@@ -26,7 +26,7 @@ pub(crate) struct Waiter {
 
 /// A thread outside that waits: its word, which also wakes it if the reply can never come.
 #[derive(Clone)]
-pub(crate) struct Caller(pub(crate) Arc<Parker>);
+pub(crate) struct OutsideThread(pub(crate) Arc<Parker>);
 
 /// What a wait is for, as far as the caller knows it.
 #[derive(Clone, Copy)]
@@ -121,7 +121,7 @@ impl Waits<Waiter> {
     }
 }
 
-impl Waits<Caller> {
+impl Waits<OutsideThread> {
     /// The wakers of all that wait.
     pub(super) fn wakers(&self) -> Vec<Waker> {
         lock(&self.0).waits.iter().map(|(_, wait)| Waker::from(Arc::clone(&wait.waiter.0))).collect()
@@ -130,7 +130,7 @@ impl Waits<Caller> {
     /// The waits of threads outside, with the pieces of their callees.
     pub(crate) fn list(&self) -> Vec<(OutsideCaller, u64)> {
         let (waits, at) = (self.copy(), now());
-        let caller = |Begun { waiter, callee, since }: Begun<Caller>| {
+        let caller = |Begun { waiter, callee, since }: Begun<OutsideThread>| {
             let caller = OutsideCaller {
                 thread: waiter.0.thread_name().map(str::to_owned),
                 callee: (callee.message)(),

@@ -182,17 +182,17 @@ pub(super) struct PermitWait {
     /// Each with the sender's ticket there, which names its place among the waiters.
     mailboxes: Vec<(Arc<Mailbox>, Ticket)>,
     /// The instance that it must go to, if no other will do, whose end it is told of: not all ends concern all senders.
-    only: Option<Watched>,
+    only: Option<EndWatch>,
 }
 
 /// An instance in its mailbox; and the number of the watcher, once that has joined.
-struct Watched {
+struct EndWatch {
     mailbox: Arc<Mailbox>,
     slot: Slot,
     number: Option<u64>,
 }
 
-impl Watched {
+impl EndWatch {
     /// Has `waker` woken at the end of the instance, in place of the waker before.
     fn watch(&mut self, waker: &Waker) {
         self.unwatch();
@@ -207,7 +207,7 @@ impl Watched {
     }
 }
 
-impl Drop for Watched {
+impl Drop for EndWatch {
     fn drop(&mut self) {
         self.unwatch();
     }
@@ -225,7 +225,7 @@ impl PermitWait {
         let mailboxes = match (choice.of_pool(), choice.chosen()) {
             (Some(mailboxes), _) => mailboxes,
             (None, Some(Location { mailbox, slot, .. })) => {
-                self.only = Some(Watched { mailbox: Arc::clone(mailbox), slot: *slot, number: None });
+                self.only = Some(EndWatch { mailbox: Arc::clone(mailbox), slot: *slot, number: None });
                 vec![Arc::clone(mailbox)]
             }
             (None, None) => Vec::new(),

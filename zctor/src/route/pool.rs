@@ -57,11 +57,11 @@ pub(crate) struct Pool<M: Payload> {
     /// The turn among substitutes, which take over the mail of instances that ended.
     pub(super) substitutes: AtomicU64,
     /// What joins when the pool is published. Its lock serializes all changes of `places`.
-    pub(super) pending: Mutex<Pending<M>>,
+    pub(super) pending: Mutex<Unpublished<M>>,
     pub(crate) edge: Arc<Edge>,
 }
 
-pub(super) struct Pending<M: Payload> {
+pub(super) struct Unpublished<M: Payload> {
     pub(super) newcomers: Vec<Place<M>>,
     /// Places whose instance has ended since the last compaction.
     pub(super) ended: usize,
@@ -141,7 +141,7 @@ impl<M: Payload> Pool<M> {
             turn: AtomicU64::new(0),
             turn_index: AtomicUsize::new(0),
             substitutes: AtomicU64::new(0),
-            pending: Mutex::new(Pending { newcomers: Vec::new(), ended: 0, vacancies: Vacancies::default() }),
+            pending: Mutex::new(Unpublished { newcomers: Vec::new(), ended: 0, vacancies: Vacancies::default() }),
             edge,
         }
     }
@@ -255,7 +255,7 @@ impl<M: Payload> AnyPool for Pool<M> {
         if pending.newcomers.is_empty() {
             return None;
         }
-        let Pending { newcomers, ended, .. } = &mut *pending;
+        let Unpublished { newcomers, ended, .. } = &mut *pending;
         let (old, new) = (self.places.load_full(), take(newcomers));
         let sources = with_newcomers(old.as_any(), new.as_any(), ended);
         let replaced = self.arrange(&sources, &old, &new);

@@ -12,7 +12,7 @@ use std::time::Instant;
 use crate::mailbox::Mailbox;
 use crate::mailbox::edge::Edge;
 use crate::mailbox::parked::Park;
-use crate::mailbox::waits::{Callee, Caller, Waiter};
+use crate::mailbox::waits::{Callee, OutsideThread, Waiter};
 use crate::reply::oneshot::Receiver;
 use crate::sys::awaited::Awaited;
 use crate::sys::clock::now;
@@ -121,7 +121,7 @@ struct NotedCaller {
 
 impl NotedCaller {
     fn new(edge: Arc<Edge>, callee: Callee, parker: &Arc<Parker>, since: Instant) -> Self {
-        let number = edge.callers.begin(Caller(Arc::clone(parker)), callee, since);
+        let number = edge.callers.begin(OutsideThread(Arc::clone(parker)), callee, since);
         Self { edge, number }
     }
 }
@@ -133,18 +133,18 @@ impl Drop for NotedCaller {
 }
 
 /// A wait that an abandonment ends until this is dropped.
-struct Watched {
+struct AbandonmentWatch {
     edge: Arc<Edge>,
     number: u64,
 }
 
-impl Watched {
+impl AbandonmentWatch {
     fn new(edge: &Arc<Edge>, waker: &Waker) -> Self {
         Self { edge: Arc::clone(edge), number: edge.watch(waker) }
     }
 }
 
-impl Drop for Watched {
+impl Drop for AbandonmentWatch {
     fn drop(&mut self) {
         self.edge.unwatch(self.number);
     }
@@ -190,7 +190,7 @@ fn note_wait<'l>(local: &'l Local, awaited: &dyn AnyReply, since: Instant) -> No
 struct NotedOutside {
     _handler: Option<NotedHandler<Arc<Mailbox>>>,
     _caller: Option<NotedCaller>,
-    _watched: Option<Watched>,
+    _watched: Option<AbandonmentWatch>,
 }
 
 /// Lists what a thread outside waits for. A wait of carried code is one of its handler, whose thread is not this one.
@@ -207,7 +207,7 @@ fn note_outside(awaited: &(dyn AnyReply + '_), parker: &Arc<Parker>) -> NotedOut
         noted = NotedOutside {
             _handler: Some(NotedHandler::new(Arc::clone(&home.mailbox), home.waiter(is_elsewhere), callee, since)),
             _caller: is_elsewhere.then(note_caller),
-            _watched: (!is_elsewhere).then(|| Watched::new(edge, &Waker::from(Arc::clone(parker)))),
+            _watched: (!is_elsewhere).then(|| AbandonmentWatch::new(edge, &Waker::from(Arc::clone(parker)))),
         };
     });
     noted

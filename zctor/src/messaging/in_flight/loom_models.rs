@@ -10,7 +10,7 @@ use loom::thread::spawn;
 use super::*;
 use crate::id::ThreadId;
 use crate::mailbox::edge::Edge;
-use crate::mailbox::waits::Caller;
+use crate::mailbox::waits::OutsideThread;
 use crate::reply::cancellation::Cancellation;
 use crate::reply::reply_to::ReplyTo;
 use crate::sys::park::Parker;
@@ -29,7 +29,7 @@ fn a_caller_of_an_abandoned_thread_is_woken_and_told() {
 /// Lists the wait of a thread outside, as thread/wait.rs does.
 fn list(reply: &InFlight<(), Called<'_>>, parker: &Arc<Parker>) {
     reply.with_callee(&mut |callee, edge| {
-        let _number = edge.callers.begin(Caller(Arc::clone(parker)), callee, now());
+        let _number = edge.callers.begin(OutsideThread(Arc::clone(parker)), callee, now());
     });
 }
 

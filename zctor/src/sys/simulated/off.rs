@@ -3,6 +3,7 @@
 use std::thread::Builder;
 use std::time::{Duration, Instant};
 
+#[cfg(not(loom))]
 pub(crate) use std::thread::{Thread, current, park, park_timeout};
 
 use crate::sys::operation::Operation;
