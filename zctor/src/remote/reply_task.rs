@@ -7,7 +7,9 @@
 //!    is entered as a waker, too.
 //! 2. Whoever wakes it takes the work out under the lock, and polls it outside. So one thread polls it at a time.
 //! 3. A wake-up meanwhile finds the work gone and leaves a note. Whoever polls looks for the note when it puts the work
-//!    back, under the same lock, and polls once more if there is one.
+//!    back, under the same lock, and polls once more if there is one. Where the system refuses the clock thread, a call
+//!    with a deadline leaves a note at each poll (`sys/alarm.rs`): then whoever polls is busy until the reply is there or
+//!    the deadline has passed.
 //!
 //! A waker is the frame of no handler (`sys/frame.rs`), so a poll in it never waits.
 
