@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use zctor::remote::Loopback;
 use zctor::{ActorEngine, CallError, Context, DeadLetter, ReplyTo, Undelivered, actor};
-use zctor_tests::{Gate, LIMIT, bounded, receive};
+use zctor_tests::{Gate, LIMIT, bounded, expect_panics, receive};
 
 type Tested = Result<(), Box<dyn std::error::Error + Send + Sync>>;
 
@@ -174,6 +174,47 @@ fn an_internal_variant_never_travels() {
 }
 
 #[test]
+fn a_hook_on_a_thread_outside_makes_requests_through_a_link() {
+    bounded(|| {
+        let at = joined(1);
+        assert_eq!(at.account.withdraw(1, 1), Ok(Ok(99)), "the link has started");
+        at.calling.settle();
+        let (tell, told) = mpsc::channel();
+        let account = at.account.clone();
+        at.calling.on_dead_letter(move |letter: &DeadLetter| {
+            let told = if letter.variant == "Tick" { Some(account.non_blocking().withdraw(1, 1)) } else { None };
+            tell.send((thread::current().id(), told)).unwrap_or_default();
+        });
+        at.account.tick(Local).expect("the link takes it");
+        let (ran_on, pending) = receive(&told);
+        assert_eq!(ran_on, thread::current().id(), "the link had nothing to do");
+        assert_eq!(pending.expect("of the tick").wait(), Ok(Ok(99)));
+    });
+}
+
+#[test]
+fn what_a_hook_has_sent_through_a_link_is_a_dead_letter_there_like_any_other() {
+    bounded(|| {
+        let at = joined(1);
+        assert_eq!(at.account.withdraw(1, 1), Ok(Ok(99)), "the link has started");
+        at.calling.settle();
+        let (tell, letters) = mpsc::channel();
+        at.serving.on_dead_letter(move |letter: &DeadLetter| tell.send(letter.clone()).unwrap_or_default());
+        let held = at.account.non_blocking().hold();
+        at.gate.await_arrivals(1);
+        at.calling.settle();
+        let account = at.account.clone();
+        at.calling.on_dead_letter(move |_| account.note("from a hook".to_owned()).unwrap_or_default());
+        at.account.tick(Local).expect("the link takes it");
+        assert_eq!(at.ends.1.flush(LIMIT).acked, 1, "the note is in the mailbox there");
+        assert!(at.serving.shutdown_timeout(Duration::ZERO).is_err(), "the handler is held");
+        at.gate.open();
+        assert_eq!(receive(&letters).variant, "Note");
+        drop(held);
+    });
+}
+
+#[test]
 fn a_stopped_engine_there_is_told() {
     bounded(|| {
         let at = joined(1);
@@ -268,4 +309,63 @@ fn an_enum_with_cfg_inside_travels_too() {
         Ok(())
     })
     .expect("it works");
+}
+
+/// Its drop panics where it was made, and not where it has come as bytes.
+#[derive(Deserialize)]
+#[serde(from = "()")]
+struct Bomb(bool);
+
+impl From<()> for Bomb {
+    fn from((): ()) -> Self {
+        Self(false)
+    }
+}
+
+impl Serialize for Bomb {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_unit()
+    }
+}
+
+impl Drop for Bomb {
+    fn drop(&mut self) {
+        if self.0 {
+            panic!("bomb");
+        }
+    }
+}
+
+#[actor(remote)]
+#[derive(Serialize, Deserialize)]
+enum DepotMessage {
+    Store(Bomb),
+    #[reply(u64)]
+    Weigh(Bomb),
+}
+struct Depot;
+impl DepotHandler for Depot {
+    fn store(&mut self, _value: Bomb) {}
+    fn weigh(&mut self, _value: Bomb) -> u64 {
+        7
+    }
+}
+
+#[test]
+fn a_panic_in_the_drop_of_a_message_stays_in_the_link() {
+    bounded(|| {
+        expect_panics("bomb");
+        let (ends, there, here) = (Loopback::pair(), ActorEngine::new(), ActorEngine::new());
+        there.pool(1, DepotMessage::actor(|| Depot)).expect("a pool");
+        ends.0.serve::<DepotMessage>(&there).expect("it has the pool");
+        let depot = ends.1.attach::<DepotMessage>(&here).expect("a link");
+        // The first goes through the thread of the link, those behind it past that.
+        for _ in 0..3 {
+            depot.store(Bomb(true)).expect("it is sent");
+            assert_eq!(depot.weigh(Bomb(true)), Ok(7));
+            here.settle();
+        }
+        assert_eq!(here.stats().restarts, 0);
+        assert_eq!((ends.1.flush(LIMIT).acked, ends.1.books().ended), (3, 3));
+    });
 }

@@ -126,3 +126,22 @@ fn a_message_from_outside_is_encoded_on_the_thread_that_sends_it_if_the_link_is_
         assert_eq!((stats.handled(), here.instances()[0].handled), (3, 3), "{stats}");
     });
 }
+
+#[test]
+fn messages_go_past_the_thread_of_a_link_that_was_built_again() {
+    bounded(|| {
+        let (_there, here, _ends, log, _told) = joined(1_024);
+        for number in 0..3 {
+            log.note(Traced(number)).expect("the link takes it");
+            here.settle();
+            log.pin(here.instances()[0].id).reset().expect("the link lives");
+            here.settle();
+        }
+        // The first one behind a reset tells of the new state.
+        log.note(Traced(3)).expect("the link takes it");
+        here.settle();
+        assert_eq!(TOLD.take(), None);
+        log.note(Traced(4)).expect("the link takes it");
+        assert_eq!(TOLD.take(), Some(4));
+    });
+}

@@ -81,6 +81,31 @@ fn is_refused<T>(code: impl FnOnce() -> T) -> bool {
     text.contains(".non_blocking()") && text.contains("spawn_blocking")
 }
 
+#[cfg(feature = "remote")]
+#[test]
+fn every_wait_of_a_loopback_on_a_thread_of_a_runtime_panics() {
+    bounded(|| {
+        for runtime in runtimes() {
+            let (end, _other) = zctor::remote::Loopback::pair();
+            runtime.block_on(async {
+                assert!(is_refused(|| end.flush(Duration::ZERO)));
+                assert!(is_refused(|| end.leave(Duration::ZERO)));
+                assert!(is_refused(|| end.broadcast(far::FarMessage::Note, Duration::ZERO)));
+            });
+        }
+    });
+}
+
+/// An enum whose messages go through bytes.
+#[cfg(feature = "remote")]
+mod far {
+    #[zctor::actor(remote)]
+    #[derive(serde::Serialize, serde::Deserialize)]
+    pub(super) enum FarMessage {
+        Note,
+    }
+}
+
 #[test]
 fn every_blocking_wait_on_a_thread_of_a_runtime_panics_and_says_what_to_write() {
     bounded(|| {

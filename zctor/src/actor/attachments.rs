@@ -60,11 +60,9 @@ impl Attachments {
         self.with_extras(|extras| extras.undelivered = Some(hook));
     }
 
-    /// Drops the extras of an instance that has ended: nothing of the user's is left in them.
-    pub(super) fn forget_extras(&mut self) {
-        if let Some(attached) = self.0.get_mut() {
-            attached.extras = None;
-        }
+    /// Drops the extras of an instance that has ended, and its hook with them: its timers and pipes are gone by then.
+    pub(super) fn forget_extras(&self) {
+        drop(self.if_attached(|attached| attached.extras.take()));
     }
 
     /// Runs `f`, which must run none of the user's code, on the extras; makes them if there are none.

@@ -214,6 +214,7 @@ where
         }
         self.common.phase.set(Phase::New);
         self.common.requested.set(Requested::None);
+        // The end has dropped them. None may come down to another instance, whatever a closure has made since.
         self.attachments.forget_extras();
     }
 

@@ -416,13 +416,13 @@ fn drop_state(instance: &Rc<dyn Recover>, local: &Local, next: AfterPanic) {
     }
 }
 
-/// Drops the factory and the hook of an instance that will not be built again. Mail for it that is still under way
-/// carries the hook.
+/// Drops the factory and the hook of an instance that will not be built again, and its history. Mail for it that is still
+/// under way carries the hook.
 fn drop_factory(instance: &Rc<dyn Recover>, local: &Local) {
     if let Some(blueprint) = instance.attachments().take_blueprint() {
         local.mailbox.meter.around(instance.slot(), || ignoring_panic(|| drop(blueprint)));
     }
-    drop(instance.attachments().if_extras(|extras| extras.undelivered.take()));
+    instance.attachments().forget_extras();
 }
 
 /// Ends the instance, whose state is dropped: it leaves the registry and its slot, and mail that still comes for it

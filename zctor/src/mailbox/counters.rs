@@ -8,8 +8,8 @@ use crate::mailbox::mail::ORDER;
 use crate::sys::counter::{Counter, SharedCounter};
 use crate::sys::sync::{AtomicU64, AtomicUsize};
 
-/// The counters of one thread. Only that thread writes them, but for what goes past it; others read them as statistics. They have cache lines of
-/// their own.
+/// The counters of one thread. Only that thread writes them, but `past`, which senders write (`route/linked.rs`); others
+/// read them as statistics. They have cache lines of their own.
 #[repr(align(128))]
 #[derive(Default)]
 pub(crate) struct Meter {
@@ -103,7 +103,8 @@ impl Meter {
 /// The counts of one instance: messages handled, messages that panicked, and its load, which is the mail for it that
 /// its thread has taken in and is not done with.
 ///
-/// Only its own thread writes it, with no read-modify-write, but for what goes past it; others read it as a statistic.
+/// Only its own thread writes it, with no read-modify-write, but `past`, which senders write (`route/linked.rs`); others
+/// read it as a statistic.
 #[derive(Default)]
 pub(crate) struct Account {
     /// The mail for it that its thread has taken in and is not done with: messages in the low half, orders in the high.

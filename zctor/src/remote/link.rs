@@ -16,6 +16,7 @@ use crate::remote::packet::{Answer, CallHeader, Carrier, Packet, Receipt};
 use crate::remote::partition::{Partition, Route};
 use crate::remote::wire::Format;
 use crate::route::linked::{How, Outlet};
+use crate::sys::unwind::ignoring_panic;
 
 /// What links speak.
 const FORMAT: Format = Format::MessagePack;
@@ -40,7 +41,7 @@ impl<M: RemoteMessage> Outlet<M> for Link<M> {
         let sender = Sender::Send(Sent { packet, mailbox: Arc::clone(&self.mailbox), from_hook });
         let entry = Entry::new(&self.ledger, sender, permit);
         let route = if copy { Route::Copy } else { self.route(&message) };
-        self.carry(&message, entry, |bytes| Packet { bytes, format: FORMAT, call: None, inside, route });
+        self.carry(message, entry, |bytes| Packet { bytes, format: FORMAT, call: None, inside, route });
     }
 
     fn call(&self, message: M, port: M::Port, how: How, until: Option<Instant>) {
@@ -49,7 +50,7 @@ impl<M: RemoteMessage> Outlet<M> for Link<M> {
         let entry = Entry::new(&self.ledger, Sender::Call { message: M::name(), answer }, how.permit);
         let call = Some(CallHeader { until, depth: message.__depth(), or_send: false, queued: false });
         let route = self.route(&message);
-        self.carry(&message, entry, |bytes| Packet { bytes, format: FORMAT, call, inside, route });
+        self.carry(message, entry, |bytes| Packet { bytes, format: FORMAT, call, inside, route });
     }
 }
 
@@ -59,7 +60,7 @@ impl<M: RemoteMessage> Link<M> {
         partition.map_or(Route::Turn, Route::Key)
     }
 
-    fn carry(&self, message: &M, entry: Box<Entry>, packet: impl FnOnce(Vec<u8>) -> Packet) {
+    fn carry(&self, message: M, entry: Box<Entry>, packet: impl FnOnce(Vec<u8>) -> Packet) {
         match message.__encode(FORMAT) {
             Ok(bytes) => {
                 let packet = packet(bytes);
@@ -72,5 +73,7 @@ impl<M: RemoteMessage> Link<M> {
             }
             Err(text) => entry.answer(Answer::Unfit(text)),
         }
+        // Where it goes past the link's thread, a panic of its drop would come out of its sender's call.
+        ignoring_panic(|| drop(message));
     }
 }

@@ -16,6 +16,7 @@ use crate::remote::packet::{Carrier, Packet, Receipt};
 use crate::remote::partition::Partitions;
 use crate::remote::reached::{OneAnswer, Reached, counted};
 use crate::sys::clock::deadline;
+use crate::sys::runtime::assert_may_block;
 
 /// For how many messages the mailbox of a link has room by itself.
 const ROOM: usize = 1_024;
@@ -241,7 +242,9 @@ impl Loopback {
     /// # Ok(())
     /// # }
     /// ```
+    #[cfg_attr(feature = "tokio", track_caller)]
     pub fn leave(&self, limit: Duration) -> Books {
+        assert_may_block();
         self.mine.leave(limit)
     }
 
@@ -340,7 +343,7 @@ impl Loopback {
     ///
     /// # Blocking
     /// Until the copies are in mailboxes over there, whatever the handlers do, for `wait` at most. The message may lie behind
-    /// others that wait for room in the pool.
+    /// others that wait for room in the pool. In a handler its thread serves nobody meanwhile.
     ///
     /// ```
     /// # use serde::{Deserialize, Serialize};
@@ -366,7 +369,9 @@ impl Loopback {
     /// # Ok(())
     /// # }
     /// ```
+    #[cfg_attr(feature = "tokio", track_caller)]
     pub fn broadcast<M: RemoteMessage>(&self, message: M, wait: Duration) -> Result<Reached, CallError> {
+        assert_may_block();
         let (packet, until) = (counted(&message)?, deadline(wait));
         let (answer, receipt) = OneAnswer::new();
         self.theirs.deliver(M::WIRE, packet, receipt);
@@ -410,7 +415,9 @@ impl Loopback {
     /// # Ok(())
     /// # }
     /// ```
+    #[cfg_attr(feature = "tokio", track_caller)]
     pub fn flush(&self, limit: Duration) -> Books {
+        assert_may_block();
         self.mine.flush(limit)
     }
 

@@ -7,7 +7,7 @@
 //! 2. A packet from a handler goes through the lane of the end, past all bounds, as it would here. It waits for nothing,
 //!    and for no packet from outside: room may come only when its sender goes on.
 //! 3. A packet goes into its mailbox at once, on the thread that delivers it, if it can neither wait there nor hold that
-//!    thread up for long, and if its lane is idle. A sender's packets are delivered one after the other. So those before
+//!    thread up for long, if that thread runs no user code for the runtime, and if its lane is idle. A sender's packets are delivered one after the other. So those before
 //!    it that went through the lane are in mailboxes by then, and their order is kept.
 //! 4. Its sender is told when it is in a mailbox. Until then a packet from outside keeps its permit there, so no more
 //!    are under way than the mailbox of the link has room for.
@@ -33,7 +33,7 @@ use crate::remote::partition::{Partition, Partitions, Route};
 use crate::remote::reached;
 use crate::remote::reply_task::answer_when_there;
 use crate::remote::wire::{Format, of_variant};
-use crate::sys::frame::{as_inside, is_inside};
+use crate::sys::frame::{Frame, as_inside, is_inside};
 use crate::sys::unwind::catch;
 
 /// A pool whose messages come as bytes, whatever their type.
@@ -82,9 +82,12 @@ impl<M: RemoteMessage> Served for ServedPool<M> {
 }
 
 impl<M: RemoteMessage> ServedPool<M> {
-    /// Whether a packet neither waits for room nor takes long. On an actor thread it would be sent by a handler.
+    /// Whether a packet can go into its mailbox on this thread: it neither waits for room there nor takes long. On an actor thread it would be sent as if by a handler, past
+    /// all bounds; in a hook it would be that hook's, so nobody would be told of its loss, and its reply could not be
+    /// polled; in a waker those that it wakes could deliver in turn, one inside the other.
     fn takes_at_once(&self, packet: &Packet) -> bool {
-        packet.bytes.len() <= LARGE && !is_inside() && (packet.inside || !self.pool.is_bounded())
+        let is_own_code = !is_inside() && !Frame::current().is_user_code();
+        is_own_code && packet.bytes.len() <= LARGE && (packet.inside || !self.pool.is_bounded())
     }
 
     fn feed(&self, pool: &Client<M>, packet: Packet, mut receipt: Box<dyn Receipt>, arrived: &Arrived) {

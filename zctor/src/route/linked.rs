@@ -5,17 +5,24 @@
 //!
 //! A message or a call from outside need not wait for the link's thread:
 //!
-//! 1. It goes out on the thread that sends it, if the link's thread has nothing to do. That look (`Mailbox::rest`) finds
-//!    all that this sender has sent before: it has gone out. So its messages keep their order.
-//! 2. Else it goes through the mailbox. So does the first one: the outlet is known when the link has been started.
+//! 1. It goes out on the thread that sends it, if the link's thread is at rest and its mailbox is empty
+//!    (`Mailbox::rest`): then all that this sender has sent before has gone out. So its messages keep their order.
+//! 2. Else it goes through the mailbox. So does the first one, and the first one after a rebuild: the outlet is known when
+//!    the link's thread has handled a message with it.
 //! 3. What handlers send goes through the mailbox, since the runtime holds a borrow where they send, and to encode a
-//!    message is the user's code. Batches do too.
+//!    message is the user's code. Batches do too. A task that is polled in a waker is outside, on whichever thread: no
+//!    borrow is held there.
+//! 4. The end of the engine waits for no message that goes past the link's thread. One that was admitted just before it
+//!    may go out behind it: then the report of the engine has neither the message nor its dead letter.
 
 use std::any::Any;
 use std::collections::VecDeque;
 use std::mem::take;
+use std::ptr;
 use std::sync::{Arc, Weak};
 use std::time::Instant;
+
+use arc_swap::ArcSwap;
 
 use crate::id::Slot;
 use crate::mailbox::Mailbox;
@@ -60,7 +67,8 @@ impl Drop for HeldPermit {
 /// The outlet of a link, as its mailbox has it, and the accounts that have the link's. The link's state owns the outlet,
 /// which holds the mailbox.
 struct Known<M> {
-    outlet: Weak<dyn Outlet<M>>,
+    /// That of the state which the link's thread has met last: a link may be built again.
+    outlet: ArcSwap<Weak<dyn Outlet<M>>>,
     block: Arc<Block>,
 }
 
@@ -72,7 +80,7 @@ impl<M: Payload> Known<M> {
         }
         let known = endpoint.mailbox.outlet.get()?.downcast_ref::<Self>()?;
         endpoint.mailbox.rest()?;
-        Some((known, known.outlet.upgrade()?))
+        Some((known, known.outlet.load().upgrade()?))
     }
 
     /// Counts a message that goes out, before anybody can hear of it.
@@ -82,10 +90,15 @@ impl<M: Payload> Known<M> {
     }
 }
 
-/// Lets messages from outside go out on the threads that send them.
+/// Lets messages from outside go out on the threads that send them, by this outlet.
 pub(crate) fn make_known<M: Payload>(mailbox: &Mailbox, outlet: &Arc<dyn Outlet<M>>, block: &Arc<Block>) {
-    let known = || Known { outlet: Arc::downgrade(outlet), block: Arc::clone(block) };
-    mailbox.outlet.get_or_init(|| Box::new(known()));
+    let current = || ArcSwap::from_pointee(Arc::downgrade(outlet));
+    let known = mailbox.outlet.get_or_init(|| Box::new(Known { outlet: current(), block: Arc::clone(block) }));
+    let Some(known) = known.downcast_ref::<Known<M>>() else { return };
+    // A weak pointer keeps its address from being taken by another.
+    if !ptr::addr_eq(known.outlet.load().as_ptr(), Arc::as_ptr(outlet)) {
+        known.outlet.store(Arc::new(Arc::downgrade(outlet)));
+    }
 }
 
 fn from_outside<M: Payload>(endpoint: &Endpoint<M>, copy: bool) -> How {

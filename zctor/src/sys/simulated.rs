@@ -118,7 +118,7 @@ pub(crate) fn either<P, R>(place: P, in_world: impl FnOnce(P) -> R, real: impl F
 
 #[cold]
 #[inline(never)]
-pub(crate) fn out_of_the_way<P, R>(place: P, code: impl FnOnce(P) -> R) -> R {
+fn out_of_the_way<P, R>(place: P, code: impl FnOnce(P) -> R) -> R {
     code(place)
 }
 

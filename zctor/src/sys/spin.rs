@@ -62,8 +62,8 @@ pub enum Spin {
 }
 
 impl Spin {
-    /// The same, but a fixed time ends at `time`: nothing that is due then waits for the end of a spin. It is asked for
-    /// no other spin.
+    /// The same, but a fixed time ends at `time`: nothing that is due then waits for the end of a spin. `time` is called
+    /// for a fixed time alone.
     #[inline]
     pub(crate) fn no_later_than(self, time: impl FnOnce() -> Option<Instant>) -> Self {
         let Self::UpTo(limit) = self else { return self };

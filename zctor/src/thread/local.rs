@@ -308,6 +308,17 @@ impl Local {
         removed
     }
 
+    /// Frees the memory of ended instances that is too much for a thread at rest.
+    pub(super) fn free_ended(&self) {
+        loop {
+            // Dropped behind the borrow.
+            let surplus = self.hosting.borrow_mut().free.take_surplus();
+            if surplus.is_none() {
+                break;
+            }
+        }
+    }
+
     /// Whether no instance lives on this thread.
     pub(super) fn is_empty(&self) -> bool {
         self.mailbox.meter.instances.get() == 0

@@ -228,10 +228,12 @@ pub(super) fn begin_rest(local: &Local) {
     local.parent.came_to_rest();
 }
 
-/// Frees the memory that a burst of messages took, once they are handled.
+/// Frees the memory that a burst of messages took, once they are handled, and that of a burst of instances that have
+/// ended.
 pub(super) fn free_memory(local: &Local) {
     local.hosting.borrow_mut().queue.shrink();
     local.mailbox.buffers.shrink();
+    local.free_ended();
 }
 
 /// Closes the mailbox, and gives up the mail in it and in the queue.
