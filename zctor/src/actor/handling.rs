@@ -224,8 +224,9 @@ pub(super) fn downcast<T: 'static>(content: &mut dyn Any) -> Option<&mut T> {
     content
 }
 
-/// Notes that a message is begun: it gives its permit back, if it has one. In a simulation one that was sent has done so
-/// before: see `actor/beginning.rs`.
+/// Notes that a message is begun: it gives its permit back, if it has one. `Mailbox::give_back` does that with a
+/// scheduling point: in a simulation a message that was sent has called it before (`actor/beginning.rs`), and has none
+/// here.
 #[inline]
 pub(super) fn return_permit(local: &Local, serving: Serving) {
     if serving.permitted {
