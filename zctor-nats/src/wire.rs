@@ -2,9 +2,9 @@
 //!
 //! | subject | carries |
 //! | --- | --- |
-//! | `zctor.1.<namespace>.<name>.t` | a message for one instance; those that serve it are one queue group |
-//! | `zctor.1.<namespace>.<name>.b` | a copy of a broadcast |
-//! | `zctor.1.<namespace>.<name>.k.<n>.<i>` | a message with a key in partition `i` of `n` |
+//! | `zctor.2.<namespace>.<name>.t` | a message for one instance; those that serve it are one queue group |
+//! | `zctor.2.<namespace>.<name>.b` | a copy of a broadcast |
+//! | `zctor.2.<namespace>.<name>.k.<n>.<i>` | a message with a key in partition `i` of `n` |
 //! | `<inbox>.r.<number>`, and words behind it | nothing: it is the reply subject of a packet. The server answers here that nobody serves the pool |
 //! | `<inbox>.r` | answers to packets: for each its number, its length in bytes, a status byte, and a reply or a text |
 //! | `<inbox>.a` | the numbers of packets that are in mailboxes; not those of calls whose answer comes soon |
@@ -23,8 +23,11 @@ use std::time::{Duration, Instant};
 
 use zctor::remote::transport::{Answer, CallHeader, Partition, Route};
 
-/// With this begin the subjects of all pools.
-pub(crate) const PREFIX: &str = "zctor.1.";
+/// With this begin the subjects of pools and of work queues.
+pub(crate) const ROOT: &str = "zctor.";
+/// With this begin the subjects of all pools. The number is that of the wire: bridges with different ones do not hear each
+/// other, so a pool of another version is one that nobody serves.
+pub(crate) const PREFIX: &str = "zctor.2.";
 /// The queue group of those that serve a pool.
 pub(crate) const GROUP: &str = "z";
 
@@ -37,9 +40,9 @@ pub(crate) fn is_name(name: &str) -> bool {
 /// The subject of the messages that go this way.
 pub(crate) fn subject(namespace: &str, name: &str, route: Route) -> String {
     match route {
-        Route::Turn => format!("zctor.1.{namespace}.{name}.t"),
-        Route::Copy => format!("zctor.1.{namespace}.{name}.b"),
-        Route::Key(Partition { number, of }) => format!("zctor.1.{namespace}.{name}.k.{of}.{number}"),
+        Route::Turn => format!("{PREFIX}{namespace}.{name}.t"),
+        Route::Copy => format!("{PREFIX}{namespace}.{name}.b"),
+        Route::Key(Partition { number, of }) => format!("{PREFIX}{namespace}.{name}.k.{of}.{number}"),
     }
 }
 
@@ -102,7 +105,7 @@ fn read_terms(words: &str, now: Instant) -> Option<Terms> {
             ("d", number) => left = Some(Duration::from_millis(number.parse().ok()?)),
             ("w", number) => depth = number.parse().ok()?,
             ("p", number) => pack = Some(number.parse().ok()?),
-            // A later version may say more.
+            // A later version may say more, but nothing that changes what the payload is: that needs another prefix.
             _ => {}
         }
     }

@@ -32,6 +32,7 @@ impl Names {
             let text = "its name is one word, without dots, spaces, `*`, `>` and slashes".to_owned();
             return Err(BridgeError::Queue { queue, text });
         }
+        // Not that of the pools: streams keep what earlier versions have stored.
         let prefix = format!("zctor.1.{namespace}");
         let stream = format!("{}-{queue}", namespace.replace('.', "-"));
         Ok(Self {
