@@ -98,7 +98,9 @@ const ABOUT: &str = "\
 Instructions a message, a call or an instance, counted by callgrind in steady state; a message carries three words where \
 nothing else is said. They say what the processor does, not how long: a wake-up of a parked thread, some microseconds to some \
 tens, comes on top, and so does what lies outside the caches. They hardly differ from run to run, so a check holds the code to \
-them: `cargo run --release -p zctor-instructions`, which with `-- --accept` writes this table.";
+them: `cargo run --release -p zctor-instructions`, which with `-- --accept` writes this table. The library is compiled in \
+one part for it (`codegen-units = 1`): in several, as a release build is by default, what is put in line changes with how the \
+compiler cuts a crate, and a row is up to a tenth lower or higher.";
 
 impl fmt::Display for Table {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
