@@ -5,7 +5,7 @@ use std::ffi::OsStr;
 use std::fmt;
 use std::ops::Range;
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 use std::time::Duration;
 use std::{env, process};
 
@@ -177,12 +177,24 @@ pub struct Bridge {
     connection: Connection,
     deadline: Duration,
     ack_wait: Duration,
-    /// The names that the server has been told of.
-    served: Mutex<HashSet<&'static str>>,
+    served: Mutex<Served>,
     queues: Queues,
 }
 
+/// What the server has been told of. No thread holds the lock while it waits for that of the bridge: a hook on that one may
+/// want it.
+#[derive(Default)]
+struct Served {
+    names: HashSet<&'static str>,
+    /// How often the bridge has left. What was told before that counts no more.
+    left: u64,
+}
+
 impl Bridge {
+    fn served(&self) -> MutexGuard<'_, Served> {
+        self.served.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Returns a builder of a bridge. Bridges of one namespace know each other's pools; the namespace is a part of every
     /// subject.
     pub fn builder(namespace: impl Into<String>) -> Builder {
@@ -295,19 +307,23 @@ impl Bridge {
         self.may_wait()?;
         let mut routes = vec![Route::Turn, Route::Copy];
         routes.extend(partitions.iter().flat_map(Partitions::each).map(Route::Key));
-        let mut served = self.served.lock().unwrap_or_else(PoisonError::into_inner);
-        if !served.contains(M::WIRE) {
+        let is_served = || self.served().names.contains(M::WIRE);
+        if !is_served() {
             self.find_owners(M::WIRE, &routes)?;
         }
         self.end.serve::<M>(engine, partitions)?;
-        if served.contains(M::WIRE) {
+        let left = self.served().left;
+        if is_served() {
             return Ok(());
         }
         let (done, told) = mpsc::channel();
         let command = Command::Serve { name: M::WIRE, routes, done };
         self.connection.commands.send(command).map_err(|_| BridgeError::Closed)?;
         told.recv().unwrap_or(Err(BridgeError::Closed))?;
-        served.insert(M::WIRE);
+        let mut served = self.served();
+        if served.left == left {
+            served.names.insert(M::WIRE);
+        }
         Ok(())
     }
 
@@ -352,7 +368,7 @@ impl Bridge {
     }
 
     /// As [`attach`](Bridge::attach), with another bound for the messages from outside that are under way, and with what
-    /// becomes of those beyond it.
+    /// becomes of those beyond it. A call counts until it is answered, or for some 10 ms at most once it is in a mailbox.
     ///
     /// # Errors
     /// As [`attach`](Bridge::attach).
@@ -467,7 +483,7 @@ impl Bridge {
     /// Returns the books as they are then: [drained](Books::is_drained), unless `limit` was up before.
     ///
     /// First the server stops choosing this process, without a loss of what is on its way. Meanwhile the process may get
-    /// some thousand more messages, and handles them like all others. Then what waits for room goes into mailboxes, and
+    /// some thousand more messages of the server, and handles what is in them as always. Then what waits for room goes into mailboxes, and
     /// the calls are answered. Pools that this bridge has attached are not touched, so handlers that call other
     /// processes can still do so. Pools may be served again. If the books were not drained by then, order is not kept: a
     /// message that still waits for room may be overtaken by later ones.
@@ -512,11 +528,17 @@ impl Bridge {
         let until = now() + limit.min(LONGEST);
         self.queues.leave(&self.connection.session, limit);
         let (done, left) = mpsc::channel();
-        if self.connection.commands.send(Command::Leave { until, done }).is_ok() {
+        let is_sent = {
+            // Under the lock: a pool that is served after this is served again.
+            let mut served = self.served();
+            served.left += 1;
+            self.connection.commands.send(Command::Leave { until, done }).is_ok()
+        };
+        if is_sent {
             // An error if the time is up, or the bridge is closed.
             let _ = left.recv_timeout(until.saturating_duration_since(now()));
         }
-        self.served.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        self.served().names.clear();
         self.end.leave(until.saturating_duration_since(now()))
     }
 

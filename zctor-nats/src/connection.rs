@@ -1,8 +1,7 @@
 //! The connection to the server: one thread, which runs the client's runtime and carries out commands.
 //!
-//! The client crate is named here, in `connect.rs`, `authority.rs`, `foreign.rs`, `owners.rs`, `service.rs`, `serving.rs`,
-//! `session.rs` and `subscription.rs`, and for work queues in `durable/`. There its JetStream is used. Else it is used for
-//! connecting, publishing and subscribing. What it offers beyond that is left alone: its requests are not told of a
+//! Of the client crate, its JetStream is used in `durable/`, for work queues. Else it is used for connecting, publishing and
+//! subscribing. What it offers beyond that is left alone: its requests are not told of a
 //! broken connection, and its drain loses messages.
 
 mod orders;

@@ -1,6 +1,6 @@
 //! A process leaves under load: what it has taken is done, nothing is lost, and the others go on.
 
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::Duration;
 
@@ -185,4 +185,55 @@ fn who_leaves_answers_the_calls_that_it_has_and_what_waits_for_room_gets_it() {
         process.engine.settle();
         assert_eq!(process.count.get(), MANY);
     });
+}
+
+/// Issue #17: each waited for the other, without an end.
+#[test]
+fn a_hook_of_a_bridge_may_leave_while_another_thread_serves() {
+    bounded(|| {
+        let server = Server::start();
+        let (there, here, bridge) = (ActorEngine::new(), ActorEngine::new(), Arc::new(server.bridge()));
+        let (tell, told) = mpsc::channel();
+        there
+            .pool(
+                1,
+                WorkMessage::actor(move || Work {
+                    process: 0,
+                    done: tell.clone(),
+                    count: Counter::new(),
+                    gate: Gate::new(),
+                }),
+            )
+            .expect("a pool");
+        let (gate, of_hook) = (Gate::new(), Arc::downgrade(&bridge));
+        let inside = gate.clone();
+        here.on_dead_letter(move |_| {
+            inside.pass();
+            // It has begun to serve by then, or the test shows nothing.
+            thread::park_timeout(Duration::from_millis(200));
+            if let Some(bridge) = of_hook.upgrade() {
+                bridge.leave(Duration::from_millis(10));
+            }
+        });
+        let nobody = bridge.attach::<IdleMessage>(&here).expect("a link");
+        nobody.rest().expect("the link takes it");
+        gate.await_arrivals(1);
+        thread::scope(|scope| {
+            let serves = scope.spawn(|| bridge.serve::<WorkMessage>(&there));
+            gate.open();
+            serves.join().expect("it ends").expect("it has the pool");
+        });
+        // It has left after that, and serves again.
+        bridge.serve::<WorkMessage>(&there).expect("it has the pool");
+        let (other, elsewhere) = (server.bridge(), ActorEngine::new());
+        let work = other.attach::<WorkMessage>(&elsewhere).expect("a link");
+        assert_eq!(work.within(LIMIT).ask(1), Ok(2));
+        drop(told);
+    });
+}
+
+#[actor(remote)]
+#[derive(Serialize, Deserialize)]
+enum IdleMessage {
+    Rest,
 }
