@@ -54,7 +54,7 @@ impl Reached {
         {
             Ok(instances) => {
                 self.processes += 1;
-                self.instances += instances;
+                self.instances = self.instances.saturating_add(instances);
             }
             Err(CallError::NotRegistered { .. }) => {}
             Err(error) => self.refused.push(error),
