@@ -1,4 +1,4 @@
-//! A field borrows for ever, and serde cannot read such a one.
+//! A field borrows for ever, and serde cannot read such a one. A variant that never travels may have it.
 
 use serde::{Deserialize, Serialize};
 use zctor::actor;
@@ -6,9 +6,7 @@ use zctor::actor;
 #[actor(remote)]
 #[derive(Serialize, Deserialize)]
 enum NoteMessage {
-    Write { text: &'static str, lines: Option<&'static [u8]> },
-    #[reply(Result<u64, &'static str>)]
-    Read,
+    Write { text: &'static str },
     #[msg(internal)]
     Tick(&'static str),
 }
