@@ -93,6 +93,19 @@ pub(crate) struct Outbound {
     pub(crate) receipt: Box<dyn Receipt>,
 }
 
+#[cfg(test)]
+impl Outbound {
+    /// A send of whose outcome nobody is told.
+    pub(crate) fn untold(subject: &str, bytes: Vec<u8>) -> Self {
+        struct Nobody;
+        impl Receipt for Nobody {
+            fn taken(&mut self) {}
+            fn answer(self: Box<Self>, _: Answer) {}
+        }
+        Self { subject: subject.into(), bytes, inside: false, call: None, receipt: Box::new(Nobody) }
+    }
+}
+
 /// No time of a bridge is longer: a century, which can be added to every `Instant` and counted in milliseconds.
 pub(crate) const LONGEST: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
 

@@ -70,20 +70,13 @@ fn fits(packet: &Outbound) -> bool {
 mod tests {
     use tokio::sync::mpsc::unbounded_channel;
     use zctor::now;
-    use zctor::remote::transport::Answer;
 
     use super::*;
-
-    struct Nobody;
-    impl Receipt for Nobody {
-        fn taken(&mut self) {}
-        fn answer(self: Box<Self>, _: Answer) {}
-    }
 
     fn packet(subject: &str, number: u8, size: usize, is_call: bool) -> Outbound {
         let call = is_call.then(|| (now(), 0));
         let bytes = [vec![number], vec![0; size]].concat();
-        Outbound { subject: subject.into(), bytes, inside: false, call, receipt: Box::new(Nobody) }
+        Outbound { call, ..Outbound::untold(subject, bytes) }
     }
 
     /// The numbers of what goes out together, one after the other.

@@ -50,15 +50,8 @@ impl Orders {
 #[cfg(test)]
 mod tests {
     use tokio::sync::mpsc::unbounded_channel;
-    use zctor::remote::transport::{Answer, Receipt};
 
     use super::*;
-
-    struct Nobody;
-    impl Receipt for Nobody {
-        fn taken(&mut self) {}
-        fn answer(self: Box<Self>, _: Answer) {}
-    }
 
     /// Issue #17: small sends to two pools in turn made one batch without end, and acknowledgements waited for it.
     #[test]
@@ -68,8 +61,7 @@ mod tests {
         for number in 0..MANY {
             let subject = if number % 2 == 0 { "a" } else { "b" };
             let bytes = number.to_be_bytes().to_vec();
-            let packet =
-                Outbound { subject: subject.into(), bytes, inside: true, call: None, receipt: Box::new(Nobody) };
+            let packet = Outbound { inside: true, ..Outbound::untold(subject, bytes) };
             drop(commands.send(Command::Packet(packet)));
         }
         drop(commands);

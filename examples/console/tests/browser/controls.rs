@@ -50,17 +50,3 @@ fn each_button_and_link_does_what_it_says() {
         remove(&folder);
     });
 }
-
-#[test]
-fn the_page_fits_a_narrow_window() {
-    bounded(|| {
-        let (_shop, served) = stuck(1.0);
-        let folder = folder("narrow");
-        let mut page = Page::open(&served.to_string(), &folder);
-        page.resize(390, 844);
-        page.until("innerWidth === 390");
-        assert_eq!(page.value("document.documentElement.scrollWidth"), 390, "only tables and the map scroll sideways");
-        drop(page);
-        remove(&folder);
-    });
-}

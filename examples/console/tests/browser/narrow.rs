@@ -31,3 +31,17 @@ fn a_narrow_page_says_where_there_is_more_and_shows_the_time_with_its_zone() {
         remove(&folder);
     });
 }
+
+#[test]
+fn the_page_fits_a_narrow_window() {
+    bounded(|| {
+        let (_shop, served) = stuck(1.0);
+        let folder = folder("narrow");
+        let mut page = Page::open(&served.to_string(), &folder);
+        page.resize(390, 844);
+        page.until("innerWidth === 390");
+        assert_eq!(page.value("document.documentElement.scrollWidth"), 390, "only tables and the map scroll sideways");
+        drop(page);
+        remove(&folder);
+    });
+}
