@@ -200,7 +200,13 @@ fn the_first_look_finds_a_handler_that_is_stuck_though_nobody_waits_for_it() {
         let engine = ActorEngine::new();
         let served = Console::new(&engine).serve_tcp("127.0.0.1:0").unwrap();
         let jobs: JobClient = engine.pool(1, JobMessage::actor(|| Job)).unwrap();
+        // The handler runs since its thread woke up, so that has to be parked.
+        let idle = || engine.stats().threads[0].idle;
         engine.settle();
+        let at_rest = idle();
+        while idle() == at_rest {
+            thread::yield_now();
+        }
         let gate = Gate::new();
         jobs.hold(gate.clone()).unwrap();
         gate.await_arrivals(1);
