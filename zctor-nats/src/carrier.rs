@@ -21,13 +21,13 @@ pub(crate) struct NatsCarrier {
 
 impl Carrier for NatsCarrier {
     fn carry(&self, name: &'static str, packet: Packet, receipt: Box<dyn Receipt>) {
-        let Packet { bytes, call, inside, route, .. } = packet;
+        let Packet { bytes, call, inside, route, key, .. } = packet;
         let subject = match route {
             Route::Turn => self.turn.clone(),
             _ => wire::subject(&self.namespace, name, route).into(),
         };
         let call = call.map(|header| (header.until.unwrap_or_else(|| now() + self.deadline), header.depth));
         // If the bridge is closed, the receipt is dropped, which says that nobody serves the pool.
-        drop(self.commands.send(Command::Packet(Outbound { subject, bytes, inside, call, receipt })));
+        drop(self.commands.send(Command::Packet(Outbound { subject, bytes, inside, call, key, receipt })));
     }
 }

@@ -90,6 +90,8 @@ pub(crate) struct Outbound {
     pub(crate) inside: bool,
     /// The deadline of a call, and the depth that its callee is counted at.
     pub(crate) call: Option<(Instant, u32)>,
+    /// The key that its client is bound to.
+    pub(crate) key: Option<Arc<[u8]>>,
     pub(crate) receipt: Box<dyn Receipt>,
 }
 
@@ -102,7 +104,7 @@ impl Outbound {
             fn taken(&mut self) {}
             fn answer(self: Box<Self>, _: Answer) {}
         }
-        Self { subject: subject.into(), bytes, inside: false, call: None, receipt: Box::new(Nobody) }
+        Self { subject: subject.into(), bytes, inside: false, call: None, key: None, receipt: Box::new(Nobody) }
     }
 }
 

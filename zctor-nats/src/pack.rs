@@ -2,8 +2,8 @@
 //!
 //! 1. A send goes out by itself as long as less than [`MANY`] commands wait behind it. A pack goes to one process, so
 //!    what is sent in small numbers is shared out one by one.
-//! 2. Else it takes with it the sends that follow it at once, if they are for the same subject and small: up to
-//!    [`MOST`], and [`MOST_BYTES`]. Anything else ends the pack, and goes out after it. So the order stays as it was.
+//! 2. Else it takes with it the sends that follow it at once, if they are for the same subject, small, and of clients that
+//!    are bound to no key: up to [`MOST`], and [`MOST_BYTES`]. Anything else ends the pack, and goes out after it. So the order stays as it was.
 //! 3. The numbers of a pack follow each other. Its packets are one by one what they would be without it: each is
 //!    delivered, acknowledged or refused by itself.
 
@@ -63,7 +63,7 @@ fn goes_with(packet: &Outbound, subject: &Subject, inside: bool) -> bool {
 }
 
 fn fits(packet: &Outbound) -> bool {
-    packet.call.is_none() && packet.bytes.len() <= SMALL
+    packet.call.is_none() && packet.key.is_none() && packet.bytes.len() <= SMALL
 }
 
 #[cfg(test)]

@@ -30,7 +30,12 @@ impl Desk {
             return foreign::deliver(message, self.route, &self.endpoint, &self.end, &self.commands);
         };
         match terms {
-            Some(Terms { inside, call, pack: None }) => self.deliver(origin, message.payload.to_vec(), inside, call),
+            Some(Terms { inside, call, pack: None, key }) => {
+                let Some((key, bytes)) = wire::split_key(&message.payload, key) else {
+                    return self.refuse(origin, "its key is longer than its payload");
+                };
+                self.deliver(origin, bytes.to_vec(), inside, call, key.map(Arc::from));
+            }
             Some(Terms { inside, pack: Some(packets), .. }) => {
                 let Origin { inbox, number } = origin;
                 let mut bytes = wire::read_pack(&message.payload);
@@ -38,21 +43,29 @@ impl Desk {
                     let origin = Origin { inbox: Arc::clone(&inbox), number };
                     // Whoever waits for one that is not there is told by the time.
                     let Some(bytes) = bytes.next() else { return };
-                    self.deliver(origin, bytes.to_vec(), inside, None);
+                    self.deliver(origin, bytes.to_vec(), inside, None, None);
                 }
             }
-            None => {
-                self.endpoint.arrived();
-                let text = "its terms cannot be read on the other side";
-                Box::new(Sender::new(self, origin, None)).answer(Answer::Unfit(text.into()));
-            }
+            None => self.refuse(origin, "its terms cannot be read on the other side"),
         }
     }
 
-    fn deliver(self: &Arc<Self>, origin: Origin, bytes: Vec<u8>, inside: bool, call: Option<CallHeader>) {
+    fn refuse(self: &Arc<Self>, origin: Origin, text: &str) {
+        self.endpoint.arrived();
+        Box::new(Sender::new(self, origin, None)).answer(Answer::Unfit(text.into()));
+    }
+
+    fn deliver(
+        self: &Arc<Self>,
+        origin: Origin,
+        bytes: Vec<u8>,
+        inside: bool,
+        call: Option<CallHeader>,
+        key: Option<Arc<[u8]>>,
+    ) {
         self.endpoint.arrived();
         let receipt = Box::new(Sender::new(self, origin, call.as_ref().map(|_| now())));
-        let packet = Packet { bytes, format: Format::MessagePack, call, inside, route: self.route };
+        let packet = Packet { bytes, format: Format::MessagePack, call, inside, route: self.route, key };
         self.end.deliver(self.endpoint.pool, packet, receipt);
     }
 }

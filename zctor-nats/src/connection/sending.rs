@@ -27,7 +27,11 @@ impl Outgoing {
     }
 
     pub(super) async fn send(&mut self, packet: Outbound) {
-        let Outbound { subject, bytes, inside, call, receipt } = packet;
+        let Outbound { subject, bytes, inside, call, key, receipt } = packet;
+        let (key, bytes) = match key {
+            None => (None, bytes),
+            Some(key) => (Some(key.len()), [&*key, &*bytes].concat()),
+        };
         if !self.state.await_connected().await {
             return receipt.answer(Answer::Unreachable);
         }
@@ -41,7 +45,7 @@ impl Outgoing {
         let number = self.next;
         self.under_way.add(number, receipt, subject.clone(), call.map(|(until, _)| until));
         let call = call.map(|(until, depth)| (until.saturating_duration_since(now()).min(LONGEST), depth));
-        let reply = wire::reply(&self.inbox, number, inside, call);
+        let reply = wire::reply(&self.inbox, number, inside, call, key);
         let published = self.state.patiently(self.client.publish_with_reply(subject, reply, bytes.into())).await;
         match published {
             Some(Ok(())) => {}
@@ -60,7 +64,7 @@ impl Outgoing {
         {
             // Each by itself finds out what stands against it.
             for (bytes, receipt) in sends {
-                self.send(Outbound { subject: subject.clone(), bytes, inside, call: None, receipt }).await;
+                self.send(Outbound { subject: subject.clone(), bytes, inside, call: None, key: None, receipt }).await;
             }
             return;
         }
