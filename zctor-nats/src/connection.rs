@@ -92,6 +92,8 @@ pub(crate) struct Outbound {
     pub(crate) call: Option<(Instant, u32)>,
     /// The key that its client is bound to.
     pub(crate) key: Option<Arc<[u8]>>,
+    /// When it was given to the bridge, if it is one that holds its sender back while nothing goes out.
+    pub(crate) since: Option<Instant>,
     pub(crate) receipt: Box<dyn Receipt>,
 }
 
@@ -104,7 +106,15 @@ impl Outbound {
             fn taken(&mut self) {}
             fn answer(self: Box<Self>, _: Answer) {}
         }
-        Self { subject: subject.into(), bytes, inside: false, call: None, key: None, receipt: Box::new(Nobody) }
+        Self {
+            subject: subject.into(),
+            bytes,
+            inside: false,
+            call: None,
+            key: None,
+            since: None,
+            receipt: Box::new(Nobody),
+        }
     }
 }
 
@@ -420,7 +430,7 @@ impl Outgoing {
             let take_in = move |message| desk.take_in(message);
             // While it is not connected the client takes a limited number of commands, and the drop of the bridge waits
             // for this.
-            let subscription = self.state.patiently(Subscription::start(topic, take_in)).await;
+            let subscription = self.state.patiently(None, Subscription::start(topic, take_in)).await;
             let subscription = subscription.and_then(Result::ok).ok_or(BridgeError::Disconnected)?;
             self.subscribed.insert(subject, subscription);
         }
@@ -436,7 +446,7 @@ impl Outgoing {
     async fn be_a_service(&mut self, commands: &UnboundedSender<Command>) -> Result<(), BridgeError> {
         for subject in self.service.subjects() {
             if !self.answering.contains_key(&subject) {
-                let requests = self.state.patiently(self.client.subscribe(subject.clone())).await;
+                let requests = self.state.patiently(None, self.client.subscribe(subject.clone())).await;
                 let requests = requests.and_then(Result::ok).ok_or(BridgeError::Disconnected)?;
                 let answering = tokio::spawn(Arc::clone(&self.service).answer(requests, commands.clone()));
                 self.answering.insert(subject, answering);

@@ -7,6 +7,8 @@
 //! 3. The numbers of a pack follow each other. Its packets are one by one what they would be without it: each is
 //!    delivered, acknowledged or refused by itself.
 
+use std::time::Instant;
+
 use async_nats::Subject;
 use tokio::sync::mpsc::UnboundedReceiver;
 use zctor::remote::transport::Receipt;
@@ -25,6 +27,8 @@ pub(crate) struct Pack {
     pub(crate) subject: Subject,
     /// Whether handlers have sent them.
     pub(crate) inside: bool,
+    /// When the last of them was given to the bridge, if they hold their senders back while nothing goes out.
+    pub(crate) since: Option<Instant>,
     pub(crate) sends: Vec<(Vec<u8>, Box<dyn Receipt>)>,
 }
 
@@ -43,13 +47,15 @@ pub(crate) fn gather(first: Outbound, orders: &mut UnboundedReceiver<Command>) -
         Ok(Command::Packet(next)) if goes_with(&next, &first.subject, first.inside) => next,
         other => return (Next::One(first), other.ok()),
     };
-    let Outbound { subject, bytes, inside, receipt, .. } = first;
+    let Outbound { subject, bytes, inside, receipt, since, .. } = first;
     let mut size = bytes.len() + second.bytes.len();
-    let mut pack = Pack { subject, inside, sends: vec![(bytes, receipt), (second.bytes, second.receipt)] };
+    let (since, sends) = (second.since.or(since), vec![(bytes, receipt), (second.bytes, second.receipt)]);
+    let mut pack = Pack { subject, inside, since, sends };
     while pack.sends.len() < MOST && size < MOST_BYTES {
         match orders.try_recv() {
             Ok(Command::Packet(next)) if goes_with(&next, &pack.subject, inside) => {
                 size += next.bytes.len();
+                pack.since = next.since.or(pack.since);
                 pack.sends.push((next.bytes, next.receipt));
             }
             other => return (Next::Pack(pack), other.ok()),

@@ -100,7 +100,7 @@ const PAUSE: Duration = Duration::from_millis(100);
 impl Publisher {
     pub(crate) async fn open(session: Session, ack_wait: Duration) -> Result<Arc<Self>, BridgeError> {
         let inbox = session.client.new_inbox();
-        let answers = session.state.patiently(session.client.subscribe(format!("{inbox}.*"))).await;
+        let answers = session.state.patiently(None, session.client.subscribe(format!("{inbox}.*"))).await;
         let answers = answers.and_then(Result::ok).ok_or(BridgeError::Disconnected)?;
         let publisher = Arc::new(Self { session, inbox, next: AtomicU64::new(0), waiting: Mutex::default(), ack_wait });
         tokio::spawn(Arc::clone(&publisher).listen(answers));
