@@ -179,21 +179,21 @@ pub struct Bridge {
     connection: Connection,
     deadline: Duration,
     ack_wait: Duration,
-    served: Mutex<Served>,
+    served: Mutex<ServedNames>,
     queues: Queues,
 }
 
 /// What the server has been told of. No thread holds the lock while it waits for that of the bridge: a hook on that one may
 /// want it.
 #[derive(Default)]
-struct Served {
+struct ServedNames {
     names: HashSet<&'static str>,
     /// How often the bridge has left. What was told before that counts no more.
     left: u64,
 }
 
 impl Bridge {
-    fn served(&self) -> MutexGuard<'_, Served> {
+    fn served(&self) -> MutexGuard<'_, ServedNames> {
         self.served.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

@@ -22,7 +22,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::JoinHandle;
 use zctor::remote::transport::{Answer, End, Receipt, Route};
 
-use crate::arrived::Arrived;
+use crate::arrivals::Arrivals;
 use crate::authority::Authority;
 use crate::connect::connect;
 use crate::connection::orders::Orders;
@@ -222,7 +222,7 @@ async fn run(
         Ok(outgoing) => outgoing,
         Err(error) => return drop(tell.send(Err(error))),
     };
-    let arrived = Arc::new(Arrived::default());
+    let arrived = Arc::new(Arrivals::default());
     tokio::spawn({
         let under_way = Arc::clone(&under_way);
         async move { under_way.expire().await }
@@ -362,7 +362,7 @@ impl Outgoing {
         mut self,
         mut orders: Orders,
         end: &Arc<End>,
-        arrived: &Arc<Arrived>,
+        arrived: &Arc<Arrivals>,
         commands: &UnboundedSender<Command>,
     ) {
         let mut said = Said::default();
@@ -404,7 +404,7 @@ impl Outgoing {
         name: &'static str,
         routes: &[Route],
         end: &Arc<End>,
-        arrived: &Arc<Arrived>,
+        arrived: &Arc<Arrivals>,
         commands: &UnboundedSender<Command>,
     ) -> Result<(), BridgeError> {
         for route in routes {

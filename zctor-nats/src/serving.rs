@@ -8,7 +8,7 @@ use tokio::sync::mpsc::UnboundedSender;
 use zctor::now;
 use zctor::remote::transport::{Answer, CallHeader, End, Format, Packet, Receipt, Route};
 
-use crate::arrived::Arrived;
+use crate::arrivals::Arrivals;
 use crate::connection::Command;
 use crate::foreign;
 use crate::service::Endpoint;
@@ -19,7 +19,7 @@ pub(crate) struct Desk {
     pub(crate) route: Route,
     pub(crate) endpoint: Arc<Endpoint>,
     pub(crate) end: Arc<End>,
-    pub(crate) arrived: Arc<Arrived>,
+    pub(crate) arrived: Arc<Arrivals>,
     pub(crate) commands: UnboundedSender<Command>,
 }
 
@@ -52,7 +52,7 @@ impl Desk {
 
     fn refuse(self: &Arc<Self>, origin: Origin, text: &str) {
         self.endpoint.arrived();
-        Box::new(Sender::new(self, origin, None)).answer(Answer::Unfit(text.into()));
+        Box::new(PacketSender::new(self, origin, None)).answer(Answer::Unfit(text.into()));
     }
 
     fn deliver(
@@ -64,14 +64,14 @@ impl Desk {
         key: Option<Arc<[u8]>>,
     ) {
         self.endpoint.arrived();
-        let receipt = Box::new(Sender::new(self, origin, call.as_ref().map(|_| now())));
+        let receipt = Box::new(PacketSender::new(self, origin, call.as_ref().map(|_| now())));
         let packet = Packet { bytes, format: Format::MessagePack, call, inside, route: self.route, key };
         self.end.deliver(self.endpoint.pool, packet, receipt);
     }
 }
 
 /// The sender of a packet that has arrived.
-struct Sender {
+struct PacketSender {
     origin: Origin,
     desk: Arc<Desk>,
     /// When a call has arrived.
@@ -83,7 +83,7 @@ struct Sender {
     is_answered: bool,
 }
 
-impl Sender {
+impl PacketSender {
     fn new(desk: &Arc<Desk>, origin: Origin, since: Option<Instant>) -> Self {
         Self { origin, desk: Arc::clone(desk), since, is_noted: false, is_taken: false, is_answered: false }
     }
@@ -105,7 +105,7 @@ impl Sender {
     }
 }
 
-impl Receipt for Sender {
+impl Receipt for PacketSender {
     fn waits(&mut self) {
         self.is_noted = true;
         self.desk.arrived.note(self.origin.clone());
@@ -129,7 +129,7 @@ impl Receipt for Sender {
     }
 }
 
-impl Drop for Sender {
+impl Drop for PacketSender {
     fn drop(&mut self) {
         if !self.is_answered {
             // The drop of the reply has panicked; or the pool was served before, and is no more.

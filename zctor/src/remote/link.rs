@@ -10,12 +10,12 @@ use std::time::Instant;
 use crate::event::{DeadLetter, Undelivered};
 use crate::id::InstanceId;
 use crate::mailbox::Mailbox;
-use crate::remote::ledger::{Entry, Ledger, Sender, Sent};
+use crate::remote::ledger::{Ledger, Sender, Sent, Unsettled};
 use crate::remote::message::{RemoteMessage, RemotePort};
 use crate::remote::packet::{Answer, CallHeader, Carrier, Packet, Receipt};
 use crate::remote::partition::{Partition, Route, hash};
 use crate::remote::wire::Format;
-use crate::route::link_route::{Key, LinkRoute};
+use crate::route::link_route::{BoundKey, LinkRoute};
 use crate::route::linked::{How, Outlet};
 use crate::sys::unwind::ignoring_panic;
 
@@ -40,14 +40,14 @@ impl<M: RemoteMessage> Outlet<M> for Link<M> {
         let (instance, why) = (self.instance, Undelivered::Unreachable);
         let packet = DeadLetter { message: M::name(), variant: message.variant(), instance, why };
         let sender = Sender::Send(Sent { packet, mailbox: Arc::clone(&self.mailbox), from_hook });
-        let entry = Entry::new(&self.ledger, sender, permit);
+        let entry = Unsettled::new(&self.ledger, sender, permit);
         self.carry(message, entry, route, inside, None);
     }
 
     fn call(&self, message: M, port: M::Port, how: How, until: Option<Instant>) {
         let inside = how.permit.is_none();
         let answer = Box::new(|outcome| port.__answered(M::name(), outcome));
-        let entry = Entry::new(&self.ledger, Sender::Call { message: M::name(), answer }, how.permit);
+        let entry = Unsettled::new(&self.ledger, Sender::Call { message: M::name(), answer }, how.permit);
         let call = Some(CallHeader { until, depth: message.__depth(), or_send: false, queued: false });
         self.carry(message, entry, how.route, inside, call);
     }
@@ -64,7 +64,7 @@ impl<M: RemoteMessage> Link<M> {
     fn carry(
         &self,
         message: M,
-        entry: Box<Entry>,
+        entry: Box<Unsettled>,
         stated: Option<Arc<LinkRoute>>,
         inside: bool,
         call: Option<CallHeader>,
@@ -94,7 +94,7 @@ impl<M: RemoteMessage> Link<M> {
 /// The key that the client of a message is bound to, as it travels, or why it does not.
 fn bound_key(stated: Option<&LinkRoute>) -> Result<Option<Arc<[u8]>>, Arc<str>> {
     match stated {
-        Some(LinkRoute::Key(Key { bytes, .. })) => bytes.clone().map(Some),
+        Some(LinkRoute::Key(BoundKey { bytes, .. })) => bytes.clone().map(Some),
         _ => Ok(None),
     }
 }

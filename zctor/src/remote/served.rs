@@ -26,7 +26,7 @@ use crate::client::Client;
 use crate::error::SendError;
 use crate::messaging::binding::Limit;
 use crate::remote::lane::Lane;
-use crate::remote::ledger::Arrived;
+use crate::remote::ledger::Inbound;
 use crate::remote::message::{Answering, Called, RemoteMessage, Reply};
 use crate::remote::packet::{Answer, CallHeader, Packet, Receipt};
 use crate::remote::partition::{Partition, Partitions, Route};
@@ -40,7 +40,7 @@ use crate::sys::unwind::catch;
 /// A pool whose messages come as bytes, whatever their type.
 pub(super) trait Served: Send + Sync {
     /// Takes a packet in. Never waits.
-    fn deliver(self: Arc<Self>, packet: Packet, receipt: Box<dyn Receipt>, arrived: Arrived);
+    fn deliver(self: Arc<Self>, packet: Packet, receipt: Box<dyn Receipt>, arrived: Inbound);
     /// The type of its messages.
     fn message(&self) -> TypeId;
     fn partitions(&self) -> Option<&Partitions>;
@@ -61,7 +61,7 @@ pub(super) struct ServedPool<M: RemoteMessage> {
 }
 
 impl<M: RemoteMessage> Served for ServedPool<M> {
-    fn deliver(self: Arc<Self>, packet: Packet, mut receipt: Box<dyn Receipt>, arrived: Arrived) {
+    fn deliver(self: Arc<Self>, packet: Packet, mut receipt: Box<dyn Receipt>, arrived: Inbound) {
         let lane = if packet.inside { &self.lane } else { &self.feeder };
         if self.takes_at_once(&packet) && lane.is_idle() {
             // A panic is that of a drop of the user's.
@@ -91,7 +91,7 @@ impl<M: RemoteMessage> ServedPool<M> {
         is_own_code && packet.bytes.len() <= LARGE && (packet.inside || !self.pool.is_bounded())
     }
 
-    fn feed(&self, pool: &Client<M>, packet: Packet, mut receipt: Box<dyn Receipt>, arrived: &Arrived) {
+    fn feed(&self, pool: &Client<M>, packet: Packet, mut receipt: Box<dyn Receipt>, arrived: &Inbound) {
         match self.take_in(pool, packet) {
             Err(answer) => receipt.answer(answer),
             Ok(reply) => {

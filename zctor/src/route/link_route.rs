@@ -12,12 +12,12 @@ pub(crate) enum LinkRoute {
     /// To each instance: it is a copy of a broadcast.
     Copy,
     /// To the instance of a key.
-    Key(Key),
+    Key(BoundKey),
 }
 
 /// A key that a client is bound to.
 #[derive(Debug)]
-pub(crate) struct Key {
+pub(crate) struct BoundKey {
     /// The hash by which it finds an instance of this engine.
     hash: u64,
     /// The key as it travels, or why it does not.
@@ -30,7 +30,7 @@ pub struct KeyRoute(Arc<LinkRoute>);
 
 impl KeyRoute {
     pub(crate) fn new(hash: u64, bytes: Result<Arc<[u8]>, Arc<str>>) -> Self {
-        Self(Arc::new(LinkRoute::Key(Key { hash, bytes })))
+        Self(Arc::new(LinkRoute::Key(BoundKey { hash, bytes })))
     }
 
     pub(crate) fn hash(&self) -> u64 {
