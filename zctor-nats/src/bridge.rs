@@ -82,7 +82,9 @@ impl Builder {
         self
     }
 
-    /// Sets how long a message waits for a connection that is lost: 2 s by itself.
+    /// Sets how long a message waits for a connection that is lost, or whose server takes nothing more: 2 s by itself. What
+    /// is called, and what handlers send, does not wait if that has been so for that long already. What is sent from
+    /// outside does, and keeps its place under way meanwhile: so a link whose senders wait for room holds them back.
     pub fn patience(mut self, patience: Duration) -> Self {
         self.settings.patience = patience.min(LONGEST);
         self
@@ -177,21 +179,21 @@ pub struct Bridge {
     connection: Connection,
     deadline: Duration,
     ack_wait: Duration,
-    served: Mutex<Served>,
+    served: Mutex<ServedNames>,
     queues: Queues,
 }
 
 /// What the server has been told of. No thread holds the lock while it waits for that of the bridge: a hook on that one may
 /// want it.
 #[derive(Default)]
-struct Served {
+struct ServedNames {
     names: HashSet<&'static str>,
     /// How often the bridge has left. What was told before that counts no more.
     left: u64,
 }
 
 impl Bridge {
-    fn served(&self) -> MutexGuard<'_, Served> {
+    fn served(&self) -> MutexGuard<'_, ServedNames> {
         self.served.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -401,7 +403,8 @@ impl Bridge {
         let turn = wire::subject(&self.namespace, M::WIRE, Route::Turn);
         self.connection.may_publish(turn.clone())?;
         let (namespace, commands) = (self.namespace.clone(), self.connection.commands.clone());
-        Ok(NatsCarrier { namespace, turn: turn.into(), commands, deadline: self.deadline })
+        let state = Arc::clone(&self.connection.session.state);
+        Ok(NatsCarrier { namespace, turn: turn.into(), commands, state, deadline: self.deadline })
     }
 
     pub(crate) fn may_wait(&self) -> Result<(), BridgeError> {

@@ -181,7 +181,7 @@ async fn ask(
     tell: &Sender<Result<Told, BridgeError>>,
 ) -> Result<(), BridgeError> {
     let Session { client, state, hearing, .. } = session;
-    if !state.await_connected().await {
+    if !state.await_connected(None).await {
         return Err(BridgeError::Disconnected);
     }
     if let Some(text) = too_large(client, bytes.len()) {
@@ -190,11 +190,11 @@ async fn ask(
     hearing.permits(Operation::Publish, &subject)?;
     let changed = state.changed();
     let inbox = client.new_inbox();
-    let answers = state.patiently(client.subscribe(format!("{inbox}.>"))).await;
+    let answers = state.patiently(None, client.subscribe(format!("{inbox}.>"))).await;
     let mut answers = answers.and_then(Result::ok).ok_or(BridgeError::Disconnected)?;
     let (reply, answered) = (wire::counted_reply(&inbox, NUMBER), format!("{inbox}.r"));
     let publish = client.publish_with_reply(subject.clone(), reply, bytes.into());
-    state.patiently(publish).await.and_then(Result::ok).ok_or(BridgeError::Disconnected)?;
+    state.patiently(None, publish).await.and_then(Result::ok).ok_or(BridgeError::Disconnected)?;
     drop(tell.send(Ok(Told::Sent)));
     let hear = async {
         while let Some(message) = answers.next().await {

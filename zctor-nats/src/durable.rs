@@ -22,6 +22,7 @@
 
 mod books;
 mod consumer;
+mod key_header;
 mod names;
 mod publisher;
 mod reasons;

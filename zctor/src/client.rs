@@ -31,6 +31,8 @@ use crate::messaging::room::{Calling, Sending};
 use crate::messaging::target::Target;
 use crate::route::endpoint::Endpoint;
 use crate::route::keyed::{KeyOf, key_hash};
+#[cfg(feature = "remote")]
+use crate::route::link_route::KeyRoute;
 use crate::route::location::Way;
 use crate::route::payload::{Kind, ToPort};
 use crate::route::pool::Pool;
@@ -176,6 +178,12 @@ impl<M: Message, V> Client<M, V> {
     #[cfg(feature = "remote")]
     pub(crate) fn is_bounded(&self) -> bool {
         self.pool.as_ref().is_none_or(|pool| pool.is_bounded())
+    }
+
+    /// The same client bound to a key that came from another engine.
+    #[cfg(feature = "remote")]
+    pub(crate) fn bound_to_key(&self, key: KeyRoute) -> Self {
+        self.bound(Binding::Travelling(key))
     }
 
     fn bound(&self, binding: Binding<M>) -> Self {
@@ -456,7 +464,8 @@ impl<M: Message, V> Client<M, V> {
     /// the keys move to other instances. Their state does not move with them, so keep the size of such a pool fixed.
     ///
     /// The key has a type that the enum's `#[key]` fields borrow as, such as `str` for `String`. For an enum without
-    /// `#[key]` it is anything that can be hashed.
+    /// `#[key]` it is anything that can be hashed. If the enum is `#[actor(remote)]`, the key can be serialized, too: a link
+    /// tells the other side of it.
     ///
     /// ```
     /// # use zctor::{ActorEngine, actor};
@@ -486,7 +495,11 @@ impl<M: Message, V> Client<M, V> {
         M::Key: KeyOf<Q>,
     {
         match &self.pool {
-            Some(_) => self.bound(Binding::Key(key_hash(key))),
+            Some(_) => {
+                let hash = key_hash(key);
+                let travelling = <M::Key as KeyOf<Q>>::__travelling(key, hash);
+                self.bound(travelling.map_or(Binding::Key(hash), Binding::Travelling))
+            }
             // A client without a pool has one instance, which has all keys.
             None => self.clone(),
         }
@@ -965,7 +978,7 @@ impl<M: Message, V> Client<M, V> {
         match &self.binding {
             Binding::One(endpoint) => Ok(Watch::living(Arc::clone(endpoint) as Arc<dyn Watched>)),
             Binding::NotFound(instance) => Ok(Watch::gone(*instance, M::name())),
-            Binding::Turn(_) | Binding::Key(_) | Binding::LeastLoaded => {
+            Binding::Turn(_) | Binding::Key(_) | Binding::Travelling(_) | Binding::LeastLoaded => {
                 Err(WatchError::Unbound { message: M::name() })
             }
         }
@@ -976,7 +989,7 @@ impl<M: Message, V> Client<M, V> {
         match &self.binding {
             Binding::One(endpoint) => Ok(PanicWatch::new(Some(Arc::clone(endpoint) as Arc<dyn Watched>))),
             Binding::NotFound(_) => Ok(PanicWatch::new(None)),
-            Binding::Turn(_) | Binding::Key(_) | Binding::LeastLoaded => {
+            Binding::Turn(_) | Binding::Key(_) | Binding::Travelling(_) | Binding::LeastLoaded => {
                 Err(WatchError::Unbound { message: M::name() })
             }
         }
@@ -1028,6 +1041,7 @@ impl<M: Message, V> PartialEq for Client<M, V> {
         match (&self.binding, &other.binding) {
             (Binding::One(a), Binding::One(b)) => Arc::ptr_eq(a, b),
             (Binding::Key(a), Binding::Key(b)) => same_pool && a == b,
+            (Binding::Travelling(a), Binding::Travelling(b)) => same_pool && a.hash() == b.hash(),
             (Binding::Turn(_), Binding::Turn(_)) | (Binding::LeastLoaded, Binding::LeastLoaded) => same_pool,
             (Binding::NotFound(a), Binding::NotFound(b)) => same_pool && a == b,
             _ => false,
@@ -1042,6 +1056,7 @@ impl<M: Message, V> fmt::Debug for Client<M, V> {
         match &self.binding {
             Binding::Turn(_) => write!(f, "Client({})", M::name()),
             Binding::Key(key) => write!(f, "Client({}, keyed {key:x})", M::name()),
+            Binding::Travelling(key) => write!(f, "Client({}, keyed {:x})", M::name(), key.hash()),
             Binding::LeastLoaded => write!(f, "Client({}, least loaded)", M::name()),
             Binding::One(endpoint) => write!(f, "Client({}, {})", M::name(), endpoint.id()),
             Binding::NotFound(instance) => write!(f, "Client({}, {instance}, gone)", M::name()),

@@ -17,6 +17,7 @@ mod books;
 mod durable;
 mod end;
 mod error;
+mod key;
 mod lane;
 mod ledger;
 mod link;
@@ -41,6 +42,8 @@ pub use value::RemoteValue;
 
 #[doc(hidden)]
 pub use durable::{__assert_durable, Tells};
+#[doc(hidden)]
+pub use key::{__any_key, __no_key, FarKey, TravelsAsKey};
 #[doc(hidden)]
 pub use message::{__DEFERRED, __key_hash, __reply, Answering, Called, RemotePort};
 #[doc(hidden)]
@@ -77,6 +80,7 @@ macro_rules! __remote {
         deferred { $($late:ident)* }
         durable { $($kept:ident)* }
         keys($key:ident) { $($keyed:pat,)* }
+        bound { $($bound:tt)* }
         $port:ty { $($called:ident)* $(| $never:ident)? }
     ) => {
         $(#[$attr])*
@@ -110,6 +114,12 @@ macro_rules! __remote {
                     $($keyed => $crate::remote::__key_hash($key),)*
                     _ => ::core::option::Option::None,
                 }
+            }
+
+            fn __bound_key(
+                bytes: &[::core::primitive::u8],
+            ) -> ::core::result::Result<$crate::remote::FarKey, ::std::sync::Arc<::core::primitive::str>> {
+                $($bound)*(bytes)
             }
 
             #[allow(unreachable_patterns)]

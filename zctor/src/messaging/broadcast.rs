@@ -10,6 +10,7 @@ use crate::messaging::call::{call_deadline, check_depth, own_deadline, request_a
 use crate::messaging::pending::Pending;
 use crate::messaging::target::Target;
 use crate::route::endpoint::Endpoint;
+use crate::route::link_route::StatedRoute;
 use crate::route::location::{Entry, Way};
 use crate::route::payload::Payload;
 use crate::route::payload::{Kind, ToPort};
@@ -152,7 +153,7 @@ fn send_each<'m, const WATCHED: bool, M: Payload>(
         }
         let mut place = Some(copy);
         if entry != Entry::Inner {
-            endpoint.send_copy::<WATCHED>(way, &mut place, entry.sent_as(false));
+            endpoint.send_by::<WATCHED>(way, &mut place, entry.sent_as(false), StatedRoute::COPY);
         } else if endpoint.send_inner(&mut place, entry.sent_as(false), &|| true).is_err() {
             missed.extend(place.and_then(|copy| endpoint.drop_newest(copy).err()));
             continue;

@@ -170,7 +170,7 @@ pub(super) fn deliver<M: Payload>(
         fits => *call = fits,
     }
     if chosen.entry != Entry::Inner {
-        chosen.endpoint().call(chosen.way, call, chosen.sent_as());
+        chosen.call(call);
         return Ok(());
     }
     chosen

@@ -186,7 +186,7 @@ impl<'a, M: Payload> Target<'a, M> {
                 Ok(Chosen::bound(endpoint, way, endpoint.enter()))
             }
             (Among::Nobody, _) => Err(Refusal::Stopped),
-            (Among::Key(key), _) => self.pool()?.of_key(key),
+            (Among::Key(key, route), _) => Ok(self.pool()?.of_key(key)?.by(route)),
             (_, Some(key)) => self.pool()?.of_key(key),
             (Among::LeastLoaded, None) => self.pool()?.least_loaded(|_| 0),
             (Among::Turn, None) => self.pool()?.next(),

@@ -280,8 +280,8 @@ impl Loopback {
     /// where the partition of its key is served, and all others go in turn. `of` is the number of partitions, the same
     /// as at [`serve_partitions`](Loopback::serve_partitions); 0 counts as 1.
     ///
-    /// A client bound by [`keyed`](crate::Client::keyed) is bound to the link, and to no partition: a message of a variant
-    /// without a `#[key]` goes in turn.
+    /// All messages of a client that is bound by [`keyed`](crate::Client::keyed) go to where the partition of that key is
+    /// served, and there to the instance that has it.
     ///
     /// # Errors
     /// As [`ActorEngine::pool`].

@@ -1,6 +1,7 @@
 //! What `#[actor(remote)]` implements, and the functions that it calls.
 
 use std::pin::Pin;
+use std::sync::Arc;
 
 use crate::actor::dispatch::Dispatch;
 use crate::actor::link::Remote;
@@ -8,6 +9,7 @@ use crate::client::Client;
 use crate::client::message::IntoRequest;
 use crate::error::CallError;
 use crate::remote::durable::{Tells, outcome};
+use crate::remote::key::FarKey;
 use crate::remote::packet::Answer;
 use crate::remote::partition::hash;
 use crate::remote::value::Travels;
@@ -53,6 +55,10 @@ pub trait RemoteMessage: Dispatch<Remote<Self>, Port: RemotePort> + for<'a> Trav
     /// The hash of its `#[key]`, by which its partition is found: another than that by which an instance is.
     #[doc(hidden)]
     fn __key_hash(&self) -> Option<u64>;
+
+    /// The key with these bytes, to which a client is bound.
+    #[doc(hidden)]
+    fn __bound_key(bytes: &[u8]) -> Result<FarKey, Arc<str>>;
 
     /// The call depth that a wait for the reply to this message is checked against.
     #[doc(hidden)]

@@ -21,6 +21,8 @@ pub struct Packet {
     pub inside: bool,
     /// To which instances it goes.
     pub route: Route,
+    /// The key that its client is bound to, in MessagePack: it beats that of the message.
+    pub key: Option<Arc<[u8]>>,
 }
 
 /// The conditions of a call.

@@ -4,6 +4,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::marker::PhantomData;
 
 use crate::error::Refusal;
+use crate::route::link_route::KeyRoute;
 use crate::route::location::Way;
 use crate::route::payload::Payload;
 use crate::route::places::AnyPlaces;
@@ -57,7 +58,17 @@ pub struct Unkeyed;
     message = "`{Q}` is not what the `#[key]` fields of this enum borrow as",
     note = "pass a reference to the fields' own type, or to what it borrows as: `&str` for `String`"
 )]
-pub trait KeyOf<Q: ?Sized> {}
+pub trait KeyOf<Q: ?Sized> {
+    /// The key as it travels, and with its hash; `None` if it never does.
+    #[doc(hidden)]
+    fn __travelling(_key: &Q, _hash: u64) -> Option<KeyRoute> {
+        None
+    }
+}
+
+/// The key type of an enum whose messages travel, around that which it would have if they did not.
+#[derive(Debug)]
+pub struct TravellingKey<K>(PhantomData<K>);
 
 impl<K: std::borrow::Borrow<Q> + ?Sized, Q: ?Sized> KeyOf<Q> for Keyed<K> {}
 

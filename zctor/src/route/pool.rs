@@ -16,6 +16,7 @@ use crate::mailbox::edge::Edge;
 use crate::mailbox::mail::SentAs;
 use crate::route::contents::Call;
 use crate::route::endpoint::Endpoint;
+use crate::route::link_route::StatedRoute;
 use crate::route::linked::unlinked;
 use crate::route::location::{Entry, Way};
 use crate::route::payload::Payload;
@@ -298,7 +299,7 @@ impl<M: Payload> AnyPool for Pool<M> {
             if is_inner(endpoint) {
                 return endpoint.call_inner(place, sent_as, &|| true);
             }
-            endpoint.call(way, place, sent_as);
+            endpoint.call(way, place, sent_as, StatedRoute::default());
             Ok(())
         };
         let content = match unlinked::<M>(content) {
@@ -359,6 +360,8 @@ pub(crate) struct Chosen<'a, M: Payload> {
     /// The turn that is to be moved when the message is accepted, and where it stood. Only for the inner queue: else
     /// it has been moved.
     turn: Option<(&'a AtomicU64, u64)>,
+    /// For a link.
+    route: StatedRoute<'a>,
 }
 
 enum Found<'a, M: Payload> {
@@ -372,16 +375,21 @@ impl<'a, M: Payload> Chosen<'a, M> {
         if entry != Entry::Full {
             trace::routed(|| (M::name(), places[index].endpoint.id(), index + 1, places.len()));
         }
-        Self { found: Found::Place(places, index), way, entry, in_turn, turn: None }
+        Self { found: Found::Place(places, index), way, entry, in_turn, turn: None, route: StatedRoute::default() }
     }
 
     pub(crate) fn straight(endpoint: &'a Endpoint<M>, way: Way, sent_as: SentAs) -> Self {
-        Self { found: Found::Bound(endpoint), way, entry: Entry::Free, in_turn: sent_as.in_turn, turn: None }
+        Self { in_turn: sent_as.in_turn, ..Self::bound(endpoint, way, Entry::Free) }
     }
 
     /// An instance that was not chosen in turn.
     pub(crate) fn bound(endpoint: &'a Endpoint<M>, way: Way, entry: Entry) -> Self {
-        Self { found: Found::Bound(endpoint), way, entry, in_turn: false, turn: None }
+        Self { found: Found::Bound(endpoint), way, entry, in_turn: false, turn: None, route: StatedRoute::default() }
+    }
+
+    /// For a message whose sender states its route.
+    pub(crate) fn by(self, route: StatedRoute<'a>) -> Self {
+        Self { route, ..self }
     }
 
     /// Leaves the turn to be moved from there when the message is accepted.
@@ -403,6 +411,23 @@ impl<'a, M: Payload> Chosen<'a, M> {
 
     pub(crate) fn sent_as(&self) -> SentAs {
         self.entry.sent_as(self.in_turn)
+    }
+
+    /// Sends a message to the instance, as [`Endpoint::send`] does.
+    #[cfg_attr(not(debug_assertions), inline(always))]
+    pub(crate) fn send<const WATCHED: bool>(&self, message: &mut Option<M>) {
+        self.endpoint().send_by::<WATCHED>(self.way, message, self.sent_as(), self.route);
+    }
+
+    /// Sends a call to the instance, as [`Endpoint::call`] does.
+    #[cfg_attr(not(debug_assertions), inline(always))]
+    pub(crate) fn call(&self, call: &mut Option<Call<M>>) {
+        self.endpoint().call(self.way, call, self.sent_as(), self.route);
+    }
+
+    /// Sends a batch to the instance, as [`Endpoint::send_batch`] does.
+    pub(crate) fn send_batch(&self, messages: Vec<M>) -> Vec<M> {
+        self.endpoint().send_batch(self.way, messages, self.sent_as(), self.route)
     }
 
     #[inline]

@@ -9,6 +9,7 @@ use std::sync::atomic::Ordering;
 use crate::error::Refusal;
 use crate::mailbox::mail::SentAs;
 use crate::route::endpoint::Endpoint;
+use crate::route::link_route::StatedRoute;
 use crate::route::location::{Entry, Location, Way};
 use crate::route::payload::Payload;
 use crate::route::places::{AnyPlaces, Place, Places};
@@ -131,7 +132,12 @@ impl<M: Payload> Pool<M> {
             }
         }
         for Share { endpoint, way, messages, .. } in shares {
-            late.extend(endpoint.send_batch(way, messages, SentAs { in_turn: true, permitted: false }));
+            late.extend(endpoint.send_batch(
+                way,
+                messages,
+                SentAs { in_turn: true, permitted: false },
+                StatedRoute::default(),
+            ));
         }
         Ok(())
     }
