@@ -773,9 +773,10 @@ impl ActorEngine {
     /// handler notes its variant when it begins, which costs some tens of instructions a message.
     ///
     /// It replaces the hook and the limit that were set before, and is told of what that hook was told of, if it still
-    /// runs. The hook runs on a thread of its own, which looks four times in the least limit of all instances and at least
-    /// each second, and sleeps while all threads are at rest. It may send, but not wait. It is dropped when the engine has
-    /// stopped, so it may hold clients of the same engine. In a simulation it is never called.
+    /// runs. The hook runs on a thread of its own, which looks four times within the shortest limit that holds for any
+    /// instance, and at least once a second; while all threads are at rest it looks once a second. It may send, but not
+    /// wait. It is dropped when the engine has stopped, so it may hold clients of the same engine. In a simulation it
+    /// is never called.
     ///
     /// # Errors
     /// - [`SpawnError::Stopped`]: the engine has stopped.

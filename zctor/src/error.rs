@@ -288,7 +288,7 @@ impl fmt::Display for CallError {
                 "no live instance in the pool of `{message}`; the call was not sent (what `start` made is reached by its \
                  own client alone; behind a link nobody serves the pool, or there is no way to it)"
             ),
-            Self::Full { message } => write!(f, "the mailbox for `{message}` is full; the call was not sent"),
+            Self::Full { message } => write!(f, "the mailbox for `{message}` is full; the call was not handled"),
             Self::Stopped { message } => write!(f, "the receiver of `{message}` stopped before it handled the call"),
             Self::Panicked { message, text } => write!(f, "the handler of `{message}` panicked: {text}"),
             Self::Timeout { message, begun: true } => {

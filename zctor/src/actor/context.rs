@@ -194,6 +194,8 @@ impl<M: Message> Context<M> {
     ///
     /// # Errors
     /// - [`SendError::NotRegistered`]: the type has no live instance.
+    /// - [`SendError::Full`]: the thread of the instance has an [inner bound](crate::ActorThread::inner_bound), and no
+    ///   room under it.
     /// - [`SendError::Stopped`]: the engine has stopped.
     ///
     /// # Blocking
@@ -235,6 +237,8 @@ impl<M: Message> Context<M> {
     ///
     /// # Errors
     /// - [`CallError::NotRegistered`]: the type has no live instance; nothing was sent.
+    /// - [`CallError::Full`]: the thread of the instance has an [inner bound](crate::ActorThread::inner_bound), and no
+    ///   room under it, or the call was the oldest and made room for another message. It never ran.
     /// - [`CallError::Stopped`]: the engine or the instance stopped before the request was handled.
     /// - [`CallError::Panicked`]: the handler panicked; the message is spent.
     /// - [`CallError::Timeout`]: the deadline of the handler that calls passed first, or if it has none, the engine's
@@ -305,6 +309,7 @@ impl<M: Message> Context<M> {
     ///
     /// # Errors
     /// - [`SendError::NotRegistered`]: the type has no live instance on this thread.
+    /// - [`SendError::Full`]: the thread has an [inner bound](crate::ActorThread::inner_bound), and no room under it.
     /// - [`SendError::Stopped`]: the engine has stopped.
     ///
     /// # Blocking

@@ -1,4 +1,5 @@
-//! Dead letters: accepted messages that no handler will get. Each is counted once, and reported once.
+//! Dead letters: accepted messages that no handler will get. Each is counted once, and reported once unless a
+//! hook has sent it.
 //!
 //! It is an event, and it is reported to the engine's hook for dead letters. Without a hook a line is logged, at most
 //! one a second. Counting comes first: the hook is user code, and may never return. A message that a hook has sent is

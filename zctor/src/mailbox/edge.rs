@@ -172,7 +172,7 @@ impl Edge {
         wakers.into_iter().chain(self.callers.wakers()).for_each(wake);
     }
 
-    /// Has `waker` woken if threads are abandoned, until `leave` is called with the number that this returns.
+    /// Has `waker` woken if threads are abandoned, until `unwatch` is called with the number that this returns.
     pub(crate) fn watch(&self, waker: &Waker) -> u64 {
         let waker = waker.clone();
         lock(&self.waiters).join(waker)

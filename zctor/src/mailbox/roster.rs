@@ -336,7 +336,7 @@ impl Roster {
 
     // Watchers.
 
-    /// Has `waker` woken when an instance has ended, until `leave` is called with the number that this returns. If it
+    /// Has `waker` woken when an instance has ended, until `unwatch` is called with the number that this returns. If it
     /// has ended already, gives the reason.
     pub(crate) fn watch(&self, slot: Slot, waker: Waker) -> Result<u64, End> {
         let mut members = lock(&self.members);

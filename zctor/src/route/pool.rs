@@ -173,7 +173,7 @@ impl<M: Payload> Pool<M> {
     }
 
     pub(crate) fn version(&self) -> u64 {
-        // Acquire, pairs with `replace`.
+        // Acquire, pairs with `arrange`.
         self.version.load(Ordering::Acquire)
     }
 
