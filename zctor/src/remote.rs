@@ -51,7 +51,7 @@ pub use serde::Deserialize as __Deserialize;
 #[doc(hidden)]
 pub use value::{__assert_value, __serialize, Travels};
 
-/// What a crate needs that carries packets over a network: it stands for the two ends of a way what `Loopback` is.
+/// For crates that carry packets over a network: the parts that `Loopback` is made of.
 #[doc(hidden)]
 pub mod transport {
     pub use super::end::End;

@@ -156,8 +156,8 @@ pub struct ThreadStats {
     /// The time for which the oldest of them has waited, at least.
     ///
     /// No message has a time stamp. The number comes from earlier looks: it is right to within the time between two
-    /// calls of [`ActorEngine::stats`](crate::ActorEngine::stats). At the first it is the time for which the handler has
-    /// run that runs, or zero.
+    /// calls of [`ActorEngine::stats`](crate::ActorEngine::stats). At the first call it is the time for which the
+    /// handler that runs now has run, or zero.
     pub oldest: Duration,
     /// Messages that have come since it started. In the moment in which the thread takes some in, they count twice.
     pub accepted: u64,

@@ -34,7 +34,7 @@ pub(super) fn reply_is_owned(definition: &Definition, ty: &Type, errors: &mut Er
     });
 }
 
-/// What comes out of bytes is nobody's `'static` data. Serde's derive would report a lifetime of its own instead.
+/// A decoded value cannot borrow `'static` data. Serde's derive would report a lifetime of its own instead.
 pub(super) fn what_travels_is_owned(definition: &Definition, variant: &Variant, errors: &mut Errors) {
     if definition.options.remote.key().is_none() || variant.options.internal.get().is_some() {
         return;

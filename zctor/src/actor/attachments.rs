@@ -1,7 +1,7 @@
 //! What an instance has beside its state: how that is built again, timers, pipes, a history of panics.
 //!
-//! None of it depends on a type. So what is done with it is compiled once, and not for each type of messages. Where a
-//! message is kept, it is an `Option` of its type whose type is erased, and its instance knows it again.
+//! None of it depends on a type. So what is done with it is compiled once, and not for each type of messages. A kept
+//! message is an `Option<M>` behind `Any`, which its instance downcasts.
 
 use std::any::Any;
 use std::cell::Cell;

@@ -82,8 +82,8 @@ impl<M: Message> Context<M> {
         self.shared.endpoint.id()
     }
 
-    /// The handler of this message is about to begin. If it may wait, its variant is noted: each wait says what it is in.
-    /// If spans are asked for, its span is entered.
+    /// The handler of this message is about to begin. If it may wait, its variant is noted: the statistics of each wait
+    /// name it. If spans are asked for, its span is entered.
     #[cfg_attr(not(debug_assertions), inline(always))]
     pub(super) fn begins<P>(&self, place: &P, front: fn(&P) -> Option<&M>, (work, in_spans): (Work, InSpans)) {
         if M::CALL_DEPTH > 0 {
@@ -632,8 +632,8 @@ impl<M: Message> Context<M> {
     }
 }
 
-/// Enters the span of a handler. Out of the way of the others, and without a look at their context: what a function out of
-/// line may look at would not stay in registers.
+/// Enters the span of a handler. Not inlined, and not given the context: whatever an outlined function can reach must
+/// be in memory, not in registers.
 #[cold]
 #[inline(never)]
 fn enter_span<M: Message, P>(

@@ -86,7 +86,7 @@ impl Edge {
         Self { spin, ..self }
     }
 
-    /// Has it recorded which types send to which, or not.
+    /// With or without a record of which types send to which.
     pub(crate) fn with_sends(self, are_recorded: bool) -> Self {
         Self { sends: are_recorded.then(Sends::default), ..self }
     }
@@ -115,7 +115,7 @@ impl Edge {
     /// As `is_abandoned`, for a caller that spins: it may see an abandonment late, but looks again.
     #[inline]
     pub(crate) fn seems_abandoned(&self) -> bool {
-        // Relaxed: who sees it asks `is_abandoned` next, which reads the same word and so sees it too.
+        // Relaxed: a caller that sees it asks `is_abandoned` next, which reads the same word and so sees it too.
         self.word.load(Ordering::Relaxed) == Self::ABANDONED
     }
 

@@ -33,10 +33,10 @@ pub struct CallHeader {
     /// The call depth that the sender counts the callee at: that of its own version of the enum. A handler may wait for
     /// the reply, so the callee must be no deeper.
     pub depth: u32,
-    /// The sender does not know whether the variant has a reply: one that has none is sent.
+    /// The sender does not know whether the variant has a reply. If it has none, the message is sent, not called.
     pub or_send: bool,
-    /// It comes out of a work queue, and nobody waits for the reply: that is nothing if the message was handled, and else
-    /// a text that says why it was not.
+    /// It comes out of a work queue, and nobody waits for the reply. The reply is empty if the message was handled,
+    /// else the text that says why not.
     pub queued: bool,
 }
 

@@ -19,9 +19,9 @@ pub enum Route {
 /// A partition of the keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Partition {
-    /// Which.
+    /// Its number, from 0.
     pub number: u32,
-    /// Of how many.
+    /// The number of all partitions.
     pub of: u32,
 }
 
@@ -38,7 +38,7 @@ impl Partition {
 pub struct Partitions {
     /// Their numbers.
     pub numbers: Range<u32>,
-    /// Of how many.
+    /// The number of all partitions.
     pub of: u32,
 }
 

@@ -1,6 +1,6 @@
 //! A pool that one end serves: what comes for it is decoded and goes into its mailboxes.
 //!
-//! The protocol, by which nobody waits for what it could hold up:
+//! The protocol. No thread waits for a thing that its own wait could hold up:
 //!
 //! 1. A packet from outside goes into the pool's own lane, the feeder. There it waits for room as its sender would here,
 //!    or is refused, as the full mailbox says. Those behind it wait too, which keeps their order.

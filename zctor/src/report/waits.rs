@@ -253,7 +253,8 @@ impl WaitForest {
 struct Threads<'a>(BTreeMap<ThreadId, &'a Link<'a>>);
 
 impl Threads<'_> {
-    /// The thread that a chain ends on which begins with a wait for the thread `on`, and the number of waits until there.
+    /// Follows a chain that begins with a wait for the thread `on`. Gives the thread that it ends on, and its number of
+    /// waits.
     fn end_of_chain(&self, waiter: Option<InstanceId>, on: End) -> (End, usize) {
         let (mut last, mut on) = (waiter, on);
         // The threads were not read all at once, so links of different moments might lead in a circle: each is followed
