@@ -70,7 +70,7 @@ pub(crate) struct Mailbox {
     pub(crate) parked: Parked,
     /// The permits of a bounded mailbox.
     pub(crate) permits: Option<Permits>,
-    /// What waits from inside, where that has a bound.
+    /// The queue of messages from inside, where they have a bound.
     pub(crate) inner: Option<InnerQueue>,
     /// Whether it has either bound.
     pub(crate) is_bounded: bool,

@@ -40,7 +40,7 @@ pub(super) fn what_travels_is_owned(definition: &Definition, variant: &Variant, 
         return;
     }
     let replies = variant.replies.iter().filter_map(|reply| reply.ty.as_ref());
-    // What the user has told serde of a field may be how such a one travels.
+    // An attribute for serde on a field may say how such a field travels.
     let fields = variant.fields.iter().filter(|field| !field.attrs.iter().any(|attr| attr.path().is_ident("serde")));
     for ty in fields.map(|field| &field.ty).chain(replies) {
         for (at, borrowed, owned) in types::static_references(ty) {

@@ -1,4 +1,4 @@
-//! What an instance has beside its state: how that is built again, timers, pipes, a history of panics.
+//! The parts of an instance beside its state: its factory, timers, pipes, a history of panics.
 //!
 //! None of it depends on a type. So what is done with it is compiled once, and not for each type of messages. A kept
 //! message is an `Option<M>` behind `Any`, which its instance downcasts.
@@ -86,7 +86,7 @@ impl Attachments {
     }
 }
 
-/// What most instances do not have: timers, pipes, and a history.
+/// Parts that most instances do not have: timers, pipes, and a history.
 #[derive(Default)]
 pub(crate) struct Extras {
     pub(crate) timers: ById<TimerEntry>,
@@ -122,7 +122,7 @@ pub(crate) trait PipeTask {
     fn finish(self: Box<Self>) -> Finished;
 }
 
-/// What came of a pipe.
+/// The outcome of a pipe.
 pub(crate) enum Finished {
     /// The message that the closure made.
     Last(OwnMessage),

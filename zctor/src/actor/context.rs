@@ -112,7 +112,7 @@ impl<M: Message> Context<M> {
         Target::with(&self.local, f)
     }
 
-    /// What is left of the deadline of this handler's caller; `None` without one. Zero: the caller waits no more.
+    /// The time left until the deadline of this handler's caller; `None` without one. Zero: the caller waits no more.
     ///
     /// A call made here by [`call`](Context::call) or by a [`client`](Context::client) has no more time than that,
     /// whatever its own limit. A message that was sent, a timer and a pipe bring no deadline.

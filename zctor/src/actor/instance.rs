@@ -41,7 +41,7 @@ use crate::thread::serve::queue_order;
 use crate::trace::spans::{InSpans, forget};
 use crate::trace::work::Work;
 
-/// What an actor may say of its instances beside how they are built.
+/// The options of an actor for its instances, beside how they are built.
 pub(crate) struct Options<M: Message> {
     /// Its hook for messages that are not delivered.
     pub(crate) undelivered: Option<UndeliveredHook<M>>,

@@ -138,7 +138,7 @@ impl Restart {
     }
 }
 
-/// What to do after a panic.
+/// The decision about an instance after a panic.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Decision {
     Rebuild,
@@ -146,7 +146,7 @@ pub(crate) enum Decision {
     End,
 }
 
-/// What counts for the next restart of an instance.
+/// The panics of an instance that count for its next restart, and its backoff.
 #[derive(Default)]
 pub(crate) struct History {
     pub(super) panics: Panics,

@@ -40,7 +40,7 @@ use crate::report::handling_times::HandlingTimes;
 pub struct Observer {
     /// `None` if the engine was gone already.
     edge: Option<Arc<Edge>>,
-    /// What others had measured before.
+    /// The times that were measured before the observer was made.
     before: Vec<HandlingTimes>,
 }
 

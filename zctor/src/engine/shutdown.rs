@@ -39,7 +39,7 @@ use crate::thread::undelivered::divert;
 /// The part of a shutdown's time that is kept for ending the threads once the edge is sealed; at most a quarter of it.
 const GRACE: Duration = Duration::from_millis(500);
 
-/// What abandoned threads have done, and what they have left undone.
+/// The counts of abandoned threads: messages that they have handled, and that they have left.
 #[derive(PartialEq)]
 struct Reconciled {
     instances: Vec<InstanceReport>,
@@ -76,7 +76,7 @@ fn begin_shutdown(core: &Core, limit: Option<Duration>) -> bool {
     must_drive
 }
 
-/// What the instances had done that have ended by now. Those that end later are reported one by one.
+/// The counts of the instances that have ended by now. Those that end later are reported one by one.
 ///
 /// An end while the engine is open takes no lock of the engine's: its thread adds it up (`Roster::remove`). The lock of
 /// a roster is taken under that of the engine here, once for each; a report takes them in the other order, but only

@@ -63,7 +63,7 @@ fn running(state: &State) -> Vec<Arc<Mailbox>> {
     state.threads.values().map(|running| Arc::clone(&running.mailbox)).collect()
 }
 
-/// What these threads do, and what threads outside wait for.
+/// The statistics of these threads, and the waits of threads outside.
 pub(super) fn threads(core: &Core, mailboxes: &[Arc<Mailbox>]) -> (Vec<ThreadStats>, Vec<OutsideCaller>) {
     // In this order: a caller is listed when its message has been sent, so each that is listed has its message counted.
     let (mut callers, pieces): (Vec<OutsideCaller>, Vec<u64>) = core.edge.callers.list().into_iter().unzip();
@@ -149,7 +149,7 @@ fn running_instance(
     (Some(runs), pieces.filter(|_| since_wake.is_none()))
 }
 
-/// What a thread does, and what it has ended as `running_instance` says it. Adds what its handlers wait for to
+/// The statistics of a thread, and its pieces as `running_instance` gives them. Adds the waits of its handlers to
 /// `awaited`.
 fn thread_stats(core: &Core, mailbox: &Mailbox, awaited: &mut Vec<Awaited>) -> (ThreadStats, Option<u64>) {
     let meter = &mailbox.meter;
@@ -242,7 +242,7 @@ fn add_thread(types: &mut BTreeMap<&'static str, TypeStats>, mailbox: &Mailbox) 
     }
 }
 
-/// What the living instances of one thread have done, by type.
+/// The counts of the living instances of one thread, by type.
 fn living_types(mailbox: &Mailbox) -> Vec<TypeStats> {
     // Few types live on a thread, and neighbours are often of one type.
     let mut living: Vec<TypeStats> = Vec::new();
@@ -260,7 +260,7 @@ fn living_types(mailbox: &Mailbox) -> Vec<TypeStats> {
     living
 }
 
-/// Adds what instances had done that have ended.
+/// Adds the counts of instances that have ended.
 fn add_ended(types: &mut BTreeMap<&'static str, TypeStats>, name: &'static str, ended: EndedTotals) {
     let sum = types.entry(name).or_insert_with(|| TypeStats::new(name));
     sum.ended += ended.instances;

@@ -30,7 +30,7 @@ struct HookPlace<T> {
     slot: Mutex<HookSlot<T>>,
 }
 
-/// What is at the place of a hook.
+/// The state of a hook's place.
 enum HookSlot<T> {
     Open(Option<Arc<Hook<T>>>),
     /// The engine has stopped, and keeps no hook any more.

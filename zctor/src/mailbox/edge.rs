@@ -25,8 +25,8 @@ use crate::sys::waiters::Waiters;
 /// when threads are abandoned, and the counts of losses.
 pub(crate) struct Edge {
     word: AtomicU8,
-    /// What a thread does where an instance begins to handle a message: the bits `IS_SEALED`, `NOTES`, `MEASURES` and
-    /// `IS_SIMULATED`. Nearly always none, so it costs one look.
+    /// The orders to a thread where an instance begins to handle a message: the bits `IS_SEALED`, `NOTES`, `MEASURES`
+    /// and `IS_SIMULATED`. Nearly always none, so it costs one look.
     at_beginning: AtomicU8,
     /// Whether the watcher over slow handlers sleeps.
     watcher_asleep: AtomicU8,

@@ -40,7 +40,7 @@ pub struct CallHeader {
     pub queued: bool,
 }
 
-/// What carries packets to the other side.
+/// Carries packets to the other side.
 pub trait Carrier: Send + Sync {
     /// Sends a packet to the pool of this name. It waits for nothing.
     fn carry(&self, wire: &'static str, packet: Packet, receipt: Box<dyn Receipt>);
@@ -57,11 +57,11 @@ pub trait Receipt: Send {
     fn waits(&mut self) {}
     /// The message is in a mailbox. Of a send nothing more is told.
     fn taken(&mut self);
-    /// What became of a call, or why a send is in no mailbox.
+    /// Tells the sender the outcome of a call, or why a send is in no mailbox.
     fn answer(self: Box<Self>, answer: Answer);
 }
 
-/// What the other side says of a packet.
+/// The answer of the other side to a packet.
 #[derive(Debug)]
 pub enum Answer {
     /// The reply.

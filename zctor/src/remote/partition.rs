@@ -74,7 +74,7 @@ mod tests {
         Partition::of_hash(hash(&wire::encode(key, wire::Format::MessagePack).expect("it is a value")), of).number
     }
 
-    /// Whoever changes these numbers moves keys to other processes while both versions run.
+    /// A change of these numbers moves keys to other processes while both versions run.
     #[test]
     fn the_partition_of_a_key_is_what_it_always_was() {
         assert_eq!(hash(b""), 0xcbf2_9ce4_8422_2325);

@@ -1,4 +1,4 @@
-//! What can become bytes, and be made from bytes again.
+//! Values that can become bytes, and be made from bytes again.
 
 use std::sync::Arc;
 

@@ -104,7 +104,7 @@ impl<M: 'static> Hook<M> for AnyHook {
     }
 }
 
-/// What an envelope may hold: a message, a call, or a batch. The default is an empty one.
+/// The content of an envelope: a message, a call, or a batch. The default is an empty one.
 pub(super) trait Content: Default + Send + 'static {
     type Message: Payload;
     const IS_CALL: bool;

@@ -57,7 +57,7 @@ pub(crate) struct Pool<M: Payload> {
     pub(super) turn_index: AtomicUsize,
     /// The turn among substitutes, which take over the mail of instances that ended.
     pub(super) substitutes: AtomicU64,
-    /// What joins when the pool is published. Its lock serializes all changes of `places`.
+    /// Places that join when the pool is published. Its lock serializes all changes of `places`.
     pub(super) pending: Mutex<Unpublished<M>>,
     pub(crate) edge: Arc<Edge>,
 }

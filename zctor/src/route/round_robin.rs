@@ -234,7 +234,8 @@ fn next_open(places: &dyn AnyPlaces, turn: u64) -> Option<(usize, Way)> {
     })
 }
 
-/// What rotation asks of a place that takes mail: the way there, whether its instance is ready, whether it has room.
+/// The answers of a place that takes mail to rotation: the way there, whether its instance is ready, whether it has
+/// room.
 type Look<'a> = &'a dyn Fn(usize) -> Option<(Way, bool, bool)>;
 
 /// The first of the best places, from `start` on and around. Not generic, since it would be compiled again for each

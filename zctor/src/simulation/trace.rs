@@ -34,7 +34,7 @@ pub(super) fn name(record: &Record, thread: usize) -> String {
     format!("{thread} `{}`", record.names[thread])
 }
 
-/// What a thread has done.
+/// The step of a thread, in words.
 pub(super) fn what(record: &Record, event: &Event) -> String {
     match event.call {
         Some(Call { thread, from, message, variant, .. }) => {

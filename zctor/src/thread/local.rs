@@ -138,7 +138,7 @@ pub(super) struct Hosting {
     free: FreeList<dyn Instance>,
 }
 
-/// What a new instance of a thread gets.
+/// The slot, the age and the memory that a new instance of a thread gets.
 pub(crate) struct Reserved {
     pub(crate) slot: Slot,
     /// Its age.

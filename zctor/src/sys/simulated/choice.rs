@@ -1,4 +1,4 @@
-//! Who gets the token next, and what time it is then.
+//! Chooses the thread that gets the token next, and moves the time on.
 
 use std::time::Duration;
 

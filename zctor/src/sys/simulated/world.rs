@@ -143,7 +143,7 @@ impl World {
         self.state().members[id].status == Status::Gone
     }
 
-    // What threads do.
+    // Steps of threads.
 
     /// Called before an operation that others can see. `yields`: it only looks, so the others come first.
     pub(crate) fn step(&self, me: usize, object: u64, yields: bool, operation: Operation) {
