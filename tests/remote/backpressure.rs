@@ -242,12 +242,12 @@ fn an_inner_bound_there_holds_for_what_handlers_send() {
         let job = at.job.clone();
         let flood = at.calling.pool(1, FloodMessage::actor(move || Flood(job.clone()))).expect("a pool");
         flood.flood(ROOM + TOO_MANY).expect("the link takes them");
+        let books = at.flush();
+        assert_eq!((books.acked, books.full), (THERE + ROOM, TOO_MANY));
         for letter in receive_many(&letters, TOO_MANY as usize) {
             assert_eq!((letter.message, letter.variant, letter.why), ("JobMessage", "Run", Undelivered::Full));
         }
         assert_eq!(flood.ask(1).expect("it is asked").wait(), Err(CallError::Full { message: "JobMessage" }));
-        let books = at.flush();
-        assert_eq!((books.acked, books.full), (THERE + ROOM, TOO_MANY));
         at.gate.open();
         let done = receive_many(&at.done, (THERE + ROOM) as usize);
         assert_eq!(done[THERE as usize..], (0..ROOM).collect::<Vec<_>>(), "the first have the room");

@@ -541,34 +541,7 @@ impl<M: Dispatch<S>, S: 'static> ActorOnce<M, S> {
         self
     }
 
-    /// Says that handlers of this actor may run for as long as `limit`: it is slow by right, as one that computes or
-    /// reads much. [`ActorEngine::slow`](crate::ActorEngine::slow) and
-    /// [`on_slow`](crate::ActorEngine::on_slow) take this limit for it in place of their own.
-    ///
-    /// ```
-    /// use std::time::Duration;
-    /// use zctor::{ActorEngine, actor};
-    ///
-    /// #[actor]
-    /// pub enum ReportMessage {
-    ///     #[reply(u64)]
-    ///     Sum(u64),
-    /// }
-    /// struct Report;
-    /// impl ReportHandler for Report {
-    ///     fn sum(&mut self, to: u64) -> u64 {
-    ///         (0..to).sum() // it may take a while
-    ///     }
-    /// }
-    ///
-    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// let engine = ActorEngine::new();
-    /// engine.on_slow(Duration::from_millis(100), |slow| eprintln!("{slow}"))?;
-    /// let report: ReportClient = engine.start(ReportMessage::actor_once(|| Report).slow(Duration::from_secs(30)))?;
-    /// assert_eq!(report.sum(1_000)?, 499_500);
-    /// # Ok(())
-    /// # }
-    /// ```
+    /// Sets the limit for slow handlers, as [`Actor::slow`] does.
     #[must_use]
     pub fn slow(mut self, limit: Duration) -> Self {
         self.options.slow = Some(limit);

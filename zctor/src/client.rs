@@ -1,4 +1,4 @@
-//! `Client`: the typed handle to the instances of a message type. The generated clients dereference to it.
+//! The layer of the typed handles.
 //!
 //! This layer promises that a handle, a request and its reply are typed by one message type, and that a refused message
 //! comes back as it was. `client.rs` and `client/message.rs` are the one circle of imports that is meant: a message

@@ -1,4 +1,5 @@
-//! [`Restart`]: how often an instance is built again after panics, and after which backoff.
+//! The limits of restarts, and the panics that count for them: an instance that panics again and again must not take a
+//! core for its rebuilds.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};

@@ -1,4 +1,4 @@
-//! `Watch` awaits the end of one instance.
+//! Watches: the end of one instance, and its panics. The wakers of watchers are in the roster of the instance's thread.
 
 use std::sync::Arc;
 use std::task::Waker;

@@ -4,10 +4,13 @@
 //!    Timers close with it. Senders that wait for room are woken, and find the edge closed.
 //! 2. The inside runs until it is quiet (`Core::is_quiet`), or until the time is up. If the time is up first, here or
 //!    in step 3, the edge is sealed: sends from inside are refused too, and queued messages become dead letters.
-//! 3. The threads end in reverse order of their start: `on_stop`, drop, join. Once the edge is sealed the order is
-//!    given up, and each thread ends as soon as it can.
+//! 3. The threads end in reverse order of their start. Each instance, in reverse order, runs `on_stop` and is dropped.
+//!    The mailbox closes: mail that is left in it goes to siblings where rotation had chosen its receiver, and else
+//!    becomes dead letters. The thread is joined. Once the edge is sealed the order is given up, and each thread ends
+//!    as soon as it can.
 //! 4. A thread that does not end in time is abandoned: its mailbox is closed from outside, and all that wait for the
-//!    thread are answered.
+//!    thread are answered `Stopped`. The report has its instances too: their accounts are in the roster, which others
+//!    can read.
 //!
 //! One thread drives the protocol: the first caller that may wait, or a thread started for it (`stop`). All others wait
 //! for the outcome.

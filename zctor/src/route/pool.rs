@@ -51,7 +51,8 @@ pub(crate) struct Pool<M: Payload> {
     pub(crate) places: ArcSwap<Places<M>>,
     /// The version of `places`, for a cheap look; grows when they are replaced.
     version: AtomicU64,
-    /// The turn: the number of the place last used; 0 before the first.
+    /// The turn: the number of the place last used; 0 before the first. All accesses are relaxed, since the turn orders
+    /// nothing but itself. A pool of one leaves it as it is.
     pub(super) turn: AtomicU64,
     /// Where the place last used is in the list, perhaps: a guess that spares a search.
     pub(super) turn_index: AtomicUsize,
@@ -401,7 +402,7 @@ impl<'a, M: Payload> Chosen<'a, M> {
     pub(crate) fn move_turn(&self) -> bool {
         let (Some((turn, from)), Found::Place(places, index)) = (self.turn, &self.found) else { return true };
         let to = places[*index].number;
-        // Relaxed: the turn orders nothing but itself. A pool of one leaves it as it is.
+        // Relaxed: see `Pool::turn`.
         to == from || turn.compare_exchange(from, to, Ordering::Relaxed, Ordering::Relaxed).is_ok()
     }
 

@@ -1,4 +1,4 @@
-//! The steps of a run as text, a line each.
+//! A run as text, for `ZCTOR_TRACE` and for the report of a failure.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
