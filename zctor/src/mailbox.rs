@@ -271,7 +271,6 @@ impl Mailbox {
         mail
     }
 
-    /// Gives permits back.
     #[inline]
     pub(crate) fn give_back(&self, permits: usize) {
         if let Some(all) = &self.permits {

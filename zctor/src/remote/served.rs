@@ -42,7 +42,6 @@ use crate::sys::unwind::catch;
 pub(super) trait Served: Send + Sync {
     /// Takes a packet in. Never waits.
     fn deliver(self: Arc<Self>, packet: Packet, receipt: Box<dyn Receipt>, arrived: Inbound);
-    /// The type of its messages.
     fn message(&self) -> TypeId;
     fn partitions(&self) -> Option<&Partitions>;
 }

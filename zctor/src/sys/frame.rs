@@ -58,7 +58,6 @@ impl Frame {
         code()
     }
 
-    /// Of a waker.
     pub(super) fn of_waker() -> Self {
         Self { below: WAKER, deadline: None }
     }

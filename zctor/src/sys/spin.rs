@@ -131,7 +131,6 @@ impl Budget {
         self.needed.set(SHORT);
     }
 
-    /// A spin was in vain.
     fn failed(&self) {
         self.looks.set(0);
         self.evidence.set(0);
@@ -237,14 +236,12 @@ impl<'a> Attempt<'a> {
         }
     }
 
-    /// Something came at look number `turn`.
     pub(super) fn succeeded(self, turn: u32) {
         if self.learns {
             self.budget.succeeded(turn);
         }
     }
 
-    /// Nothing came.
     pub(super) fn failed(self) {
         if self.learns {
             self.budget.failed();

@@ -382,7 +382,6 @@ fn serve_inner(local: &Rc<Local>, instance: &Rc<dyn Instance>, order: Mail, dept
     }
 }
 
-/// Obeys an order.
 fn obey(local: &Rc<Local>, instance: Rc<dyn Instance>, mail: &Mail, order: Order, depth: u16) {
     let slot = mail.to;
     match order {

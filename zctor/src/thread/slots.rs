@@ -88,7 +88,6 @@ impl<T: Occupant> Slots<T> {
         Arc::clone(&self.blocks[Block::number(slot)])
     }
 
-    /// Puts an occupant into its slot.
     #[inline]
     pub(super) fn occupy(&mut self, slot: Slot, born: Birth, depth: u16, instance: T) {
         let entry = &mut self.entries[slot.index as usize];
@@ -109,7 +108,6 @@ impl<T: Occupant> Slots<T> {
         entry.occupant.take()
     }
 
-    /// The youngest instance.
     pub(super) fn youngest(&mut self) -> Option<T> {
         let Self { entries, by_age, .. } = self;
         by_age.get_or_insert_with(|| {

@@ -77,7 +77,6 @@ impl State {
         self.turns.next(id, self.members[id].pending)
     }
 
-    /// The turn of this one begins.
     fn begin_turn(&mut self, me: usize, ready: &[Candidate], next: usize) {
         let place = self.steady_place(me, next);
         let passed_over = ready.iter().filter(|one| self.steady_place(me, one.id) < place);
