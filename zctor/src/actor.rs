@@ -50,7 +50,7 @@ use sealed::{Install, Installed, LocalHandle};
 
 use crate::actor::context::Context;
 use crate::actor::dispatch::Dispatch;
-use crate::actor::factory::{Blueprint, Rebuild, StateFactory};
+use crate::actor::factory::{Blueprint, Rebuild, StateFactory, build_once};
 use crate::actor::instance::{Options, UndeliveredHook, install};
 use crate::actor::restart::Restart;
 use crate::client::Client;
@@ -281,7 +281,8 @@ impl<M: Dispatch<S, Port: Send> + Send, S: 'static> Install<M> for Actor<M, S> {
 
 impl<M: Dispatch<S, Port: Send> + Send, S: 'static> Install<M> for ActorOnce<M, S> {
     fn __install(self, local: &LocalHandle<'_>) -> Result<Installed<M>, SpawnError> {
-        install(local.local, local.pooled, StateFactory::Once(self.factory), self.options).map(Installed)
+        let factory = &mut build_once(self.factory);
+        install(local.local, local.pooled, StateFactory::Once(factory), self.options).map(Installed)
     }
 }
 
@@ -292,7 +293,8 @@ where
     F: FnOnce() -> S + 'static,
 {
     fn __install(self, local: &LocalHandle<'_>) -> Result<Installed<M>, SpawnError> {
-        install(local.local, local.pooled, StateFactory::Once(Box::new(self)), Options::default()).map(Installed)
+        let factory = &mut build_once(self);
+        install(local.local, local.pooled, StateFactory::Once(factory), Options::default()).map(Installed)
     }
 }
 

@@ -35,6 +35,15 @@ pub(super) struct AnyBlueprint {
 }
 
 impl Attachments {
+    /// Whether there are none.
+    #[inline]
+    pub(super) fn is_empty(&self) -> bool {
+        let attached = self.0.take();
+        let is_empty = attached.is_none();
+        self.0.set(attached);
+        is_empty
+    }
+
     /// Keeps how the state is built again.
     pub(super) fn keep_blueprint(&self, blueprint: AnyBlueprint) {
         let mut attached = self.0.take().unwrap_or_default();
@@ -62,7 +71,9 @@ impl Attachments {
 
     /// Drops the extras of an instance that has ended, and its hook with them: its timers and pipes are gone by then.
     pub(super) fn forget_extras(&self) {
-        drop(self.if_attached(|attached| attached.extras.take()));
+        if let Some(extras) = self.if_attached(|attached| attached.extras.take()) {
+            drop(extras);
+        }
     }
 
     /// Runs `f`, which must run none of the user's code, on the extras; makes them if there are none.

@@ -29,7 +29,6 @@ use crate::error::SpawnError;
 use crate::id::{Birth, Slot};
 use crate::mailbox::counters::Block;
 use crate::mailbox::envelope::Serving;
-use crate::mailbox::mail::Order;
 use crate::reply::reply_to::ReplySlot;
 use crate::route::contents::{AnyHook, Call, OnUndelivered, WeakHook};
 use crate::route::endpoint::{Delivery, Endpoint};
@@ -37,7 +36,7 @@ use crate::route::location::{Location, Status};
 use crate::route::payload::Port;
 use crate::sys::simulated::{in_world, may_break};
 use crate::thread::local::{Common, FollowUp, Instance, Local, OnTheSpot, Phase, Requested, Reserved};
-use crate::thread::serve::queue_order;
+use crate::thread::serve::queue_start;
 use crate::trace::spans::{InSpans, forget};
 use crate::trace::work::Work;
 
@@ -83,7 +82,7 @@ impl<M: Message> Clone for UndeliveredHook<M> {
 pub(crate) fn install<M, S>(
     local: &Rc<Local>,
     pooled: bool,
-    factory: StateFactory<M, S>,
+    factory: StateFactory<'_, M, S>,
     options: Options<M>,
 ) -> Result<Arc<Endpoint<M>>, SpawnError>
 where
@@ -97,7 +96,7 @@ where
 pub(crate) fn install_cell<M, S>(
     local: &Rc<Local>,
     pooled: bool,
-    factory: StateFactory<M, S>,
+    factory: StateFactory<'_, M, S>,
     Options { undelivered, slow }: Options<M>,
 ) -> Result<Rc<TypedCell<M, S>>, SpawnError>
 where
@@ -110,7 +109,6 @@ where
         assert!(size_of::<Endpoint<M>>() <= 40 && beyond <= 32, "there is one of each for each instance");
     }
     let Reserved { slot, born, ended } = local.reserve();
-    local.add(slot, M::name());
     let delivery = match (link::delivery::<M, S>(), &undelivered) {
         (Some(link), _) => link,
         (None, Some(undelivered)) => undelivered.delivery,
@@ -125,27 +123,21 @@ where
         instance.attachments.keep_hook(undelivered.hook);
     }
     // It is in its slot before its state is built, so that messages which its factory sends to it find it there.
-    local.occupy(slot, born, M::CALL_DEPTH, Rc::clone(&instance) as Rc<dyn Instance>);
+    local.occupy(slot, born, M::CALL_DEPTH, M::name(), Rc::clone(&instance) as Rc<dyn Instance>);
     let built = match factory {
         StateFactory::Again(Blueprint { factory, restart }) => {
             let again = Arc::clone(&factory);
             instance.attachments.keep_blueprint(AnyBlueprint { factory, restart });
             instance.build_by(local, &mut |ctx| again(ctx))
         }
-        StateFactory::Once(factory) => {
-            let mut once = Some(factory);
-            instance.build_by(local, &mut |_| match once.take() {
-                Some(factory) => Ok(factory()),
-                None => unreachable!("a build runs its factory once"),
-            })
-        }
+        StateFactory::Once(factory) => instance.build_by(local, &mut |_| Ok(factory())),
     };
     if let Err(failure) = built {
         // It never became an instance, so no report counts it.
         instance.discard(local);
         return Err(failure.into_spawn_error(M::name()));
     }
-    queue_order(local, slot, Order::Start);
+    queue_start(local, slot, M::CALL_DEPTH, instance.account());
     Ok(instance)
 }
 

@@ -262,13 +262,10 @@ impl Local {
     /// Reserves a slot for a new instance.
     pub(crate) fn reserve(&self) -> Reserved {
         let Hosting { slots, free, .. } = &mut *self.hosting.borrow_mut();
-        Reserved { slot: slots.reserve(), born: Birth::of(self.timers.next_serial()), ended: free.take() }
-    }
-
-    /// Puts a new instance on the roster, which opens its account.
-    pub(crate) fn add(&self, slot: Slot, name: &'static str) {
-        if let Some(block) = self.mailbox.roster.add(slot, name) {
-            self.hosting.borrow_mut().slots.keep(block);
+        Reserved {
+            slot: slots.reserve(&self.mailbox.roster),
+            born: Birth::of(self.timers.next_serial()),
+            ended: free.take(),
         }
     }
 
@@ -277,9 +274,11 @@ impl Local {
         self.hosting.borrow().slots.block(slot)
     }
 
-    /// Puts an instance into the slot that was reserved for it.
-    pub(crate) fn occupy(&self, slot: Slot, born: Birth, depth: u16, instance: Rc<dyn Instance>) {
-        self.hosting.borrow_mut().slots.occupy(slot, born, depth, instance);
+    /// Puts an instance into the slot that was reserved for it, and on the roster.
+    pub(crate) fn occupy(&self, slot: Slot, born: Birth, depth: u16, name: &'static str, instance: Rc<dyn Instance>) {
+        let slots = &mut self.hosting.borrow_mut().slots;
+        let name = slots.number(name, &self.mailbox.roster);
+        slots.occupy(slot, born, depth, name, instance);
         self.mailbox.meter.instances.add(1);
     }
 
