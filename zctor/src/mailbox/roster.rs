@@ -36,7 +36,7 @@ struct Members {
     blocks: Vec<Arc<Block>>,
     /// The names of the message types that instances of this thread have, or had.
     names: Vec<&'static str>,
-    /// What the instances with each of these names had done that have ended.
+    /// The counts of ended instances for each of these names.
     ended: Vec<EndedTotals>,
     /// The wakers of the watchers, who wait for the end of an instance.
     watchers: HashMap<Slot, Box<Waiters>>,
@@ -81,7 +81,7 @@ impl SlowLimits {
     }
 }
 
-/// What instances had done that have ended.
+/// The counts of instances that have ended.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct EndedTotals {
     pub(crate) instances: u64,
@@ -305,7 +305,7 @@ impl Roster {
         EndedTotals::sum(members.ended.iter())
     }
 
-    /// What the instances had done that have ended here, by the names of their types.
+    /// The counts of the instances that have ended here, by the names of their types.
     pub(crate) fn ended(&self) -> Vec<(&'static str, EndedTotals)> {
         let members = lock(&self.members);
         members.names.iter().copied().zip(members.ended.iter().copied()).collect()
@@ -313,7 +313,7 @@ impl Roster {
 
     // Watchers.
 
-    /// Has `waker` woken when an instance has ended, until `leave` is called with the number that this returns. If it
+    /// Has `waker` woken when an instance has ended, until `unwatch` is called with the number that this returns. If it
     /// has ended already, gives the reason.
     pub(crate) fn watch(&self, slot: Slot, waker: Waker) -> Result<u64, End> {
         let mut members = lock(&self.members);
@@ -372,7 +372,7 @@ impl Roster {
         inboxes.iter().for_each(|inbox| inbox.put(event.clone()));
     }
 
-    // Those who back off.
+    // Instances that back off.
 
     pub(crate) fn begin_backoff(&self, slot: Slot, backing_off: BackingOff) {
         lock(&self.members).backing_off.insert(slot, backing_off);

@@ -36,7 +36,7 @@ use crate::thread::wait::{Reply, wait};
 ///
 /// [`Pending`]: crate::Pending
 pub(crate) trait Callees: Deref<Target = Mailbox> {
-    /// What the call is, for the statistics: its variant, and the slot of the callee.
+    /// The call as the statistics name it: its variant, and the slot of the callee.
     fn called(&self) -> Option<(&'static str, Slot)> {
         None
     }

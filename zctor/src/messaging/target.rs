@@ -28,7 +28,7 @@ pub(crate) struct Target<'a, M: Payload> {
     pub(super) local: Option<&'a Rc<Local>>,
 }
 
-/// What a sender knows of the places of a pool.
+/// The places of a pool as far as a sender knows them.
 enum Known<'a, M: Payload> {
     Nothing,
     /// They were the latest once.
@@ -86,7 +86,7 @@ impl<'a, M: Payload> Target<'a, M> {
         Self::without_pool(Among::One(endpoint))
     }
 
-    /// What a client is bound to that has no pool.
+    /// The target of a client that is bound to an instance in no pool.
     #[inline]
     pub(crate) fn at_binding(binding: &'a Binding<M>) -> Self {
         Self::without_pool(binding.among())

@@ -19,7 +19,7 @@ use crate::route::link_route::{BoundKey, LinkRoute};
 use crate::route::linked::{How, Outlet};
 use crate::sys::unwind::ignoring_panic;
 
-/// What links speak.
+/// The format of links.
 const FORMAT: Format = Format::MessagePack;
 
 pub(super) struct Link<M> {

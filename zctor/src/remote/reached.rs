@@ -81,7 +81,7 @@ pub fn counted<M: RemoteMessage>(message: &M) -> Result<Packet, CallError> {
     Ok(Packet { bytes, format, call, inside: false, route: Route::Copy, key: None })
 }
 
-/// What is answered to such a packet.
+/// The answer to such a packet.
 pub(super) fn reply(reached: usize, format: Format) -> Result<Reply, Answer> {
     match reached {
         0 => Err(Answer::Full),

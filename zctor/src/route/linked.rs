@@ -1,7 +1,7 @@
 //! Mail for a link to another engine: the usual contents, and their route if the sender says it.
 //!
 //! A link's endpoint has a delivery table of its own, so the mail of all other instances is as it would be without
-//! links. By its contents mail for a link goes another way where it is handled, too (`actor/link.rs`).
+//! links. The contents of such mail also say that it is handled by `actor/link.rs`.
 //!
 //! A message or a call from outside need not wait for the link's thread:
 //!
@@ -65,10 +65,10 @@ impl Drop for HeldPermit {
     }
 }
 
-/// The outlet of a link, as its mailbox has it, and the accounts that have the link's. The link's state owns the outlet,
-/// which holds the mailbox.
+/// The outlet of a link, as its mailbox keeps it, and the block that holds the link's account. The link's state owns
+/// the outlet, which holds the mailbox.
 struct Known<M> {
-    /// That of the state which the link's thread has met last: a link may be built again.
+    /// The outlet of the link's latest state: a link may be built again.
     outlet: ArcSwap<Weak<dyn Outlet<M>>>,
     block: Arc<Block>,
 }

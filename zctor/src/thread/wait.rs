@@ -157,7 +157,7 @@ impl Drop for AbandonmentWatch {
 /// A wait of an actor thread, listed until this is dropped.
 struct NotedWait<'l> {
     local: &'l Local,
-    /// What the handler handles that waits. Handlers that are served meanwhile note their own.
+    /// The variant of the waiting handler. Handlers that are served meanwhile note their own.
     variant: Option<&'static str>,
     _handler: Option<NotedHandler<&'l Mailbox>>,
     _caller: Option<NotedCaller>,
@@ -257,7 +257,7 @@ fn wait_here(local: &Rc<Local>, below: u32, awaited: &mut dyn AnyReply, deadline
         // A push that came before the announcement does not end the spin, and this one may be long.
         take_in(local);
     }
-    // What can be served comes first: the reply may depend on it.
+    // Mail that can be served comes first: the reply may depend on it.
     let mut may_serve = local.has_mail(below);
     let mut budget = None;
     if !may_serve {
