@@ -59,6 +59,12 @@ pub mod transport {
     pub use super::partition::{Partition, Partitions, Route};
     pub use super::reached::counted;
     pub use super::wire::Format;
+
+    /// Panics where a blocking wait would stop a tokio runtime, in debug builds with the feature `tokio`.
+    #[track_caller]
+    pub fn assert_may_block() {
+        crate::sys::runtime::assert_may_block();
+    }
 }
 
 /// The body of a link's handler methods, which are never called: a link takes its messages before they are dispatched.
