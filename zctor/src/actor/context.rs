@@ -82,8 +82,8 @@ impl<M: Message> Context<M> {
         self.shared.endpoint.id()
     }
 
-    /// The handler of this message is about to begin. If it may wait, its variant is noted: each wait says what it is in.
-    /// If spans are asked for, its span is entered.
+    /// The handler of this message is about to begin. If it may wait, its variant is noted: the statistics of each wait
+    /// name it. If spans are asked for, its span is entered.
     #[cfg_attr(not(debug_assertions), inline(always))]
     pub(super) fn begins<P>(&self, place: &P, front: fn(&P) -> Option<&M>, (work, in_spans): (Work, InSpans)) {
         if M::CALL_DEPTH > 0 {
@@ -112,7 +112,7 @@ impl<M: Message> Context<M> {
         Target::with(&self.local, f)
     }
 
-    /// What is left of the deadline of this handler's caller; `None` without one. Zero: the caller waits no more.
+    /// The time left until the deadline of this handler's caller; `None` without one. Zero: the caller waits no more.
     ///
     /// A call made here by [`call`](Context::call) or by a [`client`](Context::client) has no more time than that,
     /// whatever its own limit. A message that was sent, a timer and a pipe bring no deadline.
@@ -194,6 +194,8 @@ impl<M: Message> Context<M> {
     ///
     /// # Errors
     /// - [`SendError::NotRegistered`]: the type has no live instance.
+    /// - [`SendError::Full`]: the thread of the instance has an [inner bound](crate::ActorThread::inner_bound), and no
+    ///   room under it.
     /// - [`SendError::Stopped`]: the engine has stopped.
     ///
     /// # Blocking
@@ -235,6 +237,8 @@ impl<M: Message> Context<M> {
     ///
     /// # Errors
     /// - [`CallError::NotRegistered`]: the type has no live instance; nothing was sent.
+    /// - [`CallError::Full`]: the thread of the instance has an [inner bound](crate::ActorThread::inner_bound), and no
+    ///   room under it, or the call was the oldest and made room for another message. It never ran.
     /// - [`CallError::Stopped`]: the engine or the instance stopped before the request was handled.
     /// - [`CallError::Panicked`]: the handler panicked; the message is spent.
     /// - [`CallError::Timeout`]: the deadline of the handler that calls passed first, or if it has none, the engine's
@@ -305,6 +309,7 @@ impl<M: Message> Context<M> {
     ///
     /// # Errors
     /// - [`SendError::NotRegistered`]: the type has no live instance on this thread.
+    /// - [`SendError::Full`]: the thread has an [inner bound](crate::ActorThread::inner_bound), and no room under it.
     /// - [`SendError::Stopped`]: the engine has stopped.
     ///
     /// # Blocking
@@ -627,8 +632,8 @@ impl<M: Message> Context<M> {
     }
 }
 
-/// Enters the span of a handler. Out of the way of the others, and without a look at their context: what a function out of
-/// line may look at would not stay in registers.
+/// Enters the span of a handler. Not inlined, and not given the context: whatever an outlined function can reach must
+/// be in memory, not in registers.
 #[cold]
 #[inline(never)]
 fn enter_span<M: Message, P>(

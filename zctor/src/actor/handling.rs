@@ -67,7 +67,7 @@ where
             }
         });
         match outcome {
-            // Whoever has given it the message measures its end.
+            // The caller of `handle` measures the end of this handler.
             Some(Ok(())) if self.common.requested.get() == Requested::None => {}
             Some(Ok(())) => {
                 local.measured.end(self.slot());
@@ -85,7 +85,7 @@ where
     }
 
     /// Does what the handler that has just returned asked for.
-    // Not in line, nor are the two below: what they need on the stack would cost each message.
+    // Neither this nor the two below are inlined: their stack would cost each message.
     #[cold]
     #[inline(never)]
     fn fulfil(self: Rc<Self>, local: &Rc<Local>) {
@@ -181,7 +181,7 @@ where
 
 /// How the handler of a message begins.
 ///
-/// It says once what the edge says, so that code for simulations costs the others nothing here.
+/// The edge is asked once, so code for simulations costs the other ways nothing.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Beginning {
     /// It does not: the instance takes no messages now.

@@ -1,14 +1,14 @@
-//! Slow handlers are found by looks from beside: no handler reads a clock.
+//! Slow handlers are found by another thread, which looks at the statistics: no handler reads a clock.
 //!
 //! An engine that has a hook for them has one thread that watches. The protocol:
 //!
-//! 1. While the code of an instance runs or waits somewhere, the watcher looks four times in the least limit of all
-//!    instances, and at least each second: the next to start may have a lesser limit. What it compares is in
-//!    `handlings.rs`.
+//! 1. While code of some instance runs or waits, the watcher looks four times within the shortest limit of all
+//!    instances, and at least once a second, since an instance that starts next may have a shorter limit.
+//!    `handlings.rs` compares the looks.
 //! 2. If all threads are at rest, the watcher says so (`Edge::set_watcher_asleep`), looks once more, and sleeps. A
 //!    thread that ends its rest wakes it (`wake`). That thread has no fence between the end of its rest and its look,
-//!    since it is on the way of each message that finds a thread parked. So the watcher may be missed, and wakes by
-//!    itself each second.
+//!    since it is on the way of each message that finds a thread parked. So a wake-up may be missed; the watcher
+//!    therefore wakes by itself each second.
 //! 3. A handling is told when it has lasted for its limit, and again at each tenfold of that. A new hook is told of what
 //!    the hook before was told of.
 //! 4. The watcher ends with the engine: `close` takes its hook, and gives its thread to be joined.

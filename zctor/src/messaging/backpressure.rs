@@ -61,7 +61,7 @@ fn wait_for_room(choice: &mut dyn Choice, until: &dyn Fn() -> Option<Instant>) -
     }
 }
 
-/// What is to be done if the chosen instance has no room, for a sender that may wait or not.
+/// The policy if the chosen instance has no room, for a sender that may wait or not.
 pub(super) fn policy(choice: &dyn Choice, may_wait: bool) -> Overflow {
     if is_inside_code() {
         // There is an inner bound.

@@ -68,7 +68,7 @@ pub(super) fn deliver<const WATCHED: bool, M: Payload>(
         return chosen.endpoint().send_inner(place, chosen.sent_as(), &|| chosen.move_turn());
     }
     if !chosen.is_full() {
-        chosen.endpoint().send::<WATCHED>(chosen.way, place, chosen.sent_as());
+        chosen.send::<WATCHED>(place);
         return Ok(());
     }
     *place = place.take().and_then(|message| chosen.endpoint().drop_newest(message).err());

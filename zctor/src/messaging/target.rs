@@ -27,7 +27,7 @@ pub(crate) struct Target<'a, M: Payload> {
     pub(super) local: Option<&'a Rc<Local>>,
 }
 
-/// What a sender knows of the places of a pool.
+/// The places of a pool as far as a sender knows them.
 enum Known<'a, M: Payload> {
     Nothing,
     /// They were the latest once.
@@ -85,7 +85,7 @@ impl<'a, M: Payload> Target<'a, M> {
         Self::without_pool(Among::One(endpoint))
     }
 
-    /// What a client is bound to that has no pool.
+    /// The target of a client that is bound to an instance in no pool.
     #[inline]
     pub(crate) fn at_binding(binding: &'a Binding<M>) -> Self {
         Self::without_pool(binding.among())
@@ -189,7 +189,7 @@ impl<'a, M: Payload> Target<'a, M> {
                 Ok(Chosen::bound(endpoint, way, endpoint.enter()))
             }
             (Among::Nobody, _) => Err(Refusal::Stopped),
-            (Among::Key(key), _) => self.pool()?.of_key::<WATCHED>(key),
+            (Among::Key(key, route), _) => Ok(self.pool()?.of_key::<WATCHED>(key)?.by(route)),
             (_, Some(key)) => self.pool()?.of_key::<WATCHED>(key),
             (Among::LeastLoaded, None) => self.pool()?.least_loaded::<WATCHED>(|_| 0),
             (Among::Turn, None) => self.pool()?.next::<WATCHED>(),

@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::event::Undelivered;
 
-/// What one end of a link has sent, and what became of it.
+/// The counts of all that one end of a link has sent, by outcome.
 ///
 /// Each accepted message is acknowledged by the other side or is a dead letter: see [`is_balanced`](Books::is_balanced).
 ///

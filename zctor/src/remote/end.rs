@@ -146,7 +146,7 @@ mod tests {
     use std::sync::atomic::{AtomicBool, Ordering};
 
     use super::*;
-    use crate::remote::ledger::Arrived;
+    use crate::remote::ledger::Inbound;
 
     /// A pool whose drop tells whether it asks its end under the lock.
     struct Asks {
@@ -155,7 +155,7 @@ mod tests {
     }
 
     impl Served for Asks {
-        fn deliver(self: Arc<Self>, _: Packet, receipt: Box<dyn Receipt>, _: Arrived) {
+        fn deliver(self: Arc<Self>, _: Packet, receipt: Box<dyn Receipt>, _: Inbound) {
             receipt.answer(Answer::Unreachable);
         }
 

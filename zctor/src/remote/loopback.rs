@@ -30,8 +30,9 @@ const ROOM: usize = 1_024;
 /// it has nothing to do: it is encoded on the thread that sends it. From outside at most 1,024 messages are under
 /// way through a link, until they are in a mailbox on the other side. Beyond that a sender waits, as it does where a
 /// [`mailbox_bound`](crate::ActorThread::mailbox_bound) is reached; [`attach_bounded`](Loopback::attach_bounded) says
-/// otherwise. So a full pool on the other side holds back the senders here. What handlers send goes past all bounds on
-/// both sides.
+/// otherwise. So a full pool on the other side holds back the senders here. What handlers send goes past every
+/// `mailbox_bound` on both sides. An [`inner_bound`](crate::ActorThread::inner_bound) of the serving thread still
+/// holds: a message without room there is a dead letter with `Full`, and a call ends with `Full`.
 ///
 /// ```
 /// use serde::{Deserialize, Serialize};
@@ -280,8 +281,8 @@ impl Loopback {
     /// where the partition of its key is served, and all others go in turn. `of` is the number of partitions, the same
     /// as at [`serve_partitions`](Loopback::serve_partitions); 0 counts as 1.
     ///
-    /// A client bound by [`keyed`](crate::Client::keyed) is bound to the link, and to no partition: a message of a variant
-    /// without a `#[key]` goes in turn.
+    /// All messages of a client that is bound by [`keyed`](crate::Client::keyed) go to where the partition of that key is
+    /// served, and there to the instance that has it.
     ///
     /// # Errors
     /// As [`ActorEngine::pool`].

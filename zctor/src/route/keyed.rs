@@ -4,6 +4,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::marker::PhantomData;
 
 use crate::error::Refusal;
+use crate::route::link_route::KeyRoute;
 use crate::route::location::Way;
 use crate::route::payload::Payload;
 use crate::route::places::AnyPlaces;
@@ -51,19 +52,29 @@ pub struct Keyed<K: ?Sized>(PhantomData<K>);
 #[derive(Debug)]
 pub struct Unkeyed;
 
-/// What [`Client::keyed`](crate::Client::keyed) takes for a key: what the `#[key]` fields borrow as, or anything if the
-/// enum has no `#[key]`.
+/// A type that [`Client::keyed`](crate::Client::keyed) takes for a key: one that the `#[key]` fields borrow as, or any
+/// if the enum has no `#[key]`.
 #[diagnostic::on_unimplemented(
     message = "`{Q}` is not what the `#[key]` fields of this enum borrow as",
     note = "pass a reference to the fields' own type, or to what it borrows as: `&str` for `String`"
 )]
-pub trait KeyOf<Q: ?Sized> {}
+pub trait KeyOf<Q: ?Sized> {
+    /// The key as it travels, and with its hash; `None` if it never does.
+    #[doc(hidden)]
+    fn __travelling(_key: &Q, _hash: u64) -> Option<KeyRoute> {
+        None
+    }
+}
+
+/// The key type of an enum whose messages travel, around that which it would have if they did not.
+#[derive(Debug)]
+pub struct TravellingKey<K>(PhantomData<K>);
 
 impl<K: std::borrow::Borrow<Q> + ?Sized, Q: ?Sized> KeyOf<Q> for Keyed<K> {}
 
 impl<Q: ?Sized> KeyOf<Q> for Unkeyed {}
 
-/// What a `#[key]` field must be: its hash says which instance gets the message.
+/// The bound of a `#[key]` field: its hash says which instance gets the message.
 #[diagnostic::on_unimplemented(
     message = "key type `{Self}` has no hash",
     label = "a `#[key]` field must be `Hash`",

@@ -11,7 +11,7 @@ use crate::simulation::trace::{panic_text, returns_error, types};
 use crate::sys::operation::Operation;
 use crate::sys::simulated::state::{Call, Event, Record};
 
-/// Who takes part: an instance, or a thread outside the engines.
+/// A column of the diagram: an instance, or a thread outside the engines.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Party {
     Instance(InstanceId),

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use crate::actor::context::Context;
-use crate::actor::factory::StateFactory;
+use crate::actor::factory::{StateFactory, build_once};
 use crate::actor::instance::{Options, install_cell};
 use crate::actor::recorder::{Recorded, Recorder};
 use crate::client::message::{Message, Request};
@@ -76,7 +76,8 @@ pub fn context<M: Doubled>() -> TestContext<M> {
     drop(local.kept.put(Rc::clone(&recorder)));
     let inbox = Probe::new();
     let double = inbox.double();
-    let Ok(cell) = install_cell(&local, false, StateFactory::Once(Box::new(|| double)), Options::default()) else {
+    let factory = &mut build_once(|| double);
+    let Ok(cell) = install_cell(&local, false, StateFactory::Once(factory), Options::default()) else {
         panic!("this factory does not fail")
     };
     let test = TestContext { ctx: Context::new(Rc::clone(&local), cell), local, recorder, inbox, engine };

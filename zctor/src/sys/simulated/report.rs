@@ -1,4 +1,4 @@
-//! What is said of a world in which nothing goes on: nobody can move, or a thread does not come back.
+//! The report on a world that has stopped: no thread can move, or one does not come back.
 
 use std::fmt::Write;
 use std::path::{Path, PathBuf};

@@ -13,7 +13,7 @@ use crate::sys::operation::Operation;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Turn {
     pub(crate) thread: usize,
-    /// What it begins with; `None` at the start of the thread, and where that was blocked.
+    /// The operation that it begins with; `None` at the start of the thread, and where that was blocked.
     pub(crate) operation: Option<Operation>,
     /// How many turns of the thread before it began with the same.
     pub(crate) earlier: u32,
@@ -27,7 +27,7 @@ pub(crate) struct Delay {
     pub(crate) behind: Option<Turn>,
 }
 
-/// What is known of the turns of one run.
+/// The turns of one run so far.
 #[derive(Default)]
 pub(super) struct Turns {
     /// How many turns of a thread began with an operation.
