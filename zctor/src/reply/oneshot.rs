@@ -103,7 +103,6 @@ impl<T> Sender<T> {
         Arc::<Oneshot<T>>::clone(&self.place)
     }
 
-    /// Whether the receiver is gone.
     pub(crate) fn is_closed(&self) -> bool {
         lock(&self.place.inner).left
     }
