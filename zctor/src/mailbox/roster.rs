@@ -191,9 +191,9 @@ impl Roster {
         names.len() as u32 - 1
     }
 
-    /// Takes an instance that has ended off the roster. What its account says at the end is added to the totals of its
-    /// type, and `report` is given it if each end is reported by itself; unless it was reported before, when the thread
-    /// was abandoned. Without `report` it counts for nothing: it was never built.
+    /// Takes an instance that has ended off the roster. Its account at the end is added to the totals of its type, and
+    /// `report` is given it if each end is reported by itself; unless it was reported before, when the thread was
+    /// abandoned. Without `report` it counts for nothing: it was never built.
     pub(crate) fn remove(&self, slot: Slot, why: &End, report: Option<impl FnOnce(InstanceReport)>) -> Removed {
         // Reported under the lock, so that an abandonment finds the instance either on the roster or among the reports.
         let mut members = lock(&self.members);
