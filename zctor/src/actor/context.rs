@@ -1,4 +1,4 @@
-//! [`Context`]: what a handler is given, to know its instance, reach others, and ask for timers, pipes, or its end.
+//! [`Context`]: a handler is given it, to know its instance, reach others, and ask for timers, pipes, or its end.
 
 use std::fmt;
 use std::rc::Rc;

@@ -1,4 +1,4 @@
-//! A pool that one end serves: what comes for it is decoded and goes into its mailboxes.
+//! A pool that one end serves: packets for it are decoded, and their messages go into its mailboxes.
 //!
 //! The protocol. No thread waits for a thing that its own wait could hold up:
 //!

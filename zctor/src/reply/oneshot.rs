@@ -95,7 +95,7 @@ impl<T> Sender<T> {
         &self.place.cancellation
     }
 
-    /// The one who waits, for the handler to ask after.
+    /// The caller, so that the handler can ask whether it still waits.
     pub(crate) fn caller(&self) -> Arc<dyn Caller>
     where
         T: 'static,
