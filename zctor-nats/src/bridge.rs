@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 use std::time::Duration;
 use std::{env, process};
 
-use zctor::remote::transport::{End, Partitions, Route};
+use zctor::remote::transport::{End, Partitions, Route, assert_may_block};
 use zctor::remote::{Books, RemoteMessage};
 use zctor::{ActorEngine, Overflow, now};
 
@@ -112,7 +112,9 @@ impl Builder {
     ///
     /// # Blocking
     /// Until it is connected, or has failed to.
+    #[cfg_attr(feature = "tokio", track_caller)]
     pub fn connect(self) -> Result<Bridge, BridgeError> {
+        assert_may_block();
         for name in
             [Some(&self.settings.namespace), self.settings.authority.inbox_prefix.as_ref()].into_iter().flatten()
         {
@@ -233,6 +235,7 @@ impl Bridge {
     ///
     /// # Blocking
     /// Until the server knows of it.
+    #[cfg_attr(feature = "tokio", track_caller)]
     pub fn serve<M: RemoteMessage>(&self, engine: &ActorEngine) -> Result<(), BridgeError> {
         self.serve_routes::<M>(engine, None)
     }
@@ -291,6 +294,7 @@ impl Bridge {
     ///
     /// # Blocking
     /// As [`serve`](Bridge::serve).
+    #[cfg_attr(feature = "tokio", track_caller)]
     pub fn serve_partitions<M: RemoteMessage>(
         &self,
         engine: &ActorEngine,
@@ -300,6 +304,7 @@ impl Bridge {
         self.serve_routes::<M>(engine, Some(Partitions { numbers, of }))
     }
 
+    #[cfg_attr(feature = "tokio", track_caller)]
     fn serve_routes<M: RemoteMessage>(
         &self,
         engine: &ActorEngine,
@@ -355,6 +360,7 @@ impl Bridge {
     ///
     /// # Blocking
     /// Until the server has said whether it permits that; not if the connection is lost just now.
+    #[cfg_attr(feature = "tokio", track_caller)]
     pub fn attach<M: RemoteMessage>(&self, engine: &ActorEngine) -> Result<M::Client, BridgeError> {
         self.attach_bounded::<M>(engine, ROOM, Overflow::Wait)
     }
@@ -365,6 +371,7 @@ impl Bridge {
     ///
     /// # Errors
     /// As [`attach`](Bridge::attach).
+    #[cfg_attr(feature = "tokio", track_caller)]
     pub fn attach_partitions<M: RemoteMessage>(&self, engine: &ActorEngine, of: u32) -> Result<M::Client, BridgeError> {
         self.attach_routes::<M>(engine, Some(of), ROOM, Overflow::Wait)
     }
@@ -377,6 +384,7 @@ impl Bridge {
     ///
     /// # Blocking
     /// As [`attach`](Bridge::attach).
+    #[cfg_attr(feature = "tokio", track_caller)]
     pub fn attach_bounded<M: RemoteMessage>(
         &self,
         engine: &ActorEngine,
@@ -386,6 +394,7 @@ impl Bridge {
         self.attach_routes::<M>(engine, None, bound, overflow)
     }
 
+    #[cfg_attr(feature = "tokio", track_caller)]
     fn attach_routes<M: RemoteMessage>(
         &self,
         engine: &ActorEngine,
@@ -398,6 +407,7 @@ impl Bridge {
     }
 
     /// The way out for the messages of `M`.
+    #[cfg_attr(feature = "tokio", track_caller)]
     pub(crate) fn carrier<M: RemoteMessage>(&self) -> Result<NatsCarrier, BridgeError> {
         check_name(M::WIRE)?;
         let turn = wire::subject(&self.namespace, M::WIRE, Route::Turn);
@@ -407,6 +417,7 @@ impl Bridge {
         Ok(NatsCarrier { namespace, turn: turn.into(), commands, state, deadline: self.deadline })
     }
 
+    #[cfg_attr(feature = "tokio", track_caller)]
     pub(crate) fn may_wait(&self) -> Result<(), BridgeError> {
         self.connection.may_wait()
     }
@@ -439,7 +450,9 @@ impl Bridge {
     ///
     /// # Blocking
     /// As long as messages are under way.
+    #[cfg_attr(feature = "tokio", track_caller)]
     pub fn flush(&self, limit: Duration) -> Books {
+        assert_may_block();
         self.end.flush(limit)
     }
 
@@ -527,7 +540,9 @@ impl Bridge {
     /// # Blocking
     /// Until calls are answered, for `limit` at most. If a handler of a served pool calls it, or a hook on the bridge's
     /// own thread, it waits for itself until the limit.
+    #[cfg_attr(feature = "tokio", track_caller)]
     pub fn leave(&self, limit: Duration) -> Books {
+        assert_may_block();
         let until = now() + limit.min(LONGEST);
         self.queues.leave(&self.connection.session, limit);
         let (done, left) = mpsc::channel();
@@ -558,6 +573,7 @@ impl Bridge {
     ///
     /// # Blocking
     /// For `limit` at most, and until the thread of the bridge has ended.
+    #[cfg_attr(feature = "tokio", track_caller)]
     pub fn close(self, limit: Duration) -> Books {
         let until = now() + limit.min(LONGEST);
         self.leave(limit);

@@ -81,6 +81,7 @@ impl Bridge {
     ///
     /// # Blocking
     /// For `wait`, which is not longer if the connection is lost. In a handler, its thread serves nothing meanwhile.
+    #[cfg_attr(feature = "tokio", track_caller)]
     pub fn broadcast<M: RemoteMessage>(&self, message: M, wait: Duration) -> Result<Reached, BridgeError> {
         self.broadcast_expecting(message, usize::MAX, wait)
     }
@@ -112,6 +113,7 @@ impl Bridge {
     ///
     /// # Blocking
     /// As [`broadcast`](Bridge::broadcast), or until so many have answered.
+    #[cfg_attr(feature = "tokio", track_caller)]
     pub fn broadcast_expecting<M: RemoteMessage>(
         &self,
         message: M,

@@ -20,7 +20,7 @@ use futures_util::StreamExt;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::JoinHandle;
-use zctor::remote::transport::{Answer, End, Receipt, Route};
+use zctor::remote::transport::{Answer, End, Receipt, Route, assert_may_block};
 
 use crate::arrivals::Arrivals;
 use crate::authority::Authority;
@@ -177,9 +177,14 @@ impl Connection {
 
     /// Asks the server whether the bridge may publish to this subject. Where that cannot be known, messages will tell:
     /// without a connection, and in a hook on the bridge's own thread, which cannot wait for itself.
+    #[track_caller]
     pub(crate) fn may_publish(&self, subject: String) -> Result<(), BridgeError> {
         let (done, told) = mpsc::channel();
-        if self.is_own_thread() || self.commands.send(Command::Probe { subject, done }).is_err() {
+        if self.is_own_thread() {
+            return Ok(());
+        }
+        assert_may_block();
+        if self.commands.send(Command::Probe { subject, done }).is_err() {
             return Ok(());
         }
         match told.recv() {
@@ -200,8 +205,13 @@ impl Connection {
     }
 
     /// An error in a hook on the bridge's own thread, which would wait for itself.
+    #[track_caller]
     pub(crate) fn may_wait(&self) -> Result<(), BridgeError> {
-        if self.is_own_thread() { Err(BridgeError::OwnThread) } else { Ok(()) }
+        if self.is_own_thread() {
+            return Err(BridgeError::OwnThread);
+        }
+        assert_may_block();
+        Ok(())
     }
 
     fn is_own_thread(&self) -> bool {

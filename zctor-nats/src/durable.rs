@@ -118,6 +118,7 @@ impl Bridge {
     ///
     /// # Blocking
     /// Until the server has the queue.
+    #[cfg_attr(feature = "tokio", track_caller)]
     pub fn attach_durable<M: DurableMessage>(
         &self,
         engine: &ActorEngine,
@@ -147,6 +148,7 @@ impl Bridge {
     ///
     /// # Blocking
     /// Until the server has the queue.
+    #[cfg_attr(feature = "tokio", track_caller)]
     pub fn serve_durable<M: DurableMessage>(&self, engine: &ActorEngine, queue: &WorkQueue) -> Result<(), BridgeError> {
         check_name(M::WIRE)?;
         self.may_wait()?;

@@ -61,6 +61,12 @@ pub mod transport {
     pub use super::partition::{Partition, Partitions, Route};
     pub use super::reached::counted;
     pub use super::wire::Format;
+
+    /// Panics where a blocking wait would stop a tokio runtime, in debug builds with the feature `tokio`.
+    #[track_caller]
+    pub fn assert_may_block() {
+        crate::sys::runtime::assert_may_block();
+    }
 }
 
 /// Implements the handler trait for `Remote<Enum>`, so that its type fits, and [`RemoteMessage`] for the enum.

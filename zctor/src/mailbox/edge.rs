@@ -104,6 +104,7 @@ impl Edge {
     }
 
     /// Whether threads were abandoned, and all others have ended: no caller waits for any of them any longer.
+    #[inline]
     pub(crate) fn is_abandoned(&self) -> bool {
         // Pairs with the fence in `abandon`. It is for a caller that was woken by something else, and announced itself
         // again before this look: either the caller sees the abandonment here, or the waker that it left finds the

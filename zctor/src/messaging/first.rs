@@ -248,10 +248,9 @@ impl<R> Awaited for First<R> {
 }
 
 impl<R> Reply for First<R> {
-    fn with_callee(&self, f: &mut dyn FnMut(Callee, &Arc<Edge>)) {
-        if let Some((_, first)) = self.replies.iter().find(|(_, reply)| reply.is_sent()) {
-            first.with_callee(f);
-        }
+    fn callee(&self) -> Option<(Callee, Arc<Edge>)> {
+        let (_, first) = self.replies.iter().find(|(_, reply)| reply.is_sent())?;
+        first.callee()
     }
 }
 

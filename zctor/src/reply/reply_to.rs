@@ -97,12 +97,12 @@ impl<R: 'static> ReplyTo<R> {
 
     #[doc(hidden)]
     pub fn __cancellation(&self) -> Option<&Cancellation> {
-        self.sender.as_ref().map(oneshot::Sender::cancellation)
+        self.sender.as_ref().and_then(oneshot::Sender::cancellation)
     }
 
     #[doc(hidden)]
     pub fn __caller(&self) -> Option<Arc<dyn Caller>> {
-        self.sender.as_ref().map(oneshot::Sender::caller)
+        self.sender.as_ref().and_then(oneshot::Sender::caller)
     }
 
     #[doc(hidden)]
