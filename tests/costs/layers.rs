@@ -127,7 +127,8 @@ const ARCHITECTURE: &str = include_str!("../../ARCHITECTURE.md");
 
 /// The files and folders that the rows of ARCHITECTURE.md name for the runtime.
 fn files_with_a_row() -> BTreeSet<&'static str> {
-    let table = ARCHITECTURE.split_once("| file (`zctor/src/`) | promise |\n").expect("a table of the runtime's files").1;
+    let table =
+        ARCHITECTURE.split_once("| file (`zctor/src/`) | promise |\n").expect("a table of the runtime's files").1;
     let rows = table.lines().map_while(|line| line.strip_prefix("| "));
     let cells = rows.filter_map(|row| Some(row.split_once(" | ")?.0));
     cells.flat_map(|cell| cell.split(", ")).map(|name| name.trim_matches('`')).collect()

@@ -91,7 +91,7 @@ pub(crate) struct Mailbox {
 }
 
 impl Mailbox {
-    /// Tells of a panic of one of its instances those who asked to be told.
+    /// Tells the hook and the watchers of a panic of one of its instances.
     pub(crate) fn tell_panic(&self, panic: &PanicEvent) {
         self.edge.losses.panicked(panic);
         self.roster.tell_panic(panic);

@@ -41,9 +41,9 @@ pub use reached::Reached;
 pub use value::RemoteValue;
 
 #[doc(hidden)]
-pub use durable::{__assert_durable, Tells};
-#[doc(hidden)]
 pub use crate::actor::dispatch::never_dispatched as __never_dispatched;
+#[doc(hidden)]
+pub use durable::{__assert_durable, Tells};
 #[doc(hidden)]
 pub use key::{__any_key, __no_key, FarKey, TravelsAsKey};
 #[doc(hidden)]

@@ -1,4 +1,4 @@
-//! [`Carried`]: what code needs that a handler hands to other threads, to run there as a part of the handler.
+//! [`Carried`]: code that a handler hands to other threads runs by it as a part of the handler.
 
 use std::fmt;
 use std::sync::Arc;

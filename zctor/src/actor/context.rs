@@ -1,4 +1,4 @@
-//! [`Context`]: what a handler is given, to know its instance, reach others, and ask for timers, pipes, or its end.
+//! [`Context`]: a handler is given it, to know its instance, reach others, and ask for timers, pipes, or its end.
 
 use std::fmt;
 use std::rc::Rc;
@@ -393,8 +393,9 @@ impl<M: Message> Context<M> {
     /// Awaits something without blocking, and turns its outcome into a message to this instance.
     ///
     /// `what` is a request (which is sent at once), a [`Pending`](crate::Pending), a tuple or `Vec` of `Pending`s, or
-    /// the [`first`](crate::first) of several. `then` runs on this thread, so it may hold what is not `Send`. A rebuild of this instance's state ends the pipe,
-    /// and drops what it awaits: a request that was not begun is skipped then, and the reply to one that was is lost.
+    /// the [`first`](crate::first) of several. `then` runs on this thread, so it may hold what is not `Send`. A rebuild
+    /// of this instance's state ends the pipe, and drops what it awaits: a request that was not begun is skipped then,
+    /// and the reply to one that was is lost.
     ///
     /// # Blocking
     /// Never. `then` may send, but not wait.

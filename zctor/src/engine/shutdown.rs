@@ -222,7 +222,7 @@ fn join(core: &Arc<Core>, ended: Vec<Started>) {
     }
 }
 
-/// Reads what abandoned threads and their instances have done.
+/// Reads the counts of abandoned threads and their instances.
 ///
 /// A thread that still moves changes its counts while they are read. So they are read again until two looks agree, at
 /// most 1,000 times.

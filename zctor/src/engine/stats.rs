@@ -94,7 +94,8 @@ pub(super) fn threads(core: &Core, mailboxes: &[Arc<Mailbox>]) -> (Vec<ThreadSta
     (threads, callers)
 }
 
-/// A wait for a thread: what that had ended when the wait began (`Callee::pieces`), and how long it has lasted.
+/// A wait for a thread, the pieces of code that the thread had ended when it began (`Callee::pieces`), and how long it
+/// has lasted.
 type Awaited = (ThreadId, u64, Duration);
 
 /// Raises `lasted` of the handler that runs to the longest wait for its thread, if the thread has ended no piece of

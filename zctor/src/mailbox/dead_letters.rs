@@ -77,7 +77,7 @@ impl<T> HookPlace<T> {
 /// A bit in the count of dead letters: the report is being made, and no sender outside may add to the count.
 const CLOSED: u64 = 1 << 63;
 
-/// The counts of one engine of what happens rarely, and the hooks that are told. The counts are `Relaxed`: statistics.
+/// The counts of one engine for rare events, and the hooks that are told of them. The counts are `Relaxed`: statistics.
 #[derive(Default)]
 pub(crate) struct Losses {
     /// The dead letters, with the bit `CLOSED`.

@@ -1,4 +1,4 @@
-//! The inner queue of a mailbox: what comes from inside waits here where a thread has an inner bound, and no more of it
+//! The inner queue of a mailbox. Where a thread has an inner bound, messages from inside wait here, and no more of them
 //! than that. A sender never waits for room: its message is refused, or costs another its place.
 //!
 //! The protocol:

@@ -38,9 +38,9 @@ struct Members {
     names: Vec<&'static str>,
     /// The counts of ended instances for each of these names.
     ended: Vec<EndedTotals>,
-    /// The wakers of the watchers, who wait for the end of an instance.
+    /// The wakers of the watchers that wait for the end of an instance.
     watchers: HashMap<Slot, Box<Waiters>>,
-    /// Those who are to be told of panics.
+    /// The watchers of panics.
     panic_watchers: HashMap<Slot, Box<PanicWatchers>>,
     slow_limits: SlowLimits,
     /// The instances that back off.
@@ -103,7 +103,7 @@ impl EndedTotals {
     }
 }
 
-/// Those who watch the panics of one instance, each under a number that grows in the order of joining.
+/// The watchers of the panics of one instance, each under a number that grows in the order of joining.
 #[derive(Default)]
 struct PanicWatchers {
     inboxes: BTreeMap<u64, Arc<PanicInbox>>,
@@ -191,9 +191,9 @@ impl Roster {
         names.len() as u32 - 1
     }
 
-    /// Takes an instance that has ended off the roster. What its account says at the end is added to the totals of its
-    /// type, and `report` is given it if each end is reported by itself; unless it was reported before, when the thread
-    /// was abandoned. Without `report` it counts for nothing: it was never built.
+    /// Takes an instance that has ended off the roster. Its account at the end is added to the totals of its type, and
+    /// `report` is given it if each end is reported by itself; unless it was reported before, when the thread was
+    /// abandoned. Without `report` it counts for nothing: it was never built.
     pub(crate) fn remove(&self, slot: Slot, why: &End, report: Option<impl FnOnce(InstanceReport)>) -> Removed {
         // Reported under the lock, so that an abandonment finds the instance either on the roster or among the reports.
         let mut members = lock(&self.members);
@@ -362,7 +362,7 @@ impl Roster {
         drop(inbox);
     }
 
-    /// Tells those who watch an instance of a panic of it.
+    /// Tells the watchers of an instance of a panic of it.
     pub(crate) fn tell_panic(&self, event: &PanicEvent) {
         let inboxes: Vec<_> = {
             let members = lock(&self.members);

@@ -22,7 +22,7 @@ use crate::thread::wait::{Reply, wait};
 /// Waits for the first of several replies, and then for the next ones, as they come. Of replies that are there at the
 /// same look, the one that was given first comes first.
 ///
-/// The replies are those of calls that are on their way already. What this gives can be waited for, awaited, or piped.
+/// The replies are those of calls that are on their way already. The [`First`] can be waited for, awaited, or piped.
 /// Dropping it gives up the calls that have not ended, as a dropped [`Pending`] does: those that no handler has begun
 /// are skipped.
 ///

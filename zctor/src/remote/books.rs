@@ -1,4 +1,4 @@
-//! The books of one end: what became of each message that a link took.
+//! The books of one end: the outcome of each message that a link took.
 
 use std::fmt;
 

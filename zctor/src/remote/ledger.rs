@@ -108,7 +108,7 @@ pub(super) enum Sender {
     Call { message: &'static str, answer: Box<dyn FnOnce(Result<Vec<u8>, CallError>) + Send> },
 }
 
-/// A message that was sent: what a dead letter says of it, and to whom.
+/// A message that was sent, as a dead letter names it, and the mailbox that reports it.
 pub(super) struct Sent {
     pub(super) packet: DeadLetter,
     pub(super) mailbox: Arc<Mailbox>,

@@ -1,4 +1,4 @@
-//! A packet: a message on its way to another engine, and what its sender is told of it.
+//! A packet: a message on its way to another engine, and the receipt by which its sender is told of it.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -8,7 +8,7 @@ use crate::event::Undelivered;
 use crate::remote::partition::Route;
 use crate::remote::wire::Format;
 
-/// A message as bytes, and what the other side must know of it.
+/// A message as bytes, with all that the other side must know of it.
 #[derive(Debug)]
 pub struct Packet {
     /// The message.

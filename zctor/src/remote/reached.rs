@@ -1,4 +1,4 @@
-//! A broadcast whose sender wants to know who has it: what is sent, and what the answers come to.
+//! A broadcast whose sender wants to know which processes have it: its packets, and the sum of the answers.
 //!
 //! It is a copy that is called, as it were: each end on the other side answers how many instances it has reached, or why
 //! none.

@@ -1,4 +1,4 @@
-//! A pool that one end serves: what comes for it is decoded and goes into its mailboxes.
+//! A pool that one end serves: packets for it are decoded, and their messages go into its mailboxes.
 //!
 //! The protocol. No thread waits for a thing that its own wait could hold up:
 //!
@@ -8,8 +8,9 @@
 //!    `inner_bound` of the pool's thread may refuse it. It waits for nothing, and for no packet from outside: room may
 //!    come only when its sender goes on.
 //! 3. A packet goes into its mailbox at once, on the thread that delivers it, if it can neither wait there nor hold that
-//!    thread up for long, if that thread runs no user code for the runtime, and if its lane is idle. A sender's packets are delivered one after the other. So those before
-//!    it that went through the lane are in mailboxes by then, and their order is kept.
+//!    thread up for long, if that thread runs no user code for the runtime, and if its lane is idle. A sender's packets
+//!    are delivered one after the other. So those before it that went through the lane are in mailboxes by then, and
+//!    their order is kept.
 //! 4. Its sender is told when it is in a mailbox. Until then a packet from outside keeps its permit there, so no more
 //!    are under way than the mailbox of the link has room for.
 //! 5. The reply goes back on the thread that replies (`reply_task.rs`), so a full pool delays no reply, and no other

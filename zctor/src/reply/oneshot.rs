@@ -131,7 +131,7 @@ impl<T> Sender<T> {
         self.place.as_ref().map(|place| &place.cancellation)
     }
 
-    /// The one who waits, for the handler to ask after.
+    /// The caller, so that the handler can ask whether it still waits.
     pub(crate) fn caller(&self) -> Option<Arc<dyn Caller>>
     where
         T: 'static,
@@ -139,7 +139,6 @@ impl<T> Sender<T> {
         self.place.clone().map(|place| place as Arc<dyn Caller>)
     }
 
-    /// Whether the receiver is gone.
     pub(crate) fn is_closed(&self) -> bool {
         self.place.as_ref().is_none_or(|place| matches!(lock(&place.inner).end, End::Gone))
     }

@@ -9,7 +9,7 @@
 //!    (`Mailbox::rest`): then all that this sender has sent before has gone out. So its messages keep their order.
 //! 2. Else it goes through the mailbox. So does the first one, and the first one after a rebuild: the outlet is known when
 //!    the link's thread has handled a message with it.
-//! 3. What handlers send goes through the mailbox, since the runtime holds a borrow where they send, and to encode a
+//! 3. Messages of handlers go through the mailbox, since the runtime holds a borrow where they send, and to encode a
 //!    message is the user's code. Batches do too. A task that is polled in a waker is outside, on whichever thread: no
 //!    borrow is held there.
 //! 4. The end of the engine waits for no message that goes past the link's thread. One that was admitted just before it

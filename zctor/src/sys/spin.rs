@@ -1,4 +1,4 @@
-//! How long a thread looks for what it waits for before it parks: by a fixed time, or by what its last waits took.
+//! How long a thread spins in a wait before it parks: for a fixed time, or as long as its last waits say.
 
 use std::cell::Cell;
 use std::time::{Duration, Instant};
@@ -104,8 +104,8 @@ fn after_success(budget: u32, turn: u32) -> u32 {
 
 /// The evidence of a thread's recent waits of one kind for its next spin.
 ///
-/// A spin in vain ends the spins. From then on the parks say whether a spin would pay: they cost no looks, and each tells
-/// how long what the thread waited for took to come. So a thread whose mail comes seldom does not spin at all.
+/// A spin in vain ends the spins. From then on the parks say whether a spin would pay: they cost no looks, and each
+/// tells how long the mail or the reply took to come. So a thread whose mail comes seldom does not spin at all.
 pub(crate) struct Budget {
     /// How many looks the next spin takes.
     looks: Cell<u32>,

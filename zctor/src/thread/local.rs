@@ -218,8 +218,8 @@ impl Local {
         }
     }
 
-    /// Does what is to be done before a message is handled: notes its variant, begins to measure its handler. Whether the
-    /// edge allows that it is handled. Called where `Edge::is_plain` says no.
+    /// Prepares the handling of a message: notes its variant, begins to measure its handler. Gives whether the edge
+    /// allows that it is handled. Called where `Edge::is_plain` says no.
     pub(crate) fn may_begin(
         &self,
         slot: Slot,

@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::sys::simulated::state::{Call, On, State, Status};
 
 impl State {
-    /// Nobody can move: each thread, what it waits for, and what it did last.
+    /// The text if no thread can move: each thread, its wait, and its last step.
     pub(super) fn hang(&self) -> String {
         let mut text = format!("nobody can move, {:?} after the start:", self.now);
         for (id, member) in self.members.iter().enumerate() {
