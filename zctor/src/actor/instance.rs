@@ -251,7 +251,7 @@ where
             },
         };
         return_permit(local, serving);
-        self.handle_one(local, message, &mut ReplySlot::Nobody, None, (Work::Send, serving.in_spans));
+        self.handle_one::<false>(local, message, &mut ReplySlot::Nobody, None, (Work::Send, serving.in_spans));
         true
     }
 
@@ -347,7 +347,7 @@ where
         // The caller's, which goes on after this.
         let variant = if M::CALL_DEPTH > 0 { local.variant.get() } else { None };
         let broken = in_world(|| self.break_on_the_spot(local, message));
-        let in_spans = if broken.is_some() { InSpans::NotAsked } else { InSpans::around(Work::CallHere) };
+        let in_spans = if broken.is_some() { InSpans::NotAsked } else { InSpans::around_call() };
         let outcome = broken.unwrap_or_else(|| {
             self.work(local, deadline, |state, ctx| {
                 // Out of the caller's place where the handler begins: see `route/contents.rs`.
@@ -388,7 +388,7 @@ where
         }
         let slot = self.slot();
         if !self.breaks(local, message, Option::as_ref, take) {
-            self.handle_alone(local, message, &mut ReplySlot::Nobody, None, (work, InSpans::around(work)));
+            self.handle_alone(local, message, &mut ReplySlot::Nobody, None, (work, InSpans::around_own()));
         }
         local.measured.end(slot);
     }

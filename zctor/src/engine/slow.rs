@@ -92,13 +92,13 @@ pub(super) fn slow(core: &Core, limit: Duration) -> Vec<Slow> {
     core.edge.note_variants();
     let mailboxes = stats::mailboxes(core);
     let (threads, _) = stats::threads(core, &mailboxes);
-    mailboxes.iter().zip(&threads).filter_map(|(mailbox, thread)| slow_on(mailbox, thread, limit)).collect()
+    threads.iter().filter_map(|thread| slow_on(thread, limit)).collect()
 }
 
 /// The handler that runs on a thread, if it is slow.
-fn slow_on(mailbox: &Mailbox, thread: &ThreadStats, limit: Duration) -> Option<Slow> {
+fn slow_on(thread: &ThreadStats, limit: Duration) -> Option<Slow> {
     let runs = thread.holder()?;
-    let limit = mailbox.roster.slow_limit(runs.instance.slot).unwrap_or(limit);
+    let limit = runs.slow_limit.unwrap_or(limit);
     (runs.lasted >= limit).then(|| Slow {
         instance: runs.instance,
         message: runs.message,
@@ -179,8 +179,8 @@ fn look(core: &Core, mailboxes: &[Arc<Mailbox>], (limit, hook): (Duration, &Arc<
     let (threads, _) = stats::threads(core, mailboxes);
     let both = || mailboxes.iter().zip(&threads);
     told.retain(|one| both().any(|(mailbox, thread)| thread.thread == one.thread && one.goes_on(mailbox, thread)));
-    for (mailbox, thread) in both() {
-        let Some(slow) = slow_on(mailbox, thread, limit) else { continue };
+    for thread in &threads {
+        let Some(slow) = slow_on(thread, limit) else { continue };
         let Some(sight) = lock(&core.handlings).sight(thread.thread) else { continue };
         if sight.slot != slow.instance.slot {
             continue; // another handler since

@@ -146,7 +146,9 @@ fn running_instance(
     let since_wake = pieces.and_then(|pieces| mailbox.parked.runs_since_wake(at, pieces));
     let lasted = spanned.max(since_wake.unwrap_or_default());
     let variant = mailbox.noted.get(slot, done).filter(|_| handles);
-    let runs = RunningInstance { instance: named.instance, message: named.message, handles, variant, lasted };
+    let slow_limit = mailbox.roster.slow_limit(slot);
+    let runs =
+        RunningInstance { instance: named.instance, message: named.message, handles, variant, lasted, slow_limit };
     (Some(runs), pieces.filter(|_| since_wake.is_none()))
 }
 

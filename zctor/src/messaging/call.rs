@@ -112,7 +112,7 @@ fn find<'a, M: Payload>(
     key: Option<u64>,
     until: Option<Instant>,
 ) -> Result<Chosen<'a, M>, CallError> {
-    enter(target, key, &|| until).map_err(|refusal| target.call_error(refusal))
+    enter::<CAN_BE_WATCHED, M>(target, key, &|| until).map_err(|refusal| target.call_error(refusal))
 }
 
 #[inline(never)]
@@ -202,7 +202,7 @@ pub(crate) fn request<M: Payload, R: 'static, K: Kind>(
     port: ToPort<M, R>,
 ) -> Pending<R> {
     let (key, until) = (message.key(), own_deadline(target));
-    let choose = |key| target.choose(key).map_err(|refusal| target.call_error(refusal));
+    let choose = |key| target.choose::<CAN_BE_WATCHED>(key).map_err(|refusal| target.call_error(refusal));
     request_from::<M, R, K>(target, choose(key), (message, port), until, choose)
 }
 

@@ -8,6 +8,7 @@
 //! It is our own because the crate that did this, `oneshot`, frees the channel under a sender if its async receiver is
 //! dropped just while a value is sent (its issue 87), as every wait that times out may do.
 
+use std::mem::replace;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::Waker;
@@ -23,7 +24,7 @@ const WAITING: u8 = 0;
 const DONE: u8 = 1;
 
 struct Oneshot<T> {
-    /// `DONE` when the sender has sent, or is gone.
+    /// `DONE` when the sender has sent, or is gone. It is written under the lock.
     word: AtomicU8,
     /// It lies here so that a call allocates once.
     cancellation: Cancellation,
@@ -32,16 +33,31 @@ struct Oneshot<T> {
 
 struct Inner<T> {
     value: Option<T>,
-    waiter: Option<Waiter>,
-    /// Whether the sender has sent, or is gone.
-    done: bool,
-    /// Whether the receiver is gone.
-    left: bool,
+    end: End,
+}
+
+/// What is known of the receiver, in one field: with two it takes another 8 bytes, and allocators hand out blocks of more
+/// than 120 bytes by a longer way.
+enum End {
+    /// It does not wait, or was woken.
+    There,
+    Waits(Waiter),
+    Gone,
+}
+
+impl End {
+    /// Changes it; gives the waiter that was there.
+    fn change_to(&mut self, end: Self) -> Option<Waiter> {
+        match replace(self, end) {
+            Self::Waits(waiter) => Some(waiter),
+            Self::There | Self::Gone => None,
+        }
+    }
 }
 
 /// The end that a reply is sent from.
 pub(crate) struct Sender<T> {
-    /// `None` once it has sent.
+    /// `None` once it is spent.
     place: Option<Arc<Oneshot<T>>>,
 }
 
@@ -57,7 +73,7 @@ pub(crate) struct Receiver<T> {
 pub(crate) struct Gone;
 
 pub(crate) fn channel<T>(cancellation: Cancellation) -> (Sender<T>, Receiver<T>) {
-    let inner = Inner { value: None, waiter: None, done: false, left: false };
+    let inner = Inner { value: None, end: End::There };
     let place = Arc::new(Oneshot { word: AtomicU8::new(WAITING), cancellation, inner: Mutex::new(inner) });
     (Sender { place: Some(Arc::clone(&place)) }, Receiver { place, has_taken: false })
 }
@@ -71,11 +87,10 @@ impl<T> Oneshot<T> {
     fn put(self: Arc<Self>, value: Option<T>) -> Option<T> {
         let (refused, waiter) = {
             let mut inner = lock(&self.inner);
-            inner.done = true;
-            let refused = if inner.left { value } else { std::mem::replace(&mut inner.value, value) };
+            let refused = if let End::Gone = inner.end { value } else { replace(&mut inner.value, value) };
             // Within the lock: when the receiver has taken the value under it, no store to this word is still to come.
             self.word.store(DONE, Ordering::Release);
-            (refused, inner.waiter.take())
+            (refused, inner.end.change_to(End::There))
         };
         drop(self);
         if let Some(waiter) = waiter {
@@ -100,6 +115,18 @@ impl<T> Sender<T> {
         }
     }
 
+    /// Takes the sender out of its place, where one is left that is spent. `None` if that was spent already.
+    #[inline]
+    pub(crate) fn take(&mut self) -> Option<Self> {
+        self.place.take().map(|place| Self { place: Some(place) })
+    }
+
+    /// Whether it sends no more.
+    #[inline]
+    pub(crate) fn is_spent(&self) -> bool {
+        self.place.is_none()
+    }
+
     pub(crate) fn cancellation(&self) -> Option<&Cancellation> {
         self.place.as_ref().map(|place| &place.cancellation)
     }
@@ -113,12 +140,24 @@ impl<T> Sender<T> {
     }
 
     pub(crate) fn is_closed(&self) -> bool {
-        self.place.as_ref().is_none_or(|place| lock(&place.inner).left)
+        self.place.as_ref().is_none_or(|place| matches!(lock(&place.inner).end, End::Gone))
     }
 }
 
 impl<T> Drop for Sender<T> {
+    // In line, as the look of the receiver's drop is: nearly always the end has done what it is for.
+    #[inline]
     fn drop(&mut self) {
+        if !self.is_spent() {
+            self.send_nothing();
+        }
+    }
+}
+
+impl<T> Sender<T> {
+    #[cold]
+    #[inline(never)]
+    fn send_nothing(&mut self) {
         if let Some(place) = self.place.take() {
             place.put(None);
         }
@@ -139,9 +178,9 @@ impl<T> Receiver<T> {
         let waiter = waiter();
         let (outcome, spare) = {
             let mut inner = lock(&self.place.inner);
-            match inner.done {
+            match self.is_ready() {
                 true => (Some(inner.value.take().ok_or(Gone)), Some(waiter)),
-                false => (None, inner.waiter.replace(waiter)),
+                false => (None, inner.end.change_to(End::Waits(waiter))),
             }
         };
         if let Some(spare) = spare {
@@ -172,14 +211,22 @@ impl<T> Awaited for Receiver<T> {
 }
 
 impl<T> Drop for Receiver<T> {
+    #[inline]
     fn drop(&mut self) {
-        if self.has_taken {
-            return;
+        if !self.has_taken {
+            self.leave();
         }
+    }
+}
+
+impl<T> Receiver<T> {
+    /// Tells the sender that the receiver is gone.
+    #[cold]
+    #[inline(never)]
+    fn leave(&self) {
         let (value, waiter) = {
             let mut inner = lock(&self.place.inner);
-            inner.left = true;
-            (inner.value.take(), inner.waiter.take())
+            (inner.value.take(), inner.end.change_to(End::Gone))
         };
         if value.is_some() {
             ignoring_panic(|| drop(value));
@@ -196,6 +243,14 @@ mod loom_models;
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    #[cfg(target_pointer_width = "64")]
+    fn a_sender_is_a_word_and_the_place_of_a_small_reply_a_small_block() {
+        let counts = 2 * size_of::<usize>();
+        assert_eq!(size_of::<Sender<u64>>(), size_of::<usize>());
+        assert!(counts + size_of::<Oneshot<Result<u64, crate::error::CallError>>>() <= 120);
+    }
 
     #[test]
     fn a_value_is_taken_once() {

@@ -36,6 +36,8 @@ pub struct RunningInstance {
     /// provided that the thread has ended nothing since. Otherwise it comes from earlier looks, to within the time
     /// between two calls of [`ActorEngine::stats`](crate::ActorEngine::stats).
     pub lasted: Duration,
+    /// The limit of an actor that is slow by right, if it has one: see [`Actor::slow`](crate::Actor::slow).
+    pub slow_limit: Option<Duration>,
 }
 
 impl fmt::Display for RunningInstance {

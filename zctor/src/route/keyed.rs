@@ -14,11 +14,11 @@ impl<M: Payload> Pool<M> {
     /// The instance of a key: the one whose place has the highest hash together with the key (rendezvous hashing,
     /// Thaler and Ravishankar 1998). So about 1/n of the keys move when the pool changes, all of them to the instance
     /// that has joined, or from the one that has left.
-    pub(crate) fn of_key(&self, key: u64) -> Result<Chosen<'_, M>, Refusal> {
+    pub(crate) fn of_key<const WATCHED: bool>(&self, key: u64) -> Result<Chosen<'_, M>, Refusal> {
         let (places, best) = self.choose(|places| of_key(places.as_any(), key));
         let (index, way) = best.ok_or_else(|| self.nobody())?;
         let entry = places[index].endpoint.enter();
-        Ok(Chosen::place(places, index, way, entry, false))
+        Ok(Chosen::place::<WATCHED>(places, index, way, entry, false))
     }
 }
 

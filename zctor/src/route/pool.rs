@@ -371,9 +371,16 @@ enum Found<'a, M: Payload> {
 }
 
 impl<'a, M: Payload> Chosen<'a, M> {
+    /// `WATCHED`: see `trace::watched_or_not`.
     #[inline(always)]
-    pub(crate) fn place(places: Guard<Arc<Places<M>>>, index: usize, way: Way, entry: Entry, in_turn: bool) -> Self {
-        if entry != Entry::Full {
+    pub(crate) fn place<const WATCHED: bool>(
+        places: Guard<Arc<Places<M>>>,
+        index: usize,
+        way: Way,
+        entry: Entry,
+        in_turn: bool,
+    ) -> Self {
+        if WATCHED && entry != Entry::Full {
             trace::routed(|| (M::name(), places[index].endpoint.id(), index + 1, places.len()));
         }
         Self { found: Found::Place(places, index), way, entry, in_turn, turn: None, route: StatedRoute::default() }

@@ -21,11 +21,12 @@ use crate::trace::spans::may_be_told;
 
 impl<M: Payload> Pool<M> {
     /// The instance whose turn it is; the turn moves on to it, unless it has no room.
-    pub(crate) fn next(&self) -> Result<Chosen<'_, M>, Refusal> {
+    #[inline(never)]
+    pub(crate) fn next<const WATCHED: bool>(&self) -> Result<Chosen<'_, M>, Refusal> {
         loop {
             let places = self.places.load();
             let Some((index, way, entry, turn)) = self.take_turn(&places)? else { continue };
-            let chosen = Chosen::place(places, index, way, entry, true);
+            let chosen = Chosen::place::<WATCHED>(places, index, way, entry, true);
             return Ok(if entry == Entry::Inner { chosen.with_turn(&self.turn, turn) } else { chosen });
         }
     }
@@ -76,6 +77,8 @@ impl<M: Payload> Pool<M> {
     /// Chooses the next instance, and moves the turn on to it, unless it has no room, or may have none: whether an
     /// inner queue accepts the message is only known there. Gives also where the turn stood; `None` if
     /// the places are stale.
+    // Always: as a function that the watched way calls too, it takes a send to a bounded mailbox 40 instructions.
+    #[cfg_attr(not(debug_assertions), inline(always))]
     fn take_turn(&self, places: &Places<M>) -> Result<Option<(usize, Way, Entry, u64)>, Refusal> {
         loop {
             turn_point::<M>(places.len());

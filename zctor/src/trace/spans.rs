@@ -116,11 +116,16 @@ pub(crate) enum InSpans {
 }
 
 impl InSpans {
-    /// For work that came by no mail.
+    /// For the messages of timers and pipes, and for hooks.
     #[inline(always)]
-    pub(crate) fn around(work: Work) -> Self {
-        let may_be_told = may_be_told(matches!(work, Work::Call | Work::CallHere));
-        if may_be_told { Self::Asked } else { Self::NotAsked }
+    pub(crate) fn around_own() -> Self {
+        if may_ask(LevelFilter::TRACE) { Self::Asked } else { Self::NotAsked }
+    }
+
+    /// For a call on the spot.
+    #[inline(always)]
+    pub(crate) fn around_call() -> Self {
+        if may_ask(LevelFilter::DEBUG) { Self::Asked } else { Self::NotAsked }
     }
 
     /// For mail that is about to be served. If spans may be asked for, the origin is taken out of its envelope.
