@@ -22,6 +22,7 @@
 
 mod books;
 mod consumer;
+mod key_header;
 mod names;
 mod publisher;
 mod reasons;
@@ -117,6 +118,7 @@ impl Bridge {
     ///
     /// # Blocking
     /// Until the server has the queue.
+    #[cfg_attr(feature = "tokio", track_caller)]
     pub fn attach_durable<M: DurableMessage>(
         &self,
         engine: &ActorEngine,
@@ -146,6 +148,7 @@ impl Bridge {
     ///
     /// # Blocking
     /// Until the server has the queue.
+    #[cfg_attr(feature = "tokio", track_caller)]
     pub fn serve_durable<M: DurableMessage>(&self, engine: &ActorEngine, queue: &WorkQueue) -> Result<(), BridgeError> {
         check_name(M::WIRE)?;
         self.may_wait()?;

@@ -78,7 +78,7 @@
 //! replies. Beyond it, the threads are those of the engines, and where pools are served one for each, and one for what
 //! handlers elsewhere have sent to all of them. Those take what is large, and what may have to wait for room.
 
-mod arrived;
+mod arrivals;
 mod authority;
 mod bridge;
 mod broadcast;

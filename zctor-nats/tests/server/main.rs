@@ -23,4 +23,6 @@ mod service;
 mod stock;
 mod storms;
 mod tls;
+#[cfg(feature = "tokio")]
+mod tokio_runtime;
 mod versions;

@@ -1,7 +1,7 @@
-//! What an instance has beside its state: how that is built again, timers, pipes, a history of panics.
+//! The parts of an instance beside its state: its factory, timers, pipes, a history of panics.
 //!
-//! None of it depends on a type. So what is done with it is compiled once, and not for each type of messages. Where a
-//! message is kept, it is an `Option` of its type whose type is erased, and its instance knows it again.
+//! None of it depends on a type. So what is done with it is compiled once, and not for each type of messages. A kept
+//! message is an `Option<M>` behind `Any`, which its instance downcasts.
 
 use std::any::Any;
 use std::cell::Cell;
@@ -97,7 +97,7 @@ impl Attachments {
     }
 }
 
-/// What most instances do not have: timers, pipes, and a history.
+/// Parts that most instances do not have: timers, pipes, and a history.
 #[derive(Default)]
 pub(crate) struct Extras {
     pub(crate) timers: ById<TimerEntry>,
@@ -133,7 +133,7 @@ pub(crate) trait PipeTask {
     fn finish(self: Box<Self>) -> Finished;
 }
 
-/// What came of a pipe.
+/// The outcome of a pipe.
 pub(crate) enum Finished {
     /// The message that the closure made.
     Last(OwnMessage),

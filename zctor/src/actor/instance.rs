@@ -40,7 +40,7 @@ use crate::thread::serve::queue_start;
 use crate::trace::spans::{InSpans, forget};
 use crate::trace::work::Work;
 
-/// What an actor may say of its instances beside how they are built.
+/// The options of an actor for its instances, beside how they are built.
 pub(crate) struct Options<M: Message> {
     /// Its hook for messages that are not delivered.
     pub(crate) undelivered: Option<UndeliveredHook<M>>,
@@ -141,7 +141,7 @@ where
     Ok(instance)
 }
 
-/// What tells a new instance from others of its types.
+/// The parts of a new instance that differ among instances of one type.
 struct Newcomer<M: Message> {
     slot: Slot,
     born: Birth,
@@ -197,7 +197,7 @@ where
                 endpoint.location.begin_anew(slot, born, pooled);
                 (endpoint.delivery, endpoint.undelivered) = (delivery, hook);
             }
-            // Clients of the ended one have its endpoint.
+            // Clients of the ended instance still hold its endpoint.
             None => {
                 let mailbox = Arc::clone(&self.endpoint.mailbox);
                 let location = Location { mailbox, slot, status: Status::live(), pooled, born };
@@ -206,7 +206,8 @@ where
         }
         self.common.phase.set(Phase::New);
         self.common.requested.set(Requested::None);
-        // The end has dropped them. None may come down to another instance, whatever a closure has made since.
+        // The end has dropped the timers and pipes, but closures may have made others since; the next instance must
+        // inherit none.
         if !self.attachments.is_empty() {
             self.attachments.forget_extras();
         }
@@ -252,7 +253,7 @@ where
             },
         };
         return_permit(local, serving);
-        self.handle_one(local, message, &mut ReplySlot::Nobody, None, (Work::Send, serving.in_spans));
+        self.handle_one::<false>(local, message, &mut ReplySlot::Nobody, None, (Work::Send, serving.in_spans));
         true
     }
 
@@ -348,7 +349,7 @@ where
         // The caller's, which goes on after this.
         let variant = if M::CALL_DEPTH > 0 { local.variant.get() } else { None };
         let broken = in_world(|| self.break_on_the_spot(local, message));
-        let in_spans = if broken.is_some() { InSpans::NotAsked } else { InSpans::around(Work::CallHere) };
+        let in_spans = if broken.is_some() { InSpans::NotAsked } else { InSpans::around_call() };
         let outcome = broken.unwrap_or_else(|| {
             self.work(local, deadline, |state, ctx| {
                 // Out of the caller's place where the handler begins: see `route/contents.rs`.
@@ -389,7 +390,7 @@ where
         }
         let slot = self.slot();
         if !self.breaks(local, message, Option::as_ref, take) {
-            self.handle_alone(local, message, &mut ReplySlot::Nobody, None, (work, InSpans::around(work)));
+            self.handle_alone(local, message, &mut ReplySlot::Nobody, None, (work, InSpans::around_own()));
         }
         local.measured.end(slot);
     }

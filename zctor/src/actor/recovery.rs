@@ -304,7 +304,7 @@ fn note_restart(instance: &Rc<dyn Recover>, local: &Local) {
     local.mailbox.edge.losses.restart(instance.message());
 }
 
-/// Tells of a panic those who asked to be told.
+/// Tells the hook and the watchers of a panic.
 fn tell(
     instance: &Rc<dyn Recover>,
     local: &Local,
@@ -406,7 +406,7 @@ fn on_stop_panicked(instance: &Rc<dyn Recover>, local: &Rc<Local>, text: &Arc<st
     hand_over(instance, local, text, next);
 }
 
-/// Gives the state whose code has panicked to its `on_panic`, and drops what else belongs to it.
+/// Gives the state whose code has panicked to its `on_panic`, and drops all else that belongs to it.
 #[cold]
 fn hand_over(instance: &Rc<dyn Recover>, local: &Rc<Local>, text: &Arc<str>, next: AfterPanic) {
     if let Err(text) = Rc::clone(instance).run_on_panic(local, text) {

@@ -115,7 +115,7 @@ where
         // It handles no variant.
         let variant = if M::CALL_DEPTH > 0 { local.variant.replace(None) } else { None };
         let work = if hook == Hook::Start { Work::Start } else { Work::Stop };
-        let in_spans = InSpans::around(work);
+        let in_spans = InSpans::around_own();
         let outcome = self.work(local, None, |state, ctx| {
             local.mailbox.meter.handles_no_message();
             in_spans.enter(work, M::name, || None, || ctx.instance_id());

@@ -92,11 +92,13 @@ impl Meter {
     }
 
     /// How many messages the thread has taken and is done with.
+    #[inline]
     pub(crate) fn done(&self) -> u64 {
         [&self.handled, &self.panicked, &self.passed].map(Counter::get).iter().sum()
     }
 
     /// A number that differs if another piece of code than before may run.
+    #[inline]
     pub(crate) fn pieces(&self) -> u64 {
         self.done().wrapping_add(self.others.get())
     }

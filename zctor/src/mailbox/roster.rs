@@ -36,11 +36,11 @@ struct Members {
     blocks: Vec<Arc<Block>>,
     /// The names of the message types that instances of this thread have, or had.
     names: Vec<&'static str>,
-    /// What the instances with each of these names had done that have ended.
+    /// The counts of ended instances for each of these names.
     ended: Vec<EndedTotals>,
-    /// The wakers of the watchers, who wait for the end of an instance.
+    /// The wakers of the watchers that wait for the end of an instance.
     watchers: HashMap<Slot, Box<Waiters>>,
-    /// Those who are to be told of panics.
+    /// The watchers of panics.
     panic_watchers: HashMap<Slot, Box<PanicWatchers>>,
     slow_limits: SlowLimits,
     /// The instances that back off.
@@ -81,7 +81,7 @@ impl SlowLimits {
     }
 }
 
-/// What instances had done that have ended.
+/// The counts of instances that have ended.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct EndedTotals {
     pub(crate) instances: u64,
@@ -103,7 +103,7 @@ impl EndedTotals {
     }
 }
 
-/// Those who watch the panics of one instance, each under a number that grows in the order of joining.
+/// The watchers of the panics of one instance, each under a number that grows in the order of joining.
 #[derive(Default)]
 struct PanicWatchers {
     inboxes: BTreeMap<u64, Arc<PanicInbox>>,
@@ -191,9 +191,9 @@ impl Roster {
         names.len() as u32 - 1
     }
 
-    /// Takes an instance that has ended off the roster. What its account says at the end is added to the totals of its
-    /// type, and `report` is given it if each end is reported by itself; unless it was reported before, when the thread
-    /// was abandoned. Without `report` it counts for nothing: it was never built.
+    /// Takes an instance that has ended off the roster. Its account at the end is added to the totals of its type, and
+    /// `report` is given it if each end is reported by itself; unless it was reported before, when the thread was
+    /// abandoned. Without `report` it counts for nothing: it was never built.
     pub(crate) fn remove(&self, slot: Slot, why: &End, report: Option<impl FnOnce(InstanceReport)>) -> Removed {
         // Reported under the lock, so that an abandonment finds the instance either on the roster or among the reports.
         let mut members = lock(&self.members);
@@ -305,7 +305,7 @@ impl Roster {
         EndedTotals::sum(members.ended.iter())
     }
 
-    /// What the instances had done that have ended here, by the names of their types.
+    /// The counts of the instances that have ended here, by the names of their types.
     pub(crate) fn ended(&self) -> Vec<(&'static str, EndedTotals)> {
         let members = lock(&self.members);
         members.names.iter().copied().zip(members.ended.iter().copied()).collect()
@@ -313,7 +313,7 @@ impl Roster {
 
     // Watchers.
 
-    /// Has `waker` woken when an instance has ended, until `leave` is called with the number that this returns. If it
+    /// Has `waker` woken when an instance has ended, until `unwatch` is called with the number that this returns. If it
     /// has ended already, gives the reason.
     pub(crate) fn watch(&self, slot: Slot, waker: Waker) -> Result<u64, End> {
         let mut members = lock(&self.members);
@@ -362,7 +362,7 @@ impl Roster {
         drop(inbox);
     }
 
-    /// Tells those who watch an instance of a panic of it.
+    /// Tells the watchers of an instance of a panic of it.
     pub(crate) fn tell_panic(&self, event: &PanicEvent) {
         let inboxes: Vec<_> = {
             let members = lock(&self.members);
@@ -372,7 +372,7 @@ impl Roster {
         inboxes.iter().for_each(|inbox| inbox.put(event.clone()));
     }
 
-    // Those who back off.
+    // Instances that back off.
 
     pub(crate) fn begin_backoff(&self, slot: Slot, backing_off: BackingOff) {
         lock(&self.members).backing_off.insert(slot, backing_off);

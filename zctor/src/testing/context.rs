@@ -88,10 +88,10 @@ pub fn context<M: Doubled>() -> TestContext<M> {
 /// A [`Context`] that records what its handlers send and pipe, made by [`context`].
 ///
 /// It derefs to the `Context`, so that `&mut ctx` is what a handler takes. Behind it is an engine of its own without
-/// threads. What a handler sends, broadcasts or pipes to a type that this engine does not handle is recorded. A call
-/// needs an answer at once: register a [`Mock`](crate::testing::Mock) in [`ctx.engine()`](Context::engine) for it, or
-/// for a client that the handler takes from the context. Messages for types that are registered there go to their
-/// instances.
+/// threads. Messages that a handler sends, broadcasts or pipes to a type that this engine does not handle are recorded.
+/// A call needs an answer at once: register a [`Mock`](crate::testing::Mock) in [`ctx.engine()`](Context::engine) for
+/// it, or for a client that the handler takes from the context. Messages for types that are registered there go to
+/// their instances.
 ///
 /// ```
 /// use zctor::testing::{Mock, Port, context};

@@ -359,7 +359,7 @@ fn serve_next(local: &Rc<Local>, below: u32, budget: usize) -> usize {
 #[inline(never)]
 fn serve_inner(local: &Rc<Local>, instance: &Rc<dyn Instance>, order: Mail, depth: u16) {
     start_new(local, instance);
-    // Looked at before the message is taken, which has its place no longer then.
+    // Read first: once the message is taken out, its place in the inner queue is lost.
     let takes_messages = instance.common().phase.get() == Phase::Live && !local.mailbox.edge.is_sealed();
     if !takes_messages {
         if let Some(order) = keep(local, order) {
@@ -388,7 +388,6 @@ fn serve_inner(local: &Rc<Local>, instance: &Rc<dyn Instance>, order: Mail, dept
     }
 }
 
-/// Obeys an order.
 fn obey(local: &Rc<Local>, instance: Rc<dyn Instance>, mail: &Mail, order: Order, depth: u16) {
     let slot = mail.to;
     match order {

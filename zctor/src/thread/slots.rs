@@ -131,7 +131,6 @@ impl<T: Occupant> Slots<T> {
         entry.occupant.take()
     }
 
-    /// The youngest instance.
     pub(super) fn youngest(&mut self) -> Option<T> {
         let Self { entries, by_age, .. } = self;
         by_age.get_or_insert_with(|| {
