@@ -128,8 +128,9 @@ impl CountHandler for Count {
     }
     fn start_and_stop(&mut self, ctx: &mut Context<CountMessage>, again: u64, tell: Sender<u64>) {
         let counted = measure(|| {
-            for _ in 0..TIMES {
-                let sink = ctx.start::<SinkMessage>(Sink::default).expect("it is built");
+            for sum in 0..TIMES {
+                // The closure that builds it holds something, and is not put into a box either.
+                let sink = ctx.start::<SinkMessage>(move || Sink { sum }).expect("it is built");
                 sink.stop().expect("it lives");
             }
         });

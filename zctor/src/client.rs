@@ -1,4 +1,4 @@
-//! `Client`: the typed handle to the instances of a message type. The generated clients dereference to it.
+//! The layer of the typed handles.
 //!
 //! This layer promises that a handle, a request and its reply are typed by one message type, and that a refused message
 //! comes back as it was. `client.rs` and `client/message.rs` are the one circle of imports that is meant: a message
@@ -202,12 +202,14 @@ impl<M: Message, V> Client<M, V> {
     /// otherwise to the next instance in turn.
     ///
     /// When it returns, the message is in its receiver's mailbox. Messages of one sender to one instance are handled in
-    /// the order in which they were sent.
+    /// the order in which they were sent, but for a value that takes the place of an older one
+    /// ([`Inner::Conflate`](crate::Inner::Conflate)).
     ///
     /// # Errors
     /// - [`SendError::NotRegistered`]: the type has no live instance.
     /// - [`SendError::Full`]: a [bounded mailbox](crate::ActorThread::mailbox_bound) has no room. Its
-    ///   [`Overflow`](crate::Overflow) and the view of this client say whether the send waits for room first.
+    ///   [`Overflow`](crate::Overflow) and the view of this client say whether the send waits for room first. Or the
+    ///   send is made in a handler, and there is no room under the [inner bound](crate::ActorThread::inner_bound).
     /// - [`SendError::Stopped`]: the engine stops, or the bound instance has ended.
     ///
     /// # Blocking
@@ -284,7 +286,7 @@ impl<M: Message, V> Client<M, V> {
     ///
     /// # Errors
     /// - [`CallError::NotRegistered`]: the type has no live instance; nothing was sent.
-    /// - [`CallError::Full`]: a bounded mailbox has no room; nothing was sent.
+    /// - [`CallError::Full`]: a bounded mailbox has no room; the call was not handled.
     /// - [`CallError::Stopped`]: the engine or the instance stopped before the call was handled.
     /// - [`CallError::Panicked`]: the handler panicked; the message is spent.
     /// - [`CallError::Timeout`]: the deadline passed first; the error says whether the handler had begun.
@@ -850,7 +852,7 @@ impl<M: Message> Client<M, NonBlocking> {
     /// this call on, or where the mailbox refuses those that find it full ([`Overflow`](crate::Overflow)).
     ///
     /// # Blocking
-    /// Never. Inside a handler there is always room, as for `send`.
+    /// Never. Inside a handler it does not wait for room, as `send` does not: it is sent or refused at once.
     ///
     /// ```
     /// # use std::{pin::pin, sync::Arc, task::{Context, Poll, Wake, Waker}, thread};

@@ -41,6 +41,8 @@ pub use reached::Reached;
 pub use value::RemoteValue;
 
 #[doc(hidden)]
+pub use crate::actor::dispatch::never_dispatched as __never_dispatched;
+#[doc(hidden)]
 pub use durable::{__assert_durable, Tells};
 #[doc(hidden)]
 pub use key::{__any_key, __no_key, FarKey, TravelsAsKey};
@@ -51,7 +53,7 @@ pub use serde::Deserialize as __Deserialize;
 #[doc(hidden)]
 pub use value::{__assert_value, __serialize, Travels};
 
-/// What a crate needs that carries packets over a network: it stands for the two ends of a way what `Loopback` is.
+/// For crates that carry packets over a network: the parts that `Loopback` is made of.
 #[doc(hidden)]
 pub mod transport {
     pub use super::end::End;
@@ -65,12 +67,6 @@ pub mod transport {
     pub fn assert_may_block() {
         crate::sys::runtime::assert_may_block();
     }
-}
-
-/// The body of a link's handler methods, which are never called: a link takes its messages before they are dispatched.
-#[doc(hidden)]
-pub fn __past() -> ! {
-    unreachable!("a link is given its messages before they are dispatched")
 }
 
 /// Implements the handler trait for `Remote<Enum>`, so that its type fits, and [`RemoteMessage`] for the enum.
@@ -93,7 +89,7 @@ macro_rules! __remote {
         #[automatically_derived]
         impl $($params)* $handler for $crate::remote::Remote<$message> $($bounds)* {
             $(fn $method(&mut self $(, _: $ty)*) -> $reply {
-                $crate::remote::__past()
+                $crate::remote::__never_dispatched("a link")
             })*
         }
 

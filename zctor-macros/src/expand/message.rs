@@ -170,7 +170,7 @@ fn payload(model: &Model<'_>) -> TokenStream {
     }
 }
 
-/// What a client can be bound to, which is what travels if messages do; and the hash of a message's key.
+/// The type of the key that a client can be bound to, which travels if messages do; and the hash of a message's key.
 fn key(model: &Model<'_>) -> (TokenStream, TokenStream) {
     let krate = &model.krate;
     let keyed = || model.variants.iter().filter_map(|variant| Some((variant, variant.fields.get(variant.key?)?)));

@@ -86,7 +86,7 @@ where
 {
     // A link has no spans: the message goes on.
     forget();
-    // What a link does is never long, so nobody need be told its variant.
+    // The handlers of a link are never slow, so no look needs their variant.
     if cell.start_if_new(local, || None) == Beginning::None {
         return false;
     }

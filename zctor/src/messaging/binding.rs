@@ -1,4 +1,4 @@
-//! What a client is bound to (one instance, a key, the least loaded, all in turn), and how long it waits.
+//! The binding of a client (one instance, a key, the least loaded, all in turn), and how long it waits.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -74,7 +74,7 @@ impl<M: Payload> Clone for Among<'_, M> {
 /// How long a call may take.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
 pub(crate) enum Limit {
-    /// What is left of the deadline of the handler that calls, if it has one.
+    /// The time left until the deadline of the handler that calls, if it has one.
     #[default]
     Inherited,
     /// So long, or what is left of the handler's deadline if that is less.

@@ -19,7 +19,7 @@ use crate::route::pool::Pool;
 use crate::sys::frame::Frame;
 use crate::trace::watched_or_not;
 
-/// What `call_all` gives: the reply of each instance, or why it has none, in registry order.
+/// The result of `call_all`: the reply of each instance, or why it has none, in registry order.
 ///
 /// ```
 /// let none: zctor::Replies<u64> = Vec::new();
@@ -27,7 +27,7 @@ use crate::trace::watched_or_not;
 /// ```
 pub type Replies<R> = Vec<(InstanceId, Result<R, CallError>)>;
 
-/// What `call_all` of the non-blocking view gives: a [`Pending`] for the reply of each instance, in registry order.
+/// The result of `call_all` of the non-blocking view: a [`Pending`] for the reply of each instance, in registry order.
 ///
 /// ```
 /// let none: zctor::Pendings<u64> = Vec::new();

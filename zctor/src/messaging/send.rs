@@ -55,7 +55,7 @@ fn send_by_choice<const WATCHED: bool, M: Payload>(
     key: Option<u64>,
     place: &mut Option<M>,
 ) -> Result<(), Refusal> {
-    deliver::<WATCHED, M>(&enter(&target, key, &|| room_deadline(&target))?, place)
+    deliver::<WATCHED, M>(&enter::<WATCHED, M>(&target, key, &|| room_deadline(&target))?, place)
 }
 
 /// Sends the message to the instance that was chosen, or drops it if there is no room. It may be back in its place.

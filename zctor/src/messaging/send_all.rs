@@ -104,8 +104,10 @@ fn send_each<'a, M: Payload>(
     for message in messages.by_ref() {
         let key = message.key();
         let chosen = match (target.among, key) {
-            (Among::LeastLoaded, None) => target.pool().and_then(|pool| pool.least_loaded(|id| batches.given_to(id))),
-            (_, key) => target.choose(key),
+            (Among::LeastLoaded, None) => {
+                target.pool().and_then(|pool| pool.least_loaded::<CAN_BE_WATCHED>(|id| batches.given_to(id)))
+            }
+            (_, key) => target.choose::<CAN_BE_WATCHED>(key),
         };
         let chosen = match chosen {
             Ok(chosen) if chosen.is_full() => {

@@ -88,7 +88,8 @@ impl End {
         }
     }
 
-    /// Serves nothing any more, and waits until what has come is in mailboxes and answered, for `limit` at most.
+    /// Serves nothing any more, and waits until all packets that have come are in mailboxes and answered, for `limit`
+    /// at most.
     pub fn leave(&self, limit: Duration) -> Books {
         let served = take(&mut *lock(&self.served));
         drop(served); // under no lock, since the last reference to a pool may be among these

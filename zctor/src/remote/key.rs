@@ -44,7 +44,8 @@ pub struct FarKey {
     pub(super) partition: u64,
 }
 
-/// What the type of an enum's `#[key]` fields is, as generated code requires it: see [`Travels`](crate::remote::Travels).
+/// The bound of the type of an enum's `#[key]` fields, as generated code requires it: see
+/// [`Travels`](crate::remote::Travels).
 #[doc(hidden)]
 pub trait TravelsAsKey<'a>: Sized {
     fn __key(bytes: &[u8]) -> Result<FarKey, Arc<str>>;

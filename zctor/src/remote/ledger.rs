@@ -108,7 +108,7 @@ pub(super) enum Sender {
     Call { message: &'static str, answer: Box<dyn FnOnce(Result<Vec<u8>, CallError>) + Send> },
 }
 
-/// A message that was sent: what a dead letter says of it, and to whom.
+/// A message that was sent, as a dead letter names it, and the mailbox that reports it.
 pub(super) struct Sent {
     pub(super) packet: DeadLetter,
     pub(super) mailbox: Arc<Mailbox>,
@@ -125,8 +125,8 @@ impl Unsettled {
         Box::new(Self { ledger: Arc::clone(ledger), sender: Some(sender), permit })
     }
 
-    /// Whoever learns of the end of a call finds it in the books; and whoever finds a dead letter in the books, or waits
-    /// for that, finds it told.
+    /// A caller that learns of the end of its call finds it in the books; and a dead letter that is in the books has
+    /// been reported.
     fn settle(&mut self, answer: Answer) {
         match self.sender.take() {
             None => {}

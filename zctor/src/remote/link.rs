@@ -1,7 +1,7 @@
-//! The link: what stands in the place of a pool's instance, and sends its messages to the other side as bytes.
+//! The link. It stands in the place of a pool's instance, and sends the pool's messages to the other side as bytes.
 //!
-//! It tells apart what came from outside and what handlers have sent: the former holds a permit of the link's mailbox,
-//! which is always bounded.
+//! It tells messages from outside and messages of handlers apart: the former hold a permit of the link's mailbox, which
+//! is always bounded.
 
 use std::marker::PhantomData;
 use std::sync::Arc;
@@ -19,7 +19,7 @@ use crate::route::link_route::{BoundKey, LinkRoute};
 use crate::route::linked::{How, Outlet};
 use crate::sys::unwind::ignoring_panic;
 
-/// What links speak.
+/// The format of links.
 const FORMAT: Format = Format::MessagePack;
 
 pub(super) struct Link<M> {

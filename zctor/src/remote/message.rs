@@ -1,4 +1,4 @@
-//! What `#[actor(remote)]` implements, and the functions that it calls.
+//! The traits that `#[actor(remote)]` implements, and the functions that it calls.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -72,7 +72,7 @@ pub trait RemoteMessage: Dispatch<Remote<Self>, Port: RemotePort> + for<'a> Trav
 /// An enum with a variant whose messages a work queue can keep until they are handled: one with `#[msg(durable)]`. The
 /// attribute `#[actor(remote)]` implements it; do not implement it by hand.
 ///
-/// What keeps them is a crate that carries messages between processes, such as `zctor-nats`. Elsewhere, as through a
+/// A crate that carries messages between processes keeps them, such as `zctor-nats`. Elsewhere, as through a
 /// [`Loopback`](crate::remote::Loopback), a message of such a variant is sent like any other.
 ///
 /// ```

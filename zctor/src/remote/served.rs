@@ -1,14 +1,16 @@
-//! A pool that one end serves: what comes for it is decoded and goes into its mailboxes.
+//! A pool that one end serves: packets for it are decoded, and their messages go into its mailboxes.
 //!
-//! The protocol, by which nobody waits for what it could hold up:
+//! The protocol. No thread waits for a thing that its own wait could hold up:
 //!
 //! 1. A packet from outside goes into the pool's own lane, the feeder. There it waits for room as its sender would here,
 //!    or is refused, as the full mailbox says. Those behind it wait too, which keeps their order.
-//! 2. A packet from a handler goes through the lane of the end, past all bounds, as it would here. It waits for nothing,
-//!    and for no packet from outside: room may come only when its sender goes on.
+//! 2. A packet from a handler goes through the lane of the end, past every `mailbox_bound`, as it would here. An
+//!    `inner_bound` of the pool's thread may refuse it. It waits for nothing, and for no packet from outside: room may
+//!    come only when its sender goes on.
 //! 3. A packet goes into its mailbox at once, on the thread that delivers it, if it can neither wait there nor hold that
-//!    thread up for long, if that thread runs no user code for the runtime, and if its lane is idle. A sender's packets are delivered one after the other. So those before
-//!    it that went through the lane are in mailboxes by then, and their order is kept.
+//!    thread up for long, if that thread runs no user code for the runtime, and if its lane is idle. A sender's packets
+//!    are delivered one after the other. So those before it that went through the lane are in mailboxes by then, and
+//!    their order is kept.
 //! 4. Its sender is told when it is in a mailbox. Until then a packet from outside keeps its permit there, so no more
 //!    are under way than the mailbox of the link has room for.
 //! 5. The reply goes back on the thread that replies (`reply_task.rs`), so a full pool delays no reply, and no other
@@ -41,7 +43,6 @@ use crate::sys::unwind::catch;
 pub(super) trait Served: Send + Sync {
     /// Takes a packet in. Never waits.
     fn deliver(self: Arc<Self>, packet: Packet, receipt: Box<dyn Receipt>, arrived: Inbound);
-    /// The type of its messages.
     fn message(&self) -> TypeId;
     fn partitions(&self) -> Option<&Partitions>;
 }
@@ -83,9 +84,10 @@ impl<M: RemoteMessage> Served for ServedPool<M> {
 }
 
 impl<M: RemoteMessage> ServedPool<M> {
-    /// Whether a packet can go into its mailbox on this thread: it neither waits for room there nor takes long. On an actor thread it would be sent as if by a handler, past
-    /// all bounds; in a hook it would be that hook's, so nobody would be told of its loss, and its reply could not be
-    /// polled; in a waker those that it wakes could deliver in turn, one inside the other.
+    /// Whether a packet can go into its mailbox on this thread: it neither waits for room there nor takes long. On an
+    /// actor thread it would be sent as if by a handler, past every `mailbox_bound`; in a hook it would be that hook's,
+    /// so nobody would be told of its loss, and its reply could not be polled; in a waker those that it wakes could
+    /// deliver in turn, one inside the other.
     fn takes_at_once(&self, packet: &Packet) -> bool {
         let is_own_code = !is_inside() && !Frame::current().is_user_code();
         is_own_code && packet.bytes.len() <= LARGE && (packet.inside || !self.pool.is_bounded())

@@ -1,4 +1,4 @@
-//! From values to bytes and back, and which variant bytes are of that make no message.
+//! From values to bytes and back; and, for bytes that do not decode, the name of their variant.
 
 use std::fmt;
 use std::sync::Arc;

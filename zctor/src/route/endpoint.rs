@@ -187,7 +187,7 @@ pub(crate) struct Delivery<M: Payload> {
     pub(crate) send: DeliverFn<M, Option<M>>,
     /// As `send`, where spans may be asked for.
     pub(crate) send_told: Option<DeliverFn<M, Option<M>>>,
-    /// What a link alone does: it is told of routes.
+    /// Set for links alone, which are told of routes.
     pub(crate) link: Option<LinkDelivery<M>>,
     pub(crate) call: DeliverFn<M, Option<Call<M>>>,
     pub(crate) batch: DeliverFn<M, VecDeque<M>>,
@@ -198,7 +198,7 @@ pub(crate) struct Delivery<M: Payload> {
 /// As a [`DeliverFn`], by the route that the sender states.
 type DeliverByFn<M, C> = fn(&mut C, &Endpoint<M>, Way, SentAs, StatedRoute<'_>);
 
-/// What the table of a link has beside that of all instances.
+/// Functions that the table of a link has beside those of all instances.
 pub(crate) struct LinkDelivery<M: Payload> {
     pub(crate) send: DeliverByFn<M, Option<M>>,
     pub(crate) call: DeliverByFn<M, Option<Call<M>>>,

@@ -1,7 +1,7 @@
 //! Mail for a link to another engine: the usual contents, and their route if the sender says it.
 //!
 //! A link's endpoint has a delivery table of its own, so the mail of all other instances is as it would be without
-//! links. By its contents mail for a link goes another way where it is handled, too (`actor/link.rs`).
+//! links. The contents of such mail also say that it is handled by `actor/link.rs`.
 //!
 //! A message or a call from outside need not wait for the link's thread:
 //!
@@ -9,7 +9,7 @@
 //!    (`Mailbox::rest`): then all that this sender has sent before has gone out. So its messages keep their order.
 //! 2. Else it goes through the mailbox. So does the first one, and the first one after a rebuild: the outlet is known when
 //!    the link's thread has handled a message with it.
-//! 3. What handlers send goes through the mailbox, since the runtime holds a borrow where they send, and to encode a
+//! 3. Messages of handlers go through the mailbox, since the runtime holds a borrow where they send, and to encode a
 //!    message is the user's code. Batches do too. A task that is polled in a waker is outside, on whichever thread: no
 //!    borrow is held there.
 //! 4. The end of the engine waits for no message that goes past the link's thread. One that was admitted just before it
@@ -65,10 +65,10 @@ impl Drop for HeldPermit {
     }
 }
 
-/// The outlet of a link, as its mailbox has it, and the accounts that have the link's. The link's state owns the outlet,
-/// which holds the mailbox.
+/// The outlet of a link, as its mailbox keeps it, and the block that holds the link's account. The link's state owns
+/// the outlet, which holds the mailbox.
 struct Known<M> {
-    /// That of the state which the link's thread has met last: a link may be built again.
+    /// The outlet of the link's latest state: a link may be built again.
     outlet: ArcSwap<Weak<dyn Outlet<M>>>,
     block: Arc<Block>,
 }

@@ -51,13 +51,14 @@ pub(crate) struct Pool<M: Payload> {
     pub(crate) places: ArcSwap<Places<M>>,
     /// The version of `places`, for a cheap look; grows when they are replaced.
     version: AtomicU64,
-    /// The turn: the number of the place last used; 0 before the first.
+    /// The turn: the number of the place last used; 0 before the first. All accesses are relaxed, since the turn orders
+    /// nothing but itself. A pool of one leaves it as it is.
     pub(super) turn: AtomicU64,
     /// Where the place last used is in the list, perhaps: a guess that spares a search.
     pub(super) turn_index: AtomicUsize,
     /// The turn among substitutes, which take over the mail of instances that ended.
     pub(super) substitutes: AtomicU64,
-    /// What joins when the pool is published. Its lock serializes all changes of `places`.
+    /// Places that join when the pool is published. Its lock serializes all changes of `places`.
     pub(super) pending: Mutex<Unpublished<M>>,
     pub(crate) edge: Arc<Edge>,
 }
@@ -173,7 +174,7 @@ impl<M: Payload> Pool<M> {
     }
 
     pub(crate) fn version(&self) -> u64 {
-        // Acquire, pairs with `replace`.
+        // Acquire, pairs with `arrange`.
         self.version.load(Ordering::Acquire)
     }
 
@@ -370,9 +371,16 @@ enum Found<'a, M: Payload> {
 }
 
 impl<'a, M: Payload> Chosen<'a, M> {
+    /// `WATCHED`: see `trace::watched_or_not`.
     #[inline(always)]
-    pub(crate) fn place(places: Guard<Arc<Places<M>>>, index: usize, way: Way, entry: Entry, in_turn: bool) -> Self {
-        if entry != Entry::Full {
+    pub(crate) fn place<const WATCHED: bool>(
+        places: Guard<Arc<Places<M>>>,
+        index: usize,
+        way: Way,
+        entry: Entry,
+        in_turn: bool,
+    ) -> Self {
+        if WATCHED && entry != Entry::Full {
             trace::routed(|| (M::name(), places[index].endpoint.id(), index + 1, places.len()));
         }
         Self { found: Found::Place(places, index), way, entry, in_turn, turn: None, route: StatedRoute::default() }
@@ -401,7 +409,7 @@ impl<'a, M: Payload> Chosen<'a, M> {
     pub(crate) fn move_turn(&self) -> bool {
         let (Some((turn, from)), Found::Place(places, index)) = (self.turn, &self.found) else { return true };
         let to = places[*index].number;
-        // Relaxed: the turn orders nothing but itself. A pool of one leaves it as it is.
+        // Relaxed: see `Pool::turn`.
         to == from || turn.compare_exchange(from, to, Ordering::Relaxed, Ordering::Relaxed).is_ok()
     }
 
