@@ -849,7 +849,8 @@ impl<M: Message> Client<M, NonBlocking> {
     ///
     /// # Errors
     /// As [`send`](Client::send). [`SendError::Full`] only where `within` or `until` sets a limit, which counts from
-    /// this call on, or where the mailbox refuses those that find it full ([`Overflow`](crate::Overflow)).
+    /// this call on, where the mailbox refuses those that find it full ([`Overflow`](crate::Overflow)), or in a
+    /// handler, where there is no room under the [inner bound](crate::ActorThread::inner_bound).
     ///
     /// # Blocking
     /// Never. Inside a handler it does not wait for room, as `send` does not: it is sent or refused at once.

@@ -97,7 +97,7 @@ pub(crate) fn install_cell<M, S>(
     local: &Rc<Local>,
     pooled: bool,
     factory: StateFactory<'_, M, S>,
-    Options { undelivered, slow }: Options<M>,
+    options: Options<M>,
 ) -> Result<Rc<TypedCell<M, S>>, SpawnError>
 where
     M: Dispatch<S, Port: Send> + Send,
@@ -109,17 +109,17 @@ where
         assert!(size_of::<Endpoint<M>>() <= 40 && beyond <= 32, "there is one of each for each instance");
     }
     let Reserved { slot, born, ended } = local.reserve();
-    let delivery = match (link::delivery::<M, S>(), &undelivered) {
+    let delivery = match (link::delivery::<M, S>(), &options.undelivered) {
         (Some(link), _) => link,
         (None, Some(undelivered)) => undelivered.delivery,
         (None, None) => &Delivery::PLAIN,
     };
-    let hook = undelivered.as_ref().map(|undelivered| Arc::downgrade(&undelivered.hook));
+    let hook = options.undelivered.as_ref().map(|undelivered| Arc::downgrade(&undelivered.hook));
     let instance = cell_for(local, ended, Newcomer { slot, born, pooled, delivery, hook });
-    if let Some(limit) = slow {
+    if let Some(limit) = options.slow {
         local.mailbox.roster.set_slow_limit(slot, limit);
     }
-    if let Some(undelivered) = undelivered {
+    if let Some(undelivered) = options.undelivered {
         instance.attachments.keep_hook(undelivered.hook);
     }
     // It is in its slot before its state is built, so that messages which its factory sends to it find it there.
@@ -208,7 +208,9 @@ where
         self.common.requested.set(Requested::None);
         // The end has dropped the timers and pipes, but closures may have made others since; the next instance must
         // inherit none.
-        self.attachments.forget_extras();
+        if !self.attachments.is_empty() {
+            self.attachments.forget_extras();
+        }
     }
 
     /// The instance as its recovery knows it.

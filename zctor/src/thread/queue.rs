@@ -90,10 +90,10 @@ impl Queue {
     }
 
     /// Queues an order, which has no envelope to be moved.
-    #[inline]
+    #[cfg_attr(not(debug_assertions), inline(always))]
     pub(crate) fn push_order(&mut self, depth: u16, to: Slot, order: Order) {
         let is_plain = matches!(&self.lanes[..], [lane] if lane.depth == depth && self.waiting == 0);
-        let (lane, number) = if is_plain { (&mut self.lanes[0].mail, None) } else { self.number(depth, false) };
+        let (lane, number) = if is_plain { (&mut self.lanes[0].mail, None) } else { self.number_here(depth, false) };
         lane.push_back(Mail::order(to, order).numbered(number));
     }
 
@@ -119,9 +119,15 @@ impl Queue {
         }
     }
 
-    /// Numbers mail if that is needed: gives the lane that it goes to, and its number.
+    /// As `number_here`. Not in line, which would make the way of plain mail longer.
     #[inline(never)]
     fn number(&mut self, depth: u16, ahead: bool) -> (&mut VecDeque<Mail>, Option<u64>) {
+        self.number_here(depth, ahead)
+    }
+
+    /// Numbers mail, since that is needed: gives the lane that it goes to, and its number.
+    #[cfg_attr(not(debug_assertions), inline(always))]
+    fn number_here(&mut self, depth: u16, ahead: bool) -> (&mut VecDeque<Mail>, Option<u64>) {
         self.arrivals += 1;
         self.waiting += usize::from(ahead);
         let number = self.arrivals | NUMBERED;
