@@ -133,7 +133,8 @@ impl<M: Payload<Port: Send> + Send> Delivery<M> {
     /// The table of a link.
     pub(crate) const LINK: Self = Self {
         send: |place, endpoint, way, sent_as| deliver_message(place, endpoint, way, sent_as, false),
-        send_told: None,
+        // Not asked for: what goes to a link goes at once, by the functions beside this.
+        enclose: |_, _, _| None,
         copy: Some(|place, endpoint, way, sent_as| deliver_message(place, endpoint, way, sent_as, true)),
         call: deliver_call,
         batch: |place, endpoint, way, sent_as| deliver(place, endpoint, way, sent_as, false, Mail::batch),
