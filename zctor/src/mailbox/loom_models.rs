@@ -163,7 +163,9 @@ fn a_bundle_is_found_once_and_as_a_whole_when_the_mailbox_closes() {
             spawn(move || push(&mailbox, 2, &fate))
         };
         close(&mailbox);
-        [bundler, sender].map(|thread| thread.join().unwrap());
+        for thread in [bundler, sender] {
+            thread.join().unwrap();
+        }
         assert_found_once(&mailbox, &fates);
         assert_eq!(mailbox.load(), 0);
     });
