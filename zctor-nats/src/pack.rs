@@ -2,10 +2,12 @@
 //!
 //! 1. A send goes out by itself as long as less than [`MANY`] commands wait behind it. A pack goes to one process, so
 //!    what is sent in small numbers is shared out one by one.
-//! 2. Else it takes with it the sends that follow it at once, if they are for the same subject and small: up to
-//!    [`MOST`], and [`MOST_BYTES`]. Anything else ends the pack, and goes out after it. So the order stays as it was.
+//! 2. Else it takes with it the sends that follow it at once, if they are for the same subject, small, and of clients that
+//!    are bound to no key: up to [`MOST`], and [`MOST_BYTES`]. Anything else ends the pack, and goes out after it. So the order stays as it was.
 //! 3. The numbers of a pack follow each other. Its packets are one by one what they would be without it: each is
 //!    delivered, acknowledged or refused by itself.
+
+use std::time::Instant;
 
 use async_nats::Subject;
 use tokio::sync::mpsc::UnboundedReceiver;
@@ -25,6 +27,8 @@ pub(crate) struct Pack {
     pub(crate) subject: Subject,
     /// Whether handlers have sent them.
     pub(crate) inside: bool,
+    /// When the last of them was given to the bridge, if they hold their senders back while nothing goes out.
+    pub(crate) since: Option<Instant>,
     pub(crate) sends: Vec<(Vec<u8>, Box<dyn Receipt>)>,
 }
 
@@ -43,13 +47,15 @@ pub(crate) fn gather(first: Outbound, orders: &mut UnboundedReceiver<Command>) -
         Ok(Command::Packet(next)) if goes_with(&next, &first.subject, first.inside) => next,
         other => return (Next::One(first), other.ok()),
     };
-    let Outbound { subject, bytes, inside, receipt, .. } = first;
+    let Outbound { subject, bytes, inside, receipt, since, .. } = first;
     let mut size = bytes.len() + second.bytes.len();
-    let mut pack = Pack { subject, inside, sends: vec![(bytes, receipt), (second.bytes, second.receipt)] };
+    let (since, sends) = (second.since.or(since), vec![(bytes, receipt), (second.bytes, second.receipt)]);
+    let mut pack = Pack { subject, inside, since, sends };
     while pack.sends.len() < MOST && size < MOST_BYTES {
         match orders.try_recv() {
             Ok(Command::Packet(next)) if goes_with(&next, &pack.subject, inside) => {
                 size += next.bytes.len();
+                pack.since = next.since.or(pack.since);
                 pack.sends.push((next.bytes, next.receipt));
             }
             other => return (Next::Pack(pack), other.ok()),
@@ -63,7 +69,7 @@ fn goes_with(packet: &Outbound, subject: &Subject, inside: bool) -> bool {
 }
 
 fn fits(packet: &Outbound) -> bool {
-    packet.call.is_none() && packet.bytes.len() <= SMALL
+    packet.call.is_none() && packet.key.is_none() && packet.bytes.len() <= SMALL
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use tokio::sync::Notify;
 use zctor::now;
 use zctor::remote::transport::{Answer, Receipt};
 
-struct Packet {
+struct Unacknowledged {
     receipt: Box<dyn Receipt>,
     subject: Subject,
     is_call: bool,
@@ -18,7 +18,7 @@ struct Packet {
 
 /// The packets that the server has been given, by their numbers.
 pub(crate) struct UnderWay {
-    packets: Mutex<HashMap<u64, Packet>>,
+    packets: Mutex<HashMap<u64, Unacknowledged>>,
     /// How long after it was last heard of a send counts as lost.
     ack_wait: Duration,
     /// There is a packet where there was none.
@@ -30,7 +30,7 @@ impl UnderWay {
         Self { packets: Mutex::default(), ack_wait, begun: Notify::new() }
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<u64, Packet>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<u64, Unacknowledged>> {
         self.packets.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -38,14 +38,14 @@ impl UnderWay {
     pub(crate) fn add(&self, number: u64, receipt: Box<dyn Receipt>, subject: Subject, until: Option<Instant>) {
         let is_call = until.is_some();
         let until = until.unwrap_or_else(|| now() + self.ack_wait);
-        self.lock().insert(number, Packet { receipt, subject, is_call, until });
+        self.lock().insert(number, Unacknowledged { receipt, subject, is_call, until });
         self.begun.notify_one();
     }
 
     /// These packets are in mailboxes.
     pub(crate) fn taken(&self, numbers: impl Iterator<Item = u64>) {
         // Out of the table meanwhile: what they tell runs code of others.
-        let taken: Vec<(u64, Packet)> = {
+        let taken: Vec<(u64, Unacknowledged)> = {
             let mut packets = self.lock();
             numbers.filter_map(|number| Some((number, packets.remove(&number)?))).collect()
         };
@@ -90,8 +90,8 @@ impl UnderWay {
         self.settle(|_| true, |_| Answer::Lost);
     }
 
-    fn settle(&self, which: impl Fn(&Packet) -> bool, answer: impl Fn(&Packet) -> Answer) {
-        let settled: Vec<Packet> =
+    fn settle(&self, which: impl Fn(&Unacknowledged) -> bool, answer: impl Fn(&Unacknowledged) -> Answer) {
+        let settled: Vec<Unacknowledged> =
             self.lock().extract_if(|_, packet| which(packet)).map(|(_, packet)| packet).collect();
         for packet in settled {
             let answer = answer(&packet);

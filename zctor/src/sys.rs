@@ -20,6 +20,7 @@ pub(crate) mod line;
 pub(crate) mod lock;
 pub(crate) mod monitor;
 pub(crate) mod operation;
+pub(crate) mod outside;
 pub(crate) mod park;
 #[cfg(feature = "tokio")]
 pub(crate) mod runtime;

@@ -30,7 +30,12 @@ impl Allowed {
 
     /// By how much this row may grow, in percent.
     fn percent(self, before: &Row) -> f64 {
-        let noise = if before.path.contains("parking") { ALLOWED_PARKING_PERCENT } else { 0.0 };
+        let noise = match &*before.path {
+            path if path.contains("parking") => ALLOWED_PARKING_PERCENT,
+            // It was seen to differ by four in a hundred with code that has nothing to do with pipes.
+            path if path.contains("piped") => ALLOWED_PERCENT,
+            _ => 0.0,
+        };
         let instructions = self.instructions * before.sends_and_handlings() + ALLOWED_INSTRUCTIONS;
         self.percent.max(noise).max(100.0 * instructions / before.instructions)
     }
@@ -189,6 +194,16 @@ mod tests {
         };
         assert_eq!((faults(Allowed::UNHEARD, 314.0, 426.0), faults(Allowed::UNHEARD, 315.0, 427.0)), (0, 2));
         assert_eq!((faults(Allowed::UNOBSERVED, 302.0, 403.0), faults(Allowed::UNOBSERVED, 304.0, 405.0)), (0, 2));
+    }
+
+    #[test]
+    fn a_pipe_may_differ_by_the_usual_with_each_feature() {
+        let committed = table(&[("call, piped", "both", 5_000.0)]);
+        for allowed in [Allowed::USUAL, Allowed::UNHEARD, Allowed::UNOBSERVED] {
+            let faults =
+                |both| compare(&committed, &table(&[("call, piped", "both", both)]).rows, "", allowed).faults.len();
+            assert_eq!((faults(5_249.0), faults(5_251.0)), (0, 1));
+        }
     }
 
     #[test]

@@ -27,8 +27,12 @@ impl Outgoing {
     }
 
     pub(super) async fn send(&mut self, packet: Outbound) {
-        let Outbound { subject, bytes, inside, call, receipt } = packet;
-        if !self.state.await_connected().await {
+        let Outbound { subject, bytes, inside, call, key, since, receipt } = packet;
+        let (key, bytes) = match key {
+            None => (None, bytes),
+            Some(key) => (Some(key.len()), [&*key, &*bytes].concat()),
+        };
+        if !self.state.await_connected(since).await {
             return receipt.answer(Answer::Unreachable);
         }
         if let Some(text) = too_large(&self.client, bytes.len()) {
@@ -41,8 +45,8 @@ impl Outgoing {
         let number = self.next;
         self.under_way.add(number, receipt, subject.clone(), call.map(|(until, _)| until));
         let call = call.map(|(until, depth)| (until.saturating_duration_since(now()).min(LONGEST), depth));
-        let reply = wire::reply(&self.inbox, number, inside, call);
-        let published = self.state.patiently(self.client.publish_with_reply(subject, reply, bytes.into())).await;
+        let reply = wire::reply(&self.inbox, number, inside, call, key);
+        let published = self.state.patiently(since, self.client.publish_with_reply(subject, reply, bytes.into())).await;
         match published {
             Some(Ok(())) => {}
             Some(Err(error)) => self.under_way.answer(number, Answer::Unfit(error.to_string().into())),
@@ -52,15 +56,16 @@ impl Outgoing {
     }
 
     pub(super) async fn send_pack(&mut self, pack: Pack) {
-        let Pack { subject, inside, sends } = pack;
+        let Pack { subject, inside, since, sends } = pack;
         let size = sends.iter().map(|(bytes, _)| bytes.len() + 4).sum();
-        if !self.state.await_connected().await
+        if !self.state.await_connected(since).await
             || too_large(&self.client, size).is_some()
             || self.hearing.permits(Operation::Publish, &subject).is_err()
         {
             // Each by itself finds out what stands against it.
             for (bytes, receipt) in sends {
-                self.send(Outbound { subject: subject.clone(), bytes, inside, call: None, receipt }).await;
+                self.send(Outbound { subject: subject.clone(), bytes, inside, call: None, key: None, since, receipt })
+                    .await;
             }
             return;
         }
@@ -72,12 +77,13 @@ impl Outgoing {
         }
         let numbers = first..=self.next;
         let reply = wire::reply_to_pack(&self.inbox, first, inside, self.next + 1 - first);
-        let answer = match self.state.patiently(self.client.publish_with_reply(subject, reply, payload.into())).await {
-            Some(Ok(())) => return,
-            Some(Err(error)) => Answer::Unfit(error.to_string().into()),
-            // The client takes no more until it is connected again.
-            None => Answer::Unreachable,
-        };
+        let answer =
+            match self.state.patiently(since, self.client.publish_with_reply(subject, reply, payload.into())).await {
+                Some(Ok(())) => return,
+                Some(Err(error)) => Answer::Unfit(error.to_string().into()),
+                // The client takes no more until it is connected again.
+                None => Answer::Unreachable,
+            };
         for number in numbers {
             let answer =
                 if let Answer::Unfit(text) = &answer { Answer::Unfit(Arc::clone(text)) } else { Answer::Unreachable };
@@ -103,7 +109,7 @@ impl Outgoing {
             None => self.publish(subject, payload).await,
             Some(headers) => {
                 let publish = self.client.publish_with_headers(subject, headers, payload.into());
-                drop(self.state.patiently(publish).await);
+                drop(self.state.patiently(None, publish).await);
             }
         }
     }
@@ -111,8 +117,8 @@ impl Outgoing {
     pub(super) async fn publish(&self, subject: impl Into<Subject>, payload: Vec<u8>) {
         // It fails for a payload that is too large, which only the books of a service may be, and when the client has ended.
         // Whoever waits for this in vain is told by the time.
-        if self.state.await_connected().await {
-            self.state.patiently(self.client.publish(subject.into(), payload.into())).await;
+        if self.state.await_connected(None).await {
+            self.state.patiently(None, self.client.publish(subject.into(), payload.into())).await;
         }
     }
 }
