@@ -499,3 +499,114 @@ fn a_broadcast_whose_last_instance_ends_meanwhile_gives_the_message_back() {
         assert_eq!(engine.shutdown().unwrap().dead_letters, 0);
     });
 }
+
+/// A number that each instance of a thread must see grow.
+#[actor(ctx)]
+#[derive(Clone)]
+enum StepMessage {
+    Step(u64),
+    #[reply(u64)]
+    Steps,
+}
+
+#[derive(Default)]
+struct Stepper {
+    last: u64,
+    steps: u64,
+}
+
+impl StepHandler for Stepper {
+    fn step(&mut self, _ctx: &mut Context<StepMessage>, number: u64) {
+        assert!(number > self.last, "{number} came behind {}", self.last);
+        (self.last, self.steps) = (number, self.steps + 1);
+    }
+
+    fn steps(&mut self, _ctx: &mut Context<StepMessage>) -> u64 {
+        self.steps
+    }
+}
+
+/// `threads` threads, each with as many instances.
+fn steppers(engine: &ActorEngine, threads: usize, on_each: usize) -> StepClient {
+    for _ in 0..threads {
+        let add = |thread: ActorThread, _| thread.register(StepMessage::actor(Stepper::default));
+        engine.spawn((0..on_each).fold(ActorThread::new(), add)).expect("the thread starts");
+    }
+    engine.client::<StepMessage>().expect("they are live")
+}
+
+#[test]
+fn copies_for_neighbours_on_one_thread_keep_their_place_among_other_messages_of_their_sender() {
+    bounded(|| {
+        let engine = ActorEngine::new();
+        let all = steppers(&engine, 2, 4);
+        let pins: Vec<_> = all.instances().into_iter().map(|id| all.pin(id)).collect();
+        for round in 0..ROUNDS {
+            let number = 3 * round;
+            pins[round as usize % 8].step(number + 1).unwrap();
+            assert_eq!(all.broadcast(StepMessage::Step(number + 2)).unwrap(), 8);
+            let batch = [StepMessage::Step(number + 3)];
+            pins[(round as usize + 3) % 8].send_all(batch).unwrap();
+        }
+        engine.settle();
+        let steps = all.call_all(StepMessage::steps()).unwrap().into_iter().map(|(_, steps)| steps.unwrap());
+        assert_eq!(steps.sum::<u64>(), 10 * ROUNDS);
+        assert_eq!(engine.stats().restarts, 0, "none came too early or too late");
+        assert_eq!(engine.stats().queued(), 0);
+    });
+}
+
+/// Broadcasts of one thread, or how often a race is run that one round seldom meets.
+const ROUNDS: u64 = if cfg!(miri) { 3 } else { 200 };
+
+#[test]
+fn copies_that_meet_the_end_of_their_thread_are_handled_or_come_back() {
+    bounded(|| {
+        for _ in 0..ROUNDS {
+            let engine = ActorEngine::new();
+            let all = steppers(&engine, 2, 3);
+            let started = Gate::new();
+            let (reached, report) = std::thread::scope(|scope| {
+                let sending = scope.spawn(|| {
+                    let (mut reached, mut number) = (0, 0);
+                    loop {
+                        number += 1;
+                        match all.broadcast(StepMessage::Step(number)) {
+                            Ok(count) => reached += count as u64,
+                            Err(error) => {
+                                assert!(matches!(error, SendError::Stopped(_)), "{error}");
+                                return reached;
+                            }
+                        }
+                        started.open();
+                    }
+                });
+                started.pass();
+                let report = engine.shutdown_timeout(AMPLE).expect("no handler stays");
+                (sending.join().expect("it ends with the engine"), report)
+            });
+            assert_eq!(report.panicked(), 0);
+            assert_eq!(report.handled() + report.dead_letters, reached, "{report:?}");
+        }
+    });
+}
+
+#[test]
+fn a_panic_of_the_closure_given_to_broadcast_with_sends_nothing() {
+    bounded(|| {
+        let engine = ActorEngine::new();
+        let all = steppers(&engine, 1, 3);
+        let mut made = 0;
+        let outcome = panic::catch_unwind(AssertUnwindSafe(|| {
+            all.broadcast_with(|_| {
+                made += 1;
+                assert!(made < 3, "out of paper");
+                StepMessage::Step(1)
+            })
+        }));
+        assert!(outcome.is_err());
+        engine.settle();
+        assert_eq!(engine.stats().handled(), 0);
+        assert_eq!(all.broadcast_with(|_| StepMessage::Step(1)).unwrap(), 3);
+    });
+}

@@ -17,6 +17,7 @@
 //! 4. A sender that does not find its own mail there knows that the closer found it.
 
 pub(crate) mod buffers;
+mod bundle;
 pub(crate) mod counters;
 pub(crate) mod dead_letters;
 pub(crate) mod edge;
@@ -55,6 +56,7 @@ use crate::mailbox::permits::Permits;
 use crate::mailbox::roster::Roster;
 use crate::mailbox::waits::{NotedVariant, Waiter, Waits};
 use crate::sys::frame;
+use crate::sys::line::OwnLine;
 use crate::sys::operation::Operation;
 use crate::sys::park::Parker;
 use crate::sys::simulated::{Planted, is_planted, point, point_anywhere};
@@ -66,8 +68,8 @@ pub(crate) struct Mailbox {
     pub(crate) name: String,
     pub(crate) parker: Arc<Parker>,
     pub(crate) edge: Arc<Edge>,
-    pub(crate) meter: Meter,
-    pub(crate) parked: Parked,
+    pub(crate) meter: OwnLine<Meter>,
+    pub(crate) parked: OwnLine<Parked>,
     /// The permits of a bounded mailbox.
     pub(crate) permits: Option<Permits>,
     /// The queue of messages from inside, where they have a bound.
@@ -76,7 +78,7 @@ pub(crate) struct Mailbox {
     pub(crate) is_bounded: bool,
     /// The instances that live on the thread.
     pub(crate) roster: Roster,
-    pub(crate) buffers: Buffers,
+    pub(crate) buffers: OwnLine<Buffers>,
     pub(crate) waits: Waits<Waiter>,
     pub(crate) noted: NotedVariant,
     /// How messages for a link go out past its thread: see `route/linked.rs`.
@@ -84,8 +86,9 @@ pub(crate) struct Mailbox {
     pub(crate) outlet: std::sync::OnceLock<Box<dyn std::any::Any + Send + Sync>>,
     sender: queue::Sender<Mail>,
     receiver: queue::Receiver<Mail>,
-    /// How many messages lie in batches in the queue, beyond the one that each batch counts for in the queue's length.
-    batched: AtomicUsize,
+    /// How many messages came in batches and bundles, beyond the one that each counts for in the queue's length. The
+    /// thread counts those that it has taken out by itself (`Meter::unbatched`), so that it does not contend for this.
+    batched: OwnLine<AtomicUsize>,
     /// Mail that was pushed behind the close, until its sender takes it back.
     late: Mutex<Vec<Mail>>,
 }
@@ -106,19 +109,19 @@ impl Mailbox {
             parker: Arc::new(Parker::for_actor_thread()),
             is_bounded: permits.is_some() || edge.sends.is_some(),
             edge,
-            meter,
-            parked: Parked::new(),
+            meter: OwnLine(meter),
+            parked: OwnLine(Parked::new()),
             permits,
             inner: None,
             roster: Roster::new(thread),
-            buffers: Buffers::default(),
+            buffers: OwnLine::default(),
             waits: Waits::default(),
             noted: NotedVariant::default(),
             #[cfg(feature = "remote")]
             outlet: std::sync::OnceLock::new(),
             sender,
             receiver,
-            batched: AtomicUsize::new(0),
+            batched: OwnLine(AtomicUsize::new(0)),
             late: Mutex::default(),
         }
     }
@@ -171,7 +174,7 @@ impl Mailbox {
         let mut late = lock(&self.late);
         let mut orders = Vec::new();
         while let Ok(mail) = self.receiver.try_recv() {
-            self.uncount_batch(&mail);
+            self.forget_batch(&mail);
             if mail.number == 0 { orders.push(mail) } else { late.push(mail) }
         }
         let own =
@@ -186,6 +189,14 @@ impl Mailbox {
         // Relaxed: a statistic.
         self.batched.fetch_add(mail.messages.saturating_sub(1) as usize, Ordering::Relaxed);
         self.push(mail)
+    }
+
+    /// As `push`, for mail to several instances of the thread: all of it is in, or all of it comes back.
+    pub(crate) fn push_bundle(&self, mail: VecDeque<Mail>) -> VecDeque<Mail> {
+        debug_assert!(
+            mail.iter().all(|one| !one.permitted && Some(one.number) == mail.front().map(|mail| mail.number))
+        );
+        Mail::bundle(mail).and_then(|bundle| self.push_batch(bundle)).map(Mail::unbundled).unwrap_or_default()
     }
 
     /// Step 2: closes the mailbox. Gives the mail that was in it, for which the caller finds another receiver or none.
@@ -203,8 +214,8 @@ impl Mailbox {
         let found: Vec<Mail> = self.receiver.drain().collect();
         drop((waiting, late));
         self.wake_all();
-        found.iter().for_each(|mail| self.uncount_batch(mail));
-        found
+        found.iter().for_each(|mail| self.forget_batch(mail));
+        found.into_iter().flat_map(Mail::unbundled).collect()
     }
 
     // The inner queue.
@@ -304,12 +315,24 @@ impl Mailbox {
         Arrivals { mailbox: self, source: Source::Many(drain), counted }
     }
 
-    /// Corrects `batched` for mail that was taken out of the queue.
+    /// Counts mail that the thread has taken out of the queue, for `batched`.
     #[inline]
     fn uncount_batch(&self, mail: &Mail) {
         if mail.messages > 1 {
-            self.batched.fetch_sub(mail.messages as usize - 1, Ordering::Relaxed);
+            self.meter.unbatched.add(u64::from(mail.messages) - 1);
         }
+    }
+
+    /// As `uncount_batch`, for mail that another thread has taken out.
+    fn forget_batch(&self, mail: &Mail) {
+        self.batched.fetch_sub(mail.messages.saturating_sub(1) as usize, Ordering::Relaxed);
+    }
+
+    /// How many messages lie in batches and bundles in the queue, beyond the one that each counts for in its length.
+    fn batched(&self) -> usize {
+        // In this order, so that not more seems to be taken out than has come.
+        let taken_out = self.meter.unbatched.get() as usize;
+        self.batched.load(Ordering::Relaxed).saturating_sub(taken_out)
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -320,14 +343,14 @@ impl Mailbox {
     pub(crate) fn flow(&self) -> (u64, u64) {
         // In this order, so that not more seems to be done than has come.
         let done = self.meter.done();
-        let waiting = self.receiver.len() + self.batched.load(Ordering::Relaxed);
+        let waiting = self.receiver.len() + self.batched();
         let past = self.meter.past.get();
         (self.meter.taken.get() + waiting as u64 + past, done + past)
     }
 
     /// How many messages wait here, or were taken by the thread and are not done with.
     pub(crate) fn load(&self) -> usize {
-        self.receiver.len() + self.batched.load(Ordering::Relaxed) + self.meter.in_hand()
+        self.receiver.len() + self.batched() + self.meter.in_hand()
     }
 
     /// The number of the spell of rest that the thread is in, or `None` while it has something to do.

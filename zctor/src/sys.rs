@@ -16,6 +16,7 @@ pub(crate) mod counter;
 #[cfg(all(feature = "simulation", not(loom)))]
 pub(crate) mod executor;
 pub(crate) mod frame;
+pub(crate) mod line;
 pub(crate) mod lock;
 pub(crate) mod monitor;
 pub(crate) mod operation;

@@ -10,14 +10,15 @@ use crate::sys::counter::{Counter, SharedCounter};
 use crate::sys::sync::{AtomicU32, AtomicU64, AtomicUsize};
 
 /// The counters of one thread. Only that thread writes them, but `past`, which senders write (`route/linked.rs`); others
-/// read them as statistics. They have cache lines of their own.
-#[repr(align(128))]
+/// read them as statistics.
 #[derive(Default)]
 pub(crate) struct Meter {
     pub(crate) handled: Counter,
     pub(crate) panicked: Counter,
     /// How many messages the thread has taken to handle, those of its own timers and pipes among them.
     pub(crate) taken: Counter,
+    /// How many messages of batches and bundles it has taken out, beyond one of each: see `Mailbox::batched`.
+    pub(super) unbatched: Counter,
     /// How many of those went to another thread, or to nobody.
     pub(crate) passed: Counter,
     /// How many messages for a link have gone out past its thread: see `route/linked.rs`.

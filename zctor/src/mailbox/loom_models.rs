@@ -76,17 +76,24 @@ fn mailbox() -> Arc<Mailbox> {
     Arc::new(Mailbox::new(ThreadId(0), String::new(), edge, None))
 }
 
-/// Pushes an envelope. If one comes back, checks that it is the sender's own.
-fn push(mailbox: &Mailbox, number: u64, fate: &Arc<Fate>) {
-    let envelope = erase(Probe(Arc::clone(fate)));
+/// Mail of the sender with this number. The model gives the number: to `pusher()` all threads of a model are one thread.
+fn mail(number: u64, fate: &Arc<Fate>) -> Mail {
     let to = Slot { index: 0, generation: 0 };
-    // The model gives the number: to `pusher()` all threads of a model are one thread.
-    let mail = Mail { number, ..Mail::message(to, envelope, SentAs::default()) };
-    if let Some(back) = mailbox.push(mail) {
-        let mut envelope = back.into_envelope().unwrap();
-        let probe = envelope.as_any_mut().downcast_mut::<Probe>().unwrap();
-        assert!(Arc::ptr_eq(&probe.0, fate), "it got another's envelope");
-        fate.given_back.fetch_add(1, Ordering::Relaxed);
+    Mail { number, ..Mail::message(to, erase(Probe(Arc::clone(fate))), SentAs::default()) }
+}
+
+/// Notes that an envelope came back, and checks that it is the sender's own.
+fn give_back(back: Mail, fate: &Arc<Fate>) {
+    let mut envelope = back.into_envelope().unwrap();
+    let probe = envelope.as_any_mut().downcast_mut::<Probe>().unwrap();
+    assert!(Arc::ptr_eq(&probe.0, fate), "it got another's envelope");
+    fate.given_back.fetch_add(1, Ordering::Relaxed);
+}
+
+/// Pushes an envelope.
+fn push(mailbox: &Mailbox, number: u64, fate: &Arc<Fate>) {
+    if let Some(back) = mailbox.push(mail(number, fate)) {
+        give_back(back, fate);
     }
 }
 
@@ -133,6 +140,34 @@ fn two_messages_of_one_sender_are_found_once_when_the_mailbox_closes() {
         close(&mailbox);
         sender.join().unwrap();
         assert_found_once(&mailbox, &fates);
+    });
+}
+
+/// A bundle of two beside a message of another sender.
+///
+#[test]
+fn a_bundle_is_found_once_and_as_a_whole_when_the_mailbox_closes() {
+    loom::model(|| {
+        let mailbox = mailbox();
+        let fates = [(); 3].map(|()| Arc::<Fate>::default());
+        let bundler = {
+            let (mailbox, fates) = (Arc::clone(&mailbox), fates.clone());
+            spawn(move || {
+                let late = mailbox.push_bundle(VecDeque::from([mail(1, &fates[0]), mail(1, &fates[1])]));
+                assert!(late.is_empty() || late.len() == 2, "it was torn");
+                late.into_iter().zip(&fates).for_each(|(back, fate)| give_back(back, fate));
+            })
+        };
+        let sender = {
+            let (mailbox, fate) = (Arc::clone(&mailbox), Arc::clone(&fates[2]));
+            spawn(move || push(&mailbox, 2, &fate))
+        };
+        close(&mailbox);
+        for thread in [bundler, sender] {
+            thread.join().unwrap();
+        }
+        assert_found_once(&mailbox, &fates);
+        assert_eq!(mailbox.load(), 0);
     });
 }
 

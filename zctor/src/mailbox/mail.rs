@@ -58,6 +58,8 @@ pub(crate) enum MailKind {
     Call,
     /// A call that its caller may give up.
     CancellableCall,
+    /// Mail for several instances, which is taken apart where the thread takes it in: see `bundle.rs`.
+    Bundle,
 }
 
 /// The contents of mail.

@@ -9,7 +9,7 @@ use crate::messaging::binding::Among;
 use crate::messaging::call::{call_deadline, check_depth, own_deadline, request_at};
 use crate::messaging::pending::Pending;
 use crate::messaging::target::Target;
-use crate::route::endpoint::Endpoint;
+use crate::route::endpoint::{Endpoint, taken_back};
 use crate::route::link_route::StatedRoute;
 use crate::route::location::{Entry, Way};
 use crate::route::payload::Payload;
@@ -111,7 +111,7 @@ pub(crate) fn broadcast<M: Payload + Clone>(target: &Target<'_, M>, message: M) 
         let mut copies = Vec::with_capacity(everybody.len());
         copies.extend(everybody.iter().skip(1).map(|_| message.clone()));
         copies.push(message);
-        let (reached, missed) = send_copies(everybody.into_iter().zip(copies));
+        let (reached, missed) = send_copies(&everybody, copies);
         match missed.into_iter().next() {
             Some(message) if reached == 0 => Err(target.send_error(message, nobody(target))),
             _ => Ok(reached),
@@ -125,10 +125,9 @@ pub(crate) fn broadcast_with<M: Payload>(
 ) -> Result<usize, CallError> {
     with_open(target, Members::of(target), |everybody| {
         let everybody = everybody.map_err(|refusal| target.call_error(refusal))?;
-        let count = everybody.len();
-        let copies = everybody.into_iter().map(|(endpoint, way)| ((endpoint, way), make(endpoint.id())));
-        let (reached, missed) = send_copies(copies);
-        if missed.len() == count { Err(target.call_error(nobody(target))) } else { Ok(reached) }
+        let copies = everybody.iter().map(|(endpoint, _)| make(endpoint.id())).collect();
+        let (reached, missed) = send_copies(&everybody, copies);
+        if missed.len() == everybody.len() { Err(target.call_error(nobody(target))) } else { Ok(reached) }
     })
 }
 
@@ -136,32 +135,68 @@ pub(crate) fn broadcast_with<M: Payload>(
 ///
 /// Gives how many instances were reached, and the copies that came back, since a thread or the engine has ended
 /// meanwhile.
-fn send_copies<'m, M: Payload>(copies: impl Iterator<Item = ((&'m Endpoint<M>, Way), M)>) -> (usize, Vec<M>) {
-    watched_or_not(copies, |copies| send_each::<true, M>(copies), |copies| send_each::<false, M>(copies))
+fn send_copies<M: Payload>(everybody: &[(&Endpoint<M>, Way)], copies: Vec<M>) -> (usize, Vec<M>) {
+    watched_or_not(
+        copies,
+        |copies| send_each::<true, M>(everybody, copies),
+        |copies| send_each::<false, M>(everybody, copies),
+    )
 }
 
 /// As `send_copies`. `WATCHED`: see `trace::watched_or_not`.
-fn send_each<'m, const WATCHED: bool, M: Payload>(
-    copies: impl Iterator<Item = ((&'m Endpoint<M>, Way), M)>,
-) -> (usize, Vec<M>) {
-    let (mut reached, mut missed) = (0, Vec::new());
-    for ((endpoint, way), copy) in copies {
+///
+/// Copies for neighbours on one thread go there as a bundle, in one push. All copies are made before, so none of the user's
+/// code runs between the first of them and the push.
+fn send_each<const WATCHED: bool, M: Payload>(everybody: &[(&Endpoint<M>, Way)], copies: Vec<M>) -> (usize, Vec<M>) {
+    let mut sent = Sent { reached: 0, missed: Vec::new() };
+    let mut copies = copies.into_iter();
+    for neighbours in everybody.chunk_by(|(one, way), (next, _)| one.shares_bundles(next, *way)) {
+        if let [(endpoint, way)] = neighbours {
+            copies.next().into_iter().for_each(|copy| sent.send_one::<WATCHED>(endpoint, *way, copy));
+        } else {
+            sent.send_bundle::<WATCHED>(neighbours, &mut copies);
+        }
+    }
+    (sent.reached, sent.missed)
+}
+
+/// What has become of the copies of a broadcast so far.
+struct Sent<M> {
+    reached: usize,
+    missed: Vec<M>,
+}
+
+impl<M: Payload> Sent<M> {
+    fn send_one<const WATCHED: bool>(&mut self, endpoint: &Endpoint<M>, way: Way, copy: M) {
         let entry = endpoint.enter();
         if entry == Entry::Full {
-            missed.extend(endpoint.drop_newest(copy).err());
-            continue;
+            return self.missed.extend(endpoint.drop_newest(copy).err());
         }
         let mut place = Some(copy);
         if entry != Entry::Inner {
             endpoint.send_by::<WATCHED>(way, &mut place, entry.sent_as(false), StatedRoute::COPY);
         } else if endpoint.send_inner(&mut place, entry.sent_as(false), &|| true).is_err() {
-            missed.extend(place.and_then(|copy| endpoint.drop_newest(copy).err()));
-            continue;
+            return self.missed.extend(place.and_then(|copy| endpoint.drop_newest(copy).err()));
         }
-        reached += usize::from(place.is_none());
-        missed.extend(place);
+        self.reached += usize::from(place.is_none());
+        self.missed.extend(place);
     }
-    (reached, missed)
+
+    /// Sends neighbours on one thread their copies.
+    fn send_bundle<const WATCHED: bool>(
+        &mut self,
+        neighbours: &[(&Endpoint<M>, Way)],
+        copies: &mut impl Iterator<Item = M>,
+    ) {
+        let mailbox = &neighbours[0].0.mailbox;
+        let missed_before = self.missed.len();
+        let mut bundle = mailbox.buffers.take(1);
+        for ((endpoint, _), copy) in neighbours.iter().zip(copies) {
+            self.missed.extend(endpoint.join_bundle::<WATCHED>(copy, &mut bundle));
+        }
+        self.missed.extend(mailbox.push_bundle(bundle).into_iter().filter_map(taken_back));
+        self.reached += neighbours.len() - (self.missed.len() - missed_before);
+    }
 }
 
 pub(crate) fn call_all_with<M: Payload, R: 'static, K: Kind>(

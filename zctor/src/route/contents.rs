@@ -169,7 +169,7 @@ pub(super) fn bare<C: Content>(place: &mut C) -> Envelope {
 }
 
 #[cold]
-pub(super) fn open<C: Content>(mut envelope: Envelope) -> Option<C> {
+pub(super) fn open<C: Default + 'static>(mut envelope: Envelope) -> Option<C> {
     envelope.content().downcast_mut().map(take)
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::ops::Deref;
+use std::sync::Arc;
 
 use crate::error::Refusal;
 use crate::event::Undelivered;
@@ -43,7 +44,10 @@ impl<M: Payload<Port: Send> + Send> Delivery<M> {
                     None => endpoint.refuse(1, sent_as),
                 }
             },
-            send_told: if SPANS { Some(send_told::<M, H>) } else { None },
+            enclose: |place, endpoint, sent_as| {
+                let envelope = enclose_told::<_, H>(place, endpoint.undelivered.as_ref())?;
+                Some(Mail::message(endpoint.slot, envelope, sent_as).signed())
+            },
             call: |place, endpoint, way, sent_as| {
                 if SPANS && may_be_told(true) {
                     return call_told::<M, H>(place, endpoint, way, sent_as);
@@ -109,10 +113,17 @@ fn named<M: Payload>(call: &Option<Call<M>>) -> (Option<&'static str>, usize) {
 
 /// Puts the content of refused mail back into its place.
 #[inline]
-pub(super) fn take_back<C: Content>(place: &mut C, refused: Option<Mail>) {
+pub(super) fn take_back<C: Default + 'static>(place: &mut C, refused: Option<Mail>) {
     if let Some(refused) = refused {
         *place = refused.into_envelope().and_then(open).unwrap_or_default();
     }
+}
+
+/// The message in mail that came too late.
+pub(crate) fn taken_back<M: Payload>(late: Mail) -> Option<M> {
+    let mut place = None;
+    take_back(&mut place, Some(late));
+    place
 }
 
 /// As `take_back`, for the inner queue; `false` if there was no room.
@@ -141,18 +152,6 @@ fn queue_here<M: Payload + Send, H: Hook<M>>(place: &mut Option<M>, endpoint: &E
     })
 }
 
-#[cold]
-#[inline(never)]
-fn send_told<M: Payload + Send, H: Hook<M>>(place: &mut Option<M>, endpoint: &Endpoint<M>, way: Way, sent_as: SentAs) {
-    match enclose_told::<_, H>(place, endpoint.undelivered.as_ref()) {
-        Some(envelope) => {
-            let mail = Mail::message(endpoint.slot, envelope, sent_as).signed();
-            take_back(place, endpoint.deliver(way, mail));
-        }
-        None => endpoint.refuse(1, sent_as),
-    }
-}
-
 /// As `call` in the table, where spans may be asked for.
 #[cold]
 #[inline(never)]
@@ -176,7 +175,11 @@ fn call_told<M: Payload<Port: Send> + Send, H: Hook<M>>(
 /// so that it is moved once: see `contents.rs`.
 type DeliverFn<M, C> = fn(&mut C, &Endpoint<M>, Way, SentAs);
 
-/// Does the same, into the inner queue; `false` if there is no room.
+/// Moves a message from its place into mail that is still to be delivered. `None` if the instance has ended: the message
+/// stays in its place.
+type EncloseFn<M> = fn(&mut Option<M>, &Endpoint<M>, SentAs) -> Option<Mail>;
+
+/// Does what `DeliverFn` does, into the inner queue; `false` if there is no room.
 type DeliverInnerFn<M, C> = fn(&mut C, &Endpoint<M>, SentAs, &dyn Fn() -> bool) -> bool;
 
 /// The functions that put messages of one type into envelopes and deliver them.
@@ -185,8 +188,8 @@ type DeliverInnerFn<M, C> = fn(&mut C, &Endpoint<M>, SentAs, &dyn Fn() -> bool) 
 /// `Send` is one compile error and not two.
 pub(crate) struct Delivery<M: Payload> {
     pub(crate) send: DeliverFn<M, Option<M>>,
-    /// As `send`, where spans may be asked for.
-    pub(crate) send_told: Option<DeliverFn<M, Option<M>>>,
+    /// The first half of `send`, with the origin of the message, if spans are asked for.
+    pub(crate) enclose: EncloseFn<M>,
     /// Set for links alone, which are told of routes.
     pub(crate) link: Option<LinkDelivery<M>>,
     pub(crate) call: DeliverFn<M, Option<Call<M>>>,
@@ -260,13 +263,37 @@ impl<M: Payload> Endpoint<M> {
     pub(crate) fn send<const WATCHED: bool>(&self, way: Way, message: &mut Option<M>, sent_as: SentAs) {
         if WATCHED {
             self.reaches("send", way, || (message.as_ref().map(M::variant), 0));
-            if SPANS && may_be_told(false) {
-                if let Some(send_told) = self.delivery.send_told {
-                    return send_told(message, self, way, sent_as);
-                }
+            if SPANS && may_be_told(false) && !self.is_link() {
+                return self.send_told(way, message, sent_as);
             }
         }
         (self.delivery.send)(message, self, way, sent_as);
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn send_told(&self, way: Way, message: &mut Option<M>, sent_as: SentAs) {
+        match (self.delivery.enclose)(message, self, sent_as) {
+            Some(mail) => take_back(message, self.deliver(way, mail)),
+            None => self.refuse(1, sent_as),
+        }
+    }
+
+    /// Whether copies of a broadcast for this instance and for the next can go out in one bundle, if this one is reached in
+    /// this way: both live on one other thread, and need no permit there.
+    pub(crate) fn shares_bundles(&self, next: &Self, way: Way) -> bool {
+        let takes_bundles = way == Way::There && !self.mailbox.is_bounded;
+        takes_bundles && Arc::ptr_eq(&self.mailbox, &next.mailbox) && !self.is_link() && !next.is_link()
+    }
+
+    /// Adds a copy of a broadcast to a bundle; gives it back if the instance has ended meanwhile.
+    pub(crate) fn join_bundle<const WATCHED: bool>(&self, copy: M, bundle: &mut VecDeque<Mail>) -> Option<M> {
+        if WATCHED {
+            self.reaches("send", Way::There, || (Some(copy.variant()), 0));
+        }
+        let mut place = Some(copy);
+        bundle.extend((self.delivery.enclose)(&mut place, self, SentAs::default()));
+        place
     }
 
     /// The table by which a message goes whose sender states its route: of a link.

@@ -97,6 +97,9 @@ pub(super) fn take_in(local: &Local) -> bool {
             if let MailContents::Order(Order::Shutdown) = mail.contents {
                 local.ending.set(true);
                 arrivals.next_into(&mut place);
+            } else if mail.kind == MailKind::Bundle {
+                messages += hosting.take_in_bundle(&mut place, &mailbox.buffers);
+                arrivals.next_into(&mut place);
             } else {
                 messages += hosting.take_in(&mut place, &mut arrivals, &mailbox.buffers);
             }
@@ -149,6 +152,29 @@ impl Hosting {
             account.add_load(more);
         }
         messages + more
+    }
+
+    /// Takes in the mail of a bundle: all of it at once, if it belongs into the only lane. Gives the number of messages
+    /// taken in.
+    #[inline(never)]
+    fn take_in_bundle(&mut self, place: &mut Option<Mail>, buffers: &Buffers) -> u64 {
+        let mut bundle = place.take().map(Mail::unbundled).unwrap_or_default();
+        let messages = bundle.len() as u64;
+        let Self { slots, queue, .. } = self;
+        if let Some((lane_depth, lane)) = queue.only_lane() {
+            let fits = |mail: &Mail| slots.occupant(mail.to).filter(|(depth, _)| *depth == lane_depth);
+            let ends = bundle.iter().position(|mail| fits(mail).map(|(_, account)| account.add_load(1)).is_none());
+            match ends {
+                None => lane.append(&mut bundle),
+                Some(ends) => lane.extend(bundle.drain(..ends)),
+            }
+        }
+        while let Some(mail) = bundle.pop_front() {
+            let (depth, ahead) = self.note(&mail);
+            self.queue.push(depth, ahead, || mail);
+        }
+        buffers.keep(&mut bundle);
+        messages
     }
 
     /// Takes in the only arrival while nothing is queued: mail that ends the rest of a thread. It is moved from the mailbox
@@ -338,6 +364,7 @@ fn serve_next(local: &Rc<Local>, below: u32, budget: usize) -> usize {
         MailKind::Batch => instance.handle_batch(local, serving, content),
         MailKind::Call => instance.handle_call(local, serving, content, false),
         MailKind::CancellableCall => instance.handle_call(local, serving, content, true),
+        MailKind::Bundle => unreachable!("it is taken apart where it is taken in"),
     };
     local.measured.end(mail.to);
     if comes_back {
@@ -377,6 +404,7 @@ fn serve_inner(local: &Rc<Local>, instance: &Rc<dyn Instance>, order: Mail, dept
         MailKind::Message | MailKind::Batch => instance.handle_message(local, serving, content),
         MailKind::Call => instance.handle_call(local, serving, content, false),
         MailKind::CancellableCall => instance.handle_call(local, serving, content, true),
+        MailKind::Bundle => unreachable!("the inner queue has none"),
     };
     local.measured.end(slot);
     // The edge was sealed this very moment.
