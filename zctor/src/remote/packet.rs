@@ -24,7 +24,7 @@ pub struct Packet {
 }
 
 /// The conditions of a call.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct CallHeader {
     /// The deadline.
     pub until: Option<Instant>,
