@@ -1,7 +1,9 @@
-//! The files of the runtime and of the macro stand in layers, and imports point down.
+//! The files of the runtime and of the macro stand in layers, and imports point down. Each file of the runtime has a row
+//! in ARCHITECTURE.md.
 //!
 //! Left out are the guide, modules under `#[cfg(test)]`, and the loom models, which stand under it too.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
@@ -90,12 +92,18 @@ impl House {
         format!("{}/{file}", self.root)
     }
 
-    /// Reads the files. Panics with each violation.
-    fn holds(&self) {
+    /// The texts of the files, by path.
+    fn files(&self) -> source::Files {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(self.root);
         let mut files = source::Files::new();
         gather(&root, "", &mut files);
         assert!(files.len() > 20, "the files of {} were not found", self.root);
+        files
+    }
+
+    /// Reads the files. Panics with each violation.
+    fn holds(&self) {
+        let files = self.files();
         let broken = rules::check(self, &files);
         let broken: String = broken.iter().map(|(key, text)| format!("\"{key}\"\n    {text}\n")).collect();
         assert!(broken.is_empty(), "\n\nthe layers of {}:\n\n{broken}", self.root);
@@ -113,6 +121,31 @@ fn gather(folder: &Path, below: &str, files: &mut source::Files) {
             files.insert(name, text);
         }
     }
+}
+
+const ARCHITECTURE: &str = include_str!("../../ARCHITECTURE.md");
+
+/// The files and folders that the rows of ARCHITECTURE.md name for the runtime.
+fn files_with_a_row() -> BTreeSet<&'static str> {
+    let table =
+        ARCHITECTURE.split_once("| file (`zctor/src/`) | promise |\n").expect("a table of the runtime's files").1;
+    let rows = table.lines().map_while(|line| line.strip_prefix("| "));
+    let cells = rows.filter_map(|row| Some(row.split_once(" | ")?.0));
+    cells.flat_map(|cell| cell.split(", ")).map(|name| name.trim_matches('`')).collect()
+}
+
+#[test]
+fn each_file_of_the_runtime_has_a_row_and_each_row_its_files() {
+    let files = RUNTIME.files();
+    let mut named = files_with_a_row();
+    assert!(named.remove("---"), "the table has a rule below its head");
+    let covers = |row: &str, file: &str| row == file || row.ends_with('/') && file.starts_with(row);
+    let is_stub = |file: &str| ["off.rs", "loom_models.rs"].contains(&file.rsplit('/').next().unwrap_or_default());
+    let without: Vec<&String> =
+        files.keys().filter(|file| !is_stub(file) && !named.iter().any(|row| covers(row, file))).collect();
+    assert!(without.is_empty(), "in no row of ARCHITECTURE.md: {without:?}");
+    let gone: Vec<&&str> = named.iter().filter(|row| !files.keys().any(|file| covers(row, file))).collect();
+    assert!(gone.is_empty(), "in a row of ARCHITECTURE.md, and not there: {gone:?}");
 }
 
 #[test]

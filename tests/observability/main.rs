@@ -2,6 +2,7 @@
 
 mod queues;
 mod reasons;
+mod reused;
 mod sends;
 mod slow;
 mod sums;

@@ -28,7 +28,9 @@ fn what_waits_behind_a_held_handler_grows_old() {
         for _ in 0..1_000 {
             job.run().expect("it lives");
         }
-        assert_eq!(oldest(), Duration::ZERO, "they came since the last look");
+        // They came since the last look, and the handler has run since then at most.
+        let first = oldest();
+        assert!(first <= before.elapsed(), "{first:?}");
         let seen = look_until(oldest, |oldest| *oldest >= HELD);
         assert!(seen <= before.elapsed(), "none is older than the first send");
         gate.open();

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use zctor::remote::{Books, Loopback};
-use zctor::{ActorEngine, ActorThread, CallError, Context, DeadLetter, Overflow, Undelivered, actor};
+use zctor::{ActorEngine, ActorThread, CallError, Context, DeadLetter, Inner, Overflow, Pending, Undelivered, actor};
 use zctor_tests::{AMPLE, Counter, Gate, LIMIT, bounded, receive, receive_many};
 
 #[actor(remote)]
@@ -47,12 +47,16 @@ struct Joined {
 
 /// A pool of one with room for `THERE`, whose handler waits at a gate, and a link to it.
 fn joined(there: Overflow, here: Overflow) -> Joined {
+    joined_to(ActorThread::new().mailbox_bound(THERE as usize - 1).overflow(there), here)
+}
+
+/// A pool of one on such a thread, whose handler waits at a gate, and a link to it.
+fn joined_to(thread: ActorThread, here: Overflow) -> Joined {
     let (serving, calling, ends) = (ActorEngine::new(), ActorEngine::new(), Loopback::pair());
     let (tell, done) = mpsc::channel();
     let gate = Gate::new();
     let inside = gate.clone();
     let state = move || Job { gate: inside.clone(), done: tell.clone() };
-    let thread = ActorThread::new().mailbox_bound(THERE as usize - 1).overflow(there);
     serving.spawn(thread.register(JobMessage::actor(state))).expect("a pool");
     ends.0.serve::<JobMessage>(&serving).expect("it has the pool");
     let job = ends.1.attach_bounded::<JobMessage>(&calling, UNDER_WAY as usize, here).expect("a link");
@@ -191,6 +195,8 @@ fn a_call_that_finds_no_room_there_ends_at_its_deadline() {
 enum FloodMessage {
     #[reply(())]
     Flood(u64),
+    #[reply(Pending<u64>)]
+    Ask(u64),
 }
 struct Flood(JobClient);
 impl FloodHandler for Flood {
@@ -201,6 +207,9 @@ impl FloodHandler for Flood {
         for number in value / 2..value {
             ctx.send(JobMessage::Run(number)).expect("no bound refuses a handler");
         }
+    }
+    fn ask(&mut self, _: &mut Context<FloodMessage>, value: u64) -> Pending<u64> {
+        self.0.non_blocking().ask(value)
     }
 }
 
@@ -218,6 +227,30 @@ fn no_bound_on_either_side_holds_a_handler_back() {
         at.gate.open();
         let done = receive_many(&at.done, (THERE + MANY) as usize);
         assert_eq!(done[THERE as usize..], (0..MANY).collect::<Vec<_>>());
+    });
+}
+
+#[test]
+fn an_inner_bound_there_holds_for_what_handlers_send() {
+    bounded(|| {
+        const ROOM: u64 = 2;
+        const TOO_MANY: u64 = 3;
+        let at = joined_to(ActorThread::new().inner_bound(ROOM as usize, Inner::Refuse), Overflow::Wait);
+        let (tell, letters) = mpsc::channel();
+        at.calling.on_dead_letter(move |letter: &DeadLetter| tell.send(letter.clone()).unwrap_or_default());
+        at.fill(); // from outside, so it counts for no inner bound
+        let job = at.job.clone();
+        let flood = at.calling.pool(1, FloodMessage::actor(move || Flood(job.clone()))).expect("a pool");
+        flood.flood(ROOM + TOO_MANY).expect("the link takes them");
+        let books = at.flush();
+        assert_eq!((books.acked, books.full), (THERE + ROOM, TOO_MANY));
+        for letter in receive_many(&letters, TOO_MANY as usize) {
+            assert_eq!((letter.message, letter.variant, letter.why), ("JobMessage", "Run", Undelivered::Full));
+        }
+        assert_eq!(flood.ask(1).expect("it is asked").wait(), Err(CallError::Full { message: "JobMessage" }));
+        at.gate.open();
+        let done = receive_many(&at.done, (THERE + ROOM) as usize);
+        assert_eq!(done[THERE as usize..], (0..ROOM).collect::<Vec<_>>(), "the first have the room");
     });
 }
 

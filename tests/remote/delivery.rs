@@ -78,7 +78,7 @@ impl Served {
         let bytes = message.__encode(Format::MessagePack).expect("it can be written");
         let is_call = matches!(message, LogMessage::Echo(_));
         let call = is_call.then_some(CallHeader { until: None, depth: 1, or_send: false, queued: false });
-        let packet = Packet { bytes, format: Format::MessagePack, call, inside, route: Route::Turn };
+        let packet = Packet { bytes, format: Format::MessagePack, call, inside, route: Route::Turn, key: None };
         let receipt = Box::new(Sender { number, tell: self.tell.clone() });
         self.end.deliver("LogMessage", packet, receipt);
     }
@@ -171,6 +171,7 @@ fn each_call_is_answered_once_whatever_comes_first() {
                             call,
                             inside: number % 2 == 0,
                             route: Route::Turn,
+                            key: None,
                         };
                         end.deliver("LogMessage", packet, Box::new(Sender { number, tell: tell.clone() }));
                     }

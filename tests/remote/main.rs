@@ -2,6 +2,7 @@
 
 mod backpressure;
 mod books;
+mod bound;
 mod broadcast;
 mod delivery;
 mod depth;

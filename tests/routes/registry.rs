@@ -7,7 +7,7 @@ use std::sync::mpsc;
 use std::thread;
 
 use zctor::{ActorEngine, ActorThread, CallError, Context, EngineHandle, Restart, SpawnError, ThreadId, actor};
-use zctor_tests::{Counter, DropGuard, bounded, expect_panics};
+use zctor_tests::{Counter, DropGuard, bounded, expect_panics, receive};
 
 /// Pools made while an observer looks on.
 const POOLS: usize = if cfg!(miri) { 2 } else { 8 };
@@ -398,21 +398,25 @@ fn pools_made_at_the_same_time_appear_whole_and_in_thread_order() {
         let engine = ActorEngine::new();
         let all_made = AtomicBool::new(false);
         thread::scope(|scope| {
+            // It looks before the pools are made, and on until they are.
+            let (tell, looked) = mpsc::channel();
+            let observer = scope.spawn({
+                let (engine, all_made) = (&engine, &all_made);
+                move || {
+                    while !all_made.load(Ordering::Acquire) {
+                        assert_well_formed(engine);
+                        let _ = tell.send(());
+                        thread::yield_now();
+                    }
+                }
+            });
+            receive(&looked);
             let pools: Vec<_> = (0..POOLS)
                 .map(|_| scope.spawn(|| engine.pool(POOL_SIZE, WorkerMessage::actor(Worker::default)).map(drop)))
                 .collect();
-            let observer = scope.spawn(|| {
-                let mut looks = 0_u64;
-                while !all_made.load(Ordering::Acquire) {
-                    assert_well_formed(&engine);
-                    looks += 1;
-                    thread::yield_now();
-                }
-                looks
-            });
             let made: Vec<_> = pools.into_iter().map(|pool| pool.join()).collect();
             all_made.store(true, Ordering::Release);
-            assert!(observer.join().unwrap() > 0);
+            observer.join().unwrap();
             for pool in made {
                 pool.unwrap().unwrap();
             }

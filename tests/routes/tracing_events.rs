@@ -5,12 +5,13 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Once;
+use std::time::Duration;
 
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::subscriber::set_global_default;
 use tracing::{Event, Metadata, Subscriber};
-use zctor::{ActorEngine, Context, actor};
+use zctor::{ActorEngine, ActorThread, Context, actor};
 use zctor_tests::{Counter, Gate, bounded};
 
 /// A routing decision: the thread, which option it is, and of how many.
@@ -235,6 +236,91 @@ fn a_keyed_and_a_least_loaded_message_tell_where_they_go() {
         }
         let place = worker.least_loaded().place().unwrap();
         assert_eq!(decisions(), [(place, place + 1, 3)]);
+    });
+}
+
+#[test]
+fn a_message_for_a_bounded_mailbox_tells_where_it_goes_and_one_without_room_tells_nothing() {
+    collected(|| {
+        let engine = ActorEngine::new();
+        let bounded = |_| ActorThread::new().mailbox_bound(2);
+        let worker: WorkerClient = engine.pool_on(2, bounded, WorkerMessage::actor(|| Worker)).unwrap();
+        let gates = [Gate::new(), Gate::new()];
+        for gate in &gates {
+            worker.hold(gate.clone()).unwrap();
+            gate.await_arrivals(1);
+        }
+        assert_eq!(decisions(), [(0, 1, 2), (1, 2, 2)]);
+        worker.process(0).unwrap();
+        assert_eq!(worker.send_all([WorkerMessage::Process { task: 1 }]).unwrap(), 1);
+        assert_eq!(decisions(), [(0, 1, 2), (1, 2, 2)]);
+        let asked = [worker.non_blocking().place(), worker.non_blocking().place()];
+        assert_eq!(decisions(), [(0, 1, 2), (1, 2, 2)]);
+        let in_no_time = worker.within(Duration::ZERO);
+        in_no_time.process(2).unwrap_err();
+        in_no_time.place().unwrap_err();
+        worker.non_blocking().place().wait().unwrap_err();
+        assert_eq!(decisions(), []);
+        gates.iter().for_each(Gate::open);
+        assert_eq!(asked.map(|place| place.wait().unwrap()), [0, 1]);
+        assert_eq!(worker.place().unwrap(), 0);
+        assert_eq!(decisions(), [(0, 1, 2)]);
+    });
+}
+
+/// Keeps accounts by their numbers.
+#[actor]
+enum ClerkMessage {
+    #[reply(u64)]
+    Sum {
+        #[key]
+        account: u64,
+    },
+}
+
+struct Clerk;
+
+impl ClerkHandler for Clerk {
+    fn sum(&mut self, account: u64) -> u64 {
+        account
+    }
+}
+
+#[actor(calls(ClerkMessage))]
+enum OfficeMessage {
+    /// Asks the clerk of an account, and tells what was decided on this thread.
+    #[reply(Vec<Decision>)]
+    Ask(u64),
+}
+
+struct Office;
+
+impl OfficeHandler for Office {
+    fn ask(&mut self, ctx: &mut Context<OfficeMessage>, account: u64) -> Vec<Decision> {
+        decisions();
+        assert_eq!(ctx.call(ClerkMessage::sum(account)), Ok(account));
+        decisions()
+    }
+}
+
+#[test]
+fn a_call_by_key_tells_once_where_it_goes_on_the_spot_and_from_outside() {
+    collected(|| {
+        let engine = ActorEngine::new();
+        let clerk = || ClerkMessage::actor(|| Clerk);
+        let shared = ActorThread::new().register(clerk()).register(clerk());
+        engine.spawn(shared.register(OfficeMessage::actor(|| Office))).unwrap();
+        let (office, clerk) = (engine.client::<OfficeMessage>().unwrap(), engine.client::<ClerkMessage>().unwrap());
+        decisions();
+        for account in 0..10 {
+            assert_eq!(clerk.non_blocking().sum(account).wait(), Ok(account));
+            let asked = decisions();
+            assert!(matches!(asked[..], [(0, 1 | 2, 2)]), "{asked:?}");
+            assert_eq!(clerk.sum(account), Ok(account));
+            assert_eq!(decisions(), asked);
+            assert_eq!(office.ask(account).unwrap(), asked);
+            decisions();
+        }
     });
 }
 

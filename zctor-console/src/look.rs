@@ -7,7 +7,9 @@ use std::collections::{HashMap, VecDeque};
 use std::process;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use zctor::{EngineHandle, InstanceId, InstanceStats, Stats, ThreadId, ThreadStats, TypeStats, WaitForest};
+use zctor::{
+    EngineHandle, InstanceId, InstanceStats, RunningInstance, Stats, ThreadId, ThreadStats, TypeStats, WaitForest,
+};
 
 use crate::snapshot::{Event, Instance, Room, Snapshot, Thread, Type, VERSION, WaitRoot, Waiting};
 
@@ -254,13 +256,18 @@ fn top(instances: &[InstanceStats], earlier: Option<&Look>, window: Duration) ->
     chosen.into_iter().map(|at| row(&instances[at])).collect()
 }
 
-/// What others have waited for, or the code that has run, for so long. Messages that are old while their thread goes on
-/// make nobody stuck: it is slow.
+/// What others have waited for, or the code that has run, for so long; for an actor that is slow by right, for its own limit
+/// if that is longer. Messages that are old while their thread goes on make nobody stuck: it is slow.
 pub(crate) fn stuck(engine: &EngineHandle, limit: Duration) -> Option<String> {
     let stats = engine.stats();
     let mut waits = worst_last(stats.waits());
     waits.roots.sort_by_key(longest);
-    awaited(&waits, limit).or_else(|| holds(&stats, limit, 0))
+    let limit_of = |runs: &RunningInstance| runs.slow_limit.unwrap_or_default().max(limit);
+    let limit_of_root = |root: &zctor::WaitRoot| {
+        let mut run = stats.threads.iter().filter_map(ThreadStats::holder);
+        run.find(|runs| Some(runs.instance) == root.runs).map_or(limit, |runs| limit_of(&runs))
+    };
+    awaited(&waits, limit_of_root).or_else(|| holds(&stats, limit_of, 0))
 }
 
 /// A name without what would break its line, or move the cursor of a terminal.
@@ -313,18 +320,19 @@ fn root(root: &zctor::WaitRoot) -> WaitRoot {
 /// What needs a look first: the worst end of waits, or the code that holds up what lies behind it, or the thread whose
 /// messages are the oldest.
 fn culprit(waits: &WaitForest, stats: &Stats) -> Option<String> {
-    awaited(waits, OLD).or_else(|| holds(stats, OLD, 1)).or_else(|| is_behind(stats))
+    awaited(waits, |_| OLD).or_else(|| holds(stats, |_| OLD, 1)).or_else(|| is_behind(stats))
 }
 
-/// The last of the ends of waits, if it was waited for so long.
-fn awaited(waits: &WaitForest, limit: Duration) -> Option<String> {
-    waits.roots.last().filter(|root| longest(root) >= limit).map(last_line)
+/// The last of the ends of waits that was waited for as long as its limit.
+fn awaited(waits: &WaitForest, limit_of: impl Fn(&zctor::WaitRoot) -> Duration) -> Option<String> {
+    waits.roots.iter().rev().find(|root| longest(root) >= limit_of(root)).map(last_line)
 }
 
-/// The code that holds a thread for longest, if that is so long and so many messages lie behind it.
-fn holds(stats: &Stats, limit: Duration, behind: usize) -> Option<String> {
+/// The code that holds a thread for longest, of that which does so for as long as its limit and has so many messages behind
+/// it.
+fn holds(stats: &Stats, limit_of: impl Fn(&RunningInstance) -> Duration, behind: usize) -> Option<String> {
     let holders = stats.threads.iter().filter_map(|row| Some((row, row.holder()?)));
-    let old = holders.filter(|(row, runs)| runs.lasted >= limit && row.queued_behind() >= behind);
+    let old = holders.filter(|(row, runs)| runs.lasted >= limit_of(runs) && row.queued_behind() >= behind);
     let (row, runs) = old.max_by_key(|(_, runs)| runs.lasted)?;
     let line = format!("thread {} `{}` RUNS {runs}", row.thread, clean(&row.name));
     Some(match row.queued_behind() {

@@ -16,6 +16,8 @@ const HELD: Duration = Duration::from_millis(300);
 enum JobMessage {
     Run,
     Hold(Gate),
+    #[reply(())]
+    Ask,
 }
 
 struct Job;
@@ -25,6 +27,7 @@ impl JobHandler for Job {
     fn hold(&mut self, gate: Gate) {
         gate.pass();
     }
+    fn ask(&mut self) {}
 }
 
 /// The host, and the path that begins with the token.
@@ -200,7 +203,13 @@ fn the_first_look_finds_a_handler_that_is_stuck_though_nobody_waits_for_it() {
         let engine = ActorEngine::new();
         let served = Console::new(&engine).serve_tcp("127.0.0.1:0").unwrap();
         let jobs: JobClient = engine.pool(1, JobMessage::actor(|| Job)).unwrap();
+        // The handler runs since its thread woke up, so that has to be parked.
+        let idle = || engine.stats().threads[0].idle;
         engine.settle();
+        let at_rest = idle();
+        while idle() == at_rest {
+            thread::yield_now();
+        }
         let gate = Gate::new();
         jobs.hold(gate.clone()).unwrap();
         gate.await_arrivals(1);
@@ -217,6 +226,49 @@ fn the_first_look_finds_a_handler_that_is_stuck_though_nobody_waits_for_it() {
         };
         assert_eq!(seen.culprit, None);
         gate.open();
+    });
+}
+
+#[test]
+fn an_actor_that_is_slow_by_right_is_ill_at_its_own_limit_and_not_before() {
+    bounded(|| {
+        let engine = ActorEngine::new();
+        let served = Console::new(&engine).serve_tcp("127.0.0.1:0").unwrap();
+        let (host, path) = parts(&served);
+        let health = |limit: &str| get(&host, &format!("{path}healthz?limit={limit}"), &format!("Host: {host}\r\n"));
+        let start = |limit| engine.start(JobMessage::actor(|| Job).slow(limit)).unwrap();
+        let (patient, other): (JobClient, JobClient) = (start(LIMIT * 10), start(HELD));
+        let (gate, held) = (Gate::new(), Gate::new());
+        patient.hold(gate.clone()).unwrap();
+        gate.await_arrivals(1);
+        let (well, ill, lasted, least) = thread::scope(|scope| {
+            scope.spawn(|| patient.ask().unwrap());
+            // Somebody has waited for it for longer than the limit that is asked for, and it has run for longer.
+            let has_waited = || {
+                let roots = engine.stats().waits().roots;
+                roots.iter().flat_map(|root| &root.callers).any(|one| one.caller.lasted >= HELD)
+            };
+            while !has_waited() {}
+            let well = health("0.001");
+            let begun = Instant::now();
+            other.hold(held.clone()).unwrap();
+            let ill = loop {
+                let answer = health("0.001");
+                if status(&answer) == "503" {
+                    break answer;
+                }
+            };
+            let lasted = begun.elapsed();
+            let least = health("3600");
+            held.open();
+            gate.open();
+            (well, ill, lasted, least)
+        });
+        assert_eq!(status(&well), "200", "{well}");
+        assert!(lasted >= HELD && ill.contains("RUNS") && ill.contains(" 1.0"), "after {lasted:?}: {ill}");
+        assert_eq!(status(&least), "200", "what is asked for is the least, whatever the actor's own is");
+        engine.settle();
+        assert_eq!(status(&health("0.001")), "200");
     });
 }
 
@@ -264,12 +316,10 @@ fn rates_and_shares_are_of_the_time_between_two_looks() {
             jobs.run().unwrap();
         }
         engine.settle();
-        let second = loop {
-            let snapshot = console.snapshot();
-            if snapshot.window > 0.0 {
-                break snapshot;
-            }
-        };
+        // No look in between: rates would be of the time since that one if this thread were held up behind it.
+        thread::sleep(Duration::from_millis(250));
+        let second = console.snapshot();
+        assert!(second.window >= 0.25, "{second:?}");
         let thread = &second.threads[0];
         assert!((thread.rate * second.window - 1_000.0).abs() < 1.0, "{second:?}");
         assert!((0.0..=1.0).contains(&thread.busy) && (0.0..=1.0).contains(&thread.waiting), "{second:?}");

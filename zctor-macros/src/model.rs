@@ -68,7 +68,25 @@ pub(crate) struct Handle {
     variants: HashSet<String>,
 }
 
+/// The keys of an enum: the type of its `#[key]` fields.
+pub(crate) struct Key<'m> {
+    pub(crate) ty: &'m Type,
+    /// A message with one leaves its process, if messages of the enum do.
+    pub(crate) travels: bool,
+}
+
 impl<'a> Model<'a> {
+    /// The type of the `#[key]` fields, if there are any: that of one that travels, if one does.
+    pub(crate) fn key(&self) -> Option<Key<'_>> {
+        let keys = || {
+            self.variants.iter().filter_map(|variant| {
+                let field = variant.fields.get(variant.key?)?;
+                Some(Key { ty: &field.ty, travels: !variant.internal })
+            })
+        };
+        keys().find(|key| key.travels).or_else(|| keys().next())
+    }
+
     /// Whether no variant gives the client a method of this name.
     pub(crate) fn is_free(&self, name: &str) -> bool {
         !self.variants.iter().any(|variant| variant.method.unraw() == name)

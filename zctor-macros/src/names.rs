@@ -1,4 +1,5 @@
-//! Every name that the macro makes, and the names it refuses.
+//! Every generated name that users see, and the names that are refused. Names that nobody sees, such as `__H`, are made
+//! where they are used.
 //!
 //! | source | name | for example |
 //! | --- | --- | --- |
@@ -20,7 +21,7 @@ use syn::ext::IdentExt;
 
 use crate::position;
 
-/// Client methods that are generated for every actor, or that every client has.
+/// Client methods whose names no variant may have. (`until`, `pin`, `keyed` and `least_loaded` give way to a variant.)
 pub(crate) const CLIENT: [&str; 3] = ["clone", "non_blocking", "within"];
 /// Methods that every type has by value from a trait of the prelude: a call goes to them before one that takes `&self`.
 pub(crate) const OF_EVERY_TYPE: [(&str, &str); 2] = [("into", "Into::into"), ("try_into", "TryInto::try_into")];

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 use std::time::Duration;
 use std::{env, process};
 
-use zctor::remote::transport::{End, Partitions, Route};
+use zctor::remote::transport::{End, Partitions, Route, assert_may_block};
 use zctor::remote::{Books, RemoteMessage};
 use zctor::{ActorEngine, Overflow, now};
 
@@ -82,7 +82,9 @@ impl Builder {
         self
     }
 
-    /// Sets how long a message waits for a connection that is lost: 2 s by itself.
+    /// Sets how long a message waits for a connection that is lost, or whose server takes nothing more: 2 s by itself. What
+    /// is called, and what handlers send, does not wait if that has been so for that long already. What is sent from
+    /// outside does, and keeps its place under way meanwhile: so a link whose senders wait for room holds them back.
     pub fn patience(mut self, patience: Duration) -> Self {
         self.settings.patience = patience.min(LONGEST);
         self
@@ -110,7 +112,9 @@ impl Builder {
     ///
     /// # Blocking
     /// Until it is connected, or has failed to.
+    #[cfg_attr(feature = "tokio", track_caller)]
     pub fn connect(self) -> Result<Bridge, BridgeError> {
+        assert_may_block();
         for name in
             [Some(&self.settings.namespace), self.settings.authority.inbox_prefix.as_ref()].into_iter().flatten()
         {
@@ -177,21 +181,21 @@ pub struct Bridge {
     connection: Connection,
     deadline: Duration,
     ack_wait: Duration,
-    served: Mutex<Served>,
+    served: Mutex<ServedNames>,
     queues: Queues,
 }
 
 /// What the server has been told of. No thread holds the lock while it waits for that of the bridge: a hook on that one may
 /// want it.
 #[derive(Default)]
-struct Served {
+struct ServedNames {
     names: HashSet<&'static str>,
     /// How often the bridge has left. What was told before that counts no more.
     left: u64,
 }
 
 impl Bridge {
-    fn served(&self) -> MutexGuard<'_, Served> {
+    fn served(&self) -> MutexGuard<'_, ServedNames> {
         self.served.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -231,6 +235,7 @@ impl Bridge {
     ///
     /// # Blocking
     /// Until the server knows of it.
+    #[cfg_attr(feature = "tokio", track_caller)]
     pub fn serve<M: RemoteMessage>(&self, engine: &ActorEngine) -> Result<(), BridgeError> {
         self.serve_routes::<M>(engine, None)
     }
@@ -289,6 +294,7 @@ impl Bridge {
     ///
     /// # Blocking
     /// As [`serve`](Bridge::serve).
+    #[cfg_attr(feature = "tokio", track_caller)]
     pub fn serve_partitions<M: RemoteMessage>(
         &self,
         engine: &ActorEngine,
@@ -298,6 +304,7 @@ impl Bridge {
         self.serve_routes::<M>(engine, Some(Partitions { numbers, of }))
     }
 
+    #[cfg_attr(feature = "tokio", track_caller)]
     fn serve_routes<M: RemoteMessage>(
         &self,
         engine: &ActorEngine,
@@ -353,6 +360,7 @@ impl Bridge {
     ///
     /// # Blocking
     /// Until the server has said whether it permits that; not if the connection is lost just now.
+    #[cfg_attr(feature = "tokio", track_caller)]
     pub fn attach<M: RemoteMessage>(&self, engine: &ActorEngine) -> Result<M::Client, BridgeError> {
         self.attach_bounded::<M>(engine, ROOM, Overflow::Wait)
     }
@@ -363,6 +371,7 @@ impl Bridge {
     ///
     /// # Errors
     /// As [`attach`](Bridge::attach).
+    #[cfg_attr(feature = "tokio", track_caller)]
     pub fn attach_partitions<M: RemoteMessage>(&self, engine: &ActorEngine, of: u32) -> Result<M::Client, BridgeError> {
         self.attach_routes::<M>(engine, Some(of), ROOM, Overflow::Wait)
     }
@@ -375,6 +384,7 @@ impl Bridge {
     ///
     /// # Blocking
     /// As [`attach`](Bridge::attach).
+    #[cfg_attr(feature = "tokio", track_caller)]
     pub fn attach_bounded<M: RemoteMessage>(
         &self,
         engine: &ActorEngine,
@@ -384,6 +394,7 @@ impl Bridge {
         self.attach_routes::<M>(engine, None, bound, overflow)
     }
 
+    #[cfg_attr(feature = "tokio", track_caller)]
     fn attach_routes<M: RemoteMessage>(
         &self,
         engine: &ActorEngine,
@@ -396,14 +407,17 @@ impl Bridge {
     }
 
     /// The way out for the messages of `M`.
+    #[cfg_attr(feature = "tokio", track_caller)]
     pub(crate) fn carrier<M: RemoteMessage>(&self) -> Result<NatsCarrier, BridgeError> {
         check_name(M::WIRE)?;
         let turn = wire::subject(&self.namespace, M::WIRE, Route::Turn);
         self.connection.may_publish(turn.clone())?;
         let (namespace, commands) = (self.namespace.clone(), self.connection.commands.clone());
-        Ok(NatsCarrier { namespace, turn: turn.into(), commands, deadline: self.deadline })
+        let state = Arc::clone(&self.connection.session.state);
+        Ok(NatsCarrier { namespace, turn: turn.into(), commands, state, deadline: self.deadline })
     }
 
+    #[cfg_attr(feature = "tokio", track_caller)]
     pub(crate) fn may_wait(&self) -> Result<(), BridgeError> {
         self.connection.may_wait()
     }
@@ -436,7 +450,9 @@ impl Bridge {
     ///
     /// # Blocking
     /// As long as messages are under way.
+    #[cfg_attr(feature = "tokio", track_caller)]
     pub fn flush(&self, limit: Duration) -> Books {
+        assert_may_block();
         self.end.flush(limit)
     }
 
@@ -524,7 +540,9 @@ impl Bridge {
     /// # Blocking
     /// Until calls are answered, for `limit` at most. If a handler of a served pool calls it, or a hook on the bridge's
     /// own thread, it waits for itself until the limit.
+    #[cfg_attr(feature = "tokio", track_caller)]
     pub fn leave(&self, limit: Duration) -> Books {
+        assert_may_block();
         let until = now() + limit.min(LONGEST);
         self.queues.leave(&self.connection.session, limit);
         let (done, left) = mpsc::channel();
@@ -555,6 +573,7 @@ impl Bridge {
     ///
     /// # Blocking
     /// For `limit` at most, and until the thread of the bridge has ended.
+    #[cfg_attr(feature = "tokio", track_caller)]
     pub fn close(self, limit: Duration) -> Books {
         let until = now() + limit.min(LONGEST);
         self.leave(limit);

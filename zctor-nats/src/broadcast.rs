@@ -81,6 +81,7 @@ impl Bridge {
     ///
     /// # Blocking
     /// For `wait`, which is not longer if the connection is lost. In a handler, its thread serves nothing meanwhile.
+    #[cfg_attr(feature = "tokio", track_caller)]
     pub fn broadcast<M: RemoteMessage>(&self, message: M, wait: Duration) -> Result<Reached, BridgeError> {
         self.broadcast_expecting(message, usize::MAX, wait)
     }
@@ -112,6 +113,7 @@ impl Bridge {
     ///
     /// # Blocking
     /// As [`broadcast`](Bridge::broadcast), or until so many have answered.
+    #[cfg_attr(feature = "tokio", track_caller)]
     pub fn broadcast_expecting<M: RemoteMessage>(
         &self,
         message: M,
@@ -181,7 +183,7 @@ async fn ask(
     tell: &Sender<Result<Told, BridgeError>>,
 ) -> Result<(), BridgeError> {
     let Session { client, state, hearing, .. } = session;
-    if !state.await_connected().await {
+    if !state.await_connected(None).await {
         return Err(BridgeError::Disconnected);
     }
     if let Some(text) = too_large(client, bytes.len()) {
@@ -190,11 +192,11 @@ async fn ask(
     hearing.permits(Operation::Publish, &subject)?;
     let changed = state.changed();
     let inbox = client.new_inbox();
-    let answers = state.patiently(client.subscribe(format!("{inbox}.>"))).await;
+    let answers = state.patiently(None, client.subscribe(format!("{inbox}.>"))).await;
     let mut answers = answers.and_then(Result::ok).ok_or(BridgeError::Disconnected)?;
     let (reply, answered) = (wire::counted_reply(&inbox, NUMBER), format!("{inbox}.r"));
     let publish = client.publish_with_reply(subject.clone(), reply, bytes.into());
-    state.patiently(publish).await.and_then(Result::ok).ok_or(BridgeError::Disconnected)?;
+    state.patiently(None, publish).await.and_then(Result::ok).ok_or(BridgeError::Disconnected)?;
     drop(tell.send(Ok(Told::Sent)));
     let hear = async {
         while let Some(message) = answers.next().await {

@@ -1,5 +1,6 @@
 //! The way out of the engine: what a link sends becomes a command to the connection.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_nats::Subject;
@@ -8,6 +9,7 @@ use zctor::now;
 use zctor::remote::transport::{Carrier, Packet, Receipt, Route};
 
 use crate::connection::{Command, Outbound};
+use crate::state::State;
 use crate::wire;
 
 pub(crate) struct NatsCarrier {
@@ -15,19 +17,22 @@ pub(crate) struct NatsCarrier {
     /// The subject of the messages that go in turn: most do.
     pub(crate) turn: Subject,
     pub(crate) commands: UnboundedSender<Command>,
+    pub(crate) state: Arc<State>,
     /// The deadline of calls that have none.
     pub(crate) deadline: Duration,
 }
 
 impl Carrier for NatsCarrier {
     fn carry(&self, name: &'static str, packet: Packet, receipt: Box<dyn Receipt>) {
-        let Packet { bytes, call, inside, route, .. } = packet;
+        let Packet { bytes, call, inside, route, key, .. } = packet;
         let subject = match route {
             Route::Turn => self.turn.clone(),
             _ => wire::subject(&self.namespace, name, route).into(),
         };
         let call = call.map(|header| (header.until.unwrap_or_else(|| now() + self.deadline), header.depth));
+        // Of those that no bound holds back each waits no longer than the bridge has waited already.
+        let since = if call.is_none() && !inside { self.state.held_since() } else { None };
         // If the bridge is closed, the receipt is dropped, which says that nobody serves the pool.
-        drop(self.commands.send(Command::Packet(Outbound { subject, bytes, inside, call, receipt })));
+        drop(self.commands.send(Command::Packet(Outbound { subject, bytes, inside, call, key, since, receipt })));
     }
 }

@@ -20,9 +20,9 @@ use futures_util::StreamExt;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::JoinHandle;
-use zctor::remote::transport::{Answer, End, Receipt, Route};
+use zctor::remote::transport::{Answer, End, Receipt, Route, assert_may_block};
 
-use crate::arrived::Arrived;
+use crate::arrivals::Arrivals;
 use crate::authority::Authority;
 use crate::connect::connect;
 use crate::connection::orders::Orders;
@@ -90,6 +90,10 @@ pub(crate) struct Outbound {
     pub(crate) inside: bool,
     /// The deadline of a call, and the depth that its callee is counted at.
     pub(crate) call: Option<(Instant, u32)>,
+    /// The key that its client is bound to.
+    pub(crate) key: Option<Arc<[u8]>>,
+    /// When it was given to the bridge, if it is one that holds its sender back while nothing goes out.
+    pub(crate) since: Option<Instant>,
     pub(crate) receipt: Box<dyn Receipt>,
 }
 
@@ -102,7 +106,15 @@ impl Outbound {
             fn taken(&mut self) {}
             fn answer(self: Box<Self>, _: Answer) {}
         }
-        Self { subject: subject.into(), bytes, inside: false, call: None, receipt: Box::new(Nobody) }
+        Self {
+            subject: subject.into(),
+            bytes,
+            inside: false,
+            call: None,
+            key: None,
+            since: None,
+            receipt: Box::new(Nobody),
+        }
     }
 }
 
@@ -165,9 +177,14 @@ impl Connection {
 
     /// Asks the server whether the bridge may publish to this subject. Where that cannot be known, messages will tell:
     /// without a connection, and in a hook on the bridge's own thread, which cannot wait for itself.
+    #[track_caller]
     pub(crate) fn may_publish(&self, subject: String) -> Result<(), BridgeError> {
         let (done, told) = mpsc::channel();
-        if self.is_own_thread() || self.commands.send(Command::Probe { subject, done }).is_err() {
+        if self.is_own_thread() {
+            return Ok(());
+        }
+        assert_may_block();
+        if self.commands.send(Command::Probe { subject, done }).is_err() {
             return Ok(());
         }
         match told.recv() {
@@ -188,8 +205,13 @@ impl Connection {
     }
 
     /// An error in a hook on the bridge's own thread, which would wait for itself.
+    #[track_caller]
     pub(crate) fn may_wait(&self) -> Result<(), BridgeError> {
-        if self.is_own_thread() { Err(BridgeError::OwnThread) } else { Ok(()) }
+        if self.is_own_thread() {
+            return Err(BridgeError::OwnThread);
+        }
+        assert_may_block();
+        Ok(())
     }
 
     fn is_own_thread(&self) -> bool {
@@ -210,7 +232,7 @@ async fn run(
         Ok(outgoing) => outgoing,
         Err(error) => return drop(tell.send(Err(error))),
     };
-    let arrived = Arc::new(Arrived::default());
+    let arrived = Arc::new(Arrivals::default());
     tokio::spawn({
         let under_way = Arc::clone(&under_way);
         async move { under_way.expire().await }
@@ -348,7 +370,7 @@ impl Outgoing {
         mut self,
         mut orders: Orders,
         end: &Arc<End>,
-        arrived: &Arc<Arrived>,
+        arrived: &Arc<Arrivals>,
         commands: &UnboundedSender<Command>,
     ) {
         let mut said = Said::default();
@@ -392,7 +414,7 @@ impl Outgoing {
         name: &'static str,
         routes: &[Route],
         end: &Arc<End>,
-        arrived: &Arc<Arrived>,
+        arrived: &Arc<Arrivals>,
         commands: &UnboundedSender<Command>,
     ) -> Result<(), BridgeError> {
         for route in routes {
@@ -418,7 +440,7 @@ impl Outgoing {
             let take_in = move |message| desk.take_in(message);
             // While it is not connected the client takes a limited number of commands, and the drop of the bridge waits
             // for this.
-            let subscription = self.state.patiently(Subscription::start(topic, take_in)).await;
+            let subscription = self.state.patiently(None, Subscription::start(topic, take_in)).await;
             let subscription = subscription.and_then(Result::ok).ok_or(BridgeError::Disconnected)?;
             self.subscribed.insert(subject, subscription);
         }
@@ -434,7 +456,7 @@ impl Outgoing {
     async fn be_a_service(&mut self, commands: &UnboundedSender<Command>) -> Result<(), BridgeError> {
         for subject in self.service.subjects() {
             if !self.answering.contains_key(&subject) {
-                let requests = self.state.patiently(self.client.subscribe(subject.clone())).await;
+                let requests = self.state.patiently(None, self.client.subscribe(subject.clone())).await;
                 let requests = requests.and_then(Result::ok).ok_or(BridgeError::Disconnected)?;
                 let answering = tokio::spawn(Arc::clone(&self.service).answer(requests, commands.clone()));
                 self.answering.insert(subject, answering);

@@ -22,6 +22,7 @@
 
 mod books;
 mod consumer;
+mod key_header;
 mod names;
 mod publisher;
 mod reasons;
@@ -37,6 +38,7 @@ use zctor::remote::DurableMessage;
 use zctor::{ActorEngine, Overflow};
 
 use crate::bridge::{Bridge, ROOM, check_name};
+use crate::connection::LONGEST;
 pub use crate::durable::books::QueueBooks;
 use crate::durable::books::QueueLedger;
 use crate::durable::consumer::Consumer;
@@ -92,6 +94,19 @@ fn context(session: &Session) -> Context {
     ContextBuilder::new().timeout(session.patience()).build(session.client.clone())
 }
 
+/// More requests than it takes to make a stream and its consumer, or to check them.
+const REQUESTS: u32 = 8;
+
+/// What is asked of the server's streams. The client limits how long it waits for an answer, but not how long until it
+/// takes a request: without a connection that is for ever, once it has too many.
+async fn in_time<T>(session: &Session, work: impl Future<Output = Result<T, BridgeError>>) -> Result<T, BridgeError> {
+    if !session.state.await_connected(None).await {
+        return Err(BridgeError::Disconnected);
+    }
+    let limit = session.patience().saturating_mul(REQUESTS).min(LONGEST);
+    tokio::time::timeout(limit, work).await.unwrap_or(Err(BridgeError::Disconnected))
+}
+
 impl Bridge {
     /// As [`attach`](Bridge::attach), but messages of durable variants that are sent go through a work queue: each is
     /// handled at least once, whatever is killed meanwhile. [`WorkQueue`] says what that asks of a handler.
@@ -117,6 +132,7 @@ impl Bridge {
     ///
     /// # Blocking
     /// Until the server has the queue.
+    #[cfg_attr(feature = "tokio", track_caller)]
     pub fn attach_durable<M: DurableMessage>(
         &self,
         engine: &ActorEngine,
@@ -126,8 +142,10 @@ impl Bridge {
         let direct = self.carrier::<M>()?;
         let names = Names::new(self.namespace(), queue, M::WIRE)?;
         let subject = names.subject.clone();
-        let (context, queue) = (context(self.session()), queue.clone());
-        let made = self.session().wait_for(async move { streams::make_or_check(&context, &names, &queue).await });
+        let (context, queue, session) = (context(self.session()), queue.clone(), self.session().clone());
+        let made = self
+            .session()
+            .wait_for(async move { in_time(&session, streams::make_or_check(&context, &names, &queue)).await });
         made.unwrap_or(Err(BridgeError::Closed))?;
         let publisher = self.queues().publisher(self.session(), self.ack_wait())?;
         let carrier = Arc::new(QueueCarrier { direct, publisher, subject });
@@ -146,6 +164,7 @@ impl Bridge {
     ///
     /// # Blocking
     /// Until the server has the queue.
+    #[cfg_attr(feature = "tokio", track_caller)]
     pub fn serve_durable<M: DurableMessage>(&self, engine: &ActorEngine, queue: &WorkQueue) -> Result<(), BridgeError> {
         check_name(M::WIRE)?;
         self.may_wait()?;
@@ -160,8 +179,8 @@ impl Bridge {
         let consumer =
             Consumer::new(self.session().clone(), context, names, queue.clone(), M::WIRE, self.end(), ledger);
         let consumer = Arc::new(consumer);
-        let own = Arc::clone(&consumer);
-        let made = self.session().wait_for(async move { own.make_or_check().await });
+        let (own, session) = (Arc::clone(&consumer), self.session().clone());
+        let made = self.session().wait_for(async move { in_time(&session, own.make_or_check()).await });
         let pull = made.unwrap_or(Err(BridgeError::Closed))?;
         // Without the lock until here: the server may be slow, and `leave` takes it too. Another thread may have been faster.
         let mut consumers = self.queues().consumers();

@@ -55,7 +55,7 @@ pub(crate) fn deliver(
     }
     let (endpoint_of, commands) = (Arc::clone(endpoint), commands.clone());
     let requester = Requester { reply, endpoint: endpoint_of, arrived, commands, is_taken: false, is_answered: false };
-    end.deliver(endpoint.pool, Packet { bytes, format, call, inside: false, route }, Box::new(requester));
+    end.deliver(endpoint.pool, Packet { bytes, format, call, inside: false, route, key: None }, Box::new(requester));
 }
 
 /// Who has sent such a message.

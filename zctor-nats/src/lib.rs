@@ -77,8 +77,11 @@
 //! The bridge runs one thread of its own. What comes for a pool is decoded there, and a reply is encoded on the thread that
 //! replies. Beyond it, the threads are those of the engines, and where pools are served one for each, and one for what
 //! handlers elsewhere have sent to all of them. Those take what is large, and what may have to wait for room.
+//!
+//! With the feature `tokio` each method that waits panics on a thread of a tokio runtime, in debug builds, and says what to
+//! write instead.
 
-mod arrived;
+mod arrivals;
 mod authority;
 mod bridge;
 mod broadcast;

@@ -4,8 +4,8 @@
 //!    that are few go out one by one. Of the calls it may have all, but only while calls to its subject are answered soon:
 //!    then it matters little which process has them (`under_way.rs`). Else they go out one by one. No pack has more than
 //!    [`MOST`] packets, or much more than [`MOST_BYTES`].
-//! 2. A packet takes with it so many of those that follow it at once, if they are small, for the same subject, and on the
-//!    same terms. Anything else ends the pack, and goes out after it. So the order stays as it was.
+//! 2. A packet takes with it so many of those that follow it at once, if they are small, for the same subject, on the same
+//!    terms, and of clients that are bound to no key. Anything else ends the pack, and goes out after it. So the order stays as it was.
 //! 3. The numbers of a pack follow each other. Its packets are one by one what they would be without it: each is
 //!    delivered, acknowledged, answered or refused by itself. Its calls have the deadline of the one that ends first.
 
@@ -46,7 +46,7 @@ pub(crate) fn gather(
         Some(_) => 1,
     };
     let most = most.min(MOST);
-    if most < 2 || first.bytes.len() > SMALL {
+    if most < 2 || first.bytes.len() > SMALL || first.key.is_some() {
         return (Next::One(first), None);
     }
     let second = match orders.try_recv() {
@@ -74,7 +74,11 @@ fn goes_with(packet: &Outbound, first: &Outbound) -> bool {
         (Some((one, depth)), Some((other, of_first))) => depth == of_first && one.max(other) - one.min(other) <= ABOUT,
         _ => false,
     };
-    on_same_terms && packet.bytes.len() <= SMALL && packet.subject == first.subject && packet.inside == first.inside
+    on_same_terms
+        && packet.key.is_none()
+        && packet.bytes.len() <= SMALL
+        && packet.subject == first.subject
+        && packet.inside == first.inside
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use tokio::sync::mpsc::UnboundedSender;
 use zctor::now;
 use zctor::remote::transport::{Answer, CallHeader, End, Format, Packet, Receipt, Route};
 
-use crate::arrived::Arrived;
+use crate::arrivals::Arrivals;
 use crate::connection::Command;
 use crate::foreign;
 use crate::service::Endpoint;
@@ -19,7 +19,7 @@ pub(crate) struct Desk {
     pub(crate) route: Route,
     pub(crate) endpoint: Arc<Endpoint>,
     pub(crate) end: Arc<End>,
-    pub(crate) arrived: Arc<Arrived>,
+    pub(crate) arrived: Arc<Arrivals>,
     pub(crate) commands: UnboundedSender<Command>,
 }
 
@@ -30,35 +30,48 @@ impl Desk {
             return foreign::deliver(message, self.route, &self.endpoint, &self.end, &self.commands);
         };
         match terms {
-            Some(Terms { inside, call, pack: None }) => self.deliver(origin, message.payload.to_vec(), inside, call),
-            Some(Terms { inside, call, pack: Some(packets) }) => {
+            Some(Terms { inside, call, pack: None, key }) => {
+                let Some((key, bytes)) = wire::split_key(&message.payload, key) else {
+                    return self.refuse(origin, "its key is longer than its payload");
+                };
+                self.deliver(origin, bytes.to_vec(), inside, call, key.map(Arc::from));
+            }
+            Some(Terms { inside, call, pack: Some(packets), .. }) => {
                 let Origin { inbox, number } = origin;
                 let mut bytes = wire::read_pack(&message.payload);
                 for number in (number..=u64::MAX).take(usize::try_from(packets).unwrap_or(usize::MAX)) {
                     let origin = Origin { inbox: Arc::clone(&inbox), number };
                     // Whoever waits for one that is not there is told by the time.
                     let Some(bytes) = bytes.next() else { return };
-                    self.deliver(origin, bytes.to_vec(), inside, call.clone());
+                    self.deliver(origin, bytes.to_vec(), inside, call.clone(), None);
                 }
             }
-            None => {
-                self.endpoint.arrived();
-                let text = "its terms cannot be read on the other side";
-                Box::new(Sender::new(self, origin, None)).answer(Answer::Unfit(text.into()));
-            }
+            None => self.refuse(origin, "its terms cannot be read on the other side"),
         }
     }
 
-    fn deliver(self: &Arc<Self>, origin: Origin, bytes: Vec<u8>, inside: bool, call: Option<CallHeader>) {
+    fn refuse(self: &Arc<Self>, origin: Origin, text: &str) {
         self.endpoint.arrived();
-        let receipt = Box::new(Sender::new(self, origin, call.as_ref().map(|_| now())));
-        let packet = Packet { bytes, format: Format::MessagePack, call, inside, route: self.route };
+        Box::new(PacketSender::new(self, origin, None)).answer(Answer::Unfit(text.into()));
+    }
+
+    fn deliver(
+        self: &Arc<Self>,
+        origin: Origin,
+        bytes: Vec<u8>,
+        inside: bool,
+        call: Option<CallHeader>,
+        key: Option<Arc<[u8]>>,
+    ) {
+        self.endpoint.arrived();
+        let receipt = Box::new(PacketSender::new(self, origin, call.as_ref().map(|_| now())));
+        let packet = Packet { bytes, format: Format::MessagePack, call, inside, route: self.route, key };
         self.end.deliver(self.endpoint.pool, packet, receipt);
     }
 }
 
 /// The sender of a packet that has arrived.
-struct Sender {
+struct PacketSender {
     origin: Origin,
     desk: Arc<Desk>,
     /// When a call has arrived.
@@ -70,7 +83,7 @@ struct Sender {
     is_answered: bool,
 }
 
-impl Sender {
+impl PacketSender {
     fn new(desk: &Arc<Desk>, origin: Origin, since: Option<Instant>) -> Self {
         Self { origin, desk: Arc::clone(desk), since, is_noted: false, is_taken: false, is_answered: false }
     }
@@ -92,7 +105,7 @@ impl Sender {
     }
 }
 
-impl Receipt for Sender {
+impl Receipt for PacketSender {
     fn waits(&mut self) {
         self.is_noted = true;
         self.desk.arrived.note(self.origin.clone());
@@ -116,7 +129,7 @@ impl Receipt for Sender {
     }
 }
 
-impl Drop for Sender {
+impl Drop for PacketSender {
     fn drop(&mut self) {
         if !self.is_answered {
             // The drop of the reply has panicked; or the pool was served before, and is no more.

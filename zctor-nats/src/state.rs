@@ -69,9 +69,11 @@ pub(crate) struct State {
     /// How many connections were lost.
     pub(crate) losses: watch::Sender<u64>,
     changed: Notify,
-    /// The client has not taken the last command in time.
-    is_stuck: AtomicBool,
-    /// How long what is to be published waits for a connection, from its loss on.
+    /// Since when the client takes no commands.
+    stuck: Mutex<Option<Instant>>,
+    /// There is no connection, or the client takes no commands.
+    is_held: AtomicBool,
+    /// How long what is to be published waits for a connection: from its loss on, or from when it was given to the bridge.
     pub(crate) patience: Duration,
 }
 
@@ -82,7 +84,8 @@ impl State {
             trouble: Mutex::default(),
             losses: watch::Sender::new(0),
             changed: Notify::new(),
-            is_stuck: AtomicBool::new(false),
+            stuck: Mutex::default(),
+            is_held: AtomicBool::new(false),
             patience,
         }
     }
@@ -91,6 +94,9 @@ impl State {
         let mut lost = self.lost();
         *lost = if connected { None } else { lost.or_else(|| Some(now())) };
         drop(lost);
+        if !connected {
+            self.is_held.store(true, Ordering::Relaxed);
+        }
         if connected {
             *self.trouble() = None;
         } else {
@@ -120,6 +126,10 @@ impl State {
         self.trouble.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn stuck(&self) -> MutexGuard<'_, Option<Instant>> {
+        self.stuck.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn lost(&self) -> MutexGuard<'_, Option<Instant>> {
         self.lost.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -145,14 +155,27 @@ impl State {
         }
     }
 
-    /// Waits until the client is connected, or has not been for too long; gives whether it is.
-    pub(crate) async fn await_connected(&self) -> bool {
+    /// The time, if what is given to the bridge now may have to wait. So it can be held for as long as any other, and its
+    /// sender with it, however long nothing has gone out.
+    pub(crate) fn held_since(&self) -> Option<Instant> {
+        // Relaxed: what is given just before this is set waits from then on.
+        self.is_held.load(Ordering::Relaxed).then(now)
+    }
+
+    /// Until when what was given to the bridge then waits, if it could not go out from `held` on.
+    fn until(&self, since: Option<Instant>, held: Instant) -> Instant {
+        since.map_or(held, |since| since.max(held)) + self.patience
+    }
+
+    /// Waits until the client is connected, or has not been for too long; gives whether it is. `since`: when that which
+    /// waits was given to the bridge; otherwise it waits from the loss of the connection on.
+    pub(crate) async fn await_connected(&self, since: Option<Instant>) -> bool {
         loop {
             // Before the look, so that a change after it is not missed.
             let changed = self.changed.notified();
             let lost = *self.lost();
             let Some(lost) = lost else { return true };
-            let left = (lost + self.patience).saturating_duration_since(now());
+            let left = self.until(since, lost).saturating_duration_since(now());
             if left.is_zero() || tokio::time::timeout(left, changed).await.is_err() {
                 return self.lost().is_none();
             }
@@ -160,16 +183,20 @@ impl State {
     }
 
     /// Has the client take a command, with which it waits while it has too many that the server has not taken. `None` if it
-    /// waits for too long. From then on nothing waits, until it takes one again: else each of many messages would wait as
-    /// long, one after the other.
-    pub(crate) async fn patiently<T>(&self, command: impl Future<Output = T>) -> Option<T> {
+    /// waits for too long. From then on nothing waits, until it takes one again, but for what was given to the bridge since
+    /// then: else each of many messages would wait as long, one after the other.
+    pub(crate) async fn patiently<T>(&self, since: Option<Instant>, command: impl Future<Output = T>) -> Option<T> {
         // Without a limit on what one task may do at a time, which would look as if the client did not take it.
         let mut command = pin!(unconstrained(command));
         // Mostly there is nothing to wait for, and a timeout begins with a look at the clock.
         let mut taken = now_or_never(command.as_mut()).await;
-        // Relaxed: one thread has both.
-        if taken.is_none() && !self.is_stuck.load(Ordering::Relaxed) {
-            taken = tokio::time::timeout(self.patience, command.as_mut()).await.ok();
+        if taken.is_none() {
+            self.is_held.store(true, Ordering::Relaxed);
+            let stuck = *self.stuck().get_or_insert_with(now);
+            let left = self.until(since, stuck).saturating_duration_since(now());
+            if !left.is_zero() {
+                taken = tokio::time::timeout(left, command.as_mut()).await.ok();
+            }
         }
         // The client's task, which alone makes room, is on this thread, and comes to its turn only if this one yields. It
         // has to be woken first: by the socket, which the runtime looks at when all tasks have had their turn.
@@ -179,7 +206,10 @@ impl State {
                 taken = now_or_never(command.as_mut()).await;
             }
         }
-        self.is_stuck.store(taken.is_none(), Ordering::Relaxed);
+        if taken.is_some() && self.is_held.load(Ordering::Relaxed) {
+            *self.stuck() = None;
+            self.is_held.store(!self.is_connected(), Ordering::Relaxed);
+        }
         taken
     }
 }
@@ -229,11 +259,11 @@ mod tests {
             let state = State::new(PATIENCE);
             let (give, go_on) = stalled();
             for number in 0..100 {
-                assert!(state.patiently(give.send(number)).await.is_none(), "the client takes nothing");
+                assert!(state.patiently(None, give.send(number)).await.is_none(), "the client takes nothing");
             }
             go_on.send(()).unwrap_or_default();
             for number in 0..1_000 {
-                assert!(state.patiently(give.send(number)).await.is_some(), "{number}");
+                assert!(state.patiently(None, give.send(number)).await.is_some(), "{number}");
             }
         });
     }
@@ -250,7 +280,7 @@ mod tests {
             });
             // Both times are up when this thread looks at them again.
             tokio::spawn(async { thread::park_timeout(20 * PATIENCE) });
-            assert!(state.patiently(give.send(1)).await.is_some());
+            assert!(state.patiently(None, give.send(1)).await.is_some());
         });
     }
 

@@ -9,7 +9,7 @@ use tokio::sync::Notify;
 use zctor::now;
 use zctor::remote::transport::{Answer, Receipt};
 
-struct Packet {
+struct Unacknowledged {
     receipt: Box<dyn Receipt>,
     subject: Subject,
     is_call: bool,
@@ -22,7 +22,7 @@ const SOON: Duration = Duration::from_millis(1);
 
 /// The packets that the server has been given, by their numbers.
 pub(crate) struct UnderWay {
-    packets: Mutex<HashMap<u64, Packet>>,
+    packets: Mutex<HashMap<u64, Unacknowledged>>,
     /// How long after it was last heard of a send counts as lost.
     ack_wait: Duration,
     /// There is a packet where there was none.
@@ -36,7 +36,7 @@ impl UnderWay {
         Self { packets: Mutex::default(), ack_wait, begun: Notify::new(), soon: Mutex::default() }
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<u64, Packet>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<u64, Unacknowledged>> {
         self.packets.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -50,9 +50,9 @@ impl UnderWay {
     }
 
     /// These calls are answered now.
-    fn note<'a>(&self, calls: impl Iterator<Item = &'a Packet>) {
+    fn note<'a>(&self, calls: impl Iterator<Item = &'a Unacknowledged>) {
         let mut last = None;
-        for Packet { subject, since, .. } in calls {
+        for Unacknowledged { subject, since, .. } in calls {
             // Of those to one subject the first is the oldest, mostly.
             if last.replace(subject) == Some(subject) {
                 continue;
@@ -75,7 +75,7 @@ impl UnderWay {
         sent: impl IntoIterator<Item = (Box<dyn Receipt>, Option<Instant>)>,
     ) {
         let since = now();
-        let packet = |(receipt, until): (_, Option<Instant>)| Packet {
+        let packet = |(receipt, until): (_, Option<Instant>)| Unacknowledged {
             receipt,
             subject: subject.clone(),
             is_call: until.is_some(),
@@ -89,7 +89,7 @@ impl UnderWay {
     /// These packets are in mailboxes.
     pub(crate) fn taken(&self, numbers: impl Iterator<Item = u64>) {
         // Out of the table meanwhile: what they tell runs code of others.
-        let taken: Vec<(u64, Packet)> = {
+        let taken: Vec<(u64, Unacknowledged)> = {
             let mut packets = self.lock();
             numbers.filter_map(|number| Some((number, packets.remove(&number)?))).collect()
         };
@@ -114,7 +114,7 @@ impl UnderWay {
 
     /// These packets are answered.
     pub(crate) fn answer(&self, answers: impl Iterator<Item = (u64, Answer)>) {
-        let answered: Vec<(Packet, Answer)> = {
+        let answered: Vec<(Unacknowledged, Answer)> = {
             let mut packets = self.lock();
             answers.filter_map(|(number, answer)| Some((packets.remove(&number)?, answer))).collect()
         };
@@ -137,8 +137,8 @@ impl UnderWay {
         self.settle(|_| true, |_| Answer::Lost);
     }
 
-    fn settle(&self, which: impl Fn(&Packet) -> bool, answer: impl Fn(&Packet) -> Answer) {
-        let settled: Vec<Packet> =
+    fn settle(&self, which: impl Fn(&Unacknowledged) -> bool, answer: impl Fn(&Unacknowledged) -> Answer) {
+        let settled: Vec<Unacknowledged> =
             self.lock().extract_if(|_, packet| which(packet)).map(|(_, packet)| packet).collect();
         for packet in settled {
             let answer = answer(&packet);

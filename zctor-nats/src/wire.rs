@@ -2,9 +2,9 @@
 //!
 //! | subject | carries |
 //! | --- | --- |
-//! | `zctor.2.<namespace>.<name>.t` | a message for one instance; those that serve it are one queue group |
-//! | `zctor.2.<namespace>.<name>.b` | a copy of a broadcast |
-//! | `zctor.2.<namespace>.<name>.k.<n>.<i>` | a message with a key in partition `i` of `n` |
+//! | `zctor.3.<namespace>.<name>.t` | a message for one instance; those that serve it are one queue group |
+//! | `zctor.3.<namespace>.<name>.b` | a copy of a broadcast |
+//! | `zctor.3.<namespace>.<name>.k.<n>.<i>` | a message with a key in partition `i` of `n` |
 //! | `<inbox>.r.<number>`, and words behind it | nothing: it is the reply subject of a packet. The server answers here that nobody serves the pool |
 //! | `<inbox>.r` | answers to packets: for each its number, its length in bytes, a status byte, and a reply or a text |
 //! | `<inbox>.a` | the numbers of packets that are in mailboxes; not those of calls whose answer comes soon |
@@ -14,9 +14,10 @@
 //! A number has eight bytes and a length four, the most significant byte first. A message is MessagePack with names. The
 //! words behind a packet's number, each after a dot, say what else is to be known of it: `c` for a call, `d<n>` for the
 //! milliseconds that are left of its deadline, `w<n>` for the depth that its caller counts the callee at, `i` for what a
-//! handler has sent, `n` for a copy whose sender wants to know how many instances have one, `p<n>` for a pack of so many
-//! packets, each behind its length: their numbers follow each other. They stand there since headers cost a client more
-//! than all the rest of a message. What any other program says is in `foreign.rs`.
+//! handler has sent, `k<n>` if the first `n` bytes are the key that its client is bound to, in MessagePack, `n` for a copy
+//! whose sender wants to know how many instances have one, `p<n>` for a pack of so many packets, each behind its length:
+//! their numbers follow each other. They stand there since headers cost a client more than all the rest of a message. What
+//! any other program says is in `foreign.rs`.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -28,7 +29,7 @@ use zctor::remote::transport::{Answer, CallHeader, Partition, Route};
 pub(crate) const ROOT: &str = "zctor.";
 /// With this begin the subjects of all pools. The number is that of the wire: bridges with different ones do not hear each
 /// other, so a pool of another version is one that nobody serves.
-pub(crate) const PREFIX: &str = "zctor.2.";
+pub(crate) const PREFIX: &str = "zctor.3.";
 /// The queue group of those that serve a pool.
 pub(crate) const GROUP: &str = "z";
 
@@ -66,14 +67,34 @@ pub(crate) struct Terms {
     pub(crate) call: Option<CallHeader>,
     /// How many packets the message has, if it is a pack.
     pub(crate) pack: Option<u64>,
+    /// How many bytes of a key stand before the message: that which its client is bound to.
+    pub(crate) key: Option<usize>,
 }
 
 /// The reply subject of a packet.
-pub(crate) fn reply(inbox: &str, number: u64, inside: bool, call: Option<(Duration, u32)>) -> String {
+pub(crate) fn reply(
+    inbox: &str,
+    number: u64,
+    inside: bool,
+    call: Option<(Duration, u32)>,
+    key: Option<usize>,
+) -> String {
     let inside = if inside { ".i" } else { "" };
-    match call {
+    let mut reply = match call {
         Some((left, depth)) => format!("{inbox}.r.{number}.c.d{}.w{depth}{inside}", left.as_millis()),
         None => format!("{inbox}.r.{number}{inside}"),
+    };
+    if let Some(key) = key {
+        reply += &format!(".k{key}");
+    }
+    reply
+}
+
+/// Splits the key that stands before a message from it. `None` if there are fewer bytes.
+pub(crate) fn split_key(payload: &[u8], key: Option<usize>) -> Option<(Option<&[u8]>, &[u8])> {
+    match key {
+        None => Some((None, payload)),
+        Some(length) => payload.split_at_checked(length).map(|(key, message)| (Some(key), message)),
     }
 }
 
@@ -90,7 +111,7 @@ pub(crate) fn reply_to_pack(
     call: Option<(Duration, u32)>,
     packets: u64,
 ) -> String {
-    format!("{}.p{packets}", reply(inbox, first, inside, call))
+    format!("{}.p{packets}", reply(inbox, first, inside, call, None))
 }
 
 /// Reads the reply subject of a packet; `None` for any other. The terms are `None` if they cannot be read.
@@ -102,7 +123,7 @@ pub(crate) fn read_reply(subject: &str, now: impl FnOnce() -> Instant) -> Option
 }
 
 fn read_terms(words: &str, now: Instant) -> Option<Terms> {
-    let (mut inside, mut call, mut left, mut depth, mut pack) = (false, false, None, 0, None);
+    let (mut inside, mut call, mut left, mut depth, mut pack, mut key) = (false, false, None, 0, None, None);
     for word in words.split('.') {
         match word.split_at_checked(1)? {
             ("i", "") => inside = true,
@@ -111,13 +132,14 @@ fn read_terms(words: &str, now: Instant) -> Option<Terms> {
             ("d", number) => left = Some(Duration::from_millis(number.parse().ok()?)),
             ("w", number) => depth = number.parse().ok()?,
             ("p", number) => pack = Some(number.parse().ok()?),
+            ("k", number) => key = Some(number.parse().ok()?),
             // A later version may say more, but nothing that changes what the payload is: that needs another prefix.
             _ => {}
         }
     }
     // So much earlier than at the caller, that what is said of the end arrives there in time.
     let until = left.map(|left| now + left.saturating_sub((left / 10).max(Duration::from_millis(5))));
-    Some(Terms { inside, call: call.then_some(CallHeader { until, depth, or_send: false, queued: false }), pack })
+    Some(Terms { inside, call: call.then_some(CallHeader { until, depth, or_send: false, queued: false }), pack, key })
 }
 
 /// The numbers of the packets that what follows `<inbox>.r.` in the subject of a reply is for.
@@ -265,17 +287,20 @@ mod tests {
     fn the_terms_of_a_packet_come_back_as_they_went() {
         let now = zctor::now();
         let read = |subject: &str| read_reply(subject, || now);
-        let (origin, terms) = read(&reply("_INBOX.a", 7, false, None)).expect("it is a packet's");
+        let (origin, terms) = read(&reply("_INBOX.a", 7, false, None, None)).expect("it is a packet's");
         assert_eq!((&*origin.inbox, origin.number), ("_INBOX.a", 7));
-        assert!(matches!(terms, Some(Terms { inside: false, call: None, pack: None })));
-        let inside = read(&reply("a", 7, true, None));
-        assert!(matches!(inside, Some((_, Some(Terms { inside: true, call: None, pack: None })))));
-        let subject = reply("a", 7, true, Some((Duration::from_millis(100), 3)));
+        assert!(matches!(terms, Some(Terms { inside: false, call: None, pack: None, .. })));
+        let inside = read(&reply("a", 7, true, None, None));
+        assert!(matches!(inside, Some((_, Some(Terms { inside: true, call: None, pack: None, .. })))));
+        let subject = reply("a", 7, true, Some((Duration::from_millis(100), 3)), Some(2));
         assert_eq!(subject.strip_prefix("a.r.").map(read_numbers_of), Some(7..8));
         let (_, terms) = read(&subject).expect("it is a packet's");
-        let Terms { inside, call, .. } = terms.expect("it can be read");
+        let Terms { inside, call, key, .. } = terms.expect("it can be read");
         let call = call.expect("it is one of a call");
         assert_eq!((inside, call.depth, call.until), (true, 3, Some(now + Duration::from_millis(90))));
+        assert_eq!(key, Some(2));
+        assert_eq!(split_key(b"key", key), Some((Some(&b"ke"[..]), &b"y"[..])));
+        assert_eq!((split_key(b"k", key), split_key(b"k", None)), (None, Some((None, &b"k"[..]))));
         assert!(matches!(read("a.r.7.c.dx"), Some((_, None))));
         assert!(matches!(read("a.r.7.c.x9"), Some((_, Some(_)))), "a later version may say more");
         assert!(read("_INBOX.a.7").is_none() && read("a.r.x").is_none(), "other programs have reply subjects, too");
@@ -286,7 +311,7 @@ mod tests {
         let subject = reply_to_pack("a", 7, true, None, 3);
         assert_eq!(subject.strip_prefix("a.r.").map(read_numbers_of), Some(7..10));
         let (_, terms) = read_reply(&subject, zctor::now).expect("it is a packet's");
-        assert!(matches!(terms, Some(Terms { inside: true, call: None, pack: Some(3) })));
+        assert!(matches!(terms, Some(Terms { inside: true, call: None, pack: Some(3), .. })));
         let subject = reply_to_pack("a", 7, false, Some((Duration::from_millis(100), 2)), 3);
         assert_eq!(subject.strip_prefix("a.r.").map(read_numbers_of), Some(7..10));
         let (_, terms) = read_reply(&subject, zctor::now).expect("it is a packet's");

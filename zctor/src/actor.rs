@@ -50,7 +50,7 @@ use sealed::{Install, Installed, LocalHandle};
 
 use crate::actor::context::Context;
 use crate::actor::dispatch::Dispatch;
-use crate::actor::factory::{Blueprint, Rebuild, StateFactory};
+use crate::actor::factory::{Blueprint, Rebuild, StateFactory, build_once};
 use crate::actor::instance::{Options, UndeliveredHook, install};
 use crate::actor::restart::Restart;
 use crate::client::Client;
@@ -122,7 +122,7 @@ impl<M: Message> Context<M> {
     }
 }
 
-/// What can be registered on a thread or started: an [`Actor`] or an [`ActorOnce`].
+/// A thing that can be registered on a thread or started: an [`Actor`] or an [`ActorOnce`].
 ///
 /// ```
 /// use zctor::{ActorThread, Registration, actor};
@@ -161,7 +161,7 @@ impl<M: Dispatch<S, Port: Send> + Send, S: 'static> Registration for ActorOnce<M
     type Message = M;
 }
 
-/// What [`ActorEngine::pool`](crate::ActorEngine::pool) takes: an [`Actor`], whose factory builds a state for each
+/// The argument of [`ActorEngine::pool`](crate::ActorEngine::pool): an [`Actor`], whose factory builds a state for each
 /// thread.
 ///
 /// ```
@@ -196,8 +196,8 @@ pub trait PoolRegistration<M: Message, S>: sealed::Pool<M, S> {}
 
 impl<M: Dispatch<S, Port: Send> + Send, S: 'static> PoolRegistration<M, S> for Actor<M, S> {}
 
-/// What [`Context::start`](crate::Context::start) takes: an [`Actor`], an [`ActorOnce`], or a closure that builds the
-/// state on this thread and so need not be `Send`.
+/// The argument of [`Context::start`](crate::Context::start): an [`Actor`], an [`ActorOnce`], or a closure that builds
+/// the state on this thread and so need not be `Send`.
 ///
 /// ```
 /// use std::rc::Rc;
@@ -281,7 +281,8 @@ impl<M: Dispatch<S, Port: Send> + Send, S: 'static> Install<M> for Actor<M, S> {
 
 impl<M: Dispatch<S, Port: Send> + Send, S: 'static> Install<M> for ActorOnce<M, S> {
     fn __install(self, local: &LocalHandle<'_>) -> Result<Installed<M>, SpawnError> {
-        install(local.local, local.pooled, StateFactory::Once(self.factory), self.options).map(Installed)
+        let factory = &mut build_once(self.factory);
+        install(local.local, local.pooled, StateFactory::Once(factory), self.options).map(Installed)
     }
 }
 
@@ -292,7 +293,8 @@ where
     F: FnOnce() -> S + 'static,
 {
     fn __install(self, local: &LocalHandle<'_>) -> Result<Installed<M>, SpawnError> {
-        install(local.local, local.pooled, StateFactory::Once(Box::new(self)), Options::default()).map(Installed)
+        let factory = &mut build_once(self);
+        install(local.local, local.pooled, StateFactory::Once(factory), Options::default()).map(Installed)
     }
 }
 
@@ -541,34 +543,7 @@ impl<M: Dispatch<S>, S: 'static> ActorOnce<M, S> {
         self
     }
 
-    /// Says that handlers of this actor may run for as long as `limit`: it is slow by right, as one that computes or
-    /// reads much. [`ActorEngine::slow`](crate::ActorEngine::slow) and
-    /// [`on_slow`](crate::ActorEngine::on_slow) take this limit for it in place of their own.
-    ///
-    /// ```
-    /// use std::time::Duration;
-    /// use zctor::{ActorEngine, actor};
-    ///
-    /// #[actor]
-    /// pub enum ReportMessage {
-    ///     #[reply(u64)]
-    ///     Sum(u64),
-    /// }
-    /// struct Report;
-    /// impl ReportHandler for Report {
-    ///     fn sum(&mut self, to: u64) -> u64 {
-    ///         (0..to).sum() // it may take a while
-    ///     }
-    /// }
-    ///
-    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// let engine = ActorEngine::new();
-    /// engine.on_slow(Duration::from_millis(100), |slow| eprintln!("{slow}"))?;
-    /// let report: ReportClient = engine.start(ReportMessage::actor_once(|| Report).slow(Duration::from_secs(30)))?;
-    /// assert_eq!(report.sum(1_000)?, 499_500);
-    /// # Ok(())
-    /// # }
-    /// ```
+    /// Sets the limit for slow handlers, as [`Actor::slow`] does.
     #[must_use]
     pub fn slow(mut self, limit: Duration) -> Self {
         self.options.slow = Some(limit);
@@ -582,7 +557,7 @@ impl<M: Message, S> fmt::Debug for ActorOnce<M, S> {
     }
 }
 
-/// What `restart` asks of an actor. Nothing that `actor_once` makes has it.
+/// The bound of `restart` on an actor. An actor that `actor_once` makes has it not.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is never built again, so it has no `restart`",
     label = "its factory runs once",
@@ -591,7 +566,7 @@ impl<M: Message, S> fmt::Debug for ActorOnce<M, S> {
 )]
 pub trait Restartable {}
 
-/// What a factory must be to build states again, on any of the threads that its instances live on.
+/// The bound of a factory that builds states again, on any of the threads that its instances live on.
 #[diagnostic::on_unimplemented(
     message = "this factory cannot be shared among threads",
     label = "it captures something that is not `Send + Sync + 'static`, such as an `Rc` or a `Cell`",
@@ -604,7 +579,7 @@ pub trait Factory: Send + Sync + 'static {}
 #[diagnostic::do_not_recommend]
 impl<F: Send + Sync + 'static> Factory for F {}
 
-/// What a factory must be to build one state, on another thread.
+/// The bound of a factory that builds one state, on another thread.
 #[diagnostic::on_unimplemented(
     message = "this factory cannot be sent to another thread",
     label = "it captures something that is not `Send + 'static`, such as an `Rc`",

@@ -1,4 +1,4 @@
-//! `Client`: the typed handle to the instances of a message type. The generated clients dereference to it.
+//! The layer of the typed handles.
 //!
 //! This layer promises that a handle, a request and its reply are typed by one message type, and that a refused message
 //! comes back as it was. `client.rs` and `client/message.rs` are the one circle of imports that is meant: a message
@@ -31,6 +31,8 @@ use crate::messaging::room::{Calling, Sending};
 use crate::messaging::target::Target;
 use crate::route::endpoint::Endpoint;
 use crate::route::keyed::{KeyOf, key_hash};
+#[cfg(feature = "remote")]
+use crate::route::link_route::KeyRoute;
 use crate::route::location::Way;
 use crate::route::payload::{Kind, ToPort};
 use crate::route::pool::Pool;
@@ -178,6 +180,12 @@ impl<M: Message, V> Client<M, V> {
         self.pool.as_ref().is_none_or(|pool| pool.is_bounded())
     }
 
+    /// The same client bound to a key that came from another engine.
+    #[cfg(feature = "remote")]
+    pub(crate) fn bound_to_key(&self, key: KeyRoute) -> Self {
+        self.bound(Binding::Travelling(key))
+    }
+
     fn bound(&self, binding: Binding<M>) -> Self {
         Self { pool: self.pool.clone(), binding, view: self.view, of: PhantomData }
     }
@@ -194,12 +202,14 @@ impl<M: Message, V> Client<M, V> {
     /// otherwise to the next instance in turn.
     ///
     /// When it returns, the message is in its receiver's mailbox. Messages of one sender to one instance are handled in
-    /// the order in which they were sent.
+    /// the order in which they were sent, but for a value that takes the place of an older one
+    /// ([`Inner::Conflate`](crate::Inner::Conflate)).
     ///
     /// # Errors
     /// - [`SendError::NotRegistered`]: the type has no live instance.
     /// - [`SendError::Full`]: a [bounded mailbox](crate::ActorThread::mailbox_bound) has no room. Its
-    ///   [`Overflow`](crate::Overflow) and the view of this client say whether the send waits for room first.
+    ///   [`Overflow`](crate::Overflow) and the view of this client say whether the send waits for room first. Or the
+    ///   send is made in a handler, and there is no room under the [inner bound](crate::ActorThread::inner_bound).
     /// - [`SendError::Stopped`]: the engine stops, or the bound instance has ended.
     ///
     /// # Blocking
@@ -276,7 +286,7 @@ impl<M: Message, V> Client<M, V> {
     ///
     /// # Errors
     /// - [`CallError::NotRegistered`]: the type has no live instance; nothing was sent.
-    /// - [`CallError::Full`]: a bounded mailbox has no room; nothing was sent.
+    /// - [`CallError::Full`]: a bounded mailbox has no room; the call was not handled.
     /// - [`CallError::Stopped`]: the engine or the instance stopped before the call was handled.
     /// - [`CallError::Panicked`]: the handler panicked; the message is spent.
     /// - [`CallError::Timeout`]: the deadline passed first; the error says whether the handler had begun.
@@ -456,7 +466,8 @@ impl<M: Message, V> Client<M, V> {
     /// the keys move to other instances. Their state does not move with them, so keep the size of such a pool fixed.
     ///
     /// The key has a type that the enum's `#[key]` fields borrow as, such as `str` for `String`. For an enum without
-    /// `#[key]` it is anything that can be hashed.
+    /// `#[key]` it is anything that can be hashed. If the enum is `#[actor(remote)]`, the key can be serialized, too: a link
+    /// tells the other side of it.
     ///
     /// ```
     /// # use zctor::{ActorEngine, actor};
@@ -486,7 +497,11 @@ impl<M: Message, V> Client<M, V> {
         M::Key: KeyOf<Q>,
     {
         match &self.pool {
-            Some(_) => self.bound(Binding::Key(key_hash(key))),
+            Some(_) => {
+                let hash = key_hash(key);
+                let travelling = <M::Key as KeyOf<Q>>::__travelling(key, hash);
+                self.bound(travelling.map_or(Binding::Key(hash), Binding::Travelling))
+            }
             // A client without a pool has one instance, which has all keys.
             None => self.clone(),
         }
@@ -834,10 +849,11 @@ impl<M: Message> Client<M, NonBlocking> {
     ///
     /// # Errors
     /// As [`send`](Client::send). [`SendError::Full`] only where `within` or `until` sets a limit, which counts from
-    /// this call on, or where the mailbox refuses those that find it full ([`Overflow`](crate::Overflow)).
+    /// this call on, where the mailbox refuses those that find it full ([`Overflow`](crate::Overflow)), or in a
+    /// handler, where there is no room under the [inner bound](crate::ActorThread::inner_bound).
     ///
     /// # Blocking
-    /// Never. Inside a handler there is always room, as for `send`.
+    /// Never. Inside a handler it does not wait for room, as `send` does not: it is sent or refused at once.
     ///
     /// ```
     /// # use std::{pin::pin, sync::Arc, task::{Context, Poll, Wake, Waker}, thread};
@@ -965,7 +981,7 @@ impl<M: Message, V> Client<M, V> {
         match &self.binding {
             Binding::One(endpoint) => Ok(Watch::living(Arc::clone(endpoint) as Arc<dyn Watched>)),
             Binding::NotFound(instance) => Ok(Watch::gone(*instance, M::name())),
-            Binding::Turn(_) | Binding::Key(_) | Binding::LeastLoaded => {
+            Binding::Turn(_) | Binding::Key(_) | Binding::Travelling(_) | Binding::LeastLoaded => {
                 Err(WatchError::Unbound { message: M::name() })
             }
         }
@@ -976,7 +992,7 @@ impl<M: Message, V> Client<M, V> {
         match &self.binding {
             Binding::One(endpoint) => Ok(PanicWatch::new(Some(Arc::clone(endpoint) as Arc<dyn Watched>))),
             Binding::NotFound(_) => Ok(PanicWatch::new(None)),
-            Binding::Turn(_) | Binding::Key(_) | Binding::LeastLoaded => {
+            Binding::Turn(_) | Binding::Key(_) | Binding::Travelling(_) | Binding::LeastLoaded => {
                 Err(WatchError::Unbound { message: M::name() })
             }
         }
@@ -1028,6 +1044,7 @@ impl<M: Message, V> PartialEq for Client<M, V> {
         match (&self.binding, &other.binding) {
             (Binding::One(a), Binding::One(b)) => Arc::ptr_eq(a, b),
             (Binding::Key(a), Binding::Key(b)) => same_pool && a == b,
+            (Binding::Travelling(a), Binding::Travelling(b)) => same_pool && a.hash() == b.hash(),
             (Binding::Turn(_), Binding::Turn(_)) | (Binding::LeastLoaded, Binding::LeastLoaded) => same_pool,
             (Binding::NotFound(a), Binding::NotFound(b)) => same_pool && a == b,
             _ => false,
@@ -1042,6 +1059,7 @@ impl<M: Message, V> fmt::Debug for Client<M, V> {
         match &self.binding {
             Binding::Turn(_) => write!(f, "Client({})", M::name()),
             Binding::Key(key) => write!(f, "Client({}, keyed {key:x})", M::name()),
+            Binding::Travelling(key) => write!(f, "Client({}, keyed {:x})", M::name(), key.hash()),
             Binding::LeastLoaded => write!(f, "Client({}, least loaded)", M::name()),
             Binding::One(endpoint) => write!(f, "Client({}, {})", M::name(), endpoint.id()),
             Binding::NotFound(instance) => write!(f, "Client({}, {instance}, gone)", M::name()),

@@ -1,4 +1,5 @@
-//! What `#[actor]` writes down about an enum of messages: its variants, and which types it may call and sends to.
+//! The description of an enum of messages that `#[actor]` writes: its variants, and which types it may call and sends
+//! to.
 
 use std::any::TypeId;
 use std::fmt;

@@ -220,9 +220,9 @@ impl EngineBuilder {
     /// Has the engine note which types send to which, and start which: [`Stats::sends`], which a
     /// [`Map`](crate::map::Map::running) draws.
     ///
-    /// What counts is who runs: whatever a handler sends or calls, by its context, by a client, a recipient or an engine,
-    /// one that is refused for want of room too. A timer is no send, and neither is a reply. Sends from outside have no
-    /// type to come from.
+    /// Each send or call counts for the type of the handler that runs, whether it goes by the context, a client, a
+    /// recipient or an engine; also one that is refused since there is no room. A timer is no send, and neither is a
+    /// reply. Sends from outside have no type to come from.
     ///
     /// Each send takes two locks for it, and a longer way: some tenth of a microsecond. It is for tests, and for a look at
     /// a program; an engine without it pays nothing.
@@ -659,7 +659,7 @@ impl ActorEngine {
 
     /// Returns what each instance has done, and how much waits for it, in the order of their ids.
     ///
-    /// It takes no thread's time: the counts are read from beside. A list of 100,000 instances is made in some
+    /// It stops no thread: the thread that asks reads the counts. A list of 100,000 instances is made in some
     /// milliseconds.
     ///
     /// An example is at [`InstanceStats`].
@@ -773,9 +773,10 @@ impl ActorEngine {
     /// handler notes its variant when it begins, which costs some tens of instructions a message.
     ///
     /// It replaces the hook and the limit that were set before, and is told of what that hook was told of, if it still
-    /// runs. The hook runs on a thread of its own, which looks four times in the least limit of all instances and at least
-    /// each second, and sleeps while all threads are at rest. It may send, but not wait. It is dropped when the engine has
-    /// stopped, so it may hold clients of the same engine. In a simulation it is never called.
+    /// runs. The hook runs on a thread of its own, which looks four times within the shortest limit that holds for any
+    /// instance, and at least once a second; while all threads are at rest it looks once a second. It may send, but not
+    /// wait. It is dropped when the engine has stopped, so it may hold clients of the same engine. In a simulation it
+    /// is never called.
     ///
     /// # Errors
     /// - [`SpawnError::Stopped`]: the engine has stopped.

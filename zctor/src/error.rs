@@ -243,7 +243,7 @@ pub enum CallError {
     Unfit {
         /// The name of the message's type.
         message: &'static str,
-        /// What is wrong.
+        /// Says what is wrong.
         text: Arc<str>,
     },
     /// The way to the other side broke while the call was under way: its handler may have run, or not. Only calls to
@@ -288,7 +288,7 @@ impl fmt::Display for CallError {
                 "no live instance in the pool of `{message}`; the call was not sent (what `start` made is reached by its \
                  own client alone; behind a link nobody serves the pool, or there is no way to it)"
             ),
-            Self::Full { message } => write!(f, "the mailbox for `{message}` is full; the call was not sent"),
+            Self::Full { message } => write!(f, "the mailbox for `{message}` is full; the call was not handled"),
             Self::Stopped { message } => write!(f, "the receiver of `{message}` stopped before it handled the call"),
             Self::Panicked { message, text } => write!(f, "the handler of `{message}` panicked: {text}"),
             Self::Timeout { message, begun: true } => {
@@ -372,7 +372,7 @@ pub enum SpawnError {
     Factory {
         /// The name of the message's type.
         message: &'static str,
-        /// What the factory returned.
+        /// The error that the factory returned.
         source: BoxError,
     },
     /// A factory panicked.
@@ -384,7 +384,7 @@ pub enum SpawnError {
     },
     /// The operating system started no thread.
     Thread {
-        /// What the operating system said.
+        /// The error of the operating system.
         source: std::io::Error,
     },
     /// The engine stops or has stopped.
@@ -445,7 +445,7 @@ pub enum ShutdownError {
     Abandoned {
         /// The abandoned threads, as they were when they were abandoned.
         threads: Vec<ThreadStats>,
-        /// What waited for them then, each chain of waits down to the handler that had not returned.
+        /// The waits for them at that time, each chain down to the handler that had not returned.
         waits: WaitForest,
         /// The report on all instances, those of the abandoned threads included.
         report: Report,

@@ -273,7 +273,7 @@ pub struct PanicEvent {
     /// last ten seconds, or of the window of `at_most`. A count beyond 35, or beyond the limit of `at_most`, changes
     /// nothing any more and stays there. A panic in `on_stop`, in `on_panic` or in a drop is not counted.
     pub in_window: usize,
-    /// When the instance is back.
+    /// Says what becomes of the instance.
     pub next: AfterPanic,
 }
 
@@ -344,7 +344,7 @@ impl fmt::Display for PanicOrigin {
     }
 }
 
-/// When an instance is back after a panic.
+/// Says what becomes of an instance after a panic.
 ///
 /// ```
 /// use zctor::AfterPanic;

@@ -68,9 +68,9 @@
 //! # Messages
 //!
 //! When `send` returns, the message is in its receiver's mailbox. Messages of one sender to one instance are handled in
-//! the order in which they were sent, whatever handle they went through; a sender is an instance, or a thread or task
-//! outside. An accepted message is given to a handler once, or it becomes a dead letter with a reason. A refused
-//! message comes back in its [`SendError`].
+//! the order in which they were sent, whatever handle they went through, but for a value that takes the place of an
+//! older one ([`Inner::Conflate`]); a sender is an instance, or a thread or task outside. An accepted message is given
+//! to a handler once, or it becomes a dead letter with a reason. A refused message comes back in its [`SendError`].
 //!
 //! # Calls
 //!
@@ -96,10 +96,10 @@
 //! # Panics
 //!
 //! A panic in a handler ends neither its thread nor the other instances of the thread. The caller gets
-//! [`CallError::Panicked`] with the panic's text, the state is dropped, its factory builds a new one, and the mailbox
-//! is kept. From the third panic within ten seconds on, the rebuild comes after a backoff of 10 ms, doubled each time
-//! up to 1 s. Every panic is told, also one of a message that no caller waits for: see [`ActorEngine::on_panic`].
-//! With `panic = "abort"` the process ends, as always.
+//! [`CallError::Panicked`] with the panic's text, the state is given to its `on_panic`, which drops it unless you have
+//! written another, the factory builds a new one, and the mailbox is kept. From the third panic within ten seconds on,
+//! the rebuild comes after a backoff of 10 ms, doubled each time up to 1 s. Every panic is told, also one of a message
+//! that no caller waits for: see [`ActorEngine::on_panic`]. With `panic = "abort"` the process ends, as always.
 //!
 //! # Stopping
 //!

@@ -70,7 +70,7 @@ pub(crate) struct Mailbox {
     pub(crate) parked: Parked,
     /// The permits of a bounded mailbox.
     pub(crate) permits: Option<Permits>,
-    /// What waits from inside, where that has a bound.
+    /// The queue of messages from inside, where they have a bound.
     pub(crate) inner: Option<InnerQueue>,
     /// Whether it has either bound.
     pub(crate) is_bounded: bool,
@@ -91,7 +91,7 @@ pub(crate) struct Mailbox {
 }
 
 impl Mailbox {
-    /// Tells of a panic of one of its instances those who asked to be told.
+    /// Tells the hook and the watchers of a panic of one of its instances.
     pub(crate) fn tell_panic(&self, panic: &PanicEvent) {
         self.edge.losses.panicked(panic);
         self.roster.tell_panic(panic);
@@ -271,7 +271,6 @@ impl Mailbox {
         mail
     }
 
-    /// Gives permits back.
     #[inline]
     pub(crate) fn give_back(&self, permits: usize) {
         if let Some(all) = &self.permits {

@@ -17,6 +17,7 @@ mod books;
 mod durable;
 mod end;
 mod error;
+mod key;
 mod lane;
 mod ledger;
 mod link;
@@ -40,7 +41,11 @@ pub use reached::Reached;
 pub use value::RemoteValue;
 
 #[doc(hidden)]
+pub use crate::actor::dispatch::never_dispatched as __never_dispatched;
+#[doc(hidden)]
 pub use durable::{__assert_durable, Tells};
+#[doc(hidden)]
+pub use key::{__any_key, __no_key, FarKey, TravelsAsKey};
 #[doc(hidden)]
 pub use message::{__DEFERRED, __key_hash, __reply, Answering, Called, RemotePort};
 #[doc(hidden)]
@@ -48,7 +53,7 @@ pub use serde::Deserialize as __Deserialize;
 #[doc(hidden)]
 pub use value::{__assert_value, __serialize, Travels};
 
-/// What a crate needs that carries packets over a network: it stands for the two ends of a way what `Loopback` is.
+/// For crates that carry packets over a network: the parts that `Loopback` is made of.
 #[doc(hidden)]
 pub mod transport {
     pub use super::end::End;
@@ -56,12 +61,12 @@ pub mod transport {
     pub use super::partition::{Partition, Partitions, Route};
     pub use super::reached::counted;
     pub use super::wire::Format;
-}
 
-/// The body of a link's handler methods, which are never called: a link takes its messages before they are dispatched.
-#[doc(hidden)]
-pub fn __past() -> ! {
-    unreachable!("a link is given its messages before they are dispatched")
+    /// Panics where a blocking wait would stop a tokio runtime, in debug builds with the feature `tokio`.
+    #[track_caller]
+    pub fn assert_may_block() {
+        crate::sys::runtime::assert_may_block();
+    }
 }
 
 /// Implements the handler trait for `Remote<Enum>`, so that its type fits, and [`RemoteMessage`] for the enum.
@@ -77,13 +82,14 @@ macro_rules! __remote {
         deferred { $($late:ident)* }
         durable { $($kept:ident)* }
         keys($key:ident) { $($keyed:pat,)* }
+        bound { $($bound:tt)* }
         $port:ty { $($called:ident)* $(| $never:ident)? }
     ) => {
         $(#[$attr])*
         #[automatically_derived]
         impl $($params)* $handler for $crate::remote::Remote<$message> $($bounds)* {
             $(fn $method(&mut self $(, _: $ty)*) -> $reply {
-                $crate::remote::__past()
+                $crate::remote::__never_dispatched("a link")
             })*
         }
 
@@ -110,6 +116,12 @@ macro_rules! __remote {
                     $($keyed => $crate::remote::__key_hash($key),)*
                     _ => ::core::option::Option::None,
                 }
+            }
+
+            fn __bound_key(
+                bytes: &[::core::primitive::u8],
+            ) -> ::core::result::Result<$crate::remote::FarKey, ::std::sync::Arc<::core::primitive::str>> {
+                $($bound)*(bytes)
             }
 
             #[allow(unreachable_patterns)]

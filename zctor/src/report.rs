@@ -19,7 +19,7 @@ use crate::report::sends::SendStats;
 use crate::report::types::TypeStats;
 use crate::report::waits::{Link, OutsideCaller, WaitForest};
 
-/// What an engine was doing when [`ActorEngine::stats`](crate::ActorEngine::stats) was called.
+/// The state of an engine when [`ActorEngine::stats`](crate::ActorEngine::stats) was called.
 ///
 /// A message counts as handled when its handler has returned. That is a little later than its reply: call
 /// [`settle`](crate::ActorEngine::settle) first where the difference matters.
@@ -116,7 +116,7 @@ impl fmt::Display for Stats {
     }
 }
 
-/// What one actor thread was doing.
+/// The state of one actor thread, in [`Stats`](crate::Stats).
 ///
 /// ```
 /// use zctor::{ActorEngine, Context, actor};
@@ -156,8 +156,8 @@ pub struct ThreadStats {
     /// The time for which the oldest of them has waited, at least.
     ///
     /// No message has a time stamp. The number comes from earlier looks: it is right to within the time between two
-    /// calls of [`ActorEngine::stats`](crate::ActorEngine::stats). At the first it is the time for which the handler has
-    /// run that runs, or zero.
+    /// calls of [`ActorEngine::stats`](crate::ActorEngine::stats). At the first call it is the time for which the
+    /// handler that runs now has run, or zero.
     pub oldest: Duration,
     /// Messages that have come since it started. In the moment in which the thread takes some in, they count twice.
     pub accepted: u64,
@@ -307,7 +307,7 @@ pub struct RoomStats {
     pub waiting: usize,
 }
 
-/// What became of all accepted messages, as [`ActorEngine::shutdown`](crate::ActorEngine::shutdown) reports it.
+/// The outcomes of all accepted messages, as [`ActorEngine::shutdown`](crate::ActorEngine::shutdown) reports it.
 ///
 /// Every accepted message, and every copy of a broadcast, is in it once: handled, panicked, a dead letter, or left on
 /// an abandoned thread. (An abandoned thread that was only slow goes on counting while the report is made.)
@@ -380,7 +380,7 @@ impl fmt::Display for Report {
     }
 }
 
-/// What one instance did in its life.
+/// The counts of one instance over its life.
 ///
 /// ```
 /// use zctor::{ActorEngine, InstanceReport, actor};

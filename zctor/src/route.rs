@@ -13,6 +13,11 @@ pub(crate) mod keyed;
 pub(crate) mod known_pool;
 pub(crate) mod least_loaded;
 #[cfg(feature = "remote")]
+pub(crate) mod link_route;
+#[cfg(not(feature = "remote"))]
+#[path = "route/link_route/off.rs"]
+pub(crate) mod link_route;
+#[cfg(feature = "remote")]
 pub(crate) mod linked;
 #[cfg(not(feature = "remote"))]
 #[path = "route/linked/off.rs"]

@@ -19,6 +19,7 @@ pub(crate) mod frame;
 pub(crate) mod lock;
 pub(crate) mod monitor;
 pub(crate) mod operation;
+pub(crate) mod outside;
 pub(crate) mod park;
 #[cfg(feature = "tokio")]
 pub(crate) mod runtime;

@@ -61,6 +61,8 @@ use crate::actor::dispatch::Dispatch;
 use crate::client::message::Message;
 use crate::reply::reply_to::ReplyTo;
 
+#[doc(hidden)]
+pub use crate::actor::dispatch::never_dispatched as __never_dispatched;
 pub use crate::actor::double::Double;
 pub use context::{TestContext, context};
 pub use mock::Mock;
@@ -140,13 +142,6 @@ fn call_of<M: Doubled, R: 'static>(variant: fn(ReplyTo<R>) -> Port<M>) -> String
     format!("a call of `{}::{}`", M::name(), name.strip_prefix("r#").unwrap_or(name))
 }
 
-/// The body of a double's handler methods, which are never called: a double takes its messages before they are
-/// dispatched.
-#[doc(hidden)]
-pub fn __past() -> ! {
-    unreachable!("a double is given its messages before they are dispatched")
-}
-
 /// Implements the handler trait for `Double<Enum>`, so that its type fits, and [`Replies`] for the enum's port.
 #[doc(hidden)]
 #[macro_export]
@@ -162,7 +157,7 @@ macro_rules! __double {
         #[automatically_derived]
         impl $($params)* $handler for $crate::testing::Double<$message> $($bounds)* {
             $(fn $method(&mut self $(, _: $ty)*) -> $reply {
-                $crate::testing::__past()
+                $crate::testing::__never_dispatched("a double")
             })*
         }
 

@@ -75,6 +75,7 @@ pub(crate) const PATHS: &[Path] = &[
     Path { name: "call, same thread, piped", sides: ONE_THREAD, walk: pipes },
     Path { name: "timer, set and due", sides: ONE_THREAD, walk: timers },
     Path { name: "`ctx.start` and stop", sides: ONE_THREAD, walk: instances },
+    Path { name: "`ctx.start`, a message, stop", sides: ONE_THREAD, walk: instances_with_a_message },
 ];
 
 /// Adds up what it is sent.
@@ -402,6 +403,8 @@ enum HopMessage {
     Due,
     /// Starts so many instances and stops them again, then has the sink tell.
     Start(u64),
+    /// As `Start`, with a message to each.
+    StartAndSend(u64),
 }
 
 #[derive(Default)]
@@ -486,6 +489,15 @@ impl HopHandler for Hop {
             brief.stop().expect("it lives");
         }
         // Behind the ends of them all.
+        ctx.send(SinkMessage::Tell).expect("it lives");
+    }
+
+    fn start_and_send(&mut self, ctx: &mut Context<HopMessage>, count: u64) {
+        for _ in 0..count {
+            let brief = ctx.start::<BriefMessage>(|| Brief).expect("it starts");
+            brief.nothing().expect("it lives");
+            brief.stop().expect("it lives");
+        }
         ctx.send(SinkMessage::Tell).expect("it lives");
     }
 }
@@ -663,6 +675,14 @@ fn instances(count: u64) {
     let Neighbours { hop, outside, engine: _engine, .. } = neighbours();
     for count in [MORE, count] {
         hop.start(count).expect("it lives");
+        outside.expect(0);
+    }
+}
+
+fn instances_with_a_message(count: u64) {
+    let Neighbours { hop, outside, engine: _engine, .. } = neighbours();
+    for count in [MORE, count] {
+        hop.start_and_send(count).expect("it lives");
         outside.expect(0);
     }
 }

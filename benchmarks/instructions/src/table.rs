@@ -6,8 +6,9 @@ use std::fmt;
 const ALLOWED_PERCENT: f64 = 5.0;
 
 /// By how much a path may grow on which threads park: its counts of one binary were seen to differ by seven in a hundred,
-/// as a thread finds its reply before it parks or behind that.
-const ALLOWED_PARKING_PERCENT: f64 = 12.0;
+/// as a thread finds its reply before it parks or behind that. And a pipe, whose count was seen to move by as much with code
+/// that has nothing to do with it, since the allocator merged free blocks at other times.
+const ALLOWED_UNSTEADY_PERCENT: f64 = 12.0;
 
 /// By how much any path may grow, in instructions: a short one differs by two from run to run.
 const ALLOWED_INSTRUCTIONS: f64 = 2.5;
@@ -30,7 +31,10 @@ impl Allowed {
 
     /// By how much this row may grow, in percent.
     fn percent(self, before: &Row) -> f64 {
-        let noise = if before.path.contains("parking") { ALLOWED_PARKING_PERCENT } else { 0.0 };
+        let noise = match &*before.path {
+            path if path.contains("parking") || path.contains("piped") => ALLOWED_UNSTEADY_PERCENT,
+            _ => 0.0,
+        };
         let instructions = self.instructions * before.sends_and_handlings() + ALLOWED_INSTRUCTIONS;
         self.percent.max(noise).max(100.0 * instructions / before.instructions)
     }
@@ -189,6 +193,16 @@ mod tests {
         };
         assert_eq!((faults(Allowed::UNHEARD, 314.0, 426.0), faults(Allowed::UNHEARD, 315.0, 427.0)), (0, 2));
         assert_eq!((faults(Allowed::UNOBSERVED, 302.0, 403.0), faults(Allowed::UNOBSERVED, 304.0, 405.0)), (0, 2));
+    }
+
+    #[test]
+    fn a_pipe_may_differ_as_a_path_that_parks_with_each_feature() {
+        let committed = table(&[("call, piped", "both", 5_000.0)]);
+        for allowed in [Allowed::USUAL, Allowed::UNHEARD, Allowed::UNOBSERVED] {
+            let faults =
+                |both| compare(&committed, &table(&[("call, piped", "both", both)]).rows, "", allowed).faults.len();
+            assert_eq!((faults(5_599.0), faults(5_601.0)), (0, 1));
+        }
     }
 
     #[test]

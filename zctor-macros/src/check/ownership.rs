@@ -34,13 +34,13 @@ pub(super) fn reply_is_owned(definition: &Definition, ty: &Type, errors: &mut Er
     });
 }
 
-/// What comes out of bytes is nobody's `'static` data. Serde's derive would report a lifetime of its own instead.
+/// A decoded value cannot borrow `'static` data. Serde's derive would report a lifetime of its own instead.
 pub(super) fn what_travels_is_owned(definition: &Definition, variant: &Variant, errors: &mut Errors) {
     if definition.options.remote.key().is_none() || variant.options.internal.get().is_some() {
         return;
     }
     let replies = variant.replies.iter().filter_map(|reply| reply.ty.as_ref());
-    // What the user has told serde of a field may be how such a one travels.
+    // An attribute for serde on a field may say how such a field travels.
     let fields = variant.fields.iter().filter(|field| !field.attrs.iter().any(|attr| attr.path().is_ident("serde")));
     for ty in fields.map(|field| &field.ty).chain(replies) {
         for (at, borrowed, owned) in types::static_references(ty) {

@@ -21,7 +21,7 @@ pub(crate) fn definition(model: &Model<'_>) -> TokenStream {
     let ident = &model.item.ident;
     let (params, _, bounds) = model.generics.plain().split_for_impl();
     let attrs = model.attrs_of_signatures();
-    let doc = format!(" What a state does with each [`{}`].", ident.unraw());
+    let doc = format!(" The handlers of a state, one for each variant of [`{}`].", ident.unraw());
     let skeleton = skeleton(model);
     let variants = || model.variants.iter().chain(&model.handler_only);
     let methods = variants().map(|variant| method(model, variant));

@@ -5,7 +5,7 @@ use quote::{quote, quote_spanned};
 use syn::ext::IdentExt;
 use syn::{ConstParam, GenericParam, Member, TypeParam};
 
-use crate::model::Model;
+use crate::model::{Key, Model};
 use crate::{position, types};
 
 /// ```text
@@ -170,14 +170,15 @@ fn payload(model: &Model<'_>) -> TokenStream {
     }
 }
 
-/// The type of the keys, and the hash of a message's key.
+/// The type of the key that a client can be bound to, which travels if messages do; and the hash of a message's key.
 fn key(model: &Model<'_>) -> (TokenStream, TokenStream) {
     let krate = &model.krate;
     let keyed = || model.variants.iter().filter_map(|variant| Some((variant, variant.fields.get(variant.key?)?)));
-    let Some((_, first)) = keyed().next() else {
-        return (quote!(type Key = #krate::__private::Unkeyed;), quote!());
+    let Some(Key { ty, travels }) = model.key() else {
+        let any = quote!(#krate::__private::Unkeyed);
+        let any = if model.remote.is_some() { quote!(#krate::__private::TravellingKey<#any>) } else { any };
+        return (quote!(type Key = #any;), quote!());
     };
-    let ty = &first.ty;
     let arms = keyed().map(|(variant, field)| {
         let (ident, member, ty) = (&variant.ident, &field.member, &field.ty);
         quote!(Self::#ident { #member: key, .. } => ::core::option::Option::Some(#krate::__private::key_hash::<#ty>(key)),)
@@ -192,5 +193,9 @@ fn key(model: &Model<'_>) -> (TokenStream, TokenStream) {
         }
     };
     // Rustc reports a type that is more private than the enum at the field, where this stands.
-    (quote_spanned!(position::of_type(ty)=> type Key = #krate::__private::Keyed<#ty>;), hash)
+    let at = position::of_type(ty);
+    let key = quote_spanned!(at=> #krate::__private::Keyed<#ty>);
+    let travels = travels && model.remote.is_some();
+    let key = if travels { quote_spanned!(at=> #krate::__private::TravellingKey<#key>) } else { key };
+    (quote_spanned!(at=> type Key = #key;), hash)
 }

@@ -5,7 +5,7 @@ use quote::{format_ident, quote, quote_spanned};
 use syn::{Path, Type, WherePredicate};
 
 use crate::expand::double::method;
-use crate::model::Model;
+use crate::model::{Key, Model};
 
 /// ```text
 /// out  ::zctor::__private::remote! {
@@ -16,6 +16,7 @@ use crate::model::Model;
 ///          deferred { }
 ///          durable { }
 ///          keys(key) { }
+///          bound { ::zctor::remote::__any_key }
 ///          __CalculatorMessagePort { Add }
 ///      }
 /// ```
@@ -33,6 +34,10 @@ pub(crate) fn definition(model: &Model<'_>) -> TokenStream {
             .iter()
             .map(|ty| -> WherePredicate { syn::parse_quote!(#ty: for<'__travels> #krate::remote::Tells<'__travels>) }),
     );
+    if let Some(Key { ty, travels: true }) = model.key() {
+        let bound = syn::parse_quote!(#ty: for<'__travels> #krate::remote::TravelsAsKey<'__travels>);
+        generics.make_where_clause().predicates.push(bound);
+    }
     let (params, _, bounds) = generics.split_for_impl();
     let (handler, port, attrs) = (model.handler_type(), model.port_type(), model.attrs_of_all());
     let methods = model.variants.iter().chain(&model.handler_only).map(|variant| method(model, variant));
@@ -50,6 +55,11 @@ pub(crate) fn definition(model: &Model<'_>) -> TokenStream {
         let (ident, member) = (&variant.ident, &variant.fields.get(variant.key?)?.member);
         Some(quote!(Self::#ident { #member: #key, .. }))
     });
+    let bound = match model.key() {
+        None => quote!(#krate::remote::__any_key),
+        Some(Key { ty, travels: true }) => quote!(<#ty as #krate::remote::TravelsAsKey<'_>>::__key),
+        Some(Key { travels: false, .. }) => quote!(#krate::remote::__no_key),
+    };
     let ports = called().map(|(variant, _)| &variant.ident);
     let never = (!model.generics.types().is_empty()).then(|| format_ident!("__Never")).into_iter();
     let assertions = assertions(model, &values, &outcomes);
@@ -72,6 +82,7 @@ pub(crate) fn definition(model: &Model<'_>) -> TokenStream {
             deferred { #(#late)* }
             durable { #(#kept)* }
             keys(#key) { #(#keyed,)* }
+            bound { #bound }
             #port { #(#ports)* #(| #never)* }
         }
     }

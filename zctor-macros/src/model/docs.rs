@@ -19,7 +19,7 @@ pub(crate) struct Copied<'a> {
     link: String,
 }
 
-/// What a method adds to the documentation of its variant.
+/// The text that a method adds to the documentation of its variant.
 pub(crate) struct Added {
     /// The sentence after the summary, or instead of one.
     pub(crate) does: String,

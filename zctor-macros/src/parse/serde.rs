@@ -1,4 +1,4 @@
-//! What serde is told of an enum whose messages may leave their process.
+//! The attributes for serde on an enum whose messages may leave their process.
 //!
 //! An internal variant is left out. Every other field that cannot travel is one error, at its type and with our text,
 //! and not one for each place in serde's code that needs the field. That error is in `expand/remote.rs`; serde's impls

@@ -69,7 +69,7 @@ impl VisitMut for Statics {
         }
     }
 
-    // What a function takes does not travel with it.
+    // The arguments of a function do not travel with it.
     fn visit_type_fn_ptr_mut(&mut self, _: &mut syn::TypeFnPtr) {}
 }
 

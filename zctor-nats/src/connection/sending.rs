@@ -33,8 +33,12 @@ impl Outgoing {
     }
 
     pub(super) async fn send(&mut self, packet: Outbound) {
-        let Outbound { subject, bytes, inside, call, receipt } = packet;
-        if !self.state.await_connected().await {
+        let Outbound { subject, bytes, inside, call, key, since, receipt } = packet;
+        let (key, bytes) = match key {
+            None => (None, bytes),
+            Some(key) => (Some(key.len()), [&*key, &*bytes].concat()),
+        };
+        if !self.state.await_connected(since).await {
             return receipt.answer(Answer::Unreachable);
         }
         if let Some(text) = too_large(&self.client, bytes.len()) {
@@ -46,15 +50,15 @@ impl Outgoing {
         self.next += 1;
         let number = self.next;
         self.under_way.add(number, &subject, [(receipt, call.map(|(until, _)| until))]);
-        let reply = wire::reply(&self.inbox, number, inside, call.map(left));
-        self.publish_packets(number..=number, subject, reply, bytes).await;
+        let reply = wire::reply(&self.inbox, number, inside, call.map(left), key);
+        self.publish_packets(number..=number, since, subject, reply, bytes).await;
     }
 
     pub(super) async fn send_pack(&mut self, pack: Vec<Outbound>) {
         let Some(&Outbound { ref subject, inside, call, .. }) = pack.first() else { return };
-        let subject = subject.clone();
+        let (subject, since) = (subject.clone(), pack.iter().rev().find_map(|packet| packet.since));
         let size = pack.iter().map(|packet| packet.bytes.len() + 4).sum();
-        if !self.state.await_connected().await
+        if !self.state.await_connected(since).await
             || too_large(&self.client, size).is_some()
             || self.hearing.permits(Operation::Publish, &subject).is_err()
         {
@@ -79,17 +83,25 @@ impl Outgoing {
             &subject,
             pack.into_iter().map(|packet| (packet.receipt, packet.call.map(|(until, _)| until))),
         );
-        self.publish_packets(first..=self.next, subject, reply, payload).await;
+        self.publish_packets(first..=self.next, since, subject, reply, payload).await;
     }
 
     /// Publishes packets that are under way. If that fails, they are answered.
-    async fn publish_packets(&self, numbers: RangeInclusive<u64>, subject: Subject, reply: String, payload: Vec<u8>) {
-        let why = match self.state.patiently(self.client.publish_with_reply(subject, reply, payload.into())).await {
-            Some(Ok(())) => return,
-            Some(Err(error)) => Some(Arc::<str>::from(error.to_string())),
-            // The client takes no more until it is connected again.
-            None => None,
-        };
+    async fn publish_packets(
+        &self,
+        numbers: RangeInclusive<u64>,
+        since: Option<Instant>,
+        subject: Subject,
+        reply: String,
+        payload: Vec<u8>,
+    ) {
+        let why =
+            match self.state.patiently(since, self.client.publish_with_reply(subject, reply, payload.into())).await {
+                Some(Ok(())) => return,
+                Some(Err(error)) => Some(Arc::<str>::from(error.to_string())),
+                // The client takes no more until it is connected again.
+                None => None,
+            };
         self.under_way.answer(numbers.map(|number| (number, why.clone().map_or(Answer::Unreachable, Answer::Unfit))));
     }
 
@@ -111,7 +123,7 @@ impl Outgoing {
             None => self.publish(subject, payload).await,
             Some(headers) => {
                 let publish = self.client.publish_with_headers(subject, headers, payload.into());
-                drop(self.state.patiently(publish).await);
+                drop(self.state.patiently(None, publish).await);
             }
         }
     }
@@ -119,8 +131,8 @@ impl Outgoing {
     pub(super) async fn publish(&self, subject: impl Into<Subject>, payload: Vec<u8>) {
         // It fails for a payload that is too large, which only the books of a service may be, and when the client has ended.
         // Whoever waits for this in vain is told by the time.
-        if self.state.await_connected().await {
-            self.state.patiently(self.client.publish(subject.into(), payload.into())).await;
+        if self.state.await_connected(None).await {
+            self.state.patiently(None, self.client.publish(subject.into(), payload.into())).await;
         }
     }
 }

@@ -16,6 +16,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
 use zctor::remote::transport::{Answer, CallHeader, End, Format, Packet, Receipt, Route};
 
 use crate::durable::books::{QueueBooks, QueueLedger};
+use crate::durable::key_header;
 use crate::durable::names::Names;
 use crate::durable::reasons::Reasons;
 use crate::durable::{WorkQueue, streams};
@@ -257,6 +258,7 @@ impl Consumer {
             call: Some(call),
             inside: false,
             route: Route::Turn,
+            key: key_header::read(message.headers.as_ref()),
         };
         self.end.deliver(self.wire, packet, Box::new(Delivery(tell)));
         told
@@ -286,13 +288,17 @@ impl Consumer {
     /// Whether the server has stored the message among the dead letters.
     async fn store_dead(&self, message: &Message, id: &str, tried: u32, reason: &str) -> bool {
         let Names { stream, subject, dead_subject, .. } = &self.names;
-        let ids = 256 + stream.len() + subject.len();
+        let key = message.headers.as_ref().and_then(|headers| headers.get(key_header::NAME));
+        let ids = 256 + stream.len() + subject.len() + key.map_or(0, |key| key.as_str().len());
         let room = self.session.client.max_payload().saturating_sub(message.payload.len() + ids);
         let mut headers = HeaderMap::new();
         headers.insert(NATS_MESSAGE_ID, id);
         headers.insert("Zctor-Reason", one_line(reason, room.min(LONGEST_REASON)));
         headers.insert("Zctor-Tries", tried.to_string());
         headers.insert("Zctor-Subject", subject.as_str());
+        if let Some(key) = key {
+            headers.insert(key_header::NAME, key.as_str());
+        }
         let (subject, payload) = (dead_subject.clone(), message.payload.clone());
         let stored = match self.context.publish_with_headers(subject.clone(), headers, payload.clone()).await {
             // The payload alone has come this way already, so there is room for that.

@@ -17,6 +17,7 @@ use zctor::now;
 use zctor::remote::transport::{Answer, Carrier, Packet, Receipt};
 
 use crate::carrier::NatsCarrier;
+use crate::durable::key_header;
 use crate::error::{BridgeError, Operation};
 use crate::session::{Session, too_large};
 
@@ -34,7 +35,8 @@ impl Carrier for QueueCarrier {
     }
 
     fn store(&self, _: &'static str, packet: Packet, receipt: Box<dyn Receipt>) {
-        self.publisher.store(self.subject.clone(), packet.bytes.into(), receipt);
+        let message = Stored { bytes: packet.bytes.into(), key: packet.key.as_deref().map(key_header::write) };
+        self.publisher.store(self.subject.clone(), message, receipt);
     }
 }
 
@@ -47,6 +49,13 @@ pub(crate) struct Publisher {
     /// Who waits for an answer, by number.
     waiting: Mutex<HashMap<u64, oneshot::Sender<Message>>>,
     ack_wait: Duration,
+}
+
+/// What is published to a queue.
+struct Stored {
+    bytes: Bytes,
+    /// The key that its client is bound to, as a header has it.
+    key: Option<String>,
 }
 
 /// A receipt that says `Lost` if the bridge ends first.
@@ -91,7 +100,7 @@ const PAUSE: Duration = Duration::from_millis(100);
 impl Publisher {
     pub(crate) async fn open(session: Session, ack_wait: Duration) -> Result<Arc<Self>, BridgeError> {
         let inbox = session.client.new_inbox();
-        let answers = session.state.patiently(session.client.subscribe(format!("{inbox}.*"))).await;
+        let answers = session.state.patiently(None, session.client.subscribe(format!("{inbox}.*"))).await;
         let answers = answers.and_then(Result::ok).ok_or(BridgeError::Disconnected)?;
         let publisher = Arc::new(Self { session, inbox, next: AtomicU64::new(0), waiting: Mutex::default(), ack_wait });
         tokio::spawn(Arc::clone(&publisher).listen(answers));
@@ -114,21 +123,22 @@ impl Publisher {
     }
 
     /// Publishes a message, in the order of these calls as long as nothing goes wrong. Waits for nothing.
-    fn store(self: &Arc<Self>, subject: String, bytes: Bytes, receipt: Box<dyn Receipt>) {
+    fn store(self: &Arc<Self>, subject: String, message: Stored, receipt: Box<dyn Receipt>) {
         // Relaxed: it only counts.
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         let (publisher, receipt) = (Arc::clone(self), Unstored(Some(receipt)));
-        self.session.runtime.spawn(async move { publisher.publish(number, subject, bytes, receipt).await });
+        self.session.runtime.spawn(async move { publisher.publish(number, subject, message, receipt).await });
     }
 
-    async fn publish(&self, number: u64, subject: String, bytes: Bytes, receipt: Unstored) {
-        if let Some(text) = too_large(&self.session.client, bytes.len()) {
+    async fn publish(&self, number: u64, subject: String, message: Stored, receipt: Unstored) {
+        let size = message.bytes.len() + message.key.as_ref().map_or(0, String::len);
+        if let Some(text) = too_large(&self.session.client, size) {
             return receipt.answer(Answer::Unfit(text.into()));
         }
         // Since when nobody has listened to the subject.
         let mut nobody = None;
         loop {
-            match self.publish_once(number, &subject, &bytes).await {
+            match self.publish_once(number, &subject, &message).await {
                 Some(Heard::Stored) => return receipt.stored(),
                 Some(Heard::Refused(answer)) => return receipt.answer(answer),
                 Some(Heard::Nobody) => {
@@ -147,7 +157,7 @@ impl Publisher {
     }
 
     /// `None` if nothing was heard.
-    async fn publish_once(&self, number: u64, subject: &str, bytes: &Bytes) -> Option<Heard> {
+    async fn publish_once(&self, number: u64, subject: &str, Stored { bytes, key }: &Stored) -> Option<Heard> {
         self.session.state.connected().await;
         let changed = self.session.state.changed();
         let (tell, told) = oneshot::channel();
@@ -155,6 +165,9 @@ impl Publisher {
         let reply = format!("{}.{number}", self.inbox);
         let mut headers = HeaderMap::new();
         headers.insert(NATS_MESSAGE_ID, reply.as_str());
+        if let Some(key) = key {
+            headers.insert(key_header::NAME, key.as_str());
+        }
         let publish =
             self.session.client.publish_with_reply_and_headers(subject.to_owned(), reply, headers, bytes.clone());
         let heard = async {

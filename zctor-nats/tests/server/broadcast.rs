@@ -187,7 +187,7 @@ fn what_cannot_be_broadcast_is_an_error() {
         for _ in 0..2 {
             match mute.broadcast(CacheMessage::Clear, 100 * LIMIT) {
                 Err(BridgeError::Permission { operation: Operation::Publish, subject }) => {
-                    assert_eq!(subject, "zctor.2.test.CacheMessage.b");
+                    assert_eq!(subject, "zctor.3.test.CacheMessage.b");
                 }
                 other => panic!("{other:?}"),
             }

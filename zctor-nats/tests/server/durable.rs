@@ -1,5 +1,6 @@
 //! A message that a work queue has stored is handled at least once, or is a dead letter of the queue with its reason.
 
+mod bound;
 mod killed;
 mod refused;
 mod settled;

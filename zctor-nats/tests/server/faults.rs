@@ -7,7 +7,7 @@ use std::thread;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use zctor::{ActorEngine, CallError, DeadLetter, Overflow, Undelivered, actor};
+use zctor::{ActorEngine, CallError, DeadLetter, Overflow, Undelivered, actor, now};
 use zctor_nats::{Bridge, BridgeError};
 use zctor_tests::{Counter, Gate, LIMIT, SplitMix64, bounded, receive};
 
@@ -247,6 +247,54 @@ fn a_bridge_whose_server_takes_nothing_more_waits_once_and_not_for_each_message(
         assert!(books.unreachable > 0 && books.lost > 0, "{books}");
         proxy.stall(false);
     });
+}
+
+/// While nothing goes out, a message that the link has taken waits for the bridge's patience, and only then makes room.
+#[test]
+fn a_link_holds_its_senders_back_while_the_server_is_gone_or_takes_nothing_more() {
+    bounded(|| {
+        const BOUND: usize = 32;
+        const PATIENCE: Duration = Duration::from_millis(300);
+        let mut server = Server::start();
+        let proxy = Proxy::to(server.port());
+        let builder = server.builder().server(proxy.url()).patience(PATIENCE).ack_wait(LIMIT);
+        let (stuck, gone) = (builder.clone().connect().expect("it is there"), builder.connect().expect("it is there"));
+        let here = ActorEngine::new();
+        let load = stuck.attach_bounded::<LoadMessage>(&here, BOUND, Overflow::Wait).expect("a link");
+        let (other, (tell, letters)) = (ActorEngine::new(), mpsc::channel());
+        let filler = stuck.attach_bounded::<LoadMessage>(&other, 16_000, Overflow::Refuse).expect("a link");
+        other.on_dead_letter(move |_| tell.send(()).unwrap_or_default());
+        proxy.stall(true);
+        for _ in 0..8_000 {
+            filler.carry(vec![0; 8_192]).expect("there is room");
+        }
+        receive(&letters);
+        is_held_back(&load, BOUND, PATIENCE);
+        here.settle();
+        proxy.stall(false);
+        let books = stuck.close(LIMIT);
+        assert!(books.is_balanced(), "{books}");
+
+        let elsewhere = ActorEngine::new();
+        let load = gone.attach_bounded::<LoadMessage>(&elsewhere, BOUND, Overflow::Wait).expect("a link");
+        server.kill();
+        while gone.is_connected() {
+            thread::yield_now();
+        }
+        is_held_back(&load, BOUND, PATIENCE);
+        elsewhere.settle();
+        let books = gone.flush(LIMIT);
+        assert_eq!((books.acked, books.unreachable), (0, 3 * BOUND as u64 + 1), "{books}");
+    });
+}
+
+/// Sends three times as many as may be under way, and one more.
+fn is_held_back(load: &LoadClient, bound: usize, patience: Duration) {
+    let begun = now();
+    for _ in 0..3 * bound + 1 {
+        load.carry(Vec::new()).expect("it waits for room");
+    }
+    assert!(now() - begun >= 3 * patience, "after {:?}", now() - begun);
 }
 
 #[actor(remote)]

@@ -46,7 +46,7 @@ impl AccountHandler for Account {
     }
 }
 
-const SUBJECT: &str = "zctor.2.test.account.t";
+const SUBJECT: &str = "zctor.3.test.account.t";
 
 struct At {
     server: Server,
@@ -103,9 +103,9 @@ fn a_message_in_json_may_be_sent_or_broadcast_without_a_reply_subject() {
         let mut stock = Stock::connect(at.server.port());
         stock.publish(SUBJECT, br#"{"Note":1}"#);
         assert_eq!(receive(&at.notes), 1.0);
-        stock.publish("zctor.2.test.account.b", br#"{"Note":2}"#);
+        stock.publish("zctor.3.test.account.b", br#"{"Note":2}"#);
         assert_eq!([receive(&at.notes), receive(&at.notes)], [2.0, 2.0], "one for each instance");
-        assert_eq!(stock.request("zctor.2.test.account.b", r#"{"Note":3}"#).text(), "");
+        assert_eq!(stock.request("zctor.3.test.account.b", r#"{"Note":3}"#).text(), "");
         assert_eq!([receive(&at.notes), receive(&at.notes)], [3.0, 3.0]);
         // A call whose reply nobody wants.
         stock.publish(SUBJECT, br#""Address""#);

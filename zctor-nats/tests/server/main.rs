@@ -20,7 +20,11 @@ mod processes;
 mod proxy;
 mod refused;
 mod service;
+mod standard_error;
 mod stock;
 mod storms;
 mod tls;
+#[cfg(feature = "tokio")]
+mod tokio_runtime;
 mod versions;
+mod waits;

@@ -99,6 +99,49 @@ fn a_key_reaches_the_same_instance_of_the_same_process_and_broadcasts_reach_all(
     });
 }
 
+/// Bound by partitions to one of two processes, or in the one that serves the whole pool to one of its instances.
+#[test]
+fn a_client_that_is_bound_to_a_key_reaches_the_instance_that_has_it() {
+    bounded(|| {
+        for whole in [false, true] {
+            let (server, (tell, told)) = (Server::start(), mpsc::channel());
+            let there: Vec<_> = (0..if whole { 1 } else { 2 }).map(|number| process(&server, number, &tell)).collect();
+            for ((engine, bridge), numbers) in there.iter().zip([0..8, 8..16]) {
+                match whole {
+                    true => bridge.serve::<AccountMessage>(engine).expect("it has the pool"),
+                    false => bridge.serve_partitions::<AccountMessage>(engine, numbers, 16).expect("it has the pool"),
+                }
+            }
+            let (here, calls) = (ActorEngine::new(), server.patient_bridge());
+            let account = match whole {
+                true => calls.attach::<AccountMessage>(&here).expect("a link"),
+                false => calls.attach_partitions::<AccountMessage>(&here, 16).expect("a link"),
+            };
+            for key in 0..KEYS {
+                let bound = account.keyed(&key);
+                let (process, instance, _) = account.deposit(key, 1).expect("it is served");
+                assert_eq!(bound.process(), Ok(process), "a call without a key, bound to {key}");
+                let other = bound.deposit(key + 1, 1).expect("it is served");
+                assert_eq!((other.0, other.1), (process, instance), "the client beats the field");
+                bound.news().expect("a send without a key");
+                assert_eq!(receive(&told), (process, instance), "bound to {key}");
+            }
+            // Faster than the bridge can pass them on, so that others between them go out together.
+            let first = account.deposit(0, 1).map(|(process, instance, _)| (process, instance)).expect("it is served");
+            let bound = account.keyed(&0_u64);
+            for _ in 0..1_000 {
+                account.news().expect("a send");
+                bound.news().expect("a send");
+            }
+            let came = receive_many(&told, 2_000).into_iter().filter(|place| *place == first).count();
+            // And a share of those in turn.
+            assert!(came >= 1_000, "{came} came to {first:?}");
+            here.settle();
+            assert!(calls.flush(LIMIT).is_balanced());
+        }
+    });
+}
+
 #[test]
 fn a_partition_that_nobody_serves_and_a_link_that_knows_of_no_partitions_are_told() {
     bounded(|| {
@@ -120,6 +163,10 @@ fn a_partition_that_nobody_serves_and_a_link_that_knows_of_no_partitions_are_tol
             other => panic!("{other:?}"),
         }
         assert_eq!(account.process(), Ok(0));
+        match account.keyed(&1_u64).process() {
+            Err(CallError::Unfit { text, .. }) => assert!(text.contains("attach_partitions"), "{text}"),
+            other => panic!("{other:?}"),
+        }
         // Others count other partitions, so none of theirs is served.
         let other = ActorEngine::new();
         let account = calls.attach_partitions::<AccountMessage>(&other, 32).expect("a link");

@@ -67,7 +67,7 @@ fn not_permitted<T: std::fmt::Debug>(outcome: Result<T, BridgeError>, expected: 
             assert_eq!(operation, expected, "{text}");
             assert!(of.starts_with(subject) && text.contains(&of), "{text}");
             let advice =
-                if of.starts_with("_INBOX.") { "`inbox_prefix(" } else { "`zctor.2.shop.WorkerMessage.>` to the perm" };
+                if of.starts_with("_INBOX.") { "`inbox_prefix(" } else { "`zctor.3.shop.WorkerMessage.>` to the perm" };
             assert!(text.contains(advice) || of.contains("OrderMessage"), "{text}");
         }
         other => panic!("{other:?}"),
@@ -141,7 +141,7 @@ fn the_permissions_of_the_guide_are_enough_for_a_work_queue() {
         assert_eq!((books.handled, books.dead), (1, 1), "{books}");
         // Who serves the queue does not fill it.
         let filled = worker.attach_durable::<OrderMessage>(&ActorEngine::new(), &jobs).map(drop);
-        not_permitted(filled, Operation::Publish, "zctor.2.shop.OrderMessage.t");
+        not_permitted(filled, Operation::Publish, "zctor.3.shop.OrderMessage.t");
         // Who fills it does not serve it, and is told of nothing.
         there.shutdown().expect("nothing is in its way");
         let web = of(&server.url(), "web", "b").connect().expect("it is let in");
@@ -161,13 +161,13 @@ fn serving_and_attaching_without_permission_are_errors() {
         let web = of(&server.url(), "web", "b").connect().expect("it is let in");
         for _ in 0..2 {
             let served = web.serve::<WorkerMessage>(&there);
-            not_permitted(served, Operation::Subscribe, "zctor.2.shop.WorkerMessage.t");
+            not_permitted(served, Operation::Subscribe, "zctor.3.shop.WorkerMessage.t");
         }
         let server = Server::configured(MUTE);
         let (here, mute) = (ActorEngine::new(), of(&server.url(), "mute", "d").connect().expect("it is let in"));
         for _ in 0..2 {
             let attached = mute.attach::<WorkerMessage>(&here).map(drop);
-            not_permitted(attached, Operation::Publish, "zctor.2.shop.WorkerMessage.t");
+            not_permitted(attached, Operation::Publish, "zctor.3.shop.WorkerMessage.t");
         }
         assert_eq!(here.registry().len(), 0, "no pool was made");
     });
@@ -189,10 +189,10 @@ fn what_the_server_permits_later_is_done_by_a_bridge_that_was_refused_before() {
         let (there, here, serves, calls) = (ActorEngine::new(), ActorEngine::new(), late(), late());
         let (tell, notes) = mpsc::channel();
         there.pool(1, WorkerMessage::actor(move || Worker(tell.clone()))).expect("a pool");
-        not_permitted(serves.serve::<WorkerMessage>(&there), Operation::Subscribe, "zctor.2.shop.WorkerMessage.t");
+        not_permitted(serves.serve::<WorkerMessage>(&there), Operation::Subscribe, "zctor.3.shop.WorkerMessage.t");
         let attached = calls.attach::<WorkerMessage>(&here).map(drop);
-        not_permitted(attached, Operation::Publish, "zctor.2.shop.WorkerMessage.t");
-        server.reconfigure(&user(", \"zctor.2.shop.>\""));
+        not_permitted(attached, Operation::Publish, "zctor.3.shop.WorkerMessage.t");
+        server.reconfigure(&user(", \"zctor.3.shop.>\""));
         let begun = zctor::now();
         while serves.serve::<WorkerMessage>(&there).is_err() {
             assert!(zctor::now() - begun < LIMIT, "it is permitted now");
@@ -211,7 +211,7 @@ fn a_link_sends_again_what_the_server_permits_later() {
         let user = |more: &str| {
             format!(
                 "authorization {{ users = [ {{ user: a, password: a }}, {{ user: late, password: d, permissions {{ publish: \
-                 [\"_INBOX.>\", \"zctor.2.shop.WorkerMessage.t\"{more}] }} }} ] }}"
+                 [\"_INBOX.>\", \"zctor.3.shop.WorkerMessage.t\"{more}] }} }} ] }}"
             )
         };
         let server = Server::configured(&user(""));
@@ -226,7 +226,7 @@ fn a_link_sends_again_what_the_server_permits_later() {
         client.broadcast(WorkerMessage::Note(1)).expect("the link takes it");
         here.settle();
         assert_eq!(late.flush(LIMIT).unfit, 1);
-        server.reconfigure(&user(", \"zctor.2.shop.WorkerMessage.b\""));
+        server.reconfigure(&user(", \"zctor.3.shop.WorkerMessage.b\""));
         let begun = zctor::now();
         while late.books().acked == 0 {
             assert!(zctor::now() - begun < LIMIT, "it is permitted now");
@@ -278,7 +278,7 @@ fn a_message_without_permission_is_told_of_at_once() {
         for outcome in [called.wait(), client.square(1)] {
             match outcome {
                 Err(CallError::Unfit { text, .. }) => {
-                    assert!(text.contains("publish to `zctor.2.shop.WorkerMessage.t`"), "{text}");
+                    assert!(text.contains("publish to `zctor.3.shop.WorkerMessage.t`"), "{text}");
                 }
                 other => panic!("{other:?}"),
             }

@@ -49,7 +49,7 @@ fn a_bridge_that_serves_answers_ping_info_and_stats() {
         assert_eq!((&info["type"], &info["id"]), (&json!("io.nats.micro.v1.info_response"), &json!(id)));
         assert!(info["description"].as_str().is_some_and(|text| text.contains("test")), "{info}");
         let endpoint = json!({
-            "name": "job_v2", "subject": "zctor.2.test.job.v2.t", "queue_group": "z", "metadata": {},
+            "name": "job_v2", "subject": "zctor.3.test.job.v2.t", "queue_group": "z", "metadata": {},
         });
         assert_eq!(info["endpoints"], json!([endpoint]));
 
@@ -58,8 +58,8 @@ fn a_bridge_that_serves_answers_ping_info_and_stats() {
         job.note().expect("it is sent");
         here.settle();
         assert_eq!(calls.flush(LIMIT).acked, 1);
-        assert_eq!(stock.request("zctor.2.test.job.v2.t", r#"{"Run":4}"#).text(), "4");
-        assert_eq!(stock.request("zctor.2.test.job.v2.t", r#""Walk""#).text(), "");
+        assert_eq!(stock.request("zctor.3.test.job.v2.t", r#"{"Run":4}"#).text(), "4");
+        assert_eq!(stock.request("zctor.3.test.job.v2.t", r#""Walk""#).text(), "");
 
         let stats = ask(&mut stock, &format!("$SRV.STATS.test.{id}"));
         assert_eq!(stats["type"], json!("io.nats.micro.v1.stats_response"));

@@ -192,13 +192,13 @@ fn programs_in_json_may_be_as_old_or_as_new() {
         there.pool(1, old::JobMessage::actor(|| Job(mpsc::channel().0))).expect("a pool");
         bridge.serve::<old::JobMessage>(&there).expect("it has the pool");
         let mut stock = Stock::connect(server.port());
-        assert_eq!(stock.request("zctor.2.test.job.t", r#"{"Run":{"speed":9,"size":5}}"#).text(), "5");
+        assert_eq!(stock.request("zctor.3.test.job.t", r#"{"Run":{"speed":9,"size":5}}"#).text(), "5");
 
         let (server, there) = (Server::start(), ActorEngine::new());
         let bridge = server.bridge();
         there.pool(1, new::JobMessage::actor(|| Job(mpsc::channel().0))).expect("a pool");
         bridge.serve::<new::JobMessage>(&there).expect("it has the pool");
         let mut stock = Stock::connect(server.port());
-        assert_eq!(stock.request("zctor.2.test.job.t", r#"{"Run":{"size":5}}"#).text(), "5");
+        assert_eq!(stock.request("zctor.3.test.job.t", r#"{"Run":{"size":5}}"#).text(), "5");
     });
 }

@@ -1,7 +1,7 @@
-//! What an instance has beside its state: how that is built again, timers, pipes, a history of panics.
+//! The parts of an instance beside its state: its factory, timers, pipes, a history of panics.
 //!
-//! None of it depends on a type. So what is done with it is compiled once, and not for each type of messages. Where a
-//! message is kept, it is an `Option` of its type whose type is erased, and its instance knows it again.
+//! None of it depends on a type. So what is done with it is compiled once, and not for each type of messages. A kept
+//! message is an `Option<M>` behind `Any`, which its instance downcasts.
 
 use std::any::Any;
 use std::cell::Cell;
@@ -35,6 +35,15 @@ pub(super) struct AnyBlueprint {
 }
 
 impl Attachments {
+    /// Whether there are none.
+    #[inline]
+    pub(super) fn is_empty(&self) -> bool {
+        let attached = self.0.take();
+        let is_empty = attached.is_none();
+        self.0.set(attached);
+        is_empty
+    }
+
     /// Keeps how the state is built again.
     pub(super) fn keep_blueprint(&self, blueprint: AnyBlueprint) {
         let mut attached = self.0.take().unwrap_or_default();
@@ -62,7 +71,9 @@ impl Attachments {
 
     /// Drops the extras of an instance that has ended, and its hook with them: its timers and pipes are gone by then.
     pub(super) fn forget_extras(&self) {
-        drop(self.if_attached(|attached| attached.extras.take()));
+        if let Some(extras) = self.if_attached(|attached| attached.extras.take()) {
+            drop(extras);
+        }
     }
 
     /// Runs `f`, which must run none of the user's code, on the extras; makes them if there are none.
@@ -86,7 +97,7 @@ impl Attachments {
     }
 }
 
-/// What most instances do not have: timers, pipes, and a history.
+/// Parts that most instances do not have: timers, pipes, and a history.
 #[derive(Default)]
 pub(crate) struct Extras {
     pub(crate) timers: ById<TimerEntry>,
@@ -122,7 +133,7 @@ pub(crate) trait PipeTask {
     fn finish(self: Box<Self>) -> Finished;
 }
 
-/// What came of a pipe.
+/// The outcome of a pipe.
 pub(crate) enum Finished {
     /// The message that the closure made.
     Last(OwnMessage),

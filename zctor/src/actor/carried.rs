@@ -1,4 +1,4 @@
-//! [`Carried`]: what code needs that a handler hands to other threads, to run there as a part of the handler.
+//! [`Carried`]: code that a handler hands to other threads runs by it as a part of the handler.
 
 use std::fmt;
 use std::sync::Arc;
@@ -20,7 +20,7 @@ use crate::thread::carried::{self, Home};
 /// - A wait for an instance on the handler's own thread is refused, since that thread does not serve it; so is one for
 ///   a pool of which an instance lives there. While the handler is in [`serve_while`](Context::serve_while) its thread
 ///   does serve, and such a wait is allowed.
-/// - Sends and calls go past the bounds of mailboxes, as all from inside do.
+/// - Sends and calls go past every [`mailbox_bound`](crate::ActorThread::mailbox_bound), as all from inside do.
 /// - [`Stats`](crate::Stats) lists a wait as one of the handler's.
 ///
 /// A callee on a third thread may in its turn need the handler's thread. Only `serve_while` covers that; a deadline

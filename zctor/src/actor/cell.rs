@@ -37,8 +37,8 @@ impl<M: Message, O: ?Sized> InstanceCell<M, O> {
         self.block.account(self.slot())
     }
 
-    /// Does what is to be done before a message is handled, since the edge says that something is. Whether the message may
-    /// be handled: what the handler before it has asked for comes first.
+    /// Notes and measures what the edge asks for, before a message is handled. Whether the message may be handled: not
+    /// if the handler before it has asked for a stop or a reset.
     #[cold]
     #[inline(never)]
     pub(super) fn may_begin(&self, local: &Local, message: Option<&M>) -> bool {

@@ -1,4 +1,4 @@
-//! [`Context`]: what a handler is given, to know its instance, reach others, and ask for timers, pipes, or its end.
+//! [`Context`]: a handler is given it, to know its instance, reach others, and ask for timers, pipes, or its end.
 
 use std::fmt;
 use std::rc::Rc;
@@ -82,8 +82,8 @@ impl<M: Message> Context<M> {
         self.shared.endpoint.id()
     }
 
-    /// The handler of this message is about to begin. If it may wait, its variant is noted: each wait says what it is in.
-    /// If spans are asked for, its span is entered.
+    /// The handler of this message is about to begin. If it may wait, its variant is noted: the statistics of each wait
+    /// name it. If spans are asked for, its span is entered.
     #[cfg_attr(not(debug_assertions), inline(always))]
     pub(super) fn begins<P>(&self, place: &P, front: fn(&P) -> Option<&M>, (work, in_spans): (Work, InSpans)) {
         if M::CALL_DEPTH > 0 {
@@ -112,7 +112,7 @@ impl<M: Message> Context<M> {
         Target::with(&self.local, f)
     }
 
-    /// What is left of the deadline of this handler's caller; `None` without one. Zero: the caller waits no more.
+    /// The time left until the deadline of this handler's caller; `None` without one. Zero: the caller waits no more.
     ///
     /// A call made here by [`call`](Context::call) or by a [`client`](Context::client) has no more time than that,
     /// whatever its own limit. A message that was sent, a timer and a pipe bring no deadline.
@@ -194,6 +194,8 @@ impl<M: Message> Context<M> {
     ///
     /// # Errors
     /// - [`SendError::NotRegistered`]: the type has no live instance.
+    /// - [`SendError::Full`]: the thread of the instance has an [inner bound](crate::ActorThread::inner_bound), and no
+    ///   room under it.
     /// - [`SendError::Stopped`]: the engine has stopped.
     ///
     /// # Blocking
@@ -235,6 +237,8 @@ impl<M: Message> Context<M> {
     ///
     /// # Errors
     /// - [`CallError::NotRegistered`]: the type has no live instance; nothing was sent.
+    /// - [`CallError::Full`]: the thread of the instance has an [inner bound](crate::ActorThread::inner_bound), and no
+    ///   room under it, or the call was the oldest and made room for another message. It never ran.
     /// - [`CallError::Stopped`]: the engine or the instance stopped before the request was handled.
     /// - [`CallError::Panicked`]: the handler panicked; the message is spent.
     /// - [`CallError::Timeout`]: the deadline of the handler that calls passed first, or if it has none, the engine's
@@ -305,6 +309,7 @@ impl<M: Message> Context<M> {
     ///
     /// # Errors
     /// - [`SendError::NotRegistered`]: the type has no live instance on this thread.
+    /// - [`SendError::Full`]: the thread has an [inner bound](crate::ActorThread::inner_bound), and no room under it.
     /// - [`SendError::Stopped`]: the engine has stopped.
     ///
     /// # Blocking
@@ -388,8 +393,9 @@ impl<M: Message> Context<M> {
     /// Awaits something without blocking, and turns its outcome into a message to this instance.
     ///
     /// `what` is a request (which is sent at once), a [`Pending`](crate::Pending), a tuple or `Vec` of `Pending`s, or
-    /// the [`first`](crate::first) of several. `then` runs on this thread, so it may hold what is not `Send`. A rebuild of this instance's state ends the pipe,
-    /// and drops what it awaits: a request that was not begun is skipped then, and the reply to one that was is lost.
+    /// the [`first`](crate::first) of several. `then` runs on this thread, so it may hold what is not `Send`. A rebuild
+    /// of this instance's state ends the pipe, and drops what it awaits: a request that was not begun is skipped then,
+    /// and the reply to one that was is lost.
     ///
     /// # Blocking
     /// Never. `then` may send, but not wait.
@@ -627,8 +633,8 @@ impl<M: Message> Context<M> {
     }
 }
 
-/// Enters the span of a handler. Out of the way of the others, and without a look at their context: what a function out of
-/// line may look at would not stay in registers.
+/// Enters the span of a handler. Not inlined, and not given the context: whatever an outlined function can reach must
+/// be in memory, not in registers.
 #[cold]
 #[inline(never)]
 fn enter_span<M: Message, P>(

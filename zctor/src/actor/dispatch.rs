@@ -41,3 +41,10 @@ pub trait Dispatch<H>: Message {
     #[doc(hidden)]
     fn __on_panic(handler: H, ctx: &mut Context<Self>, text: &str);
 }
+
+/// The body of the handler methods of a link or a double, which are never called: both take their messages before they
+/// are dispatched.
+#[cfg(any(feature = "remote", feature = "testing"))]
+pub fn never_dispatched(taker: &str) -> ! {
+    unreachable!("{taker} is given its messages before they are dispatched")
+}

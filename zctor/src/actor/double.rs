@@ -40,7 +40,7 @@ impl<M: Message> fmt::Debug for Double<M> {
     }
 }
 
-/// What a double does with a message. It leaves the port in its slot if a panic of its own is to end the call.
+/// The behaviour of a double for a message. It leaves the port in its slot if a panic of its own is to end the call.
 pub(crate) trait Role<M: Message>: Send + Sync {
     fn take(&self, message: M, slot: &mut ReplySlot<'_, M::Port>);
 }

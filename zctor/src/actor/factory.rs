@@ -15,9 +15,19 @@ pub(crate) struct Blueprint<M: Message, S> {
 }
 
 /// How an instance gets its state.
-pub(crate) enum StateFactory<M: Message, S> {
+pub(crate) enum StateFactory<'f, M: Message, S> {
     Again(Blueprint<M, S>),
-    Once(Box<dyn FnOnce() -> S>),
+    /// Built by `build_once`.
+    Once(&'f mut dyn FnMut() -> S),
+}
+
+/// A factory that runs once, as one that need not be in a box of its own.
+pub(crate) fn build_once<S>(factory: impl FnOnce() -> S) -> impl FnMut() -> S {
+    let mut factory = Some(factory);
+    move || match factory.take() {
+        Some(factory) => factory(),
+        None => unreachable!("a build runs its factory once"),
+    }
 }
 
 pub(super) enum Failure {

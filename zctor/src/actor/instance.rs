@@ -29,7 +29,6 @@ use crate::error::SpawnError;
 use crate::id::{Birth, Slot};
 use crate::mailbox::counters::Block;
 use crate::mailbox::envelope::Serving;
-use crate::mailbox::mail::Order;
 use crate::reply::reply_to::ReplySlot;
 use crate::route::contents::{AnyHook, Call, OnUndelivered, WeakHook};
 use crate::route::endpoint::{Delivery, Endpoint};
@@ -37,11 +36,11 @@ use crate::route::location::{Location, Status};
 use crate::route::payload::Port;
 use crate::sys::simulated::{in_world, may_break};
 use crate::thread::local::{Common, FollowUp, Instance, Local, OnTheSpot, Phase, Requested, Reserved};
-use crate::thread::serve::queue_order;
+use crate::thread::serve::queue_start;
 use crate::trace::spans::{InSpans, forget};
 use crate::trace::work::Work;
 
-/// What an actor may say of its instances beside how they are built.
+/// The options of an actor for its instances, beside how they are built.
 pub(crate) struct Options<M: Message> {
     /// Its hook for messages that are not delivered.
     pub(crate) undelivered: Option<UndeliveredHook<M>>,
@@ -83,7 +82,7 @@ impl<M: Message> Clone for UndeliveredHook<M> {
 pub(crate) fn install<M, S>(
     local: &Rc<Local>,
     pooled: bool,
-    factory: StateFactory<M, S>,
+    factory: StateFactory<'_, M, S>,
     options: Options<M>,
 ) -> Result<Arc<Endpoint<M>>, SpawnError>
 where
@@ -97,8 +96,8 @@ where
 pub(crate) fn install_cell<M, S>(
     local: &Rc<Local>,
     pooled: bool,
-    factory: StateFactory<M, S>,
-    Options { undelivered, slow }: Options<M>,
+    factory: StateFactory<'_, M, S>,
+    options: Options<M>,
 ) -> Result<Rc<TypedCell<M, S>>, SpawnError>
 where
     M: Dispatch<S, Port: Send> + Send,
@@ -110,46 +109,39 @@ where
         assert!(size_of::<Endpoint<M>>() <= 40 && beyond <= 32, "there is one of each for each instance");
     }
     let Reserved { slot, born, ended } = local.reserve();
-    local.add(slot, M::name());
-    let delivery = match (link::delivery::<M, S>(), &undelivered) {
+    let delivery = match (link::delivery::<M, S>(), &options.undelivered) {
         (Some(link), _) => link,
         (None, Some(undelivered)) => undelivered.delivery,
         (None, None) => &Delivery::PLAIN,
     };
-    let hook = undelivered.as_ref().map(|undelivered| Arc::downgrade(&undelivered.hook));
+    let hook = options.undelivered.as_ref().map(|undelivered| Arc::downgrade(&undelivered.hook));
     let instance = cell_for(local, ended, Newcomer { slot, born, pooled, delivery, hook });
-    if let Some(limit) = slow {
+    if let Some(limit) = options.slow {
         local.mailbox.roster.set_slow_limit(slot, limit);
     }
-    if let Some(undelivered) = undelivered {
+    if let Some(undelivered) = options.undelivered {
         instance.attachments.keep_hook(undelivered.hook);
     }
     // It is in its slot before its state is built, so that messages which its factory sends to it find it there.
-    local.occupy(slot, born, M::CALL_DEPTH, Rc::clone(&instance) as Rc<dyn Instance>);
+    local.occupy(slot, born, M::CALL_DEPTH, M::name(), Rc::clone(&instance) as Rc<dyn Instance>);
     let built = match factory {
         StateFactory::Again(Blueprint { factory, restart }) => {
             let again = Arc::clone(&factory);
             instance.attachments.keep_blueprint(AnyBlueprint { factory, restart });
             instance.build_by(local, &mut |ctx| again(ctx))
         }
-        StateFactory::Once(factory) => {
-            let mut once = Some(factory);
-            instance.build_by(local, &mut |_| match once.take() {
-                Some(factory) => Ok(factory()),
-                None => unreachable!("a build runs its factory once"),
-            })
-        }
+        StateFactory::Once(factory) => instance.build_by(local, &mut |_| Ok(factory())),
     };
     if let Err(failure) = built {
         // It never became an instance, so no report counts it.
         instance.discard(local);
         return Err(failure.into_spawn_error(M::name()));
     }
-    queue_order(local, slot, Order::Start);
+    queue_start(local, slot, M::CALL_DEPTH, instance.account());
     Ok(instance)
 }
 
-/// What tells a new instance from others of its types.
+/// The parts of a new instance that differ among instances of one type.
 struct Newcomer<M: Message> {
     slot: Slot,
     born: Birth,
@@ -205,7 +197,7 @@ where
                 endpoint.location.begin_anew(slot, born, pooled);
                 (endpoint.delivery, endpoint.undelivered) = (delivery, hook);
             }
-            // Clients of the ended one have its endpoint.
+            // Clients of the ended instance still hold its endpoint.
             None => {
                 let mailbox = Arc::clone(&self.endpoint.mailbox);
                 let location = Location { mailbox, slot, status: Status::live(), pooled, born };
@@ -214,8 +206,11 @@ where
         }
         self.common.phase.set(Phase::New);
         self.common.requested.set(Requested::None);
-        // The end has dropped them. None may come down to another instance, whatever a closure has made since.
-        self.attachments.forget_extras();
+        // The end has dropped the timers and pipes, but closures may have made others since; the next instance must
+        // inherit none.
+        if !self.attachments.is_empty() {
+            self.attachments.forget_extras();
+        }
     }
 
     /// The instance as its recovery knows it.
@@ -258,7 +253,7 @@ where
             },
         };
         return_permit(local, serving);
-        self.handle_one(local, message, &mut ReplySlot::Nobody, None, (Work::Send, serving.in_spans));
+        self.handle_one::<false>(local, message, &mut ReplySlot::Nobody, None, (Work::Send, serving.in_spans));
         true
     }
 
@@ -354,7 +349,7 @@ where
         // The caller's, which goes on after this.
         let variant = if M::CALL_DEPTH > 0 { local.variant.get() } else { None };
         let broken = in_world(|| self.break_on_the_spot(local, message));
-        let in_spans = if broken.is_some() { InSpans::NotAsked } else { InSpans::around(Work::CallHere) };
+        let in_spans = if broken.is_some() { InSpans::NotAsked } else { InSpans::around_call() };
         let outcome = broken.unwrap_or_else(|| {
             self.work(local, deadline, |state, ctx| {
                 // Out of the caller's place where the handler begins: see `route/contents.rs`.
@@ -395,7 +390,7 @@ where
         }
         let slot = self.slot();
         if !self.breaks(local, message, Option::as_ref, take) {
-            self.handle_alone(local, message, &mut ReplySlot::Nobody, None, (work, InSpans::around(work)));
+            self.handle_alone(local, message, &mut ReplySlot::Nobody, None, (work, InSpans::around_own()));
         }
         local.measured.end(slot);
     }

@@ -15,6 +15,7 @@ use crate::reply::cancellation::Cancellation;
 use crate::reply::reply_to::ReplySlot;
 use crate::route::contents::Call;
 use crate::route::endpoint::Delivery;
+use crate::route::link_route::LinkRoute;
 use crate::route::linked::{HeldPermit, How, Linked, Outlet, make_known};
 use crate::route::payload::Port;
 use crate::thread::local::Local;
@@ -50,9 +51,9 @@ impl<M: Message> fmt::Debug for Remote<M> {
 }
 
 /// How mail came to a link.
-fn how(local: &Local, serving: Serving, copy: bool) -> How {
+fn how(local: &Local, serving: Serving, route: Option<Arc<LinkRoute>>) -> How {
     let permit = serving.permitted.then(|| HeldPermit(Arc::clone(&local.mailbox)));
-    How { permit, copy, from_hook: serving.is_from_hook() }
+    How { permit, route, from_hook: serving.is_from_hook() }
 }
 
 /// Whether a state of this type is a link.
@@ -85,24 +86,25 @@ where
 {
     // A link has no spans: the message goes on.
     forget();
-    // What a link does is never long, so nobody need be told its variant.
+    // The handlers of a link are never slow, so no look needs their variant.
     if cell.start_if_new(local, || None) == Beginning::None {
         return false;
     }
-    if let Some(Linked { content, copy }) = content.downcast_mut::<Linked<Option<M>>>() {
-        let copy = *copy;
-        send(cell, local, serving, copy, || (content.take(), false));
+    if let Some(Linked { content, route }) = content.downcast_mut::<Linked<Option<M>>>() {
+        let route = route.clone();
+        send(cell, local, serving, route, || (content.take(), false));
         true
-    } else if let Some(Linked { content, .. }) = content.downcast_mut::<Linked<VecDeque<M>>>() {
-        let mut budget = serving.budget;
-        send(cell, local, serving, false, || {
+    } else if let Some(Linked { content, route }) = content.downcast_mut::<Linked<VecDeque<M>>>() {
+        let (mut budget, route) = (serving.budget, route.clone());
+        send(cell, local, serving, route, || {
             budget = budget.saturating_sub(1);
             let message = content.pop_front();
             (message, budget > 0 && !content.is_empty())
         });
         content.is_empty()
-    } else if let Some(Linked { content, .. }) = content.downcast_mut::<Linked<Option<Call<M>>>>() {
+    } else if let Some(Linked { content, route }) = content.downcast_mut::<Linked<Option<Call<M>>>>() {
         if let Some(request) = content.take() {
+            let request = (request, how(local, serving, route.take()));
             call(cell, local, serving, request, can_be_given_up);
         }
         true
@@ -117,7 +119,7 @@ fn send<M, S>(
     cell: Rc<TypedCell<M, S>>,
     local: &Rc<Local>,
     serving: Serving,
-    copy: bool,
+    route: Option<Arc<LinkRoute>>,
     mut next: impl FnMut() -> (Option<M>, bool),
 ) where
     M: Dispatch<S, Port: Send> + Send,
@@ -128,19 +130,23 @@ fn send<M, S>(
         let (message, goes_on) = next();
         if let (Some(message), Some(outlet)) = (message, outlet::<M>(state)) {
             make_known(&local.mailbox, outlet, &block);
-            outlet.send(message, how(local, serving, copy));
+            outlet.send(message, how(local, serving, route.clone()));
         }
         goes_on && ctx.may_begin(|| None)
     });
 }
 
 /// Sends a call out, unless its caller has given up.
-fn call<M, S>(cell: Rc<TypedCell<M, S>>, local: &Rc<Local>, serving: Serving, call: Call<M>, can_be_given_up: bool)
-where
+fn call<M, S>(
+    cell: Rc<TypedCell<M, S>>,
+    local: &Rc<Local>,
+    serving: Serving,
+    (call, how): (Call<M>, How),
+    can_be_given_up: bool,
+) where
     M: Dispatch<S, Port: Send> + Send,
     S: 'static,
 {
-    let how = how(local, serving, false);
     let cancellation = call.port.cancellation().filter(|_| can_be_given_up);
     if cancellation.is_some_and(|cancellation| !cancellation.begin()) {
         return skip_given_up(call, &cell.endpoint, local, serving.is_from_hook());

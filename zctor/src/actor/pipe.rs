@@ -192,7 +192,8 @@ impl<F: FnMut(PanicEvent) -> M + 'static, M: Message> PipeTask for PanicPipe<F> 
     }
 }
 
-/// What a pipe can await: a request, a [`Pending`], several of them in a tuple or a `Vec`, or the [`First`] of several.
+/// A thing that a pipe can await: a request, a [`Pending`], several of them in a tuple or a `Vec`, or the [`First`] of
+/// several.
 ///
 /// ```
 /// use zctor::{CallError, Pending, Pipe};

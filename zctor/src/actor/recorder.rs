@@ -1,4 +1,4 @@
-//! What a handler sends in a test without an engine (feature `testing`): to types that no instance handles.
+//! Records the sends of a handler in a test without an engine (feature `testing`): to types that no instance handles.
 
 use std::any::{Any, TypeId};
 use std::cell::RefCell;

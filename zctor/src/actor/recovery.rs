@@ -33,8 +33,8 @@ use crate::sys::chance::stable_fraction;
 use crate::sys::clock::{due_in, now};
 use crate::sys::operation::Operation;
 use crate::sys::simulated::{failed_rebuild, point};
-use crate::sys::unwind::{ignoring_panic, run_seldom, take_unwound};
-use crate::thread::local::{Instance, Local, Phase, Requested};
+use crate::sys::unwind::{ignoring_panic, run_user, take_unwound};
+use crate::thread::local::{Common, Instance, Local, Phase, Requested};
 use crate::thread::undelivered::{give_up, requeue, start_first};
 
 /// An instance as its recovery knows it, whatever the types of its messages and its state.
@@ -46,11 +46,12 @@ pub(super) trait Recover: Instance {
     fn depth(&self) -> u16;
     fn account(&self) -> &Account;
     fn message_type(&self) -> TypeId;
-    fn attachments(&self) -> &Attachments;
+    /// Those of its parts that have no types.
+    fn parts(&self) -> (&Common, &Attachments);
     /// Builds the state by the instance's own factory, which is in its blueprint.
     fn build(self: Rc<Self>, local: &Rc<Local>, factory: &dyn Any) -> Result<(), Failure>;
-    /// Runs a hook on the state; `None` if there is no state. An error is the text of a panic.
-    fn run_hook(self: Rc<Self>, local: &Rc<Local>, hook: Hook) -> Option<Result<(), Arc<str>>>;
+    /// Runs a hook on the state, if there is one. An error is the text of a panic.
+    fn run_hook(self: Rc<Self>, local: &Rc<Local>, hook: Hook) -> Result<(), Arc<str>>;
     /// Gives the state, if there is one, to its `on_panic`, at depth 0. An error is the text of a panic.
     fn run_on_panic(self: Rc<Self>, local: &Rc<Local>, text: &str) -> Result<(), Arc<str>>;
     /// Drops the state, if there is one. An error is the text of a panic.
@@ -58,16 +59,26 @@ pub(super) trait Recover: Instance {
 }
 
 impl dyn Recover {
+    pub(super) fn attachments(&self) -> &Attachments {
+        self.parts().1
+    }
+
     /// How often it is built again; `None` if its factory runs once.
     fn restart(&self) -> Option<Restart> {
         self.attachments().restart()
     }
 
     /// The pool that it is in, if it is in one.
+    #[inline]
     fn pool(&self, local: &Local) -> Option<Arc<dyn AnyPool>> {
         if !self.location().pooled {
             return None;
         }
+        self.pool_of_type(local)
+    }
+
+    #[inline(never)]
+    fn pool_of_type(&self, local: &Local) -> Option<Arc<dyn AnyPool>> {
         local.kept.get::<Arc<Pools>>()?.of_type(self.message_type())
     }
 }
@@ -75,7 +86,7 @@ impl dyn Recover {
 /// Runs code that an instance seldom runs, at depth 0: it may send, but not wait. An error is the text of a panic.
 #[inline(never)]
 pub(super) fn run_part(local: &Local, slot: Slot, part: &mut dyn FnMut()) -> Result<(), Arc<str>> {
-    local.mailbox.meter.around(slot, || run_seldom(part))
+    local.mailbox.meter.around(slot, || run_user(0, None, part))
 }
 
 /// A hook that runs on a state.
@@ -101,26 +112,32 @@ pub(super) type Answer<'a> = &'a mut dyn FnMut(&Arc<str>);
 pub(super) fn no_answer(_: &Arc<str>) {}
 
 /// Runs `on_start` if it has not run yet.
+#[inline]
 pub(super) fn start(instance: &Rc<dyn Recover>, local: &Rc<Local>) {
-    let common = instance.common();
+    start_with(instance, instance.parts().0, local);
+}
+
+#[inline]
+fn start_with(instance: &Rc<dyn Recover>, common: &Common, local: &Rc<Local>) {
     if common.phase.get() != Phase::New {
         return;
     }
     common.phase.set(Phase::Live);
     match Rc::clone(instance).run_hook(local, Hook::Start) {
-        Some(Err(text)) => cannot_start(instance, local, &text),
-        _ if common.requested.get() != Requested::None => fulfil(instance, local, Origin::Start),
-        _ => {}
+        Err(text) => cannot_start(instance, local, &text),
+        Ok(()) if common.requested.get() != Requested::None => fulfil(instance, local, Origin::Start),
+        Ok(()) => {}
     }
 }
 
 /// Ends an instance in an orderly way. It has started before it ends.
 pub(super) fn end(instance: &Rc<dyn Recover>, local: &Rc<Local>) {
-    start(instance, local);
-    if instance.common().phase.get() == Phase::Ended {
+    let (common, _) = instance.parts();
+    start_with(instance, common, local);
+    if common.phase.get() == Phase::Ended {
         return;
     }
-    run_on_stop(instance, local, AfterPanic::Ended);
+    run_on_stop(instance, common, local, AfterPanic::Ended);
     drop_state(instance, local, AfterPanic::Ended);
     vacate(instance, local, End::Stopped);
 }
@@ -164,7 +181,7 @@ pub(super) fn fulfil(instance: &Rc<dyn Recover>, local: &Rc<Local>, origin: Orig
 /// Drops the state in an orderly way, and builds a fresh one.
 pub(super) fn renew(instance: &Rc<dyn Recover>, local: &Rc<Local>, origin: Origin) {
     let next = if instance.restart().is_some() { AfterPanic::Rebuilt } else { AfterPanic::Ended };
-    run_on_stop(instance, local, next);
+    run_on_stop(instance, instance.parts().0, local, next);
     drop_state(instance, local, next);
     build_again(instance, local, origin);
 }
@@ -287,7 +304,7 @@ fn note_restart(instance: &Rc<dyn Recover>, local: &Local) {
     local.mailbox.edge.losses.restart(instance.message());
 }
 
-/// Tells of a panic those who asked to be told.
+/// Tells the hook and the watchers of a panic.
 fn tell(
     instance: &Rc<dyn Recover>,
     local: &Local,
@@ -372,18 +389,24 @@ fn resume(instance: &Rc<dyn Recover>, local: &Rc<Local>) {
 }
 
 /// Runs `on_stop`, if the instance is live. A stop or a reset that it asks for is ignored: one is under way.
-fn run_on_stop(instance: &Rc<dyn Recover>, local: &Rc<Local>, next: AfterPanic) {
-    if instance.common().phase.get() == Phase::Live {
-        // A panic in `on_stop` changes nothing: the state is dropped next in any case.
-        if let Some(Err(text)) = Rc::clone(instance).run_hook(local, Hook::Stop) {
-            tell_uncounted(instance, local, PanicOrigin::OnStop, &text, next);
-            hand_over(instance, local, &text, next);
+#[inline]
+fn run_on_stop(instance: &Rc<dyn Recover>, common: &Common, local: &Rc<Local>, next: AfterPanic) {
+    if common.phase.get() == Phase::Live {
+        if let Err(text) = Rc::clone(instance).run_hook(local, Hook::Stop) {
+            on_stop_panicked(instance, local, &text, next);
         }
-        instance.common().requested.take();
+        common.requested.take();
     }
 }
 
-/// Gives the state whose code has panicked to its `on_panic`, and drops what else belongs to it.
+/// A panic in `on_stop` changes nothing: the state is dropped next in any case.
+#[cold]
+fn on_stop_panicked(instance: &Rc<dyn Recover>, local: &Rc<Local>, text: &Arc<str>, next: AfterPanic) {
+    tell_uncounted(instance, local, PanicOrigin::OnStop, text, next);
+    hand_over(instance, local, text, next);
+}
+
+/// Gives the state whose code has panicked to its `on_panic`, and drops all else that belongs to it.
 #[cold]
 fn hand_over(instance: &Rc<dyn Recover>, local: &Rc<Local>, text: &Arc<str>, next: AfterPanic) {
     if let Err(text) = Rc::clone(instance).run_on_panic(local, text) {
@@ -395,13 +418,22 @@ fn hand_over(instance: &Rc<dyn Recover>, local: &Rc<Local>, text: &Arc<str>, nex
 }
 
 /// Drops the state with its timers and pipes.
+#[cfg_attr(not(debug_assertions), inline(always))]
 fn drop_state(instance: &Rc<dyn Recover>, local: &Local, next: AfterPanic) {
+    if let Err(text) = instance.drop_state(local) {
+        tell_uncounted(instance, local, PanicOrigin::Drop, &text, next);
+    }
+    if !instance.attachments().is_empty() {
+        drop_timers_and_pipes(instance, local, next);
+    }
+}
+
+fn drop_timers_and_pipes(instance: &Rc<dyn Recover>, local: &Local, next: AfterPanic) {
     let tell = |dropped: Result<(), Arc<str>>| {
         if let Err(text) = dropped {
             tell_uncounted(instance, local, PanicOrigin::Drop, &text, next);
         }
     };
-    tell(instance.drop_state(local));
     let parts = instance.attachments().if_extras(|extras| Some((take(&mut extras.timers), take(&mut extras.pipes))));
     let Some((timers, pipes)) = parts else { return };
     let drop_part = |part: &mut dyn FnMut()| tell(run_part(local, instance.slot(), part));
@@ -431,8 +463,9 @@ fn vacate(instance: &Rc<dyn Recover>, local: &Rc<Local>, why: End) {
     let Mailbox { thread, edge, roster, .. } = &*local.mailbox;
     let location = instance.location();
     let slot = location.slot;
+    let (common, attachments) = instance.parts();
     point(&edge.home, thread.index(), || Operation::To("end an instance of", instance.message()));
-    match instance.common().phase.replace(Phase::Ended) {
+    match common.phase.replace(Phase::Ended) {
         Phase::Ended => return,
         Phase::BackingOff => roster.end_backoff(slot),
         Phase::New | Phase::Live => {}
@@ -440,7 +473,9 @@ fn vacate(instance: &Rc<dyn Recover>, local: &Rc<Local>, why: End) {
     location.status.set_ended(&why);
     let panicked = matches!(why, End::Panicked(_));
     let stops_engine = panicked && instance.restart().is_some_and(|restart| restart.stops_engine());
-    drop_factory(instance, local);
+    if !attachments.is_empty() {
+        drop_factory(instance, local);
+    }
     if instance.pool(local).is_some_and(|pool| pool.remove_one()) {
         // Senders that wait for room in the pool find that it is empty. A sender that waits for this instance alone
         // watches it.

@@ -1,4 +1,5 @@
-//! [`Restart`]: how often an instance is built again after panics, and after which backoff.
+//! The limits of restarts, and the panics that count for them: an instance that panics again and again must not take a
+//! core for its rebuilds.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -138,7 +139,7 @@ impl Restart {
     }
 }
 
-/// What to do after a panic.
+/// The decision about an instance after a panic.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Decision {
     Rebuild,
@@ -146,7 +147,7 @@ pub(crate) enum Decision {
     End,
 }
 
-/// What counts for the next restart of an instance.
+/// The panics of an instance that count for its next restart, and its backoff.
 #[derive(Default)]
 pub(crate) struct History {
     pub(super) panics: Panics,

@@ -17,7 +17,7 @@ use crate::error::BoxError;
 use crate::mailbox::counters::Account;
 use crate::route::location::Location;
 use crate::sys::unwind::run_user;
-use crate::thread::local::{Local, Phase, Requested};
+use crate::thread::local::{Common, Local, Phase, Requested};
 use crate::trace::spans::InSpans;
 use crate::trace::work::Work;
 
@@ -100,8 +100,8 @@ where
         TypeId::of::<M>()
     }
 
-    fn attachments(&self) -> &Attachments {
-        &self.attachments
+    fn parts(&self) -> (&Common, &Attachments) {
+        (&self.common, &self.attachments)
     }
 
     fn build(self: Rc<Self>, local: &Rc<Local>, factory: &dyn Any) -> Result<(), Failure> {
@@ -111,11 +111,11 @@ where
         }
     }
 
-    fn run_hook(self: Rc<Self>, local: &Rc<Local>, hook: Hook) -> Option<Result<(), Arc<str>>> {
+    fn run_hook(self: Rc<Self>, local: &Rc<Local>, hook: Hook) -> Result<(), Arc<str>> {
         // It handles no variant.
         let variant = if M::CALL_DEPTH > 0 { local.variant.replace(None) } else { None };
         let work = if hook == Hook::Start { Work::Start } else { Work::Stop };
-        let in_spans = InSpans::around(work);
+        let in_spans = InSpans::around_own();
         let outcome = self.work(local, None, |state, ctx| {
             local.mailbox.meter.handles_no_message();
             in_spans.enter(work, M::name, || None, || ctx.instance_id());
@@ -132,7 +132,7 @@ where
             local.variant.set(variant);
         }
         local.mailbox.meter.others.add(1);
-        outcome
+        outcome.unwrap_or(Ok(()))
     }
 
     fn run_on_panic(self: Rc<Self>, local: &Rc<Local>, text: &str) -> Result<(), Arc<str>> {

@@ -61,7 +61,7 @@ fn without_paths(name: &str) -> String {
         rest = &rest[char.len_utf8()..];
         match char {
             ':' if rest.starts_with(':') => {
-                // All that was read of this path leads to what follows.
+                // The path read so far only leads to the next segment.
                 rest = &rest[1..];
                 out.truncate(path);
             }
@@ -74,7 +74,7 @@ fn without_paths(name: &str) -> String {
                 path = outer.pop().unwrap_or(0);
                 out.push(char);
             }
-            // That of an arrow closes nothing.
+            // The `>` of `->` closes no list.
             '>' if !out.ends_with('-') => {
                 path = outer.pop().unwrap_or(0);
                 out.push(char);

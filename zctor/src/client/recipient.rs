@@ -1,4 +1,4 @@
-//! `Recipient`: a handle typed by one field, whatever enum the field travels in.
+//! Recipients: the type of the enum is erased behind the constructor of one variant.
 
 use std::any::TypeId;
 use std::fmt;

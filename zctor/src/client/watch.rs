@@ -1,4 +1,4 @@
-//! `Watch` awaits the end of one instance.
+//! Watches: the end of one instance, and its panics. The wakers of watchers are in the roster of the instance's thread.
 
 use std::sync::Arc;
 use std::task::Waker;
@@ -115,7 +115,7 @@ impl Drop for Watch {
 
 /// Awaits the panics of one instance, one after the other.
 pub(crate) struct PanicWatch {
-    /// `None`: one that was not there any more.
+    /// `None`: the instance had ended before.
     who: Option<Arc<dyn Watched>>,
     /// Where its panics come to, and the number of that place.
     inbox: Option<(Arc<PanicInbox>, u64)>,

@@ -1,4 +1,4 @@
-//! How old what waits is, without a time stamp on any message.
+//! The age of the oldest message that waits, without a time stamp on any message.
 //!
 //! A thread counts the messages that have come (`accepted`) and those that it is done with (`done`). Each look at the
 //! statistics keeps how many had come by then. The oldest message that waits is the one with the number `done + 1`. It
@@ -31,7 +31,7 @@ impl Ages {
         while looks.front().is_some_and(|look| look.accepted <= done) {
             looks.pop_front();
         }
-        // A look counts mail twice that is just being taken in. What it counted too much had not come by then.
+        // A look counts mail twice that is just being taken in. The surplus of its count had not come by then.
         while looks.back().is_some_and(|look| look.accepted > accepted) {
             looks.pop_back();
         }

@@ -31,7 +31,7 @@ use crate::sys::sync::{AtomicUsize, Mutex, MutexGuard, fence};
 use crate::sys::unwind::wake;
 use crate::sys::waiters::Waiters;
 
-/// What the threads, the owner and the handles of an engine share.
+/// The state that the threads, the owner and the handles of an engine share.
 pub(crate) struct Core {
     pub(crate) pools: Arc<Pools>,
     pub(crate) edge: Arc<Edge>,
@@ -57,7 +57,7 @@ pub(super) struct State {
     pub(super) reports: Vec<InstanceReport>,
     /// Of the instances that had ended before it.
     pub(super) earlier: EarlierReport,
-    /// What instances have done that have ended with their threads, by the names of their types.
+    /// The counts of instances that have ended with their threads, by the names of their types.
     pub(super) gone: BTreeMap<&'static str, EndedTotals>,
     pub(super) phase: EnginePhase,
     /// Tasks that await the end.

@@ -179,7 +179,8 @@ impl EngineHandle {
         self.send_from(&mut Some(message))
     }
 
-    // By itself, with the message where its sender has made it: see `route/contents.rs`. So is the call.
+    // A function of its own, which is given the place of the message (see `route/contents.rs`); the same for
+    // `call_from`.
     #[inline(never)]
     fn send_from<M: Message>(&self, place: &mut Option<M>) -> Result<(), SendError<M>> {
         match targets::own_thread(&self.core) {

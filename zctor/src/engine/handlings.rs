@@ -18,7 +18,7 @@ struct Seen {
     at: Instant,
 }
 
-/// What a look finds on a thread where code of an instance runs.
+/// A look at a thread where code of an instance runs.
 #[derive(Clone, Copy)]
 pub(super) struct Sight {
     pub(super) slot: Slot,

@@ -40,7 +40,7 @@ use crate::report::handling_times::HandlingTimes;
 pub struct Observer {
     /// `None` if the engine was gone already.
     edge: Option<Arc<Edge>>,
-    /// What others had measured before.
+    /// The times that were measured before the observer was made.
     before: Vec<HandlingTimes>,
 }
 
@@ -56,7 +56,7 @@ impl Observer {
     /// Returns how long handlers took that have ended since the observer was made: a histogram for each variant of which
     /// one has, in the order of their names.
     ///
-    /// It takes no thread's time: the counts are read from beside. The reply of a call may come a moment before the time
+    /// It stops no thread: the thread that asks reads the counts. The reply of a call may come a moment before the time
     /// of its handler is counted; after [`settle`](crate::ActorEngine::settle) all are.
     pub fn handling_times(&self) -> Vec<HandlingTimes> {
         let now = self.edge.as_ref().map(|edge| edge.observed.handling_times()).unwrap_or_default();

@@ -1,4 +1,5 @@
-//! The engine as its threads know it: they tell it that they rest, what has ended, and what another must take over.
+//! The engine as its threads know it: they tell it of their rest, of ends, and of mail that another thread must take
+//! over.
 
 use std::sync::Arc;
 

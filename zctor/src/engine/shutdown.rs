@@ -4,10 +4,13 @@
 //!    Timers close with it. Senders that wait for room are woken, and find the edge closed.
 //! 2. The inside runs until it is quiet (`Core::is_quiet`), or until the time is up. If the time is up first, here or
 //!    in step 3, the edge is sealed: sends from inside are refused too, and queued messages become dead letters.
-//! 3. The threads end in reverse order of their start: `on_stop`, drop, join. Once the edge is sealed the order is
-//!    given up, and each thread ends as soon as it can.
+//! 3. The threads end in reverse order of their start. Each instance, in reverse order, runs `on_stop` and is dropped.
+//!    The mailbox closes: mail that is left in it goes to siblings where rotation had chosen its receiver, and else
+//!    becomes dead letters. The thread is joined. Once the edge is sealed the order is given up, and each thread ends
+//!    as soon as it can.
 //! 4. A thread that does not end in time is abandoned: its mailbox is closed from outside, and all that wait for the
-//!    thread are answered.
+//!    thread are answered `Stopped`. The report has its instances too: their accounts are in the roster, which others
+//!    can read.
 //!
 //! One thread drives the protocol: the first caller that may wait, or a thread started for it (`stop`). All others wait
 //! for the outcome.
@@ -39,7 +42,7 @@ use crate::thread::undelivered::divert;
 /// The part of a shutdown's time that is kept for ending the threads once the edge is sealed; at most a quarter of it.
 const GRACE: Duration = Duration::from_millis(500);
 
-/// What abandoned threads have done, and what they have left undone.
+/// The counts of abandoned threads: messages that they have handled, and that they have left.
 #[derive(PartialEq)]
 struct Reconciled {
     instances: Vec<InstanceReport>,
@@ -76,7 +79,7 @@ fn begin_shutdown(core: &Core, limit: Option<Duration>) -> bool {
     must_drive
 }
 
-/// What the instances had done that have ended by now. Those that end later are reported one by one.
+/// The counts of the instances that have ended by now. Those that end later are reported one by one.
 ///
 /// An end while the engine is open takes no lock of the engine's: its thread adds it up (`Roster::remove`). The lock of
 /// a roster is taken under that of the engine here, once for each; a report takes them in the other order, but only
@@ -219,7 +222,7 @@ fn join(core: &Arc<Core>, ended: Vec<Started>) {
     }
 }
 
-/// Reads what abandoned threads and their instances have done.
+/// Reads the counts of abandoned threads and their instances.
 ///
 /// A thread that still moves changes its counts while they are read. So they are read again until two looks agree, at
 /// most 1,000 times.

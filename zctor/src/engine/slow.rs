@@ -1,14 +1,14 @@
-//! Slow handlers are found by looks from beside: no handler reads a clock.
+//! Slow handlers are found by another thread, which looks at the statistics: no handler reads a clock.
 //!
 //! An engine that has a hook for them has one thread that watches. The protocol:
 //!
-//! 1. While the code of an instance runs or waits somewhere, the watcher looks four times in the least limit of all
-//!    instances, and at least each second: the next to start may have a lesser limit. What it compares is in
-//!    `handlings.rs`.
+//! 1. While code of some instance runs or waits, the watcher looks four times within the shortest limit of all
+//!    instances, and at least once a second, since an instance that starts next may have a shorter limit.
+//!    `handlings.rs` compares the looks.
 //! 2. If all threads are at rest, the watcher says so (`Edge::set_watcher_asleep`), looks once more, and sleeps. A
 //!    thread that ends its rest wakes it (`wake`). That thread has no fence between the end of its rest and its look,
-//!    since it is on the way of each message that finds a thread parked. So the watcher may be missed, and wakes by
-//!    itself each second.
+//!    since it is on the way of each message that finds a thread parked. So a wake-up may be missed; the watcher
+//!    therefore wakes by itself each second.
 //! 3. A handling is told when it has lasted for its limit, and again at each tenfold of that. A new hook is told of what
 //!    the hook before was told of.
 //! 4. The watcher ends with the engine: `close` takes its hook, and gives its thread to be joined.
@@ -92,13 +92,13 @@ pub(super) fn slow(core: &Core, limit: Duration) -> Vec<Slow> {
     core.edge.note_variants();
     let mailboxes = stats::mailboxes(core);
     let (threads, _) = stats::threads(core, &mailboxes);
-    mailboxes.iter().zip(&threads).filter_map(|(mailbox, thread)| slow_on(mailbox, thread, limit)).collect()
+    threads.iter().filter_map(|thread| slow_on(thread, limit)).collect()
 }
 
 /// The handler that runs on a thread, if it is slow.
-fn slow_on(mailbox: &Mailbox, thread: &ThreadStats, limit: Duration) -> Option<Slow> {
+fn slow_on(thread: &ThreadStats, limit: Duration) -> Option<Slow> {
     let runs = thread.holder()?;
-    let limit = mailbox.roster.slow_limit(runs.instance.slot).unwrap_or(limit);
+    let limit = runs.slow_limit.unwrap_or(limit);
     (runs.lasted >= limit).then(|| Slow {
         instance: runs.instance,
         message: runs.message,
@@ -179,8 +179,8 @@ fn look(core: &Core, mailboxes: &[Arc<Mailbox>], (limit, hook): (Duration, &Arc<
     let (threads, _) = stats::threads(core, mailboxes);
     let both = || mailboxes.iter().zip(&threads);
     told.retain(|one| both().any(|(mailbox, thread)| thread.thread == one.thread && one.goes_on(mailbox, thread)));
-    for (mailbox, thread) in both() {
-        let Some(slow) = slow_on(mailbox, thread, limit) else { continue };
+    for thread in &threads {
+        let Some(slow) = slow_on(thread, limit) else { continue };
         let Some(sight) = lock(&core.handlings).sight(thread.thread) else { continue };
         if sight.slot != slow.instance.slot {
             continue; // another handler since

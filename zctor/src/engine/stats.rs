@@ -63,7 +63,7 @@ fn running(state: &State) -> Vec<Arc<Mailbox>> {
     state.threads.values().map(|running| Arc::clone(&running.mailbox)).collect()
 }
 
-/// What these threads do, and what threads outside wait for.
+/// The statistics of these threads, and the waits of threads outside.
 pub(super) fn threads(core: &Core, mailboxes: &[Arc<Mailbox>]) -> (Vec<ThreadStats>, Vec<OutsideCaller>) {
     // In this order: a caller is listed when its message has been sent, so each that is listed has its message counted.
     let (mut callers, pieces): (Vec<OutsideCaller>, Vec<u64>) = core.edge.callers.list().into_iter().unzip();
@@ -94,16 +94,17 @@ pub(super) fn threads(core: &Core, mailboxes: &[Arc<Mailbox>]) -> (Vec<ThreadSta
     (threads, callers)
 }
 
-/// A wait for a thread: what that had ended when the wait began (`Callee::pieces`), and how long it has lasted.
+/// A wait for a thread, the pieces of code that the thread had ended when it began (`Callee::pieces`), and how long it
+/// has lasted.
 type Awaited = (ThreadId, u64, Duration);
 
-/// Has a handler run for at least as long as somebody has waited for its thread, if that has ended nothing since. It
-/// is of use where the thread has not slept since an earlier message, so that no clock tells when this one began. Between
-/// the two it may have spun, but no longer than its callers do before they wait. And the oldest message is as old as the
-/// handling of this one.
+/// Raises `lasted` of the handler that runs to the longest wait for its thread, if the thread has ended no piece of
+/// code since that wait began: then this handler has run all the time. It helps where the thread has not slept since an
+/// earlier message, so that no clock tells when this handler began. The thread may have spun before it began, but for
+/// no longer than a caller spins before its wait is listed. `oldest` is raised to the same time.
 fn run_as_long_as_awaited(thread: &mut ThreadStats, pieces: Option<u64>, awaited: &[Awaited]) {
     let on = thread.thread;
-    // In the wait of a handler another may begin without a trace in the pieces.
+    // While a handler waits, another may begin without a change of `pieces`.
     let Some(runs) = thread.runs.as_mut().filter(|runs| runs.handles && thread.waits.is_empty()) else { return };
     let since_then = awaited.iter().filter(|(awaited, at, _)| *awaited == on && Some(*at) == pieces);
     runs.lasted = since_then.map(|(.., lasted)| *lasted).fold(runs.lasted, Duration::max);
@@ -126,8 +127,8 @@ fn variant(thread: &ThreadStats, threads: &[ThreadStats], callers: &[OutsideCall
     variant.filter(|_| own.all(|other| other == variant))
 }
 
-/// The instance whose code runs on a thread, at a time after which nothing is read. And what the thread has ended by
-/// then (`Meter::pieces`), unless its clock tells how long that code has run, or it is other code by now.
+/// The instance whose code runs on a thread. Also the thread's `Meter::pieces` at that moment, if its clock does not
+/// tell how long that code has run and it is still the same code.
 fn running_instance(
     core: &Core,
     mailbox: &Mailbox,
@@ -145,11 +146,13 @@ fn running_instance(
     let since_wake = pieces.and_then(|pieces| mailbox.parked.runs_since_wake(at, pieces));
     let lasted = spanned.max(since_wake.unwrap_or_default());
     let variant = mailbox.noted.get(slot, done).filter(|_| handles);
-    let runs = RunningInstance { instance: named.instance, message: named.message, handles, variant, lasted };
+    let slow_limit = mailbox.roster.slow_limit(slot);
+    let runs =
+        RunningInstance { instance: named.instance, message: named.message, handles, variant, lasted, slow_limit };
     (Some(runs), pieces.filter(|_| since_wake.is_none()))
 }
 
-/// What a thread does, and what it has ended as `running_instance` says it. Adds what its handlers wait for to
+/// The statistics of a thread, and its pieces as `running_instance` gives them. Adds the waits of its handlers to
 /// `awaited`.
 fn thread_stats(core: &Core, mailbox: &Mailbox, awaited: &mut Vec<Awaited>) -> (ThreadStats, Option<u64>) {
     let meter = &mailbox.meter;
@@ -242,7 +245,7 @@ fn add_thread(types: &mut BTreeMap<&'static str, TypeStats>, mailbox: &Mailbox) 
     }
 }
 
-/// What the living instances of one thread have done, by type.
+/// The counts of the living instances of one thread, by type.
 fn living_types(mailbox: &Mailbox) -> Vec<TypeStats> {
     // Few types live on a thread, and neighbours are often of one type.
     let mut living: Vec<TypeStats> = Vec::new();
@@ -260,7 +263,7 @@ fn living_types(mailbox: &Mailbox) -> Vec<TypeStats> {
     living
 }
 
-/// Adds what instances had done that have ended.
+/// Adds the counts of instances that have ended.
 fn add_ended(types: &mut BTreeMap<&'static str, TypeStats>, name: &'static str, ended: EndedTotals) {
     let sum = types.entry(name).or_insert_with(|| TypeStats::new(name));
     sum.ended += ended.instances;

@@ -1,4 +1,4 @@
-//! What the watcher over slow handlers has to do: `slow.rs` does it.
+//! The state of the watcher over slow handlers; `slow.rs` runs it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use crate::sys::unwind::Quiet;
 /// A hook for slow handlers, which is the user's.
 pub(super) type Hook = Quiet<dyn Fn(&Slow) + Send + Sync>;
 
-/// What the watcher of an engine has to do.
+/// The orders of the engine to its watcher.
 #[derive(Default)]
 pub(super) struct Watch {
     /// The limit, and the hook to be told.

@@ -1,12 +1,13 @@
 //! Counts what threads and instances have done, without a lock.
 
+use std::array;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::Ordering;
 
 use crate::id::Slot;
 use crate::mailbox::mail::ORDER;
 use crate::sys::counter::{Counter, SharedCounter};
-use crate::sys::sync::{AtomicU64, AtomicUsize};
+use crate::sys::sync::{AtomicU32, AtomicU64, AtomicUsize};
 
 /// The counters of one thread. Only that thread writes them, but `past`, which senders write (`route/linked.rs`); others
 /// read them as statistics. They have cache lines of their own.
@@ -66,6 +67,7 @@ impl Meter {
     }
 
     /// Notes that the code which runs, of an instance, handles no message.
+    #[inline]
     pub(crate) fn handles_no_message(&self) {
         self.running.store(self.running.load(Ordering::Relaxed) | Self::NO_MESSAGE, Ordering::Relaxed);
     }
@@ -90,11 +92,13 @@ impl Meter {
     }
 
     /// How many messages the thread has taken and is done with.
+    #[inline]
     pub(crate) fn done(&self) -> u64 {
         [&self.handled, &self.panicked, &self.passed].map(Counter::get).iter().sum()
     }
 
     /// A number that differs if another piece of code than before may run.
+    #[inline]
     pub(crate) fn pieces(&self) -> u64 {
         self.done().wrapping_add(self.others.get())
     }
@@ -119,13 +123,12 @@ pub(crate) struct Account {
 }
 
 impl Account {
-    /// Opens it for a new occupant of its slot.
-    pub(super) fn open(&self, generation: u32) {
+    /// Opens it for a new occupant of its slot. Relaxed: the name of the occupant is published behind it (`Block::open`).
+    fn open(&self, generation: u32) {
         self.load.reset();
         self.handled.reset();
         self.past.reset();
         self.panicked.store(0, Ordering::Relaxed);
-        // Relaxed: other threads come to the account through the lock of the roster.
         self.generation.store(generation, Ordering::Relaxed);
     }
 
@@ -197,9 +200,21 @@ pub(crate) fn account(blocks: &[Arc<Block>], slot: Slot) -> Option<&Account> {
     (account.generation.load(Ordering::Relaxed) == slot.generation).then_some(account)
 }
 
-/// The accounts of slots whose indices follow each other. The roster and the thread share it, so that the thread finds
-/// the accounts of its instances without a lock.
-pub(crate) struct Block(pub(super) [Account; BLOCK]);
+/// The accounts of slots whose indices follow each other, and whose accounts they are. The roster and the thread share
+/// it: the thread finds the accounts of its instances, and opens them, without a lock.
+///
+/// The protocol by which others read it:
+///
+/// 1. The thread opens the account of a new instance, and then publishes the number of its name: with `Release`, and
+///    without the lock of the roster.
+/// 2. It takes the name away under that lock alone.
+/// 3. Others hold the lock, and look at the name first, with `Acquire`. If there is one, the account is that of the
+///    instance with this name, and stays so until they let go of the lock.
+pub(crate) struct Block {
+    accounts: [Account; BLOCK],
+    /// 0 where no instance lives, otherwise one more than the number of its name in the roster.
+    occupants: [AtomicU32; BLOCK],
+}
 
 pub(super) const BLOCK: usize = 64;
 
@@ -210,9 +225,47 @@ impl Block {
         slot.index as usize / BLOCK
     }
 
+    pub(super) fn new() -> Self {
+        let accounts = array::from_fn(|_| Account::default());
+        Self { accounts, occupants: array::from_fn(|_| AtomicU32::new(0)) }
+    }
+
     /// The account of a slot. This must be its block.
     #[inline]
     pub(crate) fn account(&self, slot: Slot) -> &Account {
-        &self.0[slot.index as usize % BLOCK]
+        &self.accounts[Self::offset(slot)]
+    }
+
+    /// Opens the account of a new instance, on its own thread: step 1.
+    #[inline]
+    pub(crate) fn open(&self, slot: Slot, name: u32) {
+        self.account(slot).open(slot.generation);
+        self.occupants[Self::offset(slot)].store(name + 1, Ordering::Release);
+    }
+
+    /// Takes the name of an instance away that has ended, under the lock of the roster: step 2. Gives its number; `None`
+    /// if the instance is not here.
+    #[inline]
+    pub(super) fn close(&self, slot: Slot) -> Option<u32> {
+        // Relaxed: this thread has written both, and others look under the lock.
+        let occupant = &self.occupants[Self::offset(slot)];
+        let name = occupant.load(Ordering::Relaxed).checked_sub(1)?;
+        if self.account(slot).generation.load(Ordering::Relaxed) != slot.generation {
+            return None;
+        }
+        occupant.store(0, Ordering::Relaxed);
+        Some(name)
+    }
+
+    /// The instance in the slot of this index, with its account and the number of its name, if one lives there: step 3.
+    pub(super) fn occupant(&self, index: usize) -> Option<(Slot, &Account, u32)> {
+        let name = self.occupants[index % BLOCK].load(Ordering::Acquire).checked_sub(1)?;
+        let account = &self.accounts[index % BLOCK];
+        let generation = account.generation.load(Ordering::Relaxed);
+        Some((Slot { index: index as u32, generation }, account, name))
+    }
+
+    fn offset(slot: Slot) -> usize {
+        slot.index as usize % BLOCK
     }
 }

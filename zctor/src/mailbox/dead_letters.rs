@@ -1,4 +1,5 @@
-//! Dead letters: accepted messages that no handler will get. Each is counted once, and reported once.
+//! Dead letters: accepted messages that no handler will get. Each is counted once, and reported once unless a
+//! hook has sent it.
 //!
 //! It is an event, and it is reported to the engine's hook for dead letters. Without a hook a line is logged, at most
 //! one a second. Counting comes first: the hook is user code, and may never return. A message that a hook has sent is
@@ -29,7 +30,7 @@ struct HookPlace<T> {
     slot: Mutex<HookSlot<T>>,
 }
 
-/// What is at the place of a hook.
+/// The state of a hook's place.
 enum HookSlot<T> {
     Open(Option<Arc<Hook<T>>>),
     /// The engine has stopped, and keeps no hook any more.
@@ -76,7 +77,7 @@ impl<T> HookPlace<T> {
 /// A bit in the count of dead letters: the report is being made, and no sender outside may add to the count.
 const CLOSED: u64 = 1 << 63;
 
-/// The counts of one engine of what happens rarely, and the hooks that are told. The counts are `Relaxed`: statistics.
+/// The counts of one engine for rare events, and the hooks that are told of them. The counts are `Relaxed`: statistics.
 #[derive(Default)]
 pub(crate) struct Losses {
     /// The dead letters, with the bit `CLOSED`.

@@ -25,8 +25,8 @@ use crate::sys::waiters::Waiters;
 /// when threads are abandoned, and the counts of losses.
 pub(crate) struct Edge {
     word: AtomicU8,
-    /// What a thread does where an instance begins to handle a message: the bits `IS_SEALED`, `NOTES`, `MEASURES` and
-    /// `IS_SIMULATED`. Nearly always none, so it costs one look.
+    /// The orders to a thread where an instance begins to handle a message: the bits `IS_SEALED`, `NOTES`, `MEASURES`
+    /// and `IS_SIMULATED`. Nearly always none, so it costs one look.
     at_beginning: AtomicU8,
     /// Whether the watcher over slow handlers sleeps.
     watcher_asleep: AtomicU8,
@@ -86,7 +86,7 @@ impl Edge {
         Self { spin, ..self }
     }
 
-    /// Has it recorded which types send to which, or not.
+    /// With or without a record of which types send to which.
     pub(crate) fn with_sends(self, are_recorded: bool) -> Self {
         Self { sends: are_recorded.then(Sends::default), ..self }
     }
@@ -104,6 +104,7 @@ impl Edge {
     }
 
     /// Whether threads were abandoned, and all others have ended: no caller waits for any of them any longer.
+    #[inline]
     pub(crate) fn is_abandoned(&self) -> bool {
         // Pairs with the fence in `abandon`. It is for a caller that was woken by something else, and announced itself
         // again before this look: either the caller sees the abandonment here, or the waker that it left finds the
@@ -115,7 +116,7 @@ impl Edge {
     /// As `is_abandoned`, for a caller that spins: it may see an abandonment late, but looks again.
     #[inline]
     pub(crate) fn seems_abandoned(&self) -> bool {
-        // Relaxed: who sees it asks `is_abandoned` next, which reads the same word and so sees it too.
+        // Relaxed: a caller that sees it asks `is_abandoned` next, which reads the same word and so sees it too.
         self.word.load(Ordering::Relaxed) == Self::ABANDONED
     }
 
@@ -172,7 +173,7 @@ impl Edge {
         wakers.into_iter().chain(self.callers.wakers()).for_each(wake);
     }
 
-    /// Has `waker` woken if threads are abandoned, until `leave` is called with the number that this returns.
+    /// Has `waker` woken if threads are abandoned, until `unwatch` is called with the number that this returns.
     pub(crate) fn watch(&self, waker: &Waker) -> u64 {
         let waker = waker.clone();
         lock(&self.waiters).join(waker)

@@ -22,10 +22,8 @@ pub(crate) trait ErasedContents {
     /// which.
     fn content(&mut self) -> &mut dyn Any;
 
-    /// The type of the messages.
     fn message(&self) -> TypeId;
 
-    /// The name of that type.
     fn name(&self) -> &'static str;
 
     /// How many messages are left.

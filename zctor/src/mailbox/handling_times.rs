@@ -73,7 +73,7 @@ impl Observed {
         }
     }
 
-    /// What was measured since the engine began, in the order of the names.
+    /// The times since the engine began, in the order of the names.
     pub(crate) fn handling_times(&self) -> Vec<HandlingTimes> {
         lock(&self.rows).iter().map(|(names, row)| row.read(*names)).collect()
     }

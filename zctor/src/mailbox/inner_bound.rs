@@ -1,4 +1,4 @@
-//! The inner queue of a mailbox: what comes from inside waits here where a thread has an inner bound, and no more of it
+//! The inner queue of a mailbox. Where a thread has an inner bound, messages from inside wait here, and no more of them
 //! than that. A sender never waits for room: its message is refused, or costs another its place.
 //!
 //! The protocol:
@@ -32,7 +32,7 @@ use crate::mailbox::mail::{Mail, MailKind, Order};
 use crate::report::RoomStats;
 use crate::sys::sync::{Mutex, MutexGuard, lock};
 
-/// What becomes of a message from inside that finds an [inner bound](crate::ActorThread::inner_bound) used up.
+/// Says what becomes of a message from inside that finds an [inner bound](crate::ActorThread::inner_bound) used up.
 ///
 /// It never makes its sender wait: others may wait for what an actor thread does. Each message that was accepted and is
 /// lost is a dead letter; a call that is lost ends with [`CallError::Full`](crate::CallError::Full).
@@ -96,8 +96,7 @@ pub enum Inner {
     Conflate,
 }
 
-/// What is the same in messages of which the newer takes the place of the older: the instance, the variant, and the
-/// hash of the key.
+/// Of two messages with the same instance, variant and hash of the key, the newer takes the place of the older.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Same {
     pub(crate) to: Slot,
@@ -112,7 +111,7 @@ pub(crate) struct InnerQueue {
     waiting: Mutex<Waiting>,
 }
 
-/// What waits, by numbers in the order of arrival.
+/// The queue behind its lock. Mail has numbers in the order of arrival.
 #[derive(Default)]
 pub(super) struct Waiting {
     pub(super) is_closed: bool,
@@ -127,7 +126,7 @@ struct Queued {
     same: Option<Same>,
 }
 
-/// What waits for one instance.
+/// The mail that waits for one instance.
 #[derive(Default)]
 struct OfInstance {
     waiting: BTreeSet<u64>,
@@ -135,7 +134,7 @@ struct OfInstance {
     orders: usize,
 }
 
-/// What became of mail that was to be added.
+/// The outcome for mail that was to be added.
 pub(super) enum Added {
     /// It waits. An order for it is to be pushed, or there is one.
     Waits { needs_order: bool },

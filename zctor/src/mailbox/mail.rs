@@ -91,7 +91,7 @@ impl Mail {
         if self.messages == 0 { ORDER } else { u64::from(self.messages) }
     }
 
-    /// Makes mail of an envelope with one message. It must be `signed` before it goes into a mailbox.
+    /// It must be `signed` before it goes into a mailbox.
     #[inline(always)]
     pub(crate) fn message(to: Slot, envelope: Envelope, sent_as: SentAs) -> Self {
         let SentAs { in_turn, permitted } = sent_as;
@@ -106,21 +106,18 @@ impl Mail {
         Self { number: pusher(), ..self }
     }
 
-    /// Makes mail of an envelope with a call.
     #[inline]
     pub(crate) fn call(to: Slot, envelope: Envelope, can_be_given_up: bool, sent_as: SentAs) -> Self {
         let kind = if can_be_given_up { MailKind::CancellableCall } else { MailKind::Call };
         Self { kind, ..Self::message(to, envelope, sent_as).signed() }
     }
 
-    /// Makes mail of an envelope with any number of messages.
     pub(crate) fn batch(to: Slot, envelope: Envelope, sent_as: SentAs) -> Self {
         let mut mail = Self { kind: MailKind::Batch, ..Self::message(to, envelope, sent_as).signed() };
         mail.recount();
         mail
     }
 
-    /// Makes mail of an order.
     #[inline(always)]
     pub(crate) fn order(to: Slot, order: Order) -> Self {
         let contents = MailContents::Order(order);
@@ -205,7 +202,6 @@ impl Mail {
         self.kind == MailKind::Message && self.messages == 1 && matches!(self.contents, MailContents::Envelope(_))
     }
 
-    /// Whether it is a call.
     #[inline]
     pub(crate) fn is_call(&self) -> bool {
         matches!(self.kind, MailKind::Call | MailKind::CancellableCall)

@@ -7,7 +7,8 @@ use crate::event::PanicEvent;
 use crate::sys::sync::{Mutex, lock};
 use crate::sys::unwind::wake;
 
-/// What one watcher has not yet taken. It is woken once for each panic, and once at the end of the watched instance.
+/// The panics that one watcher has not yet taken. It is woken once for each panic, and once at the end of the watched
+/// instance.
 pub(crate) struct PanicInbox {
     events: Mutex<VecDeque<PanicEvent>>,
     waker: Waker,

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use crate::sys::clock::now;
 use crate::sys::counter::Counter;
 
-/// What a thread is parked for.
+/// The reason for which a thread is parked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Park {
     /// It has nothing to do. The calling thread of `here` is also in code of its own then.

@@ -39,8 +39,8 @@ use crate::sys::waiters::Waiters;
 /// Says what becomes of a message from outside for which a bounded mailbox has no room.
 ///
 /// How long a sender waits for room depends on its view: a blocking client waits as long as it takes, or as long as
-/// `within` says; a non-blocking client does not wait. What a handler sends
-/// always goes through, by either view, and takes no room.
+/// `within` says; a non-blocking client does not wait. A message of a handler takes no room here, by either view;
+/// [`inner_bound`](crate::ActorThread::inner_bound) bounds it apart.
 ///
 /// ```
 /// use zctor::{ActorEngine, ActorThread, Overflow, actor};

@@ -2,15 +2,13 @@
 //! and why it has ended.
 //!
 //! Most of it is not read before something goes wrong, so it takes little memory. Each instance has an account of 24
-//! bytes, which only its own thread writes, without a lock, and an index of its name. Watchers and the texts of panics
+//! bytes and the number of its name, which only its own thread writes (`Block`). Watchers and the texts of panics
 //! are kept only for the instances that have them.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::task::Waker;
 use std::time::Duration;
-use std::{array, ptr};
 
 use crate::event::{End, PanicEvent};
 use crate::id::{InstanceId, Slot, ThreadId};
@@ -36,16 +34,14 @@ pub(crate) struct Roster {
 struct Members {
     /// The accounts, by the indices of their slots.
     blocks: Vec<Arc<Block>>,
-    /// By the index of a slot: 0 if it is vacant, otherwise one more than the index in `names` of its occupant's name.
-    occupants: Vec<u32>,
     /// The names of the message types that instances of this thread have, or had.
     names: Vec<&'static str>,
-    /// What the instances with each of these names had done that have ended.
+    /// The counts of ended instances for each of these names.
     ended: Vec<EndedTotals>,
-    /// The wakers of the watchers, who wait for the end of an instance.
+    /// The wakers of the watchers that wait for the end of an instance.
     watchers: HashMap<Slot, Box<Waiters>>,
-    /// Those who are to be told of panics.
-    panic_watchers: HashMap<Slot, PanicWatchers>,
+    /// The watchers of panics.
+    panic_watchers: HashMap<Slot, Box<PanicWatchers>>,
     slow_limits: SlowLimits,
     /// The instances that back off.
     backing_off: HashMap<Slot, BackingOff>,
@@ -71,10 +67,6 @@ impl SlowLimits {
     }
 
     fn remove(&mut self, slot: Slot) {
-        // Most instances have none, and need no hash when they end.
-        if self.by_slot.is_empty() {
-            return;
-        }
         let Some(limit) = self.by_slot.remove(&slot) else { return };
         if let Some(count) = self.counts.get_mut(&limit) {
             *count -= 1;
@@ -89,7 +81,7 @@ impl SlowLimits {
     }
 }
 
-/// What instances had done that have ended.
+/// The counts of instances that have ended.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct EndedTotals {
     pub(crate) instances: u64,
@@ -111,7 +103,7 @@ impl EndedTotals {
     }
 }
 
-/// Those who watch the panics of one instance, each under a number that grows in the order of joining.
+/// The watchers of the panics of one instance, each under a number that grows in the order of joining.
 #[derive(Default)]
 struct PanicWatchers {
     inboxes: BTreeMap<u64, Arc<PanicInbox>>,
@@ -124,7 +116,7 @@ pub(crate) struct Removed {
     /// Whether its end was not reported before, with its abandoned thread.
     pub(crate) is_first_report: bool,
     watchers: Option<Box<Waiters>>,
-    panic_watchers: Option<PanicWatchers>,
+    panic_watchers: Option<Box<PanicWatchers>>,
 }
 
 impl Removed {
@@ -157,27 +149,14 @@ impl Members {
 
     /// The name of an instance that lives here.
     fn name(&self, slot: Slot) -> Option<&'static str> {
-        self.account(slot)?;
-        self.name_at(slot.index as usize)
+        let (occupant, _, name) = self.occupant(slot.index as usize)?;
+        (occupant == slot).then_some(name)
     }
 
-    fn name_at(&self, index: usize) -> Option<&'static str> {
-        let place = self.occupants.get(index)?.checked_sub(1)?;
-        self.names.get(place as usize).copied()
-    }
-
-    fn occupy(&mut self, index: usize, name: &'static str) {
-        // A thread has few types of instances, and the next instance is often of the same type as the last.
-        let known = self.names.iter().rposition(|known| ptr::eq(*known, name));
-        let place = known.unwrap_or(self.names.len());
-        if known.is_none() {
-            self.names.push(name);
-            self.ended.push(EndedTotals::default());
-        }
-        if self.occupants.len() <= index {
-            self.occupants.resize(index + 1, 0);
-        }
-        self.occupants[index] = place as u32 + 1;
+    /// The instance in the slot of this index, with its account and its name, if one lives there.
+    fn occupant(&self, index: usize) -> Option<(Slot, &Account, &'static str)> {
+        let (slot, account, name) = self.blocks.get(index / BLOCK)?.occupant(index)?;
+        Some((slot, account, self.names.get(name as usize).copied()?))
     }
 
     fn report(&self, slot: Slot, id: InstanceId, message: &'static str) -> InstanceReport {
@@ -195,45 +174,49 @@ impl Roster {
         InstanceId { thread: self.thread, slot }
     }
 
-    /// Opens the account of a new instance. Gives the block that holds it, if that is new: the first instance in a slot
-    /// has the index behind all that there were.
-    pub(crate) fn add(&self, slot: Slot, name: &'static str) -> Option<Arc<Block>> {
-        let mut members = lock(&self.members);
-        let number = Block::number(slot);
-        let is_new = members.blocks.len() <= number;
-        if is_new {
-            members.blocks.push(Arc::new(Block(array::from_fn(|_| Account::default()))));
-        }
-        members.occupy(slot.index as usize, name);
-        let block = &members.blocks[number];
-        block.account(slot).open(slot.generation);
-        is_new.then(|| Arc::clone(block))
+    /// Adds a block of accounts, for the slots whose indices are next.
+    #[cold]
+    pub(crate) fn add_block(&self) -> Arc<Block> {
+        let block = Arc::new(Block::new());
+        lock(&self.members).blocks.push(Arc::clone(&block));
+        block
     }
 
-    /// Takes an instance that has ended off the roster. What its account says at the end is added to the totals of its
-    /// type, and `report` is given it if each end is reported by itself; unless it was reported before, when the thread
-    /// was abandoned. Without `report` it counts for nothing: it was never built.
+    /// Adds the name of a type of which the thread had no instance yet; gives the number of the name.
+    #[cold]
+    pub(crate) fn add_name(&self, name: &'static str) -> u32 {
+        let Members { names, ended, .. } = &mut *lock(&self.members);
+        names.push(name);
+        ended.push(EndedTotals::default());
+        names.len() as u32 - 1
+    }
+
+    /// Takes an instance that has ended off the roster. Its account at the end is added to the totals of its type, and
+    /// `report` is given it if each end is reported by itself; unless it was reported before, when the thread was
+    /// abandoned. Without `report` it counts for nothing: it was never built.
     pub(crate) fn remove(&self, slot: Slot, why: &End, report: Option<impl FnOnce(InstanceReport)>) -> Removed {
         // Reported under the lock, so that an abandonment finds the instance either on the roster or among the reports.
         let mut members = lock(&self.members);
-        let Members { blocks, occupants, names, ended, abandoned, reports_ends, .. } = &mut *members;
-        let lives = account(blocks, slot).zip(occupants.get_mut(slot.index as usize).filter(|place| **place > 0));
-        let Some((account, place)) = lives else {
+        let Members { blocks, names, ended, abandoned, reports_ends, .. } = &mut *members;
+        let block = blocks.get(Block::number(slot));
+        let Some((block, name)) = block.and_then(|block| Some((block, block.close(slot)? as usize))) else {
             return Removed { is_first_report: false, watchers: None, panic_watchers: None };
         };
-        let place = std::mem::take(place) as usize - 1;
         if let End::Panicked(text) = why {
             lock(&self.panics).insert(slot, Arc::clone(text));
         }
         if let Some(report) = report.filter(|_| !*abandoned) {
-            let (handled, panicked, _) = account.read();
-            ended[place].add(1, handled, panicked);
+            let (handled, panicked, _) = block.account(slot).read();
+            ended[name].add(1, handled, panicked);
             if *reports_ends {
                 // Nothing is left: the mail for it finds another receiver, or is counted as dead letters.
-                report(InstanceReport { id: self.id(slot), message: names[place], handled, panicked, left: 0 });
+                report(InstanceReport { id: self.id(slot), message: names[name], handled, panicked, left: 0 });
             }
         }
-        members.slow_limits.remove(slot);
+        // Most instances have nothing of all that, and need no hash when they end.
+        if !members.slow_limits.by_slot.is_empty() {
+            members.slow_limits.remove(slot);
+        }
         let watchers = if members.watchers.is_empty() { None } else { members.watchers.remove(&slot) };
         let panic_watchers =
             if members.panic_watchers.is_empty() { None } else { members.panic_watchers.remove(&slot) };
@@ -278,25 +261,20 @@ impl Roster {
     /// The one instance of a type on this thread, if there is just one and the thread has few slots.
     pub(crate) fn only(&self, message: &'static str) -> Option<InstanceId> {
         let members = lock(&self.members);
-        let few = (0..members.occupants.len().min(BLOCK)).filter(|index| members.name_at(*index) == Some(message));
-        let mut all = few.filter(|_| members.occupants.len() <= BLOCK);
-        let (index, None) = (all.next()?, all.next()) else { return None };
-        let slot = Slot { index: index as u32, generation: 0 };
-        let generation = members.blocks.first()?.account(slot).generation.load(Ordering::Relaxed);
-        Some(self.id(Slot { generation, ..slot }))
+        if members.blocks.len() != 1 {
+            return None;
+        }
+        let mut all = (0..BLOCK).filter_map(|index| members.occupant(index)).filter(|(.., name)| *name == message);
+        let (Some((slot, ..)), None) = (all.next(), all.next()) else { return None };
+        Some(self.id(slot))
     }
 
     /// Notes that the thread is abandoned; gives the instances that still live there.
     pub(crate) fn abandon(&self) -> Vec<NamedInstance> {
         let mut members = lock(&self.members);
         members.abandoned = true;
-        let there = (0..members.occupants.len()).filter_map(|index| {
-            let message = members.name_at(index)?;
-            let slot = Slot { index: index as u32, generation: 0 };
-            let generation = members.blocks.get(Block::number(slot))?.account(slot).generation.load(Ordering::Relaxed);
-            Some(NamedInstance { instance: self.id(Slot { generation, ..slot }), message })
-        });
-        there.collect()
+        let there = (0..members.blocks.len() * BLOCK).filter_map(|index| members.occupant(index));
+        there.map(|(slot, _, message)| NamedInstance { instance: self.id(slot), message }).collect()
     }
 
     /// Reads the accounts of instances.
@@ -309,14 +287,13 @@ impl Roster {
     /// one block, so that the thread need not wait for all of them. `each` runs under it.
     pub(crate) fn read_block(&self, number: usize, mut each: impl FnMut(InstanceReport)) -> bool {
         let members = lock(&self.members);
-        let Some(block) = members.blocks.get(number) else { return false };
-        for (offset, account) in block.0.iter().enumerate() {
-            let index = number * BLOCK + offset;
-            let Some(message) = members.name_at(index) else { continue };
-            let generation = account.generation.load(Ordering::Relaxed);
+        if members.blocks.len() <= number {
+            return false;
+        }
+        for index in number * BLOCK..(number + 1) * BLOCK {
+            let Some((slot, account, message)) = members.occupant(index) else { continue };
             let (handled, panicked, left) = account.read();
-            let id = self.id(Slot { index: index as u32, generation });
-            each(InstanceReport { id, message, handled, panicked, left });
+            each(InstanceReport { id: self.id(slot), message, handled, panicked, left });
         }
         true
     }
@@ -328,7 +305,7 @@ impl Roster {
         EndedTotals::sum(members.ended.iter())
     }
 
-    /// What the instances had done that have ended here, by the names of their types.
+    /// The counts of the instances that have ended here, by the names of their types.
     pub(crate) fn ended(&self) -> Vec<(&'static str, EndedTotals)> {
         let members = lock(&self.members);
         members.names.iter().copied().zip(members.ended.iter().copied()).collect()
@@ -336,7 +313,7 @@ impl Roster {
 
     // Watchers.
 
-    /// Has `waker` woken when an instance has ended, until `leave` is called with the number that this returns. If it
+    /// Has `waker` woken when an instance has ended, until `unwatch` is called with the number that this returns. If it
     /// has ended already, gives the reason.
     pub(crate) fn watch(&self, slot: Slot, waker: Waker) -> Result<u64, End> {
         let mut members = lock(&self.members);
@@ -385,7 +362,7 @@ impl Roster {
         drop(inbox);
     }
 
-    /// Tells those who watch an instance of a panic of it.
+    /// Tells the watchers of an instance of a panic of it.
     pub(crate) fn tell_panic(&self, event: &PanicEvent) {
         let inboxes: Vec<_> = {
             let members = lock(&self.members);
@@ -395,7 +372,7 @@ impl Roster {
         inboxes.iter().for_each(|inbox| inbox.put(event.clone()));
     }
 
-    // Those who back off.
+    // Instances that back off.
 
     pub(crate) fn begin_backoff(&self, slot: Slot, backing_off: BackingOff) {
         lock(&self.members).backing_off.insert(slot, backing_off);
@@ -426,23 +403,35 @@ impl Roster {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, loom))]
+mod loom_models;
+
+#[cfg(all(test, not(loom)))]
 mod tests {
     use super::*;
+
+    /// Opens the account of an instance, as its thread does.
+    fn add(roster: &Roster, slot: Slot, name: &'static str) -> Arc<Block> {
+        let known = lock(&roster.members).blocks.first().cloned();
+        let block = known.unwrap_or_else(|| roster.add_block());
+        block.open(slot, roster.add_name(name));
+        block
+    }
 
     #[test]
     fn a_slot_has_a_new_account_for_each_occupant() {
         let roster = Roster::new(ThreadId(0));
         let (first, second) = (Slot { index: 20, generation: 0 }, Slot { index: 20, generation: 1 });
         assert_eq!(roster.find(first), None);
-        let block = roster.add(first, "First").expect("the first is in a new block");
+        let block = add(&roster, first, "First");
         block.account(first).add_load(2);
         block.account(first).count_handled();
         let mut reported = None;
         roster.report_ends();
         assert!(roster.remove(first, &End::Stopped, Some(|report| reported = Some(report))).is_first_report);
         assert_eq!(reported.map(|report| (report.handled, report.left)), Some((1, 0)));
-        assert!(roster.add(second, "Second").is_none() && block.account(second).has_nothing_queued());
+        add(&roster, second, "Second");
+        assert!(block.account(second).has_nothing_queued());
         assert_eq!(roster.find(first), None);
         assert_eq!(roster.find(second).map(|found| found.message), Some("Second"));
         let twice = roster.remove(first, &End::Stopped, Some(|_| unreachable!("it was removed before")));
@@ -453,7 +442,8 @@ mod tests {
     fn each_end_is_in_the_totals_and_is_reported_from_the_shutdown_on() {
         let roster = Roster::new(ThreadId(0));
         let slots = [0, 1, 2].map(|index| Slot { index, generation: 0 });
-        slots.iter().for_each(|slot| drop(roster.add(*slot, "Job")));
+        let block = add(&roster, slots[0], "Job");
+        slots[1..].iter().for_each(|slot| block.open(*slot, 0));
         let mut reported = Vec::new();
         let mut end = |slot| roster.remove(slot, &End::Stopped, Some(|report| reported.push(report))).tell();
         end(slots[0]);
@@ -469,7 +459,7 @@ mod tests {
     fn why_it_ended_is_known_until_it_is_forgotten() {
         let roster = Roster::new(ThreadId(0));
         let slot = Slot { index: 0, generation: 0 };
-        roster.add(slot, "Job");
+        add(&roster, slot, "Job");
         assert_eq!(roster.why_ended(slot), None);
         let number = roster.watch(slot, Waker::noop().clone());
         assert!(number.is_ok());
@@ -484,7 +474,7 @@ mod tests {
     fn an_instance_that_was_reported_with_its_thread_is_no_news() {
         let roster = Roster::new(ThreadId(3));
         let slot = Slot { index: 0, generation: 0 };
-        roster.add(slot, "Job");
+        add(&roster, slot, "Job");
         let there = roster.abandon();
         assert_eq!(roster.reports(&there).len(), 1);
         let again = roster.remove(slot, &End::Stopped, Some(|_| unreachable!("it was reported")));

@@ -9,7 +9,7 @@ use crate::sys::sync::{Mutex, lock};
 #[derive(Default)]
 pub(crate) struct Sends(Mutex<BTreeMap<(&'static str, &'static str), SendStats>>);
 
-/// What an instance has done to another.
+/// The ways in which an instance has reached another.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Done {
     Sent,

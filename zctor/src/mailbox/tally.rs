@@ -1,4 +1,4 @@
-//! The counts by message type of what happens rarely: restarts, dead letters, refusals, timeouts.
+//! The counts of rare events by message type: restarts, dead letters, refusals, timeouts.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;

@@ -28,7 +28,7 @@ pub(crate) struct Waiter {
 #[derive(Clone)]
 pub(crate) struct OutsideThread(pub(crate) Arc<Parker>);
 
-/// What a wait is for, as far as the caller knows it.
+/// The callee of a wait, as far as the caller knows it.
 #[derive(Clone, Copy)]
 pub(crate) struct Callee {
     /// The name of its message type.

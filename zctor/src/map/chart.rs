@@ -1,4 +1,4 @@
-//! What is on a map: boxes for types and threads, and arrows between the types.
+//! The content of a map: boxes for types and threads, and arrows between the types.
 
 use std::any::TypeId;
 
@@ -53,7 +53,7 @@ impl Arrow {
         self.from == self.to
     }
 
-    /// What the arrow says, if it says more than that a call or a send may go this way.
+    /// The text at the arrow, if it says more than that a call or a send may go this way.
     pub(super) fn label(&self) -> Option<String> {
         let waits = (self.waits > 0).then(|| format!("{} waits", self.waits));
         let parts: Vec<String> = self.starts.then(|| "starts".to_owned()).into_iter().chain(waits).collect();
@@ -69,7 +69,7 @@ pub(super) struct ThreadBox {
     pub(super) state: ThreadState,
 }
 
-/// What a thread has to do with waits.
+/// The part of a thread in waits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum ThreadState {
     /// Its code runs, and others wait for it.

@@ -2,7 +2,7 @@
 
 use crate::map::chart::{Chart, ThreadState};
 
-/// What waits, and what it waits for in the end.
+/// Styles of a box that waits, and of the one that it waits for in the end.
 const WAITS: &str = "color=\"#bc4c00\", penwidth=2";
 const ROOT: &str = "color=\"#d1242f\", fontcolor=\"#d1242f\", penwidth=4";
 

@@ -45,7 +45,7 @@ pub(super) struct Layout {
     pub(super) height: usize,
 }
 
-/// What stands in a row.
+/// The kinds of cells in a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Cell {
     Type(usize),

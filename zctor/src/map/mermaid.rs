@@ -2,7 +2,7 @@
 
 use crate::map::chart::{Chart, ThreadState, TypeBox};
 
-/// What waits, and what it waits for in the end.
+/// Styles of a box that waits, and of the one that it waits for in the end.
 const WAITS: &str = "stroke:#bc4c00,stroke-width:3px";
 const ROOT: &str = "stroke:#d1242f,stroke-width:5px";
 

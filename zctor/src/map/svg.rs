@@ -59,7 +59,7 @@ pub(super) fn write(chart: &Chart) -> String {
     out + "</svg>\n"
 }
 
-/// What the arrow says in words.
+/// The arrow in words.
 fn verb(arrow: &Arrow) -> &'static str {
     match arrow {
         Arrow { waits: 1.., .. } => "waits for",

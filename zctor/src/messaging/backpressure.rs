@@ -21,16 +21,17 @@ use crate::sys::frame::{as_task, is_inside_code, may_wait_for_room};
 use crate::sys::runtime::assert_may_block;
 use crate::sys::spin::Spin;
 use crate::thread::wait::{Reply, wait};
+use crate::trace::CAN_BE_WATCHED;
 
 /// Chooses an instance, as `Target::choose` does; if its mailbox has no room, does what the mailbox's [`Overflow`]
 /// says. A choice that comes back full means that the message is to be dropped.
 #[inline]
-pub(super) fn enter<'a, M: Payload>(
+pub(super) fn enter<'a, const WATCHED: bool, M: Payload>(
     target: &Target<'a, M>,
     key: Option<u64>,
     until: &dyn Fn() -> Option<Instant>,
 ) -> Result<Chosen<'a, M>, Refusal> {
-    let chosen = target.choose(key)?;
+    let chosen = target.choose::<WATCHED>(key)?;
     if chosen.is_full() { overflow(target, key, chosen, until) } else { Ok(chosen) }
 }
 
@@ -60,7 +61,7 @@ fn wait_for_room(choice: &mut dyn Choice, until: &dyn Fn() -> Option<Instant>) -
     }
 }
 
-/// What is to be done if the chosen instance has no room, for a sender that may wait or not.
+/// The policy if the chosen instance has no room, for a sender that may wait or not.
 pub(super) fn policy(choice: &dyn Choice, may_wait: bool) -> Overflow {
     if is_inside_code() {
         // There is an inner bound.
@@ -113,7 +114,7 @@ impl<'t, 'a, M: Payload> Choosing<'t, 'a, M> {
 
 impl<M: Payload> Choice for Choosing<'_, '_, M> {
     fn choose(&mut self) -> bool {
-        let chosen = self.target.choose(self.key);
+        let chosen = self.target.choose::<CAN_BE_WATCHED>(self.key);
         let has_room = match &chosen {
             Ok(chosen) => !chosen.is_full(),
             Err(_) => true,

@@ -1,10 +1,11 @@
-//! What a client is bound to (one instance, a key, the least loaded, all in turn), and how long it waits.
+//! The binding of a client (one instance, a key, the least loaded, all in turn), and how long it waits.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::id::InstanceId;
 use crate::route::endpoint::Endpoint;
+use crate::route::link_route::{KeyRoute, StatedRoute};
 use crate::route::payload::Payload;
 use crate::route::pool::Snapshot;
 use crate::sys::clock::{deadline, from_origin, since_origin};
@@ -15,6 +16,8 @@ pub(crate) enum Binding<M: Payload> {
     Turn(Snapshot<M>),
     /// The instance of the key with this hash.
     Key(u64),
+    /// The same, of a key that may have to travel.
+    Travelling(KeyRoute),
     LeastLoaded,
     /// Just this instance.
     One(Arc<Endpoint<M>>),
@@ -27,6 +30,7 @@ impl<M: Payload> Clone for Binding<M> {
         match self {
             Self::Turn(snapshot) => Self::Turn(snapshot.clone()),
             Self::Key(key) => Self::Key(*key),
+            Self::Travelling(key) => Self::Travelling(key.clone()),
             Self::LeastLoaded => Self::LeastLoaded,
             Self::One(endpoint) => Self::One(Arc::clone(endpoint)),
             Self::NotFound(instance) => Self::NotFound(*instance),
@@ -40,7 +44,8 @@ impl<M: Payload> Binding<M> {
     pub(super) fn among(&self) -> Among<'_, M> {
         match self {
             Self::Turn(_) => Among::Turn,
-            Self::Key(key) => Among::Key(*key),
+            Self::Key(key) => Among::Key(*key, StatedRoute::UNWRITTEN),
+            Self::Travelling(key) => Among::Key(key.hash(), key.stated()),
             Self::LeastLoaded => Among::LeastLoaded,
             Self::One(endpoint) => Among::One(endpoint),
             Self::NotFound(_) => Among::Nobody,
@@ -51,7 +56,7 @@ impl<M: Payload> Binding<M> {
 /// A binding as a target has it: borrowed, and without the places of the pool.
 pub(crate) enum Among<'a, M: Payload> {
     Turn,
-    Key(u64),
+    Key(u64, StatedRoute<'a>),
     LeastLoaded,
     One(&'a Endpoint<M>),
     Nobody,
@@ -69,7 +74,7 @@ impl<M: Payload> Clone for Among<'_, M> {
 /// How long a call may take.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
 pub(crate) enum Limit {
-    /// What is left of the deadline of the handler that calls, if it has one.
+    /// The time left until the deadline of the handler that calls, if it has one.
     #[default]
     Inherited,
     /// So long, or what is left of the handler's deadline if that is less.

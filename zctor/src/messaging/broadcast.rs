@@ -10,6 +10,7 @@ use crate::messaging::call::{call_deadline, check_depth, own_deadline, request_a
 use crate::messaging::pending::Pending;
 use crate::messaging::target::Target;
 use crate::route::endpoint::Endpoint;
+use crate::route::link_route::StatedRoute;
 use crate::route::location::{Entry, Way};
 use crate::route::payload::Payload;
 use crate::route::payload::{Kind, ToPort};
@@ -18,7 +19,7 @@ use crate::route::pool::Pool;
 use crate::sys::frame::Frame;
 use crate::trace::watched_or_not;
 
-/// What `call_all` gives: the reply of each instance, or why it has none, in registry order.
+/// The result of `call_all`: the reply of each instance, or why it has none, in registry order.
 ///
 /// ```
 /// let none: zctor::Replies<u64> = Vec::new();
@@ -26,7 +27,7 @@ use crate::trace::watched_or_not;
 /// ```
 pub type Replies<R> = Vec<(InstanceId, Result<R, CallError>)>;
 
-/// What `call_all` of the non-blocking view gives: a [`Pending`] for the reply of each instance, in registry order.
+/// The result of `call_all` of the non-blocking view: a [`Pending`] for the reply of each instance, in registry order.
 ///
 /// ```
 /// let none: zctor::Pendings<u64> = Vec::new();
@@ -152,7 +153,7 @@ fn send_each<'m, const WATCHED: bool, M: Payload>(
         }
         let mut place = Some(copy);
         if entry != Entry::Inner {
-            endpoint.send_copy::<WATCHED>(way, &mut place, entry.sent_as(false));
+            endpoint.send_by::<WATCHED>(way, &mut place, entry.sent_as(false), StatedRoute::COPY);
         } else if endpoint.send_inner(&mut place, entry.sent_as(false), &|| true).is_err() {
             missed.extend(place.and_then(|copy| endpoint.drop_newest(copy).err()));
             continue;

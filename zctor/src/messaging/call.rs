@@ -112,13 +112,13 @@ fn find<'a, M: Payload>(
     key: Option<u64>,
     until: Option<Instant>,
 ) -> Result<Chosen<'a, M>, CallError> {
-    enter(target, key, &|| until).map_err(|refusal| target.call_error(refusal))
+    enter::<CAN_BE_WATCHED, M>(target, key, &|| until).map_err(|refusal| target.call_error(refusal))
 }
 
 #[inline(never)]
 fn call_there<'a, M: Payload, R: 'static>(
     target: Target<'a, M>,
-    chosen: Chosen<'a, M>,
+    mut chosen: Chosen<'a, M>,
     place: &mut Option<M>,
     port: ToPort<M, R>,
     until: Option<Instant>,
@@ -129,29 +129,46 @@ fn call_there<'a, M: Payload, R: 'static>(
     let cancellation = until.map_or_else(Cancellation::none, |until| Cancellation::new(Some(until)));
     let variant = message.variant();
     let again = |key| find(&target, key, until);
-    let (receiver, chosen) = start(&target, chosen, message, port, cancellation, again)?;
+    let receiver = start(&target, &mut chosen, message, port, cancellation, again)?;
     let Location { mailbox, slot, .. } = &chosen.endpoint().location;
     InFlight::new(receiver, Called { mailbox, variant, slot: *slot }, M::name).wait(until)
 }
 
-/// Sends a call to the instance that was chosen. If the thread of that has ended just now, `again` chooses another one.
-///
-/// Gives the receiver of the reply, and the choice that took the call.
+/// Sends a call to the instance that was chosen. If the thread of that has ended just now, `again` chooses another one,
+/// which is `chosen` then. Gives the receiver of the reply.
 #[inline]
 fn start<'a, M: Payload, R: 'static>(
     target: &Target<'a, M>,
-    mut chosen: Chosen<'a, M>,
+    chosen: &mut Chosen<'a, M>,
     message: M,
     port: ToPort<M, R>,
     cancellation: Cancellation,
     mut again: impl FnMut(Option<u64>) -> Result<Chosen<'a, M>, CallError>,
-) -> Result<(Receiver<Outcome<R>>, Chosen<'a, M>), CallError> {
+) -> Result<Receiver<Outcome<R>>, CallError> {
     let (reply_to, receiver) = ReplyTo::channel(cancellation);
     let mut call = Some(Call { message, port: port(reply_to) });
+    deliver(target, chosen, &mut call)?;
+    if call.is_some() {
+        *chosen = deliver_again(target, &mut call, &mut again)?;
+    }
+    Ok(receiver)
+}
+
+/// Sends a call that has come back to instances that `again` chooses, until one takes it. Gives that choice.
+#[cold]
+#[inline(never)]
+fn deliver_again<'a, M: Payload>(
+    target: &Target<'a, M>,
+    call: &mut Option<Call<M>>,
+    again: &mut dyn FnMut(Option<u64>) -> Result<Chosen<'a, M>, CallError>,
+) -> Result<Chosen<'a, M>, CallError> {
     loop {
-        deliver(target, &chosen, &mut call)?;
-        let Some(Call { message, .. }) = &call else { return Ok((receiver, chosen)) };
-        chosen = again(message.key())?;
+        let key = call.as_ref().and_then(|call| call.message.key());
+        let chosen = again(key)?;
+        deliver(target, &chosen, call)?;
+        if call.is_none() {
+            return Ok(chosen);
+        }
     }
 }
 
@@ -163,14 +180,13 @@ pub(super) fn deliver<M: Payload>(
     chosen: &Chosen<'_, M>,
     call: &mut Option<Call<M>>,
 ) -> Result<(), CallError> {
-    match call.take() {
-        Some(Call { message, .. }) if chosen.is_full() => {
+    if chosen.is_full() {
+        if let Some(Call { message, .. }) = call.take() {
             return Err(turn_away(target, chosen.endpoint(), message));
         }
-        fits => *call = fits,
     }
     if chosen.entry != Entry::Inner {
-        chosen.endpoint().call(chosen.way, call, chosen.sent_as());
+        chosen.call(call);
         return Ok(());
     }
     chosen
@@ -186,9 +202,8 @@ pub(crate) fn request<M: Payload, R: 'static, K: Kind>(
     port: ToPort<M, R>,
 ) -> Pending<R> {
     let (key, until) = (message.key(), own_deadline(target));
-    let choose = |key| target.choose(key).map_err(|refusal| target.call_error(refusal));
-    let started = choose(key).and_then(|chosen| start(target, chosen, message, port, Cancellation::new(until), choose));
-    pending::<M, R, K>(target, started)
+    let choose = |key| target.choose::<CAN_BE_WATCHED>(key).map_err(|refusal| target.call_error(refusal));
+    request_from::<M, R, K>(target, choose(key), (message, port), until, choose)
 }
 
 /// As `request`, but waits for room, as a call does.
@@ -200,8 +215,7 @@ pub(crate) fn request_when_room<M: Payload, R: 'static, K: Kind>(
 ) -> Pending<R> {
     let (key, until) = (message.key(), own_deadline(target));
     let choose = |key| find(target, key, until);
-    let started = choose(key).and_then(|chosen| start(target, chosen, message, port, Cancellation::new(until), choose));
-    pending::<M, R, K>(target, started)
+    request_from::<M, R, K>(target, choose(key), (message, port), until, choose)
 }
 
 /// Sends a request to just this instance.
@@ -214,17 +228,22 @@ pub(super) fn request_at<M: Payload, R: 'static, K: Kind>(
 ) -> Pending<R> {
     let chosen = Chosen::bound(endpoint, way, endpoint.enter());
     let none = |_| Err(target.call_error(Refusal::Stopped));
-    pending::<M, R, K>(target, start(target, chosen, message, port, Cancellation::new(until), none))
+    request_from::<M, R, K>(target, Ok(chosen), (message, port), until, none)
 }
 
-fn pending<M: Payload, R: 'static, K: Kind>(
-    target: &Target<'_, M>,
-    started: Result<(Receiver<Outcome<R>>, Chosen<'_, M>), CallError>,
+/// Sends a request to the instance that was chosen, or to another one as `start` does.
+fn request_from<'a, M: Payload, R: 'static, K: Kind>(
+    target: &Target<'a, M>,
+    chosen: Result<Chosen<'a, M>, CallError>,
+    (message, port): (M, ToPort<M, R>),
+    until: Option<Instant>,
+    again: impl FnMut(Option<u64>) -> Result<Chosen<'a, M>, CallError>,
 ) -> Pending<R> {
-    match started {
-        Ok((receiver, chosen)) => under_way::<M, R, K>(target, receiver, &chosen),
-        Err(error) => Pending::refused(error, M::name, K::depth(M::CALL_DEPTH)),
-    }
+    let sent = chosen.and_then(|mut chosen| {
+        let receiver = start(target, &mut chosen, message, port, Cancellation::new(until), again)?;
+        Ok(under_way::<M, R, K>(target, receiver, &chosen))
+    });
+    sent.unwrap_or_else(|error| Pending::refused(error, M::name, K::depth(M::CALL_DEPTH)))
 }
 
 /// The `Pending` of a call that the chosen instance has.

@@ -22,7 +22,7 @@ use crate::thread::wait::{Reply, wait};
 /// Waits for the first of several replies, and then for the next ones, as they come. Of replies that are there at the
 /// same look, the one that was given first comes first.
 ///
-/// The replies are those of calls that are on their way already. What this gives can be waited for, awaited, or piped.
+/// The replies are those of calls that are on their way already. The [`First`] can be waited for, awaited, or piped.
 /// Dropping it gives up the calls that have not ended, as a dropped [`Pending`] does: those that no handler has begun
 /// are skipped.
 ///
@@ -248,10 +248,9 @@ impl<R> Awaited for First<R> {
 }
 
 impl<R> Reply for First<R> {
-    fn with_callee(&self, f: &mut dyn FnMut(Callee, &Arc<Edge>)) {
-        if let Some((_, first)) = self.replies.iter().find(|(_, reply)| reply.is_sent()) {
-            first.with_callee(f);
-        }
+    fn callee(&self) -> Option<(Callee, Arc<Edge>)> {
+        let (_, first) = self.replies.iter().find(|(_, reply)| reply.is_sent())?;
+        first.callee()
     }
 }
 

@@ -26,6 +26,7 @@ use crate::sys::alarm::{AlarmId, clear_alarm, set_alarm};
 use crate::sys::awaited::Awaited;
 use crate::sys::clock::now;
 use crate::sys::operation::Operation;
+use crate::sys::park::Parker;
 use crate::sys::simulated::{Planted, is_planted, point};
 use crate::sys::spin::Spin;
 use crate::sys::unwind::ignoring_panic;
@@ -35,7 +36,7 @@ use crate::thread::wait::{Reply, wait};
 ///
 /// [`Pending`]: crate::Pending
 pub(crate) trait Callees: Deref<Target = Mailbox> {
-    /// What the call is, for the statistics: its variant, and the slot of the callee.
+    /// The call as the statistics name it: its variant, and the slot of the callee.
     fn called(&self) -> Option<(&'static str, Slot)> {
         None
     }
@@ -155,7 +156,8 @@ impl<R, B: Callees> InFlight<R, B> {
     }
 
     fn look(&mut self, waker: &Waker, alarm: Option<Instant>) -> Option<Outcome<R>> {
-        let arrived = self.look_for_reply(waker);
+        let outcome = self.receiver.poll(waker);
+        let arrived = self.look_at_reply(outcome);
         if arrived.is_some() {
             return arrived;
         }
@@ -164,8 +166,8 @@ impl<R, B: Callees> InFlight<R, B> {
     }
 
     #[inline]
-    fn look_for_reply(&mut self, waker: &Waker) -> Option<Outcome<R>> {
-        let outcome = self.receiver.poll(waker)?;
+    fn look_at_reply(&self, outcome: Option<Result<Outcome<R>, Gone>>) -> Option<Outcome<R>> {
+        let outcome = outcome?;
         let is_dropped = self.is_awaited && is_planted(Planted::DroppedReply);
         (!is_dropped).then(|| self.arrived(outcome))
     }
@@ -201,8 +203,9 @@ impl<R, B: Callees> Awaited for InFlight<R, B> {
         self.look(waker, None)
     }
 
-    fn poll_listed(&mut self, waker: &Waker) -> Option<Outcome<R>> {
-        let arrived = self.look_for_reply(waker);
+    fn poll_listed(&mut self, parker: &Arc<Parker>, waker: &Waker) -> Option<Outcome<R>> {
+        let outcome = self.receiver.poll_listed(parker, waker);
+        let arrived = self.look_at_reply(outcome);
         if arrived.is_some() { arrived } else { self.look_for_abandonment() }
     }
 
@@ -212,16 +215,18 @@ impl<R, B: Callees> Awaited for InFlight<R, B> {
 }
 
 impl<R, B: Callees> Reply for InFlight<R, B> {
-    fn with_callee(&self, f: &mut dyn FnMut(Callee, &Arc<Edge>)) {
+    fn callee(&self) -> Option<(Callee, Arc<Edge>)> {
         let (message, called, on) = (self.message, self.mailbox.called(), self.mailbox.thread);
         let pieces = self.mailbox.meter.pieces();
-        f(Callee { message, called, on, pieces }, &self.mailbox.edge);
+        Some((Callee { message, called, on, pieces }, Arc::clone(&self.mailbox.edge)))
     }
 }
 
 impl<R, B: Callees> Drop for InFlight<R, B> {
     fn drop(&mut self) {
-        self.unwatch();
+        if self.attending.is_some() {
+            self.unwatch();
+        }
     }
 }
 

@@ -365,10 +365,11 @@ impl<R> Pending<R> {
         matches!(&*self.state.borrow(), State::Sent(_))
     }
 
-    /// Calls `f` with the callee and the edge of its engine, for the statistics.
-    pub(super) fn with_callee(&self, f: &mut dyn FnMut(Callee, &Arc<Edge>)) {
-        if let State::Sent(sent) = &*self.state.borrow() {
-            sent.call.with_callee(f);
+    /// The callee and the edge of its engine, for the statistics.
+    pub(super) fn callee(&self) -> Option<(Callee, Arc<Edge>)> {
+        match &*self.state.borrow() {
+            State::Sent(sent) => sent.call.callee(),
+            State::Refused(_) | State::Taken => None,
         }
     }
 }

@@ -55,7 +55,7 @@ fn send_by_choice<const WATCHED: bool, M: Payload>(
     key: Option<u64>,
     place: &mut Option<M>,
 ) -> Result<(), Refusal> {
-    deliver::<WATCHED, M>(&enter(&target, key, &|| room_deadline(&target))?, place)
+    deliver::<WATCHED, M>(&enter::<WATCHED, M>(&target, key, &|| room_deadline(&target))?, place)
 }
 
 /// Sends the message to the instance that was chosen, or drops it if there is no room. It may be back in its place.
@@ -68,7 +68,7 @@ pub(super) fn deliver<const WATCHED: bool, M: Payload>(
         return chosen.endpoint().send_inner(place, chosen.sent_as(), &|| chosen.move_turn());
     }
     if !chosen.is_full() {
-        chosen.endpoint().send::<WATCHED>(chosen.way, place, chosen.sent_as());
+        chosen.send::<WATCHED>(place);
         return Ok(());
     }
     *place = place.take().and_then(|message| chosen.endpoint().drop_newest(message).err());

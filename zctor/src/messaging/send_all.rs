@@ -10,6 +10,7 @@ use crate::messaging::backpressure::{overflow, room_deadline};
 use crate::messaging::binding::Among;
 use crate::messaging::send::try_send;
 use crate::messaging::target::Target;
+use crate::route::link_route::StatedRoute;
 use crate::route::location::Entry;
 use crate::route::payload::Payload;
 use crate::route::pool::Chosen;
@@ -79,7 +80,7 @@ fn send_straight<'a, M: Payload>(target: &Target<'a, M>, messages: Vec<M>, late:
     match (target.among, target.pool) {
         (Among::One(endpoint), _) => {
             let Some(way) = endpoint.admit_freely() else { return Err(messages) };
-            late.extend(endpoint.send_batch(way, messages, SentAs::default()));
+            late.extend(endpoint.send_batch(way, messages, SentAs::default(), StatedRoute::default()));
             Ok(())
         }
         (Among::Turn, Some(pool)) if messages.iter().all(|message| message.key().is_none()) => {
@@ -103,8 +104,10 @@ fn send_each<'a, M: Payload>(
     for message in messages.by_ref() {
         let key = message.key();
         let chosen = match (target.among, key) {
-            (Among::LeastLoaded, None) => target.pool().and_then(|pool| pool.least_loaded(|id| batches.given_to(id))),
-            (_, key) => target.choose(key),
+            (Among::LeastLoaded, None) => {
+                target.pool().and_then(|pool| pool.least_loaded::<CAN_BE_WATCHED>(|id| batches.given_to(id)))
+            }
+            (_, key) => target.choose::<CAN_BE_WATCHED>(key),
         };
         let chosen = match chosen {
             Ok(chosen) if chosen.is_full() => {
@@ -208,7 +211,7 @@ impl<'a, M: Payload> Batches<'a, M> {
             given.clear();
         }
         for (chosen, batch) in self.batches.drain(..) {
-            let back = chosen.endpoint().send_batch(chosen.way, batch, chosen.sent_as());
+            let back = chosen.send_batch(batch);
             self.late.extend(chosen.sent_as().in_turn, back);
         }
     }

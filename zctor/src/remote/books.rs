@@ -1,10 +1,10 @@
-//! The books of one end: what became of each message that a link took.
+//! The books of one end: the outcome of each message that a link took.
 
 use std::fmt;
 
 use crate::event::Undelivered;
 
-/// What one end of a link has sent, and what became of it.
+/// The counts of all that one end of a link has sent, by outcome.
 ///
 /// Each accepted message is acknowledged by the other side or is a dead letter: see [`is_balanced`](Books::is_balanced).
 ///

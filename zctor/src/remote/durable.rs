@@ -1,4 +1,4 @@
-//! What `#[msg(durable)]` requires: a reply that says whether the message was handled.
+//! The requirement of `#[msg(durable)]`: a reply that says whether the message was handled.
 
 use std::fmt::Debug;
 

@@ -88,7 +88,8 @@ impl End {
         }
     }
 
-    /// Serves nothing any more, and waits until what has come is in mailboxes and answered, for `limit` at most.
+    /// Serves nothing any more, and waits until all packets that have come are in mailboxes and answered, for `limit`
+    /// at most.
     pub fn leave(&self, limit: Duration) -> Books {
         let served = take(&mut *lock(&self.served));
         drop(served); // under no lock, since the last reference to a pool may be among these
@@ -146,7 +147,7 @@ mod tests {
     use std::sync::atomic::{AtomicBool, Ordering};
 
     use super::*;
-    use crate::remote::ledger::Arrived;
+    use crate::remote::ledger::Inbound;
 
     /// A pool whose drop tells whether it asks its end under the lock.
     struct Asks {
@@ -155,7 +156,7 @@ mod tests {
     }
 
     impl Served for Asks {
-        fn deliver(self: Arc<Self>, _: Packet, receipt: Box<dyn Receipt>, _: Arrived) {
+        fn deliver(self: Arc<Self>, _: Packet, receipt: Box<dyn Receipt>, _: Inbound) {
             receipt.answer(Answer::Unreachable);
         }
 

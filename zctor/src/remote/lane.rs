@@ -1,7 +1,7 @@
 //! A lane: a thread that does one piece of work after the other.
 //!
-//! Each pool that is served has a lane for what comes from outside, where work may wait for room. What handlers have sent
-//! may not wait behind that, and goes through one lane of its end.
+//! Each pool that is served has a lane for packets from outside, where work may wait for room. Packets from handlers
+//! may not wait behind that, and go through one lane of its end.
 
 use std::collections::VecDeque;
 use std::io;

@@ -15,10 +15,10 @@ use crate::sys::monitor::Monitor;
 
 /// The books of one end.
 #[derive(Default)]
-pub(super) struct Ledger(Monitor<Kept>);
+pub(super) struct Ledger(Monitor<Counted>);
 
 #[derive(Default)]
-struct Kept {
+struct Counted {
     books: Books,
     /// How many threads wait for them to change. A notification costs a system call even if nobody waits for it.
     waiting: usize,
@@ -30,9 +30,9 @@ impl Ledger {
     }
 
     /// A packet from the other side has arrived.
-    pub(super) fn arrived(self: &Arc<Self>) -> Arrived {
+    pub(super) fn arrived(self: &Arc<Self>) -> Inbound {
         self.change(|books| books.waiting += 1);
-        Arrived(Arc::clone(self))
+        Inbound(Arc::clone(self))
     }
 
     /// Waits until each accepted message is settled, or the time is up. Gives the books as they are then.
@@ -67,9 +67,9 @@ impl Ledger {
 }
 
 /// A packet that has arrived: it waits until this is dropped, which comes after its sender was told.
-pub(super) struct Arrived(Arc<Ledger>);
+pub(super) struct Inbound(Arc<Ledger>);
 
-impl Arrived {
+impl Inbound {
     /// It is in a mailbox here. A call goes on until what this gives is dropped.
     pub(super) fn taken(&self, is_call: bool) -> Option<UnansweredCall> {
         self.0.change(|books| {
@@ -80,7 +80,7 @@ impl Arrived {
     }
 }
 
-impl Drop for Arrived {
+impl Drop for Inbound {
     fn drop(&mut self) {
         self.0.change(|books| books.waiting -= 1);
     }
@@ -96,7 +96,7 @@ impl Drop for UnansweredCall {
 }
 
 /// A packet under way, at its sender. If it is dropped, nobody serves its pool.
-pub(super) struct Entry {
+pub(super) struct Unsettled {
     ledger: Arc<Ledger>,
     /// Taken out when it is settled.
     sender: Option<Sender>,
@@ -108,7 +108,7 @@ pub(super) enum Sender {
     Call { message: &'static str, answer: Box<dyn FnOnce(Result<Vec<u8>, CallError>) + Send> },
 }
 
-/// A message that was sent: what a dead letter says of it, and to whom.
+/// A message that was sent, as a dead letter names it, and the mailbox that reports it.
 pub(super) struct Sent {
     pub(super) packet: DeadLetter,
     pub(super) mailbox: Arc<Mailbox>,
@@ -116,7 +116,7 @@ pub(super) struct Sent {
     pub(super) from_hook: bool,
 }
 
-impl Entry {
+impl Unsettled {
     pub(super) fn new(ledger: &Arc<Ledger>, sender: Sender, permit: Option<HeldPermit>) -> Box<Self> {
         ledger.change(|books| match sender {
             Sender::Send(_) => books.accepted += 1,
@@ -125,8 +125,8 @@ impl Entry {
         Box::new(Self { ledger: Arc::clone(ledger), sender: Some(sender), permit })
     }
 
-    /// Whoever learns of the end of a call finds it in the books; and whoever finds a dead letter in the books, or waits
-    /// for that, finds it told.
+    /// A caller that learns of the end of its call finds it in the books; and a dead letter that is in the books has
+    /// been reported.
     fn settle(&mut self, answer: Answer) {
         match self.sender.take() {
             None => {}
@@ -143,7 +143,7 @@ impl Entry {
     }
 }
 
-impl Receipt for Entry {
+impl Receipt for Unsettled {
     fn taken(&mut self) {
         // After the books: whoever gets the room finds this message counted.
         if let Some(Sender::Send(_)) = self.sender {
@@ -158,7 +158,7 @@ impl Receipt for Entry {
     }
 }
 
-impl Drop for Entry {
+impl Drop for Unsettled {
     fn drop(&mut self) {
         self.settle(Answer::Unreachable);
     }

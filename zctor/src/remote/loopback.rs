@@ -30,8 +30,9 @@ const ROOM: usize = 1_024;
 /// it has nothing to do: it is encoded on the thread that sends it. From outside at most 1,024 messages are under
 /// way through a link, until they are in a mailbox on the other side. Beyond that a sender waits, as it does where a
 /// [`mailbox_bound`](crate::ActorThread::mailbox_bound) is reached; [`attach_bounded`](Loopback::attach_bounded) says
-/// otherwise. So a full pool on the other side holds back the senders here. What handlers send goes past all bounds on
-/// both sides.
+/// otherwise. So a full pool on the other side holds back the senders here. Messages of handlers go past every
+/// `mailbox_bound` on both sides. An [`inner_bound`](crate::ActorThread::inner_bound) of the serving thread still
+/// holds: a message without room there is a dead letter with `Full`, and a call ends with `Full`.
 ///
 /// ```
 /// use serde::{Deserialize, Serialize};
@@ -102,9 +103,9 @@ impl Loopback {
 
     /// Serves the engine's pool of `M` to the other end, under the name [`RemoteMessage::WIRE`].
     ///
-    /// It takes the place of a pool of `M` that was served before. What has come for that one goes into it all the same.
-    /// Order is not kept across this, even if it is the same pool again: a message that still waits for room may be
-    /// overtaken by later ones.
+    /// It takes the place of a pool of `M` that was served before. Messages that have come for that one go into it all
+    /// the same. Order is not kept across this, even if it is the same pool again: a message that still waits for room
+    /// may be overtaken by later ones.
     ///
     /// The loopback keeps no engine alive: when this engine stops, calls end with
     /// [`CallError::Stopped`](crate::CallError::Stopped), and sends become dead letters at their sender.
@@ -142,7 +143,7 @@ impl Loopback {
     ///
     /// The keys are divided into `of` partitions, which are numbered from 0. A key is always in the same one: that of
     /// its bytes, on every machine. Over a network each process states its own `numbers`, and so a key always reaches the
-    /// same process, and there the same instance as in any keyed pool. Whoever calls says how many there are:
+    /// same process, and there the same instance as in any keyed pool. The caller says how many there are:
     /// [`attach_partitions`](Loopback::attach_partitions).
     ///
     /// A partition moves only when that is stated: the one end [leaves](Loopback::leave), another serves it then. States
@@ -204,9 +205,9 @@ impl Loopback {
     /// Stops serving: everything that this end has taken is finished, and nothing more is taken. Then the engine can be
     /// shut down without a loss.
     ///
-    /// From now on, what comes for the pools that this end served ends as if nobody served them. What has come before
-    /// goes into their mailboxes, and calls are answered. Returns the books as they are then: they are
-    /// [drained](Books::is_drained), unless `limit` was up before. What is left then goes on all the same.
+    /// From now on, messages for the pools that this end served end as if nobody served them. Those that have come
+    /// before go into their mailboxes, and calls are answered. Returns the books as they are then: they are
+    /// [drained](Books::is_drained), unless `limit` was up before. The rest goes on all the same then.
     ///
     /// Pools that this end has attached are not touched, and pools may be served again. If the books were not drained by
     /// then, order is not kept: a message that still waits for room may be overtaken by later ones.
@@ -280,8 +281,8 @@ impl Loopback {
     /// where the partition of its key is served, and all others go in turn. `of` is the number of partitions, the same
     /// as at [`serve_partitions`](Loopback::serve_partitions); 0 counts as 1.
     ///
-    /// A client bound by [`keyed`](crate::Client::keyed) is bound to the link, and to no partition: a message of a variant
-    /// without a `#[key]` goes in turn.
+    /// All messages of a client that is bound by [`keyed`](crate::Client::keyed) go to where the partition of that key is
+    /// served, and there to the instance that has it.
     ///
     /// # Errors
     /// As [`ActorEngine::pool`].
@@ -336,7 +337,7 @@ impl Loopback {
     ///
     /// No link is needed for it: [`broadcast`](crate::Client::broadcast) of a client goes by its link, waits for nothing,
     /// and gives the number of links. The books of this end do not count it; those of the other end do. It keeps no order
-    /// with what is sent by links. What comes after `wait` is not counted, and is handled all the same.
+    /// with what is sent by links. Messages that come after `wait` are not counted, and are handled all the same.
     ///
     /// # Errors
     /// - [`CallError::Unfit`]: the message cannot go through bytes. None has it.

@@ -1,6 +1,7 @@
-//! What `#[actor(remote)]` implements, and the functions that it calls.
+//! The traits that `#[actor(remote)]` implements, and the functions that it calls.
 
 use std::pin::Pin;
+use std::sync::Arc;
 
 use crate::actor::dispatch::Dispatch;
 use crate::actor::link::Remote;
@@ -8,6 +9,7 @@ use crate::client::Client;
 use crate::client::message::IntoRequest;
 use crate::error::CallError;
 use crate::remote::durable::{Tells, outcome};
+use crate::remote::key::FarKey;
 use crate::remote::packet::Answer;
 use crate::remote::partition::hash;
 use crate::remote::value::Travels;
@@ -54,6 +56,10 @@ pub trait RemoteMessage: Dispatch<Remote<Self>, Port: RemotePort> + for<'a> Trav
     #[doc(hidden)]
     fn __key_hash(&self) -> Option<u64>;
 
+    /// The key with these bytes, to which a client is bound.
+    #[doc(hidden)]
+    fn __bound_key(bytes: &[u8]) -> Result<FarKey, Arc<str>>;
+
     /// The call depth that a wait for the reply to this message is checked against.
     #[doc(hidden)]
     fn __depth(&self) -> u32;
@@ -66,7 +72,7 @@ pub trait RemoteMessage: Dispatch<Remote<Self>, Port: RemotePort> + for<'a> Trav
 /// An enum with a variant whose messages a work queue can keep until they are handled: one with `#[msg(durable)]`. The
 /// attribute `#[actor(remote)]` implements it; do not implement it by hand.
 ///
-/// What keeps them is a crate that carries messages between processes, such as `zctor-nats`. Elsewhere, as through a
+/// A crate that carries messages between processes keeps them, such as `zctor-nats`. Elsewhere, as through a
 /// [`Loopback`](crate::remote::Loopback), a message of such a variant is sent like any other.
 ///
 /// ```

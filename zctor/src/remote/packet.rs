@@ -1,4 +1,4 @@
-//! A packet: a message on its way to another engine, and what its sender is told of it.
+//! A packet: a message on its way to another engine, and the receipt by which its sender is told of it.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -8,7 +8,7 @@ use crate::event::Undelivered;
 use crate::remote::partition::Route;
 use crate::remote::wire::Format;
 
-/// A message as bytes, and what the other side must know of it.
+/// A message as bytes, with all that the other side must know of it.
 #[derive(Debug)]
 pub struct Packet {
     /// The message.
@@ -21,6 +21,8 @@ pub struct Packet {
     pub inside: bool,
     /// To which instances it goes.
     pub route: Route,
+    /// The key that its client is bound to, in MessagePack: it beats that of the message.
+    pub key: Option<Arc<[u8]>>,
 }
 
 /// The conditions of a call.
@@ -31,14 +33,14 @@ pub struct CallHeader {
     /// The call depth that the sender counts the callee at: that of its own version of the enum. A handler may wait for
     /// the reply, so the callee must be no deeper.
     pub depth: u32,
-    /// The sender does not know whether the variant has a reply: one that has none is sent.
+    /// The sender does not know whether the variant has a reply. If it has none, the message is sent, not called.
     pub or_send: bool,
-    /// It comes out of a work queue, and nobody waits for the reply: that is nothing if the message was handled, and else
-    /// a text that says why it was not.
+    /// It comes out of a work queue, and nobody waits for the reply. The reply is empty if the message was handled,
+    /// else the text that says why not.
     pub queued: bool,
 }
 
-/// What carries packets to the other side.
+/// Carries packets to the other side.
 pub trait Carrier: Send + Sync {
     /// Sends a packet to the pool of this name. It waits for nothing.
     fn carry(&self, wire: &'static str, packet: Packet, receipt: Box<dyn Receipt>);
@@ -55,11 +57,11 @@ pub trait Receipt: Send {
     fn waits(&mut self) {}
     /// The message is in a mailbox. Of a send nothing more is told.
     fn taken(&mut self);
-    /// What became of a call, or why a send is in no mailbox.
+    /// Tells the sender the outcome of a call, or why a send is in no mailbox.
     fn answer(self: Box<Self>, answer: Answer);
 }
 
-/// What the other side says of a packet.
+/// The answer of the other side to a packet.
 #[derive(Debug)]
 pub enum Answer {
     /// The reply.

@@ -19,9 +19,9 @@ pub enum Route {
 /// A partition of the keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Partition {
-    /// Which.
+    /// Its number, from 0.
     pub number: u32,
-    /// Of how many.
+    /// The number of all partitions.
     pub of: u32,
 }
 
@@ -38,7 +38,7 @@ impl Partition {
 pub struct Partitions {
     /// Their numbers.
     pub numbers: Range<u32>,
-    /// Of how many.
+    /// The number of all partitions.
     pub of: u32,
 }
 
@@ -74,7 +74,7 @@ mod tests {
         Partition::of_hash(hash(&wire::encode(key, wire::Format::MessagePack).expect("it is a value")), of).number
     }
 
-    /// Whoever changes these numbers moves keys to other processes while both versions run.
+    /// A change of these numbers moves keys to other processes while both versions run.
     #[test]
     fn the_partition_of_a_key_is_what_it_always_was() {
         assert_eq!(hash(b""), 0xcbf2_9ce4_8422_2325);

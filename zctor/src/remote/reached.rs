@@ -1,4 +1,4 @@
-//! A broadcast whose sender wants to know who has it: what is sent, and what the answers come to.
+//! A broadcast whose sender wants to know which processes have it: its packets, and the sum of the answers.
 //!
 //! It is a copy that is called, as it were: each end on the other side answers how many instances it has reached, or why
 //! none.
@@ -78,10 +78,10 @@ pub fn counted<M: RemoteMessage>(message: &M) -> Result<Packet, CallError> {
     let bytes = message.__encode(format).map_err(|text| CallError::Unfit { message: M::name(), text })?;
     // Nobody waits for a handler.
     let call = Some(CallHeader { until: None, depth: 0, or_send: false, queued: false });
-    Ok(Packet { bytes, format, call, inside: false, route: Route::Copy })
+    Ok(Packet { bytes, format, call, inside: false, route: Route::Copy, key: None })
 }
 
-/// What is answered to such a packet.
+/// The answer to such a packet.
 pub(super) fn reply(reached: usize, format: Format) -> Result<Reply, Answer> {
     match reached {
         0 => Err(Answer::Full),

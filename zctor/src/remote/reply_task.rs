@@ -5,11 +5,12 @@
 //! 1. The task is polled where it is made, and wherever it is woken: by the reply, by the deadline of the call, or when
 //!    its engine is given up. None of them holds a lock or a borrow then, as for every waker. The place where it is made
 //!    is entered as a waker, too.
-//! 2. Whoever wakes it takes the work out under the lock, and polls it outside. So one thread polls it at a time.
-//! 3. A wake-up meanwhile finds the work gone and leaves a note. Whoever polls looks for the note when it puts the work
-//!    back, under the same lock, and polls once more if there is one. Where the system refuses the clock thread, a call
-//!    with a deadline leaves a note at each poll (`sys/alarm.rs`): then whoever polls is busy until the reply is there or
-//!    the deadline has passed.
+//! 2. The thread that wakes it takes the work out under the lock, and polls it outside. So one thread polls it at a
+//!    time.
+//! 3. A wake-up meanwhile finds the work gone and leaves a note. The thread that polls looks for the note when it puts
+//!    the work back, under the same lock, and polls once more if there is one. Where the system refuses the clock
+//!    thread, a call with a deadline leaves a note at each poll (`sys/alarm.rs`): then whoever polls is busy until the
+//!    reply is there or the deadline has passed.
 //!
 //! A waker is the frame of no handler (`sys/frame.rs`), so a poll in it never waits.
 

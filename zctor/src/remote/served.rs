@@ -1,14 +1,16 @@
-//! A pool that one end serves: what comes for it is decoded and goes into its mailboxes.
+//! A pool that one end serves: packets for it are decoded, and their messages go into its mailboxes.
 //!
-//! The protocol, by which nobody waits for what it could hold up:
+//! The protocol. No thread waits for a thing that its own wait could hold up:
 //!
 //! 1. A packet from outside goes into the pool's own lane, the feeder. There it waits for room as its sender would here,
 //!    or is refused, as the full mailbox says. Those behind it wait too, which keeps their order.
-//! 2. A packet from a handler goes through the lane of the end, past all bounds, as it would here. It waits for nothing,
-//!    and for no packet from outside: room may come only when its sender goes on.
+//! 2. A packet from a handler goes through the lane of the end, past every `mailbox_bound`, as it would here. An
+//!    `inner_bound` of the pool's thread may refuse it. It waits for nothing, and for no packet from outside: room may
+//!    come only when its sender goes on.
 //! 3. A packet goes into its mailbox at once, on the thread that delivers it, if it can neither wait there nor hold that
-//!    thread up for long, if that thread runs no user code for the runtime, and if its lane is idle. A sender's packets are delivered one after the other. So those before
-//!    it that went through the lane are in mailboxes by then, and their order is kept.
+//!    thread up for long, if that thread runs no user code for the runtime, and if its lane is idle. A sender's packets
+//!    are delivered one after the other. So those before it that went through the lane are in mailboxes by then, and
+//!    their order is kept.
 //! 4. Its sender is told when it is in a mailbox. Until then a packet from outside keeps its permit there, so no more
 //!    are under way than the mailbox of the link has room for.
 //! 5. The reply goes back on the thread that replies (`reply_task.rs`), so a full pool delays no reply, and no other
@@ -26,21 +28,21 @@ use crate::client::Client;
 use crate::error::SendError;
 use crate::messaging::binding::Limit;
 use crate::remote::lane::Lane;
-use crate::remote::ledger::Arrived;
+use crate::remote::ledger::Inbound;
 use crate::remote::message::{Answering, Called, RemoteMessage, Reply};
 use crate::remote::packet::{Answer, CallHeader, Packet, Receipt};
 use crate::remote::partition::{Partition, Partitions, Route};
 use crate::remote::reached;
 use crate::remote::reply_task::answer_when_there;
 use crate::remote::wire::{Format, of_variant};
+use crate::route::link_route::KeyRoute;
 use crate::sys::frame::{Frame, as_inside, is_inside};
 use crate::sys::unwind::catch;
 
 /// A pool whose messages come as bytes, whatever their type.
 pub(super) trait Served: Send + Sync {
     /// Takes a packet in. Never waits.
-    fn deliver(self: Arc<Self>, packet: Packet, receipt: Box<dyn Receipt>, arrived: Arrived);
-    /// The type of its messages.
+    fn deliver(self: Arc<Self>, packet: Packet, receipt: Box<dyn Receipt>, arrived: Inbound);
     fn message(&self) -> TypeId;
     fn partitions(&self) -> Option<&Partitions>;
 }
@@ -60,7 +62,7 @@ pub(super) struct ServedPool<M: RemoteMessage> {
 }
 
 impl<M: RemoteMessage> Served for ServedPool<M> {
-    fn deliver(self: Arc<Self>, packet: Packet, mut receipt: Box<dyn Receipt>, arrived: Arrived) {
+    fn deliver(self: Arc<Self>, packet: Packet, mut receipt: Box<dyn Receipt>, arrived: Inbound) {
         let lane = if packet.inside { &self.lane } else { &self.feeder };
         if self.takes_at_once(&packet) && lane.is_idle() {
             // A panic is that of a drop of the user's.
@@ -82,29 +84,17 @@ impl<M: RemoteMessage> Served for ServedPool<M> {
 }
 
 impl<M: RemoteMessage> ServedPool<M> {
-    /// Whether a packet can go into its mailbox on this thread: it neither waits for room there nor takes long. On an actor thread it would be sent as if by a handler, past
-    /// all bounds; in a hook it would be that hook's, so nobody would be told of its loss, and its reply could not be
-    /// polled; in a waker those that it wakes could deliver in turn, one inside the other.
+    /// Whether a packet can go into its mailbox on this thread: it neither waits for room there nor takes long. On an
+    /// actor thread it would be sent as if by a handler, past every `mailbox_bound`; in a hook it would be that hook's,
+    /// so nobody would be told of its loss, and its reply could not be polled; in a waker those that it wakes could
+    /// deliver in turn, one inside the other.
     fn takes_at_once(&self, packet: &Packet) -> bool {
         let is_own_code = !is_inside() && !Frame::current().is_user_code();
         is_own_code && packet.bytes.len() <= LARGE && (packet.inside || !self.pool.is_bounded())
     }
 
-    fn feed(&self, pool: &Client<M>, packet: Packet, mut receipt: Box<dyn Receipt>, arrived: &Arrived) {
-        let Packet { bytes, format, call, inside, route } = packet;
-        let decoded = M::__decode(&bytes, format).map_err(|text| Answer::Unfit(of_variant(&bytes, format, text)));
-        let fed = decoded.and_then(|message| self.check(message, route)).and_then(|message| match call {
-            Some(_) if route == Route::Copy => {
-                let reached = self.broadcast(message, &bytes, format, inside);
-                reached.and_then(|reached| reached::reply(reached, format)).map(Some)
-            }
-            Some(header) if !(header.or_send && is_sent(&message)) => {
-                request(pool, message, inside, &header, format).map(Some)
-            }
-            _ if route == Route::Copy => self.broadcast(message, &bytes, format, inside).map(|_| None),
-            _ => send(pool, message, inside).map(|()| None),
-        });
-        match fed {
+    fn feed(&self, pool: &Client<M>, packet: Packet, mut receipt: Box<dyn Receipt>, arrived: &Inbound) {
+        match self.take_in(pool, packet) {
             Err(answer) => receipt.answer(answer),
             Ok(reply) => {
                 let answering = arrived.taken(reply.is_some());
@@ -116,13 +106,38 @@ impl<M: RemoteMessage> ServedPool<M> {
         }
     }
 
-    /// Refuses a message with a key whose partition is not served here: another process has its state.
-    fn check(&self, message: M, route: Route) -> Result<M, Answer> {
+    /// Puts a packet's message into a mailbox, and gives the reply that is to come.
+    fn take_in(&self, pool: &Client<M>, packet: Packet) -> Result<Option<Reply>, Answer> {
+        let Packet { bytes, format, call, inside, route, key } = packet;
+        let message = M::__decode(&bytes, format).map_err(|text| Answer::Unfit(of_variant(&bytes, format, text)))?;
+        let bound = |bytes: Arc<[u8]>| Ok((M::__bound_key(&bytes)?, bytes));
+        let unknown = |text: Arc<str>| Answer::Unfit(format!("the key that its client is bound to: {text}").into());
+        let key = key.map(bound).transpose().map_err(unknown)?;
+        self.check(&message, route, key.as_ref().map(|(key, _)| key.partition))?;
+        let bound_pool = key.map(|(key, bytes)| pool.bound_to_key(KeyRoute::new(key.instance, Ok(bytes))));
+        let pool = bound_pool.as_ref().unwrap_or(pool);
+        match call {
+            Some(_) if route == Route::Copy => {
+                let reached = self.broadcast(message, &bytes, format, inside)?;
+                reached::reply(reached, format).map(Some)
+            }
+            Some(header) if !(header.or_send && is_sent(&message)) => {
+                request(pool, message, inside, &header, format).map(Some)
+            }
+            _ if route == Route::Copy => self.broadcast(message, &bytes, format, inside).map(|_| None),
+            _ => send(pool, message, inside).map(|()| None),
+        }
+    }
+
+    /// Refuses a message with a key whose partition is not served here: another process has its state. `bound`: the hash
+    /// of the key that its client is bound to.
+    fn check(&self, message: &M, route: Route, bound: Option<u64>) -> Result<(), Answer> {
         let unfit = |text: &str| Err(Answer::Unfit(text.into()));
+        let own = || bound.or_else(|| message.__key_hash());
         match (&self.partitions, route) {
-            (None, Route::Turn | Route::Copy) | (Some(_), Route::Copy) => Ok(message),
+            (None, Route::Turn | Route::Copy) | (Some(_), Route::Copy) => Ok(()),
             (None, Route::Key(_)) => Err(Answer::Unreachable),
-            (Some(_), Route::Turn) if message.__key_hash().is_none() => Ok(message),
+            (Some(_), Route::Turn) if own().is_none() => Ok(()),
             (Some(served), Route::Turn) => {
                 let of = served.of;
                 unfit(&format!(
@@ -130,8 +145,8 @@ impl<M: RemoteMessage> ServedPool<M> {
                 ))
             }
             (Some(served), Route::Key(to)) if !served.contain(to) => Err(Answer::Unreachable),
-            (Some(_), Route::Key(to)) => match message.__key_hash().map(|hash| Partition::of_hash(hash, to.of)) {
-                Some(own) if own == to => Ok(message),
+            (Some(_), Route::Key(to)) => match own().map(|hash| Partition::of_hash(hash, to.of)) {
+                Some(own) if own == to => Ok(()),
                 _ => unfit("the two sides take another field for its key, or another type"),
             },
         }

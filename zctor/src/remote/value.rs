@@ -1,4 +1,4 @@
-//! What can become bytes, and be made from bytes again.
+//! Values that can become bytes, and be made from bytes again.
 
 use std::sync::Arc;
 
@@ -28,8 +28,8 @@ impl<T: Serialize + DeserializeOwned + Send + 'static> RemoteValue for T {}
 
 /// A [`RemoteValue`], as generated code requires it.
 ///
-/// A bound that names no type parameter is an error of its own where it does not hold. One with a lifetime that it is
-/// for all of is not: so the code in which it stands compiles, and the only error is that of the check beside it.
+/// If a bound without type parameters does not hold, rustc reports the bound itself. A bound `for<'a> Travels<'a>` is
+/// not reported so: the code that has it compiles, and the only error is that of the check beside it.
 #[doc(hidden)]
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot go through bytes",

@@ -1,4 +1,4 @@
-//! From values to bytes and back, and which variant bytes are of that make no message.
+//! From values to bytes and back; and, for bytes that do not decode, the name of their variant.
 
 use std::fmt;
 use std::sync::Arc;
@@ -20,7 +20,7 @@ pub enum Format {
 /// How deep a value may be nested. Deeper bytes are refused before they can overflow the stack. That of JSON is the same.
 const DEEPEST: usize = 128;
 
-pub(super) fn encode<T: Serialize>(value: &T, format: Format) -> Result<Vec<u8>, Arc<str>> {
+pub(super) fn encode<T: Serialize + ?Sized>(value: &T, format: Format) -> Result<Vec<u8>, Arc<str>> {
     match format {
         Format::MessagePack => refused(|| rmp_serde::to_vec_named(value)),
         Format::Json => refused(|| serde_json::to_vec(value)),

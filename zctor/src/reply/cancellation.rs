@@ -36,6 +36,7 @@ impl Cancellation {
     }
 
     /// Whether the caller may give the call up, or has. To be asked when the call is put into an envelope.
+    #[inline]
     pub(crate) fn can_be_given_up(&self) -> bool {
         // Relaxed: a call that cannot be given up was made so, and no other becomes so.
         self.state.load(Ordering::Relaxed) != Self::FIRM

@@ -1,28 +1,30 @@
-//! A place for one value, with the waker of the thread or task that waits for it.
+//! A place for one value, with the thread or task that waits for it.
 //!
-//! A lock orders the two sides. The sender puts the value in and takes the waker out under the lock, and wakes then.
-//! The receiver looks for the value and leaves its waker under the lock. So one of the two sees the other. A word
+//! A lock orders the two sides. The sender puts the value in and takes the waiter out under the lock, and wakes it
+//! then. The receiver looks for the value and leaves its waiter under the lock. So one of the two sees the other. A word
 //! beside the lock says that the sender is done, for a receiver that spins. No user code (the drop of a value, a waker)
 //! runs under the lock.
 //!
 //! It is our own because the crate that did this, `oneshot`, frees the channel under a sender if its async receiver is
 //! dropped just while a value is sent (its issue 87), as every wait that times out may do.
 
+use std::mem::replace;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::Waker;
 
 use crate::reply::cancellation::{Caller, Cancellation};
 use crate::sys::awaited::Awaited;
+use crate::sys::park::{Parker, Waiter};
 use crate::sys::sync::{AtomicU8, Mutex, lock};
-use crate::sys::unwind::{ignoring_panic, wake};
+use crate::sys::unwind::ignoring_panic;
 
 const WAITING: u8 = 0;
 
 const DONE: u8 = 1;
 
 struct Oneshot<T> {
-    /// `DONE` when the sender has sent, or is gone.
+    /// `DONE` when the sender has sent, or is gone. It is written under the lock.
     word: AtomicU8,
     /// It lies here so that a call allocates once.
     cancellation: Cancellation,
@@ -31,22 +33,38 @@ struct Oneshot<T> {
 
 struct Inner<T> {
     value: Option<T>,
-    waker: Option<Waker>,
-    /// Whether the sender has sent, or is gone.
-    done: bool,
-    /// Whether the receiver is gone.
-    left: bool,
+    end: End,
+}
+
+/// What is known of the receiver, in one field: with two it takes another 8 bytes, and allocators hand out blocks of more
+/// than 120 bytes by a longer way.
+enum End {
+    /// It does not wait, or was woken.
+    There,
+    Waits(Waiter),
+    Gone,
+}
+
+impl End {
+    /// Changes it; gives the waiter that was there.
+    fn change_to(&mut self, end: Self) -> Option<Waiter> {
+        match replace(self, end) {
+            Self::Waits(waiter) => Some(waiter),
+            Self::There | Self::Gone => None,
+        }
+    }
 }
 
 /// The end that a reply is sent from.
 pub(crate) struct Sender<T> {
-    place: Arc<Oneshot<T>>,
+    /// `None` once it is spent.
+    place: Option<Arc<Oneshot<T>>>,
 }
 
 /// The end that waits.
 pub(crate) struct Receiver<T> {
     place: Arc<Oneshot<T>>,
-    /// Whether it has taken the outcome: neither a value nor a waker lies in the place then, and no sender comes.
+    /// Whether it has taken the outcome: neither a value nor a waiter lies in the place then, and no sender comes.
     has_taken: bool,
 }
 
@@ -55,25 +73,28 @@ pub(crate) struct Receiver<T> {
 pub(crate) struct Gone;
 
 pub(crate) fn channel<T>(cancellation: Cancellation) -> (Sender<T>, Receiver<T>) {
-    let inner = Inner { value: None, waker: None, done: false, left: false };
+    let inner = Inner { value: None, end: End::There };
     let place = Arc::new(Oneshot { word: AtomicU8::new(WAITING), cancellation, inner: Mutex::new(inner) });
-    (Sender { place: Arc::clone(&place) }, Receiver { place, has_taken: false })
+    (Sender { place: Some(Arc::clone(&place)) }, Receiver { place, has_taken: false })
 }
 
 impl<T> Oneshot<T> {
     /// Puts the value in, or says that there is none, and wakes the receiver. Gives the value back if the receiver is
     /// gone.
-    fn put(&self, value: Option<T>) -> Option<T> {
-        let (refused, waker) = {
+    ///
+    /// The sender's share in the place is given back first. So a receiver that had to be woken is the last to hold it,
+    /// and its thread frees what that thread has allocated: allocators have that at hand for the next call.
+    fn put(self: Arc<Self>, value: Option<T>) -> Option<T> {
+        let (refused, waiter) = {
             let mut inner = lock(&self.inner);
-            inner.done = true;
-            let refused = if inner.left { value } else { std::mem::replace(&mut inner.value, value) };
+            let refused = if let End::Gone = inner.end { value } else { replace(&mut inner.value, value) };
             // Within the lock: when the receiver has taken the value under it, no store to this word is still to come.
             self.word.store(DONE, Ordering::Release);
-            (refused, inner.waker.take())
+            (refused, inner.end.change_to(End::There))
         };
-        if let Some(waker) = waker {
-            wake(waker);
+        drop(self);
+        if let Some(waiter) = waiter {
+            waiter.wake();
         }
         refused
     }
@@ -87,33 +108,58 @@ impl<T> Caller for Oneshot<T> {
 
 impl<T> Sender<T> {
     /// Sends the value, and wakes the receiver. The value comes back if the receiver is gone.
-    pub(crate) fn send(self, value: T) -> Result<(), T> {
-        self.place.put(Some(value)).map_or(Ok(()), Err)
+    pub(crate) fn send(mut self, value: T) -> Result<(), T> {
+        match self.place.take() {
+            Some(place) => place.put(Some(value)).map_or(Ok(()), Err),
+            None => Err(value),
+        }
     }
 
-    pub(crate) fn cancellation(&self) -> &Cancellation {
-        &self.place.cancellation
+    /// Takes the sender out of its place, where one is left that is spent. `None` if that was spent already.
+    #[inline]
+    pub(crate) fn take(&mut self) -> Option<Self> {
+        self.place.take().map(|place| Self { place: Some(place) })
     }
 
-    /// The one who waits, for the handler to ask after.
-    pub(crate) fn caller(&self) -> Arc<dyn Caller>
+    /// Whether it sends no more.
+    #[inline]
+    pub(crate) fn is_spent(&self) -> bool {
+        self.place.is_none()
+    }
+
+    pub(crate) fn cancellation(&self) -> Option<&Cancellation> {
+        self.place.as_ref().map(|place| &place.cancellation)
+    }
+
+    /// The caller, so that the handler can ask whether it still waits.
+    pub(crate) fn caller(&self) -> Option<Arc<dyn Caller>>
     where
         T: 'static,
     {
-        Arc::<Oneshot<T>>::clone(&self.place)
+        self.place.clone().map(|place| place as Arc<dyn Caller>)
     }
 
-    /// Whether the receiver is gone.
     pub(crate) fn is_closed(&self) -> bool {
-        lock(&self.place.inner).left
+        self.place.as_ref().is_none_or(|place| matches!(lock(&place.inner).end, End::Gone))
     }
 }
 
 impl<T> Drop for Sender<T> {
+    // In line, as the look of the receiver's drop is: nearly always the end has done what it is for.
+    #[inline]
     fn drop(&mut self) {
-        // Relaxed: only this end writes the word.
-        if self.place.word.load(Ordering::Relaxed) == WAITING {
-            self.place.put(None);
+        if !self.is_spent() {
+            self.send_nothing();
+        }
+    }
+}
+
+impl<T> Sender<T> {
+    #[cold]
+    #[inline(never)]
+    fn send_nothing(&mut self) {
+        if let Some(place) = self.place.take() {
+            place.put(None);
         }
     }
 }
@@ -121,6 +167,27 @@ impl<T> Drop for Sender<T> {
 impl<T> Receiver<T> {
     pub(crate) fn cancellation(&self) -> &Cancellation {
         &self.place.cancellation
+    }
+
+    /// Takes the outcome, or leaves the waiter that `waiter` makes.
+    fn take_or_leave(&mut self, waiter: impl FnOnce() -> Waiter) -> Option<Result<T, Gone>> {
+        if self.is_ready() {
+            self.has_taken = true;
+            return Some(lock(&self.place.inner).value.take().ok_or(Gone));
+        }
+        let waiter = waiter();
+        let (outcome, spare) = {
+            let mut inner = lock(&self.place.inner);
+            match self.is_ready() {
+                true => (Some(inner.value.take().ok_or(Gone)), Some(waiter)),
+                false => (None, inner.end.change_to(End::Waits(waiter))),
+            }
+        };
+        if let Some(spare) = spare {
+            spare.forget();
+        }
+        self.has_taken = outcome.is_some();
+        outcome
     }
 }
 
@@ -132,47 +199,41 @@ impl<T> Awaited for Receiver<T> {
     }
 
     fn poll(&mut self, waker: &Waker) -> Option<Result<T, Gone>> {
-        if self.is_ready() {
-            self.has_taken = true;
-            return Some(lock(&self.place.inner).value.take().ok_or(Gone));
-        }
-        if waker.will_wake(Waker::noop()) {
+        if waker.will_wake(Waker::noop()) && !self.is_ready() {
             return None;
         }
-        let waker = waker.clone();
-        let (outcome, spare) = {
-            let mut inner = lock(&self.place.inner);
-            match inner.done {
-                true => (Some(inner.value.take().ok_or(Gone)), Some(waker)),
-                false => (None, inner.waker.replace(waker)),
-            }
-        };
-        drop_waker(spare);
-        self.has_taken = outcome.is_some();
-        outcome
+        self.take_or_leave(|| Waiter::Task(waker.clone()))
+    }
+
+    fn poll_listed(&mut self, parker: &Arc<Parker>, _: &Waker) -> Option<Result<T, Gone>> {
+        self.take_or_leave(|| Waiter::Thread(Arc::clone(parker)))
     }
 }
 
 impl<T> Drop for Receiver<T> {
+    #[inline]
     fn drop(&mut self) {
-        if self.has_taken {
-            return;
+        if !self.has_taken {
+            self.leave();
         }
-        let (value, waker) = {
+    }
+}
+
+impl<T> Receiver<T> {
+    /// Tells the sender that the receiver is gone.
+    #[cold]
+    #[inline(never)]
+    fn leave(&self) {
+        let (value, waiter) = {
             let mut inner = lock(&self.place.inner);
-            inner.left = true;
-            (inner.value.take(), inner.waker.take())
+            (inner.value.take(), inner.end.change_to(End::Gone))
         };
         if value.is_some() {
             ignoring_panic(|| drop(value));
         }
-        drop_waker(waker);
-    }
-}
-
-fn drop_waker(waker: Option<Waker>) {
-    if waker.is_some() {
-        ignoring_panic(|| drop(waker));
+        if let Some(waiter) = waiter {
+            waiter.forget();
+        }
     }
 }
 
@@ -182,6 +243,14 @@ mod loom_models;
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    #[cfg(target_pointer_width = "64")]
+    fn a_sender_is_a_word_and_the_place_of_a_small_reply_a_small_block() {
+        let counts = 2 * size_of::<usize>();
+        assert_eq!(size_of::<Sender<u64>>(), size_of::<usize>());
+        assert!(counts + size_of::<Oneshot<Result<u64, crate::error::CallError>>>() <= 120);
+    }
 
     #[test]
     fn a_value_is_taken_once() {

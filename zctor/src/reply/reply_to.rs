@@ -58,14 +58,14 @@ pub(crate) type Outcome<R> = Result<R, CallError>;
 /// ```
 #[must_use = "dropping it ends the call without a reply"]
 pub struct ReplyTo<R: 'static> {
-    /// Taken out by the reply.
-    sender: Option<oneshot::Sender<Outcome<R>>>,
+    /// Taken out by the reply. An `Option` of its own would be a word more in each envelope of a call.
+    sender: oneshot::Sender<Outcome<R>>,
 }
 
 impl<R: 'static> ReplyTo<R> {
     pub(crate) fn channel(cancellation: Cancellation) -> (Self, Receiver<Outcome<R>>) {
         let (sender, receiver) = oneshot::channel(cancellation);
-        (Self { sender: Some(sender) }, receiver)
+        (Self { sender }, receiver)
     }
 
     /// For a message that was sent, not called: no caller waits for a reply.
@@ -86,7 +86,7 @@ impl<R: 'static> ReplyTo<R> {
 
     /// Whether no caller waits for the reply any more, so that the work for it can be saved.
     pub fn is_given_up(&self) -> bool {
-        self.sender.as_ref().is_some_and(oneshot::Sender::is_closed)
+        self.sender.is_closed()
     }
 
     /// The reply, as a simulation is told of it. It is named by where it goes: no other that is under way lies at this address.
@@ -97,12 +97,12 @@ impl<R: 'static> ReplyTo<R> {
 
     #[doc(hidden)]
     pub fn __cancellation(&self) -> Option<&Cancellation> {
-        self.sender.as_ref().map(oneshot::Sender::cancellation)
+        self.sender.cancellation()
     }
 
     #[doc(hidden)]
     pub fn __caller(&self) -> Option<Arc<dyn Caller>> {
-        self.sender.as_ref().map(oneshot::Sender::caller)
+        self.sender.caller()
     }
 
     #[doc(hidden)]
@@ -167,7 +167,19 @@ fn answer<R>(sender: oneshot::Sender<Outcome<R>>, outcome: Outcome<R>) {
 }
 
 impl<R: 'static> Drop for ReplyTo<R> {
+    #[inline]
     fn drop(&mut self) {
+        if !self.sender.is_spent() {
+            self.end_unanswered();
+        }
+    }
+}
+
+impl<R: 'static> ReplyTo<R> {
+    /// Ends the call without a reply.
+    #[cold]
+    #[inline(never)]
+    fn end_unanswered(&mut self) {
         let reply = self.reply();
         let Some(sender) = self.sender.take() else { return };
         if std::thread::panicking() && on_actor_thread() {

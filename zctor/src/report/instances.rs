@@ -1,11 +1,11 @@
-//! What each instance of a running engine has done.
+//! The counts of each instance of a running engine.
 
 use std::fmt;
 use std::time::Instant;
 
 use crate::id::InstanceId;
 
-/// What one instance has done, and how much waits for it, as [`ActorEngine::instances`](crate::ActorEngine::instances)
+/// The counts of one instance, and how much waits for it, as [`ActorEngine::instances`](crate::ActorEngine::instances)
 /// gives it.
 ///
 /// ```

@@ -31,11 +31,13 @@ pub struct RunningInstance {
     pub variant: Option<&'static str>,
     /// For how long it has run, at least, without the time for which it waited.
     ///
-    /// No handler reads a clock for it. It is known if nothing else was handled since the thread last woke up, to within
-    /// a millisecond or two; and as far back as somebody waits for a reply of this thread, if it has ended nothing since.
-    /// Otherwise it comes from earlier looks, to within the time between two calls of
-    /// [`ActorEngine::stats`](crate::ActorEngine::stats).
+    /// No handler reads a clock for it. If nothing else was handled since the thread last woke up, it is right to
+    /// within a millisecond or two. If somebody waits for a reply of this thread, it is at least as long as that wait,
+    /// provided that the thread has ended nothing since. Otherwise it comes from earlier looks, to within the time
+    /// between two calls of [`ActorEngine::stats`](crate::ActorEngine::stats).
     pub lasted: Duration,
+    /// The limit of an actor that is slow by right, if it has one: see [`Actor::slow`](crate::Actor::slow).
+    pub slow_limit: Option<Duration>,
 }
 
 impl fmt::Display for RunningInstance {

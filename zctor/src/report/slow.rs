@@ -9,7 +9,7 @@ use crate::report::running::{Readable, Typed};
 /// A handler that has run for longer than its limit, as [`ActorEngine::slow`](crate::ActorEngine::slow) lists it and
 /// [`ActorEngine::on_slow`](crate::ActorEngine::on_slow) tells of it.
 ///
-/// A handler that waits for a reply is none: what its callee does is slow, or what that waits for.
+/// A handler that waits for a reply is not slow: its callee is, or the handler that the callee waits for.
 ///
 /// ```
 /// use std::sync::mpsc;

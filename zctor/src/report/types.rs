@@ -1,10 +1,10 @@
-//! What an engine has counted of each message type.
+//! The counts of an engine for each message type.
 
 use std::fmt;
 
 use crate::event::Undelivered;
 
-/// What an engine has done with the messages of one type, in [`Stats`](crate::Stats): its instances on all threads,
+/// The counts of an engine for the messages of one type, in [`Stats`](crate::Stats): its instances on all threads,
 /// those that have ended among them.
 ///
 /// Types of the same name share a row. A type has a row once an instance of it has lived, or a message of it was

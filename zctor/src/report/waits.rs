@@ -1,4 +1,4 @@
-//! Who waits for whom, down to the handler that all of them wait for.
+//! Chains of waits, down to the handler that all of them wait for.
 //!
 //! A wait says which thread its reply must come from. The next link is what that thread does just now: its innermost
 //! wait, or the code that runs there. Chains of waits end, since every wait is for a lower call depth: the last link
@@ -213,7 +213,7 @@ pub struct OutsideCaller {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct WaitingCaller {
-    /// What it waits for, and for how long.
+    /// The wait: its callee, and for how long.
     pub caller: OutsideCaller,
     /// The number of waits from here to the root: 1 if it waits for the root's thread itself.
     pub distance: usize,
@@ -253,7 +253,8 @@ impl WaitForest {
 struct Threads<'a>(BTreeMap<ThreadId, &'a Link<'a>>);
 
 impl Threads<'_> {
-    /// The thread that a chain ends on which begins with a wait for the thread `on`, and the number of waits until there.
+    /// Follows a chain that begins with a wait for the thread `on`. Gives the thread that it ends on, and its number of
+    /// waits.
     fn end_of_chain(&self, waiter: Option<InstanceId>, on: End) -> (End, usize) {
         let (mut last, mut on) = (waiter, on);
         // The threads were not read all at once, so links of different moments might lead in a circle: each is followed

@@ -4,7 +4,7 @@
 //! more. The type of the state that handles the messages is known to the instance alone, which gets the content as
 //! `Any`.
 //!
-//! # A message is moved once
+//! # How seldom a message is moved
 //!
 //! To move a message costs more than all else that is done with it on its way. So its sender makes it in a place, its
 //! handler begins by taking it out of that place, and the code in between passes on the place, not the message:
@@ -104,7 +104,7 @@ impl<M: 'static> Hook<M> for AnyHook {
     }
 }
 
-/// What an envelope may hold: a message, a call, or a batch. The default is an empty one.
+/// The content of an envelope: a message, a call, or a batch. The default is an empty one.
 pub(super) trait Content: Default + Send + 'static {
     type Message: Payload;
     const IS_CALL: bool;

@@ -12,6 +12,7 @@ use crate::reply::cancellation::Cancellation;
 use crate::route::contents::{
     AnyHook, Call, Content, Hook, NoHook, WeakHook, bare, enclose, enclose_told, join, lose_at_edge, open, typed,
 };
+use crate::route::link_route::{LINKS, StatedRoute};
 use crate::route::location::{Location, Way};
 use crate::route::payload::{Payload, Port};
 use crate::sys::operation::Operation;
@@ -29,7 +30,7 @@ impl<M: Payload<Port: Send> + Send> Delivery<M> {
 
     const fn table<H: Hook<M>>() -> Self {
         Self {
-            copy: None,
+            link: None,
             send: |place, endpoint, way, sent_as| {
                 if way == Way::Here && queue_here::<M, H>(place, endpoint, sent_as) {
                     return;
@@ -186,12 +187,22 @@ pub(crate) struct Delivery<M: Payload> {
     pub(crate) send: DeliverFn<M, Option<M>>,
     /// As `send`, where spans may be asked for.
     pub(crate) send_told: Option<DeliverFn<M, Option<M>>>,
-    /// As `send`, for a copy of a broadcast. A link alone has this: the other side copies it to each instance there.
-    pub(crate) copy: Option<DeliverFn<M, Option<M>>>,
+    /// Set for links alone, which are told of routes.
+    pub(crate) link: Option<LinkDelivery<M>>,
     pub(crate) call: DeliverFn<M, Option<Call<M>>>,
     pub(crate) batch: DeliverFn<M, VecDeque<M>>,
     pub(crate) inner: DeliverInnerFn<M, Option<M>>,
     pub(crate) inner_call: DeliverInnerFn<M, Option<Call<M>>>,
+}
+
+/// As a [`DeliverFn`], by the route that the sender states.
+type DeliverByFn<M, C> = fn(&mut C, &Endpoint<M>, Way, SentAs, StatedRoute<'_>);
+
+/// Functions that the table of a link has beside those of all instances.
+pub(crate) struct LinkDelivery<M: Payload> {
+    pub(crate) send: DeliverByFn<M, Option<M>>,
+    pub(crate) call: DeliverByFn<M, Option<Call<M>>>,
+    pub(crate) batch: DeliverByFn<M, VecDeque<M>>,
 }
 
 /// Where one instance lives, and how mail gets there. All clients of the instance share one endpoint, so that a client
@@ -258,23 +269,38 @@ impl<M: Payload> Endpoint<M> {
         (self.delivery.send)(message, self, way, sent_as);
     }
 
-    /// Sends a copy of a broadcast that was admitted, as [`send`](Self::send).
-    pub(crate) fn send_copy<const WATCHED: bool>(&self, way: Way, message: &mut Option<M>, sent_as: SentAs) {
-        let Some(copy) = self.delivery.copy else { return self.send::<WATCHED>(way, message, sent_as) };
+    /// The table by which a message goes whose sender states its route: of a link.
+    fn link(&self, route: StatedRoute<'_>) -> Option<&LinkDelivery<M>> {
+        if LINKS && route.is_stated() { self.delivery.link.as_ref() } else { None }
+    }
+
+    /// As [`send`](Self::send), by the route that the sender states. A link alone looks at it.
+    #[cfg_attr(not(debug_assertions), inline(always))]
+    pub(crate) fn send_by<const WATCHED: bool>(
+        &self,
+        way: Way,
+        message: &mut Option<M>,
+        sent_as: SentAs,
+        route: StatedRoute<'_>,
+    ) {
+        let Some(link) = self.link(route) else { return self.send::<WATCHED>(way, message, sent_as) };
         if WATCHED {
             self.reaches("send", way, || (message.as_ref().map(M::variant), 0));
         }
-        copy(message, self, way, sent_as);
+        (link.send)(message, self, way, sent_as, route);
     }
 
     /// Whether the instance stands for a pool elsewhere.
     pub(crate) fn is_link(&self) -> bool {
-        self.delivery.copy.is_some()
+        LINKS && self.delivery.link.is_some()
     }
 
-    /// Sends a call that was admitted, as [`send`](Self::send).
-    pub(crate) fn call(&self, way: Way, call: &mut Option<Call<M>>, sent_as: SentAs) {
-        let deliver = |call: &mut Option<Call<M>>| (self.delivery.call)(call, self, way, sent_as);
+    /// Sends a call that was admitted, as [`send_by`](Self::send_by).
+    pub(crate) fn call(&self, way: Way, call: &mut Option<Call<M>>, sent_as: SentAs, route: StatedRoute<'_>) {
+        let deliver = |call: &mut Option<Call<M>>| match self.link(route) {
+            None => (self.delivery.call)(call, self, way, sent_as),
+            Some(link) => (link.call)(call, self, way, sent_as, route),
+        };
         let with_point = |call: &mut Option<Call<M>>| {
             self.reaches("call", way, || named(call));
             deliver(call);
@@ -305,11 +331,15 @@ impl<M: Payload> Endpoint<M> {
         if (self.delivery.inner_call)(call, self, sent_as, take_turn) { Ok(()) } else { Err(Refusal::Full) }
     }
 
-    /// Sends a batch that was admitted; gives its messages back if the receiver's thread has ended meanwhile.
-    pub(crate) fn send_batch(&self, way: Way, messages: Vec<M>, sent_as: SentAs) -> Vec<M> {
+    /// Sends a batch that was admitted, as [`send_by`](Self::send_by); gives its messages back if the receiver's thread has
+    /// ended meanwhile.
+    pub(crate) fn send_batch(&self, way: Way, messages: Vec<M>, sent_as: SentAs, route: StatedRoute<'_>) -> Vec<M> {
         self.reaches("send a batch with", way, || (messages.first().map(M::variant), 0));
         let mut messages = messages.into();
-        (self.delivery.batch)(&mut messages, self, way, sent_as);
+        match self.link(route) {
+            None => (self.delivery.batch)(&mut messages, self, way, sent_as),
+            Some(link) => (link.batch)(&mut messages, self, way, sent_as, route),
+        }
         messages.into()
     }
 

@@ -4,6 +4,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::marker::PhantomData;
 
 use crate::error::Refusal;
+use crate::route::link_route::KeyRoute;
 use crate::route::location::Way;
 use crate::route::payload::Payload;
 use crate::route::places::AnyPlaces;
@@ -13,11 +14,11 @@ impl<M: Payload> Pool<M> {
     /// The instance of a key: the one whose place has the highest hash together with the key (rendezvous hashing,
     /// Thaler and Ravishankar 1998). So about 1/n of the keys move when the pool changes, all of them to the instance
     /// that has joined, or from the one that has left.
-    pub(crate) fn of_key(&self, key: u64) -> Result<Chosen<'_, M>, Refusal> {
+    pub(crate) fn of_key<const WATCHED: bool>(&self, key: u64) -> Result<Chosen<'_, M>, Refusal> {
         let (places, best) = self.choose(|places| of_key(places.as_any(), key));
         let (index, way) = best.ok_or_else(|| self.nobody())?;
         let entry = places[index].endpoint.enter();
-        Ok(Chosen::place(places, index, way, entry, false))
+        Ok(Chosen::place::<WATCHED>(places, index, way, entry, false))
     }
 }
 
@@ -51,19 +52,29 @@ pub struct Keyed<K: ?Sized>(PhantomData<K>);
 #[derive(Debug)]
 pub struct Unkeyed;
 
-/// What [`Client::keyed`](crate::Client::keyed) takes for a key: what the `#[key]` fields borrow as, or anything if the
-/// enum has no `#[key]`.
+/// A type that [`Client::keyed`](crate::Client::keyed) takes for a key: one that the `#[key]` fields borrow as, or any
+/// if the enum has no `#[key]`.
 #[diagnostic::on_unimplemented(
     message = "`{Q}` is not what the `#[key]` fields of this enum borrow as",
     note = "pass a reference to the fields' own type, or to what it borrows as: `&str` for `String`"
 )]
-pub trait KeyOf<Q: ?Sized> {}
+pub trait KeyOf<Q: ?Sized> {
+    /// The key as it travels, and with its hash; `None` if it never does.
+    #[doc(hidden)]
+    fn __travelling(_key: &Q, _hash: u64) -> Option<KeyRoute> {
+        None
+    }
+}
+
+/// The key type of an enum whose messages travel, around that which it would have if they did not.
+#[derive(Debug)]
+pub struct TravellingKey<K>(PhantomData<K>);
 
 impl<K: std::borrow::Borrow<Q> + ?Sized, Q: ?Sized> KeyOf<Q> for Keyed<K> {}
 
 impl<Q: ?Sized> KeyOf<Q> for Unkeyed {}
 
-/// What a `#[key]` field must be: its hash says which instance gets the message.
+/// The bound of a `#[key]` field: its hash says which instance gets the message.
 #[diagnostic::on_unimplemented(
     message = "key type `{Self}` has no hash",
     label = "a `#[key]` field must be `Hash`",

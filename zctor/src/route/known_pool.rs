@@ -1,4 +1,4 @@
-//! A pool as one actor thread knows it: what its handlers send is routed without a search for the pool.
+//! A handler's message needs no search for its pool: a thread keeps the pools that it has used, by version.
 
 use std::cell::{Cell, OnceCell};
 use std::marker::PhantomData;

@@ -11,13 +11,16 @@ use crate::route::round_robin::has_somebody_room;
 impl<M: Payload> Pool<M> {
     /// The instance whose thread has the least to do, after `more` is added to the load of each. An instance that does
     /// not back off is preferred to one that does, and then one with room to one without.
-    pub(crate) fn least_loaded(&self, more: impl Fn(InstanceId) -> usize) -> Result<Chosen<'_, M>, Refusal> {
+    pub(crate) fn least_loaded<const WATCHED: bool>(
+        &self,
+        more: impl Fn(InstanceId) -> usize,
+    ) -> Result<Chosen<'_, M>, Refusal> {
         loop {
             let (places, best) = self.choose(|places| least_loaded(places.as_any(), &more));
             let (index, way) = best.ok_or_else(|| self.nobody())?;
             let entry = places[index].endpoint.enter();
             if entry != Entry::Full || !has_somebody_room(places.as_any()) {
-                return Ok(Chosen::place(places, index, way, entry, false));
+                return Ok(Chosen::place::<WATCHED>(places, index, way, entry, false));
             }
         }
     }

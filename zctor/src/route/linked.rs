@@ -1,7 +1,7 @@
-//! Mail for a link to another engine: the usual contents, and whether they are a copy of a broadcast.
+//! Mail for a link to another engine: the usual contents, and their route if the sender says it.
 //!
 //! A link's endpoint has a delivery table of its own, so the mail of all other instances is as it would be without
-//! links. By its contents mail for a link goes another way where it is handled, too (`actor/link.rs`).
+//! links. The contents of such mail also say that it is handled by `actor/link.rs`.
 //!
 //! A message or a call from outside need not wait for the link's thread:
 //!
@@ -9,7 +9,7 @@
 //!    (`Mailbox::rest`): then all that this sender has sent before has gone out. So its messages keep their order.
 //! 2. Else it goes through the mailbox. So does the first one, and the first one after a rebuild: the outlet is known when
 //!    the link's thread has handled a message with it.
-//! 3. What handlers send goes through the mailbox, since the runtime holds a borrow where they send, and to encode a
+//! 3. Messages of handlers go through the mailbox, since the runtime holds a borrow where they send, and to encode a
 //!    message is the user's code. Batches do too. A task that is polled in a waker is outside, on whichever thread: no
 //!    borrow is held there.
 //! 4. The end of the engine waits for no message that goes past the link's thread. One that was admitted just before it
@@ -32,7 +32,8 @@ use crate::mailbox::envelope::{Envelope, Gathered, Undeliverable};
 use crate::mailbox::mail::{Mail, SentAs};
 use crate::reply::cancellation::Cancellation;
 use crate::route::contents::{AnyHook, Call, Content, Hook, NoHook, OnUndelivered, enclose_told};
-use crate::route::endpoint::{Delivery, Endpoint, can_be_given_up, take_back};
+use crate::route::endpoint::{Delivery, Endpoint, LinkDelivery, can_be_given_up, take_back};
+use crate::route::link_route::{LinkRoute, StatedRoute};
 use crate::route::location::Way;
 use crate::route::payload::{Payload, Port};
 use crate::sys::frame::in_hook;
@@ -48,8 +49,8 @@ pub(crate) trait Outlet<M: Payload>: Send + Sync {
 pub(crate) struct How {
     /// The permit of a message from outside. A message from inside has none, and no bound holds it back.
     pub(crate) permit: Option<HeldPermit>,
-    /// It is a copy of a broadcast.
-    pub(crate) copy: bool,
+    /// Where it goes, if its sender says so.
+    pub(crate) route: Option<Arc<LinkRoute>>,
     /// A hook has sent it: its loss is counted, and no hook is told.
     pub(crate) from_hook: bool,
 }
@@ -64,10 +65,10 @@ impl Drop for HeldPermit {
     }
 }
 
-/// The outlet of a link, as its mailbox has it, and the accounts that have the link's. The link's state owns the outlet,
-/// which holds the mailbox.
+/// The outlet of a link, as its mailbox keeps it, and the block that holds the link's account. The link's state owns
+/// the outlet, which holds the mailbox.
 struct Known<M> {
-    /// That of the state which the link's thread has met last: a link may be built again.
+    /// The outlet of the link's latest state: a link may be built again.
     outlet: ArcSwap<Weak<dyn Outlet<M>>>,
     block: Arc<Block>,
 }
@@ -101,15 +102,16 @@ pub(crate) fn make_known<M: Payload>(mailbox: &Mailbox, outlet: &Arc<dyn Outlet<
     }
 }
 
-fn from_outside<M: Payload>(endpoint: &Endpoint<M>, copy: bool) -> How {
-    How { permit: Some(HeldPermit(Arc::clone(&endpoint.mailbox))), copy, from_hook: in_hook() }
+fn from_outside<M: Payload>(endpoint: &Endpoint<M>, route: Option<Arc<LinkRoute>>) -> How {
+    How { permit: Some(HeldPermit(Arc::clone(&endpoint.mailbox))), route, from_hook: in_hook() }
 }
 
 /// A message, a call or a batch for a link.
 #[derive(Default)]
 pub(crate) struct Linked<C> {
     pub(crate) content: C,
-    pub(crate) copy: bool,
+    // One word: with more, what is small enough for an envelope would not be so with its route.
+    pub(crate) route: Option<Arc<LinkRoute>>,
 }
 
 impl<C: Content> Content for Linked<C> {
@@ -132,18 +134,22 @@ impl<C: Content> Content for Linked<C> {
 impl<M: Payload<Port: Send> + Send> Delivery<M> {
     /// The table of a link.
     pub(crate) const LINK: Self = Self {
-        send: |place, endpoint, way, sent_as| deliver_message(place, endpoint, way, sent_as, false),
+        link: Some(LinkDelivery {
+            send: deliver_message,
+            call: deliver_call,
+            batch: |place, endpoint, way, sent_as, route| deliver(place, endpoint, way, sent_as, route, Mail::batch),
+        }),
+        send: |place, endpoint, way, sent_as| deliver_message(place, endpoint, way, sent_as, StatedRoute::Own),
         send_told: None,
-        copy: Some(|place, endpoint, way, sent_as| deliver_message(place, endpoint, way, sent_as, true)),
-        call: deliver_call,
-        batch: |place, endpoint, way, sent_as| deliver(place, endpoint, way, sent_as, false, Mail::batch),
+        call: |place, endpoint, way, sent_as| deliver_call(place, endpoint, way, sent_as, StatedRoute::Own),
+        batch: |place, endpoint, way, sent_as| deliver(place, endpoint, way, sent_as, StatedRoute::Own, Mail::batch),
         // The thread of a link has no inner bound.
         inner: |place, endpoint, sent_as, _| {
-            deliver(place, endpoint, Way::There, sent_as, false, Mail::message);
+            deliver(place, endpoint, Way::There, sent_as, StatedRoute::Own, Mail::message);
             true
         },
         inner_call: |place, endpoint, sent_as, _| {
-            deliver_call(place, endpoint, Way::There, sent_as);
+            deliver_call(place, endpoint, Way::There, sent_as, StatedRoute::Own);
             true
         },
     };
@@ -154,16 +160,16 @@ fn deliver_message<M: Payload<Port: Send> + Send>(
     endpoint: &Endpoint<M>,
     way: Way,
     sent_as: SentAs,
-    copy: bool,
+    route: StatedRoute<'_>,
 ) {
     match Known::at_once(endpoint, way, sent_as) {
         Some((known, outlet)) => {
             if let Some(message) = place.take() {
                 known.count(endpoint);
-                outlet.send(message, from_outside(endpoint, copy));
+                outlet.send(message, from_outside(endpoint, route.to_owned()));
             }
         }
-        None => deliver(place, endpoint, way, sent_as, copy, Mail::message),
+        None => deliver(place, endpoint, way, sent_as, route, Mail::message),
     }
 }
 
@@ -172,6 +178,7 @@ fn deliver_call<M: Payload<Port: Send> + Send>(
     endpoint: &Endpoint<M>,
     way: Way,
     sent_as: SentAs,
+    route: StatedRoute<'_>,
 ) {
     if let Some((known, outlet)) = Known::at_once(endpoint, way, sent_as) {
         let cancellation = place.as_ref().and_then(|call| call.port.cancellation());
@@ -180,13 +187,13 @@ fn deliver_call<M: Payload<Port: Send> + Send>(
             let until = cancellation.and_then(Cancellation::deadline);
             if let Some(Call { message, port }) = place.take() {
                 known.count(endpoint);
-                outlet.call(message, port, from_outside(endpoint, false), until);
+                outlet.call(message, port, from_outside(endpoint, route.to_owned()), until);
             }
             return;
         }
     }
     let given_up = can_be_given_up(place);
-    deliver(place, endpoint, way, sent_as, false, |to, envelope, sent_as| Mail::call(to, envelope, given_up, sent_as));
+    deliver(place, endpoint, way, sent_as, route, |to, envelope, sent_as| Mail::call(to, envelope, given_up, sent_as));
 }
 
 /// Moves a content from its place into an envelope for a link, and delivers that; puts it back if it is refused.
@@ -195,10 +202,10 @@ fn deliver<C: Content>(
     endpoint: &Endpoint<C::Message>,
     way: Way,
     sent_as: SentAs,
-    copy: bool,
+    route: StatedRoute<'_>,
     mail: impl FnOnce(Slot, Envelope, SentAs) -> Mail,
 ) {
-    let mut linked = Linked { content: take(place), copy };
+    let mut linked = Linked { content: take(place), route: route.to_owned() };
     let hook = endpoint.undelivered.as_ref();
     let envelope = match hook {
         None => enclose_told::<_, NoHook>(&mut linked, None),

@@ -1,4 +1,4 @@
-//! What routing and delivery need to know of a message: its names, its call depth, its port, its key.
+//! A message as routing and delivery know it: its names, its call depth, its port, its key.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use crate::reply::cancellation::{Caller, Cancellation};
 use crate::reply::reply_to::ReplyTo;
 use crate::sys::frame::ABOVE_HANDLERS;
 
-/// What routing and delivery need to know of a message. The layers below the client know nothing else of it.
+/// A message as routing and delivery know it. The layers below the client know nothing else of it.
 pub(crate) trait Payload: Sized + 'static {
     fn name() -> &'static str;
     const CALL_DEPTH: u16;

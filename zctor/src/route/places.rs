@@ -1,4 +1,4 @@
-//! Places: what a pool's turn, its keys and its order go by. An instance has one, and another may fill it again.
+//! Places: the turn, the keys and the order of a pool go by them. An instance has one, and another may fill it again.
 
 use std::cmp::Ordering;
 use std::ops::Deref;

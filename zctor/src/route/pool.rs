@@ -16,6 +16,7 @@ use crate::mailbox::edge::Edge;
 use crate::mailbox::mail::SentAs;
 use crate::route::contents::Call;
 use crate::route::endpoint::Endpoint;
+use crate::route::link_route::StatedRoute;
 use crate::route::linked::unlinked;
 use crate::route::location::{Entry, Way};
 use crate::route::payload::Payload;
@@ -50,13 +51,14 @@ pub(crate) struct Pool<M: Payload> {
     pub(crate) places: ArcSwap<Places<M>>,
     /// The version of `places`, for a cheap look; grows when they are replaced.
     version: AtomicU64,
-    /// The turn: the number of the place last used; 0 before the first.
+    /// The turn: the number of the place last used; 0 before the first. All accesses are relaxed, since the turn orders
+    /// nothing but itself. A pool of one leaves it as it is.
     pub(super) turn: AtomicU64,
     /// Where the place last used is in the list, perhaps: a guess that spares a search.
     pub(super) turn_index: AtomicUsize,
     /// The turn among substitutes, which take over the mail of instances that ended.
     pub(super) substitutes: AtomicU64,
-    /// What joins when the pool is published. Its lock serializes all changes of `places`.
+    /// Places that join when the pool is published. Its lock serializes all changes of `places`.
     pub(super) pending: Mutex<Unpublished<M>>,
     pub(crate) edge: Arc<Edge>,
 }
@@ -172,7 +174,7 @@ impl<M: Payload> Pool<M> {
     }
 
     pub(crate) fn version(&self) -> u64 {
-        // Acquire, pairs with `replace`.
+        // Acquire, pairs with `arrange`.
         self.version.load(Ordering::Acquire)
     }
 
@@ -298,7 +300,7 @@ impl<M: Payload> AnyPool for Pool<M> {
             if is_inner(endpoint) {
                 return endpoint.call_inner(place, sent_as, &|| true);
             }
-            endpoint.call(way, place, sent_as);
+            endpoint.call(way, place, sent_as, StatedRoute::default());
             Ok(())
         };
         let content = match unlinked::<M>(content) {
@@ -359,6 +361,8 @@ pub(crate) struct Chosen<'a, M: Payload> {
     /// The turn that is to be moved when the message is accepted, and where it stood. Only for the inner queue: else
     /// it has been moved.
     turn: Option<(&'a AtomicU64, u64)>,
+    /// For a link.
+    route: StatedRoute<'a>,
 }
 
 enum Found<'a, M: Payload> {
@@ -367,21 +371,33 @@ enum Found<'a, M: Payload> {
 }
 
 impl<'a, M: Payload> Chosen<'a, M> {
+    /// `WATCHED`: see `trace::watched_or_not`.
     #[inline(always)]
-    pub(crate) fn place(places: Guard<Arc<Places<M>>>, index: usize, way: Way, entry: Entry, in_turn: bool) -> Self {
-        if entry != Entry::Full {
+    pub(crate) fn place<const WATCHED: bool>(
+        places: Guard<Arc<Places<M>>>,
+        index: usize,
+        way: Way,
+        entry: Entry,
+        in_turn: bool,
+    ) -> Self {
+        if WATCHED && entry != Entry::Full {
             trace::routed(|| (M::name(), places[index].endpoint.id(), index + 1, places.len()));
         }
-        Self { found: Found::Place(places, index), way, entry, in_turn, turn: None }
+        Self { found: Found::Place(places, index), way, entry, in_turn, turn: None, route: StatedRoute::default() }
     }
 
     pub(crate) fn straight(endpoint: &'a Endpoint<M>, way: Way, sent_as: SentAs) -> Self {
-        Self { found: Found::Bound(endpoint), way, entry: Entry::Free, in_turn: sent_as.in_turn, turn: None }
+        Self { in_turn: sent_as.in_turn, ..Self::bound(endpoint, way, Entry::Free) }
     }
 
     /// An instance that was not chosen in turn.
     pub(crate) fn bound(endpoint: &'a Endpoint<M>, way: Way, entry: Entry) -> Self {
-        Self { found: Found::Bound(endpoint), way, entry, in_turn: false, turn: None }
+        Self { found: Found::Bound(endpoint), way, entry, in_turn: false, turn: None, route: StatedRoute::default() }
+    }
+
+    /// For a message whose sender states its route.
+    pub(crate) fn by(self, route: StatedRoute<'a>) -> Self {
+        Self { route, ..self }
     }
 
     /// Leaves the turn to be moved from there when the message is accepted.
@@ -393,7 +409,7 @@ impl<'a, M: Payload> Chosen<'a, M> {
     pub(crate) fn move_turn(&self) -> bool {
         let (Some((turn, from)), Found::Place(places, index)) = (self.turn, &self.found) else { return true };
         let to = places[*index].number;
-        // Relaxed: the turn orders nothing but itself. A pool of one leaves it as it is.
+        // Relaxed: see `Pool::turn`.
         to == from || turn.compare_exchange(from, to, Ordering::Relaxed, Ordering::Relaxed).is_ok()
     }
 
@@ -403,6 +419,23 @@ impl<'a, M: Payload> Chosen<'a, M> {
 
     pub(crate) fn sent_as(&self) -> SentAs {
         self.entry.sent_as(self.in_turn)
+    }
+
+    /// Sends a message to the instance, as [`Endpoint::send`] does.
+    #[cfg_attr(not(debug_assertions), inline(always))]
+    pub(crate) fn send<const WATCHED: bool>(&self, message: &mut Option<M>) {
+        self.endpoint().send_by::<WATCHED>(self.way, message, self.sent_as(), self.route);
+    }
+
+    /// Sends a call to the instance, as [`Endpoint::call`] does.
+    #[cfg_attr(not(debug_assertions), inline(always))]
+    pub(crate) fn call(&self, call: &mut Option<Call<M>>) {
+        self.endpoint().call(self.way, call, self.sent_as(), self.route);
+    }
+
+    /// Sends a batch to the instance, as [`Endpoint::send_batch`] does.
+    pub(crate) fn send_batch(&self, messages: Vec<M>) -> Vec<M> {
+        self.endpoint().send_batch(self.way, messages, self.sent_as(), self.route)
     }
 
     #[inline]

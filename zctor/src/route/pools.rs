@@ -76,7 +76,6 @@ impl Pools {
         Self { by_type: ArcSwap::default(), in_order: Mutex::default(), edge }
     }
 
-    /// The pool of a type of messages.
     pub(crate) fn of_type(&self, message: TypeId) -> Option<Arc<dyn AnyPool>> {
         self.by_type.load().get(&message).cloned()
     }

@@ -1,5 +1,5 @@
-//! Sends are recorded at no cost to an engine that does not: a message for a bounded mailbox leaves the short way, to take
-//! a permit, and where sends are recorded all mailboxes count as bounded.
+//! Recording costs nothing in an engine that does not record. Where it does, all mailboxes count as bounded, so each
+//! message takes the way of a bounded mailbox, and is noted there.
 
 use crate::id::Slot;
 use crate::mailbox::Mailbox;

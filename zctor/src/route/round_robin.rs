@@ -9,6 +9,7 @@ use std::sync::atomic::Ordering;
 use crate::error::Refusal;
 use crate::mailbox::mail::SentAs;
 use crate::route::endpoint::Endpoint;
+use crate::route::link_route::StatedRoute;
 use crate::route::location::{Entry, Location, Way};
 use crate::route::payload::Payload;
 use crate::route::places::{AnyPlaces, Place, Places};
@@ -20,11 +21,12 @@ use crate::trace::spans::may_be_told;
 
 impl<M: Payload> Pool<M> {
     /// The instance whose turn it is; the turn moves on to it, unless it has no room.
-    pub(crate) fn next(&self) -> Result<Chosen<'_, M>, Refusal> {
+    #[inline(never)]
+    pub(crate) fn next<const WATCHED: bool>(&self) -> Result<Chosen<'_, M>, Refusal> {
         loop {
             let places = self.places.load();
             let Some((index, way, entry, turn)) = self.take_turn(&places)? else { continue };
-            let chosen = Chosen::place(places, index, way, entry, true);
+            let chosen = Chosen::place::<WATCHED>(places, index, way, entry, true);
             return Ok(if entry == Entry::Inner { chosen.with_turn(&self.turn, turn) } else { chosen });
         }
     }
@@ -34,7 +36,7 @@ impl<M: Payload> Pool<M> {
     pub(crate) fn step<'s, const WATCHED: bool>(&self, places: &'s [Place<M>]) -> Option<(&'s Endpoint<M>, Way)> {
         let [Place { number, endpoint }] = places else { return self.step_among::<WATCHED>(places) };
         let way = endpoint.admit_in_turn()?;
-        // Relaxed: the turn orders nothing but itself. A pool of one leaves it as it is.
+        // Relaxed: see `Pool::turn`.
         let turn = self.turn.load(Ordering::Relaxed);
         if turn != *number && !self.move_turn(turn, *number) {
             return None;
@@ -68,13 +70,15 @@ impl<M: Payload> Pool<M> {
     /// Moves the turn; `false` if another sender was faster.
     #[inline]
     fn move_turn(&self, from: u64, to: u64) -> bool {
-        // Relaxed: the turn orders nothing but itself.
+        // Relaxed: see `Pool::turn`.
         self.turn.compare_exchange(from, to, Ordering::Relaxed, Ordering::Relaxed).is_ok()
     }
 
     /// Chooses the next instance, and moves the turn on to it, unless it has no room, or may have none: whether an
     /// inner queue accepts the message is only known there. Gives also where the turn stood; `None` if
     /// the places are stale.
+    // Always: as a function that the watched way calls too, it takes a send to a bounded mailbox 40 instructions.
+    #[cfg_attr(not(debug_assertions), inline(always))]
     fn take_turn(&self, places: &Places<M>) -> Result<Option<(usize, Way, Entry, u64)>, Refusal> {
         loop {
             turn_point::<M>(places.len());
@@ -89,7 +93,7 @@ impl<M: Payload> Pool<M> {
             if entry == Entry::Full && has_somebody_room(places.as_any()) {
                 continue; // another sender was faster
             }
-            // Relaxed: the turn orders nothing but itself. A pool of one leaves it as it is.
+            // Relaxed: see `Pool::turn`.
             if matches!(entry, Entry::Full | Entry::Inner)
                 || *number == turn
                 || self.turn.compare_exchange_weak(turn, *number, Ordering::Relaxed, Ordering::Relaxed).is_ok()
@@ -131,7 +135,12 @@ impl<M: Payload> Pool<M> {
             }
         }
         for Share { endpoint, way, messages, .. } in shares {
-            late.extend(endpoint.send_batch(way, messages, SentAs { in_turn: true, permitted: false }));
+            late.extend(endpoint.send_batch(
+                way,
+                messages,
+                SentAs { in_turn: true, permitted: false },
+                StatedRoute::default(),
+            ));
         }
         Ok(())
     }
@@ -157,7 +166,7 @@ impl<M: Payload> Pool<M> {
             }
             let last = &shares[(count - 1).checked_rem(shares.len())?];
             let last = places[last.index].number;
-            // Relaxed: the turn orders nothing but itself.
+            // Relaxed: see `Pool::turn`.
             if last == turn || self.turn.compare_exchange(turn, last, Ordering::Relaxed, Ordering::Relaxed).is_ok() {
                 return Some(shares);
             }
@@ -228,7 +237,8 @@ fn next_open(places: &dyn AnyPlaces, turn: u64) -> Option<(usize, Way)> {
     })
 }
 
-/// What rotation asks of a place that takes mail: the way there, whether its instance is ready, whether it has room.
+/// The answers of a place that takes mail to rotation: the way there, whether its instance is ready, whether it has
+/// room.
 type Look<'a> = &'a dyn Fn(usize) -> Option<(Way, bool, bool)>;
 
 /// The first of the best places, from `start` on and around. Not generic, since it would be compiled again for each

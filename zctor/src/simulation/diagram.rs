@@ -1,7 +1,7 @@
 //! The steps of a run as a sequence diagram in the language of Mermaid, which many viewers of Markdown draw.
 //!
 //! An arrow with a solid line is a message on its way: a call has a filled head, a send an open one. The dashed line is a
-//! reply. What a thread does by itself is not shown.
+//! reply. Steps that concern no other thread are not shown.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -11,7 +11,7 @@ use crate::simulation::trace::{panic_text, returns_error, types};
 use crate::sys::operation::Operation;
 use crate::sys::simulated::state::{Call, Event, Record};
 
-/// Who takes part: an instance, or a thread outside the engines.
+/// A column of the diagram: an instance, or a thread outside the engines.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Party {
     Instance(InstanceId),

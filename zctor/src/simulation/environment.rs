@@ -1,4 +1,4 @@
-//! What the environment says of a search: which seeds, how many at a time, where the trace goes.
+//! The settings of a search from the environment: which seeds, how many at a time, where the trace goes.
 
 use std::env;
 use std::ops::Range;

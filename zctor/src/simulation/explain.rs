@@ -54,7 +54,7 @@ pub(super) fn delayed(record: &Record, delays: &[Delay]) -> String {
     text
 }
 
-/// What a turn begins with.
+/// The first operation of a turn, in words.
 fn begin(record: &Record, turn: &Turn) -> String {
     let step = record.turns.get(turn).copied();
     let own = |step: &usize| record.events.get(*step).is_some_and(|event| event.thread == turn.thread);

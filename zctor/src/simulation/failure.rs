@@ -1,4 +1,4 @@
-//! What a search has found.
+//! The failure that a search has found.
 
 use std::error::Error;
 use std::fmt;

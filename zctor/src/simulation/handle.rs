@@ -1,4 +1,4 @@
-//! What the body of a simulation is given: its chance, and threads outside the engines.
+//! The argument of a simulation's body: its chance, and threads outside the engines.
 
 use std::any::Any;
 use std::fmt;

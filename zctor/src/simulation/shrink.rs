@@ -122,7 +122,8 @@ fn by_schedule(
         // While the first was narrowed the second mattered; with what is left of the first it may not any more.
         let mut spans = minimize(spans, |some| shrinker.fails(held(some.to_vec())));
         if let Some(found) = shrinker.attempt(held(spans.clone())) {
-            // There may have been no time to see that one is in vain that is held back behind the failure.
+            // A thread may be held back after the failure, without effect; there may have been no time to find that
+            // out.
             spans.retain(|(_, during)| during.start < found.1.decided_at.len() as u64);
             return Some(failure(found, &|record| (held_back(record, &spans), spans.len())));
         }
@@ -154,7 +155,8 @@ fn with_conditions(mut words: String, slowest: Duration, faults: usize) -> Strin
     words
 }
 
-/// Its deviations, times and faults alone do not make it fail: what the policy drew at a look had a part.
+/// Used when the deviations, times and faults alone do not reproduce the failure: then a random draw of the policy had
+/// a part.
 fn unshrunk(seed: Option<u64>, text: String, record: &Record) -> Failure {
     let explanation = "it could not be shrunk: the trace is that of the whole run".to_owned();
     Failure::new(seed, text, record, (explanation, record.deviations.len() + record.faults.len()))

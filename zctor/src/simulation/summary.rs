@@ -1,11 +1,11 @@
-//! What a search without a failure has done.
+//! The sums over the runs of a search, in which the order of the runs does not count: several can be made at a time.
 
 use std::collections::BTreeMap;
 use std::hash::{Hash, Hasher};
 
 use crate::sys::simulated::state::Record;
 
-/// What a search without a failure has done.
+/// The counts of a search without a failure.
 ///
 /// ```
 /// let summary = zctor::simulation::simulate(|_| Ok(())).seeds(0..50).outcome().unwrap();

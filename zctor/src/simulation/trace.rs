@@ -1,4 +1,4 @@
-//! The steps of a run as text, a line each.
+//! A run as text, for `ZCTOR_TRACE` and for the report of a failure.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
@@ -34,7 +34,7 @@ pub(super) fn name(record: &Record, thread: usize) -> String {
     format!("{thread} `{}`", record.names[thread])
 }
 
-/// What a thread has done.
+/// The step of a thread, in words.
 pub(super) fn what(record: &Record, event: &Event) -> String {
     match event.call {
         Some(Call { thread, from, message, variant, .. }) => {

@@ -1,7 +1,9 @@
 //! Two traits: `Awaited` for the waits of threads, and `Running` for those of pipes.
 
+use std::sync::Arc;
 use std::task::Waker;
 
+use crate::sys::park::Parker;
 use crate::sys::spin::Spin;
 
 /// Something that a thread can wait for, by `wait` or `wait_outside`.
@@ -12,8 +14,8 @@ pub(crate) trait Awaited {
     /// Gives the outcome, or has `waker` woken when it is time to poll again.
     fn poll(&mut self, waker: &Waker) -> Option<Self::Output>;
     /// As `poll`, by a thread whose wait is listed (`thread/wait.rs`): if the outcome can never come, the thread is woken
-    /// by that list.
-    fn poll_listed(&mut self, waker: &Waker) -> Option<Self::Output> {
+    /// by that list. `waker` wakes the thread by its word, `parker`.
+    fn poll_listed(&mut self, _parker: &Arc<Parker>, waker: &Waker) -> Option<Self::Output> {
         self.poll(waker)
     }
     /// How a thread outside spins while it waits for this: as its engine was told.

@@ -58,7 +58,6 @@ impl Frame {
         code()
     }
 
-    /// Of a waker.
     pub(super) fn of_waker() -> Self {
         Self { below: WAKER, deadline: None }
     }
@@ -194,9 +193,9 @@ pub(crate) fn is_in_engine(engine: usize) -> bool {
     CURRENT.with(|current| current.engine.get()) == engine
 }
 
-/// Whether this is user code on an actor thread, or carried code. Its messages go past the bounds of mailboxes, since
-/// others may wait for what it does. The own code of a thread that is borrowed by `here` does not count, nor does that of
-/// a task.
+/// Whether this is user code on an actor thread, or carried code. Its messages go past every `mailbox_bound`, since
+/// others may wait for what it does. The own code of a thread that is borrowed by `here` does not count, nor does that
+/// of a task.
 #[inline]
 pub(crate) fn is_inside_code() -> bool {
     is_inside() && Frame::current().is_user_code() && !CURRENT.with(|current| current.in_task.get())
@@ -213,7 +212,7 @@ pub(crate) fn may_wait_for_room() -> bool {
     !Frame::current().is_user_code()
 }
 
-/// Runs code that sends for a handler elsewhere, past the bounds of mailboxes. It may not wait.
+/// Runs code that sends for a handler elsewhere, past every `mailbox_bound`. It may not wait.
 #[cfg(feature = "remote")]
 pub(crate) fn as_inside<R>(code: impl FnOnce() -> R) -> R {
     struct Back(usize);

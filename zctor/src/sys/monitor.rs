@@ -1,6 +1,4 @@
-//! Shared state behind a lock, with a wait until it has changed.
-//!
-//! The engine and the alarms use it, for waits that are not for mail or a reply: those park.
+//! Waits that are not for mail or a reply, of the engine and of the alarms: waits for those park.
 
 use std::sync::PoisonError;
 use std::time::Instant;

@@ -1,4 +1,4 @@
-//! What a thread is about to do that other threads can see, as the points of a simulation are told it.
+//! The operations of a thread that other threads can see, as the points of a simulation are told of them.
 
 use std::fmt;
 
@@ -27,7 +27,7 @@ pub(crate) enum Operation {
     Reply {
         call: usize,
     },
-    /// What happens to messages, or to a pool, of this type.
+    /// An operation on messages, or on a pool, of this type.
     To(&'static str, &'static str),
     Plain(&'static str),
     /// Parks, if nothing has come since it looked last.

@@ -25,14 +25,13 @@ use std::time::Instant;
 
 use once_cell::sync::{Lazy, OnceCell};
 
-use crate::sys::awaited::Awaited;
 use crate::sys::clock::now;
 use crate::sys::operation::Operation;
 use crate::sys::simulated::{Planted, in_world, is_planted, point_anywhere, seat};
 use crate::sys::spawn::ThreadName;
 use crate::sys::spin::{Attempt, Budget, Budgets, For, Spin, Spun};
 use crate::sys::sync::{AtomicU8, Thread, current, park, park_timeout, spin_loop, thread_local, yield_now};
-use crate::sys::unwind::{Quiet, ignoring_panic};
+use crate::sys::unwind::{Quiet, ignoring_panic, wake};
 
 /// The thread runs, or must look again.
 const RUNNING: u8 = 0;
@@ -231,6 +230,7 @@ impl Parker {
     }
 
     /// Spins for mail: after `announce`, until the thread is woken or its time is up.
+    #[inline]
     pub(crate) fn spin<'a>(&self, budgets: &'a Budgets, spin: Spin) -> Spun<'a> {
         let woke = WOKE.with(|woke| woke.replace(false));
         let budget = budgets.get(For::Mail, woke);
@@ -242,6 +242,9 @@ impl Parker {
     ///
     /// A thread that has just unparked another, which may answer, yields first, since schedulers like to put the woken
     /// thread on the core of its waker, where it would wait for the end of the spin.
+    ///
+    /// Not in line: most waits of a thread whose mail comes seldom take none.
+    #[inline(never)]
     fn looks(&self, attempt: Attempt<'_>, woke: bool, ready: impl Fn() -> bool) -> bool {
         let others = usize::from(!self.counted);
         let has_core = || AWAKE.load(Ordering::Relaxed) + others <= *CORES;
@@ -307,86 +310,32 @@ impl Wake for Parker {
     }
 }
 
-thread_local! {
-    /// The word of a thread outside the engine, made when it first waits.
-    static OUTSIDE: Outside = Outside::new();
+/// Whom to wake when something is there: a thread that waits by its word, or a task.
+pub(crate) enum Waiter {
+    /// It is known for what it is, since the way to it through a waker is longer: a waker may be the user's code.
+    Thread(Arc<Parker>),
+    Task(Waker),
 }
 
-/// The parker of a thread outside the engine, with its waker and its budgets for spins.
-pub(crate) struct Outside {
-    pub(crate) parker: Arc<Parker>,
-    waker: Waker,
-    budgets: Budgets,
-}
-
-impl Outside {
-    fn new() -> Self {
-        let parker = Arc::new(Parker::default());
-        parker.adopt_current_thread();
-        Self { waker: Waker::from(Arc::clone(&parker)), parker, budgets: Budgets::new() }
+impl Waiter {
+    pub(crate) fn wake(self) {
+        match self {
+            Self::Thread(parker) => drop(Parker::wake(&parker)),
+            Self::Task(waker) => wake(waker),
+        }
     }
-}
 
-/// Waits on a thread outside the engine, for an outcome that is sure to come. `None` at the deadline.
-pub(crate) fn wait_outside<A: Awaited>(awaited: &mut A, deadline: Option<Instant>) -> Option<A::Output> {
-    wait_outside_noted(awaited, deadline, |_, _| ())
-}
-
-/// As `wait_outside`, for an outcome that may never come; keeps what `note` gives while the thread parks. `note` lists
-/// the wait, with the word of the thread. It is not called if the outcome comes during the spin.
-pub(crate) fn wait_outside_noted<A: Awaited + ?Sized, N>(
-    awaited: &mut A,
-    deadline: Option<Instant>,
-    note: impl Fn(&A, &Arc<Parker>) -> N,
-) -> Option<A::Output> {
-    // The thread-local may be gone: this may run in the destructor of another. Then the wait makes a word for itself.
-    OUTSIDE
-        .try_with(|outside| outside.wait(awaited, deadline, &note))
-        .unwrap_or_else(|_| Outside::new().wait(awaited, deadline, &note))
-}
-
-impl Outside {
-    pub(crate) fn wait<A: Awaited + ?Sized, N>(
-        &self,
-        awaited: &mut A,
-        deadline: Option<Instant>,
-        note: impl Fn(&A, &Arc<Parker>) -> N,
-    ) -> Option<A::Output> {
-        // The spin looks at the reply alone: no waker need be registered for a reply that comes at once.
-        let spin = awaited.spin().no_later_than(|| deadline);
-        let spun = self.parker.spin_for_reply(&self.budgets, spin, || awaited.is_ready());
-        let mut budget = match spun {
-            Spun::Nothing(budget) => budget,
-            Spun::Came => match awaited.poll(Waker::noop()) {
-                Some(value) => return Some(value),
-                None => None,
-            },
-        };
-        let _noted = note(awaited, &self.parker);
-        loop {
-            self.parker.announce();
-            if let Some(value) = awaited.poll_listed(&self.waker) {
-                self.parker.retract();
-                return Some(value);
-            }
-            if deadline.is_some_and(|deadline| deadline <= now()) {
-                self.parker.retract();
-                return None;
-            }
-            match budget.take() {
-                Some(budget) => {
-                    let since = now();
-                    self.parker.park(deadline);
-                    budget.parked_for(now().saturating_duration_since(since));
-                }
-                None => self.parker.park(deadline),
-            }
+    /// Lets it go unwoken. A waker may be the user's, and so is its drop.
+    pub(crate) fn forget(self) {
+        match self {
+            Self::Thread(parker) => drop(parker),
+            Self::Task(waker) => ignoring_panic(|| drop(waker)),
         }
     }
 }
 
 #[cfg(all(test, loom))]
-pub(crate) mod loom_models;
+mod loom_models;
 
 #[cfg(test)]
 mod tests {

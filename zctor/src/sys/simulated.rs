@@ -160,7 +160,7 @@ pub(crate) fn in_world<R>(code: impl FnOnce() -> Option<R>) -> Option<R> {
     if are_there_worlds() { out_of_the_way((), |()| code()) } else { None }
 }
 
-/// The scheduling point of a handler that begins. `true` if a fault has it panic in place of its code.
+/// The scheduling point of a handler that begins. `true` if a fault makes the handler panic instead.
 pub(crate) fn begin_point(home: &Home, object: usize, operation: Operation) -> bool {
     let Some(seat) = seat_in(home) else { return false };
     seat.step(object as u64 + 1, false, operation);
@@ -214,13 +214,13 @@ pub(crate) fn drops_task() -> bool {
     seat().is_some_and(|seat| seat.strikes(Strike::Cancellation))
 }
 
-/// The bound of a mailbox whose owner has asked for this one.
+/// The bound that a mailbox gets if `bound` was asked for: 1 where a fault makes mailboxes small.
 pub(crate) fn mailbox_bound(bound: usize) -> usize {
     seat().map_or(bound, |seat| seat.world.setup().faults.bound(bound))
 }
 
-/// Has a thread stop the engine whose handler begins here, as somebody's handle would, if this is the first handler since
-/// the step that the seed has drawn for it.
+/// Has a new thread stop the engine whose handler begins here, if this is the first handler after the step that the
+/// seed has drawn for it.
 pub(crate) fn may_be_stopped<F: FnOnce() + Send + 'static>(stop: impl FnOnce() -> F) {
     let Some(seat) = find_seat().filter(|seat| seat.world.is_shutdown_due()) else { return };
     let (stop, builder) = (stop(), Builder::new().name("stopper".to_owned()));

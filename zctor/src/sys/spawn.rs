@@ -35,7 +35,7 @@ impl Started {
     }
 }
 
-/// Starts a thread.
+/// Starts a thread: of the same simulated world if this thread is of one, else of the system.
 pub(crate) fn start_thread(
     name: &str,
     stack_size: Option<usize>,

@@ -1,4 +1,4 @@
-//! How long a thread looks for what it waits for before it parks: by a fixed time, or by what its last waits took.
+//! How long a thread spins in a wait before it parks: for a fixed time, or as long as its last waits say.
 
 use std::cell::Cell;
 use std::time::{Duration, Instant};
@@ -82,7 +82,7 @@ const SHORT_PARK: Duration = Duration::from_micros(50);
 /// microseconds on one machine and some tens on another.
 const LONG_PARK: Duration = Duration::from_micros(150);
 
-/// What a short park counts as evidence that a spin pays. One that is neither short nor long counts 1.
+/// A short park counts so much as evidence that a spin pays. One that is neither short nor long counts 1.
 const SHORT: u32 = 8;
 
 /// The most evidence that a thread needs to spin again, however many of its spins were in vain: 32 short parks, or 256
@@ -102,14 +102,14 @@ fn after_success(budget: u32, turn: u32) -> u32 {
     slowly.max(turn.saturating_mul(4).saturating_add(SHORT_SPIN)).min(MAX_SPIN)
 }
 
-/// What the recent waits of one kind say about the next spin of a thread.
+/// The evidence of a thread's recent waits of one kind for its next spin.
 ///
-/// A spin in vain ends the spins. From then on the parks say whether a spin would pay: they cost no looks, and each tells
-/// how long what the thread waited for took to come. So a thread whose mail comes seldom does not spin at all.
+/// A spin in vain ends the spins. From then on the parks say whether a spin would pay: they cost no looks, and each
+/// tells how long the mail or the reply took to come. So a thread whose mail comes seldom does not spin at all.
 pub(crate) struct Budget {
     /// How many looks the next spin takes.
     looks: Cell<u32>,
-    /// What the parks since the last spin in vain, or since the last long park, say for a spin.
+    /// The evidence for a spin of the parks since the last spin in vain, or since the last long park.
     evidence: Cell<u32>,
     /// So much evidence makes the thread spin again: twice as much after each spin in vain, until one succeeds.
     needed: Cell<u32>,
@@ -131,7 +131,6 @@ impl Budget {
         self.needed.set(SHORT);
     }
 
-    /// A spin was in vain.
     fn failed(&self) {
         self.looks.set(0);
         self.evidence.set(0);
@@ -162,7 +161,7 @@ pub(crate) struct Budgets {
     reply: Budget,
 }
 
-/// What a thread spins for.
+/// The kind of wait that a thread spins for.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum For {
     Mail,
@@ -237,14 +236,12 @@ impl<'a> Attempt<'a> {
         }
     }
 
-    /// Something came at look number `turn`.
     pub(super) fn succeeded(self, turn: u32) {
         if self.learns {
             self.budget.succeeded(turn);
         }
     }
 
-    /// Nothing came.
     pub(super) fn failed(self) {
         if self.learns {
             self.budget.failed();

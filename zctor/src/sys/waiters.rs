@@ -27,7 +27,6 @@ enum Place {
 }
 
 impl Waiters {
-    /// Whether all waiters have left.
     pub(crate) fn is_empty(&self) -> bool {
         self.places.is_empty()
     }

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use crate::actor::context::Context;
-use crate::actor::factory::StateFactory;
+use crate::actor::factory::{StateFactory, build_once};
 use crate::actor::instance::{Options, install_cell};
 use crate::actor::recorder::{Recorded, Recorder};
 use crate::client::message::{Message, Request};
@@ -76,7 +76,8 @@ pub fn context<M: Doubled>() -> TestContext<M> {
     drop(local.kept.put(Rc::clone(&recorder)));
     let inbox = Probe::new();
     let double = inbox.double();
-    let Ok(cell) = install_cell(&local, false, StateFactory::Once(Box::new(|| double)), Options::default()) else {
+    let factory = &mut build_once(|| double);
+    let Ok(cell) = install_cell(&local, false, StateFactory::Once(factory), Options::default()) else {
         panic!("this factory does not fail")
     };
     let test = TestContext { ctx: Context::new(Rc::clone(&local), cell), local, recorder, inbox, engine };
@@ -87,10 +88,10 @@ pub fn context<M: Doubled>() -> TestContext<M> {
 /// A [`Context`] that records what its handlers send and pipe, made by [`context`].
 ///
 /// It derefs to the `Context`, so that `&mut ctx` is what a handler takes. Behind it is an engine of its own without
-/// threads. What a handler sends, broadcasts or pipes to a type that this engine does not handle is recorded. A call
-/// needs an answer at once: register a [`Mock`](crate::testing::Mock) in [`ctx.engine()`](Context::engine) for it, or
-/// for a client that the handler takes from the context. Messages for types that are registered there go to their
-/// instances.
+/// threads. Messages that a handler sends, broadcasts or pipes to a type that this engine does not handle are recorded.
+/// A call needs an answer at once: register a [`Mock`](crate::testing::Mock) in [`ctx.engine()`](Context::engine) for
+/// it, or for a client that the handler takes from the context. Messages for types that are registered there go to
+/// their instances.
 ///
 /// ```
 /// use zctor::testing::{Mock, Port, context};

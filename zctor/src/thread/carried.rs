@@ -82,7 +82,7 @@ impl Leave {
         });
         let engine_before = frame::engine();
         if engine_before == 0 {
-            // What the handler may do inside its engine, the code may.
+            // The code may do inside the engine all that its handler may.
             frame::set_engine(home.mailbox.engine_address());
         }
         Self { engine_before }

@@ -20,7 +20,7 @@ const KEPT: usize = 2 << 20;
 /// And so much while the thread is at rest: a burst of instances may have been the only one.
 const KEPT_AT_REST: usize = KEPT / 16;
 
-/// What an instance takes beside its own size, about: its endpoint, and how it is built again.
+/// The memory of an instance beside its own size, about: its endpoint, and its factory.
 const BESIDE: usize = 192;
 
 impl<T: ?Sized> Default for FreeList<T> {

@@ -14,7 +14,6 @@ pub(crate) struct Held {
 }
 
 impl Held {
-    /// Whether no mail is held.
     #[inline]
     pub(super) fn is_empty(&self) -> bool {
         self.count.get() == 0

@@ -138,7 +138,7 @@ pub(super) struct Hosting {
     free: FreeList<dyn Instance>,
 }
 
-/// What a new instance of a thread gets.
+/// The slot, the age and the memory that a new instance of a thread gets.
 pub(crate) struct Reserved {
     pub(crate) slot: Slot,
     /// Its age.
@@ -218,8 +218,8 @@ impl Local {
         }
     }
 
-    /// Does what is to be done before a message is handled: notes its variant, begins to measure its handler. Whether the
-    /// edge allows that it is handled. Called where `Edge::is_plain` says no.
+    /// Prepares the handling of a message: notes its variant, begins to measure its handler. Gives whether the edge
+    /// allows that it is handled. Called where `Edge::is_plain` says no.
     pub(crate) fn may_begin(
         &self,
         slot: Slot,
@@ -241,7 +241,7 @@ impl Local {
         true
     }
 
-    /// An instance begins to handle a call, or ends to if this is given back what it gave.
+    /// Sets the call that an instance begins to handle, and gives the one before; to end the handling, set that again.
     pub(crate) fn set_caller(&self, caller: Option<(Slot, Arc<dyn Caller>)>) -> Option<(Slot, Arc<dyn Caller>)> {
         self.caller.replace(caller)
     }
@@ -262,13 +262,10 @@ impl Local {
     /// Reserves a slot for a new instance.
     pub(crate) fn reserve(&self) -> Reserved {
         let Hosting { slots, free, .. } = &mut *self.hosting.borrow_mut();
-        Reserved { slot: slots.reserve(), born: Birth::of(self.timers.next_serial()), ended: free.take() }
-    }
-
-    /// Puts a new instance on the roster, which opens its account.
-    pub(crate) fn add(&self, slot: Slot, name: &'static str) {
-        if let Some(block) = self.mailbox.roster.add(slot, name) {
-            self.hosting.borrow_mut().slots.keep(block);
+        Reserved {
+            slot: slots.reserve(&self.mailbox.roster),
+            born: Birth::of(self.timers.next_serial()),
+            ended: free.take(),
         }
     }
 
@@ -277,9 +274,11 @@ impl Local {
         self.hosting.borrow().slots.block(slot)
     }
 
-    /// Puts an instance into the slot that was reserved for it.
-    pub(crate) fn occupy(&self, slot: Slot, born: Birth, depth: u16, instance: Rc<dyn Instance>) {
-        self.hosting.borrow_mut().slots.occupy(slot, born, depth, instance);
+    /// Puts an instance into the slot that was reserved for it, and on the roster.
+    pub(crate) fn occupy(&self, slot: Slot, born: Birth, depth: u16, name: &'static str, instance: Rc<dyn Instance>) {
+        let slots = &mut self.hosting.borrow_mut().slots;
+        let name = slots.number(name, &self.mailbox.roster);
+        slots.occupy(slot, born, depth, name, instance);
         self.mailbox.meter.instances.add(1);
     }
 
@@ -300,7 +299,8 @@ impl Local {
         let left = {
             let Hosting { slots, free, .. } = &mut *self.hosting.borrow_mut();
             let left = slots.vacate(slot, removed.is_first_report);
-            // After a panic its text is known for as long as there is an endpoint, so that is not kept for the next.
+            // The text of a panic is kept for as long as there is an endpoint, so the memory of an instance that
+            // panicked is not given to another.
             if matches!(why, End::Stopped) { left.and_then(|left| free.keep(left)) } else { left }
         };
         self.mailbox.meter.instances.add(1_u64.wrapping_neg());

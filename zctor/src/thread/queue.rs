@@ -90,9 +90,10 @@ impl Queue {
     }
 
     /// Queues an order, which has no envelope to be moved.
+    #[cfg_attr(not(debug_assertions), inline(always))]
     pub(crate) fn push_order(&mut self, depth: u16, to: Slot, order: Order) {
         let is_plain = matches!(&self.lanes[..], [lane] if lane.depth == depth && self.waiting == 0);
-        let (lane, number) = if is_plain { (&mut self.lanes[0].mail, None) } else { self.number(depth, false) };
+        let (lane, number) = if is_plain { (&mut self.lanes[0].mail, None) } else { self.number_here(depth, false) };
         lane.push_back(Mail::order(to, order).numbered(number));
     }
 
@@ -118,9 +119,15 @@ impl Queue {
         }
     }
 
-    /// Numbers mail if that is needed: gives the lane that it goes to, and its number.
+    /// As `number_here`. Not in line, which would make the way of plain mail longer.
     #[inline(never)]
     fn number(&mut self, depth: u16, ahead: bool) -> (&mut VecDeque<Mail>, Option<u64>) {
+        self.number_here(depth, ahead)
+    }
+
+    /// Numbers mail, since that is needed: gives the lane that it goes to, and its number.
+    #[cfg_attr(not(debug_assertions), inline(always))]
+    fn number_here(&mut self, depth: u16, ahead: bool) -> (&mut VecDeque<Mail>, Option<u64>) {
         self.arrivals += 1;
         self.waiting += usize::from(ahead);
         let number = self.arrivals | NUMBERED;
@@ -138,12 +145,21 @@ impl Queue {
 
     fn lane(&mut self, depth: u16) -> &mut Lane {
         // A search is fine: a thread has few lanes, one for each call depth among its instances.
-        let index = self.lanes.iter().position(|lane| lane.depth >= depth).unwrap_or(self.lanes.len());
+        let mut index = 0;
+        while self.lanes.get(index).is_some_and(|lane| lane.depth < depth) {
+            index += 1;
+        }
         if self.lanes.get(index).is_none_or(|lane| lane.depth != depth) {
-            let (mail, ahead) = (VecDeque::new(), VecDeque::new());
-            self.lanes.insert(index, Lane { depth, mail, ahead, has_let_pass: false });
+            self.add_lane(index, depth);
         }
         &mut self.lanes[index]
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn add_lane(&mut self, index: usize, depth: u16) {
+        let (mail, ahead) = (VecDeque::new(), VecDeque::new());
+        self.lanes.insert(index, Lane { depth, mail, ahead, has_let_pass: false });
     }
 
     /// The latest arrival of all, if it waits in this lane.

@@ -13,7 +13,7 @@ use crate::reply::cancellation::Cancellation;
 use crate::reply::oneshot;
 use crate::sys::clock::now;
 use crate::sys::frame;
-use crate::sys::park::wait_outside;
+use crate::sys::outside::wait_outside;
 use crate::sys::spawn::{Started, start_thread};
 use crate::sys::spin::Spun;
 use crate::sys::unwind::ignoring_panic;

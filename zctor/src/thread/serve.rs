@@ -247,20 +247,26 @@ pub(crate) fn order_here(slot: Slot, order: Order) -> bool {
 
 /// Queues an order for an instance of this thread. It takes the place of an order to start that instance, if that is
 /// all that is queued for it.
-pub(crate) fn queue_order(local: &Local, slot: Slot, order: Order) {
+#[cfg_attr(not(debug_assertions), inline(always))]
+fn queue_order(local: &Local, slot: Slot, order: Order) {
     let Hosting { slots, queue, .. } = &mut *local.hosting.borrow_mut();
-    let mut depth = 0; // of an instance that has ended: see `note`
-    if let Some((its_depth, account)) = slots.occupant(slot) {
-        depth = its_depth;
-        if account.has_one_order() {
-            if let Some(start) = queue.last(depth).filter(|last| last.is_start() && last.to == slot) {
-                start.contents = MailContents::Order(order);
-                return;
-            }
+    let Some((depth, account)) = slots.occupant(slot) else {
+        return queue.push_order(0, slot, order); // it has ended: see `note`
+    };
+    if account.has_one_order() {
+        if let Some(start) = queue.last(depth).filter(|last| last.is_start() && last.to == slot) {
+            forget(replace(&mut start.contents, MailContents::Order(order))); // an order needs no drop
+            return;
         }
-        account.add_load(ORDER);
     }
+    account.add_load(ORDER);
     queue.push_order(depth, slot, order);
+}
+
+/// Queues the order to start a new instance of this thread, behind what its factory has sent to it.
+pub(crate) fn queue_start(local: &Local, slot: Slot, depth: u16, account: &Account) {
+    account.add_load(ORDER);
+    local.hosting.borrow_mut().queue.push_order(depth, slot, Order::Start);
 }
 
 /// The place of an order to start an instance, for mail of this weight to that instance: it starts before its first mail
@@ -353,7 +359,7 @@ fn serve_next(local: &Rc<Local>, below: u32, budget: usize) -> usize {
 #[inline(never)]
 fn serve_inner(local: &Rc<Local>, instance: &Rc<dyn Instance>, order: Mail, depth: u16) {
     start_new(local, instance);
-    // Looked at before the message is taken, which has its place no longer then.
+    // Read first: once the message is taken out, its place in the inner queue is lost.
     let takes_messages = instance.common().phase.get() == Phase::Live && !local.mailbox.edge.is_sealed();
     if !takes_messages {
         if let Some(order) = keep(local, order) {
@@ -382,7 +388,6 @@ fn serve_inner(local: &Rc<Local>, instance: &Rc<dyn Instance>, order: Mail, dept
     }
 }
 
-/// Obeys an order.
 fn obey(local: &Rc<Local>, instance: Rc<dyn Instance>, mail: &Mail, order: Order, depth: u16) {
     let slot = mail.to;
     match order {
@@ -408,7 +413,8 @@ fn obey(local: &Rc<Local>, instance: Rc<dyn Instance>, mail: &Mail, order: Order
             Rc::clone(&instance).start(local);
             instance.reset(local);
         }
-        Order::End => instance.end(local),
+        // It leaves with its account, which no order is taken off any more.
+        Order::End => return instance.end(local),
     }
     take_off_load(local, slot, ORDER);
 }

@@ -1,10 +1,12 @@
 //! Which instance occupies which slot of a thread. An occupant is never mistaken for an earlier one of the same slot.
 
 use std::collections::BinaryHeap;
+use std::ptr;
 use std::sync::Arc;
 
 use crate::id::{Birth, Slot};
 use crate::mailbox::counters::{Account, Block, account};
+use crate::mailbox::roster::Roster;
 
 /// The occupant of a slot: an instance.
 pub(super) trait Occupant: Clone {
@@ -19,6 +21,8 @@ pub(super) struct Slots<T> {
     free: Vec<u32>,
     /// The accounts of all slots, which the roster has too.
     blocks: Vec<Arc<Block>>,
+    /// The names of the types of instances that there were, as the roster numbers them.
+    names: Vec<&'static str>,
     /// The instances by age, the youngest on top. Built when the youngest is first asked for, and kept up to date from
     /// then on.
     by_age: Option<BinaryHeap<(Birth, Slot)>>,
@@ -37,7 +41,7 @@ const _: () = assert!(size_of::<SlotEntry<std::rc::Rc<dyn std::any::Any>>>() <= 
 
 impl<T> Default for Slots<T> {
     fn default() -> Self {
-        Self { entries: Vec::new(), free: Vec::new(), blocks: Vec::new(), by_age: None }
+        Self { entries: Vec::new(), free: Vec::new(), blocks: Vec::new(), names: Vec::new(), by_age: None }
     }
 }
 
@@ -68,19 +72,36 @@ impl<T: Occupant> Slots<T> {
     }
 
     /// Reserves a slot for a new instance.
-    pub(super) fn reserve(&mut self) -> Slot {
+    #[inline]
+    pub(super) fn reserve(&mut self, roster: &Roster) -> Slot {
         match self.free.pop() {
             Some(index) => Slot { index, generation: self.entries[index as usize].generation },
-            None => {
-                self.entries.push(SlotEntry { generation: 0, depth: 0, occupant: None });
-                Slot { index: self.entries.len() as u32 - 1, generation: 0 }
-            }
+            None => self.add(roster),
         }
     }
 
-    /// Keeps a new block of accounts. They come in the order of their numbers, as the indices of slots do.
-    pub(super) fn keep(&mut self, block: Arc<Block>) {
-        self.blocks.push(block);
+    #[cold]
+    fn add(&mut self, roster: &Roster) -> Slot {
+        let slot = Slot { index: self.entries.len() as u32, generation: 0 };
+        self.entries.push(SlotEntry { generation: 0, depth: 0, occupant: None });
+        // Blocks come in the order of their numbers, as the indices of slots do.
+        if self.blocks.len() == Block::number(slot) {
+            self.blocks.push(roster.add_block());
+        }
+        slot
+    }
+
+    /// The number of a name in the roster, to which it is added if it is new there.
+    #[inline]
+    pub(super) fn number(&mut self, name: &'static str, roster: &Roster) -> u32 {
+        // A thread has few types of instances, and the next instance is often of the same type as the last.
+        match self.names.iter().rposition(|known| ptr::eq(*known, name)) {
+            Some(number) => number as u32,
+            None => {
+                self.names.push(name);
+                roster.add_name(name)
+            }
+        }
     }
 
     /// The block that holds the account of an instance.
@@ -88,9 +109,10 @@ impl<T: Occupant> Slots<T> {
         Arc::clone(&self.blocks[Block::number(slot)])
     }
 
-    /// Puts an occupant into its slot.
+    /// Puts an occupant into its slot, and opens its account. `name` is the number of its name.
     #[inline]
-    pub(super) fn occupy(&mut self, slot: Slot, born: Birth, depth: u16, instance: T) {
+    pub(super) fn occupy(&mut self, slot: Slot, born: Birth, depth: u16, name: u32, instance: T) {
+        self.blocks[Block::number(slot)].open(slot, name);
         let entry = &mut self.entries[slot.index as usize];
         (entry.depth, entry.occupant) = (depth, Some(instance));
         if let Some(by_age) = &mut self.by_age {
@@ -109,7 +131,6 @@ impl<T: Occupant> Slots<T> {
         entry.occupant.take()
     }
 
-    /// The youngest instance.
     pub(super) fn youngest(&mut self) -> Option<T> {
         let Self { entries, by_age, .. } = self;
         by_age.get_or_insert_with(|| {

@@ -22,10 +22,14 @@ pub(super) fn give_up_all(local: &Local) {
 }
 
 /// Gives up the mail that is held for an instance that has ended.
+#[inline]
 pub(crate) fn give_up(local: &Local, slot: Slot) {
-    if local.held.is_empty() {
-        return;
+    if !local.held.is_empty() {
+        give_up_those_of(local, slot);
     }
+}
+
+fn give_up_those_of(local: &Local, slot: Slot) {
     for mail in local.held.take(slot) {
         give_up_one(local, mail);
     }

@@ -17,18 +17,21 @@ use crate::reply::oneshot::Receiver;
 use crate::sys::awaited::Awaited;
 use crate::sys::clock::now;
 use crate::sys::frame::Frame;
-use crate::sys::park::{Parker, wait_outside_noted};
+use crate::sys::outside::wait_outside_noted;
+use crate::sys::park::Parker;
 use crate::sys::spin::{Spin, Spun};
 use crate::thread::borrowed::{as_actor_thread, is_done};
-use crate::thread::carried::home;
+use crate::thread::carried::{Home, home};
 use crate::thread::local::{Local, local};
 use crate::thread::run::{at_rest, free_memory, parked};
 use crate::thread::serve::{queue_due_timers, serve, take_in};
 
 /// Something that `wait` waits for. The statistics list the waits for replies.
 pub(crate) trait Reply: Awaited {
-    /// Calls `f` with the callee that the reply must come from, and the edge of its engine.
-    fn with_callee(&self, _f: &mut dyn FnMut(Callee, &Arc<Edge>)) {}
+    /// The callee that the reply must come from, and the edge of its engine.
+    fn callee(&self) -> Option<(Callee, Arc<Edge>)> {
+        None
+    }
 }
 
 impl<T> Reply for Receiver<T> {}
@@ -39,9 +42,9 @@ trait AnyReply {
     fn is_ready(&self) -> bool;
     /// Whether the outcome is there, and kept.
     fn poll(&mut self, waker: &Waker) -> bool;
-    fn poll_listed(&mut self, waker: &Waker) -> bool;
+    fn poll_listed(&mut self, parker: &Arc<Parker>, waker: &Waker) -> bool;
     fn spin(&self) -> Spin;
-    fn with_callee(&self, f: &mut dyn FnMut(Callee, &Arc<Edge>));
+    fn callee(&self) -> Option<(Callee, Arc<Edge>)>;
 }
 
 /// A reply, with the place for its outcome.
@@ -60,8 +63,8 @@ impl<A: Reply> AnyReply for Waiting<'_, A> {
         self.outcome.is_some()
     }
 
-    fn poll_listed(&mut self, waker: &Waker) -> bool {
-        self.outcome = self.awaited.poll_listed(waker);
+    fn poll_listed(&mut self, parker: &Arc<Parker>, waker: &Waker) -> bool {
+        self.outcome = self.awaited.poll_listed(parker, waker);
         self.outcome.is_some()
     }
 
@@ -69,8 +72,8 @@ impl<A: Reply> AnyReply for Waiting<'_, A> {
         self.awaited.spin()
     }
 
-    fn with_callee(&self, f: &mut dyn FnMut(Callee, &Arc<Edge>)) {
-        self.awaited.with_callee(f);
+    fn callee(&self) -> Option<(Callee, Arc<Edge>)> {
+        self.awaited.callee()
     }
 }
 
@@ -85,8 +88,8 @@ impl Awaited for dyn AnyReply + '_ {
         AnyReply::poll(self, waker).then_some(())
     }
 
-    fn poll_listed(&mut self, waker: &Waker) -> Option<()> {
-        AnyReply::poll_listed(self, waker).then_some(())
+    fn poll_listed(&mut self, parker: &Arc<Parker>, waker: &Waker) -> Option<()> {
+        AnyReply::poll_listed(self, parker, waker).then_some(())
     }
 
     fn spin(&self) -> Spin {
@@ -120,6 +123,7 @@ struct NotedCaller {
 }
 
 impl NotedCaller {
+    #[inline]
     fn new(edge: Arc<Edge>, callee: Callee, parker: &Arc<Parker>, since: Instant) -> Self {
         let number = edge.callers.begin(OutsideThread(Arc::clone(parker)), callee, since);
         Self { edge, number }
@@ -153,7 +157,7 @@ impl Drop for AbandonmentWatch {
 /// A wait of an actor thread, listed until this is dropped.
 struct NotedWait<'l> {
     local: &'l Local,
-    /// What the handler handles that waits. Handlers that are served meanwhile note their own.
+    /// The variant of the waiting handler. Handlers that are served meanwhile note their own.
     variant: Option<&'static str>,
     _handler: Option<NotedHandler<&'l Mailbox>>,
     _caller: Option<NotedCaller>,
@@ -173,16 +177,15 @@ impl Drop for NotedWait<'_> {
 /// borrowed by `here`, is listed only as one of a thread outside.
 fn note_wait<'l>(local: &'l Local, awaited: &dyn AnyReply, since: Instant) -> NotedWait<'l> {
     let (mailbox, variant) = (&*local.mailbox, local.variant.get());
-    let mut noted = (None, None);
-    awaited.with_callee(&mut |callee, edge| {
-        let is_elsewhere = !Arc::ptr_eq(edge, &mailbox.edge);
+    let mut noted = NotedWait { local, variant, _handler: None, _caller: None };
+    if let Some((callee, edge)) = awaited.callee() {
+        let is_elsewhere = !Arc::ptr_eq(&edge, &mailbox.edge);
         let waiter = mailbox.meter.running().map(|slot| Waiter { slot, variant, is_elsewhere });
-        let caller = (is_elsewhere || waiter.is_none())
-            .then(|| NotedCaller::new(Arc::clone(edge), callee, &mailbox.parker, since));
-        noted = (waiter.map(|waiter| NotedHandler::new(mailbox, waiter, callee, since)), caller);
-    });
-    let (handler, caller) = noted;
-    NotedWait { local, variant, _handler: handler, _caller: caller }
+        let is_outside = is_elsewhere || waiter.is_none();
+        noted._handler = waiter.map(|waiter| NotedHandler::new(mailbox, waiter, callee, since));
+        noted._caller = is_outside.then(|| NotedCaller::new(edge, callee, &mailbox.parker, since));
+    }
+    noted
 }
 
 /// A wait of a thread outside, listed until this is dropped.
@@ -193,24 +196,32 @@ struct NotedOutside {
     _watched: Option<AbandonmentWatch>,
 }
 
-/// Lists what a thread outside waits for. A wait of carried code is one of its handler, whose thread is not this one.
+/// Lists what a thread outside waits for.
+#[inline]
 fn note_outside(awaited: &(dyn AnyReply + '_), parker: &Arc<Parker>) -> NotedOutside {
     let since = now();
-    let mut noted = NotedOutside::default();
-    awaited.with_callee(&mut |callee, edge| {
-        let note_caller = || NotedCaller::new(Arc::clone(edge), callee, parker, since);
-        let Some(home) = home() else {
-            noted._caller = Some(note_caller());
-            return;
-        };
-        let is_elsewhere = !Arc::ptr_eq(edge, &home.mailbox.edge);
-        noted = NotedOutside {
-            _handler: Some(NotedHandler::new(Arc::clone(&home.mailbox), home.waiter(is_elsewhere), callee, since)),
-            _caller: is_elsewhere.then(note_caller),
-            _watched: (!is_elsewhere).then(|| AbandonmentWatch::new(edge, &Waker::from(Arc::clone(parker)))),
-        };
-    });
-    noted
+    let Some((callee, edge)) = awaited.callee() else { return NotedOutside::default() };
+    match home() {
+        None => {
+            NotedOutside { _caller: Some(NotedCaller::new(edge, callee, parker, since)), ..NotedOutside::default() }
+        }
+        Some(home) => note_carried(&home, (callee, edge), parker, since),
+    }
+}
+
+/// Lists what carried code waits for: as a wait of its handler, whose thread is not this one.
+#[cold]
+fn note_carried(
+    home: &Home,
+    (callee, edge): (Callee, Arc<Edge>),
+    parker: &Arc<Parker>,
+    since: Instant,
+) -> NotedOutside {
+    let is_elsewhere = !Arc::ptr_eq(&edge, &home.mailbox.edge);
+    let handler = NotedHandler::new(Arc::clone(&home.mailbox), home.waiter(is_elsewhere), callee, since);
+    let watched = (!is_elsewhere).then(|| AbandonmentWatch::new(&edge, &Waker::from(Arc::clone(parker))));
+    let caller = is_elsewhere.then(|| NotedCaller::new(edge, callee, parker, since));
+    NotedOutside { _handler: Some(handler), _caller: caller, _watched: watched }
 }
 
 /// Waits for `awaited`. An actor thread serves the lanes below the current handler's call depth meanwhile. `None` at
@@ -246,7 +257,7 @@ fn wait_here(local: &Rc<Local>, below: u32, awaited: &mut dyn AnyReply, deadline
         // A push that came before the announcement does not end the spin, and this one may be long.
         take_in(local);
     }
-    // What can be served comes first: the reply may depend on it.
+    // Mail that can be served comes first: the reply may depend on it.
     let mut may_serve = local.has_mail(below);
     let mut budget = None;
     if !may_serve {
@@ -285,7 +296,7 @@ fn wait_here(local: &Rc<Local>, below: u32, awaited: &mut dyn AnyReply, deadline
             continue;
         }
         parker.announce();
-        if awaited.poll_listed(&local.waker) {
+        if awaited.poll_listed(parker, &local.waker) {
             parker.retract();
             return Some(());
         }

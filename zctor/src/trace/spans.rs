@@ -5,9 +5,9 @@
 //! 2. A send carries that span too, and its handler's span is a root that follows from it: two actors that send to and fro
 //!    make many short traces, not one endless one.
 //! 3. Nothing is carried where no subscriber asks for such spans, and no envelope is larger then. Whether one may ask is
-//!    decided once for each send, at its head, and once for each mail that is served: a load and a branch. What hangs on
-//!    that stands in functions of their own, and the call of a handler stands once. A guard around it, or a second copy
-//!    of it, took up to 18 instructions a message.
+//!    decided once for each send, at its head, and once for each mail that is served: a load and a branch. Code that
+//!    depends on that stands in functions of its own, and the call of a handler stands once. A guard around it, or a
+//!    second copy of it, took up to 18 instructions a message.
 //! 4. The subscriber is the user's code. It runs as in `trace.rs`: it cannot unwind into the runtime, and for the messages
 //!    that it sends there are no spans.
 
@@ -116,11 +116,16 @@ pub(crate) enum InSpans {
 }
 
 impl InSpans {
-    /// For work that came by no mail.
+    /// For the messages of timers and pipes, and for hooks.
     #[inline(always)]
-    pub(crate) fn around(work: Work) -> Self {
-        let may_be_told = may_be_told(matches!(work, Work::Call | Work::CallHere));
-        if may_be_told { Self::Asked } else { Self::NotAsked }
+    pub(crate) fn around_own() -> Self {
+        if may_ask(LevelFilter::TRACE) { Self::Asked } else { Self::NotAsked }
+    }
+
+    /// For a call on the spot.
+    #[inline(always)]
+    pub(crate) fn around_call() -> Self {
+        if may_ask(LevelFilter::DEBUG) { Self::Asked } else { Self::NotAsked }
     }
 
     /// For mail that is about to be served. If spans may be asked for, the origin is taken out of its envelope.

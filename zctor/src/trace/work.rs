@@ -1,4 +1,4 @@
-//! What spans are around.
+//! The kinds of work that have a span.
 
 /// The work that a span is around.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

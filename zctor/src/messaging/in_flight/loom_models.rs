@@ -13,8 +13,7 @@ use crate::mailbox::edge::Edge;
 use crate::mailbox::waits::OutsideThread;
 use crate::reply::cancellation::Cancellation;
 use crate::reply::reply_to::ReplyTo;
-use crate::sys::park::Parker;
-use crate::sys::park::loom_models::outside;
+use crate::sys::outside::loom_models::outside;
 
 /// Caught: `park` that stores `PARKED` without a swap; `InFlight::look` that looks at the edge before it attends;
 /// `abandon` that takes the wakers before it sets the edge; a missing fence in `abandon` or `is_abandoned`, by the late
@@ -28,9 +27,9 @@ fn a_caller_of_an_abandoned_thread_is_woken_and_told() {
 
 /// Lists the wait of a thread outside, as thread/wait.rs does.
 fn list(reply: &InFlight<(), Called<'_>>, parker: &Arc<Parker>) {
-    reply.with_callee(&mut |callee, edge| {
+    if let Some((callee, edge)) = reply.callee() {
         let _number = edge.callers.begin(OutsideThread(Arc::clone(parker)), callee, now());
-    });
+    }
 }
 
 /// The caller is also woken `late_wakes` times by wakers of an earlier wait, and looks again after each.

@@ -10,14 +10,13 @@ use loom::thread::spawn;
 use super::*;
 use crate::sys::park::Parker;
 
-/// Waits as `park::wait_outside` does.
+/// Waits as `outside::wait_outside_noted` does.
 fn wait<T>(receiver: &mut Receiver<T>) -> Result<T, Gone> {
     let parker = Arc::new(Parker::default());
     parker.adopt_current_thread();
-    let waker = Waker::from(Arc::clone(&parker));
     loop {
         parker.announce();
-        if let Some(outcome) = receiver.poll(&waker) {
+        if let Some(outcome) = receiver.poll_listed(&parker, Waker::noop()) {
             return outcome;
         }
         parker.park(None);
@@ -32,8 +31,8 @@ impl Drop for Counted {
     }
 }
 
-/// Caught, by a deadlock: `put` that takes the waker before it puts the value in, in two critical sections; `poll` that
-/// looks before it leaves its waker, in two.
+/// Caught, by a deadlock: `put` that takes the waiter before it puts the value in, in two critical sections; `poll` that
+/// looks before it leaves its waiter, in two.
 #[test]
 fn a_reply_is_not_missed() {
     loom::model(|| {

@@ -1,4 +1,4 @@
-//! Who gets the token next, and what time it is then.
+//! Chooses the thread that gets the token next, and moves the time on.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use crate::sys::simulated::schedule::Candidate;
 use crate::sys::simulated::state::{Alarm, Deviation, On, Plan, Setup, State, Status};
 use crate::sys::simulated::turns::Turn;
 
-/// What has come of a time at which no thread was ready.
+/// The outcome when no thread was ready and time passed.
 pub(super) enum Passed {
     /// Some thread is ready.
     Woken,
@@ -77,7 +77,6 @@ impl State {
         self.turns.next(id, self.members[id].pending)
     }
 
-    /// The turn of this one begins.
     fn begin_turn(&mut self, me: usize, ready: &[Candidate], next: usize) {
         let place = self.steady_place(me, next);
         let passed_over = ready.iter().filter(|one| self.steady_place(me, one.id) < place);
@@ -106,8 +105,8 @@ impl State {
         self.advance(to)
     }
 
-    /// The next deadline or alarm that a slow step may reach: none behind the limit of a shutdown, which is there to
-    /// tell of threads that do not end.
+    /// The next deadline or alarm that a slow step may reach. Those after the limit of a shutdown are left out: that
+    /// limit is there to find threads that do not end.
     fn next_that_may_be_early(&self) -> Option<Duration> {
         let deadlines = || {
             self.members.iter().filter_map(|member| match member.status {
@@ -147,7 +146,7 @@ impl State {
         Passed::Woken
     }
 
-    /// Lets it be this time. Who waits for that is ready; alarms that are due are given.
+    /// Moves the time on to `to`. Threads that wait for it become ready. Gives the alarms that are due.
     fn advance(&mut self, to: Duration) -> Vec<Alarm> {
         self.now = to;
         for id in 0..self.members.len() {

@@ -1,8 +1,8 @@
-//! What goes wrong at the seed's choice: all of it may happen to a program on a real machine.
+//! Faults at the seed's choice: each of them may happen to a program on a real machine.
 
 use crate::sys::simulated::dice::Dice;
 
-/// What a simulation lets go wrong, each at the seed's choice.
+/// The faults of a simulation, each at the seed's choice.
 ///
 /// A seed switches each kind on or off, so that there are runs with one, with several and with none. All that they do
 /// is what zctor allows for: no message is lost, and no order is broken.
@@ -212,5 +212,5 @@ impl Strike {
     }
 }
 
-/// What every panic and every error says that a fault of a simulation makes.
+/// The text of every panic and every error that a fault of a simulation makes.
 pub(crate) const INJECTED: &str = "a fault of the simulation";

@@ -1,4 +1,4 @@
-//! What is to hold between any two steps.
+//! Conditions that must hold between any two steps.
 
 use std::cell::Cell;
 use std::fmt;

@@ -1,4 +1,4 @@
-//! What is said of a world in which nothing goes on: nobody can move, or a thread does not come back.
+//! The report on a world that has stopped: no thread can move, or one does not come back.
 
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::sys::simulated::state::{Call, On, State, Status};
 
 impl State {
-    /// Nobody can move: each thread, what it waits for, and what it did last.
+    /// The text if no thread can move: each thread, its wait, and its last step.
     pub(super) fn hang(&self) -> String {
         let mut text = format!("nobody can move, {:?} after the start:", self.now);
         for (id, member) in self.members.iter().enumerate() {

@@ -1,4 +1,4 @@
-//! Who runs next: the policies that a seed chooses from.
+//! The policies that a seed chooses from: each says which thread runs next.
 //!
 //! - A *random walk* draws among those that are ready.
 //! - *PCT* (Burckhardt and others, 2010) gives each thread a priority when it appears, and lets the first fall behind
@@ -43,7 +43,7 @@ impl Policy {
 #[derive(Clone, Copy)]
 pub(crate) struct Candidate {
     pub(crate) id: usize,
-    /// What its next operation is on.
+    /// The object of its next operation.
     pub(crate) object: u64,
 }
 

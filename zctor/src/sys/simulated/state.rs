@@ -1,4 +1,4 @@
-//! What a world knows of its threads, of the time, and of what has happened.
+//! The state of a world: its threads, the time, and the events so far.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Range;
@@ -37,7 +37,7 @@ pub(crate) struct Setup {
 /// A run in which all goes by the steady policy, but for what is said here.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Plan {
-    /// Which thread is taken at which decision. What is not ready then is not taken.
+    /// Which thread is taken at which decision. A thread that is not ready then is not taken.
     pub(crate) deviations: BTreeMap<u64, usize>,
     /// Threads that are taken between these decisions only if no other is ready.
     pub(crate) held: Vec<(usize, Range<u64>)>,
@@ -86,7 +86,7 @@ pub(super) enum Status {
     Gone,
 }
 
-/// What a thread is blocked on.
+/// The thing that a thread is blocked on.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum On {
     /// To be unparked: by mail, a reply, or room.
@@ -105,7 +105,7 @@ pub(super) struct Member {
     pub(super) status: Status,
     /// Whether it was unparked before it parked.
     pub(super) permit: bool,
-    /// What its next operation is on.
+    /// The object of its next operation.
     pub(super) object: u64,
     /// The operation that it is about to do, while it waits for its turn to.
     pub(super) pending: Option<Operation>,
@@ -165,7 +165,7 @@ pub(super) struct State {
 
 pub(crate) type Alarm = Box<dyn FnOnce() + Send>;
 
-/// What is to hold between any two steps.
+/// A condition that must hold between any two steps.
 pub(crate) struct Invariant {
     pub(crate) name: &'static str,
     pub(crate) holds: Box<dyn Fn() -> bool + Send + Sync>,
@@ -179,7 +179,7 @@ pub(crate) struct Panic {
     pub(crate) step: Option<usize>,
 }
 
-/// What a run has left behind.
+/// The record of a run.
 pub(crate) struct Record {
     pub(crate) failure: Option<String>,
     pub(crate) panics: Vec<Panic>,
@@ -190,7 +190,7 @@ pub(crate) struct Record {
     pub(crate) deviations: BTreeMap<u64, Deviation>,
     pub(crate) decided_at: Vec<usize>,
     pub(crate) faults: BTreeSet<u64>,
-    /// What came later than in the steady order, if it was a run by a plan.
+    /// The turns that came later than in the steady order, if it was a run by a plan.
     pub(crate) delays: Vec<Delay>,
     /// The event that came next at each turn, if it was a run by a plan.
     pub(crate) turns: HashMap<Turn, usize>,
@@ -320,7 +320,7 @@ impl State {
         }
     }
 
-    /// What the run has left behind.
+    /// The record of the run.
     pub(super) fn record(&mut self) -> Record {
         Record {
             failure: self.failure.take(),

@@ -4,7 +4,7 @@ use crate::sys::simulated::dice::Dice;
 use crate::sys::simulated::faults::Strike;
 use crate::sys::simulated::state::{Setup, State};
 
-/// One fault in so many places that it could be in.
+/// A fault strikes at one of so many of the places where it can.
 const RARE: u64 = 12;
 
 impl State {

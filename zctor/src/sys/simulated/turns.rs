@@ -1,6 +1,6 @@
 //! The turns of threads, by names that hold in each order of a run, and which of them come later than in the steady one.
 //!
-//! Shrinking takes causes away, and what is left must keep its meaning. The number of a decision has none in another run:
+//! Shrinking takes causes away, and the rest must keep its meaning. The number of a decision has none in another run:
 //! where one decision is left out, all that follow are others. A turn is named by its thread, by what that does there,
 //! and by how often it has done so before. So "this turn comes behind that one" says the same in each run in which both
 //! come.
@@ -13,7 +13,7 @@ use crate::sys::operation::Operation;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Turn {
     pub(crate) thread: usize,
-    /// What it begins with; `None` at the start of the thread, and where that was blocked.
+    /// The operation that it begins with; `None` at the start of the thread, and where that was blocked.
     pub(crate) operation: Option<Operation>,
     /// How many turns of the thread before it began with the same.
     pub(crate) earlier: u32,
@@ -27,7 +27,7 @@ pub(crate) struct Delay {
     pub(crate) behind: Option<Turn>,
 }
 
-/// What is known of the turns of one run.
+/// The turns of one run so far.
 #[derive(Default)]
 pub(super) struct Turns {
     /// How many turns of a thread began with an operation.

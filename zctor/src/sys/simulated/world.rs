@@ -128,7 +128,7 @@ impl World {
             match state.pass_time() {
                 Passed::Woken => {}
                 Passed::Alarms(due) => {
-                    // The wakers may send, which is a step: so the thread is back for as long.
+                    // The wakers may send, which is a step: so the thread counts as ready again until they are done.
                     state.members[me].status = Status::Ready(0);
                     drop(state);
                     due.into_iter().for_each(|alarm| alarm());
@@ -143,7 +143,7 @@ impl World {
         self.state().members[id].status == Status::Gone
     }
 
-    // What threads do.
+    // Steps of threads.
 
     /// Called before an operation that others can see. `yields`: it only looks, so the others come first.
     pub(crate) fn step(&self, me: usize, object: u64, yields: bool, operation: Operation) {
@@ -257,7 +257,8 @@ impl World {
         strikes
     }
 
-    /// Whether a fault stops the engine now whose handler begins. It is asked once, and only once, since the step has come.
+    /// Whether a fault stops, now, the engine whose handler begins. The drawn step is used up by the first question
+    /// after it.
     pub(super) fn is_shutdown_due(&self) -> bool {
         let mut state = self.state();
         let steps = state.steps;

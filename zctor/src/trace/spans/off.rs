@@ -40,7 +40,12 @@ pub(crate) enum InSpans {
 
 impl InSpans {
     #[inline(always)]
-    pub(crate) fn around(_: Work) -> Self {
+    pub(crate) fn around_own() -> Self {
+        Self::NotAsked
+    }
+
+    #[inline(always)]
+    pub(crate) fn around_call() -> Self {
         Self::NotAsked
     }
 

@@ -28,7 +28,7 @@ const MOST: usize = 64;
 
 /// The packets.
 #[derive(Default)]
-pub(crate) struct Arrived {
+pub(crate) struct Arrivals {
     packets: Mutex<Packets>,
     begun: Notify,
     has_calls: Notify,
@@ -42,7 +42,7 @@ struct Packets {
     calls: HashMap<Origin, bool>,
 }
 
-impl Arrived {
+impl Arrivals {
     fn lock(&self) -> MutexGuard<'_, Packets> {
         self.packets.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -139,7 +139,7 @@ mod tests {
         const MANY: u64 = 200_000;
         const MOST_BYTES: usize = 4_096;
         let (commands, mut orders) = tokio::sync::mpsc::unbounded_channel();
-        let arrived = Arrived::default();
+        let arrived = Arrivals::default();
         (0..MANY).for_each(|number| arrived.note(packet(number)));
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
         let told = runtime.block_on(async {
@@ -157,7 +157,7 @@ mod tests {
 
     #[test]
     fn a_call_is_acknowledged_if_no_answer_comes_soon() {
-        let arrived = Arrived::default();
+        let arrived = Arrivals::default();
         for number in 1..3 {
             arrived.note(packet(number));
         }
@@ -175,7 +175,7 @@ mod tests {
 
     #[test]
     fn many_calls_are_acknowledged_at_once() {
-        let arrived = Arrived::default();
+        let arrived = Arrivals::default();
         let mut due = Vec::new();
         for number in 0..MOST as u64 {
             assert!(due.is_empty());
@@ -192,7 +192,7 @@ mod tests {
     /// Issue #17: a number that came twice was counted twice, and the looks had no end.
     #[test]
     fn a_call_whose_number_comes_twice_is_one() {
-        let arrived = Arrived::default();
+        let arrived = Arrivals::default();
         arrived.note(packet(1));
         for _ in 0..2 {
             assert!(arrived.take_call(packet(1)).is_empty());

@@ -1,0 +1,78 @@
+//! The keys that clients are bound to, as bytes: a client of a link is bound to a key of the pool on the other side.
+
+use std::borrow::Borrow;
+use std::hash::Hash;
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use crate::remote::partition::hash;
+use crate::remote::value::RemoteValue;
+use crate::remote::wire::{self, Format};
+use crate::route::keyed::{KeyOf, Keyed, TravellingKey, Unkeyed, key_hash};
+use crate::route::link_route::KeyRoute;
+use crate::sys::unwind::catch;
+
+impl<K: Borrow<Q> + ?Sized, Q: Serialize + ?Sized> KeyOf<Q> for TravellingKey<Keyed<K>> {
+    fn __travelling(key: &Q, hash: u64) -> Option<KeyRoute> {
+        Some(KeyRoute::new(hash, written(key)))
+    }
+}
+
+/// Of an enum without keys nothing but such clients says where a key is, so here it is found by the same hash as there.
+impl<Q: Serialize + ?Sized> KeyOf<Q> for TravellingKey<Unkeyed> {
+    fn __travelling(key: &Q, in_process: u64) -> Option<KeyRoute> {
+        let bytes = written(key);
+        Some(KeyRoute::new(bytes.as_deref().map_or(in_process, hash), bytes))
+    }
+}
+
+fn written<Q: Serialize + ?Sized>(key: &Q) -> Result<Arc<[u8]>, Arc<str>> {
+    match wire::encode(key, Format::MessagePack) {
+        Ok(bytes) => Ok(bytes.into()),
+        Err(text) => Err(format!("the key that its client is bound to: {text}").into()),
+    }
+}
+
+/// A key that came as bytes.
+#[doc(hidden)]
+#[derive(Clone, Copy, Debug)]
+pub struct FarKey {
+    /// The hash by which its instance is found here.
+    pub(super) instance: u64,
+    /// That by which its partition is found.
+    pub(super) partition: u64,
+}
+
+/// The bound of the type of an enum's `#[key]` fields, as generated code requires it: see
+/// [`Travels`](crate::remote::Travels).
+#[doc(hidden)]
+pub trait TravelsAsKey<'a>: Sized {
+    fn __key(bytes: &[u8]) -> Result<FarKey, Arc<str>>;
+}
+
+#[diagnostic::do_not_recommend]
+impl<K: RemoteValue + Hash> TravelsAsKey<'_> for K {
+    fn __key(bytes: &[u8]) -> Result<FarKey, Arc<str>> {
+        let key: K = wire::decode(bytes, Format::MessagePack)?;
+        // Not of the bytes that came: what a key borrows as may be written in another way than the key.
+        let own = wire::encode(&key, Format::MessagePack)?;
+        catch(|| FarKey { instance: key_hash(&key), partition: hash(&own) })
+    }
+}
+
+/// The key of an enum that has no `#[key]`: its type is not known here.
+#[doc(hidden)]
+pub fn __any_key(bytes: &[u8]) -> Result<FarKey, Arc<str>> {
+    if bytes.is_empty() {
+        return Err("it has no bytes".into());
+    }
+    let hash = hash(bytes);
+    Ok(FarKey { instance: hash, partition: hash })
+}
+
+/// The keys of this enum do not travel.
+#[doc(hidden)]
+pub fn __no_key(_: &[u8]) -> Result<FarKey, Arc<str>> {
+    Err("the keys of its enum do not travel on the other side".into())
+}
