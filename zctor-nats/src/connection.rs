@@ -298,14 +298,12 @@ async fn listen(mut answers: Subscriber, inbox: String, under_way: Arc<UnderWay>
         };
         match what.split_once('.') {
             None if what == "a" => under_way.taken(wire::read_numbers(&message.payload)),
-            None if what == "r" => {
-                wire::read_answers(&message.payload).for_each(|(number, answer)| under_way.answer(number, answer));
-            }
+            None if what == "r" => under_way.answer(wire::read_answers(&message.payload)),
             None if what == "h" => under_way.held(wire::read_numbers(&message.payload)),
             Some(("s", number)) => hearing.echoed(number.parse().unwrap_or_default()),
             // The server says that nobody listens to the packet's subject.
             Some(("r", rest)) if message.status == Some(StatusCode::NO_RESPONDERS) => {
-                wire::read_numbers_of(rest).for_each(|number| under_way.answer(number, Answer::Unreachable));
+                under_way.answer(wire::read_numbers_of(rest).map(|number| (number, Answer::Unreachable)));
             }
             _ => {}
         }
@@ -380,10 +378,12 @@ impl Outgoing {
             let mut next = Some(first);
             while let Some(command) = next {
                 match command {
-                    Command::Packet(packet) => match orders.gather(packet) {
-                        Next::One(packet) => self.send(packet).await,
-                        Next::Pack(pack) => self.send_pack(pack).await,
-                    },
+                    Command::Packet(packet) => {
+                        match orders.gather(packet, |subject| self.under_way.are_calls_answered_soon(subject)) {
+                            Next::One(packet) => self.send(packet).await,
+                            Next::Pack(pack) => self.send_pack(pack).await,
+                        }
+                    }
                     Command::Publish { subject, payload } => self.publish(subject, payload).await,
                     Command::Answer { to, answer } => self.answer(&mut said, to, answer).await,
                     Command::Respond { subject, answer } => self.respond(subject, answer).await,

@@ -36,14 +36,14 @@ impl Desk {
                 };
                 self.deliver(origin, bytes.to_vec(), inside, call, key.map(Arc::from));
             }
-            Some(Terms { inside, pack: Some(packets), .. }) => {
+            Some(Terms { inside, call, pack: Some(packets), .. }) => {
                 let Origin { inbox, number } = origin;
                 let mut bytes = wire::read_pack(&message.payload);
                 for number in (number..=u64::MAX).take(usize::try_from(packets).unwrap_or(usize::MAX)) {
                     let origin = Origin { inbox: Arc::clone(&inbox), number };
                     // Whoever waits for one that is not there is told by the time.
                     let Some(bytes) = bytes.next() else { return };
-                    self.deliver(origin, bytes.to_vec(), inside, None, None);
+                    self.deliver(origin, bytes.to_vec(), inside, call.clone(), None);
                 }
             }
             None => self.refuse(origin, "its terms cannot be read on the other side"),

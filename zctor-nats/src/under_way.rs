@@ -1,6 +1,6 @@
 //! The packets of one bridge that are under way: each is settled once, by an answer, or by the time that is up.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -13,8 +13,12 @@ struct Unacknowledged {
     receipt: Box<dyn Receipt>,
     subject: Subject,
     is_call: bool,
+    since: Instant,
     until: Instant,
 }
+
+/// Calls that are answered within this time are answered soon.
+const SOON: Duration = Duration::from_millis(1);
 
 /// The packets that the server has been given, by their numbers.
 pub(crate) struct UnderWay {
@@ -23,22 +27,62 @@ pub(crate) struct UnderWay {
     ack_wait: Duration,
     /// There is a packet where there was none.
     begun: Notify,
+    /// The subjects whose last calls were answered soon.
+    soon: Mutex<BTreeSet<Subject>>,
 }
 
 impl UnderWay {
     pub(crate) fn new(ack_wait: Duration) -> Self {
-        Self { packets: Mutex::default(), ack_wait, begun: Notify::new() }
+        Self { packets: Mutex::default(), ack_wait, begun: Notify::new(), soon: Mutex::default() }
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<u64, Unacknowledged>> {
         self.packets.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Adds a packet. `until` is the deadline of a call.
-    pub(crate) fn add(&self, number: u64, receipt: Box<dyn Receipt>, subject: Subject, until: Option<Instant>) {
-        let is_call = until.is_some();
-        let until = until.unwrap_or_else(|| now() + self.ack_wait);
-        self.lock().insert(number, Unacknowledged { receipt, subject, is_call, until });
+    fn soon(&self) -> MutexGuard<'_, BTreeSet<Subject>> {
+        self.soon.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether calls to this subject are answered soon, as the last ones were.
+    pub(crate) fn are_calls_answered_soon(&self, subject: &Subject) -> bool {
+        self.soon().contains(subject)
+    }
+
+    /// These calls are answered now.
+    fn note<'a>(&self, calls: impl Iterator<Item = &'a Unacknowledged>) {
+        let mut last = None;
+        for Unacknowledged { subject, since, .. } in calls {
+            // Of those to one subject the first is the oldest, mostly.
+            if last.replace(subject) == Some(subject) {
+                continue;
+            }
+            let is_soon = now().saturating_duration_since(*since) <= SOON;
+            let mut soon = self.soon();
+            if !is_soon {
+                soon.remove(subject);
+            } else if !soon.contains(subject) {
+                soon.insert(subject.clone());
+            }
+        }
+    }
+
+    /// Adds packets to one subject, whose numbers follow this one. `until` is the deadline of a call.
+    pub(crate) fn add(
+        &self,
+        first: u64,
+        subject: &Subject,
+        sent: impl IntoIterator<Item = (Box<dyn Receipt>, Option<Instant>)>,
+    ) {
+        let since = now();
+        let packet = |(receipt, until): (_, Option<Instant>)| Unacknowledged {
+            receipt,
+            subject: subject.clone(),
+            is_call: until.is_some(),
+            since,
+            until: until.unwrap_or(since + self.ack_wait),
+        };
+        self.lock().extend((first..).zip(sent.into_iter().map(packet)));
         self.begun.notify_one();
     }
 
@@ -68,11 +112,14 @@ impl UnderWay {
         }
     }
 
-    pub(crate) fn answer(&self, number: u64, answer: Answer) {
-        let packet = self.lock().remove(&number);
-        if let Some(packet) = packet {
-            packet.receipt.answer(answer);
-        }
+    /// These packets are answered.
+    pub(crate) fn answer(&self, answers: impl Iterator<Item = (u64, Answer)>) {
+        let answered: Vec<(Unacknowledged, Answer)> = {
+            let mut packets = self.lock();
+            answers.filter_map(|(number, answer)| Some((packets.remove(&number)?, answer))).collect()
+        };
+        self.note(answered.iter().map(|(packet, _)| packet).filter(|packet| packet.is_call));
+        answered.into_iter().for_each(|(packet, answer)| packet.receipt.answer(answer));
     }
 
     /// The connection is gone: nobody will answer the calls that it carried. Sends may be acknowledged by the next one.
@@ -141,6 +188,31 @@ mod tests {
         }
     }
 
+    fn add(table: &UnderWay, number: u64, tell: &mpsc::Sender<Answer>, until: Option<Instant>) {
+        table.add(number, &"a".into(), [(Box::new(Tell(tell.clone())) as Box<dyn Receipt>, until)]);
+    }
+
+    #[test]
+    fn calls_are_answered_soon_as_long_as_the_last_one_was() {
+        let (tell, told) = mpsc::channel();
+        let table = UnderWay::new(Duration::from_secs(1));
+        let are_soon = |subject: &str| table.are_calls_answered_soon(&subject.into());
+        assert!(!are_soon("a"), "none was answered");
+        for (number, is_soon) in [(1, true), (2, false), (3, true)] {
+            add(&table, number, &tell, Some(now() + Duration::from_secs(1)));
+            let since =
+                if is_soon { now() + SOON } else { now().checked_sub(2 * SOON).expect("the clock runs for longer") };
+            table.lock().get_mut(&number).expect("it was added").since = since;
+            // A send is acknowledged whenever it is in a mailbox.
+            add(&table, 10 + number, &tell, None);
+            table.answer([(number, Answer::NoReply)].into_iter());
+            table.taken([10 + number].into_iter());
+            assert_eq!(are_soon("a"), is_soon, "{number}");
+            assert!(!are_soon("b"), "another pool");
+        }
+        assert_eq!(told.try_iter().count(), 3);
+    }
+
     /// A call that is given up leaves nothing. In the client's own requests it leaves an entry for good.
     #[test]
     fn calls_whose_time_is_up_leave_nothing() {
@@ -148,7 +220,7 @@ mod tests {
         let (tell, told) = mpsc::channel();
         let table = UnderWay::new(Duration::from_secs(1));
         for number in 0..MANY {
-            table.add(number, Box::new(Tell(tell.clone())), "a".into(), Some(now()));
+            add(&table, number, &tell, Some(now()));
         }
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
         runtime.block_on(async {
@@ -161,7 +233,7 @@ mod tests {
             MANY
         );
         // A reply that comes late is of no packet.
-        table.answer(7, Answer::NoReply);
+        table.answer([(7, Answer::NoReply)].into_iter());
         table.taken([7].into_iter());
         assert!(table.lock().is_empty() && told.try_recv().is_err());
     }
@@ -171,7 +243,7 @@ mod tests {
     fn what_is_under_way_is_lost_with_the_table() {
         let (tell, told) = mpsc::channel();
         let table = UnderWay::new(Duration::from_secs(1));
-        table.add(1, Box::new(Tell(tell)), "a".into(), None);
+        add(&table, 1, &tell, None);
         drop(table);
         assert!(matches!(told.try_recv(), Ok(Answer::Lost)));
     }

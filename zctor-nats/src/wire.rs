@@ -15,8 +15,9 @@
 //! words behind a packet's number, each after a dot, say what else is to be known of it: `c` for a call, `d<n>` for the
 //! milliseconds that are left of its deadline, `w<n>` for the depth that its caller counts the callee at, `i` for what a
 //! handler has sent, `k<n>` if the first `n` bytes are the key that its client is bound to, in MessagePack, `n` for a copy
-//! whose sender wants to know how many instances have one. They stand there since headers cost a client more than all the
-//! rest of a message. What any other program says is in `foreign.rs`.
+//! whose sender wants to know how many instances have one, `p<n>` for a pack of so many packets, each behind its length:
+//! their numbers follow each other. They stand there since headers cost a client more than all the rest of a message. What
+//! any other program says is in `foreign.rs`.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -103,9 +104,14 @@ pub(crate) fn counted_reply(inbox: &str, number: u64) -> String {
 }
 
 /// The reply subject of a pack, whose first packet has this number.
-pub(crate) fn reply_to_pack(inbox: &str, first: u64, inside: bool, packets: u64) -> String {
-    let inside = if inside { ".i" } else { "" };
-    format!("{inbox}.r.{first}.p{packets}{inside}")
+pub(crate) fn reply_to_pack(
+    inbox: &str,
+    first: u64,
+    inside: bool,
+    call: Option<(Duration, u32)>,
+    packets: u64,
+) -> String {
+    format!("{}.p{packets}", reply(inbox, first, inside, call, None))
 }
 
 /// Reads the reply subject of a packet; `None` for any other. The terms are `None` if they cannot be read.
@@ -302,10 +308,15 @@ mod tests {
 
     #[test]
     fn a_pack_comes_back_as_it_went() {
-        let subject = reply_to_pack("a", 7, true, 3);
+        let subject = reply_to_pack("a", 7, true, None, 3);
         assert_eq!(subject.strip_prefix("a.r.").map(read_numbers_of), Some(7..10));
         let (_, terms) = read_reply(&subject, zctor::now).expect("it is a packet's");
         assert!(matches!(terms, Some(Terms { inside: true, call: None, pack: Some(3), .. })));
+        let subject = reply_to_pack("a", 7, false, Some((Duration::from_millis(100), 2)), 3);
+        assert_eq!(subject.strip_prefix("a.r.").map(read_numbers_of), Some(7..10));
+        let (_, terms) = read_reply(&subject, zctor::now).expect("it is a packet's");
+        let call = terms.filter(|terms| terms.pack == Some(3)).and_then(|terms| terms.call);
+        assert_eq!(call.map(|call| call.depth), Some(2));
         let packets: [&[u8]; 3] = [b"one", b"", b"three"];
         let mut pack = Vec::new();
         packets.iter().for_each(|packet| add_to_pack(&mut pack, packet));

@@ -1,5 +1,6 @@
 //! The commands of a connection, in batches: what a batch says to other bridges goes out together, at its end.
 
+use async_nats::Subject;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::task::coop::consume_budget;
 
@@ -40,8 +41,8 @@ impl Orders {
     }
 
     /// Takes a packet that was given with those behind it that go with it.
-    pub(super) fn gather(&mut self, first: Outbound) -> Next {
-        let (next, follows) = gather(first, &mut self.from);
+    pub(super) fn gather(&mut self, first: Outbound, calls_are_answered_soon: impl FnOnce(&Subject) -> bool) -> Next {
+        let (next, follows) = gather(first, &mut self.from, calls_are_answered_soon);
         self.follows = follows;
         next
     }
@@ -70,9 +71,9 @@ mod tests {
         while let Some(first) = runtime.block_on(orders.begin()) {
             let (mut next, mut carried_out) = (Some(first), 0);
             while let Some(Command::Packet(packet)) = next {
-                match orders.gather(packet) {
+                match orders.gather(packet, |_| true) {
                     Next::One(packet) => out.push(packet.bytes),
-                    Next::Pack(pack) => out.extend(pack.sends.into_iter().map(|(bytes, _)| bytes)),
+                    Next::Pack(pack) => out.extend(pack.into_iter().map(|packet| packet.bytes)),
                 }
                 carried_out += 1;
                 next = orders.next();

@@ -1,6 +1,8 @@
 //! What goes out: packets, packs of them, and what is said to other bridges and programs.
 
+use std::ops::RangeInclusive;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use async_nats::Subject;
 use zctor::now;
@@ -10,9 +12,13 @@ use crate::connection::said::{Said, ToBridge};
 use crate::connection::{LONGEST, Outbound, Outgoing};
 use crate::error::Operation;
 use crate::foreign::response;
-use crate::pack::Pack;
 use crate::session::{most_together, too_large};
 use crate::wire::{self, Origin};
+
+/// What the other side is told of a call.
+fn left((until, depth): (Instant, u32)) -> (Duration, u32) {
+    (until.saturating_duration_since(now()).min(LONGEST), depth)
+}
 
 impl Outgoing {
     pub(super) async fn say(&self, said: &mut Said) {
@@ -43,52 +49,60 @@ impl Outgoing {
         }
         self.next += 1;
         let number = self.next;
-        self.under_way.add(number, receipt, subject.clone(), call.map(|(until, _)| until));
-        let call = call.map(|(until, depth)| (until.saturating_duration_since(now()).min(LONGEST), depth));
-        let reply = wire::reply(&self.inbox, number, inside, call, key);
-        let published = self.state.patiently(since, self.client.publish_with_reply(subject, reply, bytes.into())).await;
-        match published {
-            Some(Ok(())) => {}
-            Some(Err(error)) => self.under_way.answer(number, Answer::Unfit(error.to_string().into())),
-            // The client takes no more until it is connected again.
-            None => self.under_way.answer(number, Answer::Unreachable),
-        }
+        self.under_way.add(number, &subject, [(receipt, call.map(|(until, _)| until))]);
+        let reply = wire::reply(&self.inbox, number, inside, call.map(left), key);
+        self.publish_packets(number..=number, since, subject, reply, bytes).await;
     }
 
-    pub(super) async fn send_pack(&mut self, pack: Pack) {
-        let Pack { subject, inside, since, sends } = pack;
-        let size = sends.iter().map(|(bytes, _)| bytes.len() + 4).sum();
+    pub(super) async fn send_pack(&mut self, pack: Vec<Outbound>) {
+        let Some(&Outbound { ref subject, inside, call, .. }) = pack.first() else { return };
+        let (subject, since) = (subject.clone(), pack.iter().rev().find_map(|packet| packet.since));
+        let size = pack.iter().map(|packet| packet.bytes.len() + 4).sum();
         if !self.state.await_connected(since).await
             || too_large(&self.client, size).is_some()
             || self.hearing.permits(Operation::Publish, &subject).is_err()
         {
             // Each by itself finds out what stands against it.
-            for (bytes, receipt) in sends {
-                self.send(Outbound { subject: subject.clone(), bytes, inside, call: None, key: None, since, receipt })
-                    .await;
+            for packet in pack {
+                self.send(packet).await;
             }
             return;
         }
-        let (first, mut payload) = (self.next + 1, Vec::with_capacity(size));
-        for (bytes, receipt) in sends {
-            self.next += 1;
-            wire::add_to_pack(&mut payload, &bytes);
-            self.under_way.add(self.next, receipt, subject.clone(), None);
-        }
-        let numbers = first..=self.next;
-        let reply = wire::reply_to_pack(&self.inbox, first, inside, self.next + 1 - first);
-        let answer =
+        let (first, packets) = (self.next + 1, pack.len() as u64);
+        self.next += packets;
+        let until = |packet: &Outbound| packet.call.map(|(until, _)| until);
+        let soonest = pack.iter().filter_map(until).min();
+        let reply = {
+            let call = call.zip(soonest).map(|((_, depth), until)| left((until, depth)));
+            wire::reply_to_pack(&self.inbox, first, inside, call, packets)
+        };
+        let mut payload = Vec::with_capacity(size);
+        pack.iter().for_each(|packet| wire::add_to_pack(&mut payload, &packet.bytes));
+        self.under_way.add(
+            first,
+            &subject,
+            pack.into_iter().map(|packet| (packet.receipt, packet.call.map(|(until, _)| until))),
+        );
+        self.publish_packets(first..=self.next, since, subject, reply, payload).await;
+    }
+
+    /// Publishes packets that are under way. If that fails, they are answered.
+    async fn publish_packets(
+        &self,
+        numbers: RangeInclusive<u64>,
+        since: Option<Instant>,
+        subject: Subject,
+        reply: String,
+        payload: Vec<u8>,
+    ) {
+        let why =
             match self.state.patiently(since, self.client.publish_with_reply(subject, reply, payload.into())).await {
                 Some(Ok(())) => return,
-                Some(Err(error)) => Answer::Unfit(error.to_string().into()),
+                Some(Err(error)) => Some(Arc::<str>::from(error.to_string())),
                 // The client takes no more until it is connected again.
-                None => Answer::Unreachable,
+                None => None,
             };
-        for number in numbers {
-            let answer =
-                if let Answer::Unfit(text) = &answer { Answer::Unfit(Arc::clone(text)) } else { Answer::Unreachable };
-            self.under_way.answer(number, answer);
-        }
+        self.under_way.answer(numbers.map(|number| (number, why.clone().map_or(Answer::Unreachable, Answer::Unfit))));
     }
 
     pub(super) async fn answer(&self, said: &mut Said, to: Origin, mut answer: Answer) {

@@ -3,7 +3,7 @@
 use std::sync::mpsc;
 
 use serde::{Deserialize, Serialize};
-use zctor::{ActorEngine, Context, Overflow, ReplyTo, actor};
+use zctor::{ActorEngine, CallError, Context, Overflow, ReplyTo, actor};
 use zctor_tests::{LIMIT, bounded, receive_many};
 
 use crate::nats::Server;
@@ -81,6 +81,46 @@ fn of_a_flood_to_nobody_each_send_is_told() {
         here.settle();
         let books = calls.flush(LIMIT);
         assert_eq!((books.accepted, books.unreachable), (u64::from(FLOOD), u64::from(FLOOD)), "{books}");
+    });
+}
+
+/// Issue #17: they go out together while the last ones were answered soon.
+#[test]
+fn each_of_many_calls_at_a_time_has_its_own_reply() {
+    const CALLS: u32 = 2_000;
+    bounded(|| {
+        let server = Server::start();
+        let (there, here) = (ActorEngine::new(), ActorEngine::new());
+        let (serves, calls) = (server.patient_bridge(), server.patient_bridge());
+        let (tell, told) = mpsc::channel();
+        there.pool(1, LogMessage::actor(move || Log(tell.clone()))).expect("a pool");
+        serves.serve::<LogMessage>(&there).expect("it has the pool");
+        let log = calls.attach_bounded::<LogMessage>(&here, CALLS as usize, Overflow::Wait).expect("a link");
+        for _ in 0..3 {
+            let asked: Vec<_> = (0..CALLS).map(|number| log.non_blocking().ask(number)).collect();
+            assert!(asked.into_iter().map(|reply| reply.wait()).eq((0..CALLS).map(Ok)));
+            assert!(receive_many(&told, CALLS as usize).into_iter().eq(0..CALLS), "their order is kept");
+        }
+        assert_eq!(serves.books().taken, 3 * u64::from(CALLS));
+        let books = calls.close(LIMIT);
+        assert!(books.is_balanced() && books.ended == 3 * u64::from(CALLS), "{books}");
+    });
+}
+
+/// Issue #17.
+#[test]
+fn each_of_many_calls_to_nobody_is_told() {
+    const CALLS: u32 = 2_000;
+    bounded(|| {
+        let (server, here) = (Server::start(), ActorEngine::new());
+        let calls = server.patient_bridge();
+        let log = calls.attach_bounded::<LogMessage>(&here, CALLS as usize, Overflow::Wait).expect("a link");
+        for _ in 0..3 {
+            let asked: Vec<_> = (0..CALLS).map(|number| log.non_blocking().ask(number)).collect();
+            let nobody = Err(CallError::NotRegistered { message: "LogMessage" });
+            assert!(asked.into_iter().all(|reply| reply.wait() == nobody));
+        }
+        assert!(calls.books().is_balanced(), "{}", calls.books());
     });
 }
 

@@ -26,7 +26,7 @@ pub struct Packet {
 }
 
 /// The conditions of a call.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct CallHeader {
     /// The deadline.
     pub until: Option<Instant>,

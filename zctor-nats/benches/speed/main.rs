@@ -1,10 +1,15 @@
-//! Calls and sends through a bridge, and the same by the NATS client alone: in turn, in one run, to a process of its own.
+//! Calls and sends through a bridge, the same by the NATS client alone (`raw.rs`), and by hand with threads (`by_hand.rs`):
+//! in turn, in one run, to a process of its own.
 //!
 //! ```sh
 //! cargo bench --manifest-path zctor-nats/Cargo.toml    # with a `nats-server` of the path, or the one in NATS_SERVER
 //! ```
 //!
-//! `SPEED_ROUNDS` sets how many rounds there are: five by itself. Only the ratios mean something beyond the machine.
+//! `SPEED_ROUNDS` sets how many rounds there are: five by itself. Only the ratios mean something beyond the machine. The
+//! reasons for them are in the page of the guide on running a bridge.
+
+mod by_hand;
+mod raw;
 
 use std::collections::HashMap;
 use std::env;
@@ -13,14 +18,16 @@ use std::future::Future;
 use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use serde::{Deserialize, Serialize};
-use tokio::runtime::{Builder, Runtime};
 use zctor::{ActorEngine, actor, now};
 use zctor_nats::Bridge;
+
+use crate::by_hand::ByHand;
+use crate::raw::Raw;
 
 #[actor(remote)]
 #[derive(Serialize, Deserialize)]
@@ -40,8 +47,6 @@ impl EchoHandler for Echo {
 
 /// The address of the server, for the process that answers.
 const SERVER: &str = "ZCTOR_NATS_SPEED";
-const ECHO: &str = "speed.echo";
-const NOTE: &str = "speed.note";
 
 const CALLS: usize = 1_000;
 const IN_FLIGHT: usize = 64;
@@ -59,7 +64,7 @@ fn main() -> Outcome<()> {
     let _answers = start_answering(&address)?;
     let rounds = env::var("SPEED_ROUNDS").ok().and_then(|rounds| rounds.parse().ok()).unwrap_or(5);
 
-    let raw = Raw::connect(&address)?;
+    let (raw, by_hand) = (Raw::connect(&address)?, ByHand::connect(&address)?);
     let engine = ActorEngine::new();
     let bridge = Bridge::builder("speed").server(&address).connect()?;
     let echo = bridge.attach::<EchoMessage>(&engine)?;
@@ -69,38 +74,39 @@ fn main() -> Outcome<()> {
             let payload = "x".repeat(bytes);
             let mine = median(each(CALLS, || Ok(echo.echo(payload.clone()).map(drop)?))?);
             let raws = median(raw.runtime.block_on(raw.calls(&payload))?);
-            table.add(format!("a call, p50, {bytes} B"), "us, at most 1.40", raws, mine);
+            let hand = median(by_hand.calls(&payload)?);
+            table.add(format!("a call, p50, {bytes} B"), "us, at most 1.40", Round { raw: raws, hand, mine });
 
-            let time = |begun: Instant, count: usize| count as f64 / (now() - begun).as_secs_f64() / 1e3;
-            let begun = now();
-            let call = || echo.non_blocking().echo(payload.clone());
-            raw.runtime.block_on(in_flight(CALLS_IN_FLIGHT, call))?;
-            let mine = time(begun, CALLS_IN_FLIGHT);
-            let begun = now();
-            let call = || raw.client.request(ECHO, payload.clone().into());
-            raw.runtime.block_on(in_flight(CALLS_IN_FLIGHT, call))?;
-            table.add(
-                format!("calls, 64 in flight, {bytes} B"),
-                "k/s, at least 0.75",
-                time(begun, CALLS_IN_FLIGHT),
-                mine,
-            );
+            let calls = || echo.non_blocking().echo(payload.clone());
+            let mine = per_second(CALLS_IN_FLIGHT, || raw.runtime.block_on(in_flight(calls)))?;
+            let raws = per_second(CALLS_IN_FLIGHT, || raw.runtime.block_on(in_flight(|| raw.call(&payload))))?;
+            let hand = per_second(CALLS_IN_FLIGHT, || by_hand.handle.block_on(in_flight(|| by_hand.call(&payload))))?;
+            let round = Round { raw: raws, hand, mine };
+            table.add(format!("calls, 64 in flight, {bytes} B"), "k/s, at least 0.75", round);
 
-            let (begun, acked) = (now(), bridge.books().acked);
-            for _ in 0..SENDS {
-                echo.note(payload.clone())?;
-            }
-            engine.settle();
-            let books = bridge.flush(LIMIT);
-            assert_eq!(books.acked - acked, SENDS as u64, "{books}");
-            let mine = time(begun, SENDS);
-            let begun = now();
-            raw.runtime.block_on(raw.sends(&payload))?;
-            table.add(format!("sends, acked; raw: not, {bytes} B"), "k/s, at least 0.50", time(begun, SENDS), mine);
+            let acked = bridge.books().acked;
+            let mine = per_second(SENDS, || {
+                (0..SENDS).try_for_each(|_| echo.note(payload.clone()))?;
+                engine.settle();
+                let books = bridge.flush(LIMIT);
+                assert_eq!(books.acked - acked, SENDS as u64, "{books}");
+                Ok(())
+            })?;
+            let raws = per_second(SENDS, || raw.runtime.block_on(raw.sends(&payload)))?;
+            let hand = per_second(SENDS, || by_hand.handle.block_on(by_hand.sends(&payload)))?;
+            let round = Round { raw: raws, hand, mine };
+            table.add(format!("sends, acked; raw: not, {bytes} B"), "k/s, at least 0.50", round);
         }
     }
     table.print();
     Ok(())
+}
+
+/// How many thousands of them there are in a second.
+fn per_second(count: usize, all: impl FnOnce() -> Outcome<()>) -> Outcome<f64> {
+    let begun = now();
+    all()?;
+    Ok(count as f64 / (now() - begun).as_secs_f64() / 1e3)
 }
 
 /// How long each call took, in microseconds.
@@ -114,8 +120,8 @@ fn each(count: usize, mut call: impl FnMut() -> Outcome<()>) -> Outcome<Vec<f64>
         .collect()
 }
 
-/// Makes so many calls, as many at a time as are to be in flight.
-async fn in_flight<F, R, E>(count: usize, mut call: impl FnMut() -> F) -> Outcome<()>
+/// Makes many calls, as many at a time as are to be in flight.
+async fn in_flight<F, R, E>(mut call: impl FnMut() -> F) -> Outcome<()>
 where
     F: Future<Output = Result<R, E>>,
     E: Error + 'static,
@@ -124,7 +130,7 @@ where
     let mut begun = IN_FLIGHT;
     while let Some(reply) = calls.next().await {
         reply?;
-        if begun < count {
+        if begun < CALLS_IN_FLIGHT {
             calls.push(call());
             begun += 1;
         }
@@ -132,94 +138,59 @@ where
     Ok(())
 }
 
-/// The client of NATS by itself.
-struct Raw {
-    runtime: Runtime,
-    client: async_nats::Client,
-}
-
-impl Raw {
-    fn connect(address: &str) -> Outcome<Self> {
-        let runtime = Builder::new_current_thread().enable_all().build()?;
-        let client = runtime.block_on(async_nats::connect(address))?;
-        Ok(Self { runtime, client })
-    }
-
-    async fn calls(&self, payload: &str) -> Outcome<Vec<f64>> {
-        let mut times = Vec::with_capacity(CALLS);
-        for _ in 0..CALLS {
-            let begun = now();
-            self.client.request(ECHO, payload.to_owned().into()).await?;
-            times.push((now() - begun).as_secs_f64() * 1e6);
-        }
-        Ok(times)
-    }
-
-    /// The last one is answered when all before it have arrived.
-    async fn sends(&self, payload: &str) -> Outcome<()> {
-        for _ in 1..SENDS {
-            self.client.publish(NOTE, payload.to_owned().into()).await?;
-        }
-        self.client.request(NOTE, payload.to_owned().into()).await?;
-        Ok(())
-    }
-}
-
-/// The other process: it answers both until its input ends.
+/// The other process: it answers all until its input ends.
 fn answer(address: &str) -> Outcome<()> {
     let engine = ActorEngine::new();
     engine.pool(1, EchoMessage::actor(|| Echo))?;
     let bridge = Bridge::builder("speed").server(address).connect()?;
     bridge.serve::<EchoMessage>(&engine)?;
-    let raw = Raw::connect(address)?;
-    raw.runtime.block_on(async {
-        let mut notes = raw.client.queue_subscribe(NOTE, "z".to_owned()).await?;
-        let mut calls = raw.client.queue_subscribe(ECHO, "z".to_owned()).await?;
-        raw.client.flush().await?;
-        let client = raw.client.clone();
-        tokio::spawn(async move {
-            while let Some(message) = notes.next().await {
-                if let Some(reply) = message.reply {
-                    client.publish(reply, "".into()).await.unwrap_or_default();
-                }
-            }
-        });
-        println!("serving");
-        while let Some(message) = calls.next().await {
-            if let Some(reply) = message.reply {
-                raw.client.publish(reply, message.payload).await?;
-            }
-        }
-        Ok(())
-    })
+    ByHand::connect(address)?.answer()?;
+    let Raw { runtime, client } = Raw::connect(address)?;
+    runtime.block_on(raw::answer(&client))
+}
+
+/// What was measured in one round.
+#[derive(Clone, Copy)]
+struct Round {
+    raw: f64,
+    hand: f64,
+    mine: f64,
 }
 
 /// What was measured, round by round.
 #[derive(Default)]
 struct Table {
     order: Vec<(String, &'static str)>,
-    rounds: HashMap<String, Vec<(f64, f64)>>,
+    rounds: HashMap<String, Vec<Round>>,
 }
 
 impl Table {
-    fn add(&mut self, name: String, promise: &'static str, raw: f64, mine: f64) {
+    fn add(&mut self, name: String, promise: &'static str, round: Round) {
         let rounds = self.rounds.entry(name.clone()).or_default();
         if rounds.is_empty() {
             self.order.push((name, promise));
         }
-        rounds.push((raw, mine));
+        rounds.push(round);
     }
 
+    /// The ratios are to the client alone, within the same round.
     fn print(&self) {
-        println!("{:<36} {:>10} {:>10}   ratio (range)         promised", "", "async-nats", "zctor-nats");
+        println!("{:<36} async-nats    by hand ratio   zctor-nats ratio (range)          promised", "");
         for (name, promise) in &self.order {
             let rounds = &self.rounds[name];
-            let column = |of: fn(&(f64, f64)) -> f64| rounds.iter().map(of).collect::<Vec<f64>>();
-            let (raw, mine, ratios) = (median(column(|r| r.0)), median(column(|r| r.1)), column(|r| r.1 / r.0));
+            let column = |of: fn(&Round) -> f64| rounds.iter().map(of).collect::<Vec<f64>>();
+            let (raw, hand, mine) = (column(|r| r.raw), column(|r| r.hand), column(|r| r.mine));
+            let (of_hand, ratios) = (column(|r| r.hand / r.raw), column(|r| r.mine / r.raw));
             let least = ratios.iter().copied().fold(f64::INFINITY, f64::min);
             let most = ratios.iter().copied().fold(0.0, f64::max);
-            let ratio = median(ratios);
-            println!("{name:<36} {raw:>10.1} {mine:>10.1}   {ratio:.2} ({least:.2} to {most:.2})   {promise}");
+            println!(
+                "{name:<36} {:>10.1} {:>10.1} {:>5.2}   {:>10.1} {:>5.2} ({least:.2} to {most:.2})   {promise}",
+                median(raw),
+                median(hand),
+                median(of_hand),
+                median(mine),
+                median(ratios),
+            );
         }
     }
 }
