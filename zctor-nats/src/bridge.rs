@@ -84,7 +84,8 @@ impl Builder {
 
     /// Sets how long a message waits for a connection that is lost, or whose server takes nothing more: 2 s by itself. What
     /// is called, and what handlers send, does not wait if that has been so for that long already. What is sent from
-    /// outside does, and keeps its place under way meanwhile: so a link whose senders wait for room holds them back.
+    /// outside does, and keeps its place under way meanwhile: so a link whose senders wait for room holds them back. What
+    /// the bridge itself asks the server, as [`Bridge::serve`] does, comes behind what was sent before.
     pub fn patience(mut self, patience: Duration) -> Self {
         self.settings.patience = patience.min(LONGEST);
         self
@@ -572,7 +573,8 @@ impl Bridge {
     /// [`Undelivered::Unreachable`](zctor::Undelivered::Unreachable). So leave before the shutdown.
     ///
     /// # Blocking
-    /// For `limit` at most, and until the thread of the bridge has ended.
+    /// For `limit` at most, and until the thread of the bridge has ended: while no server takes anything, for some two
+    /// times the [`patience`](Builder::patience) more.
     #[cfg_attr(feature = "tokio", track_caller)]
     pub fn close(self, limit: Duration) -> Books {
         let until = now() + limit.min(LONGEST);

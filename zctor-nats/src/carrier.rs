@@ -6,7 +6,7 @@ use std::time::Duration;
 use async_nats::Subject;
 use tokio::sync::mpsc::UnboundedSender;
 use zctor::now;
-use zctor::remote::transport::{Carrier, Packet, Receipt, Route};
+use zctor::remote::transport::{Answer, Carrier, Packet, Receipt, Route};
 
 use crate::connection::{Command, Outbound};
 use crate::state::State;
@@ -30,9 +30,14 @@ impl Carrier for NatsCarrier {
             _ => wire::subject(&self.namespace, name, route).into(),
         };
         let call = call.map(|header| (header.until.unwrap_or_else(|| now() + self.deadline), header.depth));
-        // Of those that no bound holds back each waits no longer than the bridge has waited already.
-        let since = if call.is_none() && !inside { self.state.held_since() } else { None };
+        // Of those that no bound holds back each waits no longer than the bridge has waited already. In the queue of the
+        // bridge it would wait for what a bound does hold back.
+        let is_held_back = call.is_none() && !inside;
+        if !is_held_back && self.state.refuses() {
+            return receipt.answer(Answer::Unreachable);
+        }
+        let held = if is_held_back { self.state.hold() } else { None };
         // If the bridge is closed, the receipt is dropped, which says that nobody serves the pool.
-        drop(self.commands.send(Command::Packet(Outbound { subject, bytes, inside, call, key, since, receipt })));
+        drop(self.commands.send(Command::Packet(Outbound { subject, bytes, inside, call, key, held, receipt })));
     }
 }

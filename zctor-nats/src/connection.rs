@@ -34,7 +34,7 @@ use crate::pack::Next;
 use crate::service::Service;
 use crate::serving::Desk;
 use crate::session::{Session, most_together};
-use crate::state::State;
+use crate::state::{Held, State};
 use crate::subscription::{Subscription, Topic};
 use crate::under_way::UnderWay;
 use crate::wire::{self, Origin};
@@ -92,8 +92,8 @@ pub(crate) struct Outbound {
     pub(crate) call: Option<(Instant, u32)>,
     /// The key that its client is bound to.
     pub(crate) key: Option<Arc<[u8]>>,
-    /// When it was given to the bridge, if it is one that holds its sender back while nothing goes out.
-    pub(crate) since: Option<Instant>,
+    /// Set if nothing went out when it was given to the bridge, and it holds its sender back meanwhile.
+    pub(crate) held: Option<Held>,
     pub(crate) receipt: Box<dyn Receipt>,
 }
 
@@ -112,7 +112,7 @@ impl Outbound {
             inside: false,
             call: None,
             key: None,
-            since: None,
+            held: None,
             receipt: Box::new(Nobody),
         }
     }

@@ -3,8 +3,8 @@
 use std::fmt;
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
@@ -73,6 +73,8 @@ pub(crate) struct State {
     stuck: Mutex<Option<Instant>>,
     /// There is no connection, or the client takes no commands.
     is_held: AtomicBool,
+    /// How many [`Held`] there are.
+    held: AtomicUsize,
     /// How long what is to be published waits for a connection: from its loss on, or from when it was given to the bridge.
     pub(crate) patience: Duration,
 }
@@ -86,17 +88,19 @@ impl State {
             changed: Notify::new(),
             stuck: Mutex::default(),
             is_held: AtomicBool::new(false),
+            held: AtomicUsize::new(0),
             patience,
         }
     }
 
     pub(crate) fn set(&self, connected: bool) {
         let mut lost = self.lost();
-        *lost = if connected { None } else { lost.or_else(|| Some(now())) };
-        drop(lost);
         if !connected {
+            // Under the lock: whoever sees the loss sees this.
             self.is_held.store(true, Ordering::Relaxed);
         }
+        *lost = if connected { None } else { lost.or_else(|| Some(now())) };
+        drop(lost);
         if connected {
             *self.trouble() = None;
         } else {
@@ -157,9 +161,26 @@ impl State {
 
     /// The time, if what is given to the bridge now may have to wait. So it can be held for as long as any other, and its
     /// sender with it, however long nothing has gone out.
-    pub(crate) fn held_since(&self) -> Option<Instant> {
+    pub(crate) fn hold(self: &Arc<Self>) -> Option<Held> {
         // Relaxed: what is given just before this is set waits from then on.
-        self.is_held.load(Ordering::Relaxed).then(now)
+        self.is_held.load(Ordering::Relaxed).then(|| {
+            // Relaxed: it only counts.
+            self.held.fetch_add(1, Ordering::Relaxed);
+            Held { since: now(), state: Arc::clone(self) }
+        })
+    }
+
+    /// Whether a packet that holds no sender back is refused before it is given to the bridge: nothing has gone out for too
+    /// long, and packets that may wait for longer are before it. The first of those finds out whether the client goes on;
+    /// without one the packet itself has to.
+    pub(crate) fn refuses(&self) -> bool {
+        // Relaxed: a sender sees what it has given itself.
+        if self.held.load(Ordering::Relaxed) == 0 {
+            return false;
+        }
+        let is_over =
+            |since: Option<Instant>| since.is_some_and(|since| now().saturating_duration_since(since) >= self.patience);
+        is_over(*self.lost()) || is_over(*self.stuck())
     }
 
     /// Until when what was given to the bridge then waits, if it could not go out from `held` on.
@@ -214,6 +235,20 @@ impl State {
     }
 }
 
+/// That a packet was given to the bridge while nothing went out, until it has gone out or is refused.
+pub(crate) struct Held {
+    /// When it was given.
+    pub(crate) since: Instant,
+    state: Arc<State>,
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        // Relaxed: it only counts.
+        self.state.held.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
 /// What comes of this without a wait.
 async fn now_or_never<T>(mut future: Pin<&mut impl Future<Output = T>>) -> Option<T> {
     poll_fn(|task| {
@@ -227,7 +262,6 @@ async fn now_or_never<T>(mut future: Pin<&mut impl Future<Output = T>>) -> Optio
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
     use std::thread;
 
     use tokio::sync::{mpsc, oneshot};
@@ -281,6 +315,28 @@ mod tests {
             // Both times are up when this thread looks at them again.
             tokio::spawn(async { thread::park_timeout(20 * PATIENCE) });
             assert!(state.patiently(None, give.send(1)).await.is_some());
+        });
+    }
+
+    #[test]
+    fn a_call_is_refused_at_once_behind_what_waits_and_is_tried_otherwise() {
+        in_runtime(async {
+            let state = Arc::new(State::new(PATIENCE));
+            let (give, go_on) = stalled();
+            assert!(state.hold().is_none() && !state.refuses(), "all goes out");
+            assert!(state.patiently(None, give.send(1)).await.is_none(), "the client takes nothing");
+            assert!(!state.refuses(), "nothing else would find out that the client goes on");
+            let held = state.hold().expect("nothing goes out");
+            assert!(state.refuses(), "it would wait for as long");
+            go_on.send(()).unwrap_or_default();
+            assert!(state.patiently(Some(held.since), give.send(2)).await.is_some());
+            assert!(!state.refuses(), "the client goes on");
+            state.set(false);
+            while !state.refuses() {
+                tokio::time::sleep(PATIENCE).await;
+            }
+            drop(held);
+            assert!(!state.refuses());
         });
     }
 

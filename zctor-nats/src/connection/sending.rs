@@ -33,7 +33,8 @@ impl Outgoing {
     }
 
     pub(super) async fn send(&mut self, packet: Outbound) {
-        let Outbound { subject, bytes, inside, call, key, since, receipt } = packet;
+        let Outbound { subject, bytes, inside, call, key, held, receipt } = packet;
+        let since = held.as_ref().map(|held| held.since);
         let (key, bytes) = match key {
             None => (None, bytes),
             Some(key) => (Some(key.len()), [&*key, &*bytes].concat()),
@@ -54,9 +55,10 @@ impl Outgoing {
         self.publish_packets(number..=number, since, subject, reply, bytes).await;
     }
 
-    pub(super) async fn send_pack(&mut self, pack: Vec<Outbound>) {
+    pub(super) async fn send_pack(&mut self, mut pack: Vec<Outbound>) {
         let Some(&Outbound { ref subject, inside, call, .. }) = pack.first() else { return };
-        let (subject, since) = (subject.clone(), pack.iter().rev().find_map(|packet| packet.since));
+        let newest = pack.iter().rev().find_map(|packet| packet.held.as_ref());
+        let (subject, since) = (subject.clone(), newest.map(|held| held.since));
         let size = pack.iter().map(|packet| packet.bytes.len() + 4).sum();
         if !self.state.await_connected(since).await
             || too_large(&self.client, size).is_some()
@@ -76,6 +78,8 @@ impl Outgoing {
             let call = call.zip(soonest).map(|((_, depth), until)| left((until, depth)));
             wire::reply_to_pack(&self.inbox, first, inside, call, packets)
         };
+        // Until the pack has gone out: so long it holds up what comes behind it.
+        let _held: Vec<_> = pack.iter_mut().filter_map(|packet| packet.held.take()).collect();
         let mut payload = Vec::with_capacity(size);
         pack.iter().for_each(|packet| wire::add_to_pack(&mut payload, &packet.bytes));
         self.under_way.add(

@@ -297,6 +297,96 @@ fn is_held_back(load: &LoadClient, bound: usize, patience: Duration) {
     assert!(now() - begun >= 3 * patience, "after {:?}", now() - begun);
 }
 
+/// Behind what a link holds back they would wait for as long.
+#[test]
+fn calls_and_what_handlers_send_are_refused_at_once_while_a_link_holds_its_senders_back() {
+    bounded(|| {
+        const PATIENCE: Duration = Duration::from_millis(500);
+        let mut server = Server::start();
+        let proxy = Proxy::to(server.port());
+        let builder = server.builder().server(proxy.url()).patience(PATIENCE).ack_wait(LIMIT);
+        let (stuck, gone) = (builder.clone().connect().expect("it is there"), builder.connect().expect("it is there"));
+        let (at_stuck, at_gone) = (Senders::to(&stuck), Senders::to(&gone));
+        let (other, (tell, letters)) = (ActorEngine::new(), mpsc::channel());
+        let filler = stuck.attach_bounded::<LoadMessage>(&other, 16_000, Overflow::Refuse).expect("a link");
+        other.on_dead_letter(move |_| tell.send(()).unwrap_or_default());
+        proxy.stall(true);
+        for _ in 0..8_000 {
+            filler.carry(vec![0; 8_192]).expect("there is room");
+        }
+        receive(&letters);
+        at_stuck.are_refused_at_once();
+        other.settle();
+        proxy.stall(false);
+        let books = stuck.close(LIMIT);
+        assert!(books.is_balanced(), "{books}");
+
+        server.kill();
+        while gone.is_connected() {
+            thread::yield_now();
+        }
+        at_gone.are_refused_at_once();
+        let books = gone.flush(LIMIT);
+        assert!(books.acked == 0 && books.is_balanced(), "{books}");
+    });
+}
+
+#[actor(remote)]
+#[derive(Serialize, Deserialize)]
+enum RelayMessage {
+    #[reply(())]
+    Pass,
+}
+struct Relay(LoadClient);
+impl RelayHandler for Relay {
+    fn pass(&mut self) {
+        self.0.carry(Vec::new()).expect("the link takes it");
+    }
+}
+
+/// An engine that sends from outside, and one whose handler sends, and what each is told of its dead letters.
+struct Senders {
+    _engines: [ActorEngine; 2],
+    load: LoadClient,
+    relay: RelayClient,
+    outside: mpsc::Receiver<Undelivered>,
+    inside: mpsc::Receiver<Undelivered>,
+}
+
+impl Senders {
+    fn to(bridge: &Bridge) -> Self {
+        let engines = [ActorEngine::new(), ActorEngine::new()];
+        let [outside, inside] = engines.each_ref().map(|engine| {
+            let (tell, letters) = mpsc::channel();
+            engine.on_dead_letter(move |letter| tell.send(letter.why).unwrap_or_default());
+            letters
+        });
+        let [load, of_handler] = engines.each_ref().map(|engine| bridge.attach::<LoadMessage>(engine).expect("a link"));
+        let relay = engines[1].pool(1, RelayMessage::actor(move || Relay(of_handler.clone()))).expect("a pool");
+        Self { _engines: engines, load, relay, outside, inside }
+    }
+
+    fn are_refused_at_once(&self) {
+        let waits = || self.load.carry(Vec::new()).expect("there is room");
+        waits();
+        assert_eq!(receive(&self.outside), Undelivered::Unreachable, "nothing has gone out for the whole patience");
+        let come_first = (0..5).any(|_| {
+            waits();
+            let call = self.load.within(LIMIT).ask();
+            assert_eq!(call, Err(CallError::NotRegistered { message: "LoadMessage" }));
+            self.relay.pass().expect("its handler");
+            assert_eq!(receive(&self.inside), Undelivered::Unreachable);
+            let come_first = self.outside.try_recv().is_err();
+            if come_first {
+                assert_eq!(receive(&self.outside), Undelivered::Unreachable);
+            }
+            // Else this thread may not have been run for as long as the patience.
+            come_first
+        });
+        assert!(come_first, "they waited for what is held back");
+    }
+}
+
 #[actor(remote)]
 #[derive(Serialize, Deserialize)]
 enum LoadMessage {
