@@ -51,7 +51,7 @@
 //!
 //! | in one process | over NATS |
 //! | --- | --- |
-//! | each message in turn to one of n instances | to a process that the server chooses at random among those that serve the pool, and there in turn; where sends come faster than the bridge can pass them on, up to 32 small ones go to one process together |
+//! | each message in turn to one of n instances | to a process that the server chooses at random among those that serve the pool, and there in turn; of what comes faster than the bridge can pass it on, up to 32 small sends go to one process together, and so do calls while replies of the pool come within a millisecond |
 //! | a key reaches the same instance | in one process; another process that serves the same pool has the key too |
 //! | sends and broadcasts of one sender keep their order | sends do, and broadcasts do, to each process; not the one against the other |
 //! | a call has the deadline that its caller set | one that has none gets [`Builder::deadline`] |

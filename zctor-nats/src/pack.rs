@@ -1,11 +1,14 @@
 //! Packs: packets that go out as one message of the server, since that costs more than all else that is done with one.
 //!
 //! 1. A pack goes to one process. So of the sends that wait for the bridge it has no more than one in [`PARTS`], and those
-//!    that are few go out one by one. Of the calls it may have all, but only while calls to its subject are answered soon:
-//!    then it matters little which process has them (`under_way.rs`). Else they go out one by one. No pack has more than
-//!    [`MOST`] packets, or much more than [`MOST_BYTES`].
+//!    that are few go out one by one. Of the calls it may have all, but only while replies come soon from its subject
+//!    (`under_way.rs`): to calls that take as long as the last ones it matters little which process has them. Calls of a
+//!    slow variant that come behind those of a quick one go together too, until one of them is answered late: so some of
+//!    them wait for each other in one process. Else calls go out one by one. No pack has more than [`MOST`] packets, or
+//!    much more than [`MOST_BYTES`].
 //! 2. A packet takes with it so many of those that follow it at once, if they are small, for the same subject, on the same
-//!    terms, and of clients that are bound to no key. Anything else ends the pack, and goes out after it. So the order stays as it was.
+//!    terms, and of clients that are bound to no key. Anything else ends the pack, and goes out after it. So the order
+//!    stays as it was.
 //! 3. The numbers of a pack follow each other. Its packets are one by one what they would be without it: each is
 //!    delivered, acknowledged, answered or refused by itself. Its calls have the deadline of the one that ends first.
 
@@ -23,7 +26,7 @@ const MOST_BYTES: usize = 32 * 1_024;
 const SMALL: usize = 8 * 1_024;
 /// In so many parts, at least, the sends that wait for the bridge are shared out.
 const PARTS: usize = 16;
-/// By so much the deadlines of the calls of a pack differ at most.
+/// By so much the deadlines of the calls of a pack differ at most from that of its first one.
 const ABOUT: Duration = Duration::from_millis(1);
 
 /// What is to go out next.
@@ -83,13 +86,19 @@ fn goes_with(packet: &Outbound, first: &Outbound) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::LazyLock;
+    use std::time::Instant;
+
     use tokio::sync::mpsc::unbounded_channel;
     use zctor::now;
 
     use super::*;
 
+    /// One deadline for all calls: to make them may take longer than [`ABOUT`].
+    static UNTIL: LazyLock<Instant> = LazyLock::new(now);
+
     fn packet(subject: &str, number: u8, size: usize, is_call: bool) -> Outbound {
-        let call = is_call.then(|| (now(), 0));
+        let call = is_call.then(|| (*UNTIL, 0));
         let bytes = [vec![number], vec![0; size]].concat();
         Outbound { call, ..Outbound::untold(subject, bytes) }
     }

@@ -17,7 +17,7 @@ struct Unacknowledged {
     until: Instant,
 }
 
-/// Calls that are answered within this time are answered soon.
+/// Replies that come within this time come soon.
 const SOON: Duration = Duration::from_millis(1);
 
 /// The packets that the server has been given, by their numbers.
@@ -27,7 +27,7 @@ pub(crate) struct UnderWay {
     ack_wait: Duration,
     /// There is a packet where there was none.
     begun: Notify,
-    /// The subjects whose last calls were answered soon.
+    /// The subjects whose last calls had their replies soon, whatever their variants.
     soon: Mutex<BTreeSet<Subject>>,
 }
 
@@ -44,20 +44,22 @@ impl UnderWay {
         self.soon.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether calls to this subject are answered soon, as the last ones were.
+    /// Whether replies come soon from this subject, as the last ones have.
     pub(crate) fn are_calls_answered_soon(&self, subject: &Subject) -> bool {
         self.soon().contains(subject)
     }
 
-    /// These calls are answered now.
-    fn note<'a>(&self, calls: impl Iterator<Item = &'a Unacknowledged>) {
+    /// These calls are answered now. An answer that is no reply may come soon from a pool that is full, or gone: it says
+    /// nothing of what a call takes.
+    fn note<'a>(&self, calls: impl Iterator<Item = (&'a Unacknowledged, &'a Answer)>) {
         let mut last = None;
-        for Unacknowledged { subject, since, .. } in calls {
-            // Of those to one subject the first is the oldest, mostly.
-            if last.replace(subject) == Some(subject) {
+        for (Unacknowledged { subject, since, .. }, answer) in calls {
+            let is_reply = matches!(answer, Answer::Reply(_));
+            // Of the replies from one subject the first is that to the oldest call, mostly.
+            if is_reply && last.replace(subject) == Some(subject) {
                 continue;
             }
-            let is_soon = now().saturating_duration_since(*since) <= SOON;
+            let is_soon = is_reply && now().saturating_duration_since(*since) <= SOON;
             let mut soon = self.soon();
             if !is_soon {
                 soon.remove(subject);
@@ -118,7 +120,7 @@ impl UnderWay {
             let mut packets = self.lock();
             answers.filter_map(|(number, answer)| Some((packets.remove(&number)?, answer))).collect()
         };
-        self.note(answered.iter().map(|(packet, _)| packet).filter(|packet| packet.is_call));
+        self.note(answered.iter().map(|(packet, answer)| (packet, answer)).filter(|(packet, _)| packet.is_call));
         answered.into_iter().for_each(|(packet, answer)| packet.receipt.answer(answer));
     }
 
@@ -159,7 +161,14 @@ impl UnderWay {
                     let time = now();
                     self.settle(
                         |packet| packet.until <= time,
-                        |packet| if packet.is_call { Answer::Timeout { begun: true } } else { Answer::Lost },
+                        |packet| {
+                            if !packet.is_call {
+                                return Answer::Lost;
+                            }
+                            // A reply that comes late finds no packet any more.
+                            self.soon().remove(&packet.subject);
+                            Answer::Timeout { begun: true }
+                        },
                     );
                 }
             }
@@ -192,25 +201,44 @@ mod tests {
         table.add(number, &"a".into(), [(Box::new(Tell(tell.clone())) as Box<dyn Receipt>, until)]);
     }
 
+    fn expired(table: &UnderWay) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
+        runtime.block_on(async {
+            let expire = tokio::time::timeout(Duration::from_millis(100), table.expire());
+            assert!(expire.await.is_err(), "it goes on");
+        });
+    }
+
     #[test]
-    fn calls_are_answered_soon_as_long_as_the_last_one_was() {
+    fn calls_are_answered_soon_as_long_as_the_last_one_had_its_reply_soon() {
         let (tell, told) = mpsc::channel();
         let table = UnderWay::new(Duration::from_secs(1));
         let are_soon = |subject: &str| table.are_calls_answered_soon(&subject.into());
         assert!(!are_soon("a"), "none was answered");
-        for (number, is_soon) in [(1, true), (2, false), (3, true)] {
+        let reply = || Answer::Reply(Vec::new());
+        let answers = [(reply(), true), (reply(), false), (reply(), true), (Answer::Full, true), (reply(), true)];
+        for (number, (answer, is_quick)) in (1..).zip(answers) {
+            let is_soon = is_quick && matches!(answer, Answer::Reply(_));
             add(&table, number, &tell, Some(now() + Duration::from_secs(1)));
-            let since =
-                if is_soon { now() + SOON } else { now().checked_sub(2 * SOON).expect("the clock runs for longer") };
+            let since = if is_quick {
+                // Long after this test has come to the answer.
+                now() + Duration::from_secs(60)
+            } else {
+                now().checked_sub(2 * SOON).expect("the clock runs for longer")
+            };
             table.lock().get_mut(&number).expect("it was added").since = since;
             // A send is acknowledged whenever it is in a mailbox.
             add(&table, 10 + number, &tell, None);
-            table.answer([(number, Answer::NoReply)].into_iter());
+            table.answer([(number, answer)].into_iter());
             table.taken([10 + number].into_iter());
             assert_eq!(are_soon("a"), is_soon, "{number}");
             assert!(!are_soon("b"), "another pool");
         }
-        assert_eq!(told.try_iter().count(), 3);
+        // One whose time is up had none.
+        add(&table, 7, &tell, Some(now()));
+        expired(&table);
+        assert!(!are_soon("a"));
+        assert_eq!(told.try_iter().count(), 6);
     }
 
     /// A call that is given up leaves nothing. In the client's own requests it leaves an entry for good.
@@ -222,11 +250,7 @@ mod tests {
         for number in 0..MANY {
             add(&table, number, &tell, Some(now()));
         }
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
-        runtime.block_on(async {
-            let expire = tokio::time::timeout(Duration::from_millis(100), table.expire());
-            assert!(expire.await.is_err(), "it goes on");
-        });
+        expired(&table);
         assert!(table.lock().is_empty());
         assert_eq!(
             told.try_iter().filter(|answer| matches!(answer, Answer::Timeout { begun: true })).count() as u64,
