@@ -131,7 +131,8 @@ fn read_terms(words: &str, now: Instant) -> Option<Terms> {
             ("c" | "n", "") => call = true,
             ("d", number) => left = Some(Duration::from_millis(number.parse().ok()?)),
             ("w", number) => depth = number.parse().ok()?,
-            ("p", number) => pack = Some(number.parse().ok()?),
+            // Whoever else publishes here may write any number.
+            ("p", number) => pack = Some(number.parse::<u64>().ok()?.min(LARGEST_PACK)),
             ("k", number) => key = Some(number.parse().ok()?),
             // A later version may say more, but nothing that changes what the payload is: that needs another prefix.
             _ => {}
@@ -317,6 +318,8 @@ mod tests {
         let (_, terms) = read_reply(&subject, zctor::now).expect("it is a packet's");
         let call = terms.filter(|terms| terms.pack == Some(3)).and_then(|terms| terms.call);
         assert_eq!(call.map(|call| call.depth), Some(2));
+        let endless = read_reply(&reply_to_pack("a", 7, false, None, u64::MAX), zctor::now);
+        assert!(matches!(endless, Some((_, Some(Terms { pack: Some(LARGEST_PACK), .. })))), "{endless:?}");
         let packets: [&[u8]; 3] = [b"one", b"", b"three"];
         let mut pack = Vec::new();
         packets.iter().for_each(|packet| add_to_pack(&mut pack, packet));
