@@ -9,7 +9,7 @@ use async_nats::header::NATS_MESSAGE_ID;
 use async_nats::jetstream::ErrorCode;
 use async_nats::jetstream::publish::PublishAck;
 use async_nats::jetstream::response::Response;
-use async_nats::{HeaderMap, Message, StatusCode, Subscriber};
+use async_nats::{HeaderMap, Message, PublishErrorKind, StatusCode, Subscriber};
 use bytes::Bytes;
 use futures_util::StreamExt;
 use tokio::sync::oneshot;
@@ -171,11 +171,17 @@ impl Publisher {
         let publish =
             self.session.client.publish_with_reply_and_headers(subject.to_owned(), reply, headers, bytes.clone());
         let heard = async {
-            publish.await.ok()?;
-            told.await.ok()
+            match publish.await {
+                Ok(()) => told.await.ok().map(|message| read(&message)),
+                // For its headers: of the payload it was known. It would be refused each time.
+                Err(error) if error.kind() == PublishErrorKind::MaxPayloadExceeded => {
+                    Some(Heard::Refused(Answer::Unfit(format!("with its headers: {error}").into())))
+                }
+                Err(_) => Some(Heard::NotNow),
+            }
         };
         let heard = tokio::select! {
-            heard = heard => heard.map(|message| read(&message)),
+            heard = heard => heard,
             // The server tells of it by a word of its own, and does not answer.
             error = self.session.hearing.refusal(Operation::Publish, subject) => {
                 Some(Heard::Refused(Answer::Unfit(error.to_string().into())))
