@@ -301,10 +301,15 @@ impl Consumer {
         }
         let (subject, payload) = (dead_subject.clone(), message.payload.clone());
         let stored = match self.context.publish_with_headers(subject.clone(), headers, payload.clone()).await {
-            // The payload alone has come this way already, so there is room for that.
-            Err(error) if error.kind() == PublishErrorKind::MaxPayloadExceeded => {
-                self.context.publish(subject, payload).await
-            }
+            // The payload has come this way already, with its key: there is room for that.
+            Err(error) if error.kind() == PublishErrorKind::MaxPayloadExceeded => match key {
+                None => self.context.publish(subject, payload).await,
+                Some(key) => {
+                    let mut headers = HeaderMap::new();
+                    headers.insert(key_header::NAME, key.as_str());
+                    self.context.publish_with_headers(subject, headers, payload).await
+                }
+            },
             stored => stored,
         };
         match stored {

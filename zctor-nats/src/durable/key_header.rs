@@ -19,9 +19,13 @@ pub(super) fn write(key: &[u8]) -> String {
 /// `None` if there is no such header. What is no key is an empty one, which no key is: the pool refuses the message.
 pub(super) fn read(headers: Option<&HeaderMap>) -> Option<Arc<[u8]>> {
     let text = headers?.get(NAME)?.as_str();
-    let digits = text.as_bytes().chunks(2).map(|digits| u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok());
-    let key: Option<Vec<u8>> = digits.collect();
-    Some(key.unwrap_or_default().into())
+    Some(bytes(text).unwrap_or_default().into())
+}
+
+fn bytes(text: &str) -> Option<Vec<u8>> {
+    let (pairs, []) = text.as_bytes().as_chunks::<2>() else { return None };
+    let digit = |byte: u8| char::from(byte).to_digit(16);
+    pairs.iter().map(|&[high, low]| u8::try_from(16 * digit(high)? + digit(low)?).ok()).collect()
 }
 
 #[cfg(test)]
@@ -35,7 +39,9 @@ mod tests {
         assert_eq!(read(Some(&headers)), None);
         headers.insert(NAME, write(&key));
         assert_eq!(read(Some(&headers)).as_deref(), Some(&key[..]));
-        headers.insert(NAME, "no key");
-        assert_eq!(read(Some(&headers)).as_deref(), Some(&[][..]));
+        for text in ["no key", "7", "0a7", "+7"] {
+            headers.insert(NAME, text);
+            assert_eq!(read(Some(&headers)).as_deref(), Some(&[][..]), "{text}");
+        }
     }
 }

@@ -15,19 +15,21 @@ use std::time::Duration;
 /// `Result<(), E>`. A deferred reply answers later, as for a batch that is written at once. With `Err`, a panic, or a reply
 /// that is dropped, the message is given out again after [`backoff`](WorkQueue::backoff), twice that the next time and so
 /// on, a minute at most. While the handler is at it, and its process says so to the server, the message is given to nobody
-/// else, however long that takes. If the process ends, or cannot reach the server for longer than `ack_wait`, the message is given to another one after [`ack_wait`](WorkQueue::ack_wait).
+/// else, however long that takes. If the process ends, or cannot reach the server for longer than `ack_wait`, the message
+/// is given to another one after [`ack_wait`](WorkQueue::ack_wait).
 ///
 /// Messages are given out in the order in which they were stored, to several handlers at a time; one that comes again
 /// comes later than those behind it. So **no order is promised**.
 ///
 /// # Dead letters
 /// A message that was given out [`tries`](WorkQueue::tries) times without being handled leaves the queue, and so does one,
-/// at once, that the process that serves does not understand. It is stored in a stream of its own, with a header
-/// `Zctor-Reason`, and `Zctor-Tries`. `nats stream view shop-jobs-dead` shows those of the queue `jobs` in the namespace
-/// `shop`. Headers for which a very large message leaves no room are left out. While a dead letter cannot be stored, its
-/// message stays in the queue, and is given out again; the process that has found it dead keeps the reason, and another one
-/// that is given it does not know that. A message that is published to its `Zctor-Subject` with the same payload is in the
-/// queue again.
+/// at once, that the process that serves does not understand. It is stored in a stream of its own, with the headers
+/// `Zctor-Reason`, `Zctor-Tries`, `Zctor-Subject`, and `Zctor-Key` if its client was bound to a key.
+/// `nats stream view shop-jobs-dead` shows those of the queue `jobs` in the namespace `shop`. Headers for which a very large
+/// message leaves no room are left out, but for the key. While a dead letter cannot be stored, its message stays in the
+/// queue, and is given out again; the process that has found it dead keeps the reason, and another one that is given it
+/// does not know that. A message that is published to its `Zctor-Subject` with the same payload, and its `Zctor-Key` if it
+/// has one, is in the queue again.
 ///
 /// # On the server
 /// The server needs JetStream: `nats-server -js -sd <folder>`. The queue `jobs` of the namespace `shop` is the stream

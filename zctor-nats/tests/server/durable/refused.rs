@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, mpsc};
 
+use async_nats::HeaderMap;
 use serde::{Deserialize, Serialize};
 use zctor::{ActorEngine, Undelivered, actor};
 use zctor_nats::{BridgeError, WorkQueue};
@@ -167,6 +168,52 @@ fn a_dead_letter_without_room_for_its_headers_is_stored_without_them() {
         until(|| serving.bridge.queue_books().dead == 1);
         let (headers, stored) = stream::first(&server, "test-jobs-dead");
         assert!(headers.is_empty() && stored == bytes, "{headers:?}, {} bytes", stored.len());
+    });
+}
+
+#[actor(remote)]
+#[derive(Serialize, Deserialize)]
+enum CrateMessage {
+    #[msg(durable)]
+    #[reply(())]
+    Store(Vec<u8>),
+}
+
+/// The bridge published it again and again, without a pause.
+#[test]
+fn a_message_that_is_too_large_with_its_headers_is_told() {
+    bounded(|| {
+        let server = Server::start_with_streams();
+        let bridge = server.builder().inbox_prefix("_INBOX.".to_owned() + &"long".repeat(100)).connect();
+        let (here, bridge) = (ActorEngine::new(), bridge.expect("it is there"));
+        let store = bridge.attach_durable::<CrateMessage>(&here, &jobs()).expect("the server has streams");
+        // Less than the server takes by the 256 bytes that are for headers, and by what stands before the bytes.
+        store.send(CrateMessage::Store(vec![0; (1 << 20) - 256 - 16])).expect("the link takes it");
+        here.settle();
+        let books = bridge.flush(LIMIT);
+        assert_eq!((books.accepted, books.unfit), (1, 1), "{books}");
+    });
+}
+
+#[test]
+fn a_dead_letter_without_room_for_its_headers_keeps_its_key() {
+    bounded(|| {
+        let server = Server::start_with_streams();
+        let serving = Serving::start(&server, &jobs(), WELL);
+        let mut headers = HeaderMap::new();
+        headers.insert("Zctor-Key", "07");
+        // As much as the server takes, with that header.
+        let bytes = vec![0; (1 << 20) - 64];
+        let stored = bytes.clone();
+        stream::with(&server, async |streams| {
+            let subject = "zctor.1.test.$q.jobs.TaskMessage";
+            let put = streams.publish_with_headers(subject, headers, stored.into()).await;
+            put.expect("it goes out").await.expect("it is stored")
+        });
+        until(|| serving.bridge.queue_books().dead == 1);
+        let (headers, stored) = stream::first(&server, "test-jobs-dead");
+        assert!(headers.len() == 1 && stored == bytes, "{headers:?}, {} bytes", stored.len());
+        assert_eq!(headers.get("Zctor-Key").map(|key| key.as_str()), Some("07"));
     });
 }
 
