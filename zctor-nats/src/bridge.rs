@@ -453,7 +453,7 @@ impl Bridge {
     /// As long as messages are under way.
     #[cfg_attr(feature = "tokio", track_caller)]
     pub fn flush(&self, limit: Duration) -> Books {
-        assert_may_block();
+        self.connection.assert_may_block();
         self.end.flush(limit)
     }
 
@@ -543,7 +543,7 @@ impl Bridge {
     /// own thread, it waits for itself until the limit.
     #[cfg_attr(feature = "tokio", track_caller)]
     pub fn leave(&self, limit: Duration) -> Books {
-        assert_may_block();
+        self.connection.assert_may_block();
         let until = now() + limit.min(LONGEST);
         self.queues.leave(&self.connection.session, limit);
         let (done, left) = mpsc::channel();

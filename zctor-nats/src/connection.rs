@@ -214,6 +214,15 @@ impl Connection {
         Ok(())
     }
 
+    /// For a wait that has an end: a hook on the bridge's own thread waits for itself until then. That thread drives a
+    /// runtime which is none of the user's.
+    #[track_caller]
+    pub(crate) fn assert_may_block(&self) {
+        if !self.is_own_thread() {
+            assert_may_block();
+        }
+    }
+
     fn is_own_thread(&self) -> bool {
         let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner);
         thread.as_ref().is_some_and(|thread| thread.thread().id() == current().id())

@@ -1,14 +1,14 @@
 //! A blocking wait on a thread of a tokio runtime panics in debug builds, and says what to write instead.
 
 use std::panic::{AssertUnwindSafe, Location, catch_unwind, set_hook, take_hook};
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use tokio::runtime::Builder;
 use zctor::{ActorEngine, Overflow, actor};
 use zctor_nats::WorkQueue;
-use zctor_tests::bounded;
+use zctor_tests::{bounded, receive};
 
 use crate::nats::Server;
 
@@ -72,5 +72,23 @@ fn every_wait_of_a_bridge_on_a_thread_of_a_runtime_panics() {
             assert_eq!(bridge.queue_books().under_way(), 0);
             is_refused(|| bridge.close(Duration::ZERO));
         });
+    });
+}
+
+#[test]
+fn a_hook_on_the_thread_of_a_bridge_may_wait_for_that_until_a_limit() {
+    bounded(|| {
+        let (server, here) = (Server::start(), ActorEngine::new());
+        let bridge = Arc::new(server.bridge());
+        let (own, (tell, told)) = (Arc::clone(&bridge), mpsc::channel());
+        // Nobody serves the pool, and the bridge says so on its own thread, which drives a runtime.
+        here.on_dead_letter(move |_| {
+            own.flush(Duration::ZERO);
+            tell.send(own.leave(Duration::ZERO).is_drained()).unwrap_or_default();
+        });
+        let lamp = bridge.attach::<LampMessage>(&here).expect("a link");
+        lamp.on().expect("the link takes it");
+        assert!(receive(&told));
+        drop(bridge);
     });
 }
