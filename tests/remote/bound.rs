@@ -1,5 +1,6 @@
 //! Clients that are bound to a key: which instance on the other side their messages reach.
 
+use std::borrow::Borrow;
 use std::collections::HashMap;
 use std::sync::mpsc;
 
@@ -105,6 +106,51 @@ fn a_bound_client_goes_where_the_partition_of_its_key_is_served() {
         let account = calls.attach::<AccountMessage>(&whole).expect("a link that knows of no partitions");
         match account.keyed(&present).audit() {
             Err(CallError::Unfit { text, .. }) => assert!(text.contains("`attach_partitions` and 16"), "{text}"),
+            other => panic!("{other:?}"),
+        }
+    });
+}
+
+/// A key that is written in another way than what it borrows as.
+#[derive(Hash, Serialize, Deserialize)]
+#[serde(from = "String")]
+struct Upper(String);
+impl From<String> for Upper {
+    fn from(text: String) -> Self {
+        Self(text.to_uppercase())
+    }
+}
+impl Borrow<str> for Upper {
+    fn borrow(&self) -> &str {
+        &self.0
+    }
+}
+
+#[actor(remote)]
+#[derive(Serialize, Deserialize)]
+enum ShoutMessage {
+    #[reply(())]
+    Shout {
+        #[key]
+        word: Upper,
+    },
+}
+struct Shout;
+impl ShoutHandler for Shout {
+    fn shout(&mut self, _word: Upper) {}
+}
+
+#[test]
+fn a_client_that_is_bound_to_another_form_of_the_key_is_told_so() {
+    bounded(|| {
+        let ((serves, calls), there, here) = (Loopback::pair(), ActorEngine::new(), ActorEngine::new());
+        there.pool(POOL, ShoutMessage::actor(|| Shout)).expect("a pool");
+        serves.serve_partitions::<ShoutMessage>(&there, 0..64, 64).expect("it has the pool");
+        let shout = calls.attach_partitions::<ShoutMessage>(&here, 64).expect("a link");
+        let word = || Upper::from("ada".to_owned());
+        assert_eq!(shout.keyed(&word()).shout(word()), Ok(()));
+        match shout.keyed("ada").shout(word()) {
+            Err(CallError::Unfit { text, .. }) => assert!(text.contains("bind it to the key itself"), "{text}"),
             other => panic!("{other:?}"),
         }
     });

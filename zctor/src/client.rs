@@ -466,8 +466,8 @@ impl<M: Message, V> Client<M, V> {
     /// the keys move to other instances. Their state does not move with them, so keep the size of such a pool fixed.
     ///
     /// The key has a type that the enum's `#[key]` fields borrow as, such as `str` for `String`. For an enum without
-    /// `#[key]` it is anything that can be hashed. If the enum is `#[actor(remote)]`, the key can be serialized, too: a link
-    /// tells the other side of it.
+    /// `#[key]` it is anything that can be hashed. If the enum is `#[actor(remote)]`, the key can be serialized, too, and
+    /// is written as the fields' own type would be: a link tells the other side of it.
     ///
     /// ```
     /// # use zctor::{ActorEngine, actor};
