@@ -197,19 +197,23 @@ fn a_look_at_an_engine_that_is_held_or_gone_is_answered_and_what_holds_it_is_ill
     });
 }
 
+/// Waits until each thread of the engine is parked: what a handler runs for counts from when its thread woke up.
+fn await_rest(engine: &ActorEngine) {
+    engine.settle();
+    let idle = || engine.stats().threads.iter().map(|thread| thread.idle).collect::<Vec<_>>();
+    let before = idle();
+    while idle().iter().zip(&before).any(|(idle, before)| idle == before) {
+        thread::yield_now();
+    }
+}
+
 #[test]
 fn the_first_look_finds_a_handler_that_is_stuck_though_nobody_waits_for_it() {
     bounded(|| {
         let engine = ActorEngine::new();
         let served = Console::new(&engine).serve_tcp("127.0.0.1:0").unwrap();
         let jobs: JobClient = engine.pool(1, JobMessage::actor(|| Job)).unwrap();
-        // The handler runs since its thread woke up, so that has to be parked.
-        let idle = || engine.stats().threads[0].idle;
-        engine.settle();
-        let at_rest = idle();
-        while idle() == at_rest {
-            thread::yield_now();
-        }
+        await_rest(&engine);
         let gate = Gate::new();
         jobs.hold(gate.clone()).unwrap();
         gate.await_arrivals(1);
@@ -238,6 +242,7 @@ fn an_actor_that_is_slow_by_right_is_ill_at_its_own_limit_and_not_before() {
         let health = |limit: &str| get(&host, &format!("{path}healthz?limit={limit}"), &format!("Host: {host}\r\n"));
         let start = |limit| engine.start(JobMessage::actor(|| Job).slow(limit)).unwrap();
         let (patient, other): (JobClient, JobClient) = (start(LIMIT * 10), start(HELD));
+        await_rest(&engine);
         let (gate, held) = (Gate::new(), Gate::new());
         patient.hold(gate.clone()).unwrap();
         gate.await_arrivals(1);
@@ -248,7 +253,9 @@ fn an_actor_that_is_slow_by_right_is_ill_at_its_own_limit_and_not_before() {
                 let roots = engine.stats().waits().roots;
                 roots.iter().flat_map(|root| &root.callers).any(|one| one.caller.lasted >= HELD)
             };
-            while !has_waited() {}
+            while !has_waited() {
+                thread::yield_now();
+            }
             let well = health("0.001");
             let begun = Instant::now();
             other.hold(held.clone()).unwrap();

@@ -10,8 +10,8 @@ use zctor_tests::{LIMIT, bounded};
 
 use crate::nats::Server;
 
-/// More commands than the client keeps while it is not connected.
-const MANY: usize = 3_000;
+/// So often is the client asked for several things that it has more than the 2,048 which it keeps while it is not connected.
+const MANY: usize = 1_000;
 
 #[actor(remote)]
 #[derive(Serialize, Deserialize)]
@@ -40,7 +40,12 @@ fn each_wait_of_a_bridge_ends_while_the_server_is_gone() {
         while bridge.is_connected() {
             thread::yield_now();
         }
-        for _ in 0..2 {
+        for is_full in [false, true] {
+            if is_full {
+                for _ in 0..MANY {
+                    is_disconnected(bridge.serve_partitions::<BellMessage>(&engine, 0..1, 1));
+                }
+            }
             is_disconnected(bridge.serve_partitions::<BellMessage>(&engine, 0..1, 1));
             is_disconnected(bridge.serve::<BellMessage>(&engine));
             is_disconnected(bridge.broadcast(BellMessage::Ring, Duration::from_millis(1)));
@@ -52,10 +57,6 @@ fn each_wait_of_a_bridge_ends_while_the_server_is_gone() {
             is_disconnected(bridge.serve_durable::<BellMessage>(&engine, &queue));
             assert!(bridge.leave(Duration::from_millis(100)).is_drained());
             assert!(bridge.flush(LIMIT).is_balanced());
-            // For the second time: each of them asks the client for several things.
-            for _ in 0..MANY {
-                is_disconnected(bridge.serve_partitions::<BellMessage>(&engine, 0..1, 1));
-            }
         }
         assert!(bridge.close(Duration::from_millis(100)).is_balanced());
     });
