@@ -38,9 +38,10 @@
 //! # What is stuck
 //!
 //! For `healthz`, two things are: a reply that somebody has waited for so long, and a handler that has run for so long
-//! though nobody waits for it. An actor that is slow by right has a limit of its own (`Actor::slow`): until its handler has run
-//! for that, or been waited for, it is well. A thread that goes on from message to message is slow and not stuck, however old its queue
-//! is: the page and the text name it as behind, and `zctor_queue_oldest_seconds` of `metrics` has its age.
+//! though nobody waits for it. An actor that is slow by right has a limit of its own (`Actor::slow`): until its handler has
+//! run for that, or been waited for, it is well. A thread that goes on from message to message is slow and not stuck,
+//! however old its queue is: the page and the text name it as behind, and `zctor_queue_oldest_seconds` of `metrics` has its
+//! age.
 //!
 //! No handler reads a clock. For how long one has run is known at the first look if its thread had slept before, or if
 //! somebody waits for it; otherwise from the second look on. A check that asks regularly therefore misses one look at

@@ -2,9 +2,9 @@
 //!
 //! 1. A packet is noted when it has to wait, for room perhaps. Meanwhile its sender is told so now and then.
 //! 2. A send that is in a mailbox is acknowledged, and no longer noted.
-//! 3. A call that is in a mailbox is noted, and not acknowledged at once: most replies come soon, and say more. Until either comes,
-//!    the call keeps its permit at its sender. So it is acknowledged at the second look that finds it unanswered, of
-//!    which there is one each [`PAUSE`]; or with all others as soon as there are [`MOST`].
+//! 3. A call that is in a mailbox is noted, and not acknowledged at once: most replies come soon, and say more. Until
+//!    either comes, the call keeps its permit at its sender. So it is acknowledged at the second look that finds it
+//!    unanswered, of which there is one each [`PAUSE`]; or with all others as soon as there are [`MOST`].
 //! 4. A packet that is answered is no longer noted.
 //!
 //! An acknowledgement and an answer that cross each other do no harm: the sender forgets a packet that is answered, and

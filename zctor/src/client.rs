@@ -398,7 +398,8 @@ impl<M: Message, V> Client<M, V> {
     /// Sends every instance of the pool the message that `make` returns for it, and returns the number of instances
     /// reached.
     ///
-    /// All messages are made before the first is sent, so if `make` panics, none is. An instance whose bounded mailbox has no room is passed over, and its message is a dead letter.
+    /// All messages are made before the first is sent, so if `make` panics, none is. An instance whose bounded mailbox has
+    /// no room is passed over, and its message is a dead letter.
     ///
     /// # Errors
     /// - [`CallError::NotRegistered`], [`CallError::Stopped`]: as for [`broadcast`](Client::broadcast).
