@@ -16,7 +16,6 @@ mod handlings;
 pub(crate) mod here;
 #[cfg(feature = "observe")]
 pub(crate) mod observer;
-mod parent;
 pub(crate) mod registry;
 mod replace;
 pub(crate) mod settle;
@@ -26,6 +25,7 @@ pub(crate) mod spawn;
 mod stats;
 pub(crate) mod stopped;
 mod targets;
+mod told_by_threads;
 mod watch;
 
 use std::fmt;

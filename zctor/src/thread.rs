@@ -5,8 +5,8 @@
 //! handled, or goes to a sibling of its instance, or becomes a dead letter.
 //!
 //! The layer knows no message type and no engine: its instances implement `local::Instance`, and its engine implements
-//! `local::Parent`. It may import only its own folder and the layers below it: mailbox, reply, trace, sys and the plain
-//! data.
+//! `local::ThreadOwner`. It may import only its own folder and the layers below it: mailbox, reply, trace, sys and the
+//! plain data.
 //!
 //! The life of a thread:
 //!

@@ -95,7 +95,7 @@ where
     fn begin(&self, local: &Local, variant: &'static str) -> Option<()> {
         let Mailbox { thread, edge, .. } = &*local.mailbox;
         may_be_stopped(|| {
-            let engine = Arc::clone(&local.parent);
+            let engine = Arc::clone(&local.owner);
             move || engine.stop()
         });
         let operation = Operation::Begin { instance: self.endpoint.id(), message: M::name(), variant };

@@ -489,6 +489,6 @@ fn vacate(instance: &Rc<dyn Recover>, local: &Rc<Local>, why: End) {
         edge.losses.ended(|| Ended { instance: location.id(), message: instance.message(), why });
     }
     if stops_engine {
-        Arc::clone(&local.parent).stop();
+        Arc::clone(&local.owner).stop();
     }
 }

@@ -25,7 +25,7 @@ use crate::sys::operation::Operation;
 use crate::sys::simulated::{mailbox_bound, point};
 #[cfg(feature = "testing")]
 use crate::thread::local::Local;
-use crate::thread::local::{Kept, Parent, local};
+use crate::thread::local::{Kept, ThreadOwner, local};
 use crate::thread::run::{Plan, Starting, ThreadGuard, start};
 use crate::thread::wait::wait;
 
@@ -85,7 +85,7 @@ fn start_all(core: &Arc<Core>, ids: Range<u32>, threads: Vec<ActorThread>) -> (V
             mailbox = mailbox.with_inner_bound(bound, policy);
         }
         let plan = Plan { stack_size: thread.stack_size, builds: thread.builds, keep: Box::new(keep(core)) };
-        match start(Arc::clone(core) as Arc<dyn Parent>, Arc::new(mailbox), plan) {
+        match start(Arc::clone(core) as Arc<dyn ThreadOwner>, Arc::new(mailbox), plan) {
             Ok(thread) => starting.push(thread),
             Err(error) => return (starting, Some(error)),
         }
@@ -176,7 +176,7 @@ pub(crate) fn here(core: &Arc<Core>) -> Result<Here, SpawnError> {
     let current = std::thread::current();
     let name = current.name().map_or_else(|| format!("{}-{id}", core.name), String::from);
     let mailbox = Arc::new(Mailbox::new(id, name, Arc::clone(&core.edge), None));
-    let guard = ThreadGuard::enter(Arc::clone(core) as Arc<dyn Parent>, Arc::clone(&mailbox), keep(core)());
+    let guard = ThreadGuard::enter(Arc::clone(core) as Arc<dyn ThreadOwner>, Arc::clone(&mailbox), keep(core)());
     {
         let mut state = core.state.lock();
         if matches!(state.phase, EnginePhase::Open) {
@@ -194,7 +194,7 @@ pub(crate) fn here(core: &Arc<Core>) -> Result<Here, SpawnError> {
 pub(crate) fn apart(core: &Arc<Core>) -> Result<Rc<Local>, SpawnError> {
     let id = ThreadId(reserve_numbers(core, 1)?.start);
     let mailbox = Mailbox::new(id, format!("{}-{id}", core.name), Arc::clone(&core.edge), None);
-    Ok(Rc::new(Local::new(Arc::clone(core) as Arc<dyn Parent>, Arc::new(mailbox), keep(core)())))
+    Ok(Rc::new(Local::new(Arc::clone(core) as Arc<dyn ThreadOwner>, Arc::new(mailbox), keep(core)())))
 }
 
 /// Makes what this engine keeps on each of its threads: its pools, and a weak reference to itself.

@@ -128,7 +128,7 @@ pub(crate) fn run_pending(local: &Rc<Local>) -> bool {
             end_all(local);
             // Reported here, so that the engine need not wait until the `Here` is dropped.
             close(local);
-            local.parent.thread_ended(&local.mailbox);
+            local.owner.thread_ended(&local.mailbox);
             return false;
         }
         true
