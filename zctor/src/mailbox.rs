@@ -202,7 +202,7 @@ impl Mailbox {
     /// Step 2: closes the mailbox. Gives the mail that was in it, for which the caller finds another receiver or none.
     #[must_use = "what is inside finds another receiver, or none"]
     pub(crate) fn close(&self) -> Vec<Mail> {
-        point(&self.edge.home, self.thread.index(), || Operation::Plain("close the mailbox"));
+        point(&self.edge.world, self.thread.index(), || Operation::Plain("close the mailbox"));
         // Under this lock, so that the `take_back` of a late sender comes after. The mail that is found here was pushed
         // in time, or by a sender that will not find it in `take_back`, and so takes it for accepted.
         let late = lock(&self.late);

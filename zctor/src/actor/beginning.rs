@@ -99,7 +99,7 @@ where
             move || engine.stop()
         });
         let operation = Operation::Begin { instance: self.endpoint.id(), message: M::name(), variant };
-        let panics = begin_point(&edge.home, thread.index(), operation);
+        let panics = begin_point(&edge.world, thread.index(), operation);
         if stops_behind() {
             // As if the handler had called `ctx.stop()`: that takes effect when it has ended.
             self.common.requested.set(Requested::Stop);

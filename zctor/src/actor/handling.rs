@@ -156,7 +156,7 @@ where
         }
         match self.may_begin(local, message()) {
             false => Beginning::None,
-            true if edge.home.is_simulated() => Beginning::Simulated,
+            true if edge.world.is_simulated() => Beginning::Simulated,
             true => Beginning::Plain,
         }
     }

@@ -464,7 +464,7 @@ fn vacate(instance: &Rc<dyn Recover>, local: &Rc<Local>, why: End) {
     let location = instance.location();
     let slot = location.slot;
     let (common, attachments) = instance.parts();
-    point(&edge.home, thread.index(), || Operation::To("end an instance of", instance.message()));
+    point(&edge.world, thread.index(), || Operation::To("end an instance of", instance.message()));
     match common.phase.replace(Phase::Ended) {
         Phase::Ended => return,
         Phase::BackingOff => roster.end_backoff(slot),

@@ -54,7 +54,7 @@ struct Reconciled {
 /// caller must.
 fn begin_shutdown(core: &Core, limit: Option<Duration>) -> bool {
     let limit = limit.and_then(deadline);
-    point(&core.edge.home, 0, || Operation::Plain("close the edge"));
+    point(&core.edge.world, 0, || Operation::Plain("close the edge"));
     let mut mailboxes = Vec::new();
     let mut state = core.state.lock();
     let must_drive = match &mut state.phase {
@@ -142,12 +142,12 @@ pub(super) fn drive_shutdown(core: &Arc<Core>) {
 }
 
 fn seal(core: &Core) {
-    point(&core.edge.home, 0, || Operation::Plain("seal the edge"));
+    point(&core.edge.world, 0, || Operation::Plain("seal the edge"));
     core.edge.seal();
 }
 
 fn order_end(mailbox: &Mailbox) {
-    point(&mailbox.edge.home, mailbox.thread.index(), || Operation::Plain("order a thread to end"));
+    point(&mailbox.edge.world, mailbox.thread.index(), || Operation::Plain("order a thread to end"));
     let to = Slot { index: u32::MAX, generation: u32::MAX };
     // It cannot fail: an order is never given back.
     let _ = mailbox.push(Mail::order(to, Order::Shutdown));

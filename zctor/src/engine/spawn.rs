@@ -121,7 +121,7 @@ fn publish(
     if let Some(sends) = &core.edge.sends {
         starting.iter().for_each(|thread| note_start(sends, &thread.mailbox));
     }
-    point(&core.edge.home, 0, || Operation::Plain("register the new instances"));
+    point(&core.edge.world, 0, || Operation::Plain("register the new instances"));
     let mut state = core.state.lock();
     if !matches!(state.phase, EnginePhase::Open) {
         return Err(starting);

@@ -15,7 +15,7 @@ use crate::mailbox::dead_letters::Losses;
 use crate::mailbox::handling_times::Observed;
 use crate::mailbox::sends::Sends;
 use crate::mailbox::waits::{OutsideThread, Waits};
-use crate::sys::simulated::Home;
+use crate::sys::simulated::WorldId;
 use crate::sys::spin::Spin;
 use crate::sys::sync::{AtomicU8, Mutex, fence, lock};
 use crate::sys::unwind::{ignoring_panic, wake};
@@ -38,7 +38,7 @@ pub(crate) struct Edge {
     /// The deadline of calls that set none themselves.
     pub(crate) default_deadline: Option<Duration>,
     /// The simulation that the engine was made in, if it was.
-    pub(crate) home: Home,
+    pub(crate) world: WorldId,
     /// How threads spin that wait in the engine or for it.
     pub(crate) spin: Spin,
     /// The wakers of tasks and of carried code that wait for a reply from this engine, to be woken if threads are
@@ -66,16 +66,16 @@ impl Edge {
     const IS_SIMULATED: u8 = 8;
 
     pub(crate) fn new(default_deadline: Option<Duration>) -> Self {
-        let home = Home::here();
+        let world = WorldId::here();
         Self {
             word: AtomicU8::new(Self::OPEN),
-            at_beginning: AtomicU8::new(if home.is_simulated() { Self::IS_SIMULATED } else { 0 }),
+            at_beginning: AtomicU8::new(if world.is_simulated() { Self::IS_SIMULATED } else { 0 }),
             watcher_asleep: AtomicU8::new(0),
             losses: Losses::default(),
             sends: None,
             observed: Arc::default(),
             default_deadline,
-            home,
+            world,
             spin: Spin::default(),
             waiters: Mutex::default(),
             callers: Waits::default(),

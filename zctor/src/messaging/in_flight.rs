@@ -120,7 +120,7 @@ impl<R, B: Callees> InFlight<R, B> {
 
     /// Gives the call up: if its handler has not begun, it never will.
     pub(crate) fn give_up(&self) {
-        point(&self.mailbox.edge.home, self.mailbox.thread.index(), || Operation::To("give up", (self.message)()));
+        point(&self.mailbox.edge.world, self.mailbox.thread.index(), || Operation::To("give up", (self.message)()));
         self.receiver.cancellation().give_up();
     }
 
@@ -137,7 +137,7 @@ impl<R, B: Callees> InFlight<R, B> {
 
     /// The call's time is up: if its handler has not begun, it never will.
     pub(super) fn time_out(&mut self) -> Outcome<R> {
-        point(&self.mailbox.edge.home, self.mailbox.thread.index(), || {
+        point(&self.mailbox.edge.world, self.mailbox.thread.index(), || {
             Operation::To("time is up for", (self.message)())
         });
         let (message, begun) = (self.message, !self.receiver.cancellation().give_up());

@@ -249,7 +249,7 @@ impl<M: Payload> Endpoint<M> {
     #[cfg_attr(not(debug_assertions), inline(always))]
     fn reaches(&self, verb: &'static str, way: Way, what: impl FnOnce() -> (Option<&'static str>, usize)) {
         if way == Way::There {
-            point(&self.mailbox.edge.home, self.mailbox.thread.index(), || {
+            point(&self.mailbox.edge.world, self.mailbox.thread.index(), || {
                 let (variant, call) = what();
                 let (message, variant) = (M::name(), variant.unwrap_or("_"));
                 Operation::Deliver { verb, message, variant, from: running_here(), to: self.id(), call }

@@ -118,7 +118,7 @@ impl Location {
             Some(_) => Entry::Full,
         };
         let with_point = |mailbox: &Mailbox| {
-            point(&mailbox.edge.home, mailbox.thread.index(), || Operation::Plain("take a permit"));
+            point(&mailbox.edge.world, mailbox.thread.index(), || Operation::Plain("take a permit"));
             take(mailbox)
         };
         either(&**mailbox, with_point, take)

@@ -76,9 +76,9 @@ fn find_seat() -> Option<Seat> {
 }
 
 /// The world that an engine belongs to, by its number; 0 for the real one.
-pub(crate) struct Home(u64);
+pub(crate) struct WorldId(u64);
 
-impl Home {
+impl WorldId {
     /// The world of this thread.
     pub(crate) fn here() -> Self {
         Self(seat().map_or(0, |seat| seat.world.number))
@@ -90,7 +90,7 @@ impl Home {
 }
 
 /// A scheduling point: to be called before an operation on something that other threads can see; never under a lock.
-/// `home` is that of the engine that it belongs to.
+/// `world` is that of the engine that it belongs to.
 ///
 /// While there is no world it is a load and a branch. All else is in functions of their own, so that it does not weigh on
 /// the code around the point.
@@ -98,9 +98,9 @@ impl Home {
 /// # Panics
 /// If this thread is not of that world: when it comes here would not be in the seed.
 #[inline(always)]
-pub(crate) fn point(home: &Home, object: usize, operation: impl FnOnce() -> Operation) {
+pub(crate) fn point(world: &WorldId, object: usize, operation: impl FnOnce() -> Operation) {
     if are_there_worlds() {
-        take_step(home, object, operation);
+        take_step(world, object, operation);
     }
 }
 
@@ -124,8 +124,8 @@ fn out_of_the_way<P, R>(place: P, code: impl FnOnce(P) -> R) -> R {
 
 #[cold]
 #[inline(never)]
-fn take_step(home: &Home, object: usize, operation: impl FnOnce() -> Operation) {
-    if let Some(seat) = seat_in(home) {
+fn take_step(world: &WorldId, object: usize, operation: impl FnOnce() -> Operation) {
+    if let Some(seat) = seat_in(world) {
         seat.step(object as u64 + 1, false, operation());
     }
 }
@@ -161,8 +161,8 @@ pub(crate) fn in_world<R>(code: impl FnOnce() -> Option<R>) -> Option<R> {
 }
 
 /// The scheduling point of a handler that begins. `true` if a fault makes the handler panic instead.
-pub(crate) fn begin_point(home: &Home, object: usize, operation: Operation) -> bool {
-    let Some(seat) = seat_in(home) else { return false };
+pub(crate) fn begin_point(world: &WorldId, object: usize, operation: Operation) -> bool {
+    let Some(seat) = seat_in(world) else { return false };
     seat.step(object as u64 + 1, false, operation);
     seat.strikes(Strike::Panic)
 }
@@ -267,10 +267,10 @@ fn refuse_foreign(number: u64) -> ! {
     panic!("{text}");
 }
 
-/// The seat of this thread, which must be in the world of `home`.
-fn seat_in(home: &Home) -> Option<Seat> {
+/// The seat of this thread, which must be in the world of `world`.
+fn seat_in(world: &WorldId) -> Option<Seat> {
     let seat = find_seat();
-    match (&seat, home.0) {
+    match (&seat, world.0) {
         (None, 0) => {}
         // The destructors of its thread-locals run, or it panics already.
         (None, _) if HAS_LEFT.get() || std::thread::panicking() => {}

@@ -115,7 +115,7 @@ pub(super) fn take_in(local: &Local) -> bool {
 /// The scheduling point of mail that is taken in, if there is any.
 fn point_if_mail(mailbox: &Mailbox) {
     if !mailbox.is_empty() {
-        point(&mailbox.edge.home, mailbox.thread.index(), || Operation::Plain("take mail"));
+        point(&mailbox.edge.world, mailbox.thread.index(), || Operation::Plain("take mail"));
     }
 }
 
