@@ -59,7 +59,7 @@ use crate::error::{BoxError, SpawnError};
 use crate::event::Undelivered;
 use crate::route::endpoint::Endpoint;
 use crate::route::recorded::note_start;
-use crate::sys::unwind::Quiet;
+use crate::sys::unwind::UserClosure;
 use crate::thread::local::Local;
 
 impl<M: Message> Context<M> {
@@ -433,7 +433,7 @@ impl<M: Message, S> Actor<M, S> {
     where
         M: Message<Port: Send> + Send,
     {
-        self.options.undelivered = Some(UndeliveredHook::new(Quiet::new(Box::new(hook))));
+        self.options.undelivered = Some(UndeliveredHook::new(UserClosure::new(Box::new(hook))));
         self
     }
 
@@ -539,7 +539,7 @@ impl<M: Dispatch<S>, S: 'static> ActorOnce<M, S> {
     where
         M: Message<Port: Send> + Send,
     {
-        self.options.undelivered = Some(UndeliveredHook::new(Quiet::new(Box::new(hook))));
+        self.options.undelivered = Some(UndeliveredHook::new(UserClosure::new(Box::new(hook))));
         self
     }
 

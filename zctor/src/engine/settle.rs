@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::engine::core::Core;
-use crate::sys::unwind::Quiet;
+use crate::sys::unwind::UserClosure;
 use crate::thread::borrowed::{as_actor_thread, has_work, is_ending, run_until_idle};
 use crate::thread::local::local;
 
@@ -19,7 +19,7 @@ pub(crate) fn settle(core: &Arc<Core>) {
         waiter.state.notify();
     };
     let parker = &local.mailbox.parker;
-    parker.interrupt_by(Some(Arc::new(Quiet::new(Box::new(interrupt)))));
+    parker.interrupt_by(Some(Arc::new(UserClosure::new(Box::new(interrupt)))));
     loop {
         run_until_idle(&local);
         let must_end = is_own && is_ending(&local);

@@ -31,7 +31,7 @@ use crate::sys::clock::{deadline, now};
 use crate::sys::simulated::seat;
 use crate::sys::spawn::{Started, start_thread};
 use crate::sys::sync::lock;
-use crate::sys::unwind::Quiet;
+use crate::sys::unwind::UserClosure;
 use crate::trace;
 
 /// The shortest time between two looks.
@@ -46,7 +46,7 @@ pub(super) fn on_slow(
     limit: Duration,
     hook: Box<dyn Fn(&Slow) + Send + Sync>,
 ) -> Result<(), SpawnError> {
-    let hook = Arc::new(Quiet::new(hook));
+    let hook = Arc::new(UserClosure::new(hook));
     if seat().is_some() {
         return Ok(());
     }

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use crate::report::slow::Slow;
 use crate::sys::spawn::Started;
-use crate::sys::unwind::Quiet;
+use crate::sys::unwind::UserClosure;
 
 /// A hook for slow handlers, which is the user's.
-pub(super) type Hook = Quiet<dyn Fn(&Slow) + Send + Sync>;
+pub(super) type Hook = UserClosure<dyn Fn(&Slow) + Send + Sync>;
 
 /// The orders of the engine to its watcher.
 #[derive(Default)]

@@ -18,11 +18,11 @@ use crate::report::types::TypeStats;
 use crate::sys::clock::now;
 use crate::sys::frame::as_hook;
 use crate::sys::lock::lock;
-use crate::sys::unwind::{Quiet, ignoring_panic};
+use crate::sys::unwind::{UserClosure, ignoring_panic};
 use crate::trace;
 
 /// A hook of the engine's, set by the user.
-type Hook<T> = Quiet<dyn Fn(&T) + Send + Sync>;
+type Hook<T> = UserClosure<dyn Fn(&T) + Send + Sync>;
 
 /// The place of a hook. Where none was ever set, a look takes no lock: all threads of the engine look here.
 struct HookPlace<T> {
@@ -181,19 +181,19 @@ impl Losses {
     }
 
     pub(crate) fn on_dead_letter(&self, hook: Box<dyn Fn(&DeadLetter) + Send + Sync>) {
-        drop(self.on_dead_letter.put(Quiet::new(hook)));
+        drop(self.on_dead_letter.put(UserClosure::new(hook)));
     }
 
     pub(crate) fn on_end(&self, hook: Box<dyn Fn(&Ended) + Send + Sync>) {
-        drop(self.on_end.put(Quiet::new(hook)));
+        drop(self.on_end.put(UserClosure::new(hook)));
     }
 
     pub(crate) fn on_panic(&self, hook: Box<dyn Fn(&PanicEvent) + Send + Sync>) {
-        drop(self.on_panic.put(Quiet::new(hook)));
+        drop(self.on_panic.put(UserClosure::new(hook)));
     }
 
     pub(crate) fn on_restart(&self, hook: Box<dyn Fn(&Restarted) + Send + Sync>) {
-        drop(self.on_restart.put(Quiet::new(hook)));
+        drop(self.on_restart.put(UserClosure::new(hook)));
     }
 
     /// Closes the count, and drops the hooks, which may hold clients of this engine: it has stopped. Logs how many

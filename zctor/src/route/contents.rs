@@ -34,7 +34,7 @@ use crate::mailbox::envelope::{Envelope, ErasedContents, Gathered, Undeliverable
 use crate::route::payload::Payload;
 use crate::route::payload::Port;
 use crate::sys::frame::in_hook;
-use crate::sys::unwind::{Quiet, ignoring_panic};
+use crate::sys::unwind::{UserClosure, ignoring_panic};
 use crate::trace::spans::{SPANS, SentFrom, may_be_told, sent_from};
 
 /// The inside of an envelope: its content, the hook that gets the messages if no handler does, and where they come from.
@@ -227,7 +227,7 @@ fn tell<M: Payload>(message: M, hook: Option<&OnUndelivered<M>>, undeliverable: 
         return ignoring_panic(|| drop(message));
     }
     losses.tell(listener, &DeadLetter { message: M::name(), variant: message.variant(), instance, why });
-    match hook.and_then(Quiet::get) {
+    match hook.and_then(UserClosure::get) {
         Some(hook) => run_hook(|| hook(message, why)),
         None => ignoring_panic(|| drop(message)),
     }
@@ -357,7 +357,7 @@ pub(crate) struct Call<M: Payload> {
 }
 
 /// The hook of an actor for its own undelivered messages.
-pub(crate) type OnUndelivered<M> = Quiet<dyn Fn(M, Undelivered) + Send + Sync>;
+pub(crate) type OnUndelivered<M> = UserClosure<dyn Fn(M, Undelivered) + Send + Sync>;
 
 /// The same whose type is erased, as it is kept: so what drops it is compiled once, and not for each type of messages.
 /// In a box, so that an endpoint, of which each instance has one, has a thin pointer.
