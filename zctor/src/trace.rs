@@ -44,7 +44,11 @@ mod on {
     /// way is there twice, and the choice stands at its head.
     #[inline(always)]
     pub(crate) fn watched_or_not<P, R>(place: P, watched: impl FnOnce(P) -> R, unwatched: impl FnOnce(P) -> R) -> R {
-        if spans::may_be_told(false) || are_there_worlds() { out_of_the_way(place, watched) } else { unwatched(place) }
+        if spans::may_be_traced(false) || are_there_worlds() {
+            out_of_the_way(place, watched)
+        } else {
+            unwatched(place)
+        }
     }
 
     #[cold]

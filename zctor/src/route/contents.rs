@@ -35,7 +35,7 @@ use crate::route::payload::Payload;
 use crate::route::payload::Port;
 use crate::sys::frame::in_hook;
 use crate::sys::unwind::{UserClosure, ignoring_panic};
-use crate::trace::spans::{SPANS, SentFrom, may_be_told, sent_from};
+use crate::trace::spans::{SPANS, SentFrom, may_be_traced, sent_from};
 
 /// The inside of an envelope: its content, the hook that gets the messages if no handler does, and where they come from.
 struct Contents<C, H, O = ()> {
@@ -124,7 +124,7 @@ pub(super) trait Content: Default + Send + 'static {
 /// Moves a content from its place into an envelope, which carries the hook of the actor that it is for. `None` if that
 /// hook is gone, for the instance has ended: the content stays in its place then, and is refused.
 ///
-/// The caller has found that no spans are asked for (`may_be_told`). To ask here would make two ways that end in one
+/// The caller has found that no spans are asked for (`may_be_traced`). To ask here would make two ways that end in one
 /// envelope, so that it has to be moved once more.
 #[inline]
 pub(super) fn enclose<C: Content, H: Hook<C::Message>>(
@@ -137,13 +137,13 @@ pub(super) fn enclose<C: Content, H: Hook<C::Message>>(
 
 /// As `enclose`, with the origin of the messages, if spans are asked for.
 #[inline]
-pub(super) fn enclose_told<C: Content, H: Hook<C::Message>>(
+pub(super) fn enclose_traced<C: Content, H: Hook<C::Message>>(
     place: &mut C,
     undelivered: Option<&WeakHook>,
 ) -> Option<Envelope> {
     let hook = H::of(undelivered)?;
-    if SPANS && may_be_told(C::IS_CALL) {
-        return Some(put_told(place, hook));
+    if SPANS && may_be_traced(C::IS_CALL) {
+        return Some(put_traced(place, hook));
     }
     Some(put(place, hook))
 }
@@ -155,7 +155,7 @@ fn put<C: Content, H: Hook<C::Message>>(place: &mut C, undelivered: H) -> Envelo
 
 #[cold]
 #[inline(never)]
-fn put_told<C: Content, H: Hook<C::Message>>(place: &mut C, undelivered: H) -> Envelope {
+fn put_traced<C: Content, H: Hook<C::Message>>(place: &mut C, undelivered: H) -> Envelope {
     match sent_from(C::IS_CALL) {
         None => put(place, undelivered),
         Some(sent_from) => erase(Contents { content: take(place), undelivered, sent_from }),

@@ -11,7 +11,7 @@ use crate::mailbox::inner_bound::{Inner, Same};
 use crate::mailbox::mail::{Mail, Order, SentAs};
 use crate::reply::cancellation::Cancellation;
 use crate::route::contents::{
-    AnyHook, Call, Content, Hook, NoHook, WeakHook, bare, enclose, enclose_told, join, lose_at_edge, open, typed,
+    AnyHook, Call, Content, Hook, NoHook, WeakHook, bare, enclose, enclose_traced, join, lose_at_edge, open, typed,
 };
 use crate::route::link_route::{LINKS, StatedRoute};
 use crate::route::location::{Location, Way};
@@ -20,7 +20,7 @@ use crate::sys::operation::Operation;
 use crate::sys::simulated::{either, point};
 use crate::thread::local::running_here;
 use crate::thread::serve::{order_here, send_here};
-use crate::trace::spans::{SPANS, may_be_told};
+use crate::trace::spans::{SPANS, may_be_traced};
 
 impl<M: Payload<Port: Send> + Send> Delivery<M> {
     /// The table of all instances but links and those with a hook.
@@ -45,12 +45,12 @@ impl<M: Payload<Port: Send> + Send> Delivery<M> {
                 }
             },
             enclose: |place, endpoint, sent_as| {
-                let envelope = enclose_told::<_, H>(place, endpoint.undelivered.as_ref())?;
+                let envelope = enclose_traced::<_, H>(place, endpoint.undelivered.as_ref())?;
                 Some(Mail::message(endpoint.slot, envelope, sent_as).signed())
             },
             call: |place, endpoint, way, sent_as| {
-                if SPANS && may_be_told(true) {
-                    return call_told::<M, H>(place, endpoint, way, sent_as);
+                if SPANS && may_be_traced(true) {
+                    return call_traced::<M, H>(place, endpoint, way, sent_as);
                 }
                 let can_be_given_up = can_be_given_up(place);
                 match enclose::<_, H>(place, endpoint.undelivered.as_ref()) {
@@ -70,20 +70,20 @@ impl<M: Payload<Port: Send> + Send> Delivery<M> {
                     _ => None,
                 };
                 // Without an envelope the instance has ended: the message stays in its place.
-                let Some(envelope) = enclose_told::<_, H>(place, endpoint.undelivered.as_ref()) else { return true };
+                let Some(envelope) = enclose_traced::<_, H>(place, endpoint.undelivered.as_ref()) else { return true };
                 let mail = Mail::message(endpoint.slot, envelope, sent_as);
                 take_back_inner(place, endpoint.mailbox.push_inner(inner, mail, same, take_turn))
             },
             inner_call: |place, endpoint, sent_as, take_turn| {
                 let Some(inner) = &endpoint.mailbox.inner else { return true };
                 let can_be_given_up = can_be_given_up(place);
-                let Some(envelope) = enclose_told::<_, H>(place, endpoint.undelivered.as_ref()) else { return true };
+                let Some(envelope) = enclose_traced::<_, H>(place, endpoint.undelivered.as_ref()) else { return true };
                 let mail = Mail::call(endpoint.slot, envelope, can_be_given_up, sent_as);
                 take_back_inner(place, endpoint.mailbox.push_inner(inner, mail, None, take_turn))
             },
             batch: |messages, endpoint, way, sent_as| {
                 let mut batch = endpoint.mailbox.buffers.fill(messages);
-                match enclose_told::<_, H>(&mut batch, endpoint.undelivered.as_ref()) {
+                match enclose_traced::<_, H>(&mut batch, endpoint.undelivered.as_ref()) {
                     Some(envelope) => {
                         take_back(messages, endpoint.deliver_batch(way, Mail::batch(endpoint.slot, envelope, sent_as)));
                     }
@@ -155,14 +155,14 @@ fn queue_here<M: Payload + Send, H: Hook<M>>(place: &mut Option<M>, endpoint: &E
 /// As `call` in the table, where spans may be asked for.
 #[cold]
 #[inline(never)]
-fn call_told<M: Payload<Port: Send> + Send, H: Hook<M>>(
+fn call_traced<M: Payload<Port: Send> + Send, H: Hook<M>>(
     place: &mut Option<Call<M>>,
     endpoint: &Endpoint<M>,
     way: Way,
     sent_as: SentAs,
 ) {
     let can_be_given_up = can_be_given_up(place);
-    match enclose_told::<_, H>(place, endpoint.undelivered.as_ref()) {
+    match enclose_traced::<_, H>(place, endpoint.undelivered.as_ref()) {
         Some(envelope) => {
             let mail = Mail::call(endpoint.slot, envelope, can_be_given_up, sent_as);
             take_back(place, endpoint.deliver(way, mail));
@@ -263,8 +263,8 @@ impl<M: Payload> Endpoint<M> {
     pub(crate) fn send<const WATCHED: bool>(&self, way: Way, message: &mut Option<M>, sent_as: SentAs) {
         if WATCHED {
             self.reaches("send", way, || (message.as_ref().map(M::variant), 0));
-            if SPANS && may_be_told(false) && !self.is_link() {
-                return self.send_told(way, message, sent_as);
+            if SPANS && may_be_traced(false) && !self.is_link() {
+                return self.send_traced(way, message, sent_as);
             }
         }
         (self.delivery.send)(message, self, way, sent_as);
@@ -272,7 +272,7 @@ impl<M: Payload> Endpoint<M> {
 
     #[cold]
     #[inline(never)]
-    fn send_told(&self, way: Way, message: &mut Option<M>, sent_as: SentAs) {
+    fn send_traced(&self, way: Way, message: &mut Option<M>, sent_as: SentAs) {
         match (self.delivery.enclose)(message, self, sent_as) {
             Some(mail) => take_back(message, self.deliver(way, mail)),
             None => self.refuse(1, sent_as),

@@ -31,7 +31,7 @@ use crate::mailbox::counters::Block;
 use crate::mailbox::envelope::{Envelope, Gathered, Undeliverable};
 use crate::mailbox::mail::{Mail, SentAs};
 use crate::reply::cancellation::Cancellation;
-use crate::route::contents::{AnyHook, Call, Content, Hook, NoHook, OnUndelivered, enclose_told};
+use crate::route::contents::{AnyHook, Call, Content, Hook, NoHook, OnUndelivered, enclose_traced};
 use crate::route::endpoint::{Delivery, Endpoint, LinkDelivery, can_be_given_up, take_back};
 use crate::route::link_route::{LinkRoute, StatedRoute};
 use crate::route::location::Way;
@@ -209,8 +209,8 @@ fn deliver<C: Content>(
     let mut linked = Linked { content: take(place), route: route.to_owned() };
     let hook = endpoint.undelivered.as_ref();
     let envelope = match hook {
-        None => enclose_told::<_, NoHook>(&mut linked, None),
-        Some(_) => enclose_told::<_, AnyHook>(&mut linked, hook),
+        None => enclose_traced::<_, NoHook>(&mut linked, None),
+        Some(_) => enclose_traced::<_, AnyHook>(&mut linked, hook),
     };
     match envelope {
         Some(envelope) => {

@@ -17,7 +17,7 @@ use crate::route::pool::{Chosen, Pool};
 use crate::sys::operation::Operation;
 use crate::sys::simulated::point_anywhere;
 use crate::trace;
-use crate::trace::spans::may_be_told;
+use crate::trace::spans::may_be_traced;
 
 impl<M: Payload> Pool<M> {
     /// The instance whose turn it is; the turn moves on to it, unless it has no room.
@@ -112,12 +112,12 @@ impl<M: Payload> Pool<M> {
     pub(crate) fn distribute(&self, messages: Vec<M>, late: &mut Vec<M>) -> Result<(), Vec<M>> {
         let places = self.places.load();
         let Some(mut shares) = self.take_turns(&places, messages.len()) else { return Err(messages) };
-        let is_told = may_be_told(false);
+        let is_traced = may_be_traced(false);
         let routed = |share: &Share<'_, M>| {
             trace::routed(|| (M::name(), share.endpoint.id(), share.index + 1, places.len()));
         };
         if let [only] = &mut shares[..] {
-            if is_told {
+            if is_traced {
                 messages.iter().for_each(|_| routed(only));
             }
             only.messages = messages;
@@ -127,7 +127,7 @@ impl<M: Payload> Pool<M> {
             let mut messages = messages.into_iter();
             while !messages.as_slice().is_empty() {
                 for (share, message) in shares.iter_mut().zip(messages.by_ref()) {
-                    if is_told {
+                    if is_traced {
                         routed(share);
                     }
                     share.messages.push(message);
