@@ -12,12 +12,12 @@ pub(crate) mod actor_thread;
 mod ages;
 pub(crate) mod core;
 pub(crate) mod handle;
-mod handlings;
 pub(crate) mod here;
 #[cfg(feature = "observe")]
 pub(crate) mod observer;
 pub(crate) mod registry;
 mod replace;
+mod running_times;
 pub(crate) mod settle;
 pub(crate) mod shutdown;
 mod slow;

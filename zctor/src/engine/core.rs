@@ -14,7 +14,7 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use crate::engine::ages::Ages;
-use crate::engine::handlings::Handlings;
+use crate::engine::running_times::RunningTimes;
 use crate::engine::watch::Watch;
 use crate::error::ShutdownError;
 use crate::id::ThreadId;
@@ -40,7 +40,7 @@ pub(crate) struct Core {
     watchers: AtomicUsize,
     /// The looks at the threads that the statistics have taken.
     pub(super) ages: Mutex<Ages>,
-    pub(super) handlings: Mutex<Handlings>,
+    pub(super) running_times: Mutex<RunningTimes>,
     /// The watcher over slow handlers.
     pub(super) slow: Monitor<Watch>,
     pub(super) state: Monitor<State>,
@@ -91,7 +91,7 @@ impl Core {
             name,
             watchers: AtomicUsize::new(0),
             ages: Mutex::default(),
-            handlings: Mutex::default(),
+            running_times: Mutex::default(),
             slow: Monitor::default(),
             state: Monitor::default(),
         })

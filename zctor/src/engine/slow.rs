@@ -4,7 +4,7 @@
 //!
 //! 1. While code of some instance runs or waits, the watcher looks four times within the shortest limit of all
 //!    instances, and at least once a second, since an instance that starts next may have a shorter limit.
-//!    `handlings.rs` compares the looks.
+//!    `running_times.rs` compares the looks.
 //! 2. If all threads are at rest, the watcher says so (`Edge::set_watcher_asleep`), looks once more, and sleeps. A
 //!    thread that ends its rest wakes it (`wake`). That thread has no fence between the end of its rest and its look,
 //!    since it is on the way of each message that finds a thread parked. So a wake-up may be missed; the watcher
@@ -18,7 +18,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::engine::core::Core;
-use crate::engine::handlings::Sight;
+use crate::engine::running_times::Sample;
 use crate::engine::stats;
 use crate::engine::watch::Hook;
 use crate::error::SpawnError;
@@ -113,7 +113,7 @@ fn slow_on(thread: &ThreadStats, limit: Duration) -> Option<Slow> {
 /// A handling that was told.
 struct Told {
     thread: ThreadId,
-    sight: Sight,
+    sample: Sample,
     /// When it is told again.
     next: Duration,
 }
@@ -121,8 +121,8 @@ struct Told {
 impl Told {
     /// Whether the instance has neither finished a message since, nor was its thread idle.
     fn goes_on(&self, mailbox: &Mailbox, thread: &ThreadStats) -> bool {
-        let done = mailbox.roster.find_with_done(self.sight.slot).map(|(_, done)| done);
-        thread.idle == self.sight.idle && done == Some(self.sight.done)
+        let done = mailbox.roster.find_with_done(self.sample.slot).map(|(_, done)| done);
+        thread.idle == self.sample.idle && done == Some(self.sample.done)
     }
 }
 
@@ -181,18 +181,18 @@ fn look(core: &Core, mailboxes: &[Arc<Mailbox>], (limit, hook): (Duration, &Arc<
     told.retain(|one| both().any(|(mailbox, thread)| thread.thread == one.thread && one.goes_on(mailbox, thread)));
     for thread in &threads {
         let Some(slow) = slow_on(thread, limit) else { continue };
-        let Some(sight) = lock(&core.handlings).sight(thread.thread) else { continue };
-        if sight.slot != slow.instance.slot {
+        let Some(sample) = lock(&core.running_times).first_sample(thread.thread) else { continue };
+        if sample.slot != slow.instance.slot {
             continue; // another handler since
         }
-        let key = |sight: &Sight| (sight.slot, sight.done, sight.others);
-        let is_known = |one: &&mut Told| one.thread == thread.thread && key(&one.sight) == key(&sight);
+        let key = |sample: &Sample| (sample.slot, sample.done, sample.others);
+        let is_known = |one: &&mut Told| one.thread == thread.thread && key(&one.sample) == key(&sample);
         match told.iter_mut().find(is_known) {
             Some(one) if slow.lasted < one.next => continue,
             Some(one) => one.next = tenfold_beyond(one.next, slow.lasted),
             None => {
                 let next = tenfold_beyond(slow.limit, slow.lasted);
-                told.push(Told { thread: thread.thread, sight, next });
+                told.push(Told { thread: thread.thread, sample, next });
             }
         }
         trace::slow(&slow);

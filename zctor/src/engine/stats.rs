@@ -9,7 +9,7 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use crate::engine::core::{Core, State};
-use crate::engine::handlings::Sight;
+use crate::engine::running_times::Sample;
 use crate::id::ThreadId;
 use crate::mailbox::Mailbox;
 use crate::mailbox::inner_bound::InnerQueue;
@@ -40,7 +40,7 @@ pub(super) fn stats(core: &Core) -> Stats {
     let (threads, callers) = threads(core, &mailboxes);
     let runs = |thread| threads.binary_search_by_key(&thread, |one| one.thread).is_ok();
     lock(&core.ages).keep(runs);
-    lock(&core.handlings).keep(runs);
+    lock(&core.running_times).keep(runs);
     Stats {
         threads,
         types: types.into_values().collect(),
@@ -139,8 +139,8 @@ fn running_instance(
     let others = meter.others.get();
     let running = meter.running_with_message();
     let found = running.and_then(|(slot, handles)| Some((slot, handles, mailbox.roster.find_with_done(slot)?)));
-    let sight = found.map(|(slot, _, (_, done))| Sight { slot, done, others, idle, waiting });
-    let spanned = lock(&core.handlings).look(mailbox.thread, at, sight);
+    let sample = found.map(|(slot, _, (_, done))| Sample { slot, done, others, idle, waiting });
+    let spanned = lock(&core.running_times).look(mailbox.thread, at, sample);
     let Some((slot, handles, (named, done))) = found else { return (None, None) };
     let pieces = Some(meter.pieces()).filter(|_| meter.running() == Some(slot));
     let since_wake = pieces.and_then(|pieces| mailbox.parked.runs_since_wake(at, pieces));

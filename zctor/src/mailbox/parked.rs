@@ -48,7 +48,7 @@ impl Woke {
 }
 
 /// The words of both totals at one moment.
-pub(crate) struct Look {
+pub(crate) struct ParkSample {
     idle: u64,
     waiting: u64,
 }
@@ -96,12 +96,12 @@ impl Parked {
     }
 
     /// Looks at the totals. The clock is to be read after that.
-    pub(crate) fn look(&self) -> Look {
-        Look { idle: self.idle.get(), waiting: self.waiting.get() }
+    pub(crate) fn look(&self) -> ParkSample {
+        ParkSample { idle: self.idle.get(), waiting: self.waiting.get() }
     }
 
     /// How long the thread had been idle, and how long it had waited, at a time after the look.
-    pub(crate) fn until(&self, look: &Look, at: Instant) -> (Duration, Duration) {
+    pub(crate) fn until(&self, look: &ParkSample, at: Instant) -> (Duration, Duration) {
         let total = |word: u64| {
             let running = if word & 1 == 1 { Self::doubled(self.age(at)) } else { 0 };
             Duration::from_nanos(word.wrapping_add(running) >> 1)

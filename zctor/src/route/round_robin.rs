@@ -239,14 +239,14 @@ fn next_open(places: &dyn AnyPlaces, turn: u64) -> Option<(usize, Way)> {
 
 /// The answers of a place that takes mail to rotation: the way there, whether its instance is ready, whether it has
 /// room.
-type Look<'a> = &'a dyn Fn(usize) -> Option<(Way, bool, bool)>;
+type StateOfPlace<'a> = &'a dyn Fn(usize) -> Option<(Way, bool, bool)>;
 
 /// The first of the best places, from `start` on and around. Not generic, since it would be compiled again for each
 /// message type.
-pub(super) fn best_in_turn(count: usize, start: usize, look: Look<'_>) -> Option<(usize, Way)> {
+pub(super) fn best_in_turn(count: usize, start: usize, state_of: StateOfPlace<'_>) -> Option<(usize, Way)> {
     let mut best = None;
     for index in (start..count).chain(0..start) {
-        let Some((way, is_ready, has_room)) = look(index) else { continue };
+        let Some((way, is_ready, has_room)) = state_of(index) else { continue };
         if is_ready && has_room {
             return Some((index, way));
         }

@@ -11,16 +11,16 @@ use crate::id::{Slot, ThreadId};
 
 /// The handler that runs on each thread, as the last look found it.
 #[derive(Default)]
-pub(super) struct Handlings(BTreeMap<ThreadId, Seen>);
+pub(super) struct RunningTimes(BTreeMap<ThreadId, Since>);
 
-struct Seen {
-    first: Sight,
+struct Since {
+    first: Sample,
     at: Instant,
 }
 
 /// A look at a thread where code of an instance runs.
 #[derive(Clone, Copy)]
-pub(super) struct Sight {
+pub(super) struct Sample {
     pub(super) slot: Slot,
     /// How many messages the instance is done with.
     pub(super) done: u64,
@@ -31,30 +31,30 @@ pub(super) struct Sight {
     pub(super) waiting: Duration,
 }
 
-impl Handlings {
+impl RunningTimes {
     /// Keeps a look at a thread. Gives the time for which the handler there has run at least.
-    pub(super) fn look(&mut self, thread: ThreadId, at: Instant, sight: Option<Sight>) -> Duration {
-        let Some(sight) = sight else {
+    pub(super) fn look(&mut self, thread: ThreadId, at: Instant, sample: Option<Sample>) -> Duration {
+        let Some(sample) = sample else {
             self.0.remove(&thread);
             return Duration::ZERO;
         };
-        let key = |sight: &Sight| (sight.slot, sight.done, sight.others, sight.idle);
-        let same = |first: &Sight| key(first) == key(&sight);
-        match self.0.get(&thread).filter(|seen| same(&seen.first)) {
-            Some(seen) => {
-                let waited = sight.waiting.saturating_sub(seen.first.waiting);
-                at.saturating_duration_since(seen.at).saturating_sub(waited)
+        let key = |sample: &Sample| (sample.slot, sample.done, sample.others, sample.idle);
+        let same = |first: &Sample| key(first) == key(&sample);
+        match self.0.get(&thread).filter(|since| same(&since.first)) {
+            Some(since) => {
+                let waited = sample.waiting.saturating_sub(since.first.waiting);
+                at.saturating_duration_since(since.at).saturating_sub(waited)
             }
             None => {
-                self.0.insert(thread, Seen { first: sight, at });
+                self.0.insert(thread, Since { first: sample, at });
                 Duration::ZERO
             }
         }
     }
 
     /// The handler that runs on a thread, as the last look found it first.
-    pub(super) fn sight(&self, thread: ThreadId) -> Option<Sight> {
-        self.0.get(&thread).map(|seen| seen.first)
+    pub(super) fn first_sample(&self, thread: ThreadId) -> Option<Sample> {
+        self.0.get(&thread).map(|since| since.first)
     }
 
     /// Forgets the threads that run no more.
@@ -74,30 +74,30 @@ mod tests {
         Duration::from_millis(ms)
     }
 
-    fn sight(slot: u32, done: u64, idle: u64, waiting: u64) -> Option<Sight> {
+    fn sample(slot: u32, done: u64, idle: u64, waiting: u64) -> Option<Sample> {
         let slot = Slot { index: slot, generation: 0 };
-        Some(Sight { slot, done, others: 0, idle: ms(idle), waiting: ms(waiting) })
+        Some(Sample { slot, done, others: 0, idle: ms(idle), waiting: ms(waiting) })
     }
 
     #[test]
     fn a_handler_that_spans_looks_has_run_since_the_first_of_them() {
-        let (mut handlings, start) = (Handlings::default(), now());
-        let mut look = |at, sight| handlings.look(THREAD, start + ms(at), sight);
-        assert_eq!(look(0, sight(1, 5, 0, 0)), ms(0));
-        assert_eq!(look(40, sight(1, 5, 0, 0)), ms(40));
-        assert_eq!(look(50, sight(1, 5, 0, 0)), ms(50));
-        assert_eq!(look(60, sight(1, 6, 0, 0)), ms(0), "the next message");
-        assert_eq!(look(70, sight(2, 6, 0, 0)), ms(0), "another instance");
+        let (mut running_times, start) = (RunningTimes::default(), now());
+        let mut look = |at, sample| running_times.look(THREAD, start + ms(at), sample);
+        assert_eq!(look(0, sample(1, 5, 0, 0)), ms(0));
+        assert_eq!(look(40, sample(1, 5, 0, 0)), ms(40));
+        assert_eq!(look(50, sample(1, 5, 0, 0)), ms(50));
+        assert_eq!(look(60, sample(1, 6, 0, 0)), ms(0), "the next message");
+        assert_eq!(look(70, sample(2, 6, 0, 0)), ms(0), "another instance");
         assert_eq!(look(80, None), ms(0));
-        assert_eq!(look(90, sight(2, 6, 0, 0)), ms(0), "nothing ran in between");
+        assert_eq!(look(90, sample(2, 6, 0, 0)), ms(0), "nothing ran in between");
     }
 
     #[test]
     fn idle_time_ends_a_handling_and_the_time_of_its_waits_does_not_count() {
-        let (mut handlings, start) = (Handlings::default(), now());
-        let mut look = |at, sight| handlings.look(THREAD, start + ms(at), sight);
-        look(0, sight(1, 5, 0, 0));
-        assert_eq!(look(100, sight(1, 5, 0, 90)), ms(10));
-        assert_eq!(look(200, sight(1, 5, 20, 90)), ms(0), "the thread was idle: this is another message");
+        let (mut running_times, start) = (RunningTimes::default(), now());
+        let mut look = |at, sample| running_times.look(THREAD, start + ms(at), sample);
+        look(0, sample(1, 5, 0, 0));
+        assert_eq!(look(100, sample(1, 5, 0, 90)), ms(10));
+        assert_eq!(look(200, sample(1, 5, 20, 90)), ms(0), "the thread was idle: this is another message");
     }
 }
