@@ -21,12 +21,12 @@ mod running_times;
 pub(crate) mod settle;
 pub(crate) mod shutdown;
 mod slow;
+mod slow_watcher;
 pub(crate) mod spawn;
 mod stats;
 pub(crate) mod stopped;
 mod targets;
 mod told_by_threads;
-mod watch;
 
 use std::fmt;
 use std::sync::Arc;

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 use crate::engine::ages::Ages;
 use crate::engine::running_times::RunningTimes;
-use crate::engine::watch::Watch;
+use crate::engine::slow_watcher::SlowWatcher;
 use crate::error::ShutdownError;
 use crate::id::ThreadId;
 use crate::mailbox::Mailbox;
@@ -42,7 +42,7 @@ pub(crate) struct Core {
     pub(super) ages: Mutex<Ages>,
     pub(super) running_times: Mutex<RunningTimes>,
     /// The watcher over slow handlers.
-    pub(super) slow: Monitor<Watch>,
+    pub(super) slow: Monitor<SlowWatcher>,
     pub(super) state: Monitor<State>,
 }
 

@@ -19,8 +19,8 @@ use std::time::Duration;
 
 use crate::engine::core::Core;
 use crate::engine::running_times::Sample;
+use crate::engine::slow_watcher::Hook;
 use crate::engine::stats;
-use crate::engine::watch::Hook;
 use crate::error::SpawnError;
 use crate::id::ThreadId;
 use crate::mailbox::Mailbox;
@@ -51,19 +51,19 @@ pub(super) fn on_slow(
         return Ok(());
     }
     core.edge.note_variants();
-    let mut watch = core.slow.lock();
-    if watch.is_closed {
+    let mut watcher = core.slow.lock();
+    if watcher.is_closed {
         return Err(SpawnError::Stopped);
     }
-    if watch.thread.is_none() {
+    if watcher.thread.is_none() {
         let watched = Arc::clone(core);
         let started = start_thread("zctor-slow", None, move || watch_over(&watched));
-        watch.thread = Some(started.map_err(|source| SpawnError::Thread { source })?);
+        watcher.thread = Some(started.map_err(|source| SpawnError::Thread { source })?);
     }
-    let before = watch.told.replace((limit, hook));
-    watch.is_new = true;
-    watch.is_woken = true;
-    drop(watch);
+    let before = watcher.hook.replace((limit, hook));
+    watcher.is_new = true;
+    watcher.is_woken = true;
+    drop(watcher);
     core.slow.notify();
     drop(before);
     Ok(())
@@ -78,12 +78,12 @@ pub(super) fn wake(core: &Core) {
 
 /// Step 4. Gives the thread of the watcher.
 pub(super) fn close(core: &Core) -> Option<Started> {
-    let mut watch = core.slow.lock();
-    watch.is_closed = true;
-    let (told, thread) = (watch.told.take(), watch.thread.take());
-    drop(watch);
+    let mut watcher = core.slow.lock();
+    watcher.is_closed = true;
+    let (hook, thread) = (watcher.hook.take(), watcher.thread.take());
+    drop(watcher);
     core.slow.notify();
-    drop(told);
+    drop(hook);
     thread
 }
 
@@ -130,9 +130,9 @@ fn watch_over(core: &Arc<Core>) {
     let mut told: Vec<Told> = Vec::new();
     loop {
         let mailboxes = stats::mailboxes(core);
-        let mut watch = core.slow.lock();
-        let (is_new, current) = (take(&mut watch.is_new), watch.told.clone());
-        drop(watch);
+        let mut watcher = core.slow.lock();
+        let (is_new, current) = (take(&mut watcher.is_new), watcher.hook.clone());
+        drop(watcher);
         let Some((limit, hook)) = current else { return };
         if is_new {
             told.clear();
@@ -147,13 +147,13 @@ fn watch_over(core: &Arc<Core>) {
             sleeps = are_at_rest();
         }
         let until = deadline(if sleeps { LONGEST } else { pace(limit, &mailboxes) });
-        let mut watch = core.slow.lock();
-        while !watch.is_closed && !watch.is_woken && until.is_none_or(|until| until > now()) {
-            watch = core.slow.wait(watch, until);
+        let mut watcher = core.slow.lock();
+        while !watcher.is_closed && !watcher.is_woken && until.is_none_or(|until| until > now()) {
+            watcher = core.slow.wait(watcher, until);
         }
-        watch.is_woken = false;
+        watcher.is_woken = false;
         core.edge.set_watcher_asleep(false);
-        if watch.is_closed {
+        if watcher.is_closed {
             return;
         }
     }

@@ -12,9 +12,9 @@ pub(super) type Hook = UserClosure<dyn Fn(&Slow) + Send + Sync>;
 
 /// The orders of the engine to its watcher.
 #[derive(Default)]
-pub(super) struct Watch {
+pub(super) struct SlowWatcher {
     /// The limit, and the hook to be told.
-    pub(super) told: Option<(Duration, Arc<Hook>)>,
+    pub(super) hook: Option<(Duration, Arc<Hook>)>,
     /// The hook was set since the last look, and has been told of nothing.
     pub(super) is_new: bool,
     pub(super) thread: Option<Started>,
