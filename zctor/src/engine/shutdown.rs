@@ -110,7 +110,7 @@ fn seal_at(state: &State, begun: Instant) -> Option<Instant> {
 
 pub(super) fn drive_shutdown(core: &Arc<Core>) {
     let begun = now();
-    let (state, quiet) = core.watch(Core::is_quiet, |state| seal_at(state, begun));
+    let (state, quiet) = core.wait_until(Core::is_quiet, |state| seal_at(state, begun));
     drop(state);
     if !quiet {
         seal(core);
@@ -125,14 +125,14 @@ pub(super) fn drive_shutdown(core: &Arc<Core>) {
             let mailboxes: Vec<_> = state.threads.values().map(|running| Arc::clone(&running.mailbox)).collect();
             drop(state);
             mailboxes.iter().for_each(|mailbox| order_end(mailbox));
-            let (state, _) = core.watch(|state| state.threads.is_empty(), deadline_of);
+            let (state, _) = core.wait_until(|state| state.threads.is_empty(), deadline_of);
             drop(state);
             break;
         }
         drop(state);
         order_end(&last);
         let is_gone = |state: &State| !state.threads.contains_key(&last.thread);
-        let (state, gone) = core.watch(is_gone, |state| seal_at(state, begun));
+        let (state, gone) = core.wait_until(is_gone, |state| seal_at(state, begun));
         drop(state);
         if !gone {
             seal(core);
@@ -218,7 +218,7 @@ fn join(core: &Arc<Core>, ended: Vec<Started>) {
         }
     };
     if join_aside(ended, tell) {
-        drop(core.watch(|_| gone.load(Ordering::Relaxed), deadline_of));
+        drop(core.wait_until(|_| gone.load(Ordering::Relaxed), deadline_of));
     }
 }
 
@@ -306,7 +306,7 @@ fn wait_stopped_until(core: &Arc<Core>, until: Option<Instant>) -> Option<Result
     loop {
         let has_no_driver = |state: &State| matches!(state.phase, EnginePhase::Stopping { has_driver: false, .. });
         let is_over = |state: &State| matches!(state.phase, EnginePhase::Stopped(_)) || has_no_driver(state);
-        let (mut state, is_over) = core.watch(is_over, |_| until);
+        let (mut state, is_over) = core.wait_until(is_over, |_| until);
         match &mut state.phase {
             EnginePhase::Stopped(outcome) => return Some(outcome.clone()),
             EnginePhase::Stopping { has_driver, .. } if is_over => *has_driver = true,
