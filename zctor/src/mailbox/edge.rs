@@ -173,13 +173,13 @@ impl Edge {
         wakers.into_iter().chain(self.callers.wakers()).for_each(wake);
     }
 
-    /// Has `waker` woken if threads are abandoned, until `unwatch` is called with the number that this returns.
-    pub(crate) fn watch(&self, waker: &Waker) -> u64 {
+    /// Has `waker` woken if threads are abandoned, until `leave_waiters` is called with the number that this returns.
+    pub(crate) fn join_waiters(&self, waker: &Waker) -> u64 {
         let waker = waker.clone();
         lock(&self.waiters).join(waker)
     }
 
-    pub(crate) fn unwatch(&self, number: u64) {
+    pub(crate) fn leave_waiters(&self, number: u64) {
         let waker = lock(&self.waiters).leave(number);
         ignoring_panic(|| drop(waker));
     }

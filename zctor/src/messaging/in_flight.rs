@@ -3,8 +3,9 @@
 //! The reply may never come, since the callee's thread may be abandoned. So a waiting caller does two things in this
 //! order:
 //!
-//! 1. It joins those that are woken at an abandonment: a task those of `Edge::watch`, and a thread outside the list of
-//!    waits (`thread/wait.rs`). A thread of the engine is one of them already: all that have not ended are woken.
+//! 1. It joins those that are woken at an abandonment: a task those of `Edge::join_waiters`, and a thread outside the
+//!    list of waits (`thread/wait.rs`). A thread of the engine is one of them already: all that have not ended are
+//!    woken.
 //! 2. It looks whether there has been one (`Edge::is_abandoned`).
 //!
 //! Then an abandonment is seen by that look, or it wakes the caller. The model in `in_flight/loom_models.rs` checks it.
@@ -127,7 +128,7 @@ impl<R, B: Callees> InFlight<R, B> {
     /// Forgets the waker: neither an abandonment nor the alarm wakes it any more.
     pub(crate) fn unwatch(&mut self) {
         if let Some(Attendance { waker, number, alarm }) = self.attending.take() {
-            self.mailbox.edge.unwatch(number);
+            self.mailbox.edge.leave_waiters(number);
             if let Some(alarm) = alarm {
                 clear_alarm(alarm);
             }
@@ -187,7 +188,8 @@ impl<R, B: Callees> InFlight<R, B> {
         }
         self.unwatch();
         let alarm = alarm.and_then(|time| set_alarm(time, waker.clone()));
-        self.attending = Some(Attendance { waker: waker.clone(), number: self.mailbox.edge.watch(waker), alarm });
+        self.attending =
+            Some(Attendance { waker: waker.clone(), number: self.mailbox.edge.join_waiters(waker), alarm });
     }
 }
 

@@ -144,13 +144,13 @@ struct AbandonmentWatch {
 
 impl AbandonmentWatch {
     fn new(edge: &Arc<Edge>, waker: &Waker) -> Self {
-        Self { edge: Arc::clone(edge), number: edge.watch(waker) }
+        Self { edge: Arc::clone(edge), number: edge.join_waiters(waker) }
     }
 }
 
 impl Drop for AbandonmentWatch {
     fn drop(&mut self) {
-        self.edge.unwatch(self.number);
+        self.edge.leave_waiters(self.number);
     }
 }
 
