@@ -20,7 +20,7 @@ use crate::mailbox::envelope::Undeliverable;
 use crate::mailbox::permits::{Overflow, Permits};
 use crate::messaging::backpressure::enter;
 use crate::messaging::binding::Limit;
-use crate::messaging::in_flight::{Called, InFlight};
+use crate::messaging::in_flight::{CalledAt, InFlight};
 use crate::messaging::pending::Pending;
 use crate::messaging::target::Target;
 use crate::messaging::undeclared::undeclared;
@@ -131,7 +131,7 @@ fn call_there<'a, M: Payload, R: 'static>(
     let again = |key| find(&target, key, until);
     let receiver = start(&target, &mut chosen, message, port, cancellation, again)?;
     let Location { mailbox, slot, .. } = &chosen.endpoint().location;
-    InFlight::new(receiver, Called { mailbox, variant, slot: *slot }, M::name).wait(until)
+    InFlight::new(receiver, CalledAt { mailbox, variant, slot: *slot }, M::name).wait(until)
 }
 
 /// Sends a call to the instance that was chosen. If the thread of that has ended just now, `again` chooses another one,

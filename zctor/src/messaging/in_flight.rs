@@ -36,23 +36,23 @@ use crate::thread::wait::{Reply, wait};
 /// The mailbox of the thread that a call has gone to. A call borrows it and knows more; a [`Pending`] shares it.
 ///
 /// [`Pending`]: crate::Pending
-pub(crate) trait Callees: Deref<Target = Mailbox> {
+pub(crate) trait CalleeMailbox: Deref<Target = Mailbox> {
     /// The call as the statistics name it: its variant, and the slot of the callee.
     fn called(&self) -> Option<(&'static str, Slot)> {
         None
     }
 }
 
-impl Callees for Arc<Mailbox> {}
+impl CalleeMailbox for Arc<Mailbox> {}
 
 /// A mailbox, and the call that went there.
-pub(super) struct Called<'a> {
+pub(super) struct CalledAt<'a> {
     pub(super) mailbox: &'a Mailbox,
     pub(super) variant: &'static str,
     pub(super) slot: Slot,
 }
 
-impl Deref for Called<'_> {
+impl Deref for CalledAt<'_> {
     type Target = Mailbox;
 
     fn deref(&self) -> &Mailbox {
@@ -60,24 +60,24 @@ impl Deref for Called<'_> {
     }
 }
 
-impl Callees for Called<'_> {
+impl CalleeMailbox for CalledAt<'_> {
     fn called(&self) -> Option<(&'static str, Slot)> {
         Some((self.variant, self.slot))
     }
 }
 
 /// The caller's end of a call to an instance on the thread of `mailbox`.
-pub(crate) struct InFlight<R, B: Callees> {
+pub(crate) struct InFlight<R, B: CalleeMailbox> {
     receiver: Receiver<Outcome<R>>,
     mailbox: B,
     message: fn() -> &'static str,
-    attending: Option<Attendance>,
+    task_watch: Option<TaskWatch>,
     /// Whether a waiter has left its waker. Only a planted fault asks for it.
     is_awaited: bool,
 }
 
 /// The waker of a task, which is woken not by the reply alone: also by an abandonment, and by an alarm.
-struct Attendance {
+struct TaskWatch {
     waker: Waker,
     /// Its number among the wakers that an abandonment wakes.
     number: u64,
@@ -85,9 +85,9 @@ struct Attendance {
     alarm: Option<AlarmId>,
 }
 
-impl<R, B: Callees> InFlight<R, B> {
+impl<R, B: CalleeMailbox> InFlight<R, B> {
     pub(crate) fn new(receiver: Receiver<Outcome<R>>, mailbox: B, message: fn() -> &'static str) -> Self {
-        Self { receiver, mailbox, message, attending: None, is_awaited: false }
+        Self { receiver, mailbox, message, task_watch: None, is_awaited: false }
     }
 
     /// The mailbox of the callee's thread.
@@ -127,7 +127,7 @@ impl<R, B: Callees> InFlight<R, B> {
 
     /// Forgets the waker: neither an abandonment nor the alarm wakes it any more.
     pub(crate) fn unwatch(&mut self) {
-        if let Some(Attendance { waker, number, alarm }) = self.attending.take() {
+        if let Some(TaskWatch { waker, number, alarm }) = self.task_watch.take() {
             self.mailbox.edge.leave_waiters(number);
             if let Some(alarm) = alarm {
                 clear_alarm(alarm);
@@ -181,19 +181,19 @@ impl<R, B: Callees> InFlight<R, B> {
 
     /// Has `waker` woken if threads are abandoned, and at the time of the alarm.
     fn watch(&mut self, waker: &Waker, alarm: Option<Instant>) {
-        let has_alarm = |known: &Attendance| alarm.is_none() || known.alarm.is_some();
-        let is_known = self.attending.as_ref().is_some_and(|known| known.waker.will_wake(waker) && has_alarm(known));
+        let has_alarm = |known: &TaskWatch| alarm.is_none() || known.alarm.is_some();
+        let is_known = self.task_watch.as_ref().is_some_and(|known| known.waker.will_wake(waker) && has_alarm(known));
         if is_known || waker.will_wake(Waker::noop()) {
             return;
         }
         self.unwatch();
         let alarm = alarm.and_then(|time| set_alarm(time, waker.clone()));
-        self.attending =
-            Some(Attendance { waker: waker.clone(), number: self.mailbox.edge.join_waiters(waker), alarm });
+        self.task_watch =
+            Some(TaskWatch { waker: waker.clone(), number: self.mailbox.edge.join_waiters(waker), alarm });
     }
 }
 
-impl<R, B: Callees> Awaited for InFlight<R, B> {
+impl<R, B: CalleeMailbox> Awaited for InFlight<R, B> {
     type Output = Outcome<R>;
 
     fn is_ready(&self) -> bool {
@@ -216,7 +216,7 @@ impl<R, B: Callees> Awaited for InFlight<R, B> {
     }
 }
 
-impl<R, B: Callees> Reply for InFlight<R, B> {
+impl<R, B: CalleeMailbox> Reply for InFlight<R, B> {
     fn callee(&self) -> Option<(Callee, Arc<Edge>)> {
         let (message, called, on) = (self.message, self.mailbox.called(), self.mailbox.thread);
         let pieces = self.mailbox.meter.pieces();
@@ -224,9 +224,9 @@ impl<R, B: Callees> Reply for InFlight<R, B> {
     }
 }
 
-impl<R, B: Callees> Drop for InFlight<R, B> {
+impl<R, B: CalleeMailbox> Drop for InFlight<R, B> {
     fn drop(&mut self) {
-        if self.attending.is_some() {
+        if self.task_watch.is_some() {
             self.unwatch();
         }
     }
