@@ -10,7 +10,6 @@
 //! the plain data.
 
 mod attachments;
-mod beginning;
 pub(crate) mod by_id;
 pub(crate) mod carried;
 pub(crate) mod cell;
@@ -37,6 +36,7 @@ pub(crate) mod recorder;
 pub(crate) mod recorder;
 pub(crate) mod recovery;
 pub(crate) mod restart;
+mod simulated;
 pub(crate) mod state;
 pub(crate) mod timer;
 mod to_itself;

@@ -187,7 +187,7 @@ pub(super) enum Beginning {
     /// It does not: the instance takes no messages now.
     None,
     Plain,
-    /// It has its scheduling point first: see `actor/beginning.rs`.
+    /// It has its scheduling point first: see `actor/simulated.rs`.
     Simulated,
 }
 
@@ -228,7 +228,7 @@ pub(super) fn downcast<T: 'static>(content: &mut dyn Any) -> Option<&mut T> {
 }
 
 /// Notes that a message is begun: it gives its permit back, if it has one. `Mailbox::give_back` does that with a
-/// scheduling point: in a simulation a message that was sent has called it before (`actor/beginning.rs`), and has none
+/// scheduling point: in a simulation a message that was sent has called it before (`actor/simulated.rs`), and has none
 /// here.
 #[inline]
 pub(super) fn return_permit(local: &Local, serving: Serving) {

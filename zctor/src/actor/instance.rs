@@ -12,7 +12,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::actor::attachments::{AnyBlueprint, Attachments};
-use crate::actor::beginning::{take, take_first, take_port};
 use crate::actor::cell::InstanceCell;
 use crate::actor::dispatch::Dispatch;
 use crate::actor::double;
@@ -21,6 +20,7 @@ use crate::actor::handling::{Beginning, count_handled, count_taken, dispatch, do
 use crate::actor::link;
 use crate::actor::pipe;
 use crate::actor::recovery::{self, Origin, Recover, no_answer};
+use crate::actor::simulated::{take, take_first, take_port};
 use crate::actor::state::TypedCell;
 use crate::actor::timer;
 use crate::actor::to_itself;
@@ -286,7 +286,7 @@ where
             Some(cancellation) => (cancellation.deadline(), request.port.caller()),
             None => (None, None),
         };
-        if self.breaks(local, call, |call| call.as_ref().map(|call| &call.message), take_port) {
+        if self.fault_panics(local, call, |call| call.as_ref().map(|call| &call.message), take_port) {
             return true;
         }
         let outer = caller.map(|caller| local.set_caller(Some((self.slot(), caller))));
@@ -348,7 +348,7 @@ where
         let mut slot = ReplySlot::Here(reply);
         // The caller's, which goes on after this.
         let variant = if M::CALL_DEPTH > 0 { local.variant.get() } else { None };
-        let broken = in_world(|| self.break_on_the_spot(local, message));
+        let broken = in_world(|| self.fault_panics_on_the_spot(local, message));
         let in_spans = if broken.is_some() { InSpans::NotAsked } else { InSpans::around_call() };
         let outcome = broken.unwrap_or_else(|| {
             self.work(local, deadline, |state, ctx| {
@@ -389,7 +389,7 @@ where
             local.measured.begin(self.slot(), M::name(), message.variant());
         }
         let slot = self.slot();
-        if !self.breaks(local, message, Option::as_ref, take) {
+        if !self.fault_panics(local, message, Option::as_ref, take) {
             self.handle_alone(local, message, &mut ReplySlot::Nobody, None, (work, InSpans::around_own()));
         }
         local.measured.end(slot);
