@@ -154,7 +154,7 @@ where
         if edge.is_plain() {
             return Beginning::Plain;
         }
-        match self.may_begin(local, message()) {
+        match self.admit_and_note(local, message()) {
             false => Beginning::None,
             true if edge.world.is_simulated() => Beginning::Simulated,
             true => Beginning::Plain,

@@ -321,7 +321,7 @@ where
             dispatch(|| messages.pop_front(), state, ctx, slot);
             in_spans.leave();
             budget = budget.saturating_sub(1);
-            budget > 0 && !messages.is_empty() && ctx.may_begin(|| messages.front())
+            budget > 0 && !messages.is_empty() && ctx.admit_and_note(|| messages.front())
         });
         let all_done = messages.is_empty();
         if all_done {

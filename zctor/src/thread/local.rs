@@ -220,7 +220,7 @@ impl Local {
 
     /// Prepares the handling of a message: notes its variant, begins to measure its handler. Gives whether the edge
     /// allows that it is handled. Called where `Edge::is_plain` says no.
-    pub(crate) fn may_begin(
+    pub(crate) fn admit_and_note(
         &self,
         slot: Slot,
         account: &Account,
