@@ -20,7 +20,7 @@ use crate::sys::awaited::Awaited;
 use crate::sys::frame::{as_task, is_inside_code, may_wait_for_room};
 use crate::sys::runtime::assert_may_block;
 use crate::sys::spin::Spin;
-use crate::thread::wait::{Reply, wait};
+use crate::thread::wait::{WaitedFor, wait};
 use crate::trace::CAN_BE_WATCHED;
 
 /// Chooses an instance, as `Target::choose` does; if its mailbox has no room, does what the mailbox's [`Overflow`]
@@ -173,7 +173,7 @@ impl Awaited for ThreadWait<'_> {
     }
 }
 
-impl Reply for ThreadWait<'_> {}
+impl WaitedFor for ThreadWait<'_> {}
 
 /// A sender's wait for room: in the mailbox that its message must go to, or in all mailboxes of a pool if any will do.
 ///

@@ -31,7 +31,7 @@ use crate::sys::park::Parker;
 use crate::sys::simulated::{Planted, is_planted, point};
 use crate::sys::spin::Spin;
 use crate::sys::unwind::ignoring_panic;
-use crate::thread::wait::{Reply, wait};
+use crate::thread::wait::{WaitedFor, wait};
 
 /// The mailbox of the thread that a call has gone to. A call borrows it and knows more; a [`Pending`] shares it.
 ///
@@ -216,7 +216,7 @@ impl<R, B: CalleeMailbox> Awaited for InFlight<R, B> {
     }
 }
 
-impl<R, B: CalleeMailbox> Reply for InFlight<R, B> {
+impl<R, B: CalleeMailbox> WaitedFor for InFlight<R, B> {
     fn callee(&self) -> Option<(Callee, Arc<Edge>)> {
         let (message, called, on) = (self.message, self.mailbox.called(), self.mailbox.thread);
         let pieces = self.mailbox.meter.pieces();
