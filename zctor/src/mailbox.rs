@@ -96,7 +96,7 @@ pub(crate) struct Mailbox {
 impl Mailbox {
     /// Tells the hook and the watchers of a panic of one of its instances.
     pub(crate) fn tell_panic(&self, panic: &PanicEvent) {
-        self.edge.losses.panicked(panic);
+        self.edge.incidents.tell_panicked(panic);
         self.roster.tell_panic(panic);
     }
 
@@ -234,7 +234,7 @@ impl Mailbox {
         let (needs_order, lost) = match inner.add(&mut waiting, mail, same, take_turn) {
             Added::Waits { needs_order } => (needs_order, None),
             Added::InPlaceOf { lost, why, needs_order } => {
-                self.edge.losses.count(lost.name(), 1, why);
+                self.edge.incidents.count(lost.name(), 1, why);
                 (needs_order, Some((lost, why)))
             }
             Added::Full(mail) => return Err(mail),
@@ -259,8 +259,8 @@ impl Mailbox {
     fn tell_of(&self, mut lost: Mail, why: Undelivered) {
         let instance = InstanceId { thread: self.thread, slot: lost.to };
         if let MailContents::Envelope(envelope) = &mut lost.contents {
-            let losses = &self.edge.losses;
-            envelope.discard(Undeliverable { losses, instance, why, from_hook: lost.from_hook });
+            let incidents = &self.edge.incidents;
+            envelope.discard(Undeliverable { incidents, instance, why, from_hook: lost.from_hook });
         }
     }
 

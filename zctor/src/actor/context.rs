@@ -365,7 +365,7 @@ impl<M: Message> Context<M> {
         with_known_pool::<T, R>(&self.local, |known| {
             let next = known.ok_or(Refusal::NotRegistered).and_then(|known| known.next_local(&self.local));
             let target = next.map(|endpoint| Target::at_one(endpoint).on(&self.local));
-            f(target.inspect_err(|refusal| self.local.mailbox.edge.losses.refuse(T::name(), 1, *refusal)))
+            f(target.inspect_err(|refusal| self.local.mailbox.edge.incidents.count_refusal(T::name(), 1, *refusal)))
         })
     }
 

@@ -28,13 +28,13 @@ use crate::trace::work::Work;
 /// Ends a call whose caller had given up before its handler began: it is a dead letter, and never handled.
 #[cold]
 pub(super) fn skip_given_up<M: Message>(call: Call<M>, endpoint: &Endpoint<M>, local: &Local, from_hook: bool) {
-    let (losses, why) = (&local.mailbox.edge.losses, Undelivered::GivenUp);
-    losses.count(M::name(), 1, why);
+    let (incidents, why) = (&local.mailbox.edge.incidents, Undelivered::GivenUp);
+    incidents.count(M::name(), 1, why);
     write_off(local, endpoint.slot, 1);
     local.measured.forget(endpoint.slot);
     let Call { message, port } = call;
     ignoring_panic(|| port.fail(CallError::Timeout { message: M::name(), begun: false }));
-    let undeliverable = Undeliverable { losses, instance: endpoint.id(), why, from_hook };
+    let undeliverable = Undeliverable { incidents, instance: endpoint.id(), why, from_hook };
     lose(message, endpoint.hook().as_ref().and_then(typed), undeliverable);
 }
 

@@ -214,7 +214,8 @@ fn rebuild(instance: &Rc<dyn Recover>, local: &Rc<Local>) -> Result<(), Failure>
 }
 
 fn tell_restarted(instance: &Rc<dyn Recover>, local: &Local) {
-    local.mailbox.edge.losses.restarted(&Restarted { instance: instance.location().id(), message: instance.message() });
+    let restarted = Restarted { instance: instance.location().id(), message: instance.message() };
+    local.mailbox.edge.incidents.tell_restarted(&restarted);
 }
 
 /// Recovers from a panic of the user's code: see the head of this file. The caller, if there is one, is told by `answer`.
@@ -301,7 +302,7 @@ fn decide(instance: &Rc<dyn Recover>) -> (Decision, usize) {
 }
 
 fn note_restart(instance: &Rc<dyn Recover>, local: &Local) {
-    local.mailbox.edge.losses.restart(instance.message());
+    local.mailbox.edge.incidents.count_restart(instance.message());
 }
 
 /// Tells the hook and the watchers of a panic.
@@ -486,7 +487,7 @@ fn vacate(instance: &Rc<dyn Recover>, local: &Rc<Local>, why: End) {
     let is_first_report = removed.is_first_report;
     removed.tell();
     if is_first_report {
-        edge.losses.ended(|| Ended { instance: location.id(), message: instance.message(), why });
+        edge.incidents.tell_ended(|| Ended { instance: location.id(), message: instance.message(), why });
     }
     if stops_engine {
         Arc::clone(&local.owner).stop();

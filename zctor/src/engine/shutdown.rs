@@ -180,15 +180,15 @@ fn finish_shutdown(core: &Arc<Core>) {
     // Each instance of an abandoned thread is on its roster still, or has been reported by now.
     let living: Vec<_> = abandoned.iter().map(|running| running.mailbox.roster.abandon()).collect();
     for NamedInstance { instance, message } in living.iter().flatten().copied() {
-        core.edge.losses.ended(|| Ended { instance, message, why: End::Abandoned });
+        core.edge.incidents.tell_ended(|| Ended { instance, message, why: End::Abandoned });
     }
-    core.edge.losses.finish();
+    core.edge.incidents.finish();
     let Reconciled { instances: abandoned_instances, dead_letters, left } = reconcile(core, &abandoned, &living);
     let mut state = core.state.lock();
     let mut instances = std::mem::take(&mut state.reports);
     instances.extend(abandoned_instances);
     instances.sort_by_key(|instance| instance.id);
-    let skipped = core.edge.losses.skipped();
+    let skipped = core.edge.incidents.skipped();
     let report = Report { instances, earlier: state.earlier, dead_letters, skipped, left };
     state.phase = EnginePhase::Stopped(if abandoned.is_empty() {
         Ok(report)
@@ -229,7 +229,7 @@ fn join(core: &Arc<Core>, ended: Vec<Started>) {
 fn reconcile(core: &Core, abandoned: &[RunningThread], living: &[Vec<NamedInstance>]) -> Reconciled {
     let look = || Reconciled {
         instances: abandoned.iter().zip(living).flat_map(|(one, living)| one.mailbox.roster.reports(living)).collect(),
-        dead_letters: core.edge.losses.letters(),
+        dead_letters: core.edge.incidents.letters(),
         left: abandoned.iter().map(|one| one.mailbox.meter.in_hand() as u64).sum(),
     };
     let mut reconciled = look();

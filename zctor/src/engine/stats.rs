@@ -31,12 +31,12 @@ pub(super) fn stats(core: &Core) -> Stats {
         let state = core.state.lock();
         (running(&state), state.gone.clone())
     };
-    let mut types = core.edge.losses.by_type();
+    let mut types = core.edge.incidents.by_type();
     for (name, ended) in gone {
         add_ended(&mut types, name, ended);
     }
     mailboxes.iter().for_each(|mailbox| add_thread(&mut types, mailbox));
-    let losses = &core.edge.losses;
+    let incidents = &core.edge.incidents;
     let (threads, callers) = threads(core, &mailboxes);
     let runs = |thread| threads.binary_search_by_key(&thread, |one| one.thread).is_ok();
     lock(&core.ages).keep(runs);
@@ -44,11 +44,11 @@ pub(super) fn stats(core: &Core) -> Stats {
     Stats {
         threads,
         types: types.into_values().collect(),
-        dead_letters: losses.letters(),
-        skipped: losses.skipped(),
-        refused: losses.refused(),
-        restarts: losses.restarts(),
-        timed_out: losses.timed_out(),
+        dead_letters: incidents.letters(),
+        skipped: incidents.skipped(),
+        refused: incidents.refused(),
+        restarts: incidents.restarts(),
+        timed_out: incidents.timed_out(),
         callers,
         sends: core.edge.sends.as_ref().map(Sends::rows).unwrap_or_default(),
     }

@@ -79,7 +79,7 @@ const CLOSED: u64 = 1 << 63;
 
 /// The counts of one engine for rare events, and the hooks that are told of them. The counts are `Relaxed`: statistics.
 #[derive(Default)]
-pub(crate) struct Losses {
+pub(crate) struct Incidents {
     /// The dead letters, with the bit `CLOSED`.
     letters: AtomicU64,
     /// Those of them that are calls which their callers had given up.
@@ -105,9 +105,9 @@ pub(crate) fn run_hook(hook: impl FnOnce()) {
     as_hook(true, || ignoring_panic(hook));
 }
 
-impl Losses {
-    /// Counts messages of one type that are lost for one reason. The caller then reports each by `tell`, which runs user
-    /// code and may not return.
+impl Incidents {
+    /// Counts messages of one type that are lost for one reason. The caller then reports each by `tell_dead_letter`,
+    /// which runs user code and may not return.
     pub(crate) fn count(&self, message: &'static str, messages: usize, why: Undelivered) {
         let messages = messages as u64;
         self.tally.lost(message, messages, why);
@@ -135,7 +135,7 @@ impl Losses {
     }
 
     /// Reports a message that was counted as lost.
-    pub(crate) fn tell(&self, Listener(hook): Listener, letter: &DeadLetter) {
+    pub(crate) fn tell_dead_letter(&self, Listener(hook): Listener, letter: &DeadLetter) {
         trace::dead_letter(letter);
         match hook {
             Some(hook) => run_hook(|| hook.get().into_iter().for_each(|hook| hook(letter))),
@@ -146,7 +146,7 @@ impl Losses {
     }
 
     /// Tells of a panic in the code of an instance.
-    pub(crate) fn panicked(&self, panic: &PanicEvent) {
+    pub(crate) fn tell_panicked(&self, panic: &PanicEvent) {
         trace::panicked(panic);
         match self.on_panic.hook() {
             Some(hook) => run_hook(|| hook.get().into_iter().for_each(|hook| hook(panic))),
@@ -166,7 +166,7 @@ impl Losses {
 
     /// Tells the engine's hook that an instance has ended.
     #[inline]
-    pub(crate) fn ended(&self, ended: impl FnOnce() -> Ended) {
+    pub(crate) fn tell_ended(&self, ended: impl FnOnce() -> Ended) {
         if let Some(hook) = self.on_end.hook() {
             let ended = ended();
             run_hook(|| hook.get().into_iter().for_each(|hook| hook(&ended)));
@@ -174,7 +174,7 @@ impl Losses {
     }
 
     /// Tells the engine's hook that the state of an instance was built again.
-    pub(crate) fn restarted(&self, restarted: &Restarted) {
+    pub(crate) fn tell_restarted(&self, restarted: &Restarted) {
         if let Some(hook) = self.on_restart.hook() {
             run_hook(|| hook.get().into_iter().for_each(|hook| hook(restarted)));
         }
@@ -213,27 +213,27 @@ impl Losses {
     }
 
     /// Counts a restart of an instance of this type.
-    pub(crate) fn restart(&self, message: &'static str) {
+    pub(crate) fn count_restart(&self, message: &'static str) {
         self.tally.restarted(message);
         self.restarts.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Counts messages of one type that were refused.
-    pub(crate) fn refuse(&self, message: &'static str, messages: usize, why: Refusal) {
+    pub(crate) fn count_refusal(&self, message: &'static str, messages: usize, why: Refusal) {
         self.tally.refused(message, messages as u64, why);
         self.refused.fetch_add(messages as u64, Ordering::Relaxed);
     }
 
     /// Counts a request of this type that its instance cannot take.
     #[cold]
-    pub(crate) fn refuse_unfit(&self, message: &'static str) {
+    pub(crate) fn count_unfit(&self, message: &'static str) {
         self.tally.unfit(message);
         self.refused.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Counts a call that ended at its deadline.
     #[cold]
-    pub(crate) fn time_out(&self, message: &'static str, begun: bool) {
+    pub(crate) fn count_timeout(&self, message: &'static str, begun: bool) {
         self.tally.timed_out(message, begun);
         self.timed_out.fetch_add(1, Ordering::Relaxed);
     }

@@ -11,7 +11,7 @@ use std::sync::atomic::Ordering;
 use std::task::Waker;
 use std::time::Duration;
 
-use crate::mailbox::dead_letters::Losses;
+use crate::mailbox::dead_letters::Incidents;
 use crate::mailbox::handling_times::Observed;
 use crate::mailbox::sends::Sends;
 use crate::mailbox::waits::{OutsideThread, Waits};
@@ -22,7 +22,7 @@ use crate::sys::unwind::{ignoring_panic, wake};
 use crate::sys::waiters::Waiters;
 
 /// The state that all mailboxes and pools of an engine share: how far its edge has moved on, the callers to be woken
-/// when threads are abandoned, and the counts of losses.
+/// when threads are abandoned, and the counts of rare events.
 pub(crate) struct Edge {
     word: AtomicU8,
     /// The orders to a thread where an instance begins to handle a message: the bits `IS_SEALED`, `NOTES`, `MEASURES`
@@ -30,7 +30,7 @@ pub(crate) struct Edge {
     at_beginning: AtomicU8,
     /// Whether the watcher over slow handlers sleeps.
     watcher_asleep: AtomicU8,
-    pub(crate) losses: Losses,
+    pub(crate) incidents: Incidents,
     /// Which types have sent to which, if that is recorded.
     pub(crate) sends: Option<Sends>,
     /// How long handlers took while somebody observed.
@@ -71,7 +71,7 @@ impl Edge {
             word: AtomicU8::new(Self::OPEN),
             at_beginning: AtomicU8::new(if world.is_simulated() { Self::IS_SIMULATED } else { 0 }),
             watcher_asleep: AtomicU8::new(0),
-            losses: Losses::default(),
+            incidents: Incidents::default(),
             sends: None,
             observed: Arc::default(),
             default_deadline,

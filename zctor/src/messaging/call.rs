@@ -348,10 +348,10 @@ fn measured<M: Payload>(
 /// The error of a call that was to be handled on the spot, and whose time was up before it began.
 #[cold]
 fn come_too_late<M: Payload>(endpoint: &Endpoint<M>, place: &mut Option<M>) -> CallError {
-    let (losses, why) = (&endpoint.mailbox.edge.losses, Undelivered::GivenUp);
-    losses.count(M::name(), 1, why);
-    losses.time_out(M::name(), false);
-    let undeliverable = Undeliverable { losses, instance: endpoint.id(), why, from_hook: false };
+    let (incidents, why) = (&endpoint.mailbox.edge.incidents, Undelivered::GivenUp);
+    incidents.count(M::name(), 1, why);
+    incidents.count_timeout(M::name(), false);
+    let undeliverable = Undeliverable { incidents, instance: endpoint.id(), why, from_hook: false };
     place.take().into_iter().for_each(|message| lose(message, endpoint.hook().as_ref().and_then(typed), undeliverable));
     CallError::Timeout { message: M::name(), begun: false }
 }

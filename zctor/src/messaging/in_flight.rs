@@ -145,7 +145,7 @@ impl<R, B: CalleeMailbox> InFlight<R, B> {
         // The reply may have come just now.
         let late = self.receiver.poll(Waker::noop()).map(|outcome| self.arrived(outcome));
         late.unwrap_or_else(|| {
-            self.mailbox.edge.losses.time_out(message(), begun);
+            self.mailbox.edge.incidents.count_timeout(message(), begun);
             Err(CallError::Timeout { message: message(), begun })
         })
     }
@@ -153,7 +153,7 @@ impl<R, B: CalleeMailbox> InFlight<R, B> {
     /// The outcome that has come from the callee, which counts if it says that the time was up before the handler
     /// began.
     fn arrived(&self, outcome: Result<Outcome<R>, Gone>) -> Outcome<R> {
-        arrived(outcome, self.message, |begun| self.mailbox.edge.losses.time_out((self.message)(), begun))
+        arrived(outcome, self.message, |begun| self.mailbox.edge.incidents.count_timeout((self.message)(), begun))
     }
 
     fn look(&mut self, waker: &Waker, alarm: Option<Instant>) -> Option<Outcome<R>> {

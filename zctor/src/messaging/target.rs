@@ -153,7 +153,7 @@ impl<'a, M: Payload> Target<'a, M> {
     /// Counts a refusal of so many messages.
     pub(super) fn refused(&self, refusal: Refusal, messages: usize) -> Refusal {
         if let Some(edge) = self.engine_edge() {
-            edge.losses.refuse(M::name(), messages, refusal);
+            edge.incidents.count_refusal(M::name(), messages, refusal);
         }
         refusal
     }

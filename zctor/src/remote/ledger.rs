@@ -166,10 +166,10 @@ impl Drop for Unsettled {
 
 impl Sent {
     fn lose(self, why: Undelivered) {
-        let losses = &self.mailbox.edge.losses;
-        losses.count(self.packet.message, 1, why);
+        let incidents = &self.mailbox.edge.incidents;
+        incidents.count(self.packet.message, 1, why);
         if !self.from_hook {
-            losses.tell(losses.listener(), &DeadLetter { why, ..self.packet });
+            incidents.tell_dead_letter(incidents.listener(), &DeadLetter { why, ..self.packet });
         }
     }
 }

@@ -202,7 +202,7 @@ pub(super) fn join<M: Payload + Send, H: Hook<M>>(
 /// Tells of a message that no handler will get, and that is counted already. Tells nothing if a hook has sent it, or
 /// loses it just now, so that no loss leads to another without end.
 pub(crate) fn lose<M: Payload>(message: M, hook: Option<&OnUndelivered<M>>, undeliverable: Undeliverable<'_>) {
-    tell(message, hook, undeliverable, undeliverable.losses.listener());
+    tell(message, hook, undeliverable, undeliverable.incidents.listener());
 }
 
 /// Counts and tells of a message that is dropped because its mailbox has no room; gives it back if the engine's report
@@ -212,7 +212,7 @@ pub(super) fn lose_at_edge<M: Payload>(
     hook: Option<&OnUndelivered<M>>,
     undeliverable: Undeliverable<'_>,
 ) -> Result<(), M> {
-    match undeliverable.losses.count_at_edge(M::name()) {
+    match undeliverable.incidents.count_at_edge(M::name()) {
         Some(listener) => {
             tell(message, hook, undeliverable, listener);
             Ok(())
@@ -222,11 +222,11 @@ pub(super) fn lose_at_edge<M: Payload>(
 }
 
 fn tell<M: Payload>(message: M, hook: Option<&OnUndelivered<M>>, undeliverable: Undeliverable<'_>, listener: Listener) {
-    let Undeliverable { losses, instance, why, from_hook } = undeliverable;
+    let Undeliverable { incidents, instance, why, from_hook } = undeliverable;
     if from_hook || in_hook() {
         return ignoring_panic(|| drop(message));
     }
-    losses.tell(listener, &DeadLetter { message: M::name(), variant: message.variant(), instance, why });
+    incidents.tell_dead_letter(listener, &DeadLetter { message: M::name(), variant: message.variant(), instance, why });
     match hook.and_then(UserClosure::get) {
         Some(hook) => run_hook(|| hook(message, why)),
         None => ignoring_panic(|| drop(message)),

@@ -230,8 +230,8 @@ impl<M: Payload> Deref for Endpoint<M> {
 impl<M: Payload> Endpoint<M> {
     /// Drops a message for which there is no room, as a dead letter; gives it back if the engine has stopped meanwhile.
     pub(crate) fn drop_newest(&self, message: M) -> Result<(), M> {
-        let losses = &self.mailbox.edge.losses;
-        let undeliverable = Undeliverable { losses, instance: self.id(), why: Undelivered::Full, from_hook: false };
+        let incidents = &self.mailbox.edge.incidents;
+        let undeliverable = Undeliverable { incidents, instance: self.id(), why: Undelivered::Full, from_hook: false };
         let hook = self.hook();
         if self.undelivered.is_some() && hook.is_none() {
             return Err(message); // it has ended meanwhile

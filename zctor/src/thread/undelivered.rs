@@ -127,11 +127,11 @@ pub(crate) fn divert(mailbox: &Mailbox, owner: &dyn ThreadOwner, mail: Mail) {
 fn discard(mailbox: &Mailbox, mail: Mail) {
     let Some(mail) = mailbox.resolve(mail) else { return };
     let mut mail = mailbox.release(mail);
-    let losses = &mailbox.edge.losses;
+    let incidents = &mailbox.edge.incidents;
     let why = if mailbox.edge.is_sealed() { Undelivered::Stopped } else { Undelivered::Ended };
     let instance = InstanceId { thread: mailbox.thread, slot: mail.to };
     if let MailContents::Envelope(envelope) = &mut mail.contents {
-        losses.count(envelope.name(), envelope.len(), why);
-        envelope.discard(Undeliverable { losses, instance, why, from_hook: mail.from_hook });
+        incidents.count(envelope.name(), envelope.len(), why);
+        envelope.discard(Undeliverable { incidents, instance, why, from_hook: mail.from_hook });
     }
 }
