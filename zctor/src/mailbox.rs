@@ -27,7 +27,9 @@ pub(crate) mod handling_times;
 #[cfg(not(feature = "observe"))]
 #[path = "mailbox/handling_times/off.rs"]
 pub(crate) mod handling_times;
+pub(crate) mod hooks;
 pub(crate) mod inner_bound;
+mod log;
 pub(crate) mod mail;
 pub(crate) mod panic_inbox;
 pub(crate) mod parked;

@@ -24,7 +24,7 @@ use crate::engine::stats;
 use crate::error::SpawnError;
 use crate::id::ThreadId;
 use crate::mailbox::Mailbox;
-use crate::mailbox::dead_letters::run_hook;
+use crate::mailbox::hooks::run_hook;
 use crate::report::ThreadStats;
 use crate::report::slow::Slow;
 use crate::sys::clock::{deadline, now};

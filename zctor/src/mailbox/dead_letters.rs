@@ -7,72 +7,19 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
 
 use crate::error::Refusal;
 use crate::event::{DeadLetter, Ended, PanicEvent, Restarted, Undelivered};
+use crate::mailbox::hooks::{Hook, HookPlace, run_hook};
+use crate::mailbox::log::Log;
 use crate::mailbox::tally::Tally;
 use crate::report::types::TypeStats;
 use crate::sys::clock::now;
-use crate::sys::frame::as_hook;
 use crate::sys::lock::lock;
 use crate::sys::unwind::{UserClosure, ignoring_panic};
 use crate::trace;
-
-/// A hook of the engine's, set by the user.
-type Hook<T> = UserClosure<dyn Fn(&T) + Send + Sync>;
-
-/// The place of a hook. Where none was ever set, a look takes no lock: all threads of the engine look here.
-struct HookPlace<T> {
-    was_set: AtomicBool,
-    slot: Mutex<HookSlot<T>>,
-}
-
-/// The state of a hook's place.
-enum HookSlot<T> {
-    Open(Option<Arc<Hook<T>>>),
-    /// The engine has stopped, and keeps no hook any more.
-    Closed,
-}
-
-impl<T> Default for HookPlace<T> {
-    fn default() -> Self {
-        Self { was_set: AtomicBool::new(false), slot: Mutex::new(HookSlot::Open(None)) }
-    }
-}
-
-impl<T> HookPlace<T> {
-    #[inline]
-    fn hook(&self) -> Option<Arc<Hook<T>>> {
-        // Relaxed: the hook itself is behind the lock. An event that follows from the setting of the hook sees it.
-        if !self.was_set.load(Ordering::Relaxed) {
-            return None;
-        }
-        match &*lock(&self.slot) {
-            HookSlot::Open(hook) => hook.clone(),
-            HookSlot::Closed => None,
-        }
-    }
-
-    /// Keeps a hook. Gives the one to be dropped, which the caller does outside the lock: the one before, or this one
-    /// if the place is closed.
-    fn put(&self, hook: Hook<T>) -> Option<Arc<Hook<T>>> {
-        let hook = Some(Arc::new(hook));
-        match &mut *lock(&self.slot) {
-            HookSlot::Open(place) => {
-                self.was_set.store(true, Ordering::Relaxed);
-                std::mem::replace(place, hook)
-            }
-            HookSlot::Closed => hook,
-        }
-    }
-
-    fn close(&self) -> HookSlot<T> {
-        std::mem::replace(&mut *lock(&self.slot), HookSlot::Closed)
-    }
-}
 
 /// A bit in the count of dead letters: the report is being made, and no sender outside may add to the count.
 const CLOSED: u64 = 1 << 63;
@@ -99,11 +46,6 @@ pub(crate) struct Incidents {
 
 /// The engine's hook for dead letters, if there is one just now.
 pub(crate) struct Listener(Option<Arc<Hook<DeadLetter>>>);
-
-/// Runs a hook of the user's.
-pub(crate) fn run_hook(hook: impl FnOnce()) {
-    as_hook(true, || ignoring_panic(hook));
-}
 
 impl Incidents {
     /// Counts messages of one type that are lost for one reason. The caller then reports each by `tell_dead_letter`,
@@ -261,39 +203,5 @@ impl Incidents {
 
     pub(crate) fn timed_out(&self) -> u64 {
         self.timed_out.load(Ordering::Relaxed)
-    }
-}
-
-/// Lets one line a second through.
-#[derive(Default)]
-struct Log {
-    last: Option<Instant>,
-    /// How many events were passed over since the last line.
-    more: u64,
-}
-
-impl Log {
-    /// Counts one more event. If a line is due for it, gives the number of those that were passed over before it.
-    fn due(&mut self, at: Instant) -> Option<u64> {
-        if self.last.is_some_and(|last| at.saturating_duration_since(last) < Duration::from_secs(1)) {
-            self.more += 1;
-            return None;
-        }
-        self.last = Some(at);
-        Some(std::mem::take(&mut self.more))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn one_line_a_second_tells_of_those_passed_over() {
-        let start = now();
-        let at = |ms| start + Duration::from_millis(ms);
-        let mut log = Log::default();
-        let lines = [0, 1, 999, 1_000, 1_500, 2_000].map(|ms| log.due(at(ms)));
-        assert_eq!(lines, [Some(0), None, None, Some(2), None, Some(1)]);
     }
 }
