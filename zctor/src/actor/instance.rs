@@ -36,7 +36,7 @@ use crate::route::location::{Location, Status};
 use crate::route::payload::Port;
 use crate::sys::simulated::{in_world, may_break};
 use crate::thread::local::{Common, FollowUp, Instance, Local, OnTheSpot, Phase, Requested, Reserved};
-use crate::thread::serve::queue_start;
+use crate::thread::take_in::queue_start;
 use crate::trace::spans::{InSpans, forget};
 use crate::trace::work::Work;
 

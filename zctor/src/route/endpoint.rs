@@ -19,7 +19,7 @@ use crate::route::payload::{Payload, Port};
 use crate::sys::operation::Operation;
 use crate::sys::simulated::{either, point};
 use crate::thread::local::running_here;
-use crate::thread::serve::{order_here, send_here};
+use crate::thread::take_in::{order_here, send_here};
 use crate::trace::spans::{SPANS, may_be_traced};
 
 impl<M: Payload<Port: Send> + Send> Delivery<M> {
@@ -133,7 +133,7 @@ fn take_back_inner<C: Content>(place: &mut C, pushed: Result<Option<Mail>, Mail>
     has_room
 }
 
-/// Queues a message for an instance of this thread, by `thread::serve::send_here`; `false` if the thread is no more,
+/// Queues a message for an instance of this thread, by `thread::take_in::send_here`; `false` if the thread is no more,
 /// or the instance has ended since it was asked.
 #[cfg_attr(not(debug_assertions), inline(always))]
 fn queue_here<M: Payload + Send, H: Hook<M>>(place: &mut Option<M>, endpoint: &Endpoint<M>, sent_as: SentAs) -> bool {

@@ -15,7 +15,7 @@ use crate::route::recorded::note_send;
 use crate::sys::frame::is_inside_code;
 use crate::sys::operation::Operation;
 use crate::sys::simulated::{either, point};
-use crate::thread::serve::enqueue_here;
+use crate::thread::take_in::enqueue_here;
 
 /// Where one instance lives, and whether it takes mail.
 pub(crate) struct Location {

@@ -13,7 +13,8 @@ use crate::sys::frame::{self, Frame};
 use crate::sys::simulated::look;
 use crate::thread::local::{Elsewhere, Local};
 use crate::thread::run::{BATCH, ThreadGuard, begin_rest, close, end_all, end_rest, free_memory};
-use crate::thread::serve::{queue_due_timers, serve, take_in};
+use crate::thread::serve::serve;
+use crate::thread::take_in::{queue_due_timers, take_in};
 
 /// Makes a thread that has just become an actor thread a borrowed one, which goes on without instances. It goes back to
 /// its own code. To be called once.

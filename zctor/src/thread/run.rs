@@ -18,7 +18,8 @@ use crate::sys::spawn::{Started, start_thread};
 use crate::sys::spin::Spun;
 use crate::sys::unwind::ignoring_panic;
 use crate::thread::local::{Kept, LOCAL, Local, ThreadOwner};
-use crate::thread::serve::{publish_timers, queue_due_timers, serve, take_in};
+use crate::thread::serve::serve;
+use crate::thread::take_in::{publish_timers, queue_due_timers, take_in};
 use crate::thread::undelivered::{clear_queue, divert_here};
 
 /// Builds one instance on its thread. The `T` that it returns goes into the registry once all instances of the thread

@@ -24,7 +24,8 @@ use crate::thread::borrowed::{as_actor_thread, is_done};
 use crate::thread::carried::{Home, home};
 use crate::thread::local::{Local, local};
 use crate::thread::run::{at_rest, free_memory, parked};
-use crate::thread::serve::{queue_due_timers, serve, take_in};
+use crate::thread::serve::serve;
+use crate::thread::take_in::{queue_due_timers, take_in};
 
 /// Something that `wait` waits for. The statistics list the waits for replies.
 pub(crate) trait WaitedFor: Awaited {
