@@ -1,12 +1,10 @@
 //! The waits for replies that did not end at once: of the handlers of one thread, and of the threads outside an engine.
-//! And the variant that a thread handles, where that is noted.
 
 use std::sync::Arc;
 use std::task::Waker;
 use std::time::Instant;
 
 use crate::id::{InstanceId, Slot, ThreadId};
-use crate::mailbox::counters::Account;
 use crate::mailbox::roster::Roster;
 use crate::report::running::{NamedInstance, Wait};
 use crate::report::waits::OutsideCaller;
@@ -142,21 +140,5 @@ impl Waits<OutsideThread> {
             (caller, callee.pieces)
         };
         waits.into_iter().map(caller).collect()
-    }
-}
-
-/// The variant that was noted last on a thread, with the slot of its instance and the number of messages which that was
-/// done with before.
-#[derive(Default)]
-pub(crate) struct NotedVariant(Mutex<Option<(Slot, u64, &'static str)>>);
-
-impl NotedVariant {
-    pub(crate) fn note(&self, slot: Slot, account: &Account, variant: &'static str) {
-        *lock(&self.0) = Some((slot, account.done(), variant));
-    }
-
-    /// The variant that an instance handles which is done with so many messages; `None` if it was not noted.
-    pub(crate) fn get(&self, slot: Slot, done: u64) -> Option<&'static str> {
-        lock(&self.0).filter(|(noted, before, _)| (*noted, *before) == (slot, done)).map(|(.., variant)| variant)
     }
 }
