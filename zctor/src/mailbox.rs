@@ -37,8 +37,10 @@ pub(crate) mod parked;
 pub(crate) mod permits;
 pub(crate) mod roster;
 pub(crate) mod sends;
+mod slow_limits;
 mod tally;
 pub(crate) mod waits;
+pub(crate) mod watchers;
 
 use std::collections::VecDeque;
 use std::fmt;

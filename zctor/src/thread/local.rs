@@ -17,7 +17,7 @@ use crate::mailbox::Mailbox;
 use crate::mailbox::counters::{Account, Block};
 use crate::mailbox::envelope::{Envelope, Serving};
 use crate::mailbox::handling_times::Measured;
-use crate::mailbox::roster::Removed;
+use crate::mailbox::watchers::Removed;
 use crate::reply::cancellation::Caller;
 use crate::report::InstanceReport;
 use crate::sys::alarm::AlarmId;
