@@ -54,7 +54,7 @@ use crate::mailbox::buffers::Buffers;
 use crate::mailbox::counters::Meter;
 use crate::mailbox::edge::Edge;
 use crate::mailbox::envelope::Undeliverable;
-use crate::mailbox::inner_bound::{Added, Inner, InnerQueue, Same};
+use crate::mailbox::inner_bound::{Added, ConflationKey, Inner, InnerQueue};
 use crate::mailbox::mail::{Mail, MailContents};
 use crate::mailbox::noted::NotedVariant;
 use crate::mailbox::parked::Parked;
@@ -232,7 +232,7 @@ impl Mailbox {
         &self,
         inner: &InnerQueue,
         mail: Mail,
-        same: Option<Same>,
+        same: Option<ConflationKey>,
         take_turn: &dyn Fn() -> bool,
     ) -> Result<Option<Mail>, Mail> {
         let (to, kind) = (mail.to, mail.kind);

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crate::error::Refusal;
 use crate::event::Undelivered;
 use crate::mailbox::envelope::{Envelope, Undeliverable};
-use crate::mailbox::inner_bound::{Inner, Same};
+use crate::mailbox::inner_bound::{ConflationKey, Inner};
 use crate::mailbox::mail::{Mail, Order, SentAs};
 use crate::reply::cancellation::Cancellation;
 use crate::route::contents::{
@@ -65,7 +65,7 @@ impl<M: Payload<Port: Send> + Send> Delivery<M> {
                 let Some(inner) = &endpoint.mailbox.inner else { return true };
                 let same = match place {
                     Some(message) if inner.policy == Inner::Conflate => {
-                        Some(Same { to: endpoint.slot, variant: message.variant(), key: message.key() })
+                        Some(ConflationKey { to: endpoint.slot, variant: message.variant(), key: message.key() })
                     }
                     _ => None,
                 };
