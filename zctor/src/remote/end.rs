@@ -131,9 +131,9 @@ impl End {
         engine.pool_on(1, thread, Actor::__try_new(remote))
     }
 
-    /// Waits until each message that was sent is settled, for `limit` at most.
+    /// Waits until each message that was sent has ended, for `limit` at most.
     pub fn flush(&self, limit: Duration) -> Books {
-        self.ledger.settle(deadline(limit))
+        self.ledger.flush(deadline(limit))
     }
 
     /// The books.
