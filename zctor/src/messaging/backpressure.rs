@@ -76,7 +76,7 @@ pub(super) fn policy(choice: &dyn Choice, may_wait: bool) -> Overflow {
 
 /// When the wait of a send for room ends; `None` if it has no limit.
 pub(super) fn room_deadline<'a, M: Payload>(target: &Target<'a, M>) -> Option<Instant> {
-    target.view.limit().end()
+    target.patience.limit().end()
 }
 
 /// The choice of an instance, as a wait for room makes it again and again, whatever the type of the messages.
@@ -146,7 +146,7 @@ impl<M: Payload> Choice for Choosing<'_, '_, M> {
     }
 
     fn waits(&self) -> bool {
-        self.target.view.waits()
+        self.target.patience.waits()
     }
 }
 

@@ -73,7 +73,7 @@ fn replied<M: Payload, R>(reply: Option<R>) -> Result<R, CallError> {
 /// calls is up.
 #[cfg_attr(not(debug_assertions), inline(always))]
 pub(super) fn call_deadline<M: Payload>(target: &Target<'_, M>, frame: Frame) -> Option<Instant> {
-    match target.view.limit() {
+    match target.patience.limit() {
         Limit::Inherited => frame.deadline.or_else(|| default_deadline(target.engine_edge())),
         Limit::None => None,
         limit => [frame.deadline, limit.end()].into_iter().flatten().min(),
@@ -253,7 +253,7 @@ pub(super) fn under_way<M: Payload, R: 'static, K: Kind>(
     chosen: &Chosen<'_, M>,
 ) -> Pending<R> {
     let in_flight = InFlight::new(receiver, Arc::clone(&chosen.endpoint().mailbox), M::name);
-    Pending::sent(in_flight, M::name, K::depth(M::CALL_DEPTH), target.view.limit() != Limit::None)
+    Pending::sent(in_flight, M::name, K::depth(M::CALL_DEPTH), target.patience.limit() != Limit::None)
 }
 
 /// The error of a call for which there is no room: it is refused, or dropped as the newest.
@@ -273,7 +273,7 @@ fn turn_away<M: Payload>(target: &Target<'_, M>, endpoint: &Endpoint<M>, message
 /// The deadline of a request: the client's own limit, or else the engine's default. A request inherits no deadline from
 /// the handler that it is made in.
 pub(super) fn own_deadline<M: Payload>(target: &Target<'_, M>) -> Option<Instant> {
-    match target.view.limit() {
+    match target.patience.limit() {
         // The handler's own deadline limits each of its waits for the reply instead: see `Pending::inherited`.
         Limit::Inherited if Frame::current().deadline.is_some() => None,
         Limit::Inherited => default_deadline(target.engine_edge()),
