@@ -84,7 +84,7 @@ fn start_all(core: &Arc<Core>, ids: Range<u32>, threads: Vec<ActorThread>) -> (V
         if let Some((bound, policy)) = thread.inner_bound {
             mailbox = mailbox.with_inner_bound(bound, policy);
         }
-        let plan = Plan { stack_size: thread.stack_size, builds: thread.builds, keep: Box::new(keep(core)) };
+        let plan = Plan { stack_size: thread.stack_size, builds: thread.builds, keep: Box::new(kept_by_engine(core)) };
         match start(Arc::clone(core) as Arc<dyn ThreadOwner>, Arc::new(mailbox), plan) {
             Ok(thread) => starting.push(thread),
             Err(error) => return (starting, Some(error)),
@@ -176,7 +176,8 @@ pub(crate) fn here(core: &Arc<Core>) -> Result<Here, SpawnError> {
     let current = std::thread::current();
     let name = current.name().map_or_else(|| format!("{}-{id}", core.name), String::from);
     let mailbox = Arc::new(Mailbox::new(id, name, Arc::clone(&core.edge), None));
-    let guard = ThreadGuard::enter(Arc::clone(core) as Arc<dyn ThreadOwner>, Arc::clone(&mailbox), keep(core)());
+    let guard =
+        ThreadGuard::enter(Arc::clone(core) as Arc<dyn ThreadOwner>, Arc::clone(&mailbox), kept_by_engine(core)());
     {
         let mut state = core.state.lock();
         if matches!(state.phase, EnginePhase::Open) {
@@ -191,14 +192,14 @@ pub(crate) fn here(core: &Arc<Core>) -> Result<Here, SpawnError> {
 
 /// Makes the state of an actor thread that no thread runs, for the context of a test.
 #[cfg(feature = "testing")]
-pub(crate) fn apart(core: &Arc<Core>) -> Result<Rc<Local>, SpawnError> {
+pub(crate) fn local_without_thread(core: &Arc<Core>) -> Result<Rc<Local>, SpawnError> {
     let id = ThreadId(reserve_numbers(core, 1)?.start);
     let mailbox = Mailbox::new(id, format!("{}-{id}", core.name), Arc::clone(&core.edge), None);
-    Ok(Rc::new(Local::new(Arc::clone(core) as Arc<dyn ThreadOwner>, Arc::new(mailbox), keep(core)())))
+    Ok(Rc::new(Local::new(Arc::clone(core) as Arc<dyn ThreadOwner>, Arc::new(mailbox), kept_by_engine(core)())))
 }
 
 /// Makes what this engine keeps on each of its threads: its pools, and a weak reference to itself.
-fn keep(core: &Arc<Core>) -> impl FnOnce() -> Kept + Send + 'static {
+fn kept_by_engine(core: &Arc<Core>) -> impl FnOnce() -> Kept + Send + 'static {
     let (pools, core) = (Arc::clone(&core.pools), Arc::downgrade(core));
     move || {
         let kept = Kept::default();
