@@ -344,7 +344,7 @@ where
         };
         let meter = &local.mailbox.meter;
         count_taken(account, meter);
-        meter.others.add(1);
+        meter.other_pieces.add(1);
         let mut slot = ReplySlot::Here(reply);
         // The caller's, which goes on after this.
         let variant = if M::CALL_DEPTH > 0 { local.variant.get() } else { None };

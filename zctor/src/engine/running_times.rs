@@ -24,8 +24,8 @@ pub(super) struct Sample {
     pub(super) slot: Slot,
     /// How many messages the instance is done with.
     pub(super) done: u64,
-    /// How many other pieces of code the thread has begun or ended: see `Meter::others`.
-    pub(super) others: u64,
+    /// How many other pieces of code the thread has begun or ended: see `Meter::other_pieces`.
+    pub(super) other_pieces: u64,
     /// For how long the thread was idle, and for how long it waited, since it started.
     pub(super) idle: Duration,
     pub(super) waiting: Duration,
@@ -38,7 +38,7 @@ impl RunningTimes {
             self.0.remove(&thread);
             return Duration::ZERO;
         };
-        let key = |sample: &Sample| (sample.slot, sample.done, sample.others, sample.idle);
+        let key = |sample: &Sample| (sample.slot, sample.done, sample.other_pieces, sample.idle);
         let same = |first: &Sample| key(first) == key(&sample);
         match self.0.get(&thread).filter(|since| same(&since.first)) {
             Some(since) => {
@@ -76,7 +76,7 @@ mod tests {
 
     fn sample(slot: u32, done: u64, idle: u64, waiting: u64) -> Option<Sample> {
         let slot = Slot { index: slot, generation: 0 };
-        Some(Sample { slot, done, others: 0, idle: ms(idle), waiting: ms(waiting) })
+        Some(Sample { slot, done, other_pieces: 0, idle: ms(idle), waiting: ms(waiting) })
     }
 
     #[test]

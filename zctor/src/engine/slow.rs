@@ -185,7 +185,7 @@ fn look(core: &Core, mailboxes: &[Arc<Mailbox>], (limit, hook): (Duration, &Arc<
         if sample.slot != slow.instance.slot {
             continue; // another handler since
         }
-        let key = |sample: &Sample| (sample.slot, sample.done, sample.others);
+        let key = |sample: &Sample| (sample.slot, sample.done, sample.other_pieces);
         let is_known = |one: &&mut Told| one.thread == thread.thread && key(&one.sample) == key(&sample);
         match told.iter_mut().find(is_known) {
             Some(one) if slow.lasted < one.next => continue,

@@ -34,8 +34,8 @@ pub(crate) struct Callee {
     /// The variant that was called, and the slot of the instance.
     pub(crate) called: Option<(&'static str, Slot)>,
     pub(crate) on: ThreadId,
-    /// `Meter::pieces` of that thread when the wait began: if it has not changed, the thread has ended nothing since.
-    pub(crate) pieces: u64,
+    /// `Meter::progress` of that thread when the wait began: if it has not changed, the thread has ended nothing since.
+    pub(crate) progress: u64,
 }
 
 impl Callee {
@@ -97,7 +97,8 @@ impl<W: Clone> Waits<W> {
 }
 
 impl Waits<Waiter> {
-    /// The waits of the handlers of a thread, whose roster has their names, with the pieces of their callees.
+    /// The waits of the handlers of a thread, whose roster has their names, with the progress of their callees'
+    /// threads.
     pub(crate) fn list(&self, roster: &Roster) -> Vec<(Wait, u64)> {
         let (waits, at) = (self.copy(), now());
         let wait = |Begun { waiter, callee, since }: Begun<Waiter>| {
@@ -113,7 +114,7 @@ impl Waits<Waiter> {
                 is_elsewhere: waiter.is_elsewhere,
                 lasted: at.saturating_duration_since(since),
             };
-            Some((wait, callee.pieces))
+            Some((wait, callee.progress))
         };
         waits.into_iter().filter_map(wait).collect()
     }
@@ -125,7 +126,7 @@ impl Waits<OutsideThread> {
         lock(&self.0).waits.iter().map(|(_, wait)| Waker::from(Arc::clone(&wait.waiter.0))).collect()
     }
 
-    /// The waits of threads outside, with the pieces of their callees.
+    /// The waits of threads outside, with the progress of their callees' threads.
     pub(crate) fn list(&self) -> Vec<(OutsideCaller, u64)> {
         let (waits, at) = (self.copy(), now());
         let caller = |Begun { waiter, callee, since }: Begun<OutsideThread>| {
@@ -137,7 +138,7 @@ impl Waits<OutsideThread> {
                 on: callee.on,
                 lasted: at.saturating_duration_since(since),
             };
-            (caller, callee.pieces)
+            (caller, callee.progress)
         };
         waits.into_iter().map(caller).collect()
     }

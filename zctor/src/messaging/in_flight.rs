@@ -219,8 +219,8 @@ impl<R, B: CalleeMailbox> Awaited for InFlight<R, B> {
 impl<R, B: CalleeMailbox> WaitedFor for InFlight<R, B> {
     fn callee(&self) -> Option<(Callee, Arc<Edge>)> {
         let (message, called, on) = (self.message, self.mailbox.called(), self.mailbox.thread);
-        let pieces = self.mailbox.meter.pieces();
-        Some((Callee { message, called, on, pieces }, Arc::clone(&self.mailbox.edge)))
+        let progress = self.mailbox.meter.progress();
+        Some((Callee { message, called, on, progress }, Arc::clone(&self.mailbox.edge)))
     }
 }
 

@@ -56,7 +56,7 @@ pub(crate) fn end_later(local: &Local, guard: ThreadGuard) {
 /// Makes the thread an actor thread again: it comes back from its own code.
 fn return_from_own_code(local: &Local) {
     if let Some(Elsewhere { stands, rests, alarm }) = local.borrowed.elsewhere.take() {
-        local.mailbox.parked.end(Park::Idle, local.mailbox.meter.pieces());
+        local.mailbox.parked.end(Park::Idle, local.mailbox.meter.progress());
         if let Some(alarm) = alarm {
             clear_alarm(alarm);
         }

@@ -200,7 +200,7 @@ fn rest(local: &Local) {
 pub(super) fn parked(local: &Local, park: Park, at: Instant, until: Option<Instant>) -> Duration {
     let since = local.mailbox.parked.begin(park, at);
     local.mailbox.parker.park(until);
-    local.mailbox.parked.end(park, local.mailbox.meter.pieces()).saturating_sub(since)
+    local.mailbox.parked.end(park, local.mailbox.meter.progress()).saturating_sub(since)
 }
 
 /// Waits by `f`. If `rests` says that the thread has nothing to do meanwhile, it counts as at rest until `f` returns.
