@@ -437,7 +437,7 @@ impl Arrivals<'_> {
     }
 
     /// Whether the mailbox was empty. To be asked before `next_into`.
-    pub(crate) fn is_none(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         matches!(self.source, Source::Few(_, 0))
     }
 }

@@ -438,12 +438,12 @@ fn drop_timers_and_pipes(instance: &Rc<dyn Recover>, local: &Local, next: AfterP
     let parts = instance.attachments().if_extras(|extras| Some((take(&mut extras.timers), take(&mut extras.pipes))));
     let Some((timers, pipes)) = parts else { return };
     let drop_part = |part: &mut dyn FnMut()| tell(run_part(local, instance.slot(), part));
-    for (id, timer) in timers.into_values() {
+    for (id, timer) in timers.into_entries() {
         local.timers.clear(timer.due, id);
         let mut timer = Some(timer);
         drop_part(&mut || drop(timer.take()));
     }
-    for (_, pipe) in pipes.into_values() {
+    for (_, pipe) in pipes.into_entries() {
         let mut pipe = Some(pipe);
         drop_part(&mut || drop(pipe.take()));
     }

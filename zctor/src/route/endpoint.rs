@@ -247,7 +247,7 @@ impl<M: Payload> Endpoint<M> {
     /// The scheduling point of what is put into the mailbox of another thread. It stands before the envelope is made:
     /// behind that it would have the mail moved once more.
     #[cfg_attr(not(debug_assertions), inline(always))]
-    fn reaches(&self, verb: &'static str, way: Way, what: impl FnOnce() -> (Option<&'static str>, usize)) {
+    fn delivery_point(&self, verb: &'static str, way: Way, what: impl FnOnce() -> (Option<&'static str>, usize)) {
         if way == Way::There {
             point(&self.mailbox.edge.world, self.mailbox.thread.index(), || {
                 let (variant, call) = what();
@@ -262,7 +262,7 @@ impl<M: Payload> Endpoint<M> {
     #[inline]
     pub(crate) fn send<const WATCHED: bool>(&self, way: Way, message: &mut Option<M>, sent_as: SentAs) {
         if WATCHED {
-            self.reaches("send", way, || (message.as_ref().map(M::variant), 0));
+            self.delivery_point("send", way, || (message.as_ref().map(M::variant), 0));
             if SPANS && may_be_traced(false) && !self.is_link() {
                 return self.send_traced(way, message, sent_as);
             }
@@ -289,7 +289,7 @@ impl<M: Payload> Endpoint<M> {
     /// Adds a copy of a broadcast to a bundle; gives it back if the instance has ended meanwhile.
     pub(crate) fn join_bundle<const WATCHED: bool>(&self, copy: M, bundle: &mut VecDeque<Mail>) -> Option<M> {
         if WATCHED {
-            self.reaches("send", Way::There, || (Some(copy.variant()), 0));
+            self.delivery_point("send", Way::There, || (Some(copy.variant()), 0));
         }
         let mut place = Some(copy);
         bundle.extend((self.delivery.enclose)(&mut place, self, SentAs::default()));
@@ -312,7 +312,7 @@ impl<M: Payload> Endpoint<M> {
     ) {
         let Some(link) = self.link(route) else { return self.send::<WATCHED>(way, message, sent_as) };
         if WATCHED {
-            self.reaches("send", way, || (message.as_ref().map(M::variant), 0));
+            self.delivery_point("send", way, || (message.as_ref().map(M::variant), 0));
         }
         (link.send)(message, self, way, sent_as, route);
     }
@@ -329,7 +329,7 @@ impl<M: Payload> Endpoint<M> {
             Some(link) => (link.call)(call, self, way, sent_as, route),
         };
         let with_point = |call: &mut Option<Call<M>>| {
-            self.reaches("call", way, || named(call));
+            self.delivery_point("call", way, || named(call));
             deliver(call);
         };
         either(call, with_point, deliver);
@@ -343,7 +343,7 @@ impl<M: Payload> Endpoint<M> {
         sent_as: SentAs,
         take_turn: &dyn Fn() -> bool,
     ) -> Result<(), Refusal> {
-        self.reaches("send", Way::There, || (message.as_ref().map(M::variant), 0));
+        self.delivery_point("send", Way::There, || (message.as_ref().map(M::variant), 0));
         if (self.delivery.inner)(message, self, sent_as, take_turn) { Ok(()) } else { Err(Refusal::Full) }
     }
 
@@ -354,14 +354,14 @@ impl<M: Payload> Endpoint<M> {
         sent_as: SentAs,
         take_turn: &dyn Fn() -> bool,
     ) -> Result<(), Refusal> {
-        self.reaches("call", Way::There, || named(call));
+        self.delivery_point("call", Way::There, || named(call));
         if (self.delivery.inner_call)(call, self, sent_as, take_turn) { Ok(()) } else { Err(Refusal::Full) }
     }
 
     /// Sends a batch that was admitted, as [`send_by`](Self::send_by); gives its messages back if the receiver's thread has
     /// ended meanwhile.
     pub(crate) fn send_batch(&self, way: Way, messages: Vec<M>, sent_as: SentAs, route: StatedRoute<'_>) -> Vec<M> {
-        self.reaches("send a batch with", way, || (messages.first().map(M::variant), 0));
+        self.delivery_point("send a batch with", way, || (messages.first().map(M::variant), 0));
         let mut messages = messages.into();
         match self.link(route) {
             None => (self.delivery.batch)(&mut messages, self, way, sent_as),
@@ -381,7 +381,7 @@ impl<M: Payload> Endpoint<M> {
     }
 
     fn order(&self, way: Way, order: Order) {
-        self.reaches("order", way, || (None, 0));
+        self.delivery_point("order", way, || (None, 0));
         // An order is never given back. If it comes too late, the instance has ended, and its state with it.
         // The orders for the inner queue lie in the mailbox, and this comes behind them.
         let is_here = way == Way::Here && self.mailbox.inner.is_none();

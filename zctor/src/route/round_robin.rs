@@ -90,7 +90,7 @@ impl<M: Payload> Pool<M> {
             let (index, way) = found.ok_or_else(|| self.nobody())?;
             let Place { number, endpoint } = &places[index];
             let entry = endpoint.enter();
-            if entry == Entry::Full && has_somebody_room(places.as_any()) {
+            if entry == Entry::Full && any_has_room(places.as_any()) {
                 continue; // another sender was faster
             }
             // Relaxed: see `Pool::turn`.
@@ -259,7 +259,7 @@ pub(super) fn best_in_turn(count: usize, start: usize, state_of: StateOfPlace<'_
 
 /// Whether one of the instances that rotation prefers has room: of those that do not back off, or of all if all do.
 #[cold]
-pub(super) fn has_somebody_room(places: &dyn AnyPlaces) -> bool {
+pub(super) fn any_has_room(places: &dyn AnyPlaces) -> bool {
     let open = || places.open().map(|(_, _, location, _)| location);
     let all_back_off = !open().any(|location| location.status.is_ready());
     open().filter(|location| all_back_off || location.status.is_ready()).any(Location::has_room)

@@ -79,7 +79,7 @@ pub(super) fn take_in(local: &Local) -> bool {
         Some(())
     });
     let mut arrivals = mailbox.take();
-    let (emptied, counted) = (arrivals.is_none(), arrivals.counted as u64);
+    let (emptied, counted) = (arrivals.is_empty(), arrivals.counted as u64);
     if !emptied {
         // Borrowed for all of it at once: only the runtime's own code runs meanwhile.
         let mut hosting = local.hosting.borrow_mut();
