@@ -1,6 +1,6 @@
 //! Futures on a thread of a simulation, and waits for what is not zctor's.
 
-use crate::simulation::handle::{Outside, Simulation};
+use crate::simulation::body::{Outside, Simulation};
 use crate::sys::executor::run_future;
 use crate::sys::simulated::{drops_task, seat};
 
