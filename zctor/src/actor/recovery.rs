@@ -235,7 +235,7 @@ pub(super) fn recover(
             let next = back_off(instance, local, backoff);
             tell(instance, local, origin, text, in_window, next);
             answer(text);
-            hand_over(instance, local, text, next);
+            give_to_on_panic(instance, local, text, next);
             if is_to_stop(instance) {
                 vacate(instance, local, End::Stopped);
             }
@@ -244,7 +244,7 @@ pub(super) fn recover(
             note_restart(instance, local);
             tell(instance, local, origin, text, in_window, AfterPanic::Rebuilt);
             answer(text);
-            hand_over(instance, local, text, AfterPanic::Rebuilt);
+            give_to_on_panic(instance, local, text, AfterPanic::Rebuilt);
             if is_to_stop(instance) {
                 return vacate(instance, local, End::Stopped);
             }
@@ -268,7 +268,7 @@ fn end_after_panic(
     stops: bool,
 ) {
     tell(instance, local, origin, text, in_window, AfterPanic::Ended);
-    hand_over(instance, local, text, AfterPanic::Ended);
+    give_to_on_panic(instance, local, text, AfterPanic::Ended);
     vacate(instance, local, if stops { End::Stopped } else { End::Panicked(Arc::clone(text)) });
 }
 
@@ -404,12 +404,12 @@ fn run_on_stop(instance: &Rc<dyn Recover>, common: &Common, local: &Rc<Local>, n
 #[cold]
 fn on_stop_panicked(instance: &Rc<dyn Recover>, local: &Rc<Local>, text: &Arc<str>, next: AfterPanic) {
     tell_uncounted(instance, local, PanicOrigin::OnStop, text, next);
-    hand_over(instance, local, text, next);
+    give_to_on_panic(instance, local, text, next);
 }
 
 /// Gives the state whose code has panicked to its `on_panic`, and drops all else that belongs to it.
 #[cold]
-fn hand_over(instance: &Rc<dyn Recover>, local: &Rc<Local>, text: &Arc<str>, next: AfterPanic) {
+fn give_to_on_panic(instance: &Rc<dyn Recover>, local: &Rc<Local>, text: &Arc<str>, next: AfterPanic) {
     if let Err(text) = Rc::clone(instance).run_on_panic(local, text) {
         // Without an `on_panic` of the user's the state is only dropped there.
         let origin = if take_unwound().is_some() { PanicOrigin::Drop } else { PanicOrigin::OnPanic };

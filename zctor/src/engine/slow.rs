@@ -19,7 +19,7 @@ use std::time::Duration;
 
 use crate::engine::core::Core;
 use crate::engine::running_times::Sample;
-use crate::engine::slow_watcher::Hook;
+use crate::engine::slow_watcher::SlowHook;
 use crate::engine::stats;
 use crate::error::SpawnError;
 use crate::id::ThreadId;
@@ -175,7 +175,7 @@ fn tenfold_beyond(limit: Duration, lasted: Duration) -> Duration {
 }
 
 /// Steps 1 and 3.
-fn look(core: &Core, mailboxes: &[Arc<Mailbox>], (limit, hook): (Duration, &Arc<Hook>), told: &mut Vec<Told>) {
+fn look(core: &Core, mailboxes: &[Arc<Mailbox>], (limit, hook): (Duration, &Arc<SlowHook>), told: &mut Vec<Told>) {
     let (threads, _) = stats::threads(core, mailboxes);
     let both = || mailboxes.iter().zip(&threads);
     told.retain(|one| both().any(|(mailbox, thread)| thread.thread == one.thread && one.goes_on(mailbox, thread)));

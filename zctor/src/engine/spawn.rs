@@ -26,7 +26,7 @@ use crate::sys::simulated::{mailbox_bound, point};
 #[cfg(feature = "testing")]
 use crate::thread::local::Local;
 use crate::thread::local::{Kept, ThreadOwner, local};
-use crate::thread::run::{Plan, Starting, ThreadGuard, start};
+use crate::thread::run::{Starting, ThreadGuard, ThreadPlan, start};
 use crate::thread::wait::wait;
 
 /// Lets a thread run that was started. Dropped in place of that, it ends the thread.
@@ -84,7 +84,8 @@ fn start_all(core: &Arc<Core>, ids: Range<u32>, threads: Vec<ActorThread>) -> (V
         if let Some((bound, policy)) = thread.inner_bound {
             mailbox = mailbox.with_inner_bound(bound, policy);
         }
-        let plan = Plan { stack_size: thread.stack_size, builds: thread.builds, keep: Box::new(kept_by_engine(core)) };
+        let plan =
+            ThreadPlan { stack_size: thread.stack_size, builds: thread.builds, keep: Box::new(kept_by_engine(core)) };
         match start(Arc::clone(core) as Arc<dyn ThreadOwner>, Arc::new(mailbox), plan) {
             Ok(thread) => starting.push(thread),
             Err(error) => return (starting, Some(error)),

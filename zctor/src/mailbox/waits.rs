@@ -53,12 +53,12 @@ pub(crate) struct Waits<W>(Mutex<Listed<W>>);
 
 struct Listed<W> {
     last: u64,
-    waits: Vec<(u64, Begun<W>)>,
+    waits: Vec<(u64, BegunWait<W>)>,
 }
 
 /// A wait, and when it began.
 #[derive(Clone)]
-struct Begun<W> {
+struct BegunWait<W> {
     waiter: W,
     callee: Callee,
     since: Instant,
@@ -74,7 +74,7 @@ impl<W: Clone> Waits<W> {
     /// Notes a wait that lasts from this time on until `end` is called with the number that this gives.
     #[inline]
     pub(crate) fn begin(&self, waiter: W, callee: Callee, since: Instant) -> u64 {
-        let begun = Begun { waiter, callee, since };
+        let begun = BegunWait { waiter, callee, since };
         let mut listed = lock(&self.0);
         listed.last += 1;
         let number = listed.last;
@@ -91,7 +91,7 @@ impl<W: Clone> Waits<W> {
         }
     }
 
-    fn copy(&self) -> Vec<Begun<W>> {
+    fn copy(&self) -> Vec<BegunWait<W>> {
         lock(&self.0).waits.iter().map(|(_, wait)| wait.clone()).collect()
     }
 }
@@ -101,7 +101,7 @@ impl Waits<Waiter> {
     /// threads.
     pub(crate) fn list(&self, roster: &Roster) -> Vec<(Wait, u64)> {
         let (waits, at) = (self.copy(), now());
-        let wait = |Begun { waiter, callee, since }: Begun<Waiter>| {
+        let wait = |BegunWait { waiter, callee, since }: BegunWait<Waiter>| {
             let NamedInstance { instance, message } = roster.find(waiter.slot)?;
             let wait = Wait {
                 instance,
@@ -129,7 +129,7 @@ impl Waits<OutsideThread> {
     /// The waits of threads outside, with the progress of their callees' threads.
     pub(crate) fn list(&self) -> Vec<(OutsideCaller, u64)> {
         let (waits, at) = (self.copy(), now());
-        let caller = |Begun { waiter, callee, since }: Begun<OutsideThread>| {
+        let caller = |BegunWait { waiter, callee, since }: BegunWait<OutsideThread>| {
             let caller = OutsideCaller {
                 thread: waiter.0.thread_name().map(str::to_owned),
                 callee: (callee.message)(),

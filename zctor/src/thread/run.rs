@@ -27,7 +27,7 @@ use crate::thread::undelivered::{clear_queue, divert_here};
 pub(crate) type Build<T> = Box<dyn FnOnce(&Rc<Local>) -> Result<Option<T>, SpawnError> + Send>;
 
 /// The plan of a thread that is to be started.
-pub(crate) struct Plan<T> {
+pub(crate) struct ThreadPlan<T> {
     pub(crate) stack_size: Option<usize>,
     pub(crate) builds: Vec<Build<T>>,
     /// Makes, on the new thread, what the layers above keep there.
@@ -48,9 +48,9 @@ pub(crate) struct Starting<T> {
 pub(crate) fn start<T: Send + 'static>(
     owner: Arc<dyn ThreadOwner>,
     mailbox: Arc<Mailbox>,
-    plan: Plan<T>,
+    plan: ThreadPlan<T>,
 ) -> Result<Starting<T>, SpawnError> {
-    let Plan { stack_size, builds, keep } = plan;
+    let ThreadPlan { stack_size, builds, keep } = plan;
     let (built_sender, built) = oneshot::channel(Cancellation::none());
     let (commit, mut committed) = oneshot::channel(Cancellation::none());
     let body = {
