@@ -28,7 +28,7 @@ use crate::mailbox::hooks::run_hook;
 use crate::report::ThreadStats;
 use crate::report::slow::Slow;
 use crate::sys::clock::{deadline, now};
-use crate::sys::simulated::seat;
+use crate::sys::simulated::this_member;
 use crate::sys::spawn::{Started, start_thread};
 use crate::sys::sync::lock;
 use crate::sys::unwind::UserClosure;
@@ -47,7 +47,7 @@ pub(super) fn on_slow(
     hook: Box<dyn Fn(&Slow) + Send + Sync>,
 ) -> Result<(), SpawnError> {
     let hook = Arc::new(UserClosure::new(hook));
-    if seat().is_some() {
+    if this_member().is_some() {
         return Ok(());
     }
     core.edge.note_variants();

@@ -424,7 +424,8 @@ impl Search {
 
     fn once(&self, setup: &Setup) -> Record {
         let body = Arc::clone(&self.body);
-        let run = run(setup.clone(), move |seat| body(&Simulation(seat.clone())).map_err(|error| error.to_string()));
+        let run =
+            run(setup.clone(), move |member| body(&Simulation(member.clone())).map_err(|error| error.to_string()));
         match run {
             Ok(mut record) => {
                 if let Some(step) = failed_at(&record, self.allow_panics) {

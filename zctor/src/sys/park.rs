@@ -27,7 +27,7 @@ use once_cell::sync::{Lazy, OnceCell};
 
 use crate::sys::clock::now;
 use crate::sys::operation::Operation;
-use crate::sys::simulated::{Planted, in_world, is_planted, point_anywhere, seat};
+use crate::sys::simulated::{Planted, in_world, is_planted, point_anywhere, this_member};
 use crate::sys::spawn::ThreadName;
 use crate::sys::spin::{Attempt, Budget, Budgets, For, Spin, Spun};
 use crate::sys::sync::{AtomicU8, Thread, current, park, park_timeout, spin_loop, thread_local, yield_now};
@@ -293,7 +293,7 @@ impl Parker {
 
 /// Begins a spin, if it would take a look. In a simulation no other thread runs meanwhile, and on one core neither.
 fn may_spin(budget: &Budget, spin: Spin) -> Option<Attempt<'_>> {
-    if in_world(|| seat().map(drop)).is_some() {
+    if in_world(|| this_member().map(drop)).is_some() {
         return None;
     }
     Attempt::begin(budget, spin).filter(|_| *CORES > 1)

@@ -8,8 +8,8 @@ pub(crate) use std::thread::{Thread, current, park, park_timeout};
 
 use crate::sys::operation::Operation;
 
-/// The place of a thread in a world: there are none.
-pub(crate) enum Seat {}
+/// A member of a world: there are none.
+pub(crate) enum MemberRef {}
 
 #[cfg(feature = "tracing")]
 #[inline(always)]
@@ -23,7 +23,7 @@ pub(crate) fn either<P, R>(place: P, _: impl FnOnce(P) -> R, real: impl FnOnce(P
 }
 
 #[inline(always)]
-pub(crate) fn seat() -> Option<Seat> {
+pub(crate) fn this_member() -> Option<MemberRef> {
     None
 }
 
@@ -104,7 +104,7 @@ pub(crate) fn is_planted(_: Planted) -> bool {
     false
 }
 
-impl Seat {
+impl MemberRef {
     pub(crate) fn now(&self) -> Instant {
         match *self {}
     }
