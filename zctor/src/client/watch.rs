@@ -150,7 +150,7 @@ impl PanicWatch {
 impl Drop for PanicWatch {
     fn drop(&mut self) {
         if let (Some(who), Some((_, number))) = (&self.who, &self.inbox) {
-            who.location().mailbox.roster.leave_panics(who.location().slot, *number);
+            who.location().mailbox.roster.unwatch_panics(who.location().slot, *number);
         }
     }
 }

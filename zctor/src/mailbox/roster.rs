@@ -272,8 +272,8 @@ impl Roster {
         ignoring_panic(|| drop(waker));
     }
 
-    /// Has the panics of an instance put into `inbox`, until its end or `leave_panics` with the number given. `None` if
-    /// it has ended.
+    /// Has the panics of an instance put into `inbox`, until its end or `unwatch_panics` with the number given. `None`
+    /// if it has ended.
     pub(crate) fn watch_panics(&self, slot: Slot, inbox: &Arc<PanicInbox>) -> Option<u64> {
         let mut members = lock(&self.members);
         members.name(slot)?;
@@ -283,7 +283,7 @@ impl Roster {
         Some(watchers.last)
     }
 
-    pub(crate) fn leave_panics(&self, slot: Slot, number: u64) {
+    pub(crate) fn unwatch_panics(&self, slot: Slot, number: u64) {
         let inbox = {
             let mut members = lock(&self.members);
             let Some(watchers) = members.panic_watchers.get_mut(&slot) else { return };
