@@ -1,5 +1,5 @@
-//! What is delivered goes into its mailbox at once where it can, and else through a lane: in order either way, and the
-//! thread that delivers is never held up.
+//! What is delivered goes into its mailbox at once where it can, and else through a feeder: in order either way, and
+//! the thread that delivers is never held up.
 
 use std::collections::BTreeSet;
 use std::sync::mpsc;
@@ -84,7 +84,7 @@ impl Served {
     }
 }
 
-/// Large messages go through the lane, and small ones need not: they wait if a large one is before them.
+/// Large messages go through the feeder, and small ones need not: they wait if a large one is before them.
 #[test]
 fn small_and_large_messages_of_one_sender_keep_their_order() {
     const ALL: u32 = 2_000;

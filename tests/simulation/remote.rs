@@ -217,7 +217,7 @@ fn sales() -> Search {
 fn an_update_that_is_lost_across_two_engines_is_found_and_runs_again_by_its_seed() {
     let failure = sales().seeds(0..1_000).outcome().expect_err("no seed finds it");
     assert_eq!(failure.text(), "9 are left");
-    assert!(failure.trace().contains("give work to a lane"), "{failure}");
+    assert!(failure.trace().contains("give work to a feeder"), "{failure}");
     if let Some(seed) = failure.seed() {
         assert_eq!(sales().seeds(seed..seed + 1).outcome().expect_err("it fails again").trace(), failure.trace());
     }

@@ -10,7 +10,6 @@
 //! the plain data.
 
 mod attachments;
-mod beginning;
 pub(crate) mod by_id;
 pub(crate) mod carried;
 pub(crate) mod cell;
@@ -37,6 +36,7 @@ pub(crate) mod recorder;
 pub(crate) mod recorder;
 pub(crate) mod recovery;
 pub(crate) mod restart;
+mod simulated;
 pub(crate) mod state;
 pub(crate) mod timer;
 mod to_itself;
@@ -59,7 +59,7 @@ use crate::error::{BoxError, SpawnError};
 use crate::event::Undelivered;
 use crate::route::endpoint::Endpoint;
 use crate::route::recorded::note_start;
-use crate::sys::unwind::Quiet;
+use crate::sys::unwind::UserClosure;
 use crate::thread::local::Local;
 
 impl<M: Message> Context<M> {
@@ -433,7 +433,7 @@ impl<M: Message, S> Actor<M, S> {
     where
         M: Message<Port: Send> + Send,
     {
-        self.options.undelivered = Some(UndeliveredHook::new(Quiet::new(Box::new(hook))));
+        self.options.undelivered = Some(UndeliveredHook::new(UserClosure::new(Box::new(hook))));
         self
     }
 
@@ -539,7 +539,7 @@ impl<M: Dispatch<S>, S: 'static> ActorOnce<M, S> {
     where
         M: Message<Port: Send> + Send,
     {
-        self.options.undelivered = Some(UndeliveredHook::new(Quiet::new(Box::new(hook))));
+        self.options.undelivered = Some(UndeliveredHook::new(UserClosure::new(Box::new(hook))));
         self
     }
 

@@ -24,7 +24,7 @@ use crate::client::watch::{PanicWatch, Watch, Watched};
 use crate::error::{CallError, SendError, StopError, WatchError};
 use crate::id::InstanceId;
 use crate::messaging;
-use crate::messaging::binding::{Binding, Limit, View};
+use crate::messaging::binding::{Binding, Limit, Patience};
 use crate::messaging::broadcast::{Pendings, Replies};
 use crate::messaging::pending::Pending;
 use crate::messaging::room::{Calling, Sending};
@@ -80,18 +80,18 @@ use crate::trace::watched_or_not;
 pub struct Client<M: Message, V = Blocking> {
     pool: Option<Arc<Pool<M>>>,
     binding: Binding<M>,
-    view: View,
+    patience: Patience,
     of: PhantomData<fn() -> V>,
 }
 
 impl<M: Message> Client<M> {
     pub(crate) fn of_pool(pool: Arc<Pool<M>>) -> Self {
         let binding = Binding::Turn(pool.snapshot());
-        Self { binding, pool: Some(pool), view: View::default(), of: PhantomData }
+        Self { binding, pool: Some(pool), patience: Patience::default(), of: PhantomData }
     }
 
     pub(crate) fn of_one(pool: Option<Arc<Pool<M>>>, endpoint: Arc<Endpoint<M>>) -> Self {
-        Self { pool, binding: Binding::One(endpoint), view: View::default(), of: PhantomData }
+        Self { pool, binding: Binding::One(endpoint), patience: Patience::default(), of: PhantomData }
     }
 
     /// Sends a request to every instance of the pool, then waits for all replies, which come in registry order.
@@ -166,12 +166,12 @@ impl<M: Message> Client<M> {
 
 impl<M: Message, V> Client<M, V> {
     pub(crate) fn with_limit(self, limit: Limit) -> Self {
-        Self { view: self.view.with_limit(limit), ..self }
+        Self { patience: self.patience.with_limit(limit), ..self }
     }
 
     /// The same client as another view of it, which waits for room as before.
     pub(crate) fn seen<W>(self) -> Client<M, W> {
-        Client { pool: self.pool, binding: self.binding, view: self.view, of: PhantomData }
+        Client { pool: self.pool, binding: self.binding, patience: self.patience, of: PhantomData }
     }
 
     /// Whether a sender from outside may find no room in the pool.
@@ -187,7 +187,7 @@ impl<M: Message, V> Client<M, V> {
     }
 
     fn bound(&self, binding: Binding<M>) -> Self {
-        Self { pool: self.pool.clone(), binding, view: self.view, of: PhantomData }
+        Self { pool: self.pool.clone(), binding, patience: self.patience, of: PhantomData }
     }
 
     fn target(&self) -> Target<'_, M> {
@@ -195,7 +195,7 @@ impl<M: Message, V> Client<M, V> {
             Some(pool) => Target::at_pool(Some(pool), &pool.edge).bound(&self.binding),
             None => Target::at_binding(&self.binding),
         }
-        .with_view(self.view)
+        .with_patience(self.patience)
     }
 
     /// Sends a message to the instance that this client is bound to, otherwise to the instance of its `#[key]`,
@@ -609,7 +609,7 @@ impl<M: Message, V> Client<M, V> {
     /// ```
     #[must_use]
     pub fn non_blocking(&self) -> Client<M, NonBlocking> {
-        Client { view: self.view.non_blocking(), ..self.clone().seen() }
+        Client { patience: self.patience.non_blocking(), ..self.clone().seen() }
     }
 
     /// Returns the instance that this client is bound to, if it is bound to one.

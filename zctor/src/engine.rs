@@ -12,21 +12,21 @@ pub(crate) mod actor_thread;
 mod ages;
 pub(crate) mod core;
 pub(crate) mod handle;
-mod handlings;
 pub(crate) mod here;
 #[cfg(feature = "observe")]
 pub(crate) mod observer;
-mod parent;
 pub(crate) mod registry;
 mod replace;
+mod running_times;
 pub(crate) mod settle;
 pub(crate) mod shutdown;
 mod slow;
+mod slow_watcher;
 pub(crate) mod spawn;
 mod stats;
 pub(crate) mod stopped;
 mod targets;
-mod watch;
+mod told_by_threads;
 
 use std::fmt;
 use std::sync::Arc;
@@ -701,7 +701,7 @@ impl ActorEngine {
     ///
     /// An example is at [`DeadLetter`].
     pub fn on_dead_letter(&self, hook: impl Fn(&DeadLetter) + Send + Sync + 'static) {
-        self.core.edge.losses.on_dead_letter(Box::new(hook));
+        self.core.edge.incidents.on_dead_letter(Box::new(hook));
     }
 
     /// Calls `hook` for the end of every instance from now on.
@@ -712,7 +712,7 @@ impl ActorEngine {
     ///
     /// An example is at [`Ended`].
     pub fn on_end(&self, hook: impl Fn(&Ended) + Send + Sync + 'static) {
-        self.core.edge.losses.on_end(Box::new(hook));
+        self.core.edge.incidents.on_end(Box::new(hook));
     }
 
     /// Calls `hook` for every panic in the code of an instance from now on, of a message that was sent as of one that
@@ -728,7 +728,7 @@ impl ActorEngine {
     ///
     /// An example is at [`PanicEvent`].
     pub fn on_panic(&self, hook: impl Fn(&PanicEvent) + Send + Sync + 'static) {
-        self.core.edge.losses.on_panic(Box::new(hook));
+        self.core.edge.incidents.on_panic(Box::new(hook));
     }
 
     /// Calls `hook` from now on each time that the state of an instance was built again: after a panic, when its backoff
@@ -740,7 +740,7 @@ impl ActorEngine {
     ///
     /// An example is at [`Restarted`].
     pub fn on_restart(&self, hook: impl Fn(&Restarted) + Send + Sync + 'static) {
-        self.core.edge.losses.on_restart(Box::new(hook));
+        self.core.edge.incidents.on_restart(Box::new(hook));
     }
 
     /// Returns the handlers that have run for longer than `limit`, in the order of their threads. Empty: the engine is

@@ -27,15 +27,20 @@ pub(crate) mod handling_times;
 #[cfg(not(feature = "observe"))]
 #[path = "mailbox/handling_times/off.rs"]
 pub(crate) mod handling_times;
+pub(crate) mod hooks;
 pub(crate) mod inner_bound;
+mod log;
 pub(crate) mod mail;
+pub(crate) mod noted;
 pub(crate) mod panic_inbox;
 pub(crate) mod parked;
 pub(crate) mod permits;
 pub(crate) mod roster;
 pub(crate) mod sends;
+mod slow_limits;
 mod tally;
 pub(crate) mod waits;
+pub(crate) mod watchers;
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -49,12 +54,13 @@ use crate::mailbox::buffers::Buffers;
 use crate::mailbox::counters::Meter;
 use crate::mailbox::edge::Edge;
 use crate::mailbox::envelope::Undeliverable;
-use crate::mailbox::inner_bound::{Added, Inner, InnerQueue, Same};
+use crate::mailbox::inner_bound::{Added, ConflationKey, Inner, InnerQueue};
 use crate::mailbox::mail::{Mail, MailContents};
+use crate::mailbox::noted::NotedVariant;
 use crate::mailbox::parked::Parked;
 use crate::mailbox::permits::Permits;
 use crate::mailbox::roster::Roster;
-use crate::mailbox::waits::{NotedVariant, Waiter, Waits};
+use crate::mailbox::waits::{Waiter, Waits};
 use crate::sys::frame;
 use crate::sys::line::OwnLine;
 use crate::sys::operation::Operation;
@@ -96,7 +102,7 @@ pub(crate) struct Mailbox {
 impl Mailbox {
     /// Tells the hook and the watchers of a panic of one of its instances.
     pub(crate) fn tell_panic(&self, panic: &PanicEvent) {
-        self.edge.losses.panicked(panic);
+        self.edge.incidents.tell_panicked(panic);
         self.roster.tell_panic(panic);
     }
 
@@ -202,7 +208,7 @@ impl Mailbox {
     /// Step 2: closes the mailbox. Gives the mail that was in it, for which the caller finds another receiver or none.
     #[must_use = "what is inside finds another receiver, or none"]
     pub(crate) fn close(&self) -> Vec<Mail> {
-        point(&self.edge.home, self.thread.index(), || Operation::Plain("close the mailbox"));
+        point(&self.edge.world, self.thread.index(), || Operation::Plain("close the mailbox"));
         // Under this lock, so that the `take_back` of a late sender comes after. The mail that is found here was pushed
         // in time, or by a sender that will not find it in `take_back`, and so takes it for accepted.
         let late = lock(&self.late);
@@ -226,7 +232,7 @@ impl Mailbox {
         &self,
         inner: &InnerQueue,
         mail: Mail,
-        same: Option<Same>,
+        same: Option<ConflationKey>,
         take_turn: &dyn Fn() -> bool,
     ) -> Result<Option<Mail>, Mail> {
         let (to, kind) = (mail.to, mail.kind);
@@ -234,7 +240,7 @@ impl Mailbox {
         let (needs_order, lost) = match inner.add(&mut waiting, mail, same, take_turn) {
             Added::Waits { needs_order } => (needs_order, None),
             Added::InPlaceOf { lost, why, needs_order } => {
-                self.edge.losses.count(lost.name(), 1, why);
+                self.edge.incidents.count(lost.name(), 1, why);
                 (needs_order, Some((lost, why)))
             }
             Added::Full(mail) => return Err(mail),
@@ -259,8 +265,8 @@ impl Mailbox {
     fn tell_of(&self, mut lost: Mail, why: Undelivered) {
         let instance = InstanceId { thread: self.thread, slot: lost.to };
         if let MailContents::Envelope(envelope) = &mut lost.contents {
-            let losses = &self.edge.losses;
-            envelope.discard(Undeliverable { losses, instance, why, from_hook: lost.from_hook });
+            let incidents = &self.edge.incidents;
+            envelope.discard(Undeliverable { incidents, instance, why, from_hook: lost.from_hook });
         }
     }
 
@@ -431,7 +437,7 @@ impl Arrivals<'_> {
     }
 
     /// Whether the mailbox was empty. To be asked before `next_into`.
-    pub(crate) fn is_none(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         matches!(self.source, Source::Few(_, 0))
     }
 }

@@ -17,7 +17,7 @@ use crate::report::instances::BackingOff;
 use crate::report::running::{RunningInstance, Wait};
 use crate::report::sends::SendStats;
 use crate::report::types::TypeStats;
-use crate::report::waits::{Link, OutsideCaller, WaitForest};
+use crate::report::waits::{OutsideCaller, WaitForest, WaitLink};
 
 /// The state of an engine when [`ActorEngine::stats`](crate::ActorEngine::stats) was called.
 ///
@@ -101,7 +101,7 @@ impl Stats {
 impl WaitForest {
     /// The waits of handlers on these threads, and of these threads outside.
     pub(crate) fn of(threads: &[ThreadStats], callers: &[OutsideCaller]) -> Self {
-        let links: Vec<Link<'_>> = threads.iter().map(ThreadStats::link).collect();
+        let links: Vec<WaitLink<'_>> = threads.iter().map(ThreadStats::link).collect();
         Self::new(&links, callers)
     }
 }
@@ -245,8 +245,8 @@ impl ThreadStats {
     }
 
     /// The thread, as far as chains of waits lead over it.
-    fn link(&self) -> Link<'_> {
-        Link {
+    fn link(&self) -> WaitLink<'_> {
+        WaitLink {
             thread: self.thread,
             name: &self.name,
             runs: self.holder(),

@@ -1,18 +1,18 @@
 #![doc = include_str!("guide/simulation.md")]
 
+mod body;
 mod diagram;
 mod environment;
 mod explain;
 mod failure;
-mod handle;
 mod search;
 mod shrink;
+mod steps;
 mod summary;
 mod task;
-mod trace;
 
+pub use body::{Outside, Simulation};
 pub use failure::Failure;
-pub use handle::{Outside, Simulation};
 pub use search::{Search, simulate};
 pub use summary::Summary;
 

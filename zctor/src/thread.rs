@@ -5,15 +5,15 @@
 //! handled, or goes to a sibling of its instance, or becomes a dead letter.
 //!
 //! The layer knows no message type and no engine: its instances implement `local::Instance`, and its engine implements
-//! `local::Parent`. It may import only its own folder and the layers below it: mailbox, reply, trace, sys and the plain
-//! data.
+//! `local::ThreadOwner`. It may import only its own folder and the layers below it: mailbox, reply, trace, sys and the
+//! plain data.
 //!
 //! The life of a thread:
 //!
 //! 1. It builds its instances, each by its factory, and reports the outcome (`run.rs`). It runs nothing more until the
 //!    engine has registered them.
 //! 2. It takes mail from its mailbox into its own queue, which has one lane for each call depth, and serves the queue
-//!    in the order of arrival; but a call to an instance for which nothing else is queued goes ahead (`serve.rs`,
+//!    in the order of arrival; but a call to an instance for which nothing else is queued goes ahead (`take_in.rs`,
 //!    `queue.rs`). `on_start` is the first entry of each instance. Mail between instances of this thread goes to the
 //!    queue directly. Messages for one instance that lie one behind the other are gathered to a batch, and handled
 //!    under one look-up.
@@ -36,6 +36,7 @@ pub(crate) mod queue;
 pub(crate) mod run;
 pub(crate) mod serve;
 pub(crate) mod slots;
+pub(crate) mod take_in;
 pub(crate) mod timers;
 pub(crate) mod undelivered;
 pub(crate) mod wait;

@@ -44,7 +44,11 @@ mod on {
     /// way is there twice, and the choice stands at its head.
     #[inline(always)]
     pub(crate) fn watched_or_not<P, R>(place: P, watched: impl FnOnce(P) -> R, unwatched: impl FnOnce(P) -> R) -> R {
-        if spans::may_be_told(false) || are_there_worlds() { out_of_the_way(place, watched) } else { unwatched(place) }
+        if spans::may_be_traced(false) || are_there_worlds() {
+            out_of_the_way(place, watched)
+        } else {
+            unwatched(place)
+        }
     }
 
     #[cold]
@@ -166,7 +170,7 @@ mod off {
     use crate::event::{DeadLetter, PanicEvent};
     use crate::id::InstanceId;
     use crate::report::slow::Slow;
-    use crate::sys::simulated::seat;
+    use crate::sys::simulated::this_member;
 
     pub(crate) use crate::sys::simulated::either as watched_or_not;
 
@@ -180,7 +184,7 @@ mod off {
     /// thousands of runs of a simulation would help nobody: their traces tell of those that fail.
     pub(crate) fn line(event: &dyn fmt::Display, more: u64) {
         match more {
-            _ if seat().is_some() => {}
+            _ if this_member().is_some() => {}
             0 => eprintln!("zctor: {event}"),
             _ => eprintln!("zctor: {event}; {more} more before it"),
         }
@@ -188,7 +192,7 @@ mod off {
 
     /// So many events of a kind were passed over.
     pub(crate) fn more_lines(more: u64, what: &'static str) {
-        if seat().is_none() {
+        if this_member().is_none() {
             eprintln!("zctor: {more} more {what}");
         }
     }

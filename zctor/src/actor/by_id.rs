@@ -51,7 +51,7 @@ impl<T> ById<T> {
     }
 
     /// All values with their ids, in the order of those.
-    pub(crate) fn into_values(self) -> impl Iterator<Item = (u64, T)> {
+    pub(crate) fn into_entries(self) -> impl Iterator<Item = (u64, T)> {
         self.entries.into_iter().filter_map(|(id, value)| Some((id, value?)))
     }
 
@@ -87,7 +87,7 @@ mod tests {
         assert_eq!([1, 2, 4, 5, 6].map(|id| all.remove(id)), [10, 20, 40, 50, 60].map(Some));
         [2, 10, 11].iter().for_each(|id| all.add(*id, id * 10));
         assert!(all.contains(2) && !all.contains(1) && !all.contains(9));
-        assert_eq!(all.into_values().collect::<Vec<_>>(), [(2, 20), (3, 31), (7, 70), (8, 80), (10, 100), (11, 110)]);
+        assert_eq!(all.into_entries().collect::<Vec<_>>(), [(2, 20), (3, 31), (7, 70), (8, 80), (10, 100), (11, 110)]);
     }
 
     // Issue 15: costs must not grow with what was.

@@ -41,8 +41,8 @@ impl<M: Message, O: ?Sized> InstanceCell<M, O> {
     /// if the handler before it has asked for a stop or a reset.
     #[cold]
     #[inline(never)]
-    pub(super) fn may_begin(&self, local: &Local, message: Option<&M>) -> bool {
+    pub(super) fn admit_and_note(&self, local: &Local, message: Option<&M>) -> bool {
         let names = message.map(|message| (M::name(), message.variant()));
-        self.common.requested.get() == Requested::None && local.may_begin(self.slot(), self.account(), names)
+        self.common.requested.get() == Requested::None && local.admit_and_note(self.slot(), self.account(), names)
     }
 }

@@ -28,13 +28,13 @@ use crate::trace::work::Work;
 /// Ends a call whose caller had given up before its handler began: it is a dead letter, and never handled.
 #[cold]
 pub(super) fn skip_given_up<M: Message>(call: Call<M>, endpoint: &Endpoint<M>, local: &Local, from_hook: bool) {
-    let (losses, why) = (&local.mailbox.edge.losses, Undelivered::GivenUp);
-    losses.count(M::name(), 1, why);
+    let (incidents, why) = (&local.mailbox.edge.incidents, Undelivered::GivenUp);
+    incidents.count(M::name(), 1, why);
     write_off(local, endpoint.slot, 1);
     local.measured.forget(endpoint.slot);
     let Call { message, port } = call;
     ignoring_panic(|| port.fail(CallError::Timeout { message: M::name(), begun: false }));
-    let undeliverable = Undeliverable { losses, instance: endpoint.id(), why, from_hook };
+    let undeliverable = Undeliverable { incidents, instance: endpoint.id(), why, from_hook };
     lose(message, endpoint.hook().as_ref().and_then(typed), undeliverable);
 }
 
@@ -154,9 +154,9 @@ where
         if edge.is_plain() {
             return Beginning::Plain;
         }
-        match self.may_begin(local, message()) {
+        match self.admit_and_note(local, message()) {
             false => Beginning::None,
-            true if edge.home.is_simulated() => Beginning::Simulated,
+            true if edge.world.is_simulated() => Beginning::Simulated,
             true => Beginning::Plain,
         }
     }
@@ -187,7 +187,7 @@ pub(super) enum Beginning {
     /// It does not: the instance takes no messages now.
     None,
     Plain,
-    /// It has its scheduling point first: see `actor/beginning.rs`.
+    /// It has its scheduling point first: see `actor/simulated.rs`.
     Simulated,
 }
 
@@ -228,7 +228,7 @@ pub(super) fn downcast<T: 'static>(content: &mut dyn Any) -> Option<&mut T> {
 }
 
 /// Notes that a message is begun: it gives its permit back, if it has one. `Mailbox::give_back` does that with a
-/// scheduling point: in a simulation a message that was sent has called it before (`actor/beginning.rs`), and has none
+/// scheduling point: in a simulation a message that was sent has called it before (`actor/simulated.rs`), and has none
 /// here.
 #[inline]
 pub(super) fn return_permit(local: &Local, serving: Serving) {

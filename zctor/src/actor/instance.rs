@@ -12,7 +12,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::actor::attachments::{AnyBlueprint, Attachments};
-use crate::actor::beginning::{take, take_first, take_port};
 use crate::actor::cell::InstanceCell;
 use crate::actor::dispatch::Dispatch;
 use crate::actor::double;
@@ -21,6 +20,7 @@ use crate::actor::handling::{Beginning, count_handled, count_taken, dispatch, do
 use crate::actor::link;
 use crate::actor::pipe;
 use crate::actor::recovery::{self, Origin, Recover, no_answer};
+use crate::actor::simulated::{take, take_first, take_port};
 use crate::actor::state::TypedCell;
 use crate::actor::timer;
 use crate::actor::to_itself;
@@ -36,7 +36,7 @@ use crate::route::location::{Location, Status};
 use crate::route::payload::Port;
 use crate::sys::simulated::{in_world, may_break};
 use crate::thread::local::{Common, FollowUp, Instance, Local, OnTheSpot, Phase, Requested, Reserved};
-use crate::thread::serve::queue_start;
+use crate::thread::take_in::queue_start;
 use crate::trace::spans::{InSpans, forget};
 use crate::trace::work::Work;
 
@@ -286,7 +286,7 @@ where
             Some(cancellation) => (cancellation.deadline(), request.port.caller()),
             None => (None, None),
         };
-        if self.breaks(local, call, |call| call.as_ref().map(|call| &call.message), take_port) {
+        if self.fault_panics(local, call, |call| call.as_ref().map(|call| &call.message), take_port) {
             return true;
         }
         let outer = caller.map(|caller| local.set_caller(Some((self.slot(), caller))));
@@ -321,7 +321,7 @@ where
             dispatch(|| messages.pop_front(), state, ctx, slot);
             in_spans.leave();
             budget = budget.saturating_sub(1);
-            budget > 0 && !messages.is_empty() && ctx.may_begin(|| messages.front())
+            budget > 0 && !messages.is_empty() && ctx.admit_and_note(|| messages.front())
         });
         let all_done = messages.is_empty();
         if all_done {
@@ -344,11 +344,11 @@ where
         };
         let meter = &local.mailbox.meter;
         count_taken(account, meter);
-        meter.others.add(1);
+        meter.other_pieces.add(1);
         let mut slot = ReplySlot::Here(reply);
         // The caller's, which goes on after this.
         let variant = if M::CALL_DEPTH > 0 { local.variant.get() } else { None };
-        let broken = in_world(|| self.break_on_the_spot(local, message));
+        let broken = in_world(|| self.fault_panics_on_the_spot(local, message));
         let in_spans = if broken.is_some() { InSpans::NotAsked } else { InSpans::around_call() };
         let outcome = broken.unwrap_or_else(|| {
             self.work(local, deadline, |state, ctx| {
@@ -389,7 +389,7 @@ where
             local.measured.begin(self.slot(), M::name(), message.variant());
         }
         let slot = self.slot();
-        if !self.breaks(local, message, Option::as_ref, take) {
+        if !self.fault_panics(local, message, Option::as_ref, take) {
             self.handle_alone(local, message, &mut ReplySlot::Nobody, None, (work, InSpans::around_own()));
         }
         local.measured.end(slot);

@@ -132,7 +132,7 @@ fn send<M, S>(
             make_known(&local.mailbox, outlet, &block);
             outlet.send(message, how(local, serving, route.clone()));
         }
-        goes_on && ctx.may_begin(|| None)
+        goes_on && ctx.admit_and_note(|| None)
     });
 }
 

@@ -214,7 +214,8 @@ fn rebuild(instance: &Rc<dyn Recover>, local: &Rc<Local>) -> Result<(), Failure>
 }
 
 fn tell_restarted(instance: &Rc<dyn Recover>, local: &Local) {
-    local.mailbox.edge.losses.restarted(&Restarted { instance: instance.location().id(), message: instance.message() });
+    let restarted = Restarted { instance: instance.location().id(), message: instance.message() };
+    local.mailbox.edge.incidents.tell_restarted(&restarted);
 }
 
 /// Recovers from a panic of the user's code: see the head of this file. The caller, if there is one, is told by `answer`.
@@ -234,7 +235,7 @@ pub(super) fn recover(
             let next = back_off(instance, local, backoff);
             tell(instance, local, origin, text, in_window, next);
             answer(text);
-            hand_over(instance, local, text, next);
+            give_to_on_panic(instance, local, text, next);
             if is_to_stop(instance) {
                 vacate(instance, local, End::Stopped);
             }
@@ -243,7 +244,7 @@ pub(super) fn recover(
             note_restart(instance, local);
             tell(instance, local, origin, text, in_window, AfterPanic::Rebuilt);
             answer(text);
-            hand_over(instance, local, text, AfterPanic::Rebuilt);
+            give_to_on_panic(instance, local, text, AfterPanic::Rebuilt);
             if is_to_stop(instance) {
                 return vacate(instance, local, End::Stopped);
             }
@@ -267,7 +268,7 @@ fn end_after_panic(
     stops: bool,
 ) {
     tell(instance, local, origin, text, in_window, AfterPanic::Ended);
-    hand_over(instance, local, text, AfterPanic::Ended);
+    give_to_on_panic(instance, local, text, AfterPanic::Ended);
     vacate(instance, local, if stops { End::Stopped } else { End::Panicked(Arc::clone(text)) });
 }
 
@@ -301,7 +302,7 @@ fn decide(instance: &Rc<dyn Recover>) -> (Decision, usize) {
 }
 
 fn note_restart(instance: &Rc<dyn Recover>, local: &Local) {
-    local.mailbox.edge.losses.restart(instance.message());
+    local.mailbox.edge.incidents.count_restart(instance.message());
 }
 
 /// Tells the hook and the watchers of a panic.
@@ -403,12 +404,12 @@ fn run_on_stop(instance: &Rc<dyn Recover>, common: &Common, local: &Rc<Local>, n
 #[cold]
 fn on_stop_panicked(instance: &Rc<dyn Recover>, local: &Rc<Local>, text: &Arc<str>, next: AfterPanic) {
     tell_uncounted(instance, local, PanicOrigin::OnStop, text, next);
-    hand_over(instance, local, text, next);
+    give_to_on_panic(instance, local, text, next);
 }
 
 /// Gives the state whose code has panicked to its `on_panic`, and drops all else that belongs to it.
 #[cold]
-fn hand_over(instance: &Rc<dyn Recover>, local: &Rc<Local>, text: &Arc<str>, next: AfterPanic) {
+fn give_to_on_panic(instance: &Rc<dyn Recover>, local: &Rc<Local>, text: &Arc<str>, next: AfterPanic) {
     if let Err(text) = Rc::clone(instance).run_on_panic(local, text) {
         // Without an `on_panic` of the user's the state is only dropped there.
         let origin = if take_unwound().is_some() { PanicOrigin::Drop } else { PanicOrigin::OnPanic };
@@ -437,12 +438,12 @@ fn drop_timers_and_pipes(instance: &Rc<dyn Recover>, local: &Local, next: AfterP
     let parts = instance.attachments().if_extras(|extras| Some((take(&mut extras.timers), take(&mut extras.pipes))));
     let Some((timers, pipes)) = parts else { return };
     let drop_part = |part: &mut dyn FnMut()| tell(run_part(local, instance.slot(), part));
-    for (id, timer) in timers.into_values() {
+    for (id, timer) in timers.into_entries() {
         local.timers.clear(timer.due, id);
         let mut timer = Some(timer);
         drop_part(&mut || drop(timer.take()));
     }
-    for (_, pipe) in pipes.into_values() {
+    for (_, pipe) in pipes.into_entries() {
         let mut pipe = Some(pipe);
         drop_part(&mut || drop(pipe.take()));
     }
@@ -464,7 +465,7 @@ fn vacate(instance: &Rc<dyn Recover>, local: &Rc<Local>, why: End) {
     let location = instance.location();
     let slot = location.slot;
     let (common, attachments) = instance.parts();
-    point(&edge.home, thread.index(), || Operation::To("end an instance of", instance.message()));
+    point(&edge.world, thread.index(), || Operation::To("end an instance of", instance.message()));
     match common.phase.replace(Phase::Ended) {
         Phase::Ended => return,
         Phase::BackingOff => roster.end_backoff(slot),
@@ -486,9 +487,9 @@ fn vacate(instance: &Rc<dyn Recover>, local: &Rc<Local>, why: End) {
     let is_first_report = removed.is_first_report;
     removed.tell();
     if is_first_report {
-        edge.losses.ended(|| Ended { instance: location.id(), message: instance.message(), why });
+        edge.incidents.tell_ended(|| Ended { instance: location.id(), message: instance.message(), why });
     }
     if stops_engine {
-        Arc::clone(&local.parent).stop();
+        Arc::clone(&local.owner).stop();
     }
 }

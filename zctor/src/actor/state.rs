@@ -131,7 +131,7 @@ where
         if M::CALL_DEPTH > 0 {
             local.variant.set(variant);
         }
-        local.mailbox.meter.others.add(1);
+        local.mailbox.meter.other_pieces.add(1);
         outcome.unwrap_or(Ok(()))
     }
 

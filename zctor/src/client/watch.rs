@@ -65,11 +65,11 @@ impl Watch {
         let slot = endpoint.location().slot;
         let ended = |why| Some(Ended { instance: endpoint.location().id(), message: endpoint.name(), why });
         if wakers.is_none() {
-            let waiter = edge.watch(waker);
+            let waiter = edge.join_waiters(waker);
             match roster.watch(slot, waker.clone()) {
                 Ok(watcher) => *wakers = Some((watcher, waiter)),
                 Err(why) => {
-                    edge.unwatch(waiter);
+                    edge.leave_waiters(waiter);
                     return ended(why);
                 }
             }
@@ -107,7 +107,7 @@ impl Drop for Watch {
     fn drop(&mut self) {
         if let Watching::Living { endpoint, wakers: Some((watcher, waiter)) } = &self.watching {
             let Mailbox { edge, roster, .. } = &*endpoint.location().mailbox;
-            edge.unwatch(*waiter);
+            edge.leave_waiters(*waiter);
             roster.unwatch(endpoint.location().slot, *watcher);
         }
     }
@@ -150,7 +150,7 @@ impl PanicWatch {
 impl Drop for PanicWatch {
     fn drop(&mut self) {
         if let (Some(who), Some((_, number))) = (&self.who, &self.inbox) {
-            who.location().mailbox.roster.leave_panics(who.location().slot, *number);
+            who.location().mailbox.roster.unwatch_panics(who.location().slot, *number);
         }
     }
 }

@@ -5,8 +5,8 @@
 //! 1. Each thread numbers its spells of work and of rest: `Mailbox::begin_rest` and `Mailbox::end_rest`.
 //! 2. Two rounds look at all threads. The inside is quiet if both rounds find every thread at rest with an empty
 //!    mailbox, and each thread in the same spell of rest (`are_quiet`, with the proof).
-//! 3. A thread that comes to rest wakes the watchers, if there are any (`came_to_rest`). A watcher first counts itself
-//!    among them and then looks (`Core::watch`), so one of the two sees the other, and nobody polls.
+//! 3. A thread that comes to rest wakes the waiters, if there are any (`came_to_rest`). A waiter first counts itself
+//!    among them and then looks (`Core::wait_until`), so one of the two sees the other, and nobody polls.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -14,8 +14,8 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use crate::engine::ages::Ages;
-use crate::engine::handlings::Handlings;
-use crate::engine::watch::Watch;
+use crate::engine::running_times::RunningTimes;
+use crate::engine::slow_watcher::SlowWatcher;
 use crate::error::ShutdownError;
 use crate::id::ThreadId;
 use crate::mailbox::Mailbox;
@@ -36,13 +36,13 @@ pub(crate) struct Core {
     pub(crate) pools: Arc<Pools>,
     pub(crate) edge: Arc<Edge>,
     pub(crate) name: String,
-    /// The number of threads in `watch`. A thread that comes to rest wakes them, if there are any.
-    watchers: AtomicUsize,
+    /// The number of threads in `wait_until`. A thread that comes to rest wakes them, if there are any.
+    waiting: AtomicUsize,
     /// The looks at the threads that the statistics have taken.
     pub(super) ages: Mutex<Ages>,
-    pub(super) handlings: Mutex<Handlings>,
+    pub(super) running_times: Mutex<RunningTimes>,
     /// The watcher over slow handlers.
-    pub(super) slow: Monitor<Watch>,
+    pub(super) slow: Monitor<SlowWatcher>,
     pub(super) state: Monitor<State>,
 }
 
@@ -89,9 +89,9 @@ impl Core {
             pools: Arc::new(Pools::new(Arc::clone(&edge))),
             edge,
             name,
-            watchers: AtomicUsize::new(0),
+            waiting: AtomicUsize::new(0),
             ages: Mutex::default(),
-            handlings: Mutex::default(),
+            running_times: Mutex::default(),
             slow: Monitor::default(),
             state: Monitor::default(),
         })
@@ -105,12 +105,12 @@ impl Core {
     }
 
     /// Waits until `done` says so, or until the time that `until` gives is up; `true` if `done` said so.
-    pub(super) fn watch(
+    pub(super) fn wait_until(
         &self,
         mut done: impl FnMut(&State) -> bool,
         mut until: impl FnMut(&State) -> Option<Instant>,
     ) -> (MutexGuard<'_, State>, bool) {
-        self.watchers.fetch_add(1, Ordering::Relaxed);
+        self.waiting.fetch_add(1, Ordering::Relaxed);
         fence(Ordering::SeqCst); // pairs with the fence in `came_to_rest`
         let mut state = self.state.lock();
         let outcome = loop {
@@ -123,7 +123,7 @@ impl Core {
             }
             state = self.state.wait(state, until);
         };
-        self.watchers.fetch_sub(1, Ordering::Relaxed);
+        self.waiting.fetch_sub(1, Ordering::Relaxed);
         (state, outcome)
     }
 
@@ -137,13 +137,13 @@ impl Core {
         self.state.lock().threads.len()
     }
 
-    /// Wakes the watchers, if there are any: a thread has come to rest.
+    /// Wakes the waiters, if there are any: a thread has come to rest.
     pub(super) fn came_to_rest(&self) {
-        // Pairs with the fence in `watch`: either this thread sees the watcher, or the watcher sees the rest that began
-        // before this call. A fence and not `SeqCst` accesses, because loom treats those as acquire and release.
+        // Pairs with the fence in `wait_until`: either this thread sees the waiter, or the waiter sees the rest that
+        // began before this call. A fence and not `SeqCst` accesses, because loom treats those as acquire and release.
         fence(Ordering::SeqCst);
-        if self.watchers.load(Ordering::Relaxed) > 0 {
-            // The lock is taken once, so that a watcher that has looked and does not wait yet is not missed.
+        if self.waiting.load(Ordering::Relaxed) > 0 {
+            // The lock is taken once, so that a waiter that has looked and does not wait yet is not missed.
             drop(self.state.lock());
             self.state.notify();
         }

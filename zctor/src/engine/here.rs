@@ -10,7 +10,7 @@ use crate::error::SpawnError;
 use crate::id::ThreadId;
 use crate::sys::frame::Frame;
 use crate::sys::runtime::assert_may_block;
-use crate::sys::unwind::Quiet;
+use crate::sys::unwind::UserClosure;
 use crate::thread::borrowed::{as_actor_thread, become_borrowed, end, end_later, run_pending};
 use crate::thread::local::Local;
 use crate::thread::run::{ThreadGuard, run};
@@ -206,7 +206,7 @@ impl Here {
     /// ```
     pub fn on_message(&self, wake: impl Fn() + Send + Sync + 'static) {
         let local = &self.local;
-        drop(local.mailbox.parker.notify_by(Some(Arc::new(Quiet::new(Box::new(wake))))));
+        drop(local.mailbox.parker.notify_by(Some(Arc::new(UserClosure::new(Box::new(wake))))));
         // Mail that came before `wake` was set has not called it: this looks for such mail, and calls it if there is
         // any.
         as_actor_thread(local, || ());

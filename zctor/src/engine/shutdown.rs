@@ -54,7 +54,7 @@ struct Reconciled {
 /// caller must.
 fn begin_shutdown(core: &Core, limit: Option<Duration>) -> bool {
     let limit = limit.and_then(deadline);
-    point(&core.edge.home, 0, || Operation::Plain("close the edge"));
+    point(&core.edge.world, 0, || Operation::Plain("close the edge"));
     let mut mailboxes = Vec::new();
     let mut state = core.state.lock();
     let must_drive = match &mut state.phase {
@@ -110,7 +110,7 @@ fn seal_at(state: &State, begun: Instant) -> Option<Instant> {
 
 pub(super) fn drive_shutdown(core: &Arc<Core>) {
     let begun = now();
-    let (state, quiet) = core.watch(Core::is_quiet, |state| seal_at(state, begun));
+    let (state, quiet) = core.wait_until(Core::is_quiet, |state| seal_at(state, begun));
     drop(state);
     if !quiet {
         seal(core);
@@ -125,14 +125,14 @@ pub(super) fn drive_shutdown(core: &Arc<Core>) {
             let mailboxes: Vec<_> = state.threads.values().map(|running| Arc::clone(&running.mailbox)).collect();
             drop(state);
             mailboxes.iter().for_each(|mailbox| order_end(mailbox));
-            let (state, _) = core.watch(|state| state.threads.is_empty(), deadline_of);
+            let (state, _) = core.wait_until(|state| state.threads.is_empty(), deadline_of);
             drop(state);
             break;
         }
         drop(state);
         order_end(&last);
         let is_gone = |state: &State| !state.threads.contains_key(&last.thread);
-        let (state, gone) = core.watch(is_gone, |state| seal_at(state, begun));
+        let (state, gone) = core.wait_until(is_gone, |state| seal_at(state, begun));
         drop(state);
         if !gone {
             seal(core);
@@ -142,12 +142,12 @@ pub(super) fn drive_shutdown(core: &Arc<Core>) {
 }
 
 fn seal(core: &Core) {
-    point(&core.edge.home, 0, || Operation::Plain("seal the edge"));
+    point(&core.edge.world, 0, || Operation::Plain("seal the edge"));
     core.edge.seal();
 }
 
 fn order_end(mailbox: &Mailbox) {
-    point(&mailbox.edge.home, mailbox.thread.index(), || Operation::Plain("order a thread to end"));
+    point(&mailbox.edge.world, mailbox.thread.index(), || Operation::Plain("order a thread to end"));
     let to = Slot { index: u32::MAX, generation: u32::MAX };
     // It cannot fail: an order is never given back.
     let _ = mailbox.push(Mail::order(to, Order::Shutdown));
@@ -180,15 +180,15 @@ fn finish_shutdown(core: &Arc<Core>) {
     // Each instance of an abandoned thread is on its roster still, or has been reported by now.
     let living: Vec<_> = abandoned.iter().map(|running| running.mailbox.roster.abandon()).collect();
     for NamedInstance { instance, message } in living.iter().flatten().copied() {
-        core.edge.losses.ended(|| Ended { instance, message, why: End::Abandoned });
+        core.edge.incidents.tell_ended(|| Ended { instance, message, why: End::Abandoned });
     }
-    core.edge.losses.finish();
+    core.edge.incidents.finish();
     let Reconciled { instances: abandoned_instances, dead_letters, left } = reconcile(core, &abandoned, &living);
     let mut state = core.state.lock();
     let mut instances = std::mem::take(&mut state.reports);
     instances.extend(abandoned_instances);
     instances.sort_by_key(|instance| instance.id);
-    let skipped = core.edge.losses.skipped();
+    let skipped = core.edge.incidents.skipped();
     let report = Report { instances, earlier: state.earlier, dead_letters, skipped, left };
     state.phase = EnginePhase::Stopped(if abandoned.is_empty() {
         Ok(report)
@@ -218,7 +218,7 @@ fn join(core: &Arc<Core>, ended: Vec<Started>) {
         }
     };
     if join_aside(ended, tell) {
-        drop(core.watch(|_| gone.load(Ordering::Relaxed), deadline_of));
+        drop(core.wait_until(|_| gone.load(Ordering::Relaxed), deadline_of));
     }
 }
 
@@ -229,7 +229,7 @@ fn join(core: &Arc<Core>, ended: Vec<Started>) {
 fn reconcile(core: &Core, abandoned: &[RunningThread], living: &[Vec<NamedInstance>]) -> Reconciled {
     let look = || Reconciled {
         instances: abandoned.iter().zip(living).flat_map(|(one, living)| one.mailbox.roster.reports(living)).collect(),
-        dead_letters: core.edge.losses.letters(),
+        dead_letters: core.edge.incidents.letters(),
         left: abandoned.iter().map(|one| one.mailbox.meter.in_hand() as u64).sum(),
     };
     let mut reconciled = look();
@@ -306,7 +306,7 @@ fn wait_stopped_until(core: &Arc<Core>, until: Option<Instant>) -> Option<Result
     loop {
         let has_no_driver = |state: &State| matches!(state.phase, EnginePhase::Stopping { has_driver: false, .. });
         let is_over = |state: &State| matches!(state.phase, EnginePhase::Stopped(_)) || has_no_driver(state);
-        let (mut state, is_over) = core.watch(is_over, |_| until);
+        let (mut state, is_over) = core.wait_until(is_over, |_| until);
         match &mut state.phase {
             EnginePhase::Stopped(outcome) => return Some(outcome.clone()),
             EnginePhase::Stopping { has_driver, .. } if is_over => *has_driver = true,

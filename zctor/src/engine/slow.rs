@@ -4,7 +4,7 @@
 //!
 //! 1. While code of some instance runs or waits, the watcher looks four times within the shortest limit of all
 //!    instances, and at least once a second, since an instance that starts next may have a shorter limit.
-//!    `handlings.rs` compares the looks.
+//!    `running_times.rs` compares the looks.
 //! 2. If all threads are at rest, the watcher says so (`Edge::set_watcher_asleep`), looks once more, and sleeps. A
 //!    thread that ends its rest wakes it (`wake`). That thread has no fence between the end of its rest and its look,
 //!    since it is on the way of each message that finds a thread parked. So a wake-up may be missed; the watcher
@@ -18,20 +18,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::engine::core::Core;
-use crate::engine::handlings::Sight;
+use crate::engine::running_times::Sample;
+use crate::engine::slow_watcher::SlowHook;
 use crate::engine::stats;
-use crate::engine::watch::Hook;
 use crate::error::SpawnError;
 use crate::id::ThreadId;
 use crate::mailbox::Mailbox;
-use crate::mailbox::dead_letters::run_hook;
+use crate::mailbox::hooks::run_hook;
 use crate::report::ThreadStats;
 use crate::report::slow::Slow;
 use crate::sys::clock::{deadline, now};
-use crate::sys::simulated::seat;
+use crate::sys::simulated::this_member;
 use crate::sys::spawn::{Started, start_thread};
 use crate::sys::sync::lock;
-use crate::sys::unwind::Quiet;
+use crate::sys::unwind::UserClosure;
 use crate::trace;
 
 /// The shortest time between two looks.
@@ -46,24 +46,24 @@ pub(super) fn on_slow(
     limit: Duration,
     hook: Box<dyn Fn(&Slow) + Send + Sync>,
 ) -> Result<(), SpawnError> {
-    let hook = Arc::new(Quiet::new(hook));
-    if seat().is_some() {
+    let hook = Arc::new(UserClosure::new(hook));
+    if this_member().is_some() {
         return Ok(());
     }
     core.edge.note_variants();
-    let mut watch = core.slow.lock();
-    if watch.is_closed {
+    let mut watcher = core.slow.lock();
+    if watcher.is_closed {
         return Err(SpawnError::Stopped);
     }
-    if watch.thread.is_none() {
+    if watcher.thread.is_none() {
         let watched = Arc::clone(core);
         let started = start_thread("zctor-slow", None, move || watch_over(&watched));
-        watch.thread = Some(started.map_err(|source| SpawnError::Thread { source })?);
+        watcher.thread = Some(started.map_err(|source| SpawnError::Thread { source })?);
     }
-    let before = watch.told.replace((limit, hook));
-    watch.is_new = true;
-    watch.is_woken = true;
-    drop(watch);
+    let before = watcher.hook.replace((limit, hook));
+    watcher.is_new = true;
+    watcher.is_woken = true;
+    drop(watcher);
     core.slow.notify();
     drop(before);
     Ok(())
@@ -78,12 +78,12 @@ pub(super) fn wake(core: &Core) {
 
 /// Step 4. Gives the thread of the watcher.
 pub(super) fn close(core: &Core) -> Option<Started> {
-    let mut watch = core.slow.lock();
-    watch.is_closed = true;
-    let (told, thread) = (watch.told.take(), watch.thread.take());
-    drop(watch);
+    let mut watcher = core.slow.lock();
+    watcher.is_closed = true;
+    let (hook, thread) = (watcher.hook.take(), watcher.thread.take());
+    drop(watcher);
     core.slow.notify();
-    drop(told);
+    drop(hook);
     thread
 }
 
@@ -113,7 +113,7 @@ fn slow_on(thread: &ThreadStats, limit: Duration) -> Option<Slow> {
 /// A handling that was told.
 struct Told {
     thread: ThreadId,
-    sight: Sight,
+    sample: Sample,
     /// When it is told again.
     next: Duration,
 }
@@ -121,8 +121,8 @@ struct Told {
 impl Told {
     /// Whether the instance has neither finished a message since, nor was its thread idle.
     fn goes_on(&self, mailbox: &Mailbox, thread: &ThreadStats) -> bool {
-        let done = mailbox.roster.find_with_done(self.sight.slot).map(|(_, done)| done);
-        thread.idle == self.sight.idle && done == Some(self.sight.done)
+        let done = mailbox.roster.find_with_done(self.sample.slot).map(|(_, done)| done);
+        thread.idle == self.sample.idle && done == Some(self.sample.done)
     }
 }
 
@@ -130,9 +130,9 @@ fn watch_over(core: &Arc<Core>) {
     let mut told: Vec<Told> = Vec::new();
     loop {
         let mailboxes = stats::mailboxes(core);
-        let mut watch = core.slow.lock();
-        let (is_new, current) = (take(&mut watch.is_new), watch.told.clone());
-        drop(watch);
+        let mut watcher = core.slow.lock();
+        let (is_new, current) = (take(&mut watcher.is_new), watcher.hook.clone());
+        drop(watcher);
         let Some((limit, hook)) = current else { return };
         if is_new {
             told.clear();
@@ -147,13 +147,13 @@ fn watch_over(core: &Arc<Core>) {
             sleeps = are_at_rest();
         }
         let until = deadline(if sleeps { LONGEST } else { pace(limit, &mailboxes) });
-        let mut watch = core.slow.lock();
-        while !watch.is_closed && !watch.is_woken && until.is_none_or(|until| until > now()) {
-            watch = core.slow.wait(watch, until);
+        let mut watcher = core.slow.lock();
+        while !watcher.is_closed && !watcher.is_woken && until.is_none_or(|until| until > now()) {
+            watcher = core.slow.wait(watcher, until);
         }
-        watch.is_woken = false;
+        watcher.is_woken = false;
         core.edge.set_watcher_asleep(false);
-        if watch.is_closed {
+        if watcher.is_closed {
             return;
         }
     }
@@ -175,24 +175,24 @@ fn tenfold_beyond(limit: Duration, lasted: Duration) -> Duration {
 }
 
 /// Steps 1 and 3.
-fn look(core: &Core, mailboxes: &[Arc<Mailbox>], (limit, hook): (Duration, &Arc<Hook>), told: &mut Vec<Told>) {
+fn look(core: &Core, mailboxes: &[Arc<Mailbox>], (limit, hook): (Duration, &Arc<SlowHook>), told: &mut Vec<Told>) {
     let (threads, _) = stats::threads(core, mailboxes);
     let both = || mailboxes.iter().zip(&threads);
     told.retain(|one| both().any(|(mailbox, thread)| thread.thread == one.thread && one.goes_on(mailbox, thread)));
     for thread in &threads {
         let Some(slow) = slow_on(thread, limit) else { continue };
-        let Some(sight) = lock(&core.handlings).sight(thread.thread) else { continue };
-        if sight.slot != slow.instance.slot {
+        let Some(sample) = lock(&core.running_times).first_sample(thread.thread) else { continue };
+        if sample.slot != slow.instance.slot {
             continue; // another handler since
         }
-        let key = |sight: &Sight| (sight.slot, sight.done, sight.others);
-        let is_known = |one: &&mut Told| one.thread == thread.thread && key(&one.sight) == key(&sight);
+        let key = |sample: &Sample| (sample.slot, sample.done, sample.other_pieces);
+        let is_known = |one: &&mut Told| one.thread == thread.thread && key(&one.sample) == key(&sample);
         match told.iter_mut().find(is_known) {
             Some(one) if slow.lasted < one.next => continue,
             Some(one) => one.next = tenfold_beyond(one.next, slow.lasted),
             None => {
                 let next = tenfold_beyond(slow.limit, slow.lasted);
-                told.push(Told { thread: thread.thread, sight, next });
+                told.push(Told { thread: thread.thread, sample, next });
             }
         }
         trace::slow(&slow);

@@ -25,8 +25,8 @@ use crate::sys::operation::Operation;
 use crate::sys::simulated::{mailbox_bound, point};
 #[cfg(feature = "testing")]
 use crate::thread::local::Local;
-use crate::thread::local::{Kept, Parent, local};
-use crate::thread::run::{Plan, Starting, ThreadGuard, start};
+use crate::thread::local::{Kept, ThreadOwner, local};
+use crate::thread::run::{Starting, ThreadGuard, ThreadPlan, start};
 use crate::thread::wait::wait;
 
 /// Lets a thread run that was started. Dropped in place of that, it ends the thread.
@@ -84,8 +84,9 @@ fn start_all(core: &Arc<Core>, ids: Range<u32>, threads: Vec<ActorThread>) -> (V
         if let Some((bound, policy)) = thread.inner_bound {
             mailbox = mailbox.with_inner_bound(bound, policy);
         }
-        let plan = Plan { stack_size: thread.stack_size, builds: thread.builds, keep: Box::new(keep(core)) };
-        match start(Arc::clone(core) as Arc<dyn Parent>, Arc::new(mailbox), plan) {
+        let plan =
+            ThreadPlan { stack_size: thread.stack_size, builds: thread.builds, keep: Box::new(kept_by_engine(core)) };
+        match start(Arc::clone(core) as Arc<dyn ThreadOwner>, Arc::new(mailbox), plan) {
             Ok(thread) => starting.push(thread),
             Err(error) => return (starting, Some(error)),
         }
@@ -121,7 +122,7 @@ fn publish(
     if let Some(sends) = &core.edge.sends {
         starting.iter().for_each(|thread| note_start(sends, &thread.mailbox));
     }
-    point(&core.edge.home, 0, || Operation::Plain("register the new instances"));
+    point(&core.edge.world, 0, || Operation::Plain("register the new instances"));
     let mut state = core.state.lock();
     if !matches!(state.phase, EnginePhase::Open) {
         return Err(starting);
@@ -176,7 +177,8 @@ pub(crate) fn here(core: &Arc<Core>) -> Result<Here, SpawnError> {
     let current = std::thread::current();
     let name = current.name().map_or_else(|| format!("{}-{id}", core.name), String::from);
     let mailbox = Arc::new(Mailbox::new(id, name, Arc::clone(&core.edge), None));
-    let guard = ThreadGuard::enter(Arc::clone(core) as Arc<dyn Parent>, Arc::clone(&mailbox), keep(core)());
+    let guard =
+        ThreadGuard::enter(Arc::clone(core) as Arc<dyn ThreadOwner>, Arc::clone(&mailbox), kept_by_engine(core)());
     {
         let mut state = core.state.lock();
         if matches!(state.phase, EnginePhase::Open) {
@@ -191,14 +193,14 @@ pub(crate) fn here(core: &Arc<Core>) -> Result<Here, SpawnError> {
 
 /// Makes the state of an actor thread that no thread runs, for the context of a test.
 #[cfg(feature = "testing")]
-pub(crate) fn apart(core: &Arc<Core>) -> Result<Rc<Local>, SpawnError> {
+pub(crate) fn local_without_thread(core: &Arc<Core>) -> Result<Rc<Local>, SpawnError> {
     let id = ThreadId(reserve_numbers(core, 1)?.start);
     let mailbox = Mailbox::new(id, format!("{}-{id}", core.name), Arc::clone(&core.edge), None);
-    Ok(Rc::new(Local::new(Arc::clone(core) as Arc<dyn Parent>, Arc::new(mailbox), keep(core)())))
+    Ok(Rc::new(Local::new(Arc::clone(core) as Arc<dyn ThreadOwner>, Arc::new(mailbox), kept_by_engine(core)())))
 }
 
 /// Makes what this engine keeps on each of its threads: its pools, and a weak reference to itself.
-fn keep(core: &Arc<Core>) -> impl FnOnce() -> Kept + Send + 'static {
+fn kept_by_engine(core: &Arc<Core>) -> impl FnOnce() -> Kept + Send + 'static {
     let (pools, core) = (Arc::clone(&core.pools), Arc::downgrade(core));
     move || {
         let kept = Kept::default();

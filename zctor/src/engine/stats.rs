@@ -9,7 +9,7 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use crate::engine::core::{Core, State};
-use crate::engine::handlings::Sight;
+use crate::engine::running_times::Sample;
 use crate::id::ThreadId;
 use crate::mailbox::Mailbox;
 use crate::mailbox::inner_bound::InnerQueue;
@@ -31,24 +31,24 @@ pub(super) fn stats(core: &Core) -> Stats {
         let state = core.state.lock();
         (running(&state), state.gone.clone())
     };
-    let mut types = core.edge.losses.by_type();
+    let mut types = core.edge.incidents.by_type();
     for (name, ended) in gone {
         add_ended(&mut types, name, ended);
     }
     mailboxes.iter().for_each(|mailbox| add_thread(&mut types, mailbox));
-    let losses = &core.edge.losses;
+    let incidents = &core.edge.incidents;
     let (threads, callers) = threads(core, &mailboxes);
     let runs = |thread| threads.binary_search_by_key(&thread, |one| one.thread).is_ok();
     lock(&core.ages).keep(runs);
-    lock(&core.handlings).keep(runs);
+    lock(&core.running_times).keep(runs);
     Stats {
         threads,
         types: types.into_values().collect(),
-        dead_letters: losses.letters(),
-        skipped: losses.skipped(),
-        refused: losses.refused(),
-        restarts: losses.restarts(),
-        timed_out: losses.timed_out(),
+        dead_letters: incidents.letters(),
+        skipped: incidents.skipped(),
+        refused: incidents.refused(),
+        restarts: incidents.restarts(),
+        timed_out: incidents.timed_out(),
         callers,
         sends: core.edge.sends.as_ref().map(Sends::rows).unwrap_or_default(),
     }
@@ -66,18 +66,18 @@ fn running(state: &State) -> Vec<Arc<Mailbox>> {
 /// The statistics of these threads, and the waits of threads outside.
 pub(super) fn threads(core: &Core, mailboxes: &[Arc<Mailbox>]) -> (Vec<ThreadStats>, Vec<OutsideCaller>) {
     // In this order: a caller is listed when its message has been sent, so each that is listed has its message counted.
-    let (mut callers, pieces): (Vec<OutsideCaller>, Vec<u64>) = core.edge.callers.list().into_iter().unzip();
+    let (mut callers, progress): (Vec<OutsideCaller>, Vec<u64>) = core.edge.callers.list().into_iter().unzip();
     let mut awaited: Vec<Awaited> =
-        callers.iter().zip(pieces).map(|(caller, pieces)| (caller.on, pieces, caller.lasted)).collect();
+        callers.iter().zip(progress).map(|(caller, progress)| (caller.on, progress, caller.lasted)).collect();
     let mut ended = Vec::with_capacity(mailboxes.len());
     let mut threads = Vec::with_capacity(mailboxes.len());
     for mailbox in mailboxes {
-        let (thread, pieces) = thread_stats(core, mailbox, &mut awaited);
+        let (thread, progress) = thread_stats(core, mailbox, &mut awaited);
         threads.push(thread);
-        ended.push(pieces);
+        ended.push(progress);
     }
-    for (thread, pieces) in threads.iter_mut().zip(ended) {
-        run_as_long_as_awaited(thread, pieces, &awaited);
+    for (thread, progress) in threads.iter_mut().zip(ended) {
+        run_as_long_as_awaited(thread, progress, &awaited);
     }
     let only = |on, message| mailboxes.iter().find(|mailbox| mailbox.thread == on)?.roster.only(message);
     let waits = threads.iter_mut().flat_map(|thread| &mut thread.waits).filter(|wait| !wait.is_elsewhere);
@@ -94,19 +94,18 @@ pub(super) fn threads(core: &Core, mailboxes: &[Arc<Mailbox>]) -> (Vec<ThreadSta
     (threads, callers)
 }
 
-/// A wait for a thread, the pieces of code that the thread had ended when it began (`Callee::pieces`), and how long it
-/// has lasted.
+/// A wait for a thread, the progress of the thread when it began (`Callee::progress`), and how long it has lasted.
 type Awaited = (ThreadId, u64, Duration);
 
 /// Raises `lasted` of the handler that runs to the longest wait for its thread, if the thread has ended no piece of
 /// code since that wait began: then this handler has run all the time. It helps where the thread has not slept since an
 /// earlier message, so that no clock tells when this handler began. The thread may have spun before it began, but for
 /// no longer than a caller spins before its wait is listed. `oldest` is raised to the same time.
-fn run_as_long_as_awaited(thread: &mut ThreadStats, pieces: Option<u64>, awaited: &[Awaited]) {
+fn run_as_long_as_awaited(thread: &mut ThreadStats, progress: Option<u64>, awaited: &[Awaited]) {
     let on = thread.thread;
-    // While a handler waits, another may begin without a change of `pieces`.
+    // While a handler waits, another may begin without a change of `progress`.
     let Some(runs) = thread.runs.as_mut().filter(|runs| runs.handles && thread.waits.is_empty()) else { return };
-    let since_then = awaited.iter().filter(|(awaited, at, _)| *awaited == on && Some(*at) == pieces);
+    let since_then = awaited.iter().filter(|(awaited, at, _)| *awaited == on && Some(*at) == progress);
     runs.lasted = since_then.map(|(.., lasted)| *lasted).fold(runs.lasted, Duration::max);
     thread.oldest = thread.oldest.max(runs.lasted);
 }
@@ -127,7 +126,7 @@ fn variant(thread: &ThreadStats, threads: &[ThreadStats], callers: &[OutsideCall
     variant.filter(|_| own.all(|other| other == variant))
 }
 
-/// The instance whose code runs on a thread. Also the thread's `Meter::pieces` at that moment, if its clock does not
+/// The instance whose code runs on a thread. Also the thread's `Meter::progress` at that moment, if its clock does not
 /// tell how long that code has run and it is still the same code.
 fn running_instance(
     core: &Core,
@@ -136,23 +135,23 @@ fn running_instance(
     (idle, waiting): (Duration, Duration),
 ) -> (Option<RunningInstance>, Option<u64>) {
     let meter = &mailbox.meter;
-    let others = meter.others.get();
+    let other_pieces = meter.other_pieces.get();
     let running = meter.running_with_message();
     let found = running.and_then(|(slot, handles)| Some((slot, handles, mailbox.roster.find_with_done(slot)?)));
-    let sight = found.map(|(slot, _, (_, done))| Sight { slot, done, others, idle, waiting });
-    let spanned = lock(&core.handlings).look(mailbox.thread, at, sight);
+    let sample = found.map(|(slot, _, (_, done))| Sample { slot, done, other_pieces, idle, waiting });
+    let spanned = lock(&core.running_times).look(mailbox.thread, at, sample);
     let Some((slot, handles, (named, done))) = found else { return (None, None) };
-    let pieces = Some(meter.pieces()).filter(|_| meter.running() == Some(slot));
-    let since_wake = pieces.and_then(|pieces| mailbox.parked.runs_since_wake(at, pieces));
+    let progress = Some(meter.progress()).filter(|_| meter.running() == Some(slot));
+    let since_wake = progress.and_then(|progress| mailbox.parked.runs_since_wake(at, progress));
     let lasted = spanned.max(since_wake.unwrap_or_default());
     let variant = mailbox.noted.get(slot, done).filter(|_| handles);
     let slow_limit = mailbox.roster.slow_limit(slot);
     let runs =
         RunningInstance { instance: named.instance, message: named.message, handles, variant, lasted, slow_limit };
-    (Some(runs), pieces.filter(|_| since_wake.is_none()))
+    (Some(runs), progress.filter(|_| since_wake.is_none()))
 }
 
-/// The statistics of a thread, and its pieces as `running_instance` gives them. Adds the waits of its handlers to
+/// The statistics of a thread, and its progress as `running_instance` gives it. Adds the waits of its handlers to
 /// `awaited`.
 fn thread_stats(core: &Core, mailbox: &Mailbox, awaited: &mut Vec<Awaited>) -> (ThreadStats, Option<u64>) {
     let meter = &mailbox.meter;
@@ -161,10 +160,10 @@ fn thread_stats(core: &Core, mailbox: &Mailbox, awaited: &mut Vec<Awaited>) -> (
     // The clock is read after the look, and at once.
     let (look, at) = (mailbox.parked.look(), now());
     let (idle, waiting) = mailbox.parked.until(&look, at);
-    let (runs, pieces) = running_instance(core, mailbox, at, (idle, waiting));
+    let (runs, progress) = running_instance(core, mailbox, at, (idle, waiting));
     let waits = mailbox.waits.list(&mailbox.roster);
     let inside = waits.iter().filter(|(wait, _)| !wait.is_elsewhere);
-    awaited.extend(inside.map(|(wait, pieces)| (wait.on, *pieces, wait.lasted)));
+    awaited.extend(inside.map(|(wait, progress)| (wait.on, *progress, wait.lasted)));
     let thread = ThreadStats {
         thread: mailbox.thread,
         name: mailbox.name.clone(),
@@ -185,7 +184,7 @@ fn thread_stats(core: &Core, mailbox: &Mailbox, awaited: &mut Vec<Awaited>) -> (
         waits: waits.into_iter().map(|(wait, _)| wait).collect(),
         backing_off: mailbox.roster.backing_off(),
     };
-    (thread, pieces)
+    (thread, progress)
 }
 
 pub(super) fn instances(core: &Core) -> Vec<InstanceStats> {

@@ -10,7 +10,7 @@ use crate::engine::core::{Core, EnginePhase, State};
 use crate::engine::shutdown::drive_shutdown;
 use crate::error::ShutdownError;
 use crate::report::Report;
-use crate::sys::frame::Frame;
+use crate::sys::frame::{Frame, is_user_code_here};
 use crate::sys::unwind::ignoring_panic;
 
 /// One that awaits the end of an engine. It keeps no thread and no instance alive.
@@ -144,16 +144,10 @@ impl Future for Shutdown {
         match self.awaiting.poll(cx.waker()) {
             Some(outcome) => Poll::Ready(outcome),
             // The shutdown waits for the handler that would wait here for the shutdown. A task in a waker waits for nothing.
-            None if is_in_handler() => Poll::Ready(Err(ShutdownError::OnActorThread)),
+            None if is_user_code_here() => Poll::Ready(Err(ShutdownError::OnActorThread)),
             None => Poll::Pending,
         }
     }
-}
-
-/// Whether the code that polls here is the user's, and not a task that is polled inside a waker.
-fn is_in_handler() -> bool {
-    let frame = Frame::current();
-    frame.is_user_code() && !frame.is_waker()
 }
 
 impl fmt::Debug for Shutdown {

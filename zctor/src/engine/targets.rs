@@ -25,7 +25,7 @@ pub(super) fn target<M: Message, R>(core: &Core, f: impl FnOnce(Target<'_, M>) -
 /// The actor thread that this code runs on, if it is one of this engine: it knows the pools that its handlers use.
 #[inline(always)]
 pub(super) fn own_thread(core: &Weak<Core>) -> Option<Rc<Local>> {
-    local_if(|local| local.parent_address == core.as_ptr() as usize)
+    local_if(|local| local.owner_address == core.as_ptr() as usize)
 }
 
 /// Makes a client of the pool of a type, if the pool has instances.

@@ -25,7 +25,7 @@ pub(crate) struct Meter {
     pub(crate) past: SharedCounter,
     /// How many pieces of an instance's code have begun or ended that are no messages of the thread's queue: factories,
     /// hooks, closures, drops, and calls that are handled on the spot.
-    pub(crate) others: Counter,
+    pub(crate) other_pieces: Counter,
     /// How many instances live on the thread.
     pub(crate) instances: Counter,
     /// How many timers were set when the thread last came to rest, or last had one that was due.
@@ -63,7 +63,7 @@ impl Meter {
         self.handles_no_message();
         let result = code();
         self.resume(before);
-        self.others.add(1);
+        self.other_pieces.add(1);
         result
     }
 
@@ -98,10 +98,10 @@ impl Meter {
         [&self.handled, &self.panicked, &self.passed].map(Counter::get).iter().sum()
     }
 
-    /// A number that differs if another piece of code than before may run.
+    /// A number that is unchanged as long as the same piece of code runs.
     #[inline]
-    pub(crate) fn pieces(&self) -> u64 {
-        self.done().wrapping_add(self.others.get())
+    pub(crate) fn progress(&self) -> u64 {
+        self.done().wrapping_add(self.other_pieces.get())
     }
 }
 

@@ -7,79 +7,26 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
 
 use crate::error::Refusal;
 use crate::event::{DeadLetter, Ended, PanicEvent, Restarted, Undelivered};
+use crate::mailbox::hooks::{Hook, HookPlace, run_hook};
+use crate::mailbox::log::Log;
 use crate::mailbox::tally::Tally;
 use crate::report::types::TypeStats;
 use crate::sys::clock::now;
-use crate::sys::frame::as_hook;
 use crate::sys::lock::lock;
-use crate::sys::unwind::{Quiet, ignoring_panic};
+use crate::sys::unwind::{UserClosure, ignoring_panic};
 use crate::trace;
-
-/// A hook of the engine's, set by the user.
-type Hook<T> = Quiet<dyn Fn(&T) + Send + Sync>;
-
-/// The place of a hook. Where none was ever set, a look takes no lock: all threads of the engine look here.
-struct HookPlace<T> {
-    was_set: AtomicBool,
-    slot: Mutex<HookSlot<T>>,
-}
-
-/// The state of a hook's place.
-enum HookSlot<T> {
-    Open(Option<Arc<Hook<T>>>),
-    /// The engine has stopped, and keeps no hook any more.
-    Closed,
-}
-
-impl<T> Default for HookPlace<T> {
-    fn default() -> Self {
-        Self { was_set: AtomicBool::new(false), slot: Mutex::new(HookSlot::Open(None)) }
-    }
-}
-
-impl<T> HookPlace<T> {
-    #[inline]
-    fn hook(&self) -> Option<Arc<Hook<T>>> {
-        // Relaxed: the hook itself is behind the lock. An event that follows from the setting of the hook sees it.
-        if !self.was_set.load(Ordering::Relaxed) {
-            return None;
-        }
-        match &*lock(&self.slot) {
-            HookSlot::Open(hook) => hook.clone(),
-            HookSlot::Closed => None,
-        }
-    }
-
-    /// Keeps a hook. Gives the one to be dropped, which the caller does outside the lock: the one before, or this one
-    /// if the place is closed.
-    fn put(&self, hook: Hook<T>) -> Option<Arc<Hook<T>>> {
-        let hook = Some(Arc::new(hook));
-        match &mut *lock(&self.slot) {
-            HookSlot::Open(place) => {
-                self.was_set.store(true, Ordering::Relaxed);
-                std::mem::replace(place, hook)
-            }
-            HookSlot::Closed => hook,
-        }
-    }
-
-    fn close(&self) -> HookSlot<T> {
-        std::mem::replace(&mut *lock(&self.slot), HookSlot::Closed)
-    }
-}
 
 /// A bit in the count of dead letters: the report is being made, and no sender outside may add to the count.
 const CLOSED: u64 = 1 << 63;
 
 /// The counts of one engine for rare events, and the hooks that are told of them. The counts are `Relaxed`: statistics.
 #[derive(Default)]
-pub(crate) struct Losses {
+pub(crate) struct Incidents {
     /// The dead letters, with the bit `CLOSED`.
     letters: AtomicU64,
     /// Those of them that are calls which their callers had given up.
@@ -100,14 +47,9 @@ pub(crate) struct Losses {
 /// The engine's hook for dead letters, if there is one just now.
 pub(crate) struct Listener(Option<Arc<Hook<DeadLetter>>>);
 
-/// Runs a hook of the user's.
-pub(crate) fn run_hook(hook: impl FnOnce()) {
-    as_hook(true, || ignoring_panic(hook));
-}
-
-impl Losses {
-    /// Counts messages of one type that are lost for one reason. The caller then reports each by `tell`, which runs user
-    /// code and may not return.
+impl Incidents {
+    /// Counts messages of one type that are lost for one reason. The caller then reports each by `tell_dead_letter`,
+    /// which runs user code and may not return.
     pub(crate) fn count(&self, message: &'static str, messages: usize, why: Undelivered) {
         let messages = messages as u64;
         self.tally.lost(message, messages, why);
@@ -135,7 +77,7 @@ impl Losses {
     }
 
     /// Reports a message that was counted as lost.
-    pub(crate) fn tell(&self, Listener(hook): Listener, letter: &DeadLetter) {
+    pub(crate) fn tell_dead_letter(&self, Listener(hook): Listener, letter: &DeadLetter) {
         trace::dead_letter(letter);
         match hook {
             Some(hook) => run_hook(|| hook.get().into_iter().for_each(|hook| hook(letter))),
@@ -146,7 +88,7 @@ impl Losses {
     }
 
     /// Tells of a panic in the code of an instance.
-    pub(crate) fn panicked(&self, panic: &PanicEvent) {
+    pub(crate) fn tell_panicked(&self, panic: &PanicEvent) {
         trace::panicked(panic);
         match self.on_panic.hook() {
             Some(hook) => run_hook(|| hook.get().into_iter().for_each(|hook| hook(panic))),
@@ -166,7 +108,7 @@ impl Losses {
 
     /// Tells the engine's hook that an instance has ended.
     #[inline]
-    pub(crate) fn ended(&self, ended: impl FnOnce() -> Ended) {
+    pub(crate) fn tell_ended(&self, ended: impl FnOnce() -> Ended) {
         if let Some(hook) = self.on_end.hook() {
             let ended = ended();
             run_hook(|| hook.get().into_iter().for_each(|hook| hook(&ended)));
@@ -174,26 +116,26 @@ impl Losses {
     }
 
     /// Tells the engine's hook that the state of an instance was built again.
-    pub(crate) fn restarted(&self, restarted: &Restarted) {
+    pub(crate) fn tell_restarted(&self, restarted: &Restarted) {
         if let Some(hook) = self.on_restart.hook() {
             run_hook(|| hook.get().into_iter().for_each(|hook| hook(restarted)));
         }
     }
 
     pub(crate) fn on_dead_letter(&self, hook: Box<dyn Fn(&DeadLetter) + Send + Sync>) {
-        drop(self.on_dead_letter.put(Quiet::new(hook)));
+        drop(self.on_dead_letter.put(UserClosure::new(hook)));
     }
 
     pub(crate) fn on_end(&self, hook: Box<dyn Fn(&Ended) + Send + Sync>) {
-        drop(self.on_end.put(Quiet::new(hook)));
+        drop(self.on_end.put(UserClosure::new(hook)));
     }
 
     pub(crate) fn on_panic(&self, hook: Box<dyn Fn(&PanicEvent) + Send + Sync>) {
-        drop(self.on_panic.put(Quiet::new(hook)));
+        drop(self.on_panic.put(UserClosure::new(hook)));
     }
 
     pub(crate) fn on_restart(&self, hook: Box<dyn Fn(&Restarted) + Send + Sync>) {
-        drop(self.on_restart.put(Quiet::new(hook)));
+        drop(self.on_restart.put(UserClosure::new(hook)));
     }
 
     /// Closes the count, and drops the hooks, which may hold clients of this engine: it has stopped. Logs how many
@@ -213,27 +155,27 @@ impl Losses {
     }
 
     /// Counts a restart of an instance of this type.
-    pub(crate) fn restart(&self, message: &'static str) {
+    pub(crate) fn count_restart(&self, message: &'static str) {
         self.tally.restarted(message);
         self.restarts.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Counts messages of one type that were refused.
-    pub(crate) fn refuse(&self, message: &'static str, messages: usize, why: Refusal) {
+    pub(crate) fn count_refusal(&self, message: &'static str, messages: usize, why: Refusal) {
         self.tally.refused(message, messages as u64, why);
         self.refused.fetch_add(messages as u64, Ordering::Relaxed);
     }
 
     /// Counts a request of this type that its instance cannot take.
     #[cold]
-    pub(crate) fn refuse_unfit(&self, message: &'static str) {
+    pub(crate) fn count_unfit(&self, message: &'static str) {
         self.tally.unfit(message);
         self.refused.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Counts a call that ended at its deadline.
     #[cold]
-    pub(crate) fn time_out(&self, message: &'static str, begun: bool) {
+    pub(crate) fn count_timeout(&self, message: &'static str, begun: bool) {
         self.tally.timed_out(message, begun);
         self.timed_out.fetch_add(1, Ordering::Relaxed);
     }
@@ -261,39 +203,5 @@ impl Losses {
 
     pub(crate) fn timed_out(&self) -> u64 {
         self.timed_out.load(Ordering::Relaxed)
-    }
-}
-
-/// Lets one line a second through.
-#[derive(Default)]
-struct Log {
-    last: Option<Instant>,
-    /// How many events were passed over since the last line.
-    more: u64,
-}
-
-impl Log {
-    /// Counts one more event. If a line is due for it, gives the number of those that were passed over before it.
-    fn due(&mut self, at: Instant) -> Option<u64> {
-        if self.last.is_some_and(|last| at.saturating_duration_since(last) < Duration::from_secs(1)) {
-            self.more += 1;
-            return None;
-        }
-        self.last = Some(at);
-        Some(std::mem::take(&mut self.more))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn one_line_a_second_tells_of_those_passed_over() {
-        let start = now();
-        let at = |ms| start + Duration::from_millis(ms);
-        let mut log = Log::default();
-        let lines = [0, 1, 999, 1_000, 1_500, 2_000].map(|ms| log.due(at(ms)));
-        assert_eq!(lines, [Some(0), None, None, Some(2), None, Some(1)]);
     }
 }

@@ -11,18 +11,18 @@ use std::sync::atomic::Ordering;
 use std::task::Waker;
 use std::time::Duration;
 
-use crate::mailbox::dead_letters::Losses;
+use crate::mailbox::dead_letters::Incidents;
 use crate::mailbox::handling_times::Observed;
 use crate::mailbox::sends::Sends;
 use crate::mailbox::waits::{OutsideThread, Waits};
-use crate::sys::simulated::Home;
+use crate::sys::simulated::WorldId;
 use crate::sys::spin::Spin;
 use crate::sys::sync::{AtomicU8, Mutex, fence, lock};
 use crate::sys::unwind::{ignoring_panic, wake};
 use crate::sys::waiters::Waiters;
 
 /// The state that all mailboxes and pools of an engine share: how far its edge has moved on, the callers to be woken
-/// when threads are abandoned, and the counts of losses.
+/// when threads are abandoned, and the counts of rare events.
 pub(crate) struct Edge {
     word: AtomicU8,
     /// The orders to a thread where an instance begins to handle a message: the bits `IS_SEALED`, `NOTES`, `MEASURES`
@@ -30,7 +30,7 @@ pub(crate) struct Edge {
     at_beginning: AtomicU8,
     /// Whether the watcher over slow handlers sleeps.
     watcher_asleep: AtomicU8,
-    pub(crate) losses: Losses,
+    pub(crate) incidents: Incidents,
     /// Which types have sent to which, if that is recorded.
     pub(crate) sends: Option<Sends>,
     /// How long handlers took while somebody observed.
@@ -38,7 +38,7 @@ pub(crate) struct Edge {
     /// The deadline of calls that set none themselves.
     pub(crate) default_deadline: Option<Duration>,
     /// The simulation that the engine was made in, if it was.
-    pub(crate) home: Home,
+    pub(crate) world: WorldId,
     /// How threads spin that wait in the engine or for it.
     pub(crate) spin: Spin,
     /// The wakers of tasks and of carried code that wait for a reply from this engine, to be woken if threads are
@@ -66,16 +66,16 @@ impl Edge {
     const IS_SIMULATED: u8 = 8;
 
     pub(crate) fn new(default_deadline: Option<Duration>) -> Self {
-        let home = Home::here();
+        let world = WorldId::here();
         Self {
             word: AtomicU8::new(Self::OPEN),
-            at_beginning: AtomicU8::new(if home.is_simulated() { Self::IS_SIMULATED } else { 0 }),
+            at_beginning: AtomicU8::new(if world.is_simulated() { Self::IS_SIMULATED } else { 0 }),
             watcher_asleep: AtomicU8::new(0),
-            losses: Losses::default(),
+            incidents: Incidents::default(),
             sends: None,
             observed: Arc::default(),
             default_deadline,
-            home,
+            world,
             spin: Spin::default(),
             waiters: Mutex::default(),
             callers: Waits::default(),
@@ -173,13 +173,13 @@ impl Edge {
         wakers.into_iter().chain(self.callers.wakers()).for_each(wake);
     }
 
-    /// Has `waker` woken if threads are abandoned, until `unwatch` is called with the number that this returns.
-    pub(crate) fn watch(&self, waker: &Waker) -> u64 {
+    /// Has `waker` woken if threads are abandoned, until `leave_waiters` is called with the number that this returns.
+    pub(crate) fn join_waiters(&self, waker: &Waker) -> u64 {
         let waker = waker.clone();
         lock(&self.waiters).join(waker)
     }
 
-    pub(crate) fn unwatch(&self, number: u64) {
+    pub(crate) fn leave_waiters(&self, number: u64) {
         let waker = lock(&self.waiters).leave(number);
         ignoring_panic(|| drop(waker));
     }

@@ -7,7 +7,7 @@ use smallbox::{SmallBox, smallbox};
 use crate::event::Undelivered;
 use crate::id::InstanceId;
 use crate::mailbox::buffers::Buffers;
-use crate::mailbox::dead_letters::Losses;
+use crate::mailbox::dead_letters::Incidents;
 use crate::trace::spans::{InSpans, SentFrom};
 
 /// How many words an envelope holds inline: enough for a message of four words with the port of its call.
@@ -74,7 +74,7 @@ impl Serving {
 /// The facts to be reported of mail that no instance will handle, and the counts and hooks that they are reported to.
 #[derive(Clone, Copy)]
 pub(crate) struct Undeliverable<'a> {
-    pub(crate) losses: &'a Losses,
+    pub(crate) incidents: &'a Incidents,
     pub(crate) instance: InstanceId,
     pub(crate) why: Undelivered,
     /// Whether a hook has sent it.

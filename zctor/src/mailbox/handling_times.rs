@@ -84,13 +84,13 @@ pub(crate) struct Measured {
     observed: Arc<Observed>,
     /// Whether `begun` has any.
     has_begun: Cell<bool>,
-    begun: RefCell<Vec<Begun>>,
+    begun: RefCell<Vec<BegunHandler>>,
     /// The rows that this thread has used, and their places by the addresses of the names.
     used: RefCell<Vec<Arc<Row>>>,
     places: RefCell<HashMap<(*const str, *const str), usize>>,
 }
 
-struct Begun {
+struct BegunHandler {
     slot: Slot,
     /// The place of its row in `used`.
     row: usize,
@@ -122,7 +122,7 @@ impl Measured {
         let (row, at) = (self.place((message, variant)), now());
         self.pop(slot, Some(at));
         let period = self.period();
-        self.begun.borrow_mut().push(Begun { slot, row, period, at });
+        self.begun.borrow_mut().push(BegunHandler { slot, row, period, at });
         self.has_begun.set(true);
     }
 

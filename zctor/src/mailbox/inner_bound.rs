@@ -98,7 +98,7 @@ pub enum Inner {
 
 /// Of two messages with the same instance, variant and hash of the key, the newer takes the place of the older.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) struct Same {
+pub(crate) struct ConflationKey {
     pub(crate) to: Slot,
     pub(crate) variant: &'static str,
     pub(crate) key: Option<u64>,
@@ -108,27 +108,27 @@ pub(crate) struct Same {
 pub(crate) struct InnerQueue {
     bound: usize,
     pub(crate) policy: Inner,
-    waiting: Mutex<Waiting>,
+    waiting: Mutex<InnerState>,
 }
 
 /// The queue behind its lock. Mail has numbers in the order of arrival.
 #[derive(Default)]
-pub(super) struct Waiting {
+pub(super) struct InnerState {
     pub(super) is_closed: bool,
     arrivals: u64,
     mail: BTreeMap<u64, Queued>,
-    instances: HashMap<Slot, OfInstance>,
-    same: HashMap<Same, u64>,
+    instances: HashMap<Slot, PerInstance>,
+    same: HashMap<ConflationKey, u64>,
 }
 
 struct Queued {
     mail: Mail,
-    same: Option<Same>,
+    same: Option<ConflationKey>,
 }
 
 /// The mail that waits for one instance.
 #[derive(Default)]
-struct OfInstance {
+struct PerInstance {
     waiting: BTreeSet<u64>,
     /// The orders under way for it: never fewer than what waits.
     orders: usize,
@@ -151,7 +151,7 @@ impl InnerQueue {
         Self { bound: bound.max(1), policy, waiting: Mutex::default() }
     }
 
-    pub(super) fn lock(&self) -> MutexGuard<'_, Waiting> {
+    pub(super) fn lock(&self) -> MutexGuard<'_, InnerState> {
         lock(&self.waiting)
     }
 
@@ -173,9 +173,9 @@ impl InnerQueue {
     /// Step 2, under the lock. `take_turn` moves the turn of the pool; `false` if that was another's meanwhile.
     pub(super) fn add(
         &self,
-        waiting: &mut Waiting,
+        waiting: &mut InnerState,
         mail: Mail,
-        same: Option<Same>,
+        same: Option<ConflationKey>,
         take_turn: &dyn Fn() -> bool,
     ) -> Added {
         if waiting.is_closed {
@@ -214,9 +214,9 @@ impl InnerQueue {
     }
 }
 
-impl Waiting {
+impl InnerState {
     /// Adds mail at the end; gives whether it needs an order.
-    fn append(&mut self, mail: Mail, same: Option<Same>) -> bool {
+    fn append(&mut self, mail: Mail, same: Option<ConflationKey>) -> bool {
         self.arrivals += 1;
         let (number, to) = (self.arrivals, mail.to);
         if let Some(same) = same {

@@ -62,7 +62,7 @@ impl ErasedContents for Probe {
 fn close(mailbox: &Mailbox) {
     for mail in mailbox.close().into_iter().filter_map(|mail| mailbox.resolve(mail)) {
         let undeliverable = Undeliverable {
-            losses: &mailbox.edge.losses,
+            incidents: &mailbox.edge.incidents,
             instance: InstanceId { thread: mailbox.thread, slot: mail.to },
             why: Undelivered::Ended,
             from_hook: false,

@@ -25,30 +25,30 @@ pub(crate) struct Parked {
     since: Instant,
     idle: Counter,
     waiting: Counter,
-    /// When it last woke up, and how many pieces of code it had run by then, in one word: see `Woke`.
+    /// When it last woke up, and how far it had got by then, in one word: see `Woke`.
     woke: Counter,
 }
 
-/// When a thread last woke up, in 2^20 nanoseconds, rounded up, in the upper 36 bits; and `Meter::pieces` then, in the
-/// lower 28. 0 before its first park.
+/// When a thread last woke up, in 2^20 nanoseconds, rounded up, in the upper 36 bits; and `Meter::progress` then, in
+/// the lower 28. 0 before its first park.
 struct Woke;
 
 impl Woke {
-    const PIECES: u64 = (1 << 28) - 1;
+    const PROGRESS: u64 = (1 << 28) - 1;
 
-    fn pack(age: Duration, pieces: u64) -> u64 {
-        ((age.as_nanos() as u64 >> 20) + 1) << 28 | (pieces & Self::PIECES)
+    fn pack(age: Duration, progress: u64) -> u64 {
+        ((age.as_nanos() as u64 >> 20) + 1) << 28 | (progress & Self::PROGRESS)
     }
 
     /// The time from the start of the thread to its wake-up, if one piece of code has run since.
-    fn age(word: u64, pieces: u64) -> Option<Duration> {
-        let is_the_same = word != 0 && word & Self::PIECES == pieces & Self::PIECES;
+    fn age(word: u64, progress: u64) -> Option<Duration> {
+        let is_the_same = word != 0 && word & Self::PROGRESS == progress & Self::PROGRESS;
         is_the_same.then(|| Duration::from_nanos(word >> 28 << 20))
     }
 }
 
 /// The words of both totals at one moment.
-pub(crate) struct Look {
+pub(crate) struct ParkSample {
     idle: u64,
     waiting: u64,
 }
@@ -82,26 +82,26 @@ impl Parked {
         age
     }
 
-    /// The thread has parked, for the same as it began to. `pieces`: of its meter. Gives its age.
-    pub(crate) fn end(&self, park: Park, pieces: u64) -> Duration {
+    /// The thread has parked, for the same as it began to. `progress`: of its meter. Gives its age.
+    pub(crate) fn end(&self, park: Park, progress: u64) -> Duration {
         let age = self.age(now());
-        self.woke.set(Woke::pack(age, pieces));
+        self.woke.set(Woke::pack(age, progress));
         self.total(park).add(Self::doubled(age).wrapping_sub(1));
         age
     }
 
     /// For how long the thread has run since it last woke up, if no other piece of code has begun since.
-    pub(crate) fn runs_since_wake(&self, at: Instant, pieces: u64) -> Option<Duration> {
-        Woke::age(self.woke.get(), pieces).map(|woke| self.age(at).saturating_sub(woke))
+    pub(crate) fn runs_since_wake(&self, at: Instant, progress: u64) -> Option<Duration> {
+        Woke::age(self.woke.get(), progress).map(|woke| self.age(at).saturating_sub(woke))
     }
 
     /// Looks at the totals. The clock is to be read after that.
-    pub(crate) fn look(&self) -> Look {
-        Look { idle: self.idle.get(), waiting: self.waiting.get() }
+    pub(crate) fn look(&self) -> ParkSample {
+        ParkSample { idle: self.idle.get(), waiting: self.waiting.get() }
     }
 
     /// How long the thread had been idle, and how long it had waited, at a time after the look.
-    pub(crate) fn until(&self, look: &Look, at: Instant) -> (Duration, Duration) {
+    pub(crate) fn until(&self, look: &ParkSample, at: Instant) -> (Duration, Duration) {
         let total = |word: u64| {
             let running = if word & 1 == 1 { Self::doubled(self.age(at)) } else { 0 };
             Duration::from_nanos(word.wrapping_add(running) >> 1)

@@ -5,7 +5,7 @@
 //! bytes and the number of its name, which only its own thread writes (`Block`). Watchers and the texts of panics
 //! are kept only for the instances that have them.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::task::Waker;
 use std::time::Duration;
@@ -14,11 +14,13 @@ use crate::event::{End, PanicEvent};
 use crate::id::{InstanceId, Slot, ThreadId};
 use crate::mailbox::counters::{Account, BLOCK, Block, account};
 use crate::mailbox::panic_inbox::PanicInbox;
+use crate::mailbox::slow_limits::SlowLimits;
+use crate::mailbox::watchers::{PanicWatchers, Removed};
 use crate::report::InstanceReport;
 use crate::report::instances::BackingOff;
 use crate::report::running::NamedInstance;
 use crate::sys::sync::{Mutex, lock};
-use crate::sys::unwind::{ignoring_panic, wake};
+use crate::sys::unwind::ignoring_panic;
 use crate::sys::waiters::Waiters;
 
 /// The instances of one thread, as other threads see them.
@@ -51,36 +53,6 @@ struct Members {
     abandoned: bool,
 }
 
-/// The limits of the instances that have one of their own.
-#[derive(Default)]
-struct SlowLimits {
-    by_slot: HashMap<Slot, Duration>,
-    /// How many instances have each limit: the least is asked for at each look, and many instances may have one.
-    counts: BTreeMap<Duration, usize>,
-}
-
-impl SlowLimits {
-    fn set(&mut self, slot: Slot, limit: Duration) {
-        self.remove(slot);
-        self.by_slot.insert(slot, limit);
-        *self.counts.entry(limit).or_default() += 1;
-    }
-
-    fn remove(&mut self, slot: Slot) {
-        let Some(limit) = self.by_slot.remove(&slot) else { return };
-        if let Some(count) = self.counts.get_mut(&limit) {
-            *count -= 1;
-            if *count == 0 {
-                self.counts.remove(&limit);
-            }
-        }
-    }
-
-    fn least(&self) -> Option<Duration> {
-        self.counts.first_key_value().map(|(limit, _)| *limit)
-    }
-}
-
 /// The counts of instances that have ended.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct EndedTotals {
@@ -100,44 +72,6 @@ impl EndedTotals {
         self.instances += instances;
         self.handled += handled;
         self.panicked += panicked;
-    }
-}
-
-/// The watchers of the panics of one instance, each under a number that grows in the order of joining.
-#[derive(Default)]
-struct PanicWatchers {
-    inboxes: BTreeMap<u64, Arc<PanicInbox>>,
-    last: u64,
-}
-
-/// The watchers that must still be told after an instance was taken off the roster.
-#[must_use = "who watches it waits to be told"]
-pub(crate) struct Removed {
-    /// Whether its end was not reported before, with its abandoned thread.
-    pub(crate) is_first_report: bool,
-    watchers: Option<Box<Waiters>>,
-    panic_watchers: Option<Box<PanicWatchers>>,
-}
-
-impl Removed {
-    /// Wakes its watchers.
-    #[inline]
-    pub(crate) fn tell(self) {
-        if self.watchers.is_some() || self.panic_watchers.is_some() {
-            self.tell_all();
-        }
-    }
-
-    #[cold]
-    fn tell_all(self) {
-        if let Some(mut watchers) = self.watchers {
-            for waker in watchers.take(0, usize::MAX) {
-                wake(waker);
-            }
-        }
-        if let Some(watchers) = self.panic_watchers {
-            watchers.inboxes.values().for_each(|inbox| inbox.wake());
-        }
     }
 }
 
@@ -338,8 +272,8 @@ impl Roster {
         ignoring_panic(|| drop(waker));
     }
 
-    /// Has the panics of an instance put into `inbox`, until its end or `leave_panics` with the number given. `None` if
-    /// it has ended.
+    /// Has the panics of an instance put into `inbox`, until its end or `unwatch_panics` with the number given. `None`
+    /// if it has ended.
     pub(crate) fn watch_panics(&self, slot: Slot, inbox: &Arc<PanicInbox>) -> Option<u64> {
         let mut members = lock(&self.members);
         members.name(slot)?;
@@ -349,7 +283,7 @@ impl Roster {
         Some(watchers.last)
     }
 
-    pub(crate) fn leave_panics(&self, slot: Slot, number: u64) {
+    pub(crate) fn unwatch_panics(&self, slot: Slot, number: u64) {
         let inbox = {
             let mut members = lock(&self.members);
             let Some(watchers) = members.panic_watchers.get_mut(&slot) else { return };

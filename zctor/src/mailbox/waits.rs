@@ -1,12 +1,10 @@
 //! The waits for replies that did not end at once: of the handlers of one thread, and of the threads outside an engine.
-//! And the variant that a thread handles, where that is noted.
 
 use std::sync::Arc;
 use std::task::Waker;
 use std::time::Instant;
 
 use crate::id::{InstanceId, Slot, ThreadId};
-use crate::mailbox::counters::Account;
 use crate::mailbox::roster::Roster;
 use crate::report::running::{NamedInstance, Wait};
 use crate::report::waits::OutsideCaller;
@@ -36,8 +34,8 @@ pub(crate) struct Callee {
     /// The variant that was called, and the slot of the instance.
     pub(crate) called: Option<(&'static str, Slot)>,
     pub(crate) on: ThreadId,
-    /// `Meter::pieces` of that thread when the wait began: if it has not changed, the thread has ended nothing since.
-    pub(crate) pieces: u64,
+    /// `Meter::progress` of that thread when the wait began: if it has not changed, the thread has ended nothing since.
+    pub(crate) progress: u64,
 }
 
 impl Callee {
@@ -55,12 +53,12 @@ pub(crate) struct Waits<W>(Mutex<Listed<W>>);
 
 struct Listed<W> {
     last: u64,
-    waits: Vec<(u64, Begun<W>)>,
+    waits: Vec<(u64, BegunWait<W>)>,
 }
 
 /// A wait, and when it began.
 #[derive(Clone)]
-struct Begun<W> {
+struct BegunWait<W> {
     waiter: W,
     callee: Callee,
     since: Instant,
@@ -76,7 +74,7 @@ impl<W: Clone> Waits<W> {
     /// Notes a wait that lasts from this time on until `end` is called with the number that this gives.
     #[inline]
     pub(crate) fn begin(&self, waiter: W, callee: Callee, since: Instant) -> u64 {
-        let begun = Begun { waiter, callee, since };
+        let begun = BegunWait { waiter, callee, since };
         let mut listed = lock(&self.0);
         listed.last += 1;
         let number = listed.last;
@@ -93,16 +91,17 @@ impl<W: Clone> Waits<W> {
         }
     }
 
-    fn copy(&self) -> Vec<Begun<W>> {
+    fn copy(&self) -> Vec<BegunWait<W>> {
         lock(&self.0).waits.iter().map(|(_, wait)| wait.clone()).collect()
     }
 }
 
 impl Waits<Waiter> {
-    /// The waits of the handlers of a thread, whose roster has their names, with the pieces of their callees.
+    /// The waits of the handlers of a thread, whose roster has their names, with the progress of their callees'
+    /// threads.
     pub(crate) fn list(&self, roster: &Roster) -> Vec<(Wait, u64)> {
         let (waits, at) = (self.copy(), now());
-        let wait = |Begun { waiter, callee, since }: Begun<Waiter>| {
+        let wait = |BegunWait { waiter, callee, since }: BegunWait<Waiter>| {
             let NamedInstance { instance, message } = roster.find(waiter.slot)?;
             let wait = Wait {
                 instance,
@@ -115,7 +114,7 @@ impl Waits<Waiter> {
                 is_elsewhere: waiter.is_elsewhere,
                 lasted: at.saturating_duration_since(since),
             };
-            Some((wait, callee.pieces))
+            Some((wait, callee.progress))
         };
         waits.into_iter().filter_map(wait).collect()
     }
@@ -127,10 +126,10 @@ impl Waits<OutsideThread> {
         lock(&self.0).waits.iter().map(|(_, wait)| Waker::from(Arc::clone(&wait.waiter.0))).collect()
     }
 
-    /// The waits of threads outside, with the pieces of their callees.
+    /// The waits of threads outside, with the progress of their callees' threads.
     pub(crate) fn list(&self) -> Vec<(OutsideCaller, u64)> {
         let (waits, at) = (self.copy(), now());
-        let caller = |Begun { waiter, callee, since }: Begun<OutsideThread>| {
+        let caller = |BegunWait { waiter, callee, since }: BegunWait<OutsideThread>| {
             let caller = OutsideCaller {
                 thread: waiter.0.thread_name().map(str::to_owned),
                 callee: (callee.message)(),
@@ -139,24 +138,8 @@ impl Waits<OutsideThread> {
                 on: callee.on,
                 lasted: at.saturating_duration_since(since),
             };
-            (caller, callee.pieces)
+            (caller, callee.progress)
         };
         waits.into_iter().map(caller).collect()
-    }
-}
-
-/// The variant that was noted last on a thread, with the slot of its instance and the number of messages which that was
-/// done with before.
-#[derive(Default)]
-pub(crate) struct NotedVariant(Mutex<Option<(Slot, u64, &'static str)>>);
-
-impl NotedVariant {
-    pub(crate) fn note(&self, slot: Slot, account: &Account, variant: &'static str) {
-        *lock(&self.0) = Some((slot, account.done(), variant));
-    }
-
-    /// The variant that an instance handles which is done with so many messages; `None` if it was not noted.
-    pub(crate) fn get(&self, slot: Slot, done: u64) -> Option<&'static str> {
-        lock(&self.0).filter(|(noted, before, _)| (*noted, *before) == (slot, done)).map(|(.., variant)| variant)
     }
 }

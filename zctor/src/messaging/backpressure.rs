@@ -20,7 +20,7 @@ use crate::sys::awaited::Awaited;
 use crate::sys::frame::{as_task, is_inside_code, may_wait_for_room};
 use crate::sys::runtime::assert_may_block;
 use crate::sys::spin::Spin;
-use crate::thread::wait::{Reply, wait};
+use crate::thread::wait::{WaitedFor, wait};
 use crate::trace::CAN_BE_WATCHED;
 
 /// Chooses an instance, as `Target::choose` does; if its mailbox has no room, does what the mailbox's [`Overflow`]
@@ -76,7 +76,7 @@ pub(super) fn policy(choice: &dyn Choice, may_wait: bool) -> Overflow {
 
 /// When the wait of a send for room ends; `None` if it has no limit.
 pub(super) fn room_deadline<'a, M: Payload>(target: &Target<'a, M>) -> Option<Instant> {
-    target.view.limit().end()
+    target.patience.limit().end()
 }
 
 /// The choice of an instance, as a wait for room makes it again and again, whatever the type of the messages.
@@ -146,7 +146,7 @@ impl<M: Payload> Choice for Choosing<'_, '_, M> {
     }
 
     fn waits(&self) -> bool {
-        self.target.view.waits()
+        self.target.patience.waits()
     }
 }
 
@@ -173,7 +173,7 @@ impl Awaited for ThreadWait<'_> {
     }
 }
 
-impl Reply for ThreadWait<'_> {}
+impl WaitedFor for ThreadWait<'_> {}
 
 /// A sender's wait for room: in the mailbox that its message must go to, or in all mailboxes of a pool if any will do.
 ///

@@ -98,15 +98,15 @@ impl Limit {
 
 /// How a client waits for replies and for room: whether at all, and how long. In one word, so that clients stay small.
 #[derive(Clone, Copy)]
-pub(crate) struct View(u64);
+pub(crate) struct Patience(u64);
 
-impl Default for View {
+impl Default for Patience {
     fn default() -> Self {
         Self(Self::INHERITED << Self::SHIFT)
     }
 }
 
-impl View {
+impl Patience {
     /// The lowest bit: the client does not wait. The bit above it: the limit is a time, and not a duration. The bits
     /// above those are the limit in nanoseconds, for a time those since the clock's origin. The two largest numbers
     /// there mean `INHERITED` and `UNLIMITED`.
@@ -162,7 +162,7 @@ mod tests {
     use crate::sys::clock::now;
 
     #[test]
-    fn a_limit_comes_back_from_a_view_as_it_was() {
+    fn a_limit_comes_back_as_it_was() {
         let (later, long) = (now() + Duration::from_nanos(1_234_567_891), Duration::from_secs(3_000_000_000));
         for limit in [
             Limit::Inherited,
@@ -172,23 +172,23 @@ mod tests {
             Limit::Until(later + long),
             Limit::None,
         ] {
-            let view = View::default().with_limit(limit);
-            assert!(view.waits());
-            assert_eq!(view.limit(), limit);
-            assert!(!view.non_blocking().waits());
-            assert_eq!(view.non_blocking().limit(), limit);
+            let patience = Patience::default().with_limit(limit);
+            assert!(patience.waits());
+            assert_eq!(patience.limit(), limit);
+            assert!(!patience.non_blocking().waits());
+            assert_eq!(patience.non_blocking().limit(), limit);
         }
-        assert_eq!(View::default().limit(), Limit::Inherited);
+        assert_eq!(Patience::default().limit(), Limit::Inherited);
     }
 
     #[test]
     fn a_limit_beyond_what_fits_is_centuries_long_or_over() {
-        let Limit::Within(limit) = View::default().with_limit(Limit::Within(Duration::MAX)).limit() else {
+        let Limit::Within(limit) = Patience::default().with_limit(Limit::Within(Duration::MAX)).limit() else {
             panic!("it stays a duration");
         };
         assert!(limit > Duration::from_secs(100 * 365 * 24 * 3_600));
         if let Some(past) = now().checked_sub(Duration::from_secs(3_600)) {
-            let end = View::default().with_limit(Limit::Until(past)).limit().end();
+            let end = Patience::default().with_limit(Limit::Until(past)).limit().end();
             assert!(end.is_some_and(|end| end <= now()));
         }
     }

@@ -241,7 +241,7 @@ fn ask_all<M: Payload, R: 'static, K: Kind>(
 #[cold]
 fn not_all<M: Payload, R: 'static, K: Kind>(target: &Target<'_, M>) -> Pending<R> {
     if let Some(edge) = target.engine_edge() {
-        edge.losses.refuse_unfit(M::name());
+        edge.incidents.count_unfit(M::name());
     }
     let text = "`call_all` knows the instances of its own engine alone; this one stands for a pool elsewhere".into();
     Pending::refused(CallError::Unfit { message: M::name(), text }, M::name, K::depth(M::CALL_DEPTH))

@@ -20,7 +20,7 @@ use crate::mailbox::envelope::Undeliverable;
 use crate::mailbox::permits::{Overflow, Permits};
 use crate::messaging::backpressure::enter;
 use crate::messaging::binding::Limit;
-use crate::messaging::in_flight::{Called, InFlight};
+use crate::messaging::in_flight::{CalledAt, InFlight};
 use crate::messaging::pending::Pending;
 use crate::messaging::target::Target;
 use crate::messaging::undeclared::undeclared;
@@ -73,7 +73,7 @@ fn replied<M: Payload, R>(reply: Option<R>) -> Result<R, CallError> {
 /// calls is up.
 #[cfg_attr(not(debug_assertions), inline(always))]
 pub(super) fn call_deadline<M: Payload>(target: &Target<'_, M>, frame: Frame) -> Option<Instant> {
-    match target.view.limit() {
+    match target.patience.limit() {
         Limit::Inherited => frame.deadline.or_else(|| default_deadline(target.engine_edge())),
         Limit::None => None,
         limit => [frame.deadline, limit.end()].into_iter().flatten().min(),
@@ -131,7 +131,7 @@ fn call_there<'a, M: Payload, R: 'static>(
     let again = |key| find(&target, key, until);
     let receiver = start(&target, &mut chosen, message, port, cancellation, again)?;
     let Location { mailbox, slot, .. } = &chosen.endpoint().location;
-    InFlight::new(receiver, Called { mailbox, variant, slot: *slot }, M::name).wait(until)
+    InFlight::new(receiver, CalledAt { mailbox, variant, slot: *slot }, M::name).wait(until)
 }
 
 /// Sends a call to the instance that was chosen. If the thread of that has ended just now, `again` chooses another one,
@@ -253,7 +253,7 @@ pub(super) fn under_way<M: Payload, R: 'static, K: Kind>(
     chosen: &Chosen<'_, M>,
 ) -> Pending<R> {
     let in_flight = InFlight::new(receiver, Arc::clone(&chosen.endpoint().mailbox), M::name);
-    Pending::sent(in_flight, M::name, K::depth(M::CALL_DEPTH), target.view.limit() != Limit::None)
+    Pending::sent(in_flight, M::name, K::depth(M::CALL_DEPTH), target.patience.limit() != Limit::None)
 }
 
 /// The error of a call for which there is no room: it is refused, or dropped as the newest.
@@ -273,7 +273,7 @@ fn turn_away<M: Payload>(target: &Target<'_, M>, endpoint: &Endpoint<M>, message
 /// The deadline of a request: the client's own limit, or else the engine's default. A request inherits no deadline from
 /// the handler that it is made in.
 pub(super) fn own_deadline<M: Payload>(target: &Target<'_, M>) -> Option<Instant> {
-    match target.view.limit() {
+    match target.patience.limit() {
         // The handler's own deadline limits each of its waits for the reply instead: see `Pending::inherited`.
         Limit::Inherited if Frame::current().deadline.is_some() => None,
         Limit::Inherited => default_deadline(target.engine_edge()),
@@ -348,10 +348,10 @@ fn measured<M: Payload>(
 /// The error of a call that was to be handled on the spot, and whose time was up before it began.
 #[cold]
 fn come_too_late<M: Payload>(endpoint: &Endpoint<M>, place: &mut Option<M>) -> CallError {
-    let (losses, why) = (&endpoint.mailbox.edge.losses, Undelivered::GivenUp);
-    losses.count(M::name(), 1, why);
-    losses.time_out(M::name(), false);
-    let undeliverable = Undeliverable { losses, instance: endpoint.id(), why, from_hook: false };
+    let (incidents, why) = (&endpoint.mailbox.edge.incidents, Undelivered::GivenUp);
+    incidents.count(M::name(), 1, why);
+    incidents.count_timeout(M::name(), false);
+    let undeliverable = Undeliverable { incidents, instance: endpoint.id(), why, from_hook: false };
     place.take().into_iter().for_each(|message| lose(message, endpoint.hook().as_ref().and_then(typed), undeliverable));
     CallError::Timeout { message: M::name(), begun: false }
 }

@@ -17,7 +17,7 @@ use crate::sys::clock::{deadline, now};
 use crate::sys::frame::Frame;
 use crate::sys::runtime::assert_may_block;
 use crate::sys::spin::Spin;
-use crate::thread::wait::{Reply, wait};
+use crate::thread::wait::{WaitedFor, wait};
 
 /// Waits for the first of several replies, and then for the next ones, as they come. Of replies that are there at the
 /// same look, the one that was given first comes first.
@@ -247,7 +247,7 @@ impl<R> Awaited for First<R> {
     }
 }
 
-impl<R> Reply for First<R> {
+impl<R> WaitedFor for First<R> {
     fn callee(&self) -> Option<(Callee, Arc<Edge>)> {
         let (_, first) = self.replies.iter().find(|(_, reply)| reply.is_sent())?;
         first.callee()

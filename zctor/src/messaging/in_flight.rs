@@ -3,8 +3,9 @@
 //! The reply may never come, since the callee's thread may be abandoned. So a waiting caller does two things in this
 //! order:
 //!
-//! 1. It joins those that are woken at an abandonment: a task those of `Edge::watch`, and a thread outside the list of
-//!    waits (`thread/wait.rs`). A thread of the engine is one of them already: all that have not ended are woken.
+//! 1. It joins those that are woken at an abandonment: a task those of `Edge::join_waiters`, and a thread outside the
+//!    list of waits (`thread/wait.rs`). A thread of the engine is one of them already: all that have not ended are
+//!    woken.
 //! 2. It looks whether there has been one (`Edge::is_abandoned`).
 //!
 //! Then an abandonment is seen by that look, or it wakes the caller. The model in `in_flight/loom_models.rs` checks it.
@@ -30,28 +31,28 @@ use crate::sys::park::Parker;
 use crate::sys::simulated::{Planted, is_planted, point};
 use crate::sys::spin::Spin;
 use crate::sys::unwind::ignoring_panic;
-use crate::thread::wait::{Reply, wait};
+use crate::thread::wait::{WaitedFor, wait};
 
 /// The mailbox of the thread that a call has gone to. A call borrows it and knows more; a [`Pending`] shares it.
 ///
 /// [`Pending`]: crate::Pending
-pub(crate) trait Callees: Deref<Target = Mailbox> {
+pub(crate) trait CalleeMailbox: Deref<Target = Mailbox> {
     /// The call as the statistics name it: its variant, and the slot of the callee.
     fn called(&self) -> Option<(&'static str, Slot)> {
         None
     }
 }
 
-impl Callees for Arc<Mailbox> {}
+impl CalleeMailbox for Arc<Mailbox> {}
 
 /// A mailbox, and the call that went there.
-pub(super) struct Called<'a> {
+pub(super) struct CalledAt<'a> {
     pub(super) mailbox: &'a Mailbox,
     pub(super) variant: &'static str,
     pub(super) slot: Slot,
 }
 
-impl Deref for Called<'_> {
+impl Deref for CalledAt<'_> {
     type Target = Mailbox;
 
     fn deref(&self) -> &Mailbox {
@@ -59,24 +60,24 @@ impl Deref for Called<'_> {
     }
 }
 
-impl Callees for Called<'_> {
+impl CalleeMailbox for CalledAt<'_> {
     fn called(&self) -> Option<(&'static str, Slot)> {
         Some((self.variant, self.slot))
     }
 }
 
 /// The caller's end of a call to an instance on the thread of `mailbox`.
-pub(crate) struct InFlight<R, B: Callees> {
+pub(crate) struct InFlight<R, B: CalleeMailbox> {
     receiver: Receiver<Outcome<R>>,
     mailbox: B,
     message: fn() -> &'static str,
-    attending: Option<Attendance>,
+    task_watch: Option<TaskWatch>,
     /// Whether a waiter has left its waker. Only a planted fault asks for it.
     is_awaited: bool,
 }
 
 /// The waker of a task, which is woken not by the reply alone: also by an abandonment, and by an alarm.
-struct Attendance {
+struct TaskWatch {
     waker: Waker,
     /// Its number among the wakers that an abandonment wakes.
     number: u64,
@@ -84,9 +85,9 @@ struct Attendance {
     alarm: Option<AlarmId>,
 }
 
-impl<R, B: Callees> InFlight<R, B> {
+impl<R, B: CalleeMailbox> InFlight<R, B> {
     pub(crate) fn new(receiver: Receiver<Outcome<R>>, mailbox: B, message: fn() -> &'static str) -> Self {
-        Self { receiver, mailbox, message, attending: None, is_awaited: false }
+        Self { receiver, mailbox, message, task_watch: None, is_awaited: false }
     }
 
     /// The mailbox of the callee's thread.
@@ -120,14 +121,14 @@ impl<R, B: Callees> InFlight<R, B> {
 
     /// Gives the call up: if its handler has not begun, it never will.
     pub(crate) fn give_up(&self) {
-        point(&self.mailbox.edge.home, self.mailbox.thread.index(), || Operation::To("give up", (self.message)()));
+        point(&self.mailbox.edge.world, self.mailbox.thread.index(), || Operation::To("give up", (self.message)()));
         self.receiver.cancellation().give_up();
     }
 
     /// Forgets the waker: neither an abandonment nor the alarm wakes it any more.
     pub(crate) fn unwatch(&mut self) {
-        if let Some(Attendance { waker, number, alarm }) = self.attending.take() {
-            self.mailbox.edge.unwatch(number);
+        if let Some(TaskWatch { waker, number, alarm }) = self.task_watch.take() {
+            self.mailbox.edge.leave_waiters(number);
             if let Some(alarm) = alarm {
                 clear_alarm(alarm);
             }
@@ -137,14 +138,14 @@ impl<R, B: Callees> InFlight<R, B> {
 
     /// The call's time is up: if its handler has not begun, it never will.
     pub(super) fn time_out(&mut self) -> Outcome<R> {
-        point(&self.mailbox.edge.home, self.mailbox.thread.index(), || {
+        point(&self.mailbox.edge.world, self.mailbox.thread.index(), || {
             Operation::To("time is up for", (self.message)())
         });
         let (message, begun) = (self.message, !self.receiver.cancellation().give_up());
         // The reply may have come just now.
         let late = self.receiver.poll(Waker::noop()).map(|outcome| self.arrived(outcome));
         late.unwrap_or_else(|| {
-            self.mailbox.edge.losses.time_out(message(), begun);
+            self.mailbox.edge.incidents.count_timeout(message(), begun);
             Err(CallError::Timeout { message: message(), begun })
         })
     }
@@ -152,7 +153,7 @@ impl<R, B: Callees> InFlight<R, B> {
     /// The outcome that has come from the callee, which counts if it says that the time was up before the handler
     /// began.
     fn arrived(&self, outcome: Result<Outcome<R>, Gone>) -> Outcome<R> {
-        arrived(outcome, self.message, |begun| self.mailbox.edge.losses.time_out((self.message)(), begun))
+        arrived(outcome, self.message, |begun| self.mailbox.edge.incidents.count_timeout((self.message)(), begun))
     }
 
     fn look(&mut self, waker: &Waker, alarm: Option<Instant>) -> Option<Outcome<R>> {
@@ -180,18 +181,19 @@ impl<R, B: Callees> InFlight<R, B> {
 
     /// Has `waker` woken if threads are abandoned, and at the time of the alarm.
     fn watch(&mut self, waker: &Waker, alarm: Option<Instant>) {
-        let has_alarm = |known: &Attendance| alarm.is_none() || known.alarm.is_some();
-        let is_known = self.attending.as_ref().is_some_and(|known| known.waker.will_wake(waker) && has_alarm(known));
+        let has_alarm = |known: &TaskWatch| alarm.is_none() || known.alarm.is_some();
+        let is_known = self.task_watch.as_ref().is_some_and(|known| known.waker.will_wake(waker) && has_alarm(known));
         if is_known || waker.will_wake(Waker::noop()) {
             return;
         }
         self.unwatch();
         let alarm = alarm.and_then(|time| set_alarm(time, waker.clone()));
-        self.attending = Some(Attendance { waker: waker.clone(), number: self.mailbox.edge.watch(waker), alarm });
+        self.task_watch =
+            Some(TaskWatch { waker: waker.clone(), number: self.mailbox.edge.join_waiters(waker), alarm });
     }
 }
 
-impl<R, B: Callees> Awaited for InFlight<R, B> {
+impl<R, B: CalleeMailbox> Awaited for InFlight<R, B> {
     type Output = Outcome<R>;
 
     fn is_ready(&self) -> bool {
@@ -214,17 +216,17 @@ impl<R, B: Callees> Awaited for InFlight<R, B> {
     }
 }
 
-impl<R, B: Callees> Reply for InFlight<R, B> {
+impl<R, B: CalleeMailbox> WaitedFor for InFlight<R, B> {
     fn callee(&self) -> Option<(Callee, Arc<Edge>)> {
         let (message, called, on) = (self.message, self.mailbox.called(), self.mailbox.thread);
-        let pieces = self.mailbox.meter.pieces();
-        Some((Callee { message, called, on, pieces }, Arc::clone(&self.mailbox.edge)))
+        let progress = self.mailbox.meter.progress();
+        Some((Callee { message, called, on, progress }, Arc::clone(&self.mailbox.edge)))
     }
 }
 
-impl<R, B: Callees> Drop for InFlight<R, B> {
+impl<R, B: CalleeMailbox> Drop for InFlight<R, B> {
     fn drop(&mut self) {
-        if self.attending.is_some() {
+        if self.task_watch.is_some() {
             self.unwatch();
         }
     }

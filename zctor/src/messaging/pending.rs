@@ -23,7 +23,7 @@ use crate::sys::runtime::assert_may_block;
 use crate::sys::simulated::look;
 use crate::sys::spin::Spin;
 use crate::thread::carried;
-use crate::thread::wait::{Reply, wait};
+use crate::thread::wait::{WaitedFor, wait};
 
 /// A reply on its way. The request went out when this was made.
 ///

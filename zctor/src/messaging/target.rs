@@ -7,7 +7,7 @@ use crate::error::{CallError, Refusal, SendError};
 use crate::mailbox::Mailbox;
 use crate::mailbox::edge::Edge;
 use crate::mailbox::mail::SentAs;
-use crate::messaging::binding::{Among, Binding, Limit, View};
+use crate::messaging::binding::{Among, Binding, Limit, Patience};
 use crate::route::endpoint::Endpoint;
 use crate::route::known_pool::with_known_pool;
 use crate::route::location::Way;
@@ -21,7 +21,7 @@ pub(crate) struct Target<'a, M: Payload> {
     pub(super) pool: Option<&'a Pool<M>>,
     pub(super) among: Among<'a, M>,
     edge: Option<&'a Edge>,
-    pub(super) view: View,
+    pub(super) patience: Patience,
     known: Known<'a, M>,
     /// The actor thread that this code runs on, if its sender knows it.
     pub(super) local: Option<&'a Rc<Local>>,
@@ -93,7 +93,7 @@ impl<'a, M: Payload> Target<'a, M> {
 
     #[inline]
     fn without_pool(among: Among<'a, M>) -> Self {
-        Self { pool: None, among, edge: None, view: View::default(), known: Known::Nothing, local: None }
+        Self { pool: None, among, edge: None, patience: Patience::default(), known: Known::Nothing, local: None }
     }
 
     /// The instances of the pool that a client is bound to.
@@ -106,11 +106,11 @@ impl<'a, M: Payload> Target<'a, M> {
     }
 
     pub(crate) fn with_limit(self, limit: Limit) -> Self {
-        Self { view: self.view.with_limit(limit), ..self }
+        Self { patience: self.patience.with_limit(limit), ..self }
     }
 
-    pub(crate) fn with_view(self, view: View) -> Self {
-        Self { view, ..self }
+    pub(crate) fn with_patience(self, patience: Patience) -> Self {
+        Self { patience, ..self }
     }
 
     /// With the places of the pool as they were at some time.
@@ -153,7 +153,7 @@ impl<'a, M: Payload> Target<'a, M> {
     /// Counts a refusal of so many messages.
     pub(super) fn refused(&self, refusal: Refusal, messages: usize) -> Refusal {
         if let Some(edge) = self.engine_edge() {
-            edge.losses.refuse(M::name(), messages, refusal);
+            edge.incidents.count_refusal(M::name(), messages, refusal);
         }
         refusal
     }

@@ -18,7 +18,7 @@ use crate::error::SpawnError;
 use crate::mailbox::permits::Overflow;
 use crate::remote::books::Books;
 use crate::remote::error::ServeError;
-use crate::remote::lane::Lane;
+use crate::remote::feeder::Feeder;
 use crate::remote::ledger::Ledger;
 use crate::remote::link::Link;
 use crate::remote::message::RemoteMessage;
@@ -34,8 +34,8 @@ use crate::sys::lock::lock;
 pub struct End {
     served: Mutex<HashMap<&'static str, Arc<dyn Served>>>,
     ledger: Arc<Ledger>,
-    /// Started with the first pool that is served.
-    lane: Mutex<Option<Lane>>,
+    /// For packets from handlers. Started with the first pool that is served.
+    inside_feeder: Mutex<Option<Feeder>>,
 }
 
 impl End {
@@ -54,9 +54,10 @@ impl End {
         let pool = Client::clone(&*engine.client::<M>().map_err(|error| ServeError::of(&error, M::WIRE))?);
         let thread = |source| ServeError::Thread { source };
         // Not the feeder of the pool before, which may wait for room in another engine that never has any.
-        let (feeder, lane) = (Lane::start("zctor-feeder").map_err(thread)?, self.lane().map_err(thread)?);
+        let feeder = Feeder::start("zctor-feeder").map_err(thread)?;
+        let inside_feeder = self.inside_feeder().map_err(thread)?;
         let pool_at_once = pool.non_blocking().seen();
-        let served = Arc::new(ServedPool { pool, pool_at_once, partitions, feeder, lane });
+        let served = Arc::new(ServedPool { pool, pool_at_once, partitions, feeder, inside_feeder });
         let before = {
             let mut all = lock(&self.served);
             if all.get(M::WIRE).is_some_and(|before| before.message() != TypeId::of::<M>()) {
@@ -71,11 +72,11 @@ impl End {
         Ok(())
     }
 
-    fn lane(&self) -> io::Result<Lane> {
-        let mut lane = lock(&self.lane);
-        match &*lane {
-            Some(lane) => Ok(lane.clone()),
-            None => Ok(lane.insert(Lane::start("zctor-remote")?).clone()),
+    fn inside_feeder(&self) -> io::Result<Feeder> {
+        let mut feeder = lock(&self.inside_feeder);
+        match &*feeder {
+            Some(feeder) => Ok(feeder.clone()),
+            None => Ok(feeder.insert(Feeder::start("zctor-remote")?).clone()),
         }
     }
 
@@ -130,9 +131,9 @@ impl End {
         engine.pool_on(1, thread, Actor::__try_new(remote))
     }
 
-    /// Waits until each message that was sent is settled, for `limit` at most.
+    /// Waits until each message that was sent has ended, for `limit` at most.
     pub fn flush(&self, limit: Duration) -> Books {
-        self.ledger.settle(deadline(limit))
+        self.ledger.flush(deadline(limit))
     }
 
     /// The books.

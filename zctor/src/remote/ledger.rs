@@ -1,4 +1,4 @@
-//! The ledger of one end: an entry for each packet that is under way, which is settled once, and for each that has
+//! The ledger of one end: an entry for each packet that is under way, which ends once, and for each that has
 //! arrived, which is done once.
 
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use crate::route::linked::HeldPermit;
 use crate::sys::clock::now;
 use crate::sys::monitor::Monitor;
 
-/// The books of one end.
+/// Counts into the books of one end, and wakes those who wait for them to change.
 #[derive(Default)]
 pub(super) struct Ledger(Monitor<Counted>);
 
@@ -35,8 +35,8 @@ impl Ledger {
         Inbound(Arc::clone(self))
     }
 
-    /// Waits until each accepted message is settled, or the time is up. Gives the books as they are then.
-    pub(super) fn settle(&self, until: Option<Instant>) -> Books {
+    /// Waits until each accepted message has ended, or the time is up. Gives the books as they are then.
+    pub(super) fn flush(&self, until: Option<Instant>) -> Books {
         self.wait(until, |books| books.unsettled() == 0)
     }
 
@@ -96,9 +96,9 @@ impl Drop for UnansweredCall {
 }
 
 /// A packet under way, at its sender. If it is dropped, nobody serves its pool.
-pub(super) struct Unsettled {
+pub(super) struct UnderWay {
     ledger: Arc<Ledger>,
-    /// Taken out when it is settled.
+    /// Taken out when it has ended.
     sender: Option<Sender>,
     permit: Option<HeldPermit>,
 }
@@ -116,7 +116,7 @@ pub(super) struct Sent {
     pub(super) from_hook: bool,
 }
 
-impl Unsettled {
+impl UnderWay {
     pub(super) fn new(ledger: &Arc<Ledger>, sender: Sender, permit: Option<HeldPermit>) -> Box<Self> {
         ledger.change(|books| match sender {
             Sender::Send(_) => books.accepted += 1,
@@ -127,7 +127,7 @@ impl Unsettled {
 
     /// A caller that learns of the end of its call finds it in the books; and a dead letter that is in the books has
     /// been reported.
-    fn settle(&mut self, answer: Answer) {
+    fn resolve(&mut self, answer: Answer) {
         match self.sender.take() {
             None => {}
             Some(Sender::Send(sent)) => {
@@ -143,7 +143,7 @@ impl Unsettled {
     }
 }
 
-impl Receipt for Unsettled {
+impl Receipt for UnderWay {
     fn taken(&mut self) {
         // After the books: whoever gets the room finds this message counted.
         if let Some(Sender::Send(_)) = self.sender {
@@ -154,22 +154,22 @@ impl Receipt for Unsettled {
     }
 
     fn answer(mut self: Box<Self>, answer: Answer) {
-        self.settle(answer);
+        self.resolve(answer);
     }
 }
 
-impl Drop for Unsettled {
+impl Drop for UnderWay {
     fn drop(&mut self) {
-        self.settle(Answer::Unreachable);
+        self.resolve(Answer::Unreachable);
     }
 }
 
 impl Sent {
     fn lose(self, why: Undelivered) {
-        let losses = &self.mailbox.edge.losses;
-        losses.count(self.packet.message, 1, why);
+        let incidents = &self.mailbox.edge.incidents;
+        incidents.count(self.packet.message, 1, why);
         if !self.from_hook {
-            losses.tell(losses.listener(), &DeadLetter { why, ..self.packet });
+            incidents.tell_dead_letter(incidents.listener(), &DeadLetter { why, ..self.packet });
         }
     }
 }

@@ -10,7 +10,7 @@ use std::time::Instant;
 use crate::event::{DeadLetter, Undelivered};
 use crate::id::InstanceId;
 use crate::mailbox::Mailbox;
-use crate::remote::ledger::{Ledger, Sender, Sent, Unsettled};
+use crate::remote::ledger::{Ledger, Sender, Sent, UnderWay};
 use crate::remote::message::{RemoteMessage, RemotePort};
 use crate::remote::packet::{Answer, CallHeader, Carrier, Packet, Receipt};
 use crate::remote::partition::{Partition, Route, hash};
@@ -40,14 +40,14 @@ impl<M: RemoteMessage> Outlet<M> for Link<M> {
         let (instance, why) = (self.instance, Undelivered::Unreachable);
         let packet = DeadLetter { message: M::name(), variant: message.variant(), instance, why };
         let sender = Sender::Send(Sent { packet, mailbox: Arc::clone(&self.mailbox), from_hook });
-        let entry = Unsettled::new(&self.ledger, sender, permit);
+        let entry = UnderWay::new(&self.ledger, sender, permit);
         self.carry(message, entry, route, inside, None);
     }
 
     fn call(&self, message: M, port: M::Port, how: How, until: Option<Instant>) {
         let inside = how.permit.is_none();
         let answer = Box::new(|outcome| port.__answered(M::name(), outcome));
-        let entry = Unsettled::new(&self.ledger, Sender::Call { message: M::name(), answer }, how.permit);
+        let entry = UnderWay::new(&self.ledger, Sender::Call { message: M::name(), answer }, how.permit);
         let call = Some(CallHeader { until, depth: message.__depth(), or_send: false, queued: false });
         self.carry(message, entry, how.route, inside, call);
     }
@@ -64,7 +64,7 @@ impl<M: RemoteMessage> Link<M> {
     fn carry(
         &self,
         message: M,
-        entry: Box<Unsettled>,
+        entry: Box<UnderWay>,
         stated: Option<Arc<LinkRoute>>,
         inside: bool,
         call: Option<CallHeader>,

@@ -2,15 +2,15 @@
 //!
 //! The protocol. No thread waits for a thing that its own wait could hold up:
 //!
-//! 1. A packet from outside goes into the pool's own lane, the feeder. There it waits for room as its sender would here,
+//! 1. A packet from outside goes into the pool's own feeder. There it waits for room as its sender would here,
 //!    or is refused, as the full mailbox says. Those behind it wait too, which keeps their order.
-//! 2. A packet from a handler goes through the lane of the end, past every `mailbox_bound`, as it would here. An
+//! 2. A packet from a handler goes through the feeder of the end, past every `mailbox_bound`, as it would here. An
 //!    `inner_bound` of the pool's thread may refuse it. It waits for nothing, and for no packet from outside: room may
 //!    come only when its sender goes on.
 //! 3. A packet goes into its mailbox at once, on the thread that delivers it, if it can neither wait there nor hold that
-//!    thread up for long, if that thread runs no user code for the runtime, and if its lane is idle. A sender's packets
-//!    are delivered one after the other. So those before it that went through the lane are in mailboxes by then, and
-//!    their order is kept.
+//!    thread up for long, if that thread runs no user code for the runtime, and if its feeder is idle. A sender's
+//!    packets are delivered one after the other. So those before it that went through the feeder are in mailboxes by
+//!    then, and their order is kept.
 //! 4. Its sender is told when it is in a mailbox. Until then a packet from outside keeps its permit there, so no more
 //!    are under way than the mailbox of the link has room for.
 //! 5. The reply goes back on the thread that replies (`reply_task.rs`), so a full pool delays no reply, and no other
@@ -27,7 +27,7 @@ use std::sync::Arc;
 use crate::client::Client;
 use crate::error::SendError;
 use crate::messaging::binding::Limit;
-use crate::remote::lane::Lane;
+use crate::remote::feeder::Feeder;
 use crate::remote::ledger::Inbound;
 use crate::remote::message::{Answering, Called, RemoteMessage, Reply};
 use crate::remote::packet::{Answer, CallHeader, Packet, Receipt};
@@ -56,21 +56,22 @@ pub(super) struct ServedPool<M: RemoteMessage> {
     pub(super) pool_at_once: Client<M>,
     /// Those that are served; `None` if the pool is served whole.
     pub(super) partitions: Option<Partitions>,
-    pub(super) feeder: Lane,
-    /// The lane of the end.
-    pub(super) lane: Lane,
+    /// For packets from outside.
+    pub(super) feeder: Feeder,
+    /// That of the end, for packets from handlers.
+    pub(super) inside_feeder: Feeder,
 }
 
 impl<M: RemoteMessage> Served for ServedPool<M> {
     fn deliver(self: Arc<Self>, packet: Packet, mut receipt: Box<dyn Receipt>, arrived: Inbound) {
-        let lane = if packet.inside { &self.lane } else { &self.feeder };
-        if self.takes_at_once(&packet) && lane.is_idle() {
+        let feeder = if packet.inside { &self.inside_feeder } else { &self.feeder };
+        if self.takes_at_once(&packet) && feeder.is_idle() {
             // A panic is that of a drop of the user's.
             drop(catch(|| self.feed(&self.pool_at_once, packet, receipt, &arrived)));
         } else {
-            let lane = lane.clone();
+            let feeder = feeder.clone();
             receipt.waits();
-            lane.give(move || self.feed(&self.pool, packet, receipt, &arrived));
+            feeder.give(move || self.feed(&self.pool, packet, receipt, &arrived));
         }
     }
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crate::error::CallError;
 use crate::reply::cancellation::{Caller, Cancellation};
 use crate::reply::oneshot::{self, Gone, Receiver};
-use crate::sys::frame::{Frame, on_actor_thread};
+use crate::sys::frame::{is_in_handler, on_actor_thread};
 use crate::sys::operation::Operation;
 use crate::sys::simulated::reply_point;
 use crate::sys::unwind::{ignoring_panic, when_caught};
@@ -151,12 +151,6 @@ impl<P> ReplySlot<'_, P> {
             }
         }
     }
-}
-
-/// Whether this is the code of an instance, and none that runs while it panics, or in a waker.
-fn is_in_handler() -> bool {
-    let frame = Frame::current();
-    on_actor_thread() && frame.is_user_code() && !frame.is_waker() && !std::thread::panicking()
 }
 
 fn answer<R>(sender: oneshot::Sender<Outcome<R>>, outcome: Outcome<R>) {

@@ -15,7 +15,7 @@ use crate::report::running::{Readable, RunningInstance, Typed, Wait, write_wait}
 const TENTH: Duration = Duration::from_millis(100);
 
 /// A thread, as far as waits lead to it and on from it.
-pub(crate) struct Link<'a> {
+pub(crate) struct WaitLink<'a> {
     pub(crate) thread: ThreadId,
     pub(crate) name: &'a str,
     /// The code that runs there beside its waits.
@@ -222,12 +222,12 @@ pub struct WaitingCaller {
 }
 
 /// A thread as the end of a chain: its number, and whether it belongs to another engine.
-type End = (ThreadId, bool);
+type ChainEnd = (ThreadId, bool);
 
 impl WaitForest {
-    pub(crate) fn new(links: &[Link<'_>], callers: &[OutsideCaller]) -> Self {
+    pub(crate) fn new(links: &[WaitLink<'_>], callers: &[OutsideCaller]) -> Self {
         let threads = Threads(links.iter().map(|link| (link.thread, link)).collect());
-        let mut roots: BTreeMap<End, WaitRoot> = BTreeMap::new();
+        let mut roots: BTreeMap<ChainEnd, WaitRoot> = BTreeMap::new();
         for wait in links.iter().flat_map(|link| link.waits) {
             let (end, distance) = threads.end_of_chain(Some(wait.instance), (wait.on, wait.is_elsewhere));
             let root = roots.entry(end).or_insert_with(|| threads.root(end));
@@ -250,12 +250,12 @@ impl WaitForest {
 }
 
 /// The threads of an engine by their numbers.
-struct Threads<'a>(BTreeMap<ThreadId, &'a Link<'a>>);
+struct Threads<'a>(BTreeMap<ThreadId, &'a WaitLink<'a>>);
 
 impl Threads<'_> {
     /// Follows a chain that begins with a wait for the thread `on`. Gives the thread that it ends on, and its number of
     /// waits.
-    fn end_of_chain(&self, waiter: Option<InstanceId>, on: End) -> (End, usize) {
+    fn end_of_chain(&self, waiter: Option<InstanceId>, on: ChainEnd) -> (ChainEnd, usize) {
         let (mut last, mut on) = (waiter, on);
         // The threads were not read all at once, so links of different moments might lead in a circle: each is followed
         // once.
@@ -281,7 +281,7 @@ impl Threads<'_> {
         (callee.is_some() && inside.all(|one| Some(one) != callee)).then_some(holds)
     }
 
-    fn root(&self, (thread, is_elsewhere): End) -> WaitRoot {
+    fn root(&self, (thread, is_elsewhere): ChainEnd) -> WaitRoot {
         let link = if is_elsewhere { None } else { self.0.get(&thread) };
         let runs = link.and_then(|link| link.runs);
         WaitRoot {

@@ -29,13 +29,14 @@ use std::sync::{Arc, Weak};
 use crate::error::CallError;
 use crate::event::{DeadLetter, Undelivered};
 use crate::mailbox::buffers::Buffers;
-use crate::mailbox::dead_letters::{Listener, run_hook};
+use crate::mailbox::dead_letters::Listener;
 use crate::mailbox::envelope::{Envelope, ErasedContents, Gathered, Undeliverable, erase};
+use crate::mailbox::hooks::run_hook;
 use crate::route::payload::Payload;
 use crate::route::payload::Port;
 use crate::sys::frame::in_hook;
-use crate::sys::unwind::{Quiet, ignoring_panic};
-use crate::trace::spans::{SPANS, SentFrom, may_be_told, sent_from};
+use crate::sys::unwind::{UserClosure, ignoring_panic};
+use crate::trace::spans::{SPANS, SentFrom, may_be_traced, sent_from};
 
 /// The inside of an envelope: its content, the hook that gets the messages if no handler does, and where they come from.
 struct Contents<C, H, O = ()> {
@@ -124,7 +125,7 @@ pub(super) trait Content: Default + Send + 'static {
 /// Moves a content from its place into an envelope, which carries the hook of the actor that it is for. `None` if that
 /// hook is gone, for the instance has ended: the content stays in its place then, and is refused.
 ///
-/// The caller has found that no spans are asked for (`may_be_told`). To ask here would make two ways that end in one
+/// The caller has found that no spans are asked for (`may_be_traced`). To ask here would make two ways that end in one
 /// envelope, so that it has to be moved once more.
 #[inline]
 pub(super) fn enclose<C: Content, H: Hook<C::Message>>(
@@ -137,13 +138,13 @@ pub(super) fn enclose<C: Content, H: Hook<C::Message>>(
 
 /// As `enclose`, with the origin of the messages, if spans are asked for.
 #[inline]
-pub(super) fn enclose_told<C: Content, H: Hook<C::Message>>(
+pub(super) fn enclose_traced<C: Content, H: Hook<C::Message>>(
     place: &mut C,
     undelivered: Option<&WeakHook>,
 ) -> Option<Envelope> {
     let hook = H::of(undelivered)?;
-    if SPANS && may_be_told(C::IS_CALL) {
-        return Some(put_told(place, hook));
+    if SPANS && may_be_traced(C::IS_CALL) {
+        return Some(put_traced(place, hook));
     }
     Some(put(place, hook))
 }
@@ -155,7 +156,7 @@ fn put<C: Content, H: Hook<C::Message>>(place: &mut C, undelivered: H) -> Envelo
 
 #[cold]
 #[inline(never)]
-fn put_told<C: Content, H: Hook<C::Message>>(place: &mut C, undelivered: H) -> Envelope {
+fn put_traced<C: Content, H: Hook<C::Message>>(place: &mut C, undelivered: H) -> Envelope {
     match sent_from(C::IS_CALL) {
         None => put(place, undelivered),
         Some(sent_from) => erase(Contents { content: take(place), undelivered, sent_from }),
@@ -202,7 +203,7 @@ pub(super) fn join<M: Payload + Send, H: Hook<M>>(
 /// Tells of a message that no handler will get, and that is counted already. Tells nothing if a hook has sent it, or
 /// loses it just now, so that no loss leads to another without end.
 pub(crate) fn lose<M: Payload>(message: M, hook: Option<&OnUndelivered<M>>, undeliverable: Undeliverable<'_>) {
-    tell(message, hook, undeliverable, undeliverable.losses.listener());
+    tell(message, hook, undeliverable, undeliverable.incidents.listener());
 }
 
 /// Counts and tells of a message that is dropped because its mailbox has no room; gives it back if the engine's report
@@ -212,7 +213,7 @@ pub(super) fn lose_at_edge<M: Payload>(
     hook: Option<&OnUndelivered<M>>,
     undeliverable: Undeliverable<'_>,
 ) -> Result<(), M> {
-    match undeliverable.losses.count_at_edge(M::name()) {
+    match undeliverable.incidents.count_at_edge(M::name()) {
         Some(listener) => {
             tell(message, hook, undeliverable, listener);
             Ok(())
@@ -222,12 +223,12 @@ pub(super) fn lose_at_edge<M: Payload>(
 }
 
 fn tell<M: Payload>(message: M, hook: Option<&OnUndelivered<M>>, undeliverable: Undeliverable<'_>, listener: Listener) {
-    let Undeliverable { losses, instance, why, from_hook } = undeliverable;
+    let Undeliverable { incidents, instance, why, from_hook } = undeliverable;
     if from_hook || in_hook() {
         return ignoring_panic(|| drop(message));
     }
-    losses.tell(listener, &DeadLetter { message: M::name(), variant: message.variant(), instance, why });
-    match hook.and_then(Quiet::get) {
+    incidents.tell_dead_letter(listener, &DeadLetter { message: M::name(), variant: message.variant(), instance, why });
+    match hook.and_then(UserClosure::get) {
         Some(hook) => run_hook(|| hook(message, why)),
         None => ignoring_panic(|| drop(message)),
     }
@@ -357,7 +358,7 @@ pub(crate) struct Call<M: Payload> {
 }
 
 /// The hook of an actor for its own undelivered messages.
-pub(crate) type OnUndelivered<M> = Quiet<dyn Fn(M, Undelivered) + Send + Sync>;
+pub(crate) type OnUndelivered<M> = UserClosure<dyn Fn(M, Undelivered) + Send + Sync>;
 
 /// The same whose type is erased, as it is kept: so what drops it is compiled once, and not for each type of messages.
 /// In a box, so that an endpoint, of which each instance has one, has a thin pointer.

@@ -7,11 +7,11 @@ use std::sync::Arc;
 use crate::error::Refusal;
 use crate::event::Undelivered;
 use crate::mailbox::envelope::{Envelope, Undeliverable};
-use crate::mailbox::inner_bound::{Inner, Same};
+use crate::mailbox::inner_bound::{ConflationKey, Inner};
 use crate::mailbox::mail::{Mail, Order, SentAs};
 use crate::reply::cancellation::Cancellation;
 use crate::route::contents::{
-    AnyHook, Call, Content, Hook, NoHook, WeakHook, bare, enclose, enclose_told, join, lose_at_edge, open, typed,
+    AnyHook, Call, Content, Hook, NoHook, WeakHook, bare, enclose, enclose_traced, join, lose_at_edge, open, typed,
 };
 use crate::route::link_route::{LINKS, StatedRoute};
 use crate::route::location::{Location, Way};
@@ -19,8 +19,8 @@ use crate::route::payload::{Payload, Port};
 use crate::sys::operation::Operation;
 use crate::sys::simulated::{either, point};
 use crate::thread::local::running_here;
-use crate::thread::serve::{order_here, send_here};
-use crate::trace::spans::{SPANS, may_be_told};
+use crate::thread::take_in::{order_here, send_here};
+use crate::trace::spans::{SPANS, may_be_traced};
 
 impl<M: Payload<Port: Send> + Send> Delivery<M> {
     /// The table of all instances but links and those with a hook.
@@ -45,12 +45,12 @@ impl<M: Payload<Port: Send> + Send> Delivery<M> {
                 }
             },
             enclose: |place, endpoint, sent_as| {
-                let envelope = enclose_told::<_, H>(place, endpoint.undelivered.as_ref())?;
+                let envelope = enclose_traced::<_, H>(place, endpoint.undelivered.as_ref())?;
                 Some(Mail::message(endpoint.slot, envelope, sent_as).signed())
             },
             call: |place, endpoint, way, sent_as| {
-                if SPANS && may_be_told(true) {
-                    return call_told::<M, H>(place, endpoint, way, sent_as);
+                if SPANS && may_be_traced(true) {
+                    return call_traced::<M, H>(place, endpoint, way, sent_as);
                 }
                 let can_be_given_up = can_be_given_up(place);
                 match enclose::<_, H>(place, endpoint.undelivered.as_ref()) {
@@ -65,25 +65,25 @@ impl<M: Payload<Port: Send> + Send> Delivery<M> {
                 let Some(inner) = &endpoint.mailbox.inner else { return true };
                 let same = match place {
                     Some(message) if inner.policy == Inner::Conflate => {
-                        Some(Same { to: endpoint.slot, variant: message.variant(), key: message.key() })
+                        Some(ConflationKey { to: endpoint.slot, variant: message.variant(), key: message.key() })
                     }
                     _ => None,
                 };
                 // Without an envelope the instance has ended: the message stays in its place.
-                let Some(envelope) = enclose_told::<_, H>(place, endpoint.undelivered.as_ref()) else { return true };
+                let Some(envelope) = enclose_traced::<_, H>(place, endpoint.undelivered.as_ref()) else { return true };
                 let mail = Mail::message(endpoint.slot, envelope, sent_as);
                 take_back_inner(place, endpoint.mailbox.push_inner(inner, mail, same, take_turn))
             },
             inner_call: |place, endpoint, sent_as, take_turn| {
                 let Some(inner) = &endpoint.mailbox.inner else { return true };
                 let can_be_given_up = can_be_given_up(place);
-                let Some(envelope) = enclose_told::<_, H>(place, endpoint.undelivered.as_ref()) else { return true };
+                let Some(envelope) = enclose_traced::<_, H>(place, endpoint.undelivered.as_ref()) else { return true };
                 let mail = Mail::call(endpoint.slot, envelope, can_be_given_up, sent_as);
                 take_back_inner(place, endpoint.mailbox.push_inner(inner, mail, None, take_turn))
             },
             batch: |messages, endpoint, way, sent_as| {
                 let mut batch = endpoint.mailbox.buffers.fill(messages);
-                match enclose_told::<_, H>(&mut batch, endpoint.undelivered.as_ref()) {
+                match enclose_traced::<_, H>(&mut batch, endpoint.undelivered.as_ref()) {
                     Some(envelope) => {
                         take_back(messages, endpoint.deliver_batch(way, Mail::batch(endpoint.slot, envelope, sent_as)));
                     }
@@ -133,7 +133,7 @@ fn take_back_inner<C: Content>(place: &mut C, pushed: Result<Option<Mail>, Mail>
     has_room
 }
 
-/// Queues a message for an instance of this thread, by `thread::serve::send_here`; `false` if the thread is no more,
+/// Queues a message for an instance of this thread, by `thread::take_in::send_here`; `false` if the thread is no more,
 /// or the instance has ended since it was asked.
 #[cfg_attr(not(debug_assertions), inline(always))]
 fn queue_here<M: Payload + Send, H: Hook<M>>(place: &mut Option<M>, endpoint: &Endpoint<M>, sent_as: SentAs) -> bool {
@@ -155,14 +155,14 @@ fn queue_here<M: Payload + Send, H: Hook<M>>(place: &mut Option<M>, endpoint: &E
 /// As `call` in the table, where spans may be asked for.
 #[cold]
 #[inline(never)]
-fn call_told<M: Payload<Port: Send> + Send, H: Hook<M>>(
+fn call_traced<M: Payload<Port: Send> + Send, H: Hook<M>>(
     place: &mut Option<Call<M>>,
     endpoint: &Endpoint<M>,
     way: Way,
     sent_as: SentAs,
 ) {
     let can_be_given_up = can_be_given_up(place);
-    match enclose_told::<_, H>(place, endpoint.undelivered.as_ref()) {
+    match enclose_traced::<_, H>(place, endpoint.undelivered.as_ref()) {
         Some(envelope) => {
             let mail = Mail::call(endpoint.slot, envelope, can_be_given_up, sent_as);
             take_back(place, endpoint.deliver(way, mail));
@@ -230,8 +230,8 @@ impl<M: Payload> Deref for Endpoint<M> {
 impl<M: Payload> Endpoint<M> {
     /// Drops a message for which there is no room, as a dead letter; gives it back if the engine has stopped meanwhile.
     pub(crate) fn drop_newest(&self, message: M) -> Result<(), M> {
-        let losses = &self.mailbox.edge.losses;
-        let undeliverable = Undeliverable { losses, instance: self.id(), why: Undelivered::Full, from_hook: false };
+        let incidents = &self.mailbox.edge.incidents;
+        let undeliverable = Undeliverable { incidents, instance: self.id(), why: Undelivered::Full, from_hook: false };
         let hook = self.hook();
         if self.undelivered.is_some() && hook.is_none() {
             return Err(message); // it has ended meanwhile
@@ -247,9 +247,9 @@ impl<M: Payload> Endpoint<M> {
     /// The scheduling point of what is put into the mailbox of another thread. It stands before the envelope is made:
     /// behind that it would have the mail moved once more.
     #[cfg_attr(not(debug_assertions), inline(always))]
-    fn reaches(&self, verb: &'static str, way: Way, what: impl FnOnce() -> (Option<&'static str>, usize)) {
+    fn delivery_point(&self, verb: &'static str, way: Way, what: impl FnOnce() -> (Option<&'static str>, usize)) {
         if way == Way::There {
-            point(&self.mailbox.edge.home, self.mailbox.thread.index(), || {
+            point(&self.mailbox.edge.world, self.mailbox.thread.index(), || {
                 let (variant, call) = what();
                 let (message, variant) = (M::name(), variant.unwrap_or("_"));
                 Operation::Deliver { verb, message, variant, from: running_here(), to: self.id(), call }
@@ -262,9 +262,9 @@ impl<M: Payload> Endpoint<M> {
     #[inline]
     pub(crate) fn send<const WATCHED: bool>(&self, way: Way, message: &mut Option<M>, sent_as: SentAs) {
         if WATCHED {
-            self.reaches("send", way, || (message.as_ref().map(M::variant), 0));
-            if SPANS && may_be_told(false) && !self.is_link() {
-                return self.send_told(way, message, sent_as);
+            self.delivery_point("send", way, || (message.as_ref().map(M::variant), 0));
+            if SPANS && may_be_traced(false) && !self.is_link() {
+                return self.send_traced(way, message, sent_as);
             }
         }
         (self.delivery.send)(message, self, way, sent_as);
@@ -272,7 +272,7 @@ impl<M: Payload> Endpoint<M> {
 
     #[cold]
     #[inline(never)]
-    fn send_told(&self, way: Way, message: &mut Option<M>, sent_as: SentAs) {
+    fn send_traced(&self, way: Way, message: &mut Option<M>, sent_as: SentAs) {
         match (self.delivery.enclose)(message, self, sent_as) {
             Some(mail) => take_back(message, self.deliver(way, mail)),
             None => self.refuse(1, sent_as),
@@ -289,7 +289,7 @@ impl<M: Payload> Endpoint<M> {
     /// Adds a copy of a broadcast to a bundle; gives it back if the instance has ended meanwhile.
     pub(crate) fn join_bundle<const WATCHED: bool>(&self, copy: M, bundle: &mut VecDeque<Mail>) -> Option<M> {
         if WATCHED {
-            self.reaches("send", Way::There, || (Some(copy.variant()), 0));
+            self.delivery_point("send", Way::There, || (Some(copy.variant()), 0));
         }
         let mut place = Some(copy);
         bundle.extend((self.delivery.enclose)(&mut place, self, SentAs::default()));
@@ -312,7 +312,7 @@ impl<M: Payload> Endpoint<M> {
     ) {
         let Some(link) = self.link(route) else { return self.send::<WATCHED>(way, message, sent_as) };
         if WATCHED {
-            self.reaches("send", way, || (message.as_ref().map(M::variant), 0));
+            self.delivery_point("send", way, || (message.as_ref().map(M::variant), 0));
         }
         (link.send)(message, self, way, sent_as, route);
     }
@@ -329,7 +329,7 @@ impl<M: Payload> Endpoint<M> {
             Some(link) => (link.call)(call, self, way, sent_as, route),
         };
         let with_point = |call: &mut Option<Call<M>>| {
-            self.reaches("call", way, || named(call));
+            self.delivery_point("call", way, || named(call));
             deliver(call);
         };
         either(call, with_point, deliver);
@@ -343,7 +343,7 @@ impl<M: Payload> Endpoint<M> {
         sent_as: SentAs,
         take_turn: &dyn Fn() -> bool,
     ) -> Result<(), Refusal> {
-        self.reaches("send", Way::There, || (message.as_ref().map(M::variant), 0));
+        self.delivery_point("send", Way::There, || (message.as_ref().map(M::variant), 0));
         if (self.delivery.inner)(message, self, sent_as, take_turn) { Ok(()) } else { Err(Refusal::Full) }
     }
 
@@ -354,14 +354,14 @@ impl<M: Payload> Endpoint<M> {
         sent_as: SentAs,
         take_turn: &dyn Fn() -> bool,
     ) -> Result<(), Refusal> {
-        self.reaches("call", Way::There, || named(call));
+        self.delivery_point("call", Way::There, || named(call));
         if (self.delivery.inner_call)(call, self, sent_as, take_turn) { Ok(()) } else { Err(Refusal::Full) }
     }
 
     /// Sends a batch that was admitted, as [`send_by`](Self::send_by); gives its messages back if the receiver's thread has
     /// ended meanwhile.
     pub(crate) fn send_batch(&self, way: Way, messages: Vec<M>, sent_as: SentAs, route: StatedRoute<'_>) -> Vec<M> {
-        self.reaches("send a batch with", way, || (messages.first().map(M::variant), 0));
+        self.delivery_point("send a batch with", way, || (messages.first().map(M::variant), 0));
         let mut messages = messages.into();
         match self.link(route) {
             None => (self.delivery.batch)(&mut messages, self, way, sent_as),
@@ -381,7 +381,7 @@ impl<M: Payload> Endpoint<M> {
     }
 
     fn order(&self, way: Way, order: Order) {
-        self.reaches("order", way, || (None, 0));
+        self.delivery_point("order", way, || (None, 0));
         // An order is never given back. If it comes too late, the instance has ended, and its state with it.
         // The orders for the inner queue lie in the mailbox, and this comes behind them.
         let is_here = way == Way::Here && self.mailbox.inner.is_none();

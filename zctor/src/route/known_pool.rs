@@ -24,19 +24,19 @@ pub(crate) struct KnownPool<M: Payload> {
     /// The place of a pool of one, at hand: each call of a handler waits for each step on the way to an endpoint.
     only: Option<Place<M>>,
     /// The places of the thread's own instances, in their order. Listed when they are first asked for.
-    here: OnceCell<Here<M>>,
+    here: OnceCell<OwnPlaces<M>>,
     /// The turn among the thread's own instances: the number of the place last used.
     pub(super) local_turn: Cell<u64>,
 }
 
 /// The places of a thread's own instances in a pool.
-enum Here<M: Payload> {
+enum OwnPlaces<M: Payload> {
     /// The only one, at hand as `KnownPool::only` is.
     Only(Place<M>),
     All(Box<[Place<M>]>),
 }
 
-impl<M: Payload> Here<M> {
+impl<M: Payload> OwnPlaces<M> {
     fn places(&self) -> &[Place<M>] {
         match self {
             Self::Only(only) => slice::from_ref(only),
@@ -76,7 +76,7 @@ impl<M: Payload> KnownPool<M> {
     #[cfg_attr(not(debug_assertions), inline(always))]
     pub(crate) fn next_local(&self, local: &Local) -> Result<&Endpoint<M>, Refusal> {
         let place = match self.here.get() {
-            Some(Here::Only(only)) if only.endpoint.status.is_ready() => only,
+            Some(OwnPlaces::Only(only)) if only.endpoint.status.is_ready() => only,
             _ => self.next_among_here(local).ok_or_else(|| self.pool.nobody())?,
         };
         self.local_turn.set(place.number);
@@ -92,12 +92,12 @@ impl<M: Payload> KnownPool<M> {
     }
 
     #[cold]
-    fn list_here(&self, local: &Local) -> Here<M> {
+    fn list_here(&self, local: &Local) -> OwnPlaces<M> {
         let is_here = |place: &&Place<M>| place.endpoint.mailbox.thread == local.mailbox.thread;
         let here: Box<[_]> = self.places().unwrap_or_default().iter().filter(is_here).cloned().collect();
         match &*here {
-            [only] => Here::Only(only.clone()),
-            _ => Here::All(here),
+            [only] => OwnPlaces::Only(only.clone()),
+            _ => OwnPlaces::All(here),
         }
     }
 }

@@ -6,7 +6,7 @@ use crate::route::location::{Entry, Way};
 use crate::route::payload::Payload;
 use crate::route::places::AnyPlaces;
 use crate::route::pool::{Chosen, Pool};
-use crate::route::round_robin::has_somebody_room;
+use crate::route::round_robin::any_has_room;
 
 impl<M: Payload> Pool<M> {
     /// The instance whose thread has the least to do, after `more` is added to the load of each. An instance that does
@@ -19,7 +19,7 @@ impl<M: Payload> Pool<M> {
             let (places, best) = self.choose(|places| least_loaded(places.as_any(), &more));
             let (index, way) = best.ok_or_else(|| self.nobody())?;
             let entry = places[index].endpoint.enter();
-            if entry != Entry::Full || !has_somebody_room(places.as_any()) {
+            if entry != Entry::Full || !any_has_room(places.as_any()) {
                 return Ok(Chosen::place::<WATCHED>(places, index, way, entry, false));
             }
         }

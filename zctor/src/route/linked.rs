@@ -31,7 +31,7 @@ use crate::mailbox::counters::Block;
 use crate::mailbox::envelope::{Envelope, Gathered, Undeliverable};
 use crate::mailbox::mail::{Mail, SentAs};
 use crate::reply::cancellation::Cancellation;
-use crate::route::contents::{AnyHook, Call, Content, Hook, NoHook, OnUndelivered, enclose_told};
+use crate::route::contents::{AnyHook, Call, Content, Hook, NoHook, OnUndelivered, enclose_traced};
 use crate::route::endpoint::{Delivery, Endpoint, LinkDelivery, can_be_given_up, take_back};
 use crate::route::link_route::{LinkRoute, StatedRoute};
 use crate::route::location::Way;
@@ -67,13 +67,13 @@ impl Drop for HeldPermit {
 
 /// The outlet of a link, as its mailbox keeps it, and the block that holds the link's account. The link's state owns
 /// the outlet, which holds the mailbox.
-struct Known<M> {
+struct KnownOutlet<M> {
     /// The outlet of the link's latest state: a link may be built again.
     outlet: ArcSwap<Weak<dyn Outlet<M>>>,
     block: Arc<Block>,
 }
 
-impl<M: Payload> Known<M> {
+impl<M: Payload> KnownOutlet<M> {
     /// The outlet for a message that goes out on the thread that sends it: see step 1.
     fn at_once(endpoint: &Endpoint<M>, way: Way, sent_as: SentAs) -> Option<(&Self, Arc<dyn Outlet<M>>)> {
         if way != Way::There || !sent_as.permitted {
@@ -94,8 +94,8 @@ impl<M: Payload> Known<M> {
 /// Lets messages from outside go out on the threads that send them, by this outlet.
 pub(crate) fn make_known<M: Payload>(mailbox: &Mailbox, outlet: &Arc<dyn Outlet<M>>, block: &Arc<Block>) {
     let current = || ArcSwap::from_pointee(Arc::downgrade(outlet));
-    let known = mailbox.outlet.get_or_init(|| Box::new(Known { outlet: current(), block: Arc::clone(block) }));
-    let Some(known) = known.downcast_ref::<Known<M>>() else { return };
+    let known = mailbox.outlet.get_or_init(|| Box::new(KnownOutlet { outlet: current(), block: Arc::clone(block) }));
+    let Some(known) = known.downcast_ref::<KnownOutlet<M>>() else { return };
     // A weak pointer keeps its address from being taken by another.
     if !ptr::addr_eq(known.outlet.load().as_ptr(), Arc::as_ptr(outlet)) {
         known.outlet.store(Arc::new(Arc::downgrade(outlet)));
@@ -163,7 +163,7 @@ fn deliver_message<M: Payload<Port: Send> + Send>(
     sent_as: SentAs,
     route: StatedRoute<'_>,
 ) {
-    match Known::at_once(endpoint, way, sent_as) {
+    match KnownOutlet::at_once(endpoint, way, sent_as) {
         Some((known, outlet)) => {
             if let Some(message) = place.take() {
                 known.count(endpoint);
@@ -181,7 +181,7 @@ fn deliver_call<M: Payload<Port: Send> + Send>(
     sent_as: SentAs,
     route: StatedRoute<'_>,
 ) {
-    if let Some((known, outlet)) = Known::at_once(endpoint, way, sent_as) {
+    if let Some((known, outlet)) = KnownOutlet::at_once(endpoint, way, sent_as) {
         let cancellation = place.as_ref().and_then(|call| call.port.cancellation());
         // One whose time is up is told so by the link's thread.
         if cancellation.is_none_or(Cancellation::begin) {
@@ -209,8 +209,8 @@ fn deliver<C: Content>(
     let mut linked = Linked { content: take(place), route: route.to_owned() };
     let hook = endpoint.undelivered.as_ref();
     let envelope = match hook {
-        None => enclose_told::<_, NoHook>(&mut linked, None),
-        Some(_) => enclose_told::<_, AnyHook>(&mut linked, hook),
+        None => enclose_traced::<_, NoHook>(&mut linked, None),
+        Some(_) => enclose_traced::<_, AnyHook>(&mut linked, hook),
     };
     match envelope {
         Some(envelope) => {

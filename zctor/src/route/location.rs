@@ -15,7 +15,7 @@ use crate::route::recorded::note_send;
 use crate::sys::frame::is_inside_code;
 use crate::sys::operation::Operation;
 use crate::sys::simulated::{either, point};
-use crate::thread::serve::enqueue_here;
+use crate::thread::take_in::enqueue_here;
 
 /// Where one instance lives, and whether it takes mail.
 pub(crate) struct Location {
@@ -118,7 +118,7 @@ impl Location {
             Some(_) => Entry::Full,
         };
         let with_point = |mailbox: &Mailbox| {
-            point(&mailbox.edge.home, mailbox.thread.index(), || Operation::Plain("take a permit"));
+            point(&mailbox.edge.world, mailbox.thread.index(), || Operation::Plain("take a permit"));
             take(mailbox)
         };
         either(&**mailbox, with_point, take)

@@ -17,7 +17,7 @@ use crate::route::pool::{Chosen, Pool};
 use crate::sys::operation::Operation;
 use crate::sys::simulated::point_anywhere;
 use crate::trace;
-use crate::trace::spans::may_be_told;
+use crate::trace::spans::may_be_traced;
 
 impl<M: Payload> Pool<M> {
     /// The instance whose turn it is; the turn moves on to it, unless it has no room.
@@ -90,7 +90,7 @@ impl<M: Payload> Pool<M> {
             let (index, way) = found.ok_or_else(|| self.nobody())?;
             let Place { number, endpoint } = &places[index];
             let entry = endpoint.enter();
-            if entry == Entry::Full && has_somebody_room(places.as_any()) {
+            if entry == Entry::Full && any_has_room(places.as_any()) {
                 continue; // another sender was faster
             }
             // Relaxed: see `Pool::turn`.
@@ -112,12 +112,12 @@ impl<M: Payload> Pool<M> {
     pub(crate) fn distribute(&self, messages: Vec<M>, late: &mut Vec<M>) -> Result<(), Vec<M>> {
         let places = self.places.load();
         let Some(mut shares) = self.take_turns(&places, messages.len()) else { return Err(messages) };
-        let is_told = may_be_told(false);
+        let is_traced = may_be_traced(false);
         let routed = |share: &Share<'_, M>| {
             trace::routed(|| (M::name(), share.endpoint.id(), share.index + 1, places.len()));
         };
         if let [only] = &mut shares[..] {
-            if is_told {
+            if is_traced {
                 messages.iter().for_each(|_| routed(only));
             }
             only.messages = messages;
@@ -127,7 +127,7 @@ impl<M: Payload> Pool<M> {
             let mut messages = messages.into_iter();
             while !messages.as_slice().is_empty() {
                 for (share, message) in shares.iter_mut().zip(messages.by_ref()) {
-                    if is_told {
+                    if is_traced {
                         routed(share);
                     }
                     share.messages.push(message);
@@ -239,14 +239,14 @@ fn next_open(places: &dyn AnyPlaces, turn: u64) -> Option<(usize, Way)> {
 
 /// The answers of a place that takes mail to rotation: the way there, whether its instance is ready, whether it has
 /// room.
-type Look<'a> = &'a dyn Fn(usize) -> Option<(Way, bool, bool)>;
+type StateOfPlace<'a> = &'a dyn Fn(usize) -> Option<(Way, bool, bool)>;
 
 /// The first of the best places, from `start` on and around. Not generic, since it would be compiled again for each
 /// message type.
-pub(super) fn best_in_turn(count: usize, start: usize, look: Look<'_>) -> Option<(usize, Way)> {
+pub(super) fn best_in_turn(count: usize, start: usize, state_of: StateOfPlace<'_>) -> Option<(usize, Way)> {
     let mut best = None;
     for index in (start..count).chain(0..start) {
-        let Some((way, is_ready, has_room)) = look(index) else { continue };
+        let Some((way, is_ready, has_room)) = state_of(index) else { continue };
         if is_ready && has_room {
             return Some((index, way));
         }
@@ -259,7 +259,7 @@ pub(super) fn best_in_turn(count: usize, start: usize, look: Look<'_>) -> Option
 
 /// Whether one of the instances that rotation prefers has room: of those that do not back off, or of all if all do.
 #[cold]
-pub(super) fn has_somebody_room(places: &dyn AnyPlaces) -> bool {
+pub(super) fn any_has_room(places: &dyn AnyPlaces) -> bool {
     let open = || places.open().map(|(_, _, location, _)| location);
     let all_back_off = !open().any(|location| location.status.is_ready());
     open().filter(|location| all_back_off || location.status.is_ready()).any(Location::has_room)

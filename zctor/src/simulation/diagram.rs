@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use crate::id::InstanceId;
-use crate::simulation::trace::{panic_text, returns_error, types};
+use crate::simulation::steps::{panic_text, returns_error, types};
 use crate::sys::operation::Operation;
 use crate::sys::simulated::state::{Call, Event, Record};
 

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use crate::simulation::trace::{name, what};
+use crate::simulation::steps::{name, what};
 use crate::sys::simulated::state::Record;
 use crate::sys::simulated::turns::{Delay, Turn};
 

@@ -4,7 +4,7 @@ use std::error::Error;
 use std::fmt;
 
 use crate::simulation::diagram::diagram;
-use crate::simulation::trace::{instances, trace};
+use crate::simulation::steps::{instances, trace};
 use crate::sys::simulated::faults::INJECTED;
 use crate::sys::simulated::state::{Panic, Record};
 

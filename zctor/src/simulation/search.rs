@@ -7,12 +7,12 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use crate::error::BoxError;
+use crate::simulation::body::Simulation;
 use crate::simulation::environment;
 use crate::simulation::failure::{Failure, failed_at, verdict};
-use crate::simulation::handle::Simulation;
 use crate::simulation::shrink::{shrink, without_numbers};
+use crate::simulation::steps::{trace, what};
 use crate::simulation::summary::Summary;
-use crate::simulation::trace::{trace, what};
 use crate::sys::clock::{deadline, now};
 use crate::sys::lock::lock;
 use crate::sys::simulated::dice::Dice;
@@ -424,7 +424,8 @@ impl Search {
 
     fn once(&self, setup: &Setup) -> Record {
         let body = Arc::clone(&self.body);
-        let run = run(setup.clone(), move |seat| body(&Simulation(seat.clone())).map_err(|error| error.to_string()));
+        let run =
+            run(setup.clone(), move |member| body(&Simulation(member.clone())).map_err(|error| error.to_string()));
         match run {
             Ok(mut record) => {
                 if let Some(step) = failed_at(&record, self.allow_panics) {

@@ -1,8 +1,8 @@
 //! Futures on a thread of a simulation, and waits for what is not zctor's.
 
-use crate::simulation::handle::{Outside, Simulation};
+use crate::simulation::body::{Outside, Simulation};
 use crate::sys::executor::run_future;
-use crate::sys::simulated::{drops_task, seat};
+use crate::sys::simulated::{drops_task, this_member};
 
 impl Simulation {
     /// Awaits a future on this thread, with what it holds of zctor's: [`Pending`](crate::Pending)s,
@@ -103,8 +103,8 @@ impl Simulation {
     /// ```
     pub fn wait_until(&self, mut holds: impl FnMut() -> bool) {
         while !holds() {
-            match seat() {
-                Some(seat) => seat.wait_for_change(),
+            match this_member() {
+                Some(member) => member.wait_for_change(),
                 None => panic!("this thread is no part of a simulation; start it by `Simulation::spawn`"),
             }
         }

@@ -11,7 +11,7 @@ use once_cell::sync::Lazy;
 
 use crate::sys::clock::now;
 use crate::sys::monitor::Monitor;
-use crate::sys::simulated::seat;
+use crate::sys::simulated::this_member;
 use crate::sys::spawn::start_thread;
 use crate::sys::unwind::{ignoring_panic, wake};
 
@@ -49,8 +49,8 @@ impl Alarms {
 /// `None` if the system refuses that thread. Then `waker` is woken at once, so that its task looks again and sets
 /// another alarm: the deadline is kept by a busy task, until there is a thread to keep it.
 pub(crate) fn set_alarm(deadline: Instant, waker: Waker) -> Option<AlarmId> {
-    if let Some(seat) = seat() {
-        return Some(seat.set_alarm(deadline, Box::new(move || wake(waker))));
+    if let Some(member) = this_member() {
+        return Some(member.set_alarm(deadline, Box::new(move || wake(waker))));
     }
     let mut state = ALARMS.lock();
     if !state.start() {
@@ -70,8 +70,8 @@ pub(crate) fn set_alarm(deadline: Instant, waker: Waker) -> Option<AlarmId> {
 }
 
 pub(crate) fn clear_alarm(id: AlarmId) {
-    if let Some(seat) = seat() {
-        let alarm = seat.clear_alarm(id);
+    if let Some(member) = this_member() {
+        let alarm = member.clear_alarm(id);
         return ignoring_panic(|| drop(alarm));
     }
     let waker = ALARMS.lock().wakers.remove(&id);

@@ -3,7 +3,7 @@
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
-use crate::sys::simulated::{in_world, seat};
+use crate::sys::simulated::{in_world, this_member};
 
 /// Reads the clock: that of the system, or the virtual one on a thread of a simulation.
 ///
@@ -15,7 +15,7 @@ use crate::sys::simulated::{in_world, seat};
 /// ```
 #[expect(clippy::disallowed_methods, reason = "the seam that the ban points to")]
 pub fn now() -> Instant {
-    in_world(|| seat().map(|seat| seat.now())).unwrap_or_else(Instant::now)
+    in_world(|| this_member().map(|member| member.now())).unwrap_or_else(Instant::now)
 }
 
 /// The time `after` from now. `None` if the clock cannot represent it: then there is no limit.

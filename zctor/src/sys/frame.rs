@@ -201,6 +201,18 @@ pub(crate) fn is_inside_code() -> bool {
     is_inside() && Frame::current().is_user_code() && !CURRENT.with(|current| current.in_task.get())
 }
 
+/// Whether this is the code of an instance, and none that runs while it panics, or in a waker.
+pub(crate) fn is_in_handler() -> bool {
+    let frame = Frame::current();
+    on_actor_thread() && frame.is_user_code() && !frame.is_waker() && !std::thread::panicking()
+}
+
+/// Whether the code that polls here is the user's, on whichever thread, and not a task that is polled inside a waker.
+pub(crate) fn is_user_code_here() -> bool {
+    let frame = Frame::current();
+    frame.is_user_code() && !frame.is_waker()
+}
+
 /// Whether this is an actor thread of any engine, or one that runs carried code.
 #[inline]
 pub(crate) fn is_inside() -> bool {

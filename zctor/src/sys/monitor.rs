@@ -4,7 +4,7 @@ use std::sync::PoisonError;
 use std::time::Instant;
 
 use crate::sys::clock::now;
-use crate::sys::simulated::seat;
+use crate::sys::simulated::this_member;
 use crate::sys::sync::{Condvar, Mutex, MutexGuard, lock};
 
 /// State behind a lock, with a wait until it has changed.
@@ -35,17 +35,17 @@ impl<T> Monitor<T> {
 
     /// Wakes all waiting threads, to look again. The state is changed before.
     pub(crate) fn notify(&self) {
-        if let Some(seat) = seat() {
-            seat.notify(self.address());
+        if let Some(member) = this_member() {
+            member.notify(self.address());
         }
         self.changed.notify_all();
     }
 
     /// Releases the lock until a thread notifies, or until the time is up. It may also return for no reason.
     pub(crate) fn wait<'a>(&'a self, state: MutexGuard<'a, T>, until: Option<Instant>) -> MutexGuard<'a, T> {
-        if let Some(seat) = seat() {
+        if let Some(member) = this_member() {
             drop(state);
-            seat.wait_at(self.address(), until);
+            member.wait_at(self.address(), until);
             return self.lock();
         }
         match until {

@@ -27,11 +27,11 @@ use once_cell::sync::{Lazy, OnceCell};
 
 use crate::sys::clock::now;
 use crate::sys::operation::Operation;
-use crate::sys::simulated::{Planted, in_world, is_planted, point_anywhere, seat};
+use crate::sys::simulated::{Planted, in_world, is_planted, point_anywhere, this_member};
 use crate::sys::spawn::ThreadName;
 use crate::sys::spin::{Attempt, Budget, Budgets, For, Spin, Spun};
 use crate::sys::sync::{AtomicU8, Thread, current, park, park_timeout, spin_loop, thread_local, yield_now};
-use crate::sys::unwind::{Quiet, ignoring_panic, wake};
+use crate::sys::unwind::{UserClosure, ignoring_panic, wake};
 
 /// The thread runs, or must look again.
 const RUNNING: u8 = 0;
@@ -58,7 +58,7 @@ thread_local! {
 }
 
 /// The hook of a thread that stands by.
-pub(crate) type Notify = Quiet<dyn Fn() + Send + Sync>;
+pub(crate) type Notify = UserClosure<dyn Fn() + Send + Sync>;
 
 /// The state word of one thread, and the ways to wake the thread.
 #[derive(Default)]
@@ -139,7 +139,7 @@ impl Parker {
     pub(crate) fn notify(&self) {
         let interrupt = crate::sys::lock::lock(&self.interrupt).clone();
         let notify = interrupt.or_else(|| crate::sys::lock::lock(&self.notify).clone());
-        if let Some(notify) = notify.as_deref().and_then(Quiet::get) {
+        if let Some(notify) = notify.as_deref().and_then(UserClosure::get) {
             ignoring_panic(notify);
         }
     }
@@ -293,7 +293,7 @@ impl Parker {
 
 /// Begins a spin, if it would take a look. In a simulation no other thread runs meanwhile, and on one core neither.
 fn may_spin(budget: &Budget, spin: Spin) -> Option<Attempt<'_>> {
-    if in_world(|| seat().map(drop)).is_some() {
+    if in_world(|| this_member().map(drop)).is_some() {
         return None;
     }
     Attempt::begin(budget, spin).filter(|_| *CORES > 1)

@@ -1,7 +1,7 @@
 //! The way into a simulated world, for the files of `sys/` and for the points of the runtime.
 //!
-//! A thread of a world has a *seat* there. All that blocks, wakes, starts threads or reads the clock asks for the seat
-//! of its thread first. Threads without one use the machine as it is, in the same process.
+//! A thread of a world is a *member* of it. All that blocks, wakes, starts threads or reads the clock asks first
+//! whether its thread is one. Threads that are none use the machine as it is, in the same process.
 
 use std::any::Any;
 use std::cell::{Cell, RefCell};
@@ -34,14 +34,14 @@ mod world;
 
 pub(crate) use self::planted::Planted;
 
-/// How many worlds there are: while there is none, nobody looks for its seat.
+/// How many worlds there are: while there is none, no thread asks whether it is a member.
 static WORLDS: AtomicUsize = AtomicUsize::new(0);
 
 /// The worlds that run, to be told of what threads outside do to them.
 static RUNNING: Mutex<Vec<Weak<World>>> = Mutex::new(Vec::new());
 
 thread_local! {
-    static SEAT: RefCell<Option<Seat>> = const { RefCell::new(None) };
+    static MEMBER: RefCell<Option<MemberRef>> = const { RefCell::new(None) };
 }
 
 thread_local! {
@@ -49,39 +49,39 @@ thread_local! {
     static HAS_LEFT: Cell<bool> = const { Cell::new(false) };
 }
 
-/// The place of a thread in a world.
+/// A member of a world: a thread, by its world and its number there.
 #[derive(Clone)]
-pub(crate) struct Seat {
+pub(crate) struct MemberRef {
     world: Arc<World>,
     id: usize,
 }
 
-/// Whether there is a world, and so maybe a seat.
+/// Whether there is a world, so that this thread may be a member of one.
 #[inline(always)]
 pub(crate) fn are_there_worlds() -> bool {
     // Relaxed: a thread of a world was started after its world was counted.
     WORLDS.load(Ordering::Relaxed) != 0
 }
 
-/// The seat of this thread, if it is one of a world.
+/// This thread as a member of its world, if it is one.
 #[inline]
-pub(crate) fn seat() -> Option<Seat> {
-    if are_there_worlds() { find_seat() } else { None }
+pub(crate) fn this_member() -> Option<MemberRef> {
+    if are_there_worlds() { find_member() } else { None }
 }
 
 #[cold]
 #[inline(never)]
-fn find_seat() -> Option<Seat> {
-    SEAT.try_with(|seat| seat.borrow().clone()).ok().flatten()
+fn find_member() -> Option<MemberRef> {
+    MEMBER.try_with(|member| member.borrow().clone()).ok().flatten()
 }
 
 /// The world that an engine belongs to, by its number; 0 for the real one.
-pub(crate) struct Home(u64);
+pub(crate) struct WorldId(u64);
 
-impl Home {
+impl WorldId {
     /// The world of this thread.
     pub(crate) fn here() -> Self {
-        Self(seat().map_or(0, |seat| seat.world.number))
+        Self(this_member().map_or(0, |member| member.world.number))
     }
 
     pub(crate) fn is_simulated(&self) -> bool {
@@ -90,7 +90,7 @@ impl Home {
 }
 
 /// A scheduling point: to be called before an operation on something that other threads can see; never under a lock.
-/// `home` is that of the engine that it belongs to.
+/// `world` is that of the engine that it belongs to.
 ///
 /// While there is no world it is a load and a branch. All else is in functions of their own, so that it does not weigh on
 /// the code around the point.
@@ -98,9 +98,9 @@ impl Home {
 /// # Panics
 /// If this thread is not of that world: when it comes here would not be in the seed.
 #[inline(always)]
-pub(crate) fn point(home: &Home, object: usize, operation: impl FnOnce() -> Operation) {
+pub(crate) fn point(world: &WorldId, object: usize, operation: impl FnOnce() -> Operation) {
     if are_there_worlds() {
-        take_step(home, object, operation);
+        take_step(world, object, operation);
     }
 }
 
@@ -124,9 +124,9 @@ fn out_of_the_way<P, R>(place: P, code: impl FnOnce(P) -> R) -> R {
 
 #[cold]
 #[inline(never)]
-fn take_step(home: &Home, object: usize, operation: impl FnOnce() -> Operation) {
-    if let Some(seat) = seat_in(home) {
-        seat.step(object as u64 + 1, false, operation());
+fn take_step(world: &WorldId, object: usize, operation: impl FnOnce() -> Operation) {
+    if let Some(member) = member_in(world) {
+        member.step(object as u64 + 1, false, operation());
     }
 }
 
@@ -141,16 +141,16 @@ pub(crate) fn point_anywhere(operation: impl FnOnce() -> Operation) {
 #[cold]
 #[inline(never)]
 fn take_step_anywhere(operation: impl FnOnce() -> Operation) {
-    if let Some(seat) = find_seat() {
-        seat.step(0, false, operation());
+    if let Some(member) = find_member() {
+        member.step(0, false, operation());
     }
 }
 
 /// The scheduling point of an operation that only looks, so that a loop of looks keeps nobody from running.
 #[inline]
 pub(crate) fn look(what: &'static str) {
-    if let Some(seat) = seat() {
-        seat.step(0, true, Operation::Plain(what));
+    if let Some(member) = this_member() {
+        member.step(0, true, Operation::Plain(what));
     }
 }
 
@@ -161,10 +161,10 @@ pub(crate) fn in_world<R>(code: impl FnOnce() -> Option<R>) -> Option<R> {
 }
 
 /// The scheduling point of a handler that begins. `true` if a fault makes the handler panic instead.
-pub(crate) fn begin_point(home: &Home, object: usize, operation: Operation) -> bool {
-    let Some(seat) = seat_in(home) else { return false };
-    seat.step(object as u64 + 1, false, operation);
-    seat.strikes(Strike::Panic)
+pub(crate) fn begin_point(world: &WorldId, object: usize, operation: Operation) -> bool {
+    let Some(member) = member_in(world) else { return false };
+    member.step(object as u64 + 1, false, operation);
+    member.strikes(Strike::Panic)
 }
 
 /// Panics in place of the handler of this variant.
@@ -184,50 +184,50 @@ pub(crate) fn reply_point(operation: impl FnOnce() -> Operation, may_panic: impl
 #[cold]
 #[inline(never)]
 fn reply_step(operation: impl FnOnce() -> Operation, may_panic: impl FnOnce() -> bool) {
-    if let Some(seat) = find_seat() {
-        seat.step(0, false, operation());
+    if let Some(member) = find_member() {
+        member.step(0, false, operation());
         if may_panic() {
-            seat.may_break();
+            member.may_break();
         }
     }
 }
 
 /// A place at which a fault may have a handler panic.
 pub(crate) fn may_break() {
-    if let Some(seat) = find_seat() {
-        seat.may_break();
+    if let Some(member) = find_member() {
+        member.may_break();
     }
 }
 
 /// Whether a fault stops the instance whose handler begins, when that has ended.
 pub(crate) fn stops_behind() -> bool {
-    find_seat().is_some_and(|seat| seat.strikes(Strike::Stop))
+    find_member().is_some_and(|member| member.strikes(Strike::Stop))
 }
 
 /// Why a state is not built again, if a fault has that fail.
 pub(crate) fn failed_rebuild() -> Option<&'static str> {
-    seat().filter(|seat| seat.strikes(Strike::FailedRebuild)).map(|_| INJECTED)
+    this_member().filter(|member| member.strikes(Strike::FailedRebuild)).map(|_| INJECTED)
 }
 
 /// Whether a fault drops the task of this thread, which awaits something.
 pub(crate) fn drops_task() -> bool {
-    seat().is_some_and(|seat| seat.strikes(Strike::Cancellation))
+    this_member().is_some_and(|member| member.strikes(Strike::Cancellation))
 }
 
 /// The bound that a mailbox gets if `bound` was asked for: 1 where a fault makes mailboxes small.
 pub(crate) fn mailbox_bound(bound: usize) -> usize {
-    seat().map_or(bound, |seat| seat.world.setup().faults.bound(bound))
+    this_member().map_or(bound, |member| member.world.setup().faults.bound(bound))
 }
 
 /// Has a new thread stop the engine whose handler begins here, if this is the first handler after the step that the
 /// seed has drawn for it.
 pub(crate) fn may_be_stopped<F: FnOnce() + Send + 'static>(stop: impl FnOnce() -> F) {
-    let Some(seat) = find_seat().filter(|seat| seat.world.is_shutdown_due()) else { return };
+    let Some(member) = find_member().filter(|member| member.world.is_shutdown_due()) else { return };
     let (stop, builder) = (stop(), Builder::new().name("stopper".to_owned()));
     // If the system refuses the thread, there is no fault.
-    let _ = start_in(&seat.world, builder, "stopper", move || {
-        if let Some(seat) = find_seat() {
-            seat.step(0, false, Operation::Plain(Strike::Shutdown.text()));
+    let _ = start_in(&member.world, builder, "stopper", move || {
+        if let Some(member) = find_member() {
+            member.step(0, false, Operation::Plain(Strike::Shutdown.text()));
         }
         stop();
     });
@@ -242,13 +242,13 @@ pub(crate) fn is_planted(fault: Planted) -> bool {
 #[cold]
 #[inline(never)]
 fn is_planted_here(fault: Planted) -> bool {
-    seat().is_some_and(|seat| seat.world.setup().planted == Some(fault))
+    this_member().is_some_and(|member| member.world.setup().planted == Some(fault))
 }
 
 /// Panics on a thread of a simulation: this thing of the process outlives each run.
 #[track_caller]
 pub(crate) fn refuse_what_outlives_a_run(what: &str, instead: &str) {
-    if seat().is_some() {
+    if this_member().is_some() {
         panic!("{what} is not for simulations, since it outlives each run; {instead}");
     }
 }
@@ -267,22 +267,22 @@ fn refuse_foreign(number: u64) -> ! {
     panic!("{text}");
 }
 
-/// The seat of this thread, which must be in the world of `home`.
-fn seat_in(home: &Home) -> Option<Seat> {
-    let seat = find_seat();
-    match (&seat, home.0) {
+/// This thread as a member of its world, which must be `world`.
+fn member_in(world: &WorldId) -> Option<MemberRef> {
+    let member = find_member();
+    match (&member, world.0) {
         (None, 0) => {}
         // The destructors of its thread-locals run, or it panics already.
         (None, _) if HAS_LEFT.get() || std::thread::panicking() => {}
         (None, number) => refuse_foreign(number),
         (Some(_), 0) => panic!("a simulation uses a real engine; make the engine in the body of the simulation"),
-        (Some(seat), number) if seat.world.number == number => {}
+        (Some(member), number) if member.world.number == number => {}
         (Some(_), _) => panic!("a simulation uses an engine of another one; make an engine in each body"),
     }
-    seat
+    member
 }
 
-impl Seat {
+impl MemberRef {
     fn step(&self, object: u64, yields: bool, operation: Operation) {
         assert!(!is_asking(), "an invariant sends, calls or waits; it may only look");
         self.world.step(self.id, object, yields, operation);
@@ -348,7 +348,7 @@ impl Seat {
         self.world.clear_alarm(id)
     }
 
-    /// Starts a thread of the same world; gives its seat.
+    /// Starts a thread of the same world; gives it as a member.
     pub(crate) fn start(&self, builder: Builder, name: &str, body: impl FnOnce() + Send + 'static) -> io::Result<Self> {
         start_in(&self.world, builder, name, body)
     }
@@ -357,10 +357,10 @@ impl Seat {
         self.world.is_gone(self.id)
     }
 
-    /// Waits until the thread of this seat has left its world. It is joined then before any other runs on.
+    /// Waits until this member has left its world. It is joined then before any other runs on.
     pub(crate) fn until_gone(&self) {
         while !self.is_gone() {
-            match seat() {
+            match this_member() {
                 Some(own) if own.id == self.id => return,
                 Some(own) => own.world.block(own.id, On::End(self.id), None),
                 None => return,
@@ -374,39 +374,42 @@ fn start_in(
     builder: Builder,
     name: &str,
     body: impl FnOnce() + Send + 'static,
-) -> io::Result<Seat> {
-    let seat = Seat { world: Arc::clone(world), id: world.add(name) };
-    let own = seat.clone();
+) -> io::Result<MemberRef> {
+    let member = MemberRef { world: Arc::clone(world), id: world.add(name) };
+    let own = member.clone();
     let handle = builder.spawn(move || {
-        let _ = SEAT.try_with(|place| place.replace(Some(own.clone())));
+        let _ = MEMBER.try_with(|place| place.replace(Some(own.clone())));
         own.world.enter(own.id);
         let _leaving = Leaving(own);
         body();
     });
     match handle {
-        Ok(handle) => world.started(seat.id, handle),
+        Ok(handle) => world.started(member.id, handle),
         Err(error) => {
             world.remove_last();
             return Err(error);
         }
     }
-    Ok(seat)
+    Ok(member)
 }
 
 /// Leaves the world when it is dropped, however the thread ends.
-struct Leaving(Seat);
+struct Leaving(MemberRef);
 
 impl Drop for Leaving {
     fn drop(&mut self) {
         self.0.world.leave(self.0.id);
         HAS_LEFT.set(true);
-        let own = SEAT.try_with(RefCell::take);
+        let own = MEMBER.try_with(RefCell::take);
         drop(own);
     }
 }
 
 /// Runs `main` in a new world, and waits until no thread of that runs any more.
-pub(crate) fn run(setup: Setup, main: impl FnOnce(&Seat) -> Result<(), String> + Send + 'static) -> io::Result<Record> {
+pub(crate) fn run(
+    setup: Setup,
+    main: impl FnOnce(&MemberRef) -> Result<(), String> + Send + 'static,
+) -> io::Result<Record> {
     silence_panics();
     WORLDS.fetch_add(1, Ordering::Relaxed);
     let record = run_counted(setup, main);
@@ -415,18 +418,21 @@ pub(crate) fn run(setup: Setup, main: impl FnOnce(&Seat) -> Result<(), String> +
 }
 
 #[expect(clippy::disallowed_methods, reason = "the origin of the world's own time")]
-fn run_counted(setup: Setup, main: impl FnOnce(&Seat) -> Result<(), String> + Send + 'static) -> io::Result<Record> {
+fn run_counted(
+    setup: Setup,
+    main: impl FnOnce(&MemberRef) -> Result<(), String> + Send + 'static,
+) -> io::Result<Record> {
     /// The number of the last world.
     static NUMBER: AtomicU64 = AtomicU64::new(0);
     let number = 1 + NUMBER.fetch_add(1, Ordering::Relaxed);
     let world = World::new(number, setup, Instant::now());
     lock(&RUNNING).push(Arc::downgrade(&world));
     start_in(&world, Builder::new().name("main".to_owned()), "main", move || {
-        let Some(seat) = find_seat() else { return };
-        match catch_unwind(AssertUnwindSafe(|| main(&seat))) {
+        let Some(member) = find_member() else { return };
+        match catch_unwind(AssertUnwindSafe(|| main(&member))) {
             Ok(Ok(())) => {}
-            Ok(Err(error)) => seat.world.main_returns(error),
-            Err(payload) => seat.world.main_panics(text_of(&*payload)),
+            Ok(Err(error)) => member.world.main_returns(error),
+            Err(payload) => member.world.main_panics(text_of(&*payload)),
         }
     })?;
     world.begin();
@@ -451,10 +457,10 @@ fn silence_panics() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
         let before = std::panic::take_hook();
-        std::panic::set_hook(Box::new(move |info| match find_seat() {
-            Some(seat) => {
+        std::panic::set_hook(Box::new(move |info| match find_member() {
+            Some(member) => {
                 let place = info.location().map(|at| format!("{}:{}", at.file(), at.line())).unwrap_or_default();
-                seat.world.note_panic(seat.id, format!("{} ({place})", text_of(info.payload())));
+                member.world.note_panic(member.id, format!("{} ({place})", text_of(info.payload())));
             }
             None => before(info),
         }));
@@ -471,29 +477,29 @@ fn text_of(payload: &dyn Any) -> &str {
 /// A thread to be unparked, of a world or of the system.
 pub(crate) enum Thread {
     Os(std::thread::Thread),
-    Simulated(Seat),
+    Simulated(MemberRef),
 }
 
 impl Thread {
     pub(crate) fn unpark(&self) {
         match self {
             Self::Os(thread) => thread.unpark(),
-            Self::Simulated(seat) => seat.world.unpark(seat.id),
+            Self::Simulated(member) => member.world.unpark(member.id),
         }
     }
 }
 
 pub(crate) fn current() -> Thread {
-    seat().map_or_else(|| Thread::Os(std::thread::current()), Thread::Simulated)
+    this_member().map_or_else(|| Thread::Os(std::thread::current()), Thread::Simulated)
 }
 
 pub(crate) fn park() {
-    let parked = in_world(|| seat().map(|seat| seat.world.block(seat.id, On::Park, None)));
+    let parked = in_world(|| this_member().map(|member| member.world.block(member.id, On::Park, None)));
     parked.unwrap_or_else(std::thread::park);
 }
 
 pub(crate) fn park_timeout(time: Duration) {
-    let until = |seat: &Seat| seat.now().checked_add(time);
-    let parked = in_world(|| seat().map(|seat| seat.world.block(seat.id, On::Park, until(&seat))));
+    let until = |member: &MemberRef| member.now().checked_add(time);
+    let parked = in_world(|| this_member().map(|member| member.world.block(member.id, On::Park, until(&member))));
     parked.unwrap_or_else(|| std::thread::park_timeout(time));
 }

@@ -6,13 +6,13 @@ use std::thread::{Builder, JoinHandle, current};
 use std::time::Duration;
 
 use crate::sys::lock::lock;
-use crate::sys::simulated::{Seat, seat};
+use crate::sys::simulated::{MemberRef, this_member};
 use crate::sys::sync::yield_now;
 
 /// A thread that was started, to be joined.
 pub(crate) enum Started {
     Os(JoinHandle<()>),
-    Simulated(Seat),
+    Simulated(MemberRef),
 }
 
 impl Started {
@@ -20,7 +20,7 @@ impl Started {
     pub(crate) fn is_finished(&self) -> bool {
         match self {
             Self::Os(thread) => thread.is_finished(),
-            Self::Simulated(seat) => seat.is_gone(),
+            Self::Simulated(member) => member.is_gone(),
         }
     }
 
@@ -30,7 +30,7 @@ impl Started {
             Self::Os(thread) if thread.thread().id() == current().id() => {}
             // If zctor's own code has panicked there, the panic hook has reported that.
             Self::Os(thread) => drop(thread.join()),
-            Self::Simulated(seat) => seat.until_gone(),
+            Self::Simulated(member) => member.until_gone(),
         }
     }
 }
@@ -46,8 +46,8 @@ pub(crate) fn start_thread(
     if let Some(bytes) = stack_size {
         builder = builder.stack_size(bytes);
     }
-    match seat() {
-        Some(seat) => seat.start(builder, name, body).map(Started::Simulated),
+    match this_member() {
+        Some(member) => member.start(builder, name, body).map(Started::Simulated),
         None => builder.spawn(body).map(Started::Os),
     }
 }
@@ -77,7 +77,7 @@ pub(crate) fn run_beside<R: Send>(
     place: &mut Option<impl FnOnce() -> R + Send>,
     meanwhile: impl FnOnce(),
 ) -> Option<std::thread::Result<R>> {
-    if seat().is_some() {
+    if this_member().is_some() {
         return None;
     }
     std::thread::scope(|scope| {
@@ -121,8 +121,8 @@ pub(crate) fn let_others_run() {
 /// ```
 #[expect(clippy::disallowed_methods, reason = "the seam that the ban points to")]
 pub fn sleep(time: Duration) {
-    match seat() {
-        Some(seat) => seat.sleep(time),
+    match this_member() {
+        Some(member) => member.sleep(time),
         None => std::thread::sleep(time),
     }
 }
@@ -136,7 +136,7 @@ const SIMULATED_CORES: usize = 4;
 /// assert!(zctor::available_threads() >= 1);
 /// ```
 pub fn available_threads() -> usize {
-    if seat().is_some() {
+    if this_member().is_some() {
         return SIMULATED_CORES;
     }
     std::thread::available_parallelism().map_or(1, std::num::NonZero::get)

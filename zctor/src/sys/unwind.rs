@@ -50,9 +50,9 @@ pub(crate) fn wake(waker: Waker) {
 }
 
 /// A closure of the user's that may be dropped anywhere: its drop is run by `ignoring_panic`.
-pub(crate) struct Quiet<F: ?Sized>(Option<Box<F>>);
+pub(crate) struct UserClosure<F: ?Sized>(Option<Box<F>>);
 
-impl<F: ?Sized> Quiet<F> {
+impl<F: ?Sized> UserClosure<F> {
     pub(crate) fn new(closure: Box<F>) -> Self {
         Self(Some(closure))
     }
@@ -63,7 +63,7 @@ impl<F: ?Sized> Quiet<F> {
     }
 }
 
-impl<F: ?Sized> Drop for Quiet<F> {
+impl<F: ?Sized> Drop for UserClosure<F> {
     fn drop(&mut self) {
         let closure = self.0.take();
         ignoring_panic(|| drop(closure));

@@ -71,7 +71,7 @@ use crate::thread::run::{close, discard_all};
 /// If the system gives no engine what it needs.
 pub fn context<M: Doubled>() -> TestContext<M> {
     let engine = ActorEngine::new();
-    let Ok(local) = spawn::apart(engine.core()) else { panic!("a new engine numbers its threads") };
+    let Ok(local) = spawn::local_without_thread(engine.core()) else { panic!("a new engine numbers its threads") };
     let recorder = Rc::new(Recorder::default());
     drop(local.kept.put(Rc::clone(&recorder)));
     let inbox = Probe::new();

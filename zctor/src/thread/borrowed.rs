@@ -13,7 +13,8 @@ use crate::sys::frame::{self, Frame};
 use crate::sys::simulated::look;
 use crate::thread::local::{Elsewhere, Local};
 use crate::thread::run::{BATCH, ThreadGuard, begin_rest, close, end_all, end_rest, free_memory};
-use crate::thread::serve::{queue_due_timers, serve, take_in};
+use crate::thread::serve::serve;
+use crate::thread::take_in::{queue_due_timers, take_in};
 
 /// Makes a thread that has just become an actor thread a borrowed one, which goes on without instances. It goes back to
 /// its own code. To be called once.
@@ -55,7 +56,7 @@ pub(crate) fn end_later(local: &Local, guard: ThreadGuard) {
 /// Makes the thread an actor thread again: it comes back from its own code.
 fn return_from_own_code(local: &Local) {
     if let Some(Elsewhere { stands, rests, alarm }) = local.borrowed.elsewhere.take() {
-        local.mailbox.parked.end(Park::Idle, local.mailbox.meter.pieces());
+        local.mailbox.parked.end(Park::Idle, local.mailbox.meter.progress());
         if let Some(alarm) = alarm {
             clear_alarm(alarm);
         }
@@ -128,7 +129,7 @@ pub(crate) fn run_pending(local: &Rc<Local>) -> bool {
             end_all(local);
             // Reported here, so that the engine need not wait until the `Here` is dropped.
             close(local);
-            local.parent.thread_ended(&local.mailbox);
+            local.owner.thread_ended(&local.mailbox);
             return false;
         }
         true

@@ -1,6 +1,6 @@
 //! The state of an actor thread that no other thread touches.
 //!
-//! The thread knows its instances by the trait `Instance` and its engine by the trait `Parent`; the layers above
+//! The thread knows its instances by the trait `Instance` and its engine by the trait `ThreadOwner`; the layers above
 //! implement both.
 
 use std::any::{Any, TypeId};
@@ -17,7 +17,7 @@ use crate::mailbox::Mailbox;
 use crate::mailbox::counters::{Account, Block};
 use crate::mailbox::envelope::{Envelope, Serving};
 use crate::mailbox::handling_times::Measured;
-use crate::mailbox::roster::Removed;
+use crate::mailbox::watchers::Removed;
 use crate::reply::cancellation::Caller;
 use crate::report::InstanceReport;
 use crate::sys::alarm::AlarmId;
@@ -57,7 +57,7 @@ pub(crate) fn running_here() -> Option<InstanceId> {
 }
 
 /// The engine of an actor thread, as the thread knows it.
-pub(crate) trait Parent: Send + Sync {
+pub(crate) trait ThreadOwner: Send + Sync {
     /// Tells it that the thread has come to rest.
     fn came_to_rest(&self);
     /// Tells it that the thread has ended its rest, while its watcher sleeps.
@@ -172,9 +172,9 @@ pub(super) struct Elsewhere {
 ///
 /// Its cells are borrowed only briefly, and never while user code runs.
 pub(crate) struct Local {
-    pub(crate) parent: Arc<dyn Parent>,
+    pub(crate) owner: Arc<dyn ThreadOwner>,
     /// The address of the engine, which names it for as long as there is the thread.
-    pub(crate) parent_address: usize,
+    pub(crate) owner_address: usize,
     pub(crate) mailbox: Arc<Mailbox>,
     /// Wakes this thread.
     pub(super) waker: Waker,
@@ -197,12 +197,12 @@ pub(crate) struct Local {
 }
 
 impl Local {
-    pub(crate) fn new(parent: Arc<dyn Parent>, mailbox: Arc<Mailbox>, kept: Kept) -> Self {
+    pub(crate) fn new(owner: Arc<dyn ThreadOwner>, mailbox: Arc<Mailbox>, kept: Kept) -> Self {
         let waker = Waker::from(Arc::clone(&mailbox.parker));
         let measured = Measured::new(&mailbox.edge.observed);
         Self {
-            parent_address: Arc::as_ptr(&parent) as *const () as usize,
-            parent,
+            owner_address: Arc::as_ptr(&owner) as *const () as usize,
+            owner,
             mailbox,
             waker,
             hosting: RefCell::default(),
@@ -220,7 +220,7 @@ impl Local {
 
     /// Prepares the handling of a message: notes its variant, begins to measure its handler. Gives whether the edge
     /// allows that it is handled. Called where `Edge::is_plain` says no.
-    pub(crate) fn may_begin(
+    pub(crate) fn admit_and_note(
         &self,
         slot: Slot,
         account: &Account,
@@ -284,7 +284,7 @@ impl Local {
 
     /// Frees the slot of an instance that has ended, and reports the end to the engine.
     pub(crate) fn vacate(&self, slot: Slot, why: &End) -> Removed {
-        self.leave(slot, why, Some(|report| self.parent.instance_ended(report)))
+        self.leave(slot, why, Some(|report| self.owner.instance_ended(report)))
     }
 
     /// Frees the slot of an instance that was never built.

@@ -17,8 +17,9 @@ use crate::sys::outside::wait_outside;
 use crate::sys::spawn::{Started, start_thread};
 use crate::sys::spin::Spun;
 use crate::sys::unwind::ignoring_panic;
-use crate::thread::local::{Kept, LOCAL, Local, Parent};
-use crate::thread::serve::{publish_timers, queue_due_timers, serve, take_in};
+use crate::thread::local::{Kept, LOCAL, Local, ThreadOwner};
+use crate::thread::serve::serve;
+use crate::thread::take_in::{publish_timers, queue_due_timers, take_in};
 use crate::thread::undelivered::{clear_queue, divert_here};
 
 /// Builds one instance on its thread. The `T` that it returns goes into the registry once all instances of the thread
@@ -26,7 +27,7 @@ use crate::thread::undelivered::{clear_queue, divert_here};
 pub(crate) type Build<T> = Box<dyn FnOnce(&Rc<Local>) -> Result<Option<T>, SpawnError> + Send>;
 
 /// The plan of a thread that is to be started.
-pub(crate) struct Plan<T> {
+pub(crate) struct ThreadPlan<T> {
     pub(crate) stack_size: Option<usize>,
     pub(crate) builds: Vec<Build<T>>,
     /// Makes, on the new thread, what the layers above keep there.
@@ -45,18 +46,18 @@ pub(crate) struct Starting<T> {
 
 /// Starts an actor thread.
 pub(crate) fn start<T: Send + 'static>(
-    parent: Arc<dyn Parent>,
+    owner: Arc<dyn ThreadOwner>,
     mailbox: Arc<Mailbox>,
-    plan: Plan<T>,
+    plan: ThreadPlan<T>,
 ) -> Result<Starting<T>, SpawnError> {
-    let Plan { stack_size, builds, keep } = plan;
+    let ThreadPlan { stack_size, builds, keep } = plan;
     let (built_sender, built) = oneshot::channel(Cancellation::none());
     let (commit, mut committed) = oneshot::channel(Cancellation::none());
     let body = {
         let mailbox = Arc::clone(&mailbox);
         move || {
             frame::be_engines_own();
-            let guard = ThreadGuard::enter(parent, mailbox, keep());
+            let guard = ThreadGuard::enter(owner, mailbox, keep());
             match build_all(guard.local(), builds) {
                 Err(error) => {
                     discard_all(guard.local());
@@ -86,9 +87,9 @@ impl ThreadGuard {
         &self.0
     }
 
-    pub(crate) fn enter(parent: Arc<dyn Parent>, mailbox: Arc<Mailbox>, kept: Kept) -> Self {
+    pub(crate) fn enter(owner: Arc<dyn ThreadOwner>, mailbox: Arc<Mailbox>, kept: Kept) -> Self {
         mailbox.parker.adopt_current_thread();
-        let local = Rc::new(Local::new(parent, mailbox, kept));
+        let local = Rc::new(Local::new(owner, mailbox, kept));
         local.mailbox.make_current();
         LOCAL.with(|current| current.replace(Some(Rc::clone(&local))));
         Self(local)
@@ -104,7 +105,7 @@ impl Drop for ThreadGuard {
         LOCAL.with(|current| current.replace(None));
         frame::leave();
         local.mailbox.parker.leave();
-        local.parent.thread_ended(&local.mailbox);
+        local.owner.thread_ended(&local.mailbox);
     }
 }
 
@@ -199,7 +200,7 @@ fn rest(local: &Local) {
 pub(super) fn parked(local: &Local, park: Park, at: Instant, until: Option<Instant>) -> Duration {
     let since = local.mailbox.parked.begin(park, at);
     local.mailbox.parker.park(until);
-    local.mailbox.parked.end(park, local.mailbox.meter.pieces()).saturating_sub(since)
+    local.mailbox.parked.end(park, local.mailbox.meter.progress()).saturating_sub(since)
 }
 
 /// Waits by `f`. If `rests` says that the thread has nothing to do meanwhile, it counts as at rest until `f` returns.
@@ -217,7 +218,7 @@ pub(super) fn at_rest(local: &Local, rests: bool, f: impl FnOnce()) {
 pub(super) fn end_rest(local: &Local) {
     local.mailbox.end_rest();
     if local.mailbox.edge.is_watcher_asleep() {
-        local.parent.wake_watcher();
+        local.owner.wake_watcher();
     }
 }
 
@@ -225,7 +226,7 @@ pub(super) fn end_rest(local: &Local) {
 pub(super) fn begin_rest(local: &Local) {
     publish_timers(local);
     local.mailbox.begin_rest();
-    local.parent.came_to_rest();
+    local.owner.came_to_rest();
 }
 
 /// Frees the memory that a burst of messages took, once they are handled, and that of a burst of instances that have

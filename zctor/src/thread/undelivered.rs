@@ -14,7 +14,7 @@ use crate::mailbox::Mailbox;
 use crate::mailbox::envelope::Undeliverable;
 use crate::mailbox::mail::{Mail, MailContents, ORDER, Order};
 use crate::sys::frame::as_hook;
-use crate::thread::local::{Local, Parent, Phase};
+use crate::thread::local::{Local, Phase, ThreadOwner};
 
 /// Gives up all that is held: the edge is sealed, and no instance comes back from its backoff.
 pub(super) fn give_up_all(local: &Local) {
@@ -105,19 +105,19 @@ pub(crate) fn write_off(local: &Local, slot: Slot, messages: u32) {
 
 /// As `divert`, for mail of this thread.
 pub(super) fn divert_here(local: &Local, mail: Mail) {
-    divert(&local.mailbox, &*local.parent, mail);
+    divert(&local.mailbox, &*local.owner, mail);
 }
 
 /// Finds another receiver for mail whose instance has ended: a sibling, if the mail was sent in turn. Messages that no
 /// sibling takes become dead letters.
-pub(crate) fn divert(mailbox: &Mailbox, parent: &dyn Parent, mail: Mail) {
+pub(crate) fn divert(mailbox: &Mailbox, owner: &dyn ThreadOwner, mail: Mail) {
     let from_inner = mail.is_to_take();
     let Some(mail) = mailbox.resolve(mail) else { return };
     let mut mail = mailbox.release(mail);
     let from_hook = mail.from_hook;
     if let (true, MailContents::Envelope(envelope)) = (mail.in_turn, &mut mail.contents) {
         // Messages of a hook stay marked as such.
-        as_hook(from_hook, || parent.redirect(envelope, from_inner));
+        as_hook(from_hook, || owner.redirect(envelope, from_inner));
         mail.recount();
     }
     discard(mailbox, mail);
@@ -127,11 +127,11 @@ pub(crate) fn divert(mailbox: &Mailbox, parent: &dyn Parent, mail: Mail) {
 fn discard(mailbox: &Mailbox, mail: Mail) {
     let Some(mail) = mailbox.resolve(mail) else { return };
     let mut mail = mailbox.release(mail);
-    let losses = &mailbox.edge.losses;
+    let incidents = &mailbox.edge.incidents;
     let why = if mailbox.edge.is_sealed() { Undelivered::Stopped } else { Undelivered::Ended };
     let instance = InstanceId { thread: mailbox.thread, slot: mail.to };
     if let MailContents::Envelope(envelope) = &mut mail.contents {
-        losses.count(envelope.name(), envelope.len(), why);
-        envelope.discard(Undeliverable { losses, instance, why, from_hook: mail.from_hook });
+        incidents.count(envelope.name(), envelope.len(), why);
+        envelope.discard(Undeliverable { incidents, instance, why, from_hook: mail.from_hook });
     }
 }

@@ -24,21 +24,22 @@ use crate::thread::borrowed::{as_actor_thread, is_done};
 use crate::thread::carried::{Home, home};
 use crate::thread::local::{Local, local};
 use crate::thread::run::{at_rest, free_memory, parked};
-use crate::thread::serve::{queue_due_timers, serve, take_in};
+use crate::thread::serve::serve;
+use crate::thread::take_in::{queue_due_timers, take_in};
 
 /// Something that `wait` waits for. The statistics list the waits for replies.
-pub(crate) trait Reply: Awaited {
+pub(crate) trait WaitedFor: Awaited {
     /// The callee that the reply must come from, and the edge of its engine.
     fn callee(&self) -> Option<(Callee, Arc<Edge>)> {
         None
     }
 }
 
-impl<T> Reply for Receiver<T> {}
+impl<T> WaitedFor for Receiver<T> {}
 
-/// A reply whose type is erased: its outcome is kept beside it. So a wait is compiled once, and not for each type of
+/// The same without its type: its outcome is kept beside it. So a wait is compiled once, and not for each type of
 /// replies.
-trait AnyReply {
+trait AnyWaitedFor {
     fn is_ready(&self) -> bool;
     /// Whether the outcome is there, and kept.
     fn poll(&mut self, waker: &Waker) -> bool;
@@ -47,13 +48,13 @@ trait AnyReply {
     fn callee(&self) -> Option<(Callee, Arc<Edge>)>;
 }
 
-/// A reply, with the place for its outcome.
-struct Waiting<'a, A: Reply> {
+/// What is waited for, with the place for its outcome.
+struct Waiting<'a, A: WaitedFor> {
     awaited: &'a mut A,
     outcome: Option<A::Output>,
 }
 
-impl<A: Reply> AnyReply for Waiting<'_, A> {
+impl<A: WaitedFor> AnyWaitedFor for Waiting<'_, A> {
     fn is_ready(&self) -> bool {
         self.awaited.is_ready()
     }
@@ -77,23 +78,23 @@ impl<A: Reply> AnyReply for Waiting<'_, A> {
     }
 }
 
-impl Awaited for dyn AnyReply + '_ {
+impl Awaited for dyn AnyWaitedFor + '_ {
     type Output = ();
 
     fn is_ready(&self) -> bool {
-        AnyReply::is_ready(self)
+        AnyWaitedFor::is_ready(self)
     }
 
     fn poll(&mut self, waker: &Waker) -> Option<()> {
-        AnyReply::poll(self, waker).then_some(())
+        AnyWaitedFor::poll(self, waker).then_some(())
     }
 
     fn poll_listed(&mut self, parker: &Arc<Parker>, waker: &Waker) -> Option<()> {
-        AnyReply::poll_listed(self, parker, waker).then_some(())
+        AnyWaitedFor::poll_listed(self, parker, waker).then_some(())
     }
 
     fn spin(&self) -> Spin {
-        AnyReply::spin(self)
+        AnyWaitedFor::spin(self)
     }
 }
 
@@ -144,13 +145,13 @@ struct AbandonmentWatch {
 
 impl AbandonmentWatch {
     fn new(edge: &Arc<Edge>, waker: &Waker) -> Self {
-        Self { edge: Arc::clone(edge), number: edge.watch(waker) }
+        Self { edge: Arc::clone(edge), number: edge.join_waiters(waker) }
     }
 }
 
 impl Drop for AbandonmentWatch {
     fn drop(&mut self) {
-        self.edge.unwatch(self.number);
+        self.edge.leave_waiters(self.number);
     }
 }
 
@@ -175,7 +176,7 @@ impl Drop for NotedWait<'_> {
 /// a thread outside, if that is another engine: there it must be woken when that engine abandons threads. When this
 /// thread's own engine does, it wakes all of its threads. A wait of code that is no instance's, on a thread that is
 /// borrowed by `here`, is listed only as one of a thread outside.
-fn note_wait<'l>(local: &'l Local, awaited: &dyn AnyReply, since: Instant) -> NotedWait<'l> {
+fn note_wait<'l>(local: &'l Local, awaited: &dyn AnyWaitedFor, since: Instant) -> NotedWait<'l> {
     let (mailbox, variant) = (&*local.mailbox, local.variant.get());
     let mut noted = NotedWait { local, variant, _handler: None, _caller: None };
     if let Some((callee, edge)) = awaited.callee() {
@@ -198,7 +199,7 @@ struct NotedOutside {
 
 /// Lists what a thread outside waits for.
 #[inline]
-fn note_outside(awaited: &(dyn AnyReply + '_), parker: &Arc<Parker>) -> NotedOutside {
+fn note_outside(awaited: &(dyn AnyWaitedFor + '_), parker: &Arc<Parker>) -> NotedOutside {
     let since = now();
     let Some((callee, edge)) = awaited.callee() else { return NotedOutside::default() };
     match home() {
@@ -226,7 +227,7 @@ fn note_carried(
 
 /// Waits for `awaited`. An actor thread serves the lanes below the current handler's call depth meanwhile. `None` at
 /// the deadline, or when the waiting thread itself must end or was abandoned.
-pub(crate) fn wait<A: Reply>(awaited: &mut A, until: Option<Instant>) -> Option<A::Output> {
+pub(crate) fn wait<A: WaitedFor>(awaited: &mut A, until: Option<Instant>) -> Option<A::Output> {
     // A callee on this thread has answered already.
     if awaited.is_ready() {
         if let Some(output) = awaited.poll(Waker::noop()) {
@@ -239,7 +240,7 @@ pub(crate) fn wait<A: Reply>(awaited: &mut A, until: Option<Instant>) -> Option<
 }
 
 #[inline(never)]
-fn wait_for_any(awaited: &mut dyn AnyReply, until: Option<Instant>) {
+fn wait_for_any(awaited: &mut dyn AnyWaitedFor, until: Option<Instant>) {
     let _: Option<()> = match local() {
         Some(local) if !is_done(&local) || Frame::current().is_user_code() => {
             as_actor_thread(&local, || wait_here(&local, Frame::current().serves_below(), awaited, until))
@@ -249,7 +250,7 @@ fn wait_for_any(awaited: &mut dyn AnyReply, until: Option<Instant>) {
 }
 
 /// Waits on an actor thread, and serves the lanes below a call depth meanwhile.
-fn wait_here(local: &Rc<Local>, below: u32, awaited: &mut dyn AnyReply, deadline: Option<Instant>) -> Option<()> {
+fn wait_here(local: &Rc<Local>, below: u32, awaited: &mut dyn AnyWaitedFor, deadline: Option<Instant>) -> Option<()> {
     let parker = &local.mailbox.parker;
     let due = || [deadline, local.next_timer()].into_iter().flatten().min();
     let spin = local.mailbox.edge.spin.no_later_than(due);

@@ -58,7 +58,7 @@ pub(crate) const SPANS: bool = true;
 
 /// Whether spans may be asked for around the handlers of messages that are sent here, or of calls that are made here.
 #[inline(always)]
-pub(crate) fn may_be_told(is_call: bool) -> bool {
+pub(crate) fn may_be_traced(is_call: bool) -> bool {
     may_ask(level_of(is_call))
 }
 

@@ -1,5 +1,5 @@
 //! Models of quiet: it is never said too early, and each thread that waits for it is woken. They run the real
-//! `Mailbox`, `are_quiet` and `watch`. "Caught" lists the mutations under which a model was seen to fail.
+//! `Mailbox`, `are_quiet` and `wait_until`. "Caught" lists the mutations under which a model was seen to fail.
 
 use loom::thread::{JoinHandle, spawn};
 
@@ -106,10 +106,10 @@ fn quiet_is_not_said_while_a_message_hops() {
     }
 }
 
-/// Caught, by a deadlock: either of the fences in `came_to_rest` and `watch` missing; a `came_to_rest` that notifies
-/// without having held the lock; a `watch` that counts itself among the watchers after its first look. `SeqCst`
-/// accesses in place of the fences fail too, as loom treats them as acquire and release. Caught, by the count: a `rest`
-/// or `begin_rest` that is `Relaxed`.
+/// Caught, by a deadlock: either of the fences in `came_to_rest` and `wait_until` missing; a `came_to_rest` that
+/// notifies without having held the lock; a `wait_until` that counts itself among the waiters after its first look.
+/// `SeqCst` accesses in place of the fences fail too, as loom treats them as acquire and release. Caught, by the count:
+/// a `rest` or `begin_rest` that is `Relaxed`.
 #[test]
 fn a_waiter_for_quiet_is_woken() {
     loom::model(|| {
@@ -117,7 +117,7 @@ fn a_waiter_for_quiet_is_woken() {
         mailbox.begin_rest();
         send(&mailbox);
         let thread = actor(&core, &mailbox, || ());
-        drop(core.watch(|_| are_quiet([&*mailbox].into_iter()), |_| None));
+        drop(core.wait_until(|_| are_quiet([&*mailbox].into_iter()), |_| None));
         assert_eq!(handled(&mailbox), 1);
         thread.join().unwrap();
     });
@@ -130,7 +130,7 @@ fn a_waiter_for_quiet_is_woken_when_a_message_has_hopped() {
     model.preemption_bound = Some(2); // with three it takes half a minute
     model.check(|| {
         let hop = Hop::begin();
-        drop(hop.core.watch(|_| are_quiet([&*hop.second, &*hop.first].into_iter()), |_| None));
+        drop(hop.core.wait_until(|_| are_quiet([&*hop.second, &*hop.first].into_iter()), |_| None));
         hop.assert_all_done();
         hop.join();
     });

@@ -15,9 +15,9 @@ use crate::reply::cancellation::Cancellation;
 use crate::reply::reply_to::ReplyTo;
 use crate::sys::outside::loom_models::outside;
 
-/// Caught: `park` that stores `PARKED` without a swap; `InFlight::look` that looks at the edge before it attends;
-/// `abandon` that takes the wakers before it sets the edge; a missing fence in `abandon` or `is_abandoned`, by the late
-/// wake alone.
+/// Caught: `park` that stores `PARKED` without a swap; `InFlight::look` that looks at the edge before it joins its
+/// waiters; `abandon` that takes the wakers before it sets the edge; a missing fence in `abandon` or `is_abandoned`, by
+/// the late wake alone.
 #[test]
 fn a_caller_of_an_abandoned_thread_is_woken_and_told() {
     for late_wakes in 0..=1 {
@@ -26,7 +26,7 @@ fn a_caller_of_an_abandoned_thread_is_woken_and_told() {
 }
 
 /// Lists the wait of a thread outside, as thread/wait.rs does.
-fn list(reply: &InFlight<(), Called<'_>>, parker: &Arc<Parker>) {
+fn list(reply: &InFlight<(), CalledAt<'_>>, parker: &Arc<Parker>) {
     if let Some((callee, edge)) = reply.callee() {
         let _number = edge.callers.begin(OutsideThread(Arc::clone(parker)), callee, now());
     }
@@ -48,7 +48,7 @@ fn wait_for_an_abandonment(late_wakes: usize) {
             spawn(move || Parker::wake(&parker))
         })
         .collect();
-    let called = Called { mailbox: &mailbox, variant: "Variant", slot: Slot { index: 0, generation: 0 } };
+    let called = CalledAt { mailbox: &mailbox, variant: "Variant", slot: Slot { index: 0, generation: 0 } };
     let mut reply = InFlight::new(receiver, called, || "message");
     let outcome = outside.wait(&mut reply, None, |reply, parker| list(reply, parker));
     assert_eq!(outcome, Some(Err(CallError::Stopped { message: "message" })));

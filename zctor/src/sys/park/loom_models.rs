@@ -96,7 +96,7 @@ fn a_thread_that_stands_by_is_told_of_mail() {
             *lock(&notify.0) += 1;
             notify.1.notify_all();
         };
-        drop(parker.notify_by(Some(Arc::new(Quiet::new(Box::new(notify))))));
+        drop(parker.notify_by(Some(Arc::new(UserClosure::new(Box::new(notify))))));
         let (sender, receiver) = queue::unbounded();
         let sender = Arc::new(sender);
         let givers = [giver(&parker, &sender, 1), giver(&parker, &sender, 2)];

@@ -8,8 +8,8 @@ pub(crate) use std::thread::{Thread, current, park, park_timeout};
 
 use crate::sys::operation::Operation;
 
-/// The place of a thread in a world: there are none.
-pub(crate) enum Seat {}
+/// A member of a world: there are none.
+pub(crate) enum MemberRef {}
 
 #[cfg(feature = "tracing")]
 #[inline(always)]
@@ -23,7 +23,7 @@ pub(crate) fn either<P, R>(place: P, _: impl FnOnce(P) -> R, real: impl FnOnce(P
 }
 
 #[inline(always)]
-pub(crate) fn seat() -> Option<Seat> {
+pub(crate) fn this_member() -> Option<MemberRef> {
     None
 }
 
@@ -31,9 +31,9 @@ pub(crate) fn seat() -> Option<Seat> {
 pub(crate) const HAS_POINTS: bool = false;
 
 /// The world that an engine belongs to: the real one.
-pub(crate) struct Home;
+pub(crate) struct WorldId;
 
-impl Home {
+impl WorldId {
     pub(crate) fn here() -> Self {
         Self
     }
@@ -45,7 +45,7 @@ impl Home {
 }
 
 #[inline(always)]
-pub(crate) fn point(_: &Home, _: usize, _: impl FnOnce() -> Operation) {}
+pub(crate) fn point(_: &WorldId, _: usize, _: impl FnOnce() -> Operation) {}
 
 #[inline(always)]
 pub(crate) fn point_anywhere(_: impl FnOnce() -> Operation) {}
@@ -59,7 +59,7 @@ pub(crate) fn in_world<R>(_: impl FnOnce() -> Option<R>) -> Option<R> {
 }
 
 /// Not reached, as what follows here: `in_world` does not run its code.
-pub(crate) fn begin_point(_: &Home, _: usize, _: Operation) -> bool {
+pub(crate) fn begin_point(_: &WorldId, _: usize, _: Operation) -> bool {
     false
 }
 
@@ -104,7 +104,7 @@ pub(crate) fn is_planted(_: Planted) -> bool {
     false
 }
 
-impl Seat {
+impl MemberRef {
     pub(crate) fn now(&self) -> Instant {
         match *self {}
     }

@@ -45,7 +45,7 @@ impl State {
     pub(super) fn stuck(&self, patience: Duration) -> String {
         let member = &self.members[self.running];
         let last = member.last.map_or_else(|| "its start".to_owned(), |last| format!("`{last}`"));
-        let doing = match member.account.as_deref().and_then(is_asleep) {
+        let doing = match member.stat_file.as_deref().and_then(is_asleep) {
             Some(true) => "It sleeps: it waits for something that is not zctor's",
             Some(false) => "It does not sleep: its code does not end",
             None => "Its code does not end, or it waits for something that is not zctor's",
@@ -60,14 +60,14 @@ impl State {
 }
 
 /// Where Linux says what this thread does.
-pub(super) fn account_of_this_thread() -> Option<PathBuf> {
+pub(super) fn stat_file_of_this_thread() -> Option<PathBuf> {
     let thread = std::fs::read_link("/proc/thread-self").ok()?;
     Some(Path::new("/proc").join(thread).join("stat"))
 }
 
-/// Whether a thread sleeps, by its account: the letter behind its name in parentheses.
-fn is_asleep(account: &Path) -> Option<bool> {
-    let text = std::fs::read_to_string(account).ok()?;
+/// Whether a thread sleeps, by its file `stat`: the letter behind its name in parentheses.
+fn is_asleep(stat_file: &Path) -> Option<bool> {
+    let text = std::fs::read_to_string(stat_file).ok()?;
     let (_, behind) = text.rsplit_once(')')?;
     Some(behind.trim_start().starts_with(['S', 'D']))
 }

@@ -114,7 +114,7 @@ pub(super) struct Member {
     pub(super) os: Option<Thread>,
     pub(super) handle: Option<JoinHandle<()>>,
     /// Where the system says what the thread does, if it does.
-    pub(super) account: Option<PathBuf>,
+    pub(super) stat_file: Option<PathBuf>,
     pub(super) last: Option<Operation>,
 }
 

@@ -21,7 +21,7 @@ use crate::sys::operation::Operation;
 use crate::sys::simulated::choice::Passed;
 use crate::sys::simulated::faults::Strike;
 use crate::sys::simulated::invariants::Violated;
-use crate::sys::simulated::report::account_of_this_thread;
+use crate::sys::simulated::report::stat_file_of_this_thread;
 use crate::sys::simulated::state::{Alarm, Invariant, Member, On, Record, Setup, State, Status};
 
 pub(crate) struct World {
@@ -75,7 +75,7 @@ impl World {
             go: Arc::default(),
             os: None,
             handle: None,
-            account: None,
+            stat_file: None,
             last: None,
         });
         state.members.len() - 1
@@ -100,10 +100,10 @@ impl World {
 
     /// Called by a new thread: waits for its turn.
     pub(crate) fn enter(&self, me: usize) {
-        let account = account_of_this_thread();
+        let stat_file = stat_file_of_this_thread();
         let go = {
             let member = &mut self.state().members[me];
-            member.account = account;
+            member.stat_file = stat_file;
             Arc::clone(&member.go)
         };
         self.until_turn(me, &go);

@@ -14,7 +14,7 @@ enum Never {}
 pub(crate) const SPANS: bool = false;
 
 #[inline(always)]
-pub(crate) fn may_be_told(_: bool) -> bool {
+pub(crate) fn may_be_traced(_: bool) -> bool {
     false
 }
 

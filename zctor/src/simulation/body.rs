@@ -6,7 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::{Arc, Mutex};
 
 use crate::sys::lock::lock;
-use crate::sys::simulated::Seat;
+use crate::sys::simulated::MemberRef;
 use crate::sys::simulated::state::Invariant;
 use crate::sys::spawn::{Started, start_thread};
 
@@ -25,7 +25,7 @@ use crate::sys::spawn::{Started, start_thread};
 /// .run();
 /// ```
 #[derive(Clone)]
-pub struct Simulation(pub(super) Seat);
+pub struct Simulation(pub(super) MemberRef);
 
 impl fmt::Debug for Simulation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

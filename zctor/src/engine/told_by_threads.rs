@@ -1,5 +1,4 @@
-//! The engine as its threads know it: they tell it of their rest, of ends, and of mail that another thread must take
-//! over.
+//! What the threads tell their engine: of their rest, of ends, and of mail that another thread must take over.
 
 use std::sync::Arc;
 
@@ -8,9 +7,9 @@ use crate::engine::{shutdown, slow};
 use crate::mailbox::Mailbox;
 use crate::mailbox::envelope::Envelope;
 use crate::report::InstanceReport;
-use crate::thread::local::Parent;
+use crate::thread::local::ThreadOwner;
 
-impl Parent for Core {
+impl ThreadOwner for Core {
     fn came_to_rest(&self) {
         Self::came_to_rest(self);
     }

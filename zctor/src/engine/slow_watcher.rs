@@ -5,16 +5,16 @@ use std::time::Duration;
 
 use crate::report::slow::Slow;
 use crate::sys::spawn::Started;
-use crate::sys::unwind::Quiet;
+use crate::sys::unwind::UserClosure;
 
 /// A hook for slow handlers, which is the user's.
-pub(super) type Hook = Quiet<dyn Fn(&Slow) + Send + Sync>;
+pub(super) type SlowHook = UserClosure<dyn Fn(&Slow) + Send + Sync>;
 
 /// The orders of the engine to its watcher.
 #[derive(Default)]
-pub(super) struct Watch {
+pub(super) struct SlowWatcher {
     /// The limit, and the hook to be told.
-    pub(super) told: Option<(Duration, Arc<Hook>)>,
+    pub(super) hook: Option<(Duration, Arc<SlowHook>)>,
     /// The hook was set since the last look, and has been told of nothing.
     pub(super) is_new: bool,
     pub(super) thread: Option<Started>,

@@ -29,18 +29,18 @@ where
     /// The scheduling point of the handler of the message in this place. `true` if a fault has it panic in place of its
     /// code: the message is taken out then, as the handler would, and with it the port if it has one.
     #[cfg_attr(not(debug_assertions), inline(always))]
-    pub(super) fn breaks<P>(
+    pub(super) fn fault_panics<P>(
         self: &Rc<Self>,
         local: &Rc<Local>,
         place: &mut P,
         message: fn(&P) -> Option<&M>,
         take: fn(&mut P) -> Option<M::Port>,
     ) -> bool {
-        in_world(|| self.break_one(local, place, message, take)).is_some()
+        in_world(|| self.fault_panics_cold(local, place, message, take)).is_some()
     }
 
-    /// As `breaks`, for a message that was sent, which first gives its permit back, with a scheduling point. Gives how it
-    /// is to be handled then; `None` if a fault had its handler panic.
+    /// As `fault_panics`, for a message that was sent, which first gives its permit back, with a scheduling point.
+    /// Gives how it is to be handled then; `None` if a fault had its handler panic.
     #[cold]
     #[inline(never)]
     pub(super) fn begin_sent<P>(
@@ -54,11 +54,11 @@ where
         if serving.permitted {
             local.mailbox.give_back(1);
         }
-        let is_broken = self.breaks(local, place, message, take);
+        let is_broken = self.fault_panics(local, place, message, take);
         (!is_broken).then_some(Serving { permitted: false, ..serving })
     }
 
-    fn break_one<P>(
+    fn fault_panics_cold<P>(
         self: &Rc<Self>,
         local: &Rc<Local>,
         place: &mut P,
@@ -76,8 +76,8 @@ where
         Some(())
     }
 
-    /// As `breaks`, for a call that is handled on the spot. Gives what has come of it, as `work` does.
-    pub(super) fn break_on_the_spot(
+    /// As `fault_panics`, for a call that is handled on the spot. Gives what has come of it, as `work` does.
+    pub(super) fn fault_panics_on_the_spot(
         self: &Rc<Self>,
         local: &Rc<Local>,
         message: &mut Option<M>,
@@ -95,11 +95,11 @@ where
     fn begin(&self, local: &Local, variant: &'static str) -> Option<()> {
         let Mailbox { thread, edge, .. } = &*local.mailbox;
         may_be_stopped(|| {
-            let engine = Arc::clone(&local.parent);
+            let engine = Arc::clone(&local.owner);
             move || engine.stop()
         });
         let operation = Operation::Begin { instance: self.endpoint.id(), message: M::name(), variant };
-        let panics = begin_point(&edge.home, thread.index(), operation);
+        let panics = begin_point(&edge.world, thread.index(), operation);
         if stops_behind() {
             // As if the handler had called `ctx.stop()`: that takes effect when it has ended.
             self.common.requested.set(Requested::Stop);

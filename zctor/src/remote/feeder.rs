@@ -1,7 +1,7 @@
-//! A lane: a thread that does one piece of work after the other.
+//! A feeder: a thread that puts one packet after the other into its mailbox.
 //!
-//! Each pool that is served has a lane for packets from outside, where work may wait for room. Packets from handlers
-//! may not wait behind that, and go through one lane of its end.
+//! Each pool that is served has a feeder for packets from outside, where work may wait for room. Packets from handlers
+//! may not wait behind that, and go through one feeder of its end.
 
 use std::collections::VecDeque;
 use std::io;
@@ -16,9 +16,9 @@ use crate::sys::unwind::catch;
 
 type Work = Box<dyn FnOnce() + Send>;
 
-/// The way to the thread, which ends when no lane knows it any more and all its work is done.
+/// The way to the thread, which ends when no feeder knows it any more and all its work is done.
 #[derive(Clone)]
-pub(super) struct Lane(Arc<Due>);
+pub(super) struct Feeder(Arc<Due>);
 
 /// Tells the thread to end when it is dropped.
 struct Due(Arc<Monitor<Queue>>);
@@ -33,7 +33,7 @@ struct Queue {
     is_closed: bool,
 }
 
-impl Lane {
+impl Feeder {
     pub(super) fn start(name: &str) -> io::Result<Self> {
         let queue = Arc::new(Monitor::<Queue>::default());
         let due = Self(Arc::new(Due(Arc::clone(&queue))));
@@ -49,7 +49,7 @@ impl Lane {
 
     /// Has the thread do this, after what was given to it before.
     pub(super) fn give(&self, work: impl FnOnce() + Send + 'static) {
-        point_anywhere(|| Operation::Plain("give work to a lane"));
+        point_anywhere(|| Operation::Plain("give work to a feeder"));
         let mut queue = self.0.0.lock();
         queue.work.push_back(Box::new(work));
         let is_waiting = take(&mut queue.is_waiting);
