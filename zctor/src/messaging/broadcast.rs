@@ -146,7 +146,7 @@ fn send_copies<M: Payload>(everybody: &[(&Endpoint<M>, Way)], copies: Vec<M>) ->
 /// As `send_copies`. `WATCHED`: see `trace::watched_or_not`.
 ///
 /// Copies for neighbours on one thread go there as a bundle, in one push. All copies are made before, so none of the user's
-/// code runs between the first of them and the push.
+/// code runs between the first of them and the push, but for a subscriber, which cannot unwind here.
 fn send_each<const WATCHED: bool, M: Payload>(everybody: &[(&Endpoint<M>, Way)], copies: Vec<M>) -> (usize, Vec<M>) {
     let mut sent = Sent { reached: 0, missed: Vec::new() };
     let mut copies = copies.into_iter();

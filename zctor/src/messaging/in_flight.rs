@@ -71,7 +71,7 @@ pub(crate) struct InFlight<R, B: Callees> {
     mailbox: B,
     message: fn() -> &'static str,
     attending: Option<Attendance>,
-    /// Whether a waiter has left its waker. Only a planted fault asks for it.
+    /// Whether a waiter has left its word or its waker with the reply. Only a planted fault asks for it.
     is_awaited: bool,
 }
 
