@@ -147,6 +147,10 @@ impl<M: RemoteMessage> ServedPool<M> {
             (Some(served), Route::Key(to)) if !served.contain(to) => Err(Answer::Unreachable),
             (Some(_), Route::Key(to)) => match own().map(|hash| Partition::of_hash(hash, to.of)) {
                 Some(own) if own == to => Ok(()),
+                _ if bound.is_some() => unfit(
+                    "the key that its client is bound to serializes in another way than its `#[key]` fields, or the two \
+                     sides take another field for the key, or another type",
+                ),
                 _ => unfit("the two sides take another field for its key, or another type"),
             },
         }
