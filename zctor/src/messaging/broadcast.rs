@@ -12,8 +12,7 @@ use crate::messaging::target::Target;
 use crate::route::endpoint::{Endpoint, taken_back};
 use crate::route::link_route::StatedRoute;
 use crate::route::location::{Entry, Way};
-use crate::route::payload::Payload;
-use crate::route::payload::{Kind, ToPort};
+use crate::route::payload::{Kind, Payload, ToPort};
 use crate::route::places::{Place, Places};
 use crate::route::pool::Pool;
 use crate::sys::frame::Frame;
@@ -191,6 +190,7 @@ impl<M: Payload> Sent<M> {
         let mailbox = &neighbours[0].0.mailbox;
         let missed_before = self.missed.len();
         let mut bundle = mailbox.buffers.take(1);
+        bundle.reserve(neighbours.len()); // to grow moves all mail that is in it
         for ((endpoint, _), copy) in neighbours.iter().zip(copies) {
             self.missed.extend(endpoint.join_bundle::<WATCHED>(copy, &mut bundle));
         }
