@@ -56,6 +56,16 @@ fn status(answer: &str) -> &str {
     answer.split(' ').nth(1).unwrap_or_default()
 }
 
+/// Waits until the engine's first thread is parked: the time of the next handler counts from when that thread wakes up.
+fn await_park(engine: &ActorEngine) {
+    let idle = || engine.stats().threads[0].idle;
+    engine.settle();
+    let at_rest = idle();
+    while idle() == at_rest {
+        thread::yield_now();
+    }
+}
+
 #[test]
 fn a_foreign_host_a_wrong_token_and_a_post_are_refused() {
     bounded(|| {
@@ -203,13 +213,7 @@ fn the_first_look_finds_a_handler_that_is_stuck_though_nobody_waits_for_it() {
         let engine = ActorEngine::new();
         let served = Console::new(&engine).serve_tcp("127.0.0.1:0").unwrap();
         let jobs: JobClient = engine.pool(1, JobMessage::actor(|| Job)).unwrap();
-        // The handler runs since its thread woke up, so that has to be parked.
-        let idle = || engine.stats().threads[0].idle;
-        engine.settle();
-        let at_rest = idle();
-        while idle() == at_rest {
-            thread::yield_now();
-        }
+        await_park(&engine);
         let gate = Gate::new();
         jobs.hold(gate.clone()).unwrap();
         gate.await_arrivals(1);
@@ -248,7 +252,9 @@ fn an_actor_that_is_slow_by_right_is_ill_at_its_own_limit_and_not_before() {
                 let roots = engine.stats().waits().roots;
                 roots.iter().flat_map(|root| &root.callers).any(|one| one.caller.lasted >= HELD)
             };
-            while !has_waited() {}
+            while !has_waited() {
+                thread::yield_now();
+            }
             let well = health("0.001");
             let begun = Instant::now();
             other.hold(held.clone()).unwrap();
@@ -278,11 +284,14 @@ fn a_thread_that_is_behind_is_named_and_is_not_stuck() {
         let engine = ActorEngine::new();
         let served = Console::new(&engine).serve_tcp("127.0.0.1:0").unwrap();
         let jobs: JobClient = engine.pool(1, JobMessage::actor(|| Job)).unwrap();
+        await_park(&engine);
         let gates: Vec<Gate> = (0..20).map(|_| Gate::new()).collect();
         for gate in &gates {
             jobs.hold(gate.clone()).unwrap();
         }
-        while fetch(&served.to_string()).unwrap().threads[0].oldest < 1.0 {}
+        while fetch(&served.to_string()).unwrap().threads[0].oldest < 1.0 {
+            thread::yield_now();
+        }
         let (host, path) = parts(&served);
         let mut seen = None;
         for pair in gates.windows(2) {
