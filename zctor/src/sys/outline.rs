@@ -5,12 +5,7 @@
 /// A look at each step on a message's way weighs on all of it, by the registers that must outlive the look. So such a way
 /// is there twice, with the looks and without, and the choice stands at its head.
 #[inline(always)]
-pub(crate) fn choose<P, R>(
-    is_seldom: bool,
-    place: P,
-    seldom: impl FnOnce(P) -> R,
-    mostly: impl FnOnce(P) -> R,
-) -> R {
+pub(crate) fn choose<P, R>(is_seldom: bool, place: P, seldom: impl FnOnce(P) -> R, mostly: impl FnOnce(P) -> R) -> R {
     if is_seldom { out_of_the_way(place, seldom) } else { mostly(place) }
 }
 
