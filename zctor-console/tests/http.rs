@@ -285,11 +285,14 @@ fn a_thread_that_is_behind_is_named_and_is_not_stuck() {
         let engine = ActorEngine::new();
         let served = Console::new(&engine).serve_tcp("127.0.0.1:0").unwrap();
         let jobs: JobClient = engine.pool(1, JobMessage::actor(|| Job)).unwrap();
+        await_rest(&engine);
         let gates: Vec<Gate> = (0..20).map(|_| Gate::new()).collect();
         for gate in &gates {
             jobs.hold(gate.clone()).unwrap();
         }
-        while fetch(&served.to_string()).unwrap().threads[0].oldest < 1.0 {}
+        while fetch(&served.to_string()).unwrap().threads[0].oldest < 1.0 {
+            thread::yield_now();
+        }
         let (host, path) = parts(&served);
         let mut seen = None;
         for pair in gates.windows(2) {

@@ -180,7 +180,7 @@ impl Mailbox {
         let mut late = lock(&self.late);
         let mut orders = Vec::new();
         while let Ok(mail) = self.receiver.try_recv() {
-            self.forget_batch(&mail);
+            self.take_off_batched(&mail);
             if mail.number == 0 { orders.push(mail) } else { late.push(mail) }
         }
         let own =
@@ -220,7 +220,7 @@ impl Mailbox {
         let found: Vec<Mail> = self.receiver.drain().collect();
         drop((waiting, late));
         self.wake_all();
-        found.iter().for_each(|mail| self.forget_batch(mail));
+        found.iter().for_each(|mail| self.take_off_batched(mail));
         found.into_iter().flat_map(Mail::unbundled).collect()
     }
 
@@ -323,14 +323,14 @@ impl Mailbox {
 
     /// Counts mail that the thread has taken out of the queue, for `batched`.
     #[inline]
-    fn uncount_batch(&self, mail: &Mail) {
+    fn count_taken_out(&self, mail: &Mail) {
         if mail.messages > 1 {
             self.meter.unbatched.add(u64::from(mail.messages) - 1);
         }
     }
 
-    /// As `uncount_batch`, for mail that another thread has taken out.
-    fn forget_batch(&self, mail: &Mail) {
+    /// Takes mail off `batched` that another thread has taken out.
+    fn take_off_batched(&self, mail: &Mail) {
         self.batched.fetch_sub(mail.messages.saturating_sub(1) as usize, Ordering::Relaxed);
     }
 
@@ -411,7 +411,7 @@ impl Arrivals<'_> {
             Source::Many(drain) => *place = drain.next(),
         }
         if let Some(mail) = place {
-            self.mailbox.uncount_batch(mail);
+            self.mailbox.count_taken_out(mail);
         }
     }
 
@@ -431,7 +431,7 @@ impl Arrivals<'_> {
             }
         }
         if let Some(mail) = lane.back() {
-            self.mailbox.uncount_batch(mail);
+            self.mailbox.count_taken_out(mail);
         }
         true
     }

@@ -20,6 +20,8 @@ pub(crate) mod line;
 pub(crate) mod lock;
 pub(crate) mod monitor;
 pub(crate) mod operation;
+#[cfg(any(feature = "tracing", all(feature = "simulation", not(loom))))]
+pub(crate) mod outline;
 pub(crate) mod outside;
 pub(crate) mod park;
 #[cfg(feature = "tokio")]

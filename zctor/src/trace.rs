@@ -33,28 +33,16 @@ mod on {
     use crate::event::{AfterPanic, DeadLetter, PanicEvent, PanicOrigin, Undelivered};
     use crate::id::InstanceId;
     use crate::report::slow::Slow;
+    use crate::sys::outline::choose;
     use crate::sys::simulated::are_there_worlds;
     use crate::trace::spans;
     use crate::trace::subscriber::tell;
 
     /// Runs the first while somebody may watch what is sent here, a subscriber or a simulation, and otherwise the second,
     /// which is the same without events, spans and scheduling points.
-    ///
-    /// A look at each step on a message's way would weigh on all of it, by the registers that must outlive the look. So that
-    /// way is there twice, and the choice stands at its head.
     #[inline(always)]
     pub(crate) fn watched_or_not<P, R>(place: P, watched: impl FnOnce(P) -> R, unwatched: impl FnOnce(P) -> R) -> R {
-        if spans::may_be_traced(false) || are_there_worlds() {
-            out_of_the_way(place, watched)
-        } else {
-            unwatched(place)
-        }
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn out_of_the_way<P, R>(place: P, code: impl FnOnce(P) -> R) -> R {
-        code(place)
+        choose(spans::may_be_traced(false) || are_there_worlds(), place, watched, unwatched)
     }
 
     /// A message was routed: its type, the instance, the number of its place in the pool, counted from 1, and of places.

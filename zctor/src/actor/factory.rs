@@ -21,7 +21,8 @@ pub(crate) enum StateFactory<'f, M: Message, S> {
     Once(&'f mut dyn FnMut() -> S),
 }
 
-/// A factory that runs once, as one that need not be in a box of its own.
+/// Makes of a factory that runs once a closure that `StateFactory::Once` can borrow: a closure by reference stands for a
+/// box.
 pub(crate) fn build_once<S>(factory: impl FnOnce() -> S) -> impl FnMut() -> S {
     let mut factory = Some(factory);
     move || match factory.take() {

@@ -105,8 +105,8 @@ where
 
     /// Handles one message, which is taken out of its place where its handler begins: see `route/contents.rs`.
     ///
-    /// `APART` is whether this is a copy of its own: what catches a panic is put in line where it is called once, and by a
-    /// call a message takes 50 instructions more.
+    /// `APART` changes nothing but the number of copies that are compiled: with one copy a caller, the code that catches
+    /// panics is inlined in each. As a function of its own it costs a message 50 instructions.
     #[cfg_attr(not(debug_assertions), inline(always))]
     pub(super) fn handle_one<const APART: bool>(
         self: Rc<Self>,

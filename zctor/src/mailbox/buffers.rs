@@ -18,8 +18,8 @@ const BYTES_AT_REST: usize = 64 * 1024;
 /// For how many buffers the list of one type keeps memory when the thread rests.
 const PLACES_AT_REST: usize = 64;
 
-/// For how many message types buffers are kept at a time.
-const TYPES: usize = 4;
+/// For how many types buffers are kept at a time: four of messages, and the mail of bundles.
+const TYPES: usize = 5;
 
 /// The empty buffers of one thread. They are a hint: a thread that would have to wait for the lock goes without.
 #[derive(Default)]
@@ -29,7 +29,7 @@ pub(crate) struct Buffers {
     has_kept: AtomicBool,
 }
 
-/// The empty buffers of one message type.
+/// The empty buffers of one type.
 struct ByType<M> {
     empty: Vec<VecDeque<M>>,
     /// How many bytes they hold.
@@ -143,6 +143,7 @@ impl Buffers {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::mailbox::mail::Mail;
 
     fn keep<M: Send + 'static>(buffers: &Buffers, capacity: usize) {
         buffers.keep(&mut VecDeque::<M>::with_capacity(capacity));
@@ -203,10 +204,12 @@ mod tests {
         keep::<u16>(&buffers, 8);
         keep::<u32>(&buffers, 8);
         keep::<u64>(&buffers, 8);
+        keep::<Mail>(&buffers, 8);
         keep::<i64>(&buffers, 8);
         assert_eq!(kept::<u8>(&buffers), 0);
         let others = (kept::<u16>(&buffers), kept::<u32>(&buffers), kept::<u64>(&buffers), kept::<i64>(&buffers));
-        assert_eq!(others, (16, 32, 64, 64));
+        assert_eq!(others, (16, 32, 64, 64), "four types of messages beside bundles");
+        assert_eq!(kept::<Mail>(&buffers), 8 * size_of::<Mail>());
         keep::<u8>(&buffers, 8);
         buffers.clear();
         assert_eq!(kept::<u8>(&buffers), 0);

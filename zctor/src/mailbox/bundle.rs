@@ -38,7 +38,7 @@ impl Mail {
     }
 }
 
-/// A bundle is taken apart before an envelope is asked any of this.
+/// None of these is called but `as_any_mut`: `Mail::unbundled` takes a bundle apart before its mail is served or given up.
 impl ErasedContents for Bundle {
     fn content(&mut self) -> &mut dyn Any {
         self

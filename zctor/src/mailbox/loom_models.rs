@@ -145,6 +145,8 @@ fn two_messages_of_one_sender_are_found_once_when_the_mailbox_closes() {
 
 /// A bundle of two beside a message of another sender.
 ///
+/// Caught: `close` that empties before it closes (an envelope found nowhere), or does not take the bundle off `batched` (a
+/// load of 1); `push_bundle` that pushes one by one ("it was torn").
 #[test]
 fn a_bundle_is_found_once_and_as_a_whole_when_the_mailbox_closes() {
     loom::model(|| {

@@ -2,8 +2,9 @@
 //! and why it has ended.
 //!
 //! Most of it is not read before something goes wrong, so it takes little memory. Each instance has an account of 24
-//! bytes and the number of its name, which only its own thread writes (`Block`). Watchers and the texts of panics
-//! are kept only for the instances that have them.
+//! bytes and the number of its name, which only its own thread writes (`Block`); with the feature `remote` the account
+//! has 8 bytes more, in which senders count what goes past the thread of a link. Watchers and the texts of panics are
+//! kept only for the instances that have them.
 
 use std::collections::HashMap;
 use std::sync::Arc;

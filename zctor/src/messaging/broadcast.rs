@@ -12,8 +12,7 @@ use crate::messaging::target::Target;
 use crate::route::endpoint::{Endpoint, taken_back};
 use crate::route::link_route::StatedRoute;
 use crate::route::location::{Entry, Way};
-use crate::route::payload::Payload;
-use crate::route::payload::{Kind, ToPort};
+use crate::route::payload::{Kind, Payload, ToPort};
 use crate::route::places::{Place, Places};
 use crate::route::pool::Pool;
 use crate::sys::frame::Frame;
@@ -146,7 +145,7 @@ fn send_copies<M: Payload>(everybody: &[(&Endpoint<M>, Way)], copies: Vec<M>) ->
 /// As `send_copies`. `WATCHED`: see `trace::watched_or_not`.
 ///
 /// Copies for neighbours on one thread go there as a bundle, in one push. All copies are made before, so none of the user's
-/// code runs between the first of them and the push.
+/// code runs between the first of them and the push, but for a subscriber, which cannot unwind here.
 fn send_each<const WATCHED: bool, M: Payload>(everybody: &[(&Endpoint<M>, Way)], copies: Vec<M>) -> (usize, Vec<M>) {
     let mut sent = Sent { reached: 0, missed: Vec::new() };
     let mut copies = copies.into_iter();
@@ -191,6 +190,7 @@ impl<M: Payload> Sent<M> {
         let mailbox = &neighbours[0].0.mailbox;
         let missed_before = self.missed.len();
         let mut bundle = mailbox.buffers.take(1);
+        bundle.reserve(neighbours.len()); // to grow moves all mail that is in it
         for ((endpoint, _), copy) in neighbours.iter().zip(copies) {
             self.missed.extend(endpoint.join_bundle::<WATCHED>(copy, &mut bundle));
         }

@@ -35,7 +35,7 @@ use crate::route::pool::Chosen;
 use crate::sys::clock::{deadline, now};
 use crate::sys::frame::{Frame, is_inside_code};
 use crate::thread::carried;
-use crate::thread::local::{Local, OnTheSpot, local};
+use crate::thread::local::{Instance, Local, OnTheSpot, local};
 use crate::trace::CAN_BE_WATCHED;
 
 /// Calls with the message in `place`, where its caller has made it (see `route/contents.rs`), and waits for the reply.
@@ -309,10 +309,9 @@ fn call_here<M: Payload>(
     if until.is_some_and(|until| until <= now()) {
         return Err(come_too_late(endpoint, place));
     }
-    let on_the_spot = |place: &mut Option<M>| callee.handle_here(local, place, reply, until);
     let outcome = match local.measured.is_on() {
-        false => on_the_spot(place),
-        true => measured(local, endpoint, place, on_the_spot),
+        false => callee.handle_here(local, place, reply, until),
+        true => handle_measured(local, callee, endpoint, place, reply, until),
     };
     let panic = match outcome {
         OnTheSpot::Handled => None,
@@ -325,19 +324,22 @@ fn call_here<M: Payload>(
     }
 }
 
-/// Has a call handled on the spot, and measures its handler.
+/// Has a call handled on the spot, and measures its handler. No closure is handed to it: what that would capture would have
+/// to lie in memory for each call.
 #[cold]
 #[inline(never)]
-fn measured<M: Payload>(
-    local: &Local,
+fn handle_measured<M: Payload>(
+    local: &Rc<Local>,
+    callee: Rc<dyn Instance>,
     endpoint: &Endpoint<M>,
     place: &mut Option<M>,
-    on_the_spot: impl FnOnce(&mut Option<M>) -> OnTheSpot,
+    reply: &mut dyn Any,
+    until: Option<Instant>,
 ) -> OnTheSpot {
     if let Some(message) = place {
         local.measured.begin(endpoint.slot, M::name(), message.variant());
     }
-    let outcome = on_the_spot(place);
+    let outcome = callee.handle_here(local, place, reply, until);
     match outcome {
         OnTheSpot::Busy => local.measured.forget(endpoint.slot),
         OnTheSpot::Handled | OnTheSpot::FollowUp(_) => local.measured.end(endpoint.slot),

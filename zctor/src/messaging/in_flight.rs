@@ -72,7 +72,7 @@ pub(crate) struct InFlight<R, B: CalleeMailbox> {
     mailbox: B,
     message: fn() -> &'static str,
     task_watch: Option<TaskWatch>,
-    /// Whether a waiter has left its waker. Only a planted fault asks for it.
+    /// Whether a waiter has left its word or its waker with the reply. Only a planted fault asks for it.
     is_awaited: bool,
 }
 

@@ -19,7 +19,7 @@ impl<K: Borrow<Q> + ?Sized, Q: Serialize + ?Sized> KeyOf<Q> for TravellingKey<Ke
     }
 }
 
-/// Of an enum without keys nothing but such clients says where a key is, so here it is found by the same hash as there.
+/// In an enum without `#[key]` only bound clients have keys, and both sides use the hash of the bytes.
 impl<Q: Serialize + ?Sized> KeyOf<Q> for TravellingKey<Unkeyed> {
     fn __travelling(key: &Q, in_process: u64) -> Option<KeyRoute> {
         let bytes = written(key);

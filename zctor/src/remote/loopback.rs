@@ -144,7 +144,8 @@ impl Loopback {
     /// The keys are divided into `of` partitions, which are numbered from 0. A key is always in the same one: that of
     /// its bytes, on every machine. Over a network each process states its own `numbers`, and so a key always reaches the
     /// same process, and there the same instance as in any keyed pool. The caller says how many there are:
-    /// [`attach_partitions`](Loopback::attach_partitions).
+    /// [`attach_partitions`](Loopback::attach_partitions). What a client is bound to by [`keyed`](crate::Client::keyed)
+    /// has to serialize as the `#[key]` fields' own type does.
     ///
     /// A partition moves only when that is stated: the one end [leaves](Loopback::leave), another serves it then. States
     /// do not move. Meanwhile, as for each partition that nobody serves, a call with such a key ends with

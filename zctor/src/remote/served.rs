@@ -162,7 +162,7 @@ impl<M: RemoteMessage> ServedPool<M> {
         let mut first = Some(message);
         let mut copy = |_| match first.take().map_or_else(|| M::__decode(bytes, format), Ok) {
             Ok(copy) => copy,
-            // It could be decoded just before. A panic tells of the rest.
+            // It could be decoded just before. All copies are made before one is sent, so nobody has one then.
             Err(text) => panic!("{text}"),
         };
         let mut broadcast = || self.pool.broadcast_with(&mut copy);

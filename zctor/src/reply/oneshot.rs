@@ -83,7 +83,8 @@ impl<T> Oneshot<T> {
     /// gone.
     ///
     /// The sender's share in the place is given back first. So a receiver that had to be woken is the last to hold it,
-    /// and its thread frees what that thread has allocated: allocators have that at hand for the next call.
+    /// and its thread frees what that thread has allocated: allocators have that at hand for the next call. A call that
+    /// can be given up is another matter: the thread of its handler holds a share until the handler has ended.
     fn put(self: Arc<Self>, value: Option<T>) -> Option<T> {
         let (refused, waiter) = {
             let mut inner = lock(&self.inner);

@@ -44,10 +44,10 @@ impl<M: Payload<Port: Send> + Send> Delivery<M> {
                     None => endpoint.refuse(1, sent_as),
                 }
             },
-            enclose: |place, endpoint, sent_as| {
+            enclose: Some(|place, endpoint, sent_as| {
                 let envelope = enclose_traced::<_, H>(place, endpoint.undelivered.as_ref())?;
                 Some(Mail::message(endpoint.slot, envelope, sent_as).signed())
-            },
+            }),
             call: |place, endpoint, way, sent_as| {
                 if SPANS && may_be_traced(true) {
                     return call_traced::<M, H>(place, endpoint, way, sent_as);
@@ -188,8 +188,9 @@ type DeliverInnerFn<M, C> = fn(&mut C, &Endpoint<M>, SentAs, &dyn Fn() -> bool) 
 /// `Send` is one compile error and not two.
 pub(crate) struct Delivery<M: Payload> {
     pub(crate) send: DeliverFn<M, Option<M>>,
-    /// The first half of `send`, with the origin of the message, if spans are asked for.
-    pub(crate) enclose: EncloseFn<M>,
+    /// Makes the mail that `send` would deliver. If spans are asked for, the mail has the origin of the message. A link has
+    /// none of this: its messages may go out past its mailbox.
+    pub(crate) enclose: Option<EncloseFn<M>>,
     /// Set for links alone, which are told of routes.
     pub(crate) link: Option<LinkDelivery<M>>,
     pub(crate) call: DeliverFn<M, Option<Call<M>>>,
@@ -263,7 +264,7 @@ impl<M: Payload> Endpoint<M> {
     pub(crate) fn send<const WATCHED: bool>(&self, way: Way, message: &mut Option<M>, sent_as: SentAs) {
         if WATCHED {
             self.delivery_point("send", way, || (message.as_ref().map(M::variant), 0));
-            if SPANS && may_be_traced(false) && !self.is_link() {
+            if SPANS && may_be_traced(false) {
                 return self.send_traced(way, message, sent_as);
             }
         }
@@ -273,7 +274,8 @@ impl<M: Payload> Endpoint<M> {
     #[cold]
     #[inline(never)]
     fn send_traced(&self, way: Way, message: &mut Option<M>, sent_as: SentAs) {
-        match (self.delivery.enclose)(message, self, sent_as) {
+        let Some(enclose) = self.delivery.enclose else { return (self.delivery.send)(message, self, way, sent_as) };
+        match enclose(message, self, sent_as) {
             Some(mail) => take_back(message, self.deliver(way, mail)),
             None => self.refuse(1, sent_as),
         }
@@ -286,13 +288,15 @@ impl<M: Payload> Endpoint<M> {
         takes_bundles && Arc::ptr_eq(&self.mailbox, &next.mailbox) && !self.is_link() && !next.is_link()
     }
 
-    /// Adds a copy of a broadcast to a bundle; gives it back if the instance has ended meanwhile.
+    /// Adds a copy of a broadcast to a bundle; gives it back if the instance has ended meanwhile. In a simulation each copy
+    /// has its point here, so a trace shows the first ones as sent before the one push of the bundle.
     pub(crate) fn join_bundle<const WATCHED: bool>(&self, copy: M, bundle: &mut VecDeque<Mail>) -> Option<M> {
         if WATCHED {
             self.delivery_point("send", Way::There, || (Some(copy.variant()), 0));
         }
+        let Some(enclose) = self.delivery.enclose else { unreachable!("a link shares no bundle") };
         let mut place = Some(copy);
-        bundle.extend((self.delivery.enclose)(&mut place, self, SentAs::default()));
+        bundle.extend(enclose(&mut place, self, SentAs::default()));
         place
     }
 

@@ -140,8 +140,7 @@ impl<M: Payload<Port: Send> + Send> Delivery<M> {
             batch: |place, endpoint, way, sent_as, route| deliver(place, endpoint, way, sent_as, route, Mail::batch),
         }),
         send: |place, endpoint, way, sent_as| deliver_message(place, endpoint, way, sent_as, StatedRoute::Own),
-        // Not asked for: what goes to a link goes at once, by the functions beside this.
-        enclose: |_, _, _| None,
+        enclose: None,
         call: |place, endpoint, way, sent_as| deliver_call(place, endpoint, way, sent_as, StatedRoute::Own),
         batch: |place, endpoint, way, sent_as| deliver(place, endpoint, way, sent_as, StatedRoute::Own, Mail::batch),
         // The thread of a link has no inner bound.

@@ -3,8 +3,9 @@
 //! Each thread has a state word. A *giver* is a thread that pushes to the waiting thread's mailbox, or sends it a
 //! reply. The protocol:
 //!
-//! 1. The waiter *announces*: it sets its word to `WATCHING`, and only then looks a last time at what it waits for. To
-//!    look at a reply, it polls it with this thread's waker.
+//! 1. The waiter *announces*: it sets its word to `WATCHING`, and only then looks a last time at what it waits for. If a
+//!    reply is not there at that look, it leaves its word with the reply. Only room, pipes and the first of several
+//!    replies know it by a waker, which is made from the same word.
 //! 2. The giver gives first, and then looks at the word. From `WATCHING` it sets the word to `RUNNING`. From `PARKED`
 //!    it does so too, and unparks the thread. From `STANDBY` it does so too, and calls the thread's hook. It leaves
 //!    `RUNNING` alone.
@@ -299,7 +300,8 @@ fn may_spin(budget: &Budget, spin: Spin) -> Option<Attempt<'_>> {
     Attempt::begin(budget, spin).filter(|_| *CORES > 1)
 }
 
-/// The waker for replies is made from the same word as that for mail, so a thread waits for both at once.
+/// The waker of a thread sets the word that its mail sets too, so a thread waits at once for mail and for what knows a
+/// waiter by its waker: room, pipes, the first of several replies.
 impl Wake for Parker {
     fn wake(self: Arc<Self>) {
         Self::wake(&self);

@@ -18,6 +18,7 @@ use self::state::{Alarm, Invariant, On, Record, Setup};
 use self::world::World;
 use crate::sys::lock::lock;
 use crate::sys::operation::Operation;
+use crate::sys::outline::choose;
 use crate::sys::unwind::Unwound;
 
 mod choice;
@@ -108,18 +109,9 @@ pub(crate) fn point(world: &WorldId, object: usize, operation: impl FnOnce() -> 
 pub(crate) const HAS_POINTS: bool = true;
 
 /// Runs the first while there is a world, and otherwise the second, which is the same without points.
-///
-/// A point in the midst of code that is called for each message weighs on all of it, by the registers that must outlive
-/// the point. So such code is there twice, and the choice stands at its head.
 #[inline(always)]
 pub(crate) fn either<P, R>(place: P, in_world: impl FnOnce(P) -> R, real: impl FnOnce(P) -> R) -> R {
-    if are_there_worlds() { out_of_the_way(place, in_world) } else { real(place) }
-}
-
-#[cold]
-#[inline(never)]
-fn out_of_the_way<P, R>(place: P, code: impl FnOnce(P) -> R) -> R {
-    code(place)
+    choose(are_there_worlds(), place, in_world, real)
 }
 
 #[cold]
@@ -157,7 +149,7 @@ pub(crate) fn look(what: &'static str) {
 /// Runs this while there is a world, in which code goes another way; `None` if it does not.
 #[inline(always)]
 pub(crate) fn in_world<R>(code: impl FnOnce() -> Option<R>) -> Option<R> {
-    if are_there_worlds() { out_of_the_way((), |()| code()) } else { None }
+    choose(are_there_worlds(), (), |()| code(), |()| None)
 }
 
 /// The scheduling point of a handler that begins. `true` if a fault makes the handler panic instead.

@@ -1,7 +1,9 @@
 //! Queues mail for the instances of this thread.
 //!
-//! Mail comes into the queue in three ways: `take_in` moves it from the mailbox, `enqueue` and `send_here` put it there
-//! for instances of the same thread, and `queue_due_timers` queues the timers that are due. `serve.rs` takes it out.
+//! Mail comes into the queue in three ways. `take_in` moves it there from the mailbox, where it can by a shorter way
+//! (`take_in_alone`, `take_in_apart`, `take_in_bundle`). `enqueue`, `send_here` and `order_here` put it there for
+//! instances of the same thread, and `queue_start` the order to start one. `queue_due_timers` queues the timers that are
+//! due. `serve.rs` takes it out.
 
 use std::mem::{forget, replace};
 use std::sync::atomic::Ordering;
