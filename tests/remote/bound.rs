@@ -204,50 +204,6 @@ fn an_enum_without_keys_is_bound_alike_on_both_sides() {
     });
 }
 
-/// It is written otherwise than the `str` that it borrows as.
-#[derive(PartialEq, Eq, Hash, Deserialize)]
-struct Shelf(String);
-impl Borrow<str> for Shelf {
-    fn borrow(&self) -> &str {
-        &self.0
-    }
-}
-impl Serialize for Shelf {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&self.0.to_uppercase())
-    }
-}
-
-#[actor(remote)]
-#[derive(Serialize, Deserialize)]
-enum ShelfMessage {
-    Put {
-        #[key]
-        shelf: Shelf,
-    },
-    #[reply(())]
-    Count,
-}
-struct Shelves;
-impl ShelfHandler for Shelves {
-    fn put(&mut self, _shelf: Shelf) {}
-    fn count(&mut self) {}
-}
-
-#[test]
-fn a_key_that_is_written_otherwise_than_what_it_borrows_as_is_told() {
-    bounded(|| {
-        let ((serves, calls), there, here) = (Loopback::pair(), ActorEngine::new(), ActorEngine::new());
-        there.pool(POOL, ShelfMessage::actor(|| Shelves)).expect("a pool");
-        serves.serve_partitions::<ShelfMessage>(&there, 0..64, 64).expect("it has the pool");
-        let shelves = calls.attach_partitions::<ShelfMessage>(&here, 64).expect("a link");
-        match shelves.keyed("history").count() {
-            Err(CallError::Unfit { text, .. }) => assert!(text.contains("serializes in another way"), "{text}"),
-            other => panic!("{other:?}"),
-        }
-    });
-}
-
 /// It cannot be written.
 #[derive(Hash)]
 struct Unwritable;

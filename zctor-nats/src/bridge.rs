@@ -247,9 +247,9 @@ impl Bridge {
     ///
     /// The keys are divided into `of` partitions, which are numbered from 0. A key is always in the same one, on every
     /// machine and in every version. Each process states its own `numbers`, such as `16 * i..16 * (i + 1)` of 64 for
-    /// process `i` of four. So a key always reaches the same process, and there the same instance as in any keyed pool.
-    /// Whoever calls says how many there are, too: [`attach_partitions`](Bridge::attach_partitions). What a client is bound
-    /// to by [`keyed`](zctor::Client::keyed) has to serialize as the `#[key]` fields' own type does.
+    /// process `i` of four. So a key always reaches the same process, and there the same instance as in any keyed pool. A
+    /// client that is [bound](zctor::Client::keyed) to what a key borrows as reaches it if serde writes both alike.
+    /// Whoever calls says how many there are, too: [`attach_partitions`](Bridge::attach_partitions).
     ///
     /// A partition moves only when that is stated: one process [leaves](Bridge::leave), shuts its engine down, and
     /// another serves it then. States do not move. Meanwhile, as for each partition that nobody serves, a call with such
