@@ -467,9 +467,10 @@ impl<M: Message, V> Client<M, V> {
     /// the keys move to other instances. Their state does not move with them, so keep the size of such a pool fixed.
     ///
     /// The key has a type that the enum's `#[key]` fields borrow as, such as `str` for `String`. For an enum without
-    /// `#[key]` it is anything that can be hashed. If the enum is `#[actor(remote)]`, the key can be serialized, too, and
-    /// is written as the fields' own type would be: a link tells the other side of it. The key of
-    /// such a client is written down when the client is made, which allocates, so keep the client for the key's messages.
+    /// `#[key]` it is anything that can be hashed. If the enum is `#[actor(remote)]`, the key must be serde's `Serialize`
+    /// too, since a link sends it. Where keys have partitions, the borrowed form must serialize as the fields' own type
+    /// does, as `str` and `String` do: the two sides find another partition otherwise. The key of such a client is written
+    /// down when the client is made, which allocates, so keep the client for all messages of that key.
     ///
     /// ```
     /// # use zctor::{ActorEngine, actor};
