@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 use std::time::Duration;
 use std::{env, process};
 
-use zctor::remote::transport::{End, Partitions, Route, assert_may_block};
+use zctor::remote::transport::{__assert_may_block as assert_may_block, End, Partitions, Route};
 use zctor::remote::{Books, RemoteMessage};
 use zctor::{ActorEngine, Overflow, now};
 

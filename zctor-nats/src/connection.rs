@@ -20,7 +20,7 @@ use futures_util::StreamExt;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::JoinHandle;
-use zctor::remote::transport::{Answer, End, Receipt, Route, assert_may_block};
+use zctor::remote::transport::{__assert_may_block as assert_may_block, Answer, End, Receipt, Route};
 
 use crate::arrivals::Arrivals;
 use crate::authority::Authority;

@@ -41,7 +41,7 @@ pub use reached::Reached;
 pub use value::RemoteValue;
 
 #[doc(hidden)]
-pub use crate::actor::dispatch::never_dispatched as __never_dispatched;
+pub use crate::actor::dispatch::__never_dispatched;
 #[doc(hidden)]
 pub use durable::{__assert_durable, Tells};
 #[doc(hidden)]
@@ -64,7 +64,7 @@ pub mod transport {
 
     /// Panics where a blocking wait would stop a tokio runtime, in debug builds with the feature `tokio`.
     #[track_caller]
-    pub fn assert_may_block() {
+    pub fn __assert_may_block() {
         crate::sys::runtime::assert_may_block();
     }
 }

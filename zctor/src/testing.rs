@@ -62,7 +62,7 @@ use crate::client::message::Message;
 use crate::reply::reply_to::ReplyTo;
 
 #[doc(hidden)]
-pub use crate::actor::dispatch::never_dispatched as __never_dispatched;
+pub use crate::actor::dispatch::__never_dispatched;
 pub use crate::actor::double::Double;
 pub use context::{TestContext, context};
 pub use mock::Mock;

@@ -45,6 +45,6 @@ pub trait Dispatch<H>: Message {
 /// The body of the handler methods of a link or a double, which are never called: both take their messages before they
 /// are dispatched.
 #[cfg(any(feature = "remote", feature = "testing"))]
-pub fn never_dispatched(taker: &str) -> ! {
+pub fn __never_dispatched(taker: &str) -> ! {
     unreachable!("{taker} is given its messages before they are dispatched")
 }
