@@ -261,16 +261,11 @@ fn a_link_holds_its_senders_back_while_the_server_is_gone_or_takes_nothing_more(
         let (stuck, gone) = (builder.clone().connect().expect("it is there"), builder.connect().expect("it is there"));
         let here = ActorEngine::new();
         let load = stuck.attach_bounded::<LoadMessage>(&here, BOUND, Overflow::Wait).expect("a link");
-        let (other, (tell, letters)) = (ActorEngine::new(), mpsc::channel());
-        let filler = stuck.attach_bounded::<LoadMessage>(&other, 16_000, Overflow::Refuse).expect("a link");
-        other.on_dead_letter(move |_| tell.send(()).unwrap_or_default());
-        proxy.stall(true);
-        for _ in 0..8_000 {
-            filler.carry(vec![0; 8_192]).expect("there is room");
-        }
-        receive(&letters);
+        let other = stall_full(&stuck, &proxy);
         is_held_back(&load, BOUND, PATIENCE);
         here.settle();
+        // Else it still sends while the books are closed, and has a message in hand.
+        other.settle();
         proxy.stall(false);
         let books = stuck.close(LIMIT);
         assert!(books.is_balanced(), "{books}");
@@ -286,6 +281,19 @@ fn a_link_holds_its_senders_back_while_the_server_is_gone_or_takes_nothing_more(
         let books = gone.flush(LIMIT);
         assert_eq!((books.acked, books.unreachable), (0, 3 * BOUND as u64 + 1), "{books}");
     });
+}
+
+/// Stalls what is on the way to the server until the client takes no more. Gives the engine that has sent it.
+fn stall_full(bridge: &Bridge, proxy: &Proxy) -> ActorEngine {
+    let (engine, (tell, letters)) = (ActorEngine::new(), mpsc::channel());
+    let filler = bridge.attach_bounded::<LoadMessage>(&engine, 16_000, Overflow::Refuse).expect("a link");
+    engine.on_dead_letter(move |_| tell.send(()).unwrap_or_default());
+    proxy.stall(true);
+    for _ in 0..8_000 {
+        filler.carry(vec![0; 8_192]).expect("there is room");
+    }
+    receive(&letters);
+    engine
 }
 
 /// Sends three times as many as may be under way, and one more.
@@ -307,14 +315,7 @@ fn calls_and_what_handlers_send_are_refused_at_once_while_a_link_holds_its_sende
         let builder = server.builder().server(proxy.url()).patience(PATIENCE).ack_wait(LIMIT);
         let (stuck, gone) = (builder.clone().connect().expect("it is there"), builder.connect().expect("it is there"));
         let (at_stuck, at_gone) = (Senders::to(&stuck), Senders::to(&gone));
-        let (other, (tell, letters)) = (ActorEngine::new(), mpsc::channel());
-        let filler = stuck.attach_bounded::<LoadMessage>(&other, 16_000, Overflow::Refuse).expect("a link");
-        other.on_dead_letter(move |_| tell.send(()).unwrap_or_default());
-        proxy.stall(true);
-        for _ in 0..8_000 {
-            filler.carry(vec![0; 8_192]).expect("there is room");
-        }
-        receive(&letters);
+        let other = stall_full(&stuck, &proxy);
         at_stuck.are_refused_at_once();
         other.settle();
         proxy.stall(false);

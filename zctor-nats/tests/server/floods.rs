@@ -4,6 +4,7 @@ use std::sync::mpsc;
 
 use serde::{Deserialize, Serialize};
 use zctor::{ActorEngine, CallError, Context, Overflow, ReplyTo, actor};
+use zctor_nats::Bridge;
 use zctor_tests::{LIMIT, bounded, receive_many};
 
 use crate::nats::Server;
@@ -29,6 +30,15 @@ impl LogHandler for Log {
     }
 }
 
+/// A log that is served, its bridge, and what comes there.
+fn served_log(server: &Server) -> (ActorEngine, Bridge, mpsc::Receiver<u32>) {
+    let (engine, bridge) = (ActorEngine::new(), server.patient_bridge());
+    let (tell, told) = mpsc::channel();
+    engine.pool(1, LogMessage::actor(move || Log(tell.clone()))).expect("a pool");
+    bridge.serve::<LogMessage>(&engine).expect("it has the pool");
+    (engine, bridge, told)
+}
+
 #[actor(ctx)]
 enum SourceMessage {
     Flood,
@@ -51,11 +61,8 @@ impl SourceHandler for Source {
 fn a_flood_of_sends_and_calls_keeps_its_order() {
     bounded(|| {
         let server = Server::start();
-        let (there, here) = (ActorEngine::new(), ActorEngine::new());
-        let (serves, calls) = (server.patient_bridge(), server.patient_bridge());
-        let (tell, told) = mpsc::channel();
-        there.pool(1, LogMessage::actor(move || Log(tell.clone()))).expect("a pool");
-        serves.serve::<LogMessage>(&there).expect("it has the pool");
+        let (_there, serves, told) = served_log(&server);
+        let (here, calls) = (ActorEngine::new(), server.patient_bridge());
         calls.attach::<LogMessage>(&here).expect("a link");
         let source: SourceClient = here.start(SourceMessage::actor(|| Source)).expect("a thread");
         source.flood().expect("it is live");
@@ -90,11 +97,8 @@ fn each_of_many_calls_at_a_time_has_its_own_reply() {
     const CALLS: u32 = 2_000;
     bounded(|| {
         let server = Server::start();
-        let (there, here) = (ActorEngine::new(), ActorEngine::new());
-        let (serves, calls) = (server.patient_bridge(), server.patient_bridge());
-        let (tell, told) = mpsc::channel();
-        there.pool(1, LogMessage::actor(move || Log(tell.clone()))).expect("a pool");
-        serves.serve::<LogMessage>(&there).expect("it has the pool");
+        let (_there, serves, told) = served_log(&server);
+        let (here, calls) = (ActorEngine::new(), server.patient_bridge());
         let log = calls.attach_bounded::<LogMessage>(&here, CALLS as usize, Overflow::Wait).expect("a link");
         for _ in 0..3 {
             let asked: Vec<_> = (0..CALLS).map(|number| log.non_blocking().ask(number)).collect();
