@@ -1,16 +1,10 @@
 //! A screen reader is told what there is, by roles and names, and what is stuck, once.
 
-use zctor_tests::bounded;
-
-use crate::chromium::Page;
-use crate::{folder, remove, stuck};
+use crate::on_page;
 
 #[test]
 fn everything_has_a_role_and_a_name_and_the_culprit_is_told_once() {
-    bounded(|| {
-        let (shop, served) = stuck(1.5);
-        let folder = folder("accessible");
-        let mut page = Page::open(&served.to_string(), &folder);
+    on_page("accessible", 1.5, |page, shop, _| {
         page.until("document.querySelector('tr.culprit') !== null");
         if cfg!(feature = "observe") {
             page.until("!document.querySelector('#times').hidden");
@@ -58,7 +52,5 @@ fn everything_has_a_role_and_a_name_and_the_culprit_is_told_once() {
         assert_eq!(page.value("changes"), 0);
         shop.free_database();
         page.until(&format!("!{alarm}.includes('DatabaseMessage')"));
-        drop(page);
-        remove(&folder);
     });
 }

@@ -1,16 +1,10 @@
 //! What can be clicked does what it says, and the page says when the program is gone.
 
-use zctor_tests::bounded;
-
-use crate::chromium::Page;
-use crate::{folder, remove, stuck};
+use crate::on_page;
 
 #[test]
 fn each_button_and_link_does_what_it_says() {
-    bounded(|| {
-        let (_shop, served) = stuck(1.0);
-        let folder = folder("controls");
-        let mut page = Page::open(&served.to_string(), &folder);
+    on_page("controls", 1.0, |page, _, served| {
         // Each button is the head of a column, or one of these.
         let buttons = "[...document.querySelectorAll('button[id]')].map(one => one.id).join()";
         assert_eq!(page.text(buttons), "pause,measure", "a button of the page is tested here");
@@ -46,7 +40,5 @@ fn each_button_and_link_does_what_it_says() {
 
         drop(served);
         page.until(&format!("{state} === 'the program does not answer'"));
-        drop(page);
-        remove(&folder);
     });
 }

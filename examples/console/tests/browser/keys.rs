@@ -1,19 +1,13 @@
 //! Each key that the page names does what it says, and the page can be used without a mouse.
 
-use zctor_tests::bounded;
-
-use crate::chromium::Page;
-use crate::{folder, remove, stuck};
+use crate::on_page;
 
 /// The thing that has the focus: its `id`, or the first words of it.
 const FOCUSED: &str = "document.activeElement.id || document.activeElement.textContent.trim()";
 
 #[test]
 fn each_key_in_the_last_line_of_the_page_does_what_it_says() {
-    bounded(|| {
-        let (_shop, served) = stuck(1.0);
-        let folder = folder("keys");
-        let mut page = Page::open(&served.to_string(), &folder);
+    on_page("keys", 1.0, |page, _, _| {
         let named = page.text("[...document.querySelectorAll('footer kbd')].map(key => key.textContent).join('')");
         assert_eq!(named, "p12345", "a key that the page names is tested here");
 
@@ -40,17 +34,12 @@ fn each_key_in_the_last_line_of_the_page_does_what_it_says() {
         let more = format!("looks > {looks} + 1");
         page.until(&more);
         assert_eq!(page.text("document.querySelector('#state').textContent"), "live");
-        drop(page);
-        remove(&folder);
     });
 }
 
 #[test]
 fn tab_and_enter_reach_what_a_mouse_does() {
-    bounded(|| {
-        let (_shop, served) = stuck(1.0);
-        let folder = folder("tab");
-        let mut page = Page::open(&served.to_string(), &folder);
+    on_page("tab", 1.0, |page, _, _| {
         page.press("Tab", false);
         assert_eq!(page.text(FOCUSED), "To the threads");
         page.press("Enter", false);
@@ -77,18 +66,13 @@ fn tab_and_enter_reach_what_a_mouse_does() {
         }
         // Where the focus is can be seen.
         assert_eq!(page.text("getComputedStyle(document.activeElement).outlineStyle"), "solid");
-        drop(page);
-        remove(&folder);
     });
 }
 
 #[test]
 #[cfg(feature = "observe")]
 fn m_has_handlers_measured_until_it_is_pressed_again() {
-    bounded(|| {
-        let (_shop, served) = stuck(1.0);
-        let folder = folder("measure");
-        let mut page = Page::open(&served.to_string(), &folder);
+    on_page("measure", 1.0, |page, _, _| {
         page.until("!document.querySelector('#times').hidden");
         let label = "document.querySelector('#measure span').textContent";
         let rows = "[...document.querySelectorAll('#times tbody th')].map(row => row.textContent).join()";
@@ -111,7 +95,5 @@ fn m_has_handlers_measured_until_it_is_pressed_again() {
         page.value("document.querySelector('#measure').click(); true");
         assert_eq!(page.text(label), "Stop");
         page.until(&format!("{rows}.includes('FeedMessage::')"));
-        drop(page);
-        remove(&folder);
     });
 }

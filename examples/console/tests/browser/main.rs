@@ -14,7 +14,9 @@ use std::{env, fs, process, thread};
 
 use console_demo::Shop;
 use zctor_console::{Console, Served, fetch};
-use zctor_tests::expect_panics;
+use zctor_tests::{bounded, expect_panics};
+
+use crate::chromium::Page;
 
 /// A shop whose database has been stuck for so many seconds, and its console.
 fn stuck(seconds: f64) -> (Shop, Served) {
@@ -25,6 +27,18 @@ fn stuck(seconds: f64) -> (Shop, Served) {
     let look = || fetch(&served.to_string()).expect("it is served");
     while look().waits.last().is_none_or(|root| root.longest < seconds) {}
     (shop, served)
+}
+
+/// Runs a test on the page of a shop whose database has been stuck for so many seconds.
+fn on_page(test: &'static str, seconds: f64, look: impl FnOnce(&mut Page, &Shop, Served) + Send + 'static) {
+    bounded(move || {
+        let (shop, served) = stuck(seconds);
+        let folder = folder(test);
+        let mut page = Page::open(&served.to_string(), &folder);
+        look(&mut page, &shop, served);
+        drop(page);
+        remove(&folder);
+    });
 }
 
 /// An empty folder for one test.

@@ -1,16 +1,10 @@
 //! On a telephone nothing is cut off without a sign.
 
-use zctor_tests::bounded;
-
-use crate::chromium::Page;
-use crate::{folder, remove, stuck};
+use crate::on_page;
 
 #[test]
 fn a_narrow_page_says_where_there_is_more_and_shows_the_time_with_its_zone() {
-    bounded(|| {
-        let (_shop, served) = stuck(1.5);
-        let folder = folder("telephone");
-        let mut page = Page::open(&served.to_string(), &folder);
+    on_page("telephone", 1.5, |page, _, _| {
         page.resize(400, 900);
         page.until("document.querySelector('#threads').classList.contains('cut')");
         page.until("getComputedStyle(document.querySelector('#threads .more')).display !== 'none'");
@@ -27,21 +21,14 @@ fn a_narrow_page_says_where_there_is_more_and_shows_the_time_with_its_zone() {
         assert!(place.contains("process ") && place.ends_with(char::is_alphanumeric), "{place}");
         assert!(place.rsplit(' ').next().is_some_and(|zone| zone.starts_with(char::is_uppercase)), "{place}");
         page.until("document.documentElement.scrollWidth <= 400");
-        drop(page);
-        remove(&folder);
     });
 }
 
 #[test]
 fn the_page_fits_a_narrow_window() {
-    bounded(|| {
-        let (_shop, served) = stuck(1.0);
-        let folder = folder("narrow");
-        let mut page = Page::open(&served.to_string(), &folder);
+    on_page("narrow", 1.0, |page, _, _| {
         page.resize(390, 844);
         page.until("innerWidth === 390");
         assert_eq!(page.value("document.documentElement.scrollWidth"), 390, "only tables and the map scroll sideways");
-        drop(page);
-        remove(&folder);
     });
 }
