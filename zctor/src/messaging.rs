@@ -22,6 +22,6 @@ mod undeclared;
 pub(crate) use broadcast::{broadcast, broadcast_with, call_all_with, request_all, stop_all};
 #[cfg(feature = "remote")]
 pub(crate) use call::request_when_room;
-pub(crate) use call::{call, request};
+pub(crate) use call::{call, call_in_pool, request};
 pub(crate) use send::send;
 pub(crate) use send_all::send_all;

@@ -302,7 +302,9 @@ impl<M: Message> Context<M> {
         place: &mut Option<T>,
         port: ToPort<T, R>,
     ) -> Result<R, CallError> {
-        self.target(|target| messaging::call::<T, R, K>(target, place, port))
+        with_known_pool::<T, _>(&self.local, |known| {
+            messaging::call_in_pool::<T, R, K>(&self.local, known, place, port)
+        })
     }
 
     /// Sends a message to the next instance of its type on this thread, in turn among those.

@@ -24,6 +24,7 @@ use crate::messaging::target::Target;
 use crate::report::Stats;
 use crate::report::instances::InstanceStats;
 use crate::report::slow::Slow;
+use crate::route::known_pool::with_known_pool;
 use crate::route::payload::{Kind, ToPort};
 use crate::sys::runtime::assert_may_block;
 use crate::trace::CAN_BE_WATCHED;
@@ -219,7 +220,9 @@ impl EngineHandle {
         port: ToPort<M, R>,
     ) -> Result<R, CallError> {
         match targets::own_thread(&self.core) {
-            Some(local) => Target::with(&local, |target| messaging::call::<M, R, K>(target, place, port)),
+            Some(local) => {
+                with_known_pool::<M, _>(&local, |known| messaging::call_in_pool::<M, R, K>(&local, known, place, port))
+            }
             None => self.call_from_outside::<M, R, K>(place, port),
         }
     }

@@ -16,10 +16,7 @@ pub(super) fn target<M: Message, R>(core: &Core, f: impl FnOnce(Target<'_, M>) -
     let pool = core.pools.get::<M>();
     let loaded = pool.as_deref().map(|pool| pool.places.load());
     let target = Target::at_pool(pool.as_deref(), &core.edge);
-    f(match &loaded {
-        Some(places) => target.with_current(Some(places), places.version()),
-        None => target,
-    })
+    f(target.with_snapshot(loaded.as_deref().map(|places| &**places)))
 }
 
 /// The actor thread that this code runs on, if it is one of this engine: it knows the pools that its handlers use.

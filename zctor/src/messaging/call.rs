@@ -29,6 +29,7 @@ use crate::reply::oneshot::Receiver;
 use crate::reply::reply_to::{Outcome, ReplyTo};
 use crate::route::contents::{Call, lose, typed};
 use crate::route::endpoint::Endpoint;
+use crate::route::known_pool::KnownPool;
 use crate::route::location::{Entry, Location, Way};
 use crate::route::payload::{Kind, Payload, ToPort};
 use crate::route::pool::Chosen;
@@ -61,6 +62,34 @@ pub(crate) fn call<M: Payload, R: 'static, K: Kind>(
         return replied::<M, R>(reply);
     }
     call_there(target, Chosen::straight(endpoint, way, sent_as), place, port, until)
+}
+
+/// Calls an instance of the pool of the type, as this actor thread knows that: for its handlers.
+// Given the pool by each form of a call, and not with a search for it here: two forms would share the code behind that
+// search, so it would be in line in neither.
+#[cfg_attr(not(debug_assertions), inline(always))]
+pub(crate) fn call_in_pool<M: Payload, R: 'static, K: Kind>(
+    local: &Rc<Local>,
+    known: Option<&KnownPool<M>>,
+    place: &mut Option<M>,
+    port: ToPort<M, R>,
+) -> Result<R, CallError> {
+    match known {
+        Some(known) => call::<M, R, K>(Target::at_known_pool(known).on(local), place, port),
+        None => call_without_pool::<M, R, K>(local, place, port),
+    }
+}
+
+/// Fails as `call` does for a type that was never registered. Apart, so that `call` knows above that there is a pool: a
+/// target that may have none lies in memory, and each step of a call waits for it there.
+#[cold]
+#[inline(never)]
+fn call_without_pool<M: Payload, R: 'static, K: Kind>(
+    local: &Rc<Local>,
+    place: &mut Option<M>,
+    port: ToPort<M, R>,
+) -> Result<R, CallError> {
+    call::<M, R, K>(Target::at_pool(None, &local.mailbox.edge).on(local), place, port)
 }
 
 /// The outcome of a call that was handled on the spot.

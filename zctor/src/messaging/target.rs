@@ -9,7 +9,7 @@ use crate::mailbox::edge::Edge;
 use crate::mailbox::mail::SentAs;
 use crate::messaging::binding::{Among, Binding, Limit, Patience};
 use crate::route::endpoint::Endpoint;
-use crate::route::known_pool::with_known_pool;
+use crate::route::known_pool::{KnownPool, with_known_pool};
 use crate::route::location::Way;
 use crate::route::payload::Payload;
 use crate::route::places::{Place, Places};
@@ -32,8 +32,8 @@ enum Known<'a, M: Payload> {
     Nothing,
     /// They were the latest once.
     Once(&'a Places<M>),
-    /// They are the latest, as the sender has seen just now. With their version.
-    Now(&'a [Place<M>], u64),
+    /// They are the latest, as the thread that sends has seen just now.
+    Now(&'a KnownPool<M>),
 }
 
 // By hand: derived, they would ask for messages that can be copied.
@@ -64,13 +64,17 @@ impl<'a, M: Payload> Target<'a, M> {
     pub(crate) fn with<R>(local: &Rc<Local>, f: impl FnOnce(Target<'_, M>) -> R) -> R {
         with_known_pool::<M, R>(local, |known| {
             let target = match known {
-                Some(known) => {
-                    Target::at_pool(Some(&known.pool), &known.pool.edge).with_current(known.places(), known.version)
-                }
+                Some(known) => Target::at_known_pool(known),
                 None => Target::at_pool(None, &local.mailbox.edge),
             };
             f(target.on(local))
         })
+    }
+
+    /// The pool of a type, in turn, as an actor thread knows it just now.
+    #[inline(always)]
+    pub(super) fn at_known_pool(known: &'a KnownPool<M>) -> Self {
+        Self { known: Known::Now(known), ..Self::at_pool(Some(&known.pool), &known.pool.edge) }
     }
 
     /// The same, for code that runs on this actor thread.
@@ -115,14 +119,8 @@ impl<'a, M: Payload> Target<'a, M> {
 
     /// With the places of the pool as they were at some time.
     #[inline(always)]
-    fn with_snapshot(self, places: Option<&'a Places<M>>) -> Self {
+    pub(crate) fn with_snapshot(self, places: Option<&'a Places<M>>) -> Self {
         Self { known: places.map_or(Known::Nothing, Known::Once), ..self }
-    }
-
-    /// With the places of the pool as they are just now.
-    #[inline(always)]
-    pub(crate) fn with_current(self, places: Option<&'a [Place<M>]>, version: u64) -> Self {
-        Self { known: places.map_or(Known::Nothing, |places| Known::Now(places, version)), ..self }
     }
 
     /// The places of a pool, which is that of this target, and their version, if the sender knows the latest.
@@ -130,7 +128,7 @@ impl<'a, M: Payload> Target<'a, M> {
     pub(super) fn places(&self, pool: &Pool<M>) -> Option<(&'a [Place<M>], u64)> {
         match self.known {
             Known::Once(places) if pool.is_current(places) => Some((places, places.version())),
-            Known::Now(places, version) => Some((places, version)),
+            Known::Now(known) => Some((known.places()?, known.version)),
             _ => None,
         }
     }

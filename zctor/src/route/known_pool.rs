@@ -122,13 +122,12 @@ pub(crate) fn known_pool<M: Payload>(local: &Local) -> Option<Arc<Pool<M>>> {
 #[cfg_attr(not(debug_assertions), inline(always))]
 pub(crate) fn with_known_pool<M: Payload, R>(local: &Local, f: impl FnOnce(Option<&KnownPool<M>>) -> R) -> R {
     // Held while `f` runs, which may be handlers that have other pools put in its place.
-    let lately = InUse(local.kept.lately::<KnownPool<M>>());
-    let found;
-    let known = match lately.pool::<M>() {
+    let mut in_use = InUse(local.kept.lately::<KnownPool<M>>());
+    let known = match in_use.pool::<M>() {
         Some(known) if known.is_current() => Some(known),
         _ => {
-            found = InUse(find::<M>(local));
-            found.pool()
+            in_use = InUse(find::<M>(local));
+            in_use.pool()
         }
     };
     // Called in one place, so that it is put in line there.
