@@ -49,8 +49,10 @@ fn head(rounds: usize, note: &str) -> String {
     let figures = match rounds {
         1 => "The figures of one round".to_owned(),
         _ => format!(
-            "Medians of {rounds} rounds, with the least and the most (of {} where a round is slow)",
-            rounds.min(3)
+            "Medians of {rounds} rounds, with the least and the most (of {} where a round is slow, of {} where calls come at a \
+             pace)",
+            rounds.min(3),
+            workloads::many(rounds)
         ),
     };
     let mut page = format!(

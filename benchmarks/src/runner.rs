@@ -132,7 +132,8 @@ pub(crate) fn run(options: &Options) -> Results {
     }
     let mut progress = Progress { start: Instant::now(), planned, done: Duration::ZERO };
     eprintln!("about {} in all", minutes(planned));
-    for round in 0..options.rounds {
+    let most = specs.iter().map(|spec| spec.rounds(options.rounds)).max().unwrap_or_default();
+    for round in 0..most {
         for spec in specs.iter().filter(|spec| round < spec.rounds(options.rounds)) {
             let mut entries = entries(spec, options, &mut results);
             if entries.is_empty() {

@@ -69,6 +69,9 @@ pub struct Spec {
     pub axis: &'static str,
     /// How many times longer than usual it takes to see anything.
     pub stretch: u32,
+    /// Whether it goes through more rounds than others: a round has few operations, and the machine is faster in one than
+    /// in another.
+    pub has_many_rounds: bool,
     /// The columns that the chart shows, if it does not show all.
     pub charted: &'static [&'static str],
 }
@@ -87,14 +90,24 @@ impl Spec {
         many_from: u64::MAX,
         axis: "",
         stretch: 1,
+        has_many_rounds: false,
         charted: &[],
     };
 
-    /// How many of `rounds` it takes part in: what is slow and steady, because a run is long or has many points, in
-    /// three at most.
+    /// How many rounds it goes through where a usual workload goes through `rounds`: what is slow and steady, because a
+    /// run is long or has many points, through three at most.
     pub fn rounds(&self, rounds: usize) -> usize {
+        if self.has_many_rounds {
+            return many(rounds);
+        }
         if self.stretch > 1 || !self.points.is_empty() { rounds.min(3) } else { rounds }
     }
+}
+
+/// The rounds of a workload that has many of them, where a usual one has `rounds`; an odd number, so that one is the
+/// median.
+pub fn many(rounds: usize) -> usize {
+    2 * rounds - 1
 }
 
 /// The time that a wait for an end may take before the run counts as hung.

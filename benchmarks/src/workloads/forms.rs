@@ -142,8 +142,8 @@ fn inside(pair: &Pair, is_same_thread: bool) -> Vec<Inside<'_>> {
     forms
 }
 
-const CALL: Spec = Spec { unit: "ns a call", field: Field::Alone, stretch: 3, ..Spec::BASE };
-const SEND: Spec = Spec { unit: "ns a message", field: Field::Alone, stretch: 3, ..Spec::BASE };
+const CALL: Spec = Spec { unit: "ns a call", field: Field::Alone, stretch: 3, has_many_rounds: true, ..Spec::BASE };
+const SEND: Spec = Spec { unit: "ns a message", field: Field::Alone, stretch: 3, has_many_rounds: true, ..Spec::BASE };
 
 pub(crate) const CALL_OUTSIDE: Spec = Spec {
     name: "forms-call",

@@ -54,15 +54,21 @@ pub(crate) fn idle<L: Library>(library: &L, plan: &Plan) -> Vec<Figure> {
 }
 
 /// At another pace; nothing else happens.
-const PACED: Spec =
-    Spec { unit: UNIT, needs: &[Need::Ask], threads: Threads::One, charted: &["p50", "p99", CPU], ..Spec::BASE };
+const PACED: Spec = Spec {
+    unit: UNIT,
+    needs: &[Need::Ask],
+    threads: Threads::One,
+    has_many_rounds: true,
+    charted: &["p50", "p99", CPU],
+    ..Spec::BASE
+};
 
 pub(crate) const EVERY_100_US: Spec = Spec {
     name: "latency-100us",
     title: "A call every 100 µs",
     about: "A thread outside calls once every 100 microseconds and sleeps in between; nothing else happens. The CPU time is \
             that of the whole process, the sleeping thread's wake-ups among it.",
-    stretch: 4,
+    stretch: 2,
     ..PACED
 };
 
@@ -74,7 +80,7 @@ pub(crate) const EVERY_1_MS: Spec = Spec {
     name: "latency-1ms",
     title: "A call every millisecond",
     about: "The same once a millisecond.",
-    stretch: 5,
+    stretch: 4,
     ..PACED
 };
 
