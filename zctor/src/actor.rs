@@ -113,11 +113,11 @@ impl<M: Message> Context<M> {
     /// # }
     /// ```
     pub fn start<T: Message>(&self, actor: impl LocalRegistration<T>) -> Result<T::Client, SpawnError> {
-        if self.local.mailbox.parker.is_closed() || self.local.mailbox.edge.is_sealed() {
+        if self.local.mailbox.parker.is_closed() || self.local.mailbox.engine.edge.is_sealed() {
             return Err(SpawnError::Stopped);
         }
         let endpoint = install_on::<T>(&self.local, false, actor)?;
-        note_start(&self.local.mailbox.edge, T::name);
+        note_start(&self.local.mailbox.engine, T::name);
         Ok(Client::of_one(None, endpoint).into())
     }
 }

@@ -1,8 +1,8 @@
 //! The mailbox of an actor thread: what `send` has accepted is in it, and nothing slips in behind its close.
 //!
 //! It is one flume queue of mail, with the state word of its thread beside it (`sys/park.rs`), and with all else that
-//! other threads touch of an actor thread: permits, counters, the roster, and the edge of the engine. The layer knows
-//! no message type: an envelope erases it.
+//! other threads touch of an actor thread: permits, counters, the roster, and the part of the engine that its mailboxes
+//! share. The layer knows no message type: an envelope erases it.
 //!
 //! It may import only its own folder and the layers below it: reply, trace, sys and the plain data.
 //!
@@ -21,6 +21,7 @@ mod bundle;
 pub(crate) mod counters;
 pub(crate) mod dead_letters;
 pub(crate) mod edge;
+pub(crate) mod engine_shared;
 pub(crate) mod envelope;
 #[cfg(feature = "observe")]
 pub(crate) mod handling_times;
@@ -52,7 +53,7 @@ use crate::event::{PanicEvent, Undelivered};
 use crate::id::{InstanceId, ThreadId};
 use crate::mailbox::buffers::Buffers;
 use crate::mailbox::counters::Meter;
-use crate::mailbox::edge::Edge;
+use crate::mailbox::engine_shared::EngineShared;
 use crate::mailbox::envelope::Undeliverable;
 use crate::mailbox::inner_bound::{Added, ConflationKey, Inner, InnerQueue};
 use crate::mailbox::mail::{Mail, MailContents};
@@ -73,7 +74,7 @@ pub(crate) struct Mailbox {
     pub(crate) thread: ThreadId,
     pub(crate) name: String,
     pub(crate) parker: Arc<Parker>,
-    pub(crate) edge: Arc<Edge>,
+    pub(crate) engine: Arc<EngineShared>,
     pub(crate) meter: OwnLine<Meter>,
     pub(crate) parked: OwnLine<Parked>,
     /// The permits of a bounded mailbox.
@@ -102,19 +103,19 @@ pub(crate) struct Mailbox {
 impl Mailbox {
     /// Tells the hook and the watchers of a panic of one of its instances.
     pub(crate) fn tell_panic(&self, panic: &PanicEvent) {
-        self.edge.incidents.tell_panicked(panic);
+        self.engine.incidents.tell_panicked(panic);
         self.roster.tell_panic(panic);
     }
 
-    pub(crate) fn new(thread: ThreadId, name: String, edge: Arc<Edge>, permits: Option<Permits>) -> Self {
+    pub(crate) fn new(thread: ThreadId, name: String, engine: Arc<EngineShared>, permits: Option<Permits>) -> Self {
         let (sender, receiver) = queue::unbounded();
         let meter = Meter { activity: AtomicU64::new(1), running: AtomicU64::new(Meter::IDLE), ..Meter::default() };
         Self {
             thread,
             name,
             parker: Arc::new(Parker::for_actor_thread()),
-            is_bounded: permits.is_some() || edge.sends.is_some(),
-            edge,
+            is_bounded: permits.is_some() || engine.sends.is_some(),
+            engine,
             meter: OwnLine(meter),
             parked: OwnLine(Parked::new()),
             permits,
@@ -159,7 +160,7 @@ impl Mailbox {
     }
 
     pub(crate) fn engine_address(&self) -> usize {
-        Arc::as_ptr(&self.edge) as usize
+        Arc::as_ptr(&self.engine) as usize
     }
 
     /// Puts mail in and wakes the thread. Mail that came too late, behind the close, is given back.
@@ -208,7 +209,7 @@ impl Mailbox {
     /// Step 2: closes the mailbox. Gives the mail that was in it, for which the caller finds another receiver or none.
     #[must_use = "what is inside finds another receiver, or none"]
     pub(crate) fn close(&self) -> Vec<Mail> {
-        point(&self.edge.world, self.thread.index(), || Operation::Plain("close the mailbox"));
+        point(&self.engine.world, self.thread.index(), || Operation::Plain("close the mailbox"));
         // Under this lock, so that the `take_back` of a late sender comes after. The mail that is found here was pushed
         // in time, or by a sender that will not find it in `take_back`, and so takes it for accepted.
         let late = lock(&self.late);
@@ -240,7 +241,7 @@ impl Mailbox {
         let (needs_order, lost) = match inner.add(&mut waiting, mail, same, take_turn) {
             Added::Waits { needs_order } => (needs_order, None),
             Added::InPlaceOf { lost, why, needs_order } => {
-                self.edge.incidents.count(lost.name(), 1, why);
+                self.engine.incidents.count(lost.name(), 1, why);
                 (needs_order, Some((lost, why)))
             }
             Added::Full(mail) => return Err(mail),
@@ -265,7 +266,7 @@ impl Mailbox {
     fn tell_of(&self, mut lost: Mail, why: Undelivered) {
         let instance = InstanceId { thread: self.thread, slot: lost.to };
         if let MailContents::Envelope(envelope) = &mut lost.contents {
-            let incidents = &self.edge.incidents;
+            let incidents = &self.engine.incidents;
             envelope.discard(Undeliverable { incidents, instance, why, from_hook: lost.from_hook });
         }
     }

@@ -97,7 +97,7 @@ impl<M: Message> Context<M> {
     /// Whether the edge allows that the next message of a batch is handled.
     #[cfg_attr(not(debug_assertions), inline(always))]
     pub(super) fn admit_and_note<'a>(&self, message: impl FnOnce() -> Option<&'a M>) -> bool {
-        self.local.mailbox.edge.is_plain() || self.shared.admit_and_note(&self.local, message())
+        self.local.mailbox.engine.edge.is_plain() || self.shared.admit_and_note(&self.local, message())
     }
 
     /// Gives a client bound to this very instance, to pass on to others.
@@ -365,7 +365,7 @@ impl<M: Message> Context<M> {
         with_known_pool::<T, R>(&self.local, |known| {
             let next = known.ok_or(Refusal::NotRegistered).and_then(|known| known.next_local(&self.local));
             let target = next.map(|endpoint| Target::at_one(endpoint).on(&self.local));
-            f(target.inspect_err(|refusal| self.local.mailbox.edge.incidents.count_refusal(T::name(), 1, *refusal)))
+            f(target.inspect_err(|refusal| self.local.mailbox.engine.incidents.count_refusal(T::name(), 1, *refusal)))
         })
     }
 
@@ -629,7 +629,7 @@ impl<M: Message> Context<M> {
 
     /// Whether the engine is shutting down; a long handler should return then.
     pub fn stopping(&self) -> bool {
-        !self.local.mailbox.edge.is_open()
+        !self.local.mailbox.engine.edge.is_open()
     }
 }
 

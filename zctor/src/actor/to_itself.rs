@@ -15,7 +15,7 @@ pub(super) fn tick(instance: Rc<dyn Recover>, local: &Rc<Local>, id: u64) {
         return recovery::resume_by(&instance, local, id);
     }
     // A shutdown closes the timers. Only those that end a backoff, above, still fire, since held mail waits for that.
-    if !local.mailbox.edge.is_open() {
+    if !local.mailbox.engine.edge.is_open() {
         return;
     }
     // Out of the map while the user's closure runs: it may set and cancel timers.

@@ -100,7 +100,7 @@ impl Here {
     /// - [`SpawnError::Stopped`]: the engine has stopped, or this thread has ended.
     pub fn start<T: Message>(&self, actor: impl LocalRegistration<T>) -> Result<T::Client, SpawnError> {
         let local = &self.local;
-        if local.mailbox.parker.is_closed() || !local.mailbox.edge.is_open() {
+        if local.mailbox.parker.is_closed() || !local.mailbox.engine.edge.is_open() {
             return Err(SpawnError::Stopped);
         }
         as_actor_thread(local, || install_on::<T>(local, false, actor)).map(|endpoint| {

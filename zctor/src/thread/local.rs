@@ -199,7 +199,7 @@ pub(crate) struct Local {
 impl Local {
     pub(crate) fn new(owner: Arc<dyn ThreadOwner>, mailbox: Arc<Mailbox>, kept: Kept) -> Self {
         let waker = Waker::from(Arc::clone(&mailbox.parker));
-        let measured = Measured::new(&mailbox.edge.observed);
+        let measured = Measured::new(&mailbox.engine.observed);
         Self {
             owner_address: Arc::as_ptr(&owner) as *const () as usize,
             owner,
@@ -226,12 +226,12 @@ impl Local {
         account: &Account,
         message: Option<(&'static str, &'static str)>,
     ) -> bool {
-        let Mailbox { edge, noted, .. } = &*self.mailbox;
-        if edge.is_sealed() {
+        let Mailbox { engine, noted, .. } = &*self.mailbox;
+        if engine.edge.is_sealed() {
             return false;
         }
         if let Some((message, variant)) = message {
-            if edge.notes_variants() {
+            if engine.edge.notes_variants() {
                 noted.note(slot, account, variant);
             }
             if self.measured.is_on() {

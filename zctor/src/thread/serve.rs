@@ -94,7 +94,7 @@ fn serve_next(local: &Rc<Local>, below: u32, budget: usize) -> usize {
 fn serve_inner(local: &Rc<Local>, instance: &Rc<dyn Instance>, order: Mail, depth: u16) {
     start_new(local, instance);
     // Read first: once the message is taken out, its place in the inner queue is lost.
-    let takes_messages = instance.common().phase.get() == Phase::Live && !local.mailbox.edge.is_sealed();
+    let takes_messages = instance.common().phase.get() == Phase::Live && !local.mailbox.engine.edge.is_sealed();
     if !takes_messages {
         if let Some(order) = keep(local, order) {
             local.hosting.borrow_mut().queue.put_back(depth, order);
