@@ -34,7 +34,8 @@ use crate::sys::clock::{due_in, now};
 use crate::sys::operation::Operation;
 use crate::sys::simulated::{failed_rebuild, point};
 use crate::sys::unwind::{ignoring_panic, run_user, take_unwound};
-use crate::thread::local::{Common, Instance, Local, Phase, Requested};
+use crate::thread::local::{Instance, Local};
+use crate::thread::phase::{Common, Phase, Requested};
 use crate::thread::undelivered::{give_up, requeue, start_first};
 
 /// An instance as its recovery knows it, whatever the types of its messages and its state.

@@ -18,7 +18,8 @@ use crate::reply::reply_to::ReplySlot;
 use crate::route::contents::Call;
 use crate::sys::operation::Operation;
 use crate::sys::simulated::{begin_point, break_handler, in_world, may_be_stopped, stops_behind};
-use crate::thread::local::{Local, Requested};
+use crate::thread::local::Local;
+use crate::thread::phase::Requested;
 use crate::trace::spans::InSpans;
 
 impl<M, S> TypedCell<M, S>

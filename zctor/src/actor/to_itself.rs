@@ -6,7 +6,8 @@ use crate::actor::attachments::Finished;
 use crate::actor::recovery::{self, Recover, no_answer};
 use crate::event::PanicOrigin;
 use crate::sys::unwind::{catch, run_user};
-use crate::thread::local::{Local, Phase};
+use crate::thread::local::Local;
+use crate::thread::phase::Phase;
 use crate::trace::work::Work;
 
 /// Does what the timer with this number is for.

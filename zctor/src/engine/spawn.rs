@@ -23,9 +23,11 @@ use crate::route::recorded::note_in;
 use crate::sys::frame::{Frame, on_actor_thread};
 use crate::sys::operation::Operation;
 use crate::sys::simulated::{mailbox_bound, point};
+use crate::thread::kept::Kept;
 #[cfg(feature = "testing")]
 use crate::thread::local::Local;
-use crate::thread::local::{Kept, ThreadOwner, local};
+use crate::thread::local::local;
+use crate::thread::owner::ThreadOwner;
 use crate::thread::run::{Starting, ThreadGuard, ThreadPlan, start};
 use crate::thread::wait::wait;
 

@@ -14,7 +14,9 @@ use crate::mailbox::Mailbox;
 use crate::mailbox::envelope::Undeliverable;
 use crate::mailbox::mail::{Mail, MailContents, ORDER, Order};
 use crate::sys::frame::as_hook;
-use crate::thread::local::{Local, Phase, ThreadOwner};
+use crate::thread::local::Local;
+use crate::thread::owner::ThreadOwner;
+use crate::thread::phase::Phase;
 
 /// Gives up all that is held: the edge is sealed, and no instance comes back from its backoff.
 pub(super) fn give_up_all(local: &Local) {
