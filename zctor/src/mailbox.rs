@@ -62,8 +62,8 @@ use crate::mailbox::parked::Parked;
 use crate::mailbox::permits::Permits;
 use crate::mailbox::roster::Roster;
 use crate::mailbox::waits::{Waiter, Waits};
+use crate::sys::cache_padded::CachePadded;
 use crate::sys::frame;
-use crate::sys::line::OwnLine;
 use crate::sys::operation::Operation;
 use crate::sys::park::Parker;
 use crate::sys::simulated::{Planted, is_planted, point, point_anywhere};
@@ -75,8 +75,8 @@ pub(crate) struct Mailbox {
     pub(crate) name: String,
     pub(crate) parker: Arc<Parker>,
     pub(crate) engine: Arc<EngineShared>,
-    pub(crate) meter: OwnLine<Meter>,
-    pub(crate) parked: OwnLine<Parked>,
+    pub(crate) meter: CachePadded<Meter>,
+    pub(crate) parked: CachePadded<Parked>,
     /// The permits of a bounded mailbox.
     pub(crate) permits: Option<Permits>,
     /// The queue of messages from inside, where they have a bound.
@@ -85,7 +85,7 @@ pub(crate) struct Mailbox {
     pub(crate) is_bounded: bool,
     /// The instances that live on the thread.
     pub(crate) roster: Roster,
-    pub(crate) buffers: OwnLine<Buffers>,
+    pub(crate) buffers: CachePadded<Buffers>,
     pub(crate) waits: Waits<Waiter>,
     pub(crate) noted: NotedVariant,
     /// How messages for a link go out past its thread: see `route/linked.rs`.
@@ -95,18 +95,12 @@ pub(crate) struct Mailbox {
     receiver: queue::Receiver<Mail>,
     /// How many messages came in batches and bundles, beyond the one that each counts for in the queue's length. The
     /// thread counts those that it has taken out by itself (`Meter::unbatched`), so that it does not contend for this.
-    batched: OwnLine<AtomicUsize>,
+    batched: CachePadded<AtomicUsize>,
     /// Mail that was pushed behind the close, until its sender takes it back.
     late: Mutex<Vec<Mail>>,
 }
 
 impl Mailbox {
-    /// Tells the hook and the watchers of a panic of one of its instances.
-    pub(crate) fn tell_panic(&self, panic: &PanicEvent) {
-        self.engine.incidents.tell_panicked(panic);
-        self.roster.tell_panic(panic);
-    }
-
     pub(crate) fn new(thread: ThreadId, name: String, engine: Arc<EngineShared>, permits: Option<Permits>) -> Self {
         let (sender, receiver) = queue::unbounded();
         let meter = Meter { activity: AtomicU64::new(1), running: AtomicU64::new(Meter::IDLE), ..Meter::default() };
@@ -116,19 +110,19 @@ impl Mailbox {
             parker: Arc::new(Parker::for_actor_thread()),
             is_bounded: permits.is_some() || engine.sends.is_some(),
             engine,
-            meter: OwnLine(meter),
-            parked: OwnLine(Parked::new()),
+            meter: CachePadded(meter),
+            parked: CachePadded(Parked::new()),
             permits,
             inner: None,
             roster: Roster::new(thread),
-            buffers: OwnLine::default(),
+            buffers: CachePadded::default(),
             waits: Waits::default(),
             noted: NotedVariant::default(),
             #[cfg(feature = "remote")]
             outlet: std::sync::OnceLock::new(),
             sender,
             receiver,
-            batched: OwnLine(AtomicUsize::new(0)),
+            batched: CachePadded(AtomicUsize::new(0)),
             late: Mutex::default(),
         }
     }
@@ -137,6 +131,8 @@ impl Mailbox {
     pub(crate) fn with_inner_bound(self, bound: usize, policy: Inner) -> Self {
         Self { inner: Some(InnerQueue::new(bound, policy)), is_bounded: true, ..self }
     }
+
+    // Its thread.
 
     /// Makes the current thread the one of this mailbox.
     pub(crate) fn make_current(&self) {
@@ -162,6 +158,14 @@ impl Mailbox {
     pub(crate) fn engine_address(&self) -> usize {
         Arc::as_ptr(&self.engine) as usize
     }
+
+    /// Tells the hook and the watchers of a panic of one of its instances.
+    pub(crate) fn tell_panic(&self, panic: &PanicEvent) {
+        self.engine.incidents.tell_panicked(panic);
+        self.roster.tell_panic(panic);
+    }
+
+    // Putting mail in, and closing.
 
     /// Puts mail in and wakes the thread. Mail that came too late, behind the close, is given back.
     #[inline(always)]
@@ -304,6 +308,8 @@ impl Mailbox {
         }
     }
 
+    // Taking mail out, and counting it.
+
     /// Takes out the mail that is there: one by one if it is little, otherwise all under one lock.
     ///
     /// Before it leaves the queue, each piece of mail counts as one taken message, so that `load` never misses it. The
@@ -359,6 +365,8 @@ impl Mailbox {
     pub(crate) fn load(&self) -> usize {
         self.receiver.len() + self.batched() + self.meter.in_hand()
     }
+
+    // Rest.
 
     /// The number of the spell of rest that the thread is in, or `None` while it has something to do.
     pub(crate) fn rest(&self) -> Option<u64> {
