@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::sync::{Arc, OnceLock};
 
 use crate::actor::dispatch::Dispatch;
-use crate::actor::{Actor, Registration, install_on};
+use crate::actor::{Actor, Registration, install_alone};
 use crate::client::Client;
 use crate::engine::actor_thread::ActorThread;
 use crate::engine::core::{Core, EnginePhase, RunningThread};
@@ -246,7 +246,7 @@ pub(crate) fn start_on<A: Registration>(
     let found = Arc::clone(&place);
     thread.builds.push(Box::new(move |local| {
         // It cannot fail: the instance is built once.
-        let _ = place.set(install_on::<A::Message>(local, false, actor)?);
+        let _ = place.set(install_alone::<A::Message>(local, actor)?);
         Ok(None)
     }));
     spawn_all(core, vec![thread])?;
