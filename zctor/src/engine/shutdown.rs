@@ -229,7 +229,7 @@ fn join(core: &Arc<Core>, ended: Vec<Started>) {
 fn reconcile(core: &Core, abandoned: &[RunningThread], living: &[Vec<NamedInstance>]) -> Reconciled {
     let look = || Reconciled {
         instances: abandoned.iter().zip(living).flat_map(|(one, living)| one.mailbox.roster.reports(living)).collect(),
-        dead_letters: core.shared.incidents.letters(),
+        dead_letters: core.shared.incidents.dead_letters(),
         left: abandoned.iter().map(|one| one.mailbox.meter.in_hand() as u64).sum(),
     };
     let mut reconciled = look();

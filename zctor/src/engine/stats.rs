@@ -44,7 +44,7 @@ pub(super) fn stats(core: &Core) -> Stats {
     Stats {
         threads,
         types: types.into_values().collect(),
-        dead_letters: incidents.letters(),
+        dead_letters: incidents.dead_letters(),
         skipped: incidents.skipped(),
         refused: incidents.refused(),
         restarts: incidents.restarts(),
