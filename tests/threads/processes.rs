@@ -1,4 +1,4 @@
-//! What needs a process of its own: what happens after a `fork`, and where the system refuses threads.
+//! Tests that need a process of their own: after a `fork`, and where the system refuses threads.
 //!
 //! Each scene is this program again, with the scene's name as argument.
 

@@ -24,7 +24,7 @@ const EVENTS: usize = 200;
 /// A wait, or a message, that is this old makes a culprit.
 const OLD: Duration = Duration::from_secs(1);
 
-/// What was counted at an earlier look.
+/// The counts of an earlier look.
 struct Look {
     at: Instant,
     threads: HashMap<ThreadId, ThreadStats>,
@@ -53,7 +53,7 @@ struct Told {
 #[derive(Default)]
 pub(crate) struct Looks {
     looks: VecDeque<Look>,
-    /// What events were told up to.
+    /// The counts up to which events were told.
     told: Option<Told>,
     /// The newest first.
     events: VecDeque<Event>,
@@ -151,7 +151,7 @@ impl Looks {
     }
 }
 
-/// What is an event when it grows.
+/// The counts that make an event when they grow.
 fn counts(row: &TypeStats) -> [(&'static str, u64); 6] {
     [
         ("panics", row.panicked),
@@ -256,8 +256,8 @@ fn top(instances: &[InstanceStats], earlier: Option<&Look>, window: Duration) ->
     chosen.into_iter().map(|at| row(&instances[at])).collect()
 }
 
-/// What others have waited for, or the code that has run, for so long; for an actor that is slow by right, for its own limit
-/// if that is longer. Messages that are old while their thread goes on make nobody stuck: it is slow.
+/// The handler that others have waited for, or that has run, for so long; for an actor that is slow by right, for its
+/// own limit if that is longer. Messages that are old while their thread goes on make nobody stuck: it is slow.
 pub(crate) fn stuck(engine: &EngineHandle, limit: Duration) -> Option<String> {
     let stats = engine.stats();
     let mut waits = worst_last(stats.waits());
@@ -317,8 +317,8 @@ fn root(root: &zctor::WaitRoot) -> WaitRoot {
     }
 }
 
-/// What needs a look first: the worst end of waits, or the code that holds up what lies behind it, or the thread whose
-/// messages are the oldest.
+/// The line for the operator who has time for one: the worst end of waits, or the code that holds up messages behind
+/// it, or the thread whose messages are the oldest.
 fn culprit(waits: &WaitForest, stats: &Stats) -> Option<String> {
     awaited(waits, |_| OLD).or_else(|| holds(stats, |_| OLD, 1)).or_else(|| is_behind(stats))
 }

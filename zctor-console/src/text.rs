@@ -89,7 +89,7 @@ impl Thread {
         }
     }
 
-    /// What runs in words, and how many instances back off.
+    /// The code that runs, in words, and how many instances back off.
     ///
     /// ```
     /// use zctor_console::snapshot::Thread;

@@ -1,4 +1,4 @@
-//! Who is answered and who is refused, over real connections; and that a look stops nobody.
+//! Clients over real connections: some are answered, others are refused, and none stops an actor.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -418,7 +418,7 @@ mod socket {
             // A second console of the same name has a socket of its own.
             let second = Console::new(&engine).serve().unwrap();
             assert_ne!(second.path(), served.path());
-            // What an ended process left behind is removed.
+            // A socket that an ended process left behind is removed.
             let stale = folder.join(format!("{}-stale.sock", std::process::id()));
             drop(UnixListener::bind(&stale).unwrap());
             assert!(stale.exists());

@@ -48,7 +48,7 @@ fn every_way_to_look_names_the_database_and_none_when_it_is_free() {
         shop.free_database();
         let place = served[0].to_string();
         while fetch_text(&place, "waits.txt").unwrap() != "nothing waits\n" {}
-        // What else is wrong is in the counts.
+        // The other troubles are in the counts.
         let troubles = |snapshot: &zctor_console::snapshot::Snapshot| {
             let row = |name: &str| snapshot.types.iter().find(|row| row.message == name).cloned().unwrap_or_default();
             row("FeedMessage").panicked > 3 && row("ThumbnailMessage").refused > 0 && row("ReportMessage").queued > 1

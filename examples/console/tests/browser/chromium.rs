@@ -71,7 +71,7 @@ impl Page {
             answer.pop();
             let answer: Value = serde_json::from_slice(&answer)
                 .unwrap_or_else(|error| panic!("{}: {error}; install Chromium, or name it in CHROMIUM", program()));
-            // What else comes are events.
+            // The other lines are events.
             if answer["id"] == self.last {
                 assert!(answer["error"].is_null(), "{method}: {}", answer["error"]);
                 return answer["result"].clone();
@@ -124,7 +124,7 @@ impl Page {
         self.ask("Emulation.setDeviceMetricsOverride", size);
     }
 
-    /// What a screen reader is given: the role and the name of each thing in the page that is more than text.
+    /// The tree that a screen reader is given: the role and the name of each thing in the page that is more than text.
     pub(crate) fn accessible(&mut self) -> Vec<(String, String)> {
         let tree = self.ask("Accessibility.getFullAXTree", json!({}));
         let nodes = tree["nodes"].as_array().expect("a tree").iter().filter(|node| node["ignored"] != json!(true));

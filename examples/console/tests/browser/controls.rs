@@ -1,4 +1,4 @@
-//! What can be clicked does what it says, and the page says when the program is gone.
+//! Each button and link does what it says, and the page says when the program is gone.
 
 use crate::on_page;
 

@@ -1,4 +1,4 @@
-//! The page in a headless Chromium: what it shows, what its keys do, what a screen reader is told.
+//! The page in a headless Chromium: its text, its keys, its sizes, and the tree for a screen reader.
 #![cfg(feature = "browser")]
 
 mod accessible;

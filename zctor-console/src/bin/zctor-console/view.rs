@@ -13,7 +13,7 @@ use crate::columns::{Column, table};
 /// How wide the bar of a thread is.
 const BAR: usize = 16;
 
-/// What the user looks at.
+/// The choices of the user: a table, how far it is scrolled, and whether it stands still.
 #[derive(Debug, Default)]
 pub(crate) struct View {
     pane: Pane,
@@ -23,7 +23,7 @@ pub(crate) struct View {
     pub(crate) state: String,
 }
 
-/// What the lower half shows.
+/// The table in the lower half.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 enum Pane {
     #[default]
