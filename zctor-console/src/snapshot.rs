@@ -57,6 +57,10 @@ pub struct Snapshot {
     /// and more; or else the handler that holds up messages for so long; or else the thread whose messages are the
     /// oldest. `None` if nothing waits for long.
     pub culprit: Option<String>,
+    /// The number of the thread that [`culprit`](Self::culprit) is about. `None` without one, and if that waits for another
+    /// engine.
+    #[serde(default)]
+    pub culprit_thread: Option<String>,
     /// The counts that have grown between looks, the newest first.
     pub events: Vec<Event>,
 }
