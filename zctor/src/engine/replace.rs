@@ -47,7 +47,7 @@ pub(crate) fn replace_on<A: Registration>(
     mut thread: ActorThread,
     actor: A,
 ) -> Result<Client<A::Message>, SpawnError> {
-    let no_place = SpawnError::NoPlace { message: <A::Message as Message>::NAME, instance };
+    let no_place = SpawnError::NoPlace { message: <A::Message as Message>::name(), instance };
     let Some(pool) = core.pools.get::<A::Message>() else { return Err(no_place) };
     let Some(claim) = pool.claim(instance) else { return Err(no_place) };
     let built = Arc::new(OnceLock::<Arc<Endpoint<A::Message>>>::new());
