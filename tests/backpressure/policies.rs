@@ -1,4 +1,4 @@
-//! What becomes of what finds no room is said by the policy; a bounded mailbox holds up those outside and nobody
+//! The policy says what becomes of a message that finds no room; a bounded mailbox holds up senders outside, and none
 //! inside.
 
 use std::sync::mpsc::{self, Sender};

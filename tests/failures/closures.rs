@@ -1,4 +1,4 @@
-//! What a program hands to an engine is let go: when its instance has ended, or when the engine has stopped.
+//! Closures that a program hands to an engine are dropped when their instance has ended, or the engine has stopped.
 
 use std::sync::mpsc;
 use std::sync::{Arc, OnceLock};

@@ -1,4 +1,4 @@
-//! What the compiler says of a wrong definition or use, word for word: one mistake, one error.
+//! The compiler's errors for a wrong definition or use, word for word: one mistake, one error.
 //!
 //! The texts under `surface/ui/fail` are written by `TRYBUILD=overwrite cargo test --workspace --test ui` and then
 //! read.

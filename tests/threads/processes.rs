@@ -1,4 +1,4 @@
-//! What needs a process of its own: what happens after a `fork`, where the system refuses threads, and on standard error.
+//! Tests that need a process of their own: after a `fork`, where the system refuses threads, and on standard error.
 //!
 //! Each scene is this program again, with the scene's name as argument.
 

@@ -1,5 +1,5 @@
-//! What a look costs: messages from a thread to another, without a console, with one that nobody looks at, and with looks
-//! twice a second; and how long a look at many instances takes.
+//! The cost of a look: messages from a thread to another, without a console, with one that nobody looks at, and with
+//! looks twice a second; and how long a look at many instances takes.
 //!
 //! A round has all three, each for two seconds, in an order that turns, so that what slows the machine meets all of them
 //! alike. A figure is a ratio within a round; the median of the rounds is printed, and the interval in which the true one

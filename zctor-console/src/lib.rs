@@ -33,7 +33,9 @@
 //! | `/metrics` | the metrics of `zctor-metrics` |
 //! | `/map.svg`, `/map.mmd`, `/map.dot` | who may call whom, and who waits just now |
 //!
-//! The column `queued` counts the message that is being handled too.
+//! The column `queued` counts the message that is being handled too. Tables have the threads that hold others up first:
+//! the page until a column is sorted by, the text, and the terminal. `snapshot.json` has them in spawn order, and
+//! `culprit_thread` is the number of the one to look at first.
 //!
 //! # What is stuck
 //!

@@ -1,4 +1,4 @@
-//! Who the bridge is to the server, and how it knows the server: what [`Builder`] is told of both.
+//! The identity of the bridge, and its trust in the server: the methods of [`Builder`] for both.
 
 #[cfg_attr(feature = "nkeys", path = "authority/keys.rs")]
 #[cfg_attr(not(feature = "nkeys"), path = "authority/keys_off.rs")]
@@ -15,7 +15,7 @@ use crate::authority::keys::Key;
 use crate::bridge::Builder;
 use crate::error::{BridgeError, without_password};
 
-/// What a bridge shows to the server, and which servers it trusts. It is printed nowhere.
+/// The identity that a bridge shows to the server, and the servers that it trusts. It is printed nowhere.
 #[derive(Clone, Default)]
 pub(crate) struct Authority {
     identity: Option<Identity>,
@@ -177,7 +177,7 @@ impl Addresses {
 }
 
 impl Authority {
-    /// What the bridge shows to the server, in words.
+    /// The words for that which the bridge shows to the server.
     pub(crate) fn shown(&self, addresses: &Addresses) -> Option<&'static str> {
         match &self.identity {
             Some(Identity::User { .. }) => Some("user and password"),
