@@ -2,6 +2,7 @@
 
 use std::rc::Rc;
 
+use crate::id::Slot;
 use crate::mailbox::envelope::Serving;
 use crate::mailbox::mail::{Mail, MailContents, MailKind, ORDER, Order};
 use crate::sys::simulated::in_world;
@@ -67,13 +68,13 @@ fn serve_next(local: &Rc<Local>, below: u32, budget: usize) -> usize {
     let serving = Serving { budget, permitted: mail.permitted, in_spans };
     let content = envelope.content();
     let all_done = match mail.kind {
+        // Of a single message the instance ends the measurement itself: here that would cost each message a look.
         MailKind::Message => instance.handle_message(local, serving, content),
-        MailKind::Batch => instance.handle_batch(local, serving, content),
-        MailKind::Call => instance.handle_call(local, serving, content, false),
-        MailKind::CancellableCall => instance.handle_call(local, serving, content, true),
+        MailKind::Batch => measured(local, mail.to, || instance.handle_batch(local, serving, content)),
+        MailKind::Call => measured(local, mail.to, || instance.handle_call(local, serving, content, false)),
+        MailKind::CancellableCall => measured(local, mail.to, || instance.handle_call(local, serving, content, true)),
         MailKind::Bundle => unreachable!("it is taken apart where it is taken in"),
     };
-    local.measured.end(mail.to);
     if comes_back {
         local.hosting.borrow_mut().queue.in_hand -= 1;
     }
@@ -86,6 +87,14 @@ fn serve_next(local: &Rc<Local>, below: u32, budget: usize) -> usize {
         }
     }
     done.max(1) as usize
+}
+
+/// Has mail handled, and ends the measurement of its last handler, if that is measured.
+#[inline(always)]
+fn measured(local: &Local, slot: Slot, handle: impl FnOnce() -> bool) -> bool {
+    let all_done = handle();
+    local.measured.end(slot);
+    all_done
 }
 
 /// Serves the message in the inner queue that an order stands for; or keeps the order, if its instance takes no
@@ -109,11 +118,10 @@ fn serve_inner(local: &Rc<Local>, instance: &Rc<dyn Instance>, order: Mail, dept
     let (content, instance) = (envelope.content(), Rc::clone(instance));
     let is_done = match mail.kind {
         MailKind::Message | MailKind::Batch => instance.handle_message(local, serving, content),
-        MailKind::Call => instance.handle_call(local, serving, content, false),
-        MailKind::CancellableCall => instance.handle_call(local, serving, content, true),
+        MailKind::Call => measured(local, slot, || instance.handle_call(local, serving, content, false)),
+        MailKind::CancellableCall => measured(local, slot, || instance.handle_call(local, serving, content, true)),
         MailKind::Bundle => unreachable!("the inner queue has none"),
     };
-    local.measured.end(slot);
     // The edge was sealed this very moment.
     if !is_done {
         spans::forget();
