@@ -14,7 +14,7 @@ use crate::foreign;
 use crate::service::Endpoint;
 use crate::wire::{self, Origin, Terms};
 
-/// What takes the messages of one subscription in.
+/// Takes in the messages of one subscription.
 pub(crate) struct Desk {
     pub(crate) route: Route,
     pub(crate) endpoint: Arc<Endpoint>,
@@ -41,7 +41,7 @@ impl Desk {
                 let mut bytes = wire::read_pack(&message.payload);
                 for number in (number..=u64::MAX).take(usize::try_from(packets).unwrap_or(usize::MAX)) {
                     let origin = Origin { inbox: Arc::clone(&inbox), number };
-                    // Whoever waits for one that is not there is told by the time.
+                    // A sender that waits for a packet which is not there hears of it when its time is up.
                     let Some(bytes) = bytes.next() else { return };
                     self.deliver(origin, bytes.to_vec(), inside, call.clone(), None);
                 }
@@ -76,7 +76,7 @@ struct PacketSender {
     desk: Arc<Desk>,
     /// When a call has arrived.
     since: Option<Instant>,
-    /// Whether it is among those that have arrived and of which their senders do not know it yet.
+    /// Whether `arrived` has it: its sender does not know yet that it has arrived.
     is_noted: bool,
     /// Whether a call is in a mailbox.
     is_taken: bool,

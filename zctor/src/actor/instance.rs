@@ -36,7 +36,8 @@ use crate::route::endpoint::{Delivery, Endpoint};
 use crate::route::location::{Location, Status};
 use crate::route::payload::Port;
 use crate::sys::simulated::{in_world, may_break};
-use crate::thread::local::{Common, FollowUp, Instance, Local, OnTheSpot, Phase, Requested, Reserved};
+use crate::thread::local::{FollowUp, Instance, Local, OnTheSpot, Reserved};
+use crate::thread::phase::{Common, Phase, Requested};
 use crate::thread::take_in::queue_start;
 use crate::trace::spans::{InSpans, forget};
 use crate::trace::work::Work;
@@ -306,7 +307,7 @@ where
         };
         let serving = match self.start_if_new(local, serving.in_spans, || messages.front()) {
             Beginning::None => return false,
-            Beginning::Noted if local.mailbox.edge.world.is_simulated() => {
+            Beginning::Noted if local.mailbox.engine.world.is_simulated() => {
                 match self.begin_sent(local, serving, messages, VecDeque::front, take_first) {
                     Some(serving) => serving,
                     None => return messages.is_empty(),

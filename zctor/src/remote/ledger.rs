@@ -166,7 +166,7 @@ impl Drop for UnderWay {
 
 impl Sent {
     fn lose(self, why: Undelivered) {
-        let incidents = &self.mailbox.edge.incidents;
+        let incidents = &self.mailbox.engine.incidents;
         incidents.count(self.packet.message, 1, why);
         if !self.from_hook {
             incidents.tell_dead_letter(incidents.listener(), &DeadLetter { why, ..self.packet });

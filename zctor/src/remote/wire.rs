@@ -17,7 +17,7 @@ pub enum Format {
     Json,
 }
 
-/// How deep a value may be nested. Deeper bytes are refused before they can overflow the stack. That of JSON is the same.
+/// How deep a value may be nested. Deeper bytes are refused before they can overflow the stack. JSON has the same limit.
 const DEEPEST: usize = 128;
 
 pub(super) fn encode<T: Serialize + ?Sized>(value: &T, format: Format) -> Result<Vec<u8>, Arc<str>> {
