@@ -92,6 +92,13 @@ fn ticks(task: &Path) -> u64 {
     next() + next()
 }
 
+/// How many threads of this process watch over slow handlers: one for each engine that has a hook for them.
+fn watchers() -> usize {
+    let tasks = fs::read_dir("/proc/self/task").expect("the kernel has an account of this process");
+    let name = |task: fs::DirEntry| fs::read_to_string(task.path().join("comm")).unwrap_or_default();
+    tasks.flatten().map(name).filter(|name| name.trim_end() == "zctor-slow").count()
+}
+
 /// Times that a thread has gone to sleep of its own accord.
 fn parks(task: &Path) -> u64 {
     let status = fs::read_to_string(task.join("status")).expect("the thread lives");
@@ -238,7 +245,14 @@ fn the_watcher_over_slow_handlers_sleeps_while_all_threads_rest() {
         let engine = ActorEngine::new();
         let (tell, told) = mpsc::channel();
         let hook = move |_: &Slow| tell.send(own_task()).expect("the test listens");
+        // No other test in this process has a hook. Nor does a question start a watcher.
+        assert!(engine.slow(Duration::ZERO).is_empty());
+        assert_eq!(watchers(), 0);
         engine.on_slow(Duration::from_millis(10), hook).expect("it is watched");
+        // A thread takes its name itself, when it begins.
+        while watchers() == 0 {
+            thread::yield_now();
+        }
         let sleeper = engine.pool(1, SleeperMessage::actor(|| Sleeper)).expect("it starts");
         // Twice: the second time the watcher is woken by the thread that ends its rest.
         for _ in 0..2 {

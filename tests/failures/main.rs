@@ -9,6 +9,7 @@ mod handlers;
 mod hooks_and_drops;
 mod order;
 mod reentrancy;
+mod replaced_hooks;
 mod resets;
 mod restart;
 mod told;

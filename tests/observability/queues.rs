@@ -31,8 +31,14 @@ fn what_waits_behind_a_held_handler_grows_old() {
         // They came since the last look, and the handler has run since then at most.
         let first = oldest();
         assert!(first <= before.elapsed(), "{first:?}");
-        let seen = look_until(oldest, |oldest| *oldest >= HELD);
-        assert!(seen <= before.elapsed(), "none is older than the first send");
+        // From now on the looks know that they were there, so none makes them younger.
+        let known = now();
+        let look = || (known.elapsed(), oldest());
+        let (least, seen) = look_until(look, |(least, oldest)| {
+            assert!(oldest >= least, "{oldest:?}, and they were seen {least:?} ago");
+            *oldest >= HELD
+        });
+        assert!(seen <= before.elapsed(), "none is older than the first send, {least:?}");
         gate.open();
         engine.settle();
         assert_eq!(oldest(), Duration::ZERO);

@@ -402,10 +402,10 @@ impl<M: Message, S> Actor<M, S> {
     /// Gives `hook` the messages that were accepted for this actor's instances but will not be handled, each with the
     /// reason: to keep them, count them, or send them elsewhere.
     ///
-    /// The hook runs on the thread that finds a message undeliverable, and may run on several threads at once. It may
-    /// send, but not wait. If a message that it sends becomes a dead letter itself, that is counted, but no hook is
-    /// called for it. The hook may hold clients, also of this actor: it is dropped when the actor's instances have
-    /// ended and the last message for them is dealt with.
+    /// An actor has one such hook: a later one replaces it. The hook runs on the thread that finds a message
+    /// undeliverable, and may run on several threads at once. It may send, but not wait. If a message that it sends
+    /// becomes a dead letter itself, that is counted, but no hook is called for it. The hook may hold clients, also of
+    /// this actor: it is dropped when the actor's instances have ended and the last message for them is dealt with.
     ///
     /// ```
     /// use std::sync::mpsc;

@@ -693,10 +693,10 @@ impl ActorEngine {
 
     /// Calls `hook` for every dead letter from now on: an accepted message that no handler will get.
     ///
-    /// It replaces the hook that was set before. It runs on the thread that finds the dead letter, so it may run on
-    /// several threads at once. It may send, but not wait. If a message that it sends becomes a dead letter itself,
-    /// that one is counted, but no hook is called for it. The hook is dropped when the engine has stopped, so it may
-    /// hold clients of the same engine.
+    /// An engine has one such hook: a later one replaces it. The hook runs on the thread that finds the dead letter,
+    /// so it may run on several threads at once. It may send, but not wait. If a message that it sends becomes a dead
+    /// letter itself, that one is counted, but no hook is called for it. The hook is dropped when the engine has
+    /// stopped, so it may hold clients of the same engine.
     ///
     /// Without a hook, at most one dead letter a second is a line on standard error, and none that is a call which its
     /// caller has given up. The hook `|_| {}` silences the lines. With the feature `tracing`, each dead letter is an
@@ -709,9 +709,10 @@ impl ActorEngine {
 
     /// Calls `hook` for the end of every instance from now on.
     ///
-    /// It replaces the hook that was set before. It runs on the thread of the ended instance; for an instance that was
-    /// abandoned, on the thread that drives the shutdown. It may send, but not wait. It is dropped when the engine has
-    /// stopped. [`Context::watch`](crate::Context::watch) tells an actor of the end of one instance.
+    /// An engine has one such hook: a later one replaces it. The hook runs on the thread of the ended instance; for an
+    /// instance that was abandoned, on the thread that drives the shutdown. It may send, but not wait. It is dropped
+    /// when the engine has stopped. [`Context::watch`](crate::Context::watch) tells an actor of the end of one
+    /// instance.
     ///
     /// An example is at [`Ended`].
     pub fn on_end(&self, hook: impl Fn(&Ended) + Send + Sync + 'static) {
@@ -722,9 +723,10 @@ impl ActorEngine {
     /// was called. To tell an actor of the panics of one instance, see
     /// [`Context::watch_panics`](crate::Context::watch_panics).
     ///
-    /// It replaces the hook that was set before. It runs on the thread of the instance, before the caller of the
-    /// message gets its error. It may send, but not wait. If it sends to an instance that panics on the message, it is
-    /// told of that too. The hook is dropped when the engine has stopped, so it may hold clients of the same engine.
+    /// An engine has one such hook: a later one replaces it. The hook runs on the thread of the instance, before the
+    /// caller of the message gets its error. It may send, but not wait. If it sends to an instance that panics on the
+    /// message, it is told of that too. The hook is dropped when the engine has stopped, so it may hold clients of the
+    /// same engine.
     ///
     /// Without a hook, at most one panic a second is a line on standard error. With the feature `tracing`, each panic
     /// is an event, with a hook or without, and there are no lines.
@@ -737,9 +739,9 @@ impl ActorEngine {
     /// Calls `hook` from now on each time that the state of an instance was built again: after a panic, when its backoff
     /// is over, and after a reset. [`on_panic`](ActorEngine::on_panic) tells of the panic itself, before the rebuild.
     ///
-    /// It replaces the hook that was set before. It runs on the thread of the instance, before the `on_start` of the
-    /// new state. It may send, but not wait. The hook is dropped when the engine has stopped, so it may hold clients of
-    /// the same engine.
+    /// An engine has one such hook: a later one replaces it. The hook runs on the thread of the instance, before the
+    /// `on_start` of the new state. It may send, but not wait. The hook is dropped when the engine has stopped, so it
+    /// may hold clients of the same engine.
     ///
     /// An example is at [`Restarted`].
     pub fn on_restart(&self, hook: impl Fn(&Restarted) + Send + Sync + 'static) {
@@ -752,7 +754,7 @@ impl ActorEngine {
     /// A handler that waits for a reply is none of them. The times are those of [`RunningInstance`]: looks at the
     /// statistics make them exact, so call it regularly. An actor that is slow by right has a limit of its own
     /// ([`Actor::slow`](crate::Actor::slow)). From the first call on, each handler notes its variant when it begins, which
-    /// costs some tens of instructions a message.
+    /// costs some 110 instructions a message.
     ///
     /// [`RunningInstance`]: crate::RunningInstance
     ///
@@ -773,13 +775,13 @@ impl ActorEngine {
     /// A handler that waits for a reply is not told, but the one that it waits for. An actor that is slow by right has a
     /// limit of its own ([`Actor::slow`](crate::Actor::slow)). The hook comes between `limit` and one and a half times that;
     /// it may miss a handler that runs for less. With the feature `tracing`, each is an event too. From now on, each
-    /// handler notes its variant when it begins, which costs some tens of instructions a message.
+    /// handler notes its variant when it begins, which costs some 110 instructions a message.
     ///
-    /// It replaces the hook and the limit that were set before, and is told of what that hook was told of, if it still
-    /// runs. The hook runs on a thread of its own, which looks four times within the shortest limit that holds for any
-    /// instance, and at least once a second; while all threads are at rest it looks once a second. It may send, but not
-    /// wait. It is dropped when the engine has stopped, so it may hold clients of the same engine. In a simulation it
-    /// is never called.
+    /// An engine has one such hook: a later one replaces it with its limit, and is told of what the one before was
+    /// told of, if that still runs. The hook runs on a thread of its own, which looks four times within the shortest
+    /// limit that holds for any instance, and at least once a second; while all threads are at rest it looks once a
+    /// second. It may send, but not wait. It is dropped when the engine has stopped, so it may hold clients of the
+    /// same engine. In a simulation it is never called.
     ///
     /// # Errors
     /// - [`SpawnError::Stopped`]: the engine has stopped.

@@ -8,11 +8,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{self, Command};
 
-use crate::WALK;
 use crate::paths::{LESS, MORE, Path as Walked};
+use crate::{HAS_FEATURES, WALK};
 
-/// Of each side of a path, the instructions a message, as the median of so many counts. Hash maps have other seeds each
-/// time, and threads take turns otherwise.
+/// Of each side of a path, the instructions a message, as the median of so many counts: hash maps have other seeds each
+/// time, and threads take turns otherwise. With a feature it is the lowest of them, since memory that grows at another
+/// moment adds ten instructions now and then, and a feature may cost fewer than those.
 pub(crate) fn count(path: &Walked, times: usize) -> Result<Vec<(&'static str, f64)>, String> {
     let walks: Vec<(Vec<u64>, Vec<u64>)> =
         (0..times).map(|_| Ok((walk(path, LESS)?, walk(path, MORE)?))).collect::<Result<_, String>>()?;
@@ -25,7 +26,7 @@ pub(crate) fn count(path: &Walked, times: usize) -> Result<Vec<(&'static str, f6
         let grown: Option<Vec<u64>> = grown.collect();
         let mut grown = grown.ok_or_else(|| format!("{}: a thread did nothing", path.name))?;
         grown.sort_unstable();
-        Ok((side.name, grown[times / 2] as f64 / (MORE - LESS) as f64))
+        Ok((side.name, grown[if HAS_FEATURES { 0 } else { times / 2 }] as f64 / (MORE - LESS) as f64))
     });
     sides.collect()
 }

@@ -16,7 +16,8 @@ use table::{Allowed, Row, Table};
 const USAGE: &str = "\
 usage: cargo run --release -p zctor-instructions -- [options]
   --accept         writes what is counted to the committed table, after a change that is meant
-  --path <part>    only paths whose name contains this; not with --accept";
+  --path <part>    only paths whose name contains this; not with --accept
+  --steady         only paths whose counts do not move with the order of events; not with --accept";
 
 /// Whether the library that is counted has a feature, which the committed table's has not.
 const HAS_FEATURES: bool = cfg!(any(feature = "simulation", feature = "observe", feature = "tracing"));
@@ -40,8 +41,9 @@ fn main() -> ExitCode {
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let outcome = match arguments[..] {
         [WALK, path, count] => walk(path, count),
-        [] => guard(""),
-        ["--path", part] => guard(part),
+        [] => guard(&|_| true),
+        ["--path", part] => guard(&|path| path.contains(part)),
+        ["--steady"] => guard(&table::is_steady),
         ["--accept"] => accept(),
         _ => Err(USAGE.to_owned()),
     };
@@ -82,10 +84,10 @@ fn tools() -> Result<String, String> {
     Ok(format!("{}, {}", about("rustc", "-vV", &["rustc", "host"])?, about("valgrind", "--version", &["valgrind"])?))
 }
 
-/// Counts each path once; where that does not satisfy, three times.
-fn count(part: &str, satisfies: impl Fn(&[Row]) -> bool) -> Result<Vec<Row>, String> {
+/// Counts each path that is selected once; where that does not satisfy, three times.
+fn count(selects: &dyn Fn(&str) -> bool, satisfies: impl Fn(&[Row]) -> bool) -> Result<Vec<Row>, String> {
     let mut all = Vec::new();
-    for path in PATHS.iter().filter(|path| path.name.contains(part)) {
+    for path in PATHS.iter().filter(|path| selects(path.name)) {
         let rows = |times| -> Result<Vec<Row>, String> {
             let sides = callgrind::count(path, times)?.into_iter();
             let row = |(side, instructions): (&str, f64)| Row {
@@ -107,18 +109,18 @@ fn accept() -> Result<(), String> {
     if HAS_FEATURES {
         return Err("the table is that of the library without features: leave `--features` out".to_owned());
     }
-    let table = Table { tools: tools()?, rows: count("", |_| false)? };
+    let table = Table { tools: tools()?, rows: count(&|_| true, |_| false)? };
     fs::write(table_path(), table.to_string()).map_err(|error| error.to_string())?;
     println!("written to {TABLE}");
     Ok(())
 }
 
-fn guard(part: &str) -> Result<(), String> {
+fn guard(selects: &dyn Fn(&str) -> bool) -> Result<(), String> {
     let text = fs::read_to_string(table_path()).map_err(|error| format!("{TABLE}: {error}"))?;
     let committed = Table::parse(&text).ok_or("the committed table cannot be read")?;
     let tools = tools()?;
-    let rows = count(part, |rows| rows.iter().all(|row| committed.allows(row, ALLOWED)))?;
-    let verdict = table::compare(&committed, &rows, part, ALLOWED);
+    let rows = count(selects, |rows| rows.iter().all(|row| committed.allows(row, ALLOWED)))?;
+    let verdict = table::compare(&committed, &rows, selects, ALLOWED);
     verdict.notes.iter().for_each(|note| println!("{note}"));
     if verdict.faults.is_empty() {
         println!("no path has grown by more than is allowed");

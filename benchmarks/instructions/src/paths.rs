@@ -47,6 +47,7 @@ pub(crate) const PATHS: &[Path] = &[
     Path { name: "send, from outside, 64 words: boxed", sides: FROM_OUTSIDE, walk: words::<64> },
     Path { name: "send, from outside, bound client", sides: FROM_OUTSIDE, walk: bound },
     Path { name: "send, from outside, bounded mailbox", sides: FROM_OUTSIDE, walk: bounded },
+    Path { name: "send, from outside, variants noted for `slow`", sides: FROM_OUTSIDE, walk: noted },
     Path { name: "send, from outside, in turn to 4", sides: SENDER, walk: in_turn },
     Path { name: "send, from outside, in turn to 2 on one thread", sides: FROM_OUTSIDE, walk: spread::<2> },
     Path { name: "send, from outside, in turn to 60 on one thread", sides: FROM_OUTSIDE, walk: spread::<60> },
@@ -175,15 +176,21 @@ fn put_each(client: &SinkClient, count: u64) {
 }
 
 fn outside(count: u64) {
-    pool_of_one(ActorThread::new(), count);
+    pool_of_one(&ActorEngine::new(), ActorThread::new(), count);
 }
 
 fn bounded(count: u64) {
-    pool_of_one(ActorThread::new().mailbox_bound(2 * MORE as usize), count);
+    pool_of_one(&ActorEngine::new(), ActorThread::new().mailbox_bound(2 * MORE as usize), count);
 }
 
-fn pool_of_one(thread: ActorThread, count: u64) {
+/// Once somebody has asked for slow handlers.
+fn noted(count: u64) {
     let engine = ActorEngine::new();
+    assert!(engine.slow(LIMIT).is_empty());
+    pool_of_one(&engine, ActorThread::new(), count);
+}
+
+fn pool_of_one(engine: &ActorEngine, thread: ActorThread, count: u64) {
     let (make, outside) = sink();
     engine.spawn(thread.register(SinkMessage::actor_once(make))).expect("it starts");
     let client: SinkClient = engine.client::<SinkMessage>().expect("it is there");

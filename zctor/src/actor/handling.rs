@@ -9,21 +9,24 @@ use crate::actor::context::Context;
 use crate::actor::dispatch::Dispatch;
 use crate::actor::double;
 use crate::actor::recovery::{self, Origin};
+use crate::actor::simulated::take;
 use crate::actor::state::TypedCell;
 use crate::client::message::Message;
 use crate::error::CallError;
 use crate::event::Undelivered;
 use crate::mailbox::counters::{Account, Meter};
 use crate::mailbox::envelope::{Serving, Undeliverable};
+use crate::mailbox::handling_times::MEASURES;
 use crate::reply::reply_to::ReplySlot;
 use crate::route::contents::{Call, lose, typed};
 use crate::route::endpoint::Endpoint;
 use crate::route::payload::Port;
+use crate::sys::simulated::HAS_POINTS;
 use crate::sys::unwind::{count_uncaught, ignoring_panic, tell_caught};
 use crate::thread::local::{Instance, Local};
 use crate::thread::phase::{Common, Phase, Requested};
 use crate::thread::undelivered::write_off;
-use crate::trace::spans::{InSpans, keep};
+use crate::trace::spans::InSpans;
 use crate::trace::work::Work;
 
 /// Ends a call whose caller had given up before its handler began: it is a dead letter, and never handled.
@@ -68,18 +71,11 @@ where
             }
         });
         match outcome {
-            // The caller of `handle` measures the end of this handler.
+            // The caller of `handle` ends the measurement of this handler.
             Some(Ok(())) if self.common.requested.get() == Requested::None => {}
-            Some(Ok(())) => {
-                local.measured.end(self.slot());
-                self.fulfil(local);
-            }
+            Some(Ok(())) => self.fulfil(local),
             // The panic was the last handler's: all messages but that one were counted as handled.
-            Some(Err(text)) => {
-                local.measured.end(self.slot());
-                in_spans.unwound();
-                self.handler_panicked(local, slot.take(), &text);
-            }
+            Some(Err(text)) => self.handler_panicked(local, slot.take(), &text, in_spans),
             // Not reached: messages are handled by live instances only, and those have a state.
             None => debug_assert!(false, "delivered to an instance without a state"),
         }
@@ -90,13 +86,22 @@ where
     #[cold]
     #[inline(never)]
     fn fulfil(self: Rc<Self>, local: &Rc<Local>) {
+        local.measured.end(self.slot());
         recovery::fulfil(&self.erased(), local, Origin::Handler);
     }
 
     /// Follows up a handler's panic, and tells the caller by `port`, if it was a call.
     #[cold]
     #[inline(never)]
-    fn handler_panicked(self: Rc<Self>, local: &Rc<Local>, mut port: Option<M::Port>, text: &Arc<str>) {
+    fn handler_panicked(
+        self: Rc<Self>,
+        local: &Rc<Local>,
+        mut port: Option<M::Port>,
+        text: &Arc<str>,
+        in_spans: InSpans,
+    ) {
+        local.measured.end(self.slot());
+        in_spans.unwound();
         recovery::handler_panicked(&self.erased(), local, text, &mut |text| {
             if let Some(port) = port.take() {
                 ignoring_panic(|| port.fail(CallError::Panicked { message: M::name(), text: Arc::clone(text) }));
@@ -138,15 +143,29 @@ where
         self.handle_one::<{ !cfg!(debug_assertions) }>(local, message, slot, deadline, work);
     }
 
+    /// Handles a message that was sent, and that has a scheduling point before its handler, or a measurement of it.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn handle_noted(self: Rc<Self>, local: &Rc<Local>, serving: Serving, message: &mut Option<M>) {
+        let slot = self.slot();
+        if let Some(serving) = self.begin_sent(local, serving, message, Option::as_ref, take) {
+            return_permit(local, serving);
+            let work = (Work::Send, serving.in_spans);
+            self.handle_alone(local, message, &mut ReplySlot::Nobody, None, work);
+        }
+        local.measured.end(slot);
+    }
+
     /// Runs `on_start` if that is due, since it comes before all else. Says how the message begins then.
     #[inline]
     pub(super) fn start_if_new<'a>(
         self: &Rc<Self>,
         local: &Rc<Local>,
+        in_spans: InSpans,
         message: impl FnOnce() -> Option<&'a M>,
     ) -> Beginning {
         if self.common.phase.get() == Phase::New {
-            self.start_new(local);
+            self.start_new(local, in_spans);
         }
         if self.common.phase.get() != Phase::Live {
             return Beginning::None;
@@ -157,15 +176,15 @@ where
         }
         match self.admit_and_note(local, message()) {
             false => Beginning::None,
-            true if engine.world.is_simulated() => Beginning::Simulated,
+            true if engine.world.is_simulated() || local.measured.has_begun() => Beginning::Noted,
             true => Beginning::Plain,
         }
     }
 
     #[cold]
     #[inline(never)]
-    fn start_new(self: &Rc<Self>, local: &Rc<Local>) {
-        keep(|| Rc::clone(self).start(local));
+    fn start_new(self: &Rc<Self>, local: &Rc<Local>, in_spans: InSpans) {
+        in_spans.keep(|| Rc::clone(self).start(local));
     }
 
     /// Whether the instance can handle a call that is made now, on the spot.
@@ -182,15 +201,18 @@ where
 
 /// How the handler of a message begins.
 ///
-/// The edge is asked once, so code for simulations costs the other ways nothing.
+/// The edge is asked once, so what is seldom asked for costs the other messages nothing.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Beginning {
     /// It does not: the instance takes no messages now.
     None,
     Plain,
-    /// It has its scheduling point first: see `actor/simulated.rs`.
-    Simulated,
+    /// It has its scheduling point first (see `actor/simulated.rs`), or it is measured, or both.
+    Noted,
 }
+
+/// Whether a message may begin otherwise than plainly: without the code for it, a type of messages is smaller.
+pub(super) const CAN_BE_NOTED: bool = HAS_POINTS || MEASURES;
 
 /// Counts a message as taken in, which is handled at once.
 #[inline]

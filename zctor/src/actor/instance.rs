@@ -15,7 +15,9 @@ use crate::actor::cell::InstanceCell;
 use crate::actor::dispatch::Dispatch;
 use crate::actor::double;
 use crate::actor::factory::{Blueprint, StateFactory};
-use crate::actor::handling::{Beginning, count_handled, count_taken, dispatch, downcast, return_permit, skip_given_up};
+use crate::actor::handling::{
+    Beginning, CAN_BE_NOTED, count_handled, count_taken, dispatch, downcast, return_permit, skip_given_up,
+};
 use crate::actor::link;
 use crate::actor::pipe;
 use crate::actor::recovery::{self, Origin, Recover, no_answer};
@@ -244,14 +246,14 @@ where
         let Some(message) = message.downcast_mut::<Option<M>>() else {
             return link::handle(self, local, serving, message, false);
         };
-        let serving = match self.start_if_new(local, || message.as_ref()) {
+        match self.start_if_new(local, serving.in_spans, || message.as_ref()) {
             Beginning::None => return false,
-            Beginning::Plain => serving,
-            Beginning::Simulated => match self.begin_sent(local, serving, message, Option::as_ref, take) {
-                Some(serving) => serving,
-                None => return true,
-            },
-        };
+            Beginning::Noted if CAN_BE_NOTED => {
+                self.handle_noted(local, serving, message);
+                return true;
+            }
+            Beginning::Plain | Beginning::Noted => {}
+        }
         return_permit(local, serving);
         self.handle_one::<false>(local, message, &mut ReplySlot::Nobody, None, (Work::Send, serving.in_spans));
         true
@@ -267,7 +269,7 @@ where
         let Some(call) = call.downcast_mut::<Option<Call<M>>>() else {
             return link::handle(self, local, serving, call, can_be_given_up);
         };
-        if self.start_if_new(local, || call.as_ref().map(|call| &call.message)) == Beginning::None {
+        if self.start_if_new(local, serving.in_spans, || call.as_ref().map(|call| &call.message)) == Beginning::None {
             return false;
         }
         if serving.permitted {
@@ -303,13 +305,15 @@ where
         let Some(messages) = messages.downcast_mut::<VecDeque<M>>() else {
             return link::handle(self, local, serving, messages, false);
         };
-        let serving = match self.start_if_new(local, || messages.front()) {
+        let serving = match self.start_if_new(local, serving.in_spans, || messages.front()) {
             Beginning::None => return false,
-            Beginning::Plain => serving,
-            Beginning::Simulated => match self.begin_sent(local, serving, messages, VecDeque::front, take_first) {
-                Some(serving) => serving,
-                None => return messages.is_empty(),
-            },
+            Beginning::Noted if local.mailbox.engine.world.is_simulated() => {
+                match self.begin_sent(local, serving, messages, VecDeque::front, take_first) {
+                    Some(serving) => serving,
+                    None => return messages.is_empty(),
+                }
+            }
+            Beginning::Plain | Beginning::Noted => serving,
         };
         // Messages stay in the envelope until each is begun. Those behind a panic, or behind a handler that asked for a
         // stop or a reset, are left there.

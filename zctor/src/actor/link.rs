@@ -87,7 +87,7 @@ where
     // A link has no spans: the message goes on.
     forget();
     // The handlers of a link are never slow, so no look needs their variant.
-    if cell.start_if_new(local, || None) == Beginning::None {
+    if cell.start_if_new(local, serving.in_spans, || None) == Beginning::None {
         return false;
     }
     if let Some(Linked { content, route }) = content.downcast_mut::<Linked<Option<M>>>() {

@@ -116,18 +116,19 @@ where
         // It handles no variant.
         let variant = if M::CALL_DEPTH > 0 { local.variant.replace(None) } else { None };
         let work = if hook == Hook::Start { Work::Start } else { Work::Stop };
+        // The span is around the code that catches panics: of a hook that does nothing, that code is left out.
         let in_spans = InSpans::around_own();
+        in_spans.enter(work, M::name, || None, || self.endpoint.id());
         let outcome = self.work(local, None, |state, ctx| {
             local.mailbox.meter.handles_no_message();
-            in_spans.enter(work, M::name, || None, || ctx.instance_id());
             match hook {
                 Hook::Start => M::__on_start(state, ctx),
                 Hook::Stop => M::__on_stop(state, ctx),
             }
-            in_spans.leave();
         });
-        if let Some(Err(_)) = &outcome {
-            in_spans.unwound();
+        match &outcome {
+            Some(Err(_)) => in_spans.unwound(),
+            Some(Ok(())) | None => in_spans.leave(),
         }
         if M::CALL_DEPTH > 0 {
             local.variant.set(variant);

@@ -3,8 +3,9 @@
 //! 1. Without an observer no clock is read. The first one sets a bit of the edge (`EngineShared::observe`), at which
 //!    each thread looks anyway before it has a message handled; the last one takes the bit back. Each time that
 //!    observers are there again begins a period of its own.
-//! 2. `begin` is called before a handler, and `end` behind it. In a batch the end of one handler is the beginning of the
-//!    next, so there the clock is read once a message.
+//! 2. `begin` is called before a handler, and `end` behind it. While nobody observes, a message that was sent asks for
+//!    neither: behind the look at the edge it takes another way if it is measured. A call on the spot asks once. In a batch
+//!    the end of one handler is the beginning of the next, so there the clock is read once a message.
 //! 3. Handlers nest, since one that waits serves others: the innermost is the last of `begun`. An instance handles one
 //!    message at a time, so its slot tells whether the end is that of the innermost: a handler that began unobserved ends
 //!    unmeasured.
@@ -27,6 +28,9 @@ use crate::id::Slot;
 use crate::report::handling_times::HandlingTimes;
 use crate::sys::clock::now;
 use crate::sys::sync::{Mutex, lock};
+
+/// Whether handlers can be measured.
+pub(crate) const MEASURES: bool = true;
 
 type Names = (&'static str, &'static str);
 
@@ -126,10 +130,16 @@ impl Measured {
         self.has_begun.set(true);
     }
 
+    /// Whether any handler on this thread has begun and is measured.
+    #[inline(always)]
+    pub(crate) fn has_begun(&self) -> bool {
+        self.has_begun.get()
+    }
+
     /// The handler of an instance has ended: it has returned, or panicked.
     #[inline(always)]
     pub(crate) fn end(&self, slot: Slot) {
-        if self.has_begun.get() {
+        if self.has_begun() {
             self.end_measured(slot);
         }
     }

@@ -36,7 +36,7 @@ use crate::route::pool::Chosen;
 use crate::sys::clock::{deadline, now};
 use crate::sys::frame::{Frame, is_inside_code};
 use crate::thread::carried;
-use crate::thread::local::{Instance, Local, OnTheSpot, local};
+use crate::thread::local::{Local, OnTheSpot, local};
 use crate::trace::CAN_BE_WATCHED;
 
 /// Calls with the message in `place`, where its caller has made it (see `route/contents.rs`), and waits for the reply.
@@ -334,18 +334,32 @@ fn call_here<M: Payload>(
 ) -> Result<bool, CallError> {
     let found = if known.is_none() { local() } else { None };
     let Some(local) = known.or(found.as_ref()) else { return Ok(false) };
+    if local.measured.is_on() {
+        return call_here_measured(local, endpoint, place, reply, until);
+    }
+    handle_here(local, endpoint, place, reply, until)
+}
+
+/// As `call_here`, on the thread that is known by now.
+#[cfg_attr(not(debug_assertions), inline(always))]
+fn handle_here<M: Payload>(
+    local: &Rc<Local>,
+    endpoint: &Endpoint<M>,
+    place: &mut Option<M>,
+    reply: &mut dyn Any,
+    until: Option<Instant>,
+) -> Result<bool, CallError> {
     let Some(callee) = local.instance(endpoint.slot) else { return Ok(false) };
     if until.is_some_and(|until| until <= now()) {
         return Err(come_too_late(endpoint, place));
     }
-    let outcome = match local.measured.is_on() {
-        false => callee.handle_here(local, place, reply, until),
-        true => handle_measured(local, callee, endpoint, place, reply, until),
-    };
-    let panic = match outcome {
+    let panic = match callee.handle_here(local, place, reply, until) {
         OnTheSpot::Handled => None,
         OnTheSpot::Busy => return Ok(false),
-        OnTheSpot::FollowUp(follow_up) => follow_up.run(local),
+        OnTheSpot::FollowUp(follow_up) => {
+            local.measured.end(endpoint.slot);
+            follow_up.run(local)
+        }
     };
     match panic {
         None => Ok(true),
@@ -353,25 +367,25 @@ fn call_here<M: Payload>(
     }
 }
 
-/// Has a call handled on the spot, and measures its handler. No closure is handed to it: what that would capture would have
-/// to lie in memory for each call.
+/// As `handle_here`, with the handler measured. Nothing comes back from it to the way that is not measured, which would have
+/// to keep more in registers for it.
 #[cold]
 #[inline(never)]
-fn handle_measured<M: Payload>(
+fn call_here_measured<M: Payload>(
     local: &Rc<Local>,
-    callee: Rc<dyn Instance>,
     endpoint: &Endpoint<M>,
     place: &mut Option<M>,
     reply: &mut dyn Any,
     until: Option<Instant>,
-) -> OnTheSpot {
+) -> Result<bool, CallError> {
     if let Some(message) = place {
         local.measured.begin(endpoint.slot, M::name(), message.variant());
     }
-    let outcome = callee.handle_here(local, place, reply, until);
+    let outcome = handle_here(local, endpoint, place, reply, until);
     match outcome {
-        OnTheSpot::Busy => local.measured.forget(endpoint.slot),
-        OnTheSpot::Handled | OnTheSpot::FollowUp(_) => local.measured.end(endpoint.slot),
+        Ok(true) => local.measured.end(endpoint.slot),
+        // It has not begun; or it has panicked, and that was its end.
+        Ok(false) | Err(_) => local.measured.forget(endpoint.slot),
     }
     outcome
 }

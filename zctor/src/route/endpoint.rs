@@ -45,6 +45,10 @@ impl<M: Payload<Port: Send> + Send> Delivery<M> {
                 }
             },
             enclose: Some(|place, endpoint, sent_as| {
+                let envelope = enclose::<_, H>(place, endpoint.undelivered.as_ref())?;
+                Some(Mail::message(endpoint.slot, envelope, sent_as).signed())
+            }),
+            enclose_traced: Some(|place, endpoint, sent_as| {
                 let envelope = enclose_traced::<_, H>(place, endpoint.undelivered.as_ref())?;
                 Some(Mail::message(endpoint.slot, envelope, sent_as).signed())
             }),
@@ -188,9 +192,10 @@ type DeliverInnerFn<M, C> = fn(&mut C, &Endpoint<M>, SentAs, &dyn Fn() -> bool) 
 /// `Send` is one compile error and not two.
 pub(crate) struct Delivery<M: Payload> {
     pub(crate) send: DeliverFn<M, Option<M>>,
-    /// Makes the mail that `send` would deliver. If spans are asked for, the mail has the origin of the message. A link has
-    /// none of this: its messages may go out past its mailbox.
+    /// Makes the mail that `send` would deliver. A link has none of this: its messages may go out past its mailbox.
     pub(crate) enclose: Option<EncloseFn<M>>,
+    /// The same where spans may be asked for: if they are, the mail has the origin of the message.
+    pub(crate) enclose_traced: Option<EncloseFn<M>>,
     /// Set for links alone, which are told of routes.
     pub(crate) link: Option<LinkDelivery<M>>,
     pub(crate) call: DeliverFn<M, Option<Call<M>>>,
@@ -274,7 +279,9 @@ impl<M: Payload> Endpoint<M> {
     #[cold]
     #[inline(never)]
     fn send_traced(&self, way: Way, message: &mut Option<M>, sent_as: SentAs) {
-        let Some(enclose) = self.delivery.enclose else { return (self.delivery.send)(message, self, way, sent_as) };
+        let Some(enclose) = self.delivery.enclose_traced else {
+            return (self.delivery.send)(message, self, way, sent_as);
+        };
         match enclose(message, self, sent_as) {
             Some(mail) => take_back(message, self.deliver(way, mail)),
             None => self.refuse(1, sent_as),
@@ -294,7 +301,10 @@ impl<M: Payload> Endpoint<M> {
         if WATCHED {
             self.delivery_point("send", Way::There, || (Some(copy.variant()), 0));
         }
-        let Some(enclose) = self.delivery.enclose else { unreachable!("a link shares no bundle") };
+        // The head of the broadcast has asked already: a look here would have each copy moved once more.
+        let is_traced = SPANS && WATCHED && may_be_traced(false);
+        let enclose = if is_traced { self.delivery.enclose_traced } else { self.delivery.enclose };
+        let Some(enclose) = enclose else { unreachable!("a link shares no bundle") };
         let mut place = Some(copy);
         bundle.extend(enclose(&mut place, self, SentAs::default()));
         place

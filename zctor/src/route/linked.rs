@@ -141,6 +141,7 @@ impl<M: Payload<Port: Send> + Send> Delivery<M> {
         }),
         send: |place, endpoint, way, sent_as| deliver_message(place, endpoint, way, sent_as, StatedRoute::Own),
         enclose: None,
+        enclose_traced: None,
         call: |place, endpoint, way, sent_as| deliver_call(place, endpoint, way, sent_as, StatedRoute::Own),
         batch: |place, endpoint, way, sent_as| deliver(place, endpoint, way, sent_as, StatedRoute::Own, Mail::batch),
         // The thread of a link has no inner bound.

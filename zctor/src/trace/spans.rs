@@ -96,15 +96,6 @@ fn set_arrived(sent_from: Option<SentFrom>) -> Option<SentFrom> {
     ARRIVED.try_with(|arrived| arrived.replace(sent_from)).ok().flatten()
 }
 
-/// Keeps what was received while other code of the instance runs before it.
-#[cold]
-#[inline(never)]
-pub(crate) fn keep(code: impl FnOnce()) {
-    let sent_from = set_arrived(None);
-    code();
-    drop(set_arrived(sent_from));
-}
-
 /// Whether spans may be asked for around a piece of work, or around the handlers of a mail: decided once, where that
 /// begins. In one byte with whether a hook has sent the mail, since each register counts there.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -138,6 +129,12 @@ impl InSpans {
     #[inline(always)]
     pub(crate) fn is_asked(self) -> bool {
         self == Self::Asked
+    }
+
+    /// Keeps what was received while other code of the instance runs before its handler.
+    #[inline(always)]
+    pub(crate) fn keep(self, code: impl FnOnce()) {
+        if self.is_asked() { keep_arrived(code) } else { code() }
     }
 
     /// Enters the span of a piece of work, if spans are asked for. [`leave`](Self::leave) follows, or
@@ -179,6 +176,14 @@ fn receive(unasked: InSpans, sent_from: impl FnOnce() -> Option<SentFrom>) -> In
     }
     drop(set_arrived(sent_from()));
     InSpans::Asked
+}
+
+#[cold]
+#[inline(never)]
+fn keep_arrived(code: impl FnOnce()) {
+    let sent_from = set_arrived(None);
+    code();
+    drop(set_arrived(sent_from));
 }
 
 /// Forgets what was received: it is not handled now, or all of it was.

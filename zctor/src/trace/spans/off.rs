@@ -24,11 +24,6 @@ pub(crate) fn sent_from(_: bool) -> Option<SentFrom> {
 }
 
 #[inline(always)]
-pub(crate) fn keep(code: impl FnOnce()) {
-    code();
-}
-
-#[inline(always)]
 pub(crate) fn forget() {}
 
 /// Whether a hook has sent a mail. Spans are never asked for.
@@ -57,6 +52,11 @@ impl InSpans {
     #[inline(always)]
     pub(crate) fn is_asked(self) -> bool {
         false
+    }
+
+    #[inline(always)]
+    pub(crate) fn keep(self, code: impl FnOnce()) {
+        code();
     }
 
     #[inline(always)]
