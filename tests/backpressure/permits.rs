@@ -19,7 +19,7 @@ const STORM_BOUND: usize = 3;
 fn permits_come_back_whatever_becomes_of_the_messages() {
     bounded(|| {
         const BOUND: usize = 5;
-        let endings = ["handled", "skipped", "panicked", "rested", "reset", "buried", "diverted", "batch"];
+        let endings = ["handled", "skipped", "panicked", "rested", "reset", "ended", "diverted", "batch"];
         for ending in endings {
             let engine = ActorEngine::new();
             let (actor, _noted) = work();
@@ -35,7 +35,7 @@ fn permits_come_back_whatever_becomes_of_the_messages() {
                 .run(Box::new(move |ctx| {
                     held.pass();
                     match ending {
-                        "buried" | "diverted" => ctx.stop(),
+                        "ended" | "diverted" => ctx.stop(),
                         "reset" => ctx.reset(),
                         _ => {}
                     }

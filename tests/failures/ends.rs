@@ -71,7 +71,7 @@ fn a_factory_that_fails_beyond_the_limit_is_an_end_with_its_text() {
             let watcher = engine.pool(1, watching).unwrap();
             let (builds, guards) = (Counter::new(), dropped.clone());
             let build = move |_: &mut Context<TargetMessage>| match builds.increment() {
-                0 => Ok(Target { dropped: Some(guards.guard()), heir: None }),
+                0 => Ok(Target { dropped: Some(guards.guard()), watcher: None }),
                 _ if panics => panic!("the factory breaks"),
                 _ => Err("the factory fails".into()),
             };
@@ -117,7 +117,7 @@ fn one_that_is_built_once_ends_by_its_first_panic_and_by_a_reset() {
             let (watching, told) = watcher();
             let watcher = engine.pool(1, watching).unwrap();
             let guard = dropped.guard();
-            let state = move || Target { dropped: Some(guard), heir: None };
+            let state = move || Target { dropped: Some(guard), watcher: None };
             let target = engine.start(TargetMessage::actor_once(state)).unwrap();
             watch(&watcher, &target, &dropped);
             let why = if resets {
@@ -277,7 +277,7 @@ fn the_engine_is_told_of_every_end_once() {
         let guards = dropped.clone();
         single
             .run(Box::new(move |ctx| {
-                let state = move || Target { dropped: Some(guards.guard()), heir: None };
+                let state = move || Target { dropped: Some(guards.guard()), watcher: None };
                 born.send(ctx.start::<TargetMessage>(state).expect("its factory cannot fail")).expect("it listens");
             }))
             .unwrap();

@@ -214,7 +214,7 @@ fn a_watch_that_meets_the_end_is_told_once() {
             let guards = dropped.clone();
             home.later(Box::new(move |ctx| {
                 let child = ctx
-                    .start::<TargetMessage>(move || Target { dropped: Some(guards.guard()), heir: None })
+                    .start::<TargetMessage>(move || Target { dropped: Some(guards.guard()), watcher: None })
                     .expect("its factory cannot fail");
                 tell.send(child).expect("the test listens");
             }))

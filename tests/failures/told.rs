@@ -403,7 +403,7 @@ enum BufferMessage {
 struct Buffer {
     kept: Vec<u32>,
     stops: bool,
-    heir: Sender<(Vec<u32>, String)>,
+    report: Sender<(Vec<u32>, String)>,
     leaf: Option<LeafClient>,
 }
 
@@ -430,7 +430,7 @@ impl BufferHandler for Buffer {
         if self.stops {
             ctx.stop();
         }
-        self.heir.send((self.kept, text.to_owned())).unwrap_or_default();
+        self.report.send((self.kept, text.to_owned())).unwrap_or_default();
     }
 }
 
@@ -439,17 +439,17 @@ fn the_state_that_panicked_is_given_to_on_panic() {
     bounded(|| {
         let engine = ActorEngine::new();
         let leaf = engine.pool(1, LeafMessage::actor(|| Leaf)).unwrap();
-        let (heir, heirloom) = mpsc::channel();
-        let build = move || Buffer { kept: Vec::new(), stops: false, heir: heir.clone(), leaf: Some(leaf.clone()) };
+        let (report, reports) = mpsc::channel();
+        let build = move || Buffer { kept: Vec::new(), stops: false, report: report.clone(), leaf: Some(leaf.clone()) };
         let buffer = engine.start(BufferMessage::actor(build)).unwrap();
         for value in 0..3 {
             buffer.keep(value).unwrap();
         }
         buffer.r#break().unwrap();
-        assert_eq!(receive(&heirloom), (vec![0, 1, 2], "broken".to_owned()));
+        assert_eq!(receive(&reports), (vec![0, 1, 2], "broken".to_owned()));
         assert_eq!(buffer.len(), Ok(1), "what `on_panic` had sent to itself");
         buffer.break_and_stop().unwrap();
-        assert_eq!(receive(&heirloom), (vec![7], "broken for good".to_owned()));
+        assert_eq!(receive(&reports), (vec![7], "broken for good".to_owned()));
         engine.settle();
         assert_eq!(buffer.len(), Err(CallError::Stopped { message: "BufferMessage" }));
         assert_eq!(engine.shutdown().unwrap().panicked(), 2);
@@ -461,15 +461,15 @@ fn on_panic_may_end_an_instance_that_would_back_off() {
     bounded(|| {
         let engine = ActorEngine::new();
         let told = told(&engine);
-        let (heir, heirloom) = mpsc::channel();
-        let build = move || Buffer { kept: Vec::new(), stops: false, heir: heir.clone(), leaf: None };
+        let (report, reports) = mpsc::channel();
+        let build = move || Buffer { kept: Vec::new(), stops: false, report: report.clone(), leaf: None };
         let restart = Restart::always().backoff(LONG, LONG);
         let buffer = engine.start(BufferMessage::actor(build).restart(restart)).unwrap();
         buffer.r#break().unwrap();
         buffer.r#break().unwrap();
         buffer.break_and_stop().unwrap();
         assert!(matches!(receive_many(&told, 3)[2].next, AfterPanic::BackingOff { .. }));
-        receive_many(&heirloom, 3);
+        receive_many(&reports, 3);
         engine.settle();
         assert_eq!(buffer.len(), Err(CallError::Stopped { message: "BufferMessage" }));
         assert!(engine.stats().threads.iter().all(|thread| thread.backing_off.is_empty()));

@@ -75,13 +75,13 @@ pub(crate) enum TargetMessage {
 #[derive(Default)]
 pub(crate) struct Target {
     pub(crate) dropped: Option<DropGuard>,
-    pub(crate) heir: Option<WatcherClient>,
+    pub(crate) watcher: Option<WatcherClient>,
 }
 
 impl Target {
     pub(crate) fn say(&self, word: u32) {
-        if let Some(heir) = &self.heir {
-            heir.word(word).expect("the watcher lives");
+        if let Some(watcher) = &self.watcher {
+            watcher.word(word).expect("the watcher lives");
         }
     }
 }
@@ -96,8 +96,8 @@ impl TargetHandler for Target {
     fn hold(&mut self, _: &mut Context<TargetMessage>, gate: Gate) {
         gate.pass();
     }
-    fn remember(&mut self, _: &mut Context<TargetMessage>, heir: WatcherClient) {
-        self.heir = Some(heir);
+    fn remember(&mut self, _: &mut Context<TargetMessage>, watcher: WatcherClient) {
+        self.watcher = Some(watcher);
     }
     fn r#break(&mut self, _: &mut Context<TargetMessage>) {
         self.say(1);
@@ -117,7 +117,7 @@ impl Drop for Target {
 
 pub(crate) fn target(dropped: &Counter) -> zctor::Actor<TargetMessage, Target> {
     let dropped = dropped.clone();
-    TargetMessage::actor(move || Target { dropped: Some(dropped.guard()), heir: None })
+    TargetMessage::actor(move || Target { dropped: Some(dropped.guard()), watcher: None })
 }
 
 /// Has `watcher` watch `target`; it does when this returns.

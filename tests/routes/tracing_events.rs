@@ -36,7 +36,7 @@ enum WorkerMessage {
     Break,
     /// Sends to a neighbour behind its end.
     #[reply(())]
-    Bury,
+    Lose,
     /// The texts of this thread's events since the last look.
     #[reply(Vec<String>)]
     Told,
@@ -67,7 +67,7 @@ impl WorkerHandler for Worker {
         panic!("broken");
     }
 
-    fn bury(&mut self, ctx: &mut Context<WorkerMessage>) {
+    fn lose(&mut self, ctx: &mut Context<WorkerMessage>) {
         let neighbour = ctx.start(WorkerMessage::actor(|| Worker)).expect("its factory cannot fail");
         neighbour.stop().expect("it is live");
         neighbour.process(1).expect("it is live until its end is served");
@@ -341,7 +341,7 @@ fn a_restart_and_a_dead_letter_are_events() {
         assert!(worker.r#break().is_err());
         let told = worker.told().unwrap();
         assert!(told.iter().any(|text| text.contains("built again")), "{told:?}");
-        worker.bury().unwrap();
+        worker.lose().unwrap();
         engine.settle();
         let told = worker.told().unwrap();
         assert!(told.iter().any(|text| text.contains("nobody handles it any more")), "{told:?}");
@@ -368,7 +368,7 @@ fn each_dead_letter_is_an_event_with_a_hook_as_without_and_what_was_given_up_is_
             drop(other.non_blocking().place());
             gate.open();
             for _ in 0..3 {
-                worker.bury().unwrap();
+                worker.lose().unwrap();
             }
             let letters = |events: Vec<Fields>| -> Vec<(String, String, String)> {
                 let letters = events.into_iter().filter(|fields| fields.contains_key("why"));

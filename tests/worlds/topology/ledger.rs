@@ -202,7 +202,7 @@ impl Ledger {
                 self.claim(dropped == 1, || format!("refused with {result:?}, it was dropped {dropped} times"));
                 self.refused.increment();
             }
-            // Dropped here: refused, or inside also buried, while this thread served itself.
+            // Dropped here: refused, or inside also a dead letter, while this thread served itself.
             (Err(CallError::Stopped { .. }), 1) if inside => drop(self.unclear.increment()),
             (Err(CallError::Stopped { .. }), 1) => drop(self.refused.increment()),
             (_, dropped) => {
