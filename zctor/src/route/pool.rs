@@ -446,3 +446,56 @@ impl<'a, M: Payload> Chosen<'a, M> {
         }
     }
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+    use crate::error::CallError;
+    use crate::reply::cancellation::Cancellation;
+    use crate::route::payload::Port;
+    use crate::sys::spin::Spin;
+
+    enum Note {}
+    enum NotePort {}
+
+    impl Payload for Note {
+        const CALL_DEPTH: u16 = 0;
+        type Port = NotePort;
+
+        fn name() -> &'static str {
+            "Note"
+        }
+        fn variant(&self) -> &'static str {
+            match *self {}
+        }
+        fn key(&self) -> Option<u64> {
+            match *self {}
+        }
+    }
+
+    impl Port for NotePort {
+        fn fail(self, _: CallError) {
+            match self {}
+        }
+        fn cancellation(&self) -> Option<&Cancellation> {
+            match *self {}
+        }
+    }
+
+    // Issue 15: a key went to another place, and a pool was found empty, while an instance was replaced. A test of
+    // whole engines meets that moment too seldom.
+    #[test]
+    fn a_choice_is_made_again_if_the_places_have_changed_meanwhile() {
+        let pool = Pool::<Note>::new(Arc::new(EngineShared::new(None, Spin::default())));
+        let looks = Cell::new(0);
+        let (_, chosen) = pool.choose(|places| {
+            if looks.replace(looks.get() + 1) < 2 {
+                drop(pool.arrange(&[], places, &[]));
+            }
+            places.version()
+        });
+        assert_eq!((looks.get(), chosen), (3, 2));
+    }
+}
