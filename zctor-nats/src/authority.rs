@@ -159,6 +159,9 @@ impl Addresses {
         let mut addresses = Self { bare: Vec::new(), user: None, requires_tls: false };
         for server in servers {
             let address: ServerAddr = server.parse().map_err(|source| unfit(server, source))?;
+            if address.host().is_empty() {
+                return Err(unfit(server, of("the address names no host; write `nats://host:4222`")));
+            }
             let user = address.username().map(|user| (decoded(user), address.password().map(decoded)));
             match (&addresses.user, user) {
                 (Some(known), Some(user)) if *known != user => {
@@ -268,6 +271,17 @@ mod tests {
             let options = Authority::default().options(&addresses).expect("there are no files");
             assert!(format!("{options:?}").contains(&format!("\"tls_required\": {expected}")), "{options:?}");
         }
+    }
+
+    /// Issue #17: the system said that it could not look the name up.
+    #[test]
+    fn an_address_without_a_host_is_told() {
+        for address in ["", "nats://"] {
+            let error = Addresses::read(&[address.to_owned()]).err().expect("nobody can be reached so").to_string();
+            assert!(error.contains("address") && !error.contains("look up"), "`{address}`: {error}");
+        }
+        let empty = Addresses::read(&[String::new()]).err().expect("it has none").to_string();
+        assert!(empty.ends_with("the address names no host; write `nats://host:4222`"), "{empty}");
     }
 
     /// Issue #17.

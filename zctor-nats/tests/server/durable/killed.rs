@@ -9,7 +9,7 @@ use std::thread;
 use std::time::Duration;
 
 use zctor::{ActorEngine, now};
-use zctor_nats::Bridge;
+use zctor_nats::{Bridge, BridgeError};
 use zctor_tests::{Gate, LIMIT, SplitMix64, bounded, receive};
 
 use super::{Declined, Filling, Serving, Task, TaskMessage, Told, WELL, jobs, stream, until};
@@ -192,6 +192,26 @@ fn a_process_whose_server_is_gone_has_left_as_soon_as_its_handlers_have_ended() 
         let other = Serving::start(&server, &queue, WELL);
         other.await_books(0, 1);
         until(|| stream::left(&server) == 0);
+    });
+}
+
+/// While it is not connected the client keeps 2,048 commands, and takes no more.
+#[test]
+fn a_process_has_left_though_the_client_takes_no_acknowledgement() {
+    bounded(|| {
+        let (mut server, queue) = (Server::start_with_streams(), jobs());
+        Filling::start(&server, &queue).fill([1]);
+        let serving = Serving::start_held(&server, &queue, WELL);
+        assert_eq!(serving.did(), 1);
+        server.kill();
+        until(|| !serving.bridge.is_connected());
+        // It asks who serves each of them.
+        let asked = serving.bridge.serve_partitions::<TaskMessage>(&serving.engine, 0..3_000, 3_000);
+        assert!(matches!(asked, Err(BridgeError::Disconnected)), "{asked:?}");
+        serving.gate.open();
+        serving.bridge.leave(Duration::MAX);
+        let books = serving.bridge.queue_books();
+        assert_eq!((books.under_way(), books.handled), (0, 1), "{books}");
     });
 }
 
