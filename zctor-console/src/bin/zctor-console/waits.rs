@@ -82,7 +82,83 @@ fn pieces(word: &str, length: usize) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
+    use zctor::{ActorEngine, Context, actor};
+    use zctor_console::Console;
+    use zctor_tests::{Gate, bounded};
+
     use super::*;
+
+    #[actor]
+    enum DatabaseMessage {
+        #[reply(())]
+        Load(Gate),
+    }
+
+    struct Database;
+
+    impl DatabaseHandler for Database {
+        fn load(&mut self, gate: Gate) {
+            gate.pass();
+        }
+    }
+
+    #[actor(calls(DatabaseMessage))]
+    enum AuthMessage {
+        #[reply(())]
+        Check(Gate),
+    }
+
+    struct Auth;
+
+    impl AuthHandler for Auth {
+        fn check(&mut self, ctx: &mut Context<AuthMessage>, gate: Gate) {
+            let _ = ctx.call(DatabaseMessage::load(gate));
+        }
+    }
+
+    #[actor(calls(AuthMessage))]
+    enum WebMessage {
+        Page(Gate),
+    }
+
+    struct Web;
+
+    impl WebHandler for Web {
+        fn page(&mut self, ctx: &mut Context<WebMessage>, gate: Gate) {
+            let _ = ctx.call(AuthMessage::check(gate));
+        }
+    }
+
+    #[test]
+    fn a_database_that_is_held_is_named_first_and_then_those_that_wait_for_it_with_their_times() {
+        bounded(|| {
+            let engine = ActorEngine::new();
+            engine.pool(1, DatabaseMessage::actor(|| Database)).unwrap();
+            engine.pool(1, AuthMessage::actor(|| Auth)).unwrap();
+            let web: WebClient = engine.pool(1, WebMessage::actor(|| Web)).unwrap();
+            let (console, gate) = (Console::new(&engine), Gate::new());
+            web.page(gate.clone()).unwrap();
+            let snapshot = loop {
+                let snapshot = console.snapshot();
+                if snapshot.culprit.is_some() && snapshot.waits[0].waiting.len() == 2 {
+                    break snapshot;
+                }
+            };
+            gate.open();
+            let rows: Vec<String> = lines(&snapshot, 200).iter().flatten().map(Line::to_string).collect();
+            let [database, auth, web] = &rows[..] else { panic!("{rows:#?}") };
+            assert!(database.starts_with("`DatabaseMessage::Load` 0.0 RUNS for "), "{database}");
+            assert!(
+                auth.starts_with("  `AuthMessage::Check` 1.0 waits ")
+                    && auth.contains("s for `DatabaseMessage::Load` 0.0"),
+                "{auth}"
+            );
+            assert!(
+                web.starts_with("    `WebMessage::Page` 2.0 waits ") && web.contains("s for `AuthMessage::Check` 1.0"),
+                "{web}"
+            );
+        });
+    }
 
     #[test]
     fn waits_that_are_cut_off_say_how_many_and_the_nearest_come_first() {
