@@ -246,7 +246,7 @@ impl Bridge {
     /// machine and in every version. Each process states its own `numbers`, such as `16 * i..16 * (i + 1)` of 64 for
     /// process `i` of four. So a key always reaches the same process, and there the same instance as in any keyed pool. A
     /// client that is [bound](zctor::Client::keyed) to what a key borrows as reaches it if serde writes both alike.
-    /// Whoever calls says how many there are, too: [`attach_partitions`](Bridge::attach_partitions).
+    /// A process that calls says how many there are, too: [`attach_partitions`](Bridge::attach_partitions).
     ///
     /// A partition moves only when that is stated: one process [leaves](Bridge::leave), shuts its engine down, and
     /// another serves it then. States do not move. Meanwhile, as for each partition that nobody serves, a call with such

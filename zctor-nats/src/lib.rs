@@ -55,7 +55,7 @@
 //! zctor-nats = { path = "../zctor/zctor-nats" } # from Rust 1.89 on
 //! ```
 //!
-//! What holds through a link to another engine is in zctor's guide, on its page on messages that go through bytes.
+//! The page `remote` of zctor's guide says what holds through a link to another engine.
 //! Between processes the following is different, too:
 //!
 //! | in one process | over NATS |
@@ -74,7 +74,7 @@
 //!
 //! # Messages that must not be lost
 //!
-//! What goes through a bridge is handled once at most. Messages of a variant with `#[msg(durable)]` can go through a
+//! A message that goes through a bridge is handled once at most. Messages of a variant with `#[msg(durable)]` can go through a
 //! [`WorkQueue`] instead, which keeps them until they are handled: at least once, whatever is killed meanwhile.
 //!
 //! # Running it

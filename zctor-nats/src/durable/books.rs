@@ -17,12 +17,12 @@ use std::sync::{Mutex, PoisonError};
 pub struct QueueBooks {
     /// The messages that came.
     pub delivered: u64,
-    /// Those for which a handler has answered. Each leaves the queue, unless the server does not hear of it; then it is
+    /// The messages for which a handler has answered. Each leaves the queue, unless the server does not hear of it; then it is
     /// given out again.
     pub handled: u64,
-    /// Those that the queue is to give out again.
+    /// The messages that the queue is to give out again.
     pub returned: u64,
-    /// Those that are dead letters of the queue.
+    /// The messages that are dead letters of the queue.
     pub dead: u64,
 }
 

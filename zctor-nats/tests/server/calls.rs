@@ -245,7 +245,7 @@ fn a_message_and_a_reply_are_as_large_as_the_server_takes_and_no_larger() {
             Err(CallError::Unfit { text, .. }) => named(&text),
             other => panic!("{other:?}"),
         };
-        // What stands around the text or the bytes is as long for all that are as long as these.
+        // For all texts and bytes of about this length MessagePack adds the same number of bytes.
         let length = |text: usize| account.length("x".repeat(text));
         let large = |bytes: usize| account.large(bytes).map(|reply| reply.len());
         let (bytes, most) = refused(length(2_000_000));

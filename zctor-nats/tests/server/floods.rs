@@ -92,7 +92,7 @@ fn of_a_flood_to_nobody_each_send_is_told() {
     });
 }
 
-/// What a listener hears of the pool's messages: how many packets of sends and of calls, and how many of each in packs.
+/// The counts of a listener to the pool's subject: packets of sends and of calls, and of each those in packs.
 #[derive(Default)]
 struct OnTheWire {
     sends: u32,

@@ -1,12 +1,14 @@
-//! A full or slow pool delays no other pool of its bridge.
+//! A full or slow pool delays no other pool of its bridge, and a process that hangs no other process.
 
 use std::thread;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use zctor::{ActorEngine, ActorThread, actor};
+use zctor::{ActorEngine, ActorThread, CallError, actor};
 use zctor_tests::{Counter, Gate, LIMIT, bounded};
 
 use crate::nats::Server;
+use crate::proxy::Proxy;
 
 #[actor(remote)]
 #[derive(Serialize, Deserialize)]
@@ -76,5 +78,43 @@ fn calls_and_sends_to_a_pool_go_on_while_another_of_its_bridge_is_full() {
         here.settle();
         let books = calls.flush(LIMIT);
         assert_eq!(books.acked, SENDS + MANY, "{books}");
+    });
+}
+
+#[test]
+fn calls_that_other_processes_get_are_answered_while_one_process_hangs() {
+    const AT_A_TIME: u64 = 20;
+    bounded(|| {
+        let (server, here) = (Server::start(), ActorEngine::new());
+        let proxy = Proxy::to(server.port());
+        let hanging = server.builder().server(proxy.url()).connect().expect("it is there");
+        let processes = [hanging, server.bridge()].map(|bridge| {
+            let engine = ActorEngine::new();
+            engine.pool(1, FastMessage::actor(|| Fast(Counter::new()))).expect("a pool");
+            bridge.serve::<FastMessage>(&engine).expect("it has the pool");
+            (engine, bridge)
+        });
+        let calls = server.patient_bridge();
+        let fast = calls.attach::<FastMessage>(&here).expect("a link");
+        proxy.stall(true);
+        // The server chooses at random, and knows nothing of it.
+        let (mut answered, mut late) = (0, 0);
+        while answered == 0 || late == 0 {
+            let ask = |number| (number, fast.within(Duration::from_secs(2)).non_blocking().ask(number));
+            let asked: Vec<_> = (0..AT_A_TIME).map(ask).collect();
+            for (number, reply) in asked {
+                match reply.wait() {
+                    Ok(reply) => {
+                        assert_eq!(reply, number + 1);
+                        answered += 1;
+                    }
+                    Err(CallError::Timeout { begun: true, .. }) => late += 1,
+                    other => panic!("{other:?}"),
+                }
+            }
+        }
+        proxy.stall(false);
+        assert!(calls.flush(LIMIT).is_balanced());
+        drop(processes);
     });
 }

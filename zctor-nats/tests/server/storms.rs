@@ -139,7 +139,8 @@ fn load(work: &WorkClient, faults: impl FnOnce()) -> u64 {
                             match work.within(2 * WAIT).ask(sender, number) {
                                 Ok(reply) => assert_eq!(reply, number + 1),
                                 Err(CallError::Lost { .. } | CallError::Timeout { .. }) => {}
-                                Err(CallError::NotRegistered { .. }) => {}
+                                // The link holds its callers back, too: the time may be up before there is room.
+                                Err(CallError::NotRegistered { .. } | CallError::Full { .. }) => {}
                                 Err(error) => panic!("{error}"),
                             }
                         }
