@@ -14,7 +14,7 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use zctor::map::Map;
-use zctor::{ActorEngine, ActorThread, CallError, Context, Message, Pending, SendStats, Spin, actor, first};
+use zctor::{ActorEngine, ActorThread, CallError, Context, Message, Pending, SendStats, Spin, WaitRoot, actor, first};
 
 #[actor]
 enum DatabaseMessage {
@@ -81,7 +81,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     begins.recv_timeout(LIMIT)?;
     // A wait is noted when its thread parks, a moment after the call.
     let waits = loop {
-        let waits = engine.stats().waits().to_string();
+        let forest = engine.stats().waits();
+        let is_own = |root: &WaitRoot| root.own_thread() == Some(root.thread);
+        assert!(forest.roots.iter().all(is_own), "no other engine is there");
+        let waits = forest.to_string();
         if waits.lines().last().is_some_and(|line| line.contains("RUNS")) {
             break waits;
         }

@@ -445,6 +445,8 @@ fn a_wait_for_another_engine_is_listed_in_both() {
         gate.await_arrivals(1);
         let forest = waits(&here, 1, 0);
         assert!(forest.roots[0].is_elsewhere, "{forest}");
+        // Its number there is that of a thread here.
+        assert_eq!((forest.roots[0].thread.index(), forest.roots[0].own_thread()), (0, None));
         assert!(
             forest.to_string().ends_with("thread 0 of another engine: look at the waits of that engine"),
             "{forest}"
@@ -452,6 +454,7 @@ fn a_wait_for_another_engine_is_listed_in_both() {
         let forest = waits(&there, 0, 1);
         assert_eq!(forest.roots[0].callers[0].caller.thread.as_deref(), Some("fan"));
         assert_eq!(forest.roots[0].message, Some("DatabaseMessage"));
+        assert_eq!(forest.roots[0].own_thread(), Some(forest.roots[0].thread));
         gate.open();
     });
 }

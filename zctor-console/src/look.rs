@@ -332,7 +332,7 @@ fn culprit(waits: &WaitForest, stats: &Stats) -> Option<Culprit> {
 /// The last of the ends of waits that was waited for as long as its limit.
 fn awaited(waits: &WaitForest, limit_of: impl Fn(&zctor::WaitRoot) -> Duration) -> Option<Culprit> {
     let root = waits.roots.iter().rev().find(|root| longest(root) >= limit_of(root))?;
-    Some(((!root.is_elsewhere).then_some(root.thread), last_line(root)))
+    Some((root.own_thread(), last_line(root)))
 }
 
 /// The code that holds a thread for longest, of that which does so for as long as its limit and has so many messages behind

@@ -100,7 +100,8 @@ pub struct WaitForest {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct WaitRoot {
-    /// The thread that the chains end on.
+    /// The thread that the chains end on. If it is [elsewhere](Self::is_elsewhere), this is its number in the other engine,
+    /// and says nothing about the thread of this engine that has the same number: see [`own_thread`](Self::own_thread).
     pub thread: ThreadId,
     /// The name of the thread.
     pub name: String,
@@ -343,6 +344,19 @@ impl fmt::Display for WaitRoot {
 }
 
 impl WaitRoot {
+    /// Returns the thread that the chains end on, if it is one of this engine; `None` if it is another engine's.
+    ///
+    /// ```
+    /// use zctor::ActorEngine;
+    ///
+    /// let stats = ActorEngine::new().stats();
+    /// let own: Vec<_> = stats.waits().roots.iter().filter_map(|root| root.own_thread()).collect();
+    /// assert!(own.is_empty());
+    /// ```
+    pub fn own_thread(&self) -> Option<ThreadId> {
+        (!self.is_elsewhere).then_some(self.thread)
+    }
+
     /// The time for which the first of those has waited that wait for its thread itself.
     fn longest_direct(&self) -> Duration {
         let handlers = self.handlers.iter().map(|one| (one.distance, one.wait.lasted));
