@@ -78,7 +78,7 @@ impl Looks {
         let earlier = self.earlier(at);
         let window = earlier.map_or(Duration::ZERO, |look| at.saturating_duration_since(look.at));
         let waits = worst_last(stats.waits());
-        let (culprit_thread, culprit) = culprit(&waits, &stats).unzip();
+        let culprit = culprit(&waits, &stats);
         let snapshot = Snapshot {
             version: VERSION,
             engine: clean(name),
@@ -90,8 +90,9 @@ impl Looks {
             instances: instances.len(),
             top: top(&instances, earlier, window),
             waits_text: waits.to_string(),
-            culprit,
-            culprit_thread: culprit_thread.flatten().map(|thread| thread.to_string()),
+            culprit_thread: culprit.as_ref().and_then(|culprit| culprit.thread).map(|thread| thread.to_string()),
+            culprit_since: culprit.as_ref().and_then(|culprit| culprit.stuck_for).map(|age| time - age.as_secs_f64()),
+            culprit: culprit.map(|culprit| culprit.line),
             waits: waits.roots.iter().map(root).collect(),
             events: self.events.iter().cloned().collect(),
         };
@@ -269,8 +270,8 @@ pub(crate) fn stuck(engine: &EngineHandle, limit: Duration) -> Option<String> {
         let mut run = stats.threads.iter().filter_map(ThreadStats::holder);
         run.find(|runs| Some(runs.instance) == root.runs).map_or(limit, |runs| limit_of(&runs))
     };
-    let (_, line) = awaited(&waits, limit_of_root).or_else(|| holds(&stats, limit_of, 0))?;
-    Some(line)
+    let culprit = awaited(&waits, limit_of_root).or_else(|| holds(&stats, limit_of, 0))?;
+    Some(culprit.line)
 }
 
 /// A name without what would break its line, or move the cursor of a terminal.
@@ -320,8 +321,14 @@ fn root(root: &zctor::WaitRoot) -> WaitRoot {
     }
 }
 
-/// A thread, unless it is another engine's, and a line about it.
-type Culprit = (Option<ThreadId>, String);
+/// What needs a look first.
+struct Culprit {
+    /// `None` for a thread of another engine.
+    thread: Option<ThreadId>,
+    line: String,
+    /// For how long, at least. `None` for a thread that goes on from message to message.
+    stuck_for: Option<Duration>,
+}
 
 /// The line for the operator who has time for one: the worst end of waits, or the code that holds up messages behind
 /// it, or the thread whose messages are the oldest.
@@ -332,7 +339,9 @@ fn culprit(waits: &WaitForest, stats: &Stats) -> Option<Culprit> {
 /// The last of the ends of waits that was waited for as long as its limit.
 fn awaited(waits: &WaitForest, limit_of: impl Fn(&zctor::WaitRoot) -> Duration) -> Option<Culprit> {
     let root = waits.roots.iter().rev().find(|root| longest(root) >= limit_of(root))?;
-    Some((root.own_thread(), last_line(root)))
+    // How long it has run is not always known in full.
+    let stuck_for = Some(root.lasted.max(longest(root)));
+    Some(Culprit { thread: root.own_thread(), line: last_line(root), stuck_for })
 }
 
 /// The code that holds a thread for longest, of that which does so for as long as its limit and has so many messages behind
@@ -346,7 +355,7 @@ fn holds(stats: &Stats, limit_of: impl Fn(&RunningInstance) -> Duration, behind:
         0 => line + "; nothing else is queued there",
         more => format!("{line}; {more} more queued there, the oldest for {:.1} s", row.oldest.as_secs_f64()),
     };
-    Some((Some(row.thread), line))
+    Some(Culprit { thread: Some(row.thread), line, stuck_for: Some(runs.lasted) })
 }
 
 /// The thread whose messages are the oldest, if they are old, though none of its handlers runs for long.
@@ -363,5 +372,5 @@ fn is_behind(stats: &Stats) -> Option<Culprit> {
         1 => line += "; 1 instance backs off",
         many => line += &format!("; {many} instances back off"),
     }
-    Some((Some(row.thread), line))
+    Some(Culprit { thread: Some(row.thread), line, stuck_for: None })
 }

@@ -163,7 +163,7 @@ impl Site {
                 Ok(json) => Answer::json(json),
                 Err(error) => Answer::refusal("500 Internal Server Error", &error.to_string()),
             },
-            "waits.txt" => Answer::text(self.snapshot().waits_text),
+            "waits.txt" => Answer::text(self.snapshot().waits()),
             "healthz" => self.health(&request.target),
             "metrics" => Answer::ok(zctor_metrics::CONTENT_TYPE, self.metrics.text()),
             "map.svg" => Answer::ok("image/svg+xml", self.map().svg()),

@@ -61,6 +61,10 @@ pub struct Snapshot {
     /// engine.
     #[serde(default)]
     pub culprit_thread: Option<String>,
+    /// Since when that is stuck, at the latest: seconds since 1970. `None` without a culprit, and if its thread goes on from
+    /// message to message.
+    #[serde(default)]
+    pub culprit_since: Option<f64>,
     /// The counts that have grown between looks, the newest first.
     pub events: Vec<Event>,
 }

@@ -39,16 +39,41 @@ impl fmt::Display for Snapshot {
             events.clone().try_for_each(|event| writeln!(f, "  {event}"))?;
             writeln!(f)?;
         }
-        f.write_str(&self.waits_text)?;
-        // Old waits end with the culprit.
-        match &self.culprit {
-            Some(culprit) if !self.waits_text.ends_with(culprit) => write!(f, "\n\n{culprit}"),
+        f.write_str(&self.waits())?;
+        match (&self.culprit, self.culprit_text()) {
+            (Some(culprit), Some(text)) if !self.waits_text.ends_with(culprit) => write!(f, "\n\n{text}"),
             _ => Ok(()),
         }
     }
 }
 
 impl Snapshot {
+    /// The [`culprit`](Self::culprit), and the time of day since when it is stuck.
+    ///
+    /// ```
+    /// use zctor_console::snapshot::Snapshot;
+    ///
+    /// let mut snapshot = Snapshot::default();
+    /// assert_eq!(snapshot.culprit_text(), None);
+    /// snapshot.culprit = Some("`DatabaseMessage` 0.0 RUNS for 5.0 s".to_owned());
+    /// snapshot.culprit_since = Some(77_668.0);
+    /// let text = "`DatabaseMessage` 0.0 RUNS for 5.0 s (stuck since 21:34:28 UTC)";
+    /// assert_eq!(snapshot.culprit_text().as_deref(), Some(text));
+    /// ```
+    pub fn culprit_text(&self) -> Option<String> {
+        let since = self.culprit_since.map(|since| format!(" (stuck since {})", clock(since)));
+        self.culprit.as_ref().map(|culprit| format!("{culprit}{}", since.unwrap_or_default()))
+    }
+
+    /// The waits as `zctor` prints them. Where they end with the culprit, that has the time of day.
+    pub(crate) fn waits(&self) -> String {
+        let before = self.culprit.as_ref().and_then(|culprit| self.waits_text.strip_suffix(culprit.as_str()));
+        match (before, self.culprit_text()) {
+            (Some(before), Some(culprit)) => format!("{before}{culprit}"),
+            _ => self.waits_text.clone(),
+        }
+    }
+
     /// Whether a thread holds others up: the [`culprit`](Self::culprit) is on it, or a chain of waits that is a second old
     /// ends there.
     ///

@@ -31,11 +31,13 @@ fn every_way_to_look_names_the_database_and_none_when_it_is_free() {
             when_stuck(&place);
             for route in ["waits.txt", "snapshot.txt", ""] {
                 let text = fetch_text(&place, route).unwrap();
-                assert!(is_culprit(text.lines().last().unwrap()), "{text}");
+                let last = text.lines().last().unwrap();
+                assert!(is_culprit(last) && last.contains(" (stuck since ") && last.ends_with(" UTC)"), "{text}");
             }
             let snapshot = fetch(&place).unwrap();
             assert!(is_culprit(snapshot.culprit.as_deref().unwrap()));
             assert_eq!(snapshot.culprit_thread.as_deref(), Some("0"));
+            assert!(snapshot.culprit_since.unwrap() <= snapshot.time - 1.0);
             let root = snapshot.waits.last().unwrap();
             assert_eq!((root.message.as_deref(), root.instance.as_deref()), (Some("DatabaseMessage"), Some("0.0")));
             assert_eq!((root.variant.as_deref(), root.handlers), (Some("UserOf"), 3));

@@ -11,7 +11,8 @@ pub(crate) fn lines(snapshot: &Snapshot, width: usize) -> Vec<Vec<Line<'static>>
         wrapped(text, width, indent).into_iter().map(|row| Line::from(row).style(style)).collect()
     };
     let red = Style::new().fg(Color::Red).add_modifier(Modifier::BOLD);
-    let mut all: Vec<Vec<Line<'static>>> = snapshot.culprit.iter().map(|culprit| rows(0, culprit, red)).collect();
+    let mut all: Vec<Vec<Line<'static>>> =
+        snapshot.culprit_text().iter().map(|culprit| rows(0, culprit, red)).collect();
     for root in snapshot.waits.iter().rev() {
         if snapshot.culprit.as_ref() != Some(&root.text) {
             all.push(rows(0, &root.text, Style::new()));
@@ -148,6 +149,7 @@ mod tests {
             let rows: Vec<String> = lines(&snapshot, 200).iter().flatten().map(Line::to_string).collect();
             let [database, auth, web] = &rows[..] else { panic!("{rows:#?}") };
             assert!(database.starts_with("`DatabaseMessage::Load` 0.0 RUNS for "), "{database}");
+            assert!(database.contains(" (stuck since ") && database.ends_with(" UTC)"), "{database}");
             assert!(
                 auth.starts_with("  `AuthMessage::Check` 1.0 waits ")
                     && auth.contains("s for `DatabaseMessage::Load` 0.0"),
