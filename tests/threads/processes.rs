@@ -58,7 +58,8 @@ fn await_limit() {
     let silent =
         engine.pool_on(1, thread, SilentMessage::actor(Silent::default)).expect("its thread has a size of its own");
     let outcome = block_on(silent.within(Duration::from_millis(100)).non_blocking().never());
-    assert_eq!(outcome, Err(CallError::Timeout { message: "SilentMessage", begun: true }));
+    // On a busy machine its handler need not have begun by then.
+    assert!(matches!(outcome, Err(CallError::Timeout { message: "SilentMessage", .. })), "{outcome:?}");
 }
 
 /// The child of a fork has the memory of its parent, and none of its threads.
