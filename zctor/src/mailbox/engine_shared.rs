@@ -80,7 +80,7 @@ impl EngineShared {
     }
 
     /// Abandons the threads that have not ended in time, and wakes the callers that wait for them. The waits of the
-    /// engine's other threads are not listed here: they are to be woken next.
+    /// abandoned threads themselves are not listed here: the caller wakes those threads next.
     pub(crate) fn abandon(&self) {
         self.edge.abandon();
         let wakers = lock(&self.waiters).take(0, usize::MAX);
