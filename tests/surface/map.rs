@@ -227,8 +227,8 @@ fn the_map_of_a_running_engine_shows_threads_instances_and_waits() {
             "<b>StoreMessage ×2</b>",
             "<b>AuthMessage ×1</b>",
             "  WebMessage[\"<b>WebMessage ×1</b>\"]",
-            "AuthMessage -->|1 waits| StoreMessage",
-            "WebMessage -->|1 waits| AuthMessage",
+            "AuthMessage -->|1 wait| StoreMessage",
+            "WebMessage -->|1 wait| AuthMessage",
             "linkStyle 0 stroke",
             "linkStyle 1 stroke",
             "<b>store</b><br/>StoreMessage ×2<br/>",
@@ -243,7 +243,7 @@ fn the_map_of_a_running_engine_shows_threads_instances_and_waits() {
         assert!(mermaid.contains("  style thread0 stroke:#d1242f"), "{mermaid}");
         assert_eq!(mermaid.matches("#bc4c00").count(), 4, "{mermaid}");
         let svg = map.svg();
-        assert_eq!([svg.matches("class=\"waits\"").count(), svg.matches("class=\"root\"").count()], [4, 1]);
+        assert_eq!([svg.matches("class=\"waits\"").count(), svg.matches("class=\"root\"").count()], [6, 1]);
         let dot = map.dot();
         let root = dot.lines().find(|line| line.contains("#d1242f")).expect("the thread that runs");
         assert!(root.contains("store") && dot.matches("#bc4c00").count() == 4, "{dot}");
@@ -271,6 +271,67 @@ fn instances_in_no_pool_are_on_the_map_with_the_others_of_their_type() {
         ] {
             assert_eq!(map.matches(part).count(), 1, "{part} in {map}");
         }
+        // Threads show them by their types, as those of a pool.
+        assert_eq!(map.matches("in no pool").count(), 2, "{map}");
+        for part in [
+            "<b>zctor-3</b><br/>AuthMessage ×1<br/>0 queued",
+            "<b>3 threads</b><br/>zctor-0 … zctor-2<br/>StoreMessage ×1 each<br/>",
+        ] {
+            assert_eq!(map.matches(part).count(), 1, "{part} in {map}");
+        }
+        engine.shutdown().expect("all handlers have returned");
+    });
+}
+
+#[test]
+fn threads_that_are_alike_share_a_box_and_the_one_that_all_wait_for_has_its_own() {
+    bounded(|| {
+        let engine = ActorEngine::new();
+        let store: StoreClient = engine.pool(2, StoreMessage::actor(|| Store)).expect("it starts");
+        let auth: AuthClient = engine.pool(40, AuthMessage::actor(|| Auth)).expect("it starts");
+        engine.pool(50, WebMessage::actor(|| Web)).expect("it starts");
+        let gate = Gate::new();
+        // Both are held at the gate. The checks have one key, so they wait for one of the two.
+        (0..2).for_each(|_| store.keep(gate.clone()).expect("it lives"));
+        gate.await_arrivals(2);
+        let checks: Vec<_> = (0..3).map(|_| auth.non_blocking().check(7)).collect();
+        // Nothing tells when a handler has begun to wait; the limit of the test bounds the loop.
+        let map = loop {
+            let stats = engine.stats();
+            if stats.threads.iter().filter(|thread| !thread.waits.is_empty()).count() == 3 {
+                break Map::of([WebMessage::DEFINITION]).running(&engine.registry(), &stats);
+            }
+            thread::yield_now();
+        };
+        let mermaid = map.mermaid();
+        let boxes: Vec<&str> = mermaid.lines().filter(|line| line.starts_with("    thread")).collect();
+        let [first, second, waiting, auth, web] = boxes[..] else { panic!("{mermaid}") };
+        assert_eq!(mermaid.matches("stroke:#d1242f").count(), 1, "{mermaid}");
+        for store in [first, second] {
+            assert!(store.contains("<br/>StoreMessage ×1<br/>") && store.contains("runs StoreMessage"), "{mermaid}");
+        }
+        let expected = [
+            (
+                waiting,
+                "3 threads</b><br/>zctor-2 … zctor-4<br/>AuthMessage ×1 each<br/>3 queued, 0 handled in all<br/>each AuthMessage waits for StoreMessage\"]",
+            ),
+            (auth, "37 threads</b><br/>zctor-5 … zctor-41<br/>AuthMessage ×1 each<br/>0 queued, 0 handled in all\"]"),
+            (web, "50 threads</b><br/>zctor-42 … zctor-91<br/>WebMessage ×1 each<br/>0 queued, 0 handled in all\"]"),
+        ];
+        for (is, expected) in expected {
+            assert!(is.ends_with(expected), "{is} is not {expected}");
+        }
+        assert!(mermaid.contains("AuthMessage -->|3 waits| StoreMessage"), "{mermaid}");
+        // No line goes through the label: it has a ground, and comes after all arrows.
+        let svg = map.svg();
+        let label = svg.find(">3 waits</text>").unwrap_or_else(|| panic!("{svg}"));
+        assert!(
+            svg[..label].rsplit("<g").next().is_some_and(|group| group.contains("<rect class=\"ground\"")),
+            "{svg}"
+        );
+        assert!(!svg[label..].contains("class=\"head\""), "{svg}");
+        gate.open();
+        assert!(checks.into_iter().all(|check| check.wait_timeout(LIMIT) == Some(Ok(true))));
         engine.shutdown().expect("all handlers have returned");
     });
 }

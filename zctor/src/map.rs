@@ -77,6 +77,9 @@ impl Map {
     /// handlers that wait for a reply. If the engine [records](crate::EngineBuilder::record_sends) it, also a dashed arrow
     /// for each pair of types of which the one has sent to the other or started it, unless a call is declared.
     ///
+    /// Threads with the same instances and the same waits share a box, as most of a pool do. A thread whose code others
+    /// wait for has a box of its own.
+    ///
     /// A type of which an instance lives and whose definition the map lacks gets a box without variants. An instance that
     /// [`start`](crate::ActorEngine::start) started is in no pool; its type says how many there are.
     ///

@@ -9,6 +9,7 @@ pub(crate) mod slow;
 pub(crate) mod types;
 pub(crate) mod waits;
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
@@ -189,6 +190,9 @@ pub struct ThreadStats {
     pub waits: Vec<Wait>,
     /// Its instances that wait for their rebuild after a panic.
     pub backing_off: Vec<BackingOff>,
+    /// How many instances of each type live on it, by the names of the types, for the map. Empty in looks that do not
+    /// read the accounts of instances.
+    pub(crate) types: BTreeMap<&'static str, usize>,
 }
 
 impl fmt::Display for ThreadStats {

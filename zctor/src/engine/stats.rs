@@ -35,9 +35,10 @@ pub(super) fn stats(core: &Core) -> Stats {
     for (name, ended) in gone {
         add_ended(&mut types, name, ended);
     }
-    mailboxes.iter().for_each(|mailbox| add_thread(&mut types, mailbox));
+    let living: Vec<_> = mailboxes.iter().map(|mailbox| add_thread(&mut types, mailbox)).collect();
     let incidents = &core.shared.incidents;
-    let (threads, callers) = threads(core, &mailboxes);
+    let (mut threads, callers) = threads(core, &mailboxes);
+    threads.iter_mut().zip(living).for_each(|(thread, living)| thread.types = living);
     let runs = |thread| threads.binary_search_by_key(&thread, |one| one.thread).is_ok();
     lock(&core.ages).keep(runs);
     lock(&core.running_times).keep(runs);
@@ -183,6 +184,7 @@ fn thread_stats(core: &Core, mailbox: &Mailbox, awaited: &mut Vec<Awaited>) -> (
         runs,
         waits: waits.into_iter().map(|(wait, _)| wait).collect(),
         backing_off: mailbox.roster.backing_off(),
+        types: BTreeMap::new(),
     };
     (thread, progress)
 }
@@ -215,8 +217,8 @@ fn each_instance(mailbox: &Mailbox, mut each: impl FnMut(InstanceReport)) {
     }
 }
 
-/// Adds what the instances of one thread have done.
-fn add_thread(types: &mut BTreeMap<&'static str, TypeStats>, mailbox: &Mailbox) {
+/// Adds what the instances of one thread have done. Returns how many of each type live there.
+fn add_thread(types: &mut BTreeMap<&'static str, TypeStats>, mailbox: &Mailbox) -> BTreeMap<&'static str, usize> {
     let mut ended = mailbox.roster.ended();
     let mut living = living_types(mailbox);
     // An instance that ended between the two looks is in neither of them, or in both. So they are taken again, but not
@@ -232,7 +234,9 @@ fn add_thread(types: &mut BTreeMap<&'static str, TypeStats>, mailbox: &Mailbox) 
         // All that lies in the mailbox is for this type.
         alone.queued = alone.queued.max(mailbox.load());
     }
+    let mut counts = BTreeMap::new();
     for row in living {
+        *counts.entry(row.message).or_default() += row.instances;
         let sum = types.entry(row.message).or_insert_with(|| TypeStats::new(row.message));
         sum.instances += row.instances;
         sum.queued += row.queued;
@@ -242,6 +246,7 @@ fn add_thread(types: &mut BTreeMap<&'static str, TypeStats>, mailbox: &Mailbox) 
     for (name, ended) in ended {
         add_ended(types, name, ended);
     }
+    counts
 }
 
 /// The counts of the living instances of one thread, by type.

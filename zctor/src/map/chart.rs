@@ -1,9 +1,10 @@
 //! The content of a map: boxes for types and threads, and arrows between the types.
 
 use std::any::TypeId;
+use std::collections::BTreeMap;
 
 use crate::definition::{Definition, VariantDefinition};
-use crate::engine::registry::{Registry, RegistryEntry};
+use crate::engine::registry::Registry;
 use crate::id::ThreadId;
 use crate::report::{Stats, ThreadStats};
 
@@ -55,16 +56,20 @@ impl Arrow {
 
     /// The text at the arrow, if it says more than that a call or a send may go this way.
     pub(super) fn label(&self) -> Option<String> {
-        let waits = (self.waits > 0).then(|| format!("{} waits", self.waits));
+        let waits = match self.waits {
+            0 => None,
+            1 => Some("1 wait".to_owned()),
+            many => Some(format!("{many} waits")),
+        };
         let parts: Vec<String> = self.starts.then(|| "starts".to_owned()).into_iter().chain(waits).collect();
         (!parts.is_empty()).then(|| parts.join(", "))
     }
 }
 
-/// An actor thread.
+/// An actor thread, or several that are alike.
 #[derive(Clone, Debug)]
 pub(super) struct ThreadBox {
-    pub(super) name: String,
+    pub(super) title: String,
     pub(super) lines: Vec<String>,
     pub(super) state: ThreadState,
 }
@@ -132,12 +137,23 @@ impl Chart {
         }
         let roots: Vec<ThreadId> =
             stats.waits().roots.iter().filter(|root| root.runs.is_some()).map(|root| root.thread).collect();
-        let state = |thread: &ThreadStats| match roots.contains(&thread.thread) {
-            true => ThreadState::Root,
-            false if thread.waits.is_empty() => ThreadState::Free,
-            false => ThreadState::Waits,
+        // A pool may have a hundred threads. Those with the same instances, and the same waits, share a box; a root has
+        // one of its own.
+        let mut alike: BTreeMap<_, Vec<&ThreadStats>> = BTreeMap::new();
+        for thread in &stats.threads {
+            let waits: Vec<_> = thread.waits.iter().map(|wait| (wait.message, wait.callee)).collect();
+            let root = Some(thread.thread).filter(|thread| roots.contains(thread));
+            alike.entry((&thread.types, waits, root)).or_default().push(thread);
+        }
+        let state = |waits: &[_], root: Option<ThreadId>| match root {
+            Some(_) => ThreadState::Root,
+            None if waits.is_empty() => ThreadState::Free,
+            None => ThreadState::Waits,
         };
-        self.threads = stats.threads.iter().map(|thread| ThreadBox::of(thread, registry, state(thread))).collect();
+        let mut boxes: Vec<_> =
+            alike.into_iter().map(|((_, waits, root), threads)| (state(&waits, root), threads)).collect();
+        boxes.sort_by_key(|(_, threads)| threads.first().map(|first| first.thread));
+        self.threads = boxes.iter().filter_map(|(state, threads)| ThreadBox::of_alike(threads, *state)).collect();
     }
 
     /// The one arrow from a type to another.
@@ -256,22 +272,29 @@ impl TypeBox {
 }
 
 impl ThreadBox {
-    fn of(thread: &ThreadStats, registry: &Registry, state: ThreadState) -> Self {
-        let mut lines: Vec<String> = registry.iter().filter_map(|entry| instances_on(entry, thread.thread)).collect();
-        let pooled: usize =
-            registry.iter().map(|entry| entry.threads().iter().filter(|on| **on == thread.thread).count()).sum();
-        if thread.instances > pooled {
-            lines.push(format!("{} in no pool", thread.instances - pooled));
-        }
-        lines.push(format!("{} queued, {} handled", thread.queued, thread.handled));
-        lines.extend(thread.runs.iter().map(|runs| format!("runs {} {}", runs.message, runs.instance)));
+    fn of(thread: &ThreadStats, state: ThreadState) -> Self {
+        let types = thread.types.iter().map(|(message, count)| format!("{message} ×{count}"));
+        let counts = format!("{} queued, {} handled", thread.queued, thread.handled);
+        let runs = thread.holder().map(|runs| format!("runs {} {}", runs.message, runs.instance));
         let waits = thread.waits.iter();
-        lines.extend(waits.map(|wait| format!("{} {} waits for {}", wait.message, wait.instance, wait.callee)));
-        Self { name: thread.name.clone(), lines, state }
+        let waits = waits.map(|wait| format!("{} {} waits for {}", wait.message, wait.instance, wait.callee));
+        let lines = types.chain([counts]).chain(runs).chain(waits).collect();
+        Self { title: thread.name.clone(), lines, state }
     }
-}
 
-fn instances_on(entry: &RegistryEntry, thread: ThreadId) -> Option<String> {
-    let count = entry.threads().iter().filter(|on| **on == thread).count();
-    (count > 0).then(|| format!("{} ×{count}", entry.message()))
+    /// The box of threads that are alike, in the order of their numbers.
+    fn of_alike(threads: &[&ThreadStats], state: ThreadState) -> Option<Self> {
+        let [first, .., last] = threads else { return threads.first().map(|alone| Self::of(alone, state)) };
+        let names =
+            if first.name == last.name { first.name.clone() } else { format!("{} … {}", first.name, last.name) };
+        let types = first.types.iter().map(|(message, count)| format!("{message} ×{count} each"));
+        let queued: usize = threads.iter().map(|thread| thread.queued).sum();
+        let handled: u64 = threads.iter().map(|thread| thread.handled).sum();
+        let counts = format!("{queued} queued, {handled} handled in all");
+        let run = threads.iter().filter(|thread| thread.holder().is_some()).count();
+        let run = (run > 0).then(|| format!("{run} of them run"));
+        let waits = first.waits.iter().map(|wait| format!("each {} waits for {}", wait.message, wait.callee));
+        let lines = [names].into_iter().chain(types).chain([counts]).chain(run).chain(waits).collect();
+        Some(Self { title: format!("{} threads", threads.len()), lines, state })
+    }
 }

@@ -24,7 +24,7 @@ pub(super) fn write(chart: &Chart) -> String {
                 ThreadState::Waits => format!(", {WAITS}"),
                 ThreadState::Free => String::new(),
             };
-            out += &format!("    thread{at} [label=\"{}\"{colour}]\n", label(&thread.name, &thread.lines));
+            out += &format!("    thread{at} [label=\"{}\"{colour}]\n", label(&thread.title, &thread.lines));
         }
         out += "  }\n";
     }

@@ -56,7 +56,12 @@ enum Cell {
 fn size(title: &str, lines: &[String]) -> Rect {
     let longest = lines.iter().map(|line| line.chars().count()).chain([title.chars().count() + 1]).max().unwrap_or(0);
     let height = (lines.len() + 1) * LINE + PADDING + if lines.is_empty() { 0 } else { PADDING };
-    Rect { x: 0, y: 0, width: (longest * ADVANCE).div_ceil(10) + 2 * PADDING, height }
+    Rect { x: 0, y: 0, width: advance(longest) + 2 * PADDING, height }
+}
+
+/// The width of a text of so many characters.
+pub(super) fn advance(characters: usize) -> usize {
+    (characters * ADVANCE).div_ceil(10)
 }
 
 pub(super) fn of(chart: &Chart) -> Layout {
@@ -78,7 +83,7 @@ pub(super) fn of(chart: &Chart) -> Layout {
     };
     let width_of =
         |row: &[Cell]| row.iter().map(|cell| size_of(cell).width).sum::<usize>() + BESIDE * row.len().saturating_sub(1);
-    let mut threads: Vec<Rect> = chart.threads.iter().map(|thread| size(&thread.name, &thread.lines)).collect();
+    let mut threads: Vec<Rect> = chart.threads.iter().map(|thread| size(&thread.title, &thread.lines)).collect();
     let widest = rows.iter().map(|row| width_of(row)).chain(threads.iter().map(|thread| thread.width)).max();
     let has_legend = chart.arrows.iter().any(Arrow::is_dashed);
     let least = if !threads.is_empty() {

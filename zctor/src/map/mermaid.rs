@@ -15,7 +15,7 @@ pub(super) fn write(chart: &Chart) -> String {
     if !chart.threads.is_empty() {
         out += "  subgraph threads[\"threads\"]\n";
         for (at, thread) in chart.threads.iter().enumerate() {
-            out += &node("    ", &format!("thread{at}"), &thread.name, &thread.lines);
+            out += &node("    ", &format!("thread{at}"), &thread.title, &thread.lines);
         }
         out += "  end\n";
     }

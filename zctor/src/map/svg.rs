@@ -32,6 +32,7 @@ pub(super) fn write(chart: &Chart) -> String {
          <rect class=\"ground\" width=\"{width}\" height=\"{height}\" rx=\"8\"/>\n",
         if layout.legend.is_some() { "Who may call whom, and who sends to whom" } else { "Who may call whom" }
     );
+    let mut labels = String::new();
     for (arrow, points) in chart.arrows.iter().zip(&layout.arrows) {
         let (from, to) = (chart.types[arrow.from].name, chart.types[arrow.to].name);
         let class = match arrow {
@@ -40,23 +41,36 @@ pub(super) fn write(chart: &Chart) -> String {
             _ => "",
         };
         let line = if arrow.is_loop() { turned(points) } else { curve(points) };
-        out += &format!("<g{class}><title>{} {} {}</title>{line}", escaped(from), verb(arrow), escaped(to));
-        if let (Some(label), [.., (_, before), (x, y)]) = (arrow.label(), &points[..]) {
-            let y = if before <= y { y.saturating_sub(12) } else { y + 20 };
-            out += &format!("<text x=\"{}\" y=\"{y}\">{label}</text>", x + 10);
-        }
-        out += "</g>\n";
+        out += &format!("<g{class}><title>{} {} {}</title>{line}</g>\n", escaped(from), verb(arrow), escaped(to));
+        labels += &arrow.label().map(|text| label(class, &text, arrow, points)).unwrap_or_default();
     }
+    out += &labels; // no arrow goes over them
     for (of, rect) in chart.types.iter().zip(&layout.types) {
         out += &boxed("box", ThreadState::Free, rect, &of.title(), &of.lines());
     }
     for (thread, rect) in chart.threads.iter().zip(&layout.threads) {
-        out += &boxed("thread", thread.state, rect, &thread.name, &thread.lines);
+        out += &boxed("thread", thread.state, rect, &thread.title, &thread.lines);
     }
     if let Some((x, y)) = layout.legend {
         out += &legend(x, y);
     }
     out + "</svg>\n"
+}
+
+/// The text of an arrow, on a ground of its own: halfway between the last two points of the line, or beside a turn.
+fn label(class: &str, text: &str, arrow: &Arrow, points: &[(usize, usize)]) -> String {
+    let [.., (before, above), (x, y)] = points else { return String::new() };
+    let width = layout::advance(text.chars().count()) + PADDING;
+    let (middle, centre) =
+        if arrow.is_loop() { (x + 8 + width / 2, y + LINE) } else { ((before + x) / 2, (above + y) / 2) };
+    let left = middle.saturating_sub(width / 2);
+    format!(
+        "<g{class}><rect class=\"ground\" x=\"{left}\" y=\"{}\" width=\"{width}\" height=\"{LINE}\" rx=\"6\"/>\
+         <text x=\"{}\" y=\"{}\">{text}</text></g>\n",
+        centre.saturating_sub(LINE / 2),
+        left + PADDING / 2,
+        centre + 4
+    )
 }
 
 /// The arrow in words.
