@@ -87,7 +87,7 @@ impl Arrivals {
             }
             tokio::time::sleep(PAUSE).await;
             for to in self.look() {
-                drop(commands.send(Command::Ack { to }));
+                drop(commands.send(Command::Ack { to, packets: 1 }));
             }
         }
     }

@@ -55,8 +55,10 @@ pub(crate) enum Command {
         subject: String,
         answer: Answer,
     },
+    /// Say that so many packets are in mailboxes, whose numbers follow each other.
     Ack {
         to: Origin,
+        packets: usize,
     },
     /// Receive what comes for a pool. Answered once the server has been told.
     Serve {
@@ -396,7 +398,7 @@ impl Outgoing {
                     Command::Publish { subject, payload } => self.publish(subject, payload).await,
                     Command::Answer { to, answer } => self.answer(&mut said, to, answer).await,
                     Command::Respond { subject, answer } => self.respond(subject, answer).await,
-                    Command::Ack { to } => said.acknowledge(to),
+                    Command::Ack { to, packets } => said.acknowledge(to, packets),
                     Command::Serve { name, routes, done } => {
                         drop(done.send(self.serve(name, &routes, end, arrived, commands).await));
                     }
@@ -404,7 +406,7 @@ impl Outgoing {
                     Command::FindOwners { subjects, done } => drop(done.send(self.find_owners(&subjects).await)),
                     Command::Leave { until, done } => self.leave(until, done),
                     Command::Close => {
-                        arrived.unanswered().into_iter().for_each(|to| said.acknowledge(to));
+                        arrived.unanswered().into_iter().for_each(|to| said.acknowledge(to, 1));
                         self.say(&mut said).await;
                         // The client's own flush waits for the socket alone.
                         let patience = self.state.patience;

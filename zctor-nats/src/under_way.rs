@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use async_nats::Subject;
 use tokio::sync::Notify;
 use zctor::now;
-use zctor::remote::transport::{Answer, Receipt};
+use zctor::remote::transport::{Answer, Receipt, TakenTogether};
 
 struct Unacknowledged {
     receipt: Box<dyn Receipt>,
@@ -95,8 +95,9 @@ impl UnderWay {
             let mut packets = self.lock();
             numbers.filter_map(|number| Some((number, packets.remove(&number)?))).collect()
         };
+        let mut together = TakenTogether::default();
         for (number, mut packet) in taken {
-            packet.receipt.taken();
+            packet.receipt.taken_with(&mut together);
             if packet.is_call {
                 self.lock().insert(number, packet);
             }

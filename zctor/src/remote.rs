@@ -23,6 +23,7 @@ mod ledger;
 mod link;
 mod loopback;
 mod message;
+mod pack;
 mod packet;
 mod partition;
 mod reached;
@@ -57,6 +58,8 @@ pub use value::{__assert_value, __serialize, Travels};
 #[doc(hidden)]
 pub mod transport {
     pub use super::end::End;
+    pub use super::ledger::TakenTogether;
+    pub use super::pack::{Pack, PackReceipt};
     pub use super::packet::{Answer, CallHeader, Carrier, Packet, Receipt};
     pub use super::partition::{Partition, Partitions, Route};
     pub use super::reached::counted;
