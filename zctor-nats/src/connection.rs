@@ -7,6 +7,7 @@
 mod orders;
 mod said;
 mod sending;
+mod spin;
 
 use std::collections::{HashMap, HashSet};
 use std::io::{self, Write};
@@ -27,6 +28,7 @@ use crate::authority::Authority;
 use crate::connect::connect;
 use crate::connection::orders::Orders;
 use crate::connection::said::Said;
+pub(crate) use crate::connection::spin::Handed;
 use crate::error::{BridgeError, Operation, without_password};
 use crate::heard::{Hearing, read_refusal};
 use crate::owners;
@@ -238,12 +240,13 @@ async fn run(
     orders: UnboundedReceiver<Command>,
     tell: &mpsc::Sender<Result<Session, BridgeError>>,
 ) {
-    let under_way = Arc::new(UnderWay::new(settings.ack_wait));
+    let handed = Arc::<Handed>::default();
+    let under_way = Arc::new(UnderWay::new(settings.ack_wait, Arc::clone(&handed)));
     let outgoing = match Outgoing::start(&settings, &end, &under_way).await {
         Ok(outgoing) => outgoing,
         Err(error) => return drop(tell.send(Err(error))),
     };
-    let arrived = Arc::new(Arrivals::default());
+    let arrived = Arc::new(Arrivals::new(Arc::clone(&handed)));
     tokio::spawn({
         let under_way = Arc::clone(&under_way);
         async move { under_way.expire().await }
@@ -259,7 +262,7 @@ async fn run(
     });
     let (client, state, hearing) = (outgoing.client.clone(), Arc::clone(&outgoing.state), outgoing.hearing.clone());
     drop(tell.send(Ok(Session { client, runtime: Handle::current(), state, hearing })));
-    outgoing.carry_out(Orders::new(orders), &end, &arrived, &commands).await;
+    outgoing.carry_out(Orders::new(orders, handed), &end, &arrived, &commands).await;
     under_way.lose_all();
 }
 
